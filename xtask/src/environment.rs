@@ -1,0 +1,160 @@
+//! The one place that reads the process environment: a snapshot at start, asked by name, and the allow-list of what
+//! children may see of it.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+
+use anyhow::{Result, anyhow};
+
+use crate::secret::Secret;
+
+/// What every child sees: where programs are, who we are, how to reach the network and docker. Nothing that a forge's
+/// runner adds (tokens, event files), no `COSIGN_*` (cosign binds each flag to one), no `GIT_*`.
+const INHERITED: [&str; 30] = [
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "TMPDIR",
+    "XDG_CACHE_HOME",
+    "XDG_CONFIG_HOME",
+    "XDG_RUNTIME_DIR",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "ALL_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "all_proxy",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "CURL_CA_BUNDLE",
+    "GIT_SSL_CAINFO",
+    "NODE_EXTRA_CA_CERTS",
+    "DOCKER_HOST",
+    "DOCKER_CONTEXT",
+    "DOCKER_CERT_PATH",
+    "DOCKER_TLS_VERIFY",
+    "CARGO_HOME",
+    "CARGO_TARGET_DIR",
+    "RUSTUP_HOME",
+    "RUSTUP_TOOLCHAIN",
+    "NO_COLOR",
+];
+
+/// A snapshot of the environment, taken once in `main`, so that everything below it is a function of its arguments.
+#[derive(Clone, Default)]
+pub struct Environment {
+    variables: BTreeMap<OsString, OsString>,
+}
+
+impl Environment {
+    /// Reads the environment of this process.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+    pub fn of_this_process() -> Self {
+        Self { variables: std::env::vars_os().collect() }
+    }
+
+    /// An environment made of the given pairs.
+    pub fn from_pairs<K: Into<OsString>, V: Into<OsString>>(pairs: impl IntoIterator<Item = (K, V)>) -> Self {
+        Self { variables: pairs.into_iter().map(|(key, value)| (key.into(), value.into())).collect() }
+    }
+
+    /// The same environment with `pairs` set over it.
+    #[must_use]
+    pub fn with<K: Into<OsString>, V: Into<OsString>>(
+        &self,
+        pairs: impl IntoIterator<Item = (K, V)>,
+    ) -> Self {
+        let mut merged = self.clone();
+        merged.variables.extend(pairs.into_iter().map(|(key, value)| (key.into(), value.into())));
+        merged
+    }
+
+    /// The variable's value; an empty one counts as unset, as forges set what they do not know to the empty string.
+    ///
+    /// # Errors
+    /// When the value is not UTF-8.
+    pub fn get(&self, name: &str) -> Result<Option<&str>> {
+        match self.variables.get(OsStr::new(name)) {
+            None => Ok(None),
+            Some(value) => match value.to_str() {
+                Some("") => Ok(None),
+                Some(text) => Ok(Some(text)),
+                None => Err(anyhow!("reading `{name}` from the environment: the value is not UTF-8")),
+            },
+        }
+    }
+
+    /// A variable of the forge's runner: `FORGEJO_X`, else `GITHUB_X` (Gitea's runner sets only these).
+    ///
+    /// # Errors
+    /// As [`Environment::get`].
+    pub fn runner(&self, suffix: &str) -> Result<Option<&str>> {
+        match self.get(&format!("FORGEJO_{suffix}"))? {
+            Some(value) => Ok(Some(value)),
+            None => self.get(&format!("GITHUB_{suffix}")),
+        }
+    }
+
+    /// A secret of one line, such as a token.
+    ///
+    /// # Errors
+    /// When it holds a control character: that would end the header or the line it is sent in.
+    pub fn token(&self, name: &str) -> Result<Option<Secret>> {
+        self.get(name)?.map(|value| Secret::single_line(name, value)).transpose()
+    }
+
+    /// A secret that may be empty or span lines, such as a key or its password. Set but empty is `Some`.
+    ///
+    /// # Errors
+    /// When the value is not UTF-8.
+    pub fn secret(&self, name: &str) -> Result<Option<Secret>> {
+        match self.variables.get(OsStr::new(name)) {
+            Some(value) if value.is_empty() => Ok(Some(Secret::new(""))),
+            _ => Ok(self.get(name)?.map(Secret::new)),
+        }
+    }
+
+    /// What a child may see of this environment.
+    pub fn inherited(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
+        self.variables
+            .iter()
+            .filter(|(key, _)| INHERITED.iter().any(|name| OsStr::new(name) == key.as_os_str()))
+            .map(|(key, value)| (key.as_os_str(), value.as_os_str()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Environment;
+
+    #[test]
+    fn forgejo_wins_over_github_and_empty_is_unset() {
+        let both = Environment::from_pairs([("FORGEJO_SHA", "f"), ("GITHUB_SHA", "g")]);
+        assert_eq!(both.runner("SHA").unwrap(), Some("f"));
+        let empty = Environment::from_pairs([("FORGEJO_SHA", ""), ("GITHUB_SHA", "g")]);
+        assert_eq!(empty.runner("SHA").unwrap(), Some("g"));
+    }
+
+    #[test]
+    fn children_see_no_token_and_no_cosign_setting() {
+        let environment = Environment::from_pairs([
+            ("PATH", "/bin"),
+            ("FORGEJO_TOKEN", "t"),
+            ("COSIGN_REPOSITORY", "elsewhere"),
+            ("GIT_DIR", "/elsewhere"),
+        ]);
+        let seen: Vec<_> = environment.inherited().map(|(key, _)| key.to_owned()).collect();
+        assert_eq!(seen, ["PATH"]);
+    }
+
+    #[test]
+    fn an_empty_key_password_is_a_password() {
+        let environment = Environment::from_pairs([("COSIGN_PASSWORD", "")]);
+        assert!(environment.secret("COSIGN_PASSWORD").unwrap().is_some());
+        assert!(environment.secret("COSIGN_PRIVATE_KEY").unwrap().is_none());
+    }
+}

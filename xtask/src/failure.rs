@@ -1,0 +1,98 @@
+//! What a failure means to the caller: the exit codes, and the error types that carry them.
+
+use std::fmt;
+
+/// Exit codes of every command; `docs/releasing.md` has the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExitCode {
+    /// Everything that was asked for is done.
+    Done = 0,
+    /// Something failed on the way: mend it and run the same command again.
+    Failed = 1,
+    /// The command line was wrong.
+    Usage = 2,
+    /// A rule or a conflict forbids it; nothing was changed.
+    Refused = 3,
+    /// A claim could not be checked (`verify` only).
+    Unchecked = 4,
+}
+
+/// A rule says no, and nothing was changed. Exit code 3.
+#[derive(Debug)]
+pub struct Refusal(String);
+
+impl Refusal {
+    /// `message` names what was found, what was expected and what to type next.
+    #[must_use]
+    pub fn new(message: impl Into<String>) -> Self {
+        Self(message.into())
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+/// The arguments cannot mean anything. Exit code 2.
+#[derive(Debug)]
+pub struct Misuse(String);
+
+impl Misuse {
+    /// `message` names the argument, what is wrong with it and a right one.
+    #[must_use]
+    pub fn new(message: impl Into<String>) -> Self {
+        Self(message.into())
+    }
+}
+
+impl fmt::Display for Misuse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Misuse {}
+
+/// Returns early with a [`Refusal`].
+#[macro_export]
+macro_rules! refuse {
+    ($($message:tt)*) => {
+        return Err($crate::failure::Refusal::new(format!($($message)*)).into())
+    };
+}
+
+/// The exit code for `error`: what its chain holds decides, never its words.
+#[must_use]
+pub fn exit_code(error: &anyhow::Error) -> u8 {
+    if let Some(interrupted) =
+        error.chain().find_map(|cause| cause.downcast_ref::<crate::interrupt::Interrupted>())
+    {
+        return interrupted.exit_code();
+    }
+    if error.chain().any(<dyn std::error::Error>::is::<Misuse>) {
+        return ExitCode::Usage as u8;
+    }
+    if error.chain().any(<dyn std::error::Error>::is::<Refusal>) {
+        return ExitCode::Refused as u8;
+    }
+    ExitCode::Failed as u8
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Misuse, Refusal, exit_code};
+    use anyhow::{Context as _, anyhow};
+
+    #[test]
+    fn the_class_survives_added_context() {
+        let refused = Err::<(), _>(Refusal::new("no")).context("releasing").unwrap_err();
+        assert_eq!(exit_code(&refused), 3);
+        let misused = Err::<(), _>(Misuse::new("no")).context("releasing").unwrap_err();
+        assert_eq!(exit_code(&misused), 2);
+        assert_eq!(exit_code(&anyhow!("refused")), 1);
+    }
+}

@@ -1,0 +1,111 @@
+//! Ctrl-C and SIGTERM: end the children's process groups, let every guard on the stack clean up, exit 130 or 143.
+//!
+//! The signals are blocked in every thread and taken by one that waits for them, so no code runs in a handler.
+//! Children start with an empty signal mask: the standard library resets it.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use nix::sys::signal::{SigSet, Signal, killpg};
+use nix::unistd::Pid;
+
+/// How long a child has between SIGTERM and SIGKILL.
+pub(crate) const GRACE: Duration = Duration::from_secs(3);
+
+/// The signal that was received; 0 before any.
+static RECEIVED: AtomicI32 = AtomicI32::new(0);
+
+/// Process groups of the children that run now.
+static CHILDREN: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
+
+/// The error with which everything unwinds after a signal.
+#[derive(Debug)]
+pub struct Interrupted(i32);
+
+impl Interrupted {
+    /// 128 + the signal's number, as shells report it.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        u8::try_from(128 + self.0).unwrap_or(u8::MAX)
+    }
+}
+
+impl fmt::Display for Interrupted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = Signal::try_from(self.0).map_or("a signal", Signal::as_str);
+        write!(f, "stopped by {name}")
+    }
+}
+
+impl std::error::Error for Interrupted {}
+
+/// Starts watching. Called once, first in `main`: threads inherit the mask of the thread that starts them.
+///
+/// # Errors
+/// When the signals cannot be blocked.
+pub fn watch() -> Result<()> {
+    let mut signals = SigSet::empty();
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+        signals.add(signal);
+    }
+    signals.thread_block().context("blocking SIGINT and SIGTERM to handle them in order")?;
+    thread::spawn(move || {
+        while let Ok(signal) = signals.wait() {
+            RECEIVED.store(signal as i32, Ordering::SeqCst);
+            end_children(Signal::SIGTERM);
+            thread::sleep(GRACE);
+            end_children(Signal::SIGKILL);
+        }
+    });
+    Ok(())
+}
+
+/// `Err` once a signal was received: called before each new child, so that nothing starts after it.
+///
+/// # Errors
+/// [`Interrupted`].
+pub fn check() -> Result<(), Interrupted> {
+    match RECEIVED.load(Ordering::SeqCst) {
+        0 => Ok(()),
+        signal => Err(Interrupted(signal)),
+    }
+}
+
+/// Sends `signal` to a whole process group. A group that is gone already is what was wanted.
+pub(crate) fn end(group: i32, signal: Signal) {
+    match killpg(Pid::from_raw(group), signal) {
+        Ok(()) | Err(nix::errno::Errno::ESRCH) => {}
+        Err(error) => eprintln!("xtask: ending process group {group}: {error}"),
+    }
+}
+
+fn end_children(signal: Signal) {
+    for group in children().iter() {
+        end(*group, signal);
+    }
+}
+
+/// Keeps a child's process group on the list for as long as it lives.
+pub(crate) struct Registration(i32);
+
+impl Registration {
+    pub(crate) fn new(group: i32) -> Self {
+        children().insert(group);
+        Self(group)
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        children().remove(&self.0);
+    }
+}
+
+fn children() -> MutexGuard<'static, BTreeSet<i32>> {
+    CHILDREN.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,100 @@
+//! Secrets as a type that cannot be printed, and the redaction of everything that may echo one.
+
+use std::sync::{Mutex, PoisonError};
+
+use anyhow::{Result, bail};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+/// What stands in a message where a secret stood.
+const MASK: &str = "***";
+
+/// Fragments shorter than this are not masked: masking `a` would make every message unreadable.
+const SHORTEST_MASKED: usize = 6;
+
+/// Every fragment of every secret of this process. One list, so that no message can be built past it.
+static FRAGMENTS: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// A password, token or private key. It has neither `Debug` nor `Display`; [`Secret::expose`] is the one way out,
+/// and its callers are the places that hand a secret to a child: by environment or by standard input.
+#[derive(Clone)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Takes the value in and registers it for [`redact`].
+    pub fn new(value: impl Into<String>) -> Self {
+        let value = value.into();
+        register(&value);
+        Self(value)
+    }
+
+    /// A secret that goes into a header or a line-based config: refuses control characters.
+    ///
+    /// # Errors
+    /// When the value is empty or holds a control character (a pasted newline is the usual one).
+    pub fn single_line(name: &str, value: impl Into<String>) -> Result<Self> {
+        let secret = Self::new(value);
+        if secret.0.is_empty() || secret.0.chars().any(char::is_control) {
+            bail!(
+                "reading `{name}`: it is empty or holds a line break or another control character; \
+                 set it again without the trailing newline, for example with `printf %s`"
+            );
+        }
+        Ok(secret)
+    }
+
+    /// The value itself, for the environment or the standard input of one child.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Masks every known secret in `text`, whole, by line, and in base64 (forges echo bad tokens in their 401 message).
+#[must_use]
+pub fn redact(text: &str) -> String {
+    let fragments = FRAGMENTS.lock().unwrap_or_else(PoisonError::into_inner);
+    fragments.iter().fold(text.to_owned(), |text, fragment| text.replace(fragment.as_str(), MASK))
+}
+
+fn register(value: &str) {
+    let mut fragments = FRAGMENTS.lock().unwrap_or_else(PoisonError::into_inner);
+    let whole = [value.to_owned(), STANDARD.encode(value)];
+    for fragment in whole.into_iter().chain(value.lines().map(|line| line.trim().to_owned())) {
+        let is_pem_frame = fragment.starts_with("-----");
+        if fragment.len() >= SHORTEST_MASKED && !is_pem_frame && !fragments.contains(&fragment) {
+            fragments.push(fragment);
+        }
+    }
+    // Longest first, so that a secret which contains another is masked whole.
+    fragments.sort_by_key(|fragment| std::cmp::Reverse(fragment.len()));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Secret, redact};
+
+    #[test]
+    fn a_secret_is_masked_whole_by_line_and_in_base64() {
+        let secret = Secret::new("first-line-of-key\nsecond-line-of-key");
+        assert_eq!(redact("got second-line-of-key back"), "got *** back");
+        assert_eq!(redact(secret.expose()), "***");
+        assert_eq!(redact("Zmlyc3QtbGluZS1vZi1rZXkKc2Vjb25kLWxpbmUtb2Yta2V5"), "***");
+    }
+
+    #[test]
+    fn a_longer_secret_is_masked_before_the_shorter_one_inside_it() {
+        let _inner = Secret::new("inner-value");
+        let _outer = Secret::new("outer-inner-value-outer");
+        assert_eq!(redact("x outer-inner-value-outer x"), "x *** x");
+    }
+
+    #[test]
+    fn a_pasted_newline_is_refused_by_name() {
+        let Err(error) = Secret::single_line("REGISTRY_TOKEN", "abcdefgh\n") else {
+            panic!("a newline must be refused");
+        };
+        assert!(error.to_string().contains("`REGISTRY_TOKEN`"), "{error}");
+        assert!(!error.to_string().contains("abcdefgh"), "{error}");
+    }
+}

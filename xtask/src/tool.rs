@@ -1,0 +1,369 @@
+//! THE place that starts another program. Every child gets an allow-listed environment, its own process group, a
+//! timeout that ends the whole group, a bound on what it may print, and redaction of what goes into an error.
+
+pub mod command_line;
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use nix::sys::signal::Signal;
+use xshell::{Cmd, Shell};
+
+use crate::environment::Environment;
+use crate::interrupt::{self, GRACE, Registration};
+use crate::secret::{Secret, redact};
+
+/// How long a child may run when its caller does not say.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// More than any answer that is parsed: a registry's manifest is at most 10 MiB (facts/forgejo.md §3.2), the SBOM of a
+/// large service a few.
+const STDOUT_LIMIT: usize = 64 << 20;
+
+/// How much of a child's last words an error shows.
+const STDERR_TAIL: usize = 4 << 10;
+
+/// Makes calls with one base environment. Shared by threads.
+#[derive(Clone)]
+pub struct Runner {
+    inherited: Vec<(OsString, OsString)>,
+}
+
+impl Runner {
+    /// Children will see the allow-listed part of `environment` and nothing else.
+    #[must_use]
+    pub fn new(environment: &Environment) -> Self {
+        let inherited =
+            environment.inherited().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+        Self { inherited }
+    }
+
+    /// A shell to write commands with. Not shared: one a thread.
+    ///
+    /// # Errors
+    /// When the current directory is gone.
+    pub fn shell(&self) -> Result<Shell> {
+        Shell::new().context("finding the current directory")
+    }
+
+    /// A call of `cmd`, to be finished by one of [`Call`]'s `run`, `read`, `output`, `inherit` and `detach`.
+    #[must_use]
+    pub fn call(&self, cmd: Cmd<'_>) -> Call {
+        let mut command = Command::from(cmd);
+        command.env_clear().envs(self.inherited.iter().map(|(key, value)| (key, value)));
+        // Machine-readable output: no translation, no pager, no prompt on the terminal.
+        command.envs([
+            ("LC_ALL", "C.UTF-8"),
+            ("GIT_PAGER", "cat"),
+            ("TERM", "dumb"),
+            ("GIT_TERMINAL_PROMPT", "0"),
+        ]);
+        command.process_group(0);
+        Call { command, stdin: None, timeout: DEFAULT_TIMEOUT, hint: None, after_interrupt: false }
+    }
+}
+
+/// One call of a program, before it is made.
+#[must_use = "a call does nothing until it is run"]
+pub struct Call {
+    command: Command,
+    stdin: Option<Vec<u8>>,
+    timeout: Duration,
+    hint: Option<&'static str>,
+    after_interrupt: bool,
+}
+
+/// What a finished child left.
+pub struct Output {
+    /// How it ended.
+    pub status: ExitStatus,
+    /// All of its standard output.
+    pub stdout: Vec<u8>,
+    /// The end of its standard error, redacted.
+    pub stderr: String,
+    /// The command line, redacted, for messages.
+    pub command_line: String,
+}
+
+impl Call {
+    /// Bytes for standard input, which is closed after them. Without this it is `/dev/null`.
+    pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.stdin = Some(bytes.into());
+        self
+    }
+
+    /// One more variable in the child's environment.
+    pub fn env(mut self, key: &str, value: impl AsRef<OsStr>) -> Self {
+        self.command.env(key, value);
+        self
+    }
+
+    /// A secret for this child alone.
+    pub fn secret_env(self, key: &str, secret: &Secret) -> Self {
+        self.env(key, secret.expose())
+    }
+
+    /// The child's working directory.
+    pub fn dir(mut self, dir: &Path) -> Self {
+        self.command.current_dir(dir);
+        self
+    }
+
+    /// How long it may take; the default is one minute.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// What to do when the program is not installed.
+    pub fn install_hint(mut self, hint: &'static str) -> Self {
+        self.hint = Some(hint);
+        self
+    }
+
+    /// For calls that clean up: they also run after Ctrl-C.
+    pub fn after_interrupt(mut self) -> Self {
+        self.after_interrupt = true;
+        self
+    }
+
+    /// Runs it; any exit code but 0 is an error.
+    ///
+    /// # Errors
+    /// When it cannot start, fails or takes too long; the error names the command and its last words.
+    pub fn run(self) -> Result<()> {
+        self.output()?.success().map(|_| ())
+    }
+
+    /// Runs it and returns its standard output as text, without the final line break.
+    ///
+    /// # Errors
+    /// As [`Call::run`], and when the output is not UTF-8.
+    pub fn read(self) -> Result<String> {
+        let output = self.output()?.success()?;
+        let mut text = output.text()?;
+        text.truncate(text.trim_end_matches(['\n', '\r']).len());
+        Ok(text)
+    }
+
+    /// Runs it and leaves the judgement of its exit status to the caller.
+    ///
+    /// # Errors
+    /// When it cannot start, is ended by a signal, takes too long, or prints more than the bound.
+    pub fn output(mut self) -> Result<Output> {
+        self.command.stdin(if self.stdin.is_some() { Stdio::piped() } else { Stdio::null() });
+        self.command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let line = self.line();
+        let mut child = self.spawn(&line)?;
+        let _registration = self.register(&child)?;
+        let group = group_of(&child)?;
+        let feeder = child.stdin.take().map(|pipe| feed(pipe, self.stdin.take().unwrap_or_default()));
+        let stdout = child.stdout.take().map(|pipe| collect(pipe, STDOUT_LIMIT, group));
+        let stderr = child.stderr.take().map(|pipe| collect_tail(pipe, STDERR_TAIL));
+        let status = self.wait(child, group, &line);
+        // Whatever the child left behind in its group still holds the pipes.
+        interrupt::end(group, Signal::SIGKILL);
+        let stdout = join(stdout).with_context(|| format!("reading what `{line}` printed"))?;
+        let stderr = redact(&String::from_utf8_lossy(&join(stderr)?));
+        if let Some(feeder) = feeder {
+            join(Some(feeder)).with_context(|| format!("writing to the standard input of `{line}`"))?;
+        }
+        let output = Output { status: status?, stdout, stderr, command_line: line };
+        interrupt::check().or_else(|stopped| if self.after_interrupt { Ok(()) } else { Err(stopped) })?;
+        Ok(output)
+    }
+
+    /// Runs it with this process's own standard error for both streams: for long work that reports to a person.
+    ///
+    /// # Errors
+    /// As [`Call::run`].
+    pub fn inherit(mut self) -> Result<()> {
+        let line = self.line();
+        let stderr = io::stderr();
+        let stdout =
+            std::os::fd::AsFd::as_fd(&stderr).try_clone_to_owned().context("sharing standard error")?;
+        self.command.stdin(Stdio::null()).stdout(stdout).stderr(Stdio::inherit());
+        let child = self.spawn(&line)?;
+        let _registration = self.register(&child)?;
+        let group = group_of(&child)?;
+        let status = self.wait(child, group, &line)?;
+        interrupt::check()?;
+        Output { status, stdout: Vec::new(), stderr: String::new(), command_line: line }.success().map(|_| ())
+    }
+
+    /// Starts it in the background with its output in `log`, and returns its process id. It outlives this process.
+    ///
+    /// # Errors
+    /// When it cannot start or `log` cannot be written.
+    pub fn detach(mut self, log: &Path) -> Result<u32> {
+        let line = self.line();
+        let file = File::options().create(true).append(true).open(log);
+        let file = file.with_context(|| format!("opening the log `{}` for `{line}`", log.display()))?;
+        let copy = file.try_clone().with_context(|| format!("sharing the log `{}`", log.display()))?;
+        self.command.stdin(Stdio::null()).stdout(file).stderr(copy);
+        Ok(self.spawn(&line)?.id())
+    }
+
+    /// The command as it can be pasted into a shell, redacted.
+    #[must_use]
+    pub fn line(&self) -> String {
+        redact(&command_line::quoted(self.command.get_program(), self.command.get_args()))
+    }
+
+    fn spawn(&mut self, line: &str) -> Result<Child> {
+        if !self.after_interrupt {
+            interrupt::check()?;
+        }
+        self.command.spawn().map_err(|error| {
+            let program = self.command.get_program().to_string_lossy().into_owned();
+            let missing_dir = self.command.get_current_dir().filter(|dir| !dir.is_dir());
+            match (error.kind(), missing_dir, self.hint) {
+                (_, Some(dir), _) => {
+                    anyhow!("running `{line}`: its directory `{}` does not exist", dir.display())
+                }
+                (io::ErrorKind::NotFound, None, Some(hint)) => {
+                    anyhow!("`{program}` is not installed; {hint}")
+                }
+                (io::ErrorKind::NotFound, None, None) => {
+                    anyhow!("`{program}` is not on the PATH; install it")
+                }
+                _ => anyhow!(error).context(format!("starting `{line}`")),
+            }
+        })
+    }
+
+    /// Puts the child on the list of what a signal ends; a signal between start and listing is seen here.
+    fn register(&self, child: &Child) -> Result<Option<Registration>> {
+        if self.after_interrupt {
+            return Ok(None);
+        }
+        let group = group_of(child)?;
+        let registration = Registration::new(group);
+        if interrupt::check().is_err() {
+            interrupt::end(group, Signal::SIGTERM);
+        }
+        Ok(Some(registration))
+    }
+
+    /// Waits for the end, at most for the timeout and the grace after it.
+    fn wait(&self, mut child: Child, group: i32, line: &str) -> Result<ExitStatus> {
+        let (sender, ended) = mpsc::channel();
+        let waiter = thread::spawn(move || sender.send(child.wait()));
+        let mut late = false;
+        let mut patience = self.timeout;
+        let mut next = Signal::SIGTERM;
+        let status = loop {
+            match ended.recv_timeout(patience) {
+                Ok(status) => break status.with_context(|| format!("waiting for `{line}`"))?,
+                Err(RecvTimeoutError::Disconnected) => bail!("waiting for `{line}`: its waiter is gone"),
+                Err(RecvTimeoutError::Timeout) => {
+                    late = true;
+                    interrupt::end(group, next);
+                    (next, patience) = (Signal::SIGKILL, GRACE);
+                }
+            }
+        };
+        waiter
+            .join()
+            .map_err(|_panic| anyhow!("the waiter of `{line}` panicked"))?
+            .context("reporting an exit")?;
+        if late {
+            bail!("`{line}` did not finish within {} s and was ended", self.timeout.as_secs_f32());
+        }
+        Ok(status)
+    }
+}
+
+impl Output {
+    /// The output itself when the exit code is 0.
+    ///
+    /// # Errors
+    /// Names the command, how it ended and its last words.
+    pub fn success(self) -> Result<Self> {
+        if self.status.success() { Ok(self) } else { Err(self.failure()) }
+    }
+
+    /// Standard output as text.
+    ///
+    /// # Errors
+    /// When it is not UTF-8.
+    pub fn text(&self) -> Result<String> {
+        String::from_utf8(self.stdout.clone())
+            .with_context(|| format!("`{}` printed bytes that are not UTF-8", self.command_line))
+    }
+
+    /// The error that says how the command ended.
+    #[must_use]
+    pub fn failure(&self) -> anyhow::Error {
+        let how = match (self.status.code(), self.status.signal()) {
+            (Some(code), _) => format!("exited with {code}"),
+            (None, Some(signal)) => format!("was ended by signal {signal}"),
+            (None, None) => "ended in an unknown way".to_owned(),
+        };
+        let words = self.stderr.trim();
+        let separator = if words.is_empty() {
+            ""
+        } else if words.contains('\n') {
+            ":\n"
+        } else {
+            ": "
+        };
+        anyhow!("`{}` {how}{separator}{words}", self.command_line)
+    }
+}
+
+fn group_of(child: &Child) -> Result<i32> {
+    i32::try_from(child.id()).context("a process id beyond 2^31")
+}
+
+fn feed(mut pipe: impl io::Write + Send + 'static, bytes: Vec<u8>) -> JoinHandle<io::Result<Vec<u8>>> {
+    thread::spawn(move || match pipe.write_all(&bytes) {
+        // A child that ends without reading all of its input says why by its exit code.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Vec::new()),
+        result => result.map(|()| Vec::new()),
+    })
+}
+
+/// Reads everything; past `limit` it ends the child, as nobody will read on.
+fn collect(pipe: impl Read + Send + 'static, limit: usize, group: i32) -> JoinHandle<io::Result<Vec<u8>>> {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        pipe.take(limit as u64 + 1).read_to_end(&mut bytes)?;
+        if bytes.len() > limit {
+            interrupt::end(group, Signal::SIGKILL);
+            return Err(io::Error::other(format!("more than {limit} bytes")));
+        }
+        Ok(bytes)
+    })
+}
+
+/// Reads everything and keeps the last `limit` bytes.
+fn collect_tail(mut pipe: impl Read + Send + 'static, limit: usize) -> JoinHandle<io::Result<Vec<u8>>> {
+    thread::spawn(move || {
+        let (mut kept, mut chunk) = (Vec::new(), [0_u8; 8192]);
+        loop {
+            let read = pipe.read(&mut chunk)?;
+            if read == 0 {
+                return Ok(kept);
+            }
+            kept.extend_from_slice(&chunk[..read]);
+            kept.drain(..kept.len().saturating_sub(limit));
+        }
+    })
+}
+
+fn join(thread: Option<JoinHandle<io::Result<Vec<u8>>>>) -> Result<Vec<u8>> {
+    let Some(thread) = thread else { return Ok(Vec::new()) };
+    thread
+        .join()
+        .map_err(|_panic| anyhow!("the thread that reads a child's output panicked"))?
+        .map_err(Into::into)
+}
