@@ -2,6 +2,11 @@
 //! timeout that ends the whole group, a bound on what it may print, and redaction of what goes into an error.
 
 pub mod command_line;
+pub mod cosign;
+pub mod curl;
+pub mod docker;
+pub mod git;
+pub mod npm;
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;

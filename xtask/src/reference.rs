@@ -1,0 +1,299 @@
+//! Names that matter as types: parse or refuse. The grammar is that of the OCI distribution specification v1.1
+//! ("Pulling manifests"), narrowed to what docker, cosign and Forgejo all accept.
+
+use std::fmt;
+use std::str::FromStr;
+
+use anyhow::{Result, bail, ensure};
+use serde::{Deserialize, Serialize};
+
+/// A registry's host and optional port, such as `forge.example.org` or `127.0.0.1:5000`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Registry(String);
+
+impl Registry {
+    /// Docker, cosign and we speak plain HTTP to loopback registries and HTTPS to all others.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        let host = self.0.rsplit_once(':').map_or(self.0.as_str(), |(host, _)| host);
+        host == "localhost" || host.parse::<std::net::Ipv4Addr>().is_ok_and(|address| address.is_loopback())
+    }
+
+    /// `http://…` or `https://…`, without a trailing slash.
+    #[must_use]
+    pub fn base_url(&self) -> String {
+        let scheme = if self.is_loopback() { "http" } else { "https" };
+        format!("{scheme}://{}", self.0)
+    }
+
+    /// The text form, as docker's configuration keys it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Registry {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let (host, port) = text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port)));
+        let label = |label: &str| {
+            !label.is_empty()
+                && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+                && !label.starts_with('-')
+                && !label.ends_with('-')
+        };
+        let port_is_right = port.is_none_or(|port| port.parse::<u16>().is_ok_and(|number| number > 0));
+        // Without a dot, a port or `localhost`, docker reads the first word as part of a Docker Hub name.
+        let is_a_host = host.contains('.') || port.is_some() || host == "localhost";
+        ensure!(
+            text.len() <= 255 && host.split('.').all(label) && port_is_right && is_a_host,
+            "`{text}` is not a registry: expected a host name with an optional port, such as `forge.example.org`"
+        );
+        Ok(Self(text.to_owned()))
+    }
+}
+
+/// An image's name in one registry, without tag or digest: `forge.example.org/acme/carol`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Image {
+    /// Where it is.
+    pub registry: Registry,
+    /// Its path there, such as `acme/carol`.
+    pub path: String,
+}
+
+impl Image {
+    /// `registry/path:tag`.
+    #[must_use]
+    pub fn tagged(&self, tag: &Tag) -> String {
+        format!("{self}:{tag}")
+    }
+
+    /// `registry/path@sha256:…`.
+    #[must_use]
+    pub fn pinned(&self, digest: &Digest) -> String {
+        format!("{self}@{digest}")
+    }
+}
+
+impl FromStr for Image {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let Some((registry, path)) = text.split_once('/') else {
+            bail!("`{text}` is not an image name: expected `registry/owner/name`");
+        };
+        ensure!(
+            path.len() <= 255 && path.split('/').all(is_path_component),
+            "`{text}` is not an image name: `{path}` must be lower-case words of `a-z`, `0-9`, joined by `.`, `_`, `-` or `/`"
+        );
+        Ok(Self { registry: registry.parse()?, path: path.to_owned() })
+    }
+}
+
+impl fmt::Display for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for Image {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.registry, self.path)
+    }
+}
+
+/// `[a-z0-9]+([._-][a-z0-9]+)*`, with `__` and runs of `-` allowed as separators by the specification.
+fn is_path_component(component: &str) -> bool {
+    let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-".contains(c);
+    let edge = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    !component.is_empty()
+        && component.chars().all(inner)
+        && component.starts_with(edge)
+        && component.ends_with(edge)
+        && !["..", "._", "_.", ".-", "-.", "-_", "_-", "___"].iter().any(|pair| component.contains(pair))
+}
+
+/// A tag of a registry: `[a-z0-9_][a-z0-9._-]{0,127}`. Lower case only, as Forgejo stores tags lower-cased
+/// (facts/forgejo.md §3.2): an upper-case one would come back under another name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Tag(String);
+
+impl Tag {
+    /// The tag that follows the highest stable version.
+    #[must_use]
+    pub fn latest() -> Self {
+        Self("latest".to_owned())
+    }
+
+    /// The text form.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Tag {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+        ensure!(
+            text.len() <= 128 && text.starts_with(word) && text.chars().all(|c| word(c) || ".-".contains(c)),
+            "`{text}` is not a registry tag: expected at most 128 of `a-z`, `0-9`, `_`, `.`, `-`, not starting with `.` or `-`"
+        );
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Display for Tag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// `sha256:` and 64 lower-case hexadecimal digits: the only algorithm that every tool here agrees on.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Digest(String);
+
+impl Digest {
+    /// The digest of `bytes`.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        use sha2::Digest as _;
+        let hash = sha2::Sha256::digest(bytes);
+        Self(format!("sha256:{}", hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>()))
+    }
+
+    /// The 64 digits alone, as in-toto writes them.
+    #[must_use]
+    pub fn hex(&self) -> &str {
+        &self.0["sha256:".len()..]
+    }
+
+    /// The text form.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Digest {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let hex = text.strip_prefix("sha256:").unwrap_or_default();
+        let is_hex = hex.len() == 64 && hex.chars().all(|c| c.is_ascii_digit() || ('a'..='f').contains(&c));
+        ensure!(is_hex, "`{text}` is not a digest: expected `sha256:` and 64 lower-case hexadecimal digits");
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl TryFrom<String> for Digest {
+    type Error = anyhow::Error;
+
+    fn try_from(text: String) -> Result<Self> {
+        text.parse()
+    }
+}
+
+impl From<Digest> for String {
+    fn from(digest: Digest) -> Self {
+        digest.0
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Digest, Image, Registry, Tag};
+
+    #[test]
+    fn registries_parse_or_refuse() {
+        for good in
+            ["forge.example.org", "localhost", "localhost:5000", "127.0.0.1:5000", "a-b.example.org:443"]
+        {
+            assert!(good.parse::<Registry>().is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "node",
+            "-a.org",
+            "a..org",
+            "a.org:",
+            "a.org:0",
+            "a.org:65536",
+            "https://a.org",
+            "a.org/x",
+            "a b.org",
+        ] {
+            assert!(bad.parse::<Registry>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn only_loopback_is_plain_http() {
+        for (registry, url) in [
+            ("127.0.0.1:5000", "http://127.0.0.1:5000"),
+            ("localhost", "http://localhost"),
+            ("10.0.0.1:5000", "https://10.0.0.1:5000"),
+            ("localhost.example.org", "https://localhost.example.org"),
+        ] {
+            assert_eq!(registry.parse::<Registry>().unwrap().base_url(), url);
+        }
+    }
+
+    #[test]
+    fn images_parse_or_refuse() {
+        let image: Image = "127.0.0.1:5000/acme/carol".parse().unwrap();
+        assert_eq!((image.registry.as_str(), image.path.as_str()), ("127.0.0.1:5000", "acme/carol"));
+        assert_eq!(image.to_string(), "127.0.0.1:5000/acme/carol");
+        for bad in [
+            "carol",
+            "acme/carol",
+            "forge.example.org/",
+            "forge.example.org/Acme/x",
+            "forge.example.org/a//b",
+        ] {
+            assert!(bad.parse::<Image>().is_err(), "{bad}");
+        }
+        for bad in [
+            "forge.example.org/a/../b",
+            "forge.example.org/a:b",
+            "forge.example.org/a@b",
+            "forge.example.org/-a",
+        ] {
+            assert!(bad.parse::<Image>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn tags_parse_or_refuse() {
+        for good in ["v0.1.0", "latest", "v1.0.0-rc.1", "_x", &"a".repeat(128)] {
+            assert!(good.parse::<Tag>().is_ok(), "{good}");
+        }
+        for bad in ["", ".x", "-x", "v1.0.0+build", "V1", "a b", "a/b", &"a".repeat(129)] {
+            assert!(bad.parse::<Tag>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn digests_parse_or_refuse() {
+        let digest = Digest::of(b"");
+        assert_eq!(digest.hex(), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+        assert_eq!(digest.as_str().parse::<Digest>().unwrap(), digest);
+        let upper = digest.as_str().replace("sha256:e", "sha256:E");
+        let cases = ["", "sha256:", &digest.as_str()[..70], &upper, "sha512:00", &format!("{digest}0")];
+        for bad in cases {
+            assert!(bad.parse::<Digest>().is_err(), "{bad}");
+        }
+    }
+}

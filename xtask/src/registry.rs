@@ -1,0 +1,347 @@
+//! The OCI distribution API, as far as a release needs it: manifests, tags, small blobs, and the token dance.
+//! What each server does differently is in the comments; every answer's bytes are held against their digest.
+
+use std::sync::{Mutex, PoisonError};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use serde::Deserialize;
+
+use crate::reference::{Digest, Image, Registry, Tag};
+use crate::secret::Secret;
+use crate::tool::curl::{Authorization, Curl, Request, Response};
+
+/// Manifest types that an image, a signature or an attestation may have. The registry must not convert between them.
+const ACCEPT: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
+    application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json";
+
+/// A registry that lists more pages than this is not listing one image's tags.
+const MOST_TAG_PAGES: usize = 200;
+
+/// User and password or token for one registry.
+#[derive(Clone)]
+pub struct Credentials {
+    /// Ignored by Forgejo when the password is a token, but it must not be empty.
+    pub user: String,
+    /// Password or token.
+    pub password: Secret,
+}
+
+/// A manifest as stored: its bytes are what the digest is of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Manifest {
+    /// The digest of `bytes`, computed here.
+    pub digest: Digest,
+    /// Its `Content-Type`.
+    pub media_type: String,
+    /// The stored bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// One image's repository in one registry.
+pub struct Client {
+    curl: Curl,
+    image: Image,
+    credentials: Option<Credentials>,
+    token: Mutex<Option<Secret>>,
+}
+
+impl Client {
+    /// Asks for `image` with `credentials`, or as a stranger.
+    #[must_use]
+    pub fn new(curl: Curl, image: Image, credentials: Option<Credentials>) -> Self {
+        Self { curl, image, credentials, token: Mutex::new(None) }
+    }
+
+    /// The image whose repository this is.
+    #[must_use]
+    pub fn image(&self) -> &Image {
+        &self.image
+    }
+
+    /// The digest that `reference` (a tag or a digest) has now; `None` when there is none.
+    ///
+    /// # Errors
+    /// When the registry cannot be asked.
+    pub fn digest_of(&self, reference: &str) -> Result<Option<Digest>> {
+        let request =
+            Request::new("HEAD", self.url(&format!("manifests/{reference}"))).header("Accept", ACCEPT);
+        let response = self.send(&request)?;
+        match response.status {
+            200 => {
+                let header = response.header("Docker-Content-Digest");
+                let header = header.with_context(|| format!("{response} without `Docker-Content-Digest`"))?;
+                header
+                    .parse()
+                    .map(Some)
+                    .with_context(|| format!("reading the digest of `{}:{reference}`", self.image))
+            }
+            404 => Ok(None),
+            _ => Err(response.unexpected()),
+        }
+    }
+
+    /// The manifest behind `reference`; `None` when there is none.
+    ///
+    /// # Errors
+    /// When the registry cannot be asked, or when the bytes are not those of the digest that was asked for.
+    pub fn manifest(&self, reference: &str) -> Result<Option<Manifest>> {
+        let request =
+            Request::new("GET", self.url(&format!("manifests/{reference}"))).header("Accept", ACCEPT);
+        let response = self.send(&request)?;
+        match response.status {
+            200 => {}
+            404 => return Ok(None),
+            _ => return Err(response.unexpected()),
+        }
+        let digest = Digest::of(&response.body);
+        if let Ok(asked) = reference.parse::<Digest>() {
+            ensure!(digest == asked, "{response} with other bytes: their digest is `{digest}`");
+        }
+        let media_type =
+            response.header("Content-Type").with_context(|| format!("{response} without a type"))?;
+        Ok(Some(Manifest { digest, media_type: media_type.to_owned(), bytes: response.body }))
+    }
+
+    /// Stores `manifest` under `tag`: how a tag is put on a digest without docker, byte for byte.
+    ///
+    /// # Errors
+    /// When the registry refuses, or stores it under another digest.
+    pub fn put(&self, tag: &Tag, manifest: &Manifest) -> Result<()> {
+        let request = Request::new("PUT", self.url(&format!("manifests/{tag}")))
+            .body(&manifest.media_type, manifest.bytes.clone());
+        let response = self.send(&request)?;
+        ensure!(response.status == 201, response.unexpected());
+        if let Some(stored) = response.header("Docker-Content-Digest") {
+            ensure!(
+                stored == manifest.digest.as_str(),
+                "{response} with digest `{stored}`: expected `{}`",
+                manifest.digest
+            );
+        }
+        Ok(())
+    }
+
+    /// Deletes what `reference` names; false when it was not there. A digest takes every tag on it along.
+    ///
+    /// # Errors
+    /// When the registry refuses.
+    pub fn delete(&self, reference: &str) -> Result<bool> {
+        let response = self.send(&Request::new("DELETE", self.url(&format!("manifests/{reference}"))))?;
+        match response.status {
+            202 => Ok(true),
+            404 => Ok(false),
+            _ => Err(response.unexpected()),
+        }
+    }
+
+    /// All tags; empty when the image does not exist.
+    ///
+    /// # Errors
+    /// When the registry cannot be asked or answers something else.
+    pub fn tags(&self) -> Result<Vec<String>> {
+        #[derive(Deserialize)]
+        struct Page {
+            tags: Option<Vec<String>>,
+        }
+        let mut tags = Vec::<String>::new();
+        for _ in 0..MOST_TAG_PAGES {
+            let last = tags.last().map(|last| format!("&last={last}")).unwrap_or_default();
+            let response = self.send(&Request::new("GET", self.url(&format!("tags/list?n=100{last}"))))?;
+            match response.status {
+                200 => {}
+                404 => return Ok(tags),
+                _ => return Err(response.unexpected()),
+            }
+            let page: Page = response.json()?;
+            // Forgejo sends a `Link` to a next page even on the last one: only an empty page ends the list there.
+            let fresh: Vec<_> =
+                page.tags.unwrap_or_default().into_iter().filter(|tag| !tags.contains(tag)).collect();
+            let more = response.header("Link").is_some_and(|link| link.contains("rel=\"next\""));
+            if fresh.is_empty() {
+                return Ok(tags);
+            }
+            tags.extend(fresh);
+            if !more {
+                return Ok(tags);
+            }
+        }
+        bail!("listing the tags of `{}`: no end after {MOST_TAG_PAGES} pages", self.image)
+    }
+
+    /// A blob's bytes, held against its digest; `None` when there is none.
+    ///
+    /// # Errors
+    /// When the registry cannot be asked, or when the bytes are not those of the digest.
+    pub fn blob(&self, digest: &Digest) -> Result<Option<Vec<u8>>> {
+        let response = self.send(&Request::new("GET", self.url(&format!("blobs/{digest}"))))?;
+        match response.status {
+            200 => {
+                let found = Digest::of(&response.body);
+                ensure!(&found == digest, "{response} with other bytes: their digest is `{found}`");
+                Ok(Some(response.body))
+            }
+            404 => Ok(None),
+            _ => Err(response.unexpected()),
+        }
+    }
+
+    /// Proves the right to push: opens an upload and cancels it.
+    ///
+    /// # Errors
+    /// When the registry does not let these credentials push.
+    pub fn check_push(&self) -> Result<()> {
+        let response = self
+            .send(&Request::new("POST", self.url("blobs/uploads/")).body("application/octet-stream", ""))?;
+        ensure!(response.status == 202, response.unexpected());
+        let location =
+            response.header("Location").with_context(|| format!("{response} without a `Location`"))?;
+        let base = self.image.registry.base_url();
+        // Forgejo's `Location` is relative, distribution's is absolute; another host must not get our credentials.
+        let upload =
+            if location.starts_with('/') { format!("{base}{location}") } else { location.to_owned() };
+        ensure!(
+            upload.starts_with(&format!("{base}/")),
+            "{response} with an upload on another host: `{location}`"
+        );
+        let cancelled = self.send(&Request::new("DELETE", upload))?;
+        // 405 and 404: the server does not cancel, and drops the empty upload in its own time.
+        ensure!(matches!(cancelled.status, 200 | 202 | 204 | 404 | 405), cancelled.unexpected());
+        Ok(())
+    }
+
+    fn url(&self, rest: &str) -> String {
+        format!("{}/v2/{}/{rest}", self.image.registry.base_url(), self.image.path)
+    }
+
+    /// Sends with the token at hand; when the registry asks for another, gets one and sends again.
+    fn send(&self, request: &Request) -> Result<Response> {
+        let token = self.token.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let authorization = token.map_or(Authorization::Anonymous, Authorization::Bearer);
+        let response = self.curl.send(&request.clone().authorization(authorization))?;
+        let Some(challenge) = response.header("WWW-Authenticate").filter(|_| response.status == 401) else {
+            return Ok(response);
+        };
+        let authorization = match Challenge::parse(challenge) {
+            Some(challenge) => {
+                let token = self.fetch_token(&challenge)?;
+                *self.token.lock().unwrap_or_else(PoisonError::into_inner) = Some(token.clone());
+                Authorization::Bearer(token)
+            }
+            None => match &self.credentials {
+                Some(credentials) => {
+                    Authorization::Basic(credentials.user.clone(), credentials.password.clone())
+                }
+                None => return Ok(response),
+            },
+        };
+        self.curl.send(&request.clone().authorization(authorization))
+    }
+
+    fn fetch_token(&self, challenge: &Challenge) -> Result<Secret> {
+        #[derive(Deserialize)]
+        struct Answer {
+            token: Option<String>,
+            access_token: Option<String>,
+        }
+        let doing = || format!("getting a token for `{}`", self.image);
+        challenge.check_realm(&self.image.registry).with_context(doing)?;
+        let actions = if self.credentials.is_some() { "pull,push" } else { "pull" };
+        let mut request =
+            Request::new("GET", challenge.url(&format!("repository:{}:{actions}", self.image.path)));
+        if let Some(credentials) = &self.credentials {
+            let basic = Authorization::Basic(credentials.user.clone(), credentials.password.clone());
+            request = request.authorization(basic);
+        }
+        let response = self.curl.send(&request).with_context(doing)?;
+        ensure!(response.status == 200, response.unexpected().context(doing()));
+        let answer: Answer = response.json().with_context(doing)?;
+        let token =
+            answer.token.or(answer.access_token).with_context(|| format!("{response} without a token"))?;
+        Secret::single_line("token", token).with_context(doing)
+    }
+}
+
+/// `WWW-Authenticate: Bearer realm="…",service="…"` (distribution specification, "Token authentication").
+struct Challenge {
+    realm: String,
+    service: Option<String>,
+}
+
+impl Challenge {
+    fn parse(header: &str) -> Option<Self> {
+        let parameters = header.strip_prefix("Bearer ")?;
+        let value = |name: &str| {
+            let start = parameters.find(&format!("{name}=\""))? + name.len() + 2;
+            let length = parameters[start..].find('"')?;
+            Some(parameters[start..start + length].to_owned())
+        };
+        Some(Self { realm: value("realm")?, service: value("service") })
+    }
+
+    /// A registry names who gets our password: only itself, or a server that proves its name by TLS.
+    fn check_realm(&self, registry: &Registry) -> Result<()> {
+        let is_itself = self.realm.starts_with(&format!("{}/", registry.base_url()));
+        let is_loopback_like_it = registry.is_loopback()
+            && self
+                .realm
+                .strip_prefix("http://")
+                .and_then(|rest| rest.split('/').next())
+                .is_some_and(|host| host.parse::<Registry>().is_ok_and(|realm| realm.is_loopback()));
+        ensure!(
+            is_itself || is_loopback_like_it || self.realm.starts_with("https://"),
+            "the registry sends its users to `{}` without TLS: its public address is configured wrongly",
+            self.realm
+        );
+        Ok(())
+    }
+
+    fn url(&self, scope: &str) -> String {
+        let separator = if self.realm.contains('?') { '&' } else { '?' };
+        let service = self.service.as_deref().map(|service| format!("service={}&", encode(service)));
+        format!("{}{separator}{}scope={}", self.realm, service.unwrap_or_default(), encode(scope))
+    }
+}
+
+/// Percent-encoding of a query value (RFC 3986 §2.3 names the characters that stay).
+fn encode(value: &str) -> String {
+    let encode = |byte: u8| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    };
+    value.bytes().map(encode).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Challenge, encode};
+
+    #[test]
+    fn a_challenge_is_read_and_turned_into_an_address() {
+        // As Forgejo 15.0.3 sends it (facts/contract, probe `v2 ping anonymous`).
+        let header =
+            r#"Bearer realm="https://forge.example.org/v2/token",service="container_registry",scope="*""#;
+        let challenge = Challenge::parse(header).unwrap();
+        assert_eq!(
+            challenge.url("repository:acme/carol:pull"),
+            "https://forge.example.org/v2/token?service=container_registry&scope=repository%3Aacme%2Fcarol%3Apull"
+        );
+        assert!(Challenge::parse(r#"Basic realm="Gitea Package API""#).is_none());
+        assert!(Challenge::parse("Bearer realm=unquoted").is_none());
+    }
+
+    #[test]
+    fn a_password_goes_to_the_registry_itself_or_over_tls() {
+        let realm = |realm: &str| Challenge { realm: realm.to_owned(), service: None };
+        let public = "forge.example.org".parse().unwrap();
+        let loopback = "127.0.0.1:3000".parse().unwrap();
+        assert!(realm("https://auth.example.org/token").check_realm(&public).is_ok());
+        assert!(realm("http://auth.example.org/token").check_realm(&public).is_err());
+        assert!(realm("http://localhost:3000/v2/token").check_realm(&loopback).is_ok());
+        assert!(realm("http://192.0.2.1/v2/token").check_realm(&loopback).is_err());
+    }
+
+    #[test]
+    fn query_values_are_encoded() {
+        assert_eq!(encode("a b&c=d/é"), "a%20b%26c%3Dd%2F%C3%A9");
+    }
+}

@@ -1,0 +1,62 @@
+//! Points in time as RFC 3339 text in UTC (`2026-11-23T18:09:00Z`), the form of SLSA, CycloneDX and OCI annotations.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context as _, Result};
+
+/// The present, in seconds since 1970-01-01T00:00:00Z.
+///
+/// # Errors
+/// When the machine's clock stands before 1970.
+pub fn now() -> Result<u64> {
+    Ok(SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .context("reading the clock: it stands before 1970")?
+        .as_secs())
+}
+
+/// `seconds` since 1970-01-01T00:00:00Z as RFC 3339, to the second.
+#[must_use]
+pub fn rfc3339(seconds: u64) -> String {
+    let (year, month, day) = civil(seconds / 86_400);
+    let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+/// Year, month and day of a day counted from 1970-01-01, in the proleptic Gregorian calendar. Counts in years that
+/// start in March, so that the leap day is a year's last.
+fn civil(days: u64) -> (u64, u64, u64) {
+    const DAYS_OF_400_YEARS: u64 = 146_097;
+    const FROM_0000_03_01_TO_1970: u64 = 719_468;
+    let shifted = days + FROM_0000_03_01_TO_1970;
+    let (cycle, day_of_cycle) = (shifted / DAYS_OF_400_YEARS, shifted % DAYS_OF_400_YEARS);
+    let leap_corrected = day_of_cycle - day_of_cycle / 1460 + day_of_cycle / 36_524 - day_of_cycle / 146_096;
+    let year_of_cycle = leap_corrected / 365;
+    let day_of_year = day_of_cycle - (365 * year_of_cycle + year_of_cycle / 4 - year_of_cycle / 100);
+    let march_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * march_month + 2) / 5 + 1;
+    let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
+    (cycle * 400 + year_of_cycle + u64::from(month <= 2), month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::rfc3339;
+
+    #[test]
+    fn seconds_become_dates_also_around_leap_days() {
+        // Expected values from `date --utc --date=@SECONDS +%FT%TZ`.
+        for (seconds, expected) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (951_782_399, "2000-02-28T23:59:59Z"),
+            (951_782_400, "2000-02-29T00:00:00Z"),
+            (951_868_800, "2000-03-01T00:00:00Z"),
+            (1_709_164_800, "2024-02-29T00:00:00Z"),
+            (1_735_689_599, "2024-12-31T23:59:59Z"),
+            (1_795_457_340, "2026-11-23T18:09:00Z"),
+            (4_107_542_400, "2100-03-01T00:00:00Z"),
+        ] {
+            assert_eq!(rfc3339(seconds), expected);
+        }
+    }
+}

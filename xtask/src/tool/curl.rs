@@ -1,0 +1,289 @@
+//! curl as an HTTP client: one request a call, everything about it on standard input, so that no credential is ever on
+//! an argv. Redirects are not followed: a registry or forge that answers with one is told so in the error.
+
+use std::fmt;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use xshell::cmd;
+
+use crate::secret::{Secret, redact};
+use crate::tool::Runner;
+
+/// How a request proves who sends it.
+#[derive(Clone, Default)]
+pub enum Authorization {
+    /// Not at all.
+    #[default]
+    Anonymous,
+    /// User and password or token.
+    Basic(String, Secret),
+    /// `Authorization: Bearer …`: a registry's own short-lived token.
+    Bearer(Secret),
+    /// `Authorization: token …`: the forge API's form.
+    Token(Secret),
+}
+
+/// What is sent.
+#[derive(Clone)]
+pub struct Request {
+    method: &'static str,
+    url: String,
+    headers: Vec<(&'static str, String)>,
+    body: Option<Vec<u8>>,
+    authorization: Authorization,
+}
+
+impl Request {
+    /// A request without a body.
+    #[must_use]
+    pub fn new(method: &'static str, url: impl Into<String>) -> Self {
+        Self {
+            method,
+            url: url.into(),
+            headers: Vec::new(),
+            body: None,
+            authorization: Authorization::Anonymous,
+        }
+    }
+
+    /// One more header.
+    #[must_use]
+    pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    /// The body and its `Content-Type`.
+    #[must_use]
+    pub fn body(self, media_type: &str, bytes: impl Into<Vec<u8>>) -> Self {
+        let mut request = self.header("Content-Type", media_type);
+        request.body = Some(bytes.into());
+        request
+    }
+
+    /// Who sends it.
+    #[must_use]
+    pub fn authorization(mut self, authorization: Authorization) -> Self {
+        self.authorization = authorization;
+        self
+    }
+
+    /// `GET https://…`, for messages.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        format!("{} {}", self.method, self.url)
+    }
+
+    /// The request as a curl configuration file. The body cannot travel in it (curl has one standard input), so it is
+    /// named as the file at `body`.
+    fn config(&self, timeout: Duration, body: Option<&str>) -> Result<String> {
+        let mut lines = vec![
+            "silent".to_owned(),
+            "show-error".to_owned(),
+            "include".to_owned(),
+            "suppress-connect-headers".to_owned(),
+            "globoff".to_owned(),
+            option("proto", "=http,https")?,
+            option("connect-timeout", "10")?,
+            option("max-time", &timeout.as_secs().max(1).to_string())?,
+            option("url", &self.url)?,
+            // Some proxies mangle what they think they know of HTTP/2.
+            "http1.1".to_owned(),
+            option("header", "Expect:")?,
+            option("header", "User-Agent: carol-xtask")?,
+        ];
+        match self.method {
+            "HEAD" => lines.push("head".to_owned()),
+            method => lines.push(option("request", method)?),
+        }
+        for (name, value) in &self.headers {
+            lines.push(option("header", &format!("{name}: {value}"))?);
+        }
+        if let Some(path) = body {
+            lines.push(option("data-binary", &format!("@{path}"))?);
+        }
+        match &self.authorization {
+            Authorization::Anonymous => {}
+            Authorization::Basic(user, password) => {
+                lines.push(option("user", &format!("{user}:{}", password.expose()))?);
+            }
+            Authorization::Bearer(token) => {
+                lines.push(option("header", &format!("Authorization: Bearer {}", token.expose()))?);
+            }
+            Authorization::Token(token) => {
+                lines.push(option("header", &format!("Authorization: token {}", token.expose()))?);
+            }
+        }
+        Ok(lines.join("\n") + "\n")
+    }
+}
+
+/// `name = "value"`, escaped as curl(1) `--config` says. A line break would start another option.
+fn option(name: &str, value: &str) -> Result<String> {
+    ensure!(!value.chars().any(char::is_control), "a control character in the `{name}` of an HTTP request");
+    Ok(format!("{name} = \"{}\"", value.replace('\\', "\\\\").replace('"', "\\\"")))
+}
+
+/// What came back.
+pub struct Response {
+    /// The status code.
+    pub status: u16,
+    headers: Vec<(String, String)>,
+    /// The body, unread.
+    pub body: Vec<u8>,
+    request: String,
+}
+
+impl Response {
+    /// The first header of that name, whatever its case.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+
+    /// The body as JSON.
+    ///
+    /// # Errors
+    /// When it is something else: an HTML page of a proxy is the usual case.
+    pub fn json<T: serde::de::DeserializeOwned>(&self) -> Result<T> {
+        serde_json::from_slice(&self.body)
+            .with_context(|| format!("{self}: the body is not the expected JSON"))
+    }
+
+    /// The error for a status that the caller did not expect.
+    #[must_use]
+    pub fn unexpected(&self) -> anyhow::Error {
+        const SHOWN: usize = 400;
+        let body = redact(&String::from_utf8_lossy(&self.body));
+        let shown: String = body.chars().map(|c| if c.is_control() { ' ' } else { c }).take(SHOWN).collect();
+        if shown.is_empty() { anyhow!("{self}") } else { anyhow!("{self}: {shown}") }
+    }
+}
+
+impl fmt::Display for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` answered {}", self.request, self.status)
+    }
+}
+
+/// An HTTP client with one timeout.
+#[derive(Clone)]
+pub struct Curl {
+    runner: Runner,
+    timeout: Duration,
+}
+
+impl Curl {
+    /// `timeout` bounds each request as a whole.
+    #[must_use]
+    pub fn new(runner: &Runner, timeout: Duration) -> Self {
+        Self { runner: runner.clone(), timeout }
+    }
+
+    /// Sends `request`; any status is an answer.
+    ///
+    /// # Errors
+    /// When no complete answer came.
+    pub fn send(&self, request: &Request) -> Result<Response> {
+        let doing = || format!("asking `{}`", request.summary());
+        let sh = self.runner.shell()?;
+        let scratch;
+        let body = match &request.body {
+            None => None,
+            Some(bytes) => {
+                scratch = crate::scratch::Scratch::new()?;
+                let path = scratch.path().join("body");
+                std::fs::write(&path, bytes).with_context(|| format!("writing `{}`", path.display()))?;
+                Some(path.display().to_string())
+            }
+        };
+        let config = request.config(self.timeout, body.as_deref()).with_context(doing)?;
+        let output = self
+            .runner
+            // `-q` first: the user's own curlrc must not change what a request means.
+            .call(cmd!(sh, "curl -q --config -"))
+            .install_hint("install it, for example with `apt-get install curl`")
+            .stdin(config)
+            .timeout(self.timeout + Duration::from_secs(5))
+            .output()
+            .with_context(doing)?;
+        if !output.status.success() {
+            let reason = output.stderr.trim().to_owned();
+            bail!("asking `{}`: no answer: {reason}", request.summary());
+        }
+        parse_response(output.stdout, request).with_context(doing)
+    }
+}
+
+/// Splits what `curl --include` printed. Interim answers (`100 Continue`) come as heads of their own before it.
+fn parse_response(bytes: Vec<u8>, request: &Request) -> Result<Response> {
+    let mut rest = bytes.as_slice();
+    loop {
+        let end = rest
+            .windows(4)
+            .position(|window| window == b"\r\n\r\n")
+            .context("the answer has no end of headers")?;
+        let head = std::str::from_utf8(&rest[..end]).context("the answer's headers are not UTF-8")?;
+        rest = &rest[end + 4..];
+        let mut lines = head.split("\r\n");
+        let status_line = lines.next().unwrap_or_default();
+        let status: u16 = status_line
+            .strip_prefix("HTTP/")
+            .and_then(|line| line.split(' ').nth(1))
+            .and_then(|code| code.parse().ok())
+            .with_context(|| format!("`{status_line}` is not a status line"))?;
+        if (100..200).contains(&status) {
+            continue;
+        }
+        let headers = lines
+            .filter_map(|line| line.split_once(':'))
+            .map(|(name, value)| (name.to_owned(), value.trim().to_owned()));
+        return Ok(Response {
+            status,
+            headers: headers.collect(),
+            body: rest.to_vec(),
+            request: request.summary(),
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Authorization, Request, parse_response};
+    use crate::secret::Secret;
+    use std::time::Duration;
+
+    #[test]
+    fn an_answer_is_split_after_interim_heads() {
+        let bytes = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 201 Created\r\nDocker-Content-Digest: sha256:1\r\n\r\nbody\r\n\r\nmore";
+        let response = parse_response(bytes.to_vec(), &Request::new("PUT", "http://localhost/")).unwrap();
+        assert_eq!((response.status, response.body.as_slice()), (201, b"body\r\n\r\nmore".as_slice()));
+        assert_eq!(response.header("docker-content-digest"), Some("sha256:1"));
+    }
+
+    #[test]
+    fn what_is_no_http_is_refused() {
+        for bad in
+            [&b""[..], b"hello", b"HTTP/1.1 abc\r\n\r\n", b"FTP/1 200\r\n\r\n", b"HTTP/1.1 200 OK\r\nA: b"]
+        {
+            assert!(parse_response(bad.to_vec(), &Request::new("GET", "http://localhost/")).is_err());
+        }
+    }
+
+    #[test]
+    fn a_value_cannot_smuggle_an_option() {
+        let request = Request::new("GET", "http://localhost/\noutput = \"/etc/passwd\"");
+        assert!(request.config(Duration::from_secs(1), None).is_err());
+        let quoted = Request::new("GET", "http://localhost/").header("X", "a\"b\\c");
+        assert!(quoted.config(Duration::from_secs(1), None).unwrap().contains(r#"header = "X: a\"b\\c""#));
+    }
+
+    #[test]
+    fn the_credential_is_in_the_config_and_nowhere_else() {
+        let token = Authorization::Token(Secret::new("forge-token-value"));
+        let request = Request::new("GET", "http://localhost/").authorization(token);
+        assert!(request.config(Duration::from_secs(1), None).unwrap().contains("forge-token-value"));
+        assert!(!request.summary().contains("forge-token-value"));
+    }
+}

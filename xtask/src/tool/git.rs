@@ -1,0 +1,225 @@
+//! git, asked only for formats that are documented as stable.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use xshell::cmd;
+
+use crate::tool::{Call, Runner};
+
+const INSTALL: &str = "install it, for example with `apt-get install git`";
+
+/// A commit's full object name: 40 hexadecimal digits, or 64 in a SHA-256 repository.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Commit(String);
+
+impl Commit {
+    /// Parses a full object name.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn parse(text: &str) -> Result<Self> {
+        let is_hex = text.chars().all(|c| c.is_ascii_digit() || ('a'..='f').contains(&c));
+        ensure!(matches!(text.len(), 40 | 64) && is_hex, "`{text}` is not a full commit name");
+        Ok(Self(text.to_owned()))
+    }
+
+    /// All digits.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The first twelve digits, as candidate tags carry them.
+    #[must_use]
+    pub fn short(&self) -> &str {
+        &self.0[..12]
+    }
+}
+
+impl std::fmt::Display for Commit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// One commit of a range, as release notes need it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogEntry {
+    /// The commit.
+    pub commit: Commit,
+    /// The first line of its message, as written: hostile input.
+    pub subject: String,
+}
+
+/// The repository that a command runs in.
+#[derive(Clone)]
+pub struct Git {
+    runner: Runner,
+    root: PathBuf,
+}
+
+impl Git {
+    /// The repository around `dir`.
+    ///
+    /// # Errors
+    /// When git is not installed or `dir` is in no work tree.
+    pub fn discover(runner: &Runner, dir: &Path) -> Result<Self> {
+        let sh = runner.shell()?;
+        let call = runner.call(cmd!(sh, "git rev-parse --show-toplevel")).dir(dir).install_hint(INSTALL);
+        let root = call.read().context("finding the repository; run this inside a checkout")?;
+        Ok(Self { runner: runner.clone(), root: root.into() })
+    }
+
+    /// The top of the work tree.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Whether history is cut off, as `git clone --depth` does.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub fn is_shallow(&self) -> Result<bool> {
+        match self.read(["rev-parse", "--is-shallow-repository"])?.as_str() {
+            "true" => Ok(true),
+            "false" => Ok(false),
+            other => {
+                bail!("`git rev-parse --is-shallow-repository` printed `{other}`: expected `true` or `false`")
+            }
+        }
+    }
+
+    /// The commit that `revision` leads to through annotated tags; `None` when there is no such revision.
+    ///
+    /// # Errors
+    /// When git fails for another reason.
+    pub fn peel(&self, revision: &str) -> Result<Option<Commit>> {
+        let peeled = format!("{revision}^{{commit}}");
+        let output =
+            self.call(["rev-parse", "--verify", "--quiet", "--end-of-options", &peeled])?.output()?;
+        match output.status.code() {
+            Some(0) => Commit::parse(output.text()?.trim_end()).map(Some),
+            // `--quiet` makes 1 mean "no such object" alone.
+            Some(1) => Ok(None),
+            _ => Err(output.failure()),
+        }
+    }
+
+    /// Names of the tags at `commit`.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub fn tags_at(&self, commit: &Commit) -> Result<Vec<String>> {
+        self.lines(["tag", "--points-at", commit.as_str(), "--format=%(refname:strip=2)"])
+    }
+
+    /// Names of all tags.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub fn tags(&self) -> Result<Vec<String>> {
+        self.lines(["tag", "--format=%(refname:strip=2)"])
+    }
+
+    /// When the commit was made, in seconds since 1970.
+    ///
+    /// # Errors
+    /// When git fails, or the commit claims to be older than 1970.
+    pub fn commit_time(&self, commit: &Commit) -> Result<u64> {
+        let text = self.read(["show", "--no-patch", "--format=%ct", "--end-of-options", commit.as_str()])?;
+        text.parse().with_context(|| format!("reading the commit time `{text}` of {commit}"))
+    }
+
+    /// Whether `ancestor` is part of the history of `descendant`.
+    ///
+    /// # Errors
+    /// When git fails, which is not the same answer as no.
+    pub fn is_ancestor(&self, ancestor: &Commit, descendant: &Commit) -> Result<bool> {
+        let output =
+            self.call(["merge-base", "--is-ancestor", ancestor.as_str(), descendant.as_str()])?.output()?;
+        match output.status.code() {
+            Some(0) => Ok(true),
+            Some(1) => Ok(false),
+            _ => Err(output.failure()),
+        }
+    }
+
+    /// The commits that `to` has and `from` has not, newest first, without merges.
+    ///
+    /// # Errors
+    /// When git fails or its output does not have the asked form.
+    pub fn log(&self, from: Option<&str>, to: &Commit) -> Result<Vec<LogEntry>> {
+        let range = from.map_or_else(|| to.to_string(), |from| format!("refs/tags/{from}..{to}"));
+        let text =
+            self.read(["log", "--no-merges", "-z", "--format=%H%x1f%s", "--end-of-options", &range])?;
+        text.split('\0').filter(|record| !record.is_empty()).map(parse_log_record).collect()
+    }
+
+    /// Writes the tree of `commit` below `dir`, with modes that do not depend on the umask and the commit's time on
+    /// every file: the build context is the commit and nothing else.
+    ///
+    /// # Errors
+    /// When git or tar fails.
+    pub fn export(&self, commit: &Commit, dir: &Path) -> Result<()> {
+        let sh = self.runner.shell()?;
+        let (archive, tree, commit) = (dir.join("tree.tar"), dir.join("tree"), commit.as_str());
+        std::fs::create_dir(&tree).with_context(|| format!("making `{}`", tree.display()))?;
+        let root = &self.root;
+        self.runner
+            .call(cmd!(
+                sh,
+                "git -C {root} -c tar.umask=0022 archive --format=tar --output={archive} {commit}"
+            ))
+            .run()?;
+        self.runner
+            .call(cmd!(
+                sh,
+                "tar --extract --preserve-permissions --no-same-owner --file={archive} --directory={tree}"
+            ))
+            .run()?;
+        std::fs::remove_file(&archive).with_context(|| format!("removing `{}`", archive.display()))
+    }
+
+    fn call<const N: usize>(&self, arguments: [&str; N]) -> Result<Call> {
+        let sh = self.runner.shell()?;
+        let root = &self.root;
+        Ok(self.runner.call(cmd!(sh, "git -C {root} {arguments...}")).install_hint(INSTALL))
+    }
+
+    fn read<const N: usize>(&self, arguments: [&str; N]) -> Result<String> {
+        self.call(arguments)?.read()
+    }
+
+    fn lines<const N: usize>(&self, arguments: [&str; N]) -> Result<Vec<String>> {
+        Ok(self.read(arguments)?.lines().map(str::to_owned).collect())
+    }
+}
+
+fn parse_log_record(record: &str) -> Result<LogEntry> {
+    let Some((commit, subject)) = record.split_once('\x1f') else {
+        bail!("`git log` printed a record without a separator: `{record}`");
+    };
+    Ok(LogEntry { commit: Commit::parse(commit)?, subject: subject.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Commit, parse_log_record};
+
+    #[test]
+    fn commits_are_full_lower_case_names() {
+        assert!(Commit::parse(&"a".repeat(40)).is_ok() && Commit::parse(&"0".repeat(64)).is_ok());
+        for bad in ["", "HEAD", &"a".repeat(39), &"A".repeat(40), &"g".repeat(40)] {
+            assert!(Commit::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_log_record_is_a_commit_and_a_subject_that_may_hold_anything() {
+        let record = format!("{}\x1ffix: a \x1f and `tick`", "b".repeat(40));
+        assert_eq!(parse_log_record(&record).unwrap().subject, "fix: a \x1f and `tick`");
+        assert!(parse_log_record("fatal: not a git repository").is_err());
+    }
+}
