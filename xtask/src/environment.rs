@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow};
 
@@ -116,6 +117,29 @@ impl Environment {
             Some(value) if value.is_empty() => Ok(Some(Secret::new(""))),
             _ => Ok(self.get(name)?.map(Secret::new)),
         }
+    }
+
+    /// The testbed's exports (`TESTBED_…`), for the tests that run on it.
+    ///
+    /// # Errors
+    /// When one is not UTF-8.
+    pub fn testbed(&self) -> Result<Vec<(&str, &str)>> {
+        let names =
+            self.variables.keys().filter_map(|key| key.to_str()).filter(|key| key.starts_with("TESTBED_"));
+        names.map(|name| Ok((name, self.get(name)?.unwrap_or_default()))).collect()
+    }
+
+    /// Where `program` is: itself when it is a path, else in the first directory of the PATH that has it.
+    ///
+    /// # Errors
+    /// When the PATH is not UTF-8.
+    pub fn find_program(&self, program: &Path) -> Result<Option<PathBuf>> {
+        if program.components().count() > 1 {
+            return Ok(program.is_file().then(|| program.to_owned()));
+        }
+        let directories =
+            self.get("PATH")?.unwrap_or_default().split(':').filter(|directory| !directory.is_empty());
+        Ok(directories.map(|directory| Path::new(directory).join(program)).find(|path| path.is_file()))
     }
 
     /// What a child may see of this environment.

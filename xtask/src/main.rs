@@ -1,2 +1,33 @@
-//! placeholder
-fn main() {}
+//! `cargo xtask`: the table of contents. Each command has a file of its own; `cli.rs` has every flag.
+
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use clap::Parser as _;
+use nix::sys::resource::{Resource, setrlimit};
+
+use xtask::cli::{Cli, Command};
+use xtask::environment::Environment;
+use xtask::{ci, failure, interrupt, rehearse, secret};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {}", secret::redact(&format!("{error:#}")));
+            ExitCode::from(failure::exit_code(&error))
+        }
+    }
+}
+
+fn run(command: Command) -> Result<()> {
+    interrupt::watch()?;
+    // Secrets are in this process's memory, and in cosign's: neither may end up in a core file.
+    setrlimit(Resource::RLIMIT_CORE, 0, 0).context("forbidding core dumps")?;
+    let environment = Environment::of_this_process();
+    match command {
+        Command::Rehearse { what } => rehearse::run(&environment, what.as_deref()),
+        Command::Ci => ci::run(&environment),
+    }
+}

@@ -121,15 +121,16 @@ impl Client {
         Ok(())
     }
 
-    /// Deletes what `reference` names; false when it was not there. A digest takes every tag on it along.
+    /// Removes `tag` alone and says whether it was there and is gone: the digest stays reachable through its other tags.
     ///
     /// # Errors
-    /// When the registry refuses.
-    pub fn delete(&self, reference: &str) -> Result<bool> {
-        let response = self.send(&Request::new("DELETE", self.url(&format!("manifests/{reference}"))))?;
+    /// When the registry does not answer.
+    pub fn untag(&self, tag: &Tag) -> Result<bool> {
+        let response = self.send(&Request::new("DELETE", self.url(&format!("manifests/{tag}"))))?;
         match response.status {
             202 => Ok(true),
-            404 => Ok(false),
+            // 400 and 405: the distribution registry 2.x removes no single tag, only a digest with all of its tags.
+            404 | 400 | 405 => Ok(false),
             _ => Err(response.unexpected()),
         }
     }

@@ -39,9 +39,31 @@ fn civil(days: u64) -> (u64, u64, u64) {
     (cycle * 400 + year_of_cycle + u64::from(month <= 2), month, day)
 }
 
+/// The seconds of an HTTP `Date` (RFC 9110 §5.6.7), which servers write as `Mon, 23 Nov 2026 18:09:00 GMT`.
+///
+/// # Errors
+/// When it has another form.
+pub fn parse_http_date(text: &str) -> Result<u64> {
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let malformed = || format!("`{text}` is not an HTTP date");
+    let words: Vec<_> = text.split([' ', ':']).collect();
+    let [_, day, month, year, hour, minute, second, "GMT"] = words[..] else {
+        anyhow::bail!(malformed());
+    };
+    let month = MONTHS.iter().zip(1..).find(|(name, _)| **name == month).with_context(malformed)?.1;
+    let number = |word: &str| word.parse::<u64>().with_context(malformed);
+    let (day, year) = (number(day)?, number(year)?);
+    // The inverse of `civil` by search: a date is asked for once a release, and one algorithm is enough to trust.
+    let about = (year.checked_sub(1970).with_context(malformed)?) * 365;
+    let days =
+        (about..about + 40_000).find(|days| civil(*days) == (year, month, day)).with_context(malformed)?;
+    Ok(days * 86_400 + number(hour)? * 3600 + number(minute)? * 60 + number(second)?)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::rfc3339;
+    use super::{parse_http_date, rfc3339};
 
     #[test]
     fn seconds_become_dates_also_around_leap_days() {
@@ -57,6 +79,17 @@ mod tests {
             (4_107_542_400, "2100-03-01T00:00:00Z"),
         ] {
             assert_eq!(rfc3339(seconds), expected);
+        }
+    }
+
+    #[test]
+    fn an_http_date_is_the_same_point_in_time() {
+        let seconds = parse_http_date("Mon, 23 Nov 2026 18:09:00 GMT").unwrap();
+        assert_eq!(rfc3339(seconds), "2026-11-23T18:09:00Z");
+        for bad in
+            ["", "Mon, 23 Nov 2026", "Mon, 31 Feb 2026 00:00:00 GMT", "Mon, 23 Nov 1969 18:09:00 GMT", "now"]
+        {
+            assert!(parse_http_date(bad).is_err(), "{bad}");
         }
     }
 }

@@ -60,7 +60,6 @@ impl Runner {
     }
 
     /// A call of `cmd`, to be finished by one of [`Call`]'s `run`, `read`, `output`, `inherit` and `detach`.
-    #[must_use]
     pub fn call(&self, cmd: Cmd<'_>) -> Call {
         let mut command = Command::from(cmd);
         command.env_clear().envs(self.inherited.iter().map(|(key, value)| (key, value)));

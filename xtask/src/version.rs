@@ -8,6 +8,9 @@ use semver::Version;
 use crate::failure::Misuse;
 use crate::reference::Tag;
 
+/// A registry tag holds 128 characters, and the candidate's tag has a commit and a word besides.
+const LONGEST: usize = 100;
+
 /// A git tag that names a release, such as `v1.2.3` or `v2.0.0-rc.1`. Ordered by `SemVer` precedence.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ReleaseTag {
@@ -59,8 +62,10 @@ impl FromStr for ReleaseTag {
         if !version.build.is_empty() {
             return Err(wrong(format!("a registry tag cannot hold the build metadata `+{}`", version.build)));
         }
-        if text.parse::<Tag>().is_err() {
-            return Err(wrong("registries keep tags of at most 128 lower-case characters".to_owned()));
+        if text.len() > LONGEST || text.parse::<Tag>().is_err() {
+            return Err(wrong(format!(
+                "registries keep tags in lower case, and we at most {LONGEST} characters of them"
+            )));
         }
         Ok(Self { version })
     }

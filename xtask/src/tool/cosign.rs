@@ -2,11 +2,13 @@
 //! (facts/cosign.md §0). Every way we call it is in this file.
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use xshell::cmd;
 
+use crate::environment::Environment;
 use crate::reference::{Digest, Image};
 use crate::secret::Secret;
 use crate::tool::command_line;
@@ -32,6 +34,18 @@ pub enum Generation {
     Three,
 }
 
+impl Generation {
+    fn from_help(sign_help: &str) -> Result<Self> {
+        if sign_help.contains("--use-signing-config") {
+            Ok(Self::Three)
+        } else if sign_help.contains("--tlog-upload") {
+            Ok(Self::Two)
+        } else {
+            bail!("`cosign sign --help` knows neither `--tlog-upload` nor `--use-signing-config`; {INSTALL}")
+        }
+    }
+}
+
 /// The private key as it comes from a secret store, and its password.
 #[derive(Clone)]
 pub struct SigningKey {
@@ -47,6 +61,7 @@ pub struct Cosign<'a> {
     program: PathBuf,
     config: &'a DockerConfig,
     timeout: Duration,
+    generation: OnceLock<Generation>,
 }
 
 /// A command for checking an image, as it is printed and as it is run: one source for both.
@@ -91,7 +106,7 @@ impl<'a> Cosign<'a> {
         config: &'a DockerConfig,
         timeout: Duration,
     ) -> Self {
-        Self { runner, program: program.into(), config, timeout }
+        Self { runner, program: program.into(), config, timeout, generation: OnceLock::new() }
     }
 
     /// Which flags it needs.
@@ -99,14 +114,24 @@ impl<'a> Cosign<'a> {
     /// # Errors
     /// When cosign is missing, or has neither generation's flags.
     pub fn generation(&self) -> Result<Generation> {
-        let help = self.call(&["sign", "--help"])?.read()?;
-        if help.contains("--use-signing-config") {
-            Ok(Generation::Three)
-        } else if help.contains("--tlog-upload") {
-            Ok(Generation::Two)
-        } else {
-            bail!("`cosign sign --help` knows neither `--tlog-upload` nor `--use-signing-config`: {INSTALL}")
+        if let Some(known) = self.generation.get() {
+            return Ok(*known);
         }
+        let help = self.call(&["sign", "--help"])?.read()?;
+        let generation = Generation::from_help(&help)?;
+        Ok(*self.generation.get_or_init(|| generation))
+    }
+
+    /// The digest of the binary that is run.
+    ///
+    /// # Errors
+    /// When it is on no directory of the PATH or cannot be read.
+    pub fn program_digest(&self, environment: &Environment) -> Result<Digest> {
+        let path = environment.find_program(&self.program)?;
+        let path =
+            path.with_context(|| format!("`{}` is not on the PATH; {INSTALL}", self.program.display()))?;
+        let bytes = std::fs::read(&path).with_context(|| format!("reading `{}`", path.display()))?;
+        Ok(Digest::of(&bytes))
     }
 
     /// Makes a key pair: `<prefix>.key` (encrypted with `password`, mode 0600) and `<prefix>.pub`.
@@ -203,7 +228,7 @@ const KEY: &str = "env://COSIGN_PRIVATE_KEY";
 
 #[cfg(test)]
 mod tests {
-    use super::VerifyCommand;
+    use super::{Generation, VerifyCommand};
     use crate::reference::Digest;
 
     #[test]
@@ -222,5 +247,16 @@ mod tests {
                 "cosign verify-attestation --key cosign.pub --insecure-ignore-tlog --type slsaprovenance1 {pinned}"
             )
         );
+    }
+
+    #[test]
+    fn the_generation_is_told_by_capability() {
+        for (help, expected) in [
+            ("--tlog-upload=true", Some(Generation::Two)),
+            ("--use-signing-config=true", Some(Generation::Three)),
+            ("Usage: cosign sign", None),
+        ] {
+            assert_eq!(Generation::from_help(help).ok(), expected);
+        }
     }
 }

@@ -212,13 +212,13 @@ impl Curl {
             let reason = output.stderr.trim().to_owned();
             bail!("asking `{}`: no answer: {reason}", request.summary());
         }
-        parse_response(output.stdout, request).with_context(doing)
+        parse_response(&output.stdout, request).with_context(doing)
     }
 }
 
 /// Splits what `curl --include` printed. Interim answers (`100 Continue`) come as heads of their own before it.
-fn parse_response(bytes: Vec<u8>, request: &Request) -> Result<Response> {
-    let mut rest = bytes.as_slice();
+fn parse_response(bytes: &[u8], request: &Request) -> Result<Response> {
+    let mut rest = bytes;
     loop {
         let end = rest
             .windows(4)
@@ -228,11 +228,9 @@ fn parse_response(bytes: Vec<u8>, request: &Request) -> Result<Response> {
         rest = &rest[end + 4..];
         let mut lines = head.split("\r\n");
         let status_line = lines.next().unwrap_or_default();
-        let status: u16 = status_line
-            .strip_prefix("HTTP/")
-            .and_then(|line| line.split(' ').nth(1))
-            .and_then(|code| code.parse().ok())
-            .with_context(|| format!("`{status_line}` is not a status line"))?;
+        let code =
+            status_line.strip_prefix("HTTP/").and_then(|line| line.split(' ').nth(1)).unwrap_or_default();
+        let status: u16 = code.parse().with_context(|| format!("`{status_line}` is not a status line"))?;
         if (100..200).contains(&status) {
             continue;
         }
@@ -257,7 +255,7 @@ mod tests {
     #[test]
     fn an_answer_is_split_after_interim_heads() {
         let bytes = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 201 Created\r\nDocker-Content-Digest: sha256:1\r\n\r\nbody\r\n\r\nmore";
-        let response = parse_response(bytes.to_vec(), &Request::new("PUT", "http://localhost/")).unwrap();
+        let response = parse_response(bytes, &Request::new("PUT", "http://localhost/")).unwrap();
         assert_eq!((response.status, response.body.as_slice()), (201, b"body\r\n\r\nmore".as_slice()));
         assert_eq!(response.header("docker-content-digest"), Some("sha256:1"));
     }
@@ -267,7 +265,7 @@ mod tests {
         for bad in
             [&b""[..], b"hello", b"HTTP/1.1 abc\r\n\r\n", b"FTP/1 200\r\n\r\n", b"HTTP/1.1 200 OK\r\nA: b"]
         {
-            assert!(parse_response(bad.to_vec(), &Request::new("GET", "http://localhost/")).is_err());
+            assert!(parse_response(bad, &Request::new("GET", "http://localhost/")).is_err());
         }
     }
 

@@ -74,9 +74,9 @@ pub struct Docker<'a> {
 }
 
 /// What `docker buildx build` is asked for.
-pub struct Build<'a> {
+pub struct Build {
     /// The exported commit.
-    pub context: &'a Path,
+    pub context: PathBuf,
     /// Every platform of the index.
     pub platforms: Vec<String>,
     /// Build arguments, labels and annotations, by name.
@@ -90,9 +90,9 @@ pub struct Build<'a> {
     /// A file with extra CA certificates for the build stage, mounted as the secret `ca`.
     pub ca_certificates: Option<PathBuf>,
     /// A buildx builder by name; empty for the current one.
-    pub builder: &'a str,
+    pub builder: String,
     /// `--network`; empty for the default.
-    pub network: &'a str,
+    pub network: String,
     /// Start from nothing.
     pub no_cache: bool,
     /// `registry/path:tag` to push to.
@@ -188,7 +188,7 @@ impl<'a> Docker<'a> {
     ///
     /// # Errors
     /// When the build or the push fails.
-    pub fn build(&self, build: &Build<'_>) -> Result<Digest> {
+    pub fn build(&self, build: &Build) -> Result<Digest> {
         #[derive(Deserialize)]
         struct Metadata {
             #[serde(rename = "containerimage.digest")]
@@ -241,7 +241,7 @@ impl<'a> Docker<'a> {
     }
 }
 
-impl Build<'_> {
+impl Build {
     fn arguments(&self) -> Vec<String> {
         let mut arguments: Vec<String> =
             ["buildx", "build", "--progress=plain", "--provenance=false", "--sbom=false"]

@@ -123,6 +123,27 @@ impl Git {
         self.lines(["tag", "--format=%(refname:strip=2)"])
     }
 
+    /// Names of the tags in the history of `commit`, its own included.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub fn tags_within(&self, commit: &Commit) -> Result<Vec<String>> {
+        self.lines(["tag", "--merged", commit.as_str(), "--format=%(refname:strip=2)"])
+    }
+
+    /// The bytes of the file at `path` in `commit`; `None` when it has no such file.
+    ///
+    /// # Errors
+    /// When git fails for another reason.
+    pub fn file(&self, commit: &Commit, path: &str) -> Result<Option<Vec<u8>>> {
+        let listed = self.read(["ls-tree", "-z", "--name-only", commit.as_str(), "--", path])?;
+        if listed.is_empty() {
+            return Ok(None);
+        }
+        let object = format!("{commit}:{path}");
+        Ok(Some(self.call(["cat-file", "blob", &object])?.output()?.success()?.stdout))
+    }
+
     /// When the commit was made, in seconds since 1970.
     ///
     /// # Errors

@@ -1,0 +1,28 @@
+//! Every command and flag, on one screen.
+
+use clap::{Parser, Subcommand};
+
+/// Builds, proves and publishes the releases of this repository's service.
+///
+/// Exit codes: 0 done; 1 something failed, run it again; 2 wrong usage; 3 refused, nothing changed; 130 or 143 stopped by
+/// a signal. Data goes to standard output, everything else to standard error.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version, arg_required_else_help = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands; each has a file of its own.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Release for real, on a throwaway registry with a throwaway key; the page goes to `target/rehearsal/`
+    Rehearse {
+        /// A tag, or a commit to release as the next version [default: the tag at HEAD, else HEAD]
+        #[arg(value_name = "TAG or COMMIT")]
+        what: Option<String>,
+    },
+    /// Run everything that a change must pass: format, lints, unit, service and end-to-end tests
+    Ci,
+}

@@ -1,0 +1,149 @@
+//! A directory in place of a forge: where a rehearsal publishes its page, as Markdown to read and JSON to read back.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, ensure};
+use serde::{Deserialize, Serialize};
+
+use crate::forge::{Forge, Page, PublishedPage};
+use crate::release::preflight::Problem;
+use crate::tool::git::Commit;
+use crate::version::ReleaseTag;
+
+/// The forge of a rehearsal.
+pub struct Directory {
+    path: PathBuf,
+}
+
+/// The page's facts besides its text.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Record {
+    tag: String,
+    commit: String,
+    title: String,
+    prerelease: bool,
+}
+
+impl Directory {
+    /// Pages go to `path`, which exists.
+    #[must_use]
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into() }
+    }
+
+    /// As [`Directory::new`], without the pages of earlier rehearsals.
+    ///
+    /// # Errors
+    /// When they cannot be removed.
+    pub fn fresh(path: &Path) -> Result<Self> {
+        for entry in fs::read_dir(path).with_context(|| format!("reading `{}`", path.display()))? {
+            let file = entry.with_context(|| format!("reading `{}`", path.display()))?.path();
+            if file
+                .extension()
+                .is_some_and(|extension| extension == "json" || extension == "md" || extension == "part")
+            {
+                fs::remove_file(&file).with_context(|| format!("removing `{}`", file.display()))?;
+            }
+        }
+        Ok(Self::new(path))
+    }
+
+    fn file(&self, tag: &ReleaseTag, extension: &str) -> PathBuf {
+        self.path.join(format!("{tag}.{extension}"))
+    }
+}
+
+impl Forge for Directory {
+    fn preflight(&self, _tag: &ReleaseTag, _commit: &Commit) -> Result<Vec<Problem>> {
+        Ok(Vec::new())
+    }
+
+    fn page(&self, tag: &ReleaseTag) -> Result<Option<PublishedPage>> {
+        let path = self.file(tag, "json");
+        let json = match fs::read(&path) {
+            Ok(json) => json,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error).with_context(|| format!("reading `{}`", path.display())),
+        };
+        let record: Record =
+            serde_json::from_slice(&json).with_context(|| format!("reading `{}`", path.display()))?;
+        ensure!(record.tag == tag.to_string(), "`{}` is about `{}`", path.display(), record.tag);
+        let text = self.file(tag, "md");
+        let body = fs::read_to_string(&text).with_context(|| format!("reading `{}`", text.display()))?;
+        let commit = Commit::parse(&record.commit)?;
+        let page =
+            Page { tag: tag.clone(), commit, title: record.title, body, prerelease: record.prerelease };
+        Ok(Some(PublishedPage { id: 0, page, draft: false, address: text.display().to_string() }))
+    }
+
+    fn publish(&self, page: &Page) -> Result<String> {
+        let text = self.file(&page.tag, "md");
+        write_whole(&text, page.body.as_bytes())?;
+        let record = Record {
+            tag: page.tag.to_string(),
+            commit: page.commit.to_string(),
+            title: page.title.clone(),
+            prerelease: page.prerelease,
+        };
+        // Last: a page exists once its record does.
+        write_whole(&self.file(&page.tag, "json"), &serde_json::to_vec_pretty(&record)?)?;
+        Ok(text.display().to_string())
+    }
+
+    fn update(&self, _published: &PublishedPage, page: &Page) -> Result<()> {
+        self.publish(page).map(|_address| ())
+    }
+
+    fn settle_latest(&self, _highest: &ReleaseTag) -> Result<bool> {
+        Ok(false)
+    }
+
+    fn raw_address(&self, _commit: &Commit, _path: &str) -> Option<String> {
+        None
+    }
+}
+
+/// Writes beside the place and renames, so that a reader never sees a part.
+fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
+    let part = path.with_extension("part");
+    let written = fs::write(&part, bytes).and_then(|()| fs::rename(&part, path));
+    if written.is_err() && part.exists() {
+        fs::remove_file(&part).with_context(|| format!("removing `{}`", part.display()))?;
+    }
+    written.with_context(|| format!("writing `{}`", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Directory;
+    use crate::forge::{Forge as _, Page};
+    use crate::scratch::Scratch;
+    use crate::tool::git::Commit;
+
+    #[test]
+    fn a_page_reads_back_as_published_and_leaves_no_part() {
+        let scratch = Scratch::new().unwrap();
+        let forge = Directory::new(scratch.path());
+        let page = Page {
+            tag: "v1.0.0-rc.1".parse().unwrap(),
+            commit: Commit::parse(&"a".repeat(40)).unwrap(),
+            title: "carol v1.0.0-rc.1".to_owned(),
+            body: "## notes\n".to_owned(),
+            prerelease: true,
+        };
+        assert_eq!(forge.page(&page.tag).unwrap(), None);
+        forge.publish(&page).unwrap();
+        assert_eq!(forge.page(&page.tag).unwrap().unwrap().page, page);
+        let mut names: Vec<_> = scratch
+            .path()
+            .read_dir()
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        assert_eq!(names, ["v1.0.0-rc.1.json", "v1.0.0-rc.1.md"]);
+    }
+}

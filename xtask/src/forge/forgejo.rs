@@ -1,0 +1,260 @@
+//! Forgejo and Gitea through their common API (facts/forgejo.md §1; recorded answers of both under `testdata/`).
+//! Decisions follow status codes and JSON fields, never the words of a message.
+
+mod answers;
+mod status;
+
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use serde_json::{Value, json};
+
+use crate::config::{CiStatus, Config};
+use crate::environment::Environment;
+use crate::forge::{Forge, Page, PublishedPage};
+use crate::release::preflight::Problem;
+use crate::secret::Secret;
+use crate::tool::curl::{Authorization, Curl, Request, Response};
+use crate::tool::git::{Commit, Git};
+use crate::version::ReleaseTag;
+
+use answers::{Branch, Release, TagAnswer};
+
+/// The page's API answers 422 while the server still takes in the first push to a repository.
+const SETTLING: [Duration; 5] = [
+    Duration::from_millis(100),
+    Duration::from_millis(200),
+    Duration::from_millis(400),
+    Duration::from_millis(800),
+    Duration::from_millis(1600),
+];
+
+/// A clock further off than this makes tokens and time stamps worthless.
+const MOST_CLOCK_SKEW: u64 = 120;
+
+/// The forge of a real release.
+pub struct Forgejo {
+    curl: Curl,
+    git: Git,
+    config: Config,
+    api: String,
+    token: Option<Secret>,
+    own_run: status::OwnRun,
+}
+
+impl Forgejo {
+    /// The configured forge, reached at the address that the runner gives (it may be an internal one), with the
+    /// `FORGEJO_TOKEN` of the environment.
+    ///
+    /// # Errors
+    /// When the environment holds something that cannot be meant.
+    pub fn new(environment: &Environment, curl: Curl, git: &Git, config: &Config) -> Result<Self> {
+        let api = match environment.runner("API_URL")? {
+            Some(address) => address.trim_end_matches('/').to_owned(),
+            None => format!("{}/api/v1", config.forge),
+        };
+        let token = match environment.token("FORGEJO_TOKEN")? {
+            Some(token) => Some(token),
+            None => environment.token("GITHUB_TOKEN")?,
+        };
+        let own_run = status::OwnRun::new(environment)?;
+        Ok(Self { curl, git: git.clone(), config: config.clone(), api, token, own_run })
+    }
+
+    fn url(&self, rest: &str) -> String {
+        format!("{}/repos/{}/{rest}", self.api, self.config.repository)
+    }
+
+    fn send(&self, request: Request) -> Result<Response> {
+        let request = request.header("Accept", "application/json");
+        self.curl.send(&match &self.token {
+            Some(token) => request.authorization(Authorization::Token(token.clone())),
+            None => request,
+        })
+    }
+
+    fn get<T: serde::de::DeserializeOwned>(&self, rest: &str) -> Result<Option<T>> {
+        let response = self.send(Request::new("GET", self.url(rest)))?;
+        match response.status {
+            200 => response.json().map(Some),
+            404 => Ok(None),
+            _ => Err(response.unexpected()),
+        }
+    }
+
+    fn change(&self, method: &'static str, rest: &str, body: &Value) -> Result<Response> {
+        self.send(Request::new(method, self.url(rest)).body("application/json", body.to_string()))
+    }
+
+    fn patch(&self, id: u64, body: &Value) -> Result<()> {
+        let response = self.change("PATCH", &format!("releases/{id}"), body)?;
+        ensure!(response.status == 200, response.unexpected());
+        Ok(())
+    }
+
+    /// The tag must be on the forge, at the same commit: a page for a missing tag would create it.
+    fn check_tag(&self, tag: &ReleaseTag, commit: &Commit) -> Result<Option<Problem>> {
+        let answer: Option<TagAnswer> = self.get(&format!("tags/{tag}"))?;
+        Ok(match answer {
+            None => Some(Problem::new(
+                "tag",
+                format!("`{tag}` is not on the forge; push it with `git push origin {tag}`"),
+            )),
+            Some(found) if found.commit.sha != commit.as_str() => Some(Problem::new(
+                "tag",
+                format!(
+                    "`{tag}` is at {} on the forge and at {commit} here; `git fetch --tags --force` takes the forge's, \
+                     and a tag that was released must not move",
+                    found.commit.sha
+                ),
+            )),
+            Some(_) => None,
+        })
+    }
+
+    fn check_branch(&self, commit: &Commit) -> Result<Option<Problem>> {
+        let mut seen = Vec::new();
+        for name in &self.config.branches {
+            let Some(branch) = self.get::<Branch>(&format!("branches/{name}"))? else { continue };
+            let head = Commit::parse(&branch.commit.id)?;
+            if self.git.peel(head.as_str())?.is_none() {
+                seen.push(format!(
+                    "`{name}` is at {head}, which is not in this clone (`git fetch origin {name}`)"
+                ));
+            } else if self.git.is_ancestor(commit, &head)? {
+                return Ok(None);
+            } else {
+                seen.push(format!("`{name}` is at {head}"));
+            }
+        }
+        let branches = self.config.branches.join("`, `");
+        let found = if seen.is_empty() { "the forge has none of them".to_owned() } else { seen.join("; ") };
+        let text = format!(
+            "{commit} is on none of the branches that may be released (`{branches}`): {found}; merge it first, \
+             or add its branch to `branches` in `Cargo.toml`"
+        );
+        Ok(Some(Problem::new("branch", text)))
+    }
+
+    fn check_status(&self, commit: &Commit) -> Result<Option<Problem>> {
+        if self.config.ci_status == CiStatus::Off {
+            return Ok(None);
+        }
+        let combined = self.get(&format!("commits/{commit}/status"))?;
+        let combined = combined.with_context(|| format!("the forge does not know the commit {commit}"))?;
+        Ok(status::judge(&combined, &self.own_run).err().map(|text| Problem::new("ci status", text)))
+    }
+
+    fn check_clock(&self) -> Result<Option<Problem>> {
+        let response = self.send(Request::new("GET", format!("{}/version", self.api)))?;
+        ensure!(response.status == 200, response.unexpected());
+        let date = response.header("Date").with_context(|| format!("{response} without a `Date`"))?;
+        let theirs = crate::time::parse_http_date(date)?;
+        let skew = theirs.abs_diff(crate::time::now()?);
+        Ok((skew > MOST_CLOCK_SKEW).then(|| {
+            Problem::new("clock", format!("this machine's clock is {skew} s off the forge's; set it, for example with `timedatectl set-ntp true`"))
+        }))
+    }
+
+    fn check_token(&self) -> Option<Problem> {
+        self.token.is_none().then(|| {
+            Problem::new(
+                "forge token",
+                "`FORGEJO_TOKEN` is not set; in a workflow write `FORGEJO_TOKEN: ${{ github.token }}` into the step's `env`, \
+                 elsewhere make a token with `write:repository` in your settings on the forge",
+            )
+        })
+    }
+}
+
+impl Forge for Forgejo {
+    fn preflight(&self, tag: &ReleaseTag, commit: &Commit) -> Result<Vec<Problem>> {
+        let checks: [&(dyn Fn() -> Result<Option<Problem>> + Sync); 4] = [
+            &|| self.check_tag(tag, commit),
+            &|| self.check_branch(commit),
+            &|| self.check_status(commit),
+            &|| self.check_clock(),
+        ];
+        let found: Vec<Result<Option<Problem>>> = thread::scope(|scope| {
+            let running: Vec<_> = checks.iter().map(|check| scope.spawn(check)).collect();
+            running
+                .into_iter()
+                .map(|thread| thread.join().unwrap_or_else(|_panic| bail!("the check panicked")))
+                .collect()
+        });
+        let found = found
+            .into_iter()
+            .map(|result| result.unwrap_or_else(|error| Some(Problem::new("forge", format!("{error:#}")))));
+        Ok(found.chain([self.check_token()]).flatten().collect())
+    }
+
+    fn page(&self, tag: &ReleaseTag) -> Result<Option<PublishedPage>> {
+        let release: Option<Release> = self.get(&format!("releases/tags/{tag}"))?;
+        release.map(|release| release.into_page(tag)).transpose()
+    }
+
+    fn publish(&self, page: &Page) -> Result<String> {
+        let body = json!({
+            "tag_name": page.tag.to_string(),
+            "target_commitish": page.commit.as_str(),
+            "name": page.title,
+            "body": page.body,
+            "draft": false,
+            "prerelease": page.prerelease,
+        });
+        let mut pauses = SETTLING.iter();
+        loop {
+            let response = self.change("POST", "releases", &body)?;
+            match response.status {
+                201 => return Ok(response.json::<Release>()?.html_url),
+                // Made by someone else meanwhile, or made although the answer was an error: what is there decides.
+                409 | 500..=599 => {
+                    if let Some(found) = self.page(&page.tag)? {
+                        self.update(&found, page)?;
+                        return Ok(found.address);
+                    }
+                }
+                422 => {}
+                _ => return Err(response.unexpected()),
+            }
+            match pauses.next() {
+                Some(pause) => thread::sleep(*pause),
+                None => return Err(response.unexpected()),
+            }
+        }
+    }
+
+    fn update(&self, published: &PublishedPage, page: &Page) -> Result<()> {
+        let (found, mut changes) = (&published.page, serde_json::Map::new());
+        if found.body != page.body {
+            changes.insert("body".to_owned(), page.body.clone().into());
+        }
+        if found.prerelease != page.prerelease {
+            changes.insert("prerelease".to_owned(), page.prerelease.into());
+        }
+        if published.draft {
+            changes.insert("draft".to_owned(), false.into());
+        }
+        if changes.is_empty() { Ok(()) } else { self.patch(published.id, &changes.into()) }
+    }
+
+    fn settle_latest(&self, highest: &ReleaseTag) -> Result<bool> {
+        let latest: Option<Release> = self.get("releases/latest")?;
+        if latest.is_some_and(|latest| latest.tag_name == highest.to_string()) {
+            return Ok(false);
+        }
+        // The forge shows the page with the newest date, which after a backport is the wrong one. Hiding and showing
+        // a page stamps it anew (facts/forgejo.md §8); nothing else about it changes.
+        let Some(page) = self.page(highest)? else { return Ok(false) };
+        if !page.draft {
+            self.patch(page.id, &json!({ "draft": true }))?;
+        }
+        self.patch(page.id, &json!({ "draft": false }))?;
+        Ok(true)
+    }
+
+    fn raw_address(&self, commit: &Commit, path: &str) -> Option<String> {
+        Some(format!("{}/raw/commit/{commit}/{path}", self.config.source_url()))
+    }
+}

@@ -1,0 +1,118 @@
+//! What the API answers, as far as it is read.
+
+use anyhow::{Result, ensure};
+use serde::Deserialize;
+
+use crate::forge::{Page, PublishedPage};
+use crate::tool::git::Commit;
+use crate::version::ReleaseTag;
+
+/// `GET /repos/{o}/{r}/tags/{tag}`; `id` would be the tag object of an annotated tag, `commit` is peeled.
+#[derive(Deserialize)]
+pub(super) struct TagAnswer {
+    pub(super) commit: TagCommit,
+}
+
+#[derive(Deserialize)]
+pub(super) struct TagCommit {
+    pub(super) sha: String,
+}
+
+/// `GET /repos/{o}/{r}/branches/{branch}`.
+#[derive(Deserialize)]
+pub(super) struct Branch {
+    pub(super) commit: BranchCommit,
+}
+
+#[derive(Deserialize)]
+pub(super) struct BranchCommit {
+    pub(super) id: String,
+}
+
+/// A release.
+#[derive(Deserialize)]
+pub(super) struct Release {
+    pub(super) id: u64,
+    pub(super) tag_name: String,
+    pub(super) target_commitish: String,
+    pub(super) name: String,
+    pub(super) body: String,
+    pub(super) draft: bool,
+    pub(super) prerelease: bool,
+    pub(super) html_url: String,
+}
+
+impl Release {
+    /// The release as a page of `tag`. The forge finds tags whatever their case, so the name is held against it.
+    pub(super) fn into_page(self, tag: &ReleaseTag) -> Result<PublishedPage> {
+        ensure!(
+            self.tag_name == tag.to_string(),
+            "the forge answered with the release of `{}` for `{tag}`",
+            self.tag_name
+        );
+        // Pages that people make name a branch, or nothing: then the page says nothing about the commit.
+        let commit =
+            Commit::parse(&self.target_commitish).or_else(|_no_commit| Commit::parse(&"0".repeat(40)))?;
+        let page =
+            Page { tag: tag.clone(), commit, title: self.name, body: self.body, prerelease: self.prerelease };
+        Ok(PublishedPage { id: self.id, page, draft: self.draft, address: self.html_url })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Release, TagAnswer};
+    use serde_json::Value;
+
+    /// The answers that the two servers gave (facts/contract).
+    fn recorded(probe: &str) -> Vec<Value> {
+        let servers = [
+            include_str!("../../../testdata/forgejo-15.0.3.jsonl"),
+            include_str!("../../../testdata/gitea-1.26.0.jsonl"),
+        ];
+        let answer = |server: &str| {
+            let lines = server.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+            lines.into_iter().find(|line| line["probe"] == probe).unwrap()["response"].clone()
+        };
+        servers.into_iter().map(answer).collect()
+    }
+
+    #[test]
+    fn an_annotated_tag_is_read_as_its_commit_on_both_servers() {
+        for response in recorded("tag after push (annotated)") {
+            let tag: TagAnswer = serde_json::from_value(response["body"].clone()).unwrap();
+            assert_ne!(response["body"]["id"], tag.commit.sha.as_str(), "the tag object is not the commit");
+            assert_eq!(tag.commit.sha.len(), 40);
+        }
+    }
+
+    #[test]
+    fn a_release_is_read_on_both_servers_and_belongs_to_its_tag() {
+        for response in recorded("release by tag: published") {
+            let read = || serde_json::from_value::<Release>(response["body"].clone()).unwrap();
+            let page = read().into_page(&"v0.1.0".parse().unwrap()).unwrap();
+            assert!(!page.draft && !page.page.prerelease);
+            assert_eq!(page.page.commit.as_str(), response["body"]["target_commitish"].as_str().unwrap());
+            assert!(read().into_page(&"v0.1.1".parse().unwrap()).is_err());
+        }
+        for response in recorded("draft by tag: writer") {
+            let release: Release = serde_json::from_value(response["body"].clone()).unwrap();
+            assert!(release.into_page(&"v0.2.0".parse().unwrap()).unwrap().draft);
+        }
+    }
+
+    #[test]
+    fn an_existing_release_and_a_missing_one_are_told_by_status() {
+        for (probe, status) in [
+            ("create on pushed tag", 201),
+            ("create again: duplicate", 409),
+            ("create over draft", 409),
+            ("release by tag: tag-only row", 404),
+            ("bad token", 401),
+        ] {
+            for response in recorded(probe) {
+                assert_eq!(response["status"], status, "{probe}");
+            }
+        }
+    }
+}

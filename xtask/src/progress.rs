@@ -1,0 +1,165 @@
+//! What a person sees while a command works: a line for each step as it starts, with the time since the command began,
+//! and a table of durations at the end. On a terminal the line of the running step counts along.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, anyhow};
+
+use crate::environment::Environment;
+use crate::secret::redact;
+
+/// How often a live line is painted anew.
+const REPAINT: Duration = Duration::from_millis(100);
+
+/// The steps of one command.
+pub struct Steps {
+    began: Instant,
+    style: Style,
+    finished: Mutex<Vec<(String, Duration)>>,
+    /// Keeps lines of threads apart.
+    terminal: Mutex<()>,
+}
+
+/// What the terminal can show.
+#[derive(Clone, Copy)]
+struct Style {
+    live: bool,
+    color: bool,
+}
+
+impl Steps {
+    /// Lines go to standard error, as data alone goes to standard output.
+    ///
+    /// # Errors
+    /// When the environment cannot be read.
+    pub fn new(environment: &Environment) -> Result<Self> {
+        let live = std::io::stderr().is_terminal() && environment.get("TERM")? != Some("dumb");
+        let color = live && environment.get("NO_COLOR")?.is_none();
+        Ok(Self {
+            began: Instant::now(),
+            style: Style { live, color },
+            finished: Mutex::default(),
+            terminal: Mutex::default(),
+        })
+    }
+
+    /// Lines without a live one: for steps that write to the terminal themselves.
+    #[must_use]
+    pub fn plain() -> Self {
+        let style = Style { live: false, color: false };
+        Self { began: Instant::now(), style, finished: Mutex::default(), terminal: Mutex::default() }
+    }
+
+    /// Runs `work` as the step `name`; `detail` says what it works on.
+    ///
+    /// # Errors
+    /// Those of `work`, with the step's name added.
+    pub fn run<T>(&self, name: &str, detail: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        let started = Instant::now();
+        self.line(name, detail);
+        let live = self.style.live.then(|| Live::start(name.to_owned(), self.style.color));
+        let result = work();
+        if let Some(live) = live {
+            live.stop();
+        }
+        let took = started.elapsed();
+        self.lock_finished().push((name.to_owned(), took));
+        result.map_err(|error| error.context(format!("step `{name}`")))
+    }
+
+    /// One line that belongs to no step of its own.
+    pub fn line(&self, name: &str, detail: &str) {
+        let _one_at_a_time = self.terminal.lock().unwrap_or_else(PoisonError::into_inner);
+        let (bold, plain) = if self.style.color { ("\x1b[1m", "\x1b[0m") } else { ("", "") };
+        let elapsed = self.began.elapsed().as_secs_f64();
+        eprintln!("{elapsed:>7.2}s  {bold}{name:<12}{plain}  {}", redact(detail));
+    }
+
+    /// Each step with its duration, and the whole, as lines.
+    #[must_use]
+    pub fn table(&self) -> String {
+        let row = |name: &str, took: Duration| format!("  {name:<12} {:>7.2}s\n", took.as_secs_f64());
+        let steps: String = self.lock_finished().iter().map(|(name, took)| row(name, *took)).collect();
+        steps + &row("total", self.began.elapsed())
+    }
+
+    fn lock_finished(&self) -> MutexGuard<'_, Vec<(String, Duration)>> {
+        self.finished.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A line below the others that counts until the step ends, then vanishes.
+struct Live {
+    stop: Sender<()>,
+    painter: JoinHandle<()>,
+}
+
+impl Live {
+    fn start(name: String, color: bool) -> Self {
+        let (stop, stopped) = mpsc::channel();
+        let (dim, plain) = if color { ("\x1b[2m", "\x1b[0m") } else { ("", "") };
+        let started = Instant::now();
+        let painter = thread::spawn(move || {
+            while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(REPAINT) {
+                eprint!("\r\x1b[K{dim}          {name} … {:.1}s{plain}", started.elapsed().as_secs_f64());
+                if std::io::stderr().flush().is_err() {
+                    return;
+                }
+            }
+            eprint!("\r\x1b[K");
+        });
+        Self { stop, painter }
+    }
+
+    fn stop(self) {
+        drop(self.stop);
+        if self.painter.join().is_err() {
+            eprintln!();
+        }
+    }
+}
+
+/// Runs two pieces of work side by side and returns both results, the first's error first.
+///
+/// # Errors
+/// Those of the two.
+pub fn both<A: Send, B: Send>(
+    first: impl FnOnce() -> Result<A> + Send,
+    second: impl FnOnce() -> Result<B> + Send,
+) -> Result<(A, B)> {
+    thread::scope(|scope| {
+        let second = scope.spawn(second);
+        let first = first();
+        let second = second.join().map_err(|_panic| anyhow!("a thread panicked"))?;
+        Ok((first?, second?))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Steps, both};
+    use crate::environment::Environment;
+    use anyhow::{Result, bail};
+
+    #[test]
+    fn the_table_has_every_step_in_order_and_errors_name_theirs() {
+        let steps = Steps::new(&Environment::default()).unwrap();
+        steps.run("first", "", || Ok(())).unwrap();
+        let error = steps.run("second", "", || -> Result<()> { bail!("no") }).unwrap_err();
+        assert_eq!(format!("{error:#}"), "step `second`: no");
+        let table = steps.table();
+        let names: Vec<_> = table.lines().filter_map(|line| line.split_whitespace().next()).collect();
+        assert_eq!(names, ["first", "second", "total"]);
+    }
+
+    #[test]
+    fn side_by_side_work_reports_either_error() {
+        assert_eq!(both(|| Ok(1), || Ok(2)).unwrap(), (1, 2));
+        assert!(both(|| Ok(1), || -> Result<()> { bail!("no") }).is_err());
+        assert!(both(|| -> Result<()> { bail!("no") }, || Ok(2)).is_err());
+    }
+}

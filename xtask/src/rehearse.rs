@@ -1,0 +1,108 @@
+//! `cargo xtask rehearse`: the release, step by step, with real parts that nobody else sees. Each rehearsal has a key and
+//! a place in the registry of its own, so it never meets what an earlier one left.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+
+use crate::config::Config;
+use crate::environment::Environment;
+use crate::forge::directory::Directory;
+use crate::progress::Steps;
+use crate::provenance::Invocation;
+use crate::release::source::Source;
+use crate::release::target::{PublicKey, Target};
+use crate::release::{self, Outcome, Session};
+use crate::scratch::{Scratch, random_hex};
+use crate::secret::Secret;
+use crate::testbed;
+use crate::tool::Runner;
+use crate::tool::cosign::{Cosign, SigningKey};
+use crate::tool::docker::DockerConfig;
+use crate::tool::git::Git;
+
+/// Where pages and the public key go, from the top of the repository.
+const DIRECTORY: &str = "target/rehearsal";
+
+/// Rehearses the release of `what`.
+///
+/// # Errors
+/// As the release itself.
+pub fn run(environment: &Environment, what: Option<&str>) -> Result<()> {
+    let here = std::env::current_dir().context("finding the current directory")?;
+    let git = Git::discover(&Runner::new(environment), &here)?;
+    // Before the testbed: what is wrong with the arguments needs no real parts to be said.
+    let source = Source::to_rehearse(&git, what)?;
+    let environment = &testbed::ensure(environment, git.root())?;
+    let runner = &Runner::new(environment);
+    let config = Config::load(runner, git.root())?;
+    let steps = Steps::new(environment)?;
+
+    let directory = git.root().join(DIRECTORY);
+    fs::create_dir_all(&directory).with_context(|| format!("making `{}`", directory.display()))?;
+    let target = target(environment, runner, &config, git.root(), &directory)?;
+    steps.line("rehearse", &format!("{} at {}", source.tag, source.commit));
+    let session = Session { runner, environment, git: &git, config: &config, steps: &steps };
+    let outcome = release::run(&session, &target, &source)?;
+    report(&target, &source, &outcome, &steps);
+    Ok(())
+}
+
+fn target(
+    environment: &Environment,
+    runner: &Runner,
+    config: &Config,
+    root: &Path,
+    directory: &Path,
+) -> Result<Target> {
+    let name = config.repository.to_string().to_ascii_lowercase();
+    let nonce = random_hex()?;
+    let image = format!("{}/rehearsal-{}/{name}", testbed::registry(environment)?, &nonce[..12]).parse()?;
+    Ok(Target {
+        image,
+        credentials: None,
+        key: throwaway_key(environment, runner, config, directory)?,
+        public_key: PublicKey::Below(root.to_owned()),
+        public_key_name: format!("{DIRECTORY}/cosign.pub"),
+        forge: Box::new(Directory::fresh(directory)?),
+        stand_in: environment.get("TESTBED_BASE_STAND_IN")?.map(str::to_owned),
+        cosign: "cosign".into(),
+        invocation: Invocation::Local { command: "cargo xtask rehearse".to_owned(), nonce },
+    })
+}
+
+/// A key pair whose private half is never outside a private directory, and is gone before the first step.
+fn throwaway_key(
+    environment: &Environment,
+    runner: &Runner,
+    config: &Config,
+    directory: &Path,
+) -> Result<SigningKey> {
+    let scratch = Scratch::new()?;
+    let docker_config = DockerConfig::new(environment, None)?;
+    let cosign = Cosign::new(runner, "cosign", &docker_config, config.timeouts.cosign());
+    let password = Secret::new(random_hex()?);
+    let prefix = scratch.path().join("cosign");
+    cosign.generate_key_pair(&prefix, &password).context("making the rehearsal's key pair")?;
+    let private_key =
+        fs::read_to_string(prefix.with_extension("key")).context("reading the rehearsal's private key")?;
+    fs::copy(prefix.with_extension("pub"), directory.join("cosign.pub"))
+        .context("keeping the rehearsal's public key")?;
+    Ok(SigningKey { private_key: Secret::new(private_key), password })
+}
+
+#[expect(clippy::print_stdout, reason = "this is the command's data")]
+fn report(target: &Target, source: &Source, outcome: &Outcome, steps: &Steps) {
+    eprintln!("\n{}", steps.table());
+    println!("rehearsed  {} at {}", source.tag, source.commit);
+    println!("image      {}", target.image.tagged(&source.tag.registry_tag()));
+    println!("digest     {}", outcome.digest);
+    println!("page       {}", outcome.page);
+    println!(
+        "\ncheck it with these, from the top of the repository (`eval \"$(cargo testbed env)\"` finds cosign):\n"
+    );
+    for command in &outcome.commands {
+        println!("{command}");
+    }
+}

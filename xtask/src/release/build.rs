@@ -1,0 +1,191 @@
+//! Step 5, build: the reproducible build, pushed under a candidate tag; and what its provenance says.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result, ensure};
+use serde::Deserialize;
+
+use crate::config::Config;
+use crate::provenance::{Facts, Provenance};
+use crate::reference::{Digest, Tag};
+use crate::release::export::Export;
+use crate::release::preflight::Toolchain;
+use crate::release::source::Source;
+use crate::release::target::Target;
+use crate::release::{Session, Tools};
+use crate::time::{now, rfc3339};
+use crate::tool::docker::Build;
+
+/// What was pushed.
+pub struct Built {
+    /// The digest of the index.
+    pub digest: Digest,
+    /// The platform and digest of each manifest in it.
+    pub manifests: Vec<(String, Digest)>,
+    /// When it was done, in seconds since 1970.
+    pub finished: u64,
+}
+
+/// The tag that holds an image before it is proven. Two tags on one commit are two images, as each carries its version.
+#[must_use]
+pub fn candidate_tag(source: &Source) -> Tag {
+    let name = format!("candidate-{}-{}", source.tag, source.commit.short());
+    name.parse().expect("a release tag leaves room for the words around it")
+}
+
+/// Builds and pushes the candidate, and asks the registry for what it stored.
+///
+/// # Errors
+/// When the build or the push fails, or when the registry holds something else than was built.
+pub fn run(
+    session: &Session<'_>,
+    tools: &Tools<'_>,
+    target: &Target,
+    source: &Source,
+    export: &Export,
+) -> Result<Built> {
+    let candidate = candidate_tag(source);
+    let build = recipe(session, target, source, export, target.image.tagged(&candidate))?;
+    let digest = tools.docker.build(&build)?;
+    let stored = tools.registry.manifest(candidate.as_str())?;
+    let stored =
+        stored.with_context(|| format!("`{}` is not in the registry after its push", build.push_to))?;
+    ensure!(
+        stored.digest == digest,
+        "the registry holds `{}` under `{}`, but `{digest}` was built: does someone else push there?",
+        stored.digest,
+        build.push_to
+    );
+    let manifests = manifests(&stored.bytes, session.config)?;
+    Ok(Built { digest, manifests, finished: now()? })
+}
+
+/// Everything that decides the digest, and nothing of this machine.
+fn recipe(
+    session: &Session<'_>,
+    target: &Target,
+    source: &Source,
+    export: &Export,
+    push_to: String,
+) -> Result<Build> {
+    let config = session.config;
+    let metadata = metadata(config, source, export);
+    Ok(Build {
+        context: export.tree(),
+        platforms: config.platforms.iter().map(ToString::to_string).collect(),
+        arguments: vec![
+            ("SOURCE_DATE_EPOCH", source.time.to_string()),
+            ("VERSION", source.tag.version().to_string()),
+            ("REVISION", source.commit.to_string()),
+            ("SOURCE", config.source_url()),
+        ],
+        labels: metadata.clone(),
+        annotations: metadata,
+        stand_ins: stand_ins(target, export),
+        ca_certificates: session.environment.get("NODE_EXTRA_CA_CERTS")?.map(PathBuf::from),
+        builder: config.builder.clone(),
+        network: config.build_network.clone(),
+        no_cache: false,
+        push_to,
+        timeout: config.timeouts.build(),
+    })
+}
+
+/// The pre-defined keys of the OCI image specification ("Annotations"), the same as labels and as annotations.
+fn metadata(config: &Config, source: &Source, export: &Export) -> Vec<(&'static str, String)> {
+    let base = &export.base.last;
+    vec![
+        ("org.opencontainers.image.title", config.title.clone()),
+        ("org.opencontainers.image.description", config.description.clone()),
+        ("org.opencontainers.image.licenses", config.licenses.clone()),
+        ("org.opencontainers.image.version", source.tag.version().to_string()),
+        ("org.opencontainers.image.revision", source.commit.to_string()),
+        ("org.opencontainers.image.source", config.source_url()),
+        ("org.opencontainers.image.created", rfc3339(source.time)),
+        ("org.opencontainers.image.base.name", base.full_name()),
+        ("org.opencontainers.image.base.digest", base.digest.to_string()),
+    ]
+}
+
+/// Each pinned base image and what stands in for it, when something does.
+#[must_use]
+pub fn stand_ins(target: &Target, export: &Export) -> Vec<(String, String)> {
+    let pairs = target
+        .stand_in
+        .iter()
+        .flat_map(|image| export.base.distinct().map(|base| (base.reference.clone(), image.clone())));
+    pairs.collect()
+}
+
+#[derive(Deserialize)]
+struct Index {
+    manifests: Vec<Descriptor>,
+}
+
+#[derive(Deserialize)]
+struct Descriptor {
+    digest: Digest,
+    platform: Option<DescriptorPlatform>,
+}
+
+#[derive(Deserialize)]
+struct DescriptorPlatform {
+    os: String,
+    architecture: String,
+    variant: Option<String>,
+}
+
+/// The manifests of an index, which must be exactly the configured platforms.
+///
+/// # Errors
+/// When it is no index, or has other platforms.
+pub fn manifests(index: &[u8], config: &Config) -> Result<Vec<(String, Digest)>> {
+    let index: Index = serde_json::from_slice(index).context("reading the pushed image's index")?;
+    let name = |platform: DescriptorPlatform| match platform.variant {
+        Some(variant) => format!("{}/{}/{variant}", platform.os, platform.architecture),
+        None => format!("{}/{}", platform.os, platform.architecture),
+    };
+    let named =
+        |manifest: Descriptor| (manifest.platform.map_or("no platform".to_owned(), name), manifest.digest);
+    let manifests: Vec<_> = index.manifests.into_iter().map(named).collect();
+    let mut found: Vec<_> = manifests.iter().map(|(platform, _)| platform.clone()).collect();
+    let mut expected: Vec<_> = config.platforms.iter().map(ToString::to_string).collect();
+    found.sort();
+    expected.sort();
+    ensure!(found == expected, "the image has the platforms {found:?}: expected {expected:?}");
+    Ok(manifests)
+}
+
+/// The provenance predicate of what was built.
+///
+/// # Errors
+/// When it cannot be written as JSON.
+pub fn provenance(
+    session: &Session<'_>,
+    target: &Target,
+    source: &Source,
+    export: &Export,
+    built: &Built,
+    toolchain: &Toolchain,
+    sbom: &[u8],
+) -> Result<Vec<u8>> {
+    const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+    let manifest = |(platform, digest): &(String, Digest)| {
+        (format!("manifest {platform}"), MANIFEST.to_owned(), digest.clone())
+    };
+    let sbom = ("sbom.cdx.json".to_owned(), "application/vnd.cyclonedx+json".to_owned(), Digest::of(sbom));
+    let provenance = Provenance::new(&Facts {
+        config: session.config,
+        tag: &source.tag,
+        commit: &source.commit,
+        invocation: &target.invocation,
+        files: &export.files,
+        base: &export.base,
+        stand_ins: &stand_ins(target, export),
+        versions: toolchain.versions.clone(),
+        started: toolchain.started,
+        finished: built.finished,
+        byproducts: built.manifests.iter().map(manifest).chain([sbom]).collect(),
+    });
+    serde_json::to_vec_pretty(&provenance).context("writing the provenance")
+}

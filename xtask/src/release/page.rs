@@ -1,0 +1,107 @@
+//! Step 12, the release page: what changed, how to get the image, and how to check it.
+
+use anyhow::Result;
+
+use crate::forge::{Forge, Page};
+use crate::notes;
+use crate::reference::Digest;
+use crate::release::export::Export;
+use crate::release::source::{Source, release_tags};
+use crate::release::target::Target;
+use crate::release::{Published, Session, verify_commands};
+
+/// Writes the page: the same release gives the same text.
+///
+/// # Errors
+/// When git does not answer.
+pub fn write(
+    session: &Session<'_>,
+    target: &Target,
+    source: &Source,
+    export: &Export,
+    digest: &Digest,
+) -> Result<Page> {
+    let history = release_tags(&session.git.tags_within(&source.commit)?);
+    let previous = notes::previous(&source.tag, &history);
+    let entries = session.git.log(previous.map(ToString::to_string).as_deref(), &source.commit)?;
+    let repository = session.config.source_url();
+    let compare = previous.map(|previous| {
+        format!("\n[All changes since {previous}]({repository}/compare/{previous}...{})\n", source.tag)
+    });
+    let body = format!(
+        "## Changes\n\n{}{}\n{}\n{}\n{}",
+        notes::list(&entries),
+        compare.unwrap_or_default(),
+        image_section(target, source, digest),
+        verify_section(target, source, digest, &repository),
+        inputs_section(source, export, &repository)?,
+    );
+    Ok(Page {
+        tag: source.tag.clone(),
+        commit: source.commit.clone(),
+        title: format!("{} {}", session.config.title, source.tag),
+        body,
+        prerelease: !source.tag.is_stable(),
+    })
+}
+
+/// Publishes the page, or leaves the published one alone when it says what this one says about the image: a person may
+/// have added words to it.
+///
+/// # Errors
+/// When the forge does not answer or refuses.
+pub fn publish(forge: &dyn Forge, page: &Page) -> Result<Published> {
+    let Some(found) = forge.page(&page.tag)? else {
+        return Ok(Published { address: forge.publish(page)?, changed: true });
+    };
+    let keeps = found.page.body.contains(promises(&page.body))
+        && found.page.prerelease == page.prerelease
+        && !found.draft;
+    if keeps {
+        return Ok(found.into());
+    }
+    forge.update(&found, page)?;
+    Ok(Published { address: found.address, changed: true })
+}
+
+/// The part of the page that must stand as it was written: everything below the changes.
+fn promises(body: &str) -> &str {
+    body.find(IMAGE_HEADING).map_or(body, |start| &body[start..])
+}
+
+const IMAGE_HEADING: &str = "## Image\n";
+
+fn image_section(target: &Target, source: &Source, digest: &Digest) -> String {
+    let tagged = target.image.tagged(&source.tag.registry_tag());
+    format!(
+        "{IMAGE_HEADING}\n```sh\ndocker pull {}\n```\n\n`{tagged}` names the same image; only the digest can never name another.\n",
+        target.image.pinned(digest)
+    )
+}
+
+fn verify_section(target: &Target, source: &Source, digest: &Digest, repository: &str) -> String {
+    let fetch = target.forge.raw_address(&source.commit, "cosign.pub").map_or(String::new(), |address| {
+        format!("Run this in a checkout of this repository, or fetch the public key of the released commit first:\n\n```sh\ncurl -fsSLO {address}\n```\n\n")
+    });
+    let commands: String =
+        verify_commands(target, source, digest).iter().map(|command| format!("{command}\n")).collect();
+    format!(
+        "## Verify\n\n{fetch}The signature, the SLSA provenance and the SBOM, with cosign 2.5 or 3.1:\n\n```sh\n{commands}```\n\n\
+         What each of them proves, and what it does not: \
+         [docs/verifying.md]({repository}/src/commit/{}/docs/verifying.md).\n",
+        source.commit
+    )
+}
+
+fn inputs_section(source: &Source, export: &Export, repository: &str) -> Result<String> {
+    let base = &export.base.last;
+    let lockfile = export.digest_of("service/package-lock.json")?;
+    let commit = &source.commit;
+    Ok(format!(
+        "## Made from\n\n| input | digest |\n|---|---|\n\
+         | source | [`{commit}`]({repository}/commit/{commit}) |\n\
+         | base image `{}:{}` | `{}` |\n\
+         | `service/package-lock.json` | `{lockfile}` |\n",
+        base.name, base.tag, base.digest
+    ))
+}

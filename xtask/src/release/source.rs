@@ -1,0 +1,114 @@
+//! Step 1, resolve: which tag, and which commit it stands for.
+
+use anyhow::{Context as _, Result};
+
+use crate::environment::Environment;
+use crate::failure::Misuse;
+use crate::refuse;
+use crate::tool::git::{Commit, Git};
+use crate::version::{ReleaseTag, highest_stable};
+
+/// What is released.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// The tag; in a rehearsal it need not exist yet.
+    pub tag: ReleaseTag,
+    /// The commit behind it, annotated or lightweight.
+    pub commit: Commit,
+    /// The commit's time in seconds since 1970: every time stamp in the image.
+    pub time: u64,
+}
+
+impl Source {
+    /// The tag to release: `asked`, else the one that the forge's runner was started for, else the one at HEAD.
+    ///
+    /// # Errors
+    /// [`Misuse`] when it is no release tag, [`crate::failure::Refusal`] when it does not exist or the clone is shallow.
+    pub fn to_release(git: &Git, environment: &Environment, asked: Option<&str>) -> Result<Self> {
+        check_whole(git)?;
+        let tag = match (asked, environment.runner("REF_TYPE")?, environment.runner("REF_NAME")?) {
+            (Some(asked), _, _) => asked.parse()?,
+            (None, Some("tag"), Some(name)) => name.parse()?,
+            _ => match tag_at_head(git)? {
+                Some(tag) => tag,
+                None => refuse!(
+                    "HEAD has no release tag; make one with `git tag v0.1.0`, or name one: `cargo xtask release v0.1.0`"
+                ),
+            },
+        };
+        Self::of_tag(git, tag)
+    }
+
+    /// What to rehearse: a tag, or a commit under the version that would come next.
+    ///
+    /// # Errors
+    /// As [`Source::to_release`].
+    pub fn to_rehearse(git: &Git, asked: Option<&str>) -> Result<Self> {
+        check_whole(git)?;
+        let Some(asked) = asked else {
+            return match tag_at_head(git)? {
+                Some(tag) => Self::of_tag(git, tag),
+                None => Self::next_version(git, "HEAD"),
+            };
+        };
+        match asked.parse::<ReleaseTag>() {
+            Ok(tag) => Self::of_tag(git, tag),
+            // What looks like a version was meant as a tag; anything else may be a commit or a branch.
+            Err(misuse) if asked.starts_with('v') && asked[1..].starts_with(|c: char| c.is_ascii_digit()) => {
+                Err(misuse.into())
+            }
+            Err(misuse) if git.peel(asked)?.is_none() => {
+                Err(Misuse::new(format!("{misuse}, and no commit has that name")).into())
+            }
+            Err(_) => Self::next_version(git, asked),
+        }
+    }
+
+    fn of_tag(git: &Git, tag: ReleaseTag) -> Result<Self> {
+        match git.peel(&tag.git_ref())? {
+            Some(commit) => Self::at(git, tag, commit),
+            None => refuse!(
+                "there is no tag `{tag}` here; make it with `git tag {tag}`, or get it with `git fetch --tags`"
+            ),
+        }
+    }
+
+    fn next_version(git: &Git, revision: &str) -> Result<Self> {
+        let commit = git
+            .peel(revision)?
+            .with_context(|| format!("`{revision}` has no commit yet; commit something first"))?;
+        let tags = release_tags(&git.tags()?);
+        let next = highest_stable(&tags).map_or("v0.1.0".to_owned(), |highest| {
+            let version = highest.version();
+            format!("v{}.{}.{}", version.major, version.minor, version.patch + 1)
+        });
+        Self::at(git, next.parse()?, commit)
+    }
+
+    fn at(git: &Git, tag: ReleaseTag, commit: Commit) -> Result<Self> {
+        let time = git.commit_time(&commit)?;
+        Ok(Self { tag, commit, time })
+    }
+}
+
+/// The names that are release tags; others are nobody's business here.
+#[must_use]
+pub fn release_tags(names: &[String]) -> Vec<ReleaseTag> {
+    names.iter().flat_map(|name| name.parse()).collect()
+}
+
+fn tag_at_head(git: &Git) -> Result<Option<ReleaseTag>> {
+    let Some(head) = git.peel("HEAD")? else { return Ok(None) };
+    let mut tags = release_tags(&git.tags_at(&head)?);
+    tags.sort();
+    Ok(tags.pop())
+}
+
+fn check_whole(git: &Git) -> Result<()> {
+    if git.is_shallow()? {
+        refuse!(
+            "this clone is shallow: notes and `latest` need the whole history; run `git fetch --unshallow --tags`"
+        );
+    }
+    Ok(())
+}

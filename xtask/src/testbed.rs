@@ -1,0 +1,56 @@
+//! The testbed, as the commands that need real parts on loopback ask for it: through its own command line, since its
+//! package is not one that xtask depends on.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use xshell::cmd;
+
+use crate::environment::Environment;
+use crate::tool::Runner;
+
+/// The first start builds and downloads what the machine lacks.
+const PROVISIONING: Duration = Duration::from_secs(60 * 60);
+
+/// Set where a testbed's exports are in the environment already: then it is taken as it is.
+const REGISTRY: &str = "TESTBED_REGISTRY";
+
+/// Brings the testbed up where it is not, and returns `environment` with its exports.
+///
+/// # Errors
+/// When it cannot be brought up.
+pub fn ensure(environment: &Environment, root: &Path) -> Result<Environment> {
+    if environment.get(REGISTRY)?.is_some() {
+        return Ok(environment.clone());
+    }
+    let runner = Runner::new(environment);
+    let sh = runner.shell()?;
+    let up = cmd!(sh, "cargo run --quiet --locked --package testbed -- up");
+    let mut call = runner.call(up).dir(root).timeout(PROVISIONING);
+    if let Some(dir) = environment.get("TESTBED_DIR")? {
+        call = call.env("TESTBED_DIR", dir);
+    }
+    call.inherit().context("bringing up the testbed")?;
+    Ok(environment.with(exports(environment, &runner, root)?))
+}
+
+fn exports(environment: &Environment, runner: &Runner, root: &Path) -> Result<BTreeMap<String, String>> {
+    let sh = runner.shell()?;
+    let mut call =
+        runner.call(cmd!(sh, "cargo run --quiet --locked --package testbed -- env --json")).dir(root);
+    if let Some(dir) = environment.get("TESTBED_DIR")? {
+        call = call.env("TESTBED_DIR", dir);
+    }
+    let json = call.read()?;
+    serde_json::from_str(&json).context("reading what `testbed env --json` printed")
+}
+
+/// The testbed's registry, as `127.0.0.1:PORT`.
+///
+/// # Errors
+/// When the environment does not name it.
+pub fn registry(environment: &Environment) -> Result<&str> {
+    environment.get(REGISTRY)?.with_context(|| format!("the testbed's exports have no `{REGISTRY}`"))
+}
