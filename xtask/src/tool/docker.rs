@@ -214,6 +214,17 @@ impl<'a> Docker<'a> {
         self.call(&["pull", "--quiet", reference])?.timeout(timeout).run()
     }
 
+    /// Makes the engine forget `reference`; one that it does not know is forgotten already.
+    ///
+    /// # Errors
+    /// When the engine does not answer.
+    pub fn forget(&self, reference: &str) -> Result<()> {
+        self.call(&["image", "rm", "--force", reference])?
+            .after_interrupt()
+            .timeout(Duration::from_secs(30))
+            .run()
+    }
+
     /// Starts `reference` as a self-hoster is told to, only stricter, with its port on a free loopback one.
     ///
     /// # Errors
@@ -253,9 +264,11 @@ impl Build {
         };
         arguments.extend(each("build-arg", &self.arguments));
         arguments.extend(each("label", &self.labels));
-        arguments.extend(
-            self.annotations.iter().map(|(key, value)| format!("--annotation=index,manifest:{key}={value}")),
-        );
+        // buildx 0.13 takes `index,manifest:` for a part of the key: one flag for each.
+        for level in ["index", "manifest"] {
+            let annotation = |(key, value): &(&str, String)| format!("--annotation={level}:{key}={value}");
+            arguments.extend(self.annotations.iter().map(annotation));
+        }
         arguments.extend(
             self.stand_ins
                 .iter()
