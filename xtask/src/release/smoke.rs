@@ -8,7 +8,6 @@ use serde::Deserialize;
 
 use crate::reference::Digest;
 use crate::release::Session;
-use crate::release::build::candidate_tag;
 use crate::release::source::Source;
 use crate::release::target::Target;
 use crate::tool::curl::{Curl, Request, Response};
@@ -38,9 +37,6 @@ pub fn run(
     let smoke = &session.config.smoke;
     let reference = target.image.pinned(digest);
     docker.pull(&reference, session.config.timeouts.pull())?;
-    // Some builders leave the candidate in the engine's list of images; the pulled one stays, so that layers need no
-    // unpacking next time.
-    docker.forget(&target.image.tagged(&candidate_tag(source)))?;
     let container = docker.start(&reference, smoke.port)?;
     let tried = try_out(session, &container, source);
     tried.map_err(|error| match container.logs() {

@@ -214,17 +214,6 @@ impl<'a> Docker<'a> {
         self.call(&["pull", "--quiet", reference])?.timeout(timeout).run()
     }
 
-    /// Makes the engine forget `reference`; one that it does not know is forgotten already.
-    ///
-    /// # Errors
-    /// When the engine does not answer.
-    pub fn forget(&self, reference: &str) -> Result<()> {
-        self.call(&["image", "rm", "--force", reference])?
-            .after_interrupt()
-            .timeout(Duration::from_secs(30))
-            .run()
-    }
-
     /// Starts `reference` as a self-hoster is told to, only stricter, with its port on a free loopback one.
     ///
     /// # Errors
