@@ -17,12 +17,20 @@ pub struct Cli {
 /// The commands; each has a file of its own.
 #[derive(Subcommand)]
 pub enum Command {
+    /// Release a tag: build, prove, sign, attest, publish; or finish what an earlier run began
+    Release {
+        /// Such as `v1.2.3` [default: the tag that the workflow runs for, else the tag at HEAD]
+        #[arg(value_name = "TAG")]
+        tag: Option<String>,
+    },
     /// Release for real, on a throwaway registry with a throwaway key; the page goes to `target/rehearsal/`
     Rehearse {
         /// A tag, or a commit to release as the next version [default: the tag at HEAD, else HEAD]
         #[arg(value_name = "TAG or COMMIT")]
         what: Option<String>,
     },
+    /// Check the rules that a change must keep so that its commit can be released
+    Check,
     /// Run everything that a change must pass: format, lints, unit, service and end-to-end tests
     Ci,
 }

@@ -1,5 +1,6 @@
 //! The release tool of this repository; `main.rs` is the table of contents of its commands.
 
+pub mod check;
 pub mod ci;
 pub mod cli;
 pub mod config;

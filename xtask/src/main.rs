@@ -8,7 +8,7 @@ use nix::sys::resource::{Resource, setrlimit};
 
 use xtask::cli::{Cli, Command};
 use xtask::environment::Environment;
-use xtask::{ci, failure, interrupt, rehearse, secret};
+use xtask::{check, ci, failure, interrupt, rehearse, release, secret};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -27,7 +27,9 @@ fn run(command: Command) -> Result<()> {
     setrlimit(Resource::RLIMIT_CORE, 0, 0).context("forbidding core dumps")?;
     let environment = Environment::of_this_process();
     match command {
+        Command::Release { tag } => release::command::run(&environment, tag.as_deref()),
         Command::Rehearse { what } => rehearse::run(&environment, what.as_deref()),
+        Command::Check => check::run(&environment),
         Command::Ci => ci::run(&environment),
     }
 }

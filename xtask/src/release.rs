@@ -1,6 +1,7 @@
 //! The release: its steps in order, a line each. `docs/releasing.md` tells the same story in prose.
 
 pub mod build;
+pub mod command;
 pub mod export;
 pub mod page;
 pub mod preflight;

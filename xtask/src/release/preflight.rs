@@ -90,12 +90,18 @@ pub fn run(session: &Session<'_>, tools: &Tools<'_>, target: &Target, source: &S
     if problems.is_empty() { Ok(Toolchain { versions, started }) } else { Err(refusal(&problems)) }
 }
 
-/// One refusal for all problems.
+/// One refusal for all problems of a release.
 #[must_use]
 pub fn refusal(problems: &[Problem]) -> anyhow::Error {
+    problems_found("the release cannot begin, and nothing was changed", problems)
+}
+
+/// One refusal for all `problems`, under a heading.
+#[must_use]
+pub fn problems_found(heading: &str, problems: &[Problem]) -> anyhow::Error {
     let lines: String =
         problems.iter().map(|problem| format!("\n- {}: {}", problem.check, problem.text)).collect();
-    Refusal::new(format!("the release cannot begin, and nothing was changed:{lines}")).into()
+    Refusal::new(format!("{heading}:{lines}")).into()
 }
 
 /// Whether there is room for the files of a release: asked before the first of them is written.

@@ -1,0 +1,114 @@
+//! `cargo xtask check`: the rules that a pull request must keep so that its commit can be released. Reads the work tree
+//! and needs no tool but git and cargo.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail, ensure};
+
+use crate::config::Config;
+use crate::environment::Environment;
+use crate::release::preflight::{Problem, problems_found};
+use crate::tool::Runner;
+use crate::tool::git::Git;
+use crate::{dockerfile, lockfile};
+
+/// Checks the repository around the current directory.
+///
+/// # Errors
+/// A [`crate::failure::Refusal`] that lists every broken rule.
+pub fn run(environment: &Environment) -> Result<()> {
+    let runner = Runner::new(environment);
+    let here = std::env::current_dir().context("finding the current directory")?;
+    let git = Git::discover(&runner, &here)?;
+    check(&runner, git.root())?;
+    eprintln!("every rule is kept");
+    Ok(())
+}
+
+/// Checks the repository at `root`.
+///
+/// # Errors
+/// As [`run`].
+pub fn check(runner: &Runner, root: &Path) -> Result<()> {
+    let results = [
+        ("configuration", Config::load(runner, root).map(|_| ())),
+        ("Dockerfile", dockerfile::read(root).map(|_| ())),
+        ("lockfile", lockfile::read(&root.join("service")).map(|_| ())),
+        ("public key", public_key(root)),
+        ("workflows", workflows(root)),
+        ("renovate", renovate(root)),
+    ];
+    let broken = results
+        .into_iter()
+        .filter_map(|(rule, result)| Some(Problem::new(rule, format!("{:#}", result.err()?))));
+    let broken: Vec<_> = broken.collect();
+    if broken.is_empty() { Ok(()) } else { Err(problems_found("the repository breaks these rules", &broken)) }
+}
+
+fn public_key(root: &Path) -> Result<()> {
+    let pem = fs::read_to_string(root.join("cosign.pub"))
+        .context("reading `cosign.pub`; docs/keys.md says how to make it")?;
+    let lines: Vec<_> = pem.trim().lines().collect();
+    let framed = lines.first() == Some(&"-----BEGIN PUBLIC KEY-----")
+        && lines.last() == Some(&"-----END PUBLIC KEY-----");
+    ensure!(framed, "`cosign.pub` is not one public key in PEM; make it with `cosign generate-key-pair`");
+    Ok(())
+}
+
+/// Without a YAML grammar, so only what stands on a line of its own.
+fn workflows(root: &Path) -> Result<()> {
+    let directory = root.join(".forgejo/workflows");
+    for entry in fs::read_dir(&directory).context("reading `.forgejo/workflows`")? {
+        let path = entry.context("reading `.forgejo/workflows`")?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let text = fs::read_to_string(&path).with_context(|| format!("reading `{name}`"))?;
+        check_workflow(&text).with_context(|| format!("`.forgejo/workflows/{name}`"))?;
+    }
+    let release = fs::read_to_string(directory.join("release.yml"))
+        .context("reading `.forgejo/workflows/release.yml`")?;
+    // Forgejo's default for pushes is to cancel: a tag that is pushed again would end a release half-way.
+    ensure!(
+        release.contains("concurrency: { group: release, cancel-in-progress: false }"),
+        "`release.yml` must have `concurrency: {{ group: release, cancel-in-progress: false }}`"
+    );
+    Ok(())
+}
+
+fn check_workflow(text: &str) -> Result<()> {
+    for line in text.lines().map(|line| line.trim().trim_start_matches("- ")) {
+        let Some(action) = line.strip_prefix("uses:").map(str::trim) else { continue };
+        let pin =
+            action.split_once('@').map_or("", |(_, pin)| pin.split_whitespace().next().unwrap_or_default());
+        if pin.len() != 40 || !pin.chars().all(|c| c.is_ascii_hexdigit()) {
+            bail!(
+                "`{line}` names no commit: whoever moves that tag runs code beside our secrets; pin it by its 40 digits"
+            );
+        }
+    }
+    ensure!(text.contains("timeout-minutes:"), "no job has `timeout-minutes`");
+    Ok(())
+}
+
+fn renovate(root: &Path) -> Result<()> {
+    let text = fs::read(root.join("renovate.json")).context("reading `renovate.json`")?;
+    serde_json::from_slice::<serde_json::Value>(&text).context("reading `renovate.json` as JSON").map(|_| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check_workflow;
+
+    #[test]
+    fn an_action_is_pinned_by_commit() {
+        let job =
+            |uses: &str| format!("jobs:\n  x:\n    timeout-minutes: 5\n    steps:\n      - uses: {uses}\n");
+        assert!(
+            check_workflow(&job(&format!("https://forge.example.org/a/b@{} # v4", "a".repeat(40)))).is_ok()
+        );
+        for bad in ["a/b@v4", "a/b", "a/b@main", &format!("a/b@{}", "a".repeat(39))] {
+            assert!(check_workflow(&job(bad)).is_err(), "{bad}");
+        }
+        assert!(check_workflow("jobs:\n  x:\n    steps: []\n").is_err(), "a job without a limit");
+    }
+}

@@ -1,0 +1,207 @@
+//! `cargo xtask release`: the release to the configured forge, by its workflow or by a person. The same command for both;
+//! the provenance says which.
+
+use anyhow::{Context as _, Result};
+
+use crate::config::Config;
+use crate::environment::Environment;
+use crate::forge::forgejo::Forgejo;
+use crate::progress::Steps;
+use crate::provenance::Invocation;
+use crate::registry::Credentials;
+use crate::release::preflight::{self, Problem};
+use crate::release::source::Source;
+use crate::release::target::{PublicKey, Target};
+use crate::release::{self, Outcome, Session};
+use crate::scratch::random_hex;
+use crate::secret::Secret;
+use crate::tool::Runner;
+use crate::tool::cosign::SigningKey;
+use crate::tool::curl::Curl;
+use crate::tool::git::Git;
+
+/// The workflow of a run whose runner does not say (Gitea's does not).
+const RELEASE_WORKFLOW: &str = ".forgejo/workflows/release.yml";
+
+/// Releases `asked`, or the tag that the workflow was started for, or the tag at HEAD.
+///
+/// # Errors
+/// As [`release::run`]; exit code 2 or 3 when it cannot even begin.
+pub fn run(environment: &Environment, asked: Option<&str>) -> Result<()> {
+    let runner = &Runner::new(environment);
+    let here = std::env::current_dir().context("finding the current directory")?;
+    let git = Git::discover(runner, &here)?;
+    let source = Source::to_release(&git, environment, asked)?;
+    let config = Config::load(runner, git.root())?;
+    let target = target(environment, runner, &config, &git)?;
+    let steps = Steps::new(environment)?;
+    steps.line("release", &format!("{} at {}", source.tag, source.commit));
+    let session = Session { runner, environment, git: &git, config: &config, steps: &steps };
+    let outcome = release::run(&session, &target, &source)?;
+    report(&target, &source, &outcome, &steps);
+    Ok(())
+}
+
+/// The configured forge and the secrets for it; everything that is missing is said at once.
+fn target(environment: &Environment, runner: &Runner, config: &Config, git: &Git) -> Result<Target> {
+    let (key, credentials) = secrets(environment, config)?;
+    let curl = Curl::new(runner, config.timeouts.http());
+    Ok(Target {
+        image: config.image()?,
+        credentials: Some(credentials),
+        key,
+        public_key: PublicKey::OfTheCommit,
+        public_key_name: "cosign.pub".to_owned(),
+        forge: Box::new(Forgejo::new(environment, curl, git, config)?),
+        stand_in: environment.get("TESTBED_BASE_STAND_IN")?.map(str::to_owned),
+        cosign: "cosign".into(),
+        invocation: invocation(environment)?,
+    })
+}
+
+fn secrets(environment: &Environment, config: &Config) -> Result<(SigningKey, Credentials)> {
+    let private_key = environment.secret("COSIGN_PRIVATE_KEY")?;
+    let password = environment.secret("COSIGN_PASSWORD")?;
+    let token = environment.token("REGISTRY_TOKEN")?;
+    let user = environment.get("REGISTRY_USER")?.unwrap_or(&config.repository.owner).to_owned();
+    let mut problems = Vec::new();
+    if private_key.is_none() || password.is_none() {
+        problems.push(Problem::new(
+            "signing key",
+            "`COSIGN_PRIVATE_KEY` or `COSIGN_PASSWORD` is not set; docs/keys.md says how to make and store them",
+        ));
+    }
+    match &token {
+        None => problems.push(Problem::new(
+            "registry",
+            "`REGISTRY_TOKEN` is not set; make a token with `write:package` for an account that may write the packages of \
+             the owner, and store it as the secret `REGISTRY_TOKEN`",
+        )),
+        Some(token) if is_automatic(environment, token)? => problems.push(Problem::new(
+            "registry",
+            "`REGISTRY_TOKEN` is the automatic token of the run: the forge lets it log in, but refuses every package that \
+             it pushes; make a token with `write:package` for an account that may write the packages of the owner, and \
+             store it as the secret `REGISTRY_TOKEN`",
+        )),
+        Some(_) => {}
+    }
+    match (private_key, password, token) {
+        (Some(private_key), Some(password), Some(token)) if problems.is_empty() => {
+            Ok((SigningKey { private_key, password }, Credentials { user, password: token }))
+        }
+        _ => Err(preflight::refusal(&problems)),
+    }
+}
+
+/// Whether it is the token that the forge gives every run (facts/forgejo.md §2.1).
+fn is_automatic(environment: &Environment, token: &Secret) -> Result<bool> {
+    if environment.runner("RUN_ID")?.is_none() {
+        return Ok(false);
+    }
+    for name in ["FORGEJO_TOKEN", "GITEA_TOKEN", "GITHUB_TOKEN"] {
+        if environment.get(name)? == Some(token.expose()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn invocation(environment: &Environment) -> Result<Invocation> {
+    let value = |suffix: &str| Ok::<_, anyhow::Error>(environment.runner(suffix)?.map(str::to_owned));
+    let (Some(run_id), Some(run_number)) = (value("RUN_ID")?, value("RUN_NUMBER")?) else {
+        return Ok(Invocation::Local { command: "cargo xtask release".to_owned(), nonce: random_hex()? });
+    };
+    Ok(Invocation::Workflow {
+        path: environment
+            .runner("WORKFLOW_REF")?
+            .and_then(workflow_path)
+            .unwrap_or(RELEASE_WORKFLOW)
+            .to_owned(),
+        event: value("EVENT_NAME")?.unwrap_or_else(|| "push".to_owned()),
+        run_id,
+        run_number,
+        attempt: value("RUN_ATTEMPT")?.unwrap_or_else(|| "1".to_owned()),
+    })
+}
+
+/// The file in `owner/repo/.forgejo/workflows/x.yml@refs/tags/v1`.
+fn workflow_path(reference: &str) -> Option<&str> {
+    let path = reference.split_once('@')?.0.splitn(3, '/').nth(2)?;
+    (!path.is_empty()).then_some(path)
+}
+
+#[expect(clippy::print_stdout, reason = "this is the command's data")]
+fn report(target: &Target, source: &Source, outcome: &Outcome, steps: &Steps) {
+    eprintln!("\n{}", steps.table());
+    let what = if outcome.was_finished { "finished before, nothing was changed" } else { "released" };
+    println!("{what}: {} at {}", source.tag, source.commit);
+    println!("image   {}", target.image.tagged(&source.tag.registry_tag()));
+    println!("digest  {}", outcome.digest);
+    println!("page    {}", outcome.page);
+    println!();
+    for command in &outcome.commands {
+        println!("{command}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{invocation, secrets, workflow_path};
+    use crate::environment::Environment;
+    use crate::provenance::Invocation;
+
+    fn config() -> crate::config::Config {
+        serde_json::from_value(serde_json::json!({
+            "forge": "https://forge.example.org", "repository": "acme/carol", "title": "carol",
+            "description": "a service", "licenses": "MIT", "platforms": ["linux/amd64"],
+            "branches": ["main"], "smoke": {"port": 3000, "health": "/healthz", "version": "/version"},
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn the_workflow_is_told_from_its_reference() {
+        let reference = "acme/carol/.forgejo/workflows/x.yml@refs/tags/v0.2.0";
+        assert_eq!(workflow_path(reference), Some(".forgejo/workflows/x.yml"));
+        for bad in ["", "acme/carol", "acme/carol/x.yml", "acme/carol/@x"] {
+            assert_eq!(workflow_path(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_run_of_either_forge_is_a_workflow_and_anything_else_a_person() {
+        let gitea = Environment::from_pairs([("GITHUB_RUN_ID", "9"), ("GITHUB_RUN_NUMBER", "4")]);
+        let Invocation::Workflow { path, run_number, attempt, .. } = invocation(&gitea).unwrap() else {
+            panic!("a run number is a workflow");
+        };
+        assert_eq!(
+            (path.as_str(), run_number.as_str(), attempt.as_str()),
+            (".forgejo/workflows/release.yml", "4", "1")
+        );
+        assert!(matches!(invocation(&Environment::default()).unwrap(), Invocation::Local { .. }));
+    }
+
+    #[test]
+    fn missing_secrets_are_all_named_at_once() {
+        let Err(error) = secrets(&Environment::default(), &config()) else { panic!("nothing is set") };
+        let text = error.to_string();
+        assert!(text.contains("COSIGN_PRIVATE_KEY") && text.contains("REGISTRY_TOKEN"), "{text}");
+        assert_eq!(crate::failure::exit_code(&error), 3);
+    }
+
+    #[test]
+    fn the_automatic_token_is_refused_with_what_to_make_instead() {
+        let environment = Environment::from_pairs([
+            ("GITHUB_RUN_ID", "9"),
+            ("GITHUB_TOKEN", "automatic-token"),
+            ("REGISTRY_TOKEN", "automatic-token"),
+            ("COSIGN_PRIVATE_KEY", "key-material"),
+            ("COSIGN_PASSWORD", ""),
+        ]);
+        let Err(error) = secrets(&environment, &config()) else { panic!("the automatic token cannot push") };
+        assert!(error.to_string().contains("write:package"), "{error}");
+        assert!(!error.to_string().contains("automatic-token"), "{error}");
+        let other = environment.with([("REGISTRY_TOKEN", "another-token")]);
+        assert!(secrets(&other, &config()).is_ok());
+    }
+}

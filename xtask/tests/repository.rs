@@ -1,0 +1,55 @@
+//! Rules of this repository as tests; a failure says what to type.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use xshell::cmd;
+use xtask::environment::Environment;
+use xtask::tool::Runner;
+
+/// What xtask may cost: see `docs/decisions/` before raising it.
+const MOST_CRATES: usize = 40;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask is below the workspace").to_owned()
+}
+
+fn runner() -> Runner {
+    Runner::new(&Environment::of_this_process())
+}
+
+#[test]
+fn the_tree_of_xtask_has_at_most_forty_crates() {
+    let runner = runner();
+    let sh = runner.shell().unwrap();
+    let tree = cmd!(sh, "cargo tree --package xtask --edges normal --prefix none --locked --offline");
+    let text = runner.call(tree).dir(&root()).read().unwrap();
+    let crates: BTreeSet<_> = text.lines().map(|line| line.trim_end_matches(" (*)")).collect();
+    assert!(crates.len() <= MOST_CRATES, "{} crates:\n{crates:#?}", crates.len());
+    for heavy in ["tokio", "rustls", "openssl", "native-tls", "async-std", "reqwest"] {
+        assert!(!crates.iter().any(|name| name.starts_with(heavy)), "`{heavy}` brings TLS or async");
+    }
+}
+
+#[test]
+fn the_repository_keeps_the_rules_that_it_checks() {
+    xtask::check::check(&runner(), &root()).unwrap();
+}
+
+#[test]
+fn no_file_names_where_packages_were_downloaded_from() {
+    let lockfile = std::fs::read_to_string(root().join("service/package-lock.json")).unwrap();
+    assert!(
+        !lockfile.contains("\"resolved\""),
+        "run `npm install --package-lock-only --omit-lockfile-registry-resolved`"
+    );
+}
+
+#[test]
+fn the_table_of_contents_stays_one() {
+    let main = std::fs::read_to_string(root().join("xtask/src/main.rs")).unwrap();
+    assert!(
+        main.lines().count() <= 80,
+        "`main.rs` has more than 80 lines: move code to the command's own file"
+    );
+}

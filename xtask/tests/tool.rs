@@ -1,0 +1,93 @@
+//! What `tool.rs` promises, shown on real processes.
+
+use std::time::{Duration, Instant};
+
+use xshell::cmd;
+use xtask::environment::Environment;
+use xtask::secret::Secret;
+use xtask::tool::Runner;
+
+fn runner() -> Runner {
+    let path = Environment::of_this_process().get("PATH").expect("PATH is UTF-8").unwrap_or_default().to_owned();
+    Runner::new(&Environment::from_pairs([
+        ("PATH", path.as_str()),
+        ("FORGEJO_TOKEN", "inherited-secret-value"),
+    ]))
+}
+
+#[test]
+fn a_child_sees_the_secret_it_is_given_and_no_other() {
+    let runner = runner();
+    let sh = runner.shell().unwrap();
+    let key = Secret::new("given-secret-value");
+    let seen = runner.call(cmd!(sh, "env")).secret_env("COSIGN_PASSWORD", &key).read().unwrap();
+    assert!(seen.contains("COSIGN_PASSWORD=given-secret-value"), "{seen}");
+    let without = runner.call(cmd!(sh, "env")).read().unwrap();
+    assert!(!without.contains("secret-value"), "{without}");
+}
+
+#[test]
+fn an_error_has_the_command_the_exit_code_and_the_last_words_but_no_secret() {
+    let runner = runner();
+    let sh = runner.shell().unwrap();
+    let _known = Secret::new("echoed-secret-value");
+    let script = "echo 'refused: echoed-secret-value' >&2; exit 7";
+    let error = runner.call(cmd!(sh, "sh -c {script}")).run().unwrap_err().to_string();
+    assert!(error.contains("exited with 7") && error.contains("refused: ***"), "{error}");
+    assert!(!error.contains("echoed-secret-value"), "{error}");
+}
+
+#[test]
+fn only_the_end_of_long_output_is_shown() {
+    let runner = runner();
+    let sh = runner.shell().unwrap();
+    let script = "i=0; while [ $i -lt 3000 ]; do echo \"line $i\" >&2; i=$((i+1)); done; exit 1";
+    let error = runner.call(cmd!(sh, "sh -c {script}")).run().unwrap_err().to_string();
+    assert!(error.contains("line 2999") && !error.contains("line 100\n"), "{}", &error[..200]);
+    assert!(error.len() < 5000);
+}
+
+#[test]
+fn a_timeout_ends_the_whole_process_group() {
+    let runner = runner();
+    let sh = runner.shell().unwrap();
+    let scratch = xtask::scratch::Scratch::new().unwrap();
+    let pid_file = scratch.path().join("pid");
+    let script = format!("sleep 600 & echo $! > {}; wait", pid_file.display());
+    let began = Instant::now();
+    let error =
+        runner.call(cmd!(sh, "sh -c {script}")).timeout(Duration::from_millis(500)).run().unwrap_err();
+    assert!(error.to_string().contains("did not finish within 0.5 s"), "{error}");
+    assert!(began.elapsed() < Duration::from_secs(30));
+    let pid = std::fs::read_to_string(pid_file).unwrap();
+    // A killed process that no one has reaped yet is a zombie: as dead as it gets here.
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
+    let state = stat.rsplit(") ").next().and_then(|rest| rest.chars().next());
+    assert!(matches!(state, None | Some('Z')), "the grandchild lives on: {stat}");
+}
+
+#[test]
+fn a_missing_program_comes_with_what_to_do() {
+    let runner = runner();
+    let sh = runner.shell().unwrap();
+    let call = runner.call(cmd!(sh, "no-such-program --flag")).install_hint("install it with `x`");
+    let error = call.run().unwrap_err().to_string();
+    assert_eq!(error, "`no-such-program` is not installed; install it with `x`");
+}
+
+#[test]
+fn a_child_that_reads_nothing_does_not_block_its_input() {
+    let runner = runner();
+    let sh = runner.shell().unwrap();
+    runner.call(cmd!(sh, "true")).stdin(vec![b'x'; 1 << 20]).run().unwrap();
+}
+
+#[test]
+fn the_printed_command_reads_back_as_the_same_arguments() {
+    let runner = runner();
+    let sh = runner.shell().unwrap();
+    let awkward = ["two words", "it's", "$HOME", "", "*"];
+    let line = runner.call(cmd!(sh, "printf %s\\n {awkward...}")).line();
+    let printed = runner.call(cmd!(sh, "sh -c {line}")).read().unwrap();
+    assert_eq!(printed.split('\n').collect::<Vec<_>>(), awkward);
+}
