@@ -31,6 +31,8 @@ pub enum Command {
     },
     /// Check the rules that a change must keep so that its commit can be released
     Check,
+    /// Look at everything that a release needs of this machine and its secrets, with the remedy for what is missing
+    Doctor,
     /// Run everything that a change must pass: format, lints, unit, service and end-to-end tests
     Ci,
 }

@@ -45,6 +45,12 @@ pub trait Forge: Sync {
     fn preflight(&self, tag: &ReleaseTag, commit: &Commit)
     -> Result<Vec<crate::release::preflight::Problem>>;
 
+    /// What is wrong with reaching the forge at all: address, token, clock.
+    ///
+    /// # Errors
+    /// When the forge cannot be asked.
+    fn check_access(&self) -> Result<Vec<crate::release::preflight::Problem>>;
+
     /// The page of `tag`, drafts included.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use nix::sys::resource::{Resource, setrlimit};
 
 use xtask::cli::{Cli, Command};
 use xtask::environment::Environment;
-use xtask::{check, ci, failure, interrupt, rehearse, release, secret};
+use xtask::{check, ci, doctor, failure, interrupt, rehearse, release, secret};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -30,6 +30,7 @@ fn run(command: Command) -> Result<()> {
         Command::Release { tag } => release::command::run(&environment, tag.as_deref()),
         Command::Rehearse { what } => rehearse::run(&environment, what.as_deref()),
         Command::Check => check::run(&environment),
+        Command::Doctor => doctor::run(&environment),
         Command::Ci => ci::run(&environment),
     }
 }

@@ -123,10 +123,10 @@ impl Live {
     }
 }
 
-/// Runs two pieces of work side by side and returns both results, the first's error first.
+/// Runs two pieces of work side by side and returns both results.
 ///
 /// # Errors
-/// Those of the two.
+/// Those of the two; when both fail the error says both, and counts as the first's.
 pub fn both<A: Send, B: Send>(
     first: impl FnOnce() -> Result<A> + Send,
     second: impl FnOnce() -> Result<B> + Send,
@@ -135,7 +135,10 @@ pub fn both<A: Send, B: Send>(
         let second = scope.spawn(second);
         let first = first();
         let second = second.join().map_err(|_panic| anyhow!("a thread panicked"))?;
-        Ok((first?, second?))
+        match (first, second) {
+            (Err(first), Err(second)) => Err(first.context(format!("{second:#}; besides"))),
+            (first, second) => Ok((first?, second?)),
+        }
     })
 }
 
@@ -160,6 +163,8 @@ mod tests {
     fn side_by_side_work_reports_either_error() {
         assert_eq!(both(|| Ok(1), || Ok(2)).unwrap(), (1, 2));
         assert!(both(|| Ok(1), || -> Result<()> { bail!("no") }).is_err());
+        let error = both(|| -> Result<()> { bail!("one") }, || -> Result<()> { bail!("two") }).unwrap_err();
+        assert_eq!(format!("{error:#}"), "two; besides: one");
         assert!(both(|| -> Result<()> { bail!("no") }, || Ok(2)).is_err());
     }
 }

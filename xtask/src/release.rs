@@ -167,7 +167,7 @@ fn make(
     Ok((built.digest, export))
 }
 
-fn tools<'a>(
+pub(crate) fn tools<'a>(
     session: &Session<'a>,
     target: &Target,
     login: &'a DockerConfig,

@@ -8,7 +8,8 @@ use xtask::secret::Secret;
 use xtask::tool::Runner;
 
 fn runner() -> Runner {
-    let path = Environment::of_this_process().get("PATH").expect("PATH is UTF-8").unwrap_or_default().to_owned();
+    let path =
+        Environment::of_this_process().get("PATH").expect("PATH is UTF-8").unwrap_or_default().to_owned();
     Runner::new(&Environment::from_pairs([
         ("PATH", path.as_str()),
         ("FORGEJO_TOKEN", "inherited-secret-value"),

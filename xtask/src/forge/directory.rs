@@ -61,6 +61,10 @@ impl Forge for Directory {
         Ok(Vec::new())
     }
 
+    fn check_access(&self) -> Result<Vec<Problem>> {
+        Ok(Vec::new())
+    }
+
     fn page(&self, tag: &ReleaseTag) -> Result<Option<PublishedPage>> {
         let path = self.file(tag, "json");
         let json = match fs::read(&path) {

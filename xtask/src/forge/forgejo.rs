@@ -189,6 +189,19 @@ impl Forge for Forgejo {
         Ok(found.chain([self.check_token()]).flatten().collect())
     }
 
+    fn check_access(&self) -> Result<Vec<Problem>> {
+        let mut problems: Vec<_> = [self.check_token(), self.check_clock()?].into_iter().flatten().collect();
+        let response = self.send(Request::new("GET", self.url("releases?limit=1")))?;
+        if response.status != 200 {
+            let text = format!(
+                "{:#}; check `forge` and `repository` in `Cargo.toml` and the rights of `FORGEJO_TOKEN`",
+                response.unexpected()
+            );
+            problems.push(Problem::new("forge", text));
+        }
+        Ok(problems)
+    }
+
     fn page(&self, tag: &ReleaseTag) -> Result<Option<PublishedPage>> {
         let release: Option<Release> = self.get(&format!("releases/tags/{tag}"))?;
         release.map(|release| release.into_page(tag)).transpose()

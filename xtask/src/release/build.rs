@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, ensure};
-use serde::Deserialize;
 
 use crate::config::Config;
+use crate::index;
 use crate::provenance::{Facts, Provenance};
 use crate::reference::{Digest, Tag};
 use crate::release::export::Export;
@@ -117,37 +117,12 @@ pub fn stand_ins(target: &Target, export: &Export) -> Vec<(String, String)> {
     pairs.collect()
 }
 
-#[derive(Deserialize)]
-struct Index {
-    manifests: Vec<Descriptor>,
-}
-
-#[derive(Deserialize)]
-struct Descriptor {
-    digest: Digest,
-    platform: Option<DescriptorPlatform>,
-}
-
-#[derive(Deserialize)]
-struct DescriptorPlatform {
-    os: String,
-    architecture: String,
-    variant: Option<String>,
-}
-
 /// The manifests of an index, which must be exactly the configured platforms.
 ///
 /// # Errors
 /// When it is no index, or has other platforms.
-pub fn manifests(index: &[u8], config: &Config) -> Result<Vec<(String, Digest)>> {
-    let index: Index = serde_json::from_slice(index).context("reading the pushed image's index")?;
-    let name = |platform: DescriptorPlatform| match platform.variant {
-        Some(variant) => format!("{}/{}/{variant}", platform.os, platform.architecture),
-        None => format!("{}/{}", platform.os, platform.architecture),
-    };
-    let named =
-        |manifest: Descriptor| (manifest.platform.map_or("no platform".to_owned(), name), manifest.digest);
-    let manifests: Vec<_> = index.manifests.into_iter().map(named).collect();
+pub fn manifests(bytes: &[u8], config: &Config) -> Result<Vec<(String, Digest)>> {
+    let manifests = index::platforms(bytes).context("reading the pushed image's index")?;
     let mut found: Vec<_> = manifests.iter().map(|(platform, _)| platform.clone()).collect();
     let mut expected: Vec<_> = config.platforms.iter().map(ToString::to_string).collect();
     found.sort();

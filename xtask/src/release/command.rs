@@ -44,12 +44,29 @@ pub fn run(environment: &Environment, asked: Option<&str>) -> Result<()> {
 
 /// The configured forge and the secrets for it; everything that is missing is said at once.
 fn target(environment: &Environment, runner: &Runner, config: &Config, git: &Git) -> Result<Target> {
-    let (key, credentials) = secrets(environment, config)?;
+    let secrets = Secrets::read(environment, config)?;
+    match secrets.problems.as_slice() {
+        [] => with_secrets(environment, runner, config, git, secrets),
+        problems => Err(preflight::refusal(problems)),
+    }
+}
+
+/// The target with whatever secrets there are: `doctor` looks at the rest even when one is missing.
+///
+/// # Errors
+/// When the environment holds something that cannot be meant.
+pub(crate) fn with_secrets(
+    environment: &Environment,
+    runner: &Runner,
+    config: &Config,
+    git: &Git,
+    secrets: Secrets,
+) -> Result<Target> {
     let curl = Curl::new(runner, config.timeouts.http());
     Ok(Target {
         image: config.image()?,
-        credentials: Some(credentials),
-        key,
+        credentials: secrets.credentials,
+        key: secrets.key,
         public_key: PublicKey::OfTheCommit,
         public_key_name: "cosign.pub".to_owned(),
         forge: Box::new(Forgejo::new(environment, curl, git, config)?),
@@ -59,37 +76,43 @@ fn target(environment: &Environment, runner: &Runner, config: &Config, git: &Git
     })
 }
 
-fn secrets(environment: &Environment, config: &Config) -> Result<(SigningKey, Credentials)> {
-    let private_key = environment.secret("COSIGN_PRIVATE_KEY")?;
-    let password = environment.secret("COSIGN_PASSWORD")?;
-    let token = environment.token("REGISTRY_TOKEN")?;
-    let user = environment.get("REGISTRY_USER")?.unwrap_or(&config.repository.owner).to_owned();
-    let mut problems = Vec::new();
-    if private_key.is_none() || password.is_none() {
-        problems.push(Problem::new(
-            "signing key",
-            "`COSIGN_PRIVATE_KEY` or `COSIGN_PASSWORD` is not set; docs/keys.md says how to make and store them",
-        ));
-    }
-    match &token {
-        None => problems.push(Problem::new(
-            "registry",
-            "`REGISTRY_TOKEN` is not set; make a token with `write:package` for an account that may write the packages of \
-             the owner, and store it as the secret `REGISTRY_TOKEN`",
-        )),
-        Some(token) if is_automatic(environment, token)? => problems.push(Problem::new(
-            "registry",
-            "`REGISTRY_TOKEN` is the automatic token of the run: the forge lets it log in, but refuses every package that \
-             it pushes; make a token with `write:package` for an account that may write the packages of the owner, and \
-             store it as the secret `REGISTRY_TOKEN`",
-        )),
-        Some(_) => {}
-    }
-    match (private_key, password, token) {
-        (Some(private_key), Some(password), Some(token)) if problems.is_empty() => {
-            Ok((SigningKey { private_key, password }, Credentials { user, password: token }))
+/// What the environment has of the secrets, and what is wrong with them.
+pub(crate) struct Secrets {
+    key: SigningKey,
+    credentials: Option<Credentials>,
+    pub(crate) problems: Vec<Problem>,
+}
+
+impl Secrets {
+    pub(crate) fn read(environment: &Environment, config: &Config) -> Result<Self> {
+        const MAKE_TOKEN: &str = "make a token with `write:package` for an account that may write the packages of the \
+            owner, and store it as the secret `REGISTRY_TOKEN`";
+        let private_key = environment.secret("COSIGN_PRIVATE_KEY")?.filter(|key| !key.expose().is_empty());
+        let password = environment.secret("COSIGN_PASSWORD")?;
+        let token = environment.token("REGISTRY_TOKEN")?;
+        let mut problems = Vec::new();
+        if private_key.is_none() || password.is_none() {
+            let text = "`COSIGN_PRIVATE_KEY` or `COSIGN_PASSWORD` is not set; docs/keys.md says how to make and store them";
+            problems.push(Problem::new("signing key", text));
         }
-        _ => Err(preflight::refusal(&problems)),
+        match &token {
+            None => problems.push(Problem::new("registry", format!("`REGISTRY_TOKEN` is not set; {MAKE_TOKEN}"))),
+            Some(token) if is_automatic(environment, token)? => problems.push(Problem::new(
+                "registry",
+                format!(
+                    "`REGISTRY_TOKEN` is the automatic token of the run: the forge lets it log in, but refuses every \
+                     package that it pushes; {MAKE_TOKEN}"
+                ),
+            )),
+            Some(_) => {}
+        }
+        let user = environment.get("REGISTRY_USER")?.unwrap_or(&config.repository.owner).to_owned();
+        let none = || Secret::new("");
+        let key = SigningKey {
+            private_key: private_key.unwrap_or_else(none),
+            password: password.unwrap_or_else(none),
+        };
+        Ok(Self { key, credentials: token.map(|password| Credentials { user, password }), problems })
     }
 }
 
@@ -146,7 +169,7 @@ fn report(target: &Target, source: &Source, outcome: &Outcome, steps: &Steps) {
 
 #[cfg(test)]
 mod tests {
-    use super::{invocation, secrets, workflow_path};
+    use super::{Secrets, invocation, workflow_path};
     use crate::environment::Environment;
     use crate::provenance::Invocation;
 
@@ -181,12 +204,15 @@ mod tests {
         assert!(matches!(invocation(&Environment::default()).unwrap(), Invocation::Local { .. }));
     }
 
+    fn problems(environment: &Environment) -> String {
+        let secrets = Secrets::read(environment, &config()).unwrap();
+        secrets.problems.iter().map(|problem| format!("{}\n", problem.text)).collect()
+    }
+
     #[test]
     fn missing_secrets_are_all_named_at_once() {
-        let Err(error) = secrets(&Environment::default(), &config()) else { panic!("nothing is set") };
-        let text = error.to_string();
+        let text = problems(&Environment::default());
         assert!(text.contains("COSIGN_PRIVATE_KEY") && text.contains("REGISTRY_TOKEN"), "{text}");
-        assert_eq!(crate::failure::exit_code(&error), 3);
     }
 
     #[test]
@@ -198,10 +224,9 @@ mod tests {
             ("COSIGN_PRIVATE_KEY", "key-material"),
             ("COSIGN_PASSWORD", ""),
         ]);
-        let Err(error) = secrets(&environment, &config()) else { panic!("the automatic token cannot push") };
-        assert!(error.to_string().contains("write:package"), "{error}");
-        assert!(!error.to_string().contains("automatic-token"), "{error}");
-        let other = environment.with([("REGISTRY_TOKEN", "another-token")]);
-        assert!(secrets(&other, &config()).is_ok());
+        let text = problems(&environment);
+        assert!(text.contains("automatic token of the run") && text.contains("write:package"), "{text}");
+        assert!(!text.contains("automatic-token"), "{text}");
+        assert_eq!(problems(&environment.with([("REGISTRY_TOKEN", "another-token")])), "");
     }
 }

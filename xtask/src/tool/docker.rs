@@ -206,6 +206,14 @@ impl<'a> Docker<'a> {
         Ok(metadata.digest)
     }
 
+    /// The manifest or index behind `reference`, as its registry stores it.
+    ///
+    /// # Errors
+    /// When it is not there or its registry does not answer.
+    pub fn raw_manifest(&self, reference: &str) -> Result<String> {
+        self.call(&["buildx", "imagetools", "inspect", "--raw", reference])?.read()
+    }
+
     /// Pulls `reference` for this machine's platform.
     ///
     /// # Errors

@@ -1,0 +1,96 @@
+//! `cargo xtask doctor`: everything that a release needs and that does not depend on a tag, in one go; each finding with
+//! its remedy. Changes nothing.
+
+use anyhow::{Context as _, Result};
+use xshell::cmd;
+
+use crate::config::Config;
+use crate::environment::Environment;
+use crate::failure::Refusal;
+use crate::progress::Steps;
+use crate::release::command::{Secrets, with_secrets};
+use crate::release::preflight::{self, Check, Found, Problem, checks};
+use crate::release::{self, Session};
+use crate::tool::Runner;
+use crate::tool::docker::DockerConfig;
+use crate::tool::git::Git;
+
+/// Programs that are used as they are, and how to ask them for their version.
+const PROGRAMS: [(&str, &str); 4] = [
+    ("git", "apt-get install git"),
+    ("curl", "apt-get install curl"),
+    ("node", "install Node.js 22"),
+    ("npm", "install Node.js 22"),
+];
+
+/// Looks, and prints a line for each finding.
+///
+/// # Errors
+/// A [`Refusal`] when something is missing.
+pub fn run(environment: &Environment) -> Result<()> {
+    let runner = &Runner::new(environment);
+    let here = std::env::current_dir().context("finding the current directory")?;
+    let git = &Git::discover(runner, &here)?;
+    let config = &Config::load(runner, git.root())?;
+    let secrets = Secrets::read(environment, config)?;
+    let (mut problems, has_secrets) = (secrets.problems.clone(), secrets.problems.is_empty());
+    let target = &with_secrets(environment, runner, config, git, secrets)?;
+    let steps = &Steps::new(environment)?;
+    let session = &Session { runner, environment, git, config, steps };
+    let (login, anonymous) =
+        (DockerConfig::new(environment, target.login())?, DockerConfig::new(environment, None)?);
+    let tools = &release::tools(session, target, &login, &anonymous);
+    let head = git.peel("HEAD")?.context("HEAD has no commit")?;
+
+    let mut all = checks::of_machine(session, tools, target);
+    all.extend(checks::of_commit(session, tools, target, &head));
+    // What needs a secret that is missing has been said already.
+    all.retain(|(name, _)| has_secrets || !["signing key", "registry"].contains(name));
+    all.push(("forge", Box::new(|| Ok((Vec::new(), target.forge.check_access()?)))));
+    all.push(("disk", Box::new(|| preflight::check_disk().map(|()| Found::default()))));
+    all.extend(
+        PROGRAMS
+            .iter()
+            .map(|program| -> Check<'_> { ("programs", Box::new(move || version(runner, *program))) }),
+    );
+    for (name, result) in preflight::side_by_side(&all)? {
+        match result {
+            Ok((versions, found)) if found.is_empty() => print_good(name, &versions),
+            Ok((_, found)) => problems.extend(found),
+            Err(error) => problems.push(Problem::new(name, format!("{error:#}"))),
+        }
+    }
+    conclude(&problems)
+}
+
+fn version(runner: &Runner, (program, remedy): (&'static str, &'static str)) -> Result<Found> {
+    let sh = runner.shell()?;
+    let text = runner.call(cmd!(sh, "{program} --version")).install_hint(remedy).read()?;
+    let line = text
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .trim_start_matches("git version ")
+        .trim_start_matches("curl ");
+    Ok((vec![(program, line.split(' ').next().unwrap_or_default().to_owned())], Vec::new()))
+}
+
+#[expect(clippy::print_stdout, reason = "this is the command's data")]
+fn print_good(name: &str, versions: &[(&'static str, String)]) {
+    let versions: Vec<_> = versions.iter().map(|(tool, version)| format!("{tool} {version}")).collect();
+    println!("ok       {name:<12} {}", versions.join(", "));
+}
+
+#[expect(clippy::print_stdout, reason = "this is the command's data")]
+fn conclude(problems: &[Problem]) -> Result<()> {
+    for problem in problems {
+        println!("problem  {:<12} {}", problem.check, crate::secret::redact(&problem.text));
+    }
+    match problems.len() {
+        0 => Ok(()),
+        count => {
+            Err(Refusal::new(format!("{count} of the things that a release needs are not as they should be"))
+                .into())
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! What preflight looks at: each a function of its own, read-only.
+
+use anyhow::{Context as _, Result};
+
+use crate::reference::{Digest, Image};
+use crate::release::preflight::{Check, Found, Problem};
+use crate::release::target::{PublicKey, Target};
+use crate::release::{Session, Tools};
+use crate::tool::cosign::Generation;
+use crate::tool::git::Commit;
+use crate::{dockerfile, index};
+
+/// The oldest buildx and engine that the recipe was tried with.
+const OLDEST_BUILDX: (u64, u64) = (0, 13);
+const OLDEST_ENGINE: (u64, u64) = (26, 0);
+
+/// What does not depend on what is released.
+pub(crate) fn of_machine<'a>(
+    session: &'a Session<'_>,
+    tools: &'a Tools<'_>,
+    target: &'a Target,
+) -> Vec<Check<'a>> {
+    vec![
+        ("docker", Box::new(|| docker(session, tools))),
+        ("builder", Box::new(|| builder(session, tools))),
+        ("cosign", Box::new(|| cosign(session, tools))),
+        ("registry", Box::new(|| registry(tools))),
+        ("base image", Box::new(|| stand_in(target))),
+    ]
+}
+
+/// What depends on the commit.
+pub(crate) fn of_commit<'a>(
+    session: &'a Session<'_>,
+    tools: &'a Tools<'_>,
+    target: &'a Target,
+    commit: &'a Commit,
+) -> Vec<Check<'a>> {
+    vec![
+        ("signing key", Box::new(move || key(session, tools, target, commit))),
+        ("base image", Box::new(move || base_image(session, tools, target, commit))),
+    ]
+}
+
+pub(crate) fn own_version(session: &Session<'_>) -> Result<(String, String)> {
+    let head = session.git.peel("HEAD")?.context("HEAD has no commit")?;
+    Ok(("xtask".to_owned(), format!("{}+{}", env!("CARGO_PKG_VERSION"), head.short())))
+}
+
+fn docker(session: &Session<'_>, tools: &Tools<'_>) -> Result<Found> {
+    const START: &str =
+        "start it, for example with `systemctl start docker`, or set `DOCKER_HOST` to where it listens";
+    let engine =
+        tools.docker.version().with_context(|| format!("docker's engine does not answer; {START}"))?;
+    let mut problems = Vec::new();
+    if !at_least(&engine.server, OLDEST_ENGINE) {
+        let text = format!(
+            "the engine is {}: expected {}.{} or newer",
+            engine.server, OLDEST_ENGINE.0, OLDEST_ENGINE.1
+        );
+        problems.push(Problem::new("docker", text));
+    }
+    if session.config.builder.is_empty() && !tools.docker.has_containerd_store()? {
+        problems.push(Problem::new(
+            "docker",
+            "the engine does not keep images in containerd's store, so it cannot build for several platforms; \
+             set `{\"features\": {\"containerd-snapshotter\": true}}` in `/etc/docker/daemon.json` and restart it, \
+             or name a builder in `[workspace.metadata.release]`",
+        ));
+    }
+    Ok((vec![("docker", engine.server)], problems))
+}
+
+fn builder(session: &Session<'_>, tools: &Tools<'_>) -> Result<Found> {
+    let buildx = tools.docker.buildx_version()?;
+    let builder = tools.docker.builder(&session.config.builder)?;
+    let mut problems = Vec::new();
+    if !at_least(&buildx, OLDEST_BUILDX) {
+        let text = format!("buildx is {buildx}: expected {}.{} or newer", OLDEST_BUILDX.0, OLDEST_BUILDX.1);
+        problems.push(Problem::new("builder", text));
+    }
+    let buildkit = format!("{} ({} driver)", builder.buildkit, builder.driver);
+    Ok((vec![("docker-buildx", buildx), ("buildkit", buildkit)], problems))
+}
+
+fn cosign(session: &Session<'_>, tools: &Tools<'_>) -> Result<Found> {
+    let generation = match tools.cosign.generation()? {
+        Generation::Two => "2",
+        Generation::Three => "3",
+    };
+    let pins = &session.config.cosign_digests;
+    if pins.is_empty() {
+        return Ok((vec![("cosign", generation.to_owned())], Vec::new()));
+    }
+    let digest = tools.cosign.program_digest(session.environment)?;
+    let mut problems = Vec::new();
+    if !pins.contains(&digest) {
+        let text = format!(
+            "the binary's digest is `{digest}`, which is not among `cosign-digests` in `Cargo.toml`; \
+             install a pinned one, or add the digest after checking where the binary came from"
+        );
+        problems.push(Problem::new("cosign", text));
+    }
+    Ok((vec![("cosign", format!("{generation} ({digest})"))], problems))
+}
+
+/// The secret key must be the one whose public half the repository shows, at the released commit.
+fn key(session: &Session<'_>, tools: &Tools<'_>, target: &Target, commit: &Commit) -> Result<Found> {
+    let derived = tools.cosign.public_key(&target.key).context(
+        "`COSIGN_PRIVATE_KEY` cannot be read with `COSIGN_PASSWORD`; set both secrets again, \
+         the key as the whole PEM text with its line breaks",
+    )?;
+    let committed = match &target.public_key {
+        PublicKey::OfTheCommit => session.git.file(commit, "cosign.pub")?.with_context(|| {
+            format!("{commit} has no `cosign.pub`; make a key pair (docs/keys.md) and commit the public half")
+        })?,
+        PublicKey::Below(dir) => {
+            std::fs::read(dir.join(&target.public_key_name)).context("reading the public key")?
+        }
+    };
+    let mut problems = Vec::new();
+    if derived.trim().as_bytes() != committed.trim_ascii() {
+        let show = |bytes: &[u8]| Digest::of(bytes.trim_ascii());
+        let text = format!(
+            "the key in `COSIGN_PRIVATE_KEY` has the public half `{}`, but `cosign.pub` at {} is `{}`; \
+             set the secret that belongs to the committed key, or commit the new key and tag again",
+            show(derived.as_bytes()),
+            commit.short(),
+            show(&committed)
+        );
+        problems.push(Problem::new("signing key", text));
+    }
+    Ok((Vec::new(), problems))
+}
+
+fn registry(tools: &Tools<'_>) -> Result<Found> {
+    let image = tools.registry.image();
+    tools.registry.check_push().with_context(|| {
+        format!("cannot push to `{image}`; set `REGISTRY_USER` and `REGISTRY_TOKEN` to an account that may write packages there")
+    })?;
+    Ok((Vec::new(), Vec::new()))
+}
+
+/// A base image from elsewhere is for trying out: what is published for others must be made of what the Dockerfile says.
+fn stand_in(target: &Target) -> Result<Found> {
+    let Some(stand_in) = &target.stand_in else { return Ok((Vec::new(), Vec::new())) };
+    let (name, digest) = stand_in.split_once('@').with_context(|| format!("`{stand_in}` names no digest"))?;
+    digest.parse::<Digest>()?;
+    let name = name.rsplit_once(':').filter(|(_, tag)| !tag.contains('/')).map_or(name, |(name, _)| name);
+    let from: Image = name.parse()?;
+    let mut problems = Vec::new();
+    if !target.image.registry.is_loopback() || !from.registry.is_loopback() {
+        let text = format!(
+            "`TESTBED_BASE_STAND_IN` is `{stand_in}`: a stand-in is allowed only between loopback registries; \
+             unset it to release from the pinned base image"
+        );
+        problems.push(Problem::new("base image", text));
+    }
+    Ok((Vec::new(), problems))
+}
+
+/// What the Dockerfile pins must be there, for every platform that is built.
+fn base_image(session: &Session<'_>, tools: &Tools<'_>, target: &Target, commit: &Commit) -> Result<Found> {
+    let dockerfile =
+        session.git.file(commit, "Dockerfile")?.with_context(|| format!("{commit} has no `Dockerfile`"))?;
+    let dockerfile = String::from_utf8(dockerfile).context("reading `Dockerfile`: it is not UTF-8")?;
+    let mut problems = Vec::new();
+    for base in dockerfile::check(&dockerfile)?.distinct() {
+        let reference = target.stand_in.as_ref().unwrap_or(&base.reference);
+        let index =
+            index::platforms(tools.docker.raw_manifest(reference)?.as_bytes()).with_context(|| {
+                format!("`{reference}` is not an index of several platforms; pin the digest of the index")
+            })?;
+        for wanted in &session.config.platforms {
+            // `linux/arm64/v8` is what some publishers call `linux/arm64`.
+            let same = |(platform, _): &(String, Digest)| {
+                *platform == wanted.to_string() || platform.starts_with(&format!("{wanted}/"))
+            };
+            if !index.iter().any(same) {
+                let text = format!(
+                    "`{reference}` has no `{wanted}`; pin another, or take the platform off `platforms` in `Cargo.toml`"
+                );
+                problems.push(Problem::new("base image", text));
+            }
+        }
+    }
+    Ok((Vec::new(), problems))
+}
+
+/// Whether a version such as `26.1.5+dfsg1` or `0.13.1` is at least `(major, minor)`.
+fn at_least(version: &str, wanted: (u64, u64)) -> bool {
+    let mut numbers = version.split(|c: char| !c.is_ascii_digit()).map(str::parse::<u64>);
+    match (numbers.next(), numbers.next()) {
+        (Some(Ok(major)), Some(Ok(minor))) => (major, minor) >= wanted,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::at_least;
+
+    #[test]
+    fn versions_are_compared_by_number() {
+        for (version, enough) in
+            [("26.1.5+dfsg1", true), ("26.0", true), ("25.9.9", false), ("100.0.0", true), ("x", false)]
+        {
+            assert_eq!(at_least(version, (26, 0)), enough, "{version}");
+        }
+        assert!(at_least("0.13.1", (0, 13)) && !at_least("0.9.0", (0, 13)));
+    }
+}
