@@ -1,15 +1,17 @@
 //! Brings up the real parts that the tests run on: docker, cosign, a registry, a base image. The table of contents of
-//! its commands; `docs/testbed.md` says what each part is for.
+//! its commands; the parts are listed in `parts.rs`, what runs in the background in `services.rs`.
 
 mod commands;
 mod context;
 mod exports;
+mod files;
 mod host;
 mod http;
 mod image;
 mod layout;
 mod lock;
 mod mounts;
+mod network;
 mod parts;
 mod process;
 mod progress;

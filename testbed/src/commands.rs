@@ -1,0 +1,131 @@
+//! The four commands.
+
+use std::fs;
+use std::io::{self, Write as _};
+
+use anyhow::{Context as _, Result, bail};
+use xtask::environment::Environment;
+
+use crate::context::Context;
+use crate::exports::{State, for_shell};
+use crate::files::private_dir;
+use crate::files::{remove_dir, remove_file};
+use crate::host::Host;
+use crate::image;
+use crate::layout::Layout;
+use crate::lock;
+use crate::network;
+use crate::parts;
+use crate::provision;
+use crate::services::{self, engine, registry};
+
+/// Provisions what is missing, starts what does not run, and writes the exports last.
+pub(crate) fn up(environment: &Environment) -> Result<()> {
+    let cx = Context::new(environment)?;
+    let _lock = lock::acquire(&cx.layout, &cx.progress)?;
+    for name in ["prefix", "run", "data", "downloads/npm"] {
+        private_dir(&cx.layout.root().join(name))?;
+    }
+    provision::sweep(&cx.layout.prefix(""))?;
+    provision::sweep(&cx.layout.downloads("npm"))?;
+    let mut state = State::default();
+    let found = parts::ensure(&cx)?;
+    for (part, found) in &found {
+        part.export(found, &mut state);
+        state
+            .parts
+            .push((part.name().to_owned(), format!("{}  {}", found.describe(), found.program.display())));
+    }
+    let of = |name: &str| {
+        let part = found.iter().find(|(part, _)| part.name() == name);
+        part.map(|(_, found)| found).with_context(|| format!("no part is called {name}"))
+    };
+    engine::ensure(&cx, of("docker")?, &mut state)?;
+    let address = registry::ensure(&cx, of("registry")?, &mut state)?;
+    image::ensure(&cx, of("docker")?, address, &mut state)?;
+    state.write(&cx.layout)?;
+    cx.progress.line("testbed", "up; `eval \"$(cargo testbed env)\"` exports it to a shell");
+    Ok(())
+}
+
+/// Ends what `up` started.
+pub(crate) fn down(environment: &Environment, purge: bool) -> Result<()> {
+    let cx = Context::new(environment)?;
+    if !cx.layout.root().exists() {
+        cx.progress.line("testbed", "nothing to stop");
+        return Ok(());
+    }
+    let _lock = lock::acquire(&cx.layout, &cx.progress)?;
+    // First, so that nobody is told to use what is about to end.
+    remove_file(&cx.layout.state())?;
+    services::end(&cx, registry::NAME)?;
+    engine::stop(&cx)?;
+    network::restore(&cx)?;
+    remove_dir(&cx.layout.run(""))?;
+    if purge {
+        let root = cx.layout.root();
+        fs::remove_dir_all(root).with_context(|| format!("removing `{}`", root.display()))?;
+    }
+    cx.progress.line("testbed", if purge { "down, and its directory is removed" } else { "down" });
+    Ok(())
+}
+
+/// Prints the exports of a running testbed.
+pub(crate) fn env(environment: &Environment, json: bool) -> Result<()> {
+    let layout = Layout::from_environment(environment)?;
+    let Some(state) = State::read(&layout)? else {
+        bail!("the testbed is not up; `cargo testbed up` brings it up");
+    };
+    for name in &state.services {
+        if services::processes(&layout, name)?.is_empty() {
+            bail!("{name} is not running any more; `cargo testbed up` starts it again");
+        }
+    }
+    let path = environment.get("PATH")?.context("reading `PATH`: it is not set")?;
+    let variables = state.variables(&Host::of_this_machine(path, layout.root())?.path());
+    let text = if json {
+        serde_json::to_string_pretty(&variables).context("rendering the exports")? + "\n"
+    } else {
+        for_shell(&variables)
+    };
+    print(&text)
+}
+
+/// Says what is there and what runs.
+pub(crate) fn status(environment: &Environment) -> Result<()> {
+    let layout = Layout::from_environment(environment)?;
+    let state = State::read(&layout)?.unwrap_or_default();
+    let mut text = format!("directory    {}\n", layout.root().display());
+    for (name, description) in &state.parts {
+        text += &format!("{name:<12} {description}\n");
+    }
+    for name in services::NAMES {
+        let pids: Vec<_> =
+            services::processes(&layout, name)?.iter().map(|found| found.pid.to_string()).collect();
+        let address = address(&layout, &state, name);
+        text += &match (pids.is_empty(), address) {
+            (true, _) => format!("{name:<12} stopped\n"),
+            (false, None) => format!("{name:<12} running, process {}\n", pids.join(" ")),
+            (false, Some(address)) => {
+                format!("{name:<12} running, process {}, on {address}\n", pids.join(" "))
+            }
+        };
+    }
+    if let Some(stand_in) = state.exports.get("TESTBED_BASE_STAND_IN") {
+        text += &format!("{:<12} stand-in {stand_in}\n", "base image");
+    }
+    print(&text)
+}
+
+fn address(layout: &Layout, state: &State, name: &str) -> Option<String> {
+    match name {
+        registry::NAME => state.exports.get("TESTBED_REGISTRY").cloned(),
+        engine::DOCKERD => Some(layout.run("docker.sock").display().to_string()),
+        engine::CONTAINERD => Some(layout.run("containerd.sock").display().to_string()),
+        _ => None,
+    }
+}
+
+fn print(text: &str) -> Result<()> {
+    io::stdout().write_all(text.as_bytes()).context("writing to standard output")
+}

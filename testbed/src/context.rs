@@ -1,0 +1,94 @@
+//! What every step needs: where things live, what the machine has, how to run programs, where to report.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+use xtask::environment::Environment;
+use xtask::tool::{Call, Runner};
+
+use crate::host::Host;
+use crate::layout::Layout;
+use crate::progress::Progress;
+
+/// Settings of Go and npm which say where they fetch from and keep things. Not secrets; the runner's allow-list is for
+/// releases and leaves them out.
+const PACKAGE_SETTINGS: [&str; 13] = [
+    "GOPROXY",
+    "GOSUMDB",
+    "GONOSUMDB",
+    "GONOPROXY",
+    "GOPRIVATE",
+    "GOTOOLCHAIN",
+    "GOPATH",
+    "GOMODCACHE",
+    "GOCACHE",
+    "npm_config_registry",
+    "npm_config_cafile",
+    "npm_config_cache",
+    "npm_config_userconfig",
+];
+
+/// Shared by all parts and services.
+pub(crate) struct Context {
+    /// Where things live.
+    pub(crate) layout: Layout,
+    /// What the machine is and has.
+    pub(crate) host: Host,
+    /// Runs programs with the machine's environment, without our own exports.
+    pub(crate) runner: Runner,
+    /// Reports to the person.
+    pub(crate) progress: Progress,
+    /// The repository whose testbed this is.
+    pub(crate) repository: PathBuf,
+    environment: Environment,
+}
+
+impl Context {
+    /// Takes our own exports out of `environment`: `up` in a shell that has them must not take itself for the machine.
+    pub(crate) fn new(environment: &Environment) -> Result<Self> {
+        let layout = Layout::from_environment(environment)?;
+        let path = environment.get("PATH")?.context("looking for programs: `PATH` is not set")?;
+        let host = Host::of_this_machine(path, layout.root())?;
+        let docker_host = environment.get("DOCKER_HOST")?.unwrap_or_default();
+        let ours = format!("unix://{}", layout.run("docker.sock").display());
+        let mut overrides = vec![("PATH", host.path())];
+        if docker_host == ours {
+            overrides.push(("DOCKER_HOST", String::new()));
+        }
+        let config = environment.get("DOCKER_CONFIG")?.unwrap_or_default();
+        if Path::new(config).starts_with(layout.root()) {
+            overrides.push(("DOCKER_CONFIG", String::new()));
+        }
+        let environment = environment.with(overrides);
+        let runner = Runner::new(&environment);
+        let repository = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("finding the workspace")?;
+        let repository = repository.to_owned();
+        Ok(Self { layout, host, runner, progress: Progress::start(), repository, environment })
+    }
+
+    /// A variable of the machine's environment.
+    pub(crate) fn variable(&self, name: &str) -> Result<Option<&str>> {
+        self.environment.get(name)
+    }
+
+    /// `call` with the person's settings for package fetches.
+    pub(crate) fn with_package_settings(&self, mut call: Call) -> Result<Call> {
+        for name in PACKAGE_SETTINGS {
+            if let Some(value) = self.environment.get(name)? {
+                call = call.env(name, value);
+            }
+        }
+        Ok(call)
+    }
+
+    /// A program that every machine with this workspace has, or the hint that it is missing.
+    pub(crate) fn required(&self, program: &str) -> Result<PathBuf> {
+        match self.host.which(program) {
+            Some(path) => Ok(path),
+            None => bail!(
+                "`{program}` is not on the PATH; install it with `{}`",
+                self.host.install_command(program)
+            ),
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! The base image of the service's Dockerfile. Where its registry cannot be reached, a stand-in with the same layout is
+//! made from Debian and npm packages, for both platforms and without running anything of the other one.
+
+mod tree;
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use serde::Deserialize;
+use xshell::cmd;
+use xtask::tool::Call;
+
+use crate::context::Context;
+use crate::exports::State;
+use crate::files::remove_dir;
+use crate::parts::Found;
+use crate::parts::node;
+use crate::provision;
+use crate::services::registry;
+
+/// Name in messages.
+const NAME: &str = "base image";
+
+/// Both platforms of a release, in docker's words.
+const ARCHITECTURES: [&str; 2] = ["amd64", "arm64"];
+
+/// The stand-in's name in the loopback registry: the path that `node:22-slim` has upstream.
+const REPOSITORY: &str = "library/node";
+
+/// Its tag.
+const TAG: &str = "22-slim";
+
+/// 2020-01-01: before any commit, or a release's `SOURCE_DATE_EPOCH` would lie before its base image.
+const EPOCH: &str = "1577836800";
+
+/// Raised when the recipe below or in `tree.rs` changes.
+const RECIPE: &str = "1";
+
+/// How long the upstream registry may take before the stand-in is made instead.
+const PROBE: Duration = Duration::from_secs(15);
+
+const DOCKERFILE: &str = include_str!("image/Dockerfile");
+
+/// Makes sure that the base image can be had, and exports the stand-in when one is used.
+pub(crate) fn ensure(cx: &Context, docker: &Found, address: SocketAddr, state: &mut State) -> Result<()> {
+    let codename = cx.host.debian.as_ref().map_or("", |debian| debian.codename.as_str());
+    let recipe = [RECIPE, codename, node::VERSION, tree::NPM_VERSION, EPOCH, DOCKERFILE];
+    let dir = provision::prefix(cx, "base-image", &recipe);
+    if let Some(digest) = known_digest(&dir)?
+        && registry::has(address, &format!("/v2/{REPOSITORY}/manifests/{digest}"))?
+    {
+        cx.progress.line(NAME, "already there (stand-in)");
+        export(address, &digest, state);
+        return Ok(());
+    }
+    if !dir.exists() && upstream_answers(cx, docker, state)? {
+        return Ok(());
+    }
+    if cx.host.debian.is_none() {
+        bail!(
+            "the base image's registry does not answer, and a stand-in is only made as root on Debian 12 or later; \
+             check the network or set `HTTPS_PROXY`"
+        );
+    }
+    cx.progress.line(NAME, "making a stand-in for both platforms");
+    remove_dir(&dir)?;
+    provision::complete(cx, &dir, |partial| {
+        let digest = build(cx, docker, address, state, partial)?;
+        fs::write(partial.join("digest"), digest).context("writing the stand-in's digest")
+    })?;
+    let digest = known_digest(&dir)?.context("the stand-in was made and its digest is not there")?;
+    cx.progress.line(NAME, &format!("stand-in pushed as {address}/{REPOSITORY}:{TAG}"));
+    export(address, &digest, state);
+    Ok(())
+}
+
+fn export(address: SocketAddr, digest: &str, state: &mut State) {
+    state.export("TESTBED_BASE_STAND_IN", format!("{address}/{REPOSITORY}:{TAG}@{digest}"));
+}
+
+fn known_digest(dir: &Path) -> Result<Option<String>> {
+    if !dir.exists() {
+        return Ok(None);
+    }
+    let path = dir.join("digest");
+    fs::read_to_string(&path).map(Some).with_context(|| format!("reading `{}`", path.display()))
+}
+
+/// Asks the registry of the Dockerfile's own base image.
+fn upstream_answers(cx: &Context, docker: &Found, state: &State) -> Result<bool> {
+    let path = cx.repository.join("Dockerfile");
+    let text = fs::read_to_string(&path).with_context(|| format!("reading `{}`", path.display()))?;
+    let Some(reference) = pinned_base(&text) else {
+        bail!("looking for the base image in `{}`: no `FROM …@sha256:…`", path.display());
+    };
+    let (shell, program) = (cx.runner.shell()?, &docker.program);
+    let inspect = cmd!(shell, "{program} buildx imagetools inspect --raw {reference}");
+    // Every failure has the same consequence, and a hang is the usual one.
+    let answers = with_docker(cx.runner.call(inspect), state).timeout(PROBE).run().is_ok();
+    if answers {
+        cx.progress.line(NAME, "its own registry answers, no stand-in needed");
+    }
+    Ok(answers)
+}
+
+/// The reference of the first `FROM` that is pinned by digest.
+fn pinned_base(dockerfile: &str) -> Option<&str> {
+    let from = dockerfile.lines().filter_map(|line| line.trim().strip_prefix("FROM "));
+    from.flat_map(str::split_whitespace).find(|word| word.contains("@sha256:"))
+}
+
+/// Builds and pushes; returns the index digest.
+fn build(cx: &Context, docker: &Found, address: SocketAddr, state: &State, dir: &Path) -> Result<String> {
+    let context = dir.join("context");
+    fs::create_dir(&context).with_context(|| format!("making `{}`", context.display()))?;
+    for architecture in ARCHITECTURES {
+        tree::make(cx, architecture, EPOCH, &context.join(format!("root-{architecture}.tar")))?;
+    }
+    let dockerfile = context.join("Dockerfile");
+    fs::write(&dockerfile, DOCKERFILE).with_context(|| format!("writing `{}`", dockerfile.display()))?;
+    let metadata = dir.join("metadata.json");
+    let (shell, program) = (cx.runner.shell()?, &docker.program);
+    let platforms = ARCHITECTURES.map(|architecture| format!("linux/{architecture}")).join(",");
+    let output = format!("type=image,push=true,oci-mediatypes=true,name={address}/{REPOSITORY}:{TAG}");
+    let arguments = [format!("SOURCE_DATE_EPOCH={EPOCH}"), format!("NODE_VERSION={}", node::VERSION)];
+    let [epoch, version] = &arguments;
+    let call = cmd!(
+        shell,
+        "{program} buildx build --quiet --provenance=false --sbom=false --platform {platforms} --build-arg {epoch}
+         --build-arg {version} --output {output} --metadata-file {metadata} {context}"
+    );
+    let call = with_docker(cx.runner.call(call), state).timeout(Duration::from_secs(10 * 60));
+    call.run().context("building the stand-in image")?;
+    let digest = read_digest(&metadata)?;
+    remove_dir(&context)?;
+    Ok(digest)
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    #[serde(rename = "containerimage.digest")]
+    digest: String,
+}
+
+fn read_digest(metadata: &PathBuf) -> Result<String> {
+    let bytes = fs::read(metadata).with_context(|| format!("reading `{}`", metadata.display()))?;
+    let metadata: Metadata = serde_json::from_slice(&bytes).context("reading buildx's metadata")?;
+    Ok(metadata.digest)
+}
+
+/// The call with the engine's own variables, as the tests will have them.
+fn with_docker(mut call: Call, state: &State) -> Call {
+    for key in ["DOCKER_HOST", "DOCKER_CONFIG"] {
+        if let Some(value) = state.exports.get(key) {
+            call = call.env(key, value);
+        }
+    }
+    call
+}
+
+#[cfg(test)]
+mod tests {
+    use super::pinned_base;
+
+    #[test]
+    fn the_pinned_base_is_found_behind_flags() {
+        let text =
+            "# FROM no\nFROM --platform=$BUILDPLATFORM node:22-slim@sha256:ab AS build\nFROM x@sha256:cd\n";
+        assert_eq!(pinned_base(text), Some("node:22-slim@sha256:ab"));
+        assert_eq!(pinned_base("FROM node:22-slim\n"), None);
+    }
+}

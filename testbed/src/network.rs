@@ -1,0 +1,119 @@
+//! Takes back what dockerd leaves in the machine's network when it ends: its bridge, its chains, and the policy that it
+//! gives to forwarded packets. Only when the bridge was not there before ours, and no other engine uses it.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use xshell::cmd;
+
+use crate::context::Context;
+use crate::files::remove_file;
+use crate::parts::docker;
+use crate::process;
+
+/// dockerd's default bridge.
+const BRIDGE: &str = "docker0";
+
+/// Notes before dockerd starts what the machine was like, unless an engine was there first.
+pub(crate) fn remember(cx: &Context) -> Result<()> {
+    if has_bridge() {
+        return Ok(());
+    }
+    let note = note(cx);
+    let policy = policy(&run(cx, &["-S", "FORWARD"])?).to_owned();
+    fs::write(&note, policy).with_context(|| format!("writing `{}`", note.display()))
+}
+
+/// Puts the machine's network back as [`remember`] found it.
+pub(crate) fn restore(cx: &Context) -> Result<()> {
+    let note = note(cx);
+    let policy = match fs::read_to_string(&note) {
+        Ok(policy) => policy,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error).with_context(|| format!("reading `{}`", note.display())),
+    };
+    // Another testbed, or the machine's own engine, came later and shares the bridge: theirs now.
+    if process::is_any_running("dockerd")? {
+        return remove_file(&note);
+    }
+    for table in ["filter", "nat"] {
+        for removal in removals(&run(cx, &["-t", table, "-S"])?) {
+            let words: Vec<_> = ["-t", table].into_iter().chain(removal.iter().map(String::as_str)).collect();
+            run(cx, &words)?;
+        }
+    }
+    run(cx, &["-P", "FORWARD", &policy])?;
+    if has_bridge() {
+        match cx.host.which("ip") {
+            Some(ip) => {
+                let shell = cx.runner.shell()?;
+                cx.runner.call(cmd!(shell, "{ip} link delete {BRIDGE}")).run()?;
+            }
+            None => cx.progress.line("network", &format!("the bridge {BRIDGE} stays, as there is no `ip`")),
+        }
+    }
+    remove_file(&note)
+}
+
+fn note(cx: &Context) -> PathBuf {
+    cx.layout.data("forward-policy")
+}
+
+fn has_bridge() -> bool {
+    Path::new("/sys/class/net").join(BRIDGE).exists()
+}
+
+fn run(cx: &Context, words: &[&str]) -> Result<String> {
+    let program = docker::prefix(cx).join("bin/iptables");
+    let shell = cx.runner.shell()?;
+    cx.runner.call(cmd!(shell, "{program} --wait {words...}")).read()
+}
+
+/// The policy in what `iptables -S FORWARD` says.
+fn policy(listing: &str) -> &str {
+    listing.lines().find_map(|line| line.strip_prefix("-P FORWARD ")).unwrap_or("ACCEPT")
+}
+
+/// The commands that undo what `iptables -S` lists of docker's: rules elsewhere first, then its own chains.
+fn removals(listing: &str) -> Vec<Vec<String>> {
+    let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    let lines: Vec<_> = listing.lines().map(words).collect();
+    let is_docker = |word: &String| word.starts_with("DOCKER");
+    let rules = lines.iter().filter(|line| {
+        let [verb, chain, rest @ ..] = line.as_slice() else { return false };
+        verb == "-A" && !is_docker(chain) && rest.iter().any(|word| is_docker(word) || word == BRIDGE)
+    });
+    let chains = |verb: &'static str| {
+        let own = lines.iter().filter_map(|line| match line.as_slice() {
+            [new, chain] if new == "-N" && is_docker(chain) => Some(vec![verb.to_owned(), chain.clone()]),
+            _ => None,
+        });
+        own.collect::<Vec<_>>()
+    };
+    let rules = rules.map(|line| [&["-D".to_owned()], &line[1..]].concat());
+    rules.chain(chains("-F")).chain(chains("-X")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{policy, removals};
+
+    #[test]
+    fn dockers_rules_and_chains_go_and_others_stay() {
+        let listing = "-P FORWARD DROP\n-N DOCKER\n-N OTHER\n-A FORWARD -j OTHER\n\
+                       -A FORWARD -i docker0 ! -o docker0 -j ACCEPT\n-A FORWARD -j DOCKER\n-A DOCKER -j RETURN\n";
+        let commands: Vec<_> = removals(listing).iter().map(|words| words.join(" ")).collect();
+        assert_eq!(
+            commands,
+            [
+                "-D FORWARD -i docker0 ! -o docker0 -j ACCEPT",
+                "-D FORWARD -j DOCKER",
+                "-F DOCKER",
+                "-X DOCKER"
+            ]
+        );
+        assert_eq!(policy(listing), "DROP");
+    }
+}

@@ -1,0 +1,171 @@
+//! Fetches and unpacks Debian packages without installing them: a private apt configuration with its own sources,
+//! lists and cache, which reads the machine's keys and proxy settings and changes nothing outside the state directory.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use xshell::cmd;
+
+use super::{sources, text};
+use crate::context::Context;
+use crate::files::private_dir;
+use crate::files::remove_dir;
+use crate::process;
+
+/// For a slow mirror.
+const PATIENCE: Duration = Duration::from_secs(15 * 60);
+
+/// One release for one architecture.
+pub(crate) struct Archive<'a> {
+    cx: &'a Context,
+    dir: PathBuf,
+    configuration: PathBuf,
+}
+
+/// Which packages come along with the named ones.
+#[derive(Clone, Copy)]
+pub(crate) enum Closure {
+    /// None: their programs need nothing that a Debian machine lacks.
+    Nothing,
+    /// What this machine does not have yet.
+    OnThisMachine,
+    /// Everything, as for an empty machine.
+    OnNothing,
+}
+
+impl<'a> Archive<'a> {
+    /// Makes the private configuration and fetches the package lists, with their signatures checked by apt.
+    pub(crate) fn open(cx: &'a Context, release: &str, architecture: &str) -> Result<Self> {
+        let Some(debian) = &cx.host.debian else {
+            bail!("unpacking Debian packages needs root on Debian 12 or later");
+        };
+        let dir = cx.layout.downloads(&format!("apt-{release}-{architecture}"));
+        for sub in ["sources", "lists/partial", "cache/archives/partial", "none"] {
+            private_dir(&dir.join(sub))?;
+        }
+        let list = sources::for_release(&sources::of_this_machine()?, &debian.codename, release)?;
+        let archive = Self { cx, configuration: dir.join("apt.conf"), dir };
+        // An apt that outlived a killed run holds the lock on the lists.
+        for process in process::find(&archive.configuration)? {
+            process.end(Duration::from_secs(5))?;
+        }
+        archive.write("sources/testbed.sources", &list)?;
+        archive.write("empty-status", "")?;
+        archive.write("apt.conf", &configuration(text(&archive.dir)?, architecture))?;
+        let (shell, conf) = (cx.runner.shell()?, &archive.configuration);
+        let update = cmd!(shell, "apt-get --config-file {conf} --quiet=2 update");
+        cx.runner.call(update).timeout(PATIENCE).run().context("fetching Debian's package lists")?;
+        Ok(archive)
+    }
+
+    /// Fetches `packages` with their `closure` and unpacks them over `into`.
+    pub(crate) fn unpack(&self, packages: &[&str], closure: Closure, into: &Path) -> Result<()> {
+        let (runner, shell) = (&self.cx.runner, self.cx.runner.shell()?);
+        let conf = &self.configuration;
+        let options = &match closure {
+            Closure::OnNothing => {
+                vec!["-o".to_owned(), format!("Dir::State::status={}/empty-status", text(&self.dir)?)]
+            }
+            _ => Vec::new(),
+        };
+        let action: &[&str] = match closure {
+            Closure::Nothing => &["download"],
+            _ => &["--yes", "--download-only", "--reinstall", "install"],
+        };
+        // apt names only what it has not got, so it is asked with a cache that is always empty.
+        let empty = format!("Dir::Cache::archives={}/", text(&self.dir.join("none"))?);
+        let list = cmd!(
+            shell,
+            "apt-get --config-file {conf} {options...} -o {empty} --print-uris --quiet=2 {action...} {packages...}"
+        );
+        let names = parse_uris(&runner.call(list).read()?)?;
+        let cache = self.dir.join("cache/archives");
+        let fetch =
+            cmd!(shell, "apt-get --config-file {conf} {options...} --quiet=2 {action...} {packages...}");
+        let fetch = runner.call(fetch).dir(&cache).timeout(PATIENCE);
+        fetch.run().with_context(|| format!("fetching {}", packages.join(", ")))?;
+        for name in names {
+            let package = cache.join(name);
+            runner.call(cmd!(shell, "dpkg-deb --extract {package} {into}")).timeout(PATIENCE).run()?;
+        }
+        Ok(())
+    }
+
+    fn write(&self, name: &str, text: &str) -> Result<()> {
+        let path = self.dir.join(name);
+        fs::write(&path, text).with_context(|| format!("writing `{}`", path.display()))
+    }
+}
+
+/// Later settings win over the machine's own; its hooks are dropped, as they would act on the machine.
+fn configuration(dir: &str, architecture: &str) -> String {
+    format!(
+        r#"#clear APT::Update::Pre-Invoke;
+#clear APT::Update::Post-Invoke;
+#clear APT::Update::Post-Invoke-Success;
+#clear DPkg::Pre-Invoke;
+#clear DPkg::Post-Invoke;
+#clear DPkg::Pre-Install-Pkgs;
+#clear APT::Default-Release;
+#clear APT::Architectures;
+Dir::Etc::sourcelist "/dev/null";
+Dir::Etc::sourceparts "{dir}/sources";
+Dir::Etc::preferences "/dev/null";
+Dir::Etc::preferencesparts "/dev/null";
+Dir::State::lists "{dir}/lists/";
+Dir::Cache "{dir}/cache/";
+Dir::Cache::archives "archives/";
+APT::Architecture "{architecture}";
+APT::Architectures {{ "{architecture}"; }};
+APT::Install-Recommends "false";
+APT::Get::AllowUnauthenticated "false";
+APT::Update::Error-Mode "any";
+APT::Sandbox::User "root";
+Acquire::AllowInsecureRepositories "false";
+Acquire::Retries "3";
+Acquire::Languages "none";
+Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false";
+Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled "false";
+"#
+    )
+}
+
+/// The file names in what `--print-uris` says: `'URI' NAME SIZE HASH` a line.
+fn parse_uris(text: &str) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for line in text.lines().filter(|line| line.starts_with('\'')) {
+        let name = line.rsplit_once("' ").and_then(|(_, rest)| rest.split(' ').next());
+        match name {
+            Some(name) if name.ends_with(".deb") && !name.contains('/') => names.push(name.to_owned()),
+            _ => bail!("reading apt's list of files: not `'URI' NAME.deb SIZE HASH`: `{line}`"),
+        }
+    }
+    if names.is_empty() {
+        bail!("reading apt's list of files: it names none");
+    }
+    Ok(names)
+}
+
+/// Removes what no program needs and a small tree should not carry.
+pub(crate) fn remove_documentation(tree: &Path) -> Result<()> {
+    for dir in ["doc", "doc-base", "man", "info", "locale", "lintian", "bug", "gcc", "gdb"] {
+        remove_dir(&tree.join("usr/share").join(dir))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse_uris;
+
+    #[test]
+    fn the_names_are_apts_own_and_odd_lines_are_errors() {
+        let text = "Reading lists\n'http://m/p/a%2bb_1%3a2_amd64.deb' a+b_1%3a2_amd64.deb 10 SHA256:00\n\
+                    'http://m/c_1_all.deb' c_1_all.deb 5 SHA256:11";
+        assert_eq!(parse_uris(text).unwrap(), ["a+b_1%3a2_amd64.deb", "c_1_all.deb"]);
+        assert!(parse_uris("'http://m/x' ../../x.deb 1 SHA256:00").is_err());
+        assert!(parse_uris("").is_err());
+    }
+}

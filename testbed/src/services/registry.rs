@@ -1,0 +1,108 @@
+//! Runs the OCI registry on a loopback port, with deletes allowed and its storage kept between runs.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::ErrorKind;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+
+use super::{end, marker, processes};
+use crate::context::Context;
+use crate::exports::State;
+use crate::files::private_dir;
+use crate::http;
+use crate::parts::Found;
+use crate::process::Service;
+use crate::provision::text;
+
+/// Its name in messages.
+pub(crate) const NAME: &str = "registry";
+
+/// Asked for first, as a name that stays the same is easier to read in logs.
+const PREFERRED_PORT: u16 = 5055;
+
+/// A header that our registry sends with every answer: whoever else took the port does not.
+const HEADER: &str = "X-Testbed";
+
+/// It takes a tenth of a second.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Starts it unless it runs and answers, and exports where it is.
+pub(crate) fn ensure(cx: &Context, registry: &Found, state: &mut State) -> Result<SocketAddr> {
+    let last = last_port(cx)?;
+    let mut address = SocketAddr::from((Ipv4Addr::LOCALHOST, last));
+    if !processes(&cx.layout, NAME)?.is_empty() && is_ready(cx, address)? {
+        cx.progress.line(NAME, &format!("already running on {address}"));
+    } else {
+        end(cx, NAME)?;
+        address = start(cx, registry, last)?;
+        cx.progress.line(NAME, &format!("started on {address}"));
+    }
+    state.export("TESTBED_REGISTRY", address.to_string());
+    state.services.push(NAME.to_owned());
+    Ok(address)
+}
+
+fn start(cx: &Context, registry: &Found, wanted: u16) -> Result<SocketAddr> {
+    // Bound and let go: only the registry itself can hold it, so somebody may be quicker; then the wait below fails.
+    let free = TcpListener::bind((Ipv4Addr::LOCALHOST, wanted)).or_else(|error| match error.kind() {
+        ErrorKind::AddrInUse => TcpListener::bind((Ipv4Addr::LOCALHOST, 0)),
+        _ => Err(error),
+    });
+    let address =
+        free.and_then(|listener| listener.local_addr()).context("looking for a free loopback port")?;
+    let storage = cx.layout.data("registry");
+    private_dir(&storage)?;
+    let service = Service {
+        name: NAME,
+        program: registry.program.clone(),
+        arguments: vec!["serve".into(), marker(&cx.layout, NAME).into()],
+        marker: marker(&cx.layout, NAME),
+        environment: BTreeMap::new(),
+        log: cx.layout.log(NAME),
+    };
+    let configuration = configuration(text(&storage)?, address, text(cx.layout.root())?);
+    fs::write(&service.marker, configuration)
+        .and_then(|()| fs::write(port_file(cx), format!("{}\n", address.port())))
+        .with_context(|| format!("writing `{}`", service.marker.display()))?;
+    let pid = service.start(&cx.runner)?;
+    service.wait(pid, PATIENCE, || is_ready(cx, address))?;
+    Ok(address)
+}
+
+fn is_ready(cx: &Context, address: SocketAddr) -> Result<bool> {
+    let answer = http::over_tcp(address, "GET", "/v2/")?;
+    let ours = cx.layout.root().to_str();
+    Ok(answer.is_some_and(|answer| answer.status == 200 && answer.header(HEADER) == ours))
+}
+
+/// Whether a manifest is there, by its path such as `/v2/NAME/manifests/DIGEST`.
+pub(crate) fn has(address: SocketAddr, path: &str) -> Result<bool> {
+    let answer = http::over_tcp(address, "HEAD", path)?;
+    Ok(answer.is_some_and(|answer| answer.status == 200))
+}
+
+fn configuration(storage: &str, address: SocketAddr, root: &str) -> String {
+    format!(
+        "version: 0.1\nlog:\n  level: warn\n  accesslog:\n    disabled: true\n\
+         storage:\n  delete:\n    enabled: true\n  filesystem:\n    rootdirectory: '{storage}'\n\
+         http:\n  addr: {address}\n  headers:\n    {HEADER}: ['{root}']\n"
+    )
+}
+
+fn port_file(cx: &Context) -> std::path::PathBuf {
+    cx.layout.data("registry.port")
+}
+
+/// The port of last time, so that references written down then still hold.
+fn last_port(cx: &Context) -> Result<u16> {
+    let path = port_file(cx);
+    match fs::read_to_string(&path) {
+        // A file cut short by a crash is no reason to stop: any free port will do.
+        Ok(text) => Ok(text.trim().parse().unwrap_or(PREFERRED_PORT)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(PREFERRED_PORT),
+        Err(error) => Err(error).with_context(|| format!("reading `{}`", path.display())),
+    }
+}
