@@ -109,12 +109,14 @@ pub fn run(session: &Session<'_>, target: &Target, source: &Source) -> Result<Ou
 
     let page = page::write(session, target, source, &export, &digest)?;
     let published = steps.run("page", &page.title, || page::publish(target.forge.as_ref(), &page))?;
-    let moved = steps
-        .run("latest", "", || tags::move_latest(session.git, steps, &tools.registry, source, &digest))?;
-    let closed = steps.run("close", "", || {
-        let removed = tags::remove_candidate(&tools.registry, source)?;
-        Ok(tags::settle_forge(session.git, target.forge.as_ref(), &tools.registry)? || removed)
+    let known = tags::Known::ask(session.git, &tools.registry)?;
+    let moved = steps.run("latest", &tags::describe_latest(&known, source), || {
+        let moved = tags::move_latest(session.git, &tools.registry, &known, source, &digest)?;
+        // After a backport the forge shows the wrong release as its latest.
+        let settled = known.highest().map_or(Ok(false), |highest| target.forge.settle_latest(highest))?;
+        Ok(moved || settled)
     })?;
+    let closed = steps.run("close", "", || tags::remove_candidate(&tools.registry, &known, source))?;
     let was_finished = !(made || published.changed || moved || closed);
     let commands = verify_commands(target, source, &digest);
     Ok(Outcome { digest, page: published.address, commands, was_finished })

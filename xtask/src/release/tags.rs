@@ -3,10 +3,9 @@
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 
-use crate::forge::Forge;
-use crate::progress::Steps;
+use crate::progress::both;
 use crate::reference::{Digest, Tag};
 use crate::refuse;
 use crate::registry::Client;
@@ -35,65 +34,79 @@ pub fn publish(registry: &Client, tag: &Tag, digest: &Digest) -> Result<()> {
     copy(registry, tag, digest)
 }
 
+/// What git and the registry know, asked once.
+pub struct Known {
+    registry: Vec<String>,
+    highest: Option<ReleaseTag>,
+}
+
+impl Known {
+    /// Asks both.
+    ///
+    /// # Errors
+    /// When git or the registry does not answer.
+    pub fn ask(git: &Git, registry: &Client) -> Result<Self> {
+        let (registry, git) = both(|| registry.tags(), || git.tags())?;
+        let highest = highest_stable(&release_tags(&[git, registry.clone()].concat())).cloned();
+        Ok(Self { registry, highest })
+    }
+
+    /// The highest stable version, released or only tagged.
+    #[must_use]
+    pub fn highest(&self) -> Option<&ReleaseTag> {
+        self.highest.as_ref()
+    }
+
+    fn has(&self, tag: &Tag) -> bool {
+        self.registry.iter().any(|name| name == tag.as_str())
+    }
+}
+
 /// Puts `latest` on this release if it is the highest stable version of the git tags and of the registry's, and says
-/// whether it had to be moved. Read again just before and just after: another release may be under way.
+/// whether it had to be moved. `known` was asked just before; it is asked again just after, as another release may be
+/// under way.
 ///
 /// # Errors
 /// When git or the registry does not answer, or when someone else moves `latest` at the same time.
 pub fn move_latest(
     git: &Git,
-    steps: &Steps,
     registry: &Client,
+    known: &Known,
     source: &Source,
     digest: &Digest,
 ) -> Result<bool> {
     let latest = Tag::latest();
-    let Some(highest) = highest_known(git, registry)? else {
-        steps.line("", "stays unset: there is no stable version");
-        return Ok(false);
-    };
-    if highest != source.tag {
-        steps.line("", &format!("stays where it is: {highest} is the highest stable version"));
-        return Ok(false);
-    }
-    if registry.digest_of(latest.as_str())?.as_ref() == Some(digest) {
+    if known.highest() != Some(&source.tag) || registry.digest_of(latest.as_str())?.as_ref() == Some(digest) {
         return Ok(false);
     }
     copy(registry, &latest, digest)?;
-    let after = highest_known(git, registry)?;
-    ensure!(
-        after.as_ref() == Some(&source.tag),
-        "{} was released while `latest` was moved to {}; run `cargo xtask release {}` again to put it right",
-        after.map_or("another version".to_owned(), |tag| tag.to_string()),
-        source.tag,
-        highest
-    );
+    let after = Known::ask(git, registry)?;
+    if let Some(higher) = after.highest().filter(|highest| *highest != &source.tag) {
+        bail!(
+            "{higher} came while `latest` was moved to {}; run `cargo xtask release {higher}` to put it right",
+            source.tag
+        );
+    }
     Ok(true)
 }
 
-/// Removes the tag that held the image before it was proven, and says whether it was there.
-///
-/// # Errors
-/// When the registry does not answer.
-pub fn remove_candidate(registry: &Client, source: &Source) -> Result<bool> {
-    registry.untag(&candidate_tag(source))
-}
-
-/// After a backport the forge shows the wrong release as its latest: makes it the highest stable one again, if that one
-/// is released, and says whether it had to.
-///
-/// # Errors
-/// When git, the registry or the forge does not answer.
-pub fn settle_forge(git: &Git, forge: &dyn Forge, registry: &Client) -> Result<bool> {
-    match highest_known(git, registry)? {
-        Some(highest) => forge.settle_latest(&highest),
-        None => Ok(false),
+/// In words, where `latest` belongs.
+#[must_use]
+pub fn describe_latest(known: &Known, source: &Source) -> String {
+    match known.highest() {
+        None => "none yet: there is no stable version".to_owned(),
+        Some(highest) if highest == &source.tag => format!("{highest} is the highest stable version"),
+        Some(highest) => format!("stays: {highest} is the highest stable version"),
     }
 }
 
-fn highest_known(git: &Git, registry: &Client) -> Result<Option<ReleaseTag>> {
-    let names = [git.tags()?, registry.tags()?].concat();
-    Ok(highest_stable(&release_tags(&names)).cloned())
+/// Removes the tag that held the image before it was proven, and says whether it was there and is gone.
+///
+/// # Errors
+/// When the registry does not answer.
+pub fn remove_candidate(registry: &Client, known: &Known, source: &Source) -> Result<bool> {
+    let candidate = candidate_tag(source);
+    if known.has(&candidate) { registry.untag(&candidate) } else { Ok(false) }
 }
 
 /// The same bytes under another tag: no tool that could change them touches them.
