@@ -1,22 +1,28 @@
 # The image of the service in `service/`. The same commit gives the same digest on every machine and with every BuildKit:
 # docs/reproducible.md has the rules, and `cargo xtask check` holds this file against them.
-# `--platform=$BUILDPLATFORM`: the build stage runs once, natively; nothing runs for the target platforms.
-FROM --platform=$BUILDPLATFORM node:22-slim@sha256:83f487e0a63425e5b4d146fb5e5be574bcbe1b7b843d3ebafdd95eaf7767a7e5 AS build
+# `--platform=$BUILDPLATFORM`: these stages run once, natively; nothing runs for the target platforms.
+FROM --platform=$BUILDPLATFORM node:22-slim@sha256:83f487e0a63425e5b4d146fb5e5be574bcbe1b7b843d3ebafdd95eaf7767a7e5 AS dependencies
 WORKDIR /out/app
 COPY service/package.json service/package-lock.json service/.npmrc ./
 # The secret is there behind a proxy with a certificate authority of its own; it is in no layer.
+# The date is the one that npm gives every file it packs: as long as the lockfile stays, so does this layer.
 RUN --mount=type=secret,id=ca --mount=type=cache,target=/root/.npm \
     if [ -s /run/secrets/ca ]; then export NODE_EXTRA_CA_CERTS=/run/secrets/ca; fi && \
     npm ci --omit=dev --ignore-scripts --no-audit --no-fund --no-update-notifier && \
-    rm -f node_modules/.package-lock.json .npmrc
+    rm -f package.json package-lock.json .npmrc node_modules/.package-lock.json && \
+    find /out -exec touch --no-dereference --date=@499162500 {} +
+
+FROM --platform=$BUILDPLATFORM node:22-slim@sha256:83f487e0a63425e5b4d146fb5e5be574bcbe1b7b843d3ebafdd95eaf7767a7e5 AS service
+WORKDIR /out/app
+COPY service/package.json service/package-lock.json ./
 COPY service/src ./src
-# After everything that does not depend on the release, so that a new tag reuses the layers above.
 ARG VERSION REVISION SOURCE SOURCE_DATE_EPOCH
 RUN printf '{"version":"%s","commit":"%s","source":"%s"}\n' "$VERSION" "$REVISION" "$SOURCE" > build.json && \
     find /out -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
 
 FROM node:22-slim@sha256:83f487e0a63425e5b4d146fb5e5be574bcbe1b7b843d3ebafdd95eaf7767a7e5
-COPY --link --from=build /out/ /
+COPY --link --from=dependencies /out/ /
+COPY --link --from=service /out/ /
 ENV NODE_ENV=production
 USER 1000:1000
 STOPSIGNAL SIGTERM
