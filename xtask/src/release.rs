@@ -11,16 +11,20 @@ pub mod source;
 pub mod tags;
 pub mod target;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use crate::config::Config;
 use crate::environment::Environment;
 use crate::failure::Refusal;
 use crate::forge::PublishedPage;
+use crate::interrupt::Interrupted;
 use crate::progress::{Steps, both};
-use crate::reference::{Digest, Tag};
+use crate::reference::Digest;
+use crate::registry;
+use crate::scratch::Scratch;
 use crate::tool::Runner;
 use crate::tool::cosign::{Cosign, PROVENANCE_TYPE, SBOM_TYPE, VerifyCommand};
+use crate::tool::curl::Curl;
 use crate::tool::docker::{Docker, DockerConfig};
 use crate::tool::git::Git;
 
@@ -49,7 +53,7 @@ pub struct Tools<'a> {
     /// May push.
     pub cosign: Cosign<'a>,
     /// May push.
-    pub registry: crate::registry::Client,
+    pub registry: registry::Client,
     /// Sees what everyone sees.
     pub stranger: Stranger<'a>,
 }
@@ -59,7 +63,7 @@ pub struct Stranger<'a> {
     /// Verifies.
     pub cosign: Cosign<'a>,
     /// Reads.
-    pub registry: crate::registry::Client,
+    pub registry: registry::Client,
 }
 
 /// What a release ended in.
@@ -74,99 +78,109 @@ pub struct Outcome {
     pub was_finished: bool,
 }
 
+/// One release under way: what every step works with.
+pub struct Release<'a> {
+    /// The command that it is part of.
+    pub session: &'a Session<'a>,
+    /// The tools, logged in and as a stranger.
+    pub tools: &'a Tools<'a>,
+    /// Where it goes.
+    pub target: &'a Target,
+    /// What it is made from.
+    pub source: &'a Source,
+}
+
+/// What cosign attests.
+pub struct Attestations {
+    /// The SLSA provenance predicate, as JSON.
+    pub provenance: Vec<u8>,
+    /// The `CycloneDX` SBOM, as JSON.
+    pub sbom: Vec<u8>,
+}
+
 /// Releases `source` to `target`, or finishes what an earlier run began: what is done is read from the registry and the
 /// forge, never from a record of our own.
 ///
 /// # Errors
 /// A [`Refusal`] when a rule or a conflict forbids it; any other error can be tried again.
 pub fn run(session: &Session<'_>, target: &Target, source: &Source) -> Result<Outcome> {
-    let steps = session.steps;
     preflight::check_disk()?;
     let login = DockerConfig::new(session.environment, target.login())?;
     let anonymous = DockerConfig::new(session.environment, None)?;
-    let tools = tools(session, target, &login, &anonymous);
+    let tools = &tools(session, target, &login, &anonymous);
+    let release = &Release { session, tools, target, source };
+    let steps = session.steps;
 
-    let version_tag = source.tag.registry_tag();
-    let public = steps
-        .run("look", &target.image.tagged(&version_tag), || tools.registry.digest_of(version_tag.as_str()))?;
-    let (digest, export, made) = match public {
-        Some(digest) => {
-            let export = export::run(session, source)?;
-            let accepted = steps.run("verify", "the version tag that is public already", || {
-                prove::published(session, &tools, target, source, &export, &digest)
-            });
-            accepted.map_err(|error| conflict(target, &version_tag, &digest, error))?;
-            (digest, export, false)
-        }
-        None => {
-            let (digest, export) = make(session, &tools, target, source)?;
-            steps.run("tag", &target.image.tagged(&version_tag), || {
-                tags::publish(&tools.registry, &version_tag, &digest)
-            })?;
-            (digest, export, true)
-        }
-    };
-
-    let page = page::write(session, target, source, &export, &digest)?;
+    let (digest, export, made) = prove_or_make(release)?;
+    let page = page::write(release, &export, &digest)?;
     let published = steps.run("page", &page.title, || page::publish(target.forge.as_ref(), &page))?;
     let known = tags::Known::ask(session.git, &tools.registry)?;
     let moved = steps.run("latest", &tags::describe_latest(&known, source), || {
-        let moved = tags::move_latest(session.git, &tools.registry, &known, source, &digest)?;
+        let moved = tags::move_latest(release, &known, &digest)?;
         // After a backport the forge shows the wrong release as its latest.
         let settled = known.highest().map_or(Ok(false), |highest| target.forge.settle_latest(highest))?;
         Ok(moved || settled)
     })?;
-    let closed = steps.run("close", "", || tags::remove_candidate(&tools.registry, &known, source))?;
+    let closed = steps.run("close", "", || tags::remove_candidate(release, &known))?;
     let was_finished = !(made || published.changed || moved || closed);
-    let commands = verify_commands(target, source, &digest);
-    Ok(Outcome { digest, page: published.address, commands, was_finished })
+    Ok(Outcome { commands: release.verify_commands(&digest), digest, page: published.address, was_finished })
+}
+
+/// The digest behind the version tag: proven again where it is public already, else made, proven and published.
+fn prove_or_make(release: &Release<'_>) -> Result<(Digest, Export, bool)> {
+    let (steps, registry) = (release.session.steps, &release.tools.registry);
+    let tag = release.source.tag.registry_tag();
+    let name = release.target.image.tagged(&tag);
+    let Some(digest) = steps.run("look", &name, || registry.digest_of(tag.as_str()))? else {
+        let (digest, export) = make(release)?;
+        steps.run("tag", &name, || tags::publish(registry, &tag, &digest))?;
+        return Ok((digest, export, true));
+    };
+    let export = export::run(release)?;
+    let proven = steps.run("verify", "it is public already", || prove::published(release, &export, &digest));
+    proven.map_err(|error| conflict(&name, &digest, error))?;
+    Ok((digest, export, false))
 }
 
 /// Everything up to a proven image that only its candidate tag names.
-fn make(
-    session: &Session<'_>,
-    tools: &Tools<'_>,
-    target: &Target,
-    source: &Source,
-) -> Result<(Digest, Export)> {
+fn make(release: &Release<'_>) -> Result<(Digest, Export)> {
+    let Release { session, tools, target, source } = release;
     let steps = session.steps;
     let (toolchain, export) = both(
-        || steps.run("preflight", "", || preflight::run(session, tools, target, source)),
+        || steps.run("preflight", "", || preflight::run(release)),
         || {
-            let export = export::run(session, source)?;
-            steps.run("lockfile", "`npm ci` would take it", || export::check_with_npm(session, &export))?;
+            let export = export::run(release)?;
+            steps.run("lockfile", "`npm ci` would take it", || export::check_with_npm(release, &export))?;
             Ok(export)
         },
     )?;
     let (built, sbom) = both(
-        || {
-            steps.run("build", &platforms(session.config), || {
-                build::run(session, tools, target, source, &export)
-            })
-        },
-        || steps.run("sbom", "", || export::sbom(session, source, &export)),
+        || steps.run("build", &platforms(session.config), || build::run(release, &export)),
+        || steps.run("sbom", "", || export::sbom(release, &export)),
     )?;
-    steps.run("smoke", &target.image.pinned(&built.digest), || {
-        smoke::run(session, &tools.docker, target, source, &built.digest)
-    })?;
+    let digest = built.digest.clone();
+    steps.run("smoke", &target.image.pinned(&digest), || smoke::run(release, &digest))?;
 
-    let provenance = build::provenance(session, target, source, &export, &built, &toolchain, &sbom)?;
-    let scratch = crate::scratch::Scratch::new()?;
-    let attest = |predicate_type, name: &str, bytes: &[u8]| {
-        let file = scratch.path().join(name);
-        std::fs::write(&file, bytes)?;
-        tools.cosign.attest(&target.key, predicate_type, &file, &target.image, &built.digest)
-    };
-    // Strictly one after the other: each rewrites a tag, and two at once lose one (facts/cosign.md §1.5).
-    steps.run("sign", built.digest.as_str(), || {
-        tools.cosign.sign(&target.key, source.tag.version(), &target.image, &built.digest)
+    let provenance = build::provenance(release, &export, &built, &toolchain, &sbom)?;
+    let attestations = Attestations { provenance, sbom };
+    steps.run("sign", digest.as_str(), || {
+        tools.cosign.sign(&target.key, source.tag.version(), &target.image, &digest)
     })?;
-    steps.run("provenance", "", || attest(PROVENANCE_TYPE, "provenance.json", &provenance))?;
-    steps.run("attest sbom", "", || attest(SBOM_TYPE, "sbom.cdx.json", &sbom))?;
+    // Strictly one after the other: both rewrite one tag, and two at once lose one (facts/cosign.md §1.5).
+    steps.run("provenance", "", || attest(release, &digest, PROVENANCE_TYPE, &attestations.provenance))?;
+    steps.run("attest sbom", "", || attest(release, &digest, SBOM_TYPE, &attestations.sbom))?;
     steps.run("verify", "as a stranger, with the commands of the page", || {
-        prove::fresh(session, tools, target, source, &export, &built.digest, &provenance, &sbom)
+        prove::fresh(release, &export, &digest, &attestations)
     })?;
-    Ok((built.digest, export))
+    Ok((digest, export))
+}
+
+fn attest(release: &Release<'_>, digest: &Digest, predicate_type: &str, predicate: &[u8]) -> Result<()> {
+    let scratch = Scratch::new()?;
+    let file = scratch.path().join("predicate.json");
+    std::fs::write(&file, predicate).with_context(|| format!("writing `{}`", file.display()))?;
+    let target = release.target;
+    release.tools.cosign.attest(&target.key, predicate_type, &file, &target.image, digest)
 }
 
 pub(crate) fn tools<'a>(
@@ -176,8 +190,8 @@ pub(crate) fn tools<'a>(
     anonymous: &'a DockerConfig,
 ) -> Tools<'a> {
     let (runner, timeouts) = (session.runner, session.config.timeouts);
-    let curl = crate::tool::curl::Curl::new(runner, timeouts.http());
-    let client = |credentials| crate::registry::Client::new(curl.clone(), target.image.clone(), credentials);
+    let curl = Curl::new(runner, timeouts.http());
+    let client = |credentials| registry::Client::new(curl.clone(), target.image.clone(), credentials);
     Tools {
         docker: Docker::new(runner, login),
         cosign: Cosign::new(runner, &target.cosign, login, timeouts.cosign()),
@@ -189,15 +203,17 @@ pub(crate) fn tools<'a>(
     }
 }
 
-/// The commands that anyone checks the image with, as the page prints them and as `verify` runs them.
-#[must_use]
-pub fn verify_commands(target: &Target, source: &Source, digest: &Digest) -> Vec<VerifyCommand> {
-    let key = &target.public_key_name;
-    vec![
-        VerifyCommand::signature(key, source.tag.version(), &target.image, digest),
-        VerifyCommand::attestation(key, "slsaprovenance1", &target.image, digest),
-        VerifyCommand::attestation(key, SBOM_TYPE, &target.image, digest),
-    ]
+impl Release<'_> {
+    /// The commands that anyone checks the image with, as the page prints them and as the release itself runs them.
+    #[must_use]
+    pub fn verify_commands(&self, digest: &Digest) -> Vec<VerifyCommand> {
+        let (key, image) = (&self.target.public_key_name, &self.target.image);
+        vec![
+            VerifyCommand::signature(key, self.source.tag.version(), image, digest),
+            VerifyCommand::attestation(key, "slsaprovenance1", image, digest),
+            VerifyCommand::attestation(key, SBOM_TYPE, image, digest),
+        ]
+    }
 }
 
 fn platforms(config: &Config) -> String {
@@ -205,14 +221,13 @@ fn platforms(config: &Config) -> String {
 }
 
 /// A version tag that is public and does not verify is somebody's: it is never overwritten.
-fn conflict(target: &Target, tag: &Tag, digest: &Digest, error: anyhow::Error) -> anyhow::Error {
-    if error.chain().any(<dyn std::error::Error>::is::<crate::interrupt::Interrupted>) {
+fn conflict(name: &str, digest: &Digest, error: anyhow::Error) -> anyhow::Error {
+    if error.chain().any(<dyn std::error::Error>::is::<Interrupted>) {
         return error;
     }
-    let image = target.image.tagged(tag);
     Refusal::new(format!(
-        "`{image}` is public as `{digest}` and does not verify as this release: {error:#}\n\
-         nothing was changed; find out who pushed it, then delete that version in the registry or release the next version"
+        "`{name}` is public as `{digest}` and does not verify as this release: {error:#}\n\
+         nothing was changed; find out who pushed it, then delete that version in the registry or release the next one"
     ))
     .into()
 }

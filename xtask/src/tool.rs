@@ -7,15 +7,17 @@ pub mod curl;
 pub mod docker;
 pub mod git;
 pub mod npm;
+mod output;
+mod pipes;
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::{self, Read};
-use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::io;
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
@@ -25,6 +27,9 @@ use xshell::{Cmd, Shell};
 use crate::environment::Environment;
 use crate::interrupt::{self, GRACE, Registration};
 use crate::secret::{Secret, redact};
+
+pub use output::Output;
+use pipes::{collect, collect_tail, feed, join};
 
 /// How long a child may run when its caller does not say.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -83,18 +88,6 @@ pub struct Call {
     timeout: Duration,
     hint: Option<&'static str>,
     after_interrupt: bool,
-}
-
-/// What a finished child left.
-pub struct Output {
-    /// How it ended.
-    pub status: ExitStatus,
-    /// All of its standard output.
-    pub stdout: Vec<u8>,
-    /// The end of its standard error, redacted.
-    pub stderr: String,
-    /// The command line, redacted, for messages.
-    pub command_line: String,
 }
 
 impl Call {
@@ -286,88 +279,6 @@ impl Call {
     }
 }
 
-impl Output {
-    /// The output itself when the exit code is 0.
-    ///
-    /// # Errors
-    /// Names the command, how it ended and its last words.
-    pub fn success(self) -> Result<Self> {
-        if self.status.success() { Ok(self) } else { Err(self.failure()) }
-    }
-
-    /// Standard output as text.
-    ///
-    /// # Errors
-    /// When it is not UTF-8.
-    pub fn text(&self) -> Result<String> {
-        String::from_utf8(self.stdout.clone())
-            .with_context(|| format!("`{}` printed bytes that are not UTF-8", self.command_line))
-    }
-
-    /// The error that says how the command ended.
-    #[must_use]
-    pub fn failure(&self) -> anyhow::Error {
-        let how = match (self.status.code(), self.status.signal()) {
-            (Some(code), _) => format!("exited with {code}"),
-            (None, Some(signal)) => format!("was ended by signal {signal}"),
-            (None, None) => "ended in an unknown way".to_owned(),
-        };
-        let words = self.stderr.trim();
-        let separator = if words.is_empty() {
-            ""
-        } else if words.contains('\n') {
-            ":\n"
-        } else {
-            ": "
-        };
-        anyhow!("`{}` {how}{separator}{words}", self.command_line)
-    }
-}
-
 fn group_of(child: &Child) -> Result<i32> {
     i32::try_from(child.id()).context("a process id beyond 2^31")
-}
-
-fn feed(mut pipe: impl io::Write + Send + 'static, bytes: Vec<u8>) -> JoinHandle<io::Result<Vec<u8>>> {
-    thread::spawn(move || match pipe.write_all(&bytes) {
-        // A child that ends without reading all of its input says why by its exit code.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Vec::new()),
-        result => result.map(|()| Vec::new()),
-    })
-}
-
-/// Reads everything; past `limit` it ends the child, as nobody will read on.
-fn collect(pipe: impl Read + Send + 'static, limit: usize, group: i32) -> JoinHandle<io::Result<Vec<u8>>> {
-    thread::spawn(move || {
-        let mut bytes = Vec::new();
-        pipe.take(limit as u64 + 1).read_to_end(&mut bytes)?;
-        if bytes.len() > limit {
-            interrupt::end(group, Signal::SIGKILL);
-            return Err(io::Error::other(format!("more than {limit} bytes")));
-        }
-        Ok(bytes)
-    })
-}
-
-/// Reads everything and keeps the last `limit` bytes.
-fn collect_tail(mut pipe: impl Read + Send + 'static, limit: usize) -> JoinHandle<io::Result<Vec<u8>>> {
-    thread::spawn(move || {
-        let (mut kept, mut chunk) = (Vec::new(), [0_u8; 8192]);
-        loop {
-            let read = pipe.read(&mut chunk)?;
-            if read == 0 {
-                return Ok(kept);
-            }
-            kept.extend_from_slice(&chunk[..read]);
-            kept.drain(..kept.len().saturating_sub(limit));
-        }
-    })
-}
-
-fn join(thread: Option<JoinHandle<io::Result<Vec<u8>>>>) -> Result<Vec<u8>> {
-    let Some(thread) = thread else { return Ok(Vec::new()) };
-    thread
-        .join()
-        .map_err(|_panic| anyhow!("the thread that reads a child's output panicked"))?
-        .map_err(Into::into)
 }

@@ -8,11 +8,11 @@ use crate::config::Config;
 use crate::index;
 use crate::provenance::{Facts, Provenance};
 use crate::reference::{Digest, Tag};
+use crate::release::Release;
 use crate::release::export::Export;
 use crate::release::preflight::Toolchain;
 use crate::release::source::Source;
 use crate::release::target::Target;
-use crate::release::{Session, Tools};
 use crate::time::{now, rfc3339};
 use crate::tool::docker::Build;
 
@@ -37,15 +37,10 @@ pub fn candidate_tag(source: &Source) -> Tag {
 ///
 /// # Errors
 /// When the build or the push fails, or when the registry holds something else than was built.
-pub fn run(
-    session: &Session<'_>,
-    tools: &Tools<'_>,
-    target: &Target,
-    source: &Source,
-    export: &Export,
-) -> Result<Built> {
+pub fn run(release: &Release<'_>, export: &Export) -> Result<Built> {
+    let Release { tools, target, source, .. } = release;
     let candidate = candidate_tag(source);
-    let build = recipe(session, target, source, export, target.image.tagged(&candidate))?;
+    let build = recipe(release, export, target.image.tagged(&candidate))?;
     let digest = tools.docker.build(&build)?;
     let stored = tools.registry.manifest(candidate.as_str())?;
     let stored =
@@ -56,18 +51,13 @@ pub fn run(
         stored.digest,
         build.push_to
     );
-    let manifests = manifests(&stored.bytes, session.config)?;
+    let manifests = manifests(&stored.bytes, release.session.config)?;
     Ok(Built { digest, manifests, finished: now()? })
 }
 
 /// Everything that decides the digest, and nothing of this machine.
-fn recipe(
-    session: &Session<'_>,
-    target: &Target,
-    source: &Source,
-    export: &Export,
-    push_to: String,
-) -> Result<Build> {
+fn recipe(release: &Release<'_>, export: &Export, push_to: String) -> Result<Build> {
+    let Release { session, target, source, .. } = release;
     let config = session.config;
     let metadata = metadata(config, source, export);
     Ok(Build {
@@ -136,14 +126,13 @@ pub fn manifests(bytes: &[u8], config: &Config) -> Result<Vec<(String, Digest)>>
 /// # Errors
 /// When it cannot be written as JSON.
 pub fn provenance(
-    session: &Session<'_>,
-    target: &Target,
-    source: &Source,
+    release: &Release<'_>,
     export: &Export,
     built: &Built,
     toolchain: &Toolchain,
     sbom: &[u8],
 ) -> Result<Vec<u8>> {
+    let Release { session, target, source, .. } = release;
     const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
     let manifest = |(platform, digest): &(String, Digest)| {
         (format!("manifest {platform}"), MANIFEST.to_owned(), digest.clone())

@@ -8,8 +8,7 @@ use crate::dockerfile::{self, BaseImages};
 use crate::lockfile::{self, Lockfile};
 use crate::reference::Digest;
 use crate::refuse;
-use crate::release::Session;
-use crate::release::source::Source;
+use crate::release::Release;
 use crate::sbom;
 use crate::scratch::Scratch;
 use crate::tool::npm::Npm;
@@ -49,7 +48,8 @@ impl Export {
 ///
 /// # Errors
 /// A [`crate::failure::Refusal`] when the Dockerfile or the lockfile breaks a rule.
-pub fn run(session: &Session<'_>, source: &Source) -> Result<Export> {
+pub fn run(release: &Release<'_>) -> Result<Export> {
+    let Release { session, source, .. } = release;
     session.steps.run("export", source.commit.as_str(), || {
         let scratch = Scratch::new()?;
         session.git.export(&source.commit, scratch.path())?;
@@ -65,8 +65,8 @@ pub fn run(session: &Session<'_>, source: &Source) -> Result<Export> {
 ///
 /// # Errors
 /// A [`crate::failure::Refusal`] with npm's own words when it would not.
-pub fn check_with_npm(session: &Session<'_>, export: &Export) -> Result<()> {
-    if let Err(words) = Npm::new(session.runner, &export.tree().join("service")).check_lockfile()? {
+pub fn check_with_npm(release: &Release<'_>, export: &Export) -> Result<()> {
+    if let Err(words) = Npm::new(release.session.runner, &export.tree().join("service")).check_lockfile()? {
         refuse!(
             "`npm ci` refuses the lockfile; run `npm install --package-lock-only` in `service/` and commit the result:\n{words}"
         );
@@ -78,7 +78,8 @@ pub fn check_with_npm(session: &Session<'_>, export: &Export) -> Result<()> {
 ///
 /// # Errors
 /// When npm fails, or lists other packages than the lockfile.
-pub fn sbom(session: &Session<'_>, source: &Source, export: &Export) -> Result<Vec<u8>> {
+pub fn sbom(release: &Release<'_>, export: &Export) -> Result<Vec<u8>> {
+    let Release { session, source, .. } = release;
     let npm = Npm::new(session.runner, &export.tree().join("service")).sbom()?;
     let subject = sbom::Subject { tag: &source.tag, commit: &source.commit, time: source.time };
     sbom::finish(&npm, &subject, &export.lockfile)

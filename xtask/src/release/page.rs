@@ -8,19 +8,14 @@ use crate::reference::Digest;
 use crate::release::export::Export;
 use crate::release::source::{Source, release_tags};
 use crate::release::target::Target;
-use crate::release::{Published, Session, verify_commands};
+use crate::release::{Published, Release};
 
 /// Writes the page: the same release gives the same text.
 ///
 /// # Errors
 /// When git does not answer.
-pub fn write(
-    session: &Session<'_>,
-    target: &Target,
-    source: &Source,
-    export: &Export,
-    digest: &Digest,
-) -> Result<Page> {
+pub fn write(release: &Release<'_>, export: &Export, digest: &Digest) -> Result<Page> {
+    let Release { session, target, source, .. } = release;
     let history = release_tags(&session.git.tags_within(&source.commit)?);
     let previous = notes::previous(&source.tag, &history);
     let entries = session.git.log(previous.map(ToString::to_string).as_deref(), &source.commit)?;
@@ -33,7 +28,7 @@ pub fn write(
         notes::list(&entries),
         compare.unwrap_or_default(),
         image_section(target, source, digest),
-        verify_section(target, source, digest, &repository),
+        verify_section(release, digest, &repository),
         inputs_section(source, export, &repository)?,
     );
     Ok(Page {
@@ -79,12 +74,13 @@ fn image_section(target: &Target, source: &Source, digest: &Digest) -> String {
     )
 }
 
-fn verify_section(target: &Target, source: &Source, digest: &Digest, repository: &str) -> String {
+fn verify_section(release: &Release<'_>, digest: &Digest, repository: &str) -> String {
+    let Release { target, source, .. } = release;
     let fetch = target.forge.raw_address(&source.commit, "cosign.pub").map_or(String::new(), |address| {
         format!("Run this in a checkout of this repository, or fetch the public key of the released commit first:\n\n```sh\ncurl -fsSLO {address}\n```\n\n")
     });
     let commands: String =
-        verify_commands(target, source, digest).iter().map(|command| format!("{command}\n")).collect();
+        release.verify_commands(digest).iter().map(|command| format!("{command}\n")).collect();
     format!(
         "## Verify\n\n{fetch}The signature, the SLSA provenance and the SBOM, with cosign 2.5 or 3.1:\n\n```sh\n{commands}```\n\n\
          What each of them proves, and what it does not: \

@@ -12,9 +12,7 @@ use nix::sys::statvfs::statvfs;
 
 use crate::failure::Refusal;
 use crate::refuse;
-use crate::release::source::Source;
-use crate::release::target::Target;
-use crate::release::{Session, Tools};
+use crate::release::Release;
 
 /// The exported commit, the build's metadata and the attestations must fit, with room to spare.
 const SCRATCH_SPACE: u64 = 256 << 20;
@@ -54,7 +52,8 @@ pub(crate) type Check<'a> = (&'static str, Box<dyn Fn() -> Result<Found> + Send 
 ///
 /// # Errors
 /// A [`Refusal`] that lists every problem.
-pub fn run(session: &Session<'_>, tools: &Tools<'_>, target: &Target, source: &Source) -> Result<Toolchain> {
+pub fn run(release: &Release<'_>) -> Result<Toolchain> {
+    let Release { session, tools, target, source } = release;
     let started = crate::time::now()?;
     let mut checks = checks::of_machine(session, tools, target);
     checks.extend(checks::of_commit(session, tools, target, &source.commit));

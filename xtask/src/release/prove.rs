@@ -11,8 +11,8 @@ use crate::provenance::Provenance;
 use crate::reference::Digest;
 use crate::release::export::Export;
 use crate::release::source::Source;
-use crate::release::target::{PublicKey, Target};
-use crate::release::{Session, Tools, build, verify_commands};
+use crate::release::target::PublicKey;
+use crate::release::{Attestations, Release, build};
 use crate::tool::cosign::Cosign;
 
 const PROVENANCE_PREDICATE: &str = "https://slsa.dev/provenance/v1";
@@ -68,23 +68,17 @@ struct SignedImage {
 ///
 /// # Errors
 /// When anything does not hold.
-#[expect(clippy::too_many_arguments, reason = "it compares what was made, item by item, with what is there")]
 pub fn fresh(
-    session: &Session<'_>,
-    tools: &Tools<'_>,
-    target: &Target,
-    source: &Source,
+    release: &Release<'_>,
     export: &Export,
     digest: &Digest,
-    provenance: &[u8],
-    sbom: &[u8],
+    attestations: &Attestations,
 ) -> Result<()> {
-    let attested = check(session, tools, target, source, export, digest)?;
-    ensure!(
-        attested.provenance == serde_json::from_slice::<Value>(provenance)?,
-        "the provenance came back changed"
-    );
-    ensure!(attested.sbom == serde_json::from_slice::<Value>(sbom)?, "the SBOM came back changed");
+    let attested = check(release, export, digest)?;
+    let same =
+        |found: &Value, made: &[u8]| Ok::<_, anyhow::Error>(found == &serde_json::from_slice::<Value>(made)?);
+    ensure!(same(&attested.provenance, &attestations.provenance)?, "the provenance came back changed");
+    ensure!(same(&attested.sbom, &attestations.sbom)?, "the SBOM came back changed");
     Ok(())
 }
 
@@ -92,47 +86,29 @@ pub fn fresh(
 ///
 /// # Errors
 /// When anything does not hold.
-pub fn published(
-    session: &Session<'_>,
-    tools: &Tools<'_>,
-    target: &Target,
-    source: &Source,
-    export: &Export,
-    digest: &Digest,
-) -> Result<()> {
-    let attested = check(session, tools, target, source, export, digest)?;
+pub fn published(release: &Release<'_>, export: &Export, digest: &Digest) -> Result<()> {
+    let attested = check(release, export, digest)?;
     let provenance: Provenance = serde_json::from_value(attested.provenance)
         .context("reading the provenance: it is not of our form")?;
-    let definition = provenance.build_definition;
-    let git_ref = definition.external_parameters.workflow.map(|workflow| workflow.git_ref);
-    let git_ref = git_ref.or(definition.external_parameters.local_run.map(|run| run.git_ref));
+    let (tag, commit) = (&release.source.tag, &release.source.commit);
+    let git_ref = provenance.build_definition.external_parameters.git_ref();
     ensure!(
-        git_ref.as_deref() == Some(&source.tag.git_ref()),
+        git_ref == Some(&tag.git_ref()),
         "the provenance is of {git_ref:?}: expected `{}`",
-        source.tag.git_ref()
+        tag.git_ref()
     );
-    let commit = definition.resolved_dependencies.iter().find(|resource| resource.name == "source");
-    let commit = commit.and_then(|resource| resource.digest.get("gitCommit"));
+    let of = provenance.build_definition.source_commit();
     ensure!(
-        commit.map(String::as_str) == Some(source.commit.as_str()),
-        "the provenance names the commit {commit:?}, but the tag `{}` is at {}",
-        source.tag,
-        source.commit
+        of == Some(commit.as_str()),
+        "the provenance names the commit {of:?}, but the tag `{tag}` is at {commit}"
     );
     Ok(())
 }
 
-fn check(
-    session: &Session<'_>,
-    tools: &Tools<'_>,
-    target: &Target,
-    source: &Source,
-    export: &Export,
-    digest: &Digest,
-) -> Result<Attested> {
+fn check(release: &Release<'_>, export: &Export, digest: &Digest) -> Result<Attested> {
+    let Release { session, tools, target, .. } = release;
     // A private owner's image can be read by no stranger: then the one with credentials stands in for the reader.
-    let strangers_view = tools.stranger.registry.manifest(digest.as_str());
-    let (cosign, index) = match strangers_view {
+    let (cosign, index) = match tools.stranger.registry.manifest(digest.as_str()) {
         Ok(Some(index)) => (&tools.stranger.cosign, index),
         Ok(None) | Err(_) => {
             let index = tools.registry.manifest(digest.as_str())?;
@@ -143,21 +119,21 @@ fn check(
     };
     // cosign verifies signatures of manifests that are gone: the image itself must be looked at besides.
     build::manifests(&index.bytes, session.config)?;
-    verify_all(cosign, target, source, export, digest)
+    run_commands(release, cosign, export, digest)
 }
 
-fn verify_all(
+/// Runs the page's commands side by side: they only read.
+fn run_commands(
+    release: &Release<'_>,
     cosign: &Cosign<'_>,
-    target: &Target,
-    source: &Source,
     export: &Export,
     digest: &Digest,
 ) -> Result<Attested> {
-    let dir = match &target.public_key {
+    let dir = match &release.target.public_key {
         PublicKey::OfTheCommit => export.tree(),
         PublicKey::Below(dir) => dir.clone(),
     };
-    let commands = verify_commands(target, source, digest);
+    let commands = release.verify_commands(digest);
     let outputs: Vec<Result<String>> = std::thread::scope(|scope| {
         let running: Vec<_> =
             commands.iter().map(|command| scope.spawn(|| cosign.verify(command, &dir))).collect();
@@ -166,16 +142,13 @@ fn verify_all(
             .map(|thread| thread.join().unwrap_or_else(|_panic| bail!("a thread panicked")))
             .collect()
     });
-    let mut outputs = outputs.into_iter().collect::<Result<Vec<_>>>()?.into_iter();
-    let (Some(signature), Some(provenance), Some(sbom)) = (outputs.next(), outputs.next(), outputs.next())
-    else {
-        bail!("expected three answers of cosign");
-    };
-    check_signature(&signature, source, digest).context("reading what `cosign verify` accepted")?;
+    let outputs = outputs.into_iter().collect::<Result<Vec<_>>>()?;
+    let [signature, provenance, sbom] = outputs.as_slice() else { bail!("expected three answers of cosign") };
+    check_signature(signature, release.source, digest).context("reading what `cosign verify` accepted")?;
     Ok(Attested {
-        provenance: only_predicate(&provenance, PROVENANCE_PREDICATE, digest)
+        provenance: only_predicate(provenance, PROVENANCE_PREDICATE, digest)
             .context("reading the provenance")?,
-        sbom: only_predicate(&sbom, SBOM_PREDICATE, digest).context("reading the SBOM")?,
+        sbom: only_predicate(sbom, SBOM_PREDICATE, digest).context("reading the SBOM")?,
     })
 }
 

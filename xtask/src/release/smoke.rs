@@ -7,11 +7,10 @@ use anyhow::{Context as _, Result, bail, ensure};
 use serde::Deserialize;
 
 use crate::reference::Digest;
-use crate::release::Session;
 use crate::release::source::Source;
-use crate::release::target::Target;
+use crate::release::{Release, Session};
 use crate::tool::curl::{Curl, Request, Response};
-use crate::tool::docker::{Container, Docker};
+use crate::tool::docker::Container;
 
 /// Between two questions to a service that is still starting.
 const PAUSE: Duration = Duration::from_millis(25);
@@ -27,13 +26,9 @@ struct Version {
 ///
 /// # Errors
 /// When it does not start, answer, say what it is, or stop on SIGTERM; with the container's last log lines.
-pub fn run(
-    session: &Session<'_>,
-    docker: &Docker<'_>,
-    target: &Target,
-    source: &Source,
-    digest: &Digest,
-) -> Result<()> {
+pub fn run(release: &Release<'_>, digest: &Digest) -> Result<()> {
+    let Release { session, tools, target, source } = release;
+    let docker = &tools.docker;
     let smoke = &session.config.smoke;
     let reference = target.image.pinned(digest);
     docker.pull(&reference, session.config.timeouts.pull())?;

@@ -9,6 +9,7 @@ use crate::progress::both;
 use crate::reference::{Digest, Tag};
 use crate::refuse;
 use crate::registry::Client;
+use crate::release::Release;
 use crate::release::build::candidate_tag;
 use crate::release::source::{Source, release_tags};
 use crate::tool::git::Git;
@@ -68,19 +69,15 @@ impl Known {
 ///
 /// # Errors
 /// When git or the registry does not answer, or when someone else moves `latest` at the same time.
-pub fn move_latest(
-    git: &Git,
-    registry: &Client,
-    known: &Known,
-    source: &Source,
-    digest: &Digest,
-) -> Result<bool> {
+pub fn move_latest(release: &Release<'_>, known: &Known, digest: &Digest) -> Result<bool> {
+    let Release { session, tools, source, .. } = release;
+    let registry = &tools.registry;
     let latest = Tag::latest();
     if known.highest() != Some(&source.tag) || registry.digest_of(latest.as_str())?.as_ref() == Some(digest) {
         return Ok(false);
     }
     copy(registry, &latest, digest)?;
-    let after = Known::ask(git, registry)?;
+    let after = Known::ask(session.git, registry)?;
     if let Some(higher) = after.highest().filter(|highest| *highest != &source.tag) {
         bail!(
             "{higher} came while `latest` was moved to {}; run `cargo xtask release {higher}` to put it right",
@@ -104,9 +101,9 @@ pub fn describe_latest(known: &Known, source: &Source) -> String {
 ///
 /// # Errors
 /// When the registry does not answer.
-pub fn remove_candidate(registry: &Client, known: &Known, source: &Source) -> Result<bool> {
-    let candidate = candidate_tag(source);
-    if known.has(&candidate) { registry.untag(&candidate) } else { Ok(false) }
+pub fn remove_candidate(release: &Release<'_>, known: &Known) -> Result<bool> {
+    let candidate = candidate_tag(release.source);
+    if known.has(&candidate) { release.tools.registry.untag(&candidate) } else { Ok(false) }
 }
 
 /// The same bytes under another tag: no tool that could change them touches them.

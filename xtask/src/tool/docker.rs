@@ -1,104 +1,30 @@
 //! docker and buildx: typed, with a private configuration directory so that a login never reaches the user's own.
 
+mod build;
+mod config;
+mod container;
+
 use std::fs;
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use xshell::cmd;
 
-use crate::environment::Environment;
-use crate::reference::{Digest, Registry};
-use crate::registry::Credentials;
+use crate::reference::Digest;
 use crate::scratch::Scratch;
 use crate::tool::{Call, Runner};
 
+pub use build::Build;
+pub use config::DockerConfig;
+pub use container::{Container, ContainerState};
+
 const INSTALL: &str = "install docker 26 or newer with buildx: https://docs.docker.com/engine/install/";
-
-/// A `DOCKER_CONFIG` of our own: one registry's credentials, and links to what the user's has besides credentials.
-pub struct DockerConfig {
-    scratch: Scratch,
-    /// Where named builders are kept: the user's.
-    buildx: Option<PathBuf>,
-}
-
-impl DockerConfig {
-    /// Makes it; without credentials everything in it is anonymous.
-    ///
-    /// # Errors
-    /// When it cannot be written.
-    pub fn new(environment: &Environment, login: Option<(&Registry, &Credentials)>) -> Result<Self> {
-        let scratch = Scratch::new()?;
-        let auths = login.map_or_else(serde_json::Map::new, |(registry, credentials)| {
-            let pair = STANDARD.encode(format!("{}:{}", credentials.user, credentials.password.expose()));
-            serde_json::Map::from_iter([(registry.to_string(), serde_json::json!({ "auth": pair }))])
-        });
-        let path = scratch.path().join("config.json");
-        let file = fs::File::options().write(true).create_new(true).mode(0o600).open(&path);
-        let file = file.with_context(|| format!("writing `{}`", path.display()))?;
-        serde_json::to_writer(file, &serde_json::json!({ "auths": auths }))
-            .with_context(|| format!("writing `{}`", path.display()))?;
-
-        let users = match (environment.get("DOCKER_CONFIG")?, environment.get("HOME")?) {
-            (Some(config), _) => Some(PathBuf::from(config)),
-            (None, Some(home)) => Some(Path::new(home).join(".docker")),
-            (None, None) => None,
-        };
-        // A private directory hides plugins and contexts that are installed per user.
-        for shared in ["cli-plugins", "contexts"] {
-            if let Some(target) =
-                users.as_ref().map(|users| users.join(shared)).filter(|target| target.is_dir())
-            {
-                std::os::unix::fs::symlink(&target, scratch.path().join(shared))
-                    .with_context(|| format!("linking `{}`", target.display()))?;
-            }
-        }
-        Ok(Self { scratch, buildx: users.map(|users| users.join("buildx")).filter(|buildx| buildx.is_dir()) })
-    }
-
-    /// The directory, for `DOCKER_CONFIG`.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        self.scratch.path()
-    }
-}
 
 /// docker with one configuration directory.
 pub struct Docker<'a> {
     runner: &'a Runner,
     config: &'a DockerConfig,
-}
-
-/// What `docker buildx build` is asked for.
-pub struct Build {
-    /// The exported commit.
-    pub context: PathBuf,
-    /// Every platform of the index.
-    pub platforms: Vec<String>,
-    /// Build arguments, labels and annotations, by name.
-    pub arguments: Vec<(&'static str, String)>,
-    /// Image labels.
-    pub labels: Vec<(&'static str, String)>,
-    /// Annotations on the index and on each manifest.
-    pub annotations: Vec<(&'static str, String)>,
-    /// References to satisfy from elsewhere: `name` as the Dockerfile writes it, and where to take it.
-    pub stand_ins: Vec<(String, String)>,
-    /// A file with extra CA certificates for the build stage, mounted as the secret `ca`.
-    pub ca_certificates: Option<PathBuf>,
-    /// A buildx builder by name; empty for the current one.
-    pub builder: String,
-    /// `--network`; empty for the default.
-    pub network: String,
-    /// Start from nothing.
-    pub no_cache: bool,
-    /// `registry/path:tag` to push to.
-    pub push_to: String,
-    /// How long it may take.
-    pub timeout: Duration,
 }
 
 /// The engine's own answer to `docker version`.
@@ -230,7 +156,7 @@ impl<'a> Docker<'a> {
         let name = format!("carol-smoke-{}", crate::scratch::random_hex()?);
         let publish = format!("127.0.0.1::{port}");
         // Made before the start, so that a container that half-started is removed as well.
-        let container = Container { docker: self, name: name.clone() };
+        let container = Container::new(self, name.clone());
         let hardening = ["--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges"];
         let start = ["run", "--detach", "--name", &name, "--publish", &publish, "--pull=never"];
         let arguments: Vec<&str> = start.into_iter().chain(hardening).chain([reference]).collect();
@@ -242,116 +168,10 @@ impl<'a> Docker<'a> {
         let sh = self.runner.shell()?;
         let call = self.runner.call(cmd!(sh, "docker {arguments...}")).install_hint(INSTALL);
         let call = call.env("DOCKER_CONFIG", self.config.path());
-        Ok(match &self.config.buildx {
+        Ok(match self.config.buildx() {
             Some(buildx) => call.env("BUILDX_CONFIG", buildx),
             None => call,
         })
-    }
-}
-
-impl Build {
-    fn arguments(&self) -> Vec<String> {
-        let mut arguments: Vec<String> =
-            ["buildx", "build", "--progress=plain", "--provenance=false", "--sbom=false"]
-                .map(str::to_owned)
-                .into();
-        arguments.push(format!("--platform={}", self.platforms.join(",")));
-        let each = |flag: &str, pairs: &[(&str, String)]| -> Vec<String> {
-            pairs.iter().map(|(key, value)| format!("--{flag}={key}={value}")).collect()
-        };
-        arguments.extend(each("build-arg", &self.arguments));
-        arguments.extend(each("label", &self.labels));
-        // buildx 0.13 takes `index,manifest:` for a part of the key: one flag for each.
-        for level in ["index", "manifest"] {
-            let annotation = |(key, value): &(&str, String)| format!("--annotation={level}:{key}={value}");
-            arguments.extend(self.annotations.iter().map(annotation));
-        }
-        arguments.extend(
-            self.stand_ins
-                .iter()
-                .map(|(name, image)| format!("--build-context={name}=docker-image://{image}")),
-        );
-        arguments
-            .extend(self.ca_certificates.iter().map(|path| format!("--secret=id=ca,src={}", path.display())));
-        arguments.extend((!self.builder.is_empty()).then(|| format!("--builder={}", self.builder)));
-        arguments.extend((!self.network.is_empty()).then(|| format!("--network={}", self.network)));
-        arguments.extend(self.no_cache.then(|| "--no-cache".to_owned()));
-        // Media types are pinned: they are part of every digest, and builders differ in their default.
-        arguments.push(format!("--output=type=image,push=true,oci-mediatypes=true,name={}", self.push_to));
-        arguments
-    }
-}
-
-/// A running container that is removed on every way out.
-pub struct Container<'a> {
-    docker: &'a Docker<'a>,
-    name: String,
-}
-
-/// How a container stands.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct ContainerState {
-    /// Whether its process lives.
-    pub running: bool,
-    /// Its exit code once it does not.
-    pub exit_code: i32,
-}
-
-impl Container<'_> {
-    /// Where the container's `port` is reached on loopback, as `127.0.0.1:PORT`.
-    ///
-    /// # Errors
-    /// When docker does not say.
-    pub fn address(&self, port: u16) -> Result<String> {
-        let port = format!("{port}/tcp");
-        let text = self.docker.call(&["port", &self.name, &port])?.read()?;
-        let address =
-            text.lines().next().with_context(|| format!("`docker port` names no address for {port}"))?;
-        Ok(address.to_owned())
-    }
-
-    /// Whether it runs, and how it ended.
-    ///
-    /// # Errors
-    /// When docker does not say.
-    pub fn state(&self) -> Result<ContainerState> {
-        let json = self.docker.call(&["inspect", "--format", "{{json .State}}", &self.name])?.read()?;
-        serde_json::from_str(&json).context("reading what `docker inspect` printed")
-    }
-
-    /// The end of what it wrote to both streams.
-    ///
-    /// # Errors
-    /// When docker does not say.
-    pub fn logs(&self) -> Result<String> {
-        let output = self.docker.call(&["logs", "--tail", "20", &self.name])?.output()?.success()?;
-        Ok(format!("{}{}", crate::secret::redact(&output.text()?), output.stderr))
-    }
-
-    /// Sends SIGTERM, waits `patience`, then SIGKILL.
-    ///
-    /// # Errors
-    /// When docker fails.
-    pub fn stop(&self, patience: Duration) -> Result<()> {
-        let seconds = patience.as_secs().to_string();
-        let call = self.docker.call(&["stop", "--time", &seconds, &self.name])?;
-        call.timeout(patience + Duration::from_secs(20)).run()
-    }
-}
-
-impl Drop for Container<'_> {
-    fn drop(&mut self) {
-        let removed = self
-            .docker
-            .call(&["rm", "--force", "--volumes", &self.name])
-            .and_then(|call| call.after_interrupt().timeout(Duration::from_secs(30)).run());
-        if let Err(error) = removed {
-            eprintln!(
-                "xtask: removing a container: {error:#}; remove it with `docker rm --force {}`",
-                self.name
-            );
-        }
     }
 }
 

@@ -1,0 +1,66 @@
+//! A private configuration directory, so that a login never reaches the user's own.
+
+use std::fs;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::environment::Environment;
+use crate::reference::Registry;
+use crate::registry::Credentials;
+use crate::scratch::Scratch;
+
+/// A `DOCKER_CONFIG` of our own: one registry's credentials, and links to what the user's has besides credentials.
+pub struct DockerConfig {
+    scratch: Scratch,
+    buildx: Option<PathBuf>,
+}
+
+impl DockerConfig {
+    /// Makes it; without credentials everything in it is anonymous.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn new(environment: &Environment, login: Option<(&Registry, &Credentials)>) -> Result<Self> {
+        let scratch = Scratch::new()?;
+        let auths = login.map_or_else(serde_json::Map::new, |(registry, credentials)| {
+            let pair = STANDARD.encode(format!("{}:{}", credentials.user, credentials.password.expose()));
+            serde_json::Map::from_iter([(registry.to_string(), serde_json::json!({ "auth": pair }))])
+        });
+        let path = scratch.path().join("config.json");
+        let file = fs::File::options().write(true).create_new(true).mode(0o600).open(&path);
+        let file = file.with_context(|| format!("writing `{}`", path.display()))?;
+        serde_json::to_writer(file, &serde_json::json!({ "auths": auths }))
+            .with_context(|| format!("writing `{}`", path.display()))?;
+
+        let users = match (environment.get("DOCKER_CONFIG")?, environment.get("HOME")?) {
+            (Some(config), _) => Some(PathBuf::from(config)),
+            (None, Some(home)) => Some(Path::new(home).join(".docker")),
+            (None, None) => None,
+        };
+        // A private directory hides plugins and contexts that are installed per user.
+        for shared in ["cli-plugins", "contexts"] {
+            if let Some(target) =
+                users.as_ref().map(|users| users.join(shared)).filter(|target| target.is_dir())
+            {
+                std::os::unix::fs::symlink(&target, scratch.path().join(shared))
+                    .with_context(|| format!("linking `{}`", target.display()))?;
+            }
+        }
+        Ok(Self { scratch, buildx: users.map(|users| users.join("buildx")).filter(|buildx| buildx.is_dir()) })
+    }
+
+    /// The directory, for `DOCKER_CONFIG`.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.scratch.path()
+    }
+
+    /// Where named builders are kept, for `BUILDX_CONFIG`.
+    pub(super) fn buildx(&self) -> Option<&Path> {
+        self.buildx.as_deref()
+    }
+}

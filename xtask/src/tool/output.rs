@@ -1,0 +1,56 @@
+//! What a finished child left, and the error that it may be.
+
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::ExitStatus;
+
+use anyhow::{Context as _, Result, anyhow};
+
+/// What a finished child left.
+pub struct Output {
+    /// How it ended.
+    pub status: ExitStatus,
+    /// All of its standard output.
+    pub stdout: Vec<u8>,
+    /// The end of its standard error, redacted.
+    pub stderr: String,
+    /// The command line, redacted, for messages.
+    pub command_line: String,
+}
+
+impl Output {
+    /// The output itself when the exit code is 0.
+    ///
+    /// # Errors
+    /// Names the command, how it ended and its last words.
+    pub fn success(self) -> Result<Self> {
+        if self.status.success() { Ok(self) } else { Err(self.failure()) }
+    }
+
+    /// Standard output as text.
+    ///
+    /// # Errors
+    /// When it is not UTF-8.
+    pub fn text(&self) -> Result<String> {
+        String::from_utf8(self.stdout.clone())
+            .with_context(|| format!("`{}` printed bytes that are not UTF-8", self.command_line))
+    }
+
+    /// The error that says how the command ended.
+    #[must_use]
+    pub fn failure(&self) -> anyhow::Error {
+        let how = match (self.status.code(), self.status.signal()) {
+            (Some(code), _) => format!("exited with {code}"),
+            (None, Some(signal)) => format!("was ended by signal {signal}"),
+            (None, None) => "ended in an unknown way".to_owned(),
+        };
+        let words = self.stderr.trim();
+        let separator = if words.is_empty() {
+            ""
+        } else if words.contains('\n') {
+            ":\n"
+        } else {
+            ": "
+        };
+        anyhow!("`{}` {how}{separator}{words}", self.command_line)
+    }
+}
