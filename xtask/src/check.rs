@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::config::Config;
 use crate::environment::Environment;
+use crate::inputs::{DOCKERFILE, PACKAGE_JSON, PACKAGE_LOCK, PUBLIC_KEY};
 use crate::release::preflight::{Problem, problems_found};
 use crate::tool::Runner;
 use crate::tool::git::Git;
@@ -33,8 +34,8 @@ pub fn run(environment: &Environment) -> Result<()> {
 pub fn check(runner: &Runner, root: &Path) -> Result<()> {
     let results = [
         ("configuration", Config::load(runner, root).map(|_| ())),
-        ("Dockerfile", dockerfile::read(root).map(|_| ())),
-        ("lockfile", lockfile::read(&root.join("service")).map(|_| ())),
+        ("Dockerfile", recipe(root)),
+        ("lockfile", lockfile(root)),
         ("public key", public_key(root)),
         ("workflows", workflows(root)),
         ("renovate", renovate(root)),
@@ -46,8 +47,18 @@ pub fn check(runner: &Runner, root: &Path) -> Result<()> {
     if broken.is_empty() { Ok(()) } else { Err(problems_found("the repository breaks these rules", &broken)) }
 }
 
+fn recipe(root: &Path) -> Result<()> {
+    let text = fs::read_to_string(root.join(DOCKERFILE)).context("reading `Dockerfile`")?;
+    dockerfile::check(&text).map(|_| ())
+}
+
+fn lockfile(root: &Path) -> Result<()> {
+    let read = |path: &str| fs::read(root.join(path)).with_context(|| format!("reading `{path}`"));
+    lockfile::check(&read(PACKAGE_JSON)?, &read(PACKAGE_LOCK)?).map(|_| ())
+}
+
 fn public_key(root: &Path) -> Result<()> {
-    let pem = fs::read_to_string(root.join("cosign.pub"))
+    let pem = fs::read_to_string(root.join(PUBLIC_KEY))
         .context("reading `cosign.pub`; docs/keys.md says how to make it")?;
     let lines: Vec<_> = pem.trim().lines().collect();
     let framed = lines.first() == Some(&"-----BEGIN PUBLIC KEY-----")

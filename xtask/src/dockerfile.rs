@@ -1,7 +1,7 @@
 //! The rules that a Dockerfile must keep so that the same commit gives the same digest (docs/reproducible.md), and the
 //! base images that it pins.
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, bail};
 
 use crate::reference::{Digest, Tag};
 use crate::refuse;
@@ -169,20 +169,6 @@ fn instructions(text: &str) -> Vec<String> {
         instructions.push(current);
     }
     instructions
-}
-
-/// Reads `Dockerfile` below `tree` and holds it against the rules.
-///
-/// # Errors
-/// When there is none, or as [`check`].
-pub fn read(tree: &std::path::Path) -> Result<BaseImages> {
-    let path = tree.join("Dockerfile");
-    let text = std::fs::read_to_string(&path).context("reading `Dockerfile` at the top of the commit")?;
-    ensure!(text.len() <= 1 << 20, "`Dockerfile` is larger than 1 MiB");
-    if text.contains('\0') {
-        bail!("`Dockerfile` holds a NUL byte");
-    }
-    check(&text)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use xshell::cmd;
 use crate::config::Config;
 use crate::environment::Environment;
 use crate::failure::Refusal;
+use crate::inputs::Inputs;
 use crate::progress::Steps;
 use crate::release::command::{Secrets, with_secrets};
 use crate::release::preflight::{self, Check, Found, Problem, checks};
@@ -42,8 +43,12 @@ pub fn run(environment: &Environment) -> Result<()> {
     let tools = &release::tools(session, target, &login, &anonymous);
     let head = git.peel("HEAD")?.context("HEAD has no commit")?;
 
+    let inputs = Inputs::of_commit(git, &head);
     let mut all = checks::of_machine(session, tools, target);
-    all.extend(checks::of_commit(session, tools, target, &head));
+    match &inputs {
+        Ok(inputs) => all.extend(checks::of_commit(session, tools, target, inputs)),
+        Err(error) => problems.push(Problem::new("commit", format!("{error:#}"))),
+    }
     // What needs a secret that is missing has been said already.
     all.retain(|(name, _)| has_secrets || !["signing key", "registry"].contains(name));
     all.push(("forge", Box::new(|| Ok((Vec::new(), target.forge.check_access()?)))));

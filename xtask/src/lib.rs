@@ -10,6 +10,7 @@ pub mod environment;
 pub mod failure;
 pub mod forge;
 pub mod index;
+pub mod inputs;
 pub mod interrupt;
 pub mod lockfile;
 pub mod notes;

@@ -2,7 +2,6 @@
 //! Lockfile format 3 (npm 7 and newer), <https://docs.npmjs.com/cli/v10/configuring-npm/package-lock-json>.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
 use serde::Deserialize;
@@ -10,7 +9,7 @@ use serde::Deserialize;
 use crate::refuse;
 
 /// A lockfile larger than this is not one.
-const LARGEST: u64 = 32 << 20;
+const LARGEST: usize = 32 << 20;
 
 /// The ranges that a package asks for, by the kind of dependency.
 #[derive(Debug, Default, Deserialize, PartialEq, Eq)]
@@ -62,26 +61,19 @@ pub struct Lockfile {
     pub production: BTreeSet<Package>,
 }
 
-/// Reads both files in `package` and compares what the lockfile was made for with what package.json asks for now. npm
-/// itself lets a changed range pass as long as the locked version satisfies it.
+/// Compares what the lockfile was made for with what package.json asks for now. npm itself lets a changed range pass as
+/// long as the locked version satisfies it.
 ///
 /// # Errors
 /// A [`crate::failure::Refusal`] when they disagree or a package has no integrity; other errors when they cannot be read.
-pub fn read(package: &Path) -> Result<Lockfile> {
-    let manifest: Ranges = read_json(&package.join("package.json"))?;
-    let lock: Lock = read_json(&package.join("package-lock.json"))?;
-    check(&manifest, &lock)
+pub fn check(package_json: &[u8], package_lock: &[u8]) -> Result<Lockfile> {
+    ensure!(package_lock.len() <= LARGEST, "`package-lock.json` is larger than {LARGEST} bytes");
+    let manifest: Ranges = serde_json::from_slice(package_json).context("reading `package.json`")?;
+    let lock: Lock = serde_json::from_slice(package_lock).context("reading `package-lock.json`")?;
+    compare(&manifest, &lock)
 }
 
-fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let size = path.metadata().with_context(|| format!("reading `service/{name}` of the commit"))?.len();
-    ensure!(size <= LARGEST, "`service/{name}` is larger than {LARGEST} bytes");
-    let bytes = std::fs::read(path).with_context(|| format!("reading `service/{name}` of the commit"))?;
-    serde_json::from_slice(&bytes).with_context(|| format!("reading `service/{name}` of the commit as JSON"))
-}
-
-fn check(manifest: &Ranges, lock: &Lock) -> Result<Lockfile> {
+fn compare(manifest: &Ranges, lock: &Lock) -> Result<Lockfile> {
     if lock.lockfile_version != 3 {
         refuse!(
             "`package-lock.json` has format {}: expected 3; run `npm install --package-lock-only --lockfile-version=3` and commit it",
@@ -143,7 +135,7 @@ fn difference(manifest: &Ranges, locked: &Ranges) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Lock, Ranges, check};
+    use super::check;
     use serde_json::{Value, json};
 
     fn manifest() -> Value {
@@ -160,10 +152,8 @@ mod tests {
         }})
     }
 
-    fn run(manifest: Value, lock: Value) -> anyhow::Result<Vec<String>> {
-        let manifest: Ranges = serde_json::from_value(manifest)?;
-        let lock: Lock = serde_json::from_value(lock)?;
-        let lockfile = check(&manifest, &lock)?;
+    fn run(manifest: &Value, lock: &Value) -> anyhow::Result<Vec<String>> {
+        let lockfile = check(manifest.to_string().as_bytes(), lock.to_string().as_bytes())?;
         Ok(lockfile
             .production
             .into_iter()
@@ -173,7 +163,7 @@ mod tests {
 
     #[test]
     fn the_production_set_has_nested_scoped_and_aliased_packages_but_no_dev_ones() {
-        assert_eq!(run(manifest(), lock()).unwrap(), ["@s/b@3.0.0", "a@1.2.0", "real@4.0.0"]);
+        assert_eq!(run(&manifest(), &lock()).unwrap(), ["@s/b@3.0.0", "a@1.2.0", "real@4.0.0"]);
     }
 
     #[test]
@@ -190,7 +180,7 @@ mod tests {
         for (change, expected) in cases {
             let (mut manifest, mut lock) = (manifest(), lock());
             change(&mut manifest, &mut lock);
-            let error = run(manifest, lock).unwrap_err();
+            let error = run(&manifest, &lock).unwrap_err();
             assert_eq!(crate::failure::exit_code(&error), 3, "{error:#}");
             assert!(format!("{error:#}").contains(expected), "expected `{expected}` in: {error:#}");
         }

@@ -17,6 +17,7 @@ use crate::config::Config;
 use crate::environment::Environment;
 use crate::failure::Refusal;
 use crate::forge::PublishedPage;
+use crate::inputs::Inputs;
 use crate::interrupt::Interrupted;
 use crate::progress::{Steps, both};
 use crate::reference::Digest;
@@ -28,7 +29,6 @@ use crate::tool::curl::Curl;
 use crate::tool::docker::{Docker, DockerConfig};
 use crate::tool::git::Git;
 
-use export::Export;
 use source::Source;
 use target::Target;
 
@@ -88,6 +88,8 @@ pub struct Release<'a> {
     pub target: &'a Target,
     /// What it is made from.
     pub source: &'a Source,
+    /// What the source pins.
+    pub inputs: &'a Inputs,
 }
 
 /// What cosign attests.
@@ -105,14 +107,15 @@ pub struct Attestations {
 /// A [`Refusal`] when a rule or a conflict forbids it; any other error can be tried again.
 pub fn run(session: &Session<'_>, target: &Target, source: &Source) -> Result<Outcome> {
     preflight::check_disk()?;
+    let inputs = &Inputs::of_commit(session.git, &source.commit)?;
     let login = DockerConfig::new(session.environment, target.login())?;
     let anonymous = DockerConfig::new(session.environment, None)?;
     let tools = &tools(session, target, &login, &anonymous);
-    let release = &Release { session, tools, target, source };
+    let release = &Release { session, tools, target, source, inputs };
     let steps = session.steps;
 
-    let (digest, export, made) = prove_or_make(release)?;
-    let page = page::write(release, &export, &digest)?;
+    let (digest, made) = prove_or_make(release)?;
+    let page = page::write(release, &digest)?;
     let published = steps.run("page", &page.title, || page::publish(target.forge.as_ref(), &page))?;
     let known = tags::Known::ask(session.git, &tools.registry)?;
     let moved = steps.run("latest", &tags::describe_latest(&known, source), || {
@@ -127,29 +130,28 @@ pub fn run(session: &Session<'_>, target: &Target, source: &Source) -> Result<Ou
 }
 
 /// The digest behind the version tag: proven again where it is public already, else made, proven and published.
-fn prove_or_make(release: &Release<'_>) -> Result<(Digest, Export, bool)> {
+fn prove_or_make(release: &Release<'_>) -> Result<(Digest, bool)> {
     let (steps, registry) = (release.session.steps, &release.tools.registry);
     let tag = release.source.tag.registry_tag();
     let name = release.target.image.tagged(&tag);
     let Some(digest) = steps.run("look", &name, || registry.digest_of(tag.as_str()))? else {
-        let (digest, export) = make(release)?;
+        let digest = make(release)?;
         steps.run("tag", &name, || tags::publish(registry, &tag, &digest))?;
-        return Ok((digest, export, true));
+        return Ok((digest, true));
     };
-    let export = export::run(release)?;
-    let proven = steps.run("verify", "it is public already", || prove::published(release, &export, &digest));
+    let proven = steps.run("verify", "it is public already", || prove::published(release, &digest));
     proven.map_err(|error| conflict(&name, &digest, error))?;
-    Ok((digest, export, false))
+    Ok((digest, false))
 }
 
 /// Everything up to a proven image that only its candidate tag names.
-fn make(release: &Release<'_>) -> Result<(Digest, Export)> {
-    let Release { session, tools, target, source } = release;
+fn make(release: &Release<'_>) -> Result<Digest> {
+    let Release { session, tools, target, source, .. } = release;
     let steps = session.steps;
     let (toolchain, export) = both(
         || steps.run("preflight", "", || preflight::run(release)),
         || {
-            let export = export::run(release)?;
+            let export = steps.run("export", source.commit.as_str(), || export::run(release))?;
             steps.run("lockfile", "`npm ci` would take it", || export::check_with_npm(release, &export))?;
             Ok(export)
         },
@@ -161,7 +163,7 @@ fn make(release: &Release<'_>) -> Result<(Digest, Export)> {
     let digest = built.digest.clone();
     steps.run("smoke", &target.image.pinned(&digest), || smoke::run(release, &digest))?;
 
-    let provenance = build::provenance(release, &export, &built, &toolchain, &sbom)?;
+    let provenance = build::provenance(release, &built, &toolchain, &sbom)?;
     let attestations = Attestations { provenance, sbom };
     steps.run("sign", digest.as_str(), || {
         tools.cosign.sign(&target.key, source.tag.version(), &target.image, &digest)
@@ -170,9 +172,9 @@ fn make(release: &Release<'_>) -> Result<(Digest, Export)> {
     steps.run("provenance", "", || attest(release, &digest, PROVENANCE_TYPE, &attestations.provenance))?;
     steps.run("attest sbom", "", || attest(release, &digest, SBOM_TYPE, &attestations.sbom))?;
     steps.run("verify", "as a stranger, with the commands of the page", || {
-        prove::fresh(release, &export, &digest, &attestations)
+        prove::fresh(release, &digest, &attestations)
     })?;
-    Ok((digest, export))
+    Ok(digest)
 }
 
 fn attest(release: &Release<'_>, digest: &Digest, predicate_type: &str, predicate: &[u8]) -> Result<()> {

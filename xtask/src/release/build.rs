@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 
 use crate::config::Config;
 use crate::index;
+use crate::inputs::Inputs;
 use crate::provenance::{Facts, Provenance};
 use crate::reference::{Digest, Tag};
 use crate::release::Release;
@@ -57,9 +58,9 @@ pub fn run(release: &Release<'_>, export: &Export) -> Result<Built> {
 
 /// Everything that decides the digest, and nothing of this machine.
 fn recipe(release: &Release<'_>, export: &Export, push_to: String) -> Result<Build> {
-    let Release { session, target, source, .. } = release;
+    let Release { session, target, source, inputs, .. } = release;
     let config = session.config;
-    let metadata = metadata(config, source, export);
+    let metadata = metadata(config, source, inputs);
     Ok(Build {
         context: export.tree(),
         platforms: config.platforms.iter().map(ToString::to_string).collect(),
@@ -71,7 +72,7 @@ fn recipe(release: &Release<'_>, export: &Export, push_to: String) -> Result<Bui
         ],
         labels: metadata.clone(),
         annotations: metadata,
-        stand_ins: stand_ins(target, export),
+        stand_ins: stand_ins(target, inputs),
         ca_certificates: session.environment.get("NODE_EXTRA_CA_CERTS")?.map(PathBuf::from),
         builder: config.builder.clone(),
         network: config.build_network.clone(),
@@ -82,8 +83,8 @@ fn recipe(release: &Release<'_>, export: &Export, push_to: String) -> Result<Bui
 }
 
 /// The pre-defined keys of the OCI image specification ("Annotations"), the same as labels and as annotations.
-fn metadata(config: &Config, source: &Source, export: &Export) -> Vec<(&'static str, String)> {
-    let base = &export.base.last;
+fn metadata(config: &Config, source: &Source, inputs: &Inputs) -> Vec<(&'static str, String)> {
+    let base = &inputs.base.last;
     vec![
         ("org.opencontainers.image.title", config.title.clone()),
         ("org.opencontainers.image.description", config.description.clone()),
@@ -99,11 +100,11 @@ fn metadata(config: &Config, source: &Source, export: &Export) -> Vec<(&'static 
 
 /// Each pinned base image and what stands in for it, when something does.
 #[must_use]
-pub fn stand_ins(target: &Target, export: &Export) -> Vec<(String, String)> {
+pub fn stand_ins(target: &Target, inputs: &Inputs) -> Vec<(String, String)> {
     let pairs = target
         .stand_in
         .iter()
-        .flat_map(|image| export.base.distinct().map(|base| (base.reference.clone(), image.clone())));
+        .flat_map(|image| inputs.base.distinct().map(|base| (base.reference.clone(), image.clone())));
     pairs.collect()
 }
 
@@ -127,12 +128,11 @@ pub fn manifests(bytes: &[u8], config: &Config) -> Result<Vec<(String, Digest)>>
 /// When it cannot be written as JSON.
 pub fn provenance(
     release: &Release<'_>,
-    export: &Export,
     built: &Built,
     toolchain: &Toolchain,
     sbom: &[u8],
 ) -> Result<Vec<u8>> {
-    let Release { session, target, source, .. } = release;
+    let Release { session, target, source, inputs, .. } = release;
     const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
     let manifest = |(platform, digest): &(String, Digest)| {
         (format!("manifest {platform}"), MANIFEST.to_owned(), digest.clone())
@@ -143,9 +143,9 @@ pub fn provenance(
         tag: &source.tag,
         commit: &source.commit,
         invocation: &target.invocation,
-        files: &export.files,
-        base: &export.base,
-        stand_ins: &stand_ins(target, export),
+        files: &inputs.files,
+        base: &inputs.base,
+        stand_ins: &stand_ins(target, inputs),
         versions: toolchain.versions.clone(),
         started: toolchain.started,
         finished: built.finished,

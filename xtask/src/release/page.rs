@@ -3,9 +3,9 @@
 use anyhow::Result;
 
 use crate::forge::{Forge, Page};
+use crate::inputs::{Inputs, PACKAGE_LOCK, PUBLIC_KEY};
 use crate::notes;
 use crate::reference::Digest;
-use crate::release::export::Export;
 use crate::release::source::{Source, release_tags};
 use crate::release::target::Target;
 use crate::release::{Published, Release};
@@ -14,8 +14,8 @@ use crate::release::{Published, Release};
 ///
 /// # Errors
 /// When git does not answer.
-pub fn write(release: &Release<'_>, export: &Export, digest: &Digest) -> Result<Page> {
-    let Release { session, target, source, .. } = release;
+pub fn write(release: &Release<'_>, digest: &Digest) -> Result<Page> {
+    let Release { session, target, source, inputs, .. } = release;
     let history = release_tags(&session.git.tags_within(&source.commit)?);
     let previous = notes::previous(&source.tag, &history);
     let entries = session.git.log(previous.map(ToString::to_string).as_deref(), &source.commit)?;
@@ -29,7 +29,7 @@ pub fn write(release: &Release<'_>, export: &Export, digest: &Digest) -> Result<
         compare.unwrap_or_default(),
         image_section(target, source, digest),
         verify_section(release, digest, &repository),
-        inputs_section(source, export, &repository)?,
+        inputs_section(source, inputs, &repository)?,
     );
     Ok(Page {
         tag: source.tag.clone(),
@@ -76,7 +76,7 @@ fn image_section(target: &Target, source: &Source, digest: &Digest) -> String {
 
 fn verify_section(release: &Release<'_>, digest: &Digest, repository: &str) -> String {
     let Release { target, source, .. } = release;
-    let fetch = target.forge.raw_address(&source.commit, "cosign.pub").map_or(String::new(), |address| {
+    let fetch = target.forge.raw_address(&source.commit, PUBLIC_KEY).map_or(String::new(), |address| {
         format!("Run this in a checkout of this repository, or fetch the public key of the released commit first:\n\n```sh\ncurl -fsSLO {address}\n```\n\n")
     });
     let commands: String =
@@ -89,15 +89,15 @@ fn verify_section(release: &Release<'_>, digest: &Digest, repository: &str) -> S
     )
 }
 
-fn inputs_section(source: &Source, export: &Export, repository: &str) -> Result<String> {
-    let base = &export.base.last;
-    let lockfile = export.digest_of("service/package-lock.json")?;
+fn inputs_section(source: &Source, inputs: &Inputs, repository: &str) -> Result<String> {
+    let base = &inputs.base.last;
+    let lockfile = inputs.digest_of(PACKAGE_LOCK)?;
     let commit = &source.commit;
     Ok(format!(
         "## Made from\n\n| input | digest |\n|---|---|\n\
          | source | [`{commit}`]({repository}/commit/{commit}) |\n\
          | base image `{}:{}` | `{}` |\n\
-         | `service/package-lock.json` | `{lockfile}` |\n",
+         | `{PACKAGE_LOCK}` | `{lockfile}` |\n",
         base.name, base.tag, base.digest
     ))
 }

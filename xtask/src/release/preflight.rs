@@ -53,10 +53,10 @@ pub(crate) type Check<'a> = (&'static str, Box<dyn Fn() -> Result<Found> + Send 
 /// # Errors
 /// A [`Refusal`] that lists every problem.
 pub fn run(release: &Release<'_>) -> Result<Toolchain> {
-    let Release { session, tools, target, source } = release;
+    let Release { session, tools, target, source, inputs } = release;
     let started = crate::time::now()?;
     let mut checks = checks::of_machine(session, tools, target);
-    checks.extend(checks::of_commit(session, tools, target, &source.commit));
+    checks.extend(checks::of_commit(session, tools, target, inputs));
     checks
         .push(("forge", Box::new(|| Ok((Vec::new(), target.forge.preflight(&source.tag, &source.commit)?)))));
     let (mut versions, mut problems) = (BTreeMap::from([checks::own_version(session)?]), Vec::new());

@@ -1,18 +1,21 @@
 //! Step 10, verify: the pushed image, checked as a stranger with the very commands that the page will print; and what
 //! cosign's exit code does not say, checked here (facts/cosign.md §1.6, §2.2).
 
+use std::path::{Path, PathBuf};
+
 use anyhow::{Context as _, Result, bail, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::inputs::PUBLIC_KEY;
 use crate::provenance::Provenance;
 use crate::reference::Digest;
-use crate::release::export::Export;
 use crate::release::source::Source;
 use crate::release::target::PublicKey;
 use crate::release::{Attestations, Release, build};
+use crate::scratch::Scratch;
 use crate::tool::cosign::Cosign;
 
 const PROVENANCE_PREDICATE: &str = "https://slsa.dev/provenance/v1";
@@ -68,13 +71,8 @@ struct SignedImage {
 ///
 /// # Errors
 /// When anything does not hold.
-pub fn fresh(
-    release: &Release<'_>,
-    export: &Export,
-    digest: &Digest,
-    attestations: &Attestations,
-) -> Result<()> {
-    let attested = check(release, export, digest)?;
+pub fn fresh(release: &Release<'_>, digest: &Digest, attestations: &Attestations) -> Result<()> {
+    let attested = check(release, digest)?;
     let same =
         |found: &Value, made: &[u8]| Ok::<_, anyhow::Error>(found == &serde_json::from_slice::<Value>(made)?);
     ensure!(same(&attested.provenance, &attestations.provenance)?, "the provenance came back changed");
@@ -86,8 +84,8 @@ pub fn fresh(
 ///
 /// # Errors
 /// When anything does not hold.
-pub fn published(release: &Release<'_>, export: &Export, digest: &Digest) -> Result<()> {
-    let attested = check(release, export, digest)?;
+pub fn published(release: &Release<'_>, digest: &Digest) -> Result<()> {
+    let attested = check(release, digest)?;
     let provenance: Provenance = serde_json::from_value(attested.provenance)
         .context("reading the provenance: it is not of our form")?;
     let (tag, commit) = (&release.source.tag, &release.source.commit);
@@ -105,7 +103,7 @@ pub fn published(release: &Release<'_>, export: &Export, digest: &Digest) -> Res
     Ok(())
 }
 
-fn check(release: &Release<'_>, export: &Export, digest: &Digest) -> Result<Attested> {
+fn check(release: &Release<'_>, digest: &Digest) -> Result<Attested> {
     let Release { session, tools, target, .. } = release;
     // A private owner's image can be read by no stranger: then the one with credentials stands in for the reader.
     let (cosign, index) = match tools.stranger.registry.manifest(digest.as_str()) {
@@ -119,24 +117,16 @@ fn check(release: &Release<'_>, export: &Export, digest: &Digest) -> Result<Atte
     };
     // cosign verifies signatures of manifests that are gone: the image itself must be looked at besides.
     build::manifests(&index.bytes, session.config)?;
-    run_commands(release, cosign, export, digest)
+    run_commands(release, cosign, digest)
 }
 
 /// Runs the page's commands side by side: they only read.
-fn run_commands(
-    release: &Release<'_>,
-    cosign: &Cosign<'_>,
-    export: &Export,
-    digest: &Digest,
-) -> Result<Attested> {
-    let dir = match &release.target.public_key {
-        PublicKey::OfTheCommit => export.tree(),
-        PublicKey::Below(dir) => dir.clone(),
-    };
+fn run_commands(release: &Release<'_>, cosign: &Cosign<'_>, digest: &Digest) -> Result<Attested> {
+    let key = KeyDirectory::new(release)?;
     let commands = release.verify_commands(digest);
     let outputs: Vec<Result<String>> = std::thread::scope(|scope| {
         let running: Vec<_> =
-            commands.iter().map(|command| scope.spawn(|| cosign.verify(command, &dir))).collect();
+            commands.iter().map(|command| scope.spawn(|| cosign.verify(command, key.path()))).collect();
         running
             .into_iter()
             .map(|thread| thread.join().unwrap_or_else(|_panic| bail!("a thread panicked")))
@@ -150,6 +140,36 @@ fn run_commands(
             .context("reading the provenance")?,
         sbom: only_predicate(sbom, SBOM_PREDICATE, digest).context("reading the SBOM")?,
     })
+}
+
+/// Where the commands are run: their key is named relative to it.
+enum KeyDirectory {
+    OfTheCommit(Scratch),
+    Given(PathBuf),
+}
+
+impl KeyDirectory {
+    fn new(release: &Release<'_>) -> Result<Self> {
+        match &release.target.public_key {
+            PublicKey::Below(dir) => Ok(Self::Given(dir.clone())),
+            PublicKey::OfTheCommit => {
+                let key = release.inputs.public_key.as_ref();
+                let key =
+                    key.with_context(|| format!("commit {} has no `{PUBLIC_KEY}`", release.source.commit))?;
+                let scratch = Scratch::new()?;
+                std::fs::write(scratch.path().join(PUBLIC_KEY), key)
+                    .context("writing the public key for cosign")?;
+                Ok(Self::OfTheCommit(scratch))
+            }
+        }
+    }
+
+    fn path(&self) -> &Path {
+        match self {
+            Self::OfTheCommit(scratch) => scratch.path(),
+            Self::Given(dir) => dir,
+        }
+    }
 }
 
 fn check_signature(output: &str, source: &Source, digest: &Digest) -> Result<()> {

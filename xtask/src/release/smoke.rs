@@ -27,7 +27,7 @@ struct Version {
 /// # Errors
 /// When it does not start, answer, say what it is, or stop on SIGTERM; with the container's last log lines.
 pub fn run(release: &Release<'_>, digest: &Digest) -> Result<()> {
-    let Release { session, tools, target, source } = release;
+    let Release { session, tools, target, source, .. } = release;
     let docker = &tools.docker;
     let smoke = &session.config.smoke;
     let reference = target.image.pinned(digest);

@@ -131,17 +131,18 @@ impl Git {
         self.lines(["tag", "--merged", commit.as_str(), "--format=%(refname:strip=2)"])
     }
 
-    /// The bytes of the file at `path` in `commit`; `None` when it has no such file.
+    /// The bytes of each of the files at `paths` in `commit`; `None` for one that it does not have.
     ///
     /// # Errors
-    /// When git fails for another reason.
-    pub fn file(&self, commit: &Commit, path: &str) -> Result<Option<Vec<u8>>> {
-        let listed = self.read(["ls-tree", "-z", "--name-only", commit.as_str(), "--", path])?;
-        if listed.is_empty() {
-            return Ok(None);
-        }
-        let object = format!("{commit}:{path}");
-        Ok(Some(self.call(["cat-file", "blob", &object])?.output()?.success()?.stdout))
+    /// When git fails or answers in another form than `git cat-file --batch` documents.
+    pub fn files(&self, commit: &Commit, paths: &[&str]) -> Result<Vec<Option<Vec<u8>>>> {
+        let asked: String = paths.iter().map(|path| format!("{commit}:{path}\n")).collect();
+        let answer = self.call(["cat-file", "--batch"])?.stdin(asked).output()?.success()?.stdout;
+        let mut rest = answer.as_slice();
+        paths
+            .iter()
+            .map(|path| next_object(&mut rest).with_context(|| format!("reading `{path}` of {commit}")))
+            .collect()
     }
 
     /// When the commit was made, in seconds since 1970.
@@ -218,6 +219,25 @@ impl Git {
     }
 }
 
+/// Takes one answer of `git cat-file --batch` off `rest`: `<name> <type> <size>`, the bytes, a line break; or
+/// `<what was asked> missing`.
+fn next_object(rest: &mut &[u8]) -> Result<Option<Vec<u8>>> {
+    let end = rest.iter().position(|byte| *byte == b'\n').context("the answer ends too early")?;
+    let head = std::str::from_utf8(&rest[..end]).context("the answer is not UTF-8")?;
+    *rest = &rest[end + 1..];
+    if head.ends_with(" missing") {
+        return Ok(None);
+    }
+    let [_, "blob", size] = head.split(' ').collect::<Vec<_>>()[..] else {
+        bail!("`{head}` is not the answer for a file")
+    };
+    let size: usize = size.parse().with_context(|| format!("`{head}` has no size"))?;
+    ensure!(rest.len() > size && rest[size] == b'\n', "the answer ends too early");
+    let bytes = rest[..size].to_vec();
+    *rest = &rest[size + 1..];
+    Ok(Some(bytes))
+}
+
 fn parse_log_record(record: &str) -> Result<LogEntry> {
     let Some((commit, subject)) = record.split_once('\x1f') else {
         bail!("`git log` printed a record without a separator: `{record}`");
@@ -227,7 +247,7 @@ fn parse_log_record(record: &str) -> Result<LogEntry> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Commit, parse_log_record};
+    use super::{Commit, next_object, parse_log_record};
 
     #[test]
     fn commits_are_full_lower_case_names() {
@@ -242,5 +262,22 @@ mod tests {
         let record = format!("{}\x1ffix: a \x1f and `tick`", "b".repeat(40));
         assert_eq!(parse_log_record(&record).unwrap().subject, "fix: a \x1f and `tick`");
         assert!(parse_log_record("fatal: not a git repository").is_err());
+    }
+
+    #[test]
+    fn batch_answers_are_taken_one_by_one_and_cut_ones_refused() {
+        let mut rest = &b"abc blob 3\na\nb\nHEAD:x missing\ndef blob 0\n\n"[..];
+        assert_eq!(next_object(&mut rest).unwrap(), Some(b"a\nb".to_vec()));
+        assert_eq!(next_object(&mut rest).unwrap(), None);
+        assert_eq!(next_object(&mut rest).unwrap(), Some(Vec::new()));
+        for bad in [
+            &b""[..],
+            b"abc blob 3\nab",
+            b"abc tree 1\nx\n",
+            b"abc blob 99999999999999999999\nx\n",
+            b"abc blob 1\nxy\n",
+        ] {
+            assert!(next_object(&mut &*bad).is_err());
+        }
     }
 }

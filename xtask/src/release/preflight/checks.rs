@@ -2,13 +2,13 @@
 
 use anyhow::{Context as _, Result};
 
+use crate::index;
+use crate::inputs::{Inputs, PUBLIC_KEY};
 use crate::reference::{Digest, Image};
 use crate::release::preflight::{Check, Found, Problem};
 use crate::release::target::{PublicKey, Target};
 use crate::release::{Session, Tools};
 use crate::tool::cosign::Generation;
-use crate::tool::git::Commit;
-use crate::{dockerfile, index};
 
 /// The oldest buildx and engine that the recipe was tried with.
 const OLDEST_BUILDX: (u64, u64) = (0, 13);
@@ -34,11 +34,11 @@ pub(crate) fn of_commit<'a>(
     session: &'a Session<'_>,
     tools: &'a Tools<'_>,
     target: &'a Target,
-    commit: &'a Commit,
+    inputs: &'a Inputs,
 ) -> Vec<Check<'a>> {
     vec![
-        ("signing key", Box::new(move || key(session, tools, target, commit))),
-        ("base image", Box::new(move || base_image(session, tools, target, commit))),
+        ("signing key", Box::new(move || key(tools, target, inputs))),
+        ("base image", Box::new(move || base_image(session, tools, target, inputs))),
     ]
 }
 
@@ -105,28 +105,29 @@ fn cosign(session: &Session<'_>, tools: &Tools<'_>) -> Result<Found> {
 }
 
 /// The secret key must be the one whose public half the repository shows, at the released commit.
-fn key(session: &Session<'_>, tools: &Tools<'_>, target: &Target, commit: &Commit) -> Result<Found> {
+fn key(tools: &Tools<'_>, target: &Target, inputs: &Inputs) -> Result<Found> {
     let derived = tools.cosign.public_key(&target.key).context(
         "`COSIGN_PRIVATE_KEY` cannot be read with `COSIGN_PASSWORD`; set both secrets again, \
          the key as the whole PEM text with its line breaks",
     )?;
-    let committed = match &target.public_key {
-        PublicKey::OfTheCommit => session.git.file(commit, "cosign.pub")?.with_context(|| {
-            format!("{commit} has no `cosign.pub`; make a key pair (docs/keys.md) and commit the public half")
+    let shown = match &target.public_key {
+        PublicKey::OfTheCommit => inputs.public_key.clone().with_context(|| {
+            format!(
+                "the commit has no `{PUBLIC_KEY}`; make a key pair (docs/keys.md) and commit the public half"
+            )
         })?,
         PublicKey::Below(dir) => {
             std::fs::read(dir.join(&target.public_key_name)).context("reading the public key")?
         }
     };
     let mut problems = Vec::new();
-    if derived.trim().as_bytes() != committed.trim_ascii() {
+    if derived.trim().as_bytes() != shown.trim_ascii() {
         let show = |bytes: &[u8]| Digest::of(bytes.trim_ascii());
         let text = format!(
-            "the key in `COSIGN_PRIVATE_KEY` has the public half `{}`, but `cosign.pub` at {} is `{}`; \
+            "the key in `COSIGN_PRIVATE_KEY` has the public half `{}`, but `{PUBLIC_KEY}` of the commit is `{}`; \
              set the secret that belongs to the committed key, or commit the new key and tag again",
             show(derived.as_bytes()),
-            commit.short(),
-            show(&committed)
+            show(&shown)
         );
         problems.push(Problem::new("signing key", text));
     }
@@ -160,12 +161,9 @@ fn stand_in(target: &Target) -> Result<Found> {
 }
 
 /// What the Dockerfile pins must be there, for every platform that is built.
-fn base_image(session: &Session<'_>, tools: &Tools<'_>, target: &Target, commit: &Commit) -> Result<Found> {
-    let dockerfile =
-        session.git.file(commit, "Dockerfile")?.with_context(|| format!("{commit} has no `Dockerfile`"))?;
-    let dockerfile = String::from_utf8(dockerfile).context("reading `Dockerfile`: it is not UTF-8")?;
+fn base_image(session: &Session<'_>, tools: &Tools<'_>, target: &Target, inputs: &Inputs) -> Result<Found> {
     let mut problems = Vec::new();
-    for base in dockerfile::check(&dockerfile)?.distinct() {
+    for base in inputs.base.distinct() {
         let reference = target.stand_in.as_ref().unwrap_or(&base.reference);
         let index =
             index::platforms(tools.docker.raw_manifest(reference)?.as_bytes()).with_context(|| {
