@@ -29,6 +29,15 @@ pub enum Command {
         #[arg(value_name = "TAG or COMMIT")]
         what: Option<String>,
     },
+    /// Check every claim of a release: its image, signature, provenance, SBOM, page and tags
+    Verify {
+        /// Such as `v1.2.3` [default: the tag at HEAD]
+        #[arg(value_name = "TAG")]
+        tag: Option<String>,
+        /// Print one JSON document instead of text; docs/verifying.md has its form
+        #[arg(long)]
+        json: bool,
+    },
     /// Check the rules that a change must keep so that its commit can be released
     Check,
     /// Look at everything that a release needs of this machine and its secrets, with the remedy for what is missing

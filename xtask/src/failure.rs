@@ -57,6 +57,29 @@ impl fmt::Display for Misuse {
 
 impl std::error::Error for Misuse {}
 
+/// Claims that do not hold. Exit code 1 when one is false, 4 when one could not be checked (`verify` only).
+#[derive(Debug)]
+pub struct Verdicts {
+    code: ExitCode,
+    message: String,
+}
+
+impl Verdicts {
+    /// `message` counts the claims.
+    #[must_use]
+    pub fn new(code: ExitCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
+}
+
+impl fmt::Display for Verdicts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Verdicts {}
+
 /// Returns early with a [`Refusal`].
 #[macro_export]
 macro_rules! refuse {
@@ -72,6 +95,9 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
         error.chain().find_map(|cause| cause.downcast_ref::<crate::interrupt::Interrupted>())
     {
         return interrupted.exit_code();
+    }
+    if let Some(verdicts) = error.chain().find_map(|cause| cause.downcast_ref::<Verdicts>()) {
+        return verdicts.code as u8;
     }
     if error.chain().any(<dyn std::error::Error>::is::<Misuse>) {
         return ExitCode::Usage as u8;

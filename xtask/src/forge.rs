@@ -51,6 +51,12 @@ pub trait Forge: Sync {
     /// When the forge cannot be asked.
     fn check_access(&self) -> Result<Vec<crate::release::preflight::Problem>>;
 
+    /// The commit that the forge has `tag` at.
+    ///
+    /// # Errors
+    /// When the forge cannot be asked.
+    fn tag(&self, tag: &ReleaseTag) -> Result<Option<Commit>>;
+
     /// The page of `tag`, drafts included.
     ///
     /// # Errors

@@ -26,4 +26,5 @@ pub mod secret;
 pub mod testbed;
 pub mod time;
 pub mod tool;
+pub mod verify;
 pub mod version;

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use facts::{Facts, Invocation};
+pub use facts::{Facts, Invocation, build_type, builder_id};
 
 /// The predicate of type `https://slsa.dev/provenance/v1`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -136,13 +136,11 @@ impl ExternalParameters {
         let of_workflow = self.workflow.as_ref().map(|workflow| &workflow.git_ref);
         of_workflow.or(self.local_run.as_ref().map(|run| &run.git_ref))
     }
-}
 
-impl BuildDefinition {
-    /// The commit that it was built from.
+    /// The page of the repository that it was built from.
     #[must_use]
-    pub fn source_commit(&self) -> Option<&str> {
-        let source = self.resolved_dependencies.iter().find(|resource| resource.name == "source")?;
-        source.digest.get("gitCommit").map(String::as_str)
+    pub fn repository(&self) -> Option<&String> {
+        let of_workflow = self.workflow.as_ref().map(|workflow| &workflow.repository);
+        of_workflow.or(self.local_run.as_ref().map(|run| &run.repository))
     }
 }

@@ -5,7 +5,6 @@ pub mod command;
 pub mod export;
 pub mod page;
 pub mod preflight;
-pub mod prove;
 pub mod smoke;
 pub mod source;
 pub mod tags;
@@ -15,10 +14,8 @@ use anyhow::{Context as _, Result};
 
 use crate::config::Config;
 use crate::environment::Environment;
-use crate::failure::Refusal;
 use crate::forge::PublishedPage;
 use crate::inputs::Inputs;
-use crate::interrupt::Interrupted;
 use crate::progress::{Steps, both};
 use crate::reference::Digest;
 use crate::registry;
@@ -28,6 +25,7 @@ use crate::tool::cosign::{Cosign, PROVENANCE_TYPE, SBOM_TYPE, VerifyCommand};
 use crate::tool::curl::Curl;
 use crate::tool::docker::{Docker, DockerConfig};
 use crate::tool::git::Git;
+use crate::verify;
 
 use source::Source;
 use target::Target;
@@ -104,7 +102,7 @@ pub struct Attestations {
 /// forge, never from a record of our own.
 ///
 /// # Errors
-/// A [`Refusal`] when a rule or a conflict forbids it; any other error can be tried again.
+/// A [`crate::failure::Refusal`] when a rule or a conflict forbids it; any other error can be tried again.
 pub fn run(session: &Session<'_>, target: &Target, source: &Source) -> Result<Outcome> {
     preflight::check_disk()?;
     let inputs = &Inputs::of_commit(session.git, &source.commit)?;
@@ -124,7 +122,10 @@ pub fn run(session: &Session<'_>, target: &Target, source: &Source) -> Result<Ou
         let settled = known.highest().map_or(Ok(false), |highest| target.forge.settle_latest(highest))?;
         Ok(moved || settled)
     })?;
-    let closed = steps.run("close", "", || tags::remove_candidate(release, &known))?;
+    let closed = steps.run("close", "", || {
+        verify::closed(release, &digest)?;
+        tags::remove_candidate(release, &known)
+    })?;
     let was_finished = !(made || published.changed || moved || closed);
     Ok(Outcome { commands: release.verify_commands(&digest), digest, page: published.address, was_finished })
 }
@@ -139,8 +140,7 @@ fn prove_or_make(release: &Release<'_>) -> Result<(Digest, bool)> {
         steps.run("tag", &name, || tags::publish(registry, &tag, &digest))?;
         return Ok((digest, true));
     };
-    let proven = steps.run("verify", "it is public already", || prove::published(release, &digest));
-    proven.map_err(|error| conflict(&name, &digest, error))?;
+    steps.run("verify", "it is public already", || verify::published(release, &digest))?;
     Ok((digest, false))
 }
 
@@ -172,7 +172,7 @@ fn make(release: &Release<'_>) -> Result<Digest> {
     steps.run("provenance", "", || attest(release, &digest, PROVENANCE_TYPE, &attestations.provenance))?;
     steps.run("attest sbom", "", || attest(release, &digest, SBOM_TYPE, &attestations.sbom))?;
     steps.run("verify", "as a stranger, with the commands of the page", || {
-        prove::fresh(release, &digest, &attestations)
+        verify::fresh(release, &digest, &attestations)
     })?;
     Ok(digest)
 }
@@ -220,18 +220,6 @@ impl Release<'_> {
 
 fn platforms(config: &Config) -> String {
     config.platforms.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
-}
-
-/// A version tag that is public and does not verify is somebody's: it is never overwritten.
-fn conflict(name: &str, digest: &Digest, error: anyhow::Error) -> anyhow::Error {
-    if error.chain().any(<dyn std::error::Error>::is::<Interrupted>) {
-        return error;
-    }
-    Refusal::new(format!(
-        "`{name}` is public as `{digest}` and does not verify as this release: {error:#}\n\
-         nothing was changed; find out who pushed it, then delete that version in the registry or release the next one"
-    ))
-    .into()
 }
 
 /// Whether a page had to be written, and where it is.

@@ -62,7 +62,11 @@ pub fn components(sbom: &Value) -> Result<BTreeSet<Package>> {
     components.iter().map(package).collect()
 }
 
-fn check_components(sbom: &Value, lockfile: &Lockfile) -> Result<()> {
+/// Holds the components against the lockfile's production set, in both directions.
+///
+/// # Errors
+/// Names what is missing and what is in excess.
+pub fn check_components(sbom: &Value, lockfile: &Lockfile) -> Result<()> {
     let listed = components(sbom)?;
     let show = |packages: Vec<&Package>| {
         packages

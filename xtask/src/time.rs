@@ -39,6 +39,31 @@ fn civil(days: u64) -> (u64, u64, u64) {
     (cycle * 400 + year_of_cycle + u64::from(month <= 2), month, day)
 }
 
+/// The seconds of a time as [`rfc3339`] writes it.
+///
+/// # Errors
+/// When it has another form.
+pub fn parse_rfc3339(text: &str) -> Result<u64> {
+    let malformed = || format!("`{text}` is not a time such as `2026-11-23T18:09:00Z`");
+    let words: Vec<_> = text.strip_suffix('Z').with_context(malformed)?.split(['-', 'T', ':']).collect();
+    let numbers =
+        words.iter().map(|word| word.parse::<u64>().with_context(malformed)).collect::<Result<Vec<_>>>()?;
+    let [year, month, day, hour, minute, second] = numbers[..] else { anyhow::bail!(malformed()) };
+    let seconds = days_since_1970(year, month, day).with_context(malformed)? * 86_400
+        + hour * 3600
+        + minute * 60
+        + second;
+    // Writing it again must give the same text: that refuses 25 o'clock and missing zeros alike.
+    anyhow::ensure!(rfc3339(seconds) == text, malformed());
+    Ok(seconds)
+}
+
+/// The inverse of [`civil`], by search: dates are read once a release, and one algorithm is enough to trust.
+fn days_since_1970(year: u64, month: u64, day: u64) -> Option<u64> {
+    let about = year.checked_sub(1970).filter(|years| *years < 8000)? * 365;
+    (about..about + 2400).find(|days| civil(*days) == (year, month, day))
+}
+
 /// The seconds of an HTTP `Date` (RFC 9110 §5.6.7), which servers write as `Mon, 23 Nov 2026 18:09:00 GMT`.
 ///
 /// # Errors
@@ -54,16 +79,13 @@ pub fn parse_http_date(text: &str) -> Result<u64> {
     let month = MONTHS.iter().zip(1..).find(|(name, _)| **name == month).with_context(malformed)?.1;
     let number = |word: &str| word.parse::<u64>().with_context(malformed);
     let (day, year) = (number(day)?, number(year)?);
-    // The inverse of `civil` by search: a date is asked for once a release, and one algorithm is enough to trust.
-    let about = (year.checked_sub(1970).with_context(malformed)?) * 365;
-    let days =
-        (about..about + 40_000).find(|days| civil(*days) == (year, month, day)).with_context(malformed)?;
+    let days = days_since_1970(year, month, day).with_context(malformed)?;
     Ok(days * 86_400 + number(hour)? * 3600 + number(minute)? * 60 + number(second)?)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{parse_http_date, rfc3339};
+    use super::{parse_http_date, parse_rfc3339, rfc3339};
 
     #[test]
     fn seconds_become_dates_also_around_leap_days() {
@@ -90,6 +112,24 @@ mod tests {
             ["", "Mon, 23 Nov 2026", "Mon, 31 Feb 2026 00:00:00 GMT", "Mon, 23 Nov 1969 18:09:00 GMT", "now"]
         {
             assert!(parse_http_date(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_written_time_reads_back_and_others_are_refused() {
+        for seconds in [0, 951_868_800, 1_795_457_340, 4_107_542_400] {
+            assert_eq!(parse_rfc3339(&rfc3339(seconds)).unwrap(), seconds);
+        }
+        let bad = [
+            "",
+            "2026-11-23",
+            "2026-11-23T18:09:00",
+            "2026-11-23T25:00:00Z",
+            "2026-13-01T00:00:00Z",
+            "99999-01-01T00:00:00Z",
+        ];
+        for bad in bad {
+            assert!(parse_rfc3339(bad).is_err(), "{bad}");
         }
     }
 }

@@ -65,6 +65,11 @@ impl Forge for Directory {
         Ok(Vec::new())
     }
 
+    /// A directory has no tags of its own: what its page was published for.
+    fn tag(&self, tag: &ReleaseTag) -> Result<Option<Commit>> {
+        Ok(self.page(tag)?.map(|published| published.page.commit))
+    }
+
     fn page(&self, tag: &ReleaseTag) -> Result<Option<PublishedPage>> {
         let path = self.file(tag, "json");
         let json = match fs::read(&path) {

@@ -95,18 +95,16 @@ impl Forgejo {
 
     /// The tag must be on the forge, at the same commit: a page for a missing tag would create it.
     fn check_tag(&self, tag: &ReleaseTag, commit: &Commit) -> Result<Option<Problem>> {
-        let answer: Option<TagAnswer> = self.get(&format!("tags/{tag}"))?;
-        Ok(match answer {
-            None => Some(Problem::new(
-                "tag",
-                format!("`{tag}` is not on the forge; push it with `git push origin {tag}`"),
-            )),
-            Some(found) if found.commit.sha != commit.as_str() => Some(Problem::new(
+        Ok(match self.tag(tag)? {
+            None => {
+                let text = format!("`{tag}` is not on the forge; push it with `git push origin {tag}`");
+                Some(Problem::new("tag", text))
+            }
+            Some(found) if &found != commit => Some(Problem::new(
                 "tag",
                 format!(
-                    "`{tag}` is at {} on the forge and at {commit} here; `git fetch --tags --force` takes the forge's, \
-                     and a tag that was released must not move",
-                    found.commit.sha
+                    "`{tag}` is at {found} on the forge and at {commit} here; `git fetch --tags --force` takes the forge's, \
+                     and a tag that was released must not move"
                 ),
             )),
             Some(_) => None,
@@ -200,6 +198,11 @@ impl Forge for Forgejo {
             problems.push(Problem::new("forge", text));
         }
         Ok(problems)
+    }
+
+    fn tag(&self, tag: &ReleaseTag) -> Result<Option<Commit>> {
+        let answer: Option<TagAnswer> = self.get(&format!("tags/{tag}"))?;
+        answer.map(|found| Commit::parse(&found.commit.sha)).transpose()
     }
 
     fn page(&self, tag: &ReleaseTag) -> Result<Option<PublishedPage>> {

@@ -70,18 +70,14 @@ impl Provenance {
         let source = facts.config.source_url();
         Self {
             build_definition: BuildDefinition {
-                build_type: format!("{source}/src/tag/{}/docs/buildtypes/forgejo-release-v1.md", facts.tag),
+                build_type: build_type(facts.config, facts.tag),
                 external_parameters: external_parameters(facts),
                 internal_parameters: facts.invocation.internal_parameters(),
                 resolved_dependencies: resolved_dependencies(facts),
             },
             run_details: RunDetails {
                 builder: Builder {
-                    id: format!(
-                        "{source}/src/branch/{}/docs/builder.md#{}",
-                        facts.config.branches.first().map_or("main", String::as_str),
-                        facts.invocation.builder_anchor()
-                    ),
+                    id: builder_id(facts.config, facts.invocation.builder_anchor()),
                     version: facts.versions.clone(),
                 },
                 metadata: Metadata {
@@ -93,6 +89,19 @@ impl Provenance {
             },
         }
     }
+}
+
+/// The document that explains the parameters, as the tag has it.
+#[must_use]
+pub fn build_type(config: &Config, tag: &ReleaseTag) -> String {
+    format!("{}/src/tag/{tag}/docs/buildtypes/forgejo-release-v1.md", config.source_url())
+}
+
+/// The section of `docs/builder.md` that says what such a builder does and does not guarantee.
+#[must_use]
+pub fn builder_id(config: &Config, anchor: &str) -> String {
+    let branch = config.branches.first().map_or("main", String::as_str);
+    format!("{}/src/branch/{branch}/docs/builder.md#{anchor}", config.source_url())
 }
 
 impl Invocation {

@@ -83,7 +83,8 @@ fn recipe(release: &Release<'_>, export: &Export, push_to: String) -> Result<Bui
 }
 
 /// The pre-defined keys of the OCI image specification ("Annotations"), the same as labels and as annotations.
-fn metadata(config: &Config, source: &Source, inputs: &Inputs) -> Vec<(&'static str, String)> {
+#[must_use]
+pub fn metadata(config: &Config, source: &Source, inputs: &Inputs) -> Vec<(&'static str, String)> {
     let base = &inputs.base.last;
     vec![
         ("org.opencontainers.image.title", config.title.clone()),

@@ -58,6 +58,12 @@ impl Known {
         self.highest.as_ref()
     }
 
+    /// The highest stable version that the registry has.
+    #[must_use]
+    pub fn highest_released(&self) -> Option<ReleaseTag> {
+        highest_stable(&release_tags(&self.registry)).cloned()
+    }
+
     fn has(&self, tag: &Tag) -> bool {
         self.registry.iter().any(|name| name == tag.as_str())
     }

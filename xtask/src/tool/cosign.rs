@@ -83,6 +83,12 @@ impl VerifyCommand {
         Self::new("verify-attestation", key, &["--type".to_owned(), predicate_type.to_owned()], image, digest)
     }
 
+    /// The suffix of the tag that cosign keeps the signed thing under, beside `sha256-<hex>`.
+    #[must_use]
+    pub fn stored_as(&self) -> &'static str {
+        if self.arguments.first().is_some_and(|verb| verb == "verify") { "sig" } else { "att" }
+    }
+
     fn new(verb: &str, key: &str, wanted: &[String], image: &Image, digest: &Digest) -> Self {
         // The only network that is needed is the registry's: no log is asked, and the page says so.
         let fixed = [verb, "--key", key, "--insecure-ignore-tlog"].map(str::to_owned);
@@ -193,13 +199,18 @@ impl<'a> Cosign<'a> {
         self.with_key(&arguments, key)?.run()
     }
 
-    /// Runs a command that the release page prints, from `dir`, and returns what cosign printed: for a signature a
-    /// JSON array of payloads, for attestations one DSSE envelope a line.
+    /// Runs a command that the release page prints, from `dir`, and returns what cosign printed: for a signature a JSON
+    /// array of payloads, for attestations one DSSE envelope a line. `Err` of the inner result is cosign's no.
     ///
     /// # Errors
-    /// When cosign does not accept the image.
-    pub fn verify(&self, command: &VerifyCommand, dir: &Path) -> Result<String> {
-        self.call(&command.arguments)?.dir(dir).read()
+    /// When cosign cannot be run or does not end in time.
+    pub fn try_verify(&self, command: &VerifyCommand, dir: &Path) -> Result<Result<String, String>> {
+        let output = self.call(&command.arguments)?.dir(dir).output()?;
+        match output.status.code() {
+            Some(0) => output.text().map(Ok),
+            Some(_) => Ok(Err(output.stderr.trim().lines().next().unwrap_or_default().to_owned())),
+            None => Err(output.failure()),
+        }
     }
 
     /// cosign 3 writes bundles by default, which cosign 2, podman and skopeo do not verify.

@@ -1,0 +1,86 @@
+//! Every claim of a release, derived again: the gate inside `release`, and `cargo xtask verify` for everyone else.
+//! `look` asks, the other modules judge: each claim is a function of what was seen.
+
+pub mod claim;
+pub mod command;
+mod image;
+mod look;
+mod provenance;
+mod public;
+mod statement;
+
+use anyhow::{Result, anyhow, bail};
+
+use crate::failure::Refusal;
+use crate::reference::Digest;
+use crate::release::{Attestations, Release};
+
+use claim::{Claim, Verdict};
+
+/// The claims about the image itself: signed, attested, made from the tagged commit. All it takes is its digest.
+///
+/// # Errors
+/// When nothing could be asked at all; what could not be checked is a verdict, not an error.
+pub fn image(release: &Release<'_>, digest: &Digest) -> Result<Vec<Claim>> {
+    let seen = look::image(release, digest)?;
+    Ok(image::judge(release, digest, &seen))
+}
+
+/// The claims about what is public under the release's names: the version tag, the page, `latest`.
+///
+/// # Errors
+/// As [`image`].
+pub fn public(release: &Release<'_>, digest: &Digest) -> Result<Vec<Claim>> {
+    let seen = look::public(release)?;
+    public::judge(release, digest, &seen)
+}
+
+/// The gate for an image that this run made: its claims hold, and its attestations came back as they went in.
+///
+/// # Errors
+/// When one does not hold or could not be checked.
+pub fn fresh(release: &Release<'_>, digest: &Digest, attestations: &Attestations) -> Result<()> {
+    let seen = look::image(release, digest)?;
+    let claims = image::judge(release, digest, &seen);
+    match broken(&claims) {
+        Some((_, text)) => bail!("the image that was just made does not verify: {text}"),
+        None => image::check_unchanged(&seen, digest, attestations),
+    }
+}
+
+/// The gate for what an earlier run published: a false claim is a conflict that nobody but a person can resolve.
+///
+/// # Errors
+/// A [`Refusal`] when a claim is false; another error, to be tried again, when one could not be checked.
+pub fn published(release: &Release<'_>, digest: &Digest) -> Result<()> {
+    let name = release.target.image.tagged(&release.source.tag.registry_tag());
+    match broken(&image(release, digest)?) {
+        None => Ok(()),
+        Some((Verdict::False, text)) => Err(Refusal::new(format!(
+            "`{name}` is public as `{digest}` and does not verify as this release: {text}\n\
+             nothing was changed; find out who pushed it, then delete that version in the registry or release the next one"
+        ))
+        .into()),
+        Some((_, text)) => Err(anyhow!("`{name}` is public, and it could not be checked: {text}")),
+    }
+}
+
+/// The gate at the end: everything that is public says the same.
+///
+/// # Errors
+/// When a claim does not hold or could not be checked.
+pub fn closed(release: &Release<'_>, digest: &Digest) -> Result<()> {
+    match broken(&public(release, digest)?) {
+        None => Ok(()),
+        Some((_, text)) => bail!("the release is public, but {text}"),
+    }
+}
+
+/// The claims that do not hold, in words, and the worst verdict: one that is false outweighs any that is unknown.
+fn broken(claims: &[Claim]) -> Option<(Verdict, String)> {
+    let broken: Vec<_> = claims.iter().filter(|claim| claim.verdict != Verdict::Holds).collect();
+    let worst = broken.iter().map(|claim| claim.verdict).max()?;
+    let text: Vec<_> =
+        broken.iter().map(|claim| format!("`{}` {}: {}", claim.id, claim.verdict, claim.evidence)).collect();
+    Some((worst, text.join("; ")))
+}

@@ -1,0 +1,223 @@
+//! What `verify` asks, each thing once and side by side; nothing is judged here.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use serde::Deserialize;
+
+use crate::forge::PublishedPage;
+use crate::index;
+use crate::inputs::PUBLIC_KEY;
+use crate::progress::both;
+use crate::reference::{Digest, Tag};
+use crate::registry::{Client, Manifest};
+use crate::release::Release;
+use crate::release::tags::Known;
+use crate::release::target::PublicKey;
+use crate::scratch::Scratch;
+use crate::tool::cosign::{Cosign, VerifyCommand};
+use crate::tool::git::Commit;
+
+use super::claim::Seen;
+
+/// What cosign said of one command.
+pub(super) enum Answer {
+    /// It accepted the image, and printed this.
+    Accepted(String),
+    /// It did not, in these words.
+    Rejected(String),
+}
+
+/// One platform's image.
+pub(super) struct PlatformImage {
+    pub(super) platform: String,
+    pub(super) labels: BTreeMap<String, String>,
+    pub(super) annotations: BTreeMap<String, String>,
+}
+
+/// What the registry and cosign show of an image.
+pub(super) struct ImageSeen {
+    pub(super) index: Seen<Option<Manifest>>,
+    pub(super) images: Seen<Vec<PlatformImage>>,
+    pub(super) signature: Seen<Answer>,
+    pub(super) provenance: Seen<Answer>,
+    pub(super) sbom: Seen<Answer>,
+}
+
+/// What is public under the release's names.
+pub(super) struct PublicSeen {
+    pub(super) version_tag: Seen<Option<Digest>>,
+    pub(super) forge_tag: Seen<Option<Commit>>,
+    pub(super) page: Seen<Option<PublishedPage>>,
+    pub(super) latest: Seen<LatestSeen>,
+}
+
+/// Where `latest` is, and where it belongs.
+pub(super) struct LatestSeen {
+    pub(super) latest: Option<Digest>,
+    /// The highest stable version that has a tag in the registry, and its digest.
+    pub(super) highest: Option<(String, Option<Digest>)>,
+}
+
+/// Looks at the image, as a stranger where strangers may.
+pub(super) fn image(release: &Release<'_>, digest: &Digest) -> Result<ImageSeen> {
+    let tools = release.tools;
+    // A private owner's image can be read by no stranger: then the one with credentials stands in for the reader.
+    let (cosign, registry, index) = match tools.stranger.registry.manifest(digest.as_str()) {
+        Ok(Some(index)) => (&tools.stranger.cosign, &tools.stranger.registry, Ok(Some(index))),
+        Ok(None) | Err(_) => (&tools.cosign, &tools.registry, tools.registry.manifest(digest.as_str())),
+    };
+    crate::interrupt::check()?;
+    let key = KeyDirectory::new(release)?;
+    let commands = release.verify_commands(digest);
+    let (images, answers) = both(
+        || Ok(seen(images(registry, index.as_ref()))),
+        || Ok(ask_all(cosign, registry, digest, &commands, key.path())),
+    )?;
+    crate::interrupt::check()?;
+    let [signature, provenance, sbom] =
+        <[_; 3]>::try_from(answers).map_err(|_more| anyhow!("three answers of cosign"))?;
+    Ok(ImageSeen { index: seen(index), images, signature, provenance, sbom })
+}
+
+/// Looks at the version tag, the forge and `latest`.
+pub(super) fn public(release: &Release<'_>) -> Result<PublicSeen> {
+    let (tag, forge) = (&release.source.tag, &release.target.forge);
+    let registry = &release.tools.registry;
+    let ((version_tag, latest), (forge_tag, page)) = both(
+        || Ok((seen(registry.digest_of(tag.registry_tag().as_str())), seen(latest(release)))),
+        || Ok((seen(forge.tag(tag)), seen(forge.page(tag)))),
+    )?;
+    crate::interrupt::check()?;
+    Ok(PublicSeen { version_tag, forge_tag, page, latest })
+}
+
+fn latest(release: &Release<'_>) -> Result<LatestSeen> {
+    let registry = &release.tools.registry;
+    let known = Known::ask(release.session.git, registry)?;
+    let latest = registry.digest_of(Tag::latest().as_str())?;
+    let highest = match known.highest_released() {
+        Some(tag) => Some((tag.to_string(), registry.digest_of(tag.registry_tag().as_str())?)),
+        None => None,
+    };
+    Ok(LatestSeen { latest, highest })
+}
+
+fn seen<T>(result: Result<T>) -> Seen<T> {
+    result.map_err(|error| format!("{error:#}"))
+}
+
+fn ask_all(
+    cosign: &Cosign<'_>,
+    registry: &Client,
+    digest: &Digest,
+    commands: &[VerifyCommand],
+    dir: &Path,
+) -> Vec<Seen<Answer>> {
+    thread::scope(|scope| {
+        let ask = |command| scope.spawn(move || ask(cosign, registry, digest, command, dir));
+        let running: Vec<_> = commands.iter().map(ask).collect();
+        let join = |thread: thread::ScopedJoinHandle<'_, _>| {
+            thread.join().unwrap_or_else(|_panic| bail!("a thread panicked"))
+        };
+        running.into_iter().map(|thread| seen(join(thread))).collect()
+    })
+}
+
+/// cosign exits alike when an attestation is wrong and when the registry is down (facts/cosign.md §2.4): it is believed
+/// only while the registry answers for the very thing that it rejected.
+fn ask(
+    cosign: &Cosign<'_>,
+    registry: &Client,
+    digest: &Digest,
+    command: &VerifyCommand,
+    dir: &Path,
+) -> Result<Answer> {
+    match cosign.try_verify(command, dir)? {
+        Ok(output) => Ok(Answer::Accepted(output)),
+        Err(words) => {
+            let stored = format!("sha256-{}.{}", digest.hex(), command.stored_as());
+            registry
+                .manifest(&stored)
+                .with_context(|| format!("`{command}` failed, and the registry does not answer"))?;
+            Ok(Answer::Rejected(words))
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct ImageManifest {
+    config: Descriptor,
+    #[serde(default)]
+    annotations: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+struct Descriptor {
+    digest: Digest,
+}
+
+#[derive(Deserialize)]
+struct ImageConfig {
+    config: RunConfig,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct RunConfig {
+    #[serde(default)]
+    labels: BTreeMap<String, String>,
+}
+
+fn images(registry: &Client, index: Result<&Option<Manifest>, &anyhow::Error>) -> Result<Vec<PlatformImage>> {
+    let index = index.map_err(|error| anyhow!("{error:#}"))?;
+    let Some(index) = index else { return Ok(Vec::new()) };
+    index::platforms(&index.bytes)?
+        .into_iter()
+        .map(|(platform, digest)| platform_image(registry, platform, &digest))
+        .collect()
+}
+
+fn platform_image(registry: &Client, platform: String, digest: &Digest) -> Result<PlatformImage> {
+    let manifest = registry.manifest(digest.as_str())?;
+    let manifest = manifest.with_context(|| format!("the manifest of {platform}, `{digest}`, is gone"))?;
+    let manifest: ImageManifest =
+        serde_json::from_slice(&manifest.bytes).context("reading an image manifest")?;
+    let config = registry.blob(&manifest.config.digest)?;
+    let config =
+        config.with_context(|| format!("the config of {platform}, `{}`, is gone", manifest.config.digest))?;
+    let config: ImageConfig = serde_json::from_slice(&config).context("reading an image config")?;
+    Ok(PlatformImage { platform, labels: config.config.labels, annotations: manifest.annotations })
+}
+
+/// Where the commands are run: their key is named relative to it.
+enum KeyDirectory {
+    OfTheCommit(Scratch),
+    Given(PathBuf),
+}
+
+impl KeyDirectory {
+    fn new(release: &Release<'_>) -> Result<Self> {
+        match &release.target.public_key {
+            PublicKey::Below(dir) => Ok(Self::Given(dir.clone())),
+            PublicKey::OfTheCommit => {
+                let key = release.inputs.public_key.as_ref();
+                let key =
+                    key.with_context(|| format!("commit {} has no `{PUBLIC_KEY}`", release.source.commit))?;
+                let scratch = Scratch::new()?;
+                std::fs::write(scratch.path().join(PUBLIC_KEY), key)
+                    .context("writing the public key for cosign")?;
+                Ok(Self::OfTheCommit(scratch))
+            }
+        }
+    }
+
+    fn path(&self) -> &Path {
+        match self {
+            Self::OfTheCommit(scratch) => scratch.path(),
+            Self::Given(dir) => dir,
+        }
+    }
+}
