@@ -34,6 +34,9 @@ pub enum Command {
         /// Such as `v1.2.3` [default: the tag at HEAD]
         #[arg(value_name = "TAG")]
         tag: Option<String>,
+        /// Build the tagged commit again, and compare its digest
+        #[arg(long)]
+        rebuild: bool,
         /// Print one JSON document instead of text; docs/verifying.md has its form
         #[arg(long)]
         json: bool,

@@ -8,6 +8,7 @@ use nix::sys::resource::{Resource, setrlimit};
 
 use xtask::cli::{Cli, Command};
 use xtask::environment::Environment;
+use xtask::verify::command::Options;
 use xtask::{check, ci, doctor, failure, interrupt, rehearse, release, secret, verify};
 
 fn main() -> ExitCode {
@@ -29,7 +30,9 @@ fn run(command: Command) -> Result<()> {
     match command {
         Command::Release { tag } => release::command::run(&environment, tag.as_deref()),
         Command::Rehearse { what } => rehearse::run(&environment, what.as_deref()),
-        Command::Verify { tag, json } => verify::command::run(&environment, tag.as_deref(), json),
+        Command::Verify { tag, rebuild, json } => {
+            verify::command::run(&environment, tag.as_deref(), &Options { rebuild, json })
+        }
         Command::Check => check::run(&environment),
         Command::Doctor => doctor::run(&environment),
         Command::Ci => ci::run(&environment),

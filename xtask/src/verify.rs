@@ -13,7 +13,7 @@ use anyhow::{Result, anyhow, bail};
 
 use crate::failure::Refusal;
 use crate::reference::Digest;
-use crate::release::{Attestations, Release};
+use crate::release::{Attestations, Release, build};
 
 use claim::{Claim, Verdict};
 
@@ -56,13 +56,24 @@ pub fn published(release: &Release<'_>, digest: &Digest) -> Result<()> {
     let name = release.target.image.tagged(&release.source.tag.registry_tag());
     match broken(&image(release, digest)?) {
         None => Ok(()),
-        Some((Verdict::False, text)) => Err(Refusal::new(format!(
-            "`{name}` is public as `{digest}` and does not verify as this release: {text}\n\
-             nothing was changed; find out who pushed it, then delete that version in the registry or release the next one"
-        ))
-        .into()),
+        Some((Verdict::False, text)) => Err(conflict(release, &name, digest, &text)),
         Some((_, text)) => Err(anyhow!("`{name}` is public, and it could not be checked: {text}")),
     }
+}
+
+/// Names both images: the public one, and what the tagged commit gives here.
+fn conflict(release: &Release<'_>, name: &str, digest: &Digest, text: &str) -> anyhow::Error {
+    let ours = match build::rebuild(release) {
+        Ok(ours) if &ours == digest => "the commit gives the same image, but not under this key".to_owned(),
+        Ok(ours) => format!("the commit gives `{ours}`"),
+        Err(error) => format!("what the commit gives could not be built to compare: {error:#}"),
+    };
+    Refusal::new(format!(
+        "`{name}` is public as `{digest}` and does not verify as this release: {text}\n\
+         {ours}; nothing was changed: find out who pushed it, then delete that version in the registry or release the \
+         next one"
+    ))
+    .into()
 }
 
 /// The gate at the end: everything that is public says the same.

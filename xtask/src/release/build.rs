@@ -10,12 +10,13 @@ use crate::inputs::Inputs;
 use crate::provenance::{Facts, Provenance};
 use crate::reference::{Digest, Tag};
 use crate::release::Release;
-use crate::release::export::Export;
+use crate::release::export::{self, Export};
 use crate::release::preflight::Toolchain;
 use crate::release::source::Source;
 use crate::release::target::Target;
+use crate::scratch::Scratch;
 use crate::time::{now, rfc3339};
-use crate::tool::docker::Build;
+use crate::tool::docker::{Build, Output};
 
 /// What was pushed.
 pub struct Built {
@@ -41,23 +42,32 @@ pub fn candidate_tag(source: &Source) -> Tag {
 pub fn run(release: &Release<'_>, export: &Export) -> Result<Built> {
     let Release { tools, target, source, .. } = release;
     let candidate = candidate_tag(source);
-    let build = recipe(release, export, target.image.tagged(&candidate))?;
-    let digest = tools.docker.build(&build)?;
+    let name = target.image.tagged(&candidate);
+    let digest = tools.docker.build(&recipe(release, export, Output::Push(name.clone()))?)?;
     let stored = tools.registry.manifest(candidate.as_str())?;
-    let stored =
-        stored.with_context(|| format!("`{}` is not in the registry after its push", build.push_to))?;
+    let stored = stored.with_context(|| format!("`{name}` is not in the registry after its push"))?;
     ensure!(
         stored.digest == digest,
-        "the registry holds `{}` under `{}`, but `{digest}` was built: does someone else push there?",
-        stored.digest,
-        build.push_to
+        "the registry holds `{}` under `{name}`, but `{digest}` was built: does someone else push there?",
+        stored.digest
     );
     let manifests = manifests(&stored.bytes, release.session.config)?;
     Ok(Built { digest, manifests, finished: now()? })
 }
 
+/// Builds the commit without pushing anything: what its image's digest would be, on this machine.
+///
+/// # Errors
+/// When the build fails.
+pub fn rebuild(release: &Release<'_>) -> Result<Digest> {
+    let export = export::run(release)?;
+    let scratch = Scratch::new()?;
+    let layout = Output::Layout(scratch.path().join("image.tar"));
+    release.tools.docker.build(&recipe(release, &export, layout)?)
+}
+
 /// Everything that decides the digest, and nothing of this machine.
-fn recipe(release: &Release<'_>, export: &Export, push_to: String) -> Result<Build> {
+fn recipe(release: &Release<'_>, export: &Export, output: Output) -> Result<Build> {
     let Release { session, target, source, inputs, .. } = release;
     let config = session.config;
     let metadata = metadata(config, source, inputs);
@@ -77,7 +87,7 @@ fn recipe(release: &Release<'_>, export: &Export, push_to: String) -> Result<Bui
         builder: config.builder.clone(),
         network: config.build_network.clone(),
         no_cache: false,
-        push_to,
+        output,
         timeout: config.timeouts.build(),
     })
 }

@@ -15,7 +15,7 @@ use crate::reference::Digest;
 use crate::scratch::Scratch;
 use crate::tool::{Call, Runner};
 
-pub use build::Build;
+pub use build::{Build, Output};
 pub use config::DockerConfig;
 pub use container::{Container, ContainerState};
 
@@ -110,7 +110,7 @@ impl<'a> Docker<'a> {
         parse_builder(&text)
     }
 
-    /// Builds and pushes; returns the index's digest from the metadata file, never from prose.
+    /// Builds; returns the index's digest from the metadata file, never from prose.
     ///
     /// # Errors
     /// When the build or the push fails.

@@ -1,6 +1,6 @@
 //! `cargo xtask verify`: the claims of one release, checked with read rights alone.
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, ensure};
 use serde::Serialize;
 
 use crate::config::Config;
@@ -11,12 +11,20 @@ use crate::progress::Steps;
 use crate::reference::Digest;
 use crate::release::command::{Secrets, with_secrets};
 use crate::release::source::Source;
-use crate::release::{self, Release, Session};
+use crate::release::{self, Release, Session, build};
 use crate::tool::Runner;
 use crate::tool::docker::DockerConfig;
 use crate::tool::git::Git;
 
 use super::claim::{Claim, Verdict};
+
+/// What is checked besides, and how it is printed.
+pub struct Options {
+    /// Build the commit again and compare digests.
+    pub rebuild: bool,
+    /// One JSON document instead of text.
+    pub json: bool,
+}
 
 /// The `--json` document. `schema` changes when a field does; new claims are no change.
 #[derive(Serialize)]
@@ -32,7 +40,7 @@ struct Report<'a> {
 ///
 /// # Errors
 /// [`Verdicts`] with exit code 1 when a claim is false, 4 when one could not be checked.
-pub fn run(environment: &Environment, asked: Option<&str>, json: bool) -> Result<()> {
+pub fn run(environment: &Environment, asked: Option<&str>, options: &Options) -> Result<()> {
     let runner = &Runner::new(environment);
     let here = std::env::current_dir().context("finding the current directory")?;
     let git = &Git::discover(runner, &here)?;
@@ -54,13 +62,25 @@ pub fn run(environment: &Environment, asked: Option<&str>, json: bool) -> Result
         .digest_of(tag.as_str())
         .map_err(|error| Verdicts::new(ExitCode::Unchecked, format!("{error:#}")))?
     else {
-        bail!("there is no `{}`: it was never released, or taken away", target.image.tagged(&tag));
+        let text =
+            format!("there is no `{}`: it was never released, or taken away", target.image.tagged(&tag));
+        return Err(Verdicts::new(ExitCode::Failed, text).into());
     };
     let (image, public) =
         crate::progress::both(|| super::image(release, &digest), || super::public(release, &digest))?;
-    let claims = [image, public].concat();
-    print(release, &digest, &claims, json)?;
+    let mut claims = [image, public].concat();
+    claims.extend(options.rebuild.then(|| rebuilt(release, &digest)));
+    print(release, &digest, &claims, options.json)?;
     conclude(&claims)
+}
+
+/// Whether the commit gives the same bytes here.
+fn rebuilt(release: &Release<'_>, digest: &Digest) -> Claim {
+    let built = build::rebuild(release).map_err(|error| format!("{error:#}"));
+    Claim::judge("rebuild", &built, |built| {
+        ensure!(built == digest, "the commit gives `{built}` here");
+        Ok("the commit gives the same digest here".to_owned())
+    })
 }
 
 #[expect(clippy::print_stdout, reason = "this is the command's data")]

@@ -1,5 +1,6 @@
 //! What a build is asked for, and how that reads as arguments of buildx.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -25,10 +26,28 @@ pub struct Build {
     pub network: String,
     /// Start from nothing.
     pub no_cache: bool,
-    /// `registry/path:tag` to push to.
-    pub push_to: String,
+    /// Where the image goes.
+    pub output: Output,
     /// How long it may take.
     pub timeout: Duration,
+}
+
+/// Where a build's image goes. Media types are pinned: they are part of every digest, and builders differ in their
+/// default.
+pub enum Output {
+    /// Pushed as `registry/path:tag`.
+    Push(String),
+    /// Written as an OCI layout, in a tar file: for its digest alone.
+    Layout(PathBuf),
+}
+
+impl fmt::Display for Output {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Push(name) => write!(f, "type=image,push=true,oci-mediatypes=true,name={name}"),
+            Self::Layout(file) => write!(f, "type=oci,oci-mediatypes=true,dest={}", file.display()),
+        }
+    }
 }
 
 impl Build {
@@ -58,8 +77,7 @@ impl Build {
         arguments.extend((!self.builder.is_empty()).then(|| format!("--builder={}", self.builder)));
         arguments.extend((!self.network.is_empty()).then(|| format!("--network={}", self.network)));
         arguments.extend(self.no_cache.then(|| "--no-cache".to_owned()));
-        // Media types are pinned: they are part of every digest, and builders differ in their default.
-        arguments.push(format!("--output=type=image,push=true,oci-mediatypes=true,name={}", self.push_to));
+        arguments.push(format!("--output={}", self.output));
         arguments
     }
 }
