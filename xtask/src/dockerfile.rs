@@ -44,35 +44,54 @@ impl BaseImage {
     /// The name with the registry and path that docker adds: `docker.io/library/node:22-slim`.
     #[must_use]
     pub fn full_name(&self) -> String {
-        let first = self.name.split('/').next().unwrap_or_default();
-        let has_registry = self.name.contains('/') && (first.contains(['.', ':']) || first == "localhost");
-        match (has_registry, self.name.contains('/')) {
+        match (self.has_registry(), self.name.contains('/')) {
             (true, _) => format!("{}:{}", self.name, self.tag),
             (false, true) => format!("docker.io/{}:{}", self.name, self.tag),
             (false, false) => format!("docker.io/library/{}:{}", self.name, self.tag),
         }
     }
 
-    /// The package URL (`pkg:docker/…`) of the purl specification, type `docker`.
+    /// The package URL (`pkg:docker/…`) of the purl specification, type `docker`: names without a registry are Docker
+    /// Hub's.
     #[must_use]
     pub fn package_url(&self) -> String {
-        format!("pkg:docker/{}@{}", self.name, self.tag)
+        match self.name.split_once('/') {
+            Some((registry, path)) if self.has_registry() => {
+                format!("pkg:docker/{path}@{}?repository_url={registry}", self.tag)
+            }
+            _ => format!("pkg:docker/{}@{}", self.name, self.tag),
+        }
+    }
+
+    fn has_registry(&self) -> bool {
+        let first = self.name.split('/').next().unwrap_or_default();
+        self.name.contains('/') && (first.contains(['.', ':']) || first == "localhost")
     }
 }
 
 /// The base images of a Dockerfile that keeps the rules.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BaseImages {
-    /// What the first stage builds in.
-    pub builder: BaseImage,
+    /// What the other stages build in, each once; the first is the first stage's.
+    pub builders: Vec<BaseImage>,
     /// What the final stage, the published image, is made of.
     pub last: BaseImage,
 }
 
 impl BaseImages {
-    /// Both, each once.
+    /// All of them, each once.
     pub fn distinct(&self) -> impl Iterator<Item = &BaseImage> {
-        std::iter::once(&self.builder).chain((self.last != self.builder).then_some(&self.last))
+        std::iter::once(&self.last).chain(self.builders.iter().filter(|base| **base != self.last))
+    }
+
+    /// Each with the name that provenance gives it: `builder-image`, `builder-image-2` …, `base-image`.
+    #[must_use]
+    pub fn named(&self) -> Vec<(String, &BaseImage)> {
+        let builder = |(base, number): (_, u32)| match number {
+            1 => ("builder-image".to_owned(), base),
+            _ => (format!("builder-image-{number}"), base),
+        };
+        self.builders.iter().zip(1..).map(builder).chain([("base-image".to_owned(), &self.last)]).collect()
     }
 }
 
@@ -101,12 +120,15 @@ pub fn check(text: &str) -> Result<BaseImages> {
         }
     }
     check_final_stage(&instructions)?;
-    let builder = stages.iter().find_map(|stage| stage.base.clone());
     let last = stages.pop().and_then(|stage| stage.base);
-    match (builder, last) {
-        (Some(builder), Some(last)) => Ok(BaseImages { builder, last }),
-        _ => bail!("the Dockerfile has no `FROM` with an image for its final stage"),
+    let last = last.context("the Dockerfile has no `FROM` with an image for its final stage")?;
+    let mut builders = Vec::new();
+    for base in stages.into_iter().filter_map(|stage| stage.base) {
+        if !builders.contains(&base) {
+            builders.push(base);
+        }
     }
+    Ok(BaseImages { builders, last })
 }
 
 /// A stage and the image that it goes back to; none for `scratch`.
@@ -183,7 +205,7 @@ mod tests {
             "FROM --platform=$BUILDPLATFORM {PIN} AS build\nARG VERSION\nRUN a \\\n # comment\n  b\nFROM {PIN}\nCOPY --from=build /out/ /\n"
         );
         let base = check(&text).unwrap();
-        assert_eq!((base.builder.name.as_str(), base.builder.tag.as_str()), ("node", "22-slim"));
+        assert_eq!((base.builders[0].name.as_str(), base.builders[0].tag.as_str()), ("node", "22-slim"));
         assert_eq!(base.last.full_name(), "docker.io/library/node:22-slim");
         assert_eq!(base.distinct().count(), 1);
     }
@@ -192,7 +214,10 @@ mod tests {
     fn a_stage_is_no_base_image() {
         let other = PIN.replace("22-slim", "24-slim");
         let base = check(&format!("FROM {PIN} AS build\nFROM {other} AS test\nFROM BUILD\n")).unwrap();
-        assert_eq!(base.builder, base.last, "the final stage goes back to the first");
+        assert_eq!(base.builders[0], base.last, "the final stage goes back to the first");
+        let names: Vec<_> =
+            base.named().into_iter().map(|(name, base)| format!("{name} {}", base.tag)).collect();
+        assert_eq!(names, ["builder-image 22-slim", "builder-image-2 24-slim", "base-image 22-slim"]);
     }
 
     #[test]

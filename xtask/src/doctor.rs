@@ -20,8 +20,8 @@ use crate::tool::git::Git;
 const PROGRAMS: [(&str, &str); 4] = [
     ("git", "apt-get install git"),
     ("curl", "apt-get install curl"),
-    ("node", "install Node.js 22"),
-    ("npm", "install Node.js 22"),
+    ("node", "install Node.js 20 or newer"),
+    ("npm", "install Node.js 20 or newer"),
 ];
 
 /// Looks, and prints a line for each finding.

@@ -10,6 +10,13 @@ use serde::{Deserialize, Serialize};
 
 pub use facts::{Facts, Invocation, build_type, builder_id};
 
+/// The file of the workflow that releases.
+pub const RELEASE_WORKFLOW: &str = ".forgejo/workflows/release.yml";
+/// The command of a person who releases.
+pub const RELEASE: &str = "cargo xtask release";
+/// The command of a person who tries a release out.
+pub const REHEARSE: &str = "cargo xtask rehearse";
+
 /// The predicate of type `https://slsa.dev/provenance/v1`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

@@ -10,10 +10,11 @@ use crate::config::Config;
 use crate::environment::Environment;
 use crate::forge::directory::Directory;
 use crate::progress::Steps;
-use crate::provenance::Invocation;
+use crate::provenance::{Invocation, REHEARSE};
+use crate::release::export::Export;
 use crate::release::source::Source;
 use crate::release::target::{PublicKey, Target};
-use crate::release::{self, Outcome, Session};
+use crate::release::{self, Outcome, Session, preflight};
 use crate::scratch::{Scratch, random_hex};
 use crate::secret::Secret;
 use crate::testbed;
@@ -36,15 +37,17 @@ pub fn run(environment: &Environment, what: Option<&str>) -> Result<()> {
     let source = Source::to_rehearse(&git, what)?;
     let environment = &testbed::ensure(environment, git.root())?;
     let runner = &Runner::new(environment);
-    let config = Config::load(runner, git.root())?;
     let steps = Steps::new(environment)?;
+    steps.line("rehearse", &format!("{} at {}", source.tag, source.commit));
+    preflight::check_disk()?;
+    let export = steps.run("export", "", || Export::of(&git, &source.commit))?;
+    let config = Config::load(runner, &export.tree())?;
 
     let directory = git.root().join(DIRECTORY);
     fs::create_dir_all(&directory).with_context(|| format!("making `{}`", directory.display()))?;
     let target = target(environment, runner, &config, git.root(), &directory)?;
-    steps.line("rehearse", &format!("{} at {}", source.tag, source.commit));
     let session = Session { runner, environment, git: &git, config: &config, steps: &steps };
-    let outcome = release::run(&session, &target, &source)?;
+    let outcome = release::run(&session, &target, &source, &export)?;
     report(&target, &source, &outcome, &steps);
     Ok(())
 }
@@ -68,7 +71,7 @@ fn target(
         forge: Box::new(Directory::fresh(directory)?),
         stand_in: environment.get("TESTBED_BASE_STAND_IN")?.map(str::to_owned),
         cosign: "cosign".into(),
-        invocation: Invocation::Local { command: "cargo xtask rehearse".to_owned(), nonce },
+        invocation: Invocation::Local { command: REHEARSE.to_owned(), nonce },
     })
 }
 

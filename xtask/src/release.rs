@@ -27,6 +27,7 @@ use crate::tool::docker::{Docker, DockerConfig};
 use crate::tool::git::Git;
 use crate::verify;
 
+use export::Export;
 use source::Source;
 use target::Target;
 
@@ -88,6 +89,8 @@ pub struct Release<'a> {
     pub source: &'a Source,
     /// What the source pins.
     pub inputs: &'a Inputs,
+    /// The source as files.
+    pub export: &'a Export,
 }
 
 /// What cosign attests.
@@ -103,19 +106,18 @@ pub struct Attestations {
 ///
 /// # Errors
 /// A [`crate::failure::Refusal`] when a rule or a conflict forbids it; any other error can be tried again.
-pub fn run(session: &Session<'_>, target: &Target, source: &Source) -> Result<Outcome> {
-    preflight::check_disk()?;
+pub fn run(session: &Session<'_>, target: &Target, source: &Source, export: &Export) -> Result<Outcome> {
     let inputs = &Inputs::of_commit(session.git, &source.commit)?;
     let login = DockerConfig::new(session.environment, target.login())?;
     let anonymous = DockerConfig::new(session.environment, None)?;
     let tools = &tools(session, target, &login, &anonymous);
-    let release = &Release { session, tools, target, source, inputs };
+    let release = &Release { session, tools, target, source, inputs, export };
     let steps = session.steps;
 
     let (digest, made) = prove_or_make(release)?;
     let page = page::write(release, &digest)?;
     let published = steps.run("page", &page.title, || page::publish(target.forge.as_ref(), &page))?;
-    let known = tags::Known::ask(session.git, &tools.registry)?;
+    let known = tags::Known::ask(&tools.registry)?;
     let moved = steps.run("latest", &tags::describe_latest(&known, source), || {
         let moved = tags::move_latest(release, &known, &digest)?;
         // After a backport the forge shows the wrong release as its latest.
@@ -148,17 +150,13 @@ fn prove_or_make(release: &Release<'_>) -> Result<(Digest, bool)> {
 fn make(release: &Release<'_>) -> Result<Digest> {
     let Release { session, tools, target, source, .. } = release;
     let steps = session.steps;
-    let (toolchain, export) = both(
+    let (toolchain, ()) = both(
         || steps.run("preflight", "", || preflight::run(release)),
-        || {
-            let export = steps.run("export", source.commit.as_str(), || export::run(release))?;
-            steps.run("lockfile", "`npm ci` would take it", || export::check_with_npm(release, &export))?;
-            Ok(export)
-        },
+        || steps.run("lockfile", "`npm ci` would take it", || export::check_with_npm(release)),
     )?;
     let (built, sbom) = both(
-        || steps.run("build", &platforms(session.config), || build::run(release, &export)),
-        || steps.run("sbom", "", || export::sbom(release, &export)),
+        || steps.run("build", &platforms(session.config), || build::run(release)),
+        || steps.run("sbom", "", || export::sbom(release)),
     )?;
     let digest = built.digest.clone();
     steps.run("smoke", &target.image.pinned(&digest), || smoke::run(release, &digest))?;

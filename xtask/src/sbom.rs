@@ -14,6 +14,8 @@ use crate::version::ReleaseTag;
 
 /// What identifies the release that an SBOM is of.
 pub struct Subject<'a> {
+    /// The image's title.
+    pub title: &'a str,
     /// The released version.
     pub tag: &'a ReleaseTag,
     /// The commit that it is made from.
@@ -32,13 +34,34 @@ pub fn finish(npm: &str, subject: &Subject<'_>, lockfile: &Lockfile) -> Result<V
     sbom["serialNumber"] = serial_number(subject).into();
     let metadata = sbom.get_mut("metadata").context("the SBOM has no `metadata`")?;
     metadata["timestamp"] = rfc3339(subject.time).into();
-    let component = metadata.get_mut("component").context("the SBOM names no component that it is of")?;
-    component["version"] = subject.tag.version().to_string().into();
+    // Machines have different versions of npm, and the version of a tool is no fact about the software.
+    if let Some(tools) = metadata.get_mut("tools").and_then(Value::as_array_mut) {
+        tools.iter_mut().filter_map(Value::as_object_mut).for_each(|tool| drop(tool.remove("version")));
+    }
+    name_component(&mut sbom, subject)?;
     sort(&mut sbom, "components", "bom-ref")?;
     sort(&mut sbom, "dependencies", "ref")?;
     let mut bytes = serde_json::to_vec_pretty(&sbom).context("writing the SBOM")?;
     bytes.push(b'\n');
     Ok(bytes)
+}
+
+/// npm calls the package after its directory and its own version; what is released has a title and a tag.
+fn name_component(sbom: &mut Value, subject: &Subject<'_>) -> Result<()> {
+    let version = subject.tag.version().to_string();
+    let reference = format!("{}@{version}", subject.title);
+    let component = sbom.pointer_mut("/metadata/component").and_then(Value::as_object_mut);
+    let component = component.context("the SBOM names no component that it is of")?;
+    let old = component.insert("bom-ref".to_owned(), reference.clone().into());
+    component.insert("name".to_owned(), subject.title.into());
+    component.insert("version".to_owned(), version.into());
+    component.remove("purl");
+    let dependencies = sbom.get_mut("dependencies").and_then(Value::as_array_mut).into_iter().flatten();
+    for dependency in dependencies.filter(|dependency| old.is_some() && dependency.get("ref") == old.as_ref())
+    {
+        dependency["ref"] = reference.clone().into();
+    }
+    Ok(())
 }
 
 /// The packages that the SBOM lists.
@@ -113,12 +136,15 @@ mod tests {
     fn npm(serial: &str, time: &str) -> Value {
         json!({
             "bomFormat": "CycloneDX", "specVersion": "1.5", "serialNumber": serial,
-            "metadata": {"timestamp": time, "component": {"name": "service", "version": "0.0.0"}},
+            "metadata": {
+                "timestamp": time, "tools": [{"name": "cli", "version": time}],
+                "component": {"bom-ref": "service@0.0.0", "name": "service", "version": "0.0.0", "purl": "pkg:npm/x@0"},
+            },
             "components": [
                 {"bom-ref": "b@2.0.0", "name": "b", "version": "2.0.0"},
                 {"bom-ref": "@s/a@1.0.0", "group": "@s", "name": "a", "version": "1.0.0"},
             ],
-            "dependencies": [{"ref": "b@2.0.0"}, {"ref": "@s/a@1.0.0"}],
+            "dependencies": [{"ref": "service@0.0.0", "dependsOn": ["b@2.0.0"]}, {"ref": "b@2.0.0"}, {"ref": "@s/a@1.0.0"}],
         })
     }
 
@@ -127,7 +153,7 @@ mod tests {
             |(name, version): &(&str, &str)| Package { name: (*name).into(), version: (*version).into() };
         let lockfile = Lockfile { production: production.iter().map(package).collect() };
         let (tag, commit) = ("v1.2.3".parse().unwrap(), Commit::parse(&"a".repeat(40)).unwrap());
-        let subject = Subject { tag: &tag, commit: &commit, time: 86_400 };
+        let subject = Subject { title: "carol", tag: &tag, commit: &commit, time: 86_400 };
         Ok(serde_json::from_slice(&finish(&npm.to_string(), &subject, &lockfile)?)?)
     }
 
@@ -139,7 +165,11 @@ mod tests {
         let second = run(&npm("urn:uuid:2", "2026-02-02T00:00:00Z"), &PRODUCTION).unwrap();
         assert_eq!(first, second);
         assert_eq!(first["metadata"]["timestamp"], "1970-01-02T00:00:00Z");
-        assert_eq!(first["metadata"]["component"]["version"], "1.2.3");
+        assert_eq!(
+            first["metadata"]["component"],
+            json!({"bom-ref": "carol@1.2.3", "name": "carol", "version": "1.2.3"})
+        );
+        assert_eq!(first["dependencies"][2]["ref"], "carol@1.2.3");
         assert_eq!(first["components"][0]["name"], "a");
         assert_eq!(first["serialNumber"].as_str().unwrap().len(), "urn:uuid:".len() + 36);
     }

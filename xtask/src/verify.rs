@@ -12,6 +12,7 @@ mod statement;
 use anyhow::{Result, anyhow, bail};
 
 use crate::failure::Refusal;
+use crate::progress::both;
 use crate::reference::Digest;
 use crate::release::{Attestations, Release, build};
 
@@ -48,13 +49,15 @@ pub fn fresh(release: &Release<'_>, digest: &Digest, attestations: &Attestations
     }
 }
 
-/// The gate for what an earlier run published: a false claim is a conflict that nobody but a person can resolve.
+/// The gate for what an earlier run published: a false claim is a conflict that nobody but a person can resolve. The
+/// forge's tag counts as well: a page for a missing tag would create it.
 ///
 /// # Errors
 /// A [`Refusal`] when a claim is false; another error, to be tried again, when one could not be checked.
 pub fn published(release: &Release<'_>, digest: &Digest) -> Result<()> {
     let name = release.target.image.tagged(&release.source.tag.registry_tag());
-    match broken(&image(release, digest)?) {
+    let (image, git_tag) = both(|| image(release, digest), || Ok(public::git_tag(release)))?;
+    match broken(&[image, vec![git_tag]].concat()) {
         None => Ok(()),
         Some((Verdict::False, text)) => Err(conflict(release, &name, digest, &text)),
         Some((_, text)) => Err(anyhow!("`{name}` is public, and it could not be checked: {text}")),

@@ -70,7 +70,7 @@ impl Provenance {
         let source = facts.config.source_url();
         Self {
             build_definition: BuildDefinition {
-                build_type: build_type(facts.config, facts.tag),
+                build_type: build_type(facts.config),
                 external_parameters: external_parameters(facts),
                 internal_parameters: facts.invocation.internal_parameters(),
                 resolved_dependencies: resolved_dependencies(facts),
@@ -91,17 +91,22 @@ impl Provenance {
     }
 }
 
-/// The document that explains the parameters, as the tag has it.
+/// The document that explains the parameters: one address for all releases, so that a policy can name it.
 #[must_use]
-pub fn build_type(config: &Config, tag: &ReleaseTag) -> String {
-    format!("{}/src/tag/{tag}/docs/buildtypes/forgejo-release-v1.md", config.source_url())
+pub fn build_type(config: &Config) -> String {
+    document(config, "buildtypes/forgejo-release-v1.md")
+}
+
+/// A page below `docs/` on the first branch that may be released.
+fn document(config: &Config, page: &str) -> String {
+    let branch = config.branches.first().map_or("main", String::as_str);
+    format!("{}/src/branch/{branch}/docs/{page}", config.source_url())
 }
 
 /// The section of `docs/builder.md` that says what such a builder does and does not guarantee.
 #[must_use]
 pub fn builder_id(config: &Config, anchor: &str) -> String {
-    let branch = config.branches.first().map_or("main", String::as_str);
-    format!("{}/src/branch/{branch}/docs/builder.md#{anchor}", config.source_url())
+    document(config, &format!("builder.md#{anchor}"))
 }
 
 impl Invocation {
@@ -117,7 +122,7 @@ impl Invocation {
             Self::Workflow { run_number, attempt, .. } => {
                 format!("{source}/actions/runs/{run_number}/attempts/{attempt}")
             }
-            Self::Local { nonce, .. } => format!("urn:carol:local-run:{nonce}"),
+            Self::Local { nonce, .. } => format!("urn:xtask:local-run:{nonce}"),
         }
     }
 
@@ -164,8 +169,7 @@ fn resolved_dependencies(facts: &Facts<'_>) -> Vec<Resource> {
         digest: sha256(&base.digest),
         ..resource(name, base.package_url())
     };
-    resources.push(image("builder-image", &facts.base.builder));
-    resources.push(image("base-image", &facts.base.last));
+    resources.extend(facts.base.named().into_iter().map(|(name, base)| image(&name, base)));
     for (pinned, taken_from) in facts.stand_ins {
         let digest = taken_from.rsplit_once("@sha256:").map(|(_, hex)| ("sha256".to_owned(), hex.to_owned()));
         resources.push(Resource {
@@ -222,7 +226,8 @@ mod tests {
 
     fn base() -> BaseImages {
         let digest = Digest::of(b"base");
-        dockerfile::check(&format!("FROM node:22-slim@{digest}\n")).unwrap()
+        dockerfile::check(&format!("FROM node:22-slim@{digest} AS build\nFROM node:22-slim@{digest}\n"))
+            .unwrap()
     }
 
     fn predicate(invocation: &Invocation, stand_ins: &[(String, String)]) -> Value {

@@ -10,7 +10,6 @@ use crate::inputs::Inputs;
 use crate::provenance::{Facts, Provenance};
 use crate::reference::{Digest, Tag};
 use crate::release::Release;
-use crate::release::export::{self, Export};
 use crate::release::preflight::Toolchain;
 use crate::release::source::Source;
 use crate::release::target::Target;
@@ -39,11 +38,11 @@ pub fn candidate_tag(source: &Source) -> Tag {
 ///
 /// # Errors
 /// When the build or the push fails, or when the registry holds something else than was built.
-pub fn run(release: &Release<'_>, export: &Export) -> Result<Built> {
+pub fn run(release: &Release<'_>) -> Result<Built> {
     let Release { tools, target, source, .. } = release;
     let candidate = candidate_tag(source);
     let name = target.image.tagged(&candidate);
-    let digest = tools.docker.build(&recipe(release, export, Output::Push(name.clone()))?)?;
+    let digest = tools.docker.build(&recipe(release, Output::Push(name.clone()))?)?;
     let stored = tools.registry.manifest(candidate.as_str())?;
     let stored = stored.with_context(|| format!("`{name}` is not in the registry after its push"))?;
     ensure!(
@@ -60,19 +59,18 @@ pub fn run(release: &Release<'_>, export: &Export) -> Result<Built> {
 /// # Errors
 /// When the build fails.
 pub fn rebuild(release: &Release<'_>) -> Result<Digest> {
-    let export = export::run(release)?;
     let scratch = Scratch::new()?;
     let layout = Output::Layout(scratch.path().join("image.tar"));
-    release.tools.docker.build(&recipe(release, &export, layout)?)
+    release.tools.docker.build(&recipe(release, layout)?)
 }
 
 /// Everything that decides the digest, and nothing of this machine.
-fn recipe(release: &Release<'_>, export: &Export, output: Output) -> Result<Build> {
+fn recipe(release: &Release<'_>, output: Output) -> Result<Build> {
     let Release { session, target, source, inputs, .. } = release;
     let config = session.config;
     let metadata = metadata(config, source, inputs);
     Ok(Build {
-        context: export.tree(),
+        context: release.export.tree(),
         platforms: config.platforms.iter().map(ToString::to_string).collect(),
         arguments: vec![
             ("SOURCE_DATE_EPOCH", source.time.to_string()),

@@ -7,8 +7,9 @@ use crate::config::Config;
 use crate::environment::Environment;
 use crate::forge::forgejo::Forgejo;
 use crate::progress::Steps;
-use crate::provenance::Invocation;
+use crate::provenance::{Invocation, RELEASE, RELEASE_WORKFLOW};
 use crate::registry::Credentials;
+use crate::release::export::Export;
 use crate::release::preflight::{self, Problem};
 use crate::release::source::Source;
 use crate::release::target::{PublicKey, Target};
@@ -20,9 +21,6 @@ use crate::tool::cosign::SigningKey;
 use crate::tool::curl::Curl;
 use crate::tool::git::Git;
 
-/// The workflow of a run whose runner does not say (Gitea's does not).
-const RELEASE_WORKFLOW: &str = ".forgejo/workflows/release.yml";
-
 /// Releases `asked`, or the tag that the workflow was started for, or the tag at HEAD.
 ///
 /// # Errors
@@ -32,12 +30,14 @@ pub fn run(environment: &Environment, asked: Option<&str>) -> Result<()> {
     let here = std::env::current_dir().context("finding the current directory")?;
     let git = Git::discover(runner, &here)?;
     let source = Source::to_release(&git, environment, asked)?;
-    let config = Config::load(runner, git.root())?;
-    let target = target(environment, runner, &config, &git)?;
     let steps = Steps::new(environment)?;
     steps.line("release", &format!("{} at {}", source.tag, source.commit));
+    preflight::check_disk()?;
+    let export = steps.run("export", "", || Export::of(&git, &source.commit))?;
+    let config = Config::load(runner, &export.tree())?;
+    let target = target(environment, runner, &config, &git)?;
     let session = Session { runner, environment, git: &git, config: &config, steps: &steps };
-    let outcome = release::run(&session, &target, &source)?;
+    let outcome = release::run(&session, &target, &source, &export)?;
     report(&target, &source, &outcome, &steps);
     Ok(())
 }
@@ -132,7 +132,7 @@ fn is_automatic(environment: &Environment, token: &Secret) -> Result<bool> {
 fn invocation(environment: &Environment) -> Result<Invocation> {
     let value = |suffix: &str| Ok::<_, anyhow::Error>(environment.runner(suffix)?.map(str::to_owned));
     let (Some(run_id), Some(run_number)) = (value("RUN_ID")?, value("RUN_NUMBER")?) else {
-        return Ok(Invocation::Local { command: "cargo xtask release".to_owned(), nonce: random_hex()? });
+        return Ok(Invocation::Local { command: RELEASE.to_owned(), nonce: random_hex()? });
     };
     Ok(Invocation::Workflow {
         path: environment

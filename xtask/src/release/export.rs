@@ -1,4 +1,4 @@
-//! Step 3, export: the commit as files, and nothing else; and what npm says of it.
+//! Step 3, export: the commit as files, and nothing else; and what npm says of it (step 4).
 
 use std::path::PathBuf;
 
@@ -8,6 +8,7 @@ use crate::refuse;
 use crate::release::Release;
 use crate::sbom;
 use crate::scratch::Scratch;
+use crate::tool::git::{Commit, Git};
 use crate::tool::npm::Npm;
 
 /// The exported commit; the files go away with it.
@@ -16,29 +17,36 @@ pub struct Export {
 }
 
 impl Export {
+    /// Exports the commit. Its configuration counts as well, and not the work tree's: a newer xtask that finishes an
+    /// older tag gives the same digest.
+    ///
+    /// # Errors
+    /// When git fails or the disk is full.
+    pub fn of(git: &Git, commit: &Commit) -> Result<Self> {
+        let scratch = Scratch::new()?;
+        git.export(commit, scratch.path())?;
+        Ok(Self { scratch })
+    }
+
     /// The top of the exported tree: the build context.
     #[must_use]
     pub fn tree(&self) -> PathBuf {
         self.scratch.path().join("tree")
     }
-}
 
-/// Exports the commit.
-///
-/// # Errors
-/// When git fails or the disk is full.
-pub fn run(release: &Release<'_>) -> Result<Export> {
-    let scratch = Scratch::new()?;
-    release.session.git.export(&release.source.commit, scratch.path())?;
-    Ok(Export { scratch })
+    /// The service's package in it.
+    #[must_use]
+    pub fn service(&self) -> PathBuf {
+        self.tree().join("service")
+    }
 }
 
 /// Asks npm itself whether `npm ci` would accept the lockfile, before anything is built from it.
 ///
 /// # Errors
 /// A [`crate::failure::Refusal`] with npm's own words when it would not.
-pub fn check_with_npm(release: &Release<'_>, export: &Export) -> Result<()> {
-    if let Err(words) = Npm::new(release.session.runner, &export.tree().join("service")).check_lockfile()? {
+pub fn check_with_npm(release: &Release<'_>) -> Result<()> {
+    if let Err(words) = Npm::new(release.session.runner, &release.export.service()).check_lockfile()? {
         refuse!(
             "`npm ci` refuses the lockfile; run `npm install --package-lock-only` in `service/` and commit the result:\n{words}"
         );
@@ -50,9 +58,14 @@ pub fn check_with_npm(release: &Release<'_>, export: &Export) -> Result<()> {
 ///
 /// # Errors
 /// When npm fails, or lists other packages than the lockfile.
-pub fn sbom(release: &Release<'_>, export: &Export) -> Result<Vec<u8>> {
+pub fn sbom(release: &Release<'_>) -> Result<Vec<u8>> {
     let Release { session, source, .. } = release;
-    let npm = Npm::new(session.runner, &export.tree().join("service")).sbom()?;
-    let subject = sbom::Subject { tag: &source.tag, commit: &source.commit, time: source.time };
+    let npm = Npm::new(session.runner, &release.export.service()).sbom()?;
+    let subject = sbom::Subject {
+        title: &session.config.title,
+        tag: &source.tag,
+        commit: &source.commit,
+        time: source.time,
+    };
     sbom::finish(&npm, &subject, &release.inputs.lockfile)
 }

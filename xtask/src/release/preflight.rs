@@ -53,7 +53,7 @@ pub(crate) type Check<'a> = (&'static str, Box<dyn Fn() -> Result<Found> + Send 
 /// # Errors
 /// A [`Refusal`] that lists every problem.
 pub fn run(release: &Release<'_>) -> Result<Toolchain> {
-    let Release { session, tools, target, source, inputs } = release;
+    let Release { session, tools, target, source, inputs, .. } = release;
     let started = crate::time::now()?;
     let mut checks = checks::of_machine(session, tools, target);
     checks.extend(checks::of_commit(session, tools, target, inputs));

@@ -5,14 +5,12 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-use crate::progress::both;
 use crate::reference::{Digest, Tag};
 use crate::refuse;
 use crate::registry::Client;
 use crate::release::Release;
 use crate::release::build::candidate_tag;
 use crate::release::source::{Source, release_tags};
-use crate::tool::git::Git;
 use crate::version::{ReleaseTag, highest_stable};
 
 /// A registry may answer 404 for 10-21 ms while a tag is overwritten (facts/peers.md): a reader asks once more.
@@ -35,55 +33,50 @@ pub fn publish(registry: &Client, tag: &Tag, digest: &Digest) -> Result<()> {
     copy(registry, tag, digest)
 }
 
-/// What git and the registry know, asked once.
+/// The registry's tags, listed once.
 pub struct Known {
-    registry: Vec<String>,
+    tags: Vec<String>,
     highest: Option<ReleaseTag>,
 }
 
 impl Known {
-    /// Asks both.
+    /// Lists them.
     ///
     /// # Errors
-    /// When git or the registry does not answer.
-    pub fn ask(git: &Git, registry: &Client) -> Result<Self> {
-        let (registry, git) = both(|| registry.tags(), || git.tags())?;
-        let highest = highest_stable(&release_tags(&[git, registry.clone()].concat())).cloned();
-        Ok(Self { registry, highest })
+    /// When the registry does not answer.
+    pub fn ask(registry: &Client) -> Result<Self> {
+        let tags = registry.tags()?;
+        let highest = highest_stable(&release_tags(&tags)).cloned();
+        Ok(Self { tags, highest })
     }
 
-    /// The highest stable version, released or only tagged.
+    /// The highest stable version that is released, which is where `latest` belongs. A git tag alone is no release: one
+    /// whose release failed must not hold `latest` back (docs/decisions/0008-latest-follows-the-registry.md).
     #[must_use]
     pub fn highest(&self) -> Option<&ReleaseTag> {
         self.highest.as_ref()
     }
 
-    /// The highest stable version that the registry has.
-    #[must_use]
-    pub fn highest_released(&self) -> Option<ReleaseTag> {
-        highest_stable(&release_tags(&self.registry)).cloned()
-    }
-
     fn has(&self, tag: &Tag) -> bool {
-        self.registry.iter().any(|name| name == tag.as_str())
+        self.tags.iter().any(|name| name == tag.as_str())
     }
 }
 
-/// Puts `latest` on this release if it is the highest stable version of the git tags and of the registry's, and says
-/// whether it had to be moved. `known` was asked just before; it is asked again just after, as another release may be
+/// Puts `latest` on this release if it is the highest stable version in the registry, and says whether it had to be
+/// moved. `known` was asked just before; it is asked again just after, as another release may be
 /// under way.
 ///
 /// # Errors
-/// When git or the registry does not answer, or when someone else moves `latest` at the same time.
+/// When the registry does not answer, or when a higher version is released at the same time.
 pub fn move_latest(release: &Release<'_>, known: &Known, digest: &Digest) -> Result<bool> {
-    let Release { session, tools, source, .. } = release;
+    let Release { tools, source, .. } = release;
     let registry = &tools.registry;
     let latest = Tag::latest();
     if known.highest() != Some(&source.tag) || registry.digest_of(latest.as_str())?.as_ref() == Some(digest) {
         return Ok(false);
     }
     copy(registry, &latest, digest)?;
-    let after = Known::ask(session.git, registry)?;
+    let after = Known::ask(registry)?;
     if let Some(higher) = after.highest().filter(|highest| *highest != &source.tag) {
         bail!(
             "{higher} came while `latest` was moved to {}; run `cargo xtask release {higher}` to put it right",

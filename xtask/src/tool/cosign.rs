@@ -158,7 +158,8 @@ impl<'a> Cosign<'a> {
         self.with_key(&["public-key", "--key", KEY], key)?.read()
     }
 
-    /// Signs `image@digest`, with the version in the signed payload. Signing again adds nothing.
+    /// Signs `image@digest` and the manifest of each platform in it, with the version in the signed payload: podman and
+    /// skopeo check the manifest that they run. Signing again adds nothing.
     ///
     /// # Errors
     /// When cosign fails.
@@ -170,7 +171,8 @@ impl<'a> Cosign<'a> {
         digest: &Digest,
     ) -> Result<()> {
         let version = format!("version={version}");
-        let mut arguments = vec!["sign", "--yes", "--key", KEY, "--tlog-upload=false", "-a", &version];
+        let mut arguments =
+            vec!["sign", "--yes", "--recursive", "--key", KEY, "--tlog-upload=false", "-a", &version];
         arguments.extend(self.legacy_format()?);
         let pinned = image.pinned(digest);
         arguments.push(&pinned);

@@ -91,7 +91,7 @@ impl Request {
             // Some proxies mangle what they think they know of HTTP/2.
             "http1.1".to_owned(),
             option("header", "Expect:")?,
-            option("header", "User-Agent: carol-xtask")?,
+            option("header", "User-Agent: xtask")?,
         ];
         match self.method {
             "HEAD" => lines.push("head".to_owned()),

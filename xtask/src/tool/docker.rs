@@ -153,7 +153,7 @@ impl<'a> Docker<'a> {
     /// # Errors
     /// When it cannot be started.
     pub fn start(&self, reference: &str, port: u16) -> Result<Container<'_>> {
-        let name = format!("carol-smoke-{}", crate::scratch::random_hex()?);
+        let name = format!("xtask-smoke-{}", crate::scratch::random_hex()?);
         let publish = format!("127.0.0.1::{port}");
         // Made before the start, so that a container that half-started is removed as well.
         let container = Container::new(self, name.clone());

@@ -145,6 +145,22 @@ impl Git {
             .collect()
     }
 
+    /// Whether the work tree differs from HEAD below one of `paths`.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub fn is_changed(&self, paths: &[&str]) -> Result<bool> {
+        let arguments = [&["diff", "--quiet", "HEAD", "--"], paths].concat();
+        let sh = self.runner.shell()?;
+        let root = &self.root;
+        let output = self.runner.call(cmd!(sh, "git -C {root} {arguments...}")).output()?;
+        match output.status.code() {
+            Some(0) => Ok(false),
+            Some(1) => Ok(true),
+            _ => Err(output.failure()),
+        }
+    }
+
     /// When the commit was made, in seconds since 1970.
     ///
     /// # Errors

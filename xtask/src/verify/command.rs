@@ -10,6 +10,7 @@ use crate::inputs::Inputs;
 use crate::progress::Steps;
 use crate::reference::Digest;
 use crate::release::command::{Secrets, with_secrets};
+use crate::release::export::Export;
 use crate::release::source::Source;
 use crate::release::{self, Release, Session, build};
 use crate::tool::Runner;
@@ -45,7 +46,8 @@ pub fn run(environment: &Environment, asked: Option<&str>, options: &Options) ->
     let here = std::env::current_dir().context("finding the current directory")?;
     let git = &Git::discover(runner, &here)?;
     let source = &Source::to_release(git, environment, asked)?;
-    let config = &Config::load(runner, git.root())?;
+    let export = &Export::of(git, &source.commit)?;
+    let config = &Config::load(runner, &export.tree())?;
     let inputs = &Inputs::of_commit(git, &source.commit)?;
     // Only what reads: a missing secret is nothing to a verifier.
     let target = &with_secrets(environment, runner, config, git, Secrets::read(environment, config)?)?;
@@ -54,7 +56,7 @@ pub fn run(environment: &Environment, asked: Option<&str>, options: &Options) ->
     let (login, anonymous) =
         (DockerConfig::new(environment, target.login())?, DockerConfig::new(environment, None)?);
     let tools = &release::tools(session, target, &login, &anonymous);
-    let release = &Release { session, tools, target, source, inputs };
+    let release = &Release { session, tools, target, source, inputs, export };
 
     let tag = source.tag.registry_tag();
     let Some(digest) = tools

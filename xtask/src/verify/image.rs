@@ -43,7 +43,7 @@ pub(super) fn judge(release: &Release<'_>, digest: &Digest, seen: &ImageSeen) ->
         Claim::judge("sbom", &seen.sbom, |_| sbom.as_ref().map(|_| one()).map_err(said)),
         Claim::judge("sbom.components", &seen.sbom, |_| components(release, sbom.as_ref().map_err(said)?)),
     ];
-    claims.extend(provenance::judge(release, &seen.provenance, &provenance));
+    claims.extend(provenance::judge(release, seen, &provenance));
     claims
 }
 
@@ -88,14 +88,16 @@ fn labels(release: &Release<'_>, seen: &ImageSeen) -> Result<String> {
         expected.iter().filter(|(key, _)| NAMING.iter().any(|name| key.ends_with(&format!(".{name}"))));
     ensure!(!images.is_empty(), "there is no image");
     for (key, value) in expected {
-        for image in images {
+        for (platform, image) in images {
+            let image = image
+                .as_ref()
+                .with_context(|| format!("the manifest or the config of {platform} is gone"))?;
             for (kind, found) in
                 [("label", image.labels.get(*key)), ("annotation", image.annotations.get(*key))]
             {
                 ensure!(
                     found == Some(value),
-                    "the {kind} `{key}` of {} is `{}`: expected `{value}`",
-                    image.platform,
+                    "the {kind} `{key}` of {platform} is `{}`: expected `{value}`",
                     found.map_or("missing", String::as_str)
                 );
             }

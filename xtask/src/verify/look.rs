@@ -32,7 +32,6 @@ pub(super) enum Answer {
 
 /// One platform's image.
 pub(super) struct PlatformImage {
-    pub(super) platform: String,
     pub(super) labels: BTreeMap<String, String>,
     pub(super) annotations: BTreeMap<String, String>,
 }
@@ -40,7 +39,8 @@ pub(super) struct PlatformImage {
 /// What the registry and cosign show of an image.
 pub(super) struct ImageSeen {
     pub(super) index: Seen<Option<Manifest>>,
-    pub(super) images: Seen<Vec<PlatformImage>>,
+    /// By platform; `None` where its manifest or config is gone.
+    pub(super) images: Seen<Vec<(String, Option<PlatformImage>)>>,
     pub(super) signature: Seen<Answer>,
     pub(super) provenance: Seen<Answer>,
     pub(super) sbom: Seen<Answer>,
@@ -96,9 +96,9 @@ pub(super) fn public(release: &Release<'_>) -> Result<PublicSeen> {
 
 fn latest(release: &Release<'_>) -> Result<LatestSeen> {
     let registry = &release.tools.registry;
-    let known = Known::ask(release.session.git, registry)?;
+    let known = Known::ask(registry)?;
     let latest = registry.digest_of(Tag::latest().as_str())?;
-    let highest = match known.highest_released() {
+    let highest = match known.highest() {
         Some(tag) => Some((tag.to_string(), registry.digest_of(tag.registry_tag().as_str())?)),
         None => None,
     };
@@ -171,25 +171,25 @@ struct RunConfig {
     labels: BTreeMap<String, String>,
 }
 
-fn images(registry: &Client, index: Result<&Option<Manifest>, &anyhow::Error>) -> Result<Vec<PlatformImage>> {
+fn images(
+    registry: &Client,
+    index: Result<&Option<Manifest>, &anyhow::Error>,
+) -> Result<Vec<(String, Option<PlatformImage>)>> {
     let index = index.map_err(|error| anyhow!("{error:#}"))?;
     let Some(index) = index else { return Ok(Vec::new()) };
-    index::platforms(&index.bytes)?
-        .into_iter()
-        .map(|(platform, digest)| platform_image(registry, platform, &digest))
-        .collect()
+    // Bytes that are no index have no platforms to look at, and `image.platforms` says so.
+    let Ok(platforms) = index::platforms(&index.bytes) else { return Ok(Vec::new()) };
+    let look = |(platform, digest): (String, Digest)| Ok((platform, platform_image(registry, &digest)?));
+    platforms.into_iter().map(look).collect()
 }
 
-fn platform_image(registry: &Client, platform: String, digest: &Digest) -> Result<PlatformImage> {
-    let manifest = registry.manifest(digest.as_str())?;
-    let manifest = manifest.with_context(|| format!("the manifest of {platform}, `{digest}`, is gone"))?;
+fn platform_image(registry: &Client, digest: &Digest) -> Result<Option<PlatformImage>> {
+    let Some(manifest) = registry.manifest(digest.as_str())? else { return Ok(None) };
     let manifest: ImageManifest =
         serde_json::from_slice(&manifest.bytes).context("reading an image manifest")?;
-    let config = registry.blob(&manifest.config.digest)?;
-    let config =
-        config.with_context(|| format!("the config of {platform}, `{}`, is gone", manifest.config.digest))?;
+    let Some(config) = registry.blob(&manifest.config.digest)? else { return Ok(None) };
     let config: ImageConfig = serde_json::from_slice(&config).context("reading an image config")?;
-    Ok(PlatformImage { platform, labels: config.config.labels, annotations: manifest.annotations })
+    Ok(Some(PlatformImage { labels: config.config.labels, annotations: manifest.annotations }))
 }
 
 /// Where the commands are run: their key is named relative to it.

@@ -4,18 +4,20 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
 use crate::dockerfile::BaseImage;
-use crate::provenance::{BuildDefinition, Provenance, Resource};
+use crate::index;
+use crate::inputs::DOCKERFILE;
+use crate::provenance::{BuildDefinition, Provenance, REHEARSE, RELEASE, RELEASE_WORKFLOW, Resource};
 use crate::release::Release;
 use crate::time;
 
-use super::claim::{Claim, Seen};
-use super::look::Answer;
+use super::claim::Claim;
+use super::look::ImageSeen;
 
 /// How far a builder's clock may be ahead of the verifier's, in seconds.
 const CLOCK_SKEW: u64 = 600;
 
 /// Judges the predicate; when it could not be read, the claims about its parts are as unknown as it is.
-pub(super) fn judge(release: &Release<'_>, answer: &Seen<Answer>, predicate: &Result<Value>) -> Vec<Claim> {
+pub(super) fn judge(release: &Release<'_>, seen: &ImageSeen, predicate: &Result<Value>) -> Vec<Claim> {
     type Judge = fn(&Release<'_>, &Provenance) -> Result<String>;
     let judges: [(&'static str, Judge); 5] = [
         ("provenance.form", form),
@@ -29,23 +31,39 @@ pub(super) fn judge(release: &Release<'_>, answer: &Seen<Answer>, predicate: &Re
             .map_err(|error| format!("it is not of our form: {error}"))
     });
     let judge_one = |(id, judge): (&'static str, Judge)| {
-        Claim::judge(id, answer, |_| {
+        Claim::judge(id, &seen.provenance, |_| {
             let provenance = parsed.as_ref().map_err(|why| anyhow::anyhow!("{why}"))?;
             judge(release, provenance)
         })
     };
-    judges.into_iter().map(judge_one).collect()
+    let mut claims: Vec<_> = judges.into_iter().map(judge_one).collect();
+    claims.push(Claim::judge("provenance.products", &seen.provenance, |_| {
+        let provenance = parsed.as_ref().map_err(|why| anyhow::anyhow!("{why}"))?;
+        products(provenance, seen)
+    }));
+    claims
 }
 
 fn form(release: &Release<'_>, provenance: &Provenance) -> Result<String> {
     let definition = &provenance.build_definition;
-    let expected = crate::provenance::build_type(release.session.config, &release.source.tag);
+    let expected = crate::provenance::build_type(release.session.config);
     ensure!(
         definition.build_type == expected,
         "the build type is `{}`: expected `{expected}`",
         definition.build_type
     );
     let parameters = &definition.external_parameters;
+    ensure!(
+        parameters.dockerfile == DOCKERFILE,
+        "the recipe is `{}`: expected `{DOCKERFILE}`",
+        parameters.dockerfile
+    );
+    let platforms: Vec<_> = release.session.config.platforms.iter().map(ToString::to_string).collect();
+    ensure!(
+        parameters.platforms == platforms,
+        "the platforms are {:?}: expected {platforms:?}",
+        parameters.platforms
+    );
     ensure!(
         parameters.workflow.is_some() != parameters.local_run.is_some(),
         "it names neither a workflow nor a local run, or both"
@@ -79,9 +97,16 @@ fn inputs(release: &Release<'_>, provenance: &Provenance) -> Result<String> {
     let image = |name: &str, base: &BaseImage| {
         check_digest(resource(definition, name)?, base.digest.hex(), &base.reference)
     };
-    image("builder-image", &base.builder)?;
-    image("base-image", &base.last)?;
-    let stand_in = definition.resolved_dependencies.iter().any(|resource| resource.name == "stand-in-image");
+    for (name, base) in base.named() {
+        image(&name, base)?;
+    }
+    let expected = 1 + release.inputs.files.len() + base.named().len();
+    let others: Vec<_> = definition.resolved_dependencies.iter().skip(expected).collect();
+    ensure!(
+        others.iter().all(|resource| resource.name == "stand-in-image"),
+        "it names more than the source, its files and its base images"
+    );
+    let stand_in = !others.is_empty();
     // Only a rehearsal or a test may be made of something else than the Dockerfile says; it has to say so.
     ensure!(
         !stand_in || release.target.image.registry.is_loopback(),
@@ -97,11 +122,16 @@ fn builder(release: &Release<'_>, provenance: &Provenance) -> Result<String> {
     let found = &provenance.run_details.builder.id;
     ensure!(found == &expected, "the builder is `{found}`: expected `{expected}`");
     if let Some(workflow) = &parameters.workflow {
-        let path = &workflow.path;
         ensure!(
-            path.starts_with(".forgejo/workflows/"),
-            "the workflow is `{path}`: expected one of `.forgejo/workflows/`"
+            workflow.path == RELEASE_WORKFLOW,
+            "the workflow is `{}`: expected `{RELEASE_WORKFLOW}`",
+            workflow.path
         );
+    }
+    if let Some(run) = &parameters.local_run {
+        let loopback = release.target.image.registry.is_loopback();
+        let known = run.command == RELEASE || (run.command == REHEARSE && loopback);
+        ensure!(known, "the command is `{}`: expected `{RELEASE}`", run.command);
     }
     Ok(found.clone())
 }
@@ -118,6 +148,19 @@ fn times(release: &Release<'_>, provenance: &Provenance) -> Result<String> {
         metadata.started_on
     );
     Ok(format!("{} to {}", metadata.started_on, metadata.finished_on))
+}
+
+/// The manifests that it says came out are those of the index.
+fn products(provenance: &Provenance, seen: &ImageSeen) -> Result<String> {
+    let index =
+        seen.index.as_ref().map_err(|why| anyhow::anyhow!("{why}"))?.as_ref().context("there is no image")?;
+    for (platform, digest) in index::platforms(&index.bytes)? {
+        let name = format!("manifest {platform}");
+        let found = provenance.run_details.byproducts.iter().find(|resource| resource.name == name);
+        let found = found.with_context(|| format!("it names no `{name}`"))?;
+        check_digest(found, digest.hex(), &name)?;
+    }
+    Ok("the index's manifests".to_owned())
 }
 
 fn resource<'a>(definition: &'a BuildDefinition, name: &str) -> Result<&'a Resource> {

@@ -4,9 +4,11 @@ use anyhow::{Context as _, Result, ensure};
 
 use crate::forge::PublishedPage;
 use crate::reference::Digest;
+use crate::release::source::Source;
 use crate::release::{Release, page};
+use crate::tool::git::Commit;
 
-use super::claim::Claim;
+use super::claim::{Claim, Seen};
 use super::look::{LatestSeen, PublicSeen};
 
 /// Judges what was seen under the release's names.
@@ -22,12 +24,7 @@ pub(super) fn judge(release: &Release<'_>, digest: &Digest, seen: &PublicSeen) -
             ensure!(found == digest, "`{name}` names `{found}`: expected `{digest}`");
             Ok(format!("`{name}` names `{digest}`"))
         }),
-        Claim::judge("tag.git", &seen.forge_tag, |found| {
-            let commit = &release.source.commit;
-            let found = found.as_ref().with_context(|| format!("the forge has no tag `{tag}`"))?;
-            ensure!(found == commit, "`{tag}` is at {found} on the forge and at {commit} here");
-            Ok(format!("`{tag}` is at {commit} on the forge as well"))
-        }),
+        judge_git_tag(release, &seen.forge_tag),
         Claim::judge("page.state", &seen.page, |page| {
             let page = found(page)?;
             ensure!(!page.draft, "the page is a draft");
@@ -55,6 +52,23 @@ pub(super) fn judge(release: &Release<'_>, digest: &Digest, seen: &PublicSeen) -
         }),
         Claim::judge("latest", &seen.latest, judge_latest),
     ])
+}
+
+/// The claim about the git tag alone, asked for on its own.
+pub(super) fn git_tag(release: &Release<'_>) -> Claim {
+    let seen = release.target.forge.tag(&release.source.tag).map_err(|error| format!("{error:#}"));
+    judge_git_tag(release, &seen)
+}
+
+fn judge_git_tag(release: &Release<'_>, seen: &Seen<Option<Commit>>) -> Claim {
+    let Source { tag, commit, .. } = release.source;
+    Claim::judge("tag.git", seen, |found| {
+        let found = found
+            .as_ref()
+            .with_context(|| format!("the forge has no tag `{tag}`; push it with `git push origin {tag}`"))?;
+        ensure!(found == commit, "`{tag}` is at {found} on the forge and at {commit} here");
+        Ok(format!("`{tag}` is at {commit} on the forge as well"))
+    })
 }
 
 fn judge_latest(seen: &LatestSeen) -> Result<String> {

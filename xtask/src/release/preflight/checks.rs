@@ -42,9 +42,11 @@ pub(crate) fn of_commit<'a>(
     ]
 }
 
+/// Which xtask runs, so that a provenance says it even where a newer one finishes an older tag.
 pub(crate) fn own_version(session: &Session<'_>) -> Result<(String, String)> {
     let head = session.git.peel("HEAD")?.context("HEAD has no commit")?;
-    Ok(("xtask".to_owned(), format!("{}+{}", env!("CARGO_PKG_VERSION"), head.short())))
+    let dirty = if session.git.is_changed(&["xtask", "Cargo.lock"])? { ".dirty" } else { "" };
+    Ok(("xtask".to_owned(), format!("{}+{}{dirty}", env!("CARGO_PKG_VERSION"), head.short())))
 }
 
 fn docker(session: &Session<'_>, tools: &Tools<'_>) -> Result<Found> {
@@ -122,12 +124,11 @@ fn key(tools: &Tools<'_>, target: &Target, inputs: &Inputs) -> Result<Found> {
     };
     let mut problems = Vec::new();
     if derived.trim().as_bytes() != shown.trim_ascii() {
-        let show = |bytes: &[u8]| Digest::of(bytes.trim_ascii());
         let text = format!(
             "the key in `COSIGN_PRIVATE_KEY` has the public half `{}`, but `{PUBLIC_KEY}` of the commit is `{}`; \
              set the secret that belongs to the committed key, or commit the new key and tag again",
-            show(derived.as_bytes()),
-            show(&shown)
+            Digest::of(format!("{}\n", derived.trim()).as_bytes()),
+            Digest::of(&shown)
         );
         problems.push(Problem::new("signing key", text));
     }
