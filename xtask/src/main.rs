@@ -17,6 +17,9 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("xtask: {}", secret::redact(&format!("{error:#}")));
+            if interrupt::check().is_err() {
+                eprintln!("xtask: what is public is whole; the same command, run again, goes on from there");
+            }
             ExitCode::from(failure::exit_code(&error))
         }
     }

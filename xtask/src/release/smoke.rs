@@ -45,7 +45,7 @@ pub fn run(release: &Release<'_>, digest: &Digest) -> Result<()> {
 fn try_out(session: &Session<'_>, container: &Container<'_>, source: &Source) -> Result<()> {
     let smoke = &session.config.smoke;
     let base = format!("http://{}", container.address(smoke.port)?);
-    let curl = Curl::new(session.runner, Duration::from_secs(5));
+    let curl = Curl::new(session.runner, Duration::from_secs(5)).without_retries();
     wait_until_healthy(&curl, container, &format!("{base}{}", smoke.health), smoke.start_timeout())?;
 
     let answer = curl.send(&Request::new("GET", format!("{base}{}", smoke.version)))?;

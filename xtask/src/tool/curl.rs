@@ -2,6 +2,7 @@
 //! an argv. Redirects are not followed: a registry or forge that answers with one is told so in the error.
 
 use std::fmt;
+use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
@@ -167,25 +168,53 @@ impl fmt::Display for Response {
     }
 }
 
+/// Pauses between tries of a request that a passing fault has failed.
+const PAUSES: [Duration; 3] =
+    [Duration::from_millis(200), Duration::from_millis(600), Duration::from_millis(1800)];
+
+/// A server that asks for more patience than this is told of as it is.
+const MOST_PATIENCE: Duration = Duration::from_secs(20);
+
 /// An HTTP client with one timeout.
 #[derive(Clone)]
 pub struct Curl {
     runner: Runner,
     timeout: Duration,
+    pauses: &'static [Duration],
 }
 
 impl Curl {
     /// `timeout` bounds each request as a whole.
     #[must_use]
     pub fn new(runner: &Runner, timeout: Duration) -> Self {
-        Self { runner: runner.clone(), timeout }
+        Self { runner: runner.clone(), timeout, pauses: &PAUSES }
     }
 
-    /// Sends `request`; any status is an answer.
+    /// The same client for a caller that asks again by itself.
+    #[must_use]
+    pub fn without_retries(self) -> Self {
+        Self { pauses: &[], ..self }
+    }
+
+    /// Sends `request`; any status is an answer. Passing faults are tried again when the request may be sent twice: no
+    /// answer at all, 429 and 502 to 504.
     ///
     /// # Errors
     /// When no complete answer came.
     pub fn send(&self, request: &Request) -> Result<Response> {
+        let mut pauses = self.pauses.iter();
+        loop {
+            let tried = self.send_once(request);
+            let Some(pause) = pauses.next().and_then(|pause| pause_before_retry(request, &tried, *pause))
+            else {
+                return tried;
+            };
+            crate::interrupt::check()?;
+            thread::sleep(pause);
+        }
+    }
+
+    fn send_once(&self, request: &Request) -> Result<Response> {
         let doing = || format!("asking `{}`", request.summary());
         let sh = self.runner.shell()?;
         let scratch;
@@ -213,6 +242,24 @@ impl Curl {
             bail!("asking `{}`: no answer: {reason}", request.summary());
         }
         parse_response(&output.stdout, request).with_context(doing)
+    }
+}
+
+/// How long to wait before the next try; `None` when what was tried is final. A `Retry-After` in seconds (RFC 9110
+/// §10.2.3) is obeyed.
+fn pause_before_retry(request: &Request, tried: &Result<Response>, pause: Duration) -> Option<Duration> {
+    if !matches!(request.method, "GET" | "HEAD" | "PUT" | "DELETE" | "PATCH") {
+        return None;
+    }
+    match tried {
+        Err(_) => Some(pause),
+        Ok(response) if matches!(response.status, 429 | 502..=504) => {
+            let asked = response
+                .header("Retry-After")
+                .and_then(|seconds| seconds.parse().map(Duration::from_secs).ok());
+            Some(asked.unwrap_or(pause).max(pause)).filter(|pause| *pause <= MOST_PATIENCE)
+        }
+        Ok(_) => None,
     }
 }
 
@@ -248,7 +295,7 @@ fn parse_response(bytes: &[u8], request: &Request) -> Result<Response> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Authorization, Request, parse_response};
+    use super::{Authorization, Request, Response, parse_response, pause_before_retry};
     use crate::secret::Secret;
     use std::time::Duration;
 
@@ -283,5 +330,31 @@ mod tests {
         let request = Request::new("GET", "http://localhost/").authorization(token);
         assert!(request.config(Duration::from_secs(1), None).unwrap().contains("forge-token-value"));
         assert!(!request.summary().contains("forge-token-value"));
+    }
+
+    fn answer(status: u16, retry_after: Option<&str>) -> anyhow::Result<Response> {
+        let header = retry_after.map(|seconds| format!("Retry-After: {seconds}\r\n")).unwrap_or_default();
+        let bytes = format!("HTTP/1.1 {status} X\r\n{header}\r\n");
+        parse_response(bytes.as_bytes(), &Request::new("GET", "http://localhost/"))
+    }
+
+    #[test]
+    fn only_passing_faults_of_repeatable_requests_are_tried_again() {
+        let pause = Duration::from_millis(200);
+        let retry = |method, tried: anyhow::Result<Response>| {
+            pause_before_retry(&Request::new(method, "http://localhost/"), &tried, pause)
+        };
+        assert_eq!(retry("GET", Err(anyhow::anyhow!("reset"))), Some(pause));
+        assert_eq!(retry("PUT", answer(503, None)), Some(pause));
+        assert_eq!(retry("GET", answer(429, Some("3"))), Some(Duration::from_secs(3)));
+        assert_eq!(retry("GET", answer(429, Some("3600"))), None, "the job's hour is not ours to wait away");
+        assert_eq!(
+            retry("POST", answer(503, None)),
+            None,
+            "it may have been taken although the answer was lost"
+        );
+        for status in [200, 401, 404, 409, 500] {
+            assert_eq!(retry("GET", answer(status, None)), None, "{status}");
+        }
     }
 }
