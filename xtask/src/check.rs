@@ -78,10 +78,12 @@ fn workflows(root: &Path) -> Result<()> {
     }
     let release = fs::read_to_string(directory.join("release.yml"))
         .context("reading `.forgejo/workflows/release.yml`")?;
-    // Forgejo's default for pushes is to cancel: a tag that is pushed again would end a release half-way.
+    // Forgejo's default for pushes is to cancel: a tag that is pushed again would end a release half-way. And a group for
+    // all tags loses releases on Gitea, which cancels whatever waits in it when a newer run comes.
     ensure!(
-        release.contains("concurrency: { group: release, cancel-in-progress: false }"),
-        "`release.yml` must have `concurrency: {{ group: release, cancel-in-progress: false }}`"
+        release.contains("group: 'release-${{ github.ref }}'")
+            && release.contains("cancel-in-progress: false"),
+        "`release.yml` must have `concurrency` with `group: 'release-${{{{ github.ref }}}}'` and `cancel-in-progress: false`"
     );
     Ok(())
 }

@@ -11,7 +11,7 @@ use crate::secret::Secret;
 
 /// What every child sees: where programs are, who we are, how to reach the network and docker. Nothing that a forge's
 /// runner adds (tokens, event files), no `COSIGN_*` (cosign binds each flag to one), no `GIT_*`.
-const INHERITED: [&str; 30] = [
+const INHERITED: [&str; 31] = [
     "PATH",
     "HOME",
     "USER",
@@ -34,6 +34,7 @@ const INHERITED: [&str; 30] = [
     "GIT_SSL_CAINFO",
     "NODE_EXTRA_CA_CERTS",
     "DOCKER_HOST",
+    "DOCKER_CONFIG",
     "DOCKER_CONTEXT",
     "DOCKER_CERT_PATH",
     "DOCKER_TLS_VERIFY",

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::interrupt::Interrupted;
+
 /// Exit codes of every command; `docs/releasing.md` has the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExitCode {
@@ -27,6 +29,14 @@ impl Refusal {
     pub fn new(message: impl Into<String>) -> Self {
         Self(message.into())
     }
+}
+
+/// An error from before anything was changed, as the refusal that it is; what a signal ended stays what it was.
+#[must_use]
+pub fn refused(error: anyhow::Error) -> anyhow::Error {
+    let is_final =
+        |cause: &(dyn std::error::Error + 'static)| cause.is::<Interrupted>() || cause.is::<Misuse>();
+    if error.chain().any(is_final) { error } else { Refusal::new(format!("{error:#}")).into() }
 }
 
 impl fmt::Display for Refusal {
@@ -91,9 +101,7 @@ macro_rules! refuse {
 /// The exit code for `error`: what its chain holds decides, never its words.
 #[must_use]
 pub fn exit_code(error: &anyhow::Error) -> u8 {
-    if let Some(interrupted) =
-        error.chain().find_map(|cause| cause.downcast_ref::<crate::interrupt::Interrupted>())
-    {
+    if let Some(interrupted) = error.chain().find_map(|cause| cause.downcast_ref::<Interrupted>()) {
         return interrupted.exit_code();
     }
     if let Some(verdicts) = error.chain().find_map(|cause| cause.downcast_ref::<Verdicts>()) {
@@ -110,15 +118,17 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Misuse, Refusal, exit_code};
+    use super::{Misuse, Refusal, exit_code, refused};
     use anyhow::{Context as _, anyhow};
 
     #[test]
     fn the_class_survives_added_context() {
-        let refused = Err::<(), _>(Refusal::new("no")).context("releasing").unwrap_err();
-        assert_eq!(exit_code(&refused), 3);
+        let kept = Err::<(), _>(Refusal::new("no")).context("releasing").unwrap_err();
+        assert_eq!(exit_code(&kept), 3);
         let misused = Err::<(), _>(Misuse::new("no")).context("releasing").unwrap_err();
         assert_eq!(exit_code(&misused), 2);
         assert_eq!(exit_code(&anyhow!("refused")), 1);
+        assert_eq!(exit_code(&refused(anyhow!("nothing was changed yet"))), 3);
+        assert_eq!(exit_code(&refused(Misuse::new("no").into())), 2);
     }
 }

@@ -18,7 +18,7 @@ fn main() -> ExitCode {
         Err(error) => {
             eprintln!("xtask: {}", secret::redact(&format!("{error:#}")));
             if interrupt::check().is_err() {
-                eprintln!("xtask: what is public is whole; the same command, run again, goes on from there");
+                eprintln!("xtask: what is public is whole; run the same command again to go on");
             }
             ExitCode::from(failure::exit_code(&error))
         }

@@ -8,12 +8,14 @@ use anyhow::{Context as _, Result};
 
 use crate::config::Config;
 use crate::environment::Environment;
+use crate::failure::refused;
 use crate::forge::directory::Directory;
+use crate::inputs::PUBLIC_KEY;
 use crate::progress::Steps;
 use crate::provenance::{Invocation, REHEARSE};
 use crate::release::export::Export;
 use crate::release::source::Source;
-use crate::release::target::{PublicKey, Target};
+use crate::release::target::Target;
 use crate::release::{self, Outcome, Session, preflight};
 use crate::scratch::{Scratch, random_hex};
 use crate::secret::Secret;
@@ -43,32 +45,32 @@ pub fn run(environment: &Environment, what: Option<&str>) -> Result<()> {
     let export = steps.run("export", "", || Export::of(&git, &source.commit))?;
     let config = Config::load(runner, &export.tree())?;
 
-    let directory = git.root().join(DIRECTORY);
-    fs::create_dir_all(&directory).with_context(|| format!("making `{}`", directory.display()))?;
-    let target = target(environment, runner, &config, git.root(), &directory)?;
+    let parent = git.root().join("target");
+    fs::create_dir_all(&parent).with_context(|| format!("making `{}`", parent.display()))?;
+    // A rehearsal that fails leaves the last good one as it was.
+    let staged = Scratch::within(&parent)?;
+    let target = target(environment, runner, &config, staged.path()).map_err(refused)?;
     let session = Session { runner, environment, git: &git, config: &config, steps: &steps };
     let outcome = release::run(&session, &target, &source, &export)?;
+    staged.become_directory(&git.root().join(DIRECTORY))?;
     report(&target, &source, &outcome, &steps);
     Ok(())
 }
 
-fn target(
-    environment: &Environment,
-    runner: &Runner,
-    config: &Config,
-    root: &Path,
-    directory: &Path,
-) -> Result<Target> {
+fn target(environment: &Environment, runner: &Runner, config: &Config, staged: &Path) -> Result<Target> {
     let name = config.repository.to_string().to_ascii_lowercase();
     let nonce = random_hex()?;
     let image = format!("{}/rehearsal-{}/{name}", testbed::registry(environment)?, &nonce[..12]).parse()?;
+    let (key, public_key) = throwaway_key(environment, runner, config)?;
+    fs::write(staged.join(PUBLIC_KEY), &public_key).context("keeping the rehearsal's public key")?;
     Ok(Target {
         image,
         credentials: None,
-        key: throwaway_key(environment, runner, config, directory)?,
-        public_key: PublicKey::Below(root.to_owned()),
-        public_key_name: format!("{DIRECTORY}/cosign.pub"),
-        forge: Box::new(Directory::fresh(directory)?),
+        key,
+        public_key: Some(public_key),
+        public_key_name: format!("{DIRECTORY}/{PUBLIC_KEY}"),
+        registry_remedy: "start the testbed's registry with `cargo testbed up`",
+        forge: Box::new(Directory::new(staged)),
         stand_in: environment.get("TESTBED_BASE_STAND_IN")?.map(str::to_owned),
         cosign: "cosign".into(),
         invocation: Invocation::Local { command: REHEARSE.to_owned(), nonce },
@@ -80,19 +82,19 @@ fn throwaway_key(
     environment: &Environment,
     runner: &Runner,
     config: &Config,
-    directory: &Path,
-) -> Result<SigningKey> {
+) -> Result<(SigningKey, Vec<u8>)> {
     let scratch = Scratch::new()?;
     let docker_config = DockerConfig::new(environment, None)?;
     let cosign = Cosign::new(runner, "cosign", &docker_config, config.timeouts.cosign());
+    // Told by its flags first: a cosign that we do not know may ask questions or put the key elsewhere.
+    cosign.generation()?;
     let password = Secret::new(random_hex()?);
     let prefix = scratch.path().join("cosign");
     cosign.generate_key_pair(&prefix, &password).context("making the rehearsal's key pair")?;
     let private_key =
         fs::read_to_string(prefix.with_extension("key")).context("reading the rehearsal's private key")?;
-    fs::copy(prefix.with_extension("pub"), directory.join("cosign.pub"))
-        .context("keeping the rehearsal's public key")?;
-    Ok(SigningKey { private_key: Secret::new(private_key), password })
+    let public_key = fs::read(prefix.with_extension("pub")).context("reading the rehearsal's public key")?;
+    Ok((SigningKey { private_key: Secret::new(private_key), password }, public_key))
 }
 
 #[expect(clippy::print_stdout, reason = "this is the command's data")]
@@ -101,7 +103,7 @@ fn report(target: &Target, source: &Source, outcome: &Outcome, steps: &Steps) {
     println!("rehearsed  {} at {}", source.tag, source.commit);
     println!("image      {}", target.image.tagged(&source.tag.registry_tag()));
     println!("digest     {}", outcome.digest);
-    println!("page       {}", outcome.page);
+    println!("page       {DIRECTORY}/{}.md", source.tag);
     println!(
         "\ncheck it with these, from the top of the repository (`eval \"$(cargo testbed env)\"` finds cosign):\n"
     );

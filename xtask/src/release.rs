@@ -14,6 +14,7 @@ use anyhow::{Context as _, Result};
 
 use crate::config::Config;
 use crate::environment::Environment;
+use crate::failure::refused;
 use crate::forge::PublishedPage;
 use crate::inputs::Inputs;
 use crate::progress::{Steps, both};
@@ -137,7 +138,9 @@ fn prove_or_make(release: &Release<'_>) -> Result<(Digest, bool)> {
     let (steps, registry) = (release.session.steps, &release.tools.registry);
     let tag = release.source.tag.registry_tag();
     let name = release.target.image.tagged(&tag);
-    let Some(digest) = steps.run("look", &name, || registry.digest_of(tag.as_str()))? else {
+    let public = steps.run("look", &name, || registry.digest_of(tag.as_str()));
+    let remedy = || format!("nothing was changed; {}", release.target.registry_remedy);
+    let Some(digest) = public.with_context(remedy).map_err(refused)? else {
         let digest = make(release)?;
         steps.run("tag", &name, || tags::publish(registry, &tag, &digest))?;
         return Ok((digest, true));

@@ -1,7 +1,7 @@
 //! Private temporary directories: mode 0700, an unguessable name, removed on every way out.
 
 use std::fs::{self, DirBuilder, File};
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
@@ -10,6 +10,7 @@ use anyhow::{Context as _, Result};
 /// A directory that only this user can read and that goes away with the value.
 pub struct Scratch {
     path: PathBuf,
+    is_there: bool,
 }
 
 impl Scratch {
@@ -31,7 +32,26 @@ impl Scratch {
             .mode(0o700)
             .create(&path)
             .with_context(|| format!("making the private directory `{}`", path.display()))?;
-        Ok(Self { path })
+        Ok(Self { path, is_there: true })
+    }
+
+    /// Makes it the directory `place`, in place of what is there: readers see the old one or the new one.
+    ///
+    /// # Errors
+    /// When `place` is on another file system or cannot be replaced.
+    pub fn become_directory(mut self, place: &Path) -> Result<()> {
+        let doing = || format!("putting `{}` in its place", place.display());
+        let old = place.with_extension("old");
+        let unless_missing = |result: io::Result<()>| match result {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error).with_context(doing),
+            _ => Ok(()),
+        };
+        unless_missing(fs::remove_dir_all(&old))?;
+        unless_missing(fs::rename(place, &old))?;
+        fs::rename(&self.path, place).with_context(doing)?;
+        self.path = old;
+        self.is_there = self.path.exists();
+        Ok(())
     }
 
     /// Where it is.
@@ -43,6 +63,9 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
+        if !self.is_there {
+            return;
+        }
         if let Err(error) = fs::remove_dir_all(&self.path) {
             eprintln!("xtask: removing `{}`: {error}; remove it by hand", self.path.display());
         }
@@ -74,5 +97,18 @@ mod tests {
         std::fs::write(path.join("file"), "x").unwrap();
         drop(scratch);
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn it_takes_the_place_of_an_older_directory() {
+        let parent = Scratch::new().unwrap();
+        let place = parent.path().join("place");
+        for text in ["first", "second"] {
+            let scratch = Scratch::within(parent.path()).unwrap();
+            std::fs::write(scratch.path().join("file"), text).unwrap();
+            scratch.become_directory(&place).unwrap();
+            assert_eq!(std::fs::read_to_string(place.join("file")).unwrap(), text);
+            assert_eq!(parent.path().read_dir().unwrap().count(), 1, "nothing else is left");
+        }
     }
 }

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use xshell::cmd;
 
 use crate::environment::Environment;
-use crate::tool::Runner;
+use crate::tool::{Call, Runner};
 
 /// The first start builds and downloads what the machine lacks.
 const PROVISIONING: Duration = Duration::from_secs(60 * 60);
@@ -25,26 +25,24 @@ pub fn ensure(environment: &Environment, root: &Path) -> Result<Environment> {
     if environment.get(REGISTRY)?.is_some() {
         return Ok(environment.clone());
     }
-    let runner = Runner::new(environment);
-    let sh = runner.shell()?;
-    let up = cmd!(sh, "cargo run --quiet --locked --package testbed -- up");
-    let mut call = runner.call(up).dir(root).timeout(PROVISIONING);
-    if let Some(dir) = environment.get("TESTBED_DIR")? {
-        call = call.env("TESTBED_DIR", dir);
-    }
-    call.inherit().context("bringing up the testbed")?;
-    Ok(environment.with(exports(environment, &runner, root)?))
+    call(environment, root, "up")?.timeout(PROVISIONING).inherit().context("bringing up the testbed")?;
+    let json = call(environment, root, "env --json")?.read()?;
+    let exports: BTreeMap<String, String> =
+        serde_json::from_str(&json).context("reading what `testbed env --json` printed")?;
+    Ok(environment.with(exports))
 }
 
-fn exports(environment: &Environment, runner: &Runner, root: &Path) -> Result<BTreeMap<String, String>> {
+/// A call of the testbed, which sees its own variables: its directory, or a forge that is there already.
+fn call(environment: &Environment, root: &Path, command: &str) -> Result<Call> {
+    let runner = Runner::new(environment);
     let sh = runner.shell()?;
-    let mut call =
-        runner.call(cmd!(sh, "cargo run --quiet --locked --package testbed -- env --json")).dir(root);
-    if let Some(dir) = environment.get("TESTBED_DIR")? {
-        call = call.env("TESTBED_DIR", dir);
+    let words = command.split(' ');
+    let cargo = cmd!(sh, "cargo run --quiet --locked --package testbed -- {words...}");
+    let mut call = runner.call(cargo).dir(root);
+    for (name, value) in environment.testbed()? {
+        call = call.env(name, value);
     }
-    let json = call.read()?;
-    serde_json::from_str(&json).context("reading what `testbed env --json` printed")
+    Ok(call)
 }
 
 /// The testbed's registry, as `127.0.0.1:PORT`.

@@ -14,7 +14,9 @@ use anyhow::{Result, anyhow, bail};
 use crate::failure::Refusal;
 use crate::progress::both;
 use crate::reference::Digest;
+use crate::release::tags::Known;
 use crate::release::{Attestations, Release, build};
+use crate::version::ReleaseTag;
 
 use claim::{Claim, Verdict};
 
@@ -79,12 +81,25 @@ fn conflict(release: &Release<'_>, name: &str, digest: &Digest, text: &str) -> a
     .into()
 }
 
-/// The gate at the end: everything that is public says the same.
+/// Whether cosign accepts `digest` as `tag`, another release than the one at hand, by the same key.
+///
+/// # Errors
+/// When it does not, or cannot be asked.
+pub fn signature(release: &Release<'_>, tag: &ReleaseTag, digest: &Digest) -> Result<()> {
+    look::signature(release, tag, digest)
+}
+
+/// The gate at the end: everything that is public says the same. Where a higher version is released, `latest` is its
+/// business: its run may be about to move it.
 ///
 /// # Errors
 /// When a claim does not hold or could not be checked.
 pub fn closed(release: &Release<'_>, digest: &Digest) -> Result<()> {
-    match broken(&public(release, digest)?) {
+    let mut claims = public(release, digest)?;
+    if Known::ask(&release.tools.registry)?.highest() != Some(&release.source.tag) {
+        claims.retain(|claim| claim.id != public::LATEST);
+    }
+    match broken(&claims) {
         None => Ok(()),
         Some((_, text)) => bail!("the release is public, but {text}"),
     }

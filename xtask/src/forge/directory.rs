@@ -34,23 +34,6 @@ impl Directory {
         Self { path: path.into() }
     }
 
-    /// As [`Directory::new`], without the pages of earlier rehearsals.
-    ///
-    /// # Errors
-    /// When they cannot be removed.
-    pub fn fresh(path: &Path) -> Result<Self> {
-        for entry in fs::read_dir(path).with_context(|| format!("reading `{}`", path.display()))? {
-            let file = entry.with_context(|| format!("reading `{}`", path.display()))?.path();
-            if file
-                .extension()
-                .is_some_and(|extension| extension == "json" || extension == "md" || extension == "part")
-            {
-                fs::remove_file(&file).with_context(|| format!("removing `{}`", file.display()))?;
-            }
-        }
-        Ok(Self::new(path))
-    }
-
     fn file(&self, tag: &ReleaseTag, extension: &str) -> PathBuf {
         self.path.join(format!("{tag}.{extension}"))
     }

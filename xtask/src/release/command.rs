@@ -6,13 +6,14 @@ use anyhow::{Context as _, Result};
 use crate::config::Config;
 use crate::environment::Environment;
 use crate::forge::forgejo::Forgejo;
+use crate::inputs::PUBLIC_KEY;
 use crate::progress::Steps;
 use crate::provenance::{Invocation, RELEASE, RELEASE_WORKFLOW};
 use crate::registry::Credentials;
 use crate::release::export::Export;
 use crate::release::preflight::{self, Problem};
 use crate::release::source::Source;
-use crate::release::target::{PublicKey, Target};
+use crate::release::target::Target;
 use crate::release::{self, Outcome, Session};
 use crate::scratch::random_hex;
 use crate::secret::Secret;
@@ -67,8 +68,10 @@ pub(crate) fn with_secrets(
         image: config.image()?,
         credentials: secrets.credentials,
         key: secrets.key,
-        public_key: PublicKey::OfTheCommit,
-        public_key_name: "cosign.pub".to_owned(),
+        public_key: None,
+        public_key_name: PUBLIC_KEY.to_owned(),
+        registry_remedy: "set `REGISTRY_USER` and `REGISTRY_TOKEN` to an account that may write packages there, and check \
+            `image` in `Cargo.toml`",
         forge: Box::new(Forgejo::new(environment, curl, git, config)?),
         stand_in: environment.get("TESTBED_BASE_STAND_IN")?.map(str::to_owned),
         cosign: "cosign".into(),

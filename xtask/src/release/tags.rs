@@ -11,10 +11,14 @@ use crate::registry::Client;
 use crate::release::Release;
 use crate::release::build::candidate_tag;
 use crate::release::source::{Source, release_tags};
+use crate::verify;
 use crate::version::{ReleaseTag, highest_stable};
 
 /// A registry may answer 404 for 10-21 ms while a tag is overwritten (facts/peers.md): a reader asks once more.
 const OVERWRITE_GAP: Duration = Duration::from_millis(60);
+
+/// How many higher versions may come while `latest` is moved.
+const MOST_RACES: usize = 5;
 
 /// Puts `tag` on the proven image.
 ///
@@ -62,28 +66,39 @@ impl Known {
     }
 }
 
-/// Puts `latest` on this release if it is the highest stable version in the registry, and says whether it had to be
-/// moved. `known` was asked just before; it is asked again just after, as another release may be
-/// under way.
+/// Puts `latest` on this release if it is the highest stable version in the registry, and says whether it had to be moved.
+/// `known` was asked just before; it is asked again just after, as the release of a higher version may be under way.
 ///
 /// # Errors
-/// When the registry does not answer, or when a higher version is released at the same time.
+/// When the registry does not answer, or when a higher version appears that is not signed.
 pub fn move_latest(release: &Release<'_>, known: &Known, digest: &Digest) -> Result<bool> {
-    let Release { tools, source, .. } = release;
-    let registry = &tools.registry;
+    let registry = &release.tools.registry;
     let latest = Tag::latest();
-    if known.highest() != Some(&source.tag) || registry.digest_of(latest.as_str())?.as_ref() == Some(digest) {
+    let is_there = |digest: &Digest| {
+        Ok::<_, anyhow::Error>(registry.digest_of(latest.as_str())?.as_ref() == Some(digest))
+    };
+    if known.highest() != Some(&release.source.tag) || is_there(digest)? {
         return Ok(false);
     }
     copy(registry, &latest, digest)?;
-    let after = Known::ask(registry)?;
-    if let Some(higher) = after.highest().filter(|highest| *highest != &source.tag) {
-        bail!(
-            "{higher} came while `latest` was moved to {}; run `cargo xtask release {higher}` to put it right",
-            source.tag
-        );
+    for _ in 0..MOST_RACES {
+        let now = Known::ask(registry)?;
+        let Some(higher) = now.highest().filter(|highest| *highest != &release.source.tag) else {
+            return Ok(true);
+        };
+        // The higher version's tag came first, its `latest` perhaps before ours, which then undid it. What we put back
+        // must be proven: a version tag can be pushed by anyone who may push.
+        let theirs = registry.digest_of(higher.registry_tag().as_str())?;
+        let theirs = theirs.with_context(|| format!("`{higher}` is gone from the registry"))?;
+        if is_there(&theirs)? {
+            return Ok(true);
+        }
+        verify::signature(release, higher, &theirs).with_context(|| {
+            format!("`{higher}` came while `latest` was moved; run `cargo xtask release {higher}` to put `latest` right")
+        })?;
+        copy(registry, &latest, &theirs)?;
     }
-    Ok(true)
+    bail!("`latest` was moved by others {MOST_RACES} times in a row; run the release again")
 }
 
 /// In words, where `latest` belongs.

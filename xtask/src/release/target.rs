@@ -16,10 +16,12 @@ pub struct Target {
     pub credentials: Option<Credentials>,
     /// What signs.
     pub key: SigningKey,
-    /// Where the public key is read from.
-    pub public_key: PublicKey,
-    /// The public key as the printed commands name it.
+    /// The public key, where it is not `cosign.pub` at the top of the released commit.
+    pub public_key: Option<Vec<u8>>,
+    /// The public key as the printed commands name it: a relative path.
     pub public_key_name: String,
+    /// What to do when the registry does not answer.
+    pub registry_remedy: &'static str,
     /// Where the page goes.
     pub forge: Box<dyn Forge>,
     /// `registry/path@sha256:…` of what stands in for the base images where the real ones cannot be reached.
@@ -28,15 +30,6 @@ pub struct Target {
     pub cosign: PathBuf,
     /// Who runs it.
     pub invocation: Invocation,
-}
-
-/// Where the commands of the page find their key.
-#[derive(Clone, Debug)]
-pub enum PublicKey {
-    /// `cosign.pub` at the top of the released commit.
-    OfTheCommit,
-    /// A path below this directory, the one that the printed commands are pasted in.
-    Below(PathBuf),
 }
 
 impl Target {

@@ -1,10 +1,10 @@
 //! What `verify` asks, each thing once and side by side; nothing is judged here.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::thread;
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Context as _, Result, anyhow};
 use serde::Deserialize;
 
 use crate::forge::PublishedPage;
@@ -15,10 +15,10 @@ use crate::reference::{Digest, Tag};
 use crate::registry::{Client, Manifest};
 use crate::release::Release;
 use crate::release::tags::Known;
-use crate::release::target::PublicKey;
 use crate::scratch::Scratch;
 use crate::tool::cosign::{Cosign, VerifyCommand};
 use crate::tool::git::Commit;
+use crate::version::ReleaseTag;
 
 use super::claim::Seen;
 
@@ -70,7 +70,7 @@ pub(super) fn image(release: &Release<'_>, digest: &Digest) -> Result<ImageSeen>
         Ok(None) | Err(_) => (&tools.cosign, &tools.registry, tools.registry.manifest(digest.as_str())),
     };
     crate::interrupt::check()?;
-    let key = KeyDirectory::new(release)?;
+    let key = key_directory(release)?;
     let commands = release.verify_commands(digest);
     let (images, answers) = both(
         || Ok(seen(images(registry, index.as_ref()))),
@@ -85,13 +85,36 @@ pub(super) fn image(release: &Release<'_>, digest: &Digest) -> Result<ImageSeen>
 /// Looks at the version tag, the forge and `latest`.
 pub(super) fn public(release: &Release<'_>) -> Result<PublicSeen> {
     let (tag, forge) = (&release.source.tag, &release.target.forge);
-    let registry = &release.tools.registry;
-    let ((version_tag, latest), (forge_tag, page)) = both(
-        || Ok((seen(registry.digest_of(tag.registry_tag().as_str())), seen(latest(release)))),
-        || Ok((seen(forge.tag(tag)), seen(forge.page(tag)))),
-    )?;
+    let version_tag = tag.registry_tag();
+    let seen = thread::scope(|scope| {
+        let version_tag = scope.spawn(|| seen(release.tools.registry.digest_of(version_tag.as_str())));
+        let latest = scope.spawn(|| seen(latest(release)));
+        let forge_tag = scope.spawn(|| seen(forge.tag(tag)));
+        PublicSeen {
+            page: seen(forge.page(tag)),
+            version_tag: join(version_tag),
+            latest: join(latest),
+            forge_tag: join(forge_tag),
+        }
+    });
     crate::interrupt::check()?;
-    Ok(PublicSeen { version_tag, forge_tag, page, latest })
+    Ok(seen)
+}
+
+/// Asks cosign for the signature of another release of the same image.
+pub(super) fn signature(release: &Release<'_>, tag: &ReleaseTag, digest: &Digest) -> Result<()> {
+    let (target, key) = (release.target, key_directory(release)?);
+    let command = VerifyCommand::signature(&target.public_key_name, tag.version(), &target.image, digest);
+    release
+        .tools
+        .cosign
+        .try_verify(&command, key.path())?
+        .map(|_| ())
+        .map_err(|words| anyhow!("`{command}` says: {words}"))
+}
+
+fn join<T>(thread: thread::ScopedJoinHandle<'_, Seen<T>>) -> Seen<T> {
+    thread.join().unwrap_or_else(|_panic| Err("a thread panicked".to_owned()))
 }
 
 fn latest(release: &Release<'_>) -> Result<LatestSeen> {
@@ -117,12 +140,9 @@ fn ask_all(
     dir: &Path,
 ) -> Vec<Seen<Answer>> {
     thread::scope(|scope| {
-        let ask = |command| scope.spawn(move || ask(cosign, registry, digest, command, dir));
+        let ask = |command| scope.spawn(move || seen(ask(cosign, registry, digest, command, dir)));
         let running: Vec<_> = commands.iter().map(ask).collect();
-        let join = |thread: thread::ScopedJoinHandle<'_, _>| {
-            thread.join().unwrap_or_else(|_panic| bail!("a thread panicked"))
-        };
-        running.into_iter().map(|thread| seen(join(thread))).collect()
+        running.into_iter().map(join).collect()
     })
 }
 
@@ -192,32 +212,15 @@ fn platform_image(registry: &Client, digest: &Digest) -> Result<Option<PlatformI
     Ok(Some(PlatformImage { labels: config.config.labels, annotations: manifest.annotations }))
 }
 
-/// Where the commands are run: their key is named relative to it.
-enum KeyDirectory {
-    OfTheCommit(Scratch),
-    Given(PathBuf),
-}
-
-impl KeyDirectory {
-    fn new(release: &Release<'_>) -> Result<Self> {
-        match &release.target.public_key {
-            PublicKey::Below(dir) => Ok(Self::Given(dir.clone())),
-            PublicKey::OfTheCommit => {
-                let key = release.inputs.public_key.as_ref();
-                let key =
-                    key.with_context(|| format!("commit {} has no `{PUBLIC_KEY}`", release.source.commit))?;
-                let scratch = Scratch::new()?;
-                std::fs::write(scratch.path().join(PUBLIC_KEY), key)
-                    .context("writing the public key for cosign")?;
-                Ok(Self::OfTheCommit(scratch))
-            }
-        }
-    }
-
-    fn path(&self) -> &Path {
-        match self {
-            Self::OfTheCommit(scratch) => scratch.path(),
-            Self::Given(dir) => dir,
-        }
-    }
+/// A directory that has the public key where the printed commands name it: they run there as they stand.
+fn key_directory(release: &Release<'_>) -> Result<Scratch> {
+    let key = release.target.public_key.as_ref().or(release.inputs.public_key.as_ref());
+    let key = key.with_context(|| format!("commit {} has no `{PUBLIC_KEY}`", release.source.commit))?;
+    let scratch = Scratch::new()?;
+    let path = scratch.path().join(&release.target.public_key_name);
+    let parent = path.parent().context("the public key's name is no path")?;
+    std::fs::create_dir_all(parent)
+        .and_then(|()| std::fs::write(&path, key))
+        .context("writing the public key for cosign")?;
+    Ok(scratch)
 }

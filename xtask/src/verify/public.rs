@@ -11,6 +11,9 @@ use crate::tool::git::Commit;
 use super::claim::{Claim, Seen};
 use super::look::{LatestSeen, PublicSeen};
 
+/// The claim about `latest`.
+pub(super) const LATEST: &str = "latest";
+
 /// Judges what was seen under the release's names.
 pub(super) fn judge(release: &Release<'_>, digest: &Digest, seen: &PublicSeen) -> Result<Vec<Claim>> {
     let tag = &release.source.tag;
@@ -50,7 +53,7 @@ pub(super) fn judge(release: &Release<'_>, digest: &Digest, seen: &PublicSeen) -
             );
             Ok(format!("{} commands, as they were run", expected.len()))
         }),
-        Claim::judge("latest", &seen.latest, judge_latest),
+        Claim::judge(LATEST, &seen.latest, judge_latest),
     ])
 }
 

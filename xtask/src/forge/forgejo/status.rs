@@ -5,9 +5,9 @@ use serde::Deserialize;
 
 use crate::environment::Environment;
 
-/// The release's own workflow, by the `name:` and by the file that this repository gives it: its state says nothing about
-/// the commit, and while it runs it is pending.
-const RELEASE_WORKFLOW: [&str; 2] = ["release", "release.yml"];
+/// The release's own workflow, by the `name:` that this repository gives it: its state says nothing about the commit, and
+/// while it runs it is pending. Both forges write contexts as `<name> / <job> (<event>)`.
+const RELEASE_WORKFLOW: &str = "release";
 
 /// `GET /repos/{o}/{r}/commits/{sha}/status`: the newest status of each context.
 #[derive(Deserialize)]
@@ -19,25 +19,22 @@ pub(super) struct Combined {
 struct Status {
     status: String,
     context: String,
-    target_url: String,
 }
 
-/// What tells the release's own run from others.
+/// The name of the workflow that runs now, where it has another one than this repository gives it.
 #[derive(Default)]
 pub(super) struct OwnRun {
-    number: Option<String>,
+    workflow: Option<String>,
 }
 
 impl OwnRun {
     pub(super) fn new(environment: &Environment) -> Result<Self> {
-        Ok(Self { number: environment.runner("RUN_NUMBER")?.map(str::to_owned) })
+        Ok(Self { workflow: environment.runner("WORKFLOW")?.map(str::to_owned) })
     }
 
     fn is(&self, status: &Status) -> bool {
-        let run = status.target_url.split_once("/actions/runs/").and_then(|(_, rest)| rest.split('/').next());
         let workflow = status.context.split_once(" / ").map(|(workflow, _)| workflow);
-        (run.is_some() && run == self.number.as_deref())
-            || workflow.is_some_and(|name| RELEASE_WORKFLOW.contains(&name))
+        workflow.is_some_and(|name| name == RELEASE_WORKFLOW || Some(name) == self.workflow.as_deref())
     }
 }
 
@@ -65,26 +62,26 @@ mod tests {
     use super::{Combined, OwnRun, judge};
     use serde_json::json;
 
-    fn verdict(statuses: &[(&str, &str, &str)]) -> Result<(), String> {
-        let status = |(context, status, url): &(&str, &str, &str)| json!({"context": context, "status": status, "target_url": url});
+    fn verdict(statuses: &[(&str, &str)]) -> Result<(), String> {
+        let status = |(context, status): &(&str, &str)| json!({"context": context, "status": status});
         let statuses: Vec<_> = statuses.iter().map(status).collect();
         let combined: Combined =
             serde_json::from_value(json!({ "state": "", "statuses": statuses })).unwrap();
-        judge(&combined, &OwnRun { number: Some("42".to_owned()) })
+        judge(&combined, &OwnRun { workflow: Some("publish".to_owned()) })
     }
 
     #[test]
     fn green_is_a_success_and_nothing_else_besides_the_release_itself() {
-        let ci = ("ci / test (push)", "success", "/acme/carol/actions/runs/7/jobs/0");
-        let own = ("anything / job (push)", "pending", "/acme/carol/actions/runs/42/jobs/0");
-        let release = ("release / release (push)", "failure", "/acme/carol/actions/runs/41/jobs/0");
+        let ci = ("ci / test (push)", "success");
+        let own = ("publish / job (push)", "pending");
+        let release = ("release / release (push)", "failure");
         assert!(verdict(&[ci]).is_ok());
         assert!(verdict(&[ci, own, release]).is_ok());
         assert!(verdict(&[]).is_err(), "a missing status is not green");
         assert!(verdict(&[own, release]).is_err(), "the release's own status is not the commit's");
         for state in ["pending", "failure", "error", "warning", ""] {
-            let error = verdict(&[ci, ("lint", state, "")]).unwrap_err();
-            assert!(error.contains("`lint`"), "{error}");
+            let error = verdict(&[ci, ("release-notes / lint (push)", state)]).unwrap_err();
+            assert!(error.contains("`release-notes / lint (push)`"), "{error}");
         }
     }
 

@@ -6,7 +6,7 @@ use crate::index;
 use crate::inputs::{Inputs, PUBLIC_KEY};
 use crate::reference::{Digest, Image};
 use crate::release::preflight::{Check, Found, Problem};
-use crate::release::target::{PublicKey, Target};
+use crate::release::target::Target;
 use crate::release::{Session, Tools};
 use crate::tool::cosign::Generation;
 
@@ -24,7 +24,7 @@ pub(crate) fn of_machine<'a>(
         ("docker", Box::new(|| docker(session, tools))),
         ("builder", Box::new(|| builder(session, tools))),
         ("cosign", Box::new(|| cosign(session, tools))),
-        ("registry", Box::new(|| registry(tools))),
+        ("registry", Box::new(|| registry(tools, target))),
         ("base image", Box::new(|| stand_in(target))),
     ]
 }
@@ -112,34 +112,27 @@ fn key(tools: &Tools<'_>, target: &Target, inputs: &Inputs) -> Result<Found> {
         "`COSIGN_PRIVATE_KEY` cannot be read with `COSIGN_PASSWORD`; set both secrets again, \
          the key as the whole PEM text with its line breaks",
     )?;
-    let shown = match &target.public_key {
-        PublicKey::OfTheCommit => inputs.public_key.clone().with_context(|| {
-            format!(
-                "the commit has no `{PUBLIC_KEY}`; make a key pair (docs/keys.md) and commit the public half"
-            )
-        })?,
-        PublicKey::Below(dir) => {
-            std::fs::read(dir.join(&target.public_key_name)).context("reading the public key")?
-        }
-    };
+    let shown = target.public_key.as_ref().or(inputs.public_key.as_ref()).with_context(|| {
+        format!("the commit has no `{PUBLIC_KEY}`; make a key pair (docs/keys.md) and commit the public half")
+    })?;
     let mut problems = Vec::new();
     if derived.trim().as_bytes() != shown.trim_ascii() {
         let text = format!(
             "the key in `COSIGN_PRIVATE_KEY` has the public half `{}`, but `{PUBLIC_KEY}` of the commit is `{}`; \
              set the secret that belongs to the committed key, or commit the new key and tag again",
             Digest::of(format!("{}\n", derived.trim()).as_bytes()),
-            Digest::of(&shown)
+            Digest::of(shown)
         );
         problems.push(Problem::new("signing key", text));
     }
     Ok((Vec::new(), problems))
 }
 
-fn registry(tools: &Tools<'_>) -> Result<Found> {
-    let image = tools.registry.image();
-    tools.registry.check_push().with_context(|| {
-        format!("cannot push to `{image}`; set `REGISTRY_USER` and `REGISTRY_TOKEN` to an account that may write packages there")
-    })?;
+fn registry(tools: &Tools<'_>, target: &Target) -> Result<Found> {
+    tools
+        .registry
+        .check_push()
+        .with_context(|| format!("cannot push to `{}`; {}", target.image, target.registry_remedy))?;
     Ok((Vec::new(), Vec::new()))
 }
 
