@@ -17,10 +17,12 @@ use crate::lock;
 use crate::network;
 use crate::parts;
 use crate::provision;
-use crate::services::{self, engine, registry};
+use crate::services::forge::Origin;
+use crate::services::{self, engine, forge, registry};
 
-/// Provisions what is missing, starts what does not run, and writes the exports last.
-pub(crate) fn up(environment: &Environment) -> Result<()> {
+/// Provisions what is missing, starts what does not run, and writes the exports last. With `forgejo`, the forge is the
+/// published Forgejo image.
+pub(crate) fn up(environment: &Environment, forgejo: bool) -> Result<()> {
     let cx = Context::new(environment)?;
     let _lock = lock::acquire(&cx.layout, &cx.progress)?;
     for name in ["prefix", "run", "data", "downloads/npm"] {
@@ -29,7 +31,8 @@ pub(crate) fn up(environment: &Environment) -> Result<()> {
     provision::sweep(&cx.layout.prefix(""))?;
     provision::sweep(&cx.layout.downloads("npm"))?;
     let mut state = State::default();
-    let found = parts::ensure(&cx)?;
+    let origin = Origin::decide(&cx, forgejo)?;
+    let found = parts::ensure(&cx, |part| origin.needs(part))?;
     for (part, found) in &found {
         part.export(found, &mut state);
         state
@@ -43,6 +46,7 @@ pub(crate) fn up(environment: &Environment) -> Result<()> {
     engine::ensure(&cx, of("docker")?, &mut state)?;
     let address = registry::ensure(&cx, of("registry")?, &mut state)?;
     image::ensure(&cx, of("docker")?, address, &mut state)?;
+    origin.ensure(&cx, of, &mut state)?;
     state.write(&cx.layout)?;
     cx.progress.line("testbed", "up; `eval \"$(cargo testbed env)\"` exports it to a shell");
     Ok(())
@@ -58,6 +62,7 @@ pub(crate) fn down(environment: &Environment, purge: bool) -> Result<()> {
     let _lock = lock::acquire(&cx.layout, &cx.progress)?;
     // First, so that nobody is told to use what is about to end.
     remove_file(&cx.layout.state())?;
+    forge::stop(&cx)?;
     services::end(&cx, registry::NAME)?;
     engine::stop(&cx)?;
     network::restore(&cx)?;
@@ -104,6 +109,9 @@ pub(crate) fn status(environment: &Environment) -> Result<()> {
             services::processes(&layout, name)?.iter().map(|found| found.pid.to_string()).collect();
         let address = address(&layout, &state, name);
         text += &match (pids.is_empty(), address) {
+            (true, Some(address)) if name == forge::NAME && !state.services.iter().any(|own| own == name) => {
+                format!("{name:<12} on {address}\n")
+            }
             (true, _) => format!("{name:<12} stopped\n"),
             (false, None) => format!("{name:<12} running, process {}\n", pids.join(" ")),
             (false, Some(address)) => {
@@ -119,6 +127,7 @@ pub(crate) fn status(environment: &Environment) -> Result<()> {
 
 fn address(layout: &Layout, state: &State, name: &str) -> Option<String> {
     match name {
+        forge::NAME => state.exports.get(forge::URL).cloned(),
         registry::NAME => state.exports.get("TESTBED_REGISTRY").cloned(),
         engine::DOCKERD => Some(layout.run("docker.sock").display().to_string()),
         engine::CONTAINERD => Some(layout.run("containerd.sock").display().to_string()),

@@ -8,6 +8,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
+use crate::files::write_private;
 use crate::layout::Layout;
 
 /// Written at the end of `up`, by rename; gone while nothing runs.
@@ -52,14 +53,11 @@ impl State {
         }
     }
 
-    /// Writes it whole or not at all.
+    /// Writes it whole or not at all, for this user alone: it holds the forge's token.
     pub(crate) fn write(&self, layout: &Layout) -> Result<()> {
         let path = layout.state();
-        let partial = path.with_extension("partial");
         let text = serde_json::to_string_pretty(self).context("rendering the testbed's state")?;
-        fs::write(&partial, text)
-            .and_then(|()| fs::rename(&partial, &path))
-            .with_context(|| format!("writing `{}`", path.display()))
+        write_private(&path, &text)
     }
 
     /// All exports, `PATH` included.

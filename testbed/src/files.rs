@@ -1,8 +1,8 @@
-//! Directories that only this user sees, and removals for which "not there" is what was wanted.
+//! Directories and files that only this user sees, and removals for which "not there" is what was wanted.
 
-use std::fs::{self, DirBuilder};
-use std::io;
-use std::os::unix::fs::DirBuilderExt as _;
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
@@ -33,5 +33,28 @@ pub(crate) fn remove_dir(path: &Path) -> Result<()> {
             Err(error).with_context(|| format!("removing `{}`", path.display()))
         }
         _ => Ok(()),
+    }
+}
+
+/// Writes a file that only this user can read, whole or not at all.
+pub(crate) fn write_private(path: &Path, text: &str) -> Result<()> {
+    let partial = path.with_extension("partial");
+    remove_file(&partial)?;
+    File::options()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&partial)
+        .and_then(|mut file| file.write_all(text.as_bytes()))
+        .and_then(|()| fs::rename(&partial, path))
+        .with_context(|| format!("writing `{}`", path.display()))
+}
+
+/// The text of a file that may not be there.
+pub(crate) fn read_file(path: &Path) -> Result<Option<String>> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("reading `{}`", path.display())),
     }
 }

@@ -152,7 +152,7 @@ fn read_digest(metadata: &PathBuf) -> Result<String> {
 }
 
 /// The call with the engine's own variables, as the tests will have them.
-fn with_docker(mut call: Call, state: &State) -> Call {
+pub(crate) fn with_docker(mut call: Call, state: &State) -> Call {
     for key in ["DOCKER_HOST", "DOCKER_CONFIG"] {
         if let Some(value) = state.exports.get(key) {
             call = call.env(key, value);

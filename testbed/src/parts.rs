@@ -1,11 +1,13 @@
 //! The list of parts: programs that the tests need. Each is used from the machine when it is there and good enough,
-//! else provisioned. The forge and its runner belong at the end of [`all`].
+//! else provisioned.
 
 pub(crate) mod cosign;
 pub(crate) mod crane;
 pub(crate) mod docker;
+pub(crate) mod forge;
 pub(crate) mod node;
 pub(crate) mod registry;
+pub(crate) mod runner;
 pub(crate) mod skopeo;
 
 use std::path::PathBuf;
@@ -59,8 +61,8 @@ impl Found {
     }
 }
 
-/// All parts, in the order in which they are reported.
-pub(crate) fn all() -> [&'static dyn Part; 7] {
+/// All parts, in the order in which they are reported. The slow ones are built in this order.
+fn all() -> [&'static dyn Part; 9] {
     [
         &docker::Docker,
         &cosign::Cosign2,
@@ -69,17 +71,20 @@ pub(crate) fn all() -> [&'static dyn Part; 7] {
         &skopeo::Skopeo,
         &crane::Crane,
         &node::Node,
+        &runner::ForgeRunner,
+        &forge::Forge,
     ]
 }
 
-/// Finds every part and provisions the missing ones, the slow ones beside the others. What can neither be found nor
+/// Finds every part whose name is `needed` and provisions the missing ones, the slow ones beside the others. What can neither be found nor
 /// provisioned is named all at once, before anything is changed.
-pub(crate) fn ensure(cx: &Context) -> Result<Vec<(&'static dyn Part, Found)>> {
+pub(crate) fn ensure(cx: &Context, needed: impl Fn(&str) -> bool) -> Result<Vec<(&'static dyn Part, Found)>> {
+    let all: Vec<_> = all().into_iter().filter(|part| needed(part.name())).collect();
     let mut missing = Vec::new();
-    for part in all() {
+    for part in &all {
         match part.find(cx)? {
             Some(found) => cx.progress.line(part.name(), &format!("already there ({})", found.describe())),
-            None => missing.push(part),
+            None => missing.push(*part),
         }
     }
     let obstacles: Vec<_> = missing
@@ -98,7 +103,7 @@ pub(crate) fn ensure(cx: &Context) -> Result<Vec<(&'static dyn Part, Found)>> {
         result.and(beside)
     })?;
     let mut parts = Vec::new();
-    for part in all() {
+    for part in all {
         let found = part.find(cx)?;
         let gone =
             || anyhow!("{} was provisioned and is not found; run `cargo testbed down --purge`", part.name());

@@ -1,10 +1,11 @@
 //! Builds one program from a Go module. The module comes from where this machine's Go is set to fetch from, and Go's
 //! checksum database vouches for it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
+use serde::Deserialize;
 use xshell::cmd;
 
 use crate::context::Context;
@@ -20,4 +21,59 @@ pub(crate) fn install(cx: &Context, package: &str, version: &str, into: &Path) -
     // Without cgo no C compiler is needed, and the program runs on any Linux.
     let call = call.env("GOBIN", into).env("CGO_ENABLED", "0").env("GOFLAGS", "").timeout(PATIENCE);
     cx.with_package_settings(call)?.run().with_context(|| format!("building `{package}` {version}"))
+}
+
+/// A module that `go install` refuses, as its `go.mod` replaces others: it is fetched, and built where it lies.
+pub(crate) struct Module {
+    /// Its path.
+    pub(crate) path: &'static str,
+    /// Its version, with the `v`.
+    pub(crate) version: &'static str,
+    /// Build tags, separated by spaces.
+    pub(crate) tags: &'static str,
+    /// The variable that holds the version which the program reports.
+    pub(crate) symbol: &'static str,
+}
+
+impl Module {
+    /// Fetches the source, which Go's checksum database vouches for, and returns where it lies in Go's cache.
+    pub(crate) fn fetch(&self, cx: &Context) -> Result<PathBuf> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Download {
+            dir: PathBuf,
+        }
+        let go = cx.required("go")?;
+        let (shell, module) = (cx.runner.shell()?, format!("{}@{}", self.path, self.version));
+        let call = cx.runner.call(cmd!(shell, "{go} mod download -json {module}"));
+        let call = call.env("GOFLAGS", "").timeout(PATIENCE);
+        let answer = cx.with_package_settings(call)?.output()?;
+        // It prints JSON on failure too, with the reason in it.
+        let text = answer.text()?;
+        if !answer.status.success() {
+            bail!("fetching `{module}`: {}", text.trim());
+        }
+        let download: Download = serde_json::from_str(&text)
+            .with_context(|| format!("reading what `go mod download -json {module}` printed"))?;
+        Ok(download.dir)
+    }
+
+    /// Builds the program in `source`, which [`Module::fetch`] returned, as the file `into`.
+    pub(crate) fn build(&self, cx: &Context, source: &Path, into: &Path) -> Result<()> {
+        let go = cx.required("go")?;
+        let (shell, tags) = (cx.runner.shell()?, self.tags);
+        let flags = format!("-s -w -X {}={}", self.symbol, self.version.trim_start_matches('v'));
+        let build = cmd!(shell, "{go} -C {source} build -p 2 -tags {tags} -ldflags {flags} -o {into} .");
+        let call = cx.runner.call(build).env("GOFLAGS", "").timeout(PATIENCE);
+        cx.with_package_settings(call)?
+            .run()
+            .with_context(|| format!("building `{}` {}", self.path, self.version))
+    }
+}
+
+/// The version of the Go that builds, such as `go1.26.8`; empty where there is none.
+pub(crate) fn version(cx: &Context) -> Result<String> {
+    let Some(go) = cx.host.which("go") else { return Ok(String::new()) };
+    let shell = cx.runner.shell()?;
+    cx.with_package_settings(cx.runner.call(cmd!(shell, "{go} env GOVERSION")))?.read()
 }

@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::ErrorKind;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
-use super::{end, marker, processes};
+use super::{end, marker, ports, processes};
 use crate::context::Context;
 use crate::exports::State;
 use crate::files::private_dir;
@@ -31,13 +30,12 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Starts it unless it runs and answers, and exports where it is.
 pub(crate) fn ensure(cx: &Context, registry: &Found, state: &mut State) -> Result<SocketAddr> {
-    let last = last_port(cx)?;
-    let mut address = SocketAddr::from((Ipv4Addr::LOCALHOST, last));
+    let mut address = ports::last(cx, NAME)?.unwrap_or(ports::loopback(PREFERRED_PORT));
     if !processes(&cx.layout, NAME)?.is_empty() && is_ready(cx, address)? {
         cx.progress.line(NAME, &format!("already running on {address}"));
     } else {
         end(cx, NAME)?;
-        address = start(cx, registry, last)?;
+        address = start(cx, registry, address)?;
         cx.progress.line(NAME, &format!("started on {address}"));
     }
     state.export("TESTBED_REGISTRY", address.to_string());
@@ -45,14 +43,8 @@ pub(crate) fn ensure(cx: &Context, registry: &Found, state: &mut State) -> Resul
     Ok(address)
 }
 
-fn start(cx: &Context, registry: &Found, wanted: u16) -> Result<SocketAddr> {
-    // Bound and let go: only the registry itself can hold it, so somebody may be quicker; then the wait below fails.
-    let free = TcpListener::bind((Ipv4Addr::LOCALHOST, wanted)).or_else(|error| match error.kind() {
-        ErrorKind::AddrInUse => TcpListener::bind((Ipv4Addr::LOCALHOST, 0)),
-        _ => Err(error),
-    });
-    let address =
-        free.and_then(|listener| listener.local_addr()).context("looking for a free loopback port")?;
+fn start(cx: &Context, registry: &Found, wanted: SocketAddr) -> Result<SocketAddr> {
+    let address = ports::claim(cx, NAME, wanted)?;
     let storage = cx.layout.data("registry");
     private_dir(&storage)?;
     let service = Service {
@@ -65,7 +57,6 @@ fn start(cx: &Context, registry: &Found, wanted: u16) -> Result<SocketAddr> {
     };
     let configuration = configuration(text(&storage)?, address, text(cx.layout.root())?);
     fs::write(&service.marker, configuration)
-        .and_then(|()| fs::write(port_file(cx), format!("{}\n", address.port())))
         .with_context(|| format!("writing `{}`", service.marker.display()))?;
     let pid = service.start(&cx.runner)?;
     service.wait(pid, PATIENCE, || is_ready(cx, address))?;
@@ -90,19 +81,4 @@ fn configuration(storage: &str, address: SocketAddr, root: &str) -> String {
          storage:\n  delete:\n    enabled: true\n  filesystem:\n    rootdirectory: '{storage}'\n\
          http:\n  addr: {address}\n  headers:\n    {HEADER}: ['{root}']\n"
     )
-}
-
-fn port_file(cx: &Context) -> std::path::PathBuf {
-    cx.layout.data("registry.port")
-}
-
-/// The port of last time, so that references written down then still hold.
-fn last_port(cx: &Context) -> Result<u16> {
-    let path = port_file(cx);
-    match fs::read_to_string(&path) {
-        // A file cut short by a crash is no reason to stop: any free port will do.
-        Ok(text) => Ok(text.trim().parse().unwrap_or(PREFERRED_PORT)),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(PREFERRED_PORT),
-        Err(error) => Err(error).with_context(|| format!("reading `{}`", path.display())),
-    }
 }

@@ -1,0 +1,169 @@
+//! `cargo testbed bench`: what a release costs, beside a straight script that does the same without the guarantees. One
+//! machine, one run, mixed order; nothing is asserted. `docs/benchmarks.md` explains the figures.
+
+mod contestant;
+mod figures;
+mod framing;
+mod machine;
+mod measure;
+mod proxy;
+mod report;
+mod rounds;
+mod steps;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context as _, Result, bail};
+use xshell::cmd;
+use xtask::environment::Environment;
+use xtask::scratch::random_hex;
+use xtask::tool::Runner;
+
+use crate::exports::State;
+use crate::forge_client::Client;
+use crate::host::Host;
+use crate::layout::Layout;
+use crate::provision::text;
+use report::{Runs, spread};
+use rounds::Bench;
+
+/// Where the figures are kept.
+const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/benchmarks.md");
+
+/// A cold round takes a minute and more, most of it downloads.
+const MOST_COLD_ROUNDS: u16 = 3;
+
+/// What is measured, and how often.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// How often each is measured with a warm builder
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=200))]
+    rounds: u16,
+    /// Measure with an emptied builder as well, up to three times; empties the cache for everyone on this engine
+    #[arg(long)]
+    cold: bool,
+    /// Repeat the order of an earlier run
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Put the result into docs/benchmarks.md
+    #[arg(long)]
+    write: bool,
+    /// Two files and a command: run it, its output into the files, and print what it used
+    #[arg(last = true, hide = true)]
+    measured: Vec<String>,
+}
+
+/// Measures and prints the figures as Markdown.
+#[expect(clippy::print_stdout, reason = "this is the command's data")]
+pub(crate) fn run(environment: &Environment, options: &Options) -> Result<()> {
+    if !options.measured.is_empty() {
+        return measure::stand_between(environment, &options.measured);
+    }
+    let environment = &of_testbed(environment)?;
+    let runner = Runner::new(environment);
+    check_programs(environment)?;
+    let client = Client::from_environment(environment)?;
+    let machine = machine::describe(environment, &client)?;
+    let seed = match options.seed {
+        Some(seed) => seed,
+        None => u64::from_str_radix(&random_hex()?[..8], 16).context("making a seed")?,
+    };
+    let (xtask, target) = build_xtask(&runner)?;
+    let mut bench = Bench::set_up(environment, &client, &xtask, seed)?;
+    bench.warm_up()?;
+    let warm = bench.rounds(options.rounds, false)?;
+    let cold =
+        if options.cold { Some(bench.rounds(options.rounds.min(MOST_COLD_ROUNDS), true)?) } else { None };
+    bench.clean_up()?;
+    let cargo = what_cargo_adds(&runner, &xtask, &target, options.rounds)?;
+    let text = render(&machine, seed, &warm, cold.as_ref(), &cargo);
+    println!("{text}");
+    if options.write {
+        let document = fs::read_to_string(DOCUMENT).with_context(|| format!("reading `{DOCUMENT}`"))?;
+        fs::write(DOCUMENT, report::insert(&document, &text)?)
+            .with_context(|| format!("writing `{DOCUMENT}`"))?;
+    }
+    Ok(())
+}
+
+/// The environment of a shell that has the exports, with cosign 2 before any other: the script has its flags.
+fn of_testbed(environment: &Environment) -> Result<Environment> {
+    let layout = Layout::from_environment(environment)?;
+    let Some(state) = State::read(&layout)? else {
+        bail!("the testbed is not up; `cargo testbed up` brings it up");
+    };
+    let path = environment.get("PATH")?.context("reading `PATH`: it is not set")?;
+    let mut variables = state.variables(&Host::of_this_machine(path, layout.root())?.path());
+    let cosign = variables.get("TESTBED_COSIGN_2").and_then(|cosign| Path::new(cosign).parent());
+    if let (Some(dir), Some(path)) = (cosign.map(Path::to_owned), variables.get_mut("PATH")) {
+        *path = format!("{}:{path}", text(&dir)?);
+    }
+    Ok(environment.with(variables))
+}
+
+/// The script needs more than xtask does.
+fn check_programs(environment: &Environment) -> Result<()> {
+    for program in ["bash", "jq", "curl", "git", "npm", "cosign", "docker"] {
+        if environment.find_program(Path::new(program))?.is_none() {
+            bail!("`{program}` is not on the PATH, and the straight script needs it; install it");
+        }
+    }
+    Ok(())
+}
+
+/// The `xtask` of this build, brought up to date, and its target directory.
+fn build_xtask(runner: &Runner) -> Result<(PathBuf, PathBuf)> {
+    let own = std::env::current_exe().context("finding this program's own file")?;
+    let dir = own.parent().context("this program is in no directory")?;
+    let target = dir.parent().context("this program is in no target directory")?;
+    let shell = runner.shell()?;
+    let release = dir.ends_with("release").then_some("--release");
+    let build = cmd!(
+        shell,
+        "cargo build --quiet --locked --package xtask --bin xtask --target-dir {target} {release...}"
+    );
+    let call = runner.call(build).dir(Path::new(env!("CARGO_MANIFEST_DIR")));
+    call.timeout(std::time::Duration::from_secs(600)).run()?;
+    Ok((dir.join("xtask"), target.to_owned()))
+}
+
+/// Seconds of `cargo run` beyond the binary itself, for a command that does nothing.
+fn what_cargo_adds(runner: &Runner, xtask: &Path, target: &Path, rounds: u16) -> Result<String> {
+    let shell = runner.shell()?;
+    let time = |call: xtask::tool::Call| {
+        let started = Instant::now();
+        call.dir(Path::new(env!("CARGO_MANIFEST_DIR"))).run()?;
+        Ok::<_, anyhow::Error>(started.elapsed().as_secs_f64())
+    };
+    let mut added = Vec::new();
+    for _ in 0..rounds {
+        let run = cmd!(shell, "cargo run --quiet --locked --package xtask --target-dir {target} -- --help");
+        let with = time(runner.call(run))?;
+        added.push(with - time(runner.call(cmd!(shell, "{xtask} --help")))?);
+    }
+    Ok(spread(added, 2))
+}
+
+fn render(
+    machine: &[(&'static str, String)],
+    seed: u64,
+    warm: &Runs,
+    cold: Option<&Runs>,
+    cargo: &str,
+) -> String {
+    let mut text = "### Machine\n\n| | |\n|---|---|\n".to_owned();
+    text += &machine.iter().map(|(name, value)| format!("| {name} | {value} |\n")).collect::<String>();
+    let mut section = |name: &str, runs: &Runs, is_cold: bool| {
+        let rounds = runs.ours.len();
+        text += &format!("\n### {name}, {rounds} rounds, order by seed {seed}\n\n");
+        text += &format!("{}\n{}", runs.ratios(is_cold), runs.table());
+        text += &format!("\nSteps, medians:\n{}", runs.steps());
+    };
+    section("Warm", warm, false);
+    if let Some(cold) = cold {
+        section("Cold", cold, true);
+    }
+    text + &format!("\n`cargo run` adds to each start of `xtask`, s: {cargo}\n")
+}

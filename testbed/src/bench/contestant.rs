@@ -1,0 +1,225 @@
+//! The two that are compared: each has a repository of its own on the forge with the same content, a clone of it, and
+//! knows the forge by the counting proxy's address.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::json;
+use xshell::cmd;
+use xtask::dockerfile;
+use xtask::environment::Environment;
+use xtask::reference::Image;
+use xtask::registry::Credentials;
+use xtask::scratch::random_hex;
+use xtask::secret::Secret;
+use xtask::tool::Runner;
+use xtask::tool::cosign::Cosign;
+use xtask::tool::docker::DockerConfig;
+
+use super::measure::{Subject, Usage, run};
+use crate::forge_client::{Client, Repository, State, User};
+use crate::provision::text;
+
+/// The repository whose release is measured.
+const PROJECT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+
+/// The baseline.
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/bench/straight-script.sh");
+
+/// What both sign with.
+pub(super) struct Key {
+    private: Secret,
+    password: Secret,
+    public: String,
+}
+
+impl Key {
+    /// Makes a key pair.
+    pub(super) fn make(environment: &Environment, scratch: &Path) -> Result<Self> {
+        let runner = Runner::new(environment);
+        let config = DockerConfig::new(environment, None)?;
+        let password = Secret::new(random_hex()?);
+        let prefix = scratch.join("cosign");
+        let cosign = Cosign::new(&runner, "cosign", &config, Duration::from_secs(60));
+        cosign.generate_key_pair(&prefix, &password).context("making the key pair that both sign with")?;
+        let read = |extension: &str| {
+            let path = prefix.with_extension(extension);
+            fs::read_to_string(&path).with_context(|| format!("reading `{}`", path.display()))
+        };
+        Ok(Self { private: Secret::new(read("key")?), password, public: read("pub")? })
+    }
+}
+
+/// One of the two.
+pub(super) struct Contestant {
+    repository: Repository,
+    checkout: PathBuf,
+    words: Vec<String>,
+    variables: Vec<(&'static str, String)>,
+    secrets: Vec<(&'static str, Secret)>,
+    /// The image as it is known through the proxy.
+    image: Image,
+    /// Kept for its login.
+    _docker: Option<DockerConfig>,
+}
+
+/// What both are made from.
+pub(super) struct Arena<'a> {
+    /// The testbed's environment.
+    pub(super) environment: &'a Environment,
+    /// The forge itself, for what is not measured.
+    pub(super) client: &'a Client,
+    /// Who owns both repositories.
+    pub(super) user: &'a User,
+    /// `127.0.0.1:port` of the proxy.
+    pub(super) proxy: &'a str,
+    /// What both sign with.
+    pub(super) key: &'a Key,
+    /// Where clones go.
+    pub(super) scratch: &'a Path,
+}
+
+impl Arena<'_> {
+    /// `xtask release`.
+    pub(super) fn ours(&self, xtask: &Path) -> Result<Contestant> {
+        let (repository, checkout) = self.repository("ours")?;
+        let mut secrets = self.signing();
+        secrets.push(("REGISTRY_TOKEN", self.user.token().clone()));
+        secrets.push(("FORGEJO_TOKEN", self.user.token().clone()));
+        let mut variables = vec![("REGISTRY_USER", self.user.name().to_owned())];
+        for name in ["TESTBED_BASE_STAND_IN", "DOCKER_CONFIG"] {
+            variables.extend(self.environment.get(name)?.map(|value| (name, value.to_owned())));
+        }
+        let words = vec![text(xtask)?.to_owned(), "release".to_owned()];
+        let image = self.image(&repository)?;
+        Ok(Contestant { repository, checkout, words, variables, secrets, image, _docker: None })
+    }
+
+    /// The baseline. It is logged in before it starts, as ours brings its login in a variable.
+    pub(super) fn script(&self) -> Result<Contestant> {
+        let (repository, checkout) = self.repository("script")?;
+        let mut secrets = self.signing();
+        secrets.push(("FORGE_TOKEN", self.user.token().clone()));
+        let image = self.image(&repository)?;
+        let login = Credentials { user: self.user.name().to_owned(), password: self.user.token().clone() };
+        let docker = DockerConfig::new(self.environment, Some((&image.registry, &login)))?;
+        let mut variables = vec![
+            ("FORGE", format!("http://{}", self.proxy)),
+            ("REPOSITORY", repository.full_name()),
+            ("BUILD_FLAGS", self.build_flags(&checkout)?),
+            ("DOCKER_CONFIG", text(docker.path())?.to_owned()),
+        ];
+        let users = self.environment.get("DOCKER_CONFIG")?.map(|config| Path::new(config).join("buildx"));
+        if let Some(buildx) = users.filter(|buildx| buildx.is_dir()) {
+            variables.push(("BUILDX_CONFIG", text(&buildx)?.to_owned()));
+        }
+        let words = vec!["bash".to_owned(), SCRIPT.to_owned()];
+        Ok(Contestant { repository, checkout, words, variables, secrets, image, _docker: Some(docker) })
+    }
+
+    fn signing(&self) -> Vec<(&'static str, Secret)> {
+        vec![("COSIGN_PRIVATE_KEY", self.key.private.clone()), ("COSIGN_PASSWORD", self.key.password.clone())]
+    }
+
+    fn image(&self, repository: &Repository) -> Result<Image> {
+        format!("{}/{}", self.proxy, repository.full_name()).parse()
+    }
+
+    /// What xtask adds to a build on this machine: the base image's stand-in and the machine's certificates.
+    fn build_flags(&self, checkout: &Path) -> Result<String> {
+        let path = checkout.join("Dockerfile");
+        let recipe = fs::read_to_string(&path).with_context(|| format!("reading `{}`", path.display()))?;
+        let mut flags = Vec::new();
+        if let Some(image) = self.environment.get("TESTBED_BASE_STAND_IN")? {
+            for base in dockerfile::check(&recipe)?.distinct() {
+                flags.push(format!("--build-context={}=docker-image://{image}", base.reference));
+            }
+        }
+        let certificates = self.environment.get("NODE_EXTRA_CA_CERTS")?;
+        flags.extend(certificates.map(|path| format!("--secret=id=ca,src={path}")));
+        ensure!(!flags.iter().any(|flag| flag.contains(' ')), "a path with a space in one of {flags:?}");
+        Ok(flags.join(" "))
+    }
+
+    /// A repository with the project's last commit and a green status. Actions are off: a pushed tag must start nothing.
+    fn repository(&self, name: &str) -> Result<(Repository, PathBuf)> {
+        let repository = self.user.new_repository(self.user.name(), false)?;
+        let off = json!({ "has_actions": false });
+        let answer = self.client.api("PATCH", &format!("/repos/{}", repository.full_name()), Some(&off))?;
+        ensure!(answer.status == 200, answer.unexpected());
+        let checkout = self.scratch.join(name);
+        let runner = Runner::new(self.environment);
+        let shell = runner.shell()?;
+        runner.call(cmd!(shell, "git clone --quiet --no-tags {PROJECT} {checkout}")).run()?;
+        git(&runner, &checkout, &["checkout", "--quiet", "-B", "main"])?;
+        let path = checkout.join("Cargo.toml");
+        let manifest = fs::read_to_string(&path).with_context(|| format!("reading `{}`", path.display()))?;
+        let manifest = manifest
+            .replace("https://forge.example.org", &format!("http://{}", self.proxy))
+            .replace("\"acme/carol\"", &format!("\"{}\"", repository.full_name()));
+        for (file, content) in [("Cargo.toml", &manifest), ("cosign.pub", &self.key.public)] {
+            let path = checkout.join(file);
+            fs::write(&path, content).with_context(|| format!("writing `{}`", path.display()))?;
+        }
+        git(
+            &runner,
+            &checkout,
+            &["commit", "--quiet", "--all", "--message", "configured for a measurement"],
+        )?;
+        repository.push(&checkout, &["HEAD:refs/heads/main"])?;
+        repository.set_status(&git(&runner, &checkout, &["rev-parse", "HEAD"])?, "ci", State::Success)?;
+        Ok((repository, checkout))
+    }
+}
+
+impl Contestant {
+    /// Makes `tag` on the same commit as all others and pushes it.
+    pub(super) fn tag(&self, runner: &Runner, tag: &str) -> Result<()> {
+        git(runner, &self.checkout, &["tag", tag, "main"])?;
+        self.repository.push(&self.checkout, &[&format!("refs/tags/{tag}")])
+    }
+
+    /// Releases `tag`; returns what that cost, and standard error.
+    pub(super) fn release(&self, runner: &Runner, tag: &str, scratch: &Path) -> Result<(Usage, String)> {
+        let words: Vec<&str> = self.words.iter().map(String::as_str).chain([tag]).collect();
+        let (variables, secrets) = (&*self.variables, &*self.secrets);
+        run(runner, &Subject { words: &words, dir: &self.checkout, variables, secrets }, scratch)
+    }
+
+    /// Removes its images from the engine.
+    pub(super) fn remove_images(&self, runner: &Runner) -> Result<()> {
+        let name = self.image.to_string();
+        let listed = self.docker(runner, &["image", "ls", "--quiet", "--no-trunc", &name])?;
+        let images: BTreeSet<_> = listed.lines().collect();
+        if images.is_empty() {
+            return Ok(());
+        }
+        let remove = ["image", "rm", "--force"].into_iter().chain(images);
+        self.docker(runner, &remove.collect::<Vec<_>>()).map(|_| ())
+    }
+
+    /// Empties the builder's cache, everyone's.
+    pub(super) fn empty_cache(&self, runner: &Runner) -> Result<()> {
+        self.docker(runner, &["builder", "prune", "--all", "--force"]).map(|_| ())
+    }
+
+    fn docker(&self, runner: &Runner, words: &[&str]) -> Result<String> {
+        let shell = runner.shell()?;
+        let config = self.variables.iter().find(|(name, _)| *name == "DOCKER_CONFIG");
+        let mut call = runner.call(cmd!(shell, "docker {words...}")).timeout(Duration::from_secs(300));
+        if let Some((name, value)) = config {
+            call = call.env(name, value);
+        }
+        call.read()
+    }
+}
+
+fn git(runner: &Runner, dir: &Path, words: &[&str]) -> Result<String> {
+    let shell = runner.shell()?;
+    let somebody = ["-c", "user.name=bench", "-c", "user.email=bench@example.org"];
+    let unsigned = ["-c", "commit.gpgSign=false", "-c", "tag.gpgSign=false"];
+    runner.call(cmd!(shell, "git -C {dir} {somebody...} {unsigned...} {words...}")).read()
+}

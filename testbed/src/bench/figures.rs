@@ -1,0 +1,81 @@
+//! Statistics of a few measurements, and the order in which they are taken.
+
+/// The least, the middle and the greatest of some numbers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Spread {
+    /// The least.
+    pub(super) least: f64,
+    /// The middle one, or the mean of the two in the middle.
+    pub(super) median: f64,
+    /// The greatest.
+    pub(super) greatest: f64,
+}
+
+impl Spread {
+    /// `None` of no numbers.
+    pub(super) fn of(numbers: impl IntoIterator<Item = f64>) -> Option<Self> {
+        let mut sorted: Vec<_> = numbers.into_iter().collect();
+        sorted.sort_by(f64::total_cmp);
+        let (least, greatest) = (*sorted.first()?, *sorted.last()?);
+        let middle = sorted.len() / 2;
+        let median = if sorted.len() % 2 == 1 {
+            sorted[middle]
+        } else {
+            f64::midpoint(sorted[middle - 1], sorted[middle])
+        };
+        Some(Self { least, median, greatest })
+    }
+}
+
+/// A generator for shuffles: the same seed gives the same order (splitmix64, public domain, by Sebastiano Vigna).
+pub(super) struct Random(u64);
+
+impl Random {
+    /// Starts at `seed`.
+    pub(super) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// Whether the first of a pair goes first, for each of `rounds`: as often as not, in a random order.
+    pub(super) fn halves(&mut self, rounds: usize) -> Vec<bool> {
+        let mut order: Vec<_> = (0..rounds).map(|round| round % 2 == 0).collect();
+        for last in (1..order.len()).rev() {
+            let other = (self.next() % (last as u64 + 1)) as usize;
+            order.swap(last, other);
+        }
+        order
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Random, Spread};
+
+    #[test]
+    fn the_median_is_the_middle_or_between_the_two_in_the_middle() {
+        let spread = |numbers: &[f64]| Spread::of(numbers.iter().copied());
+        assert_eq!(spread(&[]), None);
+        assert_eq!(spread(&[2.0]), Some(Spread { least: 2.0, median: 2.0, greatest: 2.0 }));
+        assert_eq!(spread(&[3.0, 1.0, 2.0]), Some(Spread { least: 1.0, median: 2.0, greatest: 3.0 }));
+        assert_eq!(spread(&[4.0, 1.0, 2.0, 3.0]).unwrap().median, 2.5);
+    }
+
+    #[test]
+    fn the_order_is_fair_and_repeats_with_its_seed() {
+        for seed in 0..20 {
+            let order = Random::new(seed).halves(6);
+            assert_eq!(order.iter().filter(|first| **first).count(), 3);
+            assert_eq!(order, Random::new(seed).halves(6));
+        }
+        let orders: Vec<_> = (0..20).map(|seed| Random::new(seed).halves(6)).collect();
+        assert!(orders.iter().any(|order| order != &orders[0]));
+    }
+}

@@ -1,0 +1,120 @@
+//! The rounds: who releases which tag when.
+
+use std::net::ToSocketAddrs as _;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail};
+use xtask::environment::Environment;
+use xtask::scratch::Scratch;
+use xtask::tool::Runner;
+
+use super::contestant::{Arena, Contestant, Key};
+use super::figures::Random;
+use super::proxy::Proxy;
+use super::report::{Run, Runs};
+use super::steps;
+use crate::forge_client::Client;
+use crate::progress::Progress;
+
+/// Both contestants, ready to release.
+pub(super) struct Bench {
+    runner: Runner,
+    progress: Progress,
+    proxy: Proxy,
+    ours: Contestant,
+    script: Contestant,
+    scratch: Scratch,
+    random: Random,
+    tags: u16,
+}
+
+impl Bench {
+    /// Makes their repositories, and starts the proxy in front of the forge.
+    pub(super) fn set_up(
+        environment: &Environment,
+        client: &Client,
+        xtask: &Path,
+        seed: u64,
+    ) -> Result<Self> {
+        let progress = Progress::start();
+        let scratch = Scratch::new()?;
+        let (url, host) = (client.url(), client.registry());
+        if !url.starts_with("http://") {
+            bail!("`{url}` is not `http://host:port`: requests can only be counted without TLS");
+        }
+        let mut found =
+            host.to_socket_addrs().with_context(|| format!("looking for the forge at `{host}`"))?;
+        let upstream = found.next().with_context(|| format!("`{host}` has no address"))?;
+        let proxy = Proxy::start(upstream)?;
+        let key = Key::make(environment, scratch.path())?;
+        let user = client.new_user("bench")?;
+        let address = proxy.address.to_string();
+        let (user, key, proxy_address, scratch_path) = (&user, &key, &*address, scratch.path());
+        let arena = Arena { environment, client, user, proxy: proxy_address, key, scratch: scratch_path };
+        let (ours, script) = (arena.ours(xtask)?, arena.script()?);
+        progress.line("bench", &format!("order by seed {seed}"));
+        let (runner, random) = (Runner::new(environment), Random::new(seed));
+        Ok(Self { runner, progress, proxy, ours, script, scratch, random, tags: 0 })
+    }
+
+    /// One release of each that does not count: afterwards the registry has the base image, and the builder its layers.
+    pub(super) fn warm_up(&mut self) -> Result<()> {
+        let tag = self.next_tag()?;
+        self.measure("ours", &tag, false)?;
+        self.measure("script", &tag, false).map(|_| ())
+    }
+
+    /// A tag a round, released by both. `again` is ours on the tag that it has just released; a cold round has none.
+    pub(super) fn rounds(&mut self, rounds: u16, cold: bool) -> Result<Runs> {
+        let mut runs = Runs::default();
+        let orders = self.random.halves(rounds.into());
+        let at_once = self.random.halves(rounds.into());
+        for (ours_first, at_once) in orders.into_iter().zip(at_once) {
+            let tag = self.next_tag()?;
+            let mut order = if ours_first { vec!["ours", "script"] } else { vec!["script", "ours"] };
+            if !cold {
+                order.insert(if ours_first && at_once { 1 } else { 2 }, "again");
+            }
+            for who in order {
+                let run = self.measure(who, &tag, cold)?;
+                match who {
+                    "ours" => runs.ours.push(run),
+                    "script" => runs.script.push(run),
+                    _ => runs.again.push(run),
+                }
+            }
+        }
+        Ok(runs)
+    }
+
+    /// Removes both contestants' images from the engine.
+    pub(super) fn clean_up(&self) -> Result<()> {
+        self.ours.remove_images(&self.runner)?;
+        self.script.remove_images(&self.runner)
+    }
+
+    fn next_tag(&mut self) -> Result<String> {
+        self.tags += 1;
+        let tag = format!("v0.{}.0", self.tags);
+        self.ours.tag(&self.runner, &tag)?;
+        self.script.tag(&self.runner, &tag)?;
+        Ok(tag)
+    }
+
+    fn measure(&self, who: &str, tag: &str, cold: bool) -> Result<Run> {
+        let contestant = if who == "script" { &self.script } else { &self.ours };
+        if cold {
+            // The other's as well: they share the base image's layers.
+            self.clean_up()?;
+            contestant.empty_cache(&self.runner)?;
+        }
+        self.proxy.take();
+        let released = contestant.release(&self.runner, tag, self.scratch.path());
+        let (usage, said) = released.with_context(|| format!("releasing {tag} with {who}"))?;
+        let traffic = self.proxy.take();
+        let kind = if cold { "cold" } else { "warm" };
+        self.progress.line("bench", &format!("{tag} {kind} {who}: {:.2} s", usage.wall));
+        let steps = if who == "script" { steps::of_script(&said) } else { steps::of_xtask(&said) };
+        Ok(Run { usage, traffic, steps })
+    }
+}

@@ -1,0 +1,165 @@
+//! One repository of a forge: what a release needs there, and what it leaves there.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::json;
+use xshell::cmd;
+use xtask::reference::Image;
+use xtask::registry::{self, Credentials};
+use xtask::secret::Secret;
+
+use super::{Client, Release, State, Status};
+
+/// A push of a whole project, on a machine that builds images beside it.
+const PUSH: Duration = Duration::from_secs(5 * 60);
+
+/// Hands the token to git, which asks for it by the protocol of gitcredentials(7). The token is in git's environment:
+/// nothing is on an argv or in a file.
+const CREDENTIAL_HELPER: &str =
+    r#"!f() { test "$1" = get && printf 'username=x\npassword=%s\n' "$FORGE_TOKEN"; }; f"#;
+
+/// A repository and its owner's rights.
+pub struct Repository {
+    pub(super) client: Client,
+    pub(super) owner: String,
+    pub(super) name: String,
+    image: Image,
+}
+
+impl Repository {
+    pub(super) fn new(client: Client, owner: String, name: String, image: Image) -> Self {
+        Self { client, owner, name, image }
+    }
+
+    /// `owner/name`
+    #[must_use]
+    pub fn full_name(&self) -> String {
+        format!("{}/{}", self.owner, self.name)
+    }
+
+    /// Where people see it, and where git clones it from.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("{}/{}", self.client.url(), self.full_name())
+    }
+
+    /// The image of the same name in the forge's registry.
+    #[must_use]
+    pub fn image(&self) -> &Image {
+        &self.image
+    }
+
+    /// The API's path of something in this repository.
+    pub(super) fn path(&self, rest: &str) -> String {
+        format!("/repos/{}/{rest}", self.full_name())
+    }
+
+    /// Stores a secret for workflows; the forge refuses names that begin with `FORGEJO_`, `GITEA_` or `GITHUB_`.
+    ///
+    /// # Errors
+    /// When the forge refuses.
+    pub fn set_secret(&self, name: &str, value: &Secret) -> Result<()> {
+        let path = self.path(&format!("actions/secrets/{name}"));
+        self.client.expect(&[201, 204], "PUT", &path, Some(&json!({ "data": value.expose() }))).map(|_| ())
+    }
+
+    /// Stores a new variable for workflows.
+    ///
+    /// # Errors
+    /// When the forge refuses.
+    pub fn set_variable(&self, name: &str, value: &str) -> Result<()> {
+        let path = self.path(&format!("actions/variables/{name}"));
+        self.client.expect(&[201, 204], "POST", &path, Some(&json!({ "value": value }))).map(|_| ())
+    }
+
+    /// Says of a commit on the forge what a CI system would say.
+    ///
+    /// # Errors
+    /// When the forge refuses, or `state` is none that a status can have.
+    pub fn set_status(&self, commit: &str, context: &str, state: State) -> Result<()> {
+        let state = match state {
+            State::Success => "success",
+            State::Failure => "failure",
+            State::Waiting | State::Running => "pending",
+            State::Cancelled | State::Skipped => "error",
+        };
+        let body = json!({ "context": context, "state": state, "description": "set by a test" });
+        self.client.expect(&[201], "POST", &self.path(&format!("statuses/{commit}")), Some(&body)).map(|_| ())
+    }
+
+    /// All that has been said of a commit, in no order to rely on within a second. The forge itself says something of
+    /// every run as soon as it exists.
+    ///
+    /// # Errors
+    /// When the forge refuses.
+    pub fn statuses(&self, commit: &str) -> Result<Vec<Status>> {
+        let path = self.path(&format!("commits/{commit}/statuses?limit=50"));
+        self.client.expect(&[200], "GET", &path, None)?.json()
+    }
+
+    /// `git push` of `refspecs` from the repository in `dir`; options such as `--tags` count as refspecs.
+    ///
+    /// # Errors
+    /// When git fails; the error has its words.
+    pub fn push(&self, dir: &Path, refspecs: &[&str]) -> Result<()> {
+        let (shell, url) = (self.client.runner.shell()?, self.url());
+        let call = self.client.runner.call(cmd!(shell, "git -C {dir} push --quiet {url} {refspecs...}"));
+        let configuration = [("credential.helper", ""), ("credential.helper", CREDENTIAL_HELPER)];
+        let mut call = call.env("GIT_CONFIG_COUNT", configuration.len().to_string()).timeout(PUSH);
+        for (index, (key, value)) in configuration.into_iter().enumerate() {
+            call = call.env(&format!("GIT_CONFIG_KEY_{index}"), key);
+            call = call.env(&format!("GIT_CONFIG_VALUE_{index}"), value);
+        }
+        let pushed = call.secret_env("FORGE_TOKEN", &self.client.token).run();
+        pushed.with_context(|| format!("pushing to the test repository `{url}`"))
+    }
+
+    /// All releases, drafts included, newest first.
+    ///
+    /// # Errors
+    /// When the forge refuses.
+    pub fn releases(&self) -> Result<Vec<Release>> {
+        self.client.expect(&[200], "GET", &self.path("releases?limit=50"), None)?.json()
+    }
+
+    /// The release of `tag`, a draft included.
+    ///
+    /// # Errors
+    /// When the forge refuses.
+    pub fn release(&self, tag: &str) -> Result<Option<Release>> {
+        self.optional_release(&format!("releases/tags/{tag}"))
+    }
+
+    /// The release that the forge itself shows as the latest one.
+    ///
+    /// # Errors
+    /// When the forge refuses.
+    pub fn latest_release(&self) -> Result<Option<Release>> {
+        self.optional_release("releases/latest")
+    }
+
+    fn optional_release(&self, path: &str) -> Result<Option<Release>> {
+        let response = self.client.api("GET", &self.path(path), None)?;
+        ensure!(matches!(response.status, 200 | 404), response.unexpected());
+        if response.status == 404 { Ok(None) } else { response.json().map(Some) }
+    }
+
+    /// The forge's registry for this repository's image: tags, digests, manifests.
+    #[must_use]
+    pub fn registry(&self) -> registry::Client {
+        let credentials = Credentials { user: self.owner.clone(), password: self.client.token.clone() };
+        registry::Client::new(self.client.curl.clone(), self.image.clone(), Some(credentials))
+    }
+
+    /// The tags of this repository's image, sorted.
+    ///
+    /// # Errors
+    /// When the registry refuses.
+    pub fn registry_tags(&self) -> Result<Vec<String>> {
+        let mut tags = self.registry().tags()?;
+        tags.sort();
+        Ok(tags)
+    }
+}

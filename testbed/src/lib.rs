@@ -1,0 +1,22 @@
+//! Brings up the real parts that the tests run on: docker, cosign, a registry, a base image, a forge with its runner. The
+//! parts are listed in `parts.rs`, what runs in the background in `services.rs`; [`forge_client`] is for the tests.
+
+mod bench;
+pub mod cli;
+mod commands;
+mod context;
+mod exports;
+mod files;
+pub mod forge_client;
+mod host;
+mod http;
+mod image;
+mod layout;
+mod lock;
+mod mounts;
+mod network;
+mod parts;
+mod process;
+mod progress;
+mod provision;
+mod services;

@@ -1,0 +1,61 @@
+//! The forge's runner, which starts the jobs of workflows. Built from its Go module, always at this version.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use super::{Found, Part};
+use crate::context::Context;
+use crate::exports::State;
+use crate::files::private_dir;
+use crate::provision;
+use crate::provision::golang::{self, Module};
+
+const MODULE: Module = Module {
+    path: "gitea.com/gitea/runner",
+    version: "v1.0.8",
+    tags: "",
+    symbol: "gitea.com/gitea/runner/internal/pkg/ver.version",
+};
+
+/// See [`Part`].
+pub(crate) struct ForgeRunner;
+
+impl Part for ForgeRunner {
+    fn name(&self) -> &'static str {
+        "runner"
+    }
+
+    fn find(&self, cx: &Context) -> Result<Option<Found>> {
+        let prefix = prefix(cx)?;
+        Ok(prefix.exists().then(|| Found {
+            version: MODULE.version.to_owned(),
+            program: prefix.join("bin/gitea-runner"),
+            prefix: Some(prefix),
+        }))
+    }
+
+    fn obstacle(&self, cx: &Context) -> Option<String> {
+        cx.host.which("go").is_none().then(|| "install Go".to_owned())
+    }
+
+    fn provision(&self, cx: &Context) -> Result<()> {
+        provision::complete(cx, &prefix(cx)?, |partial| {
+            let source = MODULE.fetch(cx)?;
+            private_dir(&partial.join("bin"))?;
+            MODULE.build(cx, &source, &partial.join("bin/gitea-runner"))
+        })
+    }
+
+    fn export(&self, _found: &Found, _state: &mut State) {
+        // Nobody calls it; the forge hands it its jobs.
+    }
+
+    fn is_slow(&self) -> bool {
+        true
+    }
+}
+
+fn prefix(cx: &Context) -> Result<PathBuf> {
+    Ok(provision::prefix(cx, "runner", &["1", MODULE.version, &golang::version(cx)?]))
+}

@@ -1,0 +1,88 @@
+//! What is done on a forge's own command line: making an administrator, and a token for a runner.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use xshell::cmd;
+use xtask::scratch::random_hex;
+use xtask::secret::Secret;
+use xtask::tool::curl::{Authorization, Curl, Request};
+
+use super::{ADMIN_TOKEN, NAME};
+use crate::context::Context;
+use crate::files::{private_dir, read_file, write_private};
+
+/// For one question.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A forge that answers, and that we administer on its command line.
+pub(crate) struct Forge {
+    /// Without a slash at its end.
+    pub(crate) url: String,
+    pub(super) program: PathBuf,
+    pub(super) arguments: Vec<String>,
+    pub(super) runner_token: &'static [&'static str],
+    pub(super) environment: Vec<(&'static str, String)>,
+}
+
+impl Forge {
+    /// Runs its command line for administrators. What it prints may be a secret.
+    fn administer(&self, cx: &Context, words: &[&str]) -> Result<String> {
+        let (shell, program, arguments) = (cx.runner.shell()?, &self.program, &self.arguments);
+        let mut call = cx.runner.call(cmd!(shell, "{program} {arguments...} {words...}"));
+        for (key, value) in &self.environment {
+            call = call.env(key, value);
+        }
+        // Warnings about the configuration come first, and on the same stream.
+        Ok(call.read()?.lines().last().unwrap_or_default().to_owned())
+    }
+
+    /// The token with which a runner makes itself known.
+    pub(crate) fn runner_token(&self, cx: &Context) -> Result<Secret> {
+        let token =
+            self.administer(cx, self.runner_token).context("asking the forge for a runner's token")?;
+        Secret::single_line("the runner's registration token", token)
+    }
+
+    /// The administrator's token of this forge, made by the first `up` that finds none which it knows.
+    pub(super) fn admin_token(&self, cx: &Context) -> Result<Secret> {
+        let dir = cx.layout.run(NAME);
+        private_dir(&dir)?;
+        let path = dir.join("admin-token");
+        if let Some(token) = read_file(&path)? {
+            let token = Secret::single_line(ADMIN_TOKEN, token)?;
+            if self.knows(cx, &token)? {
+                return Ok(token);
+            }
+        }
+        // A name of its own each time: a run that was killed between the two calls has left its user behind.
+        let name = format!("testbed-{}", &random_hex()?[..8]);
+        let email = format!("{name}@example.org");
+        let create = ["admin", "user", "create", "--username", &name, "--email", &email, "--admin"];
+        let flags = ["--random-password", "--must-change-password=false"];
+        self.administer(cx, &[&create[..], &flags].concat()).context("making the forge's administrator")?;
+        let generate =
+            ["admin", "user", "generate-access-token", "--username", &name, "--token-name", "testbed"];
+        let token = self.administer(cx, &[&generate[..], &["--scopes", "all", "--raw"]].concat());
+        let token = token.context("making the administrator's token")?;
+        ensure!(
+            token.len() == 40 && token.chars().all(|c| c.is_ascii_hexdigit()),
+            "making the administrator's token: `admin user generate-access-token --raw` printed something else"
+        );
+        write_private(&path, &token)?;
+        Secret::single_line(ADMIN_TOKEN, token)
+    }
+
+    /// Another forge may have run here before this one, with the same state directory.
+    fn knows(&self, cx: &Context, token: &Secret) -> Result<bool> {
+        let request = Request::new("GET", format!("{}/api/v1/user", self.url))
+            .authorization(Authorization::Token(token.clone()));
+        let response = Curl::new(&cx.runner, PATIENCE).send(&request)?;
+        match response.status {
+            200 => Ok(true),
+            401 => Ok(false),
+            _ => Err(response.unexpected()),
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! A forge that is there already, given by the environment: Forgejo or Gitea, with a runner that has the label `docker`.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use serde::Deserialize;
+use xtask::failure::Misuse;
+use xtask::secret::Secret;
+use xtask::tool::curl::{Authorization, Curl, Request};
+
+use super::{ADMIN_TOKEN, NAME, URL};
+use crate::context::Context;
+use crate::exports::State;
+use crate::services::ports;
+
+/// For a forge somewhere in the network.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The forge that the person named.
+pub(crate) struct Existing {
+    url: String,
+    token: Secret,
+}
+
+impl Existing {
+    /// The forge in `TESTBED_FORGE_URL` and `TESTBED_FORGE_ADMIN_TOKEN`. A shell may have our own exports: those name
+    /// the forge that we start.
+    pub(crate) fn given(cx: &Context) -> Result<Option<Self>> {
+        let own = ports::last(cx, NAME)?.map(|address| format!("http://{address}"));
+        let url = cx.variable(URL)?.map(|url| url.trim_end_matches('/').to_owned());
+        match (url, cx.variable(ADMIN_TOKEN)?) {
+            (None, None) => Ok(None),
+            (Some(url), _) if Some(&url) == own.as_ref() => Ok(None),
+            (Some(url), Some(token)) => {
+                Ok(Some(Self { url, token: Secret::single_line(ADMIN_TOKEN, token)? }))
+            }
+            _ => Err(Misuse::new(format!("set both `{URL}` and `{ADMIN_TOKEN}`, or neither of them")).into()),
+        }
+    }
+
+    /// Makes sure that it answers and that the token is an administrator's, and exports both.
+    pub(crate) fn ensure(&self, cx: &Context, state: &mut State) -> Result<()> {
+        #[derive(Deserialize)]
+        struct User {
+            login: String,
+            is_admin: bool,
+        }
+        let request = Request::new("GET", format!("{}/api/v1/user", self.url))
+            .authorization(Authorization::Token(self.token.clone()));
+        let response = Curl::new(&cx.runner, PATIENCE).send(&request);
+        let response =
+            response.with_context(|| format!("asking the forge in `{URL}`; unset it to start one"))?;
+        if response.status != 200 {
+            return Err(response.unexpected()).with_context(|| {
+                format!("the forge refuses `{ADMIN_TOKEN}`; make one with all scopes, or unset `{URL}` to start a forge")
+            });
+        }
+        let user: User = response.json()?;
+        if !user.is_admin {
+            bail!(
+                "`{ADMIN_TOKEN}` is the token of `{}`, who is no administrator; make one of an administrator",
+                user.login
+            );
+        }
+        cx.progress.line(NAME, &format!("{} is used; its runner must have the label `docker`", self.url));
+        state.export(URL, &self.url);
+        state.export(ADMIN_TOKEN, self.token.expose());
+        Ok(())
+    }
+}

@@ -1,0 +1,103 @@
+//! What the jobs of workflows see of this machine.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+
+use crate::context::Context;
+use crate::exports::State;
+use crate::provision::text;
+
+/// Who runs the jobs, how they reach the network, and whom they trust there. `RUSTUP_TOOLCHAIN` is not among them: a
+/// checkout says itself which toolchain it wants.
+const INHERITED: [&str; 18] = [
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "LANG",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "ALL_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "all_proxy",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "CURL_CA_BUNDLE",
+    "GIT_SSL_CAINFO",
+    "NODE_EXTRA_CA_CERTS",
+    "DOCKER_CONFIG",
+];
+
+/// Exports of the testbed that a release reads.
+const EXPORTED: [&str; 3] = ["DOCKER_HOST", "DOCKER_CONFIG", "TESTBED_BASE_STAND_IN"];
+
+/// Name of the directory that all jobs compile into, so that only the first one compiles everything.
+pub(super) const TARGET: &str = "runner-target";
+
+/// The environment of the runner.
+pub(super) struct Jobs {
+    /// All of it.
+    pub(super) variables: BTreeMap<&'static str, String>,
+    /// What of it depends on the testbed, and not on who has called `up`: only when this changes, a running runner has to
+    /// be started anew, which ends its jobs.
+    pub(super) own: Vec<String>,
+}
+
+/// Puts it together. `tmp` tells the processes of its jobs from all others of the machine: the variable
+/// for it is one that a release hands on to its children.
+pub(super) fn of_jobs(cx: &Context, state: &State, tmp: &Path) -> Result<Jobs> {
+    let (mut environment, mut own) = (BTreeMap::new(), Vec::new());
+    for name in INHERITED {
+        if let Some(value) = cx.variable(name)? {
+            environment.insert(name, value.to_owned());
+        }
+    }
+    for name in EXPORTED {
+        if let Some(value) = state.exports.get(name) {
+            environment.insert(name, value.clone());
+            own.push(format!("{name}={value}"));
+        }
+    }
+    let home =
+        cx.variable("HOME")?.context("putting the runner's environment together: `HOME` is not set")?;
+    // Named even where they are the default: a rustup that started us has set them, a plain call has not.
+    for (name, default) in [("CARGO_HOME", ".cargo"), ("RUSTUP_HOME", ".rustup")] {
+        let dir = cx.variable(name)?.map_or_else(|| format!("{home}/{default}"), str::to_owned);
+        environment.insert(name, dir);
+    }
+    let node = state.exports.get("TESTBED_NODE_BIN");
+    let node = node.filter(|dir| Path::new(dir).starts_with(cx.layout.root()));
+    let ours: Vec<_> = state.path.iter().chain(node).map(String::as_str).collect();
+    own.extend(ours.iter().map(|dir| format!("PATH={dir}")));
+    let machine = cx.host.path();
+    environment.insert("PATH", path(ours.into_iter().chain(machine.split(':'))));
+    environment.insert("TMPDIR", text(tmp)?.to_owned());
+    environment.insert("CARGO_TARGET_DIR", text(&cx.layout.data(TARGET))?.to_owned());
+    Ok(Jobs { variables: environment, own })
+}
+
+/// Each directory once, where it comes first.
+fn path<'a>(dirs: impl Iterator<Item = &'a str>) -> String {
+    let mut kept = Vec::new();
+    for dir in dirs {
+        if !kept.contains(&dir) {
+            kept.push(dir);
+        }
+    }
+    kept.join(":")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::path;
+
+    #[test]
+    fn a_directory_is_on_the_path_once_where_it_came_first() {
+        let dirs = ["/t/bin", "/h/.cargo/bin", "/h/.cargo/bin", "/bin", "/t/bin"];
+        assert_eq!(path(dirs.into_iter()), "/t/bin:/h/.cargo/bin:/bin");
+    }
+}

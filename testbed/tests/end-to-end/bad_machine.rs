@@ -1,0 +1,138 @@
+//! What the machine can lack: each is refused by name, with what to do, and changes nothing.
+
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use xtask::environment::Environment;
+
+use crate::bad_input::{REFUSED, ensure_refused};
+use crate::harness::checkout::{Checkout, text};
+use crate::harness::run::Xtask;
+use crate::harness::{export, test};
+
+#[test]
+fn docker_does_not_run() -> Result<()> {
+    test(|| {
+        let checkout = Checkout::new()?;
+        let run = Xtask::new(&checkout, &["rehearse"]).env("DOCKER_HOST", "unix:///nonexistent/docker.sock");
+        let words = [
+            "engine does not answer",
+            "/nonexistent/docker.sock",
+            "`systemctl start docker`",
+            "`DOCKER_HOST`",
+        ];
+        ensure_refused(&checkout, run, REFUSED, &words)
+    })
+}
+
+#[test]
+fn cosign_is_not_installed() -> Result<()> {
+    test(|| {
+        let checkout = Checkout::new()?;
+        let path = path_without_cosign(&checkout.beside("bin"))?;
+        let run = Xtask::new(&checkout, &["rehearse"]).env("PATH", path);
+        ensure_refused(
+            &checkout,
+            run,
+            REFUSED,
+            &["`cosign` is not installed", "install cosign 2.5 or 3.1", "https://"],
+        )
+    })
+}
+
+/// A directory with every program of the PATH except cosign: where it is differs, and others may share its directory.
+fn path_without_cosign(dir: &Path) -> Result<String> {
+    fs::create_dir(dir).with_context(|| format!("making `{}`", dir.display()))?;
+    let environment = Environment::of_this_process();
+    let path = environment.get("PATH")?.context("PATH is not set")?;
+    for entry in path.split(':').map(Path::new).filter(|dir| dir.is_dir()).flat_map(fs::read_dir).flatten() {
+        let entry = entry?;
+        let link = dir.join(entry.file_name());
+        if entry.file_name() != "cosign" && !link.exists() {
+            symlink(entry.path(), &link).with_context(|| format!("linking `{}`", entry.path().display()))?;
+        }
+    }
+    Ok(text(dir)?.to_owned())
+}
+
+#[test]
+fn cosign_is_of_a_major_that_nobody_tried() -> Result<()> {
+    test(|| {
+        let checkout = Checkout::new()?;
+        // A stand-in, not a cosign: the real one with a help text in which both flags are gone.
+        let bin = checkout.beside("cosign-without-flags");
+        fs::create_dir(&bin)?;
+        let script = format!(
+            "#!/bin/sh\nif [ \"$1 $2\" = 'sign --help' ]; then echo 'Usage: cosign sign'; else exec {} \"$@\"; fi\n",
+            export("TESTBED_COSIGN_2")?
+        );
+        fs::write(bin.join("cosign"), script)?;
+        fs::set_permissions(bin.join("cosign"), fs::Permissions::from_mode(0o755))?;
+        let environment = Environment::of_this_process();
+        let path = format!("{}:{}", text(&bin)?, environment.get("PATH")?.unwrap_or_default());
+        let run = Xtask::new(&checkout, &["rehearse"]).env("PATH", path);
+        let words = [
+            "cosign",
+            "knows neither `--tlog-upload` nor `--use-signing-config`",
+            "install cosign 2.5 or 3.1",
+        ];
+        ensure_refused(&checkout, run, REFUSED, &words)
+    })
+}
+
+#[test]
+fn the_registry_is_down() -> Result<()> {
+    test(|| {
+        let checkout = Checkout::new()?;
+        // Bound and let go: nothing listens there any more.
+        let closed = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
+        let run = Xtask::new(&checkout, &["rehearse"]).env("TESTBED_REGISTRY", &closed);
+        ensure_refused(&checkout, run, REFUSED, &[&closed, "`cargo testbed up`"])
+    })
+}
+
+#[test]
+fn the_disk_is_nearly_full() -> Result<()> {
+    test(|| ensure_refused_on_a_small_disk(":"))
+}
+
+#[test]
+fn the_disk_is_full_to_the_last_byte() -> Result<()> {
+    test(|| ensure_refused_on_a_small_disk("! cat /dev/zero >\"$TMPDIR/filler\" 2>/dev/null"))
+}
+
+/// `fill` is run in a `TMPDIR` of one MiB before `xtask` is. The mount is of this process alone, and gone with it.
+fn ensure_refused_on_a_small_disk(fill: &str) -> Result<()> {
+    let checkout = Checkout::new()?;
+    let script = format!("mount -t tmpfs -o size=1m tmpfs \"$TMPDIR\" && {{ {fill}; }} && exec \"$@\"");
+    let user = "$([ \"$(id -u)\" = 0 ] || echo --user --map-root-user)";
+    let enter = format!("set -- unshare {user} --mount sh -c '{script}' sh \"$@\"");
+    let run = Xtask::new(&checkout, &["rehearse"]).before(&enter);
+    ensure_refused(&checkout, run, REFUSED, &["MiB free", "needs 256", "`TMPDIR`"])
+}
+
+#[test]
+fn a_refusal_leaves_the_last_rehearsal_as_it_was() -> Result<()> {
+    test(|| {
+        let checkout = Checkout::new()?;
+        let kept = ["cosign.pub", "v0.1.0.json", "v0.1.0.md"];
+        for name in kept {
+            checkout.write(&format!("target/rehearsal/{name}"), name)?;
+        }
+        let run = Xtask::new(&checkout, &["rehearse"]).env("DOCKER_HOST", "unix:///nonexistent/docker.sock");
+        let finished = run.run()?;
+        assert_eq!(finished.code, REFUSED, "{}", finished.stderr);
+        for name in kept {
+            let path = checkout.top().join("target/rehearsal").join(name);
+            let found = fs::read_to_string(&path).with_context(|| format!("`{name}` is gone"))?;
+            assert_eq!(
+                found, name,
+                "it was written over, and the commands that were printed with it do not work any more"
+            );
+        }
+        Ok(())
+    })
+}

@@ -1,0 +1,155 @@
+//! Provenance and SBOM as a verifier gets them, held against git: not against what xtask says.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::{Value, json};
+use xtask::environment::Environment;
+use xtask::reference::Digest;
+
+use crate::harness::checkout::Checkout;
+use crate::harness::run::{Finished, Xtask};
+use crate::harness::shared::{Shared, rehearsal};
+use crate::harness::{call, image, test};
+
+/// The predicate that the printed command number `line` accepts.
+pub(crate) fn predicate(checkout: &Checkout, run: &Finished, line: usize) -> Result<Value> {
+    let command = run.commands()?.lines().nth(line).context("there are three commands")?;
+    let envelope = call("sh", &["-c", command])?.dir(checkout.top()).read()?;
+    let envelope: Value = serde_json::from_str(&envelope).context("cosign printed no single envelope")?;
+    let payload = envelope["payload"].as_str().context("the envelope has no payload")?;
+    let statement = call("base64", &["--decode"])?.stdin(payload).read()?;
+    let mut statement: Value = serde_json::from_str(&statement).context("the payload is no JSON")?;
+    let subject = &statement["subject"][0]["digest"]["sha256"];
+    ensure!(subject == run.digest()?.hex(), "the statement is about {subject}");
+    Ok(statement["predicate"].take())
+}
+
+pub(crate) fn provenance(checkout: &Checkout, run: &Finished) -> Result<Value> {
+    predicate(checkout, run, 1)
+}
+
+/// The one dependency or byproduct with that name.
+fn named<'a>(list: &'a Value, name: &str) -> Result<&'a Value> {
+    let mut found = list.as_array().context("no list")?.iter().filter(|item| item["name"] == name);
+    let first = found.next().with_context(|| format!("`{name}` is not in {list}"))?;
+    ensure!(found.next().is_none(), "`{name}` is there more than once");
+    Ok(first)
+}
+
+#[test]
+fn provenance_names_the_commit_the_files_and_the_base_images_of_git() -> Result<()> {
+    test(|| {
+        let Shared { checkout, run, .. } = rehearsal()?;
+        let provenance = provenance(checkout, run)?;
+        let inputs = &provenance["buildDefinition"]["resolvedDependencies"];
+        let head = checkout.git(&["rev-parse", "HEAD"])?;
+        assert_eq!(named(inputs, "source")?["digest"], json!({ "gitCommit": head }));
+        for path in ["Dockerfile", "service/package.json", "service/package-lock.json"] {
+            let name = path.rsplit('/').next().unwrap_or(path);
+            let digest = Digest::of(&checkout.committed(path)?);
+            assert_eq!(named(inputs, name)?["digest"]["sha256"], digest.hex(), "{path}");
+        }
+        let dockerfile = String::from_utf8(checkout.committed("Dockerfile")?)?;
+        let mut pins = dockerfile
+            .lines()
+            .filter(|line| line.starts_with("FROM "))
+            .filter_map(|line| line.split_once("@sha256:")?.1.split(' ').next());
+        for name in ["builder-image", "base-image"] {
+            let pin = pins.next().with_context(|| format!("the Dockerfile pins no {name}"))?;
+            assert_eq!(named(inputs, name)?["digest"]["sha256"], pin, "{name}");
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn provenance_says_that_a_person_ran_it_on_what_and_what_came_out() -> Result<()> {
+    test(|| {
+        let Shared { checkout, run, .. } = rehearsal()?;
+        let provenance = provenance(checkout, run)?;
+        let parameters = &provenance["buildDefinition"]["externalParameters"];
+        let local_run = json!({
+            "repository": "https://forge.example.org/acme/carol",
+            "ref": "refs/tags/v0.1.0",
+            "command": "cargo xtask rehearse",
+        });
+        assert_eq!(parameters["localRun"], local_run);
+        assert_eq!(parameters["workflow"], Value::Null, "no workflow ran it");
+        let versions = &provenance["runDetails"]["builder"]["version"];
+        for part in ["docker", "docker-buildx", "buildkit", "cosign", "xtask"] {
+            assert!(versions[part].as_str().is_some_and(|version| !version.is_empty()), "{part}: {versions}");
+        }
+        let (byproducts, pinned) = (&provenance["runDetails"]["byproducts"], run.pinned()?);
+        for (platform, manifest) in image::platforms(&pinned, &image::json(&pinned)?)? {
+            let digest = named(byproducts, &format!("manifest {platform}"))?["digest"]["sha256"].clone();
+            assert_eq!(digest.as_str(), manifest.split_once("@sha256:").map(|(_, hex)| hex), "{platform}");
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn provenance_says_when_a_stand_in_was_built_on() -> Result<()> {
+    test(|| {
+        let Shared { checkout, run, .. } = rehearsal()?;
+        let provenance = provenance(checkout, run)?;
+        let inputs = &provenance["buildDefinition"]["resolvedDependencies"];
+        let used = Environment::of_this_process().get("TESTBED_BASE_STAND_IN")?.map(str::to_owned);
+        match used {
+            Some(stand_in) => {
+                let said = named(inputs, "stand-in-image")?;
+                assert_eq!(said["uri"], format!("docker-image://{stand_in}"));
+                let pinned = said["annotations"]["standsInFor"].as_str().unwrap_or_default();
+                assert!(pinned.starts_with("node:22-slim@sha256:"), "{said}");
+            }
+            None => assert!(named(inputs, "stand-in-image").is_err(), "nothing stood in: {inputs}"),
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn the_sbom_lists_the_production_set_of_the_lockfile() -> Result<()> {
+    test(|| {
+        let Shared { checkout, run, .. } = rehearsal()?;
+        let lockfile: Value = serde_json::from_slice(&checkout.committed("service/package-lock.json")?)?;
+        let packages = lockfile["packages"].as_object().context("the lockfile has no packages")?;
+        let production = packages.iter().filter(|(path, entry)| !path.is_empty() && entry["dev"] != true);
+        let expected: BTreeSet<_> = production
+            .map(|(path, entry)| {
+                let folder = path.rsplit("node_modules/").next().unwrap_or(path);
+                format!("{} {}", entry["name"].as_str().unwrap_or(folder), entry["version"])
+            })
+            .collect();
+        let sbom = predicate(checkout, run, 2)?;
+        let components = sbom["components"].as_array().context("the SBOM has no components")?;
+        let listed: BTreeSet<_> = components
+            .iter()
+            .map(|component| {
+                let group = component["group"].as_str().map_or(String::new(), |group| format!("{group}/"));
+                format!("{group}{} {}", component["name"].as_str().unwrap_or("?"), component["version"])
+            })
+            .collect();
+        assert!(expected.len() > 10, "the service has dependencies: {expected:?}");
+        assert_eq!(listed, expected);
+        assert_eq!(sbom["metadata"]["component"]["version"], "0.1.0");
+        Ok(())
+    })
+}
+
+#[test]
+fn another_rehearsal_of_the_commit_makes_the_same_sbom_byte_for_byte() -> Result<()> {
+    test(|| {
+        let shared = rehearsal()?;
+        let checkout = Checkout::as_committed()?;
+        let run = Xtask::new(&checkout, &["rehearse"]).run()?.success()?;
+        // Cosign renders what it attests anew; the provenance has the digest of the file itself.
+        let digest = |checkout: &Checkout, run: &Finished| -> Result<Value> {
+            let byproducts = provenance(checkout, run)?["runDetails"]["byproducts"].take();
+            Ok(named(&byproducts, "sbom.cdx.json")?["digest"].clone())
+        };
+        assert_eq!(digest(&checkout, &run)?, digest(&shared.checkout, &shared.run)?);
+        Ok(())
+    })
+}

@@ -1,0 +1,83 @@
+//! What every test needs: the marker that it ran, the testbed's exports, and programs of this machine.
+
+pub(crate) mod checkout;
+pub(crate) mod image;
+pub(crate) mod processes;
+pub(crate) mod run;
+pub(crate) mod shared;
+
+use std::any::type_name;
+use std::fs;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use xshell::cmd;
+use xtask::environment::Environment;
+use xtask::tool::{Call, Runner};
+
+/// Between two looks at something that another process is about to do.
+const INTERVAL: Duration = Duration::from_millis(2);
+
+/// Longer than anything that a test waits for on a machine under load.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Runs the body of a test and, when it passes, leaves the file by which `cargo xtask ci` knows that it ran. The name is
+/// that of the function which `body` is written in: a test without this call has no file, and `ci` fails.
+pub(crate) fn test<T: FnOnce() -> Result<()>>(body: T) -> Result<()> {
+    export("TESTBED_REGISTRY")?;
+    body()?;
+    // `end_to_end::rehearsal::name::{{closure}}`; libtest leaves the crate out.
+    let name = type_name::<T>().trim_end_matches("::{{closure}}");
+    let name = name.split_once("::").map_or(name, |(_crate, name)| name);
+    if let Some(dir) = environment().get("E2E_RAN")? {
+        let marker = Path::new(dir).join(name);
+        fs::write(&marker, "").with_context(|| format!("writing `{}`", marker.display()))?;
+    }
+    Ok(())
+}
+
+/// The environment of the tests.
+pub(crate) fn environment() -> Environment {
+    Environment::of_this_process()
+}
+
+/// One of the testbed's exports. A test without them fails: it must never pass for having had nothing to run on.
+pub(crate) fn export(name: &str) -> Result<String> {
+    let value = environment().get(name)?.map(str::to_owned);
+    value.with_context(|| {
+        format!("`{name}` is not set; run `cargo xtask ci`, or `cargo testbed up` and `eval \"$(cargo testbed env)\"`")
+    })
+}
+
+/// A call of `program`, with the environment that tools see.
+pub(crate) fn call(program: impl AsRef<Path>, arguments: &[&str]) -> Result<Call> {
+    let runner = Runner::new(&environment());
+    let sh = runner.shell()?;
+    let program = program.as_ref();
+    let call = runner.call(cmd!(sh, "{program} {arguments...}")).timeout(PATIENCE);
+    match environment().get("DOCKER_CONFIG")? {
+        Some(config) => Ok(call.env("DOCKER_CONFIG", config)),
+        None => Ok(call),
+    }
+}
+
+/// What `program` prints.
+pub(crate) fn read(program: impl AsRef<Path>, arguments: &[&str]) -> Result<String> {
+    call(program, arguments)?.read()
+}
+
+/// Asks until there is an answer; `what` is what it waits for.
+pub(crate) fn wait_for<T>(what: &str, mut ask: impl FnMut() -> Result<Option<T>>) -> Result<T> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(answer) = ask()? {
+            return Ok(answer);
+        }
+        if Instant::now() > deadline {
+            bail!("waited {} s for {what}", PATIENCE.as_secs());
+        }
+        thread::sleep(INTERVAL);
+    }
+}

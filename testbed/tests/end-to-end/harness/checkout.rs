@@ -1,0 +1,154 @@
+//! A clone of the repository under test, at its HEAD and without tags, that one test may change as it likes.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, ensure};
+use xtask::scratch::{Scratch, random_hex};
+
+use super::{image, read};
+
+/// The repository under test.
+const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+
+/// The clone and a private place for temporary files; both go away with the value.
+pub(crate) struct Checkout {
+    top: PathBuf,
+    tmp: PathBuf,
+    /// The last part of the image's name.
+    name: String,
+    _scratch: Option<Scratch>,
+}
+
+impl Checkout {
+    /// A clone whose images carry a name of their own, so that what it leaves in a registry or an engine that others use
+    /// at the same time can be told from theirs.
+    pub(crate) fn new() -> Result<Self> {
+        let mut checkout = Self::as_committed()?;
+        checkout.name = format!("e2e-{}", &random_hex()?[..12]);
+        let name = format!("repository = \"acme/{}\"", checkout.name);
+        checkout.replace("Cargo.toml", "repository = \"acme/carol\"", &name)?;
+        checkout.commit("a name of its own")?;
+        Ok(checkout)
+    }
+
+    /// A clone of exactly the commit under test: two of them give the same digest.
+    pub(crate) fn as_committed() -> Result<Self> {
+        let scratch = Scratch::new()?;
+        let mut checkout = Self::within(scratch.path())?;
+        checkout._scratch = Some(scratch);
+        Ok(checkout)
+    }
+
+    /// As [`Checkout::as_committed`], in a directory that stays.
+    pub(crate) fn within(parent: &Path) -> Result<Self> {
+        let (top, tmp) = (parent.join("checkout"), parent.join("tmp"));
+        fs::create_dir(&tmp).with_context(|| format!("making `{}`", tmp.display()))?;
+        read("git", &["clone", "--quiet", "--no-tags", REPOSITORY, text(&top)?])?;
+        let checkout = Self { top, tmp, name: "carol".to_owned(), _scratch: None };
+        ensure!(
+            checkout.git(&["rev-parse", "--is-shallow-repository"])? == "false",
+            "the repository under test is shallow: run `git fetch --unshallow`"
+        );
+        Ok(checkout)
+    }
+
+    /// The top of the work tree.
+    pub(crate) fn top(&self) -> &Path {
+        &self.top
+    }
+
+    /// `TMPDIR` of what runs here. No other process has it in its environment.
+    pub(crate) fn tmp(&self) -> &Path {
+        &self.tmp
+    }
+
+    /// A file beside the clone.
+    pub(crate) fn beside(&self, name: &str) -> PathBuf {
+        self.tmp.with_file_name(name)
+    }
+
+    /// Runs git here, as somebody, with none of this machine's settings for signing.
+    pub(crate) fn git(&self, arguments: &[&str]) -> Result<String> {
+        let somebody = ["-c", "user.name=e2e", "-c", "user.email=e2e@example.org"];
+        let unsigned = ["-c", "commit.gpgSign=false", "-c", "tag.gpgSign=false"];
+        let here = ["-C", text(&self.top)?];
+        read("git", &[&here, &somebody[..], &unsigned, arguments].concat())
+    }
+
+    /// A file of the last commit.
+    pub(crate) fn committed(&self, path: &str) -> Result<Vec<u8>> {
+        let show = super::call("git", &["-C", text(&self.top)?, "show", &format!("HEAD:{path}")])?;
+        Ok(show.output()?.success()?.stdout)
+    }
+
+    /// Commits everything.
+    pub(crate) fn commit(&self, subject: &str) -> Result<()> {
+        self.git(&["add", "--all"])?;
+        self.git(&["commit", "--quiet", "--message", subject]).map(|_| ())
+    }
+
+    /// Writes a file of the work tree.
+    pub(crate) fn write(&self, path: &str, content: &str) -> Result<()> {
+        let path = self.top.join(path);
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent).with_context(|| format!("making `{}`", parent.display()))?;
+        }
+        fs::write(&path, content).with_context(|| format!("writing `{}`", path.display()))
+    }
+
+    /// Changes `from`, which must be there, to `to`, at its first place.
+    pub(crate) fn replace(&self, path: &str, from: &str, to: &str) -> Result<()> {
+        let file = self.top.join(path);
+        let text = fs::read_to_string(&file).with_context(|| format!("reading `{}`", file.display()))?;
+        ensure!(text.contains(from), "`{path}` does not contain `{from}`");
+        self.write(path, &text.replacen(from, to, 1))
+    }
+
+    /// Files below `target/rehearsal`.
+    pub(crate) fn pages(&self) -> Result<Vec<String>> {
+        let mut names = names_in(&self.top.join("target/rehearsal"))?;
+        names.sort();
+        Ok(names)
+    }
+
+    /// What is left of runs here, besides pages: temporary files, containers, processes.
+    pub(crate) fn ensure_nothing_is_left(&self) -> Result<()> {
+        let files = names_in(&self.tmp)?;
+        ensure!(files.is_empty(), "left in TMPDIR: {files:?}");
+        let containers = self.containers()?;
+        ensure!(containers.is_empty(), "containers left: {containers:?}");
+        let processes = super::processes::of(self)?;
+        ensure!(processes.is_empty(), "processes left: {processes:?}");
+        Ok(())
+    }
+
+    /// Containers made from images of this clone, running or not.
+    pub(crate) fn containers(&self) -> Result<Vec<String>> {
+        // Untruncated: the short form leaves the digest out, or shows an id in place of the name.
+        let ps = ["ps", "--all", "--no-trunc", "--format", "{{.Names}} {{.State}} {{.Image}}"];
+        let all = read("docker", &ps)?;
+        let ours = format!("/acme/{}@", self.name);
+        Ok(all.lines().filter(|line| line.contains(&ours)).map(str::to_owned).collect())
+    }
+
+    /// Repositories in the registry that runs here made.
+    pub(crate) fn repositories(&self) -> Result<Vec<String>> {
+        let ours = format!("/acme/{}", self.name);
+        Ok(image::catalog()?.into_iter().filter(|name| name.ends_with(&ours)).collect())
+    }
+}
+
+/// Names in a directory; none when it does not exist.
+fn names_in(dir: &Path) -> Result<Vec<String>> {
+    if !dir.exists() {
+        return Ok(Vec::new());
+    }
+    let name = |entry: std::io::Result<fs::DirEntry>| Ok(entry?.file_name().to_string_lossy().into_owned());
+    fs::read_dir(dir)?.map(name).collect()
+}
+
+/// A path as an argument.
+pub(crate) fn text(path: &Path) -> Result<&str> {
+    path.to_str().with_context(|| format!("`{}` is not UTF-8", path.display()))
+}

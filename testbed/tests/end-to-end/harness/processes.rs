@@ -1,0 +1,75 @@
+//! Processes as /proc shows them.
+
+use std::fs;
+
+use anyhow::Result;
+use nix::unistd::Pid;
+
+use super::checkout::{Checkout, text};
+
+/// One process at one moment.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Process {
+    pub(crate) pid: Pid,
+    /// The program's path.
+    program: String,
+    /// Its arguments, each followed by a space.
+    pub(crate) arguments: String,
+    /// `KEY=value`, NUL between them.
+    environment: String,
+}
+
+impl Process {
+    /// A process may end between two reads: what cannot be read any more is empty.
+    fn read(pid: Pid) -> Self {
+        let file = |name: &str| fs::read(format!("/proc/{pid}/{name}")).unwrap_or_default();
+        // Before the environment: a fresh child still has its parent's of both, and is known by the program.
+        let program = fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
+        let environment = String::from_utf8_lossy(&file("environ")).into_owned();
+        let arguments = String::from_utf8_lossy(&file("cmdline")).replace('\0', " ");
+        Self { pid, program: program.to_string_lossy().into_owned(), arguments, environment }
+    }
+
+    /// The program without its directory.
+    pub(crate) fn name(&self) -> &str {
+        self.program.rsplit('/').next().unwrap_or_default()
+    }
+
+    /// A variable of its environment.
+    pub(crate) fn variable(&self, name: &str) -> Option<&str> {
+        let mut variables = self.environment.split('\0').filter_map(|variable| variable.split_once('='));
+        variables.find(|(key, _)| *key == name).map(|(_, value)| value)
+    }
+
+    /// Whether a run in `checkout` started it, whoever is its parent now: `TMPDIR` is inherited.
+    pub(crate) fn is_of(&self, checkout: &Checkout) -> Result<bool> {
+        Ok(self.variable("TMPDIR") == Some(text(checkout.tmp())?))
+    }
+
+    /// Whether its environment has `text` anywhere.
+    pub(crate) fn environment_has(&self, text: &str) -> bool {
+        self.environment.contains(text)
+    }
+}
+
+/// All processes of this machine.
+pub(crate) fn all() -> Result<Vec<Process>> {
+    let mut processes = Vec::new();
+    for entry in fs::read_dir("/proc")? {
+        if let Some(pid) = entry?.file_name().to_str().and_then(|name| name.parse().ok()) {
+            processes.push(Process::read(Pid::from_raw(pid)));
+        }
+    }
+    Ok(processes)
+}
+
+/// Processes that runs in `checkout` started.
+pub(crate) fn of(checkout: &Checkout) -> Result<Vec<Process>> {
+    let mut processes = Vec::new();
+    for process in all()? {
+        if process.is_of(checkout)? {
+            processes.push(process);
+        }
+    }
+    Ok(processes)
+}

@@ -1,0 +1,41 @@
+//! One rehearsal of the commit under test that several tests look at. Its clone stays below the target directory, as
+//! libtest has no place to end things, and is replaced by the next run's.
+
+use std::fs::{self, File};
+use std::path::Path;
+use std::sync::OnceLock;
+
+use anyhow::{Context as _, Result, anyhow};
+use nix::fcntl::{Flock, FlockArg};
+
+use super::checkout::Checkout;
+use super::run::{Finished, Xtask};
+
+/// What is left of the rehearsal.
+pub(crate) struct Shared {
+    pub(crate) checkout: Checkout,
+    pub(crate) run: Finished,
+    /// Held to the end of the process: a second run of the tests waits for the clone.
+    _lock: Flock<File>,
+}
+
+/// The rehearsal; made by the first test that asks.
+pub(crate) fn rehearsal() -> Result<&'static Shared> {
+    static SHARED: OnceLock<Result<Shared, String>> = OnceLock::new();
+    let made = SHARED.get_or_init(|| make().map_err(|error| format!("{error:#}")));
+    made.as_ref().map_err(|error| anyhow!("the rehearsal that this test looks at: {error}"))
+}
+
+fn make() -> Result<Shared> {
+    let parent = Path::new(env!("CARGO_TARGET_TMPDIR")).join("end-to-end");
+    let lock = File::create(parent.with_extension("lock")).context("making the lock of the shared clone")?;
+    let lock = Flock::lock(lock, FlockArg::LockExclusive).map_err(|(_file, error)| error);
+    let lock = lock.context("locking the shared clone")?;
+    if parent.exists() {
+        fs::remove_dir_all(&parent).with_context(|| format!("removing `{}`", parent.display()))?;
+    }
+    fs::create_dir(&parent).with_context(|| format!("making `{}`", parent.display()))?;
+    let checkout = Checkout::within(&parent)?;
+    let run = Xtask::new(&checkout, &["rehearse"]).run()?.success()?;
+    Ok(Shared { checkout, run, _lock: lock })
+}

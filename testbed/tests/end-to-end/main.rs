@@ -1,0 +1,14 @@
+//! The end-to-end tests: what a person sees of `cargo xtask`, on the testbed's real docker, registry and cosign. Run by
+//! `cargo xtask ci`; one at a time by hand with the testbed's exports set (docs/testbed.md):
+//! `cargo test --package testbed --features end-to-end --test end-to-end -- --test-threads=1 NAME`.
+
+mod bad_input;
+mod bad_machine;
+mod evidence;
+mod harness;
+mod interrupt;
+mod published;
+mod rehearsal;
+mod same_digest;
+mod secrets;
+mod tags;

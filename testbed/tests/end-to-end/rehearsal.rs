@@ -1,0 +1,107 @@
+//! A rehearsal in a clone without tags: what it says, what the words are worth, and what it leaves on disk.
+
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, ensure};
+use xtask::environment::Environment;
+use xtask::scratch::Scratch;
+use xtask::tool::Output;
+
+use crate::harness::checkout::text;
+use crate::harness::shared::{Shared, rehearsal};
+use crate::harness::{call, export, test};
+
+/// Every step of a release, in the order of docs/releasing.md.
+const STEPS: [&str; 13] = [
+    "preflight",
+    "export",
+    "lockfile",
+    "build",
+    "sbom",
+    "smoke",
+    "sign",
+    "provenance",
+    "attest sbom",
+    "verify",
+    "tag",
+    "page",
+    "latest",
+];
+
+#[test]
+fn without_tags_it_is_v0_1_0_at_head() -> Result<()> {
+    test(|| {
+        let Shared { checkout, run, .. } = rehearsal()?;
+        let head = checkout.git(&["rev-parse", "HEAD"])?;
+        assert_eq!(run.field("rehearsed")?, format!("v0.1.0 at {head}"));
+        assert!(run.field("image")?.ends_with("/acme/carol:v0.1.0"), "{}", run.stdout);
+        let page = checkout.top().join("target/rehearsal/v0.1.0.md");
+        assert_eq!(Path::new(run.field("page")?).canonicalize()?, page.canonicalize()?);
+        assert_eq!(checkout.pages()?, ["cosign.pub", "v0.1.0.json", "v0.1.0.md"]);
+        Ok(())
+    })
+}
+
+#[test]
+fn each_step_has_a_line_and_a_duration() -> Result<()> {
+    test(|| {
+        let stderr = &rehearsal()?.run.stderr;
+        let (lines, table) = stderr.trim_end().rsplit_once("\n\n").context("there is no table at the end")?;
+        for step in STEPS {
+            assert!(lines.lines().any(|line| line.contains(&format!("s  {step} "))), "{step}:\n{lines}");
+            assert!(table.contains(&format!("  {step} ")), "{step}:\n{table}");
+        }
+        let total = table.lines().last().context("the table is empty")?.trim();
+        let seconds = total.strip_prefix("total").and_then(|rest| rest.trim().strip_suffix('s'));
+        assert!(seconds.is_some_and(|seconds| seconds.parse::<f64>().is_ok_and(|s| s > 0.0)), "{total}");
+        assert!(!stderr.contains('\u{1b}'), "standard error is no terminal, and has escape sequences");
+        Ok(())
+    })
+}
+
+#[test]
+fn the_printed_commands_work_as_pasted_with_both_majors_of_cosign() -> Result<()> {
+    test(|| {
+        let Shared { run, .. } = rehearsal()?;
+        let commands = run.commands()?;
+        assert_eq!(commands.lines().count(), 3, "{commands}");
+        for cosign in ["TESTBED_COSIGN_2", "TESTBED_COSIGN_3"] {
+            let pasted = paste(commands, cosign)?;
+            ensure!(pasted.status.success(), "{cosign}: {}", pasted.stderr);
+            // They check something: the same commands do not pass for another version.
+            let other = paste(&commands.replace("version=0.1.0", "version=0.1.1"), cosign)?;
+            ensure!(!other.status.success(), "{cosign} took a signature of 0.1.0 for one of 0.1.1");
+        }
+        Ok(())
+    })
+}
+
+/// Gives `commands` to a shell at the top of the clone, with the given cosign in front.
+fn paste(commands: &str, cosign: &str) -> Result<Output> {
+    let bin = Scratch::new()?;
+    symlink(export(cosign)?, bin.path().join("cosign")).context("linking cosign")?;
+    let path = Environment::of_this_process();
+    let path = format!("{}:{}", text(bin.path())?, path.get("PATH")?.unwrap_or_default());
+    let shell = call("sh", &["-e"])?.stdin(commands).dir(rehearsal()?.checkout.top());
+    shell.env("PATH", path).output()
+}
+
+#[test]
+fn the_page_names_the_digest_and_the_printed_commands() -> Result<()> {
+    test(|| {
+        let run = &rehearsal()?.run;
+        let page = std::fs::read_to_string(run.field("page")?)?;
+        let blocks: Vec<_> =
+            page.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+        assert!(blocks.contains(&run.commands()?), "no block holds the printed commands:\n{page}");
+        let pull = format!("docker pull {}\n", run.pinned()?);
+        assert!(blocks.contains(&pull.as_str()), "no block pulls by digest:\n{page}");
+        Ok(())
+    })
+}
+
+#[test]
+fn it_leaves_no_process_container_or_temporary_file() -> Result<()> {
+    test(|| rehearsal()?.checkout.ensure_nothing_is_left())
+}

@@ -1,0 +1,61 @@
+//! The same commit gives the same digest, whatever the machine looks like around it.
+
+use anyhow::Result;
+
+use crate::harness::checkout::Checkout;
+use crate::harness::read;
+use crate::harness::run::Xtask;
+use crate::harness::shared::rehearsal;
+use crate::harness::test;
+
+#[test]
+fn in_another_directory_with_another_umask() -> Result<()> {
+    test(|| {
+        let checkout = Checkout::as_committed()?;
+        let run = Xtask::new(&checkout, &["rehearse"]).before("umask 077").run()?.success()?;
+        assert_eq!(run.digest()?, rehearsal()?.run.digest()?);
+        Ok(())
+    })
+}
+
+#[test]
+fn twice_in_one_clone_and_with_nothing_cached_the_second_time() -> Result<()> {
+    test(|| {
+        let checkout = Checkout::as_committed()?;
+        let first = Xtask::new(&checkout, &["rehearse"]).run()?.success()?;
+        read("docker", &["builder", "prune", "--all", "--force"])?;
+        let second = Xtask::new(&checkout, &["rehearse"]).run()?.success()?;
+        assert_eq!(second.digest()?, first.digest()?);
+        assert_ne!(
+            second.pinned()?,
+            first.pinned()?,
+            "each rehearsal has a place of its own in the registry"
+        );
+        Ok(())
+    })
+}
+
+#[test]
+fn with_a_work_tree_that_has_other_things_in_it() -> Result<()> {
+    test(|| {
+        let checkout = Checkout::as_committed()?;
+        checkout.write("service/src/server.js", "process.exit(1);\n")?;
+        checkout.write("service/src/extra.js", "// not committed\n")?;
+        checkout.write("Dockerfile", "FROM scratch\n")?;
+        checkout.write(".dockerignore", "")?;
+        let run = Xtask::new(&checkout, &["rehearse"]).run()?.success()?;
+        assert_eq!(run.digest()?, rehearsal()?.run.digest()?);
+        Ok(())
+    })
+}
+
+#[test]
+fn with_a_configuration_that_is_not_committed() -> Result<()> {
+    test(|| {
+        let checkout = Checkout::as_committed()?;
+        checkout.replace("Cargo.toml", "title = \"carol\"", "title = \"something else\"")?;
+        let run = Xtask::new(&checkout, &["rehearse"]).run()?.success()?;
+        assert_eq!(run.digest()?, rehearsal()?.run.digest()?);
+        Ok(())
+    })
+}

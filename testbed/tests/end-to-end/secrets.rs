@@ -1,0 +1,155 @@
+//! No secret reaches a process that was not given it, an argument list, or anything that is printed or published.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
+use xtask::scratch::random_hex;
+
+use crate::evidence::{predicate, provenance};
+use crate::harness::checkout::Checkout;
+use crate::harness::processes::{self, Process};
+use crate::harness::run::{Finished, Running, Xtask};
+use crate::harness::{image, test, wait_for};
+
+/// What a release's secrets are called. A rehearsal has no use for any of them.
+const NAMES: [&str; 5] =
+    ["FORGEJO_TOKEN", "GITHUB_TOKEN", "REGISTRY_TOKEN", "COSIGN_PRIVATE_KEY", "COSIGN_PASSWORD"];
+
+#[test]
+fn no_secret_is_where_it_was_not_given() -> Result<()> {
+    test(|| {
+        let checkout = Checkout::new()?;
+        let mut secrets = BTreeMap::new();
+        for name in NAMES {
+            secrets.insert(name, format!("e2e-{}", random_hex()?));
+        }
+        let run = secrets
+            .iter()
+            .fold(Xtask::new(&checkout, &["rehearse"]), |run, (name, value)| run.env(name, value.clone()));
+        let (finished, seen) = watch(run.start()?)?;
+        let finished = finished.success()?;
+        let key = own_key(&checkout, &seen)?;
+        let leaks: BTreeSet<_> = seen.iter().flat_map(|process| leaks(process, &secrets, &key)).collect();
+        ensure!(leaks.is_empty(), "{leaks:#?}");
+        let needles = needles(&secrets, &key)?;
+        for (place, bytes) in places(&checkout, &finished)? {
+            let text = String::from_utf8_lossy(&bytes);
+            for (name, needle) in &needles {
+                ensure!(!text.contains(needle), "{name} is in {place}");
+            }
+        }
+        checkout.ensure_nothing_is_left()
+    })
+}
+
+/// All processes of the machine but xtask itself, looked at again and again until the run ends.
+fn watch(mut running: Running) -> Result<(Finished, BTreeSet<Process>)> {
+    let mut seen = BTreeSet::new();
+    wait_for("the end of the rehearsal", || {
+        seen.extend(processes::all()?.into_iter().filter(|process| process.pid != running.pid()));
+        running.poll()
+    })?;
+    Ok((running.wait()?, seen))
+}
+
+/// The rehearsal's throwaway key and its password, as its cosign was given them. That they were seen, and the other
+/// programs too, shows that the watch was quick enough to see something.
+fn own_key(checkout: &Checkout, seen: &BTreeSet<Process>) -> Result<BTreeMap<&'static str, String>> {
+    let (mut programs, mut key) = (BTreeSet::new(), BTreeMap::new());
+    for process in seen {
+        if process.is_of(checkout)? {
+            programs.insert(process.name());
+            for name in ["COSIGN_PRIVATE_KEY", "COSIGN_PASSWORD"] {
+                if let Some(value) = process.variable(name).filter(|_| process.name() == "cosign") {
+                    key.insert(name, value.trim().to_owned());
+                }
+            }
+        }
+    }
+    for program in ["docker", "docker-buildx", "cosign", "git", "curl"] {
+        ensure!(programs.contains(program), "{program} was not seen among {programs:?}");
+    }
+    ensure!(key.len() == 2, "cosign was seen with {:?} alone", key.keys());
+    Ok(key)
+}
+
+/// What `process` must not have. Programs that are not of this run are looked at for its secrets as well.
+fn leaks(
+    process: &Process,
+    secrets: &BTreeMap<&'static str, String>,
+    key: &BTreeMap<&'static str, String>,
+) -> Vec<String> {
+    let mut leaks = Vec::new();
+    let mut leak = |what: &str, place: &str| {
+        let start: String = process.arguments.chars().take(120).collect();
+        leaks.push(format!("{what} is in the {place} of `{start}`"));
+    };
+    for (name, value) in secrets.iter().chain(key) {
+        if process.arguments.contains(value) {
+            leak(name, "argument list");
+        }
+    }
+    // A child that is not yet its own program has xtask's environment for a moment.
+    let not_yet = process.name() == "xtask";
+    for (name, _) in secrets.iter().filter(|(_, value)| !not_yet && process.environment_has(value)) {
+        leak(name, "environment");
+    }
+    for (name, _) in
+        key.iter().filter(|(_, value)| process.name() != "cosign" && process.environment_has(value))
+    {
+        leak(&format!("the rehearsal's own {name}"), "environment");
+    }
+    leaks
+}
+
+/// What must be nowhere: each secret, and the rehearsal's own key line by line.
+fn needles(
+    secrets: &BTreeMap<&'static str, String>,
+    key: &BTreeMap<&'static str, String>,
+) -> Result<Vec<(&'static str, String)>> {
+    let lines = key.iter().flat_map(|(name, value)| value.lines().map(|line| (*name, line.to_owned())));
+    let telling = lines.filter(|(_, line)| !line.starts_with("-----") && line.len() > 20);
+    let needles: Vec<_> = secrets.iter().map(|(name, value)| (*name, value.clone())).chain(telling).collect();
+    ensure!(needles.len() > NAMES.len() + 1, "the key has no lines that tell");
+    Ok(needles)
+}
+
+/// Everything that others can read afterwards, each with its name.
+fn places(checkout: &Checkout, run: &Finished) -> Result<Vec<(String, Vec<u8>)>> {
+    let mut places = vec![
+        ("standard output".to_owned(), run.stdout.clone().into_bytes()),
+        ("standard error".to_owned(), run.stderr.clone().into_bytes()),
+        ("the provenance".to_owned(), provenance(checkout, run)?.to_string().into_bytes()),
+        ("the SBOM".to_owned(), predicate(checkout, run, 2)?.to_string().into_bytes()),
+    ];
+    for name in checkout.pages()? {
+        let bytes = std::fs::read(checkout.top().join("target/rehearsal").join(&name))?;
+        places.push((name, bytes));
+    }
+    let pinned = run.pinned()?;
+    let (name, _) = pinned.split_once('@').context("the image has no digest")?;
+    places.push(("the index".to_owned(), image::manifest(&pinned)?));
+    for (platform, manifest) in image::platforms(&pinned, &image::json(&pinned)?)? {
+        let config = image::config(&manifest)?;
+        places.push((format!("the manifest of {platform}"), image::manifest(&manifest)?));
+        places.push((format!("the configuration of {platform}"), config.to_string().into_bytes()));
+        // The last layer is the service; those below are the base image's, made before the secrets were.
+        let layers = image::json(&manifest)?["layers"].take();
+        let own = layers.as_array().and_then(|layers| layers.last()).context("there is no layer")?;
+        let blob = format!("{name}@{}", own["digest"].as_str().unwrap_or_default());
+        let bytes = image::layer(&blob)?;
+        ensure!(contains(&bytes, b"app/src/server.js"), "the last layer of {platform} is not the service");
+        places.push((format!("a layer of {platform}"), bytes));
+    }
+    let tags = image::tags(&pinned)?;
+    for tag in tags.iter().filter(|tag| tag.ends_with(".att") || tag.ends_with(".sig")) {
+        let signed: Value = image::json(&format!("{name}:{tag}"))?;
+        places.push((format!("the manifest of `{tag}`"), signed.to_string().into_bytes()));
+    }
+    Ok(places)
+}
+
+fn contains(bytes: &[u8], text: &[u8]) -> bool {
+    bytes.windows(text.len()).any(|window| window == text)
+}
