@@ -52,8 +52,9 @@ pub fn run(environment: &Environment, what: Option<&str>) -> Result<()> {
     let target = target(environment, runner, &config, staged.path()).map_err(refused)?;
     let session = Session { runner, environment, git: &git, config: &config, steps: &steps };
     let outcome = release::run(&session, &target, &source, &export)?;
-    staged.become_directory(&git.root().join(DIRECTORY))?;
-    report(&target, &source, &outcome, &steps);
+    let directory = git.root().join(DIRECTORY);
+    staged.become_directory(&directory)?;
+    report(&target, &source, &outcome, &steps, &directory);
     Ok(())
 }
 
@@ -98,12 +99,12 @@ fn throwaway_key(
 }
 
 #[expect(clippy::print_stdout, reason = "this is the command's data")]
-fn report(target: &Target, source: &Source, outcome: &Outcome, steps: &Steps) {
+fn report(target: &Target, source: &Source, outcome: &Outcome, steps: &Steps, directory: &Path) {
     eprintln!("\n{}", steps.table());
     println!("rehearsed  {} at {}", source.tag, source.commit);
     println!("image      {}", target.image.tagged(&source.tag.registry_tag()));
     println!("digest     {}", outcome.digest);
-    println!("page       {DIRECTORY}/{}.md", source.tag);
+    println!("page       {}", directory.join(format!("{}.md", source.tag)).display());
     println!(
         "\ncheck it with these, from the top of the repository (`eval \"$(cargo testbed env)\"` finds cosign):\n"
     );
