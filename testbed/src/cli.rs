@@ -22,6 +22,9 @@ struct Arguments {
 enum Command {
     /// Provision what is missing and start what is not running; does nothing the second time
     Up {
+        /// What for: a rehearsal needs neither the forge nor the second opinions, which take minutes to build
+        #[arg(long = "for", value_name = "PURPOSE", value_parser = ["rehearsal", "tests"], default_value = "tests")]
+        purpose: String,
         /// Run the published Forgejo image instead of building Gitea, where docker can pull it (not tried yet)
         #[arg(long, value_parser = ["forgejo"], value_name = "forgejo")]
         forge: Option<String>,
@@ -52,7 +55,7 @@ pub fn run() -> ExitCode {
         interrupt::watch()?;
         let environment = Environment::of_this_process();
         match arguments.command {
-            Command::Up { forge } => commands::up(&environment, forge.is_some()),
+            Command::Up { purpose, forge } => commands::up(&environment, purpose == "tests", forge.is_some()),
             Command::Down { purge } => commands::down(&environment, purge),
             Command::Env { json } => commands::env(&environment, json),
             Command::Status => commands::status(&environment),

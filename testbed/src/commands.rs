@@ -20,11 +20,17 @@ use crate::provision;
 use crate::services::forge::Origin;
 use crate::services::{self, engine, forge, registry};
 
-/// Provisions what is missing, starts what does not run, and writes the exports last. With `forgejo`, the forge is the
-/// published Forgejo image.
-pub(crate) fn up(environment: &Environment, forgejo: bool) -> Result<()> {
+/// What a rehearsal needs.
+const FOR_REHEARSAL: [&str; 3] = ["docker", "cosign 2", "registry"];
+
+/// Provisions what is missing, starts what does not run, and writes the exports last. Without `whole`, only what a
+/// rehearsal needs; with `forgejo`, the forge is the published Forgejo image.
+pub(crate) fn up(environment: &Environment, whole: bool, forgejo: bool) -> Result<()> {
     let cx = Context::new(environment)?;
     let _lock = lock::acquire(&cx.layout, &cx.progress)?;
+    // Whoever asks for less must not take from the others what is up already.
+    let has_forge = State::read(&cx.layout)?.is_some_and(|state| state.exports.contains_key(forge::URL));
+    let whole = whole || has_forge;
     for name in ["prefix", "run", "data", "downloads/npm"] {
         private_dir(&cx.layout.root().join(name))?;
     }
@@ -32,7 +38,8 @@ pub(crate) fn up(environment: &Environment, forgejo: bool) -> Result<()> {
     provision::sweep(&cx.layout.downloads("npm"))?;
     let mut state = State::default();
     let origin = Origin::decide(&cx, forgejo)?;
-    let found = parts::ensure(&cx, |part| origin.needs(part))?;
+    let needs = |part: &str| if whole { origin.needs(part) } else { FOR_REHEARSAL.contains(&part) };
+    let found = parts::ensure(&cx, needs)?;
     for (part, found) in &found {
         part.export(found, &mut state);
         state
@@ -46,7 +53,9 @@ pub(crate) fn up(environment: &Environment, forgejo: bool) -> Result<()> {
     engine::ensure(&cx, of("docker")?, &mut state)?;
     let address = registry::ensure(&cx, of("registry")?, &mut state)?;
     image::ensure(&cx, of("docker")?, address, &mut state)?;
-    origin.ensure(&cx, of, &mut state)?;
+    if whole {
+        origin.ensure(&cx, of, &mut state)?;
+    }
     state.write(&cx.layout)?;
     cx.progress.line("testbed", "up; `eval \"$(cargo testbed env)\"` exports it to a shell");
     Ok(())

@@ -177,7 +177,14 @@ impl User {
     /// # Errors
     /// When the forge refuses.
     pub fn new_repository(&self, owner: &str, private: bool) -> Result<Repository> {
-        let name = format!("repo-{}", &random_hex()?[..8]);
+        self.new_repository_named(owner, &format!("repo-{}", &random_hex()?[..8]), private)
+    }
+
+    /// As [`User::new_repository`], with a name of the caller's.
+    ///
+    /// # Errors
+    /// When the forge refuses, or has it already.
+    pub fn new_repository_named(&self, owner: &str, name: &str, private: bool) -> Result<Repository> {
         let client = self.client.with_token(&self.token);
         let path = if owner == self.name { "/user/repos".to_owned() } else { format!("/orgs/{owner}/repos") };
         let body = json!({ "name": name, "private": private, "default_branch": "main" });
@@ -185,6 +192,6 @@ impl User {
         let switch = json!({ "has_actions": true, "has_releases": true, "has_packages": true });
         client.expect(&[200], "PATCH", &format!("/repos/{owner}/{name}"), Some(&switch))?;
         let image: Image = format!("{}/{owner}/{name}", client.registry()).parse()?;
-        Ok(Repository::new(client, owner.to_owned(), name, image))
+        Ok(Repository::new(client, owner.to_owned(), name.to_owned(), image))
     }
 }

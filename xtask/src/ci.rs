@@ -11,7 +11,7 @@ use xshell::cmd;
 
 use crate::environment::Environment;
 use crate::progress::Steps;
-use crate::testbed;
+use crate::testbed::{self, Purpose};
 use crate::tool::git::Git;
 use crate::tool::{Call, Runner};
 
@@ -48,7 +48,7 @@ pub fn run(environment: &Environment) -> Result<()> {
     })?;
     steps.run("unit tests", "cargo test", || cargo(&["test", "--quiet", "--locked", "--workspace"]))?;
 
-    let environment = steps.run("testbed", "", || testbed::ensure(environment, root))?;
+    let environment = steps.run("testbed", "", || testbed::ensure(environment, root, Purpose::Tests))?;
     steps.run("service", "node --test", || service_tests(&environment, root))?;
     steps.run("end-to-end", "on real parts", || end_to_end_tests(&environment, root))?;
     eprintln!("\n{}", steps.table());

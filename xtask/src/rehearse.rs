@@ -19,7 +19,7 @@ use crate::release::target::Target;
 use crate::release::{self, Outcome, Session, preflight};
 use crate::scratch::{Scratch, random_hex};
 use crate::secret::Secret;
-use crate::testbed;
+use crate::testbed::{self, Purpose};
 use crate::tool::Runner;
 use crate::tool::cosign::{Cosign, SigningKey};
 use crate::tool::docker::DockerConfig;
@@ -37,7 +37,7 @@ pub fn run(environment: &Environment, what: Option<&str>) -> Result<()> {
     let git = Git::discover(&Runner::new(environment), &here)?;
     // Before the testbed: what is wrong with the arguments needs no real parts to be said.
     let source = Source::to_rehearse(&git, what)?;
-    let environment = &testbed::ensure(environment, git.root())?;
+    let environment = &testbed::ensure(environment, git.root(), Purpose::Rehearsal)?;
     let runner = &Runner::new(environment);
     let steps = Steps::new(environment)?;
     steps.line("rehearse", &format!("{} at {}", source.tag, source.commit));

@@ -17,15 +17,28 @@ const PROVISIONING: Duration = Duration::from_secs(60 * 60);
 /// Set where a testbed's exports are in the environment already: then it is taken as it is.
 const REGISTRY: &str = "TESTBED_REGISTRY";
 
+/// What the testbed is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// docker, cosign, a registry and a base image.
+    Rehearsal,
+    /// All of it: the forge, its runner and second opinions as well.
+    Tests,
+}
+
 /// Brings the testbed up where it is not, and returns `environment` with its exports.
 ///
 /// # Errors
 /// When it cannot be brought up.
-pub fn ensure(environment: &Environment, root: &Path) -> Result<Environment> {
+pub fn ensure(environment: &Environment, root: &Path, purpose: Purpose) -> Result<Environment> {
     if environment.get(REGISTRY)?.is_some() {
         return Ok(environment.clone());
     }
-    call(environment, root, "up")?.timeout(PROVISIONING).inherit().context("bringing up the testbed")?;
+    let up = match purpose {
+        Purpose::Rehearsal => "up --for rehearsal",
+        Purpose::Tests => "up",
+    };
+    call(environment, root, up)?.timeout(PROVISIONING).inherit().context("bringing up the testbed")?;
     let json = call(environment, root, "env --json")?.read()?;
     let exports: BTreeMap<String, String> =
         serde_json::from_str(&json).context("reading what `testbed env --json` printed")?;

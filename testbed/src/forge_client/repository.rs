@@ -56,6 +56,25 @@ impl Repository {
         format!("/repos/{}/{rest}", self.full_name())
     }
 
+    /// Switches the Actions unit: while it is off, a push starts no workflow.
+    ///
+    /// # Errors
+    /// When the forge refuses.
+    pub fn switch_actions(&self, on: bool) -> Result<()> {
+        let path = format!("/repos/{}", self.full_name());
+        self.client.expect(&[200], "PATCH", &path, Some(&json!({ "has_actions": on }))).map(|_| ())
+    }
+
+    /// Whether the forge has taken notice of the push of `commit`. It does so a moment after git has ended, and only then
+    /// decides whether a workflow starts: before that, the unit must not be switched.
+    ///
+    /// # Errors
+    /// When the forge refuses.
+    pub fn has_noticed(&self, commit: &str) -> Result<bool> {
+        let feed = self.client.expect(&[200], "GET", &self.path("activities/feeds?limit=50"), None)?;
+        Ok(String::from_utf8_lossy(&feed.body).contains(commit))
+    }
+
     /// Stores a secret for workflows; the forge refuses names that begin with `FORGEJO_`, `GITEA_` or `GITHUB_`.
     ///
     /// # Errors

@@ -1,0 +1,17 @@
+//! `git tag` and `git push --tags` against a real forge: its runner, its registry, its release pages. Each test makes a
+//! user and a repository of its own; nothing here asks which forge it is.
+
+mod conflicts;
+mod credentials;
+mod gate;
+mod history;
+mod http;
+mod image;
+mod page;
+mod project;
+mod released;
+mod resume;
+mod snapshot;
+mod two_tags;
+mod watcher;
+mod workflow;

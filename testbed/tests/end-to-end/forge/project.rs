@@ -1,0 +1,208 @@
+//! This project in a new repository of a new user, with a key of its own: what somebody has who took it over and changed
+//! nothing but `cosign.pub` and the forge's address.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use nix::unistd::Pid;
+use testbed::forge_client::{Client, Repository, Run, State, User};
+use xtask::reference::Tag;
+use xtask::scratch::random_hex;
+use xtask::secret::Secret;
+
+use crate::harness::checkout::{Checkout, text};
+use crate::harness::run::Xtask;
+use crate::harness::{call, environment, read, wait_for};
+
+/// The workflow that releases.
+pub(super) const WORKFLOW: &str = "release.yml";
+
+/// A run on a machine where nothing is compiled yet, behind another one.
+const RUN: Duration = Duration::from_secs(15 * 60);
+
+/// How much of a red run's log an error shows.
+const TAIL: usize = 80;
+
+/// The name that CI gives its state of a commit.
+const CI: &str = "ci / ci (push)";
+
+/// The repository and its clone.
+pub(super) struct Project {
+    pub(super) user: User,
+    pub(super) repository: Repository,
+    pub(super) checkout: Checkout,
+    pub(super) secrets: Secrets,
+    /// Where the forge is.
+    pub(super) forge: String,
+}
+
+/// What a release is trusted with.
+pub(super) struct Secrets {
+    pub(super) private_key: Secret,
+    pub(super) password: Secret,
+    pub(super) registry_token: Secret,
+    /// For releases from a laptop; the workflow has its automatic token.
+    forge_token: Secret,
+}
+
+impl Project {
+    /// A project whose clone goes away with the value. Its main branch is not pushed yet.
+    pub(super) fn new() -> Result<Self> {
+        Self::of(Checkout::as_committed()?)
+    }
+
+    /// As [`Project::new`], in a directory that stays.
+    pub(super) fn within(parent: &Path) -> Result<Self> {
+        Self::of(Checkout::within(parent)?)
+    }
+
+    /// A project of which main is on the forge with one green commit.
+    pub(super) fn ready() -> Result<Self> {
+        let project = Self::new()?;
+        project.push_main()?;
+        project.set_status(&project.head()?, State::Success)?;
+        Ok(project)
+    }
+
+    fn of(checkout: Checkout) -> Result<Self> {
+        let client = Client::from_environment(&environment())?;
+        let user = client.new_user("e2e")?;
+        let repository = user.new_repository_named(user.name(), "carol", false)?;
+        repository.switch_actions(false)?;
+        let password = Secret::new(random_hex()?);
+        let private_key = new_key(&checkout, "own", &password)?;
+        std::fs::copy(checkout.beside("own.pub"), checkout.top().join("cosign.pub"))?;
+        let forge = client.url().to_owned();
+        checkout.replace("Cargo.toml", "forge = \"https://forge.example.org\"", &format!("forge = \"{forge}\""))?;
+        let name = format!("repository = \"{}\"", repository.full_name());
+        checkout.replace("Cargo.toml", "repository = \"acme/carol\"", &name)?;
+        checkout.commit("chore: another forge and another key")?;
+        let secrets = Secrets {
+            private_key,
+            password,
+            registry_token: user.new_token(&["write:package"])?,
+            forge_token: user.new_token(&["write:repository"])?,
+        };
+        Ok(Self { user, repository, checkout, secrets, forge })
+    }
+
+    /// The commit at HEAD.
+    pub(super) fn head(&self) -> Result<String> {
+        self.checkout.git(&["rev-parse", "HEAD"])
+    }
+
+    /// Commits a change of no consequence and returns the commit.
+    pub(super) fn commit(&self, subject: &str) -> Result<String> {
+        self.checkout.write("CHANGES", &format!("{subject}\n"))?;
+        self.checkout.commit(subject)?;
+        self.head()
+    }
+
+    /// Pushes HEAD as main while Actions is off, so that no CI starts inside of CI.
+    pub(super) fn push_main(&self) -> Result<()> {
+        self.repository.push(self.checkout.top(), &["HEAD:refs/heads/main"])?;
+        let head = self.head()?;
+        wait_for("the forge to notice the push", || Ok(self.repository.has_noticed(&head)?.then_some(())))
+    }
+
+    /// Says of a commit what CI would.
+    pub(super) fn set_status(&self, commit: &str, state: State) -> Result<()> {
+        self.repository.set_status(commit, CI, state)
+    }
+
+    /// Stores the secrets and lets workflows start.
+    pub(super) fn switch_workflows_on(&self) -> Result<()> {
+        self.repository.switch_actions(true)?;
+        let Secrets { private_key, password, registry_token, .. } = &self.secrets;
+        self.repository.set_secret("COSIGN_PRIVATE_KEY", private_key)?;
+        self.repository.set_secret("COSIGN_PASSWORD", password)?;
+        self.repository.set_secret("REGISTRY_TOKEN", registry_token)
+    }
+
+    /// `git tag`, at HEAD.
+    pub(super) fn tag(&self, tag: &str) -> Result<()> {
+        self.checkout.git(&["tag", tag]).map(|_| ())
+    }
+
+    /// `git push --tags`
+    pub(super) fn push_tags(&self) -> Result<()> {
+        self.repository.push(self.checkout.top(), &["--tags"])
+    }
+
+    /// Tags HEAD and pushes it.
+    pub(super) fn push_tag(&self, tag: &str) -> Result<()> {
+        self.tag(tag)?;
+        self.push_tags()
+    }
+
+    /// `xtask` as a person runs it, with all that a release takes in the environment.
+    pub(super) fn laptop(&self, arguments: &[&str]) -> Xtask<'_> {
+        let Secrets { private_key, password, registry_token, forge_token } = &self.secrets;
+        Xtask::new(&self.checkout, arguments)
+            .env("COSIGN_PRIVATE_KEY", private_key.expose())
+            .env("COSIGN_PASSWORD", password.expose())
+            .env("REGISTRY_TOKEN", registry_token.expose())
+            .env("FORGEJO_TOKEN", forge_token.expose())
+    }
+
+    /// Waits for the end of the release of `tag` on the runner, and returns it with its log.
+    pub(super) fn wait_for_run(&self, tag: &str) -> Result<(Run, String)> {
+        let run = self.repository.wait_for_run(tag, WORKFLOW, RUN)?;
+        let log = self.repository.log(&run)?;
+        Ok((run, log))
+    }
+
+    /// As [`Project::wait_for_run`]; a run that is not green is an error with the end of its log.
+    pub(super) fn wait_for_green_run(&self, tag: &str) -> Result<(Run, String)> {
+        let (run, log) = self.wait_for_run(tag)?;
+        if run.state != State::Success {
+            let lines: Vec<_> = log.lines().collect();
+            let tail = lines[lines.len().saturating_sub(TAIL)..].join("\n");
+            bail!("run {} for `{tag}` in `{}` is {:?}:\n{tail}", run.number, self.repository.url(), run.state);
+        }
+        Ok((run, log))
+    }
+
+    /// The image under a tag.
+    pub(super) fn image(&self, tag: &str) -> Result<String> {
+        Ok(self.repository.image().tagged(&tag.parse::<Tag>()?))
+    }
+
+    /// The digest that a tag of the image names.
+    pub(super) fn digest(&self, tag: &str) -> Result<String> {
+        let digest = self.repository.registry().digest_of(tag)?;
+        Ok(digest.with_context(|| format!("there is no `{}`", self.repository.image()))?.to_string())
+    }
+
+    /// Ends what a killed release left: processes, then containers.
+    pub(super) fn clean_up(&self) -> Result<()> {
+        wait_for("the end of what the release started", || {
+            let left = crate::harness::processes::of(&self.checkout)?;
+            for process in &left {
+                end(process.pid);
+            }
+            Ok(left.is_empty().then_some(()))
+        })?;
+        let ps = ["ps", "--all", "--no-trunc", "--format", "{{.Names}} {{.Image}}"];
+        let ours = format!(" {}@", self.repository.image());
+        for line in read("docker", &ps)?.lines().filter(|line| line.contains(&ours)) {
+            read("docker", &["rm", "--force", "--volumes", line.split(' ').next().unwrap_or_default()])?;
+        }
+        Ok(())
+    }
+}
+
+fn end(pid: Pid) {
+    // An error means that it has just ended by itself.
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).ok();
+}
+
+/// A key pair beside the clone: `name.pub`, and the private half as it is returned.
+pub(super) fn new_key(checkout: &Checkout, name: &str, password: &Secret) -> Result<Secret> {
+    let prefix = checkout.beside(name);
+    let make = call(crate::harness::export("TESTBED_COSIGN_2")?, &["generate-key-pair", "--output-key-prefix", text(&prefix)?])?;
+    make.secret_env("COSIGN_PASSWORD", password).run()?;
+    let key = std::fs::read_to_string(prefix.with_extension("key")).context("reading the new key")?;
+    Ok(Secret::new(key))
+}
