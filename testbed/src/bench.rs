@@ -4,6 +4,7 @@
 mod contestant;
 mod figures;
 mod framing;
+mod key;
 mod machine;
 mod measure;
 mod proxy;
@@ -157,7 +158,7 @@ fn render(
     text += &machine.iter().map(|(name, value)| format!("| {name} | {value} |\n")).collect::<String>();
     let mut section = |name: &str, runs: &Runs, is_cold: bool| {
         let rounds = runs.ours.len();
-        text += &format!("\n### {name}, {rounds} rounds, order by seed {seed}\n\n");
+        text += &format!("\n### {name}: rounds {rounds}, seed {seed}\n\n");
         text += &format!("{}\n{}", runs.ratios(is_cold), runs.table());
         text += &format!("\nSteps, medians:\n{}", runs.steps());
     };

@@ -13,12 +13,11 @@ use xtask::dockerfile;
 use xtask::environment::Environment;
 use xtask::reference::Image;
 use xtask::registry::Credentials;
-use xtask::scratch::random_hex;
 use xtask::secret::Secret;
 use xtask::tool::Runner;
-use xtask::tool::cosign::Cosign;
 use xtask::tool::docker::DockerConfig;
 
+use super::key::Key;
 use super::measure::{Subject, Usage, run};
 use crate::forge_client::{Client, Repository, State, User};
 use crate::provision::text;
@@ -28,30 +27,6 @@ const PROJECT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 /// The baseline.
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/bench/straight-script.sh");
-
-/// What both sign with.
-pub(super) struct Key {
-    private: Secret,
-    password: Secret,
-    public: String,
-}
-
-impl Key {
-    /// Makes a key pair.
-    pub(super) fn make(environment: &Environment, scratch: &Path) -> Result<Self> {
-        let runner = Runner::new(environment);
-        let config = DockerConfig::new(environment, None)?;
-        let password = Secret::new(random_hex()?);
-        let prefix = scratch.join("cosign");
-        let cosign = Cosign::new(&runner, "cosign", &config, Duration::from_secs(60));
-        cosign.generate_key_pair(&prefix, &password).context("making the key pair that both sign with")?;
-        let read = |extension: &str| {
-            let path = prefix.with_extension(extension);
-            fs::read_to_string(&path).with_context(|| format!("reading `{}`", path.display()))
-        };
-        Ok(Self { private: Secret::new(read("key")?), password, public: read("pub")? })
-    }
-}
 
 /// One of the two.
 pub(super) struct Contestant {

@@ -8,8 +8,9 @@ use xtask::environment::Environment;
 use xtask::scratch::Scratch;
 use xtask::tool::Runner;
 
-use super::contestant::{Arena, Contestant, Key};
+use super::contestant::{Arena, Contestant};
 use super::figures::Random;
+use super::key::Key;
 use super::proxy::Proxy;
 use super::report::{Run, Runs};
 use super::steps;

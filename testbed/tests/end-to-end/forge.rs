@@ -10,6 +10,7 @@ mod image;
 mod page;
 mod project;
 mod released;
+mod releasing;
 mod resume;
 mod snapshot;
 mod two_tags;

@@ -5,6 +5,7 @@
 mod bad_input;
 mod bad_machine;
 mod evidence;
+mod forge;
 mod harness;
 mod interrupt;
 mod published;

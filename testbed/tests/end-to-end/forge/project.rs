@@ -2,27 +2,15 @@
 //! nothing but `cosign.pub` and the forge's address.
 
 use std::path::Path;
-use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
-use nix::unistd::Pid;
-use testbed::forge_client::{Client, Repository, Run, State, User};
+use anyhow::{Context as _, Result};
+use testbed::forge_client::{Client, Repository, State, User};
 use xtask::reference::Tag;
 use xtask::scratch::random_hex;
 use xtask::secret::Secret;
 
 use crate::harness::checkout::{Checkout, text};
-use crate::harness::run::Xtask;
-use crate::harness::{call, environment, read, wait_for};
-
-/// The workflow that releases.
-pub(super) const WORKFLOW: &str = "release.yml";
-
-/// A run on a machine where nothing is compiled yet, behind another one.
-const RUN: Duration = Duration::from_secs(15 * 60);
-
-/// How much of a red run's log an error shows.
-const TAIL: usize = 80;
+use crate::harness::{call, environment, export, wait_for};
 
 /// The name that CI gives its state of a commit.
 const CI: &str = "ci / ci (push)";
@@ -43,7 +31,7 @@ pub(super) struct Secrets {
     pub(super) password: Secret,
     pub(super) registry_token: Secret,
     /// For releases from a laptop; the workflow has its automatic token.
-    forge_token: Secret,
+    pub(super) forge_token: Secret,
 }
 
 impl Project {
@@ -74,7 +62,11 @@ impl Project {
         let private_key = new_key(&checkout, "own", &password)?;
         std::fs::copy(checkout.beside("own.pub"), checkout.top().join("cosign.pub"))?;
         let forge = client.url().to_owned();
-        checkout.replace("Cargo.toml", "forge = \"https://forge.example.org\"", &format!("forge = \"{forge}\""))?;
+        checkout.replace(
+            "Cargo.toml",
+            "forge = \"https://forge.example.org\"",
+            &format!("forge = \"{forge}\""),
+        )?;
         let name = format!("repository = \"{}\"", repository.full_name());
         checkout.replace("Cargo.toml", "repository = \"acme/carol\"", &name)?;
         checkout.commit("chore: another forge and another key")?;
@@ -136,32 +128,9 @@ impl Project {
         self.push_tags()
     }
 
-    /// `xtask` as a person runs it, with all that a release takes in the environment.
-    pub(super) fn laptop(&self, arguments: &[&str]) -> Xtask<'_> {
-        let Secrets { private_key, password, registry_token, forge_token } = &self.secrets;
-        Xtask::new(&self.checkout, arguments)
-            .env("COSIGN_PRIVATE_KEY", private_key.expose())
-            .env("COSIGN_PASSWORD", password.expose())
-            .env("REGISTRY_TOKEN", registry_token.expose())
-            .env("FORGEJO_TOKEN", forge_token.expose())
-    }
-
-    /// Waits for the end of the release of `tag` on the runner, and returns it with its log.
-    pub(super) fn wait_for_run(&self, tag: &str) -> Result<(Run, String)> {
-        let run = self.repository.wait_for_run(tag, WORKFLOW, RUN)?;
-        let log = self.repository.log(&run)?;
-        Ok((run, log))
-    }
-
-    /// As [`Project::wait_for_run`]; a run that is not green is an error with the end of its log.
-    pub(super) fn wait_for_green_run(&self, tag: &str) -> Result<(Run, String)> {
-        let (run, log) = self.wait_for_run(tag)?;
-        if run.state != State::Success {
-            let lines: Vec<_> = log.lines().collect();
-            let tail = lines[lines.len().saturating_sub(TAIL)..].join("\n");
-            bail!("run {} for `{tag}` in `{}` is {:?}:\n{tail}", run.number, self.repository.url(), run.state);
-        }
-        Ok((run, log))
+    /// The tag of the page that the forge shows as its latest.
+    pub(super) fn latest_page(&self) -> Result<String> {
+        Ok(self.repository.latest_release()?.context("the forge has no latest release")?.tag_name)
     }
 
     /// The image under a tag.
@@ -174,34 +143,13 @@ impl Project {
         let digest = self.repository.registry().digest_of(tag)?;
         Ok(digest.with_context(|| format!("there is no `{}`", self.repository.image()))?.to_string())
     }
-
-    /// Ends what a killed release left: processes, then containers.
-    pub(super) fn clean_up(&self) -> Result<()> {
-        wait_for("the end of what the release started", || {
-            let left = crate::harness::processes::of(&self.checkout)?;
-            for process in &left {
-                end(process.pid);
-            }
-            Ok(left.is_empty().then_some(()))
-        })?;
-        let ps = ["ps", "--all", "--no-trunc", "--format", "{{.Names}} {{.Image}}"];
-        let ours = format!(" {}@", self.repository.image());
-        for line in read("docker", &ps)?.lines().filter(|line| line.contains(&ours)) {
-            read("docker", &["rm", "--force", "--volumes", line.split(' ').next().unwrap_or_default()])?;
-        }
-        Ok(())
-    }
-}
-
-fn end(pid: Pid) {
-    // An error means that it has just ended by itself.
-    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).ok();
 }
 
 /// A key pair beside the clone: `name.pub`, and the private half as it is returned.
 pub(super) fn new_key(checkout: &Checkout, name: &str, password: &Secret) -> Result<Secret> {
     let prefix = checkout.beside(name);
-    let make = call(crate::harness::export("TESTBED_COSIGN_2")?, &["generate-key-pair", "--output-key-prefix", text(&prefix)?])?;
+    let make =
+        call(export("TESTBED_COSIGN_2")?, &["generate-key-pair", "--output-key-prefix", text(&prefix)?])?;
     make.secret_env("COSIGN_PASSWORD", password).run()?;
     let key = std::fs::read_to_string(prefix.with_extension("key")).context("reading the new key")?;
     Ok(Secret::new(key))

@@ -17,8 +17,7 @@ use super::project::Project;
 const PERIOD: Duration = Duration::from_millis(20);
 
 /// A manifest is only shown to who says which kinds it takes.
-const ACCEPT: &str =
-    "Accept: application/vnd.oci.image.index.v1+json, application/vnd.docker.distribution.manifest.list.v2+json";
+const ACCEPT: &str = "Accept: application/vnd.oci.image.index.v1+json, application/vnd.docker.distribution.manifest.list.v2+json";
 
 /// The watch; it ends with the value.
 pub(super) struct Watcher {
@@ -33,6 +32,8 @@ pub(super) struct Report {
     pub(super) longest_gap: Duration,
     /// When each tag, and each page as `page v1.2.3`, was seen for the first time.
     pub(super) first: BTreeMap<String, Instant>,
+    /// What each version tag names: it never moves.
+    digests: BTreeMap<String, String>,
     violations: BTreeSet<String>,
 }
 
@@ -42,8 +43,6 @@ struct Eyes {
     /// `owner/name`, of the repository and of its image alike.
     name: String,
     token: String,
-    /// Version tags that were found signed: they never move.
-    proven: BTreeSet<String>,
     report: Report,
 }
 
@@ -51,8 +50,7 @@ impl Watcher {
     pub(super) fn start(project: &Project) -> Result<Self> {
         let name = project.repository.full_name();
         let server = Server::of(&project.forge)?;
-        let mut eyes =
-            Eyes { server, name, token: String::new(), proven: BTreeSet::new(), report: Report::default() };
+        let mut eyes = Eyes { server, name, token: String::new(), report: Report::default() };
         eyes.token = eyes.new_token()?;
         let stop = Arc::new(AtomicBool::new(false));
         let until = Arc::clone(&stop);
@@ -69,10 +67,10 @@ impl Watcher {
         ensure!(report.violations.is_empty(), "{:#?}", report.violations);
         for tag in tags {
             let seen = |name: &str| report.first.get(name).with_context(|| format!("`{name}` was not seen"));
-            let (tag, page) = (seen(tag)?, seen(&format!("page {tag}"))?);
-            ensure!(tag <= page, "a page was seen before its tag");
-            let signed = report.first.iter().filter(|(name, _)| name.ends_with(".att")).map(|(_, when)| when);
-            ensure!(signed.min().is_some_and(|signed| signed < tag), "nothing was seen signed and not public");
+            seen(&format!("page {tag}"))?;
+            let digest = report.digests.get(*tag).with_context(|| format!("`{tag}` had no digest"))?;
+            let attested = seen(&stored(digest, "att"))?;
+            ensure!(attested < seen(tag)?, "`{tag}` was seen attested and public in one look: {report:?}");
         }
         Ok(report)
     }
@@ -117,12 +115,12 @@ impl Eyes {
             self.report.first.entry(tag.clone()).or_insert(now);
         }
         for tag in tags.iter().filter(|tag| tag.starts_with('v')) {
-            if self.proven.contains(tag) {
+            if self.report.digests.contains_key(tag) {
                 continue;
             }
             if let Some(digest) = self.digest(tag)? {
                 self.judge(tag, &digest, &tags);
-                self.proven.insert(tag.clone());
+                self.report.digests.insert(tag.clone(), digest);
             }
         }
         // It moves: only a digest that it had before and after the list is one that it had then.
@@ -136,7 +134,7 @@ impl Eyes {
 
     fn judge(&mut self, tag: &str, digest: &str, tags: &BTreeSet<String>) {
         for kind in ["sig", "att"] {
-            let wanted = format!("{}.{kind}", digest.replace(':', "-"));
+            let wanted = stored(digest, kind);
             if !tags.contains(&wanted) {
                 self.violation(format!("`{tag}` names `{digest}`, and there is no `{wanted}`"));
             }
@@ -203,4 +201,9 @@ impl Eyes {
         let path = format!("/v2/token?service=container_registry&scope=repository:{}:pull", self.name);
         Ok(self.server.ask("GET", &path, &[])?.json::<Token>()?.token)
     }
+}
+
+/// The tag that cosign keeps what it signs under.
+fn stored(digest: &str, kind: &str) -> String {
+    format!("{}.{kind}", digest.replace(':', "-"))
 }

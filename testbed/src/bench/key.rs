@@ -1,0 +1,40 @@
+//! The key pair of one measurement: made once, as making one is no part of a release.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use xtask::environment::Environment;
+use xtask::scratch::random_hex;
+use xtask::secret::Secret;
+use xtask::tool::Runner;
+use xtask::tool::cosign::Cosign;
+use xtask::tool::docker::DockerConfig;
+
+/// What both sign with.
+pub(super) struct Key {
+    /// The encrypted PEM.
+    pub(super) private: Secret,
+    /// What it is encrypted with.
+    pub(super) password: Secret,
+    /// The public half, as PEM.
+    pub(super) public: String,
+}
+
+impl Key {
+    /// Makes a key pair.
+    pub(super) fn make(environment: &Environment, scratch: &Path) -> Result<Self> {
+        let runner = Runner::new(environment);
+        let config = DockerConfig::new(environment, None)?;
+        let password = Secret::new(random_hex()?);
+        let prefix = scratch.join("cosign");
+        let cosign = Cosign::new(&runner, "cosign", &config, Duration::from_secs(60));
+        cosign.generate_key_pair(&prefix, &password).context("making the key pair that both sign with")?;
+        let read = |extension: &str| {
+            let path = prefix.with_extension(extension);
+            fs::read_to_string(&path).with_context(|| format!("reading `{}`", path.display()))
+        };
+        Ok(Self { private: Secret::new(read("key")?), password, public: read("pub")? })
+    }
+}

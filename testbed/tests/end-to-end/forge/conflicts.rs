@@ -1,0 +1,80 @@
+//! Somebody was there before: a version tag in the registry with other bytes, a git tag that is elsewhere or nowhere.
+
+use anyhow::{Context as _, Result, ensure};
+use xtask::reference::{Digest, Tag};
+use xtask::registry::Manifest;
+
+use super::project::Project;
+use super::snapshot::Snapshot;
+use super::watcher::Watcher;
+use crate::harness::{test, wait_for};
+
+const TAG: &str = "v0.1.0";
+
+/// Pushes an image that nobody signed: an index of nothing.
+fn push_foreign(project: &Project, tag: &str) -> Result<Digest> {
+    let media_type = "application/vnd.oci.image.index.v1+json";
+    let bytes =
+        format!("{{\"schemaVersion\":2,\"mediaType\":\"{media_type}\",\"manifests\":[]}}").into_bytes();
+    let manifest = Manifest { digest: Digest::of(&bytes), media_type: media_type.to_owned(), bytes };
+    project.repository.registry().put(&tag.parse()?, &manifest)?;
+    Ok(manifest.digest)
+}
+
+#[test]
+fn a_version_tag_with_other_bytes_is_refused_with_both_digests() -> Result<()> {
+    test(|| {
+        let project = Project::ready()?;
+        project.push_tag(TAG)?;
+        let foreign = push_foreign(&project, TAG)?;
+        let refused = project.refused(&["release", TAG], &[foreign.as_str(), "the commit gives `sha256:"])?;
+        let ours = refused.split_once("the commit gives `").and_then(|(_, rest)| rest.split('`').next());
+        let ours = ours.context("the message names no digest of this commit")?;
+        assert_ne!(ours, foreign.as_str());
+
+        // The named digest is the one that the release has once the tag is free, as the message advises.
+        let tag: Tag = TAG.parse()?;
+        ensure!(project.repository.registry().untag(&tag)?, "`{tag}` was not there to remove");
+        let released = project.laptop(&["release", TAG]).run()?.success()?;
+        assert_eq!(released.digest()?.as_str(), ours);
+        Ok(())
+    })
+}
+
+/// What the other tests rely on when the watcher says nothing.
+#[test]
+fn the_watcher_sees_a_tag_that_nobody_signed() -> Result<()> {
+    test(|| {
+        for tag in [TAG, "latest"] {
+            let project = Project::new()?;
+            let watcher = Watcher::start(&project)?;
+            let digest = push_foreign(&project, tag)?;
+            wait_for("the tag to be listed", || {
+                Ok(project.repository.registry_tags()?.contains(&tag.to_owned()).then_some(()))
+            })?;
+            let seen = watcher.finish(&[]).err().map(|error| format!("{error:#}")).unwrap_or_default();
+            for kind in ["sig", "att"] {
+                let wanted = format!("no `sha256-{}.{kind}`", digest.hex());
+                assert!(seen.contains(&wanted), "`{tag}` without a .{kind} was not noticed: {seen}");
+            }
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn a_git_tag_that_is_not_on_the_forge_or_elsewhere_there() -> Result<()> {
+    test(|| {
+        let project = Project::ready()?;
+        let first = project.head()?;
+        project.tag(TAG)?;
+        project.refused(&["release", TAG], &["`v0.1.0` is not on the forge", "`git push origin v0.1.0`"])?;
+
+        let second = project.commit("fix: one more")?;
+        project.push_main()?;
+        project.repository.push(project.checkout.top(), &["HEAD:refs/tags/v0.1.0"])?;
+        let at = format!("`v0.1.0` is at {second} on the forge and at {first} here");
+        project.refused(&["release", TAG], &[&at, "`git fetch --tags --force`"])?;
+        Snapshot::of(&project)?.ensure_empty()
+    })
+}

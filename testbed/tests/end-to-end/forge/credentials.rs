@@ -1,0 +1,91 @@
+//! Secrets that cannot do what they are for: each is refused by name, with what to make instead, and never printed.
+
+use anyhow::{Result, ensure};
+use xtask::scratch::random_hex;
+use xtask::secret::Secret;
+
+use super::project::{Project, new_key};
+use crate::harness::{call, test};
+
+const RELEASE: [&str; 2] = ["release", "v0.1.0"];
+
+/// A project that could be released, were it not for its secrets.
+fn tagged() -> Result<Project> {
+    let project = Project::ready()?;
+    project.push_tag("v0.1.0")?;
+    Ok(project)
+}
+
+#[test]
+fn the_automatic_token_as_registry_credential() -> Result<()> {
+    test(|| {
+        let project = tagged()?;
+        let token = project.user.new_token(&["write:repository"])?;
+        // As in a run: the workflow's own token is only there for as long as one goes on.
+        let run = project
+            .laptop(&RELEASE)
+            .env("GITHUB_RUN_ID", "1")
+            .env("GITHUB_RUN_NUMBER", "1")
+            .env("FORGEJO_TOKEN", token.expose())
+            .env("REGISTRY_TOKEN", token.expose());
+        let why = ["automatic token of the run", "refuses every package"];
+        let instead = ["make a token with `write:package`", "the secret `REGISTRY_TOKEN`"];
+        project.ensure_refused(run, &[why, instead].concat())?;
+        Ok(())
+    })
+}
+
+#[test]
+fn a_registry_token_that_may_not_write_packages() -> Result<()> {
+    test(|| {
+        let project = tagged()?;
+        for scope in ["read:package", "write:repository"] {
+            let token = project.user.new_token(&[scope])?;
+            let run = project.laptop(&RELEASE).env("REGISTRY_TOKEN", token.expose());
+            project.ensure_refused(run, &["`REGISTRY_TOKEN`", "write packages"])?;
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn a_bad_token_is_not_printed_although_the_forge_sends_it_back() -> Result<()> {
+    test(|| {
+        let project = tagged()?;
+        for names in [&["FORGEJO_TOKEN"][..], &["REGISTRY_TOKEN"], &["FORGEJO_TOKEN", "REGISTRY_TOKEN"]] {
+            // As long as a real one.
+            let bad = format!("{}{}", random_hex()?, &random_hex()?[..8]);
+            let run = names.iter().fold(project.laptop(&RELEASE), |run, name| run.env(name, bad.clone()));
+            let said = project.ensure_refused(run, &[])?;
+            let user = project.user.name();
+            for plain in [bad.clone(), format!("{user}:{bad}"), format!("x:{bad}")] {
+                let encoded = call("base64", &["--wrap=0"])?.stdin(plain).read()?;
+                ensure!(
+                    !said.contains(encoded.trim_end_matches('=')),
+                    "{names:?} is there in base64:\n{said}"
+                );
+            }
+            ensure!(!said.contains(&bad), "{names:?} is there:\n{said}");
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn a_wrong_password_of_the_key_and_another_key() -> Result<()> {
+    test(|| {
+        let project = tagged()?;
+        let wrong = project.laptop(&RELEASE).env("COSIGN_PASSWORD", random_hex()?);
+        let words = ["`COSIGN_PRIVATE_KEY` cannot be read with `COSIGN_PASSWORD`", "set both secrets again"];
+        project.ensure_refused(wrong, &words)?;
+
+        let password = Secret::new(random_hex()?);
+        let key = new_key(&project.checkout, "other", &password)?;
+        let other = project.laptop(&RELEASE).env("COSIGN_PRIVATE_KEY", key.expose());
+        let other = other.env("COSIGN_PASSWORD", password.expose());
+        let words =
+            ["has the public half", "`cosign.pub` of the commit is", "commit the new key and tag again"];
+        project.ensure_refused(other, &words)?;
+        Ok(())
+    })
+}

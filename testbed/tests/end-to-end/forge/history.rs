@@ -1,0 +1,60 @@
+//! Releases that are not simply the next one: a pre-release, and an older line after a newer one.
+
+use anyhow::Result;
+use testbed::forge_client::State;
+
+use super::project::Project;
+use super::snapshot::Snapshot;
+use super::watcher::Watcher;
+use crate::harness::test;
+
+#[test]
+fn a_pre_release_and_a_backport_leave_latest_where_it_is() -> Result<()> {
+    test(|| {
+        let project = Project::new()?;
+        let first = project.head()?;
+        let backport = project.commit("fix: for the old line")?;
+        let candidate = project.commit("feat: new in the candidate")?;
+        let second = project.commit("fix: found in the candidate")?;
+        project.push_main()?;
+        for commit in [&first, &backport, &candidate, &second] {
+            project.set_status(commit, State::Success)?;
+        }
+        let watcher = Watcher::start(&project)?;
+        let release = |tag: &str, commit: &str| -> Result<Snapshot> {
+            project.checkout.git(&["tag", tag, commit])?;
+            project.push_tags()?;
+            project.laptop(&["release", tag]).run()?.success()?;
+            Snapshot::of(&project)
+        };
+
+        let v0_1_0 = release("v0.1.0", &first)?.tags["v0.1.0"].clone();
+        let after = release("v0.2.0-rc.1", &candidate)?;
+        assert!(after.page("v0.2.0-rc.1")?.prerelease && !after.page("v0.1.0")?.prerelease);
+        assert_eq!(after.tags["latest"], v0_1_0, "a pre-release is not the latest");
+        assert_eq!(project.latest_page()?, "v0.1.0");
+
+        let after = release("v0.2.0", &second)?;
+        let (v0_2_0, notes) = (&after.tags["v0.2.0"], &after.page("v0.2.0")?.body);
+        assert_eq!(&after.tags["latest"], v0_2_0);
+        assert_eq!(project.latest_page()?, "v0.2.0");
+        for subject in ["for the old line", "new in the candidate", "found in the candidate"] {
+            assert!(notes.contains(subject), "since v0.1.0, not since the candidate:\n{notes}");
+        }
+        assert!(!notes.contains("chore: another forge"), "v0.1.0 had that:\n{notes}");
+
+        // By the runner: moving the forge's own "latest" back takes what the automatic token may do.
+        project.switch_workflows_on()?;
+        project.checkout.git(&["tag", "v0.1.1", &backport])?;
+        project.push_tags()?;
+        project.wait_for_green_run("v0.1.1")?;
+        let after = Snapshot::of(&project)?;
+        assert_eq!(&after.tags["latest"], v0_2_0, "a backport is not the latest");
+        assert_eq!(project.latest_page()?, "v0.2.0");
+        let page = after.page("v0.1.1")?;
+        assert!(page.body.contains("for the old line") && !page.body.contains("candidate"), "{}", page.body);
+        assert!(after.pages.iter().all(|page| !page.draft), "{:#?}", after.pages);
+        watcher.finish(&["v0.1.0", "v0.2.0-rc.1", "v0.2.0", "v0.1.1"])?;
+        Ok(())
+    })
+}

@@ -1,0 +1,37 @@
+//! The published page as a reader uses it: its commands are cut out and run as they stand.
+
+use std::os::unix::fs::symlink;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use xtask::scratch::Scratch;
+
+use crate::harness::checkout::text;
+use crate::harness::{call, environment, export};
+
+/// What stands between the fences of a page, in its order.
+pub(super) fn commands(body: &str) -> Result<Vec<String>> {
+    let mut commands = Vec::new();
+    let mut is_open = false;
+    for line in body.lines() {
+        match (is_open, line.strip_prefix("```")) {
+            (false, Some("sh")) => is_open = true,
+            (true, Some("")) => is_open = false,
+            (_, Some(other)) => bail!("a fence that is neither the start nor the end of commands: `{other}`"),
+            (true, None) => commands.push(line.to_owned()),
+            (false, None) => {}
+        }
+    }
+    ensure!(!is_open, "the last fence is not closed");
+    Ok(commands)
+}
+
+/// Gives `commands` to a shell in an empty directory, logged in nowhere, with the cosign of the export `cosign` in front.
+pub(super) fn paste(commands: &[String], cosign: &str) -> Result<()> {
+    let (empty, bin, docker) = (Scratch::new()?, Scratch::new()?, Scratch::new()?);
+    symlink(export(cosign)?, bin.path().join("cosign")).context("linking cosign")?;
+    let path = environment();
+    let path = format!("{}:{}", text(bin.path())?, path.get("PATH")?.unwrap_or_default());
+    let shell = call("sh", &["-e", "-c", &commands.join("\n")])?.dir(empty.path());
+    let shell = shell.env("PATH", path).env("DOCKER_CONFIG", docker.path());
+    shell.run().with_context(|| format!("the commands of the page, with {cosign}"))
+}

@@ -1,0 +1,101 @@
+//! One release by the runner that several tests look at, and the same release once more from a laptop. Its clone stays
+//! below the target directory, as libtest has no place to end things, and is replaced by the next run's.
+
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::Path;
+use std::sync::OnceLock;
+use std::time::Instant;
+
+use anyhow::{Context as _, Result, anyhow, ensure};
+use nix::fcntl::{Flock, FlockArg};
+use testbed::forge_client::Run;
+
+use super::project::Project;
+use super::releasing::WORKFLOW;
+use super::snapshot::Snapshot;
+use super::watcher::{Report, Watcher};
+use crate::harness::run::Finished;
+
+/// The tag that is released.
+pub(super) const TAG: &str = "v0.1.0";
+
+/// What is left of the release.
+pub(super) struct Released {
+    pub(super) project: Project,
+    pub(super) run: Run,
+    /// What was there once the runner was done.
+    pub(super) after: Snapshot,
+    /// `xtask release` afterwards, and what was there then.
+    pub(super) again: (Finished, Snapshot),
+    /// Held to the end of the process: a second run of the tests waits for the clone.
+    _lock: Flock<File>,
+}
+
+/// The release; made by the first test that asks.
+pub(super) fn released() -> Result<&'static Released> {
+    static RELEASED: OnceLock<Result<Released, String>> = OnceLock::new();
+    let made = RELEASED.get_or_init(|| make().map_err(|error| format!("{error:#}")));
+    made.as_ref().map_err(|error| anyhow!("the release that this test looks at: {error}"))
+}
+
+fn make() -> Result<Released> {
+    let parent = Path::new(env!("CARGO_TARGET_TMPDIR")).join("forge");
+    let lock = File::create(parent.with_extension("lock")).context("making the lock of the shared clone")?;
+    let lock = Flock::lock(lock, FlockArg::LockExclusive).map_err(|(_file, error)| error);
+    let lock = lock.context("locking the shared clone")?;
+    if parent.exists() {
+        fs::remove_dir_all(&parent).with_context(|| format!("removing `{}`", parent.display()))?;
+    }
+    fs::create_dir(&parent).with_context(|| format!("making `{}`", parent.display()))?;
+
+    let project = Project::within(&parent)?;
+    project.push_main()?;
+    project.set_status(&project.head()?, testbed::forge_client::State::Success)?;
+    project.switch_workflows_on()?;
+    let watcher = Watcher::start(&project)?;
+    let pushed = Instant::now();
+    project.push_tag(TAG)?;
+    let (run, log) = project.wait_for_green_run(TAG)?;
+    let report = watcher.finish(&[TAG])?;
+    let runs = project.repository.runs()?;
+    ensure!(runs.iter().all(|run| run.workflow == WORKFLOW), "CI was started inside of CI: {runs:?}");
+    ensure!(runs.len() == 1, "one tag, one run: {runs:?}");
+    print_times(&report, &log, pushed)?;
+
+    let after = Snapshot::of(&project)?;
+    let again = project.laptop(&["release", TAG]).run()?.success()?;
+    let again = (again, Snapshot::of(&project)?);
+    Ok(Released { project, run, after, again, _lock: lock })
+}
+
+/// Past libtest, which shows nothing of a test that passes: docs/benchmarks.md has these numbers.
+fn print_times(report: &Report, log: &str, pushed: Instant) -> Result<()> {
+    let seconds = |name: &str| {
+        let first = report.first.get(name).with_context(|| format!("`{name}` was not seen"))?;
+        Ok::<_, anyhow::Error>((*first - pushed).as_secs_f64())
+    };
+    let mut out = std::io::stderr();
+    writeln!(
+        out,
+        "\nfrom `git push --tags` to the page, by the runner: {:.1} s",
+        seconds(&format!("page {TAG}"))?
+    )?;
+    writeln!(out, "  `{TAG}` in the registry {:.1} s, `latest` {:.1} s", seconds(TAG)?, seconds("latest")?)?;
+    let (looks, gap) = (report.looks, report.longest_gap.as_millis());
+    writeln!(out, "  {looks} looks at the registry, at most {gap} ms apart; the steps of the run:")?;
+    for row in steps(log) {
+        writeln!(out, "{row}")?;
+    }
+    Ok(())
+}
+
+/// The table of durations at the end of a release, in a log with a time stamp before each line.
+fn steps(log: &str) -> Vec<&str> {
+    let lines = log.lines().filter_map(|line| line.split_once(' ').map(|(_stamp, text)| text));
+    let is_row = |line: &&str| {
+        let last = line.split_whitespace().next_back().and_then(|last| last.strip_suffix('s'));
+        line.starts_with("  ") && last.is_some_and(|seconds| seconds.parse::<f64>().is_ok())
+    };
+    lines.filter(is_row).collect()
+}
