@@ -1,5 +1,5 @@
 //! SLSA v1 build provenance (<https://slsa.dev/spec/v1.1/provenance>): the predicate of our attestation.
-//! `docs/buildtypes/forgejo-release-v1.md` describes each field for verifiers; facts/cosign.md §5 has the sources.
+//! `docs/buildtypes/forgejo-release-v1.md` describes each field for verifiers.
 //! Unknown fields are refused when a predicate is read back, as the specification asks of verifiers.
 
 mod facts;

@@ -117,7 +117,7 @@ fn is_path_component(component: &str) -> bool {
 }
 
 /// A tag of a registry: `[a-z0-9_][a-z0-9._-]{0,127}`. Lower case only, as Forgejo stores tags lower-cased
-/// (facts/forgejo.md §3.2): an upper-case one would come back under another name.
+/// (docs/facts.md#lower-cased-tags): an upper-case one would come back under another name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Tag(String);
 

@@ -169,7 +169,8 @@ fn make(release: &Release<'_>) -> Result<Digest> {
     steps.run("sign", digest.as_str(), || {
         tools.cosign.sign(&target.key, source.tag.version(), &target.image, &digest)
     })?;
-    // Strictly one after the other: both rewrite one tag, and two at once lose one (facts/cosign.md §1.5).
+    // Strictly one after the other: both rewrite one tag, and two at once lose one
+    // (docs/facts.md#one-attestation-is-lost).
     steps.run("provenance", "", || attest(release, &digest, PROVENANCE_TYPE, &attestations.provenance))?;
     steps.run("attest sbom", "", || attest(release, &digest, SBOM_TYPE, &attestations.sbom))?;
     steps.run("verify", "as a stranger, with the commands of the page", || {

@@ -34,8 +34,8 @@ use pipes::{collect, collect_tail, feed, join};
 /// How long a child may run when its caller does not say.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// More than any answer that is parsed: a registry's manifest is at most 10 MiB (facts/forgejo.md §3.2), the SBOM of a
-/// large service a few.
+/// More than any answer that is parsed: a registry's manifest is at most 10 MiB (docs/facts.md#manifest-size), the SBOM
+/// of a large service a few.
 const STDOUT_LIMIT: usize = 64 << 20;
 
 /// How much of a child's last words an error shows.

@@ -1,4 +1,4 @@
-//! Forgejo and Gitea through their common API (facts/forgejo.md §1; recorded answers of both under `testdata/`).
+//! Forgejo and Gitea through their common API (docs/facts.md#recorded-answers).
 //! Decisions follow status codes and JSON fields, never the words of a message.
 
 mod answers;
@@ -261,7 +261,7 @@ impl Forge for Forgejo {
             return Ok(false);
         }
         // The forge shows the page with the newest date, which after a backport is the wrong one. Hiding and showing
-        // a page stamps it anew (facts/forgejo.md §8); nothing else about it changes.
+        // a page stamps it anew (docs/facts.md#latest-page); nothing else about it changes.
         let Some(page) = self.page(highest)? else { return Ok(false) };
         if !page.draft {
             self.patch(page.id, &json!({ "draft": true }))?;

@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     fn a_challenge_is_read_and_turned_into_an_address() {
-        // As Forgejo 15.0.3 sends it (facts/contract, probe `v2 ping anonymous`).
+        // As Forgejo 15.0.3 sends it (docs/facts.md#recorded-answers, probe `v2 ping anonymous`).
         let header =
             r#"Bearer realm="https://forge.example.org/v2/token",service="container_registry",scope="*""#;
         let challenge = Challenge::parse(header).unwrap();

@@ -119,7 +119,7 @@ impl Secrets {
     }
 }
 
-/// Whether it is the token that the forge gives every run (facts/forgejo.md §2.1).
+/// Whether it is the token that the forge gives every run (docs/facts.md#automatic-token).
 fn is_automatic(environment: &Environment, token: &Secret) -> Result<bool> {
     if environment.runner("RUN_ID")?.is_none() {
         return Ok(false);

@@ -14,7 +14,8 @@ use crate::release::source::{Source, release_tags};
 use crate::verify;
 use crate::version::{ReleaseTag, highest_stable};
 
-/// A registry may answer 404 for 10-21 ms while a tag is overwritten (facts/peers.md): a reader asks once more.
+/// A registry may answer 404 for 10-21 ms while a tag is overwritten (docs/facts.md#overwrite-gap): a reader asks once
+/// more.
 const OVERWRITE_GAP: Duration = Duration::from_millis(60);
 
 /// How many higher versions may come while `latest` is moved.

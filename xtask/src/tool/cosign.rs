@@ -1,5 +1,5 @@
 //! cosign with a key pair and no transparency log, in the format that cosign 2 and 3, podman and skopeo all verify
-//! (facts/cosign.md §0). Every way we call it is in this file.
+//! (docs/facts.md#legacy-format). Every way we call it is in this file.
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -19,7 +19,7 @@ const INSTALL: &str =
     "install cosign 2.5 or 3.1: https://docs.sigstore.dev/cosign/system_config/installation/";
 
 /// The predicate type of provenance. The full URI: the short name re-marshals the predicate when it is used to sign,
-/// and cosign 3.1 then signs even an empty one (facts/cosign.md §2.2).
+/// and cosign 3.1 then signs even an empty one (docs/facts.md#short-predicate-type).
 pub const PROVENANCE_TYPE: &str = "https://slsa.dev/provenance/v1";
 
 /// The predicate type of an SBOM, by cosign's short name for `https://cyclonedx.org/bom`.
@@ -180,7 +180,8 @@ impl<'a> Cosign<'a> {
     }
 
     /// Attests the predicate in `file`, replacing an earlier one of the same type. Never beside another `sign` or
-    /// `attest` of the same image: both rewrite one tag, and one of the two is lost (facts/cosign.md §1.5).
+    /// `attest` of the same image: both rewrite one tag, and one of the two is lost
+    /// (docs/facts.md#one-attestation-is-lost).
     ///
     /// # Errors
     /// When cosign fails.

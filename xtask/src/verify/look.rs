@@ -146,8 +146,8 @@ fn ask_all(
     })
 }
 
-/// cosign exits alike when an attestation is wrong and when the registry is down (facts/cosign.md §2.4): it is believed
-/// only while the registry answers for the very thing that it rejected.
+/// cosign exits alike when an attestation is wrong and when the registry is down (docs/facts.md#exit-codes): it is
+/// believed only while the registry answers for the very thing that it rejected.
 fn ask(
     cosign: &Cosign<'_>,
     registry: &Client,

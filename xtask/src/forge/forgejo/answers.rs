@@ -64,7 +64,7 @@ mod tests {
     use super::{Release, TagAnswer};
     use serde_json::Value;
 
-    /// The answers that the two servers gave (facts/contract).
+    /// The answers that the two servers gave (docs/facts.md#recorded-answers).
     fn recorded(probe: &str) -> Vec<Value> {
         let servers = [
             include_str!("../../../testdata/forgejo-15.0.3.jsonl"),
