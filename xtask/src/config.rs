@@ -12,7 +12,9 @@ use serde::Deserialize;
 use xshell::cmd;
 
 use crate::reference::{Digest, Image};
+use crate::release::export::Export;
 use crate::tool::Runner;
+use crate::tool::git::{Commit, Git};
 
 pub use values::{Platform, RepositoryName, WebUrl};
 
@@ -159,6 +161,19 @@ impl Config {
         let json =
             runner.call(metadata).dir(root).read().context("reading the configuration in `Cargo.toml`")?;
         Self::from_metadata(&json)
+    }
+
+    /// Reads the configuration of `commit`, which decides about its image, and not the work tree's: a newer xtask that
+    /// finishes an older tag gives the same digest.
+    ///
+    /// # Errors
+    /// As [`Config::load`], and when git fails.
+    pub fn of_commit(runner: &Runner, git: &Git, commit: &Commit) -> Result<Self> {
+        if !git.differs(commit, &["Cargo.toml", "Cargo.lock"])? {
+            return Self::load(runner, git.root());
+        }
+        let export = Export::of(git, commit)?;
+        Self::load(runner, &export.tree())
     }
 
     fn from_metadata(json: &str) -> Result<Self> {

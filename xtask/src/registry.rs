@@ -3,7 +3,8 @@
 
 mod challenge;
 
-use std::sync::{Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde::Deserialize;
@@ -47,13 +48,15 @@ pub struct Client {
     image: Image,
     credentials: Option<Credentials>,
     token: Mutex<Option<Secret>>,
+    /// Manifests by digest, as they were seen: their bytes cannot change.
+    seen: Mutex<BTreeMap<Digest, Manifest>>,
 }
 
 impl Client {
     /// Asks for `image` with `credentials`, or as a stranger.
     #[must_use]
     pub fn new(curl: Curl, image: Image, credentials: Option<Credentials>) -> Self {
-        Self { curl, image, credentials, token: Mutex::new(None) }
+        Self { curl, image, credentials, token: Mutex::new(None), seen: Mutex::default() }
     }
 
     /// The image whose repository this is.
@@ -103,7 +106,27 @@ impl Client {
         }
         let media_type =
             response.header("Content-Type").with_context(|| format!("{response} without a type"))?;
-        Ok(Some(Manifest { digest, media_type: media_type.to_owned(), bytes: response.body }))
+        let manifest = Manifest { digest, media_type: media_type.to_owned(), bytes: response.body };
+        self.seen().insert(manifest.digest.clone(), manifest.clone());
+        Ok(Some(manifest))
+    }
+
+    /// The manifest of `digest`, from what was seen of it before or from the registry: for its bytes, and not for whether
+    /// it is still there.
+    ///
+    /// # Errors
+    /// As [`Client::manifest`], and when there is none.
+    pub fn bytes_of(&self, digest: &Digest) -> Result<Manifest> {
+        let known = self.seen().get(digest).cloned();
+        let found = match known {
+            Some(manifest) => Some(manifest),
+            None => self.manifest(digest.as_str())?,
+        };
+        found.with_context(|| format!("`{}` is gone from the registry", self.image.pinned(digest)))
+    }
+
+    fn seen(&self) -> MutexGuard<'_, BTreeMap<Digest, Manifest>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Stores `manifest` under `tag`: how a tag is put on a digest without docker, byte for byte.

@@ -13,7 +13,6 @@ use crate::forge::directory::Directory;
 use crate::inputs::PUBLIC_KEY;
 use crate::progress::Steps;
 use crate::provenance::{Invocation, REHEARSE};
-use crate::release::export::Export;
 use crate::release::source::Source;
 use crate::release::target::Target;
 use crate::release::{self, Outcome, Session, preflight};
@@ -42,8 +41,7 @@ pub fn run(environment: &Environment, what: Option<&str>) -> Result<()> {
     let steps = Steps::new(environment)?;
     steps.line("rehearse", &format!("{} at {}", source.tag, source.commit));
     preflight::check_disk()?;
-    let export = steps.run("export", "", || Export::of(&git, &source.commit))?;
-    let config = Config::load(runner, &export.tree())?;
+    let config = Config::of_commit(runner, &git, &source.commit).map_err(refused)?;
 
     let parent = git.root().join("target");
     fs::create_dir_all(&parent).with_context(|| format!("making `{}`", parent.display()))?;
@@ -51,7 +49,7 @@ pub fn run(environment: &Environment, what: Option<&str>) -> Result<()> {
     let staged = Scratch::within(&parent)?;
     let target = target(environment, runner, &config, staged.path()).map_err(refused)?;
     let session = Session { runner, environment, git: &git, config: &config, steps: &steps };
-    let outcome = release::run(&session, &target, &source, &export)?;
+    let outcome = release::run(&session, &target, &source)?;
     let directory = git.root().join(DIRECTORY);
     staged.become_directory(&directory)?;
     report(&target, &source, &outcome, &steps, &directory);

@@ -10,6 +10,8 @@ pub mod source;
 pub mod tags;
 pub mod target;
 
+use std::sync::OnceLock;
+
 use anyhow::{Context as _, Result};
 
 use crate::config::Config;
@@ -90,8 +92,7 @@ pub struct Release<'a> {
     pub source: &'a Source,
     /// What the source pins.
     pub inputs: &'a Inputs,
-    /// The source as files.
-    pub export: &'a Export,
+    export: OnceLock<Export>,
 }
 
 /// What cosign attests.
@@ -107,12 +108,12 @@ pub struct Attestations {
 ///
 /// # Errors
 /// A [`crate::failure::Refusal`] when a rule or a conflict forbids it; any other error can be tried again.
-pub fn run(session: &Session<'_>, target: &Target, source: &Source, export: &Export) -> Result<Outcome> {
-    let inputs = &Inputs::of_commit(session.git, &source.commit)?;
+pub fn run(session: &Session<'_>, target: &Target, source: &Source) -> Result<Outcome> {
+    let inputs = &Inputs::of_commit(session.git, &source.commit).map_err(refused)?;
     let login = DockerConfig::new(session.environment, target.login())?;
     let anonymous = DockerConfig::new(session.environment, None)?;
     let tools = &tools(session, target, &login, &anonymous);
-    let release = &Release { session, tools, target, source, inputs, export };
+    let release = &Release::new(session, tools, target, source, inputs);
     let steps = session.steps;
 
     let (digest, made) = prove_or_make(release)?;
@@ -153,16 +154,20 @@ fn prove_or_make(release: &Release<'_>) -> Result<(Digest, bool)> {
 fn make(release: &Release<'_>) -> Result<Digest> {
     let Release { session, tools, target, source, .. } = release;
     let steps = session.steps;
-    let (toolchain, ()) = both(
+    steps.run("export", source.commit.as_str(), || release.export().map(|_| ()))?;
+    let (toolchain, draft) = both(
         || steps.run("preflight", "", || preflight::run(release)),
-        || steps.run("lockfile", "`npm ci` would take it", || export::check_with_npm(release)),
+        || steps.run("build", &platforms(session.config), || build::build(release)),
     )?;
-    let (built, sbom) = both(
-        || steps.run("build", &platforms(session.config), || build::run(release)),
+    let ((built, digest), sbom) = both(
+        || {
+            let built = steps.run("push", "as a candidate", || build::push(release, draft))?;
+            let digest = built.digest.clone();
+            steps.run("smoke", &target.image.pinned(&digest), || smoke::run(release, &digest))?;
+            Ok((built, digest))
+        },
         || steps.run("sbom", "", || export::sbom(release)),
     )?;
-    let digest = built.digest.clone();
-    steps.run("smoke", &target.image.pinned(&digest), || smoke::run(release, &digest))?;
 
     let provenance = build::provenance(release, &built, &toolchain, &sbom)?;
     let attestations = Attestations { provenance, sbom };
@@ -207,7 +212,31 @@ pub(crate) fn tools<'a>(
     }
 }
 
-impl Release<'_> {
+impl<'a> Release<'a> {
+    /// Nothing is exported yet: a finished release needs no files.
+    #[must_use]
+    pub fn new(
+        session: &'a Session<'a>,
+        tools: &'a Tools<'a>,
+        target: &'a Target,
+        source: &'a Source,
+        inputs: &'a Inputs,
+    ) -> Self {
+        Self { session, tools, target, source, inputs, export: OnceLock::new() }
+    }
+
+    /// The source as files, exported when they are first asked for.
+    ///
+    /// # Errors
+    /// When git fails or the disk is full.
+    pub fn export(&self) -> Result<&Export> {
+        if let Some(export) = self.export.get() {
+            return Ok(export);
+        }
+        let export = Export::of(self.session.git, &self.source.commit)?;
+        Ok(self.export.get_or_init(|| export))
+    }
+
     /// The commands that anyone checks the image with, as the page prints them and as the release itself runs them.
     #[must_use]
     pub fn verify_commands(&self, digest: &Digest) -> Vec<VerifyCommand> {

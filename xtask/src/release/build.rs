@@ -9,13 +9,16 @@ use crate::index;
 use crate::inputs::Inputs;
 use crate::provenance::{Facts, Provenance};
 use crate::reference::{Digest, Tag};
-use crate::release::Release;
 use crate::release::preflight::Toolchain;
 use crate::release::source::Source;
 use crate::release::target::Target;
+use crate::release::{Release, export};
 use crate::scratch::Scratch;
 use crate::time::{now, rfc3339};
 use crate::tool::docker::{Build, Output};
+
+/// The buildx driver of the engine's own builder.
+const ENGINES_OWN: &str = "docker";
 
 /// What was pushed.
 pub struct Built {
@@ -34,24 +37,56 @@ pub fn candidate_tag(source: &Source) -> Tag {
     name.parse().expect("a release tag leaves room for the words around it")
 }
 
-/// Builds and pushes the candidate, and asks the registry for what it stored.
+/// What was built, and is not in the registry yet where the builder can keep it.
+pub struct Draft {
+    name: String,
+    digest: Option<Digest>,
+    finished: u64,
+}
+
+/// Builds the candidate. The engine's own builder keeps it, so that nothing leaves the machine while preflight still
+/// looks around; any other builder can only push, and does so in [`push`].
 ///
 /// # Errors
-/// When the build or the push fails, or when the registry holds something else than was built.
-pub fn run(release: &Release<'_>) -> Result<Built> {
-    let Release { tools, target, source, .. } = release;
-    let candidate = candidate_tag(source);
-    let name = target.image.tagged(&candidate);
-    let digest = tools.docker.build(&recipe(release, Output::Push(name.clone()))?)?;
-    let stored = tools.registry.manifest(candidate.as_str())?;
+/// When the build fails; a [`crate::failure::Refusal`] in npm's own words when it is the lockfile that `npm ci` refuses.
+pub fn build(release: &Release<'_>) -> Result<Draft> {
+    let Release { session, tools, target, source, .. } = release;
+    let name = target.image.tagged(&candidate_tag(source));
+    let digest = if tools.docker.builder(&session.config.builder)?.driver == ENGINES_OWN {
+        let built = tools.docker.build(&recipe(release, Output::Store(name.clone()))?);
+        Some(built.or_else(|error| export::explain(release, error))?)
+    } else {
+        None
+    };
+    Ok(Draft { name, digest, finished: now()? })
+}
+
+/// Pushes the candidate, and asks the registry for what it stored.
+///
+/// # Errors
+/// When the push fails, or when the registry holds something else than was built.
+pub fn push(release: &Release<'_>, draft: Draft) -> Result<Built> {
+    let Release { session, tools, .. } = release;
+    let Draft { name, digest, finished } = draft;
+    let (digest, finished) = match digest {
+        Some(digest) => {
+            tools.docker.push(&name, session.config.timeouts.build())?;
+            (digest, finished)
+        }
+        None => {
+            let built = tools.docker.build(&recipe(release, Output::Push(name.clone()))?);
+            (built.or_else(|error| export::explain(release, error))?, now()?)
+        }
+    };
+    let stored = tools.registry.manifest(candidate_tag(release.source).as_str())?;
     let stored = stored.with_context(|| format!("`{name}` is not in the registry after its push"))?;
     ensure!(
         stored.digest == digest,
         "the registry holds `{}` under `{name}`, but `{digest}` was built: does someone else push there?",
         stored.digest
     );
-    let manifests = manifests(&stored.bytes, release.session.config)?;
-    Ok(Built { digest, manifests, finished: now()? })
+    let manifests = manifests(&stored.bytes, session.config)?;
+    Ok(Built { digest, manifests, finished })
 }
 
 /// Builds the commit without pushing anything: what its image's digest would be, on this machine.
@@ -70,7 +105,7 @@ fn recipe(release: &Release<'_>, output: Output) -> Result<Build> {
     let config = session.config;
     let metadata = metadata(config, source, inputs);
     Ok(Build {
-        context: release.export.tree(),
+        context: release.export()?.tree(),
         platforms: config.platforms.iter().map(ToString::to_string).collect(),
         arguments: vec![
             ("SOURCE_DATE_EPOCH", source.time.to_string()),

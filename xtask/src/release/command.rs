@@ -5,12 +5,12 @@ use anyhow::{Context as _, Result};
 
 use crate::config::Config;
 use crate::environment::Environment;
+use crate::failure::refused;
 use crate::forge::forgejo::Forgejo;
 use crate::inputs::PUBLIC_KEY;
 use crate::progress::Steps;
 use crate::provenance::{Invocation, RELEASE, RELEASE_WORKFLOW};
 use crate::registry::Credentials;
-use crate::release::export::Export;
 use crate::release::preflight::{self, Problem};
 use crate::release::source::Source;
 use crate::release::target::Target;
@@ -34,11 +34,10 @@ pub fn run(environment: &Environment, asked: Option<&str>) -> Result<()> {
     let steps = Steps::new(environment)?;
     steps.line("release", &format!("{} at {}", source.tag, source.commit));
     preflight::check_disk()?;
-    let export = steps.run("export", "", || Export::of(&git, &source.commit))?;
-    let config = Config::load(runner, &export.tree())?;
+    let config = Config::of_commit(runner, &git, &source.commit).map_err(refused)?;
     let target = target(environment, runner, &config, &git)?;
     let session = Session { runner, environment, git: &git, config: &config, steps: &steps };
-    let outcome = release::run(&session, &target, &source, &export)?;
+    let outcome = release::run(&session, &target, &source)?;
     report(&target, &source, &outcome, &steps);
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Step 3, export: the commit as files, and nothing else; and what npm says of it (step 4).
+//! Step 3, export: the commit as files, and nothing else; and what npm says of them.
 
 use std::path::PathBuf;
 
@@ -41,17 +41,18 @@ impl Export {
     }
 }
 
-/// Asks npm itself whether `npm ci` would accept the lockfile, before anything is built from it.
+/// Why a build failed: when npm itself refuses the lockfile, that is the reason, in its own words.
 ///
 /// # Errors
-/// A [`crate::failure::Refusal`] with npm's own words when it would not.
-pub fn check_with_npm(release: &Release<'_>) -> Result<()> {
-    if let Err(words) = Npm::new(release.session.runner, &release.export.service()).check_lockfile()? {
-        refuse!(
+/// Always: a [`crate::failure::Refusal`] for the lockfile, else `error` as it was.
+pub fn explain<T>(release: &Release<'_>, error: anyhow::Error) -> Result<T> {
+    crate::interrupt::check()?;
+    match Npm::new(release.session.runner, &release.export()?.service()).check_lockfile()? {
+        Ok(()) => Err(error),
+        Err(words) => refuse!(
             "`npm ci` refuses the lockfile; run `npm install --package-lock-only` in `service/` and commit the result:\n{words}"
-        );
+        ),
     }
-    Ok(())
 }
 
 /// The SBOM of the commit's production dependencies: the same bytes each time.
@@ -60,7 +61,7 @@ pub fn check_with_npm(release: &Release<'_>) -> Result<()> {
 /// When npm fails, or lists other packages than the lockfile.
 pub fn sbom(release: &Release<'_>) -> Result<Vec<u8>> {
     let Release { session, source, .. } = release;
-    let npm = Npm::new(session.runner, &release.export.service()).sbom()?;
+    let npm = Npm::new(session.runner, &release.export()?.service()).sbom()?;
     let subject = sbom::Subject {
         title: &session.config.title,
         tag: &source.tag,

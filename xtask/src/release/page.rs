@@ -60,7 +60,8 @@ pub fn publish(forge: &dyn Forge, page: &Page) -> Result<Published> {
 }
 
 /// The part of the page that must stand as it was written: everything below the changes.
-fn promises(body: &str) -> &str {
+#[must_use]
+pub fn promises(body: &str) -> &str {
     body.find(IMAGE_HEADING).map_or(body, |start| &body[start..])
 }
 

@@ -123,9 +123,7 @@ pub fn remove_candidate(release: &Release<'_>, known: &Known) -> Result<bool> {
 
 /// The same bytes under another tag: no tool that could change them touches them.
 fn copy(registry: &Client, tag: &Tag, digest: &Digest) -> Result<()> {
-    let manifest = registry.manifest(digest.as_str())?;
-    let manifest = manifest
-        .with_context(|| format!("`{}` is gone from the registry", registry.image().pinned(digest)))?;
+    let manifest = registry.bytes_of(digest)?;
     registry.put(tag, &manifest)?;
     let mut found = registry.digest_of(tag.as_str())?;
     if found.is_none() {

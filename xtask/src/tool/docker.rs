@@ -27,11 +27,15 @@ pub struct Docker<'a> {
     config: &'a DockerConfig,
 }
 
-/// The engine's own answer to `docker version`.
-#[derive(Clone, Debug)]
-pub struct EngineVersion {
+/// What the engine and its client say of themselves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Engine {
     /// The server's version, such as `26.1.5`.
-    pub server: String,
+    pub version: String,
+    /// Whether it keeps images in containerd's store, which a multi-platform build on its own builder needs.
+    pub has_containerd_store: bool,
+    /// The version of the buildx plugin, such as `0.13.1`; `None` where there is none.
+    pub buildx: Option<String>,
 }
 
 /// What the builder is.
@@ -54,49 +58,11 @@ impl<'a> Docker<'a> {
     ///
     /// # Errors
     /// When docker is not installed or its engine does not answer.
-    pub fn version(&self) -> Result<EngineVersion> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "PascalCase")]
-        struct Versions {
-            server: Option<Server>,
-        }
-        #[derive(Deserialize)]
-        #[serde(rename_all = "PascalCase")]
-        struct Server {
-            version: String,
-        }
-        let json = self.call(&["version", "--format", "json"])?.timeout(Duration::from_secs(20)).read()?;
-        let versions: Versions =
-            serde_json::from_str(&json).context("reading what `docker version` printed")?;
-        let server = versions.server.context("`docker version` names no server")?;
-        Ok(EngineVersion { server: server.version })
-    }
-
-    /// Whether the engine keeps images in containerd's store, which a multi-platform build on its own builder needs.
-    ///
-    /// # Errors
-    /// When the engine does not answer.
-    pub fn has_containerd_store(&self) -> Result<bool> {
-        let status = self.call(&["info", "--format", "{{json .DriverStatus}}"])?.read()?;
-        let pairs: Option<Vec<(String, String)>> =
-            serde_json::from_str(&status).context("reading what `docker info` printed")?;
-        Ok(pairs.unwrap_or_default().iter().any(|(_, value)| value.starts_with("io.containerd.snapshotter")))
-    }
-
-    /// The version of the buildx plugin, such as `0.13.1`.
-    ///
-    /// # Errors
-    /// When the plugin is missing.
-    pub fn buildx_version(&self) -> Result<String> {
-        let text = self
-            .call(&["buildx", "version"])?
-            .read()
-            .context("asking for buildx; install it as a docker plugin")?;
-        let version = text
-            .split_whitespace()
-            .nth(1)
-            .with_context(|| format!("`docker buildx version` printed `{text}`"))?;
-        Ok(version.trim_start_matches('v').to_owned())
+    pub fn engine(&self) -> Result<Engine> {
+        let json =
+            self.call(&["info", "--format", "{{json .}}"])?.timeout(Duration::from_secs(20)).output()?;
+        // The client exits with 1 when there is no engine, and says why on standard error.
+        parse_engine(&json.success()?.text()?)
     }
 
     /// What the builder is that a build would use.
@@ -130,6 +96,14 @@ impl<'a> Docker<'a> {
         let metadata: Metadata =
             serde_json::from_slice(&json).context("reading the digest in the build's metadata file")?;
         Ok(metadata.digest)
+    }
+
+    /// Pushes what a build stored in the engine under `name`, all platforms of it.
+    ///
+    /// # Errors
+    /// When the push fails.
+    pub fn push(&self, name: &str, timeout: Duration) -> Result<()> {
+        self.call(&["push", "--quiet", name])?.timeout(timeout).run()
     }
 
     /// The manifest or index behind `reference`, as its registry stores it.
@@ -175,6 +149,41 @@ impl<'a> Docker<'a> {
     }
 }
 
+/// Reads `docker info --format '{{json .}}'`.
+fn parse_engine(json: &str) -> Result<Engine> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Info {
+        server_version: Option<String>,
+        driver_status: Option<Vec<(String, String)>>,
+        client_info: ClientInfo,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct ClientInfo {
+        plugins: Option<Vec<Plugin>>,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Plugin {
+        name: String,
+        version: Option<String>,
+    }
+    let info: Info = serde_json::from_str(json).context("reading what `docker info` printed")?;
+    let version =
+        info.server_version.filter(|version| !version.is_empty()).context("`docker info` names no server")?;
+    let is_containerd = |(_, value): &(String, String)| value.starts_with("io.containerd.snapshotter");
+    let buildx =
+        info.client_info.plugins.unwrap_or_default().into_iter().find(|plugin| plugin.name == "buildx");
+    Ok(Engine {
+        version,
+        has_containerd_store: info.driver_status.unwrap_or_default().iter().any(is_containerd),
+        buildx: buildx
+            .and_then(|plugin| plugin.version)
+            .map(|version| version.trim_start_matches('v').to_owned()),
+    })
+}
+
 /// Reads `docker buildx inspect`, which has no machine-readable form: `Driver:` and the first node's version.
 fn parse_builder(text: &str) -> Result<BuilderVersion> {
     let value = |wanted: &[&str]| {
@@ -192,7 +201,7 @@ fn parse_builder(text: &str) -> Result<BuilderVersion> {
 
 #[cfg(test)]
 mod tests {
-    use super::{BuilderVersion, parse_builder};
+    use super::{BuilderVersion, Engine, parse_builder, parse_engine};
 
     #[test]
     fn the_builder_is_read_in_both_spellings() {
@@ -203,5 +212,23 @@ mod tests {
             assert_eq!(parse_builder(&text).unwrap(), expected);
         }
         assert!(parse_builder("ERROR: no builder \"x\" found").is_err());
+    }
+
+    #[test]
+    fn one_answer_says_all_about_the_engine() {
+        let json = r#"{"ServerVersion": "26.1.5", "DriverStatus": [["driver-type", "io.containerd.snapshotter.v1"]],
+            "ClientInfo": {"Plugins": [{"Name": "compose"}, {"Name": "buildx", "Version": "v0.30.1"}]}}"#;
+        let expected = Engine {
+            version: "26.1.5".to_owned(),
+            has_containerd_store: true,
+            buildx: Some("0.30.1".to_owned()),
+        };
+        assert_eq!(parse_engine(json).unwrap(), expected);
+        let bare = parse_engine(
+            r#"{"ServerVersion": "26.1.5", "DriverStatus": null, "ClientInfo": {"Plugins": null}}"#,
+        );
+        assert_eq!(bare.unwrap(), Engine { has_containerd_store: false, buildx: None, ..expected });
+        assert!(parse_engine(r#"{"ServerVersion": "", "ClientInfo": {}}"#).is_err(), "no engine");
+        assert!(parse_engine("Cannot connect to the Docker daemon").is_err());
     }
 }

@@ -145,12 +145,12 @@ impl Git {
             .collect()
     }
 
-    /// Whether the work tree differs from HEAD below one of `paths`.
+    /// Whether the work tree differs from `commit` below one of `paths`.
     ///
     /// # Errors
     /// When git fails.
-    pub fn is_changed(&self, paths: &[&str]) -> Result<bool> {
-        let arguments = [&["diff", "--quiet", "HEAD", "--"], paths].concat();
+    pub fn differs(&self, commit: &Commit, paths: &[&str]) -> Result<bool> {
+        let arguments = [&["diff", "--quiet", commit.as_str(), "--"], paths].concat();
         let sh = self.runner.shell()?;
         let root = &self.root;
         let output = self.runner.call(cmd!(sh, "git -C {root} {arguments...}")).output()?;

@@ -10,7 +10,6 @@ use crate::inputs::Inputs;
 use crate::progress::Steps;
 use crate::reference::Digest;
 use crate::release::command::{Secrets, with_secrets};
-use crate::release::export::Export;
 use crate::release::source::Source;
 use crate::release::{self, Release, Session, build};
 use crate::tool::Runner;
@@ -46,8 +45,7 @@ pub fn run(environment: &Environment, asked: Option<&str>, options: &Options) ->
     let here = std::env::current_dir().context("finding the current directory")?;
     let git = &Git::discover(runner, &here)?;
     let source = &Source::to_release(git, environment, asked)?;
-    let export = &Export::of(git, &source.commit)?;
-    let config = &Config::load(runner, &export.tree())?;
+    let config = &Config::of_commit(runner, git, &source.commit)?;
     let inputs = &Inputs::of_commit(git, &source.commit)?;
     // Only what reads: a missing secret is nothing to a verifier.
     let target = &with_secrets(environment, runner, config, git, Secrets::read(environment, config)?)?;
@@ -56,7 +54,7 @@ pub fn run(environment: &Environment, asked: Option<&str>, options: &Options) ->
     let (login, anonymous) =
         (DockerConfig::new(environment, target.login())?, DockerConfig::new(environment, None)?);
     let tools = &release::tools(session, target, &login, &anonymous);
-    let release = &Release { session, tools, target, source, inputs, export };
+    let release = &Release::new(session, tools, target, source, inputs);
 
     let tag = source.tag.registry_tag();
     let Some(digest) = tools

@@ -44,7 +44,8 @@ pub(super) fn judge(release: &Release<'_>, digest: &Digest, seen: &PublicSeen) -
             Ok(format!("names `{digest}`"))
         }),
         Claim::judge("page.commands", &seen.page, |page| {
-            let (found, expected) = (fenced(&found(page)?.page.body), fenced(&expected.body));
+            let (found, expected) =
+                (fenced(page::promises(&found(page)?.page.body)), fenced(page::promises(&expected.body)));
             ensure!(
                 found == expected,
                 "the page's commands are\n{}\nexpected\n{}",

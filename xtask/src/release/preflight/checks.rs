@@ -45,7 +45,7 @@ pub(crate) fn of_commit<'a>(
 /// Which xtask runs, so that a provenance says it even where a newer one finishes an older tag.
 pub(crate) fn own_version(session: &Session<'_>) -> Result<(String, String)> {
     let head = session.git.peel("HEAD")?.context("HEAD has no commit")?;
-    let dirty = if session.git.is_changed(&["xtask", "Cargo.lock"])? { ".dirty" } else { "" };
+    let dirty = if session.git.differs(&head, &["xtask", "Cargo.lock"])? { ".dirty" } else { "" };
     Ok(("xtask".to_owned(), format!("{}+{}{dirty}", env!("CARGO_PKG_VERSION"), head.short())))
 }
 
@@ -53,16 +53,18 @@ fn docker(session: &Session<'_>, tools: &Tools<'_>) -> Result<Found> {
     const START: &str =
         "start it, for example with `systemctl start docker`, or set `DOCKER_HOST` to where it listens";
     let engine =
-        tools.docker.version().with_context(|| format!("docker's engine does not answer; {START}"))?;
+        tools.docker.engine().with_context(|| format!("docker's engine does not answer; {START}"))?;
     let mut problems = Vec::new();
-    if !at_least(&engine.server, OLDEST_ENGINE) {
-        let text = format!(
-            "the engine is {}: expected {}.{} or newer",
-            engine.server, OLDEST_ENGINE.0, OLDEST_ENGINE.1
-        );
-        problems.push(Problem::new("docker", text));
-    }
-    if session.config.builder.is_empty() && !tools.docker.has_containerd_store()? {
+    let mut too_old = |what: &str, version: &str, oldest: (u64, u64)| {
+        if !at_least(version, oldest) {
+            let text = format!("{what} is {version}: expected {}.{} or newer", oldest.0, oldest.1);
+            problems.push(Problem::new("docker", text));
+        }
+    };
+    too_old("the engine", &engine.version, OLDEST_ENGINE);
+    let buildx = engine.buildx.context("the plugin buildx is missing; install `docker-buildx`")?;
+    too_old("buildx", &buildx, OLDEST_BUILDX);
+    if session.config.builder.is_empty() && !engine.has_containerd_store {
         problems.push(Problem::new(
             "docker",
             "the engine does not keep images in containerd's store, so it cannot build for several platforms; \
@@ -70,19 +72,12 @@ fn docker(session: &Session<'_>, tools: &Tools<'_>) -> Result<Found> {
              or name a builder in `[workspace.metadata.release]`",
         ));
     }
-    Ok((vec![("docker", engine.server)], problems))
+    Ok((vec![("docker", engine.version), ("docker-buildx", buildx)], problems))
 }
 
 fn builder(session: &Session<'_>, tools: &Tools<'_>) -> Result<Found> {
-    let buildx = tools.docker.buildx_version()?;
     let builder = tools.docker.builder(&session.config.builder)?;
-    let mut problems = Vec::new();
-    if !at_least(&buildx, OLDEST_BUILDX) {
-        let text = format!("buildx is {buildx}: expected {}.{} or newer", OLDEST_BUILDX.0, OLDEST_BUILDX.1);
-        problems.push(Problem::new("builder", text));
-    }
-    let buildkit = format!("{} ({} driver)", builder.buildkit, builder.driver);
-    Ok((vec![("docker-buildx", buildx), ("buildkit", buildkit)], problems))
+    Ok((vec![("buildkit", format!("{} ({} driver)", builder.buildkit, builder.driver))], Vec::new()))
 }
 
 fn cosign(session: &Session<'_>, tools: &Tools<'_>) -> Result<Found> {
