@@ -14,10 +14,10 @@ use crate::harness::{call, export, test};
 
 /// Every step of a release, in the order of docs/releasing.md.
 const STEPS: [&str; 13] = [
-    "preflight",
     "export",
-    "lockfile",
+    "preflight",
     "build",
+    "push",
     "sbom",
     "smoke",
     "sign",
