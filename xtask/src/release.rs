@@ -155,16 +155,15 @@ fn make(release: &Release<'_>) -> Result<Digest> {
     let Release { session, tools, target, source, .. } = release;
     let steps = session.steps;
     steps.run("export", source.commit.as_str(), || release.export().map(|_| ()))?;
-    let (toolchain, draft) = both(
+    let (toolchain, digest) = both(
         || steps.run("preflight", "", || preflight::run(release)),
         || steps.run("build", &platforms(session.config), || build::build(release)),
     )?;
-    let ((built, digest), sbom) = both(
+    let (built, sbom) = both(
         || {
-            let built = steps.run("push", "as a candidate", || build::push(release, draft))?;
-            let digest = built.digest.clone();
+            let built = steps.run("push", "as a candidate", || build::push(release, &digest))?;
             steps.run("smoke", &target.image.pinned(&digest), || smoke::run(release, &digest))?;
-            Ok((built, digest))
+            Ok(built)
         },
         || steps.run("sbom", "", || export::sbom(release)),
     )?;

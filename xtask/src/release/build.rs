@@ -17,9 +17,6 @@ use crate::scratch::Scratch;
 use crate::time::{now, rfc3339};
 use crate::tool::docker::{Build, Output};
 
-/// The buildx driver of the engine's own builder.
-const ENGINES_OWN: &str = "docker";
-
 /// What was pushed.
 pub struct Built {
     /// The digest of the index.
@@ -37,47 +34,28 @@ pub fn candidate_tag(source: &Source) -> Tag {
     name.parse().expect("a release tag leaves room for the words around it")
 }
 
-/// What was built, and is not in the registry yet where the builder can keep it.
-pub struct Draft {
-    name: String,
-    digest: Option<Digest>,
-    finished: u64,
-}
-
-/// Builds the candidate. The engine's own builder keeps it, so that nothing leaves the machine while preflight still
-/// looks around; any other builder can only push, and does so in [`push`].
+/// Builds the image and leaves it with the builder, so that nothing leaves the machine while preflight still looks around.
 ///
 /// # Errors
 /// When the build fails; a [`crate::failure::Refusal`] in npm's own words when it is the lockfile that `npm ci` refuses.
-pub fn build(release: &Release<'_>) -> Result<Draft> {
-    let Release { session, tools, target, source, .. } = release;
-    let name = target.image.tagged(&candidate_tag(source));
-    let digest = if tools.docker.builder(&session.config.builder)?.driver == ENGINES_OWN {
-        let built = tools.docker.build(&recipe(release, Output::Store(name.clone()))?);
-        Some(built.or_else(|error| export::explain(release, error))?)
-    } else {
-        None
-    };
-    Ok(Draft { name, digest, finished: now()? })
+pub fn build(release: &Release<'_>) -> Result<Digest> {
+    let keep = recipe(release, Output::Keep(candidate_name(release)))?;
+    release.tools.docker.build(&keep).or_else(|error| export::explain(release, error))
 }
 
-/// Pushes the candidate, and asks the registry for what it stored.
+/// Pushes what was built as the candidate, and asks the registry for what it stored. The builder pushes: it puts manifests
+/// before the index that names them, which Forgejo insists on and `docker push` does not do.
 ///
 /// # Errors
 /// When the push fails, or when the registry holds something else than was built.
-pub fn push(release: &Release<'_>, draft: Draft) -> Result<Built> {
+pub fn push(release: &Release<'_>, built: &Digest) -> Result<Built> {
     let Release { session, tools, .. } = release;
-    let Draft { name, digest, finished } = draft;
-    let (digest, finished) = match digest {
-        Some(digest) => {
-            tools.docker.push(&name, session.config.timeouts.build())?;
-            (digest, finished)
-        }
-        None => {
-            let built = tools.docker.build(&recipe(release, Output::Push(name.clone()))?);
-            (built.or_else(|error| export::explain(release, error))?, now()?)
-        }
-    };
+    let name = candidate_name(release);
+    let digest = tools.docker.build(&recipe(release, Output::Push(name.clone()))?)?;
+    ensure!(
+        &digest == built,
+        "the build gave `{built}` and its push `{digest}`: the builder is not reproducible"
+    );
     let stored = tools.registry.manifest(candidate_tag(release.source).as_str())?;
     let stored = stored.with_context(|| format!("`{name}` is not in the registry after its push"))?;
     ensure!(
@@ -86,7 +64,11 @@ pub fn push(release: &Release<'_>, draft: Draft) -> Result<Built> {
         stored.digest
     );
     let manifests = manifests(&stored.bytes, session.config)?;
-    Ok(Built { digest, manifests, finished })
+    Ok(Built { digest, manifests, finished: now()? })
+}
+
+fn candidate_name(release: &Release<'_>) -> String {
+    release.target.image.tagged(&candidate_tag(release.source))
 }
 
 /// Builds the commit without pushing anything: what its image's digest would be, on this machine.

@@ -98,14 +98,6 @@ impl<'a> Docker<'a> {
         Ok(metadata.digest)
     }
 
-    /// Pushes what a build stored in the engine under `name`, all platforms of it.
-    ///
-    /// # Errors
-    /// When the push fails.
-    pub fn push(&self, name: &str, timeout: Duration) -> Result<()> {
-        self.call(&["push", "--quiet", name])?.timeout(timeout).run()
-    }
-
     /// The manifest or index behind `reference`, as its registry stores it.
     ///
     /// # Errors
