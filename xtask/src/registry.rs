@@ -29,6 +29,18 @@ pub struct Credentials {
     pub user: String,
     /// Password or token.
     pub password: Secret,
+    /// Both together, as they are sent.
+    pub pair: Secret,
+}
+
+impl Credentials {
+    /// The right of `user`.
+    #[must_use]
+    pub fn new(user: impl Into<String>, password: Secret) -> Self {
+        let user = user.into();
+        let pair = password.with_user(&user);
+        Self { user, password, pair }
+    }
 }
 
 /// A manifest as stored: its bytes are what the digest is of.

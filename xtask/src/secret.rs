@@ -43,6 +43,13 @@ impl Secret {
         Ok(secret)
     }
 
+    /// `user:secret` in base64, as HTTP's Basic scheme and docker's configuration have it: a secret of its own, since a
+    /// server may send back what it was sent.
+    #[must_use]
+    pub fn with_user(&self, user: &str) -> Self {
+        Self::new(STANDARD.encode(format!("{user}:{}", self.0)))
+    }
+
     /// The value itself, for the environment or the standard input of one child.
     #[must_use]
     pub fn expose(&self) -> &str {
@@ -80,6 +87,13 @@ mod tests {
         assert_eq!(redact("got second-line-of-key back"), "got *** back");
         assert_eq!(redact(secret.expose()), "***");
         assert_eq!(redact("Zmlyc3QtbGluZS1vZi1rZXkKc2Vjb25kLWxpbmUtb2Yta2V5"), "***");
+    }
+
+    #[test]
+    fn a_secret_is_masked_beside_its_user_in_base64() {
+        let pair = Secret::new("token-of-alice").with_user("alice");
+        assert_eq!(pair.expose(), "YWxpY2U6dG9rZW4tb2YtYWxpY2U=");
+        assert_eq!(redact("sent: Basic YWxpY2U6dG9rZW4tb2YtYWxpY2U="), "sent: Basic ***");
     }
 
     #[test]

@@ -79,7 +79,7 @@ impl Arena<'_> {
         let mut secrets = self.signing();
         secrets.push(("FORGE_TOKEN", self.user.token().clone()));
         let image = self.image(&repository)?;
-        let login = Credentials { user: self.user.name().to_owned(), password: self.user.token().clone() };
+        let login = Credentials::new(self.user.name(), self.user.token().clone());
         let docker = DockerConfig::new(self.environment, Some((&image.registry, &login)))?;
         let mut variables = vec![
             ("FORGE", format!("http://{}", self.proxy)),

@@ -168,7 +168,7 @@ impl Repository {
     /// The forge's registry for this repository's image: tags, digests, manifests.
     #[must_use]
     pub fn registry(&self) -> registry::Client {
-        let credentials = Credentials { user: self.owner.clone(), password: self.client.token.clone() };
+        let credentials = Credentials::new(self.owner.clone(), self.client.token.clone());
         registry::Client::new(self.client.curl.clone(), self.image.clone(), Some(credentials))
     }
 

@@ -3,6 +3,7 @@
 
 mod conflicts;
 mod credentials;
+mod echo;
 mod gate;
 mod history;
 mod http;

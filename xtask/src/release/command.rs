@@ -114,7 +114,7 @@ impl Secrets {
             private_key: private_key.unwrap_or_else(none),
             password: password.unwrap_or_else(none),
         };
-        Ok(Self { key, credentials: token.map(|password| Credentials { user, password }), problems })
+        Ok(Self { key, credentials: token.map(|password| Credentials::new(user, password)), problems })
     }
 }
 

@@ -1,9 +1,11 @@
 //! Secrets that cannot do what they are for: each is refused by name, with what to make instead, and never printed.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
+use testbed::forge_client::State;
 use xtask::scratch::random_hex;
 use xtask::secret::Secret;
 
+use super::echo::Echo;
 use super::project::{Project, new_key};
 use crate::harness::{call, test};
 
@@ -48,26 +50,55 @@ fn a_registry_token_that_may_not_write_packages() -> Result<()> {
     })
 }
 
+/// As long as a real one.
+fn bad_token() -> Result<String> {
+    Ok(format!("{}{}", random_hex()?, &random_hex()?[..8]))
+}
+
+/// Neither `token` nor any form that a header has it in is in `said`.
+fn ensure_hidden(project: &Project, token: &str, said: &str) -> Result<()> {
+    let user = project.user.name();
+    ensure!(!said.contains(token), "it is there:\n{said}");
+    for plain in [token.to_owned(), format!("{user}:{token}"), format!("x:{token}")] {
+        let encoded = call("base64", &["--wrap=0"])?.stdin(plain).read()?;
+        ensure!(!said.contains(encoded.trim_end_matches('=')), "it is there in base64:\n{said}");
+    }
+    Ok(())
+}
+
 #[test]
-fn a_bad_token_is_not_printed_although_the_forge_sends_it_back() -> Result<()> {
+fn a_bad_token_is_refused_and_not_printed() -> Result<()> {
     test(|| {
         let project = tagged()?;
-        for names in [&["FORGEJO_TOKEN"][..], &["REGISTRY_TOKEN"], &["FORGEJO_TOKEN", "REGISTRY_TOKEN"]] {
-            // As long as a real one.
-            let bad = format!("{}{}", random_hex()?, &random_hex()?[..8]);
-            let run = names.iter().fold(project.laptop(&RELEASE), |run, name| run.env(name, bad.clone()));
-            let said = project.ensure_refused(run, &[])?;
-            let user = project.user.name();
-            for plain in [bad.clone(), format!("{user}:{bad}"), format!("x:{bad}")] {
-                let encoded = call("base64", &["--wrap=0"])?.stdin(plain).read()?;
-                ensure!(
-                    !said.contains(encoded.trim_end_matches('=')),
-                    "{names:?} is there in base64:\n{said}"
-                );
-            }
-            ensure!(!said.contains(&bad), "{names:?} is there:\n{said}");
+        for name in ["FORGEJO_TOKEN", "REGISTRY_TOKEN"] {
+            let bad = bad_token()?;
+            let said = project.ensure_refused(project.laptop(&RELEASE).env(name, bad.clone()), &[])?;
+            ensure_hidden(&project, &bad, &said).context(name)?;
         }
         Ok(())
+    })
+}
+
+#[test]
+fn a_bad_token_is_not_printed_although_the_server_sends_it_back() -> Result<()> {
+    test(|| {
+        let (project, echo) = (Project::ready()?, Echo::start()?);
+        project.push_tag("v0.1.0")?;
+        let bad = bad_token()?;
+        let api = format!("http://{}/api/v1", echo.host());
+        let run = project.laptop(&RELEASE).env("GITHUB_API_URL", api).env("FORGEJO_TOKEN", bad.clone());
+        let said = project.ensure_refused(run, &["access token does not exist [sha: ", "***"])?;
+        ensure_hidden(&project, &bad, &said).context("FORGEJO_TOKEN")?;
+
+        let image = format!("title = \"carol\"\nimage = \"{}/acme/carol\"", echo.host());
+        project.checkout.replace("Cargo.toml", "title = \"carol\"", &image)?;
+        project.checkout.commit("chore: a registry that sends back what it is given")?;
+        project.push_main()?;
+        project.set_status(&project.head()?, State::Success)?;
+        project.push_tag("v0.1.1")?;
+        let run = project.laptop(&["release", "v0.1.1"]).env("REGISTRY_TOKEN", bad.clone());
+        let said = project.ensure_refused(run, &["access token does not exist [sha: ", "***"])?;
+        ensure_hidden(&project, &bad, &said).context("REGISTRY_TOKEN")
     })
 }
 

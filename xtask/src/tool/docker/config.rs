@@ -5,8 +5,6 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 
 use crate::environment::Environment;
 use crate::reference::Registry;
@@ -27,8 +25,10 @@ impl DockerConfig {
     pub fn new(environment: &Environment, login: Option<(&Registry, &Credentials)>) -> Result<Self> {
         let scratch = Scratch::new()?;
         let auths = login.map_or_else(serde_json::Map::new, |(registry, credentials)| {
-            let pair = STANDARD.encode(format!("{}:{}", credentials.user, credentials.password.expose()));
-            serde_json::Map::from_iter([(registry.to_string(), serde_json::json!({ "auth": pair }))])
+            serde_json::Map::from_iter([(
+                registry.to_string(),
+                serde_json::json!({ "auth": credentials.pair.expose() }),
+            )])
         });
         let path = scratch.path().join("config.json");
         let file = fs::File::options().write(true).create_new(true).mode(0o600).open(&path);
