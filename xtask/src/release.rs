@@ -154,19 +154,20 @@ fn prove_or_make(release: &Release<'_>) -> Result<(Digest, bool)> {
 fn make(release: &Release<'_>) -> Result<Digest> {
     let Release { session, tools, target, source, .. } = release;
     let steps = session.steps;
-    steps.run("export", source.commit.as_str(), || release.export().map(|_| ()))?;
-    let (toolchain, digest) = both(
+    let (mut toolchain, sbom) = both(
         || steps.run("preflight", "", || preflight::run(release)),
-        || steps.run("build", &platforms(session.config), || build::build(release)),
-    )?;
-    let (built, sbom) = both(
         || {
-            let built = steps.run("push", "as a candidate", || build::push(release, &digest))?;
-            steps.run("smoke", &target.image.pinned(&digest), || smoke::run(release, &digest))?;
-            Ok(built)
+            steps.run("export", source.commit.as_str(), || release.export().map(|_| ()))?;
+            steps.run("sbom", "", || export::sbom(release))
         },
-        || steps.run("sbom", "", || export::sbom(release)),
     )?;
+    let built = steps.run("build", &platforms(session.config), || build::run(release))?;
+    let digest = built.digest.clone();
+    let ((), builder) = both(
+        || steps.run("smoke", &target.image.pinned(&digest), || smoke::run(release, &digest)),
+        || tools.docker.builder(&session.config.builder),
+    )?;
+    toolchain.add_builder(&builder);
 
     let provenance = build::provenance(release, &built, &toolchain, &sbom)?;
     let attestations = Attestations { provenance, sbom };

@@ -13,11 +13,10 @@ use crate::harness::shared::{Shared, rehearsal};
 use crate::harness::{call, export, test};
 
 /// Every step of a release, in the order of docs/releasing.md.
-const STEPS: [&str; 13] = [
+const STEPS: [&str; 12] = [
     "export",
     "preflight",
     "build",
-    "push",
     "sbom",
     "smoke",
     "sign",

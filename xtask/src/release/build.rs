@@ -34,28 +34,17 @@ pub fn candidate_tag(source: &Source) -> Tag {
     name.parse().expect("a release tag leaves room for the words around it")
 }
 
-/// Builds the image and leaves it with the builder, so that nothing leaves the machine while preflight still looks around.
+/// Builds and pushes the candidate, and asks the registry for what it stored. The builder pushes: it puts manifests before
+/// the index that names them, which Forgejo insists on and `docker push` does not do.
 ///
 /// # Errors
-/// When the build fails; a [`crate::failure::Refusal`] in npm's own words when it is the lockfile that `npm ci` refuses.
-pub fn build(release: &Release<'_>) -> Result<Digest> {
-    let keep = recipe(release, Output::Keep(candidate_name(release)))?;
-    release.tools.docker.build(&keep).or_else(|error| export::explain(release, error))
-}
-
-/// Pushes what was built as the candidate, and asks the registry for what it stored. The builder pushes: it puts manifests
-/// before the index that names them, which Forgejo insists on and `docker push` does not do.
-///
-/// # Errors
-/// When the push fails, or when the registry holds something else than was built.
-pub fn push(release: &Release<'_>, built: &Digest) -> Result<Built> {
+/// When the build or the push fails, or when the registry holds something else than was built; a
+/// [`crate::failure::Refusal`] in npm's own words when it is the lockfile that `npm ci` refuses.
+pub fn run(release: &Release<'_>) -> Result<Built> {
     let Release { session, tools, .. } = release;
     let name = candidate_name(release);
-    let digest = tools.docker.build(&recipe(release, Output::Push(name.clone()))?)?;
-    ensure!(
-        &digest == built,
-        "the build gave `{built}` and its push `{digest}`: the builder is not reproducible"
-    );
+    let built = tools.docker.build(&recipe(release, Output::Push(name.clone()))?);
+    let digest = built.or_else(|error| export::explain(release, error))?;
     let stored = tools.registry.manifest(candidate_tag(release.source).as_str())?;
     let stored = stored.with_context(|| format!("`{name}` is not in the registry after its push"))?;
     ensure!(

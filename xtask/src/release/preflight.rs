@@ -13,6 +13,7 @@ use nix::sys::statvfs::statvfs;
 use crate::failure::Refusal;
 use crate::refuse;
 use crate::release::Release;
+use crate::tool::docker::BuilderVersion;
 
 /// The exported commit, the build's metadata and the attestations must fit, with room to spare.
 const SCRATCH_SPACE: u64 = 256 << 20;
@@ -40,6 +41,14 @@ pub struct Toolchain {
     pub versions: BTreeMap<String, String>,
     /// When the release began, in seconds since 1970.
     pub started: u64,
+}
+
+impl Toolchain {
+    /// What built the image: asked for beside the smoke test, as a missing builder has failed the build by then.
+    pub fn add_builder(&mut self, builder: &BuilderVersion) {
+        let version = format!("{} ({} driver)", builder.buildkit, builder.driver);
+        self.versions.insert("buildkit".to_owned(), version);
+    }
 }
 
 /// A check gives the versions it saw and the problems it found.

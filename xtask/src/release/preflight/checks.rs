@@ -22,7 +22,6 @@ pub(crate) fn of_machine<'a>(
 ) -> Vec<Check<'a>> {
     vec![
         ("docker", Box::new(|| docker(session, tools))),
-        ("builder", Box::new(|| builder(session, tools))),
         ("cosign", Box::new(|| cosign(session, tools))),
         ("registry", Box::new(|| registry(tools, target))),
         ("base image", Box::new(|| stand_in(target))),
@@ -73,11 +72,6 @@ fn docker(session: &Session<'_>, tools: &Tools<'_>) -> Result<Found> {
         ));
     }
     Ok((vec![("docker", engine.version), ("docker-buildx", buildx)], problems))
-}
-
-fn builder(session: &Session<'_>, tools: &Tools<'_>) -> Result<Found> {
-    let builder = tools.docker.builder(&session.config.builder)?;
-    Ok((vec![("buildkit", format!("{} ({} driver)", builder.buildkit, builder.driver))], Vec::new()))
 }
 
 fn cosign(session: &Session<'_>, tools: &Tools<'_>) -> Result<Found> {

@@ -37,8 +37,6 @@ pub struct Build {
 pub enum Output {
     /// Pushed as `registry/path:tag`.
     Push(String),
-    /// Kept by the builder under that name.
-    Keep(String),
     /// Written as an OCI layout, in a tar file: for its digest alone.
     Layout(PathBuf),
 }
@@ -47,7 +45,6 @@ impl fmt::Display for Output {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Push(name) => write!(f, "type=image,push=true,oci-mediatypes=true,name={name}"),
-            Self::Keep(name) => write!(f, "type=image,oci-mediatypes=true,name={name}"),
             Self::Layout(file) => write!(f, "type=oci,oci-mediatypes=true,dest={}", file.display()),
         }
     }
