@@ -158,7 +158,7 @@ fn make(release: &Release<'_>) -> Result<Digest> {
         || steps.run("preflight", "", || preflight::run(release)),
         || {
             steps.run("export", source.commit.as_str(), || release.export().map(|_| ()))?;
-            steps.run("sbom", "", || export::sbom(release))
+            steps.run("sbom", "", || export::sbom(release).or_else(|error| export::explain(release, error)))
         },
     )?;
     let built = steps.run("build", &platforms(session.config), || build::run(release))?;

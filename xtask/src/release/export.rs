@@ -41,7 +41,7 @@ impl Export {
     }
 }
 
-/// Why a build failed: when npm itself refuses the lockfile, that is the reason, in its own words.
+/// Why a build or an SBOM failed: when npm itself refuses the lockfile, that is the reason, in its own words.
 ///
 /// # Errors
 /// Always: a [`crate::failure::Refusal`] for the lockfile, else `error` as it was.

@@ -61,7 +61,6 @@ impl<'a> Docker<'a> {
     pub fn engine(&self) -> Result<Engine> {
         let json =
             self.call(&["info", "--format", "{{json .}}"])?.timeout(Duration::from_secs(20)).output()?;
-        // The client exits with 1 when there is no engine, and says why on standard error.
         parse_engine(&json.success()?.text()?)
     }
 
@@ -149,6 +148,7 @@ fn parse_engine(json: &str) -> Result<Engine> {
         server_version: Option<String>,
         driver_status: Option<Vec<(String, String)>>,
         client_info: ClientInfo,
+        server_errors: Option<Vec<String>>,
     }
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
@@ -162,8 +162,9 @@ fn parse_engine(json: &str) -> Result<Engine> {
         version: Option<String>,
     }
     let info: Info = serde_json::from_str(json).context("reading what `docker info` printed")?;
-    let version =
-        info.server_version.filter(|version| !version.is_empty()).context("`docker info` names no server")?;
+    let Some(version) = info.server_version.filter(|version| !version.is_empty()) else {
+        bail!("`docker info` names no server: {}", info.server_errors.unwrap_or_default().join("; "));
+    };
     let is_containerd = |(_, value): &(String, String)| value.starts_with("io.containerd.snapshotter");
     let buildx =
         info.client_info.plugins.unwrap_or_default().into_iter().find(|plugin| plugin.name == "buildx");
@@ -220,7 +221,9 @@ mod tests {
             r#"{"ServerVersion": "26.1.5", "DriverStatus": null, "ClientInfo": {"Plugins": null}}"#,
         );
         assert_eq!(bare.unwrap(), Engine { has_containerd_store: false, buildx: None, ..expected });
-        assert!(parse_engine(r#"{"ServerVersion": "", "ClientInfo": {}}"#).is_err(), "no engine");
+        let none =
+            r#"{"ServerVersion": "", "ClientInfo": {}, "ServerErrors": ["cannot connect to the daemon"]}"#;
+        assert!(parse_engine(none).unwrap_err().to_string().contains("cannot connect to the daemon"));
         assert!(parse_engine("Cannot connect to the Docker daemon").is_err());
     }
 }
