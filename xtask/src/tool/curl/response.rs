@@ -1,0 +1,103 @@
+//! What a server answered, as `curl --include` prints it.
+
+use std::fmt;
+
+use anyhow::{Context as _, Result, anyhow};
+
+use super::Request;
+use crate::secret::redact;
+
+/// What came back.
+pub struct Response {
+    /// The status code.
+    pub status: u16,
+    headers: Vec<(String, String)>,
+    /// The body, unread.
+    pub body: Vec<u8>,
+    request: String,
+}
+
+impl Response {
+    /// The first header of that name, whatever its case.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+
+    /// The body as JSON.
+    ///
+    /// # Errors
+    /// When it is something else: an HTML page of a proxy is the usual case.
+    pub fn json<T: serde::de::DeserializeOwned>(&self) -> Result<T> {
+        serde_json::from_slice(&self.body)
+            .with_context(|| format!("{self}: the body is not the expected JSON"))
+    }
+
+    /// The error for a status that the caller did not expect.
+    #[must_use]
+    pub fn unexpected(&self) -> anyhow::Error {
+        const SHOWN: usize = 400;
+        let body = redact(&String::from_utf8_lossy(&self.body));
+        let shown: String = body.chars().map(|c| if c.is_control() { ' ' } else { c }).take(SHOWN).collect();
+        if shown.is_empty() { anyhow!("{self}") } else { anyhow!("{self}: {shown}") }
+    }
+}
+
+impl fmt::Display for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` answered {}", self.request, self.status)
+    }
+}
+
+/// Splits what `curl --include` printed. Interim answers (`100 Continue`) come as heads of their own before it.
+pub(super) fn parse_response(bytes: &[u8], request: &Request) -> Result<Response> {
+    let mut rest = bytes;
+    loop {
+        let end = rest
+            .windows(4)
+            .position(|window| window == b"\r\n\r\n")
+            .context("the answer has no end of headers")?;
+        let head = std::str::from_utf8(&rest[..end]).context("the answer's headers are not UTF-8")?;
+        rest = &rest[end + 4..];
+        let mut lines = head.split("\r\n");
+        let status_line = lines.next().unwrap_or_default();
+        let code =
+            status_line.strip_prefix("HTTP/").and_then(|line| line.split(' ').nth(1)).unwrap_or_default();
+        let status: u16 = code.parse().with_context(|| format!("`{status_line}` is not a status line"))?;
+        if (100..200).contains(&status) {
+            continue;
+        }
+        let headers = lines
+            .filter_map(|line| line.split_once(':'))
+            .map(|(name, value)| (name.to_owned(), value.trim().to_owned()));
+        return Ok(Response {
+            status,
+            headers: headers.collect(),
+            body: rest.to_vec(),
+            request: request.summary(),
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse_response;
+    use crate::tool::curl::Request;
+
+    #[test]
+    fn an_answer_is_split_after_interim_heads() {
+        let bytes = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 201 Created\r\nDocker-Content-Digest: sha256:1\r\n\r\nbody\r\n\r\nmore";
+        let response = parse_response(bytes, &Request::new("PUT", "http://localhost/")).unwrap();
+        assert_eq!((response.status, response.body.as_slice()), (201, b"body\r\n\r\nmore".as_slice()));
+        assert_eq!(response.header("docker-content-digest"), Some("sha256:1"));
+    }
+
+    #[test]
+    fn what_is_no_http_is_refused() {
+        for bad in
+            [&b""[..], b"hello", b"HTTP/1.1 abc\r\n\r\n", b"FTP/1 200\r\n\r\n", b"HTTP/1.1 200 OK\r\nA: b"]
+        {
+            assert!(parse_response(bad, &Request::new("GET", "http://localhost/")).is_err());
+        }
+    }
+}
