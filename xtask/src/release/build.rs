@@ -34,8 +34,9 @@ pub fn candidate_tag(source: &Source) -> Tag {
     name.parse().expect("a release tag leaves room for the words around it")
 }
 
-/// Builds and pushes the candidate, and asks the registry for what it stored. The builder pushes: it puts manifests before
-/// the index that names them, which Forgejo insists on and `docker push` does not do.
+/// Builds and pushes the candidate, and asks the registry for what it stored. The builder pushes: `docker push` puts each
+/// platform's manifest under the tag itself, and on Forgejo a tag that moves makes its old digest unreachable, so that the
+/// index finds its manifests gone.
 ///
 /// # Errors
 /// When the build or the push fails, or when the registry holds something else than was built; a
