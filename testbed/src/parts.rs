@@ -76,8 +76,8 @@ fn all() -> [&'static dyn Part; 9] {
     ]
 }
 
-/// Finds every part whose name is `needed` and provisions the missing ones, the slow ones beside the others. What can neither be found nor
-/// provisioned is named all at once, before anything is changed.
+/// Finds every part whose name is `needed` and provisions the missing ones, the slow ones beside the others. What can
+/// neither be found nor provisioned is named all at once, before anything is changed.
 pub(crate) fn ensure(cx: &Context, needed: impl Fn(&str) -> bool) -> Result<Vec<(&'static dyn Part, Found)>> {
     let all: Vec<_> = all().into_iter().filter(|part| needed(part.name())).collect();
     let mut missing = Vec::new();
