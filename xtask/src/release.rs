@@ -127,7 +127,7 @@ pub fn run(session: &Session<'_>, target: &Target, source: &Source) -> Result<Ou
         Ok(moved || settled)
     })?;
     let closed = steps.run("close", "", || {
-        verify::closed(release, &digest)?;
+        verify::closed(release, &digest, &page)?;
         tags::remove_candidate(release, &known)
     })?;
     let was_finished = !(made || published.changed || moved || closed);

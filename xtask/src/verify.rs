@@ -12,10 +12,10 @@ mod statement;
 use anyhow::{Result, anyhow, bail};
 
 use crate::failure::Refusal;
+use crate::forge::Page;
 use crate::progress::both;
 use crate::reference::Digest;
-use crate::release::tags::Known;
-use crate::release::{Attestations, Release, build};
+use crate::release::{Attestations, Release, build, page};
 use crate::version::ReleaseTag;
 
 use claim::{Claim, Verdict};
@@ -34,8 +34,7 @@ pub fn image(release: &Release<'_>, digest: &Digest) -> Result<Vec<Claim>> {
 /// # Errors
 /// As [`image`].
 pub fn public(release: &Release<'_>, digest: &Digest) -> Result<Vec<Claim>> {
-    let seen = look::public(release)?;
-    public::judge(release, digest, &seen)
+    Ok(public::judge(release, digest, &page::write(release, digest)?, &look::public(release)?))
 }
 
 /// The gate for an image that this run made: its claims hold, and its attestations came back as they went in.
@@ -94,9 +93,10 @@ pub fn signature(release: &Release<'_>, tag: &ReleaseTag, digest: &Digest) -> Re
 ///
 /// # Errors
 /// When a claim does not hold or could not be checked.
-pub fn closed(release: &Release<'_>, digest: &Digest) -> Result<()> {
-    let mut claims = public(release, digest)?;
-    if Known::ask(&release.tools.registry)?.highest() != Some(&release.source.tag) {
+pub fn closed(release: &Release<'_>, digest: &Digest, page: &Page) -> Result<()> {
+    let seen = look::public(release)?;
+    let mut claims = public::judge(release, digest, page, &seen);
+    if seen.latest.as_ref().is_ok_and(|latest| !latest.belongs_to(&release.source.tag)) {
         claims.retain(|claim| claim.id != public::LATEST);
     }
     match broken(&claims) {

@@ -91,7 +91,6 @@ fn recipe(release: &Release<'_>, output: Output) -> Result<Build> {
         ca_certificates: session.environment.get("NODE_EXTRA_CA_CERTS")?.map(PathBuf::from),
         builder: config.builder.clone(),
         network: config.build_network.clone(),
-        no_cache: false,
         output,
         timeout: config.timeouts.build(),
     })

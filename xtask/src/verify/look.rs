@@ -58,7 +58,14 @@ pub(super) struct PublicSeen {
 pub(super) struct LatestSeen {
     pub(super) latest: Option<Digest>,
     /// The highest stable version that has a tag in the registry, and its digest.
-    pub(super) highest: Option<(String, Option<Digest>)>,
+    pub(super) highest: Option<(ReleaseTag, Option<Digest>)>,
+}
+
+impl LatestSeen {
+    /// Whether `tag` is the highest stable version that is released.
+    pub(super) fn belongs_to(&self, tag: &ReleaseTag) -> bool {
+        self.highest.as_ref().is_some_and(|(highest, _)| highest == tag)
+    }
 }
 
 /// Looks at the image, as a stranger where strangers may.
@@ -122,7 +129,7 @@ fn latest(release: &Release<'_>) -> Result<LatestSeen> {
     let known = Known::ask(registry)?;
     let latest = registry.digest_of(Tag::latest().as_str())?;
     let highest = match known.highest() {
-        Some(tag) => Some((tag.to_string(), registry.digest_of(tag.registry_tag().as_str())?)),
+        Some(tag) => Some((tag.clone(), registry.digest_of(tag.registry_tag().as_str())?)),
         None => None,
     };
     Ok(LatestSeen { latest, highest })

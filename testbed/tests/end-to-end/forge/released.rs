@@ -1,14 +1,13 @@
 //! One release by the runner that several tests look at, and the same release once more from a laptop. Its clone stays
 //! below the target directory, as libtest has no place to end things, and is replaced by the next run's.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::Write as _;
-use std::path::Path;
 use std::sync::OnceLock;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, anyhow, ensure};
-use nix::fcntl::{Flock, FlockArg};
+use nix::fcntl::Flock;
 use testbed::forge_client::Run;
 
 use super::project::Project;
@@ -16,6 +15,7 @@ use super::releasing::WORKFLOW;
 use super::snapshot::Snapshot;
 use super::watcher::{Report, Watcher};
 use crate::harness::run::Finished;
+use crate::harness::shared::lasting_directory;
 
 /// The tag that is released.
 pub(super) const TAG: &str = "v0.1.0";
@@ -40,15 +40,7 @@ pub(super) fn released() -> Result<&'static Released> {
 }
 
 fn make() -> Result<Released> {
-    let parent = Path::new(env!("CARGO_TARGET_TMPDIR")).join("forge");
-    let lock = File::create(parent.with_extension("lock")).context("making the lock of the shared clone")?;
-    let lock = Flock::lock(lock, FlockArg::LockExclusive).map_err(|(_file, error)| error);
-    let lock = lock.context("locking the shared clone")?;
-    if parent.exists() {
-        fs::remove_dir_all(&parent).with_context(|| format!("removing `{}`", parent.display()))?;
-    }
-    fs::create_dir(&parent).with_context(|| format!("making `{}`", parent.display()))?;
-
+    let (parent, lock) = lasting_directory("forge")?;
     let project = Project::within(&parent)?;
     project.push_main()?;
     project.set_status(&project.head()?, testbed::forge_client::State::Success)?;

@@ -2,7 +2,7 @@
 //! libtest has no place to end things, and is replaced by the next run's.
 
 use std::fs::{self, File};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use anyhow::{Context as _, Result, anyhow};
@@ -26,8 +26,9 @@ pub(crate) fn rehearsal() -> Result<&'static Shared> {
     made.as_ref().map_err(|error| anyhow!("the rehearsal that this test looks at: {error}"))
 }
 
-fn make() -> Result<Shared> {
-    let parent = Path::new(env!("CARGO_TARGET_TMPDIR")).join("end-to-end");
+/// The empty directory `name` below the target directory, and the lock that keeps it this process's own.
+pub(crate) fn lasting_directory(name: &str) -> Result<(PathBuf, Flock<File>)> {
+    let parent = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let lock = File::create(parent.with_extension("lock")).context("making the lock of the shared clone")?;
     let lock = Flock::lock(lock, FlockArg::LockExclusive).map_err(|(_file, error)| error);
     let lock = lock.context("locking the shared clone")?;
@@ -35,6 +36,11 @@ fn make() -> Result<Shared> {
         fs::remove_dir_all(&parent).with_context(|| format!("removing `{}`", parent.display()))?;
     }
     fs::create_dir(&parent).with_context(|| format!("making `{}`", parent.display()))?;
+    Ok((parent, lock))
+}
+
+fn make() -> Result<Shared> {
+    let (parent, lock) = lasting_directory("end-to-end")?;
     let checkout = Checkout::within(&parent)?;
     let run = Xtask::new(&checkout, &["rehearse"]).run()?.success()?;
     Ok(Shared { checkout, run, _lock: lock })

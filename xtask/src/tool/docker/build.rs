@@ -24,8 +24,6 @@ pub struct Build {
     pub builder: String,
     /// `--network`; empty for the default.
     pub network: String,
-    /// Start from nothing.
-    pub no_cache: bool,
     /// Where the image goes.
     pub output: Output,
     /// How long it may take.
@@ -76,7 +74,6 @@ impl Build {
             .extend(self.ca_certificates.iter().map(|path| format!("--secret=id=ca,src={}", path.display())));
         arguments.extend((!self.builder.is_empty()).then(|| format!("--builder={}", self.builder)));
         arguments.extend((!self.network.is_empty()).then(|| format!("--network={}", self.network)));
-        arguments.extend(self.no_cache.then(|| "--no-cache".to_owned()));
         arguments.push(format!("--output={}", self.output));
         arguments
     }
