@@ -76,7 +76,9 @@ impl Steps {
         let _one_at_a_time = self.terminal.lock().unwrap_or_else(PoisonError::into_inner);
         let (bold, plain) = if self.style.color { ("\x1b[1m", "\x1b[0m") } else { ("", "") };
         let elapsed = self.began.elapsed().as_secs_f64();
-        eprintln!("{elapsed:>7.2}s  {bold}{name:<12}{plain}  {}", redact(detail));
+        // Put together first: standard error is not buffered, and a line must not be seen in parts.
+        let line = format!("{elapsed:>7.2}s  {bold}{name:<12}{plain}  {}\n", redact(detail));
+        eprint!("{line}");
     }
 
     /// Each step with its duration, and the whole, as lines.

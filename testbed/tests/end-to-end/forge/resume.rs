@@ -26,7 +26,9 @@ fn kill_and_resume(project: &Project, tag: &str, step: &str, victim: Victim) -> 
     let mut running = project.laptop(&["release", tag]).start()?;
     let said = running.until(&format!("step `{step}`"), |running| {
         let said = running.said()?;
-        let begun = said.lines().any(|line| line.split_whitespace().nth(1) == Some(step));
+        // Whole lines alone: what follows is read off the step's own.
+        let whole = said.rsplit_once('\n').map_or("", |(whole, _)| whole);
+        let begun = whole.lines().any(|line| line.split_whitespace().nth(1) == Some(step));
         Ok(begun.then_some(said))
     })?;
     running.signal(Signal::SIGKILL)?;
