@@ -1,6 +1,7 @@
 //! The list of parts: programs that the tests need. Each is used from the machine when it is there and good enough,
 //! else provisioned.
 
+pub(crate) mod buildkit;
 pub(crate) mod cosign;
 pub(crate) mod crane;
 pub(crate) mod docker;
@@ -62,7 +63,7 @@ impl Found {
 }
 
 /// All parts, in the order in which they are reported. The slow ones are built in this order.
-fn all() -> [&'static dyn Part; 9] {
+fn all() -> [&'static dyn Part; 10] {
     [
         &docker::Docker,
         &cosign::Cosign2,
@@ -72,6 +73,7 @@ fn all() -> [&'static dyn Part; 9] {
         &crane::Crane,
         &node::Node,
         &runner::ForgeRunner,
+        &buildkit::Buildkit,
         &forge::Forge,
     ]
 }
