@@ -135,14 +135,15 @@ impl Git {
     ///
     /// # Errors
     /// When git fails or answers in another form than `git cat-file --batch` documents.
-    pub fn files(&self, commit: &Commit, paths: &[&str]) -> Result<Vec<Option<Vec<u8>>>> {
+    pub fn files<const N: usize>(&self, commit: &Commit, paths: [&str; N]) -> Result<[Option<Vec<u8>>; N]> {
         let asked: String = paths.iter().map(|path| format!("{commit}:{path}\n")).collect();
         let answer = self.call(["cat-file", "--batch"])?.stdin(asked).output()?.success()?.stdout;
         let mut rest = answer.as_slice();
-        paths
-            .iter()
-            .map(|path| next_object(&mut rest).with_context(|| format!("reading `{path}` of {commit}")))
-            .collect()
+        let mut found = [const { None }; N];
+        for (path, found) in paths.iter().zip(&mut found) {
+            *found = next_object(&mut rest).with_context(|| format!("reading `{path}` of {commit}"))?;
+        }
+        Ok(found)
     }
 
     /// Whether the work tree differs from `commit` below one of `paths`.

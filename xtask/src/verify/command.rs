@@ -45,7 +45,7 @@ pub fn run(environment: &Environment, asked: Option<&str>, options: &Options) ->
     let here = std::env::current_dir().context("finding the current directory")?;
     let git = &Git::discover(runner, &here)?;
     let source = &Source::to_release(git, environment, asked)?;
-    let config = &Config::of_commit(runner, git, &source.commit)?;
+    let config = &Config::of_commit(git, &source.commit)?;
     let inputs = &Inputs::of_commit(git, &source.commit)?;
     // Only what reads: a missing secret is nothing to a verifier.
     let target = &with_secrets(environment, runner, config, git, Secrets::read(environment, config)?)?;
