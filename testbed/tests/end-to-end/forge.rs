@@ -10,6 +10,7 @@ mod http;
 mod image;
 mod page;
 mod project;
+mod rebuild;
 mod released;
 mod releasing;
 mod resume;
