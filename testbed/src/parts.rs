@@ -6,6 +6,7 @@ pub(crate) mod cosign;
 pub(crate) mod crane;
 pub(crate) mod docker;
 pub(crate) mod forge;
+pub(crate) mod judges;
 pub(crate) mod node;
 pub(crate) mod registry;
 pub(crate) mod runner;
@@ -63,7 +64,7 @@ impl Found {
 }
 
 /// All parts, in the order in which they are reported. The slow ones are built in this order.
-fn all() -> [&'static dyn Part; 10] {
+fn all() -> [&'static dyn Part; 11] {
     [
         &docker::Docker,
         &cosign::Cosign2,
@@ -71,6 +72,7 @@ fn all() -> [&'static dyn Part; 10] {
         &registry::Registry,
         &skopeo::Skopeo,
         &crane::Crane,
+        &judges::Judges,
         &node::Node,
         &runner::ForgeRunner,
         &buildkit::Buildkit,
