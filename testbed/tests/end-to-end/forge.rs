@@ -9,6 +9,7 @@ mod history;
 mod http;
 mod image;
 mod page;
+mod policies;
 mod project;
 mod rebuild;
 mod released;

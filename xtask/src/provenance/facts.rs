@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    BuildDefinition, Builder, ExternalParameters, LocalRun, Metadata, Provenance, Resource, RunDetails,
-    Workflow,
+    BuildDefinition, Builder, ExternalParameters, LOCAL_BUILDER, LocalRun, Metadata, Provenance, Resource,
+    RunDetails, WORKFLOW_BUILDER, Workflow,
 };
 use crate::config::Config;
 use crate::dockerfile::{BaseImage, BaseImages};
@@ -112,8 +112,8 @@ pub fn builder_id(config: &Config, anchor: &str) -> String {
 impl Invocation {
     fn builder_anchor(&self) -> &'static str {
         match self {
-            Self::Workflow { .. } => "forgejo-actions",
-            Self::Local { .. } => "local-run",
+            Self::Workflow { .. } => WORKFLOW_BUILDER,
+            Self::Local { .. } => LOCAL_BUILDER,
         }
     }
 
