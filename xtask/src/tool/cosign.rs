@@ -229,7 +229,7 @@ impl<'a> Cosign<'a> {
         let output = self.call(&command.arguments)?.dir(dir).output()?;
         match output.status.code() {
             Some(0) => output.text().map(Ok),
-            Some(_) => Ok(Err(output.stderr.trim().lines().next().unwrap_or_default().to_owned())),
+            Some(_) => Ok(Err(verdict(&output.stderr).to_owned())),
             None => Err(output.failure()),
         }
     }
@@ -264,12 +264,19 @@ impl<'a> Cosign<'a> {
     }
 }
 
+/// The line of what cosign said that tells why: it warns of the missing log entry first, and repeats itself after.
+fn verdict(stderr: &str) -> &str {
+    let mut lines = stderr.lines().map(str::trim).filter(|line| !line.is_empty());
+    let error = lines.clone().find_map(|line| line.strip_prefix("Error: "));
+    error.or_else(|| lines.find(|line| !line.starts_with("WARNING"))).unwrap_or("it gives no reason")
+}
+
 /// Keys reach cosign by environment alone.
 const KEY: &str = "env://COSIGN_PRIVATE_KEY";
 
 #[cfg(test)]
 mod tests {
-    use super::{Generation, VerifyCommand};
+    use super::{Generation, VerifyCommand, verdict};
     use crate::reference::Digest;
 
     #[test]
@@ -288,6 +295,14 @@ mod tests {
                 "cosign verify-attestation --key cosign.pub --insecure-ignore-tlog --type slsaprovenance1 {pinned}"
             )
         );
+    }
+
+    #[test]
+    fn the_reason_is_told_and_not_the_warning_before_it() {
+        let said = "WARNING: Skipping tlog verification\nError: no signatures found\nmain.go:69: error during command\n";
+        assert_eq!(verdict(said), "no signatures found");
+        assert_eq!(verdict("WARNING: x\n\ninvalid option\n"), "invalid option");
+        assert_eq!(verdict("WARNING: x\n"), "it gives no reason");
     }
 
     #[test]
