@@ -1,5 +1,6 @@
 //! Brings up the real parts that the tests run on: docker, cosign, a registry, a base image, a forge with its runner. The
-//! parts are listed in `parts.rs`, what runs in the background in `services.rs`; [`forge_client`] and [`proxy`] are for the tests.
+//! parts are listed in `parts.rs`, what runs in the background in `services.rs`; [`forge_client`], [`proxy`] and
+//! [`watcher`] are for the tests.
 
 mod bench;
 pub mod cli;
@@ -21,3 +22,4 @@ mod progress;
 mod provision;
 pub mod proxy;
 mod services;
+pub mod watcher;
