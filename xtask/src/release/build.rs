@@ -46,13 +46,11 @@ pub fn run(release: &Release<'_>) -> Result<Built> {
     let name = candidate_name(release);
     let built = tools.docker.build(&recipe(release, Output::Push(name.clone()))?);
     let digest = built.or_else(|error| export::explain(release, error))?;
-    let stored = tools.registry.manifest(candidate_tag(release.source).as_str())?;
-    let stored = stored.with_context(|| format!("`{name}` is not in the registry after its push"))?;
-    ensure!(
-        stored.digest == digest,
-        "the registry holds `{}` under `{name}`, but `{digest}` was built: does someone else push there?",
-        stored.digest
-    );
+    // By digest: another run of the same release may have ended by now, and taken the tag away.
+    let stored = tools.registry.manifest(digest.as_str())?;
+    let stored = stored.with_context(|| {
+        format!("`{digest}` is not in the registry after its push as `{name}`: does someone else push there?")
+    })?;
     let manifests = manifests(&stored.bytes, session.config)?;
     Ok(Built { digest, manifests, finished: now()? })
 }

@@ -21,21 +21,28 @@ const OVERWRITE_GAP: Duration = Duration::from_millis(60);
 /// How many higher versions may come while `latest` is moved.
 const MOST_RACES: usize = 5;
 
-/// Puts `tag` on the proven image.
+/// Whether `tag` is on the image by now: another run of the same release may have been faster.
 ///
 /// # Errors
-/// A [`crate::failure::Refusal`] when the tag has another digest by now; other errors when the registry does not answer.
-pub fn publish(registry: &Client, tag: &Tag, digest: &Digest) -> Result<()> {
+/// A [`crate::failure::Refusal`] when the tag has another digest; other errors when the registry does not answer.
+pub fn is_public(registry: &Client, tag: &Tag, digest: &Digest) -> Result<bool> {
     match registry.digest_of(tag.as_str())? {
-        Some(found) if &found == digest => return Ok(()),
+        Some(found) if &found == digest => Ok(true),
         Some(found) => refuse!(
             "`{}` names `{found}` by now, and this release is `{digest}`: a version tag is never moved; \
              find out who pushed it, then release the next version",
             registry.image().tagged(tag)
         ),
-        None => {}
+        None => Ok(false),
     }
-    copy(registry, tag, digest)
+}
+
+/// Puts `tag` on the proven image.
+///
+/// # Errors
+/// As [`is_public`].
+pub fn publish(registry: &Client, tag: &Tag, digest: &Digest) -> Result<()> {
+    if is_public(registry, tag, digest)? { Ok(()) } else { copy(registry, tag, digest) }
 }
 
 /// The registry's tags, listed once.
