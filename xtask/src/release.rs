@@ -2,6 +2,7 @@
 
 pub mod attest;
 pub mod build;
+pub mod candidate;
 pub mod command;
 pub mod export;
 pub mod page;
@@ -121,7 +122,7 @@ pub fn run(session: &Session<'_>, target: &Target, source: &Source) -> Result<Ou
     })?;
     let closed = steps.run("close", "", || {
         verify::closed(release, &digest, &page)?;
-        tags::remove_candidate(release, &known)
+        tags::remove_candidates(release, &known)
     })?;
     let was_finished = !(made || published.changed || moved || closed);
     Ok(Outcome { commands: release.verify_commands(&digest), digest, page: published.address, was_finished })

@@ -9,7 +9,7 @@ use crate::reference::{Digest, Tag};
 use crate::refuse;
 use crate::registry::Client;
 use crate::release::Release;
-use crate::release::build::candidate_tag;
+use crate::release::candidate;
 use crate::release::source::{Source, release_tags};
 use crate::verify;
 use crate::version::{ReleaseTag, highest_stable};
@@ -68,10 +68,6 @@ impl Known {
     pub fn highest(&self) -> Option<&ReleaseTag> {
         self.highest.as_ref()
     }
-
-    fn has(&self, tag: &Tag) -> bool {
-        self.tags.iter().any(|name| name == tag.as_str())
-    }
 }
 
 /// Puts `latest` on this release if it is the highest stable version in the registry, and says whether it had to be moved.
@@ -119,13 +115,17 @@ pub fn describe_latest(known: &Known, source: &Source) -> String {
     }
 }
 
-/// Removes the tag that held the image before it was proven, and says whether it was there and is gone.
+/// Removes the tags that held the image before it was proven, in this run and in those that ended early, and says whether
+/// one was there and is gone. Where another run of the same release goes on, the version tag holds the image for it.
 ///
 /// # Errors
 /// When the registry does not answer.
-pub fn remove_candidate(release: &Release<'_>, known: &Known) -> Result<bool> {
-    let candidate = candidate_tag(release.source);
-    if known.has(&candidate) { release.tools.registry.untag(&candidate) } else { Ok(false) }
+pub fn remove_candidates(release: &Release<'_>, known: &Known) -> Result<bool> {
+    let mut removed = false;
+    for name in known.tags.iter().filter(|name| candidate::is_of(release.source, name)) {
+        removed |= release.tools.registry.untag(&name.parse()?)?;
+    }
+    Ok(removed)
 }
 
 /// The same bytes under another tag: no tool that could change them touches them.
