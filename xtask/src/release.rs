@@ -139,7 +139,10 @@ fn prove_or_make(release: &Release<'_>) -> Result<(Digest, bool)> {
         Some(digest) => digest,
         None => match make(release)? {
             Made::Proven(digest) => {
-                steps.run("tag", &name, || tags::publish(registry, &tag, &digest))?;
+                steps.run("tag", &name, || {
+                    tags::check_git_tag(release)?;
+                    tags::publish(registry, &tag, &digest)
+                })?;
                 return Ok((digest, true));
             }
             Made::Public(digest) => digest,

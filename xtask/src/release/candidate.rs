@@ -16,18 +16,22 @@ const RANDOM: usize = 4;
 /// # Errors
 /// When the machine has no randomness.
 pub fn new_tag(source: &Source) -> Result<Tag> {
-    format!("{}{}", prefix(source), &random_hex()?[..RANDOM]).parse()
+    let random = random_hex()?;
+    format!("{}{}-{}", prefix(source), source.commit.short(), &random[..RANDOM]).parse()
 }
 
-/// Whether `name` is the tag of a candidate of `source`, whichever run left it.
+/// Whether `name` is the tag of a candidate for the tag of `source`, whichever run left it, of whichever commit: once the
+/// version tag is there, none of them can become it.
 #[must_use]
 pub fn is_of(source: &Source, name: &str) -> bool {
-    let random = name.strip_prefix(&prefix(source));
-    random.is_some_and(|random| random.len() == RANDOM && random.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    let is_hex =
+        |text: &str, length| text.len() == length && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let rest = name.strip_prefix(&prefix(source)).and_then(|rest| rest.split_once('-'));
+    rest.is_some_and(|(commit, random)| is_hex(commit, source.commit.short().len()) && is_hex(random, RANDOM))
 }
 
 fn prefix(source: &Source) -> String {
-    format!("candidate-{}-{}-", source.tag, source.commit.short())
+    format!("candidate-{}-", source.tag)
 }
 
 #[cfg(test)]
@@ -37,7 +41,8 @@ mod tests {
     use crate::tool::git::Commit;
 
     fn source(tag: &str) -> Source {
-        Source { tag: tag.parse().unwrap(), commit: Commit::parse(&"a".repeat(40)).unwrap(), time: 0 }
+        let commit = Commit::parse(&"a".repeat(40)).unwrap();
+        Source { tag: tag.parse().unwrap(), commit, time: 0, is_tagged: true }
     }
 
     #[test]
@@ -53,10 +58,14 @@ mod tests {
     #[test]
     fn others_are_left_alone() {
         let ours = source("v0.1.0");
+        assert!(
+            is_of(&ours, "candidate-v0.1.0-bbbbbbbbbbbb-0123"),
+            "of the commit that the tag was at before"
+        );
         for name in [
             "v0.1.0",
             "latest",
-            "candidate-v0.1.0-bbbbbbbbbbbb-0123",
+            "candidate-v0.1.1-aaaaaaaaaaaa-0123",
             "candidate-v0.1.0-aaaaaaaaaaaa-0123-aaaaaaaaaaaa-0123",
             "candidate-v0.1.0-aaaaaaaaaaaa-",
             "candidate-v0.1.0-rc.1-aaaaaaaaaaaa-0123",

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 
+use crate::progress::both;
 use crate::reference::{Digest, Tag};
 use crate::refuse;
 use crate::registry::Client;
@@ -35,6 +36,26 @@ pub fn is_public(registry: &Client, tag: &Tag, digest: &Digest) -> Result<bool> 
         ),
         None => Ok(false),
     }
+}
+
+/// Asks once more for the git tag, here and on the forge, when nothing is left to do but to publish: someone may have moved
+/// it while the image was made.
+///
+/// # Errors
+/// A [`crate::failure::Refusal`] when it is gone or elsewhere; other errors when git or the forge does not answer.
+pub fn check_git_tag(release: &Release<'_>) -> Result<()> {
+    let Release { session, target, source, .. } = release;
+    let (here, there) =
+        both(|| source.check_unmoved(session.git), || target.forge.check_tag(&source.tag, &source.commit))?;
+    let moved = [here.err(), there.map(|problem| problem.text)].into_iter().flatten().collect::<Vec<_>>();
+    if !moved.is_empty() {
+        refuse!(
+            "the git tag was moved while the release ran: {}; nothing public was changed: \
+             find out who moved it, then run the release of what it names now, or tag the next version",
+            moved.join("; ")
+        );
+    }
+    Ok(())
 }
 
 /// Puts `tag` on the proven image.
