@@ -29,6 +29,9 @@ const TIMEOUTS: &str =
 /// Its name on the forge, below a user of its own.
 const NAME: &str = "carol";
 
+/// How long the forge may take to see a push that git has ended.
+const NOTICED: Duration = Duration::from_secs(30);
+
 /// How long killed processes may take to be gone.
 const GONE: Duration = Duration::from_secs(10);
 
@@ -97,6 +100,10 @@ impl Project {
             self.git(&["tag", tag])?;
         }
         self.repository.push(checkout, &["HEAD:refs/heads/main", "--tags"])?;
+        // Until it has, it answers 500 for a branch that it has.
+        let head = self.git(&["rev-parse", "HEAD"])?;
+        let noticed = poll(NOTICED, || self.repository.has_noticed(&head))?;
+        ensure!(noticed, "the forge does not notice the push of {head}");
         for tag in tags {
             self.repository.set_status(&self.git(&["rev-parse", tag])?, "ci", State::Success)?;
         }

@@ -12,6 +12,8 @@ mod project;
 mod released;
 mod releasing;
 mod resume;
+mod signed;
 mod snapshot;
+mod two_runs;
 mod two_tags;
 mod workflow;

@@ -47,15 +47,18 @@ pub(super) fn judge(release: &Release<'_>, digest: &Digest, seen: &ImageSeen) ->
     claims
 }
 
-/// Whether the attestations are those that were just made.
+/// Whether the attestations are those that were just made. Another run of the same release may have put its own in their
+/// place, whose provenance then names another run; that it is true was judged like ours.
 pub(super) fn check_unchanged(seen: &ImageSeen, digest: &Digest, made: &Attestations) -> Result<()> {
-    let same = |seen: &Seen<Answer>, predicate_type: &str, made: &[u8]| {
-        Ok::<_, anyhow::Error>(
-            predicate(seen, predicate_type, digest)? == serde_json::from_slice::<Value>(made)?,
-        )
-    };
-    ensure!(same(&seen.provenance, PROVENANCE_TYPE, &made.provenance)?, "the provenance came back changed");
-    ensure!(same(&seen.sbom, SBOM_PREDICATE, &made.sbom)?, "the SBOM came back changed");
+    let sbom = predicate(&seen.sbom, SBOM_PREDICATE, digest)?;
+    ensure!(sbom == serde_json::from_slice::<Value>(&made.sbom)?, "the SBOM came back changed");
+    let provenance = predicate(&seen.provenance, PROVENANCE_TYPE, digest)?;
+    check_provenance(&provenance, &serde_json::from_slice(&made.provenance)?)
+}
+
+fn check_provenance(found: &Value, made: &Value) -> Result<()> {
+    let run = |provenance: &Value| provenance["runDetails"]["metadata"]["invocationId"].clone();
+    ensure!(found == made || run(found) != run(made), "the provenance came back changed");
     Ok(())
 }
 
@@ -109,4 +112,19 @@ fn labels(release: &Release<'_>, seen: &ImageSeen) -> Result<String> {
 fn components(release: &Release<'_>, predicate: &Value) -> Result<String> {
     sbom::check_components(predicate, &release.inputs.lockfile)?;
     Ok(format!("{} packages, the lockfile's production set", release.inputs.lockfile.production.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check_provenance;
+    use serde_json::json;
+
+    #[test]
+    fn ours_comes_back_as_it_is_and_another_may_be_that_of_another_run() {
+        let provenance = |run: &str, finished: &str| json!({"runDetails": {"metadata": {"invocationId": run, "finishedOn": finished}}});
+        let ours = provenance("urn:1", "2026-11-23T18:09:00Z");
+        assert!(check_provenance(&ours, &ours).is_ok());
+        assert!(check_provenance(&provenance("urn:2", "2026-11-23T18:10:00Z"), &ours).is_ok());
+        assert!(check_provenance(&provenance("urn:1", "2026-11-23T18:10:00Z"), &ours).is_err());
+    }
 }
