@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod bad_machine;
+mod carried;
 mod evidence;
 mod forge;
 mod harness;
