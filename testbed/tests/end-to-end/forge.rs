@@ -9,6 +9,7 @@ mod history;
 mod image;
 mod page;
 mod project;
+mod rebuild;
 mod released;
 mod releasing;
 mod resume;

@@ -9,6 +9,7 @@ mod evidence;
 mod forge;
 mod harness;
 mod interrupt;
+mod judges;
 mod published;
 mod rehearsal;
 mod same_digest;
