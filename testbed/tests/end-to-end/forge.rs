@@ -17,4 +17,5 @@ mod signed;
 mod snapshot;
 mod two_runs;
 mod two_tags;
+mod verifying;
 mod workflow;
