@@ -8,6 +8,7 @@ mod evidence;
 mod forge;
 mod harness;
 mod interrupt;
+mod lies;
 mod published;
 mod rehearsal;
 mod same_digest;
