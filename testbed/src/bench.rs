@@ -3,11 +3,9 @@
 
 mod contestant;
 mod figures;
-mod framing;
 mod key;
 mod machine;
 mod measure;
-mod proxy;
 mod report;
 mod rounds;
 mod steps;

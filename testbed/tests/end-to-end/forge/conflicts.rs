@@ -6,7 +6,6 @@ use xtask::registry::Manifest;
 
 use super::project::Project;
 use super::snapshot::Snapshot;
-use super::watcher::Watcher;
 use crate::harness::{test, wait_for};
 
 const TAG: &str = "v0.1.0";
@@ -47,7 +46,7 @@ fn the_watcher_sees_a_tag_that_nobody_signed() -> Result<()> {
     test(|| {
         for tag in [TAG, "latest"] {
             let project = Project::new()?;
-            let watcher = Watcher::start(&project)?;
+            let watcher = project.watch()?;
             let digest = push_foreign(&project, tag)?;
             wait_for("the tag to be listed", || {
                 Ok(project.repository.registry_tags()?.contains(&tag.to_owned()).then_some(()))

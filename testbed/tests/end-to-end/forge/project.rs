@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use testbed::forge_client::{Client, Repository, State, User};
+use testbed::watcher::Watcher;
 use xtask::reference::Tag;
 use xtask::scratch::random_hex;
 use xtask::secret::Secret;
@@ -131,6 +132,11 @@ impl Project {
     /// The tag of the page that the forge shows as its latest.
     pub(crate) fn latest_page(&self) -> Result<String> {
         Ok(self.repository.latest_release()?.context("the forge has no latest release")?.tag_name)
+    }
+
+    /// Looks at what strangers see, from now on.
+    pub(super) fn watch(&self) -> Result<Watcher> {
+        Watcher::start(&self.forge, &self.repository.full_name())
     }
 
     /// The image under a tag.
