@@ -55,7 +55,13 @@ impl Signer {
     }
 
     /// Attests `predicate`; `options` are those of `cosign attest`.
-    pub(super) fn attest(&self, digest: &Digest, kind: &str, predicate: &Value, options: &[&str]) -> Result<()> {
+    pub(super) fn attest(
+        &self,
+        digest: &Digest,
+        kind: &str,
+        predicate: &Value,
+        options: &[&str],
+    ) -> Result<()> {
         let scratch = Scratch::new()?;
         let file = scratch.path().join("predicate.json");
         std::fs::write(&file, serde_json::to_vec_pretty(predicate)?).context("writing a predicate")?;
@@ -74,7 +80,8 @@ pub(super) fn predicates(registry: &Registry, digest: &Digest) -> Result<[Value;
     let stored = registry.manifest(&stored_as(digest, "att"))?.json()?;
     let predicate = |kind: &str| {
         let layer = &stored["layers"][position(&stored, kind)?];
-        let envelope: Value = serde_json::from_slice(&registry.blob(&layer["digest"].as_str().context("a layer")?.parse()?)?)?;
+        let envelope: Value =
+            serde_json::from_slice(&registry.blob(&layer["digest"].as_str().context("a layer")?.parse()?)?)?;
         let payload = envelope["payload"].as_str().context("an envelope without a payload")?;
         let statement = call("base64", &["--decode"])?.stdin(payload).output()?.success()?.stdout;
         let statement: Value = serde_json::from_slice(&statement).context("reading a statement")?;

@@ -94,7 +94,19 @@ fn make() -> Result<Honest> {
     let password = Secret::new(random_hex()?);
     let other = Signer::new(&project, &image, new_key(&project.checkout, "other", &password)?, password);
     let honest = Honest {
-        project, proxy, image, registry, forge, digest, provenance, sbom, own, other, kept, saved, _lock: lock,
+        project,
+        proxy,
+        image,
+        registry,
+        forge,
+        digest,
+        provenance,
+        sbom,
+        own,
+        other,
+        kept,
+        saved,
+        _lock: lock,
     };
     honest.verify(&[])?.success().context("before the first lie")?;
     Ok(honest)
@@ -102,7 +114,8 @@ fn make() -> Result<Honest> {
 
 fn upstream(project: &Project) -> Result<SocketAddr> {
     let address = project.forge.strip_prefix("http://");
-    let address = address.with_context(|| format!("`{}`: the proxy speaks plain HTTP only", project.forge))?;
+    let address =
+        address.with_context(|| format!("`{}`: the proxy speaks plain HTTP only", project.forge))?;
     address.parse().with_context(|| format!("`{address}` is no address to hand on to"))
 }
 

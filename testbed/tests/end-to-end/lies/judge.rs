@@ -6,8 +6,8 @@ use std::sync::{Mutex, PoisonError};
 use anyhow::{Context as _, Result, ensure};
 use serde::Deserialize;
 
-use super::honest::{Honest, honest};
 use super::Lie;
+use super::honest::{Honest, honest};
 use crate::harness::run::Finished;
 
 /// All lies are about one release.

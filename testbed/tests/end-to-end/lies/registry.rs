@@ -14,8 +14,7 @@ use xtask::tool::curl::{Authorization, Curl, Request, Response};
 use crate::harness::environment;
 
 /// What the registry is asked for.
-const ACCEPT: &str =
-    "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json";
+const ACCEPT: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json";
 
 /// One request, on a machine that builds images beside it.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -71,7 +70,12 @@ impl Registry {
 
     /// Another image of the same owner.
     pub(super) fn beside(&self, path: &str) -> Self {
-        Self { curl: self.curl.clone(), host: self.host.clone(), path: path.to_owned(), who: self.who.clone() }
+        Self {
+            curl: self.curl.clone(),
+            host: self.host.clone(),
+            path: path.to_owned(),
+            who: self.who.clone(),
+        }
     }
 
     fn request(&self, method: &'static str, rest: &str) -> Request {
@@ -92,7 +96,8 @@ impl Registry {
         let names = list["tags"].as_array().context("a list without tags")?.iter().filter_map(Value::as_str);
         let digest = |name: &str| {
             let found = self.expect(&[200], &self.request("HEAD", &format!("manifests/{name}")))?;
-            let digest = found.header("Docker-Content-Digest").context("a manifest without digest")?.parse()?;
+            let digest =
+                found.header("Docker-Content-Digest").context("a manifest without digest")?.parse()?;
             Ok((name.to_owned(), digest))
         };
         names.map(digest).collect()

@@ -49,7 +49,13 @@ impl State {
     }
 
     /// Makes everything as it is here; `kept` has a copy of each manifest.
-    pub(super) fn put_back(&self, project: &Project, registry: &Registry, kept: &Registry, forge: &Forge) -> Result<()> {
+    pub(super) fn put_back(
+        &self,
+        project: &Project,
+        registry: &Registry,
+        kept: &Registry,
+        forge: &Forge,
+    ) -> Result<()> {
         let now = Self::of(registry, forge, &self.manifests)?;
         for digest in self.manifests.iter().filter(|digest| !now.manifests.contains(digest)) {
             registry.copy(digest.as_str(), kept)?;
@@ -138,7 +144,9 @@ impl Forge {
     /// The commit that the tag is at.
     pub(super) fn git_tag(&self) -> Result<Option<String>> {
         let found = self.ask("GET", &format!("tags/{}", self.tag), None)?;
-        found.map(|tag| tag["commit"]["sha"].as_str().map(str::to_owned).context("a tag at nothing")).transpose()
+        found
+            .map(|tag| tag["commit"]["sha"].as_str().map(str::to_owned).context("a tag at nothing"))
+            .transpose()
     }
 
     /// Pushes the commit or tag `what` to the tag, wherever it is.

@@ -94,7 +94,8 @@ impl Honest {
     /// What the provenance says came out, for the manifests of another index.
     fn byproducts(&self, index: &Manifest) -> Result<Value> {
         let ours = self.provenance["runDetails"]["byproducts"].as_array().context("no byproducts")?;
-        let is_manifest = |product: &&Value| product["name"].as_str().is_some_and(|name| name.starts_with("manifest "));
+        let is_manifest =
+            |product: &&Value| product["name"].as_str().is_some_and(|name| name.starts_with("manifest "));
         let mut products: Vec<_> = ours.iter().filter(|product| !is_manifest(product)).cloned().collect();
         let template = ours.iter().find(is_manifest).context("no manifest among the byproducts")?;
         for entry in index.json()?["manifests"].as_array().into_iter().flatten() {
