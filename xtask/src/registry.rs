@@ -1,7 +1,10 @@
 //! The OCI distribution API, as far as a release needs it: manifests, tags, small blobs, and the token dance.
 //! What each server does differently is in the comments; every answer's bytes are held against their digest.
 
+mod blobs;
 mod challenge;
+mod credentials;
+mod wrong_bytes;
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -15,33 +18,15 @@ use crate::tool::curl::{Authorization, Curl, Request, Response};
 
 use challenge::Challenge;
 
+pub use credentials::Credentials;
+pub use wrong_bytes::WrongBytes;
+
 /// Manifest types that an image, a signature or an attestation may have. The registry must not convert between them.
 const ACCEPT: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
     application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json";
 
 /// A registry that lists more pages than this is not listing one image's tags.
 const MOST_TAG_PAGES: usize = 200;
-
-/// User and password or token for one registry.
-#[derive(Clone)]
-pub struct Credentials {
-    /// Ignored by Forgejo when the password is a token, but it must not be empty.
-    pub user: String,
-    /// Password or token.
-    pub password: Secret,
-    /// Both together, as they are sent.
-    pub pair: Secret,
-}
-
-impl Credentials {
-    /// The right of `user`.
-    #[must_use]
-    pub fn new(user: impl Into<String>, password: Secret) -> Self {
-        let user = user.into();
-        let pair = password.with_user(&user);
-        Self { user, password, pair }
-    }
-}
 
 /// A manifest as stored: its bytes are what the digest is of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,12 +72,8 @@ impl Client {
         let response = self.send(&request)?;
         match response.status {
             200 => {
-                let header = response.header("Docker-Content-Digest");
-                let header = header.with_context(|| format!("{response} without `Docker-Content-Digest`"))?;
-                header
-                    .parse()
-                    .map(Some)
-                    .with_context(|| format!("reading the digest of `{}:{reference}`", self.image))
+                let said = said_digest(&response)?;
+                said.with_context(|| format!("{response} without `Docker-Content-Digest`")).map(Some)
             }
             404 => Ok(None),
             _ => Err(response.unexpected()),
@@ -102,7 +83,8 @@ impl Client {
     /// The manifest behind `reference`; `None` when there is none.
     ///
     /// # Errors
-    /// When the registry cannot be asked, or when the bytes are not those of the digest that was asked for.
+    /// When the registry cannot be asked; [`WrongBytes`] when the bytes are not those of the digest that was asked for, or
+    /// of the one that the answer itself names.
     pub fn manifest(&self, reference: &str) -> Result<Option<Manifest>> {
         let request =
             Request::new("GET", self.url(&format!("manifests/{reference}"))).header("Accept", ACCEPT);
@@ -112,13 +94,7 @@ impl Client {
             404 => return Ok(None),
             _ => return Err(response.unexpected()),
         }
-        let digest = Digest::of(&response.body);
-        if let Ok(asked) = reference.parse::<Digest>() {
-            ensure!(digest == asked, "{response} with other bytes: their digest is `{digest}`");
-        }
-        let media_type =
-            response.header("Content-Type").with_context(|| format!("{response} without a type"))?;
-        let manifest = Manifest { digest, media_type: media_type.to_owned(), bytes: response.body };
+        let manifest = read_manifest(response, reference)?;
         self.seen().insert(manifest.digest.clone(), manifest.clone());
         Ok(Some(manifest))
     }
@@ -150,9 +126,9 @@ impl Client {
             .body(&manifest.media_type, manifest.bytes.clone());
         let response = self.send(&request)?;
         ensure!(response.status == 201, response.unexpected());
-        if let Some(stored) = response.header("Docker-Content-Digest") {
+        if let Some(stored) = said_digest(&response)? {
             ensure!(
-                stored == manifest.digest.as_str(),
+                stored == manifest.digest,
                 "{response} with digest `{stored}`: expected `{}`",
                 manifest.digest
             );
@@ -208,47 +184,6 @@ impl Client {
         bail!("listing the tags of `{}`: no end after {MOST_TAG_PAGES} pages", self.image)
     }
 
-    /// A blob's bytes, held against its digest; `None` when there is none.
-    ///
-    /// # Errors
-    /// When the registry cannot be asked, or when the bytes are not those of the digest.
-    pub fn blob(&self, digest: &Digest) -> Result<Option<Vec<u8>>> {
-        let response = self.send(&Request::new("GET", self.url(&format!("blobs/{digest}"))))?;
-        match response.status {
-            200 => {
-                let found = Digest::of(&response.body);
-                ensure!(&found == digest, "{response} with other bytes: their digest is `{found}`");
-                Ok(Some(response.body))
-            }
-            404 => Ok(None),
-            _ => Err(response.unexpected()),
-        }
-    }
-
-    /// Proves the right to push: opens an upload and cancels it.
-    ///
-    /// # Errors
-    /// When the registry does not let these credentials push.
-    pub fn check_push(&self) -> Result<()> {
-        let response = self
-            .send(&Request::new("POST", self.url("blobs/uploads/")).body("application/octet-stream", ""))?;
-        ensure!(response.status == 202, response.unexpected());
-        let location =
-            response.header("Location").with_context(|| format!("{response} without a `Location`"))?;
-        let base = self.image.registry.base_url();
-        // Forgejo's `Location` is relative, distribution's is absolute; another host must not get our credentials.
-        let upload =
-            if location.starts_with('/') { format!("{base}{location}") } else { location.to_owned() };
-        ensure!(
-            upload.starts_with(&format!("{base}/")),
-            "{response} with an upload on another host: `{location}`"
-        );
-        let cancelled = self.send(&Request::new("DELETE", upload))?;
-        // 405 and 404: the server does not cancel, and drops the empty upload in its own time.
-        ensure!(matches!(cancelled.status, 200 | 202 | 204 | 404 | 405), cancelled.unexpected());
-        Ok(())
-    }
-
     fn url(&self, rest: &str) -> String {
         format!("{}/v2/{}/{rest}", self.image.registry.base_url(), self.image.path)
     }
@@ -298,5 +233,53 @@ impl Client {
         let token =
             answer.token.or(answer.access_token).with_context(|| format!("{response} without a token"))?;
         Secret::single_line("token", token).with_context(doing)
+    }
+}
+
+/// The manifest in an answer for `reference`, when it is what was asked for and what the answer says that it is.
+fn read_manifest(response: Response, reference: &str) -> Result<Manifest> {
+    let asked = reference.parse::<Digest>().ok();
+    for named in [asked, said_digest(&response)?].into_iter().flatten() {
+        WrongBytes::check(&response, &named)?;
+    }
+    let media_type =
+        response.header("Content-Type").with_context(|| format!("{response} without a type"))?.to_owned();
+    Ok(Manifest { digest: Digest::of(&response.body), media_type, bytes: response.body })
+}
+
+/// What the registry says that the digest of its answer is.
+fn said_digest(response: &Response) -> Result<Option<Digest>> {
+    let header = response.header("Docker-Content-Digest").map(str::parse).transpose();
+    header.with_context(|| format!("{response} with a bad `Docker-Content-Digest`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{WrongBytes, read_manifest, said_digest};
+    use crate::reference::Digest;
+    use crate::tool::curl::Response;
+
+    #[test]
+    fn a_manifest_is_of_the_digest_that_was_asked_for_and_of_the_one_that_is_said() {
+        let (these, those) = (Digest::of(b"these"), Digest::of(b"those"));
+        let read = |reference: &str, said: &Digest| {
+            let headers = [("Content-Type", "x/y"), ("Docker-Content-Digest", said.as_str())];
+            read_manifest(Response::of(200, &headers, b"these"), reference)
+        };
+        assert_eq!(read("v1.0.0", &these).unwrap().digest, these);
+        assert_eq!(read(these.as_str(), &these).unwrap().media_type, "x/y");
+        for (reference, said) in [("v1.0.0", &those), (these.as_str(), &those), (those.as_str(), &these)] {
+            let error = read(reference, said).unwrap_err();
+            assert!(error.chain().any(<dyn std::error::Error>::is::<WrongBytes>), "{error:#}");
+        }
+    }
+
+    #[test]
+    fn a_digest_in_a_header_is_parsed_or_refused() {
+        let digest = Digest::of(b"x");
+        let said = |value: &str| said_digest(&Response::of(200, &[("docker-content-digest", value)], b""));
+        assert_eq!(said(digest.as_str()).unwrap(), Some(digest));
+        assert!(said("sha256:1").is_err() && said("").is_err());
+        assert_eq!(said_digest(&Response::of(200, &[], b"")).unwrap(), None);
     }
 }

@@ -62,6 +62,12 @@ impl Known {
         self.highest.as_ref()
     }
 
+    /// All of them.
+    #[must_use]
+    pub fn tags(&self) -> &[String] {
+        &self.tags
+    }
+
     fn has(&self, tag: &Tag) -> bool {
         self.tags.iter().any(|name| name == tag.as_str())
     }

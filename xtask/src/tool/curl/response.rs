@@ -80,6 +80,16 @@ pub(super) fn parse_response(bytes: &[u8], request: &Request) -> Result<Response
 }
 
 #[cfg(test)]
+impl Response {
+    /// What a server is made to say in a test.
+    pub(crate) fn of(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Self {
+        let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let request = Request::new("GET", "http://localhost/").summary();
+        Self { status, headers, body: body.to_vec(), request }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::parse_response;
     use crate::tool::curl::Request;

@@ -1,0 +1,118 @@
+//! Blobs: small ones are read whole, and what an attestation needs is stored. Where an upload goes on.
+
+use anyhow::{Context as _, Result, ensure};
+
+use super::{Client, WrongBytes};
+use crate::reference::Digest;
+use crate::tool::curl::{Request, Response};
+
+impl Client {
+    /// A blob's bytes, held against its digest; `None` when there is none.
+    ///
+    /// # Errors
+    /// When the registry cannot be asked; [`WrongBytes`] when the bytes are not those of the digest.
+    pub fn blob(&self, digest: &Digest) -> Result<Option<Vec<u8>>> {
+        let response = self.send(&Request::new("GET", self.blob_url(digest)))?;
+        match response.status {
+            200 => {
+                WrongBytes::check(&response, digest)?;
+                Ok(Some(response.body))
+            }
+            404 => Ok(None),
+            _ => Err(response.unexpected()),
+        }
+    }
+
+    /// Whether there is such a blob, by what the registry says: nothing is read.
+    ///
+    /// # Errors
+    /// When the registry cannot be asked.
+    pub fn has_blob(&self, digest: &Digest) -> Result<bool> {
+        let response = self.send(&Request::new("HEAD", self.blob_url(digest)))?;
+        match response.status {
+            200 => Ok(true),
+            404 => Ok(false),
+            _ => Err(response.unexpected()),
+        }
+    }
+
+    /// Stores `bytes` as a blob, unless it is there, and returns its digest: in one piece, as the distribution
+    /// specification has it ("POST then PUT").
+    ///
+    /// # Errors
+    /// When the registry refuses, or stores it under another digest.
+    pub fn put_blob(&self, bytes: &[u8]) -> Result<Digest> {
+        let digest = Digest::of(bytes);
+        if self.has_blob(&digest)? {
+            return Ok(digest);
+        }
+        let upload = self.open_upload()?;
+        let separator = if upload.contains('?') { '&' } else { '?' };
+        let request = Request::new("PUT", format!("{upload}{separator}digest={digest}"));
+        let response = self.send(&request.body("application/octet-stream", bytes))?;
+        ensure!(response.status == 201, response.unexpected());
+        if let Some(stored) = super::said_digest(&response)? {
+            ensure!(stored == digest, "{response} with digest `{stored}`: expected `{digest}`");
+        }
+        Ok(digest)
+    }
+
+    /// Proves the right to push: opens an upload and cancels it.
+    ///
+    /// # Errors
+    /// When the registry does not let these credentials push.
+    pub fn check_push(&self) -> Result<()> {
+        let cancelled = self.send(&Request::new("DELETE", self.open_upload()?))?;
+        // 405 and 404: the server does not cancel, and drops the empty upload in its own time.
+        ensure!(matches!(cancelled.status, 200 | 202 | 204 | 404 | 405), cancelled.unexpected());
+        Ok(())
+    }
+
+    /// Opens an upload and returns its address.
+    fn open_upload(&self) -> Result<String> {
+        let request = Request::new("POST", self.url("blobs/uploads/"));
+        let response = self.send(&request.body("application/octet-stream", ""))?;
+        ensure!(response.status == 202, response.unexpected());
+        upload_address(&response, &self.image.registry.base_url())
+    }
+
+    fn blob_url(&self, digest: &Digest) -> String {
+        self.url(&format!("blobs/{digest}"))
+    }
+}
+
+/// Forgejo's `Location` is relative, distribution's is absolute; another host must not get our credentials.
+fn upload_address(response: &Response, base: &str) -> Result<String> {
+    let location = response.header("Location").with_context(|| format!("{response} without a `Location`"))?;
+    let upload = if location.starts_with('/') { format!("{base}{location}") } else { location.to_owned() };
+    ensure!(
+        upload.starts_with(&format!("{base}/")),
+        "{response} with an upload on another host: `{location}`"
+    );
+    Ok(upload)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::upload_address;
+    use crate::tool::curl::Response;
+
+    #[test]
+    fn an_upload_goes_on_at_the_same_host_alone() {
+        const BASE: &str = "https://forge.example.org";
+        let address =
+            |location: &str| upload_address(&Response::of(202, &[("Location", location)], b""), BASE);
+        let absolute = "https://forge.example.org/v2/acme/carol/blobs/uploads/1?_state=x";
+        assert_eq!(address(absolute).unwrap(), absolute);
+        assert_eq!(
+            address("/v2/acme/carol/blobs/uploads/1").unwrap(),
+            format!("{BASE}/v2/acme/carol/blobs/uploads/1")
+        );
+        for elsewhere in
+            ["https://forge.example.org.evil.example/v2/", "http://forge.example.org/v2/", "uploads/1", ""]
+        {
+            assert!(address(elsewhere).is_err(), "{elsewhere}");
+        }
+        assert!(upload_address(&Response::of(202, &[], b""), BASE).is_err());
+    }
+}
