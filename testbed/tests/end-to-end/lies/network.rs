@@ -88,7 +88,7 @@ pub(super) const LIES: &[Lie] = &[
             Ok(())
         },
         wrong: &["image.present"],
-        unchecked: &["image.platforms", "image.labels"],
+        unchecked: &["image.labels"],
     },
     Lie {
         name: "registry answers with another config",
@@ -97,7 +97,7 @@ pub(super) const LIES: &[Lie] = &[
             Ok(())
         },
         wrong: &["image.present"],
-        unchecked: &["image.platforms", "image.labels"],
+        unchecked: &["image.labels"],
     },
     Lie {
         name: "registry has lost a layer",
