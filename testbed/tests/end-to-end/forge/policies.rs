@@ -118,7 +118,7 @@ fn cosign_takes_the_provenance_of_the_release_and_none_of_another_origin() -> Re
 fn for_one_tag(policy: &Path, tag: &str) -> Result<PathBuf> {
     let text = fs::read_to_string(policy)?;
     let any = text.lines().find(|line| line.starts_with("#Ref: ")).context("the policy has no `#Ref`")?;
-    let narrow = policy.with_file_name(format!("{tag}.cue"));
+    let narrow = released()?.project.checkout.beside(&format!("{tag}.cue"));
     fs::write(&narrow, text.replace(any, &format!("#Ref: \"refs/tags/{tag}\"")))?;
     Ok(narrow)
 }
