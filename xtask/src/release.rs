@@ -127,7 +127,12 @@ pub fn run(session: &Session<'_>, target: &Target, source: &Source) -> Result<Ou
     // What the version tag now leads to: the rest of the plan could not be known before.
     let plan = plan_of(release, &digest, &state)?;
     let address = page_step(release, &plan, &state)?;
-    changed |= plan.does(Step::Page) | latest_step(release, &plan, &state, &digest)?;
+    changed |= plan.does(Step::Page);
+    // A new page takes the forge's mark, and other versions may have come meanwhile: where `latest` and the mark belong
+    // is looked at once more.
+    let state = if plan.does(Step::Page) { State::of_proven(release, &digest)? } else { state };
+    let plan = plan_of(release, &digest, &state)?;
+    changed |= latest_step(release, &plan, &state, &digest)?;
     changed |= steps.run("close", "", || {
         verify::closed(release, &digest)?;
         if plan.does(Step::Close) { tags::remove_candidates(release, &state.known) } else { Ok(false) }
