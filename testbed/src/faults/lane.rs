@@ -84,8 +84,8 @@ impl Lane {
     /// A directory for the files of one more run.
     pub(super) fn files(&self) -> Result<PathBuf> {
         self.runs.set(self.runs.get() + 1);
-        let files = self.dir.join(format!("run-{}", self.runs.get()));
-        fs::create_dir(&files).with_context(|| format!("making `{}`", files.display()))?;
+        let files = self.dir.join("runs").join(self.runs.get().to_string());
+        fs::create_dir_all(&files).with_context(|| format!("making `{}`", files.display()))?;
         Ok(files)
     }
 

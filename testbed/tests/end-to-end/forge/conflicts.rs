@@ -6,11 +6,7 @@ use xtask::registry::Manifest;
 
 use super::project::Project;
 use super::snapshot::Snapshot;
-<<<<<<< HEAD
-=======
-use super::watcher::Watcher;
 use crate::bad_input::REFUSED;
->>>>>>> core
 use crate::harness::{test, wait_for};
 
 const TAG: &str = "v0.1.0";
