@@ -41,9 +41,21 @@ fn normal(text: &str, names: &Names) -> String {
     for (from, to) in names {
         text = text.replace(from, to);
     }
-    let text = without_chance(&text).replace("xtask-smoke-*", "CONTAINER");
+    let text = without_chance(&without_candidate(&text)).replace("xtask-smoke-*", "CONTAINER");
     let words = text.split('/').map(|word| if is_number(word) { "*" } else { word });
     without_upload(&without_port(&words.collect::<Vec<_>>().join("/")))
+}
+
+/// A candidate tag is made by chance.
+fn without_candidate(text: &str) -> String {
+    let mut parts = text.split("candidate-");
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let end = part.find(|c: char| !c.is_ascii_alphanumeric() && !"-._".contains(c)).unwrap_or(part.len());
+        out += "CANDIDATE";
+        out += &part[end..];
+    }
+    out
 }
 
 /// An upload's name is made by chance, of whatever letters.
@@ -129,6 +141,8 @@ mod tests {
         );
         let page = of_request("PATCH", "/api/v1/repos/faults-0a1b2c3d/carol/releases/1234", &names);
         assert_eq!(page, "PATCH /api/v1/repos/acme/carol/releases/*");
+        let candidate = "/v2/acme/carol/manifests/candidate-v0.1.0-0123456789ab-9754?x";
+        assert_eq!(of_request("PUT", candidate, &names), "PUT /v2/acme/carol/manifests/CANDIDATE?x");
         let run = ["run", "--name", "xtask-smoke-0123456789abcdef", "--publish", "127.0.0.1::3000"];
         let call = of_call("docker", &run.map(str::to_owned), &names);
         assert_eq!(call, "docker run --name CONTAINER --publish 127.0.0.1::3000");
