@@ -22,7 +22,7 @@ pub fn run(environment: &Environment) -> Result<()> {
     let runner = Runner::new(environment);
     let here = std::env::current_dir().context("finding the current directory")?;
     let git = Git::discover(&runner, &here)?;
-    check(&runner, git.root())?;
+    check(git.root())?;
     eprintln!("every rule is kept");
     Ok(())
 }
@@ -31,9 +31,9 @@ pub fn run(environment: &Environment) -> Result<()> {
 ///
 /// # Errors
 /// As [`run`].
-pub fn check(runner: &Runner, root: &Path) -> Result<()> {
+pub fn check(root: &Path) -> Result<()> {
     let results = [
-        ("configuration", Config::load(runner, root).map(|_| ())),
+        ("configuration", Config::of_work_tree(root).map(|_| ())),
         ("Dockerfile", recipe(root)),
         ("lockfile", lockfile(root)),
         ("public key", public_key(root)),

@@ -1,5 +1,7 @@
 //! Every command and flag, on one screen.
 
+use std::path::PathBuf;
+
 use clap::{Parser, Subcommand};
 
 /// Builds, proves and publishes the releases of this repository's service.
@@ -31,12 +33,30 @@ pub enum Command {
     },
     /// Check every claim of a release: its image, signature, provenance, SBOM, page and tags
     Verify {
-        /// Such as `v1.2.3` [default: the tag at HEAD]
-        #[arg(value_name = "TAG")]
-        tag: Option<String>,
+        /// A tag such as `v1.2.3`, or an image by its digest [default: the tag at HEAD]
+        #[arg(value_name = "TAG or IMAGE@DIGEST")]
+        what: Option<String>,
+        /// Every version tag of the registry and every release page, also those without a partner
+        #[arg(long, conflicts_with_all = ["what", "save", "offline"])]
+        all: bool,
+        /// The public key, instead of the commit's `cosign.pub`; the two are compared
+        #[arg(long, value_name = "FILE")]
+        key: Option<PathBuf>,
+        /// The repository, instead of the checkout here: an address that `git clone` takes
+        #[arg(long, value_name = "URL")]
+        source: Option<String>,
         /// Build the tagged commit again, and compare its digest
-        #[arg(long)]
+        #[arg(long, conflicts_with = "offline")]
         rebuild: bool,
+        /// The buildx builder for `--rebuild`, instead of the configured one
+        #[arg(long, value_name = "NAME", requires = "rebuild")]
+        builder: Option<String>,
+        /// When every claim holds, copy the image, its signatures and attestations to the new directory DIR
+        #[arg(long, value_name = "DIR", conflicts_with = "offline")]
+        save: Option<PathBuf>,
+        /// Check what `--save` copied to DIR, without a network
+        #[arg(long, value_name = "DIR")]
+        offline: Option<PathBuf>,
         /// Print one JSON document instead of text; docs/verifying.md has its form
         #[arg(long)]
         json: bool,

@@ -1,22 +1,21 @@
-//! `[workspace.metadata.release]` of the top `Cargo.toml`, read through `cargo metadata` so that no TOML grammar is
-//! needed here. Unknown keys are errors. docs/configuration.md describes every key.
+//! `[workspace.metadata.release]` of the top `Cargo.toml`, read from the bytes that git has of a commit: whoever verifies
+//! needs no Rust toolchain. Unknown keys are errors. docs/configuration.md describes every key.
 
 mod values;
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde::Deserialize;
-use xshell::cmd;
 
 use crate::reference::{Digest, Image};
-use crate::release::export::Export;
-use crate::tool::Runner;
 use crate::tool::git::{Commit, Git};
 
 pub use values::{Platform, RepositoryName, WebUrl};
+
+/// Where the table is, from the top of the repository.
+const MANIFEST: &str = "Cargo.toml";
 
 /// What is released, where, and how long each part of it may take.
 #[derive(Clone, Debug, Deserialize)]
@@ -151,46 +150,50 @@ pub enum CiStatus {
 }
 
 impl Config {
-    /// Reads the configuration of the workspace at `root`.
+    /// Reads the configuration of the work tree at `root`.
     ///
     /// # Errors
-    /// When `cargo metadata` fails, the table is missing, a key is unknown or a value cannot be meant.
-    pub fn load(runner: &Runner, root: &Path) -> Result<Self> {
-        let sh = runner.shell()?;
-        let metadata = cmd!(sh, "cargo metadata --no-deps --format-version 1 --locked --offline");
-        let json =
-            runner.call(metadata).dir(root).read().context("reading the configuration in `Cargo.toml`")?;
-        Self::from_metadata(&json)
+    /// When the table is missing, a key is unknown or a value cannot be meant.
+    pub fn of_work_tree(root: &Path) -> Result<Self> {
+        let path = root.join(MANIFEST);
+        let text = std::fs::read_to_string(&path).with_context(|| format!("reading `{}`", path.display()))?;
+        Self::from_manifest(&text)
     }
 
     /// Reads the configuration of `commit`, which decides about its image, and not the work tree's: a newer xtask that
     /// finishes an older tag gives the same digest.
     ///
     /// # Errors
-    /// As [`Config::load`], and when git fails.
-    pub fn of_commit(runner: &Runner, git: &Git, commit: &Commit) -> Result<Self> {
-        if !git.differs(commit, &["Cargo.toml", "Cargo.lock"])? {
-            return Self::load(runner, git.root());
-        }
-        let export = Export::of(git, commit)?;
-        Self::load(runner, &export.tree())
+    /// As [`Config::of_work_tree`], and when git fails.
+    pub fn of_commit(git: &Git, commit: &Commit) -> Result<Self> {
+        let [manifest] = git.files(commit, [MANIFEST])?;
+        let manifest = manifest.with_context(|| format!("commit {commit} has no `{MANIFEST}`"))?;
+        let text = std::str::from_utf8(&manifest).context("reading `Cargo.toml`: it is not UTF-8")?;
+        Self::from_manifest(text)
     }
 
-    fn from_metadata(json: &str) -> Result<Self> {
+    fn from_manifest(text: &str) -> Result<Self> {
+        #[derive(Deserialize)]
+        struct Manifest {
+            workspace: Option<Workspace>,
+        }
+        #[derive(Deserialize)]
+        struct Workspace {
+            metadata: Option<Metadata>,
+        }
         #[derive(Deserialize)]
         struct Metadata {
-            metadata: Option<BTreeMap<String, serde_json::Value>>,
+            release: Option<Config>,
         }
-        let metadata: Metadata =
-            serde_json::from_str(json).context("reading what `cargo metadata` printed")?;
-        let Some(release) = metadata.metadata.unwrap_or_default().remove("release") else {
+        const READING: &str =
+            "reading `[workspace.metadata.release]` in `Cargo.toml`; docs/configuration.md lists the keys";
+        let manifest: Manifest = basic_toml::from_str(text).context(READING)?;
+        let release = manifest.workspace.and_then(|workspace| workspace.metadata?.release);
+        let Some(config) = release else {
             bail!(
                 "`Cargo.toml` has no `[workspace.metadata.release]`; docs/configuration.md shows a whole one"
             );
         };
-        let config: Self = serde_json::from_value(release).context(
-            "reading `[workspace.metadata.release]` in `Cargo.toml`; docs/configuration.md lists the keys",
-        )?;
         config.check().context("checking `[workspace.metadata.release]` in `Cargo.toml`")?;
         Ok(config)
     }
@@ -240,50 +243,57 @@ impl Config {
 mod tests {
     use super::Config;
 
-    fn metadata(change: impl FnOnce(&mut serde_json::Value)) -> String {
-        let mut release = serde_json::json!({
-            "forge": "https://forge.example.org/",
-            "repository": "Acme/carol",
-            "title": "carol",
-            "description": "a service",
-            "licenses": "MIT",
-            "platforms": ["linux/amd64"],
-            "branches": ["main"],
-            "smoke": {"port": 3000, "health": "/healthz", "version": "/version"},
-        });
-        change(&mut release);
-        serde_json::json!({ "metadata": { "release": release } }).to_string()
-    }
+    const MANIFEST: &str = r#"
+        [workspace]
+        members = ["xtask"]
+
+        [workspace.metadata.release]
+        forge = "https://forge.example.org/"
+        repository = "Acme/carol"
+        title = "carol"
+        description = "a service"
+        licenses = "MIT"
+        platforms = ["linux/amd64"]
+        branches = ["main"]
+
+        [workspace.metadata.release.smoke]
+        port = 3000
+        health = "/healthz"
+        version = "/version"
+    "#;
 
     #[test]
     fn the_image_and_the_source_follow_from_forge_and_repository() {
-        let config = Config::from_metadata(&metadata(|_| {})).unwrap();
+        let config = Config::from_manifest(MANIFEST).unwrap();
         assert_eq!(config.image().unwrap().to_string(), "forge.example.org/acme/carol");
         assert_eq!(config.source_url(), "https://forge.example.org/Acme/carol");
     }
 
     #[test]
     fn what_cannot_be_meant_is_refused_by_name() {
-        type Change = fn(&mut serde_json::Value);
-        let cases: [(Change, &str); 8] = [
-            (|v| v["platfroms"] = "linux/amd64".into(), "platfroms"),
-            (|v| v["smoke"]["prot"] = 1.into(), "prot"),
-            (|v| v["forge"] = "forge.example.org".into(), "forge.example.org"),
-            (|v| v["forge"] = "https://user:password@forge.example.org".into(), "not a web address"),
-            (|v| v["repository"] = "acme/../carol".into(), "not a repository"),
-            (|v| v["platforms"] = serde_json::json!([]), "`platforms` is empty"),
-            (|v| v["image"] = "carol".into(), "image"),
-            (|v| v["smoke"]["health"] = "healthz".into(), "smoke.health"),
+        let cases = [
+            ("platforms =", "platfroms =", "platfroms"),
+            ("port =", "prot =", "prot"),
+            ("https://forge.example.org/", "forge.example.org", "forge.example.org"),
+            ("https://", "https://user:password@", "not a web address"),
+            ("Acme/carol", "acme/../carol", "not a repository"),
+            (r#"["linux/amd64"]"#, "[]", "`platforms` is empty"),
+            ("title =", "image = \"carol\"\ntitle =", "image"),
+            ("/healthz", "healthz", "smoke.health"),
+            ("port = 3000", "port = ", "lists the keys"),
         ];
-        for (change, expected) in cases {
-            let error = format!("{:#}", Config::from_metadata(&metadata(change)).unwrap_err());
+        for (from, to, expected) in cases {
+            let error = Config::from_manifest(&MANIFEST.replacen(from, to, 1)).unwrap_err();
+            let error = format!("{error:#}");
             assert!(error.contains(expected), "expected `{expected}` in: {error}");
         }
     }
 
     #[test]
     fn a_workspace_without_the_table_is_told_where_to_look() {
-        let error = Config::from_metadata(r#"{"metadata": null}"#).unwrap_err().to_string();
-        assert!(error.contains("docs/configuration.md"), "{error}");
+        for manifest in ["", "[workspace]", "[package.metadata.release]"] {
+            let error = Config::from_manifest(manifest).unwrap_err().to_string();
+            assert!(error.contains("docs/configuration.md"), "{error}");
+        }
     }
 }

@@ -32,7 +32,7 @@ pub fn run(environment: &Environment) -> Result<()> {
     let runner = &Runner::new(environment);
     let here = std::env::current_dir().context("finding the current directory")?;
     let git = &Git::discover(runner, &here)?;
-    let config = &Config::load(runner, git.root())?;
+    let config = &Config::of_work_tree(git.root())?;
     let secrets = Secrets::read(environment, config)?;
     let (mut problems, has_secrets) = (secrets.problems.clone(), secrets.problems.is_empty());
     let target = &with_secrets(environment, runner, config, git, secrets)?;

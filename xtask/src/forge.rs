@@ -73,6 +73,12 @@ pub trait Forge: Sync {
     /// When the forge cannot be asked.
     fn page(&self, tag: &ReleaseTag) -> Result<Option<PublishedPage>>;
 
+    /// All pages of release tags, drafts included where the credentials let them be seen.
+    ///
+    /// # Errors
+    /// When the forge cannot be asked.
+    fn pages(&self) -> Result<Vec<PublishedPage>>;
+
     /// Publishes `page` in one go, never as a draft first, and returns its address.
     ///
     /// # Errors

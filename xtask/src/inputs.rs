@@ -35,18 +35,20 @@ impl Inputs {
     /// # Errors
     /// A [`crate::failure::Refusal`] when the Dockerfile or the lockfile breaks a rule; other errors when a file is missing.
     pub fn of_commit(git: &Git, commit: &Commit) -> Result<Self> {
-        let mut found = git.files(commit, &[DOCKERFILE, PACKAGE_JSON, PACKAGE_LOCK, PUBLIC_KEY])?.into_iter();
-        let mut next = || found.next().flatten();
-        let mut required = |path: &str| next().with_context(|| format!("commit {commit} has no `{path}`"));
-        let (recipe, manifest, lock) =
-            (required(DOCKERFILE)?, required(PACKAGE_JSON)?, required(PACKAGE_LOCK)?);
+        let [recipe, manifest, lock, public_key] =
+            git.files(commit, [DOCKERFILE, PACKAGE_JSON, PACKAGE_LOCK, PUBLIC_KEY])?;
+        let required = |path: &str, found: Option<Vec<u8>>| {
+            found.with_context(|| format!("commit {commit} has no `{path}`"))
+        };
+        let recipe = required(DOCKERFILE, recipe)?;
+        let (manifest, lock) = (required(PACKAGE_JSON, manifest)?, required(PACKAGE_LOCK, lock)?);
         let text = std::str::from_utf8(&recipe).context("reading `Dockerfile`: it is not UTF-8")?;
         let file = |path: &str, bytes: &[u8]| (path.to_owned(), Digest::of(bytes));
         Ok(Self {
             base: dockerfile::check(text)?,
             lockfile: lockfile::check(&manifest, &lock)?,
             files: vec![file(DOCKERFILE, &recipe), file(PACKAGE_JSON, &manifest), file(PACKAGE_LOCK, &lock)],
-            public_key: next(),
+            public_key,
         })
     }
 

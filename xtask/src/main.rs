@@ -33,8 +33,9 @@ fn run(command: Command) -> Result<()> {
     match command {
         Command::Release { tag } => release::command::run(&environment, tag.as_deref()),
         Command::Rehearse { what } => rehearse::run(&environment, what.as_deref()),
-        Command::Verify { tag, rebuild, json } => {
-            verify::command::run(&environment, tag.as_deref(), &Options { rebuild, json })
+        Command::Verify { what, all, key, source, rebuild, builder, save, offline, json } => {
+            let options = Options { what, all, key, source, rebuild, builder, save, offline, json };
+            verify::command::run(&environment, &options)
         }
         Command::Check => check::run(&environment),
         Command::Doctor => doctor::run(&environment),

@@ -17,6 +17,9 @@ pub const RELEASE: &str = "cargo xtask release";
 /// The command of a person who tries a release out.
 pub const REHEARSE: &str = "cargo xtask rehearse";
 
+/// What the SBOM is called among the things that came out.
+pub const SBOM_FILE: &str = "sbom.cdx.json";
+
 /// The predicate of type `https://slsa.dev/provenance/v1`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

@@ -41,7 +41,7 @@ pub fn run(environment: &Environment, what: Option<&str>) -> Result<()> {
     let steps = Steps::new(environment)?;
     steps.line("rehearse", &format!("{} at {}", source.tag, source.commit));
     preflight::check_disk()?;
-    let config = Config::of_commit(runner, &git, &source.commit).map_err(refused)?;
+    let config = Config::of_commit(&git, &source.commit).map_err(refused)?;
 
     let parent = git.root().join("target");
     fs::create_dir_all(&parent).with_context(|| format!("making `{}`", parent.display()))?;

@@ -121,7 +121,7 @@ pub fn run(session: &Session<'_>, target: &Target, source: &Source) -> Result<Ou
         Ok(moved || settled)
     })?;
     let closed = steps.run("close", "", || {
-        verify::closed(release, &digest, &page)?;
+        verify::closed(release, &digest)?;
         tags::remove_candidates(release, &known)
     })?;
     let was_finished = !(made || published.changed || moved || closed);
@@ -257,7 +257,7 @@ impl<'a> Release<'a> {
     pub fn verify_commands(&self, digest: &Digest) -> Vec<VerifyCommand> {
         let (key, image) = (&self.target.public_key_name, &self.target.image);
         vec![
-            VerifyCommand::signature(key, self.source.tag.version(), image, digest),
+            VerifyCommand::signature(key, self.source.tag.version(), image, &[digest]),
             VerifyCommand::attestation(key, "slsaprovenance1", image, digest),
             VerifyCommand::attestation(key, SBOM_TYPE, image, digest),
         ]

@@ -41,9 +41,22 @@ pub fn finish(npm: &str, subject: &Subject<'_>, lockfile: &Lockfile) -> Result<V
     name_component(&mut sbom, subject)?;
     sort(&mut sbom, "components", "bom-ref")?;
     sort(&mut sbom, "dependencies", "ref")?;
-    let mut bytes = serde_json::to_vec_pretty(&sbom).context("writing the SBOM")?;
+    render(&sbom)
+}
+
+/// Keys sorted, as `jq -S` prints it: the same SBOM is the same bytes, whoever wrote it in between.
+fn render(sbom: &Value) -> Result<Vec<u8>> {
+    let mut bytes = serde_json::to_vec_pretty(sbom).context("writing the SBOM")?;
     bytes.push(b'\n');
     Ok(bytes)
+}
+
+/// The digest that a release's provenance has of its SBOM, which cosign renders anew when it attests it.
+///
+/// # Errors
+/// When it cannot be written as JSON.
+pub fn digest(sbom: &Value) -> Result<Digest> {
+    Ok(Digest::of(&render(sbom)?))
 }
 
 /// npm calls the package after its directory and its own version; what is released has a title and a tag.

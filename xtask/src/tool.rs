@@ -9,6 +9,7 @@ pub mod git;
 pub mod npm;
 mod output;
 mod pipes;
+pub mod tar;
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;

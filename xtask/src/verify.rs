@@ -1,41 +1,30 @@
 //! Every claim of a release, derived again: the gate inside `release`, and `cargo xtask verify` for everyone else.
-//! `look` asks, the other modules judge: each claim is a function of what was seen.
+//! `look` asks, `image`, `provenance` and `public` judge: each claim is a function of what was seen.
 
+mod by_hand;
 pub mod claim;
 pub mod command;
+mod difference;
 mod image;
 mod look;
 mod provenance;
 mod public;
+mod report;
 mod statement;
+mod store;
+mod subject;
+mod survey;
 
 use anyhow::{Result, anyhow, bail};
 
 use crate::failure::Refusal;
-use crate::forge::Page;
 use crate::progress::both;
 use crate::reference::Digest;
-use crate::release::{Attestations, Release, build, page};
+use crate::release::{Attestations, Release, build};
 use crate::version::ReleaseTag;
 
 use claim::{Claim, Verdict};
-
-/// The claims about the image itself: signed, attested, made from the tagged commit. All it takes is its digest.
-///
-/// # Errors
-/// When nothing could be asked at all; what could not be checked is a verdict, not an error.
-pub fn image(release: &Release<'_>, digest: &Digest) -> Result<Vec<Claim>> {
-    let seen = look::image(release, digest)?;
-    Ok(image::judge(release, digest, &seen))
-}
-
-/// The claims about what is public under the release's names: the version tag, the page, `latest`.
-///
-/// # Errors
-/// As [`image`].
-pub fn public(release: &Release<'_>, digest: &Digest) -> Result<Vec<Claim>> {
-    Ok(public::judge(release, digest, &page::write(release, digest)?, &look::public(release)?))
-}
+use look::{ImageSeen, Place};
 
 /// The gate for an image that this run made: its claims hold, and its attestations came back as they went in. Another run
 /// of the same release may be writing them just then, and a registry has nothing under a tag for a moment while it is
@@ -45,8 +34,8 @@ pub fn public(release: &Release<'_>, digest: &Digest) -> Result<Vec<Claim>> {
 /// When one does not hold or could not be checked.
 pub fn fresh(release: &Release<'_>, digest: &Digest, attestations: &Attestations) -> Result<()> {
     let check = || {
-        let seen = look::image(release, digest)?;
-        match broken(&image::judge(release, digest, &seen)) {
+        let (seen, claims) = image(release, digest)?;
+        match broken(&claims) {
             Some((_, text)) => bail!("the image that was just made does not verify: {text}"),
             None => image::check_unchanged(&seen, digest, attestations),
         }
@@ -61,12 +50,19 @@ pub fn fresh(release: &Release<'_>, digest: &Digest, attestations: &Attestations
 /// A [`Refusal`] when a claim is false; another error, to be tried again, when one could not be checked.
 pub fn published(release: &Release<'_>, digest: &Digest) -> Result<()> {
     let name = release.target.image.tagged(&release.source.tag.registry_tag());
-    let (image, git_tag) = both(|| image(release, digest), || Ok(public::git_tag(release)))?;
-    match broken(&[image, vec![git_tag]].concat()) {
+    let ((_, claims), git_tag) = both(|| image(release, digest), || Ok(public::git_tag(release)))?;
+    match broken(&[claims, vec![git_tag]].concat()) {
         None => Ok(()),
         Some((Verdict::False, text)) => Err(conflict(release, &name, digest, &text)),
         Some((_, text)) => Err(anyhow!("`{name}` is public, and it could not be checked: {text}")),
     }
+}
+
+fn image(release: &Release<'_>, digest: &Digest) -> Result<(ImageSeen, Vec<Claim>)> {
+    let look = || look::image(release, digest, Place::Registry, None);
+    let (seen, tags) = both(look, || Ok(look::seen(release.tools.registry.tags())))?;
+    let claims = image::judge(release, digest, &seen, &survey::bundles(&tags, digest));
+    Ok((seen, claims))
 }
 
 /// Names both images: the public one, and what the tagged commit gives here.
@@ -97,11 +93,16 @@ pub fn signature(release: &Release<'_>, tag: &ReleaseTag, digest: &Digest) -> Re
 ///
 /// # Errors
 /// When a claim does not hold or could not be checked.
-pub fn closed(release: &Release<'_>, digest: &Digest, page: &Page) -> Result<()> {
-    let seen = look::public(release)?;
-    let mut claims = public::judge(release, digest, page, &seen);
-    if seen.latest.as_ref().is_ok_and(|latest| !latest.belongs_to(&release.source.tag)) {
-        claims.retain(|claim| claim.id != public::LATEST);
+pub fn closed(release: &Release<'_>, digest: &Digest) -> Result<()> {
+    let registry = &release.tools.registry;
+    let tag = release.source.tag.registry_tag();
+    let version_tag = || look::seen(registry.digest_of(tag.as_str()));
+    let public = || Ok(look::public(release, None, version_tag));
+    let (seen, common) = both(public, || Ok(look::common(registry)))?;
+    crate::interrupt::check()?;
+    let mut claims = public::judge(release, digest, &seen, None);
+    if !common.latest.as_ref().is_ok_and(|latest| !latest.belongs_to(&release.source.tag)) {
+        claims.push(public::latest(&common.latest));
     }
     match broken(&claims) {
         None => Ok(()),

@@ -10,6 +10,8 @@ mod faults;
 mod forge;
 mod harness;
 mod interrupt;
+mod judges;
+mod lies;
 mod published;
 mod rehearsal;
 mod same_digest;

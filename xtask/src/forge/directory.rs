@@ -75,6 +75,19 @@ impl Forge for Directory {
         Ok(Some(PublishedPage { id: 0, page, draft: false, address: text.display().to_string() }))
     }
 
+    fn pages(&self) -> Result<Vec<PublishedPage>> {
+        let doing = || format!("listing `{}`", self.path.display());
+        let mut pages = Vec::new();
+        for entry in fs::read_dir(&self.path).with_context(doing)? {
+            let name = entry.with_context(doing)?.file_name();
+            let tag = name.to_str().and_then(|name| name.strip_suffix(".json")?.parse().ok());
+            if let Some(tag) = tag {
+                pages.extend(self.page(&tag)?);
+            }
+        }
+        Ok(pages)
+    }
+
     fn publish(&self, page: &Page) -> Result<String> {
         let text = self.file(&page.tag, "md");
         write_whole(&text, page.body.as_bytes())?;

@@ -33,6 +33,12 @@ const SETTLING: [Duration; 5] = [
 /// A clock further off than this makes tokens and time stamps worthless.
 const MOST_CLOCK_SKEW: u64 = 120;
 
+/// Releases in one answer: the most that a forge gives unless its administrator allows more.
+const PAGE_SIZE: usize = 50;
+
+/// A forge that lists more than this is not listing one repository's releases.
+const MOST_PAGES: usize = 200;
+
 /// The forge of a real release.
 pub struct Forgejo {
     curl: Curl,
@@ -207,6 +213,25 @@ impl Forge for Forgejo {
     fn page(&self, tag: &ReleaseTag) -> Result<Option<PublishedPage>> {
         let release: Option<Release> = self.get(&format!("releases/tags/{tag}"))?;
         release.map(|release| release.into_page(tag)).transpose()
+    }
+
+    fn pages(&self) -> Result<Vec<PublishedPage>> {
+        let mut pages = Vec::new();
+        for number in 1..=MOST_PAGES {
+            let listed: Option<Vec<Release>> =
+                self.get(&format!("releases?limit={PAGE_SIZE}&page={number}"))?;
+            let listed = listed.with_context(|| format!("the forge has no `{}`", self.config.repository))?;
+            if listed.is_empty() {
+                return Ok(pages);
+            }
+            // Other tags may have releases as well: they are nobody's business here.
+            for release in listed {
+                if let Ok(tag) = release.tag_name.parse() {
+                    pages.push(release.into_page(&tag)?);
+                }
+            }
+        }
+        bail!("listing the releases of `{}`: no end after {MOST_PAGES} pages", self.config.repository)
     }
 
     fn publish(&self, page: &Page) -> Result<String> {

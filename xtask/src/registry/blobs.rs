@@ -23,6 +23,19 @@ impl Client {
         }
     }
 
+    /// Whether there is such a blob, by what the registry says: nothing is read.
+    ///
+    /// # Errors
+    /// When the registry cannot be asked.
+    pub fn has_blob(&self, digest: &Digest) -> Result<bool> {
+        let response = self.send(&Request::new("HEAD", self.blob_url(digest)))?;
+        match response.status {
+            200 => Ok(true),
+            404 => Ok(false),
+            _ => Err(response.unexpected()),
+        }
+    }
+
     /// Stores `bytes` as a blob, unless it is there, and returns its digest: in one piece, as the distribution
     /// specification has it ("POST then PUT").
     ///
@@ -30,11 +43,8 @@ impl Client {
     /// When the registry refuses, or stores it under another digest.
     pub fn put_blob(&self, bytes: &[u8]) -> Result<Digest> {
         let digest = Digest::of(bytes);
-        let known = self.send(&Request::new("HEAD", self.blob_url(&digest)))?;
-        match known.status {
-            200 => return Ok(digest),
-            404 => {}
-            _ => return Err(known.unexpected()),
+        if self.has_blob(&digest)? {
+            return Ok(digest);
         }
         let upload = self.open_upload()?;
         let separator = if upload.contains('?') { '&' } else { '?' };

@@ -16,8 +16,23 @@ pub struct WrongBytes {
 impl WrongBytes {
     /// The bytes of `response` must be those of `expected`.
     pub(super) fn check(response: &Response, expected: &Digest) -> Result<(), Self> {
-        let found = Digest::of(&response.body);
-        if &found == expected { Ok(()) } else { Err(Self { answer: response.to_string(), found }) }
+        Self::check_bytes(&response.to_string(), &response.body, expected)
+    }
+
+    /// The bytes that came from `answer`, as a message names it, must be those of `expected`.
+    ///
+    /// # Errors
+    /// When they are not.
+    pub fn check_bytes(answer: &str, bytes: &[u8], expected: &Digest) -> Result<(), Self> {
+        Self::check_digest(answer, Digest::of(bytes), expected)
+    }
+
+    /// The digest `found` of what came from `answer` must be `expected`.
+    ///
+    /// # Errors
+    /// When it is not.
+    pub fn check_digest(answer: &str, found: Digest, expected: &Digest) -> Result<(), Self> {
+        if &found == expected { Ok(()) } else { Err(Self { answer: answer.to_owned(), found }) }
     }
 }
 

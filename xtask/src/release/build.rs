@@ -1,13 +1,13 @@
 //! Step 5, build: the reproducible build, pushed under a candidate tag; and what its provenance says.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 
 use crate::config::Config;
 use crate::index;
 use crate::inputs::Inputs;
-use crate::provenance::{Facts, Provenance};
+use crate::provenance::{Facts, Provenance, SBOM_FILE};
 use crate::reference::Digest;
 use crate::release::preflight::Toolchain;
 use crate::release::source::Source;
@@ -54,8 +54,15 @@ pub fn run(release: &Release<'_>) -> Result<Built> {
 /// When the build fails.
 pub fn rebuild(release: &Release<'_>) -> Result<Digest> {
     let scratch = Scratch::new()?;
-    let layout = Output::Layout(scratch.path().join("image.tar"));
-    release.tools.docker.build(&recipe(release, layout)?)
+    rebuild_into(release, &scratch.path().join("image.tar"))
+}
+
+/// As [`rebuild`], and leaves the image as an OCI layout in the tar file `file`.
+///
+/// # Errors
+/// When the build fails.
+pub fn rebuild_into(release: &Release<'_>, file: &Path) -> Result<Digest> {
+    release.tools.docker.build(&recipe(release, Output::Layout(file.to_owned()))?)
 }
 
 /// Everything that decides the digest, and nothing of this machine.
@@ -139,7 +146,7 @@ pub fn provenance(
     let manifest = |(platform, digest): &(String, Digest)| {
         (format!("manifest {platform}"), MANIFEST.to_owned(), digest.clone())
     };
-    let sbom = ("sbom.cdx.json".to_owned(), "application/vnd.cyclonedx+json".to_owned(), Digest::of(sbom));
+    let sbom = (SBOM_FILE.to_owned(), "application/vnd.cyclonedx+json".to_owned(), Digest::of(sbom));
     let provenance = Provenance::new(&Facts {
         config: session.config,
         tag: &source.tag,

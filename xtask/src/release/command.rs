@@ -34,7 +34,7 @@ pub fn run(environment: &Environment, asked: Option<&str>) -> Result<()> {
     let steps = Steps::new(environment)?;
     steps.line("release", &format!("{} at {}", source.tag, source.commit));
     preflight::check_disk()?;
-    let config = Config::of_commit(runner, &git, &source.commit).map_err(refused)?;
+    let config = Config::of_commit(&git, &source.commit).map_err(refused)?;
     let target = target(environment, runner, &config, &git)?;
     let session = Session { runner, environment, git: &git, config: &config, steps: &steps };
     let outcome = release::run(&session, &target, &source)?;

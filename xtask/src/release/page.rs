@@ -7,7 +7,6 @@ use crate::inputs::{Inputs, PACKAGE_LOCK, PUBLIC_KEY};
 use crate::notes;
 use crate::reference::Digest;
 use crate::release::source::{Source, release_tags};
-use crate::release::target::Target;
 use crate::release::{Published, Release};
 
 /// Writes the page: the same release gives the same text.
@@ -15,7 +14,7 @@ use crate::release::{Published, Release};
 /// # Errors
 /// When git does not answer.
 pub fn write(release: &Release<'_>, digest: &Digest) -> Result<Page> {
-    let Release { session, target, source, inputs, .. } = release;
+    let Release { session, source, inputs, .. } = release;
     let history = release_tags(&session.git.tags_within(&source.commit)?);
     let previous = notes::previous(&source.tag, &history);
     let entries = session.git.log(previous.map(ToString::to_string).as_deref(), &source.commit)?;
@@ -27,7 +26,7 @@ pub fn write(release: &Release<'_>, digest: &Digest) -> Result<Page> {
         "## Changes\n\n{}{}\n{}\n{}\n{}",
         notes::list(&entries),
         compare.unwrap_or_default(),
-        image_section(target, source, digest),
+        image_section(release, digest),
         verify_section(release, digest, &repository),
         inputs_section(source, inputs, &repository)?,
     );
@@ -67,18 +66,33 @@ pub fn promises(body: &str) -> &str {
 
 const IMAGE_HEADING: &str = "## Image\n";
 
-fn image_section(target: &Target, source: &Source, digest: &Digest) -> String {
-    let tagged = target.image.tagged(&source.tag.registry_tag());
+/// What a reader is given to paste: the lines of the page's fenced blocks.
+#[must_use]
+pub fn commands(release: &Release<'_>, digest: &Digest) -> Vec<String> {
+    let cosign = release.verify_commands(digest).into_iter().map(|command| command.to_string());
+    [pull(release, digest)].into_iter().chain(fetch_key(release)).chain(cosign).collect()
+}
+
+fn pull(release: &Release<'_>, digest: &Digest) -> String {
+    format!("docker pull {}", release.target.image.pinned(digest))
+}
+
+fn fetch_key(release: &Release<'_>) -> Option<String> {
+    let address = release.target.forge.raw_address(&release.source.commit, PUBLIC_KEY)?;
+    Some(format!("curl -fsSLO {address}"))
+}
+
+fn image_section(release: &Release<'_>, digest: &Digest) -> String {
+    let tagged = release.target.image.tagged(&release.source.tag.registry_tag());
     format!(
-        "{IMAGE_HEADING}\n```sh\ndocker pull {}\n```\n\n`{tagged}` names the same image; only the digest can never name another.\n",
-        target.image.pinned(digest)
+        "{IMAGE_HEADING}\n```sh\n{}\n```\n\n`{tagged}` names the same image; only the digest can never name another.\n",
+        pull(release, digest)
     )
 }
 
 fn verify_section(release: &Release<'_>, digest: &Digest, repository: &str) -> String {
-    let Release { target, source, .. } = release;
-    let fetch = target.forge.raw_address(&source.commit, PUBLIC_KEY).map_or(String::new(), |address| {
-        format!("Run this in a checkout of this repository, or fetch the public key of the released commit first:\n\n```sh\ncurl -fsSLO {address}\n```\n\n")
+    let fetch = fetch_key(release).map_or(String::new(), |command| {
+        format!("Run this in a checkout of this repository, or fetch the public key of the released commit first:\n\n```sh\n{command}\n```\n\n")
     });
     let commands: String =
         release.verify_commands(digest).iter().map(|command| format!("{command}\n")).collect();
@@ -86,7 +100,7 @@ fn verify_section(release: &Release<'_>, digest: &Digest, repository: &str) -> S
         "## Verify\n\n{fetch}The signature, the SLSA provenance and the SBOM, with cosign 2.5 or 3.1:\n\n```sh\n{commands}```\n\n\
          What each of them proves, and what it does not: \
          [docs/verifying.md]({repository}/src/commit/{}/docs/verifying.md).\n",
-        source.commit
+        release.source.commit
     )
 }
 

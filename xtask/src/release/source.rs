@@ -66,7 +66,11 @@ impl Source {
         }
     }
 
-    fn of_tag(git: &Git, tag: ReleaseTag) -> Result<Self> {
+    /// The commit behind `tag`.
+    ///
+    /// # Errors
+    /// [`crate::failure::Refusal`] when there is no such tag.
+    pub fn of_tag(git: &Git, tag: ReleaseTag) -> Result<Self> {
         match git.peel(&tag.git_ref())? {
             Some(commit) => Self::at(git, tag, commit, true),
             None => refuse!(

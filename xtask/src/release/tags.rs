@@ -89,6 +89,12 @@ impl Known {
     pub fn highest(&self) -> Option<&ReleaseTag> {
         self.highest.as_ref()
     }
+
+    /// All of them.
+    #[must_use]
+    pub fn tags(&self) -> &[String] {
+        &self.tags
+    }
 }
 
 /// Puts `latest` on this release if it is the highest stable version in the registry, and says whether it had to be moved.

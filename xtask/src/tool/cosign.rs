@@ -25,6 +25,9 @@ pub use verify_command::VerifyCommand;
 const INSTALL: &str =
     "install cosign 2.5 or 3.1: https://docs.sigstore.dev/cosign/system_config/installation/";
 
+/// An image's layers over a slow line.
+const SAVE: Duration = Duration::from_secs(600);
+
 /// The predicate type of provenance. The full URI: the short name re-marshals the predicate when it is used to sign,
 /// and cosign 3.1 then signs even an empty one (docs/facts.md#short-predicate-type).
 pub const PROVENANCE_TYPE: &str = "https://slsa.dev/provenance/v1";
@@ -193,9 +196,18 @@ impl<'a> Cosign<'a> {
         let output = self.call(&command.arguments)?.dir(dir).output()?;
         match output.status.code() {
             Some(0) => output.text().map(Ok),
-            Some(_) => Ok(Err(output.stderr.trim().lines().next().unwrap_or_default().to_owned())),
+            Some(_) => Ok(Err(verdict(&output.stderr).to_owned())),
             None => Err(output.failure()),
         }
+    }
+
+    /// Copies `image@digest` with its signatures and attestations to the new directory `dir`, as an OCI layout.
+    ///
+    /// # Errors
+    /// When cosign fails.
+    pub fn save(&self, image: &Image, digest: &Digest, dir: &Path) -> Result<()> {
+        let (dir, pinned) = (dir.display().to_string(), image.pinned(digest));
+        self.call(&["save", "--dir", &dir, &pinned])?.timeout(SAVE).run()
     }
 
     /// cosign 3 writes bundles by default, which cosign 2, podman and skopeo do not verify.
@@ -219,6 +231,13 @@ impl<'a> Cosign<'a> {
     }
 }
 
+/// The line of what cosign said that tells why: it warns of the missing log entry first, and repeats itself after.
+fn verdict(stderr: &str) -> &str {
+    let mut lines = stderr.lines().map(str::trim).filter(|line| !line.is_empty());
+    let error = lines.clone().find_map(|line| line.strip_prefix("Error: "));
+    error.or_else(|| lines.find(|line| !line.starts_with("WARNING"))).unwrap_or("it gives no reason")
+}
+
 /// What cosign 3 writes for `--no-upload --bundle` in the legacy format.
 fn envelope_of_bundle(bytes: &[u8]) -> Result<Vec<u8>> {
     #[derive(Deserialize)]
@@ -236,7 +255,15 @@ const KEY: &str = "env://COSIGN_PRIVATE_KEY";
 
 #[cfg(test)]
 mod tests {
-    use super::{Generation, envelope_of_bundle};
+    use super::{Generation, envelope_of_bundle, verdict};
+
+    #[test]
+    fn the_reason_is_told_and_not_the_warning_before_it() {
+        let said = "WARNING: Skipping tlog verification\nError: no signatures found\nmain.go:69: error during command\n";
+        assert_eq!(verdict(said), "no signatures found");
+        assert_eq!(verdict("WARNING: x\n\ninvalid option\n"), "invalid option");
+        assert_eq!(verdict("WARNING: x\n"), "it gives no reason");
+    }
 
     #[test]
     fn the_generation_is_told_by_capability() {

@@ -1,6 +1,7 @@
 //! git, asked only for formats that are documented as stable.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use xshell::cmd;
@@ -8,6 +9,9 @@ use xshell::cmd;
 use crate::tool::{Call, Runner};
 
 const INSTALL: &str = "install it, for example with `apt-get install git`";
+
+/// A whole history over a slow line.
+const CLONE: Duration = Duration::from_secs(600);
 
 /// A commit's full object name: 40 hexadecimal digits, or 64 in a SHA-256 repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,7 +75,20 @@ impl Git {
         Ok(Self { runner: runner.clone(), root: root.into() })
     }
 
-    /// The top of the work tree.
+    /// A bare clone of the repository at `url`, whole and with its tags, in the new directory `dir`. Nothing of it is
+    /// run or checked out.
+    ///
+    /// # Errors
+    /// When git fails, or `url` is of a kind that runs a program.
+    pub fn cloned(runner: &Runner, url: &str, dir: &Path) -> Result<Self> {
+        let sh = runner.shell()?;
+        let clone = cmd!(sh, "git -c core.hooksPath=/dev/null clone --quiet --bare -- {url} {dir}");
+        let call = runner.call(clone).env("GIT_ALLOW_PROTOCOL", "https:http:ssh:git:file");
+        call.install_hint(INSTALL).timeout(CLONE).run().context("cloning the source")?;
+        Ok(Self { runner: runner.clone(), root: dir.to_owned() })
+    }
+
+    /// The top of the work tree; of a bare clone, the clone.
     #[must_use]
     pub fn root(&self) -> &Path {
         &self.root
@@ -135,14 +152,15 @@ impl Git {
     ///
     /// # Errors
     /// When git fails or answers in another form than `git cat-file --batch` documents.
-    pub fn files(&self, commit: &Commit, paths: &[&str]) -> Result<Vec<Option<Vec<u8>>>> {
+    pub fn files<const N: usize>(&self, commit: &Commit, paths: [&str; N]) -> Result<[Option<Vec<u8>>; N]> {
         let asked: String = paths.iter().map(|path| format!("{commit}:{path}\n")).collect();
         let answer = self.call(["cat-file", "--batch"])?.stdin(asked).output()?.success()?.stdout;
         let mut rest = answer.as_slice();
-        paths
-            .iter()
-            .map(|path| next_object(&mut rest).with_context(|| format!("reading `{path}` of {commit}")))
-            .collect()
+        let mut found = [const { None }; N];
+        for (path, found) in paths.iter().zip(&mut found) {
+            *found = next_object(&mut rest).with_context(|| format!("reading `{path}` of {commit}"))?;
+        }
+        Ok(found)
     }
 
     /// Whether the work tree differs from `commit` below one of `paths`.

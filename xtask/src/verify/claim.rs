@@ -5,7 +5,18 @@ use std::fmt;
 use serde::Serialize;
 
 /// What was seen, or why it could not be looked at.
-pub type Seen<T> = Result<T, String>;
+pub type Seen<T> = Result<T, Unseen>;
+
+/// Why there is nothing to judge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unseen {
+    /// It could not be asked: in these words.
+    Unknown(String),
+    /// It was asked, and what came was wrong whatever it was expected to say: in these words.
+    Wrong(String),
+    /// There is nothing to look at because that other claim does not hold.
+    Follows(&'static str),
+}
 
 /// What became of a claim; ordered from good to bad.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -38,6 +49,12 @@ pub struct Claim {
     pub verdict: Verdict,
     /// What was found, or what stood in the way.
     pub evidence: String,
+    /// The claim that does not hold, for which there is nothing to look at here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub see: Option<&'static str>,
+    /// The command that shows it to a person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by_hand: Option<String>,
 }
 
 impl Claim {
@@ -48,19 +65,49 @@ impl Claim {
         judge: impl FnOnce(&T) -> anyhow::Result<String>,
     ) -> Self {
         let (verdict, evidence) = match seen {
-            Err(why) => (Verdict::Unchecked, why.clone()),
+            Err(unseen) => (unseen.verdict(), unseen.to_string()),
             Ok(seen) => match judge(seen) {
                 Ok(evidence) => (Verdict::Holds, evidence),
                 Err(wrong) => (Verdict::False, format!("{wrong:#}")),
             },
         };
-        Self { id, verdict, evidence }
+        let see = if let Err(Unseen::Follows(id)) = seen { Some(*id) } else { None };
+        Self { id, verdict, evidence, see, by_hand: None }
+    }
+
+    /// What this claim says is seen by claims that need it to hold: they do not repeat its verdict as their own.
+    ///
+    /// # Errors
+    /// When it does not hold.
+    pub fn holds(&self) -> Seen<()> {
+        match self.verdict {
+            Verdict::Holds => Ok(()),
+            Verdict::False | Verdict::Unchecked => Err(Unseen::Follows(self.id)),
+        }
+    }
+}
+
+impl Unseen {
+    fn verdict(&self) -> Verdict {
+        match self {
+            Self::Wrong(_) => Verdict::False,
+            Self::Unknown(_) | Self::Follows(_) => Verdict::Unchecked,
+        }
+    }
+}
+
+impl fmt::Display for Unseen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown(words) | Self::Wrong(words) => f.write_str(words),
+            Self::Follows(id) => write!(f, "there is nothing to look at: see `{id}`"),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Claim, Verdict};
+    use super::{Claim, Unseen, Verdict};
     use anyhow::bail;
 
     #[test]
@@ -68,8 +115,18 @@ mod tests {
         let judge = |seen: &u32| if *seen == 1 { Ok("one".to_owned()) } else { bail!("it is {seen}") };
         assert_eq!(Claim::judge("x", &Ok(1), judge).verdict, Verdict::Holds);
         assert_eq!(Claim::judge("x", &Ok(2), judge).verdict, Verdict::False);
-        let unseen = Claim::judge("x", &Err("no route".to_owned()), judge);
+        let unseen = Claim::judge("x", &Err(Unseen::Unknown("no route".to_owned())), judge);
         assert_eq!((unseen.verdict, unseen.evidence.as_str()), (Verdict::Unchecked, "no route"));
+        let wrong = Claim::judge("x", &Err(Unseen::Wrong("other bytes".to_owned())), judge);
+        assert_eq!(wrong.verdict, Verdict::False);
+    }
+
+    #[test]
+    fn a_claim_that_needs_another_one_does_not_repeat_its_verdict() {
+        let first = Claim::judge("first", &Ok(2), |_| bail!("wrong"));
+        let second = Claim::judge("second", &first.holds(), |()| Ok("fine".to_owned()));
+        assert_eq!(second.verdict, Verdict::Unchecked);
+        assert_eq!(second.see, Some("first"));
     }
 
     #[test]

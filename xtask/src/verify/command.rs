@@ -1,120 +1,286 @@
-//! `cargo xtask verify`: the claims of one release, checked with read rights alone.
+//! `cargo xtask verify`: the claims of one release or of all, checked with read rights alone.
 
-use anyhow::{Context as _, Result, ensure};
-use serde::Serialize;
+use std::collections::BTreeSet;
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
 
 use crate::config::Config;
 use crate::environment::Environment;
-use crate::failure::{ExitCode, Verdicts};
-use crate::inputs::Inputs;
+use crate::failure::{ExitCode, Misuse, Verdicts};
+use crate::forge::PublishedPage;
+use crate::inputs::PUBLIC_KEY;
 use crate::progress::Steps;
-use crate::reference::Digest;
+use crate::reference::{Digest, Image};
 use crate::release::command::{Secrets, with_secrets};
-use crate::release::source::Source;
-use crate::release::{self, Release, Session, build};
+use crate::release::source::{Source, release_tags};
+use crate::release::target::Target;
+use crate::release::{self, Release, Session, Tools, build};
+use crate::scratch::Scratch;
 use crate::tool::Runner;
 use crate::tool::docker::DockerConfig;
-use crate::tool::git::Git;
+use crate::version::ReleaseTag;
 
-use super::claim::{Claim, Verdict};
+use super::claim::{Claim, Unseen};
+use super::report::{self, Entry};
+use super::store::Layout;
+use super::subject::{Repository, Subject, tag_of_image};
+use super::survey::{self, Asked, Shared};
+use super::{by_hand, difference};
 
-/// What is checked besides, and how it is printed.
+/// What is verified, and how.
+#[derive(Default)]
 pub struct Options {
+    /// A tag, or `IMAGE@DIGEST`; without it the tag at HEAD.
+    pub what: Option<String>,
+    /// Every version tag and every page.
+    pub all: bool,
+    /// The public key, where it is not the commit's.
+    pub key: Option<PathBuf>,
+    /// The repository's address, where this is no checkout of it.
+    pub source: Option<String>,
     /// Build the commit again and compare digests.
     pub rebuild: bool,
+    /// The buildx builder for that, where it is not the configured one.
+    pub builder: Option<String>,
+    /// Where to copy what was verified.
+    pub save: Option<PathBuf>,
+    /// What an earlier `save` copied: nothing else is asked.
+    pub offline: Option<PathBuf>,
     /// One JSON document instead of text.
     pub json: bool,
 }
 
-/// The `--json` document. `schema` changes when a field does; new claims are no change.
-#[derive(Serialize)]
-struct Report<'a> {
-    schema: &'static str,
-    tag: String,
-    commit: &'a str,
-    image: String,
-    claims: &'a [Claim],
+/// What one run works with.
+struct Verifier<'a> {
+    environment: &'a Environment,
+    runner: &'a Runner,
+    repository: &'a Repository,
+    options: &'a Options,
+    key: Option<Vec<u8>>,
 }
 
-/// Verifies the release of `asked`, or of the tag at HEAD.
+/// What is asked about one release.
+enum Wanted {
+    VersionTag,
+    Digest(Image, Digest),
+}
+
+/// Verifies what `options` name.
 ///
 /// # Errors
 /// [`Verdicts`] with exit code 1 when a claim is false, 4 when one could not be checked.
-pub fn run(environment: &Environment, asked: Option<&str>, options: &Options) -> Result<()> {
+pub fn run(environment: &Environment, options: &Options) -> Result<()> {
     let runner = &Runner::new(environment);
-    let here = std::env::current_dir().context("finding the current directory")?;
-    let git = &Git::discover(runner, &here)?;
-    let source = &Source::to_release(git, environment, asked)?;
-    let config = &Config::of_commit(runner, git, &source.commit)?;
-    let inputs = &Inputs::of_commit(git, &source.commit)?;
-    // Only what reads: a missing secret is nothing to a verifier.
-    let target = &with_secrets(environment, runner, config, git, Secrets::read(environment, config)?)?;
-    let steps = &Steps::new(environment)?;
-    let session = &Session { runner, environment, git, config, steps };
-    let (login, anonymous) =
-        (DockerConfig::new(environment, target.login())?, DockerConfig::new(environment, None)?);
-    let tools = &release::tools(session, target, &login, &anonymous);
-    let release = &Release::new(session, tools, target, source, inputs);
-
-    let tag = source.tag.registry_tag();
-    let Some(digest) = tools
-        .registry
-        .digest_of(tag.as_str())
-        .map_err(|error| Verdicts::new(ExitCode::Unchecked, format!("{error:#}")))?
-    else {
-        let text =
-            format!("there is no `{}`: it was never released, or taken away", target.image.tagged(&tag));
-        return Err(Verdicts::new(ExitCode::Failed, text).into());
+    let image = options.what.as_deref().and_then(|what| what.split_once('@'));
+    let wanted = match image {
+        None => Wanted::VersionTag,
+        Some((image, digest)) => {
+            let misuse = |error: anyhow::Error| Misuse::new(format!("{error:#}"));
+            Wanted::Digest(image.parse().map_err(misuse)?, digest.parse().map_err(misuse)?)
+        }
     };
-    let (image, public) =
-        crate::progress::both(|| super::image(release, &digest), || super::public(release, &digest))?;
-    let mut claims = [image, public].concat();
-    claims.extend(options.rebuild.then(|| rebuilt(release, &digest)));
-    print(release, &digest, &claims, options.json)?;
-    conclude(&claims)
+    let repository = &Repository::find(runner, options.source.as_deref())?;
+    let key = options.key.as_ref().map(|file| {
+        std::fs::read(file).with_context(|| format!("reading the public key `{}`", file.display()))
+    });
+    let verifier = Verifier { environment, runner, repository, options, key: key.transpose()? };
+    let entries = if options.all { verifier.all()? } else { vec![verifier.one(&wanted)?] };
+    report::print(&entries, options.json)?;
+    report::conclude(&entries)
 }
 
-/// Whether the commit gives the same bytes here.
-fn rebuilt(release: &Release<'_>, digest: &Digest) -> Claim {
-    let built = build::rebuild(release).map_err(|error| format!("{error:#}"));
-    Claim::judge("rebuild", &built, |built| {
-        ensure!(built == digest, "the commit gives `{built}` here");
-        Ok("the commit gives the same digest here".to_owned())
+impl Verifier<'_> {
+    fn one(&self, wanted: &Wanted) -> Result<Entry> {
+        let source = match wanted {
+            Wanted::VersionTag => {
+                Source::to_release(&self.repository.git, self.environment, self.options.what.as_deref())?
+            }
+            Wanted::Digest(image, digest) => {
+                let tag = tag_of_image(self.runner, image, digest)
+                    .map_err(|error| Verdicts::new(ExitCode::Unchecked, format!("{error:#}")))?;
+                Source::of_tag(&self.repository.git, tag)?
+            }
+        };
+        let subject = Subject::of(self.repository, source)?;
+        let layout = self.options.offline.as_deref().map(Layout::open).transpose()?;
+        let image = if let Wanted::Digest(image, _) = wanted { Some(image) } else { None };
+        self.with_tools(&subject.config, image, |tools, target| {
+            let shared = Shared::new(&tools.registry, None);
+            let asked = match (&layout, wanted) {
+                (Some(layout), _) => Asked::Layout(layout),
+                (None, Wanted::Digest(_, digest)) => Asked::Digest(digest),
+                (None, Wanted::VersionTag) => Asked::VersionTag,
+            };
+            self.survey(tools, target, &subject, &asked, &shared)
+        })
+    }
+
+    /// Everything that has a version tag or a page. One run lists both, and the tags of the registry, once.
+    fn all(&self) -> Result<Vec<Entry>> {
+        let git = &self.repository.git;
+        let head = git.peel("HEAD")?.context("the repository has no commit yet")?;
+        let config = Config::of_commit(git, &head)?;
+        self.with_tools(&config, None, |tools, target| {
+            let doing = || "listing what is released; nothing was checked";
+            let unchecked = |error: anyhow::Error| Verdicts::new(ExitCode::Unchecked, format!("{error:#}"));
+            let pages = target.forge.pages().with_context(doing).map_err(unchecked)?;
+            let tags = tools.registry.tags().with_context(doing).map_err(unchecked)?;
+            let mut released: BTreeSet<ReleaseTag> = release_tags(&tags).into_iter().collect();
+            released.extend(pages.iter().map(|page: &PublishedPage| page.page.tag.clone()));
+            ensure!(!released.is_empty(), "`{}` has no release yet", target.image);
+            let shared = Shared::new(&tools.registry, Some(pages));
+            let released: Vec<_> = released.into_iter().collect();
+            side_by_side(&released, |tag| self.one_of_all(tools, target, &shared, tag))
+        })
+    }
+
+    fn one_of_all(
+        &self,
+        tools: &Tools<'_>,
+        target: &Target,
+        shared: &Shared<'_>,
+        tag: &ReleaseTag,
+    ) -> Result<Entry> {
+        if self.repository.git.peel(&tag.git_ref())?.is_none() {
+            return Ok(without_commit(tag));
+        }
+        let subject = Subject::of(self.repository, Source::of_tag(&self.repository.git, tag.clone())?)?;
+        if subject.config.image()? == target.image {
+            return self.survey(tools, target, &subject, &Asked::VersionTag, shared);
+        }
+        // It was released under another name, where it has to be looked for.
+        self.with_tools(&subject.config, None, |tools, target| {
+            let shared = Shared::new(&tools.registry, None);
+            self.survey(tools, target, &subject, &Asked::VersionTag, &shared)
+        })
+    }
+
+    /// Only what reads: a missing secret is nothing to a verifier.
+    fn with_tools<T>(
+        &self,
+        config: &Config,
+        image: Option<&Image>,
+        work: impl FnOnce(&Tools<'_>, &Target) -> Result<T>,
+    ) -> Result<T> {
+        let Self { environment, runner, repository, .. } = self;
+        let secrets = Secrets::read(environment, config)?;
+        let mut target = with_secrets(environment, runner, config, &repository.git, secrets)?;
+        if let Some(image) = image {
+            target.image = image.clone();
+        }
+        target.public_key = self.key.clone();
+        let steps = &Steps::new(environment)?;
+        let session = &Session { runner, environment, git: &repository.git, config, steps };
+        let login = DockerConfig::new(environment, target.login())?;
+        let anonymous = DockerConfig::new(environment, None)?;
+        work(&release::tools(session, &target, &login, &anonymous), &target)
+    }
+
+    fn survey(
+        &self,
+        tools: &Tools<'_>,
+        target: &Target,
+        subject: &Subject,
+        asked: &Asked<'_>,
+        shared: &Shared<'_>,
+    ) -> Result<Entry> {
+        let mut config = subject.config.clone();
+        config.builder = self.options.builder.clone().unwrap_or(config.builder);
+        let Self { environment, runner, repository, .. } = self;
+        let steps = &Steps::new(environment)?;
+        let session = &Session { runner, environment, git: &repository.git, config: &config, steps };
+        let release = &Release::new(session, tools, target, &subject.source, &subject.inputs);
+        let found = survey::run(release, asked, shared)?;
+        let mut claims = found.claims;
+        if let Some(key) = &self.key {
+            claims.insert(0, key_claim(key, subject));
+        }
+        if let Some(digest) = found.digest.as_ref().filter(|_| self.options.rebuild) {
+            claims.push(rebuilt(release, digest));
+        }
+        by_hand::add(release, found.digest.as_ref(), &mut claims);
+        let entry = Entry {
+            tag: subject.source.tag.to_string(),
+            commit: Some(subject.source.commit.to_string()),
+            image: found.digest.as_ref().map(|digest| target.image.pinned(digest)),
+            claims,
+            not_asked: found.not_asked,
+        };
+        match (&self.options.save, &found.digest) {
+            (Some(dir), Some(digest)) if report::conclude(std::slice::from_ref(&entry)).is_ok() => {
+                save(tools, target, digest, dir)?;
+            }
+            _ => {}
+        }
+        Ok(entry)
+    }
+}
+
+/// The key that was brought along is the one that the commit vouches for.
+fn key_claim(key: &[u8], subject: &Subject) -> Claim {
+    let trimmed = |key: &[u8]| key.trim_ascii_end().to_owned();
+    Claim::judge("key", &Ok(subject.inputs.public_key.as_ref()), |committed| {
+        let committed =
+            committed.with_context(|| format!("commit {} has no `{PUBLIC_KEY}`", subject.source.commit))?;
+        ensure!(trimmed(committed) == trimmed(key), "`{PUBLIC_KEY}` of the commit is another key");
+        Ok(format!("the same as `{PUBLIC_KEY}` of the commit"))
     })
 }
 
-#[expect(clippy::print_stdout, reason = "this is the command's data")]
-fn print(release: &Release<'_>, digest: &Digest, claims: &[Claim], json: bool) -> Result<()> {
-    let image = release.target.image.pinned(digest);
-    if json {
-        let commit = release.source.commit.as_str();
-        let report =
-            Report { schema: "carol-verify/1", tag: release.source.tag.to_string(), commit, image, claims };
-        println!("{}", serde_json::to_string_pretty(&report).context("writing the report")?);
-        return Ok(());
-    }
-    println!("{} at {}\n{image}\n", release.source.tag, release.source.commit);
-    for claim in claims {
-        let mark = match claim.verdict {
-            Verdict::Holds => "ok   ",
-            Verdict::Unchecked => "?    ",
-            Verdict::False => "FALSE",
+/// A version tag or a page for which the repository has no tag: there is nothing to hold it against.
+fn without_commit(tag: &ReleaseTag) -> Entry {
+    let claim = Claim::judge("tag.git", &Ok(()), |()| {
+        bail!("there is no tag `{tag}` here; get it with `git fetch --tags`, or find out who released it")
+    });
+    let commit = None;
+    Entry { tag: tag.to_string(), commit, image: None, claims: vec![claim], not_asked: Vec::new() }
+}
+
+/// Whether the commit gives the same bytes here; if not, where they differ first.
+fn rebuilt(release: &Release<'_>, digest: &Digest) -> Claim {
+    let rebuild = || {
+        let scratch = Scratch::new()?;
+        let archive = scratch.path().join("image.tar");
+        let built = build::rebuild_into(release, &archive)?;
+        let difference = if &built == digest {
+            None
+        } else {
+            Some(difference::describe(release, digest, &built, &archive)?)
         };
-        println!("{mark}  {:<20} {}", claim.id, claim.evidence);
-    }
+        Ok((built, difference))
+    };
+    let built = rebuild().map_err(|error: anyhow::Error| Unseen::Unknown(format!("{error:#}")));
+    Claim::judge("rebuild", &built, |(built, difference)| match difference {
+        None => Ok("the commit gives the same digest here".to_owned()),
+        Some(difference) => bail!("the commit gives `{built}` here: {difference}"),
+    })
+}
+
+fn save(tools: &Tools<'_>, target: &Target, digest: &Digest, dir: &Path) -> Result<()> {
+    ensure!(!dir.exists(), "`{}` is there already: name a new directory", dir.display());
+    tools.cosign.save(&target.image, digest, dir)?;
+    eprintln!("saved to `{}`; verify it with `--offline {}`", dir.display(), dir.display());
     Ok(())
 }
 
-fn conclude(claims: &[Claim]) -> Result<()> {
-    let count = |verdict| claims.iter().filter(|claim| claim.verdict == verdict).count();
-    match (count(Verdict::False), count(Verdict::Unchecked)) {
-        (0, 0) => Ok(()),
-        (0, unchecked) => {
-            Err(Verdicts::new(ExitCode::Unchecked, format!("{unchecked} claims could not be checked")).into())
-        }
-        (wrong, _) => {
-            Err(Verdicts::new(ExitCode::Failed, format!("{wrong} of {} claims are false", claims.len()))
-                .into())
-        }
-    }
+/// Works on all of `items`, as many at once as there are processors; results are in the order of `items`.
+fn side_by_side<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> Result<R> + Sync) -> Result<Vec<R>> {
+    let next = AtomicUsize::new(0);
+    let workers = thread::available_parallelism().map_or(1, NonZero::get).min(items.len());
+    let take = || -> Vec<(usize, Result<R>)> {
+        let numbers = std::iter::from_fn(|| Some(next.fetch_add(1, Ordering::Relaxed)));
+        numbers.map_while(|number| Some((number, work(items.get(number)?)))).collect()
+    };
+    let mut results = thread::scope(|scope| {
+        let running: Vec<_> = (0..workers).map(|_| scope.spawn(take)).collect();
+        let joined =
+            running.into_iter().map(|thread| thread.join().map_err(|_panic| anyhow!("a thread panicked")));
+        Ok::<Vec<_>, anyhow::Error>(joined.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
+    })?;
+    results.sort_by_key(|(number, _)| *number);
+    results.into_iter().map(|(_, result)| result).collect()
 }

@@ -3,15 +3,17 @@
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
 
+use crate::index;
 use crate::reference::Digest;
+use crate::registry::Manifest;
 use crate::release::{Attestations, Release, build};
 use crate::sbom;
 use crate::tool::cosign::PROVENANCE_TYPE;
 
-use super::claim::{Claim, Seen};
-use super::look::{Answer, ImageSeen};
+use super::claim::{Claim, Seen, Unseen};
+use super::look::{Answer, Attached, ImageSeen, Part};
 use super::provenance;
-use super::statement::{check_signatures, only_predicate};
+use super::statement::{check_signatures, envelopes, only_predicate};
 
 /// The predicate type of an SBOM, as the statement has it.
 const SBOM_PREDICATE: &str = "https://cyclonedx.org/bom";
@@ -19,55 +21,73 @@ const SBOM_PREDICATE: &str = "https://cyclonedx.org/bom";
 /// The labels and annotations that name a release; the other ones may change with the configuration.
 const NAMING: [&str; 4] = ["version", "revision", "source", "created"];
 
-/// Judges what was seen of the image.
-pub(super) fn judge(release: &Release<'_>, digest: &Digest, seen: &ImageSeen) -> Vec<Claim> {
-    let provenance = predicate(&seen.provenance, PROVENANCE_TYPE, digest);
-    let sbom = predicate(&seen.sbom, SBOM_PREDICATE, digest);
-    let mut claims = vec![
-        Claim::judge("image.present", &seen.index, |index| match index {
-            Some(index) => Ok(format!("{} bytes of {}", index.bytes.len(), index.media_type)),
-            None => bail!("the registry has no `{}`", release.target.image.pinned(digest)),
-        }),
-        Claim::judge("image.platforms", &seen.index, |index| {
-            let index = index.as_ref().context("there is no image")?;
-            let manifests = build::manifests(&index.bytes, release.session.config)?;
-            Ok(manifests.into_iter().map(|(platform, _)| platform).collect::<Vec<_>>().join(", "))
-        }),
-        Claim::judge("image.labels", &seen.images, |_| labels(release, seen)),
-        Claim::judge("signature", &seen.signature, |answer| {
-            let version = release.source.tag.version().to_string();
-            let count = check_signatures(accepted(answer)?, &version, digest)?;
-            Ok(format!("{count} by the key, of this digest, with `version={version}`"))
-        }),
-        Claim::judge("provenance", &seen.provenance, |_| provenance.as_ref().map(|_| one()).map_err(said)),
-        Claim::judge("sbom", &seen.sbom, |_| sbom.as_ref().map(|_| one()).map_err(said)),
-        Claim::judge("sbom.components", &seen.sbom, |_| components(release, sbom.as_ref().map_err(said)?)),
-    ];
-    claims.extend(provenance::judge(release, seen, &provenance));
+/// Judges what was seen of the image; `bundles` names what is attached to it in another format than ours.
+pub(super) fn judge(
+    release: &Release<'_>,
+    digest: &Digest,
+    seen: &ImageSeen,
+    bundles: &Seen<Vec<String>>,
+) -> Vec<Claim> {
+    let mut claims = contents(release, digest, seen);
+    let signature = Claim::judge("signature", &seen.signature, |answer| {
+        signed(release, answer, std::slice::from_ref(digest))
+    });
+    let parts = seen.part_signatures.as_ref().map(|answer| {
+        Claim::judge("signature.platforms", answer, |answer| signed(release, answer, &part_digests(seen)?))
+    });
+    let (provenance, predicate) = attested("provenance", &seen.provenance, PROVENANCE_TYPE, digest);
+    let (sbom, bom) = attested("sbom", &seen.sbom, SBOM_PREDICATE, digest);
+    let attachments = attachments([&signature, &provenance, &sbom], seen, bundles);
+    claims.push(signature);
+    claims.extend(parts);
+    claims.extend([attachments, provenance]);
+    claims.extend(provenance::judge(release, seen, &predicate, &bom));
+    claims.push(sbom);
+    claims.push(Claim::judge("sbom.components", &bom, |bom| components(release, bom)));
     claims
 }
 
-/// Whether the attestations are those that were just made. Another run of the same release may have put its own in their
-/// place, whose provenance then names another run; that it is true was judged like ours.
-pub(super) fn check_unchanged(seen: &ImageSeen, digest: &Digest, made: &Attestations) -> Result<()> {
-    let sbom = predicate(&seen.sbom, SBOM_PREDICATE, digest)?;
-    ensure!(sbom == serde_json::from_slice::<Value>(&made.sbom)?, "the SBOM came back changed");
-    let provenance = predicate(&seen.provenance, PROVENANCE_TYPE, digest)?;
-    check_provenance(&provenance, &serde_json::from_slice(&made.provenance)?)
+/// What takes no key: that all of it is there, and what it says of itself.
+fn contents(release: &Release<'_>, digest: &Digest, seen: &ImageSeen) -> Vec<Claim> {
+    let present = Claim::judge("image.present", &whole(seen), |(index, parts)| {
+        ensure!(index.is_some(), "there is no `{}`", release.target.image.pinned(digest));
+        let lacks =
+            |part: &Part| part.missing.iter().map(|what| format!("{what} of {}", part.platform)).collect();
+        let missing: Vec<String> = parts.iter().flat_map::<Vec<_>, _>(lacks).collect();
+        ensure!(missing.is_empty(), "there is no {}", missing.join(", no "));
+        Ok(format!("the index, and manifest, config and layers of {} platforms", parts.len()))
+    });
+    let index = match borrow(&seen.index) {
+        Ok(Some(index)) => Ok(index),
+        Err(Unseen::Unknown(words)) => Err(Unseen::Unknown(words)),
+        Ok(None) | Err(Unseen::Wrong(_) | Unseen::Follows(_)) => Err(Unseen::Follows(present.id)),
+    };
+    let platforms = Claim::judge("image.platforms", &index, |index| {
+        let manifests = build::manifests(&index.bytes, release.session.config)?;
+        Ok(manifests.into_iter().map(|(platform, _)| platform).collect::<Vec<_>>().join(", "))
+    });
+    let parts = present.holds().and_then(|()| borrow(&seen.parts));
+    let labels = Claim::judge("image.labels", &parts, |parts| labels(release, parts));
+    vec![present, platforms, labels]
 }
 
-fn check_provenance(found: &Value, made: &Value) -> Result<()> {
-    let run = |provenance: &Value| provenance["runDetails"]["metadata"]["invocationId"].clone();
-    ensure!(found == made || run(found) != run(made), "the provenance came back changed");
-    Ok(())
+fn borrow<T>(seen: &Seen<T>) -> Seen<&T> {
+    seen.as_ref().map_err(Clone::clone)
 }
 
-fn one() -> String {
-    "one by the key, of this digest".to_owned()
+/// The index and its parts; bytes that are no index have none, which is for `image.platforms` to say.
+fn whole(seen: &ImageSeen) -> Seen<(Option<&Manifest>, &[Part])> {
+    let index = borrow(&seen.index)?.as_ref();
+    match &seen.parts {
+        Ok(parts) => Ok((index, parts)),
+        Err(Unseen::Follows(_)) => Ok((index, &[])),
+        Err(unseen) => Err(unseen.clone()),
+    }
 }
 
-fn said(error: &anyhow::Error) -> anyhow::Error {
-    anyhow::anyhow!("{error:#}")
+fn part_digests(seen: &ImageSeen) -> Result<Vec<Digest>> {
+    let index = seen.index.as_ref().ok().and_then(Option::as_ref).context("there is no index")?;
+    Ok(index::platforms(&index.bytes)?.into_iter().map(|(_, digest)| digest).collect())
 }
 
 fn accepted(answer: &Answer) -> Result<&str> {
@@ -77,41 +97,108 @@ fn accepted(answer: &Answer) -> Result<&str> {
     }
 }
 
-fn predicate(seen: &Seen<Answer>, predicate_type: &str, digest: &Digest) -> Result<Value> {
-    match seen {
-        Ok(answer) => only_predicate(accepted(answer)?, predicate_type, digest),
-        Err(why) => bail!("{why}"),
-    }
+fn signed(release: &Release<'_>, answer: &Answer, digests: &[Digest]) -> Result<String> {
+    let version = release.source.tag.version().to_string();
+    let count = check_signatures(accepted(answer)?, &version, digests)?;
+    Ok(format!("{count} by the key, with `version={version}`, of {} digests", digests.len()))
 }
 
-fn labels(release: &Release<'_>, seen: &ImageSeen) -> Result<String> {
-    let images = seen.images.as_ref().map_err(|why| anyhow::anyhow!("{why}"))?;
+/// The claim that there is exactly one such attestation, and its predicate when it holds.
+fn attested(
+    id: &'static str,
+    seen: &Seen<Answer>,
+    predicate_type: &str,
+    digest: &Digest,
+) -> (Claim, Seen<Value>) {
+    let mut predicate = Err(Unseen::Follows(id));
+    let claim = Claim::judge(id, seen, |answer| {
+        predicate = Ok(only_predicate(accepted(answer)?, predicate_type, digest)?);
+        Ok("exactly one by the key, of this digest".to_owned())
+    });
+    (claim, predicate)
+}
+
+/// Nothing is attached but what cosign accepted by the key. Where it does not accept all three, there is nothing to count.
+fn attachments(needed: [&Claim; 3], seen: &ImageSeen, bundles: &Seen<Vec<String>>) -> Claim {
+    let refused = |answer: &Seen<Answer>| !matches!(answer, Ok(Answer::Accepted(_)));
+    let answers = [&seen.signature, &seen.provenance, &seen.sbom];
+    let missing = needed.iter().zip(answers).find(|(_, answer)| refused(answer));
+    let looked_at = match missing {
+        Some((claim, _)) => Err(Unseen::Follows(claim.id)),
+        None => borrow(&seen.attached).and_then(|found| Ok((found, borrow(bundles)?))),
+    };
+    Claim::judge("attachments", &looked_at, |(found, bundles)| only_ours(found, bundles, answers))
+}
+
+fn only_ours(found: &Attached, bundles: &[String], answers: [&Seen<Answer>; 3]) -> Result<String> {
+    let [signature, provenance, sbom] = answers.map(|answer| match answer {
+        Ok(Answer::Accepted(output)) => output.as_str(),
+        _ => "",
+    });
+    ensure!(
+        bundles.is_empty(),
+        "`{}` is attached in another format: cosign 3 looks at nothing else then",
+        bundles.join("`, `")
+    );
+    let ours = super::statement::signatures(signature)?.len();
+    ensure!(
+        found.signatures == ours,
+        "{} signatures are attached, and {ours} of them are by the key",
+        found.signatures
+    );
+    let ours = envelopes(provenance).count() + envelopes(sbom).count();
+    ensure!(
+        found.attestations.len() == ours,
+        "{} attestations are attached ({}), and {ours} of them are provenance or an SBOM by the key",
+        found.attestations.len(),
+        found.attestations.join(", ")
+    );
+    Ok(format!("{} signature, {ours} attestations, all by the key", found.signatures))
+}
+
+fn labels(release: &Release<'_>, parts: &[Part]) -> Result<String> {
     let expected = build::metadata(release.session.config, release.source, release.inputs);
     let expected =
         expected.iter().filter(|(key, _)| NAMING.iter().any(|name| key.ends_with(&format!(".{name}"))));
-    ensure!(!images.is_empty(), "there is no image");
     for (key, value) in expected {
-        for (platform, image) in images {
-            let image = image
-                .as_ref()
-                .with_context(|| format!("the manifest or the config of {platform} is gone"))?;
+        for part in parts {
             for (kind, found) in
-                [("label", image.labels.get(*key)), ("annotation", image.annotations.get(*key))]
+                [("label", part.labels.get(*key)), ("annotation", part.annotations.get(*key))]
             {
                 ensure!(
                     found == Some(value),
-                    "the {kind} `{key}` of {platform} is `{}`: expected `{value}`",
+                    "the {kind} `{key}` of {} is `{}`: expected `{value}`",
+                    part.platform,
                     found.map_or("missing", String::as_str)
                 );
             }
         }
     }
-    Ok(format!("{} on {} platforms", NAMING.join(", "), images.len()))
+    Ok(format!("{} on {} platforms", NAMING.join(", "), parts.len()))
 }
 
 fn components(release: &Release<'_>, predicate: &Value) -> Result<String> {
     sbom::check_components(predicate, &release.inputs.lockfile)?;
     Ok(format!("{} packages, the lockfile's production set", release.inputs.lockfile.production.len()))
+}
+
+/// Whether the attestations are those that were just made. Another run of the same release may have put its own in their
+/// place, whose provenance then names another run; that it is true was judged like ours.
+pub(super) fn check_unchanged(seen: &ImageSeen, digest: &Digest, made: &Attestations) -> Result<()> {
+    let predicate = |seen: &Seen<Answer>, predicate_type: &str| match seen {
+        Ok(answer) => only_predicate(accepted(answer)?, predicate_type, digest),
+        Err(unseen) => bail!("{unseen}"),
+    };
+    let sbom = predicate(&seen.sbom, SBOM_PREDICATE)?;
+    ensure!(sbom == serde_json::from_slice::<Value>(&made.sbom)?, "the SBOM came back changed");
+    let provenance = predicate(&seen.provenance, PROVENANCE_TYPE)?;
+    check_provenance(&provenance, &serde_json::from_slice(&made.provenance)?)
+}
+
+fn check_provenance(found: &Value, made: &Value) -> Result<()> {
+    let run = |provenance: &Value| provenance["runDetails"]["metadata"]["invocationId"].clone();
+    ensure!(found == made || run(found) != run(made), "the provenance came back changed");
+    Ok(())
 }
 
 #[cfg(test)]

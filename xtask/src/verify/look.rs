@@ -1,60 +1,44 @@
 //! What `verify` asks, each thing once and side by side; nothing is judged here.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+mod cosign;
+mod image;
+
 use std::thread;
 
 use anyhow::{Context as _, Result, anyhow};
-use serde::Deserialize;
 
 use crate::forge::PublishedPage;
-use crate::index;
 use crate::inputs::PUBLIC_KEY;
-use crate::progress::both;
 use crate::reference::{Digest, Tag};
-use crate::registry::{Client, Manifest};
+use crate::registry::{Client, WrongBytes};
 use crate::release::Release;
 use crate::release::tags::Known;
 use crate::scratch::Scratch;
-use crate::tool::cosign::{Cosign, VerifyCommand};
+use crate::tool::cosign::VerifyCommand;
 use crate::tool::git::Commit;
 use crate::version::ReleaseTag;
 
-use super::claim::Seen;
+use super::claim::{Seen, Unseen};
 
-/// What cosign said of one command.
-pub(super) enum Answer {
-    /// It accepted the image, and printed this.
-    Accepted(String),
-    /// It did not, in these words.
-    Rejected(String),
-}
+pub(super) use cosign::Answer;
+pub(super) use image::{Attached, ImageSeen, Part, Place, image, look_at_part};
 
-/// One platform's image.
-pub(super) struct PlatformImage {
-    pub(super) labels: BTreeMap<String, String>,
-    pub(super) annotations: BTreeMap<String, String>,
-}
-
-/// What the registry and cosign show of an image.
-pub(super) struct ImageSeen {
-    pub(super) index: Seen<Option<Manifest>>,
-    /// By platform; `None` where its manifest or config is gone.
-    pub(super) images: Seen<Vec<(String, Option<PlatformImage>)>>,
-    pub(super) signature: Seen<Answer>,
-    pub(super) provenance: Seen<Answer>,
-    pub(super) sbom: Seen<Answer>,
-}
-
-/// What is public under the release's names.
+/// What is public under a release's names.
 pub(super) struct PublicSeen {
     pub(super) version_tag: Seen<Option<Digest>>,
     pub(super) forge_tag: Seen<Option<Commit>>,
     pub(super) page: Seen<Option<PublishedPage>>,
+}
+
+/// What is the same for all releases of an image, asked once.
+pub(super) struct Common {
+    /// All tags of the registry.
+    pub(super) tags: Seen<Vec<String>>,
     pub(super) latest: Seen<LatestSeen>,
 }
 
 /// Where `latest` is, and where it belongs.
+#[derive(Clone)]
 pub(super) struct LatestSeen {
     pub(super) latest: Option<Digest>,
     /// The highest stable version that has a tag in the registry, and its digest.
@@ -68,50 +52,38 @@ impl LatestSeen {
     }
 }
 
-/// Looks at the image, as a stranger where strangers may.
-pub(super) fn image(release: &Release<'_>, digest: &Digest) -> Result<ImageSeen> {
-    let tools = release.tools;
-    // A private owner's image can be read by no stranger: then the one with credentials stands in for the reader.
-    let (cosign, registry, index) = match tools.stranger.registry.manifest(digest.as_str()) {
-        Ok(Some(index)) => (&tools.stranger.cosign, &tools.stranger.registry, Ok(Some(index))),
-        Ok(None) | Err(_) => (&tools.cosign, &tools.registry, tools.registry.manifest(digest.as_str())),
-    };
-    crate::interrupt::check()?;
-    let key = key_directory(release)?;
-    let commands = release.verify_commands(digest);
-    let (images, answers) = both(
-        || Ok(seen(images(registry, index.as_ref()))),
-        || Ok(ask_all(cosign, registry, digest, &commands, key.path())),
-    )?;
-    crate::interrupt::check()?;
-    let [signature, provenance, sbom] =
-        <[_; 3]>::try_from(answers).map_err(|_more| anyhow!("three answers of cosign"))?;
-    Ok(ImageSeen { index: seen(index), images, signature, provenance, sbom })
+/// Looks at what is public; `version_tag` asks for the digest that everything else begins with.
+pub(super) fn public(
+    release: &Release<'_>,
+    page: Option<&Seen<Option<PublishedPage>>>,
+    version_tag: impl FnOnce() -> Seen<Option<Digest>>,
+) -> PublicSeen {
+    let (tag, forge) = (&release.source.tag, &release.target.forge);
+    thread::scope(|scope| {
+        let forge_tag = scope.spawn(|| seen(forge.tag(tag)));
+        let page = scope.spawn(|| page.cloned().unwrap_or_else(|| seen(forge.page(tag))));
+        PublicSeen { version_tag: version_tag(), page: join(page), forge_tag: join(forge_tag) }
+    })
 }
 
-/// Looks at the version tag, the forge and `latest`.
-pub(super) fn public(release: &Release<'_>) -> Result<PublicSeen> {
-    let (tag, forge) = (&release.source.tag, &release.target.forge);
-    let version_tag = tag.registry_tag();
-    let seen = thread::scope(|scope| {
-        let version_tag = scope.spawn(|| seen(release.tools.registry.digest_of(version_tag.as_str())));
-        let latest = scope.spawn(|| seen(latest(release)));
-        let forge_tag = scope.spawn(|| seen(forge.tag(tag)));
-        PublicSeen {
-            page: seen(forge.page(tag)),
-            version_tag: join(version_tag),
-            latest: join(latest),
-            forge_tag: join(forge_tag),
-        }
+/// Lists the registry's tags, and looks where `latest` is.
+pub(super) fn common(registry: &Client) -> Common {
+    let known = Known::ask(registry);
+    let latest = known.as_ref().map_err(|error| anyhow!("{error:#}")).and_then(|known| {
+        let latest = registry.digest_of(Tag::latest().as_str())?;
+        let highest = match known.highest() {
+            Some(tag) => Some((tag.clone(), registry.digest_of(tag.registry_tag().as_str())?)),
+            None => None,
+        };
+        Ok(LatestSeen { latest, highest })
     });
-    crate::interrupt::check()?;
-    Ok(seen)
+    Common { tags: seen(known.map(|known| known.tags().to_vec())), latest: seen(latest) }
 }
 
 /// Asks cosign for the signature of another release of the same image.
 pub(super) fn signature(release: &Release<'_>, tag: &ReleaseTag, digest: &Digest) -> Result<()> {
     let (target, key) = (release.target, key_directory(release)?);
-    let command = VerifyCommand::signature(&target.public_key_name, tag.version(), &target.image, digest);
+    let command = VerifyCommand::signature(&target.public_key_name, tag.version(), &target.image, &[digest]);
     release
         .tools
         .cosign
@@ -120,103 +92,17 @@ pub(super) fn signature(release: &Release<'_>, tag: &ReleaseTag, digest: &Digest
         .map_err(|words| anyhow!("`{command}` says: {words}"))
 }
 
-fn join<T>(thread: thread::ScopedJoinHandle<'_, Seen<T>>) -> Seen<T> {
-    thread.join().unwrap_or_else(|_panic| Err("a thread panicked".to_owned()))
-}
-
-fn latest(release: &Release<'_>) -> Result<LatestSeen> {
-    let registry = &release.tools.registry;
-    let known = Known::ask(registry)?;
-    let latest = registry.digest_of(Tag::latest().as_str())?;
-    let highest = match known.highest() {
-        Some(tag) => Some((tag.clone(), registry.digest_of(tag.registry_tag().as_str())?)),
-        None => None,
-    };
-    Ok(LatestSeen { latest, highest })
-}
-
-fn seen<T>(result: Result<T>) -> Seen<T> {
-    result.map_err(|error| format!("{error:#}"))
-}
-
-fn ask_all(
-    cosign: &Cosign<'_>,
-    registry: &Client,
-    digest: &Digest,
-    commands: &[VerifyCommand],
-    dir: &Path,
-) -> Vec<Seen<Answer>> {
-    thread::scope(|scope| {
-        let ask = |command| scope.spawn(move || seen(ask(cosign, registry, digest, command, dir)));
-        let running: Vec<_> = commands.iter().map(ask).collect();
-        running.into_iter().map(join).collect()
+/// What came of a question. Bytes that are not those of their digest are an answer, and a wrong one.
+pub(super) fn seen<T>(result: Result<T>) -> Seen<T> {
+    result.map_err(|error| {
+        let words = format!("{error:#}");
+        let is_wrong = error.chain().any(<dyn std::error::Error>::is::<WrongBytes>);
+        if is_wrong { Unseen::Wrong(words) } else { Unseen::Unknown(words) }
     })
 }
 
-/// cosign exits alike when an attestation is wrong and when the registry is down (docs/facts.md#exit-codes): it is
-/// believed only while the registry answers for the very thing that it rejected.
-fn ask(
-    cosign: &Cosign<'_>,
-    registry: &Client,
-    digest: &Digest,
-    command: &VerifyCommand,
-    dir: &Path,
-) -> Result<Answer> {
-    match cosign.try_verify(command, dir)? {
-        Ok(output) => Ok(Answer::Accepted(output)),
-        Err(words) => {
-            let stored = format!("sha256-{}.{}", digest.hex(), command.stored_as());
-            registry
-                .manifest(&stored)
-                .with_context(|| format!("`{command}` failed, and the registry does not answer"))?;
-            Ok(Answer::Rejected(words))
-        }
-    }
-}
-
-#[derive(Deserialize)]
-struct ImageManifest {
-    config: Descriptor,
-    #[serde(default)]
-    annotations: BTreeMap<String, String>,
-}
-
-#[derive(Deserialize)]
-struct Descriptor {
-    digest: Digest,
-}
-
-#[derive(Deserialize)]
-struct ImageConfig {
-    config: RunConfig,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct RunConfig {
-    #[serde(default)]
-    labels: BTreeMap<String, String>,
-}
-
-fn images(
-    registry: &Client,
-    index: Result<&Option<Manifest>, &anyhow::Error>,
-) -> Result<Vec<(String, Option<PlatformImage>)>> {
-    let index = index.map_err(|error| anyhow!("{error:#}"))?;
-    let Some(index) = index else { return Ok(Vec::new()) };
-    // Bytes that are no index have no platforms to look at, and `image.platforms` says so.
-    let Ok(platforms) = index::platforms(&index.bytes) else { return Ok(Vec::new()) };
-    let look = |(platform, digest): (String, Digest)| Ok((platform, platform_image(registry, &digest)?));
-    platforms.into_iter().map(look).collect()
-}
-
-fn platform_image(registry: &Client, digest: &Digest) -> Result<Option<PlatformImage>> {
-    let Some(manifest) = registry.manifest(digest.as_str())? else { return Ok(None) };
-    let manifest: ImageManifest =
-        serde_json::from_slice(&manifest.bytes).context("reading an image manifest")?;
-    let Some(config) = registry.blob(&manifest.config.digest)? else { return Ok(None) };
-    let config: ImageConfig = serde_json::from_slice(&config).context("reading an image config")?;
-    Ok(Some(PlatformImage { labels: config.config.labels, annotations: manifest.annotations }))
+fn join<T>(thread: thread::ScopedJoinHandle<'_, Seen<T>>) -> Seen<T> {
+    thread.join().unwrap_or_else(|_panic| Err(Unseen::Unknown("a thread panicked".to_owned())))
 }
 
 /// A directory that has the public key where the printed commands name it: they run there as they stand.

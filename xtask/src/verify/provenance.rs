@@ -3,45 +3,58 @@
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
-use crate::dockerfile::BaseImage;
-use crate::index;
 use crate::inputs::DOCKERFILE;
-use crate::provenance::{BuildDefinition, Provenance, REHEARSE, RELEASE, RELEASE_WORKFLOW, Resource};
+use crate::provenance::{
+    BuildDefinition, Provenance, REHEARSE, RELEASE, RELEASE_WORKFLOW, Resource, SBOM_FILE,
+};
+use crate::reference::Digest;
 use crate::release::Release;
+use crate::sbom;
 use crate::time;
 
-use super::claim::Claim;
+use super::claim::{Claim, Seen, Unseen};
 use super::look::ImageSeen;
+
+/// The claim that the others about its parts need.
+const FORM: &str = "provenance.form";
 
 /// How far a builder's clock may be ahead of the verifier's, in seconds.
 const CLOCK_SKEW: u64 = 600;
 
-/// Judges the predicate; when it could not be read, the claims about its parts are as unknown as it is.
-pub(super) fn judge(release: &Release<'_>, seen: &ImageSeen, predicate: &Result<Value>) -> Vec<Claim> {
+/// Judges the predicate; its parts are judged only when it is there and has our form. `bom` is the SBOM's predicate.
+pub(super) fn judge(
+    release: &Release<'_>,
+    seen: &ImageSeen,
+    predicate: &Seen<Value>,
+    bom: &Seen<Value>,
+) -> Vec<Claim> {
     type Judge = fn(&Release<'_>, &Provenance) -> Result<String>;
-    let judges: [(&'static str, Judge); 5] = [
-        ("provenance.form", form),
+    let parts: [(&'static str, Judge); 4] = [
         ("provenance.source", source),
         ("provenance.inputs", inputs),
         ("provenance.builder", builder),
         ("provenance.time", times),
     ];
-    let parsed = predicate.as_ref().map_err(|error| format!("{error:#}")).and_then(|predicate| {
-        serde_json::from_value::<Provenance>(predicate.clone())
-            .map_err(|error| format!("it is not of our form: {error}"))
+    let mut parsed = Err(Unseen::Follows(FORM));
+    let form = Claim::judge(FORM, predicate, |predicate| {
+        let provenance = serde_json::from_value::<Provenance>((*predicate).clone());
+        let provenance = provenance.context("it is not of our form")?;
+        let judged = form(release, &provenance);
+        parsed = Ok(provenance);
+        judged
     });
+    let parsed = predicate.as_ref().map_err(Clone::clone).and(parsed);
     let judge_one = |(id, judge): (&'static str, Judge)| {
-        Claim::judge(id, &seen.provenance, |_| {
-            let provenance = parsed.as_ref().map_err(|why| anyhow::anyhow!("{why}"))?;
-            judge(release, provenance)
-        })
+        Claim::judge(id, &parsed, |provenance| judge(release, provenance))
     };
-    let mut claims: Vec<_> = judges.into_iter().map(judge_one).collect();
-    claims.push(Claim::judge("provenance.products", &seen.provenance, |_| {
-        let provenance = parsed.as_ref().map_err(|why| anyhow::anyhow!("{why}"))?;
-        products(provenance, seen)
-    }));
-    claims
+    let products = parsed
+        .as_ref()
+        .map_err(Clone::clone)
+        .and_then(|provenance| Ok((provenance, seen.platforms()?, bom.as_ref().map_err(Clone::clone)?)));
+    let products = Claim::judge("provenance.products", &products, |(provenance, platforms, bom)| {
+        check_products(provenance, platforms, bom)
+    });
+    [form].into_iter().chain(parts.map(judge_one)).chain([products]).collect()
 }
 
 fn form(release: &Release<'_>, provenance: &Provenance) -> Result<String> {
@@ -90,18 +103,17 @@ fn source(release: &Release<'_>, provenance: &Provenance) -> Result<String> {
 fn inputs(release: &Release<'_>, provenance: &Provenance) -> Result<String> {
     let definition = &provenance.build_definition;
     for (path, digest) in &release.inputs.files {
-        let name = path.rsplit('/').next().unwrap_or(path);
-        check_digest(resource(definition, name)?, digest.hex(), path)?;
+        check_digest(resource(definition, file_name(path))?, digest.hex(), path)?;
     }
-    let base = &release.inputs.base;
-    let image = |name: &str, base: &BaseImage| {
-        check_digest(resource(definition, name)?, base.digest.hex(), &base.reference)
-    };
-    for (name, base) in base.named() {
-        image(&name, base)?;
+    let base = release.inputs.base.named();
+    for (name, base) in &base {
+        check_digest(resource(definition, name)?, base.digest.hex(), &base.reference)?;
     }
-    let expected = 1 + release.inputs.files.len() + base.named().len();
-    let others: Vec<_> = definition.resolved_dependencies.iter().skip(expected).collect();
+    let files = release.inputs.files.iter().map(|(path, _)| file_name(path));
+    let expected: Vec<_> =
+        files.chain(base.iter().map(|(name, _)| name.as_ref())).chain(["source"]).collect();
+    let is_other = |resource: &&Resource| !expected.contains(&resource.name.as_str());
+    let others: Vec<_> = definition.resolved_dependencies.iter().filter(is_other).collect();
     ensure!(
         others.iter().all(|resource| resource.name == "stand-in-image"),
         "it names more than the source, its files and its base images"
@@ -150,17 +162,24 @@ fn times(release: &Release<'_>, provenance: &Provenance) -> Result<String> {
     Ok(format!("{} to {}", metadata.started_on, metadata.finished_on))
 }
 
-/// The manifests that it says came out are those of the index.
-fn products(provenance: &Provenance, seen: &ImageSeen) -> Result<String> {
-    let index =
-        seen.index.as_ref().map_err(|why| anyhow::anyhow!("{why}"))?.as_ref().context("there is no image")?;
-    for (platform, digest) in index::platforms(&index.bytes)? {
-        let name = format!("manifest {platform}");
-        let found = provenance.run_details.byproducts.iter().find(|resource| resource.name == name);
-        let found = found.with_context(|| format!("it names no `{name}`"))?;
-        check_digest(found, digest.hex(), &name)?;
+/// What it says came out is the manifests of the index and the SBOM that is attested, and nothing else.
+fn check_products(provenance: &Provenance, platforms: &[(String, Digest)], bom: &Value) -> Result<String> {
+    let made = |(platform, digest): &(String, Digest)| (format!("manifest {platform}"), digest.clone());
+    let mut expected: Vec<_> = platforms.iter().map(made).collect();
+    expected.push((SBOM_FILE.to_owned(), sbom::digest(bom)?));
+    let found = &provenance.run_details.byproducts;
+    for (name, digest) in &expected {
+        let product = found.iter().find(|resource| &resource.name == name);
+        let product = product.with_context(|| format!("it names no `{name}`"))?;
+        let said = product.digest.get("sha256").map_or("missing", String::as_str);
+        ensure!(said == digest.hex(), "the digest of `{name}` is `{said}`: expected `{}`", digest.hex());
     }
-    Ok("the index's manifests".to_owned())
+    ensure!(found.len() == expected.len(), "it names {} products: expected {}", found.len(), expected.len());
+    Ok(format!("{} manifests and the SBOM", platforms.len()))
+}
+
+fn file_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
 }
 
 fn resource<'a>(definition: &'a BuildDefinition, name: &str) -> Result<&'a Resource> {

@@ -1,71 +1,123 @@
 //! The claims about what is public: the version tag, the git tag, the page and its commands, `latest`.
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 
-use crate::forge::{Page, PublishedPage};
+use crate::forge::PublishedPage;
 use crate::reference::Digest;
 use crate::release::source::Source;
 use crate::release::{Release, page};
 use crate::tool::git::Commit;
 
-use super::claim::{Claim, Seen};
-use super::look::{LatestSeen, PublicSeen};
+use super::claim::{Claim, Seen, Unseen, Verdict};
+use super::look::{Answer, ImageSeen, LatestSeen, PublicSeen};
 
 /// The claim about `latest`.
 pub(super) const LATEST: &str = "latest";
 
-/// Judges what was seen under the release's names; `expected` is the page as it was or would be written.
+/// The claim that the version tag is there.
+pub(super) const TAG_IMAGE: &str = "tag.image";
+
+const PAGE_STATE: &str = "page.state";
+
+/// Judges what was seen under the release's names. `image` is what the page's cosign commands gave; `None` where they were
+/// run before, by the same process.
 pub(super) fn judge(
     release: &Release<'_>,
     digest: &Digest,
-    expected: &Page,
     seen: &PublicSeen,
+    image: Option<&ImageSeen>,
 ) -> Vec<Claim> {
+    let mut claims = vec![tag_image(release, Some(digest), &seen.version_tag)];
+    claims.extend(names(release, seen));
+    let page = found_page(&seen.page);
+    claims.push(Claim::judge("page.image", &page, |page| {
+        ensure!(page.page.body.contains(digest.as_str()), "the page does not name `{digest}`");
+        Ok(format!("names `{digest}`"))
+    }));
+    claims.push(commands(release, digest, &page, image));
+    claims
+}
+
+/// The claim that the version tag is there, and names the image that was asked for.
+pub(super) fn tag_image(
+    release: &Release<'_>,
+    digest: Option<&Digest>,
+    seen: &Seen<Option<Digest>>,
+) -> Claim {
+    Claim::judge(TAG_IMAGE, seen, |found| {
+        let name = release.target.image.tagged(&release.source.tag.registry_tag());
+        let found = found.as_ref().with_context(|| format!("there is no `{name}`"))?;
+        let expected = digest.unwrap_or(found);
+        ensure!(found == expected, "`{name}` names `{found}`: expected `{expected}`");
+        Ok(format!("`{name}` names `{found}`"))
+    })
+}
+
+/// What can be told without a digest: the git tag, and that there is a page.
+pub(super) fn names(release: &Release<'_>, seen: &PublicSeen) -> Vec<Claim> {
     let tag = &release.source.tag;
-    let found =
-        |page: &Option<PublishedPage>| page.clone().with_context(|| format!("there is no page for `{tag}`"));
-    vec![
-        Claim::judge("tag.image", &seen.version_tag, |found| {
-            let name = release.target.image.tagged(&tag.registry_tag());
-            let found = found.as_ref().with_context(|| format!("there is no `{name}`"))?;
-            ensure!(found == digest, "`{name}` names `{found}`: expected `{digest}`");
-            Ok(format!("`{name}` names `{digest}`"))
-        }),
-        judge_git_tag(release, &seen.forge_tag),
-        Claim::judge("page.state", &seen.page, |page| {
-            let page = found(page)?;
-            ensure!(!page.draft, "the page is a draft");
-            ensure!(
-                page.page.prerelease == expected.prerelease,
-                "it is shown as pre-release: {}",
-                page.page.prerelease
-            );
-            Ok(page.address)
-        }),
-        Claim::judge("page.image", &seen.page, |page| {
-            let page = found(page)?;
-            ensure!(page.page.body.contains(digest.as_str()), "the page does not name `{digest}`");
-            Ok(format!("names `{digest}`"))
-        }),
-        Claim::judge("page.commands", &seen.page, |page| {
-            let (found, expected) =
-                (fenced(page::promises(&found(page)?.page.body)), fenced(page::promises(&expected.body)));
-            ensure!(
-                found == expected,
-                "the page's commands are\n{}\nexpected\n{}",
-                found.join("\n"),
-                expected.join("\n")
-            );
-            Ok(format!("{} commands, as they were run", expected.len()))
-        }),
-        Claim::judge(LATEST, &seen.latest, judge_latest),
-    ]
+    let state = Claim::judge(PAGE_STATE, &seen.page, |page| {
+        let page = page.as_ref().with_context(|| format!("there is no page for `{tag}`"))?;
+        ensure!(!page.draft, "the page is a draft");
+        ensure!(
+            page.page.prerelease != tag.is_stable(),
+            "it is shown as pre-release: {}",
+            page.page.prerelease
+        );
+        Ok(page.address.clone())
+    });
+    vec![judge_git_tag(release, &seen.forge_tag), state]
+}
+
+fn found_page(seen: &Seen<Option<PublishedPage>>) -> Seen<&PublishedPage> {
+    let page = seen.as_ref().map_err(Clone::clone)?;
+    page.as_ref().ok_or(Unseen::Follows(PAGE_STATE))
+}
+
+/// Every fenced line of the page is one that a release prints, to the letter: nobody is given anything else to paste. Its
+/// cosign commands were run as they stand, and nothing else that a page says is ever run.
+fn commands(
+    release: &Release<'_>,
+    digest: &Digest,
+    page: &Seen<&PublishedPage>,
+    image: Option<&ImageSeen>,
+) -> Claim {
+    const ID: &str = "page.commands";
+    let text = Claim::judge(ID, page, |page| {
+        let (found, expected) = (fenced(&page.page.body), page::commands(release, digest));
+        ensure!(
+            found == expected,
+            "the page's commands are\n{}\nexpected\n{}",
+            found.join("\n"),
+            expected.join("\n")
+        );
+        Ok(format!("{} lines, as they were run", expected.len()))
+    });
+    let Some(image) = image.filter(|_| text.verdict == Verdict::Holds) else { return text };
+    let answers = [&image.signature, &image.provenance, &image.sbom];
+    let rejected = release.verify_commands(digest).into_iter().zip(answers).find_map(|(command, answer)| {
+        let Ok(Answer::Rejected(words)) = answer else { return None };
+        Some(format!("`{command}` fails: {words}"))
+    });
+    let unknown = answers.into_iter().find_map(|answer| answer.as_ref().err().cloned());
+    let ran = match (rejected, unknown) {
+        (None, Some(unknown)) => Err(unknown),
+        (rejected, _) => Ok(rejected),
+    };
+    Claim::judge(ID, &ran, |rejected| match rejected {
+        Some(words) => bail!("{words}"),
+        None => Ok(text.evidence),
+    })
+}
+
+/// The claim about `latest`.
+pub(super) fn latest(seen: &Seen<LatestSeen>) -> Claim {
+    Claim::judge(LATEST, seen, judge_latest)
 }
 
 /// The claim about the git tag alone, asked for on its own.
 pub(super) fn git_tag(release: &Release<'_>) -> Claim {
-    let seen = release.target.forge.tag(&release.source.tag).map_err(|error| format!("{error:#}"));
-    judge_git_tag(release, &seen)
+    judge_git_tag(release, &super::look::seen(release.target.forge.tag(&release.source.tag)))
 }
 
 fn judge_git_tag(release: &Release<'_>, seen: &Seen<Option<Commit>>) -> Claim {

@@ -50,29 +50,55 @@ struct SignedImage {
     digest: Digest,
 }
 
-/// Every signature that cosign accepted is of this digest and version; returns how many there are.
-pub(super) fn check_signatures(output: &str, version: &str, digest: &Digest) -> Result<usize> {
-    let payloads: Vec<SignaturePayload> =
-        serde_json::from_str(output).context("what cosign printed is not the expected JSON")?;
-    let says_version = |payload: &SignaturePayload| {
-        payload.optional.as_ref().and_then(|optional| optional.get("version")).and_then(Value::as_str)
-            == Some(version)
+/// What `cosign verify` printed: an array of payloads for each image that it was asked about.
+pub(super) fn signatures(output: &str) -> Result<Vec<Signature>> {
+    let arrays = serde_json::Deserializer::from_str(output).into_iter::<Vec<SignaturePayload>>();
+    let arrays: Vec<_> =
+        arrays.collect::<Result<_, _>>().context("what cosign printed is not the expected JSON")?;
+    let signature = |payload: SignaturePayload| {
+        let version = payload.optional.as_ref().and_then(|optional| optional.get("version"));
+        Signature {
+            digest: payload.critical.image.digest,
+            version: version.and_then(Value::as_str).map(str::to_owned),
+        }
     };
-    ensure!(!payloads.is_empty(), "there is no signature");
-    for payload in &payloads {
+    Ok(arrays.into_iter().flatten().map(signature).collect())
+}
+
+/// What a signature that cosign accepted says.
+pub(super) struct Signature {
+    digest: Digest,
+    version: Option<String>,
+}
+
+/// Every signature that cosign accepted is of one of `digests` and of this version, and none of them lacks one; returns
+/// how many there are.
+pub(super) fn check_signatures(output: &str, version: &str, digests: &[Digest]) -> Result<usize> {
+    let found = signatures(output)?;
+    for signature in &found {
+        ensure!(digests.contains(&signature.digest), "a signature is of `{}`", signature.digest);
         ensure!(
-            &payload.critical.image.digest == digest,
-            "a signature is of `{}`",
-            payload.critical.image.digest
+            signature.version.as_deref() == Some(version),
+            "a signature does not say `version={version}`"
         );
-        ensure!(says_version(payload), "a signature does not say `version={version}`");
     }
-    Ok(payloads.len())
+    for digest in digests {
+        ensure!(
+            found.iter().any(|signature| &signature.digest == digest),
+            "there is no signature of `{digest}`"
+        );
+    }
+    Ok(found.len())
+}
+
+/// The DSSE envelopes that `cosign verify-attestation` printed, one a line.
+pub(super) fn envelopes(output: &str) -> impl Iterator<Item = &str> {
+    output.lines().filter(|line| !line.trim().is_empty())
 }
 
 /// The predicate of the one attestation that cosign accepted.
 pub(super) fn only_predicate(output: &str, predicate_type: &str, digest: &Digest) -> Result<Value> {
-    let envelopes: Vec<_> = output.lines().filter(|line| !line.trim().is_empty()).collect();
+    let envelopes: Vec<_> = envelopes(output).collect();
     let [envelope] = envelopes[..] else {
         bail!("there are {} attestations of `{predicate_type}` by the key: expected one", envelopes.len());
     };
@@ -125,14 +151,22 @@ mod tests {
     }
 
     #[test]
-    fn every_signature_is_of_this_digest_and_version() {
-        let digest = Digest::of(b"image");
+    fn every_signature_is_of_these_digests_and_this_version_and_none_is_missing() {
+        let (one, two) = (Digest::of(b"one"), Digest::of(b"two"));
         let payload = |digest: &Digest, version: &str| json!({"critical": {"image": {"docker-manifest-digest": digest}}, "optional": {"version": version}});
-        let check = |payloads: serde_json::Value| check_signatures(&payloads.to_string(), "1.2.3", &digest);
-        assert_eq!(check(json!([payload(&digest, "1.2.3")])).unwrap(), 1);
-        assert!(check(json!([])).is_err());
-        assert!(check(json!([payload(&digest, "1.2.2")])).is_err());
-        assert!(check(json!([payload(&Digest::of(b"other"), "1.2.3")])).is_err());
-        assert!(check(json!([payload(&digest, "1.2.3"), payload(&digest, "1.2.2")])).is_err());
+        let check = |arrays: &[serde_json::Value], digests: &[Digest]| {
+            let output: String = arrays.iter().map(|array| format!("\n{array}\n")).collect();
+            check_signatures(&output, "1.2.3", digests)
+        };
+        let (first, second) = (json!([payload(&one, "1.2.3")]), json!([payload(&two, "1.2.3")]));
+        let both = [one.clone(), two.clone()];
+        assert_eq!(check(std::slice::from_ref(&first), &both[..1]).unwrap(), 1);
+        assert_eq!(check(&[first.clone(), second], &both).unwrap(), 2);
+        assert!(check(std::slice::from_ref(&first), &both).is_err(), "one of the two is not signed");
+        assert!(check(&[], &both[..1]).is_err());
+        assert!(check(&[json!([])], &both[..1]).is_err());
+        for other in [payload(&one, "1.2.2"), payload(&two, "1.2.3"), json!({"critical": {}})] {
+            assert!(check(&[first.clone(), json!([other])], &both[..1]).is_err(), "{other}");
+        }
     }
 }

@@ -12,7 +12,7 @@ use crate::harness::{test, wait_for};
 const TAG: &str = "v0.1.0";
 
 /// Pushes an image that nobody signed: an index of nothing.
-fn push_foreign(project: &Project, tag: &str) -> Result<Digest> {
+pub(super) fn push_foreign(project: &Project, tag: &str) -> Result<Digest> {
     let media_type = "application/vnd.oci.image.index.v1+json";
     let bytes =
         format!("{{\"schemaVersion\":2,\"mediaType\":\"{media_type}\",\"manifests\":[]}}").into_bytes();

@@ -1,5 +1,7 @@
 //! The commands that check an image, as a page prints them and as a release runs them.
 
+use std::path::Path;
+
 use crate::reference::{Digest, Image};
 use crate::tool::command_line;
 
@@ -12,26 +14,41 @@ pub struct VerifyCommand {
 impl VerifyCommand {
     /// `cosign verify`: the signature, with the version signed along so that an older signed image is no match.
     #[must_use]
-    pub fn signature(key: &str, version: &semver::Version, image: &Image, digest: &Digest) -> Self {
-        Self::new("verify", key, &["-a".to_owned(), format!("version={version}")], image, digest)
+    pub fn signature(key: &str, version: &semver::Version, image: &Image, digests: &[&Digest]) -> Self {
+        Self::new("verify", key, &["-a".to_owned(), format!("version={version}")], image, digests)
     }
 
     /// `cosign verify-attestation` for one predicate type.
     #[must_use]
     pub fn attestation(key: &str, predicate_type: &str, image: &Image, digest: &Digest) -> Self {
-        Self::new("verify-attestation", key, &["--type".to_owned(), predicate_type.to_owned()], image, digest)
+        Self::new(
+            "verify-attestation",
+            key,
+            &["--type".to_owned(), predicate_type.to_owned()],
+            image,
+            &[digest],
+        )
     }
 
-    /// The suffix of the tag that cosign keeps the signed thing under, beside `sha256-<hex>`.
+    /// The same question about the image in a directory that `cosign save` made.
     #[must_use]
-    pub fn stored_as(&self) -> &'static str {
-        if self.arguments.first().is_some_and(|verb| verb == "verify") { "sig" } else { "att" }
+    pub fn of_layout(mut self, directory: &Path) -> Self {
+        self.arguments.pop();
+        self.arguments.extend(["--local-image".to_owned(), directory.display().to_string()]);
+        self
     }
 
-    fn new(verb: &str, key: &str, wanted: &[String], image: &Image, digest: &Digest) -> Self {
+    /// Whether it asks for signatures, and not for an attestation.
+    #[must_use]
+    pub fn is_signature(&self) -> bool {
+        self.arguments.first().is_some_and(|verb| verb == "verify")
+    }
+
+    fn new(verb: &str, key: &str, wanted: &[String], image: &Image, digests: &[&Digest]) -> Self {
         // The only network that is needed is the registry's: no log is asked, and the page says so.
         let fixed = [verb, "--key", key, "--insecure-ignore-tlog"].map(str::to_owned);
-        Self { arguments: [&fixed, wanted, &[image.pinned(digest)]].concat() }
+        let images: Vec<_> = digests.iter().map(|digest| image.pinned(digest)).collect();
+        Self { arguments: [&fixed, wanted, &images].concat() }
     }
 }
 
@@ -54,7 +71,7 @@ mod tests {
         let version = semver::Version::new(1, 2, 3);
         let pinned = format!("forge.example.org/acme/carol@{digest}");
         assert_eq!(
-            VerifyCommand::signature("cosign.pub", &version, &image, &digest).to_string(),
+            VerifyCommand::signature("cosign.pub", &version, &image, &[&digest]).to_string(),
             format!("cosign verify --key cosign.pub --insecure-ignore-tlog -a version=1.2.3 {pinned}")
         );
         assert_eq!(

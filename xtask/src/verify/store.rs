@@ -1,0 +1,204 @@
+//! Where an image's bytes are read from: a registry, or a directory that `verify --save` made of one.
+
+use std::fs;
+use std::io::{ErrorKind, Read as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, ensure};
+use serde::Deserialize;
+
+use crate::reference::Digest;
+use crate::registry::{Client, Manifest, WrongBytes};
+
+/// More than a manifest, a config or an attestation of ours has. Layers are not read, only looked for.
+const LARGEST: u64 = 64 << 20;
+
+/// What can be asked for an image's parts. Every answer is held against its digest.
+pub(super) trait Store: Sync {
+    /// The manifest or index with that digest; `None` when there is none.
+    fn manifest(&self, digest: &Digest) -> Result<Option<Manifest>>;
+
+    /// A config's bytes; `None` when it is not there.
+    fn blob(&self, digest: &Digest) -> Result<Option<Vec<u8>>>;
+
+    /// Whether a layer is there. A registry is believed; what is on this disk is read to its end.
+    fn has_blob(&self, digest: &Digest) -> Result<bool>;
+
+    /// The manifest of what cosign keeps beside `digest`: `kind` is `sig` or `att`.
+    fn attached(&self, digest: &Digest, kind: Kind) -> Result<Option<Manifest>>;
+}
+
+/// The two things that cosign attaches in its legacy format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Signatures, under the tag `sha256-<hex>.sig`.
+    Signatures,
+    /// Attestations, under the tag `sha256-<hex>.att`.
+    Attestations,
+}
+
+impl Kind {
+    /// The tag that holds them, of the image `digest`.
+    pub(super) fn tag(self, digest: &Digest) -> String {
+        let suffix = match self {
+            Self::Signatures => "sig",
+            Self::Attestations => "att",
+        };
+        format!("sha256-{}.{suffix}", digest.hex())
+    }
+
+    /// How `cosign save` marks them in the directory's index.
+    fn mark(self) -> &'static str {
+        match self {
+            Self::Signatures => "dev.cosignproject.cosign/sigs",
+            Self::Attestations => "dev.cosignproject.cosign/atts",
+        }
+    }
+}
+
+impl Store for Client {
+    fn manifest(&self, digest: &Digest) -> Result<Option<Manifest>> {
+        Self::manifest(self, digest.as_str())
+    }
+
+    fn blob(&self, digest: &Digest) -> Result<Option<Vec<u8>>> {
+        Self::blob(self, digest)
+    }
+
+    fn has_blob(&self, digest: &Digest) -> Result<bool> {
+        Self::has_blob(self, digest)
+    }
+
+    fn attached(&self, digest: &Digest, kind: Kind) -> Result<Option<Manifest>> {
+        Self::manifest(self, &kind.tag(digest))
+    }
+}
+
+/// An OCI image layout (image specification v1.1, "Image Layout") as `cosign save` writes it: one image with what is
+/// attached to it.
+pub(super) struct Layout {
+    path: PathBuf,
+    image: Digest,
+    entries: Vec<Entry>,
+}
+
+#[derive(Deserialize)]
+struct LayoutIndex {
+    manifests: Vec<Entry>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Entry {
+    media_type: String,
+    digest: Digest,
+    #[serde(default)]
+    annotations: Annotations,
+}
+
+#[derive(Default, Deserialize)]
+struct Annotations {
+    kind: Option<String>,
+}
+
+impl Layout {
+    /// Opens the directory.
+    ///
+    /// # Errors
+    /// When it is no layout, or does not hold exactly one image.
+    pub(super) fn open(path: &Path) -> Result<Self> {
+        // Commands run elsewhere, where the public key is.
+        let path = path.canonicalize().with_context(|| format!("looking for `{}`", path.display()))?;
+        let file = path.join("index.json");
+        let remedy = || {
+            format!("reading `{}`: is it a directory that `cargo xtask verify --save` made?", file.display())
+        };
+        let bytes = read_bounded(&file).with_context(remedy)?;
+        let bytes = bytes.with_context(|| format!("there is no `{}`", file.display()))?;
+        let index: LayoutIndex = serde_json::from_slice(&bytes).with_context(remedy)?;
+        let kind = |entry: &&Entry| {
+            let kind = entry.annotations.kind.as_deref();
+            matches!(kind, Some("dev.cosignproject.cosign/imageIndex" | "dev.cosignproject.cosign/image"))
+        };
+        let images: Vec<_> = index.manifests.iter().filter(kind).map(|entry| entry.digest.clone()).collect();
+        let [image] = &images[..] else {
+            anyhow::bail!("`{}` holds {} images: expected one", path.display(), images.len())
+        };
+        Ok(Self { path, image: image.clone(), entries: index.manifests })
+    }
+
+    /// The digest of its image.
+    pub(super) fn image(&self) -> &Digest {
+        &self.image
+    }
+
+    /// The directory.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What it holds besides an image and its signatures and attestations.
+    pub(super) fn others(&self) -> Vec<&Digest> {
+        let known = [Kind::Signatures.mark(), Kind::Attestations.mark()];
+        let is_other = |entry: &&Entry| {
+            entry.digest != self.image
+                && !entry.annotations.kind.as_deref().is_some_and(|kind| known.contains(&kind))
+        };
+        self.entries.iter().filter(is_other).map(|entry| &entry.digest).collect()
+    }
+
+    fn file(&self, digest: &Digest) -> PathBuf {
+        self.path.join("blobs").join("sha256").join(digest.hex())
+    }
+}
+
+impl Store for Layout {
+    fn manifest(&self, digest: &Digest) -> Result<Option<Manifest>> {
+        let media_type = self.entries.iter().find(|entry| &entry.digest == digest);
+        let media_type =
+            media_type.map_or("application/vnd.oci.image.manifest.v1+json", |entry| &entry.media_type);
+        let manifest = |bytes| Manifest { digest: digest.clone(), media_type: media_type.to_owned(), bytes };
+        Ok(self.blob(digest)?.map(manifest))
+    }
+
+    fn blob(&self, digest: &Digest) -> Result<Option<Vec<u8>>> {
+        let file = self.file(digest);
+        let bytes = read_bounded(&file).with_context(|| format!("reading `{}`", file.display()))?;
+        if let Some(bytes) = &bytes {
+            WrongBytes::check_bytes(&format!("`{}`", file.display()), bytes, digest)?;
+        }
+        Ok(bytes)
+    }
+
+    fn has_blob(&self, digest: &Digest) -> Result<bool> {
+        let path = self.file(digest);
+        let doing = || format!("reading `{}`", path.display());
+        let file = match fs::File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(error).with_context(doing),
+        };
+        let found = Digest::of_reader(file).with_context(doing)?;
+        WrongBytes::check_digest(&format!("`{}`", path.display()), found, digest)?;
+        Ok(true)
+    }
+
+    fn attached(&self, digest: &Digest, kind: Kind) -> Result<Option<Manifest>> {
+        ensure!(digest == &self.image, "`{}` is not about `{digest}`", self.path.display());
+        let entry = self.entries.iter().find(|entry| entry.annotations.kind.as_deref() == Some(kind.mark()));
+        entry.map_or(Ok(None), |entry| self.manifest(&entry.digest))
+    }
+}
+
+/// The file's bytes; `None` when there is none.
+fn read_bounded(path: &Path) -> Result<Option<Vec<u8>>> {
+    let file = match fs::File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let mut bytes = Vec::new();
+    file.take(LARGEST + 1).read_to_end(&mut bytes)?;
+    ensure!(bytes.len() as u64 <= LARGEST, "it is larger than {} MiB", LARGEST >> 20);
+    Ok(Some(bytes))
+}

@@ -1,0 +1,90 @@
+//! What is verified, and against which repository: a checkout, or a clone of an address that the verifier trusts.
+
+use anyhow::{Context as _, Result, bail, ensure};
+
+use crate::config::{Config, Timeouts};
+use crate::index;
+use crate::inputs::Inputs;
+use crate::reference::{Digest, Image};
+use crate::registry::Client;
+use crate::release::source::Source;
+use crate::scratch::Scratch;
+use crate::tool::Runner;
+use crate::tool::curl::Curl;
+use crate::tool::git::Git;
+use crate::version::ReleaseTag;
+
+use super::look::look_at_part;
+
+/// The label that says which release an image is.
+const VERSION: &str = "org.opencontainers.image.version";
+
+/// What a commit says of its release.
+pub(super) struct Subject {
+    pub(super) source: Source,
+    pub(super) config: Config,
+    pub(super) inputs: Inputs,
+}
+
+impl Subject {
+    /// Reads it from git.
+    pub(super) fn of(repository: &Repository, source: Source) -> Result<Self> {
+        let config = Config::of_commit(&repository.git, &source.commit)?;
+        let inputs = Inputs::of_commit(&repository.git, &source.commit)?;
+        repository.check(&config)?;
+        Ok(Self { source, config, inputs })
+    }
+}
+
+/// Where commits are read from.
+pub(super) struct Repository {
+    pub(super) git: Git,
+    address: Option<String>,
+    _clone: Option<Scratch>,
+}
+
+impl Repository {
+    /// The checkout here, or a clone of `address`.
+    pub(super) fn find(runner: &Runner, address: Option<&str>) -> Result<Self> {
+        if let Some(address) = address {
+            let scratch = Scratch::new()?;
+            let git = Git::cloned(runner, address, &scratch.path().join("source"))?;
+            return Ok(Self { git, address: Some(address.to_owned()), _clone: Some(scratch) });
+        }
+        let here = std::env::current_dir().context("finding the current directory")?;
+        let git =
+            Git::discover(runner, &here).context("looking for the source; name it with `--source URL`")?;
+        Ok(Self { git, address: None, _clone: None })
+    }
+
+    /// A repository that releases under another name than the trusted address vouches for nothing.
+    fn check(&self, config: &Config) -> Result<()> {
+        let Some(address) = self.address.as_ref().filter(|address| address.starts_with("http")) else {
+            return Ok(());
+        };
+        let (named, expected) = (config.source_url(), address.trim_end_matches('/').trim_end_matches(".git"));
+        ensure!(
+            named == expected,
+            "the source at `{address}` releases as `{named}`: name the address that you trust, `--source {named}`, if it \
+             is the same project"
+        );
+        Ok(())
+    }
+}
+
+/// The release that an image says that it is, by its label: what `verify` then holds it to.
+///
+/// # Errors
+/// When there is no such image, it has no such label, or the registry does not answer.
+pub(super) fn tag_of_image(runner: &Runner, image: &Image, digest: &Digest) -> Result<ReleaseTag> {
+    let client = Client::new(Curl::new(runner, Timeouts::default().http()), image.clone(), None);
+    let pinned = image.pinned(digest);
+    let found = client.manifest(digest.as_str())?;
+    let found = found.with_context(|| format!("there is no `{pinned}`, or no stranger may read it"))?;
+    let platforms = index::platforms(&found.bytes).with_context(|| format!("reading `{pinned}`"))?;
+    let Some((platform, first)) = platforms.into_iter().next() else { bail!("`{pinned}` has no platform") };
+    let part = look_at_part(&client, platform, first)?;
+    let version = part.labels.get(VERSION);
+    let version = version.with_context(|| format!("`{pinned}` has no label `{VERSION}`"))?;
+    Ok(format!("v{version}").parse()?)
+}
