@@ -9,7 +9,7 @@ use nix::sys::resource::{Resource, setrlimit};
 use xtask::cli::{Cli, Command};
 use xtask::environment::Environment;
 use xtask::verify::command::Options;
-use xtask::{check, ci, doctor, failure, interrupt, rehearse, release, secret, verify};
+use xtask::{check, ci, doctor, failure, interrupt, policies, rehearse, release, secret, verify};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -43,6 +43,7 @@ fn run(command: Command) -> Result<()> {
             verify::command::run(&environment, &options)
         }
         Command::Check => check::run(&environment),
+        Command::Policies { check } => policies::run(&environment, check),
         Command::Doctor => doctor::run(&environment),
         Command::Ci => ci::run(&environment),
     }

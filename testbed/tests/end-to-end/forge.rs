@@ -11,6 +11,7 @@ mod image;
 mod newer_tool;
 mod page;
 mod plan;
+mod policies;
 pub(crate) mod project;
 mod rebuild;
 mod released;
