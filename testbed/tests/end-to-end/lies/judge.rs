@@ -3,7 +3,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use serde::Deserialize;
 
 use super::Lie;
@@ -20,6 +20,11 @@ const UNCHECKED: i32 = 4;
 /// The `--json` document, as far as it is compared.
 #[derive(Deserialize)]
 struct Report {
+    releases: Vec<Entry>,
+}
+
+#[derive(Deserialize)]
+struct Entry {
     claims: Vec<Claim>,
 }
 
@@ -56,9 +61,11 @@ fn tell(honest: &Honest, lie: &Lie) -> Result<Vec<String>> {
 
 /// What a run said that it must not have said, a line each.
 fn deviations(run: &Finished, wrong: &[&str], unchecked: &[&str]) -> Result<Vec<String>> {
-    let report: Report = serde_json::from_str(&run.stdout).with_context(|| {
-        format!("exit code {} and no report: {}{}", run.code, run.stdout, run.stderr.trim_end())
-    })?;
+    let report: Report = serde_json::from_str(&run.stdout)
+        .with_context(|| format!("exit code {} and no report: {}", run.code, run.stderr.trim_end()))?;
+    let [Entry { claims }] = &report.releases[..] else {
+        bail!("the report is about {} releases: expected one", report.releases.len());
+    };
     let mut deviations = Vec::new();
     let code = match (wrong, unchecked) {
         ([], []) => 0,
@@ -68,7 +75,7 @@ fn deviations(run: &Finished, wrong: &[&str], unchecked: &[&str]) -> Result<Vec<
     if run.code != code {
         deviations.push(format!("exit code {}: expected {code}", run.code));
     }
-    for Claim { id, verdict, evidence } in &report.claims {
+    for Claim { id, verdict, evidence } in claims {
         let expected = match &**id {
             id if wrong.contains(&id) => "false",
             id if unchecked.contains(&id) => "unchecked",
@@ -78,7 +85,7 @@ fn deviations(run: &Finished, wrong: &[&str], unchecked: &[&str]) -> Result<Vec<
             deviations.push(format!("`{id}` is {verdict}, expected {expected}: {evidence}"));
         }
     }
-    let is_missing = |id: &&&str| !report.claims.iter().any(|claim| claim.id == **id);
+    let is_missing = |id: &&&str| !claims.iter().any(|claim| claim.id == **id);
     let missing = wrong.iter().chain(unchecked).filter(is_missing);
     deviations.extend(missing.map(|id| format!("there is no claim `{id}`")));
     Ok(deviations)

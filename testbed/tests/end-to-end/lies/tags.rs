@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::Lie;
-use super::honest::{BACKPORT, OLDER, TAG};
+use super::honest::{OLDER, TAG};
 use super::judge::check;
 use crate::harness::test;
 
@@ -74,7 +74,7 @@ pub(super) const LIES: &[Lie] = &[
     },
     Lie {
         name: "git tag moved on the forge",
-        make: |honest| honest.forge.push_tag(&honest.project, &honest.commit_of(BACKPORT)?),
+        make: |honest| honest.forge.push_tag(&honest.project, &honest.commit_of(OLDER)?),
         wrong: &["tag.git"],
         unchecked: &[],
     },
