@@ -7,6 +7,7 @@ pub mod cli;
 mod commands;
 mod context;
 mod exports;
+pub mod faults;
 mod files;
 pub mod forge_client;
 mod host;

@@ -12,6 +12,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::SystemTime;
 
 use anyhow::{Context as _, Result};
 
@@ -33,6 +34,8 @@ pub struct RequestSeen {
 pub struct Exchange {
     /// The request.
     pub request: RequestSeen,
+    /// When it came.
+    pub at: SystemTime,
     /// What the client was answered; `None` while it waits, or when it got no whole head.
     pub status: Option<u16>,
     /// Bytes in the request's body that were handed on.
@@ -179,7 +182,8 @@ impl Shared {
             let number = book.count;
             let request =
                 RequestSeen { n: number - book.before, method: method.to_owned(), path: path.to_owned() };
-            let exchange = Exchange { request: request.clone(), status: None, pushed: 0, fault: "" };
+            let at = SystemTime::now();
+            let exchange = Exchange { request: request.clone(), at, status: None, pushed: 0, fault: "" };
             book.exchanges.insert(number, exchange);
             (number, request)
         };

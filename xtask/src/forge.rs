@@ -51,6 +51,16 @@ pub trait Forge: Sync {
     /// When the forge cannot be asked.
     fn check_access(&self) -> Result<Vec<crate::release::preflight::Problem>>;
 
+    /// What is wrong with the forge's own `tag`, which must be at `commit`: a page for a missing tag would create it.
+    ///
+    /// # Errors
+    /// When the forge cannot be asked.
+    fn check_tag(
+        &self,
+        tag: &ReleaseTag,
+        commit: &Commit,
+    ) -> Result<Option<crate::release::preflight::Problem>>;
+
     /// The commit that the forge has `tag` at.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 //! ("Pulling manifests"), narrowed to what docker, cosign and Forgejo all accept.
 
 use std::fmt;
+use std::io::{self, Read};
 use std::str::FromStr;
 
 use anyhow::{Result, bail, ensure};
@@ -164,7 +165,25 @@ impl Digest {
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
         use sha2::Digest as _;
-        let hash = sha2::Sha256::digest(bytes);
+        Self::of_hash(&sha2::Sha256::digest(bytes))
+    }
+
+    /// The digest of everything that `reader` gives, which may be more than fits into memory.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn of_reader(mut reader: impl Read) -> io::Result<Self> {
+        use sha2::Digest as _;
+        let (mut hasher, mut chunk) = (sha2::Sha256::new(), vec![0; 1 << 16]);
+        loop {
+            match reader.read(&mut chunk)? {
+                0 => return Ok(Self::of_hash(&hasher.finalize())),
+                size => hasher.update(&chunk[..size]),
+            }
+        }
+    }
+
+    fn of_hash(hash: &[u8]) -> Self {
         Self(format!("sha256:{}", hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>()))
     }
 

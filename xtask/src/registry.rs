@@ -39,6 +39,14 @@ pub struct Manifest {
     pub bytes: Vec<u8>,
 }
 
+impl Manifest {
+    /// `bytes` of `media_type`, to be stored.
+    #[must_use]
+    pub fn new(media_type: impl Into<String>, bytes: Vec<u8>) -> Self {
+        Self { digest: Digest::of(&bytes), media_type: media_type.into(), bytes }
+    }
+}
+
 /// One image's repository in one registry.
 pub struct Client {
     curl: Curl,
@@ -244,7 +252,7 @@ fn read_manifest(response: Response, reference: &str) -> Result<Manifest> {
     }
     let media_type =
         response.header("Content-Type").with_context(|| format!("{response} without a type"))?.to_owned();
-    Ok(Manifest { digest: Digest::of(&response.body), media_type, bytes: response.body })
+    Ok(Manifest::new(media_type, response.body))
 }
 
 /// What the registry says that the digest of its answer is.

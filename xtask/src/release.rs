@@ -1,6 +1,8 @@
 //! The release: its steps in order, a line each. `docs/releasing.md` tells the same story in prose.
 
+pub mod attest;
 pub mod build;
+pub mod candidate;
 pub mod command;
 pub mod export;
 pub mod page;
@@ -22,14 +24,14 @@ use crate::inputs::Inputs;
 use crate::progress::{Steps, both};
 use crate::reference::Digest;
 use crate::registry;
-use crate::scratch::Scratch;
 use crate::tool::Runner;
-use crate::tool::cosign::{Cosign, PROVENANCE_TYPE, SBOM_TYPE, VerifyCommand};
+use crate::tool::cosign::{Cosign, SBOM_TYPE, VerifyCommand};
 use crate::tool::curl::Curl;
 use crate::tool::docker::{Docker, DockerConfig};
 use crate::tool::git::Git;
 use crate::verify;
 
+pub use attest::Attestations;
 use export::Export;
 use source::Source;
 use target::Target;
@@ -95,14 +97,6 @@ pub struct Release<'a> {
     export: OnceLock<Export>,
 }
 
-/// What cosign attests.
-pub struct Attestations {
-    /// The SLSA provenance predicate, as JSON.
-    pub provenance: Vec<u8>,
-    /// The `CycloneDX` SBOM, as JSON.
-    pub sbom: Vec<u8>,
-}
-
 /// Releases `source` to `target`, or finishes what an earlier run began: what is done is read from the registry and the
 /// forge, never from a record of our own.
 ///
@@ -128,7 +122,7 @@ pub fn run(session: &Session<'_>, target: &Target, source: &Source) -> Result<Ou
     })?;
     let closed = steps.run("close", "", || {
         verify::closed(release, &digest)?;
-        tags::remove_candidate(release, &known)
+        tags::remove_candidates(release, &known)
     })?;
     let was_finished = !(made || published.changed || moved || closed);
     Ok(Outcome { commands: release.verify_commands(&digest), digest, page: published.address, was_finished })
@@ -141,17 +135,33 @@ fn prove_or_make(release: &Release<'_>) -> Result<(Digest, bool)> {
     let name = release.target.image.tagged(&tag);
     let public = steps.run("look", &name, || registry.digest_of(tag.as_str()));
     let remedy = || format!("nothing was changed; {}", release.target.registry_remedy);
-    let Some(digest) = public.with_context(remedy).map_err(refused)? else {
-        let digest = make(release)?;
-        steps.run("tag", &name, || tags::publish(registry, &tag, &digest))?;
-        return Ok((digest, true));
+    let digest = match public.with_context(remedy).map_err(refused)? {
+        Some(digest) => digest,
+        None => match make(release)? {
+            Made::Proven(digest) => {
+                steps.run("tag", &name, || {
+                    tags::check_git_tag(release)?;
+                    tags::publish(registry, &tag, &digest)
+                })?;
+                return Ok((digest, true));
+            }
+            Made::Public(digest) => digest,
+        },
     };
     steps.run("verify", "it is public already", || verify::published(release, &digest))?;
     Ok((digest, false))
 }
 
+/// What has become of an image that was made.
+enum Made {
+    /// Only its candidate tag names it.
+    Proven(Digest),
+    /// Another run of the same release published it meanwhile, and its attestations stay.
+    Public(Digest),
+}
+
 /// Everything up to a proven image that only its candidate tag names.
-fn make(release: &Release<'_>) -> Result<Digest> {
+fn make(release: &Release<'_>) -> Result<Made> {
     let Release { session, tools, target, source, .. } = release;
     let steps = session.steps;
     let (mut toolchain, sbom) = both(
@@ -169,27 +179,25 @@ fn make(release: &Release<'_>) -> Result<Digest> {
     )?;
     toolchain.add_builder(&builder);
 
+    let tag = source.tag.registry_tag();
+    let is_public = || tags::is_public(&tools.registry, &tag, &digest);
+    if is_public()? {
+        return Ok(Made::Public(digest));
+    }
     let provenance = build::provenance(release, &built, &toolchain, &sbom)?;
     let attestations = Attestations { provenance, sbom };
-    steps.run("sign", digest.as_str(), || {
-        tools.cosign.sign(&target.key, source.tag.version(), &target.image, &digest)
-    })?;
-    // Strictly one after the other: both rewrite one tag, and two at once lose one
-    // (docs/facts.md#one-attestation-is-lost).
-    steps.run("provenance", "", || attest(release, &digest, PROVENANCE_TYPE, &attestations.provenance))?;
-    steps.run("attest sbom", "", || attest(release, &digest, SBOM_TYPE, &attestations.sbom))?;
+    let ((), signed) = both(
+        || steps.run("sign", digest.as_str(), || attest::sign(release, &digest)),
+        || steps.run("attest", "provenance, SBOM", || attest::attest(release, &digest, &attestations)),
+    )?;
+    if is_public()? {
+        return Ok(Made::Public(digest));
+    }
+    steps.run("store", "both attestations at once", || attest::store(&tools.registry, &digest, &signed))?;
     steps.run("verify", "as a stranger, with the commands of the page", || {
         verify::fresh(release, &digest, &attestations)
     })?;
-    Ok(digest)
-}
-
-fn attest(release: &Release<'_>, digest: &Digest, predicate_type: &str, predicate: &[u8]) -> Result<()> {
-    let scratch = Scratch::new()?;
-    let file = scratch.path().join("predicate.json");
-    std::fs::write(&file, predicate).with_context(|| format!("writing `{}`", file.display()))?;
-    let target = release.target;
-    release.tools.cosign.attest(&target.key, predicate_type, &file, &target.image, digest)
+    Ok(Made::Proven(digest))
 }
 
 pub(crate) fn tools<'a>(

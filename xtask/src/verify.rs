@@ -26,16 +26,21 @@ use crate::version::ReleaseTag;
 use claim::{Claim, Verdict};
 use look::{ImageSeen, Place};
 
-/// The gate for an image that this run made: its claims hold, and its attestations came back as they went in.
+/// The gate for an image that this run made: its claims hold, and its attestations came back as they went in. Another run
+/// of the same release may be writing them just then, and a registry has nothing under a tag for a moment while it is
+/// overwritten (docs/facts.md#overwrite-gap): what does not hold is looked at once more.
 ///
 /// # Errors
 /// When one does not hold or could not be checked.
 pub fn fresh(release: &Release<'_>, digest: &Digest, attestations: &Attestations) -> Result<()> {
-    let (seen, claims) = image(release, digest)?;
-    match broken(&claims) {
-        Some((_, text)) => bail!("the image that was just made does not verify: {text}"),
-        None => image::check_unchanged(&seen, digest, attestations),
-    }
+    let check = || {
+        let (seen, claims) = image(release, digest)?;
+        match broken(&claims) {
+            Some((_, text)) => bail!("the image that was just made does not verify: {text}"),
+            None => image::check_unchanged(&seen, digest, attestations),
+        }
+    };
+    check().or_else(|_first| check())
 }
 
 /// The gate for what an earlier run published: a false claim is a conflict that nobody but a person can resolve. The

@@ -4,10 +4,12 @@
 
 mod bad_input;
 mod bad_machine;
+mod carried;
 mod evidence;
 mod forge;
 mod harness;
 mod interrupt;
+mod judges;
 mod lies;
 mod published;
 mod rehearsal;

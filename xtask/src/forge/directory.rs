@@ -48,6 +48,10 @@ impl Forge for Directory {
         Ok(Vec::new())
     }
 
+    fn check_tag(&self, _tag: &ReleaseTag, _commit: &Commit) -> Result<Option<Problem>> {
+        Ok(None)
+    }
+
     /// A directory has no tags of its own: what its page was published for.
     fn tag(&self, tag: &ReleaseTag) -> Result<Option<Commit>> {
         Ok(self.page(tag)?.map(|published| published.page.commit))

@@ -99,24 +99,6 @@ impl Forgejo {
         Ok(())
     }
 
-    /// The tag must be on the forge, at the same commit: a page for a missing tag would create it.
-    fn check_tag(&self, tag: &ReleaseTag, commit: &Commit) -> Result<Option<Problem>> {
-        Ok(match self.tag(tag)? {
-            None => {
-                let text = format!("`{tag}` is not on the forge; push it with `git push origin {tag}`");
-                Some(Problem::new("tag", text))
-            }
-            Some(found) if &found != commit => Some(Problem::new(
-                "tag",
-                format!(
-                    "`{tag}` is at {found} on the forge and at {commit} here; `git fetch --tags --force` takes the forge's, \
-                     and a tag that was released must not move"
-                ),
-            )),
-            Some(_) => None,
-        })
-    }
-
     fn check_branch(&self, commit: &Commit) -> Result<Option<Problem>> {
         let mut seen = Vec::new();
         for name in &self.config.branches {
@@ -204,6 +186,23 @@ impl Forge for Forgejo {
             problems.push(Problem::new("forge", text));
         }
         Ok(problems)
+    }
+
+    fn check_tag(&self, tag: &ReleaseTag, commit: &Commit) -> Result<Option<Problem>> {
+        Ok(match self.tag(tag)? {
+            None => {
+                let text = format!("`{tag}` is not on the forge; push it with `git push origin {tag}`");
+                Some(Problem::new("tag", text))
+            }
+            Some(found) if &found != commit => Some(Problem::new(
+                "tag",
+                format!(
+                    "`{tag}` is at {found} on the forge and at {commit} here; `git fetch --tags --force` takes the forge's, \
+                     and a tag that was released must not move"
+                ),
+            )),
+            Some(_) => None,
+        })
     }
 
     fn tag(&self, tag: &ReleaseTag) -> Result<Option<Commit>> {

@@ -24,7 +24,14 @@ impl WrongBytes {
     /// # Errors
     /// When they are not.
     pub fn check_bytes(answer: &str, bytes: &[u8], expected: &Digest) -> Result<(), Self> {
-        let found = Digest::of(bytes);
+        Self::check_digest(answer, Digest::of(bytes), expected)
+    }
+
+    /// The digest `found` of what came from `answer` must be `expected`.
+    ///
+    /// # Errors
+    /// When it is not.
+    pub fn check_digest(answer: &str, found: Digest, expected: &Digest) -> Result<(), Self> {
         if &found == expected { Ok(()) } else { Err(Self { answer: answer.to_owned(), found }) }
     }
 }

@@ -8,11 +8,11 @@ use crate::config::Config;
 use crate::index;
 use crate::inputs::Inputs;
 use crate::provenance::{Facts, Provenance, SBOM_FILE};
-use crate::reference::{Digest, Tag};
+use crate::reference::Digest;
 use crate::release::preflight::Toolchain;
 use crate::release::source::Source;
 use crate::release::target::Target;
-use crate::release::{Release, export};
+use crate::release::{Release, candidate, export};
 use crate::scratch::Scratch;
 use crate::time::{now, rfc3339};
 use crate::tool::docker::{Build, Output};
@@ -27,13 +27,6 @@ pub struct Built {
     pub finished: u64,
 }
 
-/// The tag that holds an image before it is proven. Two tags on one commit are two images, as each carries its version.
-#[must_use]
-pub fn candidate_tag(source: &Source) -> Tag {
-    let name = format!("candidate-{}-{}", source.tag, source.commit.short());
-    name.parse().expect("a release tag leaves room for the words around it")
-}
-
 /// Builds and pushes the candidate, and asks the registry for what it stored. The builder pushes: `docker push` puts each
 /// platform's manifest under the tag itself, and on Forgejo a tag that moves makes its old digest unreachable, so that the
 /// index finds its manifests gone.
@@ -42,23 +35,17 @@ pub fn candidate_tag(source: &Source) -> Tag {
 /// When the build or the push fails, or when the registry holds something else than was built; a
 /// [`crate::failure::Refusal`] in npm's own words when it is the lockfile that `npm ci` refuses.
 pub fn run(release: &Release<'_>) -> Result<Built> {
-    let Release { session, tools, .. } = release;
-    let name = candidate_name(release);
+    let Release { session, tools, target, source, .. } = release;
+    let name = target.image.tagged(&candidate::new_tag(source)?);
     let built = tools.docker.build(&recipe(release, Output::Push(name.clone()))?);
     let digest = built.or_else(|error| export::explain(release, error))?;
-    let stored = tools.registry.manifest(candidate_tag(release.source).as_str())?;
-    let stored = stored.with_context(|| format!("`{name}` is not in the registry after its push"))?;
-    ensure!(
-        stored.digest == digest,
-        "the registry holds `{}` under `{name}`, but `{digest}` was built: does someone else push there?",
-        stored.digest
-    );
+    // By digest: another run of the same release may have ended by now, and taken the tag away.
+    let stored = tools.registry.manifest(digest.as_str())?;
+    let stored = stored.with_context(|| {
+        format!("`{digest}` is not in the registry after its push as `{name}`: does someone else push there?")
+    })?;
     let manifests = manifests(&stored.bytes, session.config)?;
     Ok(Built { digest, manifests, finished: now()? })
-}
-
-fn candidate_name(release: &Release<'_>) -> String {
-    release.target.image.tagged(&candidate_tag(release.source))
 }
 
 /// Builds the commit without pushing anything: what its image's digest would be, on this machine.

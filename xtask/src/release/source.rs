@@ -17,6 +17,8 @@ pub struct Source {
     pub commit: Commit,
     /// The commit's time in seconds since 1970: every time stamp in the image.
     pub time: u64,
+    /// The tag was there when the run began.
+    pub is_tagged: bool,
 }
 
 impl Source {
@@ -70,7 +72,7 @@ impl Source {
     /// [`crate::failure::Refusal`] when there is no such tag.
     pub fn of_tag(git: &Git, tag: ReleaseTag) -> Result<Self> {
         match git.peel(&tag.git_ref())? {
-            Some(commit) => Self::at(git, tag, commit),
+            Some(commit) => Self::at(git, tag, commit, true),
             None => refuse!(
                 "there is no tag `{tag}` here; make it with `git tag {tag}`, or get it with `git fetch --tags`"
             ),
@@ -86,12 +88,28 @@ impl Source {
             let version = highest.version();
             format!("v{}.{}.{}", version.major, version.minor, version.patch + 1)
         });
-        Self::at(git, next.parse()?, commit)
+        Self::at(git, next.parse()?, commit, false)
     }
 
-    fn at(git: &Git, tag: ReleaseTag, commit: Commit) -> Result<Self> {
+    fn at(git: &Git, tag: ReleaseTag, commit: Commit, is_tagged: bool) -> Result<Self> {
         let time = git.commit_time(&commit)?;
-        Ok(Self { tag, commit, time })
+        Ok(Self { tag, commit, time, is_tagged })
+    }
+
+    /// Whether the tag is in this clone where it was when the run began: a fetch may have moved it. `Err` says where it is.
+    ///
+    /// # Errors
+    /// The outer result's: when git does not answer.
+    pub fn check_unmoved(&self, git: &Git) -> Result<Result<(), String>> {
+        if !self.is_tagged {
+            return Ok(Ok(()));
+        }
+        let Self { tag, commit, .. } = self;
+        Ok(match git.peel(&tag.git_ref())? {
+            Some(found) if &found == commit => Ok(()),
+            Some(found) => Err(format!("`{tag}` is at {found} in this clone, and was at {commit}")),
+            None => Err(format!("`{tag}` is gone from this clone, and was at {commit}")),
+        })
     }
 }
 

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 
+use crate::progress::both;
 use crate::reference::{Digest, Tag};
 use crate::refuse;
 use crate::registry::Client;
 use crate::release::Release;
-use crate::release::build::candidate_tag;
+use crate::release::candidate;
 use crate::release::source::{Source, release_tags};
 use crate::verify;
 use crate::version::{ReleaseTag, highest_stable};
@@ -21,21 +22,48 @@ const OVERWRITE_GAP: Duration = Duration::from_millis(60);
 /// How many higher versions may come while `latest` is moved.
 const MOST_RACES: usize = 5;
 
-/// Puts `tag` on the proven image.
+/// Whether `tag` is on the image by now: another run of the same release may have been faster.
 ///
 /// # Errors
-/// A [`crate::failure::Refusal`] when the tag has another digest by now; other errors when the registry does not answer.
-pub fn publish(registry: &Client, tag: &Tag, digest: &Digest) -> Result<()> {
+/// A [`crate::failure::Refusal`] when the tag has another digest; other errors when the registry does not answer.
+pub fn is_public(registry: &Client, tag: &Tag, digest: &Digest) -> Result<bool> {
     match registry.digest_of(tag.as_str())? {
-        Some(found) if &found == digest => return Ok(()),
+        Some(found) if &found == digest => Ok(true),
         Some(found) => refuse!(
             "`{}` names `{found}` by now, and this release is `{digest}`: a version tag is never moved; \
              find out who pushed it, then release the next version",
             registry.image().tagged(tag)
         ),
-        None => {}
+        None => Ok(false),
     }
-    copy(registry, tag, digest)
+}
+
+/// Asks once more for the git tag, here and on the forge, when nothing is left to do but to publish: someone may have moved
+/// it while the image was made.
+///
+/// # Errors
+/// A [`crate::failure::Refusal`] when it is gone or elsewhere; other errors when git or the forge does not answer.
+pub fn check_git_tag(release: &Release<'_>) -> Result<()> {
+    let Release { session, target, source, .. } = release;
+    let (here, there) =
+        both(|| source.check_unmoved(session.git), || target.forge.check_tag(&source.tag, &source.commit))?;
+    let moved = [here.err(), there.map(|problem| problem.text)].into_iter().flatten().collect::<Vec<_>>();
+    if !moved.is_empty() {
+        refuse!(
+            "the git tag was moved while the release ran: {}; nothing public was changed: \
+             find out who moved it, then run the release of what it names now, or tag the next version",
+            moved.join("; ")
+        );
+    }
+    Ok(())
+}
+
+/// Puts `tag` on the proven image.
+///
+/// # Errors
+/// As [`is_public`].
+pub fn publish(registry: &Client, tag: &Tag, digest: &Digest) -> Result<()> {
+    if is_public(registry, tag, digest)? { Ok(()) } else { copy(registry, tag, digest) }
 }
 
 /// The registry's tags, listed once.
@@ -66,10 +94,6 @@ impl Known {
     #[must_use]
     pub fn tags(&self) -> &[String] {
         &self.tags
-    }
-
-    fn has(&self, tag: &Tag) -> bool {
-        self.tags.iter().any(|name| name == tag.as_str())
     }
 }
 
@@ -118,13 +142,17 @@ pub fn describe_latest(known: &Known, source: &Source) -> String {
     }
 }
 
-/// Removes the tag that held the image before it was proven, and says whether it was there and is gone.
+/// Removes the tags that held the image before it was proven, in this run and in those that ended early, and says whether
+/// one was there and is gone. Where another run of the same release goes on, the version tag holds the image for it.
 ///
 /// # Errors
 /// When the registry does not answer.
-pub fn remove_candidate(release: &Release<'_>, known: &Known) -> Result<bool> {
-    let candidate = candidate_tag(release.source);
-    if known.has(&candidate) { release.tools.registry.untag(&candidate) } else { Ok(false) }
+pub fn remove_candidates(release: &Release<'_>, known: &Known) -> Result<bool> {
+    let mut removed = false;
+    for name in known.tags.iter().filter(|name| candidate::is_of(release.source, name)) {
+        removed |= release.tools.registry.untag(&name.parse()?)?;
+    }
+    Ok(removed)
 }
 
 /// The same bytes under another tag: no tool that could change them touches them.

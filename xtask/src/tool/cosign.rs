@@ -1,19 +1,26 @@
 //! cosign with a key pair and no transparency log, in the format that cosign 2 and 3, podman and skopeo all verify
 //! (docs/facts.md#legacy-format). Every way we call it is in this file.
 
+mod verify_command;
+
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
 use xshell::cmd;
 
 use crate::environment::Environment;
 use crate::reference::{Digest, Image};
+use crate::scratch::Scratch;
 use crate::secret::Secret;
-use crate::tool::command_line;
 use crate::tool::docker::DockerConfig;
 use crate::tool::{Call, Runner};
+
+pub use verify_command::VerifyCommand;
 
 const INSTALL: &str =
     "install cosign 2.5 or 3.1: https://docs.sigstore.dev/cosign/system_config/installation/";
@@ -65,60 +72,6 @@ pub struct Cosign<'a> {
     config: &'a DockerConfig,
     timeout: Duration,
     generation: OnceLock<Generation>,
-}
-
-/// A command for checking an image, as it is printed and as it is run: one source for both.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct VerifyCommand {
-    arguments: Vec<String>,
-}
-
-impl VerifyCommand {
-    /// `cosign verify`: the signature, with the version signed along so that an older signed image is no match.
-    #[must_use]
-    pub fn signature(key: &str, version: &semver::Version, image: &Image, digests: &[&Digest]) -> Self {
-        Self::new("verify", key, &["-a".to_owned(), format!("version={version}")], image, digests)
-    }
-
-    /// `cosign verify-attestation` for one predicate type.
-    #[must_use]
-    pub fn attestation(key: &str, predicate_type: &str, image: &Image, digest: &Digest) -> Self {
-        Self::new(
-            "verify-attestation",
-            key,
-            &["--type".to_owned(), predicate_type.to_owned()],
-            image,
-            &[digest],
-        )
-    }
-
-    /// The same question about the image in a directory that `cosign save` made.
-    #[must_use]
-    pub fn of_layout(mut self, directory: &Path) -> Self {
-        self.arguments.pop();
-        self.arguments.extend(["--local-image".to_owned(), directory.display().to_string()]);
-        self
-    }
-
-    /// Whether it asks for signatures, and not for an attestation.
-    #[must_use]
-    pub fn is_signature(&self) -> bool {
-        self.arguments.first().is_some_and(|verb| verb == "verify")
-    }
-
-    fn new(verb: &str, key: &str, wanted: &[String], image: &Image, digests: &[&Digest]) -> Self {
-        // The only network that is needed is the registry's: no log is asked, and the page says so.
-        let fixed = [verb, "--key", key, "--insecure-ignore-tlog"].map(str::to_owned);
-        let images: Vec<_> = digests.iter().map(|digest| image.pinned(digest)).collect();
-        Self { arguments: [&fixed, wanted, &images].concat() }
-    }
-}
-
-impl std::fmt::Display for VerifyCommand {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let arguments = self.arguments.iter().map(std::ffi::OsStr::new);
-        f.write_str(&command_line::quoted(std::ffi::OsStr::new("cosign"), arguments))
-    }
 }
 
 impl<'a> Cosign<'a> {
@@ -197,27 +150,41 @@ impl<'a> Cosign<'a> {
         self.with_key(&arguments, key)?.run()
     }
 
-    /// Attests the predicate in `file`, replacing an earlier one of the same type. Never beside another `sign` or
-    /// `attest` of the same image: both rewrite one tag, and one of the two is lost
-    /// (docs/facts.md#one-attestation-is-lost).
+    /// Signs a statement that `predicate` is about `image@digest`, and returns the DSSE envelope as JSON. Stores nothing:
+    /// cosign would read, change and write a tag, and of two at once one is lost (docs/facts.md#one-attestation-is-lost).
     ///
     /// # Errors
-    /// When cosign fails.
-    pub fn attest(
+    /// When cosign fails, or prints something else.
+    pub fn envelope(
         &self,
         key: &SigningKey,
         predicate_type: &str,
-        file: &Path,
+        predicate: &[u8],
         image: &Image,
         digest: &Digest,
-    ) -> Result<()> {
-        let file = file.display().to_string();
-        let mut arguments = vec!["attest", "--yes", "--key", KEY, "--tlog-upload=false", "--replace"];
+    ) -> Result<Vec<u8>> {
+        let scratch = Scratch::new()?;
+        let (file, bundle) = (scratch.path().join("predicate.json"), scratch.path().join("bundle.json"));
+        std::fs::write(&file, predicate).with_context(|| format!("writing `{}`", file.display()))?;
+        let (file, bundle_file) = (file.display().to_string(), bundle.display().to_string());
+        let mut arguments = vec!["attest", "--yes", "--key", KEY, "--tlog-upload=false", "--no-upload"];
         arguments.extend(["--type", predicate_type, "--predicate", &file]);
         arguments.extend(self.legacy_format()?);
+        // 2 prints the envelope, 3 writes it into a file that 2 has no flag for (docs/facts.md#envelopes).
+        let generation = self.generation()?;
+        arguments.extend(
+            (generation == Generation::Three).then_some(["--bundle", &bundle_file]).into_iter().flatten(),
+        );
         let pinned = image.pinned(digest);
         arguments.push(&pinned);
-        self.with_key(&arguments, key)?.run()
+        let output = self.with_key(&arguments, key)?.output()?.success()?;
+        match generation {
+            Generation::Two => Ok(output.stdout.trim_ascii_end().to_vec()),
+            Generation::Three => {
+                let bytes = std::fs::read(&bundle).context("reading the bundle that cosign wrote")?;
+                envelope_of_bundle(&bytes)
+            }
+        }
     }
 
     /// Runs a command that the release page prints, from `dir`, and returns what cosign printed: for a signature a JSON
@@ -229,7 +196,7 @@ impl<'a> Cosign<'a> {
         let output = self.call(&command.arguments)?.dir(dir).output()?;
         match output.status.code() {
             Some(0) => output.text().map(Ok),
-            Some(_) => Ok(Err(output.stderr.trim().lines().next().unwrap_or_default().to_owned())),
+            Some(_) => Ok(Err(verdict(&output.stderr).to_owned())),
             None => Err(output.failure()),
         }
     }
@@ -264,30 +231,38 @@ impl<'a> Cosign<'a> {
     }
 }
 
+/// The line of what cosign said that tells why: it warns of the missing log entry first, and repeats itself after.
+fn verdict(stderr: &str) -> &str {
+    let mut lines = stderr.lines().map(str::trim).filter(|line| !line.is_empty());
+    let error = lines.clone().find_map(|line| line.strip_prefix("Error: "));
+    error.or_else(|| lines.find(|line| !line.starts_with("WARNING"))).unwrap_or("it gives no reason")
+}
+
+/// What cosign 3 writes for `--no-upload --bundle` in the legacy format.
+fn envelope_of_bundle(bytes: &[u8]) -> Result<Vec<u8>> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase", deny_unknown_fields)]
+    struct Bundle {
+        base64_signature: String,
+    }
+    let bundle: Bundle =
+        serde_json::from_slice(bytes).context("the bundle that cosign wrote is not of the known form")?;
+    STANDARD.decode(bundle.base64_signature).context("the bundle that cosign wrote holds no base64")
+}
+
 /// Keys reach cosign by environment alone.
 const KEY: &str = "env://COSIGN_PRIVATE_KEY";
 
 #[cfg(test)]
 mod tests {
-    use super::{Generation, VerifyCommand};
-    use crate::reference::Digest;
+    use super::{Generation, envelope_of_bundle, verdict};
 
     #[test]
-    fn the_commands_are_those_that_both_majors_accept() {
-        let image = "forge.example.org/acme/carol".parse().unwrap();
-        let digest = Digest::of(b"x");
-        let version = semver::Version::new(1, 2, 3);
-        let pinned = format!("forge.example.org/acme/carol@{digest}");
-        assert_eq!(
-            VerifyCommand::signature("cosign.pub", &version, &image, &[&digest]).to_string(),
-            format!("cosign verify --key cosign.pub --insecure-ignore-tlog -a version=1.2.3 {pinned}")
-        );
-        assert_eq!(
-            VerifyCommand::attestation("cosign.pub", "slsaprovenance1", &image, &digest).to_string(),
-            format!(
-                "cosign verify-attestation --key cosign.pub --insecure-ignore-tlog --type slsaprovenance1 {pinned}"
-            )
-        );
+    fn the_reason_is_told_and_not_the_warning_before_it() {
+        let said = "WARNING: Skipping tlog verification\nError: no signatures found\nmain.go:69: error during command\n";
+        assert_eq!(verdict(said), "no signatures found");
+        assert_eq!(verdict("WARNING: x\n\ninvalid option\n"), "invalid option");
+        assert_eq!(verdict("WARNING: x\n"), "it gives no reason");
     }
 
     #[test]
@@ -298,6 +273,14 @@ mod tests {
             ("Usage: cosign sign", None),
         ] {
             assert_eq!(Generation::from_help(help).ok(), expected);
+        }
+    }
+
+    #[test]
+    fn the_bundle_of_cosign_3_holds_an_envelope_and_nothing_else() {
+        assert_eq!(envelope_of_bundle(br#"{"base64Signature":"e30="}"#).unwrap(), b"{}");
+        for bad in ["", "{}", r#"{"base64Signature":"e30"}"#, r#"{"base64Signature":"e30=","cert":"x"}"#] {
+            assert!(envelope_of_bundle(bad.as_bytes()).is_err(), "{bad}");
         }
     }
 }

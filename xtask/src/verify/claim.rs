@@ -49,6 +49,9 @@ pub struct Claim {
     pub verdict: Verdict,
     /// What was found, or what stood in the way.
     pub evidence: String,
+    /// The claim that does not hold, for which there is nothing to look at here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub see: Option<&'static str>,
     /// The command that shows it to a person.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub by_hand: Option<String>,
@@ -68,7 +71,8 @@ impl Claim {
                 Err(wrong) => (Verdict::False, format!("{wrong:#}")),
             },
         };
-        Self { id, verdict, evidence, by_hand: None }
+        let see = if let Err(Unseen::Follows(id)) = seen { Some(*id) } else { None };
+        Self { id, verdict, evidence, see, by_hand: None }
     }
 
     /// What this claim says is seen by claims that need it to hold: they do not repeat its verdict as their own.
@@ -122,7 +126,7 @@ mod tests {
         let first = Claim::judge("first", &Ok(2), |_| bail!("wrong"));
         let second = Claim::judge("second", &first.holds(), |()| Ok("fine".to_owned()));
         assert_eq!(second.verdict, Verdict::Unchecked);
-        assert!(second.evidence.contains("`first`"), "{}", second.evidence);
+        assert_eq!(second.see, Some("first"));
     }
 
     #[test]

@@ -182,14 +182,36 @@ fn components(release: &Release<'_>, predicate: &Value) -> Result<String> {
     Ok(format!("{} packages, the lockfile's production set", release.inputs.lockfile.production.len()))
 }
 
-/// Whether the attestations are those that were just made.
+/// Whether the attestations are those that were just made. Another run of the same release may have put its own in their
+/// place, whose provenance then names another run; that it is true was judged like ours.
 pub(super) fn check_unchanged(seen: &ImageSeen, digest: &Digest, made: &Attestations) -> Result<()> {
-    let same = |seen: &Seen<Answer>, predicate_type: &str, made: &[u8]| {
-        let Ok(answer) = seen else { return Ok(false) };
-        let found = only_predicate(accepted(answer)?, predicate_type, digest)?;
-        Ok::<_, anyhow::Error>(found == serde_json::from_slice::<Value>(made)?)
+    let predicate = |seen: &Seen<Answer>, predicate_type: &str| match seen {
+        Ok(answer) => only_predicate(accepted(answer)?, predicate_type, digest),
+        Err(unseen) => bail!("{unseen}"),
     };
-    ensure!(same(&seen.provenance, PROVENANCE_TYPE, &made.provenance)?, "the provenance came back changed");
-    ensure!(same(&seen.sbom, SBOM_PREDICATE, &made.sbom)?, "the SBOM came back changed");
+    let sbom = predicate(&seen.sbom, SBOM_PREDICATE)?;
+    ensure!(sbom == serde_json::from_slice::<Value>(&made.sbom)?, "the SBOM came back changed");
+    let provenance = predicate(&seen.provenance, PROVENANCE_TYPE)?;
+    check_provenance(&provenance, &serde_json::from_slice(&made.provenance)?)
+}
+
+fn check_provenance(found: &Value, made: &Value) -> Result<()> {
+    let run = |provenance: &Value| provenance["runDetails"]["metadata"]["invocationId"].clone();
+    ensure!(found == made || run(found) != run(made), "the provenance came back changed");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check_provenance;
+    use serde_json::json;
+
+    #[test]
+    fn ours_comes_back_as_it_is_and_another_may_be_that_of_another_run() {
+        let provenance = |run: &str, finished: &str| json!({"runDetails": {"metadata": {"invocationId": run, "finishedOn": finished}}});
+        let ours = provenance("urn:1", "2026-11-23T18:09:00Z");
+        assert!(check_provenance(&ours, &ours).is_ok());
+        assert!(check_provenance(&provenance("urn:2", "2026-11-23T18:10:00Z"), &ours).is_ok());
+        assert!(check_provenance(&provenance("urn:1", "2026-11-23T18:10:00Z"), &ours).is_err());
+    }
 }

@@ -57,7 +57,8 @@ fn text(entry: &Entry) -> String {
             Verdict::False => "FALSE",
         };
         text += &format!("{mark}  {:<20} {}\n", claim.id, claim.evidence);
-        if let Some(command) = claim.by_hand.as_ref().filter(|_| claim.verdict != Verdict::Holds) {
+        let shown = claim.verdict != Verdict::Holds && claim.see.is_none();
+        if let Some(command) = claim.by_hand.as_ref().filter(|_| shown) {
             text += &format!("{:<27}by hand: {command}\n", "");
         }
     }

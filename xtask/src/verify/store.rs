@@ -21,7 +21,7 @@ pub(super) trait Store: Sync {
     /// A config's bytes; `None` when it is not there.
     fn blob(&self, digest: &Digest) -> Result<Option<Vec<u8>>>;
 
-    /// Whether a layer is there, by name and not by content.
+    /// Whether a layer is there. A registry is believed; what is on this disk is read to its end.
     fn has_blob(&self, digest: &Digest) -> Result<bool>;
 
     /// The manifest of what cosign keeps beside `digest`: `kind` is `sig` or `att`.
@@ -107,6 +107,8 @@ impl Layout {
     /// # Errors
     /// When it is no layout, or does not hold exactly one image.
     pub(super) fn open(path: &Path) -> Result<Self> {
+        // Commands run elsewhere, where the public key is.
+        let path = path.canonicalize().with_context(|| format!("looking for `{}`", path.display()))?;
         let file = path.join("index.json");
         let remedy = || {
             format!("reading `{}`: is it a directory that `cargo xtask verify --save` made?", file.display())
@@ -122,7 +124,7 @@ impl Layout {
         let [image] = &images[..] else {
             anyhow::bail!("`{}` holds {} images: expected one", path.display(), images.len())
         };
-        Ok(Self { path: path.to_owned(), image: image.clone(), entries: index.manifests })
+        Ok(Self { path, image: image.clone(), entries: index.manifests })
     }
 
     /// The digest of its image.
@@ -169,8 +171,16 @@ impl Store for Layout {
     }
 
     fn has_blob(&self, digest: &Digest) -> Result<bool> {
-        let file = self.file(digest);
-        file.try_exists().with_context(|| format!("looking for `{}`", file.display()))
+        let path = self.file(digest);
+        let doing = || format!("reading `{}`", path.display());
+        let file = match fs::File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(error).with_context(doing),
+        };
+        let found = Digest::of_reader(file).with_context(doing)?;
+        WrongBytes::check_digest(&format!("`{}`", path.display()), found, digest)?;
+        Ok(true)
     }
 
     fn attached(&self, digest: &Digest, kind: Kind) -> Result<Option<Manifest>> {

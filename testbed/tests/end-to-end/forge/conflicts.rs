@@ -6,12 +6,13 @@ use xtask::registry::Manifest;
 
 use super::project::Project;
 use super::snapshot::Snapshot;
+use crate::bad_input::REFUSED;
 use crate::harness::{test, wait_for};
 
 const TAG: &str = "v0.1.0";
 
 /// Pushes an image that nobody signed: an index of nothing.
-fn push_foreign(project: &Project, tag: &str) -> Result<Digest> {
+pub(super) fn push_foreign(project: &Project, tag: &str) -> Result<Digest> {
     let media_type = "application/vnd.oci.image.index.v1+json";
     let bytes =
         format!("{{\"schemaVersion\":2,\"mediaType\":\"{media_type}\",\"manifests\":[]}}").into_bytes();
@@ -75,5 +76,43 @@ fn a_git_tag_that_is_not_on_the_forge_or_elsewhere_there() -> Result<()> {
         let at = format!("`v0.1.0` is at {second} on the forge and at {first} here");
         project.refused(&["release", TAG], &[&at, "`git fetch --tags --force`"])?;
         Snapshot::of(&project)?.ensure_empty()
+    })
+}
+
+/// Starts a release, lets `move_tag` happen while the image is tried, and expects a refusal that says `words`.
+fn ensure_refused_when_moved(words: &[&str], move_tag: impl FnOnce(&Project) -> Result<()>) -> Result<()> {
+    let project = Project::ready()?;
+    project.push_tag(TAG)?;
+    let mut running = project.laptop(&["release", TAG]).start()?;
+    running.until_step("smoke")?;
+    move_tag(&project)?;
+    let ended = running.wait()?;
+    ensure!(ended.code == REFUSED, "exit code {}, expected {REFUSED}:\n{}", ended.code, ended.stderr);
+    for word in [&["nothing public was changed"], words].concat() {
+        ensure!(ended.stderr.contains(word), "it does not say `{word}`:\n{}", ended.stderr);
+    }
+    let after = Snapshot::of(&project)?;
+    ensure!(after.pages.is_empty(), "{:#?}", after.pages);
+    let public: Vec<_> =
+        after.image_tags().into_iter().filter(|tag| !tag.starts_with("candidate-")).collect();
+    ensure!(public.is_empty(), "public: {public:?}");
+    project.checkout.ensure_nothing_is_left()
+}
+
+#[test]
+fn a_git_tag_that_moves_while_the_release_runs() -> Result<()> {
+    test(|| {
+        ensure_refused_when_moved(&["`v0.1.0` is at", "on the forge and at"], |project| {
+            let elsewhere = project.commit("fix: one more")?;
+            let moved = format!("+{elsewhere}:refs/tags/{TAG}");
+            project.repository.push(project.checkout.top(), &[&moved])
+        })?;
+        ensure_refused_when_moved(&["`v0.1.0` is not on the forge"], |project| {
+            project.repository.push(project.checkout.top(), &[":refs/tags/v0.1.0"])
+        })?;
+        ensure_refused_when_moved(&["`v0.1.0` is at", "in this clone, and was at"], |project| {
+            project.commit("fix: one more")?;
+            project.checkout.git(&["tag", "--force", TAG]).map(|_| ())
+        })
     })
 }

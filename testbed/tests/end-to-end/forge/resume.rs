@@ -1,10 +1,7 @@
 //! A release that was killed: the same command goes on from what the registry and the forge show.
 
-use std::collections::BTreeMap;
-
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use nix::sys::signal::Signal;
-use serde_json::Value;
 
 use super::project::Project;
 use super::snapshot::Snapshot;
@@ -24,13 +21,7 @@ enum Victim {
 fn kill_and_resume(project: &Project, tag: &str, step: &str, victim: Victim) -> Result<()> {
     project.push_tag(tag)?;
     let mut running = project.laptop(&["release", tag]).start()?;
-    let said = running.until(&format!("step `{step}`"), |running| {
-        let said = running.said()?;
-        // Whole lines alone: what follows is read off the step's own.
-        let whole = said.rsplit_once('\n').map_or("", |(whole, _)| whole);
-        let begun = whole.lines().any(|line| line.split_whitespace().nth(1) == Some(step));
-        Ok(begun.then_some(said))
-    })?;
+    let said = running.until_step(step)?;
     running.signal(Signal::SIGKILL)?;
     let killed = running.wait()?;
     ensure!(killed.code == -9, "it ended by itself with {}:\n{}", killed.code, killed.stderr);
@@ -46,29 +37,8 @@ fn kill_and_resume(project: &Project, tag: &str, step: &str, victim: Victim) -> 
     ensure!(after.tags[tag] == digest.as_str() && after.tags["latest"] == digest.as_str(), "{after:#?}");
     ensure!(!after.image_tags().iter().any(|tag| tag.starts_with("candidate")), "{:?}", after.image_tags());
     ensure!(!after.page(tag)?.draft, "the page is a draft");
-    ensure_signed_once(project, &digest.as_str().replace(':', "-"))?;
+    project.ensure_signed_once(&digest)?;
     project.clean_up()
-}
-
-/// One signature, and one attestation of each type.
-fn ensure_signed_once(project: &Project, name: &str) -> Result<()> {
-    let layers = |kind: &str| -> Result<Vec<Value>> {
-        let tag = format!("{name}.{kind}");
-        let manifest = project.repository.registry().manifest(&tag)?;
-        let manifest = manifest.with_context(|| format!("there is no `{tag}`"))?;
-        let manifest: Value = serde_json::from_slice(&manifest.bytes)?;
-        manifest["layers"].as_array().cloned().context("the manifest has no layers")
-    };
-    let signatures = layers("sig")?.len();
-    ensure!(signatures == 1, "{signatures} signatures");
-    let mut types = BTreeMap::new();
-    for layer in layers("att")? {
-        let predicate = layer["annotations"]["predicateType"].as_str().context("of no type")?.to_owned();
-        *types.entry(predicate).or_insert(0) += 1;
-    }
-    let once = ["https://cyclonedx.org/bom", "https://slsa.dev/provenance/v1"];
-    ensure!(types.into_iter().eq(once.map(|predicate| (predicate.to_owned(), 1))), "other attestations");
-    Ok(())
 }
 
 #[test]
@@ -87,7 +57,7 @@ fn killed_while_it_signs_and_attests() -> Result<()> {
     test(|| {
         let project = Project::ready()?;
         kill_and_resume(&project, "v0.1.0", "sign", Victim::All)?;
-        kill_and_resume(&project, "v0.1.1", "provenance", Victim::Alone)
+        kill_and_resume(&project, "v0.1.1", "store", Victim::Alone)
     })
 }
 

@@ -21,6 +21,8 @@ pub(crate) struct Xtask<'a> {
     arguments: Vec<String>,
     variables: Vec<(String, String)>,
     before: &'a str,
+    within: &'a str,
+    name: &'a str,
 }
 
 /// A run that may still be going on; what is left of it is killed with the value.
@@ -42,12 +44,18 @@ pub(crate) struct Finished {
 impl<'a> Xtask<'a> {
     pub(crate) fn new(checkout: &'a Checkout, arguments: &[&str]) -> Self {
         let arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
-        Self { checkout, arguments, variables: Vec::new(), before: ":" }
+        Self { checkout, arguments, variables: Vec::new(), before: ":", within: "", name: "" }
     }
 
     /// A variable over those of the tests.
     pub(crate) fn env(mut self, key: &str, value: impl Into<String>) -> Self {
         self.variables.push((key.to_owned(), value.into()));
+        self
+    }
+
+    /// Tells it from another run that goes on in the same clone.
+    pub(crate) fn named(mut self, name: &'a str) -> Self {
+        self.name = name;
         self
     }
 
@@ -57,11 +65,20 @@ impl<'a> Xtask<'a> {
         self
     }
 
+    /// A program in whose place `xtask` then runs, such as `unshare --net`.
+    pub(crate) fn within(mut self, words: &'a str) -> Self {
+        self.within = words;
+        self
+    }
+
     /// Starts it. The shell gives way to `xtask`, so that the process is `xtask`'s own.
     pub(crate) fn start(self) -> Result<Running> {
-        let (stdout, stderr) = (self.checkout.beside("stdout"), self.checkout.beside("stderr"));
-        let script =
-            format!("out=$1 err=$2; shift 2; exec >\"$out\" 2>\"$err\"; {} && exec \"$@\"", self.before);
+        let file = |stream: &str| self.checkout.beside(&format!("{stream}{}", self.name));
+        let (stdout, stderr) = (file("stdout"), file("stderr"));
+        let script = format!(
+            "out=$1 err=$2; shift 2; exec >\"$out\" 2>\"$err\"; {} && exec {} \"$@\"",
+            self.before, self.within
+        );
         let mut words = vec!["-c", &script, "sh", text(&stdout)?, text(&stderr)?, text(program()?)?];
         words.extend(self.arguments.iter().map(String::as_str));
         let mut call = call("sh", &words)?.dir(self.checkout.top()).env("TMPDIR", self.checkout.tmp());
@@ -73,7 +90,7 @@ impl<'a> Xtask<'a> {
         }
         // A first look at the files must not find those of an earlier run.
         fs::write(&stdout, "").and_then(|()| fs::write(&stderr, "")).context("making the output files")?;
-        let pid = call.detach(&self.checkout.beside("shell"))?;
+        let pid = call.detach(&file("shell"))?;
         let pid = Pid::from_raw(i32::try_from(pid).context("a process id beyond 2^31")?);
         Ok(Running { pid, stdout, stderr, status: None })
     }
@@ -122,6 +139,17 @@ impl Running {
                 bail!("xtask exited with {code} before {what}:\n{}", self.said()?);
             }
             ask(self)
+        })
+    }
+
+    /// Waits until `step` has begun, and returns what it has said by then.
+    pub(crate) fn until_step(&mut self, step: &str) -> Result<String> {
+        self.until(&format!("step `{step}`"), |running| {
+            let said = running.said()?;
+            // Whole lines alone: callers read the step's own.
+            let whole = said.rsplit_once('\n').map_or("", |(whole, _)| whole);
+            let begun = whole.lines().any(|line| line.split_whitespace().nth(1) == Some(step));
+            Ok(begun.then_some(said))
         })
     }
 

@@ -1,0 +1,35 @@
+//! What cosign and xtask keep beside an image: one signature, and one attestation of each type, whoever ran how often.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
+use xtask::reference::Digest;
+
+use super::project::Project;
+
+impl Project {
+    /// One signature, and one attestation of each type.
+    pub(super) fn ensure_signed_once(&self, digest: &Digest) -> Result<()> {
+        let signatures = self.layers(digest, "sig")?.len();
+        ensure!(signatures == 1, "{signatures} signatures");
+        let mut types = BTreeMap::new();
+        for layer in self.layers(digest, "att")? {
+            let predicate = layer["annotations"]["predicateType"].as_str().context("of no type")?.to_owned();
+            *types.entry(predicate).or_insert(0) += 1;
+        }
+        let once = ["https://cyclonedx.org/bom", "https://slsa.dev/provenance/v1"];
+        let is_once =
+            types.iter().map(|(predicate, count)| (predicate.as_str(), *count)).eq(once.map(|it| (it, 1)));
+        ensure!(is_once, "the attestations are {types:?}");
+        Ok(())
+    }
+
+    fn layers(&self, digest: &Digest, kind: &str) -> Result<Vec<Value>> {
+        let tag = format!("sha256-{}.{kind}", digest.hex());
+        let manifest = self.repository.registry().manifest(&tag)?;
+        let manifest = manifest.with_context(|| format!("there is no `{tag}`"))?;
+        let manifest: Value = serde_json::from_slice(&manifest.bytes)?;
+        manifest["layers"].as_array().cloned().context("the manifest has no layers")
+    }
+}

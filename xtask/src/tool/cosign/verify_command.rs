@@ -1,0 +1,84 @@
+//! The commands that check an image, as a page prints them and as a release runs them.
+
+use std::path::Path;
+
+use crate::reference::{Digest, Image};
+use crate::tool::command_line;
+
+/// A command for checking an image, as it is printed and as it is run: one source for both.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VerifyCommand {
+    pub(super) arguments: Vec<String>,
+}
+
+impl VerifyCommand {
+    /// `cosign verify`: the signature, with the version signed along so that an older signed image is no match.
+    #[must_use]
+    pub fn signature(key: &str, version: &semver::Version, image: &Image, digests: &[&Digest]) -> Self {
+        Self::new("verify", key, &["-a".to_owned(), format!("version={version}")], image, digests)
+    }
+
+    /// `cosign verify-attestation` for one predicate type.
+    #[must_use]
+    pub fn attestation(key: &str, predicate_type: &str, image: &Image, digest: &Digest) -> Self {
+        Self::new(
+            "verify-attestation",
+            key,
+            &["--type".to_owned(), predicate_type.to_owned()],
+            image,
+            &[digest],
+        )
+    }
+
+    /// The same question about the image in a directory that `cosign save` made.
+    #[must_use]
+    pub fn of_layout(mut self, directory: &Path) -> Self {
+        self.arguments.pop();
+        self.arguments.extend(["--local-image".to_owned(), directory.display().to_string()]);
+        self
+    }
+
+    /// Whether it asks for signatures, and not for an attestation.
+    #[must_use]
+    pub fn is_signature(&self) -> bool {
+        self.arguments.first().is_some_and(|verb| verb == "verify")
+    }
+
+    fn new(verb: &str, key: &str, wanted: &[String], image: &Image, digests: &[&Digest]) -> Self {
+        // The only network that is needed is the registry's: no log is asked, and the page says so.
+        let fixed = [verb, "--key", key, "--insecure-ignore-tlog"].map(str::to_owned);
+        let images: Vec<_> = digests.iter().map(|digest| image.pinned(digest)).collect();
+        Self { arguments: [&fixed, wanted, &images].concat() }
+    }
+}
+
+impl std::fmt::Display for VerifyCommand {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let arguments = self.arguments.iter().map(std::ffi::OsStr::new);
+        f.write_str(&command_line::quoted(std::ffi::OsStr::new("cosign"), arguments))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::VerifyCommand;
+    use crate::reference::Digest;
+
+    #[test]
+    fn the_commands_are_those_that_both_majors_accept() {
+        let image = "forge.example.org/acme/carol".parse().unwrap();
+        let digest = Digest::of(b"x");
+        let version = semver::Version::new(1, 2, 3);
+        let pinned = format!("forge.example.org/acme/carol@{digest}");
+        assert_eq!(
+            VerifyCommand::signature("cosign.pub", &version, &image, &[&digest]).to_string(),
+            format!("cosign verify --key cosign.pub --insecure-ignore-tlog -a version=1.2.3 {pinned}")
+        );
+        assert_eq!(
+            VerifyCommand::attestation("cosign.pub", "slsaprovenance1", &image, &digest).to_string(),
+            format!(
+                "cosign verify-attestation --key cosign.pub --insecure-ignore-tlog --type slsaprovenance1 {pinned}"
+            )
+        );
+    }
+}
