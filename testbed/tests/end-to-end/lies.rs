@@ -29,18 +29,8 @@ pub(crate) struct Lie {
     name: &'static str,
     /// Does it. One undo serves all: [`Honest::undo`] puts the saved state back.
     make: fn(&Honest) -> Result<()>,
-    /// The claims that must be false.
+    /// The claims that must be false; `provenance.*` is every claim that begins so.
     wrong: &'static [&'static str],
-    /// The claims that must be unchecked.
+    /// The claims that must be unchecked, written likewise.
     unchecked: &'static [&'static str],
 }
-
-/// The parts of the provenance, which are judged only where there is exactly one.
-const PARTS: [&str; 6] = [
-    "provenance.form",
-    "provenance.source",
-    "provenance.inputs",
-    "provenance.builder",
-    "provenance.time",
-    "provenance.products",
-];
