@@ -1,7 +1,7 @@
 //! The lie table of `cargo xtask verify`: one honest release on the real forge, and then one change at a time that
-//! somebody could make to it afterwards: in the registry, on the forge, or on the way. Each must make exactly the claims
-//! false that it is about; what cannot be looked at because of it is unchecked, and everything else still holds. Undone, the
-//! release verifies again. docs/verifying.md has the table, written by this code (`table.rs`).
+//! somebody could make to it afterwards: in the registry, on the forge, or on the way. Each must make exactly the
+//! claims false that it is about; what cannot be looked at because of it is unchecked, and everything else still
+//! holds. Undone, the release verifies again. docs/verifying.md has the table, written by this code (`table.rs`).
 
 mod attached;
 mod honest;

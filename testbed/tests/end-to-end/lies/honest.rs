@@ -1,6 +1,6 @@
-//! The honest release that everything is done to, beside an older one. It
-//! knows the forge by a proxy's address alone, so that a lie may be told on the way as well. Its clone stays below the
-//! target directory, as libtest has no place to end things, and is replaced by the next run's.
+//! The honest release that everything is done to, beside an older one. It knows the forge by a proxy's address alone,
+//! so that a lie may be told on the way as well. Its clone stays below the target directory, as libtest has no place
+//! to end things, and is replaced by the next run's.
 
 use std::fs::File;
 use std::net::SocketAddr;

@@ -1,5 +1,5 @@
-//! Tells each lie, asks `xtask verify`, and holds its verdicts against the table. Deviations are collected: one run shows
-//! all of them.
+//! Tells each lie, asks `xtask verify`, and holds its verdicts against the table. Deviations are collected: one run
+//! shows all of them.
 
 use std::sync::{Mutex, PoisonError};
 

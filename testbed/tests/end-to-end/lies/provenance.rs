@@ -1,5 +1,4 @@
-//! Lies about the provenance, but for those on its way here all signed by the project's key: a stolen one, or a job that
-//! was not asked.
+//! Lies about the provenance and lies in it; the latter are all signed by the project's key.
 
 use anyhow::Result;
 use serde_json::{Value, json};

@@ -1,5 +1,5 @@
-//! The forge's registry by plain requests: what a pusher may do and `xtask` never does, such as a manifest stored by its
-//! digest, a blob taken from another image, something deleted.
+//! The forge's registry by plain requests: what a pusher may do and `xtask` never does, such as a manifest stored by
+//! its digest, a blob taken from another image, something deleted.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
