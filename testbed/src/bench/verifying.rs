@@ -6,6 +6,7 @@ use xtask::tool::cosign::{PROVENANCE_TYPE, SBOM_TYPE, VerifyCommand};
 use xtask::version::ReleaseTag;
 
 use super::contestant::Contestant;
+use super::figures::Spread;
 use super::measure::Usage;
 use super::report::spread;
 use super::rounds::Bench;
@@ -142,7 +143,19 @@ pub(super) fn render(rounds: &[Round], all: &[All]) -> String {
             spread(runs.iter().map(|usage| usage.cpu / usage.wall), 2),
         );
     }
-    text
+    text + &growth(all).unwrap_or_default()
+}
+
+/// How the time grows with the number of releases, by the medians.
+fn growth(all: &[All]) -> Option<String> {
+    let ([few, ..], [.., many]) = (all, all) else { return None };
+    let median = |all: &All| Spread::of(all.runs.iter().map(|usage| usage.wall)).map(|spread| spread.median);
+    let factor = median(many)? / median(few)?;
+    let times = f64::from(many.releases) / f64::from(few.releases);
+    let (few, many) = (few.releases, many.releases);
+    Some(format!(
+        "\nFrom {few} to {many} releases: {times:.1} times as many, {factor:.1} times the wall time.\n"
+    ))
 }
 
 #[cfg(test)]
@@ -175,5 +188,9 @@ mod tests {
         let text = render(&[], &all);
         let row = "| `verify --all`, 50 releases | 8.00 / **8.00** / 8.00 | 0.160 / **0.160** / 0.160 | 1.50 / **1.50** / 1.50 |";
         assert!(text.contains(row), "{text}");
+        assert!(
+            text.contains("From 10 to 50 releases: 5.0 times as many, 4.0 times the wall time."),
+            "{text}"
+        );
     }
 }
