@@ -2,12 +2,10 @@
 //! machine, one run, mixed order; nothing is asserted. `docs/benchmarks.md` explains the figures.
 
 mod contestant;
-mod figures;
-mod framing;
+pub(crate) mod figures;
 mod key;
-mod machine;
+pub(crate) mod machine;
 mod measure;
-mod proxy;
 mod report;
 mod rounds;
 mod steps;
@@ -27,6 +25,9 @@ use crate::forge_client::Client;
 use crate::host::Host;
 use crate::layout::Layout;
 use crate::provision::text;
+pub(crate) use key::Key;
+pub(crate) use steps::of_xtask;
+
 use report::{Runs, spread};
 use rounds::Bench;
 
@@ -90,7 +91,7 @@ pub(crate) fn run(environment: &Environment, options: &Options) -> Result<()> {
 }
 
 /// The environment of a shell that has the exports, with cosign 2 before any other: the script has its flags.
-fn of_testbed(environment: &Environment) -> Result<Environment> {
+pub(crate) fn of_testbed(environment: &Environment) -> Result<Environment> {
     let layout = Layout::from_environment(environment)?;
     let Some(state) = State::read(&layout)? else {
         bail!("the testbed is not up; `cargo testbed up` brings it up");
@@ -115,7 +116,7 @@ fn check_programs(environment: &Environment) -> Result<()> {
 }
 
 /// The `xtask` of this build, brought up to date, and its target directory.
-fn build_xtask(runner: &Runner) -> Result<(PathBuf, PathBuf)> {
+pub(crate) fn build_xtask(runner: &Runner) -> Result<(PathBuf, PathBuf)> {
     let own = std::env::current_exe().context("finding this program's own file")?;
     let dir = own.parent().context("this program is in no directory")?;
     let target = dir.parent().context("this program is in no target directory")?;

@@ -2,11 +2,12 @@
 
 use std::process::ExitCode;
 
+use anyhow::Result;
 use clap::{Parser, Subcommand};
 use xtask::environment::Environment;
 use xtask::{failure, interrupt};
 
-use crate::{bench, commands};
+use crate::{bench, commands, faults};
 
 /// Real docker, cosign, registry, base image, forge and runner on loopback, for tests and rehearsals.
 ///
@@ -43,6 +44,13 @@ enum Command {
     },
     /// Say of each part whether it runs, where, and which version
     Status,
+    /// Disturb a release at its calls and requests, run it again, and look whether all is as if nothing had happened
+    Faults(faults::Options),
+    /// Release twice at once, then once more, and look at the same
+    Races(faults::races::Options),
+    /// What the tools of a disturbed release are called through
+    #[command(hide = true)]
+    Shim(faults::shim::Options),
     /// Measure a release beside a straight script that does the same, and print the figures as Markdown
     Bench(bench::Options),
 }
@@ -51,22 +59,31 @@ enum Command {
 #[must_use]
 pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
-    let run = || {
-        interrupt::watch()?;
-        let environment = Environment::of_this_process();
-        match arguments.command {
-            Command::Up { purpose, forge } => commands::up(&environment, purpose == "tests", forge.is_some()),
-            Command::Down { purge } => commands::down(&environment, purge),
-            Command::Env { json } => commands::env(&environment, json),
-            Command::Status => commands::status(&environment),
-            Command::Bench(options) => bench::run(&environment, &options),
-        }
-    };
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
+    match dispatch(arguments.command) {
+        Ok(code) => code,
         Err(error) => {
             eprintln!("testbed: {error:#}");
             ExitCode::from(failure::exit_code(&error))
         }
     }
+}
+
+fn dispatch(command: Command) -> Result<ExitCode> {
+    // It becomes another program, which must not find signals blocked.
+    if let Command::Shim(options) = &command {
+        return faults::shim::run(options);
+    }
+    interrupt::watch()?;
+    let environment = Environment::of_this_process();
+    match command {
+        Command::Up { purpose, forge } => commands::up(&environment, purpose == "tests", forge.is_some()),
+        Command::Down { purge } => commands::down(&environment, purge),
+        Command::Env { json } => commands::env(&environment, json),
+        Command::Status => commands::status(&environment),
+        Command::Faults(options) => faults::run(&environment, &options),
+        Command::Races(options) => faults::races::run(&environment, &options),
+        Command::Shim(_) => Ok(()),
+        Command::Bench(options) => bench::run(&environment, &options),
+    }
+    .map(|()| ExitCode::SUCCESS)
 }

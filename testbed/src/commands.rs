@@ -18,7 +18,7 @@ use crate::network;
 use crate::parts;
 use crate::provision;
 use crate::services::forge::Origin;
-use crate::services::{self, engine, forge, registry};
+use crate::services::{self, buildkit, engine, forge, registry};
 
 /// What a rehearsal needs.
 const FOR_REHEARSAL: [&str; 3] = ["docker", "cosign 2", "registry"];
@@ -38,7 +38,12 @@ pub(crate) fn up(environment: &Environment, whole: bool, forgejo: bool) -> Resul
     provision::sweep(&cx.layout.downloads("npm"))?;
     let mut state = State::default();
     let origin = Origin::decide(&cx, forgejo)?;
-    let needs = |part: &str| if whole { origin.needs(part) } else { FOR_REHEARSAL.contains(&part) };
+    let builder = buildkit::given(&cx)?;
+    let needs = |part: &str| match (whole, part) {
+        (false, _) => FOR_REHEARSAL.contains(&part),
+        (true, buildkit::NAME) => builder.is_none(),
+        (true, _) => origin.needs(part),
+    };
     let found = parts::ensure(&cx, needs)?;
     for (part, found) in &found {
         part.export(found, &mut state);
@@ -54,6 +59,10 @@ pub(crate) fn up(environment: &Environment, whole: bool, forgejo: bool) -> Resul
     let address = registry::ensure(&cx, of("registry")?, &mut state)?;
     image::ensure(&cx, of("docker")?, address, &mut state)?;
     if whole {
+        match &builder {
+            Some(given) => buildkit::take(&cx, given, &mut state)?,
+            None => buildkit::ensure(&cx, of(buildkit::NAME)?, of("docker")?, address, &mut state)?,
+        }
         origin.ensure(&cx, of, &mut state)?;
     }
     state.write(&cx.layout)?;
@@ -72,6 +81,7 @@ pub(crate) fn down(environment: &Environment, purge: bool) -> Result<()> {
     // First, so that nobody is told to use what is about to end.
     remove_file(&cx.layout.state())?;
     forge::stop(&cx)?;
+    services::end(&cx, buildkit::NAME)?;
     services::end(&cx, registry::NAME)?;
     engine::stop(&cx)?;
     network::restore(&cx)?;
@@ -118,7 +128,10 @@ pub(crate) fn status(environment: &Environment) -> Result<()> {
             services::processes(&layout, name)?.iter().map(|found| found.pid.to_string()).collect();
         let address = address(&layout, &state, name);
         text += &match (pids.is_empty(), address) {
-            (true, Some(address)) if name == forge::NAME && !state.services.iter().any(|own| own == name) => {
+            (true, Some(address))
+                if [forge::NAME, buildkit::NAME].contains(&name)
+                    && !state.services.iter().any(|own| own == name) =>
+            {
                 format!("{name:<12} on {address}\n")
             }
             (true, _) => format!("{name:<12} stopped\n"),
@@ -137,6 +150,7 @@ pub(crate) fn status(environment: &Environment) -> Result<()> {
 fn address(layout: &Layout, state: &State, name: &str) -> Option<String> {
     match name {
         forge::NAME => state.exports.get(forge::URL).cloned(),
+        buildkit::NAME => state.exports.get(buildkit::ADDRESS).cloned(),
         registry::NAME => state.exports.get("TESTBED_REGISTRY").cloned(),
         engine::DOCKERD => Some(layout.run("docker.sock").display().to_string()),
         engine::CONTAINERD => Some(layout.run("containerd.sock").display().to_string()),

@@ -10,9 +10,9 @@ use crate::host::Host;
 use crate::layout::Layout;
 use crate::progress::Progress;
 
-/// Settings of Go and npm which say where they fetch from and keep things. Not secrets; the runner's allow-list is for
+/// Settings of Go, npm and pip which say where they fetch from and keep things. Not secrets; the runner's allow-list is for
 /// releases and leaves them out.
-const PACKAGE_SETTINGS: [&str; 13] = [
+const PACKAGE_SETTINGS: [&str; 18] = [
     "GOPROXY",
     "GOSUMDB",
     "GONOSUMDB",
@@ -26,6 +26,11 @@ const PACKAGE_SETTINGS: [&str; 13] = [
     "npm_config_cafile",
     "npm_config_cache",
     "npm_config_userconfig",
+    "PIP_INDEX_URL",
+    "PIP_CERT",
+    "PIP_CONFIG_FILE",
+    "PIP_CACHE_DIR",
+    "PIP_DEFAULT_TIMEOUT",
 ];
 
 /// Shared by all parts and services.

@@ -4,6 +4,7 @@
 
 mod answers;
 mod packages;
+mod removal;
 mod repository;
 mod runs;
 

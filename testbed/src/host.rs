@@ -18,6 +18,8 @@ const COMPLETE_CODENAME: &str = "trixie";
 
 /// What is needed to know of the machine before anything is decided.
 pub(crate) struct Host {
+    /// Whether we may do everything here.
+    pub(crate) is_root: bool,
     /// Its Debian release, when programs can be unpacked from Debian's archive here.
     pub(crate) debian: Option<Debian>,
     /// Its architecture in Go's and docker's words: `amd64`, `arm64`.
@@ -49,8 +51,10 @@ impl Host {
             other => bail!("this machine is {other}; the testbed knows x86_64 and aarch64"),
         };
         let path = path.split(':').filter(|dir| dir.starts_with('/') && !Path::new(dir).starts_with(ours));
+        let is_root = is_root()?;
         Ok(Self {
-            debian: if is_root()? { debian(&release) } else { None },
+            is_root,
+            debian: if is_root { debian(&release) } else { None },
             architecture,
             path: path.map(PathBuf::from).collect(),
         })

@@ -1,11 +1,13 @@
 //! Brings up the real parts that the tests run on: docker, cosign, a registry, a base image, a forge with its runner. The
-//! parts are listed in `parts.rs`, what runs in the background in `services.rs`; [`forge_client`] is for the tests.
+//! parts are listed in `parts.rs`, what runs in the background in `services.rs`; [`forge_client`], [`proxy`] and
+//! [`watcher`] are for the tests.
 
 mod bench;
 pub mod cli;
 mod commands;
 mod context;
 mod exports;
+pub mod faults;
 mod files;
 pub mod forge_client;
 mod host;
@@ -19,4 +21,6 @@ mod parts;
 mod process;
 mod progress;
 mod provision;
+pub mod proxy;
 mod services;
+pub mod watcher;

@@ -1,10 +1,12 @@
 //! The list of parts: programs that the tests need. Each is used from the machine when it is there and good enough,
 //! else provisioned.
 
+pub(crate) mod buildkit;
 pub(crate) mod cosign;
 pub(crate) mod crane;
 pub(crate) mod docker;
 pub(crate) mod forge;
+pub(crate) mod judges;
 pub(crate) mod node;
 pub(crate) mod registry;
 pub(crate) mod runner;
@@ -62,7 +64,7 @@ impl Found {
 }
 
 /// All parts, in the order in which they are reported. The slow ones are built in this order.
-fn all() -> [&'static dyn Part; 9] {
+fn all() -> [&'static dyn Part; 11] {
     [
         &docker::Docker,
         &cosign::Cosign2,
@@ -70,8 +72,10 @@ fn all() -> [&'static dyn Part; 9] {
         &registry::Registry,
         &skopeo::Skopeo,
         &crane::Crane,
+        &judges::Judges,
         &node::Node,
         &runner::ForgeRunner,
+        &buildkit::Buildkit,
         &forge::Forge,
     ]
 }

@@ -10,7 +10,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use sha2::{Digest as _, Sha256};
 use xshell::cmd;
 
@@ -85,6 +85,20 @@ pub(crate) fn libraries(partial: &Path, prefix: &Path) -> Result<Vec<String>> {
         }
     }
     Ok(dirs)
+}
+
+/// Where the program that loads the others will be once `partial`, which holds a C library, is called `prefix`.
+pub(crate) fn loader(partial: &Path, prefix: &Path) -> Result<PathBuf> {
+    for dir in libraries(partial, partial)? {
+        for entry in fs::read_dir(&dir).with_context(|| format!("listing `{dir}`"))? {
+            let file = entry.with_context(|| format!("listing `{dir}`"))?.path();
+            if file.file_name().is_some_and(|name| name.to_string_lossy().starts_with("ld-linux")) {
+                let inside = file.strip_prefix(partial).context("finding the loader's place")?;
+                return Ok(prefix.join(inside));
+            }
+        }
+    }
+    bail!("`{}` holds no `ld-linux…`: is the C library among the packages?", partial.display())
 }
 
 /// `path` as text for a generated script or configuration.

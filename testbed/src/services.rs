@@ -1,5 +1,6 @@
 //! What runs in the background while the testbed is up.
 
+pub(crate) mod buildkit;
 pub(crate) mod engine;
 pub(crate) mod forge;
 mod ports;
@@ -16,14 +17,22 @@ use crate::layout::Layout;
 use crate::process::{self, Process};
 
 /// Every service, in the order in which they are ended.
-pub(crate) const NAMES: [&str; 6] =
-    [runner::NAME, forge::NAME, registry::NAME, engine::DOCKERD, engine::CONTAINERD, engine::SHIMS];
+pub(crate) const NAMES: [&str; 7] = [
+    runner::NAME,
+    forge::NAME,
+    buildkit::NAME,
+    registry::NAME,
+    engine::DOCKERD,
+    engine::CONTAINERD,
+    engine::SHIMS,
+];
 
 /// The file in a service's command line by which its process is known.
 pub(crate) fn marker(layout: &Layout, name: &str) -> PathBuf {
     layout.run(match name {
         runner::NAME => "runner.yml",
         forge::NAME => "forge.ini",
+        buildkit::NAME => "buildkitd.toml",
         registry::NAME => "registry.yml",
         engine::DOCKERD => "dockerd.json",
         engine::CONTAINERD => "containerd.toml",

@@ -1,5 +1,5 @@
 //! The two that are compared: each has a repository of its own on the forge with the same content, a clone of it, and
-//! knows the forge by the counting proxy's address.
+//! knows the forge by the proxy's address.
 
 use std::collections::BTreeSet;
 use std::fs;

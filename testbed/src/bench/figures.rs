@@ -2,18 +2,18 @@
 
 /// The least, the middle and the greatest of some numbers.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Spread {
+pub(crate) struct Spread {
     /// The least.
-    pub(super) least: f64,
+    pub(crate) least: f64,
     /// The middle one, or the mean of the two in the middle.
-    pub(super) median: f64,
+    pub(crate) median: f64,
     /// The greatest.
-    pub(super) greatest: f64,
+    pub(crate) greatest: f64,
 }
 
 impl Spread {
     /// `None` of no numbers.
-    pub(super) fn of(numbers: impl IntoIterator<Item = f64>) -> Option<Self> {
+    pub(crate) fn of(numbers: impl IntoIterator<Item = f64>) -> Option<Self> {
         let mut sorted: Vec<_> = numbers.into_iter().collect();
         sorted.sort_by(f64::total_cmp);
         let (least, greatest) = (*sorted.first()?, *sorted.last()?);
@@ -28,11 +28,11 @@ impl Spread {
 }
 
 /// A generator for shuffles: the same seed gives the same order (splitmix64, public domain, by Sebastiano Vigna).
-pub(super) struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
     /// Starts at `seed`.
-    pub(super) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed)
     }
 
@@ -45,7 +45,7 @@ impl Random {
     }
 
     /// Whether the first of a pair goes first, for each of `rounds`: as often as not, in a random order.
-    pub(super) fn halves(&mut self, rounds: usize) -> Vec<bool> {
+    pub(crate) fn halves(&mut self, rounds: usize) -> Vec<bool> {
         let mut order: Vec<_> = (0..rounds).map(|round| round % 2 == 0).collect();
         for last in (1..order.len()).rev() {
             let other = (self.next() % (last as u64 + 1)) as usize;

@@ -13,18 +13,18 @@ use xtask::tool::cosign::Cosign;
 use xtask::tool::docker::DockerConfig;
 
 /// What both sign with.
-pub(super) struct Key {
+pub(crate) struct Key {
     /// The encrypted PEM.
-    pub(super) private: Secret,
+    pub(crate) private: Secret,
     /// What it is encrypted with.
-    pub(super) password: Secret,
+    pub(crate) password: Secret,
     /// The public half, as PEM.
-    pub(super) public: String,
+    pub(crate) public: String,
 }
 
 impl Key {
     /// Makes a key pair.
-    pub(super) fn make(environment: &Environment, scratch: &Path) -> Result<Self> {
+    pub(crate) fn make(environment: &Environment, scratch: &Path) -> Result<Self> {
         let runner = Runner::new(environment);
         let config = DockerConfig::new(environment, None)?;
         let password = Secret::new(random_hex()?);

@@ -11,7 +11,7 @@ use xtask::tool::Runner;
 use crate::forge_client::Client;
 
 /// The machine and the programs, a name and a value a line.
-pub(super) fn describe(environment: &Environment, client: &Client) -> Result<Vec<(&'static str, String)>> {
+pub(crate) fn describe(environment: &Environment, client: &Client) -> Result<Vec<(&'static str, String)>> {
     let runner = Runner::new(environment);
     let shell = runner.shell()?;
     // It names the plugins.

@@ -7,8 +7,8 @@ use anyhow::{Context as _, Result};
 
 use super::figures::Spread;
 use super::measure::Usage;
-use super::proxy::Traffic;
 use super::steps::{Step, alone};
+use crate::proxy::Log;
 
 /// What stands before and after the generated part.
 const BEGIN: &str = "<!-- begin: written by `cargo testbed bench --write` -->\n";
@@ -19,7 +19,7 @@ pub(super) struct Run {
     /// What its processes used.
     pub(super) usage: Usage,
     /// What it sent to the forge.
-    pub(super) traffic: Traffic,
+    pub(super) traffic: Log,
     /// Its steps.
     pub(super) steps: Vec<Step>,
 }
@@ -64,12 +64,13 @@ impl Runs {
         row("wall without the smoke test, s", 2, &Run::without_smoke);
         row("processor time, s", 2, &|run| run.usage.cpu);
         row("largest process, MiB", 0, &|run| run.usage.peak as f64 / 1024.0);
-        row("bytes pushed, KiB", 1, &|run| run.traffic.pushed as f64 / 1024.0);
+        row("bytes pushed, KiB", 1, &|run| run.traffic.pushed() as f64 / 1024.0);
         row("connections", 0, &|run| run.traffic.connections as f64);
-        row("requests", 0, &|run| run.traffic.total() as f64);
-        let methods = present.iter().flat_map(|(_, runs)| *runs).flat_map(|run| run.traffic.requests.keys());
+        row("requests", 0, &|run| run.traffic.exchanges.len() as f64);
+        let runs = present.iter().flat_map(|(_, runs)| *runs);
+        let methods = runs.flat_map(|run| run.traffic.methods().into_keys());
         for method in methods.collect::<BTreeSet<_>>() {
-            let of = |run: &Run| *run.traffic.requests.get(method).unwrap_or(&0) as f64;
+            let of = |run: &Run| *run.traffic.methods().get(&method).unwrap_or(&0) as f64;
             row(&format!("— {method}"), 0, &of);
         }
         text + "\n"
@@ -130,12 +131,14 @@ pub(super) fn insert(document: &str, generated: &str) -> Result<String> {
 mod tests {
     use super::{Run, Runs, insert, spread};
     use crate::bench::measure::Usage;
-    use crate::bench::proxy::Traffic;
     use crate::bench::steps::Step;
+    use crate::proxy::{Exchange, Log, RequestSeen};
 
     fn run(wall: f64, smoke: f64) -> Run {
-        let mut traffic = Traffic { pushed: 2048, connections: 3, ..Traffic::default() };
-        traffic.requests.insert("GET".to_owned(), 7);
+        let request = RequestSeen { n: 1, method: "GET".to_owned(), path: "/".to_owned() };
+        let at = std::time::SystemTime::now();
+        let exchange = Exchange { request, at, status: Some(200), pushed: 512, fault: "" };
+        let traffic = Log { exchanges: vec![exchange; 4], connections: 3 };
         let steps = vec![Step { name: "smoke".to_owned(), start: 1.0, took: smoke }];
         Run { usage: Usage { wall, cpu: 0.5, peak: 1024 }, traffic, steps }
     }
@@ -165,7 +168,7 @@ mod tests {
             "{table}"
         );
         assert!(table.contains("| bytes pushed, KiB | 2.0 / **2.0** / 2.0 |"), "{table}");
-        assert!(table.contains("| — GET | 7 / **7** / 7 |"), "{table}");
+        assert!(table.contains("| — GET | 4 / **4** / 4 |"), "{table}");
         assert!(runs.steps().contains("| smoke | 1.00 | 1.00 |"));
         assert_eq!(spread([], 1), "–");
     }

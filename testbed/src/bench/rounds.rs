@@ -11,11 +11,11 @@ use xtask::tool::Runner;
 use super::contestant::{Arena, Contestant};
 use super::figures::Random;
 use super::key::Key;
-use super::proxy::Proxy;
 use super::report::{Run, Runs};
 use super::steps;
 use crate::forge_client::Client;
 use crate::progress::Progress;
+use crate::proxy::Proxy;
 
 /// Both contestants, ready to release.
 pub(super) struct Bench {
@@ -49,7 +49,7 @@ impl Bench {
         let proxy = Proxy::start(upstream)?;
         let key = Key::make(environment, scratch.path())?;
         let user = client.new_user("bench")?;
-        let address = proxy.address.to_string();
+        let address = proxy.address().to_string();
         let (user, key, proxy_address, scratch_path) = (&user, &key, &*address, scratch.path());
         let arena = Arena { environment, client, user, proxy: proxy_address, key, scratch: scratch_path };
         let (ours, script) = (arena.ours(xtask)?, arena.script()?);
@@ -109,7 +109,7 @@ impl Bench {
             self.clean_up()?;
             contestant.empty_cache(&self.runner)?;
         }
-        self.proxy.take();
+        drop(self.proxy.take());
         let released = contestant.release(&self.runner, tag, self.scratch.path());
         let (usage, said) = released.with_context(|| format!("releasing {tag} with {who}"))?;
         let traffic = self.proxy.take();

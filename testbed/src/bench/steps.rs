@@ -4,13 +4,13 @@ use std::collections::HashMap;
 
 /// One step.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Step {
+pub(crate) struct Step {
     /// Its name.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// Seconds from the first step's start.
-    pub(super) start: f64,
+    pub(crate) start: f64,
     /// Seconds.
-    pub(super) took: f64,
+    pub(crate) took: f64,
 }
 
 impl Step {
@@ -20,7 +20,7 @@ impl Step {
 }
 
 /// What `xtask` prints: a line as each step starts (`   1.23s  name  detail`), then a table (`  name  1.23s`).
-pub(super) fn of_xtask(text: &str) -> Vec<Step> {
+pub(crate) fn of_xtask(text: &str) -> Vec<Step> {
     let mut starts = HashMap::new();
     let mut steps = Vec::new();
     for line in text.lines() {

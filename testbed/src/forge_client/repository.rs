@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use serde_json::json;
+use serde_json::{Value, json};
 use xshell::cmd;
 use xtask::reference::Image;
 use xtask::registry::{self, Credentials};
@@ -133,6 +133,14 @@ impl Repository {
         }
         let pushed = call.secret_env("FORGE_TOKEN", &self.client.token).run();
         pushed.with_context(|| format!("pushing to the test repository `{url}`"))
+    }
+
+    /// Publishes a release, as a person would on the forge's page; `release` is the API's own form.
+    ///
+    /// # Errors
+    /// When the forge refuses.
+    pub fn publish(&self, release: &Value) -> Result<()> {
+        self.client.expect(&[201], "POST", &self.path("releases"), Some(release)).map(|_| ())
     }
 
     /// All releases, drafts included, newest first.

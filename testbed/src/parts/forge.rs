@@ -16,8 +16,10 @@ use crate::provision::golang::{self, Module};
 const MODULE: Module = Module {
     path: "code.gitea.io/gitea",
     version: "v1.26.0",
+    package: ".",
     tags: "sqlite sqlite_unlock_notify",
-    symbol: "main.Version",
+    reported: ("main.Version", "1.26.0"),
+    cgo: true,
 };
 
 /// What it reads beside its binary: page templates, licences and translations, icons.

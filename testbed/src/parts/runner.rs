@@ -14,8 +14,10 @@ use crate::provision::golang::{self, Module};
 const MODULE: Module = Module {
     path: "gitea.com/gitea/runner",
     version: "v1.0.8",
+    package: ".",
     tags: "",
-    symbol: "gitea.com/gitea/runner/internal/pkg/ver.version",
+    reported: ("gitea.com/gitea/runner/internal/pkg/ver.version", "1.0.8"),
+    cgo: false,
 };
 
 /// See [`Part`].

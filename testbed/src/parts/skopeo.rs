@@ -1,16 +1,23 @@
-//! Skopeo: a second opinion on digests, from another code base than docker's and cosign's.
+//! Skopeo: a second opinion on digests and on the policies that self-hosters give it and podman, from another code base
+//! than docker's and cosign's.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use xshell::cmd;
 
-use super::{Found, Part};
+use super::{Found, Part, version_in};
 use crate::context::Context;
 use crate::exports::State;
 use crate::provision::debian::{Archive, Closure};
 use crate::provision::{self, text, wrapper};
+
+/// The first that reads signatures of the form that cosign writes, and verifies them.
+const OLDEST: (u64, u64) = (1, 13);
+
+/// Words in a build that refuses all of them, whatever its version: some of Debian's say so instead of looking.
+const DISABLED: &[u8] = b"sigstore disabled";
 
 /// See [`Part`].
 pub(crate) struct Skopeo;
@@ -21,33 +28,43 @@ impl Part for Skopeo {
     }
 
     fn find(&self, cx: &Context) -> Result<Option<Found>> {
+        if let Some(program) = cx.host.which("skopeo") {
+            let version = version(cx, &program)?;
+            let file = fs::read(&program).with_context(|| format!("reading `{}`", program.display()))?;
+            if version_in(&version) >= Some(OLDEST) && verifies(&file) {
+                return Ok(Some(Found { version, program, prefix: None }));
+            }
+        }
         let prefix = prefix(cx);
-        let (program, prefix) = match cx.host.which("skopeo") {
-            Some(program) => (program, None),
-            None if prefix.exists() => (prefix.join("bin/skopeo"), Some(prefix)),
-            None => return Ok(None),
-        };
-        let shell = cx.runner.shell()?;
-        let text = cx.runner.call(cmd!(shell, "{program} --version")).read()?;
-        let version = text.split_whitespace().nth(2).unwrap_or_default().to_owned();
-        Ok(Some(Found { version, program, prefix }))
+        if !prefix.exists() {
+            return Ok(None);
+        }
+        let program = prefix.join("bin/skopeo");
+        Ok(Some(Found { version: version(cx, &program)?, program, prefix: Some(prefix) }))
     }
 
     fn obstacle(&self, cx: &Context) -> Option<String> {
-        cx.host.debian.is_none().then(|| format!("`{}`", cx.host.install_command("skopeo")))
+        cx.host.debian.is_none().then(|| {
+            let command = cx.host.install_command("skopeo");
+            format!("`{command}`, for skopeo 1.13 or later that is built with sigstore")
+        })
     }
 
     fn provision(&self, cx: &Context) -> Result<()> {
         let debian = cx.host.debian.as_ref().context("provisioning skopeo needs Debian")?;
         let prefix = prefix(cx);
         provision::complete(cx, &prefix, |partial| {
-            let archive = Archive::open(cx, &debian.codename, cx.host.architecture)?;
-            archive.unpack(&["skopeo"], Closure::OnThisMachine, partial)?;
+            let archive = Archive::open(cx, &debian.complete, cx.host.architecture)?;
+            // With the C library of that release: skopeo is linked to a newer one than Debian 12 has.
+            archive.unpack(&["skopeo"], Closure::OnNothing, partial)?;
             let bin = partial.join("bin");
             fs::create_dir_all(&bin).with_context(|| format!("making `{}`", bin.display()))?;
-            let libraries = provision::libraries(partial, &prefix)?.join(":");
+            let libraries = provision::libraries(partial, &prefix)?;
+            let loader = provision::loader(partial, &prefix)?;
             let script = format!(
-                "#!/bin/sh\nLD_LIBRARY_PATH='{libraries}' exec '{}' --policy '{}' \"$@\"\n",
+                "#!/bin/sh\nexec '{}' --library-path '{}' '{}' --policy '{}' \"$@\"\n",
+                text(&loader)?,
+                libraries.join(":"),
                 text(&prefix.join("usr/bin/skopeo"))?,
                 text(&prefix.join("etc/containers/policy.json"))?,
             );
@@ -60,7 +77,30 @@ impl Part for Skopeo {
     }
 }
 
+/// `1.18.0` of `skopeo version 1.18.0`.
+fn version(cx: &Context, program: &Path) -> Result<String> {
+    let shell = cx.runner.shell()?;
+    let text = cx.runner.call(cmd!(shell, "{program} --version")).read()?;
+    Ok(text.split_whitespace().nth(2).unwrap_or_default().to_owned())
+}
+
+/// Whether the program in `file` looks at signatures.
+fn verifies(file: &[u8]) -> bool {
+    !file.windows(DISABLED.len()).any(|window| window == DISABLED)
+}
+
 fn prefix(cx: &Context) -> PathBuf {
-    let codename = cx.host.debian.as_ref().map_or("", |debian| debian.codename.as_str());
-    provision::prefix(cx, "skopeo", &["1", codename])
+    let release = cx.host.debian.as_ref().map_or("", |debian| debian.complete.as_str());
+    provision::prefix(cx, "skopeo", &["2", release])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::verifies;
+
+    #[test]
+    fn a_build_that_says_it_does_not_look_at_signatures_does_not_count() {
+        assert!(verifies(b"\x7fELF A signature was required, but no signature exists"));
+        assert!(!verifies(b"\x7fELF Debian-local change: sigstore disabledError decoding"));
+    }
 }

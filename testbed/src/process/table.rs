@@ -85,8 +85,9 @@ fn matching(file: &str, wanted: impl Fn(&[u8]) -> bool) -> Result<Vec<Process>> 
 
 /// Whether a NUL-separated command line is one of our programs' with `marker`: a pager or an editor on the file is not.
 fn is_service(command_line: &[u8], marker: &Path) -> bool {
-    const PROGRAMS: [&str; 8] = [
+    const PROGRAMS: [&str; 9] = [
         "apt-get",
+        "buildkitd",
         "containerd",
         "containerd-shim-runc-v2",
         "dockerd",

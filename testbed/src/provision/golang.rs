@@ -29,10 +29,14 @@ pub(crate) struct Module {
     pub(crate) path: &'static str,
     /// Its version, with the `v`.
     pub(crate) version: &'static str,
+    /// The program's package in it, such as `./cmd/program`.
+    pub(crate) package: &'static str,
     /// Build tags, separated by spaces.
     pub(crate) tags: &'static str,
-    /// The variable that holds the version which the program reports.
-    pub(crate) symbol: &'static str,
+    /// The variable that holds the version which the program reports, and that version.
+    pub(crate) reported: (&'static str, &'static str),
+    /// Whether a C compiler takes part.
+    pub(crate) cgo: bool,
 }
 
 impl Module {
@@ -61,10 +65,13 @@ impl Module {
     /// Builds the program in `source`, which [`Module::fetch`] returned, as the file `into`.
     pub(crate) fn build(&self, cx: &Context, source: &Path, into: &Path) -> Result<()> {
         let go = cx.required("go")?;
-        let (shell, tags) = (cx.runner.shell()?, self.tags);
-        let flags = format!("-s -w -X {}={}", self.symbol, self.version.trim_start_matches('v'));
-        let build = cmd!(shell, "{go} -C {source} build -p 2 -tags {tags} -ldflags {flags} -o {into} .");
-        let call = cx.runner.call(build).env("GOFLAGS", "").timeout(PATIENCE);
+        let (shell, tags, package) = (cx.runner.shell()?, self.tags, self.package);
+        let (symbol, version) = self.reported;
+        let flags = format!("-s -w -X {symbol}={version}");
+        let build =
+            cmd!(shell, "{go} -C {source} build -p 2 -tags {tags} -ldflags {flags} -o {into} {package}");
+        let cgo = if self.cgo { "1" } else { "0" };
+        let call = cx.runner.call(build).env("GOFLAGS", "").env("CGO_ENABLED", cgo).timeout(PATIENCE);
         cx.with_package_settings(call)?
             .run()
             .with_context(|| format!("building `{}` {}", self.path, self.version))

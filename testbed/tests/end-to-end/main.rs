@@ -9,6 +9,8 @@ mod evidence;
 mod forge;
 mod harness;
 mod interrupt;
+mod judges;
+mod lies;
 mod published;
 mod rehearsal;
 mod same_digest;

@@ -231,6 +231,13 @@ impl<'a> Cosign<'a> {
     }
 }
 
+/// The line of what cosign said that tells why: it warns of the missing log entry first, and repeats itself after.
+fn verdict(stderr: &str) -> &str {
+    let mut lines = stderr.lines().map(str::trim).filter(|line| !line.is_empty());
+    let error = lines.clone().find_map(|line| line.strip_prefix("Error: "));
+    error.or_else(|| lines.find(|line| !line.starts_with("WARNING"))).unwrap_or("it gives no reason")
+}
+
 /// What cosign 3 writes for `--no-upload --bundle` in the legacy format.
 fn envelope_of_bundle(bytes: &[u8]) -> Result<Vec<u8>> {
     #[derive(Deserialize)]
@@ -241,13 +248,6 @@ fn envelope_of_bundle(bytes: &[u8]) -> Result<Vec<u8>> {
     let bundle: Bundle =
         serde_json::from_slice(bytes).context("the bundle that cosign wrote is not of the known form")?;
     STANDARD.decode(bundle.base64_signature).context("the bundle that cosign wrote holds no base64")
-}
-
-/// The line of what cosign said that tells why: it warns of the missing log entry first, and repeats itself after.
-fn verdict(stderr: &str) -> &str {
-    let mut lines = stderr.lines().map(str::trim).filter(|line| !line.is_empty());
-    let error = lines.clone().find_map(|line| line.strip_prefix("Error: "));
-    error.or_else(|| lines.find(|line| !line.starts_with("WARNING"))).unwrap_or("it gives no reason")
 }
 
 /// Keys reach cosign by environment alone.

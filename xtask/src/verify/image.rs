@@ -1,6 +1,6 @@
 //! The claims about an image: what the registry shows, what is signed, and what the attestations say.
 
-use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
 
 use crate::index;
@@ -185,9 +185,9 @@ fn components(release: &Release<'_>, predicate: &Value) -> Result<String> {
 /// Whether the attestations are those that were just made. Another run of the same release may have put its own in their
 /// place, whose provenance then names another run; that it is true was judged like ours.
 pub(super) fn check_unchanged(seen: &ImageSeen, digest: &Digest, made: &Attestations) -> Result<()> {
-    let predicate = |seen: &Seen<Answer>, predicate_type: &str| {
-        let answer = seen.as_ref().map_err(|unseen| anyhow!("{unseen}"))?;
-        only_predicate(accepted(answer)?, predicate_type, digest)
+    let predicate = |seen: &Seen<Answer>, predicate_type: &str| match seen {
+        Ok(answer) => only_predicate(accepted(answer)?, predicate_type, digest),
+        Err(unseen) => bail!("{unseen}"),
     };
     let sbom = predicate(&seen.sbom, SBOM_PREDICATE)?;
     ensure!(sbom == serde_json::from_slice::<Value>(&made.sbom)?, "the SBOM came back changed");

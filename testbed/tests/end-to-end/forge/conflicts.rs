@@ -6,14 +6,13 @@ use xtask::registry::Manifest;
 
 use super::project::Project;
 use super::snapshot::Snapshot;
-use super::watcher::Watcher;
 use crate::bad_input::REFUSED;
 use crate::harness::{test, wait_for};
 
 const TAG: &str = "v0.1.0";
 
 /// Pushes an image that nobody signed: an index of nothing.
-fn push_foreign(project: &Project, tag: &str) -> Result<Digest> {
+pub(super) fn push_foreign(project: &Project, tag: &str) -> Result<Digest> {
     let media_type = "application/vnd.oci.image.index.v1+json";
     let bytes =
         format!("{{\"schemaVersion\":2,\"mediaType\":\"{media_type}\",\"manifests\":[]}}").into_bytes();
@@ -48,7 +47,7 @@ fn the_watcher_sees_a_tag_that_nobody_signed() -> Result<()> {
     test(|| {
         for tag in [TAG, "latest"] {
             let project = Project::new()?;
-            let watcher = Watcher::start(&project)?;
+            let watcher = project.watch()?;
             let digest = push_foreign(&project, tag)?;
             wait_for("the tag to be listed", || {
                 Ok(project.repository.registry_tags()?.contains(&tag.to_owned()).then_some(()))

@@ -5,7 +5,6 @@ use testbed::forge_client::State;
 
 use super::project::Project;
 use super::snapshot::Snapshot;
-use super::watcher::Watcher;
 use crate::harness::test;
 
 #[test]
@@ -20,7 +19,7 @@ fn a_pre_release_and_a_backport_leave_latest_where_it_is() -> Result<()> {
         for commit in [&first, &backport, &candidate, &second] {
             project.set_status(commit, State::Success)?;
         }
-        let watcher = Watcher::start(&project)?;
+        let watcher = project.watch()?;
         let release = |tag: &str, commit: &str| -> Result<Snapshot> {
             project.checkout.git(&["tag", tag, commit])?;
             project.push_tags()?;

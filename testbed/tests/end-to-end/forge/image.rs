@@ -2,8 +2,8 @@
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
+use testbed::watcher::http::Server;
 
-use super::http::Server;
 use super::project::Project;
 use crate::harness::{call, read, wait_for};
 

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use testbed::forge_client::{Client, Repository, State, User};
+use testbed::watcher::Watcher;
 use xtask::reference::Tag;
 use xtask::scratch::random_hex;
 use xtask::secret::Secret;
@@ -16,37 +17,37 @@ use crate::harness::{call, environment, export, wait_for};
 const CI: &str = "ci / ci (push)";
 
 /// The repository and its clone.
-pub(super) struct Project {
-    pub(super) user: User,
-    pub(super) repository: Repository,
-    pub(super) checkout: Checkout,
-    pub(super) secrets: Secrets,
+pub(crate) struct Project {
+    pub(crate) user: User,
+    pub(crate) repository: Repository,
+    pub(crate) checkout: Checkout,
+    pub(crate) secrets: Secrets,
     /// Where the forge is.
-    pub(super) forge: String,
+    pub(crate) forge: String,
 }
 
 /// What a release is trusted with.
-pub(super) struct Secrets {
-    pub(super) private_key: Secret,
-    pub(super) password: Secret,
-    pub(super) registry_token: Secret,
+pub(crate) struct Secrets {
+    pub(crate) private_key: Secret,
+    pub(crate) password: Secret,
+    pub(crate) registry_token: Secret,
     /// For releases from a laptop; the workflow has its automatic token.
-    pub(super) forge_token: Secret,
+    pub(crate) forge_token: Secret,
 }
 
 impl Project {
     /// A project whose clone goes away with the value. Its main branch is not pushed yet.
-    pub(super) fn new() -> Result<Self> {
+    pub(crate) fn new() -> Result<Self> {
         Self::of(Checkout::as_committed()?)
     }
 
     /// As [`Project::new`], in a directory that stays.
-    pub(super) fn within(parent: &Path) -> Result<Self> {
+    pub(crate) fn within(parent: &Path) -> Result<Self> {
         Self::of(Checkout::within(parent)?)
     }
 
     /// A project of which main is on the forge with one green commit.
-    pub(super) fn ready() -> Result<Self> {
+    pub(crate) fn ready() -> Result<Self> {
         let project = Self::new()?;
         project.push_main()?;
         project.set_status(&project.head()?, State::Success)?;
@@ -80,31 +81,31 @@ impl Project {
     }
 
     /// The commit at HEAD.
-    pub(super) fn head(&self) -> Result<String> {
+    pub(crate) fn head(&self) -> Result<String> {
         self.checkout.git(&["rev-parse", "HEAD"])
     }
 
     /// Commits a change of no consequence and returns the commit.
-    pub(super) fn commit(&self, subject: &str) -> Result<String> {
+    pub(crate) fn commit(&self, subject: &str) -> Result<String> {
         self.checkout.write("CHANGES", &format!("{subject}\n"))?;
         self.checkout.commit(subject)?;
         self.head()
     }
 
     /// Pushes HEAD as main while Actions is off, so that no CI starts inside of CI.
-    pub(super) fn push_main(&self) -> Result<()> {
+    pub(crate) fn push_main(&self) -> Result<()> {
         self.repository.push(self.checkout.top(), &["HEAD:refs/heads/main"])?;
         let head = self.head()?;
         wait_for("the forge to notice the push", || Ok(self.repository.has_noticed(&head)?.then_some(())))
     }
 
     /// Says of a commit what CI would.
-    pub(super) fn set_status(&self, commit: &str, state: State) -> Result<()> {
+    pub(crate) fn set_status(&self, commit: &str, state: State) -> Result<()> {
         self.repository.set_status(commit, CI, state)
     }
 
     /// Stores the secrets and lets workflows start.
-    pub(super) fn switch_workflows_on(&self) -> Result<()> {
+    pub(crate) fn switch_workflows_on(&self) -> Result<()> {
         self.repository.switch_actions(true)?;
         let Secrets { private_key, password, registry_token, .. } = &self.secrets;
         self.repository.set_secret("COSIGN_PRIVATE_KEY", private_key)?;
@@ -113,40 +114,45 @@ impl Project {
     }
 
     /// `git tag`, at HEAD.
-    pub(super) fn tag(&self, tag: &str) -> Result<()> {
+    pub(crate) fn tag(&self, tag: &str) -> Result<()> {
         self.checkout.git(&["tag", tag]).map(|_| ())
     }
 
     /// `git push --tags`
-    pub(super) fn push_tags(&self) -> Result<()> {
+    pub(crate) fn push_tags(&self) -> Result<()> {
         self.repository.push(self.checkout.top(), &["--tags"])
     }
 
     /// Tags HEAD and pushes it.
-    pub(super) fn push_tag(&self, tag: &str) -> Result<()> {
+    pub(crate) fn push_tag(&self, tag: &str) -> Result<()> {
         self.tag(tag)?;
         self.push_tags()
     }
 
     /// The tag of the page that the forge shows as its latest.
-    pub(super) fn latest_page(&self) -> Result<String> {
+    pub(crate) fn latest_page(&self) -> Result<String> {
         Ok(self.repository.latest_release()?.context("the forge has no latest release")?.tag_name)
     }
 
+    /// Looks at what strangers see, from now on.
+    pub(super) fn watch(&self) -> Result<Watcher> {
+        Watcher::start(&self.forge, &self.repository.full_name())
+    }
+
     /// The image under a tag.
-    pub(super) fn image(&self, tag: &str) -> Result<String> {
+    pub(crate) fn image(&self, tag: &str) -> Result<String> {
         Ok(self.repository.image().tagged(&tag.parse::<Tag>()?))
     }
 
     /// The digest that a tag of the image names.
-    pub(super) fn digest(&self, tag: &str) -> Result<String> {
+    pub(crate) fn digest(&self, tag: &str) -> Result<String> {
         let digest = self.repository.registry().digest_of(tag)?;
         Ok(digest.with_context(|| format!("there is no `{}`", self.repository.image()))?.to_string())
     }
 }
 
 /// A key pair beside the clone: `name.pub`, and the private half as it is returned.
-pub(super) fn new_key(checkout: &Checkout, name: &str, password: &Secret) -> Result<Secret> {
+pub(crate) fn new_key(checkout: &Checkout, name: &str, password: &Secret) -> Result<Secret> {
     let prefix = checkout.beside(name);
     let make =
         call(export("TESTBED_COSIGN_2")?, &["generate-key-pair", "--output-key-prefix", text(&prefix)?])?;

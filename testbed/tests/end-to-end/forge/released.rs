@@ -9,11 +9,11 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, anyhow, ensure};
 use nix::fcntl::Flock;
 use testbed::forge_client::Run;
+use testbed::watcher::Report;
 
 use super::project::Project;
 use super::releasing::WORKFLOW;
 use super::snapshot::Snapshot;
-use super::watcher::{Report, Watcher};
 use crate::harness::run::Finished;
 use crate::harness::shared::lasting_directory;
 
@@ -45,7 +45,7 @@ fn make() -> Result<Released> {
     project.push_main()?;
     project.set_status(&project.head()?, testbed::forge_client::State::Success)?;
     project.switch_workflows_on()?;
-    let watcher = Watcher::start(&project)?;
+    let watcher = project.watch()?;
     let pushed = Instant::now();
     project.push_tag(TAG)?;
     let (run, log) = project.wait_for_green_run(TAG)?;

@@ -23,7 +23,7 @@ const TAIL: usize = 80;
 
 impl Project {
     /// `xtask` as a person runs it, with all that a release takes in the environment.
-    pub(super) fn laptop(&self, arguments: &[&str]) -> Xtask<'_> {
+    pub(crate) fn laptop(&self, arguments: &[&str]) -> Xtask<'_> {
         let Secrets { private_key, password, registry_token, forge_token } = &self.secrets;
         Xtask::new(&self.checkout, arguments)
             .env("COSIGN_PRIVATE_KEY", private_key.expose())

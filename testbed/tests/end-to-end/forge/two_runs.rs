@@ -4,7 +4,6 @@ use anyhow::{Result, ensure};
 
 use super::project::Project;
 use super::snapshot::Snapshot;
-use super::watcher::Watcher;
 use crate::harness::test;
 
 const TAG: &str = "v0.1.0";
@@ -12,7 +11,7 @@ const TAG: &str = "v0.1.0";
 /// Starts a second run when the first one begins `step`, and lets both end.
 fn run_twice(step: &str) -> Result<()> {
     let project = Project::ready()?;
-    let watcher = Watcher::start(&project)?;
+    let watcher = project.watch()?;
     project.push_tag(TAG)?;
     let mut first = project.laptop(&["release", TAG]).named("-first").start()?;
     first.until_step(step)?;

@@ -6,7 +6,6 @@ use testbed::forge_client::State;
 use super::project::Project;
 use super::releasing::WORKFLOW;
 use super::snapshot::Snapshot;
-use super::watcher::Watcher;
 use crate::harness::test;
 
 #[test]
@@ -22,7 +21,7 @@ fn two_tags_in_one_push_are_both_released_and_latest_is_the_higher_one() -> Resu
             project.set_status(commit, State::Success)?;
         }
         project.switch_workflows_on()?;
-        let watcher = Watcher::start(&project)?;
+        let watcher = project.watch()?;
         project.push_tags()?;
         // In whatever order they run, or side by side.
         for tag in ["v0.3.0", "v0.3.1"] {

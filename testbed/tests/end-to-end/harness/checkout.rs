@@ -42,9 +42,21 @@ impl Checkout {
 
     /// As [`Checkout::as_committed`], in a directory that stays.
     pub(crate) fn within(parent: &Path) -> Result<Self> {
+        Self::cloned(parent, &["--no-tags", REPOSITORY])
+    }
+
+    /// A clone of what is at `url`, with its tags.
+    pub(crate) fn of(url: &str) -> Result<Self> {
+        let scratch = Scratch::new()?;
+        let mut checkout = Self::cloned(scratch.path(), &[url])?;
+        checkout._scratch = Some(scratch);
+        Ok(checkout)
+    }
+
+    fn cloned(parent: &Path, what: &[&str]) -> Result<Self> {
         let (top, tmp) = (parent.join("checkout"), parent.join("tmp"));
         fs::create_dir(&tmp).with_context(|| format!("making `{}`", tmp.display()))?;
-        read("git", &["clone", "--quiet", "--no-tags", REPOSITORY, text(&top)?])?;
+        read("git", &[&["clone", "--quiet"], what, &[text(&top)?]].concat())?;
         let checkout = Self { top, tmp, name: "carol".to_owned(), _scratch: None };
         ensure!(
             checkout.git(&["rev-parse", "--is-shallow-repository"])? == "false",

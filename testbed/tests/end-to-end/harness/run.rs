@@ -21,6 +21,7 @@ pub(crate) struct Xtask<'a> {
     arguments: Vec<String>,
     variables: Vec<(String, String)>,
     before: &'a str,
+    within: &'a str,
     name: &'a str,
 }
 
@@ -43,7 +44,7 @@ pub(crate) struct Finished {
 impl<'a> Xtask<'a> {
     pub(crate) fn new(checkout: &'a Checkout, arguments: &[&str]) -> Self {
         let arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
-        Self { checkout, arguments, variables: Vec::new(), before: ":", name: "" }
+        Self { checkout, arguments, variables: Vec::new(), before: ":", within: "", name: "" }
     }
 
     /// A variable over those of the tests.
@@ -64,12 +65,20 @@ impl<'a> Xtask<'a> {
         self
     }
 
+    /// A program in whose place `xtask` then runs, such as `unshare --net`.
+    pub(crate) fn within(mut self, words: &'a str) -> Self {
+        self.within = words;
+        self
+    }
+
     /// Starts it. The shell gives way to `xtask`, so that the process is `xtask`'s own.
     pub(crate) fn start(self) -> Result<Running> {
         let file = |stream: &str| self.checkout.beside(&format!("{stream}{}", self.name));
         let (stdout, stderr) = (file("stdout"), file("stderr"));
-        let script =
-            format!("out=$1 err=$2; shift 2; exec >\"$out\" 2>\"$err\"; {} && exec \"$@\"", self.before);
+        let script = format!(
+            "out=$1 err=$2; shift 2; exec >\"$out\" 2>\"$err\"; {} && exec {} \"$@\"",
+            self.before, self.within
+        );
         let mut words = vec!["-c", &script, "sh", text(&stdout)?, text(&stderr)?, text(program()?)?];
         words.extend(self.arguments.iter().map(String::as_str));
         let mut call = call("sh", &words)?.dir(self.checkout.top()).env("TMPDIR", self.checkout.tmp());

@@ -50,7 +50,11 @@ impl DockerConfig {
                     .with_context(|| format!("linking `{}`", target.display()))?;
             }
         }
-        Ok(Self { scratch, buildx: users.map(|users| users.join("buildx")).filter(|buildx| buildx.is_dir()) })
+        let buildx = match environment.get("BUILDX_CONFIG")? {
+            Some(dir) => Some(PathBuf::from(dir)),
+            None => users.map(|users| users.join("buildx")),
+        };
+        Ok(Self { scratch, buildx: buildx.filter(|buildx| buildx.is_dir()) })
     }
 
     /// The directory, for `DOCKER_CONFIG`.
@@ -59,8 +63,33 @@ impl DockerConfig {
         self.scratch.path()
     }
 
-    /// Where named builders are kept, for `BUILDX_CONFIG`.
+    /// Where the user's named builders are kept, for `BUILDX_CONFIG`: buildx itself looks there first, then below
+    /// `DOCKER_CONFIG`.
     pub(super) fn buildx(&self) -> Option<&Path> {
         self.buildx.as_deref()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::DockerConfig;
+    use crate::environment::Environment;
+    use crate::scratch::Scratch;
+
+    #[test]
+    fn the_users_builders_are_found_where_buildx_finds_them() {
+        let scratch = Scratch::new().unwrap();
+        let (docker, own) = (scratch.path().join("docker"), scratch.path().join("own"));
+        std::fs::create_dir_all(docker.join("buildx")).unwrap();
+        std::fs::create_dir(&own).unwrap();
+        let buildx = |pairs: &[(&str, &std::path::Path)]| {
+            let environment = Environment::from_pairs(pairs.iter().copied());
+            DockerConfig::new(&environment, None).unwrap().buildx().map(std::path::Path::to_owned)
+        };
+        assert_eq!(buildx(&[("DOCKER_CONFIG", &docker)]), Some(docker.join("buildx")));
+        assert_eq!(buildx(&[("DOCKER_CONFIG", &docker), ("BUILDX_CONFIG", &own)]), Some(own.clone()));
+        assert_eq!(buildx(&[("BUILDX_CONFIG", &own)]), Some(own.clone()));
+        assert_eq!(buildx(&[("DOCKER_CONFIG", &own)]), None, "there are none");
+        assert_eq!(buildx(&[]), None);
     }
 }

@@ -12,23 +12,28 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Where to ask.
 #[derive(Clone)]
-pub(super) struct Server {
+pub struct Server {
     address: SocketAddr,
     host: String,
 }
 
 /// What came back.
-pub(super) struct Answer {
-    pub(super) status: u16,
+pub struct Answer {
+    /// The status code.
+    pub status: u16,
     head: String,
-    pub(super) body: Vec<u8>,
+    /// The body as it came.
+    pub body: Vec<u8>,
 }
 
 impl Server {
     /// The server of `url`, which has no path.
-    pub(super) fn of(url: &str) -> Result<Self> {
+    ///
+    /// # Errors
+    /// When it is not `http://` and a host that can be looked up.
+    pub fn of(url: &str) -> Result<Self> {
         let host = url.strip_prefix("http://");
-        let host = host.with_context(|| format!("`{url}`: these tests look over plain HTTP only"))?;
+        let host = host.with_context(|| format!("`{url}`: looks are over plain HTTP only"))?;
         let named = if host.contains(':') { host.to_owned() } else { format!("{host}:80") };
         let mut addresses = named.to_socket_addrs().with_context(|| format!("looking `{named}` up"))?;
         let address = addresses.next().with_context(|| format!("`{named}` has no address"))?;
@@ -36,7 +41,10 @@ impl Server {
     }
 
     /// Asks; `headers` are whole lines. An answer of any status is one.
-    pub(super) fn ask(&self, method: &str, path: &str, headers: &[&str]) -> Result<Answer> {
+    ///
+    /// # Errors
+    /// When no answer comes.
+    pub fn ask(&self, method: &str, path: &str, headers: &[&str]) -> Result<Answer> {
         let asked = self.exchange(method, path, headers);
         asked.with_context(|| format!("asking {method} http://{}{path}", self.host))
     }
@@ -56,7 +64,7 @@ impl Server {
 }
 
 impl Answer {
-    fn parse(bytes: &[u8]) -> Result<Self> {
+    pub(super) fn parse(bytes: &[u8]) -> Result<Self> {
         let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").context("it has no headers")?;
         let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
         let status = head.split(' ').nth(1).context("it has no status")?.parse().context("its status")?;
@@ -64,13 +72,17 @@ impl Answer {
     }
 
     /// A header's value.
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
         let mut pairs = self.head.lines().filter_map(|line| line.split_once(": "));
         pairs.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
 
     /// The body of a 200.
-    pub(super) fn json<T: serde::de::DeserializeOwned>(&self) -> Result<T> {
+    ///
+    /// # Errors
+    /// When it has another status or is not the expected JSON.
+    pub fn json<T: serde::de::DeserializeOwned>(&self) -> Result<T> {
         let body = String::from_utf8_lossy(&self.body);
         ensure!(self.status == 200, "status {}: {body}", self.status);
         serde_json::from_slice(&self.body).with_context(|| format!("reading `{body}`"))

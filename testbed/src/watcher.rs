@@ -1,5 +1,7 @@
 //! Looks at what strangers see of a project, every 20 ms while releases are under way: no version tag, no `latest` and no
-//! page before the signature and the attestations that belong to it.
+//! page before the signature and the attestations that belong to it, and none of these gone afterwards.
+
+pub mod http;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -10,31 +12,41 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, anyhow, ensure};
 use serde::Deserialize;
 
-use super::http::Server;
-use super::project::Project;
+use http::{Answer, Server};
 
 /// From one look to the next.
 const PERIOD: Duration = Duration::from_millis(20);
 
+/// A registry may answer 404 for 10-21 ms while a tag is overwritten (docs/facts.md#overwrite-gap): a tag that was there
+/// before is asked for once more after this time.
+const OVERWRITE_GAP: Duration = Duration::from_millis(60);
+
 /// A manifest is only shown to who says which kinds it takes.
-const ACCEPT: &str = "Accept: application/vnd.oci.image.index.v1+json, application/vnd.docker.distribution.manifest.list.v2+json";
+const ACCEPT: &str = "Accept: application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
+    application/vnd.docker.distribution.manifest.list.v2+json";
+
+/// What the attestations of a release are about, as cosign writes it beside each (docs/facts.md).
+pub const PREDICATE_TYPES: [&str; 2] = ["https://cyclonedx.org/bom", "https://slsa.dev/provenance/v1"];
 
 /// The watch; it ends with the value.
-pub(super) struct Watcher {
+pub struct Watcher {
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<Result<Report>>>,
 }
 
 /// What was seen.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Report {
-    pub(super) looks: usize,
-    pub(super) longest_gap: Duration,
+pub struct Report {
+    /// How often it was looked.
+    pub looks: usize,
+    /// The longest time from one look to the next.
+    pub longest_gap: Duration,
     /// When each tag, and each page as `page v1.2.3`, was seen for the first time.
-    pub(super) first: BTreeMap<String, Instant>,
+    pub first: BTreeMap<String, Instant>,
+    /// What must not be, each once, in words.
+    pub violations: BTreeSet<String>,
     /// What each version tag names: it never moves.
     digests: BTreeMap<String, String>,
-    violations: BTreeSet<String>,
 }
 
 /// A stranger.
@@ -44,13 +56,19 @@ struct Eyes {
     name: String,
     token: String,
     report: Report,
+    /// Manifests of attestations, by digest, that hold all types.
+    complete: BTreeSet<String>,
 }
 
 impl Watcher {
-    pub(super) fn start(project: &Project) -> Result<Self> {
-        let name = project.repository.full_name();
-        let server = Server::of(&project.forge)?;
-        let mut eyes = Eyes { server, name, token: String::new(), report: Report::default() };
+    /// Looks at the repository `name` (`owner/name`) and the image of the same name, of the forge at `url`.
+    ///
+    /// # Errors
+    /// When the forge does not answer a stranger.
+    pub fn start(url: &str, name: &str) -> Result<Self> {
+        let (server, name) = (Server::of(url)?, name.to_owned());
+        let mut eyes =
+            Eyes { server, name, token: String::new(), report: Report::default(), complete: BTreeSet::new() };
         eyes.token = eyes.new_token()?;
         let stop = Arc::new(AtomicBool::new(false));
         let until = Arc::clone(&stop);
@@ -58,12 +76,23 @@ impl Watcher {
         Ok(Self { stop, thread: Some(thread) })
     }
 
-    /// Ends the watch. A violation is an error, and so is that one of `tags` was not seen, or not seen coming: then the
-    /// looks were too far apart to say anything.
-    pub(super) fn finish(mut self, tags: &[&str]) -> Result<Report> {
+    /// Ends the watch and returns what was seen.
+    ///
+    /// # Errors
+    /// When the forge did not answer at some time.
+    pub fn stop(mut self) -> Result<Report> {
         self.stop.store(true, Ordering::Relaxed);
         let thread = self.thread.take().context("the watch was ended before")?;
-        let report = thread.join().map_err(|_panic| anyhow!("the watcher panicked"))??;
+        thread.join().map_err(|_panic| anyhow!("the watcher panicked"))?
+    }
+
+    /// As [`Watcher::stop`].
+    ///
+    /// # Errors
+    /// As [`Watcher::stop`], on a violation, and when one of `tags` was not seen, or not seen coming: then the looks were
+    /// too far apart to say anything.
+    pub fn finish(self, tags: &[&str]) -> Result<Report> {
+        let report = self.stop()?;
         ensure!(report.violations.is_empty(), "{:#?}", report.violations);
         for tag in tags {
             let seen = |name: &str| report.first.get(name).with_context(|| format!("`{name}` was not seen"));
@@ -111,34 +140,61 @@ impl Eyes {
             }
             self.report.first.entry(format!("page {page}")).or_insert(now);
         }
-        for tag in &tags {
-            self.report.first.entry(tag.clone()).or_insert(now);
-        }
         for tag in tags.iter().filter(|tag| tag.starts_with('v')) {
-            if self.report.digests.contains_key(tag) {
-                continue;
+            let Some(digest) = self.digest(tag)? else { continue };
+            let known = self.report.digests.entry(tag.clone()).or_insert_with(|| digest.clone());
+            if *known != digest {
+                let text = format!("`{tag}` named `{known}` and names `{digest}`");
+                self.violation(text);
             }
-            if let Some(digest) = self.digest(tag)? {
-                self.judge(tag, &digest, &tags);
-                self.report.digests.insert(tag.clone(), digest);
-            }
+            self.judge(tag, &digest, &tags)?;
         }
         // It moves: only a digest that it had before and after the list is one that it had then.
         if let Some(digest) = latest_before
             && self.latest()?.as_ref() == Some(&digest)
         {
-            self.judge("latest", &digest, &tags);
+            self.judge("latest", &digest, &tags)?;
+        }
+        for tag in tags {
+            self.report.first.entry(tag).or_insert(now);
         }
         Ok(())
     }
 
-    fn judge(&mut self, tag: &str, digest: &str, tags: &BTreeSet<String>) {
+    /// What `tag` names must be signed and attested: in the list `tags`, which is older than the tag's digest.
+    fn judge(&mut self, tag: &str, digest: &str, tags: &BTreeSet<String>) -> Result<()> {
         for kind in ["sig", "att"] {
             let wanted = stored(digest, kind);
-            if !tags.contains(&wanted) {
+            if !tags.contains(&wanted) && !self.is_being_overwritten(&wanted)? {
                 self.violation(format!("`{tag}` names `{digest}`, and there is no `{wanted}`"));
             }
         }
+        let attested = stored(digest, "att");
+        let Some(manifest) = self.digest_over_gap(&attested)? else { return Ok(()) };
+        if self.complete.contains(&manifest) {
+            return Ok(());
+        }
+        let answer = self.registry("GET", &format!("manifests/{manifest}"), &[ACCEPT])?;
+        let missing = missing_types(&answer)?;
+        if missing.is_empty() {
+            self.complete.insert(manifest);
+        } else {
+            self.violation(format!("`{tag}` names `{digest}`, and `{attested}` has no {missing:?}"));
+        }
+        Ok(())
+    }
+
+    /// Whether a tag that is not in a list was there before and is again.
+    fn is_being_overwritten(&mut self, tag: &str) -> Result<bool> {
+        Ok(self.report.first.contains_key(tag) && self.digest_over_gap(tag)?.is_some())
+    }
+
+    fn digest_over_gap(&mut self, tag: &str) -> Result<Option<String>> {
+        if let Some(digest) = self.digest(tag)? {
+            return Ok(Some(digest));
+        }
+        thread::sleep(OVERWRITE_GAP);
+        self.digest(tag)
     }
 
     fn violation(&mut self, text: String) {
@@ -176,7 +232,7 @@ impl Eyes {
         Ok(answer.header("Docker-Content-Digest").filter(|_| answer.status == 200).map(str::to_owned))
     }
 
-    fn registry(&mut self, method: &str, rest: &str, headers: &[&str]) -> Result<super::http::Answer> {
+    fn registry(&mut self, method: &str, rest: &str, headers: &[&str]) -> Result<Answer> {
         let path = format!("/v2/{}/{rest}", self.name);
         let ask = |token: &str| {
             let authorization = format!("Authorization: Bearer {token}");
@@ -203,7 +259,52 @@ impl Eyes {
     }
 }
 
+/// The types that no layer of a manifest of attestations has. One that was replaced since is no manifest, and misses none.
+fn missing_types(answer: &Answer) -> Result<Vec<&'static str>> {
+    #[derive(Deserialize)]
+    struct Manifest {
+        layers: Vec<Layer>,
+    }
+    #[derive(Deserialize)]
+    struct Layer {
+        #[serde(default)]
+        annotations: BTreeMap<String, String>,
+    }
+    if answer.status == 404 {
+        return Ok(Vec::new());
+    }
+    let manifest: Manifest = answer.json()?;
+    let has = |wanted: &str| {
+        let mut types = manifest.layers.iter().filter_map(|layer| layer.annotations.get("predicateType"));
+        types.any(|found| found == wanted)
+    };
+    Ok(PREDICATE_TYPES.into_iter().filter(|wanted| !has(wanted)).collect())
+}
+
 /// The tag that cosign keeps what it signs under.
-fn stored(digest: &str, kind: &str) -> String {
+#[must_use]
+pub fn stored(digest: &str, kind: &str) -> String {
     format!("{}.{kind}", digest.replace(':', "-"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::http::Answer;
+    use super::missing_types;
+
+    #[test]
+    fn a_manifest_of_attestations_must_hold_both_types() {
+        let missing = |status: u16, layers: &[&str]| {
+            let layer = |name: &&str| format!("{{\"annotations\":{{\"predicateType\":\"{name}\"}}}}");
+            let layers: Vec<_> = layers.iter().map(layer).collect();
+            let body = format!("{{\"layers\":[{}]}}", layers.join(","));
+            missing_types(&Answer::parse(format!("HTTP/1.1 {status} X\r\n\r\n{body}").as_bytes()).unwrap())
+        };
+        let (sbom, provenance) = ("https://cyclonedx.org/bom", "https://slsa.dev/provenance/v1");
+        assert!(missing(200, &[provenance, sbom]).unwrap().is_empty());
+        assert_eq!(missing(200, &[provenance, provenance]).unwrap(), [sbom]);
+        assert_eq!(missing(200, &["other"]).unwrap(), [sbom, provenance]);
+        assert!(missing(404, &[]).unwrap().is_empty(), "it was replaced meanwhile");
+        assert!(missing(500, &[provenance, sbom]).is_err());
+    }
 }

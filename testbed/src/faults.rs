@@ -1,0 +1,111 @@
+//! `cargo testbed faults`: stop a release anywhere, run it again, and it is done. Every call and every request of a release
+//! is disturbed in turn, on a real forge; `docs/reliability.md` says what must hold afterwards.
+
+mod case;
+mod document;
+mod kit;
+mod label;
+mod lane;
+mod plan;
+mod project;
+pub(crate) mod races;
+mod results;
+mod run;
+pub(crate) mod shim;
+mod state;
+mod trial;
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use xtask::environment::Environment;
+use xtask::scratch::random_hex;
+use xtask::tool::Runner;
+
+use crate::bench;
+use crate::progress::Progress;
+use results::Results;
+
+pub use case::{Case, Injury, Kind, Target};
+pub use kit::Kit;
+pub use races::{Pair, Race, Races};
+pub use trial::Outcome;
+
+/// What is disturbed.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Every call killed before, in the middle and after it, and every request with each of seven faults: takes hours
+    #[arg(long, conflicts_with_all = ["sample", "case"])]
+    all: bool,
+    /// So many cases by chance, from every step of the release
+    #[arg(long, default_value_t = 40, value_parser = clap::value_parser!(u16).range(1..))]
+    sample: u16,
+    /// Repeat the choice, and the points in time, of an earlier run
+    #[arg(long)]
+    seed: Option<u64>,
+    /// This case alone, by its name
+    #[arg(long, value_name = "NAME")]
+    case: Option<Case>,
+    /// Projects that are released side by side
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=8))]
+    lanes: u8,
+    /// Write results into this file, a line a case, and leave out what is in it already
+    #[arg(long = "continue", value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// Put the result into docs/reliability.md
+    #[arg(long)]
+    write: bool,
+}
+
+/// Tries the cases and prints what they came to; a violation is an error.
+#[expect(clippy::print_stdout, reason = "this is the command's data")]
+pub(crate) fn run(environment: &Environment, options: &Options) -> Result<()> {
+    let environment = &bench::of_testbed(environment)?;
+    let progress = Progress::start();
+    let (mut results, seed) = match &options.file {
+        Some(file) => Results::open(file, seed(options.seed)?)?,
+        None => (Results::default(), seed(options.seed)?),
+    };
+    let (xtask, _target) = bench::build_xtask(&Runner::new(environment))?;
+    let own = std::env::current_exe().context("finding this program's own file")?;
+    let kit = Kit::set_up(environment, &xtask, &own, usize::from(options.lanes))?;
+    let cases = match &options.case {
+        Some(case) => vec![case.clone()],
+        None if options.all => kit.matrix(),
+        None => kit.sample(usize::from(options.sample), seed),
+    };
+    let done = results.done();
+    let open: Vec<_> = cases.iter().filter(|case| !done.contains(&case.to_string())).cloned().collect();
+    progress
+        .line("faults", &format!("seed {seed}: {} cases, {} of them done before", cases.len(), done.len()));
+    kit.try_all(&open, seed, |outcome| {
+        kit::print(&progress, results.outcomes.len() + 1, done.len() + open.len(), &outcome, seed);
+        results.add(outcome)
+    })?;
+    let table = results::table(&results.outcomes)?;
+    println!("{table}");
+    if options.write {
+        ensure!(options.all, "`--write` is for the whole matrix: add `--all`");
+        document::write(environment, "faults", &document::matrix(&kit, seed, &results.outcomes)?)?;
+    }
+    kit.clean_up()?;
+    let violated = results.outcomes.iter().filter(|outcome| !outcome.violations.is_empty()).count();
+    match violated {
+        0 => Ok(()),
+        _ => bail!("{violated} of {} cases left something wrong", results.outcomes.len()),
+    }
+}
+
+/// The asked seed, or a new one.
+fn seed(asked: Option<u64>) -> Result<u64> {
+    match asked {
+        Some(seed) => Ok(seed),
+        None => u64::from_str_radix(&random_hex()?[..8], 16).context("making a seed"),
+    }
+}
+
+/// Reads a document of this repository.
+fn read_document(path: &str) -> Result<String> {
+    fs::read_to_string(path).with_context(|| format!("reading `{path}`"))
+}

@@ -1,0 +1,159 @@
+//! The kit: lanes that are set up, and cases that are tried on them side by side.
+
+use std::collections::VecDeque;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use anyhow::{Context as _, Result, anyhow};
+use xtask::environment::Environment;
+use xtask::scratch::Scratch;
+
+use super::case::{self, Case, Target};
+use super::lane::{Baseline, Lane, Programs, TAG};
+use super::trial::{self, Outcome};
+use crate::progress::Progress;
+
+/// Lanes with their undisturbed releases.
+pub struct Kit {
+    lanes: Vec<(Mutex<Lane>, Baseline)>,
+    /// Holds the lanes' files.
+    _scratch: Scratch,
+}
+
+impl Kit {
+    /// Makes `lanes` projects on the forge of `environment`, which has the testbed's exports, and releases each undisturbed.
+    /// `xtask` is what is tested, `testbed` this program.
+    ///
+    /// # Errors
+    /// When a part of the testbed refuses, or the undisturbed release fails.
+    pub fn set_up(environment: &Environment, xtask: &Path, testbed: &Path, lanes: usize) -> Result<Self> {
+        let scratch = Scratch::new()?;
+        let programs = Programs::copy(scratch.path(), xtask, testbed)?;
+        let mut made = Vec::new();
+        for index in 0..lanes {
+            let dir = scratch.path().join(format!("lane-{index}"));
+            std::fs::create_dir(&dir).with_context(|| format!("making `{}`", dir.display()))?;
+            let lane = Lane::new(environment, &dir, &programs, &[TAG])?;
+            let baseline = lane.baseline()?;
+            made.push((Mutex::new(lane), baseline));
+        }
+        Ok(Self { lanes: made, _scratch: scratch })
+    }
+
+    /// Every call and request of the undisturbed release with its step, in order.
+    #[must_use]
+    pub fn targets(&self) -> &[(String, Target)] {
+        self.lanes.first().map_or(&[], |(_, baseline)| &*baseline.targets)
+    }
+
+    /// How long the undisturbed release took, in seconds.
+    #[must_use]
+    pub fn undisturbed(&self) -> f64 {
+        self.lanes.first().map_or(0.0, |(_, baseline)| baseline.took.as_secs_f64())
+    }
+
+    /// Every call killed in three ways, every request with each of the seven faults.
+    #[must_use]
+    pub fn matrix(&self) -> Vec<Case> {
+        case::matrix(self.targets())
+    }
+
+    /// `count` cases by chance, at least one of every step of the release.
+    #[must_use]
+    pub fn sample(&self, count: usize, seed: u64) -> Vec<Case> {
+        case::sample(self.targets(), count, seed)
+    }
+
+    /// Tries each of `cases`, on whatever lane is free, and hands each outcome to `done` as it comes.
+    ///
+    /// # Errors
+    /// When a case could not be tried, twice, or `done` fails.
+    pub fn try_all(
+        &self,
+        cases: &[Case],
+        seed: u64,
+        done: impl FnMut(Outcome) -> Result<()> + Send,
+    ) -> Result<()> {
+        let open = Mutex::new(cases.iter().collect::<VecDeque<_>>());
+        let done = Mutex::new(done);
+        let work = |lane: &Mutex<Lane>, baseline: &Baseline| {
+            let lane = lane.lock().unwrap_or_else(PoisonError::into_inner);
+            loop {
+                let Some(case) = open.lock().unwrap_or_else(PoisonError::into_inner).pop_front() else {
+                    return Ok(());
+                };
+                xtask::interrupt::check()?;
+                let tried = trial::run(&lane, baseline, case, seed).or_else(|error| {
+                    xtask::interrupt::check()?;
+                    eprintln!("testbed: {case}: {error:#}; once more");
+                    trial::run(&lane, baseline, case, seed)
+                });
+                let outcome = tried.with_context(|| format!("trying `{case}`"))?;
+                done.lock().unwrap_or_else(PoisonError::into_inner)(outcome)?;
+            }
+        };
+        thread::scope(|scope| {
+            let work = &work;
+            let lanes = self.lanes.iter().map(|(lane, baseline)| scope.spawn(move || work(lane, baseline)));
+            let lanes: Vec<_> = lanes.collect();
+            let ends =
+                lanes.into_iter().map(|lane| lane.join().map_err(|_panic| anyhow!("a lane panicked"))?);
+            ends.collect::<Result<Vec<()>>>().map(|_| ())
+        })
+    }
+
+    /// How many requests that ask for a change a release sends that was finished before; its exit code is an error unless 0.
+    ///
+    /// # Errors
+    /// When a part of the testbed refuses, or a run fails.
+    pub fn writes_of_a_finished_release(&self) -> Result<Vec<String>> {
+        let (lane, _) = self.lanes.first().context("no lane")?;
+        let lane = lane.lock().unwrap_or_else(PoisonError::into_inner);
+        lane.release(TAG)?;
+        let files = lane.files()?;
+        lane.plan(&files, false, None)?;
+        drop(lane.project.proxy.take());
+        let run = lane.command(&["release", TAG], &files).run()?;
+        anyhow::ensure!(run.code == 0, "releasing again: {}", run.last_words());
+        let writes = lane.project.proxy.take();
+        let name = |one: &&crate::proxy::Exchange| lane.label(&one.request.method, &one.request.path);
+        Ok(writes.writes().iter().map(name).collect())
+    }
+
+    /// Takes away what the lanes left in the engine.
+    ///
+    /// # Errors
+    /// When docker fails.
+    pub fn clean_up(&self) -> Result<()> {
+        for (lane, _) in &self.lanes {
+            lane.lock().unwrap_or_else(PoisonError::into_inner).clean_up()?;
+        }
+        Ok(())
+    }
+}
+
+/// A line a case, and how to see a bad one again.
+pub(super) fn print(progress: &Progress, number: usize, all: usize, outcome: &Outcome, seed: u64) {
+    let Outcome { case, instead, met, first, seconds, violations } = outcome;
+    let instead = instead.as_ref().map(|other| format!(", in its place `{other}`")).unwrap_or_default();
+    let how = match (violations.is_empty(), met) {
+        (false, _) => "VIOLATION",
+        (true, true) => "ok",
+        (true, false) => "not met",
+    };
+    progress
+        .line("faults", &format!("{number}/{all} {how}, {seconds:.1} s, first run {first}: {case}{instead}"));
+    for violation in violations {
+        eprintln!("    {violation}");
+    }
+    if !violations.is_empty() {
+        let name = instead_of(outcome).replace('\'', r"'\''");
+        eprintln!("    again: cargo testbed faults --seed {seed} --case '{name}'");
+    }
+}
+
+/// The case that was tried in the end.
+fn instead_of(outcome: &Outcome) -> &str {
+    outcome.instead.as_deref().unwrap_or(&outcome.case)
+}

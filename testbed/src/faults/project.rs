@@ -1,0 +1,210 @@
+//! A project of one lane: a repository with this project's last commit on the forge, a clone of it that knows the forge by
+//! the proxy's address alone, and what a release is trusted with.
+
+use std::fs;
+use std::net::ToSocketAddrs as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use xshell::cmd;
+use xtask::environment::Environment;
+use xtask::tool::{Call, Runner};
+
+use crate::bench::Key;
+use crate::forge_client::{Client, Repository, State, User};
+use crate::process::{poll, with_variable};
+use crate::provision::text;
+use crate::proxy::Proxy;
+
+/// The repository whose release is disturbed.
+const SOURCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+
+/// Short, so that what hangs does not hang long, and longer than anything takes on a machine under load.
+const TIMEOUTS: &str =
+    "\n[workspace.metadata.release.timeouts]\nbuild = 40\npull = 15\ncosign = 10\nhttp = 4\n";
+
+/// Its name on the forge, below a user of its own.
+const NAME: &str = "carol";
+
+/// How long the forge may take to see a push that git has ended.
+const NOTICED: Duration = Duration::from_secs(30);
+
+/// How long killed processes may take to be gone.
+const GONE: Duration = Duration::from_secs(10);
+
+/// The project.
+pub(super) struct Project {
+    pub(super) environment: Environment,
+    pub(super) runner: Runner,
+    pub(super) repository: Repository,
+    pub(super) proxy: Proxy,
+    /// Where the forge itself is.
+    pub(super) forge: String,
+    /// Where its clone is.
+    pub(super) checkout: PathBuf,
+    user: User,
+    key: Key,
+}
+
+impl Project {
+    /// Makes it in `dir`, with each of `tags` on a commit of its own, in this order.
+    pub(super) fn new(environment: &Environment, dir: &Path, tags: &[&str]) -> Result<Self> {
+        let client = Client::from_environment(environment)?;
+        let host = client.registry();
+        ensure!(client.url().starts_with("http://"), "`{}` is not `http://host:port`", client.url());
+        let mut found =
+            host.to_socket_addrs().with_context(|| format!("looking for the forge at `{host}`"))?;
+        let proxy = Proxy::start(found.next().with_context(|| format!("`{host}` has no address"))?)?;
+        let user = client.new_user("faults")?;
+        let repository = user.new_repository_named(user.name(), NAME, false)?;
+        // A pushed tag must start nothing.
+        repository.switch_actions(false)?;
+        let project = Self {
+            environment: environment.clone(),
+            runner: Runner::new(environment),
+            repository,
+            proxy,
+            forge: client.url().to_owned(),
+            checkout: dir.join("checkout"),
+            key: Key::make(environment, dir)?,
+            user,
+        };
+        project.fill(tags)?;
+        Ok(project)
+    }
+
+    fn fill(&self, tags: &[&str]) -> Result<()> {
+        let (shell, checkout) = (self.runner.shell()?, &self.checkout);
+        self.runner.call(cmd!(shell, "git clone --quiet --no-tags {SOURCE} {checkout}")).run()?;
+        self.git(&["checkout", "--quiet", "-B", "main"])?;
+        let path = checkout.join("Cargo.toml");
+        let manifest = fs::read_to_string(&path).with_context(|| format!("reading `{}`", path.display()))?;
+        ensure!(
+            !manifest.contains("[workspace.metadata.release.timeouts]"),
+            "`Cargo.toml` has timeouts already"
+        );
+        let manifest = manifest
+            .replace("https://forge.example.org", &format!("http://{}", self.proxy.address()))
+            .replace("\"acme/carol\"", &format!("\"{}\"", self.repository.full_name()));
+        let files = [("Cargo.toml", manifest + TIMEOUTS), ("cosign.pub", self.key.public.clone())];
+        for (file, content) in files {
+            fs::write(checkout.join(file), content).with_context(|| format!("writing `{file}`"))?;
+        }
+        for tag in tags {
+            fs::write(checkout.join("CHANGES"), tag).context("writing `CHANGES`")?;
+            self.git(&["add", "--all"])?;
+            self.git(&["commit", "--quiet", "--message", &format!("feat: what {tag} is about")])?;
+            self.git(&["tag", tag])?;
+        }
+        self.repository.push(checkout, &["HEAD:refs/heads/main", "--tags"])?;
+        // Until it has, it answers 500 for a branch that it has.
+        let head = self.git(&["rev-parse", "HEAD"])?;
+        let noticed = poll(NOTICED, || self.repository.has_noticed(&head))?;
+        ensure!(noticed, "the forge does not notice the push of {head}");
+        for tag in tags {
+            self.repository.set_status(&self.git(&["rev-parse", tag])?, "ci", State::Success)?;
+        }
+        Ok(())
+    }
+
+    /// A second clone in `dir`, for a second person.
+    pub(super) fn clone_to(&self, dir: &Path) -> Result<()> {
+        let (shell, checkout) = (self.runner.shell()?, &self.checkout);
+        self.runner.call(cmd!(shell, "git clone --quiet {checkout} {dir}")).run()
+    }
+
+    fn git(&self, words: &[&str]) -> Result<String> {
+        let (shell, dir) = (self.runner.shell()?, &self.checkout);
+        let somebody = ["-c", "user.name=faults", "-c", "user.email=faults@example.org"];
+        let unsigned = ["-c", "commit.gpgSign=false", "-c", "tag.gpgSign=false"];
+        self.runner.call(cmd!(shell, "git -C {dir} {somebody...} {unsigned...} {words...}")).read()
+    }
+
+    /// Adds to a call what `xtask release` finds in the environment of a person.
+    pub(super) fn trusted(&self, call: Call) -> Result<Call> {
+        let token = self.user.token();
+        Ok(self
+            .untrusted(call)?
+            .env("REGISTRY_USER", self.user.name())
+            .secret_env("COSIGN_PRIVATE_KEY", &self.key.private)
+            .secret_env("COSIGN_PASSWORD", &self.key.password)
+            .secret_env("REGISTRY_TOKEN", token)
+            .secret_env("FORGEJO_TOKEN", token))
+    }
+
+    /// As [`Project::trusted`], without secrets.
+    pub(super) fn untrusted(&self, mut call: Call) -> Result<Call> {
+        for name in ["TESTBED_BASE_STAND_IN", "DOCKER_CONFIG"] {
+            if let Some(value) = self.environment.get(name)? {
+                call = call.env(name, value);
+            }
+        }
+        Ok(call)
+    }
+
+    /// What depends on this project, and what it is in the names of cases.
+    pub(super) fn names(&self, dir: &Path) -> Result<Vec<(String, String)>> {
+        let pair = |from: &str, to: &str| (from.to_owned(), to.to_owned());
+        Ok(vec![
+            pair(text(&self.checkout)?, "CLONE"),
+            pair(text(dir)?, "DIR"),
+            pair(&self.proxy.address().to_string(), "FORGE"),
+            pair(self.user.name(), "acme"),
+        ])
+    }
+
+    /// Takes away what releases left on the forge.
+    pub(super) fn reset(&self) -> Result<()> {
+        // In this order: no page without its image.
+        self.repository.remove_releases()?;
+        self.repository.remove_image()
+    }
+
+    /// Ends what a run left that had `tmp` as its `TMPDIR`, as when the machine goes down; says how much there was.
+    pub(super) fn end_processes(&self, tmp: &Path) -> Result<usize> {
+        let variable = format!("TMPDIR={}", text(tmp)?);
+        let mut most = 0;
+        let gone = poll(GONE, || {
+            let left = with_variable(&variable)?;
+            most = most.max(left.len());
+            for process in &left {
+                // An error means that it has just ended by itself.
+                kill(Pid::from_raw(process.pid), Signal::SIGKILL).ok();
+            }
+            Ok(left.is_empty())
+        })?;
+        ensure!(gone, "processes with `{variable}` do not end");
+        Ok(most)
+    }
+
+    /// Removes containers of this project's images.
+    pub(super) fn remove_containers(&self) -> Result<()> {
+        let image = format!(" {}/{}@", self.proxy.address(), self.repository.full_name());
+        let listed = self.docker(&["ps", "--all", "--no-trunc", "--format", "{{.Names}} {{.Image}}"])?;
+        for line in listed.lines().filter(|line| line.contains(&image)) {
+            let name = line.split(' ').next().unwrap_or_default();
+            // One that is being removed already is gone as well.
+            self.docker(&["rm", "--force", "--volumes", name]).ok();
+        }
+        Ok(())
+    }
+
+    /// Removes this project's images from the engine.
+    pub(super) fn remove_images(&self) -> Result<()> {
+        let image = format!("{}/{}", self.proxy.address(), self.repository.full_name());
+        let listed = self.docker(&["image", "ls", "--quiet", "--no-trunc", &image])?;
+        for id in listed.lines() {
+            // Several names may have one id, which goes with the first.
+            self.docker(&["image", "rm", "--force", id]).ok();
+        }
+        Ok(())
+    }
+
+    fn docker(&self, words: &[&str]) -> Result<String> {
+        let shell = self.runner.shell()?;
+        self.untrusted(self.runner.call(cmd!(shell, "docker {words...}")))?.read()
+    }
+}

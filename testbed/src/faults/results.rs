@@ -1,0 +1,139 @@
+//! The results of a matrix: one JSON line a case in a file, so that an interrupted one can be continued, and what they
+//! come to.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+
+use super::case::{Case, Injury, Kind};
+use super::trial::Outcome;
+use crate::bench::figures::Spread;
+
+/// What is done, and where it is written down.
+#[derive(Default)]
+pub(super) struct Results {
+    pub(super) outcomes: Vec<Outcome>,
+    file: Option<File>,
+}
+
+/// The first line of the file.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Header {
+    seed: u64,
+}
+
+impl Results {
+    /// Opens `path` to go on with what is in it, or makes it; returns the seed that it was begun with, else `seed`.
+    pub(super) fn open(path: &Path, seed: u64) -> Result<(Self, u64)> {
+        let doing = || format!("reading the results in `{}`", path.display());
+        let text = if path.exists() { fs::read_to_string(path).with_context(doing)? } else { String::new() };
+        // A line without its end was being written when everything stopped.
+        let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
+        let mut lines = whole.lines();
+        let header =
+            lines.next().map(|line| serde_json::from_str::<Header>(line).with_context(doing)).transpose()?;
+        let mut outcomes = Vec::new();
+        for line in lines {
+            outcomes.push(serde_json::from_str(line).with_context(doing)?);
+        }
+        let is_new = header.is_none();
+        let seed = header.map_or(seed, |header| header.seed);
+        if !is_new {
+            fs::write(path, format!("{whole}\n")).with_context(doing)?;
+        }
+        let file = File::options().create(true).append(true).open(path).with_context(doing)?;
+        let mut results = Self { outcomes, file: Some(file) };
+        if is_new {
+            results.append(&Header { seed })?;
+        }
+        Ok((results, seed))
+    }
+
+    /// Names of the cases that are done.
+    pub(super) fn done(&self) -> BTreeSet<String> {
+        self.outcomes.iter().map(|outcome| outcome.case.clone()).collect()
+    }
+
+    /// Adds a case.
+    pub(super) fn add(&mut self, outcome: Outcome) -> Result<()> {
+        self.append(&outcome)?;
+        self.outcomes.push(outcome);
+        Ok(())
+    }
+
+    fn append(&mut self, line: &impl serde::Serialize) -> Result<()> {
+        let Some(file) = &mut self.file else { return Ok(()) };
+        let line = serde_json::to_string(line).context("rendering a result")? + "\n";
+        file.write_all(line.as_bytes()).context("writing a result")
+    }
+}
+
+/// How many cases, violations and targets that did not come there are, by kind and fault, as a Markdown table.
+pub(super) fn table(outcomes: &[Outcome]) -> Result<String> {
+    let mut groups = BTreeMap::<(Kind, Injury), Vec<&Outcome>>::new();
+    for outcome in outcomes {
+        let case: Case = outcome.case.parse()?;
+        groups.entry((case.target.kind, case.injury)).or_default().push(outcome);
+    }
+    let mut text = "| what | fault | cases | ended by another call or request | not met | violations | seconds, median |\n\
+        |---|---|---|---|---|---|---|\n"
+        .to_owned();
+    let mut row = |what: &str, fault: &str, outcomes: &[&Outcome]| {
+        let count = |wanted: &dyn Fn(&Outcome) -> bool| outcomes.iter().filter(|one| wanted(one)).count();
+        let elsewhere = count(&|one| one.met && one.instead.is_some());
+        let (missed, violated) = (count(&|one| !one.met), count(&|one| !one.violations.is_empty()));
+        let median = Spread::of(outcomes.iter().map(|one| one.seconds)).map_or(0.0, |spread| spread.median);
+        let cases = outcomes.len();
+        text +=
+            &format!("| {what} | {fault} | {cases} | {elsewhere} | {missed} | {violated} | {median:.1} |\n");
+    };
+    for ((kind, injury), outcomes) in &groups {
+        row(&kind.to_string(), &injury.to_string(), outcomes);
+    }
+    row("**all**", "", &outcomes.iter().collect::<Vec<_>>());
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Results, table};
+    use crate::faults::trial::Outcome;
+    use xtask::scratch::Scratch;
+
+    fn outcome(case: &str, met: bool, violations: &[&str]) -> Outcome {
+        let violations = violations.iter().map(|text| (*text).to_owned()).collect();
+        Outcome { case: case.to_owned(), instead: None, met, first: 1, seconds: 2.0, violations }
+    }
+
+    #[test]
+    fn an_interrupted_matrix_goes_on_where_it_was() {
+        let scratch = Scratch::new().unwrap();
+        let path = scratch.path().join("results");
+        let (mut results, seed) = Results::open(&path, 7).unwrap();
+        assert_eq!(seed, 7);
+        results.add(outcome("call fail 1 git tag", true, &[])).unwrap();
+        let half = std::fs::read_to_string(&path).unwrap() + "{\"case\":\"ca";
+        std::fs::write(&path, half).unwrap();
+        let (mut results, seed) = Results::open(&path, 8).unwrap();
+        assert_eq!(seed, 7, "the cases are those of the seed that it was begun with");
+        assert!(results.done().contains("call fail 1 git tag"));
+        results.add(outcome("call hang 1 git tag", true, &[])).unwrap();
+        assert_eq!(Results::open(&path, 9).unwrap().0.outcomes.len(), 2);
+    }
+
+    #[test]
+    fn the_table_counts_by_kind_and_fault() {
+        let outcomes = [
+            outcome("call fail 1 git tag", true, &[]),
+            outcome("call fail 2 git tag", false, &["two pages"]),
+            outcome("request 429 1 GET /", true, &[]),
+        ];
+        let table = table(&outcomes).unwrap();
+        assert!(table.contains("| call | fail | 2 | 0 | 1 | 1 | 2.0 |"), "{table}");
+        assert!(table.contains("| request | 429 | 1 | 0 | 0 | 0 | 2.0 |"), "{table}");
+        assert!(table.contains("| **all** |  | 3 | 0 | 1 | 1 | 2.0 |"), "{table}");
+    }
+}

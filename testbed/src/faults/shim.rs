@@ -1,0 +1,169 @@
+//! The program between `xtask` and each of its tools (`testbed shim`). It counts the call, does to it what the plan says,
+//! and otherwise becomes the tool.
+
+use std::io::{Read as _, Write as _};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context as _, Result, ensure};
+use nix::errno::Errno;
+use nix::sys::signal::{Signal, kill, killpg};
+use nix::unistd::{Pid, getpgrp, getppid};
+use xshell::{Shell, cmd};
+
+use super::label;
+use super::plan::{Action, Plan};
+
+/// More than any call that hangs is waited for.
+const LONGEST_HANG: Duration = Duration::from_secs(600);
+
+/// A call, as the shim's script hands it on.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// The directory of the shims
+    dir: PathBuf,
+    /// Its name
+    program: String,
+    /// Where it is
+    real: PathBuf,
+    /// What it is called with
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    arguments: Vec<String>,
+}
+
+/// Does what the plan says with the call.
+pub(crate) fn run(options: &Options) -> Result<ExitCode> {
+    let plan = Plan::read(&options.dir)?;
+    let parent = getppid();
+    let mut input = None;
+    let label = if options.program == "curl" && options.arguments == ["-q", "--config", "-"] {
+        // The request is on standard input, with its credential: read, named, and handed on.
+        let mut config = Vec::new();
+        std::io::stdin().read_to_end(&mut config).context("reading the configuration for curl")?;
+        let label = label::of_curl(&String::from_utf8_lossy(&config), &plan.names);
+        input = Some(config);
+        label
+    } else {
+        label::of_call(&options.program, &options.arguments, &plan.names)
+    };
+    let at = SystemTime::now().duration_since(UNIX_EPOCH).context("reading the clock")?;
+    let (call, action) = plan.record(&label, at)?;
+    let tool = Tool { plan: &plan, parent, options, input };
+    match action {
+        None if plan.measures => {
+            let began = Instant::now();
+            let code = tool.finish()?;
+            plan.record_end(call, began.elapsed())?;
+            Ok(code)
+        }
+        None => tool.become_it(),
+        Some(action) => tool.suffer(action),
+    }
+}
+
+/// A call that is about to be made.
+struct Tool<'a> {
+    plan: &'a Plan,
+    parent: Pid,
+    options: &'a Options,
+    input: Option<Vec<u8>>,
+}
+
+impl Tool<'_> {
+    fn suffer(&self, action: Action) -> Result<ExitCode> {
+        match action {
+            Action::Fail => {
+                eprintln!("{}: injected failure", self.options.program);
+                Ok(ExitCode::FAILURE)
+            }
+            Action::Hang => {
+                thread::sleep(LONGEST_HANG);
+                Ok(ExitCode::FAILURE)
+            }
+            Action::KillBefore => {
+                self.kill_xtask()?;
+                Ok(ExitCode::FAILURE)
+            }
+            Action::KillAfter => {
+                let mut child = self.start()?;
+                let status = child.wait().context("waiting for the tool")?;
+                self.kill_xtask()?;
+                Ok(code(status))
+            }
+            Action::KillMiddle { micros, alone } => {
+                let until = Instant::now() + Duration::from_micros(micros);
+                let mut child = self.start()?;
+                while Instant::now() < until && child.try_wait().context("looking at the tool")?.is_none() {
+                    thread::sleep(Duration::from_micros(200));
+                }
+                self.kill_xtask()?;
+                if !alone {
+                    // The group is this process's and the tool's.
+                    killpg(getpgrp(), Signal::SIGKILL).context("ending the tool's group")?;
+                }
+                Ok(code(child.wait().context("waiting for the tool")?))
+            }
+        }
+    }
+
+    /// Kills `xtask`, and nothing that has its process id by now.
+    fn kill_xtask(&self) -> Result<()> {
+        let program = std::fs::read_link(format!("/proc/{}/exe", self.parent));
+        // It may have been ended by somebody else meanwhile.
+        let Ok(program) = program else { return Ok(()) };
+        let expected = &self.plan.xtask;
+        ensure!(&program == expected, "`{}` is not `{}`", program.display(), expected.display());
+        match kill(self.parent, Signal::SIGKILL) {
+            Ok(()) | Err(Errno::ESRCH) => Ok(()),
+            Err(error) => Err(error).context("killing xtask"),
+        }
+    }
+
+    /// With this process's own streams: what stands between must not be seen.
+    fn command(&self) -> Result<Command> {
+        let shell = Shell::new().context("finding the current directory")?;
+        let (real, arguments) = (&self.options.real, &self.options.arguments);
+        Ok(Command::from(cmd!(shell, "{real} {arguments...}")))
+    }
+
+    fn start(&self) -> Result<Child> {
+        let mut command = self.command()?;
+        if self.input.is_some() {
+            command.stdin(Stdio::piped());
+        }
+        let mut child = command.spawn().with_context(|| starting(&self.options.real))?;
+        if let (Some(input), Some(mut pipe)) = (&self.input, child.stdin.take()) {
+            // A tool that ends before it has read everything says so by its exit.
+            pipe.write_all(input).or_else(|error| match error.kind() {
+                std::io::ErrorKind::BrokenPipe => Ok(()),
+                _ => Err(error),
+            })?;
+        }
+        Ok(child)
+    }
+
+    fn finish(&self) -> Result<ExitCode> {
+        Ok(code(self.start()?.wait().context("waiting for the tool")?))
+    }
+
+    fn become_it(&self) -> Result<ExitCode> {
+        if self.input.is_some() {
+            return self.finish();
+        }
+        let error = self.command()?.exec();
+        Err(error).with_context(|| starting(&self.options.real))
+    }
+}
+
+fn starting(program: &Path) -> String {
+    format!("starting `{}`", program.display())
+}
+
+/// A signal is 1: no caller here tells the two apart.
+fn code(status: std::process::ExitStatus) -> ExitCode {
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    code.map_or(ExitCode::FAILURE, ExitCode::from)
+}

@@ -1,0 +1,191 @@
+//! What a release leaves for others to see, and how it must stand after a disturbed one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Context as _, Result};
+use serde::Deserialize;
+
+use crate::forge_client::{Release, Repository};
+use crate::watcher::{PREDICATE_TYPES, stored};
+
+/// Everything that is public.
+#[derive(Debug)]
+pub(super) struct State {
+    /// Tags of the image with their digests.
+    pub(super) tags: BTreeMap<String, String>,
+    /// Of each tag of cosign's, the predicate types of its layers; empty for a signature.
+    layers: BTreeMap<String, Vec<String>>,
+    pages: Vec<Release>,
+    /// The tag of the page that the forge shows as its latest.
+    latest_page: Option<String>,
+}
+
+/// One release as it is when nothing disturbs it.
+#[derive(Clone, Debug)]
+pub(super) struct Made {
+    pub(super) tag: String,
+    pub(super) digest: String,
+    page: Release,
+    /// cosign's tags.
+    signatures: BTreeSet<String>,
+}
+
+impl State {
+    /// Asks registry and forge.
+    pub(super) fn of(repository: &Repository) -> Result<Self> {
+        let registry = repository.registry();
+        let (mut tags, mut layers) = (BTreeMap::new(), BTreeMap::new());
+        for tag in repository.registry_tags()? {
+            let manifest = registry.manifest(&tag)?;
+            let manifest = manifest.with_context(|| format!("`{tag}` is listed and not there"))?;
+            if tag.starts_with("sha256-") {
+                layers.insert(tag.clone(), predicate_types(&manifest.bytes)?);
+            }
+            tags.insert(tag, manifest.digest.to_string());
+        }
+        let latest_page = repository.latest_release()?.map(|page| page.tag_name);
+        Ok(Self { tags, layers, pages: repository.releases()?, latest_page })
+    }
+
+    /// What the undisturbed release of `tag` left where nothing was before.
+    pub(super) fn into_made(self, tag: &str) -> Result<Made> {
+        let digest = self.tags.get(tag).with_context(|| format!("`{tag}` is not in the registry"))?.clone();
+        let mut pages = self.pages.into_iter().filter(|page| page.tag_name == tag);
+        let page = pages.next().with_context(|| format!("`{tag}` has no page"))?;
+        let signatures = self.layers.into_keys().collect();
+        Ok(Made { tag: tag.to_owned(), digest, page, signatures })
+    }
+
+    /// What is not as it must be when the releases `made`, and no others, are there and `latest` is the release `latest`.
+    pub(super) fn faults(&self, made: &[&Made], latest: &Made) -> Vec<String> {
+        let mut faults = Vec::new();
+        let expected: BTreeSet<&str> = made
+            .iter()
+            .flat_map(|made| made.signatures.iter().map(String::as_str).chain([made.tag.as_str()]))
+            .chain(["latest"])
+            .collect();
+        let found: BTreeSet<&str> = self.tags.keys().map(String::as_str).collect();
+        faults.extend(expected.difference(&found).map(|tag| format!("there is no `{tag}`")));
+        faults.extend(found.difference(&expected).map(|tag| format!("`{tag}` is left")));
+        if found.contains("latest") && self.tags["latest"] != latest.digest {
+            faults.push(format!("`latest` is `{}` and not {}", self.tags["latest"], latest.tag));
+        }
+        if self.latest_page.as_ref() != Some(&latest.tag) {
+            faults.push(format!("the forge's latest page is {:?} and not {}", self.latest_page, latest.tag));
+        }
+        for made in made {
+            self.release_faults(made, &mut faults);
+        }
+        let tags: BTreeSet<_> = made.iter().map(|made| made.tag.as_str()).collect();
+        let others = self.pages.iter().filter(|page| !tags.contains(&*page.tag_name));
+        faults.extend(others.map(|page| format!("there is a page of `{}`", page.tag_name)));
+        faults
+    }
+
+    fn release_faults(&self, made: &Made, faults: &mut Vec<String>) {
+        let Made { tag, digest, page, signatures } = made;
+        if self.tags.get(tag).is_some_and(|found| found != digest) {
+            faults.push(format!("`{tag}` is `{}` and not `{digest}`", self.tags[tag]));
+        }
+        for name in signatures {
+            let Some(types) = self.layers.get(name) else { continue };
+            let mut types = types.clone();
+            types.sort();
+            let attested = *name == stored(digest, "att");
+            if (attested && types != PREDICATE_TYPES) || (!attested && types != [""]) {
+                faults.push(format!("`{name}` has the layers {types:?}"));
+            }
+        }
+        let pages: Vec<_> = self.pages.iter().filter(|page| page.tag_name == *tag).collect();
+        match pages.as_slice() {
+            [found] if is_same(found, page) => {}
+            [found] => faults.push(format!("the page of `{tag}` is {found:?} and not {page:?}")),
+            found => faults.push(format!("`{tag}` has {} pages", found.len())),
+        }
+    }
+}
+
+/// The address and the forge's own number may be others.
+fn is_same(one: &Release, other: &Release) -> bool {
+    (&one.name, &one.body, one.draft, one.prerelease, &one.target_commitish)
+        == (&other.name, &other.body, other.draft, other.prerelease, &other.target_commitish)
+}
+
+/// One entry a layer, empty where it has no type.
+fn predicate_types(manifest: &[u8]) -> Result<Vec<String>> {
+    #[derive(Deserialize)]
+    struct Manifest {
+        layers: Vec<Layer>,
+    }
+    #[derive(Deserialize)]
+    struct Layer {
+        #[serde(default)]
+        annotations: BTreeMap<String, String>,
+    }
+    let manifest: Manifest = serde_json::from_slice(manifest).context("reading a manifest of cosign's")?;
+    let of = |mut layer: Layer| layer.annotations.remove("predicateType").unwrap_or_default();
+    Ok(manifest.layers.into_iter().map(of).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::State;
+    use crate::forge_client::Release;
+    use std::collections::BTreeMap;
+
+    fn state() -> State {
+        let both = vec!["https://slsa.dev/provenance/v1".to_owned(), "https://cyclonedx.org/bom".to_owned()];
+        let tags = ["latest", "v0.1.0"].map(|tag| (tag.to_owned(), "sha256:aa".to_owned()));
+        let own = ["sha256-aa.att", "sha256-aa.sig"].map(|tag| (tag.to_owned(), "sha256:bb".to_owned()));
+        let layers = [both, vec![String::new()]];
+        let page = Release {
+            tag_name: "v0.1.0".to_owned(),
+            target_commitish: "c".to_owned(),
+            name: "carol".to_owned(),
+            body: "text".to_owned(),
+            draft: false,
+            prerelease: false,
+            html_url: String::new(),
+        };
+        State {
+            layers: own.iter().map(|(tag, _)| tag.clone()).zip(layers).collect(),
+            tags: tags.into_iter().chain(own).collect::<BTreeMap<_, _>>(),
+            pages: vec![page],
+            latest_page: Some("v0.1.0".to_owned()),
+        }
+    }
+
+    type Change = fn(&mut State);
+
+    #[test]
+    fn whatever_differs_from_the_undisturbed_release_is_named() {
+        let made = state().into_made("v0.1.0").unwrap();
+        let faults = |change: Change| {
+            let mut state = state();
+            change(&mut state);
+            state.faults(&[&made], &made).join("; ")
+        };
+        assert_eq!(faults(|_| {}), "");
+        let cases: [(Change, &str); 9] = [
+            (
+                |s| drop(s.tags.insert("candidate-v0.1.0-1".to_owned(), String::new())),
+                "`candidate-v0.1.0-1` is left",
+            ),
+            (|s| drop(s.tags.remove("sha256-aa.sig")), "there is no `sha256-aa.sig`"),
+            (|s| drop(s.tags.insert("latest".to_owned(), "sha256:cc".to_owned())), "`latest` is `sha256:cc`"),
+            (|s| drop(s.tags.insert("v0.1.0".to_owned(), "sha256:cc".to_owned())), "`v0.1.0` is `sha256:cc`"),
+            (|s| drop(s.layers.get_mut("sha256-aa.att").unwrap().pop()), "`sha256-aa.att` has the layers"),
+            (
+                |s| s.layers.get_mut("sha256-aa.sig").unwrap().push(String::new()),
+                "`sha256-aa.sig` has the layers",
+            ),
+            (|s| s.pages[0].body.push('x'), "the page of `v0.1.0` is "),
+            (|s| s.pages.push(s.pages[0].clone()), "`v0.1.0` has 2 pages"),
+            (|s| s.latest_page = None, "the forge's latest page is None"),
+        ];
+        for (change, expected) in cases {
+            let found = faults(change);
+            assert!(found.contains(expected), "expected `{expected}` in `{found}`");
+        }
+    }
+}

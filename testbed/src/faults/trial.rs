@@ -1,0 +1,171 @@
+//! One case tried: a release that is disturbed, the same command again, and the question whether all is as if nothing had
+//! happened.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use serde::{Deserialize, Serialize};
+
+use super::case::{Case, Kind};
+use super::label;
+use super::lane::{Baseline, Lane, TAG};
+use super::plan::{Action, Strike, read_calls};
+use super::run::Finished;
+use super::state::State;
+use crate::process::{poll, with_variable};
+use crate::provision::text;
+use crate::proxy::Fault;
+use crate::watcher::Watcher;
+
+/// How long what an ended run started may take to end: docker's plugins are asked, and waited for, by nobody.
+const GONE: Duration = Duration::from_secs(1);
+
+/// What a case came to.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Outcome {
+    /// The case's name.
+    pub case: String,
+    /// The case that was tried in its place, as its own call or request did not come.
+    pub instead: Option<String>,
+    /// Whether the call or request came, so that anything happened to it.
+    pub met: bool,
+    /// How the disturbed run ended: the exit code, negative for a signal.
+    pub first: i32,
+    /// How long both runs and all checks took.
+    pub seconds: f64,
+    /// What was not as it must be.
+    pub violations: Vec<String>,
+}
+
+/// Tries `case`; where its target does not come, another one of the same kind.
+pub(super) fn run(lane: &Lane, baseline: &Baseline, case: &Case, seed: u64) -> Result<Outcome> {
+    let first = try_once(lane, baseline, case, seed)?;
+    if first.met {
+        return Ok(first);
+    }
+    let other = case.elsewhere();
+    let mut again = try_once(lane, baseline, &other, seed)?;
+    again.instead = Some(std::mem::replace(&mut again.case, first.case));
+    again.seconds += first.seconds;
+    again.violations.extend(first.violations);
+    Ok(again)
+}
+
+fn try_once(lane: &Lane, baseline: &Baseline, case: &Case, seed: u64) -> Result<Outcome> {
+    let began = Instant::now();
+    let project = &lane.project;
+    project.reset()?;
+    let watcher = Watcher::start(&project.forge, &project.repository.full_name())?;
+    let micros = baseline.micros.get(&case.target).copied().unwrap_or_default();
+    let action = (case.target.kind == Kind::Call).then(|| case.action(seed, micros)).flatten();
+    let one = lane.files()?;
+    let (first, met) = disturbed(lane, case, action, &one)?;
+    let mut violations = judge_first(lane, case, &first, met)?;
+    // The tool that was left alone goes on beside the second run; everything else ends, as when the machine goes down.
+    let goes_on = matches!(action, Some(Action::KillMiddle { alone: true, .. }));
+    if !goes_on {
+        end(lane, &one)?;
+    }
+
+    let two = lane.files()?;
+    lane.plan(&two, false, None)?;
+    let second = lane.command(&["release", TAG], &two).run()?;
+    if second.code != 0 {
+        violations.push(format!("the second run: {}", second.last_words()));
+    }
+    if second.field("digest") != Some(&*baseline.made.digest) {
+        violations.push(format!("the second run made {:?}", second.field("digest")));
+    }
+    violations.extend(left_of(&two)?);
+    if goes_on {
+        end(lane, &one)?;
+    }
+    violations.extend(watcher.stop()?.violations.into_iter().map(|text| format!("seen: {text}")));
+    violations.extend(State::of(&project.repository)?.faults(&[&baseline.made], &baseline.made));
+    violations.extend(verify(lane, TAG)?);
+    for files in [one, two] {
+        fs::remove_dir_all(&files).with_context(|| format!("removing `{}`", files.display()))?;
+    }
+    let (case, seconds) = (case.to_string(), began.elapsed().as_secs_f64());
+    Ok(Outcome { case, instead: None, met, first: first.code, seconds, violations })
+}
+
+/// The first run, and whether what was to be disturbed came.
+fn disturbed(lane: &Lane, case: &Case, action: Option<Action>, files: &Path) -> Result<(Finished, bool)> {
+    let (label, occurrence) = (case.target.label.clone(), case.target.occurrence);
+    let met = Arc::new(AtomicBool::new(false));
+    let strike = action.map(|action| Strike { label: label.clone(), occurrence, action });
+    let log = lane.plan(files, false, strike)?;
+    if case.target.kind == Kind::Request {
+        let (names, injury, seen) = (lane.names(), case.injury, AtomicUsize::new(0));
+        let met = Arc::clone(&met);
+        lane.project.proxy.set_rule(move |request| {
+            let is_it = label::of_request(&request.method, &request.path, &names) == label
+                && seen.fetch_add(1, Ordering::SeqCst) + 1 == occurrence;
+            if is_it {
+                met.store(true, Ordering::SeqCst);
+                injury.of_request()
+            } else {
+                Fault::Pass
+            }
+        });
+    }
+    let run = lane.command(&["release", TAG], files).run();
+    lane.project.proxy.pass();
+    let struck = read_calls(&log)?.iter().any(|call| call.struck);
+    Ok((run?, met.load(Ordering::SeqCst) || struck))
+}
+
+/// How a disturbed release may end: killed, done, failed, or refused with nothing public.
+fn judge_first(lane: &Lane, case: &Case, run: &Finished, met: bool) -> Result<Vec<String>> {
+    let is_killed = case.target.kind == Kind::Call && case.injury.kills() && met;
+    let mut violations = Vec::new();
+    match run.code {
+        -9 if is_killed => {}
+        0 | 1 if !is_killed => {}
+        3 if !is_killed => {
+            let public = lane.project.repository.registry().digest_of(TAG)?.is_some();
+            if public || !lane.project.repository.releases()?.is_empty() {
+                violations
+                    .push(format!("the first run refused, and something is public: {}", run.last_words()));
+            }
+        }
+        _ => violations.push(format!("the first run: {}", run.last_words())),
+    }
+    Ok(violations)
+}
+
+/// Ends what the run with these files left.
+fn end(lane: &Lane, files: &Path) -> Result<()> {
+    lane.project.end_processes(&files.join("tmp"))?;
+    lane.project.remove_containers()
+}
+
+/// What an undisturbed run left on this machine.
+pub(super) fn left_of(files: &Path) -> Result<Vec<String>> {
+    let tmp = files.join("tmp");
+    let mut left = Vec::new();
+    for entry in fs::read_dir(&tmp).with_context(|| format!("listing `{}`", tmp.display()))? {
+        left.push(format!("left in TMPDIR: `{}`", entry?.file_name().to_string_lossy()));
+    }
+    let variable = format!("TMPDIR={}", text(&tmp)?);
+    if !poll(GONE, || Ok(with_variable(&variable)?.is_empty()))? {
+        left.push("processes of the second run are left".to_owned());
+    }
+    Ok(left)
+}
+
+/// What a stranger's `xtask verify` says, when it does not exit with 0.
+pub(super) fn verify(lane: &Lane, tag: &str) -> Result<Option<String>> {
+    let files = lane.files()?;
+    let arguments = ["verify", tag];
+    let mut command = lane.command(&arguments, &files);
+    (command.shims, command.is_trusted) = (None, false);
+    let run = command.run()?;
+    fs::remove_dir_all(&files).with_context(|| format!("removing `{}`", files.display()))?;
+    Ok((run.code != 0).then(|| format!("verify: {} {}", run.last_words(), run.stdout)))
+}

@@ -1,0 +1,59 @@
+//! What a release left on the forge, taken away again, so that the same tag can be released once more.
+
+use anyhow::Result;
+use serde::Deserialize;
+
+use super::Repository;
+
+/// `GET /packages/{owner}`: one version of a package.
+#[derive(Deserialize)]
+struct Version {
+    name: String,
+    version: String,
+}
+
+/// `GET /repos/{o}/{r}/releases`
+#[derive(Deserialize)]
+struct Page {
+    id: u64,
+}
+
+impl Repository {
+    /// Removes every release, drafts included; git tags stay.
+    ///
+    /// # Errors
+    /// When the forge refuses.
+    pub fn remove_releases(&self) -> Result<()> {
+        loop {
+            let listed = self.client.expect(&[200], "GET", &self.path("releases?limit=50"), None)?;
+            let pages: Vec<Page> = listed.json()?;
+            if pages.is_empty() {
+                return Ok(());
+            }
+            for page in pages {
+                let path = self.path(&format!("releases/{}", page.id));
+                drop(self.client.expect(&[204, 404], "DELETE", &path, None)?);
+            }
+        }
+    }
+
+    /// Removes every tag and every manifest of this repository's image.
+    ///
+    /// # Errors
+    /// When the forge refuses.
+    pub fn remove_image(&self) -> Result<()> {
+        loop {
+            let (owner, name) = (&self.owner, &self.name);
+            let path = format!("/packages/{owner}?type=container&q={name}&limit=50");
+            let listed: Vec<Version> = self.client.expect(&[200], "GET", &path, None)?.json()?;
+            let ours: Vec<_> = listed.into_iter().filter(|version| version.name == *name).collect();
+            if ours.is_empty() {
+                return Ok(());
+            }
+            for Version { version, .. } in ours {
+                let path = format!("/packages/{owner}/container/{name}/{}", version.replace(':', "%3A"));
+                drop(self.client.expect(&[204, 404], "DELETE", &path, None)?);
+            }
+        }
+    }
+}

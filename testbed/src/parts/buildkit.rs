@@ -1,0 +1,71 @@
+//! `BuildKit` of its own, built from its Go module: a builder of another version and driver than docker's, on which a
+//! commit has to give the same digest. One that runs already is given by `TESTBED_BUILDKIT` instead.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use super::{Found, Part};
+use crate::context::Context;
+use crate::exports::State;
+use crate::files::private_dir;
+use crate::provision;
+use crate::provision::golang::{self, Module};
+
+/// Without cgo: it runs on any Linux.
+const MODULE: Module = Module {
+    path: "github.com/moby/buildkit",
+    version: "v0.34.2",
+    package: "./cmd/buildkitd",
+    tags: "",
+    reported: ("github.com/moby/buildkit/version.Version", "v0.34.2"),
+    cgo: false,
+};
+
+/// See [`Part`].
+pub(crate) struct Buildkit;
+
+impl Part for Buildkit {
+    fn name(&self) -> &'static str {
+        "buildkit"
+    }
+
+    fn find(&self, cx: &Context) -> Result<Option<Found>> {
+        let prefix = prefix(cx)?;
+        Ok(prefix.exists().then(|| Found {
+            version: MODULE.version.to_owned(),
+            program: prefix.join("bin/buildkitd"),
+            prefix: Some(prefix),
+        }))
+    }
+
+    fn obstacle(&self, cx: &Context) -> Option<String> {
+        let has_runc = cx.host.debian.is_some() || cx.host.which("runc").is_some();
+        let can_run = cx.host.is_root && has_runc && cx.host.which("go").is_some();
+        (!can_run).then(|| {
+            "install Go and runc and run this as root, or set `TESTBED_BUILDKIT` to the address of a buildkitd that \
+             runs on this machine"
+                .to_owned()
+        })
+    }
+
+    fn provision(&self, cx: &Context) -> Result<()> {
+        provision::complete(cx, &prefix(cx)?, |partial| {
+            let source = MODULE.fetch(cx)?;
+            private_dir(&partial.join("bin"))?;
+            MODULE.build(cx, &source, &partial.join("bin/buildkitd"))
+        })
+    }
+
+    fn export(&self, _found: &Found, _state: &mut State) {
+        // The tests speak to the running service, see `services/buildkit.rs`.
+    }
+
+    fn is_slow(&self) -> bool {
+        true
+    }
+}
+
+fn prefix(cx: &Context) -> Result<PathBuf> {
+    Ok(provision::prefix(cx, "buildkit", &["1", MODULE.version, &golang::version(cx)?]))
+}

@@ -1,0 +1,222 @@
+//! One connection of a client: its requests one after the other, each on a connection of its own to the server, so that
+//! what is done to one says nothing about the next.
+
+use std::io::{self, BufRead, BufReader, Write};
+use std::net::{Shutdown, TcpStream};
+use std::thread;
+use std::time::Duration;
+
+use super::fault::{Answer, Fault};
+use super::framing::{Body, Head, Kind, copy, forward, read, read_head};
+use super::{Shared, hung_up};
+
+/// What a server says to a client that begins with TLS: clients of a loopback registry try that first.
+const NOT_HTTP: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+
+/// Headers about one connection alone, and the one that the proxy answers itself.
+const OF_A_CONNECTION: [&str; 4] = ["Connection", "Keep-Alive", "Proxy-Connection", "Expect"];
+
+/// More than any answer that is changed or cut in half.
+const ANSWER_LIMIT: u64 = 256 << 20;
+
+/// No client waits longer for an answer that does not come.
+const LONGEST_HANG: Duration = Duration::from_secs(120);
+
+/// Whether the client may send another request on the connection.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Then {
+    Next,
+    Close,
+}
+
+/// What a client sends.
+type Client<'a> = BufReader<&'a TcpStream>;
+
+/// A request that is under way.
+struct Asked<'a> {
+    shared: &'a Shared,
+    number: u64,
+    head: Head,
+    body: Body,
+}
+
+/// Serves one connection to its end.
+pub(super) fn serve(client: &TcpStream, shared: &Shared) -> io::Result<()> {
+    super::lock(&shared.book).connections += 1;
+    client.set_nodelay(true)?;
+    let (mut reader, mut writer): (Client<'_>, _) = (BufReader::new(client), client);
+    let end = loop {
+        let head = match read_head(&mut reader, Kind::Request) {
+            Ok(Some(head)) => head,
+            Ok(None) => break Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => break writer.write_all(NOT_HTTP),
+            Err(error) => break Err(error),
+        };
+        let (number, fault) = shared.decide(head.word(0), head.word(1));
+        let body = head.body(Body::Sized(0))?;
+        if head.header("Expect").is_some_and(|value| value.eq_ignore_ascii_case("100-continue")) {
+            writer.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
+        }
+        let asked = Asked { shared, number, head, body };
+        match asked.suffer(&fault, &mut reader, &mut writer) {
+            Ok(Then::Next) => {}
+            Ok(Then::Close) => break Ok(()),
+            Err(error) => break Err(error),
+        }
+    };
+    client.shutdown(Shutdown::Both).or_else(hung_up)?;
+    end
+}
+
+impl Asked<'_> {
+    fn suffer(&self, fault: &Fault, client: &mut Client<'_>, back: &mut impl Write) -> io::Result<Then> {
+        match fault {
+            Fault::Pass => self.pass(client, back),
+            Fault::Delay(time) => {
+                thread::sleep(*time);
+                self.pass(client, back)
+            }
+            Fault::Status { code, headers, body } => {
+                forward(self.body, client, &mut io::sink())?;
+                let answer = Answer { status: *code, headers: headers.clone(), body: body.clone() };
+                self.write(answer, back)
+            }
+            Fault::CutBefore => Ok(Then::Close),
+            Fault::CutAfter => {
+                let (head, mut server) = self.ask(client)?;
+                forward(self.body_of(&head)?, &mut server, &mut io::sink())?;
+                Ok(Then::Close)
+            }
+            Fault::Truncate => self.truncate(client, back),
+            Fault::Hang => hang(client).map(|()| Then::Close),
+            Fault::Rewrite(change) => {
+                let (head, mut server) = self.ask(client)?;
+                let body = read(self.body_of(&head)?, &mut server, ANSWER_LIMIT)?;
+                let mut answer = Answer { status: head.status()?, headers: head.headers, body };
+                change(&mut answer);
+                self.write(answer, back)
+            }
+        }
+    }
+
+    fn is_head(&self) -> bool {
+        self.head.word(0) == "HEAD"
+    }
+
+    /// How the body of the answer with this head is framed.
+    fn body_of(&self, answer: &Head) -> io::Result<Body> {
+        if self.is_head() || matches!(answer.status()?, 204 | 304) {
+            return Ok(Body::Sized(0));
+        }
+        answer.body(Body::UntilClose)
+    }
+
+    fn note_status(&self, status: u16) {
+        self.shared.note(self.number, |exchange| exchange.status = Some(status));
+    }
+
+    /// Hands the whole request on; returns the answer's head, and its body to be read.
+    fn ask(&self, client: &mut impl BufRead) -> io::Result<(Head, BufReader<TcpStream>)> {
+        let server = TcpStream::connect(self.shared.upstream)?;
+        server.set_nodelay(true)?;
+        let mut head = self.head.clone();
+        head.remove(&OF_A_CONNECTION);
+        head.headers.push(("Connection".to_owned(), "close".to_owned()));
+        let mut sending = Sending { server: &server, refused: false };
+        sending.write_all(&head.bytes())?;
+        let pushed = forward(self.body, client, &mut sending)?;
+        self.shared.note(self.number, |exchange| exchange.pushed = pushed);
+        let mut server = BufReader::new(server);
+        loop {
+            let head = read_head(&mut server, Kind::Answer)?.ok_or(io::ErrorKind::UnexpectedEof)?;
+            // The client has had its interim answer, or asked for none.
+            if !(100..200).contains(&head.status()?) {
+                return Ok((head, server));
+            }
+        }
+    }
+
+    fn pass(&self, client: &mut impl BufRead, back: &mut impl Write) -> io::Result<Then> {
+        let (mut head, mut server) = self.ask(client)?;
+        let body = self.body_of(&head)?;
+        head.remove(&OF_A_CONNECTION);
+        let then = self.then(body);
+        if then == Then::Close {
+            head.headers.push(("Connection".to_owned(), "close".to_owned()));
+        }
+        back.write_all(&head.bytes())?;
+        self.note_status(head.status()?);
+        forward(body, &mut server, back)?;
+        back.flush()?;
+        Ok(then)
+    }
+
+    fn then(&self, answer: Body) -> Then {
+        let closes = self.head.header("Connection").is_some_and(|value| value.eq_ignore_ascii_case("close"));
+        let is_old = self.head.word(2) == "HTTP/1.0";
+        if closes || is_old || answer == Body::UntilClose { Then::Close } else { Then::Next }
+    }
+
+    fn truncate(&self, client: &mut impl BufRead, back: &mut impl Write) -> io::Result<Then> {
+        let (mut head, mut server) = self.ask(client)?;
+        let content = read(self.body_of(&head)?, &mut server, ANSWER_LIMIT)?;
+        if content.is_empty() {
+            let bytes = head.bytes();
+            back.write_all(&bytes[..bytes.len() / 2])?;
+            return Ok(Then::Close);
+        }
+        head.remove(&["Transfer-Encoding", "Content-Length"]);
+        head.headers.push(("Content-Length".to_owned(), content.len().to_string()));
+        back.write_all(&head.bytes())?;
+        copy(&mut &*content, back, content.len() as u64 / 2)?;
+        Ok(Then::Close)
+    }
+
+    fn write(&self, answer: Answer, back: &mut impl Write) -> io::Result<Then> {
+        let Answer { status, headers, body } = answer;
+        let mut head = Head { start: format!("HTTP/1.1 {status} By the Proxy"), headers };
+        head.remove(&["Transfer-Encoding", "Connection", "Keep-Alive"]);
+        if !self.is_head() && status != 204 {
+            head.remove(&["Content-Length"]);
+            head.headers.push(("Content-Length".to_owned(), body.len().to_string()));
+        }
+        back.write_all(&head.bytes())?;
+        self.note_status(status);
+        if !self.is_head() {
+            back.write_all(&body)?;
+        }
+        Ok(self.then(Body::Sized(body.len() as u64)))
+    }
+}
+
+/// Reads until the client hangs up or has said nothing for too long.
+fn hang(client: &mut Client<'_>) -> io::Result<()> {
+    client.get_ref().set_read_timeout(Some(LONGEST_HANG))?;
+    match io::copy(client, &mut io::sink()) {
+        Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => Ok(()),
+        read => read.map(|_| ()),
+    }
+}
+
+/// The server's end. A server may answer, and stop to read, before it has all: the rest of the request then goes nowhere,
+/// and the answer is read.
+struct Sending<'a> {
+    server: &'a TcpStream,
+    refused: bool,
+}
+
+impl Write for Sending<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if !self.refused
+            && let Err(error) = self.server.write_all(bytes)
+        {
+            hung_up(error)?;
+            self.refused = true;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

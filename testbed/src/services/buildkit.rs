@@ -1,0 +1,116 @@
+//! Runs `buildkitd` on a private socket: a second builder beside the engine's own. All that it writes is below the state
+//! directory.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs;
+use std::net::SocketAddr;
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+
+use super::{end, marker, processes};
+use crate::context::Context;
+use crate::exports::State;
+use crate::files::{private_dir, read_file, remove_file};
+use crate::parts::Found;
+use crate::process::Service;
+use crate::provision::text;
+
+/// Its name in messages.
+pub(crate) const NAME: &str = "buildkit";
+
+/// The exported address, as `docker buildx create --driver remote` takes it.
+pub(crate) const ADDRESS: &str = "TESTBED_BUILDKIT";
+
+/// It takes half a second.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The address of one that runs already. A shell may have our own exports: those name the one that we start.
+pub(crate) fn given(cx: &Context) -> Result<Option<String>> {
+    let own = address(cx)?;
+    Ok(cx.variable(ADDRESS)?.filter(|given| *given != own).map(str::to_owned))
+}
+
+/// Takes the one that was given, and ends our own.
+pub(crate) fn take(cx: &Context, given: &str, state: &mut State) -> Result<()> {
+    end(cx, NAME)?;
+    cx.progress.line(NAME, &format!("{given} is used"));
+    state.export(ADDRESS, given);
+    Ok(())
+}
+
+/// Starts it unless it runs and answers, and exports where it is.
+pub(crate) fn ensure(
+    cx: &Context,
+    buildkit: &Found,
+    docker: &Found,
+    registry: SocketAddr,
+    state: &mut State,
+) -> Result<()> {
+    let file = marker(&cx.layout, NAME);
+    let configuration = configuration(
+        text(&cx.layout.data(NAME))?,
+        &address(cx)?,
+        text(&cx.layout.run("buildkit-traces.sock"))?,
+        registry,
+    );
+    let is_current = read_file(&file)?.as_ref() == Some(&configuration);
+    if is_current && !processes(&cx.layout, NAME)?.is_empty() && is_ready(cx) {
+        cx.progress.line(NAME, "already running");
+    } else {
+        end(cx, NAME)?;
+        private_dir(&cx.layout.data(NAME))?;
+        fs::write(&file, configuration).with_context(|| format!("writing `{}`", file.display()))?;
+        start(cx, buildkit, docker)?;
+        cx.progress.line(NAME, &format!("started on `{}`", address(cx)?));
+    }
+    state.export(ADDRESS, address(cx)?);
+    state.services.push(NAME.to_owned());
+    Ok(())
+}
+
+fn start(cx: &Context, buildkit: &Found, docker: &Found) -> Result<()> {
+    remove_file(&cx.layout.run("buildkit.sock"))?;
+    // For runc: the engine's, where that one is provisioned.
+    let programs = docker.prefix.as_ref().map(|prefix| prefix.join("bin"));
+    let path = match programs {
+        Some(bin) => format!("{}:{}", text(&bin)?, cx.host.path()),
+        None => cx.host.path(),
+    };
+    let file = marker(&cx.layout, NAME);
+    let service = Service {
+        name: NAME,
+        program: buildkit.program.clone(),
+        arguments: vec!["--config".into(), file.clone().into()],
+        marker: file,
+        environment: BTreeMap::from([("PATH", OsString::from(path))]),
+        log: cx.layout.log(NAME),
+    };
+    let pid = service.start(&cx.runner)?;
+    service.wait(pid, PATIENCE, || Ok(is_ready(cx)))
+}
+
+/// It listens once its worker is there.
+fn is_ready(cx: &Context) -> bool {
+    UnixStream::connect(cx.layout.run("buildkit.sock")).is_ok()
+}
+
+fn address(cx: &Context) -> Result<String> {
+    Ok(format!("unix://{}", text(&cx.layout.run("buildkit.sock"))?))
+}
+
+/// Steps of a build share the machine's network, as there is no plugin that could make another. What is left out has a
+/// default below `/run` or `/etc`.
+fn configuration(root: &str, address: &str, traces: &str, registry: SocketAddr) -> String {
+    format!(
+        "root = '{root}'\n\
+         [grpc]\naddress = ['{address}']\n\
+         [otel]\nsocketPath = '{traces}'\n\
+         [cdi]\ndisabled = true\n\
+         [worker.oci]\nenabled = true\nnetworkMode = 'host'\n\
+         [worker.containerd]\nenabled = false\n\
+         [registry.'{registry}']\nhttp = true\n"
+    )
+}

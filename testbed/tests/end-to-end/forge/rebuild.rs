@@ -1,0 +1,116 @@
+//! `verify --rebuild`: anyone with a clone builds the released commit again and gets the released digest, whatever the
+//! builder, the directory, the umask and the cache.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, ensure};
+use xtask::scratch::Scratch;
+
+use super::released::{TAG, released};
+use crate::harness::checkout::{Checkout, text};
+use crate::harness::run::{Finished, Xtask};
+use crate::harness::{call, export, test};
+
+/// A builder of another version and driver than docker's own, known in a configuration of this test alone.
+struct Builder {
+    configuration: Scratch,
+    name: &'static str,
+}
+
+impl Builder {
+    fn new() -> Result<Self> {
+        let builder = Self { configuration: Scratch::new()?, name: "elsewhere" };
+        // As a person has it who keeps docker's configuration in a directory of their own.
+        let plugins = Path::new(&export("DOCKER_CONFIG")?).join("cli-plugins");
+        if plugins.is_dir() {
+            symlink(&plugins, builder.configuration.path().join("cli-plugins")).context("linking plugins")?;
+        }
+        builder.buildx(&[
+            "create",
+            "--driver",
+            "remote",
+            "--name",
+            builder.name,
+            &export("TESTBED_BUILDKIT")?,
+        ])?;
+        Ok(builder)
+    }
+
+    fn buildx(&self, arguments: &[&str]) -> Result<String> {
+        let call = call("docker", &[&["buildx"], arguments].concat())?;
+        call.env("DOCKER_CONFIG", self.configuration.path()).read()
+    }
+
+    /// `verify --rebuild` on it, without a secret.
+    fn rebuild<'a>(&self, checkout: &'a Checkout) -> Result<Xtask<'a>> {
+        let run = Xtask::new(checkout, &["verify", TAG, "--rebuild", "--builder", self.name]);
+        Ok(run.env("DOCKER_CONFIG", text(self.configuration.path())?))
+    }
+}
+
+/// The verdict on the digest, such as `ok`, and why.
+fn verdict(run: &Finished) -> Result<(&str, &str)> {
+    let mut claims = run.stdout.lines().filter_map(|line| line.split_once(' '));
+    let claim =
+        claims.find_map(|(mark, rest)| Some((mark, rest.trim_start().strip_prefix("rebuild ")?.trim())));
+    claim.with_context(|| format!("nothing is said about the rebuild:\n{}{}", run.stdout, run.stderr))
+}
+
+fn ensure_same_digest(run: &Finished) -> Result<()> {
+    let (mark, why) = verdict(run)?;
+    ensure!(run.code == 0 && mark == "ok", "exit code {}, {mark}: {why}\n{}", run.code, run.stdout);
+    Ok(())
+}
+
+#[test]
+fn with_another_builder_with_nothing_cached() -> Result<()> {
+    test(|| {
+        let builder = Builder::new()?;
+        let inspected = builder.buildx(&["inspect", builder.name])?;
+        assert!(inspected.contains("Driver:        remote"), "{inspected}");
+        builder.buildx(&["prune", "--builder", builder.name, "--all", "--force"])?;
+        let checkout = &released()?.project.checkout;
+        ensure_same_digest(&builder.rebuild(checkout)?.run()?)?;
+
+        // Named builders may also be kept in a place of their own.
+        let elsewhere = builder.configuration.path().join("elsewhere");
+        fs::rename(builder.configuration.path().join("buildx"), &elsewhere)?;
+        let run = builder.rebuild(checkout)?.run()?;
+        let (mark, why) = verdict(&run)?;
+        assert!(mark == "?" && why.contains(builder.name), "a builder that nobody knows: {mark} {why}");
+        ensure_same_digest(&builder.rebuild(checkout)?.env("BUILDX_CONFIG", text(&elsewhere)?).run()?)
+    })
+}
+
+#[test]
+fn in_another_directory_with_another_umask() -> Result<()> {
+    test(|| {
+        let elsewhere = clone_of_the_release()?;
+        let rebuild = Xtask::new(&elsewhere, &["verify", TAG, "--rebuild"]).before("umask 077");
+        ensure_same_digest(&rebuild.run()?)
+    })
+}
+
+fn clone_of_the_release() -> Result<Checkout> {
+    Checkout::of(&released()?.project.repository.url())
+}
+
+/// What the other tests rely on when the digest is the same.
+#[test]
+fn another_commit_gives_another_digest() -> Result<()> {
+    test(|| {
+        let checkout = &clone_of_the_release()?;
+        checkout.replace("service/src/server.js", "\n", "\n\n")?;
+        checkout.commit("chore: one byte more")?;
+        checkout.git(&["tag", "--force", TAG])?;
+        let run = Xtask::new(checkout, &["verify", TAG, "--rebuild"]).run()?;
+        let (mark, why) = verdict(&run)?;
+        assert!(
+            run.code == 1 && mark == "FALSE" && why.contains("the commit gives `sha256:"),
+            "{mark} {why}"
+        );
+        Ok(())
+    })
+}

@@ -1,0 +1,184 @@
+//! `verify` in the hands of those who did not release: without a clone, without a network, over everything there is.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::{Value, json};
+
+use super::conflicts::push_foreign;
+use super::project::{Project, new_key};
+use super::released::{TAG, released};
+use crate::harness::checkout::text;
+use crate::harness::run::{Finished, Xtask};
+use crate::harness::{read, test};
+
+/// A network of its own, with no address to be reached at.
+const NO_NETWORK: &str = "unshare --map-root-user --net";
+
+/// A claim could not be checked.
+const UNCHECKED: i32 = 4;
+
+/// The document of a run that exited with `code`.
+fn document(run: &Finished, code: i32) -> Result<Value> {
+    ensure!(run.code == code, "exit code {}, expected {code}:\n{}{}", run.code, run.stdout, run.stderr);
+    let document: Value = serde_json::from_str(&run.stdout).context("standard output is no JSON")?;
+    ensure!(document["schema"] == "carol-verify/2", "{}", document["schema"]);
+    Ok(document)
+}
+
+/// Each release's claims and their verdicts.
+fn verdicts(document: &Value) -> Result<BTreeMap<String, BTreeMap<String, String>>> {
+    let releases = document["releases"].as_array().context("no releases")?;
+    let of_release = |release: &Value| {
+        let claims = release["claims"].as_array().context("no claims")?;
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let claims = claims.iter().map(|claim| (text(&claim["id"]), text(&claim["verdict"]))).collect();
+        Ok((text(&release["tag"]), claims))
+    };
+    releases.iter().map(of_release).collect()
+}
+
+/// What is not true of a release.
+fn broken<'a>(of: &'a BTreeMap<String, BTreeMap<String, String>>, tag: &str) -> Vec<&'a str> {
+    let claims = of.get(tag).into_iter().flatten();
+    claims.filter(|(_, verdict)| *verdict == "false").map(|(id, _)| id.as_str()).collect()
+}
+
+/// A directory that has git, cosign and curl, and nothing else.
+fn three_tools(beside: &Path) -> Result<String> {
+    let dir = beside.join("three-tools");
+    fs::create_dir_all(&dir)?;
+    for tool in ["git", "cosign", "curl"] {
+        let program = read("sh", &["-c", &format!("command -v {tool}")])?;
+        let link = dir.join(tool);
+        if !link.exists() {
+            std::os::unix::fs::symlink(program, &link)?;
+        }
+    }
+    Ok(text(&dir)?.to_owned())
+}
+
+#[test]
+fn a_stranger_needs_the_digest_the_key_an_address_and_three_tools() -> Result<()> {
+    test(|| {
+        let project = &released()?.project;
+        let digest = project.digest(TAG)?;
+        let image = format!("{}@{digest}", project.repository.image());
+        let key = project.checkout.beside("own.pub");
+        let elsewhere = format!("cd / && PATH='{}'", three_tools(project.checkout.tmp())?);
+        let url = project.repository.url();
+        let arguments = ["verify", &image, "--key", text(&key)?, "--source", &url, "--json"];
+        let run = Xtask::new(&project.checkout, &arguments).before(&elsewhere).run()?;
+        let document = document(&run, 0)?;
+        assert_eq!(document["releases"][0]["not_asked"], json!([]));
+        assert_eq!(verdicts(&document)?[TAG]["key"], "holds");
+
+        new_key(&project.checkout, "another", &project.secrets.password)?;
+        let key = project.checkout.beside("another.pub");
+        let arguments = ["verify", &image, "--key", text(&key)?, "--source", &url, "--json"];
+        let run = Xtask::new(&project.checkout, &arguments).before(&elsewhere).run()?;
+        let verdicts = verdicts(&self::document(&run, 1)?)?;
+        let expected = ["key", "page.commands", "provenance", "sbom", "signature", "signature.platforms"];
+        assert_eq!(broken(&verdicts, TAG), expected);
+        Ok(())
+    })
+}
+
+#[test]
+fn an_address_that_releases_under_another_name_vouches_for_nothing() -> Result<()> {
+    test(|| {
+        let project = &released()?.project;
+        let image = format!("{}@{}", project.repository.image(), project.digest(TAG)?);
+        let same_place = project.repository.url().replace("127.0.0.1", "localhost");
+        let run = Xtask::new(&project.checkout, &["verify", &image, "--source", &same_place]).run()?;
+        assert!(run.code == 1 && run.stderr.contains("releases as"), "{} {}", run.code, run.stderr);
+        Ok(())
+    })
+}
+
+#[test]
+fn what_was_saved_verifies_without_a_network_and_a_changed_byte_is_seen() -> Result<()> {
+    test(|| {
+        let project = &released()?.project;
+        let dir = project.checkout.tmp().join("saved");
+        let saved = text(&dir)?;
+        Xtask::new(&project.checkout, &["verify", TAG, "--save", saved]).run()?.success()?;
+        let offline = || {
+            let words = ["verify", TAG, "--offline", saved, "--json"];
+            Xtask::new(&project.checkout, &words).within(NO_NETWORK).run()
+        };
+        let whole = document(&offline()?, 0)?;
+        let left_out = whole["releases"][0]["not_asked"].to_string();
+        assert!(left_out.contains("page.state") && left_out.contains("latest"), "{left_out}");
+
+        for (number, file) in blobs(&dir)?.iter().enumerate() {
+            let bytes = fs::read(file)?;
+            let mut changed = bytes.clone();
+            *changed.last_mut().context("an empty blob")? ^= 1;
+            fs::write(file, changed)?;
+            let run = offline()?;
+            ensure!(run.code == 1, "{number} {}: exit code {}\n{}", file.display(), run.code, run.stdout);
+            fs::write(file, bytes)?;
+        }
+        document(&offline()?, 0)?;
+        fs::remove_dir_all(&dir)?;
+        Ok(())
+    })
+}
+
+fn blobs(layout: &Path) -> Result<Vec<std::path::PathBuf>> {
+    let entries = fs::read_dir(layout.join("blobs/sha256"))?.collect::<std::io::Result<Vec<_>>>()?;
+    ensure!(entries.len() > 8, "{} blobs", entries.len());
+    Ok(entries.into_iter().map(|entry| entry.path()).collect())
+}
+
+#[test]
+fn all_means_what_has_no_partner_as_well() -> Result<()> {
+    test(|| {
+        let project = Project::ready()?;
+        project.push_tag("v0.1.0")?;
+        project.laptop(&["release", "v0.1.0"]).run()?.success()?;
+        let all = || Xtask::new(&project.checkout, &["verify", "--all", "--json"]).run();
+        let good = verdicts(&document(&all()?, 0)?)?;
+
+        project.push_tag("v0.0.1")?;
+        push_foreign(&project, "v0.0.1")?;
+        project.push_tag("v0.0.2")?;
+        let page =
+            json!({"tag_name": "v0.0.2", "target_commitish": "main", "name": "a page", "body": "no image"});
+        project.repository.publish(&page)?;
+        push_foreign(&project, "v0.0.3")?;
+        let found = verdicts(&document(&all()?, 1)?)?;
+        assert_eq!(found.keys().collect::<Vec<_>>(), ["v0.0.1", "v0.0.2", "v0.0.3", "v0.1.0"]);
+        assert_eq!(found["v0.1.0"], good["v0.1.0"], "the good one does not suffer");
+        let unsigned = broken(&found, "v0.0.1");
+        assert!(["signature", "provenance", "sbom", "page.state"].iter().all(|id| unsigned.contains(id)));
+        assert_eq!(broken(&found, "v0.0.2"), ["tag.image"], "a page without an image");
+        assert_eq!(
+            broken(&found, "v0.0.3"),
+            ["tag.git"],
+            "an image that no tag of the repository stands for"
+        );
+        let ids = |tag: &str| found[tag].keys().collect::<Vec<_>>();
+        assert_eq!(
+            ids("v0.0.2"),
+            ids("v0.1.0"),
+            "every claim is listed, whether or not it could be looked at"
+        );
+        Ok(())
+    })
+}
+
+#[test]
+fn nothing_is_taken_for_granted_when_nobody_answers() -> Result<()> {
+    test(|| {
+        let project = &released()?.project;
+        let words = ["verify", TAG, "--json"];
+        let run = Xtask::new(&project.checkout, &words).within(NO_NETWORK).run()?;
+        let verdicts = verdicts(&document(&run, UNCHECKED)?)?;
+        assert!(verdicts[TAG].values().all(|verdict| verdict == "unchecked"), "{verdicts:#?}");
+        Ok(())
+    })
+}

@@ -1,0 +1,46 @@
+//! The lie table of `cargo xtask verify`: one honest release on the real forge, and then one change at a time that
+//! somebody could make to it afterwards: in the registry, on the forge, or on the way. Each must make exactly the claims
+//! false that it is about; what cannot be looked at because of it is unchecked, and everything else still holds. Undone, the
+//! release verifies again. docs/verifying.md has the table, written by this code (`table.rs`).
+
+mod attached;
+mod honest;
+mod image;
+mod judge;
+mod latest;
+mod network;
+mod page;
+mod provenance;
+mod registry;
+mod sbom;
+mod signatures;
+mod state;
+mod surgery;
+mod table;
+mod tags;
+
+use anyhow::Result;
+
+use honest::Honest;
+
+/// One change to the honest release.
+pub(crate) struct Lie {
+    /// What was done, as the table has it.
+    name: &'static str,
+    /// Does it. One undo serves all: [`Honest::undo`] puts the saved state back.
+    make: fn(&Honest) -> Result<()>,
+    /// The claims that must be false.
+    wrong: &'static [&'static str],
+    /// The claims that must be unchecked.
+    unchecked: &'static [&'static str],
+}
+
+/// The parts of the provenance, which are judged only where there is exactly one.
+const PARTS: [&str; 6] = [
+    "provenance.form",
+    "provenance.source",
+    "provenance.inputs",
+    "provenance.builder",
+    "provenance.time",
+    "provenance.products",
+];

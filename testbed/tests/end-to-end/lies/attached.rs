@@ -1,0 +1,154 @@
+//! What cosign keeps beside an image, made and changed: signatures and attestations by one key or another.
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
+use xtask::reference::{Digest, Image};
+use xtask::registry::Credentials;
+use xtask::scratch::Scratch;
+use xtask::secret::Secret;
+use xtask::tool::cosign::PROVENANCE_TYPE;
+use xtask::tool::docker::DockerConfig;
+
+use super::honest::Honest;
+use super::registry::{Manifest, Registry};
+use crate::forge::project::Project;
+use crate::harness::checkout::text;
+use crate::harness::{call, environment, export};
+
+/// The predicate type of an SBOM.
+pub(super) const SBOM_TYPE: &str = "https://cyclonedx.org/bom";
+
+/// Keys reach cosign by environment alone.
+const KEY: [&str; 4] = ["--yes", "--key", "env://COSIGN_PRIVATE_KEY", "--tlog-upload=false"];
+
+/// Somebody with a key, and the right to push.
+pub(super) struct Signer {
+    image: Image,
+    credentials: Credentials,
+    key: Secret,
+    password: Secret,
+}
+
+impl Signer {
+    pub(super) fn new(project: &Project, image: &Image, key: Secret, password: Secret) -> Self {
+        let credentials = Credentials::new(project.user.name(), project.user.token().clone());
+        Self { image: image.clone(), credentials, key, password }
+    }
+
+    fn cosign(&self, program: &str, arguments: &[&str], digest: &Digest) -> Result<()> {
+        let pinned = self.image.pinned(digest);
+        let docker = DockerConfig::new(&environment(), Some((&self.image.registry, &self.credentials)))?;
+        let call = call(export(program)?, &[arguments, &[&*pinned]].concat())?;
+        let call = call.env("DOCKER_CONFIG", docker.path());
+        call.secret_env("COSIGN_PRIVATE_KEY", &self.key).secret_env("COSIGN_PASSWORD", &self.password).run()
+    }
+
+    /// Signs a digest; `options` are those of `cosign sign`.
+    pub(super) fn sign(&self, digest: &Digest, options: &[&str]) -> Result<()> {
+        self.cosign("TESTBED_COSIGN_2", &[&["sign"], &KEY[..], options].concat(), digest)
+    }
+
+    /// Signs a digest as cosign 3 does by itself: in a bundle.
+    pub(super) fn sign_in_a_bundle(&self, digest: &Digest) -> Result<()> {
+        let options = ["--use-signing-config=false"];
+        self.cosign("TESTBED_COSIGN_3", &[&["sign"], &KEY[..], &options].concat(), digest)
+    }
+
+    /// Attests `predicate`; `options` are those of `cosign attest`.
+    pub(super) fn attest(
+        &self,
+        digest: &Digest,
+        kind: &str,
+        predicate: &Value,
+        options: &[&str],
+    ) -> Result<()> {
+        let scratch = Scratch::new()?;
+        let file = scratch.path().join("predicate.json");
+        std::fs::write(&file, serde_json::to_vec_pretty(predicate)?).context("writing a predicate")?;
+        let what = ["--type", kind, "--predicate", text(&file)?];
+        self.cosign("TESTBED_COSIGN_2", &[&["attest"], &KEY[..], &what, options].concat(), digest)
+    }
+}
+
+/// The tag under which cosign keeps what belongs to a digest.
+pub(super) fn stored_as(digest: &Digest, kind: &str) -> String {
+    format!("sha256-{}.{kind}", digest.hex())
+}
+
+/// The provenance and the SBOM that are attested of `digest`.
+pub(super) fn predicates(registry: &Registry, digest: &Digest) -> Result<[Value; 2]> {
+    let stored = registry.manifest(&stored_as(digest, "att"))?.json()?;
+    let predicate = |kind: &str| {
+        let layer = &stored["layers"][position(&stored, kind)?];
+        let envelope: Value =
+            serde_json::from_slice(&registry.blob(&layer["digest"].as_str().context("a layer")?.parse()?)?)?;
+        let payload = envelope["payload"].as_str().context("an envelope without a payload")?;
+        let statement = call("base64", &["--decode"])?.stdin(payload).output()?.success()?.stdout;
+        let statement: Value = serde_json::from_slice(&statement).context("reading a statement")?;
+        Ok::<_, anyhow::Error>(statement["predicate"].clone())
+    };
+    Ok([predicate(PROVENANCE_TYPE)?, predicate(SBOM_TYPE)?])
+}
+
+/// Which layer holds the attestation of a type.
+fn position(stored: &Value, kind: &str) -> Result<usize> {
+    let layers = stored["layers"].as_array().context("attestations without layers")?;
+    let found = layers.iter().position(|layer| layer["annotations"]["predicateType"] == kind);
+    found.with_context(|| format!("no attestation of `{kind}` in {stored:#}"))
+}
+
+impl Honest {
+    /// Takes all signatures of the release's index away.
+    pub(super) fn unsign(&self) -> Result<()> {
+        self.registry.delete(&stored_as(&self.digest, "sig"))
+    }
+
+    /// Signs the index with the project's key in place of its own signature.
+    pub(super) fn sign_anew(&self, options: &[&str]) -> Result<()> {
+        self.unsign()?;
+        self.own.sign(&self.digest, options)
+    }
+
+    /// Attests in place of what is attested of that type, with the project's key.
+    pub(super) fn attest_anew(&self, kind: &str, predicate: &Value) -> Result<()> {
+        self.own.attest(&self.digest, kind, predicate, &["--replace"])
+    }
+
+    /// Attests a changed provenance, with the project's key.
+    pub(super) fn change_provenance(&self, change: impl FnOnce(&mut Value)) -> Result<()> {
+        let mut changed = self.provenance.clone();
+        change(&mut changed);
+        ensure!(changed != self.provenance, "the provenance is as it was");
+        self.attest_anew(PROVENANCE_TYPE, &changed)
+    }
+
+    /// Attests a changed SBOM, with the project's key, and returns its digest.
+    pub(super) fn change_sbom(&self, change: impl FnOnce(&mut Value)) -> Result<Digest> {
+        let mut changed = self.sbom.clone();
+        change(&mut changed);
+        ensure!(changed != self.sbom, "the SBOM is as it was");
+        self.attest_anew(SBOM_TYPE, &changed)?;
+        // As the release writes it.
+        Ok(Digest::of(&[&serde_json::to_vec_pretty(&changed)?, &b"\n"[..]].concat()))
+    }
+
+    /// Takes the attestation of a type away.
+    pub(super) fn drop_attestation(&self, kind: &str) -> Result<()> {
+        self.change_attestations(kind, None)
+    }
+
+    /// Puts the attestation that `from` has of a type in the place of ours.
+    pub(super) fn copy_attestation(&self, kind: &str, from: &Digest) -> Result<()> {
+        let theirs = self.registry.manifest(&stored_as(from, "att"))?.json()?;
+        self.change_attestations(kind, Some(theirs["layers"][position(&theirs, kind)?].clone()))
+    }
+
+    fn change_attestations(&self, kind: &str, layer: Option<Value>) -> Result<()> {
+        let tag = stored_as(&self.digest, "att");
+        let mut stored = self.registry.manifest(&tag)?.json()?;
+        let at = position(&stored, kind)?;
+        let layers = stored["layers"].as_array_mut().context("attestations without layers")?;
+        drop(layers.splice(at..=at, layer));
+        self.registry.put(&tag, &Manifest::of(&stored)?)
+    }
+}

@@ -1,0 +1,190 @@
+//! The honest release that everything is done to, beside an older one, one of an older line and a release candidate. It
+//! knows the forge by a proxy's address alone, so that a lie may be told on the way as well. Its clone stays below the
+//! target directory, as libtest has no place to end things, and is replaced by the next run's.
+
+use std::fs::File;
+use std::net::SocketAddr;
+use std::sync::OnceLock;
+
+use anyhow::{Context as _, Result, anyhow, ensure};
+use nix::fcntl::Flock;
+use serde_json::Value;
+use testbed::forge_client::State as Status;
+use testbed::proxy::Proxy;
+use xtask::reference::{Digest, Image};
+use xtask::scratch::random_hex;
+use xtask::secret::Secret;
+
+use super::attached::{self, Signer};
+use super::registry::Registry;
+use super::state::{Forge, State};
+use crate::forge::project::{Project, Secrets, new_key};
+use crate::harness::checkout::text;
+use crate::harness::read;
+use crate::harness::run::{Finished, Xtask};
+use crate::harness::shared::lasting_directory;
+
+/// The tag that is verified.
+pub(super) const TAG: &str = "v0.2.0";
+/// A stable release before it.
+pub(super) const OLDER: &str = "v0.1.0";
+/// A release of the older line, after it.
+pub(super) const BACKPORT: &str = "v0.1.1";
+/// A pre-release after it.
+pub(super) const CANDIDATE: &str = "v0.3.0-rc.1";
+
+/// A slow server costs this long four times (docs/releasing.md, "Exit codes").
+const HTTP_TIMEOUT: &str = "\n[workspace.metadata.release.timeouts]\nhttp = 2\n";
+
+/// The release, and all that it takes to lie about it.
+pub(super) struct Honest {
+    pub(super) project: Project,
+    /// Between `xtask` and the forge.
+    pub(super) proxy: Proxy,
+    /// The image as `xtask` knows it.
+    pub(super) image: Image,
+    /// The same image, not by the proxy.
+    pub(super) registry: Registry,
+    pub(super) forge: Forge,
+    /// Of the index under [`TAG`].
+    pub(super) digest: Digest,
+    /// The predicates that are attested.
+    pub(super) provenance: Value,
+    pub(super) sbom: Value,
+    /// The project's key, and a stranger's.
+    pub(super) own: Signer,
+    pub(super) other: Signer,
+    /// A copy of everything under another name, to put it back from.
+    kept: Registry,
+    saved: State,
+    /// Held to the end of the process: a second run of the tests waits for the clone.
+    _lock: Flock<File>,
+}
+
+/// The release; made by the first test that asks.
+pub(super) fn honest() -> Result<&'static Honest> {
+    static HONEST: OnceLock<Result<Honest, String>> = OnceLock::new();
+    let made = HONEST.get_or_init(|| make().map_err(|error| format!("{error:#}")));
+    made.as_ref().map_err(|error| anyhow!("the release that this test lies about: {error}"))
+}
+
+fn make() -> Result<Honest> {
+    let (parent, lock) = lasting_directory("lies")?;
+    let project = Project::within(&parent)?;
+    let proxy = Proxy::start(upstream(&project)?)?;
+    know_by(&project, &proxy)?;
+    release_all(&project)?;
+
+    let user = project.user.name().to_owned();
+    let path = project.repository.full_name();
+    let host = project.forge.trim_start_matches("http://").to_owned();
+    let registry = Registry::new(&host, &path, &user, project.user.token());
+    let image: Image = format!("{}/{path}", proxy.address()).parse()?;
+    let (forge, kept) = (Forge::new(&project, TAG)?, registry.beside(&format!("{user}/kept")));
+    let tags = registry.tags()?;
+    for tag in tags.keys() {
+        kept.copy(tag, &registry)?;
+    }
+    let index = registry.manifest(TAG)?;
+    let (digest, (manifests, _)) = (index.digest(), index.names()?);
+    let saved = State::of(&registry, &forge, &manifests)?;
+    let [provenance, sbom] = attached::predicates(&registry, &digest)?;
+    let Secrets { private_key, password, .. } = &project.secrets;
+    let own = Signer::new(&project, &image, private_key.clone(), password.clone());
+    let password = Secret::new(random_hex()?);
+    let other = Signer::new(&project, &image, new_key(&project.checkout, "other", &password)?, password);
+    let honest = Honest {
+        project,
+        proxy,
+        image,
+        registry,
+        forge,
+        digest,
+        provenance,
+        sbom,
+        own,
+        other,
+        kept,
+        saved,
+        _lock: lock,
+    };
+    honest.verify(&[])?.success().context("before the first lie")?;
+    Ok(honest)
+}
+
+fn upstream(project: &Project) -> Result<SocketAddr> {
+    let address = project.forge.strip_prefix("http://");
+    let address =
+        address.with_context(|| format!("`{}`: the proxy speaks plain HTTP only", project.forge))?;
+    address.parse().with_context(|| format!("`{address}` is no address to hand on to"))
+}
+
+/// Configures the proxy as the forge.
+fn know_by(project: &Project, proxy: &Proxy) -> Result<()> {
+    let (from, to) = (format!("\"{}\"", project.forge), format!("\"http://{}\"", proxy.address()));
+    project.checkout.replace("Cargo.toml", &from, &to)?;
+    let before = "\n[workspace.metadata.release.smoke]";
+    project.checkout.replace("Cargo.toml", before, &format!("{HTTP_TIMEOUT}{before}"))?;
+    project.checkout.commit("chore: by way of a proxy")
+}
+
+/// Releases all four, [`TAG`] before the two that must not be taken for it.
+fn release_all(project: &Project) -> Result<()> {
+    let older = project.head()?;
+    let backport = project.commit("fix: for the old line")?;
+    let ours = project.commit("feat: what is new")?;
+    let candidate = project.commit("feat: what comes next")?;
+    project.push_main()?;
+    for (tag, commit) in [(OLDER, older), (TAG, ours), (BACKPORT, backport), (CANDIDATE, candidate)] {
+        project.set_status(&commit, Status::Success)?;
+        project.checkout.git(&["tag", tag, &commit])?;
+        project.push_tags()?;
+        project.laptop(&["release", tag]).run()?.success()?;
+    }
+    Ok(())
+}
+
+impl Honest {
+    /// `xtask verify` as a stranger runs it, with what else is asked of it.
+    pub(super) fn verify(&self, more: &[&str]) -> Result<Finished> {
+        let arguments = [&["verify", TAG, "--json"], more].concat();
+        Xtask::new(&self.project.checkout, &arguments).run()
+    }
+
+    /// Makes everything as it was.
+    pub(super) fn undo(&self) -> Result<()> {
+        self.proxy.pass();
+        self.saved.put_back(&self.project, &self.registry, &self.kept, &self.forge)
+    }
+
+    /// The digest under a tag, before any lie.
+    pub(super) fn digest_of(&self, tag: &str) -> Result<Digest> {
+        Ok(self.registry.manifest(tag)?.digest())
+    }
+
+    /// The platforms' manifests, amd64 first.
+    pub(super) fn manifests(&self) -> Result<Vec<Digest>> {
+        let (manifests, _) = self.registry.manifest(self.digest.as_str())?.names()?;
+        ensure!(manifests.len() == 2, "there are {} manifests: expected two", manifests.len());
+        Ok(manifests)
+    }
+
+    /// Puts `tag` on what `reference` has.
+    pub(super) fn move_tag(&self, tag: &str, reference: &str) -> Result<()> {
+        self.registry.put(tag, &self.registry.manifest(reference)?)
+    }
+
+    /// Changes the text of the page.
+    pub(super) fn edit_page(&self, change: impl FnOnce(&str) -> String) -> Result<()> {
+        let body = self.forge.page()?.body;
+        let changed = change(&body);
+        ensure!(changed != body, "the page is as it was:\n{body}");
+        self.forge.change(&serde_json::json!({ "body": changed }))
+    }
+
+    /// Git, in the clone.
+    pub(super) fn commit_of(&self, tag: &str) -> Result<String> {
+        let top = text(self.project.checkout.top())?;
+        read("git", &["-C", top, "rev-parse", &format!("{tag}^{{commit}}")])
+    }
+}

@@ -1,0 +1,169 @@
+//! Lies on the way: a registry that answers with other bytes than it was asked for, and servers that do not answer, or
+//! with something else. What was not seen is unchecked and never holds.
+
+use anyhow::{Context as _, Result, ensure};
+use testbed::proxy::{Fault, RequestSeen};
+use xtask::reference::Digest;
+
+use super::Lie;
+use super::honest::Honest;
+use super::judge::check;
+use crate::harness::test;
+
+/// What is asked of the registry, cosign's questions included.
+const OF_THE_REGISTRY: &[&str] = &[
+    "image.present",
+    "image.platforms",
+    "image.labels",
+    "signature",
+    "signature.platforms",
+    "attachments",
+    "provenance",
+    "provenance.form",
+    "provenance.source",
+    "provenance.inputs",
+    "provenance.builder",
+    "provenance.time",
+    "provenance.products",
+    "sbom",
+    "sbom.components",
+    "tag.image",
+    // Which image the page is about, nobody knows.
+    "page.image",
+    "page.commands",
+    "latest",
+];
+
+/// What is asked of the forge's API.
+const OF_THE_FORGE: &[&str] = &["tag.git", "page.state", "page.image", "page.commands"];
+
+/// From now on the answer to `path` has one byte more.
+fn change_bytes(honest: &Honest, path: &str) {
+    let path = format!("/v2/{}/{path}", honest.image.path);
+    honest.proxy.set_rule(move |request| {
+        if request.path == path && request.method == "GET" {
+            Fault::rewrite(|answer| answer.body.push(b' '))
+        } else {
+            Fault::Pass
+        }
+    });
+}
+
+/// From now on every request below `path` suffers `fault`.
+fn suffer(honest: &Honest, path: &'static str, fault: Fault) -> Result<()> {
+    honest.proxy.set_rule(
+        move |request: &RequestSeen| {
+            if request.path.starts_with(path) { fault.clone() } else { Fault::Pass }
+        },
+    );
+    Ok(())
+}
+
+/// A page where JSON or a manifest should be.
+fn html() -> Fault {
+    Fault::status(200, ("Content-Type", "text/html"), "<html><body>back soon</body></html>")
+}
+
+/// The blob that `key` of the first platform's manifest names.
+fn blob(honest: &Honest, key: &str) -> Result<Digest> {
+    let manifest = honest.registry.manifest(honest.manifests()?[0].as_str())?.json()?;
+    let digest = manifest.pointer(key).and_then(|digest| digest.as_str());
+    digest.with_context(|| format!("a manifest without `{key}`"))?.parse()
+}
+
+pub(super) const LIES: &[Lie] = &[
+    Lie {
+        name: "registry answers with another index than the digest's",
+        make: |honest| {
+            change_bytes(honest, &format!("manifests/{}", honest.digest));
+            Ok(())
+        },
+        wrong: &["image.present"],
+        unchecked: &["image.platforms", "image.labels", "signature.platforms", "provenance.products"],
+    },
+    Lie {
+        name: "registry answers with another manifest of a platform",
+        make: |honest| {
+            change_bytes(honest, &format!("manifests/{}", honest.manifests()?[0]));
+            Ok(())
+        },
+        wrong: &["image.present"],
+        unchecked: &["image.labels"],
+    },
+    Lie {
+        name: "registry answers with another config",
+        make: |honest| {
+            change_bytes(honest, &format!("blobs/{}", blob(honest, "/config/digest")?));
+            Ok(())
+        },
+        wrong: &["image.present"],
+        unchecked: &["image.labels"],
+    },
+    Lie {
+        name: "registry has lost a layer",
+        make: |honest| {
+            let path = format!("/v2/{}/blobs/{}", honest.image.path, blob(honest, "/layers/0/digest")?);
+            ensure!(honest.image.path.contains('/'), "the image has no owner");
+            honest.proxy.set_rule(move |request| {
+                let gone = Fault::status(404, ("Content-Type", "application/json"), "{\"errors\":[]}");
+                if request.path == path { gone } else { Fault::Pass }
+            });
+            Ok(())
+        },
+        wrong: &["image.present"],
+        unchecked: &[],
+    },
+    Lie {
+        name: "registry down",
+        make: |honest| suffer(honest, "/v2/", Fault::CutBefore),
+        wrong: &[],
+        unchecked: OF_THE_REGISTRY,
+    },
+    Lie {
+        name: "registry slower than the timeout",
+        make: |honest| suffer(honest, "/v2/", Fault::Hang),
+        wrong: &[],
+        unchecked: OF_THE_REGISTRY,
+    },
+    Lie {
+        name: "registry answers with a web page",
+        make: |honest| suffer(honest, "/v2/", html()),
+        wrong: &[],
+        unchecked: OF_THE_REGISTRY,
+    },
+    Lie {
+        name: "registry answers 500",
+        make: |honest| suffer(honest, "/v2/", Fault::internal_error()),
+        wrong: &[],
+        unchecked: OF_THE_REGISTRY,
+    },
+    Lie {
+        name: "forge down",
+        make: |honest| suffer(honest, "/api/", Fault::CutBefore),
+        wrong: &[],
+        unchecked: OF_THE_FORGE,
+    },
+    Lie {
+        name: "forge slower than the timeout",
+        make: |honest| suffer(honest, "/api/", Fault::Hang),
+        wrong: &[],
+        unchecked: OF_THE_FORGE,
+    },
+    Lie {
+        name: "forge answers with a web page",
+        make: |honest| suffer(honest, "/api/", html()),
+        wrong: &[],
+        unchecked: OF_THE_FORGE,
+    },
+    Lie {
+        name: "forge answers 500",
+        make: |honest| suffer(honest, "/api/", Fault::internal_error()),
+        wrong: &[],
+        unchecked: OF_THE_FORGE,
+    },
+];
+
+#[test]
+fn lies_on_the_way() -> Result<()> {
+    test(|| check(LIES))
+}

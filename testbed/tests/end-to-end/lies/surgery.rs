@@ -1,0 +1,130 @@
+//! Another image in the place of the released one, by somebody who has the key: rebuilt from its parts with a change,
+//! signed and attested as a release is, with a provenance that names its manifests, and named by both tags and the page.
+
+use anyhow::{Context as _, Result};
+use serde_json::{Value, json};
+use xtask::reference::Digest;
+use xtask::tool::cosign::PROVENANCE_TYPE;
+
+use super::attached::SBOM_TYPE;
+use super::honest::{Honest, TAG};
+use super::registry::{Manifest, Registry};
+
+/// An archive without files: what is there in each layer's end.
+const EMPTY_ARCHIVE: [u8; 1024] = [0; 1024];
+
+/// An image in its parts.
+pub(super) struct Parts {
+    pub(super) index: Value,
+    pub(super) platforms: Vec<Platform>,
+}
+
+/// One platform's image.
+pub(super) struct Platform {
+    /// Its entry in the index, of which digest and size are filled in.
+    pub(super) entry: Value,
+    /// Of whose config digest and size are filled in.
+    pub(super) manifest: Value,
+    pub(super) config: Value,
+}
+
+impl Parts {
+    fn of(registry: &Registry, digest: &Digest) -> Result<Self> {
+        let mut index = registry.manifest(digest.as_str())?.json()?;
+        let entries = index["manifests"].take();
+        let platform = |entry: &Value| {
+            let manifest = registry.manifest(text(&entry["digest"])?)?.json()?;
+            let config = registry.blob(&text(&manifest["config"]["digest"])?.parse()?)?;
+            let config = serde_json::from_slice(&config).context("reading a config")?;
+            Ok(Platform { entry: entry.clone(), manifest, config })
+        };
+        let platforms: Result<_> = entries.as_array().into_iter().flatten().map(platform).collect();
+        Ok(Self { index, platforms: platforms? })
+    }
+
+    /// Stores all of it, the index under `tags`.
+    fn store(mut self, registry: &Registry, tags: &[&str]) -> Result<Manifest> {
+        let mut entries = Vec::new();
+        for Platform { mut entry, mut manifest, config } in self.platforms {
+            let config = serde_json::to_vec(&config)?;
+            manifest["config"]["size"] = config.len().into();
+            manifest["config"]["digest"] = registry.upload(&config)?.as_str().into();
+            let manifest = Manifest::of(&manifest)?;
+            registry.put(manifest.digest().as_str(), &manifest)?;
+            entry["size"] = manifest.bytes.len().into();
+            entry["digest"] = manifest.digest().as_str().into();
+            entries.push(entry);
+        }
+        self.index["manifests"] = entries.into();
+        let index = Manifest::of(&self.index)?;
+        for tag in tags {
+            registry.put(tag, &index)?;
+        }
+        Ok(index)
+    }
+}
+
+fn text(value: &Value) -> Result<&str> {
+    value.as_str().context("a descriptor without digest")
+}
+
+impl Honest {
+    /// Stores the image with a change under the version tag alone, unsigned; returns its digest.
+    pub(super) fn push_changed(&self, change: impl FnOnce(&mut Parts) -> Result<()>) -> Result<Digest> {
+        let mut parts = Parts::of(&self.registry, &self.digest)?;
+        change(&mut parts)?;
+        Ok(parts.store(&self.registry, &[TAG])?.digest())
+    }
+
+    /// Releases the image with a change, by the project's key, so that nothing but the change itself is wrong.
+    pub(super) fn release_changed(&self, change: impl FnOnce(&mut Parts) -> Result<()>) -> Result<()> {
+        let mut parts = Parts::of(&self.registry, &self.digest)?;
+        change(&mut parts)?;
+        let index = parts.store(&self.registry, &[TAG, "latest"])?;
+        let digest = index.digest();
+        let version = format!("version={}", TAG.trim_start_matches('v'));
+        self.own.sign(&digest, &["--recursive", "-a", &version])?;
+        let mut provenance = self.provenance.clone();
+        provenance["runDetails"]["byproducts"] = self.byproducts(&index)?;
+        self.own.attest(&digest, PROVENANCE_TYPE, &provenance, &[])?;
+        self.own.attest(&digest, SBOM_TYPE, &self.sbom, &[])?;
+        self.edit_page(|body| body.replace(self.digest.as_str(), digest.as_str()))
+    }
+
+    /// What the provenance says came out, for the manifests of another index.
+    fn byproducts(&self, index: &Manifest) -> Result<Value> {
+        let ours = self.provenance["runDetails"]["byproducts"].as_array().context("no byproducts")?;
+        let is_manifest =
+            |product: &&Value| product["name"].as_str().is_some_and(|name| name.starts_with("manifest "));
+        let mut products: Vec<_> = ours.iter().filter(|product| !is_manifest(product)).cloned().collect();
+        let template = ours.iter().find(is_manifest).context("no manifest among the byproducts")?;
+        for entry in index.json()?["manifests"].as_array().into_iter().flatten() {
+            let platform = &entry["platform"];
+            let (os, architecture) = (text(&platform["os"])?, text(&platform["architecture"])?);
+            let mut product = template.clone();
+            product["name"] = format!("manifest {os}/{architecture}").into();
+            product["digest"]["sha256"] = text(&entry["digest"])?.trim_start_matches("sha256:").into();
+            products.push(product);
+        }
+        Ok(products.into())
+    }
+
+    /// One layer more in every platform's image: one without a file, as nothing here looks into it.
+    pub(super) fn add_a_layer(&self, parts: &mut Parts) -> Result<()> {
+        let digest = self.registry.upload(&EMPTY_ARCHIVE)?;
+        let layer = json!({
+            "mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": digest, "size": EMPTY_ARCHIVE.len(),
+        });
+        for Platform { manifest, config, .. } in &mut parts.platforms {
+            push(&mut manifest["layers"], layer.clone())?;
+            push(&mut config["rootfs"]["diff_ids"], json!(digest))?;
+            push(&mut config["history"], json!({ "created_by": "one more" }))?;
+        }
+        Ok(())
+    }
+}
+
+fn push(list: &mut Value, item: Value) -> Result<()> {
+    list.as_array_mut().context("it is no list")?.push(item);
+    Ok(())
+}
