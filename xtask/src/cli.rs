@@ -24,6 +24,12 @@ pub enum Command {
         /// Such as `v1.2.3` [default: the tag that the workflow runs for, else the tag at HEAD]
         #[arg(value_name = "TAG")]
         tag: Option<String>,
+        /// Change nothing: print each step as done, to do, or in conflict
+        #[arg(long)]
+        plan: bool,
+        /// Print JSON instead of text: an event a line, or with `--plan` one document; docs/releasing.md has their form
+        #[arg(long)]
+        json: bool,
     },
     /// Release for real, on a throwaway registry with a throwaway key; the page goes to `target/rehearsal/`
     Rehearse {

@@ -31,7 +31,12 @@ fn run(command: Command) -> Result<()> {
     setrlimit(Resource::RLIMIT_CORE, 0, 0).context("forbidding core dumps")?;
     let environment = Environment::of_this_process();
     match command {
-        Command::Release { tag } => release::command::run(&environment, tag.as_deref()),
+        Command::Release { tag, plan: true, json } => {
+            release::show_plan::run(&environment, tag.as_deref(), json)
+        }
+        Command::Release { tag, plan: false, json } => {
+            release::command::run(&environment, tag.as_deref(), json)
+        }
         Command::Rehearse { what } => rehearse::run(&environment, what.as_deref()),
         Command::Verify { what, all, key, source, rebuild, builder, save, offline, json } => {
             let options = Options { what, all, key, source, rebuild, builder, save, offline, json };

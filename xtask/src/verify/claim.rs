@@ -75,6 +75,11 @@ impl Claim {
         Self { id, verdict, evidence, see, by_hand: None }
     }
 
+    /// The verdict where there is nothing to judge.
+    pub fn unseen(id: &'static str, unseen: &Unseen) -> Self {
+        Self::judge::<()>(id, &Err(unseen.clone()), |()| Ok(String::new()))
+    }
+
     /// What this claim says is seen by claims that need it to hold: they do not repeat its verdict as their own.
     ///
     /// # Errors

@@ -147,6 +147,19 @@ impl Layout {
         self.entries.iter().filter(is_other).map(|entry| &entry.digest).collect()
     }
 
+    /// Reads every blob to its end: each must have the bytes of its name.
+    pub(super) fn check(&self) -> Result<()> {
+        let blobs = self.path.join("blobs").join("sha256");
+        let doing = || format!("listing `{}`", blobs.display());
+        for entry in fs::read_dir(&blobs).with_context(doing)? {
+            let name = entry.with_context(doing)?.file_name();
+            let digest = format!("sha256:{}", name.to_string_lossy()).parse();
+            let digest = digest.with_context(|| format!("a file in `{}` is no blob", blobs.display()))?;
+            self.has_blob(&digest)?;
+        }
+        Ok(())
+    }
+
     fn file(&self, digest: &Digest) -> PathBuf {
         self.path.join("blobs").join("sha256").join(digest.hex())
     }

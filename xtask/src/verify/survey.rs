@@ -106,7 +106,12 @@ fn offline(release: &Release<'_>, layout: &Layout) -> Result<Survey> {
     let digest = layout.image();
     let seen = look::image(release, digest, Place::Layout(layout), None)?;
     let others = layout.others().into_iter().map(ToString::to_string).collect();
-    let claims = image::judge(release, digest, &seen, &Ok(others));
+    let mut claims = image::judge(release, digest, &seen, &Ok(others));
+    // A blob that nothing above looks into is part of what was saved as well.
+    if let Err(unseen) = look::seen(layout.check()) {
+        let present = claims.iter_mut().filter(|claim| claim.id == IMAGE[0]);
+        present.for_each(|claim| *claim = Claim::unseen(IMAGE[0], &unseen));
+    }
     Ok(Survey { digest: Some(digest.clone()), claims, not_asked: ONLINE.to_vec() })
 }
 
@@ -160,7 +165,7 @@ fn after_tag(unseen: Unseen) -> Unseen {
 
 /// What can be told where the version tag leads nowhere.
 fn without_image(release: &Release<'_>, seen: &look::PublicSeen, unseen: &Unseen) -> Vec<Claim> {
-    let unjudged = |id| Claim::judge::<()>(id, &Err(unseen.clone()), |()| Ok(String::new()));
+    let unjudged = |id| Claim::unseen(id, unseen);
     let mut claims: Vec<_> = IMAGE.into_iter().map(unjudged).collect();
     claims.push(public::tag_image(release, None, &seen.version_tag));
     claims.extend(public::names(release, seen));
