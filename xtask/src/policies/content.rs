@@ -23,8 +23,8 @@ pub(super) fn files(config: &Config) -> Result<Vec<(String, String)>> {
     ])
 }
 
-/// For `cosign verify-attestation --policy`. Definitions (`#…`) are closed: a field that is not in them is refused unless
-/// they say `...`, and one with `!` has to be there.
+/// For `cosign verify-attestation --policy`. Definitions are closed, and a field with `!` has to be there
+/// (docs/facts.md#cue-policies).
 fn provenance(config: &Config) -> Result<String> {
     let repository = quoted(&config.source_url())?;
     let workflow = format!(
