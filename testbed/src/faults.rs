@@ -79,17 +79,18 @@ pub(crate) fn run(environment: &Environment, options: &Options) -> Result<()> {
     let open: Vec<_> = cases.iter().filter(|case| !done.contains(&case.to_string())).cloned().collect();
     progress
         .line("faults", &format!("seed {seed}: {} cases, {} of them done before", cases.len(), done.len()));
-    kit.try_all(&open, seed, |outcome| {
+    let tried = kit.try_all(&open, seed, |outcome| {
         kit::print(&progress, results.outcomes.len() + 1, done.len() + open.len(), &outcome, seed);
         results.add(outcome)
-    })?;
+    });
+    kit.clean_up()?;
+    tried?;
     let table = results::table(&results.outcomes)?;
     println!("{table}");
     if options.write {
         ensure!(options.all, "`--write` is for the whole matrix: add `--all`");
         document::write(environment, "faults", &document::matrix(&kit, seed, &results.outcomes)?)?;
     }
-    kit.clean_up()?;
     let violated = results.outcomes.iter().filter(|outcome| !outcome.violations.is_empty()).count();
     match violated {
         0 => Ok(()),

@@ -3,6 +3,7 @@
 //! never by the product's name.
 
 mod answers;
+mod packages;
 mod removal;
 mod repository;
 mod runs;

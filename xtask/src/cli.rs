@@ -24,6 +24,12 @@ pub enum Command {
         /// Such as `v1.2.3` [default: the tag that the workflow runs for, else the tag at HEAD]
         #[arg(value_name = "TAG")]
         tag: Option<String>,
+        /// Change nothing: print each step as done, to do, or in conflict
+        #[arg(long)]
+        plan: bool,
+        /// Print JSON instead of text: an event a line, or with `--plan` one document; docs/releasing.md has their form
+        #[arg(long)]
+        json: bool,
     },
     /// Release for real, on a throwaway registry with a throwaway key; the page goes to `target/rehearsal/`
     Rehearse {
@@ -63,6 +69,12 @@ pub enum Command {
     },
     /// Check the rules that a change must keep so that its commit can be released
     Check,
+    /// Write what self-hosters' cosign, podman and skopeo should accept, from the configuration, to `policies/`
+    Policies {
+        /// Write nothing; refuse when a policy is not what the configuration says
+        #[arg(long)]
+        check: bool,
+    },
     /// Look at everything that a release needs of this machine and its secrets, with the remedy for what is missing
     Doctor,
     /// Run everything that a change must pass: format, lints, unit, service and end-to-end tests

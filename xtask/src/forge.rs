@@ -91,6 +91,12 @@ pub trait Forge: Sync {
     /// When the forge refuses.
     fn update(&self, published: &PublishedPage, page: &Page) -> Result<()>;
 
+    /// Whether the forge shows `highest`, the highest stable release, as its latest one; yes where that has no page.
+    ///
+    /// # Errors
+    /// When the forge cannot be asked.
+    fn shows_as_latest(&self, highest: &ReleaseTag) -> Result<bool>;
+
     /// Makes the forge show `highest`, the highest stable release, as its latest one, and says whether it had to.
     ///
     /// # Errors

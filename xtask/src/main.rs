@@ -9,7 +9,7 @@ use nix::sys::resource::{Resource, setrlimit};
 use xtask::cli::{Cli, Command};
 use xtask::environment::Environment;
 use xtask::verify::command::Options;
-use xtask::{check, ci, doctor, failure, interrupt, rehearse, release, secret, verify};
+use xtask::{check, ci, doctor, failure, interrupt, policies, rehearse, release, secret, verify};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -31,13 +31,19 @@ fn run(command: Command) -> Result<()> {
     setrlimit(Resource::RLIMIT_CORE, 0, 0).context("forbidding core dumps")?;
     let environment = Environment::of_this_process();
     match command {
-        Command::Release { tag } => release::command::run(&environment, tag.as_deref()),
+        Command::Release { tag, plan: true, json } => {
+            release::show_plan::run(&environment, tag.as_deref(), json)
+        }
+        Command::Release { tag, plan: false, json } => {
+            release::command::run(&environment, tag.as_deref(), json)
+        }
         Command::Rehearse { what } => rehearse::run(&environment, what.as_deref()),
         Command::Verify { what, all, key, source, rebuild, builder, save, offline, json } => {
             let options = Options { what, all, key, source, rebuild, builder, save, offline, json };
             verify::command::run(&environment, &options)
         }
         Command::Check => check::run(&environment),
+        Command::Policies { check } => policies::run(&environment, check),
         Command::Doctor => doctor::run(&environment),
         Command::Ci => ci::run(&environment),
     }

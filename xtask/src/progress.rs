@@ -1,6 +1,8 @@
 //! What a person sees while a command works: a line for each step as it starts, with the time since the command began,
 //! and a table of durations at the end. On a terminal the line of the running step counts along.
 
+pub mod events;
+
 use std::io::{IsTerminal as _, Write as _};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,6 +14,8 @@ use anyhow::{Result, anyhow};
 use crate::environment::Environment;
 use crate::secret::redact;
 
+use events::Event;
+
 /// How often a live line is painted anew.
 const REPAINT: Duration = Duration::from_millis(100);
 
@@ -22,6 +26,8 @@ pub struct Steps {
     finished: Mutex<Vec<(String, Duration)>>,
     /// Keeps lines of threads apart.
     terminal: Mutex<()>,
+    /// Steps are events on standard output as well.
+    prints_events: bool,
 }
 
 /// What the terminal can show.
@@ -44,6 +50,7 @@ impl Steps {
             style: Style { live, color },
             finished: Mutex::default(),
             terminal: Mutex::default(),
+            prints_events: false,
         })
     }
 
@@ -51,7 +58,19 @@ impl Steps {
     #[must_use]
     pub fn plain() -> Self {
         let style = Style { live: false, color: false };
-        Self { began: Instant::now(), style, finished: Mutex::default(), terminal: Mutex::default() }
+        Self {
+            began: Instant::now(),
+            style,
+            finished: Mutex::default(),
+            terminal: Mutex::default(),
+            prints_events: false,
+        }
+    }
+
+    /// The same steps, each of them an event on standard output besides.
+    #[must_use]
+    pub fn with_events(self) -> Self {
+        Self { prints_events: true, ..self }
     }
 
     /// Runs `work` as the step `name`; `detail` says what it works on.
@@ -61,6 +80,7 @@ impl Steps {
     pub fn run<T>(&self, name: &str, detail: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
         let started = Instant::now();
         self.line(name, detail);
+        self.event(&Event::begun(name, detail))?;
         let live = self.style.live.then(|| Live::start(name.to_owned(), self.style.color));
         let result = work();
         if let Some(live) = live {
@@ -68,7 +88,12 @@ impl Steps {
         }
         let took = started.elapsed();
         self.lock_finished().push((name.to_owned(), took));
+        self.event(&Event::finished(name, took, result.is_ok()))?;
         result.map_err(|error| error.context(format!("step `{name}`")))
+    }
+
+    fn event(&self, event: &Event<'_>) -> Result<()> {
+        if self.prints_events { event.print() } else { Ok(()) }
     }
 
     /// One line that belongs to no step of its own.

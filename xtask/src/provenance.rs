@@ -8,10 +8,14 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use facts::{Facts, Invocation, build_type, builder_id};
+pub use facts::{Facts, Invocation, ToolSource, build_type, builder_id, xtask_uri};
 
 /// The file of the workflow that releases.
 pub const RELEASE_WORKFLOW: &str = ".forgejo/workflows/release.yml";
+/// The builder's dependency that is this program: the checkout that it was run from.
+pub const XTASK: &str = "xtask";
+/// The annotation of [`XTASK`], with the value `true`, where its files differ from the commit.
+pub const MODIFIED: &str = "modified";
 /// The command of a person who releases.
 pub const RELEASE: &str = "cargo xtask release";
 /// The command of a person who tries a release out.
@@ -19,6 +23,11 @@ pub const REHEARSE: &str = "cargo xtask rehearse";
 
 /// What the SBOM is called among the things that came out.
 pub const SBOM_FILE: &str = "sbom.cdx.json";
+
+/// The section of `docs/builder.md` about runs of the workflow.
+pub const WORKFLOW_BUILDER: &str = "forgejo-actions";
+/// The section of `docs/builder.md` about a person's machine.
+pub const LOCAL_BUILDER: &str = "local-run";
 
 /// The predicate of type `https://slsa.dev/provenance/v1`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -125,6 +134,8 @@ pub struct Builder {
     pub id: String,
     /// Its parts by name.
     pub version: BTreeMap<String, String>,
+    /// Where its own parts are from: exactly one, [`XTASK`].
+    pub builder_dependencies: Vec<Resource>,
 }
 
 /// Times in RFC 3339, UTC.

@@ -5,10 +5,14 @@ pub mod build;
 pub mod candidate;
 pub mod command;
 pub mod export;
+pub mod make;
 pub mod page;
+pub mod plan;
 pub mod preflight;
+pub mod show_plan;
 pub mod smoke;
 pub mod source;
+pub mod state;
 pub mod tags;
 pub mod target;
 
@@ -19,9 +23,8 @@ use anyhow::{Context as _, Result};
 use crate::config::Config;
 use crate::environment::Environment;
 use crate::failure::refused;
-use crate::forge::PublishedPage;
 use crate::inputs::Inputs;
-use crate::progress::{Steps, both};
+use crate::progress::Steps;
 use crate::reference::Digest;
 use crate::registry;
 use crate::tool::Runner;
@@ -33,7 +36,10 @@ use crate::verify;
 
 pub use attest::Attestations;
 use export::Export;
+use make::Made;
+use plan::{Facts, Plan, Step};
 use source::Source;
+use state::State;
 use target::Target;
 
 /// What every command works with.
@@ -110,94 +116,100 @@ pub fn run(session: &Session<'_>, target: &Target, source: &Source) -> Result<Ou
     let release = &Release::new(session, tools, target, source, inputs);
     let steps = session.steps;
 
-    let (digest, made) = prove_or_make(release)?;
-    let page = page::write(release, &digest)?;
-    let published = steps.run("page", &page.title, || page::publish(target.forge.as_ref(), &page))?;
-    let known = tags::Known::ask(&tools.registry)?;
-    let moved = steps.run("latest", &tags::describe_latest(&known, source), || {
-        let moved = tags::move_latest(release, &known, &digest)?;
-        // After a backport the forge shows the wrong release as its latest.
-        let settled = known.highest().map_or(Ok(false), |highest| target.forge.settle_latest(highest))?;
-        Ok(moved || settled)
-    })?;
-    let closed = steps.run("close", "", || {
-        verify::closed(release, &digest)?;
-        tags::remove_candidates(release, &known)
-    })?;
-    let was_finished = !(made || published.changed || moved || closed);
-    Ok(Outcome { commands: release.verify_commands(&digest), digest, page: published.address, was_finished })
-}
-
-/// The digest behind the version tag: proven again where it is public already, else made, proven and published.
-fn prove_or_make(release: &Release<'_>) -> Result<(Digest, bool)> {
-    let (steps, registry) = (release.session.steps, &release.tools.registry);
-    let tag = release.source.tag.registry_tag();
-    let name = release.target.image.tagged(&tag);
-    let public = steps.run("look", &name, || registry.digest_of(tag.as_str()));
-    let remedy = || format!("nothing was changed; {}", release.target.registry_remedy);
-    let digest = match public.with_context(remedy).map_err(refused)? {
-        Some(digest) => digest,
-        None => match make(release)? {
-            Made::Proven(digest) => {
-                steps.run("tag", &name, || {
-                    tags::check_git_tag(release)?;
-                    tags::publish(registry, &tag, &digest)
-                })?;
-                return Ok((digest, true));
-            }
-            Made::Public(digest) => digest,
-        },
+    let public = published(release)?;
+    let nothing = Facts::nothing_public(source.tag.is_stable());
+    let first = Plan::of(&public.as_ref().map_or(nothing, |(_, state)| state.facts));
+    let mut changed = first.does(Step::Build);
+    let (digest, state) = match public {
+        Some(public) if !changed => public,
+        _ => make_and_publish(release)?,
     };
-    steps.run("verify", "it is public already", || verify::published(release, &digest))?;
-    Ok((digest, false))
-}
-
-/// What has become of an image that was made.
-enum Made {
-    /// Only its candidate tag names it.
-    Proven(Digest),
-    /// Another run of the same release published it meanwhile, and its attestations stay.
-    Public(Digest),
-}
-
-/// Everything up to a proven image that only its candidate tag names.
-fn make(release: &Release<'_>) -> Result<Made> {
-    let Release { session, tools, target, source, .. } = release;
-    let steps = session.steps;
-    let (mut toolchain, sbom) = both(
-        || steps.run("preflight", "", || preflight::run(release)),
-        || {
-            steps.run("export", source.commit.as_str(), || release.export().map(|_| ()))?;
-            steps.run("sbom", "", || export::sbom(release).or_else(|error| export::explain(release, error)))
-        },
-    )?;
-    let built = steps.run("build", &platforms(session.config), || build::run(release))?;
-    let digest = built.digest.clone();
-    let ((), builder) = both(
-        || steps.run("smoke", &target.image.pinned(&digest), || smoke::run(release, &digest)),
-        || tools.docker.builder(&session.config.builder),
-    )?;
-    toolchain.add_builder(&builder);
-
-    let tag = source.tag.registry_tag();
-    let is_public = || tags::is_public(&tools.registry, &tag, &digest);
-    if is_public()? {
-        return Ok(Made::Public(digest));
-    }
-    let provenance = build::provenance(release, &built, &toolchain, &sbom)?;
-    let attestations = Attestations { provenance, sbom };
-    let ((), signed) = both(
-        || steps.run("sign", digest.as_str(), || attest::sign(release, &digest)),
-        || steps.run("attest", "provenance, SBOM", || attest::attest(release, &digest, &attestations)),
-    )?;
-    if is_public()? {
-        return Ok(Made::Public(digest));
-    }
-    steps.run("store", "both attestations at once", || attest::store(&tools.registry, &digest, &signed))?;
-    steps.run("verify", "as a stranger, with the commands of the page", || {
-        verify::fresh(release, &digest, &attestations)
+    // What the version tag now leads to: the rest of the plan could not be known before.
+    let plan = plan_of(release, &digest, &state)?;
+    let address = page_step(release, &plan, &state)?;
+    changed |= plan.does(Step::Page);
+    // A new page takes the forge's mark, and other versions may have come meanwhile: where `latest` and the mark belong
+    // is looked at once more.
+    let state = if plan.does(Step::Page) { State::of_proven(release, &digest)? } else { state };
+    let plan = plan_of(release, &digest, &state)?;
+    changed |= latest_step(release, &plan, &state, &digest)?;
+    changed |= steps.run("close", "", || {
+        verify::closed(release, &digest)?;
+        if plan.does(Step::Close) { tags::remove_candidates(release, &state.known) } else { Ok(false) }
     })?;
-    Ok(Made::Proven(digest))
+    Ok(Outcome { commands: release.verify_commands(&digest), digest, page: address, was_finished: !changed })
+}
+
+/// What is public already; `None` when there is no version tag.
+fn published(release: &Release<'_>) -> Result<Option<(Digest, State)>> {
+    let (steps, tag) = (release.session.steps, release.source.tag.registry_tag());
+    let name = release.target.image.tagged(&tag);
+    let found = steps.run("look", &name, || release.tools.registry.digest_of(tag.as_str()));
+    let remedy = || format!("nothing was changed; {}", release.target.registry_remedy);
+    let Some(digest) = found.with_context(remedy).map_err(refused)? else { return Ok(None) };
+    let state = steps.run("verify", "it is public already", || State::of_public(release, &digest))?;
+    Ok(Some((digest, state)))
+}
+
+/// Everything up to the version tag.
+fn make_and_publish(release: &Release<'_>) -> Result<(Digest, State)> {
+    let (steps, tag) = (release.session.steps, release.source.tag.registry_tag());
+    match make::run(release)? {
+        Made::Proven(digest) => {
+            let state = steps.run("tag", &release.target.image.tagged(&tag), || {
+                tags::check_git_tag(release)?;
+                tags::publish(&release.tools.registry, &tag, &digest)?;
+                State::of_proven(release, &digest)
+            })?;
+            Ok((digest, state))
+        }
+        Made::Public(digest) => {
+            let state =
+                steps.run("verify", "another run was faster", || State::of_public(release, &digest))?;
+            Ok((digest, state))
+        }
+    }
+}
+
+/// What is left to do for a public image.
+fn plan_of(release: &Release<'_>, digest: &Digest, state: &State) -> Result<Plan> {
+    let plan = Plan::of(&state.facts);
+    if plan.is_conflict() { Err(verify::conflict(release, digest, &state.conflict)) } else { Ok(plan) }
+}
+
+fn page_step(release: &Release<'_>, plan: &Plan, state: &State) -> Result<String> {
+    let (steps, forge) = (release.session.steps, &release.target.forge);
+    let page = state.page.as_ref().context("there is no page to publish")?;
+    match &state.published {
+        Some(found) if !plan.does(Step::Page) => {
+            steps.line("page", "is as it has to be");
+            Ok(found.address.clone())
+        }
+        Some(found) => steps.run("page", &page.title, || {
+            forge.update(found, page)?;
+            Ok(found.address.clone())
+        }),
+        None => steps.run("page", &page.title, || forge.publish(page)),
+    }
+}
+
+/// The registry's `latest` and the forge's own mark; says whether one was moved.
+fn latest_step(release: &Release<'_>, plan: &Plan, state: &State, digest: &Digest) -> Result<bool> {
+    let (steps, known) = (release.session.steps, &state.known);
+    let detail = tags::describe_latest(known, release.source);
+    if !plan.does(Step::Latest) && !plan.does(Step::Mark) {
+        steps.line("latest", &detail);
+        return Ok(false);
+    }
+    steps.run("latest", &detail, || {
+        if plan.does(Step::Latest) {
+            tags::move_latest(release, digest)?;
+        }
+        // After a backport the forge shows the wrong release as its latest.
+        let highest = known.highest().filter(|_| plan.does(Step::Mark));
+        let settled = highest.map_or(Ok(false), |highest| release.target.forge.settle_latest(highest))?;
+        Ok(plan.does(Step::Latest) || settled)
+    })
 }
 
 pub(crate) fn tools<'a>(
@@ -254,23 +266,5 @@ impl<'a> Release<'a> {
             VerifyCommand::attestation(key, "slsaprovenance1", image, digest),
             VerifyCommand::attestation(key, SBOM_TYPE, image, digest),
         ]
-    }
-}
-
-fn platforms(config: &Config) -> String {
-    config.platforms.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
-}
-
-/// Whether a page had to be written, and where it is.
-pub struct Published {
-    /// Where a person reads it.
-    pub address: String,
-    /// It was not there, or was changed.
-    pub changed: bool,
-}
-
-impl From<PublishedPage> for Published {
-    fn from(page: PublishedPage) -> Self {
-        Self { address: page.address, changed: false }
     }
 }

@@ -15,7 +15,7 @@ mod store;
 mod subject;
 mod survey;
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Result, bail};
 
 use crate::failure::Refusal;
 use crate::progress::both;
@@ -43,19 +43,13 @@ pub fn fresh(release: &Release<'_>, digest: &Digest, attestations: &Attestations
     check().or_else(|_first| check())
 }
 
-/// The gate for what an earlier run published: a false claim is a conflict that nobody but a person can resolve. The
-/// forge's tag counts as well: a page for a missing tag would create it.
+/// The claims about what an earlier run published, and about the forge's tag: a page for a missing tag would create it.
 ///
 /// # Errors
-/// A [`Refusal`] when a claim is false; another error, to be tried again, when one could not be checked.
-pub fn published(release: &Release<'_>, digest: &Digest) -> Result<()> {
-    let name = release.target.image.tagged(&release.source.tag.registry_tag());
+/// When nothing could be asked at all.
+pub fn of_public(release: &Release<'_>, digest: &Digest) -> Result<Vec<Claim>> {
     let ((_, claims), git_tag) = both(|| image(release, digest), || Ok(public::git_tag(release)))?;
-    match broken(&[claims, vec![git_tag]].concat()) {
-        None => Ok(()),
-        Some((Verdict::False, text)) => Err(conflict(release, &name, digest, &text)),
-        Some((_, text)) => Err(anyhow!("`{name}` is public, and it could not be checked: {text}")),
-    }
+    Ok([claims, vec![git_tag]].concat())
 }
 
 fn image(release: &Release<'_>, digest: &Digest) -> Result<(ImageSeen, Vec<Claim>)> {
@@ -65,8 +59,10 @@ fn image(release: &Release<'_>, digest: &Digest) -> Result<(ImageSeen, Vec<Claim
     Ok((seen, claims))
 }
 
-/// Names both images: the public one, and what the tagged commit gives here.
-fn conflict(release: &Release<'_>, name: &str, digest: &Digest, text: &str) -> anyhow::Error {
+/// The refusal where a claim about a public image is false, as `text` says: a conflict that nobody but a person can
+/// resolve. Names both images: the public one, and what the tagged commit gives here.
+pub fn conflict(release: &Release<'_>, digest: &Digest, text: &str) -> anyhow::Error {
+    let name = release.target.image.tagged(&release.source.tag.registry_tag());
     let ours = match build::rebuild(release) {
         Ok(ours) if &ours == digest => "the commit gives the same image, but not under this key".to_owned(),
         Ok(ours) => format!("the commit gives `{ours}`"),
@@ -111,7 +107,7 @@ pub fn closed(release: &Release<'_>, digest: &Digest) -> Result<()> {
 }
 
 /// The claims that do not hold, in words, and the worst verdict: one that is false outweighs any that is unknown.
-fn broken(claims: &[Claim]) -> Option<(Verdict, String)> {
+pub fn broken(claims: &[Claim]) -> Option<(Verdict, String)> {
     let broken: Vec<_> = claims.iter().filter(|claim| claim.verdict != Verdict::Holds).collect();
     let worst = broken.iter().map(|claim| claim.verdict).max()?;
     let text: Vec<_> =

@@ -133,6 +133,15 @@ impl Injury {
     }
 }
 
+impl Target {
+    /// Whether it ends within seconds: what hangs does so by a timeout of the configuration, which is short here. The other
+    /// tools have a whole minute; such a case is tried by name alone.
+    fn is_bounded(&self, injury: Injury) -> bool {
+        let is_configured = self.label.starts_with("curl ") || self.label.starts_with("cosign ");
+        self.kind == Kind::Request || injury != Hang || is_configured
+    }
+}
+
 impl Case {
     /// For the shims: `micros` is what the call takes undisturbed. `None` for what only a request can suffer.
     pub(super) fn action(&self, seed: u64, micros: u64) -> Option<Action> {
@@ -221,7 +230,7 @@ pub(super) fn numbered(kind: Kind, labels: impl IntoIterator<Item = String>) -> 
 pub(super) fn sample(targets: &[(String, Target)], count: usize, seed: u64) -> Vec<Case> {
     let mut groups = BTreeMap::<(&str, Kind), Vec<(u64, Case)>>::new();
     for (step, target) in targets {
-        for injury in Injury::of(target.kind) {
+        for injury in Injury::of(target.kind).iter().filter(|injury| target.is_bounded(**injury)) {
             let case = Case { target: target.clone(), injury: *injury };
             let chance = chance(seed, &format!("sample {case}"));
             groups.entry((step, target.kind)).or_default().push((chance, case));
@@ -294,7 +303,7 @@ mod tests {
             assert_eq!(cases.iter().collect::<BTreeSet<_>>().len(), 6);
         }
         assert_ne!(sample(&all, 6, 1), sample(&all, 6, 2));
-        assert_eq!(sample(&all, 1000, 1).len(), 3 * 5 + 20 * 7);
+        assert_eq!(sample(&all, 1000, 1).len(), 3 * 4 + 20 * 7, "a tool that hangs for a minute is left out");
         assert_eq!(matrix(&all).len(), 3 * 3 + 20 * 7);
     }
 

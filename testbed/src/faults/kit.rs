@@ -65,10 +65,11 @@ impl Kit {
         case::sample(self.targets(), count, seed)
     }
 
-    /// Tries each of `cases`, on whatever lane is free, and hands each outcome to `done` as it comes.
+    /// Tries each of `cases`, on whatever lane is free, and hands each outcome to `done` as it comes. A case that could not
+    /// be tried, twice, is a violation.
     ///
     /// # Errors
-    /// When a case could not be tried, twice, or `done` fails.
+    /// When `done` fails, or after a signal.
     pub fn try_all(
         &self,
         cases: &[Case],
@@ -89,7 +90,9 @@ impl Kit {
                     eprintln!("testbed: {case}: {error:#}; once more");
                     trial::run(&lane, baseline, case, seed)
                 });
-                let outcome = tried.with_context(|| format!("trying `{case}`"))?;
+                xtask::interrupt::check()?;
+                // A check that could not be made has failed, and is no reason to leave out the other cases.
+                let outcome = tried.unwrap_or_else(|error| Outcome::not_tried(case, &error));
                 done.lock().unwrap_or_else(PoisonError::into_inner)(outcome)?;
             }
         };

@@ -41,9 +41,30 @@ fn normal(text: &str, names: &Names) -> String {
     for (from, to) in names {
         text = text.replace(from, to);
     }
-    let text = without_chance(&text).replace("xtask-smoke-*", "CONTAINER");
+    let text = without_chance(&without_candidate(&text)).replace("xtask-smoke-*", "CONTAINER");
     let words = text.split('/').map(|word| if is_number(word) { "*" } else { word });
-    without_port(&words.collect::<Vec<_>>().join("/"))
+    without_upload(&without_port(&words.collect::<Vec<_>>().join("/")))
+}
+
+/// A candidate tag is made by chance.
+fn without_candidate(text: &str) -> String {
+    let mut parts = text.split("candidate-");
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let end = part.find(|c: char| !c.is_ascii_alphanumeric() && !"-._".contains(c)).unwrap_or(part.len());
+        out += "CANDIDATE";
+        out += &part[end..];
+    }
+    out
+}
+
+/// An upload's name is made by chance, of whatever letters.
+fn without_upload(text: &str) -> String {
+    const UPLOADS: &str = "/blobs/uploads/";
+    let Some((before, rest)) = text.split_once(UPLOADS) else { return text.to_owned() };
+    let end = rest.find(['?', ' ']).unwrap_or(rest.len());
+    let name = if end == 0 { "" } else { "*" };
+    format!("{before}{UPLOADS}{name}{}", &rest[end..])
 }
 
 fn is_number(word: &str) -> bool {
@@ -110,8 +131,18 @@ mod tests {
         let path = "/v2/faults-0a1b2c3d/carol/blobs/uploads/01234567-89ab-4cde-8f01-23456789abcd?digest=sha256%3A\
             0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
         assert_eq!(of_request("PUT", path, &names), "PUT /v2/acme/carol/blobs/uploads/*?digest=sha256%3A*");
+        for upload in ["POST /v2/acme/carol/blobs/uploads/", "POST /v2/acme/carol/blobs/uploads/?mount=x"] {
+            let (method, path) = upload.split_once(' ').unwrap();
+            assert_eq!(of_request(method, path, &names), upload);
+        }
+        assert_eq!(
+            of_request("PATCH", "/v2/acme/carol/blobs/uploads/biqq1lzd", &names),
+            "PATCH /v2/acme/carol/blobs/uploads/*"
+        );
         let page = of_request("PATCH", "/api/v1/repos/faults-0a1b2c3d/carol/releases/1234", &names);
         assert_eq!(page, "PATCH /api/v1/repos/acme/carol/releases/*");
+        let candidate = "/v2/acme/carol/manifests/candidate-v0.1.0-0123456789ab-9754?x";
+        assert_eq!(of_request("PUT", candidate, &names), "PUT /v2/acme/carol/manifests/CANDIDATE?x");
         let run = ["run", "--name", "xtask-smoke-0123456789abcdef", "--publish", "127.0.0.1::3000"];
         let call = of_call("docker", &run.map(str::to_owned), &names);
         assert_eq!(call, "docker run --name CONTAINER --publish 127.0.0.1::3000");

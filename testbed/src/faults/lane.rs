@@ -22,8 +22,8 @@ use crate::proxy::{Exchange, Log};
 /// The tag that is released in every case.
 pub(super) const TAG: &str = "v0.1.0";
 
-/// A release of an unloaded machine takes a tenth of it.
-const SLOW: Duration = Duration::from_secs(60);
+/// Twenty times and more what a release takes on an idle machine.
+const SLOW: Duration = Duration::from_secs(120);
 
 /// The programs under test, copied: they may be rebuilt while a long matrix runs.
 pub(super) struct Programs {
@@ -84,8 +84,8 @@ impl Lane {
     /// A directory for the files of one more run.
     pub(super) fn files(&self) -> Result<PathBuf> {
         self.runs.set(self.runs.get() + 1);
-        let files = self.dir.join(format!("run-{}", self.runs.get()));
-        fs::create_dir(&files).with_context(|| format!("making `{}`", files.display()))?;
+        let files = self.dir.join("runs").join(self.runs.get().to_string());
+        fs::create_dir_all(&files).with_context(|| format!("making `{}`", files.display()))?;
         Ok(files)
     }
 

@@ -41,6 +41,14 @@ pub struct Outcome {
     pub violations: Vec<String>,
 }
 
+impl Outcome {
+    /// Of a case about which nothing can be said.
+    pub(super) fn not_tried(case: &Case, error: &anyhow::Error) -> Self {
+        let violations = vec![format!("it could not be tried: {error:#}")];
+        Self { case: case.to_string(), instead: None, met: false, first: 0, seconds: 0.0, violations }
+    }
+}
+
 /// Tries `case`; where its target does not come, another one of the same kind.
 pub(super) fn run(lane: &Lane, baseline: &Baseline, case: &Case, seed: u64) -> Result<Outcome> {
     let first = try_once(lane, baseline, case, seed)?;

@@ -1,13 +1,17 @@
 //! `git tag` and `git push --tags` against a real forge: its runner, its registry, its release pages. Each test makes a
 //! user and a repository of its own; nothing here asks which forge it is.
 
+mod cleaned;
 mod conflicts;
 mod credentials;
 mod echo;
 mod gate;
 mod history;
 mod image;
+mod newer_tool;
 mod page;
+mod plan;
+mod policies;
 pub(crate) mod project;
 mod rebuild;
 mod released;

@@ -6,6 +6,7 @@ mod bad_input;
 mod bad_machine;
 mod carried;
 mod evidence;
+mod faults;
 mod forge;
 mod harness;
 mod interrupt;

@@ -106,6 +106,10 @@ impl Forge for Directory {
         self.publish(page).map(|_address| ())
     }
 
+    fn shows_as_latest(&self, _highest: &ReleaseTag) -> Result<bool> {
+        Ok(true)
+    }
+
     fn settle_latest(&self, _highest: &ReleaseTag) -> Result<bool> {
         Ok(false)
     }

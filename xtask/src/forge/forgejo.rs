@@ -279,9 +279,14 @@ impl Forge for Forgejo {
         if changes.is_empty() { Ok(()) } else { self.patch(published.id, &changes.into()) }
     }
 
-    fn settle_latest(&self, highest: &ReleaseTag) -> Result<bool> {
+    fn shows_as_latest(&self, highest: &ReleaseTag) -> Result<bool> {
         let latest: Option<Release> = self.get("releases/latest")?;
-        if latest.is_some_and(|latest| latest.tag_name == highest.to_string()) {
+        let is_shown = latest.is_some_and(|latest| latest.tag_name == highest.to_string());
+        Ok(is_shown || self.page(highest)?.is_none())
+    }
+
+    fn settle_latest(&self, highest: &ReleaseTag) -> Result<bool> {
+        if self.shows_as_latest(highest)? {
             return Ok(false);
         }
         // The forge shows the page with the newest date, which after a backport is the wrong one. Hiding and showing

@@ -1,10 +1,13 @@
 //! From the facts of a release to its predicate.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use super::{
-    BuildDefinition, Builder, ExternalParameters, LocalRun, Metadata, Provenance, Resource, RunDetails,
-    Workflow,
+    BuildDefinition, Builder, ExternalParameters, LOCAL_BUILDER, LocalRun, MODIFIED, Metadata, Provenance,
+    Resource, RunDetails, WORKFLOW_BUILDER, Workflow, XTASK,
 };
 use crate::config::Config;
 use crate::dockerfile::{BaseImage, BaseImages};
@@ -37,6 +40,15 @@ pub enum Invocation {
     },
 }
 
+/// The checkout that this program was run from; a newer one may finish an older tag.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ToolSource {
+    /// Its HEAD.
+    pub commit: Commit,
+    /// Tracked files of this program differ from that.
+    pub is_modified: bool,
+}
+
 /// Everything that the predicate is made of.
 pub struct Facts<'a> {
     /// The repository and the platforms.
@@ -55,6 +67,8 @@ pub struct Facts<'a> {
     pub stand_ins: &'a [(String, String)],
     /// Versions of docker, buildx, `BuildKit`, cosign and of this program.
     pub versions: BTreeMap<String, String>,
+    /// Where this program is from.
+    pub tool: &'a ToolSource,
     /// When the release began, in seconds since 1970.
     pub started: u64,
     /// When the image was built.
@@ -79,6 +93,7 @@ impl Provenance {
                 builder: Builder {
                     id: builder_id(facts.config, facts.invocation.builder_anchor()),
                     version: facts.versions.clone(),
+                    builder_dependencies: vec![tool(&source, facts.tool)],
                 },
                 metadata: Metadata {
                     invocation_id: facts.invocation.id(&source),
@@ -112,8 +127,8 @@ pub fn builder_id(config: &Config, anchor: &str) -> String {
 impl Invocation {
     fn builder_anchor(&self) -> &'static str {
         match self {
-            Self::Workflow { .. } => "forgejo-actions",
-            Self::Local { .. } => "local-run",
+            Self::Workflow { .. } => WORKFLOW_BUILDER,
+            Self::Local { .. } => LOCAL_BUILDER,
         }
     }
 
@@ -181,6 +196,21 @@ fn resolved_dependencies(facts: &Facts<'_>) -> Vec<Resource> {
     resources
 }
 
+/// Where this program is from, as a link that git understands.
+#[must_use]
+pub fn xtask_uri(source: &str, commit: &Commit) -> String {
+    format!("git+{source}@{commit}#{XTASK}")
+}
+
+fn tool(source: &str, ToolSource { commit, is_modified }: &ToolSource) -> Resource {
+    let modified = is_modified.then(|| (MODIFIED.to_owned(), "true".to_owned()));
+    Resource {
+        digest: BTreeMap::from([("gitCommit".to_owned(), commit.to_string())]),
+        annotations: modified.into_iter().collect(),
+        ..resource(XTASK, xtask_uri(source, commit))
+    }
+}
+
 fn resource(name: &str, uri: String) -> Resource {
     Resource {
         name: name.to_owned(),
@@ -203,121 +233,4 @@ fn byproduct((name, media_type, digest): &(String, String, Digest)) -> Resource 
 
 fn sha256(digest: &Digest) -> BTreeMap<String, String> {
     BTreeMap::from([("sha256".to_owned(), digest.hex().to_owned())])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Facts, Invocation, Provenance};
-    use crate::config::Config;
-    use crate::dockerfile::{self, BaseImages};
-    use crate::reference::Digest;
-    use crate::tool::git::Commit;
-    use serde_json::{Value, json};
-    use std::collections::BTreeMap;
-
-    fn config() -> Config {
-        serde_json::from_value(json!({
-            "forge": "https://forge.example.org", "repository": "acme/carol", "title": "carol",
-            "description": "a service", "licenses": "MIT", "platforms": ["linux/amd64", "linux/arm64"],
-            "branches": ["main"], "smoke": {"port": 3000, "health": "/healthz", "version": "/version"},
-        }))
-        .unwrap()
-    }
-
-    fn base() -> BaseImages {
-        let digest = Digest::of(b"base");
-        dockerfile::check(&format!("FROM node:22-slim@{digest} AS build\nFROM node:22-slim@{digest}\n"))
-            .unwrap()
-    }
-
-    fn predicate(invocation: &Invocation, stand_ins: &[(String, String)]) -> Value {
-        let provenance = Provenance::new(&Facts {
-            config: &config(),
-            tag: &"v1.0.0".parse().unwrap(),
-            commit: &Commit::parse(&"7".repeat(40)).unwrap(),
-            invocation,
-            files: &[("service/package-lock.json".to_owned(), Digest::of(b"lock"))],
-            base: &base(),
-            stand_ins,
-            versions: BTreeMap::from([("buildkit".to_owned(), "v0.13.2".to_owned())]),
-            started: 0,
-            finished: 60,
-            byproducts: vec![(
-                "sbom.cdx.json".to_owned(),
-                "application/vnd.cyclonedx+json".to_owned(),
-                Digest::of(b"sbom"),
-            )],
-        });
-        let value = serde_json::to_value(&provenance).unwrap();
-        assert_eq!(
-            serde_json::from_value::<Provenance>(value.clone()).unwrap(),
-            provenance,
-            "it reads back as written"
-        );
-        value
-    }
-
-    fn local() -> Invocation {
-        Invocation::Local { command: "cargo xtask rehearse".to_owned(), nonce: "0".repeat(32) }
-    }
-
-    #[test]
-    fn a_workflow_run_is_named_by_its_number_and_attempt() {
-        let run = |key: &str| key.to_owned();
-        let predicate = predicate(
-            &Invocation::Workflow {
-                path: run(".forgejo/workflows/release.yml"),
-                event: run("push"),
-                run_id: run("117195"),
-                run_number: run("42"),
-                attempt: run("2"),
-            },
-            &[],
-        );
-        assert_eq!(
-            predicate["buildDefinition"]["externalParameters"],
-            json!({
-                "workflow": {
-                    "repository": "https://forge.example.org/acme/carol",
-                    "ref": "refs/tags/v1.0.0",
-                    "path": ".forgejo/workflows/release.yml",
-                },
-                "dockerfile": "Dockerfile",
-                "platforms": ["linux/amd64", "linux/arm64"],
-            })
-        );
-        assert_eq!(
-            predicate["runDetails"]["metadata"]["invocationId"],
-            "https://forge.example.org/acme/carol/actions/runs/42/attempts/2"
-        );
-    }
-
-    #[test]
-    fn a_person_is_said_to_be_one() {
-        let predicate = predicate(&local(), &[]);
-        let parameters = &predicate["buildDefinition"]["externalParameters"];
-        assert_eq!(parameters["localRun"]["command"], "cargo xtask rehearse");
-        assert!(parameters.get("workflow").is_none());
-        assert!(
-            predicate["runDetails"]["builder"]["id"].as_str().unwrap().ends_with("docs/builder.md#local-run")
-        );
-    }
-
-    #[test]
-    fn every_input_has_its_digest_and_a_stand_in_is_said() {
-        let stand_in = format!("127.0.0.1:5000/library/node@{}", Digest::of(b"stand-in"));
-        let predicate = predicate(&local(), &[("node:22-slim@sha256:…".to_owned(), stand_in)]);
-        let resources = predicate["buildDefinition"]["resolvedDependencies"].as_array().unwrap();
-        let names: Vec<_> = resources.iter().map(|resource| resource["name"].as_str().unwrap()).collect();
-        assert_eq!(names, ["source", "package-lock.json", "builder-image", "base-image", "stand-in-image"]);
-        assert!(resources.iter().all(|resource| !resource["digest"].as_object().unwrap().is_empty()));
-        assert_eq!(resources[4]["annotations"]["standsInFor"], "node:22-slim@sha256:…");
-    }
-
-    #[test]
-    fn an_unknown_parameter_is_refused_when_read_back() {
-        let mut predicate = predicate(&local(), &[]);
-        predicate["buildDefinition"]["externalParameters"]["extra"] = "x".into();
-        assert!(serde_json::from_value::<Provenance>(predicate).is_err());
-    }
 }

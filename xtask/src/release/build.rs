@@ -156,6 +156,7 @@ pub fn provenance(
         base: &inputs.base,
         stand_ins: &stand_ins(target, inputs),
         versions: toolchain.versions.clone(),
+        tool: &toolchain.tool,
         started: toolchain.started,
         finished: built.finished,
         byproducts: built.manifests.iter().map(manifest).chain([sbom]).collect(),

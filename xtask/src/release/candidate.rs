@@ -7,9 +7,13 @@ use anyhow::Result;
 use crate::reference::Tag;
 use crate::release::source::Source;
 use crate::scratch::random_hex;
+use crate::version::ReleaseTag;
 
 /// How many random digits there are: with them the longest release tag gives a tag of 128 characters, which is the most.
 const RANDOM: usize = 4;
+
+/// How many digits of the commit.
+const COMMIT: usize = 12;
 
 /// The candidate's tag for one run.
 ///
@@ -17,21 +21,21 @@ const RANDOM: usize = 4;
 /// When the machine has no randomness.
 pub fn new_tag(source: &Source) -> Result<Tag> {
     let random = random_hex()?;
-    format!("{}{}-{}", prefix(source), source.commit.short(), &random[..RANDOM]).parse()
+    format!("{}{}-{}", prefix(&source.tag), source.commit.short(), &random[..RANDOM]).parse()
 }
 
-/// Whether `name` is the tag of a candidate for the tag of `source`, whichever run left it, of whichever commit: once the
+/// Whether `name` is the tag of a candidate for `tag`, whichever run left it, of whichever commit: once the
 /// version tag is there, none of them can become it.
 #[must_use]
-pub fn is_of(source: &Source, name: &str) -> bool {
+pub fn is_of(tag: &ReleaseTag, name: &str) -> bool {
     let is_hex =
         |text: &str, length| text.len() == length && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let rest = name.strip_prefix(&prefix(source)).and_then(|rest| rest.split_once('-'));
-    rest.is_some_and(|(commit, random)| is_hex(commit, source.commit.short().len()) && is_hex(random, RANDOM))
+    let rest = name.strip_prefix(&prefix(tag)).and_then(|rest| rest.split_once('-'));
+    rest.is_some_and(|(commit, random)| is_hex(commit, COMMIT) && is_hex(random, RANDOM))
 }
 
-fn prefix(source: &Source) -> String {
-    format!("candidate-{}-", source.tag)
+fn prefix(tag: &ReleaseTag) -> String {
+    format!("candidate-{tag}-")
 }
 
 #[cfg(test)]
@@ -50,7 +54,7 @@ mod tests {
         for tag in ["v0.1.0", &format!("v0.1.0-{}", "x".repeat(93))] {
             let source = source(tag);
             let candidate = new_tag(&source).unwrap();
-            assert!(is_of(&source, candidate.as_str()), "{candidate}");
+            assert!(is_of(&source.tag, candidate.as_str()), "{candidate}");
         }
         assert!(format!("v0.1.0-{}", "x".repeat(94)).parse::<crate::version::ReleaseTag>().is_err());
     }
@@ -59,7 +63,7 @@ mod tests {
     fn others_are_left_alone() {
         let ours = source("v0.1.0");
         assert!(
-            is_of(&ours, "candidate-v0.1.0-bbbbbbbbbbbb-0123"),
+            is_of(&ours.tag, "candidate-v0.1.0-bbbbbbbbbbbb-0123"),
             "of the commit that the tag was at before"
         );
         for name in [
@@ -70,7 +74,7 @@ mod tests {
             "candidate-v0.1.0-aaaaaaaaaaaa-",
             "candidate-v0.1.0-rc.1-aaaaaaaaaaaa-0123",
         ] {
-            assert!(!is_of(&ours, name), "{name}");
+            assert!(!is_of(&ours.tag, name), "{name}");
         }
     }
 }

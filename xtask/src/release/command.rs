@@ -9,6 +9,7 @@ use crate::failure::refused;
 use crate::forge::forgejo::Forgejo;
 use crate::inputs::PUBLIC_KEY;
 use crate::progress::Steps;
+use crate::progress::events::Event;
 use crate::provenance::{Invocation, RELEASE, RELEASE_WORKFLOW};
 use crate::registry::Credentials;
 use crate::release::preflight::{self, Problem};
@@ -22,24 +23,37 @@ use crate::tool::cosign::SigningKey;
 use crate::tool::curl::Curl;
 use crate::tool::git::Git;
 
-/// Releases `asked`, or the tag that the workflow was started for, or the tag at HEAD.
+/// Releases `asked`, or the tag that the workflow was started for, or the tag at HEAD; `json` prints events in place of
+/// text.
 ///
 /// # Errors
 /// As [`release::run`]; exit code 2 or 3 when it cannot even begin.
-pub fn run(environment: &Environment, asked: Option<&str>) -> Result<()> {
+pub fn run(environment: &Environment, asked: Option<&str>, json: bool) -> Result<()> {
+    let released = release(environment, asked, json);
+    if json && let Err(error) = &released {
+        Event::failed(error).print()?;
+    }
+    released
+}
+
+fn release(environment: &Environment, asked: Option<&str>, json: bool) -> Result<()> {
     let runner = &Runner::new(environment);
     let here = std::env::current_dir().context("finding the current directory")?;
     let git = Git::discover(runner, &here)?;
     let source = Source::to_release(&git, environment, asked)?;
     let steps = Steps::new(environment)?;
+    let steps = if json { steps.with_events() } else { steps };
     steps.line("release", &format!("{} at {}", source.tag, source.commit));
     preflight::check_disk()?;
     let config = Config::of_commit(&git, &source.commit).map_err(refused)?;
     let target = target(environment, runner, &config, &git)?;
     let session = Session { runner, environment, git: &git, config: &config, steps: &steps };
     let outcome = release::run(&session, &target, &source)?;
-    report(&target, &source, &outcome, &steps);
-    Ok(())
+    if json {
+        report_event(&target, &source, &outcome).print()
+    } else {
+        report(&target, &source, &outcome, &steps)
+    }
 }
 
 /// The configured forge and the secrets for it; everything that is missing is said at once.
@@ -156,7 +170,7 @@ fn workflow_path(reference: &str) -> Option<&str> {
 }
 
 #[expect(clippy::print_stdout, reason = "this is the command's data")]
-fn report(target: &Target, source: &Source, outcome: &Outcome, steps: &Steps) {
+fn report(target: &Target, source: &Source, outcome: &Outcome, steps: &Steps) -> Result<()> {
     eprintln!("\n{}", steps.table());
     let what = if outcome.was_finished { "finished before, nothing was changed" } else { "released" };
     println!("{what}: {} at {}", source.tag, source.commit);
@@ -166,6 +180,19 @@ fn report(target: &Target, source: &Source, outcome: &Outcome, steps: &Steps) {
     println!();
     for command in &outcome.commands {
         println!("{command}");
+    }
+    Ok(())
+}
+
+fn report_event<'a>(target: &Target, source: &'a Source, outcome: &'a Outcome) -> Event<'a> {
+    Event::Released {
+        tag: source.tag.to_string(),
+        commit: source.commit.as_str(),
+        image: target.image.tagged(&source.tag.registry_tag()),
+        digest: outcome.digest.as_str(),
+        page: &outcome.page,
+        commands: outcome.commands.iter().map(ToString::to_string).collect(),
+        finished_before: outcome.was_finished,
     }
 }
 

@@ -2,12 +2,12 @@
 
 use anyhow::Result;
 
-use crate::forge::{Forge, Page};
+use crate::forge::{Page, PublishedPage};
 use crate::inputs::{Inputs, PACKAGE_LOCK, PUBLIC_KEY};
 use crate::notes;
 use crate::reference::Digest;
+use crate::release::Release;
 use crate::release::source::{Source, release_tags};
-use crate::release::{Published, Release};
 
 /// Writes the page: the same release gives the same text.
 ///
@@ -39,23 +39,12 @@ pub fn write(release: &Release<'_>, digest: &Digest) -> Result<Page> {
     })
 }
 
-/// Publishes the page, or leaves the published one alone when it says what this one says about the image: a person may
-/// have added words to it.
-///
-/// # Errors
-/// When the forge does not answer or refuses.
-pub fn publish(forge: &dyn Forge, page: &Page) -> Result<Published> {
-    let Some(found) = forge.page(&page.tag)? else {
-        return Ok(Published { address: forge.publish(page)?, changed: true });
-    };
-    let keeps = found.page.body.contains(promises(&page.body))
-        && found.page.prerelease == page.prerelease
-        && !found.draft;
-    if keeps {
-        return Ok(found.into());
-    }
-    forge.update(&found, page)?;
-    Ok(Published { address: found.address, changed: true })
+/// Whether the published page says what `expected` says about the image, to everyone: a person may have added words to it.
+#[must_use]
+pub fn says_the_same(found: &PublishedPage, expected: &Page) -> bool {
+    found.page.body.contains(promises(&expected.body))
+        && found.page.prerelease == expected.prerelease
+        && !found.draft
 }
 
 /// The part of the page that must stand as it was written: everything below the changes.

@@ -11,6 +11,7 @@ use anyhow::{Context as _, Result, bail};
 use nix::sys::statvfs::statvfs;
 
 use crate::failure::Refusal;
+use crate::provenance::ToolSource;
 use crate::refuse;
 use crate::release::Release;
 use crate::tool::docker::BuilderVersion;
@@ -39,6 +40,8 @@ impl Problem {
 pub struct Toolchain {
     /// Version by name of the tool.
     pub versions: BTreeMap<String, String>,
+    /// Where this program is from.
+    pub tool: ToolSource,
     /// When the release began, in seconds since 1970.
     pub started: u64,
 }
@@ -68,7 +71,8 @@ pub fn run(release: &Release<'_>) -> Result<Toolchain> {
     checks.extend(checks::of_commit(session, tools, target, inputs));
     checks
         .push(("forge", Box::new(|| Ok((Vec::new(), target.forge.preflight(&source.tag, &source.commit)?)))));
-    let (mut versions, mut problems) = (BTreeMap::from([checks::own_version(session)?]), Vec::new());
+    let tool = checks::own_source(session)?;
+    let (mut versions, mut problems) = (BTreeMap::from([checks::own_version(&tool)]), Vec::new());
     for (name, result) in side_by_side(&checks)? {
         match result {
             Ok((seen, found)) => {
@@ -78,7 +82,7 @@ pub fn run(release: &Release<'_>) -> Result<Toolchain> {
             Err(error) => problems.push(Problem::new(name, format!("{error:#}"))),
         }
     }
-    if problems.is_empty() { Ok(Toolchain { versions, started }) } else { Err(refusal(&problems)) }
+    if problems.is_empty() { Ok(Toolchain { versions, tool, started }) } else { Err(refusal(&problems)) }
 }
 
 /// The result of each check, in their order.

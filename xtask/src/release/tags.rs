@@ -90,6 +90,12 @@ impl Known {
         self.highest.as_ref()
     }
 
+    /// As [`Known::highest`], once `tag` is released as well.
+    #[must_use]
+    pub fn highest_with<'a>(&'a self, tag: &'a ReleaseTag) -> Option<&'a ReleaseTag> {
+        self.highest.iter().chain(Some(tag).filter(|tag| tag.is_stable())).max()
+    }
+
     /// All of them.
     #[must_use]
     pub fn tags(&self) -> &[String] {
@@ -97,32 +103,26 @@ impl Known {
     }
 }
 
-/// Puts `latest` on this release if it is the highest stable version in the registry, and says whether it had to be moved.
-/// `known` was asked just before; it is asked again just after, as the release of a higher version may be under way.
+/// Puts `latest` on this release, which is the highest stable version in the registry. That is asked again just after, as
+/// the release of a higher version may be under way.
 ///
 /// # Errors
 /// When the registry does not answer, or when a higher version appears that is not signed.
-pub fn move_latest(release: &Release<'_>, known: &Known, digest: &Digest) -> Result<bool> {
+pub fn move_latest(release: &Release<'_>, digest: &Digest) -> Result<()> {
     let registry = &release.tools.registry;
     let latest = Tag::latest();
-    let is_there = |digest: &Digest| {
-        Ok::<_, anyhow::Error>(registry.digest_of(latest.as_str())?.as_ref() == Some(digest))
-    };
-    if known.highest() != Some(&release.source.tag) || is_there(digest)? {
-        return Ok(false);
-    }
     copy(registry, &latest, digest)?;
     for _ in 0..MOST_RACES {
         let now = Known::ask(registry)?;
         let Some(higher) = now.highest().filter(|highest| *highest != &release.source.tag) else {
-            return Ok(true);
+            return Ok(());
         };
         // The higher version's tag came first, its `latest` perhaps before ours, which then undid it. What we put back
         // must be proven: a version tag can be pushed by anyone who may push.
         let theirs = registry.digest_of(higher.registry_tag().as_str())?;
         let theirs = theirs.with_context(|| format!("`{higher}` is gone from the registry"))?;
-        if is_there(&theirs)? {
-            return Ok(true);
+        if registry.digest_of(latest.as_str())?.as_ref() == Some(&theirs) {
+            return Ok(());
         }
         verify::signature(release, higher, &theirs).with_context(|| {
             format!("`{higher}` came while `latest` was moved; run `cargo xtask release {higher}` to put `latest` right")
@@ -149,7 +149,7 @@ pub fn describe_latest(known: &Known, source: &Source) -> String {
 /// When the registry does not answer.
 pub fn remove_candidates(release: &Release<'_>, known: &Known) -> Result<bool> {
     let mut removed = false;
-    for name in known.tags.iter().filter(|name| candidate::is_of(release.source, name)) {
+    for name in known.tags.iter().filter(|name| candidate::is_of(&release.source.tag, name)) {
         removed |= release.tools.registry.untag(&name.parse()?)?;
     }
     Ok(removed)

@@ -2,18 +2,21 @@
 //! an argv. Redirects are not followed: a registry or forge that answers with one is told so in the error.
 
 mod response;
+mod retry;
 
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use xshell::cmd;
 
+use crate::scratch::random_hex;
 use crate::secret::Secret;
 use crate::tool::Runner;
 
 pub use response::Response;
 use response::parse_response;
+use retry::{Moment, Tried};
 
 /// How a request proves who sends it.
 #[derive(Clone, Default)]
@@ -82,7 +85,7 @@ impl Request {
 
     /// The request as a curl configuration file. The body cannot travel in it (curl has one standard input), so it is
     /// named as the file at `body`.
-    fn config(&self, timeout: Duration, body: Option<&str>) -> Result<String> {
+    fn config(&self, left: Duration, body: Option<&str>) -> Result<String> {
         let mut lines = vec![
             "silent".to_owned(),
             "show-error".to_owned(),
@@ -91,13 +94,16 @@ impl Request {
             "globoff".to_owned(),
             option("proto", "=http,https")?,
             option("connect-timeout", "10")?,
-            option("max-time", &timeout.as_secs().max(1).to_string())?,
+            option("max-time", &format!("{:.3}", left.as_secs_f64().max(1.0)))?,
             option("url", &self.url)?,
             // Some proxies mangle what they think they know of HTTP/2.
             "http1.1".to_owned(),
             option("header", "Expect:")?,
             option("header", "User-Agent: xtask")?,
         ];
+        if retry::is_repeatable(self.method) {
+            lines.extend([option("speed-limit", "1")?, option("speed-time", SILENCE)?]);
+        }
         match self.method {
             "HEAD" => lines.push("head".to_owned()),
             method => lines.push(option("request", method)?),
@@ -130,53 +136,55 @@ fn option(name: &str, value: &str) -> Result<String> {
     Ok(format!("{name} = \"{}\"", value.replace('\\', "\\\\").replace('"', "\\\"")))
 }
 
-/// Pauses between tries of a request that a passing fault has failed.
-const PAUSES: [Duration; 3] =
-    [Duration::from_millis(200), Duration::from_millis(600), Duration::from_millis(1800)];
-
-/// A server that asks for more patience than this is told of as it is.
-const MOST_PATIENCE: Duration = Duration::from_secs(20);
+/// A try in which no byte comes or goes for so many seconds is given up, so that there is time for another.
+const SILENCE: &str = "10";
 
 /// An HTTP client with one timeout.
 #[derive(Clone)]
 pub struct Curl {
     runner: Runner,
     timeout: Duration,
-    pauses: &'static [Duration],
+    retries: bool,
 }
 
 impl Curl {
-    /// `timeout` bounds each request as a whole.
+    /// `timeout` bounds each request as a whole, with everything that is tried again.
     #[must_use]
     pub fn new(runner: &Runner, timeout: Duration) -> Self {
-        Self { runner: runner.clone(), timeout, pauses: &PAUSES }
+        Self { runner: runner.clone(), timeout, retries: true }
     }
 
     /// The same client for a caller that asks again by itself.
     #[must_use]
     pub fn without_retries(self) -> Self {
-        Self { pauses: &[], ..self }
+        Self { retries: false, ..self }
     }
 
-    /// Sends `request`; any status is an answer. Passing faults are tried again when the request may be sent twice: no
-    /// answer at all, 429 and 502 to 504.
+    /// Sends `request`; any status is an answer. Passing faults are tried again when the request may be sent twice
+    /// (`retry.rs` has the rules).
     ///
     /// # Errors
     /// When no complete answer came.
     pub fn send(&self, request: &Request) -> Result<Response> {
-        let mut pauses = self.pauses.iter();
-        loop {
-            let tried = self.send_once(request);
-            let Some(pause) = pauses.next().and_then(|pause| pause_before_retry(request, &tried, *pause))
-            else {
-                return tried;
-            };
-            crate::interrupt::check()?;
-            thread::sleep(pause);
+        let deadline = Instant::now() + self.timeout;
+        for tries in 1.. {
+            let tried = self.send_once(request, deadline.saturating_duration_since(Instant::now()))?;
+            let left = deadline.saturating_duration_since(Instant::now());
+            let moment = Moment { tries, random: random()?, now: crate::time::now()?, left };
+            let pause = retry::pause(request.method, &tried, &moment).filter(|_| self.retries);
+            match (pause, tried) {
+                (Some(pause), _) => {
+                    crate::interrupt::check()?;
+                    thread::sleep(pause);
+                }
+                (None, Tried::Answer(response)) => return Ok(response),
+                (None, Tried::NoAnswer(error) | Tried::Final(error)) => return Err(error),
+            }
         }
+        bail!("asking `{}`: no end of tries", request.summary())
     }
 
-    fn send_once(&self, request: &Request) -> Result<Response> {
+    fn send_once(&self, request: &Request, left: Duration) -> Result<Tried> {
         let doing = || format!("asking `{}`", request.summary());
         let sh = self.runner.shell()?;
         let scratch;
@@ -189,45 +197,34 @@ impl Curl {
                 Some(path.display().to_string())
             }
         };
-        let config = request.config(self.timeout, body.as_deref()).with_context(doing)?;
+        let config = request.config(left, body.as_deref()).with_context(doing)?;
         let output = self
             .runner
             // `-q` first: the user's own curlrc must not change what a request means.
             .call(cmd!(sh, "curl -q --config -"))
             .install_hint("install it, for example with `apt-get install curl`")
             .stdin(config)
-            .timeout(self.timeout + Duration::from_secs(5))
+            .timeout(left + Duration::from_secs(5))
             .output()
             .with_context(doing)?;
         if !output.status.success() {
-            let reason = output.stderr.trim().to_owned();
-            bail!("asking `{}`: no answer: {reason}", request.summary());
+            let error = anyhow!("asking `{}`: no answer: {}", request.summary(), output.stderr.trim());
+            let may_pass = retry::is_no_answer(output.status.code());
+            return Ok(if may_pass { Tried::NoAnswer(error) } else { Tried::Final(error) });
         }
-        parse_response(&output.stdout, request).with_context(doing)
+        parse_response(&output.stdout, request).with_context(doing).map(Tried::Answer)
     }
 }
 
-/// How long to wait before the next try; `None` when what was tried is final. A `Retry-After` in seconds (RFC 9110
-/// §10.2.3) is obeyed.
-fn pause_before_retry(request: &Request, tried: &Result<Response>, pause: Duration) -> Option<Duration> {
-    if !matches!(request.method, "GET" | "HEAD" | "PUT" | "DELETE" | "PATCH") {
-        return None;
-    }
-    match tried {
-        Err(_) => Some(pause),
-        Ok(response) if matches!(response.status, 429 | 502..=504) => {
-            let asked = response
-                .header("Retry-After")
-                .and_then(|seconds| seconds.parse().map(Duration::from_secs).ok());
-            Some(asked.unwrap_or(pause).max(pause)).filter(|pause| *pause <= MOST_PATIENCE)
-        }
-        Ok(_) => None,
-    }
+/// From 0 to 1.
+fn random() -> Result<f64> {
+    let digits = u16::from_str_radix(&random_hex()?[..4], 16).context("reading random digits")?;
+    Ok(f64::from(digits) / f64::from(u16::MAX))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Authorization, Request, Response, parse_response, pause_before_retry};
+    use super::{Authorization, Request};
     use crate::secret::Secret;
     use std::time::Duration;
 
@@ -247,29 +244,14 @@ mod tests {
         assert!(!request.summary().contains("forge-token-value"));
     }
 
-    fn answer(status: u16, retry_after: Option<&str>) -> anyhow::Result<Response> {
-        let header = retry_after.map(|seconds| format!("Retry-After: {seconds}\r\n")).unwrap_or_default();
-        let bytes = format!("HTTP/1.1 {status} X\r\n{header}\r\n");
-        parse_response(bytes.as_bytes(), &Request::new("GET", "http://localhost/"))
-    }
-
     #[test]
-    fn only_passing_faults_of_repeatable_requests_are_tried_again() {
-        let pause = Duration::from_millis(200);
-        let retry = |method, tried: anyhow::Result<Response>| {
-            pause_before_retry(&Request::new(method, "http://localhost/"), &tried, pause)
+    fn a_silent_server_is_given_up_where_there_can_be_another_try() {
+        let config = |method| {
+            Request::new(method, "http://localhost/").config(Duration::from_millis(29_400), None).unwrap()
         };
-        assert_eq!(retry("GET", Err(anyhow::anyhow!("reset"))), Some(pause));
-        assert_eq!(retry("PUT", answer(503, None)), Some(pause));
-        assert_eq!(retry("GET", answer(429, Some("3"))), Some(Duration::from_secs(3)));
-        assert_eq!(retry("GET", answer(429, Some("3600"))), None, "the job's hour is not ours to wait away");
-        assert_eq!(
-            retry("POST", answer(503, None)),
-            None,
-            "it may have been taken although the answer was lost"
+        assert!(
+            config("GET").contains("max-time = \"29.400\"") && config("GET").contains("speed-time = \"10\"")
         );
-        for status in [200, 401, 404, 409, 500] {
-            assert_eq!(retry("GET", answer(status, None)), None, "{status}");
-        }
+        assert!(!config("POST").contains("speed"), "it is not sent again: it may take all the time there is");
     }
 }

@@ -1,16 +1,20 @@
 //! The claims about the provenance, held field by field against what the tagged commit says.
 
-use anyhow::{Context as _, Result, ensure};
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
 
 use crate::inputs::DOCKERFILE;
 use crate::provenance::{
-    BuildDefinition, Provenance, REHEARSE, RELEASE, RELEASE_WORKFLOW, Resource, SBOM_FILE,
+    BuildDefinition, LOCAL_BUILDER, MODIFIED, Provenance, REHEARSE, RELEASE, RELEASE_WORKFLOW, Resource,
+    SBOM_FILE, WORKFLOW_BUILDER, XTASK, builder_id, xtask_uri,
 };
 use crate::reference::Digest;
 use crate::release::Release;
 use crate::sbom;
 use crate::time;
+use crate::tool::git::Commit;
 
 use super::claim::{Claim, Seen, Unseen};
 use super::look::ImageSeen;
@@ -129,8 +133,8 @@ fn inputs(release: &Release<'_>, provenance: &Provenance) -> Result<String> {
 
 fn builder(release: &Release<'_>, provenance: &Provenance) -> Result<String> {
     let parameters = &provenance.build_definition.external_parameters;
-    let anchor = if parameters.workflow.is_some() { "forgejo-actions" } else { "local-run" };
-    let expected = crate::provenance::builder_id(release.session.config, anchor);
+    let anchor = if parameters.workflow.is_some() { WORKFLOW_BUILDER } else { LOCAL_BUILDER };
+    let expected = builder_id(release.session.config, anchor);
     let found = &provenance.run_details.builder.id;
     ensure!(found == &expected, "the builder is `{found}`: expected `{expected}`");
     if let Some(workflow) = &parameters.workflow {
@@ -145,7 +149,35 @@ fn builder(release: &Release<'_>, provenance: &Provenance) -> Result<String> {
         let known = run.command == RELEASE || (run.command == REHEARSE && loopback);
         ensure!(known, "the command is `{}`: expected `{RELEASE}`", run.command);
     }
-    Ok(found.clone())
+    let tool =
+        tool(&release.session.config.source_url(), &provenance.run_details.builder.builder_dependencies)?;
+    Ok(format!("{found}, {tool}"))
+}
+
+/// Which xtask ran: named once, of this repository. It may be newer than the tag; where it was modified, that is said.
+fn tool(source: &str, dependencies: &[Resource]) -> Result<String> {
+    let [resource] = dependencies else {
+        bail!("it names {} builder dependencies: expected one", dependencies.len())
+    };
+    ensure!(resource.name == XTASK, "the builder's dependency is `{}`: expected `{XTASK}`", resource.name);
+    let commit = resource.digest.get("gitCommit").context("the builder's dependency names no commit")?;
+    let commit = Commit::parse(commit).context("reading the commit of the builder's dependency")?;
+    let expected = xtask_uri(source, &commit);
+    ensure!(resource.digest.len() == 1, "the builder's dependency has more than a commit");
+    ensure!(resource.media_type.is_none(), "the builder's dependency has a media type");
+    ensure!(
+        resource.uri.as_ref() == Some(&expected),
+        "the builder's dependency is from {:?}: expected `{expected}`",
+        resource.uri
+    );
+    let modified = BTreeMap::from([(MODIFIED.to_owned(), "true".to_owned())]);
+    ensure!(
+        resource.annotations.is_empty() || resource.annotations == modified,
+        "the builder's dependency is annotated with {:?}",
+        resource.annotations
+    );
+    let modified = if resource.annotations.is_empty() { "" } else { ", modified" };
+    Ok(format!("`{XTASK}` of {commit}{modified}"))
 }
 
 fn times(release: &Release<'_>, provenance: &Provenance) -> Result<String> {
@@ -193,4 +225,42 @@ fn check_digest(resource: &Resource, expected: &str, what: &str) -> Result<()> {
     let found = resource.digest.get("sha256").map_or("missing", String::as_str);
     ensure!(found == expected, "the digest of `{what}` is `{found}`: the commit's is `{expected}`");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Resource, tool};
+    use serde_json::{Value, json};
+
+    #[test]
+    fn the_tool_is_named_once_by_its_commit_in_this_repository() {
+        const SOURCE: &str = "https://forge.example.org/acme/carol";
+        let commit = "8".repeat(40);
+        let uri = format!("git+{SOURCE}@{commit}#xtask");
+        let right = json!({"name": "xtask", "uri": uri, "digest": {"gitCommit": commit}});
+        let judge = |list: Value| tool(SOURCE, &serde_json::from_value::<Vec<Resource>>(list).unwrap());
+        assert_eq!(judge(json!([right])).unwrap(), format!("`xtask` of {commit}"));
+        let with = |field: &str, value: Value| {
+            let mut changed = right.clone();
+            changed[field] = value;
+            changed
+        };
+        let modified = with("annotations", json!({"modified": "true"}));
+        assert_eq!(judge(json!([modified])).unwrap(), format!("`xtask` of {commit}, modified"));
+        assert!(judge(json!([])).is_err() && judge(json!([right, right])).is_err());
+        for (field, value) in [
+            ("name", json!("cargo")),
+            ("uri", json!(format!("git+https://forge.example.org/acme/other@{commit}#xtask"))),
+            ("uri", Value::Null),
+            ("digest", json!({"gitCommit": "9".repeat(40)})),
+            ("digest", json!({"gitCommit": "8"})),
+            ("digest", json!({"gitCommit": commit, "sha256": "x"})),
+            ("digest", json!({})),
+            ("mediaType", json!("text/plain")),
+            ("annotations", json!({"modified": "false"})),
+            ("annotations", json!({"more": "x"})),
+        ] {
+            assert!(judge(json!([with(field, value.clone())])).is_err(), "{field}: {value}");
+        }
+    }
 }

@@ -11,6 +11,7 @@ use xtask::scratch::random_hex;
 use xtask::secret::Secret;
 
 use crate::harness::checkout::{Checkout, text};
+use crate::harness::run::Xtask;
 use crate::harness::{call, environment, export, wait_for};
 
 /// The name that CI gives its state of a commit.
@@ -70,6 +71,7 @@ impl Project {
         )?;
         let name = format!("repository = \"{}\"", repository.full_name());
         checkout.replace("Cargo.toml", "repository = \"acme/carol\"", &name)?;
+        Xtask::new(&checkout, &["policies"]).run()?.success()?;
         checkout.commit("chore: another forge and another key")?;
         let secrets = Secrets {
             private_key,

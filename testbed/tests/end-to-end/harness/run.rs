@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use nix::sys::signal::{Signal, kill, killpg};
@@ -13,6 +14,9 @@ use xtask::reference::Digest;
 
 use super::checkout::{Checkout, text};
 use super::{call, environment, wait_for};
+
+/// A build of everything, on a machine that builds images beside it.
+const COLD: Duration = Duration::from_secs(600);
 
 /// A run of `xtask` that is not started yet.
 #[must_use = "it does nothing until it is started"]
@@ -205,10 +209,19 @@ impl Finished {
 }
 
 /// The `xtask` of this build, brought up to date once: a stale one would be tested in its place.
-fn program() -> Result<&'static Path> {
+pub(crate) fn program() -> Result<&'static Path> {
     static PROGRAM: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     let built = PROGRAM.get_or_init(|| build().map_err(|error| format!("{error:#}")));
     built.as_deref().map_err(|error| anyhow!("building xtask: {error}"))
+}
+
+/// `xtask` with a feature, in a target directory of its own below that of the tests.
+pub(crate) fn program_with(feature: &str) -> Result<PathBuf> {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join(feature);
+    let words = ["build", "--quiet", "--locked", "--package=xtask", "--bin=xtask", "--features", feature];
+    let arguments = [&words[..], &["--target-dir", text(&target)?]].concat();
+    call("cargo", &arguments)?.dir(Path::new(env!("CARGO_MANIFEST_DIR"))).timeout(COLD).run()?;
+    Ok(target.join("debug/xtask"))
 }
 
 fn build() -> Result<PathBuf> {

@@ -4,6 +4,7 @@ use anyhow::{Context as _, Result};
 
 use crate::index;
 use crate::inputs::{Inputs, PUBLIC_KEY};
+use crate::provenance::{ToolSource, XTASK};
 use crate::reference::{Digest, Image};
 use crate::release::preflight::{Check, Found, Problem};
 use crate::release::target::Target;
@@ -42,10 +43,16 @@ pub(crate) fn of_commit<'a>(
 }
 
 /// Which xtask runs, so that a provenance says it even where a newer one finishes an older tag.
-pub(crate) fn own_version(session: &Session<'_>) -> Result<(String, String)> {
-    let head = session.git.peel("HEAD")?.context("HEAD has no commit")?;
-    let dirty = if session.git.differs(&head, &["xtask", "Cargo.lock"])? { ".dirty" } else { "" };
-    Ok(("xtask".to_owned(), format!("{}+{}{dirty}", env!("CARGO_PKG_VERSION"), head.short())))
+pub(crate) fn own_source(session: &Session<'_>) -> Result<ToolSource> {
+    let commit = session.git.peel("HEAD")?.context("HEAD has no commit")?;
+    let is_modified = session.git.differs(&commit, &["xtask", "Cargo.toml", "Cargo.lock"])?;
+    Ok(ToolSource { commit, is_modified })
+}
+
+/// The same as a version.
+pub(crate) fn own_version(ToolSource { commit, is_modified }: &ToolSource) -> (String, String) {
+    let dirty = if *is_modified { ".dirty" } else { "" };
+    (XTASK.to_owned(), format!("{}+{}{dirty}", env!("CARGO_PKG_VERSION"), commit.short()))
 }
 
 fn docker(session: &Session<'_>, tools: &Tools<'_>) -> Result<Found> {

@@ -1,0 +1,39 @@
+//! The versions of an image as the forge's package list has them: tags, and manifests that have no tag of their own.
+
+use anyhow::Result;
+use serde::Deserialize;
+
+use super::Repository;
+
+/// One entry of the list.
+#[derive(Deserialize)]
+struct Package {
+    name: String,
+    version: String,
+}
+
+impl Repository {
+    /// Tags, and `sha256:…` of manifests without a tag.
+    ///
+    /// # Errors
+    /// When the forge refuses.
+    pub fn image_versions(&self) -> Result<Vec<String>> {
+        let path = format!("/packages/{}?type=container&q={}&limit=50", self.owner, self.name);
+        let packages: Vec<Package> = self.client.expect(&[200], "GET", &path, None)?.json()?;
+        Ok(packages
+            .into_iter()
+            .filter(|package| package.name == self.name)
+            .map(|package| package.version)
+            .collect())
+    }
+
+    /// Deletes one of them, as the forge's clean-up does; one that is gone by now is what was wanted.
+    ///
+    /// # Errors
+    /// When the forge refuses.
+    pub fn delete_image_version(&self, version: &str) -> Result<()> {
+        let version = version.replace(':', "%3A");
+        let path = format!("/packages/{}/container/{}/{version}", self.owner, self.name);
+        self.client.expect(&[204, 404], "DELETE", &path, None).map(drop)
+    }
+}

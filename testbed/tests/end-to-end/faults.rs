@@ -1,0 +1,99 @@
+//! A release that is disturbed anywhere is finished by the same command (docs/reliability.md): a sample of the matrix that
+//! `cargo testbed faults --all` tries as a whole, races, and the kit itself on a release that cannot be resumed.
+
+use std::collections::BTreeSet;
+use std::io::Write as _;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, ensure};
+use testbed::faults::{Kit, Outcome, Pair, Races};
+use xtask::scratch::random_hex;
+
+use crate::harness::run::{program, program_with};
+use crate::harness::{environment, test};
+
+/// At least so many cases, of every step.
+const CASES: usize = 40;
+
+/// Races of each kind.
+const RACES: usize = 3;
+
+/// The program that the shims become.
+const TESTBED: &str = env!("CARGO_BIN_EXE_testbed");
+
+/// A new seed, shown past libtest: it repeats the choice.
+fn seed(of: &str) -> Result<u64> {
+    let seed = u64::from_str_radix(&random_hex()?[..8], 16)?;
+    writeln!(std::io::stderr(), "\n{of}: seed {seed}")?;
+    Ok(seed)
+}
+
+fn kit(xtask: &Path, lanes: usize) -> Result<Kit> {
+    Kit::set_up(&environment(), xtask, Path::new(TESTBED), lanes)
+}
+
+fn try_cases(kit: &Kit, count: usize, seed: u64) -> Result<Vec<Outcome>> {
+    let cases = kit.sample(count, seed);
+    let steps = |wanted: &dyn Fn(&testbed::faults::Target) -> bool| -> BTreeSet<String> {
+        kit.targets().iter().filter(|(_, target)| wanted(target)).map(|(step, _)| step.clone()).collect()
+    };
+    let tried = steps(&|target| cases.iter().any(|case| case.target == *target));
+    assert_eq!(tried, steps(&|_| true), "every step is disturbed");
+    let mut outcomes = Vec::new();
+    kit.try_all(&cases, seed, |outcome| {
+        outcomes.push(outcome);
+        Ok(())
+    })?;
+    kit.clean_up()?;
+    Ok(outcomes)
+}
+
+#[test]
+fn a_release_that_is_disturbed_at_any_step_is_finished_by_the_same_command() -> Result<()> {
+    test(|| {
+        let seed = seed("faults")?;
+        let outcomes = try_cases(&kit(program()?, 2)?, CASES, seed)?;
+        ensure!(outcomes.len() >= CASES, "{} cases", outcomes.len());
+        let wrong: Vec<_> = outcomes.iter().filter(|outcome| !outcome.violations.is_empty()).collect();
+        ensure!(wrong.is_empty(), "with seed {seed}: {wrong:#?}");
+        let met = outcomes.iter().filter(|outcome| outcome.met).count();
+        ensure!(met * 4 >= outcomes.len() * 3, "only {met} of {} cases were met", outcomes.len());
+        Ok(())
+    })
+}
+
+#[test]
+fn two_releases_at_once_both_end_as_one_after_the_other() -> Result<()> {
+    test(|| {
+        let seed = seed("races")?;
+        let races = Races::set_up(&environment(), program()?, Path::new(TESTBED))?;
+        for pair in Pair::ALL {
+            for number in 0..RACES {
+                let race = races.hold(pair, number, seed)?;
+                ensure!(race.violations.is_empty(), "race {number} with seed {seed}: {race:#?}");
+            }
+        }
+        races.clean_up()
+    })
+}
+
+#[test]
+fn a_finished_release_run_again_sends_no_write() -> Result<()> {
+    test(|| {
+        let kit = kit(program()?, 1)?;
+        let writes = kit.writes_of_a_finished_release()?;
+        ensure!(writes.is_empty(), "{writes:#?}");
+        kit.clean_up()
+    })
+}
+
+#[test]
+fn the_kit_goes_red_for_a_release_that_cannot_be_resumed() -> Result<()> {
+    test(|| {
+        let outcomes = try_cases(&kit(&program_with("broken-resume")?, 2)?, 1, seed("broken-resume")?)?;
+        let violations: BTreeSet<_> = outcomes.iter().flat_map(|outcome| &outcome.violations).collect();
+        let all = || format!("{outcomes:#?}");
+        violations.iter().find(|text| text.starts_with("seen: `v0.1.0` names")).with_context(all)?;
+        Ok(())
+    })
+}

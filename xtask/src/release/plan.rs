@@ -1,0 +1,227 @@
+//! What a release has to do, as a pure function of what was found: all rules about stopping half-way and running again.
+//! `state` finds the facts, `release::run` does what the plan says, `release --plan` prints it.
+
+#[cfg(test)]
+mod tests;
+
+use serde::Serialize;
+
+/// What was found of one thing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Found {
+    /// There was nothing to ask about: what it would belong to is not there, or it belongs to another release.
+    NotAsked,
+    /// It is not there.
+    Absent,
+    /// It is there, and is this release's.
+    Right,
+    /// It is there, and says something else.
+    Wrong,
+}
+
+/// Everything that a plan depends on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Facts {
+    /// Not a pre-release.
+    pub stable: bool,
+    /// A candidate's tag of this release tag: wrong when it is of another commit.
+    pub candidate: Found,
+    /// The version tag in the registry: right when its image is the commit's, and the git tag is on the forge.
+    pub version_tag: Found,
+    /// The signature of its image; asked only where the version tag is there.
+    pub signature: Found,
+    /// The same for the provenance.
+    pub provenance: Found,
+    /// The same for the SBOM.
+    pub sbom: Found,
+    /// The release page.
+    pub page: Found,
+    /// The registry's `latest`; asked only where it belongs to this release.
+    pub latest: Found,
+    /// The forge's own mark of the latest page: right when it is on the highest stable version.
+    pub mark: Found,
+}
+
+/// The parts of a release that are done or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Step {
+    /// Everything up to an image that was tried: preflight, export, SBOM, build, smoke.
+    Build,
+    /// The signature.
+    Sign,
+    /// Both attestations, signed and stored.
+    Attest,
+    /// The version tag.
+    Tag,
+    /// The release page.
+    Page,
+    /// The registry's `latest`.
+    Latest,
+    /// The forge's own mark.
+    Mark,
+    /// The candidates' tags, which go.
+    Close,
+}
+
+/// What is to be done about a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Nothing.
+    Done,
+    /// It.
+    Do,
+    /// Nothing, until a person has decided.
+    Conflict(&'static str),
+}
+
+/// What to do, in the order of the steps. With a conflict in it there is nothing to do in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// Each step once.
+    pub steps: [(Step, Action); 8],
+}
+
+/// Why a step waits whose own facts would let it go on.
+const WAITS: &str = "nothing is changed while another step is in conflict";
+
+impl Facts {
+    /// Of a release that has no version tag: all else is asked when there is one.
+    #[must_use]
+    pub fn nothing_public(stable: bool) -> Self {
+        let none = Found::NotAsked;
+        Self {
+            stable,
+            candidate: none,
+            version_tag: Found::Absent,
+            signature: none,
+            provenance: none,
+            sbom: none,
+            page: none,
+            latest: if stable { Found::Absent } else { none },
+            mark: none,
+        }
+    }
+}
+
+impl Plan {
+    /// The rules.
+    #[must_use]
+    pub fn of(facts: &Facts) -> Self {
+        let image = match facts.version_tag {
+            Found::Absent => [Action::Do; 4],
+            // Never moved and never written twice: what stands behind it is proven, or it is a conflict.
+            Found::Right | Found::Wrong | Found::NotAsked => [
+                Action::Done,
+                proven(
+                    facts.signature,
+                    "it is public without a signature",
+                    "the signature is not this release's",
+                ),
+                both_proven(facts.provenance, facts.sbom),
+                proven(
+                    facts.version_tag,
+                    "it was not looked at",
+                    "the version tag or the git tag names something else",
+                ),
+            ],
+        };
+        let page = unless_right(facts.page);
+        let latest = match facts.latest {
+            Found::Absent | Found::Wrong if facts.stable => Action::Do,
+            _ => Action::Done,
+        };
+        // A new page takes the mark, except that of a pre-release, which no forge shows as its latest.
+        let moves = page == Action::Do && facts.stable;
+        let mark = if moves || matches!(facts.mark, Found::Absent | Found::Wrong) {
+            Action::Do
+        } else {
+            Action::Done
+        };
+        // A build leaves a candidate; else there is something to remove where something was found.
+        let builds = image[0] == Action::Do;
+        let is_left = matches!(facts.candidate, Found::Right | Found::Wrong);
+        let close = if builds || is_left { Action::Do } else { Action::Done };
+        let [build, sign, attest, tag] = image;
+        Self {
+            steps: [
+                (Step::Build, build),
+                (Step::Sign, sign),
+                (Step::Attest, attest),
+                (Step::Tag, tag),
+                (Step::Page, page),
+                (Step::Latest, latest),
+                (Step::Mark, mark),
+                (Step::Close, close),
+            ],
+        }
+        .held()
+    }
+
+    /// With a conflict, everything that would be done waits for it.
+    fn held(mut self) -> Self {
+        if self.is_conflict() {
+            for (_, action) in self.steps.iter_mut().filter(|(_, action)| *action == Action::Do) {
+                *action = Action::Conflict(WAITS);
+            }
+        }
+        self
+    }
+
+    /// Whether a person has to decide first.
+    #[must_use]
+    pub fn is_conflict(&self) -> bool {
+        self.steps.iter().any(|(_, action)| matches!(action, Action::Conflict(_)))
+    }
+
+    /// Whether `step` is to be done.
+    #[must_use]
+    pub fn does(&self, step: Step) -> bool {
+        self.steps.contains(&(step, Action::Do))
+    }
+
+    /// Whether there is nothing to do.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.steps.iter().all(|(_, action)| *action == Action::Done)
+    }
+}
+
+impl Step {
+    /// As it is printed.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Build => "build",
+            Self::Sign => "sign",
+            Self::Attest => "attest",
+            Self::Tag => "tag",
+            Self::Page => "page",
+            Self::Latest => "latest",
+            Self::Mark => "mark",
+            Self::Close => "close",
+        }
+    }
+}
+
+/// What belongs to a public image is right or a conflict: nothing is added to it later.
+fn proven(found: Found, absent: &'static str, wrong: &'static str) -> Action {
+    match found {
+        Found::Right => Action::Done,
+        Found::Absent => Action::Conflict(absent),
+        Found::Wrong => Action::Conflict(wrong),
+        Found::NotAsked => Action::Conflict("it could not be looked at, as something else is wrong"),
+    }
+}
+
+fn both_proven(provenance: Found, sbom: Found) -> Action {
+    match proven(provenance, "it is public without a provenance", "the provenance is not this release's") {
+        Action::Done => proven(sbom, "it is public without an SBOM", "the SBOM is not this release's"),
+        other => other,
+    }
+}
+
+fn unless_right(found: Found) -> Action {
+    if found == Found::Right { Action::Done } else { Action::Do }
+}

@@ -1,0 +1,191 @@
+//! The rules held against every combination of facts, and the documentation against the rules.
+
+use std::fmt::Write as _;
+
+use super::{Action, Facts, Found, Plan, Step};
+use Found::{Absent, NotAsked, Right, Wrong};
+
+const FOUND: [Found; 4] = [NotAsked, Absent, Right, Wrong];
+
+const DOCUMENT: &str = include_str!("../../../../docs/releasing.md");
+
+const MARKERS: [&str; 2] = ["<!-- begin: the plan -->\n", "<!-- end: the plan -->"];
+
+/// Every combination of facts that can be found.
+fn reachable() -> Vec<Facts> {
+    let mut all = Vec::new();
+    for index in 0..2 * 4_usize.pow(8) {
+        let mut digits = (0..8).map(|place| FOUND[(index >> (1 + 2 * place)) & 3]);
+        let mut next = || digits.next().unwrap();
+        all.push(Facts {
+            stable: index & 1 == 0,
+            candidate: next(),
+            version_tag: next(),
+            signature: next(),
+            provenance: next(),
+            sbom: next(),
+            page: next(),
+            latest: next(),
+            mark: next(),
+        });
+    }
+    all.retain(is_reachable);
+    all
+}
+
+fn is_reachable(facts: &Facts) -> bool {
+    let image = [facts.signature, facts.provenance, facts.sbom];
+    // What is behind a version tag is asked only where there is one, and then each question has an answer, unless
+    // something else is known to be wrong.
+    match facts.version_tag {
+        NotAsked => false,
+        Absent => image == [NotAsked; 3] && facts.latest != Right && facts.page != Right,
+        Right => !image.contains(&NotAsked) || image.iter().any(|found| matches!(found, Absent | Wrong)),
+        Wrong => true,
+    }
+}
+
+#[test]
+fn every_combination_keeps_the_rules() {
+    let all = reachable();
+    assert!(all.len() > 1000, "{}", all.len());
+    for facts in &all {
+        let plan = Plan::of(facts);
+        let ensure = |holds: bool, rule: &str| assert!(holds, "{rule}:\n{facts:?}\n{plan:?}");
+        let does = |step| plan.does(step);
+        let public = facts.version_tag != Absent;
+        let proven = [facts.version_tag, facts.signature, facts.provenance, facts.sbom] == [Right; 4];
+        ensure(!(public && does(Step::Tag)), "a version tag that exists is never written");
+        ensure(
+            !(public && (does(Step::Build) || does(Step::Sign) || does(Step::Attest))),
+            "nothing is added to a public image",
+        );
+        ensure(plan.is_conflict() == (public && !proven), "what is public is proven, or it is a conflict");
+        ensure(
+            !plan.is_conflict() || !plan.steps.iter().any(|(_, action)| *action == Action::Do),
+            "a conflict changes nothing",
+        );
+        ensure(!plan.is_conflict() || !plan.is_finished(), "a conflict is not finished");
+        ensure(
+            public || (does(Step::Build) && does(Step::Sign) && does(Step::Attest) && does(Step::Tag)),
+            "what is not public is made, whole",
+        );
+        ensure(
+            !does(Step::Page) || proven || does(Step::Tag),
+            "a page is for an image that is proven or will be",
+        );
+        ensure(
+            !does(Step::Latest) || (facts.stable && (proven || does(Step::Tag))),
+            "`latest` is for a proven stable version",
+        );
+        ensure(facts.latest != Right || !does(Step::Latest), "what is right is left alone");
+        ensure(!(facts.page == Right && does(Step::Page)), "what is right is left alone");
+        let all_right = proven
+            && facts.page == Right
+            && facts.mark != Wrong
+            && facts.mark != Absent
+            && (!facts.stable || matches!(facts.latest, Right | NotAsked))
+            && matches!(facts.candidate, Absent | NotAsked);
+        ensure(plan.is_finished() == all_right, "finished is when all is right, and then nothing is done");
+    }
+}
+
+#[test]
+fn a_plan_that_was_carried_out_leaves_nothing_to_do() {
+    for facts in reachable() {
+        let plan = Plan::of(&facts);
+        if plan.is_conflict() {
+            continue;
+        }
+        let after = |step, found| if plan.does(step) { Right } else { found };
+        let done = Facts {
+            stable: facts.stable,
+            candidate: if plan.does(Step::Close) { Absent } else { facts.candidate },
+            version_tag: after(Step::Tag, facts.version_tag),
+            signature: after(Step::Sign, facts.signature),
+            provenance: after(Step::Attest, facts.provenance),
+            sbom: after(Step::Attest, facts.sbom),
+            page: after(Step::Page, facts.page),
+            latest: after(Step::Latest, facts.latest),
+            mark: after(Step::Mark, facts.mark),
+        };
+        assert!(Plan::of(&done).is_finished(), "{facts:?}\n{done:?}");
+    }
+}
+
+/// The rows of the table in docs/releasing.md.
+fn situations() -> Vec<(&'static str, Facts)> {
+    let nothing = Facts::nothing_public(true);
+    let finished = Facts {
+        stable: true,
+        candidate: Absent,
+        version_tag: Right,
+        signature: Right,
+        provenance: Right,
+        sbom: Right,
+        page: Right,
+        latest: Right,
+        mark: Right,
+    };
+    vec![
+        ("no version tag", nothing),
+        ("no version tag, a candidate", Facts { candidate: Right, ..nothing }),
+        ("no version tag, a pre-release", Facts::nothing_public(false)),
+        (
+            "version tag, no page",
+            Facts { candidate: Right, page: Absent, latest: Wrong, mark: Wrong, ..finished },
+        ),
+        (
+            "the same of a pre-release",
+            Facts { stable: false, candidate: Right, page: Absent, latest: NotAsked, ..finished },
+        ),
+        ("the same of a backport", Facts { candidate: Right, page: Absent, latest: NotAsked, ..finished }),
+        ("page with other facts, a draft, or the wrong pre-release flag", Facts { page: Wrong, ..finished }),
+        ("`latest` on another version", Facts { latest: Wrong, ..finished }),
+        ("the forge marks another page as its latest", Facts { mark: Wrong, ..finished }),
+        ("a candidate is left", Facts { candidate: Right, ..finished }),
+        ("everything", finished),
+        ("version tag without a signature, or with another's", Facts { signature: Wrong, ..finished }),
+        ("version tag without an attestation, or with a wrong one", Facts { provenance: Absent, ..finished }),
+        (
+            "version tag of another image, or a git tag elsewhere",
+            Facts { version_tag: Wrong, page: Absent, ..finished },
+        ),
+    ]
+}
+
+fn table() -> String {
+    let mut table = "\n| found |".to_owned();
+    let (_, any) = situations()[0];
+    for (step, _) in Plan::of(&any).steps {
+        write!(table, " {} |", step.name()).unwrap();
+    }
+    table.push_str("\n|---|---|---|---|---|---|---|---|---|\n");
+    for (words, facts) in situations() {
+        write!(table, "| {words} |").unwrap();
+        for (_, action) in Plan::of(&facts).steps {
+            let word = match action {
+                Action::Done => "·",
+                Action::Do => "do",
+                Action::Conflict(_) => "conflict",
+            };
+            write!(table, " {word} |").unwrap();
+        }
+        table.push('\n');
+    }
+    table + "\n"
+}
+
+#[test]
+fn the_documentation_says_what_the_rules_do() {
+    let [begin, end] = MARKERS;
+    let written =
+        DOCUMENT.split_once(begin).and_then(|(_, rest)| rest.split_once(end)).map(|(block, _)| block);
+    assert_eq!(
+        written,
+        Some(table().as_str()),
+        "docs/releasing.md is behind: put this between `{}` and `{end}`:\n{}",
+        begin.trim(),
+        table()
+    );
+}

@@ -1,0 +1,68 @@
+//! curl as `tool/curl.rs` runs it, against a server of a few lines on loopback that answers each connection as it is told.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use anyhow::{Result, anyhow};
+use xtask::environment::Environment;
+use xtask::tool::Runner;
+use xtask::tool::curl::{Curl, Request};
+
+/// Answers the connections one after the other, and returns the first lines of what they asked.
+fn serve(answers: &'static [&'static str]) -> Result<(String, JoinHandle<Result<Vec<String>>>)> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let url = format!("http://{}/", listener.local_addr()?);
+    let server = thread::spawn(move || {
+        let mut asked = Vec::new();
+        for answer in answers {
+            let (mut stream, _) = listener.accept()?;
+            let mut lines = BufReader::new(stream.try_clone()?).lines();
+            asked.push(lines.next().transpose()?.unwrap_or_default());
+            while lines.next().transpose()?.is_some_and(|line| !line.is_empty()) {}
+            stream.write_all(answer.as_bytes())?;
+        }
+        Ok(asked)
+    });
+    Ok((url, server))
+}
+
+fn curl() -> Curl {
+    Curl::new(&Runner::new(&Environment::of_this_process()), Duration::from_secs(30))
+}
+
+fn join(server: JoinHandle<Result<Vec<String>>>) -> Result<Vec<String>> {
+    server.join().map_err(|_panic| anyhow!("the server panicked"))?
+}
+
+const WHOLE: &str = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nwhole";
+const CUT: &str = "HTTP/1.1 200 OK\r\nContent-Length: 500\r\nConnection: close\r\n\r\nwho";
+const BUSY: &str =
+    "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 0\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+
+#[test]
+fn a_cut_answer_and_a_busy_server_are_asked_again() -> Result<()> {
+    let (url, server) = serve(&[CUT, BUSY, "", WHOLE])?;
+    let response = curl().send(&Request::new("GET", url))?;
+    assert_eq!((response.status, response.body.as_slice()), (200, b"whole".as_slice()));
+    assert_eq!(join(server)?, ["GET / HTTP/1.1"; 4]);
+    Ok(())
+}
+
+#[test]
+fn what_may_have_been_taken_is_sent_once() -> Result<()> {
+    let (url, server) = serve(&[CUT])?;
+    let error = curl().send(&Request::new("POST", url).body("text/plain", "x")).err();
+    assert!(error.is_some_and(|error| format!("{error:#}").contains("no answer")));
+    assert_eq!(join(server)?, ["POST / HTTP/1.1"]);
+    Ok(())
+}
+
+#[test]
+fn after_the_last_try_the_caller_has_the_answer() -> Result<()> {
+    let (url, server) = serve(&[BUSY, BUSY, BUSY, BUSY])?;
+    assert_eq!(curl().send(&Request::new("PUT", url).body("text/plain", "x"))?.status, 503);
+    assert_eq!(join(server)?.len(), 4);
+    Ok(())
+}
