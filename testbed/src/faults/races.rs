@@ -10,7 +10,7 @@ use xtask::environment::Environment;
 use xtask::scratch::Scratch;
 use xtask::tool::Runner;
 
-use super::case::chance;
+use super::choice::chance;
 use super::document;
 use super::lane::{Lane, Programs};
 use super::run::Finished;
