@@ -30,6 +30,9 @@ use crate::services::{buildkit, registry};
 /// Each takes less than a second on a machine that does nothing else.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How long the end of one takes that is asked to, with room to spare.
+const ENDING: Duration = Duration::from_secs(5);
+
 /// Mounts a file system of size `$1` on `$2`, and becomes the program after them.
 const MOUNT: &str = "mount -t tmpfs -o size=\"$1\" tmpfs \"$2\" && shift 2 && exec \"$@\"";
 
@@ -127,7 +130,7 @@ impl Spare {
     /// When it has a file system of its own, which is gone with its process, and when it does not start.
     pub fn start_again(&mut self) -> Result<()> {
         ensure!(!self.is_small, "the file system of {} is gone with its process", self.service.name);
-        waitpid(self.pid, None).with_context(|| format!("waiting for the end of {}", self.service.name))?;
+        ensure!(poll(ENDING, || is_over(self.pid))?, "{} still runs", self.service.name);
         self.pid = id(self.service.start(&self.cx.runner)?)?;
         self.wait()
     }
@@ -153,7 +156,7 @@ impl Spare {
     fn end(&self) -> Result<()> {
         // Time to end what it runs itself; then not any more.
         kill(self.pid, Signal::SIGTERM).context("sending SIGTERM")?;
-        if !poll(Duration::from_secs(5), || is_over(self.pid))? {
+        if !poll(ENDING, || is_over(self.pid))? {
             kill(self.pid, Signal::SIGKILL).context("sending SIGKILL")?;
             waitpid(self.pid, None).context("waiting for its end")?;
         }

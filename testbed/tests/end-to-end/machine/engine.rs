@@ -13,6 +13,7 @@ use testbed::proxy::Fault;
 
 use super::scene::Scene;
 use crate::harness::processes::{self, Process};
+use crate::harness::run::Finished;
 use crate::harness::{call, environment, export, read, test, wait_for};
 
 /// A step of the build that is seen before it ends; the number is in no other process.
@@ -54,8 +55,9 @@ impl Engine {
         kill(self.pid, Signal::SIGKILL).context("killing the engine")
     }
 
-    /// It was killed: brings it up again.
-    fn bring_up(&self) -> Result<()> {
+    /// It was killed, which `run` has not survived: brings it up again.
+    fn bring_up(&self, run: &Finished) -> Result<()> {
+        ensure!(run.code != 0, "nothing was missing:\n{}", run.stderr);
         wait_for("the end of the engine", || Ok(self.process()?.is_none().then_some(())))?;
         self.up()
     }
@@ -92,9 +94,8 @@ fn the_engine_is_killed_in_the_build() -> Result<()> {
         })?;
         engine.kill()?;
         let run = running.wait()?;
-        eprintln!("RUN {} {}", run.code, run.stderr);
-        engine.bring_up()?;
-        scene.ensure_failed(&run, &["step `build`"])?;
+        engine.bring_up(&run)?;
+        scene.ensure_failed(&run, &["step `build`: docker's engine has gone", "`systemctl start docker`"])?;
         scene.ensure_finishes()
     })
 }
@@ -118,13 +119,12 @@ fn the_engine_is_killed_in_the_smoke_test() -> Result<()> {
         })?;
         engine.kill()?;
         let run = running.wait()?;
-        eprintln!("RUN {} {}", run.code, run.stderr);
-        engine.bring_up()?;
+        engine.bring_up(&run)?;
         // Nobody could take the container away; how to do it is said.
         let remove = ["rm", "--force", &name];
         ensure!(run.stderr.contains(&format!("`docker {}`", remove.join(" "))), "{}", run.stderr);
         read("docker", &remove)?;
-        scene.ensure_failed(&run, &["step `smoke`"])?;
+        scene.ensure_failed(&run, &["step `smoke`", "Cannot connect to the Docker daemon"])?;
         scene.ensure_finishes()
     })
 }
@@ -147,10 +147,9 @@ fn the_engine_is_killed_in_the_push() -> Result<()> {
             Fault::Pass
         });
         let run = scene.release().run()?;
-        eprintln!("RUN {} {}", run.code, run.stderr);
         ensure!(killed.load(Ordering::SeqCst), "no blob was pushed:\n{}", run.stderr);
-        engine.bring_up()?;
-        scene.ensure_failed(&run, &["step `build`"])?;
+        engine.bring_up(&run)?;
+        scene.ensure_failed(&run, &["step `build`: docker's engine has gone", "`systemctl start docker`"])?;
         scene.ensure_finishes()
     })
 }

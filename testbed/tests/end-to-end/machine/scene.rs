@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(super) struct Scene {
     pub(super) project: Project,
     /// As strangers find it, by no proxy.
-    pub(super) image: Image,
+    image: Image,
     /// Whether the registry can remove a tag; distribution 2 cannot.
     removes_tags: bool,
     variables: Vec<(&'static str, String)>,
@@ -90,20 +90,20 @@ impl Scene {
 
     /// The disturbed run: it failed, said each of `words`, and left nothing that anyone could take for a release.
     pub(super) fn ensure_failed(&self, run: &Finished, words: &[&str]) -> Result<()> {
-        let Finished { code, stdout, stderr } = run;
-        ensure!(*code == 1, "exit code {code}, expected 1:\n{stdout}{stderr}");
-        self.ensure_nothing_public(run, words)
+        ensure!(run.code == 1, "exit code {}, expected 1:\n{}{}", run.code, run.stdout, run.stderr);
+        self.ensure_nothing_public(run, &[words, &["run the same command again to go on"]].concat())
     }
 
-    /// As [`Scene::ensure_failed`], with whatever exit code.
+    /// As [`Scene::ensure_failed`], with any exit code.
     pub(super) fn ensure_nothing_public(&self, run: &Finished, words: &[&str]) -> Result<()> {
-        let message = run.stderr.split_once("\nxtask: ").map_or("", |(_, message)| message);
+        let Finished { stdout, stderr, .. } = run;
+        let message = stderr.split_once("\nxtask: ").map_or("", |(_, message)| message);
         for word in words {
-            ensure!(message.contains(word), "the message does not say `{word}`:\n{}", run.stderr);
+            ensure!(message.contains(word), "the message does not say `{word}`:\n{stderr}");
         }
-        ensure!(run.stdout.is_empty(), "standard output is for results:\n{}", run.stdout);
+        ensure!(stdout.is_empty(), "standard output is for results:\n{stdout}");
         for tag in [TAG, "latest"] {
-            ensure!(self.registry().digest_of(tag)?.is_none(), "`{tag}` is public:\n{}", run.stderr);
+            ensure!(self.registry().digest_of(tag)?.is_none(), "`{tag}` is public:\n{stderr}");
         }
         let pages = self.project.repository.releases()?;
         ensure!(pages.is_empty(), "there are pages: {pages:?}");
