@@ -2,6 +2,7 @@
 //! is disturbed in turn, on a real forge; `docs/reliability.md` says what must hold afterwards.
 
 mod case;
+mod choice;
 mod document;
 mod kit;
 mod label;

@@ -1,13 +1,12 @@
 //! Cases: one call or request of a release, and what happens to it. A case has a name that finds the same call or request
 //! in another run.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
 use anyhow::{Context as _, Error, Result, bail};
-use sha2::{Digest as _, Sha256};
 
+use super::choice::chance;
 use super::plan::Action;
 use crate::proxy;
 
@@ -136,7 +135,7 @@ impl Injury {
 impl Target {
     /// Whether it ends within seconds: what hangs does so by a timeout of the configuration, which is short here. The other
     /// tools have a whole minute; such a case is tried by name alone.
-    fn is_bounded(&self, injury: Injury) -> bool {
+    pub(super) fn is_bounded(&self, injury: Injury) -> bool {
         let is_configured = self.label.starts_with("curl ") || self.label.starts_with("cosign ");
         self.kind == Kind::Request || injury != Hang || is_configured
     }
@@ -215,68 +214,11 @@ impl FromStr for Case {
     }
 }
 
-/// Targets in the order in which they came, each with its number among those of its label.
-pub(super) fn numbered(kind: Kind, labels: impl IntoIterator<Item = String>) -> Vec<Target> {
-    let mut seen = BTreeMap::<String, usize>::new();
-    let number = |label: String| {
-        let occurrence = seen.entry(label.clone()).and_modify(|count| *count += 1).or_insert(1);
-        Target { kind, occurrence: *occurrence, label }
-    };
-    labels.into_iter().map(number).collect()
-}
-
-/// `count` cases by chance, as evenly over `(step, target)` groups as there are enough: every step of the release gets one
-/// before any has two.
-pub(super) fn sample(targets: &[(String, Target)], count: usize, seed: u64) -> Vec<Case> {
-    let mut groups = BTreeMap::<(&str, Kind), Vec<(u64, Case)>>::new();
-    for (step, target) in targets {
-        for injury in Injury::of(target.kind).iter().filter(|injury| target.is_bounded(**injury)) {
-            let case = Case { target: target.clone(), injury: *injury };
-            let chance = chance(seed, &format!("sample {case}"));
-            groups.entry((step, target.kind)).or_default().push((chance, case));
-        }
-    }
-    for cases in groups.values_mut() {
-        cases.sort();
-    }
-    let mut chosen = Vec::new();
-    let mut row = 0;
-    while chosen.len() < count && groups.values().any(|cases| row < cases.len()) {
-        chosen.extend(groups.values().filter_map(|cases| cases.get(row)).map(|(_, case)| case.clone()));
-        row += 1;
-    }
-    // One row of all steps is never cut: `count` is the least.
-    let first_row = groups.len();
-    chosen.truncate(count.max(first_row));
-    chosen
-}
-
-/// All cases of the matrix, in the order of the release.
-pub(super) fn matrix(targets: &[(String, Target)]) -> Vec<Case> {
-    let cases = targets.iter().flat_map(|(_, target)| {
-        Injury::matrix(target.kind).iter().map(|injury| Case { target: target.clone(), injury: *injury })
-    });
-    let mut seen = BTreeSet::new();
-    cases.filter(|case| seen.insert(case.clone())).collect()
-}
-
-/// A number that only the seed and the text decide.
-pub(super) fn chance(seed: u64, text: &str) -> u64 {
-    let digest = Sha256::digest(format!("{seed} {text}"));
-    digest.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Action, Case, Injury, Kind, Target, matrix, numbered, sample};
+    use super::{Action, Case, Injury};
+    use crate::faults::choice::tests::targets;
     use std::collections::BTreeSet;
-
-    fn targets() -> Vec<(String, Target)> {
-        let calls = numbered(Kind::Call, ["git a", "git b", "git a"].map(str::to_owned));
-        let requests = numbered(Kind::Request, ["GET /v2/"; 20].map(str::to_owned));
-        let step = |index: usize| if index == 1 { "look" } else { "build" }.to_owned();
-        calls.into_iter().chain(requests).enumerate().map(|(index, target)| (step(index), target)).collect()
-    }
 
     #[test]
     fn a_case_is_read_back_from_its_name() {
@@ -290,21 +232,6 @@ mod tests {
         for bad in ["", "call 429 1 git", "request 429 x GET", "call fail 1", "thing fail 1 git"] {
             assert!(bad.parse::<Case>().is_err(), "{bad}");
         }
-    }
-
-    #[test]
-    fn a_sample_has_every_step_and_repeats_with_its_seed() {
-        let all = targets();
-        for seed in 0..20 {
-            let cases = sample(&all, 6, seed);
-            assert_eq!(cases, sample(&all, 6, seed));
-            assert_eq!(cases.len(), 6);
-            assert!(cases.iter().any(|case| case.target.label == "git b"), "the step with one call");
-            assert_eq!(cases.iter().collect::<BTreeSet<_>>().len(), 6);
-        }
-        assert_ne!(sample(&all, 6, 1), sample(&all, 6, 2));
-        assert_eq!(sample(&all, 1000, 1).len(), 3 * 4 + 20 * 7, "a tool that hangs for a minute is left out");
-        assert_eq!(matrix(&all).len(), 3 * 3 + 20 * 7);
     }
 
     #[test]

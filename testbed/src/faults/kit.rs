@@ -9,7 +9,8 @@ use anyhow::{Context as _, Result, anyhow};
 use xtask::environment::Environment;
 use xtask::scratch::Scratch;
 
-use super::case::{self, Case, Target};
+use super::case::{Case, Target};
+use super::choice;
 use super::lane::{Baseline, Lane, Programs, TAG};
 use super::trial::{self, Outcome};
 use crate::progress::Progress;
@@ -56,13 +57,13 @@ impl Kit {
     /// Every call killed in three ways, every request with each of the seven faults.
     #[must_use]
     pub fn matrix(&self) -> Vec<Case> {
-        case::matrix(self.targets())
+        choice::matrix(self.targets())
     }
 
     /// `count` cases by chance, at least one of every step of the release.
     #[must_use]
     pub fn sample(&self, count: usize, seed: u64) -> Vec<Case> {
-        case::sample(self.targets(), count, seed)
+        choice::sample(self.targets(), count, seed)
     }
 
     /// Tries each of `cases`, on whatever lane is free, and hands each outcome to `done` as it comes. A case that could not

@@ -10,7 +10,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::{Context as _, Result, ensure};
 use xtask::environment::Environment;
 
-use super::case::{Kind, Target, numbered};
+use super::case::{Kind, Target};
+use super::choice::numbered;
 use super::label;
 use super::plan::{Plan, Strike, read_calls};
 use super::project::Project;

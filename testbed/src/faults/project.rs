@@ -15,9 +15,11 @@ use xtask::tool::{Call, Runner};
 
 use crate::bench::Key;
 use crate::forge_client::{Client, Repository, State, User};
+use crate::layout::Layout;
 use crate::process::{poll, with_variable};
 use crate::provision::text;
 use crate::proxy::Proxy;
+use crate::services::{self, engine};
 
 /// The repository whose release is disturbed.
 const SOURCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
@@ -31,6 +33,9 @@ const NAME: &str = "carol";
 
 /// How long the forge may take to see a push that git has ended.
 const NOTICED: Duration = Duration::from_secs(30);
+
+/// How long an engine may take to be there that somebody starts anew.
+const ENGINE: Duration = Duration::from_secs(60);
 
 /// How long killed processes may take to be gone.
 const GONE: Duration = Duration::from_secs(10);
@@ -178,6 +183,18 @@ impl Project {
         })?;
         ensure!(gone, "processes with `{variable}` do not end");
         Ok(most)
+    }
+
+    /// Does `work` while one engine runs: one that was started anew meanwhile, by whoever shares it, says nothing about
+    /// releases, and is an error.
+    pub(super) fn on_one_engine<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        let answers = poll(ENGINE, || Ok(self.docker(&["version"]).is_ok()))?;
+        ensure!(answers, "docker's engine does not answer");
+        let engine = || services::processes(&Layout::from_environment(&self.environment)?, engine::DOCKERD);
+        let before = engine()?;
+        let done = work();
+        ensure!(engine()? == before, "docker's engine was started anew meanwhile: nothing can be said");
+        done
     }
 
     /// Removes containers of this project's images.

@@ -10,7 +10,7 @@ use xtask::environment::Environment;
 use xtask::scratch::Scratch;
 use xtask::tool::Runner;
 
-use super::case::chance;
+use super::choice::chance;
 use super::document;
 use super::lane::{Lane, Programs};
 use super::run::Finished;
@@ -122,8 +122,16 @@ impl Races {
     /// One race; `seed` and `number` decide when the second release starts, and which is the second.
     ///
     /// # Errors
-    /// When it could not be held.
+    /// When it could not be held, twice.
     pub fn hold(&self, pair: Pair, number: usize, seed: u64) -> Result<Race> {
+        self.lane.project.on_one_engine(|| self.hold_on_engine(pair, number, seed)).or_else(|error| {
+            xtask::interrupt::check()?;
+            eprintln!("testbed: {} {number}: {error:#}; once more", pair.name());
+            self.lane.project.on_one_engine(|| self.hold_on_engine(pair, number, seed))
+        })
+    }
+
+    fn hold_on_engine(&self, pair: Pair, number: usize, seed: u64) -> Result<Race> {
         let began = Instant::now();
         let project = &self.lane.project;
         project.reset()?;

@@ -64,6 +64,10 @@ pub(super) fn run(lane: &Lane, baseline: &Baseline, case: &Case, seed: u64) -> R
 }
 
 fn try_once(lane: &Lane, baseline: &Baseline, case: &Case, seed: u64) -> Result<Outcome> {
+    lane.project.on_one_engine(|| try_on_engine(lane, baseline, case, seed))
+}
+
+fn try_on_engine(lane: &Lane, baseline: &Baseline, case: &Case, seed: u64) -> Result<Outcome> {
     let began = Instant::now();
     let project = &lane.project;
     project.reset()?;

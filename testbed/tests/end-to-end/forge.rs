@@ -18,7 +18,7 @@ mod released;
 pub(crate) mod releasing;
 mod resume;
 mod signed;
-mod snapshot;
+pub(crate) mod snapshot;
 mod two_runs;
 mod two_tags;
 mod verifying;

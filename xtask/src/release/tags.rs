@@ -19,8 +19,8 @@ use crate::version::{ReleaseTag, highest_stable};
 /// more.
 const OVERWRITE_GAP: Duration = Duration::from_millis(60);
 
-/// How many higher versions may come while `latest` is moved.
-const MOST_RACES: usize = 5;
+/// How often `latest` is moved when others move it as well.
+const MOST_MOVES: usize = 6;
 
 /// Whether `tag` is on the image by now: another run of the same release may have been faster.
 ///
@@ -103,33 +103,37 @@ impl Known {
     }
 }
 
-/// Puts `latest` on this release, which is the highest stable version in the registry. That is asked again just after, as
-/// the release of a higher version may be under way.
+/// Puts `latest` where it belongs: on the highest stable version in the registry, which is this release unless a higher one
+/// came meanwhile. Runs of other versions may move it at the same time; each looks again after its own move, so that the
+/// last one to look leaves it right.
 ///
 /// # Errors
 /// When the registry does not answer, or when a higher version appears that is not signed.
 pub fn move_latest(release: &Release<'_>, digest: &Digest) -> Result<()> {
     let registry = &release.tools.registry;
     let latest = Tag::latest();
-    copy(registry, &latest, digest)?;
-    for _ in 0..MOST_RACES {
-        let now = Known::ask(registry)?;
-        let Some(higher) = now.highest().filter(|highest| *highest != &release.source.tag) else {
-            return Ok(());
+    for _ in 0..MOST_MOVES {
+        let known = Known::ask(registry)?;
+        let highest = known.highest().context("no stable version is in the registry any more")?;
+        let is_ours = highest == &release.source.tag;
+        let wanted = if is_ours {
+            Some(digest.clone())
+        } else {
+            registry.digest_of(highest.registry_tag().as_str())?
         };
-        // The higher version's tag came first, its `latest` perhaps before ours, which then undid it. What we put back
-        // must be proven: a version tag can be pushed by anyone who may push.
-        let theirs = registry.digest_of(higher.registry_tag().as_str())?;
-        let theirs = theirs.with_context(|| format!("`{higher}` is gone from the registry"))?;
-        if registry.digest_of(latest.as_str())?.as_ref() == Some(&theirs) {
+        let wanted = wanted.with_context(|| format!("`{highest}` is gone from the registry"))?;
+        if registry.digest_of(latest.as_str())?.as_ref() == Some(&wanted) {
             return Ok(());
         }
-        verify::signature(release, higher, &theirs).with_context(|| {
-            format!("`{higher}` came while `latest` was moved; run `cargo xtask release {higher}` to put `latest` right")
-        })?;
-        copy(registry, &latest, &theirs)?;
+        // What we put there must be proven: a version tag can be pushed by anyone who may push.
+        if !is_ours {
+            verify::signature(release, highest, &wanted).with_context(|| {
+                format!("`{highest}` came while `latest` was moved; run `cargo xtask release {highest}` to put `latest` right")
+            })?;
+        }
+        registry.put(&latest, &registry.bytes_of(&wanted)?)?;
     }
-    bail!("`latest` was moved by others {MOST_RACES} times in a row; run the release again")
+    bail!("`latest` was moved by others {MOST_MOVES} times in a row; run the release again")
 }
 
 /// In words, where `latest` belongs.

@@ -3,7 +3,6 @@
 //! to end things, and is replaced by the next run's.
 
 use std::fs::File;
-use std::net::SocketAddr;
 use std::sync::OnceLock;
 
 use anyhow::{Context as _, Result, anyhow, ensure};
@@ -67,8 +66,10 @@ pub(super) fn honest() -> Result<&'static Honest> {
 fn make() -> Result<Honest> {
     let (parent, lock) = lasting_directory("lies")?;
     let project = Project::within(&parent)?;
-    let proxy = Proxy::start(upstream(&project)?)?;
-    know_by(&project, &proxy)?;
+    let proxy = project.go_by_proxy()?;
+    let before = "\n[workspace.metadata.release.smoke]";
+    project.checkout.replace("Cargo.toml", before, &format!("{HTTP_TIMEOUT}{before}"))?;
+    project.checkout.commit("chore: by way of a proxy")?;
     release_both(&project)?;
 
     let user = project.user.name().to_owned();
@@ -104,22 +105,6 @@ fn make() -> Result<Honest> {
     };
     honest.verify(&[])?.success().context("before the first lie")?;
     Ok(honest)
-}
-
-fn upstream(project: &Project) -> Result<SocketAddr> {
-    let address = project.forge.strip_prefix("http://");
-    let address =
-        address.with_context(|| format!("`{}`: the proxy speaks plain HTTP only", project.forge))?;
-    address.parse().with_context(|| format!("`{address}` is no address to hand on to"))
-}
-
-/// Configures the proxy as the forge.
-fn know_by(project: &Project, proxy: &Proxy) -> Result<()> {
-    let (from, to) = (format!("\"{}\"", project.forge), format!("\"http://{}\"", proxy.address()));
-    project.checkout.replace("Cargo.toml", &from, &to)?;
-    let before = "\n[workspace.metadata.release.smoke]";
-    project.checkout.replace("Cargo.toml", before, &format!("{HTTP_TIMEOUT}{before}"))?;
-    project.checkout.commit("chore: by way of a proxy")
 }
 
 /// Releases the older one, then the one that is lied about.

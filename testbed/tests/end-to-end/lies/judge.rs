@@ -84,6 +84,7 @@ fn deviations(run: &Finished, wrong: &[&str], unchecked: &[&str]) -> Result<Vec<
             _ => "holds",
         };
         if verdict != expected {
+            let evidence = evidence.lines().next().unwrap_or_default();
             deviations.push(format!("`{id}` is {verdict}, expected {expected}: {evidence}"));
         }
     }

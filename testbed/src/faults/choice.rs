@@ -1,0 +1,88 @@
+//! Which cases are tried: all, or some by chance. Nothing but a seed decides.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sha2::{Digest as _, Sha256};
+
+use super::case::{Case, Injury, Kind, Target};
+
+/// Targets in the order in which they came, each with its number among those of its label.
+pub(super) fn numbered(kind: Kind, labels: impl IntoIterator<Item = String>) -> Vec<Target> {
+    let mut seen = BTreeMap::<String, usize>::new();
+    let number = |label: String| {
+        let occurrence = seen.entry(label.clone()).and_modify(|count| *count += 1).or_insert(1);
+        Target { kind, occurrence: *occurrence, label }
+    };
+    labels.into_iter().map(number).collect()
+}
+
+/// `count` cases by chance, as evenly over `(step, target)` groups as there are enough: every step of the release gets one
+/// before any has two.
+pub(super) fn sample(targets: &[(String, Target)], count: usize, seed: u64) -> Vec<Case> {
+    let mut groups = BTreeMap::<(&str, Kind), Vec<(u64, Case)>>::new();
+    for (step, target) in targets {
+        for injury in Injury::of(target.kind).iter().filter(|injury| target.is_bounded(**injury)) {
+            let case = Case { target: target.clone(), injury: *injury };
+            let chance = chance(seed, &format!("sample {case}"));
+            groups.entry((step, target.kind)).or_default().push((chance, case));
+        }
+    }
+    for cases in groups.values_mut() {
+        cases.sort();
+    }
+    let mut chosen = Vec::new();
+    let mut row = 0;
+    while chosen.len() < count && groups.values().any(|cases| row < cases.len()) {
+        chosen.extend(groups.values().filter_map(|cases| cases.get(row)).map(|(_, case)| case.clone()));
+        row += 1;
+    }
+    // One row of all steps is never cut: `count` is the least.
+    let first_row = groups.len();
+    chosen.truncate(count.max(first_row));
+    chosen
+}
+
+/// All cases of the matrix, in the order of the release.
+pub(super) fn matrix(targets: &[(String, Target)]) -> Vec<Case> {
+    let cases = targets.iter().flat_map(|(_, target)| {
+        Injury::matrix(target.kind).iter().map(|injury| Case { target: target.clone(), injury: *injury })
+    });
+    let mut seen = BTreeSet::new();
+    cases.filter(|case| seen.insert(case.clone())).collect()
+}
+
+/// A number that only the seed and the text decide.
+pub(super) fn chance(seed: u64, text: &str) -> u64 {
+    let digest = Sha256::digest(format!("{seed} {text}"));
+    digest.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::{matrix, numbered, sample};
+    use crate::faults::case::{Kind, Target};
+    use std::collections::BTreeSet;
+
+    /// Three calls and twenty requests in two steps.
+    pub(in crate::faults) fn targets() -> Vec<(String, Target)> {
+        let calls = numbered(Kind::Call, ["git a", "git b", "git a"].map(str::to_owned));
+        let requests = numbered(Kind::Request, ["GET /v2/"; 20].map(str::to_owned));
+        let step = |index: usize| if index == 1 { "look" } else { "build" }.to_owned();
+        calls.into_iter().chain(requests).enumerate().map(|(index, target)| (step(index), target)).collect()
+    }
+
+    #[test]
+    fn a_sample_has_every_step_and_repeats_with_its_seed() {
+        let all = targets();
+        for seed in 0..20 {
+            let cases = sample(&all, 6, seed);
+            assert_eq!(cases, sample(&all, 6, seed));
+            assert_eq!(cases.len(), 6);
+            assert!(cases.iter().any(|case| case.target.label == "git b"), "the step with one call");
+            assert_eq!(cases.iter().collect::<BTreeSet<_>>().len(), 6);
+        }
+        assert_ne!(sample(&all, 6, 1), sample(&all, 6, 2));
+        assert_eq!(sample(&all, 1000, 1).len(), 3 * 4 + 20 * 7, "a tool that hangs for a minute is left out");
+        assert_eq!(matrix(&all).len(), 3 * 3 + 20 * 7);
+    }
+}
