@@ -36,7 +36,7 @@ impl Kit {
             let dir = scratch.path().join(format!("lane-{index}"));
             std::fs::create_dir(&dir).with_context(|| format!("making `{}`", dir.display()))?;
             let lane = Lane::new(environment, &dir, &programs, &[TAG])?;
-            let baseline = lane.baseline()?;
+            let baseline = lane.project.on_one_engine(|| lane.baseline())?;
             made.push((Mutex::new(lane), baseline));
         }
         Ok(Self { lanes: made, _scratch: scratch })

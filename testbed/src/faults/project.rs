@@ -6,7 +6,7 @@ use std::net::ToSocketAddrs as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use xshell::cmd;
@@ -33,6 +33,9 @@ const NAME: &str = "carol";
 
 /// How long the forge may take to see a push that git has ended.
 const NOTICED: Duration = Duration::from_secs(30);
+
+/// How often in a row an engine may be started anew.
+const MOST_ENGINES: usize = 6;
 
 /// How long an engine may take to be there that somebody starts anew.
 const ENGINE: Duration = Duration::from_secs(60);
@@ -185,16 +188,22 @@ impl Project {
         Ok(most)
     }
 
-    /// Does `work` while one engine runs: one that was started anew meanwhile, by whoever shares it, says nothing about
-    /// releases, and is an error.
-    pub(super) fn on_one_engine<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
-        let answers = poll(ENGINE, || Ok(self.docker(&["version"]).is_ok()))?;
-        ensure!(answers, "docker's engine does not answer");
+    /// Does `work` while one engine runs. Where it was started anew meanwhile, by whoever shares it, what `work` came to
+    /// says nothing about releases: then it is done again.
+    pub(super) fn on_one_engine<T>(&self, work: impl Fn() -> Result<T>) -> Result<T> {
         let engine = || services::processes(&Layout::from_environment(&self.environment)?, engine::DOCKERD);
-        let before = engine()?;
-        let done = work();
-        ensure!(engine()? == before, "docker's engine was started anew meanwhile: nothing can be said");
-        done
+        for _ in 0..MOST_ENGINES {
+            let answers = poll(ENGINE, || Ok(self.docker(&["version"]).is_ok()))?;
+            ensure!(answers, "docker's engine does not answer");
+            let before = engine()?;
+            let done = work();
+            if engine()? == before {
+                return done;
+            }
+            xtask::interrupt::check()?;
+            eprintln!("testbed: docker's engine was started anew meanwhile: once more");
+        }
+        bail!("docker's engine was started anew {MOST_ENGINES} times in a row")
     }
 
     /// Removes containers of this project's images.
