@@ -4,6 +4,7 @@
 mod blobs;
 mod challenge;
 mod credentials;
+mod several;
 mod wrong_bytes;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ use crate::tool::curl::{Authorization, Curl, Request, Response};
 use challenge::Challenge;
 
 pub use credentials::Credentials;
+pub use several::{Got, Wanted};
 pub use wrong_bytes::WrongBytes;
 
 /// Manifest types that an image, a signature or an attestation may have. The registry must not convert between them.
@@ -94,9 +96,15 @@ impl Client {
     /// When the registry cannot be asked; [`WrongBytes`] when the bytes are not those of the digest that was asked for, or
     /// of the one that the answer itself names.
     pub fn manifest(&self, reference: &str) -> Result<Option<Manifest>> {
-        let request =
-            Request::new("GET", self.url(&format!("manifests/{reference}"))).header("Accept", ACCEPT);
-        let response = self.send(&request)?;
+        let response = self.send(&self.manifest_request(reference))?;
+        self.read_manifest(response, reference)
+    }
+
+    fn manifest_request(&self, reference: &str) -> Request {
+        Request::new("GET", self.url(&format!("manifests/{reference}"))).header("Accept", ACCEPT)
+    }
+
+    fn read_manifest(&self, response: Response, reference: &str) -> Result<Option<Manifest>> {
         match response.status {
             200 => {}
             404 => return Ok(None),
@@ -194,6 +202,19 @@ impl Client {
 
     fn url(&self, rest: &str) -> String {
         format!("{}/v2/{}/{rest}", self.image.registry.base_url(), self.image.path)
+    }
+
+    /// Sends all of them with the token at hand; whatever the registry wants another one for is sent on its own.
+    fn send_all(&self, requests: &[Request]) -> Vec<Result<Response>> {
+        let token = self.token.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let authorization = token.map_or(Authorization::Anonymous, Authorization::Bearer);
+        let authorized = requests.iter().map(|request| request.clone().authorization(authorization.clone()));
+        let answers = self.curl.send_all(&authorized.collect::<Vec<_>>());
+        let checked = requests.iter().zip(answers).map(|(request, answer)| match answer {
+            Ok(response) if response.status == 401 => self.send(request),
+            other => other,
+        });
+        checked.collect()
     }
 
     /// Sends with the token at hand; when the registry asks for another, gets one and sends again.

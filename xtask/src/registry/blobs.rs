@@ -12,15 +12,7 @@ impl Client {
     /// # Errors
     /// When the registry cannot be asked; [`WrongBytes`] when the bytes are not those of the digest.
     pub fn blob(&self, digest: &Digest) -> Result<Option<Vec<u8>>> {
-        let response = self.send(&Request::new("GET", self.blob_url(digest)))?;
-        match response.status {
-            200 => {
-                WrongBytes::check(&response, digest)?;
-                Ok(Some(response.body))
-            }
-            404 => Ok(None),
-            _ => Err(response.unexpected()),
-        }
+        read(self.send(&Request::new("GET", self.blob_url(digest)))?, digest)
     }
 
     /// Whether there is such a blob, by what the registry says: nothing is read.
@@ -28,12 +20,7 @@ impl Client {
     /// # Errors
     /// When the registry cannot be asked.
     pub fn has_blob(&self, digest: &Digest) -> Result<bool> {
-        let response = self.send(&Request::new("HEAD", self.blob_url(digest)))?;
-        match response.status {
-            200 => Ok(true),
-            404 => Ok(false),
-            _ => Err(response.unexpected()),
-        }
+        is_there(&self.send(&Request::new("HEAD", self.blob_url(digest)))?)
     }
 
     /// Stores `bytes` as a blob, unless it is there, and returns its digest: in one piece, as the distribution
@@ -76,8 +63,29 @@ impl Client {
         upload_address(&response, &self.image.registry.base_url())
     }
 
-    fn blob_url(&self, digest: &Digest) -> String {
+    pub(super) fn blob_url(&self, digest: &Digest) -> String {
         self.url(&format!("blobs/{digest}"))
+    }
+}
+
+/// The blob in an answer.
+pub(super) fn read(response: Response, digest: &Digest) -> Result<Option<Vec<u8>>> {
+    match response.status {
+        200 => {
+            WrongBytes::check(&response, digest)?;
+            Ok(Some(response.body))
+        }
+        404 => Ok(None),
+        _ => Err(response.unexpected()),
+    }
+}
+
+/// Whether an answer says that there is one.
+pub(super) fn is_there(response: &Response) -> Result<bool> {
+    match response.status {
+        200 => Ok(true),
+        404 => Ok(false),
+        _ => Err(response.unexpected()),
     }
 }
 

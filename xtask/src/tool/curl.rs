@@ -3,6 +3,7 @@
 
 mod response;
 mod retry;
+mod together;
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -136,6 +137,8 @@ fn option(name: &str, value: &str) -> Result<String> {
     Ok(format!("{name} = \"{}\"", value.replace('\\', "\\\\").replace('"', "\\\"")))
 }
 
+const INSTALL: &str = "install it, for example with `apt-get install curl`";
+
 /// A try in which no byte comes or goes for so many seconds is given up, so that there is time for another.
 const SILENCE: &str = "10";
 
@@ -202,7 +205,7 @@ impl Curl {
             .runner
             // `-q` first: the user's own curlrc must not change what a request means.
             .call(cmd!(sh, "curl -q --config -"))
-            .install_hint("install it, for example with `apt-get install curl`")
+            .install_hint(INSTALL)
             .stdin(config)
             .timeout(left + Duration::from_secs(5))
             .output()

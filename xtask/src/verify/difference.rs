@@ -14,8 +14,6 @@ use crate::release::Release;
 use crate::scratch::Scratch;
 use crate::tool::{Runner, tar};
 
-use super::store::Store;
-
 /// The rebuilt image, unpacked.
 struct Rebuilt {
     scratch: Scratch,
@@ -43,11 +41,8 @@ pub(super) fn describe(
     archive: &Path,
 ) -> Result<String> {
     let rebuilt = Rebuilt::unpack(release.session.runner, archive)?;
-    let registry: &dyn Store = &release.tools.registry;
-    let of_registry = |digest: &Digest| -> Result<Vec<u8>> {
-        let manifest = registry.manifest(digest)?.with_context(|| format!("`{digest}` is gone"))?;
-        Ok(manifest.bytes)
-    };
+    let registry = &release.tools.registry;
+    let of_registry = |digest: &Digest| -> Result<Vec<u8>> { Ok(registry.bytes_of(digest)?.bytes) };
     let theirs = index::platforms(&of_registry(published)?)?;
     let ours = index::platforms(&rebuilt.blob(built)?)?;
     for (platform, digest) in &theirs {

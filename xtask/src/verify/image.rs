@@ -5,7 +5,6 @@ use serde_json::Value;
 
 use crate::index;
 use crate::reference::Digest;
-use crate::registry::Manifest;
 use crate::release::{Attestations, Release, build};
 use crate::sbom;
 use crate::tool::cosign::PROVENANCE_TYPE;
@@ -68,7 +67,7 @@ fn contents(release: &Release<'_>, digest: &Digest, seen: &ImageSeen) -> Vec<Cla
     };
     let said = said(seen, present.id);
     let platforms = Claim::judge("image.platforms", &index, |index| {
-        let manifests = build::manifests(&index.bytes, release.session.config)?;
+        let manifests = build::manifests(index, release.session.config)?;
         for (platform, said) in said.iter().flatten() {
             ensure!(
                 &said.platform == platform,
@@ -99,7 +98,7 @@ fn borrow<T>(seen: &Seen<T>) -> Seen<&T> {
 }
 
 /// The index and its parts; bytes that are no index have none, which is for `image.platforms` to say.
-fn whole(seen: &ImageSeen) -> Seen<(Option<&Manifest>, &[Part])> {
+fn whole(seen: &ImageSeen) -> Seen<(Option<&Vec<u8>>, &[Part])> {
     let index = borrow(&seen.index)?.as_ref();
     match &seen.parts {
         Ok(parts) => Ok((index, parts)),
@@ -174,9 +173,9 @@ fn only_ours(found: &Attached, bundles: &[String], answers: [&Seen<Answer>; 3]) 
     Ok(format!("{} signature, {ours} attestations, all by the key", found.signatures))
 }
 
-fn labels(release: &Release<'_>, index: &Manifest, said: &[(&str, &Said)]) -> Result<String> {
+fn labels(release: &Release<'_>, index: &[u8], said: &[(&str, &Said)]) -> Result<String> {
     let expected = build::metadata(release.session.config, release.source, release.inputs);
-    let of_index = index::annotations(&index.bytes)?;
+    let of_index = index::annotations(index)?;
     let mut places = vec![("annotation", "the index".to_owned(), &of_index)];
     for (platform, said) in said {
         places.push(("label", (*platform).to_owned(), &said.labels));

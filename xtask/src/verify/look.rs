@@ -2,6 +2,7 @@
 
 mod cosign;
 mod image;
+mod parts;
 
 use std::thread;
 
@@ -21,7 +22,8 @@ use crate::version::ReleaseTag;
 use super::claim::{Seen, Unseen};
 
 pub(super) use cosign::Answer;
-pub(super) use image::{Attached, ImageSeen, Part, Place, Said, image, look_at_part};
+pub(super) use image::{ImageSeen, Place, image};
+pub(super) use parts::{Attached, Part, Said, look_at_part};
 
 /// What is public under a release's names.
 pub(super) struct PublicSeen {

@@ -8,24 +8,18 @@ use anyhow::{Context as _, Result, ensure};
 use serde::Deserialize;
 
 use crate::reference::Digest;
-use crate::registry::{Client, Manifest, WrongBytes};
+use crate::registry::{Client, Got, Wanted, WrongBytes};
 
 /// More than a manifest, a config or an attestation of ours has. Layers are not read, only looked for.
 const LARGEST: u64 = 64 << 20;
 
 /// What can be asked for an image's parts. Every answer is held against its digest.
 pub(super) trait Store: Sync {
-    /// The manifest or index with that digest; `None` when there is none.
-    fn manifest(&self, digest: &Digest) -> Result<Option<Manifest>>;
+    /// What there is of `wanted`, in its order; `None` where there is none.
+    fn fetch(&self, wanted: &[Wanted]) -> Vec<Result<Option<Vec<u8>>>>;
 
-    /// A config's bytes; `None` when it is not there.
-    fn blob(&self, digest: &Digest) -> Result<Option<Vec<u8>>>;
-
-    /// Whether a layer is there. A registry is believed; what is on this disk is read to its end.
-    fn has_blob(&self, digest: &Digest) -> Result<bool>;
-
-    /// The manifest of what cosign keeps beside `digest`: `kind` is `sig` or `att`.
-    fn attached(&self, digest: &Digest, kind: Kind) -> Result<Option<Manifest>>;
+    /// The reference by which the store has what cosign keeps beside `digest`, if it has one.
+    fn attached(&self, digest: &Digest, kind: Kind) -> Option<String>;
 }
 
 /// The two things that cosign attaches in its legacy format.
@@ -57,20 +51,13 @@ impl Kind {
 }
 
 impl Store for Client {
-    fn manifest(&self, digest: &Digest) -> Result<Option<Manifest>> {
-        Self::manifest(self, digest.as_str())
+    fn fetch(&self, wanted: &[Wanted]) -> Vec<Result<Option<Vec<u8>>>> {
+        let answers = self.several(wanted).into_iter();
+        answers.map(|answer| Ok(answer?.map(Got::into_bytes))).collect()
     }
 
-    fn blob(&self, digest: &Digest) -> Result<Option<Vec<u8>>> {
-        Self::blob(self, digest)
-    }
-
-    fn has_blob(&self, digest: &Digest) -> Result<bool> {
-        Self::has_blob(self, digest)
-    }
-
-    fn attached(&self, digest: &Digest, kind: Kind) -> Result<Option<Manifest>> {
-        Self::manifest(self, &kind.tag(digest))
+    fn attached(&self, digest: &Digest, kind: Kind) -> Option<String> {
+        Some(kind.tag(digest))
     }
 }
 
@@ -88,9 +75,7 @@ struct LayoutIndex {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
 struct Entry {
-    media_type: String,
     digest: Digest,
     #[serde(default)]
     annotations: Annotations,
@@ -165,15 +150,7 @@ impl Layout {
     }
 }
 
-impl Store for Layout {
-    fn manifest(&self, digest: &Digest) -> Result<Option<Manifest>> {
-        let media_type = self.entries.iter().find(|entry| &entry.digest == digest);
-        let media_type =
-            media_type.map_or("application/vnd.oci.image.manifest.v1+json", |entry| &entry.media_type);
-        let manifest = |bytes| Manifest { digest: digest.clone(), media_type: media_type.to_owned(), bytes };
-        Ok(self.blob(digest)?.map(manifest))
-    }
-
+impl Layout {
     fn blob(&self, digest: &Digest) -> Result<Option<Vec<u8>>> {
         let file = self.file(digest);
         let bytes = read_bounded(&file).with_context(|| format!("reading `{}`", file.display()))?;
@@ -183,6 +160,7 @@ impl Store for Layout {
         Ok(bytes)
     }
 
+    /// A layer is read to its end: a registry is believed, what is on this disk is not.
     fn has_blob(&self, digest: &Digest) -> Result<bool> {
         let path = self.file(digest);
         let doing = || format!("reading `{}`", path.display());
@@ -195,11 +173,21 @@ impl Store for Layout {
         WrongBytes::check_digest(&format!("`{}`", path.display()), found, digest)?;
         Ok(true)
     }
+}
 
-    fn attached(&self, digest: &Digest, kind: Kind) -> Result<Option<Manifest>> {
-        ensure!(digest == &self.image, "`{}` is not about `{digest}`", self.path.display());
+impl Store for Layout {
+    fn fetch(&self, wanted: &[Wanted]) -> Vec<Result<Option<Vec<u8>>>> {
+        let fetch = |wanted: &Wanted| match wanted {
+            Wanted::Manifest(reference) => self.blob(&reference.parse()?),
+            Wanted::Blob(digest) => self.blob(digest),
+            Wanted::HasBlob(digest) => Ok(self.has_blob(digest)?.then(Vec::new)),
+        };
+        wanted.iter().map(fetch).collect()
+    }
+
+    fn attached(&self, _image: &Digest, kind: Kind) -> Option<String> {
         let entry = self.entries.iter().find(|entry| entry.annotations.kind.as_deref() == Some(kind.mark()));
-        entry.map_or(Ok(None), |entry| self.manifest(&entry.digest))
+        entry.map(|entry| entry.digest.to_string())
     }
 }
 

@@ -1,6 +1,6 @@
 //! What is verified, and against which repository: a checkout, or a clone of an address that the verifier trusts.
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
 
 use crate::config::{Config, Timeouts};
 use crate::index;
@@ -82,8 +82,8 @@ pub(super) fn tag_of_image(runner: &Runner, image: &Image, digest: &Digest) -> R
     let found = client.manifest(digest.as_str())?;
     let found = found.with_context(|| format!("there is no `{pinned}`, or no stranger may read it"))?;
     let platforms = index::platforms(&found.bytes).with_context(|| format!("reading `{pinned}`"))?;
-    let Some((platform, first)) = platforms.into_iter().next() else { bail!("`{pinned}` has no platform") };
-    let part = look_at_part(&client, platform, &first)?;
+    let Some(first) = platforms.first() else { bail!("`{pinned}` has no platform") };
+    let part = look_at_part(&client, first).map_err(|unseen| anyhow!("{unseen}"))?;
     let said = part.said.with_context(|| format!("`{pinned}` lacks {}", part.missing.join(", ")))?;
     let version = said.labels.get(VERSION);
     let version = version.with_context(|| format!("`{pinned}` has no label `{VERSION}`"))?;

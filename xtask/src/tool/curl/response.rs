@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result, anyhow, ensure};
 
 use super::Request;
 use crate::secret::redact;
@@ -52,13 +52,35 @@ impl fmt::Display for Response {
 /// Splits what `curl --include` printed. Interim answers (`100 Continue`) come as heads of their own before it.
 pub(super) fn parse_response(bytes: &[u8], request: &Request) -> Result<Response> {
     let mut rest = bytes;
+    let mut response = parse_head(&mut rest, request)?;
+    response.body = rest.to_vec();
+    Ok(response)
+}
+
+/// Takes one answer of several off `rest`. Where it ends is known by its `Content-Length` alone.
+pub(super) fn split_response(rest: &mut &[u8], request: &Request) -> Result<Response> {
+    let mut response = parse_head(rest, request)?;
+    if request.method == "HEAD" || matches!(response.status, 204 | 304) {
+        return Ok(response);
+    }
+    let length = response.header("Content-Length").context("the answer does not say how long it is")?;
+    let length: usize = length.parse().with_context(|| format!("`{length}` is no length"))?;
+    ensure!(length <= rest.len(), "the answer ends too early");
+    let (body, others) = rest.split_at(length);
+    response.body = body.to_vec();
+    *rest = others;
+    Ok(response)
+}
+
+/// Takes the head of an answer, and interim ones before it, off `rest`.
+fn parse_head(rest: &mut &[u8], request: &Request) -> Result<Response> {
     loop {
         let end = rest
             .windows(4)
             .position(|window| window == b"\r\n\r\n")
             .context("the answer has no end of headers")?;
         let head = std::str::from_utf8(&rest[..end]).context("the answer's headers are not UTF-8")?;
-        rest = &rest[end + 4..];
+        *rest = &rest[end + 4..];
         let mut lines = head.split("\r\n");
         let status_line = lines.next().unwrap_or_default();
         let code =
@@ -73,7 +95,7 @@ pub(super) fn parse_response(bytes: &[u8], request: &Request) -> Result<Response
         return Ok(Response {
             status,
             headers: headers.collect(),
-            body: rest.to_vec(),
+            body: Vec::new(),
             request: request.summary(),
         });
     }
@@ -91,7 +113,7 @@ impl Response {
 
 #[cfg(test)]
 mod tests {
-    use super::parse_response;
+    use super::{parse_response, split_response};
     use crate::tool::curl::Request;
 
     #[test]
@@ -100,6 +122,23 @@ mod tests {
         let response = parse_response(bytes, &Request::new("PUT", "http://localhost/")).unwrap();
         assert_eq!((response.status, response.body.as_slice()), (201, b"body\r\n\r\nmore".as_slice()));
         assert_eq!(response.header("docker-content-digest"), Some("sha256:1"));
+    }
+
+    #[test]
+    fn answers_are_told_apart_by_their_length() {
+        let (get, head) =
+            (Request::new("GET", "http://localhost/"), Request::new("HEAD", "http://localhost/"));
+        let bytes =
+            b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nHTTP/HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n\
+            HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n";
+        let mut rest = &bytes[..];
+        assert_eq!(split_response(&mut rest, &get).unwrap().body, b"HTTP/");
+        assert_eq!(split_response(&mut rest, &head).unwrap().body, b"");
+        assert_eq!(split_response(&mut rest, &get).unwrap().status, 404);
+        assert!(rest.is_empty());
+        for bad in ["HTTP/1.1 200 OK\r\n\r\nbody", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nbody"] {
+            assert!(split_response(&mut bad.as_bytes(), &get).is_err(), "{bad}");
+        }
     }
 
     #[test]

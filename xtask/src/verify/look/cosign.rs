@@ -6,6 +6,7 @@ use std::thread;
 use anyhow::{Context as _, Result};
 
 use crate::reference::Digest;
+use crate::registry::Wanted;
 use crate::release::Release;
 use crate::tool::cosign::{Cosign, VerifyCommand};
 use crate::verify::claim::{Seen, Unseen};
@@ -57,9 +58,11 @@ impl Questions<'_> {
             Ok(output) => Ok(Answer::Accepted(output)),
             Err(words) => {
                 let kind = if command.is_signature() { Kind::Signatures } else { Kind::Attestations };
-                self.store
-                    .attached(self.digest, kind)
-                    .with_context(|| format!("`{command}` failed, and the registry does not answer"))?;
+                let wanted = self.store.attached(self.digest, kind).map(Wanted::Manifest);
+                for answer in self.store.fetch(wanted.as_slice()) {
+                    answer
+                        .with_context(|| format!("`{command}` failed, and the registry does not answer"))?;
+                }
                 Ok(Answer::Rejected(words))
             }
         }

@@ -1,0 +1,42 @@
+//! Several small questions to one server in one process, over one connection: what is asked before anything can be said of
+//! a release takes as long as its processes take to start.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use xshell::cmd;
+
+use super::response::split_response;
+use super::{Curl, INSTALL, Request, Response};
+
+impl Curl {
+    /// Sends `requests`, which have no bodies and may be sent twice; answers are in their order. A request that gets no
+    /// answer this way, or one that may pass, is sent once more on its own, as [`Curl::send`] does.
+    pub fn send_all(&self, requests: &[Request]) -> Vec<Result<Response>> {
+        // Why it failed is told by the request that fails again.
+        let together = self.send_together(requests).unwrap_or_default();
+        let mut answers = together.into_iter();
+        let good = |response: &Response| (200..500).contains(&response.status) && response.status != 429;
+        requests
+            .iter()
+            .map(|request| match answers.next().filter(good) {
+                Some(response) => Ok(response),
+                None => self.send(request),
+            })
+            .collect()
+    }
+
+    fn send_together(&self, requests: &[Request]) -> Result<Vec<Response>> {
+        let configs: Vec<_> =
+            requests.iter().map(|request| request.config(self.timeout, None)).collect::<Result<_>>()?;
+        let sh = self.runner.shell()?;
+        let call = self.runner.call(cmd!(sh, "curl -q --config -")).install_hint(INSTALL);
+        let call = call.stdin(configs.join("next\n")).timeout(self.timeout + Duration::from_secs(5));
+        let output = call.output()?.success()?;
+        let mut rest = output.stdout.as_slice();
+        let answers = requests.iter().map(|request| split_response(&mut rest, request));
+        let answers = answers.collect::<Result<Vec<_>>>().context("telling answers apart")?;
+        ensure!(rest.is_empty(), "there is more than was asked for");
+        Ok(answers)
+    }
+}

@@ -1,0 +1,190 @@
+//! What an image consists of: the index, each platform's manifest, config and layers, and what is attached. Two rounds of
+//! questions are enough, as only the manifests tell what else there has to be.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result};
+use serde::Deserialize;
+
+use crate::index::Platform;
+use crate::reference::Digest;
+use crate::registry::Wanted;
+use crate::verify::claim::{Seen, Unseen};
+use crate::verify::store::{Kind, Store};
+
+use super::seen;
+
+/// One platform's image.
+pub(in crate::verify) struct Part {
+    /// Such as `linux/arm64`.
+    pub(in crate::verify) platform: String,
+    /// What its manifest and its config say; `None` where one of them is not there.
+    pub(in crate::verify) said: Option<Said>,
+    /// What is not there of it: its manifest, its config, layers.
+    pub(in crate::verify) missing: Vec<String>,
+}
+
+/// What a platform's image says of itself.
+pub(in crate::verify) struct Said {
+    /// The platform that its config is for, as the index would name it.
+    pub(in crate::verify) platform: String,
+    pub(in crate::verify) labels: BTreeMap<String, String>,
+    pub(in crate::verify) annotations: BTreeMap<String, String>,
+}
+
+/// What is attached to the index.
+#[derive(Default)]
+pub(in crate::verify) struct Attached {
+    pub(in crate::verify) signatures: usize,
+    /// The predicate type that each attestation's layer is marked with.
+    pub(in crate::verify) attestations: Vec<String>,
+}
+
+/// All of it.
+pub(super) struct Contents {
+    /// The index's bytes.
+    pub(super) index: Seen<Option<Vec<u8>>>,
+    pub(super) parts: Seen<Vec<Part>>,
+    pub(super) attached: Seen<Attached>,
+}
+
+#[derive(Deserialize)]
+struct ImageManifest {
+    config: Descriptor,
+    layers: Vec<Descriptor>,
+    #[serde(default)]
+    annotations: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+struct Descriptor {
+    digest: Digest,
+    #[serde(default)]
+    annotations: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+struct ImageConfig {
+    #[serde(flatten)]
+    platform: Platform,
+    config: RunConfig,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct RunConfig {
+    #[serde(default)]
+    labels: BTreeMap<String, String>,
+}
+
+/// Looks at everything; `known` is what is known of the index, which is asked for nevertheless unless it cannot be asked for.
+pub(super) fn look(
+    store: &dyn Store,
+    digest: &Digest,
+    known: Seen<Option<Vec<u8>>>,
+    platforms: &Seen<Vec<(String, Digest)>>,
+) -> Contents {
+    let platforms = platforms.as_ref().map_err(Clone::clone);
+    let of_parts = platforms.iter().flat_map(|platforms| platforms.iter());
+    let manifests = of_parts.map(|(_, digest)| Wanted::Manifest(digest.to_string()));
+    let attached = [Kind::Signatures, Kind::Attestations].map(|kind| store.attached(digest, kind));
+    let mut wanted: Vec<_> = manifests.collect();
+    let parts = wanted.len();
+    wanted.extend(attached.iter().flatten().cloned().map(Wanted::Manifest));
+    if known.is_ok() {
+        wanted.push(Wanted::Manifest(digest.to_string()));
+    }
+    let mut answers = store.fetch(&wanted).into_iter().map(seen).collect::<Vec<_>>();
+    let index = if known.is_ok() { answers.pop().unwrap_or(known) } else { known };
+    let mut attachments = answers.split_off(parts).into_iter();
+    let mut next = |there: &Option<String>| match there {
+        Some(_) => attachments.next().unwrap_or(Ok(None)),
+        None => Ok(None),
+    };
+    let attached = attached.each_ref().map(&mut next);
+    Contents {
+        index,
+        parts: platforms.and_then(|platforms| look_at_parts(store, platforms, answers)),
+        attached: of_attached(attached),
+    }
+}
+
+/// Looks at one platform's image.
+///
+/// # Errors
+/// When the registry does not answer.
+pub(in crate::verify) fn look_at_part(store: &dyn Store, platform: &(String, Digest)) -> Seen<Part> {
+    let wanted = [Wanted::Manifest(platform.1.to_string())];
+    let answers = store.fetch(&wanted).into_iter().map(seen).collect();
+    let parts = look_at_parts(store, std::slice::from_ref(platform), answers)?;
+    parts.into_iter().next().ok_or_else(|| Unseen::Unknown("the registry was not asked".to_owned()))
+}
+
+/// The second round: configs and layers, each once, as platforms share some.
+fn look_at_parts(
+    store: &dyn Store,
+    platforms: &[(String, Digest)],
+    manifests: Vec<Seen<Option<Vec<u8>>>>,
+) -> Seen<Vec<Part>> {
+    let manifests = manifests.into_iter().collect::<Seen<Vec<_>>>()?;
+    let parse = |bytes: &Option<Vec<u8>>| serde_json::from_slice::<ImageManifest>(bytes.as_ref()?).ok();
+    let parsed: Vec<_> = manifests.iter().map(parse).collect();
+    let mut wanted = Vec::new();
+    for manifest in parsed.iter().flatten() {
+        let layers = manifest.layers.iter().map(|layer| Wanted::HasBlob(layer.digest.clone()));
+        for one in [Wanted::Blob(manifest.config.digest.clone())].into_iter().chain(layers) {
+            if !wanted.contains(&one) {
+                wanted.push(one);
+            }
+        }
+    }
+    let answers = store.fetch(&wanted).into_iter().map(seen).collect::<Seen<Vec<_>>>()?;
+    let found = |wanted_one: &Wanted| {
+        let place = wanted.iter().position(|one| one == wanted_one)?;
+        answers.get(place)?.as_deref()
+    };
+    let parts =
+        platforms.iter().zip(&manifests).zip(&parsed).map(|(((platform, digest), bytes), manifest)| {
+            let mut part = Part { platform: platform.clone(), said: None, missing: Vec::new() };
+            match manifest {
+                Some(manifest) => complete(&mut part, manifest, found),
+                None if bytes.is_some() => part.missing.push(format!("an image manifest in `{digest}`")),
+                None => part.missing.push(format!("the manifest `{digest}`")),
+            }
+            part
+        });
+    Ok(parts.collect())
+}
+
+/// What the config says, and what is gone.
+fn complete<'a>(part: &mut Part, manifest: &ImageManifest, found: impl Fn(&Wanted) -> Option<&'a [u8]>) {
+    let digest = &manifest.config.digest;
+    match found(&Wanted::Blob(digest.clone())).map(serde_json::from_slice::<ImageConfig>) {
+        Some(Ok(config)) => {
+            part.said = Some(Said {
+                platform: config.platform.to_string(),
+                labels: config.config.labels,
+                annotations: manifest.annotations.clone(),
+            });
+        }
+        Some(Err(_)) => part.missing.push(format!("an image config in `{digest}`")),
+        None => part.missing.push(format!("the config `{digest}`")),
+    }
+    let layers = manifest.layers.iter().map(|layer| &layer.digest);
+    let gone = layers.filter(|layer| found(&Wanted::HasBlob((*layer).clone())).is_none());
+    part.missing.extend(gone.map(|layer| format!("the layer `{layer}`")));
+}
+
+fn of_attached([signatures, attestations]: [Seen<Option<Vec<u8>>>; 2]) -> Seen<Attached> {
+    let layers = |bytes: Option<Vec<u8>>| -> Result<Vec<Descriptor>> {
+        let Some(bytes) = bytes else { return Ok(Vec::new()) };
+        let manifest: ImageManifest =
+            serde_json::from_slice(&bytes).context("reading the manifest of what is attached")?;
+        Ok(manifest.layers)
+    };
+    let (signatures, attestations) = (seen(layers(signatures?))?, seen(layers(attestations?))?);
+    let mark = |layer: Descriptor| {
+        layer.annotations.get("predicateType").cloned().unwrap_or_else(|| "no predicate type".to_owned())
+    };
+    Ok(Attached { signatures: signatures.len(), attestations: attestations.into_iter().map(mark).collect() })
+}
