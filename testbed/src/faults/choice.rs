@@ -42,9 +42,12 @@ pub(super) fn sample(targets: &[(String, Target)], count: usize, seed: u64) -> V
     chosen
 }
 
-/// All cases of the matrix, in the order of the release.
+/// All cases of the matrix: every call and request once, in the order of the release, before any comes a second time. A
+/// matrix that was not finished has then seen each kind.
 pub(super) fn matrix(targets: &[(String, Target)]) -> Vec<Case> {
-    let cases = targets.iter().flat_map(|(_, target)| {
+    let mut targets: Vec<_> = targets.iter().collect();
+    targets.sort_by_key(|(_, target)| target.occurrence);
+    let cases = targets.into_iter().flat_map(|(_, target)| {
         Injury::matrix(target.kind).iter().map(|injury| Case { target: target.clone(), injury: *injury })
     });
     let mut seen = BTreeSet::new();
@@ -83,6 +86,9 @@ pub(super) mod tests {
         }
         assert_ne!(sample(&all, 6, 1), sample(&all, 6, 2));
         assert_eq!(sample(&all, 1000, 1).len(), 3 * 4 + 20 * 7, "a tool that hangs for a minute is left out");
-        assert_eq!(matrix(&all).len(), 3 * 3 + 20 * 7);
+        let matrix = matrix(&all);
+        assert_eq!(matrix.len(), 3 * 3 + 20 * 7);
+        let numbers: Vec<_> = matrix.iter().map(|case| case.target.occurrence).collect();
+        assert!(numbers.is_sorted() && numbers.first() == Some(&1), "{numbers:?}");
     }
 }

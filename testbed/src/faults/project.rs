@@ -28,6 +28,10 @@ const SOURCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 const TIMEOUTS: &str =
     "\n[workspace.metadata.release.timeouts]\nbuild = 40\npull = 15\ncosign = 10\nhttp = 4\n";
 
+/// One platform: a second one asks and pushes the same things once more.
+const PLATFORMS: (&str, &str) =
+    ("platforms = [\"linux/amd64\", \"linux/arm64\"]", "platforms = [\"linux/amd64\"]");
+
 /// Its name on the forge, below a user of its own.
 const NAME: &str = "carol";
 
@@ -97,6 +101,8 @@ impl Project {
         let manifest = manifest
             .replace("https://forge.example.org", &format!("http://{}", self.proxy.address()))
             .replace("\"acme/carol\"", &format!("\"{}\"", self.repository.full_name()));
+        ensure!(manifest.contains(PLATFORMS.0), "`Cargo.toml` has other platforms");
+        let manifest = manifest.replace(PLATFORMS.0, PLATFORMS.1);
         let files = [("Cargo.toml", manifest + TIMEOUTS), ("cosign.pub", self.key.public.clone())];
         for (file, content) in files {
             fs::write(checkout.join(file), content).with_context(|| format!("writing `{file}`"))?;
