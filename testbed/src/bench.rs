@@ -9,6 +9,7 @@ mod measure;
 mod report;
 mod rounds;
 mod steps;
+mod verifying;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -46,6 +47,9 @@ pub(crate) struct Options {
     /// Measure with an emptied builder as well, up to three times; empties the cache for everyone on this engine
     #[arg(long)]
     cold: bool,
+    /// Measure `verify --all` as well, of so many releases and of ten; each takes a release's time to make
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(11..=500))]
+    all_releases: Option<u16>,
     /// Repeat the order of an earlier run
     #[arg(long)]
     seed: Option<u64>,
@@ -76,11 +80,16 @@ pub(crate) fn run(environment: &Environment, options: &Options) -> Result<()> {
     let mut bench = Bench::set_up(environment, &client, &xtask, seed)?;
     bench.warm_up()?;
     let warm = bench.rounds(options.rounds, false)?;
+    let verified = bench.verify(options.rounds)?;
+    let all = match options.all_releases {
+        Some(releases) => bench.verify_all(releases, options.rounds)?,
+        None => Vec::new(),
+    };
     let cold =
         if options.cold { Some(bench.rounds(options.rounds.min(MOST_COLD_ROUNDS), true)?) } else { None };
     bench.clean_up()?;
     let cargo = what_cargo_adds(&runner, &xtask, &target, options.rounds)?;
-    let text = render(&machine, seed, &warm, cold.as_ref(), &cargo);
+    let text = render(&machine, seed, &warm, cold.as_ref(), &verifying::render(&verified, &all), &cargo);
     println!("{text}");
     if options.write {
         let document = fs::read_to_string(DOCUMENT).with_context(|| format!("reading `{DOCUMENT}`"))?;
@@ -153,6 +162,7 @@ fn render(
     seed: u64,
     warm: &Runs,
     cold: Option<&Runs>,
+    verified: &str,
     cargo: &str,
 ) -> String {
     let mut text = "### Machine\n\n| | |\n|---|---|\n".to_owned();
@@ -167,5 +177,5 @@ fn render(
     if let Some(cold) = cold {
         section("Cold", cold, true);
     }
-    text + &format!("\n`cargo run` adds to each start of `xtask`, s: {cargo}\n")
+    text + verified + &format!("\n`cargo run` adds to each start of `xtask`, s: {cargo}\n")
 }

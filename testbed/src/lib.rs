@@ -1,6 +1,6 @@
 //! Brings up the real parts that the tests run on: docker, cosign, a registry, a base image, a forge with its runner. The
-//! parts are listed in `parts.rs`, what runs in the background in `services.rs`; [`forge_client`], [`proxy`] and
-//! [`watcher`] are for the tests.
+//! parts are listed in `parts.rs`, what runs in the background in `services.rs`; [`forge_client`], [`proxy`],
+//! [`spare`] and [`watcher`] are for the tests.
 
 mod bench;
 pub mod cli;
@@ -23,4 +23,5 @@ mod progress;
 mod provision;
 pub mod proxy;
 mod services;
+pub mod spare;
 pub mod watcher;

@@ -12,7 +12,7 @@ use crate::inputs::{DOCKERFILE, PACKAGE_JSON, PACKAGE_LOCK, PUBLIC_KEY};
 use crate::release::preflight::{Problem, problems_found};
 use crate::tool::Runner;
 use crate::tool::git::Git;
-use crate::{dockerfile, lockfile};
+use crate::{dockerfile, lockfile, policies};
 
 /// Checks the repository around the current directory.
 ///
@@ -38,6 +38,7 @@ pub fn check(root: &Path) -> Result<()> {
         ("lockfile", lockfile(root)),
         ("public key", public_key(root)),
         ("workflows", workflows(root)),
+        ("policies", policies::check(root)),
         ("renovate", renovate(root)),
     ];
     let broken = results

@@ -69,6 +69,12 @@ pub enum Command {
     },
     /// Check the rules that a change must keep so that its commit can be released
     Check,
+    /// Write what self-hosters' cosign, podman and skopeo should accept, from the configuration, to `policies/`
+    Policies {
+        /// Write nothing; refuse when a policy is not what the configuration says
+        #[arg(long)]
+        check: bool,
+    },
     /// Look at everything that a release needs of this machine and its secrets, with the remedy for what is missing
     Doctor,
     /// Run everything that a change must pass: format, lints, unit, service and end-to-end tests

@@ -1,5 +1,8 @@
 //! The OCI image index (image specification v1.1, "OCI Image Index"): which platforms an image has, and where.
 
+use std::collections::BTreeMap;
+use std::fmt;
+
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
 
@@ -8,6 +11,8 @@ use crate::reference::Digest;
 #[derive(Deserialize)]
 struct Index {
     manifests: Vec<Descriptor>,
+    #[serde(default)]
+    annotations: BTreeMap<String, String>,
 }
 
 #[derive(Deserialize)]
@@ -16,26 +21,44 @@ struct Descriptor {
     platform: Option<Platform>,
 }
 
+/// What an image runs on, as an index has it and as an image's config has it.
 #[derive(Deserialize)]
-struct Platform {
+pub struct Platform {
     os: String,
     architecture: String,
     variant: Option<String>,
 }
 
-/// Platform (`linux/arm64`, with the variant where there is one) and digest of each manifest.
+/// `linux/arm64`, with the variant where there is one.
+impl fmt::Display for Platform {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.os, self.architecture)?;
+        self.variant.as_ref().map_or(Ok(()), |variant| write!(f, "/{variant}"))
+    }
+}
+
+/// Platform and digest of each manifest.
 ///
 /// # Errors
 /// When the bytes are no index: a manifest of a single platform is none.
 pub fn platforms(bytes: &[u8]) -> Result<Vec<(String, Digest)>> {
-    let index: Index = serde_json::from_slice(bytes).context("it is not an image index")?;
-    let name = |platform: Platform| match platform.variant {
-        Some(variant) => format!("{}/{}/{variant}", platform.os, platform.architecture),
-        None => format!("{}/{}", platform.os, platform.architecture),
+    let named = |manifest: Descriptor| {
+        let platform = manifest.platform.map_or_else(|| "no platform".to_owned(), |found| found.to_string());
+        (platform, manifest.digest)
     };
-    let named =
-        |manifest: Descriptor| (manifest.platform.map_or("no platform".to_owned(), name), manifest.digest);
-    Ok(index.manifests.into_iter().map(named).collect())
+    Ok(parse(bytes)?.manifests.into_iter().map(named).collect())
+}
+
+/// The annotations of the index itself.
+///
+/// # Errors
+/// As [`platforms`].
+pub fn annotations(bytes: &[u8]) -> Result<BTreeMap<String, String>> {
+    Ok(parse(bytes)?.annotations)
+}
+
+fn parse(bytes: &[u8]) -> Result<Index> {
+    serde_json::from_slice(bytes).context("it is not an image index")
 }
 
 #[cfg(test)]

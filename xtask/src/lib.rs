@@ -14,6 +14,7 @@ pub mod inputs;
 pub mod interrupt;
 pub mod lockfile;
 pub mod notes;
+pub mod policies;
 pub mod progress;
 pub mod provenance;
 pub mod reference;

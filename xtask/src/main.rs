@@ -9,18 +9,24 @@ use nix::sys::resource::{Resource, setrlimit};
 use xtask::cli::{Cli, Command};
 use xtask::environment::Environment;
 use xtask::verify::command::Options;
-use xtask::{check, ci, doctor, failure, interrupt, rehearse, release, secret, verify};
+use xtask::{check, ci, doctor, failure, interrupt, policies, rehearse, release, secret, verify};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    let is_release = matches!(cli.command, Command::Release { .. });
     match run(cli.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("xtask: {}", secret::redact(&format!("{error:#}")));
+            let code = failure::exit_code(&error);
             if interrupt::check().is_err() {
                 eprintln!("xtask: what is public is whole; run the same command again to go on");
+            } else if is_release && code == failure::ExitCode::Failed as u8 {
+                eprintln!(
+                    "xtask: what is public is whole; mend this, and run the same command again to go on"
+                );
             }
-            ExitCode::from(failure::exit_code(&error))
+            ExitCode::from(code)
         }
     }
 }
@@ -43,6 +49,7 @@ fn run(command: Command) -> Result<()> {
             verify::command::run(&environment, &options)
         }
         Command::Check => check::run(&environment),
+        Command::Policies { check } => policies::run(&environment, check),
         Command::Doctor => doctor::run(&environment),
         Command::Ci => ci::run(&environment),
     }

@@ -24,6 +24,11 @@ pub const REHEARSE: &str = "cargo xtask rehearse";
 /// What the SBOM is called among the things that came out.
 pub const SBOM_FILE: &str = "sbom.cdx.json";
 
+/// The section of `docs/builder.md` about runs of the workflow.
+pub const WORKFLOW_BUILDER: &str = "forgejo-actions";
+/// The section of `docs/builder.md` about a person's machine.
+pub const LOCAL_BUILDER: &str = "local-run";
+
 /// The predicate of type `https://slsa.dev/provenance/v1`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

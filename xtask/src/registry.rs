@@ -246,12 +246,18 @@ impl Client {
 
 /// The manifest in an answer for `reference`, when it is what was asked for and what the answer says that it is.
 fn read_manifest(response: Response, reference: &str) -> Result<Manifest> {
+    let media_type =
+        response.header("Content-Type").with_context(|| format!("{response} without a type"))?.to_owned();
+    // A page of a proxy in between is no answer of the registry, and not a manifest that is false.
+    let essence = media_type.split(';').next().unwrap_or_default().trim();
+    ensure!(
+        ACCEPT.split(", ").any(|kind| kind == essence),
+        "{response} with `{essence}`: expected a manifest"
+    );
     let asked = reference.parse::<Digest>().ok();
     for named in [asked, said_digest(&response)?].into_iter().flatten() {
         WrongBytes::check(&response, &named)?;
     }
-    let media_type =
-        response.header("Content-Type").with_context(|| format!("{response} without a type"))?.to_owned();
     Ok(Manifest::new(media_type, response.body))
 }
 
@@ -267,15 +273,26 @@ mod tests {
     use crate::reference::Digest;
     use crate::tool::curl::Response;
 
+    const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+
+    #[test]
+    fn a_page_is_no_manifest_and_not_a_false_one_either() {
+        let page = || Response::of(200, &[("Content-Type", "text/html; charset=utf-8")], b"<html>");
+        for reference in ["v1.0.0", Digest::of(b"index").as_str()] {
+            let error = read_manifest(page(), reference).unwrap_err();
+            assert!(!error.chain().any(<dyn std::error::Error>::is::<WrongBytes>), "{error:#}");
+        }
+    }
+
     #[test]
     fn a_manifest_is_of_the_digest_that_was_asked_for_and_of_the_one_that_is_said() {
         let (these, those) = (Digest::of(b"these"), Digest::of(b"those"));
         let read = |reference: &str, said: &Digest| {
-            let headers = [("Content-Type", "x/y"), ("Docker-Content-Digest", said.as_str())];
+            let headers = [("Content-Type", INDEX), ("Docker-Content-Digest", said.as_str())];
             read_manifest(Response::of(200, &headers, b"these"), reference)
         };
         assert_eq!(read("v1.0.0", &these).unwrap().digest, these);
-        assert_eq!(read(these.as_str(), &these).unwrap().media_type, "x/y");
+        assert_eq!(read(these.as_str(), &these).unwrap().media_type, INDEX);
         for (reference, said) in [("v1.0.0", &those), (these.as_str(), &those), (those.as_str(), &these)] {
             let error = read(reference, said).unwrap_err();
             assert!(error.chain().any(<dyn std::error::Error>::is::<WrongBytes>), "{error:#}");

@@ -11,7 +11,7 @@ use serde_json::json;
 use xshell::cmd;
 use xtask::dockerfile;
 use xtask::environment::Environment;
-use xtask::reference::Image;
+use xtask::reference::{Digest, Image};
 use xtask::registry::Credentials;
 use xtask::secret::Secret;
 use xtask::tool::Runner;
@@ -58,9 +58,9 @@ pub(super) struct Arena<'a> {
 }
 
 impl Arena<'_> {
-    /// `xtask release`.
-    pub(super) fn ours(&self, xtask: &Path) -> Result<Contestant> {
-        let (repository, checkout) = self.repository("ours")?;
+    /// `xtask release`, in a clone of that name.
+    pub(super) fn ours(&self, name: &str, xtask: &Path) -> Result<Contestant> {
+        let (repository, checkout) = self.repository(name)?;
         let mut secrets = self.signing();
         secrets.push(("REGISTRY_TOKEN", self.user.token().clone()));
         secrets.push(("FORGEJO_TOKEN", self.user.token().clone()));
@@ -162,6 +162,25 @@ impl Contestant {
         let words: Vec<&str> = self.words.iter().map(String::as_str).chain([tag]).collect();
         let (variables, secrets) = (&*self.variables, &*self.secrets);
         run(runner, &Subject { words: &words, dir: &self.checkout, variables, secrets }, scratch)
+    }
+
+    /// What runs without a secret, as anyone may; a command that fails is an error.
+    pub(super) fn look(&self, runner: &Runner, words: &[&str], scratch: &Path) -> Result<Usage> {
+        let variables = &*self.variables;
+        let subject = Subject { words, dir: &self.checkout, variables, secrets: &[] };
+        run(runner, &subject, scratch).map(|(usage, _said)| usage)
+    }
+
+    /// The first word of its release.
+    pub(super) fn program(&self) -> &str {
+        self.words.first().map_or("", String::as_str)
+    }
+
+    /// The image as it is known through the proxy, and the digest that `tag` names.
+    pub(super) fn image_of(&self, tag: &str) -> Result<(Image, Digest)> {
+        let digest = self.repository.registry().digest_of(tag)?;
+        let digest = digest.with_context(|| format!("there is no `{}`", self.repository.image()))?;
+        Ok((self.image.clone(), digest))
     }
 
     /// Removes its images from the engine.

@@ -19,13 +19,15 @@ use crate::proxy::Proxy;
 
 /// Both contestants, ready to release.
 pub(super) struct Bench {
-    runner: Runner,
-    progress: Progress,
+    pub(super) runner: Runner,
+    pub(super) progress: Progress,
     proxy: Proxy,
-    ours: Contestant,
+    pub(super) ours: Contestant,
     script: Contestant,
-    scratch: Scratch,
-    random: Random,
+    /// Has a repository for many releases.
+    pub(super) many: Contestant,
+    pub(super) scratch: Scratch,
+    pub(super) random: Random,
     tags: u16,
 }
 
@@ -52,10 +54,11 @@ impl Bench {
         let address = proxy.address().to_string();
         let (user, key, proxy_address, scratch_path) = (&user, &key, &*address, scratch.path());
         let arena = Arena { environment, client, user, proxy: proxy_address, key, scratch: scratch_path };
-        let (ours, script) = (arena.ours(xtask)?, arena.script()?);
+        let (ours, script) = (arena.ours("ours", xtask)?, arena.script()?);
+        let many = arena.ours("many", xtask)?;
         progress.line("bench", &format!("order by seed {seed}"));
         let (runner, random) = (Runner::new(environment), Random::new(seed));
-        Ok(Self { runner, progress, proxy, ours, script, scratch, random, tags: 0 })
+        Ok(Self { runner, progress, proxy, ours, script, many, scratch, random, tags: 0 })
     }
 
     /// One release of each that does not count: afterwards the registry has the base image, and the builder its layers.
@@ -94,9 +97,14 @@ impl Bench {
         self.script.remove_images(&self.runner)
     }
 
+    /// The tag that was released last.
+    pub(super) fn last_tag(&self) -> String {
+        format!("v0.{}.0", self.tags)
+    }
+
     fn next_tag(&mut self) -> Result<String> {
         self.tags += 1;
-        let tag = format!("v0.{}.0", self.tags);
+        let tag = self.last_tag();
         self.ours.tag(&self.runner, &tag)?;
         self.script.tag(&self.runner, &tag)?;
         Ok(tag)

@@ -1,6 +1,6 @@
 //! The versions of an image as the forge's package list has them: tags, and manifests that have no tag of their own.
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use serde::Deserialize;
 
 use super::Repository;
@@ -18,7 +18,7 @@ impl Repository {
     /// # Errors
     /// When the forge refuses.
     pub fn image_versions(&self) -> Result<Vec<String>> {
-        let path = format!("/packages/{}?type=container&limit=50", self.owner);
+        let path = format!("/packages/{}?type=container&q={}&limit=50", self.owner, self.name);
         let packages: Vec<Package> = self.client.expect(&[200], "GET", &path, None)?.json()?;
         Ok(packages
             .into_iter()
@@ -27,14 +27,13 @@ impl Repository {
             .collect())
     }
 
-    /// Deletes one of them, as the forge's clean-up does.
+    /// Deletes one of them, as the forge's clean-up does; one that is gone by now is what was wanted.
     ///
     /// # Errors
-    /// When the forge refuses, or does not have it.
+    /// When the forge refuses.
     pub fn delete_image_version(&self, version: &str) -> Result<()> {
+        let version = version.replace(':', "%3A");
         let path = format!("/packages/{}/container/{}/{version}", self.owner, self.name);
-        let response = self.client.api("DELETE", &path, None)?;
-        ensure!(response.status == 204, response.unexpected());
-        Ok(())
+        self.client.expect(&[204, 404], "DELETE", &path, None).map(drop)
     }
 }

@@ -5,13 +5,6 @@ use serde::Deserialize;
 
 use super::Repository;
 
-/// `GET /packages/{owner}`: one version of a package.
-#[derive(Deserialize)]
-struct Version {
-    name: String,
-    version: String,
-}
-
 /// `GET /repos/{o}/{r}/releases`
 #[derive(Deserialize)]
 struct Page {
@@ -43,16 +36,12 @@ impl Repository {
     /// When the forge refuses.
     pub fn remove_image(&self) -> Result<()> {
         loop {
-            let (owner, name) = (&self.owner, &self.name);
-            let path = format!("/packages/{owner}?type=container&q={name}&limit=50");
-            let listed: Vec<Version> = self.client.expect(&[200], "GET", &path, None)?.json()?;
-            let ours: Vec<_> = listed.into_iter().filter(|version| version.name == *name).collect();
-            if ours.is_empty() {
+            let versions = self.image_versions()?;
+            if versions.is_empty() {
                 return Ok(());
             }
-            for Version { version, .. } in ours {
-                let path = format!("/packages/{owner}/container/{name}/{}", version.replace(':', "%3A"));
-                drop(self.client.expect(&[204, 404], "DELETE", &path, None)?);
+            for version in versions {
+                self.delete_image_version(&version)?;
             }
         }
     }

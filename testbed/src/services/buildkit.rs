@@ -73,23 +73,25 @@ pub(crate) fn ensure(
 
 fn start(cx: &Context, buildkit: &Found, docker: &Found) -> Result<()> {
     remove_file(&cx.layout.run("buildkit.sock"))?;
-    // For runc: the engine's, where that one is provisioned.
-    let programs = docker.prefix.as_ref().map(|prefix| prefix.join("bin"));
-    let path = match programs {
-        Some(bin) => format!("{}:{}", text(&bin)?, cx.host.path()),
-        None => cx.host.path(),
-    };
     let file = marker(&cx.layout, NAME);
     let service = Service {
         name: NAME,
         program: buildkit.program.clone(),
         arguments: vec!["--config".into(), file.clone().into()],
         marker: file,
-        environment: BTreeMap::from([("PATH", OsString::from(path))]),
+        environment: BTreeMap::from([("PATH", OsString::from(path(cx, docker)?))]),
         log: cx.layout.log(NAME),
     };
     let pid = service.start(&cx.runner)?;
     service.wait(pid, PATIENCE, || Ok(is_ready(cx)))
+}
+
+/// Where it looks for runc: with the engine, where that one is provisioned.
+pub(crate) fn path(cx: &Context, docker: &Found) -> Result<String> {
+    match &docker.prefix {
+        Some(prefix) => Ok(format!("{}:{}", text(&prefix.join("bin"))?, cx.host.path())),
+        None => Ok(cx.host.path()),
+    }
 }
 
 /// It listens once its worker is there.
@@ -103,7 +105,7 @@ fn address(cx: &Context) -> Result<String> {
 
 /// Steps of a build share the machine's network, as there is no plugin that could make another. What is left out has a
 /// default below `/run` or `/etc`.
-fn configuration(root: &str, address: &str, traces: &str, registry: SocketAddr) -> String {
+pub(crate) fn configuration(root: &str, address: &str, traces: &str, registry: SocketAddr) -> String {
     format!(
         "root = '{root}'\n\
          [grpc]\naddress = ['{address}']\n\

@@ -64,9 +64,13 @@ fn start(cx: &Context, registry: &Found, wanted: SocketAddr) -> Result<SocketAdd
 }
 
 fn is_ready(cx: &Context, address: SocketAddr) -> Result<bool> {
+    is_ready_at(address, text(cx.layout.root())?)
+}
+
+/// Whether the registry whose configuration names `root` answers at `address`.
+pub(crate) fn is_ready_at(address: SocketAddr, root: &str) -> Result<bool> {
     let answer = http::over_tcp(address, "GET", "/v2/")?;
-    let ours = cx.layout.root().to_str();
-    Ok(answer.is_some_and(|answer| answer.status == 200 && answer.header(HEADER) == ours))
+    Ok(answer.is_some_and(|answer| answer.status == 200 && answer.header(HEADER) == Some(root)))
 }
 
 /// Whether a manifest is there, by its path such as `/v2/NAME/manifests/DIGEST`.
@@ -75,7 +79,8 @@ pub(crate) fn has(address: SocketAddr, path: &str) -> Result<bool> {
     Ok(answer.is_some_and(|answer| answer.status == 200))
 }
 
-fn configuration(storage: &str, address: SocketAddr, root: &str) -> String {
+/// Its settings; `root` tells it from every other registry.
+pub(crate) fn configuration(storage: &str, address: SocketAddr, root: &str) -> String {
     format!(
         "version: 0.1\nlog:\n  level: warn\n  accesslog:\n    disabled: true\n\
          storage:\n  delete:\n    enabled: true\n  filesystem:\n    rootdirectory: '{storage}'\n\

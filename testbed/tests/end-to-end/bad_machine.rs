@@ -11,6 +11,7 @@ use xtask::environment::Environment;
 use crate::bad_input::{REFUSED, ensure_refused};
 use crate::harness::checkout::{Checkout, text};
 use crate::harness::run::Xtask;
+use crate::harness::small_tmp::small_tmp;
 use crate::harness::{export, test};
 
 #[test]
@@ -104,13 +105,11 @@ fn the_disk_is_full_to_the_last_byte() -> Result<()> {
     test(|| ensure_refused_on_a_small_disk("! cat /dev/zero >\"$TMPDIR/filler\" 2>/dev/null"))
 }
 
-/// `fill` is run in a `TMPDIR` of one MiB before `xtask` is. The mount is of this process alone, and gone with it.
+/// `fill` is run in a `TMPDIR` of one MiB before `xtask` is.
 fn ensure_refused_on_a_small_disk(fill: &str) -> Result<()> {
     let checkout = Checkout::new()?;
-    let script = format!("mount -t tmpfs -o size=1m tmpfs \"$TMPDIR\" && {{ {fill}; }} && exec \"$@\"");
-    let user = "$([ \"$(id -u)\" = 0 ] || echo --user --map-root-user)";
-    let enter = format!("set -- unshare {user} --mount sh -c '{script}' sh \"$@\"");
-    let run = Xtask::new(&checkout, &["rehearse"]).before(&enter);
+    let small = small_tmp("1m", &format!("{fill} && exec \"$@\""));
+    let run = Xtask::new(&checkout, &["rehearse"]).within(&small);
     ensure_refused(&checkout, run, REFUSED, &["MiB free", "needs 256", "`TMPDIR`"])
 }
 

@@ -1,10 +1,12 @@
 //! What every test needs: the marker that it ran, the testbed's exports, and programs of this machine.
 
+pub(crate) mod builder;
 pub(crate) mod checkout;
 pub(crate) mod image;
 pub(crate) mod processes;
 pub(crate) mod run;
 pub(crate) mod shared;
+pub(crate) mod small_tmp;
 
 use std::any::type_name;
 use std::fs;

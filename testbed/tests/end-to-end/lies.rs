@@ -1,7 +1,7 @@
 //! The lie table of `cargo xtask verify`: one honest release on the real forge, and then one change at a time that
-//! somebody could make to it afterwards: in the registry, on the forge, or on the way. Each must make exactly the claims
-//! false that it is about; what cannot be looked at because of it is unchecked, and everything else still holds. Undone, the
-//! release verifies again. docs/verifying.md has the table, written by this code (`table.rs`).
+//! somebody could make to it afterwards: in the registry, on the forge, or on the way. Each must make exactly the
+//! claims false that it is about; what cannot be looked at because of it is unchecked, and everything else still
+//! holds. Undone, the release verifies again. docs/verifying.md has the table, written by this code (`table.rs`).
 
 mod attached;
 mod honest;
@@ -29,18 +29,8 @@ pub(crate) struct Lie {
     name: &'static str,
     /// Does it. One undo serves all: [`Honest::undo`] puts the saved state back.
     make: fn(&Honest) -> Result<()>,
-    /// The claims that must be false.
+    /// The claims that must be false; `provenance.*` is every claim that begins so.
     wrong: &'static [&'static str],
-    /// The claims that must be unchecked.
+    /// The claims that must be unchecked, written likewise.
     unchecked: &'static [&'static str],
 }
-
-/// The parts of the provenance, which are judged only where there is exactly one.
-const PARTS: [&str; 6] = [
-    "provenance.form",
-    "provenance.source",
-    "provenance.inputs",
-    "provenance.builder",
-    "provenance.time",
-    "provenance.products",
-];

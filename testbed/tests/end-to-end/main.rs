@@ -12,6 +12,7 @@ mod harness;
 mod interrupt;
 mod judges;
 mod lies;
+mod machine;
 mod published;
 mod rehearsal;
 mod same_digest;

@@ -6,8 +6,8 @@ mod tests;
 use std::collections::BTreeMap;
 
 use super::{
-    BuildDefinition, Builder, ExternalParameters, LocalRun, MODIFIED, Metadata, Provenance, Resource,
-    RunDetails, Workflow, XTASK,
+    BuildDefinition, Builder, ExternalParameters, LOCAL_BUILDER, LocalRun, MODIFIED, Metadata, Provenance,
+    Resource, RunDetails, WORKFLOW_BUILDER, Workflow, XTASK,
 };
 use crate::config::Config;
 use crate::dockerfile::{BaseImage, BaseImages};
@@ -127,8 +127,8 @@ pub fn builder_id(config: &Config, anchor: &str) -> String {
 impl Invocation {
     fn builder_anchor(&self) -> &'static str {
         match self {
-            Self::Workflow { .. } => "forgejo-actions",
-            Self::Local { .. } => "local-run",
+            Self::Workflow { .. } => WORKFLOW_BUILDER,
+            Self::Local { .. } => LOCAL_BUILDER,
         }
     }
 

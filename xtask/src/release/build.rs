@@ -15,7 +15,7 @@ use crate::release::target::Target;
 use crate::release::{Release, candidate, export};
 use crate::scratch::Scratch;
 use crate::time::{now, rfc3339};
-use crate::tool::docker::{Build, Output};
+use crate::tool::docker::{Build, Output, START_ENGINE};
 
 /// What was pushed.
 pub struct Built {
@@ -38,7 +38,7 @@ pub fn run(release: &Release<'_>) -> Result<Built> {
     let Release { session, tools, target, source, .. } = release;
     let name = target.image.tagged(&candidate::new_tag(source)?);
     let built = tools.docker.build(&recipe(release, Output::Push(name.clone()))?);
-    let digest = built.or_else(|error| export::explain(release, error))?;
+    let digest = built.or_else(|error| explain(release, error))?;
     // By digest: another run of the same release may have ended by now, and taken the tag away.
     let stored = tools.registry.manifest(digest.as_str())?;
     let stored = stored.with_context(|| {
@@ -46,6 +46,15 @@ pub fn run(release: &Release<'_>) -> Result<Built> {
     })?;
     let manifests = manifests(&stored.bytes, session.config)?;
     Ok(Built { digest, manifests, finished: now()? })
+}
+
+/// Why a build failed: an engine that has gone says no more than `EOF`; else npm is asked.
+fn explain(release: &Release<'_>, error: anyhow::Error) -> Result<Digest> {
+    crate::interrupt::check()?;
+    match release.tools.docker.engine() {
+        Ok(_) => export::explain(release, error),
+        Err(gone) => Err(error.context(format!("docker's engine has gone: {gone:#}; {START_ENGINE}"))),
+    }
 }
 
 /// Builds the commit without pushing anything: what its image's digest would be, on this machine.

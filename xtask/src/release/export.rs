@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use crate::refuse;
 use crate::release::Release;
@@ -24,7 +24,13 @@ impl Export {
     /// When git fails or the disk is full.
     pub fn of(git: &Git, commit: &Commit) -> Result<Self> {
         let scratch = Scratch::new()?;
-        git.export(commit, scratch.path())?;
+        git.export(commit, scratch.path()).with_context(|| {
+            format!(
+                "writing the commit's files to `{}`; if that disk is full, free some, or set `TMPDIR` to a directory on \
+                 another disk",
+                scratch.path().display()
+            )
+        })?;
         Ok(Self { scratch })
     }
 

@@ -8,10 +8,6 @@ use crate::reference::Digest;
 use crate::release::{Attestations, Release, attest, build, export, preflight, smoke, tags};
 use crate::verify;
 
-/// With the feature `broken-resume` alone: the version tag is public before what belongs to it, so that a release which is
-/// stopped in between cannot be resumed. The test of the fault kit must see that.
-const PUBLISHES_TOO_EARLY: bool = cfg!(feature = "broken-resume");
-
 /// What has become of an image that was made.
 pub enum Made {
     /// Only its candidate tag names it.
@@ -19,6 +15,10 @@ pub enum Made {
     /// Another run of the same release published it meanwhile, and its attestations stay.
     Public(Digest),
 }
+
+/// With the feature `broken-resume` alone: the version tag is public before what belongs to it, so that a release which is
+/// stopped in between cannot be resumed. The test of the fault kit must see that.
+const PUBLISHES_TOO_EARLY: bool = cfg!(feature = "broken-resume");
 
 /// Makes and proves the image.
 ///

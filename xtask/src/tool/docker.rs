@@ -21,6 +21,10 @@ pub use container::{Container, ContainerState};
 
 const INSTALL: &str = "install docker 26 or newer with buildx: https://docs.docker.com/engine/install/";
 
+/// What to do about an engine that does not answer.
+pub const START_ENGINE: &str =
+    "start it, for example with `systemctl start docker`, or set `DOCKER_HOST` to where it listens";
+
 /// docker with one configuration directory.
 pub struct Docker<'a> {
     runner: &'a Runner,

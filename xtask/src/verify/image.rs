@@ -1,6 +1,6 @@
 //! The claims about an image: what the registry shows, what is signed, and what the attestations say.
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use serde_json::Value;
 
 use crate::index;
@@ -11,7 +11,7 @@ use crate::sbom;
 use crate::tool::cosign::PROVENANCE_TYPE;
 
 use super::claim::{Claim, Seen, Unseen};
-use super::look::{Answer, Attached, ImageSeen, Part};
+use super::look::{Answer, Attached, ImageSeen, Part, Said};
 use super::provenance;
 use super::statement::{check_signatures, envelopes, only_predicate};
 
@@ -33,7 +33,11 @@ pub(super) fn judge(
         signed(release, answer, std::slice::from_ref(digest))
     });
     let parts = seen.part_signatures.as_ref().map(|answer| {
-        Claim::judge("signature.platforms", answer, |answer| signed(release, answer, &part_digests(seen)?))
+        let looked_at = borrow(answer).and_then(|answer| Ok((answer, seen.platforms()?)));
+        Claim::judge("signature.platforms", &looked_at, |(answer, platforms)| {
+            let digests: Vec<_> = platforms.iter().map(|(_, digest)| digest.clone()).collect();
+            signed(release, answer, &digests)
+        })
     });
     let (provenance, predicate) = attested("provenance", &seen.provenance, PROVENANCE_TYPE, digest);
     let (sbom, bom) = attested("sbom", &seen.sbom, SBOM_PREDICATE, digest);
@@ -62,13 +66,32 @@ fn contents(release: &Release<'_>, digest: &Digest, seen: &ImageSeen) -> Vec<Cla
         Err(Unseen::Unknown(words)) => Err(Unseen::Unknown(words)),
         Ok(None) | Err(Unseen::Wrong(_) | Unseen::Follows(_)) => Err(Unseen::Follows(present.id)),
     };
+    let said = said(seen, present.id);
     let platforms = Claim::judge("image.platforms", &index, |index| {
         let manifests = build::manifests(&index.bytes, release.session.config)?;
+        for (platform, said) in said.iter().flatten() {
+            ensure!(
+                &said.platform == platform,
+                "the image for {platform} is one for {}, as its config has it",
+                said.platform
+            );
+        }
         Ok(manifests.into_iter().map(|(platform, _)| platform).collect::<Vec<_>>().join(", "))
     });
-    let parts = present.holds().and_then(|()| borrow(&seen.parts));
-    let labels = Claim::judge("image.labels", &parts, |parts| labels(release, parts));
+    let named = index.clone().and_then(|index| Ok((index, said?)));
+    let labels = Claim::judge("image.labels", &named, |(index, said)| labels(release, index, said));
     vec![present, platforms, labels]
+}
+
+/// What each platform's image says of itself; nothing where one of them says nothing.
+fn said<'a>(seen: &'a ImageSeen, present: &'static str) -> Seen<Vec<(&'a str, &'a Said)>> {
+    let parts = match &seen.parts {
+        Ok(parts) => parts,
+        Err(Unseen::Wrong(_)) => return Err(Unseen::Follows(present)),
+        Err(unseen) => return Err(unseen.clone()),
+    };
+    let of_part = |part: &'a Part| Some((part.platform.as_str(), part.said.as_ref()?));
+    parts.iter().map(of_part).collect::<Option<_>>().ok_or(Unseen::Follows(present))
 }
 
 fn borrow<T>(seen: &Seen<T>) -> Seen<&T> {
@@ -83,11 +106,6 @@ fn whole(seen: &ImageSeen) -> Seen<(Option<&Manifest>, &[Part])> {
         Err(Unseen::Follows(_)) => Ok((index, &[])),
         Err(unseen) => Err(unseen.clone()),
     }
-}
-
-fn part_digests(seen: &ImageSeen) -> Result<Vec<Digest>> {
-    let index = seen.index.as_ref().ok().and_then(Option::as_ref).context("there is no index")?;
-    Ok(index::platforms(&index.bytes)?.into_iter().map(|(_, digest)| digest).collect())
 }
 
 fn accepted(answer: &Answer) -> Result<&str> {
@@ -156,25 +174,29 @@ fn only_ours(found: &Attached, bundles: &[String], answers: [&Seen<Answer>; 3]) 
     Ok(format!("{} signature, {ours} attestations, all by the key", found.signatures))
 }
 
-fn labels(release: &Release<'_>, parts: &[Part]) -> Result<String> {
+fn labels(release: &Release<'_>, index: &Manifest, said: &[(&str, &Said)]) -> Result<String> {
     let expected = build::metadata(release.session.config, release.source, release.inputs);
-    let expected =
-        expected.iter().filter(|(key, _)| NAMING.iter().any(|name| key.ends_with(&format!(".{name}"))));
-    for (key, value) in expected {
-        for part in parts {
-            for (kind, found) in
-                [("label", part.labels.get(*key)), ("annotation", part.annotations.get(*key))]
-            {
-                ensure!(
-                    found == Some(value),
-                    "the {kind} `{key}` of {} is `{}`: expected `{value}`",
-                    part.platform,
-                    found.map_or("missing", String::as_str)
-                );
-            }
+    let of_index = index::annotations(&index.bytes)?;
+    let mut places = vec![("annotation", "the index".to_owned(), &of_index)];
+    for (platform, said) in said {
+        places.push(("label", (*platform).to_owned(), &said.labels));
+        places.push(("annotation", (*platform).to_owned(), &said.annotations));
+    }
+    for (key, value) in expected.iter().filter(|(key, _)| names_release(key)) {
+        for (kind, place, found) in &places {
+            let found = found.get(*key);
+            ensure!(
+                found == Some(value),
+                "the {kind} `{key}` of {place} is `{}`: expected `{value}`",
+                found.map_or("missing", String::as_str)
+            );
         }
     }
-    Ok(format!("{} on {} platforms", NAMING.join(", "), parts.len()))
+    Ok(format!("{} on the index and {} platforms", NAMING.join(", "), said.len()))
+}
+
+fn names_release(key: &str) -> bool {
+    NAMING.iter().any(|name| key.ends_with(&format!(".{name}")))
 }
 
 fn components(release: &Release<'_>, predicate: &Value) -> Result<String> {

@@ -21,7 +21,7 @@ use crate::version::ReleaseTag;
 use super::claim::{Seen, Unseen};
 
 pub(super) use cosign::Answer;
-pub(super) use image::{Attached, ImageSeen, Part, Place, image, look_at_part};
+pub(super) use image::{Attached, ImageSeen, Part, Place, Said, image, look_at_part};
 
 /// What is public under a release's names.
 pub(super) struct PublicSeen {

@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use crate::inputs::DOCKERFILE;
 use crate::provenance::{
-    BuildDefinition, MODIFIED, Provenance, REHEARSE, RELEASE, RELEASE_WORKFLOW, Resource, SBOM_FILE, XTASK,
-    xtask_uri,
+    BuildDefinition, LOCAL_BUILDER, MODIFIED, Provenance, REHEARSE, RELEASE, RELEASE_WORKFLOW, Resource,
+    SBOM_FILE, WORKFLOW_BUILDER, XTASK, builder_id, xtask_uri,
 };
 use crate::reference::Digest;
 use crate::release::Release;
@@ -133,8 +133,8 @@ fn inputs(release: &Release<'_>, provenance: &Provenance) -> Result<String> {
 
 fn builder(release: &Release<'_>, provenance: &Provenance) -> Result<String> {
     let parameters = &provenance.build_definition.external_parameters;
-    let anchor = if parameters.workflow.is_some() { "forgejo-actions" } else { "local-run" };
-    let expected = crate::provenance::builder_id(release.session.config, anchor);
+    let anchor = if parameters.workflow.is_some() { WORKFLOW_BUILDER } else { LOCAL_BUILDER };
+    let expected = builder_id(release.session.config, anchor);
     let found = &provenance.run_details.builder.id;
     ensure!(found == &expected, "the builder is `{found}`: expected `{expected}`");
     if let Some(workflow) = &parameters.workflow {

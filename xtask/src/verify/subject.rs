@@ -83,8 +83,9 @@ pub(super) fn tag_of_image(runner: &Runner, image: &Image, digest: &Digest) -> R
     let found = found.with_context(|| format!("there is no `{pinned}`, or no stranger may read it"))?;
     let platforms = index::platforms(&found.bytes).with_context(|| format!("reading `{pinned}`"))?;
     let Some((platform, first)) = platforms.into_iter().next() else { bail!("`{pinned}` has no platform") };
-    let part = look_at_part(&client, platform, first)?;
-    let version = part.labels.get(VERSION);
+    let part = look_at_part(&client, platform, &first)?;
+    let said = part.said.with_context(|| format!("`{pinned}` lacks {}", part.missing.join(", ")))?;
+    let version = said.labels.get(VERSION);
     let version = version.with_context(|| format!("`{pinned}` has no label `{VERSION}`"))?;
     Ok(format!("v{version}").parse()?)
 }

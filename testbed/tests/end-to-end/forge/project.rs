@@ -5,12 +5,14 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use testbed::forge_client::{Client, Repository, State, User};
+use testbed::proxy::Proxy;
 use testbed::watcher::Watcher;
 use xtask::reference::Tag;
 use xtask::scratch::random_hex;
 use xtask::secret::Secret;
 
 use crate::harness::checkout::{Checkout, text};
+use crate::harness::run::Xtask;
 use crate::harness::{call, environment, export, wait_for};
 
 /// The name that CI gives its state of a commit.
@@ -70,6 +72,7 @@ impl Project {
         )?;
         let name = format!("repository = \"{}\"", repository.full_name());
         checkout.replace("Cargo.toml", "repository = \"acme/carol\"", &name)?;
+        Xtask::new(&checkout, &["policies"]).run()?.success()?;
         checkout.commit("chore: another forge and another key")?;
         let secrets = Secrets {
             private_key,
@@ -78,6 +81,20 @@ impl Project {
             forge_token: user.new_token(&["write:repository"])?,
         };
         Ok(Self { user, repository, checkout, secrets, forge })
+    }
+
+    /// Puts a proxy between `xtask` and the forge: the configuration, which is not committed yet, knows the forge by the
+    /// proxy's address alone.
+    pub(crate) fn go_by_proxy(&self) -> Result<Proxy> {
+        let address = self.forge.strip_prefix("http://");
+        let address =
+            address.with_context(|| format!("`{}`: the proxy speaks plain HTTP only", self.forge))?;
+        let proxy = Proxy::start(
+            address.parse().with_context(|| format!("`{address}` is no address to hand on to"))?,
+        )?;
+        let (from, to) = (format!("\"{}\"", self.forge), format!("\"http://{}\"", proxy.address()));
+        self.checkout.replace("Cargo.toml", &from, &to)?;
+        Ok(proxy)
     }
 
     /// The commit at HEAD.

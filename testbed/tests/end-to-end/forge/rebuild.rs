@@ -2,52 +2,20 @@
 //! builder, the directory, the umask and the cache.
 
 use std::fs;
-use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
-use xtask::scratch::Scratch;
 
 use super::released::{TAG, released};
+use crate::harness::builder::Builder;
 use crate::harness::checkout::{Checkout, text};
 use crate::harness::run::{Finished, Xtask};
-use crate::harness::{call, export, test};
+use crate::harness::{export, test};
 
-/// A builder of another version and driver than docker's own, known in a configuration of this test alone.
-struct Builder {
-    configuration: Scratch,
-    name: &'static str,
-}
-
-impl Builder {
-    fn new() -> Result<Self> {
-        let builder = Self { configuration: Scratch::new()?, name: "elsewhere" };
-        // As a person has it who keeps docker's configuration in a directory of their own.
-        let plugins = Path::new(&export("DOCKER_CONFIG")?).join("cli-plugins");
-        if plugins.is_dir() {
-            symlink(&plugins, builder.configuration.path().join("cli-plugins")).context("linking plugins")?;
-        }
-        builder.buildx(&[
-            "create",
-            "--driver",
-            "remote",
-            "--name",
-            builder.name,
-            &export("TESTBED_BUILDKIT")?,
-        ])?;
-        Ok(builder)
-    }
-
-    fn buildx(&self, arguments: &[&str]) -> Result<String> {
-        let call = call("docker", &[&["buildx"], arguments].concat())?;
-        call.env("DOCKER_CONFIG", self.configuration.path()).read()
-    }
-
-    /// `verify --rebuild` on it, without a secret.
-    fn rebuild<'a>(&self, checkout: &'a Checkout) -> Result<Xtask<'a>> {
-        let run = Xtask::new(checkout, &["verify", TAG, "--rebuild", "--builder", self.name]);
-        Ok(run.env("DOCKER_CONFIG", text(self.configuration.path())?))
-    }
+/// `verify --rebuild` on `builder`, without a secret.
+fn rebuild<'a>(builder: &Builder, checkout: &'a Checkout) -> Result<Xtask<'a>> {
+    let run = Xtask::new(checkout, &["verify", TAG, "--rebuild", "--builder", builder.name()]);
+    Ok(run.env("DOCKER_CONFIG", builder.configuration()?))
 }
 
 /// The verdict on the digest, such as `ok`, and why.
@@ -67,20 +35,21 @@ fn ensure_same_digest(run: &Finished) -> Result<()> {
 #[test]
 fn with_another_builder_with_nothing_cached() -> Result<()> {
     test(|| {
-        let builder = Builder::new()?;
-        let inspected = builder.buildx(&["inspect", builder.name])?;
+        let builder = Builder::new(&export("TESTBED_BUILDKIT")?)?;
+        let inspected = builder.buildx(&["inspect", builder.name()])?;
         assert!(inspected.contains("Driver:        remote"), "{inspected}");
-        builder.buildx(&["prune", "--builder", builder.name, "--all", "--force"])?;
+        builder.buildx(&["prune", "--builder", builder.name(), "--all", "--force"])?;
         let checkout = &released()?.project.checkout;
-        ensure_same_digest(&builder.rebuild(checkout)?.run()?)?;
+        ensure_same_digest(&rebuild(&builder, checkout)?.run()?)?;
 
         // Named builders may also be kept in a place of their own.
-        let elsewhere = builder.configuration.path().join("elsewhere");
-        fs::rename(builder.configuration.path().join("buildx"), &elsewhere)?;
-        let run = builder.rebuild(checkout)?.run()?;
+        let configuration = Path::new(builder.configuration()?);
+        let elsewhere = configuration.join("elsewhere");
+        fs::rename(configuration.join("buildx"), &elsewhere)?;
+        let run = rebuild(&builder, checkout)?.run()?;
         let (mark, why) = verdict(&run)?;
-        assert!(mark == "?" && why.contains(builder.name), "a builder that nobody knows: {mark} {why}");
-        ensure_same_digest(&builder.rebuild(checkout)?.env("BUILDX_CONFIG", text(&elsewhere)?).run()?)
+        assert!(mark == "?" && why.contains(builder.name()), "a builder that nobody knows: {mark} {why}");
+        ensure_same_digest(&rebuild(&builder, checkout)?.env("BUILDX_CONFIG", text(&elsewhere)?).run()?)
     })
 }
 

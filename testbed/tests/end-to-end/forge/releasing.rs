@@ -33,12 +33,12 @@ impl Project {
     }
 
     /// As [`Project::ensure_refused`], for a person with the right secrets.
-    pub(super) fn refused(&self, arguments: &[&str], words: &[&str]) -> Result<String> {
+    pub(crate) fn refused(&self, arguments: &[&str], words: &[&str]) -> Result<String> {
         self.ensure_refused(self.laptop(arguments), words)
     }
 
     /// Runs `xtask` where it must refuse, say `words` and change nothing. Returns all that it said.
-    pub(super) fn ensure_refused(&self, run: Xtask<'_>, words: &[&str]) -> Result<String> {
+    pub(crate) fn ensure_refused(&self, run: Xtask<'_>, words: &[&str]) -> Result<String> {
         let before = Snapshot::of(self)?;
         let Finished { code, stdout, stderr } = run.run()?;
         ensure!(code == REFUSED, "exit code {code}, expected {REFUSED}:\n{stdout}{stderr}");

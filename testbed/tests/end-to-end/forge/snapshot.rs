@@ -9,13 +9,13 @@ use super::project::Project;
 
 /// Tags with their digests, and pages.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Snapshot {
-    pub(super) tags: BTreeMap<String, String>,
-    pub(super) pages: Vec<Release>,
+pub(crate) struct Snapshot {
+    pub(crate) tags: BTreeMap<String, String>,
+    pub(crate) pages: Vec<Release>,
 }
 
 impl Snapshot {
-    pub(super) fn of(project: &Project) -> Result<Self> {
+    pub(crate) fn of(project: &Project) -> Result<Self> {
         let mut tags = BTreeMap::new();
         for tag in project.repository.registry_tags()? {
             let digest = project.digest(&tag)?;
@@ -25,12 +25,12 @@ impl Snapshot {
     }
 
     /// Tags that are no business of cosign's.
-    pub(super) fn image_tags(&self) -> Vec<&str> {
+    pub(crate) fn image_tags(&self) -> Vec<&str> {
         self.tags.keys().map(String::as_str).filter(|tag| !tag.starts_with("sha256-")).collect()
     }
 
     /// The page of `tag`; there must be one, and only one.
-    pub(super) fn page(&self, tag: &str) -> Result<&Release> {
+    pub(crate) fn page(&self, tag: &str) -> Result<&Release> {
         let mut pages = self.pages.iter().filter(|page| page.tag_name == tag);
         let page = pages.next().with_context(|| format!("there is no page for `{tag}`"))?;
         ensure!(pages.next().is_none(), "`{tag}` has more than one page");
@@ -38,7 +38,7 @@ impl Snapshot {
     }
 
     /// Nothing was released here, and nothing is left of a try.
-    pub(super) fn ensure_empty(&self) -> Result<()> {
+    pub(crate) fn ensure_empty(&self) -> Result<()> {
         ensure!(self.tags.is_empty() && self.pages.is_empty(), "something was published: {self:#?}");
         Ok(())
     }

@@ -1,9 +1,8 @@
-//! The honest release that everything is done to, beside an older one, one of an older line and a release candidate. It
-//! knows the forge by a proxy's address alone, so that a lie may be told on the way as well. Its clone stays below the
-//! target directory, as libtest has no place to end things, and is replaced by the next run's.
+//! The honest release that everything is done to, beside an older one. It knows the forge by a proxy's address alone,
+//! so that a lie may be told on the way as well. Its clone stays below the target directory, as libtest has no place
+//! to end things, and is replaced by the next run's.
 
 use std::fs::File;
-use std::net::SocketAddr;
 use std::sync::OnceLock;
 
 use anyhow::{Context as _, Result, anyhow, ensure};
@@ -28,10 +27,6 @@ use crate::harness::shared::lasting_directory;
 pub(super) const TAG: &str = "v0.2.0";
 /// A stable release before it.
 pub(super) const OLDER: &str = "v0.1.0";
-/// A release of the older line, after it.
-pub(super) const BACKPORT: &str = "v0.1.1";
-/// A pre-release after it.
-pub(super) const CANDIDATE: &str = "v0.3.0-rc.1";
 
 /// A slow server costs this long four times (docs/releasing.md, "Exit codes").
 const HTTP_TIMEOUT: &str = "\n[workspace.metadata.release.timeouts]\nhttp = 2\n";
@@ -71,18 +66,18 @@ pub(super) fn honest() -> Result<&'static Honest> {
 fn make() -> Result<Honest> {
     let (parent, lock) = lasting_directory("lies")?;
     let project = Project::within(&parent)?;
-    let proxy = Proxy::start(upstream(&project)?)?;
-    know_by(&project, &proxy)?;
-    release_all(&project)?;
+    let proxy = project.go_by_proxy()?;
+    let before = "\n[workspace.metadata.release.smoke]";
+    project.checkout.replace("Cargo.toml", before, &format!("{HTTP_TIMEOUT}{before}"))?;
+    project.checkout.commit("chore: by way of a proxy")?;
+    release_both(&project)?;
 
     let user = project.user.name().to_owned();
     let path = project.repository.full_name();
-    let host = project.forge.trim_start_matches("http://").to_owned();
-    let registry = Registry::new(&host, &path, &user, project.user.token());
+    let registry = Registry::new(&project.forge, &path, &user, project.user.token())?;
     let image: Image = format!("{}/{path}", proxy.address()).parse()?;
     let (forge, kept) = (Forge::new(&project, TAG)?, registry.beside(&format!("{user}/kept")));
-    let tags = registry.tags()?;
-    for tag in tags.keys() {
+    for tag in registry.tags()?.keys() {
         kept.copy(tag, &registry)?;
     }
     let index = registry.manifest(TAG)?;
@@ -112,30 +107,12 @@ fn make() -> Result<Honest> {
     Ok(honest)
 }
 
-fn upstream(project: &Project) -> Result<SocketAddr> {
-    let address = project.forge.strip_prefix("http://");
-    let address =
-        address.with_context(|| format!("`{}`: the proxy speaks plain HTTP only", project.forge))?;
-    address.parse().with_context(|| format!("`{address}` is no address to hand on to"))
-}
-
-/// Configures the proxy as the forge.
-fn know_by(project: &Project, proxy: &Proxy) -> Result<()> {
-    let (from, to) = (format!("\"{}\"", project.forge), format!("\"http://{}\"", proxy.address()));
-    project.checkout.replace("Cargo.toml", &from, &to)?;
-    let before = "\n[workspace.metadata.release.smoke]";
-    project.checkout.replace("Cargo.toml", before, &format!("{HTTP_TIMEOUT}{before}"))?;
-    project.checkout.commit("chore: by way of a proxy")
-}
-
-/// Releases all four, [`TAG`] before the two that must not be taken for it.
-fn release_all(project: &Project) -> Result<()> {
+/// Releases the older one, then the one that is lied about.
+fn release_both(project: &Project) -> Result<()> {
     let older = project.head()?;
-    let backport = project.commit("fix: for the old line")?;
     let ours = project.commit("feat: what is new")?;
-    let candidate = project.commit("feat: what comes next")?;
     project.push_main()?;
-    for (tag, commit) in [(OLDER, older), (TAG, ours), (BACKPORT, backport), (CANDIDATE, candidate)] {
+    for (tag, commit) in [(OLDER, older), (TAG, ours)] {
         project.set_status(&commit, Status::Success)?;
         project.checkout.git(&["tag", tag, &commit])?;
         project.push_tags()?;

@@ -1,5 +1,5 @@
-//! Lies about the image, most of them by somebody who has the key: signed, attested, tagged and on the page as a release
-//! is, and only the image itself is another one.
+//! Lies about the image, most of them by somebody who has the key: signed, attested, tagged and on the page as a
+//! release is, and only the image itself is another one.
 
 use anyhow::{Result, ensure};
 use serde_json::Value;
@@ -97,7 +97,7 @@ pub(super) const LIES: &[Lie] = &[
     },
     Lie {
         // What the key vouches for is believed; only the bytes of a build that is one's own tell.
-        name: "a layer more, with `--rebuild`",
+        name: "a layer more, which only `--rebuild` finds",
         make: |honest| honest.release_changed(|parts| honest.add_a_layer(parts)),
         wrong: &["rebuild"],
         unchecked: &[],

@@ -1,9 +1,9 @@
-//! Tells each lie, asks `xtask verify`, and holds its verdicts against the table. Deviations are collected: one run shows
-//! all of them.
+//! Tells each lie, asks `xtask verify`, and holds its verdicts against the table. Deviations are collected: one run
+//! shows all of them.
 
 use std::sync::{Mutex, PoisonError};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use serde::Deserialize;
 
 use super::Lie;
@@ -20,6 +20,11 @@ const UNCHECKED: i32 = 4;
 /// The `--json` document, as far as it is compared.
 #[derive(Deserialize)]
 struct Report {
+    releases: Vec<Entry>,
+}
+
+#[derive(Deserialize)]
+struct Entry {
     claims: Vec<Claim>,
 }
 
@@ -28,6 +33,8 @@ struct Claim {
     id: String,
     verdict: String,
     evidence: String,
+    /// The claim because of which there is nothing to look at.
+    see: Option<String>,
 }
 
 /// Tells the lies one after the other; after each, the honest release must verify again.
@@ -56,9 +63,11 @@ fn tell(honest: &Honest, lie: &Lie) -> Result<Vec<String>> {
 
 /// What a run said that it must not have said, a line each.
 fn deviations(run: &Finished, wrong: &[&str], unchecked: &[&str]) -> Result<Vec<String>> {
-    let report: Report = serde_json::from_str(&run.stdout).with_context(|| {
-        format!("exit code {} and no report: {}{}", run.code, run.stdout, run.stderr.trim_end())
-    })?;
+    let report: Report = serde_json::from_str(&run.stdout)
+        .with_context(|| format!("exit code {} and no report: {}", run.code, run.stderr.trim_end()))?;
+    let [Entry { claims }] = &report.releases[..] else {
+        bail!("the report is about {} releases: expected one", report.releases.len());
+    };
     let mut deviations = Vec::new();
     let code = match (wrong, unchecked) {
         ([], []) => 0,
@@ -68,18 +77,33 @@ fn deviations(run: &Finished, wrong: &[&str], unchecked: &[&str]) -> Result<Vec<
     if run.code != code {
         deviations.push(format!("exit code {}: expected {code}", run.code));
     }
-    for Claim { id, verdict, evidence } in &report.claims {
+    for Claim { id, verdict, evidence, .. } in claims {
         let expected = match &**id {
-            id if wrong.contains(&id) => "false",
-            id if unchecked.contains(&id) => "unchecked",
+            id if has(wrong, id) => "false",
+            id if has(unchecked, id) => "unchecked",
             _ => "holds",
         };
         if verdict != expected {
+            let evidence = evidence.lines().next().unwrap_or_default();
             deviations.push(format!("`{id}` is {verdict}, expected {expected}: {evidence}"));
         }
     }
-    let is_missing = |id: &&&str| !report.claims.iter().any(|claim| claim.id == **id);
+    // What is unchecked although every server answered is so because of a claim that does not hold, and says which.
+    let is_named = |see: &str| claims.iter().any(|claim| claim.id == see && claim.verdict != "holds");
+    let follows = |claim: &&Claim| claim.verdict == "unchecked" && !wrong.is_empty();
+    let lost = claims.iter().filter(follows).filter(|claim| !claim.see.as_deref().is_some_and(is_named));
+    deviations.extend(lost.map(|claim| format!("`{}` does not say what to see: {:?}", claim.id, claim.see)));
+    let is_missing = |pattern: &&&str| !claims.iter().any(|claim| is(pattern, &claim.id));
     let missing = wrong.iter().chain(unchecked).filter(is_missing);
-    deviations.extend(missing.map(|id| format!("there is no claim `{id}`")));
+    deviations.extend(missing.map(|pattern| format!("there is no claim `{pattern}`")));
     Ok(deviations)
+}
+
+fn has(patterns: &[&str], id: &str) -> bool {
+    patterns.iter().any(|pattern| is(pattern, id))
+}
+
+/// Whether `pattern` names the claim, or ends in `*` and begins as it does.
+fn is(pattern: &str, id: &str) -> bool {
+    pattern.strip_suffix('*').map_or(pattern == id, |start| id.starts_with(start))
 }

@@ -3,21 +3,30 @@
 use anyhow::Result;
 
 use super::Lie;
-use super::honest::{BACKPORT, CANDIDATE};
+use super::honest::{Honest, OLDER};
 use super::judge::check;
 use super::registry::Manifest;
 use crate::harness::test;
 
+/// Puts `latest` on the version `tag`, an image of its own that is made for it.
+fn latest_on(honest: &Honest, tag: &str) -> Result<()> {
+    let mut index = honest.registry.manifest(OLDER)?.json()?;
+    index["annotations"]["org.opencontainers.image.version"] = tag.trim_start_matches('v').into();
+    let index = Manifest::of(&index)?;
+    honest.registry.put(tag, &index)?;
+    honest.registry.put("latest", &index)
+}
+
 pub(super) const LIES: &[Lie] = &[
     Lie {
         name: "`latest` on a release candidate",
-        make: |honest| honest.move_tag("latest", CANDIDATE),
+        make: |honest| latest_on(honest, "v0.3.0-rc.1"),
         wrong: &["latest"],
         unchecked: &[],
     },
     Lie {
         name: "`latest` on a release of an older line",
-        make: |honest| honest.move_tag("latest", BACKPORT),
+        make: |honest| latest_on(honest, "v0.1.1"),
         wrong: &["latest"],
         unchecked: &[],
     },

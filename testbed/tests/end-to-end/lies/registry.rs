@@ -1,20 +1,25 @@
-//! The forge's registry by plain requests: what a pusher may do and `xtask` never does, such as a manifest stored by its
-//! digest, a blob taken from another image, something deleted.
+//! The forge's registry by plain requests: what a pusher may do and `xtask` never does, such as a manifest stored by
+//! its digest, a blob taken from another image, something deleted.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
+use testbed::watcher::http::{Answer, Server};
 use xtask::reference::Digest;
+use xtask::registry::Credentials;
 use xtask::secret::Secret;
 use xtask::tool::Runner;
-use xtask::tool::curl::{Authorization, Curl, Request, Response};
+use xtask::tool::curl::{Authorization, Curl, Request};
 
 use crate::harness::environment;
 
 /// What the registry is asked for.
 const ACCEPT: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json";
+
+/// The type of what is no manifest.
+const BYTES: &str = "application/octet-stream";
 
 /// One request, on a machine that builds images beside it.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -27,11 +32,16 @@ pub(super) struct Manifest {
 }
 
 /// The repository of one image, with its owner's right.
+#[derive(Clone)]
 pub(super) struct Registry {
+    /// Changes things.
     curl: Curl,
-    host: String,
+    /// Looks, without a process for each look.
+    server: Server,
+    /// `http://…/v2`
+    base: String,
     path: String,
-    who: (String, Secret),
+    credentials: Credentials,
 }
 
 impl Manifest {
@@ -62,40 +72,50 @@ impl Manifest {
 }
 
 impl Registry {
-    /// The image `path` at `host`, as `user`.
-    pub(super) fn new(host: &str, path: &str, user: &str, token: &Secret) -> Self {
+    /// The image `path` of the forge at `url`, as `user`.
+    pub(super) fn new(url: &str, path: &str, user: &str, token: &Secret) -> Result<Self> {
         let curl = Curl::new(&Runner::new(&environment()), PATIENCE);
-        Self { curl, host: host.to_owned(), path: path.to_owned(), who: (user.to_owned(), token.clone()) }
+        let (server, base) = (Server::of(url)?, format!("{url}/v2"));
+        let credentials = Credentials::new(user, token.clone());
+        Ok(Self { curl, server, base, path: path.to_owned(), credentials })
     }
 
     /// Another image of the same owner.
     pub(super) fn beside(&self, path: &str) -> Self {
-        Self {
-            curl: self.curl.clone(),
-            host: self.host.clone(),
-            path: path.to_owned(),
-            who: self.who.clone(),
-        }
+        Self { path: path.to_owned(), ..self.clone() }
     }
 
-    fn request(&self, method: &'static str, rest: &str) -> Request {
-        let (user, token) = self.who.clone();
-        let url = format!("http://{}/v2/{}/{rest}", self.host, self.path);
-        Request::new(method, url).header("Accept", ACCEPT).authorization(Authorization::Basic(user, token))
+    /// Looks at something that is there, or not: 200 or 404.
+    fn look(&self, method: &str, rest: &str) -> Result<Answer> {
+        let path = format!("/v2/{}/{rest}", self.path);
+        let who = format!("Authorization: Basic {}", self.credentials.pair.expose());
+        let answer = self.server.ask(method, &path, &[&format!("Accept: {ACCEPT}"), &who])?;
+        ensure!(matches!(answer.status, 200 | 404), "{method} {path} is answered with {}", answer.status);
+        Ok(answer)
     }
 
-    fn expect(&self, statuses: &[u16], request: &Request) -> Result<Response> {
-        let response = self.curl.send(request)?;
-        ensure!(statuses.contains(&response.status), response.unexpected());
-        Ok(response)
+    fn change(
+        &self,
+        status: u16,
+        method: &'static str,
+        rest: &str,
+        media_type: &str,
+        bytes: &[u8],
+    ) -> Result<()> {
+        let Credentials { user, password, .. } = self.credentials.clone();
+        let who = Authorization::Basic(user, password);
+        let request = Request::new(method, format!("{}/{}/{rest}", self.base, self.path)).authorization(who);
+        let response = self.curl.send(&request.body(media_type, bytes))?;
+        ensure!(response.status == status, response.unexpected());
+        Ok(())
     }
 
     /// Every tag and the digest that it names.
     pub(super) fn tags(&self) -> Result<BTreeMap<String, Digest>> {
-        let list: Value = self.expect(&[200], &self.request("GET", "tags/list?n=1000"))?.json()?;
+        let list: Value = self.look("GET", "tags/list?n=1000")?.json()?;
         let names = list["tags"].as_array().context("a list without tags")?.iter().filter_map(Value::as_str);
         let digest = |name: &str| {
-            let found = self.expect(&[200], &self.request("HEAD", &format!("manifests/{name}")))?;
+            let found = self.look("HEAD", &format!("manifests/{name}"))?;
             let digest =
                 found.header("Docker-Content-Digest").context("a manifest without digest")?.parse()?;
             Ok((name.to_owned(), digest))
@@ -110,7 +130,7 @@ impl Registry {
 
     /// The manifest behind a tag or digest.
     pub(super) fn find(&self, reference: &str) -> Result<Option<Manifest>> {
-        let found = self.expect(&[200, 404], &self.request("GET", &format!("manifests/{reference}")))?;
+        let found = self.look("GET", &format!("manifests/{reference}"))?;
         if found.status == 404 {
             return Ok(None);
         }
@@ -120,35 +140,32 @@ impl Registry {
 
     /// Stores a manifest under a tag or its own digest.
     pub(super) fn put(&self, reference: &str, manifest: &Manifest) -> Result<()> {
-        let request = self.request("PUT", &format!("manifests/{reference}"));
-        self.expect(&[201], &request.body(&manifest.media_type, manifest.bytes.clone())).map(|_| ())
+        self.change(201, "PUT", &format!("manifests/{reference}"), &manifest.media_type, &manifest.bytes)
     }
 
     /// Deletes a tag, or a digest, which must be there.
     pub(super) fn delete(&self, reference: &str) -> Result<()> {
-        self.expect(&[202], &self.request("DELETE", &format!("manifests/{reference}"))).map(|_| ())
+        self.change(202, "DELETE", &format!("manifests/{reference}"), BYTES, b"")
     }
 
+    /// A blob, which must be there.
     pub(super) fn blob(&self, digest: &Digest) -> Result<Vec<u8>> {
-        Ok(self.expect(&[200], &self.request("GET", &format!("blobs/{digest}")))?.body)
+        let found = self.look("GET", &format!("blobs/{digest}"))?;
+        ensure!(found.status == 200, "the registry has no `{}@{digest}`", self.path);
+        Ok(found.body)
     }
 
     /// Stores a blob in one piece.
     pub(super) fn upload(&self, bytes: &[u8]) -> Result<Digest> {
         let digest = Digest::of(bytes);
-        let request = self.request("POST", &format!("blobs/uploads/?digest={digest}"));
-        self.expect(&[201], &request.body("application/octet-stream", bytes))?;
+        self.change(201, "POST", &format!("blobs/uploads/?digest={digest}"), BYTES, bytes)?;
         Ok(digest)
     }
 
-    /// Takes a blob from another image.
+    /// Takes a blob from another image; 202 would say that it is not there.
     fn mount(&self, digest: &Digest, from: &Self) -> Result<()> {
-        let request = self.request("POST", &format!("blobs/uploads/?mount={digest}&from={}", from.path));
-        let answer = self.expect(&[201, 202], &request.body("application/octet-stream", ""))?;
-        if answer.status == 202 {
-            bail!("the registry did not take {digest} from `{}`", from.path);
-        }
-        Ok(())
+        let rest = format!("blobs/uploads/?mount={digest}&from={}", from.path);
+        self.change(201, "POST", &rest, BYTES, b"")
     }
 
     /// Copies what `from` has as `reference` to the same reference here, with what is missing of all that it

@@ -1,5 +1,5 @@
-//! Lies about the SBOM. One that differs from the release's is not the one that the provenance names; where the provenance
-//! is made to fit, only the lockfile tells.
+//! Lies about the SBOM. One that differs from the release's is not the one that the provenance names; where the
+//! provenance is made to fit, only the lockfile tells.
 
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};

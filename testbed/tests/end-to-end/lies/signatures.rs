@@ -1,4 +1,6 @@
-//! Lies about signatures, and about what else is attached to the digest.
+//! Lies about signatures, and about what else is attached to the digest. What is attached is counted against what
+//! cosign accepts: where it accepts no signature, nobody can say which of what is there is too much, and `attachments`
+//! is unchecked.
 
 use anyhow::Result;
 use serde_json::json;

@@ -1,5 +1,6 @@
 //! Another image in the place of the released one, by somebody who has the key: rebuilt from its parts with a change,
-//! signed and attested as a release is, with a provenance that names its manifests, and named by both tags and the page.
+//! signed and attested as a release is, with a provenance that names its manifests, and named by both tags and the
+//! page.
 
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};

@@ -10,6 +10,7 @@ use crate::release::preflight::{Check, Found, Problem};
 use crate::release::target::Target;
 use crate::release::{Session, Tools};
 use crate::tool::cosign::Generation;
+use crate::tool::docker::START_ENGINE;
 
 /// The oldest buildx and engine that the recipe was tried with.
 const OLDEST_BUILDX: (u64, u64) = (0, 13);
@@ -56,10 +57,8 @@ pub(crate) fn own_version(ToolSource { commit, is_modified }: &ToolSource) -> (S
 }
 
 fn docker(session: &Session<'_>, tools: &Tools<'_>) -> Result<Found> {
-    const START: &str =
-        "start it, for example with `systemctl start docker`, or set `DOCKER_HOST` to where it listens";
     let engine =
-        tools.docker.engine().with_context(|| format!("docker's engine does not answer; {START}"))?;
+        tools.docker.engine().with_context(|| format!("docker's engine does not answer; {START_ENGINE}"))?;
     let mut problems = Vec::new();
     let mut too_old = |what: &str, version: &str, oldest: (u64, u64)| {
         if !at_least(version, oldest) {

@@ -6,7 +6,7 @@ use std::thread;
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
 
-use crate::index;
+use crate::index::{self, Platform};
 use crate::progress::both;
 use crate::reference::Digest;
 use crate::registry::Manifest;
@@ -31,11 +31,18 @@ pub(in crate::verify) enum Place<'a> {
 pub(in crate::verify) struct Part {
     /// Such as `linux/arm64`.
     pub(in crate::verify) platform: String,
-    pub(in crate::verify) digest: Digest,
-    pub(in crate::verify) labels: BTreeMap<String, String>,
-    pub(in crate::verify) annotations: BTreeMap<String, String>,
+    /// What its manifest and its config say; `None` where one of them is not there.
+    pub(in crate::verify) said: Option<Said>,
     /// What is not there of it: its manifest, its config, layers.
     pub(in crate::verify) missing: Vec<String>,
+}
+
+/// What a platform's image says of itself.
+pub(in crate::verify) struct Said {
+    /// The platform that its config is for, as the index would name it.
+    pub(in crate::verify) platform: String,
+    pub(in crate::verify) labels: BTreeMap<String, String>,
+    pub(in crate::verify) annotations: BTreeMap<String, String>,
 }
 
 /// What the registry and cosign show of an image.
@@ -171,7 +178,7 @@ fn look_at_parts(store: &dyn Store, platforms: &Seen<Vec<(String, Digest)>>) -> 
     thread::scope(|scope| {
         let look = |(platform, digest): &(String, Digest)| {
             let (platform, digest) = (platform.clone(), digest.clone());
-            scope.spawn(move || seen(look_at_part(store, platform, digest)))
+            scope.spawn(move || seen(look_at_part(store, platform, &digest)))
         };
         let running: Vec<_> = platforms.iter().map(look).collect();
         running.into_iter().map(join).collect()
@@ -195,6 +202,8 @@ struct Descriptor {
 
 #[derive(Deserialize)]
 struct ImageConfig {
+    #[serde(flatten)]
+    platform: Platform,
     config: RunConfig,
 }
 
@@ -209,24 +218,28 @@ struct RunConfig {
 ///
 /// # Errors
 /// When the registry does not answer.
-pub(in crate::verify) fn look_at_part(store: &dyn Store, platform: String, digest: Digest) -> Result<Part> {
-    let mut part =
-        Part { platform, digest, labels: BTreeMap::new(), annotations: BTreeMap::new(), missing: Vec::new() };
-    let Some(manifest) = store.manifest(&part.digest)? else {
-        part.missing.push(format!("the manifest `{}`", part.digest));
+pub(in crate::verify) fn look_at_part(store: &dyn Store, platform: String, digest: &Digest) -> Result<Part> {
+    let mut part = Part { platform, said: None, missing: Vec::new() };
+    let Some(manifest) = store.manifest(digest)? else {
+        part.missing.push(format!("the manifest `{digest}`"));
         return Ok(part);
     };
     let Ok(manifest) = serde_json::from_slice::<ImageManifest>(&manifest.bytes) else {
-        part.missing.push(format!("an image manifest in `{}`", part.digest));
+        part.missing.push(format!("an image manifest in `{digest}`"));
         return Ok(part);
     };
-    part.annotations = manifest.annotations;
     let (config, layers) = both(
         || store.blob(&manifest.config.digest),
         || manifest.layers.iter().map(|layer| store.has_blob(&layer.digest)).collect::<Result<Vec<_>>>(),
     )?;
     match config.map(|bytes| serde_json::from_slice::<ImageConfig>(&bytes)) {
-        Some(Ok(config)) => part.labels = config.config.labels,
+        Some(Ok(config)) => {
+            part.said = Some(Said {
+                platform: config.platform.to_string(),
+                labels: config.config.labels,
+                annotations: manifest.annotations,
+            });
+        }
         Some(Err(_)) => part.missing.push(format!("an image config in `{}`", manifest.config.digest)),
         None => part.missing.push(format!("the config `{}`", manifest.config.digest)),
     }

@@ -1,0 +1,75 @@
+//! A disk that is full in the middle: of the export, of the build, of the push. Each lies on a small file system.
+
+use std::fs::{self, File};
+
+use anyhow::{Context as _, Result, ensure};
+use testbed::spare::Spare;
+
+use super::scene::Scene;
+use crate::harness::builder::Builder;
+use crate::harness::small_tmp::small_tmp;
+use crate::harness::{environment, test};
+
+/// A file that git keeps in a few hundred KiB and that fits into [`SMALL`] once.
+const LARGE: u64 = 200 << 20;
+
+/// More than preflight asks for.
+const SMALL: &str = "300m";
+
+/// Room for a whole release.
+const ENOUGH: &str = "2g";
+
+#[test]
+fn the_disk_is_full_in_the_export() -> Result<()> {
+    test(|| {
+        let scene = Scene::new()?;
+        let checkout = &scene.project.checkout;
+        let file = File::create(checkout.top().join("zeros")).context("making a large file")?;
+        file.set_len(LARGE).context("making a large file")?;
+        checkout.git(&["add", "zeros"])?;
+        scene.push()?;
+        // The names that are left in the small `TMPDIR`, which nobody sees from outside.
+        let left = checkout.beside("left");
+        let look = "\"$@\"; code=$?; ls -A \"$TMPDIR\" >\"$TMPDIR/../left\"; exit $code";
+        let run = scene.release().within(&small_tmp(SMALL, look)).run()?;
+        let left = fs::read_to_string(&left).context("the list of what is left was not made")?;
+        ensure!(left.is_empty(), "left in TMPDIR: {left}");
+        // 3 where preflight, which runs beside it, found no room either.
+        ensure!(matches!(run.code, 1 | 3), "exit code {}:\n{}", run.code, run.stderr);
+        scene.ensure_nothing_public(&run, &["step `export`", "if that disk is full", "`TMPDIR`"])?;
+        scene.ensure_finishes()
+    })
+}
+
+#[test]
+fn the_disk_is_full_in_the_build() -> Result<()> {
+    test(|| {
+        let spare = Spare::builder(&environment(), "16m")?;
+        let builder = Builder::new(spare.address())?;
+        let mut scene = Scene::new()?;
+        scene.configure(&format!("builder = \"{}\"", builder.name()))?;
+        scene.set("DOCKER_CONFIG", builder.configuration()?);
+        scene.push()?;
+        let run = scene.release().run()?;
+        scene.ensure_failed(&run, &["step `build`", "no space left on device"])?;
+        spare.grow(ENOUGH)?;
+        scene.ensure_finishes()
+    })
+}
+
+#[test]
+fn the_disk_is_full_in_the_push() -> Result<()> {
+    test(|| {
+        let registry = Spare::registry(&environment(), Some("16m"))?;
+        let mut scene = Scene::new()?;
+        scene.push_to(registry.address(), registry.address())?;
+        scene.push()?;
+        let run = scene.release().run()?;
+        scene.ensure_failed(
+            &run,
+            &["step `build`", "failed to push", registry.address(), "500 Internal Server Error"],
+        )?;
+        registry.grow(ENOUGH)?;
+        scene.ensure_finishes()
+    })
+}

@@ -1,0 +1,155 @@
+//! The engine is killed in the middle: of the build, of the smoke test, of the push. All tests share it, so each of these
+//! brings it up again before it ends, however it ends.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context as _, Result, ensure};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use testbed::proxy::Fault;
+
+use super::scene::Scene;
+use crate::harness::processes::{self, Process};
+use crate::harness::run::Finished;
+use crate::harness::{call, environment, export, read, test, wait_for};
+
+/// A step of the build that is seen before it ends; the number is in no other process.
+const STEP: &str = "sleep 3.86423";
+
+/// The testbed's own engine.
+struct Engine {
+    pid: Pid,
+    /// What tells its command line from that of any other engine.
+    settings: PathBuf,
+}
+
+impl Engine {
+    fn new() -> Result<Self> {
+        let host = export("DOCKER_HOST")?;
+        let why = || {
+            format!(
+                "`DOCKER_HOST` is `{host}`, and no engine that `cargo testbed up` has started: only such a one may be \
+                 killed, so that this cannot be shown here"
+            )
+        };
+        let dir =
+            host.strip_prefix("unix://").and_then(|socket| Path::new(socket).parent()).with_context(why)?;
+        let (file, settings) = (dir.join("dockerd.pid"), dir.join("dockerd.json"));
+        let pid: i32 = fs::read_to_string(&file).with_context(why)?.trim().parse().with_context(why)?;
+        let engine = Self { pid: Pid::from_raw(pid), settings };
+        let is_it = engine.process()?.is_some_and(|process| process.pid == engine.pid);
+        ensure!(is_it, why());
+        Ok(engine)
+    }
+
+    fn process(&self) -> Result<Option<Process>> {
+        let settings = format!("{} ", self.settings.display());
+        let is_it = |process: &Process| process.name() == "dockerd" && process.arguments.contains(&settings);
+        Ok(processes::all()?.into_iter().find(is_it))
+    }
+
+    fn kill(&self) -> Result<()> {
+        kill(self.pid, Signal::SIGKILL).context("killing the engine")
+    }
+
+    /// It was killed, which `run` has not survived: brings it up again.
+    fn bring_up(&self, run: &Finished) -> Result<()> {
+        ensure!(run.code != 0, "nothing was missing:\n{}", run.stderr);
+        wait_for("the end of the engine", || Ok(self.process()?.is_none().then_some(())))?;
+        self.up()
+    }
+
+    fn up(&self) -> Result<()> {
+        let mut up = call(env!("CARGO_BIN_EXE_testbed"), &["up"])?;
+        for (key, value) in environment().testbed()? {
+            up = up.env(key, value);
+        }
+        up.run()
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        let is_up = self.process().map(|process| process.is_some());
+        let brought = is_up.and_then(|is_up| if is_up { Ok(()) } else { self.up() });
+        if let Err(error) = brought {
+            eprintln!("bringing the engine up again: {error:#}; run `cargo testbed up`");
+        }
+    }
+}
+
+#[test]
+fn the_engine_is_killed_in_the_build() -> Result<()> {
+    test(|| {
+        let (scene, engine) = (Scene::new()?, Engine::new()?);
+        scene.project.checkout.replace("Dockerfile", "RUN printf", &format!("RUN {STEP} && printf"))?;
+        scene.push()?;
+        let mut running = scene.release().start()?;
+        running.until("the build is under way", |_| {
+            let is_it = |process: &Process| process.arguments.trim_end() == STEP;
+            Ok(processes::all()?.iter().any(is_it).then_some(()))
+        })?;
+        engine.kill()?;
+        let run = running.wait()?;
+        engine.bring_up(&run)?;
+        scene.ensure_failed(&run, &["step `build`: docker's engine has gone", "`systemctl start docker`"])?;
+        scene.ensure_finishes()
+    })
+}
+
+#[test]
+fn the_engine_is_killed_in_the_smoke_test() -> Result<()> {
+    test(|| {
+        let (scene, engine) = (Scene::new()?, Engine::new()?);
+        // It is seen before it answers.
+        let slow = "ENTRYPOINT [\"sh\", \"-c\", \"sleep 2 && exec node /app/src/server.js\"]";
+        scene.project.checkout.replace(
+            "Dockerfile",
+            "ENTRYPOINT [\"node\", \"/app/src/server.js\"]",
+            slow,
+        )?;
+        scene.push()?;
+        let mut running = scene.release().start()?;
+        let name = running.until("the container runs", |_| {
+            let containers = scene.containers()?;
+            Ok(containers.into_iter().find(|(_, state)| state == "running").map(|(name, _)| name))
+        })?;
+        engine.kill()?;
+        let run = running.wait()?;
+        engine.bring_up(&run)?;
+        // Nobody could take the container away; how to do it is said.
+        let remove = ["rm", "--force", &name];
+        ensure!(run.stderr.contains(&format!("`docker {}`", remove.join(" "))), "{}", run.stderr);
+        read("docker", &remove)?;
+        scene.ensure_failed(&run, &["step `smoke`", "Cannot connect to the Docker daemon"])?;
+        scene.ensure_finishes()
+    })
+}
+
+#[test]
+fn the_engine_is_killed_in_the_push() -> Result<()> {
+    test(|| {
+        let ((scene, proxy), engine) = (Scene::by_proxy()?, Engine::new()?);
+        scene.push()?;
+        let (killed, pid) = (Arc::new(AtomicBool::new(false)), engine.pid);
+        let first = Arc::clone(&killed);
+        proxy.set_rule(move |request| {
+            // Preflight opens an upload and puts nothing into it.
+            let is_it =
+                matches!(&*request.method, "PUT" | "PATCH") && request.path.contains("/blobs/uploads/");
+            if is_it && !first.swap(true, Ordering::SeqCst) {
+                // An error means that it is gone, which is what the test then sees.
+                kill(pid, Signal::SIGKILL).ok();
+            }
+            Fault::Pass
+        });
+        let run = scene.release().run()?;
+        ensure!(killed.load(Ordering::SeqCst), "no blob was pushed:\n{}", run.stderr);
+        engine.bring_up(&run)?;
+        scene.ensure_failed(&run, &["step `build`: docker's engine has gone", "`systemctl start docker`"])?;
+        scene.ensure_finishes()
+    })
+}

@@ -1,0 +1,160 @@
+//! A release that something happens to, and what must be seen of it afterwards.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use testbed::forge_client::State;
+use testbed::proxy::Proxy;
+use xtask::reference::Image;
+use xtask::registry::Client;
+use xtask::tool::Runner;
+use xtask::tool::curl::Curl;
+
+use crate::forge::project::Project;
+use crate::harness::run::{Finished, Xtask};
+use crate::harness::{environment, processes, read, wait_for};
+
+/// The tag that is released.
+const TAG: &str = "v0.1.0";
+
+/// One request to a registry on this machine.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A project, and where its image goes.
+pub(super) struct Scene {
+    pub(super) project: Project,
+    /// As strangers find it, by no proxy.
+    image: Image,
+    /// Whether the registry can remove a tag; distribution 2 cannot.
+    removes_tags: bool,
+    variables: Vec<(&'static str, String)>,
+}
+
+impl Scene {
+    /// A project whose image goes to its forge.
+    pub(super) fn new() -> Result<Self> {
+        let project = Project::new()?;
+        let image = project.repository.image().clone();
+        Ok(Self { project, image, removes_tags: true, variables: Vec::new() })
+    }
+
+    /// As [`Scene::new`], with a proxy between `xtask` and the forge.
+    pub(super) fn by_proxy() -> Result<(Self, Proxy)> {
+        let scene = Self::new()?;
+        let proxy = scene.project.go_by_proxy()?;
+        Ok((scene, proxy))
+    }
+
+    /// The image goes to `by`, which is a distribution registry at `registry`, or a proxy before it.
+    pub(super) fn push_to(&mut self, registry: &str, by: &str) -> Result<()> {
+        let name = self.project.repository.full_name();
+        self.image = format!("{registry}/{name}").parse()?;
+        self.removes_tags = false;
+        self.configure(&format!("image = \"{by}/{name}\""))
+    }
+
+    /// One more line of the configuration.
+    pub(super) fn configure(&self, line: &str) -> Result<()> {
+        self.project.checkout.replace("Cargo.toml", "title = ", &format!("{line}\ntitle = "))
+    }
+
+    /// A variable that `xtask` runs with from now on.
+    pub(super) fn set(&mut self, name: &'static str, value: &str) {
+        self.variables.push((name, value.to_owned()));
+    }
+
+    /// Commits what was changed, and pushes it with the tag.
+    pub(super) fn push(&self) -> Result<()> {
+        self.project.checkout.git(&[
+            "commit",
+            "--quiet",
+            "--all",
+            "--allow-empty",
+            "--message",
+            "the scene",
+        ])?;
+        self.project.push_main()?;
+        self.project.set_status(&self.project.head()?, State::Success)?;
+        self.project.push_tag(TAG)
+    }
+
+    /// `xtask release` of the tag.
+    pub(super) fn release(&self) -> Xtask<'_> {
+        self.xtask(&["release", TAG])
+    }
+
+    fn xtask(&self, arguments: &[&str]) -> Xtask<'_> {
+        let run = self.project.laptop(arguments);
+        self.variables.iter().fold(run, |run, (name, value)| run.env(name, value))
+    }
+
+    /// The disturbed run: it failed, said each of `words`, and left nothing that anyone could take for a release.
+    pub(super) fn ensure_failed(&self, run: &Finished, words: &[&str]) -> Result<()> {
+        ensure!(run.code == 1, "exit code {}, expected 1:\n{}{}", run.code, run.stdout, run.stderr);
+        self.ensure_nothing_public(run, &[words, &["run the same command again to go on"]].concat())
+    }
+
+    /// As [`Scene::ensure_failed`], with any exit code.
+    pub(super) fn ensure_nothing_public(&self, run: &Finished, words: &[&str]) -> Result<()> {
+        let Finished { stdout, stderr, .. } = run;
+        let message = stderr.split_once("\nxtask: ").map_or("", |(_, message)| message);
+        for word in words {
+            ensure!(message.contains(word), "the message does not say `{word}`:\n{stderr}");
+        }
+        ensure!(stdout.is_empty(), "standard output is for results:\n{stdout}");
+        for tag in [TAG, "latest"] {
+            ensure!(self.registry().digest_of(tag)?.is_none(), "`{tag}` is public:\n{stderr}");
+        }
+        let pages = self.project.repository.releases()?;
+        ensure!(pages.is_empty(), "there are pages: {pages:?}");
+        self.ensure_nothing_is_left()
+    }
+
+    /// Runs the same command undisturbed: it finishes the release, which holds.
+    pub(super) fn ensure_finishes(&self) -> Result<()> {
+        let run = self.release().run()?.success()?;
+        self.ensure_released(&run)
+    }
+
+    /// What `run` ended in: tags, page, every claim of `verify`, and nothing else.
+    pub(super) fn ensure_released(&self, run: &Finished) -> Result<()> {
+        let (digest, registry) = (run.digest()?, self.registry());
+        for tag in [TAG, "latest"] {
+            ensure!(registry.digest_of(tag)?.as_ref() == Some(&digest), "`{tag}` does not name {digest}");
+        }
+        let tags = registry.tags()?;
+        let candidates = tags.iter().any(|tag| tag.starts_with("candidate"));
+        ensure!(!(candidates && self.removes_tags), "a candidate is left: {tags:?}");
+        let pages = self.project.repository.releases()?;
+        ensure!(pages.len() == 1 && pages[0].tag_name == TAG && !pages[0].draft, "the pages are {pages:?}");
+        self.xtask(&["verify", TAG]).run()?.success().context("verifying what was released")?;
+        self.ensure_nothing_is_left()
+    }
+
+    /// No file, no container and no process of a run.
+    fn ensure_nothing_is_left(&self) -> Result<()> {
+        // What docker asks its plugins for is waited for by nobody.
+        wait_for("the end of what xtask started", || {
+            Ok(processes::of(&self.project.checkout)?.is_empty().then_some(()))
+        })?;
+        let containers = self.containers()?;
+        ensure!(containers.is_empty(), "containers left: {containers:?}");
+        self.project.checkout.ensure_nothing_is_left()
+    }
+
+    /// The project's containers by name, with their state.
+    pub(super) fn containers(&self) -> Result<Vec<(String, String)>> {
+        let ps = ["ps", "--all", "--no-trunc", "--format", "{{.Names}} {{.State}} {{.Image}}"];
+        let ours = format!("/{}@", self.project.repository.full_name());
+        let all = read("docker", &ps)?;
+        let ours = all.lines().filter(|line| line.contains(&ours));
+        let words = ours.filter_map(|line| line.split_once(' '));
+        Ok(words
+            .map(|(name, rest)| (name.to_owned(), rest.split(' ').next().unwrap_or_default().to_owned()))
+            .collect())
+    }
+
+    fn registry(&self) -> Client {
+        Client::new(Curl::new(&Runner::new(&environment()), PATIENCE), self.image.clone(), None)
+    }
+}
