@@ -42,7 +42,7 @@ const NOTICED: Duration = Duration::from_secs(30);
 const MOST_ENGINES: usize = 6;
 
 /// How long an engine may take to be there that somebody starts anew.
-const ENGINE: Duration = Duration::from_secs(60);
+const ENGINE: Duration = Duration::from_secs(300);
 
 /// How long killed processes may take to be gone.
 const GONE: Duration = Duration::from_secs(10);

@@ -52,8 +52,9 @@ impl Results {
         Ok((results, seed))
     }
 
-    /// Names of the cases that are done.
-    pub(super) fn done(&self) -> BTreeSet<String> {
+    /// Names of the cases that are done; the others are forgotten.
+    pub(super) fn done(&mut self) -> BTreeSet<String> {
+        self.outcomes.retain(Outcome::was_tried);
         self.outcomes.iter().map(|outcome| outcome.case.clone()).collect()
     }
 
@@ -121,7 +122,11 @@ mod tests {
         assert_eq!(seed, 7, "the cases are those of the seed that it was begun with");
         assert!(results.done().contains("call fail 1 git tag"));
         results.add(outcome("call hang 1 git tag", true, &[])).unwrap();
-        assert_eq!(Results::open(&path, 9).unwrap().0.outcomes.len(), 2);
+        let case = "call fail 2 git tag".parse().unwrap();
+        results.add(Outcome::not_tried(&case, &anyhow::anyhow!("no engine"))).unwrap();
+        let mut results = Results::open(&path, 9).unwrap().0;
+        assert_eq!(results.outcomes.len(), 3);
+        assert_eq!(results.done().len(), 2, "what could not be tried is open again");
     }
 
     #[test]

@@ -24,6 +24,9 @@ use crate::watcher::Watcher;
 /// How long what an ended run started may take to end: docker's plugins are asked, and waited for, by nobody.
 const GONE: Duration = Duration::from_secs(1);
 
+/// How the violation begins of a case about which nothing can be said.
+const NOT_TRIED: &str = "it could not be tried";
+
 /// What a case came to.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Outcome {
@@ -42,9 +45,14 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// Whether something can be said about the case.
+    pub(super) fn was_tried(&self) -> bool {
+        !self.violations.iter().any(|text| text.starts_with(NOT_TRIED))
+    }
+
     /// Of a case about which nothing can be said.
     pub(super) fn not_tried(case: &Case, error: &anyhow::Error) -> Self {
-        let violations = vec![format!("it could not be tried: {error:#}")];
+        let violations = vec![format!("{NOT_TRIED}: {error:#}")];
         Self { case: case.to_string(), instead: None, met: false, first: 0, seconds: 0.0, violations }
     }
 }
