@@ -15,7 +15,7 @@ use crate::tool::git::{Commit, Git};
 pub use values::{Platform, RepositoryName, WebUrl};
 
 /// Where the table is, from the top of the repository.
-const MANIFEST: &str = "Cargo.toml";
+pub const MANIFEST: &str = "Cargo.toml";
 
 /// What is released, where, and how long each part of it may take.
 #[derive(Clone, Debug, Deserialize)]
@@ -167,6 +167,14 @@ impl Config {
     /// As [`Config::of_work_tree`], and when git fails.
     pub fn of_commit(git: &Git, commit: &Commit) -> Result<Self> {
         let [manifest] = git.files(commit, [MANIFEST])?;
+        Self::of_file(commit, manifest)
+    }
+
+    /// As [`Config::of_commit`], of what git gave for [`MANIFEST`].
+    ///
+    /// # Errors
+    /// As [`Config::of_commit`].
+    pub fn of_file(commit: &Commit, manifest: Option<Vec<u8>>) -> Result<Self> {
         let manifest = manifest.with_context(|| format!("commit {commit} has no `{MANIFEST}`"))?;
         let text = std::str::from_utf8(&manifest).context("reading `Cargo.toml`: it is not UTF-8")?;
         Self::from_manifest(text)

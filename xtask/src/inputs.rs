@@ -35,8 +35,18 @@ impl Inputs {
     /// # Errors
     /// A [`crate::failure::Refusal`] when the Dockerfile or the lockfile breaks a rule; other errors when a file is missing.
     pub fn of_commit(git: &Git, commit: &Commit) -> Result<Self> {
-        let [recipe, manifest, lock, public_key] =
-            git.files(commit, [DOCKERFILE, PACKAGE_JSON, PACKAGE_LOCK, PUBLIC_KEY])?;
+        Self::of_files(commit, git.files(commit, Self::FILES)?)
+    }
+
+    /// What is read of a commit.
+    pub const FILES: [&str; 4] = [DOCKERFILE, PACKAGE_JSON, PACKAGE_LOCK, PUBLIC_KEY];
+
+    /// As [`Inputs::of_commit`], of what git gave for [`Inputs::FILES`].
+    ///
+    /// # Errors
+    /// As [`Inputs::of_commit`].
+    pub fn of_files(commit: &Commit, files: [Option<Vec<u8>>; 4]) -> Result<Self> {
+        let [recipe, manifest, lock, public_key] = files;
         let required = |path: &str, found: Option<Vec<u8>>| {
             found.with_context(|| format!("commit {commit} has no `{path}`"))
         };

@@ -92,9 +92,12 @@ pub fn signature(release: &Release<'_>, tag: &ReleaseTag, digest: &Digest) -> Re
 pub fn closed(release: &Release<'_>, digest: &Digest) -> Result<()> {
     let registry = &release.tools.registry;
     let tag = release.source.tag.registry_tag();
-    let version_tag = || look::seen(registry.digest_of(tag.as_str()));
-    let public = || Ok(look::public(release, None, version_tag));
-    let (seen, common) = both(public, || Ok(look::common(registry)))?;
+    let public = || {
+        let version_tag = || Ok(look::seen(registry.digest_of(tag.as_str())));
+        let (version_tag, names) = both(version_tag, || Ok(look::names(release, None)))?;
+        Ok(look::PublicSeen { version_tag, names })
+    };
+    let (seen, common) = both(public, || Ok(look::common(registry, None)))?;
     crate::interrupt::check()?;
     let mut claims = public::judge(release, digest, &seen, None);
     if !common.latest.as_ref().is_ok_and(|latest| !latest.belongs_to(&release.source.tag)) {

@@ -127,7 +127,7 @@ fn tag_at_head(git: &Git) -> Result<Option<ReleaseTag>> {
 }
 
 fn check_whole(git: &Git) -> Result<()> {
-    if git.is_shallow()? {
+    if git.is_shallow() {
         refuse!(
             "this clone is shallow: notes and `latest` need the whole history; run `git fetch --unshallow --tags`"
         );

@@ -61,6 +61,7 @@ pub struct LogEntry {
 pub struct Git {
     runner: Runner,
     root: PathBuf,
+    is_shallow: bool,
 }
 
 impl Git {
@@ -70,9 +71,12 @@ impl Git {
     /// When git is not installed or `dir` is in no work tree.
     pub fn discover(runner: &Runner, dir: &Path) -> Result<Self> {
         let sh = runner.shell()?;
-        let call = runner.call(cmd!(sh, "git rev-parse --show-toplevel")).dir(dir).install_hint(INSTALL);
-        let root = call.read().context("finding the repository; run this inside a checkout")?;
-        Ok(Self { runner: runner.clone(), root: root.into() })
+        let ask = cmd!(sh, "git rev-parse --show-toplevel --is-shallow-repository");
+        let call = runner.call(ask).dir(dir).install_hint(INSTALL);
+        let answer = call.read().context("finding the repository; run this inside a checkout")?;
+        let (root, shallow) =
+            answer.rsplit_once('\n').with_context(|| format!("`git rev-parse` printed `{answer}`"))?;
+        Ok(Self { runner: runner.clone(), root: root.into(), is_shallow: yes_or_no(shallow)? })
     }
 
     /// A bare clone of the repository at `url`, whole and with its tags, in the new directory `dir`. Nothing of it is
@@ -85,7 +89,9 @@ impl Git {
         let clone = cmd!(sh, "git -c core.hooksPath=/dev/null clone --quiet --bare -- {url} {dir}");
         let call = runner.call(clone).env("GIT_ALLOW_PROTOCOL", "https:http:ssh:git:file");
         call.install_hint(INSTALL).timeout(CLONE).run().context("cloning the source")?;
-        Ok(Self { runner: runner.clone(), root: dir.to_owned() })
+        let ask = cmd!(sh, "git -C {dir} rev-parse --is-shallow-repository");
+        let shallow = runner.call(ask).read().context("looking at the clone")?;
+        Ok(Self { runner: runner.clone(), root: dir.to_owned(), is_shallow: yes_or_no(&shallow)? })
     }
 
     /// The top of the work tree; of a bare clone, the clone.
@@ -95,17 +101,9 @@ impl Git {
     }
 
     /// Whether history is cut off, as `git clone --depth` does.
-    ///
-    /// # Errors
-    /// When git fails.
-    pub fn is_shallow(&self) -> Result<bool> {
-        match self.read(["rev-parse", "--is-shallow-repository"])?.as_str() {
-            "true" => Ok(true),
-            "false" => Ok(false),
-            other => {
-                bail!("`git rev-parse --is-shallow-repository` printed `{other}`: expected `true` or `false`")
-            }
-        }
+    #[must_use]
+    pub fn is_shallow(&self) -> bool {
+        self.is_shallow
     }
 
     /// The commit that `revision` leads to through annotated tags; `None` when there is no such revision.
@@ -250,6 +248,16 @@ impl Git {
 
     fn lines<const N: usize>(&self, arguments: [&str; N]) -> Result<Vec<String>> {
         Ok(self.read(arguments)?.lines().map(str::to_owned).collect())
+    }
+}
+
+fn yes_or_no(text: &str) -> Result<bool> {
+    match text {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        other => {
+            bail!("`git rev-parse --is-shallow-repository` printed `{other}`: expected `true` or `false`")
+        }
     }
 }
 

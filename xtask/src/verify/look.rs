@@ -28,6 +28,11 @@ pub(super) use parts::{Attached, Part, Said, look_at_part};
 /// What is public under a release's names.
 pub(super) struct PublicSeen {
     pub(super) version_tag: Seen<Option<Digest>>,
+    pub(super) names: Names,
+}
+
+/// What the forge has under them.
+pub(super) struct Names {
     pub(super) forge_tag: Seen<Option<Commit>>,
     pub(super) page: Seen<Option<PublishedPage>>,
 }
@@ -54,27 +59,31 @@ impl LatestSeen {
     }
 }
 
-/// Looks at what is public; `version_tag` asks for the digest that everything else begins with.
-pub(super) fn public(
-    release: &Release<'_>,
-    page: Option<&Seen<Option<PublishedPage>>>,
-    version_tag: impl FnOnce() -> Seen<Option<Digest>>,
-) -> PublicSeen {
+/// Looks at what the forge has, unless the `page` is known already.
+pub(super) fn names(release: &Release<'_>, page: Option<&Seen<Option<PublishedPage>>>) -> Names {
     let (tag, forge) = (&release.source.tag, &release.target.forge);
     thread::scope(|scope| {
         let forge_tag = scope.spawn(|| seen(forge.tag(tag)));
-        let page = scope.spawn(|| page.cloned().unwrap_or_else(|| seen(forge.page(tag))));
-        PublicSeen { version_tag: version_tag(), page: join(page), forge_tag: join(forge_tag) }
+        let page = page.cloned().unwrap_or_else(|| seen(forge.page(tag)));
+        Names { page, forge_tag: join(forge_tag) }
     })
 }
 
-/// Lists the registry's tags, and looks where `latest` is.
-pub(super) fn common(registry: &Client) -> Common {
-    let known = Known::ask(registry);
+/// Lists the registry's tags, and looks where `latest` is. What is known of one version tag is not asked again.
+pub(super) fn common(registry: &Client, known_tag: Option<(&ReleaseTag, Digest)>) -> Common {
+    let (known, latest) = thread::scope(|scope| {
+        let latest = scope.spawn(|| registry.digest_of(Tag::latest().as_str()));
+        let known = Known::ask(registry);
+        (known, latest.join().unwrap_or_else(|_panic| Err(anyhow!("a thread panicked"))))
+    });
     let latest = known.as_ref().map_err(|error| anyhow!("{error:#}")).and_then(|known| {
-        let latest = registry.digest_of(Tag::latest().as_str())?;
+        let latest = latest?;
         let highest = match known.highest() {
-            Some(tag) => Some((tag.clone(), registry.digest_of(tag.registry_tag().as_str())?)),
+            Some(tag) => {
+                let known = known_tag.filter(|(known, _)| known == &tag).map(|(_, digest)| digest);
+                let asked = || registry.digest_of(tag.registry_tag().as_str());
+                Some((tag.clone(), known.map_or_else(asked, |digest| Ok(Some(digest)))?))
+            }
             None => None,
         };
         Ok(LatestSeen { latest, highest })

@@ -9,7 +9,7 @@ use crate::release::{Release, page};
 use crate::tool::git::Commit;
 
 use super::claim::{Claim, Seen, Unseen, Verdict};
-use super::look::{Answer, ImageSeen, LatestSeen, PublicSeen};
+use super::look::{Answer, ImageSeen, LatestSeen, Names, PublicSeen};
 
 /// The claim about `latest`.
 pub(super) const LATEST: &str = "latest";
@@ -28,8 +28,8 @@ pub(super) fn judge(
     image: Option<&ImageSeen>,
 ) -> Vec<Claim> {
     let mut claims = vec![tag_image(release, Some(digest), &seen.version_tag)];
-    claims.extend(names(release, seen));
-    let page = found_page(&seen.page);
+    claims.extend(names(release, &seen.names));
+    let page = found_page(&seen.names.page);
     claims.push(Claim::judge("page.image", &page, |page| {
         ensure!(page.page.body.contains(digest.as_str()), "the page does not name `{digest}`");
         Ok(format!("names `{digest}`"))
@@ -54,7 +54,7 @@ pub(super) fn tag_image(
 }
 
 /// What can be told without a digest: the git tag, and that there is a page.
-pub(super) fn names(release: &Release<'_>, seen: &PublicSeen) -> Vec<Claim> {
+pub(super) fn names(release: &Release<'_>, seen: &Names) -> Vec<Claim> {
     let tag = &release.source.tag;
     let state = Claim::judge(PAGE_STATE, &seen.page, |page| {
         let page = page.as_ref().with_context(|| format!("there is no page for `{tag}`"))?;

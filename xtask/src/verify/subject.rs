@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 
-use crate::config::{Config, Timeouts};
+use crate::config::{self, Config, Timeouts};
 use crate::index;
 use crate::inputs::Inputs;
 use crate::reference::{Digest, Image};
@@ -29,8 +29,12 @@ pub(super) struct Subject {
 impl Subject {
     /// Reads it from git.
     pub(super) fn of(repository: &Repository, source: Source) -> Result<Self> {
-        let config = Config::of_commit(&repository.git, &source.commit)?;
-        let inputs = Inputs::of_commit(&repository.git, &source.commit)?;
+        let commit = &source.commit;
+        let [recipe, package, lock, key] = Inputs::FILES;
+        let files = repository.git.files(commit, [config::MANIFEST, recipe, package, lock, key])?;
+        let [manifest, recipe, package, lock, key] = files;
+        let config = Config::of_file(commit, manifest)?;
+        let inputs = Inputs::of_files(commit, [recipe, package, lock, key])?;
         repository.check(&config)?;
         Ok(Self { source, config, inputs })
     }

@@ -10,6 +10,7 @@ use crate::progress::both;
 use crate::reference::Digest;
 use crate::registry::Client;
 use crate::release::Release;
+use crate::version::ReleaseTag;
 
 use super::claim::{Claim, Seen, Unseen};
 use super::look::{self, Common, Place};
@@ -78,8 +79,9 @@ impl<'a> Shared<'a> {
         Self { registry, common: OnceLock::new(), pages }
     }
 
-    fn common(&self) -> &Common {
-        self.common.get_or_init(|| look::common(self.registry))
+    /// `known` is a version tag and its digest, just looked at.
+    fn common(&self, known: Option<(&ReleaseTag, Digest)>) -> &Common {
+        self.common.get_or_init(|| look::common(self.registry, known))
     }
 }
 
@@ -92,7 +94,7 @@ pub(super) fn run(release: &Release<'_>, asked: &Asked<'_>, shared: &Shared<'_>)
         Asked::Layout(layout) => offline(release, layout),
         Asked::Digest(digest) if release.target.image != release.session.config.image()? => {
             let (seen, common) =
-                both(|| look::image(release, digest, Place::Registry, None), || Ok(shared.common()))?;
+                both(|| look::image(release, digest, Place::Registry, None), || Ok(shared.common(None)))?;
             let claims = image::judge(release, digest, &seen, &bundles(&common.tags, digest));
             let not_asked = ONLINE[1..].to_vec();
             Ok(Survey { digest: Some((*digest).clone()), claims, not_asked })
@@ -122,11 +124,13 @@ fn online(release: &Release<'_>, asked: Option<&Digest>, shared: &Shared<'_>) ->
         .as_ref()
         .map(|pages| Ok(pages.iter().find(|found| found.page.tag == release.source.tag).cloned()));
     thread::scope(|scope| {
+        // The forge is asked while the registry still wants a token.
+        let names = scope.spawn(|| look::names(release, page.as_ref()));
         // The manifest and not just its digest: what is known of the index spares a question.
         let tagged = look::seen(release.tools.registry.manifest(tag.as_str()));
         let version_tag = tagged.clone().map(|found| found.map(|manifest| manifest.digest));
-        let public = scope.spawn(|| look::public(release, page.as_ref(), || version_tag));
-        let common = scope.spawn(|| shared.common());
+        let known = version_tag.clone().ok().flatten().map(|digest| (&release.source.tag, digest));
+        let common = scope.spawn(|| shared.common(known));
         let tagged = tagged.map_err(after_tag);
         let found = match (asked, &tagged) {
             (Some(digest), _) => Ok((digest.clone(), tagged.as_ref().ok().and_then(Option::as_ref))),
@@ -138,7 +142,8 @@ fn online(release: &Release<'_>, asked: Option<&Digest>, shared: &Shared<'_>) ->
             let known = known.filter(|manifest| manifest.digest == digest);
             (look::image(release, &digest, Place::Registry, known), digest)
         });
-        let public = public.join().map_err(|_panic| anyhow!("a thread panicked"))?;
+        let names = names.join().map_err(|_panic| anyhow!("a thread panicked"))?;
+        let public = look::PublicSeen { version_tag, names };
         let common = common.join().map_err(|_panic| anyhow!("a thread panicked"))?;
         crate::interrupt::check()?;
         let (digest, mut claims) = match seen {
@@ -168,7 +173,7 @@ fn without_image(release: &Release<'_>, seen: &look::PublicSeen, unseen: &Unseen
     let unjudged = |id| Claim::unseen(id, unseen);
     let mut claims: Vec<_> = IMAGE.into_iter().map(unjudged).collect();
     claims.push(public::tag_image(release, None, &seen.version_tag));
-    claims.extend(public::names(release, seen));
+    claims.extend(public::names(release, &seen.names));
     claims.extend(["page.image", "page.commands"].map(unjudged));
     claims
 }
