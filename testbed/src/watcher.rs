@@ -261,6 +261,21 @@ impl Eyes {
 
 /// The types that no layer of a manifest of attestations has. One that was replaced since is no manifest, and misses none.
 fn missing_types(answer: &Answer) -> Result<Vec<&'static str>> {
+    if answer.status == 404 {
+        return Ok(Vec::new());
+    }
+    ensure!(answer.status == 200, "the registry answered {} for a manifest of attestations", answer.status);
+    let types = predicate_types(&answer.body)?;
+    let is_missing = |wanted: &&str| !types.iter().any(|found| found == wanted);
+    Ok(PREDICATE_TYPES.into_iter().filter(is_missing).collect())
+}
+
+/// What the layers of one of cosign's manifests are marked as: the predicate type of an attestation, nothing for a
+/// signature.
+///
+/// # Errors
+/// When it is no manifest.
+pub fn predicate_types(manifest: &[u8]) -> Result<Vec<String>> {
     #[derive(Deserialize)]
     struct Manifest {
         layers: Vec<Layer>,
@@ -270,15 +285,9 @@ fn missing_types(answer: &Answer) -> Result<Vec<&'static str>> {
         #[serde(default)]
         annotations: BTreeMap<String, String>,
     }
-    if answer.status == 404 {
-        return Ok(Vec::new());
-    }
-    let manifest: Manifest = answer.json()?;
-    let has = |wanted: &str| {
-        let mut types = manifest.layers.iter().filter_map(|layer| layer.annotations.get("predicateType"));
-        types.any(|found| found == wanted)
-    };
-    Ok(PREDICATE_TYPES.into_iter().filter(|wanted| !has(wanted)).collect())
+    let manifest: Manifest = serde_json::from_slice(manifest).context("reading a manifest of cosign's")?;
+    let of = |mut layer: Layer| layer.annotations.remove("predicateType").unwrap_or_default();
+    Ok(manifest.layers.into_iter().map(of).collect())
 }
 
 /// The tag that cosign keeps what it signs under.

@@ -3,10 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, Result};
-use serde::Deserialize;
 
 use crate::forge_client::{Release, Repository};
-use crate::watcher::{PREDICATE_TYPES, stored};
+use crate::watcher::{PREDICATE_TYPES, predicate_types, stored};
 
 /// Everything that is public.
 #[derive(Debug)]
@@ -109,22 +108,6 @@ impl State {
 fn is_same(one: &Release, other: &Release) -> bool {
     (&one.name, &one.body, one.draft, one.prerelease, &one.target_commitish)
         == (&other.name, &other.body, other.draft, other.prerelease, &other.target_commitish)
-}
-
-/// One entry a layer, empty where it has no type.
-fn predicate_types(manifest: &[u8]) -> Result<Vec<String>> {
-    #[derive(Deserialize)]
-    struct Manifest {
-        layers: Vec<Layer>,
-    }
-    #[derive(Deserialize)]
-    struct Layer {
-        #[serde(default)]
-        annotations: BTreeMap<String, String>,
-    }
-    let manifest: Manifest = serde_json::from_slice(manifest).context("reading a manifest of cosign's")?;
-    let of = |mut layer: Layer| layer.annotations.remove("predicateType").unwrap_or_default();
-    Ok(manifest.layers.into_iter().map(of).collect())
 }
 
 #[cfg(test)]

@@ -55,6 +55,10 @@ impl Build {
                 .map(str::to_owned)
                 .into();
         arguments.push(format!("--platform={}", self.platforms.join(",")));
+        if self.platforms.len() == 1 {
+            // Else a single platform is a manifest without an index around it: docs/facts.md#one-platform.
+            arguments.push("--build-arg=BUILDKIT_MULTI_PLATFORM=1".to_owned());
+        }
         let each = |flag: &str, pairs: &[(&str, String)]| -> Vec<String> {
             pairs.iter().map(|(key, value)| format!("--{flag}={key}={value}")).collect()
         };
