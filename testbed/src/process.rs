@@ -47,7 +47,9 @@ impl Service {
         remove_file(&self.log)?;
         let shell = runner.shell()?;
         let (program, arguments) = (&self.program, &self.arguments);
-        let mut call = runner.call(cmd!(shell, "{program} {arguments...}"));
+        // It outlives the clone that it was started from, and what it starts must find a directory to be in.
+        let dir = self.log.parent().context("a log without a directory")?;
+        let mut call = runner.call(cmd!(shell, "{program} {arguments...}")).dir(dir);
         for (key, value) in &self.environment {
             call = call.env(key, value);
         }
@@ -95,4 +97,32 @@ fn tail(log: &Path) -> Result<String> {
     let text = String::from_utf8_lossy(&bytes);
     let lines: Vec<_> = text.lines().collect();
     Ok(lines[lines.len().saturating_sub(TAIL)..].join("\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Service, poll};
+    use std::collections::BTreeMap;
+    use std::fs;
+    use std::time::Duration;
+    use xtask::environment::Environment;
+    use xtask::scratch::Scratch;
+    use xtask::tool::Runner;
+
+    #[test]
+    fn a_service_lives_in_the_directory_of_its_log() {
+        let scratch = Scratch::new().unwrap();
+        let log = scratch.path().join("log");
+        let service = Service {
+            name: "pwd",
+            program: "/bin/pwd".into(),
+            arguments: Vec::new(),
+            marker: log.clone(),
+            environment: BTreeMap::new(),
+            log: log.clone(),
+        };
+        service.start(&Runner::new(&Environment::of_this_process())).unwrap();
+        let expected = format!("{}\n", scratch.path().display());
+        assert!(poll(Duration::from_secs(30), || Ok(fs::read_to_string(&log)? == expected)).unwrap());
+    }
 }
