@@ -1,6 +1,6 @@
 //! Brings up the real parts that the tests run on: docker, cosign, a registry, a base image, a forge with its runner. The
 //! parts are listed in `parts.rs`, what runs in the background in `services.rs`; [`forge_client`], [`proxy`],
-//! [`spare`] and [`watcher`] are for the tests.
+//! [`run`], [`spare`] and [`watcher`] are for the tests.
 
 mod bench;
 pub mod cli;
@@ -22,6 +22,7 @@ mod process;
 mod progress;
 mod provision;
 pub mod proxy;
+pub mod run;
 mod services;
 pub mod spare;
 pub mod watcher;

@@ -13,12 +13,12 @@ use xtask::tool::Runner;
 use super::choice::chance;
 use super::document;
 use super::lane::{Lane, Programs};
-use super::run::Finished;
 use super::state::{Made, State};
 use super::trial::{left_of, verify};
 use crate::bench::figures::Spread;
 use crate::bench::{build_xtask, of_testbed};
 use crate::progress::Progress;
+use crate::run::Finished;
 use crate::watcher::Watcher;
 
 /// A first version, the next one, and a higher one.
@@ -186,10 +186,8 @@ impl Races {
         self.lane.plan(&files, false, None)?;
         let run = self.lane.command(&["release", &made.tag], &files).run()?;
         let mut violations = left_of(&files)?;
-        if run.code != 0 {
-            violations.push(format!("{} once more: {}", made.tag, run.last_words()));
-        } else if run.field("digest") != Some(&*made.digest) {
-            violations.push(format!("{} once more made {:?}", made.tag, run.field("digest")));
+        if let Err(error) = run.released(&made.digest) {
+            violations.push(format!("{} once more: {error:#}", made.tag));
         }
         fs::remove_dir_all(&files).with_context(|| format!("removing `{}`", files.display()))?;
         Ok(violations)

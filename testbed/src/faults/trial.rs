@@ -14,11 +14,11 @@ use super::case::{Case, Kind};
 use super::label;
 use super::lane::{Baseline, Lane, TAG};
 use super::plan::{Action, Strike, read_calls};
-use super::run::Finished;
 use super::state::State;
 use crate::process::{poll, with_variable};
 use crate::provision::text;
 use crate::proxy::Fault;
+use crate::run::Finished;
 use crate::watcher::Watcher;
 
 /// How long what an ended run started may take to end: docker's plugins are asked, and waited for, by nobody.
@@ -95,11 +95,8 @@ fn try_on_engine(lane: &Lane, baseline: &Baseline, case: &Case, seed: u64) -> Re
     let mut undisturbed = lane.command(&["release", TAG], &two);
     undisturbed.shims = None;
     let second = undisturbed.run()?;
-    if second.code != 0 {
-        violations.push(format!("the second run: {}", second.last_words()));
-    }
-    if second.field("digest") != Some(&*baseline.made.digest) {
-        violations.push(format!("the second run made {:?}", second.field("digest")));
+    if let Err(error) = second.released(&baseline.made.digest) {
+        violations.push(format!("the second run: {error:#}"));
     }
     violations.extend(left_of(&two)?);
     if goes_on {

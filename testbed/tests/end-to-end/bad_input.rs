@@ -15,7 +15,7 @@ pub(crate) const REFUSED: i32 = 3;
 /// Runs `xtask` where it must refuse; `words` are what was found, what was expected and what to do.
 pub(crate) fn ensure_refused(checkout: &Checkout, run: Xtask<'_>, code: i32, words: &[&str]) -> Result<()> {
     let pages = checkout.pages()?;
-    let Finished { code: found, stdout, stderr } = run.run()?;
+    let Finished { code: found, stdout, stderr, .. } = run.run()?;
     ensure!(found == code, "exit code {found}, expected {code}:\n{stdout}{stderr}");
     let message = stderr.split_once("xtask: ").map_or("", |(_, message)| message);
     for word in words {

@@ -14,6 +14,12 @@ use super::look::{Answer, Attached, ImageSeen, Part, Said};
 use super::provenance;
 use super::statement::{check_signatures, envelopes, only_predicate};
 
+/// The claim that the whole image is there; others follow from it.
+pub(super) const PRESENT: &str = "image.present";
+
+/// The claim that each platform's manifest is signed, and not only the index.
+pub(super) const PLATFORM_SIGNATURES: &str = "signature.platforms";
+
 /// The predicate type of an SBOM, as the statement has it.
 const SBOM_PREDICATE: &str = "https://cyclonedx.org/bom";
 
@@ -33,7 +39,7 @@ pub(super) fn judge(
     });
     let parts = seen.part_signatures.as_ref().map(|answer| {
         let looked_at = borrow(answer).and_then(|answer| Ok((answer, seen.platforms()?)));
-        Claim::judge("signature.platforms", &looked_at, |(answer, platforms)| {
+        Claim::judge(PLATFORM_SIGNATURES, &looked_at, |(answer, platforms)| {
             let digests: Vec<_> = platforms.iter().map(|(_, digest)| digest.clone()).collect();
             signed(release, answer, &digests)
         })
@@ -52,7 +58,7 @@ pub(super) fn judge(
 
 /// What takes no key: that all of it is there, and what it says of itself.
 fn contents(release: &Release<'_>, digest: &Digest, seen: &ImageSeen) -> Vec<Claim> {
-    let present = Claim::judge("image.present", &whole(seen), |(index, parts)| {
+    let present = Claim::judge(PRESENT, &whole(seen), |(index, parts)| {
         ensure!(index.is_some(), "there is no `{}`", release.target.image.pinned(digest));
         let lacks =
             |part: &Part| part.missing.iter().map(|what| format!("{what} of {}", part.platform)).collect();
@@ -63,9 +69,9 @@ fn contents(release: &Release<'_>, digest: &Digest, seen: &ImageSeen) -> Vec<Cla
     let index = match borrow(&seen.index) {
         Ok(Some(index)) => Ok(index),
         Err(Unseen::Unknown(words)) => Err(Unseen::Unknown(words)),
-        Ok(None) | Err(Unseen::Wrong(_) | Unseen::Follows(_)) => Err(Unseen::Follows(present.id)),
+        Ok(None) | Err(Unseen::Wrong(_) | Unseen::Follows(_)) => Err(Unseen::Follows(PRESENT)),
     };
-    let said = said(seen, present.id);
+    let said = said(seen);
     let platforms = Claim::judge("image.platforms", &index, |index| {
         let manifests = build::manifests(index, release.session.config)?;
         for (platform, said) in said.iter().flatten() {
@@ -83,14 +89,14 @@ fn contents(release: &Release<'_>, digest: &Digest, seen: &ImageSeen) -> Vec<Cla
 }
 
 /// What each platform's image says of itself; nothing where one of them says nothing.
-fn said<'a>(seen: &'a ImageSeen, present: &'static str) -> Seen<Vec<(&'a str, &'a Said)>> {
+fn said(seen: &ImageSeen) -> Seen<Vec<(&str, &Said)>> {
     let parts = match &seen.parts {
         Ok(parts) => parts,
-        Err(Unseen::Wrong(_)) => return Err(Unseen::Follows(present)),
+        Err(Unseen::Wrong(_)) => return Err(Unseen::Follows(PRESENT)),
         Err(unseen) => return Err(unseen.clone()),
     };
-    let of_part = |part: &'a Part| Some((part.platform.as_str(), part.said.as_ref()?));
-    parts.iter().map(of_part).collect::<Option<_>>().ok_or(Unseen::Follows(present))
+    let said = parts.iter().map(|part| Some((part.platform.as_str(), part.said.as_ref()?)));
+    said.collect::<Option<_>>().ok_or(Unseen::Follows(PRESENT))
 }
 
 fn borrow<T>(seen: &Seen<T>) -> Seen<&T> {

@@ -19,11 +19,11 @@ use super::{image, public};
 
 /// The claims about an image, for where there is none to look at. A test holds them against what is judged.
 const IMAGE: [&str; 15] = [
-    "image.present",
+    image::PRESENT,
     "image.platforms",
     "image.labels",
     "signature",
-    "signature.platforms",
+    image::PLATFORM_SIGNATURES,
     "attachments",
     "provenance",
     "provenance.form",
@@ -36,16 +36,9 @@ const IMAGE: [&str; 15] = [
     "sbom.components",
 ];
 
-/// The claims that take a network.
-const ONLINE: [&str; 7] = [
-    "signature.platforms",
-    public::TAG_IMAGE,
-    "tag.git",
-    "page.state",
-    "page.image",
-    "page.commands",
-    public::LATEST,
-];
+/// The claims about what is public under the release's name, and not about an image.
+const PUBLIC: [&str; 6] =
+    [public::TAG_IMAGE, "tag.git", "page.state", "page.image", "page.commands", public::LATEST];
 
 /// What is known of a release before it is looked at.
 pub(super) enum Asked<'a> {
@@ -96,8 +89,7 @@ pub(super) fn run(release: &Release<'_>, asked: &Asked<'_>, shared: &Shared<'_>)
             let (seen, common) =
                 both(|| look::image(release, digest, Place::Registry, None), || Ok(shared.common(None)))?;
             let claims = image::judge(release, digest, &seen, &bundles(&common.tags, digest));
-            let not_asked = ONLINE[1..].to_vec();
-            Ok(Survey { digest: Some((*digest).clone()), claims, not_asked })
+            Ok(Survey { digest: Some((*digest).clone()), claims, not_asked: PUBLIC.to_vec() })
         }
         Asked::Digest(digest) => online(release, Some(digest), shared),
         Asked::VersionTag => online(release, None, shared),
@@ -111,10 +103,12 @@ fn offline(release: &Release<'_>, layout: &Layout) -> Result<Survey> {
     let mut claims = image::judge(release, digest, &seen, &Ok(others));
     // A blob that nothing above looks into is part of what was saved as well.
     if let Err(unseen) = look::seen(layout.check()) {
-        let present = claims.iter_mut().filter(|claim| claim.id == IMAGE[0]);
-        present.for_each(|claim| *claim = Claim::unseen(IMAGE[0], &unseen));
+        let present = claims.iter_mut().filter(|claim| claim.id == image::PRESENT);
+        present.for_each(|claim| *claim = Claim::unseen(image::PRESENT, &unseen));
     }
-    Ok(Survey { digest: Some(digest.clone()), claims, not_asked: ONLINE.to_vec() })
+    // `cosign save` leaves the platforms' signatures out.
+    let not_asked = [&[image::PLATFORM_SIGNATURES], &PUBLIC[..]].concat();
+    Ok(Survey { digest: Some(digest.clone()), claims, not_asked })
 }
 
 fn online(release: &Release<'_>, asked: Option<&Digest>, shared: &Shared<'_>) -> Result<Survey> {

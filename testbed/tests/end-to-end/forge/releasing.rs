@@ -40,7 +40,7 @@ impl Project {
     /// Runs `xtask` where it must refuse, say `words` and change nothing. Returns all that it said.
     pub(crate) fn ensure_refused(&self, run: Xtask<'_>, words: &[&str]) -> Result<String> {
         let before = Snapshot::of(self)?;
-        let Finished { code, stdout, stderr } = run.run()?;
+        let Finished { code, stdout, stderr, .. } = run.run()?;
         ensure!(code == REFUSED, "exit code {code}, expected {REFUSED}:\n{stdout}{stderr}");
         let message = stderr.split_once("xtask: ").map_or("", |(_, message)| message);
         for word in words {

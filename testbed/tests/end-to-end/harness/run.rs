@@ -1,19 +1,17 @@
-//! `xtask` itself as a process: started in a clone, watched, sent signals, and read when it has ended.
+//! `xtask` itself, started in a clone with the environment of the tests.
 
 use std::ffi::OsStr;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, anyhow, bail, ensure};
-use nix::sys::signal::{Signal, kill, killpg};
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::Pid;
-use xtask::reference::Digest;
+use anyhow::{Context as _, Result, anyhow};
+use testbed::run::Output;
 
 use super::checkout::{Checkout, text};
-use super::{call, environment, wait_for};
+use super::{call, environment};
+
+pub(crate) use testbed::run::{Finished, Running};
 
 /// A build of everything, on a machine that builds images beside it.
 const COLD: Duration = Duration::from_secs(600);
@@ -27,22 +25,6 @@ pub(crate) struct Xtask<'a> {
     before: &'a str,
     within: &'a str,
     name: &'a str,
-}
-
-/// A run that may still be going on; what is left of it is killed with the value.
-pub(crate) struct Running {
-    pid: Pid,
-    stdout: PathBuf,
-    stderr: PathBuf,
-    status: Option<i32>,
-}
-
-/// How a run ended.
-pub(crate) struct Finished {
-    /// The exit code; negative for a signal.
-    pub(crate) code: i32,
-    pub(crate) stdout: String,
-    pub(crate) stderr: String,
 }
 
 impl<'a> Xtask<'a> {
@@ -75,16 +57,13 @@ impl<'a> Xtask<'a> {
         self
     }
 
-    /// Starts it. The shell gives way to `xtask`, so that the process is `xtask`'s own.
+    /// Starts it.
     pub(crate) fn start(self) -> Result<Running> {
-        let file = |stream: &str| self.checkout.beside(&format!("{stream}{}", self.name));
-        let (stdout, stderr) = (file("stdout"), file("stderr"));
-        let script = format!(
-            "out=$1 err=$2; shift 2; exec >\"$out\" 2>\"$err\"; {} && exec {} \"$@\"",
-            self.before, self.within
-        );
-        let mut words = vec!["-c", &script, "sh", text(&stdout)?, text(&stderr)?, text(program()?)?];
-        words.extend(self.arguments.iter().map(String::as_str));
+        let output =
+            Output::new(self.checkout.tmp().parent().context("a clone without a directory")?, self.name);
+        let arguments: Vec<_> = self.arguments.iter().map(String::as_str).collect();
+        let words = output.shell_arguments(self.before, self.within, program()?, &arguments)?;
+        let words: Vec<_> = words.iter().map(String::as_str).collect();
         let mut call = call("sh", &words)?.dir(self.checkout.top()).env("TMPDIR", self.checkout.tmp());
         for (key, value) in environment().testbed()? {
             call = call.env(key, value);
@@ -92,119 +71,12 @@ impl<'a> Xtask<'a> {
         for (key, value) in &self.variables {
             call = call.env(key, value);
         }
-        // A first look at the files must not find those of an earlier run.
-        fs::write(&stdout, "").and_then(|()| fs::write(&stderr, "")).context("making the output files")?;
-        let pid = call.detach(&file("shell"))?;
-        let pid = Pid::from_raw(i32::try_from(pid).context("a process id beyond 2^31")?);
-        Ok(Running { pid, stdout, stderr, status: None })
+        output.start(call)
     }
 
     /// Starts it and waits for its end.
     pub(crate) fn run(self) -> Result<Finished> {
         self.start()?.wait()
-    }
-}
-
-impl Running {
-    pub(crate) fn pid(&self) -> Pid {
-        self.pid
-    }
-
-    /// What it has said so far.
-    pub(crate) fn said(&self) -> Result<String> {
-        fs::read_to_string(&self.stderr).context("reading its standard error")
-    }
-
-    /// Sends a signal to `xtask` alone, as a terminal does: its children are in process groups of their own.
-    pub(crate) fn signal(&self, signal: Signal) -> Result<()> {
-        kill(self.pid, signal).with_context(|| format!("sending {signal} to xtask"))
-    }
-
-    /// Whether it has ended.
-    pub(crate) fn poll(&mut self) -> Result<Option<i32>> {
-        if self.status.is_none() {
-            self.status = match waitpid(self.pid, Some(WaitPidFlag::WNOHANG)).context("waiting for xtask")? {
-                WaitStatus::Exited(_, code) => Some(code),
-                WaitStatus::Signaled(_, signal, _) => Some(-(signal as i32)),
-                _ => None,
-            };
-        }
-        Ok(self.status)
-    }
-
-    /// Waits until `ask` has an answer; an end before that is an error.
-    pub(crate) fn until<T>(
-        &mut self,
-        what: &str,
-        mut ask: impl FnMut(&Self) -> Result<Option<T>>,
-    ) -> Result<T> {
-        wait_for(what, || {
-            if let Some(code) = self.poll()? {
-                bail!("xtask exited with {code} before {what}:\n{}", self.said()?);
-            }
-            ask(self)
-        })
-    }
-
-    /// Waits until `step` has begun, and returns what it has said by then.
-    pub(crate) fn until_step(&mut self, step: &str) -> Result<String> {
-        self.until(&format!("step `{step}`"), |running| {
-            let said = running.said()?;
-            // Whole lines alone: callers read the step's own.
-            let whole = said.rsplit_once('\n').map_or("", |(whole, _)| whole);
-            let begun = whole.lines().any(|line| line.split_whitespace().nth(1) == Some(step));
-            Ok(begun.then_some(said))
-        })
-    }
-
-    pub(crate) fn wait(mut self) -> Result<Finished> {
-        let code = wait_for("the end of xtask", || self.poll())
-            .with_context(|| format!("its last words:\n{}", self.said().unwrap_or_default()))?;
-        let stdout = fs::read_to_string(&self.stdout).context("reading its standard output")?;
-        Ok(Finished { code, stdout, stderr: self.said()? })
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        if self.status.is_none() {
-            // Nobody waits for it any more; an error means that it has just ended.
-            killpg(self.pid, Signal::SIGKILL).ok();
-            waitpid(self.pid, None).ok();
-        }
-    }
-}
-
-impl Finished {
-    /// The run, if it ended well.
-    pub(crate) fn success(self) -> Result<Self> {
-        ensure!(self.code == 0, "xtask exited with {}:\n{}{}", self.code, self.stdout, self.stderr);
-        Ok(self)
-    }
-
-    /// A line of the summary on standard output, such as `digest`.
-    pub(crate) fn field(&self, name: &str) -> Result<&str> {
-        let mut lines = self.stdout.lines().filter_map(|line| line.split_once(' '));
-        let value = lines.find(|(key, _)| *key == name).map(|(_, value)| value.trim());
-        value.with_context(|| format!("standard output has no line `{name}`:\n{}", self.stdout))
-    }
-
-    /// The image's digest.
-    pub(crate) fn digest(&self) -> Result<Digest> {
-        self.field("digest")?.parse()
-    }
-
-    /// The image by its digest.
-    pub(crate) fn pinned(&self) -> Result<String> {
-        let tagged = self.field("image")?;
-        let (name, _tag) = tagged.rsplit_once(':').with_context(|| format!("`{tagged}` has no tag"))?;
-        Ok(format!("{name}@{}", self.digest()?))
-    }
-
-    /// The commands at the end of standard output, as a person selects them to paste.
-    pub(crate) fn commands(&self) -> Result<&str> {
-        let last = self.stdout.rsplit_once("\n\n").map(|(_, commands)| commands);
-        last.with_context(|| format!("standard output ends in no block of its own:\n{}", self.stdout))
     }
 }
 

@@ -9,6 +9,7 @@ use crate::registry::{Manifest, Wanted};
 use crate::release::Release;
 use crate::tool::cosign::{Cosign, VerifyCommand};
 use crate::verify::claim::{Seen, Unseen};
+use crate::verify::image::PRESENT;
 use crate::verify::store::{Layout, Store};
 
 use super::cosign::{Answer, Questions};
@@ -141,7 +142,7 @@ fn of_parts(
 fn platforms(index: &Seen<Option<Vec<u8>>>) -> Seen<Vec<(String, Digest)>> {
     match index {
         Ok(Some(index)) => index::platforms(index).map_err(|_no_index| Unseen::Follows("image.platforms")),
-        Ok(None) | Err(Unseen::Wrong(_) | Unseen::Follows(_)) => Err(Unseen::Follows("image.present")),
+        Ok(None) | Err(Unseen::Wrong(_) | Unseen::Follows(_)) => Err(Unseen::Follows(PRESENT)),
         Err(Unseen::Unknown(words)) => Err(Unseen::Unknown(words.clone())),
     }
 }

@@ -1,0 +1,321 @@
+//! A run of `xtask` as a process of its own: its output goes to files, it is watched, sent signals and waited for, and read
+//! when it has ended. Who starts it chooses its environment.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use nix::sys::signal::{Signal, kill, killpg};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::Pid;
+use xtask::interrupt;
+use xtask::reference::Digest;
+use xtask::tool::Call;
+
+use crate::provision::text;
+
+/// Between two looks.
+const INTERVAL: Duration = Duration::from_millis(2);
+
+/// No run takes so long, not even one that is disturbed, on a machine under load.
+const PATIENCE: Duration = Duration::from_secs(240);
+
+/// How many of its last lines a report shows.
+const LAST_WORDS: usize = 6;
+
+/// Where a run's output goes.
+pub struct Output {
+    stdout: PathBuf,
+    stderr: PathBuf,
+    /// What the shell says that becomes the program.
+    shell: PathBuf,
+}
+
+/// A run that may still be going on; what is left of it is killed with the value.
+pub struct Running {
+    pid: Pid,
+    output: Output,
+    began: Instant,
+    limit: Duration,
+    status: Option<i32>,
+}
+
+/// How a run ended.
+pub struct Finished {
+    /// The exit code; negative for a signal.
+    pub code: i32,
+    /// What it wrote to standard output.
+    pub stdout: String,
+    /// What it wrote to standard error.
+    pub stderr: String,
+    /// From its start until its end was seen.
+    pub took: Duration,
+}
+
+impl Output {
+    /// Files in `dir`; `name` tells them from those of another run there.
+    #[must_use]
+    pub fn new(dir: &Path, name: &str) -> Self {
+        let file = |stream: &str| dir.join(format!("{stream}{name}"));
+        Self { stdout: file("stdout"), stderr: file("stderr"), shell: file("shell") }
+    }
+
+    /// What `sh` is called with, so that it gives way to `program` and the process is the program's own. `before` is
+    /// shell commands that go first; `within` is a program in whose place `program` runs, such as `unshare --net`.
+    ///
+    /// # Errors
+    /// When a path is not UTF-8.
+    pub fn shell_arguments(
+        &self,
+        before: &str,
+        within: &str,
+        program: &Path,
+        arguments: &[&str],
+    ) -> Result<Vec<String>> {
+        let script =
+            format!("out=$1 err=$2; shift 2; exec >\"$out\" 2>\"$err\"; {before} && exec {within} \"$@\"");
+        let mut words = vec!["-c".to_owned(), script, "sh".to_owned()];
+        for path in [&*self.stdout, &*self.stderr, program] {
+            words.push(text(path)?.to_owned());
+        }
+        words.extend(arguments.iter().map(|argument| (*argument).to_owned()));
+        Ok(words)
+    }
+
+    /// Starts `call`, which is one of `sh` with [`Output::shell_arguments`].
+    ///
+    /// # Errors
+    /// When it does not start, or the files cannot be made.
+    pub fn start(self, call: Call) -> Result<Running> {
+        // A first look at the files must not find those of an earlier run.
+        for path in [&self.stdout, &self.stderr] {
+            fs::write(path, "").with_context(|| format!("making `{}`", path.display()))?;
+        }
+        let began = Instant::now();
+        let pid = call.detach(&self.shell)?;
+        let pid = Pid::from_raw(i32::try_from(pid).context("a process id beyond 2^31")?);
+        Ok(Running { pid, output: self, began, limit: PATIENCE, status: None })
+    }
+}
+
+impl Running {
+    /// Its process id, and that of its process group.
+    #[must_use]
+    pub fn pid(&self) -> Pid {
+        self.pid
+    }
+
+    /// What it has said so far on standard error.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn said(&self) -> Result<String> {
+        read(&self.output.stderr)
+    }
+
+    /// Sends a signal to it alone, as a terminal does: its children are in process groups of their own.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        kill(self.pid, signal).with_context(|| format!("sending {signal} to xtask"))
+    }
+
+    /// Its exit code, or the negative signal, when it has ended.
+    ///
+    /// # Errors
+    /// When the system does not know it.
+    pub fn poll(&mut self) -> Result<Option<i32>> {
+        if self.status.is_none() {
+            self.status = match waitpid(self.pid, Some(WaitPidFlag::WNOHANG)).context("waiting for xtask")? {
+                WaitStatus::Exited(_, code) => Some(code),
+                WaitStatus::Signaled(_, signal, _) => Some(-(signal as i32)),
+                _ => None,
+            };
+        }
+        Ok(self.status)
+    }
+
+    /// Waits until `ask` has an answer.
+    ///
+    /// # Errors
+    /// When it ends before that, or goes on for too long; both show what it said.
+    pub fn until<T>(&mut self, what: &str, mut ask: impl FnMut(&Self) -> Result<Option<T>>) -> Result<T> {
+        loop {
+            // Asked once more after its end, as the answer may have come with it.
+            let code = self.poll()?;
+            if let Some(answer) = ask(self)? {
+                return Ok(answer);
+            }
+            if let Some(code) = code {
+                bail!("xtask exited with {code} before {what}:\n{}", self.said()?);
+            }
+            self.pause(what)?;
+        }
+    }
+
+    /// Waits until `step` has begun, and returns what was said by then.
+    ///
+    /// # Errors
+    /// As [`Running::until`].
+    pub fn until_step(&mut self, step: &str) -> Result<String> {
+        self.until(&format!("step `{step}`"), |running| {
+            let said = running.said()?;
+            // Whole lines alone: callers read the step's own.
+            let whole = said.rsplit_once('\n').map_or("", |(whole, _)| whole);
+            let begun = whole.lines().any(|line| line.split_whitespace().nth(1) == Some(step));
+            Ok(begun.then_some(said))
+        })
+    }
+
+    /// Waits for its end.
+    ///
+    /// # Errors
+    /// When it does not come.
+    pub fn wait(mut self) -> Result<Finished> {
+        let code = loop {
+            if let Some(code) = self.poll()? {
+                break code;
+            }
+            self.pause("the end of xtask")?;
+        };
+        let took = self.began.elapsed();
+        Ok(Finished { code, stdout: read(&self.output.stdout)?, stderr: self.said()?, took })
+    }
+
+    fn pause(&self, what: &str) -> Result<()> {
+        interrupt::check()?;
+        if self.began.elapsed() > self.limit {
+            bail!("waited {} s for {what}; it said:\n{}", self.limit.as_secs(), self.said()?);
+        }
+        thread::sleep(INTERVAL);
+        Ok(())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if self.status.is_none() {
+            // Nobody waits for it any more; an error means that it has just ended.
+            killpg(self.pid, Signal::SIGKILL).ok();
+            waitpid(self.pid, None).ok();
+        }
+    }
+}
+
+impl Finished {
+    /// The run, if it ended well.
+    ///
+    /// # Errors
+    /// When it did not, with all that it said.
+    pub fn success(self) -> Result<Self> {
+        ensure!(self.code == 0, "xtask exited with {}:\n{}{}", self.code, self.stdout, self.stderr);
+        Ok(self)
+    }
+
+    /// A line of the summary on standard output, such as `digest`.
+    ///
+    /// # Errors
+    /// When there is no such line.
+    pub fn field(&self, name: &str) -> Result<&str> {
+        let mut lines = self.stdout.lines().filter_map(|line| line.split_once(' '));
+        let value = lines.find(|(key, _)| *key == name).map(|(_, value)| value.trim());
+        value.with_context(|| format!("standard output has no line `{name}`:\n{}", self.stdout))
+    }
+
+    /// The image's digest.
+    ///
+    /// # Errors
+    /// When the summary names none.
+    pub fn digest(&self) -> Result<Digest> {
+        self.field("digest")?.parse()
+    }
+
+    /// The image by its digest.
+    ///
+    /// # Errors
+    /// When the summary names none.
+    pub fn pinned(&self) -> Result<String> {
+        let tagged = self.field("image")?;
+        let (name, _tag) = tagged.rsplit_once(':').with_context(|| format!("`{tagged}` has no tag"))?;
+        Ok(format!("{name}@{}", self.digest()?))
+    }
+
+    /// The commands at the end of standard output, as a person selects them to paste.
+    ///
+    /// # Errors
+    /// When standard output does not end so.
+    pub fn commands(&self) -> Result<&str> {
+        let last = self.stdout.rsplit_once("\n\n").map(|(_, commands)| commands);
+        last.with_context(|| format!("standard output ends in no block of its own:\n{}", self.stdout))
+    }
+
+    /// The exit code and the last lines of standard error in one, for a report.
+    #[must_use]
+    pub fn last_words(&self) -> String {
+        let lines: Vec<_> = self.stderr.trim().lines().collect();
+        format!("exit {}: {}", self.code, lines[lines.len().saturating_sub(LAST_WORDS)..].join(" / "))
+    }
+
+    /// That it released the image of `digest`.
+    ///
+    /// # Errors
+    /// When it did not end well, or with another digest.
+    pub(crate) fn released(&self, digest: &str) -> Result<()> {
+        ensure!(self.code == 0, "{}", self.last_words());
+        let made = self.field("digest")?;
+        ensure!(made == digest, "it made `{made}` and not `{digest}`");
+        Ok(())
+    }
+}
+
+fn read(path: &Path) -> Result<String> {
+    let bytes = fs::read(path).with_context(|| format!("reading `{}`", path.display()))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Output, Running};
+    use std::path::Path;
+    use std::time::Duration;
+    use xshell::cmd;
+    use xtask::environment::Environment;
+    use xtask::scratch::Scratch;
+    use xtask::tool::Runner;
+
+    fn start(dir: &Path, script: &str) -> Running {
+        let runner = Runner::new(&Environment::of_this_process());
+        let output = Output::new(dir, "");
+        let words = output.shell_arguments(":", "", Path::new("/bin/sh"), &["-c", script]).unwrap();
+        let shell = runner.shell().unwrap();
+        output.start(runner.call(cmd!(shell, "sh {words...}"))).unwrap()
+    }
+
+    #[test]
+    fn a_run_is_read_when_it_has_ended() {
+        let scratch = Scratch::new().unwrap();
+        let script = "echo 'digest  sha256:x'; echo one >&2; echo two >&2; exit 3";
+        let run = start(scratch.path(), script).wait().unwrap();
+        assert_eq!((run.code, run.field("digest").unwrap()), (3, "sha256:x"));
+        assert_eq!(run.last_words(), "exit 3: one / two");
+        assert!(run.field("image").is_err() && run.digest().is_err() && run.released("sha256:x").is_err());
+        let run = start(scratch.path(), "kill -9 $$").wait().unwrap();
+        assert_eq!((run.code, &*run.stdout), (-9, ""), "the output of an earlier run is gone");
+    }
+
+    #[test]
+    fn a_step_is_seen_when_its_line_is_whole_and_an_end_before_it_is_an_error() {
+        let scratch = Scratch::new().unwrap();
+        let mut running = start(scratch.path(), "printf '1s build x\\n2s sign' >&2");
+        assert!(running.until_step("build").unwrap().starts_with("1s build x\n"));
+        let error = running.until_step("sign").unwrap_err().to_string();
+        assert!(error.contains("exited with 0 before step `sign`"), "{error}");
+        let mut endless = start(scratch.path(), "sleep 60");
+        endless.limit = Duration::ZERO;
+        let error = endless.wait().map(|run| run.code).unwrap_err();
+        assert!(error.to_string().contains("waited 0 s"), "{error}");
+    }
+}
