@@ -2,6 +2,7 @@
 //! page before the signature and the attestations that belong to it, and none of these gone afterwards.
 
 pub mod http;
+mod stranger;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -12,7 +13,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, anyhow, ensure};
 use serde::Deserialize;
 
-use http::{Answer, Server};
+use http::Answer;
+use stranger::Stranger;
 
 /// From one look to the next.
 const PERIOD: Duration = Duration::from_millis(20);
@@ -20,10 +22,6 @@ const PERIOD: Duration = Duration::from_millis(20);
 /// A registry may answer 404 for 10-21 ms while a tag is overwritten (docs/facts.md#overwrite-gap): a tag that was there
 /// before is asked for once more after this time.
 const OVERWRITE_GAP: Duration = Duration::from_millis(60);
-
-/// A manifest is only shown to who says which kinds it takes.
-const ACCEPT: &str = "Accept: application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
-    application/vnd.docker.distribution.manifest.list.v2+json";
 
 /// What the attestations of a release are about, as cosign writes it beside each (docs/facts.md).
 pub const PREDICATE_TYPES: [&str; 2] = ["https://cyclonedx.org/bom", "https://slsa.dev/provenance/v1"];
@@ -49,12 +47,9 @@ pub struct Report {
     digests: BTreeMap<String, String>,
 }
 
-/// A stranger.
+/// Looks and judges.
 struct Eyes {
-    server: Server,
-    /// `owner/name`, of the repository and of its image alike.
-    name: String,
-    token: String,
+    stranger: Stranger,
     report: Report,
     /// Manifests of attestations, by digest, that hold all types.
     complete: BTreeSet<String>,
@@ -66,10 +61,8 @@ impl Watcher {
     /// # Errors
     /// When the forge does not answer a stranger.
     pub fn start(url: &str, name: &str) -> Result<Self> {
-        let (server, name) = (Server::of(url)?, name.to_owned());
-        let mut eyes =
-            Eyes { server, name, token: String::new(), report: Report::default(), complete: BTreeSet::new() };
-        eyes.token = eyes.new_token()?;
+        let stranger = Stranger::new(url, name)?;
+        let eyes = Eyes { stranger, report: Report::default(), complete: BTreeSet::new() };
         let stop = Arc::new(AtomicBool::new(false));
         let until = Arc::clone(&stop);
         let thread = thread::spawn(move || eyes.watch(&until));
@@ -130,9 +123,9 @@ impl Eyes {
     /// The order of the questions matters: what is asked first is older, so that nothing which became public in between is
     /// held against a list from before.
     fn look(&mut self) -> Result<()> {
-        let pages = self.pages()?;
+        let pages = self.stranger.pages()?;
         let latest_before = self.latest()?;
-        let tags = self.tags()?;
+        let tags = self.stranger.tags()?;
         let now = Instant::now();
         for page in pages {
             if !tags.contains(&page) {
@@ -141,7 +134,7 @@ impl Eyes {
             self.report.first.entry(format!("page {page}")).or_insert(now);
         }
         for tag in tags.iter().filter(|tag| tag.starts_with('v')) {
-            let Some(digest) = self.digest(tag)? else { continue };
+            let Some(digest) = self.stranger.digest(tag)? else { continue };
             let known = self.report.digests.entry(tag.clone()).or_insert_with(|| digest.clone());
             if *known != digest {
                 let text = format!("`{tag}` named `{known}` and names `{digest}`");
@@ -174,7 +167,7 @@ impl Eyes {
         if self.complete.contains(&manifest) {
             return Ok(());
         }
-        let answer = self.registry("GET", &format!("manifests/{manifest}"), &[ACCEPT])?;
+        let answer = self.stranger.manifest(&manifest)?;
         let missing = missing_types(&answer)?;
         if missing.is_empty() {
             self.complete.insert(manifest);
@@ -190,11 +183,11 @@ impl Eyes {
     }
 
     fn digest_over_gap(&mut self, tag: &str) -> Result<Option<String>> {
-        if let Some(digest) = self.digest(tag)? {
+        if let Some(digest) = self.stranger.digest(tag)? {
             return Ok(Some(digest));
         }
         thread::sleep(OVERWRITE_GAP);
-        self.digest(tag)
+        self.stranger.digest(tag)
     }
 
     fn violation(&mut self, text: String) {
@@ -202,60 +195,7 @@ impl Eyes {
     }
 
     fn latest(&mut self) -> Result<Option<String>> {
-        if self.report.first.contains_key("latest") { self.digest("latest") } else { Ok(None) }
-    }
-
-    fn pages(&self) -> Result<Vec<String>> {
-        #[derive(Deserialize)]
-        struct Page {
-            tag_name: String,
-        }
-        let path = format!("/api/v1/repos/{}/releases?limit=50", self.name);
-        let pages: Vec<Page> = self.server.ask("GET", &path, &[])?.json()?;
-        Ok(pages.into_iter().map(|page| page.tag_name).collect())
-    }
-
-    fn tags(&mut self) -> Result<BTreeSet<String>> {
-        #[derive(Deserialize)]
-        struct Tags {
-            tags: Option<BTreeSet<String>>,
-        }
-        let answer = self.registry("GET", "tags/list?n=100", &[])?;
-        if answer.status == 404 {
-            return Ok(BTreeSet::new());
-        }
-        Ok(answer.json::<Tags>()?.tags.unwrap_or_default())
-    }
-
-    fn digest(&mut self, tag: &str) -> Result<Option<String>> {
-        let answer = self.registry("HEAD", &format!("manifests/{tag}"), &[ACCEPT])?;
-        Ok(answer.header("Docker-Content-Digest").filter(|_| answer.status == 200).map(str::to_owned))
-    }
-
-    fn registry(&mut self, method: &str, rest: &str, headers: &[&str]) -> Result<Answer> {
-        let path = format!("/v2/{}/{rest}", self.name);
-        let ask = |token: &str| {
-            let authorization = format!("Authorization: Bearer {token}");
-            self.server.ask(method, &path, &[headers, &[&authorization]].concat())
-        };
-        let answer = ask(&self.token)?;
-        if answer.status != 401 {
-            return Ok(answer);
-        }
-        let token = self.new_token()?;
-        let answer = ask(&token)?;
-        self.token = token;
-        Ok(answer)
-    }
-
-    /// What anyone gets who asks.
-    fn new_token(&self) -> Result<String> {
-        #[derive(Deserialize)]
-        struct Token {
-            token: String,
-        }
-        let path = format!("/v2/token?service=container_registry&scope=repository:{}:pull", self.name);
-        Ok(self.server.ask("GET", &path, &[])?.json::<Token>()?.token)
+        if self.report.first.contains_key("latest") { self.stranger.digest("latest") } else { Ok(None) }
     }
 }
 

@@ -3,6 +3,26 @@
 //! claims false that it is about; what cannot be looked at because of it is unchecked, and everything else still
 //! holds. Undone, the release verifies again. docs/verifying.md has the table, written by this code (`table.rs`).
 
+/// Every claim that there is nothing to look at for where no image is found, and `more`.
+macro_rules! of_an_image {
+    ($($more:literal),*) => {
+        &[
+            "image.*",
+            "signature",
+            "signature.platforms",
+            "attachments",
+            "provenance",
+            "provenance.*",
+            "sbom",
+            "sbom.components",
+            // Which image the page is about, nobody knows.
+            "page.image",
+            "page.commands",
+            $($more),*
+        ]
+    };
+}
+
 mod attached;
 mod honest;
 mod image;

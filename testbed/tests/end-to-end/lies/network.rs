@@ -11,21 +11,7 @@ use super::judge::check;
 use crate::harness::test;
 
 /// What is asked of the registry, cosign's questions included.
-const OF_THE_REGISTRY: &[&str] = &[
-    "image.*",
-    "signature",
-    "signature.platforms",
-    "attachments",
-    "provenance",
-    "provenance.*",
-    "sbom",
-    "sbom.components",
-    "tag.image",
-    // Which image the page is about, nobody knows.
-    "page.image",
-    "page.commands",
-    "latest",
-];
+const OF_THE_REGISTRY: &[&str] = of_an_image!("tag.image", "latest");
 
 /// What is asked of the forge's API.
 const OF_THE_FORGE: &[&str] = &["tag.git", "page.state", "page.image", "page.commands"];
