@@ -4,6 +4,7 @@
 mod blobs;
 mod challenge;
 mod credentials;
+mod manifest;
 mod several;
 mod wrong_bytes;
 
@@ -18,36 +19,15 @@ use crate::secret::Secret;
 use crate::tool::curl::{Authorization, Curl, Request, Response};
 
 use challenge::Challenge;
+use manifest::{ACCEPT, said_digest};
 
 pub use credentials::Credentials;
+pub use manifest::Manifest;
 pub use several::{Got, Wanted};
 pub use wrong_bytes::WrongBytes;
 
-/// Manifest types that an image, a signature or an attestation may have. The registry must not convert between them.
-const ACCEPT: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
-    application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json";
-
 /// A registry that lists more pages than this is not listing one image's tags.
 const MOST_TAG_PAGES: usize = 200;
-
-/// A manifest as stored: its bytes are what the digest is of.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Manifest {
-    /// The digest of `bytes`, computed here.
-    pub digest: Digest,
-    /// Its `Content-Type`.
-    pub media_type: String,
-    /// The stored bytes.
-    pub bytes: Vec<u8>,
-}
-
-impl Manifest {
-    /// `bytes` of `media_type`, to be stored.
-    #[must_use]
-    pub fn new(media_type: impl Into<String>, bytes: Vec<u8>) -> Self {
-        Self { digest: Digest::of(&bytes), media_type: media_type.into(), bytes }
-    }
-}
 
 /// One image's repository in one registry.
 pub struct Client {
@@ -110,7 +90,7 @@ impl Client {
             404 => return Ok(None),
             _ => return Err(response.unexpected()),
         }
-        let manifest = read_manifest(response, reference)?;
+        let manifest = manifest::read(response, reference)?;
         self.seen().insert(manifest.digest.clone(), manifest.clone());
         Ok(Some(manifest))
     }
@@ -262,70 +242,5 @@ impl Client {
         let token =
             answer.token.or(answer.access_token).with_context(|| format!("{response} without a token"))?;
         Secret::single_line("token", token).with_context(doing)
-    }
-}
-
-/// The manifest in an answer for `reference`, when it is what was asked for and what the answer says that it is.
-fn read_manifest(response: Response, reference: &str) -> Result<Manifest> {
-    let media_type =
-        response.header("Content-Type").with_context(|| format!("{response} without a type"))?.to_owned();
-    // A page of a proxy in between is no answer of the registry, and not a manifest that is false.
-    let essence = media_type.split(';').next().unwrap_or_default().trim();
-    ensure!(
-        ACCEPT.split(", ").any(|kind| kind == essence),
-        "{response} with `{essence}`: expected a manifest"
-    );
-    let asked = reference.parse::<Digest>().ok();
-    for named in [asked, said_digest(&response)?].into_iter().flatten() {
-        WrongBytes::check(&response, &named)?;
-    }
-    Ok(Manifest::new(media_type, response.body))
-}
-
-/// What the registry says that the digest of its answer is.
-fn said_digest(response: &Response) -> Result<Option<Digest>> {
-    let header = response.header("Docker-Content-Digest").map(str::parse).transpose();
-    header.with_context(|| format!("{response} with a bad `Docker-Content-Digest`"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{WrongBytes, read_manifest, said_digest};
-    use crate::reference::Digest;
-    use crate::tool::curl::Response;
-
-    const INDEX: &str = "application/vnd.oci.image.index.v1+json";
-
-    #[test]
-    fn a_page_is_no_manifest_and_not_a_false_one_either() {
-        let page = || Response::of(200, &[("Content-Type", "text/html; charset=utf-8")], b"<html>");
-        for reference in ["v1.0.0", Digest::of(b"index").as_str()] {
-            let error = read_manifest(page(), reference).unwrap_err();
-            assert!(!error.chain().any(<dyn std::error::Error>::is::<WrongBytes>), "{error:#}");
-        }
-    }
-
-    #[test]
-    fn a_manifest_is_of_the_digest_that_was_asked_for_and_of_the_one_that_is_said() {
-        let (these, those) = (Digest::of(b"these"), Digest::of(b"those"));
-        let read = |reference: &str, said: &Digest| {
-            let headers = [("Content-Type", INDEX), ("Docker-Content-Digest", said.as_str())];
-            read_manifest(Response::of(200, &headers, b"these"), reference)
-        };
-        assert_eq!(read("v1.0.0", &these).unwrap().digest, these);
-        assert_eq!(read(these.as_str(), &these).unwrap().media_type, INDEX);
-        for (reference, said) in [("v1.0.0", &those), (these.as_str(), &those), (those.as_str(), &these)] {
-            let error = read(reference, said).unwrap_err();
-            assert!(error.chain().any(<dyn std::error::Error>::is::<WrongBytes>), "{error:#}");
-        }
-    }
-
-    #[test]
-    fn a_digest_in_a_header_is_parsed_or_refused() {
-        let digest = Digest::of(b"x");
-        let said = |value: &str| said_digest(&Response::of(200, &[("docker-content-digest", value)], b""));
-        assert_eq!(said(digest.as_str()).unwrap(), Some(digest));
-        assert!(said("sha256:1").is_err() && said("").is_err());
-        assert_eq!(said_digest(&Response::of(200, &[], b"")).unwrap(), None);
     }
 }

@@ -1,51 +1,22 @@
 //! git, asked only for formats that are documented as stable.
 
+mod commit;
+mod objects;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, bail};
 use xshell::cmd;
 
 use crate::tool::{Call, Runner};
+
+pub use commit::Commit;
 
 const INSTALL: &str = "install it, for example with `apt-get install git`";
 
 /// A whole history over a slow line.
 const CLONE: Duration = Duration::from_secs(600);
-
-/// A commit's full object name: 40 hexadecimal digits, or 64 in a SHA-256 repository.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Commit(String);
-
-impl Commit {
-    /// Parses a full object name.
-    ///
-    /// # Errors
-    /// When it is none.
-    pub fn parse(text: &str) -> Result<Self> {
-        let is_hex = text.chars().all(|c| c.is_ascii_digit() || ('a'..='f').contains(&c));
-        ensure!(matches!(text.len(), 40 | 64) && is_hex, "`{text}` is not a full commit name");
-        Ok(Self(text.to_owned()))
-    }
-
-    /// All digits.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// The first twelve digits, as candidate tags carry them.
-    #[must_use]
-    pub fn short(&self) -> &str {
-        &self.0[..12]
-    }
-}
-
-impl std::fmt::Display for Commit {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
 
 /// One commit of a range, as release notes need it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -156,7 +127,7 @@ impl Git {
         let mut rest = answer.as_slice();
         let mut found = [const { None }; N];
         for (path, found) in paths.iter().zip(&mut found) {
-            *found = next_object(&mut rest).with_context(|| format!("reading `{path}` of {commit}"))?;
+            *found = objects::next(&mut rest).with_context(|| format!("reading `{path}` of {commit}"))?;
         }
         Ok(found)
     }
@@ -261,25 +232,6 @@ fn yes_or_no(text: &str) -> Result<bool> {
     }
 }
 
-/// Takes one answer of `git cat-file --batch` off `rest`: `<name> <type> <size>`, the bytes, a line break; or
-/// `<what was asked> missing`.
-fn next_object(rest: &mut &[u8]) -> Result<Option<Vec<u8>>> {
-    let end = rest.iter().position(|byte| *byte == b'\n').context("the answer ends too early")?;
-    let head = std::str::from_utf8(&rest[..end]).context("the answer is not UTF-8")?;
-    *rest = &rest[end + 1..];
-    if head.ends_with(" missing") {
-        return Ok(None);
-    }
-    let [_, "blob", size] = head.split(' ').collect::<Vec<_>>()[..] else {
-        bail!("`{head}` is not the answer for a file")
-    };
-    let size: usize = size.parse().with_context(|| format!("`{head}` has no size"))?;
-    ensure!(rest.len() > size && rest[size] == b'\n', "the answer ends too early");
-    let bytes = rest[..size].to_vec();
-    *rest = &rest[size + 1..];
-    Ok(Some(bytes))
-}
-
 fn parse_log_record(record: &str) -> Result<LogEntry> {
     let Some((commit, subject)) = record.split_once('\x1f') else {
         bail!("`git log` printed a record without a separator: `{record}`");
@@ -289,37 +241,12 @@ fn parse_log_record(record: &str) -> Result<LogEntry> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Commit, next_object, parse_log_record};
-
-    #[test]
-    fn commits_are_full_lower_case_names() {
-        assert!(Commit::parse(&"a".repeat(40)).is_ok() && Commit::parse(&"0".repeat(64)).is_ok());
-        for bad in ["", "HEAD", &"a".repeat(39), &"A".repeat(40), &"g".repeat(40)] {
-            assert!(Commit::parse(bad).is_err(), "{bad}");
-        }
-    }
+    use super::parse_log_record;
 
     #[test]
     fn a_log_record_is_a_commit_and_a_subject_that_may_hold_anything() {
         let record = format!("{}\x1ffix: a \x1f and `tick`", "b".repeat(40));
         assert_eq!(parse_log_record(&record).unwrap().subject, "fix: a \x1f and `tick`");
         assert!(parse_log_record("fatal: not a git repository").is_err());
-    }
-
-    #[test]
-    fn batch_answers_are_taken_one_by_one_and_cut_ones_refused() {
-        let mut rest = &b"abc blob 3\na\nb\nHEAD:x missing\ndef blob 0\n\n"[..];
-        assert_eq!(next_object(&mut rest).unwrap(), Some(b"a\nb".to_vec()));
-        assert_eq!(next_object(&mut rest).unwrap(), None);
-        assert_eq!(next_object(&mut rest).unwrap(), Some(Vec::new()));
-        for bad in [
-            &b""[..],
-            b"abc blob 3\nab",
-            b"abc tree 1\nx\n",
-            b"abc blob 99999999999999999999\nx\n",
-            b"abc blob 1\nxy\n",
-        ] {
-            assert!(next_object(&mut &*bad).is_err());
-        }
     }
 }

@@ -1,0 +1,50 @@
+//! The name of a commit.
+
+use anyhow::{Result, ensure};
+
+/// A commit's full object name: 40 hexadecimal digits, or 64 in a SHA-256 repository.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Commit(String);
+
+impl Commit {
+    /// Parses a full object name.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn parse(text: &str) -> Result<Self> {
+        let is_hex = text.chars().all(|c| c.is_ascii_digit() || ('a'..='f').contains(&c));
+        ensure!(matches!(text.len(), 40 | 64) && is_hex, "`{text}` is not a full commit name");
+        Ok(Self(text.to_owned()))
+    }
+
+    /// All digits.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The first twelve digits, as candidate tags carry them.
+    #[must_use]
+    pub fn short(&self) -> &str {
+        &self.0[..12]
+    }
+}
+
+impl std::fmt::Display for Commit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Commit;
+
+    #[test]
+    fn commits_are_full_lower_case_names() {
+        assert!(Commit::parse(&"a".repeat(40)).is_ok() && Commit::parse(&"0".repeat(64)).is_ok());
+        for bad in ["", "HEAD", &"a".repeat(39), &"A".repeat(40), &"g".repeat(40)] {
+            assert!(Commit::parse(bad).is_err(), "{bad}");
+        }
+    }
+}
