@@ -50,14 +50,17 @@ impl Export {
 /// Why a build or an SBOM failed: when npm itself refuses the lockfile, that is the reason, in its own words.
 ///
 /// # Errors
-/// Always: a [`crate::failure::Refusal`] for the lockfile, else `error` as it was.
+/// Always: a [`crate::failure::Refusal`] for the lockfile, else `error`, as it was or with the reason why npm could not say.
 pub fn explain<T>(release: &Release<'_>, error: anyhow::Error) -> Result<T> {
     crate::interrupt::check()?;
-    match Npm::new(release.session.runner, &release.export()?.service()).check_lockfile()? {
-        Ok(()) => Err(error),
-        Err(words) => refuse!(
+    match Npm::new(release.session.runner, &release.export()?.service()).check_lockfile() {
+        Ok(Ok(())) => Err(error),
+        Ok(Err(words)) => refuse!(
             "`npm ci` refuses the lockfile; run `npm install --package-lock-only` in `service/` and commit the result:\n{words}"
         ),
+        Err(unasked) => {
+            Err(error.context(format!("could not ask npm whether it is the lockfile ({unasked:#})")))
+        }
     }
 }
 
