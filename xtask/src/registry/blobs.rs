@@ -37,6 +37,10 @@ impl Client {
         let separator = if upload.contains('?') { '&' } else { '?' };
         let request = Request::new("PUT", format!("{upload}{separator}digest={digest}"));
         let response = self.send(&request.body("application/octet-stream", bytes))?;
+        if response.status == 404 && self.has_blob(&digest)? {
+            // It was sent twice, as the first answer was lost: the first one has used the upload up.
+            return Ok(digest);
+        }
         ensure!(response.status == 201, response.unexpected());
         if let Some(stored) = super::said_digest(&response)? {
             ensure!(stored == digest, "{response} with digest `{stored}`: expected `{digest}`");
@@ -55,9 +59,9 @@ impl Client {
         Ok(())
     }
 
-    /// Opens an upload and returns its address.
+    /// Opens an upload and returns its address. One that nobody goes on with is dropped by the registry in its own time.
     fn open_upload(&self) -> Result<String> {
-        let request = Request::new("POST", self.url("blobs/uploads/"));
+        let request = Request::new("POST", self.url("blobs/uploads/")).repeatable();
         let response = self.send(&request.body("application/octet-stream", ""))?;
         ensure!(response.status == 202, response.unexpected());
         upload_address(&response, &self.image.registry.base_url())

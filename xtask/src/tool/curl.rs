@@ -41,10 +41,11 @@ pub struct Request {
     headers: Vec<(&'static str, String)>,
     body: Option<Vec<u8>>,
     authorization: Authorization,
+    is_repeatable: bool,
 }
 
 impl Request {
-    /// A request without a body.
+    /// A request without a body. All but a `POST` may be sent twice: the second one finds what the first one left.
     #[must_use]
     pub fn new(method: &'static str, url: impl Into<String>) -> Self {
         Self {
@@ -53,7 +54,15 @@ impl Request {
             headers: Vec::new(),
             body: None,
             authorization: Authorization::Anonymous,
+            is_repeatable: matches!(method, "GET" | "HEAD" | "PUT" | "DELETE" | "PATCH"),
         }
+    }
+
+    /// Says of a `POST` that it may be sent twice: a second one does no harm.
+    #[must_use]
+    pub fn repeatable(mut self) -> Self {
+        self.is_repeatable = true;
+        self
     }
 
     /// One more header.
@@ -102,7 +111,7 @@ impl Request {
             option("header", "Expect:")?,
             option("header", "User-Agent: xtask")?,
         ];
-        if retry::is_repeatable(self.method) {
+        if self.is_repeatable {
             lines.extend([option("speed-limit", "1")?, option("speed-time", SILENCE)?]);
         }
         match self.method {
@@ -174,7 +183,7 @@ impl Curl {
             let tried = self.send_once(request, deadline.saturating_duration_since(Instant::now()))?;
             let left = deadline.saturating_duration_since(Instant::now());
             let moment = Moment { tries, random: random()?, now: crate::time::now()?, left };
-            let pause = retry::pause(request.method, &tried, &moment).filter(|_| self.retries);
+            let pause = retry::pause(request.is_repeatable, &tried, &moment).filter(|_| self.retries);
             match (pause, tried) {
                 (Some(pause), _) => {
                     crate::interrupt::check()?;
@@ -215,7 +224,11 @@ impl Curl {
             let may_pass = retry::is_no_answer(output.status.code());
             return Ok(if may_pass { Tried::NoAnswer(error) } else { Tried::Final(error) });
         }
-        parse_response(&output.stdout, request).with_context(doing).map(Tried::Answer)
+        // curl exits with 0 when the connection ends within the head of an answer.
+        Ok(match parse_response(&output.stdout, request).with_context(doing) {
+            Ok(response) => Tried::Answer(response),
+            Err(error) => Tried::NoAnswer(error),
+        })
     }
 }
 
@@ -256,5 +269,7 @@ mod tests {
             config("GET").contains("max-time = \"29.400\"") && config("GET").contains("speed-time = \"10\"")
         );
         assert!(!config("POST").contains("speed"), "it is not sent again: it may take all the time there is");
+        let again = Request::new("POST", "http://localhost/").repeatable();
+        assert!(again.config(Duration::from_secs(30), None).unwrap().contains("speed-time"));
     }
 }

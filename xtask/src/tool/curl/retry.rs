@@ -45,14 +45,11 @@ pub(super) fn is_no_answer(exit: Option<i32>) -> bool {
     exit.is_some_and(|exit| NO_ANSWER.contains(&exit))
 }
 
-/// Requests that may be sent twice: the second one finds what the first one left.
-pub(super) fn is_repeatable(method: &str) -> bool {
-    matches!(method, "GET" | "HEAD" | "PUT" | "DELETE" | "PATCH")
-}
-
-/// How long to wait before the next try; `None` when what was tried is what the caller gets.
-pub(super) fn pause(method: &str, tried: &Tried, moment: &Moment) -> Option<Duration> {
-    if !is_repeatable(method) || moment.tries >= MOST_TRIES {
+/// How long to wait before the next try; `None` when what was tried is what the caller gets. A server that answers with
+/// 429 has done nothing yet, whatever it was asked for.
+pub(super) fn pause(is_repeatable: bool, tried: &Tried, moment: &Moment) -> Option<Duration> {
+    let is_undone = matches!(tried, Tried::Answer(response) if response.status == 429);
+    if !(is_repeatable || is_undone) || moment.tries >= MOST_TRIES {
         return None;
     }
     let backoff = FIRST_PAUSE * 3_u32.pow(moment.tries - 1);
@@ -105,33 +102,32 @@ mod tests {
 
     #[test]
     fn passing_faults_of_repeatable_requests_are_tried_again() {
-        let again = |method: &str, tried: &Tried| pause(method, tried, &moment(1, 0.5, 30)).is_some();
-        for method in ["GET", "HEAD", "PUT", "DELETE", "PATCH"] {
-            assert!(again(method, &lost()), "{method}");
-            for status in [408, 425, 429, 500, 502, 503, 504] {
-                assert!(again(method, &answer(status)), "{method} {status}");
-            }
-            for status in [200, 201, 202, 301, 304, 400, 401, 403, 404, 409, 413, 422, 501, 505] {
-                assert!(!again(method, &answer(status)), "{method} {status}");
-            }
-            assert!(!again(method, &Tried::Final(anyhow!("bad certificate"))), "{method}");
+        let again = |is_repeatable, tried: &Tried| pause(is_repeatable, tried, &moment(1, 0.5, 30)).is_some();
+        assert!(again(true, &lost()));
+        for status in [408, 425, 429, 500, 502, 503, 504] {
+            assert!(again(true, &answer(status)), "{status}");
         }
-        assert!(!again("POST", &lost()) && !again("POST", &answer(503)), "it may have been taken");
+        for status in [200, 201, 202, 301, 304, 400, 401, 403, 404, 409, 413, 422, 501, 505] {
+            assert!(!again(true, &answer(status)), "{status}");
+        }
+        assert!(!again(true, &Tried::Final(anyhow!("bad certificate"))));
+        assert!(!again(false, &lost()) && !again(false, &answer(503)), "it may have been taken");
+        assert!(again(false, &answer(429)), "it has not been taken");
     }
 
     #[test]
     fn pauses_grow_spread_and_end() {
-        let wait = |tries, random| pause("GET", &lost(), &moment(tries, random, 30));
+        let wait = |tries, random| pause(true, &lost(), &moment(tries, random, 30));
         let ms = |ms| Some(Duration::from_millis(ms));
         assert_eq!([wait(1, 0.0), wait(1, 0.5), wait(1, 1.0)], [ms(100), ms(200), ms(300)]);
         assert_eq!([wait(2, 0.5), wait(3, 0.5), wait(4, 0.5)], [ms(600), ms(1800), None]);
         assert_eq!([wait(1, -7.0), wait(1, 7.0)], [ms(100), ms(300)]);
-        assert_eq!(pause("GET", &lost(), &moment(1, 0.5, 0)), None, "no time is left");
+        assert_eq!(pause(true, &lost(), &moment(1, 0.5, 0)), None, "no time is left");
     }
 
     #[test]
     fn a_server_is_obeyed_within_reason() {
-        let wait = |tried: &Tried| pause("GET", tried, &moment(1, 0.5, 30));
+        let wait = |tried: &Tried| pause(true, tried, &moment(1, 0.5, 30));
         let seconds = |seconds| Some(Duration::from_secs(seconds));
         assert_eq!(wait(&asks("3")), seconds(3));
         assert_eq!(wait(&asks("Mon, 23 Nov 2026 18:09:07 GMT")), seconds(7));
@@ -139,7 +135,7 @@ mod tests {
         assert_eq!(wait(&asks("0")), Some(Duration::from_millis(200)));
         assert_eq!(wait(&asks("soon")), Some(Duration::from_millis(200)));
         assert_eq!(wait(&asks("3600")), None, "the job's hour is not ours to wait away");
-        assert_eq!(pause("GET", &asks("15"), &moment(1, 0.5, 10)), None, "it would be given up before");
+        assert_eq!(pause(true, &asks("15"), &moment(1, 0.5, 10)), None, "it would be given up before");
     }
 
     #[test]
