@@ -1,6 +1,7 @@
 //! THE place that starts another program. Every child gets an allow-listed environment, its own process group, a
 //! timeout that ends the whole group, a bound on what it may print, and redaction of what goes into an error.
 
+pub mod backoff;
 pub mod command_line;
 pub mod cosign;
 pub mod curl;
@@ -19,7 +20,7 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use nix::sys::signal::Signal;
@@ -77,7 +78,14 @@ impl Runner {
             ("GIT_TERMINAL_PROMPT", "0"),
         ]);
         command.process_group(0);
-        Call { command, stdin: None, timeout: DEFAULT_TIMEOUT, hint: None, after_interrupt: false }
+        Call {
+            command,
+            stdin: None,
+            timeout: DEFAULT_TIMEOUT,
+            hint: None,
+            after_interrupt: false,
+            may_be_repeated: false,
+        }
     }
 }
 
@@ -89,6 +97,7 @@ pub struct Call {
     timeout: Duration,
     hint: Option<&'static str>,
     after_interrupt: bool,
+    may_be_repeated: bool,
 }
 
 impl Call {
@@ -133,6 +142,13 @@ impl Call {
         self
     }
 
+    /// For a tool that asks a server, does no harm when it asks twice, and says in prose alone why it failed: any exit code
+    /// but 0 may pass, so it is run up to three times more within its timeout.
+    pub fn repeatable(mut self) -> Self {
+        self.may_be_repeated = true;
+        self
+    }
+
     /// Runs it; any exit code but 0 is an error.
     ///
     /// # Errors
@@ -157,16 +173,33 @@ impl Call {
     /// # Errors
     /// When it cannot start, is ended by a signal, takes too long, or prints more than the bound.
     pub fn output(mut self) -> Result<Output> {
+        let deadline = Instant::now() + self.timeout;
+        let (mut tries, mut left) = (1, self.timeout);
+        loop {
+            let output = self.once(left)?;
+            let pause = backoff::pause(tries, backoff::random()?);
+            left = deadline.saturating_duration_since(Instant::now() + pause);
+            let is_done = !self.may_be_repeated || output.status.success();
+            if is_done || tries == backoff::MOST_TRIES || left.is_zero() {
+                return Ok(output);
+            }
+            thread::sleep(pause);
+            interrupt::check()?;
+            tries += 1;
+        }
+    }
+
+    fn once(&mut self, timeout: Duration) -> Result<Output> {
         self.command.stdin(if self.stdin.is_some() { Stdio::piped() } else { Stdio::null() });
         self.command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let line = self.line();
         let mut child = self.spawn(&line)?;
         let _registration = self.register(&child)?;
         let group = group_of(&child)?;
-        let feeder = child.stdin.take().map(|pipe| feed(pipe, self.stdin.take().unwrap_or_default()));
+        let feeder = child.stdin.take().map(|pipe| feed(pipe, self.stdin.clone().unwrap_or_default()));
         let stdout = child.stdout.take().map(|pipe| collect(pipe, STDOUT_LIMIT, group));
         let stderr = child.stderr.take().map(|pipe| collect_tail(pipe, STDERR_TAIL));
-        let status = self.wait(child, group, &line);
+        let status = wait(child, group, timeout, &line);
         // Whatever the child left behind in its group still holds the pipes.
         interrupt::end(group, Signal::SIGKILL);
         let stdout = join(stdout).with_context(|| format!("reading what `{line}` printed"))?;
@@ -192,7 +225,7 @@ impl Call {
         let child = self.spawn(&line)?;
         let _registration = self.register(&child)?;
         let group = group_of(&child)?;
-        let status = self.wait(child, group, &line)?;
+        let status = wait(child, group, self.timeout, &line)?;
         interrupt::check()?;
         Output { status, stdout: Vec::new(), stderr: String::new(), command_line: line }.success().map(|_| ())
     }
@@ -250,34 +283,34 @@ impl Call {
         }
         Ok(Some(registration))
     }
+}
 
-    /// Waits for the end, at most for the timeout and the grace after it.
-    fn wait(&self, mut child: Child, group: i32, line: &str) -> Result<ExitStatus> {
-        let (sender, ended) = mpsc::channel();
-        let waiter = thread::spawn(move || sender.send(child.wait()));
-        let mut late = false;
-        let mut patience = self.timeout;
-        let mut next = Signal::SIGTERM;
-        let status = loop {
-            match ended.recv_timeout(patience) {
-                Ok(status) => break status.with_context(|| format!("waiting for `{line}`"))?,
-                Err(RecvTimeoutError::Disconnected) => bail!("waiting for `{line}`: its waiter is gone"),
-                Err(RecvTimeoutError::Timeout) => {
-                    late = true;
-                    interrupt::end(group, next);
-                    (next, patience) = (Signal::SIGKILL, GRACE);
-                }
+/// Waits for the end, at most for the timeout and the grace after it.
+fn wait(mut child: Child, group: i32, timeout: Duration, line: &str) -> Result<ExitStatus> {
+    let (sender, ended) = mpsc::channel();
+    let waiter = thread::spawn(move || sender.send(child.wait()));
+    let mut late = false;
+    let mut patience = timeout;
+    let mut next = Signal::SIGTERM;
+    let status = loop {
+        match ended.recv_timeout(patience) {
+            Ok(status) => break status.with_context(|| format!("waiting for `{line}`"))?,
+            Err(RecvTimeoutError::Disconnected) => bail!("waiting for `{line}`: its waiter is gone"),
+            Err(RecvTimeoutError::Timeout) => {
+                late = true;
+                interrupt::end(group, next);
+                (next, patience) = (Signal::SIGKILL, GRACE);
             }
-        };
-        waiter
-            .join()
-            .map_err(|_panic| anyhow!("the waiter of `{line}` panicked"))?
-            .context("reporting an exit")?;
-        if late {
-            bail!("`{line}` did not finish within {} s and was ended", self.timeout.as_secs_f32());
         }
-        Ok(status)
+    };
+    waiter
+        .join()
+        .map_err(|_panic| anyhow!("the waiter of `{line}` panicked"))?
+        .context("reporting an exit")?;
+    if late {
+        bail!("`{line}` did not finish within {} s and was ended", timeout.as_secs_f32());
     }
+    Ok(status)
 }
 
 fn group_of(child: &Child) -> Result<i32> {

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use xshell::cmd;
 use xtask::environment::Environment;
+use xtask::scratch::Scratch;
 use xtask::secret::Secret;
 use xtask::tool::Runner;
 
@@ -52,7 +53,7 @@ fn only_the_end_of_long_output_is_shown() {
 fn a_timeout_ends_the_whole_process_group() {
     let runner = runner();
     let sh = runner.shell().unwrap();
-    let scratch = xtask::scratch::Scratch::new().unwrap();
+    let scratch = Scratch::new().unwrap();
     let pid_file = scratch.path().join("pid");
     let script = format!("sleep 600 & echo $! > {}; wait", pid_file.display());
     let began = Instant::now();
@@ -99,4 +100,40 @@ fn the_printed_command_reads_back_as_the_same_arguments() {
     let line = runner.call(cmd!(sh, "printf %s\\n {awkward...}")).line();
     let printed = runner.call(cmd!(sh, "sh -c {line}")).read().unwrap();
     assert_eq!(printed.split('\n').collect::<Vec<_>>(), awkward);
+}
+
+/// Counts its runs in a file and succeeds in the third one.
+const THIRD_TIME: &str = "cat > /dev/null; echo run >> $0; test $(wc -l < $0) -ge 3";
+
+#[test]
+fn a_tool_that_asks_a_server_is_run_again_and_every_other_one_is_not() {
+    let (runner, scratch) = (runner(), Scratch::new().unwrap());
+    let sh = runner.shell().unwrap();
+    let runs = |name: &str| {
+        let file = scratch.path().join(name);
+        (cmd!(sh, "sh -c {THIRD_TIME} {file}"), move || {
+            std::fs::read_to_string(&file).unwrap().lines().count()
+        })
+    };
+    let (patient, count) = runs("patient");
+    runner.call(patient).stdin("the same each time").repeatable().run().unwrap();
+    assert_eq!(count(), 3);
+    let (once, count) = runs("once");
+    assert!(runner.call(once).run().is_err());
+    assert_eq!(count(), 1);
+}
+
+#[test]
+fn a_tool_is_run_again_within_its_timeout_alone() {
+    let (runner, scratch) = (runner(), Scratch::new().unwrap());
+    let sh = runner.shell().unwrap();
+    let file = scratch.path().join("runs");
+    let script = "echo run >> $0; sleep 60";
+    let call = runner.call(cmd!(sh, "sh -c {script} {file}")).timeout(Duration::from_millis(300));
+    assert!(call.repeatable().run().unwrap_err().to_string().contains("did not finish"));
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "run\n", "it had all the time there was");
+    let began = Instant::now();
+    let call = runner.call(cmd!(sh, "false")).timeout(Duration::from_millis(90));
+    assert!(call.repeatable().run().unwrap_err().to_string().contains("exited with 1"));
+    assert!(began.elapsed() < Duration::from_secs(30), "no pause is longer than the time that is left");
 }

@@ -1,6 +1,8 @@
 //! Step 5, build: the reproducible build, pushed under a candidate tag; and what its provenance says.
 
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 
@@ -27,6 +29,9 @@ pub struct Built {
     pub finished: u64,
 }
 
+/// Between a build that failed and the next one.
+const PAUSE: Duration = Duration::from_secs(1);
+
 /// Builds and pushes the candidate, and asks the registry for what it stored. The builder pushes: `docker push` puts each
 /// platform's manifest under the tag itself, and on Forgejo a tag that moves makes its old digest unreachable, so that the
 /// index finds its manifests gone.
@@ -37,8 +42,7 @@ pub struct Built {
 pub fn run(release: &Release<'_>) -> Result<Built> {
     let Release { session, tools, target, source, .. } = release;
     let name = target.image.tagged(&candidate::new_tag(source)?);
-    let built = tools.docker.build(&recipe(release, Output::Push(name.clone()))?);
-    let digest = built.or_else(|error| explain(release, error))?;
+    let digest = push(release, &name)?;
     // By digest: another run of the same release may have ended by now, and taken the tag away.
     let stored = tools.registry.manifest(digest.as_str())?;
     let stored = stored.with_context(|| {
@@ -48,8 +52,28 @@ pub fn run(release: &Release<'_>) -> Result<Built> {
     Ok(Built { digest, manifests, finished: now()? })
 }
 
-/// Why a build failed: an engine that has gone says no more than `EOF`; else npm is asked.
-fn explain(release: &Release<'_>, error: anyhow::Error) -> Result<Digest> {
+/// Builds and pushes as `name`, within the step's timeout. Whatever is not the commit's fault, or the engine's, may be a
+/// network's: then it is built once more, which does again only what failed.
+fn push(release: &Release<'_>, name: &str) -> Result<Digest> {
+    let mut build = recipe(release, Output::Push(name.to_owned()))?;
+    let began = Instant::now();
+    let first = match release.tools.docker.build(&build) {
+        Ok(digest) => return Ok(digest),
+        Err(error) => explain(release, error)?,
+    };
+    build.timeout = build.timeout.saturating_sub(began.elapsed() + PAUSE);
+    if build.timeout.is_zero() {
+        return Err(first);
+    }
+    let words = format!("{first:#}");
+    release.session.steps.line("again", words.lines().next_back().unwrap_or_default());
+    thread::sleep(PAUSE);
+    release.tools.docker.build(&build).or_else(|error| Err(explain(release, error)?))
+}
+
+/// Why a build failed, as far as it will be the same the next time: an engine that has gone says no more than `EOF`, and npm
+/// is asked about the lockfile. Gives the error back where it is neither.
+fn explain(release: &Release<'_>, error: anyhow::Error) -> Result<anyhow::Error> {
     crate::interrupt::check()?;
     match release.tools.docker.engine() {
         Ok(_) => export::explain(release, error),

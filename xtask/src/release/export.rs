@@ -47,14 +47,15 @@ impl Export {
     }
 }
 
-/// Why a build or an SBOM failed: when npm itself refuses the lockfile, that is the reason, in its own words.
+/// Why a build or an SBOM failed: when npm itself refuses the lockfile, that is the reason, in its own words. Else gives
+/// `error` back, as it was or with the reason why npm could not say.
 ///
 /// # Errors
-/// Always: a [`crate::failure::Refusal`] for the lockfile, else `error`, as it was or with the reason why npm could not say.
-pub fn explain<T>(release: &Release<'_>, error: anyhow::Error) -> Result<T> {
+/// A [`crate::failure::Refusal`] for the lockfile; when a signal stopped it.
+pub fn explain(release: &Release<'_>, error: anyhow::Error) -> Result<anyhow::Error> {
     crate::interrupt::check()?;
     match Npm::new(release.session.runner, &release.export()?.service()).check_lockfile() {
-        Ok(Ok(())) => Err(error),
+        Ok(Ok(())) => Ok(error),
         Ok(Err(words)) => refuse!(
             "`npm ci` refuses the lockfile; run `npm install --package-lock-only` in `service/` and commit the result:\n{words}"
         ),

@@ -31,7 +31,9 @@ pub fn run(release: &Release<'_>) -> Result<Made> {
         || steps.run("preflight", "", || preflight::run(release)),
         || {
             steps.run("export", source.commit.as_str(), || release.export().map(|_| ()))?;
-            steps.run("sbom", "", || export::sbom(release).or_else(|error| export::explain(release, error)))
+            steps.run("sbom", "", || {
+                export::sbom(release).or_else(|error| Err(export::explain(release, error)?))
+            })
         },
     )?;
     let built = steps.run("build", &platforms(session.config), || build::run(release))?;

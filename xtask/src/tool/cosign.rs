@@ -147,7 +147,7 @@ impl<'a> Cosign<'a> {
         arguments.extend(self.legacy_format()?);
         let pinned = image.pinned(digest);
         arguments.push(&pinned);
-        self.with_key(&arguments, key)?.run()
+        self.with_key(&arguments, key)?.repeatable().run()
     }
 
     /// Signs a statement that `predicate` is about `image@digest`, and returns the DSSE envelope as JSON. Stores nothing:
@@ -177,7 +177,7 @@ impl<'a> Cosign<'a> {
         );
         let pinned = image.pinned(digest);
         arguments.push(&pinned);
-        let output = self.with_key(&arguments, key)?.output()?.success()?;
+        let output = self.with_key(&arguments, key)?.repeatable().output()?.success()?;
         match generation {
             Generation::Two => Ok(output.stdout.trim_ascii_end().to_vec()),
             Generation::Three => {

@@ -11,9 +11,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use xshell::cmd;
 
-use crate::scratch::random_hex;
 use crate::secret::Secret;
-use crate::tool::Runner;
+use crate::tool::{Runner, backoff};
 
 pub use response::Response;
 use response::parse_response;
@@ -182,7 +181,7 @@ impl Curl {
         for tries in 1.. {
             let tried = self.send_once(request, deadline.saturating_duration_since(Instant::now()))?;
             let left = deadline.saturating_duration_since(Instant::now());
-            let moment = Moment { tries, random: random()?, now: crate::time::now()?, left };
+            let moment = Moment { tries, random: backoff::random()?, now: crate::time::now()?, left };
             let pause = retry::pause(request.is_repeatable, &tried, &moment).filter(|_| self.retries);
             match (pause, tried) {
                 (Some(pause), _) => {
@@ -230,12 +229,6 @@ impl Curl {
             Err(error) => Tried::NoAnswer(error),
         })
     }
-}
-
-/// From 0 to 1.
-fn random() -> Result<f64> {
-    let digits = u16::from_str_radix(&random_hex()?[..4], 16).context("reading random digits")?;
-    Ok(f64::from(digits) / f64::from(u16::MAX))
 }
 
 #[cfg(test)]

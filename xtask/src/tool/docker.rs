@@ -106,7 +106,7 @@ impl<'a> Docker<'a> {
     /// # Errors
     /// When it is not there or its registry does not answer.
     pub fn raw_manifest(&self, reference: &str) -> Result<String> {
-        self.call(&["buildx", "imagetools", "inspect", "--raw", reference])?.read()
+        self.call(&["buildx", "imagetools", "inspect", "--raw", reference])?.repeatable().read()
     }
 
     /// Pulls `reference` for this machine's platform.
@@ -114,7 +114,7 @@ impl<'a> Docker<'a> {
     /// # Errors
     /// When it cannot be pulled.
     pub fn pull(&self, reference: &str, timeout: Duration) -> Result<()> {
-        self.call(&["pull", "--quiet", reference])?.timeout(timeout).run()
+        self.call(&["pull", "--quiet", reference])?.timeout(timeout).repeatable().run()
     }
 
     /// Starts `reference` as a self-hoster is told to, only stricter, with its port on a free loopback one.

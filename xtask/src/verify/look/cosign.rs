@@ -52,19 +52,19 @@ impl Questions<'_> {
     }
 
     /// cosign exits alike when an attestation is wrong and when the registry is down (docs/facts.md#exit-codes): it is
-    /// believed only while the registry answers for the very thing that it rejected.
+    /// believed when it says so again after the registry has answered for the very thing that it rejected.
     fn ask_one(self, command: &VerifyCommand, dir: &Path) -> Result<Answer> {
-        match self.cosign.try_verify(command, dir)? {
-            Ok(output) => Ok(Answer::Accepted(output)),
-            Err(words) => {
-                let kind = if command.is_signature() { Kind::Signatures } else { Kind::Attestations };
-                let wanted = self.store.attached(self.digest, kind).map(Wanted::Manifest);
-                for answer in self.store.fetch(wanted.as_slice()) {
-                    answer
-                        .with_context(|| format!("`{command}` failed, and the registry does not answer"))?;
-                }
-                Ok(Answer::Rejected(words))
-            }
+        if let Ok(output) = self.cosign.try_verify(command, dir)? {
+            return Ok(Answer::Accepted(output));
         }
+        let kind = if command.is_signature() { Kind::Signatures } else { Kind::Attestations };
+        let wanted = self.store.attached(self.digest, kind).map(Wanted::Manifest);
+        for answer in self.store.fetch(wanted.as_slice()) {
+            answer.with_context(|| format!("`{command}` failed, and the registry does not answer"))?;
+        }
+        Ok(match self.cosign.try_verify(command, dir)? {
+            Ok(output) => Answer::Accepted(output),
+            Err(words) => Answer::Rejected(words),
+        })
     }
 }
