@@ -60,11 +60,11 @@ fn lockfile(root: &Path) -> Result<()> {
 
 fn public_key(root: &Path) -> Result<()> {
     let pem = fs::read_to_string(root.join(PUBLIC_KEY))
-        .context("reading `cosign.pub`; docs/keys.md says how to make it")?;
+        .context("reading `cosign.pub`; make it with `cargo xtask keygen DIR`")?;
     let lines: Vec<_> = pem.trim().lines().collect();
     let framed = lines.first() == Some(&"-----BEGIN PUBLIC KEY-----")
         && lines.last() == Some(&"-----END PUBLIC KEY-----");
-    ensure!(framed, "`cosign.pub` is not one public key in PEM; make it with `cosign generate-key-pair`");
+    ensure!(framed, "`cosign.pub` is not one public key in PEM; make one with `cargo xtask keygen DIR`");
     Ok(())
 }
 

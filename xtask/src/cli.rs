@@ -75,6 +75,18 @@ pub enum Command {
         #[arg(long)]
         check: bool,
     },
+    /// Print what the release page will say of the changes
+    Notes {
+        /// A tag, or a commit as the next version [default: the tag at HEAD, else HEAD]
+        #[arg(value_name = "TAG or COMMIT")]
+        what: Option<String>,
+    },
+    /// Make the key pair that signs releases: the public half goes into the repository, the private half to DIR
+    Keygen {
+        /// A new directory outside of the repository
+        #[arg(value_name = "DIR")]
+        directory: PathBuf,
+    },
     /// Look at everything that a release needs of this machine and its secrets, with the remedy for what is missing
     Doctor,
     /// Run everything that a change must pass: format, lints, unit, service and end-to-end tests

@@ -12,6 +12,7 @@ pub mod forge;
 pub mod index;
 pub mod inputs;
 pub mod interrupt;
+pub mod keygen;
 pub mod lockfile;
 pub mod notes;
 pub mod policies;

@@ -9,7 +9,9 @@ use nix::sys::resource::{Resource, setrlimit};
 use xtask::cli::{Cli, Command};
 use xtask::environment::Environment;
 use xtask::verify::command::Options;
-use xtask::{check, ci, doctor, failure, interrupt, policies, rehearse, release, secret, verify};
+use xtask::{
+    check, ci, doctor, failure, interrupt, keygen, notes, policies, rehearse, release, secret, verify,
+};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -50,6 +52,8 @@ fn run(command: Command) -> Result<()> {
         }
         Command::Check => check::run(&environment),
         Command::Policies { check } => policies::run(&environment, check),
+        Command::Notes { what } => notes::run(&environment, what.as_deref()),
+        Command::Keygen { directory } => keygen::run(&environment, &directory),
         Command::Doctor => doctor::run(&environment),
         Command::Ci => ci::run(&environment),
     }

@@ -1,7 +1,13 @@
-//! Release notes from the commits since the right previous tag. A commit subject is hostile input: it is shown as text,
-//! never as Markdown.
+//! Release notes from the commits since the right previous tag: the first section of a page, and `cargo xtask notes`. A
+//! commit subject is hostile input: it is shown as text, never as Markdown.
 
-use crate::tool::git::LogEntry;
+use anyhow::{Context as _, Result};
+
+use crate::config::Config;
+use crate::environment::Environment;
+use crate::release::source::{Source, release_tags};
+use crate::tool::Runner;
+use crate::tool::git::{Git, LogEntry};
 use crate::version::ReleaseTag;
 
 /// More commits than this are counted, not listed.
@@ -9,6 +15,36 @@ const MOST_LISTED: usize = 250;
 
 /// A subject longer than this is cut.
 const LONGEST_SUBJECT: usize = 200;
+
+/// Prints the section for `what`: a tag, or a commit as the next version. Asks git alone.
+///
+/// # Errors
+/// As [`Source::to_try`] and [`section`].
+#[expect(clippy::print_stdout, reason = "this is the command's data")]
+pub fn run(environment: &Environment, what: Option<&str>) -> Result<()> {
+    let here = std::env::current_dir().context("finding the current directory")?;
+    let git = Git::discover(&Runner::new(environment), &here)?;
+    let source = Source::to_try(&git, what)?;
+    let config = Config::of_commit(&git, &source.commit)?;
+    print!("{}", section(&git, &config, &source)?);
+    Ok(())
+}
+
+/// The section about the changes: the same commit and tag give the same text.
+///
+/// # Errors
+/// When git does not answer.
+pub fn section(git: &Git, config: &Config, source: &Source) -> Result<String> {
+    let Source { tag, commit, .. } = source;
+    let history = release_tags(&git.tags_within(commit)?);
+    let previous = previous(tag, &history);
+    let entries = git.log(previous.map(ToString::to_string).as_deref(), commit)?;
+    let repository = config.source_url();
+    let compare = previous.map(|previous| {
+        format!("\n[All changes since {previous}]({repository}/compare/{previous}...{tag})\n")
+    });
+    Ok(format!("## Changes\n\n{}{}", list(&entries), compare.unwrap_or_default()))
+}
 
 /// The tag whose commits are not news: for a stable release the previous stable one, for a pre-release the previous one
 /// of any kind. "Previous" is the highest below it among the tags in its own history, so a backport is compared with

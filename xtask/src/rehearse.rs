@@ -35,7 +35,7 @@ pub fn run(environment: &Environment, what: Option<&str>) -> Result<()> {
     let here = std::env::current_dir().context("finding the current directory")?;
     let git = Git::discover(&Runner::new(environment), &here)?;
     // Before the testbed: what is wrong with the arguments needs no real parts to be said.
-    let source = Source::to_rehearse(&git, what)?;
+    let source = Source::to_try(&git, what)?;
     let environment = &testbed::ensure(environment, git.root(), Purpose::Rehearsal)?;
     let runner = &Runner::new(environment);
     let steps = Steps::new(environment)?;

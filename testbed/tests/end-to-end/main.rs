@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod bad_machine;
+mod by_hand;
 mod carried;
 mod evidence;
 mod faults;

@@ -108,7 +108,7 @@ impl Secrets {
         let token = environment.token("REGISTRY_TOKEN")?;
         let mut problems = Vec::new();
         if private_key.is_none() || password.is_none() {
-            let text = "`COSIGN_PRIVATE_KEY` or `COSIGN_PASSWORD` is not set; docs/keys.md says how to make and store them";
+            let text = "`COSIGN_PRIVATE_KEY` or `COSIGN_PASSWORD` is not set; make them with `cargo xtask keygen DIR`, and store them as docs/keys.md says";
             problems.push(Problem::new("signing key", text));
         }
         match &token {

@@ -7,7 +7,7 @@ use crate::inputs::{Inputs, PACKAGE_LOCK, PUBLIC_KEY};
 use crate::notes;
 use crate::reference::Digest;
 use crate::release::Release;
-use crate::release::source::{Source, release_tags};
+use crate::release::source::Source;
 
 /// Writes the page: the same release gives the same text.
 ///
@@ -15,17 +15,10 @@ use crate::release::source::{Source, release_tags};
 /// When git does not answer.
 pub fn write(release: &Release<'_>, digest: &Digest) -> Result<Page> {
     let Release { session, source, inputs, .. } = release;
-    let history = release_tags(&session.git.tags_within(&source.commit)?);
-    let previous = notes::previous(&source.tag, &history);
-    let entries = session.git.log(previous.map(ToString::to_string).as_deref(), &source.commit)?;
     let repository = session.config.source_url();
-    let compare = previous.map(|previous| {
-        format!("\n[All changes since {previous}]({repository}/compare/{previous}...{})\n", source.tag)
-    });
     let body = format!(
-        "## Changes\n\n{}{}\n{}\n{}\n{}",
-        notes::list(&entries),
-        compare.unwrap_or_default(),
+        "{}\n{}\n{}\n{}",
+        notes::section(session.git, session.config, source)?,
         image_section(release, digest),
         verify_section(release, digest, &repository),
         inputs_section(source, inputs, &repository)?,

@@ -41,11 +41,11 @@ impl Source {
         Self::of_tag(git, tag)
     }
 
-    /// What to rehearse: a tag, or a commit under the version that would come next.
+    /// What to try out: a tag, or a commit under the version that would come next.
     ///
     /// # Errors
     /// As [`Source::to_release`].
-    pub fn to_rehearse(git: &Git, asked: Option<&str>) -> Result<Self> {
+    pub fn to_try(git: &Git, asked: Option<&str>) -> Result<Self> {
         check_whole(git)?;
         let Some(asked) = asked else {
             return match tag_at_head(git)? {

@@ -108,7 +108,7 @@ fn key(tools: &Tools<'_>, target: &Target, inputs: &Inputs) -> Result<Found> {
          the key as the whole PEM text with its line breaks",
     )?;
     let shown = target.public_key.as_ref().or(inputs.public_key.as_ref()).with_context(|| {
-        format!("the commit has no `{PUBLIC_KEY}`; make a key pair (docs/keys.md) and commit the public half")
+        format!("the commit has no `{PUBLIC_KEY}`; make a key pair with `cargo xtask keygen DIR` and commit the public half")
     })?;
     let mut problems = Vec::new();
     if derived.trim().as_bytes() != shown.trim_ascii() {

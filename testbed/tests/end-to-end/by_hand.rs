@@ -1,0 +1,91 @@
+//! The commands around a release that need no testbed but cosign: `notes` and `keygen`.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+use anyhow::{Context as _, Result, ensure};
+use xtask::reference::Digest;
+
+use crate::bad_input::{REFUSED, ensure_refused};
+use crate::harness::checkout::{Checkout, text};
+use crate::harness::run::Xtask;
+use crate::harness::shared::{Shared, rehearsal};
+use crate::harness::{call, export, test};
+
+#[test]
+fn notes_are_what_the_page_begins_with() -> Result<()> {
+    test(|| {
+        let Shared { checkout, run, .. } = rehearsal()?;
+        let notes = Xtask::new(checkout, &["notes"]).named("-notes").run()?.success()?;
+        let page = fs::read_to_string(run.field("page")?)?;
+        ensure!(notes.stdout.len() > 20 && page.starts_with(&notes.stdout), "{}\n{page}", notes.stdout);
+        Ok(())
+    })
+}
+
+#[test]
+fn notes_of_a_tag_are_the_commits_since_the_one_before() -> Result<()> {
+    test(|| {
+        let checkout = Checkout::new()?;
+        checkout.git(&["tag", "v1.0.0"])?;
+        checkout.write("service/a.txt", "a")?;
+        checkout.commit("feat: <b>a</b>")?;
+        checkout.git(&["tag", "v1.1.0"])?;
+        let notes = Xtask::new(&checkout, &["notes", "v1.1.0"]).run()?.success()?.stdout;
+        let commit = checkout.git(&["rev-parse", "--short=12", "HEAD"])?;
+        let expected =
+            format!("## Changes\n\n- feat: \\<b\\>a\\</b\\> ({commit})\n\n[All changes since v1.0.0](");
+        ensure!(notes.starts_with(&expected) && notes.ends_with("/compare/v1.0.0...v1.1.0)\n"), "{notes}");
+        ensure_refused(&checkout, Xtask::new(&checkout, &["notes", "v2.0.0"]), REFUSED, &["no tag `v2.0.0`"])
+    })
+}
+
+#[test]
+fn a_new_key_signs_and_is_nowhere_but_in_its_directory() -> Result<()> {
+    test(|| {
+        let checkout = Checkout::new()?;
+        checkout.git(&["rm", "--quiet", "cosign.pub"])?;
+        let keys = checkout.beside("keys");
+        let run = Xtask::new(&checkout, &["keygen", text(&keys)?]).run()?.success()?;
+
+        let read = |name: &str| {
+            let path = keys.join(name);
+            fs::read_to_string(&path).with_context(|| format!("reading `{}`", path.display()))
+        };
+        let (private, password, public) =
+            (read("cosign.key")?, read("cosign.password")?, read("cosign.pub")?);
+        ensure!(password.len() == 64 && !password.ends_with('\n'), "{} characters", password.len());
+        for (path, mode) in [("", 0o700), ("cosign.key", 0o600), ("cosign.password", 0o600)] {
+            let found = fs::metadata(keys.join(path))?.permissions().mode() & 0o777;
+            ensure!(found == mode, "`{path}` has mode {found:o}");
+        }
+        let committed = fs::read_to_string(checkout.top().join("cosign.pub"))?;
+        ensure!(committed == public, "the repository has another key:\n{committed}{public}");
+        ensure!(run.field("fingerprint")? == Digest::of(public.as_bytes()).as_str(), "{}", run.stdout);
+        for said in [&run.stdout, &run.stderr] {
+            ensure!(!said.contains(&password) && !said.contains("PRIVATE KEY-----"), "{said}");
+        }
+        let derive = call(export("TESTBED_COSIGN_2")?, &["public-key", "--key", "env://COSIGN_PRIVATE_KEY"])?;
+        let derive = derive.env("COSIGN_PRIVATE_KEY", &private).env("COSIGN_PASSWORD", &password);
+        ensure!(derive.read()?.trim() == public.trim(), "the private key has another public half");
+        checkout.ensure_nothing_is_left()
+    })
+}
+
+#[test]
+fn no_key_is_overwritten_or_put_where_it_can_be_committed() -> Result<()> {
+    test(|| {
+        let checkout = Checkout::new()?;
+        let keygen = |directory: &str, words: &[&str]| {
+            ensure_refused(&checkout, Xtask::new(&checkout, &["keygen", directory]), REFUSED, words)
+        };
+        let keys = checkout.beside("keys");
+        keygen(text(&keys)?, &["there is a `cosign.pub`", "docs/keys.md", "`git rm cosign.pub`"])?;
+        checkout.git(&["rm", "--quiet", "cosign.pub"])?;
+        keygen("keys", &["`keys` would be in the repository", "outside of it"])?;
+        fs::create_dir(&keys)?;
+        keygen(text(&keys)?, &["is there already"])?;
+        ensure!(!checkout.top().join("cosign.pub").exists(), "a public key was written");
+        Ok(())
+    })
+}
