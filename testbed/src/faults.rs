@@ -17,12 +17,14 @@ mod state;
 mod trial;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use xtask::environment::Environment;
 use xtask::scratch::random_hex;
 use xtask::tool::Runner;
+use xtask::tool::git::Git;
 
 use crate::bench;
 use crate::progress::Progress;
@@ -54,6 +56,9 @@ pub(crate) struct Options {
     /// Write results into this file, a line a case, and leave out what is in it already
     #[arg(long = "continue", value_name = "FILE")]
     file: Option<PathBuf>,
+    /// Begin no case after so long: `--continue` goes on another time
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    minutes: Option<u16>,
     /// Put the result into docs/reliability.md
     #[arg(long)]
     write: bool,
@@ -69,6 +74,7 @@ pub(crate) fn run(environment: &Environment, options: &Options) -> Result<()> {
         None => (Results::default(), seed(options.seed)?),
     };
     let (xtask, _target) = bench::build_xtask(&Runner::new(environment))?;
+    let commit = commit(environment)?;
     let own = std::env::current_exe().context("finding this program's own file")?;
     let kit = Kit::set_up(environment, &xtask, &own, usize::from(options.lanes))?;
     let cases = match &options.case {
@@ -80,7 +86,10 @@ pub(crate) fn run(environment: &Environment, options: &Options) -> Result<()> {
     let open: Vec<_> = cases.iter().filter(|case| !done.contains(&case.to_string())).cloned().collect();
     progress
         .line("faults", &format!("seed {seed}: {} cases, {} of them done before", cases.len(), done.len()));
-    let tried = kit.try_all(&open, seed, |outcome| {
+    let limit = options.minutes.map(|minutes| Duration::from_secs(60 * u64::from(minutes)));
+    let until = limit.map(|limit| Instant::now() + limit);
+    let tried = kit.try_all(&open, seed, until, |outcome| {
+        let outcome = Outcome { commit: commit.clone(), ..outcome };
         kit::print(&progress, results.outcomes.len() + 1, done.len() + open.len(), &outcome, seed);
         results.add(outcome)
     });
@@ -90,7 +99,11 @@ pub(crate) fn run(environment: &Environment, options: &Options) -> Result<()> {
     println!("{table}");
     if options.write {
         ensure!(options.all, "`--write` is for the whole matrix: add `--all`");
-        document::write(environment, "faults", &document::matrix(&kit, seed, &results.outcomes)?)?;
+        document::write(
+            environment,
+            "faults",
+            &document::matrix(&kit, cases.len(), seed, &results.outcomes)?,
+        )?;
     }
     let violated = results.outcomes.iter().filter(|outcome| !outcome.violations.is_empty()).count();
     match violated {
@@ -105,6 +118,15 @@ fn seed(asked: Option<u64>) -> Result<u64> {
         Some(seed) => Ok(seed),
         None => u64::from_str_radix(&random_hex()?[..8], 16).context("making a seed"),
     }
+}
+
+/// The commit whose `xtask` is tried.
+fn commit(environment: &Environment) -> Result<String> {
+    const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    let git = Git::discover(&Runner::new(environment), Path::new(ROOT))?;
+    let commit = git.peel("HEAD")?.context("HEAD has no commit")?;
+    let changed = if git.differs(&commit, &["xtask", "Cargo.lock"])? { " with changes" } else { "" };
+    Ok(format!("{}{changed}", commit.short()))
 }
 
 /// Reads a document of this repository.

@@ -133,6 +133,7 @@ impl Eyes {
             }
             self.report.first.entry(format!("page {page}")).or_insert(now);
         }
+        let mut judged = BTreeSet::new();
         for tag in tags.iter().filter(|tag| tag.starts_with('v')) {
             let Some(digest) = self.stranger.digest(tag)? else { continue };
             let known = self.report.digests.entry(tag.clone()).or_insert_with(|| digest.clone());
@@ -141,9 +142,11 @@ impl Eyes {
                 self.violation(text);
             }
             self.judge(tag, &digest, &tags)?;
+            judged.insert(digest);
         }
         // It moves: only a digest that it had before and after the list is one that it had then.
         if let Some(digest) = latest_before
+            && !judged.contains(&digest)
             && self.latest()?.as_ref() == Some(&digest)
         {
             self.judge("latest", &digest, &tags)?;

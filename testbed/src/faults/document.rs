@@ -1,5 +1,6 @@
 //! The figures in `docs/reliability.md`.
 
+use std::collections::BTreeMap;
 use std::fs;
 
 use anyhow::{Context as _, Result};
@@ -14,17 +15,35 @@ use crate::forge_client::Client;
 /// Where the figures are kept.
 const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/reliability.md");
 
-/// What the whole matrix came to.
-pub(super) fn matrix(kit: &Kit, seed: u64, outcomes: &[Outcome]) -> Result<String> {
+/// What the matrix of so many `cases` came to; some may still be open.
+pub(super) fn matrix(kit: &Kit, cases: usize, seed: u64, outcomes: &[Outcome]) -> Result<String> {
     let (calls, requests): (Vec<_>, Vec<_>) =
         kit.targets().iter().partition(|(_, target)| target.kind == super::Kind::Call);
     let intro = format!(
-        "An undisturbed release makes {} calls and {} requests and took {:.1} s. Seed {seed}.\n",
+        "An undisturbed release makes {} calls and {} requests and took {:.1} s. Of {cases} cases {} were tried, with seed {seed}, \
+         of commit {}.\n",
         calls.len(),
         requests.len(),
-        kit.undisturbed()
+        kit.undisturbed(),
+        outcomes.len(),
+        commits(outcomes),
     );
     Ok(format!("{intro}\n{}", results::table(outcomes)?))
+}
+
+/// How many were tried of each commit, where there is more than one.
+fn commits(outcomes: &[Outcome]) -> String {
+    let mut counts = BTreeMap::<&str, usize>::new();
+    for outcome in outcomes {
+        *counts.entry(&outcome.commit).or_default() += 1;
+    }
+    match counts.len() {
+        1 => counts.into_keys().collect(),
+        _ => {
+            let counts: Vec<_> = counts.iter().map(|(commit, count)| format!("{commit} ({count})")).collect();
+            counts.join(", ")
+        }
+    }
 }
 
 /// Puts `generated`, below a description of the machine, between the markers called `name`.

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
+use std::time::Instant;
 
 use anyhow::{Context as _, Result, anyhow};
 use xtask::environment::Environment;
@@ -67,7 +68,7 @@ impl Kit {
     }
 
     /// Tries each of `cases`, on whatever lane is free, and hands each outcome to `done` as it comes. A case that could not
-    /// be tried, twice, is a violation.
+    /// be tried, twice, is a violation. None begins after `until`.
     ///
     /// # Errors
     /// When `done` fails, or after a signal.
@@ -75,15 +76,16 @@ impl Kit {
         &self,
         cases: &[Case],
         seed: u64,
+        until: Option<Instant>,
         done: impl FnMut(Outcome) -> Result<()> + Send,
     ) -> Result<()> {
         let open = Mutex::new(cases.iter().collect::<VecDeque<_>>());
         let done = Mutex::new(done);
         let work = |lane: &Mutex<Lane>, baseline: &Baseline| {
             let lane = lane.lock().unwrap_or_else(PoisonError::into_inner);
-            loop {
+            while until.is_none_or(|until| Instant::now() < until) {
                 let Some(case) = open.lock().unwrap_or_else(PoisonError::into_inner).pop_front() else {
-                    return Ok(());
+                    break;
                 };
                 xtask::interrupt::check()?;
                 let tried = trial::run(&lane, baseline, case, seed).or_else(|error| {
@@ -96,6 +98,7 @@ impl Kit {
                 let outcome = tried.unwrap_or_else(|error| Outcome::not_tried(case, &error));
                 done.lock().unwrap_or_else(PoisonError::into_inner)(outcome)?;
             }
+            Ok(())
         };
         thread::scope(|scope| {
             let work = &work;
@@ -139,7 +142,7 @@ impl Kit {
 
 /// A line a case, and how to see a bad one again.
 pub(super) fn print(progress: &Progress, number: usize, all: usize, outcome: &Outcome, seed: u64) {
-    let Outcome { case, instead, met, first, seconds, violations } = outcome;
+    let Outcome { case, instead, met, first, seconds, violations, .. } = outcome;
     let instead = instead.as_ref().map(|other| format!(", in its place `{other}`")).unwrap_or_default();
     let how = match (violations.is_empty(), met) {
         (false, _) => "VIOLATION",

@@ -42,6 +42,9 @@ pub struct Outcome {
     pub seconds: f64,
     /// What was not as it must be.
     pub violations: Vec<String>,
+    /// The commit whose `xtask` it was, where the matrix was told.
+    #[serde(default)]
+    pub commit: String,
 }
 
 impl Outcome {
@@ -53,7 +56,15 @@ impl Outcome {
     /// Of a case about which nothing can be said.
     pub(super) fn not_tried(case: &Case, error: &anyhow::Error) -> Self {
         let violations = vec![format!("{NOT_TRIED}: {error:#}")];
-        Self { case: case.to_string(), instead: None, met: false, first: 0, seconds: 0.0, violations }
+        Self {
+            case: case.to_string(),
+            instead: None,
+            met: false,
+            first: 0,
+            seconds: 0.0,
+            violations,
+            commit: String::new(),
+        }
     }
 }
 
@@ -109,7 +120,7 @@ fn try_on_engine(lane: &Lane, baseline: &Baseline, case: &Case, seed: u64) -> Re
         fs::remove_dir_all(&files).with_context(|| format!("removing `{}`", files.display()))?;
     }
     let (case, seconds) = (case.to_string(), began.elapsed().as_secs_f64());
-    Ok(Outcome { case, instead: None, met, first: first.code, seconds, violations })
+    Ok(Outcome { case, instead: None, met, first: first.code, seconds, violations, commit: String::new() })
 }
 
 /// The first run, and whether what was to be disturbed came.

@@ -44,7 +44,7 @@ fn sample(kit: &Kit, seed: u64) -> Vec<Case> {
 
 fn try_all(kit: &Kit, cases: &[Case], seed: u64) -> Result<Vec<Outcome>> {
     let mut outcomes = Vec::new();
-    kit.try_all(cases, seed, |outcome| {
+    kit.try_all(cases, seed, None, |outcome| {
         outcomes.push(outcome);
         Ok(())
     })?;

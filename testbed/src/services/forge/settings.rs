@@ -24,7 +24,8 @@ impl Settings {
         let [secret_key, internal_token, jwt_secret] = &self.keys;
         let (ip, port) = (address.ip(), address.port());
         // Workflow directories: only Forgejo's, as on the forge that the project lives on. Root is what a bare machine's
-        // container runs as. The journal mode lets readers go on while a push is written.
+        // container runs as. The journal mode lets readers go on while a push is written. No line for each request: a
+        // watcher alone asks a hundred times a second.
         Ok(format!(
             "APP_NAME = testbed\nRUN_MODE = prod\nI_AM_BEING_UNSAFE_RUNNING_AS_ROOT = true\nWORK_PATH = {dir}\n\
              [server]\nPROTOCOL = http\nHTTP_ADDR = {ip}\nHTTP_PORT = {port}\nDOMAIN = {ip}\n\
@@ -40,7 +41,7 @@ impl Settings {
              [indexer]\nISSUE_INDEXER_TYPE = db\n\
              [actions]\nENABLED = true\nWORKFLOW_DIRS = .forgejo/workflows\n\
              [packages]\nENABLED = true\n\
-             [log]\nMODE = console\nLEVEL = Info\nCOLORIZE = false\n"
+             [log]\nMODE = console\nLEVEL = Info\nCOLORIZE = false\nlogger.router.MODE =\n"
         ))
     }
 }
