@@ -187,24 +187,30 @@ impl Forge for Forgejo {
             "draft": false,
             "prerelease": page.prerelease,
         });
-        let mut pauses = SETTLING.iter();
+        let (mut pauses, mut is_lost) = (SETTLING.iter(), false);
         loop {
-            let response = self.change("POST", "releases", &body)?;
-            match response.status {
-                201 => return Ok(response.json::<Release>()?.html_url),
-                // Made by someone else meanwhile, or made although the answer was an error: what is there decides.
-                409 | 500..=599 => {
-                    if let Some(found) = self.page(&page.tag)? {
-                        self.update(&found, page)?;
-                        return Ok(found.address);
-                    }
+            let failure = match self.change("POST", "releases", &body) {
+                Ok(response) => match response.status {
+                    201 => return Ok(response.json::<Release>()?.html_url),
+                    409 | 422 | 500..=599 => response.unexpected(),
+                    _ => return Err(response.unexpected()),
+                },
+                // Once: each time may take as long as a request may.
+                Err(lost) if !is_lost => {
+                    is_lost = true;
+                    lost
                 }
-                422 => {}
-                _ => return Err(response.unexpected()),
+                Err(lost) => return Err(lost),
+            };
+            // Made by someone else meanwhile, or made although the answer was an error or none: what is there decides. A
+            // tag has one page at the most, so a second `POST` makes no second one.
+            if let Some(found) = self.page(&page.tag)? {
+                self.update(&found, page)?;
+                return Ok(found.address);
             }
             match pauses.next() {
                 Some(pause) => thread::sleep(*pause),
-                None => return Err(response.unexpected()),
+                None => return Err(failure),
             }
         }
     }
