@@ -102,7 +102,7 @@ pub(crate) fn run(environment: &Environment, options: &Options) -> Result<()> {
         document::write(
             environment,
             "faults",
-            &document::matrix(&kit, cases.len(), seed, &results.outcomes)?,
+            &document::matrix(&kit, done.len() + open.len(), seed, &results.outcomes)?,
         )?;
     }
     let violated = results.outcomes.iter().filter(|outcome| !outcome.violations.is_empty()).count();

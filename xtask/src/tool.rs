@@ -177,10 +177,12 @@ impl Call {
         let (mut tries, mut left) = (1, self.timeout);
         loop {
             let output = self.once(left)?;
+            if output.status.success() || !self.may_be_repeated || tries == backoff::MOST_TRIES {
+                return Ok(output);
+            }
             let pause = backoff::pause(tries, backoff::random()?);
             left = deadline.saturating_duration_since(Instant::now() + pause);
-            let is_done = !self.may_be_repeated || output.status.success();
-            if is_done || tries == backoff::MOST_TRIES || left.is_zero() {
+            if left.is_zero() {
                 return Ok(output);
             }
             thread::sleep(pause);

@@ -60,7 +60,7 @@ pub fn explain(release: &Release<'_>, error: anyhow::Error) -> Result<anyhow::Er
             "`npm ci` refuses the lockfile; run `npm install --package-lock-only` in `service/` and commit the result:\n{words}"
         ),
         Err(unasked) => {
-            Err(error.context(format!("could not ask npm whether it is the lockfile ({unasked:#})")))
+            Ok(error.context(format!("could not ask npm whether it is the lockfile ({unasked:#})")))
         }
     }
 }
