@@ -1,29 +1,29 @@
 //! A run of `xtask` as a process of its own: its output goes to files, it is watched, sent signals and waited for, and read
 //! when it has ended. Who starts it chooses its environment.
 
+mod finished;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, bail};
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use xtask::interrupt;
-use xtask::reference::Digest;
 use xtask::tool::Call;
 
 use crate::provision::text;
+
+pub use finished::Finished;
 
 /// Between two looks.
 const INTERVAL: Duration = Duration::from_millis(2);
 
 /// No run takes so long, not even one that is disturbed, on a machine under load.
 const PATIENCE: Duration = Duration::from_secs(240);
-
-/// How many of its last lines a report shows.
-const LAST_WORDS: usize = 6;
 
 /// Where a run's output goes.
 pub struct Output {
@@ -40,18 +40,6 @@ pub struct Running {
     began: Instant,
     limit: Duration,
     status: Option<i32>,
-}
-
-/// How a run ended.
-pub struct Finished {
-    /// The exit code; negative for a signal.
-    pub code: i32,
-    /// What it wrote to standard output.
-    pub stdout: String,
-    /// What it wrote to standard error.
-    pub stderr: String,
-    /// From its start until its end was seen.
-    pub took: Duration,
 }
 
 impl Output {
@@ -202,72 +190,6 @@ impl Drop for Running {
             killpg(self.pid, Signal::SIGKILL).ok();
             waitpid(self.pid, None).ok();
         }
-    }
-}
-
-impl Finished {
-    /// The run, if it ended well.
-    ///
-    /// # Errors
-    /// When it did not, with all that it said.
-    pub fn success(self) -> Result<Self> {
-        ensure!(self.code == 0, "xtask exited with {}:\n{}{}", self.code, self.stdout, self.stderr);
-        Ok(self)
-    }
-
-    /// A line of the summary on standard output, such as `digest`.
-    ///
-    /// # Errors
-    /// When there is no such line.
-    pub fn field(&self, name: &str) -> Result<&str> {
-        let mut lines = self.stdout.lines().filter_map(|line| line.split_once(' '));
-        let value = lines.find(|(key, _)| *key == name).map(|(_, value)| value.trim());
-        value.with_context(|| format!("standard output has no line `{name}`:\n{}", self.stdout))
-    }
-
-    /// The image's digest.
-    ///
-    /// # Errors
-    /// When the summary names none.
-    pub fn digest(&self) -> Result<Digest> {
-        self.field("digest")?.parse()
-    }
-
-    /// The image by its digest.
-    ///
-    /// # Errors
-    /// When the summary names none.
-    pub fn pinned(&self) -> Result<String> {
-        let tagged = self.field("image")?;
-        let (name, _tag) = tagged.rsplit_once(':').with_context(|| format!("`{tagged}` has no tag"))?;
-        Ok(format!("{name}@{}", self.digest()?))
-    }
-
-    /// The commands at the end of standard output, as a person selects them to paste.
-    ///
-    /// # Errors
-    /// When standard output does not end so.
-    pub fn commands(&self) -> Result<&str> {
-        let last = self.stdout.rsplit_once("\n\n").map(|(_, commands)| commands);
-        last.with_context(|| format!("standard output ends in no block of its own:\n{}", self.stdout))
-    }
-
-    /// The exit code and the last lines of standard error in one, for a report.
-    #[must_use]
-    pub fn last_words(&self) -> String {
-        let lines: Vec<_> = self.stderr.trim().lines().collect();
-        format!("exit {}: {}", self.code, lines[lines.len().saturating_sub(LAST_WORDS)..].join(" / "))
-    }
-
-    /// That it released the image of `digest`.
-    ///
-    /// # Errors
-    /// When it did not end well, or with another digest.
-    pub(crate) fn released(&self, digest: &str) -> Result<()> {
-        ensure!(self.code == 0, "{}", self.last_words());
-        let made = self.field("digest")?;
-        ensure!(made == digest, "it made `{made}` and not `{digest}`");
-        Ok(())
     }
 }
 

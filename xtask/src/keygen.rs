@@ -42,8 +42,6 @@ pub fn run(environment: &Environment, directory: &Path) -> Result<()> {
     let password = Secret::new(format!("{}{}", random_hex()?, random_hex()?));
     let docker_config = DockerConfig::new(environment, None)?;
     let cosign = Cosign::new(runner, "cosign", &docker_config, config.timeouts.cosign());
-    // Told by its flags first: a cosign that we do not know may ask questions or put the key elsewhere.
-    cosign.generation()?;
     cosign.generate_key_pair(&scratch.path().join("cosign"), &password)?;
     create(&scratch.path().join(PASSWORD), 0o600, password.expose().as_bytes())?;
     let public = fs::read(scratch.path().join(PUBLIC_KEY)).context("reading the public key")?;

@@ -85,8 +85,6 @@ fn throwaway_key(
     let scratch = Scratch::new()?;
     let docker_config = DockerConfig::new(environment, None)?;
     let cosign = Cosign::new(runner, "cosign", &docker_config, config.timeouts.cosign());
-    // Told by its flags first: a cosign that we do not know may ask questions or put the key elsewhere.
-    cosign.generation()?;
     let password = Secret::new(random_hex()?);
     let prefix = scratch.path().join("cosign");
     cosign.generate_key_pair(&prefix, &password).context("making the rehearsal's key pair")?;

@@ -11,27 +11,28 @@ pub mod npm;
 mod output;
 mod pipes;
 pub mod tar;
+mod wait;
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Context as _, Result, anyhow};
 use nix::sys::signal::Signal;
 use xshell::{Cmd, Shell};
 
 use crate::environment::Environment;
-use crate::interrupt::{self, GRACE, Registration};
+use crate::interrupt::{self, Registration};
 use crate::secret::{Secret, redact};
 
 pub use output::Output;
 use pipes::{collect, collect_tail, feed, join};
+use wait::wait;
 
 /// How long a child may run when its caller does not say.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -285,34 +286,6 @@ impl Call {
         }
         Ok(Some(registration))
     }
-}
-
-/// Waits for the end, at most for the timeout and the grace after it.
-fn wait(mut child: Child, group: i32, timeout: Duration, line: &str) -> Result<ExitStatus> {
-    let (sender, ended) = mpsc::channel();
-    let waiter = thread::spawn(move || sender.send(child.wait()));
-    let mut late = false;
-    let mut patience = timeout;
-    let mut next = Signal::SIGTERM;
-    let status = loop {
-        match ended.recv_timeout(patience) {
-            Ok(status) => break status.with_context(|| format!("waiting for `{line}`"))?,
-            Err(RecvTimeoutError::Disconnected) => bail!("waiting for `{line}`: its waiter is gone"),
-            Err(RecvTimeoutError::Timeout) => {
-                late = true;
-                interrupt::end(group, next);
-                (next, patience) = (Signal::SIGKILL, GRACE);
-            }
-        }
-    };
-    waiter
-        .join()
-        .map_err(|_panic| anyhow!("the waiter of `{line}` panicked"))?
-        .context("reporting an exit")?;
-    if late {
-        bail!("`{line}` did not finish within {} s and was ended", timeout.as_secs_f32());
-    }
-    Ok(status)
 }
 
 fn group_of(child: &Child) -> Result<i32> {

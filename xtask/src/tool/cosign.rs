@@ -116,6 +116,8 @@ impl<'a> Cosign<'a> {
     /// # Errors
     /// When cosign fails; it never overwrites a key.
     pub fn generate_key_pair(&self, prefix: &Path, password: &Secret) -> Result<()> {
+        // Told by its flags first: a cosign that we do not know may ask questions or put the key elsewhere.
+        self.generation()?;
         let prefix = prefix.display().to_string();
         let arguments = ["generate-key-pair", "--output-key-prefix", &prefix];
         self.call(&arguments)?.secret_env("COSIGN_PASSWORD", password).run()
