@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
 
@@ -17,6 +17,7 @@ use crate::release::target::Target;
 use crate::release::{Release, candidate, export};
 use crate::scratch::Scratch;
 use crate::time::{now, rfc3339};
+use crate::tool::backoff;
 use crate::tool::docker::{Build, Output, START_ENGINE};
 
 /// What was pushed.
@@ -28,9 +29,6 @@ pub struct Built {
     /// When it was done, in seconds since 1970.
     pub finished: u64,
 }
-
-/// Between a build that failed and the next one.
-const PAUSE: Duration = Duration::from_secs(1);
 
 /// Builds and pushes the candidate, and asks the registry for what it stored. The builder pushes: `docker push` puts each
 /// platform's manifest under the tag itself, and on Forgejo a tag that moves makes its old digest unreachable, so that the
@@ -61,13 +59,15 @@ fn push(release: &Release<'_>, name: &str) -> Result<Digest> {
         Ok(digest) => return Ok(digest),
         Err(error) => explain(release, error)?,
     };
-    build.timeout = build.timeout.saturating_sub(began.elapsed() + PAUSE);
+    // npm and docker were asked meanwhile, so the shortest of the pauses is behind it.
+    let pause = backoff::pause(2, backoff::random()?);
+    build.timeout = build.timeout.saturating_sub(began.elapsed() + pause);
     if build.timeout.is_zero() {
         return Err(first);
     }
     let words = format!("{first:#}");
     release.session.steps.line("again", words.lines().next_back().unwrap_or_default());
-    thread::sleep(PAUSE);
+    thread::sleep(pause);
     release.tools.docker.build(&build).or_else(|error| Err(explain(release, error)?))
 }
 
