@@ -1,7 +1,11 @@
 //! A release that was killed: the same command goes on from what the registry and the forge show.
 
-use anyhow::{Result, ensure};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use anyhow::{Context as _, Result, ensure};
 use nix::sys::signal::Signal;
+use testbed::forge_client::State;
+use testbed::proxy::Fault;
 
 use super::project::Project;
 use super::snapshot::Snapshot;
@@ -67,5 +71,46 @@ fn killed_while_it_publishes() -> Result<()> {
         let project = Project::ready()?;
         kill_and_resume(&project, "v0.1.0", "tag", Victim::All)?;
         kill_and_resume(&project, "v0.1.1", "page", Victim::All)
+    })
+}
+
+/// A plain release has no such step, so the matrix of docs/reliability.md does not come by here.
+#[test]
+fn killed_while_the_highest_page_is_hidden_it_shows_it_again() -> Result<()> {
+    test(|| {
+        let project = Project::new()?;
+        let proxy = project.go_by_proxy()?;
+        let backport = project.commit("fix: for the old line")?;
+        let newer = project.commit("feat: the new line")?;
+        project.push_main()?;
+        for (tag, commit) in [("v0.1.1", &backport), ("v0.2.0", &newer)] {
+            project.set_status(commit, State::Success)?;
+            project.checkout.git(&["tag", tag, commit])?;
+        }
+        project.push_tags()?;
+        project.laptop(&["release", "v0.2.0"]).run()?.success()?;
+
+        // The first change hides the page, and the second one, which shows it, does not arrive.
+        let changes = AtomicUsize::new(0);
+        proxy.set_rule(move |request| {
+            let is_second = request.method == "PATCH" && changes.fetch_add(1, Ordering::SeqCst) == 1;
+            if is_second { Fault::Hang } else { Fault::Pass }
+        });
+        let is_hidden = || -> Result<bool> {
+            Ok(project.repository.release("v0.2.0")?.context("the page is gone")?.draft)
+        };
+        let mut running = project.laptop(&["release", "v0.1.1"]).start()?;
+        running.until("the page of v0.2.0 is hidden", |_| is_hidden().map(|hidden| hidden.then_some(())))?;
+        running.signal(Signal::SIGKILL)?;
+        running.wait()?;
+        proxy.pass();
+        ensure!(is_hidden()?, "it was shown again before it was killed");
+
+        project.laptop(&["release", "v0.1.1"]).run()?.success()?;
+        let after = Snapshot::of(&project)?;
+        ensure!(after.pages.len() == 2 && after.pages.iter().all(|page| !page.draft), "{after:#?}");
+        ensure!(project.latest_page()? == "v0.2.0", "the forge shows another page as its latest");
+        ensure!(after.tags["latest"] == after.tags["v0.2.0"], "{after:#?}");
+        project.clean_up()
     })
 }
