@@ -15,6 +15,7 @@ mod run;
 pub(crate) mod shim;
 mod state;
 mod trial;
+mod watch;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -33,7 +34,7 @@ use results::Results;
 pub use case::{Case, Injury, Kind, Target};
 pub use kit::Kit;
 pub use races::{Pair, Race, Races};
-pub use trial::Outcome;
+pub use trial::{Looks, Outcome};
 
 /// What is disturbed.
 #[derive(clap::Args)]

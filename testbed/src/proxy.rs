@@ -36,6 +36,8 @@ pub struct Exchange {
     pub request: RequestSeen,
     /// When it came.
     pub at: SystemTime,
+    /// When the server behind answered, and with which status; `None` while it has not, or when it was not asked.
+    pub answered: Option<(SystemTime, u16)>,
     /// What the client was answered; `None` while it waits, or when it got no whole head.
     pub status: Option<u16>,
     /// Bytes in the request's body that were handed on.
@@ -183,7 +185,8 @@ impl Shared {
             let request =
                 RequestSeen { n: number - book.before, method: method.to_owned(), path: path.to_owned() };
             let at = SystemTime::now();
-            let exchange = Exchange { request: request.clone(), at, status: None, pushed: 0, fault: "" };
+            let exchange =
+                Exchange { request: request.clone(), at, answered: None, status: None, pushed: 0, fault: "" };
             book.exchanges.insert(number, exchange);
             (number, request)
         };

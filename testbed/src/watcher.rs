@@ -37,6 +37,8 @@ pub struct Watcher {
 pub struct Report {
     /// How often it was looked.
     pub looks: usize,
+    /// How long it was watched.
+    pub watched: Duration,
     /// The longest time from one look to the next.
     pub longest_gap: Duration,
     /// When each tag, and each page as `page v1.2.3`, was seen for the first time.
@@ -106,7 +108,8 @@ impl Drop for Watcher {
 
 impl Eyes {
     fn watch(mut self, stop: &AtomicBool) -> Result<Report> {
-        let mut last = Instant::now();
+        let start = Instant::now();
+        let mut last = start;
         while !stop.load(Ordering::Relaxed) {
             let began = Instant::now();
             self.report.longest_gap = self.report.longest_gap.max(began - last);
@@ -117,6 +120,7 @@ impl Eyes {
         }
         // Once more, so that what came just before the end is judged.
         self.look()?;
+        self.report.watched = start.elapsed();
         Ok(self.report)
     }
 

@@ -137,7 +137,8 @@ mod tests {
     fn run(wall: f64, smoke: f64) -> Run {
         let request = RequestSeen { n: 1, method: "GET".to_owned(), path: "/".to_owned() };
         let at = std::time::SystemTime::now();
-        let exchange = Exchange { request, at, status: Some(200), pushed: 512, fault: "" };
+        let answered = Some((at, 200));
+        let exchange = Exchange { request, at, answered, status: Some(200), pushed: 512, fault: "" };
         let traffic = Log { exchanges: vec![exchange; 4], connections: 3 };
         let steps = vec![Step { name: "smoke".to_owned(), start: 1.0, took: smoke }];
         Run { usage: Usage { wall, cpu: 0.5, peak: 1024 }, traffic, steps }

@@ -21,12 +21,13 @@ pub(super) fn matrix(kit: &Kit, cases: usize, seed: u64, outcomes: &[Outcome]) -
         kit.targets().iter().partition(|(_, target)| target.kind == super::Kind::Call);
     let intro = format!(
         "An undisturbed release makes {} calls and {} requests and took {:.1} s. Of {cases} cases {} were tried, with seed {seed}, \
-         of commit {}.\n",
+         of commit {}.{}\n",
         calls.len(),
         requests.len(),
         kit.undisturbed(),
         outcomes.len(),
         commits(outcomes),
+        looks(outcomes),
     );
     Ok(format!("{intro}\n{}", results::table(outcomes)?))
 }
@@ -44,6 +45,21 @@ fn commits(outcomes: &[Outcome]) -> String {
             counts.join(", ")
         }
     }
+}
+
+/// How closely the stranger looked, in the cases of which it is known.
+fn looks(outcomes: &[Outcome]) -> String {
+    let looks: Vec<_> = outcomes.iter().map(|one| &one.looks).filter(|looks| looks.count > 0).collect();
+    let count: usize = looks.iter().map(|looks| looks.count).sum();
+    if count == 0 {
+        return String::new();
+    }
+    let mean = 1000.0 * looks.iter().map(|looks| looks.seconds).sum::<f64>() / count as f64;
+    let longest = 1000.0 * looks.iter().map(|looks| looks.longest).fold(0.0, f64::max);
+    let cases = looks.len();
+    format!(
+        " In {cases} of them the stranger looked {count} times, every {mean:.0} ms, {longest:.0} ms apart at the most."
+    )
 }
 
 /// Puts `generated`, below a description of the machine, between the markers called `name`.
@@ -69,7 +85,24 @@ fn insert(document: &str, name: &str, generated: &str) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::insert;
+    use super::{Outcome, insert, looks};
+    use crate::faults::Looks;
+
+    fn outcome(count: usize, longest: f64) -> Outcome {
+        let looks = Looks { count, seconds: 6.0, longest };
+        let case = "call fail 1 git tag".parse().unwrap();
+        Outcome { looks, ..Outcome::not_tried(&case, &anyhow::anyhow!("nothing")) }
+    }
+
+    #[test]
+    fn looks_are_counted_where_they_are_known() {
+        assert_eq!(looks(&[outcome(0, 0.0)]), "");
+        let text = looks(&[outcome(200, 0.04), outcome(0, 0.0), outcome(100, 0.3)]);
+        assert_eq!(
+            text,
+            " In 2 of them the stranger looked 300 times, every 40 ms, 300 ms apart at the most."
+        );
+    }
 
     #[test]
     fn only_what_is_between_the_markers_of_that_name_is_replaced() {

@@ -15,11 +15,11 @@ use super::document;
 use super::lane::{Lane, Programs};
 use super::state::{Made, State};
 use super::trial::{left_of, verify};
+use super::watch::Watch;
 use crate::bench::figures::Spread;
 use crate::bench::{build_xtask, of_testbed};
 use crate::progress::Progress;
 use crate::run::Finished;
-use crate::watcher::Watcher;
 
 /// A first version, the next one, and a higher one.
 const TAGS: [&str; 3] = ["v0.1.0", "v0.1.1", "v0.2.0"];
@@ -135,7 +135,7 @@ impl Races {
         let chance = chance(seed, &format!("{} {number}", pair.name()));
         let offset = self.took.mul_f64((chance % 1000) as f64 / 1000.0);
         let tags = pair.tags(chance >> 32 & 1 == 1);
-        let watcher = Watcher::start(&project.forge, &project.repository.full_name())?;
+        let watch = Watch::start(project)?;
         let (runs, mut violations) = self.both(tags, offset)?;
         let codes = runs.map(|run| run.code);
 
@@ -144,7 +144,7 @@ impl Races {
         for made in &made {
             violations.extend(self.once_more(made)?);
         }
-        violations.extend(watcher.stop()?.violations.into_iter().map(|text| format!("seen: {text}")));
+        violations.extend(watch.stop(&made)?.1);
         let latest = tags.into_iter().max().map_or(made[0], |highest| &self.made[highest]);
         violations.extend(State::of(&project.repository)?.faults(&made, latest));
         for made in &made {

@@ -103,13 +103,14 @@ pub(super) fn table(outcomes: &[Outcome]) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::{Results, table};
-    use crate::faults::trial::Outcome;
+    use crate::faults::trial::{Looks, Outcome};
     use xtask::scratch::Scratch;
 
     fn outcome(case: &str, met: bool, violations: &[&str]) -> Outcome {
         let violations = violations.iter().map(|text| (*text).to_owned()).collect();
         let (case, commit) = (case.to_owned(), "aaaaaaaaaaaa".to_owned());
-        Outcome { case, commit, instead: None, met, first: 1, seconds: 2.0, violations }
+        let looks = Looks { count: 100, seconds: 2.0, longest: 0.04 };
+        Outcome { case, commit, instead: None, met, first: 1, seconds: 2.0, violations, looks }
     }
 
     #[test]

@@ -25,8 +25,8 @@ pub(super) struct Made {
     pub(super) tag: String,
     pub(super) digest: String,
     page: Release,
-    /// cosign's tags.
-    signatures: BTreeSet<String>,
+    /// cosign's tags: of every signature, and of the attestations.
+    pub(super) signatures: BTreeSet<String>,
 }
 
 impl State {

@@ -15,11 +15,12 @@ use super::label;
 use super::lane::{Baseline, Lane, TAG};
 use super::plan::{Action, Strike, read_calls};
 use super::state::State;
+use super::watch::Watch;
 use crate::process::{poll, with_variable};
 use crate::provision::text;
 use crate::proxy::Fault;
 use crate::run::Finished;
-use crate::watcher::Watcher;
+use crate::watcher::Report;
 
 /// How long what an ended run started may take to end: docker's plugins are asked, and waited for, by nobody.
 const GONE: Duration = Duration::from_secs(1);
@@ -42,9 +43,23 @@ pub struct Outcome {
     pub seconds: f64,
     /// What was not as it must be.
     pub violations: Vec<String>,
+    /// How closely it was watched.
+    #[serde(default)]
+    pub looks: Looks,
     /// The commit whose `xtask` it was, where the matrix was told.
     #[serde(default)]
     pub commit: String,
+}
+
+/// A stranger's looks at what is public.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Looks {
+    /// How many.
+    pub count: usize,
+    /// Within how many seconds.
+    pub seconds: f64,
+    /// The longest time from one to the next, in seconds.
+    pub longest: f64,
 }
 
 impl Outcome {
@@ -63,8 +78,16 @@ impl Outcome {
             first: 0,
             seconds: 0.0,
             violations,
+            looks: Looks::default(),
             commit: String::new(),
         }
+    }
+}
+
+impl Looks {
+    fn of(report: &Report) -> Self {
+        let (seconds, longest) = (report.watched.as_secs_f64(), report.longest_gap.as_secs_f64());
+        Self { count: report.looks, seconds, longest }
     }
 }
 
@@ -90,7 +113,7 @@ fn try_on_engine(lane: &Lane, baseline: &Baseline, case: &Case, seed: u64) -> Re
     let began = Instant::now();
     let project = &lane.project;
     project.reset()?;
-    let watcher = Watcher::start(&project.forge, &project.repository.full_name())?;
+    let watch = Watch::start(project)?;
     let micros = baseline.micros.get(&case.target).copied().unwrap_or_default();
     let action = (case.target.kind == Kind::Call).then(|| case.action(seed, micros)).flatten();
     let one = lane.files()?;
@@ -113,14 +136,16 @@ fn try_on_engine(lane: &Lane, baseline: &Baseline, case: &Case, seed: u64) -> Re
     if goes_on {
         end(lane, &one)?;
     }
-    violations.extend(watcher.stop()?.violations.into_iter().map(|text| format!("seen: {text}")));
+    let (report, seen) = watch.stop(&[&baseline.made])?;
+    violations.extend(seen);
     violations.extend(State::of(&project.repository)?.faults(&[&baseline.made], &baseline.made));
     violations.extend(verify(lane, TAG)?);
     for files in [one, two] {
         fs::remove_dir_all(&files).with_context(|| format!("removing `{}`", files.display()))?;
     }
     let (case, seconds) = (case.to_string(), began.elapsed().as_secs_f64());
-    Ok(Outcome { case, instead: None, met, first: first.code, seconds, violations, commit: String::new() })
+    let (first, looks) = (first.code, Looks::of(&report));
+    Ok(Outcome { case, instead: None, met, first, seconds, violations, looks, commit: String::new() })
 }
 
 /// The first run, and whether what was to be disturbed came.

@@ -4,7 +4,7 @@
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{Shutdown, TcpStream};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::fault::{Answer, Fault};
 use super::framing::{Body, Head, Kind, copy, forward, read, read_head};
@@ -130,7 +130,10 @@ impl Asked<'_> {
         loop {
             let head = read_head(&mut server, Kind::Answer)?.ok_or(io::ErrorKind::UnexpectedEof)?;
             // The client has had its interim answer, or asked for none.
-            if !(100..200).contains(&head.status()?) {
+            let status = head.status()?;
+            if !(100..200).contains(&status) {
+                let answered = Some((SystemTime::now(), status));
+                self.shared.note(self.number, |exchange| exchange.answered = answered);
                 return Ok((head, server));
             }
         }

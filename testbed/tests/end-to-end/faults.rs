@@ -145,6 +145,7 @@ fn the_kit_goes_red_for_a_release_that_cannot_be_resumed() -> Result<()> {
             ensure!(outcome.met, "{outcome:#?}");
             let said = |words: &str| outcome.violations.iter().any(|text| text.contains(words));
             ensure!(said("seen: `v0.1.0` names"), "a stranger saw nothing: {outcome:#?}");
+            ensure!(said("asked: `v0.1.0` was put before"), "the proxy saw nothing: {outcome:#?}");
             ensure!(said("the second run: exit 3") == is_stuck, "{outcome:#?}");
         }
         Ok(())
