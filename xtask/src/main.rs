@@ -15,20 +15,15 @@ use xtask::{
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let is_release = matches!(cli.command, Command::Release { .. });
+    let is_release = matches!(cli.command, Command::Release { plan: false, .. });
     match run(cli.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("xtask: {}", secret::redact(&format!("{error:#}")));
-            let code = failure::exit_code(&error);
-            if interrupt::check().is_err() {
-                eprintln!("xtask: what is public is whole; run the same command again to go on");
-            } else if is_release && code == failure::ExitCode::Failed as u8 {
-                eprintln!(
-                    "xtask: what is public is whole; mend this, and run the same command again to go on"
-                );
+            if is_release && let Some(next) = release::unfinished::next_run(&error) {
+                eprintln!("xtask: {next}");
             }
-            ExitCode::from(code)
+            ExitCode::from(failure::exit_code(&error))
         }
     }
 }

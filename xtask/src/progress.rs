@@ -3,13 +3,14 @@
 
 pub mod events;
 
+use std::fmt;
 use std::io::{IsTerminal as _, Write as _};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context as _, Result, anyhow};
 
 use crate::environment::Environment;
 use crate::secret::redact;
@@ -28,6 +29,24 @@ pub struct Steps {
     terminal: Mutex<()>,
     /// Steps are events on standard output as well.
     prints_events: bool,
+}
+
+/// The step that an error comes from: its context, found by [`anyhow::Error::downcast_ref`].
+#[derive(Debug)]
+pub struct AtStep(String);
+
+impl AtStep {
+    /// The step's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for AtStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "step `{}`", self.0)
+    }
 }
 
 /// What the terminal can show.
@@ -76,7 +95,7 @@ impl Steps {
     /// Runs `work` as the step `name`; `detail` says what it works on.
     ///
     /// # Errors
-    /// Those of `work`, with the step's name added.
+    /// Those of `work`, with [`AtStep`] added.
     pub fn run<T>(&self, name: &str, detail: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
         let started = Instant::now();
         self.line(name, detail);
@@ -89,7 +108,7 @@ impl Steps {
         let took = started.elapsed();
         self.lock_finished().push((name.to_owned(), took));
         self.event(&Event::finished(name, took, result.is_ok()))?;
-        result.map_err(|error| error.context(format!("step `{name}`")))
+        result.context(AtStep(name.to_owned()))
     }
 
     fn event(&self, event: &Event<'_>) -> Result<()> {

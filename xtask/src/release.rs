@@ -15,6 +15,7 @@ pub mod source;
 pub mod state;
 pub mod tags;
 pub mod target;
+pub mod unfinished;
 
 use std::sync::OnceLock;
 

@@ -74,6 +74,30 @@ fn killed_while_it_publishes() -> Result<()> {
     })
 }
 
+/// Releases `tag` at HEAD, stops it as soon as `step` begins, and releases it again: what it `said` of the next run is so.
+fn stop_and_resume(project: &Project, tag: &str, step: &str, said: &str) -> Result<()> {
+    project.push_tag(tag)?;
+    let mut running = project.laptop(&["release", tag]).start()?;
+    running.until_step(step)?;
+    running.signal(Signal::SIGTERM)?;
+    let stopped = running.wait()?;
+    ensure!(stopped.code == 143, "it ended with {}:\n{}", stopped.code, stopped.stderr);
+    ensure!(stopped.stderr.contains(said), "it does not say `{said}`:\n{}", stopped.stderr);
+    let is_public = Snapshot::of(project)?.tags.contains_key(tag);
+    ensure!(is_public == said.contains("is public"), "it says `{said}`, and public is {is_public}");
+    project.laptop(&["release", tag]).run()?.success()?;
+    project.clean_up()
+}
+
+#[test]
+fn stopped_it_says_what_the_next_run_will_do() -> Result<()> {
+    test(|| {
+        let project = Project::ready()?;
+        stop_and_resume(&project, "v0.1.0", "smoke", "this run has put no version tag: the next run")?;
+        stop_and_resume(&project, "v0.1.1", "page", "the version tag is public and names the proven image")
+    })
+}
+
 /// A plain release has no such step, so the matrix of docs/reliability.md does not come by here.
 #[test]
 fn killed_while_the_highest_page_is_hidden_it_shows_it_again() -> Result<()> {

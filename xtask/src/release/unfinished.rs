@@ -1,0 +1,66 @@
+//! What is said of the next run when a release has not come to its end.
+
+use crate::failure::{ExitCode, exit_code};
+use crate::interrupt::Interrupted;
+use crate::progress::AtStep;
+use crate::release::plan::Step;
+
+/// What is public, what the next run will do, and what to type; `None` where the same command would end the same way.
+#[must_use]
+pub fn next_run(error: &anyhow::Error) -> Option<String> {
+    let is_stopped = error.chain().any(<dyn std::error::Error>::is::<Interrupted>);
+    let first = match exit_code(error) {
+        _ if is_stopped => "",
+        code if code == ExitCode::Failed as u8 => "mend this, and ",
+        _ => return None,
+    };
+    let what = after(error.downcast_ref::<AtStep>().map_or("", AtStep::name));
+    Some(format!("{what}; {first}run the same command again"))
+}
+
+/// By the step that did not end: the version tag is the point from which an image is public, and what comes after it waits
+/// for its end.
+fn after(step: &str) -> &'static str {
+    let is = |one: Step| step == one.name();
+    if is(Step::Tag) {
+        "the version tag is either not there or names the proven image: the next run looks, and goes on from what it finds"
+    } else if is(Step::Page) || is(Step::Latest) || is(Step::Close) {
+        "the version tag is public and names the proven image: the next run adds what is missing after it"
+    } else {
+        "this run has put no version tag: the next run goes on after one that is there and proven, else it builds the same \
+         digest again"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::next_run;
+    use crate::failure::{Misuse, Refusal};
+    use crate::progress::Steps;
+    use anyhow::{Context as _, Error, anyhow};
+
+    fn at(step: &str, error: Error) -> String {
+        let failed = Steps::plain().run(step, "", || Err::<(), _>(error)).context("releasing");
+        next_run(&failed.unwrap_err()).unwrap_or_default()
+    }
+
+    #[test]
+    fn the_version_tag_decides_what_the_next_run_will_do() {
+        let failed = |step| at(step, anyhow!("no answer"));
+        for step in ["look", "preflight", "build", "smoke", "sign", "attest", "store", "verify"] {
+            assert!(failed(step).starts_with("this run has put no version tag"), "{step}");
+        }
+        assert!(failed("tag").contains("either not there or"));
+        for step in ["page", "latest", "close"] {
+            assert!(failed(step).starts_with("the version tag is public"), "{step}");
+        }
+        assert!(next_run(&anyhow!("before any step")).unwrap().starts_with("this run has put no"));
+    }
+
+    #[test]
+    fn what_would_end_the_same_way_is_not_to_be_run_again() {
+        assert!(at("sign", anyhow!("no answer")).ends_with("; mend this, and run the same command again"));
+        assert_eq!(at("tag", Refusal::new("the tag was moved").into()), "");
+        assert_eq!(at("look", Misuse::new("no such tag").into()), "");
+    }
+}
