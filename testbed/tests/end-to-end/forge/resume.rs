@@ -104,20 +104,25 @@ fn killed_while_the_highest_page_is_hidden_it_shows_it_again() -> Result<()> {
     test(|| {
         let project = Project::new()?;
         let proxy = project.go_by_proxy()?;
-        let backport = project.commit("fix: for the old line")?;
         let newer = project.commit("feat: the new line")?;
+        let backport = project.commit("fix: for the old line")?;
         project.push_main()?;
-        for (tag, commit) in [("v0.1.1", &backport), ("v0.2.0", &newer)] {
+        // In this order: the forge shows the page of the newest commit as its latest, and of two that are as new that of
+        // the tag which came last.
+        let push = |tag: &str, commit: &str| -> Result<()> {
             project.set_status(commit, State::Success)?;
             project.checkout.git(&["tag", tag, commit])?;
-        }
-        project.push_tags()?;
+            project.push_tags()
+        };
+        push("v0.2.0", &newer)?;
         project.laptop(&["release", "v0.2.0"]).run()?.success()?;
+        push("v0.1.1", &backport)?;
 
         // The first change hides the page, and the second one, which shows it, does not arrive.
         let changes = AtomicUsize::new(0);
         proxy.set_rule(move |request| {
-            let is_second = request.method == "PATCH" && changes.fetch_add(1, Ordering::SeqCst) == 1;
+            let is_change = request.method == "PATCH" && request.path.contains("/releases/");
+            let is_second = is_change && changes.fetch_add(1, Ordering::SeqCst) == 1;
             if is_second { Fault::Hang } else { Fault::Pass }
         });
         let is_hidden = || -> Result<bool> {
