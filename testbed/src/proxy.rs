@@ -12,7 +12,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context as _, Result};
 
@@ -75,9 +75,12 @@ impl Log {
     /// Requests that ask for a change: all but `GET`, `HEAD` and `OPTIONS`.
     #[must_use]
     pub fn writes(&self) -> Vec<&Exchange> {
-        let reads = ["GET", "HEAD", "OPTIONS"];
-        self.exchanges.iter().filter(|exchange| !reads.contains(&&*exchange.request.method)).collect()
+        self.exchanges.iter().filter(|exchange| is_write(&exchange.request.method)).collect()
     }
+}
+
+fn is_write(method: &str) -> bool {
+    !["GET", "HEAD", "OPTIONS"].contains(&method)
 }
 
 /// What is done to a request.
@@ -106,6 +109,10 @@ struct Book {
     before: u64,
     connections: u64,
     exchanges: BTreeMap<u64, Exchange>,
+    /// Requests that ask for a change and are under way.
+    writing: u64,
+    /// When the last one of these ended.
+    wrote: Option<Instant>,
 }
 
 impl Proxy {
@@ -165,6 +172,16 @@ impl Proxy {
         let exchanges = std::mem::take(&mut book.exchanges).into_values().collect();
         Log { exchanges, connections: std::mem::take(&mut book.connections) }
     }
+
+    /// Tells, at any time, whether a request that asks for a change is under way, or was less than `margin` ago. While none
+    /// is, nothing behind the proxy changes through it.
+    pub fn writes_lately(&self, margin: Duration) -> impl Fn() -> bool + Send + 'static {
+        let shared = Arc::clone(&self.shared);
+        move || {
+            let book = lock(&shared.book);
+            book.writing > 0 || book.wrote.is_some_and(|ended| ended.elapsed() < margin)
+        }
+    }
 }
 
 impl Drop for Proxy {
@@ -188,12 +205,22 @@ impl Shared {
             let exchange =
                 Exchange { request: request.clone(), at, answered: None, status: None, pushed: 0, fault: "" };
             book.exchanges.insert(number, exchange);
+            book.writing += u64::from(is_write(method));
             (number, request)
         };
         let rule = Arc::clone(&lock(&self.rule));
         let fault = rule(&request);
         self.note(number, |exchange| exchange.fault = fault.name());
         (number, fault)
+    }
+
+    /// Nothing more is done with a request of this method.
+    fn ended(&self, method: &str) {
+        if is_write(method) {
+            let mut book = lock(&self.book);
+            book.writing -= 1;
+            book.wrote = Some(Instant::now());
+        }
     }
 
     /// Adds to what is written of a request, unless that was taken meanwhile.

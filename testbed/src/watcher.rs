@@ -1,4 +1,4 @@
-//! Looks at what strangers see of a project, every 20 ms while releases are under way: no version tag, no `latest` and no
+//! Looks at what strangers see of a project, every 20 ms while it may change: no version tag, no `latest` and no
 //! page before the signature and the attestations that belong to it, and none of these gone afterwards.
 
 pub mod http;
@@ -19,6 +19,12 @@ use stranger::Stranger;
 /// From one look to the next.
 const PERIOD: Duration = Duration::from_millis(20);
 
+/// From one look to the next while nothing can change: somebody may have come another way.
+const IDLE_PERIOD: Duration = Duration::from_millis(200);
+
+/// How soon it is seen that something can change again.
+const WAKING: Duration = Duration::from_millis(5);
+
 /// A registry may answer 404 for 10-21 ms while a tag is overwritten (docs/facts.md#overwrite-gap): a tag that was there
 /// before is asked for once more after this time.
 const OVERWRITE_GAP: Duration = Duration::from_millis(60);
@@ -35,11 +41,11 @@ pub struct Watcher {
 /// What was seen.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
-    /// How often it was looked.
+    /// How often it was looked while something could change.
     pub looks: usize,
-    /// How long it was watched.
+    /// How long something could change.
     pub watched: Duration,
-    /// The longest time from one look to the next.
+    /// The longest time from one of these looks to the next.
     pub longest_gap: Duration,
     /// When each tag, and each page as `page v1.2.3`, was seen for the first time.
     pub first: BTreeMap<String, Instant>,
@@ -63,11 +69,24 @@ impl Watcher {
     /// # Errors
     /// When the forge does not answer a stranger.
     pub fn start(url: &str, name: &str) -> Result<Self> {
+        Self::start_beside(url, name, || true)
+    }
+
+    /// As [`Watcher::start`], for a project that changes only while `may_change` says so: at other times it is looked ten
+    /// times less often, which leaves the machine to those who are watched.
+    ///
+    /// # Errors
+    /// As [`Watcher::start`].
+    pub fn start_beside(
+        url: &str,
+        name: &str,
+        may_change: impl Fn() -> bool + Send + 'static,
+    ) -> Result<Self> {
         let stranger = Stranger::new(url, name)?;
         let eyes = Eyes { stranger, report: Report::default(), complete: BTreeSet::new() };
         let stop = Arc::new(AtomicBool::new(false));
         let until = Arc::clone(&stop);
-        let thread = thread::spawn(move || eyes.watch(&until));
+        let thread = thread::spawn(move || eyes.watch(&until, may_change));
         Ok(Self { stop, thread: Some(thread) })
     }
 
@@ -107,20 +126,28 @@ impl Drop for Watcher {
 }
 
 impl Eyes {
-    fn watch(mut self, stop: &AtomicBool) -> Result<Report> {
-        let start = Instant::now();
-        let mut last = start;
+    fn watch(mut self, stop: &AtomicBool, may_change: impl Fn() -> bool) -> Result<Report> {
+        let mut last = Instant::now();
+        // Nothing can have changed since the last look.
+        let mut is_idle = false;
         while !stop.load(Ordering::Relaxed) {
+            if !may_change() && last.elapsed() < IDLE_PERIOD {
+                is_idle = true;
+                thread::sleep(WAKING);
+                continue;
+            }
             let began = Instant::now();
-            self.report.longest_gap = self.report.longest_gap.max(began - last);
-            last = began;
+            if !is_idle {
+                self.report.looks += 1;
+                self.report.watched += began - last;
+                self.report.longest_gap = self.report.longest_gap.max(began - last);
+            }
+            (last, is_idle) = (began, false);
             self.look()?;
-            self.report.looks += 1;
             thread::sleep(PERIOD.saturating_sub(began.elapsed()));
         }
         // Once more, so that what came just before the end is judged.
         self.look()?;
-        self.report.watched = start.elapsed();
         Ok(self.report)
     }
 

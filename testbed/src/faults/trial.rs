@@ -51,7 +51,7 @@ pub struct Outcome {
     pub commit: String,
 }
 
-/// A stranger's looks at what is public.
+/// A stranger's looks at what is public, while something could change.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Looks {
     /// How many.

@@ -2,7 +2,7 @@
 //! asked of the forge, which leaves no time between two looks.
 
 use std::collections::BTreeSet;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use anyhow::Result;
 
@@ -10,6 +10,10 @@ use super::project::Project;
 use super::state::Made;
 use crate::proxy::Exchange;
 use crate::watcher::{Report, Watcher};
+
+/// How long the forge may go on with a change that was asked for: its answer says that it is done, and one that was cut off
+/// says nothing.
+const SETTLES: Duration = Duration::from_millis(200);
 
 /// A watch over one project.
 pub(super) struct Watch<'a> {
@@ -21,7 +25,8 @@ impl<'a> Watch<'a> {
     /// From now on.
     pub(super) fn start(project: &'a Project) -> Result<Self> {
         drop(project.proxy.take());
-        let watcher = Watcher::start(&project.forge, &project.repository.full_name())?;
+        let (name, may_change) = (project.repository.full_name(), project.proxy.writes_lately(SETTLES));
+        let watcher = Watcher::start_beside(&project.forge, &name, may_change)?;
         Ok(Self { project, watcher })
     }
 

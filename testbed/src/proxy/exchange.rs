@@ -52,12 +52,12 @@ pub(super) fn serve(client: &TcpStream, shared: &Shared) -> io::Result<()> {
             Err(error) if error.kind() == io::ErrorKind::InvalidData => break writer.write_all(NOT_HTTP),
             Err(error) => break Err(error),
         };
-        let (number, fault) = shared.decide(head.word(0), head.word(1));
         let body = head.body(Body::Sized(0))?;
-        if head.header("Expect").is_some_and(|value| value.eq_ignore_ascii_case("100-continue")) {
+        let (number, fault) = shared.decide(head.word(0), head.word(1));
+        let asked = Asked { shared, number, head, body };
+        if asked.head.header("Expect").is_some_and(|value| value.eq_ignore_ascii_case("100-continue")) {
             writer.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
         }
-        let asked = Asked { shared, number, head, body };
         match asked.suffer(&fault, &mut reader, &mut writer) {
             Ok(Then::Next) => {}
             Ok(Then::Close) => break Ok(()),
@@ -66,6 +66,12 @@ pub(super) fn serve(client: &TcpStream, shared: &Shared) -> io::Result<()> {
     };
     client.shutdown(Shutdown::Both).or_else(hung_up)?;
     end
+}
+
+impl Drop for Asked<'_> {
+    fn drop(&mut self) {
+        self.shared.ended(self.head.word(0));
+    }
 }
 
 impl Asked<'_> {

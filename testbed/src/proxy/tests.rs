@@ -155,6 +155,30 @@ fn a_hang_ends_with_the_client() {
 }
 
 #[test]
+fn a_write_is_told_while_it_is_under_way_and_for_a_while_after() {
+    let (address, _) = server(SIX);
+    let proxy = Proxy::start(address).unwrap();
+    let (at_once, lately) =
+        (proxy.writes_lately(Duration::ZERO), proxy.writes_lately(Duration::from_secs(600)));
+    ask(&proxy, &PUT.replace("PUT", "GET"));
+    assert!(!lately(), "a question changes nothing");
+    proxy.set_rule(|_| Fault::Hang);
+    let mut client = TcpStream::connect(proxy.address()).unwrap();
+    client.write_all(PUT.as_bytes()).unwrap();
+    let wait = |busy: bool| {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while at_once() != busy {
+            assert!(Instant::now() < deadline, "it is not told that `busy` is {busy}");
+            thread::sleep(Duration::from_millis(1));
+        }
+    };
+    wait(true);
+    drop(client);
+    wait(false);
+    assert!(lately(), "it has only just ended");
+}
+
+#[test]
 fn an_upload_in_chunks_passes_and_is_not_kept() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let proxy = Proxy::start(listener.local_addr().unwrap()).unwrap();
