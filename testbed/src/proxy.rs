@@ -109,7 +109,7 @@ struct Book {
     before: u64,
     connections: u64,
     exchanges: BTreeMap<u64, Exchange>,
-    /// Requests that ask for a change and are under way.
+    /// Requests that ask for a change, and that the server has been handed and not answered.
     writing: u64,
     /// When the last one of these ended.
     wrote: Option<Instant>,
@@ -173,8 +173,8 @@ impl Proxy {
         Log { exchanges, connections: std::mem::take(&mut book.connections) }
     }
 
-    /// Tells, at any time, whether a request that asks for a change is under way, or was less than `margin` ago. While none
-    /// is, nothing behind the proxy changes through it.
+    /// Tells, at any time, whether the server behind has a request that asks for a change, or had one less than `margin` ago.
+    /// While it has none, nothing changes there through this proxy.
     pub fn writes_lately(&self, margin: Duration) -> impl Fn() -> bool + Send + 'static {
         let shared = Arc::clone(&self.shared);
         move || {
@@ -205,7 +205,6 @@ impl Shared {
             let exchange =
                 Exchange { request: request.clone(), at, answered: None, status: None, pushed: 0, fault: "" };
             book.exchanges.insert(number, exchange);
-            book.writing += u64::from(is_write(method));
             (number, request)
         };
         let rule = Arc::clone(&lock(&self.rule));
@@ -214,8 +213,13 @@ impl Shared {
         (number, fault)
     }
 
-    /// Nothing more is done with a request of this method.
-    fn ended(&self, method: &str) {
+    /// The server gets a request of this method.
+    fn is_handed_on(&self, method: &str) {
+        lock(&self.book).writing += u64::from(is_write(method));
+    }
+
+    /// It has answered it, or was left.
+    fn has_ended(&self, method: &str) {
         if is_write(method) {
             let mut book = lock(&self.book);
             book.writing -= 1;

@@ -1,6 +1,7 @@
 //! One connection of a client: its requests one after the other, each on a connection of its own to the server, so that
 //! what is done to one says nothing about the next.
 
+use std::cell::Cell;
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{Shutdown, TcpStream};
 use std::thread;
@@ -38,6 +39,8 @@ struct Asked<'a> {
     number: u64,
     head: Head,
     body: Body,
+    /// Whether the server works on it, as far as is known.
+    is_handed_on: Cell<bool>,
 }
 
 /// Serves one connection to its end.
@@ -54,7 +57,7 @@ pub(super) fn serve(client: &TcpStream, shared: &Shared) -> io::Result<()> {
         };
         let body = head.body(Body::Sized(0))?;
         let (number, fault) = shared.decide(head.word(0), head.word(1));
-        let asked = Asked { shared, number, head, body };
+        let asked = Asked { shared, number, head, body, is_handed_on: Cell::new(false) };
         if asked.head.header("Expect").is_some_and(|value| value.eq_ignore_ascii_case("100-continue")) {
             writer.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
         }
@@ -70,7 +73,9 @@ pub(super) fn serve(client: &TcpStream, shared: &Shared) -> io::Result<()> {
 
 impl Drop for Asked<'_> {
     fn drop(&mut self) {
-        self.shared.ended(self.head.word(0));
+        if self.is_handed_on.get() {
+            self.shared.has_ended(self.head.word(0));
+        }
     }
 }
 
@@ -125,6 +130,8 @@ impl Asked<'_> {
     fn ask(&self, client: &mut impl BufRead) -> io::Result<(Head, BufReader<TcpStream>)> {
         let server = TcpStream::connect(self.shared.upstream)?;
         server.set_nodelay(true)?;
+        self.shared.is_handed_on(self.head.word(0));
+        self.is_handed_on.set(true);
         let mut head = self.head.clone();
         head.remove(&OF_A_CONNECTION);
         head.headers.push(("Connection".to_owned(), "close".to_owned()));

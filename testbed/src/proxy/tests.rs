@@ -155,26 +155,44 @@ fn a_hang_ends_with_the_client() {
 }
 
 #[test]
-fn a_write_is_told_while_it_is_under_way_and_for_a_while_after() {
-    let (address, _) = server(SIX);
-    let proxy = Proxy::start(address).unwrap();
-    let (at_once, lately) =
-        (proxy.writes_lately(Duration::ZERO), proxy.writes_lately(Duration::from_secs(600)));
-    ask(&proxy, &PUT.replace("PUT", "GET"));
-    assert!(!lately(), "a question changes nothing");
-    proxy.set_rule(|_| Fault::Hang);
-    let mut client = TcpStream::connect(proxy.address()).unwrap();
-    client.write_all(PUT.as_bytes()).unwrap();
-    let wait = |busy: bool| {
-        let deadline = Instant::now() + Duration::from_secs(30);
-        while at_once() != busy {
-            assert!(Instant::now() < deadline, "it is not told that `busy` is {busy}");
-            thread::sleep(Duration::from_millis(1));
-        }
+fn a_change_is_told_while_the_server_works_on_it_and_for_a_while_after() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let proxy = Proxy::start(listener.local_addr().unwrap()).unwrap();
+    let at_once = proxy.writes_lately(Duration::ZERO);
+    let lately = proxy.writes_lately(Duration::from_secs(600));
+    let send = |request: &str| {
+        let mut client = TcpStream::connect(proxy.address()).unwrap();
+        client.write_all(request.as_bytes()).unwrap();
+        client
     };
-    wait(true);
-    drop(client);
-    wait(false);
+    let serve = |answers: bool| {
+        let mut connection = listener.accept().unwrap().0;
+        assert!(connection.read(&mut [0; 4096]).unwrap() > 0);
+        if answers {
+            connection.write_all(SIX.as_bytes()).unwrap();
+        }
+        connection
+    };
+
+    let mut asks = send(&PUT.replace("PUT", "GET"));
+    drop(serve(true));
+    asks.read_exact(&mut [0; 6]).unwrap();
+    assert!(!lately(), "a question changes nothing");
+
+    proxy.set_rule(|_| Fault::too_many_requests());
+    send(PUT).read_exact(&mut [0; 6]).unwrap();
+    assert!(!lately(), "the server has not seen it");
+
+    proxy.pass();
+    let client = send(PUT);
+    let connection = serve(false);
+    assert!(at_once(), "the server works on it");
+    drop((client, connection));
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while at_once() {
+        assert!(Instant::now() < deadline, "the server is left, and still said to work on it");
+        thread::sleep(Duration::from_millis(1));
+    }
     assert!(lately(), "it has only just ended");
 }
 
