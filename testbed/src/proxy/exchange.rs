@@ -55,12 +55,12 @@ pub(super) fn serve(client: &TcpStream, shared: &Shared) -> io::Result<()> {
             Err(error) if error.kind() == io::ErrorKind::InvalidData => break writer.write_all(NOT_HTTP),
             Err(error) => break Err(error),
         };
-        let body = head.body(Body::Sized(0))?;
         let (number, fault) = shared.decide(head.word(0), head.word(1));
-        let asked = Asked { shared, number, head, body, is_handed_on: Cell::new(false) };
-        if asked.head.header("Expect").is_some_and(|value| value.eq_ignore_ascii_case("100-continue")) {
+        let body = head.body(Body::Sized(0))?;
+        if head.header("Expect").is_some_and(|value| value.eq_ignore_ascii_case("100-continue")) {
             writer.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
         }
+        let asked = Asked { shared, number, head, body, is_handed_on: Cell::new(false) };
         match asked.suffer(&fault, &mut reader, &mut writer) {
             Ok(Then::Next) => {}
             Ok(Then::Close) => break Ok(()),
