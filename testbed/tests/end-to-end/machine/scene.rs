@@ -88,10 +88,12 @@ impl Scene {
         self.variables.iter().fold(run, |run, (name, value)| run.env(name, value))
     }
 
-    /// The disturbed run: it failed, said each of `words`, and left nothing that anyone could take for a release.
+    /// The disturbed run: it failed, said each of `words` and what the next run will do, and left nothing that anyone could
+    /// take for a release.
     pub(super) fn ensure_failed(&self, run: &Finished, words: &[&str]) -> Result<()> {
         ensure!(run.code == 1, "exit code {}, expected 1:\n{}{}", run.code, run.stdout, run.stderr);
-        self.ensure_nothing_public(run, &[words, &["run the same command again to go on"]].concat())
+        let next = ["this run has put no version tag", "run the same command again"];
+        self.ensure_nothing_public(run, &[words, &next].concat())
     }
 
     /// As [`Scene::ensure_failed`], with any exit code.
