@@ -63,7 +63,7 @@ fn ctrl_c_while_the_container_is_asked() -> Result<()> {
         checkout.commit("a service that does not answer")?;
         let mut running = Xtask::new(&checkout, &["rehearse"]).start()?;
         running.until("the container runs", |_| {
-            Ok(checkout.containers()?.iter().any(|line| line.contains(" running ")).then_some(()))
+            Ok(checkout.containers()?.iter().any(|(_, state)| state == "running").then_some(()))
         })?;
         ensure_ends(&checkout, running, Signal::SIGINT, 130)
     })

@@ -56,7 +56,7 @@ impl Project {
         Ok(project)
     }
 
-    fn of(checkout: Checkout) -> Result<Self> {
+    fn of(mut checkout: Checkout) -> Result<Self> {
         let client = Client::from_environment(&environment())?;
         let user = client.new_user("e2e")?;
         let repository = user.new_repository_named(user.name(), "carol", false)?;
@@ -70,8 +70,7 @@ impl Project {
             "forge = \"https://forge.example.org\"",
             &format!("forge = \"{forge}\""),
         )?;
-        let name = format!("repository = \"{}\"", repository.full_name());
-        checkout.replace("Cargo.toml", "repository = \"acme/carol\"", &name)?;
+        checkout.call_it(&repository.full_name())?;
         Xtask::new(&checkout, &["policies"]).run()?.success()?;
         checkout.commit("chore: another forge and another key")?;
         let secrets = Secrets {

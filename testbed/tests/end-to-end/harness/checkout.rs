@@ -11,12 +11,15 @@ use super::{image, read};
 /// The repository under test.
 const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
+/// What it calls itself.
+const COMMITTED: &str = "acme/carol";
+
 /// The clone and a private place for temporary files; both go away with the value.
 pub(crate) struct Checkout {
     top: PathBuf,
     tmp: PathBuf,
-    /// The last part of the image's name.
-    name: String,
+    /// Owner and name, which end the name of every image that runs here make.
+    repository: String,
     _scratch: Option<Scratch>,
 }
 
@@ -25,9 +28,7 @@ impl Checkout {
     /// at the same time can be told from theirs.
     pub(crate) fn new() -> Result<Self> {
         let mut checkout = Self::as_committed()?;
-        checkout.name = format!("e2e-{}", &random_hex()?[..12]);
-        let name = format!("repository = \"acme/{}\"", checkout.name);
-        checkout.replace("Cargo.toml", "repository = \"acme/carol\"", &name)?;
+        checkout.call_it(&format!("acme/e2e-{}", &random_hex()?[..12]))?;
         checkout.commit("a name of its own")?;
         Ok(checkout)
     }
@@ -57,12 +58,20 @@ impl Checkout {
         let (top, tmp) = (parent.join("checkout"), parent.join("tmp"));
         fs::create_dir(&tmp).with_context(|| format!("making `{}`", tmp.display()))?;
         read("git", &[&["clone", "--quiet"], what, &[text(&top)?]].concat())?;
-        let checkout = Self { top, tmp, name: "carol".to_owned(), _scratch: None };
+        let checkout = Self { top, tmp, repository: COMMITTED.to_owned(), _scratch: None };
         ensure!(
             checkout.git(&["rev-parse", "--is-shallow-repository"])? == "false",
             "the repository under test is shallow: run `git fetch --unshallow`"
         );
         Ok(checkout)
+    }
+
+    /// Gives the repository another owner and name; nothing is committed.
+    pub(crate) fn call_it(&mut self, repository: &str) -> Result<()> {
+        let line = |repository: &str| format!("repository = \"{repository}\"");
+        self.replace("Cargo.toml", &line(&self.repository), &line(repository))?;
+        repository.clone_into(&mut self.repository);
+        Ok(())
     }
 
     /// The top of the work tree.
@@ -135,18 +144,22 @@ impl Checkout {
         Ok(())
     }
 
-    /// Containers made from images of this clone, running or not.
-    pub(crate) fn containers(&self) -> Result<Vec<String>> {
+    /// Containers made from images of this clone, running or not, by name, with their state.
+    pub(crate) fn containers(&self) -> Result<Vec<(String, String)>> {
         // Untruncated: the short form leaves the digest out, or shows an id in place of the name.
         let ps = ["ps", "--all", "--no-trunc", "--format", "{{.Names}} {{.State}} {{.Image}}"];
         let all = read("docker", &ps)?;
-        let ours = format!("/acme/{}@", self.name);
-        Ok(all.lines().filter(|line| line.contains(&ours)).map(str::to_owned).collect())
+        let ours = format!("/{}@", self.repository);
+        let lines = all.lines().filter(|line| line.contains(&ours));
+        let words = lines.map(|line| line.split(' ').map(str::to_owned));
+        words
+            .map(|mut words| words.next().zip(words.next()).context("reading `docker ps`: too few words"))
+            .collect()
     }
 
     /// Repositories in the registry that runs here made.
     pub(crate) fn repositories(&self) -> Result<Vec<String>> {
-        let ours = format!("/acme/{}", self.name);
+        let ours = format!("/{}", self.repository);
         Ok(image::catalog()?.into_iter().filter(|name| name.ends_with(&ours)).collect())
     }
 }

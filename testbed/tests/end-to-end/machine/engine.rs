@@ -114,7 +114,7 @@ fn the_engine_is_killed_in_the_smoke_test() -> Result<()> {
         scene.push()?;
         let mut running = scene.release().start()?;
         let name = running.until("the container runs", |_| {
-            let containers = scene.containers()?;
+            let containers = scene.project.checkout.containers()?;
             Ok(containers.into_iter().find(|(_, state)| state == "running").map(|(name, _)| name))
         })?;
         engine.kill()?;

@@ -12,7 +12,7 @@ use xtask::tool::curl::Curl;
 
 use crate::forge::project::Project;
 use crate::harness::run::{Finished, Xtask};
-use crate::harness::{environment, processes, read, wait_for};
+use crate::harness::{environment, processes, wait_for};
 
 /// The tag that is released.
 const TAG: &str = "v0.1.0";
@@ -139,21 +139,7 @@ impl Scene {
         wait_for("the end of what xtask started", || {
             Ok(processes::of(&self.project.checkout)?.is_empty().then_some(()))
         })?;
-        let containers = self.containers()?;
-        ensure!(containers.is_empty(), "containers left: {containers:?}");
         self.project.checkout.ensure_nothing_is_left()
-    }
-
-    /// The project's containers by name, with their state.
-    pub(super) fn containers(&self) -> Result<Vec<(String, String)>> {
-        let ps = ["ps", "--all", "--no-trunc", "--format", "{{.Names}} {{.State}} {{.Image}}"];
-        let ours = format!("/{}@", self.project.repository.full_name());
-        let all = read("docker", &ps)?;
-        let ours = all.lines().filter(|line| line.contains(&ours));
-        let words = ours.filter_map(|line| line.split_once(' '));
-        Ok(words
-            .map(|(name, rest)| (name.to_owned(), rest.split(' ').next().unwrap_or_default().to_owned()))
-            .collect())
     }
 
     fn registry(&self) -> Client {
