@@ -16,7 +16,7 @@ use serde::Deserialize;
 
 use crate::reference::{Digest, Image, Tag};
 use crate::secret::Secret;
-use crate::tool::curl::{Authorization, Curl, Request, Response};
+use crate::tool::curl::{self, Authorization, Curl, Request, Response};
 
 use challenge::Challenge;
 use manifest::{ACCEPT, said_digest};
@@ -50,6 +50,19 @@ impl Client {
     #[must_use]
     pub fn image(&self) -> &Image {
         &self.image
+    }
+
+    /// Whether the registry answers at all: asks for nothing (distribution specification, "end-1").
+    ///
+    /// # Errors
+    /// When it says nothing, as [`curl::is_silent`] tells. Any answer will do, and whoever talks to a registry finds out by
+    /// himself that it refuses or is away.
+    pub fn answers(&self) -> Result<()> {
+        let request = Request::new("GET", format!("{}/v2/", self.image.registry.base_url()));
+        self.curl
+            .send(&request)
+            .map(|_| ())
+            .or_else(|error| if curl::is_silent(&error) { Err(error) } else { Ok(()) })
     }
 
     /// The digest that `reference` (a tag or a digest) has now; `None` when there is none.

@@ -28,11 +28,11 @@ use crate::inputs::Inputs;
 use crate::progress::Steps;
 use crate::reference::Digest;
 use crate::registry;
-use crate::tool::Runner;
 use crate::tool::cosign::{Cosign, SBOM_TYPE, VerifyCommand};
 use crate::tool::curl::Curl;
 use crate::tool::docker::{Docker, DockerConfig};
 use crate::tool::git::Git;
+use crate::tool::{Runner, Watch};
 use crate::verify;
 
 pub use attest::Attestations;
@@ -256,6 +256,14 @@ impl<'a> Release<'a> {
         }
         let export = Export::of(self.session.git, &self.source.commit)?;
         Ok(self.export.get_or_init(|| export))
+    }
+
+    /// What docker is watched by while it talks to the registry, as it has no timeout of its own
+    /// (docs/facts.md#silence). A registry that hangs costs at most twice `timeouts.http` this way.
+    #[must_use]
+    pub fn registry_watch(&self) -> Watch<'a> {
+        let registry = &self.tools.registry;
+        Watch::new(self.session.config.timeouts.http(), || registry.answers())
     }
 
     /// The commands that anyone checks the image with, as the page prints them and as the release itself runs them.

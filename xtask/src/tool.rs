@@ -32,6 +32,7 @@ use crate::secret::{Secret, redact};
 
 pub use output::Output;
 use pipes::{collect, collect_tail, feed, join};
+pub use wait::Watch;
 use wait::wait;
 
 /// How long a child may run when its caller does not say.
@@ -158,6 +159,14 @@ impl Call {
         self.output()?.success().map(|_| ())
     }
 
+    /// As [`Call::run`], for as long as `watch` sees nothing wrong.
+    ///
+    /// # Errors
+    /// As [`Call::run`], and the watch's own, which is not tried again.
+    pub fn run_watched(self, watch: Option<&Watch<'_>>) -> Result<()> {
+        self.tried(watch)?.success().map(|_| ())
+    }
+
     /// Runs it and returns its standard output as text, without the final line break.
     ///
     /// # Errors
@@ -173,11 +182,15 @@ impl Call {
     ///
     /// # Errors
     /// When it cannot start, is ended by a signal, takes too long, or prints more than the bound.
-    pub fn output(mut self) -> Result<Output> {
+    pub fn output(self) -> Result<Output> {
+        self.tried(None)
+    }
+
+    fn tried(mut self, watch: Option<&Watch<'_>>) -> Result<Output> {
         let deadline = Instant::now() + self.timeout;
         let (mut tries, mut left) = (1, self.timeout);
         loop {
-            let output = self.once(left)?;
+            let output = self.once(left, watch)?;
             if output.status.success() || !self.may_be_repeated || tries == backoff::MOST_TRIES {
                 return Ok(output);
             }
@@ -192,7 +205,7 @@ impl Call {
         }
     }
 
-    fn once(&mut self, timeout: Duration) -> Result<Output> {
+    fn once(&mut self, timeout: Duration, watch: Option<&Watch<'_>>) -> Result<Output> {
         self.command.stdin(if self.stdin.is_some() { Stdio::piped() } else { Stdio::null() });
         self.command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let line = self.line();
@@ -202,7 +215,7 @@ impl Call {
         let feeder = child.stdin.take().map(|pipe| feed(pipe, self.stdin.clone().unwrap_or_default()));
         let stdout = child.stdout.take().map(|pipe| collect(pipe, STDOUT_LIMIT, group));
         let stderr = child.stderr.take().map(|pipe| collect_tail(pipe, STDERR_TAIL));
-        let status = wait(child, group, timeout, &line);
+        let status = wait(child, group, timeout, watch, &line);
         // Whatever the child left behind in its group still holds the pipes.
         interrupt::end(group, Signal::SIGKILL);
         let stdout = join(stdout).with_context(|| format!("reading what `{line}` printed"))?;
@@ -228,7 +241,7 @@ impl Call {
         let child = self.spawn(&line)?;
         let _registration = self.register(&child)?;
         let group = group_of(&child)?;
-        let status = wait(child, group, self.timeout, &line)?;
+        let status = wait(child, group, self.timeout, None, &line)?;
         interrupt::check()?;
         Output { status, stdout: Vec::new(), stderr: String::new(), command_line: line }.success().map(|_| ())
     }

@@ -5,10 +5,11 @@ use std::net::TcpListener;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Error, Result, anyhow};
 use xtask::environment::Environment;
+use xtask::registry::Client;
 use xtask::tool::Runner;
-use xtask::tool::curl::{Curl, Request};
+use xtask::tool::curl::{Curl, Request, is_silent};
 
 /// Answers the connections one after the other, and returns the first lines of what they asked.
 fn serve(answers: &'static [&'static str]) -> Result<(String, JoinHandle<Result<Vec<String>>>)> {
@@ -64,5 +65,23 @@ fn after_the_last_try_the_caller_has_the_answer() -> Result<()> {
     let (url, server) = serve(&[BUSY, BUSY, BUSY, BUSY])?;
     assert_eq!(curl().send(&Request::new("PUT", url).body("text/plain", "x"))?.status, 503);
     assert_eq!(join(server)?.len(), 4);
+    Ok(())
+}
+
+#[test]
+fn a_server_that_says_nothing_is_told_from_one_that_is_away_or_busy() -> Result<()> {
+    // Nobody accepts: the system does, and nothing comes.
+    let hangs = TcpListener::bind("127.0.0.1:0")?;
+    let away = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+    let (busy, server) = serve(&[BUSY, BUSY, BUSY, BUSY])?;
+    let answers = |url: &str, seconds| {
+        let curl = Curl::new(&Runner::new(&Environment::of_this_process()), Duration::from_secs(seconds));
+        let image = format!("{}/acme/carol", url.trim_start_matches("http://").trim_end_matches('/'));
+        Ok::<_, Error>(Client::new(curl, image.parse()?, None).answers())
+    };
+    let error = answers(&hangs.local_addr()?.to_string(), 1)?.err();
+    assert!(error.is_some_and(|error| is_silent(&error)));
+    assert!(answers(&away.to_string(), 30)?.is_ok() && answers(&busy, 30)?.is_ok());
+    assert_eq!(join(server)?, ["GET /v2/ HTTP/1.1"; 4]);
     Ok(())
 }

@@ -1,12 +1,14 @@
 //! What `tool.rs` promises, shown on real processes.
 
+use std::cell::Cell;
 use std::time::{Duration, Instant};
 
+use anyhow::bail;
 use xshell::cmd;
 use xtask::environment::Environment;
 use xtask::scratch::Scratch;
 use xtask::secret::Secret;
-use xtask::tool::Runner;
+use xtask::tool::{Runner, Watch};
 
 fn runner() -> Runner {
     let path =
@@ -67,6 +69,36 @@ fn a_timeout_ends_the_whole_process_group() {
         assert!(Instant::now() < deadline, "the grandchild {pid} lives on");
         std::thread::yield_now();
     }
+}
+
+#[test]
+fn a_watch_that_sees_something_wrong_ends_the_call() {
+    let runner = runner();
+    let sh = runner.shell().unwrap();
+    let (looks, scratch) = (Cell::new(0), Scratch::new().unwrap());
+    let watch = Watch::new(Duration::from_millis(20), || {
+        looks.set(looks.get() + 1);
+        if looks.get() < 3 { Ok(()) } else { bail!("the server says nothing") }
+    });
+    let file = scratch.path().join("runs");
+    let script = "echo run >> $0; sleep 60";
+    let call = runner.call(cmd!(sh, "sh -c {script} {file}")).repeatable();
+    let error = format!("{:#}", call.run_watched(Some(&watch)).unwrap_err());
+    assert!(error.ends_with("was ended: the server says nothing"), "{error}");
+    assert_eq!((looks.get(), &*std::fs::read_to_string(&file).unwrap()), (3, "run\n"), "it is not run again");
+}
+
+#[test]
+fn a_watch_that_sees_nothing_wrong_changes_neither_result_nor_timeout() {
+    let runner = runner();
+    let sh = runner.shell().unwrap();
+    let watch = Watch::new(Duration::from_millis(5), || Ok(()));
+    runner.call(cmd!(sh, "sleep 0.1")).run_watched(Some(&watch)).unwrap();
+    let failed = runner.call(cmd!(sh, "sh -c 'sleep 0.1; exit 7'")).run_watched(Some(&watch)).unwrap_err();
+    assert!(failed.to_string().contains("exited with 7"), "{failed}");
+    let endless = runner.call(cmd!(sh, "sleep 60")).timeout(Duration::from_millis(100));
+    let late = endless.run_watched(Some(&watch)).unwrap_err();
+    assert!(late.to_string().contains("did not finish within 0.1 s"), "{late}");
 }
 
 /// A killed process that no one has reaped yet is a zombie: as dead as it gets here.

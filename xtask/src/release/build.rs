@@ -18,6 +18,7 @@ use crate::release::{Release, candidate, export};
 use crate::scratch::Scratch;
 use crate::time::{now, rfc3339};
 use crate::tool::backoff;
+use crate::tool::curl::is_silent;
 use crate::tool::docker::{Build, Output, START_ENGINE};
 
 /// What was pushed.
@@ -54,9 +55,12 @@ pub fn run(release: &Release<'_>) -> Result<Built> {
 /// network's: then it is built once more, which does again only what failed.
 fn push(release: &Release<'_>, name: &str) -> Result<Digest> {
     let mut build = recipe(release, Output::Push(name.to_owned()))?;
+    let watch = release.registry_watch();
     let began = Instant::now();
-    let first = match release.tools.docker.build(&build) {
+    let first = match release.tools.docker.build(&build, Some(&watch)) {
         Ok(digest) => return Ok(digest),
+        // It was asked several times by now.
+        Err(error) if is_silent(&error) => return Err(error),
         Err(error) => explain(release, error)?,
     };
     // npm and docker were asked meanwhile, so the shortest of the pauses is behind it.
@@ -68,7 +72,7 @@ fn push(release: &Release<'_>, name: &str) -> Result<Digest> {
     let words = format!("{first:#}");
     release.session.steps.line("again", words.lines().next_back().unwrap_or_default());
     thread::sleep(pause);
-    release.tools.docker.build(&build).or_else(|error| Err(explain(release, error)?))
+    release.tools.docker.build(&build, Some(&watch)).or_else(|error| Err(explain(release, error)?))
 }
 
 /// Why a build failed, as far as it will be the same the next time: an engine that has gone says no more than `EOF`, and npm
@@ -95,7 +99,7 @@ pub fn rebuild(release: &Release<'_>) -> Result<Digest> {
 /// # Errors
 /// When the build fails.
 pub fn rebuild_into(release: &Release<'_>, file: &Path) -> Result<Digest> {
-    release.tools.docker.build(&recipe(release, Output::Layout(file.to_owned()))?)
+    release.tools.docker.build(&recipe(release, Output::Layout(file.to_owned()))?, None)
 }
 
 /// Everything that decides the digest, and nothing of this machine.

@@ -31,7 +31,7 @@ pub fn run(release: &Release<'_>, digest: &Digest) -> Result<()> {
     let docker = &tools.docker;
     let smoke = &session.config.smoke;
     let reference = target.image.pinned(digest);
-    docker.pull(&reference, session.config.timeouts.pull())?;
+    docker.pull(&reference, session.config.timeouts.pull(), &release.registry_watch())?;
     let container = docker.start(&reference, smoke.port)?;
     let tried = try_out(session, &container, source);
     tried.map_err(|error| match container.logs() {

@@ -3,12 +3,13 @@
 
 mod response;
 mod retry;
+mod silence;
 mod together;
 
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use anyhow::{Context as _, Error, Result, bail, ensure};
 use xshell::cmd;
 
 use crate::secret::Secret;
@@ -17,6 +18,8 @@ use crate::tool::{Runner, backoff};
 pub use response::Response;
 use response::parse_response;
 use retry::{Moment, Tried};
+use silence::Silence;
+pub use silence::is_silent;
 
 /// How a request proves who sends it.
 #[derive(Clone, Default)]
@@ -111,7 +114,7 @@ impl Request {
             option("header", "User-Agent: xtask")?,
         ];
         if self.is_repeatable {
-            lines.extend([option("speed-limit", "1")?, option("speed-time", SILENCE)?]);
+            lines.extend([option("speed-limit", "1")?, option("speed-time", LONGEST_SILENCE)?]);
         }
         match self.method {
             "HEAD" => lines.push("head".to_owned()),
@@ -148,7 +151,7 @@ fn option(name: &str, value: &str) -> Result<String> {
 const INSTALL: &str = "install it, for example with `apt-get install curl`";
 
 /// A try in which no byte comes or goes for so many seconds is given up, so that there is time for another.
-const SILENCE: &str = "10";
+const LONGEST_SILENCE: &str = "10";
 
 /// An HTTP client with one timeout.
 #[derive(Clone)]
@@ -219,9 +222,10 @@ impl Curl {
             .output()
             .with_context(doing)?;
         if !output.status.success() {
-            let error = anyhow!("asking `{}`: no answer: {}", request.summary(), output.stderr.trim());
-            let may_pass = retry::is_no_answer(output.status.code());
-            return Ok(if may_pass { Tried::NoAnswer(error) } else { Tried::Final(error) });
+            let code = output.status.code();
+            let words = format!("{}: no answer: {}", doing(), output.stderr.trim());
+            let error = if retry::is_silence(code) { Silence(words).into() } else { Error::msg(words) };
+            return Ok(if retry::is_no_answer(code) { Tried::NoAnswer(error) } else { Tried::Final(error) });
         }
         // curl exits with 0 when the connection ends within the head of an answer.
         Ok(match parse_response(&output.stdout, request).with_context(doing) {

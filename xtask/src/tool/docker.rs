@@ -13,7 +13,7 @@ use xshell::cmd;
 
 use crate::reference::Digest;
 use crate::scratch::Scratch;
-use crate::tool::{Call, Runner};
+use crate::tool::{Call, Runner, Watch};
 
 pub use build::{Build, Output};
 pub use config::DockerConfig;
@@ -79,11 +79,12 @@ impl<'a> Docker<'a> {
         parse_builder(&text)
     }
 
-    /// Builds; returns the index's digest from the metadata file, never from prose.
+    /// Builds, for as long as `watch` sees nothing wrong; returns the index's digest from the metadata file, never from
+    /// prose.
     ///
     /// # Errors
-    /// When the build or the push fails.
-    pub fn build(&self, build: &Build) -> Result<Digest> {
+    /// When the build or the push fails, or the watch does.
+    pub fn build(&self, build: &Build, watch: Option<&Watch<'_>>) -> Result<Digest> {
         #[derive(Deserialize)]
         struct Metadata {
             #[serde(rename = "containerimage.digest")]
@@ -94,7 +95,7 @@ impl<'a> Docker<'a> {
         let mut arguments = build.arguments();
         arguments
             .extend([format!("--metadata-file={}", metadata.display()), build.context.display().to_string()]);
-        self.call(&arguments)?.timeout(build.timeout).run()?;
+        self.call(&arguments)?.timeout(build.timeout).run_watched(watch)?;
         let json = fs::read(&metadata).with_context(|| format!("reading `{}`", metadata.display()))?;
         let metadata: Metadata =
             serde_json::from_slice(&json).context("reading the digest in the build's metadata file")?;
@@ -109,12 +110,12 @@ impl<'a> Docker<'a> {
         self.call(&["buildx", "imagetools", "inspect", "--raw", reference])?.repeatable().read()
     }
 
-    /// Pulls `reference` for this machine's platform.
+    /// Pulls `reference` for this machine's platform, for as long as `watch` sees nothing wrong.
     ///
     /// # Errors
-    /// When it cannot be pulled.
-    pub fn pull(&self, reference: &str, timeout: Duration) -> Result<()> {
-        self.call(&["pull", "--quiet", reference])?.timeout(timeout).repeatable().run()
+    /// When it cannot be pulled, or the watch fails.
+    pub fn pull(&self, reference: &str, timeout: Duration, watch: &Watch<'_>) -> Result<()> {
+        self.call(&["pull", "--quiet", reference])?.timeout(timeout).repeatable().run_watched(Some(watch))
     }
 
     /// Starts `reference` as a self-hoster is told to, only stricter, with its port on a free loopback one.

@@ -1,11 +1,11 @@
-//! A registry that is killed and started again while an image is pushed to it.
+//! A registry that is killed and started again while an image is pushed to it, and one that says nothing any more.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context as _, Result, ensure};
 use nix::sys::signal::{Signal, kill};
-use testbed::proxy::{Exchange, Fault, Proxy};
+use testbed::proxy::{Exchange, Fault, Proxy, RequestSeen};
 use testbed::spare::Spare;
 
 use super::scene::Scene;
@@ -43,4 +43,46 @@ fn the_registry_is_killed_between_blob_and_manifest() -> Result<()> {
         scene.ensure_released(&run)?;
         scene.ensure_finishes()
     })
+}
+
+#[test]
+fn the_registry_hangs_in_the_push() -> Result<()> {
+    test(|| {
+        // Preflight opens an upload and puts nothing into it.
+        let is_blob = |request: &RequestSeen| {
+            matches!(&*request.method, "PUT" | "PATCH") && request.path.contains("/blobs/uploads/")
+        };
+        hangs(is_blob, &["step `build`", "`docker buildx build "])
+    })
+}
+
+#[test]
+fn the_registry_hangs_in_the_pull() -> Result<()> {
+    test(|| {
+        let is_pushed = AtomicBool::new(false);
+        let is_pull = move |request: &RequestSeen| {
+            let is = |method, what| request.method == method && request.path.contains(what);
+            let is_candidate = is("PUT", "/manifests/candidate-");
+            // `xtask` itself asks for the manifest with `GET` before that.
+            is_pushed.fetch_or(is_candidate, Ordering::SeqCst) && is("HEAD", "/manifests/sha256:")
+        };
+        hangs(is_pull, &["step `smoke`", "`docker pull "])
+    })
+}
+
+/// The forge says nothing to anyone from the first request on that `begins` names; the release ends long before the step's
+/// timeout, and `words` say where.
+fn hangs(begins: impl Fn(&RequestSeen) -> bool + Send + Sync + 'static, words: &[&str]) -> Result<()> {
+    let (scene, proxy) = Scene::by_proxy()?;
+    scene.configure("timeouts = { http = 4 }")?;
+    scene.push()?;
+    let has_begun = AtomicBool::new(false);
+    proxy.set_rule(move |request| {
+        let begins = begins(request);
+        if has_begun.fetch_or(begins, Ordering::SeqCst) || begins { Fault::Hang } else { Fault::Pass }
+    });
+    let run = scene.release().run()?;
+    proxy.pass();
+    scene.ensure_failed(&run, &[words, &["` was ended: asking `GET ", "/v2/`: no answer: "]].concat())?;
+    scene.ensure_finishes()
 }

@@ -40,6 +40,11 @@ pub(super) fn is_no_answer(exit: Option<i32>) -> bool {
     exit.is_some_and(|exit| NO_ANSWER.contains(&exit))
 }
 
+/// Whether it stands for a server that said nothing for too long: it may be away, or hang.
+pub(super) fn is_silence(exit: Option<i32>) -> bool {
+    exit == Some(28)
+}
+
 /// How long to wait before the next try; `None` when what was tried is what the caller gets. A server that answers with
 /// 429 has done nothing yet, whatever it was asked for.
 pub(super) fn pause(is_repeatable: bool, tried: &Tried, moment: &Moment) -> Option<Duration> {
@@ -71,7 +76,7 @@ fn asked_for(response: &Response, now: u64) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Moment, Response, Tried, is_no_answer, pause};
+    use super::{Moment, Response, Tried, is_no_answer, is_silence, pause};
     use anyhow::anyhow;
     use std::time::Duration;
 
@@ -139,5 +144,6 @@ mod tests {
         for exit in [Some(0), Some(1), Some(2), Some(3), Some(26), Some(60), Some(77), None] {
             assert!(!is_no_answer(exit), "{exit:?}");
         }
+        assert!(is_silence(Some(28)) && ![Some(7), Some(52), None].into_iter().any(is_silence));
     }
 }
