@@ -74,6 +74,7 @@ pub(crate) fn run(environment: &Environment, options: &Options) -> Result<()> {
         Some(file) => Results::open(file, seed(options.seed)?)?,
         None => (Results::default(), seed(options.seed)?),
     };
+    let machine = document::machine(environment)?;
     let (xtask, _target) = bench::build_xtask(&Runner::new(environment))?;
     let commit = commit(environment)?;
     let own = std::env::current_exe().context("finding this program's own file")?;
@@ -101,7 +102,7 @@ pub(crate) fn run(environment: &Environment, options: &Options) -> Result<()> {
     if options.write {
         ensure!(options.all, "`--write` is for the whole matrix: add `--all`");
         document::write(
-            environment,
+            &machine,
             "faults",
             &document::matrix(&kit, done.len() + open.len(), seed, &results.outcomes)?,
         )?;

@@ -63,11 +63,16 @@ fn looks(outcomes: &[Outcome]) -> String {
     )
 }
 
-/// Puts `generated`, below a description of the machine, between the markers called `name`.
-pub(super) fn write(environment: &Environment, name: &str, generated: &str) -> Result<()> {
+/// The machine, as a table: asked for before a run, as load and commit are others after it.
+pub(super) fn machine(environment: &Environment) -> Result<String> {
     let machine = machine::describe(environment, &Client::from_environment(environment)?)?;
     let rows: String = machine.iter().map(|(name, value)| format!("| {name} | {value} |\n")).collect();
-    let text = format!("| | |\n|---|---|\n{rows}\n{generated}");
+    Ok(format!("| | |\n|---|---|\n{rows}"))
+}
+
+/// Puts `generated`, below the table of the `machine`, between the markers called `name`.
+pub(super) fn write(machine: &str, name: &str, generated: &str) -> Result<()> {
+    let text = format!("{machine}\n{generated}");
     let document = insert(&read_document(DOCUMENT)?, name, &text)?;
     fs::write(DOCUMENT, document).with_context(|| format!("writing `{DOCUMENT}`"))
 }
