@@ -74,7 +74,8 @@ pub(crate) fn run(environment: &Environment, options: &Options) -> Result<()> {
         Some(file) => Results::open(file, seed(options.seed)?)?,
         None => (Results::default(), seed(options.seed)?),
     };
-    let machine = document::machine(environment)?;
+    ensure!(options.all || !options.write, "`--write` is for the whole matrix: add `--all`");
+    let machine = options.write.then(|| document::machine(environment)).transpose()?;
     let (xtask, _target) = bench::build_xtask(&Runner::new(environment))?;
     let commit = commit(environment)?;
     let own = std::env::current_exe().context("finding this program's own file")?;
@@ -99,10 +100,9 @@ pub(crate) fn run(environment: &Environment, options: &Options) -> Result<()> {
     tried?;
     let table = results::table(&results.outcomes)?;
     println!("{table}");
-    if options.write {
-        ensure!(options.all, "`--write` is for the whole matrix: add `--all`");
+    if let Some(machine) = &machine {
         document::write(
-            &machine,
+            machine,
             "faults",
             &document::matrix(&kit, done.len() + open.len(), seed, &results.outcomes)?,
         )?;

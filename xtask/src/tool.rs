@@ -15,6 +15,7 @@ pub mod tar;
 mod wait;
 
 use std::ffi::OsString;
+use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 
 use anyhow::{Context as _, Result};
@@ -60,6 +61,7 @@ impl Runner {
             ("TERM", "dumb"),
             ("GIT_TERMINAL_PROMPT", "0"),
         ]);
+        command.process_group(0);
         Call::new(command)
     }
 }

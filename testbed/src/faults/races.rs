@@ -208,7 +208,7 @@ pub(crate) fn run(environment: &Environment, options: &Options) -> Result<()> {
     let environment = &of_testbed(environment)?;
     let progress = Progress::start();
     let seed = super::seed(options.seed)?;
-    let machine = document::machine(environment)?;
+    let machine = options.write.then(|| document::machine(environment)).transpose()?;
     let (xtask, _target) = build_xtask(&Runner::new(environment))?;
     let own = std::env::current_exe().context("finding this program's own file")?;
     let races = Races::set_up(environment, &xtask, &own)?;
@@ -233,8 +233,8 @@ pub(crate) fn run(environment: &Environment, options: &Options) -> Result<()> {
     }
     let table = table(&held);
     println!("{table}");
-    if options.write {
-        document::write(&machine, "races", &format!("Seed {seed}.\n\n{table}"))?;
+    if let Some(machine) = &machine {
+        document::write(machine, "races", &format!("Seed {seed}.\n\n{table}"))?;
     }
     races.clean_up()?;
     match held.iter().filter(|race| !race.violations.is_empty()).count() {

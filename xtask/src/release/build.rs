@@ -59,8 +59,6 @@ fn push(release: &Release<'_>, name: &str) -> Result<Digest> {
     let began = Instant::now();
     let first = match release.tools.docker.build(&build, Some(&watch)) {
         Ok(digest) => return Ok(digest),
-        // It was asked several times by now.
-        Err(error) if is_silent(&error) => return Err(error),
         Err(error) => explain(release, error)?,
     };
     // npm and docker were asked meanwhile, so the shortest of the pauses is behind it.
@@ -75,10 +73,14 @@ fn push(release: &Release<'_>, name: &str) -> Result<Digest> {
     release.tools.docker.build(&build, Some(&watch)).or_else(|error| Err(explain(release, error)?))
 }
 
-/// Why a build failed, as far as it will be the same the next time: an engine that has gone says no more than `EOF`, and npm
-/// is asked about the lockfile. Gives the error back where it is neither.
+/// Why a build failed, as far as it will be the same the next time: a registry that says nothing was asked several times by
+/// now, an engine that has gone says no more than `EOF`, and npm is asked about the lockfile. Gives the error back where it is
+/// none of them.
 fn explain(release: &Release<'_>, error: anyhow::Error) -> Result<anyhow::Error> {
     crate::interrupt::check()?;
+    if is_silent(&error) {
+        return Err(error);
+    }
     match release.tools.docker.engine() {
         Ok(_) => export::explain(release, error),
         Err(gone) => Err(error.context(format!("docker's engine has gone: {gone:#}; {START_ENGINE}"))),

@@ -3,7 +3,6 @@
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
-use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -41,9 +40,8 @@ pub struct Call {
 }
 
 impl Call {
-    /// The environment is complete but for what only this child gets.
-    pub(super) fn new(mut command: Command) -> Self {
-        command.process_group(0);
+    /// The environment is complete but for what only this child gets, and the process group is its own.
+    pub(super) fn new(command: Command) -> Self {
         Self {
             command,
             stdin: None,

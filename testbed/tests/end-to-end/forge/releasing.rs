@@ -86,10 +86,8 @@ impl Project {
             }
             Ok(left.is_empty().then_some(()))
         })?;
-        let ps = ["ps", "--all", "--no-trunc", "--format", "{{.Names}} {{.Image}}"];
-        let ours = format!(" {}@", self.repository.image());
-        for line in read("docker", &ps)?.lines().filter(|line| line.contains(&ours)) {
-            read("docker", &["rm", "--force", "--volumes", line.split(' ').next().unwrap_or_default()])?;
+        for (name, _state) in self.checkout.containers()? {
+            read("docker", &["rm", "--force", "--volumes", &name])?;
         }
         Ok(())
     }
