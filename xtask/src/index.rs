@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use serde::Deserialize;
 
 use crate::reference::Digest;
@@ -61,9 +61,48 @@ fn parse(bytes: &[u8]) -> Result<Index> {
     serde_json::from_slice(bytes).context("it is not an image index")
 }
 
+/// What an image consists of, whichever engine made it: the digest of each platform's config, by platform. A config names
+/// every layer by its uncompressed bytes (image specification v1.1, "Image Configuration", `rootfs.diff_ids`). Manifests
+/// and the index name layers by their compressed bytes, and engines compress in different ways
+/// (docs/facts.md#compression).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Content(BTreeMap<String, Digest>);
+
+impl Content {
+    /// The content of the image whose index is `index`; `manifest` gets the bytes of one of its manifests.
+    ///
+    /// # Errors
+    /// When the index or a manifest cannot be read, or a platform is named twice.
+    pub fn of(index: &[u8], manifest: impl Fn(&Digest) -> Result<Vec<u8>>) -> Result<Self> {
+        #[derive(Deserialize)]
+        struct Manifest {
+            config: Config,
+        }
+        #[derive(Deserialize)]
+        struct Config {
+            digest: Digest,
+        }
+        let mut configs = BTreeMap::new();
+        for (platform, digest) in platforms(index)? {
+            let read: Manifest = serde_json::from_slice(&manifest(&digest)?)
+                .with_context(|| format!("reading the manifest `{digest}` of {platform}"))?;
+            let earlier = configs.insert(platform.clone(), read.config.digest);
+            ensure!(earlier.is_none(), "the index names {platform} twice");
+        }
+        Ok(Self(configs))
+    }
+
+    /// The first platform, by name, that is not the same in both; `None` when both are the same.
+    #[must_use]
+    pub fn difference<'a>(&'a self, other: &'a Self) -> Option<&'a str> {
+        let platforms = self.0.keys().chain(other.0.keys());
+        platforms.map(String::as_str).filter(|name| self.0.get(*name) != other.0.get(*name)).min()
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::platforms;
+    use super::{Content, platforms};
     use crate::reference::Digest;
     use serde_json::json;
 
@@ -79,5 +118,35 @@ mod tests {
         assert_eq!(found, ["linux/amd64", "linux/arm64/v8"]);
         assert!(platforms(br#"{"schemaVersion": 2, "config": {}, "layers": []}"#).is_err());
         assert!(platforms(b"<html>").is_err());
+    }
+
+    #[test]
+    fn content_is_the_config_of_each_platform_and_not_how_its_layers_are_compressed() {
+        let manifest = |config: &str, layer: &str| {
+            let config = json!({"digest": Digest::of(config.as_bytes())});
+            json!({"config": config, "layers": [{"digest": Digest::of(layer.as_bytes())}]}).to_string()
+        };
+        let content = |parts: &[(&str, &str, &str)]| {
+            let manifests: Vec<_> =
+                parts.iter().map(|(_, config, layer)| manifest(config, layer).into_bytes()).collect();
+            let entry = |((architecture, _, _), bytes): (&(&str, &str, &str), &Vec<u8>)| json!({"digest": Digest::of(bytes), "platform": {"os": "linux", "architecture": architecture}});
+            let entries: Vec<_> = parts.iter().zip(&manifests).map(entry).collect();
+            Content::of(json!({"manifests": entries}).to_string().as_bytes(), |digest| {
+                Ok(manifests.iter().find(|bytes| &Digest::of(bytes) == digest).unwrap().clone())
+            })
+        };
+        let one = content(&[("amd64", "a", "gzip"), ("arm64", "b", "gzip")]).unwrap();
+        let same = content(&[("arm64", "b", "other gzip"), ("amd64", "a", "other gzip")]).unwrap();
+        assert_eq!(one, same);
+        assert_eq!(one.difference(&same), None);
+        let other = content(&[("amd64", "a", "gzip"), ("arm64", "c", "gzip")]).unwrap();
+        assert_eq!(one.difference(&other), Some("linux/arm64"));
+        let part = content(&[("arm64", "b", "gzip")]).unwrap();
+        assert_eq!(
+            (one.difference(&part), part.difference(&one)),
+            (Some("linux/amd64"), Some("linux/amd64"))
+        );
+        assert!(content(&[("amd64", "a", "gzip"), ("amd64", "b", "gzip")]).is_err(), "twice");
+        assert!(Content::of(b"<html>", |_| Ok(Vec::new())).is_err());
     }
 }

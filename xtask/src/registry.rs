@@ -14,6 +14,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use anyhow::{Context as _, Result, bail, ensure};
 use serde::Deserialize;
 
+use crate::index::Content;
 use crate::reference::{Digest, Image, Tag};
 use crate::secret::Secret;
 use crate::tool::curl::{self, Authorization, Curl, Request, Response};
@@ -120,6 +121,16 @@ impl Client {
             None => self.manifest(digest.as_str())?,
         };
         found.with_context(|| format!("`{}` is gone from the registry", self.image.pinned(digest)))
+    }
+
+    /// What the image `digest` consists of.
+    ///
+    /// # Errors
+    /// As [`Client::bytes_of`], and when it is no index of images.
+    pub fn content_of(&self, digest: &Digest) -> Result<Content> {
+        let reading = || format!("reading what `{}` consists of", self.image.pinned(digest));
+        let index = self.bytes_of(digest).with_context(reading)?;
+        Content::of(&index.bytes, |manifest| Ok(self.bytes_of(manifest)?.bytes)).with_context(reading)
     }
 
     fn seen(&self) -> MutexGuard<'_, BTreeMap<Digest, Manifest>> {

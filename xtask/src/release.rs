@@ -5,10 +5,12 @@ pub mod build;
 pub mod candidate;
 pub mod command;
 pub mod export;
+mod finish;
 pub mod make;
 pub mod page;
 pub mod plan;
 pub mod preflight;
+pub mod rebuilt;
 pub mod show_plan;
 pub mod smoke;
 pub mod source;
@@ -33,10 +35,10 @@ use crate::tool::curl::Curl;
 use crate::tool::docker::{Docker, DockerConfig};
 use crate::tool::git::Git;
 use crate::tool::{Runner, Watch};
-use crate::verify;
 
 pub use attest::Attestations;
 use export::Export;
+use finish::Finished;
 use make::Made;
 use plan::{Facts, Plan, Step};
 use source::Source;
@@ -115,30 +117,18 @@ pub fn run(session: &Session<'_>, target: &Target, source: &Source) -> Result<Ou
     let anonymous = DockerConfig::new(session.environment, None)?;
     let tools = &tools(session, target, &login, &anonymous);
     let release = &Release::new(session, tools, target, source, inputs);
-    let steps = session.steps;
 
     let public = published(release)?;
     let nothing = Facts::nothing_public(source.tag.is_stable());
     let first = Plan::of(&public.as_ref().map_or(nothing, |(_, state)| state.facts));
-    let mut changed = first.does(Step::Build);
+    let builds = first.does(Step::Build);
     let (digest, state) = match public {
-        Some(public) if !changed => public,
+        Some(public) if !builds => public,
         _ => make_and_publish(release)?,
     };
-    // What the version tag now leads to: the rest of the plan could not be known before.
-    let plan = plan_of(release, &digest, &state)?;
-    let address = page_step(release, &plan, &state)?;
-    changed |= plan.does(Step::Page);
-    // A new page takes the forge's mark, and other versions may have come meanwhile: where `latest` and the mark belong
-    // is looked at once more.
-    let state = if plan.does(Step::Page) { State::of_proven(release, &digest)? } else { state };
-    let plan = plan_of(release, &digest, &state)?;
-    changed |= latest_step(release, &plan, &state, &digest)?;
-    changed |= steps.run("close", "", || {
-        verify::closed(release, &digest)?;
-        if plan.does(Step::Close) { tags::remove_candidates(release, &state.known) } else { Ok(false) }
-    })?;
-    Ok(Outcome { commands: release.verify_commands(&digest), digest, page: address, was_finished: !changed })
+    let Finished { digest, page, changed } = finish::run(release, digest, state)?;
+    let was_finished = !(builds || changed);
+    Ok(Outcome { commands: release.verify_commands(&digest), digest, page, was_finished })
 }
 
 /// What is public already; `None` when there is no version tag.
@@ -156,61 +146,20 @@ fn published(release: &Release<'_>) -> Result<Option<(Digest, State)>> {
 fn make_and_publish(release: &Release<'_>) -> Result<(Digest, State)> {
     let (steps, tag) = (release.session.steps, release.source.tag.registry_tag());
     match make::run(release)? {
-        Made::Proven(digest) => {
-            let state = steps.run("tag", &release.target.image.tagged(&tag), || {
-                tags::check_git_tag(release)?;
-                tags::publish(&release.tools.registry, &tag, &digest)?;
-                State::of_proven(release, &digest)
-            })?;
-            Ok((digest, state))
-        }
+        Made::Proven(digest) => steps.run("tag", &release.target.image.tagged(&tag), || {
+            tags::check_git_tag(release)?;
+            let public = tags::publish(&release.tools.registry, &tag, &digest)?;
+            let is_ours = public == digest;
+            let look = if is_ours { State::of_proven } else { State::of_public };
+            let state = look(release, &public)?;
+            Ok((public, state))
+        }),
         Made::Public(digest) => {
             let state =
                 steps.run("verify", "another run was faster", || State::of_public(release, &digest))?;
             Ok((digest, state))
         }
     }
-}
-
-/// What is left to do for a public image.
-fn plan_of(release: &Release<'_>, digest: &Digest, state: &State) -> Result<Plan> {
-    let plan = Plan::of(&state.facts);
-    if plan.is_conflict() { Err(verify::conflict(release, digest, &state.conflict)) } else { Ok(plan) }
-}
-
-fn page_step(release: &Release<'_>, plan: &Plan, state: &State) -> Result<String> {
-    let (steps, forge) = (release.session.steps, &release.target.forge);
-    let page = state.page.as_ref().context("there is no page to publish")?;
-    match &state.published {
-        Some(found) if !plan.does(Step::Page) => {
-            steps.line("page", "is as it has to be");
-            Ok(found.address.clone())
-        }
-        Some(found) => steps.run("page", &page.title, || {
-            forge.update(found, page)?;
-            Ok(found.address.clone())
-        }),
-        None => steps.run("page", &page.title, || forge.publish(page)),
-    }
-}
-
-/// The registry's `latest` and the forge's own mark; says whether one was moved.
-fn latest_step(release: &Release<'_>, plan: &Plan, state: &State, digest: &Digest) -> Result<bool> {
-    let (steps, known) = (release.session.steps, &state.known);
-    let detail = tags::describe_latest(known, release.source);
-    if !plan.does(Step::Latest) && !plan.does(Step::Mark) {
-        steps.line("latest", &detail);
-        return Ok(false);
-    }
-    steps.run("latest", &detail, || {
-        if plan.does(Step::Latest) {
-            tags::move_latest(release, digest)?;
-        }
-        // After a backport the forge shows the wrong release as its latest.
-        let highest = known.highest().filter(|_| plan.does(Step::Mark));
-        let settled = highest.map_or(Ok(false), |highest| release.target.forge.settle_latest(highest))?;
-        Ok(plan.does(Step::Latest) || settled)
-    })
 }
 
 pub(crate) fn tools<'a>(

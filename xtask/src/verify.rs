@@ -20,7 +20,8 @@ use anyhow::{Result, bail};
 use crate::failure::Refusal;
 use crate::progress::both;
 use crate::reference::Digest;
-use crate::release::{Attestations, Release, build};
+use crate::release::rebuilt::Rebuilt;
+use crate::release::{Attestations, Release};
 use crate::version::ReleaseTag;
 
 use claim::{Claim, Verdict};
@@ -63,11 +64,19 @@ fn image(release: &Release<'_>, digest: &Digest) -> Result<(ImageSeen, Vec<Claim
 /// resolve. Names both images: the public one, and what the tagged commit gives here.
 pub fn conflict(release: &Release<'_>, digest: &Digest, text: &str) -> anyhow::Error {
     let name = release.target.image.tagged(&release.source.tag.registry_tag());
-    let ours = match build::rebuild(release) {
-        Ok(ours) if &ours == digest => "the commit gives the same image, but not under this key".to_owned(),
-        Ok(ours) => format!("the commit gives `{ours}`"),
-        Err(error) => format!("what the commit gives could not be built to compare: {error:#}"),
+    let compare = || {
+        let ours = Rebuilt::of(release)?;
+        let theirs = release.tools.registry.content_of(digest)?;
+        Ok::<_, anyhow::Error>(match ours.content.difference(&theirs) {
+            None => {
+                "the commit gives the same image, but it is not signed as this release by this key".to_owned()
+            }
+            Some(platform) => {
+                format!("the commit gives `{}`, with another image for {platform}", ours.digest)
+            }
+        })
     };
+    let ours = compare().unwrap_or_else(|error| format!("could not build the commit to compare: {error:#}"));
     Refusal::new(format!(
         "`{name}` is public as `{digest}` and does not verify as this release: {text}\n\
          {ours}; nothing was changed: find out who pushed it, then delete that version in the registry or release the \
@@ -87,9 +96,11 @@ pub fn signature(release: &Release<'_>, tag: &ReleaseTag, digest: &Digest) -> Re
 /// The gate at the end: everything that is public says the same. Where a higher version is released, `latest` is its
 /// business: its run may be about to move it.
 ///
+/// Gives what is false, in words; `None` when every claim holds.
+///
 /// # Errors
-/// When a claim does not hold or could not be checked.
-pub fn closed(release: &Release<'_>, digest: &Digest) -> Result<()> {
+/// When a claim could not be checked and none is false.
+pub fn closed(release: &Release<'_>, digest: &Digest) -> Result<Option<String>> {
     let registry = &release.tools.registry;
     let tag = release.source.tag.registry_tag();
     let public = || {
@@ -104,7 +115,8 @@ pub fn closed(release: &Release<'_>, digest: &Digest) -> Result<()> {
         claims.push(public::latest(&common.latest));
     }
     match broken(&claims) {
-        None => Ok(()),
+        None => Ok(None),
+        Some((Verdict::False, text)) => Ok(Some(text)),
         Some((_, text)) => bail!("the release is public, but {text}"),
     }
 }

@@ -15,7 +15,6 @@ use crate::release::preflight::Toolchain;
 use crate::release::source::Source;
 use crate::release::target::Target;
 use crate::release::{Release, candidate, export};
-use crate::scratch::Scratch;
 use crate::time::{now, rfc3339};
 use crate::tool::backoff;
 use crate::tool::curl::is_silent;
@@ -87,20 +86,12 @@ fn explain(release: &Release<'_>, error: anyhow::Error) -> Result<anyhow::Error>
     }
 }
 
-/// Builds the commit without pushing anything: what its image's digest would be, on this machine.
+/// Builds the commit without pushing anything, writes the image as an OCI layout into the tar file `file`, and returns the
+/// digest of its index.
 ///
 /// # Errors
 /// When the build fails.
-pub fn rebuild(release: &Release<'_>) -> Result<Digest> {
-    let scratch = Scratch::new()?;
-    rebuild_into(release, &scratch.path().join("image.tar"))
-}
-
-/// As [`rebuild`], and leaves the image as an OCI layout in the tar file `file`.
-///
-/// # Errors
-/// When the build fails.
-pub fn rebuild_into(release: &Release<'_>, file: &Path) -> Result<Digest> {
+pub fn to_layout(release: &Release<'_>, file: &Path) -> Result<Digest> {
     release.tools.docker.build(&recipe(release, Output::Layout(file.to_owned()))?, None)
 }
 

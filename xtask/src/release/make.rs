@@ -12,7 +12,7 @@ use crate::verify;
 pub enum Made {
     /// Only its candidate tag names it.
     Proven(Digest),
-    /// Another run of the same release published it meanwhile, and its attestations stay.
+    /// Another run of the same release published it meanwhile, under this digest, and its attestations stay.
     Public(Digest),
 }
 
@@ -45,9 +45,9 @@ pub fn run(release: &Release<'_>) -> Result<Made> {
     toolchain.add_builder(&builder);
 
     let tag = source.tag.registry_tag();
-    let is_public = || tags::is_public(&tools.registry, &tag, &digest);
-    if is_public()? {
-        return Ok(Made::Public(digest));
+    let published = || tags::published(&tools.registry, &tag, &digest);
+    if let Some(public) = published()? {
+        return Ok(Made::Public(public));
     }
     let provenance = build::provenance(release, &built, &toolchain, &sbom)?;
     let attestations = Attestations { provenance, sbom };
@@ -55,8 +55,8 @@ pub fn run(release: &Release<'_>) -> Result<Made> {
         || steps.run("sign", digest.as_str(), || attest::sign(release, &digest)),
         || steps.run("attest", "provenance, SBOM", || attest::attest(release, &digest, &attestations)),
     )?;
-    if is_public()? {
-        return Ok(Made::Public(digest));
+    if let Some(public) = published()? {
+        return Ok(Made::Public(public));
     }
     if PUBLISHES_TOO_EARLY {
         tags::publish(&tools.registry, &tag, &digest)?;

@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, bail};
 
 use crate::progress::both;
 use crate::reference::{Digest, Tag};
@@ -22,20 +22,26 @@ const OVERWRITE_GAP: Duration = Duration::from_millis(60);
 /// How often `latest` is moved when others move it as well.
 const MOST_MOVES: usize = 6;
 
-/// Whether `tag` is on the image by now: another run of the same release may have been faster.
+/// The digest that `tag` names by now, where another run of the same release was faster. It may differ from `digest`, which
+/// this run made, in how its layers are compressed: that run may have had another engine. What it consists of is the same.
 ///
 /// # Errors
-/// A [`crate::failure::Refusal`] when the tag has another digest; other errors when the registry does not answer.
-pub fn is_public(registry: &Client, tag: &Tag, digest: &Digest) -> Result<bool> {
-    match registry.digest_of(tag.as_str())? {
-        Some(found) if &found == digest => Ok(true),
-        Some(found) => refuse!(
-            "`{}` names `{found}` by now, and this release is `{digest}`: a version tag is never moved; \
-             find out who pushed it, then release the next version",
-            registry.image().tagged(tag)
-        ),
-        None => Ok(false),
+/// A [`crate::failure::Refusal`] when the tag names an image of other content; other errors when the registry does not
+/// answer.
+pub fn published(registry: &Client, tag: &Tag, digest: &Digest) -> Result<Option<Digest>> {
+    let Some(found) = registry.digest_of(tag.as_str())? else { return Ok(None) };
+    if &found == digest {
+        return Ok(Some(found));
     }
+    let (theirs, ours) = (registry.content_of(&found)?, registry.content_of(digest)?);
+    if let Some(platform) = theirs.difference(&ours) {
+        refuse!(
+            "`{}` already names `{found}`, and this release is `{digest}`, with another image for {platform}: \
+             a version tag is never moved; find out who pushed it, then release the next version",
+            registry.image().tagged(tag)
+        );
+    }
+    Ok(Some(found))
 }
 
 /// Asks once more for the git tag, here and on the forge, when nothing is left to do but to publish: someone may have moved
@@ -58,12 +64,16 @@ pub fn check_git_tag(release: &Release<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Puts `tag` on the proven image.
+/// Puts `tag` on the proven image, and returns the digest that it names afterwards: another run of the same release may
+/// have been faster, as [`published`] tells.
 ///
 /// # Errors
-/// As [`is_public`].
-pub fn publish(registry: &Client, tag: &Tag, digest: &Digest) -> Result<()> {
-    if is_public(registry, tag, digest)? { Ok(()) } else { copy(registry, tag, digest) }
+/// As [`published`].
+pub fn publish(registry: &Client, tag: &Tag, digest: &Digest) -> Result<Digest> {
+    match published(registry, tag, digest)? {
+        Some(found) => Ok(found),
+        None => copy(registry, tag, digest),
+    }
 }
 
 /// The registry's tags, listed once.
@@ -115,13 +125,9 @@ pub fn move_latest(release: &Release<'_>, digest: &Digest) -> Result<()> {
     for _ in 0..MOST_MOVES {
         let known = Known::ask(registry)?;
         let highest = known.highest().context("no stable version is in the registry any more")?;
-        let is_ours = highest == &release.source.tag;
-        let wanted = if is_ours {
-            Some(digest.clone())
-        } else {
-            registry.digest_of(highest.registry_tag().as_str())?
-        };
+        let wanted = registry.digest_of(highest.registry_tag().as_str())?;
         let wanted = wanted.with_context(|| format!("`{highest}` is gone from the registry"))?;
+        let is_ours = &wanted == digest;
         if registry.digest_of(latest.as_str())?.as_ref() == Some(&wanted) {
             return Ok(());
         }
@@ -159,20 +165,19 @@ pub fn remove_candidates(release: &Release<'_>, known: &Known) -> Result<bool> {
     Ok(removed)
 }
 
-/// The same bytes under another tag: no tool that could change them touches them.
-fn copy(registry: &Client, tag: &Tag, digest: &Digest) -> Result<()> {
+/// The same bytes under another tag: no tool that could change them touches them. Returns what the tag names afterwards.
+fn copy(registry: &Client, tag: &Tag, digest: &Digest) -> Result<Digest> {
     let manifest = registry.bytes_of(digest)?;
     registry.put(tag, &manifest)?;
-    let mut found = registry.digest_of(tag.as_str())?;
+    let mut found = published(registry, tag, digest)?;
     if found.is_none() {
         thread::sleep(OVERWRITE_GAP);
-        found = registry.digest_of(tag.as_str())?;
+        found = published(registry, tag, digest)?;
     }
-    ensure!(
-        found.as_ref() == Some(digest),
-        "`{}` names {} right after it was put on `{digest}`: does someone else push there?",
-        registry.image().tagged(tag),
-        found.map_or("nothing".to_owned(), |found| format!("`{found}`"))
-    );
-    Ok(())
+    found.with_context(|| {
+        format!(
+            "`{}` names nothing right after it was put on `{digest}`; check who else pushes to this repository",
+            registry.image().tagged(tag)
+        )
+    })
 }

@@ -16,10 +16,10 @@ use crate::inputs::PUBLIC_KEY;
 use crate::progress::Steps;
 use crate::reference::{Digest, Image};
 use crate::release::command::{Secrets, with_secrets};
+use crate::release::rebuilt::Rebuilt;
 use crate::release::source::{Source, release_tags};
 use crate::release::target::Target;
-use crate::release::{self, Release, Session, Tools, build};
-use crate::scratch::Scratch;
+use crate::release::{self, Release, Session, Tools};
 use crate::tool::Runner;
 use crate::tool::docker::DockerConfig;
 use crate::version::ReleaseTag;
@@ -240,23 +240,26 @@ fn without_commit(tag: &ReleaseTag) -> Entry {
     Entry { tag: tag.to_string(), commit, image: None, claims: vec![claim], not_asked: Vec::new() }
 }
 
-/// Whether the commit gives the same bytes here; if not, where they differ first.
+/// Whether the commit gives the same content here; if not, where it differs first. A difference stays a difference where
+/// it cannot be explained.
 fn rebuilt(release: &Release<'_>, digest: &Digest) -> Claim {
     let rebuild = || {
-        let scratch = Scratch::new()?;
-        let archive = scratch.path().join("image.tar");
-        let built = build::rebuild_into(release, &archive)?;
-        let difference = if &built == digest {
-            None
-        } else {
-            Some(difference::describe(release, digest, &built, &archive)?)
-        };
-        Ok((built, difference))
+        let built = Rebuilt::of(release)?;
+        let published = release.tools.registry.content_of(digest)?;
+        let difference = published.difference(&built.content).map(|platform| {
+            let found = difference::describe(release, digest, &built, platform);
+            let found = found.unwrap_or_else(|error| format!("could not tell where: {error:#}"));
+            format!("{platform} differs: {found}")
+        });
+        Ok((built.digest, difference))
     };
     let built = rebuild().map_err(|error: anyhow::Error| Unseen::Unknown(format!("{error:#}")));
     Claim::judge("rebuild", &built, |(built, difference)| match difference {
-        None => Ok("the commit gives the same digest here".to_owned()),
         Some(difference) => bail!("the commit gives `{built}` here: {difference}"),
+        None if built == digest => Ok("the commit gives the same digest here".to_owned()),
+        None => Ok(format!(
+            "the commit gives the same content here, compressed in another way: the digest is `{built}`"
+        )),
     })
 }
 

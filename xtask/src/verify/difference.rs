@@ -1,7 +1,7 @@
-//! Where a rebuilt image first differs from the published one: platform, layer, file.
+//! Where a rebuilt image first differs from the published one: layer and file, or the place in the config.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
@@ -9,15 +9,10 @@ use serde_json::Value;
 
 use crate::index;
 use crate::reference::Digest;
-use crate::registry::WrongBytes;
 use crate::release::Release;
+use crate::release::rebuilt::Rebuilt;
 use crate::scratch::Scratch;
-use crate::tool::{Runner, tar};
-
-/// The rebuilt image, unpacked.
-struct Rebuilt {
-    scratch: Scratch,
-}
+use crate::tool::tar;
 
 #[derive(Deserialize)]
 struct Manifest {
@@ -30,54 +25,70 @@ struct Descriptor {
     digest: Digest,
 }
 
-/// Says where the image `published` and the one in the OCI layout `archive`, whose digest is `built`, first differ.
+/// One platform's image, by its manifest and its config.
+struct Part {
+    manifest: Manifest,
+    config: Value,
+}
+
+impl Part {
+    fn read(
+        index: &[u8],
+        platform: &str,
+        manifest: impl Fn(&Digest) -> Result<Vec<u8>>,
+        blob: impl Fn(&Digest) -> Result<Vec<u8>>,
+    ) -> Result<Option<Self>> {
+        let platforms = index::platforms(index)?;
+        let Some((_, digest)) = platforms.iter().find(|(name, _)| name == platform) else {
+            return Ok(None);
+        };
+        let manifest: Manifest = serde_json::from_slice(&manifest(digest)?)?;
+        let config = serde_json::from_slice(&blob(&manifest.config.digest)?)?;
+        Ok(Some(Self { manifest, config }))
+    }
+
+    /// The digests of the uncompressed layers.
+    fn layers(&self) -> Vec<&str> {
+        let layers = self.config.pointer("/rootfs/diff_ids").and_then(Value::as_array);
+        layers.into_iter().flatten().filter_map(Value::as_str).collect()
+    }
+}
+
+/// Says where the image for `platform` of `published` and of `rebuilt` first differ.
 ///
 /// # Errors
 /// When one of them cannot be read.
 pub(super) fn describe(
     release: &Release<'_>,
     published: &Digest,
-    built: &Digest,
-    archive: &Path,
+    rebuilt: &Rebuilt,
+    platform: &str,
 ) -> Result<String> {
-    let rebuilt = Rebuilt::unpack(release.session.runner, archive)?;
     let registry = &release.tools.registry;
-    let of_registry = |digest: &Digest| -> Result<Vec<u8>> { Ok(registry.bytes_of(digest)?.bytes) };
-    let theirs = index::platforms(&of_registry(published)?)?;
-    let ours = index::platforms(&rebuilt.blob(built)?)?;
-    for (platform, digest) in &theirs {
-        let Some((_, own)) = ours.iter().find(|(name, _)| name == platform) else {
-            return Ok(format!("a rebuild has no {platform}"));
-        };
-        if own != digest {
-            let theirs = serde_json::from_slice(&of_registry(digest)?)?;
-            let ours = serde_json::from_slice(&rebuilt.blob(own)?)?;
-            let found = parts(release, &rebuilt, &theirs, &ours)?;
-            return Ok(format!("{platform} differs first in {found}"));
-        }
-    }
-    Ok("the platforms are the same: the index around them differs".to_owned())
-}
-
-fn parts(release: &Release<'_>, rebuilt: &Rebuilt, theirs: &Manifest, ours: &Manifest) -> Result<String> {
-    let differs = |(number, (theirs, ours)): (usize, (&Descriptor, &Descriptor))| {
-        (theirs.digest != ours.digest).then(|| (number, theirs.digest.clone(), ours.digest.clone()))
+    let manifest = |digest: &Digest| Ok(registry.bytes_of(digest)?.bytes);
+    let blob = |digest: &Digest| {
+        registry.blob(digest)?.with_context(|| format!("`{digest}` is gone from the registry"))
     };
-    let layers = theirs.layers.iter().zip(&ours.layers);
-    if let Some((number, theirs, ours)) = layers.enumerate().find_map(differs) {
-        let found = layer(release, rebuilt, &theirs, &ours)?;
-        return Ok(format!("layer {number} (`{theirs}`, rebuilt `{ours}`): {found}"));
+    let theirs = Part::read(&manifest(published)?, platform, manifest, blob)?;
+    let of_build = |digest: &Digest| rebuilt.blob(digest);
+    let ours = Part::read(&of_build(&rebuilt.digest)?, platform, of_build, of_build)?;
+    let (theirs, ours) = match (theirs, ours) {
+        (Some(theirs), Some(ours)) => (theirs, ours),
+        (None, _) => return Ok("the published image does not have it".to_owned()),
+        (_, None) => return Ok("a rebuild does not have it".to_owned()),
+    };
+    let (layers, own_layers) = (theirs.layers(), ours.layers());
+    let number = layers.iter().zip(&own_layers).position(|(theirs, ours)| theirs != ours);
+    if let Some(number) = number {
+        let layer = |part: &Part| part.manifest.layers.get(number).map(|layer| layer.digest.clone());
+        let pair = layer(&theirs).zip(layer(&ours)).context("a manifest has fewer layers than its config")?;
+        let found = compare_layers(release, rebuilt, &pair.0, &pair.1)?;
+        return Ok(format!("layer {number}, {found}"));
     }
-    if theirs.layers.len() != ours.layers.len() {
-        return Ok(format!("the number of layers: {}, rebuilt {}", theirs.layers.len(), ours.layers.len()));
+    if layers.len() != own_layers.len() {
+        return Ok(format!("it has {} layers, a rebuild has {}", layers.len(), own_layers.len()));
     }
-    if theirs.config.digest == ours.config.digest {
-        return Ok("the manifest's own words, such as annotations".to_owned());
-    }
-    let of_registry = release.tools.registry.blob(&theirs.config.digest)?.context("the config is gone")?;
-    let theirs: Value = serde_json::from_slice(&of_registry)?;
-    let ours: Value = serde_json::from_slice(&rebuilt.blob(&ours.config.digest)?)?;
-    Ok(format!("the config, at `{}`", first_difference(&theirs, &ours, "")))
+    Ok(format!("the config, at `{}`", first_difference(&theirs.config, &ours.config, "")))
 }
 
 /// The first path at which two JSON values differ.
@@ -99,9 +110,15 @@ fn first_difference(theirs: &Value, ours: &Value, path: &str) -> String {
 }
 
 /// The first entry by its mode, owner, size, time and name; where those are the same, by its bytes.
-fn layer(release: &Release<'_>, rebuilt: &Rebuilt, theirs: &Digest, ours: &Digest) -> Result<String> {
+fn compare_layers(
+    release: &Release<'_>,
+    rebuilt: &Rebuilt,
+    theirs: &Digest,
+    ours: &Digest,
+) -> Result<String> {
     let runner = release.session.runner;
-    let published = rebuilt.scratch.path().join("published.tar.gz");
+    let scratch = Scratch::new()?;
+    let published = scratch.path().join("published.tar.gz");
     let bytes = release.tools.registry.blob(theirs)?.context("the layer is gone from the registry")?;
     fs::write(&published, bytes).with_context(|| format!("writing `{}`", published.display()))?;
     let ours = rebuilt.file(ours);
@@ -115,7 +132,7 @@ fn layer(release: &Release<'_>, rebuilt: &Rebuilt, theirs: &Digest, ours: &Diges
             return Ok(format!("the content of `{name}`"));
         }
     }
-    Ok("its compression: the files are the same".to_owned())
+    Ok("its padding: the files are the same".to_owned())
 }
 
 fn first_line<'a>(theirs: &'a str, ours: &'a str) -> Option<(&'a str, &'a str)> {
@@ -136,25 +153,6 @@ fn file_name(line: &str) -> Option<&str> {
         rest = rest.trim_start().split_once(' ')?.1;
     }
     Some(rest.trim_start())
-}
-
-impl Rebuilt {
-    fn unpack(runner: &Runner, archive: &Path) -> Result<Self> {
-        let scratch = Scratch::new()?;
-        tar::unpack_layout(runner, archive, scratch.path())?;
-        Ok(Self { scratch })
-    }
-
-    fn file(&self, digest: &Digest) -> PathBuf {
-        self.scratch.path().join("blobs/sha256").join(digest.hex())
-    }
-
-    fn blob(&self, digest: &Digest) -> Result<Vec<u8>> {
-        let file = self.file(digest);
-        let bytes = fs::read(&file).with_context(|| format!("reading `{}`", file.display()))?;
-        WrongBytes::check_bytes("the build", &bytes, digest)?;
-        Ok(bytes)
-    }
 }
 
 #[cfg(test)]
