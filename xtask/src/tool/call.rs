@@ -33,6 +33,8 @@ const STDERR_TAIL: usize = 4 << 10;
 pub struct Call {
     command: Command,
     stdin: Option<Vec<u8>>,
+    /// Where standard output goes, where it is not kept.
+    stdout: Option<File>,
     timeout: Duration,
     hint: Option<&'static str>,
     after_interrupt: bool,
@@ -45,6 +47,7 @@ impl Call {
         Self {
             command,
             stdin: None,
+            stdout: None,
             timeout: DEFAULT_TIMEOUT,
             hint: None,
             after_interrupt: false,
@@ -127,6 +130,15 @@ impl Call {
         Ok(text)
     }
 
+    /// Runs it with its standard output in `file`: for more than [`Call::output`] holds.
+    ///
+    /// # Errors
+    /// As [`Call::run`].
+    pub fn save(mut self, file: File) -> Result<()> {
+        self.stdout = Some(file);
+        self.run()
+    }
+
     /// Runs it and leaves the judgement of its exit status to the caller.
     ///
     /// # Errors
@@ -156,7 +168,8 @@ impl Call {
 
     fn once(&mut self, timeout: Duration, watch: Option<&Watch<'_>>) -> Result<Output> {
         self.command.stdin(if self.stdin.is_some() { Stdio::piped() } else { Stdio::null() });
-        self.command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let stdout = self.stdout.as_ref().map(File::try_clone).transpose().context("sharing a file")?;
+        self.command.stdout(stdout.map_or_else(Stdio::piped, Stdio::from)).stderr(Stdio::piped());
         let line = self.line();
         let mut child = self.spawn(&line)?;
         let _registration = self.register(&child)?;

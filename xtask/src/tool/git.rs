@@ -2,7 +2,11 @@
 
 mod commit;
 mod objects;
+mod sealed;
+mod tree;
 
+use std::ffi::OsString;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -17,6 +21,13 @@ const INSTALL: &str = "install it, for example with `apt-get install git`";
 
 /// A whole history over a slow line.
 const CLONE: Duration = Duration::from_secs(600);
+
+/// All objects of a large repository from a slow disk.
+const EXPORT: Duration = Duration::from_secs(300);
+
+/// Where tags are, and how their names are printed.
+const TAGS: &str = "refs/tags";
+const TAG_NAME: &str = "--format=%(refname:strip=2)";
 
 /// One commit of a range, as release notes need it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +44,8 @@ pub struct Git {
     runner: Runner,
     root: PathBuf,
     is_shallow: bool,
+    /// The directories that the user trusts git to work in.
+    trusted: Vec<OsString>,
 }
 
 impl Git {
@@ -42,16 +55,18 @@ impl Git {
     /// When git is not installed or `dir` is in no work tree.
     pub fn discover(runner: &Runner, dir: &Path) -> Result<Self> {
         let sh = runner.shell()?;
+        let trusted = sealed::trusted_directories(runner)?;
         let ask = cmd!(sh, "git rev-parse --show-toplevel --is-shallow-repository");
-        let call = runner.call(ask).dir(dir).install_hint(INSTALL);
+        let call = sealed::seal(runner.call(ask), &trusted).dir(dir).install_hint(INSTALL);
         let answer = call.read().context("finding the repository; run this inside a checkout")?;
         let (root, shallow) =
             answer.rsplit_once('\n').with_context(|| format!("`git rev-parse` printed `{answer}`"))?;
-        Ok(Self { runner: runner.clone(), root: root.into(), is_shallow: yes_or_no(shallow)? })
+        Ok(Self { runner: runner.clone(), root: root.into(), is_shallow: yes_or_no(shallow)?, trusted })
     }
 
     /// A bare clone of the repository at `url`, whole and with its tags, in the new directory `dir`. Nothing of it is
-    /// run or checked out.
+    /// run or checked out. The one call that sees the user's configuration: proxies, certificates and credentials for the
+    /// network are there.
     ///
     /// # Errors
     /// When git fails, or `url` is of a kind that runs a program.
@@ -61,8 +76,9 @@ impl Git {
         let call = runner.call(clone).env("GIT_ALLOW_PROTOCOL", "https:http:ssh:git:file");
         call.install_hint(INSTALL).timeout(CLONE).run().context("cloning the source")?;
         let ask = cmd!(sh, "git -C {dir} rev-parse --is-shallow-repository");
-        let shallow = runner.call(ask).read().context("looking at the clone")?;
-        Ok(Self { runner: runner.clone(), root: dir.to_owned(), is_shallow: yes_or_no(&shallow)? })
+        let shallow = sealed::seal(runner.call(ask), &[]).read().context("looking at the clone")?;
+        let is_shallow = yes_or_no(&shallow)?;
+        Ok(Self { runner: runner.clone(), root: dir.to_owned(), is_shallow, trusted: Vec::new() })
     }
 
     /// The top of the work tree; of a bare clone, the clone.
@@ -84,7 +100,7 @@ impl Git {
     pub fn peel(&self, revision: &str) -> Result<Option<Commit>> {
         let peeled = format!("{revision}^{{commit}}");
         let output =
-            self.call(["rev-parse", "--verify", "--quiet", "--end-of-options", &peeled])?.output()?;
+            self.call(&["rev-parse", "--verify", "--quiet", "--end-of-options", &peeled])?.output()?;
         match output.status.code() {
             Some(0) => Commit::parse(output.text()?.trim_end()).map(Some),
             // `--quiet` makes 1 mean "no such object" alone.
@@ -98,7 +114,7 @@ impl Git {
     /// # Errors
     /// When git fails.
     pub fn tags_at(&self, commit: &Commit) -> Result<Vec<String>> {
-        self.lines(["tag", "--points-at", commit.as_str(), "--format=%(refname:strip=2)"])
+        self.lines(["for-each-ref", "--points-at", commit.as_str(), TAG_NAME, TAGS])
     }
 
     /// Names of all tags.
@@ -106,7 +122,7 @@ impl Git {
     /// # Errors
     /// When git fails.
     pub fn tags(&self) -> Result<Vec<String>> {
-        self.lines(["tag", "--format=%(refname:strip=2)"])
+        self.lines(["for-each-ref", TAG_NAME, TAGS])
     }
 
     /// Names of the tags in the history of `commit`, its own included.
@@ -114,7 +130,7 @@ impl Git {
     /// # Errors
     /// When git fails.
     pub fn tags_within(&self, commit: &Commit) -> Result<Vec<String>> {
-        self.lines(["tag", "--merged", commit.as_str(), "--format=%(refname:strip=2)"])
+        self.lines(["for-each-ref", "--merged", commit.as_str(), TAG_NAME, TAGS])
     }
 
     /// The bytes of each of the files at `paths` in `commit`; `None` for one that it does not have.
@@ -123,7 +139,7 @@ impl Git {
     /// When git fails or answers in another form than `git cat-file --batch` documents.
     pub fn files<const N: usize>(&self, commit: &Commit, paths: [&str; N]) -> Result<[Option<Vec<u8>>; N]> {
         let asked: String = paths.iter().map(|path| format!("{commit}:{path}\n")).collect();
-        let answer = self.call(["cat-file", "--batch"])?.stdin(asked).output()?.success()?.stdout;
+        let answer = self.call(&["cat-file", "--batch"])?.stdin(asked).output()?.success()?.stdout;
         let mut rest = answer.as_slice();
         let mut found = [const { None }; N];
         for (path, found) in paths.iter().zip(&mut found) {
@@ -138,9 +154,7 @@ impl Git {
     /// When git fails.
     pub fn differs(&self, commit: &Commit, paths: &[&str]) -> Result<bool> {
         let arguments = [&["diff", "--quiet", commit.as_str(), "--"], paths].concat();
-        let sh = self.runner.shell()?;
-        let root = &self.root;
-        let output = self.runner.call(cmd!(sh, "git -C {root} {arguments...}")).output()?;
+        let output = self.call(&arguments)?.output()?;
         match output.status.code() {
             Some(0) => Ok(false),
             Some(1) => Ok(true),
@@ -153,7 +167,8 @@ impl Git {
     /// # Errors
     /// When git fails, or the commit claims to be older than 1970.
     pub fn commit_time(&self, commit: &Commit) -> Result<u64> {
-        let text = self.read(["show", "--no-patch", "--format=%ct", "--end-of-options", commit.as_str()])?;
+        let show = ["show", "--no-patch", "--no-show-signature", "--format=%ct", "--end-of-options"];
+        let text = self.call(&[&show[..], &[commit.as_str()]].concat())?.read()?;
         text.parse().with_context(|| format!("reading the commit time `{text}` of {commit}"))
     }
 
@@ -163,7 +178,7 @@ impl Git {
     /// When git fails, which is not the same answer as no.
     pub fn is_ancestor(&self, ancestor: &Commit, descendant: &Commit) -> Result<bool> {
         let output =
-            self.call(["merge-base", "--is-ancestor", ancestor.as_str(), descendant.as_str()])?.output()?;
+            self.call(&["merge-base", "--is-ancestor", ancestor.as_str(), descendant.as_str()])?.output()?;
         match output.status.code() {
             Some(0) => Ok(true),
             Some(1) => Ok(false),
@@ -171,54 +186,48 @@ impl Git {
         }
     }
 
-    /// The commits that `to` has and `from` has not, newest first, without merges.
+    /// The commits that `to` has and `from` has not, newest first, without merges. What is no UTF-8 in a message, whatever
+    /// encoding it claims, is shown as U+FFFD.
     ///
     /// # Errors
     /// When git fails or its output does not have the asked form.
     pub fn log(&self, from: Option<&str>, to: &Commit) -> Result<Vec<LogEntry>> {
         let range = from.map_or_else(|| to.to_string(), |from| format!("refs/tags/{from}..{to}"));
-        let text =
-            self.read(["log", "--no-merges", "-z", "--format=%H%x1f%s", "--end-of-options", &range])?;
+        let log = ["log", "--no-merges", "--no-show-signature", "--encoding=UTF-8", "-z"];
+        let call = self.call(&[&log[..], &["--format=%H%x1f%s", "--end-of-options", &range]].concat())?;
+        let output = call.output()?.success()?.stdout;
+        let text = String::from_utf8_lossy(&output);
         text.split('\0').filter(|record| !record.is_empty()).map(parse_log_record).collect()
     }
 
-    /// Writes the tree of `commit` below `dir`, with modes that do not depend on the umask and the commit's time on
-    /// every file: the build context is the commit and nothing else.
+    /// Writes the files of `commit` below `dir/tree`, byte for byte as git stores them, with modes that do not depend on the
+    /// umask and the commit's time on everything: the build context is the commit and nothing else.
     ///
     /// # Errors
-    /// When git or tar fails.
+    /// A [`crate::failure::Refusal`] for submodules, Git LFS pointers, links out of the tree and names that differ in case
+    /// alone; other errors when git fails or the disk is full.
     pub fn export(&self, commit: &Commit, dir: &Path) -> Result<()> {
-        let sh = self.runner.shell()?;
-        let (archive, tree, commit) = (dir.join("tree.tar"), dir.join("tree"), commit.as_str());
+        let (objects, tree) = (dir.join("objects"), dir.join("tree"));
         std::fs::create_dir(&tree).with_context(|| format!("making `{}`", tree.display()))?;
-        let root = &self.root;
-        self.runner
-            .call(cmd!(
-                sh,
-                "git -C {root} -c tar.umask=0022 archive --format=tar --output={archive} {commit}"
-            ))
-            .run()?;
-        self.runner
-            .call(cmd!(
-                sh,
-                "tar --extract --preserve-permissions --no-same-owner --file={archive} --directory={tree}"
-            ))
-            .run()?;
-        std::fs::remove_file(&archive).with_context(|| format!("removing `{}`", archive.display()))
+        let list = self.call(&["ls-tree", "-r", "-z", "--full-tree", commit.as_str()])?;
+        let entries = tree::entries(&list.output()?.success()?.stdout)?;
+        let doing = || format!("writing `{}`", objects.display());
+        let file = File::create_new(&objects).with_context(doing)?;
+        self.call(&["cat-file", "--batch"])?.stdin(tree::asked(&entries)).timeout(EXPORT).save(file)?;
+        let file = File::open(&objects).with_context(doing)?;
+        tree::write(&entries, file, &tree, self.commit_time(commit)?)?;
+        std::fs::remove_file(&objects).with_context(|| format!("removing `{}`", objects.display()))
     }
 
-    fn call<const N: usize>(&self, arguments: [&str; N]) -> Result<Call> {
+    fn call<S: AsRef<std::ffi::OsStr>>(&self, arguments: &[S]) -> Result<Call> {
         let sh = self.runner.shell()?;
         let root = &self.root;
-        Ok(self.runner.call(cmd!(sh, "git -C {root} {arguments...}")).install_hint(INSTALL))
-    }
-
-    fn read<const N: usize>(&self, arguments: [&str; N]) -> Result<String> {
-        self.call(arguments)?.read()
+        let call = self.runner.call(cmd!(sh, "git -C {root} {arguments...}")).install_hint(INSTALL);
+        Ok(sealed::seal(call, &self.trusted))
     }
 
     fn lines<const N: usize>(&self, arguments: [&str; N]) -> Result<Vec<String>> {
-        Ok(self.read(arguments)?.lines().map(str::to_owned).collect())
+        Ok(self.call(&arguments)?.read()?.lines().map(str::to_owned).collect())
     }
 }
 

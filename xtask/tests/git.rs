@@ -1,0 +1,154 @@
+//! What `tool/git` promises, shown on real git: the settings of a user, of a machine and of the repository change nothing.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use xshell::cmd;
+use xtask::environment::Environment;
+use xtask::scratch::Scratch;
+use xtask::tool::Runner;
+use xtask::tool::git::Git;
+
+/// A repository whose user has every setting that ever changed what git prints or writes.
+struct Repository {
+    scratch: Scratch,
+    runner: Runner,
+}
+
+const USER: &str = "[user]\nname = a\nemail = a@example.org\n[safe]\ndirectory = *\n";
+const SETTINGS: &str = "[core]\nautocrlf = true\nattributesFile = HOME/attributes\nquotePath = true\n\
+    [column]\nui = always\n[color]\nui = always\n[log]\nshowSignature = true\n[i18n]\nlogOutputEncoding = ISO-8859-1\n\
+    [filter \"upper\"]\nsmudge = tr a-z A-Z\n";
+const ATTRIBUTES: &str = "hidden.js export-ignore\nstamp.txt export-subst\nloud.txt filter=upper\n*.js text eol=crlf\n";
+
+impl Repository {
+    /// One commit with `files`, by a user without settings.
+    fn new(files: &[(&str, &[u8])]) -> Self {
+        let scratch = Scratch::new().unwrap();
+        let (home, top) = (scratch.path().join("home"), scratch.path().join("top"));
+        fs::create_dir(&home).unwrap();
+        fs::create_dir(&top).unwrap();
+        let path = Environment::of_this_process().get("PATH").unwrap().unwrap_or_default().to_owned();
+        let home_name = home.display().to_string();
+        let runner = Runner::new(&Environment::from_pairs([("PATH", path), ("HOME", home_name)]));
+        fs::write(home.join(".gitconfig"), USER).unwrap();
+        let repository = Self { scratch, runner };
+        repository.git("init --quiet");
+        for (name, bytes) in files {
+            fs::write(top.join(name), bytes).unwrap();
+        }
+        repository.git("add --all");
+        repository.git("commit --quiet --message first");
+        repository
+    }
+
+    fn home(&self) -> PathBuf {
+        self.scratch.path().join("home")
+    }
+
+    fn top(&self) -> PathBuf {
+        self.scratch.path().join("top")
+    }
+
+    /// From now on the user has settings.
+    fn set(&self) {
+        let home = self.home();
+        let settings = SETTINGS.replace("HOME", home.to_str().unwrap());
+        fs::write(home.join(".gitconfig"), format!("{USER}{settings}")).unwrap();
+        fs::write(home.join("attributes"), ATTRIBUTES).unwrap();
+        self.git("config core.autocrlf true");
+        self.git("config column.ui always");
+    }
+
+    fn git(&self, arguments: &str) -> String {
+        let sh = self.runner.shell().unwrap();
+        let words = arguments.split(' ');
+        self.runner.call(cmd!(sh, "git {words...}")).dir(&self.top()).read().unwrap()
+    }
+
+    fn asked(&self) -> Git {
+        Git::discover(&self.runner, &self.top()).unwrap()
+    }
+
+    fn exported(&self, to: &str) -> PathBuf {
+        let git = self.asked();
+        let head = git.peel("HEAD").unwrap().unwrap();
+        let dir = self.scratch.path().join(to);
+        fs::create_dir(&dir).unwrap();
+        git.export(&head, &dir).unwrap();
+        dir.join("tree")
+    }
+}
+
+fn read(dir: &Path, name: &str) -> Vec<u8> {
+    fs::read(dir.join(name)).unwrap()
+}
+
+#[test]
+fn an_export_is_the_commit_whatever_attributes_and_filters_there_are() {
+    let files: [(&str, &[u8]); 5] = [
+        ("a.js", b"one\ntwo\n"),
+        ("hidden.js", b"still here\n"),
+        ("stamp.txt", b"$Format:%H$ $Id$\n"),
+        ("loud.txt", b"quiet\n"),
+        (".gitattributes", ATTRIBUTES.as_bytes()),
+    ];
+    let repository = Repository::new(&files);
+    repository.set();
+    let tree = repository.exported("export");
+    for (name, bytes) in files {
+        assert_eq!(read(&tree, name), bytes, "{name}");
+    }
+    assert_eq!(fs::read_dir(&tree).unwrap().count(), files.len());
+}
+
+#[test]
+fn a_replaced_object_is_not_what_the_commit_names() {
+    let repository = Repository::new(&[("a.js", b"right\n"), ("b.js", b"wrong\n")]);
+    let (right, wrong) = (repository.git("rev-parse HEAD:a.js"), repository.git("rev-parse HEAD:b.js"));
+    repository.git(&format!("replace {right} {wrong}"));
+    assert_eq!(repository.git("show HEAD:a.js"), "wrong", "git itself shows the replacement");
+    assert_eq!(read(&repository.exported("export"), "a.js"), b"right\n");
+    let git = repository.asked();
+    let head = git.peel("HEAD").unwrap().unwrap();
+    assert_eq!(git.files(&head, ["a.js"]).unwrap(), [Some(b"right\n".to_vec())]);
+}
+
+#[test]
+fn tags_and_history_are_read_whatever_the_user_sees() {
+    let repository = Repository::new(&[("a.js", b"one\n")]);
+    for tag in ["v0.1.0", "v0.1.1", "v0.1.2"] {
+        repository.git(&format!("tag {tag}"));
+    }
+    repository.set();
+    let git = repository.asked();
+    let head = git.peel("HEAD").unwrap().unwrap();
+    for tags in [git.tags(), git.tags_at(&head), git.tags_within(&head)] {
+        assert_eq!(tags.unwrap(), ["v0.1.0", "v0.1.1", "v0.1.2"]);
+    }
+    assert!(git.commit_time(&head).unwrap() > 1_700_000_000);
+    assert!(!git.differs(&head, &["a.js"]).unwrap());
+}
+
+#[test]
+fn a_subject_that_is_not_utf_8_is_shown_with_replacements() {
+    let repository = Repository::new(&[("a.js", b"one\n")]);
+    let tree = repository.git("rev-parse HEAD^{tree}");
+    let commit = |headers: &str, subject: &[u8]| {
+        let head = format!("tree {tree}\nauthor a <a@b> 1700000000 +0000\ncommitter a <a@b> 1700000000 +0000\n{headers}\n");
+        let sh = repository.runner.shell().unwrap();
+        let call = repository.runner.call(cmd!(sh, "git hash-object -t commit -w --stdin"));
+        let id = call.dir(&repository.top()).stdin([head.as_bytes(), subject].concat()).read().unwrap();
+        repository.git(&format!("reset --quiet --hard {id}"));
+    };
+    let subject = || {
+        let git = repository.asked();
+        git.log(None, &git.peel("HEAD").unwrap().unwrap()).unwrap()[0].subject.clone()
+    };
+    commit("", b"caf\xe9 is open\n");
+    assert_eq!(subject(), "caf\u{fffd} is open");
+    commit("encoding ISO-8859-1\n", b"caf\xe9 is open\n");
+    assert_eq!(subject(), "café is open");
+    repository.set();
+    assert_eq!(subject(), "café is open");
+}
