@@ -41,6 +41,9 @@ pub struct Config {
     /// Whether the forge must show a successful status for the commit.
     #[serde(default)]
     pub ci_status: CiStatus,
+    /// The contexts that must be there and successful, as the forge names them; empty for all that there are.
+    #[serde(default)]
+    pub ci_contexts: Vec<String>,
     /// A buildx builder by name; empty for the current one.
     #[serde(default)]
     pub builder: String,

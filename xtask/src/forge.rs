@@ -36,6 +36,17 @@ pub struct PublishedPage {
     pub address: String,
 }
 
+/// What CI says of a commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CiState {
+    /// All that counts has passed.
+    Green,
+    /// These contexts have not been decided yet, and none is red.
+    Pending(Vec<String>),
+    /// Not green, and it stays so until somebody does something: what was found, and what to do.
+    Red(String),
+}
+
 /// What a forge is asked for.
 pub trait Forge: Sync {
     /// What is wrong with publishing `tag` at `commit` here; every problem at once, and read-only.
@@ -44,6 +55,12 @@ pub trait Forge: Sync {
     /// When the forge cannot be asked.
     fn preflight(&self, tag: &ReleaseTag, commit: &Commit)
     -> Result<Vec<crate::release::preflight::Problem>>;
+
+    /// What CI says of `commit`, as far as it is asked for.
+    ///
+    /// # Errors
+    /// When the forge cannot be asked.
+    fn ci_state(&self, commit: &Commit) -> Result<CiState>;
 
     /// What is wrong with reaching the forge at all: address, token, clock.
     ///

@@ -19,7 +19,8 @@ const USER: &str = "[user]\nname = a\nemail = a@example.org\n[safe]\ndirectory =
 const SETTINGS: &str = "[core]\nautocrlf = true\nattributesFile = HOME/attributes\nquotePath = true\n\
     [column]\nui = always\n[color]\nui = always\n[log]\nshowSignature = true\n[i18n]\nlogOutputEncoding = ISO-8859-1\n\
     [filter \"upper\"]\nsmudge = tr a-z A-Z\n";
-const ATTRIBUTES: &str = "hidden.js export-ignore\nstamp.txt export-subst\nloud.txt filter=upper\n*.js text eol=crlf\n";
+const ATTRIBUTES: &str =
+    "hidden.js export-ignore\nstamp.txt export-subst\nloud.txt filter=upper\n*.js text eol=crlf\n";
 
 impl Repository {
     /// One commit with `files`, by a user without settings.
@@ -135,7 +136,9 @@ fn a_subject_that_is_not_utf_8_is_shown_with_replacements() {
     let repository = Repository::new(&[("a.js", b"one\n")]);
     let tree = repository.git("rev-parse HEAD^{tree}");
     let commit = |headers: &str, subject: &[u8]| {
-        let head = format!("tree {tree}\nauthor a <a@b> 1700000000 +0000\ncommitter a <a@b> 1700000000 +0000\n{headers}\n");
+        let head = format!(
+            "tree {tree}\nauthor a <a@b> 1700000000 +0000\ncommitter a <a@b> 1700000000 +0000\n{headers}\n"
+        );
         let sh = repository.runner.shell().unwrap();
         let call = repository.runner.call(cmd!(sh, "git hash-object -t commit -w --stdin"));
         let id = call.dir(&repository.top()).stdin([head.as_bytes(), subject].concat()).read().unwrap();

@@ -52,11 +52,12 @@ pub struct Timeouts {
     pull: u32,
     cosign: u32,
     http: u32,
+    ci: u32,
 }
 
 impl Default for Timeouts {
     fn default() -> Self {
-        Self { build: 1800, pull: 300, cosign: 60, http: 30 }
+        Self { build: 1800, pull: 300, cosign: 60, http: 30, ci: 900 }
     }
 }
 
@@ -77,6 +78,12 @@ impl Timeouts {
     #[must_use]
     pub fn cosign(&self) -> Duration {
         Duration::from_secs(self.cosign.into())
+    }
+
+    /// How long a pending status is waited for.
+    #[must_use]
+    pub fn ci(&self) -> Duration {
+        Duration::from_secs(self.ci.into())
     }
 
     /// One HTTP request.

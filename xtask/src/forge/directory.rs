@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, ensure};
 use serde::{Deserialize, Serialize};
 
-use crate::forge::{Forge, Page, PublishedPage};
+use crate::forge::{CiState, Forge, Page, PublishedPage};
 use crate::release::preflight::Problem;
 use crate::tool::git::Commit;
 use crate::version::ReleaseTag;
@@ -42,6 +42,10 @@ impl Directory {
 impl Forge for Directory {
     fn preflight(&self, _tag: &ReleaseTag, _commit: &Commit) -> Result<Vec<Problem>> {
         Ok(Vec::new())
+    }
+
+    fn ci_state(&self, _commit: &Commit) -> Result<CiState> {
+        Ok(CiState::Green)
     }
 
     fn check_access(&self) -> Result<Vec<Problem>> {

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::config::Config;
 use crate::environment::Environment;
-use crate::forge::{Forge, Page, PublishedPage};
+use crate::forge::{CiState, Forge, Page, PublishedPage};
 use crate::release::preflight::Problem;
 use crate::secret::Secret;
 use crate::tool::curl::{Authorization, Curl, Request, Response};
@@ -100,12 +100,8 @@ impl Forgejo {
 
 impl Forge for Forgejo {
     fn preflight(&self, tag: &ReleaseTag, commit: &Commit) -> Result<Vec<Problem>> {
-        let checks: [&(dyn Fn() -> Result<Option<Problem>> + Sync); 4] = [
-            &|| self.check_tag(tag, commit),
-            &|| self.check_branch(commit),
-            &|| self.check_status(commit),
-            &|| self.check_clock(),
-        ];
+        let checks: [&(dyn Fn() -> Result<Option<Problem>> + Sync); 3] =
+            [&|| self.check_tag(tag, commit), &|| self.check_branch(commit), &|| self.check_clock()];
         let found: Vec<Result<Option<Problem>>> = thread::scope(|scope| {
             let running: Vec<_> = checks.iter().map(|check| scope.spawn(check)).collect();
             running
@@ -117,6 +113,10 @@ impl Forge for Forgejo {
             .into_iter()
             .map(|result| result.unwrap_or_else(|error| Some(Problem::new("forge", format!("{error:#}")))));
         Ok(found.chain([self.check_token()]).flatten().collect())
+    }
+
+    fn ci_state(&self, commit: &Commit) -> Result<CiState> {
+        self.read_ci_state(commit)
     }
 
     fn check_access(&self) -> Result<Vec<Problem>> {

@@ -2,6 +2,7 @@
 //! problem like any other.
 
 pub(crate) mod checks;
+mod ci;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -67,10 +68,12 @@ pub(crate) type Check<'a> = (&'static str, Box<dyn Fn() -> Result<Found> + Send 
 pub fn run(release: &Release<'_>) -> Result<Toolchain> {
     let Release { session, tools, target, source, inputs, .. } = release;
     let started = crate::time::now()?;
+    let ci = ci::Gate::default();
     let mut checks = checks::of_machine(session, tools, target);
     checks.extend(checks::of_commit(session, tools, target, inputs));
     checks
         .push(("forge", Box::new(|| Ok((Vec::new(), target.forge.preflight(&source.tag, &source.commit)?)))));
+    checks.push(("ci status", Box::new(|| Ok((Vec::new(), ci.look(target, source)?)))));
     let tool = checks::own_source(session)?;
     let (mut versions, mut problems) = (BTreeMap::from([checks::own_version(&tool)]), Vec::new());
     for (name, result) in side_by_side(&checks)? {
@@ -81,6 +84,10 @@ pub fn run(release: &Release<'_>) -> Result<Toolchain> {
             }
             Err(error) => problems.push(Problem::new(name, format!("{error:#}"))),
         }
+    }
+    if problems.is_empty() {
+        // Last, as a person who has to do something else should not wait to be told.
+        problems.extend(ci.wait(session, target, source)?);
     }
     if problems.is_empty() { Ok(Toolchain { versions, tool, started }) } else { Err(refusal(&problems)) }
 }

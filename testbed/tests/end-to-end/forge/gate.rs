@@ -16,17 +16,27 @@ fn a_commit_without_a_green_state_is_refused_until_it_has_one() -> Result<()> {
         let head = project.head()?;
         let release = ["release", "v0.1.0"];
         project.refused(&release, &["the forge has no status for the commit", "`ci-status = \"off\"`"])?;
-        project.set_status(&head, State::Waiting)?;
-        project.refused(&release, &["`ci / ci (push)` is pending", "wait for it or mend it"])?;
         project.set_status(&head, State::Failure)?;
-        project.refused(&release, &["`ci / ci (push)` is failure", "wait for it or mend it"])?;
+        project.refused(&release, &["`ci / ci (push)` is failure", "fix it, then run the release again"])?;
         // One that is green beside one that is not changes nothing.
         project.repository.set_status(&head, "lint", State::Success)?;
         project.refused(&release, &["`ci / ci (push)` is failure"])?;
         Snapshot::of(&project)?.ensure_empty()?;
 
+        // A red one is found among more than fit on a page, and the oldest is on the last.
+        for number in 0..31 {
+            project.repository.set_status(&head, &format!("job {number}"), State::Success)?;
+        }
+        project.refused(&release, &["`ci / ci (push)` is failure"])?;
+
+        // What is not decided yet is waited for.
+        project.set_status(&head, State::Waiting)?;
+        let mut waiting = project.laptop(&release).start()?;
+        waiting.until("it waits", |run| {
+            Ok(run.said()?.contains("waiting for `ci / ci (push)`").then_some(()))
+        })?;
         project.set_status(&head, State::Success)?;
-        project.laptop(&release).run()?.success()?;
+        waiting.wait()?.success()?;
         assert_eq!(Snapshot::of(&project)?.image_tags(), ["latest", "v0.1.0"]);
         Ok(())
     })

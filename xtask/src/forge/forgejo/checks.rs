@@ -1,16 +1,20 @@
 //! What the forge must say of a commit, a token and a clock before a release begins.
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 
 use super::answers::Branch;
-use super::{Forgejo, status};
+use super::{Forgejo, PAGE_SIZE, status};
 use crate::config::CiStatus;
+use crate::forge::CiState;
 use crate::release::preflight::Problem;
 use crate::tool::curl::Request;
 use crate::tool::git::Commit;
 
 /// A clock further off than this makes tokens and time stamps worthless.
 const MOST_CLOCK_SKEW: u64 = 120;
+
+/// A commit with more pages of contexts than this is not one that people look at.
+const MAX_STATUS_PAGES: usize = 40;
 
 impl Forgejo {
     pub(super) fn check_branch(&self, commit: &Commit) -> Result<Option<Problem>> {
@@ -37,13 +41,26 @@ impl Forgejo {
         Ok(Some(Problem::new("branch", text)))
     }
 
-    pub(super) fn check_status(&self, commit: &Commit) -> Result<Option<Problem>> {
+    /// What the statuses of `commit` come to. All pages are read: the newest come first, so that the context which failed
+    /// before the others is on the last one. Only an empty page is the end: how many there are in one is the server's to
+    /// decide, and the total that Gitea names is wrong.
+    pub(super) fn read_ci_state(&self, commit: &Commit) -> Result<CiState> {
         if self.config.ci_status == CiStatus::Off {
-            return Ok(None);
+            return Ok(CiState::Green);
         }
-        let combined = self.get(&format!("commits/{commit}/status"))?;
-        let combined = combined.with_context(|| format!("the forge does not know the commit {commit}"))?;
-        Ok(status::judge(&combined, &self.own_run).err().map(|text| Problem::new("ci status", text)))
+        let mut statuses = Vec::new();
+        for page in 1..=MAX_STATUS_PAGES {
+            let path = format!("commits/{commit}/status?limit={PAGE_SIZE}&page={page}");
+            let combined: Option<status::Combined> = self.get(&path)?;
+            let combined =
+                combined.with_context(|| format!("the forge does not know the commit {commit}"))?;
+            let found = combined.statuses.unwrap_or_default();
+            if found.is_empty() {
+                return Ok(status::judge(&statuses, &self.config.ci_contexts, &self.own_run));
+            }
+            statuses.extend(found);
+        }
+        bail!("listing the statuses of {commit}: no end after {MAX_STATUS_PAGES} pages")
     }
 
     pub(super) fn check_clock(&self) -> Result<Option<Problem>> {

@@ -1,22 +1,24 @@
-//! Whether a commit's state on the forge allows its release: a pure decision over the combined status.
+//! Whether a commit's state on the forge allows its release: a pure decision over the newest status of each context.
 
 use anyhow::Result;
 use serde::Deserialize;
 
 use crate::environment::Environment;
+use crate::forge::CiState;
 
 /// The release's own workflow, by the `name:` that this repository gives it: its state says nothing about the commit, and
 /// while it runs it is pending. Both forges write contexts as `<name> / <job> (<event>)`.
 const RELEASE_WORKFLOW: &str = "release";
 
-/// `GET /repos/{o}/{r}/commits/{sha}/status`: the newest status of each context.
+/// `GET /repos/{o}/{r}/commits/{sha}/status`: a page of the newest status of each context.
 #[derive(Deserialize)]
 pub(super) struct Combined {
-    statuses: Option<Vec<Status>>,
+    pub(super) statuses: Option<Vec<Status>>,
 }
 
+/// The newest status of one context.
 #[derive(Deserialize)]
-struct Status {
+pub(super) struct Status {
     status: String,
     context: String,
 }
@@ -38,56 +40,90 @@ impl OwnRun {
     }
 }
 
-/// `Err` says why the commit is not green.
-pub(super) fn judge(combined: &Combined, own_run: &OwnRun) -> Result<(), String> {
-    const REMEDY: &str = "wait for it or mend it, then run the release again; `ci-status = \"off\"` in `Cargo.toml` lifts the rule";
-    let others: Vec<_> = combined.statuses.iter().flatten().filter(|status| !own_run.is(status)).collect();
-    if others.is_empty() {
-        return Err(format!("the forge has no status for the commit: expected a successful one; {REMEDY}"));
-    }
-    let not_green: Vec<_> = others
+/// What the statuses of a commit come to. `required` names the contexts that must be there and green; where it is empty,
+/// there must be one at least, and all must be. A skipped one says nothing (Gitea has that state).
+pub(super) fn judge(statuses: &[Status], required: &[String], own_run: &OwnRun) -> CiState {
+    const REMEDY: &str =
+        "fix it, then run the release again; `ci-status = \"off\"` in `Cargo.toml` lifts the rule";
+    let counts = |status: &&Status| {
+        let is_asked = required.is_empty() || required.contains(&status.context);
+        is_asked && status.status != "skipped" && !own_run.is(status)
+    };
+    let counted: Vec<_> = statuses.iter().filter(counts).collect();
+    let is = |status: &&&Status, state: &str| status.status == state;
+    let red: Vec<_> = counted
         .iter()
-        .filter(|status| status.status != "success")
+        .filter(|status| !is(status, "success") && !is(status, "pending"))
         .map(|status| format!("`{}` is {}", status.context, status.status))
         .collect();
-    if not_green.is_empty() {
-        Ok(())
-    } else {
-        Err(format!("{}: expected success; {REMEDY}", not_green.join(", ")))
+    if !red.is_empty() {
+        return CiState::Red(format!("{}: expected success; {REMEDY}", red.join(", ")));
+    }
+    let pending = counted.iter().filter(|status| is(status, "pending")).map(|status| status.context.clone());
+    let missing = required.iter().filter(|name| !counted.iter().any(|status| &status.context == *name));
+    let awaited: Vec<_> = pending.chain(missing.cloned()).collect();
+    match (awaited.is_empty(), counted.is_empty()) {
+        (false, _) => CiState::Pending(awaited),
+        (true, false) => CiState::Green,
+        (true, true) => CiState::Red(
+            "the forge has no status for the commit: expected a successful one; run CI for it, then run the release \
+             again; `ci-status = \"off\"` in `Cargo.toml` lifts the rule"
+                .to_owned(),
+        ),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Combined, OwnRun, judge};
-    use serde_json::json;
+    use super::{OwnRun, Status, judge};
+    use crate::forge::CiState;
 
-    fn verdict(statuses: &[(&str, &str)]) -> Result<(), String> {
-        let status = |(context, status): &(&str, &str)| json!({"context": context, "status": status});
+    fn state(statuses: &[(&str, &str)], required: &[&str]) -> CiState {
+        let status = |(context, status): &(&str, &str)| Status {
+            context: (*context).to_owned(),
+            status: (*status).to_owned(),
+        };
         let statuses: Vec<_> = statuses.iter().map(status).collect();
-        let combined: Combined =
-            serde_json::from_value(json!({ "state": "", "statuses": statuses })).unwrap();
-        judge(&combined, &OwnRun { workflow: Some("publish".to_owned()) })
+        let required: Vec<_> = required.iter().map(|name| (*name).to_owned()).collect();
+        judge(&statuses, &required, &OwnRun { workflow: Some("publish".to_owned()) })
     }
+
+    fn waits_for(names: &[&str]) -> CiState {
+        CiState::Pending(names.iter().map(|name| (*name).to_owned()).collect())
+    }
+
+    const CI: (&str, &str) = ("ci / test (push)", "success");
+    const LINT: &str = "release-notes / lint (push)";
 
     #[test]
     fn green_is_a_success_and_nothing_else_besides_the_release_itself() {
-        let ci = ("ci / test (push)", "success");
-        let own = ("publish / job (push)", "pending");
-        let release = ("release / release (push)", "failure");
-        assert!(verdict(&[ci]).is_ok());
-        assert!(verdict(&[ci, own, release]).is_ok());
-        assert!(verdict(&[]).is_err(), "a missing status is not green");
-        assert!(verdict(&[own, release]).is_err(), "the release's own status is not the commit's");
-        for state in ["pending", "failure", "error", "warning", ""] {
-            let error = verdict(&[ci, ("release-notes / lint (push)", state)]).unwrap_err();
-            assert!(error.contains("`release-notes / lint (push)`"), "{error}");
+        let own = [("publish / job (push)", "pending"), ("release / release (push)", "failure")];
+        assert_eq!(state(&[CI], &[]), CiState::Green);
+        assert_eq!(state(&[CI, own[0], own[1]], &[]), CiState::Green);
+        let is_red = |statuses: &[(&str, &str)], words: &str| {
+            let CiState::Red(text) = state(statuses, &[]) else { panic!("{statuses:?}") };
+            assert!(text.contains(words), "{text}");
+        };
+        is_red(&[], "has no status");
+        is_red(&own, "has no status");
+        is_red(&[(LINT, "skipped")], "has no status");
+        for red in ["failure", "error", "warning", ""] {
+            is_red(&[CI, (LINT, red)], "`release-notes / lint (push)`");
+            is_red(&[("other", "pending"), (LINT, red)], "`release-notes / lint (push)`");
         }
     }
 
     #[test]
-    fn a_null_list_is_a_missing_status() {
-        let combined: Combined = serde_json::from_value(json!({"state": "", "statuses": null})).unwrap();
-        assert!(judge(&combined, &OwnRun::default()).is_err());
+    fn what_is_pending_is_waited_for_and_what_was_skipped_says_nothing() {
+        assert_eq!(state(&[CI, (LINT, "pending")], &[]), waits_for(&[LINT]));
+        assert_eq!(state(&[CI, (LINT, "skipped")], &[]), CiState::Green);
+    }
+
+    #[test]
+    fn contexts_that_are_named_must_be_there_and_no_other_counts() {
+        assert_eq!(state(&[CI, (LINT, "failure")], &[CI.0]), CiState::Green);
+        assert_eq!(state(&[(LINT, "success")], &[CI.0]), waits_for(&[CI.0]));
+        assert_eq!(state(&[CI, (LINT, "pending")], &[CI.0, LINT, "more"]), waits_for(&[LINT, "more"]));
+        assert!(matches!(state(&[(CI.0, "failure")], &[CI.0, "more"]), CiState::Red(_)));
     }
 }
