@@ -1,5 +1,7 @@
 //! What `tool/git` promises, shown on real git: the settings of a user, of a machine and of the repository change nothing.
 
+#![expect(clippy::unwrap_used, reason = "what a test sets up must work")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
