@@ -6,7 +6,7 @@ pub mod events;
 use std::fmt;
 use std::io::{IsTerminal as _, Write as _};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -25,8 +25,8 @@ pub struct Steps {
     began: Instant,
     style: Style,
     finished: Mutex<Vec<(String, Duration)>>,
-    /// Keeps lines of threads apart.
-    terminal: Mutex<()>,
+    /// Keeps lines of threads apart, the live ones among them.
+    terminal: Arc<Mutex<()>>,
     /// Steps are events on standard output as well.
     prints_events: bool,
 }
@@ -56,6 +56,18 @@ struct Style {
     color: bool,
 }
 
+/// What takes the live line of a step off the terminal, whichever step it is of.
+const CLEAR: &str = "\r\x1b[K";
+
+impl Style {
+    /// One whole line, in the place of a live one.
+    fn line(self, elapsed: Duration, name: &str, detail: &str) -> String {
+        let clear = if self.live { CLEAR } else { "" };
+        let (bold, plain) = if self.color { ("\x1b[1m", "\x1b[0m") } else { ("", "") };
+        format!("{clear}{:>7.2}s  {bold}{name:<12}{plain}  {}\n", elapsed.as_secs_f64(), redact(detail))
+    }
+}
+
 impl Steps {
     /// Lines go to standard error, as data alone goes to standard output.
     ///
@@ -68,7 +80,7 @@ impl Steps {
             began: Instant::now(),
             style: Style { live, color },
             finished: Mutex::default(),
-            terminal: Mutex::default(),
+            terminal: Arc::default(),
             prints_events: false,
         })
     }
@@ -81,7 +93,7 @@ impl Steps {
             began: Instant::now(),
             style,
             finished: Mutex::default(),
-            terminal: Mutex::default(),
+            terminal: Arc::default(),
             prints_events: false,
         }
     }
@@ -100,7 +112,10 @@ impl Steps {
         let started = Instant::now();
         self.line(name, detail);
         self.event(&Event::begun(name, detail))?;
-        let live = self.style.live.then(|| Live::start(name.to_owned(), self.style.color));
+        let live = self
+            .style
+            .live
+            .then(|| Live::start(name.to_owned(), self.style.color, Arc::clone(&self.terminal)));
         let result = work();
         if let Some(live) = live {
             live.stop();
@@ -118,10 +133,8 @@ impl Steps {
     /// One line that belongs to no step of its own.
     pub fn line(&self, name: &str, detail: &str) {
         let _one_at_a_time = self.terminal.lock().unwrap_or_else(PoisonError::into_inner);
-        let (bold, plain) = if self.style.color { ("\x1b[1m", "\x1b[0m") } else { ("", "") };
-        let elapsed = self.began.elapsed().as_secs_f64();
         // Put together first: standard error is not buffered, and a line must not be seen in parts.
-        let line = format!("{elapsed:>7.2}s  {bold}{name:<12}{plain}  {}\n", redact(detail));
+        let line = self.style.line(self.began.elapsed(), name, detail);
         eprint!("{line}");
     }
 
@@ -145,18 +158,24 @@ struct Live {
 }
 
 impl Live {
-    fn start(name: String, color: bool) -> Self {
+    fn start(name: String, color: bool, terminal: Arc<Mutex<()>>) -> Self {
         let (stop, stopped) = mpsc::channel();
         let (dim, plain) = if color { ("\x1b[2m", "\x1b[0m") } else { ("", "") };
         let started = Instant::now();
         let painter = thread::spawn(move || {
+            let paint = |text: &str| {
+                let _one_at_a_time = terminal.lock().unwrap_or_else(PoisonError::into_inner);
+                eprint!("{CLEAR}{text}");
+                std::io::stderr().flush()
+            };
             while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(REPAINT) {
-                eprint!("\r\x1b[K{dim}          {name} … {:.1}s{plain}", started.elapsed().as_secs_f64());
-                if std::io::stderr().flush().is_err() {
+                let text = format!("{dim}          {name} … {:.1}s{plain}", started.elapsed().as_secs_f64());
+                if paint(&text).is_err() {
                     return;
                 }
             }
-            eprint!("\r\x1b[K");
+            // Without a terminal there is no line on it to take away.
+            drop(paint(""));
         });
         Self { stop, painter }
     }
@@ -190,9 +209,10 @@ pub fn both<A: Send, B: Send>(
 
 #[cfg(test)]
 mod tests {
-    use super::{Steps, both};
+    use super::{Steps, Style, both};
     use crate::environment::Environment;
     use anyhow::{Result, bail};
+    use std::time::Duration;
 
     #[test]
     fn the_table_has_every_step_in_order_and_errors_name_theirs() {
@@ -203,6 +223,13 @@ mod tests {
         let table = steps.table();
         let names: Vec<_> = table.lines().filter_map(|line| line.split_whitespace().next()).collect();
         assert_eq!(names, ["first", "second", "total"]);
+    }
+
+    #[test]
+    fn a_line_takes_the_place_of_the_live_line_of_a_step_beside_it() {
+        let line = |live| Style { live, color: false }.line(Duration::from_millis(340), "sbom", "x");
+        assert_eq!(line(true), "\r\x1b[K   0.34s  sbom          x\n");
+        assert_eq!(line(false), "   0.34s  sbom          x\n");
     }
 
     #[test]

@@ -79,8 +79,11 @@ pub fn parse_http_date(text: &str) -> Result<u64> {
     let month = MONTHS.iter().zip(1..).find(|(name, _)| **name == month).with_context(malformed)?.1;
     let number = |word: &str| word.parse::<u64>().with_context(malformed);
     let (day, year) = (number(day)?, number(year)?);
+    let (hour, minute, second) = (number(hour)?, number(minute)?, number(second)?);
+    // 60 is a leap second.
+    anyhow::ensure!(hour < 24 && minute < 60 && second <= 60, malformed());
     let days = days_since_1970(year, month, day).with_context(malformed)?;
-    Ok(days * 86_400 + number(hour)? * 3600 + number(minute)? * 60 + number(second)?)
+    Ok(days * 86_400 + hour * 3600 + minute * 60 + second)
 }
 
 #[cfg(test)]
@@ -108,9 +111,16 @@ mod tests {
     fn an_http_date_is_the_same_point_in_time() {
         let seconds = parse_http_date("Mon, 23 Nov 2026 18:09:00 GMT").unwrap();
         assert_eq!(rfc3339(seconds), "2026-11-23T18:09:00Z");
-        for bad in
-            ["", "Mon, 23 Nov 2026", "Mon, 31 Feb 2026 00:00:00 GMT", "Mon, 23 Nov 1969 18:09:00 GMT", "now"]
-        {
+        for bad in [
+            "",
+            "Mon, 23 Nov 2026",
+            "Mon, 31 Feb 2026 00:00:00 GMT",
+            "Mon, 23 Nov 1969 18:09:00 GMT",
+            "Mon, 23 Nov 2026 5124095576030432:00:00 GMT",
+            "Mon, 23 Nov 18446744073709551615 18:09:00 GMT",
+            "Mon, 23 Nov 2026 24:00:00 GMT",
+            "now",
+        ] {
             assert!(parse_http_date(bad).is_err(), "{bad}");
         }
     }

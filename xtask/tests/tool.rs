@@ -106,6 +106,29 @@ fn a_watch_that_sees_nothing_wrong_changes_neither_result_nor_timeout() {
     assert!(late.to_string().contains("did not finish within 0.1 s"), "{late}");
 }
 
+#[test]
+fn a_call_that_ends_while_the_watch_looks_has_done_its_work() {
+    let runner = runner();
+    let sh = runner.shell().unwrap();
+    let scratch = Scratch::new().unwrap();
+    let pid_file = scratch.path().join("pid");
+    let watch = Watch::new(Duration::from_millis(5), || {
+        let pid = std::fs::read_to_string(&pid_file).unwrap_or_default();
+        if pid.trim().is_empty() {
+            return Ok(());
+        }
+        let deadline = Instant::now() + Duration::from_secs(20);
+        // Reaped as well: by then the call knows its exit code.
+        while std::path::Path::new(&format!("/proc/{}", pid.trim())).exists() {
+            assert!(Instant::now() < deadline, "the child does not end");
+            std::thread::yield_now();
+        }
+        bail!("the server says nothing")
+    });
+    let script = "echo $$ > $0.part; mv $0.part $0; sleep 0.1";
+    runner.call(cmd!(sh, "sh -c {script} {pid_file}")).run_watched(Some(&watch)).unwrap();
+}
+
 /// A killed process that no one has reaped yet is a zombie: as dead as it gets here.
 fn is_alive(pid: &str) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();

@@ -48,6 +48,11 @@ pub(super) fn wait(
             Err(RecvTimeoutError::Disconnected) => bail!("waiting for `{line}`: its waiter is gone"),
             Err(RecvTimeoutError::Timeout) => {
                 given_up = given_up.or_else(|| reason(deadline, timeout, watch, line));
+                // The look takes its time: a child that ended meanwhile has done its work.
+                if let Ok(status) = ended.try_recv() {
+                    given_up = None;
+                    break status.with_context(|| format!("waiting for `{line}`"))?;
+                }
                 if given_up.is_some() {
                     interrupt::end(group, next);
                     next = Signal::SIGKILL;
