@@ -6,11 +6,12 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use xshell::cmd;
 
 use crate::environment::Environment;
 use crate::progress::Steps;
+use crate::secret::redact;
 use crate::testbed::{self, Purpose};
 use crate::tool::git::Git;
 use crate::tool::{Call, Runner};
@@ -21,38 +22,94 @@ const RAN: &str = "target/e2e-ran";
 /// A cold build, or all end-to-end tests.
 const PATIENCE: Duration = Duration::from_secs(60 * 60);
 
-/// Runs all of it, and stops at the first failure.
+/// A part of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Stage {
+    /// `cargo fmt --check`
+    Format,
+    /// clippy, with warnings denied
+    Lint,
+    /// Unit tests and those of recorded answers
+    Unit,
+    /// The service's own tests
+    Service,
+    /// End-to-end tests on real parts
+    EndToEnd,
+}
+
+impl Stage {
+    const ALL: [Self; 5] = [Self::Format, Self::Lint, Self::Unit, Self::Service, Self::EndToEnd];
+
+    fn needs_testbed(self) -> bool {
+        matches!(self, Self::Service | Self::EndToEnd)
+    }
+}
+
+/// Runs `stages`, or all where none is named, and goes on after one that fails; `name` picks tests.
 ///
 /// # Errors
-/// When something does not pass.
-pub fn run(environment: &Environment) -> Result<()> {
+/// When something does not pass: names every stage that did not.
+pub fn run(environment: &Environment, stages: &[Stage], name: Option<&str>) -> Result<()> {
     let here = std::env::current_dir().context("finding the current directory")?;
     let git = Git::discover(&Runner::new(environment), &here)?;
-    let root = git.root();
-    let steps = Steps::plain();
-
-    let outside = Runner::new(environment);
-    let cargo = |arguments: &[&str]| cargo(&outside, root, arguments)?.inherit();
-    steps.run("format", "cargo fmt", || cargo(&["fmt", "--all", "--check"]))?;
-    steps.run("lint", "cargo clippy", || {
-        cargo(&[
-            "clippy",
-            "--quiet",
-            "--locked",
-            "--workspace",
-            "--all-targets",
-            "--all-features",
-            "--",
-            "--deny=warnings",
-        ])
-    })?;
-    steps.run("unit tests", "cargo test", || cargo(&["test", "--quiet", "--locked", "--workspace"]))?;
-
-    let environment = steps.run("testbed", "", || testbed::ensure(environment, root, Purpose::Tests))?;
-    steps.run("service", "node --test", || service_tests(&environment, root))?;
-    steps.run("end-to-end", "on real parts", || end_to_end_tests(&environment, root))?;
+    let (root, steps) = (git.root(), Steps::plain());
+    let stages = if stages.is_empty() { &Stage::ALL } else { stages };
+    let mut failed = Vec::new();
+    let mut testbed = None;
+    for stage in stages {
+        let result = if stage.needs_testbed() {
+            let exports = testbed.get_or_insert_with(|| {
+                let brought_up =
+                    steps.run("testbed", "", || testbed::ensure(environment, root, Purpose::Tests));
+                brought_up.map_err(|error| format!("{error:#}"))
+            });
+            match exports {
+                Ok(exports) => one(*stage, exports, root, &steps, name),
+                Err(words) => Err(anyhow!("there is no testbed: {words}")),
+            }
+        } else {
+            one(*stage, environment, root, &steps, name)
+        };
+        if let Err(error) = result {
+            crate::interrupt::check()?;
+            eprintln!("failed: {}", redact(&format!("{error:#}")));
+            failed.push(format!("{stage:?}"));
+        }
+    }
     eprintln!("\n{}", steps.table());
+    ensure!(failed.is_empty(), "these stages did not pass: {}", failed.join(", "));
     Ok(())
+}
+
+fn one(
+    stage: Stage,
+    environment: &Environment,
+    root: &Path,
+    steps: &Steps,
+    name: Option<&str>,
+) -> Result<()> {
+    const CLIPPY: [&str; 8] = [
+        "clippy",
+        "--quiet",
+        "--locked",
+        "--workspace",
+        "--all-targets",
+        "--all-features",
+        "--",
+        "--deny=warnings",
+    ];
+    let runner = Runner::new(environment);
+    let cargo = |arguments: &[&str]| cargo(&runner, root, arguments)?.inherit();
+    let tests: Vec<_> = ["test", "--quiet", "--locked", "--workspace"].into_iter().chain(name).collect();
+    match stage {
+        Stage::Format => steps.run("format", "cargo fmt", || cargo(&["fmt", "--all", "--check"])),
+        Stage::Lint => steps.run("lint", "cargo clippy", || cargo(&CLIPPY)),
+        Stage::Unit => steps.run("unit tests", "cargo test", || cargo(&tests)),
+        Stage::Service => steps.run("service", "node --test", || service_tests(environment, root)),
+        Stage::EndToEnd => {
+            steps.run("end-to-end", "on real parts", || end_to_end_tests(environment, root, name))
+        }
+    }
 }
 
 fn service_tests(environment: &Environment, root: &Path) -> Result<()> {
@@ -66,7 +123,7 @@ fn service_tests(environment: &Environment, root: &Path) -> Result<()> {
     runner.call(cmd!(sh, "node --test")).dir(&service).timeout(PATIENCE).inherit()
 }
 
-fn end_to_end_tests(environment: &Environment, root: &Path) -> Result<()> {
+fn end_to_end_tests(environment: &Environment, root: &Path, name: Option<&str>) -> Result<()> {
     let ran = root.join(RAN);
     if ran.exists() {
         fs::remove_dir_all(&ran).with_context(|| format!("removing `{}`", ran.display()))?;
@@ -89,9 +146,12 @@ fn end_to_end_tests(environment: &Environment, root: &Path) -> Result<()> {
         }
         Ok(call)
     };
-    let listed = tests(&["--list", "--format=terse"])?.read()?;
+    let picked = |arguments: &[&'static str]| -> Vec<&str> {
+        name.into_iter().chain(arguments.iter().copied()).collect()
+    };
+    let listed = tests(&picked(&["--list", "--format=terse"]))?.read()?;
     // One after the other: the machine has few cores, and timings are part of what they show.
-    tests(&["--test-threads=1"])?.inherit()?;
+    tests(&picked(&["--test-threads=1"]))?.inherit()?;
     check_all_ran(&parse_list(&listed), &names_in(&ran)?)
 }
 

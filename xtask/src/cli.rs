@@ -90,5 +90,12 @@ pub enum Command {
     /// Look at everything that a release needs of this machine and its secrets, with the remedy for what is missing
     Doctor,
     /// Run everything that a change must pass: format, lints, unit, service and end-to-end tests
-    Ci,
+    Ci {
+        /// Only these parts of it [default: all]
+        #[arg(value_name = "STAGE")]
+        stages: Vec<crate::ci::Stage>,
+        /// Only the unit and end-to-end tests whose names contain NAME; then not every end-to-end test has to run
+        #[arg(value_name = "NAME", last = true)]
+        name: Option<String>,
+    },
 }

@@ -50,6 +50,6 @@ fn run(command: Command) -> Result<()> {
         Command::Notes { what } => notes::run(&environment, what.as_deref()),
         Command::Keygen { directory } => keygen::run(&environment, &directory),
         Command::Doctor => doctor::run(&environment),
-        Command::Ci => ci::run(&environment),
+        Command::Ci { stages, name } => ci::run(&environment, &stages, name.as_deref()),
     }
 }

@@ -10,6 +10,9 @@ use nix::sys::signal::Signal;
 
 use crate::interrupt::{self, GRACE};
 
+/// How long the news of a child's end may take.
+const LAST_LOOK: Duration = Duration::from_millis(20);
+
 /// What is looked at while a child runs that would not notice it by itself.
 pub struct Watch<'a> {
     interval: Duration,
@@ -48,12 +51,12 @@ pub(super) fn wait(
             Err(RecvTimeoutError::Disconnected) => bail!("waiting for `{line}`: its waiter is gone"),
             Err(RecvTimeoutError::Timeout) => {
                 given_up = given_up.or_else(|| reason(deadline, timeout, watch, line));
-                // The look takes its time: a child that ended meanwhile has done its work.
-                if let Ok(status) = ended.try_recv() {
-                    given_up = None;
-                    break status.with_context(|| format!("waiting for `{line}`"))?;
-                }
                 if given_up.is_some() {
+                    // The look takes its time: a child that ended meanwhile has done its work.
+                    if let Ok(status) = ended.recv_timeout(LAST_LOOK) {
+                        given_up = None;
+                        break status.with_context(|| format!("waiting for `{line}`"))?;
+                    }
                     interrupt::end(group, next);
                     next = Signal::SIGKILL;
                 }
