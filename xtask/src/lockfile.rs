@@ -1,50 +1,21 @@
-//! `package-lock.json` held against `package.json`, and the production set that an SBOM must list.
-//! Lockfile format 3 (npm 7 and newer), <https://docs.npmjs.com/cli/v10/configuring-npm/package-lock-json>.
+//! `package-lock.json`: held against `package.json`, and what npm installs of it on a platform, computed from the file alone.
+
+mod entry;
+mod graph;
+mod target;
+#[cfg(test)]
+mod tests;
+mod workspaces;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::{Context as _, Result, ensure};
-use serde::Deserialize;
+use anyhow::{Context as _, Result};
 
 use crate::refuse;
+use entry::{Entry, Lock, Ranges};
+use graph::{Graph, Selection};
 
-/// A lockfile larger than this is not one.
-const LARGEST: usize = 32 << 20;
-
-/// The ranges that a package asks for, by the kind of dependency.
-#[derive(Debug, Default, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "camelCase", default)]
-struct Ranges {
-    dependencies: BTreeMap<String, String>,
-    dev_dependencies: BTreeMap<String, String>,
-    optional_dependencies: BTreeMap<String, String>,
-    peer_dependencies: BTreeMap<String, String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Lock {
-    lockfile_version: u32,
-    packages: BTreeMap<String, Entry>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Entry {
-    /// Set where the folder's name is not the package's: an alias.
-    name: Option<String>,
-    version: Option<String>,
-    integrity: Option<String>,
-    #[serde(default)]
-    dev: bool,
-    #[serde(default)]
-    link: bool,
-    /// Comes inside another package's archive, whose integrity covers it.
-    #[serde(default)]
-    in_bundle: bool,
-    #[serde(flatten)]
-    ranges: Ranges,
-}
+pub use target::{Libc, Target};
 
 /// One package of the production set.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -55,10 +26,85 @@ pub struct Package {
     pub version: String,
 }
 
+/// One entry of the lockfile that is installed somewhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Locked {
+    /// The package's own name, also where it is installed under another.
+    pub name: String,
+    /// Its exact version; empty for local code that has none.
+    pub version: String,
+    /// Subresource integrity (`sha512-…`) of its archive; none for local code, and for what came in another's archive.
+    pub integrity: Option<String>,
+    /// Nothing needs it: an optional dependency, or something that only such a one asks for.
+    pub optional: bool,
+    /// A folder of the repository: a workspace, or a `file:` dependency.
+    pub local: bool,
+    /// It brings a script that npm would run after unpacking it.
+    pub has_install_script: bool,
+}
+
 /// A lockfile that agrees with its package.json.
 pub struct Lockfile {
     /// What `npm ci --omit=dev` installs on some platform.
     pub production: BTreeSet<Package>,
+    lock: Lock,
+}
+
+impl Lockfile {
+    /// One with this production set and nothing else.
+    #[cfg(test)]
+    pub(crate) fn of_production(production: BTreeSet<Package>) -> Self {
+        Self { production, lock: Lock::default() }
+    }
+
+    /// What `npm ci --omit=dev` installs for `target`, by path in the lockfile such as `node_modules/fastify`: what has to
+    /// be in an image of that platform. Links are not listed, but where they lead.
+    ///
+    /// # Errors
+    /// A [`crate::failure::Refusal`] when a package that has to be installed does not fit the platform, or has no entry.
+    pub fn installed(&self, target: &Target) -> Result<BTreeMap<String, Locked>> {
+        let selection = self.select(target)?;
+        let optional = |path: &str| selection.optional.contains(path);
+        Ok(selection.installed.iter().map(|path| self.locked(path, optional(path))).collect())
+    }
+
+    /// What may be there besides [`Lockfile::installed`]: packages that fit the platform, and that npm leaves in place in
+    /// some versions though everything that asks for them is left out, or that came in an installed package's archive.
+    ///
+    /// # Errors
+    /// As [`Lockfile::installed`].
+    pub fn tolerated(&self, target: &Target) -> Result<BTreeMap<String, Locked>> {
+        Ok(self.select(target)?.tolerated.iter().map(|path| self.locked(path, true)).collect())
+    }
+
+    fn select(&self, target: &Target) -> Result<Selection<'_>> {
+        Graph::new(&self.lock)?.select(target)
+    }
+
+    fn locked(&self, path: &str, optional: bool) -> (String, Locked) {
+        let entry = &self.lock.packages[path];
+        let locked = Locked {
+            name: entry.name.clone().unwrap_or_else(|| folder_name(path).to_owned()),
+            version: entry.version.clone().unwrap_or_default(),
+            integrity: entry.integrity.clone(),
+            optional,
+            local: !graph::is_in_node_modules(path),
+            has_install_script: entry.has_install_script,
+        };
+        (path.to_owned(), locked)
+    }
+}
+
+/// The name that a package has by its folder, with its scope.
+fn folder_name(path: &str) -> &str {
+    let folder = path.rsplit_once("node_modules/").map_or(path, |(_, folder)| folder);
+    match folder.rsplit_once('/') {
+        Some((above, name)) => {
+            let scope = above.rsplit('/').next().unwrap_or_default();
+            if scope.starts_with('@') { &folder[above.len() - scope.len()..] } else { name }
+        }
+        None => folder,
+    }
 }
 
 /// Compares what the lockfile was made for with what package.json asks for now. npm itself lets a changed range pass as
@@ -67,14 +113,13 @@ pub struct Lockfile {
 /// # Errors
 /// A [`crate::failure::Refusal`] when they disagree or a package has no integrity; other errors when they cannot be read.
 pub fn check(package_json: &[u8], package_lock: &[u8]) -> Result<Lockfile> {
-    ensure!(package_lock.len() <= LARGEST, "`package-lock.json` is larger than {LARGEST} bytes");
     let manifest: Ranges = serde_json::from_slice(package_json).context("reading `package.json`")?;
-    let lock: Lock = serde_json::from_slice(package_lock).context("reading `package-lock.json`")?;
-    compare(&manifest, &lock)
+    let lock = Lock::parse(package_lock)?;
+    compare(&manifest, lock)
 }
 
-fn compare(manifest: &Ranges, lock: &Lock) -> Result<Lockfile> {
-    if lock.lockfile_version != 3 {
+fn compare(manifest: &Ranges, lock: Lock) -> Result<Lockfile> {
+    if !matches!(lock.lockfile_version, 2 | 3) {
         refuse!(
             "`package-lock.json` has format {}: expected 3; run `npm install --package-lock-only --lockfile-version=3` and commit it",
             lock.lockfile_version
@@ -88,24 +133,28 @@ fn compare(manifest: &Ranges, lock: &Lock) -> Result<Lockfile> {
         );
     }
     let mut production = BTreeSet::new();
-    for (path, entry) in &lock.packages {
-        let Some(folder) = path.rsplit_once("node_modules/").map(|(_, folder)| folder) else { continue };
-        if entry.dev || entry.link {
-            continue;
+    for path in Graph::new(&lock)?.production() {
+        if let Some(package) = production_package(path, &lock.packages[path])? {
+            production.insert(package);
         }
-        let name = entry.name.clone().unwrap_or_else(|| folder.to_owned());
-        let version = entry
-            .version
-            .clone()
-            .with_context(|| format!("`package-lock.json` has no version for `{path}`"))?;
-        if entry.integrity.is_none() && !entry.in_bundle {
-            refuse!(
-                "`package-lock.json` has no integrity for `{name}` {version}: what is installed could change"
-            );
-        }
-        production.insert(Package { name, version });
     }
-    Ok(Lockfile { production })
+    Ok(Lockfile { production, lock })
+}
+
+/// None for local code.
+fn production_package(path: &str, entry: &Entry) -> Result<Option<Package>> {
+    if !graph::is_in_node_modules(path) {
+        return Ok(None);
+    }
+    let name = entry.name.clone().unwrap_or_else(|| folder_name(path).to_owned());
+    let version = entry.version.clone();
+    let version = version.with_context(|| format!("`package-lock.json` has no version for `{path}`"))?;
+    if entry.integrity.is_none() && !entry.in_bundle {
+        refuse!(
+            "`package-lock.json` has no integrity for `{name}` {version}: what is installed could change"
+        );
+    }
+    Ok(Some(Package { name, version }))
 }
 
 /// The first range that the two do not share, in words.
@@ -131,58 +180,4 @@ fn difference(manifest: &Ranges, locked: &Ranges) -> Option<String> {
         }
     }
     None
-}
-
-#[cfg(test)]
-mod tests {
-    use super::check;
-    use serde_json::{Value, json};
-
-    fn manifest() -> Value {
-        json!({"name": "service", "dependencies": {"a": "^1.0.0"}, "devDependencies": {"d": "2.0.0"}})
-    }
-
-    fn lock() -> Value {
-        json!({"lockfileVersion": 3, "packages": {
-            "": {"name": "service", "dependencies": {"a": "^1.0.0"}, "devDependencies": {"d": "2.0.0"}},
-            "node_modules/a": {"version": "1.2.0", "integrity": "sha512-x", "dependencies": {"@s/b": "*"}},
-            "node_modules/a/node_modules/@s/b": {"version": "3.0.0", "integrity": "sha512-x"},
-            "node_modules/alias": {"name": "real", "version": "4.0.0", "integrity": "sha512-x", "optional": true},
-            "node_modules/d": {"version": "2.0.0", "integrity": "sha512-x", "dev": true},
-        }})
-    }
-
-    fn run(manifest: &Value, lock: &Value) -> anyhow::Result<Vec<String>> {
-        let lockfile = check(manifest.to_string().as_bytes(), lock.to_string().as_bytes())?;
-        Ok(lockfile
-            .production
-            .into_iter()
-            .map(|package| format!("{}@{}", package.name, package.version))
-            .collect())
-    }
-
-    #[test]
-    fn the_production_set_has_nested_scoped_and_aliased_packages_but_no_dev_ones() {
-        assert_eq!(run(&manifest(), &lock()).unwrap(), ["@s/b@3.0.0", "a@1.2.0", "real@4.0.0"]);
-    }
-
-    #[test]
-    fn disagreement_is_refused_in_both_directions_and_every_kind() {
-        type Change = fn(&mut Value, &mut Value);
-        let cases: [(Change, &str); 6] = [
-            (|m, _| m["dependencies"]["a"] = "^1.1.0".into(), "ask for `^1.1.0` of `a`"),
-            (|m, _| m["dependencies"]["new"] = "1".into(), "of `new`"),
-            (|m, _| m["dependencies"] = json!({}), "ask for nothing of `a`"),
-            (|m, _| m["devDependencies"]["d"] = "2.0.1".into(), "devDependencies"),
-            (|_, l| l["lockfileVersion"] = 1.into(), "format 1"),
-            (|_, l| l["packages"]["node_modules/a"]["integrity"] = Value::Null, "no integrity for `a`"),
-        ];
-        for (change, expected) in cases {
-            let (mut manifest, mut lock) = (manifest(), lock());
-            change(&mut manifest, &mut lock);
-            let error = run(&manifest, &lock).unwrap_err();
-            assert_eq!(crate::failure::exit_code(&error), 3, "{error:#}");
-            assert!(format!("{error:#}").contains(expected), "expected `{expected}` in: {error:#}");
-        }
-    }
 }

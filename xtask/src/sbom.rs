@@ -164,7 +164,7 @@ mod tests {
     fn run(npm: &Value, production: &[(&str, &str)]) -> anyhow::Result<Value> {
         let package =
             |(name, version): &(&str, &str)| Package { name: (*name).into(), version: (*version).into() };
-        let lockfile = Lockfile { production: production.iter().map(package).collect() };
+        let lockfile = Lockfile::of_production(production.iter().map(package).collect());
         let (tag, commit) = ("v1.2.3".parse().unwrap(), Commit::parse(&"a".repeat(40)).unwrap());
         let subject = Subject { title: "carol", tag: &tag, commit: &commit, time: 86_400 };
         Ok(serde_json::from_slice(&finish(&npm.to_string(), &subject, &lockfile)?)?)
