@@ -4,6 +4,7 @@ pub mod check;
 pub mod ci;
 pub mod cli;
 pub mod config;
+pub mod contents;
 pub mod dockerfile;
 pub mod doctor;
 pub mod environment;

@@ -35,7 +35,8 @@ impl Digest {
         }
     }
 
-    fn of_hash(hash: &[u8]) -> Self {
+    /// The digest whose 32 bytes are `hash`.
+    pub(crate) fn of_hash(hash: &[u8]) -> Self {
         Self(format!("sha256:{}", hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>()))
     }
 

@@ -1,0 +1,11 @@
+//! What is in an image, read from its layers: ELF files, npm packages, the packages of the operating system, node.
+//! `layer` reads one layer, `image` puts layers upon each other, and what is judged of them is here as well.
+
+mod archive;
+pub mod elf;
+pub mod facts;
+pub mod image;
+pub mod layer;
+pub mod machine;
+pub mod npm;
+pub mod system;

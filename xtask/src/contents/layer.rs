@@ -1,0 +1,355 @@
+//! One layer as a stream: what it says of ELF files and packages, and the digest of its uncompressed bytes.
+
+use std::io::{self, BufReader, Read};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use flate2::bufread::MultiGzDecoder;
+use sha2::{Digest as _, Sha256};
+
+use super::archive::{Archive, Entry, Kind};
+use super::elf::{self, Elf};
+use super::facts::{Fact, LayerFacts};
+use super::npm::{self, Manifest, Place};
+use super::system;
+use crate::reference::Digest;
+
+/// More than an image of a service has in one layer; a small archive can unpack to anything.
+const MOST_BYTES: u64 = 8 << 30;
+
+/// As many files have inode numbers in a usual file system.
+const MOST_ENTRIES: usize = 2_000_000;
+
+/// The names of that many files.
+const MOST_NAME_BYTES: usize = 256 << 20;
+
+/// A longer ELF file is read as far as this: its libraries are then not known, only its machine and its interpreter.
+const LARGEST_ELF: u64 = 64 << 20;
+
+/// The list of a system with every package of its distribution.
+const LARGEST_LIST: u64 = 256 << 20;
+
+const WHITEOUT: &str = ".wh.";
+const OPAQUE: &str = ".wh..wh..opq";
+
+/// How a layer is compressed, as the manifest's media type says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compression {
+    /// Not at all.
+    None,
+    /// The usual way.
+    Gzip,
+}
+
+impl Compression {
+    /// By media type (image specification v1.1, "Image Layer Filesystem Changeset"; Docker's image manifest V 2).
+    ///
+    /// # Errors
+    /// When it is of another type.
+    pub fn of(media_type: &str) -> Result<Self> {
+        Ok(match media_type {
+            "application/vnd.oci.image.layer.v1.tar" => Self::None,
+            "application/vnd.oci.image.layer.v1.tar+gzip"
+            | "application/vnd.docker.image.rootfs.diff.tar.gzip" => Self::Gzip,
+            other => bail!(
+                "a layer has the media type `{}`, and only tar files, plain or with gzip, are read here: use a base image and \
+                 a builder that compress layers with gzip (`compression=gzip` of buildx, which is the default)",
+                other.escape_debug()
+            ),
+        })
+    }
+}
+
+/// Reads a layer to its end.
+///
+/// # Errors
+/// When it cannot be read, is no tar file, or holds something that is not plain.
+pub fn read(layer: impl Read, compression: Compression) -> Result<LayerFacts> {
+    match compression {
+        Compression::None => read_tar(layer),
+        Compression::Gzip => read_tar(MultiGzDecoder::new(BufReader::with_capacity(1 << 17, layer))),
+    }
+}
+
+fn read_tar(tar: impl Read) -> Result<LayerFacts> {
+    let mut counted = Counted { inner: tar, hash: Sha256::new(), size: 0 };
+    let mut collector = Collector::default();
+    let mut archive = Archive::new(&mut counted);
+    while let Some(entry) = archive.next()? {
+        collector.entry(entry, &mut archive)?;
+    }
+    let Collector { facts, hard_links, others, whiteouts, opaque, .. } = collector;
+    let (size, diff_id) = (counted.size, Digest::of_hash(&counted.hash.finalize()));
+    Ok(LayerFacts { diff_id, size, facts, hard_links, others, whiteouts, opaque })
+}
+
+/// Hashes what goes through.
+struct Counted<R> {
+    inner: R,
+    hash: Sha256,
+    size: u64,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let size = self.inner.read(buffer)?;
+        self.hash.update(&buffer[..size]);
+        self.size += size as u64;
+        if self.size > MOST_BYTES {
+            return Err(io::Error::other(format!("it unpacks to more than {} GiB", MOST_BYTES >> 30)));
+        }
+        Ok(size)
+    }
+}
+
+#[derive(Default)]
+struct Collector {
+    facts: std::collections::BTreeMap<String, Fact>,
+    hard_links: std::collections::BTreeMap<String, String>,
+    others: Vec<String>,
+    whiteouts: Vec<String>,
+    opaque: Vec<String>,
+    entries: usize,
+    name_bytes: usize,
+    buffer: Vec<u8>,
+}
+
+impl Collector {
+    fn entry<R: Read>(&mut self, entry: Entry, archive: &mut Archive<R>) -> Result<()> {
+        self.entries += 1;
+        self.name_bytes += entry.path.len();
+        ensure!(
+            self.entries <= MOST_ENTRIES && self.name_bytes <= MOST_NAME_BYTES,
+            "it has more than {MOST_ENTRIES} entries, or more than {} MiB of names",
+            MOST_NAME_BYTES >> 20
+        );
+        let Entry { path, kind, size } = entry;
+        let (directory, name) = path.rsplit_once('/').unwrap_or(("", &path));
+        if name == OPAQUE {
+            self.opaque.push(directory.to_owned());
+            return Ok(());
+        }
+        if let Some(hidden) = name.strip_prefix(WHITEOUT) {
+            self.whiteouts.push(if directory.is_empty() {
+                hidden.to_owned()
+            } else {
+                format!("{directory}/{hidden}")
+            });
+            return Ok(());
+        }
+        let fact = match kind {
+            Kind::Directory => return Ok(()),
+            Kind::HardLink(target) => {
+                self.forget(&path);
+                self.hard_links.insert(path, target);
+                return Ok(());
+            }
+            Kind::Symlink(target) if npm::is_link_place(&path) => Some(Fact::Link(target)),
+            Kind::Symlink(_) => elf::libc_of(name).filter(|_| is_loader(&path)).map(Fact::Loader),
+            Kind::Special => None,
+            Kind::File => {
+                let doing = || format!("reading `{}`", path.escape_debug());
+                self.file(&path, size, archive).with_context(doing)?
+            }
+        };
+        // An archive may have a path twice: the last one counts.
+        self.forget(&path);
+        match fact {
+            Some(fact) => drop(self.facts.insert(path, fact)),
+            None => self.others.push(path),
+        }
+        Ok(())
+    }
+
+    fn forget(&mut self, path: &str) {
+        self.facts.remove(path);
+        self.hard_links.remove(path);
+    }
+
+    fn file<R: Read>(&mut self, path: &str, size: u64, archive: &mut Archive<R>) -> Result<Option<Fact>> {
+        let (directory, name) = path.rsplit_once('/').unwrap_or(("", path));
+        if name == npm::MANIFEST && npm::place(directory) != Place::Part {
+            return self.manifest(directory, size, archive);
+        }
+        if path == "var/lib/dpkg/status" || is_one_of_debian(path) {
+            let packages = system::debian(self.whole(size, LARGEST_LIST, archive)?)?;
+            return Ok(Some(Fact::Debian(packages)));
+        }
+        if matches!(path, "lib/apk/db/installed" | "usr/lib/apk/db/installed") {
+            let packages = system::alpine(self.whole(size, LARGEST_LIST, archive)?)?;
+            return Ok(Some(Fact::Alpine(packages)));
+        }
+        if matches!(path, "etc/os-release" | "usr/lib/os-release") {
+            return Ok(system::os_release(self.whole(size, 1 << 20, archive)?).map(Fact::OsRelease));
+        }
+        if is_rpm(path) {
+            return Ok(Some(Fact::Unread));
+        }
+        self.elf(path, size, archive)
+    }
+
+    /// A file in the way of a name is no reason to refuse an image: packages bring broken ones for their tests.
+    fn manifest<R: Read>(
+        &mut self,
+        directory: &str,
+        size: u64,
+        archive: &mut Archive<R>,
+    ) -> Result<Option<Fact>> {
+        let is_installed = npm::place(directory) == Place::Installed;
+        if size > npm::LARGEST_MANIFEST && !is_installed {
+            return Ok(None);
+        }
+        match Manifest::parse(self.whole(size, npm::LARGEST_MANIFEST, archive)?) {
+            Ok(manifest) => Ok(Some(Fact::Manifest(manifest))),
+            Err(_) if is_installed => Ok(Some(Fact::Manifest(Manifest::default()))),
+            Err(_) => Ok(None),
+        }
+    }
+
+    fn elf<R: Read>(&mut self, path: &str, size: u64, archive: &mut Archive<R>) -> Result<Option<Fact>> {
+        if size < 52 {
+            return Ok(None);
+        }
+        self.part(elf::MAGIC.len() as u64, archive)?;
+        if self.buffer != elf::MAGIC {
+            return Ok(None);
+        }
+        self.part(size.min(LARGEST_ELF), archive)?;
+        let name = path.rsplit('/').next().unwrap_or(path);
+        let loader = elf::libc_of(name).filter(|_| is_loader(path)).map(Fact::Loader);
+        Ok(loader.or_else(|| Elf::parse(&self.buffer).map(Fact::Elf)))
+    }
+
+    /// The whole file.
+    fn whole<R: Read>(&mut self, size: u64, most: u64, archive: &mut Archive<R>) -> Result<&[u8]> {
+        ensure!(size <= most, "it has {size} bytes");
+        self.buffer.clear();
+        self.part(size, archive)?;
+        Ok(&self.buffer)
+    }
+
+    /// Reads on until the buffer has `size` bytes.
+    fn part<R: Read>(&mut self, size: u64, archive: &mut Archive<R>) -> Result<()> {
+        let size = usize::try_from(size)?;
+        if size <= elf::MAGIC.len() {
+            self.buffer.clear();
+        }
+        let had = self.buffer.len().min(size);
+        self.buffer.resize(size, 0);
+        let got = archive.read(&mut self.buffer[had..])?;
+        ensure!(had + got == size, "it is shorter than it says");
+        Ok(())
+    }
+}
+
+/// The loader of a system, and not a file of that name somewhere.
+fn is_loader(path: &str) -> bool {
+    let words: Vec<_> = path.split('/').collect();
+    let [directories @ .., name] = &words[..] else { return false };
+    let directories = directories.strip_prefix(&["usr"]).unwrap_or(directories);
+    let is_library = directories.first().is_some_and(|first| first.starts_with("lib"));
+    is_library && directories.len() <= 2 && name.starts_with("ld")
+}
+
+fn is_one_of_debian(path: &str) -> bool {
+    let name = path.strip_prefix("var/lib/dpkg/status.d/");
+    name.is_some_and(|name| !name.contains('/') && !name.ends_with(".md5sums"))
+}
+
+fn is_rpm(path: &str) -> bool {
+    ["var/lib/rpm/", "usr/lib/sysimage/rpm/"].iter().any(|directory| {
+        path.strip_prefix(directory)
+            .is_some_and(|name| matches!(name, "Packages" | "Packages.db" | "rpmdb.sqlite"))
+    })
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::super::archive::tests::{archive, entry, file};
+    use super::super::elf::{Libc, tests as elf};
+    use super::super::facts::{Fact, LayerFacts};
+    use super::{Compression, read};
+    use crate::reference::Digest;
+    use std::io::Write as _;
+
+    pub(crate) fn facts(entries: &[Vec<u8>]) -> LayerFacts {
+        read(archive(entries).as_slice(), Compression::None).unwrap()
+    }
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    #[test]
+    fn a_layer_is_the_digest_of_its_uncompressed_bytes_and_what_is_in_it() {
+        let tar = archive(&[
+            file("app/node_modules/a/package.json", br#"{"name": "a", "version": "1.0.0"}"#),
+            file("app/node_modules/a/dist/package.json", br#"{"type": "module"}"#),
+            file("app/node_modules/a/x.node", &elf::file(62, true, false, "", "libc.so.6")),
+            entry(b'2', "app/node_modules/@acme/core", "../../packages/core", b""),
+            file("lib64/ld-linux-x86-64.so.2", &elf::file(62, true, false, "", "")),
+            entry(b'2', "lib/ld-musl-x86_64.so.1", "libc.so", b""),
+            file("etc/os-release", b"ID=debian\nVERSION_ID=\"12\"\n"),
+            file("app/.wh.old", b""),
+            file("app/src/.wh..wh..opq", b""),
+            entry(b'1', "app/same.node", "app/node_modules/a/x.node", b""),
+            file("app/readme", b"\x7fELF"),
+        ]);
+        let plain = read(tar.as_slice(), Compression::None).unwrap();
+        assert_eq!((&plain.diff_id, plain.size), (&Digest::of(&tar), tar.len() as u64));
+        assert_eq!(read(gzip(&tar).as_slice(), Compression::Gzip).unwrap(), plain);
+        let names: Vec<_> = plain.facts.keys().map(String::as_str).collect();
+        assert_eq!(
+            names,
+            [
+                "app/node_modules/@acme/core",
+                "app/node_modules/a/package.json",
+                "app/node_modules/a/x.node",
+                "etc/os-release",
+                "lib/ld-musl-x86_64.so.1",
+                "lib64/ld-linux-x86-64.so.2",
+            ]
+        );
+        assert_eq!(plain.facts["lib64/ld-linux-x86-64.so.2"], Fact::Loader(Libc::Glibc));
+        assert_eq!(plain.facts["lib/ld-musl-x86_64.so.1"], Fact::Loader(Libc::Musl));
+        assert_eq!(plain.others, ["app/node_modules/a/dist/package.json", "app/readme"]);
+        assert_eq!((plain.whiteouts, plain.opaque), (vec!["app/old".to_owned()], vec!["app/src".to_owned()]));
+        assert_eq!(plain.hard_links["app/same.node"], "app/node_modules/a/x.node");
+    }
+
+    #[test]
+    fn a_layer_that_is_cut_off_or_continued_is_refused() {
+        let whole = gzip(&archive(&[file("a", &[7; 5000])]));
+        for length in [0, 10, whole.len() / 2, whole.len() - 1] {
+            assert!(read(&whole[..length], Compression::Gzip).is_err(), "{length} of {}", whole.len());
+        }
+        let more = [whole.as_slice(), b"garbage"].concat();
+        assert!(read(more.as_slice(), Compression::Gzip).is_err());
+        let second = [whole.as_slice(), &gzip(&archive(&[file("b", b"")]))].concat();
+        assert!(read(second.as_slice(), Compression::Gzip).is_err(), "another archive behind the first");
+        let mut changed = whole;
+        let last = changed.len() - 5;
+        changed[last] ^= 1;
+        assert!(read(changed.as_slice(), Compression::Gzip).is_err(), "a wrong checksum");
+    }
+
+    #[test]
+    fn a_list_that_cannot_be_read_is_refused_and_a_broken_manifest_of_a_test_is_not() {
+        let read = |entries: &[Vec<u8>]| read(archive(entries).as_slice(), Compression::None);
+        let error = format!("{:#}", read(&[file("var/lib/dpkg/status", b"Package: x\n")]).unwrap_err());
+        assert!(error.contains("`var/lib/dpkg/status`: `x` has no version"), "{error}");
+        let facts = read(&[file("app/node_modules/a/test/node_modules/b/package.json", b"{")]).unwrap();
+        assert!(facts.facts.is_empty());
+        let huge = vec![b' '; 5 << 20];
+        assert!(read(&[file("app/node_modules/a/package.json", &huge)]).is_err());
+        assert!(read(&[file("app/package.json", &huge)]).is_ok());
+    }
+
+    #[test]
+    fn media_types_say_how_to_unpack_and_zstd_says_what_to_do() {
+        assert_eq!(Compression::of("application/vnd.oci.image.layer.v1.tar").unwrap(), Compression::None);
+        let error = Compression::of("application/vnd.oci.image.layer.v1.tar+zstd").unwrap_err();
+        assert!(error.to_string().contains("`compression=gzip`"), "{error}");
+    }
+}

@@ -1,0 +1,302 @@
+//! No wrong binary leaves: every ELF file above the base image is for the image's platform, and for its C library.
+
+use super::elf::{Elf, Libc};
+use super::image::{Contents, ElfFile};
+use super::npm;
+
+/// Files that no processor of the machine runs, such as programs for the kernel's own virtual machine or for a graphics
+/// card, by `e_machine`: CUDA, AMD GPU, BPF.
+const NO_PROCESSOR: [u16; 3] = [190, 224, 247];
+
+/// What an ELF file of a platform has.
+struct Expected {
+    machine: u16,
+    is_64: bool,
+    is_big_endian: bool,
+    /// Words that stand for it in the names of prebuilt files.
+    words: &'static [&'static str],
+}
+
+/// Words that stand for a processor in the names of prebuilt files, by `e_machine`.
+const WORDS: [(u16, &[&str]); 10] = [
+    (62, &["x64", "amd64", "x86_64"]),
+    (183, &["arm64", "aarch64", "armv8"]),
+    (40, &["arm", "armv7", "armv7l", "armv6", "armhf", "armv7hf"]),
+    (3, &["ia32", "x86", "i386", "i686", "386"]),
+    (21, &["ppc64", "ppc64le", "powerpc64le"]),
+    (22, &["s390x"]),
+    (243, &["riscv64", "riscv64gc"]),
+    (258, &["loong64", "loongarch64"]),
+    (8, &["mips", "mipsel", "mips64el", "mips64"]),
+    (20, &["ppc"]),
+];
+
+/// Other systems whose programs are ELF files.
+const OTHER_SYSTEMS: [&str; 8] =
+    ["android", "freebsd", "openbsd", "netbsd", "sunos", "illumos", "dragonfly", "openharmony"];
+
+impl Expected {
+    fn of(platform: &str) -> Option<Self> {
+        let architecture = platform.strip_prefix("linux/")?;
+        let (machine, is_64, is_big_endian) = match architecture {
+            "amd64" | "amd64/v1" | "amd64/v2" | "amd64/v3" | "amd64/v4" => (62, true, false),
+            "arm64" | "arm64/v8" => (183, true, false),
+            "arm" | "arm/v5" | "arm/v6" | "arm/v7" => (40, false, false),
+            "386" => (3, false, false),
+            "ppc64le" => (21, true, false),
+            "s390x" => (22, true, true),
+            "riscv64" => (243, true, false),
+            "loong64" => (258, true, false),
+            "mips64le" => (8, true, false),
+            _ => return None,
+        };
+        let words = WORDS.iter().find(|(known, _)| *known == machine).map_or(&[][..], |(_, words)| words);
+        Some(Self { machine, is_64, is_big_endian, words })
+    }
+
+    fn fits(&self, elf: &Elf, libcs: &std::collections::BTreeSet<Libc>) -> bool {
+        let libc = elf.libc.is_none_or(|libc| libcs.is_empty() || libcs.contains(&libc));
+        let same =
+            (elf.machine, elf.is_64, elf.is_big_endian) == (self.machine, self.is_64, self.is_big_endian);
+        (same && libc) || NO_PROCESSOR.contains(&elf.machine)
+    }
+}
+
+/// What was found of ELF files, in words.
+///
+/// # Errors
+/// Names a file that is for another platform, its package, and what to do.
+pub fn check(contents: &Contents) -> Result<String, Wrong> {
+    let above = || contents.elf.iter().filter(|file| contents.is_above(file.layer));
+    let platform = contents.platform.clone();
+    let Some(expected) = Expected::of(&platform) else {
+        return if above().next().is_none() {
+            Ok(format!("no binary for {platform}"))
+        } else {
+            Err(Wrong::Unknown(platform))
+        };
+    };
+    let (right, wrong): (Vec<_>, Vec<_>) =
+        above().partition(|file| expected.fits(&file.elf, &contents.libcs));
+    let spare: Vec<_> = wrong.iter().filter(|file| is_spare(file, &right, &expected, contents)).collect();
+    if spare.len() < wrong.len() {
+        let of = |file: &&&ElfFile| !spare.contains(file);
+        let files = wrong.iter().filter(of).map(|file| describe(file, &right)).collect();
+        let libcs: Vec<_> = contents.libcs.iter().map(ToString::to_string).collect();
+        return Err(Wrong::Files { platform, libcs: libcs.join(" and "), files });
+    }
+    Ok(match spare.len() {
+        0 => format!("{} for {platform}", right.len()),
+        others => format!("{} for {platform}, and {others} beside them for other platforms", right.len()),
+    })
+}
+
+/// Why a platform's image must not leave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wrong {
+    /// What the platform's binaries look like is not known.
+    Unknown(String),
+    /// Binaries for something else.
+    Files {
+        /// The image's platform.
+        platform: String,
+        /// The C libraries that the image has.
+        libcs: String,
+        /// Each file, and what it is for.
+        files: Vec<String>,
+    },
+}
+
+impl std::error::Error for Wrong {}
+
+impl std::fmt::Display for Wrong {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        const SHOWN: usize = 5;
+        match self {
+            Self::Unknown(platform) => write!(
+                f,
+                "the image for `{platform}` has ELF files, and what they have to be for that platform is not known here"
+            ),
+            Self::Files { platform, libcs, files } => {
+                let shown = files.iter().take(SHOWN).cloned().collect::<Vec<_>>().join("; ");
+                let more = files.len().saturating_sub(SHOWN);
+                let more = if more > 0 { format!("; and {more} more") } else { String::new() };
+                let with = if libcs.is_empty() { String::new() } else { format!(" with {libcs}") };
+                write!(
+                    f,
+                    "the image for `{platform}`{with} has binaries that cannot run there: {shown}{more}; install \
+                     dependencies for the platform that the image is for, with `npm ci --os=linux --cpu=… --libc=…` in the \
+                     Dockerfile (docs/services.md#native-modules), or remove the file there"
+                )
+            }
+        }
+    }
+}
+
+fn describe(file: &ElfFile, right: &[&ElfFile]) -> String {
+    let package = npm::package_of(&file.path).map_or_else(
+        || "in no npm package".to_owned(),
+        |path| format!("of the npm package `{}`", path.rsplit("node_modules/").next().unwrap_or(path)),
+    );
+    let beside = right.iter().any(|other| npm::package_of(&other.path) == npm::package_of(&file.path));
+    let beside = if beside && package.starts_with("of") { ", beside right ones" } else { "" };
+    format!("`{}` {package}{beside} is for {}", file.path, name(&file.elf))
+}
+
+/// What an ELF file is for, in words.
+fn name(elf: &Elf) -> String {
+    let machine = WORDS.iter().find(|(machine, _)| *machine == elf.machine);
+    let mut name =
+        machine.map_or_else(|| format!("machine {}", elf.machine), |(_, words)| words[0].to_owned());
+    let is_usual =
+        matches!((elf.machine, elf.is_64), (62 | 183 | 21 | 22 | 243 | 258, true) | (40 | 3 | 20, false));
+    if !is_usual {
+        name += if elf.is_64 { " with 64 bits" } else { " with 32 bits" };
+    }
+    match elf.libc {
+        Some(libc) => format!("{name} with {libc}"),
+        None => name,
+    }
+}
+
+/// Whether the file is one of several that a package brings, one a platform: a part of its path names another platform,
+/// and in place of that part there is one with a right file.
+fn is_spare(file: &ElfFile, right: &[&ElfFile], expected: &Expected, contents: &Contents) -> bool {
+    let Some(package) = npm::package_of(&file.path) else { return false };
+    let rest = &file.path[package.len() + 1..];
+    let mut parent = package.to_owned();
+    for part in rest.split('/') {
+        let below = format!("{parent}/");
+        let beside = |other: &&&ElfFile| {
+            other.path.strip_prefix(&below).is_some_and(|path| path.split('/').next() != Some(part))
+        };
+        if names_another(part, expected, contents) && right.iter().any(|other| beside(&other)) {
+            return true;
+        }
+        parent = format!("{parent}/{part}");
+    }
+    false
+}
+
+fn names_another(part: &str, expected: &Expected, contents: &Contents) -> bool {
+    let part = part.to_ascii_lowercase().replace("x86_64", "x64");
+    part.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| {
+        let is_processor =
+            WORDS.iter().any(|(_, words)| words.contains(&word)) && !expected.words.contains(&word);
+        let libc = match word {
+            "musl" | "musleabihf" | "alpine" | "linuxmusl" => Some(Libc::Musl),
+            "glibc" | "gnu" | "gnueabihf" => Some(Libc::Glibc),
+            _ => None,
+        };
+        is_processor
+            || libc.is_some_and(|libc| !contents.libcs.contains(&libc))
+            || OTHER_SYSTEMS.contains(&word)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::archive::tests::file;
+    use super::super::elf::tests as elf;
+    use super::super::image::Contents;
+    use super::super::layer::tests::facts;
+    use super::{Wrong, check};
+
+    fn binary(path: &str, machine: u16, needed: &str) -> Vec<u8> {
+        file(path, &elf::file(machine, !matches!(machine, 3 | 40), machine == 22, "", needed))
+    }
+
+    /// Held against an image with glibc, whose base has a binary of another platform.
+    fn judge(platform: &str, files: &[Vec<u8>]) -> Result<String, Wrong> {
+        let base = facts(&[binary("lib64/ld-linux-x86-64.so.2", 62, ""), binary("usr/lib/strange", 8, "")]);
+        check(&Contents::of(platform, &[base, facts(files)], Some(1), None).unwrap())
+    }
+
+    #[test]
+    fn each_platform_has_its_machine() {
+        for (platform, machine) in [
+            ("linux/amd64", 62),
+            ("linux/arm64", 183),
+            ("linux/arm64/v8", 183),
+            ("linux/arm/v7", 40),
+            ("linux/386", 3),
+            ("linux/ppc64le", 21),
+            ("linux/s390x", 22),
+            ("linux/riscv64", 243),
+        ] {
+            for (other, _) in super::WORDS {
+                let found = judge(platform, &[binary("app/x.node", other, "")]);
+                assert_eq!(found.is_ok(), other == machine, "{platform}: {other}");
+            }
+        }
+        assert!(judge("linux/unheard", &[binary("app/x.node", 62, "")]).is_err());
+        assert!(judge("linux/unheard", &[]).is_ok());
+    }
+
+    #[test]
+    fn the_message_names_file_package_and_remedy() {
+        let path = "app/node_modules/@img/sharp-linux-x64/lib/sharp-linux-x64.node";
+        let text = judge("linux/arm64", &[binary(path, 62, "libc.so.6")]).unwrap_err().to_string();
+        for expected in [
+            "`linux/arm64` with glibc",
+            &format!("`{path}` of the npm package `@img/sharp-linux-x64` is for x64 with glibc"),
+            "`npm ci --os=linux --cpu=… --libc=…`",
+            "docs/services.md#native-modules",
+        ] {
+            assert!(text.contains(expected), "expected `{expected}` in: {text}");
+        }
+    }
+
+    #[test]
+    fn another_c_library_or_width_or_byte_order_is_wrong() {
+        assert!(judge("linux/amd64", &[binary("app/x", 62, "libc.so.6")]).is_ok());
+        assert!(judge("linux/amd64", &[binary("app/x", 62, "libc.musl-x86_64.so.1")]).is_err());
+        assert!(judge("linux/amd64", &[binary("app/x", 62, "")]).is_ok(), "static");
+        let x32 = file("app/x", &elf::file(62, false, false, "", ""));
+        assert!(judge("linux/amd64", &[x32]).is_err());
+        let big = file("app/x", &elf::file(183, true, true, "", ""));
+        assert!(judge("linux/arm64", &[big]).is_err());
+        assert!(judge("linux/amd64", &[binary("app/filter.o", 247, "")]).is_ok(), "run by the kernel");
+    }
+
+    #[test]
+    fn a_package_may_bring_prebuilt_files_of_every_platform() {
+        let all = |package: &str, files: &[(&str, u16, &str)]| {
+            files
+                .iter()
+                .map(|(path, machine, needed)| {
+                    binary(&format!("app/node_modules/{package}/{path}"), *machine, needed)
+                })
+                .collect::<Vec<_>>()
+        };
+        let sodium = all(
+            "sodium-native",
+            &[
+                ("prebuilds/linux-x64/sodium-native.node", 62, "libc.so.6"),
+                ("prebuilds/linux-arm64/sodium-native.node", 183, "libc.so.6"),
+                ("prebuilds/android-arm64/sodium-native.node", 183, "libc.so"),
+                ("prebuilds/linux-arm/armv7.node", 40, "libc.so.6"),
+            ],
+        );
+        assert!(judge("linux/amd64", &sodium).is_ok());
+        assert!(judge("linux/arm64", &sodium).is_ok());
+        assert!(judge("linux/s390x", &sodium).is_err(), "there is none for this one");
+        let bcrypt = all(
+            "bcrypt",
+            &[
+                ("prebuilds/linux-x64/bcrypt.glibc.node", 62, "libc.so.6"),
+                ("prebuilds/linux-x64/bcrypt.musl.node", 62, "libc.musl-x86_64.so.1"),
+                ("prebuilds/linux-arm64/bcrypt.musl.node", 183, "libc.musl-aarch64.so.1"),
+            ],
+        );
+        assert!(judge("linux/amd64", &bcrypt).is_ok());
+        assert!(judge("linux/amd64", &bcrypt[1..]).is_err(), "only those of the other C library");
+        let unnamed = all("x", &[("build/a/x.node", 183, ""), ("build/b/x.node", 62, "")]);
+        assert!(judge("linux/amd64", &unnamed).is_err(), "nothing says that it is for another platform");
+        let others = [
+            all("@img/sharp-linux-x64", &[("lib/sharp.node", 62, "")]),
+            all("@img/sharp-linux-arm64", &[("lib/sharp.node", 183, "")]),
+        ];
+        assert!(judge("linux/amd64", &others.concat()).is_err(), "these are packages of their own");
+    }
+}

@@ -1,0 +1,161 @@
+//! What is an npm package in an image, by its place and its `package.json`.
+
+use anyhow::{Context as _, Result};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// The file's name.
+pub(super) const MANIFEST: &str = "package.json";
+
+/// A larger one is none.
+pub(super) const LARGEST_MANIFEST: u64 = 4 << 20;
+
+/// The directory that packages are installed in.
+const MODULES: &str = "node_modules";
+
+/// What a `package.json` says, as far as it is asked for; npm reads the rest.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// With its scope.
+    pub name: Option<String>,
+    /// As npm cleans it.
+    pub version: Option<String>,
+    /// An SPDX identifier or expression, or any other words.
+    pub license: Option<String>,
+}
+
+impl Manifest {
+    /// Reads the file. Duplicate keys are taken as JavaScript takes them: the last one counts.
+    ///
+    /// # Errors
+    /// When it is no JSON object.
+    pub(super) fn parse(bytes: &[u8]) -> Result<Self> {
+        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+        let value: Value = serde_json::from_slice(bytes).context("it is no JSON")?;
+        let fields = value.as_object().context("it is no JSON object")?;
+        let text = |value: Option<&Value>| {
+            let text = value.and_then(Value::as_str).map(str::trim).filter(|text| !text.is_empty());
+            text.map(|text| text.chars().filter(|c| !c.is_control()).take(LONGEST).collect::<String>())
+        };
+        let version = text(fields.get("version")).map(|version| clean_version(&version).to_owned());
+        let old = fields.get("licenses").and_then(Value::as_array).map(|list| {
+            let of = |entry: &Value| text(entry.get("type")).or_else(|| text(Some(entry)));
+            list.iter().filter_map(of).collect::<Vec<_>>().join(" OR ")
+        });
+        let license = fields.get("license");
+        let license = text(license).or_else(|| text(license?.get("type"))).or(old);
+        Ok(Self { name: text(fields.get("name")), version, license: license.filter(|text| !text.is_empty()) })
+    }
+}
+
+/// Names have at most 214 bytes, versions 256; licences are expressions.
+const LONGEST: usize = 1024;
+
+/// A version as npm writes it into a lockfile: without `v` or `=` before it and without build metadata.
+pub(super) fn clean_version(version: &str) -> &str {
+    let version = version.trim_start_matches(['=', 'v', ' ']);
+    version.split('+').next().unwrap_or(version)
+}
+
+/// Where a directory stands among installed packages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Place {
+    /// `…/node_modules/NAME`, where npm installs a package.
+    Installed,
+    /// Also `…/node_modules/NAME`, but within the files of another package: it came in that one's archive.
+    Inside,
+    /// Elsewhere below a `node_modules`: no package of its own, but a part of one.
+    Part,
+    /// In no `node_modules`: local code, or nothing that is installed.
+    Outside,
+}
+
+/// The place of the directory `path`.
+#[must_use]
+pub fn place(path: &str) -> Place {
+    let words: Vec<_> = path.split('/').collect();
+    let Some(first) = words.iter().position(|word| *word == MODULES) else { return Place::Outside };
+    let mut rest = &words[first..];
+    let mut is_chain = true;
+    loop {
+        let size = match rest {
+            [_, scope, name, ..] if scope.starts_with('@') && is_name(name) => 3,
+            [_, name, ..] if !name.starts_with('@') && is_name(name) => 2,
+            _ => return Place::Part,
+        };
+        rest = &rest[size..];
+        if rest.is_empty() {
+            return if is_chain { Place::Installed } else { Place::Inside };
+        }
+        let Some(next) = rest.iter().position(|word| *word == MODULES) else { return Place::Part };
+        is_chain &= next == 0;
+        rest = &rest[next..];
+    }
+}
+
+/// `.bin` and `.cache` are no packages.
+fn is_name(word: &str) -> bool {
+    !word.is_empty() && !word.starts_with('.') && word != MODULES
+}
+
+/// The innermost installed package that the file `path` belongs to.
+#[must_use]
+pub fn package_of(path: &str) -> Option<&str> {
+    let ends = path.match_indices('/').map(|(at, _)| at);
+    ends.rev().map(|end| &path[..end]).find(|directory| place(directory) == Place::Installed)
+}
+
+/// Whether `path` is one that a link may have in a `node_modules` directory: `node_modules/NAME` or `node_modules/@SCOPE/NAME`.
+pub(super) fn is_link_place(path: &str) -> bool {
+    matches!(place(path), Place::Installed | Place::Inside)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Manifest, Place, clean_version, package_of, place};
+
+    #[test]
+    fn a_package_is_told_by_its_directory() {
+        for (path, expected) in [
+            ("app/node_modules/a", Place::Installed),
+            ("node_modules/@s/a", Place::Installed),
+            ("app/node_modules/a/node_modules/@s/b", Place::Installed),
+            ("app/packages/core/node_modules/a", Place::Installed),
+            ("app/node_modules/a/test/node_modules/b", Place::Inside),
+            ("app/node_modules/a/test/node_modules/b/node_modules/c", Place::Inside),
+            ("app/node_modules/.pnpm/a@1.0.0/node_modules/a", Place::Part),
+            ("app/node_modules/a/dist/cjs", Place::Part),
+            ("app/node_modules/@s", Place::Part),
+            ("app/node_modules/.bin", Place::Part),
+            ("app/node_modules", Place::Part),
+            ("app/packages/core", Place::Outside),
+            ("app", Place::Outside),
+        ] {
+            assert_eq!(place(path), expected, "{path}");
+        }
+        assert_eq!(package_of("app/node_modules/a/build/x.node"), Some("app/node_modules/a"));
+        assert_eq!(package_of("app/node_modules/a/t/node_modules/b/x"), Some("app/node_modules/a"));
+        assert_eq!(package_of("app/src/x.node"), None);
+    }
+
+    #[test]
+    fn a_manifest_is_read_as_javascript_reads_it() {
+        let of = |text: &str| Manifest::parse(text.as_bytes()).unwrap();
+        let plain = of(r#"{"name": "a", "version": "v1.0.0+x", "license": "MIT"}"#);
+        assert_eq!(plain.version.as_deref(), Some("1.0.0"));
+        assert_eq!(of("\u{feff}{\"name\": \"a\", \"name\": \"b\"}").name.as_deref(), Some("b"));
+        for (license, expected) in [
+            (r#""license": {"type": "ISC", "url": "x"}"#, Some("ISC")),
+            (r#""licenses": [{"type": "MIT"}, {"type": "Apache-2.0"}]"#, Some("MIT OR Apache-2.0")),
+            (r#""license": 3"#, None),
+            (r#""licenses": []"#, None),
+        ] {
+            assert_eq!(of(&format!("{{{license}}}")).license.as_deref(), expected, "{license}");
+        }
+        assert_eq!(of(r#"{"name": ["a"], "version": 1}"#), Manifest::default());
+        for wrong in ["", "[]", "null", "{\"name\":"] {
+            assert!(Manifest::parse(wrong.as_bytes()).is_err(), "{wrong}");
+        }
+        assert_eq!([clean_version("=v1.2.3"), clean_version(" 1.0.0-rc.1")], ["1.2.3", "1.0.0-rc.1"]);
+    }
+}

@@ -1,0 +1,165 @@
+//! The packages of an operating system, as an image lists them: dpkg's `status` (deb-control(5)), also one file a package as
+//! in distroless images, and apk's `installed` (Alpine's wiki, "Apk spec"); and the system's own name (os-release(5)).
+
+use anyhow::{Context as _, Result};
+use serde::{Deserialize, Serialize};
+
+/// One package.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct OsPackage {
+    /// Such as `libc6`.
+    pub name: String,
+    /// With epoch and revision.
+    pub version: String,
+    /// In the system's own words, such as `amd64` or `x86_64`.
+    pub architecture: Option<String>,
+    /// The source package that it is built from, where that is called otherwise.
+    pub source: Option<String>,
+    /// That one's version, where it differs.
+    pub source_version: Option<String>,
+    /// As the package says it; Debian's say nothing.
+    pub license: Option<String>,
+}
+
+/// The system.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct OsRelease {
+    /// Such as `debian`.
+    pub id: String,
+    /// Such as `12`; Debian's unstable has none.
+    pub version: Option<String>,
+}
+
+/// Reads dpkg's list; packages that are not installed (removed ones stay listed) are left out.
+///
+/// # Errors
+/// When it is not UTF-8, or a package has no name or version.
+pub(super) fn debian(bytes: &[u8]) -> Result<Vec<OsPackage>> {
+    let text = std::str::from_utf8(bytes).context("it is not UTF-8")?;
+    let mut packages = Vec::new();
+    for paragraph in text.split("\n\n") {
+        let field = |name: &str| {
+            let value = |line: &str| {
+                let (key, value) = line.split_once(':')?;
+                key.eq_ignore_ascii_case(name).then(|| value.trim().to_owned())
+            };
+            paragraph.lines().find_map(value).filter(|value| !value.is_empty())
+        };
+        let Some(name) = field("Package") else { continue };
+        // `want flag status`; distroless images write none.
+        if field("Status").is_some_and(|status| !status.ends_with(" installed")) {
+            continue;
+        }
+        let version = field("Version").with_context(|| format!("`{name}` has no version"))?;
+        let (source, source_version) = match field("Source") {
+            None => (None, None),
+            Some(source) => match source.split_once(" (") {
+                None => (Some(source), None),
+                Some((source, version)) => {
+                    (Some(source.to_owned()), Some(version.trim_end_matches(')').to_owned()))
+                }
+            },
+        };
+        let source = source.filter(|source| source != &name || source_version.is_some());
+        let architecture = field("Architecture");
+        packages.push(OsPackage { name, version, architecture, source, source_version, license: None });
+    }
+    Ok(packages)
+}
+
+/// Reads apk's list.
+///
+/// # Errors
+/// When it is not UTF-8, or a package has no version.
+pub(super) fn alpine(bytes: &[u8]) -> Result<Vec<OsPackage>> {
+    let text = std::str::from_utf8(bytes).context("it is not UTF-8")?;
+    let mut packages = Vec::new();
+    for paragraph in text.split("\n\n") {
+        let field = |key: &str| {
+            let value = paragraph.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'));
+            value.map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+        };
+        let Some(name) = field("P") else { continue };
+        packages.push(OsPackage {
+            version: field("V").with_context(|| format!("`{name}` has no version"))?,
+            architecture: field("A"),
+            source: field("o").filter(|origin| origin != &name),
+            source_version: None,
+            license: field("L"),
+            name,
+        });
+    }
+    Ok(packages)
+}
+
+/// Reads `os-release`; nothing where it names no system.
+pub(super) fn os_release(bytes: &[u8]) -> Option<OsRelease> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    let value = |key: &str| {
+        let lines = text.lines().filter_map(|line| line.trim().strip_prefix(key)?.strip_prefix('='));
+        let value = lines.map(|value| value.trim_matches(['"', '\''])).next_back()?;
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+        (!value.is_empty() && value.chars().all(is_plain)).then(|| value.to_owned())
+    };
+    Some(OsRelease { id: value("ID")?, version: value("VERSION_ID") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{OsPackage, alpine, debian, os_release};
+
+    fn package(
+        name: &str,
+        version: &str,
+        architecture: &str,
+        source: Option<(&str, Option<&str>)>,
+    ) -> OsPackage {
+        OsPackage {
+            name: name.to_owned(),
+            version: version.to_owned(),
+            architecture: Some(architecture.to_owned()),
+            source: source.map(|(source, _)| source.to_owned()),
+            source_version: source.and_then(|(_, version)| version).map(str::to_owned),
+            license: None,
+        }
+    }
+
+    #[test]
+    fn installed_debian_packages_are_listed_with_their_source() {
+        let status = "Package: libc6\nStatus: install ok installed\nArchitecture: amd64\nSource: glibc\nVersion: 2.36-9+deb12u9\nDescription: GNU\n Package: no\n\n\
+            Package: libgcc-s1\nStatus: install ok installed\nArchitecture: amd64\nSource: gcc-12 (12.2.0-14)\nVersion: 12.2.0-14+deb12u1\n\n\
+            Package: gone\nStatus: deinstall ok config-files\nArchitecture: amd64\nVersion: 1\n\n";
+        let expected = [
+            package("libc6", "2.36-9+deb12u9", "amd64", Some(("glibc", None))),
+            package("libgcc-s1", "12.2.0-14+deb12u1", "amd64", Some(("gcc-12", Some("12.2.0-14")))),
+        ];
+        assert_eq!(debian(status.as_bytes()).unwrap(), expected);
+        let distroless = "Package: tzdata\nArchitecture: all\nVersion: 2025b-0+deb12u1\n";
+        assert_eq!(
+            debian(distroless.as_bytes()).unwrap(),
+            [package("tzdata", "2025b-0+deb12u1", "all", None)]
+        );
+        assert_eq!(debian(b"d41d8cd98f00b204e9800998ecf8427e  usr/share/doc/x\n").unwrap(), []);
+        assert!(debian(b"Package: x\n").is_err() && debian(b"\xff").is_err());
+    }
+
+    #[test]
+    fn alpine_packages_are_listed_with_their_origin() {
+        let installed = "C:Q1x=\nP:musl\nV:1.2.5-r0\nA:x86_64\nL:MIT\no:musl\nF:lib\nR:ld-musl-x86_64.so.1\n\nP:libcrypto3\nV:3.3.2-r1\nA:x86_64\nL:Apache-2.0\no:openssl\n\n";
+        let found = alpine(installed.as_bytes()).unwrap();
+        assert_eq!((found[0].name.as_str(), found[0].source.as_deref()), ("musl", None));
+        assert_eq!((found[1].version.as_str(), found[1].source.as_deref()), ("3.3.2-r1", Some("openssl")));
+        assert_eq!(found[1].license.as_deref(), Some("Apache-2.0"));
+        assert!(alpine(b"P:x\n").is_err());
+    }
+
+    #[test]
+    fn the_system_says_its_name() {
+        let of = |text: &str| os_release(text.as_bytes()).map(|found| (found.id, found.version));
+        let debian = "PRETTY_NAME=\"Debian GNU/Linux 12\"\nVERSION_ID=\"12\"\nID=debian\n";
+        assert_eq!(of(debian), Some(("debian".to_owned(), Some("12".to_owned()))));
+        assert_eq!(of("ID=debian\n"), Some(("debian".to_owned(), None)));
+        assert_eq!(of("ID=\"a b\"\n"), None);
+        assert_eq!(of(""), None);
+    }
+}
