@@ -5,8 +5,9 @@ use crate::release::Release;
 
 use super::claim::Claim;
 
-/// What prints the predicate that an attestation command accepts.
-const PREDICATE: &str = "| jq -r .payload | base64 -d | jq .predicate";
+/// What prints the predicate that an attestation command accepts, from an envelope that holds nothing else.
+const PREDICATE: &str = "| jq -r 'if keys == [\"payload\",\"payloadType\",\"signatures\"] then .payload else error(\"unknown fields\") end' \
+    | base64 -d | jq .predicate";
 
 /// Adds the commands to the claims of one release; `digest` is the image that was looked at.
 pub(super) fn add(release: &Release<'_>, digest: Option<&Digest>, claims: &mut [Claim]) {

@@ -169,13 +169,24 @@ fn only_ours(found: &Attached, bundles: &[String], answers: [&Seen<Answer>; 3]) 
         "{} signatures are attached, and {ours} of them are by the key",
         found.signatures
     );
-    let ours = envelopes(provenance).count() + envelopes(sbom).count();
+    let judged: Vec<_> =
+        envelopes(provenance).chain(envelopes(sbom)).map(|one| Digest::of(one.as_bytes())).collect();
+    let ours = judged.len();
     ensure!(
         found.attestations.len() == ours,
         "{} attestations are attached ({}), and {ours} of them are provenance or an SBOM by the key",
         found.attestations.len(),
-        found.attestations.join(", ")
+        found.attestations.iter().map(|one| one.mark.as_str()).collect::<Vec<_>>().join(", ")
     );
+    // What was read above is what is attached, and not what cosign made of it.
+    for attached in &found.attestations {
+        ensure!(
+            judged.contains(&attached.digest),
+            "the attestation `{}` ({}) is attached, and cosign printed another one",
+            attached.digest,
+            attached.mark
+        );
+    }
     Ok(format!("{} signature, {ours} attestations, all by the key", found.signatures))
 }
 

@@ -1,36 +1,14 @@
-//! What cosign prints, read strictly: signature payloads, DSSE envelopes, in-toto statements.
+//! What cosign prints, read strictly: signature payloads here, attestations by the reader that the release has as well.
 
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::envelope::predicate;
+use crate::exact;
 use crate::reference::Digest;
-
-/// <https://github.com/secure-systems-lab/dsse/blob/master/envelope.md>; its signature was checked by cosign.
-#[derive(Deserialize)]
-struct Envelope {
-    #[serde(rename = "payloadType")]
-    payload_type: String,
-    payload: String,
-}
-
-/// <https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md>.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Statement {
-    predicate_type: String,
-    subject: Vec<Subject>,
-    predicate: Value,
-}
-
-#[derive(Deserialize)]
-struct Subject {
-    digest: BTreeMap<String, String>,
-}
 
 /// One entry of what `cosign verify` prints.
 #[derive(Deserialize)]
@@ -52,9 +30,8 @@ struct SignedImage {
 
 /// What `cosign verify` printed: an array of payloads for each image that it was asked about.
 pub(super) fn signatures(output: &str) -> Result<Vec<Signature>> {
-    let arrays = serde_json::Deserializer::from_str(output).into_iter::<Vec<SignaturePayload>>();
-    let arrays: Vec<_> =
-        arrays.collect::<Result<_, _>>().context("what cosign printed is not the expected JSON")?;
+    let arrays: Vec<Vec<SignaturePayload>> =
+        exact::parse_all(output).context("what cosign printed is not the expected JSON")?;
     let signature = |payload: SignaturePayload| {
         let version = payload.optional.as_ref().and_then(|optional| optional.get("version"));
         Signature {
@@ -102,23 +79,7 @@ pub(super) fn only_predicate(output: &str, predicate_type: &str, digest: &Digest
     let [envelope] = envelopes[..] else {
         bail!("there are {} attestations of `{predicate_type}` by the key: expected one", envelopes.len());
     };
-    let envelope: Envelope = serde_json::from_str(envelope).context("it is not a DSSE envelope")?;
-    ensure!(
-        envelope.payload_type == "application/vnd.in-toto+json",
-        "the payload is `{}`",
-        envelope.payload_type
-    );
-    let payload = STANDARD.decode(&envelope.payload).context("the payload is not base64")?;
-    let statement: Statement =
-        serde_json::from_slice(&payload).context("the payload is not an in-toto statement")?;
-    ensure!(statement.predicate_type == predicate_type, "the predicate is a `{}`", statement.predicate_type);
-    let names_image =
-        |subject: &Subject| subject.digest.get("sha256").map(String::as_str) == Some(digest.hex());
-    ensure!(
-        statement.subject.len() == 1 && statement.subject.iter().all(names_image),
-        "its subject is not `{digest}`"
-    );
-    Ok(statement.predicate)
+    predicate(envelope.as_bytes(), predicate_type, digest)
 }
 
 #[cfg(test)]
@@ -131,11 +92,11 @@ mod tests {
 
     fn envelope(predicate_type: &str, digest: &Digest) -> String {
         let statement = json!({
-            "predicateType": predicate_type, "subject": [{"name": "x", "digest": {"sha256": digest.hex()}}],
+            "_type": "https://in-toto.io/Statement/v0.1", "predicateType": predicate_type, "subject": [{"name": "x", "digest": {"sha256": digest.hex()}}],
             "predicate": {"x": 1},
         });
         let payload = STANDARD.encode(statement.to_string());
-        json!({"payloadType": "application/vnd.in-toto+json", "payload": payload, "signatures": []})
+        json!({"payloadType": "application/vnd.in-toto+json", "payload": payload, "signatures": [{"sig": "MEUC"}]})
             .to_string()
     }
 
@@ -148,6 +109,28 @@ mod tests {
         assert!(only_predicate(&format!("{right}\n{right}"), "type", &digest).is_err());
         assert!(only_predicate(&envelope("other", &digest), "type", &digest).is_err());
         assert!(only_predicate(&envelope("type", &Digest::of(b"other")), "type", &digest).is_err());
+        for more in [r#"{"Payload":"e30=","#, r#"{"payload":"e30=","#, r#"{"note":"x","#] {
+            assert!(only_predicate(&right.replacen('{', more, 1), "type", &digest).is_err(), "{more}");
+        }
+    }
+
+    #[test]
+    fn a_signature_that_says_something_twice_is_refused() {
+        let digest = Digest::of(b"one");
+        let payload = json!([{"critical": {"image": {"docker-manifest-digest": digest}}, "optional": {"version": "1.2.3"}}]);
+        let check = |output: &str| check_signatures(output, "1.2.3", std::slice::from_ref(&digest));
+        let right = payload.to_string();
+        assert_eq!(check(&right).unwrap(), 1);
+        for (from, to) in [
+            (r#""version""#, r#""version":"1.2.2","version""#),
+            (r#""version""#, r#""Version":"1.2.2","version""#),
+            (r#""docker-manifest-digest""#, r#""docker-manifest-digest":"x","docker-manifest-digest""#),
+            (r#""image""#, r#""Image":{},"image""#),
+        ] {
+            let wrong = right.replacen(from, to, 1);
+            assert_ne!(wrong, right);
+            assert!(check(&wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

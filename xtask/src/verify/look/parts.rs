@@ -36,8 +36,15 @@ pub(in crate::verify) struct Said {
 #[derive(Default)]
 pub(in crate::verify) struct Attached {
     pub(in crate::verify) signatures: usize,
-    /// The predicate type that each attestation's layer is marked with.
-    pub(in crate::verify) attestations: Vec<String>,
+    pub(in crate::verify) attestations: Vec<AttachedEnvelope>,
+}
+
+/// The layer that holds one attestation.
+pub(in crate::verify) struct AttachedEnvelope {
+    /// Of its bytes.
+    pub(in crate::verify) digest: Digest,
+    /// The predicate type that it is marked with.
+    pub(in crate::verify) mark: String,
 }
 
 /// All of it.
@@ -183,8 +190,13 @@ fn of_attached([signatures, attestations]: [Seen<Option<Vec<u8>>>; 2]) -> Seen<A
         Ok(manifest.layers)
     };
     let (signatures, attestations) = (seen(layers(signatures?))?, seen(layers(attestations?))?);
-    let mark = |layer: Descriptor| {
-        layer.annotations.get("predicateType").cloned().unwrap_or_else(|| "no predicate type".to_owned())
+    let envelope = |layer: Descriptor| {
+        let mark = layer.annotations.get("predicateType").cloned();
+        AttachedEnvelope {
+            digest: layer.digest,
+            mark: mark.unwrap_or_else(|| "no predicate type".to_owned()),
+        }
     };
-    Ok(Attached { signatures: signatures.len(), attestations: attestations.into_iter().map(mark).collect() })
+    let attestations = attestations.into_iter().map(envelope).collect();
+    Ok(Attached { signatures: signatures.len(), attestations })
 }

@@ -1,0 +1,194 @@
+//! JSON that can be read in one way only: no key twice in one object, in no spelling and at no depth. `serde_json` alone
+//! keeps the last of two such keys.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use anyhow::{Context as _, Result, ensure};
+use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeOwned, Error as _};
+use serde_json::{Map, Number, Value};
+
+/// An SBOM of ten thousand packages in base64 is a third of this.
+const MOST_BYTES: usize = 32 << 20;
+
+/// Ours nest seven deep at most; `CycloneDX` lets components hold components.
+const MOST_DEPTH: usize = 48;
+
+/// Reads one JSON text.
+///
+/// # Errors
+/// When it is longer than 32 MiB, no JSON, nested more than 48 deep, or one of its objects has a key twice.
+pub fn value(bytes: &[u8]) -> Result<Value> {
+    ensure!(bytes.len() <= MOST_BYTES, "it has {} bytes: expected {MOST_BYTES} at most", bytes.len());
+    let Exact(value) = serde_json::from_slice(bytes)?;
+    Ok(value)
+}
+
+/// As [`value`], into a type, which says itself whether it takes unknown fields.
+///
+/// # Errors
+/// As [`value`], and when it is not of that type.
+pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
+    Ok(serde_json::from_value(value(bytes)?)?)
+}
+
+/// As [`parse`], of one text after the other.
+///
+/// # Errors
+/// As [`parse`], for any of them.
+pub fn parse_all<T: DeserializeOwned>(text: &str) -> Result<Vec<T>> {
+    ensure!(text.len() <= MOST_BYTES, "it has {} bytes: expected {MOST_BYTES} at most", text.len());
+    let values = serde_json::Deserializer::from_str(text).into_iter::<Exact>();
+    let parsed = values.map(|read| {
+        let Exact(value) = read?;
+        serde_json::from_value(value).context("it has another form")
+    });
+    parsed.collect()
+}
+
+/// A value that was read with [`MOST_DEPTH`].
+struct Exact(Value);
+
+impl<'de> Deserialize<'de> for Exact {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Depth { left: MOST_DEPTH }.deserialize(deserializer).map(Self)
+    }
+}
+
+/// Reads a value that may nest this deep.
+#[derive(Clone, Copy)]
+struct Depth {
+    left: usize,
+}
+
+impl Depth {
+    fn inner<E: de::Error>(self) -> Result<Self, E> {
+        let left = self.left.checked_sub(1);
+        left.map(|left| Self { left })
+            .ok_or_else(|| E::custom(format!("it is nested more than {MOST_DEPTH} deep")))
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Depth {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Depth {
+    type Value = Value;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a JSON value")
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E: de::Error>(self, value: bool) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_i64<E: de::Error>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E: de::Error>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E: de::Error>(self, value: f64) -> Result<Value, E> {
+        Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("it has a number that is none"))
+    }
+
+    fn visit_str<E: de::Error>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_string<E: de::Error>(self, value: String) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Value, A::Error> {
+        let (inner, mut items) = (self.inner()?, Vec::new());
+        while let Some(item) = sequence.next_element_seed(inner)? {
+            items.push(item);
+        }
+        Ok(items.into())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
+        let (inner, mut spellings, mut object) = (self.inner()?, BTreeSet::new(), Map::new());
+        while let Some(key) = map.next_key::<String>()? {
+            if !spellings.insert(folded(&key)) {
+                return Err(A::Error::custom(format!(
+                    "an object has the key {key:?} twice, in one spelling or in two"
+                )));
+            }
+            object.insert(key, map.next_value_seed(inner)?);
+        }
+        Ok(object.into())
+    }
+}
+
+/// The same for all spellings of a key. Upper case first: it is the same for letters that lower case leaves apart, such as
+/// `ſ` and `s`.
+fn folded(key: &str) -> String {
+    key.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MOST_DEPTH, parse_all, value};
+    use serde_json::{Value, json};
+
+    #[test]
+    fn what_has_each_key_once_is_read_as_it_is() {
+        let text = json!({"a": [1, -2, 1.5, true, null, "x"], "b": {"a": {}, "ä": "\u{1F600}"}, "": []});
+        assert_eq!(value(text.to_string().as_bytes()).unwrap(), text);
+        let all: Vec<Value> = parse_all("\n[1]\n\n{\"a\": 2}").unwrap();
+        assert_eq!(all, [json!([1]), json!({"a": 2})]);
+    }
+
+    #[test]
+    fn a_key_twice_is_refused_in_every_spelling_and_at_every_depth() {
+        for pair in [
+            r#""key": 1, "key": 1"#,
+            r#""key": 1, "KEY": 1"#,
+            r#""key": 1, "Key": 2"#,
+            r#""key": 1, "\u006bey": 2"#,
+            r#""key": 1, "\u212aey": 2"#,
+            r#""sig": 1, "\u017fig": 2"#,
+            r#""ärger": 1, "ÄRGER": 2"#,
+            r#""key": 1, "other": {}, "kEy": {}"#,
+        ] {
+            for text in [
+                format!("{{{pair}}}"),
+                format!("[1, {{{pair}}}]"),
+                format!(r#"{{"x": [{{"y": {{{pair}}}}}]}}"#),
+            ] {
+                let error = value(text.as_bytes()).unwrap_err().to_string();
+                assert!(error.contains("twice"), "{text}: {error}");
+                assert!(parse_all::<Value>(&format!("{{}} {text}")).is_err(), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_too_deep_too_long_or_followed_by_more_is_refused() {
+        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        assert!(value(nested(MOST_DEPTH).as_bytes()).is_ok());
+        assert!(value(nested(MOST_DEPTH + 1).as_bytes()).is_err());
+        assert!(value(nested(100_000).as_bytes()).is_err());
+        let long = format!("\"{}\"", "x".repeat(33 << 20));
+        assert!(value(long.as_bytes()).is_err() && parse_all::<Value>(&long).is_err());
+        for text in ["", "{} {}", "{}x", "{'a': 1}", "{\"a\": 1,}", "\u{feff}{}", "\"\\ud800\"", "1e999"] {
+            assert!(value(text.as_bytes()).is_err(), "{text}");
+        }
+        assert!(value(b"\"\xff\"").is_err());
+    }
+}
