@@ -51,6 +51,9 @@ pub enum Command {
         /// The repository, instead of the checkout here: an address that `git clone` takes
         #[arg(long, value_name = "URL")]
         source: Option<String>,
+        /// Read what is not public, with `REGISTRY_TOKEN` and `FORGEJO_TOKEN`: each is sent to its own host alone
+        #[arg(long, conflicts_with = "offline")]
+        login: bool,
         /// Build the tagged commit again, and compare its digest
         #[arg(long, conflicts_with = "offline")]
         rebuild: bool,

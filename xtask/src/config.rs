@@ -170,7 +170,7 @@ impl Config {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::Config;
 
     const MANIFEST: &str = r#"
@@ -191,6 +191,16 @@ mod tests {
         health = "/healthz"
         version = "/version"
     "#;
+
+    /// For the tests of what works with a configuration.
+    pub(crate) fn example() -> Config {
+        Config::from_manifest(MANIFEST).unwrap()
+    }
+
+    /// As [`example`], with another line.
+    pub(crate) fn example_with(line: &str) -> Config {
+        Config::from_manifest(&MANIFEST.replacen("title =", &format!("{line}\ntitle ="), 1)).unwrap()
+    }
 
     #[test]
     fn the_image_and_the_source_follow_from_forge_and_repository() {

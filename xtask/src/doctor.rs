@@ -7,10 +7,12 @@ use xshell::cmd;
 use crate::config::Config;
 use crate::environment::Environment;
 use crate::failure::Refusal;
+use crate::forge::run::Run;
 use crate::inputs::Inputs;
 use crate::progress::Steps;
-use crate::release::command::{Secrets, with_secrets};
+use crate::release::command::with_secrets;
 use crate::release::preflight::{self, Check, Found, Problem, checks};
+use crate::release::secrets::Secrets;
 use crate::release::{self, Session};
 use crate::tool::Runner;
 use crate::tool::docker::DockerConfig;
@@ -33,9 +35,10 @@ pub fn run(environment: &Environment) -> Result<()> {
     let here = std::env::current_dir().context("finding the current directory")?;
     let git = &Git::discover(runner, &here)?;
     let config = &Config::of_work_tree(git.root())?;
-    let secrets = Secrets::read(environment, config)?;
+    let secrets = Secrets::to_release(environment, config)?;
     let (mut problems, has_secrets) = (secrets.problems.clone(), secrets.problems.is_empty());
-    let target = &with_secrets(environment, runner, config, git, secrets)?;
+    let run = Run::of(environment, config)?;
+    let target = &with_secrets(environment, runner, config, git, secrets, run.as_ref())?;
     let steps = &Steps::new(environment)?;
     let session = &Session { runner, environment, git, config, steps };
     let (login, anonymous) =

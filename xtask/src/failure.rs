@@ -47,6 +47,26 @@ impl fmt::Display for Refusal {
 
 impl std::error::Error for Refusal {}
 
+/// It cannot be read without a login, which this run does not have. Not a class of its own: whoever asks decides.
+#[derive(Debug)]
+pub struct NotPublic(String);
+
+impl NotPublic {
+    /// `what` cannot be read.
+    #[must_use]
+    pub fn new(what: impl Into<String>) -> Self {
+        Self(what.into())
+    }
+}
+
+impl fmt::Display for NotPublic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is not there, or cannot be read anonymously", self.0)
+    }
+}
+
+impl std::error::Error for NotPublic {}
+
 /// The arguments cannot mean anything. Exit code 2.
 #[derive(Debug)]
 pub struct Misuse(String);

@@ -2,6 +2,7 @@
 
 pub mod directory;
 pub mod forgejo;
+pub mod run;
 
 use anyhow::Result;
 

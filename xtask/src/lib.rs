@@ -15,6 +15,7 @@ pub mod forge;
 pub mod index;
 pub mod inputs;
 pub mod interrupt;
+pub mod keychain;
 pub mod keygen;
 pub mod lockfile;
 pub mod notes;

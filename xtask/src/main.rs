@@ -41,8 +41,8 @@ fn run(command: Command) -> Result<()> {
             release::command::run(&environment, tag.as_deref(), json)
         }
         Command::Rehearse { what } => rehearse::run(&environment, what.as_deref()),
-        Command::Verify { what, all, key, source, rebuild, builder, save, offline, json } => {
-            let options = Options { what, all, key, source, rebuild, builder, save, offline, json };
+        Command::Verify { what, all, key, source, login, rebuild, builder, save, offline, json } => {
+            let options = Options { what, all, key, source, login, rebuild, builder, save, offline, json };
             verify::command::run(&environment, &options)
         }
         Command::Check => check::run(&environment),

@@ -14,6 +14,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use anyhow::{Context as _, Result, bail, ensure};
 use serde::Deserialize;
 
+use crate::failure::NotPublic;
 use crate::index::Content;
 use crate::reference::{Digest, Image, Tag};
 use crate::secret::Secret;
@@ -239,10 +240,17 @@ impl Client {
                 Some(credentials) => {
                     Authorization::Basic(credentials.user.clone(), credentials.password.clone())
                 }
-                None => return Ok(response),
+                None => return Err(self.not_public(&response)),
             },
         };
-        self.curl.send(&request.clone().authorization(authorization))
+        let response = self.curl.send(&request.clone().authorization(authorization))?;
+        let is_hidden = self.credentials.is_none() && [401, 403].contains(&response.status);
+        if is_hidden { Err(self.not_public(&response)) } else { Ok(response) }
+    }
+
+    fn not_public(&self, response: &Response) -> anyhow::Error {
+        let hidden = anyhow::Error::new(NotPublic::new(format!("`{}`", self.image)));
+        hidden.context(response.unexpected())
     }
 
     fn fetch_token(&self, challenge: &Challenge) -> Result<Secret> {
@@ -261,6 +269,9 @@ impl Client {
             request = request.authorization(basic);
         }
         let response = self.curl.send(&request).with_context(doing)?;
+        if self.credentials.is_none() && [401, 403].contains(&response.status) {
+            return Err(self.not_public(&response).context(doing()));
+        }
         ensure!(response.status == 200, response.unexpected().context(doing()));
         let answer: Answer = response.json().with_context(doing)?;
         let token =

@@ -11,6 +11,7 @@ use crate::environment::Environment;
 use crate::failure::refused;
 use crate::forge::directory::Directory;
 use crate::inputs::PUBLIC_KEY;
+use crate::keychain::Keychain;
 use crate::progress::Steps;
 use crate::provenance::{Invocation, REHEARSE};
 use crate::release::source::Source;
@@ -64,7 +65,7 @@ fn target(environment: &Environment, runner: &Runner, config: &Config, staged: &
     fs::write(staged.join(PUBLIC_KEY), &public_key).context("keeping the rehearsal's public key")?;
     Ok(Target {
         image,
-        credentials: None,
+        keychain: Keychain::default(),
         key,
         public_key: Some(public_key),
         public_key_name: format!("{DIRECTORY}/{PUBLIC_KEY}"),

@@ -11,6 +11,7 @@ pub mod page;
 pub mod plan;
 pub mod preflight;
 pub mod rebuilt;
+pub(crate) mod secrets;
 pub mod show_plan;
 pub mod smoke;
 pub mod source;
@@ -174,7 +175,7 @@ pub(crate) fn tools<'a>(
     Tools {
         docker: Docker::new(runner, login),
         cosign: Cosign::new(runner, &target.cosign, login, timeouts.cosign()),
-        registry: client(target.credentials.clone()),
+        registry: client(target.credentials().cloned()),
         stranger: Stranger {
             cosign: Cosign::new(runner, &target.cosign, anonymous, timeouts.cosign()),
             registry: client(None),

@@ -6,6 +6,7 @@ pub mod claim;
 pub mod command;
 mod difference;
 mod image;
+mod login;
 mod look;
 mod provenance;
 mod public;

@@ -5,6 +5,7 @@ mod answers;
 mod checks;
 mod status;
 
+use std::sync::OnceLock;
 use std::thread;
 use std::time::Duration;
 
@@ -12,7 +13,8 @@ use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::{Value, json};
 
 use crate::config::Config;
-use crate::environment::Environment;
+use crate::failure::NotPublic;
+use crate::forge::run::Run;
 use crate::forge::{CiState, Forge, Page, PublishedPage};
 use crate::release::preflight::Problem;
 use crate::secret::Secret;
@@ -45,25 +47,22 @@ pub struct Forgejo {
     api: String,
     token: Option<Secret>,
     own_run: status::OwnRun,
+    /// Whether anyone may read the repository; asked where it matters.
+    is_public: OnceLock<bool>,
 }
 
 impl Forgejo {
-    /// The configured forge, reached at the address that the runner gives (it may be an internal one), with the
-    /// `FORGEJO_TOKEN` of the environment.
-    ///
-    /// # Errors
-    /// When the environment holds something that cannot be meant.
-    pub fn new(environment: &Environment, curl: Curl, git: &Git, config: &Config) -> Result<Self> {
-        let api = match environment.runner("API_URL")? {
+    /// The forge of `config`, asked with `token`, or as anyone may; in its own `run` at the address that the runner gives,
+    /// which may be an internal one.
+    #[must_use]
+    pub fn new(curl: Curl, git: &Git, config: &Config, token: Option<Secret>, run: Option<&Run>) -> Self {
+        let api = match run.and_then(|run| run.value("API_URL")) {
             Some(address) => address.trim_end_matches('/').to_owned(),
             None => format!("{}/api/v1", config.forge),
         };
-        let token = match environment.token("FORGEJO_TOKEN")? {
-            Some(token) => Some(token),
-            None => environment.token("GITHUB_TOKEN")?,
-        };
-        let own_run = status::OwnRun::new(environment)?;
-        Ok(Self { curl, git: git.clone(), config: config.clone(), api, token, own_run })
+        let own_run = status::OwnRun::new(run);
+        let (git, config, is_public) = (git.clone(), config.clone(), OnceLock::new());
+        Self { curl, git, config, api, token, own_run, is_public }
     }
 
     fn url(&self, rest: &str) -> String {
@@ -82,9 +81,35 @@ impl Forgejo {
         let response = self.send(Request::new("GET", self.url(rest)))?;
         match response.status {
             200 => response.json().map(Some),
-            404 => Ok(None),
+            404 => self.check_public().map(|()| None),
+            401 | 403 if self.token.is_none() => Err(self.not_public().context(response.unexpected())),
             _ => Err(response.unexpected()),
         }
+    }
+
+    /// Forges deny a repository that one may not read: without a token "there is none" may mean just that.
+    fn check_public(&self) -> Result<()> {
+        if self.token.is_some() {
+            return Ok(());
+        }
+        let is_public = match self.is_public.get() {
+            Some(known) => *known,
+            None => {
+                let address = format!("{}/repos/{}", self.api, self.config.repository);
+                let response = self.send(Request::new("GET", address))?;
+                let is_public = match response.status {
+                    200 => true,
+                    401 | 403 | 404 => false,
+                    _ => return Err(response.unexpected()),
+                };
+                *self.is_public.get_or_init(|| is_public)
+            }
+        };
+        if is_public { Ok(()) } else { Err(self.not_public()) }
+    }
+
+    fn not_public(&self) -> anyhow::Error {
+        NotPublic::new(format!("the repository `{}`", self.config.source_url())).into()
     }
 
     fn change(&self, method: &'static str, rest: &str, body: &Value) -> Result<Response> {

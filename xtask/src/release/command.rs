@@ -7,19 +7,18 @@ use crate::config::Config;
 use crate::environment::Environment;
 use crate::failure::refused;
 use crate::forge::forgejo::Forgejo;
+use crate::forge::run::Run;
 use crate::inputs::PUBLIC_KEY;
 use crate::progress::Steps;
 use crate::progress::events::Event;
 use crate::provenance::{Invocation, RELEASE, RELEASE_WORKFLOW};
-use crate::registry::Credentials;
-use crate::release::preflight::{self, Problem};
+use crate::release::preflight;
+use crate::release::secrets::Secrets;
 use crate::release::source::Source;
 use crate::release::target::Target;
 use crate::release::{self, Outcome, Session};
 use crate::scratch::random_hex;
-use crate::secret::Secret;
 use crate::tool::Runner;
-use crate::tool::cosign::SigningKey;
 use crate::tool::curl::Curl;
 use crate::tool::git::Git;
 
@@ -40,13 +39,25 @@ fn release(environment: &Environment, asked: Option<&str>, json: bool) -> Result
     let runner = &Runner::new(environment);
     let here = std::env::current_dir().context("finding the current directory")?;
     let git = Git::discover(runner, &here)?;
-    let source = Source::to_release(&git, environment, asked)?;
+    let own = own_config(&git).map_err(refused)?;
+    let run = Run::of(environment, &own)?;
+    let source = Source::to_release(&git, run.as_ref(), asked)?;
     let steps = Steps::new(environment)?;
     let steps = if json { steps.with_events() } else { steps };
     steps.line("release", &format!("{} at {}", source.tag, source.commit));
     preflight::check_disk()?;
     let config = Config::of_commit(&git, &source.commit).map_err(refused)?;
-    let target = target(environment, runner, &config, &git)?;
+    if run.is_none() && environment.runner("RUN_ID")?.is_some() {
+        let detail = format!("this is no run of `{}`: the provenance says local run", own.source_url());
+        steps.line("run", &detail);
+    }
+    let secrets = Secrets::to_release(environment, &own)?;
+    let mut problems = secrets.problems.clone();
+    problems.extend(secrets.check_hosts(environment, &own, &config).map_err(refused)?);
+    if !problems.is_empty() {
+        return Err(preflight::refusal(&problems));
+    }
+    let target = with_secrets(environment, runner, &config, &git, secrets, run.as_ref())?;
     let session = Session { runner, environment, git: &git, config: &config, steps: &steps };
     let outcome = release::run(&session, &target, &source)?;
     if json {
@@ -56,16 +67,17 @@ fn release(environment: &Environment, asked: Option<&str>, json: bool) -> Result
     }
 }
 
-/// The configured forge and the secrets for it; everything that is missing is said at once.
-fn target(environment: &Environment, runner: &Runner, config: &Config, git: &Git) -> Result<Target> {
-    let secrets = Secrets::read(environment, config)?;
-    match secrets.problems.as_slice() {
-        [] => with_secrets(environment, runner, config, git, secrets),
-        problems => Err(preflight::refusal(problems)),
-    }
+/// The configuration that the command was started with: that of HEAD, which the person or the workflow has checked out. The
+/// secrets are for its hosts, whatever the released commit says.
+///
+/// # Errors
+/// When HEAD has none.
+pub(crate) fn own_config(git: &Git) -> Result<Config> {
+    let head = git.peel("HEAD")?.context("HEAD has no commit yet; commit something first")?;
+    Config::of_commit(git, &head).context("reading the configuration at HEAD")
 }
 
-/// The target with whatever secrets there are: `doctor` looks at the rest even when one is missing.
+/// Where `config` wants its release, with whatever `secrets` there are: `doctor` looks at the rest even when one is missing.
 ///
 /// # Errors
 /// When the environment holds something that cannot be meant.
@@ -75,98 +87,50 @@ pub(crate) fn with_secrets(
     config: &Config,
     git: &Git,
     secrets: Secrets,
+    run: Option<&Run>,
 ) -> Result<Target> {
     let curl = Curl::new(runner, config.timeouts.http());
+    let token = secrets.keychain.token(&config.forge).cloned();
     Ok(Target {
         image: config.image()?,
-        credentials: secrets.credentials,
+        keychain: secrets.keychain,
         key: secrets.key,
         public_key: None,
         public_key_name: PUBLIC_KEY.to_owned(),
         registry_remedy: "set `REGISTRY_USER` and `REGISTRY_TOKEN` to an account that may write packages there, and check \
             `image` in `Cargo.toml`",
-        forge: Box::new(Forgejo::new(environment, curl, git, config)?),
+        forge: Box::new(Forgejo::new(curl, git, config, token, run)),
         stand_in: environment.get("TESTBED_BASE_STAND_IN")?.map(str::to_owned),
         cosign: "cosign".into(),
-        invocation: invocation(environment)?,
+        invocation: invocation(config, run)?,
     })
 }
 
-/// What the environment has of the secrets, and what is wrong with them.
-pub(crate) struct Secrets {
-    key: SigningKey,
-    credentials: Option<Credentials>,
-    pub(crate) problems: Vec<Problem>,
-}
-
-impl Secrets {
-    pub(crate) fn read(environment: &Environment, config: &Config) -> Result<Self> {
-        const MAKE_TOKEN: &str = "make a token with `write:package` for an account that may write the packages of the \
-            owner, and store it as the secret `REGISTRY_TOKEN`";
-        let private_key = environment.secret("COSIGN_PRIVATE_KEY")?.filter(|key| !key.expose().is_empty());
-        let password = environment.secret("COSIGN_PASSWORD")?;
-        let token = environment.token("REGISTRY_TOKEN")?;
-        let mut problems = Vec::new();
-        if private_key.is_none() || password.is_none() {
-            let text = "`COSIGN_PRIVATE_KEY` or `COSIGN_PASSWORD` is not set; make them with `cargo xtask keygen DIR`, and store them as docs/keys.md says";
-            problems.push(Problem::new("signing key", text));
-        }
-        match &token {
-            None => problems.push(Problem::new("registry", format!("`REGISTRY_TOKEN` is not set; {MAKE_TOKEN}"))),
-            Some(token) if is_automatic(environment, token)? => problems.push(Problem::new(
-                "registry",
-                format!(
-                    "`REGISTRY_TOKEN` is the automatic token of the run: the forge lets it log in, but refuses every \
-                     package that it pushes; {MAKE_TOKEN}"
-                ),
-            )),
-            Some(_) => {}
-        }
-        let user = environment.get("REGISTRY_USER")?.unwrap_or(&config.repository.owner).to_owned();
-        let none = || Secret::new("");
-        let key = SigningKey {
-            private_key: private_key.unwrap_or_else(none),
-            password: password.unwrap_or_else(none),
-        };
-        Ok(Self { key, credentials: token.map(|password| Credentials::new(user, password)), problems })
-    }
-}
-
-/// Whether it is the token that the forge gives every run (docs/facts.md#automatic-token).
-fn is_automatic(environment: &Environment, token: &Secret) -> Result<bool> {
-    if environment.runner("RUN_ID")?.is_none() {
-        return Ok(false);
-    }
-    for name in ["FORGEJO_TOKEN", "GITEA_TOKEN", "GITHUB_TOKEN"] {
-        if environment.get(name)? == Some(token.expose()) {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
-fn invocation(environment: &Environment) -> Result<Invocation> {
-    let value = |suffix: &str| Ok::<_, anyhow::Error>(environment.runner(suffix)?.map(str::to_owned));
-    let (Some(run_id), Some(run_number)) = (value("RUN_ID")?, value("RUN_NUMBER")?) else {
+fn invocation(config: &Config, run: Option<&Run>) -> Result<Invocation> {
+    let value = |name: &str| run.and_then(|run| run.value(name)).map(str::to_owned);
+    let (Some(run_id), Some(run_number)) = (value("RUN_ID"), value("RUN_NUMBER")) else {
         return Ok(Invocation::Local { command: RELEASE.to_owned(), nonce: random_hex()? });
     };
-    Ok(Invocation::Workflow {
-        path: environment
-            .runner("WORKFLOW_REF")?
-            .and_then(workflow_path)
-            .unwrap_or(RELEASE_WORKFLOW)
-            .to_owned(),
-        event: value("EVENT_NAME")?.unwrap_or_else(|| "push".to_owned()),
-        run_id,
-        run_number,
-        attempt: value("RUN_ATTEMPT")?.unwrap_or_else(|| "1".to_owned()),
-    })
+    let path = match value("WORKFLOW_REF") {
+        Some(reference) => workflow_path(&reference, config)?.to_owned(),
+        None => RELEASE_WORKFLOW.to_owned(),
+    };
+    let event = value("EVENT_NAME").unwrap_or_else(|| "push".to_owned());
+    let attempt = value("RUN_ATTEMPT").unwrap_or_else(|| "1".to_owned());
+    Ok(Invocation::Workflow { path, event, run_id, run_number, attempt })
 }
 
-/// The file in `owner/repo/.forgejo/workflows/x.yml@refs/tags/v1`.
-fn workflow_path(reference: &str) -> Option<&str> {
-    let path = reference.split_once('@')?.0.splitn(3, '/').nth(2)?;
-    (!path.is_empty()).then_some(path)
+/// The file in `owner/repo/.forgejo/workflows/x.yml@refs/tags/v1`, where owner and repository are the configured ones.
+fn workflow_path<'a>(reference: &'a str, config: &Config) -> Result<&'a str> {
+    let found = reference.split_once('@').and_then(|(file, _)| {
+        let (owner, rest) = file.split_once('/')?;
+        let (name, path) = rest.split_once('/')?;
+        let is_ours = format!("{owner}/{name}").eq_ignore_ascii_case(&config.repository.to_string());
+        (is_ours && !path.is_empty()).then_some(path)
+    });
+    found.with_context(|| {
+        format!("reading `WORKFLOW_REF`: `{reference}` is no workflow of `{}`, such as `{}/{RELEASE_WORKFLOW}@refs/tags/v1.2.3`", config.repository, config.repository)
+    })
 }
 
 #[expect(clippy::print_stdout, reason = "this is the command's data")]
@@ -198,64 +162,52 @@ fn report_event<'a>(target: &Target, source: &'a Source, outcome: &'a Outcome) -
 
 #[cfg(test)]
 mod tests {
-    use super::{Secrets, invocation, workflow_path};
+    use super::{invocation, workflow_path};
+    use crate::config::tests::example;
     use crate::environment::Environment;
+    use crate::forge::run::Run;
     use crate::provenance::Invocation;
-
-    fn config() -> crate::config::Config {
-        serde_json::from_value(serde_json::json!({
-            "forge": "https://forge.example.org", "repository": "acme/carol", "title": "carol",
-            "description": "a service", "licenses": "MIT", "platforms": ["linux/amd64"],
-            "branches": ["main"], "smoke": {"port": 3000, "health": "/healthz", "version": "/version"},
-        }))
-        .unwrap()
-    }
 
     #[test]
     fn the_workflow_is_told_from_its_reference() {
+        let config = example();
         let reference = "acme/carol/.forgejo/workflows/x.yml@refs/tags/v0.2.0";
-        assert_eq!(workflow_path(reference), Some(".forgejo/workflows/x.yml"));
-        for bad in ["", "acme/carol", "acme/carol/x.yml", "acme/carol/@x"] {
-            assert_eq!(workflow_path(bad), None, "{bad}");
+        assert_eq!(workflow_path(reference, &config).unwrap(), ".forgejo/workflows/x.yml");
+        for bad in [
+            "",
+            "acme/carol",
+            "acme/carol/x.yml",
+            "acme/carol/@x",
+            "acme/other/x.yml@x",
+            "carol/acme/x.yml@x",
+        ] {
+            assert!(workflow_path(bad, &config).is_err(), "{bad}");
         }
     }
 
     #[test]
-    fn a_run_of_either_forge_is_a_workflow_and_anything_else_a_person() {
+    fn a_run_of_this_repository_is_a_workflow_and_anything_else_a_person() {
+        let config = example();
         let gitea = Environment::from_pairs([("GITHUB_RUN_ID", "9"), ("GITHUB_RUN_NUMBER", "4")]);
-        let Invocation::Workflow { path, run_number, attempt, .. } = invocation(&gitea).unwrap() else {
+        let invocation = |environment: &Environment| {
+            invocation(&config, Run::of(environment, &config).unwrap().as_ref()).unwrap()
+        };
+        let ours = gitea
+            .with([("GITHUB_SERVER_URL", "https://forge.example.org"), ("GITHUB_REPOSITORY", "acme/carol")]);
+        let Invocation::Workflow { path, run_number, attempt, .. } = invocation(&ours) else {
             panic!("a run number is a workflow");
         };
         assert_eq!(
             (path.as_str(), run_number.as_str(), attempt.as_str()),
             (".forgejo/workflows/release.yml", "4", "1")
         );
-        assert!(matches!(invocation(&Environment::default()).unwrap(), Invocation::Local { .. }));
-    }
-
-    fn problems(environment: &Environment) -> String {
-        let secrets = Secrets::read(environment, &config()).unwrap();
-        secrets.problems.iter().map(|problem| format!("{}\n", problem.text)).collect()
-    }
-
-    #[test]
-    fn missing_secrets_are_all_named_at_once() {
-        let text = problems(&Environment::default());
-        assert!(text.contains("COSIGN_PRIVATE_KEY") && text.contains("REGISTRY_TOKEN"), "{text}");
-    }
-
-    #[test]
-    fn the_automatic_token_is_refused_with_what_to_make_instead() {
-        let environment = Environment::from_pairs([
-            ("GITHUB_RUN_ID", "9"),
-            ("GITHUB_TOKEN", "automatic-token"),
-            ("REGISTRY_TOKEN", "automatic-token"),
-            ("COSIGN_PRIVATE_KEY", "key-material"),
-            ("COSIGN_PASSWORD", ""),
-        ]);
-        let text = problems(&environment);
-        assert!(text.contains("automatic token of the run") && text.contains("write:package"), "{text}");
-        assert!(!text.contains("automatic-token"), "{text}");
-        assert_eq!(problems(&environment.with([("REGISTRY_TOKEN", "another-token")])), "");
+        for other in [
+            Environment::default(),
+            gitea.clone(),
+            ours.with([("GITHUB_SERVER_URL", "https://github.com")]),
+            ours.with([("GITHUB_REPOSITORY", "acme/other")]),
+        ] {
+            assert!(matches!(invocation(&other), Invocation::Local { .. }));
+        }
     }
 }

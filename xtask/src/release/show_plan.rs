@@ -6,11 +6,13 @@ use serde::Serialize;
 use crate::config::Config;
 use crate::environment::Environment;
 use crate::failure::Refusal;
+use crate::forge::run::Run;
 use crate::inputs::Inputs;
 use crate::progress::Steps;
 use crate::reference::Digest;
-use crate::release::command::{Secrets, with_secrets};
+use crate::release::command::{own_config, with_secrets};
 use crate::release::plan::{Action, Facts, Plan};
+use crate::release::secrets::{Secrets, keychain};
 use crate::release::source::Source;
 use crate::release::state::State;
 use crate::release::{self, Release, Session};
@@ -46,11 +48,14 @@ pub fn run(environment: &Environment, asked: Option<&str>, json: bool) -> Result
     let runner = &Runner::new(environment);
     let here = std::env::current_dir().context("finding the current directory")?;
     let git = &Git::discover(runner, &here)?;
-    let source = &Source::to_release(git, environment, asked)?;
+    let own = own_config(git)?;
+    let run = Run::of(environment, &own)?;
+    let source = &Source::to_release(git, run.as_ref(), asked)?;
     let config = &Config::of_commit(git, &source.commit)?;
     let inputs = &Inputs::of_commit(git, &source.commit)?;
-    // Only what reads: a missing secret is nothing to a reader.
-    let target = &with_secrets(environment, runner, config, git, Secrets::read(environment, config)?)?;
+    // Only what reads: a missing secret is nothing to a reader, and one for another host is not sent.
+    let secrets = Secrets::to_read(keychain(environment, &own)?);
+    let target = &with_secrets(environment, runner, config, git, secrets, run.as_ref())?;
     let steps = &Steps::new(environment)?;
     let session = &Session { runner, environment, git, config, steps };
     let login = DockerConfig::new(environment, target.login())?;

@@ -2,8 +2,8 @@
 
 use anyhow::{Context as _, Result};
 
-use crate::environment::Environment;
 use crate::failure::Misuse;
+use crate::forge::run::Run;
 use crate::refuse;
 use crate::tool::git::{Commit, Git};
 use crate::version::{ReleaseTag, highest_stable};
@@ -22,13 +22,14 @@ pub struct Source {
 }
 
 impl Source {
-    /// The tag to release: `asked`, else the one that the forge's runner was started for, else the one at HEAD.
+    /// The tag to release: `asked`, else the one that this repository's workflow `run` is for, else the one at HEAD.
     ///
     /// # Errors
     /// [`Misuse`] when it is no release tag, [`crate::failure::Refusal`] when it does not exist or the clone is shallow.
-    pub fn to_release(git: &Git, environment: &Environment, asked: Option<&str>) -> Result<Self> {
+    pub fn to_release(git: &Git, run: Option<&Run>, asked: Option<&str>) -> Result<Self> {
         check_whole(git)?;
-        let tag = match (asked, environment.runner("REF_TYPE")?, environment.runner("REF_NAME")?) {
+        let value = |name: &str| run.and_then(|run| run.value(name));
+        let tag = match (asked, value("REF_TYPE"), value("REF_NAME")) {
             (Some(asked), _, _) => asked.parse()?,
             (None, Some("tag"), Some(name)) => name.parse()?,
             _ => match tag_at_head(git)? {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::forge::Forge;
+use crate::keychain::Keychain;
 use crate::provenance::Invocation;
 use crate::reference::{Image, Registry};
 use crate::registry::Credentials;
@@ -12,8 +13,8 @@ use crate::tool::cosign::SigningKey;
 pub struct Target {
     /// Where the image goes.
     pub image: Image,
-    /// The right to push it there; `None` where no one asks for it.
-    pub credentials: Option<Credentials>,
+    /// The right to push it there; empty where no one asks for it.
+    pub keychain: Keychain,
     /// What signs.
     pub key: SigningKey,
     /// The public key, where it is not `cosign.pub` at the top of the released commit.
@@ -33,9 +34,15 @@ pub struct Target {
 }
 
 impl Target {
+    /// The right to push to the image's registry.
+    #[must_use]
+    pub fn credentials(&self) -> Option<&Credentials> {
+        self.keychain.credentials(&self.image.registry)
+    }
+
     /// The registry and the right to push to it.
     #[must_use]
     pub fn login(&self) -> Option<(&Registry, &Credentials)> {
-        self.credentials.as_ref().map(|credentials| (&self.image.registry, credentials))
+        self.credentials().map(|credentials| (&self.image.registry, credentials))
     }
 }

@@ -13,10 +13,12 @@ use crate::environment::Environment;
 use crate::failure::{ExitCode, Misuse, Verdicts};
 use crate::forge::PublishedPage;
 use crate::inputs::PUBLIC_KEY;
+use crate::keychain::Keychain;
 use crate::progress::Steps;
 use crate::reference::{Digest, Image};
-use crate::release::command::{Secrets, with_secrets};
+use crate::release::command::with_secrets;
 use crate::release::rebuilt::Rebuilt;
+use crate::release::secrets::Secrets;
 use crate::release::source::{Source, release_tags};
 use crate::release::target::Target;
 use crate::release::{self, Release, Session, Tools};
@@ -29,7 +31,7 @@ use super::report::{self, Entry};
 use super::store::Layout;
 use super::subject::{Repository, Subject, tag_of_image};
 use super::survey::{self, Asked, Shared};
-use super::{by_hand, difference};
+use super::{by_hand, difference, login, look};
 
 /// What is verified, and how.
 #[derive(Default)]
@@ -42,6 +44,8 @@ pub struct Options {
     pub key: Option<PathBuf>,
     /// The repository's address, where this is no checkout of it.
     pub source: Option<String>,
+    /// Read with the tokens of the environment, and not as anyone.
+    pub login: bool,
     /// Build the commit again and compare digests.
     pub rebuild: bool,
     /// The buildx builder for that, where it is not the configured one.
@@ -61,10 +65,12 @@ struct Verifier<'a> {
     repository: &'a Repository,
     options: &'a Options,
     key: Option<Vec<u8>>,
+    /// Empty without `--login`.
+    keychain: Keychain,
 }
 
 /// What is asked about one release.
-enum Wanted {
+pub(super) enum Wanted {
     VersionTag,
     Digest(Image, Digest),
 }
@@ -87,7 +93,9 @@ pub fn run(environment: &Environment, options: &Options) -> Result<()> {
     let key = options.key.as_ref().map(|file| {
         std::fs::read(file).with_context(|| format!("reading the public key `{}`", file.display()))
     });
-    let verifier = Verifier { environment, runner, repository, options, key: key.transpose()? };
+    let keychain =
+        if options.login { login::keychain(environment, repository, &wanted)? } else { Keychain::default() };
+    let verifier = Verifier { environment, runner, repository, options, key: key.transpose()?, keychain };
     let entries = if options.all { verifier.all()? } else { vec![verifier.one(&wanted)?] };
     report::print(&entries, options.json)?;
     report::conclude(&entries)
@@ -97,11 +105,12 @@ impl Verifier<'_> {
     fn one(&self, wanted: &Wanted) -> Result<Entry> {
         let source = match wanted {
             Wanted::VersionTag => {
-                Source::to_release(&self.repository.git, self.environment, self.options.what.as_deref())?
+                Source::to_release(&self.repository.git, None, self.options.what.as_deref())?
             }
             Wanted::Digest(image, digest) => {
-                let tag = tag_of_image(self.runner, image, digest)
-                    .map_err(|error| Verdicts::new(ExitCode::Unchecked, format!("{error:#}")))?;
+                let tag =
+                    tag_of_image(self.runner, image, digest, self.keychain.credentials(&image.registry))
+                        .map_err(|error| unchecked(&error))?;
                 Source::of_tag(&self.repository.git, tag)?
             }
         };
@@ -126,9 +135,8 @@ impl Verifier<'_> {
         let config = Config::of_commit(git, &head)?;
         self.with_tools(&config, None, |tools, target| {
             let doing = || "listing what is released; nothing was checked";
-            let unchecked = |error: anyhow::Error| Verdicts::new(ExitCode::Unchecked, format!("{error:#}"));
-            let pages = target.forge.pages().with_context(doing).map_err(unchecked)?;
-            let tags = tools.registry.tags().with_context(doing).map_err(unchecked)?;
+            let pages = target.forge.pages().with_context(doing).map_err(|error| unchecked(&error))?;
+            let tags = tools.registry.tags().with_context(doing).map_err(|error| unchecked(&error))?;
             let mut released: BTreeSet<ReleaseTag> = release_tags(&tags).into_iter().collect();
             released.extend(pages.iter().map(|page: &PublishedPage| page.page.tag.clone()));
             ensure!(!released.is_empty(), "`{}` has no release yet", target.image);
@@ -159,7 +167,7 @@ impl Verifier<'_> {
         })
     }
 
-    /// Only what reads: a missing secret is nothing to a verifier.
+    /// Only what reads, and with no secret but for `--login`.
     fn with_tools<T>(
         &self,
         config: &Config,
@@ -167,8 +175,8 @@ impl Verifier<'_> {
         work: impl FnOnce(&Tools<'_>, &Target) -> Result<T>,
     ) -> Result<T> {
         let Self { environment, runner, repository, .. } = self;
-        let secrets = Secrets::read(environment, config)?;
-        let mut target = with_secrets(environment, runner, config, &repository.git, secrets)?;
+        let secrets = Secrets::to_read(self.keychain.clone());
+        let mut target = with_secrets(environment, runner, config, &repository.git, secrets, None)?;
         if let Some(image) = image {
             target.image = image.clone();
         }
@@ -218,6 +226,11 @@ impl Verifier<'_> {
         }
         Ok(entry)
     }
+}
+
+/// An error from before the first claim.
+fn unchecked(error: &anyhow::Error) -> Verdicts {
+    Verdicts::new(ExitCode::Unchecked, look::in_words(error))
 }
 
 /// The key that was brought along is the one that the commit vouches for.

@@ -8,6 +8,7 @@ use std::thread;
 
 use anyhow::{Context as _, Result, anyhow};
 
+use crate::failure::NotPublic;
 use crate::forge::PublishedPage;
 use crate::inputs::PUBLIC_KEY;
 use crate::reference::{Digest, Tag};
@@ -106,10 +107,21 @@ pub(super) fn signature(release: &Release<'_>, tag: &ReleaseTag, digest: &Digest
 /// What came of a question. Bytes that are not those of their digest are an answer, and a wrong one.
 pub(super) fn seen<T>(result: Result<T>) -> Seen<T> {
     result.map_err(|error| {
-        let words = format!("{error:#}");
+        let words = in_words(&error);
         let is_wrong = error.chain().any(<dyn std::error::Error>::is::<WrongBytes>);
         if is_wrong { Unseen::Wrong(words) } else { Unseen::Unknown(words) }
     })
+}
+
+/// The error, and what to type where it says that something is not public.
+pub(super) fn in_words(error: &anyhow::Error) -> String {
+    let is_hidden = error.chain().any(<dyn std::error::Error>::is::<NotPublic>);
+    let remedy = if is_hidden {
+        "; if it is private, set `REGISTRY_TOKEN` and `FORGEJO_TOKEN` and add `--login`"
+    } else {
+        ""
+    };
+    format!("{error:#}{remedy}")
 }
 
 fn join<T>(thread: thread::ScopedJoinHandle<'_, Seen<T>>) -> Seen<T> {

@@ -6,7 +6,7 @@ use crate::config::{self, Config, Timeouts};
 use crate::index;
 use crate::inputs::Inputs;
 use crate::reference::{Digest, Image};
-use crate::registry::Client;
+use crate::registry::{Client, Credentials};
 use crate::release::source::Source;
 use crate::scratch::Scratch;
 use crate::tool::Runner;
@@ -61,6 +61,16 @@ impl Repository {
         Ok(Self { git, address: None, _clone: None })
     }
 
+    /// Whether it is the checkout here, and not one that was named.
+    pub(super) fn is_here(&self) -> bool {
+        self.address.is_none()
+    }
+
+    /// Whether it was named by the address that `config` has.
+    pub(super) fn is_at_its_address(&self, config: &Config) -> bool {
+        self.address.as_ref().is_some_and(|address| address.starts_with("http")) && self.check(config).is_ok()
+    }
+
     /// A repository that releases under another name than the trusted address vouches for nothing.
     fn check(&self, config: &Config) -> Result<()> {
         let Some(address) = self.address.as_ref().filter(|address| address.starts_with("http")) else {
@@ -80,11 +90,17 @@ impl Repository {
 ///
 /// # Errors
 /// When there is no such image, it has no such label, or the registry does not answer.
-pub(super) fn tag_of_image(runner: &Runner, image: &Image, digest: &Digest) -> Result<ReleaseTag> {
-    let client = Client::new(Curl::new(runner, Timeouts::default().http()), image.clone(), None);
+pub(super) fn tag_of_image(
+    runner: &Runner,
+    image: &Image,
+    digest: &Digest,
+    credentials: Option<&Credentials>,
+) -> Result<ReleaseTag> {
+    let curl = Curl::new(runner, Timeouts::default().http());
+    let client = Client::new(curl, image.clone(), credentials.cloned());
     let pinned = image.pinned(digest);
     let found = client.manifest(digest.as_str())?;
-    let found = found.with_context(|| format!("there is no `{pinned}`, or no stranger may read it"))?;
+    let found = found.with_context(|| format!("there is no `{pinned}`"))?;
     let platforms = index::platforms(&found.bytes).with_context(|| format!("reading `{pinned}`"))?;
     let Some(first) = platforms.first() else { bail!("`{pinned}` has no platform") };
     let part = look_at_part(&client, first).map_err(|unseen| anyhow!("{unseen}"))?;

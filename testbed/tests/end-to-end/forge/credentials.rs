@@ -86,7 +86,12 @@ fn a_bad_token_is_not_printed_although_the_server_sends_it_back() -> Result<()> 
         project.push_tag("v0.1.0")?;
         let bad = bad_token()?;
         let api = format!("http://{}/api/v1", echo.host());
-        let run = project.laptop(&RELEASE).env("GITHUB_API_URL", api).env("FORGEJO_TOKEN", bad.clone());
+        let run = project
+            .laptop(&RELEASE)
+            .env("GITHUB_SERVER_URL", project.forge.clone())
+            .env("GITHUB_REPOSITORY", project.repository.full_name())
+            .env("GITHUB_API_URL", api)
+            .env("FORGEJO_TOKEN", bad.clone());
         let said = project.ensure_refused(run, &["access token does not exist [sha: ", "***"])?;
         ensure_hidden(&project, &bad, &said).context("FORGEJO_TOKEN")?;
 

@@ -1,10 +1,9 @@
 //! Whether a commit's state on the forge allows its release: a pure decision over the newest status of each context.
 
-use anyhow::Result;
 use serde::Deserialize;
 
-use crate::environment::Environment;
 use crate::forge::CiState;
+use crate::forge::run::Run;
 
 /// The release's own workflow, by the `name:` that this repository gives it: its state says nothing about the commit, and
 /// while it runs it is pending. Both forges write contexts as `<name> / <job> (<event>)`.
@@ -30,8 +29,8 @@ pub(super) struct OwnRun {
 }
 
 impl OwnRun {
-    pub(super) fn new(environment: &Environment) -> Result<Self> {
-        Ok(Self { workflow: environment.runner("WORKFLOW")?.map(str::to_owned) })
+    pub(super) fn new(run: Option<&Run>) -> Self {
+        Self { workflow: run.and_then(|run| run.value("WORKFLOW")).map(str::to_owned) }
     }
 
     fn is(&self, status: &Status) -> bool {

@@ -91,7 +91,8 @@ pub(in crate::verify) fn image(
     })
 }
 
-/// A private owner's image can be read by no stranger: then the one with credentials stands in for the reader.
+/// A private owner's image can be read by no stranger: then the one with credentials stands in for the reader, and that is
+/// said.
 fn reader<'a>(
     release: &'a Release<'_>,
     digest: &Digest,
@@ -101,10 +102,18 @@ fn reader<'a>(
     let stranger = &tools.stranger;
     match place {
         Place::Layout(layout) => (&stranger.cosign, layout),
-        Place::Registry if release.target.credentials.is_none() => (&stranger.cosign, &tools.registry),
+        Place::Registry if release.target.credentials().is_none() => (&stranger.cosign, &tools.registry),
         Place::Registry => match stranger.registry.digest_of(digest.as_str()) {
             Ok(Some(_)) => (&stranger.cosign, &stranger.registry),
-            Ok(None) | Err(_) => (&tools.cosign, &tools.registry),
+            hidden => {
+                let why =
+                    hidden.map_or_else(|error| format!("{error:#}"), |_none| "there is none".to_owned());
+                let image = release.target.image.pinned(digest);
+                let detail =
+                    format!("`{image}` cannot be read anonymously, and is read with the login: {why}");
+                release.session.steps.line("not public", &detail);
+                (&tools.cosign, &tools.registry)
+            }
         },
     }
 }

@@ -1,0 +1,191 @@
+//! The secrets of a release, as the environment has them, and what is wrong with them.
+
+use anyhow::Result;
+
+use crate::config::Config;
+use crate::environment::Environment;
+use crate::keychain::{Keychain, automatic_token, forge_token, named_registry};
+use crate::reference::Registry;
+use crate::registry::Credentials;
+use crate::release::preflight::Problem;
+use crate::secret::Secret;
+use crate::tool::cosign::SigningKey;
+
+const MAKE_TOKEN: &str = "make a token with `write:package` for an account that may write the packages of the owner, \
+    and store it as the secret `REGISTRY_TOKEN`";
+
+/// What signs, and what may be sent to whom.
+pub(crate) struct Secrets {
+    pub(crate) key: SigningKey,
+    pub(crate) keychain: Keychain,
+    pub(crate) problems: Vec<Problem>,
+}
+
+impl Secrets {
+    /// What a reader may send to whom, and no signing key.
+    pub(crate) fn to_read(keychain: Keychain) -> Self {
+        let none = || Secret::new("");
+        let key = SigningKey { private_key: none(), password: none() };
+        Self { key, keychain, problems: Vec::new() }
+    }
+
+    /// All that the environment has. `own` is the configuration that the command was started with, and not that of what is
+    /// released: it says which hosts the secrets are for.
+    pub(crate) fn to_release(environment: &Environment, own: &Config) -> Result<Self> {
+        let private_key = environment.secret("COSIGN_PRIVATE_KEY")?.filter(|key| !key.expose().is_empty());
+        let password = environment.secret("COSIGN_PASSWORD")?;
+        let token = environment.token("REGISTRY_TOKEN")?;
+        let mut problems = Vec::new();
+        if private_key.is_none() || password.is_none() {
+            let text = "`COSIGN_PRIVATE_KEY` or `COSIGN_PASSWORD` is not set; make them with `cargo xtask keygen DIR`, and store them as docs/keys.md says";
+            problems.push(Problem::new("signing key", text));
+        }
+        match &token {
+            None => problems.push(Problem::new("registry", format!("`REGISTRY_TOKEN` is not set; {MAKE_TOKEN}"))),
+            Some(token) if is_automatic(environment, token)? => problems.push(Problem::new(
+                "registry",
+                format!(
+                    "`REGISTRY_TOKEN` is the automatic token of the run: the forge lets it log in, but refuses every \
+                     package that it pushes; {MAKE_TOKEN}"
+                ),
+            )),
+            Some(_) => {}
+        }
+        let none = || Secret::new("");
+        let key = SigningKey {
+            private_key: private_key.unwrap_or_else(none),
+            password: password.unwrap_or_else(none),
+        };
+        Ok(Self { key, keychain: keychain(environment, own)?, problems })
+    }
+
+    /// What is wrong with sending them where the commit of a release wants them: the commit does not choose.
+    pub(crate) fn check_hosts(
+        &self,
+        environment: &Environment,
+        own: &Config,
+        released: &Config,
+    ) -> Result<Vec<Problem>> {
+        let (ours, theirs) = (registry_of(environment, own)?, released.image()?.registry);
+        let mut problems = Vec::new();
+        if ours != theirs {
+            let text = format!(
+                "`REGISTRY_TOKEN` is for `{ours}`, and the commit's image belongs to `{theirs}`; set `REGISTRY={theirs}` if \
+                 the token is for that one"
+            );
+            problems.push(Problem::new("registry", text));
+        }
+        if own.forge != released.forge {
+            let text = format!(
+                "`FORGEJO_TOKEN` is for `{}`, the `forge` of HEAD, and the commit's is `{}`; run the release from a checkout \
+                 whose `Cargo.toml` names that one, if the token is for it",
+                own.forge, released.forge
+            );
+            problems.push(Problem::new("forge token", text));
+        }
+        Ok(problems)
+    }
+}
+
+/// The tokens of the environment, each for its host: those of `own`, unless `REGISTRY` names another registry.
+///
+/// # Errors
+/// When a variable holds something that cannot be meant.
+pub(crate) fn keychain(environment: &Environment, own: &Config) -> Result<Keychain> {
+    let mut keychain = Keychain::default();
+    if let Some(token) = environment.token("REGISTRY_TOKEN")? {
+        let user = environment.get("REGISTRY_USER")?.unwrap_or(&own.repository.owner);
+        keychain = keychain.with_registry(registry_of(environment, own)?, Credentials::new(user, token));
+    }
+    let token = match forge_token(environment, own)? {
+        Some(token) => Some(token),
+        None => automatic_token(environment, own)?,
+    };
+    if let Some(token) = token {
+        keychain = keychain.with_forge(own.forge.clone(), token);
+    }
+    Ok(keychain)
+}
+
+/// The registry that `REGISTRY_TOKEN` is for.
+///
+/// # Errors
+/// When `REGISTRY` is no registry.
+pub(crate) fn registry_of(environment: &Environment, own: &Config) -> Result<Registry> {
+    match named_registry(environment)? {
+        Some(named) => Ok(named),
+        None => Ok(own.image()?.registry),
+    }
+}
+
+/// Whether it is the token that the forge gives every run (docs/facts.md#automatic-token).
+fn is_automatic(environment: &Environment, token: &Secret) -> Result<bool> {
+    if environment.runner("RUN_ID")?.is_none() {
+        return Ok(false);
+    }
+    for name in ["FORGEJO_TOKEN", "GITEA_TOKEN", "GITHUB_TOKEN"] {
+        if environment.get(name)? == Some(token.expose()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Secrets, keychain};
+    use crate::config::tests::{example, example_with};
+    use crate::environment::Environment;
+
+    fn problems(environment: &Environment) -> String {
+        let secrets = Secrets::to_release(environment, &example()).unwrap();
+        secrets.problems.iter().map(|problem| format!("{}\n", problem.text)).collect()
+    }
+
+    #[test]
+    fn missing_secrets_are_all_named_at_once() {
+        let text = problems(&Environment::default());
+        assert!(text.contains("COSIGN_PRIVATE_KEY") && text.contains("REGISTRY_TOKEN"), "{text}");
+    }
+
+    #[test]
+    fn the_automatic_token_is_refused_with_what_to_make_instead() {
+        let environment = Environment::from_pairs([
+            ("GITHUB_RUN_ID", "9"),
+            ("GITHUB_TOKEN", "automatic-token"),
+            ("REGISTRY_TOKEN", "automatic-token"),
+            ("COSIGN_PRIVATE_KEY", "key-material"),
+            ("COSIGN_PASSWORD", ""),
+        ]);
+        let text = problems(&environment);
+        assert!(text.contains("automatic token of the run") && text.contains("write:package"), "{text}");
+        assert!(!text.contains("automatic-token"), "{text}");
+        assert_eq!(problems(&environment.with([("REGISTRY_TOKEN", "another-token")])), "");
+    }
+
+    #[test]
+    fn the_tokens_go_where_the_configuration_at_hand_says_and_not_where_the_commit_does() {
+        let environment =
+            Environment::from_pairs([("REGISTRY_TOKEN", "one-token"), ("FORGEJO_TOKEN", "other-token")]);
+        let (own, elsewhere) = (example(), example_with("image = \"evil.example.org/acme/carol\""));
+        let chain = keychain(&environment, &own).unwrap();
+        assert!(chain.credentials(&own.image().unwrap().registry).is_some());
+        assert!(chain.credentials(&elsewhere.image().unwrap().registry).is_none());
+        let problems = |environment: &Environment| {
+            let secrets = Secrets::to_release(environment, &own).unwrap();
+            secrets.check_hosts(environment, &own, &elsewhere).unwrap()
+        };
+        let [problem] = &problems(&environment)[..] else { panic!("one problem was expected") };
+        assert!(problem.text.contains("`REGISTRY=evil.example.org`"), "{}", problem.text);
+        let named = environment.with([("REGISTRY", "evil.example.org")]);
+        assert!(problems(&named).is_empty(), "the person said so");
+        assert!(keychain(&named, &own).unwrap().credentials(&elsewhere.image().unwrap().registry).is_some());
+        let mut moved = example();
+        moved.forge = "https://other.example.org".to_owned().try_into().unwrap();
+        let secrets = Secrets::to_release(&environment, &own).unwrap();
+        let [registry, forge] = &secrets.check_hosts(&environment, &own, &moved).unwrap()[..] else {
+            panic!("two problems were expected")
+        };
+        assert_eq!((registry.check, forge.check), ("registry", "forge token"));
+    }
+}
