@@ -75,6 +75,23 @@ impl Environment {
         merged
     }
 
+    /// The same environment without `names`.
+    #[must_use]
+    pub fn without(mut self, names: &[&str]) -> Self {
+        self.variables.retain(|key, _| !names.iter().any(|name| OsStr::new(name) == key));
+        self
+    }
+
+    /// Those of `names` that are set and not empty, with their values.
+    #[must_use]
+    pub fn only(&self, names: &[&str]) -> Vec<(&OsStr, &OsStr)> {
+        let variables = self.variables.iter().filter(|(_, value)| !value.is_empty());
+        variables
+            .filter(|(key, _)| names.iter().any(|name| OsStr::new(name) == key.as_os_str()))
+            .map(|(key, value)| (key.as_os_str(), value.as_os_str()))
+            .collect()
+    }
+
     /// The variable's value; an empty one counts as unset, as forges set what they do not know to the empty string.
     ///
     /// # Errors

@@ -12,6 +12,7 @@ pub mod environment;
 pub mod exact;
 pub mod failure;
 pub mod forge;
+pub mod handover;
 pub mod index;
 pub mod inputs;
 pub mod interrupt;

@@ -90,9 +90,8 @@ fn leaks(
             leak(name, "argument list");
         }
     }
-    // A child that is not yet its own program has xtask's environment for a moment.
-    let not_yet = process.name() == "xtask";
-    for (name, _) in secrets.iter().filter(|(_, value)| !not_yet && process.environment_has(value)) {
+    // Also a child that is not yet its own program, and still has the environment of xtask.
+    for (name, _) in secrets.iter().filter(|(_, value)| process.environment_has(value)) {
         leak(name, "environment");
     }
     for (name, _) in

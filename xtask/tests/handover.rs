@@ -1,0 +1,72 @@
+//! What children can find of the secrets: a program in git's place looks where any process of the same user may look.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+use anyhow::Result;
+use xshell::cmd;
+use xtask::environment::Environment;
+use xtask::handover::SECRETS;
+use xtask::scratch::Scratch;
+use xtask::tool::{Call, Runner};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_xtask");
+
+fn call(arguments: &[&str]) -> Result<Call> {
+    let runner = Runner::new(&Environment::of_this_process());
+    let sh = runner.shell()?;
+    Ok(runner.call(cmd!(sh, "{PROGRAM} {arguments...}")))
+}
+
+#[test]
+fn no_child_finds_a_secret_in_the_environment_of_xtask() -> Result<()> {
+    let scratch = Scratch::new()?;
+    let (git, found) = (scratch.path().join("git"), scratch.path().join("found"));
+    // All that is above it, up to the first process.
+    let look = format!(
+        "#!/bin/sh\nprocess=$$\nwhile [ \"$process\" -gt 1 ]; do\n  tr '\\0\\n' '\\n ' < /proc/$process/environ\n  \
+         cat /proc/$process/cmdline\n  set -- $(cut -d ')' -f 2- /proc/$process/stat)\n  \
+         [ \"$process\" = $$ ] || echo \"looked at $(cat /proc/$process/comm)\"\n  \
+         [ \"$(cat /proc/$process/comm)\" = xtask ] && break\n  process=$2\ndone >> '{}' 2>&1\nexit 1\n",
+        found.display()
+    );
+    fs::write(&git, look)?;
+    fs::set_permissions(&git, fs::Permissions::from_mode(0o755))?;
+    let path = format!("{}:/usr/bin:/bin", scratch.path().display());
+    for arguments in
+        [&["release", "v0.1.0"][..], &["doctor"], &["verify", "v0.1.0", "--login"], &["rehearse"]]
+    {
+        let mut call =
+            call(arguments)?.env("PATH", &path).dir(scratch.path()).env("HOME", "/marker-of-the-parent");
+        for name in SECRETS {
+            call = call.env(name, format!("canary of {name}\nsecond canary"));
+        }
+        let output = call.output()?;
+        assert!(!output.status.success(), "git is not git");
+        let seen = String::from_utf8_lossy(&fs::read(&found)?).into_owned();
+        assert!(seen.contains("looked at xtask"), "{arguments:?}: {seen}");
+        assert!(seen.matches("HOME=/marker-of-the-parent").count() >= 2, "{arguments:?}: {seen}");
+        assert!(!seen.contains("canary"), "{arguments:?}: {seen}");
+        fs::remove_file(&found)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn what_is_on_standard_input_in_place_of_the_secrets_is_refused() -> Result<()> {
+    for bytes in ["", "GITHUB_TOKEN=t", "PATH=/evil\0", "GITHUB_TOKEN=t\0GITHUB_TOKEN=u\0"] {
+        let output = call(&["check"])?.env("XTASK_SECRETS_ON_STDIN", "1").stdin(bytes).output()?;
+        assert_eq!(output.status.code(), Some(2), "{bytes:?}: {}", output.stderr);
+        assert!(output.stderr.contains("unset it"), "{}", output.stderr);
+    }
+    Ok(())
+}
+
+#[test]
+fn more_than_a_pipe_holds_is_an_error_and_no_endless_wait() -> Result<()> {
+    let large = "x".repeat(100_000);
+    let output = call(&["check"])?.env("REGISTRY_TOKEN", &large).output()?;
+    assert_eq!(output.status.code(), Some(1));
+    assert!(output.stderr.contains("65536 at most") && !output.stderr.contains(&large), "{}", output.stderr);
+    Ok(())
+}
