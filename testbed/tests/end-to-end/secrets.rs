@@ -1,13 +1,14 @@
 //! No secret reaches a process that was not given it, an argument list, or anything that is printed or published.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::PermissionsExt as _;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 use xtask::scratch::random_hex;
 
 use crate::evidence::{predicate, provenance};
-use crate::harness::checkout::Checkout;
+use crate::harness::checkout::{Checkout, text};
 use crate::harness::processes::{self, Process};
 use crate::harness::run::{Finished, Running, Xtask};
 use crate::harness::{image, test, wait_for};
@@ -40,6 +41,30 @@ fn no_secret_is_where_it_was_not_given() -> Result<()> {
             }
         }
         checkout.ensure_nothing_is_left()
+    })
+}
+
+/// What npm runs when its settings name a program in git's place, wherever a dependency comes from git.
+#[test]
+fn nothing_that_a_commit_names_is_run_on_this_machine() -> Result<()> {
+    test(|| {
+        let checkout = Checkout::new()?;
+        let canary = checkout.beside("canary");
+        let program = format!("#!/bin/sh\ntouch '{}'\nexit 1\n", text(&canary)?);
+        checkout.write("service/program", &program)?;
+        let path = checkout.top().join("service/program");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755))?;
+        checkout.write("service/.npmrc", "git=./program\nscript-shell=./program\n")?;
+        let dependency = "\"devDependencies\": {\"a\": \"git+https://127.0.0.1:1/a.git\"},";
+        for file in ["service/package.json", "service/package-lock.json"] {
+            let from = "\"dependencies\": {";
+            checkout.replace(file, from, &format!("{dependency} {from}"))?;
+        }
+        checkout.commit("chore: settings for npm")?;
+        let run = Xtask::new(&checkout, &["rehearse"]).run()?;
+        ensure!(run.stderr.contains("preflight"), "it did not begin:\n{}", run.stderr);
+        ensure!(!canary.exists(), "a program of the commit ran:\n{}{}", run.stdout, run.stderr);
+        Ok(())
     })
 }
 

@@ -1,9 +1,11 @@
 //! Step 3, export: the commit as files, and nothing else; and what npm says of them.
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
+use crate::inputs::{PACKAGE_JSON, PACKAGE_LOCK};
 use crate::refuse;
 use crate::release::Release;
 use crate::sbom;
@@ -39,12 +41,19 @@ impl Export {
     pub fn tree(&self) -> PathBuf {
         self.scratch.path().join("tree")
     }
+}
 
-    /// The service's package in it.
-    #[must_use]
-    pub fn service(&self) -> PathBuf {
-        self.tree().join("service")
+/// A directory with `package.json` and `package-lock.json` of the commit and nothing else: npm runs what an `.npmrc` beside
+/// them names, as this user.
+fn package(release: &Release<'_>) -> Result<Scratch> {
+    let Release { session, source, .. } = release;
+    let (scratch, paths) = (Scratch::new()?, [PACKAGE_JSON, PACKAGE_LOCK]);
+    for (path, bytes) in paths.into_iter().zip(session.git.files(&source.commit, paths)?) {
+        let bytes = bytes.with_context(|| format!("commit {} has no `{path}`", source.commit))?;
+        let name = Path::new(path).file_name().context("a path without a name")?;
+        fs::write(scratch.path().join(name), bytes).with_context(|| format!("writing `{path}` for npm"))?;
     }
+    Ok(scratch)
 }
 
 /// Why a build or an SBOM failed: when npm itself refuses the lockfile, that is the reason, in its own words. Else gives
@@ -54,7 +63,7 @@ impl Export {
 /// A [`crate::failure::Refusal`] for the lockfile; when a signal stopped it.
 pub fn explain(release: &Release<'_>, error: anyhow::Error) -> Result<anyhow::Error> {
     crate::interrupt::check()?;
-    match Npm::new(release.session.runner, &release.export()?.service()).check_lockfile() {
+    match Npm::new(release.session.runner, package(release)?.path()).check_lockfile() {
         Ok(Ok(())) => Ok(error),
         Ok(Err(words)) => refuse!(
             "`npm ci` refuses the lockfile; run `npm install --package-lock-only` in `service/` and commit the result:\n{words}"
@@ -71,7 +80,7 @@ pub fn explain(release: &Release<'_>, error: anyhow::Error) -> Result<anyhow::Er
 /// When npm fails, or lists other packages than the lockfile.
 pub fn sbom(release: &Release<'_>) -> Result<Vec<u8>> {
     let Release { session, source, .. } = release;
-    let npm = Npm::new(session.runner, &release.export()?.service()).sbom()?;
+    let npm = Npm::new(session.runner, package(release)?.path()).sbom()?;
     let subject = sbom::Subject {
         title: &session.config.title,
         tag: &source.tag,

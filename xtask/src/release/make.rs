@@ -27,15 +27,13 @@ const PUBLISHES_TOO_EARLY: bool = cfg!(feature = "broken-resume");
 pub fn run(release: &Release<'_>) -> Result<Made> {
     let Release { session, tools, target, source, .. } = release;
     let steps = session.steps;
-    let (mut toolchain, sbom) = both(
+    let (mut toolchain, ()) = both(
         || steps.run("preflight", "", || preflight::run(release)),
-        || {
-            steps.run("export", source.commit.as_str(), || release.export().map(|_| ()))?;
-            steps.run("sbom", "", || {
-                export::sbom(release).or_else(|error| Err(export::explain(release, error)?))
-            })
-        },
+        || steps.run("export", source.commit.as_str(), || release.export().map(|_| ())),
     )?;
+    // Not beside preflight: until that has passed, no program reads what the commit holds.
+    let sbom = steps
+        .run("sbom", "", || export::sbom(release).or_else(|error| Err(export::explain(release, error)?)))?;
     let built = steps.run("build", &platforms(session.config), || build::run(release))?;
     let digest = built.digest.clone();
     let ((), builder) = both(
