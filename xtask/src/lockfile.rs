@@ -159,8 +159,9 @@ fn production_package(path: &str, entry: &Entry) -> Result<Option<Package>> {
 
 /// The first range that the two do not share, in words.
 fn difference(manifest: &Ranges, locked: &Ranges) -> Option<String> {
+    let (asked, made_for) = (manifest.needed(), locked.needed());
     let kinds = [
-        ("dependencies", &manifest.dependencies, &locked.dependencies),
+        ("dependencies", &asked, &made_for),
         ("devDependencies", &manifest.dev_dependencies, &locked.dev_dependencies),
         ("optionalDependencies", &manifest.optional_dependencies, &locked.optional_dependencies),
         ("peerDependencies", &manifest.peer_dependencies, &locked.peer_dependencies),

@@ -21,6 +21,15 @@ pub(super) struct Ranges {
     pub(super) peer_dependencies_meta: BTreeMap<String, PeerMeta>,
 }
 
+impl Ranges {
+    /// `dependencies` without what stands in `optionalDependencies` as well, where npm reads it.
+    pub(super) fn needed(&self) -> BTreeMap<String, String> {
+        let all =
+            self.dependencies.iter().filter(|(name, _)| !self.optional_dependencies.contains_key(*name));
+        all.map(|(name, range)| (name.clone(), range.clone())).collect()
+    }
+}
+
 /// What is said of one peer dependency.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(default)]

@@ -155,21 +155,21 @@ pub(super) fn is_in_node_modules(path: &str) -> bool {
     path.starts_with("node_modules/") || path.contains("/node_modules/")
 }
 
-/// Each name once. A name that stands in several tables counts as npm counts it: an optional dependency is not needed, and
-/// what is needed in production is more than a tool.
+/// Each name once. Of a name that stands in several tables, npm reads the last of peer, needed, optional and development
+/// dependencies.
 fn edges_of<'a>(lock: &'a Lock, path: &str, entry: &'a Entry) -> Result<Vec<(&'a str, Kind)>> {
     let ranges = &entry.ranges;
     let mut kinds: BTreeMap<&str, Kind> = BTreeMap::new();
-    // Only a folder of one's own has tools installed.
-    if !is_in_node_modules(path) {
-        kinds.extend(ranges.dev_dependencies.keys().map(|name| (name.as_str(), DEV)));
-    }
     for name in ranges.peer_dependencies.keys() {
         let optional = ranges.peer_dependencies_meta.get(name).is_some_and(|meta| meta.optional);
         kinds.insert(name, Kind { dev: false, optional });
     }
     kinds.extend(ranges.dependencies.keys().map(|name| (name.as_str(), NEEDED)));
     kinds.extend(ranges.optional_dependencies.keys().map(|name| (name.as_str(), OPTIONAL)));
+    // Only a folder of one's own has tools installed.
+    if !is_in_node_modules(path) {
+        kinds.extend(ranges.dev_dependencies.keys().map(|name| (name.as_str(), DEV)));
+    }
     let mut edges = Vec::new();
     for (name, kind) in kinds {
         match resolve(lock, path, name)? {

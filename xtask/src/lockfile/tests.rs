@@ -1,6 +1,8 @@
 //! The lockfile's rules, and what is installed, as tables.
 
-use super::check;
+use std::collections::BTreeSet;
+
+use super::{Libc, Locked, Target, check};
 use serde_json::{Value, json};
 
 fn manifest() -> Value {
@@ -50,5 +52,120 @@ fn disagreement_is_refused_in_both_directions_and_every_kind() {
         let error = run(&manifest, &lock).unwrap_err();
         assert_eq!(crate::failure::exit_code(&error), 3, "{error:#}");
         assert!(format!("{error:#}").contains(expected), "expected `{expected}` in: {error:#}");
+    }
+}
+
+/// Lockfiles that npm wrote, without addresses, and the folders that npm 10.9.4 and 11.19.1 left of each after
+/// `npm ci --omit=dev --ignore-scripts --os=linux --cpu=… --libc=…`.
+const RECORDED: [(&str, &str); 7] = [
+    ("aliases-and-dev", include_str!("fixtures/aliases-and-dev.json")),
+    ("bundled", include_str!("fixtures/bundled.json")),
+    ("dev-shares-production", include_str!("fixtures/dev-shares-production.json")),
+    ("native", include_str!("fixtures/native.json")),
+    ("peers", include_str!("fixtures/peers.json")),
+    ("two-tables", include_str!("fixtures/two-tables.json")),
+    ("workspaces", include_str!("fixtures/workspaces.json")),
+];
+
+fn target(cpu: &str, libc: &str) -> Target {
+    let libc = if libc == "musl" { Libc::Musl } else { Libc::Glibc };
+    Target { os: "linux".to_owned(), cpu: cpu.to_owned(), libc }
+}
+
+#[test]
+fn what_npm_installs_is_what_the_lockfile_gives_by_each_npm_and_for_each_platform() {
+    for (name, text) in RECORDED {
+        let recorded: Value = serde_json::from_str(text).unwrap();
+        let lock = json!({"lockfileVersion": recorded["lockfileVersion"], "packages": recorded["packages"]});
+        let lockfile =
+            check(recorded["manifest"].to_string().as_bytes(), lock.to_string().as_bytes()).unwrap();
+        for (run, found) in recorded["found"].as_object().unwrap() {
+            let words: Vec<_> = run.split(' ').collect();
+            let target = target(words[2], words[3]);
+            let found: BTreeSet<String> = serde_json::from_value(found.clone()).unwrap();
+            let installed: BTreeSet<_> = lockfile.installed(&target).unwrap().into_keys().collect();
+            let tolerated: BTreeSet<_> = lockfile.tolerated(&target).unwrap().into_keys().collect();
+            let missing: Vec<_> = installed.difference(&found).collect();
+            assert!(missing.is_empty(), "{name}, {run}: npm did not install {missing:?}");
+            let extra: Vec<_> =
+                found.difference(&installed).filter(|path| !tolerated.contains(*path)).collect();
+            assert!(extra.is_empty(), "{name}, {run}: npm installed {extra:?} as well");
+        }
+    }
+}
+
+/// Path, name, version and whether it is optional, as text.
+fn listed(lock: &Value, target: &Target) -> anyhow::Result<Vec<String>> {
+    let manifest = lock["packages"][""].to_string();
+    let installed = check(manifest.as_bytes(), lock.to_string().as_bytes())?.installed(target)?;
+    let text = |(path, locked): (String, Locked)| {
+        let optional = if locked.optional { " optional" } else { "" };
+        let local = if locked.local { " local" } else { "" };
+        format!("{path} {}@{}{optional}{local}", locked.name, locked.version)
+    };
+    Ok(installed.into_iter().map(text).collect())
+}
+
+#[test]
+fn a_package_is_found_from_where_it_is_needed_and_by_its_own_name() {
+    let lock = json!({"lockfileVersion": 2, "packages": {
+        "": {"workspaces": ["packages/*"], "dependencies": {"a": "1", "old": "npm:@s/real@1"},
+             "optionalDependencies": {"b": "1"}, "devDependencies": {"tool": "file:tool"}},
+        "node_modules/a": {"version": "1.0.0", "integrity": "sha512-x", "dependencies": {"b": "2"}},
+        "node_modules/a/node_modules/b": {"version": "2.0.0", "integrity": "sha512-x", "dev": true},
+        "node_modules/b": {"version": "1.0.0", "integrity": "sha512-x", "dependencies": {"c": "1"}},
+        "node_modules/c": {"version": "1.0.0", "integrity": "sha512-x"},
+        "node_modules/old": {"name": "@s/real", "version": "1.0.0", "integrity": "sha512-x"},
+        "node_modules/@acme/core": {"resolved": "packages/core", "link": true},
+        "packages/core": {"name": "@acme/core", "version": "0.1.0", "dependencies": {"c": "1", "d": "1"}},
+        "packages/core/node_modules/d": {"version": "1.0.0", "integrity": "sha512-x"},
+        "node_modules/tool": {"resolved": "tool", "link": true},
+        "tool": {"dependencies": {"e": "1"}},
+        "node_modules/e": {"version": "1.0.0", "integrity": "sha512-x"},
+    }});
+    assert_eq!(
+        listed(&lock, &target("x64", "glibc")).unwrap(),
+        [
+            "node_modules/a a@1.0.0",
+            "node_modules/a/node_modules/b b@2.0.0",
+            "node_modules/b b@1.0.0 optional",
+            "node_modules/c c@1.0.0",
+            "node_modules/old @s/real@1.0.0",
+            "packages/core @acme/core@0.1.0 local",
+            "packages/core/node_modules/d d@1.0.0",
+        ]
+    );
+}
+
+#[test]
+fn a_package_that_has_to_be_there_and_does_not_fit_is_refused_by_name() {
+    let mut lock = json!({"lockfileVersion": 3, "packages": {
+        "": {"dependencies": {"a": "1"}},
+        "node_modules/a": {"version": "1.0.0", "integrity": "sha512-x", "optionalDependencies": {"b": "1"}},
+        "node_modules/b": {"version": "1.0.0", "integrity": "sha512-x", "dependencies": {"c": "1", "d": "1"}},
+        "node_modules/c": {"version": "1.0.0", "integrity": "sha512-x", "cpu": ["!arm64"]},
+        "node_modules/d": {"version": "1.0.0", "integrity": "sha512-x"},
+    }});
+    assert_eq!(listed(&lock, &target("x64", "glibc")).unwrap().len(), 4);
+    assert_eq!(listed(&lock, &target("arm64", "glibc")).unwrap(), ["node_modules/a a@1.0.0"]);
+    lock["packages"]["node_modules/a"]["dependencies"] = json!({"c": "1"});
+    let error = listed(&lock, &target("arm64", "glibc")).unwrap_err();
+    assert_eq!(crate::failure::exit_code(&error), 3, "{error:#}");
+    assert!(format!("{error:#}").contains("`node_modules/c`"), "{error:#}");
+}
+
+#[test]
+fn a_lockfile_that_leads_nowhere_is_refused() {
+    for (path, entry, expected) in [
+        ("node_modules/a", json!({"resolved": "elsewhere", "link": true}), "`elsewhere`"),
+        ("node_modules/a", json!({"link": true, "resolved": "node_modules/a"}), "`node_modules/a`"),
+        ("node_modules/../a", json!({}), "no plain path"),
+        ("/a", json!({}), "no plain path"),
+        ("node_modules/b", json!({"version": "1.0.0"}), "no entry for `a`"),
+    ] {
+        let mut lock = json!({"lockfileVersion": 3, "packages": {"": {"dependencies": {"a": "1"}}}});
+        lock["packages"][path] = entry;
+        let error = format!("{:#}", listed(&lock, &target("x64", "glibc")).unwrap_err());
+        assert!(error.contains(expected), "expected `{expected}` in: {error}");
     }
 }
