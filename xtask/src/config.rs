@@ -2,6 +2,7 @@
 //! needs no Rust toolchain. Unknown keys are errors. docs/configuration.md describes every key.
 
 mod limits;
+mod smoke;
 mod values;
 
 use std::path::Path;
@@ -12,7 +13,8 @@ use serde::Deserialize;
 use crate::reference::{Digest, Image};
 use crate::tool::git::{Commit, Git};
 
-pub use limits::{Smoke, Timeouts};
+pub use limits::Timeouts;
+pub use smoke::{ALIAS, Companion, Http, Platforms, Smoke};
 pub use values::{Platform, RepositoryName, WebUrl};
 
 /// Where the table is, from the top of the repository.
@@ -140,11 +142,7 @@ impl Config {
                 "`{key}` must be one line of text"
             );
         }
-        for (key, path) in [("smoke.health", &self.smoke.health), ("smoke.version", &self.smoke.version)] {
-            let is_path = path.starts_with('/') && path.chars().all(|c| c.is_ascii_graphic());
-            ensure!(is_path, "`{key}` is `{path}`: expected a path such as `/healthz`");
-        }
-        Ok(())
+        self.smoke.check()
     }
 
     /// The image's public name.

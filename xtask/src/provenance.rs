@@ -3,12 +3,14 @@
 //! Unknown fields are refused when a predicate is read back, as the specification asks of verifiers.
 
 mod facts;
+mod smoked;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 pub use facts::{Facts, Invocation, ToolSource, build_type, builder_id, xtask_uri};
+pub use smoked::{Smoked, Tried};
 
 /// The file of the workflow that releases.
 pub const RELEASE_WORKFLOW: &str = ".forgejo/workflows/release.yml";
@@ -20,6 +22,9 @@ pub const MODIFIED: &str = "modified";
 pub const RELEASE: &str = "cargo xtask release";
 /// The command of a person who tries a release out.
 pub const REHEARSE: &str = "cargo xtask rehearse";
+
+/// The internal parameter that says how each platform's image was tried.
+pub const SMOKE: &str = "smoke";
 
 /// What the SBOM is called among the things that came out.
 pub const SBOM_FILE: &str = "sbom.cdx.json";
@@ -148,6 +153,20 @@ pub struct Metadata {
     pub started_on: String,
     /// When the image was built.
     pub finished_on: String,
+}
+
+impl Provenance {
+    /// How the image was tried, which must be said of exactly these `platforms`; nothing is known where an older tool said
+    /// nothing.
+    ///
+    /// # Errors
+    /// As [`Smoked::of_words`].
+    pub fn smoked(&self, platforms: &[String]) -> anyhow::Result<Smoked> {
+        match self.build_definition.internal_parameters.get(SMOKE) {
+            Some(words) => Smoked::of_words(words, platforms),
+            None => Ok(Smoked::default()),
+        }
+    }
 }
 
 impl ExternalParameters {

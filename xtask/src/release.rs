@@ -147,12 +147,14 @@ fn published(release: &Release<'_>) -> Result<Option<(Digest, State)>> {
 fn make_and_publish(release: &Release<'_>) -> Result<(Digest, State)> {
     let (steps, tag) = (release.session.steps, release.source.tag.registry_tag());
     match make::run(release)? {
-        Made::Proven(digest) => steps.run("tag", &release.target.image.tagged(&tag), || {
+        Made::Proven(digest, smoked) => steps.run("tag", &release.target.image.tagged(&tag), || {
             tags::check_git_tag(release)?;
             let public = tags::publish(&release.tools.registry, &tag, &digest)?;
-            let is_ours = public == digest;
-            let look = if is_ours { State::of_proven } else { State::of_public };
-            let state = look(release, &public)?;
+            let state = if public == digest {
+                State::of_proven(release, &public, smoked)?
+            } else {
+                State::of_public(release, &public)?
+            };
             Ok((public, state))
         }),
         Made::Public(digest) => {

@@ -20,6 +20,7 @@ use anyhow::{Result, bail};
 
 use crate::failure::Refusal;
 use crate::progress::both;
+use crate::provenance::Smoked;
 use crate::reference::Digest;
 use crate::release::rebuilt::Rebuilt;
 use crate::release::{Attestations, Release};
@@ -32,26 +33,36 @@ use look::{ImageSeen, Place};
 /// of the same release may be writing them just then, and a registry has nothing under a tag for a moment while it is
 /// overwritten (docs/facts.md#overwrite-gap): what does not hold is looked at once more.
 ///
+/// Gives how the image was tried, as the provenance says that is stored.
+///
 /// # Errors
 /// When one does not hold or could not be checked.
-pub fn fresh(release: &Release<'_>, digest: &Digest, attestations: &Attestations) -> Result<()> {
+pub fn fresh(release: &Release<'_>, digest: &Digest, attestations: &Attestations) -> Result<Smoked> {
     let check = || {
         let (seen, claims) = image(release, digest)?;
         match broken(&claims) {
             Some((_, text)) => bail!("the image that was just made does not verify: {text}"),
-            None => image::check_unchanged(&seen, digest, attestations),
+            None => image::check_unchanged(&seen, digest, attestations)?,
         }
+        image::smoked(release, &seen, digest)
     };
     check().or_else(|_first| check())
 }
 
-/// The claims about what an earlier run published, and about the forge's tag: a page for a missing tag would create it.
+/// The claims about what an earlier run published, and about the forge's tag: a page for a missing tag would create it. And
+/// how the image was tried, as its provenance says.
 ///
 /// # Errors
 /// When nothing could be asked at all.
-pub fn of_public(release: &Release<'_>, digest: &Digest) -> Result<Vec<Claim>> {
-    let ((_, claims), git_tag) = both(|| image(release, digest), || Ok(public::git_tag(release)))?;
-    Ok([claims, vec![git_tag]].concat())
+pub fn of_public(release: &Release<'_>, digest: &Digest) -> Result<(Vec<Claim>, Smoked)> {
+    let ((seen, claims), git_tag) = both(|| image(release, digest), || Ok(public::git_tag(release)))?;
+    let claims = [claims, vec![git_tag]].concat();
+    let smoked = match broken(&claims) {
+        None => image::smoked(release, &seen, digest)?,
+        // A conflict or an error for the caller to say: no page is written.
+        Some(_) => Smoked::default(),
+    };
+    Ok((claims, smoked))
 }
 
 fn image(release: &Release<'_>, digest: &Digest) -> Result<(ImageSeen, Vec<Claim>)> {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::{
     BuildDefinition, Builder, ExternalParameters, LOCAL_BUILDER, LocalRun, MODIFIED, Metadata, Provenance,
-    Resource, RunDetails, WORKFLOW_BUILDER, Workflow, XTASK,
+    Resource, RunDetails, SMOKE, Smoked, WORKFLOW_BUILDER, Workflow, XTASK,
 };
 use crate::config::Config;
 use crate::dockerfile::{BaseImage, BaseImages};
@@ -69,6 +69,8 @@ pub struct Facts<'a> {
     pub versions: BTreeMap<String, String>,
     /// Where this program is from.
     pub tool: &'a ToolSource,
+    /// How each platform's image was tried.
+    pub smoked: &'a Smoked,
     /// When the release began, in seconds since 1970.
     pub started: u64,
     /// When the image was built.
@@ -86,7 +88,7 @@ impl Provenance {
             build_definition: BuildDefinition {
                 build_type: build_type(facts.config),
                 external_parameters: external_parameters(facts),
-                internal_parameters: facts.invocation.internal_parameters(),
+                internal_parameters: internal_parameters(facts),
                 resolved_dependencies: resolved_dependencies(facts),
             },
             run_details: RunDetails {
@@ -147,6 +149,12 @@ impl Invocation {
         let run = pairs.into_iter().map(|(key, value)| (key.to_owned(), value.clone())).collect();
         BTreeMap::from([("forgejo".to_owned(), run)])
     }
+}
+
+fn internal_parameters(facts: &Facts<'_>) -> BTreeMap<String, BTreeMap<String, String>> {
+    let mut parameters = facts.invocation.internal_parameters();
+    parameters.insert(SMOKE.to_owned(), facts.smoked.words());
+    parameters
 }
 
 fn external_parameters(facts: &Facts<'_>) -> ExternalParameters {

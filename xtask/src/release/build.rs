@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, ensure};
 use crate::config::Config;
 use crate::index;
 use crate::inputs::Inputs;
-use crate::provenance::{Facts, Provenance, SBOM_FILE};
+use crate::provenance::{Facts, Provenance, SBOM_FILE, Smoked};
 use crate::reference::Digest;
 use crate::release::preflight::Toolchain;
 use crate::release::source::Source;
@@ -169,6 +169,7 @@ pub fn provenance(
     release: &Release<'_>,
     built: &Built,
     toolchain: &Toolchain,
+    smoked: &Smoked,
     sbom: &[u8],
 ) -> Result<Vec<u8>> {
     let Release { session, target, source, inputs, .. } = release;
@@ -187,6 +188,7 @@ pub fn provenance(
         stand_ins: &stand_ins(target, inputs),
         versions: toolchain.versions.clone(),
         tool: &toolchain.tool,
+        smoked,
         started: toolchain.started,
         finished: built.finished,
         byproducts: built.manifests.iter().map(manifest).chain([sbom]).collect(),

@@ -88,7 +88,7 @@ fn page_step(release: &Release<'_>, digest: &Digest, state: State) -> Result<(St
             Some(found) => forge.update(found, page).map(|()| found.address.clone())?,
             None => forge.publish(page)?,
         };
-        Ok((address, State::of_proven(release, digest)?, true))
+        Ok((address, State::of_proven(release, digest, state.smoked.clone())?, true))
     })
 }
 

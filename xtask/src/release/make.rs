@@ -4,14 +4,15 @@ use anyhow::Result;
 
 use crate::config::Config;
 use crate::progress::both;
+use crate::provenance::Smoked;
 use crate::reference::Digest;
 use crate::release::{Attestations, Release, attest, build, export, preflight, smoke, tags};
 use crate::verify;
 
 /// What has become of an image that was made.
 pub enum Made {
-    /// Only its candidate tag names it.
-    Proven(Digest),
+    /// Only its candidate tag names it. Its provenance, which may be another run's, says how it was tried.
+    Proven(Digest, Smoked),
     /// Another run of the same release published it meanwhile, under this digest, and its attestations stay.
     Public(Digest),
 }
@@ -36,8 +37,8 @@ pub fn run(release: &Release<'_>) -> Result<Made> {
         .run("sbom", "", || export::sbom(release).or_else(|error| Err(export::explain(release, error)?)))?;
     let built = steps.run("build", &platforms(session.config), || build::run(release))?;
     let digest = built.digest.clone();
-    let ((), builder) = both(
-        || steps.run("smoke", &target.image.pinned(&digest), || smoke::run(release, &digest)),
+    let (smoked, builder) = both(
+        || steps.run("smoke", &target.image.pinned(&digest), || smoke::run(release, &built)),
         || tools.docker.builder(&session.config.builder),
     )?;
     toolchain.add_builder(&builder);
@@ -47,7 +48,7 @@ pub fn run(release: &Release<'_>) -> Result<Made> {
     if let Some(public) = published()? {
         return Ok(Made::Public(public));
     }
-    let provenance = build::provenance(release, &built, &toolchain, &sbom)?;
+    let provenance = build::provenance(release, &built, &toolchain, &smoked, &sbom)?;
     let attestations = Attestations { provenance, sbom };
     let ((), signed) = both(
         || steps.run("sign", digest.as_str(), || attest::sign(release, &digest)),
@@ -60,10 +61,10 @@ pub fn run(release: &Release<'_>) -> Result<Made> {
         tags::publish(&tools.registry, &tag, &digest)?;
     }
     steps.run("store", "both attestations at once", || attest::store(&tools.registry, &digest, &signed))?;
-    steps.run("verify", "as a stranger, with the commands of the page", || {
+    let smoked = steps.run("verify", "as a stranger, with the commands of the page", || {
         verify::fresh(release, &digest, &attestations)
     })?;
-    Ok(Made::Proven(digest))
+    Ok(Made::Proven(digest, smoked))
 }
 
 fn platforms(config: &Config) -> String {

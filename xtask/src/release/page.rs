@@ -5,21 +5,22 @@ use anyhow::Result;
 use crate::forge::{Page, PublishedPage};
 use crate::inputs::{Inputs, PACKAGE_LOCK, PUBLIC_KEY};
 use crate::notes;
+use crate::provenance::Smoked;
 use crate::reference::Digest;
 use crate::release::Release;
 use crate::release::source::Source;
 
-/// Writes the page: the same release gives the same text.
+/// Writes the page: the same release gives the same text. `smoked` is what the provenance says of how the image was tried.
 ///
 /// # Errors
 /// When git does not answer.
-pub fn write(release: &Release<'_>, digest: &Digest) -> Result<Page> {
+pub fn write(release: &Release<'_>, digest: &Digest, smoked: &Smoked) -> Result<Page> {
     let Release { session, source, inputs, .. } = release;
     let repository = session.config.source_url();
     let body = format!(
         "{}\n{}\n{}\n{}",
         notes::section(session.git, session.config, source)?,
-        image_section(release, digest),
+        image_section(release, digest, smoked),
         verify_section(release, digest, &repository),
         inputs_section(source, inputs, &repository)?,
     );
@@ -64,10 +65,14 @@ fn fetch_key(release: &Release<'_>) -> Option<String> {
     Some(format!("curl -fsSLO {address}"))
 }
 
-fn image_section(release: &Release<'_>, digest: &Digest) -> String {
+fn image_section(release: &Release<'_>, digest: &Digest, smoked: &Smoked) -> String {
+    let tried = match smoked.sentences() {
+        none if none.is_empty() => none,
+        sentences => format!("\n{sentences}\n"),
+    };
     let tagged = release.target.image.tagged(&release.source.tag.registry_tag());
     format!(
-        "{IMAGE_HEADING}\n```sh\n{}\n```\n\n`{tagged}` names the same image; only the digest can never name another.\n",
+        "{IMAGE_HEADING}\n```sh\n{}\n```\n\n`{tagged}` names the same image; only the digest can never name another.\n{tried}",
         pull(release, digest)
     )
 }

@@ -1,100 +1,193 @@
-//! Step 6, smoke: the pushed image, pulled back, run as strictly as a careful self-hoster would, and asked from outside.
+//! Step 6, smoke: each platform's image, pulled back, run as strictly as a careful self-hoster would, and asked over a network
+//! of its own. The engine's own platform comes first; the others are run where the engine can emulate them.
 
-use std::thread;
-use std::time::{Duration, Instant};
+mod attempt;
+mod image;
+mod probe;
+mod report;
 
-use anyhow::{Context as _, Result, bail, ensure};
-use serde::Deserialize;
+use std::time::Duration;
 
-use crate::reference::Digest;
-use crate::release::source::Source;
-use crate::release::{Release, Session};
-use crate::tool::curl::{Curl, Request, Response};
-use crate::tool::docker::Container;
+use anyhow::{Context as _, Result, bail};
 
-/// Between two questions to a service that is still starting.
-const PAUSE: Duration = Duration::from_millis(25);
+use crate::config::Platforms;
+use crate::progress::both;
+use crate::provenance::{Smoked, Tried};
+use crate::refuse;
+use crate::release::Release;
+use crate::release::build::Built;
+use crate::tool::docker::Run;
 
-/// The version path's answer; a service may say more.
-#[derive(Deserialize)]
-struct Version {
-    version: String,
-    commit: String,
+use attempt::Attempt;
+use image::Image;
+
+/// How much longer than by itself a service may take where its processor is emulated.
+const EMULATED: u32 = 4;
+
+/// How long an engine may take to say whether it can run a platform: node says its version within a second by itself.
+const LOOK: Duration = Duration::from_secs(60);
+
+/// Whether the engine can run a platform that is not its own.
+enum Ability {
+    Runs,
+    /// It cannot, as these words say.
+    Cannot(String),
 }
 
-/// Pulls, runs, asks and stops the image.
+/// Pulls, runs, asks and stops the image of each platform that the engine can run.
 ///
 /// # Errors
-/// When it does not start, answer, say what it is, or stop on SIGTERM; with the container's last log lines.
-pub fn run(release: &Release<'_>, digest: &Digest) -> Result<()> {
-    let Release { session, tools, target, source, .. } = release;
-    let docker = &tools.docker;
-    let smoke = &session.config.smoke;
-    let reference = target.image.pinned(digest);
-    docker.pull(&reference, session.config.timeouts.pull(), &release.registry_watch())?;
-    let container = docker.start(&reference, smoke.port)?;
-    let tried = try_out(session, &container, source);
-    tried.map_err(|error| match container.logs() {
-        Ok(logs) => error.context(format!("trying `{reference}`; its last log lines:\n{logs}")),
-        Err(second) => {
-            error.context(format!("trying `{reference}` (and its log cannot be read: {second:#})"))
-        }
+/// When one does not start, answer, say what it is, or stop on SIGTERM, with its log and the commands to try it by hand; a
+/// [`crate::failure::Refusal`] when a platform cannot be run that must be.
+pub fn run(release: &Release<'_>, built: &Built) -> Result<Smoked> {
+    let docker = &release.tools.docker;
+    let (own, images) = both(|| docker.platform(), || image::all(release, built))?;
+    if release.session.config.smoke.http().is_none_or(|http| http.version.is_none()) {
+        images.iter().try_for_each(|image| image.check_labels(release.source))?;
+    }
+    let (native, foreign): (Vec<_>, Vec<_>) =
+        images.iter().partition(|image| is_platform(&image.platform, &own));
+    let (mut tried, able) = both(
+        || native.iter().map(|image| run_native(release, image)).collect::<Result<Vec<_>>>(),
+        || foreign.iter().map(|image| look(release, image)).collect::<Result<Vec<_>>>(),
+    )?;
+    for (image, ability) in foreign.into_iter().zip(able) {
+        let how = match ability {
+            Ability::Runs => run_emulated(release, native.first().copied().unwrap_or(image), image, &own)?,
+            Ability::Cannot(words) => not_run(release, image, &words)?,
+        };
+        tried.push((image.platform.clone(), how));
+    }
+    Ok(tried.into_iter().collect())
+}
+
+/// Whether `platform` is an engine's `own`, which names no variant.
+fn is_platform(platform: &str, own: &str) -> bool {
+    platform.strip_prefix(own).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+fn run_native(release: &Release<'_>, image: &Image) -> Result<(String, Tried)> {
+    let docker = &release.tools.docker;
+    let label = &release.session.config.repository.to_string();
+    let (network, ()) = both(
+        || {
+            pull_companions(release, &image.platform)?;
+            docker.network(label)
+        },
+        || pull(release, image),
+    )?;
+    Attempt { release, image, probe: image, factor: 1 }.run(&network)?;
+    Ok((image.platform.clone(), Tried::Native))
+}
+
+fn run_emulated(release: &Release<'_>, probe: &Image, image: &Image, own: &str) -> Result<Tried> {
+    let name = format!("smoke-{}", image.platform.rsplit_once("linux/").map_or("", |(_, rest)| rest));
+    release.session.steps.run(&name, "emulated", || {
+        pull_companions(release, own)?;
+        let network = release.tools.docker.network(&release.session.config.repository.to_string())?;
+        Attempt { release, image, probe, factor: EMULATED }.run(&network)?;
+        Ok(Tried::Emulated)
     })
 }
 
-fn try_out(session: &Session<'_>, container: &Container<'_>, source: &Source) -> Result<()> {
-    let smoke = &session.config.smoke;
-    let base = format!("http://{}", container.address(smoke.port)?);
-    let curl = Curl::new(session.runner, Duration::from_secs(5)).without_retries();
-    wait_until_healthy(&curl, container, &format!("{base}{}", smoke.health), smoke.start_timeout())?;
-
-    let answer = curl.send(&Request::new("GET", format!("{base}{}", smoke.version)))?;
-    ensure!(answer.status == 200, answer.unexpected());
-    let found: Version = answer.json()?;
-    let expected = (source.tag.version().to_string(), source.commit.as_str());
-    ensure!(
-        (&found.version, found.commit.as_str()) == (&expected.0, expected.1),
-        "the service says that it is {} of {}: expected {} of {}",
-        found.version,
-        found.commit,
-        expected.0,
-        expected.1
+fn not_run(release: &Release<'_>, image: &Image, words: &str) -> Result<Tried> {
+    let platform = &image.platform;
+    if release.session.config.smoke.platforms == Platforms::All {
+        refuse!(
+            "the image for {platform} cannot be run by this engine ({words}), and `smoke.platforms` is `\"all\"`; {}, \
+             or let an engine of that platform release it, or set `smoke.platforms = \"possible\"`",
+            emulation(platform)
+        );
+    }
+    let line = format!(
+        "{platform} is built and checked, not run ({words}); `cargo xtask doctor` says how it could be"
     );
+    release.session.steps.line("smoke", &line);
+    Ok(Tried::NotRun)
+}
 
-    container.stop(smoke.stop_timeout())?;
-    let state = container.state()?;
-    ensure!(
-        !state.running && state.exit_code == 0,
-        "the service exited with {} within {} s of SIGTERM: expected 0",
-        state.exit_code,
-        smoke.stop_timeout().as_secs()
-    );
+/// How an engine learns to run `platform`, such as `linux/arm64`.
+#[must_use]
+pub fn emulation(platform: &str) -> String {
+    let architecture = platform.split('/').nth(1).unwrap_or(platform);
+    format!(
+        "register emulation on the engine's machine with `docker run --privileged --rm tonistiigi/binfmt --install \
+         {architecture}`, or with `apt-get install qemu-user-static binfmt-support` on Debian"
+    )
+}
+
+fn pull(release: &Release<'_>, image: &Image) -> Result<()> {
+    let (docker, timeout) = (&release.tools.docker, release.session.config.timeouts.pull());
+    docker.pull(&image.reference, &image.platform, timeout, Some(&release.registry_watch()))
+}
+
+/// By digest, so one that the engine has is the right one, and its registry need not answer.
+fn pull_companions(release: &Release<'_>, platform: &str) -> Result<()> {
+    let (docker, timeout) = (&release.tools.docker, release.session.config.timeouts.pull());
+    for companion in &release.session.config.smoke.companions {
+        if !docker.has_image(&companion.image)? {
+            let doing = || format!("pulling the companion `{}` of `smoke`", companion.alias);
+            docker.pull(&companion.image, platform, timeout, None).with_context(doing)?;
+        }
+    }
     Ok(())
 }
 
-fn wait_until_healthy(
-    curl: &Curl,
-    container: &Container<'_>,
-    url: &str,
-    patience: Duration,
-) -> Result<Response> {
-    let deadline = Instant::now() + patience;
-    loop {
-        // No answer at all is what a starting service looks like; the last one is told when time is up.
-        let tried = curl.send(&Request::new("GET", url));
-        if tried.as_ref().is_ok_and(|answer| answer.status == 200) {
-            return tried;
+/// Whether the engine can run a platform: by the node in its image.
+fn look(release: &Release<'_>, image: &Image) -> Result<Ability> {
+    pull(release, image)?;
+    let smoke = &release.session.config.smoke;
+    let run = Run {
+        image: image.reference.clone(),
+        platform: Some(image.platform.clone()),
+        network: None,
+        alias: None,
+        is_strict: true,
+        memory: smoke.memory.clone(),
+        pids: smoke.pids,
+        env: [("NODE_OPTIONS".to_owned(), String::new())].into(),
+        tmpfs: Vec::new(),
+        writable: Vec::new(),
+        entrypoint: Some(image.node().to_owned()),
+        arguments: vec!["--version".to_owned()],
+        label: release.session.config.repository.to_string(),
+    };
+    let output = release.tools.docker.run(&run, LOOK, None)?;
+    match output.status.code() {
+        Some(0) => Ok(Ability::Runs),
+        // docker's own: it could not make the container, or the image has no such program.
+        Some(125 | 127) => bail!(
+            "looking whether the image for {} can be run, by the `{}` in it: {:#}",
+            image.platform,
+            image.node(),
+            output.failure()
+        ),
+        _ => Ok(Ability::Cannot(
+            output.stderr.lines().next_back().unwrap_or("no reason given").trim().to_owned(),
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{emulation, is_platform};
+
+    #[test]
+    fn an_engine_names_no_variant() {
+        for (platform, own, same) in [
+            ("linux/amd64", "linux/amd64", true),
+            ("linux/arm64/v8", "linux/arm64", true),
+            ("linux/arm/v7", "linux/arm", true),
+            ("linux/arm64", "linux/arm", false),
+            ("linux/amd64", "linux/arm64", false),
+        ] {
+            assert_eq!(is_platform(platform, own), same, "{platform} on {own}");
         }
-        crate::interrupt::check()?;
-        if Instant::now() >= deadline {
-            let last = tried.and_then(|answer| Err::<Response, _>(answer.unexpected()));
-            return last
-                .with_context(|| format!("`{url}` did not answer 200 within {} s", patience.as_secs()));
-        }
-        let state = container.state()?;
-        if !state.running {
-            bail!("the service exited with {} before it answered", state.exit_code);
-        }
-        thread::sleep(PAUSE);
+    }
+
+    #[test]
+    fn emulation_is_registered_by_architecture() {
+        assert!(emulation("linux/arm/v7").contains("--install arm`"));
+        assert!(emulation("linux/arm64").contains("--install arm64`"));
     }
 }

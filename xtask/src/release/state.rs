@@ -4,6 +4,7 @@ use anyhow::{Result, anyhow};
 
 use crate::forge::{Page, PublishedPage};
 use crate::progress::both;
+use crate::provenance::Smoked;
 use crate::reference::{Digest, Tag};
 use crate::release::plan::{Facts, Found};
 use crate::release::tags::Known;
@@ -23,6 +24,8 @@ pub struct State {
     pub published: Option<PublishedPage>,
     /// The registry's tags.
     pub known: Known,
+    /// How the image was tried, as its provenance says.
+    pub smoked: Smoked,
 }
 
 /// What stands behind a version tag.
@@ -40,20 +43,20 @@ impl State {
     /// # Errors
     /// When something cannot be asked, or a claim could not be checked and none is false.
     pub fn of_public(release: &Release<'_>, digest: &Digest) -> Result<Self> {
-        let (known, claims) =
+        let (known, (claims, smoked)) =
             both(|| Known::ask(&release.tools.registry), || verify::of_public(release, digest))?;
         let image = Image::of_claims(&claims, &known, digest).map_err(|text| {
             let name = release.target.image.tagged(&release.source.tag.registry_tag());
             anyhow!("`{name}` is public, and it could not be checked: {text}")
         })?;
-        Self::look(release, Some(digest), image, known)
+        Self::look(release, Some((digest, smoked)), image, known)
     }
 
-    /// Of a release that this run has just proven and put the version tag on.
+    /// Of a release that this run has just proven and put the version tag on; `smoked` is what its provenance says.
     ///
     /// # Errors
     /// When something cannot be asked.
-    pub fn of_proven(release: &Release<'_>, digest: &Digest) -> Result<Self> {
+    pub fn of_proven(release: &Release<'_>, digest: &Digest, smoked: Smoked) -> Result<Self> {
         let right = Found::Right;
         let image = Image {
             version_tag: right,
@@ -62,7 +65,7 @@ impl State {
             sbom: right,
             conflict: String::new(),
         };
-        Self::look(release, Some(digest), image, Known::ask(&release.tools.registry)?)
+        Self::look(release, Some((digest, smoked)), image, Known::ask(&release.tools.registry)?)
     }
 
     /// Of a release that has no version tag, with everything that can be asked nevertheless.
@@ -81,10 +84,17 @@ impl State {
         Self::look(release, None, image, Known::ask(&release.tools.registry)?)
     }
 
-    fn look(release: &Release<'_>, digest: Option<&Digest>, image: Image, known: Known) -> Result<Self> {
+    fn look(
+        release: &Release<'_>,
+        public: Option<(&Digest, Smoked)>,
+        image: Image,
+        known: Known,
+    ) -> Result<Self> {
         let Release { tools, target, source, .. } = release;
         let highest = known.highest_with(&source.tag);
-        let expected = digest.map(|digest| page::write(release, digest)).transpose()?;
+        let (digest, smoked) = public.unzip();
+        let smoked = smoked.unwrap_or_default();
+        let expected = digest.map(|digest| page::write(release, digest, &smoked)).transpose()?;
         let (latest, (published, mark)) = both(
             || {
                 if highest != Some(&source.tag) {
@@ -120,7 +130,7 @@ impl State {
             latest,
             mark,
         };
-        Ok(Self { facts, conflict: image.conflict, page: expected, published, known })
+        Ok(Self { facts, conflict: image.conflict, page: expected, published, known, smoked })
     }
 }
 

@@ -3,6 +3,8 @@
 mod build;
 mod config;
 mod container;
+mod network;
+mod run;
 
 use std::fs;
 use std::time::Duration;
@@ -13,11 +15,13 @@ use xshell::cmd;
 
 use crate::reference::Digest;
 use crate::scratch::Scratch;
-use crate::tool::{Call, Runner, Watch};
+use crate::tool::{self, Call, Runner, Watch};
 
 pub use build::{Build, Output};
 pub use config::DockerConfig;
 pub use container::{Container, ContainerState};
+pub use network::Network;
+pub use run::{LABEL, Run};
 
 const INSTALL: &str = "install docker 26 or newer with buildx: https://docs.docker.com/engine/install/";
 
@@ -110,28 +114,89 @@ impl<'a> Docker<'a> {
         self.call(&["buildx", "imagetools", "inspect", "--raw", reference])?.repeatable().read()
     }
 
-    /// Pulls `reference` for this machine's platform, for as long as `watch` sees nothing wrong.
+    /// Pulls `reference` for `platform`, for as long as `watch` sees nothing wrong.
     ///
     /// # Errors
     /// When it cannot be pulled, or the watch fails.
-    pub fn pull(&self, reference: &str, timeout: Duration, watch: &Watch<'_>) -> Result<()> {
-        self.call(&["pull", "--quiet", reference])?.timeout(timeout).repeatable().run_watched(Some(watch))
+    pub fn pull(
+        &self,
+        reference: &str,
+        platform: &str,
+        timeout: Duration,
+        watch: Option<&Watch<'_>>,
+    ) -> Result<()> {
+        let words = ["pull", "--quiet", "--platform", platform, reference];
+        self.call(&words)?.timeout(timeout).repeatable().run_watched(watch)
     }
 
-    /// Starts `reference` as a self-hoster is told to, only stricter, with its port on a free loopback one.
+    /// Whether the engine has `reference`, of whichever platform.
+    ///
+    /// # Errors
+    /// When docker cannot be run.
+    pub fn has_image(&self, reference: &str) -> Result<bool> {
+        let output = self.call(&["image", "inspect", "--format", "{{.Id}}", reference])?.output()?;
+        Ok(output.status.success())
+    }
+
+    /// The engine's own platform, such as `linux/amd64`, wherever the engine is.
+    ///
+    /// # Errors
+    /// When the engine does not answer.
+    pub fn platform(&self) -> Result<String> {
+        self.call(&["version", "--format", "{{.Server.Os}}/{{.Server.Arch}}"])?.read()
+    }
+
+    /// The platforms that the engine can run by itself or by emulation, as the `BuildKit` in it has tried.
+    ///
+    /// # Errors
+    /// When docker does not say.
+    pub fn runs(&self) -> Result<Vec<String>> {
+        let context = self.call(&["context", "show"])?.read()?;
+        let text = self.call(&["buildx", "inspect", &context])?.read()?;
+        let line = text.lines().find_map(|line| line.strip_prefix("Platforms:"));
+        let line = line.with_context(|| format!("`docker buildx inspect` names no platforms:\n{text}"))?;
+        // A builder's preferred platforms are marked with `*`.
+        Ok(line.split(',').map(|platform| platform.trim().trim_end_matches('*').to_owned()).collect())
+    }
+
+    /// Makes a network that has no way out.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn network(&self, label: &str) -> Result<Network<'_>> {
+        Network::new(self, label)
+    }
+
+    /// Starts a container in the background.
     ///
     /// # Errors
     /// When it cannot be started.
-    pub fn start(&self, reference: &str, port: u16) -> Result<Container<'_>> {
-        let name = format!("xtask-smoke-{}", crate::scratch::random_hex()?);
-        let publish = format!("127.0.0.1::{port}");
+    pub fn start(&self, run: &Run) -> Result<Container<'_>> {
+        let name = format!("{LABEL}-{}", crate::scratch::random_hex()?);
+        let label = format!("{LABEL}={}", run.label);
         // Made before the start, so that a container that half-started is removed as well.
         let container = Container::new(self, name.clone());
-        let hardening = ["--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges"];
-        let start = ["run", "--detach", "--name", &name, "--publish", &publish, "--pull=never"];
-        let arguments: Vec<&str> = start.into_iter().chain(hardening).chain([reference]).collect();
-        self.call(&arguments)?.run()?;
+        let words = run.arguments(&["run", "--detach", "--name", &name, "--label", &label, "--pull=never"]);
+        self.call(&words)?.run()?;
         Ok(container)
+    }
+
+    /// Runs a container to its end, at most for `timeout` and as long as `watch` sees nothing wrong; how it ended is the
+    /// caller's to judge.
+    ///
+    /// # Errors
+    /// When docker cannot be run, it takes too long, or the watch fails.
+    pub fn run(&self, run: &Run, timeout: Duration, watch: Option<&Watch<'_>>) -> Result<tool::Output> {
+        let name = format!("{LABEL}-{}", crate::scratch::random_hex()?);
+        let label = format!("{LABEL}={}", run.label);
+        let container = Container::new(self, name.clone());
+        let first = ["run", "--rm", "--name", &name, "--label", &label, "--pull=never", "--no-healthcheck"];
+        let output = self.call(&run.arguments(&first))?.timeout(timeout).output_watched(watch)?;
+        // With other codes docker says that it could not start it, and may have left it.
+        if !matches!(output.status.code(), None | Some(125..=127)) {
+            container.is_gone();
+        }
+        Ok(output)
     }
 
     fn call<S: AsRef<std::ffi::OsStr>>(&self, arguments: &[S]) -> Result<Call> {

@@ -1,9 +1,10 @@
 //! The claims about an image: what the registry shows, what is signed, and what the attestations say.
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use serde_json::Value;
 
 use crate::index;
+use crate::provenance::{Provenance, Smoked};
 use crate::reference::Digest;
 use crate::release::{Attestations, Release, build};
 use crate::sbom;
@@ -218,6 +219,18 @@ fn names_release(key: &str) -> bool {
 fn components(release: &Release<'_>, predicate: &Value) -> Result<String> {
     sbom::check_components(predicate, &release.inputs.lockfile)?;
     Ok(format!("{} packages, the lockfile's production set", release.inputs.lockfile.production.len()))
+}
+
+/// How the image was tried, as its provenance says.
+///
+/// # Errors
+/// When it has none that says so.
+pub(super) fn smoked(release: &Release<'_>, seen: &ImageSeen, digest: &Digest) -> Result<Smoked> {
+    let answer = seen.provenance.as_ref().map_err(|unseen| anyhow!("{unseen}"))?;
+    let predicate = only_predicate(accepted(answer)?, PROVENANCE_TYPE, digest)?;
+    let provenance = serde_json::from_value::<Provenance>(predicate).context("it is not of our form")?;
+    let platforms: Vec<_> = release.session.config.platforms.iter().map(ToString::to_string).collect();
+    provenance.smoked(&platforms)
 }
 
 /// Whether the attestations are those that were just made. Another run of the same release may have put its own in their

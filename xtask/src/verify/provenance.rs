@@ -85,6 +85,7 @@ fn form(release: &Release<'_>, provenance: &Provenance) -> Result<String> {
         parameters.workflow.is_some() != parameters.local_run.is_some(),
         "it names neither a workflow nor a local run, or both"
     );
+    provenance.smoked(&platforms)?;
     Ok(definition.build_type.clone())
 }
 

@@ -1,5 +1,6 @@
 //! The predicate of made-up facts, field by field.
 
+use super::super::Tried;
 use super::{Facts, Invocation, Provenance, ToolSource};
 use crate::config::Config;
 use crate::dockerfile::{self, BaseImages};
@@ -33,6 +34,9 @@ fn predicate(invocation: &Invocation, stand_ins: &[(String, String)]) -> Value {
         stand_ins,
         versions: BTreeMap::from([("buildkit".to_owned(), "v0.13.2".to_owned())]),
         tool: &ToolSource { commit: Commit::parse(&"8".repeat(40)).unwrap(), is_modified: true },
+        smoked: &[("linux/amd64".to_owned(), Tried::Native), ("linux/arm64".to_owned(), Tried::NotRun)]
+            .into_iter()
+            .collect(),
         started: 0,
         finished: 60,
         byproducts: vec![(
@@ -119,6 +123,13 @@ fn the_program_that_ran_is_named_apart_from_the_source() {
             "annotations": {"modified": "true"},
         }])
     );
+}
+
+#[test]
+fn how_each_platform_was_tried_is_said_of_every_run() {
+    let predicate = predicate(&local(), &[]);
+    let parameters = &predicate["buildDefinition"]["internalParameters"];
+    assert_eq!(parameters, &json!({"smoke": {"linux/amd64": "native", "linux/arm64": "not run"}}));
 }
 
 #[test]

@@ -6,11 +6,16 @@ use anyhow::{Context as _, Result};
 use serde::Deserialize;
 
 use super::Docker;
+use crate::tool::Output;
 
-/// A running container that is removed on every way out.
+/// How many of its last lines an error shows.
+const LOG_LINES: &str = "40";
+
+/// A container that is removed on every way out.
 pub struct Container<'a> {
     docker: &'a Docker<'a>,
     name: String,
+    is_gone: bool,
 }
 
 /// How a container stands.
@@ -21,24 +26,20 @@ pub struct ContainerState {
     pub running: bool,
     /// Its exit code once it does not.
     pub exit_code: i32,
+    /// Whether it was ended for want of memory.
+    #[serde(rename = "OOMKilled", default)]
+    pub lacked_memory: bool,
 }
 
 impl<'a> Container<'a> {
     /// The container of that name, started or about to be.
     pub(super) fn new(docker: &'a Docker<'a>, name: String) -> Self {
-        Self { docker, name }
+        Self { docker, name, is_gone: false }
     }
 
-    /// Where the container's `port` is reached on loopback, as `127.0.0.1:PORT`.
-    ///
-    /// # Errors
-    /// When docker does not say.
-    pub fn address(&self, port: u16) -> Result<String> {
-        let port = format!("{port}/tcp");
-        let text = self.docker.call(&["port", &self.name, &port])?.read()?;
-        let address =
-            text.lines().next().with_context(|| format!("`docker port` names no address for {port}"))?;
-        Ok(address.to_owned())
+    /// For one that docker has removed by itself.
+    pub(super) fn is_gone(mut self) {
+        self.is_gone = true;
     }
 
     /// Whether it runs, and how it ended.
@@ -50,13 +51,24 @@ impl<'a> Container<'a> {
         serde_json::from_str(&json).context("reading what `docker inspect` printed")
     }
 
-    /// The end of what it wrote to both streams.
+    /// Runs `command` in it, for at most `timeout`; how it ended is the caller's to judge.
+    ///
+    /// # Errors
+    /// When docker fails, or the command does not end in time.
+    pub fn exec(&self, command: &[String], timeout: Duration) -> Result<Output> {
+        let words = ["exec", &self.name].into_iter().chain(command.iter().map(String::as_str));
+        self.docker.call(&words.collect::<Vec<_>>())?.timeout(timeout).output()
+    }
+
+    /// The end of what it wrote to both streams, without secrets and without what a terminal would obey.
     ///
     /// # Errors
     /// When docker does not say.
     pub fn logs(&self) -> Result<String> {
-        let output = self.docker.call(&["logs", "--tail", "20", &self.name])?.output()?.success()?;
-        Ok(format!("{}{}", crate::secret::redact(&output.text()?), output.stderr))
+        let output = self.docker.call(&["logs", "--tail", LOG_LINES, &self.name])?.output()?.success()?;
+        let stdout = crate::secret::redact(&String::from_utf8_lossy(&output.stdout));
+        let is_text = |c: &char| !c.is_control() || matches!(c, '\n' | '\t');
+        Ok(format!("{stdout}{}", output.stderr).chars().filter(is_text).collect())
     }
 
     /// Sends SIGTERM, waits `patience`, then SIGKILL.
@@ -72,6 +84,9 @@ impl<'a> Container<'a> {
 
 impl Drop for Container<'_> {
     fn drop(&mut self) {
+        if self.is_gone {
+            return;
+        }
         let removed = self
             .docker
             .call(&["rm", "--force", "--volumes", &self.name])

@@ -1,0 +1,158 @@
+//! What asks the service: a second container of the image, in the same network, whose node runs a small program. So it needs
+//! no port of the engine's machine, and no curl or shell in the image.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::config::{ALIAS, Http};
+use crate::release::source::Source;
+
+/// The program.
+pub(super) const PROGRAM: &str = include_str!("probe.js");
+
+/// More than the start of an answer that is no version says nothing to a person.
+const SHOWN: usize = 200;
+
+#[derive(Deserialize)]
+struct Answers {
+    health: Answer,
+    version: Option<Answer>,
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    status: Option<u16>,
+    #[serde(default)]
+    body: String,
+    error: Option<String>,
+}
+
+/// The version path's answer; a service may say more.
+#[derive(Deserialize)]
+struct Version {
+    version: String,
+    commit: String,
+}
+
+/// The program's argument.
+pub(super) fn question(http: &Http<'_>, patience: Duration) -> String {
+    let Http { port, health, version } = http;
+    let patience = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
+    json!({"host": ALIAS, "port": port, "health": health, "version": version, "patience": patience})
+        .to_string()
+}
+
+/// Judges what the program printed.
+///
+/// # Errors
+/// When the service did not become healthy, or says that it is something else.
+pub(super) fn judge(printed: &str, http: &Http<'_>, patience: Duration, source: &Source) -> Result<()> {
+    let answers: Answers =
+        serde_json::from_str(printed.trim()).context("reading what the probe of the service printed")?;
+    let Answers { health, version } = answers;
+    ensure!(
+        health.status == Some(200),
+        "`{}` on port {} did not answer 200 within {} s: {}",
+        http.health,
+        http.port,
+        patience.as_secs(),
+        health.describe()
+    );
+    let Some(path) = http.version else { return Ok(()) };
+    let answer = version.context("the probe did not ask for the version")?;
+    ensure!(answer.status == Some(200), "`{path}` did not answer 200: {}", answer.describe());
+    let Ok(found) = serde_json::from_str::<Version>(&answer.body) else {
+        bail!(
+            "`{path}` must answer JSON with `version` and `commit`: {}; without `smoke.version` both are read from \
+             the image",
+            answer.describe()
+        )
+    };
+    let (version, commit) = (source.tag.version().to_string(), source.commit.as_str());
+    ensure!(
+        (found.version.as_str(), found.commit.as_str()) == (version.as_str(), commit),
+        "the service says that it is {} of {}: expected {version} of {commit}",
+        shown(&found.version),
+        shown(&found.commit)
+    );
+    Ok(())
+}
+
+impl Answer {
+    fn describe(&self) -> String {
+        match (&self.error, self.status) {
+            (Some(error), _) => format!("the last try ended with `{}`", shown(error)),
+            (None, Some(status)) => format!("it answered {status}, `{}`", shown(&self.body)),
+            (None, None) => "there was no answer".to_owned(),
+        }
+    }
+}
+
+/// The start of what a service says, without what a terminal would obey.
+fn shown(text: &str) -> String {
+    let plain = |c: char| if c.is_control() { ' ' } else { c };
+    let start: String = text.chars().take(SHOWN).map(plain).collect();
+    crate::secret::redact(start.trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{judge, question};
+    use crate::config::Http;
+    use crate::release::source::Source;
+    use crate::tool::git::Commit;
+    use serde_json::{Value, json};
+    use std::time::Duration;
+
+    const HTTP: Http<'_> = Http { port: 3000, health: "/healthz", version: Some("/version") };
+    const PATIENCE: Duration = Duration::from_secs(30);
+
+    fn source() -> Source {
+        Source {
+            tag: "v1.2.3".parse().unwrap(),
+            commit: Commit::parse(&"7".repeat(40)).unwrap(),
+            time: 0,
+            is_tagged: true,
+        }
+    }
+
+    #[test]
+    fn the_question_has_what_the_program_needs() {
+        let question: Value = serde_json::from_str(&question(&HTTP, PATIENCE)).unwrap();
+        assert_eq!(
+            question,
+            json!({"host": "service", "port": 3000, "health": "/healthz", "version": "/version", "patience": 30000})
+        );
+    }
+
+    #[test]
+    fn a_service_is_healthy_and_what_it_should_be() {
+        let said =
+            |version: &str| json!({"version": version, "commit": "7".repeat(40), "more": 1}).to_string();
+        let answers = |version: Value| json!({"health": {"status": 200, "body": "ok"}, "version": version});
+        let right = answers(json!({"status": 200, "body": said("1.2.3")}));
+        judge(&format!("{right}\n"), &HTTP, PATIENCE, &source()).unwrap();
+        let without = Http { version: None, ..HTTP };
+        judge(&json!({"health": {"status": 200, "body": ""}}).to_string(), &without, PATIENCE, &source())
+            .unwrap();
+        for (wrong, expected) in [
+            (
+                json!({"health": {"status": 503, "body": "not \u{1b}[31myet"}}),
+                "it answered 503, `not  [31myet`",
+            ),
+            (json!({"health": {"error": "connect ECONNREFUSED"}}), "`connect ECONNREFUSED`"),
+            (json!({"health": {}}), "no answer"),
+            (json!({"health": {"status": 200}}), "did not ask"),
+            (answers(json!({"status": 404, "body": "x"})), "`/version` did not answer 200: it answered 404"),
+            (answers(json!({"status": 200, "body": "1.2.3"})), "must answer JSON"),
+            (answers(json!({"status": 200, "body": said("1.2.4")})), "it is 1.2.4 of"),
+            (json!([]), "reading what the probe"),
+        ] {
+            let error = format!("{:#}", judge(&wrong.to_string(), &HTTP, PATIENCE, &source()).unwrap_err());
+            assert!(error.contains(expected), "expected `{expected}` in: {error}");
+        }
+    }
+}

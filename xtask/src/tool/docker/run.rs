@@ -1,0 +1,128 @@
+//! What a container is started with, and how that reads as arguments of docker: for a call, and for a person to paste.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+
+use crate::tool::command_line::quoted;
+
+/// The label of everything that is made for a try, with the repository's name: what is left can be told by it.
+pub const LABEL: &str = "xtask-smoke";
+
+/// A container that is to be started.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// The image, by digest, and already there.
+    pub image: String,
+    /// The platform, where the engine's own is not meant.
+    pub platform: Option<String>,
+    /// The network that it is in; none at all without one.
+    pub network: Option<String>,
+    /// Its name in that network.
+    pub alias: Option<String>,
+    /// As strictly as a careful self-hoster runs a service: a read-only root and no capabilities.
+    pub is_strict: bool,
+    /// The most memory, as docker reads it.
+    pub memory: String,
+    /// The most processes and threads.
+    pub pids: u32,
+    /// Its variables.
+    pub env: BTreeMap<String, String>,
+    /// Directories that are in memory.
+    pub tmpfs: Vec<String>,
+    /// Directories that are an anonymous volume each.
+    pub writable: Vec<String>,
+    /// What is started in place of the image's own program.
+    pub entrypoint: Option<String>,
+    /// What it gets in place of the image's own arguments.
+    pub arguments: Vec<String>,
+    /// The value of [`LABEL`].
+    pub label: String,
+}
+
+impl Run {
+    /// What stands after `docker run`, after `first`.
+    pub(super) fn arguments(&self, first: &[&str]) -> Vec<String> {
+        let mut words: Vec<String> = first.iter().map(|word| (*word).to_owned()).collect();
+        words.push(format!("--network={}", self.network.as_deref().unwrap_or("none")));
+        words.extend(self.alias.iter().map(|alias| format!("--network-alias={alias}")));
+        words.extend(self.platform.iter().map(|platform| format!("--platform={platform}")));
+        if self.is_strict {
+            words.extend(["--read-only", "--cap-drop=ALL"].map(str::to_owned));
+        }
+        words.push("--security-opt=no-new-privileges".to_owned());
+        words.extend([format!("--memory={}", self.memory), format!("--pids-limit={}", self.pids)]);
+        words.extend(self.tmpfs.iter().map(|path| format!("--tmpfs={path}")));
+        words.extend(self.writable.iter().map(|path| format!("--volume={path}")));
+        words.extend(self.env.iter().map(|(name, value)| format!("--env={name}={value}")));
+        words.extend(self.entrypoint.iter().map(|program| format!("--entrypoint={program}")));
+        words.push(self.image.clone());
+        words.extend(self.arguments.iter().cloned());
+        words
+    }
+
+    /// The same for a person to paste; `first` is what comes first.
+    #[must_use]
+    pub fn by_hand(&self, first: &[&str]) -> String {
+        let words = self.arguments(&[&["run"], first].concat());
+        quoted(OsStr::new("docker"), words.iter().map(OsStr::new))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Run;
+
+    fn run() -> Run {
+        Run {
+            image: "127.0.0.1:5000/acme/carol@sha256:0".to_owned(),
+            platform: Some("linux/arm64".to_owned()),
+            network: Some("xtask-smoke-1".to_owned()),
+            alias: Some("service".to_owned()),
+            is_strict: true,
+            memory: "1g".to_owned(),
+            pids: 512,
+            env: [("GREETING".to_owned(), "it's $HOME".to_owned())].into(),
+            tmpfs: vec!["/tmp".to_owned()],
+            writable: vec!["/data".to_owned()],
+            entrypoint: None,
+            arguments: vec!["--verbose".to_owned()],
+            label: "acme/carol".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_service_is_run_as_strictly_as_it_can_be() {
+        let words = run().arguments(&["--detach"]).join(" ");
+        assert_eq!(
+            words,
+            "--detach --network=xtask-smoke-1 --network-alias=service --platform=linux/arm64 --read-only \
+             --cap-drop=ALL --security-opt=no-new-privileges --memory=1g --pids-limit=512 --tmpfs=/tmp --volume=/data \
+             --env=GREETING=it's $HOME 127.0.0.1:5000/acme/carol@sha256:0 --verbose"
+        );
+    }
+
+    #[test]
+    fn a_companion_keeps_what_its_image_needs_to_start_and_no_container_is_without_a_bound() {
+        let words = Run { is_strict: false, network: None, ..run() }.arguments(&[]).join(" ");
+        assert!(words.starts_with("--network=none "), "{words}");
+        assert!(!words.contains("--read-only") && !words.contains("--cap-drop"), "{words}");
+        for bound in ["no-new-privileges", "--memory=1g", "--pids-limit=512"] {
+            assert!(words.contains(bound), "{words}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_published() {
+        assert!(!run().arguments(&[]).iter().any(|word| word.contains("publish")));
+    }
+
+    #[test]
+    fn a_person_can_paste_it() {
+        let line = run().by_hand(&["--rm"]);
+        assert!(
+            line.starts_with("docker run --rm --network=xtask-smoke-1 --network-alias=service "),
+            "{line}"
+        );
+        assert!(line.contains(r"'--env=GREETING=it'\''s $HOME'"), "{line}");
+    }
+}
