@@ -4,7 +4,7 @@
 use anyhow::{Context as _, Result};
 use xshell::cmd;
 
-use crate::config::Config;
+use crate::config::{Config, Platforms};
 use crate::environment::Environment;
 use crate::failure::Refusal;
 use crate::forge::run::Run;
@@ -13,7 +13,7 @@ use crate::progress::Steps;
 use crate::release::command::with_secrets;
 use crate::release::preflight::{self, Check, Found, Problem, checks};
 use crate::release::secrets::Secrets;
-use crate::release::{self, Session};
+use crate::release::{self, Session, Tools, smoke};
 use crate::tool::Runner;
 use crate::tool::docker::DockerConfig;
 use crate::tool::git::Git;
@@ -55,6 +55,7 @@ pub fn run(environment: &Environment) -> Result<()> {
     // What needs a secret that is missing has been said already.
     all.retain(|(name, _)| has_secrets || !["signing key", "registry"].contains(name));
     all.push(("forge", Box::new(|| Ok((Vec::new(), target.forge.check_access()?)))));
+    all.push(("platforms", Box::new(|| platforms(session, tools))));
     all.push(("disk", Box::new(|| preflight::check_disk().map(|()| Found::default()))));
     all.extend(
         PROGRAMS
@@ -69,6 +70,30 @@ pub fn run(environment: &Environment) -> Result<()> {
         }
     }
     conclude(&problems)
+}
+
+/// Which of the platforms the smoke test can run here.
+fn platforms(session: &Session<'_>, tools: &Tools<'_>) -> Result<Found> {
+    let runs = tools.docker.runs()?;
+    let is_run = |platform: &String| runs.contains(platform);
+    let wanted = session.config.platforms.iter().map(ToString::to_string);
+    let (run, other): (Vec<_>, Vec<_>) = wanted.partition(is_run);
+    let mut said = vec![("runs", if run.is_empty() { "none".to_owned() } else { run.join(" and ") })];
+    let mut problems = Vec::new();
+    for platform in other {
+        let remedy = smoke::emulation(&platform);
+        match session.config.smoke.platforms {
+            Platforms::Possible => said.push((
+                "builds",
+                format!("{platform}, and does not run it in the smoke test; to have it run, {remedy}"),
+            )),
+            Platforms::All => problems.push(Problem::new(
+                "platforms",
+                format!("the engine cannot run {platform}, and `smoke.platforms` is `\"all\"`; {remedy}"),
+            )),
+        }
+    }
+    Ok((said, problems))
 }
 
 fn version(runner: &Runner, (program, remedy): (&'static str, &'static str)) -> Result<Found> {

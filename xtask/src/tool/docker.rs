@@ -153,10 +153,7 @@ impl<'a> Docker<'a> {
     pub fn runs(&self) -> Result<Vec<String>> {
         let context = self.call(&["context", "show"])?.read()?;
         let text = self.call(&["buildx", "inspect", &context])?.read()?;
-        let line = text.lines().find_map(|line| line.strip_prefix("Platforms:"));
-        let line = line.with_context(|| format!("`docker buildx inspect` names no platforms:\n{text}"))?;
-        // A builder's preferred platforms are marked with `*`.
-        Ok(line.split(',').map(|platform| platform.trim().trim_end_matches('*').to_owned()).collect())
+        parse_platforms(&text)
     }
 
     /// Makes a network that has no way out.
@@ -194,7 +191,7 @@ impl<'a> Docker<'a> {
         let output = self.call(&run.arguments(&first))?.timeout(timeout).output_watched(watch)?;
         // With other codes docker says that it could not start it, and may have left it.
         if !matches!(output.status.code(), None | Some(125..=127)) {
-            container.is_gone();
+            container.forget();
         }
         Ok(output)
     }
@@ -247,6 +244,14 @@ fn parse_engine(json: &str) -> Result<Engine> {
     })
 }
 
+/// Reads the first node's `Platforms:` of `docker buildx inspect`.
+fn parse_platforms(text: &str) -> Result<Vec<String>> {
+    let line = text.lines().find_map(|line| line.trim_start().strip_prefix("Platforms:"));
+    let line = line.with_context(|| format!("`docker buildx inspect` names no platforms:\n{text}"))?;
+    // Those that a builder prefers are marked with `*`.
+    Ok(line.split(',').map(|platform| platform.trim().trim_end_matches('*').to_owned()).collect())
+}
+
 /// Reads `docker buildx inspect`, which has no machine-readable form: `Driver:` and the first node's version.
 fn parse_builder(text: &str) -> Result<BuilderVersion> {
     let value = |wanted: &[&str]| {
@@ -264,7 +269,15 @@ fn parse_builder(text: &str) -> Result<BuilderVersion> {
 
 #[cfg(test)]
 mod tests {
-    use super::{BuilderVersion, Engine, parse_builder, parse_engine};
+    use super::{BuilderVersion, Engine, parse_builder, parse_engine, parse_platforms};
+
+    #[test]
+    fn the_platforms_are_those_of_the_first_node() {
+        let text = "Name: default\nNodes:\nName: default\nPlatforms: linux/amd64*, linux/amd64/v2, linux/386\n\
+            Name: other\nPlatforms: linux/arm64\n";
+        assert_eq!(parse_platforms(text).unwrap(), ["linux/amd64", "linux/amd64/v2", "linux/386"]);
+        assert!(parse_platforms("Name: default").is_err());
+    }
 
     #[test]
     fn the_builder_is_read_in_both_spellings() {

@@ -38,7 +38,7 @@ impl<'a> Container<'a> {
     }
 
     /// For one that docker has removed by itself.
-    pub(super) fn is_gone(mut self) {
+    pub(super) fn forget(mut self) {
         self.is_gone = true;
     }
 
