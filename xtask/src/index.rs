@@ -6,6 +6,7 @@ use std::fmt;
 use anyhow::{Context as _, Result, ensure};
 use serde::Deserialize;
 
+use crate::exact;
 use crate::reference::Digest;
 
 #[derive(Deserialize)]
@@ -58,7 +59,7 @@ pub fn annotations(bytes: &[u8]) -> Result<BTreeMap<String, String>> {
 }
 
 fn parse(bytes: &[u8]) -> Result<Index> {
-    serde_json::from_slice(bytes).context("it is not an image index")
+    exact::parse(bytes).context("it is not an image index")
 }
 
 /// What an image consists of, whichever engine made it: the digest of each platform's config, by platform. A config names
@@ -118,6 +119,8 @@ mod tests {
         assert_eq!(found, ["linux/amd64", "linux/arm64/v8"]);
         assert!(platforms(br#"{"schemaVersion": 2, "config": {}, "layers": []}"#).is_err());
         assert!(platforms(b"<html>").is_err());
+        let twice = index.to_string().replacen('{', r#"{"Manifests": [], "#, 1);
+        assert!(platforms(twice.as_bytes()).is_err(), "{twice}");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! To whom `verify` sends which secret: the program itself, against a server on loopback that is registry and forge at once,
+//! To whom `verify` and `release` send which secret: the program itself, against a server on loopback that is registry and forge at once,
 //! wants a login for everything, and keeps what it was sent.
 
 use std::fs;
@@ -74,33 +74,45 @@ fn answer(stream: TcpStream, kept: &Mutex<Vec<String>>) -> Result<()> {
     Ok(stream.write_all(DENIED.as_bytes())?)
 }
 
-/// A repository with a tag that releases to `host`.
+/// A repository of which the commit at `v0.1.0` releases to `host` and `image`.
 fn repository(scratch: &Scratch, name: &str, host: &str, image: &str) -> Result<PathBuf> {
     let (root, dir) = (Path::new(env!("CARGO_MANIFEST_DIR")).join(".."), scratch.path().join(name));
     fs::create_dir_all(dir.join("service"))?;
     for file in ["Dockerfile", "service/package.json", "service/package-lock.json"] {
         fs::copy(root.join(file), dir.join(file)).with_context(|| format!("copying `{file}`"))?;
     }
-    let manifest = fs::read_to_string(root.join("Cargo.toml"))?;
+    git(&dir, &["init", "--quiet"])?;
+    configure(&dir, host, image)?;
+    git(&dir, &["tag", "v0.1.0"])?;
+    Ok(dir)
+}
+
+/// Commits a configuration.
+fn configure(dir: &Path, host: &str, image: &str) -> Result<()> {
+    let manifest = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml"))?;
     let forge = "forge = \"https://forge.example.org\"";
     ensure!(manifest.contains(forge), "the configuration names another forge");
     let here = format!("forge = \"http://{host}\"\nimage = \"{image}\"");
     fs::write(dir.join("Cargo.toml"), manifest.replacen(forge, &here, 1))?;
+    git(dir, &["add", "."])?;
+    git(dir, &["commit", "--quiet", "--message=one"])
+}
+
+fn git(dir: &Path, words: &[&str]) -> Result<()> {
     let runner = Runner::new(&Environment::of_this_process());
-    let sh = runner.shell()?;
-    let identity = ["-c", "user.name=x", "-c", "user.email=x@example.org"];
-    for words in
-        [&["init", "--quiet"][..], &["add", "."], &["commit", "--quiet", "--message=one"], &["tag", "v0.1.0"]]
-    {
-        runner.call(cmd!(sh, "git {identity...} {words...}")).dir(&dir).run()?;
-    }
-    Ok(dir)
+    let (sh, identity) = (runner.shell()?, ["-c", "user.name=x", "-c", "user.email=x@example.org"]);
+    runner.call(cmd!(sh, "git {identity...} {words...}")).dir(dir).run()
 }
 
 fn verify(dir: &Path, arguments: &[&str], more: &[(&str, &str)]) -> Result<Output> {
+    xtask(dir, &[&["verify"], arguments].concat(), more)
+}
+
+/// Runs it with every secret in its environment.
+fn xtask(dir: &Path, arguments: &[&str], more: &[(&str, &str)]) -> Result<Output> {
     let runner = Runner::new(&Environment::of_this_process());
     let (sh, program) = (runner.shell()?, env!("CARGO_BIN_EXE_xtask"));
-    let mut call = runner.call(cmd!(sh, "{program} verify {arguments...}")).dir(dir);
+    let mut call = runner.call(cmd!(sh, "{program} {arguments...}")).dir(dir);
     for (name, value) in SECRETS.iter().chain(more) {
         call = call.env(name, value);
     }
@@ -188,6 +200,29 @@ fn with_login_neither_an_argument_nor_a_commit_chooses_who_is_given_a_token() ->
     let source = theirs.to_string_lossy().into_owned();
     let output = verify(&dir, &["v0.1.0", "--login", "--source", &source], &[("REGISTRY", &host)])?;
     let asked = mirror.asked()?;
+    assert!(!asked.is_empty(), "{}", said(&output));
+    for (line, authorization) in &asked {
+        assert_eq!(authorization, &None, "{line}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_tagged_commit_does_not_choose_who_is_given_the_tokens_of_its_release() -> Result<()> {
+    let (server, evil, scratch) = (Server::start()?, Server::start()?, Scratch::new()?);
+    let (host, elsewhere) = (server.address.to_string(), evil.address.to_string());
+    let dir = repository(&scratch, "own", &elsewhere, &format!("{elsewhere}/acme/carol"))?;
+    configure(&dir, &host, &format!("{host}/acme/carol"))?;
+    let output = xtask(&dir, &["release", "v0.1.0"], &[])?;
+    assert_eq!(output.status.code(), Some(3), "{}", said(&output));
+    for words in [format!("set `REGISTRY={elsewhere}`"), format!("`FORGEJO_TOKEN` is for `http://{host}`")] {
+        assert!(said(&output).contains(&words), "{}", said(&output));
+    }
+    assert_eq!((evil.asked()?, server.asked()?), (Vec::new(), Vec::new()));
+
+    // What only reads asks there as anyone may.
+    let output = xtask(&dir, &["release", "v0.1.0", "--plan"], &[])?;
+    let asked = evil.asked()?;
     assert!(!asked.is_empty(), "{}", said(&output));
     for (line, authorization) in &asked {
         assert_eq!(authorization, &None, "{line}");

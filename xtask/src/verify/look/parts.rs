@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
 
+use crate::exact;
 use crate::index::Platform;
 use crate::reference::Digest;
 use crate::registry::Wanted;
@@ -134,7 +135,7 @@ fn look_at_parts(
     manifests: Vec<Seen<Option<Vec<u8>>>>,
 ) -> Seen<Vec<Part>> {
     let manifests = manifests.into_iter().collect::<Seen<Vec<_>>>()?;
-    let parse = |bytes: &Option<Vec<u8>>| serde_json::from_slice::<ImageManifest>(bytes.as_ref()?).ok();
+    let parse = |bytes: &Option<Vec<u8>>| exact::parse::<ImageManifest>(bytes.as_ref()?).ok();
     let parsed: Vec<_> = manifests.iter().map(parse).collect();
     let mut wanted = Vec::new();
     for manifest in parsed.iter().flatten() {
@@ -186,7 +187,7 @@ fn of_attached([signatures, attestations]: [Seen<Option<Vec<u8>>>; 2]) -> Seen<A
     let layers = |bytes: Option<Vec<u8>>| -> Result<Vec<Descriptor>> {
         let Some(bytes) = bytes else { return Ok(Vec::new()) };
         let manifest: ImageManifest =
-            serde_json::from_slice(&bytes).context("reading the manifest of what is attached")?;
+            exact::parse(&bytes).context("reading the manifest of what is attached")?;
         Ok(manifest.layers)
     };
     let (signatures, attestations) = (seen(layers(signatures?))?, seen(layers(attestations?))?);
