@@ -10,35 +10,53 @@ use anyhow::{Result, bail, ensure};
 
 pub use digest::Digest;
 
-/// A registry's host and optional port, such as `forge.example.org` or `127.0.0.1:5000`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Registry(String);
+/// A registry's host and optional port, such as `forge.example.org` or `127.0.0.1:5000`, and how it is spoken to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, serde::Deserialize)]
+#[serde(try_from = "String")]
+pub struct Registry {
+    name: String,
+    is_plain: bool,
+}
 
 impl Registry {
-    /// Docker, cosign and we speak plain HTTP to loopback registries and HTTPS to all others.
+    /// Whether it is on this machine.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
-        let host = self.0.rsplit_once(':').map_or(self.0.as_str(), |(host, _)| host);
+        let host = self.name.rsplit_once(':').map_or(self.name.as_str(), |(host, _)| host);
         host == "localhost" || host.parse::<std::net::Ipv4Addr>().is_ok_and(|address| address.is_loopback())
+    }
+
+    /// The same registry, spoken to without TLS: only for one that the configuration names for that.
+    #[must_use]
+    pub fn over_http(self) -> Self {
+        Self { is_plain: true, ..self }
+    }
+
+    /// Whether it is spoken to without TLS, although it is not on this machine: docker and cosign must be told.
+    #[must_use]
+    pub fn is_plain_elsewhere(&self) -> bool {
+        self.is_plain && !self.is_loopback()
     }
 
     /// `http://…` or `https://…`, without a trailing slash.
     #[must_use]
     pub fn base_url(&self) -> String {
-        let scheme = if self.is_loopback() { "http" } else { "https" };
-        format!("{scheme}://{}", self.0)
+        let scheme = if self.is_plain { "http" } else { "https" };
+        format!("{scheme}://{}", self.name)
     }
 
     /// The text form, as docker's configuration keys it.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.name
     }
 }
 
 impl FromStr for Registry {
     type Err = anyhow::Error;
 
+    /// Docker, cosign and we speak plain HTTP to loopback registries and HTTPS to all others, unless the configuration
+    /// says otherwise.
     fn from_str(text: &str) -> Result<Self> {
         let (host, port) = text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port)));
         let label = |label: &str| {
@@ -54,7 +72,16 @@ impl FromStr for Registry {
             text.len() <= 255 && host.split('.').all(label) && port_is_right && is_a_host,
             "`{text}` is not a registry: expected a host name with an optional port, such as `forge.example.org`"
         );
-        Ok(Self(text.to_owned()))
+        let registry = Self { name: text.to_owned(), is_plain: false };
+        Ok(Self { is_plain: registry.is_loopback(), ..registry })
+    }
+}
+
+impl TryFrom<String> for Registry {
+    type Error = anyhow::Error;
+
+    fn try_from(text: String) -> Result<Self> {
+        text.parse()
     }
 }
 
@@ -98,7 +125,7 @@ impl FromStr for Image {
 
 impl fmt::Display for Registry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.name)
     }
 }
 
@@ -185,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn only_loopback_is_plain_http() {
+    fn only_loopback_and_what_is_named_is_plain_http() {
         for (registry, url) in [
             ("127.0.0.1:5000", "http://127.0.0.1:5000"),
             ("localhost", "http://localhost"),
@@ -194,6 +221,10 @@ mod tests {
         ] {
             assert_eq!(registry.parse::<Registry>().unwrap().base_url(), url);
         }
+        let named = "10.0.0.1:5000".parse::<Registry>().unwrap().over_http();
+        assert_eq!(named.base_url(), "http://10.0.0.1:5000");
+        assert!(named.is_plain_elsewhere() && !named.is_loopback());
+        assert!(!"127.0.0.1:5000".parse::<Registry>().unwrap().is_plain_elsewhere());
     }
 
     #[test]

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use crate::progress::both;
 use crate::reference::{Digest, Tag};
 use crate::refuse;
-use crate::registry::Client;
+use crate::registry::{Client, Removal};
 use crate::release::Release;
 use crate::release::candidate;
 use crate::release::source::{Source, release_tags};
@@ -153,14 +153,22 @@ pub fn describe_latest(known: &Known, source: &Source) -> String {
 }
 
 /// Removes the tags that held the image before it was proven, in this run and in those that ended early, and says whether
-/// one was there and is gone. Where another run of the same release goes on, the version tag holds the image for it.
+/// one was there and is gone. Where another run of the same release goes on, the version tag holds the image for it. A
+/// registry that removes no tag has its way: the release is public and complete.
 ///
 /// # Errors
 /// When the registry does not answer.
 pub fn remove_candidates(release: &Release<'_>, known: &Known) -> Result<bool> {
     let mut removed = false;
     for name in known.tags.iter().filter(|name| candidate::is_of(&release.source.tag, name)) {
-        removed |= release.tools.registry.untag(&name.parse()?)?;
+        match release.tools.registry.remove_tag(&name.parse()?)? {
+            Removal::Gone => removed = true,
+            Removal::Missing => {}
+            Removal::Refused(words) => {
+                let stays = format!("the registry does not remove `{name}`, so it stays: {words}");
+                release.session.steps.line("close", &stays);
+            }
+        }
     }
     Ok(removed)
 }

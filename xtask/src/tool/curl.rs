@@ -1,5 +1,5 @@
 //! curl as an HTTP client: one request a call, everything about it on standard input, so that no credential is ever on
-//! an argv. Redirects are not followed: a registry or forge that answers with one is told so in the error.
+//! an argv. Redirects are not followed here: who asked decides where a request may go on, and with which credentials.
 
 mod response;
 mod retry;
@@ -44,6 +44,7 @@ pub struct Request {
     body: Option<Vec<u8>>,
     authorization: Authorization,
     is_repeatable: bool,
+    has_private_query: bool,
 }
 
 impl Request {
@@ -57,7 +58,32 @@ impl Request {
             body: None,
             authorization: Authorization::Anonymous,
             is_repeatable: matches!(method, "GET" | "HEAD" | "PUT" | "DELETE" | "PATCH"),
+            has_private_query: false,
         }
+    }
+
+    /// The same question at another address, which a server gave: as a stranger, and with a query that may be a right by
+    /// itself, so no message shows it.
+    #[must_use]
+    pub fn elsewhere(&self, url: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            authorization: Authorization::Anonymous,
+            has_private_query: true,
+            ..self.clone()
+        }
+    }
+
+    /// Where it goes.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// `GET`, `HEAD` and so on.
+    #[must_use]
+    pub fn method(&self) -> &'static str {
+        self.method
     }
 
     /// Says of a `POST` that it may be sent twice: a second one does no harm.
@@ -92,7 +118,10 @@ impl Request {
     /// `GET https://…`, for messages.
     #[must_use]
     pub fn summary(&self) -> String {
-        format!("{} {}", self.method, self.url)
+        match self.url.split_once('?').filter(|_| self.has_private_query) {
+            Some((address, _)) => format!("{} {address}?…", self.method),
+            None => format!("{} {}", self.method, self.url),
+        }
     }
 
     /// The request as a curl configuration file. The body cannot travel in it (curl has one standard input), so it is
@@ -255,6 +284,9 @@ mod tests {
         let request = Request::new("GET", "http://localhost/").authorization(token);
         assert!(request.config(Duration::from_secs(1), None).unwrap().contains("forge-token-value"));
         assert!(!request.summary().contains("forge-token-value"));
+        let elsewhere = request.elsewhere("https://storage.example.org/x?signature=s");
+        assert!(!elsewhere.config(Duration::from_secs(1), None).unwrap().contains("forge-token-value"));
+        assert_eq!(elsewhere.summary(), "GET https://storage.example.org/x?…");
     }
 
     #[test]

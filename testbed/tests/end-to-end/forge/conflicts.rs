@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result, ensure};
 use xtask::reference::{Digest, Tag};
-use xtask::registry::Manifest;
+use xtask::registry::{Manifest, Removal};
 
 use super::project::Project;
 use super::snapshot::Snapshot;
@@ -34,7 +34,10 @@ fn a_version_tag_with_other_bytes_is_refused_with_both_digests() -> Result<()> {
 
         // The named digest is the one that the release has once the tag is free, as the message advises.
         let tag: Tag = TAG.parse()?;
-        ensure!(project.repository.registry().untag(&tag)?, "`{tag}` was not there to remove");
+        ensure!(
+            project.repository.registry().remove_tag(&tag)? == Removal::Gone,
+            "`{tag}` was not there to remove"
+        );
         let released = project.laptop(&["release", TAG]).run()?.success()?;
         assert_eq!(released.digest()?.as_str(), ours);
         Ok(())

@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
+use xtask::registry::Removal;
 
 use super::project::Project;
 use super::snapshot::Snapshot;
@@ -59,7 +60,8 @@ fn a_plan_says_what_is_done_and_what_is_not_and_needs_no_secret() -> Result<()> 
 
         // What is no signature of ours: a conflict in one step, and none that would be done.
         let digest = project.digest(TAG)?.replace(':', "-");
-        ensure!(project.repository.registry().untag(&format!("{digest}.sig").parse()?)?, "no signature");
+        let removal = project.repository.registry().remove_tag(&format!("{digest}.sig").parse()?)?;
+        ensure!(removal == Removal::Gone, "no signature");
         let conflict = plan(&project, REFUSED)?;
         assert_eq!(conflict["facts"]["signature"], "absent", "{conflict:#}");
         assert_eq!(conflict["steps"][1]["action"], "conflict", "{conflict:#}");

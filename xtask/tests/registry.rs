@@ -1,0 +1,321 @@
+//! The registry client against a server of a few lines on loopback, which answers as registries do that the testbed lacks.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, anyhow, ensure};
+use xtask::environment::Environment;
+use xtask::reference::Digest;
+use xtask::registry::{Client, Credentials, Got, Removal, Wanted, WrongBytes};
+use xtask::secret::Secret;
+use xtask::tool::Runner;
+use xtask::tool::curl::Curl;
+
+const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+
+/// A question, as far as the tests care: its first words, and who sent it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Asked {
+    what: String,
+    authorization: Option<String>,
+}
+
+/// An answer: status, headers, body.
+type Answer = (u16, Vec<(&'static str, String)>, Vec<u8>);
+
+/// A server that answers until the test's process ends.
+struct Server {
+    address: SocketAddr,
+    asked: Arc<Mutex<Vec<Asked>>>,
+}
+
+impl Server {
+    /// `answer` gets the question and the server's own address.
+    fn start(answer: impl Fn(&Asked, SocketAddr) -> Answer + Send + 'static) -> Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let (address, asked) = (listener.local_addr()?, Arc::new(Mutex::new(Vec::new())));
+        let log = Arc::clone(&asked);
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                // A client that goes away in between is its own test's failure.
+                let _served = stream
+                    .map_err(Into::into)
+                    .and_then(|stream| serve(&stream, &log, &|asked| answer(asked, address)));
+            }
+        });
+        Ok(Self { address, asked })
+    }
+
+    fn client(&self, credentials: Option<Credentials>) -> Result<Client> {
+        let curl = Curl::new(&Runner::new(&Environment::of_this_process()), Duration::from_secs(30));
+        Ok(Client::new(curl, format!("{}/acme/carol", self.address).parse()?, credentials))
+    }
+
+    /// What was asked so far, without who asked.
+    fn asked(&self) -> Result<Vec<String>> {
+        Ok(self.log()?.into_iter().map(|asked| asked.what).collect())
+    }
+
+    fn log(&self) -> Result<Vec<Asked>> {
+        Ok(self.asked.lock().map_err(|_poisoned| anyhow!("the server panicked"))?.clone())
+    }
+}
+
+fn serve(mut stream: &TcpStream, log: &Mutex<Vec<Asked>>, answer: &impl Fn(&Asked) -> Answer) -> Result<()> {
+    let mut lines = BufReader::new(stream.try_clone()?).lines();
+    let first = lines.next().context("nothing was asked")??;
+    let what = first.rsplit_once(' ').context("no request")?.0.to_owned();
+    let mut asked = Asked { what, authorization: None };
+    for line in lines {
+        let line = line?;
+        if line.is_empty() {
+            break;
+        }
+        if let Some(value) = line.strip_prefix("Authorization: ") {
+            asked.authorization = Some(value.to_owned());
+        }
+    }
+    log.lock().map_err(|_poisoned| anyhow!("another connection panicked"))?.push(asked.clone());
+    let (status, headers, body) = answer(&asked);
+    let mut head = format!("HTTP/1.1 {status} X\r\nConnection: close\r\nContent-Length: {}\r\n", body.len());
+    for (name, value) in headers {
+        head += &format!("{name}: {value}\r\n");
+    }
+    stream.write_all(format!("{head}\r\n").as_bytes())?;
+    if !asked.what.starts_with("HEAD") {
+        stream.write_all(&body)?;
+    }
+    Ok(())
+}
+
+fn empty(status: u16) -> Answer {
+    (status, Vec::new(), Vec::new())
+}
+
+fn challenge(address: SocketAddr) -> Answer {
+    let challenge = format!("Bearer realm=\"http://{address}/token\",service=\"registry\"");
+    (401, vec![("WWW-Authenticate", challenge)], Vec::new())
+}
+
+fn alice() -> Credentials {
+    Credentials::new("alice", Secret::new("password-of-alice"))
+}
+
+/// A registry that wants a token, answers `HEAD` by itself, and keeps what it has at `storage`.
+fn redirecting(storage: String, status: u16, says_digest: bool) -> Result<Server> {
+    Server::start(move |asked, address| {
+        if asked.what.starts_with("GET /token") {
+            return (200, Vec::new(), br#"{"token": "token-of-alice"}"#.to_vec());
+        }
+        if asked.authorization.as_deref() != Some("Bearer token-of-alice") {
+            return challenge(address);
+        }
+        let digest = ("Docker-Content-Digest", Digest::of(STORED).to_string());
+        if asked.what.starts_with("HEAD") {
+            return (200, vec![digest], Vec::new());
+        }
+        let mut headers = vec![("Location", format!("{storage}?signature=a-right-by-itself"))];
+        headers.extend(says_digest.then_some(digest));
+        (status, headers, Vec::new())
+    })
+}
+
+const STORED: &[u8] = br#"{"mediaType":"application/vnd.oci.image.index.v1+json"}"#;
+
+/// A storage that has `bytes` for everyone.
+fn storage(bytes: &'static [u8]) -> Result<Server> {
+    let octets = || vec![("Content-Type", "application/octet-stream".to_owned())];
+    Server::start(move |_, _| (200, octets(), bytes.to_vec()))
+}
+
+#[test]
+fn what_a_registry_keeps_elsewhere_is_fetched_without_its_credentials() -> Result<()> {
+    for status in [302, 303, 307, 308] {
+        let storage = storage(STORED)?;
+        // Another name of this machine, so that it is another host.
+        let elsewhere = format!("http://localhost:{}/bucket/x", storage.address.port());
+        let registry = redirecting(elsewhere, status, status != 302)?;
+        let client = registry.client(Some(alice()))?;
+        let digest = Digest::of(STORED);
+        assert_eq!(client.blob(&digest)?.context("no blob")?, STORED);
+        let tagged = client.manifest("v1.0.0")?.context("no manifest")?;
+        assert_eq!((&tagged.digest, tagged.media_type.as_str()), (&digest, INDEX));
+        let wanted =
+            [Wanted::Manifest(digest.to_string()), Wanted::Blob(digest.clone()), Wanted::HasBlob(digest)];
+        let several = client.several(&wanted).into_iter().collect::<Result<Vec<_>>>()?;
+        assert_eq!(
+            several,
+            [Some(Got::Manifest(tagged)), Some(Got::Blob(STORED.to_vec())), Some(Got::There)]
+        );
+        let log = storage.log()?;
+        assert_eq!(log.len(), 4, "{log:?}");
+        let whole =
+            Asked { what: "GET /bucket/x?signature=a-right-by-itself".to_owned(), authorization: None };
+        assert!(log.iter().all(|asked| asked == &whole), "{log:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn what_comes_from_elsewhere_is_held_against_the_digest() -> Result<()> {
+    let storage = storage(b"{}")?;
+    for says_digest in [true, false] {
+        let elsewhere = format!("http://127.0.0.1:{}/x", storage.address.port());
+        let client = redirecting(elsewhere, 307, says_digest)?.client(Some(alice()))?;
+        let digest = Digest::of(STORED);
+        for error in [
+            client.blob(&digest).err(),
+            client.manifest(digest.as_str()).err(),
+            client.manifest("v1.0.0").err(),
+        ] {
+            let error = error.context("other bytes were taken")?;
+            ensure!(!format!("{error:#}").contains("a-right-by-itself"), "{error:#}");
+        }
+        let error = client.blob(&digest).err().context("other bytes were taken")?;
+        ensure!(error.chain().any(<dyn std::error::Error>::is::<WrongBytes>), "{error:#}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_registry_leads_in_no_circle_and_to_no_host_without_tls() -> Result<()> {
+    let circle =
+        Server::start(|_, address| (307, vec![("Location", format!("http://{address}/again"))], Vec::new()))?;
+    let digest = Digest::of(STORED);
+    let error = circle.client(None)?.blob(&digest).err().context("a circle has no end")?;
+    ensure!(format!("{error:#}").contains("leads nowhere"), "{error:#}");
+    assert_eq!(circle.asked()?.len(), 6);
+    for location in ["http://192.0.2.1/x?signature=s", "file:///etc/passwd", ""] {
+        let server = Server::start(move |_, _| (307, vec![("Location", location.to_owned())], Vec::new()))?;
+        let error = server.client(None)?.blob(&digest).err().context(location)?;
+        ensure!(!format!("{error:#}").contains("signature"), "{error:#}");
+        assert_eq!(server.asked()?.len(), 1);
+    }
+    // What is named is tried: nobody listens on this port.
+    let named = format!("127.0.0.1:{}", TcpListener::bind("127.0.0.1:0")?.local_addr()?.port());
+    let to = format!("http://{named}/x");
+    let server = Server::start(move |_, _| (307, vec![("Location", to.clone())], Vec::new()))?;
+    let client = server.client(None)?.with_plain_http(&[named.parse()?]);
+    let error = client.blob(&digest).err().context("nobody answers there")?;
+    ensure!(format!("{error:#}").contains("no answer"), "{error:#}");
+    Ok(())
+}
+
+#[test]
+fn a_tag_is_removed_with_a_right_that_is_asked_for_then_alone() -> Result<()> {
+    // A token is what it was asked for.
+    let server = Server::start(|asked, address| {
+        if let Some(query) = asked.what.strip_prefix("GET /token?") {
+            let actions = query.rsplit_once("%3A").map_or("", |(_, actions)| actions);
+            return (
+                200,
+                Vec::new(),
+                format!(r#"{{"token": "{}"}}"#, actions.replace("%2C", "-")).into_bytes(),
+            );
+        }
+        let token = asked
+            .authorization
+            .as_deref()
+            .and_then(|value| value.strip_prefix("Bearer "))
+            .unwrap_or_default();
+        match asked.what.split(' ').next() {
+            Some("DELETE") if token.ends_with("-delete") => empty(202),
+            Some("HEAD") if token.starts_with("pull-push") => empty(404),
+            _ => challenge(address),
+        }
+    })?;
+    let client = server.client(Some(alice()))?;
+    assert_eq!(client.digest_of("v1.0.0")?, None);
+    assert_eq!(client.remove_tag(&"candidate".parse()?)?, Removal::Gone);
+    assert_eq!(client.digest_of("v1.0.0")?, None);
+    let log = server.log()?;
+    let tokens: Vec<_> = log.iter().filter(|asked| asked.what.starts_with("GET /token")).collect();
+    assert_eq!(tokens.len(), 2, "{log:?}");
+    assert!(
+        tokens[0].what.ends_with("pull%2Cpush") && tokens[1].what.ends_with("pull%2Cpush%2Cdelete"),
+        "{log:?}"
+    );
+    assert_eq!(log.last().and_then(|asked| asked.authorization.as_deref()), Some("Bearer pull-push"));
+    Ok(())
+}
+
+#[test]
+fn a_registry_that_removes_no_tag_has_its_way() -> Result<()> {
+    let removal =
+        |status| Server::start(move |_, _| empty(status))?.client(None)?.remove_tag(&"candidate".parse()?);
+    for status in [400, 401, 403, 405, 412] {
+        assert!(matches!(removal(status)?, Removal::Refused(_)), "{status}");
+    }
+    assert_eq!((removal(202)?, removal(404)?), (Removal::Gone, Removal::Missing));
+    assert!(removal(501).is_err(), "it is not known whether it is gone");
+    // The same when it is the token server that says no.
+    let server = Server::start(|asked, address| match asked.what.starts_with("GET /token") {
+        true => empty(403),
+        false => challenge(address),
+    })?;
+    assert!(matches!(server.client(Some(alice()))?.remove_tag(&"candidate".parse()?)?, Removal::Refused(_)));
+    assert!(server.client(Some(alice()))?.digest_of("v1.0.0").is_err());
+    Ok(())
+}
+
+/// Answers a page of tags for each query, with the link to the next one.
+fn paging(pages: Vec<(&'static str, &'static str, String)>) -> Result<Server> {
+    let pages: BTreeMap<_, _> = pages.into_iter().map(|(query, tags, link)| (query, (tags, link))).collect();
+    Server::start(move |asked, address| {
+        let query = asked.what.split_once('?').map_or("", |(_, query)| query);
+        let Some((tags, link)) = pages.get(query) else { return empty(400) };
+        let link = link.replace("SELF", &address.to_string());
+        let headers = if link.is_empty() { Vec::new() } else { vec![("Link", link)] };
+        (200, headers, format!(r#"{{"name": "acme/carol", "tags": {tags}}}"#).into_bytes())
+    })
+}
+
+fn link(address: &str, query: &str) -> String {
+    format!("<{address}/v2/acme/carol/tags/list?{query}>; rel=\"next\"")
+}
+
+#[test]
+fn the_next_page_of_tags_is_where_the_registry_says() -> Result<()> {
+    let server = paging(vec![
+        ("n=100", r#"["v1.0.0", "v1.1.0"]"#, link("", "next_page=opaque")),
+        // Nothing new, and yet not the end.
+        ("next_page=opaque", r#"["v1.1.0"]"#, link("http://SELF", "next_page=two")),
+        ("next_page=two", r#"["v2.0.0"]"#, link("https://SELF", "next_page=three")),
+        ("next_page=three", r#"["v3.0.0"]"#, String::new()),
+    ])?;
+    assert_eq!(server.client(None)?.tags()?, ["v1.0.0", "v1.1.0", "v2.0.0", "v3.0.0"]);
+    Ok(())
+}
+
+#[test]
+fn an_empty_page_is_the_last_even_where_it_has_a_link() -> Result<()> {
+    for nothing in ["[]", "null"] {
+        let server = paging(vec![
+            ("n=100", r#"["v1.0.0"]"#, link("", "n=100&last=v1.0.0")),
+            ("n=100&last=v1.0.0", nothing, link("", "n=100&last=v1.0.0")),
+        ])?;
+        assert_eq!(server.client(None)?.tags()?, ["v1.0.0"]);
+    }
+    Ok(())
+}
+
+#[test]
+fn a_page_on_another_host_is_not_asked_for() -> Result<()> {
+    let elsewhere = storage(b"{}")?;
+    for address in
+        [format!("http://localhost:{}", elsewhere.address.port()), "http://SELF.example.org".to_owned()]
+    {
+        let server = paging(vec![("n=100", r#"["v1.0.0"]"#, link(&address, "n=100"))])?;
+        assert!(server.client(Some(alice()))?.tags().is_err(), "{address}");
+    }
+    assert!(elsewhere.asked()?.is_empty());
+    // And a list without an end is none.
+    let server = paging(vec![("n=100", r#"["v1.0.0"]"#, link("", "n=100"))])?;
+    let error = server.client(None)?.tags().err().context("there is no end")?;
+    ensure!(format!("{error:#}").contains("no end after"), "{error:#}");
+    Ok(())
+}
