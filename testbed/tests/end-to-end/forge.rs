@@ -12,6 +12,7 @@ mod newer_tool;
 mod page;
 mod plan;
 mod policies;
+mod private_owner;
 pub(crate) mod project;
 mod rebuild;
 mod released;
