@@ -38,6 +38,9 @@ pub struct Config {
     pub licenses: String,
     /// What the index holds, such as `linux/amd64`.
     pub platforms: Vec<Platform>,
+    /// Where the service's npm packages are in its image.
+    #[serde(default)]
+    pub dependencies: Dependencies,
     /// Branches on the forge that a released commit may come from.
     pub branches: Vec<String>,
     /// Whether the forge must show a successful status for the commit.
@@ -60,6 +63,17 @@ pub struct Config {
     /// How long a step may take.
     #[serde(default)]
     pub timeouts: Timeouts,
+}
+
+/// Where the service's npm packages are in its image.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Dependencies {
+    /// In a `node_modules` directory, as npm puts them there.
+    #[default]
+    Installed,
+    /// In the service's own files, where a bundler puts them.
+    Bundled,
 }
 
 /// Whether the commit's status on the forge decides.

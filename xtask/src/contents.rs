@@ -2,10 +2,14 @@
 //! `layer` reads one layer, `image` puts layers upon each other, and what is judged of them is here as well.
 
 mod archive;
+pub mod base;
+pub mod cache;
 pub mod elf;
 pub mod facts;
 pub mod image;
+pub mod installed;
 pub mod layer;
 pub mod machine;
 pub mod npm;
+pub mod read;
 pub mod system;

@@ -1,10 +1,21 @@
-//! Blobs: small ones are read whole, and what an attestation needs is stored. Where an upload goes on.
+//! Blobs: small ones are read whole, large ones go to a file, and what an attestation needs is stored. Where an upload goes
+//! on.
+
+use std::fs::File;
+use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 
 use super::{Client, WrongBytes};
 use crate::reference::Digest;
 use crate::tool::curl::{Request, Response};
+
+/// A layer that is larger is no part of a service.
+const LARGEST_FILE: u64 = 4 << 30;
+
+/// For one layer over a slow line. A server that says nothing is given up long before.
+const LONGEST_DOWNLOAD: Duration = Duration::from_secs(15 * 60);
 
 impl Client {
     /// A blob's bytes, held against its digest; `None` when there is none.
@@ -13,6 +24,23 @@ impl Client {
     /// When the registry cannot be asked; [`WrongBytes`] when the bytes are not those of the digest.
     pub fn blob(&self, digest: &Digest) -> Result<Option<Vec<u8>>> {
         read(self.send(&Request::new("GET", self.blob_url(digest)))?, digest)
+    }
+
+    /// Writes a blob of any size to `file`, and holds the bytes against its digest; says whether there is one.
+    ///
+    /// # Errors
+    /// As [`Client::blob`], and when the file cannot be written.
+    pub fn download(&self, digest: &Digest, file: &Path) -> Result<bool> {
+        let request = Request::new("GET", self.blob_url(digest));
+        let send = |request: &Request| self.curl.download(request, file, LARGEST_FILE, LONGEST_DOWNLOAD);
+        let answer = self.send_by(&request, &send)?;
+        if !is_there(&answer)? {
+            return Ok(false);
+        }
+        let doing = || format!("reading `{}`", file.display());
+        let found = Digest::of_reader(File::open(file).with_context(doing)?).with_context(doing)?;
+        WrongBytes::check_digest(&answer.to_string(), found, digest)?;
+        Ok(true)
     }
 
     /// Whether there is such a blob, by what the registry says: nothing is read.

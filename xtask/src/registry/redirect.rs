@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::Client;
 use super::manifest::ACCEPT;
+use super::token::Send;
 use crate::reference::{Digest, Registry};
 use crate::tool::curl::{Request, Response};
 
@@ -22,6 +23,16 @@ impl Client {
     /// # Errors
     /// When the address is none that a request may go to, or nothing comes from there.
     pub(super) fn follow(&self, request: &Request, response: Response) -> Result<Response> {
+        self.follow_by(request, response, &|request| self.curl.send(request))
+    }
+
+    /// As [`Client::follow`], where `send` is what sends.
+    pub(super) fn follow_by(
+        &self,
+        request: &Request,
+        response: Response,
+        send: &Send<'_>,
+    ) -> Result<Response> {
         if !is_redirect(request, &response) {
             return Ok(response);
         }
@@ -33,7 +44,7 @@ impl Client {
             let url = resolve(request.url(), location).with_context(|| format!("{response}"))?;
             self.check_address(&url).with_context(|| format!("{response}"))?;
             request = request.elsewhere(url);
-            response = self.curl.send(&request)?;
+            response = send(&request)?;
             if !is_redirect(&request, &response) {
                 return Ok(as_of_registry(response, said.as_deref(), kind.as_deref()));
             }

@@ -11,6 +11,9 @@ use crate::failure::NotPublic;
 use crate::secret::Secret;
 use crate::tool::curl::{Authorization, Request, Response};
 
+/// What sends a request: into memory, or into a file.
+pub(super) type Send<'a> = dyn Fn(&Request) -> Result<Response> + 'a;
+
 /// What a token is asked for: no more than the request needs.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Scope {
@@ -43,12 +46,22 @@ impl Client {
     /// Sends with the token at hand; when the registry asks for another, gets one and sends again. Goes where the answer
     /// points.
     pub(super) fn send(&self, request: &Request) -> Result<Response> {
-        self.send_as(Scope::Usual, request).and_then(|response| self.follow(request, response))
+        self.send_by(request, &|request| self.curl.send(request))
+    }
+
+    /// As [`Client::send`], where `send` is what sends.
+    pub(super) fn send_by(&self, request: &Request, send: &Send<'_>) -> Result<Response> {
+        let response = self.authorized(Scope::Usual, request, send)?;
+        self.follow_by(request, response, send)
     }
 
     /// As [`Client::send`], with a token for `scope`; follows nothing.
     pub(super) fn send_as(&self, scope: Scope, request: &Request) -> Result<Response> {
-        let response = self.curl.send(&request.clone().authorization(self.at_hand()))?;
+        self.authorized(scope, request, &|request| self.curl.send(request))
+    }
+
+    fn authorized(&self, scope: Scope, request: &Request, send: &Send<'_>) -> Result<Response> {
+        let response = send(&request.clone().authorization(self.at_hand()))?;
         let Some(challenge) = response.header("WWW-Authenticate").filter(|_| response.status == 401) else {
             return Ok(response);
         };
@@ -71,7 +84,7 @@ impl Client {
             }
             (None, None) => return Err(self.not_public(&response)),
         };
-        let response = self.curl.send(&request.clone().authorization(authorization))?;
+        let response = send(&request.clone().authorization(authorization))?;
         if self.is_hidden(&response) { Err(self.not_public(&response)) } else { Ok(response) }
     }
 

@@ -6,6 +6,9 @@ mod retry;
 mod silence;
 mod together;
 
+use std::fs::File;
+use std::io::{ErrorKind, Read as _};
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -125,12 +128,11 @@ impl Request {
     }
 
     /// The request as a curl configuration file. The body cannot travel in it (curl has one standard input), so it is
-    /// named as the file at `body`.
-    fn config(&self, left: Duration, body: Option<&str>) -> Result<String> {
+    /// named as the file at `body`. The answer's body goes to `sink`, where there is one.
+    fn config(&self, left: Duration, body: Option<&str>, sink: Option<&Sink<'_>>) -> Result<String> {
         let mut lines = vec![
             "silent".to_owned(),
             "show-error".to_owned(),
-            "include".to_owned(),
             "suppress-connect-headers".to_owned(),
             "globoff".to_owned(),
             option("proto", "=http,https")?,
@@ -142,6 +144,17 @@ impl Request {
             option("header", "Expect:")?,
             option("header", "User-Agent: xtask")?,
         ];
+        match sink {
+            None => lines.push("include".to_owned()),
+            Some(Sink { file, most }) => {
+                let file = file.to_str().context("the file that an answer goes to has no UTF-8 name")?;
+                lines.extend([
+                    option("dump-header", "-")?,
+                    option("output", file)?,
+                    option("max-filesize", &most.to_string())?,
+                ]);
+            }
+        }
         if self.is_repeatable {
             lines.extend([option("speed-limit", "1")?, option("speed-time", LONGEST_SILENCE)?]);
         }
@@ -171,6 +184,13 @@ impl Request {
     }
 }
 
+/// Where a large answer goes.
+struct Sink<'a> {
+    file: &'a Path,
+    /// In bytes.
+    most: u64,
+}
+
 /// `name = "value"`, escaped as curl(1) `--config` says. A line break would start another option.
 fn option(name: &str, value: &str) -> Result<String> {
     ensure!(!value.chars().any(char::is_control), "a control character in the `{name}` of an HTTP request");
@@ -181,6 +201,9 @@ const INSTALL: &str = "install it, for example with `apt-get install curl`";
 
 /// A try in which no byte comes or goes for so many seconds is given up, so that there is time for another.
 const LONGEST_SILENCE: &str = "10";
+
+/// More than an error shows of an answer's words.
+const MOST_WORDS: u64 = 64 << 10;
 
 /// An HTTP client with one timeout.
 #[derive(Clone)]
@@ -209,9 +232,33 @@ impl Curl {
     /// # Errors
     /// When no complete answer came.
     pub fn send(&self, request: &Request) -> Result<Response> {
-        let deadline = Instant::now() + self.timeout;
+        self.send_within(request, self.timeout, None)
+    }
+
+    /// As [`Curl::send`], and writes the body of an answer with status 200 to `file`: at most `most` bytes of it, and for
+    /// at most `timeout`. Of any other answer the response has the beginning of the body.
+    ///
+    /// # Errors
+    /// When no complete answer came, or it is too large.
+    pub fn download(&self, request: &Request, file: &Path, most: u64, timeout: Duration) -> Result<Response> {
+        let mut response = self.send_within(request, timeout, Some(&Sink { file, most }))?;
+        if response.status != 200 {
+            let body = File::open(file).and_then(|body| {
+                let mut bytes = Vec::new();
+                body.take(MOST_WORDS).read_to_end(&mut bytes).map(|_| bytes)
+            });
+            response.body = match body {
+                Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
+                other => other.with_context(|| format!("reading `{}`", file.display()))?,
+            };
+        }
+        Ok(response)
+    }
+
+    fn send_within(&self, request: &Request, timeout: Duration, sink: Option<&Sink<'_>>) -> Result<Response> {
+        let deadline = Instant::now() + timeout;
         for tries in 1.. {
-            let tried = self.send_once(request, deadline.saturating_duration_since(Instant::now()))?;
+            let tried = self.send_once(request, deadline.saturating_duration_since(Instant::now()), sink)?;
             let left = deadline.saturating_duration_since(Instant::now());
             let moment = Moment { tries, random: backoff::random()?, now: crate::time::now()?, left };
             let pause = retry::pause(request.is_repeatable, &tried, &moment).filter(|_| self.retries);
@@ -227,7 +274,7 @@ impl Curl {
         bail!("asking `{}`: no end of tries", request.summary())
     }
 
-    fn send_once(&self, request: &Request, left: Duration) -> Result<Tried> {
+    fn send_once(&self, request: &Request, left: Duration, sink: Option<&Sink<'_>>) -> Result<Tried> {
         let doing = || format!("asking `{}`", request.summary());
         let sh = self.runner.shell()?;
         let scratch;
@@ -240,7 +287,7 @@ impl Curl {
                 Some(path.display().to_string())
             }
         };
-        let config = request.config(left, body.as_deref()).with_context(doing)?;
+        let config = request.config(left, body.as_deref(), sink).with_context(doing)?;
         let output = self
             .runner
             // `-q` first: the user's own curlrc must not change what a request means.
@@ -273,16 +320,18 @@ mod tests {
     #[test]
     fn a_value_cannot_smuggle_an_option() {
         let request = Request::new("GET", "http://localhost/\noutput = \"/etc/passwd\"");
-        assert!(request.config(Duration::from_secs(1), None).is_err());
+        assert!(request.config(Duration::from_secs(1), None, None).is_err());
         let quoted = Request::new("GET", "http://localhost/").header("X", "a\"b\\c");
-        assert!(quoted.config(Duration::from_secs(1), None).unwrap().contains(r#"header = "X: a\"b\\c""#));
+        assert!(
+            quoted.config(Duration::from_secs(1), None, None).unwrap().contains(r#"header = "X: a\"b\\c""#)
+        );
     }
 
     #[test]
     fn the_credential_is_in_the_config_and_nowhere_else() {
         let token = Authorization::Token(Secret::new("forge-token-value"));
         let request = Request::new("GET", "http://localhost/").authorization(token);
-        assert!(request.config(Duration::from_secs(1), None).unwrap().contains("forge-token-value"));
+        assert!(request.config(Duration::from_secs(1), None, None).unwrap().contains("forge-token-value"));
         assert!(!request.summary().contains("forge-token-value"));
         let elsewhere = request.elsewhere("https://storage.example.org/x?signature=s");
         assert!(!elsewhere.config(Duration::from_secs(1), None).unwrap().contains("forge-token-value"));
@@ -292,13 +341,15 @@ mod tests {
     #[test]
     fn a_silent_server_is_given_up_where_there_can_be_another_try() {
         let config = |method| {
-            Request::new(method, "http://localhost/").config(Duration::from_millis(29_400), None).unwrap()
+            Request::new(method, "http://localhost/")
+                .config(Duration::from_millis(29_400), None, None)
+                .unwrap()
         };
         assert!(
             config("GET").contains("max-time = \"29.400\"") && config("GET").contains("speed-time = \"10\"")
         );
         assert!(!config("POST").contains("speed"), "it is not sent again: it may take all the time there is");
         let again = Request::new("POST", "http://localhost/").repeatable();
-        assert!(again.config(Duration::from_secs(30), None).unwrap().contains("speed-time"));
+        assert!(again.config(Duration::from_secs(30), None, None).unwrap().contains("speed-time"));
     }
 }

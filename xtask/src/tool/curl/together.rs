@@ -28,7 +28,7 @@ impl Curl {
 
     fn send_together(&self, requests: &[Request]) -> Result<Vec<Response>> {
         let configs: Vec<_> =
-            requests.iter().map(|request| request.config(self.timeout, None)).collect::<Result<_>>()?;
+            requests.iter().map(|request| request.config(self.timeout, None, None)).collect::<Result<_>>()?;
         let sh = self.runner.shell()?;
         let call = self.runner.call(cmd!(sh, "curl -q --config -")).install_hint(INSTALL);
         let call = call.stdin(configs.join("next\n")).timeout(self.timeout + Duration::from_secs(5));

@@ -1,0 +1,170 @@
+//! Which layers of an image are its base image's: asked of whatever has the manifests that the Dockerfile pins by digest.
+
+use anyhow::{Context as _, Result, anyhow};
+
+use super::cache::Cache;
+use super::read::{Damaged, Manifest, Part};
+use crate::dockerfile::BaseImage;
+use crate::index;
+use crate::reference::{Digest, Image};
+use crate::registry::WrongBytes;
+
+/// Docker Hub's registry has another name than its images.
+const DOCKER_HUB: (&str, &str) = ("docker.io/", "registry-1.docker.io/");
+
+/// A base image's layers, for each platform.
+pub struct Base {
+    layers: Vec<(String, Vec<Digest>)>,
+}
+
+/// Where a base image is.
+pub struct Place {
+    /// Its name in its registry.
+    pub name: String,
+    /// What is pinned: an index.
+    pub digest: Digest,
+}
+
+impl Place {
+    /// What the Dockerfile pins.
+    #[must_use]
+    pub fn of(base: &BaseImage) -> Self {
+        let full = base.full_name();
+        let name = full.rsplit_once(':').map_or(full.as_str(), |(name, _)| name);
+        Self { name: name.to_owned(), digest: base.digest.clone() }
+    }
+
+    /// What stands in for it: `registry/path:tag@sha256:…`.
+    ///
+    /// # Errors
+    /// When it is not of that form.
+    pub fn of_stand_in(reference: &str) -> Result<Self> {
+        let doing = || format!("reading the stand-in `{reference}`");
+        let (tagged, digest) = reference.split_once('@').with_context(doing)?;
+        let name = match tagged.rsplit_once(':') {
+            Some((name, tag)) if !tag.contains('/') => name,
+            _ => tagged,
+        };
+        Ok(Self { name: name.to_owned(), digest: digest.parse().with_context(doing)? })
+    }
+
+    /// The repository that is asked for it.
+    ///
+    /// # Errors
+    /// When its name is none.
+    pub fn image(&self) -> Result<Image> {
+        match self.name.strip_prefix(DOCKER_HUB.0) {
+            Some(path) => format!("{}{path}", DOCKER_HUB.1).parse(),
+            None => self.name.parse(),
+        }
+    }
+}
+
+impl Base {
+    /// Reads the index `digest` and the manifests of `platforms` in it. What is not in the cache is `asked` for.
+    ///
+    /// # Errors
+    /// When it cannot be asked, or is not there for one of the platforms.
+    pub fn of(
+        digest: &Digest,
+        platforms: &[String],
+        cache: &Cache,
+        ask: impl Fn(&Digest) -> Result<Vec<u8>>,
+    ) -> Result<Self> {
+        let manifest = |digest: &Digest| -> Result<Vec<u8>> {
+            if let Some(bytes) = cache.manifest(digest) {
+                return Ok(bytes);
+            }
+            let bytes = ask(digest)?;
+            WrongBytes::check_bytes(&format!("`{digest}` of the base image is answered"), &bytes, digest)?;
+            // What cannot be kept is asked for again the next time.
+            cache.keep_manifest(digest, &bytes).ok();
+            Ok(bytes)
+        };
+        let doing = || format!("reading the base image `{digest}`");
+        let index = index::platforms(&manifest(digest)?).with_context(doing)?;
+        let mut layers = Vec::new();
+        for wanted in platforms {
+            // `linux/arm64/v8` is what some publishers call `linux/arm64`.
+            let same = |(platform, _): &&(String, Digest)| {
+                platform == wanted || platform.starts_with(&format!("{wanted}/"))
+            };
+            let (_, digest) =
+                index.iter().find(same).with_context(|| format!("{}: it is not for {wanted}", doing()))?;
+            let read: Manifest = serde_json::from_slice(&manifest(digest)?).with_context(doing)?;
+            layers.push((wanted.clone(), read.layers.into_iter().map(|layer| layer.digest).collect()));
+        }
+        Ok(Self { layers })
+    }
+
+    /// How many layers of `part` are the base image's.
+    ///
+    /// # Errors
+    /// [`Damaged`] when its lowest layers are others.
+    pub(super) fn count(&self, part: &Part) -> Result<usize> {
+        let of_base =
+            self.layers.iter().find(|(platform, _)| platform == &part.platform).map(|(_, layers)| layers);
+        let of_base = of_base.map_or(&[][..], Vec::as_slice);
+        let own: Vec<_> = part.layers.iter().take(of_base.len()).map(|layer| &layer.digest).collect();
+        if of_base.is_empty() || !own.into_iter().eq(of_base) {
+            return Err(anyhow!(Damaged(format!(
+                "the lowest layers of the image for {} are not those of the base image that the Dockerfile pins",
+                part.platform
+            ))));
+        }
+        Ok(of_base.len())
+    }
+
+    #[cfg(test)]
+    pub(super) fn from_layers<const N: usize>(layers: [(&str, &[Digest]); N]) -> Self {
+        Self { layers: layers.map(|(platform, layers)| (platform.to_owned(), layers.to_vec())).into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Base, Place};
+    use crate::contents::cache::Cache;
+    use crate::environment::Environment;
+    use crate::reference::Digest;
+    use anyhow::{Context as _, Result};
+    use serde_json::json;
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn a_base_is_asked_for_where_it_is() {
+        let digest = Digest::of(b"x");
+        let stand_in = Place::of_stand_in(&format!("127.0.0.1:5055/library/node:22-slim@{digest}")).unwrap();
+        assert_eq!(stand_in.image().unwrap().to_string(), "127.0.0.1:5055/library/node");
+        for bad in ["node:22", "127.0.0.1:1/node@sha256:1"] {
+            assert!(Place::of_stand_in(bad).is_err(), "{bad}");
+        }
+        let text = format!("FROM node:22-slim@{digest}\n");
+        let hub = Place::of(&crate::dockerfile::check(&text).unwrap().last);
+        assert_eq!((hub.name.as_str(), &hub.digest), ("docker.io/library/node", &digest));
+        assert_eq!(hub.image().unwrap().to_string(), "registry-1.docker.io/library/node");
+    }
+
+    #[test]
+    fn layers_are_those_of_the_platform_and_bytes_those_of_the_digest() {
+        let layer = |name: &str| json!({"digest": Digest::of(name.as_bytes()), "mediaType": "x"});
+        let arm = json!({"layers": [layer("1"), layer("2")]}).to_string().into_bytes();
+        let index = json!({"manifests": [
+            {"digest": Digest::of(b"unasked"), "platform": {"os": "linux", "architecture": "amd64"}},
+            {"digest": Digest::of(&arm), "platform": {"os": "linux", "architecture": "arm64", "variant": "v8"}},
+        ]})
+        .to_string()
+        .into_bytes();
+        let (pinned, cache) = (Digest::of(&index), Cache::new(&Environment::default()).unwrap());
+        let mut shelf = BTreeMap::from([(pinned.clone(), index), (Digest::of(&arm), arm.clone())]);
+        let of = |platform: &str, shelf: &BTreeMap<Digest, Vec<u8>>| -> Result<Base> {
+            Base::of(&pinned, &[platform.to_owned()], &cache, |digest| {
+                shelf.get(digest).cloned().context("gone")
+            })
+        };
+        assert_eq!(of("linux/arm64", &shelf).unwrap().layers[0].1, [Digest::of(b"1"), Digest::of(b"2")]);
+        assert!(of("linux/s390x", &shelf).is_err() && of("linux/amd64", &shelf).is_err());
+        shelf.insert(Digest::of(&arm), b"{\"layers\": []}".to_vec());
+        assert!(of("linux/arm64", &shelf).is_err(), "other bytes than were asked for");
+    }
+}

@@ -1,0 +1,152 @@
+//! What was read of layers before, by digest: a base image is read once on a machine, and not for every release. An entry that
+//! is damaged or of another version of this program counts as none.
+
+use std::fs::{self, File};
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+
+use super::facts::LayerFacts;
+use crate::environment::Environment;
+use crate::reference::Digest;
+use crate::scratch::Scratch;
+
+/// Raised with every change of what is read of a layer: [`LayerFacts`] and whatever fills it.
+const FORMAT: u32 = 1;
+
+/// The facts of two million files.
+const LARGEST: u64 = 512 << 20;
+
+/// A directory of entries.
+pub struct Cache {
+    directory: Option<PathBuf>,
+}
+
+impl Cache {
+    /// `$XDG_CACHE_HOME/xtask`, else `~/.cache/xtask`; where there is neither, nothing is kept.
+    ///
+    /// # Errors
+    /// When a variable is not UTF-8.
+    pub fn new(environment: &Environment) -> Result<Self> {
+        let named = environment.get("XDG_CACHE_HOME")?.map(PathBuf::from);
+        let home = environment.get("HOME")?.map(|home| Path::new(home).join(".cache"));
+        let parent = named.filter(|path| path.is_absolute()).or(home);
+        Ok(Self { directory: parent.map(|parent| parent.join("xtask")) })
+    }
+
+    /// What was read of the layer whose compressed bytes are `digest`.
+    #[must_use]
+    pub fn layer(&self, digest: &Digest) -> Option<LayerFacts> {
+        let bytes = read(&self.file("layers", digest)?)?;
+        let (head, facts) = bytes.split_at_checked(bytes.iter().position(|byte| *byte == b'\n')?)?;
+        let facts = &facts[1..];
+        (head == head_of(facts).as_bytes()).then(|| serde_json::from_slice(facts).ok()).flatten()
+    }
+
+    /// Keeps what was read of a layer.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn keep_layer(&self, digest: &Digest, facts: &LayerFacts) -> Result<()> {
+        let facts = serde_json::to_vec(facts).context("writing what was read of a layer")?;
+        self.keep("layers", digest, &[head_of(&facts).as_bytes(), b"\n", &facts].concat())
+    }
+
+    /// The manifest `digest`, where it was kept.
+    #[must_use]
+    pub fn manifest(&self, digest: &Digest) -> Option<Vec<u8>> {
+        read(&self.file("manifests", digest)?).filter(|bytes| &Digest::of(bytes) == digest)
+    }
+
+    /// Keeps a manifest, whose bytes must be those of `digest`.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn keep_manifest(&self, digest: &Digest, bytes: &[u8]) -> Result<()> {
+        self.keep("manifests", digest, bytes)
+    }
+
+    fn file(&self, kind: &str, digest: &Digest) -> Option<PathBuf> {
+        Some(self.directory.as_ref()?.join(kind).join(format!("sha256-{}", digest.hex())))
+    }
+
+    /// Readers see the whole entry or none, whoever else writes it.
+    fn keep(&self, kind: &str, digest: &Digest, bytes: &[u8]) -> Result<()> {
+        let Some(file) = self.file(kind, digest) else { return Ok(()) };
+        let doing = || format!("writing `{}`", file.display());
+        let parent = file.parent().context("an entry is in a directory")?;
+        fs::create_dir_all(parent).with_context(doing)?;
+        let scratch = Scratch::within(parent).with_context(doing)?;
+        let whole = scratch.path().join("entry");
+        fs::write(&whole, bytes).and_then(|()| fs::rename(&whole, &file)).with_context(doing)
+    }
+}
+
+fn head_of(facts: &[u8]) -> String {
+    format!("xtask-layer {FORMAT} {}", Digest::of(facts))
+}
+
+/// Whatever stands in the way, the layer is read again.
+fn read(file: &Path) -> Option<Vec<u8>> {
+    let file = File::open(file).ok()?;
+    let mut bytes = Vec::new();
+    let size = file.take(LARGEST + 1).read_to_end(&mut bytes).ok()?;
+    (size as u64 <= LARGEST).then_some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::image::tests::manifest;
+    use super::super::layer::tests::facts;
+    use super::Cache;
+    use crate::environment::Environment;
+    use crate::reference::Digest;
+    use crate::scratch::Scratch;
+
+    #[test]
+    fn what_was_kept_comes_back_and_what_is_damaged_does_not() {
+        let scratch = Scratch::new().unwrap();
+        let home = scratch.path().to_str().unwrap();
+        let cache = Cache::new(&Environment::from_pairs([("HOME", home)])).unwrap();
+        let facts = facts(&[manifest("app/node_modules/a", "a", "1.0.0")]);
+        let digest = Digest::of(b"compressed");
+        assert_eq!(cache.layer(&digest), None);
+        cache.keep_layer(&digest, &facts).unwrap();
+        assert_eq!(cache.layer(&digest).as_ref(), Some(&facts));
+        let file = scratch.path().join(format!(".cache/xtask/layers/sha256-{}", digest.hex()));
+        let whole = std::fs::read(&file).unwrap();
+        for at in 0..whole.len() {
+            let mut damaged = whole.clone();
+            damaged[at] ^= 1;
+            std::fs::write(&file, damaged).unwrap();
+            assert_eq!(cache.layer(&digest), None, "byte {at}");
+        }
+        for length in 0..whole.len() {
+            std::fs::write(&file, &whole[..length]).unwrap();
+            assert_eq!(cache.layer(&digest), None, "{length} bytes");
+        }
+        cache.keep_layer(&digest, &facts).unwrap();
+        assert_eq!(cache.layer(&digest), Some(facts), "and is written again");
+    }
+
+    #[test]
+    fn a_manifest_is_believed_by_its_digest() {
+        let scratch = Scratch::new().unwrap();
+        let home = scratch.path().to_str().unwrap();
+        let cache = Cache::new(&Environment::from_pairs([("XDG_CACHE_HOME", home)])).unwrap();
+        let digest = Digest::of(b"manifest");
+        cache.keep_manifest(&digest, b"manifest").unwrap();
+        assert_eq!(cache.manifest(&digest).as_deref(), Some(b"manifest".as_slice()));
+        std::fs::write(scratch.path().join(format!("xtask/manifests/sha256-{}", digest.hex())), b"other")
+            .unwrap();
+        assert_eq!(cache.manifest(&digest), None);
+    }
+
+    #[test]
+    fn without_a_home_nothing_is_kept() {
+        let cache = Cache::new(&Environment::default()).unwrap();
+        cache.keep_manifest(&Digest::of(b"x"), b"x").unwrap();
+        assert_eq!(cache.manifest(&Digest::of(b"x")), None);
+    }
+}
