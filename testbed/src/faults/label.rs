@@ -143,9 +143,9 @@ mod tests {
         assert_eq!(page, "PATCH /api/v1/repos/acme/carol/releases/*");
         let candidate = "/v2/acme/carol/manifests/candidate-v0.1.0-0123456789ab-9754?x";
         assert_eq!(of_request("PUT", candidate, &names), "PUT /v2/acme/carol/manifests/CANDIDATE?x");
-        let run = ["run", "--name", "xtask-smoke-0123456789abcdef", "--publish", "127.0.0.1::3000"];
+        let run = ["run", "--name", "xtask-smoke-0123456789abcdef", "--network=xtask-smoke-fedcba9876543210"];
         let call = of_call("docker", &run.map(str::to_owned), &names);
-        assert_eq!(call, "docker run --name CONTAINER --publish 127.0.0.1::3000");
+        assert_eq!(call, "docker run --name CONTAINER --network=CONTAINER");
         let scratch = ["--file=/tmp/a/xtask-0123456789abcdef0123456789abcdef/x".to_owned()];
         assert_eq!(of_call("cosign", &scratch, &names), "cosign --file=TMP/xtask-*/x");
     }
@@ -155,7 +155,7 @@ mod tests {
         let config = "silent\nurl = \"http://127.0.0.1:4000/v2/\"\nrequest = \"PUT\"\n\
             header = \"Authorization: Bearer secret\"\n";
         assert_eq!(of_curl(config, &names()), "curl PUT FORGE/v2/");
-        let smoke = "url = \"http://127.0.0.1:32768/healthz\"\nhead\n";
-        assert_eq!(of_curl(smoke, &names()), "curl HEAD 127.0.0.1:*/healthz");
+        let head = "url = \"http://127.0.0.1:32768/v2/\"\nhead\n";
+        assert_eq!(of_curl(head, &names()), "curl HEAD 127.0.0.1:*/v2/");
     }
 }

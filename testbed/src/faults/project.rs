@@ -11,6 +11,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use xshell::cmd;
 use xtask::environment::Environment;
+use xtask::tool::docker::LABEL;
 use xtask::tool::{Call, Runner};
 
 use crate::bench::Key;
@@ -212,7 +213,7 @@ impl Project {
         bail!("docker's engine was started anew {MOST_ENGINES} times in a row")
     }
 
-    /// Removes containers of this project's images.
+    /// Removes containers of this project's images, and the networks that they were in.
     pub(super) fn remove_containers(&self) -> Result<()> {
         let image = format!(" {}/{}@", self.proxy.address(), self.repository.full_name());
         let listed = self.docker(&["ps", "--all", "--no-trunc", "--format", "{{.Names}} {{.Image}}"])?;
@@ -220,6 +221,10 @@ impl Project {
             let name = line.split(' ').next().unwrap_or_default();
             // One that is being removed already is gone as well.
             self.docker(&["rm", "--force", "--volumes", name]).ok();
+        }
+        let ours = format!("label={LABEL}={}", self.repository.full_name());
+        for name in self.docker(&["network", "ls", "--filter", &ours, "--format", "{{.Name}}"])?.lines() {
+            self.docker(&["network", "rm", "--force", name]).ok();
         }
         Ok(())
     }

@@ -18,4 +18,5 @@ mod published;
 mod rehearsal;
 mod same_digest;
 mod secrets;
+mod smoke;
 mod tags;

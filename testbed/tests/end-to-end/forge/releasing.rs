@@ -76,7 +76,7 @@ impl Project {
         Ok((run, log))
     }
 
-    /// Ends what a killed release left: processes, then containers.
+    /// Ends what a killed release left: processes, then containers, then networks.
     pub(super) fn clean_up(&self) -> Result<()> {
         wait_for("the end of what the release started", || {
             let left = processes::of(&self.checkout)?;
@@ -88,6 +88,9 @@ impl Project {
         })?;
         for (name, _state) in self.checkout.containers()? {
             read("docker", &["rm", "--force", "--volumes", &name])?;
+        }
+        for name in self.checkout.networks()? {
+            read("docker", &["network", "rm", "--force", &name])?;
         }
         Ok(())
     }

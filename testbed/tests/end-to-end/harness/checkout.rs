@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 use xtask::scratch::{Scratch, random_hex};
+use xtask::tool::docker::LABEL;
 
 use super::{image, read};
 
@@ -133,12 +134,14 @@ impl Checkout {
         Ok(names)
     }
 
-    /// What is left of runs here, besides pages: temporary files, containers, processes.
+    /// What is left of runs here, besides pages: temporary files, containers, networks, processes.
     pub(crate) fn ensure_nothing_is_left(&self) -> Result<()> {
         let files = names_in(&self.tmp)?;
         ensure!(files.is_empty(), "left in TMPDIR: {files:?}");
         let containers = self.containers()?;
         ensure!(containers.is_empty(), "containers left: {containers:?}");
+        let networks = self.networks()?;
+        ensure!(networks.is_empty(), "networks left: {networks:?}");
         let processes = super::processes::of(self)?;
         ensure!(processes.is_empty(), "processes left: {processes:?}");
         Ok(())
@@ -155,6 +158,13 @@ impl Checkout {
         words
             .map(|mut words| words.next().zip(words.next()).context("reading `docker ps`: too few words"))
             .collect()
+    }
+
+    /// Networks that runs of this clone made, by name.
+    pub(crate) fn networks(&self) -> Result<Vec<String>> {
+        let ours = format!("label={LABEL}={}", self.repository);
+        let names = read("docker", &["network", "ls", "--filter", &ours, "--format", "{{.Name}}"])?;
+        Ok(names.lines().map(str::to_owned).collect())
     }
 
     /// Repositories in the registry that runs here made.

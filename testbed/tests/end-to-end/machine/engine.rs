@@ -123,7 +123,15 @@ fn the_engine_is_killed_in_the_smoke_test() -> Result<()> {
         // Nobody could take the container away; how to do it is said.
         let remove = ["rm", "--force", &name];
         ensure!(run.stderr.contains(&format!("`docker {}`", remove.join(" "))), "{}", run.stderr);
-        read("docker", &remove)?;
+        // The probe that asks it is left as well, and so is the network of both.
+        for (name, _) in scene.project.checkout.containers()? {
+            read("docker", &["rm", "--force", "--volumes", &name])?;
+        }
+        for name in scene.project.checkout.networks()? {
+            let remove = ["network", "rm", &name];
+            ensure!(run.stderr.contains(&format!("`docker {}`", remove.join(" "))), "{}", run.stderr);
+            read("docker", &remove)?;
+        }
         scene.ensure_failed(&run, &["step `smoke`", "Cannot connect to the Docker daemon"])?;
         scene.ensure_finishes()
     })

@@ -1,0 +1,162 @@
+//! Services as they are: what they need to start is configured, and one that does not start says why.
+
+use anyhow::{Context as _, Result, ensure};
+
+use crate::bad_input::REFUSED;
+use crate::evidence::provenance;
+use crate::harness::checkout::Checkout;
+use crate::harness::run::{Finished, Xtask};
+use crate::harness::{export, test};
+
+/// Something failed on the way.
+const FAILED: i32 = 1;
+
+const ENTRYPOINT: &str = "ENTRYPOINT [\"node\", \"/app/src/server.js\"]";
+const SMOKE: &str = "port = 3000\nhealth = \"/healthz\"\nversion = \"/version\"\n";
+
+/// A clone whose service is started by a shell that runs `script`, and is tried as `smoke` says.
+fn service(script: &str, smoke: &str) -> Result<Checkout> {
+    let checkout = Checkout::new()?;
+    let words = serde_json::to_string(&["sh", "-c", script])?;
+    checkout.replace("Dockerfile", ENTRYPOINT, &format!("ENTRYPOINT {words}"))?;
+    checkout.replace("Cargo.toml", SMOKE, smoke)?;
+    checkout.commit("a service of its own kind")?;
+    Ok(checkout)
+}
+
+fn rehearse(checkout: &Checkout) -> Result<Finished> {
+    let run = Xtask::new(checkout, &["rehearse"]).run()?;
+    checkout.ensure_nothing_is_left()?;
+    Ok(run)
+}
+
+/// The rehearsal ends with `code` in the smoke test, and says each of `words`.
+fn ensure_fails(checkout: &Checkout, code: i32, words: &[&str]) -> Result<()> {
+    let Finished { code: found, stderr, .. } = rehearse(checkout)?;
+    ensure!(found == code, "exit code {found}, expected {code}:\n{stderr}");
+    let message = stderr.split_once("\nxtask: ").map_or("", |(_, message)| message);
+    for word in words.iter().chain(&["step `smoke`"]) {
+        ensure!(message.contains(word), "the message does not say `{word}`:\n{stderr}");
+    }
+    Ok(())
+}
+
+#[test]
+fn one_that_needs_a_variable_says_what_was_set_and_gets_it() -> Result<()> {
+    test(|| {
+        let script = "if [ -z \"$JWT_SECRET\" ]; then echo 'JWT_SECRET is missing' >&2; exit 7; fi; \
+            exec node /app/src/server.js";
+        let checkout = service(script, SMOKE)?;
+        ensure_fails(
+            &checkout,
+            FAILED,
+            &[
+                "the service exited with 7 after",
+                "variables: none",
+                "`smoke.env`",
+                "read-only root, writable: nothing",
+                "JWT_SECRET is missing",
+                "docker network create --internal smoke\n",
+                "docker run --rm --network=smoke --network-alias=service --platform=linux/",
+            ],
+        )?;
+        let env = "[workspace.metadata.release.smoke.env]\nJWT_SECRET = \"only for the smoke test\"\n";
+        checkout.replace("Cargo.toml", SMOKE, &format!("{SMOKE}{env}"))?;
+        checkout.commit("a variable")?;
+        rehearse(&checkout)?.success().map(|_| ())
+    })
+}
+
+#[test]
+fn one_that_writes_ends_with_143_and_does_not_know_its_version() -> Result<()> {
+    test(|| {
+        let script = "touch /tmp/x /data/x || exit 1; node /app/src/server.js & pid=$!; \
+            trap 'kill $pid; wait $pid; exit 143' TERM; wait $pid";
+        let without_version = "port = 3000\nhealth = \"/healthz\"\n";
+        let checkout = service(script, without_version)?;
+        let data = "COPY service/src ./src\nRUN mkdir /out/data && chown 1000:1000 /out/data";
+        checkout.replace("Dockerfile", "COPY service/src ./src", data)?;
+        checkout.commit("a directory for data")?;
+        ensure_fails(
+            &checkout,
+            FAILED,
+            &["the service exited with 1 after", "/tmp/x", "Read-only file system"],
+        )?;
+        let writable = "tmpfs = [\"/tmp\"]\nwritable = [\"/data\"]\n";
+        checkout.replace("Cargo.toml", without_version, &format!("{without_version}{writable}"))?;
+        checkout.commit("directories that can be written")?;
+        rehearse(&checkout)?.success()?;
+        let exit = "exit-codes = [0]\n";
+        checkout.replace("Cargo.toml", writable, &format!("{writable}{exit}"))?;
+        checkout.commit("an end that is not clean")?;
+        ensure_fails(&checkout, FAILED, &["exited with 143", "expected 0", "`smoke.exit-codes`"])
+    })
+}
+
+#[test]
+fn one_without_http_is_asked_by_a_command() -> Result<()> {
+    test(|| {
+        let script = "trap 'exit 0' TERM; while :; do sleep 0.1; done";
+        let checkout = service(script, "command = [\"test\", \"-d\", \"/app\"]\n")?;
+        rehearse(&checkout)?.success()?;
+        checkout.replace("Cargo.toml", "\"-d\", \"/app\"]", "\"-d\", \"/nowhere\"]\nstart-seconds = 1")?;
+        checkout.commit("a command that does not succeed")?;
+        let words =
+            ["a command in the service did not succeed within 1 s", "test -d /nowhere", "exited with 1"];
+        ensure_fails(&checkout, FAILED, &words)
+    })
+}
+
+#[test]
+fn one_that_needs_another_beside_it_reaches_it_by_name_and_nothing_else() -> Result<()> {
+    test(|| {
+        let server = "require('http').createServer((q, r) => r.end('up')).listen(8080, '0.0.0.0')";
+        let ask = "fetch('http://127.0.0.1:8080').catch(() => process.exit(1))";
+        let companion = format!(
+            "{SMOKE}[[workspace.metadata.release.smoke.companion]]\nimage = {:?}\nalias = \"other\"\n\
+             command = [\"node\", \"-e\", {server:?}]\nready = [\"node\", \"-e\", {ask:?}]\n",
+            export("TESTBED_BASE_STAND_IN")?
+        );
+        let script = "node -e \"fetch('http://other:8080').catch(() => process.exit(9))\" || exit 9; \
+            exec node /app/src/server.js";
+        let checkout = service(script, &companion)?;
+        rehearse(&checkout)?.success()?;
+        checkout.replace("Cargo.toml", "alias = \"other\"", "alias = \"another\"")?;
+        checkout.commit("under another name")?;
+        let words = ["the service exited with 9 after", "companion `another`", "--name=smoke-another"];
+        ensure_fails(&checkout, FAILED, &words)
+    })
+}
+
+/// Its node runs on one kind of processor alone, also where the others are emulated.
+#[test]
+fn a_platform_that_cannot_be_run_is_said_not_to_be_and_refused_where_all_must_be() -> Result<()> {
+    test(|| {
+        let checkout = Checkout::new()?;
+        let node = "COPY service/src ./src\n\
+            RUN printf '#!/bin/sh\\n[ \"$(uname -m)\" = \"%s\" ] || exit 1\\nexec node \"$@\"\\n' \"$(uname -m)\" > node && chmod +x node";
+        checkout.replace("Dockerfile", "COPY service/src ./src", node)?;
+        checkout.replace("Dockerfile", "ENTRYPOINT [\"node\"", "ENTRYPOINT [\"/app/node\"")?;
+        checkout.commit("a node for one processor")?;
+        let run = rehearse(&checkout)?.success()?;
+        let provenance = provenance(&checkout, &run)?;
+        let smoke = &provenance["buildDefinition"]["internalParameters"]["smoke"];
+        let smoke = smoke.as_object().context("the provenance does not say how the image was tried")?;
+        let mut words: Vec<_> = smoke.values().filter_map(|word| word.as_str()).collect();
+        words.sort_unstable();
+        assert_eq!((smoke.len(), &words[..]), (2, &["native", "not run"][..]), "{smoke:?}");
+        let page = std::fs::read_to_string(run.field("page")?)?;
+        for (platform, word) in smoke {
+            let said = if word == "native" {
+                format!("\nStarted and asked on {platform}. ")
+            } else {
+                format!("{platform}: built and checked, not run.\n")
+            };
+            ensure!(page.contains(&said), "the page does not say `{said}`:\n{page}");
+        }
+
+        checkout.replace("Cargo.toml", SMOKE, &format!("{SMOKE}platforms = \"all\"\n"))?;
+        checkout.commit("all of them")?;
+        ensure_fails(&checkout, REFUSED, &["cannot be run by this engine", "tonistiigi/binfmt --install"])
+    })
+}
