@@ -5,6 +5,7 @@ mod attempt;
 mod image;
 mod probe;
 mod report;
+mod runs;
 
 use std::time::Duration;
 

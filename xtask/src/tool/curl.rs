@@ -334,7 +334,7 @@ mod tests {
         assert!(request.config(Duration::from_secs(1), None, None).unwrap().contains("forge-token-value"));
         assert!(!request.summary().contains("forge-token-value"));
         let elsewhere = request.elsewhere("https://storage.example.org/x?signature=s");
-        assert!(!elsewhere.config(Duration::from_secs(1), None).unwrap().contains("forge-token-value"));
+        assert!(!elsewhere.config(Duration::from_secs(1), None, None).unwrap().contains("forge-token-value"));
         assert_eq!(elsewhere.summary(), "GET https://storage.example.org/x?…");
     }
 

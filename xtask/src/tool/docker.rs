@@ -4,6 +4,7 @@ mod build;
 mod config;
 mod container;
 mod network;
+mod platforms;
 mod run;
 
 use std::fs;
@@ -15,7 +16,7 @@ use xshell::cmd;
 
 use crate::reference::Digest;
 use crate::scratch::Scratch;
-use crate::tool::{self, Call, Runner, Watch};
+use crate::tool::{Call, Runner, Watch};
 
 pub use build::{Build, Output};
 pub use config::DockerConfig;
@@ -138,62 +139,12 @@ impl<'a> Docker<'a> {
         Ok(output.status.success())
     }
 
-    /// The engine's own platform, such as `linux/amd64`, wherever the engine is.
-    ///
-    /// # Errors
-    /// When the engine does not answer.
-    pub fn platform(&self) -> Result<String> {
-        self.call(&["version", "--format", "{{.Server.Os}}/{{.Server.Arch}}"])?.read()
-    }
-
-    /// The platforms that the engine can run by itself or by emulation, as the `BuildKit` in it has tried.
-    ///
-    /// # Errors
-    /// When docker does not say.
-    pub fn runs(&self) -> Result<Vec<String>> {
-        let context = self.call(&["context", "show"])?.read()?;
-        let text = self.call(&["buildx", "inspect", &context])?.read()?;
-        parse_platforms(&text)
-    }
-
     /// Makes a network that has no way out.
     ///
     /// # Errors
     /// When it cannot be made.
     pub fn network(&self, label: &str) -> Result<Network<'_>> {
         Network::new(self, label)
-    }
-
-    /// Starts a container in the background.
-    ///
-    /// # Errors
-    /// When it cannot be started.
-    pub fn start(&self, run: &Run) -> Result<Container<'_>> {
-        let name = format!("{LABEL}-{}", crate::scratch::random_hex()?);
-        let label = format!("{LABEL}={}", run.label);
-        // Made before the start, so that a container that half-started is removed as well.
-        let container = Container::new(self, name.clone());
-        let words = run.arguments(&["run", "--detach", "--name", &name, "--label", &label, "--pull=never"]);
-        self.call(&words)?.run()?;
-        Ok(container)
-    }
-
-    /// Runs a container to its end, at most for `timeout` and as long as `watch` sees nothing wrong; how it ended is the
-    /// caller's to judge.
-    ///
-    /// # Errors
-    /// When docker cannot be run, it takes too long, or the watch fails.
-    pub fn run(&self, run: &Run, timeout: Duration, watch: Option<&Watch<'_>>) -> Result<tool::Output> {
-        let name = format!("{LABEL}-{}", crate::scratch::random_hex()?);
-        let label = format!("{LABEL}={}", run.label);
-        let container = Container::new(self, name.clone());
-        let first = ["run", "--rm", "--name", &name, "--label", &label, "--pull=never", "--no-healthcheck"];
-        let output = self.call(&run.arguments(&first))?.timeout(timeout).output_watched(watch)?;
-        // With other codes docker says that it could not start it, and may have left it.
-        if !matches!(output.status.code(), None | Some(125..=127)) {
-            container.forget();
-        }
-        Ok(output)
     }
 
     fn call<S: AsRef<std::ffi::OsStr>>(&self, arguments: &[S]) -> Result<Call> {
@@ -244,14 +195,6 @@ fn parse_engine(json: &str) -> Result<Engine> {
     })
 }
 
-/// Reads the first node's `Platforms:` of `docker buildx inspect`.
-fn parse_platforms(text: &str) -> Result<Vec<String>> {
-    let line = text.lines().find_map(|line| line.trim_start().strip_prefix("Platforms:"));
-    let line = line.with_context(|| format!("`docker buildx inspect` names no platforms:\n{text}"))?;
-    // Those that a builder prefers are marked with `*`.
-    Ok(line.split(',').map(|platform| platform.trim().trim_end_matches('*').to_owned()).collect())
-}
-
 /// Reads `docker buildx inspect`, which has no machine-readable form: `Driver:` and the first node's version.
 fn parse_builder(text: &str) -> Result<BuilderVersion> {
     let value = |wanted: &[&str]| {
@@ -269,15 +212,7 @@ fn parse_builder(text: &str) -> Result<BuilderVersion> {
 
 #[cfg(test)]
 mod tests {
-    use super::{BuilderVersion, Engine, parse_builder, parse_engine, parse_platforms};
-
-    #[test]
-    fn the_platforms_are_those_of_the_first_node() {
-        let text = "Name: default\nNodes:\nName: default\nPlatforms: linux/amd64*, linux/amd64/v2, linux/386\n\
-            Name: other\nPlatforms: linux/arm64\n";
-        assert_eq!(parse_platforms(text).unwrap(), ["linux/amd64", "linux/amd64/v2", "linux/386"]);
-        assert!(parse_platforms("Name: default").is_err());
-    }
+    use super::{BuilderVersion, Engine, parse_builder, parse_engine};
 
     #[test]
     fn the_builder_is_read_in_both_spellings() {

@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 
-use crate::config::{ALIAS, Companion, Http, Smoke};
+use crate::config::{Companion, Http, Smoke};
 use crate::interrupt;
 use crate::progress::both;
 use crate::release::Release;
-use crate::tool::docker::{Container, Network, Run};
+use crate::tool::docker::{Container, Network};
 use crate::tool::{Output, Watch};
 
 use super::image::Image;
@@ -27,10 +27,6 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// How long docker may take for a container beside what runs in it.
 const DOCKER: Duration = Duration::from_secs(30);
-
-/// What the probe needs: node and one request at a time.
-const PROBE_MEMORY: &str = "256m";
-const PROBE_PIDS: u32 = 64;
 
 /// What is tried, and how.
 pub(super) struct Attempt<'a, 'r> {
@@ -63,11 +59,11 @@ impl<'a> Attempt<'a, '_> {
         tried.map_err(|error| report::explain(self, error, &containers))
     }
 
-    fn smoke(&self) -> &'a Smoke {
+    pub(super) fn smoke(&self) -> &'a Smoke {
         &self.release.session.config.smoke
     }
 
-    fn patience(&self) -> Duration {
+    pub(super) fn patience(&self) -> Duration {
         self.smoke().start_timeout() * self.factor
     }
 
@@ -197,59 +193,6 @@ impl<'a> Attempt<'a, '_> {
             if state.exit_code == 137 { "; 137 is what docker's SIGKILL after that time gives" } else { "" }
         );
         Ok(())
-    }
-
-    /// The service.
-    pub(super) fn service(&self, network: &str) -> Run {
-        let smoke = self.smoke();
-        Run {
-            image: self.image.reference.clone(),
-            platform: Some(self.image.platform.clone()),
-            network: Some(network.to_owned()),
-            alias: Some(ALIAS.to_owned()),
-            is_strict: true,
-            memory: smoke.memory.clone(),
-            pids: smoke.pids,
-            env: smoke.env.clone(),
-            tmpfs: smoke.tmpfs.clone(),
-            writable: smoke.writable.clone(),
-            entrypoint: None,
-            arguments: Vec::new(),
-            label: self.release.session.config.repository.to_string(),
-        }
-    }
-
-    /// A companion keeps its capabilities and its root: images of databases change their user as they start.
-    pub(super) fn companion(&self, companion: &Companion, network: &str) -> Run {
-        Run {
-            image: companion.image.clone(),
-            platform: None,
-            alias: Some(companion.alias.clone()),
-            is_strict: false,
-            env: companion.env.clone(),
-            tmpfs: companion.tmpfs.clone(),
-            writable: Vec::new(),
-            arguments: companion.command.clone(),
-            ..self.service(network)
-        }
-    }
-
-    fn asking(&self, http: &Http<'_>, network: &str) -> Run {
-        let question = probe::question(http, self.patience());
-        Run {
-            image: self.probe.reference.clone(),
-            platform: Some(self.probe.platform.clone()),
-            alias: None,
-            memory: PROBE_MEMORY.to_owned(),
-            pids: PROBE_PIDS,
-            // What an image's `NODE_OPTIONS` loads is for the service alone.
-            env: [("NODE_OPTIONS".to_owned(), String::new())].into(),
-            tmpfs: Vec::new(),
-            writable: Vec::new(),
-            entrypoint: Some(self.probe.node().to_owned()),
-            arguments: vec!["-e".to_owned(), probe::PROGRAM.to_owned(), question],
-            ..self.service(network)
-        }
     }
 }
 

@@ -2,8 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
+use std::time::Duration;
 
+use anyhow::Result;
+
+use super::{Container, Docker};
+use crate::scratch::random_hex;
 use crate::tool::command_line::quoted;
+use crate::tool::{Output, Watch};
 
 /// The label of everything that is made for a try, with the repository's name: what is left can be told by it.
 pub const LABEL: &str = "xtask-smoke";
@@ -65,6 +71,40 @@ impl Run {
     pub fn by_hand(&self, first: &[&str]) -> String {
         let words = self.arguments(&[&["run"], first].concat());
         quoted(OsStr::new("docker"), words.iter().map(OsStr::new))
+    }
+}
+
+impl Docker<'_> {
+    /// Starts a container in the background.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn start(&self, run: &Run) -> Result<Container<'_>> {
+        let name = format!("{LABEL}-{}", random_hex()?);
+        let label = format!("{LABEL}={}", run.label);
+        // Made before the start, so that a container that half-started is removed as well.
+        let container = Container::new(self, name.clone());
+        let words = run.arguments(&["run", "--detach", "--name", &name, "--label", &label, "--pull=never"]);
+        self.call(&words)?.run()?;
+        Ok(container)
+    }
+
+    /// Runs a container to its end, at most for `timeout` and as long as `watch` sees nothing wrong; how it ended is the
+    /// caller's to judge.
+    ///
+    /// # Errors
+    /// When docker cannot be run, it takes too long, or the watch fails.
+    pub fn run(&self, run: &Run, timeout: Duration, watch: Option<&Watch<'_>>) -> Result<Output> {
+        let name = format!("{LABEL}-{}", random_hex()?);
+        let label = format!("{LABEL}={}", run.label);
+        let container = Container::new(self, name.clone());
+        let first = ["run", "--rm", "--name", &name, "--label", &label, "--pull=never", "--no-healthcheck"];
+        let output = self.call(&run.arguments(&first))?.timeout(timeout).output_watched(watch)?;
+        // With other codes docker says that it could not start it, and may have left it.
+        if !matches!(output.status.code(), None | Some(125..=127)) {
+            container.forget();
+        }
+        Ok(output)
     }
 }
 
