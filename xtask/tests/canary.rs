@@ -1,0 +1,79 @@
+//! Nothing that a commit names is run on the machine that releases it: a commit with settings that make npm run one of its
+//! files, released by a program that is not the commit's own. `release` gets as far as preflight, which refuses.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::thread;
+
+use anyhow::{Context as _, Result, ensure};
+use xshell::cmd;
+use xtask::environment::Environment;
+use xtask::scratch::Scratch;
+use xtask::tool::Runner;
+
+const NOTHING: &str = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+
+/// A registry and forge that has nothing, for as long as the tests run.
+fn serve() -> Result<String> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let host = listener.local_addr()?.to_string();
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            thread::spawn(move || -> Result<()> {
+                let mut lines = BufReader::new(stream.try_clone()?).lines();
+                while lines.next().transpose()?.is_some_and(|line| !line.is_empty()) {}
+                Ok(stream.write_all(NOTHING.as_bytes())?)
+            });
+        }
+    });
+    Ok(host)
+}
+
+fn change(root: &Path, top: &Path, file: &str, from: &str, to: &str) -> Result<()> {
+    let text = fs::read_to_string(root.join(file)).with_context(|| format!("reading `{file}`"))?;
+    ensure!(text.contains(from), "`{file}` has no `{from}`");
+    Ok(fs::write(top.join(file), text.replacen(from, to, 1))?)
+}
+
+#[test]
+fn a_program_that_the_commits_settings_for_npm_name_is_not_run() -> Result<()> {
+    let (host, scratch) = (serve()?, Scratch::new()?);
+    let (root, top) = (Path::new(env!("CARGO_MANIFEST_DIR")).join(".."), scratch.path().join("checkout"));
+    let (canary, program) = (scratch.path().join("canary"), top.join("service/program"));
+    fs::create_dir_all(top.join("service"))?;
+    fs::copy(root.join("Dockerfile"), top.join("Dockerfile"))?;
+    change(&root, &top, "Cargo.toml", "https://forge.example.org", &format!("http://{host}"))?;
+    let (from, git) =
+        ("\"dependencies\": {", "\"devDependencies\": {\"a\": \"git+https://127.0.0.1:1/a.git\"},");
+    for file in ["service/package.json", "service/package-lock.json"] {
+        change(&root, &top, file, from, &format!("{git} {from}"))?;
+    }
+    fs::write(top.join("service/.npmrc"), "git=./program\nscript-shell=./program\n")?;
+    fs::write(&program, format!("#!/bin/sh\ntouch '{}'\nexit 1\n", canary.display()))?;
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755))?;
+
+    let runner = Runner::new(&Environment::of_this_process());
+    let (sh, xtask) = (runner.shell()?, env!("CARGO_BIN_EXE_xtask"));
+    let identity = ["-c", "user.name=x", "-c", "user.email=x@example.org"];
+    for words in
+        [&["init", "--quiet"][..], &["add", "."], &["commit", "--quiet", "--message=one"], &["tag", "v0.1.0"]]
+    {
+        runner.call(cmd!(sh, "git {identity...} {words...}")).dir(&top).run()?;
+    }
+    let mut call = runner.call(cmd!(sh, "{xtask} release v0.1.0")).dir(&top);
+    for name in ["REGISTRY_TOKEN", "FORGEJO_TOKEN", "COSIGN_PRIVATE_KEY", "COSIGN_PASSWORD"] {
+        call = call.env(name, format!("no-{name}"));
+    }
+    let output = call.output()?;
+    ensure!(output.status.code() == Some(3), "exit code {:?}: {}", output.status.code(), output.stderr);
+    ensure!(
+        output.stderr.contains("- tag: `v0.1.0` is not on the forge"),
+        "it got elsewhere: {}",
+        output.stderr
+    );
+    ensure!(!canary.exists(), "the commit's program ran: {}", output.stderr);
+    Ok(())
+}
