@@ -101,7 +101,33 @@ fn check_workflow(text: &str) -> Result<()> {
         }
     }
     ensure!(text.contains("timeout-minutes:"), "no job has `timeout-minutes`");
+    for step in steps(text) {
+        let has_secret = step.iter().any(|line| line.contains("secrets."));
+        let cargo = step.iter().find(|line| line.split_whitespace().any(|word| word == "cargo"));
+        if let Some(line) = cargo.filter(|_| has_secret) {
+            bail!(
+                "the step of `{}` has secrets, which cargo and all that it compiles can read: build `xtask` in a step before \
+                 it, and run `exec target/debug/xtask release` there",
+                line.trim()
+            );
+        }
+    }
     Ok(())
+}
+
+/// The lines of each step, without comments.
+fn steps(text: &str) -> Vec<Vec<&str>> {
+    let mut steps = vec![Vec::new()];
+    for line in text.lines().filter(|line| !line.trim_start().starts_with('#')) {
+        let begins = ["- name:", "- run:", "- uses:", "- env:", "- id:", "- if:"];
+        if begins.iter().any(|key| line.trim_start().starts_with(key)) {
+            steps.push(Vec::new());
+        }
+        if let Some(step) = steps.last_mut() {
+            step.push(line);
+        }
+    }
+    steps
 }
 
 fn renovate(root: &Path) -> Result<()> {
@@ -124,5 +150,25 @@ mod tests {
             assert!(check_workflow(&job(bad)).is_err(), "{bad}");
         }
         assert!(check_workflow("jobs:\n  x:\n    steps: []\n").is_err(), "a job without a limit");
+    }
+
+    #[test]
+    fn a_step_that_has_secrets_runs_no_cargo() {
+        let job = |build: &str, release: &str| {
+            let env = "        env:\n          KEY: ${{ secrets.KEY }}\n";
+            format!(
+                "jobs:\n  x:\n    timeout-minutes: 5\n    steps:\n      - name: build\n        run: {build}\n      \
+                 - name: release\n        # In place of cargo:\n        run: {release}\n{env}"
+            )
+        };
+        assert!(check_workflow(&job("cargo build", "exec target/debug/xtask release")).is_ok());
+        for bad in ["cargo xtask release", "|\n          cargo build\n          target/debug/xtask release"] {
+            let error = check_workflow(&job("true", bad)).unwrap_err().to_string();
+            assert!(error.contains("exec target/debug/xtask release"), "{error}");
+        }
+        let first = "      - run: cargo build\n        env:\n          KEY: ${{ secrets.KEY }}\n";
+        assert!(
+            check_workflow(&format!("jobs:\n  x:\n    timeout-minutes: 5\n    steps:\n{first}")).is_err()
+        );
     }
 }
