@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result, bail};
 use xtask::environment::Environment;
 
 use crate::context::Context;
+use crate::emulation;
 use crate::exports::{State, for_shell};
 use crate::files::private_dir;
 use crate::files::{remove_dir, remove_file};
@@ -14,11 +15,13 @@ use crate::host::Host;
 use crate::image;
 use crate::layout::Layout;
 use crate::lock;
+use crate::mounts;
 use crate::network;
-use crate::parts;
+use crate::parts::{self, docker_2, emulator};
 use crate::provision;
+use crate::services::engine::{self, FIRST, SECOND, second};
 use crate::services::forge::Origin;
-use crate::services::{self, buildkit, engine, forge, registry};
+use crate::services::{self, buildkit, forge, registry};
 
 /// What a rehearsal needs.
 const FOR_REHEARSAL: [&str; 3] = ["docker", "cosign 2", "registry"];
@@ -39,9 +42,13 @@ pub(crate) fn up(environment: &Environment, whole: bool, forgejo: bool) -> Resul
     let mut state = State::default();
     let origin = Origin::decide(&cx, forgejo)?;
     let builder = buildkit::given(&cx)?;
+    let second = second::given(&cx)?;
+    let needs_emulator = emulation::needs_emulator(&cx)?;
     let needs = |part: &str| match (whole, part) {
         (false, _) => FOR_REHEARSAL.contains(&part),
         (true, buildkit::NAME) => builder.is_none(),
+        (true, docker_2::NAME) => second.is_none(),
+        (true, emulator::NAME) => needs_emulator,
         (true, _) => origin.needs(part),
     };
     let found = parts::ensure(&cx, needs)?;
@@ -63,6 +70,12 @@ pub(crate) fn up(environment: &Environment, whole: bool, forgejo: bool) -> Resul
             Some(given) => buildkit::take(&cx, given, &mut state)?,
             None => buildkit::ensure(&cx, of(buildkit::NAME)?, of("docker")?, address, &mut state)?,
         }
+        let emulator = found.iter().find(|(part, _)| part.name() == emulator::NAME);
+        emulation::ensure(&cx, emulator.map(|(_, found)| found), &mut state)?;
+        match second {
+            Some(given) => second::take(&cx, given, &mut state)?,
+            None => second::ensure(&cx, of(docker_2::NAME)?, &mut state)?,
+        }
         origin.ensure(&cx, of, &mut state)?;
     }
     state.write(&cx.layout)?;
@@ -83,8 +96,11 @@ pub(crate) fn down(environment: &Environment, purge: bool) -> Result<()> {
     forge::stop(&cx)?;
     services::end(&cx, buildkit::NAME)?;
     services::end(&cx, registry::NAME)?;
-    engine::stop(&cx)?;
+    second::stop(&cx)?;
+    FIRST.stop(&cx)?;
+    mounts::unmount_below(cx.layout.root(), &cx.runner)?;
     network::restore(&cx)?;
+    emulation::remove(&cx)?;
     remove_dir(&cx.layout.run(""))?;
     if purge {
         let root = cx.layout.root();
@@ -129,7 +145,7 @@ pub(crate) fn status(environment: &Environment) -> Result<()> {
         let address = address(&layout, &state, name);
         text += &match (pids.is_empty(), address) {
             (true, Some(address))
-                if [forge::NAME, buildkit::NAME].contains(&name)
+                if [forge::NAME, buildkit::NAME, SECOND.dockerd].contains(&name)
                     && !state.services.iter().any(|own| own == name) =>
             {
                 format!("{name:<12} on {address}\n")
@@ -140,6 +156,9 @@ pub(crate) fn status(environment: &Environment) -> Result<()> {
                 format!("{name:<12} running, process {}, on {address}\n", pids.join(" "))
             }
         };
+    }
+    if let Some(architecture) = state.exports.get(emulation::EXPORT) {
+        text += &format!("{:<12} {architecture}\n", "emulation");
     }
     if let Some(stand_in) = state.exports.get("TESTBED_BASE_STAND_IN") {
         text += &format!("{:<12} stand-in {stand_in}\n", "base image");
@@ -152,9 +171,12 @@ fn address(layout: &Layout, state: &State, name: &str) -> Option<String> {
         forge::NAME => state.exports.get(forge::URL).cloned(),
         buildkit::NAME => state.exports.get(buildkit::ADDRESS).cloned(),
         registry::NAME => state.exports.get("TESTBED_REGISTRY").cloned(),
-        engine::DOCKERD => Some(layout.run("docker.sock").display().to_string()),
-        engine::CONTAINERD => Some(layout.run("containerd.sock").display().to_string()),
-        _ => None,
+        _ if name == SECOND.dockerd => state.exports.get(second::ADDRESS).cloned(),
+        _ if name == FIRST.dockerd => Some(FIRST.socket(layout).display().to_string()),
+        _ => {
+            let store = [FIRST, SECOND].into_iter().find(|engine| engine.containerd == name);
+            store.map(|engine| engine.store(layout).display().to_string())
+        }
     }
 }
 

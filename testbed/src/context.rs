@@ -9,6 +9,7 @@ use xtask::tool::{Call, Runner};
 use crate::host::Host;
 use crate::layout::Layout;
 use crate::progress::Progress;
+use crate::services::engine::{FIRST, SECOND};
 
 /// Settings of Go, npm and pip which say where they fetch from and keep things. Not secrets; the runner's allow-list is for
 /// releases and leaves them out.
@@ -55,9 +56,9 @@ impl Context {
         let path = environment.get("PATH")?.context("looking for programs: `PATH` is not set")?;
         let host = Host::of_this_machine(path, layout.root())?;
         let docker_host = environment.get("DOCKER_HOST")?.unwrap_or_default();
-        let ours = format!("unix://{}", layout.run("docker.sock").display());
+        let ours = [FIRST.address(&layout)?, SECOND.address(&layout)?];
         let mut overrides = vec![("PATH", host.path())];
-        if docker_host == ours {
+        if ours.iter().any(|own| own == docker_host) {
             overrides.push(("DOCKER_HOST", String::new()));
         }
         let config = environment.get("DOCKER_CONFIG")?.unwrap_or_default();

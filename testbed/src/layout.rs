@@ -32,7 +32,7 @@ impl Layout {
             bail!("`{}` is not an absolute path; set `TESTBED_DIR` to one", root.display());
         }
         let layout = Self { root };
-        let longest = layout.run("containerd.sock");
+        let longest = layout.run("containerd-2.sock");
         if longest.as_os_str().len() > LONGEST_SOCKET_PATH {
             bail!(
                 "`{}` is longer than the {LONGEST_SOCKET_PATH} bytes that a socket's path may have; \

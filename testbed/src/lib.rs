@@ -3,9 +3,11 @@
 //! [`run`], [`spare`] and [`watcher`] are for the tests.
 
 mod bench;
+mod bridge;
 pub mod cli;
 mod commands;
 mod context;
+mod emulation;
 mod exports;
 pub mod faults;
 mod files;

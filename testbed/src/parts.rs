@@ -2,15 +2,19 @@
 //! else provisioned.
 
 pub(crate) mod buildkit;
+pub(crate) mod buildx;
 pub(crate) mod cosign;
 pub(crate) mod crane;
 pub(crate) mod docker;
+pub(crate) mod docker_2;
+pub(crate) mod emulator;
 pub(crate) mod forge;
 pub(crate) mod judges;
 pub(crate) mod node;
 pub(crate) mod registry;
 pub(crate) mod runner;
 pub(crate) mod skopeo;
+pub(crate) mod syft;
 
 use std::path::PathBuf;
 use std::thread;
@@ -64,18 +68,22 @@ impl Found {
 }
 
 /// All parts, in the order in which they are reported. The slow ones are built in this order.
-fn all() -> [&'static dyn Part; 11] {
+fn all() -> [&'static dyn Part; 15] {
     [
         &docker::Docker,
+        &docker_2::Docker2,
         &cosign::Cosign2,
         &cosign::Cosign3,
         &registry::Registry,
         &skopeo::Skopeo,
         &crane::Crane,
+        &emulator::Emulator,
         &judges::Judges,
         &node::Node,
         &runner::ForgeRunner,
         &buildkit::Buildkit,
+        &buildx::Buildx,
+        &syft::Syft,
         &forge::Forge,
     ]
 }

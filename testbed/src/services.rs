@@ -16,27 +16,33 @@ use crate::context::Context;
 use crate::layout::Layout;
 use crate::process::{self, Process};
 
+use engine::{FIRST, SECOND};
+
 /// Every service, in the order in which they are ended.
-pub(crate) const NAMES: [&str; 7] = [
+pub(crate) const NAMES: [&str; 10] = [
     runner::NAME,
     forge::NAME,
     buildkit::NAME,
     registry::NAME,
-    engine::DOCKERD,
-    engine::CONTAINERD,
-    engine::SHIMS,
+    SECOND.dockerd,
+    SECOND.containerd,
+    SECOND.shims,
+    FIRST.dockerd,
+    FIRST.containerd,
+    FIRST.shims,
 ];
 
 /// The file in a service's command line by which its process is known.
 pub(crate) fn marker(layout: &Layout, name: &str) -> PathBuf {
+    let of_engine = [FIRST, SECOND].iter().find_map(|engine| engine.marker(layout, name));
+    if let Some(marker) = of_engine {
+        return marker;
+    }
     layout.run(match name {
         runner::NAME => "runner.yml",
         forge::NAME => "forge.ini",
         buildkit::NAME => "buildkitd.toml",
-        registry::NAME => "registry.yml",
-        engine::DOCKERD => "dockerd.json",
-        engine::CONTAINERD => "containerd.toml",
-        _ => "containerd.sock",
+        _ => "registry.yml",
     })
 }
 

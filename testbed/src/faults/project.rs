@@ -20,7 +20,7 @@ use crate::layout::Layout;
 use crate::process::{poll, with_variable};
 use crate::provision::text;
 use crate::proxy::Proxy;
-use crate::services::{self, engine};
+use crate::services::{self, engine::FIRST};
 
 /// The repository whose release is disturbed.
 const SOURCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
@@ -198,7 +198,7 @@ impl Project {
     /// Does `work` while one engine runs. Where it was started anew meanwhile, by whoever shares it, what `work` came to
     /// says nothing about releases: then it is done again.
     pub(super) fn on_one_engine<T>(&self, work: impl Fn() -> Result<T>) -> Result<T> {
-        let engine = || services::processes(&Layout::from_environment(&self.environment)?, engine::DOCKERD);
+        let engine = || services::processes(&Layout::from_environment(&self.environment)?, FIRST.dockerd);
         for _ in 0..MOST_ENGINES {
             let answers = poll(ENGINE, || Ok(self.docker(&["version"]).is_ok()))?;
             ensure!(answers, "docker's engine does not answer");

@@ -89,7 +89,7 @@ impl Part for Docker {
             complete.unpack(&PACKAGES, Closure::Nothing, partial)?;
             let own = Archive::open(cx, &debian.codename, cx.host.architecture)?;
             own.unpack(&NATIVE_PACKAGES, Closure::OnThisMachine, partial)?;
-            link_programs(partial, &prefix)
+            link_programs(partial, &prefix, &LINKED, &WRAPPED)
         })
     }
 
@@ -123,15 +123,21 @@ pub(crate) fn prefix(cx: &Context) -> PathBuf {
     )
 }
 
-/// Makes `bin/`, which goes on the PATH of daemons and tests.
-fn link_programs(partial: &Path, prefix: &Path) -> Result<()> {
+/// Makes `bin/`, which goes on the PATH of daemons and tests: links to the programs that need nothing of the prefix, and
+/// wrappers, by name, around those that do.
+pub(super) fn link_programs(
+    partial: &Path,
+    prefix: &Path,
+    linked: &[&str],
+    wrapped: &[(&str, &str)],
+) -> Result<()> {
     let bin = partial.join("bin");
     fs::create_dir_all(&bin).with_context(|| format!("making `{}`", bin.display()))?;
-    for program in LINKED {
+    for program in linked {
         let link = bin.join(Path::new(program).file_name().context("a program's name")?);
         symlink(prefix.join(program), &link).with_context(|| format!("linking `{}`", link.display()))?;
     }
-    for (name, target) in WRAPPED {
+    for (name, target) in wrapped {
         let libraries = provision::libraries(partial, prefix)?;
         let modules: Vec<_> = libraries.iter().map(|dir| format!("{dir}/xtables")).collect();
         let script = format!(

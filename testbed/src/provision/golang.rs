@@ -68,8 +68,10 @@ impl Module {
         let (shell, tags, package) = (cx.runner.shell()?, self.tags, self.package);
         let (symbol, version) = self.reported;
         let flags = format!("-s -w -X {symbol}={version}");
-        let build =
-            cmd!(shell, "{go} -C {source} build -p 2 -tags {tags} -ldflags {flags} -o {into} {package}");
+        let build = cmd!(
+            shell,
+            "{go} -C {source} build -p 2 -trimpath -tags {tags} -ldflags {flags} -o {into} {package}"
+        );
         let cgo = if self.cgo { "1" } else { "0" };
         let call = cx.runner.call(build).env("GOFLAGS", "").env("CGO_ENABLED", cgo).timeout(PATIENCE);
         cx.with_package_settings(call)?

@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 
+/// The release that is never released: it has neither updates nor a security suite.
+const UNSTABLE: &str = "sid";
+
 /// One place that packages come from, in the words of sources.list(5).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Source {
@@ -58,7 +61,8 @@ pub(crate) fn for_release(sources: &[Source], codename: &str, wanted: &str) -> R
     for source in sources {
         let suites = source.suites.iter().filter_map(|suite| {
             let rest = suite.strip_prefix(codename)?;
-            (rest.is_empty() || rest.starts_with('-')).then(|| format!("{wanted}{rest}"))
+            let has_suite = rest.is_empty() || (rest.starts_with('-') && wanted != UNSTABLE);
+            has_suite.then(|| format!("{wanted}{rest}"))
         });
         // Backports would win over the release's own versions for nobody, and not every mirror has them.
         let suites: Vec<_> = suites.filter(|suite| !suite.contains("-backports")).collect();
@@ -158,6 +162,16 @@ mod tests {
             "Types: deb\nURIs: http://mirror.example/debian\nSuites: trixie trixie-updates\nComponents: main\n\
              Signed-By: \n -----BEGIN\n .\n x\n\n\
              Types: deb\nURIs: http://mirror.example/security\nSuites: trixie-security\nComponents: main\n\n"
+        );
+    }
+
+    #[test]
+    fn unstable_has_one_suite_and_no_security_archive() {
+        let text = for_release(&parse_deb822(DEB822), "bookworm", "sid").unwrap();
+        assert_eq!(
+            text,
+            "Types: deb\nURIs: http://mirror.example/debian\nSuites: sid\nComponents: main\n\
+             Signed-By: \n -----BEGIN\n .\n x\n\n"
         );
     }
 

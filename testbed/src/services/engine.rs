@@ -1,16 +1,18 @@
-//! Runs the provisioned docker engine: containerd, then dockerd, on private sockets. An engine of the machine's own is
+//! Runs the provisioned docker engines: containerd, then dockerd, on private sockets. An engine of the machine's own is
 //! used as it is, and nothing here touches it.
+
+pub(crate) mod second;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{end, processes};
 use crate::context::Context;
@@ -18,6 +20,7 @@ use crate::exports::State;
 use crate::files::private_dir;
 use crate::files::{remove_dir, remove_file};
 use crate::http;
+use crate::layout::Layout;
 use crate::mounts;
 use crate::network;
 use crate::parts::Found;
@@ -25,19 +28,29 @@ use crate::parts::docker::BUILDX;
 use crate::process::Service;
 use crate::provision::text;
 
-/// Name of the image and container store.
-pub(crate) const CONTAINERD: &str = "containerd";
-
-/// Name of the engine.
-pub(crate) const DOCKERD: &str = "dockerd";
-
-/// Name of the processes between containerd and the containers.
-pub(crate) const SHIMS: &str = "containers";
-
 /// Up takes a second; a machine under load is given much more.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// Starts it unless it runs and answers, and exports where it is.
+/// One of the two engines: the names of its parts, and what its files end in.
+pub(crate) struct Engine {
+    /// The image and container store.
+    pub(crate) containerd: &'static str,
+    /// The engine itself.
+    pub(crate) dockerd: &'static str,
+    /// The processes between containerd and the containers.
+    pub(crate) shims: &'static str,
+    suffix: &'static str,
+}
+
+/// The one that everything runs on unless another is asked for.
+pub(crate) const FIRST: Engine =
+    Engine { containerd: "containerd", dockerd: "dockerd", shims: "containers", suffix: "" };
+
+/// The newer one beside it.
+pub(crate) const SECOND: Engine =
+    Engine { containerd: "containerd-2", dockerd: "dockerd-2", shims: "containers-2", suffix: "-2" };
+
+/// Starts the first unless it runs and answers, and exports where it is.
 pub(crate) fn ensure(cx: &Context, docker: &Found, state: &mut State) -> Result<()> {
     let Some(prefix) = &docker.prefix else {
         if let Some(host) = cx.variable("DOCKER_HOST")? {
@@ -45,111 +58,160 @@ pub(crate) fn ensure(cx: &Context, docker: &Found, state: &mut State) -> Result<
         }
         return Ok(());
     };
-    let socket = cx.layout.run("docker.sock");
-    configure_client(cx, prefix)?;
-    state.export("DOCKER_HOST", format!("unix://{}", text(&socket)?));
-    state.export("DOCKER_CONFIG", text(&cx.layout.data("docker-config"))?);
-    state.services.extend([CONTAINERD, DOCKERD].map(str::to_owned));
-    if is_ready(cx)? {
-        cx.progress.line("docker engine", "already running");
-        return Ok(());
-    }
-    stop(cx)?;
-    network::remember(cx)?;
-    private_dir(&cx.layout.run("dockerd"))?;
-    let path = format!("{}:{}", text(&prefix.join("bin"))?, cx.host.path());
-    let environment = BTreeMap::from([("PATH", OsString::from(path))]);
-    let containerd = Service {
-        name: CONTAINERD,
-        program: prefix.join("bin/containerd"),
-        arguments: vec!["--config".into(), cx.layout.run("containerd.toml").into()],
-        marker: cx.layout.run("containerd.toml"),
-        environment: environment.clone(),
-        log: cx.layout.log(CONTAINERD),
-    };
-    write(&containerd.marker, &containerd_configuration(cx)?)?;
-    let pid = containerd.start(&cx.runner)?;
-    containerd.wait(pid, PATIENCE, || Ok(UnixStream::connect(cx.layout.run("containerd.sock")).is_ok()))?;
-    let dockerd = Service {
-        name: DOCKERD,
-        program: prefix.join("bin/dockerd"),
-        arguments: vec!["--config-file".into(), cx.layout.run("dockerd.json").into()],
-        marker: cx.layout.run("dockerd.json"),
-        environment,
-        log: cx.layout.log(DOCKERD),
-    };
-    write(&dockerd.marker, &dockerd_configuration(cx, prefix)?)?;
-    let pid = dockerd.start(&cx.runner)?;
-    dockerd.wait(pid, PATIENCE, || is_ready(cx))?;
-    cx.progress.line("docker engine", &format!("started on `{}`", socket.display()));
-    Ok(())
+    state.export("DOCKER_HOST", FIRST.address(&cx.layout)?);
+    state.export("DOCKER_CONFIG", text(&FIRST.client(&cx.layout))?);
+    state.services.extend([FIRST.containerd, FIRST.dockerd].map(str::to_owned));
+    FIRST.run(cx, prefix, &json!({}), || network::remember(cx))
 }
 
-/// Ends it, whatever is left of it, and removes its sockets and mounts.
-pub(crate) fn stop(cx: &Context) -> Result<()> {
-    for name in [DOCKERD, CONTAINERD, SHIMS] {
-        end(cx, name)?;
+impl Engine {
+    /// Where it listens.
+    pub(crate) fn socket(&self, layout: &Layout) -> PathBuf {
+        layout.run(&format!("docker{}.sock", self.suffix))
     }
-    mounts::unmount_below(cx.layout.root(), &cx.runner)?;
-    // A pid file from before a restart of the machine may name a process of somebody else.
-    for file in ["dockerd.pid", "docker.sock", "containerd.sock", "containerd.sock.ttrpc"] {
-        remove_file(&cx.layout.run(file))?;
-    }
-    for dir in ["dockerd", "containerd"] {
-        remove_dir(&cx.layout.run(dir))?;
-    }
-    Ok(())
-}
 
-fn is_ready(cx: &Context) -> Result<bool> {
-    for name in [CONTAINERD, DOCKERD] {
-        if processes(&cx.layout, name)?.is_empty() {
-            return Ok(false);
+    /// Where its store listens.
+    pub(crate) fn store(&self, layout: &Layout) -> PathBuf {
+        layout.run(&format!("containerd{}.sock", self.suffix))
+    }
+
+    /// Its `DOCKER_HOST`.
+    pub(crate) fn address(&self, layout: &Layout) -> Result<String> {
+        Ok(format!("unix://{}", text(&self.socket(layout))?))
+    }
+
+    /// Its `DOCKER_CONFIG`.
+    fn client(&self, layout: &Layout) -> PathBuf {
+        layout.data(&format!("docker-config{}", self.suffix))
+    }
+
+    /// The file in the command line of a process of it, `None` for a name that is none of its processes'.
+    pub(crate) fn marker(&self, layout: &Layout, name: &str) -> Option<PathBuf> {
+        let suffix = self.suffix;
+        match name {
+            _ if name == self.dockerd => Some(layout.run(&format!("dockerd{suffix}.json"))),
+            _ if name == self.containerd => Some(layout.run(&format!("containerd{suffix}.toml"))),
+            _ if name == self.shims => Some(self.store(layout)),
+            _ => None,
         }
     }
-    let answer = http::over_unix(&cx.layout.run("docker.sock"), "GET", "/_ping")?;
-    Ok(answer.is_some_and(|answer| answer.status == 200))
-}
 
-fn configure_client(cx: &Context, prefix: &Path) -> Result<()> {
-    let plugins = cx.layout.data("docker-config").join("cli-plugins");
-    private_dir(&plugins)?;
-    let (link, target) = (plugins.join("docker-buildx"), prefix.join(BUILDX));
-    if fs::read_link(&link).is_ok_and(|found| found == target) {
-        return Ok(());
+    /// Starts it, with `settings` beside those that both have, unless it runs and answers. What the machine needs for it
+    /// is done in `prepare`, once nothing is left of an earlier one.
+    fn run(
+        &self,
+        cx: &Context,
+        prefix: &Path,
+        settings: &Value,
+        prepare: impl FnOnce() -> Result<()>,
+    ) -> Result<()> {
+        self.configure_client(cx, prefix)?;
+        if self.is_ready(cx)? {
+            cx.progress.line(self.dockerd, "already running");
+            return Ok(());
+        }
+        self.stop(cx)?;
+        prepare()?;
+        private_dir(&cx.layout.run(&format!("dockerd{}", self.suffix)))?;
+        let path = format!("{}:{}", text(&prefix.join("bin"))?, cx.host.path());
+        let environment = BTreeMap::from([("PATH", OsString::from(path))]);
+        let start = |name, program: &str, flag: &str, configuration: &str| {
+            let marker = super::marker(&cx.layout, name);
+            let service = Service {
+                name,
+                program: prefix.join("bin").join(program),
+                arguments: vec![flag.into(), marker.clone().into()],
+                marker,
+                environment: environment.clone(),
+                log: cx.layout.log(name),
+            };
+            fs::write(&service.marker, configuration)
+                .with_context(|| format!("writing `{}`", service.marker.display()))?;
+            let pid = service.start(&cx.runner)?;
+            Ok::<_, anyhow::Error>((service, pid))
+        };
+        let (containerd, pid) =
+            start(self.containerd, "containerd", "--config", &self.containerd_configuration(cx)?)?;
+        containerd.wait(pid, PATIENCE, || Ok(UnixStream::connect(self.store(&cx.layout)).is_ok()))?;
+        let configuration = self.dockerd_configuration(cx, prefix, settings)?;
+        let (dockerd, pid) = start(self.dockerd, "dockerd", "--config-file", &configuration)?;
+        dockerd.wait(pid, PATIENCE, || self.is_ready(cx))?;
+        cx.progress.line(self.dockerd, &format!("started on `{}`", self.socket(&cx.layout).display()));
+        Ok(())
     }
-    remove_file(&link)?;
-    symlink(&target, &link).with_context(|| format!("linking `{}`", link.display()))
-}
 
-/// Kubernetes' interface and the `/opt` tree are off: both make directories outside the state directory.
-fn containerd_configuration(cx: &Context) -> Result<String> {
-    let (root, state) = (cx.layout.data("containerd"), cx.layout.run("containerd"));
-    let socket = cx.layout.run("containerd.sock");
-    Ok(format!(
-        "version = 2\nroot = '{}'\nstate = '{}'\n\
-         disabled_plugins = ['io.containerd.grpc.v1.cri', 'io.containerd.internal.v1.opt']\n\
-         [grpc]\naddress = '{}'\n",
-        text(&root)?,
-        text(&state)?,
-        text(&socket)?
-    ))
-}
+    /// Ends it, whatever is left of it, and removes its sockets and mounts.
+    pub(crate) fn stop(&self, cx: &Context) -> Result<()> {
+        for name in [self.dockerd, self.containerd, self.shims] {
+            end(cx, name)?;
+        }
+        let suffix = self.suffix;
+        for parent in [cx.layout.run(""), cx.layout.data("")] {
+            for dir in ["docker", "dockerd", "containerd"] {
+                mounts::unmount_below(&parent.join(format!("{dir}{suffix}")), &cx.runner)?;
+            }
+        }
+        // A pid file from before a restart of the machine may name a process of somebody else.
+        remove_file(&cx.layout.run(&format!("dockerd{suffix}.pid")))?;
+        remove_file(&self.socket(&cx.layout))?;
+        let store = self.store(&cx.layout);
+        remove_file(&store)?;
+        remove_file(&store.with_extension("sock.ttrpc"))?;
+        for dir in ["dockerd", "containerd"] {
+            remove_dir(&cx.layout.run(&format!("{dir}{suffix}")))?;
+        }
+        Ok(())
+    }
 
-fn dockerd_configuration(cx: &Context, prefix: &Path) -> Result<String> {
-    let configuration = json!({
-        "features": { "containerd-snapshotter": true },
-        "containerd": text(&cx.layout.run("containerd.sock"))?,
-        "data-root": text(&cx.layout.data("docker"))?,
-        "exec-root": text(&cx.layout.run("dockerd"))?,
-        "pidfile": text(&cx.layout.run("dockerd.pid"))?,
-        "hosts": [format!("unix://{}", text(&cx.layout.run("docker.sock"))?)],
-        "insecure-registries": ["127.0.0.0/8"],
-        "userland-proxy-path": text(&prefix.join("bin/docker-proxy"))?,
-    });
-    serde_json::to_string_pretty(&configuration).context("rendering dockerd's configuration")
-}
+    fn is_ready(&self, cx: &Context) -> Result<bool> {
+        for name in [self.containerd, self.dockerd] {
+            if processes(&cx.layout, name)?.is_empty() {
+                return Ok(false);
+            }
+        }
+        let answer = http::over_unix(&self.socket(&cx.layout), "GET", "/_ping")?;
+        Ok(answer.is_some_and(|answer| answer.status == 200))
+    }
 
-fn write(path: &Path, content: &str) -> Result<()> {
-    fs::write(path, content).with_context(|| format!("writing `{}`", path.display()))
+    fn configure_client(&self, cx: &Context, prefix: &Path) -> Result<()> {
+        let plugins = self.client(&cx.layout).join("cli-plugins");
+        private_dir(&plugins)?;
+        let (link, target) = (plugins.join("docker-buildx"), prefix.join(BUILDX));
+        if fs::read_link(&link).is_ok_and(|found| found == target) {
+            return Ok(());
+        }
+        remove_file(&link)?;
+        symlink(&target, &link).with_context(|| format!("linking `{}`", link.display()))
+    }
+
+    /// Kubernetes' interface and the `/opt` tree are off: both make directories outside the state directory.
+    fn containerd_configuration(&self, cx: &Context) -> Result<String> {
+        let name = format!("containerd{}", self.suffix);
+        Ok(format!(
+            "version = 2\nroot = '{}'\nstate = '{}'\n\
+             disabled_plugins = ['io.containerd.grpc.v1.cri', 'io.containerd.internal.v1.opt']\n\
+             [grpc]\naddress = '{}'\n",
+            text(&cx.layout.data(&name))?,
+            text(&cx.layout.run(&name))?,
+            text(&self.store(&cx.layout))?
+        ))
+    }
+
+    fn dockerd_configuration(&self, cx: &Context, prefix: &Path, settings: &Value) -> Result<String> {
+        let suffix = self.suffix;
+        let mut configuration = json!({
+            "features": { "containerd-snapshotter": true },
+            "containerd": text(&self.store(&cx.layout))?,
+            "data-root": text(&cx.layout.data(&format!("docker{suffix}")))?,
+            "exec-root": text(&cx.layout.run(&format!("dockerd{suffix}")))?,
+            "pidfile": text(&cx.layout.run(&format!("dockerd{suffix}.pid")))?,
+            "hosts": [self.address(&cx.layout)?],
+            "insecure-registries": ["127.0.0.0/8"],
+            "userland-proxy-path": text(&prefix.join("bin/docker-proxy"))?,
+        });
+        for (key, value) in settings.as_object().into_iter().flatten() {
+            configuration[key] = value.clone();
+        }
+        serde_json::to_string_pretty(&configuration).context("rendering dockerd's configuration")
+    }
 }

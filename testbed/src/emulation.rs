@@ -1,0 +1,225 @@
+//! Lets the kernel run programs of the other architecture by an emulator, also in containers: `binfmt_misc`. It is the
+//! whole machine's, so one that is registered already is used, and only what was registered here is taken back.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use xshell::cmd;
+
+use crate::context::Context;
+use crate::exports::State;
+use crate::files::remove_file;
+use crate::parts::Found;
+use crate::parts::emulator;
+use crate::provision::text;
+
+/// Where the kernel keeps what it knows.
+const DIRECTORY: &str = "/proc/sys/fs/binfmt_misc";
+
+/// The architecture that can be emulated, in docker's words.
+pub(crate) const EXPORT: &str = "TESTBED_EMULATION";
+
+/// The kernel opens the emulator when it is registered: only then is it there in a container.
+const OPEN_AT_ONCE: char = 'F';
+
+/// The header of an ELF file of 64 bits, least significant byte first, of an executable, up to its architecture.
+const HEADER: [u8; 18] = [0x7f, b'E', b'L', b'F', 2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0];
+
+/// Which bytes count: not the ABI; and a position-independent executable, of type 3, is one as well.
+const MASK: [u8; 20] =
+    [255, 255, 255, 255, 255, 255, 255, 0, 255, 255, 255, 255, 255, 255, 255, 255, 254, 255, 255, 255];
+
+/// The architecture that this machine is not.
+pub(crate) struct Foreign {
+    /// In docker's words.
+    docker: &'static str,
+    /// In QEMU's.
+    pub(crate) machine: &'static str,
+    /// In ELF's `e_machine`, as it stands in the file.
+    elf: [u8; 2],
+}
+
+/// The one of the two architectures of a release that this machine is not.
+pub(crate) fn foreign(cx: &Context) -> Foreign {
+    match cx.host.architecture {
+        "arm64" => Foreign { docker: "amd64", machine: "x86_64", elf: [0x3e, 0] },
+        _ => Foreign { docker: "arm64", machine: "aarch64", elf: [0xb7, 0] },
+    }
+}
+
+/// One registration, as the kernel shows it.
+#[derive(Debug, PartialEq, Eq)]
+struct Entry {
+    interpreter: PathBuf,
+    is_enabled: bool,
+    flags: String,
+    magic: String,
+}
+
+impl Entry {
+    fn parse(text: &str) -> Option<Self> {
+        let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+        Some(Self {
+            interpreter: field("interpreter ")?.into(),
+            is_enabled: text.lines().next() == Some("enabled"),
+            flags: field("flags:")?.to_owned(),
+            magic: field("magic ")?.to_owned(),
+        })
+    }
+
+    /// Whether containers can run programs of `foreign` by it.
+    fn serves(&self, foreign: &Foreign) -> bool {
+        let architecture = hex(&foreign.elf);
+        self.is_enabled
+            && self.flags.contains(OPEN_AT_ONCE)
+            && self.magic.starts_with(&hex(&HEADER[..4]))
+            && self.magic.get(36..40) == Some(&architecture)
+    }
+}
+
+/// Whether the emulator has to be had: nobody has registered one, and it can be done here.
+pub(crate) fn needs_emulator(cx: &Context) -> Result<bool> {
+    let foreign = foreign(cx);
+    let others = entries()?.into_iter().filter(|(_, entry)| !is_ours(cx, entry));
+    let is_served = others.into_iter().any(|(_, entry)| entry.serves(&foreign));
+    Ok(!is_served && cx.host.is_root && cx.host.debian.is_some() && Path::new(DIRECTORY).is_dir())
+}
+
+/// Registers `emulator` unless one is registered, and exports what can be emulated. Where it cannot be done, that is said
+/// and nothing exported: the tests that need it say so as well.
+pub(crate) fn ensure(cx: &Context, emulator: Option<&Found>, state: &mut State) -> Result<()> {
+    let foreign = foreign(cx);
+    match register(cx, emulator, &foreign) {
+        Ok(how) => {
+            cx.progress.line("emulation", &format!("{} {how}", foreign.docker));
+            state.export(EXPORT, foreign.docker);
+        }
+        Err(error) => {
+            cx.progress.line("emulation", &format!("{} is not emulated: {error:#}", foreign.docker));
+        }
+    }
+    Ok(())
+}
+
+fn register(cx: &Context, emulator: Option<&Found>, foreign: &Foreign) -> Result<&'static str> {
+    let Some(emulator) = emulator else {
+        let has_one = entries()?.iter().any(|(_, entry)| entry.serves(foreign));
+        return has_one.then_some("by this machine's own emulator").context(
+            "the machine has none registered, and this is only done as root on Debian 12 or later, with a kernel that \
+             has binfmt_misc",
+        );
+    };
+    for (file, entry) in entries()?.iter().filter(|(_, entry)| is_ours(cx, entry)) {
+        if entry.interpreter == emulator.program && entry.serves(foreign) {
+            return Ok("already registered");
+        }
+        write(file, "-1")?;
+    }
+    let file = Path::new(DIRECTORY).join("register");
+    if !file.exists() {
+        // Before it is done: a killed run must not leave what nobody takes back.
+        let note = note(cx);
+        fs::write(&note, "").with_context(|| format!("writing `{}`", note.display()))?;
+        let shell = cx.runner.shell()?;
+        cx.runner.call(cmd!(shell, "mount -t binfmt_misc binfmt_misc {DIRECTORY}")).run()?;
+    }
+    write(&file, &registration(&name(foreign), foreign, text(&emulator.program)?))?;
+    Ok("registered")
+}
+
+/// What the kernel is told: `:name:M::magic:mask:interpreter:flags`.
+fn registration(name: &str, foreign: &Foreign, interpreter: &str) -> String {
+    let escaped = |bytes: &[u8]| bytes.iter().map(|byte| format!("\\x{byte:02x}")).collect::<String>();
+    let magic = escaped(&HEADER) + &escaped(&foreign.elf);
+    format!(":{name}:M::{magic}:{}:{interpreter}:{OPEN_AT_ONCE}", escaped(&MASK))
+}
+
+fn name(foreign: &Foreign) -> String {
+    format!("testbed-{}", foreign.machine)
+}
+
+/// Takes back what this testbed registered, and the mount that it made.
+pub(crate) fn remove(cx: &Context) -> Result<()> {
+    for (file, _entry) in entries()?.iter().filter(|(_, entry)| is_ours(cx, entry)) {
+        write(file, "-1")?;
+        cx.progress.line("emulation", "taken back");
+    }
+    let note = note(cx);
+    if !note.exists() {
+        return Ok(());
+    }
+    if entries()?.is_empty() && Path::new(DIRECTORY).join("register").exists() {
+        let shell = cx.runner.shell()?;
+        cx.runner.call(cmd!(shell, "umount {DIRECTORY}")).run()?;
+    }
+    remove_file(&note)
+}
+
+/// Says that the mount is ours.
+fn note(cx: &Context) -> PathBuf {
+    cx.layout.data("binfmt-mounted")
+}
+
+/// An emulator of this directory, also of an earlier run's recipe.
+fn is_ours(cx: &Context, entry: &Entry) -> bool {
+    entry.interpreter.starts_with(cx.layout.prefix(""))
+        && text(&entry.interpreter).is_ok_and(|path| path.contains(emulator::NAME))
+}
+
+/// All registrations; none where nothing is mounted.
+fn entries() -> Result<Vec<(PathBuf, Entry)>> {
+    let mut found = Vec::new();
+    let directory = Path::new(DIRECTORY);
+    if !directory.is_dir() {
+        return Ok(found);
+    }
+    for file in fs::read_dir(directory).with_context(|| format!("listing `{DIRECTORY}`"))? {
+        let file = file.with_context(|| format!("listing `{DIRECTORY}`"))?;
+        // One file can only be written, the other holds no registration.
+        if file.file_name() == "register" || file.file_name() == "status" {
+            continue;
+        }
+        let path = file.path();
+        let text = fs::read_to_string(&path).with_context(|| format!("reading `{}`", path.display()))?;
+        // Those known by the end of a name have no magic, and are not for binaries.
+        found.extend(Entry::parse(&text).map(|entry| (path, entry)));
+    }
+    Ok(found)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn write(file: &Path, text: &str) -> Result<()> {
+    fs::write(file, text).with_context(|| format!("writing `{text}` to `{}`", file.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Entry, Foreign, registration};
+
+    const ARM: Foreign = Foreign { docker: "arm64", machine: "aarch64", elf: [0xb7, 0] };
+
+    const ENTRY: &str = "enabled\ninterpreter /usr/bin/qemu-aarch64-static\nflags: OCF\noffset 0\n\
+        magic 7f454c460201010000000000000000000200b700\nmask ffffffffffffff00fffffffffffffffffeffffff\n";
+
+    #[test]
+    fn only_an_enabled_emulator_of_the_architecture_that_containers_see_serves() {
+        let serves = |text: &str| Entry::parse(text).is_some_and(|entry| entry.serves(&ARM));
+        assert!(serves(ENTRY));
+        assert!(!serves(&ENTRY.replace("enabled", "disabled")));
+        assert!(!serves(&ENTRY.replace("OCF", "OC")), "it is not there in a container");
+        assert!(!serves(&ENTRY.replace("b700", "3e00")), "of another architecture");
+        assert!(!serves("enabled\ninterpreter /x\nflags: \nextension .py\n"));
+    }
+
+    #[test]
+    fn the_kernel_is_told_magic_mask_and_that_it_opens_the_emulator_at_once() {
+        let expected = ":testbed-aarch64:M::\\x7f\\x45\\x4c\\x46\\x02\\x01\\x01\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\
+                        \\x02\\x00\\xb7\\x00:\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\x00\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\
+                        \\xfe\\xff\\xff\\xff:/t/qemu:F";
+        assert_eq!(registration("testbed-aarch64", &ARM, "/t/qemu"), expected);
+    }
+}

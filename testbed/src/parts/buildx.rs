@@ -1,0 +1,65 @@
+//! The newest buildx, built from its Go module: the client that people have who take docker from its maker. The engines' own
+//! are of a distribution and older.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use super::{Found, Part};
+use crate::context::Context;
+use crate::exports::State;
+use crate::files::private_dir;
+use crate::provision;
+use crate::provision::golang::{self, Module};
+
+/// Without cgo: it runs on any Linux.
+const MODULE: Module = Module {
+    path: "github.com/docker/buildx",
+    version: "v0.38.2",
+    package: "./cmd/buildx",
+    tags: "",
+    reported: ("github.com/docker/buildx/version.Version", "v0.38.2"),
+    cgo: false,
+};
+
+/// See [`Part`].
+pub(crate) struct Buildx;
+
+impl Part for Buildx {
+    fn name(&self) -> &'static str {
+        "buildx"
+    }
+
+    fn find(&self, cx: &Context) -> Result<Option<Found>> {
+        let prefix = prefix(cx)?;
+        if !prefix.exists() {
+            return Ok(None);
+        }
+        let program = prefix.join("bin/docker-buildx");
+        Ok(Some(Found { version: MODULE.version.to_owned(), program, prefix: Some(prefix) }))
+    }
+
+    fn obstacle(&self, cx: &Context) -> Option<String> {
+        cx.host.which("go").is_none().then(|| "install Go, with which it is built from its module".to_owned())
+    }
+
+    fn provision(&self, cx: &Context) -> Result<()> {
+        provision::complete(cx, &prefix(cx)?, |partial| {
+            let source = MODULE.fetch(cx)?;
+            private_dir(&partial.join("bin"))?;
+            MODULE.build(cx, &source, &partial.join("bin/docker-buildx"))
+        })
+    }
+
+    fn export(&self, found: &Found, state: &mut State) {
+        state.export("TESTBED_BUILDX", found.program.display().to_string());
+    }
+
+    fn is_slow(&self) -> bool {
+        true
+    }
+}
+
+fn prefix(cx: &Context) -> Result<PathBuf> {
+    Ok(provision::prefix(cx, "buildx", &["1", MODULE.version, &golang::version(cx)?]))
+}

@@ -1,0 +1,121 @@
+//! A second docker engine, of a newer version and with another compressor than the first: a commit has to give the same
+//! image content there. Always provisioned, as a machine has one engine at most; one that runs already is given by
+//! `TESTBED_ENGINE_2` and its companions instead.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use xshell::cmd;
+
+use super::docker::link_programs;
+use super::{Found, Part};
+use crate::context::Context;
+use crate::exports::State;
+use crate::files::private_dir;
+use crate::provision::debian::{Archive, Closure};
+use crate::provision::{self, text};
+
+/// Its name in messages.
+pub(crate) const NAME: &str = "docker-2";
+
+/// Where the newest engine is packaged. What it has on the day of the first `up` is kept.
+const RELEASE: &str = "sid";
+
+/// Linked to nothing but a C library that Debian 12 has, or statically.
+const PACKAGES: [&str; 4] = ["docker.io", "docker-cli", "docker-buildx", "containerd"];
+
+/// From the machine's own release: the newest ones want a newer C library. `tini` is docker's init.
+const NATIVE_PACKAGES: [&str; 3] = ["runc", "iptables", "tini"];
+
+/// Has `ip`, which makes the bridge. In a directory of its own, as its programs are in `bin` in some releases.
+const IP_PACKAGE: &str = "iproute2";
+
+/// As for the first engine; `iptables` writes the bridge's rules, and the engine's own inside of a container's network.
+const WRAPPED: [(&str, &str); 3] = [
+    ("runc", "usr/sbin/runc"),
+    ("iptables", "usr/sbin/iptables-nft"),
+    ("ip6tables", "usr/sbin/ip6tables-nft"),
+];
+
+/// Programs that the daemons look for on the PATH.
+const LINKED: [&str; 7] = [
+    "usr/bin/docker",
+    "usr/bin/docker-init",
+    "usr/bin/ctr",
+    "usr/bin/containerd",
+    "usr/bin/containerd-shim-runc-v2",
+    "usr/sbin/dockerd",
+    "usr/sbin/docker-proxy",
+];
+
+/// See [`Part`].
+pub(crate) struct Docker2;
+
+impl Part for Docker2 {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn find(&self, cx: &Context) -> Result<Option<Found>> {
+        let prefix = prefix(cx);
+        if !prefix.exists() {
+            return Ok(None);
+        }
+        let program = prefix.join("bin/docker");
+        let shell = cx.runner.shell()?;
+        let version = cx.runner.call(cmd!(shell, "{program} --version")).read()?;
+        let version = version.trim_start_matches("Docker version ").split(',').next().unwrap_or_default();
+        Ok(Some(Found { version: version.to_owned(), program, prefix: Some(prefix) }))
+    }
+
+    fn obstacle(&self, cx: &Context) -> Option<String> {
+        cx.host.debian.is_none().then(|| {
+            "set `TESTBED_ENGINE_2`, `TESTBED_ENGINE_2_BIN` and `TESTBED_ENGINE_2_CONFIG` to those of another engine \
+             on this machine, of docker 28 or later with containerd's image store"
+                .to_owned()
+        })
+    }
+
+    fn provision(&self, cx: &Context) -> Result<()> {
+        let debian = cx.host.debian.as_ref().context("provisioning docker needs Debian")?;
+        let prefix = prefix(cx);
+        provision::complete(cx, &prefix, |partial| {
+            let newest = Archive::open(cx, RELEASE, cx.host.architecture)?;
+            newest.unpack(&PACKAGES, Closure::Nothing, partial)?;
+            let own = Archive::open(cx, &debian.codename, cx.host.architecture)?;
+            own.unpack(&NATIVE_PACKAGES, Closure::OnThisMachine, partial)?;
+            link_programs(partial, &prefix, &LINKED, &WRAPPED)?;
+            add_ip(&own, partial, &prefix)
+        })
+    }
+
+    fn export(&self, _found: &Found, _state: &mut State) {
+        // The tests speak to the running service, see `services/engine/second.rs`.
+    }
+}
+
+/// Unpacks `ip` and makes the wrapper by which it finds its libraries.
+fn add_ip(archive: &Archive<'_>, partial: &Path, prefix: &Path) -> Result<()> {
+    let (unpacked, there) = (partial.join("ip"), prefix.join("ip"));
+    private_dir(&unpacked)?;
+    archive.unpack(&[IP_PACKAGE], Closure::OnThisMachine, &unpacked)?;
+    let libraries = provision::libraries(&unpacked, &there)?.join(":");
+    let inside = ["usr/bin/ip", "bin/ip"].into_iter().find(|inside| unpacked.join(inside).is_file());
+    let inside = inside.with_context(|| format!("looking for `ip` in `{IP_PACKAGE}`: it is not there"))?;
+    let script =
+        format!("#!/bin/sh\nLD_LIBRARY_PATH='{libraries}' exec '{}' \"$@\"\n", text(&there.join(inside))?);
+    provision::wrapper(&partial.join("bin/ip"), &script)
+}
+
+/// Where it is or will be.
+pub(crate) fn prefix(cx: &Context) -> PathBuf {
+    let codename = cx.host.debian.as_ref().map_or("", |debian| debian.codename.as_str());
+    let wrapped = WRAPPED.map(|(name, target)| format!("{name}={target}")).concat();
+    let packages = [&PACKAGES.concat(), &NATIVE_PACKAGES.concat(), IP_PACKAGE].concat();
+    provision::prefix(cx, NAME, &["2", RELEASE, codename, &packages, &wrapped, &LINKED.concat()])
+}
+
+/// A program of the second engine, as an argument.
+pub(crate) fn program(cx: &Context, name: &str) -> Result<String> {
+    Ok(text(&prefix(cx).join("bin").join(name))?.to_owned())
+}
