@@ -12,7 +12,7 @@ use crate::exports::{State, for_shell};
 use crate::files::private_dir;
 use crate::files::{remove_dir, remove_file};
 use crate::host::Host;
-use crate::image;
+use crate::image::{self, companion};
 use crate::layout::Layout;
 use crate::lock;
 use crate::mounts;
@@ -70,6 +70,7 @@ pub(crate) fn up(environment: &Environment, whole: bool, forgejo: bool) -> Resul
             Some(given) => buildkit::take(&cx, given, &mut state)?,
             None => buildkit::ensure(&cx, of(buildkit::NAME)?, of("docker")?, address, &mut state)?,
         }
+        companion::ensure(&cx, of("docker")?, address, &mut state)?;
         let emulator = found.iter().find(|(part, _)| part.name() == emulator::NAME);
         emulation::ensure(&cx, emulator.map(|(_, found)| found), &mut state)?;
         match second {

@@ -76,6 +76,18 @@ impl Client {
     /// # Errors
     /// When the forge refuses.
     pub fn new_user(&self, prefix: &str) -> Result<User> {
+        self.new_user_seen_by(prefix, "public")
+    }
+
+    /// As [`Client::new_user`]; what the user owns is seen by nobody else, packages among it.
+    ///
+    /// # Errors
+    /// When the forge refuses.
+    pub fn new_hidden_user(&self, prefix: &str) -> Result<User> {
+        self.new_user_seen_by(prefix, "private")
+    }
+
+    fn new_user_seen_by(&self, prefix: &str, visibility: &str) -> Result<User> {
         let random = random_hex()?;
         let (name, password) = (format!("{prefix}-{}", &random[..8]), Secret::new(random_hex()?));
         let body = json!({
@@ -83,6 +95,7 @@ impl Client {
             "email": format!("{name}@example.org"),
             "password": password.expose(),
             "must_change_password": false,
+            "visibility": visibility,
         });
         self.expect(&[201], "POST", "/admin/users", Some(&body))?;
         let mut user = User { client: self.clone(), name, password, token: self.token.clone() };

@@ -1,6 +1,7 @@
 //! The base image of the service's Dockerfile. Where its registry cannot be reached, a stand-in with the same layout is
 //! made from Debian and npm packages, for both platforms and without running anything of the other one.
 
+pub(crate) mod companion;
 mod tree;
 
 use std::fs;
@@ -37,26 +38,42 @@ const TAG: &str = "22-slim";
 const EPOCH: &str = "1577836800";
 
 /// Raised when the recipe below or in `tree.rs` changes.
-const RECIPE: &str = "1";
+const RECIPE: &str = "2";
 
 /// How long the upstream registry may take before the stand-in is made instead.
 const PROBE: Duration = Duration::from_secs(15);
 
-const DOCKERFILE: &str = include_str!("image/Dockerfile");
+/// An image that is made here, of which the registry keeps the bytes and a directory the digest.
+struct Made<'a> {
+    /// Its name in messages.
+    part: &'a str,
+    /// Its directory, named by all that decides its content.
+    dir: PathBuf,
+    /// Its path in the registry.
+    repository: &'a str,
+    tag: &'a str,
+    dockerfile: &'a str,
+    /// `NAME=value` for the Dockerfile, if it takes one.
+    argument: Option<String>,
+    /// Writes the tree of an architecture to a file, with every time set to [`EPOCH`].
+    tree: &'a dyn Fn(&str, &Path) -> Result<()>,
+}
 
 /// Makes sure that the base image can be had, and exports the stand-in when one is used.
 pub(crate) fn ensure(cx: &Context, docker: &Found, address: SocketAddr, state: &mut State) -> Result<()> {
     let codename = cx.host.debian.as_ref().map_or("", |debian| debian.codename.as_str());
-    let recipe = [RECIPE, codename, node::VERSION, tree::NPM_VERSION, EPOCH, DOCKERFILE];
-    let dir = provision::prefix(cx, "base-image", &recipe);
-    if let Some(digest) = known_digest(&dir)?
-        && registry::has(address, &format!("/v2/{REPOSITORY}/manifests/{digest}"))?
-    {
-        cx.progress.line(NAME, "already there (stand-in)");
-        export(address, &digest, state);
-        return Ok(());
-    }
-    if !dir.exists() && upstream_answers(cx, docker, state)? {
+    let dockerfile = include_str!("image/Dockerfile");
+    let recipe = [RECIPE, codename, node::VERSION, tree::NPM_VERSION, EPOCH, dockerfile];
+    let image = Made {
+        part: NAME,
+        dir: provision::prefix(cx, "base-image", &recipe),
+        repository: REPOSITORY,
+        tag: TAG,
+        dockerfile,
+        argument: Some(format!("NODE_VERSION={}", node::VERSION)),
+        tree: &|architecture, tar| tree::base(cx, architecture, EPOCH, tar),
+    };
+    if !image.dir.exists() && upstream_answers(cx, docker, state)? {
         return Ok(());
     }
     if cx.host.debian.is_none() {
@@ -65,20 +82,68 @@ pub(crate) fn ensure(cx: &Context, docker: &Found, address: SocketAddr, state: &
              check the network or set `HTTPS_PROXY`"
         );
     }
-    cx.progress.line(NAME, "making a stand-in for both platforms");
-    remove_dir(&dir)?;
-    provision::complete(cx, &dir, |partial| {
-        let digest = build(cx, docker, address, state, partial)?;
-        fs::write(partial.join("digest"), digest).context("writing the stand-in's digest")
-    })?;
-    let digest = known_digest(&dir)?.context("the stand-in was made and its digest is not there")?;
-    cx.progress.line(NAME, &format!("stand-in pushed as {address}/{REPOSITORY}:{TAG}"));
-    export(address, &digest, state);
+    let pinned = image.ensure(cx, docker, address, state)?;
+    state.export("TESTBED_BASE_STAND_IN", pinned);
     Ok(())
 }
 
-fn export(address: SocketAddr, digest: &str, state: &mut State) {
-    state.export("TESTBED_BASE_STAND_IN", format!("{address}/{REPOSITORY}:{TAG}@{digest}"));
+impl Made<'_> {
+    /// Makes and pushes it unless the registry has it, and returns its reference with tag and digest.
+    fn ensure(&self, cx: &Context, docker: &Found, address: SocketAddr, state: &State) -> Result<String> {
+        let Self { part, dir, repository, tag, .. } = self;
+        let pinned = |digest: &str| format!("{address}/{repository}:{tag}@{digest}");
+        if let Some(digest) = known_digest(dir)?
+            && registry::has(address, &format!("/v2/{repository}/manifests/{digest}"))?
+        {
+            cx.progress.line(part, "already there, made here");
+            return Ok(pinned(&digest));
+        }
+        cx.progress.line(part, "being made for both platforms");
+        remove_dir(dir)?;
+        provision::complete(cx, dir, |partial| {
+            let digest = self.build(cx, docker, address, state, partial)?;
+            fs::write(partial.join("digest"), digest).context("writing the image's digest")
+        })?;
+        let digest = known_digest(dir)?.context("the image was made and its digest is not there")?;
+        cx.progress.line(part, &format!("pushed as {address}/{repository}:{tag}"));
+        Ok(pinned(&digest))
+    }
+
+    /// Builds and pushes; returns the index digest.
+    fn build(
+        &self,
+        cx: &Context,
+        docker: &Found,
+        address: SocketAddr,
+        state: &State,
+        dir: &Path,
+    ) -> Result<String> {
+        let context = dir.join("context");
+        fs::create_dir(&context).with_context(|| format!("making `{}`", context.display()))?;
+        for architecture in ARCHITECTURES {
+            (self.tree)(architecture, &context.join(format!("root-{architecture}.tar")))?;
+        }
+        let dockerfile = context.join("Dockerfile");
+        fs::write(&dockerfile, self.dockerfile)
+            .with_context(|| format!("writing `{}`", dockerfile.display()))?;
+        let metadata = dir.join("metadata.json");
+        let (shell, program) = (cx.runner.shell()?, &docker.program);
+        let platforms = ARCHITECTURES.map(|architecture| format!("linux/{architecture}")).join(",");
+        let name = format!("{address}/{}:{}", self.repository, self.tag);
+        let output = format!("type=image,push=true,oci-mediatypes=true,name={name}");
+        let mut arguments = vec![format!("--build-arg=SOURCE_DATE_EPOCH={EPOCH}")];
+        arguments.extend(self.argument.iter().map(|argument| format!("--build-arg={argument}")));
+        let call = cmd!(
+            shell,
+            "{program} buildx build --quiet --provenance=false --sbom=false --platform {platforms}
+             {arguments...} --output {output} --metadata-file {metadata} {context}"
+        );
+        let call = with_docker(cx.runner.call(call), state).timeout(Duration::from_secs(10 * 60));
+        call.run().with_context(|| format!("building {name}"))?;
+        let digest = read_digest(&metadata)?;
+        remove_dir(&context)?;
+        Ok(digest)
+    }
 }
 
 fn known_digest(dir: &Path) -> Result<Option<String>> {
@@ -110,33 +175,6 @@ fn upstream_answers(cx: &Context, docker: &Found, state: &State) -> Result<bool>
 fn pinned_base(dockerfile: &str) -> Option<&str> {
     let from = dockerfile.lines().filter_map(|line| line.trim().strip_prefix("FROM "));
     from.flat_map(str::split_whitespace).find(|word| word.contains("@sha256:"))
-}
-
-/// Builds and pushes; returns the index digest.
-fn build(cx: &Context, docker: &Found, address: SocketAddr, state: &State, dir: &Path) -> Result<String> {
-    let context = dir.join("context");
-    fs::create_dir(&context).with_context(|| format!("making `{}`", context.display()))?;
-    for architecture in ARCHITECTURES {
-        tree::make(cx, architecture, EPOCH, &context.join(format!("root-{architecture}.tar")))?;
-    }
-    let dockerfile = context.join("Dockerfile");
-    fs::write(&dockerfile, DOCKERFILE).with_context(|| format!("writing `{}`", dockerfile.display()))?;
-    let metadata = dir.join("metadata.json");
-    let (shell, program) = (cx.runner.shell()?, &docker.program);
-    let platforms = ARCHITECTURES.map(|architecture| format!("linux/{architecture}")).join(",");
-    let output = format!("type=image,push=true,oci-mediatypes=true,name={address}/{REPOSITORY}:{TAG}");
-    let arguments = [format!("SOURCE_DATE_EPOCH={EPOCH}"), format!("NODE_VERSION={}", node::VERSION)];
-    let [epoch, version] = &arguments;
-    let call = cmd!(
-        shell,
-        "{program} buildx build --quiet --provenance=false --sbom=false --platform {platforms} --build-arg {epoch}
-         --build-arg {version} --output {output} --metadata-file {metadata} {context}"
-    );
-    let call = with_docker(cx.runner.call(call), state).timeout(Duration::from_secs(10 * 60));
-    call.run().context("building the stand-in image")?;
-    let digest = read_digest(&metadata)?;
-    remove_dir(&context)?;
-    Ok(digest)
 }
 
 #[derive(Deserialize)]

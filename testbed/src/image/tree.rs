@@ -1,5 +1,5 @@
-//! The file tree of the stand-in for one platform, as a tar file: Debian packages unpacked, never configured, so that
-//! it works for a platform that this machine cannot run.
+//! The file tree of an image for one platform, as a tar file: Debian packages unpacked, never configured, so that it works
+//! for a platform that this machine cannot run.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
@@ -11,7 +11,7 @@ use xshell::cmd;
 use crate::context::Context;
 use crate::files::remove_dir;
 use crate::parts::node;
-use crate::provision::debian::{Archive, Closure, remove_documentation};
+use crate::provision::debian::{self, Archive, Closure, remove_documentation};
 use crate::provision::npm;
 
 /// The npm that the image carries; the lockfile format of node 22's own.
@@ -38,17 +38,32 @@ const ENTRYPOINT: &str = include_str!("docker-entrypoint.sh");
 /// The unprivileged user of the real image, which a service may name by number or by name.
 const USER_ID: u32 = 1000;
 
-/// Writes the tree for `architecture` to `tar`, with every time set to `epoch`.
-pub(super) fn make(cx: &Context, architecture: &str, epoch: &str, tar: &Path) -> Result<()> {
-    let debian = cx.host.debian.as_ref().context("making a base image needs Debian")?;
+/// Writes the tree of the base image for `architecture` to `tar`, with every time set to `epoch`.
+pub(super) fn base(cx: &Context, architecture: &str, epoch: &str, tar: &Path) -> Result<()> {
+    make(cx, &PACKAGES, architecture, epoch, tar, |root| add_node(cx, root, architecture))
+}
+
+/// Writes a tree of `packages` with all that they need, and what `add` does to it.
+pub(super) fn make(
+    cx: &Context,
+    packages: &[&str],
+    architecture: &str,
+    epoch: &str,
+    tar: &Path,
+    add: impl FnOnce(&Path) -> Result<()>,
+) -> Result<()> {
+    let debian = cx.host.debian.as_ref().context("making an image needs Debian")?;
     let root = tar.with_extension("root");
     directory(&root)?;
     let archive = Archive::open(cx, &debian.codename, architecture)?;
-    archive.unpack(&PACKAGES, Closure::OnNothing, &root)?;
+    let unpacked = archive.unpack(packages, Closure::OnNothing, &root)?;
     merge_usr(cx, &root)?;
     remove_documentation(&root)?;
+    // Scanners read from there what is installed.
+    directory(&root.join("var/lib/dpkg"))?;
+    file(&root.join("var/lib/dpkg/status"), &debian::status(cx, &unpacked)?, 0o644)?;
     add_users(&root)?;
-    add_node(cx, &root, architecture)?;
+    add(&root)?;
     let shell = cx.runner.shell()?;
     let call = cmd!(
         shell,

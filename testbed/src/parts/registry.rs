@@ -54,7 +54,8 @@ impl Part for Registry {
         let debian = cx.host.debian.as_ref().context("provisioning the registry needs Debian")?;
         provision::complete(cx, &prefix(cx), |partial| {
             let archive = Archive::open(cx, &debian.codename, cx.host.architecture)?;
-            archive.unpack(&["docker-registry"], Closure::Nothing, partial)
+            archive.unpack(&["docker-registry"], Closure::Nothing, partial)?;
+            Ok(())
         })
     }
 

@@ -60,8 +60,8 @@ impl<'a> Archive<'a> {
         Ok(archive)
     }
 
-    /// Fetches `packages` with their `closure` and unpacks them over `into`.
-    pub(crate) fn unpack(&self, packages: &[&str], closure: Closure, into: &Path) -> Result<()> {
+    /// Fetches `packages` with their `closure` and unpacks them over `into`. Returns the files that they came in.
+    pub(crate) fn unpack(&self, packages: &[&str], closure: Closure, into: &Path) -> Result<Vec<PathBuf>> {
         let (runner, shell) = (&self.cx.runner, self.cx.runner.shell()?);
         let conf = &self.configuration;
         let options = &match closure {
@@ -86,11 +86,11 @@ impl<'a> Archive<'a> {
             cmd!(shell, "apt-get --config-file {conf} {options...} --quiet=2 {action...} {packages...}");
         let fetch = runner.call(fetch).dir(&cache).timeout(PATIENCE);
         fetch.run().with_context(|| format!("fetching {}", packages.join(", ")))?;
-        for name in names {
-            let package = cache.join(name);
+        let files: Vec<_> = names.into_iter().map(|name| cache.join(name)).collect();
+        for package in &files {
             runner.call(cmd!(shell, "dpkg-deb --extract {package} {into}")).timeout(PATIENCE).run()?;
         }
-        Ok(())
+        Ok(files)
     }
 
     fn write(&self, name: &str, text: &str) -> Result<()> {
@@ -146,6 +146,20 @@ fn parse_uris(text: &str) -> Result<Vec<String>> {
         bail!("reading apt's list of files: it names none");
     }
     Ok(names)
+}
+
+/// What dpkg would have written down of `packages`, in the order of their names: one paragraph each, that says that it is
+/// installed.
+pub(crate) fn status(cx: &Context, packages: &[PathBuf]) -> Result<String> {
+    let shell = cx.runner.shell()?;
+    let mut paragraphs = Vec::new();
+    for package in packages {
+        let fields = cx.runner.call(cmd!(shell, "dpkg-deb --field {package}")).read()?;
+        let (first, rest) = fields.split_once('\n').unwrap_or((&fields, ""));
+        paragraphs.push(format!("{first}\nStatus: install ok installed\n{}\n", rest.trim_end()));
+    }
+    paragraphs.sort();
+    Ok(paragraphs.join("\n"))
 }
 
 /// Removes what no program needs and a small tree should not carry.
