@@ -1,0 +1,54 @@
+// Counts visits in redis, and keeps the last answer below /tmp: a service that needs a database, to be told where it is,
+// and a place to write to.
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { createClient } from 'redis';
+
+const address = process.env.REDIS_URL;
+if (!address) {
+  process.stderr.write('visits: not started: `REDIS_URL` is not set; set it to redis://HOST:6379\n');
+  process.exit(1);
+}
+
+// Only where the image is built is there a build.json.
+const build = JSON.parse(readFileSync(new URL('../build.json', import.meta.url), 'utf8'));
+const last = `${mkdtempSync('/tmp/visits-')}/last`;
+const redis = createClient({ url: address, socket: { connectTimeout: 2000 } });
+redis.on('error', (error) => process.stderr.write(`visits: redis: ${error.message}\n`));
+await redis.connect();
+
+const routes = {
+  '/healthz': async () => ({ status: (await redis.ping()) === 'PONG' ? 'ok' : 'failing' }),
+  '/version': async () => build,
+  '/visits': async () => {
+    const visits = await redis.incr('visits');
+    writeFileSync(last, `${visits}\n`);
+    return { visits, last: Number(readFileSync(last, 'utf8')) };
+  },
+};
+
+const server = createServer((request, response) => {
+  const send = (status, body) => {
+    response.writeHead(status, { 'content-type': 'application/json' });
+    response.end(JSON.stringify(body));
+  };
+  const route = routes[request.url];
+  if (!route) {
+    send(404, { error: 'no such route' });
+    return;
+  }
+  route().then(
+    (body) => send(200, body),
+    (error) => send(503, { error: error.message }),
+  );
+});
+server.listen(Number(process.env.PORT ?? 8080), '0.0.0.0');
+
+// As many frameworks and init processes do it: the exit code says by which signal.
+process.on('SIGTERM', () => {
+  server.close(() => {
+    redis.destroy();
+    process.exit(128 + 15);
+  });
+  server.closeIdleConnections();
+});

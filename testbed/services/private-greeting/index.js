@@ -1,0 +1,2 @@
+// What everybody is greeted with.
+export const greeting = (name) => `hello, ${name}`;
