@@ -7,7 +7,7 @@ mod credentials;
 mod echo;
 mod gate;
 mod history;
-mod image;
+pub(crate) mod image;
 mod newer_tool;
 mod page;
 mod plan;

@@ -2,6 +2,7 @@
 
 pub(crate) mod builder;
 pub(crate) mod checkout;
+pub(crate) mod engine;
 pub(crate) mod image;
 pub(crate) mod processes;
 pub(crate) mod run;

@@ -18,5 +18,6 @@ mod published;
 mod rehearsal;
 mod same_digest;
 mod secrets;
+mod services;
 mod smoke;
 mod tags;

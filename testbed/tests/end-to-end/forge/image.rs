@@ -8,7 +8,7 @@ use super::project::Project;
 use crate::harness::{call, read, wait_for};
 
 /// A container that does not outlive the value.
-struct Container(String);
+pub(crate) struct Container(pub(crate) String);
 
 impl Drop for Container {
     fn drop(&mut self) {
@@ -19,7 +19,7 @@ impl Drop for Container {
 }
 
 /// Removes every image of the project from the engine, and checks that they are gone.
-pub(super) fn forget(project: &Project) -> Result<()> {
+pub(crate) fn forget(project: &Project) -> Result<()> {
     let name = project.repository.image().to_string();
     let list = ["image", "ls", "--all", "--no-trunc", "--format", "{{.Repository}} {{.ID}}"];
     let ours = |text: String| -> Vec<String> {

@@ -1,0 +1,42 @@
+//! A service that needs a database, an environment and a place to write to, and that ends with 143.
+
+use anyhow::{Context as _, Result, ensure};
+use xtask::scratch::random_hex;
+
+use super::asked::Asked;
+use super::worked::Worked;
+use crate::forge::image::Container;
+use crate::harness::{export, read, test};
+
+/// A network that does not outlive the value.
+struct Network(String);
+
+impl Drop for Network {
+    fn drop(&mut self) {
+        if let Err(error) = read("docker", &["network", "rm", &self.0]) {
+            eprintln!("removing a network: {error:#}");
+        }
+    }
+}
+
+#[test]
+fn a_service_with_a_database_is_the_same_everywhere_and_answers_on_both_platforms() -> Result<()> {
+    test(|| {
+        let image = export("TESTBED_COMPANION")?;
+        let worked = Worked::new("companion", &[("COMPANION", &image)])?;
+        let released = worked.release()?;
+        released.is_the_same_everywhere(&worked)?;
+        let network = Network(format!("e2e-{}", &random_hex()?[..8]));
+        read("docker", &["network", "create", &network.0])?;
+        let start = ["run", "--detach", "--network", &network.0, "--network-alias", "db", &image];
+        let _database = Container(read("docker", &start)?);
+        let options =
+            ["--network", &network.0, "--env", "REDIS_URL=redis://db:6379", "--read-only", "--tmpfs", "/tmp"];
+        for ((platform, image), visits) in released.platforms()?.into_iter().zip(1_u64..) {
+            let said = Asked::new(&platform, &image, 8080).with(&options).ask(&worked, &["/visits"])?;
+            let said = said.first().context("nothing was asked")?;
+            ensure!(said["visits"] == visits && said["last"] == visits, "{platform}: it says {said}");
+        }
+        released.sbom_is_what_the_scanner_finds(&worked)
+    })
+}

@@ -1,0 +1,156 @@
+//! A worked service in a repository of its own, and its release.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, ensure};
+use testbed::forge_client::State;
+
+use super::configuration::merged;
+use crate::forge::image::forget;
+use crate::forge::project::Project;
+use crate::harness::builder::Builder;
+use crate::harness::run::{Finished, Xtask};
+use crate::harness::{export, image, read};
+
+/// Where they are.
+const SERVICES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/services");
+
+/// The tag that is released.
+pub(super) const TAG: &str = "v0.1.0";
+
+/// A service with all that it needs to be released.
+pub(super) struct Worked {
+    pub(super) project: Project,
+    /// What a release and a rebuild need in the environment besides.
+    variables: Vec<(String, String)>,
+}
+
+/// A release of it.
+pub(super) struct Released {
+    run: Finished,
+    pinned: String,
+}
+
+impl Worked {
+    /// This repository's own service.
+    pub(super) fn own() -> Result<Self> {
+        Ok(Self { project: Project::new()?, variables: Vec::new() })
+    }
+
+    /// The one below `testbed/services/NAME`, in place of this repository's own. In all of its files each name of
+    /// `values` becomes its value; what stands in `release.toml` goes to `Cargo.toml`.
+    pub(super) fn new(name: &str, values: &[(&str, &str)]) -> Result<Self> {
+        let worked = Self::own()?;
+        let checkout = &worked.project.checkout;
+        checkout.git(&["rm", "-r", "--quiet", "service", "Dockerfile", ".dockerignore"])?;
+        let directory = Path::new(SERVICES).join(name);
+        for file in files_below(&directory)? {
+            let text = fs::read_to_string(&file).with_context(|| format!("reading `{}`", file.display()))?;
+            let text = values.iter().fold(text, |text, (name, value)| text.replace(name, value));
+            let path = file.strip_prefix(&directory).context("a file that is not below its directory")?;
+            if path == Path::new("release.toml") {
+                let manifest = String::from_utf8(checkout.committed("Cargo.toml")?)?;
+                checkout.write("Cargo.toml", &merged(&manifest, &text))?;
+            } else {
+                checkout.write(path.to_str().context("a path that is not UTF-8")?, &text)?;
+            }
+        }
+        checkout.commit(&format!("the service {name}"))?;
+        Ok(worked)
+    }
+
+    /// With a variable in the environment of releases and rebuilds.
+    pub(super) fn with(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// `xtask` with the secrets of a release, as a person runs it.
+    pub(super) fn run(&self, arguments: &[&str]) -> Xtask<'_> {
+        let run = self.project.laptop(arguments);
+        self.variables.iter().fold(run, |run, (name, value)| run.env(name, value))
+    }
+
+    /// Releases it, and once more, which changes nothing.
+    pub(super) fn release(&self) -> Result<Released> {
+        let project = &self.project;
+        project.push_main()?;
+        project.set_status(&project.head()?, State::Success)?;
+        project.push_tag(TAG)?;
+        let run = self.run(&["release", TAG]).run()?.success()?;
+        let again = self.run(&["release", TAG]).run()?.success()?;
+        ensure!(again.digest()? == run.digest()?, "released again it is {}", again.digest()?);
+        forget(project)?;
+        Ok(Released { pinned: run.pinned()?, run })
+    }
+}
+
+impl Released {
+    /// Each platform with its image.
+    pub(super) fn platforms(&self) -> Result<Vec<(String, String)>> {
+        image::platforms(&self.pinned, &image::json(&self.pinned)?)
+    }
+
+    /// Built once more, on the same engine and with nothing cached, it is the same image; on the second engine and on the
+    /// second `BuildKit` it has the same content.
+    pub(super) fn is_the_same_everywhere(&self, worked: &Worked) -> Result<()> {
+        read("docker", &["builder", "prune", "--all", "--force"])?;
+        let here = worked.run(&["rehearse", TAG]).run()?.success()?;
+        ensure!(here.digest()? == self.run.digest()?, "on the same engine it is {}", here.digest()?);
+        let elsewhere = worked.run(&["rehearse", TAG]).on_the_second_engine()?.run()?.success()?;
+        ensure!(
+            content(&elsewhere.pinned()?)? == content(&self.pinned)?,
+            "the second engine gives other content"
+        );
+        let rebuild = ["verify", TAG, "--rebuild"];
+        holds(&worked.run(&rebuild).on_the_second_engine()?.run()?)?;
+        let builder = Builder::new(&export("TESTBED_BUILDKIT")?)?;
+        let rebuild = worked.run(&["verify", TAG, "--rebuild", "--builder", builder.name()]);
+        holds(&rebuild.env("DOCKER_CONFIG", builder.configuration()?).run()?)
+    }
+
+    /// The SBOM that the release carries.
+    pub(super) fn sbom(&self, worked: &Worked) -> Result<serde_json::Value> {
+        crate::evidence::predicate(&worked.project.checkout, &self.run, 2)
+    }
+}
+
+/// All claims are true, the rebuild among them.
+fn holds(run: &Finished) -> Result<()> {
+    ensure!(
+        run.code == 0 && run.stdout.contains("rebuild"),
+        "exit code {}:\n{}{}",
+        run.code,
+        run.stdout,
+        run.stderr
+    );
+    Ok(())
+}
+
+/// The digest of each platform's configuration: it names every layer by its uncompressed bytes.
+fn content(pinned: &str) -> Result<BTreeMap<String, String>> {
+    let platforms = image::platforms(pinned, &image::json(pinned)?)?;
+    let of_platform = |(platform, manifest): (String, String)| {
+        let manifest = image::json(&manifest)?;
+        let digest = manifest["config"]["digest"].as_str().context("a manifest without a configuration")?;
+        Ok((platform, digest.to_owned()))
+    };
+    platforms.into_iter().map(of_platform).collect()
+}
+
+/// Every file, in the order of their paths. What npm has installed to try things out is no part of a service.
+fn files_below(directory: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(directory).with_context(|| format!("listing `{}`", directory.display()))? {
+        let path = entry?.path();
+        if path.is_dir() && !path.ends_with("node_modules") {
+            files.extend(files_below(&path)?);
+        } else if path.is_file() {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
