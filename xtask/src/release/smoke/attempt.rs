@@ -12,7 +12,7 @@ use crate::config::{Companion, Http, Smoke};
 use crate::interrupt;
 use crate::progress::both;
 use crate::release::Release;
-use crate::tool::docker::{Container, Network};
+use crate::tool::docker::{Container, ContainerState, Network};
 use crate::tool::{Output, Watch};
 
 use super::image::Image;
@@ -78,7 +78,7 @@ impl<'a> Attempt<'a, '_> {
             let who = format!("the companion `{}`", companion.alias);
             if companion.ready.is_empty() {
                 let state = container.state()?;
-                ensure!(state.running, "{who} exited with {} at once", state.exit_code);
+                ensure!(state.running, "{who} {}", ended(&state));
             } else {
                 self.until(container, &companion.ready, &who)?;
             }
@@ -110,14 +110,13 @@ impl<'a> Attempt<'a, '_> {
         service: &OnceLock<Container<'a>>,
         network: &Network<'_>,
     ) -> Result<()> {
-        let began = Instant::now();
         let has_failed = AtomicBool::new(false);
         let run = self.asking(http, network.name());
         let ((), asked) = both(
             || start().inspect_err(|_error| has_failed.store(true, Ordering::SeqCst)),
             || {
                 let watch = Watch::new(LOOK, || match service.get() {
-                    Some(container) => ensure_runs(container, began),
+                    Some(container) => ensure_runs(container),
                     None if has_failed.load(Ordering::SeqCst) => bail!("there is no service to ask"),
                     None => Ok(()),
                 });
@@ -134,7 +133,7 @@ impl<'a> Attempt<'a, '_> {
         // A service that has ended is the reason for whatever else was seen.
         judged.or_else(|error| {
             interrupt::check()?;
-            ensure_runs(started(service)?, began)?;
+            ensure_runs(started(service)?)?;
             Err(error)
         })
     }
@@ -164,12 +163,7 @@ impl<'a> Attempt<'a, '_> {
             let Err(error) = tried else { return Ok(()) };
             interrupt::check()?;
             let state = container.state()?;
-            ensure!(
-                state.running,
-                "{who} exited with {} after {:.1} s",
-                state.exit_code,
-                began.elapsed().as_secs_f32()
-            );
+            ensure!(state.running, "{who} {}", ended(&state));
             if Instant::now() + PAUSE >= deadline {
                 let seconds = self.patience().as_secs();
                 return Err(error.context(format!("a command in {who} did not succeed within {seconds} s")));
@@ -200,14 +194,14 @@ fn started<'c, 'a>(service: &'c OnceLock<Container<'a>>) -> Result<&'c Container
     service.get().context("the service was not started")
 }
 
-fn ensure_runs(container: &Container<'_>, began: Instant) -> Result<()> {
+fn ensure_runs(container: &Container<'_>) -> Result<()> {
     let state = container.state()?;
-    ensure!(
-        state.running,
-        "the service exited with {} after {:.1} s, before it answered{}",
-        state.exit_code,
-        began.elapsed().as_secs_f32(),
-        if state.lacked_memory { ": it needed more memory than `smoke.memory`" } else { "" }
-    );
+    ensure!(state.running, "the service {}, before it answered", ended(&state));
     Ok(())
+}
+
+fn ended(state: &ContainerState) -> String {
+    let after = state.ran_for().map(|time| format!(" after {:.1} s", time.as_secs_f32())).unwrap_or_default();
+    let memory = if state.lacked_memory { ", for want of memory (`smoke.memory`)" } else { "" };
+    format!("exited with {}{after}{memory}", state.exit_code)
 }

@@ -29,6 +29,27 @@ pub struct ContainerState {
     /// Whether it was ended for want of memory.
     #[serde(rename = "OOMKilled", default)]
     pub lacked_memory: bool,
+    #[serde(default)]
+    started_at: String,
+    #[serde(default)]
+    finished_at: String,
+}
+
+impl ContainerState {
+    /// How long it ran, where it has ended and the engine says when.
+    #[must_use]
+    pub fn ran_for(&self) -> Option<Duration> {
+        let (started, finished) = (since_1970(&self.started_at)?, since_1970(&self.finished_at)?);
+        finished.checked_sub(started).filter(|_| !self.running)
+    }
+}
+
+/// A time as the engine writes it, with up to nine digits of a second: `2026-11-28T11:12:36.123456789Z`.
+fn since_1970(text: &str) -> Option<Duration> {
+    let (whole, fraction) = text.strip_suffix('Z')?.split_once('.').unwrap_or((text.strip_suffix('Z')?, "0"));
+    let seconds = crate::time::parse_rfc3339(&format!("{whole}Z")).ok()?;
+    let nanoseconds = format!("{fraction:0<9}").get(..9)?.parse().ok()?;
+    Some(Duration::new(seconds, nanoseconds))
 }
 
 impl<'a> Container<'a> {
@@ -97,5 +118,31 @@ impl Drop for Container<'_> {
                 self.name
             );
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ContainerState;
+    use std::time::Duration;
+
+    #[test]
+    fn an_end_is_timed_by_the_engine() {
+        let state = |started: &str, finished: &str| {
+            let json = format!(
+                r#"{{"Running": false, "ExitCode": 7, "OOMKilled": true, "StartedAt": "{started}", "FinishedAt": "{finished}"}}"#
+            );
+            serde_json::from_str::<ContainerState>(&json).unwrap()
+        };
+        let found = state("2026-11-28T11:12:36.9Z", "2026-11-28T11:12:38.000000001Z");
+        assert_eq!(found.ran_for(), Some(Duration::new(1, 100_000_001)));
+        assert!(found.lacked_memory && found.exit_code == 7);
+        assert_eq!(
+            state("2026-11-28T11:12:36Z", "2026-11-28T11:12:36.25Z").ran_for(),
+            Some(Duration::from_millis(250))
+        );
+        // One that never started, and one that is not over.
+        assert_eq!(state("0001-01-01T00:00:00Z", "0001-01-01T00:00:00Z").ran_for(), None);
+        assert_eq!(state("2026-11-28T11:12:36Z", "").ran_for(), None);
     }
 }
