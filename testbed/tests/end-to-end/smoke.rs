@@ -1,5 +1,7 @@
 //! Services as they are: what they need to start is configured, and one that does not start says why.
 
+mod job;
+
 use anyhow::{Context as _, Result, ensure};
 
 use crate::bad_input::REFUSED;
