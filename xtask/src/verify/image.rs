@@ -179,7 +179,7 @@ fn only_ours(found: &Attached, bundles: &[String], answers: [&Seen<Answer>; 3]) 
         found.attestations.len(),
         found.attestations.iter().map(|one| one.mark.as_str()).collect::<Vec<_>>().join(", ")
     );
-    // What was read above is what is attached, and not what cosign made of it.
+    // What was read above is what is attached, and not what cosign made of it (docs/facts.md#envelopes).
     for attached in &found.attestations {
         ensure!(
             judged.contains(&attached.digest),
