@@ -19,12 +19,7 @@ use crate::tool::docker::DockerConfig;
 use crate::tool::git::Git;
 
 /// Programs that are used as they are, and how to ask them for their version.
-const PROGRAMS: [(&str, &str); 4] = [
-    ("git", "apt-get install git"),
-    ("curl", "apt-get install curl"),
-    ("node", "install Node.js 20 or newer"),
-    ("npm", "install Node.js 20 or newer"),
-];
+const PROGRAMS: [(&str, &str); 2] = [("git", "apt-get install git"), ("curl", "apt-get install curl")];
 
 /// Looks, and prints a line for each finding.
 ///

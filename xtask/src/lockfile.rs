@@ -51,12 +51,6 @@ pub struct Lockfile {
 }
 
 impl Lockfile {
-    /// One with this production set and nothing else.
-    #[cfg(test)]
-    pub(crate) fn of_production(production: BTreeSet<Package>) -> Self {
-        Self { production, lock: Lock::default() }
-    }
-
     /// What `npm ci --omit=dev` installs for `target`, by path in the lockfile such as `node_modules/fastify`: what has to
     /// be in an image of that platform. Links are not listed, but where they lead.
     ///

@@ -4,6 +4,7 @@ pub mod attest;
 pub mod build;
 pub mod candidate;
 pub mod command;
+pub mod contents;
 pub mod export;
 mod finish;
 pub mod make;

@@ -8,7 +8,6 @@ pub mod cosign;
 pub mod curl;
 pub mod docker;
 pub mod git;
-pub mod npm;
 mod output;
 mod pipes;
 pub mod tar;

@@ -6,6 +6,7 @@ pub mod claim;
 pub mod command;
 mod difference;
 mod image;
+mod layers;
 mod login;
 mod look;
 mod provenance;

@@ -20,6 +20,8 @@ pub struct Contents {
     pub packages: Vec<NpmPackage>,
     /// The operating system's packages, sorted.
     pub system: Vec<OsPackage>,
+    /// Those are Alpine's, and not Debian's.
+    pub is_alpine: bool,
     /// The operating system.
     pub release: Option<OsRelease>,
     /// Lists of packages that are there and not read.
@@ -89,6 +91,7 @@ impl Contents {
             base_layers,
             packages: packages(&seen),
             system: Vec::new(),
+            is_alpine: false,
             release: None,
             unread: Vec::new(),
             node: Vec::new(),
@@ -106,6 +109,7 @@ impl Contents {
                 }
                 Fact::Debian(packages) | Fact::Alpine(packages) => {
                     contents.system.extend(packages.iter().cloned());
+                    contents.is_alpine |= matches!(fact, Fact::Alpine(_));
                 }
                 // `etc/` comes first by name, and is what the system itself reads first.
                 Fact::OsRelease(release) => drop(contents.release.get_or_insert_with(|| release.clone())),

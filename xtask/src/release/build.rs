@@ -14,11 +14,15 @@ use crate::reference::Digest;
 use crate::release::preflight::Toolchain;
 use crate::release::source::Source;
 use crate::release::target::Target;
-use crate::release::{Release, candidate, export};
+use crate::release::{Release, candidate};
 use crate::time::{now, rfc3339};
 use crate::tool::backoff;
 use crate::tool::curl::is_silent;
 use crate::tool::docker::{Build, Output, START_ENGINE};
+
+/// `npm ci` in the build is what judges the lockfile in the end.
+const LOCKFILE_REMEDY: &str = "building the image; if `npm ci` in the build refuses the lockfile, run \
+    `npm install --package-lock-only` in `service/` and commit the result";
 
 /// What was pushed.
 pub struct Built {
@@ -35,8 +39,7 @@ pub struct Built {
 /// index finds its manifests gone.
 ///
 /// # Errors
-/// When the build or the push fails, or when the registry holds something else than was built; a
-/// [`crate::failure::Refusal`] in npm's own words when it is the lockfile that `npm ci` refuses.
+/// When the build or the push fails, or when the registry holds something else than was built.
 pub fn run(release: &Release<'_>) -> Result<Built> {
     let Release { session, tools, target, source, .. } = release;
     let name = target.image.tagged(&candidate::new_tag(source)?);
@@ -60,7 +63,7 @@ fn push(release: &Release<'_>, name: &str) -> Result<Digest> {
         Ok(digest) => return Ok(digest),
         Err(error) => explain(release, error)?,
     };
-    // npm and docker were asked meanwhile, so the shortest of the pauses is behind it.
+    // docker was asked meanwhile, so the shortest of the pauses is behind it.
     let pause = backoff::pause(2, backoff::random()?);
     build.timeout = build.timeout.saturating_sub(began.elapsed() + pause);
     if build.timeout.is_zero() {
@@ -73,15 +76,14 @@ fn push(release: &Release<'_>, name: &str) -> Result<Digest> {
 }
 
 /// Why a build failed, as far as it will be the same the next time: a registry that says nothing was asked several times by
-/// now, an engine that has gone says no more than `EOF`, and npm is asked about the lockfile. Gives the error back where it is
-/// none of them.
+/// now, and an engine that has gone says no more than `EOF`. Gives the error back where it is neither.
 fn explain(release: &Release<'_>, error: anyhow::Error) -> Result<anyhow::Error> {
     crate::interrupt::check()?;
     if is_silent(&error) {
         return Err(error);
     }
     match release.tools.docker.engine() {
-        Ok(_) => export::explain(release, error),
+        Ok(_) => Ok(error.context(LOCKFILE_REMEDY)),
         Err(gone) => Err(error.context(format!("docker's engine has gone: {gone:#}; {START_ENGINE}"))),
     }
 }

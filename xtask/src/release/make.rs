@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::progress::both;
 use crate::provenance::Smoked;
 use crate::reference::Digest;
-use crate::release::{Attestations, Release, attest, build, export, preflight, smoke, tags};
+use crate::release::{Attestations, Release, attest, build, contents, preflight, smoke, tags};
 use crate::verify;
 
 /// What has become of an image that was made.
@@ -28,18 +28,21 @@ const PUBLISHES_TOO_EARLY: bool = cfg!(feature = "broken-resume");
 pub fn run(release: &Release<'_>) -> Result<Made> {
     let Release { session, tools, target, source, .. } = release;
     let steps = session.steps;
+    contents::check_lockfile(session.config, &release.inputs.lockfile)?;
     let (mut toolchain, ()) = both(
         || steps.run("preflight", "", || preflight::run(release)),
         || steps.run("export", source.commit.as_str(), || release.export().map(|_| ())),
     )?;
-    // Not beside preflight: until that has passed, no program reads what the commit holds.
-    let sbom = steps
-        .run("sbom", "", || export::sbom(release).or_else(|error| Err(export::explain(release, error)?)))?;
     let built = steps.run("build", &platforms(session.config), || build::run(release))?;
     let digest = built.digest.clone();
-    let (smoked, builder) = both(
+    let (smoked, (sbom, builder)) = both(
         || steps.run("smoke", &target.image.pinned(&digest), || smoke::run(release, &built)),
-        || tools.docker.builder(&session.config.builder),
+        || {
+            both(
+                || steps.run("contents", "machine, packages, SBOM", || contents::run(release, &built)),
+                || tools.docker.builder(&session.config.builder),
+            )
+        },
     )?;
     toolchain.add_builder(&builder);
 

@@ -7,13 +7,12 @@ use crate::index;
 use crate::provenance::{Provenance, Smoked};
 use crate::reference::Digest;
 use crate::release::{Attestations, Release, build};
-use crate::sbom;
 use crate::tool::cosign::PROVENANCE_TYPE;
 
 use super::claim::{Claim, Seen, Unseen};
 use super::look::{Answer, Attached, ImageSeen, Part, Said};
-use super::provenance;
 use super::statement::{check_signatures, envelopes, only_predicate};
+use super::{layers, provenance};
 
 /// The claim that the whole image is there; others follow from it.
 pub(super) const PRESENT: &str = "image.present";
@@ -53,7 +52,7 @@ pub(super) fn judge(
     claims.extend([attachments, provenance]);
     claims.extend(provenance::judge(release, seen, &predicate, &bom));
     claims.push(sbom);
-    claims.push(Claim::judge("sbom.components", &bom, |bom| components(release, bom)));
+    claims.push(layers::components(release, &seen.contents, &bom));
     claims
 }
 
@@ -86,7 +85,7 @@ fn contents(release: &Release<'_>, digest: &Digest, seen: &ImageSeen) -> Vec<Cla
     });
     let named = index.clone().and_then(|index| Ok((index, said?)));
     let labels = Claim::judge("image.labels", &named, |(index, said)| labels(release, index, said));
-    vec![present, platforms, labels]
+    [vec![present, platforms, labels], layers::judge(&seen.contents)].concat()
 }
 
 /// What each platform's image says of itself; nothing where one of them says nothing.
@@ -214,11 +213,6 @@ fn labels(release: &Release<'_>, index: &[u8], said: &[(&str, &Said)]) -> Result
 
 fn names_release(key: &str) -> bool {
     NAMING.iter().any(|name| key.ends_with(&format!(".{name}")))
-}
-
-fn components(release: &Release<'_>, predicate: &Value) -> Result<String> {
-    sbom::check_components(predicate, &release.inputs.lockfile)?;
-    Ok(format!("{} packages, the lockfile's production set", release.inputs.lockfile.production.len()))
 }
 
 /// How the image was tried, as its provenance says.

@@ -1,5 +1,6 @@
 //! What `verify` asks, each thing once and side by side; nothing is judged here.
 
+mod contents;
 mod cosign;
 mod image;
 mod parts;
@@ -8,6 +9,7 @@ use std::thread;
 
 use anyhow::{Context as _, Result, anyhow};
 
+use crate::contents::read::Damaged;
 use crate::failure::NotPublic;
 use crate::forge::PublishedPage;
 use crate::inputs::PUBLIC_KEY;
@@ -22,6 +24,7 @@ use crate::version::ReleaseTag;
 
 use super::claim::{Seen, Unseen};
 
+pub(super) use contents::ContentsSeen;
 pub(super) use cosign::Answer;
 pub(super) use image::{ImageSeen, Place, image};
 pub(super) use parts::{Attached, Part, Said, look_at_part};
@@ -108,7 +111,7 @@ pub(super) fn signature(release: &Release<'_>, tag: &ReleaseTag, digest: &Digest
 pub(super) fn seen<T>(result: Result<T>) -> Seen<T> {
     result.map_err(|error| {
         let words = in_words(&error);
-        let is_wrong = error.chain().any(<dyn std::error::Error>::is::<WrongBytes>);
+        let is_wrong = error.chain().any(|cause| cause.is::<WrongBytes>() || cause.is::<Damaged>());
         if is_wrong { Unseen::Wrong(words) } else { Unseen::Unknown(words) }
     })
 }

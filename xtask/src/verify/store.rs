@@ -7,14 +7,15 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, ensure};
 use serde::Deserialize;
 
+use crate::contents::read::Layers;
 use crate::reference::Digest;
 use crate::registry::{Client, Got, Wanted, WrongBytes};
 
-/// More than a manifest, a config or an attestation of ours has. Layers are not read, only looked for.
+/// More than a manifest, a config or an attestation of ours has.
 const LARGEST: u64 = 64 << 20;
 
 /// What can be asked for an image's parts. Every answer is held against its digest.
-pub(super) trait Store: Sync {
+pub(super) trait Store: Layers {
     /// What there is of `wanted`, in its order; `None` where there is none.
     fn fetch(&self, wanted: &[Wanted]) -> Vec<Result<Option<Vec<u8>>>>;
 
@@ -172,6 +173,12 @@ impl Layout {
         let found = Digest::of_reader(file).with_context(doing)?;
         WrongBytes::check_digest(&format!("`{}`", path.display()), found, digest)?;
         Ok(true)
+    }
+}
+
+impl Layers for Layout {
+    fn layer(&self, digest: &Digest, _scratch: &Path) -> Result<Option<PathBuf>> {
+        Ok(self.has_blob(digest)?.then(|| self.file(digest)))
     }
 }
 

@@ -15,13 +15,15 @@ use crate::version::ReleaseTag;
 use super::claim::{Claim, Seen, Unseen};
 use super::look::{self, Common, Place};
 use super::store::Layout;
-use super::{image, public};
+use super::{image, layers, public};
 
 /// The claims about an image, for where there is none to look at. A test holds them against what is judged.
-const IMAGE: [&str; 15] = [
+const IMAGE: [&str; 17] = [
     image::PRESENT,
     "image.platforms",
     "image.labels",
+    layers::CONTENT,
+    layers::MACHINE,
     "signature",
     image::PLATFORM_SIGNATURES,
     "attachments",

@@ -12,6 +12,7 @@ use crate::verify::claim::{Seen, Unseen};
 use crate::verify::image::PRESENT;
 use crate::verify::store::{Layout, Store};
 
+use super::contents::{self, ContentsSeen};
 use super::cosign::{Answer, Questions};
 use super::parts::{self, Attached, Contents, Part};
 use super::seen;
@@ -36,6 +37,8 @@ pub(in crate::verify) struct ImageSeen {
     pub(in crate::verify) provenance: Seen<Answer>,
     pub(in crate::verify) sbom: Seen<Answer>,
     pub(in crate::verify) attached: Seen<Attached>,
+    /// What is in the layers.
+    pub(in crate::verify) contents: Seen<ContentsSeen>,
 }
 
 impl ImageSeen {
@@ -71,12 +74,16 @@ pub(in crate::verify) fn image(
     let mut commands = printed(release, digest, place);
     let of_parts = of_parts(release, &platforms, place);
     commands.extend(of_parts.iter().flatten().cloned());
-    let (contents, answers) = both(
-        || Ok(parts::look(store, digest, known, &platforms)),
+    let ((found, contents), answers) = both(
+        || {
+            let found = parts::look(store, digest, known, &platforms);
+            let contents = contents::look(release, store, &found.parts);
+            Ok((found, contents))
+        },
         || Ok(Questions { cosign, store, digest }.ask(release, &commands)),
     )?;
     crate::interrupt::check()?;
-    let Contents { index, parts, attached } = contents;
+    let Contents { index, parts, attached } = found;
     let mut answers = answers.into_iter();
     let mut next =
         || answers.next().unwrap_or_else(|| Err(Unseen::Unknown("cosign was not asked".to_owned())));
@@ -88,6 +95,7 @@ pub(in crate::verify) fn image(
         sbom: next(),
         part_signatures: of_parts.map(|command| command.and_then(|_asked| next())),
         attached,
+        contents,
     })
 }
 

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
 
+use crate::contents::read::Part as Layered;
 use crate::exact;
 use crate::index::Platform;
 use crate::reference::Digest;
@@ -21,6 +22,8 @@ pub(in crate::verify) struct Part {
     pub(in crate::verify) platform: String,
     /// What its manifest and its config say; `None` where one of them is not there.
     pub(in crate::verify) said: Option<Said>,
+    /// Its layers, as manifest and config name them; `None` likewise.
+    pub(in crate::verify) layered: Option<Layered>,
     /// What is not there of it: its manifest, its config, layers.
     pub(in crate::verify) missing: Vec<String>,
 }
@@ -153,9 +156,16 @@ fn look_at_parts(
     };
     let parts =
         platforms.iter().zip(&manifests).zip(&parsed).map(|(((platform, digest), bytes), manifest)| {
-            let mut part = Part { platform: platform.clone(), said: None, missing: Vec::new() };
+            let mut part =
+                Part { platform: platform.clone(), said: None, layered: None, missing: Vec::new() };
             match manifest {
-                Some(manifest) => complete(&mut part, manifest, found),
+                Some(manifest) => {
+                    complete(&mut part, manifest, found);
+                    let config = found(&Wanted::Blob(manifest.config.digest.clone()));
+                    let layered = bytes.as_ref().zip(config);
+                    part.layered =
+                        layered.and_then(|(bytes, config)| Layered::of(platform, bytes, config).ok());
+                }
                 None if bytes.is_some() => part.missing.push(format!("an image manifest in `{digest}`")),
                 None => part.missing.push(format!("the manifest `{digest}`")),
             }

@@ -1,0 +1,112 @@
+//! Step 6, contents: what was pushed is read from its layers, on every platform. A binary for another platform, or other
+//! packages than the lockfile's, end the release before anything is signed; the rest becomes the SBOM.
+
+use anyhow::{Context as _, Result, anyhow};
+use serde::Deserialize;
+
+use crate::config::{Config, Platform};
+use crate::contents::base::{Base, Place};
+use crate::contents::cache::Cache;
+use crate::contents::image::Contents;
+use crate::contents::read::{Known, Part, read};
+use crate::contents::{installed, machine};
+use crate::failure::Refusal;
+use crate::lockfile::{Libc, Lockfile, Target as NpmTarget};
+use crate::reference::Digest;
+use crate::release::Release;
+use crate::release::build::Built;
+use crate::sbom;
+
+/// What a refusal of this step leaves behind.
+const REMAINS: &str = "nothing was signed or published; the registry has the image as a candidate, which the next release removes";
+
+/// Reads what was built, holds it against the rules, and writes its SBOM.
+///
+/// # Errors
+/// A [`Refusal`] when a rule is broken; any other error when it cannot be read.
+pub fn run(release: &Release<'_>, built: &Built) -> Result<Vec<u8>> {
+    let Release { session, tools, .. } = release;
+    let cache = Cache::new(session.environment)?;
+    let parts = built.manifests.iter().map(|(platform, digest)| part(release, platform, digest));
+    let parts = parts.collect::<Result<Vec<_>>>()?;
+    let place = base_place(release)?;
+    let platforms: Vec<_> = parts.iter().map(|part| part.platform.clone()).collect();
+    let base = Base::of(&place.digest, &platforms, &cache, |digest| {
+        // docker knows the logins and mirrors that the build was made with.
+        Ok(tools.docker.raw_manifest(&format!("{}@{digest}", place.name))?.into_bytes())
+    })?;
+    let contents = read(&parts, Some(&base), &tools.registry, &cache, Known::All)?;
+    for contents in &contents {
+        machine::check(contents).map_err(|wrong| Refusal::new(format!("{wrong}; {REMAINS}")))?;
+    }
+    sbom(release, &contents).map_err(|error| match error.downcast::<installed::Unlike>() {
+        Ok(unlike) => Refusal::new(format!("{unlike}; {REMAINS}")).into(),
+        Err(error) => error,
+    })
+}
+
+fn part(release: &Release<'_>, platform: &str, digest: &Digest) -> Result<Part> {
+    #[derive(Deserialize)]
+    struct Manifest {
+        config: Config,
+    }
+    #[derive(Deserialize)]
+    struct Config {
+        digest: Digest,
+    }
+    let registry = &release.tools.registry;
+    let bytes = registry.bytes_of(digest)?.bytes;
+    let doing = || format!("reading the manifest `{digest}` of {platform}");
+    let manifest: Manifest = serde_json::from_slice(&bytes).with_context(doing)?;
+    let config = registry.blob(&manifest.config.digest)?;
+    let config = config.ok_or_else(|| anyhow!("{}: its config is not in the registry", doing()))?;
+    Part::of(platform, &bytes, &config)
+}
+
+/// Where the base image of the final stage is: a stand-in only where a stand-in may be.
+///
+/// # Errors
+/// When the stand-in's name cannot be read.
+pub fn base_place(release: &Release<'_>) -> Result<Place> {
+    let target = release.target;
+    match target.stand_in.as_ref().filter(|_| target.image.registry.is_loopback()) {
+        Some(stand_in) => Place::of_stand_in(stand_in),
+        None => Ok(Place::of(&release.inputs.base.last)),
+    }
+}
+
+/// The SBOM of what is in the image: the same bytes for whoever reads the same image.
+///
+/// # Errors
+/// [`installed::Unlike`] when the packages are not the lockfile's.
+pub fn sbom(release: &Release<'_>, contents: &[Contents]) -> Result<Vec<u8>> {
+    let Release { session, source, inputs, .. } = release;
+    let held = contents
+        .iter()
+        .map(|contents| installed::check(contents, &inputs.lockfile, session.config.dependencies))
+        .collect::<Result<Vec<_>>>()?;
+    let platforms: Vec<_> =
+        contents.iter().zip(&held).map(|(contents, held)| sbom::Platform { contents, held }).collect();
+    let subject = sbom::Subject {
+        title: &session.config.title,
+        tag: &source.tag,
+        commit: &source.commit,
+        time: source.time,
+    };
+    sbom::write(&subject, &platforms)
+}
+
+/// Whether the lockfile can be installed for every platform: asked before anything is built. Which C library the image has is
+/// not known yet.
+///
+/// # Errors
+/// A [`Refusal`] where it can be with neither.
+pub fn check_lockfile(config: &Config, lockfile: &Lockfile) -> Result<()> {
+    let install =
+        |platform: &Platform, libc| lockfile.installed(&NpmTarget::new(platform, libc)?).map(|_| ());
+    for platform in &config.platforms {
+        install(platform, Libc::Glibc)
+            .or_else(|error| install(platform, Libc::Musl).map_err(|_musl| error))?;
+    }
+    Ok(())
+}

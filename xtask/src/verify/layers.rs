@@ -1,0 +1,74 @@
+//! The claims about what is in the layers: that they are those of the config, for the platform, and that the SBOM lists it.
+
+use anyhow::{Result, anyhow, ensure};
+use serde_json::Value;
+
+use crate::contents::machine;
+use crate::release::{self, Release};
+use crate::sbom;
+
+use super::claim::{Claim, Seen, Unseen};
+use super::look::ContentsSeen;
+
+/// The claim that the layers hold what the configs say; the others about their files need it.
+pub(super) const CONTENT: &str = "image.content";
+
+/// The claim that every binary is for its platform.
+pub(super) const MACHINE: &str = "image.machine";
+
+/// What takes no attestation.
+pub(super) fn judge(seen: &Seen<ContentsSeen>) -> Vec<Claim> {
+    let content = Claim::judge(CONTENT, &borrow(seen), |seen| Ok(content(seen)));
+    let machine = Claim::judge(MACHINE, &following(seen), |seen| {
+        let found: Result<Vec<_>, _> = seen.platforms.iter().map(machine::check).collect();
+        Ok(format!("ELF files above the base image: {}", found?.join("; ")))
+    });
+    vec![content, machine]
+}
+
+/// The attested SBOM is the one that is written of what is in the image.
+pub(super) fn components(release: &Release<'_>, seen: &Seen<ContentsSeen>, bom: &Seen<Value>) -> Claim {
+    let looked_at = bom.as_ref().map_err(Clone::clone).and_then(|bom| {
+        let seen = following(seen)?;
+        match &seen.base_unknown {
+            Some(words) => {
+                Err(Unseen::Unknown(format!("which packages are the base image's is not known: {words}")))
+            }
+            None => Ok((bom, seen)),
+        }
+    });
+    Claim::judge("sbom.components", &looked_at, |(bom, seen)| {
+        let expected: Value = serde_json::from_slice(&release::contents::sbom(release, &seen.platforms)?)?;
+        if let Some(words) = sbom::difference(bom, &expected) {
+            return Err(anyhow!(words));
+        }
+        let count = expected["components"].as_array().map_or(0, Vec::len);
+        ensure!(count > 0, "it lists nothing");
+        Ok(format!(
+            "the {count} components that are in the image, and the packages that the lockfile installs"
+        ))
+    })
+}
+
+fn content(seen: &ContentsSeen) -> String {
+    let platforms = seen.platforms.len();
+    match &seen.base_unknown {
+        None => {
+            let above: usize = seen.platforms.iter().filter_map(|platform| platform.base_layers).sum();
+            format!("{} layers above the base image of {platforms} platforms, unpacked", seen.layers - above)
+        }
+        Some(_) => format!("all {} layers of {platforms} platforms, unpacked", seen.layers),
+    }
+}
+
+fn borrow(seen: &Seen<ContentsSeen>) -> Seen<&ContentsSeen> {
+    seen.as_ref().map_err(Clone::clone)
+}
+
+/// What could not be read is [`CONTENT`]'s to say.
+fn following(seen: &Seen<ContentsSeen>) -> Seen<&ContentsSeen> {
+    seen.as_ref().map_err(|unseen| match unseen {
+        Unseen::Follows(id) => Unseen::Follows(id),
+        Unseen::Unknown(_) | Unseen::Wrong(_) => Unseen::Follows(CONTENT),
+    })
+}

@@ -1,0 +1,66 @@
+//! What is in the layers of an image: unpacked anew above the base image, and known of it from before.
+
+use anyhow::{Context as _, Result};
+
+use crate::contents::base::Base;
+use crate::contents::cache::Cache;
+use crate::contents::image::Contents;
+use crate::contents::read::{Known, Part as Layered, read};
+use crate::registry::Client;
+use crate::release::Release;
+use crate::release::contents::base_place;
+use crate::tool::curl::Curl;
+use crate::verify::claim::{Seen, Unseen};
+use crate::verify::image::PRESENT;
+use crate::verify::store::Store;
+
+use super::Part;
+use super::seen;
+
+/// What is in an image.
+pub(in crate::verify) struct ContentsSeen {
+    /// On each platform.
+    pub(in crate::verify) platforms: Vec<Contents>,
+    /// How many layers were unpacked for that, or known from before.
+    pub(in crate::verify) layers: usize,
+    /// Why it could not be told which of them are the base image's, where it could not.
+    pub(in crate::verify) base_unknown: Option<String>,
+}
+
+/// Reads the layers of all `parts`.
+pub(super) fn look(release: &Release<'_>, store: &dyn Store, parts: &Seen<Vec<Part>>) -> Seen<ContentsSeen> {
+    let parts = match parts {
+        Ok(parts) => parts,
+        Err(Unseen::Unknown(words)) => return Err(Unseen::Unknown(words.clone())),
+        Err(Unseen::Wrong(_) | Unseen::Follows(_)) => return Err(Unseen::Follows(PRESENT)),
+    };
+    let whole = parts.iter().map(|part| part.layered.clone().filter(|_| part.missing.is_empty()));
+    let layered = whole.collect::<Option<Vec<_>>>().filter(|parts| !parts.is_empty());
+    let layered = layered.ok_or(Unseen::Follows(PRESENT))?;
+    seen(read_all(release, store, &layered))
+}
+
+fn read_all(release: &Release<'_>, store: &dyn Store, parts: &[Layered]) -> Result<ContentsSeen> {
+    let cache = Cache::new(release.session.environment)?;
+    let (base, base_unknown) = match base(release, parts, &cache) {
+        Ok(base) => (Some(base), None),
+        Err(error) => (None, Some(format!("{error:#}"))),
+    };
+    let platforms = read(parts, base.as_ref(), store, &cache, Known::Base)?;
+    Ok(ContentsSeen { platforms, layers: parts.iter().map(|part| part.layers.len()).sum(), base_unknown })
+}
+
+/// The base image's own registry is asked, as a stranger, unless the manifests are known from before.
+fn base(release: &Release<'_>, parts: &[Layered], cache: &Cache) -> Result<Base> {
+    let place = base_place(release)?;
+    let image = place.image()?;
+    let platforms: Vec<_> = parts.iter().map(|part| part.platform.clone()).collect();
+    let curl = Curl::new(release.session.runner, release.session.config.timeouts.http());
+    let registry = Client::new(curl, image.clone(), None);
+    Base::of(&place.digest, &platforms, cache, |digest| {
+        let manifest = registry.manifest(digest.as_str());
+        let manifest =
+            manifest.with_context(|| format!("asking for the base image `{}`", image.pinned(digest)))?;
+        Ok(manifest.with_context(|| format!("there is no base image `{}`", image.pinned(digest)))?.bytes)
+    })
+}
