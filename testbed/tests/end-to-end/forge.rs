@@ -20,6 +20,7 @@ pub(crate) mod releasing;
 mod resume;
 mod signed;
 pub(crate) mod snapshot;
+mod two_engines;
 mod two_runs;
 mod two_tags;
 mod verifying;
