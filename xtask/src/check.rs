@@ -8,11 +8,11 @@ use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::config::Config;
 use crate::environment::Environment;
-use crate::inputs::{DOCKERFILE, PACKAGE_JSON, PACKAGE_LOCK, PUBLIC_KEY};
+use crate::inputs::{Inputs, PUBLIC_KEY};
+use crate::policies;
 use crate::release::preflight::{Problem, problems_found};
 use crate::tool::Runner;
 use crate::tool::git::Git;
-use crate::{dockerfile, lockfile, policies};
 
 /// Checks the repository around the current directory.
 ///
@@ -33,9 +33,7 @@ pub fn run(environment: &Environment) -> Result<()> {
 /// As [`run`].
 pub fn check(root: &Path) -> Result<()> {
     let results = [
-        ("configuration", Config::of_work_tree(root).map(|_| ())),
-        ("Dockerfile", recipe(root)),
-        ("lockfile", lockfile(root)),
+        ("inputs", inputs(root)),
         ("public key", public_key(root)),
         ("workflows", workflows(root)),
         ("policies", policies::check(root)),
@@ -48,14 +46,22 @@ pub fn check(root: &Path) -> Result<()> {
     if broken.is_empty() { Ok(()) } else { Err(problems_found("the repository breaks these rules", &broken)) }
 }
 
-fn recipe(root: &Path) -> Result<()> {
-    let text = fs::read_to_string(root.join(DOCKERFILE)).context("reading `Dockerfile`")?;
-    dockerfile::check(&text).map(|_| ())
+/// Configuration, Dockerfile and lockfile, which are held against each other.
+fn inputs(root: &Path) -> Result<()> {
+    let config = Config::of_work_tree(root)?;
+    let inputs = Inputs::read(&config, &|paths| paths.iter().map(|path| file(root, path)).collect())?;
+    for note in &inputs.notes {
+        eprintln!("note: {note}");
+    }
+    inputs.ensure_kept()
 }
 
-fn lockfile(root: &Path) -> Result<()> {
-    let read = |path: &str| fs::read(root.join(path)).with_context(|| format!("reading `{path}`"));
-    lockfile::check(&read(PACKAGE_JSON)?, &read(PACKAGE_LOCK)?).map(|_| ())
+fn file(root: &Path, path: &str) -> Result<Option<Vec<u8>>> {
+    match fs::read(root.join(path)) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("reading `{path}`")),
+    }
 }
 
 fn public_key(root: &Path) -> Result<()> {

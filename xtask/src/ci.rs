@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use xshell::cmd;
 
+use crate::config::Config;
 use crate::environment::Environment;
 use crate::progress::Steps;
 use crate::secret::redact;
@@ -105,7 +106,7 @@ fn one(
         Stage::Format => steps.run("format", "cargo fmt", || cargo(&["fmt", "--all", "--check"])),
         Stage::Lint => steps.run("lint", "cargo clippy", || cargo(&CLIPPY)),
         Stage::Unit => steps.run("unit tests", "cargo test", || cargo(&tests)),
-        Stage::Service => steps.run("service", "node --test", || service_tests(environment, root)),
+        Stage::Service => steps.run("service", "npm test", || service_tests(environment, root)),
         Stage::EndToEnd => {
             steps.run("end-to-end", "on real parts", || end_to_end_tests(environment, root, name))
         }
@@ -113,14 +114,14 @@ fn one(
 }
 
 fn service_tests(environment: &Environment, root: &Path) -> Result<()> {
-    let service = root.join("service");
+    let service = &root.join(Config::of_work_tree(root)?.service.to_string());
     let path = environment.get("PATH")?.unwrap_or_default();
     let path = environment.get("TESTBED_NODE_BIN")?.map_or(path.to_owned(), |node| format!("{node}:{path}"));
     let runner = Runner::new(&environment.with([("PATH", path)]));
     let sh = runner.shell()?;
-    let install = cmd!(sh, "npm ci --ignore-scripts --no-audit --no-fund --logs-max=0");
-    runner.call(install).dir(&service).timeout(PATIENCE).run()?;
-    runner.call(cmd!(sh, "node --test")).dir(&service).timeout(PATIENCE).inherit()
+    let install = cmd!(sh, "npm ci --no-audit --no-fund --logs-max=0");
+    runner.call(install).dir(service).timeout(PATIENCE).run()?;
+    runner.call(cmd!(sh, "npm test")).dir(service).timeout(PATIENCE).inherit()
 }
 
 fn end_to_end_tests(environment: &Environment, root: &Path, name: Option<&str>) -> Result<()> {

@@ -2,6 +2,7 @@
 //! needs no Rust toolchain. Unknown keys are errors. docs/configuration.md describes every key.
 
 mod limits;
+mod native;
 mod smoke;
 mod values;
 
@@ -14,8 +15,9 @@ use crate::reference::{Digest, Image};
 use crate::tool::git::{Commit, Git};
 
 pub use limits::Timeouts;
+pub use native::{Archive, Native, Way};
 pub use smoke::{ALIAS, Companion, Http, Platforms, Smoke};
-pub use values::{Platform, RepositoryName, WebUrl};
+pub use values::{Folder, Platform, RepositoryName, WebUrl};
 
 /// Where the table is, from the top of the repository.
 pub const MANIFEST: &str = "Cargo.toml";
@@ -58,6 +60,12 @@ pub struct Config {
     /// SHA-256 digests of the cosign binaries that may sign; empty for any.
     #[serde(default)]
     pub cosign_digests: Vec<Digest>,
+    /// The folder of the service's package.
+    #[serde(default)]
+    pub service: Folder,
+    /// What was decided about packages that bring an install script.
+    #[serde(default)]
+    pub native: Vec<Native>,
     /// How the image is tried out.
     pub smoke: Smoke,
     /// How long a step may take.
@@ -231,6 +239,9 @@ pub(crate) mod tests {
             ("Acme/carol", "acme/../carol", "not a repository"),
             (r#"["linux/amd64"]"#, "[]", "`platforms` is empty"),
             ("title =", "image = \"carol\"\ntitle =", "image"),
+            ("title =", "service = \"../x\"\ntitle =", "not a folder"),
+            ("title =", "service = \"/x\"\ntitle =", "not a folder"),
+            ("title =", "service = \"a//b\"\ntitle =", "not a folder"),
             ("/healthz", "healthz", "smoke.health"),
             ("port = 3000", "port = ", "lists the keys"),
         ];

@@ -41,10 +41,13 @@ pub fn run(environment: &Environment) -> Result<()> {
     let tools = &release::tools(session, target, &login, &anonymous);
     let head = git.peel("HEAD")?.context("HEAD has no commit")?;
 
-    let inputs = Inputs::of_commit(git, &head);
+    let inputs = Inputs::of_commit(git, &head, config);
     let mut all = checks::of_machine(session, tools, target);
     match &inputs {
-        Ok(inputs) => all.extend(checks::of_commit(session, tools, target, inputs)),
+        Ok(inputs) => {
+            problems.extend(inputs.problems.iter().map(|problem| Problem::new("commit", problem)));
+            all.extend(checks::of_commit(session, tools, target, inputs));
+        }
         Err(error) => problems.push(Problem::new("commit", format!("{error:#}"))),
     }
     // What needs a secret that is missing has been said already.

@@ -1,19 +1,24 @@
 //! What a commit decides about its release, read from git and never from the work tree: what the Dockerfile and the
 //! lockfile pin, the digests of the files that do, and the public key.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context as _, Result};
 
-use crate::dockerfile::{self, BaseImages};
-use crate::lockfile::{self, Lockfile};
+use crate::config::{Config, Platform};
+use crate::dockerfile::{self, BaseImages, Recipe};
+use crate::failure::Refusal;
+use crate::lockfile::{self, Libc, Lockfile, Target};
+use crate::native::{self, Installed};
 use crate::reference::Digest;
 use crate::tool::git::{Commit, Git};
 
 /// The build's recipe, at the top of the repository.
 pub const DOCKERFILE: &str = "Dockerfile";
-/// What the service asks for.
-pub const PACKAGE_JSON: &str = "service/package.json";
+/// What the service asks for, in its folder.
+pub const PACKAGE_JSON: &str = "package.json";
 /// What it gets.
-pub const PACKAGE_LOCK: &str = "service/package-lock.json";
+pub const PACKAGE_LOCK: &str = "package-lock.json";
 /// The public half of the signing key.
 pub const PUBLIC_KEY: &str = "cosign.pub";
 
@@ -21,53 +26,104 @@ pub const PUBLIC_KEY: &str = "cosign.pub";
 pub struct Inputs {
     /// What the Dockerfile pins.
     pub base: BaseImages,
+    /// What the image's packages run on.
+    pub libc: Libc,
     /// What the lockfile pins.
     pub lockfile: Lockfile,
     /// Path and digest of each file that decides what is built.
     pub files: Vec<(String, Digest)>,
     /// `cosign.pub`, where the commit has one.
     pub public_key: Option<Vec<u8>>,
+    /// Every rule that it breaks: a commit with one is not released, and what was released can be verified all the same.
+    pub problems: Vec<String>,
+    /// What is allowed and has a price.
+    pub notes: Vec<String>,
 }
 
+/// Where the files of a commit, or of a work tree, are read from: the bytes at each path, in order, where it has them.
+pub type Reader<'a> = &'a dyn Fn(&[String]) -> Result<Vec<Option<Vec<u8>>>>;
+
 impl Inputs {
-    /// Reads what `commit` pins.
+    /// Reads what `commit` pins, whose configuration is `config`.
     ///
     /// # Errors
-    /// A [`crate::failure::Refusal`] when the Dockerfile or the lockfile breaks a rule; other errors when a file is missing.
-    pub fn of_commit(git: &Git, commit: &Commit) -> Result<Self> {
-        Self::of_files(commit, git.files(commit, Self::FILES)?)
+    /// A [`Refusal`] when the Dockerfile or the lockfile breaks a rule; other errors when a file is missing.
+    pub fn of_commit(git: &Git, commit: &Commit, config: &Config) -> Result<Self> {
+        let read = |paths: &[String]| git.files_at(commit, paths);
+        Self::read(config, &read).with_context(|| format!("reading what commit {commit} pins"))
     }
 
-    /// What is read of a commit.
-    pub const FILES: [&str; 4] = [DOCKERFILE, PACKAGE_JSON, PACKAGE_LOCK, PUBLIC_KEY];
-
-    /// As [`Inputs::of_commit`], of what git gave for [`Inputs::FILES`].
+    /// As [`Inputs::of_commit`], from anywhere.
     ///
     /// # Errors
     /// As [`Inputs::of_commit`].
-    pub fn of_files(commit: &Commit, files: [Option<Vec<u8>>; 4]) -> Result<Self> {
-        let [recipe, manifest, lock, public_key] = files;
-        let required = |path: &str, found: Option<Vec<u8>>| {
-            found.with_context(|| format!("commit {commit} has no `{path}`"))
-        };
-        let recipe = required(DOCKERFILE, recipe)?;
-        let (manifest, lock) = (required(PACKAGE_JSON, manifest)?, required(PACKAGE_LOCK, lock)?);
-        let text = std::str::from_utf8(&recipe).context("reading `Dockerfile`: it is not UTF-8")?;
+    pub fn read(config: &Config, read: Reader<'_>) -> Result<Self> {
+        let [manifest, lock] = [PACKAGE_JSON, PACKAGE_LOCK].map(|name| config.service.join(name));
+        let paths = [DOCKERFILE.to_owned(), manifest.clone(), lock.clone(), PUBLIC_KEY.to_owned()];
+        let mut found = read(&paths)?.into_iter();
+        let mut next = || found.next().flatten();
+        let required =
+            |path: &str, found: Option<Vec<u8>>| found.with_context(|| format!("there is no `{path}`"));
+        let recipe = required(DOCKERFILE, next())?;
+        let manifest_bytes = required(&manifest, next())?;
+        let lock_bytes = required(&lock, next())?;
+        let public_key = next();
+        let recipe_read = read_recipe(&recipe, &config.platforms)?;
+        let Recipe { base, downloads, libc, problems, notes } = recipe_read;
+        let mut problems: Vec<_> = problems.iter().map(|problem| format!("`Dockerfile` {problem}")).collect();
+        let locals = lockfile::local_manifests(&lock_bytes, &config.service)?;
+        let bytes = read(&locals.iter().map(|(_, path)| path.clone()).collect::<Vec<_>>())?;
+        let locals = locals.into_iter().zip(bytes);
+        let locals = locals.map(|((folder, path), bytes)| Ok((folder, required(&path, bytes)?)));
+        let locals: BTreeMap<_, _> = locals.collect::<Result<_>>()?;
+        let lockfile = lockfile::check(&config.service, &manifest_bytes, &lock_bytes)?;
+        problems.extend(lockfile.problems(&config.service, &locals)?);
+        match installed(&lockfile, &config.platforms, libc) {
+            Ok(installed) => {
+                problems.extend(lockfile.unlocked(&config.service, &targets(&config.platforms, libc)?));
+                problems.extend(native::problems(&config.native, &installed, &downloads));
+            }
+            Err(error) => problems.push(format!("{error:#}")),
+        }
         let file = |path: &str, bytes: &[u8]| (path.to_owned(), Digest::of(bytes));
-        Ok(Self {
-            base: dockerfile::check(text)?,
-            lockfile: lockfile::check(&manifest, &lock)?,
-            files: vec![file(DOCKERFILE, &recipe), file(PACKAGE_JSON, &manifest), file(PACKAGE_LOCK, &lock)],
-            public_key,
-        })
+        let files =
+            vec![file(DOCKERFILE, &recipe), file(&manifest, &manifest_bytes), file(&lock, &lock_bytes)];
+        Ok(Self { base, libc, lockfile, files, public_key, problems, notes })
     }
 
-    /// The digest of one of the files.
+    /// # Errors
+    /// A [`Refusal`] that lists every broken rule.
+    pub fn ensure_kept(&self) -> Result<()> {
+        if self.problems.is_empty() {
+            return Ok(());
+        }
+        Err(Refusal::new(self.problems.join("\n")).into())
+    }
+
+    /// Path and digest of the lockfile.
     ///
     /// # Errors
-    /// When it is none of them.
-    pub fn digest_of(&self, path: &str) -> Result<&Digest> {
-        let file = self.files.iter().find(|(name, _)| name == path);
-        file.map(|(_, digest)| digest).with_context(|| format!("`{path}` is not among the inputs"))
+    /// When there is none.
+    pub fn package_lock(&self) -> Result<(&str, &Digest)> {
+        let is_it = |path: &str| path.rsplit('/').next() == Some(PACKAGE_LOCK);
+        let file = self.files.iter().find(|(path, _)| is_it(path));
+        file.map(|(path, digest)| (path.as_str(), digest)).context("the lockfile is not among the inputs")
     }
+}
+
+fn read_recipe(bytes: &[u8], platforms: &[Platform]) -> Result<Recipe> {
+    let text = std::str::from_utf8(bytes).context("reading `Dockerfile`: it is not UTF-8")?;
+    dockerfile::read(text, platforms).context("reading `Dockerfile`")
+}
+
+fn targets(platforms: &[Platform], libc: Libc) -> Result<Vec<Target>> {
+    platforms.iter().map(|platform| Target::new(platform, libc)).collect()
+}
+
+fn installed(lockfile: &Lockfile, platforms: &[Platform], libc: Libc) -> Result<Installed> {
+    let installed = |platform: &Platform| {
+        let packages = lockfile.installed(&Target::new(platform, libc)?)?;
+        Ok((platform.clone(), packages))
+    };
+    platforms.iter().map(installed).collect()
 }

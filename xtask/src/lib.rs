@@ -19,6 +19,7 @@ pub mod interrupt;
 pub mod keychain;
 pub mod keygen;
 pub mod lockfile;
+pub mod native;
 pub mod notes;
 pub mod policies;
 pub mod progress;

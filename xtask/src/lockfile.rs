@@ -2,6 +2,7 @@
 
 mod entry;
 mod graph;
+mod rules;
 mod target;
 #[cfg(test)]
 mod tests;
@@ -9,8 +10,9 @@ mod workspaces;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 
+use crate::config::Folder;
 use crate::refuse;
 use entry::{Entry, Lock, Ranges};
 use graph::{Graph, Selection};
@@ -106,49 +108,102 @@ fn folder_name(path: &str) -> &str {
 ///
 /// # Errors
 /// A [`crate::failure::Refusal`] when they disagree or a package has no integrity; other errors when they cannot be read.
-pub fn check(package_json: &[u8], package_lock: &[u8]) -> Result<Lockfile> {
+pub fn check(service: &Folder, package_json: &[u8], package_lock: &[u8]) -> Result<Lockfile> {
     let manifest: Ranges = serde_json::from_slice(package_json).context("reading `package.json`")?;
     let lock = Lock::parse(package_lock)?;
-    compare(&manifest, lock)
-}
-
-fn compare(manifest: &Ranges, lock: Lock) -> Result<Lockfile> {
     if !matches!(lock.lockfile_version, 2 | 3) {
         refuse!(
-            "`package-lock.json` has format {}: expected 3; run `npm install --package-lock-only --lockfile-version=3` and commit it",
-            lock.lockfile_version
+            "`package-lock.json` has format {}: expected 2 or 3; run `npm install --package-lock-only --lockfile-version=3` {} \
+             and commit the result",
+            lock.lockfile_version,
+            service.in_words()
         );
     }
     let root = lock.packages.get("").context("`package-lock.json` has no entry for the package itself")?;
-    if let Some(difference) = difference(manifest, &root.ranges) {
-        refuse!(
-            "`package-lock.json` is out of sync with `package.json`: {difference}; \
-             run `npm install --package-lock-only` in `service/` and commit the result"
-        );
+    if let Some(difference) = difference(&manifest, &root.ranges) {
+        refuse!("{}", out_of_sync("package.json", &difference, service));
     }
     let mut production = BTreeSet::new();
     for path in Graph::new(&lock)?.production() {
-        if let Some(package) = production_package(path, &lock.packages[path])? {
+        if let Some(package) = production_package(path, &lock.packages[path], service)? {
             production.insert(package);
         }
     }
     Ok(Lockfile { production, lock })
 }
 
+fn out_of_sync(manifest: &str, difference: &str, service: &Folder) -> String {
+    format!(
+        "`package-lock.json` is out of sync with `{manifest}`: {difference}; run `npm install --package-lock-only` {} and \
+         commit the result",
+        service.in_words()
+    )
+}
+
+/// The folders that the lockfile links to, workspaces and `file:` dependencies, each with the path of its package.json in
+/// the repository.
+///
+/// # Errors
+/// When the lockfile cannot be read, or a folder is outside of the repository.
+pub fn local_manifests(package_lock: &[u8], service: &Folder) -> Result<Vec<(String, String)>> {
+    let lock = Lock::parse(package_lock)?;
+    let folders: BTreeSet<_> = lock.packages.keys().filter(|path| is_local(path)).collect();
+    let manifest =
+        |folder: &String| Ok((folder.clone(), in_repository(service, &format!("{folder}/package.json"))?));
+    folders.into_iter().map(manifest).collect()
+}
+
+fn is_local(path: &str) -> bool {
+    !path.is_empty() && !graph::is_in_node_modules(path)
+}
+
+/// `path` as seen from the service's folder, as git names it.
+fn in_repository(service: &Folder, path: &str) -> Result<String> {
+    let whole = service.join(path);
+    let mut components = Vec::new();
+    for component in whole.split('/') {
+        if component != ".." {
+            components.push(component);
+        } else if components.pop().is_none() {
+            bail!("`package-lock.json` links to `{path}`, which is outside of the repository");
+        }
+    }
+    Ok(components.join("/"))
+}
+
 /// None for local code.
-fn production_package(path: &str, entry: &Entry) -> Result<Option<Package>> {
+fn production_package(path: &str, entry: &Entry, service: &Folder) -> Result<Option<Package>> {
     if !graph::is_in_node_modules(path) {
         return Ok(None);
     }
     let name = entry.name.clone().unwrap_or_else(|| folder_name(path).to_owned());
     let version = entry.version.clone();
     let version = version.with_context(|| format!("`package-lock.json` has no version for `{path}`"))?;
-    if entry.integrity.is_none() && !entry.in_bundle {
+    let is_strong = |integrity: &String| integrity.split_whitespace().any(|hash| hash.starts_with("sha512-"));
+    if !entry.in_bundle && !entry.integrity.as_ref().is_some_and(is_strong) {
+        let from_git = entry.resolved.as_deref().is_some_and(|resolved| resolved.starts_with("git"));
+        let (found, remedy) = match &entry.integrity {
+            None if from_git => (
+                "no integrity",
+                "it comes from git, which has none; depend on a published version, or on an archive"
+                    .to_owned(),
+            ),
+            None => ("no integrity", write_anew(service)),
+            Some(_) => ("no sha512 integrity", write_anew(service)),
+        };
         refuse!(
-            "`package-lock.json` has no integrity for `{name}` {version}: what is installed could change"
+            "`package-lock.json` has {found} for `{name}` {version}, so what is installed could change: {remedy}"
         );
     }
     Ok(Some(Package { name, version }))
+}
+
+/// npm does not mend an entry of a lockfile while the package is installed.
+fn write_anew(service: &Folder) -> String {
+    format!(
+        "delete `node_modules` and `package-lock.json` {}, run `npm install` there, and commit the result",
+        service.in_words()
+    )
 }
 
 /// The first range that the two do not share, in words.

@@ -114,7 +114,8 @@ pub struct Release<'a> {
 /// # Errors
 /// A [`crate::failure::Refusal`] when a rule or a conflict forbids it; any other error can be tried again.
 pub fn run(session: &Session<'_>, target: &Target, source: &Source) -> Result<Outcome> {
-    let inputs = &Inputs::of_commit(session.git, &source.commit).map_err(refused)?;
+    let inputs = &Inputs::of_commit(session.git, &source.commit, session.config).map_err(refused)?;
+    inputs.ensure_kept()?;
     let login = DockerConfig::new(session.environment, target.login())?;
     let anonymous = DockerConfig::new(session.environment, None)?;
     let tools = &tools(session, target, &login, &anonymous);

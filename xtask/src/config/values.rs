@@ -98,3 +98,52 @@ impl fmt::Display for Platform {
         f.write_str(&self.0)
     }
 }
+
+/// A folder of the repository, such as `service` or `apps/web`; `.` is the top.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Folder(String);
+
+impl Folder {
+    /// A path below it, as git names it.
+    #[must_use]
+    pub fn join(&self, path: &str) -> String {
+        if self.0 == "." { path.to_owned() } else { format!("{}/{path}", self.0) }
+    }
+
+    /// For `run … in …` of a message: the folder, or the top of the repository.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        if self.0 == "." { "at the top of the repository".to_owned() } else { format!("in `{}/`", self.0) }
+    }
+}
+
+impl Default for Folder {
+    fn default() -> Self {
+        Self("service".to_owned())
+    }
+}
+
+impl TryFrom<String> for Folder {
+    type Error = anyhow::Error;
+
+    fn try_from(text: String) -> Result<Self> {
+        let plain = |word: &str| {
+            !word.is_empty()
+                && !matches!(word, "." | ".." | ".git")
+                && !word.starts_with('-')
+                && word.chars().all(|c| c.is_ascii_alphanumeric() || "-_.@+".contains(c))
+        };
+        ensure!(
+            text == "." || text.split('/').all(plain),
+            "`{text}` is not a folder of the repository: expected one such as `service`, or `.` for the top"
+        );
+        Ok(Self(text))
+    }
+}
+
+impl fmt::Display for Folder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

@@ -140,7 +140,7 @@ mod tests {
             assert!(Place::of_stand_in(bad).is_err(), "{bad}");
         }
         let text = format!("FROM node:22-slim@{digest}\n");
-        let hub = Place::of(&crate::dockerfile::check(&text).unwrap().last);
+        let hub = Place::of(&crate::dockerfile::read(&text, &[]).unwrap().base.last);
         assert_eq!((hub.name.as_str(), &hub.digest), ("docker.io/library/node", &digest));
         assert_eq!(hub.image().unwrap().to_string(), "registry-1.docker.io/library/node");
     }

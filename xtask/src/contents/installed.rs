@@ -158,7 +158,7 @@ pub(crate) mod tests {
     use super::super::image::tests::manifest;
     use super::super::layer::tests::facts;
     use super::check;
-    use crate::config::Dependencies;
+    use crate::config::{Dependencies, Folder};
     use crate::lockfile::{self, Lockfile};
     use serde_json::json;
 
@@ -181,7 +181,8 @@ pub(crate) mod tests {
             "node_modules/@acme/core": {"resolved": "packages/core", "link": true},
             "packages/core": {"name": "@acme/core", "version": "1.0.0"},
         }});
-        lockfile::check(manifest.to_string().as_bytes(), lock.to_string().as_bytes()).unwrap()
+        let (manifest, lock) = (manifest.to_string(), lock.to_string());
+        lockfile::check(&Folder::default(), manifest.as_bytes(), lock.as_bytes()).unwrap()
     }
 
     pub(crate) fn whole() -> Vec<Vec<u8>> {

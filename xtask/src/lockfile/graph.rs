@@ -190,6 +190,11 @@ fn edges_of<'a>(lock: &'a Lock, path: &str, entry: &'a Entry) -> Result<Vec<(&'a
     Ok(edges)
 }
 
+/// Whether `require(name)` finds something from `path`.
+pub(super) fn is_locked(lock: &Lock, path: &str, name: &str) -> bool {
+    matches!(resolve(lock, path, name), Ok(Some(_)))
+}
+
 /// What `require(name)` finds from `path`: the nearest `node_modules` upward that has it, through a link.
 fn resolve<'a>(lock: &'a Lock, path: &str, name: &str) -> Result<Option<&'a str>> {
     let mut directory = path;

@@ -1,9 +1,14 @@
 //! The lockfile's rules, and what is installed, as tables.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Libc, Locked, Target, check};
+use super::{Libc, Locked, Target};
+use crate::config::Folder;
 use serde_json::{Value, json};
+
+fn check(manifest: &[u8], lock: &[u8]) -> anyhow::Result<super::Lockfile> {
+    super::check(&Folder::default(), manifest, lock)
+}
 
 fn manifest() -> Value {
     json!({"name": "service", "dependencies": {"a": "^1.0.0"}, "devDependencies": {"d": "2.0.0"},
@@ -38,13 +43,17 @@ fn the_production_set_has_nested_scoped_and_aliased_packages_but_no_dev_ones() {
 #[test]
 fn disagreement_is_refused_in_both_directions_and_every_kind() {
     type Change = fn(&mut Value, &mut Value);
-    let cases: [(Change, &str); 6] = [
+    let cases: [(Change, &str); 7] = [
         (|m, _| m["dependencies"]["a"] = "^1.1.0".into(), "ask for `^1.1.0` of `a`"),
         (|m, _| m["dependencies"]["new"] = "1".into(), "of `new`"),
         (|m, _| m["dependencies"] = json!({}), "ask for nothing of `a`"),
         (|m, _| m["devDependencies"]["d"] = "2.0.1".into(), "devDependencies"),
         (|_, l| l["lockfileVersion"] = 1.into(), "format 1"),
         (|_, l| l["packages"]["node_modules/a"]["integrity"] = Value::Null, "no integrity for `a`"),
+        (
+            |_, l| l["packages"]["node_modules/a"]["integrity"] = "sha1-x".into(),
+            "no sha512 integrity for `a`",
+        ),
     ];
     for (change, expected) in cases {
         let (mut manifest, mut lock) = (manifest(), lock());
@@ -168,4 +177,62 @@ fn a_lockfile_that_leads_nowhere_is_refused() {
         let error = format!("{:#}", listed(&lock, &target("x64", "glibc")).unwrap_err());
         assert!(error.contains(expected), "expected `{expected}` in: {error}");
     }
+}
+
+#[test]
+fn a_folder_of_ones_own_is_held_against_its_own_manifest() {
+    let lock = json!({"lockfileVersion": 3, "packages": {
+        "": {"workspaces": ["packages/*"]},
+        "node_modules/core": {"resolved": "packages/core", "link": true},
+        "packages/core": {"name": "core", "dependencies": {"a": "^1.0.0"}},
+        "node_modules/a": {"version": "1.0.0", "integrity": "sha512-x"},
+    }});
+    let service = Folder::default();
+    let bytes = lock.to_string();
+    let [(folder, path)] = &super::local_manifests(bytes.as_bytes(), &service).unwrap()[..] else { panic!() };
+    assert_eq!((folder.as_str(), path.as_str()), ("packages/core", "service/packages/core/package.json"));
+    let lockfile = check(br#"{"workspaces": ["packages/*"]}"#, bytes.as_bytes()).unwrap();
+    for (range, expected) in [("^1.0.0", 0), ("^1.1.0", 1)] {
+        let manifest = json!({"name": "core", "dependencies": {"a": range}}).to_string();
+        let manifests = [(folder.clone(), manifest.into_bytes())].into();
+        let problems = lockfile.problems(&service, &manifests).unwrap();
+        assert_eq!(problems.len(), expected, "{problems:?}");
+    }
+}
+
+#[test]
+fn a_folder_outside_of_the_repository_is_refused() {
+    let lock = |folder: &str| json!({"lockfileVersion": 3, "packages": {"": {}, folder: {}}}).to_string();
+    let path = |folder: &str| super::local_manifests(lock(folder).as_bytes(), &Folder::default());
+    assert_eq!(path("../shared").unwrap()[0].1, "shared/package.json");
+    assert!(path("../../shared").unwrap_err().to_string().contains("outside of the repository"));
+}
+
+#[test]
+fn what_stands_among_the_tools_as_well_is_named_because_npm_leaves_it_out() {
+    let lock = json!({"lockfileVersion": 3, "packages": {
+        "": {"dependencies": {"a": "1"}, "devDependencies": {"a": "1"}},
+        "node_modules/a": {"version": "1.0.0", "integrity": "sha512-x", "dev": true},
+    }});
+    let lockfile = check(lock["packages"][""].to_string().as_bytes(), lock.to_string().as_bytes()).unwrap();
+    let problems = lockfile.problems(&Folder::default(), &BTreeMap::new()).unwrap();
+    assert!(problems[0].contains("`a` in `devDependencies` as well"), "{problems:?}");
+}
+
+#[test]
+fn an_optional_package_of_a_released_platform_that_has_no_entry_is_named() {
+    let lock = json!({"lockfileVersion": 3, "packages": {
+        "": {"dependencies": {"rollupish": "1"}},
+        "node_modules/rollupish": {"version": "1.0.0", "integrity": "sha512-x",
+            "optionalDependencies": {"@r/linux-x64": "1", "@r/linux-arm64": "1", "@r/darwin-arm64": "1"}},
+        "node_modules/@r/linux-x64": {"version": "1.0.0", "integrity": "sha512-x", "cpu": ["x64"], "optional": true},
+    }});
+    let lockfile = check(lock["packages"][""].to_string().as_bytes(), lock.to_string().as_bytes()).unwrap();
+    let targets = [target("x64", "glibc"), target("arm64", "glibc")];
+    let problems = lockfile.unlocked(&Folder::default(), &targets);
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert!(
+        problems[0].contains("`@r/linux-arm64`") && problems[0].contains("delete `node_modules`"),
+        "{problems:?}"
+    );
 }

@@ -9,7 +9,7 @@ use super::{
     BuildDefinition, Builder, ExternalParameters, LOCAL_BUILDER, LocalRun, MODIFIED, Metadata, Provenance,
     Resource, RunDetails, SMOKE, Smoked, WORKFLOW_BUILDER, Workflow, XTASK,
 };
-use crate::config::Config;
+use crate::config::{Config, Native};
 use crate::dockerfile::{BaseImage, BaseImages};
 use crate::reference::Digest;
 use crate::tool::git::Commit;
@@ -193,6 +193,11 @@ fn resolved_dependencies(facts: &Facts<'_>) -> Vec<Resource> {
         ..resource(name, base.package_url())
     };
     resources.extend(facts.base.named().into_iter().map(|(name, base)| image(&name, base)));
+    let archives = facts.config.native.iter().filter_map(Native::archive);
+    resources.extend(archives.map(|(name, archive)| Resource {
+        digest: sha256(&archive.sha256),
+        ..resource(&name, archive.url.to_string())
+    }));
     for (pinned, taken_from) in facts.stand_ins {
         let digest = taken_from.rsplit_once("@sha256:").map(|(_, hex)| ("sha256".to_owned(), hex.to_owned()));
         resources.push(Resource {

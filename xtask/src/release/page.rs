@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use crate::forge::{Page, PublishedPage};
-use crate::inputs::{Inputs, PACKAGE_LOCK, PUBLIC_KEY};
+use crate::inputs::{Inputs, PUBLIC_KEY};
 use crate::notes;
 use crate::provenance::Smoked;
 use crate::reference::Digest;
@@ -93,13 +93,13 @@ fn verify_section(release: &Release<'_>, digest: &Digest, repository: &str) -> S
 
 fn inputs_section(source: &Source, inputs: &Inputs, repository: &str) -> Result<String> {
     let base = &inputs.base.last;
-    let lockfile = inputs.digest_of(PACKAGE_LOCK)?;
+    let (path, lockfile) = inputs.package_lock()?;
     let commit = &source.commit;
     Ok(format!(
         "## Made from\n\n| input | digest |\n|---|---|\n\
          | source | [`{commit}`]({repository}/commit/{commit}) |\n\
          | base image `{}:{}` | `{}` |\n\
-         | `{PACKAGE_LOCK}` | `{lockfile}` |\n",
+         | `{path}` | `{lockfile}` |\n",
         base.name, base.tag, base.digest
     ))
 }

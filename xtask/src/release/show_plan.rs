@@ -52,7 +52,7 @@ pub fn run(environment: &Environment, asked: Option<&str>, json: bool) -> Result
     let run = Run::of(environment, &own)?;
     let source = &Source::to_release(git, run.as_ref(), asked)?;
     let config = &Config::of_commit(git, &source.commit)?;
-    let inputs = &Inputs::of_commit(git, &source.commit)?;
+    let inputs = &Inputs::of_commit(git, &source.commit, config)?;
     // Only what reads: a missing secret is nothing to a reader, and one for another host is not sent.
     let secrets = Secrets::to_read(keychain(environment, &own)?);
     let target = &with_secrets(environment, runner, config, git, secrets, run.as_ref())?;

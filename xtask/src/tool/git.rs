@@ -138,14 +138,25 @@ impl Git {
     /// # Errors
     /// When git fails or answers in another form than `git cat-file --batch` documents.
     pub fn files<const N: usize>(&self, commit: &Commit, paths: [&str; N]) -> Result<[Option<Vec<u8>>; N]> {
+        let paths = paths.map(str::to_owned);
+        let mut answers = self.files_at(commit, &paths)?.into_iter();
+        Ok(std::array::from_fn(|_| answers.next().flatten()))
+    }
+
+    /// As [`Git::files`], of any number of paths.
+    ///
+    /// # Errors
+    /// As [`Git::files`].
+    pub fn files_at(&self, commit: &Commit, paths: &[String]) -> Result<Vec<Option<Vec<u8>>>> {
+        if paths.is_empty() {
+            return Ok(Vec::new());
+        }
         let asked: String = paths.iter().map(|path| format!("{commit}:{path}\n")).collect();
         let answer = self.call(&["cat-file", "--batch"])?.stdin(asked).output()?.success()?.stdout;
         let mut rest = answer.as_slice();
-        let mut found = [const { None }; N];
-        for (path, found) in paths.iter().zip(&mut found) {
-            *found = objects::next(&mut rest).with_context(|| format!("reading `{path}` of {commit}"))?;
-        }
-        Ok(found)
+        let next =
+            |path: &String| objects::next(&mut rest).with_context(|| format!("reading `{path}` of {commit}"));
+        paths.iter().map(next).collect()
     }
 
     /// Whether the work tree differs from `commit` below one of `paths`.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
 
+use crate::config::Native;
 use crate::inputs::DOCKERFILE;
 use crate::provenance::{
     BuildDefinition, LOCAL_BUILDER, MODIFIED, Provenance, REHEARSE, RELEASE, RELEASE_WORKFLOW, Resource,
@@ -114,14 +115,22 @@ fn inputs(release: &Release<'_>, provenance: &Provenance) -> Result<String> {
     for (name, base) in &base {
         check_digest(resource(definition, name)?, base.digest.hex(), &base.reference)?;
     }
+    let archives: Vec<_> = release.session.config.native.iter().filter_map(Native::archive).collect();
+    for (name, archive) in &archives {
+        let found = resource(definition, name)?;
+        check_digest(found, archive.sha256.hex(), name)?;
+        let url = archive.url.to_string();
+        ensure!(found.uri.as_ref() == Some(&url), "`{name}` is from {:?}: expected `{url}`", found.uri);
+    }
     let files = release.inputs.files.iter().map(|(path, _)| file_name(path));
-    let expected: Vec<_> =
-        files.chain(base.iter().map(|(name, _)| name.as_ref())).chain(["source"]).collect();
+    let named =
+        base.iter().map(|(name, _)| name.as_str()).chain(archives.iter().map(|(name, _)| name.as_str()));
+    let expected: Vec<_> = files.chain(named).chain(["source"]).collect();
     let is_other = |resource: &&Resource| !expected.contains(&resource.name.as_str());
     let others: Vec<_> = definition.resolved_dependencies.iter().filter(is_other).collect();
     ensure!(
         others.iter().all(|resource| resource.name == "stand-in-image"),
-        "it names more than the source, its files and its base images"
+        "it names more than the source, its files, its base images and its archives"
     );
     let stand_in = !others.is_empty();
     // Only a rehearsal or a test may be made of something else than the Dockerfile says; it has to say so.
@@ -129,7 +138,8 @@ fn inputs(release: &Release<'_>, provenance: &Provenance) -> Result<String> {
         !stand_in || release.target.image.registry.is_loopback(),
         "a stand-in took the base image's place"
     );
-    Ok("the Dockerfile, package.json, the lockfile and the base images are the commit's".to_owned())
+    let what = if archives.is_empty() { "" } else { ", and the archives the configuration's" };
+    Ok(format!("the Dockerfile, package.json, the lockfile and the base images are the commit's{what}"))
 }
 
 fn builder(release: &Release<'_>, provenance: &Provenance) -> Result<String> {

@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 
-use crate::config::{self, Config, Timeouts};
+use crate::config::{Config, Timeouts};
 use crate::index;
 use crate::inputs::Inputs;
 use crate::reference::{Digest, Image};
@@ -30,11 +30,8 @@ impl Subject {
     /// Reads it from git.
     pub(super) fn of(repository: &Repository, source: Source) -> Result<Self> {
         let commit = &source.commit;
-        let [recipe, package, lock, key] = Inputs::FILES;
-        let files = repository.git.files(commit, [config::MANIFEST, recipe, package, lock, key])?;
-        let [manifest, recipe, package, lock, key] = files;
-        let config = Config::of_file(commit, manifest)?;
-        let inputs = Inputs::of_files(commit, [recipe, package, lock, key])?;
+        let config = Config::of_commit(&repository.git, commit)?;
+        let inputs = Inputs::of_commit(&repository.git, commit, &config)?;
         repository.check(&config)?;
         Ok(Self { source, config, inputs })
     }

@@ -20,7 +20,9 @@ fn config() -> Config {
 
 fn base() -> BaseImages {
     let digest = Digest::of(b"base");
-    dockerfile::check(&format!("FROM node:22-slim@{digest} AS build\nFROM node:22-slim@{digest}\n")).unwrap()
+    dockerfile::read(&format!("FROM node:22-slim@{digest} AS build\nFROM node:22-slim@{digest}\n"), &[])
+        .unwrap()
+        .base
 }
 
 fn predicate(invocation: &Invocation, stand_ins: &[(String, String)]) -> Value {

@@ -1,0 +1,56 @@
+//! What may stand in the final stage. Nothing runs there, and what it records has to be the same by every `BuildKit`: tried
+//! with 0.13 and 0.34 (docs/reproducible.md).
+
+use super::Findings;
+use super::parse::Instruction;
+
+/// What is refused, why, and what to write in its place.
+const REFUSED: [(&str, &str); 4] = [
+    (
+        "RUN",
+        "nothing runs in the final stage, because it would need the image's platform or an emulator. Run it in a stage \
+         `FROM --platform=$BUILDPLATFORM …` that ends in `/out`, and take the result with `COPY --link --from=… /out/ /`; \
+         system packages go into a base image of your own (docs/services.md)",
+    ),
+    (
+        "ARG",
+        "BuildKit versions record it in the history in different ways, and the digest with it. Put it into the stage before, \
+         and let that stage write a file",
+    ),
+    (
+        "EXPOSE",
+        "BuildKit versions record it in the history in different ways, and the digest with it. Remove the line: it publishes \
+         nothing, and `smoke.port` names the port",
+    ),
+    (
+        "HEALTHCHECK",
+        "BuildKit versions record it in the history in different ways, and the digest with it. Write it into the compose file \
+         as `healthcheck:`, or as `livenessProbe` for Kubernetes (docs/reproducible.md)",
+    ),
+];
+
+pub(super) fn check(instructions: &[Instruction], findings: &mut Findings) {
+    let last = instructions.iter().rev().take_while(|instruction| !instruction.is("FROM"));
+    for instruction in last {
+        if let Some((_, why)) = REFUSED.iter().find(|(keyword, _)| instruction.is(keyword)) {
+            findings.problem(instruction.line, format!("`{}`: {why}", instruction.text));
+        }
+        let is_copied = instruction.is("COPY") || instruction.is("ADD");
+        if is_copied && !instruction.flags().any(|flag| flag == "link" || flag.starts_with("link=")) {
+            findings.note(
+                instruction.line,
+                format!("`{}`: without `--link` the layer depends on what is below it", instruction.text),
+            );
+        }
+        if instruction.is("ADD") && instruction.arguments().any(|word| word.contains("://")) {
+            findings.problem(
+                instruction.line,
+                format!(
+                    "`{}`: the file would carry the server's date. Fetch it in a stage `FROM scratch`, and copy it from \
+                     there",
+                    instruction.text
+                ),
+            );
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! A Dockerfile as instructions with line numbers. Reads what the rules need, so that they can be told early and kindly; what
+//! a Dockerfile means is for the builder to say.
+
+use std::collections::{BTreeMap, VecDeque};
+
+/// One instruction: its logical line, without what its heredocs hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Instruction {
+    /// Where it begins, from 1.
+    pub(super) line: usize,
+    /// Continuations joined, comments left out.
+    pub(super) text: String,
+    /// The lines of its heredocs.
+    pub(super) body: String,
+}
+
+impl Instruction {
+    pub(super) fn is(&self, keyword: &str) -> bool {
+        self.keyword().eq_ignore_ascii_case(keyword)
+    }
+
+    pub(super) fn keyword(&self) -> &str {
+        self.text.split_whitespace().next().unwrap_or_default()
+    }
+
+    /// The words after the keyword.
+    pub(super) fn words(&self) -> impl Iterator<Item = &str> {
+        self.text.split_whitespace().skip(1)
+    }
+
+    /// The value of `--name=value` among the flags at the beginning.
+    pub(super) fn flag<'a>(&'a self, name: &str) -> Option<&'a str> {
+        self.flags().find_map(|flag| flag.strip_prefix(name)?.strip_prefix('='))
+    }
+
+    /// The flags at the beginning, without their `--`.
+    pub(super) fn flags(&self) -> impl Iterator<Item = &str> {
+        self.words().map_while(|word| word.strip_prefix("--"))
+    }
+
+    /// The words that are no flags.
+    pub(super) fn arguments(&self) -> impl Iterator<Item = &str> {
+        self.words().skip_while(|word| word.starts_with("--"))
+    }
+}
+
+/// Line and value of the `syntax` directive, as `BuildKit` finds it: in any case, after `#` or `//`, before everything else.
+pub(super) fn syntax(text: &str) -> Option<(usize, &str)> {
+    let lines = without_mark(text).lines().zip(1..);
+    let comments = lines.map_while(|(line, number)| {
+        let comment = line.trim();
+        let inside = comment.strip_prefix('#').or_else(|| comment.strip_prefix("//"));
+        (inside.is_some() || comment.is_empty()).then_some((inside.unwrap_or_default(), number))
+    });
+    comments.filter_map(|(comment, number)| directive(comment, "syntax").map(|value| (number, value))).next()
+}
+
+fn directive<'a>(comment: &'a str, name: &str) -> Option<&'a str> {
+    let (key, value) = comment.split_once('=')?;
+    key.trim().eq_ignore_ascii_case(name).then_some(value.trim())
+}
+
+/// Some editors put a byte order mark before everything.
+fn without_mark(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
+}
+
+pub(super) fn instructions(text: &str) -> Vec<Instruction> {
+    let text = without_mark(text);
+    let mut comments = text.lines().map_while(|line| line.strip_prefix('#'));
+    let escape = if comments.any(|comment| directive(comment, "escape") == Some("`")) { '`' } else { '\\' };
+    let mut instructions = Vec::new();
+    let mut lines = text.lines().zip(1..);
+    let mut current: Option<Instruction> = None;
+    while let Some((line, number)) = lines.next() {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let mut instruction = current.take().unwrap_or_else(|| Instruction {
+            line: number,
+            text: String::new(),
+            body: String::new(),
+        });
+        if let Some(part) = line.strip_suffix(escape) {
+            instruction.text.push_str(part);
+            instruction.text.push(' ');
+            current = Some(instruction);
+            continue;
+        }
+        instruction.text.push_str(line);
+        for heredoc in heredocs(&instruction) {
+            for (line, _) in lines.by_ref() {
+                let ended = if heredoc.tabs { line.trim_start_matches('\t') } else { line };
+                if ended == heredoc.end {
+                    break;
+                }
+                instruction.body.push_str(line);
+                instruction.body.push('\n');
+            }
+        }
+        instructions.push(instruction);
+    }
+    instructions.extend(current);
+    instructions
+}
+
+struct Heredoc {
+    end: String,
+    /// The last line may be indented with tabs.
+    tabs: bool,
+}
+
+/// The heredocs that an instruction begins: `<<EOF`, `<<-EOF`, `<<"EOF"`.
+fn heredocs(instruction: &Instruction) -> VecDeque<Heredoc> {
+    if !["RUN", "COPY", "ADD"].iter().any(|keyword| instruction.is(keyword)) {
+        return VecDeque::new();
+    }
+    let read = |word: &str| {
+        let rest = word.trim_start_matches(|c: char| c.is_ascii_digit()).strip_prefix("<<")?;
+        let (tabs, rest) = rest.strip_prefix('-').map_or((false, rest), |rest| (true, rest));
+        let quoted = |quote: char| rest.strip_prefix(quote).and_then(|rest| Some(rest.split_once(quote)?.0));
+        let bare = || {
+            let end =
+                rest.find(|c: char| !(c.is_ascii_alphanumeric() || "_-.".contains(c))).unwrap_or(rest.len());
+            &rest[..end]
+        };
+        let end = quoted('"').or_else(|| quoted('\'')).unwrap_or_else(bare);
+        (!end.is_empty()).then(|| Heredoc { end: end.to_owned(), tabs })
+    };
+    instruction.words().filter_map(read).collect()
+}
+
+/// `$NAME`, `${NAME}` and `${NAME:-default}` replaced by what is known; `Err` names a variable that is not.
+pub(super) fn expand(text: &str, known: &BTreeMap<String, String>) -> Result<String, String> {
+    let mut expanded = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('$') {
+        expanded.push_str(before);
+        let (name, default, left) = match after.strip_prefix('{') {
+            Some(inside) => {
+                let Some((inside, left)) = inside.split_once('}') else { return Err(text.to_owned()) };
+                let (name, default) = match inside.split_once(":-").or_else(|| inside.split_once('-')) {
+                    Some((name, default)) => (name, Some(default)),
+                    None => (inside, None),
+                };
+                (name, default, left)
+            }
+            None => {
+                let end =
+                    after.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(after.len());
+                (&after[..end], None, &after[end..])
+            }
+        };
+        match known.get(name).map(String::as_str).or(default) {
+            Some(value) => expanded.push_str(value),
+            None => return Err(name.to_owned()),
+        }
+        rest = left;
+    }
+    expanded.push_str(rest);
+    Ok(expanded)
+}
+
+/// The names and defaults of an `ARG` instruction.
+pub(super) fn arguments(instruction: &Instruction) -> impl Iterator<Item = (&str, Option<&str>)> {
+    instruction.words().map(|word| match word.split_once('=') {
+        Some((name, value)) => (name, Some(value.trim_matches(['"', '\'']))),
+        None => (word, None),
+    })
+}
