@@ -109,7 +109,7 @@ impl Arena<'_> {
         let recipe = fs::read_to_string(&path).with_context(|| format!("reading `{}`", path.display()))?;
         let mut flags = Vec::new();
         if let Some(image) = self.environment.get("TESTBED_BASE_STAND_IN")? {
-            for base in dockerfile::check(&recipe)?.distinct() {
+            for base in dockerfile::read(&recipe, &[])?.base.distinct() {
                 flags.push(format!("--build-context={}=docker-image://{image}", base.reference));
             }
         }

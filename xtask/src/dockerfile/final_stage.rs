@@ -2,7 +2,15 @@
 //! with 0.13 and 0.34 (docs/reproducible.md).
 
 use super::Findings;
-use super::parse::Instruction;
+use super::parse::{self, Instruction};
+use super::stages::BUILD_ARGUMENTS;
+
+/// A default that no build replaces is recorded as it is written.
+fn is_harmless_argument(instruction: &Instruction) -> bool {
+    let mut arguments = parse::arguments(instruction);
+    instruction.is("ARG")
+        && arguments.all(|(name, default)| default.is_some() && !BUILD_ARGUMENTS.contains(&name))
+}
 
 /// What is refused, why, and what to write in its place.
 const REFUSED: [(&str, &str); 4] = [
@@ -14,8 +22,8 @@ const REFUSED: [(&str, &str); 4] = [
     ),
     (
         "ARG",
-        "BuildKit versions record it in the history in different ways, and the digest with it. Put it into the stage before, \
-         and let that stage write a file",
+        "BuildKit versions record its value in different ways, and the digest with it. Put it into the stage before, and let \
+         that stage write a file",
     ),
     (
         "EXPOSE",
@@ -32,8 +40,19 @@ const REFUSED: [(&str, &str); 4] = [
 pub(super) fn check(instructions: &[Instruction], findings: &mut Findings) {
     let last = instructions.iter().rev().take_while(|instruction| !instruction.is("FROM"));
     for instruction in last {
-        if let Some((_, why)) = REFUSED.iter().find(|(keyword, _)| instruction.is(keyword)) {
+        let refused = REFUSED.iter().filter(|_| !is_harmless_argument(instruction));
+        if let Some((_, why)) = refused.into_iter().find(|(keyword, _)| instruction.is(keyword)) {
             findings.problem(instruction.line, format!("`{}`: {why}", instruction.text));
+        }
+        if instruction.is("WORKDIR") {
+            findings.note(
+                instruction.line,
+                format!(
+                    "`{}`: BuildKit versions agree on the digest only where the directory is there already; make it in the \
+                     stage before",
+                    instruction.text
+                ),
+            );
         }
         let is_copied = instruction.is("COPY") || instruction.is("ADD");
         if is_copied && !instruction.flags().any(|flag| flag == "link" || flag.starts_with("link=")) {

@@ -8,7 +8,7 @@ use super::parse::{self, Instruction};
 use crate::config::Platform;
 
 /// Given to the build, so that a default in the Dockerfile does not count.
-const BUILD_ARGUMENTS: [&str; 4] = ["VERSION", "REVISION", "SOURCE", "SOURCE_DATE_EPOCH"];
+pub(super) const BUILD_ARGUMENTS: [&str; 4] = ["VERSION", "REVISION", "SOURCE", "SOURCE_DATE_EPOCH"];
 
 /// A stage and the image that it goes back to; none for `scratch`.
 struct Stage {

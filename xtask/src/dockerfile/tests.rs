@@ -115,6 +115,8 @@ fn what_runs_and_what_is_recorded_follows_the_rules() {
         ),
         (format!("FROM {PIN}\nEXPOSE 3000\nHEALTHCHECK CMD x\n"), "line 2: `EXPOSE 3000`"),
         (format!("FROM {PIN}\nEXPOSE 3000\nHEALTHCHECK CMD x\n"), "line 3: `HEALTHCHECK CMD x`"),
+        (format!("FROM {PIN}\nARG VERSION=1\n"), "line 2: `ARG VERSION=1`"),
+        (format!("FROM {PIN}\nARG A=1\nVOLUME /data\nWORKDIR /app\nLABEL a=b\n"), ""),
         // What installs without the lockfile.
         (
             format!("{two}RUN npm install --omit=dev{last}"),
