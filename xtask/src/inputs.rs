@@ -127,3 +127,63 @@ fn installed(lockfile: &Lockfile, platforms: &[Platform], libc: Libc) -> Result<
     };
     platforms.iter().map(installed).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::Inputs;
+    use crate::config::Config;
+    use crate::failure::exit_code;
+
+    /// The configuration of a service at the top of its repository.
+    fn config(native: &str) -> Config {
+        let manifest = format!(
+            "[workspace.metadata.release]\nforge = \"https://forge.example.org\"\nrepository = \"acme/carol\"\n\
+             title = \"t\"\ndescription = \"d\"\nlicenses = \"MIT\"\nservice = \".\"\n\
+             platforms = [\"linux/amd64\", \"linux/arm64\"]\nbranches = [\"main\"]\n\
+             [workspace.metadata.release.smoke]\nport = 3000\nhealth = \"/healthz\"\nversion = \"/version\"\n{native}"
+        );
+        let dir = crate::scratch::Scratch::new().unwrap();
+        std::fs::write(dir.path().join("Cargo.toml"), manifest).unwrap();
+        Config::of_work_tree(dir.path()).unwrap()
+    }
+
+    fn worked(name: &str, native: &str) -> Inputs {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../testbed/services").join(name);
+        let read =
+            |paths: &[String]| Ok(paths.iter().map(|path| std::fs::read(root.join(path)).ok()).collect());
+        Inputs::read(&config(native), &read).unwrap()
+    }
+
+    fn archives() -> String {
+        let archive = |(platform, cpu): (&str, &str)| {
+            let name = format!("better-sqlite3-v12.4.1-node-v127-linux-{cpu}.tar.gz");
+            format!(
+                "[[workspace.metadata.release.native]]\npackage = \"better-sqlite3\"\nplatform = \"{platform}\"\n\
+                 url = \"https://archives.example.org/{name}\"\nsha256 = \"{}\"\n",
+                "0".repeat(64)
+            )
+        };
+        [("linux/amd64", "x64"), ("linux/arm64", "arm64")].map(archive).concat()
+    }
+
+    #[test]
+    fn the_worked_services_keep_every_rule() {
+        let sharp = "[[workspace.metadata.release.native]]\npackage = \"sharp\"\nscript = \"unneeded\"\n";
+        for (name, native) in [("typescript", String::new()), ("native", format!("{sharp}{}", archives()))] {
+            let inputs = worked(name, &native);
+            assert!(inputs.ensure_kept().is_ok(), "{name}: {:?}", inputs.problems);
+            assert_eq!(inputs.package_lock().unwrap().0, "package-lock.json");
+        }
+    }
+
+    #[test]
+    fn scripts_that_nobody_decided_about_are_a_refusal_with_each_package() {
+        let inputs = worked("native", &archives());
+        let error = inputs.ensure_kept().unwrap_err();
+        assert_eq!(exit_code(&error), 3);
+        assert!(error.to_string().starts_with("`sharp` 0.34.4 brings an install script"), "{error}");
+        assert_eq!(inputs.problems.len(), 1, "{:?}", inputs.problems);
+    }
+}

@@ -14,6 +14,10 @@ fn config() -> Config {
         "forge": "https://forge.example.org", "repository": "acme/carol", "title": "carol",
         "description": "a service", "licenses": "MIT", "platforms": ["linux/amd64", "linux/arm64"],
         "branches": ["main"], "smoke": {"port": 3000, "health": "/healthz", "version": "/version"},
+        "native": [
+            {"package": "a", "platform": "linux/amd64", "url": "https://example.org/a", "sha256": "1".repeat(64)},
+            {"package": "b", "script": "unneeded"},
+        ],
     }))
     .unwrap()
 }
@@ -108,9 +112,21 @@ fn every_input_has_its_digest_and_a_stand_in_is_said() {
     let predicate = predicate(&local(), &[("node:22-slim@sha256:…".to_owned(), stand_in)]);
     let resources = predicate["buildDefinition"]["resolvedDependencies"].as_array().unwrap();
     let names: Vec<_> = resources.iter().map(|resource| resource["name"].as_str().unwrap()).collect();
-    assert_eq!(names, ["source", "package-lock.json", "builder-image", "base-image", "stand-in-image"]);
+    assert_eq!(
+        names,
+        [
+            "source",
+            "package-lock.json",
+            "builder-image",
+            "base-image",
+            "native a linux/amd64",
+            "stand-in-image"
+        ]
+    );
+    assert_eq!(resources[4]["uri"], "https://example.org/a");
+    assert_eq!(resources[4]["digest"]["sha256"], "1".repeat(64));
     assert!(resources.iter().all(|resource| !resource["digest"].as_object().unwrap().is_empty()));
-    assert_eq!(resources[4]["annotations"]["standsInFor"], "node:22-slim@sha256:…");
+    assert_eq!(resources[5]["annotations"]["standsInFor"], "node:22-slim@sha256:…");
 }
 
 #[test]
