@@ -1,5 +1,5 @@
-//! What may stand in the final stage. Nothing runs there, and what it records has to be the same by every `BuildKit`: tried
-//! with 0.13 and 0.34 (docs/reproducible.md).
+//! What may stand in the final stage. Nothing runs there, and what it records has to be the same by every `BuildKit`: docs/facts.md,
+//! "What the last stage records".
 
 use super::Findings;
 use super::parse::{self, Instruction};
