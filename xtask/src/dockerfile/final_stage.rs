@@ -16,23 +16,23 @@ fn is_harmless_argument(instruction: &Instruction) -> bool {
 const REFUSED: [(&str, &str); 4] = [
     (
         "RUN",
-        "nothing runs in the final stage, because it would need the image's platform or an emulator. Run it in a stage \
+        "nothing runs there, because it would need the image's platform or an emulator. Run it in a stage \
          `FROM --platform=$BUILDPLATFORM …` that ends in `/out`, and take the result with `COPY --link --from=… /out/ /`; \
          system packages go into a base image of your own (docs/services.md)",
     ),
     (
         "ARG",
-        "BuildKit versions record its value in different ways, and the digest with it. Put it into the stage before, and let \
+        "BuildKit versions record its value in different ways, so their digests differ. Put it into the stage before, and let \
          that stage write a file",
     ),
     (
         "EXPOSE",
-        "BuildKit versions record it in the history in different ways, and the digest with it. Remove the line: it publishes \
+        "BuildKit versions record it in different ways, so their digests differ. Remove the line: it publishes \
          nothing, and `smoke.port` names the port",
     ),
     (
         "HEALTHCHECK",
-        "BuildKit versions record it in the history in different ways, and the digest with it. Write it into the compose file \
+        "BuildKit versions record it in different ways, so their digests differ. Write it into the compose file \
          as `healthcheck:`, or as `livenessProbe` for Kubernetes (docs/reproducible.md)",
     ),
 ];
@@ -40,9 +40,9 @@ const REFUSED: [(&str, &str); 4] = [
 pub(super) fn check(instructions: &[Instruction], findings: &mut Findings) {
     let last = instructions.iter().rev().take_while(|instruction| !instruction.is("FROM"));
     for instruction in last {
-        let refused = REFUSED.iter().filter(|_| !is_harmless_argument(instruction));
-        if let Some((_, why)) = refused.into_iter().find(|(keyword, _)| instruction.is(keyword)) {
-            findings.problem(instruction.line, format!("`{}`: {why}", instruction.text));
+        let refused = REFUSED.iter().find(|(keyword, _)| instruction.is(keyword));
+        if let Some((_, why)) = refused.filter(|_| !is_harmless_argument(instruction)) {
+            findings.problem(instruction.line, format!("`{}` in the final stage: {why}", instruction.text));
         }
         if instruction.is("WORKDIR") {
             findings.note(

@@ -111,7 +111,7 @@ fn what_runs_and_what_is_recorded_follows_the_rules() {
         // What runs in the final stage, and what is recorded there.
         (
             format!("{two}RUN npm ci --ignore-scripts{last}RUN npm ci --omit=dev\n"),
-            "line 5: `RUN npm ci --omit=dev`: nothing runs",
+            "line 5: `RUN npm ci --omit=dev` in the final stage: nothing runs",
         ),
         (format!("FROM {PIN}\nEXPOSE 3000\nHEALTHCHECK CMD x\n"), "line 2: `EXPOSE 3000`"),
         (format!("FROM {PIN}\nEXPOSE 3000\nHEALTHCHECK CMD x\n"), "line 3: `HEALTHCHECK CMD x`"),

@@ -175,7 +175,7 @@ fn edges_of<'a>(lock: &'a Lock, path: &str, entry: &'a Entry) -> Result<Vec<(&'a
         match resolve(lock, path, name)? {
             Some(to) => edges.push((to, kind)),
             None if kind == NEEDED && ranges.dependencies.contains_key(name) => refuse!(
-                "`package-lock.json` has no entry for `{name}`, which `{}` needs; run `npm install` and commit the result",
+                "`package-lock.json` has no entry for `{name}`, which `{}` needs; run `npm install --package-lock-only` and commit the result",
                 if path.is_empty() { "package.json" } else { path }
             ),
             None => {}
