@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, Result};
 
 use super::entry::{Entry, Ranges};
-use super::graph;
+use super::graph::{self, Graph};
 use super::target::{Libc, Target};
 use super::{Lockfile, difference, is_local, out_of_sync, write_anew};
 use crate::config::Folder;
@@ -55,6 +55,30 @@ impl Lockfile {
         problems
     }
 
+    /// Production packages that come from another host than most of them do: their bytes are pinned all the same.
+    ///
+    /// # Errors
+    /// As [`Lockfile::installed`].
+    pub fn notes(&self) -> Result<Vec<String>> {
+        let mut hosts: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for path in Graph::new(&self.lock)?.production() {
+            let entry = &self.lock.packages[path];
+            if graph::is_in_node_modules(path) && !entry.in_bundle {
+                hosts.entry(host(entry.resolved.as_deref().unwrap_or_default())).or_default().push(path);
+            }
+        }
+        let usual = hosts.iter().max_by_key(|(_, paths)| paths.len()).map(|(host, _)| *host);
+        let others = hosts.iter().filter(|(host, _)| !host.is_empty() && Some(**host) != usual);
+        let note = |(host, paths): (&&str, &Vec<&str>)| {
+            format!(
+                "`package-lock.json` has {} of its packages from `{host}`, such as `{}`",
+                paths.len(),
+                paths[0]
+            )
+        };
+        Ok(others.map(note).collect())
+    }
+
     fn missing<'a>(
         &'a self,
         path: &'a str,
@@ -64,6 +88,15 @@ impl Lockfile {
         let names = entry.ranges.optional_dependencies.keys().map(String::as_str);
         names.filter(move |name| is_for(name, target) && !graph::is_locked(&self.lock, path, name))
     }
+}
+
+/// Scheme and host of an address; empty where there is none.
+fn host(address: &str) -> &str {
+    let end = address.find("://").map(|scheme| {
+        let rest = &address[scheme + 3..];
+        scheme + 3 + rest.find('/').unwrap_or(rest.len())
+    });
+    end.map_or("", |end| &address[..end])
 }
 
 /// npm counts what stands in both tables as a tool, and leaves it out of production.
