@@ -29,6 +29,8 @@ pub struct Recipe {
     pub downloads: Vec<Download>,
     /// What the image's packages run on, by the `--libc` of its `npm ci`, else by the name of the base image.
     pub libc: Libc,
+    /// The first line before the final stage that runs on the image's platform, and not on the building machine's.
+    pub runs_on_target: Option<usize>,
     /// Every broken rule, with its line.
     pub problems: Vec<String>,
     /// What is allowed and has a price, with its line.
@@ -83,10 +85,12 @@ pub fn read(text: &str, platforms: &[Platform]) -> Result<Recipe> {
     let instructions = parse::instructions(text);
     let mut stages = Stages::new(platforms);
     let mut downloads = Vec::new();
+    let mut on_target = Vec::new();
     for instruction in &instructions {
         stages.read(instruction, &mut findings);
         downloads.extend(download(instruction, &mut findings));
         install::check(instruction, stages.is_on_target(), &mut findings);
+        on_target.extend((instruction.is("RUN") && stages.is_on_target()).then_some(instruction.line));
     }
     final_stage::check(&instructions, &mut findings);
     let base = stages.finish(&mut findings);
@@ -94,9 +98,18 @@ pub fn read(text: &str, platforms: &[Platform]) -> Result<Recipe> {
         Some(base) => install::libc(&instructions, &base.last, &mut findings),
         None => Libc::Glibc,
     };
+    let final_stage = instructions.iter().rfind(|instruction| instruction.is("FROM")).map(|from| from.line);
+    let runs_on_target = on_target.into_iter().find(|line| Some(*line) < final_stage);
+    if let Some(line) = runs_on_target {
+        findings.note(
+            line,
+            "runs on the platform of the image: the builder needs a native node for each, or emulation; \
+             `FROM --platform=$BUILDPLATFORM` needs neither",
+        );
+    }
     let (problems, notes) = (with_lines(findings.problems), with_lines(findings.notes));
     match base {
-        Some(base) => Ok(Recipe { base, downloads, libc, problems, notes }),
+        Some(base) => Ok(Recipe { base, downloads, libc, runs_on_target, problems, notes }),
         None if problems.is_empty() => {
             bail!("the Dockerfile has no `FROM` with an image for its final stage")
         }

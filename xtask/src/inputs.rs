@@ -69,7 +69,7 @@ impl Inputs {
         let lock_bytes = required(&lock, next())?;
         let public_key = next();
         let recipe_read = read_recipe(&recipe, &config.platforms)?;
-        let Recipe { base, downloads, libc, problems, mut notes } = recipe_read;
+        let Recipe { base, downloads, libc, runs_on_target, problems, mut notes } = recipe_read;
         let mut problems: Vec<_> = problems.iter().map(|problem| format!("`Dockerfile` {problem}")).collect();
         let locals = lockfile::local_manifests(&lock_bytes, &config.service)?;
         let bytes = read(&locals.iter().map(|(_, path)| path.clone()).collect::<Vec<_>>())?;
@@ -77,6 +77,7 @@ impl Inputs {
         let locals = locals.map(|((folder, path), bytes)| Ok((folder, required(&path, bytes)?)));
         let locals: BTreeMap<_, _> = locals.collect::<Result<_>>()?;
         let lockfile = lockfile::check(&config.service, &manifest_bytes, &lock_bytes)?;
+        problems.extend(native::without_a_stage(&config.native, runs_on_target.is_some()));
         notes.iter_mut().for_each(|note| *note = format!("`Dockerfile` {note}"));
         notes.extend(lockfile.notes()?);
         problems.extend(lockfile.problems(&config.service, &locals)?);

@@ -211,3 +211,12 @@ fn the_c_library_is_what_npm_was_asked_for_or_what_the_base_is_called() {
     let recipe = read(&format!("FROM {PIN} AS a\nRUN npm ci --libc=glibc\nFROM {alpine}\n")).unwrap();
     assert!(recipe.problems[0].contains("write `--libc=musl`"), "{:?}", recipe.problems);
 }
+
+#[test]
+fn what_runs_on_the_platform_of_the_image_is_noted_unless_it_is_the_last_stage() {
+    let lines = format!("{PIN} AS a\nRUN make\nFROM {PIN}\nCOPY --link --from=a /out/ /\n");
+    let recipe = read(&format!("FROM {lines}")).unwrap();
+    assert_eq!(recipe.runs_on_target, Some(2));
+    assert!(recipe.notes[0].starts_with("line 2: runs on the platform"), "{:?}", recipe.notes);
+    assert_eq!(read(&format!("FROM --platform=$BUILDPLATFORM {lines}")).unwrap().runs_on_target, None);
+}
