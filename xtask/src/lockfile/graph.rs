@@ -17,11 +17,14 @@ struct Kind {
     dev: bool,
     /// Goes without it as well.
     optional: bool,
+    /// Takes it where something else brings it: an optional peer.
+    welcome: bool,
 }
 
-const NEEDED: Kind = Kind { dev: false, optional: false };
-const OPTIONAL: Kind = Kind { dev: false, optional: true };
-const DEV: Kind = Kind { dev: true, optional: false };
+const NEEDED: Kind = Kind { dev: false, optional: false, welcome: false };
+const OPTIONAL: Kind = Kind { optional: true, ..NEEDED };
+const WELCOME: Kind = Kind { welcome: true, ..OPTIONAL };
+const DEV: Kind = Kind { dev: true, ..NEEDED };
 
 type Paths<'a> = BTreeSet<&'a str>;
 
@@ -70,7 +73,9 @@ impl<'a> Graph<'a> {
             self.refuse(path, target)?;
         }
         let unfit = self.with_dependents(misfits, &production);
-        let installed = self.reach(|kind, path| !kind.dev && !unfit.contains(path));
+        let brought = self.reach(|kind, _| !kind.welcome);
+        let is_brought = |kind: Kind, path: &str| !kind.welcome || brought.contains(path);
+        let installed = self.reach(|kind, path| !kind.dev && !unfit.contains(path) && is_brought(kind, path));
         let needed = self.reach(|kind, _| kind == NEEDED);
         let all = self.reach(|_, _| true);
         let stays = |path: &&str| {
@@ -162,7 +167,7 @@ fn edges_of<'a>(lock: &'a Lock, path: &str, entry: &'a Entry) -> Result<Vec<(&'a
     let mut kinds: BTreeMap<&str, Kind> = BTreeMap::new();
     for name in ranges.peer_dependencies.keys() {
         let optional = ranges.peer_dependencies_meta.get(name).is_some_and(|meta| meta.optional);
-        kinds.insert(name, Kind { dev: false, optional });
+        kinds.insert(name, if optional { WELCOME } else { NEEDED });
     }
     kinds.extend(ranges.dependencies.keys().map(|name| (name.as_str(), NEEDED)));
     kinds.extend(ranges.optional_dependencies.keys().map(|name| (name.as_str(), OPTIONAL)));

@@ -257,3 +257,19 @@ fn a_host_that_is_not_the_usual_one_is_noted() {
     lock["packages"]["node_modules/c"] = entry("https://mirror.example.org/c.tgz");
     assert!(notes(&lock).is_empty());
 }
+
+#[test]
+fn an_optional_peer_is_installed_where_something_else_brings_it_if_only_a_tool() {
+    let mut lock = json!({"lockfileVersion": 3, "packages": {
+        "": {"dependencies": {"a": "1"}, "devDependencies": {"p": "1"}},
+        "node_modules/a": {"version": "1.0.0", "integrity": "sha512-x",
+            "peerDependencies": {"p": "1"}, "peerDependenciesMeta": {"p": {"optional": true}}},
+        "node_modules/p": {"version": "1.0.0", "integrity": "sha512-x", "devOptional": true},
+    }});
+    assert_eq!(
+        listed(&lock, &target("x64", "glibc")).unwrap(),
+        ["node_modules/a a@1.0.0", "node_modules/p p@1.0.0 optional"]
+    );
+    lock["packages"][""]["devDependencies"] = json!({});
+    assert_eq!(listed(&lock, &target("x64", "glibc")).unwrap(), ["node_modules/a a@1.0.0"]);
+}
