@@ -17,7 +17,7 @@ use crate::provenance::{Smoked, Tried};
 use crate::refuse;
 use crate::release::Release;
 use crate::release::build::Built;
-use crate::tool::docker::Run;
+use crate::tool::docker::{Network, Run};
 
 use attempt::Attempt;
 use image::Image;
@@ -42,19 +42,22 @@ enum Ability {
 /// [`crate::failure::Refusal`] when a platform cannot be run that must be.
 pub fn run(release: &Release<'_>, built: &Built) -> Result<Smoked> {
     let docker = &release.tools.docker;
-    let (own, images) = both(|| docker.platform(), || image::all(release, built))?;
+    let label = &release.session.config.repository.to_string();
+    // One network for all platforms, as one is tried after the other.
+    let (network, (own, images)) =
+        both(|| docker.network(label), || both(|| docker.platform(), || image::all(release, built)))?;
     if release.session.config.smoke.http().is_none_or(|http| http.version.is_none()) {
         images.iter().try_for_each(|image| image.check_labels(release.source))?;
     }
     let (native, foreign): (Vec<_>, Vec<_>) =
         images.iter().partition(|image| is_platform(&image.platform, &own));
     let (mut tried, able) = both(
-        || native.iter().map(|image| run_native(release, image)).collect::<Result<Vec<_>>>(),
+        || native.iter().map(|image| run_native(release, image, &network)).collect::<Result<Vec<_>>>(),
         || foreign.iter().map(|image| look(release, image)).collect::<Result<Vec<_>>>(),
     )?;
     for (image, ability) in foreign.into_iter().zip(able) {
         let how = match ability {
-            Ability::Runs => run_emulated(release, native.first().copied().unwrap_or(image), image, &own)?,
+            Ability::Runs => run_emulated(release, image, &network, &own)?,
             Ability::Cannot(words) => not_run(release, image, &words)?,
         };
         tried.push((image.platform.clone(), how));
@@ -67,26 +70,17 @@ fn is_platform(platform: &str, own: &str) -> bool {
     platform.strip_prefix(own).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-fn run_native(release: &Release<'_>, image: &Image) -> Result<(String, Tried)> {
-    let docker = &release.tools.docker;
-    let label = &release.session.config.repository.to_string();
-    let (network, ()) = both(
-        || {
-            pull_companions(release, &image.platform)?;
-            docker.network(label)
-        },
-        || pull(release, image),
-    )?;
-    Attempt { release, image, probe: image, factor: 1 }.run(&network)?;
+fn run_native(release: &Release<'_>, image: &Image, network: &Network<'_>) -> Result<(String, Tried)> {
+    both(|| pull(release, image), || pull_companions(release, &image.platform))?;
+    Attempt { release, image, factor: 1 }.run(network)?;
     Ok((image.platform.clone(), Tried::Native))
 }
 
-fn run_emulated(release: &Release<'_>, probe: &Image, image: &Image, own: &str) -> Result<Tried> {
-    let name = format!("smoke-{}", image.platform.rsplit_once("linux/").map_or("", |(_, rest)| rest));
+fn run_emulated(release: &Release<'_>, image: &Image, network: &Network<'_>, own: &str) -> Result<Tried> {
+    let name = format!("smoke-{}", image.platform.trim_start_matches("linux/").replace('/', "-"));
     release.session.steps.run(&name, "emulated", || {
         pull_companions(release, own)?;
-        let network = release.tools.docker.network(&release.session.config.repository.to_string())?;
-        Attempt { release, image, probe, factor: EMULATED }.run(&network)?;
+        Attempt { release, image, factor: EMULATED }.run(network)?;
         Ok(Tried::Emulated)
     })
 }
@@ -153,7 +147,7 @@ fn look(release: &Release<'_>, image: &Image) -> Result<Ability> {
         arguments: vec!["--version".to_owned()],
         label: release.session.config.repository.to_string(),
     };
-    let output = release.tools.docker.run(&run, LOOK, None)?;
+    let output = release.tools.docker.run(&run, LOOK)?;
     match output.status.code() {
         Some(0) => Ok(Ability::Runs),
         // docker's own: it could not make the container, or the image has no such program.

@@ -147,14 +147,6 @@ impl Call {
         self.tried(None)
     }
 
-    /// As [`Call::output`], for as long as `watch` sees nothing wrong.
-    ///
-    /// # Errors
-    /// As [`Call::output`], and the watch's own.
-    pub fn output_watched(self, watch: Option<&Watch<'_>>) -> Result<Output> {
-        self.tried(watch)
-    }
-
     fn tried(mut self, watch: Option<&Watch<'_>>) -> Result<Output> {
         let deadline = Instant::now() + self.timeout;
         let (mut tries, mut left) = (1, self.timeout);

@@ -1,39 +1,31 @@
 //! One platform's image, in a network of its own: what stands beside it is started, then the service, which is asked and
 //! stopped.
 
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use anyhow::{Context as _, Result, anyhow, ensure};
 
 use crate::config::{Companion, Http, Smoke};
 use crate::interrupt;
-use crate::progress::both;
 use crate::release::Release;
+use crate::tool::Output;
 use crate::tool::docker::{Container, ContainerState, Network};
-use crate::tool::{Output, Watch};
 
 use super::image::Image;
 use super::probe;
 use super::report;
 
-/// Between two looks whether the service still runs, while it is asked.
-const LOOK: Duration = Duration::from_millis(250);
-
 /// Between two tries of a command in a container that is still starting.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// How long docker may take for a container beside what runs in it.
+/// How long docker and the start of node may take beside what is waited for.
 const DOCKER: Duration = Duration::from_secs(30);
 
 /// What is tried, and how.
 pub(super) struct Attempt<'a, 'r> {
     pub(super) release: &'a Release<'r>,
     pub(super) image: &'a Image,
-    /// The image whose node asks: the engine's own platform where there is one.
-    pub(super) probe: &'a Image,
     /// How many times longer everything may take.
     pub(super) factor: u32,
 }
@@ -42,7 +34,7 @@ pub(super) struct Attempt<'a, 'r> {
 #[derive(Default)]
 pub(super) struct Containers<'a> {
     pub(super) companions: Vec<(&'a Companion, Container<'a>)>,
-    pub(super) service: OnceLock<Container<'a>>,
+    pub(super) service: Option<Container<'a>>,
 }
 
 impl<'a> Attempt<'a, '_> {
@@ -53,8 +45,16 @@ impl<'a> Attempt<'a, '_> {
     pub(super) fn run(&self, network: &Network<'_>) -> Result<()> {
         let mut containers = Containers::default();
         let tried = self.start_companions(&mut containers, network).and_then(|()| {
-            self.start_and_ask(&containers.service, network)?;
-            self.stop(&containers.service)
+            let started = self.release.tools.docker.start(&self.service(network.name()));
+            let service = &*containers.service.insert(started.context("starting the service")?);
+            if let Some(http) = self.smoke().http() {
+                self.ask(&http, service)?;
+            }
+            let command = &self.smoke().command;
+            if !command.is_empty() {
+                self.until(service, command, "the service")?;
+            }
+            self.stop(service)
         });
         tried.map_err(|error| report::explain(self, error, &containers))
     }
@@ -86,43 +86,13 @@ impl<'a> Attempt<'a, '_> {
         Ok(())
     }
 
-    fn start_and_ask(&self, service: &OnceLock<Container<'a>>, network: &Network<'_>) -> Result<()> {
-        let run = self.service(network.name());
-        let start = || {
-            let container = self.release.tools.docker.start(&run).context("starting the service")?;
-            service.set(container).map_err(|_second| anyhow!("the service was started twice"))
-        };
-        match self.smoke().http() {
-            Some(http) => self.ask(&http, start, service, network)?,
-            None => start()?,
-        }
-        match &self.smoke().command[..] {
-            [] => Ok(()),
-            command => self.until(started(service)?, command, "the service"),
-        }
-    }
-
-    /// The probe is started beside the service: it waits for it.
-    fn ask(
-        &self,
-        http: &Http<'_>,
-        start: impl FnOnce() -> Result<()> + Send,
-        service: &OnceLock<Container<'a>>,
-        network: &Network<'_>,
-    ) -> Result<()> {
-        let has_failed = AtomicBool::new(false);
-        let run = self.asking(http, network.name());
-        let ((), asked) = both(
-            || start().inspect_err(|_error| has_failed.store(true, Ordering::SeqCst)),
-            || {
-                let watch = Watch::new(LOOK, || match service.get() {
-                    Some(container) => ensure_runs(container),
-                    None if has_failed.load(Ordering::SeqCst) => bail!("there is no service to ask"),
-                    None => Ok(()),
-                });
-                Ok(self.release.tools.docker.run(&run, self.patience() + DOCKER, Some(&watch)))
-            },
-        )?;
+    /// By the node in the service's container, over its network: a service that ends takes what asks it along, which is then
+    /// seen at once.
+    fn ask(&self, http: &Http<'_>, service: &Container<'_>) -> Result<()> {
+        let question = probe::question(http, self.patience());
+        let command = [self.image.node(), "-e", probe::PROGRAM, &question];
+        // What an image's `NODE_OPTIONS` loads is for the service alone.
+        let asked = service.exec(&["NODE_OPTIONS="], &command, self.patience() + DOCKER);
         let judged = match asked {
             Ok(output) if output.status.success() => {
                 output.text().and_then(|text| probe::judge(&text, http, self.patience(), self.release.source))
@@ -130,23 +100,23 @@ impl<'a> Attempt<'a, '_> {
             Ok(output) => Err(self.no_probe(&output)),
             Err(error) => Err(error.context("asking the service")),
         };
-        // A service that has ended is the reason for whatever else was seen.
         judged.or_else(|error| {
             interrupt::check()?;
-            ensure_runs(started(service)?)?;
+            ensure_runs(service)?;
             Err(error)
         })
     }
 
     fn no_probe(&self, output: &Output) -> anyhow::Error {
-        let node = self.probe.node();
+        let node = self.image.node();
         match output.status.code() {
-            Some(127) => anyhow!(
-                "the image has no `{node}`, which asks the service from a second container; for a service without node \
-                 set `smoke.command` in place of `port` and `health`"
+            // docker's, for a program that is not there.
+            Some(126 | 127) => anyhow!(
+                "the image has no `{node}`, which asks the service; for a service without node set `smoke.command` in \
+                 place of `port` and `health`"
             ),
             code => anyhow!(
-                "`{node}` of the image, which asks the service from a second container, exited with {}: {}",
+                "`{node}`, which asks the service from within its container, ended with {}: {}",
                 code.map_or_else(|| "a signal".to_owned(), |code| code.to_string()),
                 output.stderr.trim()
             ),
@@ -155,11 +125,11 @@ impl<'a> Attempt<'a, '_> {
 
     /// Runs `command` in `container` until it succeeds.
     fn until(&self, container: &Container<'_>, command: &[String], who: &str) -> Result<()> {
-        let began = Instant::now();
-        let deadline = began + self.patience();
+        let command: Vec<_> = command.iter().map(String::as_str).collect();
+        let deadline = Instant::now() + self.patience();
         loop {
             let left = deadline.saturating_duration_since(Instant::now()).max(PAUSE);
-            let tried = container.exec(command, left).and_then(Output::success);
+            let tried = container.exec(&[], &command, left).and_then(Output::success);
             let Err(error) = tried else { return Ok(()) };
             interrupt::check()?;
             let state = container.state()?;
@@ -172,8 +142,8 @@ impl<'a> Attempt<'a, '_> {
         }
     }
 
-    fn stop(&self, service: &OnceLock<Container<'a>>) -> Result<()> {
-        let (container, smoke) = (started(service)?, self.smoke());
+    fn stop(&self, container: &Container<'_>) -> Result<()> {
+        let smoke = self.smoke();
         let patience = smoke.stop_timeout() * self.factor;
         container.stop(patience)?;
         let state = container.state()?;
@@ -188,10 +158,6 @@ impl<'a> Attempt<'a, '_> {
         );
         Ok(())
     }
-}
-
-fn started<'c, 'a>(service: &'c OnceLock<Container<'a>>) -> Result<&'c Container<'a>> {
-    service.get().context("the service was not started")
 }
 
 fn ensure_runs(container: &Container<'_>) -> Result<()> {

@@ -1,11 +1,9 @@
-// Asks the service over the network that both are in, and prints one line of JSON. Runs on the image's own node, of
-// whichever version: nothing but what every node has. The question is the last argument.
+// Asks the service by its name in its network, and prints one line of JSON. Runs on the image's own node, of whichever
+// version: nothing but what every node has. The question is the last argument.
 const http = require('http');
 const { host, port, health, version, patience } = JSON.parse(process.argv[process.argv.length - 1]);
 const deadline = Date.now() + patience;
 const MOST = 65536;
-// As the first process of its container it hears no signal that it does not ask for.
-process.on('SIGTERM', () => process.exit(143));
 
 function get(path) {
   return new Promise((resolve) => {

@@ -1,5 +1,5 @@
-//! What asks the service: a second container of the image, in the same network, whose node runs a small program. So it needs
-//! no port of the engine's machine, and no curl or shell in the image.
+//! What asks the service: a small program that the node of its own image runs, in its container and by its name in the network.
+//! So it needs no port of the engine's machine, and no curl or shell in the image.
 
 use std::time::Duration;
 

@@ -25,7 +25,7 @@ pub(super) fn explain(attempt: &Attempt<'_, '_>, error: Error, containers: &Cont
     for (companion, container) in &containers.companions {
         parts.push(log(&format!("companion `{}`", companion.alias), container));
     }
-    parts.extend(containers.service.get().map(|service| log("service", service)));
+    parts.extend(containers.service.as_ref().map(|service| log("service", service)));
     parts.push(format!("try it by hand:\n{}", by_hand(attempt).join("\n")));
     anyhow!("{}", parts.join("\n"))
 }

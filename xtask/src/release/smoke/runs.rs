@@ -1,14 +1,9 @@
-//! The containers of an attempt: the service, what stands beside it, and what asks it.
+//! The containers of an attempt: the service, and what stands beside it.
 
-use crate::config::{ALIAS, Companion, Http};
+use crate::config::{ALIAS, Companion};
 use crate::tool::docker::Run;
 
 use super::attempt::Attempt;
-use super::probe;
-
-/// What the probe needs: node and one request at a time.
-const PROBE_MEMORY: &str = "256m";
-const PROBE_PIDS: u32 = 64;
 
 impl Attempt<'_, '_> {
     /// The service.
@@ -42,24 +37,6 @@ impl Attempt<'_, '_> {
             tmpfs: companion.tmpfs.clone(),
             writable: Vec::new(),
             arguments: companion.command.clone(),
-            ..self.service(network)
-        }
-    }
-
-    pub(super) fn asking(&self, http: &Http<'_>, network: &str) -> Run {
-        let question = probe::question(http, self.patience());
-        Run {
-            image: self.probe.reference.clone(),
-            platform: Some(self.probe.platform.clone()),
-            alias: None,
-            memory: PROBE_MEMORY.to_owned(),
-            pids: PROBE_PIDS,
-            // What an image's `NODE_OPTIONS` loads is for the service alone.
-            env: [("NODE_OPTIONS".to_owned(), String::new())].into(),
-            tmpfs: Vec::new(),
-            writable: Vec::new(),
-            entrypoint: Some(self.probe.node().to_owned()),
-            arguments: vec!["-e".to_owned(), probe::PROGRAM.to_owned(), question],
             ..self.service(network)
         }
     }

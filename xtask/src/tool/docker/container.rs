@@ -15,7 +15,6 @@ const LOG_LINES: &str = "40";
 pub struct Container<'a> {
     docker: &'a Docker<'a>,
     name: String,
-    is_gone: bool,
 }
 
 /// How a container stands.
@@ -55,12 +54,7 @@ fn since_1970(text: &str) -> Option<Duration> {
 impl<'a> Container<'a> {
     /// The container of that name, started or about to be.
     pub(super) fn new(docker: &'a Docker<'a>, name: String) -> Self {
-        Self { docker, name, is_gone: false }
-    }
-
-    /// For one that docker has removed by itself.
-    pub(super) fn forget(mut self) {
-        self.is_gone = true;
+        Self { docker, name }
     }
 
     /// Whether it runs, and how it ended.
@@ -72,13 +66,19 @@ impl<'a> Container<'a> {
         serde_json::from_str(&json).context("reading what `docker inspect` printed")
     }
 
-    /// Runs `command` in it, for at most `timeout`; how it ended is the caller's to judge.
+    /// Runs `command` in it, with `variables` besides its own, for at most `timeout`; how it ended is the caller's to judge.
     ///
     /// # Errors
     /// When docker fails, or the command does not end in time.
-    pub fn exec(&self, command: &[String], timeout: Duration) -> Result<Output> {
-        let words = ["exec", &self.name].into_iter().chain(command.iter().map(String::as_str));
-        self.docker.call(&words.collect::<Vec<_>>())?.timeout(timeout).output()
+    pub fn exec(&self, variables: &[&str], command: &[&str], timeout: Duration) -> Result<Output> {
+        let variables = variables.iter().flat_map(|pair| ["--env", *pair]);
+        let words: Vec<_> = ["exec"]
+            .into_iter()
+            .chain(variables)
+            .chain([&*self.name])
+            .chain(command.iter().copied())
+            .collect();
+        self.docker.call(&words)?.timeout(timeout).output()
     }
 
     /// The end of what it wrote to both streams, without secrets and without what a terminal would obey.
@@ -105,9 +105,6 @@ impl<'a> Container<'a> {
 
 impl Drop for Container<'_> {
     fn drop(&mut self) {
-        if self.is_gone {
-            return;
-        }
         let removed = self
             .docker
             .call(&["rm", "--force", "--volumes", &self.name])

@@ -8,8 +8,8 @@ use anyhow::Result;
 
 use super::{Container, Docker};
 use crate::scratch::random_hex;
+use crate::tool::Output;
 use crate::tool::command_line::quoted;
-use crate::tool::{Output, Watch};
 
 /// The label of everything that is made for a try, with the repository's name: what is left can be told by it.
 pub const LABEL: &str = "xtask-smoke";
@@ -89,22 +89,16 @@ impl Docker<'_> {
         Ok(container)
     }
 
-    /// Runs a container to its end, at most for `timeout` and as long as `watch` sees nothing wrong; how it ended is the
-    /// caller's to judge.
+    /// Runs a container to its end, at most for `timeout`; how it ended is the caller's to judge.
     ///
     /// # Errors
-    /// When docker cannot be run, it takes too long, or the watch fails.
-    pub fn run(&self, run: &Run, timeout: Duration, watch: Option<&Watch<'_>>) -> Result<Output> {
+    /// When docker cannot be run, or it takes too long.
+    pub fn run(&self, run: &Run, timeout: Duration) -> Result<Output> {
         let name = format!("{LABEL}-{}", random_hex()?);
         let label = format!("{LABEL}={}", run.label);
-        let container = Container::new(self, name.clone());
-        let first = ["run", "--rm", "--name", &name, "--label", &label, "--pull=never", "--no-healthcheck"];
-        let output = self.call(&run.arguments(&first))?.timeout(timeout).output_watched(watch)?;
-        // With other codes docker says that it could not start it, and may have left it.
-        if !matches!(output.status.code(), None | Some(125..=127)) {
-            container.forget();
-        }
-        Ok(output)
+        let _container = Container::new(self, name.clone());
+        let first = ["run", "--name", &name, "--label", &label, "--pull=never", "--no-healthcheck"];
+        self.call(&run.arguments(&first))?.timeout(timeout).output()
     }
 }
 
