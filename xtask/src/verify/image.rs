@@ -52,7 +52,8 @@ pub(super) fn judge(
     claims.extend([attachments, provenance]);
     claims.extend(provenance::judge(release, seen, &predicate, &bom));
     claims.push(sbom);
-    claims.push(layers::components(release, &seen.contents, &bom));
+    let components = layers::components(release, &claims, &seen.contents, &bom);
+    claims.push(components);
     claims
 }
 
@@ -85,7 +86,8 @@ fn contents(release: &Release<'_>, digest: &Digest, seen: &ImageSeen) -> Vec<Cla
     });
     let named = index.clone().and_then(|index| Ok((index, said?)));
     let labels = Claim::judge("image.labels", &named, |(index, said)| labels(release, index, said));
-    [vec![present, platforms, labels], layers::judge(&seen.contents)].concat()
+    let layers = layers::judge(&platforms, &seen.contents);
+    [vec![present, platforms, labels], layers].concat()
 }
 
 /// What each platform's image says of itself; nothing where one of them says nothing.

@@ -16,20 +16,31 @@ pub(super) const CONTENT: &str = "image.content";
 /// The claim that every binary is for its platform.
 pub(super) const MACHINE: &str = "image.machine";
 
-/// What takes no attestation.
-pub(super) fn judge(seen: &Seen<ContentsSeen>) -> Vec<Claim> {
-    let content = Claim::judge(CONTENT, &borrow(seen), |seen| Ok(content(seen)));
-    let machine = Claim::judge(MACHINE, &following(seen), |seen| {
+/// What takes no attestation. An image that is not for its platforms is not looked into: `platforms` is that claim.
+pub(super) fn judge(platforms: &Claim, seen: &Seen<ContentsSeen>) -> Vec<Claim> {
+    let seen = match seen {
+        Err(Unseen::Follows(id)) => Err(Unseen::Follows(id)),
+        other => platforms.holds().and(other.as_ref().map_err(Clone::clone)),
+    };
+    let content = Claim::judge(CONTENT, &seen, |seen| Ok(content(seen)));
+    let machine = Claim::judge(MACHINE, &content.holds().and(seen), |seen| {
         let found: Result<Vec<_>, _> = seen.platforms.iter().map(machine::check).collect();
         Ok(format!("ELF files above the base image: {}", found?.join("; ")))
     });
     vec![content, machine]
 }
 
-/// The attested SBOM is the one that is written of what is in the image.
-pub(super) fn components(release: &Release<'_>, seen: &Seen<ContentsSeen>, bom: &Seen<Value>) -> Claim {
+/// The attested SBOM is the one that is written of what is in the image. `claims` are the ones before it.
+pub(super) fn components(
+    release: &Release<'_>,
+    claims: &[Claim],
+    seen: &Seen<ContentsSeen>,
+    bom: &Seen<Value>,
+) -> Claim {
+    let content = claims.iter().find(|claim| claim.id == CONTENT).map_or(Ok(()), Claim::holds);
     let looked_at = bom.as_ref().map_err(Clone::clone).and_then(|bom| {
-        let seen = following(seen)?;
+        content?;
+        let seen = seen.as_ref().map_err(Clone::clone)?;
         match &seen.base_unknown {
             Some(words) => {
                 Err(Unseen::Unknown(format!("which packages are the base image's is not known: {words}")))
@@ -59,16 +70,4 @@ fn content(seen: &ContentsSeen) -> String {
         }
         Some(_) => format!("all {} layers of {platforms} platforms, unpacked", seen.layers),
     }
-}
-
-fn borrow(seen: &Seen<ContentsSeen>) -> Seen<&ContentsSeen> {
-    seen.as_ref().map_err(Clone::clone)
-}
-
-/// What could not be read is [`CONTENT`]'s to say.
-fn following(seen: &Seen<ContentsSeen>) -> Seen<&ContentsSeen> {
-    seen.as_ref().map_err(|unseen| match unseen {
-        Unseen::Follows(id) => Unseen::Follows(id),
-        Unseen::Unknown(_) | Unseen::Wrong(_) => Unseen::Follows(CONTENT),
-    })
 }

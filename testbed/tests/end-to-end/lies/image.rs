@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::Lie;
 use super::honest::Honest;
 use super::judge::check;
-use super::surgery::Parts;
+use super::surgery::{Parts, archive_of};
 use crate::harness::test;
 
 /// Releases the image with another label of the first platform.
@@ -20,6 +20,14 @@ fn set(table: &mut Value, key: &str, value: &str) -> Result<()> {
     ensure!(place.is_string() && *place != value, "`{key}` is {place}");
     *place = value.into();
     Ok(())
+}
+
+/// The header of a program for a machine that nothing here is released for.
+fn s390x() -> Vec<u8> {
+    let mut header = vec![0; 64];
+    header[..8].copy_from_slice(b"\x7fELF\x02\x02\x01\0");
+    header[18..20].copy_from_slice(&22u16.to_be_bytes());
+    header
 }
 
 /// The other platform's image under each platform.
@@ -35,7 +43,7 @@ pub(super) const LIES: &[Lie] = &[
         name: "a platform's manifest deleted",
         make: |honest| honest.registry.delete(honest.manifests()?[1].as_str()),
         wrong: &["image.present"],
-        unchecked: &["image.labels"],
+        unchecked: &["image.labels", "image.content", "image.machine", "sbom.components"],
     },
     Lie {
         name: "one platform less",
@@ -46,7 +54,7 @@ pub(super) const LIES: &[Lie] = &[
             })
         },
         wrong: &["image.platforms"],
-        unchecked: &[],
+        unchecked: &["image.content", "image.machine", "sbom.components"],
     },
     Lie {
         name: "the platforms' images swapped",
@@ -57,7 +65,7 @@ pub(super) const LIES: &[Lie] = &[
             })
         },
         wrong: &["image.platforms"],
-        unchecked: &[],
+        unchecked: &["image.content", "image.machine", "sbom.components"],
     },
     Lie {
         name: "label `revision` of another commit",
@@ -93,6 +101,34 @@ pub(super) const LIES: &[Lie] = &[
             honest.release_changed(|parts| set(&mut parts.index["annotations"], "version", "0.2.1"))
         },
         wrong: &["image.labels"],
+        unchecked: &[],
+    },
+    Lie {
+        name: "other files in a layer than the config says",
+        make: |honest| {
+            honest.release_changed(|parts| {
+                honest.replace_last_layer(parts, &archive_of("app/src/server.js", b"// another service"))
+            })
+        },
+        wrong: &["image.content"],
+        unchecked: &["image.machine", "sbom.components"],
+    },
+    Lie {
+        name: "a binary for another platform in a layer more",
+        make: |honest| {
+            honest.release_changed(|parts| honest.add_archive(parts, &archive_of("app/x.node", &s390x())))
+        },
+        wrong: &["image.machine"],
+        unchecked: &[],
+    },
+    Lie {
+        name: "a package that is not the lockfile's in a layer more",
+        make: |honest| {
+            let package = br#"{"name": "left-pad", "version": "1.3.0"}"#;
+            let archive = archive_of("app/node_modules/left-pad/package.json", package);
+            honest.release_changed(|parts| honest.add_archive(parts, &archive))
+        },
+        wrong: &["sbom.components"],
         unchecked: &[],
     },
     Lie {

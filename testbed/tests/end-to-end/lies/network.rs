@@ -58,7 +58,15 @@ pub(super) const LIES: &[Lie] = &[
             Ok(())
         },
         wrong: &["image.present"],
-        unchecked: &["image.platforms", "image.labels", "signature.platforms", "provenance.products"],
+        unchecked: &[
+            "image.platforms",
+            "image.labels",
+            "image.content",
+            "image.machine",
+            "signature.platforms",
+            "provenance.products",
+            "sbom.components",
+        ],
     },
     Lie {
         name: "registry answers with another manifest of a platform",
@@ -67,7 +75,7 @@ pub(super) const LIES: &[Lie] = &[
             Ok(())
         },
         wrong: &["image.present"],
-        unchecked: &["image.labels"],
+        unchecked: &["image.labels", "image.content", "image.machine", "sbom.components"],
     },
     Lie {
         name: "registry answers with another config",
@@ -76,7 +84,7 @@ pub(super) const LIES: &[Lie] = &[
             Ok(())
         },
         wrong: &["image.present"],
-        unchecked: &["image.labels"],
+        unchecked: &["image.labels", "image.content", "image.machine", "sbom.components"],
     },
     Lie {
         name: "registry has lost a layer",
@@ -89,7 +97,16 @@ pub(super) const LIES: &[Lie] = &[
             Ok(())
         },
         wrong: &["image.present"],
-        unchecked: &[],
+        unchecked: &["image.content", "image.machine", "sbom.components"],
+    },
+    Lie {
+        name: "registry answers with another layer",
+        make: |honest| {
+            change_bytes(honest, &format!("blobs/{}", blob(honest, "/layers/1/digest")?));
+            Ok(())
+        },
+        wrong: &["image.content"],
+        unchecked: &["image.machine", "sbom.components"],
     },
     Lie {
         name: "registry down",

@@ -1,5 +1,5 @@
 //! Lies about the SBOM. One that differs from the release's is not the one that the provenance names; where the
-//! provenance is made to fit, only the lockfile tells.
+//! provenance is made to fit, only the image tells.
 
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use super::honest::{Honest, OLDER};
 use super::judge::check;
 use crate::harness::test;
 
-/// What is not the SBOM that was released, and lists something else than the lockfile.
+/// What is not the SBOM that was released, nor the one that is made of the image.
 const OTHER: &[&str] = &["sbom.components", "provenance.products"];
 
 /// Where there is not exactly one, neither its components can be looked at nor whether the provenance names it.
@@ -86,7 +86,7 @@ pub(super) const LIES: &[Lie] = &[
             let earlier = "2001-01-01T00:00:00Z";
             honest.change_sbom(|sbom| sbom["metadata"]["timestamp"] = earlier.into()).map(|_| ())
         },
-        wrong: &["provenance.products"],
+        wrong: OTHER,
         unchecked: &[],
     },
 ];

@@ -14,6 +14,22 @@ use super::registry::{Manifest, Registry};
 /// An archive without files: what is there in each layer's end.
 const EMPTY_ARCHIVE: [u8; 1024] = [0; 1024];
 
+/// An archive with one file (POSIX.1-2017 pax, "ustar Interchange Format").
+pub(super) fn archive_of(path: &str, content: &[u8]) -> Vec<u8> {
+    let mut header = [0; 512];
+    header[..path.len()].copy_from_slice(path.as_bytes());
+    header[100..108].copy_from_slice(b"0000644\0");
+    header[124..136].copy_from_slice(format!("{:011o}\0", content.len()).as_bytes());
+    header[156] = b'0';
+    header[257..265].copy_from_slice(b"ustar\x0000");
+    header[148..156].fill(b' ');
+    let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
+    header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+    let mut archive = [&header, content].concat();
+    archive.resize(archive.len().next_multiple_of(512), 0);
+    [archive.as_slice(), &EMPTY_ARCHIVE].concat()
+}
+
 /// An image in its parts.
 pub(super) struct Parts {
     pub(super) index: Value,
@@ -110,16 +126,33 @@ impl Honest {
         Ok(products.into())
     }
 
-    /// One layer more in every platform's image: one without a file, as nothing here looks into it.
+    /// One layer more in every platform's image: one without a file.
     pub(super) fn add_a_layer(&self, parts: &mut Parts) -> Result<()> {
-        let digest = self.registry.upload(&EMPTY_ARCHIVE)?;
+        self.add_archive(parts, &EMPTY_ARCHIVE)
+    }
+
+    /// A layer more in every platform's image, with these files.
+    pub(super) fn add_archive(&self, parts: &mut Parts, archive: &[u8]) -> Result<()> {
+        let digest = self.registry.upload(archive)?;
         let layer = json!({
-            "mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": digest, "size": EMPTY_ARCHIVE.len(),
+            "mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": digest, "size": archive.len(),
         });
         for Platform { manifest, config, .. } in &mut parts.platforms {
             push(&mut manifest["layers"], layer.clone())?;
             push(&mut config["rootfs"]["diff_ids"], json!(digest))?;
             push(&mut config["history"], json!({ "created_by": "one more" }))?;
+        }
+        Ok(())
+    }
+
+    /// Other files in place of the last layer, of which the config knows nothing.
+    pub(super) fn replace_last_layer(&self, parts: &mut Parts, archive: &[u8]) -> Result<()> {
+        let digest = self.registry.upload(archive)?;
+        for Platform { manifest, .. } in &mut parts.platforms {
+            let last = manifest["layers"].as_array_mut().and_then(|layers| layers.last_mut());
+            *last.context("a manifest without layers")? = json!({
+                "mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": digest, "size": archive.len(),
+            });
         }
         Ok(())
     }

@@ -32,6 +32,7 @@ pub(super) const LIES: &[Lie] = &[
             "signature",
             "signature.platforms",
             "provenance.source",
+            "sbom.components",
             "page.image",
             "page.commands",
             "latest",
