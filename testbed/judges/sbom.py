@@ -1,4 +1,4 @@
-"""Judges a CycloneDX 1.5 document on standard input by the strict JSON schema of the CycloneDX project.
+"""Judges a CycloneDX 1.6 document on standard input by the strict JSON schema of the CycloneDX project.
 
 Exit code 0, or 1 with the reason on standard error.
 """
@@ -13,9 +13,9 @@ from cyclonedx.validation.json import JsonStrictValidator
 def judge(text):
     # The schema itself takes any version.
     version = json.loads(text).get("specVersion")
-    if version != "1.5":
+    if version != "1.6":
         raise ValueError(f"`specVersion` is {version!r}")
-    error = JsonStrictValidator(SchemaVersion.V1_5).validate_str(text)
+    error = JsonStrictValidator(SchemaVersion.V1_6).validate_str(text)
     if error is not None:
         raise ValueError(f"{error.data.json_path}: {error.data.message}")
 
@@ -24,4 +24,4 @@ if __name__ == "__main__":
     try:
         judge(sys.stdin.read())
     except (AttributeError, ValueError) as error:
-        sys.exit(f"no CycloneDX 1.5: {error}")
+        sys.exit(f"no CycloneDX 1.6: {error}")

@@ -15,7 +15,7 @@ use xtask::environment::Environment;
 use crate::provision::text;
 
 /// What `xtask release` starts.
-pub(super) const PROGRAMS: [&str; 7] = ["cargo", "cosign", "curl", "docker", "git", "npm", "tar"];
+pub(super) const PROGRAMS: [&str; 6] = ["cargo", "cosign", "curl", "docker", "git", "tar"];
 
 /// The plan of one run.
 #[derive(Serialize, Deserialize)]

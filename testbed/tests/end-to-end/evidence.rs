@@ -109,13 +109,31 @@ fn provenance_says_when_a_stand_in_was_built_on() -> Result<()> {
     })
 }
 
+/// Name and version of the npm packages of an SBOM for which `chosen` holds.
+fn packages(sbom: &Value, chosen: impl Fn(&Value) -> bool) -> Result<BTreeSet<String>> {
+    let components = sbom["components"].as_array().context("the SBOM has no components")?;
+    let is_npm = |component: &&Value| {
+        component["purl"].as_str().is_some_and(|url| url.starts_with("pkg:npm/")) && chosen(component)
+    };
+    let name = |component: &Value| {
+        let group = component["group"].as_str().map_or(String::new(), |group| format!("{group}/"));
+        format!("{group}{} {}", component["name"].as_str().unwrap_or("?"), component["version"])
+    };
+    Ok(components.iter().filter(is_npm).map(name).collect())
+}
+
+fn is_below(component: &Value, directory: &str) -> bool {
+    let places = component["evidence"]["occurrences"].as_array().into_iter().flatten();
+    places.filter_map(|place| place["location"].as_str()).any(|place| place.starts_with(directory))
+}
+
 #[test]
-fn the_sbom_lists_the_production_set_of_the_lockfile() -> Result<()> {
+fn the_sbom_lists_the_production_set_of_the_lockfile_where_it_is_installed() -> Result<()> {
     test(|| {
         let Shared { checkout, run, .. } = rehearsal()?;
         let lockfile: Value = serde_json::from_slice(&checkout.committed("service/package-lock.json")?)?;
-        let packages = lockfile["packages"].as_object().context("the lockfile has no packages")?;
-        let production = packages.iter().filter(|(path, entry)| !path.is_empty() && entry["dev"] != true);
+        let entries = lockfile["packages"].as_object().context("the lockfile has no packages")?;
+        let production = entries.iter().filter(|(path, entry)| !path.is_empty() && entry["dev"] != true);
         let expected: BTreeSet<_> = production
             .map(|(path, entry)| {
                 let folder = path.rsplit("node_modules/").next().unwrap_or(path);
@@ -123,17 +141,37 @@ fn the_sbom_lists_the_production_set_of_the_lockfile() -> Result<()> {
             })
             .collect();
         let sbom = predicate(checkout, run, 2)?;
-        let components = sbom["components"].as_array().context("the SBOM has no components")?;
-        let listed: BTreeSet<_> = components
-            .iter()
-            .map(|component| {
-                let group = component["group"].as_str().map_or(String::new(), |group| format!("{group}/"));
-                format!("{group}{} {}", component["name"].as_str().unwrap_or("?"), component["version"])
-            })
-            .collect();
+        let own = |component: &Value| is_below(component, "/app/node_modules/");
         assert!(expected.len() > 10, "the service has dependencies: {expected:?}");
-        assert_eq!(listed, expected);
+        assert_eq!(packages(&sbom, |component| own(component) && component["hashes"].is_array())?, expected);
+        assert_eq!(packages(&sbom, own)?, expected, "each has the hash of its archive");
         assert_eq!(sbom["metadata"]["component"]["version"], "0.1.0");
+        Ok(())
+    })
+}
+
+#[test]
+fn the_sbom_lists_what_the_base_image_brings() -> Result<()> {
+    test(|| {
+        let Shared { checkout, run, .. } = rehearsal()?;
+        let sbom = predicate(checkout, run, 2)?;
+        let npm = |component: &Value| is_below(component, "/usr/local/lib/node_modules/npm");
+        assert!(packages(&sbom, npm)?.len() > 50, "npm comes with its own packages");
+        let components = sbom["components"].as_array().context("the SBOM has no components")?;
+        let of = |prefix: &str| {
+            let is_of =
+                |component: &&Value| component["purl"].as_str().is_some_and(|url| url.starts_with(prefix));
+            components.iter().filter(is_of).collect::<Vec<_>>()
+        };
+        let [node] = of("pkg:generic/node@")[..] else { anyhow::bail!("node is not listed once") };
+        assert!(
+            node["cpe"].as_str().is_some_and(|cpe| cpe.starts_with("cpe:2.3:a:nodejs:node.js:22.")),
+            "{node}"
+        );
+        let libc = of("pkg:deb/debian/libc6@");
+        let platforms: BTreeSet<_> =
+            libc.iter().map(|component| component["properties"].to_string()).collect();
+        assert_eq!(platforms.len(), 2, "one for each platform: {libc:?}");
         Ok(())
     })
 }

@@ -57,7 +57,7 @@ fn in_toto_reads_the_provenance_without_loss() -> Result<()> {
 }
 
 #[test]
-fn the_sbom_is_cyclonedx_1_5_by_its_schema() -> Result<()> {
+fn the_sbom_is_cyclonedx_1_6_by_its_schema() -> Result<()> {
     test(|| {
         let Shared { checkout, run, .. } = rehearsal()?;
         let sbom = evidence::predicate(checkout, run, 2)?;

@@ -5,12 +5,12 @@ use crate::contents::system::{OsPackage, OsRelease};
 /// `pkg:npm/%40scope/name@1.2.3`.
 pub(super) fn npm(name: &str, version: Option<&str>) -> String {
     let name: Vec<_> = name.split('/').map(encode).collect();
-    with_version(format!("pkg:npm/{}", name.join("/")), version)
+    with_version(&format!("pkg:npm/{}", name.join("/")), version)
 }
 
 /// `pkg:generic/node@22.1.0`.
 pub(super) fn node(version: Option<&str>) -> String {
-    with_version("pkg:generic/node".to_owned(), version)
+    with_version("pkg:generic/node", version)
 }
 
 /// `pkg:deb/debian/libc6@2.36-9?arch=amd64&distro=debian-12&upstream=glibc`: `kind` is `deb` or `apk`. Vulnerabilities are
@@ -39,8 +39,8 @@ pub(super) fn system(kind: &str, package: &OsPackage, release: Option<&OsRelease
     url
 }
 
-fn with_version(url: String, version: Option<&str>) -> String {
-    version.map_or_else(|| url.clone(), |version| format!("{url}@{}", encode(version)))
+fn with_version(url: &str, version: Option<&str>) -> String {
+    version.map_or_else(|| url.to_owned(), |version| format!("{url}@{}", encode(version)))
 }
 
 /// Percent-encoding; the specification leaves the colon as it is.
