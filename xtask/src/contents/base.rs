@@ -1,5 +1,8 @@
 //! Which layers of an image are its base image's: asked of whatever has the manifests that the Dockerfile pins by digest.
 
+#[cfg(test)]
+mod tests;
+
 use anyhow::{Context as _, Result, anyhow};
 
 use super::cache::Cache;
@@ -118,53 +121,5 @@ impl Base {
     #[cfg(test)]
     pub(super) fn from_layers<const N: usize>(layers: [(&str, &[Digest]); N]) -> Self {
         Self { layers: layers.map(|(platform, layers)| (platform.to_owned(), layers.to_vec())).into() }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Base, Place};
-    use crate::contents::cache::Cache;
-    use crate::environment::Environment;
-    use crate::reference::Digest;
-    use anyhow::{Context as _, Result};
-    use serde_json::json;
-    use std::collections::BTreeMap;
-
-    #[test]
-    fn a_base_is_asked_for_where_it_is() {
-        let digest = Digest::of(b"x");
-        let stand_in = Place::of_stand_in(&format!("127.0.0.1:5055/library/node:22-slim@{digest}")).unwrap();
-        assert_eq!(stand_in.image().unwrap().to_string(), "127.0.0.1:5055/library/node");
-        for bad in ["node:22", "127.0.0.1:1/node@sha256:1"] {
-            assert!(Place::of_stand_in(bad).is_err(), "{bad}");
-        }
-        let text = format!("FROM node:22-slim@{digest}\n");
-        let hub = Place::of(&crate::dockerfile::read(&text, &[]).unwrap().base.last);
-        assert_eq!((hub.name.as_str(), &hub.digest), ("docker.io/library/node", &digest));
-        assert_eq!(hub.image().unwrap().to_string(), "registry-1.docker.io/library/node");
-    }
-
-    #[test]
-    fn layers_are_those_of_the_platform_and_bytes_those_of_the_digest() {
-        let layer = |name: &str| json!({"digest": Digest::of(name.as_bytes()), "mediaType": "x"});
-        let arm = json!({"layers": [layer("1"), layer("2")]}).to_string().into_bytes();
-        let index = json!({"manifests": [
-            {"digest": Digest::of(b"unasked"), "platform": {"os": "linux", "architecture": "amd64"}},
-            {"digest": Digest::of(&arm), "platform": {"os": "linux", "architecture": "arm64", "variant": "v8"}},
-        ]})
-        .to_string()
-        .into_bytes();
-        let (pinned, cache) = (Digest::of(&index), Cache::new(&Environment::default()).unwrap());
-        let mut shelf = BTreeMap::from([(pinned.clone(), index), (Digest::of(&arm), arm.clone())]);
-        let of = |platform: &str, shelf: &BTreeMap<Digest, Vec<u8>>| -> Result<Base> {
-            Base::of(&pinned, &[platform.to_owned()], &cache, |digest| {
-                shelf.get(digest).cloned().context("gone")
-            })
-        };
-        assert_eq!(of("linux/arm64", &shelf).unwrap().layers[0].1, [Digest::of(b"1"), Digest::of(b"2")]);
-        assert!(of("linux/s390x", &shelf).is_err() && of("linux/amd64", &shelf).is_err());
-        shelf.insert(Digest::of(&arm), b"{\"layers\": []}".to_vec());
-        assert!(of("linux/arm64", &shelf).is_err(), "other bytes than were asked for");
     }
 }

@@ -23,9 +23,18 @@ pub(super) fn judge(platforms: &Claim, seen: &Seen<ContentsSeen>) -> Vec<Claim> 
         other => platforms.holds().and(other.as_ref().map_err(Clone::clone)),
     };
     let content = Claim::judge(CONTENT, &seen, |seen| Ok(content(seen)));
-    let machine = Claim::judge(MACHINE, &content.holds().and(seen), |seen| {
+    let machine = content.holds().and(seen).and_then(|seen| {
         let found: Result<Vec<_>, _> = seen.platforms.iter().map(machine::check).collect();
-        Ok(format!("ELF files above the base image: {}", found?.join("; ")))
+        match (found, &seen.base_unknown) {
+            // A base image may bring files for other machines.
+            (Err(wrong), Some(words)) => Err(Unseen::Unknown(format!(
+                "{wrong}; or they are the base image's, which is not known: {words}"
+            ))),
+            (found, _) => Ok(found),
+        }
+    });
+    let machine = Claim::judge(MACHINE, &machine, |found| {
+        Ok(format!("ELF files above the base image: {}", found.as_ref().map_err(Clone::clone)?.join("; ")))
     });
     vec![content, machine]
 }

@@ -50,7 +50,8 @@ fn read_all(release: &Release<'_>, store: &dyn Store, parts: &[Layered]) -> Resu
     Ok(ContentsSeen { platforms, layers: parts.iter().map(|part| part.layers.len()).sum(), base_unknown })
 }
 
-/// The base image's own registry is asked, as a stranger, unless the manifests are known from before.
+/// The base image's own registry is asked, as a stranger, unless the manifests are known from before. Whoever releases has a
+/// docker besides, which knows the logins and mirrors that the build was made with.
 fn base(release: &Release<'_>, parts: &[Layered], cache: &Cache) -> Result<Base> {
     let place = base_place(release)?;
     let image = place.image()?;
@@ -58,9 +59,17 @@ fn base(release: &Release<'_>, parts: &[Layered], cache: &Cache) -> Result<Base>
     let curl = Curl::new(release.session.runner, release.session.config.timeouts.http());
     let registry = Client::new(curl, image.clone(), None);
     Base::of(&place.digest, &platforms, cache, |digest| {
-        let manifest = registry.manifest(digest.as_str());
-        let manifest =
-            manifest.with_context(|| format!("asking for the base image `{}`", image.pinned(digest)))?;
-        Ok(manifest.with_context(|| format!("there is no base image `{}`", image.pinned(digest)))?.bytes)
+        let doing = || format!("asking for the base image `{}`", image.pinned(digest));
+        let found = registry.manifest(digest.as_str()).with_context(doing);
+        match found.and_then(|found| found.with_context(|| format!("{}: there is none", doing()))) {
+            Ok(manifest) => Ok(manifest.bytes),
+            Err(error) if release.target.credentials().is_none() => Err(error),
+            Err(error) => {
+                let asked = release.tools.docker.raw_manifest(&format!("{}@{digest}", place.name));
+                asked
+                    .map(String::into_bytes)
+                    .map_err(|other| error.context(format!("{other:#}; before that")))
+            }
+        }
     })
 }

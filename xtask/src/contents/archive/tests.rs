@@ -1,0 +1,109 @@
+//! Small tar files, and what is refused of them.
+
+use super::{Archive, Entry, Kind};
+use anyhow::Result;
+
+/// One entry of a tar file, with its header in GNU's or POSIX's form.
+pub(crate) fn entry(kind: u8, path: &str, link: &str, content: &[u8]) -> Vec<u8> {
+    let mut block = [0u8; 512];
+    block[..path.len()].copy_from_slice(path.as_bytes());
+    block[100..108].copy_from_slice(b"0000755\0");
+    block[124..136].copy_from_slice(format!("{:011o}\0", content.len()).as_bytes());
+    block[156] = kind;
+    block[157..157 + link.len()].copy_from_slice(link.as_bytes());
+    block[257..265].copy_from_slice(b"ustar\x0000");
+    block[148..156].fill(b' ');
+    let sum: u32 = block.iter().map(|byte| u32::from(*byte)).sum();
+    block[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+    let mut bytes = [&block, content].concat();
+    bytes.resize(bytes.len().next_multiple_of(512), 0);
+    bytes
+}
+
+pub(crate) fn file(path: &str, content: &[u8]) -> Vec<u8> {
+    entry(b'0', path, "", content)
+}
+
+pub(crate) fn pax(key: &str, value: &str) -> Vec<u8> {
+    let rest = format!(" {key}={value}\n");
+    let mut length = rest.len() + 2;
+    if format!("{length}{rest}").len() != length {
+        length = rest.len() + length.to_string().len();
+        length += usize::from(format!("{length}{rest}").len() != length);
+    }
+    entry(b'x', "PaxHeaders", "", format!("{length}{rest}").as_bytes())
+}
+
+pub(crate) fn archive(entries: &[Vec<u8>]) -> Vec<u8> {
+    [entries.concat(), vec![0; 1024]].concat()
+}
+
+fn entries(bytes: &[u8]) -> Result<Vec<Entry>> {
+    let mut archive = Archive::new(bytes);
+    let mut found = Vec::new();
+    while let Some(entry) = archive.next()? {
+        found.push(entry);
+    }
+    Ok(found)
+}
+
+fn paths(parts: &[Vec<u8>]) -> Result<Vec<String>> {
+    Ok(entries(&archive(parts))?.into_iter().map(|entry| entry.path).collect())
+}
+
+#[test]
+fn entries_have_their_kind_and_one_form_of_path() {
+    let bytes = archive(&[
+        entry(b'5', "./", "", b""),
+        entry(b'5', "app/", "", b""),
+        file("/app//./a.txt", b"content"),
+        entry(b'2', "app/link", "../a", b""),
+        entry(b'1', "app/same", "app/a.txt", b""),
+        entry(b'3', "dev/null", "", b""),
+    ]);
+    let found = entries(&bytes).unwrap();
+    let paths: Vec<_> = found.iter().map(|entry| entry.path.as_str()).collect();
+    assert_eq!(paths, ["", "app", "app/a.txt", "app/link", "app/same", "dev/null"]);
+    assert_eq!(found[2].size, 7);
+    assert_eq!(found[3].kind, Kind::Symlink("../a".to_owned()));
+    assert_eq!(found[4].kind, Kind::HardLink("app/a.txt".to_owned()));
+    assert_eq!(found[5].kind, Kind::Special);
+}
+
+#[test]
+fn long_names_come_in_both_ways() {
+    let long = format!("app/{}", "d/".repeat(200));
+    let gnu = entry(b'L', "././@LongLink", "", format!("{long}x\0").as_bytes());
+    assert_eq!(paths(&[gnu, file("cut", b"1")]).unwrap(), [format!("{long}x")]);
+    assert_eq!(paths(&[pax("path", &format!("{long}y")), file("cut", b"1")]).unwrap(), [format!("{long}y")]);
+    assert_eq!(paths(&[pax("SCHILY.xattr.user.a", "1\n2"), file("a", b"1")]).unwrap(), ["a"]);
+    assert_eq!(paths(&[pax("path", "b"), file("a", b""), file("c", b"")]).unwrap(), ["b", "c"], "once");
+}
+
+#[test]
+fn what_readers_could_take_in_different_ways_is_refused() {
+    let behind = [archive(&[file("a", b"1")]), file("b", b"2")].concat();
+    let mut checksum = archive(&[file("a", b"1")]);
+    checksum[0] = b'b';
+    let cases: [(Vec<u8>, &str); 12] = [
+        (archive(&[file("../etc/passwd", b"")]), "leads upwards"),
+        (archive(&[file("a/../../b", b"")]), "leads upwards"),
+        (archive(&[entry(b'1', "a", "../b", b"")]), "leads upwards"),
+        (archive(&[entry(b'S', "sparse", "", b"")]), "sparse"),
+        (archive(&[pax("GNU.sparse.major", "1"), file("a", b"")]), "sparse"),
+        (archive(&[pax("size", "2"), file("a", b"1")]), "two sizes"),
+        (archive(&[entry(b'2', "a", "b", b"content")]), "no file, and has 7 bytes"),
+        (archive(&[pax("path", &"x".repeat(5000)), file("a", b"")]), "path has 5000 bytes"),
+        (archive(&[pax("comment", &"x".repeat(1 << 20)), file("a", b"")]), "a header of"),
+        (archive(&[entry(b'x', "p", "", b"99 path=a\n"), file("a", b"")]), "length key=value"),
+        (behind, "more behind its end"),
+        (checksum, "checksum"),
+    ];
+    for (bytes, expected) in cases {
+        let error = format!("{:#}", entries(&bytes).unwrap_err());
+        assert!(error.contains(expected), "expected `{expected}` in: {error}");
+    }
+    let whole = archive(&[file("a", &[1; 1000])]);
+    assert!(entries(&whole[..700]).is_err(), "cut off within a file");
+    assert!(entries(&whole[..300]).is_err(), "cut off within a header");
+}

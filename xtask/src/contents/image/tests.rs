@@ -1,0 +1,102 @@
+//! Small images.
+
+use super::super::archive::tests::{entry, file};
+use super::super::elf::{Libc, tests as elf};
+use super::super::facts::LayerFacts;
+use super::super::layer::tests::facts;
+use super::{Contents, Kind, resolve};
+
+pub(crate) fn manifest(path: &str, name: &str, version: &str) -> Vec<u8> {
+    let content = format!(r#"{{"name": "{name}", "version": "{version}", "license": "MIT"}}"#);
+    file(&format!("{path}/package.json"), content.as_bytes())
+}
+
+pub(crate) fn contents(layers: &[LayerFacts]) -> Contents {
+    Contents::of("linux/amd64", layers, Some(1), Some("22.1.0".to_owned())).unwrap()
+}
+
+fn paths(layers: &[LayerFacts]) -> Vec<String> {
+    contents(layers).packages.into_iter().map(|package| package.path).collect()
+}
+
+#[test]
+fn a_layer_hides_replaces_and_adds() {
+    let base = || {
+        facts(&[
+            manifest("app/node_modules/a", "a", "1.0.0"),
+            manifest("app/node_modules/b", "b", "1.0.0"),
+            manifest("app/node_modules/b/node_modules/c", "c", "1.0.0"),
+        ])
+    };
+    const ALL: [&str; 3] = ["app/node_modules/a", "app/node_modules/b", "app/node_modules/b/node_modules/c"];
+    let cases: [(Vec<u8>, &[&str]); 8] = [
+        (file("app/other", b""), &ALL),
+        (file("app/node_modules/.wh.b", b""), &ALL[..1]),
+        (file("app/node_modules/b/.wh.package.json", b""), &["app/node_modules/a", ALL[2]]),
+        (file("app/.wh..wh..opq", b""), &[]),
+        (file("app/node_modules/b/.wh..wh..opq", b""), &ALL[..1]),
+        (entry(b'2', "app/node_modules", "/elsewhere", b""), &[]),
+        (file("app/node_modules/a/package.json/x", b""), &ALL[1..]),
+        (file("app/node_modules/ab", b""), &ALL),
+    ];
+    for (upper, expected) in cases {
+        assert_eq!(paths(&[base(), facts(&[upper])]), expected);
+    }
+    let both = facts(&[file("app/.wh..wh..opq", b""), manifest("app/node_modules/d", "d", "1.0.0")]);
+    assert_eq!(paths(&[base(), both]), ["app/node_modules/d"], "opaque is about what is below");
+    let replaced = contents(&[base(), facts(&[manifest("app/node_modules/a", "a", "2.0.0")])]);
+    assert_eq!(
+        (replaced.packages[0].manifest.version.as_deref(), replaced.packages[0].layer),
+        (Some("2.0.0"), 1)
+    );
+}
+
+#[test]
+fn local_packages_are_those_that_a_link_leads_to() {
+    let found = contents(&[facts(&[
+        manifest("app", "service", "0.0.0"),
+        manifest("app/packages/core", "@acme/core", "1.0.0"),
+        manifest("app/packages/unused", "unused", "1.0.0"),
+        manifest("app/node_modules/x/test/node_modules/y", "y", "3.0.0"),
+        entry(b'2', "app/node_modules/@acme/core", "../../packages/core", b""),
+        entry(b'2', "app/node_modules/gone", "../packages/gone", b""),
+    ])]);
+    let found: Vec<_> = found.packages.iter().map(|package| (package.path.as_str(), package.kind)).collect();
+    assert_eq!(
+        found,
+        [("app/node_modules/x/test/node_modules/y", Kind::Inside), ("app/packages/core", Kind::Local)]
+    );
+    assert_eq!(resolve("a/node_modules/b", "../../../../x"), "x");
+    assert_eq!(resolve("a/node_modules/b", "/srv/./x"), "srv/x");
+}
+
+#[test]
+fn a_hard_link_is_the_file_that_it_is_linked_to() {
+    let x64 = elf::file(62, true, false, "", "");
+    let linked = contents(&[
+        facts(&[file("app/a.node", &x64)]),
+        facts(&[entry(b'1', "app/b.node", "app/a.node", b"")]),
+    ]);
+    let found: Vec<_> = linked.elf.iter().map(|file| (file.path.as_str(), file.layer)).collect();
+    assert_eq!(found, [("app/a.node", 0), ("app/b.node", 1)]);
+    let lost =
+        facts(&[file("store/1", b"{}"), entry(b'1', "app/node_modules/a/package.json", "store/1", b"")]);
+    let error = Contents::of("linux/amd64", &[lost], None, None).unwrap_err();
+    assert!(error.to_string().contains("hard link to `store/1`"), "{error}");
+}
+
+#[test]
+fn the_system_and_node_are_known() {
+    let base = facts(&[
+        file("usr/local/bin/node", &elf::file(62, true, false, "", "libc.so.6")),
+        file("lib64/ld-linux-x86-64.so.2", &elf::file(62, true, false, "", "")),
+        file("var/lib/dpkg/status", b"Package: b\nVersion: 1\n\nPackage: a\nVersion: 2\n"),
+        file("usr/lib/os-release", b"ID=debian\nVERSION_ID=\"12\"\n"),
+    ]);
+    let found = contents(&[base]);
+    assert_eq!(found.node, ["usr/local/bin/node"]);
+    assert_eq!(found.libcs.into_iter().collect::<Vec<_>>(), [Libc::Glibc]);
+    let names: Vec<_> = found.system.iter().map(|package| package.name.as_str()).collect();
+    assert_eq!(names, ["a", "b"]);
+    assert_eq!(found.release.unwrap().id, "debian");
+}

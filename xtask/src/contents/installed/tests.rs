@@ -1,0 +1,104 @@
+//! A small lockfile, and images that have it.
+
+use super::super::archive::tests::{entry, file};
+use super::super::image::Contents;
+use super::super::image::tests::manifest;
+use super::super::layer::tests::facts;
+use super::check;
+use crate::config::{Dependencies, Folder};
+use crate::lockfile::{self, Lockfile};
+use serde_json::json;
+
+/// A service with a nested, an aliased, a scoped, an optional and a local package, and a development dependency.
+pub(crate) fn lockfile() -> Lockfile {
+    let manifest = json!({
+        "name": "service", "dependencies": {"a": "1", "old": "npm:real@4", "@acme/core": "*"},
+        "devDependencies": {"d": "2"}, "optionalDependencies": {"o": "1"}, "workspaces": ["packages/*"],
+    });
+    let mut root = manifest.clone();
+    root["version"] = "0.0.0".into();
+    let lock = json!({"lockfileVersion": 3, "name": "service", "packages": {
+        "": root,
+        "node_modules/a": {"version": "1.2.0", "integrity": "sha512-YQ==", "dependencies": {"@s/b": "3"}},
+        "node_modules/@s/b": {"version": "2.0.0", "integrity": "sha512-Yg==", "dev": true},
+        "node_modules/a/node_modules/@s/b": {"version": "3.0.0", "integrity": "sha512-Yw=="},
+        "node_modules/old": {"name": "real", "version": "4.0.0", "integrity": "sha512-ZA=="},
+        "node_modules/d": {"version": "2.0.0", "integrity": "sha512-ZQ==", "dev": true, "dependencies": {"@s/b": "2"}},
+        "node_modules/o": {"version": "1.0.0", "integrity": "sha512-Zg==", "optional": true},
+        "node_modules/@acme/core": {"resolved": "packages/core", "link": true},
+        "packages/core": {"name": "@acme/core", "version": "1.0.0"},
+    }});
+    let (manifest, lock) = (manifest.to_string(), lock.to_string());
+    lockfile::check(&Folder::default(), manifest.as_bytes(), lock.as_bytes()).unwrap()
+}
+
+pub(crate) fn whole() -> Vec<Vec<u8>> {
+    vec![
+        manifest("srv/app", "service", "0.0.0"),
+        manifest("srv/app/node_modules/a", "a", "v1.2.0"),
+        manifest("srv/app/node_modules/a/node_modules/@s/b", "@s/b", "3.0.0"),
+        manifest("srv/app/node_modules/a/test/node_modules/inside", "inside", "9.0.0"),
+        manifest("srv/app/node_modules/old", "real", "4.0.0"),
+        manifest("srv/app/node_modules/o", "o", "1.0.0"),
+        manifest("srv/app/packages/core", "@acme/core", "1.0.0"),
+        entry(b'2', "srv/app/node_modules/@acme/core", "../../packages/core", b""),
+    ]
+}
+
+pub(crate) fn contents(entries: &[Vec<u8>]) -> Contents {
+    let base = facts(&[
+        manifest("usr/local/lib/node_modules/npm", "npm", "10.0.0"),
+        manifest("usr/local/lib/node_modules/npm/node_modules/d", "d", "2.0.0"),
+    ]);
+    Contents::of("linux/amd64", &[base, facts(entries)], Some(1), None).unwrap()
+}
+
+fn judge(entries: &[Vec<u8>], dependencies: Dependencies) -> Result<usize, String> {
+    let held = check(&contents(entries), &lockfile(), dependencies);
+    held.map(|held| held.locked.len()).map_err(|error| format!("{error:#}"))
+}
+
+#[test]
+fn the_lockfile_is_in_the_image_and_nothing_else() {
+    assert_eq!(judge(&whole(), Dependencies::Installed), Ok(5));
+    let without = |path: &str| {
+        let all = whole().into_iter();
+        all.filter(|entry| !entry.starts_with(format!("{path}/package.json").as_bytes())).collect::<Vec<_>>()
+    };
+    assert_eq!(judge(&without("srv/app/node_modules/o"), Dependencies::Installed), Ok(4), "it is optional");
+    let error =
+        judge(&without("srv/app/node_modules/a/node_modules/@s/b"), Dependencies::Installed).unwrap_err();
+    assert!(error.contains("missing `@s/b` 3.0.0 (`node_modules/a/node_modules/@s/b`)"), "{error}");
+}
+
+#[test]
+fn what_is_in_excess_is_named_with_what_to_write() {
+    let cases = [
+        (manifest("srv/app/node_modules/d", "d", "2.0.0"), "`d` 2.0.0 (`srv/app/node_modules/d`)"),
+        (manifest("srv/app/node_modules/a", "a", "1.2.1"), "missing `a` 1.2.0"),
+        (manifest("srv/app/node_modules/a", "another", "1.2.0"), "`another` 1.2.0"),
+        (manifest("usr/local/lib/node_modules/pm2", "pm2", "5.0.0"), "`pm2` 5.0.0"),
+        (file("srv/app/node_modules/x/package.json", b"{}"), "`without a name` without a version"),
+    ];
+    for (extra, expected) in cases {
+        let error = judge(&[whole(), vec![extra]].concat(), Dependencies::Installed).unwrap_err();
+        assert!(error.contains(expected), "expected `{expected}` in: {error}");
+        assert!(error.contains("`npm ci --omit=dev --os=linux --cpu=x64 --libc=glibc`"), "{error}");
+    }
+}
+
+#[test]
+fn a_bundled_service_has_what_the_lockfile_says() {
+    let bundle = [file("srv/app/main.js", b"")];
+    let error = judge(&bundle, Dependencies::Installed).unwrap_err();
+    assert!(error.contains("`dependencies = \"bundled\"`"), "{error}");
+    let held = check(&contents(&bundle), &lockfile(), Dependencies::Bundled).unwrap();
+    let mut names: Vec<_> = held.bundled.iter().map(|locked| locked.name.as_str()).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["@acme/core", "@s/b", "a", "o", "real"]);
+    let dev = [manifest("srv/app/node_modules/d", "d", "2.0.0")];
+    assert!(
+        judge(&dev, Dependencies::Bundled).is_err(),
+        "what is installed must be the lockfile's here as well"
+    );
+}

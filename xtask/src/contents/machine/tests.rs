@@ -1,0 +1,105 @@
+//! Binaries in their places.
+
+use super::super::archive::tests::file;
+use super::super::elf::tests as elf;
+use super::super::image::Contents;
+use super::super::layer::tests::facts;
+use super::{Wrong, check};
+
+fn binary(path: &str, machine: u16, needed: &str) -> Vec<u8> {
+    file(path, &elf::file(machine, !matches!(machine, 3 | 40), machine == 22, "", needed))
+}
+
+/// Held against an image with glibc, whose base has a binary of another platform.
+fn judge(platform: &str, files: &[Vec<u8>]) -> Result<String, Wrong> {
+    let base = facts(&[binary("lib64/ld-linux-x86-64.so.2", 62, ""), binary("usr/lib/strange", 8, "")]);
+    check(&Contents::of(platform, &[base, facts(files)], Some(1), None).unwrap())
+}
+
+#[test]
+fn each_platform_has_its_machine() {
+    for (platform, machine) in [
+        ("linux/amd64", 62),
+        ("linux/arm64", 183),
+        ("linux/arm64/v8", 183),
+        ("linux/arm/v7", 40),
+        ("linux/386", 3),
+        ("linux/ppc64le", 21),
+        ("linux/s390x", 22),
+        ("linux/riscv64", 243),
+    ] {
+        for (other, _) in super::WORDS {
+            let found = judge(platform, &[binary("app/x.node", other, "")]);
+            assert_eq!(found.is_ok(), other == machine, "{platform}: {other}");
+        }
+    }
+    assert!(judge("linux/unheard", &[binary("app/x.node", 62, "")]).is_err());
+    assert!(judge("linux/unheard", &[]).is_ok());
+}
+
+#[test]
+fn the_message_names_file_package_and_remedy() {
+    let path = "app/node_modules/@img/sharp-linux-x64/lib/sharp-linux-x64.node";
+    let text = judge("linux/arm64", &[binary(path, 62, "libc.so.6")]).unwrap_err().to_string();
+    for expected in [
+        "`linux/arm64` with glibc",
+        &format!("`{path}` of the npm package `@img/sharp-linux-x64` is for x64 with glibc"),
+        "`npm ci --os=linux --cpu=… --libc=…`",
+        "docs/services.md#native-modules",
+    ] {
+        assert!(text.contains(expected), "expected `{expected}` in: {text}");
+    }
+}
+
+#[test]
+fn another_c_library_or_width_or_byte_order_is_wrong() {
+    assert!(judge("linux/amd64", &[binary("app/x", 62, "libc.so.6")]).is_ok());
+    assert!(judge("linux/amd64", &[binary("app/x", 62, "libc.musl-x86_64.so.1")]).is_err());
+    assert!(judge("linux/amd64", &[binary("app/x", 62, "")]).is_ok(), "static");
+    let x32 = file("app/x", &elf::file(62, false, false, "", ""));
+    assert!(judge("linux/amd64", &[x32]).is_err());
+    let big = file("app/x", &elf::file(183, true, true, "", ""));
+    assert!(judge("linux/arm64", &[big]).is_err());
+    assert!(judge("linux/amd64", &[binary("app/filter.o", 247, "")]).is_ok(), "run by the kernel");
+}
+
+#[test]
+fn a_package_may_bring_prebuilt_files_of_every_platform() {
+    let all = |package: &str, files: &[(&str, u16, &str)]| {
+        files
+            .iter()
+            .map(|(path, machine, needed)| {
+                binary(&format!("app/node_modules/{package}/{path}"), *machine, needed)
+            })
+            .collect::<Vec<_>>()
+    };
+    let sodium = all(
+        "sodium-native",
+        &[
+            ("prebuilds/linux-x64/sodium-native.node", 62, "libc.so.6"),
+            ("prebuilds/linux-arm64/sodium-native.node", 183, "libc.so.6"),
+            ("prebuilds/android-arm64/sodium-native.node", 183, "libc.so"),
+            ("prebuilds/linux-arm/armv7.node", 40, "libc.so.6"),
+        ],
+    );
+    assert!(judge("linux/amd64", &sodium).is_ok());
+    assert!(judge("linux/arm64", &sodium).is_ok());
+    assert!(judge("linux/s390x", &sodium).is_err(), "there is none for this one");
+    let bcrypt = all(
+        "bcrypt",
+        &[
+            ("prebuilds/linux-x64/bcrypt.glibc.node", 62, "libc.so.6"),
+            ("prebuilds/linux-x64/bcrypt.musl.node", 62, "libc.musl-x86_64.so.1"),
+            ("prebuilds/linux-arm64/bcrypt.musl.node", 183, "libc.musl-aarch64.so.1"),
+        ],
+    );
+    assert!(judge("linux/amd64", &bcrypt).is_ok());
+    assert!(judge("linux/amd64", &bcrypt[1..]).is_err(), "only those of the other C library");
+    let unnamed = all("x", &[("build/a/x.node", 183, ""), ("build/b/x.node", 62, "")]);
+    assert!(judge("linux/amd64", &unnamed).is_err(), "nothing says that it is for another platform");
+    let others = [
+        all("@img/sharp-linux-x64", &[("lib/sharp.node", 62, "")]),
+        all("@img/sharp-linux-arm64", &[("lib/sharp.node", 183, "")]),
+    ];
+    assert!(judge("linux/amd64", &others.concat()).is_err(), "these are packages of their own");
+}

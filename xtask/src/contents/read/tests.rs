@@ -1,0 +1,108 @@
+//! Images on a shelf in memory.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use anyhow::Result;
+use serde_json::json;
+
+use super::super::archive::tests::archive;
+use super::super::base::Base;
+use super::super::cache::Cache;
+use super::super::image::tests::manifest;
+use super::{Damaged, Known, Layers, Part, read};
+use crate::environment::Environment;
+use crate::reference::Digest;
+use crate::registry::WrongBytes;
+use crate::scratch::Scratch;
+
+/// Plain tar files by digest.
+struct Shelf(BTreeMap<Digest, Vec<u8>>, AtomicUsize);
+
+impl Layers for Shelf {
+    fn layer(&self, digest: &Digest, scratch: &Path) -> Result<Option<PathBuf>> {
+        self.1.fetch_add(1, Ordering::Relaxed);
+        let Some(bytes) = self.0.get(digest) else { return Ok(None) };
+        let file = scratch.join("layer");
+        std::fs::write(&file, bytes)?;
+        Ok(Some(file))
+    }
+}
+
+struct Scene {
+    shelf: Shelf,
+    parts: Vec<Part>,
+    base: Base,
+    cache: Cache,
+    _home: Scratch,
+}
+
+fn scene() -> Scene {
+    let tars = [
+        archive(&[manifest("usr/lib/node_modules/npm", "npm", "10.0.0")]),
+        archive(&[manifest("app/node_modules/a", "a", "1.0.0")]),
+    ];
+    let digests = tars.each_ref().map(|tar| Digest::of(tar));
+    let descriptor =
+        |digest: &Digest| json!({"digest": digest, "mediaType": "application/vnd.oci.image.layer.v1.tar"});
+    let bytes = json!({"layers": [descriptor(&digests[0]), descriptor(&digests[1])]}).to_string();
+    let config =
+        json!({"config": {"Env": ["NODE_VERSION=22.1.0"]}, "rootfs": {"diff_ids": digests}}).to_string();
+    let part = |platform| Part::of(platform, bytes.as_bytes(), config.as_bytes()).unwrap();
+    let parts = vec![part("linux/amd64"), part("linux/arm64")];
+    let base = Base::from_layers([("linux/amd64", &digests[..1]), ("linux/arm64", &digests[..1])]);
+    let home = Scratch::new().unwrap();
+    let cache = Cache::new(&Environment::from_pairs([("HOME", home.path().to_str().unwrap())])).unwrap();
+    let shelf = Shelf(digests.into_iter().zip(tars).collect(), AtomicUsize::new(0));
+    Scene { shelf, parts, base, cache, _home: home }
+}
+
+impl Scene {
+    fn read(&self, base: Option<&Base>, known: Known) -> (Result<Vec<super::Contents>>, usize) {
+        let before = self.shelf.1.load(Ordering::Relaxed);
+        let found = read(&self.parts, base, &self.shelf, &self.cache, known);
+        (found, self.shelf.1.load(Ordering::Relaxed) - before)
+    }
+}
+
+#[test]
+fn each_layer_is_read_once_and_the_base_once_on_a_machine() {
+    let scene = scene();
+    let base = Some(&scene.base);
+    let (found, fetched) = scene.read(base, Known::Base);
+    let found = found.unwrap();
+    assert_eq!(fetched, 2, "two platforms share both");
+    assert_eq!((found[0].base_layers, found[0].node_version.as_deref()), (Some(1), Some("22.1.0")));
+    assert_eq!(found[1].packages.iter().map(|package| package.layer).collect::<Vec<_>>(), [1, 0]);
+    assert_eq!(scene.read(base, Known::Base).1, 1, "what is above is looked at as it is now");
+    assert_eq!(scene.read(base, Known::All).1, 0);
+    assert_eq!(scene.read(None, Known::Base).1, 2, "without a base, all of it");
+}
+
+#[test]
+fn what_is_not_what_it_is_named_is_told_by_type() {
+    let is_wrong = |error: &anyhow::Error| error.chain().any(<dyn std::error::Error>::is::<WrongBytes>);
+    let is_damaged = |error: &anyhow::Error| error.chain().any(<dyn std::error::Error>::is::<Damaged>);
+    let mut changed = scene();
+    changed.parts[1].diff_ids[1] = Digest::of(b"other");
+    let error = changed.read(Some(&changed.base), Known::Base).0.unwrap_err();
+    assert!(is_wrong(&error) && error.to_string().contains("linux/arm64, unpacked"), "{error:#}");
+
+    let mut fewer = scene();
+    fewer.parts[0].diff_ids.pop();
+    assert!(is_damaged(&fewer.read(None, Known::Base).0.unwrap_err()));
+
+    let mut other_base = scene();
+    other_base.base = Base::from_layers([("linux/amd64", &[Digest::of(b"x")][..])]);
+    assert!(is_damaged(&other_base.read(Some(&other_base.base), Known::Base).0.unwrap_err()));
+
+    let mut garbage = scene();
+    garbage.shelf.0.values_mut().for_each(|tar| tar.truncate(700));
+    assert!(is_damaged(&garbage.read(None, Known::Base).0.unwrap_err()));
+
+    let mut gone = scene();
+    gone.shelf.0.clear();
+    let error = gone.read(None, Known::Base).0.unwrap_err();
+    assert!(!is_wrong(&error) && !is_damaged(&error), "{error:#}");
+}
