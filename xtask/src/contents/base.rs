@@ -18,6 +18,7 @@ const DOCKER_HUB: (&str, &str) = ("docker.io/", "registry-1.docker.io/");
 /// A base image's layers, for each platform.
 pub struct Base {
     layers: Vec<(String, Vec<Digest>)>,
+    manifests: Vec<(Digest, Vec<u8>)>,
 }
 
 /// Where a base image is.
@@ -74,14 +75,17 @@ impl Base {
         cache: &Cache,
         ask: impl Fn(&Digest) -> Result<Vec<u8>>,
     ) -> Result<Self> {
-        let manifest = |digest: &Digest| -> Result<Vec<u8>> {
+        let mut manifests = Vec::new();
+        let mut manifest = |digest: &Digest| -> Result<Vec<u8>> {
             if let Some(bytes) = cache.manifest(digest) {
+                manifests.push((digest.clone(), bytes.clone()));
                 return Ok(bytes);
             }
             let bytes = ask(digest)?;
             WrongBytes::check_bytes(&format!("`{digest}` of the base image is answered"), &bytes, digest)?;
             // What cannot be kept is asked for again the next time.
             cache.keep_manifest(digest, &bytes).ok();
+            manifests.push((digest.clone(), bytes.clone()));
             Ok(bytes)
         };
         let doing = || format!("reading the base image `{digest}`");
@@ -97,7 +101,13 @@ impl Base {
             let read: Manifest = serde_json::from_slice(&manifest(digest)?).with_context(doing)?;
             layers.push((wanted.clone(), read.layers.into_iter().map(|layer| layer.digest).collect()));
         }
-        Ok(Self { layers })
+        Ok(Self { layers, manifests })
+    }
+
+    /// The manifests that were read: the index, and one for each platform.
+    #[must_use]
+    pub fn manifests(&self) -> &[(Digest, Vec<u8>)] {
+        &self.manifests
     }
 
     /// How many layers of `part` are the base image's.
@@ -120,6 +130,9 @@ impl Base {
 
     #[cfg(test)]
     pub(super) fn from_layers<const N: usize>(layers: [(&str, &[Digest]); N]) -> Self {
-        Self { layers: layers.map(|(platform, layers)| (platform.to_owned(), layers.to_vec())).into() }
+        Self {
+            layers: layers.map(|(platform, layers)| (platform.to_owned(), layers.to_vec())).into(),
+            manifests: Vec::new(),
+        }
     }
 }

@@ -220,7 +220,7 @@ impl Verifier<'_> {
         };
         match (&self.options.save, &found.digest) {
             (Some(dir), Some(digest)) if report::conclude(std::slice::from_ref(&entry)).is_ok() => {
-                save(tools, target, digest, dir)?;
+                save(release, digest, dir)?;
             }
             _ => {}
         }
@@ -276,9 +276,14 @@ fn rebuilt(release: &Release<'_>, digest: &Digest) -> Claim {
     })
 }
 
-fn save(tools: &Tools<'_>, target: &Target, digest: &Digest, dir: &Path) -> Result<()> {
+/// What cosign saves, and the manifests of the base image beside it: they tell which layers are the base's.
+fn save(release: &Release<'_>, digest: &Digest, dir: &Path) -> Result<()> {
     ensure!(!dir.exists(), "`{}` is there already: name a new directory", dir.display());
-    tools.cosign.save(&target.image, digest, dir)?;
+    release.tools.cosign.save(&release.target.image, digest, dir)?;
+    for (digest, bytes) in look::base_manifests(release)? {
+        let file = dir.join("blobs").join("sha256").join(digest.hex());
+        std::fs::write(&file, bytes).with_context(|| format!("writing `{}`", file.display()))?;
+    }
     eprintln!("saved to `{}`; verify it with `--offline {}`", dir.display(), dir.display());
     Ok(())
 }

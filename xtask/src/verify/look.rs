@@ -24,7 +24,7 @@ use crate::version::ReleaseTag;
 
 use super::claim::{Seen, Unseen};
 
-pub(super) use contents::ContentsSeen;
+pub(super) use contents::{ContentsSeen, base_manifests};
 pub(super) use cosign::Answer;
 pub(super) use image::{ImageSeen, Place, image};
 pub(super) use parts::{Attached, Part, Said, look_at_part};

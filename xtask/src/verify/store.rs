@@ -19,6 +19,11 @@ pub(super) trait Store: Layers {
     /// What there is of `wanted`, in its order; `None` where there is none.
     fn fetch(&self, wanted: &[Wanted]) -> Vec<Result<Option<Vec<u8>>>>;
 
+    /// A manifest of the base image, from a store that has it instead of the base image's registry; `None` from all others.
+    fn base(&self, _digest: &Digest) -> Option<Result<Vec<u8>>> {
+        None
+    }
+
     /// The reference by which the store has what cosign keeps beside `digest`, if it has one.
     fn attached(&self, digest: &Digest, kind: Kind) -> Option<String>;
 }
@@ -190,6 +195,11 @@ impl Store for Layout {
             Wanted::HasBlob(digest) => Ok(self.has_blob(digest)?.then(Vec::new)),
         };
         wanted.iter().map(fetch).collect()
+    }
+
+    fn base(&self, digest: &Digest) -> Option<Result<Vec<u8>>> {
+        let missing = || format!("the directory has no manifest `{digest}` of the base image");
+        Some(self.blob(digest).and_then(|found| found.with_context(missing)))
     }
 
     fn attached(&self, _image: &Digest, kind: Kind) -> Option<String> {

@@ -110,6 +110,12 @@ fn what_was_saved_verifies_without_a_network_and_a_changed_byte_is_seen() -> Res
             Xtask::new(&project.checkout, &words).within(NO_NETWORK).run()
         };
         let whole = document(&offline()?, 0)?;
+        let nothing_known = project.checkout.tmp().join("empty-cache");
+        let words = ["verify", TAG, "--offline", saved, "--json"];
+        let anew = Xtask::new(&project.checkout, &words).within(NO_NETWORK);
+        let anew = anew.env("XDG_CACHE_HOME", text(&nothing_known)?).run()?;
+        assert_eq!(document(&anew, 0)?, whole, "on a machine that has seen nothing of it");
+        fs::remove_dir_all(&nothing_known)?;
         let left_out = whole["releases"][0]["not_asked"].to_string();
         assert!(left_out.contains("page.state") && left_out.contains("latest"), "{left_out}");
 

@@ -6,6 +6,7 @@ use crate::contents::base::Base;
 use crate::contents::cache::Cache;
 use crate::contents::image::Contents;
 use crate::contents::read::{Known, Part as Layered, read};
+use crate::reference::Digest;
 use crate::registry::Client;
 use crate::release::Release;
 use crate::release::contents::base_place;
@@ -42,7 +43,7 @@ pub(super) fn look(release: &Release<'_>, store: &dyn Store, parts: &Seen<Vec<Pa
 
 fn read_all(release: &Release<'_>, store: &dyn Store, parts: &[Layered]) -> Result<ContentsSeen> {
     let cache = Cache::new(release.session.environment)?;
-    let (base, base_unknown) = match base(release, parts, &cache) {
+    let (base, base_unknown) = match base(release, store, parts, &cache) {
         Ok(base) => (Some(base), None),
         Err(error) => (None, Some(format!("{error:#}"))),
     };
@@ -52,13 +53,36 @@ fn read_all(release: &Release<'_>, store: &dyn Store, parts: &[Layered]) -> Resu
 
 /// The base image's own registry is asked, as a stranger, unless the manifests are known from before. Whoever releases has a
 /// docker besides, which knows the logins and mirrors that the build was made with.
-fn base(release: &Release<'_>, parts: &[Layered], cache: &Cache) -> Result<Base> {
+fn base(release: &Release<'_>, store: &dyn Store, parts: &[Layered], cache: &Cache) -> Result<Base> {
+    let platforms: Vec<_> = parts.iter().map(|part| part.platform.clone()).collect();
+    find_base(release, &platforms, cache, |digest| store.base(digest))
+}
+
+/// The manifests of the release's base image.
+///
+/// # Errors
+/// When they cannot be asked for.
+pub(in crate::verify) fn base_manifests(release: &Release<'_>) -> Result<Vec<(Digest, Vec<u8>)>> {
+    let platforms: Vec<_> = release.session.config.platforms.iter().map(ToString::to_string).collect();
+    let cache = Cache::new(release.session.environment)?;
+    Ok(find_base(release, &platforms, &cache, |_digest| None)?.manifests().to_vec())
+}
+
+/// Looks at what is `kept` first, and only there where it says that it is the place.
+fn find_base(
+    release: &Release<'_>,
+    platforms: &[String],
+    cache: &Cache,
+    kept: impl Fn(&Digest) -> Option<Result<Vec<u8>>>,
+) -> Result<Base> {
     let place = base_place(release)?;
     let image = place.image()?;
-    let platforms: Vec<_> = parts.iter().map(|part| part.platform.clone()).collect();
     let curl = Curl::new(release.session.runner, release.session.config.timeouts.http());
     let registry = Client::new(curl, image.clone(), None);
-    Base::of(&place.digest, &platforms, cache, |digest| {
+    Base::of(&place.digest, platforms, cache, |digest| {
+        if let Some(kept) = kept(digest) {
+            return kept;
+        }
         let doing = || format!("asking for the base image `{}`", image.pinned(digest));
         let found = registry.manifest(digest.as_str()).with_context(doing);
         match found.and_then(|found| found.with_context(|| format!("{}: there is none", doing()))) {
