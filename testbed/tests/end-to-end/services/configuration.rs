@@ -1,5 +1,9 @@
 //! What a worked service adds to the table of this repository's `Cargo.toml`.
 
+use anyhow::Result;
+
+use crate::harness::test;
+
 /// `manifest` with the tables of `addition` in it: a key that both have is the addition's, and a table that only the
 /// addition has comes at the end. Both are as people write them: a line for each key, no dotted keys.
 pub(super) fn merged(manifest: &str, addition: &str) -> String {
@@ -42,11 +46,13 @@ fn name(line: &str) -> Option<&str> {
 }
 
 #[test]
-fn keys_of_the_addition_win_and_its_tables_come_last() {
-    let manifest = "# a\n[workspace]\nmembers = []\n\n[r]\ntitle = \"x\"\n\n[r.smoke]\nport = 3000\nhealth = \"/\"\n\n[lints]\na = 1\n";
-    let addition =
-        "# why\n[r]\nservice = \".\"\n\n[r.smoke]\nport = 8080\n\n[[r.smoke.companion]]\nalias = \"db\"\n";
-    let expected = "# a\n[workspace]\nmembers = []\n\n[r]\nservice = \".\"\ntitle = \"x\"\n\n[r.smoke]\nport = 8080\nhealth = \"/\"\n\n\
-                    [lints]\na = 1\n# why\n[[r.smoke.companion]]\nalias = \"db\"\n";
-    assert_eq!(merged(manifest, addition), expected);
+fn keys_of_the_addition_win_and_its_tables_come_last() -> Result<()> {
+    test(|| {
+        let manifest = "# a\n[workspace]\nmembers = []\n\n[r]\ntitle = \"x\"\n\n[r.smoke]\nport = 3000\nhealth = \"/\"\n";
+        let addition = "# why\n[r]\nservice = \".\"\n\n[r.smoke]\nport = 8080\n\n[[r.smoke.companion]]\nalias = \"db\"\n";
+        let expected = "# a\n[workspace]\nmembers = []\n\n[r]\nservice = \".\"\ntitle = \"x\"\n\n\
+                        [r.smoke]\nport = 8080\nhealth = \"/\"\n[[r.smoke.companion]]\nalias = \"db\"\n";
+        assert_eq!(merged(manifest, addition), expected);
+        Ok(())
+    })
 }
