@@ -10,6 +10,7 @@ pub(crate) mod docker_2;
 pub(crate) mod emulator;
 pub(crate) mod forge;
 pub(crate) mod judges;
+pub(crate) mod native;
 pub(crate) mod node;
 pub(crate) mod registry;
 pub(crate) mod runner;
@@ -68,7 +69,7 @@ impl Found {
 }
 
 /// All parts, in the order in which they are reported. The slow ones are built in this order.
-fn all() -> [&'static dyn Part; 15] {
+fn all() -> [&'static dyn Part; 16] {
     [
         &docker::Docker,
         &docker_2::Docker2,
@@ -80,6 +81,7 @@ fn all() -> [&'static dyn Part; 15] {
         &emulator::Emulator,
         &judges::Judges,
         &node::Node,
+        &native::NativeArchives,
         &runner::ForgeRunner,
         &buildkit::Buildkit,
         &buildx::Buildx,
