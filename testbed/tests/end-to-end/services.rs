@@ -5,7 +5,9 @@
 mod asked;
 mod companion;
 mod configuration;
+mod native;
 mod own;
 mod private;
 mod scanner;
+mod typescript;
 mod worked;

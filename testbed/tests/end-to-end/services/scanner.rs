@@ -28,9 +28,9 @@ impl Released {
             );
             let only_ours: Vec<_> = ours.iter().filter(|url| !theirs.contains_key(*url)).collect();
             let only_theirs = theirs.iter().filter(|(url, _)| !ours.contains(*url));
-            let unexplained: Vec<_> = only_theirs
-                .filter(|(url, paths)| !is_explained(url, paths, &ours, &sbom["metadata"]["component"]))
-                .collect();
+            let service = worked.package_name()?;
+            let unexplained: Vec<_> =
+                only_theirs.filter(|(url, paths)| !is_explained(url, paths, &ours, &service)).collect();
             ensure!(
                 only_ours.is_empty() && unexplained.is_empty(),
                 "{platform}: only in the SBOM: {only_ours:#?}\nonly found by the scanner: {unexplained:#?}"
@@ -73,7 +73,7 @@ fn found(image: &str) -> Result<BTreeMap<String, Vec<String>>> {
 }
 
 /// Whether a rule says why the scanner finds what the SBOM does not list.
-fn is_explained(url: &str, paths: &[String], ours: &BTreeSet<String>, service: &Value) -> bool {
+fn is_explained(url: &str, paths: &[String], ours: &BTreeSet<String>, service: &str) -> bool {
     let Some((kind, rest)) = url.strip_prefix("pkg:").and_then(|url| url.split_once('/')) else {
         return false;
     };
@@ -87,7 +87,7 @@ fn is_explained(url: &str, paths: &[String], ours: &BTreeSet<String>, service: &
         }),
         // The service itself, or a `package.json` in a folder of an installed package, which installs nothing.
         "npm" => paths.iter().all(|path| {
-            let is_service = service["name"] == name && !path.contains("/node_modules/");
+            let is_service = service == name && !path.contains("/node_modules/");
             is_service || (path.contains("/node_modules/") && !is_installed(path))
         }),
         _ => false,
@@ -114,8 +114,7 @@ fn package(url: &str) -> Option<String> {
 fn what_only_the_scanner_finds_is_explained_by_a_rule_or_not_at_all() -> Result<()> {
     test(|| {
         let ours = BTreeSet::from(["pkg:deb/debian/bash@5.2.15-2+b13".to_owned()]);
-        let service = serde_json::json!({ "name": "own" });
-        let is_explained = |url, path: &str| is_explained(url, &[path.to_owned()], &ours, &service);
+        let is_explained = |url, path: &str| is_explained(url, &[path.to_owned()], &ours, "own");
         assert!(is_explained("pkg:generic/bash@5.2.15", "/usr/bin/bash"));
         assert!(!is_explained("pkg:generic/bash@5.3", "/usr/bin/bash"));
         assert!(!is_explained("pkg:generic/redis@7", "/usr/bin/redis"));

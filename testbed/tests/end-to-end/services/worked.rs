@@ -17,6 +17,9 @@ use crate::harness::{export, image, read};
 /// Where they are.
 const SERVICES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/services");
 
+/// The files in which something is only known when a test runs.
+const FILLED_IN: [&str; 4] = ["Dockerfile", "release.toml", ".npmrc", "package-lock.json"];
+
 /// The tag that is released.
 pub(super) const TAG: &str = "v0.1.0";
 
@@ -39,22 +42,30 @@ impl Worked {
         Ok(Self { project: Project::new()?, variables: Vec::new() })
     }
 
-    /// The one below `testbed/services/NAME`, in place of this repository's own. In all of its files each name of
-    /// `values` becomes its value; what stands in `release.toml` goes to `Cargo.toml`.
+    /// The one below `testbed/services/NAME`, in place of this repository's own. In the files of [`FILLED_IN`] each name
+    /// of `values` becomes its value; what stands in `release.toml` goes to `Cargo.toml`.
     pub(super) fn new(name: &str, values: &[(&str, &str)]) -> Result<Self> {
+        Self::filled_in(name, |text| {
+            Ok(values.iter().fold(text.to_owned(), |text, (name, value)| text.replace(name, value)))
+        })
+    }
+
+    /// As [`Worked::new`], with what `fill_in` makes of each of these files.
+    pub(super) fn filled_in(name: &str, fill_in: impl Fn(&str) -> Result<String>) -> Result<Self> {
         let worked = Self::own()?;
         let checkout = &worked.project.checkout;
         checkout.git(&["rm", "-r", "--quiet", "service", "Dockerfile", ".dockerignore"])?;
         let directory = Path::new(SERVICES).join(name);
         for file in files_below(&directory)? {
             let text = fs::read_to_string(&file).with_context(|| format!("reading `{}`", file.display()))?;
-            let text = values.iter().fold(text, |text, (name, value)| text.replace(name, value));
             let path = file.strip_prefix(&directory).context("a file that is not below its directory")?;
-            if path == Path::new("release.toml") {
+            let path = path.to_str().context("a path that is not UTF-8")?;
+            let text = if FILLED_IN.contains(&path) { fill_in(&text)? } else { text };
+            if path == "release.toml" {
                 let manifest = String::from_utf8(checkout.committed("Cargo.toml")?)?;
                 checkout.write("Cargo.toml", &merged(&manifest, &text))?;
             } else {
-                checkout.write(path.to_str().context("a path that is not UTF-8")?, &text)?;
+                checkout.write(path, &text)?;
             }
         }
         checkout.commit(&format!("the service {name}"))?;
@@ -65,6 +76,15 @@ impl Worked {
     pub(super) fn with(mut self, name: &str, value: &str) -> Self {
         self.variables.push((name.to_owned(), value.to_owned()));
         self
+    }
+
+    /// What the service calls itself in its `package.json`.
+    pub(super) fn package_name(&self) -> Result<String> {
+        let checkout = &self.project.checkout;
+        let at_the_top = checkout.top().join("package.json").exists();
+        let file = if at_the_top { "package.json" } else { "service/package.json" };
+        let package: serde_json::Value = serde_json::from_slice(&checkout.committed(file)?)?;
+        Ok(package["name"].as_str().context("a package without a name")?.to_owned())
     }
 
     /// `xtask` with the secrets of a release, as a person runs it.
