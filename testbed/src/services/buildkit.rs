@@ -103,11 +103,12 @@ fn address(cx: &Context) -> Result<String> {
     Ok(format!("unix://{}", text(&cx.layout.run("buildkit.sock"))?))
 }
 
-/// Steps of a build share the machine's network, as there is no plugin that could make another. What is left out has a
-/// default below `/run` or `/etc`.
+/// Steps of a build share the machine's network, as there is no plugin that could make another; that a build asks for it by
+/// name has to be allowed. What is left out has a default below `/run` or `/etc`.
 pub(crate) fn configuration(root: &str, address: &str, traces: &str, registry: SocketAddr) -> String {
     format!(
         "root = '{root}'\n\
+         insecure-entitlements = ['network.host']\n\
          [grpc]\naddress = ['{address}']\n\
          [otel]\nsocketPath = '{traces}'\n\
          [cdi]\ndisabled = true\n\
