@@ -34,6 +34,9 @@ const REPOSITORY: &str = "library/node";
 /// Its tag.
 const TAG: &str = "22-slim";
 
+/// What it takes the place of; any other base image is used as it is.
+const IMITATES: &str = "node:22-slim";
+
 /// 2020-01-01: before any commit, or a release's `SOURCE_DATE_EPOCH` would lie before its base image.
 const EPOCH: &str = "1577836800";
 
@@ -84,6 +87,7 @@ pub(crate) fn ensure(cx: &Context, docker: &Found, address: SocketAddr, state: &
     }
     let pinned = image.ensure(cx, docker, address, state)?;
     state.export("TESTBED_BASE_STAND_IN", pinned);
+    state.export("TESTBED_BASE_STAND_IN_FOR", IMITATES);
     Ok(())
 }
 

@@ -36,6 +36,9 @@ pub enum Command {
         /// A tag, or a commit to release as the next version [default: the tag at HEAD, else HEAD]
         #[arg(value_name = "TAG or COMMIT")]
         what: Option<String>,
+        /// The files of the work tree instead, as they are: what is committed, changed or new, and not ignored
+        #[arg(long, conflicts_with = "what")]
+        work_tree: bool,
     },
     /// Check every claim of a release: its image, signature, provenance, SBOM, page and tags
     Verify {

@@ -1,6 +1,7 @@
 //! `[workspace.metadata.release]` of the top `Cargo.toml`, read from the bytes that git has of a commit: whoever verifies
 //! needs no Rust toolchain. Unknown keys are errors. docs/configuration.md describes every key.
 
+mod inputs;
 mod limits;
 mod native;
 mod smoke;
@@ -10,14 +11,16 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
-use crate::reference::{Digest, Image};
+use crate::reference::{Digest, Image, Registry};
 use crate::tool::git::{Commit, Git};
 
+pub use inputs::{BaseRegistry, Login, NamedSecrets, build_secrets};
 pub use limits::Timeouts;
 pub use native::{Archive, Native, Way};
 pub use smoke::{ALIAS, Companion, Http, Platforms, Smoke};
-pub use values::{Folder, Platform, RepositoryName, WebUrl};
+pub use values::{Folder, Platform, RepositoryName, VariableName, WebUrl};
 
 /// Where the table is, from the top of the repository.
 pub const MANIFEST: &str = "Cargo.toml";
@@ -66,6 +69,15 @@ pub struct Config {
     /// What was decided about packages that bring an install script.
     #[serde(default)]
     pub native: Vec<Native>,
+    /// Environment variables that the build is given as secrets of the same names.
+    #[serde(default)]
+    pub build_secrets: Vec<VariableName>,
+    /// Logins for the registries that base images come from.
+    #[serde(default)]
+    pub registries: Vec<BaseRegistry>,
+    /// Hosts besides loopback that are spoken to without TLS: the forge, the registry, or where a registry keeps its blobs.
+    #[serde(default)]
+    pub plain_http: Vec<Registry>,
     /// How the image is tried out.
     pub smoke: Smoke,
     /// How long a step may take.
@@ -126,6 +138,30 @@ impl Config {
         Self::from_manifest(text)
     }
 
+    /// Whether `manifest`, what git gave for [`MANIFEST`], has the table at all, right or wrong: a commit without it is from
+    /// before this tool.
+    #[must_use]
+    pub fn is_in(manifest: Option<&[u8]>) -> bool {
+        #[derive(Deserialize)]
+        struct Manifest {
+            workspace: Workspace,
+        }
+        #[derive(Deserialize)]
+        struct Workspace {
+            metadata: Metadata,
+        }
+        #[derive(Deserialize)]
+        struct Metadata {
+            #[serde(rename = "release")]
+            _release: IgnoredAny,
+        }
+        let text = manifest.and_then(|manifest| std::str::from_utf8(manifest).ok());
+        text.is_some_and(|text| {
+            let found = basic_toml::from_str::<Manifest>(text);
+            found.is_ok_and(|Manifest { workspace: Workspace { metadata: Metadata { .. } } }| true)
+        })
+    }
+
     fn from_manifest(text: &str) -> Result<Self> {
         #[derive(Deserialize)]
         struct Manifest {
@@ -153,7 +189,18 @@ impl Config {
     }
 
     fn check(&self) -> Result<()> {
-        self.image()?;
+        let image = self.image()?;
+        inputs::check_registries(&self.registries, &image.registry)?;
+        self.check_forge()?;
+        for (number, platform) in self.platforms.iter().enumerate() {
+            ensure!(
+                !self.platforms[..number].contains(platform),
+                "`platforms` names `{platform}` twice: `linux/arm64/v8` is `linux/arm64`, and `linux/arm` is `linux/arm/v7`"
+            );
+        }
+        for (number, name) in self.build_secrets.iter().enumerate() {
+            ensure!(!self.build_secrets[..number].contains(name), "`build-secrets` names `{name}` twice");
+        }
         ensure!(!self.platforms.is_empty(), "`platforms` is empty: name one at least, such as `linux/amd64`");
         ensure!(!self.branches.is_empty(), "`branches` is empty: name one at least, such as `main`");
         for (key, value) in
@@ -167,19 +214,49 @@ impl Config {
         self.smoke.check()
     }
 
+    /// A token in a request that everyone on the way can read is worth a word in the configuration.
+    fn check_forge(&self) -> Result<()> {
+        if !self.forge.is_http() {
+            return Ok(());
+        }
+        let host: Registry = self.forge.authority().parse().context("reading `forge`")?;
+        ensure!(
+            host.is_loopback() || self.is_plain_http(&host),
+            "`forge` is `{}`, without TLS: tokens would cross the network in the clear; write `https://`, or, in a network \
+             that you trust, name the host: `plain-http = [\"{host}\"]`",
+            self.forge
+        );
+        Ok(())
+    }
+
     /// The image's public name.
     ///
     /// # Errors
     /// When it is no image name.
     pub fn image(&self) -> Result<Image> {
-        match &self.image {
+        let image = match &self.image {
             Some(name) => name.parse().context("reading `image`"),
             None => {
                 format!("{}/{}", self.forge.authority(), self.repository.to_string().to_ascii_lowercase())
                     .parse()
                     .context("deriving `image` from `forge` and `repository`; set it by hand")
             }
+        };
+        image.map(|image| self.reached(image))
+    }
+
+    /// `image` with its registry spoken to as this configuration says.
+    #[must_use]
+    pub fn reached(&self, image: Image) -> Image {
+        if self.is_plain_http(&image.registry) {
+            Image { registry: image.registry.over_http(), ..image }
+        } else {
+            image
         }
+    }
+
+    fn is_plain_http(&self, host: &Registry) -> bool {
+        self.plain_http.iter().any(|named| named.as_str() == host.as_str())
     }
 
     /// The repository's page on the forge, as provenance and `org.opencontainers.image.source` name it.
@@ -244,6 +321,16 @@ pub(crate) mod tests {
             ("title =", "service = \"a//b\"\ntitle =", "not a folder"),
             ("/healthz", "healthz", "smoke.health"),
             ("port = 3000", "port = ", "lists the keys"),
+            (r#"["linux/amd64"]"#, r#"["linux/arm64", "linux/arm64/v8"]"#, "`linux/arm64` twice"),
+            (r#"["linux/amd64"]"#, r#"["linux/x86_64"]"#, "write `linux/amd64`"),
+            ("title =", "build-secrets = [\"COSIGN_PASSWORD\"]\ntitle =", "COSIGN_PASSWORD"),
+            ("title =", "build-secrets = [\"A\", \"A\"]\ntitle =", "`A` twice"),
+            ("https://forge", "http://forge", "plain-http = [\"forge.example.org\"]"),
+            (
+                "[workspace.metadata.release.smoke]",
+                "[[workspace.metadata.release.registries]]\nhost = \"docker.io\"\n[workspace.metadata.release.smoke]",
+                "token",
+            ),
         ];
         for (from, to, expected) in cases {
             let error = Config::from_manifest(&MANIFEST.replacen(from, to, 1)).unwrap_err();
@@ -253,10 +340,54 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn a_host_without_tls_is_one_that_is_named_or_on_this_machine() {
+        let with = |forge: &str, more: &str| {
+            let manifest = MANIFEST.replacen("https://forge.example.org/", forge, 1);
+            Config::from_manifest(&manifest.replacen("title =", &format!("{more}\ntitle ="), 1))
+        };
+        let named = with("http://192.168.1.10:3000", "plain-http = [\"192.168.1.10:3000\"]").unwrap();
+        assert_eq!(named.image().unwrap().registry.base_url(), "http://192.168.1.10:3000");
+        let other = "forge.example.org/acme/carol".parse().unwrap();
+        assert_eq!(named.reached(other).registry.base_url(), "https://forge.example.org");
+        assert!(with("http://127.0.0.1:3000", "").is_ok() && with("http://localhost:3000", "").is_ok());
+        for hosts in
+            ["plain-http = []", "plain-http = [\"192.168.1.10\"]", "plain-http = [\"192.168.1.11:3000\"]"]
+        {
+            assert!(with("http://192.168.1.10:3000", hosts).is_err(), "{hosts}");
+        }
+    }
+
+    #[test]
+    fn private_inputs_are_read_by_the_names_of_their_variables() {
+        let table = "build-secrets = [\"NPM_TOKEN\"]\ntitle =";
+        let registries = "[[workspace.metadata.release.registries]]\nhost = \"docker.io\"\nuser-name = \"acme\"\n\
+            token = \"HUB_TOKEN\"\n[workspace.metadata.release.smoke]";
+        let manifest = MANIFEST.replacen("title =", table, 1).replacen(
+            "[workspace.metadata.release.smoke]",
+            registries,
+            1,
+        );
+        let config = Config::from_manifest(&manifest).unwrap();
+        assert_eq!(config.build_secrets[0].as_str(), "NPM_TOKEN");
+        assert_eq!(config.registries[0].docker_key(), "https://index.docker.io/v1/");
+    }
+
+    #[test]
     fn a_workspace_without_the_table_is_told_where_to_look() {
         for manifest in ["", "[workspace]", "[package.metadata.release]"] {
             let error = Config::from_manifest(manifest).unwrap_err().to_string();
             assert!(error.contains("docs/configuration.md"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_commit_from_before_the_tool_is_told_from_one_with_a_wrong_table() {
+        let wrong = MANIFEST.replacen("port =", "prot =", 1);
+        assert!(Config::is_in(Some(MANIFEST.as_bytes())) && Config::is_in(Some(wrong.as_bytes())));
+        for before in
+            [None, Some("[workspace]\nmembers = []"), Some("[package.metadata.release]\nx = 1"), Some("{}")]
+        {
+            assert!(!Config::is_in(before.map(str::as_bytes)), "{before:?}");
         }
     }
 }

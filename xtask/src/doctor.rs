@@ -13,7 +13,7 @@ use crate::progress::Steps;
 use crate::release::command::with_secrets;
 use crate::release::preflight::{self, Check, Found, Problem, checks};
 use crate::release::secrets::Secrets;
-use crate::release::{self, Session, Tools, smoke};
+use crate::release::{self, Session, Tools, logins, smoke};
 use crate::tool::Runner;
 use crate::tool::docker::DockerConfig;
 use crate::tool::git::Git;
@@ -36,8 +36,7 @@ pub fn run(environment: &Environment) -> Result<()> {
     let target = &with_secrets(environment, runner, config, git, secrets, run.as_ref())?;
     let steps = &Steps::new(environment)?;
     let session = &Session { runner, environment, git, config, steps };
-    let (login, anonymous) =
-        (DockerConfig::new(environment, target.login())?, DockerConfig::new(environment, None)?);
+    let (login, anonymous) = (logins::docker_config(session, target)?, DockerConfig::new(environment, None)?);
     let tools = &release::tools(session, target, &login, &anonymous);
     let head = git.peel("HEAD")?.context("HEAD has no commit")?;
 

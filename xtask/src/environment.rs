@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow};
 
-use crate::secret::Secret;
+use crate::secret::{Secret, register};
 
 /// What every child sees: where programs are, who we are, how to reach the network and docker. Nothing that a forge's
 /// runner adds (tokens, event files), no `COSIGN_*` (cosign binds each flag to one), no `GIT_*`.
@@ -45,6 +45,24 @@ const INHERITED: [&str; 31] = [
     "NO_COLOR",
 ];
 
+/// Addresses of proxies, which may hold a password.
+const PROXIES: [&str; 8] = [
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "ALL_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "all_proxy",
+];
+
+/// Whether every child sees the variable `name`.
+#[must_use]
+pub fn is_inherited(name: &str) -> bool {
+    INHERITED.contains(&name)
+}
+
 /// A snapshot of the environment, taken once in `main`, so that everything below it is a function of its arguments.
 #[derive(Clone, Default)]
 pub struct Environment {
@@ -56,7 +74,9 @@ impl Environment {
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
     pub fn of_this_process() -> Self {
-        Self { variables: std::env::vars_os().collect() }
+        let environment = Self { variables: std::env::vars_os().collect() };
+        environment.hide_proxy_passwords();
+        environment
     }
 
     /// An environment made of the given pairs.
@@ -160,6 +180,30 @@ impl Environment {
         Ok(directories.map(|directory| Path::new(directory).join(program)).find(|path| path.is_file()))
     }
 
+    /// The names of the proxy variables that are set, of those that `BuildKit` knows.
+    ///
+    /// # Errors
+    /// When one is not UTF-8.
+    pub fn proxies(&self) -> Result<Vec<&'static str>> {
+        let mut names = Vec::new();
+        for name in PROXIES {
+            names.extend(self.get(name)?.map(|_| name));
+        }
+        Ok(names)
+    }
+
+    /// Registers the passwords in the addresses of proxies, so that no message shows them.
+    fn hide_proxy_passwords(&self) {
+        let values = PROXIES.iter().filter_map(|name| self.variables.get(OsStr::new(name))?.to_str());
+        for user in values.filter_map(|value| value.rsplit_once('@')).map(|(before, _)| before) {
+            let user = user.rsplit_once("://").map_or(user, |(_, user)| user);
+            register(user);
+            if let Some((_, password)) = user.split_once(':') {
+                register(password);
+            }
+        }
+    }
+
     /// What a child may see of this environment.
     pub fn inherited(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
         self.variables
@@ -191,6 +235,19 @@ mod tests {
         ]);
         let seen: Vec<_> = environment.inherited().map(|(key, _)| key.to_owned()).collect();
         assert_eq!(seen, ["PATH"]);
+    }
+
+    #[test]
+    fn the_password_of_a_proxy_is_hidden_and_its_variable_named() {
+        let environment = Environment::from_pairs([
+            ("https_proxy", "http://alice:proxy-password@proxy.example.org:3128"),
+            ("NO_PROXY", "localhost"),
+            ("HTTP_PROXY", ""),
+        ]);
+        assert_eq!(environment.proxies().unwrap(), ["NO_PROXY", "https_proxy"]);
+        environment.hide_proxy_passwords();
+        assert_eq!(crate::secret::redact("via alice:proxy-password@proxy"), "via ***@proxy");
+        assert_eq!(crate::secret::redact("proxy-password"), "***");
     }
 
     #[test]

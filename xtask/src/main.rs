@@ -47,7 +47,7 @@ fn run(command: Command, environment: &Environment) -> Result<()> {
         Command::Release { tag, plan: false, json } => {
             release::command::run(environment, tag.as_deref(), json)
         }
-        Command::Rehearse { what } => rehearse::run(environment, what.as_deref()),
+        Command::Rehearse { what, work_tree } => rehearse::run(environment, what.as_deref(), work_tree),
         Command::Verify { what, all, key, source, login, rebuild, builder, save, offline, json } => {
             let options = Options { what, all, key, source, login, rebuild, builder, save, offline, json };
             verify::command::run(environment, &options)

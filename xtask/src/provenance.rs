@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use facts::{Facts, Invocation, ToolSource, build_type, builder_id, xtask_uri};
+pub use facts::{Facts, Invocation, ToolSource, build_secrets, build_type, builder_id, xtask_uri};
 pub use smoked::{Smoked, Tried};
 
 /// The file of the workflow that releases.
@@ -18,6 +18,12 @@ pub const RELEASE_WORKFLOW: &str = ".forgejo/workflows/release.yml";
 pub const XTASK: &str = "xtask";
 /// The annotation of [`XTASK`], with the value `true`, where its files differ from the commit.
 pub const MODIFIED: &str = "modified";
+/// The group of internal parameters that names the build's secrets.
+pub const BUILD_SECRETS: &str = "buildSecrets";
+/// Where each of them is from.
+pub const OF_ENVIRONMENT: &str = "environment";
+/// The annotation of the source, with the value `true`, where it is a work tree: its commit is in no repository.
+pub const WORK_TREE: &str = "workTree";
 /// The command of a person who releases.
 pub const RELEASE: &str = "cargo xtask release";
 /// The command of a person who tries a release out.
@@ -25,6 +31,8 @@ pub const REHEARSE: &str = "cargo xtask rehearse";
 
 /// The internal parameter that says how each platform's image was tried.
 pub const SMOKE: &str = "smoke";
+/// The same for what is not committed yet.
+pub const REHEARSE_WORK_TREE: &str = "cargo xtask rehearse --work-tree";
 
 /// What the SBOM is called among the things that came out.
 pub const SBOM_FILE: &str = "sbom.cdx.json";

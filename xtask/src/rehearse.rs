@@ -13,8 +13,9 @@ use crate::forge::directory::Directory;
 use crate::inputs::PUBLIC_KEY;
 use crate::keychain::Keychain;
 use crate::progress::Steps;
-use crate::provenance::{Invocation, REHEARSE};
+use crate::provenance::{Invocation, REHEARSE, REHEARSE_WORK_TREE};
 use crate::release::source::Source;
+use crate::release::stand_in::StandIn;
 use crate::release::target::Target;
 use crate::release::{self, Outcome, Session, preflight};
 use crate::scratch::{Scratch, random_hex};
@@ -26,21 +27,29 @@ use crate::tool::docker::DockerConfig;
 use crate::tool::git::Git;
 
 /// Where pages and the public key go, from the top of the repository.
-const DIRECTORY: &str = "target/rehearsal";
+pub(crate) const DIRECTORY: &str = "target/rehearsal";
 
-/// Rehearses the release of `what`.
+/// Rehearses the release of `what`, or of the work tree.
 ///
 /// # Errors
 /// As the release itself.
-pub fn run(environment: &Environment, what: Option<&str>) -> Result<()> {
+pub fn run(environment: &Environment, what: Option<&str>, work_tree: bool) -> Result<()> {
     let here = std::env::current_dir().context("finding the current directory")?;
-    let git = Git::discover(&Runner::new(environment), &here)?;
+    let checkout = Git::discover(&Runner::new(environment), &here)?;
     // Before the testbed: what is wrong with the arguments needs no real parts to be said.
-    let source = Source::to_try(&git, what)?;
+    let uncommitted = if work_tree { Some(checkout.work_tree()?) } else { None };
+    let (git, source, command) = match &uncommitted {
+        Some(made) => (made.git.clone(), Source::of_commit(&made.git, &made.commit)?, REHEARSE_WORK_TREE),
+        None => (checkout.clone(), Source::to_try(&checkout, what)?, REHEARSE),
+    };
     let environment = &testbed::ensure(environment, git.root(), Purpose::Rehearsal)?;
     let runner = &Runner::new(environment);
     let steps = Steps::new(environment)?;
-    steps.line("rehearse", &format!("{} at {}", source.tag, source.commit));
+    let of = if work_tree { ", the work tree" } else { "" };
+    steps.line("rehearse", &format!("{} at {}{of}", source.tag, source.commit));
+    if uncommitted.is_none() {
+        tell_of_changes(&git, &source, &steps)?;
+    }
     preflight::check_disk()?;
     let config = Config::of_commit(&git, &source.commit).map_err(refused)?;
 
@@ -48,7 +57,7 @@ pub fn run(environment: &Environment, what: Option<&str>) -> Result<()> {
     fs::create_dir_all(&parent).with_context(|| format!("making `{}`", parent.display()))?;
     // A rehearsal that fails leaves the last good one as it was.
     let staged = Scratch::within(&parent)?;
-    let target = target(environment, runner, &config, staged.path()).map_err(refused)?;
+    let target = target(environment, runner, &config, command, staged.path()).map_err(refused)?;
     let session = Session { runner, environment, git: &git, config: &config, steps: &steps };
     let outcome = release::run(&session, &target, &source)?;
     let directory = git.root().join(DIRECTORY);
@@ -57,7 +66,27 @@ pub fn run(environment: &Environment, what: Option<&str>) -> Result<()> {
     Ok(())
 }
 
-fn target(environment: &Environment, runner: &Runner, config: &Config, staged: &Path) -> Result<Target> {
+/// A file that was changed and is not committed is easily taken for one that was tried.
+fn tell_of_changes(git: &Git, source: &Source, steps: &Steps) -> Result<()> {
+    if git.peel("HEAD")?.as_ref() != Some(&source.commit) {
+        return Ok(());
+    }
+    let files = match git.changed_files(&source.commit)? {
+        0 => return Ok(()),
+        1 => "1 file differs from HEAD and is".to_owned(),
+        count => format!("{count} files differ from HEAD and are"),
+    };
+    steps.line("rehearse", &format!("{files} not in this rehearsal; use `--work-tree`"));
+    Ok(())
+}
+
+fn target(
+    environment: &Environment,
+    runner: &Runner,
+    config: &Config,
+    command: &str,
+    staged: &Path,
+) -> Result<Target> {
     let name = config.repository.to_string().to_ascii_lowercase();
     let nonce = random_hex()?;
     let image = format!("{}/rehearsal-{}/{name}", testbed::registry(environment)?, &nonce[..12]).parse()?;
@@ -71,9 +100,9 @@ fn target(environment: &Environment, runner: &Runner, config: &Config, staged: &
         public_key_name: format!("{DIRECTORY}/{PUBLIC_KEY}"),
         registry_remedy: "start the testbed's registry with `cargo testbed up`",
         forge: Box::new(Directory::new(staged)),
-        stand_in: environment.get("TESTBED_BASE_STAND_IN")?.map(str::to_owned),
+        stand_ins: StandIn::of_environment(environment)?,
         cosign: "cosign".into(),
-        invocation: Invocation::Local { command: REHEARSE.to_owned(), nonce },
+        invocation: Invocation::Local { command: command.to_owned(), nonce },
     })
 }
 

@@ -7,6 +7,7 @@ pub mod command;
 pub mod contents;
 pub mod export;
 mod finish;
+pub mod logins;
 pub mod make;
 pub mod page;
 pub mod plan;
@@ -16,6 +17,7 @@ pub(crate) mod secrets;
 pub mod show_plan;
 pub mod smoke;
 pub mod source;
+pub mod stand_in;
 pub mod state;
 pub mod tags;
 pub mod target;
@@ -116,7 +118,7 @@ pub struct Release<'a> {
 pub fn run(session: &Session<'_>, target: &Target, source: &Source) -> Result<Outcome> {
     let inputs = &Inputs::of_commit(session.git, &source.commit, session.config).map_err(refused)?;
     inputs.ensure_kept()?;
-    let login = DockerConfig::new(session.environment, target.login())?;
+    let login = logins::docker_config(session, target)?;
     let anonymous = DockerConfig::new(session.environment, None)?;
     let tools = &tools(session, target, &login, &anonymous);
     let release = &Release::new(session, tools, target, source, inputs);
@@ -175,7 +177,10 @@ pub(crate) fn tools<'a>(
 ) -> Tools<'a> {
     let (runner, timeouts) = (session.runner, session.config.timeouts);
     let curl = Curl::new(runner, timeouts.http());
-    let client = |credentials| registry::Client::new(curl.clone(), target.image.clone(), credentials);
+    let client = |credentials| {
+        registry::Client::new(curl.clone(), target.image.clone(), credentials)
+            .with_plain_http(&session.config.plain_http)
+    };
     Tools {
         docker: Docker::new(runner, login),
         cosign: Cosign::new(runner, &target.cosign, login, timeouts.cosign()),

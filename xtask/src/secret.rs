@@ -64,7 +64,8 @@ pub fn redact(text: &str) -> String {
     fragments.iter().fold(text.to_owned(), |text, fragment| text.replace(fragment.as_str(), MASK))
 }
 
-fn register(value: &str) {
+/// Has [`redact`] mask `value` from now on: for what is a secret only in part, such as an address with a password.
+pub(crate) fn register(value: &str) {
     let mut fragments = FRAGMENTS.lock().unwrap_or_else(PoisonError::into_inner);
     let whole = [value.to_owned(), STANDARD.encode(value)];
     for fragment in whole.into_iter().chain(value.lines().map(|line| line.trim().to_owned())) {

@@ -11,6 +11,12 @@ use serde::Deserialize;
 pub struct WebUrl(String);
 
 impl WebUrl {
+    /// Whether it is spoken to without TLS.
+    #[must_use]
+    pub fn is_http(&self) -> bool {
+        self.0.starts_with("http://")
+    }
+
     /// Host and port.
     #[must_use]
     pub fn authority(&self) -> &str {
@@ -72,16 +78,33 @@ impl fmt::Display for RepositoryName {
     }
 }
 
-/// `os/architecture` with an optional variant, as buildx writes it.
+/// `os/architecture` with an optional variant, in the one spelling that `BuildKit` writes into an index.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Platform(String);
+
+/// What other programs call the architectures of `BuildKit`, and what to write instead.
+const OTHER_NAMES: [(&str, &str); 8] = [
+    ("x86_64", "amd64"),
+    ("x86-64", "amd64"),
+    ("x64", "amd64"),
+    ("aarch64", "arm64"),
+    ("armhf", "arm/v7"),
+    ("armv7l", "arm/v7"),
+    ("armel", "arm/v6"),
+    ("i386", "386"),
+];
 
 impl TryFrom<String> for Platform {
     type Error = anyhow::Error;
 
     fn try_from(text: String) -> Result<Self> {
         let words: Vec<_> = text.split('/').collect();
+        if let [os, architecture, ..] = words[..]
+            && let Some((_, ours)) = OTHER_NAMES.iter().find(|(name, _)| *name == architecture)
+        {
+            bail!("`{text}` is not a platform: write `{os}/{ours}`");
+        }
         let plain = |word: &&str| {
             !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
         };
@@ -89,7 +112,14 @@ impl TryFrom<String> for Platform {
             (2..=3).contains(&words.len()) && words.iter().all(plain),
             "`{text}` is not a platform such as `linux/amd64`"
         );
-        Ok(Self(text))
+        // As containerd's `platforms.Normalize` has it: the index that comes out is compared with this.
+        Ok(Self(match words[..] {
+            [os, "arm64", "v8" | "8"] => format!("{os}/arm64"),
+            [os, "amd64", "v1"] => format!("{os}/amd64"),
+            [os, "arm"] => format!("{os}/arm/v7"),
+            [os, "arm", variant @ ("5" | "6" | "7" | "8")] => format!("{os}/arm/v{variant}"),
+            _ => text,
+        }))
     }
 }
 
@@ -145,5 +175,126 @@ impl TryFrom<String> for Folder {
 impl fmt::Display for Folder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+/// The name of an environment variable that a commit may name: one that holds a secret, and that no program which is
+/// started here reads for itself.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
+pub struct VariableName(String);
+
+/// What the release's own variables are called, and what docker, buildx, git and the dynamic linker read.
+const RESERVED_PREFIXES: [&str; 14] = [
+    "COSIGN_",
+    "FORGEJO_",
+    "GITEA_",
+    "GITHUB_",
+    "ACTIONS_",
+    "RUNNER_",
+    "TESTBED_",
+    "DOCKER_",
+    "BUILDX_",
+    "BUILDKIT_",
+    "GIT_",
+    "LD_",
+    "SSL_",
+    "XDG_",
+];
+const RESERVED: [&str; 2] = ["REGISTRY_USER", "REGISTRY_TOKEN"];
+
+impl VariableName {
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for VariableName {
+    type Error = anyhow::Error;
+
+    fn try_from(text: String) -> Result<Self> {
+        let first = |c: char| c.is_ascii_uppercase() || c == '_';
+        ensure!(
+            text.starts_with(first) && text.chars().all(|c| first(c) || c.is_ascii_digit()),
+            "`{text}` is not the name of a variable such as `NPM_TOKEN`: expected `A-Z`, `0-9` and `_`"
+        );
+        let is_reserved = RESERVED_PREFIXES.iter().any(|prefix| text.starts_with(prefix))
+            || RESERVED.contains(&text.as_str())
+            || crate::environment::is_inherited(&text);
+        ensure!(!is_reserved, "`{text}` has another meaning here; give the variable a name of its own");
+        Ok(Self(text))
+    }
+}
+
+impl fmt::Display for VariableName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Platform, VariableName};
+
+    #[test]
+    fn a_platform_has_the_one_spelling_that_the_index_will_have() {
+        for (written, meant) in [
+            ("linux/amd64", "linux/amd64"),
+            ("linux/amd64/v1", "linux/amd64"),
+            ("linux/amd64/v2", "linux/amd64/v2"),
+            ("linux/arm64", "linux/arm64"),
+            ("linux/arm64/v8", "linux/arm64"),
+            ("linux/arm", "linux/arm/v7"),
+            ("linux/arm/7", "linux/arm/v7"),
+            ("linux/arm/v6", "linux/arm/v6"),
+            ("linux/riscv64", "linux/riscv64"),
+        ] {
+            assert_eq!(Platform::try_from(written.to_owned()).unwrap().to_string(), meant, "{written}");
+        }
+    }
+
+    #[test]
+    fn another_name_of_an_architecture_is_refused_with_the_right_one() {
+        for (written, right) in [
+            ("linux/x86_64", "`linux/amd64`"),
+            ("linux/x64", "`linux/amd64`"),
+            ("linux/aarch64", "`linux/arm64`"),
+            ("linux/armhf", "`linux/arm/v7`"),
+            ("linux", "not a platform"),
+            ("linux/ARM64", "not a platform"),
+            ("linux//v8", "not a platform"),
+            ("linux/arm/v7/x", "not a platform"),
+        ] {
+            let error = Platform::try_from(written.to_owned()).unwrap_err().to_string();
+            assert!(error.contains(right), "{written}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_variable_of_a_commit_is_none_of_ours_and_none_that_a_tool_reads() {
+        for good in ["NPM_TOKEN", "_X", "HUB_TOKEN_2", "REGISTRY_TOKEN_2"] {
+            assert!(VariableName::try_from(good.to_owned()).is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "npm_token",
+            "2X",
+            "NPM-TOKEN",
+            "NPM TOKEN",
+            "A=B",
+            "A,B",
+            "COSIGN_PASSWORD",
+            "REGISTRY_TOKEN",
+            "FORGEJO_TOKEN",
+            "GITHUB_TOKEN",
+            "PATH",
+            "HTTPS_PROXY",
+            "DOCKER_HOST",
+            "LD_PRELOAD",
+        ] {
+            assert!(VariableName::try_from(bad.to_owned()).is_err(), "{bad}");
+        }
     }
 }

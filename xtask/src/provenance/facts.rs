@@ -6,8 +6,9 @@ mod tests;
 use std::collections::BTreeMap;
 
 use super::{
-    BuildDefinition, Builder, ExternalParameters, LOCAL_BUILDER, LocalRun, MODIFIED, Metadata, Provenance,
-    Resource, RunDetails, SMOKE, Smoked, WORKFLOW_BUILDER, Workflow, XTASK,
+    BUILD_SECRETS, BuildDefinition, Builder, ExternalParameters, LOCAL_BUILDER, LocalRun, MODIFIED, Metadata,
+    OF_ENVIRONMENT, Provenance, REHEARSE_WORK_TREE, Resource, RunDetails, SMOKE, Smoked, WORK_TREE,
+    WORKFLOW_BUILDER, Workflow, XTASK,
 };
 use crate::config::{Config, Native};
 use crate::dockerfile::{BaseImage, BaseImages};
@@ -143,18 +144,32 @@ impl Invocation {
         }
     }
 
-    fn internal_parameters(&self) -> BTreeMap<String, BTreeMap<String, String>> {
-        let Self::Workflow { event, run_id, run_number, .. } = self else { return BTreeMap::new() };
+    /// Whether it rehearses what is not committed.
+    #[must_use]
+    pub fn is_of_work_tree(&self) -> bool {
+        matches!(self, Self::Local { command, .. } if command == REHEARSE_WORK_TREE)
+    }
+
+    fn run(&self) -> Option<(String, BTreeMap<String, String>)> {
+        let Self::Workflow { event, run_id, run_number, .. } = self else { return None };
         let pairs = [("event_name", event), ("run_id", run_id), ("run_number", run_number)];
         let run = pairs.into_iter().map(|(key, value)| (key.to_owned(), value.clone())).collect();
-        BTreeMap::from([("forgejo".to_owned(), run)])
+        Some(("forgejo".to_owned(), run))
     }
 }
 
 fn internal_parameters(facts: &Facts<'_>) -> BTreeMap<String, BTreeMap<String, String>> {
-    let mut parameters = facts.invocation.internal_parameters();
+    let mut parameters: BTreeMap<_, _> = facts.invocation.run().into_iter().collect();
     parameters.insert(SMOKE.to_owned(), facts.smoked.words());
+    parameters.extend(build_secrets(facts.config).map(|names| (BUILD_SECRETS.to_owned(), names)));
     parameters
+}
+
+/// The names of the build's secrets, each with where it is from; `None` where there is none.
+#[must_use]
+pub fn build_secrets(config: &Config) -> Option<BTreeMap<String, String>> {
+    let names = config.build_secrets.iter().map(|name| (name.to_string(), OF_ENVIRONMENT.to_owned()));
+    (!config.build_secrets.is_empty()).then(|| names.collect())
 }
 
 fn external_parameters(facts: &Facts<'_>) -> ExternalParameters {
@@ -177,8 +192,10 @@ fn external_parameters(facts: &Facts<'_>) -> ExternalParameters {
 
 fn resolved_dependencies(facts: &Facts<'_>) -> Vec<Resource> {
     let (source, commit) = (facts.config.source_url(), facts.commit);
+    let work_tree = facts.invocation.is_of_work_tree().then(|| (WORK_TREE.to_owned(), "true".to_owned()));
     let mut resources = vec![Resource {
         digest: BTreeMap::from([("gitCommit".to_owned(), commit.to_string())]),
+        annotations: work_tree.into_iter().collect(),
         ..resource("source", format!("git+{source}@{}", facts.tag.git_ref()))
     }];
     for (path, digest) in facts.files {

@@ -14,9 +14,9 @@ pub enum Removal {
     Gone,
     /// It was not there.
     Missing,
-    /// It stays, as the registry says no in these words: it removes no single tag, keeps its tags for good, or does not let
+    /// It stays, as the registry says no with this status: it removes no single tag, keeps its tags for good, or does not let
     /// this account.
-    Refused(String),
+    Refused(u16),
 }
 
 impl Client {
@@ -32,7 +32,7 @@ impl Client {
             404 => Removal::Missing,
             // 400 and 405: the distribution registry 2.x removes no single tag, only a digest with all of its tags. 401 and
             // 403: no right to. 412: an immutable tag.
-            400 | 401 | 403 | 405 | 412 => Removal::Refused(format!("{:#}", response.unexpected())),
+            status @ (400 | 401 | 403 | 405 | 412) => Removal::Refused(status),
             _ => return Err(response.unexpected()),
         })
     }

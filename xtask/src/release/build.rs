@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Instant;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, anyhow, ensure};
 
-use crate::config::Config;
+use crate::config::{Config, NamedSecrets, build_secrets};
 use crate::index;
 use crate::inputs::Inputs;
 use crate::provenance::{Facts, Provenance, SBOM_FILE, Smoked};
@@ -14,7 +14,7 @@ use crate::reference::Digest;
 use crate::release::preflight::Toolchain;
 use crate::release::source::Source;
 use crate::release::target::Target;
-use crate::release::{Release, candidate};
+use crate::release::{Release, Session, candidate, stand_in};
 use crate::time::{now, rfc3339};
 use crate::tool::backoff;
 use crate::tool::curl::is_silent;
@@ -56,7 +56,8 @@ pub fn run(release: &Release<'_>) -> Result<Built> {
 /// Builds and pushes as `name`, within the step's timeout. Whatever is not the commit's fault, or the engine's, may be a
 /// network's: then it is built once more, which does again only what failed.
 fn push(release: &Release<'_>, name: &str) -> Result<Digest> {
-    let mut build = recipe(release, Output::Push(name.to_owned()))?;
+    let is_plain_elsewhere = release.target.image.registry.is_plain_elsewhere();
+    let mut build = recipe(release, Output::Push { name: name.to_owned(), is_plain_elsewhere })?;
     let watch = release.registry_watch();
     let began = Instant::now();
     let first = match release.tools.docker.build(&build, Some(&watch)) {
@@ -115,11 +116,31 @@ fn recipe(release: &Release<'_>, output: Output) -> Result<Build> {
         annotations: metadata,
         stand_ins: stand_ins(target, inputs),
         ca_certificates: session.environment.get("NODE_EXTRA_CA_CERTS")?.map(PathBuf::from),
+        secrets: secrets(release)?,
+        proxies: session.environment.proxies()?,
         builder: config.builder.clone(),
         network: config.build_network.clone(),
         output,
         timeout: config.timeouts.build(),
     })
+}
+
+/// The build's secrets. Preflight has looked for them, where there was one.
+fn secrets(release: &Release<'_>) -> Result<NamedSecrets> {
+    let Session { config, environment, .. } = release.session;
+    build_secrets(&config.build_secrets, environment)?
+        .map_err(|missing| anyhow!("{}", missing_secrets(&missing)))
+}
+
+/// What to do about secrets of the build that are not set.
+#[must_use]
+pub fn missing_secrets(names: &[String]) -> String {
+    let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+    format!(
+        "not set: {}, which the build reads as secrets (`build-secrets` in `Cargo.toml`); set each in the environment, in a \
+         workflow in the `env` of the step that releases",
+        names.join(", ")
+    )
 }
 
 /// The pre-defined keys of the OCI image specification ("Annotations"), the same as labels and as annotations.
@@ -139,13 +160,13 @@ pub fn metadata(config: &Config, source: &Source, inputs: &Inputs) -> Vec<(&'sta
     ]
 }
 
-/// Each pinned base image and what stands in for it, when something does.
+/// Each pinned base image that something stands in for, and what does.
 #[must_use]
 pub fn stand_ins(target: &Target, inputs: &Inputs) -> Vec<(String, String)> {
-    let pairs = target
-        .stand_in
-        .iter()
-        .flat_map(|image| inputs.base.distinct().map(|base| (base.reference.clone(), image.clone())));
+    let pairs = inputs.base.distinct().filter_map(|base| {
+        let found = stand_in::of(&target.stand_ins, base)?;
+        Some((base.reference.clone(), found.image.clone()))
+    });
     pairs.collect()
 }
 

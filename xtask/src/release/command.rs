@@ -15,6 +15,7 @@ use crate::provenance::{Invocation, RELEASE, RELEASE_WORKFLOW};
 use crate::release::preflight;
 use crate::release::secrets::Secrets;
 use crate::release::source::Source;
+use crate::release::stand_in::StandIn;
 use crate::release::target::Target;
 use crate::release::{self, Outcome, Session};
 use crate::scratch::random_hex;
@@ -100,7 +101,7 @@ pub(crate) fn with_secrets(
         registry_remedy: "set `REGISTRY_USER` and `REGISTRY_TOKEN` to an account that may write packages there, and check \
             `image` in `Cargo.toml`",
         forge: Box::new(Forgejo::new(curl, git, config, token, run)),
-        stand_in: environment.get("TESTBED_BASE_STAND_IN")?.map(str::to_owned),
+        stand_ins: StandIn::of_environment(environment)?,
         cosign: "cosign".into(),
         invocation: invocation(config, run)?,
     })

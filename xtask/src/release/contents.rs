@@ -13,8 +13,8 @@ use crate::contents::{installed, machine};
 use crate::failure::Refusal;
 use crate::lockfile::{Libc, Lockfile, Target as NpmTarget};
 use crate::reference::Digest;
-use crate::release::Release;
 use crate::release::build::Built;
+use crate::release::{Release, stand_in};
 use crate::sbom;
 
 /// What a refusal of this step leaves behind.
@@ -68,10 +68,10 @@ fn part(release: &Release<'_>, platform: &str, digest: &Digest) -> Result<Part> 
 /// # Errors
 /// When the stand-in's name cannot be read.
 pub fn base_place(release: &Release<'_>) -> Result<Place> {
-    let target = release.target;
-    match target.stand_in.as_ref().filter(|_| target.image.registry.is_loopback()) {
-        Some(stand_in) => Place::of_stand_in(stand_in),
-        None => Ok(Place::of(&release.inputs.base.last)),
+    let (target, base) = (release.target, &release.inputs.base.last);
+    match stand_in::of(&target.stand_ins, base).filter(|_| target.image.registry.is_loopback()) {
+        Some(stand_in) => Place::of_stand_in(&stand_in.image),
+        None => Ok(Place::of(base)),
     }
 }
 

@@ -3,31 +3,37 @@
 use anyhow::Result;
 
 use crate::forge::{Page, PublishedPage};
-use crate::inputs::{Inputs, PUBLIC_KEY};
+use crate::inputs::PUBLIC_KEY;
 use crate::notes;
 use crate::provenance::Smoked;
 use crate::reference::Digest;
-use crate::release::Release;
-use crate::release::source::Source;
+use crate::release::{Release, build};
 
 /// Writes the page: the same release gives the same text. `smoked` is what the provenance says of how the image was tried.
 ///
 /// # Errors
 /// When git does not answer.
 pub fn write(release: &Release<'_>, digest: &Digest, smoked: &Smoked) -> Result<Page> {
-    let Release { session, source, inputs, .. } = release;
+    let Release { session, target, source, .. } = release;
     let repository = session.config.source_url();
+    let is_of_work_tree = target.invocation.is_of_work_tree();
     let body = format!(
-        "{}\n{}\n{}\n{}",
+        "{}{}\n{}\n{}\n{}",
+        if is_of_work_tree { WORK_TREE } else { "" },
         notes::section(session.git, session.config, source)?,
         image_section(release, digest, smoked),
         verify_section(release, digest, &repository),
-        inputs_section(source, inputs, &repository)?,
+        inputs_section(release, &repository)?,
     );
     Ok(Page {
         tag: source.tag.clone(),
         commit: source.commit.clone(),
-        title: format!("{} {}", session.config.title, source.tag),
+        title: format!(
+            "{} {}{}",
+            session.config.title,
+            source.tag,
+            if is_of_work_tree { " (work tree)" } else { "" }
+        ),
         body,
         prerelease: !source.tag.is_stable(),
     })
@@ -47,7 +53,17 @@ pub fn promises(body: &str) -> &str {
     body.find(IMAGE_HEADING).map_or(body, |start| &body[start..])
 }
 
+/// The first words of a page about a work tree.
+const WORK_TREE: &str =
+    "A rehearsal of the work tree: the commit that is named here is in no repository.\n\n";
+
 const IMAGE_HEADING: &str = "## Image\n";
+
+/// Whether a page has the part about an image that [`write`] gives it, whoever else wrote the rest.
+#[must_use]
+pub fn has_image_part(body: &str) -> bool {
+    body.contains(&format!("{IMAGE_HEADING}\n```sh\ndocker pull "))
+}
 
 /// What a reader is given to paste: the lines of the page's fenced blocks.
 #[must_use]
@@ -91,15 +107,22 @@ fn verify_section(release: &Release<'_>, digest: &Digest, repository: &str) -> S
     )
 }
 
-fn inputs_section(source: &Source, inputs: &Inputs, repository: &str) -> Result<String> {
+fn inputs_section(release: &Release<'_>, repository: &str) -> Result<String> {
+    let Release { target, source, inputs, .. } = release;
     let base = &inputs.base.last;
+    let replaced: String = build::stand_ins(target, inputs)
+        .iter()
+        .map(|(pinned, image)| {
+            format!("\nThe base image `{pinned}` was replaced by a stand-in, `{image}`.\n")
+        })
+        .collect();
     let (path, lockfile) = inputs.package_lock()?;
     let commit = &source.commit;
     Ok(format!(
         "## Made from\n\n| input | digest |\n|---|---|\n\
          | source | [`{commit}`]({repository}/commit/{commit}) |\n\
          | base image `{}:{}` | `{}` |\n\
-         | `{path}` | `{lockfile}` |\n",
+         | `{path}` | `{lockfile}` |\n{replaced}",
         base.name, base.tag, base.digest
     ))
 }

@@ -67,6 +67,30 @@ impl Source {
         }
     }
 
+    /// A commit that is tried out under the version that would come next, whatever tags are at HEAD.
+    ///
+    /// # Errors
+    /// As [`Source::to_release`].
+    pub fn of_commit(git: &Git, commit: &Commit) -> Result<Self> {
+        check_whole(git)?;
+        Self::next_version(git, commit.as_str())
+    }
+
+    /// What a rehearsal of `tag` was made of, where there is no such tag: the commit that its image names.
+    ///
+    /// # Errors
+    /// [`crate::failure::Refusal`] when the commit is not here.
+    pub fn of_rehearsal(git: &Git, tag: ReleaseTag, revision: &str) -> Result<Self> {
+        let commit = Commit::parse(revision)?;
+        match git.peel(commit.as_str())? {
+            Some(commit) => Self::at(git, tag, commit, false),
+            None => refuse!(
+                "there is no tag `{tag}` here, and no commit {commit}, which the image names: a rehearsal of a work tree \
+                 is verified by the run that made it, and by none after it"
+            ),
+        }
+    }
+
     /// The commit behind `tag`.
     ///
     /// # Errors

@@ -164,8 +164,8 @@ pub fn remove_candidates(release: &Release<'_>, known: &Known) -> Result<bool> {
         match release.tools.registry.remove_tag(&name.parse()?)? {
             Removal::Gone => removed = true,
             Removal::Missing => {}
-            Removal::Refused(words) => {
-                let stays = format!("the registry does not remove `{name}`, so it stays: {words}");
+            Removal::Refused(status) => {
+                let stays = format!("`{name}` stays: the registry answers {status} to its removal");
                 release.session.steps.line("close", &stays);
             }
         }

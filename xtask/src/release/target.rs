@@ -7,6 +7,7 @@ use crate::keychain::Keychain;
 use crate::provenance::Invocation;
 use crate::reference::{Image, Registry};
 use crate::registry::Credentials;
+use crate::release::stand_in::StandIn;
 use crate::tool::cosign::SigningKey;
 
 /// Everything that differs between a release and a rehearsal.
@@ -25,8 +26,8 @@ pub struct Target {
     pub registry_remedy: &'static str,
     /// Where the page goes.
     pub forge: Box<dyn Forge>,
-    /// `registry/path@sha256:…` of what stands in for the base images where the real ones cannot be reached.
-    pub stand_in: Option<String>,
+    /// What stands in for base images that cannot be reached.
+    pub stand_ins: Vec<StandIn>,
     /// `cosign`, or a path.
     pub cosign: PathBuf,
     /// Who runs it.

@@ -147,6 +147,7 @@ impl<'a> Cosign<'a> {
         let mut arguments =
             vec!["sign", "--yes", "--recursive", "--key", KEY, "--tlog-upload=false", "-a", &version];
         arguments.extend(self.legacy_format()?);
+        arguments.extend(without_tls(image));
         let pinned = image.pinned(digest);
         arguments.push(&pinned);
         self.with_key(&arguments, key)?.repeatable().run()
@@ -177,6 +178,7 @@ impl<'a> Cosign<'a> {
         arguments.extend(
             (generation == Generation::Three).then_some(["--bundle", &bundle_file]).into_iter().flatten(),
         );
+        arguments.extend(without_tls(image));
         let pinned = image.pinned(digest);
         arguments.push(&pinned);
         let output = self.with_key(&arguments, key)?.repeatable().output()?.success()?;
@@ -209,7 +211,10 @@ impl<'a> Cosign<'a> {
     /// When cosign fails.
     pub fn save(&self, image: &Image, digest: &Digest, dir: &Path) -> Result<()> {
         let (dir, pinned) = (dir.display().to_string(), image.pinned(digest));
-        self.call(&["save", "--dir", &dir, &pinned])?.timeout(SAVE).run()
+        let mut arguments = vec!["save", "--dir", &dir];
+        arguments.extend(without_tls(image));
+        arguments.push(&pinned);
+        self.call(&arguments)?.timeout(SAVE).run()
     }
 
     /// cosign 3 writes bundles by default, which cosign 2, podman and skopeo do not verify.
@@ -231,6 +236,11 @@ impl<'a> Cosign<'a> {
         let call = self.runner.call(cmd!(sh, "{program} {arguments...}")).install_hint(INSTALL);
         Ok(call.env("DOCKER_CONFIG", self.config.path()).timeout(self.timeout))
     }
+}
+
+/// For a registry that the configuration names for it: cosign knows by itself what is on this machine.
+pub(super) fn without_tls(image: &Image) -> Option<&'static str> {
+    image.registry.is_plain_elsewhere().then_some("--allow-http-registry")
 }
 
 /// The line of what cosign said that tells why: it warns of the missing log entry first, and repeats itself after.

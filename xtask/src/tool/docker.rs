@@ -7,6 +7,7 @@ mod network;
 mod platforms;
 mod run;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::time::Duration;
 
@@ -30,6 +31,9 @@ const INSTALL: &str = "install docker 26 or newer with buildx: https://docs.dock
 pub const START_ENGINE: &str =
     "start it, for example with `systemctl start docker`, or set `DOCKER_HOST` to where it listens";
 
+/// For the builder to find out what a base image is.
+const HAS_BASE: Duration = Duration::from_secs(120);
+
 /// docker with one configuration directory.
 pub struct Docker<'a> {
     runner: &'a Runner,
@@ -45,6 +49,8 @@ pub struct Engine {
     pub has_containerd_store: bool,
     /// The version of the buildx plugin, such as `0.13.1`; `None` where there is none.
     pub buildx: Option<String>,
+    /// Registries that it speaks to without TLS, by name and as networks such as `127.0.0.0/8`.
+    pub insecure_registries: Vec<String>,
 }
 
 /// What the builder is.
@@ -100,7 +106,9 @@ impl<'a> Docker<'a> {
         let mut arguments = build.arguments();
         arguments
             .extend([format!("--metadata-file={}", metadata.display()), build.context.display().to_string()]);
-        self.call(&arguments)?.timeout(build.timeout).run_watched(watch)?;
+        let call = self.call(&arguments)?.timeout(build.timeout);
+        let call = build.secrets.iter().fold(call, |call, (name, secret)| call.secret_env(name, secret));
+        call.run_watched(watch)?;
         let json = fs::read(&metadata).with_context(|| format!("reading `{}`", metadata.display()))?;
         let metadata: Metadata =
             serde_json::from_slice(&json).context("reading the digest in the build's metadata file")?;
@@ -113,6 +121,19 @@ impl<'a> Docker<'a> {
     /// When it is not there or its registry does not answer.
     pub fn raw_manifest(&self, reference: &str) -> Result<String> {
         self.call(&["buildx", "imagetools", "inspect", "--raw", reference])?.repeatable().read()
+    }
+
+    /// Asks the builder for `reference` on all of `platforms`, in whichever way a build would get it.
+    ///
+    /// # Errors
+    /// When a build on it could not begin.
+    pub fn has_base(&self, reference: &str, platforms: &[String], builder: &str) -> Result<()> {
+        let mut arguments = vec!["buildx".to_owned(), "build".to_owned(), "--progress=plain".to_owned()];
+        arguments.extend(["--provenance=false", "--output=type=cacheonly"].map(str::to_owned));
+        arguments.push(format!("--platform={}", platforms.join(",")));
+        arguments.extend((!builder.is_empty()).then(|| format!("--builder={builder}")));
+        arguments.push("-".to_owned());
+        self.call(&arguments)?.stdin(format!("FROM {reference}\n")).timeout(HAS_BASE).run()
     }
 
     /// Pulls `reference` for `platform`, for as long as `watch` sees nothing wrong.
@@ -166,12 +187,25 @@ fn parse_engine(json: &str) -> Result<Engine> {
         server_version: Option<String>,
         driver_status: Option<Vec<(String, String)>>,
         client_info: ClientInfo,
+        registry_config: Option<RegistryConfig>,
         server_errors: Option<Vec<String>>,
     }
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
     struct ClientInfo {
         plugins: Option<Vec<Plugin>>,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct RegistryConfig {
+        #[serde(rename = "InsecureRegistryCIDRs")]
+        insecure_networks: Option<Vec<String>>,
+        index_configs: Option<BTreeMap<String, IndexConfig>>,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct IndexConfig {
+        secure: bool,
     }
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
@@ -186,8 +220,12 @@ fn parse_engine(json: &str) -> Result<Engine> {
     let is_containerd = |(_, value): &(String, String)| value.starts_with("io.containerd.snapshotter");
     let buildx =
         info.client_info.plugins.unwrap_or_default().into_iter().find(|plugin| plugin.name == "buildx");
+    let networks = info.registry_config.as_ref().and_then(|config| config.insecure_networks.clone());
+    let indexes = info.registry_config.and_then(|config| config.index_configs).unwrap_or_default();
+    let named = indexes.into_iter().filter(|(_, index)| !index.secure).map(|(name, _)| name);
     Ok(Engine {
         version,
+        insecure_registries: networks.unwrap_or_default().into_iter().chain(named).collect(),
         has_containerd_store: info.driver_status.unwrap_or_default().iter().any(is_containerd),
         buildx: buildx
             .and_then(|plugin| plugin.version)
@@ -228,17 +266,24 @@ mod tests {
     #[test]
     fn one_answer_says_all_about_the_engine() {
         let json = r#"{"ServerVersion": "26.1.5", "DriverStatus": [["driver-type", "io.containerd.snapshotter.v1"]],
-            "ClientInfo": {"Plugins": [{"Name": "compose"}, {"Name": "buildx", "Version": "v0.30.1"}]}}"#;
+            "ClientInfo": {"Plugins": [{"Name": "compose"}, {"Name": "buildx", "Version": "v0.30.1"}]},
+            "RegistryConfig": {"InsecureRegistryCIDRs": ["127.0.0.0/8"], "IndexConfigs": {
+                "10.99.0.1:5000": {"Name": "10.99.0.1:5000", "Mirrors": [], "Secure": false, "Official": false},
+                "docker.io": {"Name": "docker.io", "Mirrors": [], "Secure": true, "Official": true}}}}"#;
         let expected = Engine {
             version: "26.1.5".to_owned(),
             has_containerd_store: true,
             buildx: Some("0.30.1".to_owned()),
+            insecure_registries: vec!["127.0.0.0/8".to_owned(), "10.99.0.1:5000".to_owned()],
         };
         assert_eq!(parse_engine(json).unwrap(), expected);
         let bare = parse_engine(
             r#"{"ServerVersion": "26.1.5", "DriverStatus": null, "ClientInfo": {"Plugins": null}}"#,
         );
-        assert_eq!(bare.unwrap(), Engine { has_containerd_store: false, buildx: None, ..expected });
+        assert_eq!(
+            bare.unwrap(),
+            Engine { has_containerd_store: false, buildx: None, insecure_registries: Vec::new(), ..expected }
+        );
         let none =
             r#"{"ServerVersion": "", "ClientInfo": {}, "ServerErrors": ["cannot connect to the daemon"]}"#;
         assert!(parse_engine(none).unwrap_err().to_string().contains("cannot connect to the daemon"));

@@ -4,6 +4,7 @@ mod commit;
 mod objects;
 mod sealed;
 mod tree;
+mod work_tree;
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -16,6 +17,7 @@ use xshell::cmd;
 use crate::tool::{Call, Runner};
 
 pub use commit::Commit;
+pub use work_tree::WorkTree;
 
 const INSTALL: &str = "install it, for example with `apt-get install git`";
 
@@ -46,6 +48,7 @@ pub struct Git {
     is_shallow: bool,
     /// The directories that the user trusts git to work in.
     trusted: Vec<OsString>,
+    objects: Option<work_tree::Objects>,
 }
 
 impl Git {
@@ -61,7 +64,8 @@ impl Git {
         let answer = call.read().context("finding the repository; run this inside a checkout")?;
         let (root, shallow) =
             answer.rsplit_once('\n').with_context(|| format!("`git rev-parse` printed `{answer}`"))?;
-        Ok(Self { runner: runner.clone(), root: root.into(), is_shallow: yes_or_no(shallow)?, trusted })
+        let is_shallow = yes_or_no(shallow)?;
+        Ok(Self { runner: runner.clone(), root: root.into(), is_shallow, trusted, objects: None })
     }
 
     /// A bare clone of the repository at `url`, whole and with its tags, in the new directory `dir`. Nothing of it is
@@ -78,7 +82,8 @@ impl Git {
         let ask = cmd!(sh, "git -C {dir} rev-parse --is-shallow-repository");
         let shallow = sealed::seal(runner.call(ask), &[]).read().context("looking at the clone")?;
         let is_shallow = yes_or_no(&shallow)?;
-        Ok(Self { runner: runner.clone(), root: dir.to_owned(), is_shallow, trusted: Vec::new() })
+        let trusted = Vec::new();
+        Ok(Self { runner: runner.clone(), root: dir.to_owned(), is_shallow, trusted, objects: None })
     }
 
     /// The top of the work tree; of a bare clone, the clone.
@@ -234,7 +239,11 @@ impl Git {
         let sh = self.runner.shell()?;
         let root = &self.root;
         let call = self.runner.call(cmd!(sh, "git -C {root} {arguments...}")).install_hint(INSTALL);
-        Ok(sealed::seal(call, &self.trusted))
+        let call = sealed::seal(call, &self.trusted);
+        Ok(match &self.objects {
+            Some(objects) => objects.of(call),
+            None => call,
+        })
     }
 
     fn lines<const N: usize>(&self, arguments: [&str; N]) -> Result<Vec<String>> {

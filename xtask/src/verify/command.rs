@@ -8,7 +8,7 @@ use std::thread;
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::environment::Environment;
 use crate::failure::{ExitCode, Misuse, Verdicts};
 use crate::forge::PublishedPage;
@@ -16,12 +16,13 @@ use crate::inputs::PUBLIC_KEY;
 use crate::keychain::Keychain;
 use crate::progress::Steps;
 use crate::reference::{Digest, Image};
+use crate::rehearse;
 use crate::release::command::with_secrets;
 use crate::release::rebuilt::Rebuilt;
 use crate::release::secrets::Secrets;
 use crate::release::source::{Source, release_tags};
 use crate::release::target::Target;
-use crate::release::{self, Release, Session, Tools};
+use crate::release::{self, Release, Session, Tools, logins, page};
 use crate::tool::Runner;
 use crate::tool::docker::DockerConfig;
 use crate::version::ReleaseTag;
@@ -29,7 +30,7 @@ use crate::version::ReleaseTag;
 use super::claim::{Claim, Unseen};
 use super::report::{self, Entry};
 use super::store::Layout;
-use super::subject::{Repository, Subject, tag_of_image};
+use super::subject::{Repository, Subject, release_of_image};
 use super::survey::{self, Asked, Shared};
 use super::{by_hand, difference, login, look};
 
@@ -57,6 +58,9 @@ pub struct Options {
     /// One JSON document instead of text.
     pub json: bool,
 }
+
+/// The claim that a commit says how it is released; with `--all` alone, and only where that is not so.
+const CONFIGURATION: &str = "configuration";
 
 /// What one run works with.
 struct Verifier<'a> {
@@ -108,10 +112,17 @@ impl Verifier<'_> {
                 Source::to_release(&self.repository.git, None, self.options.what.as_deref())?
             }
             Wanted::Digest(image, digest) => {
-                let tag =
-                    tag_of_image(self.runner, image, digest, self.keychain.credentials(&image.registry))
-                        .map_err(|error| unchecked(&error))?;
-                Source::of_tag(&self.repository.git, tag)?
+                let git = &self.repository.git;
+                let image = self.reached(image)?;
+                let credentials = self.keychain.credentials(&image.registry);
+                let (tag, revision) = release_of_image(self.runner, &image, digest, credentials)
+                    .map_err(|error| unchecked(&error))?;
+                match revision.filter(|_| image.registry.is_loopback()) {
+                    Some(revision) if git.peel(&tag.git_ref())?.is_none() => {
+                        Source::of_rehearsal(git, tag, &revision)?
+                    }
+                    _ => Source::of_tag(git, tag)?,
+                }
             }
         };
         let subject = Subject::of(self.repository, source)?;
@@ -128,6 +139,17 @@ impl Verifier<'_> {
         })
     }
 
+    /// The image as the repository's configuration says that its registry is spoken to, where it has one.
+    fn reached(&self, image: &Image) -> Result<Image> {
+        let git = &self.repository.git;
+        let Some(head) = git.peel("HEAD")? else { return Ok(image.clone()) };
+        let [manifest] = git.files(&head, [config::MANIFEST])?;
+        if !Config::is_in(manifest.as_deref()) {
+            return Ok(image.clone());
+        }
+        Ok(Config::of_file(&head, manifest)?.reached(image.clone()))
+    }
+
     /// Everything that has a version tag or a page. One run lists both, and the tags of the registry, once.
     fn all(&self) -> Result<Vec<Entry>> {
         let git = &self.repository.git;
@@ -142,8 +164,55 @@ impl Verifier<'_> {
             ensure!(!released.is_empty(), "`{}` has no release yet", target.image);
             let shared = Shared::new(&tools.registry, Some(pages));
             let released: Vec<_> = released.into_iter().collect();
-            side_by_side(&released, |tag| self.one_of_all(tools, target, &shared, tag))
+            side_by_side(&released, |tag| match self.older_than_this_tool(&shared, &tags, tag)? {
+                Some(entry) => Ok(entry),
+                None => self.one_of_all(tools, target, &shared, tag),
+            })
         })
+    }
+
+    /// The entry of a tag whose commit has no configuration: it is from before this tool, unless the registry or the page
+    /// says something else.
+    fn older_than_this_tool(
+        &self,
+        shared: &Shared<'_>,
+        in_registry: &[String],
+        tag: &ReleaseTag,
+    ) -> Result<Option<Entry>> {
+        let git = &self.repository.git;
+        let Some(commit) = git.peel(&tag.git_ref())? else { return Ok(None) };
+        let [manifest] = git.files(&commit, [config::MANIFEST])?;
+        if Config::is_in(manifest.as_deref()) {
+            return Ok(None);
+        }
+        let why = "its commit has no `[workspace.metadata.release]` in `Cargo.toml`";
+        let page = shared.pages.iter().flatten().find(|found| &found.page.tag == tag);
+        let said = if release_tags(in_registry).contains(tag) {
+            Some("the registry has this version")
+        } else {
+            page.filter(|found| page::has_image_part(&found.page.body))
+                .map(|_| "the page names an image of it")
+        };
+        let claim = said.map(|said| {
+            Claim::judge(CONFIGURATION, &Ok(()), |()| {
+                bail!("{said}, and {why}: this tool has not released it; find out who did")
+            })
+        });
+        let commit = Some(commit.to_string());
+        Ok(Some(match claim {
+            Some(claim) => alone(tag, commit, claim),
+            None => {
+                let not_released_by_this_tool = Some(why.to_owned());
+                Entry {
+                    tag: tag.to_string(),
+                    commit,
+                    image: None,
+                    claims: Vec::new(),
+                    not_asked: Vec::new(),
+                    not_released_by_this_tool,
+                }
+            }
+        }))
     }
 
     fn one_of_all(
@@ -156,7 +225,17 @@ impl Verifier<'_> {
         if self.repository.git.peel(&tag.git_ref())?.is_none() {
             return Ok(without_commit(tag));
         }
-        let subject = Subject::of(self.repository, Source::of_tag(&self.repository.git, tag.clone())?)?;
+        let source = Source::of_tag(&self.repository.git, tag.clone())?;
+        let commit = source.commit.to_string();
+        let subject = match Subject::of(self.repository, source) {
+            Ok(subject) => subject,
+            Err(error) => {
+                crate::interrupt::check()?;
+                // One commit that cannot be read is no reason to say nothing of the others.
+                let claim = Claim::unseen(CONFIGURATION, &Unseen::Unknown(format!("{error:#}")));
+                return Ok(alone(tag, Some(commit), claim));
+            }
+        };
         if subject.config.image()? == target.image {
             return self.survey(tools, target, &subject, &Asked::VersionTag, shared);
         }
@@ -178,14 +257,30 @@ impl Verifier<'_> {
         let secrets = Secrets::to_read(self.keychain.clone());
         let mut target = with_secrets(environment, runner, config, &repository.git, secrets, None)?;
         if let Some(image) = image {
-            target.image = image.clone();
+            target.image = config.reached(image.clone());
         }
         target.public_key = self.key.clone();
         let steps = &Steps::new(environment)?;
         let session = &Session { runner, environment, git: &repository.git, config, steps };
-        let login = DockerConfig::new(environment, target.login())?;
+        let login = if self.options.rebuild {
+            logins::docker_config(session, &target)?
+        } else {
+            DockerConfig::new(environment, target.login())?
+        };
         let anonymous = DockerConfig::new(environment, None)?;
         work(&release::tools(session, &target, &login, &anonymous), &target)
+    }
+
+    /// The claim about the key that was brought along.
+    fn key_claim(&self, key: &[u8], subject: &Subject, is_rehearsal: bool) -> Result<Claim> {
+        let file = self.repository.git.root().join(rehearse::DIRECTORY).join(PUBLIC_KEY);
+        let rehearsed = if is_rehearsal && file.is_file() {
+            Some(std::fs::read(&file).with_context(|| format!("reading `{}`", file.display()))?)
+        } else {
+            None
+        };
+        let committed = subject.inputs.public_key.as_deref();
+        Ok(Claim::judge("key", &Ok(()), |()| judge_key(key, committed, rehearsed.as_deref())))
     }
 
     fn survey(
@@ -205,7 +300,7 @@ impl Verifier<'_> {
         let found = survey::run(release, asked, shared)?;
         let mut claims = found.claims;
         if let Some(key) = &self.key {
-            claims.insert(0, key_claim(key, subject));
+            claims.insert(0, self.key_claim(key, subject, found.is_rehearsal)?);
         }
         if let Some(digest) = found.digest.as_ref().filter(|_| self.options.rebuild) {
             claims.push(rebuilt(release, digest));
@@ -217,6 +312,7 @@ impl Verifier<'_> {
             image: found.digest.as_ref().map(|digest| target.image.pinned(digest)),
             claims,
             not_asked: found.not_asked,
+            not_released_by_this_tool: None,
         };
         match (&self.options.save, &found.digest) {
             (Some(dir), Some(digest)) if report::conclude(std::slice::from_ref(&entry)).is_ok() => {
@@ -233,15 +329,18 @@ fn unchecked(error: &anyhow::Error) -> Verdicts {
     Verdicts::new(ExitCode::Unchecked, look::in_words(error))
 }
 
-/// The key that was brought along is the one that the commit vouches for.
-fn key_claim(key: &[u8], subject: &Subject) -> Claim {
-    let trimmed = |key: &[u8]| key.trim_ascii_end().to_owned();
-    Claim::judge("key", &Ok(subject.inputs.public_key.as_ref()), |committed| {
-        let committed =
-            committed.with_context(|| format!("commit {} has no `{PUBLIC_KEY}`", subject.source.commit))?;
-        ensure!(trimmed(committed) == trimmed(key), "`{PUBLIC_KEY}` of the commit is another key");
-        Ok(format!("the same as `{PUBLIC_KEY}` of the commit"))
-    })
+/// Whether the key that was brought along is the one that is vouched for: by the commit, or for a rehearsal on this machine by
+/// the rehearsal itself.
+fn judge_key(key: &[u8], committed: Option<&[u8]>, rehearsed: Option<&[u8]>) -> Result<String> {
+    let same = |other: &[u8]| key.trim_ascii_end() == other.trim_ascii_end();
+    if let Some(rehearsed) = rehearsed {
+        let file = format!("{}/{PUBLIC_KEY}", rehearse::DIRECTORY);
+        ensure!(same(rehearsed), "this is a rehearsal, and `{file}` is another key");
+        return Ok(format!("the same as `{file}`: a rehearsal, and no release"));
+    }
+    let committed = committed.with_context(|| format!("the commit has no `{PUBLIC_KEY}`"))?;
+    ensure!(same(committed), "`{PUBLIC_KEY}` of the commit is another key");
+    Ok(format!("the same as `{PUBLIC_KEY}` of the commit"))
 }
 
 /// A version tag or a page for which the repository has no tag: there is nothing to hold it against.
@@ -249,8 +348,19 @@ fn without_commit(tag: &ReleaseTag) -> Entry {
     let claim = Claim::judge("tag.git", &Ok(()), |()| {
         bail!("there is no tag `{tag}` here; get it with `git fetch --tags`, or find out who released it")
     });
-    let commit = None;
-    Entry { tag: tag.to_string(), commit, image: None, claims: vec![claim], not_asked: Vec::new() }
+    alone(tag, None, claim)
+}
+
+/// The entry of a release about which there is one thing to say.
+fn alone(tag: &ReleaseTag, commit: Option<String>, claim: Claim) -> Entry {
+    Entry {
+        tag: tag.to_string(),
+        commit,
+        image: None,
+        claims: vec![claim],
+        not_asked: Vec::new(),
+        not_released_by_this_tool: None,
+    }
 }
 
 /// Whether the commit gives the same content here; if not, where it differs first. A difference stays a difference where
@@ -304,4 +414,18 @@ fn side_by_side<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> Result<R> + 
     })?;
     results.sort_by_key(|(number, _)| *number);
     results.into_iter().map(|(_, result)| result).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::judge_key;
+
+    #[test]
+    fn a_key_is_the_commits_or_of_a_rehearsal_the_rehearsals() {
+        assert!(judge_key(b"a\n", Some(b"a"), None).is_ok());
+        assert!(judge_key(b"b", Some(b"a"), None).is_err() && judge_key(b"b", None, None).is_err());
+        let rehearsed = judge_key(b"b", Some(b"a"), Some(b"b\n")).unwrap();
+        assert!(rehearsed.contains("a rehearsal"), "{rehearsed}");
+        assert!(judge_key(b"a", Some(b"a"), Some(b"b")).is_err(), "the commit's key signs no rehearsal");
+    }
 }

@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use serde_json::Value;
 
 use crate::index;
-use crate::provenance::{Provenance, Smoked};
+use crate::provenance::{Provenance, REHEARSE, REHEARSE_WORK_TREE, Smoked};
 use crate::reference::Digest;
 use crate::release::{Attestations, Release, build};
 use crate::tool::cosign::PROVENANCE_TYPE;
@@ -55,6 +55,15 @@ pub(super) fn judge(
     let components = layers::components(release, &claims, &seen.contents, &bom);
     claims.push(components);
     claims
+}
+
+/// Whether the provenance that cosign accepts says that it is of a rehearsal.
+pub(super) fn is_rehearsal(seen: &ImageSeen, digest: &Digest) -> bool {
+    let (_, predicate) = attested("provenance", &seen.provenance, PROVENANCE_TYPE, digest);
+    let command = predicate.as_ref().ok().and_then(|predicate| {
+        predicate.pointer("/buildDefinition/externalParameters/localRun/command")?.as_str()
+    });
+    command.is_some_and(|command| [REHEARSE, REHEARSE_WORK_TREE].contains(&command))
 }
 
 /// What takes no key: that all of it is there, and what it says of itself.

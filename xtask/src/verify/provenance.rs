@@ -8,8 +8,9 @@ use serde_json::Value;
 use crate::config::Native;
 use crate::inputs::DOCKERFILE;
 use crate::provenance::{
-    BuildDefinition, LOCAL_BUILDER, MODIFIED, Provenance, REHEARSE, RELEASE, RELEASE_WORKFLOW, Resource,
-    SBOM_FILE, WORKFLOW_BUILDER, XTASK, builder_id, xtask_uri,
+    BUILD_SECRETS, BuildDefinition, LOCAL_BUILDER, MODIFIED, Provenance, REHEARSE, REHEARSE_WORK_TREE,
+    RELEASE, RELEASE_WORKFLOW, Resource, SBOM_FILE, WORK_TREE, WORKFLOW_BUILDER, XTASK, builder_id,
+    xtask_uri,
 };
 use crate::reference::Digest;
 use crate::release::Release;
@@ -82,6 +83,12 @@ fn form(release: &Release<'_>, provenance: &Provenance) -> Result<String> {
         "the platforms are {:?}: expected {platforms:?}",
         parameters.platforms
     );
+    let named = definition.internal_parameters.get(BUILD_SECRETS);
+    let expected_names = crate::provenance::build_secrets(release.session.config);
+    ensure!(
+        named == expected_names.as_ref(),
+        "the build's secrets are {named:?}: the commit's are {expected_names:?}"
+    );
     ensure!(
         parameters.workflow.is_some() != parameters.local_run.is_some(),
         "it names neither a workflow nor a local run, or both"
@@ -98,7 +105,19 @@ fn source(release: &Release<'_>, provenance: &Provenance) -> Result<String> {
     ensure!(repository == Some(&expected), "it is of the repository {repository:?}: expected `{expected}`");
     let git_ref = definition.external_parameters.git_ref();
     ensure!(git_ref == Some(&tag.git_ref()), "it is of {git_ref:?}: expected `{}`", tag.git_ref());
-    let found = resource(definition, "source")?.digest.get("gitCommit");
+    let source = resource(definition, "source")?;
+    // Only a rehearsal may be of what nobody has committed; it has to say so.
+    let work_tree = BTreeMap::from([(WORK_TREE.to_owned(), "true".to_owned())]);
+    ensure!(
+        source.annotations.is_empty() || source.annotations == work_tree,
+        "the source is annotated with {:?}",
+        source.annotations
+    );
+    ensure!(
+        source.annotations.is_empty() || release.target.image.registry.is_loopback(),
+        "it was made of a work tree, and not of a commit"
+    );
+    let found = source.digest.get("gitCommit");
     ensure!(
         found.map(String::as_str) == Some(commit.as_str()),
         "it names the commit {found:?}, but `{tag}` is at {commit}"
@@ -157,7 +176,8 @@ fn builder(release: &Release<'_>, provenance: &Provenance) -> Result<String> {
     }
     if let Some(run) = &parameters.local_run {
         let loopback = release.target.image.registry.is_loopback();
-        let known = run.command == RELEASE || (run.command == REHEARSE && loopback);
+        let rehearsal = [REHEARSE, REHEARSE_WORK_TREE].contains(&run.command.as_str());
+        let known = run.command == RELEASE || (rehearsal && loopback);
         ensure!(known, "the command is `{}`: expected `{RELEASE}`", run.command);
     }
     let tool =

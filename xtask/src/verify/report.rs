@@ -28,6 +28,9 @@ pub(super) struct Entry {
     pub(super) claims: Vec<Claim>,
     /// Claims that were left out, because of how it was asked.
     pub(super) not_asked: Vec<&'static str>,
+    /// Why it is no release of this tool; then nothing is claimed of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) not_released_by_this_tool: Option<String>,
 }
 
 /// Prints `entries`.
@@ -48,6 +51,9 @@ pub(super) fn print(entries: &[Entry], json: bool) -> Result<()> {
 
 fn text(entry: &Entry) -> String {
     let commit = entry.commit.as_deref().unwrap_or("no commit here");
+    if let Some(why) = &entry.not_released_by_this_tool {
+        return format!("{} at {commit}\nnot released by this tool: {why}\n", entry.tag);
+    }
     let image = entry.image.as_deref().unwrap_or("no image");
     let mut text = format!("{} at {commit}\n{image}\n\n", entry.tag);
     for claim in &entry.claims {
@@ -86,5 +92,25 @@ pub(super) fn conclude(entries: &[Entry]) -> Result<()> {
         (wrong, _) => {
             Err(Verdicts::new(ExitCode::Failed, format!("{wrong} of {all} claims are false")).into())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Entry, conclude, text};
+
+    #[test]
+    fn what_this_tool_did_not_release_is_said_and_changes_no_verdict() {
+        let entry = Entry {
+            tag: "v0.0.9".to_owned(),
+            commit: Some("8".repeat(40)),
+            image: None,
+            claims: Vec::new(),
+            not_asked: Vec::new(),
+            not_released_by_this_tool: Some("it is older".to_owned()),
+        };
+        assert!(text(&entry).ends_with("\nnot released by this tool: it is older\n"));
+        assert_eq!(serde_json::to_value(&entry).unwrap()["not_released_by_this_tool"], "it is older");
+        assert!(conclude(&[entry]).is_ok());
     }
 }

@@ -18,6 +18,8 @@ use super::look::look_at_part;
 
 /// The label that says which release an image is.
 const VERSION: &str = "org.opencontainers.image.version";
+/// The label that says of which commit.
+const REVISION: &str = "org.opencontainers.image.revision";
 
 /// What a commit says of its release.
 pub(super) struct Subject {
@@ -83,16 +85,16 @@ impl Repository {
     }
 }
 
-/// The release that an image says that it is, by its label: what `verify` then holds it to.
+/// The release that an image says that it is, and the commit, by its labels: what `verify` then holds it to.
 ///
 /// # Errors
 /// When there is no such image, it has no such label, or the registry does not answer.
-pub(super) fn tag_of_image(
+pub(super) fn release_of_image(
     runner: &Runner,
     image: &Image,
     digest: &Digest,
     credentials: Option<&Credentials>,
-) -> Result<ReleaseTag> {
+) -> Result<(ReleaseTag, Option<String>)> {
     let curl = Curl::new(runner, Timeouts::default().http());
     let client = Client::new(curl, image.clone(), credentials.cloned());
     let pinned = image.pinned(digest);
@@ -104,5 +106,5 @@ pub(super) fn tag_of_image(
     let said = part.said.with_context(|| format!("`{pinned}` lacks {}", part.missing.join(", ")))?;
     let version = said.labels.get(VERSION);
     let version = version.with_context(|| format!("`{pinned}` has no label `{VERSION}`"))?;
-    Ok(format!("v{version}").parse()?)
+    Ok((format!("v{version}").parse()?, said.labels.get(REVISION).cloned()))
 }

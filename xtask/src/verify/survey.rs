@@ -59,6 +59,8 @@ pub(super) struct Survey {
     pub(super) claims: Vec<Claim>,
     /// Claims that this way of asking leaves out.
     pub(super) not_asked: Vec<&'static str>,
+    /// It says that it is a rehearsal.
+    pub(super) is_rehearsal: bool,
 }
 
 /// What several releases of one image share: it is asked once, by the first that needs it.
@@ -91,7 +93,9 @@ pub(super) fn run(release: &Release<'_>, asked: &Asked<'_>, shared: &Shared<'_>)
             let (seen, common) =
                 both(|| look::image(release, digest, Place::Registry, None), || Ok(shared.common(None)))?;
             let claims = image::judge(release, digest, &seen, &bundles(&common.tags, digest));
-            Ok(Survey { digest: Some((*digest).clone()), claims, not_asked: PUBLIC.to_vec() })
+            let is_rehearsal =
+                release.target.image.registry.is_loopback() && image::is_rehearsal(&seen, digest);
+            Ok(Survey { digest: Some((*digest).clone()), claims, not_asked: PUBLIC.to_vec(), is_rehearsal })
         }
         Asked::Digest(digest) => online(release, Some(digest), shared),
         Asked::VersionTag => online(release, None, shared),
@@ -110,7 +114,7 @@ fn offline(release: &Release<'_>, layout: &Layout) -> Result<Survey> {
     }
     // `cosign save` leaves the platforms' signatures out.
     let not_asked = [&[image::PLATFORM_SIGNATURES], &PUBLIC[..]].concat();
-    Ok(Survey { digest: Some(digest.clone()), claims, not_asked })
+    Ok(Survey { digest: Some(digest.clone()), claims, not_asked, is_rehearsal: false })
 }
 
 fn online(release: &Release<'_>, asked: Option<&Digest>, shared: &Shared<'_>) -> Result<Survey> {
@@ -152,7 +156,7 @@ fn online(release: &Release<'_>, asked: Option<&Digest>, shared: &Shared<'_>) ->
             Err(unseen) => (None, without_image(release, &public, &unseen)),
         };
         claims.push(public::latest(&common.latest));
-        Ok(Survey { digest, claims, not_asked: Vec::new() })
+        Ok(Survey { digest, claims, not_asked: Vec::new(), is_rehearsal: false })
     })
 }
 

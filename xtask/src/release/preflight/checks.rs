@@ -1,14 +1,17 @@
 //! What preflight looks at: each a function of its own, read-only.
 
+use std::net::Ipv4Addr;
+
 use anyhow::{Context as _, Result};
 
+use crate::config::{Config, Platform};
 use crate::index;
 use crate::inputs::{Inputs, PUBLIC_KEY};
 use crate::provenance::{ToolSource, XTASK};
-use crate::reference::{Digest, Image};
+use crate::reference::Digest;
 use crate::release::preflight::{Check, Found, Problem};
 use crate::release::target::Target;
-use crate::release::{Session, Tools};
+use crate::release::{Session, Tools, build, stand_in};
 use crate::tool::cosign::Generation;
 use crate::tool::docker::START_ENGINE;
 
@@ -23,10 +26,11 @@ pub(crate) fn of_machine<'a>(
     target: &'a Target,
 ) -> Vec<Check<'a>> {
     vec![
-        ("docker", Box::new(|| docker(session, tools))),
+        ("docker", Box::new(|| docker(session, tools, target))),
         ("cosign", Box::new(|| cosign(session, tools))),
         ("registry", Box::new(|| registry(tools, target))),
-        ("base image", Box::new(|| stand_in(target))),
+        ("base image", Box::new(|| stand_ins(target))),
+        ("build secrets", Box::new(|| build_secrets(session))),
     ]
 }
 
@@ -39,7 +43,7 @@ pub(crate) fn of_commit<'a>(
 ) -> Vec<Check<'a>> {
     vec![
         ("signing key", Box::new(move || key(tools, target, inputs))),
-        ("base image", Box::new(move || base_image(session, tools, target, inputs))),
+        ("base image", Box::new(move || base_images(session, tools, target, inputs))),
     ]
 }
 
@@ -56,7 +60,7 @@ pub(crate) fn own_version(ToolSource { commit, is_modified }: &ToolSource) -> (S
     (XTASK.to_owned(), format!("{}+{}{dirty}", env!("CARGO_PKG_VERSION"), commit.short()))
 }
 
-fn docker(session: &Session<'_>, tools: &Tools<'_>) -> Result<Found> {
+fn docker(session: &Session<'_>, tools: &Tools<'_>, target: &Target) -> Result<Found> {
     let engine =
         tools.docker.engine().with_context(|| format!("docker's engine does not answer; {START_ENGINE}"))?;
     let mut problems = Vec::new();
@@ -77,7 +81,41 @@ fn docker(session: &Session<'_>, tools: &Tools<'_>) -> Result<Found> {
              or name a builder in `[workspace.metadata.release]`",
         ));
     }
+    let registry = &target.image.registry;
+    if registry.is_plain_elsewhere() && !speaks_http(&engine.insecure_registries, registry.as_str()) {
+        problems.push(Problem::new(
+            "docker",
+            format!(
+                "the engine speaks TLS to `{registry}`, which `plain-http` says has none; set \
+                 `{{\"insecure-registries\": [\"{registry}\"]}}` in `/etc/docker/daemon.json` and restart it"
+            ),
+        ));
+    }
     Ok((vec![("docker", engine.version), ("docker-buildx", buildx)], problems))
+}
+
+/// Whether `registry` is one of those that an engine speaks to without TLS: by its name, or in a network such as
+/// `10.0.0.0/8`.
+fn speaks_http(insecure: &[String], registry: &str) -> bool {
+    let host = registry.rsplit_once(':').map_or(registry, |(host, _)| host);
+    let address = host.parse::<Ipv4Addr>().map(u32::from);
+    insecure.iter().any(|known| match (known.split_once('/'), &address) {
+        (None, _) => known == registry,
+        (Some((network, bits)), Ok(address)) => match (network.parse::<Ipv4Addr>(), bits.parse::<u32>()) {
+            (Ok(network), Ok(bits @ 0..=32)) => {
+                let mask = u32::MAX.checked_shl(32 - bits).unwrap_or(0);
+                u32::from(network) & mask == address & mask
+            }
+            _ => false,
+        },
+        (Some(_), Err(_)) => false,
+    })
+}
+
+fn build_secrets(session: &Session<'_>) -> Result<Found> {
+    let found = crate::config::build_secrets(&session.config.build_secrets, session.environment)?;
+    let missing = found.err().map(|names| Problem::new("build secrets", build::missing_secrets(&names)));
+    Ok((Vec::new(), missing.into_iter().collect()))
 }
 
 fn cosign(session: &Session<'_>, tools: &Tools<'_>) -> Result<Found> {
@@ -132,46 +170,75 @@ fn registry(tools: &Tools<'_>, target: &Target) -> Result<Found> {
 }
 
 /// A base image from elsewhere is for trying out: what is published for others must be made of what the Dockerfile says.
-fn stand_in(target: &Target) -> Result<Found> {
-    let Some(stand_in) = &target.stand_in else { return Ok((Vec::new(), Vec::new())) };
-    let (name, digest) = stand_in.split_once('@').with_context(|| format!("`{stand_in}` names no digest"))?;
-    digest.parse::<Digest>()?;
-    let name = name.rsplit_once(':').filter(|(_, tag)| !tag.contains('/')).map_or(name, |(name, _)| name);
-    let from: Image = name.parse()?;
+fn stand_ins(target: &Target) -> Result<Found> {
     let mut problems = Vec::new();
-    if !target.image.registry.is_loopback() || !from.registry.is_loopback() {
-        let text = format!(
-            "`TESTBED_BASE_STAND_IN` is `{stand_in}`: a stand-in is allowed only between loopback registries; \
-             unset it to release from the pinned base image"
-        );
-        problems.push(Problem::new("base image", text));
+    for stand_in in &target.stand_ins {
+        if !target.image.registry.is_loopback() || !stand_in.name()?.registry.is_loopback() {
+            let text = format!(
+                "`TESTBED_BASE_STAND_IN` is `{}`: a stand-in is allowed only between loopback registries; \
+                 unset it to release from the pinned base image",
+                stand_in.image
+            );
+            problems.push(Problem::new("base image", text));
+        }
     }
     Ok((Vec::new(), problems))
 }
 
 /// What the Dockerfile pins must be there, for every platform that is built.
-fn base_image(session: &Session<'_>, tools: &Tools<'_>, target: &Target, inputs: &Inputs) -> Result<Found> {
+fn base_images(session: &Session<'_>, tools: &Tools<'_>, target: &Target, inputs: &Inputs) -> Result<Found> {
     let mut problems = Vec::new();
     for base in inputs.base.distinct() {
-        let reference = target.stand_in.as_ref().unwrap_or(&base.reference);
-        let index =
-            index::platforms(tools.docker.raw_manifest(reference)?.as_bytes()).with_context(|| {
-                format!("`{reference}` is not an index of several platforms; pin the digest of the index")
-            })?;
-        for wanted in &session.config.platforms {
-            // `linux/arm64/v8` is what some publishers call `linux/arm64`.
-            let same = |(platform, _): &(String, Digest)| {
-                *platform == wanted.to_string() || platform.starts_with(&format!("{wanted}/"))
-            };
-            if !index.iter().any(same) {
-                let text = format!(
-                    "`{reference}` has no `{wanted}`; pin another, or take the platform off `platforms` in `Cargo.toml`"
-                );
-                problems.push(Problem::new("base image", text));
-            }
+        let stand_in = stand_in::of(&target.stand_ins, base);
+        let reference = stand_in.map_or(&base.reference, |stand_in| &stand_in.image);
+        match tools.docker.raw_manifest(reference) {
+            Ok(manifest) => problems.extend(without_platform(session.config, reference, &manifest)?),
+            Err(unasked) => problems.extend(by_builder(session, tools, reference, &unasked)?),
         }
     }
     Ok((Vec::new(), problems))
+}
+
+/// The platforms that an index lacks.
+fn without_platform(config: &Config, reference: &str, manifest: &str) -> Result<Vec<Problem>> {
+    let index = index::platforms(manifest.as_bytes()).with_context(|| {
+        format!("`{reference}` is not an index of several platforms; pin the digest of the index")
+    })?;
+    // `linux/arm64/v8` is what some publishers call `linux/arm64`.
+    let has = |wanted: &Platform| {
+        index.iter().any(|(platform, _)| {
+            *platform == wanted.to_string() || platform.starts_with(&format!("{wanted}/"))
+        })
+    };
+    let lacking = config.platforms.iter().filter(|wanted| !has(wanted)).map(|wanted| {
+        let text = format!(
+            "`{reference}` has no `{wanted}`; pin another, or take the platform off `platforms` in `Cargo.toml`"
+        );
+        Problem::new("base image", text)
+    });
+    Ok(lacking.collect())
+}
+
+/// An image that its own registry does not show may be known to the builder: from a mirror, or from a build before this
+/// one. What the builder can begin with is good enough.
+fn by_builder(
+    session: &Session<'_>,
+    tools: &Tools<'_>,
+    reference: &str,
+    unasked: &anyhow::Error,
+) -> Result<Vec<Problem>> {
+    crate::interrupt::check()?;
+    let platforms: Vec<_> = session.config.platforms.iter().map(ToString::to_string).collect();
+    let Err(error) = tools.docker.has_base(reference, &platforms, &session.config.builder) else {
+        let detail = format!("the builder has `{reference}`, whose own registry does not show it");
+        session.steps.line("base image", &detail);
+        return Ok(Vec::new());
+    };
+    let text = format!(
+        "`{reference}` cannot be had: asked for directly, {unasked:#}; by the builder, {error:#}; if it needs a login, name \
+         its registry in `registries` in `Cargo.toml`"
+    );
+    Ok(vec![Problem::new("base image", text)])
 }
 
 /// Whether a version such as `26.1.5+dfsg1` or `0.13.1` is at least `(major, minor)`.
@@ -185,7 +252,23 @@ fn at_least(version: &str, wanted: (u64, u64)) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::at_least;
+    use super::{at_least, speaks_http};
+
+    #[test]
+    fn an_engine_speaks_http_to_what_it_was_told() {
+        let insecure = ["127.0.0.0/8", "10.99.0.0/16", "::1/128", "forge.lan:3000", "x/y"].map(str::to_owned);
+        for (registry, expected) in [
+            ("127.0.0.1:5000", true),
+            ("10.99.3.1:5000", true),
+            ("10.98.3.1:5000", false),
+            ("forge.lan:3000", true),
+            ("forge.lan", false),
+            ("other.lan:3000", false),
+        ] {
+            assert_eq!(speaks_http(&insecure, registry), expected, "{registry}");
+        }
+        assert!(speaks_http(&["0.0.0.0/0".to_owned()], "192.0.2.1"));
+    }
 
     #[test]
     fn versions_are_compared_by_number() {

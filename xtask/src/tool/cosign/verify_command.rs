@@ -48,7 +48,8 @@ impl VerifyCommand {
         // The only network that is needed is the registry's: no log is asked, and the page says so.
         let fixed = [verb, "--key", key, "--insecure-ignore-tlog"].map(str::to_owned);
         let images: Vec<_> = digests.iter().map(|digest| image.pinned(digest)).collect();
-        Self { arguments: [&fixed, wanted, &images].concat() }
+        let plain: Vec<_> = super::without_tls(image).into_iter().map(str::to_owned).collect();
+        Self { arguments: [&fixed, wanted, &plain, &images].concat() }
     }
 }
 
@@ -66,9 +67,20 @@ mod tests {
 
     #[test]
     fn the_commands_are_those_that_both_majors_accept() {
-        let image = "forge.example.org/acme/carol".parse().unwrap();
+        let image: crate::reference::Image = "forge.example.org/acme/carol".parse().unwrap();
         let digest = Digest::of(b"x");
         let version = semver::Version::new(1, 2, 3);
+        let lan = crate::reference::Image {
+            registry: "192.168.1.10:3000".parse::<crate::reference::Registry>().unwrap().over_http(),
+            path: "acme/carol".to_owned(),
+        };
+        assert_eq!(
+            VerifyCommand::signature("cosign.pub", &version, &lan, &[&digest]).to_string(),
+            format!(
+                "cosign verify --key cosign.pub --insecure-ignore-tlog -a version=1.2.3 --allow-http-registry \
+                 192.168.1.10:3000/acme/carol@{digest}"
+            )
+        );
         let pinned = format!("forge.example.org/acme/carol@{digest}");
         assert_eq!(
             VerifyCommand::signature("cosign.pub", &version, &image, &[&digest]).to_string(),

@@ -4,6 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::secret::Secret;
+
 /// What `docker buildx build` is asked for.
 pub struct Build {
     /// The exported commit.
@@ -20,6 +22,10 @@ pub struct Build {
     pub stand_ins: Vec<(String, String)>,
     /// A file with extra CA certificates for the build stage, mounted as the secret `ca`.
     pub ca_certificates: Option<PathBuf>,
+    /// Secrets by name: buildx reads each from a variable of that name, and `RUN --mount=type=secret,id=NAME` mounts it.
+    pub secrets: Vec<(String, Secret)>,
+    /// Proxy variables of the environment, by name. `BuildKit` knows them: they are in no layer, history or cache key.
+    pub proxies: Vec<&'static str>,
     /// A buildx builder by name; empty for the current one.
     pub builder: String,
     /// `--network`; empty for the default.
@@ -33,8 +39,13 @@ pub struct Build {
 /// Where a build's image goes. Media types are pinned: they are part of every digest, and builders differ in their
 /// default.
 pub enum Output {
-    /// Pushed as `registry/path:tag`.
-    Push(String),
+    /// Pushed.
+    Push {
+        /// `registry/path:tag`.
+        name: String,
+        /// To a registry without TLS that is not on this machine.
+        is_plain_elsewhere: bool,
+    },
     /// Written as an OCI layout, in a tar file: for its digest alone.
     Layout(PathBuf),
 }
@@ -42,7 +53,10 @@ pub enum Output {
 impl fmt::Display for Output {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Push(name) => write!(f, "type=image,push=true,oci-mediatypes=true,name={name}"),
+            Self::Push { name, is_plain_elsewhere } => {
+                let insecure = if *is_plain_elsewhere { "registry.insecure=true," } else { "" };
+                write!(f, "type=image,push=true,oci-mediatypes=true,{insecure}name={name}")
+            }
             Self::Layout(file) => write!(f, "type=oci,oci-mediatypes=true,dest={}", file.display()),
         }
     }
@@ -76,9 +90,56 @@ impl Build {
         );
         arguments
             .extend(self.ca_certificates.iter().map(|path| format!("--secret=id=ca,src={}", path.display())));
+        arguments.extend(self.secrets.iter().map(|(name, _)| format!("--secret=id={name},env={name}")));
+        // Without a value: buildx takes it from its environment, as a proxy's address may hold a password.
+        arguments.extend(self.proxies.iter().map(|name| format!("--build-arg={name}")));
         arguments.extend((!self.builder.is_empty()).then(|| format!("--builder={}", self.builder)));
         arguments.extend((!self.network.is_empty()).then(|| format!("--network={}", self.network)));
         arguments.push(format!("--output={}", self.output));
         arguments
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+    use std::time::Duration;
+
+    use super::{Build, Output};
+    use crate::secret::Secret;
+
+    fn build(output: Output) -> Build {
+        Build {
+            context: PathBuf::new(),
+            platforms: vec!["linux/amd64".to_owned()],
+            arguments: Vec::new(),
+            labels: Vec::new(),
+            annotations: Vec::new(),
+            stand_ins: Vec::new(),
+            ca_certificates: None,
+            secrets: vec![("NPM_TOKEN".to_owned(), Secret::new("npm-token-value"))],
+            proxies: vec!["HTTPS_PROXY"],
+            builder: String::new(),
+            network: String::new(),
+            output,
+            timeout: Duration::ZERO,
+        }
+    }
+
+    #[test]
+    fn secrets_and_proxies_are_named_and_not_told() {
+        let arguments = build(Output::Layout(PathBuf::from("x.tar"))).arguments();
+        assert!(arguments.contains(&"--secret=id=NPM_TOKEN,env=NPM_TOKEN".to_owned()), "{arguments:?}");
+        assert!(arguments.contains(&"--build-arg=HTTPS_PROXY".to_owned()), "{arguments:?}");
+        assert!(!arguments.iter().any(|argument| argument.contains("npm-token-value")), "{arguments:?}");
+    }
+
+    #[test]
+    fn only_a_registry_that_is_named_for_it_is_pushed_to_without_tls() {
+        let push = |is_plain_elsewhere| {
+            let output = Output::Push { name: "r.example.org/acme/carol:v1".to_owned(), is_plain_elsewhere };
+            build(output).arguments().pop().unwrap()
+        };
+        assert!(push(true).contains(",registry.insecure=true,name=") && !push(false).contains("insecure"));
     }
 }

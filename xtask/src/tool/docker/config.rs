@@ -1,20 +1,30 @@
 //! A private configuration directory, so that a login never reaches the user's own.
 
+use std::collections::BTreeMap;
 use std::fs;
+use std::io::{self, Read as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
+use serde::Deserialize;
 
 use crate::environment::Environment;
 use crate::reference::Registry;
 use crate::registry::Credentials;
 use crate::scratch::Scratch;
 
-/// A `DOCKER_CONFIG` of our own: one registry's credentials, and links to what the user's has besides credentials.
+/// More than any configuration of docker.
+const LARGEST_CONFIG: u64 = 1 << 20;
+
+/// The user's `proxies`: by engine, then by kind.
+type Proxies = BTreeMap<String, BTreeMap<String, String>>;
+
+/// A `DOCKER_CONFIG` of our own: the credentials that it is given, and links to what the user's has besides credentials.
 pub struct DockerConfig {
     scratch: Scratch,
     buildx: Option<PathBuf>,
+    drops_proxies: bool,
 }
 
 impl DockerConfig {
@@ -23,24 +33,49 @@ impl DockerConfig {
     /// # Errors
     /// When it cannot be written.
     pub fn new(environment: &Environment, login: Option<(&Registry, &Credentials)>) -> Result<Self> {
+        let logins = login.map(|(registry, credentials)| (registry.as_str(), credentials));
+        Self::write(environment, logins, &Proxies::new())
+    }
+
+    /// Makes one for builds: with the logins for base images, each by docker's name for its registry, and with the `proxies`
+    /// of the user's configuration. Those with a password are left out: docker would show it to whatever a build runs.
+    ///
+    /// # Errors
+    /// When it cannot be written, or the user's cannot be read.
+    pub fn for_builds(
+        environment: &Environment,
+        login: Option<(&Registry, &Credentials)>,
+        bases: &[(String, Credentials)],
+    ) -> Result<Self> {
+        let login = login.map(|(registry, credentials)| (registry.as_str(), credentials));
+        let bases = bases.iter().map(|(key, credentials)| (key.as_str(), credentials));
+        let all = users_proxies(environment)?;
+        let mut kept = all.clone();
+        kept.retain(|_, kinds| !kinds.values().any(|address| address.contains('@')));
+        let config = Self::write(environment, login.into_iter().chain(bases), &kept)?;
+        Ok(Self { drops_proxies: kept.len() < all.len(), ..config })
+    }
+
+    fn write<'a>(
+        environment: &Environment,
+        logins: impl IntoIterator<Item = (&'a str, &'a Credentials)>,
+        proxies: &Proxies,
+    ) -> Result<Self> {
         let scratch = Scratch::new()?;
-        let auths = login.map_or_else(serde_json::Map::new, |(registry, credentials)| {
-            serde_json::Map::from_iter([(
-                registry.to_string(),
-                serde_json::json!({ "auth": credentials.pair.expose() }),
-            )])
-        });
+        let auth = |(key, credentials): (&str, &Credentials)| {
+            (key.to_owned(), serde_json::json!({ "auth": credentials.pair.expose() }))
+        };
+        let auths: serde_json::Map<_, _> = logins.into_iter().map(auth).collect();
+        let mut config = serde_json::json!({ "auths": auths });
+        if !proxies.is_empty() {
+            config["proxies"] = serde_json::json!(proxies);
+        }
         let path = scratch.path().join("config.json");
         let file = fs::File::options().write(true).create_new(true).mode(0o600).open(&path);
         let file = file.with_context(|| format!("writing `{}`", path.display()))?;
-        serde_json::to_writer(file, &serde_json::json!({ "auths": auths }))
-            .with_context(|| format!("writing `{}`", path.display()))?;
+        serde_json::to_writer(file, &config).with_context(|| format!("writing `{}`", path.display()))?;
 
-        let users = match (environment.get("DOCKER_CONFIG")?, environment.get("HOME")?) {
-            (Some(config), _) => Some(PathBuf::from(config)),
-            (None, Some(home)) => Some(Path::new(home).join(".docker")),
-            (None, None) => None,
-        };
+        let users = users_directory(environment)?;
         // A private directory hides plugins and contexts that are installed per user.
         for shared in ["cli-plugins", "contexts"] {
             if let Some(target) =
@@ -54,7 +89,13 @@ impl DockerConfig {
             Some(dir) => Some(PathBuf::from(dir)),
             None => users.map(|users| users.join("buildx")),
         };
-        Ok(Self { scratch, buildx: buildx.filter(|buildx| buildx.is_dir()) })
+        Ok(Self { scratch, buildx: buildx.filter(|buildx| buildx.is_dir()), drops_proxies: false })
+    }
+
+    /// Whether the user's configuration has a proxy that was left out.
+    #[must_use]
+    pub fn drops_proxies(&self) -> bool {
+        self.drops_proxies
     }
 
     /// The directory, for `DOCKER_CONFIG`.
@@ -70,11 +111,78 @@ impl DockerConfig {
     }
 }
 
+fn users_directory(environment: &Environment) -> Result<Option<PathBuf>> {
+    Ok(match (environment.get("DOCKER_CONFIG")?, environment.get("HOME")?) {
+        (Some(config), _) => Some(PathBuf::from(config)),
+        (None, Some(home)) => Some(Path::new(home).join(".docker")),
+        (None, None) => None,
+    })
+}
+
+/// The `proxies` of the user's own configuration; everything else in it stays where it is.
+fn users_proxies(environment: &Environment) -> Result<Proxies> {
+    #[derive(Deserialize)]
+    struct Users {
+        #[serde(default)]
+        proxies: Proxies,
+    }
+    let Some(path) = users_directory(environment)?.map(|users| users.join("config.json")) else {
+        return Ok(Proxies::new());
+    };
+    let doing = || format!("reading the proxies in docker's own `{}`", path.display());
+    let file = match fs::File::open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Proxies::new()),
+        Err(error) => return Err(error).with_context(doing),
+    };
+    let users: Users = serde_json::from_reader(file.take(LARGEST_CONFIG)).with_context(doing)?;
+    Ok(users.proxies)
+}
+
 #[cfg(test)]
 mod tests {
     use super::DockerConfig;
     use crate::environment::Environment;
+    use crate::registry::Credentials;
     use crate::scratch::Scratch;
+    use crate::secret::Secret;
+
+    #[test]
+    fn each_registry_has_its_own_login_and_the_users_has_none() {
+        let users = Scratch::new().unwrap();
+        let written = serde_json::json!({
+            "auths": {"private.example.org": {"auth": "dXNlcnM6b3du"}},
+            "proxies": {
+                "default": {"httpsProxy": "http://proxy.example.org:3128", "noProxy": "localhost"},
+                "tcp://other": {"httpProxy": "http://user:password@proxy.example.org:3128"},
+            },
+        });
+        std::fs::write(users.path().join("config.json"), written.to_string()).unwrap();
+        let environment = Environment::from_pairs([("DOCKER_CONFIG", users.path())]);
+        let registry = "forge.example.org".parse().unwrap();
+        let login = |user: &str| Credentials::new(user, Secret::new(format!("token-of-{user}")));
+        let (ours, hub) = (login("ours"), login("hub"));
+        let bases = [("https://index.docker.io/v1/".to_owned(), hub.clone())];
+        let read = |config: &DockerConfig| {
+            let text = std::fs::read(config.path().join("config.json")).unwrap();
+            serde_json::from_slice::<serde_json::Value>(&text).unwrap()
+        };
+        let config = DockerConfig::for_builds(&environment, Some((&registry, &ours)), &bases).unwrap();
+        let expected = serde_json::json!({
+            "auths": {
+                "forge.example.org": {"auth": ours.pair.expose()},
+                "https://index.docker.io/v1/": {"auth": hub.pair.expose()},
+            },
+            "proxies": {"default": {"httpsProxy": "http://proxy.example.org:3128", "noProxy": "localhost"}},
+        });
+        assert_eq!(read(&config), expected);
+        assert!(config.drops_proxies());
+        let alone = DockerConfig::new(&environment, None).unwrap();
+        assert_eq!(read(&alone), serde_json::json!({"auths": {}}));
+        std::fs::write(users.path().join("config.json"), "not json").unwrap();
+        assert!(DockerConfig::for_builds(&environment, None, &[]).is_err());
+        assert!(DockerConfig::for_builds(&Environment::default(), None, &[]).is_ok());
+    }
 
     #[test]
     fn the_users_builders_are_found_where_buildx_finds_them() {

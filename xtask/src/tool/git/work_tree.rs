@@ -1,0 +1,88 @@
+//! The work tree as a commit that is in no repository: its objects are in a private directory, and index, branch and files
+//! stay as they are.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+
+use super::{Commit, Git};
+use crate::scratch::Scratch;
+use crate::tool::Call;
+
+/// Where objects are looked for and written, when not in the repository alone.
+#[derive(Clone)]
+pub(super) struct Objects {
+    own: PathBuf,
+    repository: PathBuf,
+}
+
+impl Objects {
+    /// A call that reads both and writes the private one (git(1), "ENVIRONMENT").
+    pub(super) fn of(&self, call: Call) -> Call {
+        // Quoted, as a colon would begin another directory.
+        let path = self.repository.display().to_string().replace('\\', "\\\\").replace('"', "\\\"");
+        call.env("GIT_OBJECT_DIRECTORY", &self.own)
+            .env("GIT_ALTERNATE_OBJECT_DIRECTORIES", format!("\"{path}\""))
+    }
+}
+
+/// Such a commit; it goes away with the value.
+pub struct WorkTree {
+    /// The repository as it would be with the commit.
+    pub git: Git,
+    /// The commit, a child of HEAD.
+    pub commit: Commit,
+    _scratch: Scratch,
+}
+
+impl Git {
+    /// Commits the files of the work tree, tracked and new ones, without those that are ignored, to nowhere. The same files
+    /// on the same HEAD give the same commit.
+    ///
+    /// # Errors
+    /// When there is no commit yet, or git fails.
+    pub fn work_tree(&self) -> Result<WorkTree> {
+        let head = self.peel("HEAD")?.context("the repository has no commit yet; commit something first")?;
+        let time = format!("{} +0000", self.commit_time(&head)?);
+        let scratch = Scratch::new()?;
+        let (index, own) = (scratch.path().join("index"), scratch.path().join("objects"));
+        fs::create_dir(&own).with_context(|| format!("making `{}`", own.display()))?;
+        let path = |of: &str| self.call(&["rev-parse", "--path-format=absolute", "--git-path", of])?.read();
+        let git =
+            Self { objects: Some(Objects { own, repository: path("objects")?.into() }), ..self.clone() };
+
+        let users = PathBuf::from(path("index")?);
+        if users.exists() {
+            // So that ignored files stay which are tracked nevertheless, and unchanged ones are not read again.
+            fs::copy(&users, &index).with_context(|| format!("copying `{}`", users.display()))?;
+        } else {
+            git.on_index(&["read-tree", head.as_str()], &index)?.run()?;
+        }
+        git.on_index(&["add", "--all"], &index)?.run().context("reading the work tree")?;
+        let tree = git.on_index(&["write-tree"], &index)?.read()?;
+        let commit = git.call(&["commit-tree", "-p", head.as_str(), "-m", "work tree", &tree])?;
+        let somebody = ["AUTHOR", "COMMITTER"].iter().fold(commit, |call, role| {
+            call.env(&format!("GIT_{role}_NAME"), "rehearsal")
+                .env(&format!("GIT_{role}_EMAIL"), "rehearsal@localhost")
+                .env(&format!("GIT_{role}_DATE"), &time)
+        });
+        let commit = Commit::parse(&somebody.read()?)?;
+        Ok(WorkTree { git, commit, _scratch: scratch })
+    }
+
+    /// How many tracked files of the work tree differ from `commit`.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub fn changed_files(&self, commit: &Commit) -> Result<usize> {
+        let names =
+            self.call(&["diff", "--no-ext-diff", "--name-only", "-z", commit.as_str(), "--"])?.read()?;
+        Ok(names.split('\0').filter(|name| !name.is_empty()).count())
+    }
+
+    /// A call with `index` in place of the user's.
+    fn on_index(&self, arguments: &[&str], index: &Path) -> Result<Call> {
+        Ok(self.call(arguments)?.env("GIT_INDEX_FILE", index))
+    }
+}

@@ -1,0 +1,100 @@
+//! The work tree as a commit, with the git of this machine: what is in it, and that nothing of it stays.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use anyhow::{Result, ensure};
+use xshell::cmd;
+use xtask::environment::Environment;
+use xtask::scratch::Scratch;
+use xtask::tool::Runner;
+use xtask::tool::git::Git;
+
+fn git(dir: &Path, arguments: &[&str]) -> Result<String> {
+    let runner = Runner::new(&Environment::of_this_process());
+    let sh = runner.shell()?;
+    let somebody = ["-c", "user.name=e2e", "-c", "user.email=e2e@example.org", "-c", "commit.gpgSign=false"];
+    runner.call(cmd!(sh, "git {somebody...} {arguments...}")).dir(dir).read()
+}
+
+/// Every file below `.git`, with its bytes.
+fn everything(dir: &Path) -> Result<Vec<(String, Vec<u8>)>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            found.extend(everything(&path)?);
+        } else {
+            found.push((path.display().to_string(), fs::read(&path)?));
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+#[test]
+fn the_work_tree_is_a_commit_that_leaves_nothing_behind() -> Result<()> {
+    let scratch = Scratch::new()?;
+    // A name that the environment's list of directories would be cut at.
+    let top = scratch.path().join("a:b");
+    fs::create_dir(&top)?;
+    git(&top, &["init", "--quiet"])?;
+    for (name, text) in
+        [("kept", "kept"), ("changed", "old"), ("gone", "x"), ("kept.log", "x"), (".gitignore", "*.log\n")]
+    {
+        fs::write(top.join(name), text)?;
+    }
+    git(&top, &["add", "--all"])?;
+    git(&top, &["add", "--force", "kept.log"])?;
+    git(&top, &["commit", "--quiet", "--message", "first"])?;
+    let hook = top.join(".git/hooks/post-index-change");
+    fs::create_dir_all(top.join(".git/hooks"))?;
+    fs::write(&hook, "#!/bin/sh\ntouch hook-ran\n")?;
+    fs::set_permissions(&hook, fs::Permissions::from_mode(0o755))?;
+    fs::write(top.join("changed"), "new")?;
+    fs::write(top.join("added"), "added")?;
+    fs::write(top.join("other.log"), "ignored")?;
+    fs::remove_file(top.join("gone"))?;
+
+    let repository = Git::discover(&Runner::new(&Environment::of_this_process()), &top)?;
+    let head = repository.peel("HEAD")?;
+    let before = everything(&top.join(".git"))?;
+    let (first, second) = (repository.work_tree()?, repository.work_tree()?);
+    assert_eq!(first.commit, second.commit, "the same files are the same commit");
+    let names = ["kept", "changed", "gone", "kept.log", "added", "other.log"];
+    let files = first.git.files(&first.commit, names)?;
+    let found: Vec<_> =
+        names.iter().zip(&files).filter_map(|(name, file)| Some((*name, file.as_deref()?))).collect();
+    let expected = [("kept", &b"kept"[..]), ("changed", b"new"), ("kept.log", b"x"), ("added", b"added")];
+    assert_eq!(found, expected);
+    let exported = Scratch::new()?;
+    first.git.export(&first.commit, exported.path())?;
+    assert_eq!(fs::read_to_string(exported.path().join("tree/added"))?, "added");
+    assert_eq!(first.git.log(None, &first.commit)?.len(), 2);
+
+    assert_eq!(everything(&top.join(".git"))?, before, "the repository is another one now");
+    assert_eq!(repository.peel("HEAD")?, head);
+    assert_eq!(repository.peel(first.commit.as_str())?, None, "the commit is in the repository");
+    ensure!(!top.join("hook-ran").exists(), "a hook of the user's was run");
+    Ok(())
+}
+
+#[test]
+fn tracked_files_that_differ_are_counted() -> Result<()> {
+    let scratch = Scratch::new()?;
+    git(scratch.path(), &["init", "--quiet"])?;
+    for name in ["a", "b", "c"] {
+        fs::write(scratch.path().join(name), name)?;
+    }
+    git(scratch.path(), &["add", "--all"])?;
+    git(scratch.path(), &["commit", "--quiet", "--message", "first"])?;
+    let repository = Git::discover(&Runner::new(&Environment::of_this_process()), scratch.path())?;
+    let head = repository.peel("HEAD")?.expect("there is a commit");
+    assert_eq!(repository.changed_files(&head)?, 0);
+    fs::write(scratch.path().join("a"), "changed")?;
+    fs::remove_file(scratch.path().join("b"))?;
+    fs::write(scratch.path().join("new"), "new")?;
+    assert_eq!(repository.changed_files(&head)?, 2);
+    Ok(())
+}
