@@ -1,11 +1,13 @@
 //! Every claim of a release, derived again: the gate inside `release`, and `cargo xtask verify` for everyone else.
 //! `look` asks, `image`, `provenance` and `public` judge: each claim is a function of what was seen.
 
+mod before;
 mod by_hand;
 pub mod claim;
 pub mod command;
 mod difference;
 mod image;
+mod key;
 mod layers;
 mod login;
 mod look;

@@ -42,6 +42,16 @@ fn ensure_commit_is_refused(change: impl FnOnce(&Checkout) -> Result<()>, words:
 }
 
 #[test]
+fn a_secret_of_the_build_that_is_not_set() -> Result<()> {
+    test(|| {
+        let checkout = Checkout::new()?;
+        checkout.read_a_secret("E2E_BUILD_SECRET")?;
+        let words = ["not set: `E2E_BUILD_SECRET`", "`build-secrets`", "set each in the environment"];
+        ensure_refused(&checkout, Xtask::new(&checkout, &["rehearse"]), REFUSED, &words)
+    })
+}
+
+#[test]
 fn a_tag_that_is_no_version() -> Result<()> {
     test(|| {
         let checkout = Checkout::new()?;

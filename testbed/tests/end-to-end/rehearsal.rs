@@ -8,7 +8,9 @@ use xtask::environment::Environment;
 use xtask::scratch::Scratch;
 use xtask::tool::Output;
 
-use crate::harness::checkout::text;
+use crate::evidence::provenance;
+use crate::harness::checkout::{Checkout, text};
+use crate::harness::run::Xtask;
 use crate::harness::shared::{Shared, rehearsal};
 use crate::harness::{call, export, test};
 
@@ -97,6 +99,55 @@ fn the_page_names_the_digest_and_the_printed_commands() -> Result<()> {
         let pull = format!("docker pull {}\n", run.pinned()?);
         assert!(blocks.contains(&pull.as_str()), "no block pulls by digest:\n{page}");
         Ok(())
+    })
+}
+
+#[test]
+fn its_image_verifies_as_a_rehearsal_and_not_under_another_key() -> Result<()> {
+    test(|| {
+        let checkout = Checkout::new()?;
+        checkout.write("service/README.md", "changed, and not committed\n")?;
+        checkout.replace("Cargo.toml", "[workspace]", "# changed, and not committed\n[workspace]")?;
+        let run = Xtask::new(&checkout, &["rehearse"]).run()?.success()?;
+        let said = "1 file differs from HEAD and is not in this rehearsal; use `--work-tree`";
+        ensure!(run.stderr.contains(said), "{}", run.stderr);
+        let pinned = run.pinned()?;
+        let verify = |key: &str| Xtask::new(&checkout, &["verify", &pinned, "--key", key]).run();
+        let verified = verify("target/rehearsal/cosign.pub")?.success()?;
+        ensure!(verified.stdout.contains("a rehearsal, and no release"), "{}", verified.stdout);
+        let other = verify("cosign.pub")?;
+        ensure!(
+            other.code == 1 && other.stdout.contains("this is a rehearsal"),
+            "{}{}",
+            other.stdout,
+            other.stderr
+        );
+        Ok(())
+    })
+}
+
+#[test]
+fn a_work_tree_is_rehearsed_as_it_is_and_stays_as_it_is() -> Result<()> {
+    test(|| {
+        let checkout = Checkout::new()?;
+        checkout.write("service/src/added.js", "// new, and not committed\n")?;
+        let before = [checkout.git(&["status", "--porcelain"])?, checkout.git(&["for-each-ref"])?];
+        let run = Xtask::new(&checkout, &["rehearse", "--work-tree"]).run()?.success()?;
+        let page = std::fs::read_to_string(run.field("page")?)?;
+        ensure!(page.starts_with("A rehearsal of the work tree"), "{page}");
+        let provenance = provenance(&checkout, &run)?;
+        let definition = &provenance["buildDefinition"];
+        assert_eq!(
+            definition["externalParameters"]["localRun"]["command"],
+            "cargo xtask rehearse --work-tree"
+        );
+        let source = &definition["resolvedDependencies"][0];
+        assert_eq!(source["annotations"]["workTree"], "true", "{source}");
+        let (_, commit) = run.field("rehearsed")?.rsplit_once(' ').context("no commit")?;
+        assert_eq!(source["digest"]["gitCommit"], commit);
+        ensure!(checkout.git(&["cat-file", "-e", commit]).is_err(), "{commit} is in the repository");
+        assert_eq!([checkout.git(&["status", "--porcelain"])?, checkout.git(&["for-each-ref"])?], before);
+        checkout.ensure_nothing_is_left()
     })
 }
 

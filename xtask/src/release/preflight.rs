@@ -1,6 +1,7 @@
 //! Step 2, preflight: every problem at once, each with its remedy, and nothing changed. A check that could not run is a
 //! problem like any other.
 
+mod bases;
 pub(crate) mod checks;
 mod ci;
 

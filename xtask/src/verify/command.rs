@@ -12,22 +12,22 @@ use crate::config::{self, Config};
 use crate::environment::Environment;
 use crate::failure::{ExitCode, Misuse, Verdicts};
 use crate::forge::PublishedPage;
-use crate::inputs::PUBLIC_KEY;
 use crate::keychain::Keychain;
 use crate::progress::Steps;
 use crate::reference::{Digest, Image};
-use crate::rehearse;
 use crate::release::command::with_secrets;
 use crate::release::rebuilt::Rebuilt;
 use crate::release::secrets::Secrets;
 use crate::release::source::{Source, release_tags};
 use crate::release::target::Target;
-use crate::release::{self, Release, Session, Tools, logins, page};
+use crate::release::{self, Release, Session, Tools, logins};
 use crate::tool::Runner;
 use crate::tool::docker::DockerConfig;
 use crate::version::ReleaseTag;
 
+use super::before::{CONFIGURATION, alone, older_than_this_tool};
 use super::claim::{Claim, Unseen};
+use super::key::key_claim;
 use super::report::{self, Entry};
 use super::store::Layout;
 use super::subject::{Repository, Subject, release_of_image};
@@ -58,9 +58,6 @@ pub struct Options {
     /// One JSON document instead of text.
     pub json: bool,
 }
-
-/// The claim that a commit says how it is released; with `--all` alone, and only where that is not so.
-const CONFIGURATION: &str = "configuration";
 
 /// What one run works with.
 struct Verifier<'a> {
@@ -164,55 +161,13 @@ impl Verifier<'_> {
             ensure!(!released.is_empty(), "`{}` has no release yet", target.image);
             let shared = Shared::new(&tools.registry, Some(pages));
             let released: Vec<_> = released.into_iter().collect();
-            side_by_side(&released, |tag| match self.older_than_this_tool(&shared, &tags, tag)? {
-                Some(entry) => Ok(entry),
-                None => self.one_of_all(tools, target, &shared, tag),
+            side_by_side(&released, |tag| {
+                match older_than_this_tool(&self.repository.git, &shared, &tags, tag)? {
+                    Some(entry) => Ok(entry),
+                    None => self.one_of_all(tools, target, &shared, tag),
+                }
             })
         })
-    }
-
-    /// The entry of a tag whose commit has no configuration: it is from before this tool, unless the registry or the page
-    /// says something else.
-    fn older_than_this_tool(
-        &self,
-        shared: &Shared<'_>,
-        in_registry: &[String],
-        tag: &ReleaseTag,
-    ) -> Result<Option<Entry>> {
-        let git = &self.repository.git;
-        let Some(commit) = git.peel(&tag.git_ref())? else { return Ok(None) };
-        let [manifest] = git.files(&commit, [config::MANIFEST])?;
-        if Config::is_in(manifest.as_deref()) {
-            return Ok(None);
-        }
-        let why = "its commit has no `[workspace.metadata.release]` in `Cargo.toml`";
-        let page = shared.pages.iter().flatten().find(|found| &found.page.tag == tag);
-        let said = if release_tags(in_registry).contains(tag) {
-            Some("the registry has this version")
-        } else {
-            page.filter(|found| page::has_image_part(&found.page.body))
-                .map(|_| "the page names an image of it")
-        };
-        let claim = said.map(|said| {
-            Claim::judge(CONFIGURATION, &Ok(()), |()| {
-                bail!("{said}, and {why}: this tool has not released it; find out who did")
-            })
-        });
-        let commit = Some(commit.to_string());
-        Ok(Some(match claim {
-            Some(claim) => alone(tag, commit, claim),
-            None => {
-                let not_released_by_this_tool = Some(why.to_owned());
-                Entry {
-                    tag: tag.to_string(),
-                    commit,
-                    image: None,
-                    claims: Vec::new(),
-                    not_asked: Vec::new(),
-                    not_released_by_this_tool,
-                }
-            }
-        }))
     }
 
     fn one_of_all(
@@ -271,18 +226,6 @@ impl Verifier<'_> {
         work(&release::tools(session, &target, &login, &anonymous), &target)
     }
 
-    /// The claim about the key that was brought along.
-    fn key_claim(&self, key: &[u8], subject: &Subject, is_rehearsal: bool) -> Result<Claim> {
-        let file = self.repository.git.root().join(rehearse::DIRECTORY).join(PUBLIC_KEY);
-        let rehearsed = if is_rehearsal && file.is_file() {
-            Some(std::fs::read(&file).with_context(|| format!("reading `{}`", file.display()))?)
-        } else {
-            None
-        };
-        let committed = subject.inputs.public_key.as_deref();
-        Ok(Claim::judge("key", &Ok(()), |()| judge_key(key, committed, rehearsed.as_deref())))
-    }
-
     fn survey(
         &self,
         tools: &Tools<'_>,
@@ -300,7 +243,7 @@ impl Verifier<'_> {
         let found = survey::run(release, asked, shared)?;
         let mut claims = found.claims;
         if let Some(key) = &self.key {
-            claims.insert(0, self.key_claim(key, subject, found.is_rehearsal)?);
+            claims.insert(0, key_claim(self.repository.git.root(), key, subject, found.is_rehearsal)?);
         }
         if let Some(digest) = found.digest.as_ref().filter(|_| self.options.rebuild) {
             claims.push(rebuilt(release, digest));
@@ -329,38 +272,12 @@ fn unchecked(error: &anyhow::Error) -> Verdicts {
     Verdicts::new(ExitCode::Unchecked, look::in_words(error))
 }
 
-/// Whether the key that was brought along is the one that is vouched for: by the commit, or for a rehearsal on this machine by
-/// the rehearsal itself.
-fn judge_key(key: &[u8], committed: Option<&[u8]>, rehearsed: Option<&[u8]>) -> Result<String> {
-    let same = |other: &[u8]| key.trim_ascii_end() == other.trim_ascii_end();
-    if let Some(rehearsed) = rehearsed {
-        let file = format!("{}/{PUBLIC_KEY}", rehearse::DIRECTORY);
-        ensure!(same(rehearsed), "this is a rehearsal, and `{file}` is another key");
-        return Ok(format!("the same as `{file}`: a rehearsal, and no release"));
-    }
-    let committed = committed.with_context(|| format!("the commit has no `{PUBLIC_KEY}`"))?;
-    ensure!(same(committed), "`{PUBLIC_KEY}` of the commit is another key");
-    Ok(format!("the same as `{PUBLIC_KEY}` of the commit"))
-}
-
 /// A version tag or a page for which the repository has no tag: there is nothing to hold it against.
 fn without_commit(tag: &ReleaseTag) -> Entry {
     let claim = Claim::judge("tag.git", &Ok(()), |()| {
         bail!("there is no tag `{tag}` here; get it with `git fetch --tags`, or find out who released it")
     });
     alone(tag, None, claim)
-}
-
-/// The entry of a release about which there is one thing to say.
-fn alone(tag: &ReleaseTag, commit: Option<String>, claim: Claim) -> Entry {
-    Entry {
-        tag: tag.to_string(),
-        commit,
-        image: None,
-        claims: vec![claim],
-        not_asked: Vec::new(),
-        not_released_by_this_tool: None,
-    }
 }
 
 /// Whether the commit gives the same content here; if not, where it differs first. A difference stays a difference where
@@ -414,18 +331,4 @@ fn side_by_side<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> Result<R> + 
     })?;
     results.sort_by_key(|(number, _)| *number);
     results.into_iter().map(|(_, result)| result).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::judge_key;
-
-    #[test]
-    fn a_key_is_the_commits_or_of_a_rehearsal_the_rehearsals() {
-        assert!(judge_key(b"a\n", Some(b"a"), None).is_ok());
-        assert!(judge_key(b"b", Some(b"a"), None).is_err() && judge_key(b"b", None, None).is_err());
-        let rehearsed = judge_key(b"b", Some(b"a"), Some(b"b\n")).unwrap();
-        assert!(rehearsed.contains("a rehearsal"), "{rehearsed}");
-        assert!(judge_key(b"a", Some(b"a"), Some(b"b")).is_err(), "the commit's key signs no rehearsal");
-    }
 }

@@ -127,6 +127,20 @@ impl Checkout {
         self.write(path, &text.replacen(from, to, 1))
     }
 
+    /// Has the build of the first stage read a secret of 36 characters, by the name of its variable. The line is another one
+    /// each time: what a builder has kept was made without it.
+    pub(crate) fn read_a_secret(&self, name: &str) -> Result<()> {
+        let table = "[workspace.metadata.release]\n";
+        self.replace("Cargo.toml", table, &format!("{table}build-secrets = [\"{name}\"]\n"))?;
+        let file = format!("/run/secrets/{name}");
+        let line = format!(
+            "RUN --mount=type=secret,id={name} test \"$(wc -c < {file})\" -eq 36 && : {}\n",
+            random_hex()?
+        );
+        self.replace("Dockerfile", " AS dependencies\n", &format!(" AS dependencies\n{line}"))?;
+        self.commit("a secret of the build")
+    }
+
     /// Files below `target/rehearsal`.
     pub(crate) fn pages(&self) -> Result<Vec<String>> {
         let mut names = names_in(&self.top.join("target/rehearsal"))?;

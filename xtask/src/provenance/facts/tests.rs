@@ -30,8 +30,12 @@ fn base() -> BaseImages {
 }
 
 fn predicate(invocation: &Invocation, stand_ins: &[(String, String)]) -> Value {
+    predicate_of(&config(), invocation, stand_ins)
+}
+
+fn predicate_of(config: &Config, invocation: &Invocation, stand_ins: &[(String, String)]) -> Value {
     let provenance = Provenance::new(&Facts {
-        config: &config(),
+        config,
         tag: &"v1.0.0".parse().unwrap(),
         commit: &Commit::parse(&"7".repeat(40)).unwrap(),
         invocation,
@@ -155,4 +159,24 @@ fn an_unknown_parameter_is_refused_when_read_back() {
     let mut predicate = predicate(&local(), &[]);
     predicate["buildDefinition"]["externalParameters"]["extra"] = "x".into();
     assert!(serde_json::from_value::<Provenance>(predicate).is_err());
+}
+
+#[test]
+fn the_builds_secrets_are_named_and_nothing_else_is_said_of_them() {
+    assert_eq!(predicate(&local(), &[])["buildDefinition"]["internalParameters"], json!({}));
+    let mut config = config();
+    config.build_secrets = vec!["NPM_TOKEN".to_owned().try_into().unwrap()];
+    let predicate = predicate_of(&config, &local(), &[]);
+    let parameters = &predicate["buildDefinition"]["internalParameters"];
+    assert_eq!(parameters, &json!({"buildSecrets": {"NPM_TOKEN": "environment"}}));
+}
+
+#[test]
+fn a_work_tree_is_said_to_be_one() {
+    let source = |command: &str| {
+        let invocation = Invocation::Local { command: command.to_owned(), nonce: "0".repeat(32) };
+        predicate(&invocation, &[])["buildDefinition"]["resolvedDependencies"][0].clone()
+    };
+    assert_eq!(source("cargo xtask rehearse --work-tree")["annotations"], json!({"workTree": "true"}));
+    assert_eq!(source("cargo xtask rehearse").get("annotations"), None);
 }

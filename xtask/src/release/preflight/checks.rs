@@ -4,14 +4,12 @@ use std::net::Ipv4Addr;
 
 use anyhow::{Context as _, Result};
 
-use crate::config::{Config, Platform};
-use crate::index;
 use crate::inputs::{Inputs, PUBLIC_KEY};
 use crate::provenance::{ToolSource, XTASK};
 use crate::reference::Digest;
-use crate::release::preflight::{Check, Found, Problem};
+use crate::release::preflight::{Check, Found, Problem, bases};
 use crate::release::target::Target;
-use crate::release::{Session, Tools, build, stand_in};
+use crate::release::{Session, Tools, build};
 use crate::tool::cosign::Generation;
 use crate::tool::docker::START_ENGINE;
 
@@ -29,7 +27,7 @@ pub(crate) fn of_machine<'a>(
         ("docker", Box::new(|| docker(session, tools, target))),
         ("cosign", Box::new(|| cosign(session, tools))),
         ("registry", Box::new(|| registry(tools, target))),
-        ("base image", Box::new(|| stand_ins(target))),
+        ("base image", Box::new(|| bases::stand_ins(target))),
         ("build secrets", Box::new(|| build_secrets(session))),
     ]
 }
@@ -43,7 +41,7 @@ pub(crate) fn of_commit<'a>(
 ) -> Vec<Check<'a>> {
     vec![
         ("signing key", Box::new(move || key(tools, target, inputs))),
-        ("base image", Box::new(move || base_images(session, tools, target, inputs))),
+        ("base image", Box::new(move || bases::base_images(session, tools, target, inputs))),
     ]
 }
 
@@ -167,78 +165,6 @@ fn registry(tools: &Tools<'_>, target: &Target) -> Result<Found> {
         .check_push()
         .with_context(|| format!("cannot push to `{}`; {}", target.image, target.registry_remedy))?;
     Ok((Vec::new(), Vec::new()))
-}
-
-/// A base image from elsewhere is for trying out: what is published for others must be made of what the Dockerfile says.
-fn stand_ins(target: &Target) -> Result<Found> {
-    let mut problems = Vec::new();
-    for stand_in in &target.stand_ins {
-        if !target.image.registry.is_loopback() || !stand_in.name()?.registry.is_loopback() {
-            let text = format!(
-                "`TESTBED_BASE_STAND_IN` is `{}`: a stand-in is allowed only between loopback registries; \
-                 unset it to release from the pinned base image",
-                stand_in.image
-            );
-            problems.push(Problem::new("base image", text));
-        }
-    }
-    Ok((Vec::new(), problems))
-}
-
-/// What the Dockerfile pins must be there, for every platform that is built.
-fn base_images(session: &Session<'_>, tools: &Tools<'_>, target: &Target, inputs: &Inputs) -> Result<Found> {
-    let mut problems = Vec::new();
-    for base in inputs.base.distinct() {
-        let stand_in = stand_in::of(&target.stand_ins, base);
-        let reference = stand_in.map_or(&base.reference, |stand_in| &stand_in.image);
-        match tools.docker.raw_manifest(reference) {
-            Ok(manifest) => problems.extend(without_platform(session.config, reference, &manifest)?),
-            Err(unasked) => problems.extend(by_builder(session, tools, reference, &unasked)?),
-        }
-    }
-    Ok((Vec::new(), problems))
-}
-
-/// The platforms that an index lacks.
-fn without_platform(config: &Config, reference: &str, manifest: &str) -> Result<Vec<Problem>> {
-    let index = index::platforms(manifest.as_bytes()).with_context(|| {
-        format!("`{reference}` is not an index of several platforms; pin the digest of the index")
-    })?;
-    // `linux/arm64/v8` is what some publishers call `linux/arm64`.
-    let has = |wanted: &Platform| {
-        index.iter().any(|(platform, _)| {
-            *platform == wanted.to_string() || platform.starts_with(&format!("{wanted}/"))
-        })
-    };
-    let lacking = config.platforms.iter().filter(|wanted| !has(wanted)).map(|wanted| {
-        let text = format!(
-            "`{reference}` has no `{wanted}`; pin another, or take the platform off `platforms` in `Cargo.toml`"
-        );
-        Problem::new("base image", text)
-    });
-    Ok(lacking.collect())
-}
-
-/// An image that its own registry does not show may be known to the builder: from a mirror, or from a build before this
-/// one. What the builder can begin with is good enough.
-fn by_builder(
-    session: &Session<'_>,
-    tools: &Tools<'_>,
-    reference: &str,
-    unasked: &anyhow::Error,
-) -> Result<Vec<Problem>> {
-    crate::interrupt::check()?;
-    let platforms: Vec<_> = session.config.platforms.iter().map(ToString::to_string).collect();
-    let Err(error) = tools.docker.has_base(reference, &platforms, &session.config.builder) else {
-        let detail = format!("the builder has `{reference}`, whose own registry does not show it");
-        session.steps.line("base image", &detail);
-        return Ok(Vec::new());
-    };
-    let text = format!(
-        "`{reference}` cannot be had: asked for directly, {unasked:#}; by the builder, {error:#}; if it needs a login, name \
-         its registry in `registries` in `Cargo.toml`"
-    );
-    Ok(vec![Problem::new("base image", text)])
 }
 
 /// Whether a version such as `26.1.5+dfsg1` or `0.13.1` is at least `(major, minor)`.

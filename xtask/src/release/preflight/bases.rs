@@ -1,0 +1,117 @@
+//! What preflight looks at about base images: that they are there, for every platform, and are what the Dockerfile says.
+
+use anyhow::{Context as _, Result};
+
+use crate::config::{Config, Platform};
+use crate::index;
+use crate::inputs::Inputs;
+use crate::release::preflight::{Found, Problem};
+use crate::release::target::Target;
+use crate::release::{Session, Tools, stand_in};
+
+/// A base image from elsewhere is for trying out: what is published for others must be made of what the Dockerfile says.
+pub(super) fn stand_ins(target: &Target) -> Result<Found> {
+    let mut problems = Vec::new();
+    for stand_in in &target.stand_ins {
+        if !target.image.registry.is_loopback() || !stand_in.name()?.registry.is_loopback() {
+            let text = format!(
+                "`TESTBED_BASE_STAND_IN` is `{}`: a stand-in is allowed only between loopback registries; \
+                 unset it to release from the pinned base image",
+                stand_in.image
+            );
+            problems.push(Problem::new("base image", text));
+        }
+    }
+    Ok((Vec::new(), problems))
+}
+
+/// What the Dockerfile pins must be there, for every platform that is built.
+pub(super) fn base_images(
+    session: &Session<'_>,
+    tools: &Tools<'_>,
+    target: &Target,
+    inputs: &Inputs,
+) -> Result<Found> {
+    let mut problems = Vec::new();
+    for base in inputs.base.distinct() {
+        let stand_in = stand_in::of(&target.stand_ins, base);
+        let reference = stand_in.map_or(&base.reference, |stand_in| &stand_in.image);
+        match tools.docker.raw_manifest(reference) {
+            Ok(manifest) => problems.extend(without_platform(session.config, reference, &manifest)?),
+            Err(unasked) => problems.extend(by_builder(session, tools, reference, &unasked)?),
+        }
+    }
+    Ok((Vec::new(), problems))
+}
+
+/// The platforms that an index lacks.
+fn without_platform(config: &Config, reference: &str, manifest: &str) -> Result<Vec<Problem>> {
+    let index = index::platforms(manifest.as_bytes()).with_context(|| {
+        format!("`{reference}` is not an index of several platforms; pin the digest of the index")
+    })?;
+    // `linux/arm64/v8` is what some publishers call `linux/arm64`.
+    let has = |wanted: &Platform| {
+        index.iter().any(|(platform, _)| {
+            *platform == wanted.to_string() || platform.starts_with(&format!("{wanted}/"))
+        })
+    };
+    let lacking = config.platforms.iter().filter(|wanted| !has(wanted)).map(|wanted| {
+        let text = format!(
+            "`{reference}` has no `{wanted}`; pin another, or take the platform off `platforms` in `Cargo.toml`"
+        );
+        Problem::new("base image", text)
+    });
+    Ok(lacking.collect())
+}
+
+/// An image that its own registry does not show may be known to the builder: from a mirror, or from a build before this
+/// one. What the builder can begin with is good enough.
+fn by_builder(
+    session: &Session<'_>,
+    tools: &Tools<'_>,
+    reference: &str,
+    unasked: &anyhow::Error,
+) -> Result<Vec<Problem>> {
+    crate::interrupt::check()?;
+    let platforms: Vec<_> = session.config.platforms.iter().map(ToString::to_string).collect();
+    let Err(error) = tools.docker.has_base(reference, &platforms, &session.config.builder) else {
+        let detail = format!("the builder has `{reference}`, whose own registry does not show it");
+        session.steps.line("base image", &detail);
+        return Ok(Vec::new());
+    };
+    let text = format!(
+        "`{reference}` cannot be had: asked for directly, {unasked:#}; by the builder, {error:#}; if it needs a login, name \
+         its registry in `registries` in `Cargo.toml`"
+    );
+    Ok(vec![Problem::new("base image", text)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_platform;
+
+    #[test]
+    fn a_platform_that_an_index_lacks_is_named() {
+        let config = serde_json::from_value(serde_json::json!({
+            "forge": "https://forge.example.org", "repository": "acme/carol", "title": "carol",
+            "description": "a service", "licenses": "MIT", "platforms": ["linux/amd64", "linux/arm64", "linux/s390x"],
+            "branches": ["main"], "smoke": {"port": 3000, "health": "/healthz", "version": "/version"},
+        }));
+        let config = config.unwrap();
+        let manifest = |architecture: &str, variant: &str| {
+            let digest = crate::reference::Digest::of(architecture.as_bytes());
+            serde_json::json!({
+                "mediaType": "application/vnd.oci.image.manifest.v1+json", "size": 1, "digest": digest.as_str(),
+                "platform": {"os": "linux", "architecture": architecture, "variant": variant},
+            })
+        };
+        let index = serde_json::json!({
+            "schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json",
+            "manifests": [manifest("amd64", ""), manifest("arm64", "v8")],
+        });
+        let problems = without_platform(&config, "node:22-slim@sha256:x", &index.to_string()).unwrap();
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        assert!(problems[0].text.contains("has no `linux/s390x`"), "{problems:?}");
+        assert!(without_platform(&config, "node:22-slim@sha256:x", "{}").is_err());
+    }
+}
