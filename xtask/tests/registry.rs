@@ -162,7 +162,8 @@ fn what_a_registry_keeps_elsewhere_is_fetched_without_its_credentials() -> Resul
 
 #[test]
 fn what_comes_from_elsewhere_is_held_against_the_digest() -> Result<()> {
-    let storage = storage(b"{}")?;
+    // A manifest as well, but another one.
+    let storage = storage(br#"{"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}"#)?;
     for says_digest in [true, false] {
         let elsewhere = format!("http://127.0.0.1:{}/x", storage.address.port());
         let client = redirecting(elsewhere, 307, says_digest)?.client(Some(alice()))?;
@@ -174,9 +175,8 @@ fn what_comes_from_elsewhere_is_held_against_the_digest() -> Result<()> {
         ] {
             let error = error.context("other bytes were taken")?;
             ensure!(!format!("{error:#}").contains("a-right-by-itself"), "{error:#}");
+            ensure!(error.chain().any(<dyn std::error::Error>::is::<WrongBytes>), "{error:#}");
         }
-        let error = client.blob(&digest).err().context("other bytes were taken")?;
-        ensure!(error.chain().any(<dyn std::error::Error>::is::<WrongBytes>), "{error:#}");
     }
     Ok(())
 }
@@ -189,10 +189,16 @@ fn a_registry_leads_in_no_circle_and_to_no_host_without_tls() -> Result<()> {
     let error = circle.client(None)?.blob(&digest).err().context("a circle has no end")?;
     ensure!(format!("{error:#}").contains("leads nowhere"), "{error:#}");
     assert_eq!(circle.asked()?.len(), 6);
-    for location in ["http://192.0.2.1/x?signature=s", "file:///etc/passwd", ""] {
+    for (location, why) in [
+        ("http://192.0.2.1/x?signature=s", "without TLS"),
+        ("http://127.0.0.1@192.0.2.1/x?signature=s", "without TLS"),
+        ("file:///etc/passwd?signature=s", "no address"),
+        ("", "no address"),
+    ] {
         let server = Server::start(move |_, _| (307, vec![("Location", location.to_owned())], Vec::new()))?;
         let error = server.client(None)?.blob(&digest).err().context(location)?;
-        ensure!(!format!("{error:#}").contains("signature"), "{error:#}");
+        let error = format!("{error:#}");
+        ensure!(!error.contains("signature") && error.contains(why), "{error}");
         assert_eq!(server.asked()?.len(), 1);
     }
     // What is named is tried: nobody listens on this port.
@@ -310,7 +316,8 @@ fn a_page_on_another_host_is_not_asked_for() -> Result<()> {
         [format!("http://localhost:{}", elsewhere.address.port()), "http://SELF.example.org".to_owned()]
     {
         let server = paging(vec![("n=100", r#"["v1.0.0"]"#, link(&address, "n=100"))])?;
-        assert!(server.client(Some(alice()))?.tags().is_err(), "{address}");
+        let error = server.client(Some(alice()))?.tags().err().context(address)?;
+        ensure!(!format!("{error:#}").contains("no answer"), "it was asked for: {error:#}");
     }
     assert!(elsewhere.asked()?.is_empty());
     // And a list without an end is none.
