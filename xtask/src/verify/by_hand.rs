@@ -28,6 +28,12 @@ fn command(release: &Release<'_>, digest: Option<&Digest>, id: &str) -> Option<S
             "image.present" => format!("docker pull {pinned}"),
             "image.platforms" => format!("{INSPECT} {pinned}"),
             "image.labels" => format!("{INSPECT} {pinned} --format '{{{{json .Image}}}}'"),
+            // It unpacks every layer and compares with the config, as this claim does.
+            "image.content" => format!("crane validate --remote {pinned}"),
+            "image.machine" => format!(
+                "mkdir root && docker export $(docker create {pinned}) | tar --extract --directory root && \
+                 find root -name '*.node' -exec file {{}} +"
+            ),
             "signature" => signature,
             "signature.platforms" => format!(
                 "for each in $({INSPECT} --raw {pinned} | jq -r '.manifests[].digest'); do {}@$each; done",
