@@ -90,6 +90,9 @@ fn what_is_in_the_image_is_listed_as_it_is_installed() {
             "pkg:npm/real@4.0.0#unhashed",
         ]
     );
+    let local = find(&sbom, "pkg:npm/%40acme/core@1.0.0#local");
+    assert_eq!(local.get("purl"), None, "a public package of that name is another one");
+    assert_eq!(local["properties"], json!([{"name": "xtask:local", "value": "true"}]));
     let aliased = find(&sbom, "pkg:npm/real@4.0.0#unhashed");
     assert_eq!(aliased["evidence"]["occurrences"], json!([{"location": "/srv/app/node_modules/old"}]));
     let scoped = find(&sbom, "pkg:npm/%40s/b@3.0.0#unhashed");

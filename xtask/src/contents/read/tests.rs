@@ -94,7 +94,8 @@ fn what_is_not_what_it_is_named_is_told_by_type() {
     assert!(is_damaged(&fewer.read(None, Known::Base).0.unwrap_err()));
 
     let mut other_base = scene();
-    other_base.base = Base::from_layers([("linux/amd64", &[Digest::of(b"x")][..])]);
+    let other = [Digest::of(b"x")];
+    other_base.base = Base::from_layers([("linux/amd64", &other[..]), ("linux/arm64", &other[..])]);
     assert!(is_damaged(&other_base.read(Some(&other_base.base), Known::Base).0.unwrap_err()));
 
     let mut garbage = scene();
