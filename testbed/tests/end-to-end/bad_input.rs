@@ -154,7 +154,7 @@ fn a_lockfile_that_says_it_has_what_it_lacks() -> Result<()> {
             }
             Ok(())
         };
-        ensure_commit_is_refused(add, &["has no entry for `left-pad`", "package.json", "`npm install`"])
+        ensure_commit_is_refused(add, &["no entry for `left-pad`", "`npm install --package-lock-only`"])
     })
 }
 
