@@ -27,12 +27,13 @@ fn serve(directory: PathBuf) -> Result<String> {
     let url = format!("http://{}", listener.local_addr()?);
     thread::spawn(move || {
         for stream in listener.incoming() {
-            // The builder asks again, or says what it missed.
-            if let Err(error) =
-                stream.map_err(anyhow::Error::from).and_then(|stream| answer(stream, &directory))
-            {
-                eprintln!("serving an archive: {error:#}");
-            }
+            let directory = directory.clone();
+            // The builder asks for both at once. What it misses, it asks for again or says so.
+            thread::spawn(move || {
+                if let Err(error) = stream.map_err(Into::into).and_then(|stream| answer(stream, &directory)) {
+                    eprintln!("serving an archive: {error:#}");
+                }
+            });
         }
     });
     Ok(url)
