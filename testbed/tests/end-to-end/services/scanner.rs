@@ -40,17 +40,20 @@ impl Released {
     }
 }
 
-/// What the SBOM says is in the image of `platform`.
+/// What the SBOM says is in the image of `platform`, without what a bundler has put into other files.
 fn listed(sbom: &Value, platform: &str) -> Result<BTreeSet<String>> {
     let components = sbom["components"].as_array().context("the SBOM has no components")?;
     let is_there = |component: &&Value| {
         let properties = component["properties"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let mut platforms =
-            properties.iter().filter(|property| property["name"] == "xtask:platform").peekable();
-        platforms.peek().is_none() || platforms.any(|property| property["value"] == platform)
+        let named = |name: &'static str| properties.iter().filter(move |property| property["name"] == name);
+        let mut platforms = named("xtask:platform").peekable();
+        let is_here = platforms.peek().is_none() || platforms.any(|property| property["value"] == platform);
+        is_here && named("xtask:bundled").next().is_none()
     };
-    let urls = components.iter().filter(is_there).filter_map(|component| component["purl"].as_str());
-    Ok(urls.filter_map(package).collect())
+    // A workspace has no package URL, as it is in no registry; its reference is made like one.
+    let url =
+        |component: &Value| component["purl"].as_str().or(component["bom-ref"].as_str()).and_then(package);
+    Ok(components.iter().filter(is_there).filter_map(url).collect())
 }
 
 /// What syft finds in an image, with the files that it knows it by.
