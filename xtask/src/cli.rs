@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+use crate::handover::Named;
+
 /// Builds, proves and publishes the releases of this repository's service.
 ///
 /// Exit codes: 0 done; 1 something failed, run it again; 2 wrong usage; 3 refused, nothing changed; 130 or 143 stopped by
@@ -104,4 +106,18 @@ pub enum Command {
         #[arg(value_name = "NAME", last = true)]
         name: Option<String>,
     },
+}
+
+impl Command {
+    /// Whether it reads variables that the configuration names: secrets of a build, logins for base images.
+    #[must_use]
+    pub fn named_variables(&self) -> Named {
+        match self {
+            Self::Release { .. }
+            | Self::Rehearse { .. }
+            | Self::Doctor
+            | Self::Verify { rebuild: true, .. } => Named::Taken,
+            _ => Named::Left,
+        }
+    }
 }

@@ -102,12 +102,12 @@ impl Environment {
         self
     }
 
-    /// Those of `names` that are set and not empty, with their values.
+    /// Those whose names `is_wanted` and that are not empty, with their values.
     #[must_use]
-    pub fn only(&self, names: &[&str]) -> Vec<(&OsStr, &OsStr)> {
+    pub fn only(&self, is_wanted: impl Fn(&OsStr) -> bool) -> Vec<(&OsStr, &OsStr)> {
         let variables = self.variables.iter().filter(|(_, value)| !value.is_empty());
         variables
-            .filter(|(key, _)| names.iter().any(|name| OsStr::new(name) == key.as_os_str()))
+            .filter(|(key, _)| is_wanted(key))
             .map(|(key, value)| (key.as_os_str(), value.as_os_str()))
             .collect()
     }

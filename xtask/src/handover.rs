@@ -12,10 +12,11 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::prctl;
 use nix::sys::resource::{Resource, setrlimit};
 
+use crate::config::VariableName;
 use crate::environment::Environment;
 use crate::failure::Misuse;
 
-/// The variables that hold secrets. One that is not here can be read by every child.
+/// The variables that hold a release's own secrets. A configuration may name more ([`Named`]).
 pub const SECRETS: [&str; 6] = [
     "COSIGN_PRIVATE_KEY",
     "COSIGN_PASSWORD",
@@ -24,6 +25,16 @@ pub const SECRETS: [&str; 6] = [
     "GITEA_TOKEN",
     "GITHUB_TOKEN",
 ];
+
+/// Whether the command reads variables that the configuration names. What it names is not known yet, so that every variable
+/// is taken out which it could name: each of them may hold a secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Named {
+    /// It may.
+    Taken,
+    /// It does not.
+    Left,
+}
 
 /// Tells the second process that the secrets are on standard input.
 const MARKER: &str = "XTASK_SECRETS_ON_STDIN";
@@ -36,7 +47,7 @@ const MOST_BYTES: usize = 64 << 10;
 ///
 /// # Errors
 /// When they cannot be handed over; [`Misuse`] when standard input holds something else.
-pub fn environment() -> Result<Environment> {
+pub fn environment(named: Named) -> Result<Environment> {
     // Secrets are in this process's memory: it ends up in no core file, and no process of this user may look into it. An
     // executable that is started is readable again, so both processes say so.
     setrlimit(Resource::RLIMIT_CORE, 0, 0).context("forbidding core dumps")?;
@@ -52,8 +63,14 @@ pub fn environment() -> Result<Environment> {
         })?;
         return Ok(environment.without(&[MARKER]).with(secrets));
     }
-    let secrets = environment.only(&SECRETS);
+    let secrets = environment.only(|name| {
+        is_secret(name) || (named == Named::Taken && name.to_str().is_some_and(VariableName::may_be_named))
+    });
     if secrets.is_empty() { Ok(environment) } else { bail!(start_again(&secrets)?) }
+}
+
+fn is_secret(name: &OsStr) -> bool {
+    SECRETS.iter().any(|known| OsStr::new(known) == name)
 }
 
 /// Returns only when it fails.
@@ -110,7 +127,8 @@ fn read(bytes: &[u8]) -> Result<Vec<(OsString, OsString)>> {
     for entry in entries.split(|byte| *byte == 0) {
         let at = entry.iter().position(|byte| *byte == b'=').context("an entry has no name")?;
         let (name, value) = (&entry[..at], &entry[at + 1..]);
-        let is_known = SECRETS.iter().any(|known| known.as_bytes() == name);
+        let is_named = std::str::from_utf8(name).is_ok_and(VariableName::may_be_named);
+        let is_known = is_named || is_secret(OsStr::from_bytes(name));
         let is_new = secrets.iter().all(|(seen, _)| seen.as_bytes() != name);
         ensure!(is_known && is_new && !value.is_empty(), "an entry is unknown, empty or there twice");
         secrets.push((OsStr::from_bytes(name).to_owned(), OsString::from_vec(value.to_vec())));
@@ -127,8 +145,7 @@ mod tests {
     #[test]
     fn what_is_handed_over_comes_back() {
         let key = OsStr::from_bytes(b"-----BEGIN\nx=y\n\xff\n-----END\n");
-        let secrets =
-            [(OsStr::new("COSIGN_PRIVATE_KEY"), key), (OsStr::new("GITHUB_TOKEN"), OsStr::new("t"))];
+        let secrets = [(OsStr::new("COSIGN_PRIVATE_KEY"), key), (OsStr::new("NPM_TOKEN"), OsStr::new("t"))];
         let back = read(&written(&secrets).unwrap()).unwrap();
         let back: Vec<_> = back.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str())).collect();
         assert_eq!(back, secrets);
@@ -146,6 +163,7 @@ mod tests {
             "GITHUB_TOKEN\0",
             "GITHUB_TOKEN=\0",
             "PATH=/evil\0",
+            "npm_token=t\0",
             "GITHUB_TOKEN=t\0LD_PRELOAD=x\0",
             "GITHUB_TOKEN=t\0GITHUB_TOKEN=u\0",
             "GITHUB_TOKEN=t\0\0",

@@ -14,12 +14,12 @@ use xtask::{
 };
 
 fn main() -> ExitCode {
+    let cli = Cli::parse();
     // Before anything else: no child may find a secret in this process's environment.
-    let environment = match handover::environment() {
+    let environment = match handover::environment(cli.command.named_variables()) {
         Ok(environment) => environment,
         Err(error) => return failed(&error),
     };
-    let cli = Cli::parse();
     let is_release = matches!(cli.command, Command::Release { plan: false, .. });
     match run(cli.command, &environment) {
         Ok(()) => ExitCode::SUCCESS,

@@ -38,7 +38,9 @@ fn no_child_finds_a_secret_in_the_environment_of_xtask() -> Result<()> {
     {
         let mut call =
             call(arguments)?.env("PATH", &path).dir(scratch.path()).env("HOME", "/marker-of-the-parent");
-        for name in SECRETS {
+        // A plain `verify` reads nothing that a configuration names.
+        let named = (arguments[0] != "verify").then_some("NPM_TOKEN");
+        for name in SECRETS.into_iter().chain(named) {
             call = call.env(name, format!("canary of {name}\nsecond canary"));
         }
         let output = call.output()?;

@@ -185,7 +185,7 @@ impl fmt::Display for Folder {
 pub struct VariableName(String);
 
 /// What the release's own variables are called, and what docker, buildx, git and the dynamic linker read.
-const RESERVED_PREFIXES: [&str; 14] = [
+const RESERVED_PREFIXES: [&str; 15] = [
     "COSIGN_",
     "FORGEJO_",
     "GITEA_",
@@ -198,6 +198,7 @@ const RESERVED_PREFIXES: [&str; 14] = [
     "BUILDKIT_",
     "GIT_",
     "LD_",
+    "RUST_",
     "SSL_",
     "XDG_",
 ];
@@ -208,6 +209,12 @@ impl VariableName {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Whether a configuration may name the variable `name`.
+    #[must_use]
+    pub fn may_be_named(name: &str) -> bool {
+        Self::try_from(name.to_owned()).is_ok()
     }
 }
 

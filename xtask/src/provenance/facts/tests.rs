@@ -163,9 +163,8 @@ fn an_unknown_parameter_is_refused_when_read_back() {
 
 #[test]
 fn the_builds_secrets_are_named_and_nothing_else_is_said_of_them() {
-    let named = |predicate: &serde_json::Value| {
-        predicate["buildDefinition"]["internalParameters"].get("buildSecrets").cloned()
-    };
+    let named =
+        |predicate: &Value| predicate["buildDefinition"]["internalParameters"].get("buildSecrets").cloned();
     assert_eq!(named(&predicate(&local(), &[])), None);
     let mut config = config();
     config.build_secrets = vec!["NPM_TOKEN".to_owned().try_into().unwrap()];
