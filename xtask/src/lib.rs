@@ -21,6 +21,7 @@ pub mod keygen;
 pub mod lockfile;
 pub mod native;
 pub mod notes;
+pub mod parallel;
 pub mod policies;
 pub mod progress;
 pub mod provenance;

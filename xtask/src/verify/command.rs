@@ -1,22 +1,19 @@
 //! `cargo xtask verify`: the claims of one release or of all, checked with read rights alone.
 
 use std::collections::BTreeSet;
-use std::num::NonZero;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 
-use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::config::{self, Config};
 use crate::environment::Environment;
 use crate::failure::{ExitCode, Misuse, Verdicts};
 use crate::forge::PublishedPage;
 use crate::keychain::Keychain;
+use crate::parallel::side_by_side;
 use crate::progress::Steps;
 use crate::reference::{Digest, Image};
 use crate::release::command::with_secrets;
-use crate::release::rebuilt::Rebuilt;
 use crate::release::secrets::Secrets;
 use crate::release::source::{Source, release_tags};
 use crate::release::target::Target;
@@ -246,7 +243,7 @@ impl Verifier<'_> {
             claims.insert(0, key_claim(self.repository.git.root(), key, subject, found.is_rehearsal)?);
         }
         if let Some(digest) = found.digest.as_ref().filter(|_| self.options.rebuild) {
-            claims.push(rebuilt(release, digest));
+            claims.push(difference::rebuilt(release, digest));
         }
         by_hand::add(release, found.digest.as_ref(), &mut claims);
         let entry = Entry {
@@ -280,29 +277,6 @@ fn without_commit(tag: &ReleaseTag) -> Entry {
     alone(tag, None, claim)
 }
 
-/// Whether the commit gives the same content here; if not, where it differs first. A difference stays a difference where
-/// it cannot be explained.
-fn rebuilt(release: &Release<'_>, digest: &Digest) -> Claim {
-    let rebuild = || {
-        let built = Rebuilt::of(release)?;
-        let published = release.tools.registry.content_of(digest)?;
-        let difference = published.difference(&built.content).map(|platform| {
-            let found = difference::describe(release, digest, &built, platform);
-            let found = found.unwrap_or_else(|error| format!("could not tell where: {error:#}"));
-            format!("{platform} differs: {found}")
-        });
-        Ok((built.digest, difference))
-    };
-    let built = rebuild().map_err(|error: anyhow::Error| Unseen::Unknown(format!("{error:#}")));
-    Claim::judge("rebuild", &built, |(built, difference)| match difference {
-        Some(difference) => bail!("the commit gives `{built}` here: {difference}"),
-        None if built == digest => Ok("the commit gives the same digest here".to_owned()),
-        None => Ok(format!(
-            "the commit gives the same content here, compressed in another way: the digest is `{built}`"
-        )),
-    })
-}
-
 /// What cosign saves, and the manifests of the base image beside it: they tell which layers are the base's.
 fn save(release: &Release<'_>, digest: &Digest, dir: &Path) -> Result<()> {
     ensure!(!dir.exists(), "`{}` is there already: name a new directory", dir.display());
@@ -313,22 +287,4 @@ fn save(release: &Release<'_>, digest: &Digest, dir: &Path) -> Result<()> {
     }
     eprintln!("saved to `{}`; verify it with `--offline {}`", dir.display(), dir.display());
     Ok(())
-}
-
-/// Works on all of `items`, as many at once as there are processors; results are in the order of `items`.
-fn side_by_side<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> Result<R> + Sync) -> Result<Vec<R>> {
-    let next = AtomicUsize::new(0);
-    let workers = thread::available_parallelism().map_or(1, NonZero::get).min(items.len());
-    let take = || -> Vec<(usize, Result<R>)> {
-        let numbers = std::iter::from_fn(|| Some(next.fetch_add(1, Ordering::Relaxed)));
-        numbers.map_while(|number| Some((number, work(items.get(number)?)))).collect()
-    };
-    let mut results = thread::scope(|scope| {
-        let running: Vec<_> = (0..workers).map(|_| scope.spawn(take)).collect();
-        let joined =
-            running.into_iter().map(|thread| thread.join().map_err(|_panic| anyhow!("a thread panicked")));
-        Ok::<Vec<_>, anyhow::Error>(joined.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
-    })?;
-    results.sort_by_key(|(number, _)| *number);
-    results.into_iter().map(|(_, result)| result).collect()
 }

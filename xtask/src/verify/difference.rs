@@ -1,9 +1,10 @@
-//! Where a rebuilt image first differs from the published one: layer and file, or the place in the config.
+//! The claim that the commit gives the published image, and where a rebuilt one first differs from it: layer and file, or
+//! the place in the config.
 
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -13,6 +14,8 @@ use crate::release::Release;
 use crate::release::rebuilt::Rebuilt;
 use crate::scratch::Scratch;
 use crate::tool::tar;
+
+use super::claim::{Claim, Unseen};
 
 #[derive(Deserialize)]
 struct Manifest {
@@ -54,16 +57,34 @@ impl Part {
     }
 }
 
+/// Whether the commit gives the same content here; if not, where it differs first. A difference stays a difference where
+/// it cannot be explained.
+pub(super) fn rebuilt(release: &Release<'_>, digest: &Digest) -> Claim {
+    let rebuild = || {
+        let built = Rebuilt::of(release)?;
+        let published = release.tools.registry.content_of(digest)?;
+        let difference = published.difference(&built.content).map(|platform| {
+            let found = describe(release, digest, &built, platform);
+            let found = found.unwrap_or_else(|error| format!("could not tell where: {error:#}"));
+            format!("{platform} differs: {found}")
+        });
+        Ok((built.digest, difference))
+    };
+    let built = rebuild().map_err(|error: anyhow::Error| Unseen::Unknown(format!("{error:#}")));
+    Claim::judge("rebuild", &built, |(built, difference)| match difference {
+        Some(difference) => bail!("the commit gives `{built}` here: {difference}"),
+        None if built == digest => Ok("the commit gives the same digest here".to_owned()),
+        None => Ok(format!(
+            "the commit gives the same content here, compressed in another way: the digest is `{built}`"
+        )),
+    })
+}
+
 /// Says where the image for `platform` of `published` and of `rebuilt` first differ.
 ///
 /// # Errors
 /// When one of them cannot be read.
-pub(super) fn describe(
-    release: &Release<'_>,
-    published: &Digest,
-    rebuilt: &Rebuilt,
-    platform: &str,
-) -> Result<String> {
+fn describe(release: &Release<'_>, published: &Digest, rebuilt: &Rebuilt, platform: &str) -> Result<String> {
     let registry = &release.tools.registry;
     let manifest = |digest: &Digest| Ok(registry.bytes_of(digest)?.bytes);
     let blob = |digest: &Digest| {
