@@ -1,12 +1,15 @@
 //! The same commit gives the same digest, whatever the machine looks like around it.
 
-use anyhow::Result;
+use std::os::unix::fs::symlink;
 
-use crate::harness::checkout::Checkout;
-use crate::harness::read;
+use anyhow::Result;
+use xtask::scratch::Scratch;
+
+use crate::harness::checkout::{Checkout, text};
 use crate::harness::run::Xtask;
 use crate::harness::shared::rehearsal;
 use crate::harness::test;
+use crate::harness::{export, read};
 
 #[test]
 fn in_another_directory_with_another_umask() -> Result<()> {
@@ -56,6 +59,24 @@ fn with_a_configuration_that_is_not_committed() -> Result<()> {
         checkout.replace("Cargo.toml", "title = \"carol\"", "title = \"something else\"")?;
         let run = Xtask::new(&checkout, &["rehearse"]).run()?.success()?;
         assert_eq!(run.digest()?, rehearsal()?.run.digest()?);
+        Ok(())
+    })
+}
+
+#[test]
+fn with_the_newest_buildx() -> Result<()> {
+    test(|| {
+        let checkout = Checkout::as_committed()?;
+        let configuration = Scratch::new()?;
+        let plugins = configuration.path().join("cli-plugins");
+        std::fs::create_dir(&plugins)?;
+        symlink(export("TESTBED_BUILDX")?, plugins.join("docker-buildx"))?;
+        let rehearse = Xtask::new(&checkout, &["rehearse"]);
+        let run = rehearse.env("DOCKER_CONFIG", text(configuration.path())?).run()?.success()?;
+        assert_eq!(run.digest()?, rehearsal()?.run.digest()?);
+        let predicate = crate::evidence::predicate(&checkout, &run, 1)?;
+        let version = predicate["runDetails"]["builder"]["version"]["docker-buildx"].as_str();
+        assert!(version.is_some_and(|version| version.starts_with("0.38")), "{version:?}");
         Ok(())
     })
 }
