@@ -23,7 +23,7 @@ pub fn run(environment: &Environment) -> Result<()> {
     let here = std::env::current_dir().context("finding the current directory")?;
     let git = Git::discover(&runner, &here)?;
     check(git.root())?;
-    eprintln!("every rule is kept");
+    eprintln!("all checks passed");
     Ok(())
 }
 

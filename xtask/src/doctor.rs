@@ -118,9 +118,6 @@ fn conclude(problems: &[Problem]) -> Result<()> {
     }
     match problems.len() {
         0 => Ok(()),
-        count => {
-            Err(Refusal::new(format!("{count} of the things that a release needs are not as they should be"))
-                .into())
-        }
+        count => Err(Refusal::new(format!("{count} problems found")).into()),
     }
 }

@@ -9,7 +9,7 @@ use crate::interrupt::Interrupted;
 pub enum ExitCode {
     /// Everything that was asked for is done.
     Done = 0,
-    /// Something failed on the way: mend it and run the same command again.
+    /// Something failed on the way: fix it, then run the same command again.
     Failed = 1,
     /// The command line was wrong.
     Usage = 2,

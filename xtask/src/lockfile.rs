@@ -198,7 +198,7 @@ fn production_package(path: &str, entry: &Entry, service: &Folder) -> Result<Opt
     Ok(Some(Package { name, version }))
 }
 
-/// npm does not mend an entry of a lockfile while the package is installed.
+/// npm does not repair an entry of a lockfile while the package is installed.
 fn write_anew(service: &Folder) -> String {
     format!(
         "delete `node_modules` and `package-lock.json` {}, run `npm install` there, and commit the result",

@@ -18,7 +18,7 @@ use crate::tool::git::Git;
 /// Where they are, from the top of the repository.
 const DIRECTORY: &str = "policies";
 
-/// What mends every finding here.
+/// What fixes every finding here.
 const REMEDY: &str = "run `cargo xtask policies` and commit what it wrote";
 
 /// Writes the policies of the repository around the current directory; with `check`, only compares.

@@ -143,7 +143,8 @@ fn published(release: &Release<'_>) -> Result<Option<(Digest, State)>> {
     let found = steps.run("look", &name, || release.tools.registry.digest_of(tag.as_str()));
     let remedy = || format!("nothing was changed; {}", release.target.registry_remedy);
     let Some(digest) = found.with_context(remedy).map_err(refused)? else { return Ok(None) };
-    let state = steps.run("verify", "it is public already", || State::of_public(release, &digest))?;
+    let state =
+        steps.run("verify", "version tag already published", || State::of_public(release, &digest))?;
     Ok(Some((digest, state)))
 }
 
@@ -162,8 +163,8 @@ fn make_and_publish(release: &Release<'_>) -> Result<(Digest, State)> {
             Ok((public, state))
         }),
         Made::Public(digest) => {
-            let state =
-                steps.run("verify", "another run was faster", || State::of_public(release, &digest))?;
+            let state = steps
+                .run("verify", "published by a concurrent run", || State::of_public(release, &digest))?;
             Ok((digest, state))
         }
     }

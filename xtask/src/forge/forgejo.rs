@@ -193,7 +193,7 @@ impl Forge for Forgejo {
             if listed.is_empty() {
                 return Ok(pages);
             }
-            // Other tags may have releases as well: they are nobody's business here.
+            // Other tags may have releases as well: they are ignored here.
             for release in listed {
                 if let Ok(tag) = release.tag_name.parse() {
                     pages.push(release.into_page(&tag)?);

@@ -138,7 +138,7 @@ impl Source {
     }
 }
 
-/// The names that are release tags; others are nobody's business here.
+/// The names that are release tags; others are ignored.
 #[must_use]
 pub fn release_tags(names: &[String]) -> Vec<ReleaseTag> {
     names.iter().flat_map(|name| name.parse()).collect()

@@ -11,7 +11,7 @@ pub fn next_run(error: &anyhow::Error) -> Option<String> {
     let is_stopped = error.chain().any(<dyn std::error::Error>::is::<Interrupted>);
     let first = match exit_code(error) {
         _ if is_stopped => "",
-        code if code == ExitCode::Failed as u8 => "mend this, and ",
+        code if code == ExitCode::Failed as u8 => "fix this, then ",
         _ => return None,
     };
     let what = after(error.downcast_ref::<AtStep>().map_or("", AtStep::name));
@@ -23,12 +23,11 @@ pub fn next_run(error: &anyhow::Error) -> Option<String> {
 fn after(step: &str) -> &'static str {
     let is = |one: Step| step == one.name();
     if is(Step::Tag) {
-        "the version tag is either not there or names the proven image: the next run looks, and goes on from what it finds"
+        "the version tag is missing or names the verified image: the next run looks, and resumes from what it finds"
     } else if is(Step::Page) || is(Step::Latest) || is(Step::Close) {
-        "the version tag is public and names the proven image: the next run adds what is missing after it"
+        "the version tag is public and names the verified image: the next run adds what is missing"
     } else {
-        "this run has put no version tag: the next run goes on after one that is there and proven, else it builds the same \
-         digest again"
+        "this run pushed no version tag: the next run resumes if a verified one exists, otherwise it rebuilds the same image"
     }
 }
 
@@ -48,18 +47,18 @@ mod tests {
     fn the_version_tag_decides_what_the_next_run_will_do() {
         let failed = |step| at(step, anyhow!("no answer"));
         for step in ["look", "preflight", "build", "smoke", "sign", "attest", "store", "verify"] {
-            assert!(failed(step).starts_with("this run has put no version tag"), "{step}");
+            assert!(failed(step).starts_with("this run pushed no version tag"), "{step}");
         }
-        assert!(failed("tag").contains("either not there or"));
+        assert!(failed("tag").contains("is missing or names"));
         for step in ["page", "latest", "close"] {
             assert!(failed(step).starts_with("the version tag is public"), "{step}");
         }
-        assert!(next_run(&anyhow!("before any step")).unwrap().starts_with("this run has put no"));
+        assert!(next_run(&anyhow!("before any step")).unwrap().starts_with("this run pushed no"));
     }
 
     #[test]
     fn what_would_end_the_same_way_is_not_to_be_run_again() {
-        assert!(at("sign", anyhow!("no answer")).ends_with("; mend this, and run the same command again"));
+        assert!(at("sign", anyhow!("no answer")).ends_with("; fix this, then run the same command again"));
         assert_eq!(at("tag", Refusal::new("the tag was moved").into()), "");
         assert_eq!(at("look", Misuse::new("no such tag").into()), "");
     }

@@ -105,7 +105,7 @@ impl fmt::Display for Unseen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unknown(words) | Self::Wrong(words) => f.write_str(words),
-            Self::Follows(id) => write!(f, "there is nothing to look at: see `{id}`"),
+            Self::Follows(id) => write!(f, "skipped: depends on `{id}`"),
         }
     }
 }

@@ -34,24 +34,24 @@ fn a_newer_tool_finishes_an_older_tag_and_is_named_beside_its_commit() -> Result
         project.push_tag("v0.1.0")?;
 
         project.checkout.write(MAIN, &whole)?;
-        project.checkout.commit("fix: mend the tool")?;
-        let mended = project.head()?;
+        project.checkout.commit("fix: a fault of the tool")?;
+        let fixed = project.head()?;
         project.push_main()?;
-        project.set_status(&mended, State::Success)?;
+        project.set_status(&fixed, State::Success)?;
         let released = project.laptop(&["release", "v0.1.0"]).run()?.success()?;
 
         let uri = |commit: &str| format!("git+{}@{commit}#xtask", project.repository.url());
-        let tool = json!({"name": "xtask", "uri": uri(&mended), "digest": {"gitCommit": mended}});
+        let tool = json!({"name": "xtask", "uri": uri(&fixed), "digest": {"gitCommit": fixed}});
         assert_eq!(named(&project, &released)?, (tool.clone(), json!(broken)));
         let verified = project.laptop(&["verify", "v0.1.0", "--rebuild"]).run()?.success()?;
-        assert!(verified.stdout.contains(&format!("`xtask` of {mended}")), "{}", verified.stdout);
+        assert!(verified.stdout.contains(&format!("`xtask` of {fixed}")), "{}", verified.stdout);
 
         project.push_tag("v0.1.1")?;
         project.checkout.write(MAIN, &format!("{whole}// changed\n"))?;
         let released = project.laptop(&["release", "v0.1.1"]).run()?.success()?;
         let mut modified = tool;
         modified["annotations"] = json!({"modified": "true"});
-        assert_eq!(named(&project, &released)?, (modified, json!(mended)));
+        assert_eq!(named(&project, &released)?, (modified, json!(fixed)));
         Ok(())
     })
 }

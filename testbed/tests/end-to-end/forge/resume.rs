@@ -94,8 +94,8 @@ fn stop_and_resume(project: &Project, tag: &str, step: &str, said: &str) -> Resu
 fn stopped_it_says_what_the_next_run_will_do() -> Result<()> {
     test(|| {
         let project = Project::ready()?;
-        stop_and_resume(&project, "v0.1.0", "smoke", "this run has put no version tag: the next run")?;
-        stop_and_resume(&project, "v0.1.1", "page", "the version tag is public and names the proven image")
+        stop_and_resume(&project, "v0.1.0", "smoke", "this run pushed no version tag: the next run")?;
+        stop_and_resume(&project, "v0.1.1", "page", "the version tag is public and names the verified image")
     })
 }
 

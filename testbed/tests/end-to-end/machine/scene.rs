@@ -92,7 +92,7 @@ impl Scene {
     /// take for a release.
     pub(super) fn ensure_failed(&self, run: &Finished, words: &[&str]) -> Result<()> {
         ensure!(run.code == 1, "exit code {}, expected 1:\n{}{}", run.code, run.stdout, run.stderr);
-        let next = ["this run has put no version tag", "run the same command again"];
+        let next = ["this run pushed no version tag", "run the same command again"];
         self.ensure_nothing_public(run, &[words, &next].concat())
     }
 
