@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 
+use crate::config::Archive;
 use crate::contents::image::Contents;
 use crate::contents::installed::Held;
 use crate::reference::Digest;
@@ -39,6 +40,8 @@ pub struct Platform<'a> {
     pub contents: &'a Contents,
     /// The packages that are the lockfile's.
     pub held: &'a Held,
+    /// The archives that the build took for packages whose install script is not run, by package.
+    pub archives: Vec<(&'a str, &'a Archive)>,
 }
 
 /// Writes the SBOM.

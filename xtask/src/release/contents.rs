@@ -85,8 +85,16 @@ pub fn sbom(release: &Release<'_>, contents: &[Contents]) -> Result<Vec<u8>> {
         .iter()
         .map(|contents| installed::check(contents, &inputs.lockfile, session.config.dependencies))
         .collect::<Result<Vec<_>>>()?;
-    let platforms: Vec<_> =
-        contents.iter().zip(&held).map(|(contents, held)| sbom::Platform { contents, held }).collect();
+    let archives = |platform: &str| {
+        let archives = session.config.native.iter().filter_map(|native| Some((native, native.archive()?.1)));
+        let of_platform = archives.filter(|(_, archive)| archive.platform.to_string() == platform);
+        of_platform.map(|(native, archive)| (native.package.as_str(), archive)).collect()
+    };
+    let platforms: Vec<_> = contents
+        .iter()
+        .zip(&held)
+        .map(|(contents, held)| sbom::Platform { contents, held, archives: archives(&contents.platform) })
+        .collect();
     let subject = sbom::Subject {
         title: &session.config.title,
         tag: &source.tag,

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
 use super::{Platform, license, property, purl};
+use crate::config::Archive;
 use crate::contents::image::{Contents, Kind, NpmPackage};
 use crate::lockfile::Locked;
 
@@ -23,8 +24,10 @@ pub(super) struct Component {
     purl: Option<String>,
     cpe: Option<String>,
     license: Option<String>,
-    /// SHA-512 of the package's archive.
-    hash: Option<String>,
+    /// Algorithm and digits of the archive that it was taken from.
+    hash: Option<(&'static str, String)>,
+    /// Where that archive is, where no registry has it.
+    distribution: Option<String>,
     properties: BTreeSet<(&'static str, &'static str)>,
     places: BTreeSet<String>,
     platforms: BTreeSet<String>,
@@ -41,6 +44,7 @@ impl Component {
             cpe: None,
             license: None,
             hash: None,
+            distribution: None,
             properties: BTreeSet::new(),
             places: BTreeSet::new(),
             platforms: BTreeSet::new(),
@@ -77,7 +81,9 @@ impl Component {
         put("purl", self.purl.as_deref().map(Value::from));
         put("cpe", self.cpe.as_deref().map(Value::from));
         put("licenses", self.license.as_deref().map(license::json));
-        put("hashes", self.hash.as_deref().map(|hash| json!([{"alg": "SHA-512", "content": hash}])));
+        put("hashes", self.hash.as_ref().map(|(alg, hash)| json!([{"alg": alg, "content": hash}])));
+        let distribution = self.distribution.as_deref();
+        put("externalReferences", distribution.map(|url| json!([{"type": "distribution", "url": url}])));
         put("properties", (!properties.is_empty()).then(|| properties.into()));
         let places: Vec<_> = self.places.iter().map(|place| json!({"location": place})).collect();
         put("evidence", (!places.is_empty()).then(|| json!({"occurrences": places})));
@@ -87,12 +93,13 @@ impl Component {
 
 /// Everything in one platform's image.
 pub(super) fn of(platform: &Platform<'_>) -> Vec<Component> {
-    let Platform { contents, held } = platform;
+    let Platform { contents, held, archives } = platform;
     let mut components: Vec<_> =
         contents.packages.iter().map(|package| npm(package, held.locked.get(&package.path))).collect();
     components.extend(held.bundled.iter().map(bundled));
     components.extend(system(contents));
     components.extend(node(contents));
+    components.extend(archives.iter().map(|(package, archive)| prebuilt(package, archive)));
     for component in &mut components {
         component.platforms.insert(contents.platform.clone());
     }
@@ -141,6 +148,16 @@ fn bundled(locked: &Locked) -> Component {
     component
 }
 
+/// What the build took from an archive in place of running a package's install script.
+fn prebuilt(package: &str, archive: &Archive) -> Component {
+    let (name, reference) =
+        (format!("{package} (prebuilt)"), format!("native:{package}:{}", archive.platform));
+    let mut component = Component::new("file", &name, None, reference);
+    component.hash = Some(("SHA-256", archive.sha256.hex().to_owned()));
+    component.distribution = Some(archive.url.to_string());
+    component
+}
+
 fn system(contents: &Contents) -> Vec<Component> {
     let release = contents.release.as_ref();
     let mut components = Vec::new();
@@ -178,7 +195,7 @@ fn node(contents: &Contents) -> Option<Component> {
 }
 
 /// The hexadecimal digits of an integrity that is one SHA-512 hash (Subresource Integrity, "The integrity attribute").
-pub(super) fn sha512(integrity: &str) -> Option<String> {
+pub(super) fn sha512(integrity: &str) -> Option<(&'static str, String)> {
     let bytes = STANDARD.decode(integrity.strip_prefix("sha512-")?).ok()?;
-    (bytes.len() == 64).then(|| bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    (bytes.len() == 64).then(|| ("SHA-512", bytes.iter().map(|byte| format!("{byte:02x}")).collect()))
 }

@@ -1,10 +1,11 @@
 //! The SBOM of small images.
 
 use super::{Platform, Subject, difference, license, purl, write};
-use crate::config::Dependencies;
+use crate::config::{Archive, Dependencies};
 use crate::contents::image::Contents;
 use crate::contents::installed::{self, tests as small};
 use crate::contents::system::{OsPackage, OsRelease};
+use crate::reference::Digest;
 use crate::tool::git::Commit;
 use serde_json::{Value, json};
 
@@ -15,12 +16,16 @@ fn sbom_of(platforms: &[Contents], dependencies: Dependencies) -> Value {
         .map(|contents| installed::check(contents, &lockfile, dependencies).unwrap())
         .collect();
     let platforms: Vec<_> =
-        platforms.iter().zip(&held).map(|(contents, held)| Platform { contents, held }).collect();
+        platforms.iter().zip(&held).map(|(contents, held)| platform(contents, held)).collect();
     let (tag, commit) = ("v1.2.3".parse().unwrap(), Commit::parse(&"a".repeat(40)).unwrap());
     let subject = Subject { title: "carol", tag: &tag, commit: &commit, time: 86_400 };
     let bytes = write(&subject, &platforms).unwrap();
     assert_eq!(bytes, write(&subject, &platforms).unwrap());
     serde_json::from_slice(&bytes).unwrap()
+}
+
+fn platform<'a>(contents: &'a Contents, held: &'a installed::Held) -> Platform<'a> {
+    Platform { contents, held, archives: Vec::new() }
 }
 
 fn find<'a>(sbom: &'a Value, reference: &str) -> &'a Value {
@@ -121,7 +126,7 @@ fn a_bundled_package_is_what_the_lockfile_says() {
 fn a_hash_is_a_single_sha512_of_the_lockfile() {
     use super::component::sha512;
     let integrity = format!("sha512-{}==", "A".repeat(86));
-    assert_eq!(sha512(&integrity).unwrap(), "0".repeat(128));
+    assert_eq!(sha512(&integrity).unwrap(), ("SHA-512", "0".repeat(128)));
     for other in ["sha1-AAAA", "sha512-YQ==", &format!("{integrity} {integrity}"), "sha512-?"] {
         assert_eq!(sha512(other), None, "{other}");
     }
@@ -181,4 +186,29 @@ fn package_urls_are_encoded() {
     );
     let musl = package("musl", "1.2.5-r0", "x86_64", None);
     assert_eq!(purl::system("apk", &musl, None), "pkg:apk/alpine/musl@1.2.5-r0?arch=x86_64");
+}
+
+#[test]
+fn an_archive_that_the_build_took_is_listed_with_its_digest_and_its_platform() {
+    let (lockfile, contents) = (small::lockfile(), [amd64(), arm64()]);
+    let held =
+        contents.each_ref().map(|one| installed::check(one, &lockfile, Dependencies::Installed).unwrap());
+    let archive = Archive {
+        platform: "linux/arm64".to_owned().try_into().unwrap(),
+        url: "https://archives.example.org/a-arm64.tar.gz".to_owned().try_into().unwrap(),
+        sha256: Digest::of(b"archive"),
+    };
+    let mut platforms: Vec<_> =
+        contents.iter().zip(&held).map(|(contents, held)| platform(contents, held)).collect();
+    platforms[1].archives.push(("a", &archive));
+    let (tag, commit) = ("v1.2.3".parse().unwrap(), Commit::parse(&"a".repeat(40)).unwrap());
+    let subject = Subject { title: "carol", tag: &tag, commit: &commit, time: 0 };
+    let sbom: Value = serde_json::from_slice(&write(&subject, &platforms).unwrap()).unwrap();
+    let expected = json!({
+        "type": "file", "bom-ref": "native:a:linux/arm64", "name": "a (prebuilt)",
+        "hashes": [{"alg": "SHA-256", "content": Digest::of(b"archive").hex()}],
+        "externalReferences": [{"type": "distribution", "url": "https://archives.example.org/a-arm64.tar.gz"}],
+        "properties": [{"name": "xtask:platform", "value": "linux/arm64"}],
+    });
+    assert_eq!(find(&sbom, "native:a:linux/arm64"), &expected);
 }
