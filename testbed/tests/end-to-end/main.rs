@@ -6,6 +6,7 @@ mod bad_input;
 mod bad_machine;
 mod by_hand;
 mod carried;
+mod contents;
 mod evidence;
 mod faults;
 mod forge;
