@@ -171,7 +171,8 @@ impl<'a> Docker<'a> {
     fn call<S: AsRef<std::ffi::OsStr>>(&self, arguments: &[S]) -> Result<Call> {
         let sh = self.runner.shell()?;
         let call = self.runner.call(cmd!(sh, "docker {arguments...}")).install_hint(INSTALL);
-        let call = call.env("DOCKER_CONFIG", self.config.path());
+        // buildx would start git, which has nothing to say of an exported commit, with the secrets of the build.
+        let call = call.env("DOCKER_CONFIG", self.config.path()).env("BUILDX_GIT_INFO", "false");
         Ok(match self.config.buildx() {
             Some(buildx) => call.env("BUILDX_CONFIG", buildx),
             None => call,
