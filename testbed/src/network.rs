@@ -1,3 +1,5 @@
+//! The machine's network, as far as dockerd needs and changes it.
+//!
 //! Takes back what dockerd leaves in the machine's network when it ends: its bridge, its chains, and the policy that it
 //! gives to forwarded packets. Only when the bridge was not there before ours, and no other engine uses it.
 
@@ -57,6 +59,28 @@ pub(crate) fn restore(cx: &Context) -> Result<()> {
     remove_file(&note)
 }
 
+/// The largest packet, in bytes, that the interface of the default route passes, `None` without such a route.
+///
+/// dockerd gives its containers 1500 unless told. Behind a smaller one they depend on being told of each packet that was
+/// too large, and connections hang where that does not arrive.
+pub(crate) fn mtu() -> Result<Option<u32>> {
+    const ROUTES: &str = "/proc/net/route";
+    let routes = fs::read_to_string(ROUTES).with_context(|| format!("reading `{ROUTES}`"))?;
+    let Some(interface) = default_interface(&routes) else { return Ok(None) };
+    let path = Path::new("/sys/class/net").join(interface).join("mtu");
+    let text = fs::read_to_string(&path).with_context(|| format!("reading `{}`", path.display()))?;
+    let mtu = text.trim().parse().with_context(|| format!("`{}` is not a number", path.display()))?;
+    Ok(Some(mtu))
+}
+
+/// The interface of the default route in a table as in `/proc/net/route`: its destination and its mask are zero.
+fn default_interface(routes: &str) -> Option<&str> {
+    routes.lines().find_map(|line| {
+        let fields: Vec<_> = line.split_whitespace().collect();
+        (fields.get(1) == Some(&"00000000") && fields.get(7) == Some(&"00000000")).then(|| fields[0])
+    })
+}
+
 fn note(cx: &Context) -> PathBuf {
     cx.layout.data("forward-policy")
 }
@@ -98,7 +122,16 @@ fn removals(listing: &str) -> Vec<Vec<String>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{policy, removals};
+    use super::{default_interface, policy, removals};
+
+    #[test]
+    fn the_default_route_is_the_one_to_everywhere() {
+        let head = "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\tWindow\tIRTT\n";
+        let bridge = "docker0\t000011AC\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0\n";
+        let default = "eth0\t00000000\t010200C0\t0003\t0\t0\t0\t00000000\t0\t0\t0\n";
+        assert_eq!(default_interface(&format!("{head}{bridge}{default}")), Some("eth0"));
+        assert_eq!(default_interface(&format!("{head}{bridge}")), None);
+    }
 
     #[test]
     fn dockers_rules_and_chains_go_and_others_stay() {

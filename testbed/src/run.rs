@@ -23,7 +23,7 @@ pub use finished::Finished;
 const INTERVAL: Duration = Duration::from_millis(2);
 
 /// No run takes so long, not even one that is disturbed, on a machine under load.
-const PATIENCE: Duration = Duration::from_secs(240);
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// Where a run's output goes.
 pub struct Output {

@@ -209,6 +209,9 @@ impl Engine {
             "insecure-registries": ["127.0.0.0/8"],
             "userland-proxy-path": text(&prefix.join("bin/docker-proxy"))?,
         });
+        if let Some(mtu) = network::mtu()? {
+            configuration["mtu"] = mtu.into();
+        }
         for (key, value) in settings.as_object().into_iter().flatten() {
             configuration[key] = value.clone();
         }
