@@ -20,14 +20,21 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// A process may end between two reads: what cannot be read any more is empty.
+    /// A process may end between two reads: what cannot be read any more is empty. It may also become another program:
+    /// then its environment would be taken for the earlier one's, so it is read again until it stays what it was.
     fn read(pid: Pid) -> Self {
         let file = |name: &str| fs::read(format!("/proc/{pid}/{name}")).unwrap_or_default();
-        // Before the environment: a fresh child still has its parent's of both, and is known by the program.
-        let program = fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
-        let environment = String::from_utf8_lossy(&file("environ")).into_owned();
-        let arguments = String::from_utf8_lossy(&file("cmdline")).replace('\0', " ");
-        Self { pid, program: program.to_string_lossy().into_owned(), arguments, environment }
+        let program = || fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
+        let mut before = program();
+        loop {
+            let environment = String::from_utf8_lossy(&file("environ")).into_owned();
+            let arguments = String::from_utf8_lossy(&file("cmdline")).replace('\0', " ");
+            let after = program();
+            if before == after {
+                return Self { pid, program: before.to_string_lossy().into_owned(), arguments, environment };
+            }
+            before = after;
+        }
     }
 
     /// The program without its directory.
