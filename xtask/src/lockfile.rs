@@ -133,11 +133,13 @@ pub fn check(service: &Folder, package_json: &[u8], package_lock: &[u8]) -> Resu
 }
 
 fn out_of_sync(manifest: &str, difference: &str, service: &Folder) -> String {
-    format!(
-        "`package-lock.json` is out of sync with `{manifest}`: {difference}; run `npm install --package-lock-only` {} and \
-         commit the result",
-        service.in_words()
-    )
+    format!("`package-lock.json` is out of sync with `{manifest}`: {difference}; {}", remedy(service))
+}
+
+/// What to type when npm would write the lockfile of `service` in another way.
+#[must_use]
+pub fn remedy(service: &Folder) -> String {
+    format!("run `npm install --package-lock-only` {} and commit the result", service.in_words())
 }
 
 /// The folders that the lockfile links to, workspaces and `file:` dependencies, each with the path of its package.json in

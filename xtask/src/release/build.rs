@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result, anyhow, ensure};
 use crate::config::{Config, NamedSecrets, build_secrets};
 use crate::index;
 use crate::inputs::Inputs;
+use crate::lockfile;
 use crate::provenance::{Facts, Provenance, SBOM_FILE, Smoked};
 use crate::reference::Digest;
 use crate::release::preflight::Toolchain;
@@ -19,10 +20,6 @@ use crate::time::{now, rfc3339};
 use crate::tool::backoff;
 use crate::tool::curl::is_silent;
 use crate::tool::docker::{Build, Output, START_ENGINE};
-
-/// `npm ci` in the build is what judges the lockfile in the end.
-const LOCKFILE_REMEDY: &str = "building the image; if `npm ci` in the build refuses the lockfile, run \
-    `npm install --package-lock-only` in `service/` and commit the result";
 
 /// What was pushed.
 pub struct Built {
@@ -84,7 +81,11 @@ fn explain(release: &Release<'_>, error: anyhow::Error) -> Result<anyhow::Error>
         return Err(error);
     }
     match release.tools.docker.engine() {
-        Ok(_) => Ok(error.context(LOCKFILE_REMEDY)),
+        // `npm ci` in the build is what judges the lockfile in the end.
+        Ok(_) => Ok(error.context(format!(
+            "building the image; if `npm ci` in the build refuses the lockfile, {}",
+            lockfile::remedy(&release.session.config.service)
+        ))),
         Err(gone) => Err(error.context(format!("docker's engine has gone: {gone:#}; {START_ENGINE}"))),
     }
 }
