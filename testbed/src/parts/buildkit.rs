@@ -8,9 +8,7 @@ use anyhow::Result;
 use super::{Found, Part};
 use crate::context::Context;
 use crate::exports::State;
-use crate::files::private_dir;
-use crate::provision;
-use crate::provision::golang::{self, Module};
+use crate::provision::golang::Module;
 
 /// Without cgo: it runs on any Linux.
 const MODULE: Module = Module {
@@ -50,11 +48,7 @@ impl Part for Buildkit {
     }
 
     fn provision(&self, cx: &Context) -> Result<()> {
-        provision::complete(cx, &prefix(cx)?, |partial| {
-            let source = MODULE.fetch(cx)?;
-            private_dir(&partial.join("bin"))?;
-            MODULE.build(cx, &source, &partial.join("bin/buildkitd"))
-        })
+        MODULE.provision(cx, &prefix(cx)?, "buildkitd")
     }
 
     fn export(&self, _found: &Found, _state: &mut State) {
@@ -67,5 +61,5 @@ impl Part for Buildkit {
 }
 
 fn prefix(cx: &Context) -> Result<PathBuf> {
-    Ok(provision::prefix(cx, "buildkit", &["1", MODULE.version, &golang::version(cx)?]))
+    MODULE.prefix(cx, "buildkit")
 }

@@ -8,9 +8,7 @@ use anyhow::Result;
 use super::{Found, Part};
 use crate::context::Context;
 use crate::exports::State;
-use crate::files::private_dir;
-use crate::provision;
-use crate::provision::golang::{self, Module};
+use crate::provision::golang::Module;
 
 /// Without cgo: it runs on any Linux.
 const MODULE: Module = Module {
@@ -44,11 +42,7 @@ impl Part for Buildx {
     }
 
     fn provision(&self, cx: &Context) -> Result<()> {
-        provision::complete(cx, &prefix(cx)?, |partial| {
-            let source = MODULE.fetch(cx)?;
-            private_dir(&partial.join("bin"))?;
-            MODULE.build(cx, &source, &partial.join("bin/docker-buildx"))
-        })
+        MODULE.provision(cx, &prefix(cx)?, "docker-buildx")
     }
 
     fn export(&self, found: &Found, state: &mut State) {
@@ -61,5 +55,5 @@ impl Part for Buildx {
 }
 
 fn prefix(cx: &Context) -> Result<PathBuf> {
-    Ok(provision::prefix(cx, "buildx", &["1", MODULE.version, &golang::version(cx)?]))
+    MODULE.prefix(cx, "buildx")
 }

@@ -7,9 +7,7 @@ use anyhow::Result;
 use super::{Found, Part};
 use crate::context::Context;
 use crate::exports::State;
-use crate::files::private_dir;
-use crate::provision;
-use crate::provision::golang::{self, Module};
+use crate::provision::golang::Module;
 
 const MODULE: Module = Module {
     path: "gitea.com/gitea/runner",
@@ -42,11 +40,7 @@ impl Part for ForgeRunner {
     }
 
     fn provision(&self, cx: &Context) -> Result<()> {
-        provision::complete(cx, &prefix(cx)?, |partial| {
-            let source = MODULE.fetch(cx)?;
-            private_dir(&partial.join("bin"))?;
-            MODULE.build(cx, &source, &partial.join("bin/gitea-runner"))
-        })
+        MODULE.provision(cx, &prefix(cx)?, "gitea-runner")
     }
 
     fn export(&self, _found: &Found, _state: &mut State) {
@@ -59,5 +53,5 @@ impl Part for ForgeRunner {
 }
 
 fn prefix(cx: &Context) -> Result<PathBuf> {
-    Ok(provision::prefix(cx, "runner", &["1", MODULE.version, &golang::version(cx)?]))
+    MODULE.prefix(cx, "runner")
 }

@@ -8,9 +8,7 @@ use xshell::cmd;
 use super::{Found, Part};
 use crate::context::Context;
 use crate::exports::State;
-use crate::files::private_dir;
-use crate::provision;
-use crate::provision::golang::{self, Module};
+use crate::provision::golang::Module;
 
 /// Pinned, so that the differences which the tests explain stay the same.
 const MODULE: Module = Module {
@@ -49,11 +47,7 @@ impl Part for Syft {
     }
 
     fn provision(&self, cx: &Context) -> Result<()> {
-        provision::complete(cx, &prefix(cx)?, |partial| {
-            let source = MODULE.fetch(cx)?;
-            private_dir(&partial.join("bin"))?;
-            MODULE.build(cx, &source, &partial.join("bin/syft"))
-        })
+        MODULE.provision(cx, &prefix(cx)?, "syft")
     }
 
     fn export(&self, found: &Found, state: &mut State) {
@@ -66,5 +60,5 @@ impl Part for Syft {
 }
 
 fn prefix(cx: &Context) -> Result<PathBuf> {
-    Ok(provision::prefix(cx, "syft", &["1", MODULE.version, &golang::version(cx)?]))
+    MODULE.prefix(cx, "syft")
 }

@@ -9,6 +9,8 @@ use serde::Deserialize;
 use xshell::cmd;
 
 use crate::context::Context;
+use crate::files::private_dir;
+use crate::provision;
 
 /// For the largest, on a slow machine.
 const PATIENCE: Duration = Duration::from_secs(45 * 60);
@@ -40,6 +42,20 @@ pub(crate) struct Module {
 }
 
 impl Module {
+    /// Where it is or will be provisioned, for a part of this `name`.
+    pub(crate) fn prefix(&self, cx: &Context, name: &str) -> Result<PathBuf> {
+        Ok(provision::prefix(cx, name, &["1", self.version, &version(cx)?]))
+    }
+
+    /// Builds the program as `bin/NAME` of `prefix`.
+    pub(crate) fn provision(&self, cx: &Context, prefix: &Path, name: &str) -> Result<()> {
+        provision::complete(cx, prefix, |partial| {
+            let source = self.fetch(cx)?;
+            private_dir(&partial.join("bin"))?;
+            self.build(cx, &source, &partial.join("bin").join(name))
+        })
+    }
+
     /// Fetches the source, which Go's checksum database vouches for, and returns where it lies in Go's cache.
     pub(crate) fn fetch(&self, cx: &Context) -> Result<PathBuf> {
         #[derive(Deserialize)]
