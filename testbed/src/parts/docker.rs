@@ -89,7 +89,7 @@ impl Part for Docker {
             complete.unpack(&PACKAGES, Closure::Nothing, partial)?;
             let own = Archive::open(cx, &debian.codename, cx.host.architecture)?;
             own.unpack(&NATIVE_PACKAGES, Closure::OnThisMachine, partial)?;
-            link_programs(partial, &prefix, &LINKED, &WRAPPED)
+            link_programs(partial, &prefix)
         })
     }
 
@@ -107,37 +107,29 @@ pub(crate) const BUILDX: &str = "usr/libexec/docker/cli-plugins/docker-buildx";
 pub(crate) fn prefix(cx: &Context) -> PathBuf {
     let debian = cx.host.debian.as_ref();
     let releases = debian.map_or(("", ""), |debian| (debian.codename.as_str(), debian.complete.as_str()));
-    let wrapped = WRAPPED.map(|(name, target)| format!("{name}={target}")).concat();
+    let [wrapped, linked] = programs();
     provision::prefix(
         cx,
         "docker",
-        &[
-            "1",
-            releases.0,
-            releases.1,
-            &PACKAGES.concat(),
-            &NATIVE_PACKAGES.concat(),
-            &wrapped,
-            &LINKED.concat(),
-        ],
+        &["1", releases.0, releases.1, &PACKAGES.concat(), &NATIVE_PACKAGES.concat(), &wrapped, &linked],
     )
+}
+
+/// What [`link_programs`] makes, as ingredients of a prefix.
+pub(super) fn programs() -> [String; 2] {
+    [WRAPPED.map(|(name, target)| format!("{name}={target}")).concat(), LINKED.concat()]
 }
 
 /// Makes `bin/`, which goes on the PATH of daemons and tests: links to the programs that need nothing of the prefix, and
 /// wrappers, by name, around those that do.
-pub(super) fn link_programs(
-    partial: &Path,
-    prefix: &Path,
-    linked: &[&str],
-    wrapped: &[(&str, &str)],
-) -> Result<()> {
+pub(super) fn link_programs(partial: &Path, prefix: &Path) -> Result<()> {
     let bin = partial.join("bin");
     fs::create_dir_all(&bin).with_context(|| format!("making `{}`", bin.display()))?;
-    for program in linked {
+    for program in LINKED {
         let link = bin.join(Path::new(program).file_name().context("a program's name")?);
         symlink(prefix.join(program), &link).with_context(|| format!("linking `{}`", link.display()))?;
     }
-    for (name, target) in wrapped {
+    for (name, target) in WRAPPED {
         let libraries = provision::libraries(partial, prefix)?;
         let modules: Vec<_> = libraries.iter().map(|dir| format!("{dir}/xtables")).collect();
         let script = format!(

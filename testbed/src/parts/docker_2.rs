@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use xshell::cmd;
 
-use super::docker::link_programs;
+use super::docker::{link_programs, programs};
 use super::{Found, Part};
 use crate::context::Context;
 use crate::exports::State;
@@ -29,24 +29,6 @@ const NATIVE_PACKAGES: [&str; 3] = ["runc", "iptables", "tini"];
 
 /// Has `ip`, which makes the bridge. In a directory of its own, as its programs are in `bin` in some releases.
 const IP_PACKAGE: &str = "iproute2";
-
-/// As for the first engine; `iptables` writes the bridge's rules, and the engine's own inside of a container's network.
-const WRAPPED: [(&str, &str); 3] = [
-    ("runc", "usr/sbin/runc"),
-    ("iptables", "usr/sbin/iptables-nft"),
-    ("ip6tables", "usr/sbin/ip6tables-nft"),
-];
-
-/// Programs that the daemons look for on the PATH.
-const LINKED: [&str; 7] = [
-    "usr/bin/docker",
-    "usr/bin/docker-init",
-    "usr/bin/ctr",
-    "usr/bin/containerd",
-    "usr/bin/containerd-shim-runc-v2",
-    "usr/sbin/dockerd",
-    "usr/sbin/docker-proxy",
-];
 
 /// See [`Part`].
 pub(crate) struct Docker2;
@@ -84,7 +66,7 @@ impl Part for Docker2 {
             newest.unpack(&PACKAGES, Closure::Nothing, partial)?;
             let own = Archive::open(cx, &debian.codename, cx.host.architecture)?;
             own.unpack(&NATIVE_PACKAGES, Closure::OnThisMachine, partial)?;
-            link_programs(partial, &prefix, &LINKED, &WRAPPED)?;
+            link_programs(partial, &prefix)?;
             add_ip(&own, partial, &prefix)
         })
     }
@@ -110,9 +92,9 @@ fn add_ip(archive: &Archive<'_>, partial: &Path, prefix: &Path) -> Result<()> {
 /// Where it is or will be.
 pub(crate) fn prefix(cx: &Context) -> PathBuf {
     let codename = cx.host.debian.as_ref().map_or("", |debian| debian.codename.as_str());
-    let wrapped = WRAPPED.map(|(name, target)| format!("{name}={target}")).concat();
+    let [wrapped, linked] = programs();
     let packages = [&PACKAGES.concat(), &NATIVE_PACKAGES.concat(), IP_PACKAGE].concat();
-    provision::prefix(cx, NAME, &["2", RELEASE, codename, &packages, &wrapped, &LINKED.concat()])
+    provision::prefix(cx, NAME, &["2", RELEASE, codename, &packages, &wrapped, &linked])
 }
 
 /// A program of the second engine, as an argument.
