@@ -62,6 +62,23 @@ fn parse(bytes: &[u8]) -> Result<Index> {
     exact::parse(bytes).context("it is not an image index")
 }
 
+/// The digest of the config that a platform's `manifest` names.
+///
+/// # Errors
+/// When it is no image manifest.
+pub fn config_of(manifest: &[u8]) -> Result<Digest> {
+    #[derive(Deserialize)]
+    struct Manifest {
+        config: Config,
+    }
+    #[derive(Deserialize)]
+    struct Config {
+        digest: Digest,
+    }
+    let manifest: Manifest = serde_json::from_slice(manifest)?;
+    Ok(manifest.config.digest)
+}
+
 /// What an image consists of, whichever engine made it: the digest of each platform's config, by platform. A config names
 /// every layer by its uncompressed bytes (image specification v1.1, "Image Configuration", `rootfs.diff_ids`). Manifests
 /// and the index name layers by their compressed bytes, and engines compress in different ways
@@ -75,19 +92,11 @@ impl Content {
     /// # Errors
     /// When the index or a manifest cannot be read, or a platform is named twice.
     pub fn of(index: &[u8], manifest: impl Fn(&Digest) -> Result<Vec<u8>>) -> Result<Self> {
-        #[derive(Deserialize)]
-        struct Manifest {
-            config: Config,
-        }
-        #[derive(Deserialize)]
-        struct Config {
-            digest: Digest,
-        }
         let mut configs = BTreeMap::new();
         for (platform, digest) in platforms(index)? {
-            let read: Manifest = serde_json::from_slice(&manifest(&digest)?)
+            let config = config_of(&manifest(&digest)?)
                 .with_context(|| format!("reading the manifest `{digest}` of {platform}"))?;
-            let earlier = configs.insert(platform.clone(), read.config.digest);
+            let earlier = configs.insert(platform.clone(), config);
             ensure!(earlier.is_none(), "the index names {platform} twice");
         }
         Ok(Self(configs))

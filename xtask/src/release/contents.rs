@@ -2,7 +2,6 @@
 //! packages than the lockfile's, end the release before anything is signed; the rest becomes the SBOM.
 
 use anyhow::{Context as _, Result, anyhow};
-use serde::Deserialize;
 
 use crate::config::{Config, Platform};
 use crate::contents::base::{Base, Place};
@@ -11,6 +10,7 @@ use crate::contents::image::Contents;
 use crate::contents::read::{Known, Part, read};
 use crate::contents::{installed, machine};
 use crate::failure::Refusal;
+use crate::index;
 use crate::lockfile::{Libc, Lockfile, Target as NpmTarget};
 use crate::reference::Digest;
 use crate::release::build::Built;
@@ -46,19 +46,10 @@ pub fn run(release: &Release<'_>, built: &Built) -> Result<Vec<u8>> {
 }
 
 fn part(release: &Release<'_>, platform: &str, digest: &Digest) -> Result<Part> {
-    #[derive(Deserialize)]
-    struct Manifest {
-        config: Config,
-    }
-    #[derive(Deserialize)]
-    struct Config {
-        digest: Digest,
-    }
     let registry = &release.tools.registry;
     let bytes = registry.bytes_of(digest)?.bytes;
     let doing = || format!("reading the manifest `{digest}` of {platform}");
-    let manifest: Manifest = serde_json::from_slice(&bytes).with_context(doing)?;
-    let config = registry.blob(&manifest.config.digest)?;
+    let config = registry.blob(&index::config_of(&bytes).with_context(doing)?)?;
     let config = config.ok_or_else(|| anyhow!("{}: its config is not in the registry", doing()))?;
     Part::of(platform, &bytes, &config)
 }
