@@ -10,7 +10,8 @@ use crate::config::Config;
 use crate::environment::Environment;
 use crate::inputs::{Inputs, PUBLIC_KEY};
 use crate::policies;
-use crate::release::preflight::{Problem, problems_found};
+use crate::problem::Problem;
+use crate::release::preflight::problems_found;
 use crate::tool::Runner;
 use crate::tool::git::Git;
 

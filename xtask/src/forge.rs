@@ -6,6 +6,7 @@ pub mod run;
 
 use anyhow::Result;
 
+use crate::problem::Problem;
 use crate::tool::git::Commit;
 use crate::version::ReleaseTag;
 
@@ -54,8 +55,7 @@ pub trait Forge: Sync {
     ///
     /// # Errors
     /// When the forge cannot be asked.
-    fn preflight(&self, tag: &ReleaseTag, commit: &Commit)
-    -> Result<Vec<crate::release::preflight::Problem>>;
+    fn preflight(&self, tag: &ReleaseTag, commit: &Commit) -> Result<Vec<Problem>>;
 
     /// What CI says of `commit`, as far as it is asked for.
     ///
@@ -67,17 +67,13 @@ pub trait Forge: Sync {
     ///
     /// # Errors
     /// When the forge cannot be asked.
-    fn check_access(&self) -> Result<Vec<crate::release::preflight::Problem>>;
+    fn check_access(&self) -> Result<Vec<Problem>>;
 
     /// What is wrong with the forge's own `tag`, which must be at `commit`: a page for a missing tag would create it.
     ///
     /// # Errors
     /// When the forge cannot be asked.
-    fn check_tag(
-        &self,
-        tag: &ReleaseTag,
-        commit: &Commit,
-    ) -> Result<Option<crate::release::preflight::Problem>>;
+    fn check_tag(&self, tag: &ReleaseTag, commit: &Commit) -> Result<Option<Problem>>;
 
     /// The commit that the forge has `tag` at.
     ///

@@ -23,6 +23,7 @@ pub mod native;
 pub mod notes;
 pub mod parallel;
 pub mod policies;
+pub mod problem;
 pub mod progress;
 pub mod provenance;
 pub mod reference;

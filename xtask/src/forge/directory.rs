@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde::{Deserialize, Serialize};
 
 use crate::forge::{CiState, Forge, Page, PublishedPage};
-use crate::release::preflight::Problem;
+use crate::problem::Problem;
 use crate::tool::git::Commit;
 use crate::version::ReleaseTag;
 

@@ -16,7 +16,7 @@ use crate::config::Config;
 use crate::failure::NotPublic;
 use crate::forge::run::Run;
 use crate::forge::{CiState, Forge, Page, PublishedPage};
-use crate::release::preflight::Problem;
+use crate::problem::Problem;
 use crate::secret::Secret;
 use crate::tool::curl::{Authorization, Curl, Request, Response};
 use crate::tool::git::{Commit, Git};

@@ -13,6 +13,7 @@ use anyhow::{Context as _, Result, bail};
 use nix::sys::statvfs::statvfs;
 
 use crate::failure::Refusal;
+use crate::problem::Problem;
 use crate::provenance::ToolSource;
 use crate::refuse;
 use crate::release::Release;
@@ -20,23 +21,6 @@ use crate::tool::docker::BuilderVersion;
 
 /// The exported commit, the build's metadata and the attestations must fit, with room to spare.
 const SCRATCH_SPACE: u64 = 256 << 20;
-
-/// Why a release cannot begin.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// What was looked at.
-    pub check: &'static str,
-    /// What was found, what was expected, and what to type next.
-    pub text: String,
-}
-
-impl Problem {
-    /// One problem of `check`.
-    #[must_use]
-    pub fn new(check: &'static str, text: impl Into<String>) -> Self {
-        Self { check, text: text.into() }
-    }
-}
 
 /// What preflight learned on the way, for the provenance.
 pub struct Toolchain {

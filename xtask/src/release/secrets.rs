@@ -5,9 +5,9 @@ use anyhow::Result;
 use crate::config::Config;
 use crate::environment::Environment;
 use crate::keychain::{Keychain, automatic_token, forge_token, named_registry};
+use crate::problem::Problem;
 use crate::reference::Registry;
 use crate::registry::Credentials;
-use crate::release::preflight::Problem;
 use crate::secret::Secret;
 use crate::tool::cosign::SigningKey;
 

@@ -6,7 +6,7 @@ use super::answers::Branch;
 use super::{Forgejo, PAGE_SIZE, status};
 use crate::config::CiStatus;
 use crate::forge::CiState;
-use crate::release::preflight::Problem;
+use crate::problem::Problem;
 use crate::tool::curl::Request;
 use crate::tool::git::Commit;
 

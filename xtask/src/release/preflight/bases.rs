@@ -5,7 +5,8 @@ use anyhow::{Context as _, Result};
 use crate::config::{Config, Platform};
 use crate::index;
 use crate::inputs::Inputs;
-use crate::release::preflight::{Found, Problem};
+use crate::problem::Problem;
+use crate::release::preflight::Found;
 use crate::release::target::Target;
 use crate::release::{Session, Tools, stand_in};
 

@@ -5,9 +5,10 @@ use std::net::Ipv4Addr;
 use anyhow::{Context as _, Result};
 
 use crate::inputs::{Inputs, PUBLIC_KEY};
+use crate::problem::Problem;
 use crate::provenance::{ToolSource, XTASK};
 use crate::reference::Digest;
-use crate::release::preflight::{Check, Found, Problem, bases};
+use crate::release::preflight::{Check, Found, bases};
 use crate::release::target::Target;
 use crate::release::{Session, Tools, build};
 use crate::tool::cosign::Generation;

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use super::Problem;
 use crate::forge::CiState;
+use crate::problem::Problem;
 use crate::release::Session;
 use crate::release::source::Source;
 use crate::release::target::Target;
