@@ -11,7 +11,7 @@ use crate::secret::{Secret, register};
 
 /// What every child sees: where programs are, who we are, how to reach the network and docker. Nothing that a forge's
 /// runner adds (tokens, event files), no `COSIGN_*` (cosign binds each flag to one), no `GIT_*`.
-const INHERITED: [&str; 31] = [
+const INHERITED: [&str; 23] = [
     "PATH",
     "HOME",
     "USER",
@@ -20,14 +20,6 @@ const INHERITED: [&str; 31] = [
     "XDG_CACHE_HOME",
     "XDG_CONFIG_HOME",
     "XDG_RUNTIME_DIR",
-    "HTTP_PROXY",
-    "HTTPS_PROXY",
-    "NO_PROXY",
-    "ALL_PROXY",
-    "http_proxy",
-    "https_proxy",
-    "no_proxy",
-    "all_proxy",
     "SSL_CERT_FILE",
     "SSL_CERT_DIR",
     "CURL_CA_BUNDLE",
@@ -45,7 +37,7 @@ const INHERITED: [&str; 31] = [
     "NO_COLOR",
 ];
 
-/// Addresses of proxies, which may hold a password.
+/// Addresses of proxies, which every child sees as well, and which may hold a password.
 const PROXIES: [&str; 8] = [
     "HTTP_PROXY",
     "HTTPS_PROXY",
@@ -60,7 +52,7 @@ const PROXIES: [&str; 8] = [
 /// Whether every child sees the variable `name`.
 #[must_use]
 pub fn is_inherited(name: &str) -> bool {
-    INHERITED.contains(&name)
+    INHERITED.contains(&name) || PROXIES.contains(&name)
 }
 
 /// A snapshot of the environment, taken once in `main`, so that everything below it is a function of its arguments.
@@ -208,14 +200,14 @@ impl Environment {
     pub fn inherited(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
         self.variables
             .iter()
-            .filter(|(key, _)| INHERITED.iter().any(|name| OsStr::new(name) == key.as_os_str()))
+            .filter(|(key, _)| key.to_str().is_some_and(is_inherited))
             .map(|(key, value)| (key.as_os_str(), value.as_os_str()))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Environment;
+    use super::{Environment, PROXIES};
 
     #[test]
     fn forgejo_wins_over_github_and_empty_is_unset() {
@@ -235,6 +227,13 @@ mod tests {
         ]);
         let seen: Vec<_> = environment.inherited().map(|(key, _)| key.to_owned()).collect();
         assert_eq!(seen, ["PATH"]);
+    }
+
+    #[test]
+    fn children_see_how_to_reach_the_network() {
+        let pairs = PROXIES.map(|name| (name, "x")).into_iter().chain([("SSL_CERT_FILE", "x")]);
+        let environment = Environment::from_pairs(pairs);
+        assert_eq!(environment.inherited().count(), PROXIES.len() + 1);
     }
 
     #[test]
