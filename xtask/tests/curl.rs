@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Error, Result, anyhow};
 use xtask::environment::Environment;
 use xtask::registry::Client;
+use xtask::scratch::Scratch;
 use xtask::tool::Runner;
 use xtask::tool::curl::{Curl, Request, is_silent};
 
@@ -49,6 +50,45 @@ fn a_cut_answer_and_a_busy_server_are_asked_again() -> Result<()> {
     assert_eq!((response.status, response.body.as_slice()), (200, b"whole".as_slice()));
     assert_eq!(join(server)?, ["GET / HTTP/1.1"; 4]);
     Ok(())
+}
+
+/// Old versions of curl hold only an answer that says its size against a bound.
+#[test]
+fn a_download_ends_at_its_bound_whether_or_not_the_answer_says_its_size() -> Result<()> {
+    const UNSIZED: &str = "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nwhole";
+    let scratch = Scratch::new()?;
+    let file = scratch.path().join("answer");
+    let download = |answer: &'static [&'static str], most| {
+        let (url, server) = serve(answer)?;
+        let answer = curl().download(&Request::new("GET", url), &file, most, Duration::from_secs(30));
+        join(server)?;
+        Ok::<_, Error>(answer)
+    };
+    for answer in [&[WHOLE], &[UNSIZED]] {
+        assert_eq!(download(answer, 5)??.status, 200);
+        assert!(download(answer, 4)?.is_err());
+    }
+    Ok(())
+}
+
+/// What a server sends without an end is not waited for.
+#[test]
+fn a_download_without_an_end_is_ended() -> Result<()> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let url = format!("http://{}/", listener.local_addr()?);
+    let server = thread::spawn(move || {
+        let (mut stream, _) = listener.accept()?;
+        stream.write_all(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")?;
+        // Until the client has gone.
+        while stream.write_all(&[b'x'; 1 << 10]).is_ok() {}
+        Ok::<_, Error>(())
+    });
+    let scratch = Scratch::new()?;
+    let file = scratch.path().join("answer");
+    let answer = curl().download(&Request::new("GET", url), &file, 1 << 20, Duration::from_secs(300));
+    let error = answer.err().map(|error| format!("{error:#}")).unwrap_or_default();
+    assert!(error.contains("more than 1048576 bytes") || error.contains("file size"), "{error}");
+    server.join().map_err(|_panic| anyhow!("the server panicked"))?
 }
 
 #[test]

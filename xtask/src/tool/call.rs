@@ -116,7 +116,7 @@ impl Call {
     /// # Errors
     /// As [`Call::run`], and the watch's own, which is not tried again.
     pub fn run_watched(self, watch: Option<&Watch<'_>>) -> Result<()> {
-        self.tried(watch)?.success().map(|_| ())
+        self.output_watched(watch)?.success().map(|_| ())
     }
 
     /// Runs it and returns its standard output as text, without the final line break.
@@ -144,10 +144,14 @@ impl Call {
     /// # Errors
     /// When it cannot start, is ended by a signal, takes too long, or prints more than the bound.
     pub fn output(self) -> Result<Output> {
-        self.tried(None)
+        self.output_watched(None)
     }
 
-    fn tried(mut self, watch: Option<&Watch<'_>>) -> Result<Output> {
+    /// As [`Call::output`], for as long as `watch` sees nothing wrong.
+    ///
+    /// # Errors
+    /// As [`Call::output`], and the watch's own, which is not tried again.
+    pub fn output_watched(mut self, watch: Option<&Watch<'_>>) -> Result<Output> {
         let deadline = Instant::now() + self.timeout;
         let (mut tries, mut left) = (1, self.timeout);
         loop {

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Error, Result, bail};
 use xshell::cmd;
 
-use crate::tool::{Runner, backoff};
+use crate::tool::{Runner, Watch, backoff};
 
 use request::Sink;
 pub use request::{Authorization, Request};
@@ -30,6 +30,9 @@ const INSTALL: &str = "install it, for example with `apt-get install curl`";
 
 /// More than an error shows of an answer's words.
 const MOST_WORDS: u64 = 64 << 10;
+
+/// How often a file is looked at while it grows.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// An HTTP client with one timeout.
 #[derive(Clone)]
@@ -114,6 +117,7 @@ impl Curl {
             }
         };
         let config = request.config(left, body.as_deref(), sink).with_context(doing)?;
+        let watch = sink.map(|sink| Watch::new(LOOK, || sink.check()));
         let output = self
             .runner
             // `-q` first: the user's own curlrc must not change what a request means.
@@ -121,8 +125,9 @@ impl Curl {
             .install_hint(INSTALL)
             .stdin(config)
             .timeout(left + Duration::from_secs(5))
-            .output()
+            .output_watched(watch.as_ref())
             .with_context(doing)?;
+        sink.map_or(Ok(()), Sink::check).with_context(doing)?;
         if !output.status.success() {
             let code = output.status.code();
             let words = format!("{}: no answer: {}", doing(), output.stderr.trim());

@@ -1,5 +1,6 @@
 //! A request, and how it reads as a curl configuration file (curl(1), `--config`).
 
+use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
 
@@ -180,6 +181,20 @@ pub(super) struct Sink<'a> {
     pub(super) file: &'a Path,
     /// In bytes.
     pub(super) most: u64,
+}
+
+impl Sink<'_> {
+    /// Whether the file is still small enough. Before 8.4, curl's own bound is for answers that say their size alone
+    /// (curl(1), `--max-filesize`).
+    pub(super) fn check(&self) -> Result<()> {
+        let size = match std::fs::metadata(self.file) {
+            Ok(found) => found.len(),
+            Err(error) if error.kind() == ErrorKind::NotFound => 0,
+            Err(error) => return Err(error).with_context(|| format!("looking at `{}`", self.file.display())),
+        };
+        ensure!(size <= self.most, "the answer has more than {} bytes", self.most);
+        Ok(())
+    }
 }
 
 /// `name = "value"`, escaped as curl(1) `--config` says. A line break would start another option.
