@@ -75,7 +75,7 @@ pub fn config_of(manifest: &[u8]) -> Result<Digest> {
     struct Config {
         digest: Digest,
     }
-    let manifest: Manifest = serde_json::from_slice(manifest)?;
+    let manifest: Manifest = exact::parse(manifest)?;
     Ok(manifest.config.digest)
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, Result, anyhow, ensure};
 use serde::Deserialize;
 
+use crate::index;
 use crate::reference::Digest;
 use crate::registry::{Client, Got, Wanted};
 use crate::release::Release;
@@ -19,16 +20,6 @@ pub(super) struct Image {
     pub(super) reference: String,
     /// What it is run with.
     pub(super) config: RunConfig,
-}
-
-#[derive(Deserialize)]
-struct Manifest {
-    config: Descriptor,
-}
-
-#[derive(Deserialize)]
-struct Descriptor {
-    digest: Digest,
 }
 
 #[derive(Deserialize)]
@@ -56,9 +47,8 @@ pub(super) fn all(release: &Release<'_>, built: &Built) -> Result<Vec<Image>> {
     let registry = &release.tools.registry;
     let manifests = built.manifests.iter().map(|(_, digest)| Wanted::Manifest(digest.to_string()));
     let config_of = |bytes: Vec<u8>| {
-        let manifest: Manifest =
-            serde_json::from_slice(&bytes).context("reading the manifest of a platform")?;
-        Ok(Wanted::Blob(manifest.config.digest))
+        let config = index::config_of(&bytes).context("reading the manifest of a platform")?;
+        Ok(Wanted::Blob(config))
     };
     let configs: Vec<_> =
         fetch(registry, &manifests.collect::<Vec<_>>())?.into_iter().map(config_of).collect::<Result<_>>()?;
