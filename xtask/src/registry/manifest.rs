@@ -29,16 +29,22 @@ impl Manifest {
     }
 }
 
+/// Whether a `Content-Type` is that of a manifest.
+pub(super) fn is_manifest(media_type: &str) -> bool {
+    ACCEPT.split(", ").any(|kind| kind == essence(media_type))
+}
+
+/// A `Content-Type` without its parameters.
+fn essence(media_type: &str) -> &str {
+    media_type.split(';').next().unwrap_or_default().trim()
+}
+
 /// The manifest in an answer for `reference`, when it is what was asked for and what the answer says that it is.
 pub(super) fn read(response: Response, reference: &str) -> Result<Manifest> {
     let media_type =
         response.header("Content-Type").with_context(|| format!("{response} without a type"))?.to_owned();
     // A page of a proxy in between is no answer of the registry, and not a manifest that is false.
-    let essence = media_type.split(';').next().unwrap_or_default().trim();
-    ensure!(
-        ACCEPT.split(", ").any(|kind| kind == essence),
-        "{response} with `{essence}`: expected a manifest"
-    );
+    ensure!(is_manifest(&media_type), "{response} with `{}`: expected a manifest", essence(&media_type));
     let asked = reference.parse::<Digest>().ok();
     for named in [asked, said_digest(&response)?].into_iter().flatten() {
         WrongBytes::check(&response, &named)?;

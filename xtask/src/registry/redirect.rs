@@ -5,7 +5,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use serde::Deserialize;
 
 use super::Client;
-use super::manifest::ACCEPT;
+use super::manifest::is_manifest;
 use super::token::Send;
 use crate::reference::{Digest, Registry};
 use crate::tool::curl::{Request, Response};
@@ -121,12 +121,11 @@ fn as_of_registry(response: Response, said: Option<&str>, kind: Option<&str>) ->
     struct Typed {
         media_type: String,
     }
-    let is_manifest = |kind: &&str| ACCEPT.split(", ").any(|accepted| accepted == *kind);
-    let named = kind.filter(is_manifest).map(str::to_owned);
-    let sent = || own(&response, TYPE).filter(|kind| is_manifest(&kind.as_str()));
+    let named = kind.filter(|kind| is_manifest(kind)).map(str::to_owned);
+    let sent = || own(&response, TYPE).filter(|kind| is_manifest(kind));
     let inner = || {
         let typed = serde_json::from_slice::<Typed>(&response.body);
-        typed.map(|typed| typed.media_type).ok().filter(|kind| is_manifest(&kind.as_str()))
+        typed.map(|typed| typed.media_type).ok().filter(|kind| is_manifest(kind))
     };
     let found = named.or_else(sent).or_else(inner).or_else(|| own(&response, TYPE));
     response.with_header(DIGEST, said).with_header(TYPE, found.as_deref())
