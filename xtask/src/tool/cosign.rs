@@ -3,6 +3,7 @@
 
 mod verify_command;
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -107,8 +108,8 @@ impl<'a> Cosign<'a> {
         let path = environment.find_program(&self.program)?;
         let path =
             path.with_context(|| format!("`{}` is not on the PATH; {INSTALL}", self.program.display()))?;
-        let bytes = std::fs::read(&path).with_context(|| format!("reading `{}`", path.display()))?;
-        Ok(Digest::of(&bytes))
+        let doing = || format!("reading `{}`", path.display());
+        Digest::of_reader(File::open(&path).with_context(doing)?).with_context(doing)
     }
 
     /// Makes a key pair: `<prefix>.key` (encrypted with `password`, mode 0600) and `<prefix>.pub`.
