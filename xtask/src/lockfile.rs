@@ -80,7 +80,7 @@ impl Lockfile {
     fn locked(&self, path: &str, optional: bool) -> (String, Locked) {
         let entry = &self.lock.packages[path];
         let locked = Locked {
-            name: entry.name.clone().unwrap_or_else(|| folder_name(path).to_owned()),
+            name: package_name(path, entry),
             version: entry.version.clone().unwrap_or_default(),
             integrity: entry.integrity.clone(),
             optional,
@@ -91,7 +91,11 @@ impl Lockfile {
     }
 }
 
-/// The name that a package has by its folder, with its scope.
+/// The name that the entry at `path` says, else the one that its folder has, with its scope.
+fn package_name(path: &str, entry: &Entry) -> String {
+    entry.name.clone().unwrap_or_else(|| folder_name(path).to_owned())
+}
+
 fn folder_name(path: &str) -> &str {
     let folder = path.rsplit_once("node_modules/").map_or(path, |(_, folder)| folder);
     match folder.rsplit_once('/') {
@@ -178,7 +182,7 @@ fn production_package(path: &str, entry: &Entry, service: &Folder) -> Result<Opt
     if !graph::is_in_node_modules(path) {
         return Ok(None);
     }
-    let name = entry.name.clone().unwrap_or_else(|| folder_name(path).to_owned());
+    let name = package_name(path, entry);
     let version = entry.version.clone();
     let version = version.with_context(|| format!("`package-lock.json` has no version for `{path}`"))?;
     let is_strong = |integrity: &String| integrity.split_whitespace().any(|hash| hash.starts_with("sha512-"));
