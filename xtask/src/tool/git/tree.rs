@@ -6,7 +6,7 @@ use std::fs::{self, File, Permissions};
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Component, Path};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use nix::fcntl::AT_FDCWD;
@@ -165,8 +165,7 @@ fn write_one(entry: &Entry, objects: &mut BufReader<File>, path: &Path, time: u6
 
 /// Sets both times, of a link itself and not of what it leads to.
 fn set_time(path: &Path, time: u64) -> Result<()> {
-    let since_1970 = SystemTime::UNIX_EPOCH + Duration::from_secs(time);
-    let spec = TimeSpec::from_duration(since_1970.duration_since(SystemTime::UNIX_EPOCH)?);
+    let spec = TimeSpec::from_duration(Duration::from_secs(time));
     Ok(utimensat(AT_FDCWD, path, &spec, &spec, UtimensatFlags::NoFollowSymlink)?)
 }
 
