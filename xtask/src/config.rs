@@ -251,11 +251,13 @@ impl Config {
     /// `image` with its registry spoken to as this configuration says.
     #[must_use]
     pub fn reached(&self, image: Image) -> Image {
-        if self.is_plain_http(&image.registry) {
-            Image { registry: image.registry.over_http(), ..image }
-        } else {
-            image
-        }
+        Image { registry: self.spoken_to(image.registry), ..image }
+    }
+
+    /// `registry`, spoken to as this configuration says.
+    #[must_use]
+    pub fn spoken_to(&self, registry: Registry) -> Registry {
+        if self.is_plain_http(&registry) { registry.over_http() } else { registry }
     }
 
     fn is_plain_http(&self, host: &Registry) -> bool {

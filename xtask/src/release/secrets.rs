@@ -113,7 +113,7 @@ pub(crate) fn keychain(environment: &Environment, own: &Config) -> Result<Keycha
 /// When `REGISTRY` is no registry.
 pub(crate) fn registry_of(environment: &Environment, own: &Config) -> Result<Registry> {
     match named_registry(environment)? {
-        Some(named) => Ok(named),
+        Some(named) => Ok(own.spoken_to(named)),
         None => Ok(own.image()?.registry),
     }
 }
@@ -134,6 +134,7 @@ fn is_automatic(environment: &Environment, token: &Secret) -> Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::{Secrets, keychain};
+    use crate::config::Config;
     use crate::config::tests::{example, example_with};
     use crate::environment::Environment;
 
@@ -161,6 +162,26 @@ mod tests {
         assert!(text.contains("automatic token of the run") && text.contains("write:package"), "{text}");
         assert!(!text.contains("automatic-token"), "{text}");
         assert_eq!(problems(&environment.with([("REGISTRY_TOKEN", "another-token")])), "");
+    }
+
+    /// The registry that is named is the one that the image is in, also where it is spoken to without TLS: only because the
+    /// configuration at hand says so, and not because the commit does.
+    #[test]
+    fn a_named_registry_is_spoken_to_as_the_configuration_at_hand_says() {
+        let environment =
+            Environment::from_pairs([("REGISTRY_TOKEN", "one-token"), ("REGISTRY", "192.168.1.10:3000")]);
+        let (with_tls, without) = (
+            example_with("image = \"192.168.1.10:3000/acme/carol\""),
+            example_with("image = \"192.168.1.10:3000/acme/carol\"\nplain-http = [\"192.168.1.10:3000\"]"),
+        );
+        let accepts = |own: &Config, released: &Config| {
+            let secrets = Secrets::to_release(&environment, own).unwrap();
+            let problems = secrets.check_hosts(&environment, own, released).unwrap();
+            let registry = released.image().unwrap().registry;
+            problems.is_empty() && keychain(&environment, own).unwrap().credentials(&registry).is_some()
+        };
+        assert!(accepts(&without, &without) && accepts(&with_tls, &with_tls));
+        assert!(!accepts(&with_tls, &without), "the token would cross the network in the clear");
     }
 
     #[test]

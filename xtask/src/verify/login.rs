@@ -48,7 +48,7 @@ pub(super) fn keychain(
         .into());
     }
     match (wanted, keychain.registry()) {
-        (Wanted::Digest(image, _), Some(bound)) if bound != &image.registry => Err(Misuse::new(format!(
+        (Wanted::Digest(image, _), Some(bound)) if bound.as_str() != image.registry.as_str() => Err(Misuse::new(format!(
             "`--login`: `REGISTRY_TOKEN` is for `{bound}`, and `{image}` is elsewhere; set `REGISTRY={}` if the token is for \
              that one",
             image.registry
