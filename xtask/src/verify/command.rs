@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-use crate::config::{self, Config};
+use crate::config::{self, Config, Timeouts};
 use crate::environment::Environment;
 use crate::failure::{ExitCode, Misuse, Verdicts};
 use crate::forge::PublishedPage;
@@ -13,12 +13,14 @@ use crate::keychain::Keychain;
 use crate::parallel::side_by_side;
 use crate::progress::Steps;
 use crate::reference::{Digest, Image};
+use crate::registry::Client;
 use crate::release::command::with_secrets;
 use crate::release::secrets::Secrets;
 use crate::release::source::{Source, release_tags};
 use crate::release::target::Target;
 use crate::release::{self, Release, Session, Tools, logins};
 use crate::tool::Runner;
+use crate::tool::curl::Curl;
 use crate::tool::docker::DockerConfig;
 use crate::version::ReleaseTag;
 
@@ -107,10 +109,9 @@ impl Verifier<'_> {
             }
             Wanted::Digest(image, digest) => {
                 let git = &self.repository.git;
-                let image = self.reached(image)?;
-                let credentials = self.keychain.credentials(&image.registry);
-                let (tag, revision) = release_of_image(self.runner, &image, digest, credentials)
-                    .map_err(|error| unchecked(&error))?;
+                let client = self.client(image)?;
+                let image = client.image();
+                let (tag, revision) = release_of_image(&client, digest).map_err(|error| unchecked(&error))?;
                 match revision.filter(|_| image.registry.is_loopback()) {
                     Some(revision) if git.peel(&tag.git_ref())?.is_none() => {
                         Source::of_rehearsal(git, tag, &revision)?
@@ -133,15 +134,27 @@ impl Verifier<'_> {
         })
     }
 
-    /// The image as the repository's configuration says that its registry is spoken to, where it has one.
-    fn reached(&self, image: &Image) -> Result<Image> {
+    /// A client for the image's registry, which is spoken to as the repository's configuration says, where it has one.
+    fn client(&self, image: &Image) -> Result<Client> {
+        let config = self.config()?;
+        let image = config.as_ref().map_or_else(|| image.clone(), |config| config.reached(image.clone()));
+        let credentials = self.keychain.credentials(&image.registry).cloned();
+        let client = Client::new(Curl::new(self.runner, Timeouts::default().http()), image, credentials);
+        Ok(match config {
+            Some(config) => client.with_plain_http(&config.plain_http),
+            None => client,
+        })
+    }
+
+    /// The configuration at HEAD, where there is one.
+    fn config(&self) -> Result<Option<Config>> {
         let git = &self.repository.git;
-        let Some(head) = git.peel("HEAD")? else { return Ok(image.clone()) };
+        let Some(head) = git.peel("HEAD")? else { return Ok(None) };
         let [manifest] = git.files(&head, [config::MANIFEST])?;
         if !Config::is_in(manifest.as_deref()) {
-            return Ok(image.clone());
+            return Ok(None);
         }
-        Ok(Config::of_file(&head, manifest)?.reached(image.clone()))
+        Config::of_file(&head, manifest).map(Some)
     }
 
     /// Everything that has a version tag or a page. One run lists both, and the tags of the registry, once.

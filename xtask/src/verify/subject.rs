@@ -2,15 +2,14 @@
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 
-use crate::config::{Config, Timeouts};
+use crate::config::Config;
 use crate::index;
 use crate::inputs::Inputs;
-use crate::reference::{Digest, Image};
-use crate::registry::{Client, Credentials};
+use crate::reference::Digest;
+use crate::registry::Client;
 use crate::release::source::Source;
 use crate::scratch::Scratch;
 use crate::tool::Runner;
-use crate::tool::curl::Curl;
 use crate::tool::git::Git;
 use crate::version::ReleaseTag;
 
@@ -89,20 +88,13 @@ impl Repository {
 ///
 /// # Errors
 /// When there is no such image, it has no such label, or the registry does not answer.
-pub(super) fn release_of_image(
-    runner: &Runner,
-    image: &Image,
-    digest: &Digest,
-    credentials: Option<&Credentials>,
-) -> Result<(ReleaseTag, Option<String>)> {
-    let curl = Curl::new(runner, Timeouts::default().http());
-    let client = Client::new(curl, image.clone(), credentials.cloned());
-    let pinned = image.pinned(digest);
+pub(super) fn release_of_image(client: &Client, digest: &Digest) -> Result<(ReleaseTag, Option<String>)> {
+    let pinned = client.image().pinned(digest);
     let found = client.manifest(digest.as_str())?;
     let found = found.with_context(|| format!("there is no `{pinned}`"))?;
     let platforms = index::platforms(&found.bytes).with_context(|| format!("reading `{pinned}`"))?;
     let Some(first) = platforms.first() else { bail!("`{pinned}` has no platform") };
-    let part = look_at_part(&client, first).map_err(|unseen| anyhow!("{unseen}"))?;
+    let part = look_at_part(client, first).map_err(|unseen| anyhow!("{unseen}"))?;
     let said = part.said.with_context(|| format!("`{pinned}` lacks {}", part.missing.join(", ")))?;
     let version = said.labels.get(VERSION);
     let version = version.with_context(|| format!("`{pinned}` has no label `{VERSION}`"))?;
