@@ -26,8 +26,6 @@ pub const PUBLIC_KEY: &str = "cosign.pub";
 pub struct Inputs {
     /// What the Dockerfile pins.
     pub base: BaseImages,
-    /// What the image's packages run on.
-    pub libc: Libc,
     /// What the lockfile pins.
     pub lockfile: Lockfile,
     /// Path and digest of each file that decides what is built.
@@ -71,12 +69,12 @@ impl Inputs {
         let recipe_read = read_recipe(&recipe, &config.platforms)?;
         let Recipe { base, downloads, libc, runs_on_target, problems, mut notes } = recipe_read;
         let mut problems: Vec<_> = problems.iter().map(|problem| format!("`Dockerfile` {problem}")).collect();
-        let locals = lockfile::local_manifests(&lock_bytes, &config.service)?;
+        let lockfile = lockfile::check(&config.service, &manifest_bytes, &lock_bytes)?;
+        let locals = lockfile.local_manifests(&config.service)?;
         let bytes = read(&locals.iter().map(|(_, path)| path.clone()).collect::<Vec<_>>())?;
         let locals = locals.into_iter().zip(bytes);
         let locals = locals.map(|((folder, path), bytes)| Ok((folder, required(&path, bytes)?)));
         let locals: BTreeMap<_, _> = locals.collect::<Result<_>>()?;
-        let lockfile = lockfile::check(&config.service, &manifest_bytes, &lock_bytes)?;
         problems.extend(native::without_a_stage(&config.native, runs_on_target.is_some()));
         notes.iter_mut().for_each(|note| *note = format!("`Dockerfile` {note}"));
         notes.extend(lockfile.notes()?);
@@ -91,7 +89,7 @@ impl Inputs {
         let file = |path: &str, bytes: &[u8]| (path.to_owned(), Digest::of(bytes));
         let files =
             vec![file(DOCKERFILE, &recipe), file(&manifest, &manifest_bytes), file(&lock, &lock_bytes)];
-        Ok(Self { base, libc, lockfile, files, public_key, problems, notes })
+        Ok(Self { base, lockfile, files, public_key, problems, notes })
     }
 
     /// # Errors

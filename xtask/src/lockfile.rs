@@ -8,7 +8,7 @@ mod target;
 mod tests;
 mod workspaces;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result, bail};
 
@@ -18,15 +18,6 @@ use entry::{Entry, Lock, Ranges};
 use graph::{Graph, Selection};
 
 pub use target::{Libc, Target};
-
-/// One package of the production set.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Package {
-    /// Such as `fastify` or `@fastify/cors`.
-    pub name: String,
-    /// Its exact version.
-    pub version: String,
-}
 
 /// One entry of the lockfile that is installed somewhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,8 +38,6 @@ pub struct Locked {
 
 /// A lockfile that agrees with its package.json.
 pub struct Lockfile {
-    /// What `npm ci --omit=dev` installs on some platform.
-    pub production: BTreeSet<Package>,
     lock: Lock,
 }
 
@@ -75,6 +64,18 @@ impl Lockfile {
 
     fn select(&self, target: &Target) -> Result<Selection<'_>> {
         Graph::new(&self.lock)?.select(target)
+    }
+
+    /// The folders that it links to, workspaces and `file:` dependencies, each with the path of its package.json in the
+    /// repository.
+    ///
+    /// # Errors
+    /// When a folder is outside of the repository.
+    pub fn local_manifests(&self, service: &Folder) -> Result<Vec<(String, String)>> {
+        let folders = self.lock.packages.keys().filter(|path| is_local(path));
+        folders
+            .map(|path| Ok((path.clone(), in_repository(service, &format!("{path}/package.json"))?)))
+            .collect()
     }
 
     fn locked(&self, path: &str, optional: bool) -> (String, Locked) {
@@ -127,13 +128,13 @@ pub fn check(service: &Folder, package_json: &[u8], package_lock: &[u8]) -> Resu
     if let Some(difference) = difference(&manifest, &root.ranges) {
         refuse!("{}", out_of_sync("package.json", &difference, service));
     }
-    let mut production = BTreeSet::new();
+    // What `npm ci --omit=dev` installs on some platform.
     for path in Graph::new(&lock)?.production() {
-        if let Some(package) = production_package(path, &lock.packages[path], service)? {
-            production.insert(package);
+        if graph::is_in_node_modules(path) {
+            check_package(path, &lock.packages[path], service)?;
         }
     }
-    Ok(Lockfile { production, lock })
+    Ok(Lockfile { lock })
 }
 
 fn out_of_sync(manifest: &str, difference: &str, service: &Folder) -> String {
@@ -144,19 +145,6 @@ fn out_of_sync(manifest: &str, difference: &str, service: &Folder) -> String {
 #[must_use]
 pub fn remedy(service: &Folder) -> String {
     format!("run `npm install --package-lock-only` {} and commit the result", service.in_words())
-}
-
-/// The folders that the lockfile links to, workspaces and `file:` dependencies, each with the path of its package.json in
-/// the repository.
-///
-/// # Errors
-/// When the lockfile cannot be read, or a folder is outside of the repository.
-pub fn local_manifests(package_lock: &[u8], service: &Folder) -> Result<Vec<(String, String)>> {
-    let lock = Lock::parse(package_lock)?;
-    let folders: BTreeSet<_> = lock.packages.keys().filter(|path| is_local(path)).collect();
-    let manifest =
-        |folder: &String| Ok((folder.clone(), in_repository(service, &format!("{folder}/package.json"))?));
-    folders.into_iter().map(manifest).collect()
 }
 
 fn is_local(path: &str) -> bool {
@@ -177,13 +165,10 @@ fn in_repository(service: &Folder, path: &str) -> Result<String> {
     Ok(components.join("/"))
 }
 
-/// None for local code.
-fn production_package(path: &str, entry: &Entry, service: &Folder) -> Result<Option<Package>> {
-    if !graph::is_in_node_modules(path) {
-        return Ok(None);
-    }
+/// Whether the version and the bytes of what is installed are pinned.
+fn check_package(path: &str, entry: &Entry, service: &Folder) -> Result<()> {
     let name = package_name(path, entry);
-    let version = entry.version.clone();
+    let version = entry.version.as_ref();
     let version = version.with_context(|| format!("`package-lock.json` has no version for `{path}`"))?;
     let is_strong = |integrity: &String| integrity.split_whitespace().any(|hash| hash.starts_with("sha512-"));
     if !entry.in_bundle && !entry.integrity.as_ref().is_some_and(is_strong) {
@@ -201,7 +186,7 @@ fn production_package(path: &str, entry: &Entry, service: &Folder) -> Result<Opt
             "`package-lock.json` has {found} for `{name}` {version}, so what is installed could change: {remedy}"
         );
     }
-    Ok(Some(Package { name, version }))
+    Ok(())
 }
 
 /// npm does not repair an entry of a lockfile while the package is installed.

@@ -28,11 +28,11 @@ fn lock() -> Value {
 
 fn run(manifest: &Value, lock: &Value) -> anyhow::Result<Vec<String>> {
     let lockfile = check(manifest.to_string().as_bytes(), lock.to_string().as_bytes())?;
-    Ok(lockfile
-        .production
-        .into_iter()
-        .map(|package| format!("{}@{}", package.name, package.version))
-        .collect())
+    let installed = lockfile.installed(&Target::new(&"linux/amd64".to_owned().try_into()?, Libc::Glibc)?)?;
+    let mut packages: Vec<_> =
+        installed.values().map(|package| format!("{}@{}", package.name, package.version)).collect();
+    packages.sort();
+    Ok(packages)
 }
 
 #[test]
@@ -189,9 +189,9 @@ fn a_folder_of_ones_own_is_held_against_its_own_manifest() {
     }});
     let service = Folder::default();
     let bytes = lock.to_string();
-    let [(folder, path)] = &super::local_manifests(bytes.as_bytes(), &service).unwrap()[..] else { panic!() };
-    assert_eq!((folder.as_str(), path.as_str()), ("packages/core", "service/packages/core/package.json"));
     let lockfile = check(br#"{"workspaces": ["packages/*"]}"#, bytes.as_bytes()).unwrap();
+    let [(folder, path)] = &lockfile.local_manifests(&service).unwrap()[..] else { panic!() };
+    assert_eq!((folder.as_str(), path.as_str()), ("packages/core", "service/packages/core/package.json"));
     for (range, expected) in [("^1.0.0", 0), ("^1.1.0", 1)] {
         let manifest = json!({"name": "core", "dependencies": {"a": range}}).to_string();
         let manifests = [(folder.clone(), manifest.into_bytes())].into();
@@ -203,7 +203,8 @@ fn a_folder_of_ones_own_is_held_against_its_own_manifest() {
 #[test]
 fn a_folder_outside_of_the_repository_is_refused() {
     let lock = |folder: &str| json!({"lockfileVersion": 3, "packages": {"": {}, folder: {}}}).to_string();
-    let path = |folder: &str| super::local_manifests(lock(folder).as_bytes(), &Folder::default());
+    let path =
+        |folder: &str| check(b"{}", lock(folder).as_bytes()).unwrap().local_manifests(&Folder::default());
     assert_eq!(path("../shared").unwrap()[0].1, "shared/package.json");
     assert!(path("../../shared").unwrap_err().to_string().contains("outside of the repository"));
 }

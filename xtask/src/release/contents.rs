@@ -3,7 +3,6 @@
 
 use anyhow::{Context as _, Result, anyhow};
 
-use crate::config::{Config, Platform};
 use crate::contents::base::{Base, Place};
 use crate::contents::cache::Cache;
 use crate::contents::image::Contents;
@@ -11,7 +10,6 @@ use crate::contents::read::{Known, Part, read};
 use crate::contents::{installed, machine};
 use crate::failure::Refusal;
 use crate::index;
-use crate::lockfile::{Libc, Lockfile, Target as NpmTarget};
 use crate::reference::Digest;
 use crate::release::build::Built;
 use crate::release::{Release, stand_in};
@@ -93,19 +91,4 @@ pub fn sbom(release: &Release<'_>, contents: &[Contents]) -> Result<Vec<u8>> {
         time: source.time,
     };
     sbom::write(&subject, &platforms)
-}
-
-/// Whether the lockfile can be installed for every platform: asked before anything is built. Which C library the image has is
-/// not known yet.
-///
-/// # Errors
-/// A [`Refusal`] where it can be with neither.
-pub fn check_lockfile(config: &Config, lockfile: &Lockfile) -> Result<()> {
-    let install =
-        |platform: &Platform, libc| lockfile.installed(&NpmTarget::new(platform, libc)?).map(|_| ());
-    for platform in &config.platforms {
-        install(platform, Libc::Glibc)
-            .or_else(|error| install(platform, Libc::Musl).map_err(|_musl| error))?;
-    }
-    Ok(())
 }

@@ -28,7 +28,6 @@ const PUBLISHES_TOO_EARLY: bool = cfg!(feature = "broken-resume");
 pub fn run(release: &Release<'_>) -> Result<Made> {
     let Release { session, tools, target, source, .. } = release;
     let steps = session.steps;
-    contents::check_lockfile(session.config, &release.inputs.lockfile)?;
     let (mut toolchain, ()) = both(
         || steps.run("preflight", "", || preflight::run(release)),
         || steps.run("export", source.commit.as_str(), || release.export().map(|_| ())),
