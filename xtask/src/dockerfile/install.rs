@@ -31,9 +31,16 @@ fn has(arguments: &[String], flag: &str) -> bool {
         .any(|word| word.strip_prefix(flag).is_some_and(|rest| rest.is_empty() || rest.starts_with('=')))
 }
 
+/// The values of a flag, which npm takes behind a `=` or as the next word.
+fn values<'a>(arguments: &'a [String], flag: &str) -> impl Iterator<Item = &'a str> {
+    arguments.iter().enumerate().filter_map(move |(at, word)| match word.strip_prefix(flag)? {
+        "" => arguments.get(at + 1).map(String::as_str),
+        rest => rest.strip_prefix('='),
+    })
+}
+
 fn is_production(arguments: &[String]) -> bool {
-    arguments.windows(2).any(|pair| pair == ["--omit", "dev"])
-        || arguments.iter().any(|word| word == "--omit=dev")
+    values(arguments, "--omit").any(|value| value == "dev")
 }
 
 pub(super) fn check(instruction: &Instruction, is_on_target: bool, findings: &mut Findings) {
@@ -92,20 +99,18 @@ fn check_ci(line: usize, arguments: &[String], is_on_target: bool, findings: &mu
     }
 }
 
-/// What the production install asks for, else what the base image is called.
+/// What the last `npm ci` asks for, else what the base image is called.
 pub(super) fn libc(instructions: &[Instruction], base: &BaseImage, findings: &mut Findings) -> Libc {
-    let named = if base.is_musl() { Some(Libc::Musl) } else { None };
     let mut asked = None;
     for instruction in instructions.iter().filter(|instruction| instruction.is("RUN")) {
         for command in commands(instruction) {
             let Some(("ci", arguments)) = npm(&command) else { continue };
-            let value = arguments.iter().find_map(|word| word.strip_prefix("--libc="));
-            let libc = match value {
+            let libc = match values(arguments, "--libc").next() {
                 Some("musl") => Libc::Musl,
                 Some("glibc") => Libc::Glibc,
                 _ => continue,
             };
-            if named.is_some_and(|named| named != libc) {
+            if base.is_musl() && libc != Libc::Musl {
                 findings.problem(
                     instruction.line,
                     format!(
@@ -118,5 +123,5 @@ pub(super) fn libc(instructions: &[Instruction], base: &BaseImage, findings: &mu
             asked = Some(libc);
         }
     }
-    asked.or(named).unwrap_or(Libc::Glibc)
+    asked.unwrap_or(if base.is_musl() { Libc::Musl } else { Libc::Glibc })
 }

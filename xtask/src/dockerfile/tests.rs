@@ -202,9 +202,12 @@ fn images_that_are_copied_from_are_pinned_inputs() {
 #[test]
 fn the_c_library_is_what_npm_was_asked_for_or_what_the_base_is_called() {
     let alpine = PIN.replace("22-slim", "22-alpine");
-    for (base, flag, expected) in
-        [(PIN, "", Libc::Glibc), (alpine.as_str(), "", Libc::Musl), (PIN, "--libc=musl", Libc::Musl)]
-    {
+    for (base, flag, expected) in [
+        (PIN, "", Libc::Glibc),
+        (alpine.as_str(), "", Libc::Musl),
+        (PIN, "--libc=musl", Libc::Musl),
+        (PIN, "--libc musl", Libc::Musl),
+    ] {
         let text = format!("FROM --platform=$BUILDPLATFORM {base} AS a\nRUN npm ci {flag}\nFROM {base}\n");
         assert_eq!(read(&text).unwrap().libc, expected);
     }
