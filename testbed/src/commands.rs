@@ -31,7 +31,7 @@ const FOR_REHEARSAL: [&str; 3] = ["docker", "cosign 2", "registry"];
 pub(crate) fn up(environment: &Environment, whole: bool, forgejo: bool) -> Result<()> {
     let cx = Context::new(environment)?;
     let _lock = lock::acquire(&cx.layout, &cx.progress)?;
-    // Whoever asks for less must not take from the others what is up already.
+    // A call that asks for less must not take from others what is up already.
     let has_forge = State::read(&cx.layout)?.is_some_and(|state| state.exports.contains_key(forge::URL));
     let whole = whole || has_forge;
     for name in ["prefix", "run", "data", "downloads/npm"] {

@@ -103,7 +103,7 @@ impl Client {
         Ok(user)
     }
 
-    /// The same forge, asked as whoever has `token`.
+    /// The same forge, asked with another `token`.
     fn with_token(&self, token: &Secret) -> Self {
         Self { token: token.clone(), ..self.clone() }
     }

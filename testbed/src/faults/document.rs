@@ -58,8 +58,8 @@ fn looks(outcomes: &[Outcome]) -> String {
     let longest = 1000.0 * looks.iter().map(|looks| looks.longest).fold(0.0, f64::max);
     let cases = looks.len();
     format!(
-        " In {cases} of them the stranger looked {count} times while something was being changed, every {mean:.0} ms, \
-         {longest:.0} ms apart at the most."
+        " In {cases} of them the stranger looked {count} times while something was being changed: every {mean:.0} ms on \
+         average, never more than {longest:.0} ms apart."
     )
 }
 
@@ -106,8 +106,8 @@ mod tests {
         let text = looks(&[outcome(200, 0.04), outcome(0, 0.0), outcome(100, 0.3)]);
         assert_eq!(
             text,
-            " In 2 of them the stranger looked 300 times while something was being changed, every 40 ms, 300 ms apart at the \
-             most."
+            " In 2 of them the stranger looked 300 times while something was being changed: every 40 ms on \
+             average, never more than 300 ms apart."
         );
     }
 
