@@ -126,6 +126,12 @@ impl Running {
         Ok(self.status)
     }
 
+    /// Whether it had ended when it was last asked.
+    #[must_use]
+    pub fn ended(&self) -> bool {
+        self.status.is_some()
+    }
+
     /// Waits until `ask` has an answer.
     ///
     /// # Errors

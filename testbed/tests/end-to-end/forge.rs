@@ -14,7 +14,7 @@ mod plan;
 mod policies;
 mod private_owner;
 pub(crate) mod project;
-mod rebuild;
+pub(crate) mod rebuild;
 mod released;
 pub(crate) mod releasing;
 mod resume;

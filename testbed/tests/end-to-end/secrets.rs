@@ -11,7 +11,7 @@ use crate::evidence::{predicate, provenance};
 use crate::harness::checkout::{Checkout, text};
 use crate::harness::processes::{self, Process};
 use crate::harness::run::{Finished, Running, Xtask};
-use crate::harness::{image, test, wait_for};
+use crate::harness::{image, test};
 
 /// What a release's secrets are called. A rehearsal has no use for any of them.
 const NAMES: [&str; 5] =
@@ -81,9 +81,9 @@ fn nothing_that_a_commit_names_is_run_on_this_machine() -> Result<()> {
 /// All processes of the machine but xtask itself, looked at again and again until the run ends.
 fn watch(mut running: Running) -> Result<(Finished, BTreeSet<Process>)> {
     let mut seen = BTreeSet::new();
-    wait_for("the end of the rehearsal", || {
+    running.until("it ends", |running| {
         seen.extend(processes::all()?.into_iter().filter(|process| process.pid != running.pid()));
-        running.poll()
+        Ok(running.ended().then_some(()))
     })?;
     Ok((running.wait()?, seen))
 }
@@ -126,7 +126,10 @@ fn leaks(
         }
     }
     // Also a child that is not yet its own program, and still has the environment of xtask.
-    let may_have = |name: &str| name == BUILD_SECRET && ["docker", "docker-buildx"].contains(&process.name());
+    // The build, and docker's questions to its plugins on the way to it.
+    let builds = ["docker", "docker-buildx"].contains(&process.name())
+        && ["buildx build ", "docker-cli-plugin-"].iter().any(|words| process.arguments.contains(words));
+    let may_have = |name: &str| name == BUILD_SECRET && builds;
     let has = |name: &str, value: &str| !may_have(name) && process.environment_has(value);
     for (name, _) in secrets.iter().filter(|(name, value)| has(name, value)) {
         leak(name, "environment");

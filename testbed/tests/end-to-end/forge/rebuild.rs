@@ -19,14 +19,15 @@ fn rebuild<'a>(builder: &Builder, checkout: &'a Checkout) -> Result<Xtask<'a>> {
 }
 
 /// The verdict on the digest, such as `ok`, and why.
-fn verdict(run: &Finished) -> Result<(&str, &str)> {
+pub(super) fn verdict(run: &Finished) -> Result<(&str, &str)> {
     let mut claims = run.stdout.lines().filter_map(|line| line.split_once(' '));
     let claim =
         claims.find_map(|(mark, rest)| Some((mark, rest.trim_start().strip_prefix("rebuild ")?.trim())));
     claim.with_context(|| format!("nothing is said about the rebuild:\n{}{}", run.stdout, run.stderr))
 }
 
-fn ensure_same_digest(run: &Finished) -> Result<()> {
+/// All claims are true, the rebuild among them.
+pub(crate) fn ensure_rebuilt(run: &Finished) -> Result<()> {
     let (mark, why) = verdict(run)?;
     ensure!(run.code == 0 && mark == "ok", "exit code {}, {mark}: {why}\n{}", run.code, run.stdout);
     Ok(())
@@ -40,7 +41,7 @@ fn with_another_builder_with_nothing_cached() -> Result<()> {
         assert!(inspected.contains("Driver:        remote"), "{inspected}");
         builder.buildx(&["prune", "--builder", builder.name(), "--all", "--force"])?;
         let checkout = &released()?.project.checkout;
-        ensure_same_digest(&rebuild(&builder, checkout)?.run()?)?;
+        ensure_rebuilt(&rebuild(&builder, checkout)?.run()?)?;
 
         // Named builders may also be kept in a place of their own.
         let configuration = Path::new(builder.configuration()?);
@@ -49,7 +50,7 @@ fn with_another_builder_with_nothing_cached() -> Result<()> {
         let run = rebuild(&builder, checkout)?.run()?;
         let (mark, why) = verdict(&run)?;
         assert!(mark == "?" && why.contains(builder.name()), "a builder that nobody knows: {mark} {why}");
-        ensure_same_digest(&rebuild(&builder, checkout)?.env("BUILDX_CONFIG", text(&elsewhere)?).run()?)
+        ensure_rebuilt(&rebuild(&builder, checkout)?.env("BUILDX_CONFIG", text(&elsewhere)?).run()?)
     })
 }
 
@@ -58,7 +59,7 @@ fn in_another_directory_with_another_umask() -> Result<()> {
     test(|| {
         let elsewhere = clone_of_the_release()?;
         let rebuild = Xtask::new(&elsewhere, &["verify", TAG, "--rebuild"]).before("umask 077");
-        ensure_same_digest(&rebuild.run()?)
+        ensure_rebuilt(&rebuild.run()?)
     })
 }
 

@@ -4,6 +4,7 @@ use anyhow::{Result, ensure};
 use nix::sys::signal::Signal;
 
 use super::project::Project;
+use super::rebuild::verdict;
 use super::snapshot::Snapshot;
 use crate::harness::run::{Finished, Xtask};
 use crate::harness::{environment, test};
@@ -84,8 +85,8 @@ fn a_rebuild_on_the_other_engine_holds_and_says_that_it_compresses_in_another_wa
         project.laptop(&["release", "v0.1.0"]).run()?.success()?;
         let rebuild = Xtask::new(&project.checkout, &["verify", "v0.1.0", "--rebuild"]);
         let run = rebuild.on_the_second_engine()?.run()?.success()?;
-        let line = run.stdout.lines().find(|line| line.contains("rebuild ")).unwrap_or_default();
-        ensure!(line.starts_with("ok") && line.contains("compressed in another way"), "{}", run.stdout);
+        let (mark, why) = verdict(&run)?;
+        ensure!(mark == "ok" && why.contains("compressed in another way"), "{}", run.stdout);
 
         // Where the tag is the second engine's, the first one's digest is the other one.
         project.push_tag("v0.1.1")?;

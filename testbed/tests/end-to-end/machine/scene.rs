@@ -11,8 +11,8 @@ use xtask::tool::Runner;
 use xtask::tool::curl::Curl;
 
 use crate::forge::project::Project;
+use crate::harness::environment;
 use crate::harness::run::{Finished, Xtask};
-use crate::harness::{environment, processes, wait_for};
 
 /// The tag that is released.
 const TAG: &str = "v0.1.0";
@@ -109,7 +109,7 @@ impl Scene {
         }
         let pages = self.project.repository.releases()?;
         ensure!(pages.is_empty(), "there are pages: {pages:?}");
-        self.ensure_nothing_is_left()
+        self.project.checkout.ensure_nothing_is_left()
     }
 
     /// Runs the same command undisturbed: it finishes the release, which holds.
@@ -130,15 +130,6 @@ impl Scene {
         let pages = self.project.repository.releases()?;
         ensure!(pages.len() == 1 && pages[0].tag_name == TAG && !pages[0].draft, "the pages are {pages:?}");
         self.xtask(&["verify", TAG]).run()?.success().context("verifying what was released")?;
-        self.ensure_nothing_is_left()
-    }
-
-    /// No file, no container and no process of a run.
-    fn ensure_nothing_is_left(&self) -> Result<()> {
-        // What docker asks its plugins for is waited for by nobody.
-        wait_for("the end of what xtask started", || {
-            Ok(processes::of(&self.project.checkout)?.is_empty().then_some(()))
-        })?;
         self.project.checkout.ensure_nothing_is_left()
     }
 

@@ -10,6 +10,7 @@ use testbed::forge_client::State;
 use super::configuration::merged;
 use crate::forge::image::forget;
 use crate::forge::project::Project;
+use crate::forge::rebuild::ensure_rebuilt;
 use crate::harness::builder::Builder;
 use crate::harness::run::{Finished, Xtask};
 use crate::harness::{export, image, read};
@@ -125,28 +126,16 @@ impl Released {
             "the second engine gives other content"
         );
         let rebuild = ["verify", TAG, "--rebuild"];
-        holds(&worked.run(&rebuild).on_the_second_engine()?.run()?)?;
+        ensure_rebuilt(&worked.run(&rebuild).on_the_second_engine()?.run()?)?;
         let builder = Builder::new(&export("TESTBED_BUILDKIT")?)?;
         let rebuild = worked.run(&["verify", TAG, "--rebuild", "--builder", builder.name()]);
-        holds(&rebuild.env("DOCKER_CONFIG", builder.configuration()?).run()?)
+        ensure_rebuilt(&rebuild.env("DOCKER_CONFIG", builder.configuration()?).run()?)
     }
 
     /// The SBOM that the release carries.
     pub(super) fn sbom(&self, worked: &Worked) -> Result<serde_json::Value> {
         crate::evidence::predicate(&worked.project.checkout, &self.run, 2)
     }
-}
-
-/// All claims are true, the rebuild among them.
-fn holds(run: &Finished) -> Result<()> {
-    ensure!(
-        run.code == 0 && run.stdout.contains("rebuild"),
-        "exit code {}:\n{}{}",
-        run.code,
-        run.stdout,
-        run.stderr
-    );
-    Ok(())
 }
 
 /// The digest of each platform's configuration: it names every layer by its uncompressed bytes.
