@@ -17,9 +17,9 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
 use xshell::cmd;
-use xtask::environment::Environment;
-use xtask::scratch::random_hex;
-use xtask::tool::Runner;
+use xtask::process::Runner;
+use xtask::process::environment::Environment;
+use xtask::process::scratch::random_hex;
 
 use crate::exports::State;
 use crate::forge_client::Client;
@@ -143,7 +143,7 @@ pub(crate) fn build_xtask(runner: &Runner) -> Result<(PathBuf, PathBuf)> {
 /// Seconds of `cargo run` beyond the binary itself, for a command that does nothing.
 fn what_cargo_adds(runner: &Runner, xtask: &Path, target: &Path, rounds: u16) -> Result<String> {
     let shell = runner.shell()?;
-    let time = |call: xtask::tool::Call| {
+    let time = |call: xtask::process::Call| {
         let started = Instant::now();
         call.dir(Path::new(env!("CARGO_MANIFEST_DIR"))).run()?;
         Ok::<_, anyhow::Error>(started.elapsed().as_secs_f64())

@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use xtask::environment::Environment;
-use xtask::{failure, interrupt};
+use xtask::process::environment::Environment;
+use xtask::process::{failure, interrupt};
 
 use crate::{bench, commands, faults};
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, Write as _};
 
 use anyhow::{Context as _, Result, bail};
-use xtask::environment::Environment;
+use xtask::process::environment::Environment;
 
 use crate::context::Context;
 use crate::emulation;

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
-use xtask::environment::Environment;
-use xtask::tool::{Call, Runner};
+use xtask::process::environment::Environment;
+use xtask::process::{Call, Runner};
 
 use crate::host::Host;
 use crate::layout::Layout;

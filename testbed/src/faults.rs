@@ -22,9 +22,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use xtask::environment::Environment;
-use xtask::scratch::random_hex;
-use xtask::tool::Runner;
+use xtask::process::Runner;
+use xtask::process::environment::Environment;
+use xtask::process::scratch::random_hex;
 use xtask::tool::git::Git;
 
 use crate::bench;

@@ -12,12 +12,12 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
-use xtask::environment::Environment;
-use xtask::reference::Image;
-use xtask::scratch::random_hex;
-use xtask::secret::Secret;
-use xtask::tool::Runner;
-use xtask::tool::curl::{Authorization, Curl, Request, Response};
+use xtask::http::{Authorization, Curl, Request, Response};
+use xtask::oci::reference::Image;
+use xtask::process::Runner;
+use xtask::process::environment::Environment;
+use xtask::process::scratch::random_hex;
+use xtask::process::secret::Secret;
 
 pub use answers::{Release, Run, State, Status};
 pub use repository::Repository;

@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
 use xshell::cmd;
-use xtask::tool::Call;
+use xtask::process::Call;
 
 use crate::context::Context;
 use crate::exports::State;

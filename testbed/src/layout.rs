@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
-use xtask::environment::Environment;
+use xtask::process::environment::Environment;
 
 /// The kernel's bound on the path of a unix socket, less what containerd appends to its own.
 const LONGEST_SOCKET_PATH: usize = 107 - ".ttrpc".len();
@@ -87,7 +87,7 @@ impl Layout {
 #[cfg(test)]
 mod tests {
     use super::Layout;
-    use xtask::environment::Environment;
+    use xtask::process::environment::Environment;
 
     fn root(pairs: &[(&str, &str)]) -> Result<String, String> {
         let environment = Environment::from_pairs(pairs.iter().copied());

@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
-use xtask::interrupt;
+use xtask::process::interrupt;
 
 use crate::files::private_dir;
 use crate::layout::Layout;
@@ -80,8 +80,8 @@ mod tests {
     use std::sync::mpsc;
     use std::thread;
     use std::time::Duration;
-    use xtask::environment::Environment;
-    use xtask::scratch::Scratch;
+    use xtask::process::environment::Environment;
+    use xtask::process::scratch::Scratch;
 
     #[test]
     fn the_second_waits_until_the_first_lets_go() {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use xshell::cmd;
-use xtask::tool::Runner;
+use xtask::process::Runner;
 
 /// Unmounts everything below `dir`, the latest mount first.
 pub(crate) fn unmount_below(dir: &Path, runner: &Runner) -> Result<()> {

@@ -21,7 +21,7 @@ use std::path::PathBuf;
 use std::thread;
 
 use anyhow::{Result, anyhow};
-use xtask::failure::Refusal;
+use xtask::process::failure::Refusal;
 
 use crate::context::Context;
 use crate::exports::State;

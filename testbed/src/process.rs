@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use xshell::cmd;
-use xtask::interrupt;
-use xtask::tool::Runner;
+use xtask::process::Runner;
+use xtask::process::interrupt;
 
 use crate::files::remove_file;
 
@@ -105,9 +105,9 @@ mod tests {
     use std::collections::BTreeMap;
     use std::fs;
     use std::time::Duration;
-    use xtask::environment::Environment;
-    use xtask::scratch::Scratch;
-    use xtask::tool::Runner;
+    use xtask::process::Runner;
+    use xtask::process::environment::Environment;
+    use xtask::process::scratch::Scratch;
 
     #[test]
     fn a_service_lives_in_the_directory_of_its_log() {

@@ -111,7 +111,7 @@ pub(crate) fn text(path: &Path) -> Result<&str> {
 mod tests {
     use super::{key, partial, sweep};
     use std::path::Path;
-    use xtask::scratch::Scratch;
+    use xtask::process::scratch::Scratch;
 
     #[test]
     fn leftovers_of_killed_runs_are_swept_and_finished_parts_stay() {

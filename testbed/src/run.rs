@@ -12,8 +12,8 @@ use anyhow::{Context as _, Result, bail};
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
-use xtask::interrupt;
-use xtask::tool::Call;
+use xtask::process::Call;
+use xtask::process::interrupt;
 
 use crate::provision::text;
 
@@ -210,9 +210,9 @@ mod tests {
     use std::path::Path;
     use std::time::Duration;
     use xshell::cmd;
-    use xtask::environment::Environment;
-    use xtask::scratch::Scratch;
-    use xtask::tool::Runner;
+    use xtask::process::Runner;
+    use xtask::process::environment::Environment;
+    use xtask::process::scratch::Scratch;
 
     fn start(dir: &Path, script: &str) -> Running {
         let runner = Runner::new(&Environment::of_this_process());

@@ -14,8 +14,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use xshell::cmd;
-use xtask::environment::Environment;
-use xtask::scratch::Scratch;
+use xtask::process::environment::Environment;
+use xtask::process::scratch::Scratch;
 
 use crate::context::Context;
 use crate::files::private_dir;

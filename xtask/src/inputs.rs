@@ -1,16 +1,28 @@
 //! What a commit decides about its release, read from git and never from the work tree: what the Dockerfile and the
 //! lockfile pin, the digests of the files that do, and the public key.
 
+pub mod config;
+pub mod credentials;
+pub mod dockerfile;
+pub mod history;
+pub mod lockfile;
+pub mod native;
+pub mod release;
+pub mod run;
+pub mod source;
+pub mod stand_in;
+pub mod version;
+
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
 
-use crate::config::{Config, Platform};
-use crate::dockerfile::{self, BaseImages, Recipe};
-use crate::failure::Refusal;
-use crate::lockfile::{self, Libc, Lockfile, Target};
-use crate::native::{self, Installed};
-use crate::reference::Digest;
+use crate::inputs::config::{Config, Platform};
+use crate::inputs::dockerfile::{BaseImages, Recipe};
+use crate::inputs::lockfile::{Libc, Lockfile, Target};
+use crate::inputs::native::Installed;
+use crate::oci::reference::Digest;
+use crate::process::failure::Refusal;
 use crate::tool::git::{Commit, Git};
 
 /// The build's recipe, at the top of the repository.
@@ -134,8 +146,8 @@ mod tests {
     use std::path::Path;
 
     use super::Inputs;
-    use crate::config::Config;
-    use crate::failure::exit_code;
+    use crate::inputs::config::Config;
+    use crate::process::failure::exit_code;
 
     /// The configuration of a service at the top of its repository.
     fn config(native: &str) -> Config {
@@ -145,7 +157,7 @@ mod tests {
              platforms = [\"linux/amd64\", \"linux/arm64\"]\nbranches = [\"main\"]\n\
              [workspace.metadata.release.smoke]\nport = 3000\nhealth = \"/healthz\"\nversion = \"/version\"\n{native}"
         );
-        let dir = crate::scratch::Scratch::new().unwrap();
+        let dir = crate::process::scratch::Scratch::new().unwrap();
         std::fs::write(dir.path().join("Cargo.toml"), manifest).unwrap();
         Config::of_work_tree(dir.path()).unwrap()
     }

@@ -5,13 +5,14 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Parser as _;
 
-use xtask::cli::{Cli, Command};
-use xtask::environment::Environment;
-use xtask::verify::command::Options;
-use xtask::{
-    check, ci, doctor, failure, handover, interrupt, keygen, notes, policies, rehearse, release, secret,
-    verify,
+use xtask::commands::cli::{Cli, Command};
+use xtask::commands::verify::Options;
+use xtask::commands::{
+    check, ci, doctor, handover, keygen, notes, plan, policies, rehearse, release, verify,
 };
+use xtask::process::environment::Environment;
+use xtask::process::{failure, interrupt, secret};
+use xtask::release::unfinished;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -25,7 +26,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let code = failed(&error);
-            if is_release && let Some(next) = release::unfinished::next_run(&error) {
+            if is_release && let Some(next) = unfinished::next_run(&error) {
                 eprintln!("xtask: {next}");
             }
             code
@@ -41,16 +42,12 @@ fn failed(error: &anyhow::Error) -> ExitCode {
 fn run(command: Command, environment: &Environment) -> Result<()> {
     interrupt::watch()?;
     match command {
-        Command::Release { tag, plan: true, json } => {
-            release::show_plan::run(environment, tag.as_deref(), json)
-        }
-        Command::Release { tag, plan: false, json } => {
-            release::command::run(environment, tag.as_deref(), json)
-        }
+        Command::Release { tag, plan: true, json } => plan::run(environment, tag.as_deref(), json),
+        Command::Release { tag, plan: false, json } => release::run(environment, tag.as_deref(), json),
         Command::Rehearse { what, work_tree } => rehearse::run(environment, what.as_deref(), work_tree),
         Command::Verify { what, all, key, source, login, rebuild, builder, save, offline, json } => {
             let options = Options { what, all, key, source, login, rebuild, builder, save, offline, json };
-            verify::command::run(environment, &options)
+            verify::run(environment, &options)
         }
         Command::Check => check::run(environment),
         Command::Policies { check } => policies::run(environment, check),

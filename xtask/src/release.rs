@@ -1,55 +1,57 @@
 //! The release: its steps in order, a line each. `docs/releasing.md` tells the same story in prose.
+//!
+//! What a step gives is what the next one takes, so that the wrong order does not compile: a [`build::Candidate`] is attested,
+//! what is attested is proven by the gates of [`crate::verify`], and only a [`Proven`] image gets a version tag.
 
-pub mod attest;
-pub mod build;
-pub mod candidate;
-pub mod command;
-pub mod contents;
-pub mod export;
+mod attest;
+mod build;
+mod conflict;
+mod contents;
 mod finish;
-pub mod logins;
-pub mod make;
-pub mod page;
+mod make;
 pub mod plan;
 pub mod preflight;
-pub mod rebuilt;
 pub(crate) mod secrets;
-pub mod show_plan;
-pub mod smoke;
-pub mod source;
-pub mod stand_in;
+pub(crate) mod smoke;
 pub mod state;
+mod step;
 pub mod tags;
 pub mod target;
 pub mod unfinished;
 
-use std::sync::OnceLock;
-
 use anyhow::{Context as _, Result};
 
-use crate::config::Config;
-use crate::environment::Environment;
-use crate::failure::refused;
+use crate::build::{ImageBuild, logins};
+use crate::evidence::commands::verify_commands;
+use crate::evidence::page::{self, Details, Page};
+use crate::http::Curl;
 use crate::inputs::Inputs;
-use crate::progress::Steps;
-use crate::reference::Digest;
-use crate::registry;
-use crate::tool::cosign::{Cosign, SBOM_TYPE, VerifyCommand};
-use crate::tool::curl::Curl;
+use crate::inputs::config::Config;
+use crate::inputs::history::History;
+use crate::inputs::release::Release;
+use crate::inputs::source::Source;
+use crate::oci::reference::Digest;
+use crate::oci::registry::Client;
+use crate::process::environment::Environment;
+use crate::process::failure::refused;
+use crate::process::progress::Steps;
+use crate::process::{Runner, Watch};
+use crate::tool::cosign::{Cosign, VerifyCommand};
 use crate::tool::docker::{Docker, DockerConfig};
 use crate::tool::git::Git;
-use crate::tool::{Runner, Watch};
+use crate::verify::proven::Proven;
+use crate::verify::{Anonymous, Verifier};
 
-pub use attest::Attestations;
-use export::Export;
 use finish::Finished;
 use make::Made;
-use plan::{Facts, Plan, Step};
-use source::Source;
+use plan::{Facts, Plan};
 use state::State;
+use step::Step;
+use tags::Put;
 use target::Target;
 
 /// What every command works with.
+#[derive(Clone, Copy)]
 pub struct Session<'a> {
     /// Makes calls.
     pub runner: &'a Runner,
@@ -63,24 +65,16 @@ pub struct Session<'a> {
     pub steps: &'a Steps,
 }
 
-/// The tools of one release, logged in and as a stranger.
+/// The tools of one release.
 pub struct Tools<'a> {
     /// May push.
     pub docker: Docker<'a>,
     /// May push.
     pub cosign: Cosign<'a>,
     /// May push.
-    pub registry: registry::Client,
-    /// Sees what everyone sees.
-    pub stranger: Stranger<'a>,
-}
-
-/// What someone without credentials sees.
-pub struct Stranger<'a> {
-    /// Verifies.
-    pub cosign: Cosign<'a>,
-    /// Reads.
-    pub registry: registry::Client,
+    pub registry: Client,
+    /// What everyone sees.
+    pub anonymous: Anonymous<'a>,
 }
 
 /// What a release ended in.
@@ -90,150 +84,184 @@ pub struct Outcome {
     /// Where the page is.
     pub page: String,
     /// How anyone checks the image.
-    pub commands: Vec<VerifyCommand>,
+    pub commands: [VerifyCommand; 3],
     /// Nothing had to be done.
     pub was_finished: bool,
 }
 
-/// One release under way: what every step works with.
-pub struct Release<'a> {
+/// One release under way.
+pub struct Context<'a> {
     /// The command that it is part of.
-    pub session: &'a Session<'a>,
-    /// The tools, logged in and as a stranger.
+    pub session: Session<'a>,
+    /// The tools.
     pub tools: &'a Tools<'a>,
-    /// Where it goes.
+    /// Where it goes, and with what right.
     pub target: &'a Target,
-    /// What it is made from.
-    pub source: &'a Source,
-    /// What the source pins.
-    pub inputs: &'a Inputs,
-    export: OnceLock<Export>,
+    /// What is released.
+    pub release: Release<'a>,
+    /// The commits since the previous release.
+    pub history: History,
+    /// The build of its commit.
+    pub build: ImageBuild<'a>,
 }
 
 /// Releases `source` to `target`, or finishes what an earlier run began: what is done is read from the registry and the
 /// forge, never from a record of our own.
 ///
 /// # Errors
-/// A [`crate::failure::Refusal`] when a rule or a conflict forbids it; any other error can be tried again.
+/// A [`crate::process::failure::Refusal`] when a rule or a conflict forbids it; any other error can be tried again.
 pub fn run(session: &Session<'_>, target: &Target, source: &Source) -> Result<Outcome> {
     let inputs = &Inputs::of_commit(session.git, &source.commit, session.config).map_err(refused)?;
     inputs.ensure_kept()?;
-    let login = logins::docker_config(session, target)?;
+    let login = logins::docker_config(session.config, session.environment, target.login(), session.steps)?;
     let anonymous = DockerConfig::new(session.environment, None)?;
-    let tools = &tools(session, target, &login, &anonymous);
-    let release = &Release::new(session, tools, target, source, inputs);
+    let tools = &Tools::new(session, target, &login, &anonymous);
+    let context = &Context::new(session, tools, target, source, inputs)?;
 
-    let public = published(release)?;
+    let public = published(context)?;
     let nothing = Facts::nothing_public(source.tag.is_stable());
-    let first = Plan::of(&public.as_ref().map_or(nothing, |(_, state)| state.facts));
-    let builds = first.does(Step::Build);
-    let (digest, state) = match public {
-        Some(public) if !builds => public,
-        _ => make_and_publish(release)?,
+    let first = Plan::of(&public.as_ref().map_or(nothing, |state| state.facts));
+    let builds = first.does(plan::Step::Build);
+    let state = match public {
+        Some(state) if !builds => state,
+        _ => make_and_publish(context)?,
     };
-    let Finished { digest, page, changed } = finish::run(release, digest, state)?;
+    let Finished { digest, page, changed } = finish::run(context, state)?;
     let was_finished = !(builds || changed);
-    Ok(Outcome { commands: release.verify_commands(&digest), digest, page, was_finished })
+    Ok(Outcome { commands: verify_commands(&context.release, &digest), digest, page, was_finished })
 }
 
 /// What is public already; `None` when there is no version tag.
-fn published(release: &Release<'_>) -> Result<Option<(Digest, State)>> {
-    let (steps, tag) = (release.session.steps, release.source.tag.registry_tag());
-    let name = release.target.image.tagged(&tag);
-    let found = steps.run("look", &name, || release.tools.registry.digest_of(tag.as_str()));
-    let remedy = || format!("nothing was changed; {}", release.target.registry_remedy);
+fn published(context: &Context<'_>) -> Result<Option<State>> {
+    let tag = context.release.tag().registry_tag();
+    let ask = || context.tools.registry.digest_of(tag.as_str());
+    let found = context.step(Step::Look, &context.release.tagged(), ask);
+    let remedy = || format!("nothing was changed; {}", context.target.registry_remedy);
     let Some(digest) = found.with_context(remedy).map_err(refused)? else { return Ok(None) };
-    let state =
-        steps.run("verify", "version tag already published", || State::of_public(release, &digest))?;
-    Ok(Some((digest, state)))
+    let verify = || State::of_public(context, &digest);
+    context.step(Step::Verify, "version tag already published", verify).map(Some)
 }
 
-/// Everything up to the version tag.
-fn make_and_publish(release: &Release<'_>) -> Result<(Digest, State)> {
-    let (steps, tag) = (release.session.steps, release.source.tag.registry_tag());
-    match make::run(release)? {
-        Made::Proven(digest, smoked) => steps.run("tag", &release.target.image.tagged(&tag), || {
-            tags::check_git_tag(release)?;
-            let public = tags::publish(&release.tools.registry, &tag, &digest)?;
-            let state = if public == digest {
-                State::of_proven(release, &public, smoked)?
-            } else {
-                State::of_public(release, &public)?
-            };
-            Ok((public, state))
-        }),
-        Made::Public(digest) => {
-            let state = steps
-                .run("verify", "published by a concurrent run", || State::of_public(release, &digest))?;
-            Ok((digest, state))
+/// Everything up to the version tag. The page is written before it: what cannot be told is not published.
+fn make_and_publish(context: &Context<'_>) -> Result<State> {
+    let of_another_run = |digest: &Digest| {
+        context.step(Step::Verify, "published by a concurrent run", || State::of_public(context, digest))
+    };
+    let proven = match make::run(context)? {
+        Made::Proven(proven) => proven,
+        Made::Public(digest) => return of_another_run(&digest),
+    };
+    let page = context.page(&proven)?;
+    context.step(Step::Tag, &context.release.tagged(), || {
+        tags::check_git_tag(context)?;
+        let tag = context.release.tag().registry_tag();
+        match tags::publish(&context.tools.registry, &tag, proven)? {
+            Put::Ours(published) => State::of_published(context, published, page),
+            Put::Other(digest) => State::of_public(context, &digest),
+        }
+    })
+}
+
+impl<'a> Tools<'a> {
+    /// With `login`, and with `anonymous`.
+    #[must_use]
+    pub fn new(
+        session: &Session<'a>,
+        target: &Target,
+        login: &'a DockerConfig,
+        anonymous: &'a DockerConfig,
+    ) -> Self {
+        let (runner, timeouts) = (session.runner, session.config.timeouts);
+        let curl = Curl::new(runner, timeouts.http());
+        let client = |credentials| {
+            Client::new(curl.clone(), target.image.clone(), credentials)
+                .with_plain_http(&session.config.plain_http)
+        };
+        let cosign = |docker| Cosign::new(runner, &target.cosign, docker, timeouts.cosign());
+        Self {
+            docker: Docker::new(runner, login),
+            cosign: cosign(login),
+            registry: client(target.credentials().cloned()),
+            anonymous: Anonymous { cosign: cosign(anonymous), registry: client(None) },
         }
     }
 }
 
-pub(crate) fn tools<'a>(
-    session: &Session<'a>,
-    target: &Target,
-    login: &'a DockerConfig,
-    anonymous: &'a DockerConfig,
-) -> Tools<'a> {
-    let (runner, timeouts) = (session.runner, session.config.timeouts);
-    let curl = Curl::new(runner, timeouts.http());
-    let client = |credentials| {
-        registry::Client::new(curl.clone(), target.image.clone(), credentials)
-            .with_plain_http(&session.config.plain_http)
-    };
-    Tools {
-        docker: Docker::new(runner, login),
-        cosign: Cosign::new(runner, &target.cosign, login, timeouts.cosign()),
-        registry: client(target.credentials().cloned()),
-        stranger: Stranger {
-            cosign: Cosign::new(runner, &target.cosign, anonymous, timeouts.cosign()),
-            registry: client(None),
-        },
-    }
-}
-
-impl<'a> Release<'a> {
-    /// Nothing is exported yet: a finished release needs no files.
-    #[must_use]
+impl<'a> Context<'a> {
+    /// Of the release of `source` to `target`.
+    ///
+    /// # Errors
+    /// When git does not tell its history.
     pub fn new(
-        session: &'a Session<'a>,
+        session: &Session<'a>,
         tools: &'a Tools<'a>,
         target: &'a Target,
         source: &'a Source,
         inputs: &'a Inputs,
-    ) -> Self {
-        Self { session, tools, target, source, inputs, export: OnceLock::new() }
+    ) -> Result<Self> {
+        let release = Release {
+            config: session.config,
+            source,
+            inputs,
+            image: &target.image,
+            key_name: &target.public_key_name,
+            stand_ins: &target.stand_ins,
+        };
+        Ok(Self {
+            session: *session,
+            tools,
+            target,
+            release,
+            history: History::of(session.git, source)?,
+            build: ImageBuild::new(release, &tools.docker, session.git, session.environment),
+        })
     }
 
-    /// The source as files, exported when they are first asked for.
+    /// What verifies the release: it only reads.
+    #[must_use]
+    pub fn verifier(&self) -> Verifier<'_> {
+        Verifier {
+            release: self.release,
+            key: self.target.public_key.as_deref(),
+            forge: &*self.target.forge,
+            registry: &self.tools.registry,
+            cosign: &self.tools.cosign,
+            anonymous: &self.tools.anonymous,
+            docker: &self.tools.docker,
+            runner: self.session.runner,
+            environment: self.session.environment,
+            steps: self.session.steps,
+        }
+    }
+
+    /// The page of a proven image.
     ///
     /// # Errors
-    /// When git fails or the disk is full.
-    pub fn export(&self) -> Result<&Export> {
-        if let Some(export) = self.export.get() {
-            return Ok(export);
-        }
-        let export = Export::of(self.session.git, &self.source.commit)?;
-        Ok(self.export.get_or_init(|| export))
+    /// When it is larger than a page may be.
+    pub fn page(&self, proven: &Proven) -> Result<Page> {
+        let key_address = self.verifier().key_address();
+        let details = Details {
+            history: &self.history,
+            key_address: key_address.as_deref(),
+            is_of_work_tree: self.target.invocation.is_of_work_tree(),
+        };
+        page::write(&self.release, &details, proven.digest(), proven.smoked())
+    }
+
+    /// Runs `work` as a step.
+    fn step<T>(&self, step: Step, detail: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        self.session.steps.run(step.name(), detail, work)
+    }
+
+    /// A line of a step that is not run: what it found.
+    fn line(&self, step: Step, detail: &str) {
+        self.session.steps.line(step.name(), detail);
     }
 
     /// What docker is watched by while it talks to the registry, as it has no timeout of its own
     /// (docs/facts.md#silence). A registry that hangs costs at most twice `timeouts.http` this way.
-    #[must_use]
-    pub fn registry_watch(&self) -> Watch<'a> {
+    fn registry_watch(&self) -> Watch<'_> {
         let registry = &self.tools.registry;
         Watch::new(self.session.config.timeouts.http(), || registry.answers())
-    }
-
-    /// The commands that anyone checks the image with, as the page prints them and as the release itself runs them.
-    #[must_use]
-    pub fn verify_commands(&self, digest: &Digest) -> Vec<VerifyCommand> {
-        let (key, image) = (&self.target.public_key_name, &self.target.image);
-        vec![
-            VerifyCommand::signature(key, self.source.tag.version(), image, &[digest]),
-            VerifyCommand::attestation(key, "slsaprovenance1", image, digest),
-            VerifyCommand::attestation(key, SBOM_TYPE, image, digest),
-        ]
     }
 }

@@ -1,66 +1,6 @@
-//! THE place that starts another program. Every child gets an allow-listed environment, its own process group, a
-//! timeout that ends the whole group, a bound on what it may print, and redaction of what goes into an error.
+//! One file a tool: a constructor, and a method for each question that is asked of it.
 
-pub mod backoff;
-mod call;
-pub mod command_line;
 pub mod cosign;
-pub mod curl;
 pub mod docker;
 pub mod git;
-mod output;
-mod pipes;
 pub mod tar;
-mod wait;
-
-use std::ffi::OsString;
-use std::os::unix::process::CommandExt as _;
-use std::process::Command;
-
-use anyhow::{Context as _, Result};
-use xshell::{Cmd, Shell};
-
-use crate::environment::Environment;
-
-pub use call::Call;
-pub use output::Output;
-pub use wait::Watch;
-
-/// Makes calls with one base environment. Shared by threads.
-#[derive(Clone)]
-pub struct Runner {
-    inherited: Vec<(OsString, OsString)>,
-}
-
-impl Runner {
-    /// Children will see the allow-listed part of `environment` and nothing else.
-    #[must_use]
-    pub fn new(environment: &Environment) -> Self {
-        let inherited =
-            environment.inherited().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
-        Self { inherited }
-    }
-
-    /// A shell to write commands with. Not shared: one a thread.
-    ///
-    /// # Errors
-    /// When the current directory is gone.
-    pub fn shell(&self) -> Result<Shell> {
-        Shell::new().context("finding the current directory")
-    }
-
-    /// A call of `cmd`, to be finished by one of [`Call`]'s `run`, `read`, `output`, `inherit` and `detach`.
-    pub fn call(&self, cmd: Cmd<'_>) -> Call {
-        let mut command = Command::from(cmd);
-        command.env_clear().envs(self.inherited.iter().map(|(key, value)| (key, value)));
-        // Machine-readable output: no translation, no pager, no prompt on the terminal.
-        command.envs([
-            ("LC_ALL", "C.UTF-8"),
-            ("GIT_PAGER", "cat"),
-            ("TERM", "dumb"),
-            ("GIT_TERMINAL_PROMPT", "0"),
-        ]);
-        command.process_group(0);
-        Call::new(command)
-    }
-}

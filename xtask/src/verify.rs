@@ -1,111 +1,139 @@
-//! Every claim of a release, derived again: the gate inside `release`, and `cargo xtask verify` for everyone else.
-//! `look` asks, `image`, `provenance` and `public` judge: each claim is a function of what was seen.
+//! Every claim of a release, derived again: the gates inside `release`, and `cargo xtask verify` for everyone else. `observe`
+//! asks and judges nothing; `judge` judges and asks nothing. Nothing here writes, and nothing here knows how a release is made.
 
-mod before;
-mod by_hand;
+pub mod by_hand;
 pub mod claim;
-pub mod command;
-mod difference;
-mod image;
-mod key;
-mod layers;
-mod login;
-mod look;
-mod provenance;
-mod public;
-mod report;
-mod statement;
-mod store;
-mod subject;
-mod survey;
+pub mod difference;
+mod judge;
+pub mod known;
+mod observe;
+pub mod proven;
+pub mod survey;
 
 use anyhow::{Result, bail};
 
-use crate::failure::Refusal;
-use crate::progress::both;
-use crate::provenance::Smoked;
-use crate::reference::Digest;
-use crate::release::rebuilt::Rebuilt;
-use crate::release::{Attestations, Release};
-use crate::version::ReleaseTag;
+use crate::evidence::attached::{self, Attestations};
+use crate::evidence::provenance::Smoked;
+use crate::forge::Read;
+use crate::inputs::PUBLIC_KEY;
+use crate::inputs::release::Release;
+use crate::inputs::version::ReleaseTag;
+use crate::oci::reference::Digest;
+use crate::oci::registry::Client;
+use crate::process::Runner;
+use crate::process::environment::Environment;
+use crate::process::progress::{Steps, both};
+use crate::tool::cosign::Cosign;
+use crate::tool::docker::Docker;
 
-use claim::{Claim, Verdict};
-use look::{ImageSeen, Place};
+use claim::{Claim, Seen, Verdict};
+use judge::{image, public};
+use observe::{ImageSeen, Place};
+use proven::Proven;
+
+pub use observe::store::Layout;
+pub use observe::{base_manifests, in_words, labels_of};
+
+/// What verifying works with. All of it only reads.
+#[derive(Clone, Copy)]
+pub struct Verifier<'a> {
+    /// What is verified.
+    pub release: Release<'a>,
+    /// The key of its signatures, where it is not the commit's.
+    pub key: Option<&'a [u8]>,
+    /// The forge that it is on.
+    pub forge: &'a dyn Read,
+    /// Its registry: with the login, where there is one.
+    pub registry: &'a Client,
+    /// As `registry`.
+    pub cosign: &'a Cosign<'a>,
+    /// What everyone sees.
+    pub anonymous: &'a Anonymous<'a>,
+    /// Knows the logins and mirrors for base images.
+    pub docker: &'a Docker<'a>,
+    /// Starts programs.
+    pub runner: &'a Runner,
+    /// Says where layers are cached.
+    pub environment: &'a Environment,
+    /// What a person sees.
+    pub steps: &'a Steps,
+}
+
+/// What someone without credentials sees.
+pub struct Anonymous<'a> {
+    /// Verifies.
+    pub cosign: Cosign<'a>,
+    /// Reads.
+    pub registry: Client,
+}
+
+impl Verifier<'_> {
+    /// Where anyone gets the public key of the released commit, if the forge serves files.
+    #[must_use]
+    pub fn key_address(&self) -> Option<String> {
+        self.forge.raw_address(&self.release.source.commit, PUBLIC_KEY)
+    }
+}
 
 /// The gate for an image that this run made: its claims hold, and its attestations came back as they went in. Another run
 /// of the same release may be writing them just then, and a registry has nothing under a tag for a moment while it is
 /// overwritten (docs/facts.md#overwrite-gap): what does not hold is looked at once more.
 ///
-/// Gives how the image was tried, as the provenance says that is stored.
-///
 /// # Errors
 /// When one does not hold or could not be checked.
-pub fn fresh(release: &Release<'_>, digest: &Digest, attestations: &Attestations) -> Result<Smoked> {
+pub fn fresh(verifier: &Verifier<'_>, digest: &Digest, attestations: &Attestations) -> Result<Proven> {
     let check = || {
-        let (seen, claims) = image(release, digest)?;
+        let (seen, claims) = image(verifier, digest)?;
         match broken(&claims) {
             Some((_, text)) => bail!("the image that was just made does not verify: {text}"),
             None => image::check_unchanged(&seen, digest, attestations)?,
         }
-        image::smoked(release, &seen, digest)
+        proven(verifier, &seen, digest)
     };
     check().or_else(|_first| check())
 }
 
-/// The claims about what an earlier run published, and about the forge's tag: a page for a missing tag would create it. And
-/// how the image was tried, as its provenance says.
+/// The gate for an image that an earlier run published: the claims about it and about the forge's tag, as a page for a
+/// missing tag would create it. There is a proof where all of them hold.
 ///
 /// # Errors
 /// When nothing could be asked at all.
-pub fn of_public(release: &Release<'_>, digest: &Digest) -> Result<(Vec<Claim>, Smoked)> {
-    let ((seen, claims), git_tag) = both(|| image(release, digest), || Ok(public::git_tag(release)))?;
-    let claims = [claims, vec![git_tag]].concat();
-    let smoked = match broken(&claims) {
-        None => image::smoked(release, &seen, digest)?,
-        // A conflict or an error for the caller to say: no page is written.
-        Some(_) => Smoked::default(),
+pub fn of_public(verifier: &Verifier<'_>, digest: &Digest) -> Result<(Vec<Claim>, Option<Proven>)> {
+    let release = &verifier.release;
+    let forge_tag = || Ok(observe::seen(verifier.forge.tag(release.tag())));
+    let ((seen, claims), forge_tag) = both(|| image(verifier, digest), forge_tag)?;
+    let claims = [claims, vec![public::git_tag(release, &forge_tag)]].concat();
+    let proven = match broken(&claims) {
+        None => Some(proven(verifier, &seen, digest)?),
+        Some(_) => None,
     };
-    Ok((claims, smoked))
+    Ok((claims, proven))
 }
 
-fn image(release: &Release<'_>, digest: &Digest) -> Result<(ImageSeen, Vec<Claim>)> {
-    let look = || look::image(release, digest, Place::Registry, None);
-    let (seen, tags) = both(look, || Ok(look::seen(release.tools.registry.tags())))?;
-    let claims = image::judge(release, digest, &seen, &survey::bundles(&tags, digest));
+fn proven(verifier: &Verifier<'_>, seen: &ImageSeen, digest: &Digest) -> Result<Proven> {
+    let smoked: Smoked = image::smoked(&verifier.release, seen, digest)?;
+    Ok(Proven::new(digest, smoked))
+}
+
+fn image(verifier: &Verifier<'_>, digest: &Digest) -> Result<(ImageSeen, Vec<Claim>)> {
+    let look = || observe::image(verifier, digest, Place::Registry, None);
+    let (seen, tags) = both(look, || Ok(observe::seen(verifier.registry.tags())))?;
+    let claims = image::judge(&verifier.release, digest, &seen, &others(&tags, digest));
     Ok((seen, claims))
 }
 
-/// The refusal where a claim about a public image is false, as `text` says: a conflict that nobody but a person can
-/// resolve. Names both images: the public one, and what the tagged commit gives here.
-pub fn conflict(release: &Release<'_>, digest: &Digest, text: &str) -> anyhow::Error {
-    let name = release.target.image.tagged(&release.source.tag.registry_tag());
-    let compare = || {
-        let ours = Rebuilt::of(release)?;
-        let theirs = release.tools.registry.content_of(digest)?;
-        Ok::<_, anyhow::Error>(match ours.content.difference(&theirs) {
-            None => {
-                "the commit gives the same image, but it is not signed as this release by this key".to_owned()
-            }
-            Some(platform) => {
-                format!("the commit gives `{}`, with another image for {platform}", ours.digest)
-            }
-        })
-    };
-    let ours = compare().unwrap_or_else(|error| format!("could not build the commit to compare: {error:#}"));
-    Refusal::new(format!(
-        "`{name}` is public as `{digest}` and does not verify as this release: {text}\n\
-         {ours}; nothing was changed: find out who pushed it, then delete that version in the registry or release the \
-         next one"
-    ))
-    .into()
+/// What is attached to `digest` in another form than ours, among all `tags`.
+fn others(tags: &Seen<Vec<String>>, digest: &Digest) -> Seen<Vec<String>> {
+    let tags = tags.as_ref().map_err(Clone::clone)?;
+    Ok(attached::other_tags(tags, digest))
 }
 
 /// Whether cosign accepts `digest` as `tag`, another release than the one at hand, by the same key.
 ///
 /// # Errors
 /// When it does not, or cannot be asked.
-pub fn signature(release: &Release<'_>, tag: &ReleaseTag, digest: &Digest) -> Result<()> {
-    look::signature(release, tag, digest)
+pub fn signature(verifier: &Verifier<'_>, tag: &ReleaseTag, digest: &Digest) -> Result<()> {
+    observe::signature(verifier, tag, digest)
 }
 
 /// The gate at the end: everything that is public says the same. Where a higher version is released, `latest` is its
@@ -115,18 +143,18 @@ pub fn signature(release: &Release<'_>, tag: &ReleaseTag, digest: &Digest) -> Re
 ///
 /// # Errors
 /// When a claim could not be checked and none is false.
-pub fn closed(release: &Release<'_>, digest: &Digest) -> Result<Option<String>> {
-    let registry = &release.tools.registry;
-    let tag = release.source.tag.registry_tag();
+pub fn closed(verifier: &Verifier<'_>, digest: &Digest) -> Result<Option<String>> {
+    let (registry, release) = (verifier.registry, &verifier.release);
+    let tag = release.tag().registry_tag();
     let public = || {
-        let version_tag = || Ok(look::seen(registry.digest_of(tag.as_str())));
-        let (version_tag, names) = both(version_tag, || Ok(look::names(release, None)))?;
-        Ok(look::PublicSeen { version_tag, names })
+        let version_tag = || Ok(observe::seen(registry.digest_of(tag.as_str())));
+        let (version_tag, names) = both(version_tag, || Ok(observe::names(verifier, None)))?;
+        Ok(observe::PublicSeen { version_tag, names })
     };
-    let (seen, common) = both(public, || Ok(look::common(registry, None)))?;
-    crate::interrupt::check()?;
-    let mut claims = public::judge(release, digest, &seen, None);
-    if !common.latest.as_ref().is_ok_and(|latest| !latest.belongs_to(&release.source.tag)) {
+    let (seen, common) = both(public, || Ok(observe::common(registry, None)))?;
+    crate::process::interrupt::check()?;
+    let mut claims = public::judge(release, digest, verifier.key_address().as_deref(), &seen, None);
+    if !common.latest.as_ref().is_ok_and(|latest| !latest.belongs_to(release.tag())) {
         claims.push(public::latest(&common.latest));
     }
     match broken(&claims) {

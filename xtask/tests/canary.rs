@@ -10,9 +10,9 @@ use std::thread;
 
 use anyhow::{Context as _, Result, ensure};
 use xshell::cmd;
-use xtask::environment::Environment;
-use xtask::scratch::Scratch;
-use xtask::tool::Runner;
+use xtask::process::Runner;
+use xtask::process::environment::Environment;
+use xtask::process::scratch::Scratch;
 
 const NOTHING: &str = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 

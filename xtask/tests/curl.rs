@@ -6,11 +6,11 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use anyhow::{Error, Result, anyhow};
-use xtask::environment::Environment;
-use xtask::registry::Client;
-use xtask::scratch::Scratch;
-use xtask::tool::Runner;
-use xtask::tool::curl::{Curl, Request, is_silent};
+use xtask::http::{Curl, Request, is_silent};
+use xtask::oci::registry::Client;
+use xtask::process::Runner;
+use xtask::process::environment::Environment;
+use xtask::process::scratch::Scratch;
 
 /// Answers the connections one after the other, and returns the first lines of what they asked.
 fn serve(answers: &'static [&'static str]) -> Result<(String, JoinHandle<Result<Vec<String>>>)> {

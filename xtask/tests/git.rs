@@ -6,9 +6,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use xshell::cmd;
-use xtask::environment::Environment;
-use xtask::scratch::Scratch;
-use xtask::tool::Runner;
+use xtask::process::Runner;
+use xtask::process::environment::Environment;
+use xtask::process::scratch::Scratch;
 use xtask::tool::git::Git;
 
 /// A repository whose user has every setting that ever changed what git prints or writes.

@@ -5,10 +5,10 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use anyhow::Result;
 use xshell::cmd;
-use xtask::environment::Environment;
-use xtask::handover::SECRETS;
-use xtask::scratch::Scratch;
-use xtask::tool::{Call, Runner};
+use xtask::commands::handover::SECRETS;
+use xtask::process::environment::Environment;
+use xtask::process::scratch::Scratch;
+use xtask::process::{Call, Runner};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_xtask");
 

@@ -10,9 +10,9 @@ use std::thread;
 
 use anyhow::{Context as _, Result, anyhow, ensure};
 use xshell::cmd;
-use xtask::environment::Environment;
-use xtask::scratch::Scratch;
-use xtask::tool::{Output, Runner};
+use xtask::process::environment::Environment;
+use xtask::process::scratch::Scratch;
+use xtask::process::{Output, Runner};
 
 /// Every secret that a shell or a step may have, by the name it has there.
 const SECRETS: [(&str, &str); 5] = [

@@ -8,12 +8,12 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, ensure};
-use xtask::environment::Environment;
-use xtask::reference::Digest;
-use xtask::registry::{Client, Credentials, Got, Removal, Wanted, WrongBytes};
-use xtask::secret::Secret;
-use xtask::tool::Runner;
-use xtask::tool::curl::Curl;
+use xtask::http::Curl;
+use xtask::oci::reference::Digest;
+use xtask::oci::registry::{Client, Credentials, Got, Removal, Wanted, WrongBytes};
+use xtask::process::Runner;
+use xtask::process::environment::Environment;
+use xtask::process::secret::Secret;
 
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use xshell::cmd;
-use xtask::environment::Environment;
-use xtask::tool::Runner;
+use xtask::process::Runner;
+use xtask::process::environment::Environment;
 
 /// What xtask may cost: see `docs/decisions/` before raising it.
 const MOST_CRATES: usize = 40;
@@ -33,7 +33,7 @@ fn the_tree_of_xtask_has_at_most_forty_crates() {
 
 #[test]
 fn the_repository_keeps_the_rules_that_it_checks() {
-    xtask::check::check(&root()).unwrap();
+    xtask::commands::check::check(&root()).unwrap();
 }
 
 #[test]

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::bail;
 use xshell::cmd;
-use xtask::environment::Environment;
-use xtask::scratch::Scratch;
-use xtask::secret::Secret;
-use xtask::tool::{Runner, Watch};
+use xtask::process::environment::Environment;
+use xtask::process::scratch::Scratch;
+use xtask::process::secret::Secret;
+use xtask::process::{Runner, Watch};
 
 fn runner() -> Runner {
     let path =

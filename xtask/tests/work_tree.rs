@@ -6,9 +6,9 @@ use std::path::Path;
 
 use anyhow::{Result, ensure};
 use xshell::cmd;
-use xtask::environment::Environment;
-use xtask::scratch::Scratch;
-use xtask::tool::Runner;
+use xtask::process::Runner;
+use xtask::process::environment::Environment;
+use xtask::process::scratch::Scratch;
 use xtask::tool::git::Git;
 
 fn git(dir: &Path, arguments: &[&str]) -> Result<String> {

@@ -9,12 +9,12 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
 use xshell::cmd;
-use xtask::dockerfile;
-use xtask::environment::Environment;
-use xtask::reference::{Digest, Image};
-use xtask::registry::Credentials;
-use xtask::secret::Secret;
-use xtask::tool::Runner;
+use xtask::inputs::dockerfile;
+use xtask::oci::reference::{Digest, Image};
+use xtask::oci::registry::Credentials;
+use xtask::process::Runner;
+use xtask::process::environment::Environment;
+use xtask::process::secret::Secret;
 use xtask::tool::docker::DockerConfig;
 
 use super::key::Key;

@@ -5,10 +5,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use xtask::environment::Environment;
-use xtask::scratch::random_hex;
-use xtask::secret::Secret;
-use xtask::tool::Runner;
+use xtask::process::Runner;
+use xtask::process::environment::Environment;
+use xtask::process::scratch::random_hex;
+use xtask::process::secret::Secret;
 use xtask::tool::cosign::Cosign;
 use xtask::tool::docker::DockerConfig;
 

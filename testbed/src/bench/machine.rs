@@ -4,9 +4,9 @@ use std::fs;
 
 use anyhow::{Context as _, Result};
 use xshell::cmd;
-use xtask::environment::Environment;
-use xtask::time::{now, rfc3339};
-use xtask::tool::Runner;
+use xtask::process::Runner;
+use xtask::process::environment::Environment;
+use xtask::process::time::{now, rfc3339};
 
 use crate::forge_client::Client;
 

@@ -9,9 +9,9 @@ use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike as _;
 use serde::{Deserialize, Serialize};
 use xshell::cmd;
-use xtask::environment::Environment;
-use xtask::secret::Secret;
-use xtask::tool::Runner;
+use xtask::process::Runner;
+use xtask::process::environment::Environment;
+use xtask::process::secret::Secret;
 
 use crate::provision::text;
 
@@ -96,7 +96,7 @@ pub(super) fn stand_between(environment: &Environment, words: &[String]) -> Resu
     let wall = started.elapsed().as_secs_f64();
     if !output.status.success() {
         let said = std::fs::read_to_string(&files[1]).with_context(|| format!("reading `{}`", files[1]))?;
-        return Err(output.failure().context(xtask::secret::redact(&said)));
+        return Err(output.failure().context(xtask::process::secret::redact(&said)));
     }
     let used = getrusage(UsageWho::RUSAGE_CHILDREN).context("asking what the command used")?;
     let micros = (used.user_time().num_microseconds() + used.system_time().num_microseconds()) as f64;

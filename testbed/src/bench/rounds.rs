@@ -4,9 +4,9 @@ use std::net::ToSocketAddrs as _;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
-use xtask::environment::Environment;
-use xtask::scratch::Scratch;
-use xtask::tool::Runner;
+use xtask::process::Runner;
+use xtask::process::environment::Environment;
+use xtask::process::scratch::Scratch;
 
 use super::contestant::{Arena, Contestant};
 use super::figures::Random;

@@ -2,8 +2,9 @@
 //! releases.
 
 use anyhow::{Context as _, Result, ensure};
-use xtask::tool::cosign::{PROVENANCE_TYPE, SBOM_TYPE, VerifyCommand};
-use xtask::version::ReleaseTag;
+use xtask::evidence::attached::PROVENANCE_PREDICATE;
+use xtask::inputs::version::ReleaseTag;
+use xtask::tool::cosign::{SBOM_TYPE, VerifyCommand};
 
 use super::contestant::Contestant;
 use super::figures::Spread;
@@ -107,7 +108,7 @@ fn commands(contestant: &Contestant, tag: &str) -> Result<[String; 3]> {
     let tag: ReleaseTag = tag.parse()?;
     let commands = [
         VerifyCommand::signature("cosign.pub", tag.version(), &image, &[&digest]),
-        VerifyCommand::attestation("cosign.pub", PROVENANCE_TYPE, &image, &digest),
+        VerifyCommand::attestation("cosign.pub", PROVENANCE_PREDICATE, &image, &digest),
         VerifyCommand::attestation("cosign.pub", SBOM_TYPE, &image, &digest),
     ];
     let commands = commands.map(|command| command.to_string());

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use anyhow::{Context as _, Result};
-use xtask::environment::Environment;
+use xtask::process::environment::Environment;
 
 use super::kit::Kit;
 use super::trial::Outcome;

@@ -7,8 +7,8 @@ use std::thread;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, anyhow};
-use xtask::environment::Environment;
-use xtask::scratch::Scratch;
+use xtask::process::environment::Environment;
+use xtask::process::scratch::Scratch;
 
 use super::case::{Case, Target};
 use super::choice;
@@ -87,13 +87,13 @@ impl Kit {
                 let Some(case) = open.lock().unwrap_or_else(PoisonError::into_inner).pop_front() else {
                     break;
                 };
-                xtask::interrupt::check()?;
+                xtask::process::interrupt::check()?;
                 let tried = trial::run(&lane, baseline, case, seed).or_else(|error| {
-                    xtask::interrupt::check()?;
+                    xtask::process::interrupt::check()?;
                     eprintln!("testbed: {case}: {error:#}; once more");
                     trial::run(&lane, baseline, case, seed)
                 });
-                xtask::interrupt::check()?;
+                xtask::process::interrupt::check()?;
                 // A check that could not be made has failed, and is no reason to leave out the other cases.
                 let outcome = tried.unwrap_or_else(|error| Outcome::not_tried(case, &error));
                 done.lock().unwrap_or_else(PoisonError::into_inner)(outcome)?;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result, ensure};
-use xtask::environment::Environment;
+use xtask::process::environment::Environment;
 
 use super::case::{Kind, Target};
 use super::choice::numbered;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use nix::fcntl::{Flock, FlockArg};
 use serde::{Deserialize, Serialize};
-use xtask::environment::Environment;
+use xtask::process::environment::Environment;
 
 use crate::provision::text;
 
@@ -164,7 +164,7 @@ fn quoted(word: &str) -> String {
 mod tests {
     use super::{Action, Plan, Strike, read_calls};
     use std::time::Duration;
-    use xtask::scratch::Scratch;
+    use xtask::process::scratch::Scratch;
 
     #[test]
     fn the_second_call_of_a_name_is_told_from_the_first() {

@@ -10,9 +10,9 @@ use anyhow::{Context as _, Result, bail, ensure};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use xshell::cmd;
-use xtask::environment::Environment;
+use xtask::process::environment::Environment;
+use xtask::process::{Call, Runner};
 use xtask::tool::docker::LABEL;
-use xtask::tool::{Call, Runner};
 
 use crate::bench::Key;
 use crate::forge_client::{Client, Repository, State, User};
@@ -207,7 +207,7 @@ impl Project {
             if engine()? == before {
                 return done;
             }
-            xtask::interrupt::check()?;
+            xtask::process::interrupt::check()?;
             eprintln!("testbed: docker's engine was started anew meanwhile: once more");
         }
         bail!("docker's engine was started anew {MOST_ENGINES} times in a row")

@@ -104,7 +104,7 @@ pub(super) fn table(outcomes: &[Outcome]) -> Result<String> {
 mod tests {
     use super::{Results, table};
     use crate::faults::trial::{Looks, Outcome};
-    use xtask::scratch::Scratch;
+    use xtask::process::scratch::Scratch;
 
     fn outcome(case: &str, met: bool, violations: &[&str]) -> Outcome {
         let violations = violations.iter().map(|text| (*text).to_owned()).collect();

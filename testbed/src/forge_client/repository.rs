@@ -6,9 +6,9 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 use xshell::cmd;
-use xtask::reference::Image;
-use xtask::registry::{self, Credentials};
-use xtask::secret::Secret;
+use xtask::oci::reference::Image;
+use xtask::oci::registry::{self, Credentials};
+use xtask::process::secret::Secret;
 
 use super::{Client, Release, State, Status};
 

@@ -4,9 +4,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use xtask::interrupt;
-use xtask::secret::redact;
-use xtask::tool::curl::{Authorization, Response};
+use xtask::http::{Authorization, Response};
+use xtask::process::interrupt;
+use xtask::process::secret::redact;
 
 use super::answers::{Jobs, Runs};
 use super::{Repository, Run};

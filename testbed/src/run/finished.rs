@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use xtask::reference::Digest;
+use xtask::oci::reference::Digest;
 
 /// How many of its last lines a report shows.
 const LAST_WORDS: usize = 6;

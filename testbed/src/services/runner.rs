@@ -11,10 +11,10 @@ use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 use xshell::cmd;
-use xtask::environment::Environment;
-use xtask::secret::Secret;
-use xtask::tool::Runner;
-use xtask::tool::curl::{Authorization, Curl, Request};
+use xtask::http::{Authorization, Curl, Request};
+use xtask::process::Runner;
+use xtask::process::environment::Environment;
+use xtask::process::secret::Secret;
 
 use super::forge::{self, Forge};
 use super::{end, marker, processes};

@@ -6,7 +6,7 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use xtask::environment::Environment;
+use xtask::process::environment::Environment;
 
 use crate::bad_input::{REFUSED, ensure_refused};
 use crate::harness::checkout::{Checkout, text};

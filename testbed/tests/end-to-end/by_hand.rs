@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
 use anyhow::{Context as _, Result, ensure};
-use xtask::reference::Digest;
+use xtask::oci::reference::Digest;
 
 use crate::bad_input::{REFUSED, ensure_refused};
 use crate::harness::checkout::{Checkout, text};

@@ -1,7 +1,7 @@
 //! An image that is carried to another registry takes its signature and attestations along, with either cosign.
 
 use anyhow::{Context as _, Result, ensure};
-use xtask::scratch::Scratch;
+use xtask::process::scratch::Scratch;
 
 use crate::harness::checkout::text;
 use crate::harness::shared::{Shared, rehearsal};

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
-use xtask::environment::Environment;
-use xtask::reference::Digest;
+use xtask::oci::reference::Digest;
+use xtask::process::environment::Environment;
 
 use crate::harness::checkout::Checkout;
 use crate::harness::run::{Finished, Xtask};

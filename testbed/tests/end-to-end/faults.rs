@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
 use testbed::faults::{Case, Injury, Kind, Kit, Outcome, Pair, Races, Target};
-use xtask::scratch::random_hex;
+use xtask::process::scratch::random_hex;
 
 use crate::harness::run::{program, program_with};
 use crate::harness::{environment, test};

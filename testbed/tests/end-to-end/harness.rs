@@ -17,8 +17,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use xshell::cmd;
-use xtask::environment::Environment;
-use xtask::tool::{Call, Runner};
+use xtask::process::environment::Environment;
+use xtask::process::{Call, Runner};
 
 /// Between two looks at something that another process is about to do.
 const INTERVAL: Duration = Duration::from_millis(2);

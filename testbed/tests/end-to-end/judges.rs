@@ -5,8 +5,8 @@ use std::path::Path;
 
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
-use xtask::reference::Digest;
-use xtask::tool::Output;
+use xtask::oci::reference::Digest;
+use xtask::process::Output;
 
 use crate::evidence;
 use crate::harness::shared::{Shared, rehearsal};

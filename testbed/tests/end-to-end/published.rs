@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
-use xtask::reference::Digest;
+use xtask::oci::reference::Digest;
 
 use crate::harness::checkout::Checkout;
 use crate::harness::run::Xtask;

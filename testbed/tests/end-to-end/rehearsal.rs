@@ -4,9 +4,9 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
-use xtask::environment::Environment;
-use xtask::scratch::Scratch;
-use xtask::tool::Output;
+use xtask::process::Output;
+use xtask::process::environment::Environment;
+use xtask::process::scratch::Scratch;
 
 use crate::evidence::provenance;
 use crate::harness::checkout::{Checkout, text};

@@ -3,7 +3,7 @@
 use std::os::unix::fs::symlink;
 
 use anyhow::Result;
-use xtask::scratch::Scratch;
+use xtask::process::scratch::Scratch;
 
 use crate::harness::checkout::{Checkout, text};
 use crate::harness::run::Xtask;

@@ -7,10 +7,12 @@ use anyhow::{Context as _, Result, anyhow};
 
 use super::cache::Cache;
 use super::read::{Damaged, Manifest, Part};
-use crate::dockerfile::BaseImage;
-use crate::index;
-use crate::reference::{Digest, Image};
-use crate::registry::WrongBytes;
+use crate::inputs::dockerfile::BaseImage;
+use crate::inputs::release::Release;
+use crate::inputs::stand_in;
+use crate::oci::index;
+use crate::oci::reference::{Digest, Image};
+use crate::oci::registry::WrongBytes;
 
 /// Docker Hub's registry has another name than its images.
 const DOCKER_HUB: (&str, &str) = ("docker.io/", "registry-1.docker.io/");
@@ -30,6 +32,18 @@ pub struct Place {
 }
 
 impl Place {
+    /// Where the base image of the final stage is: a stand-in only where a stand-in may be.
+    ///
+    /// # Errors
+    /// When the stand-in's name cannot be read.
+    pub fn for_release(release: &Release<'_>) -> Result<Self> {
+        let base = &release.inputs.base.last;
+        match stand_in::of(release.stand_ins, base).filter(|_| release.is_trial()) {
+            Some(stand_in) => Self::of_stand_in(&stand_in.image),
+            None => Ok(Self::of(base)),
+        }
+    }
+
     /// What the Dockerfile pins.
     #[must_use]
     pub fn of(base: &BaseImage) -> Self {

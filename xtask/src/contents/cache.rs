@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 use super::facts::LayerFacts;
-use crate::environment::Environment;
-use crate::reference::Digest;
-use crate::scratch::Scratch;
+use crate::oci::reference::Digest;
+use crate::process::environment::Environment;
+use crate::process::scratch::Scratch;
 
 /// Raised with every change of what is read of a layer: [`LayerFacts`] and whatever fills it.
 const FORMAT: u32 = 1;
@@ -100,9 +100,9 @@ mod tests {
     use super::super::image::tests::manifest;
     use super::super::layer::tests::facts;
     use super::Cache;
-    use crate::environment::Environment;
-    use crate::reference::Digest;
-    use crate::scratch::Scratch;
+    use crate::oci::reference::Digest;
+    use crate::process::environment::Environment;
+    use crate::process::scratch::Scratch;
 
     #[test]
     fn what_was_kept_comes_back_and_what_is_damaged_does_not() {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::elf::Elf;
 use super::npm::Manifest;
 use super::system::{OsPackage, OsRelease};
-use crate::reference::Digest;
+use crate::oci::reference::Digest;
 
 /// One layer, read to its end.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -10,8 +10,8 @@ use anyhow::Result;
 use super::elf;
 use super::image::{Contents, Kind, NpmPackage};
 use super::npm::clean_version;
-use crate::config::{Dependencies, Platform};
-use crate::lockfile::{Libc, Locked, Lockfile, Target};
+use crate::inputs::config::{Dependencies, Platform};
+use crate::inputs::lockfile::{Libc, Locked, Lockfile, Target};
 
 /// More packages in one message help nobody.
 const SHOWN: usize = 8;
@@ -87,7 +87,7 @@ pub fn target(contents: &Contents) -> Result<Target> {
 /// Compares. Packages of the base image, and what came within another package's archive, are nothing of the lockfile's.
 ///
 /// # Errors
-/// [`Unlike`] when they differ; a [`crate::failure::Refusal`] when the lockfile installs nothing sensible there.
+/// [`Unlike`] when they differ; a [`crate::process::failure::Refusal`] when the lockfile installs nothing sensible there.
 pub fn check(contents: &Contents, lockfile: &Lockfile, dependencies: Dependencies) -> Result<Held> {
     let target = target(contents)?;
     let (installed, tolerated) = (lockfile.installed(&target)?, lockfile.tolerated(&target)?);

@@ -14,7 +14,7 @@ use super::elf::{self, Elf};
 use super::facts::{Fact, LayerFacts};
 use super::npm::{self, Manifest, Place};
 use super::system;
-use crate::reference::Digest;
+use crate::oci::reference::Digest;
 
 /// More than an image of a service has in one layer; a small archive can unpack to anything.
 const MOST_BYTES: u64 = 8 << 30;

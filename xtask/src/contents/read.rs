@@ -17,9 +17,9 @@ use super::cache::Cache;
 use super::facts::LayerFacts;
 use super::image::Contents;
 use super::layer::{self, Compression};
-use crate::reference::Digest;
-use crate::registry::{Client, WrongBytes};
-use crate::scratch::Scratch;
+use crate::oci::reference::Digest;
+use crate::oci::registry::{Client, WrongBytes};
+use crate::process::scratch::Scratch;
 
 /// Layers are large, and a machine that builds images has two processors.
 const READERS: usize = 2;
@@ -197,7 +197,7 @@ fn read_all(
     let work = || -> Result<Vec<(Digest, LayerFacts)>> {
         let mut done = Vec::new();
         while let Some(job) = next() {
-            crate::interrupt::check()?;
+            crate::process::interrupt::check()?;
             let may_be_known = job.is_base || known == Known::All;
             let facts = match may_be_known.then(|| cache.layer(&job.layer.digest)).flatten() {
                 Some(facts) => facts,

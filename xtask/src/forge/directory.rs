@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, ensure};
 use serde::{Deserialize, Serialize};
 
-use crate::forge::{CiState, Forge, Page, PublishedPage};
-use crate::problem::Problem;
+use crate::evidence::page::{Page, PublishedPage};
+use crate::forge::{CiState, Read, Write};
+use crate::inputs::version::ReleaseTag;
+use crate::process::problem::Problem;
 use crate::tool::git::Commit;
-use crate::version::ReleaseTag;
 
 /// The forge of a rehearsal.
 pub struct Directory {
@@ -39,17 +40,9 @@ impl Directory {
     }
 }
 
-impl Forge for Directory {
-    fn preflight(&self, _tag: &ReleaseTag, _commit: &Commit) -> Result<Vec<Problem>> {
-        Ok(Vec::new())
-    }
-
+impl Read for Directory {
     fn ci_state(&self, _commit: &Commit) -> Result<CiState> {
         Ok(CiState::Green)
-    }
-
-    fn check_access(&self) -> Result<Vec<Problem>> {
-        Ok(Vec::new())
     }
 
     fn check_tag(&self, _tag: &ReleaseTag, _commit: &Commit) -> Result<Option<Problem>> {
@@ -92,6 +85,24 @@ impl Forge for Directory {
         Ok(pages)
     }
 
+    fn shows_as_latest(&self, _highest: &ReleaseTag) -> Result<bool> {
+        Ok(true)
+    }
+
+    fn raw_address(&self, _commit: &Commit, _path: &str) -> Option<String> {
+        None
+    }
+}
+
+impl Write for Directory {
+    fn preflight(&self, _tag: &ReleaseTag, _commit: &Commit) -> Result<Vec<Problem>> {
+        Ok(Vec::new())
+    }
+
+    fn check_access(&self) -> Result<Vec<Problem>> {
+        Ok(Vec::new())
+    }
+
     fn publish(&self, page: &Page) -> Result<String> {
         let text = self.file(&page.tag, "md");
         write_whole(&text, page.body.as_bytes())?;
@@ -110,16 +121,8 @@ impl Forge for Directory {
         self.publish(page).map(|_address| ())
     }
 
-    fn shows_as_latest(&self, _highest: &ReleaseTag) -> Result<bool> {
-        Ok(true)
-    }
-
     fn settle_latest(&self, _highest: &ReleaseTag) -> Result<bool> {
         Ok(false)
-    }
-
-    fn raw_address(&self, _commit: &Commit, _path: &str) -> Option<String> {
-        None
     }
 }
 
@@ -136,8 +139,9 @@ fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::Directory;
-    use crate::forge::{Forge as _, Page};
-    use crate::scratch::Scratch;
+    use crate::evidence::page::Page;
+    use crate::forge::{Read as _, Write as _};
+    use crate::process::scratch::Scratch;
     use crate::tool::git::Commit;
 
     #[test]

@@ -2,60 +2,60 @@
 //! cosign and stored together, by one manifest `PUT`. Whatever else writes them at the same time, there is one of each
 //! (docs/decisions/0010-attestations-are-one-write.md).
 
-mod envelope;
-mod manifest;
-
 use std::thread;
 
 use anyhow::{Result, anyhow};
 
-use crate::progress::both;
-use crate::reference::{Digest, Tag};
-use crate::registry::{Client, Manifest};
-use crate::release::Release;
-use crate::tool::cosign::{PROVENANCE_TYPE, SBOM_TYPE};
-
-use envelope::Envelope;
-
-/// The predicate type of an SBOM, as the statement has it.
-const SBOM_PREDICATE: &str = "https://cyclonedx.org/bom";
-
-/// What cosign attests.
-pub struct Attestations {
-    /// The SLSA provenance predicate, as JSON.
-    pub provenance: Vec<u8>,
-    /// The `CycloneDX` SBOM, as JSON.
-    pub sbom: Vec<u8>,
-}
+use crate::evidence::attached::{
+    self, Attestations, Kind, PROVENANCE_PREDICATE, SBOM_PREDICATE, Signed as Envelope,
+};
+use crate::oci::reference::Digest;
+use crate::oci::registry::{Client, Manifest};
+use crate::process::progress::both;
+use crate::release::Context;
+use crate::tool::cosign::SBOM_TYPE;
 
 /// The attestations, signed and nowhere but here.
-pub struct Signed([Envelope; 2]);
+pub(super) struct Signed {
+    envelopes: [Envelope; 2],
+    attestations: Attestations,
+}
+
+/// The attestations, stored where cosign looks for them.
+pub(super) struct Attested(Attestations);
+
+impl Attested {
+    /// What was attested.
+    pub(super) fn attestations(&self) -> &Attestations {
+        &self.0
+    }
+}
 
 /// Signs the index and each platform's manifest. Stored at once; where it is there already, nothing changes.
 ///
 /// # Errors
 /// When cosign fails.
-pub fn sign(release: &Release<'_>, digest: &Digest) -> Result<()> {
-    let Release { tools, target, source, .. } = release;
-    tools.cosign.sign(&target.key, source.tag.version(), &target.image, digest)
+pub(super) fn sign(context: &Context<'_>, digest: &Digest) -> Result<()> {
+    let Context { tools, target, release, .. } = context;
+    tools.cosign.sign(&target.key, release.tag().version(), release.image, digest)
 }
 
 /// Signs both attestations, side by side, and reads back what was signed.
 ///
 /// # Errors
 /// When cosign fails, or signs something else than it was given.
-pub fn attest(release: &Release<'_>, digest: &Digest, attestations: &Attestations) -> Result<Signed> {
-    let Release { tools, target, .. } = release;
+pub(super) fn attest(context: &Context<'_>, digest: &Digest, attestations: Attestations) -> Result<Signed> {
+    let Context { tools, target, .. } = context;
     // cosign has a short name for the one type, and damages the other under its short name.
     let envelope = |asked: &str, predicate_type: &'static str, predicate: &[u8]| {
         let bytes = tools.cosign.envelope(&target.key, asked, predicate, &target.image, digest)?;
         Envelope::parse(bytes, predicate_type, predicate, digest)
     };
     let (provenance, sbom) = both(
-        || envelope(PROVENANCE_TYPE, PROVENANCE_TYPE, &attestations.provenance),
+        || envelope(PROVENANCE_PREDICATE, PROVENANCE_PREDICATE, &attestations.provenance),
         || envelope(SBOM_TYPE, SBOM_PREDICATE, &attestations.sbom),
     )?;
-    Ok(Signed([provenance, sbom]))
+    Ok(Signed { envelopes: [provenance, sbom], attestations })
 }
 
 /// Stores the attestations where cosign looks for them: the blobs first, then the manifest that names them, which takes
@@ -63,9 +63,10 @@ pub fn attest(release: &Release<'_>, digest: &Digest, attestations: &Attestation
 ///
 /// # Errors
 /// When the registry does not take them.
-pub fn store(registry: &Client, digest: &Digest, Signed(envelopes): &Signed) -> Result<()> {
-    let config = manifest::config(envelopes)?;
-    let manifest = Manifest::new(manifest::MEDIA_TYPE, manifest::manifest(envelopes, &config)?);
+pub(super) fn store(registry: &Client, digest: &Digest, signed: Signed) -> Result<Attested> {
+    let Signed { envelopes, attestations } = signed;
+    let config = attached::config(&envelopes)?;
+    let manifest = Manifest::new(attached::MEDIA_TYPE, attached::manifest(&envelopes, &config)?);
     let blobs = envelopes.iter().map(|envelope| envelope.bytes.as_slice()).chain([config.as_slice()]);
     thread::scope(|scope| {
         let running: Vec<_> = blobs.map(|bytes| scope.spawn(|| registry.put_blob(bytes))).collect();
@@ -74,11 +75,7 @@ pub fn store(registry: &Client, digest: &Digest, Signed(envelopes): &Signed) -> 
         };
         running.into_iter().try_for_each(|thread| join(thread).map(|_| ()))
     })?;
-    crate::interrupt::check()?;
-    registry.put(&tag(digest)?, &manifest)
-}
-
-/// Where cosign keeps the attestations of `digest`.
-fn tag(digest: &Digest) -> Result<Tag> {
-    format!("sha256-{}.att", digest.hex()).parse()
+    crate::process::interrupt::check()?;
+    registry.put(&Kind::Attestations.tag(digest).parse()?, &manifest)?;
+    Ok(Attested(attestations))
 }

@@ -2,11 +2,15 @@
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::reference::Digest;
-use crate::release::plan::{Plan, Step};
+use crate::evidence::page::Page;
+use crate::oci::reference::Digest;
+use crate::release::plan::{self, Plan};
 use crate::release::state::State;
-use crate::release::{Release, tags};
+use crate::release::step::Step;
+use crate::release::tags::Published;
+use crate::release::{Context, conflict, tags};
 use crate::verify;
+use crate::verify::known::Known;
 
 /// How often they are done when another run of the same release changes what they left.
 const MOST_ROUNDS: u32 = 3;
@@ -25,27 +29,30 @@ pub(super) struct Finished {
 /// content, and write its own page, until both have looked: what turns out to be wrong at the end is looked at once more.
 ///
 /// # Errors
-/// A [`crate::failure::Refusal`] for a conflict; other errors when a step fails or a claim is false after all rounds.
-pub(super) fn run(release: &Release<'_>, mut digest: Digest, mut state: State) -> Result<Finished> {
+/// A [`crate::process::failure::Refusal`] for a conflict; other errors when a step fails or a claim is false after all rounds.
+pub(super) fn run(context: &Context<'_>, mut state: State) -> Result<Finished> {
     let mut changed = false;
     for round in 1.. {
-        let (page, new_state, moved) = page_step(release, &digest, state)?;
+        let (page, now, moved) = page_step(context, state)?;
         changed |= moved;
-        let plan = plan_of(release, &digest, &new_state)?;
-        changed |= latest_step(release, &plan, &new_state, &digest)?;
-        let closed = release.session.steps.run("close", "", || {
-            let Some(wrong) = verify::closed(release, &digest)? else {
-                let removes = plan.does(Step::Close);
-                return Ok(Closed::Right(removes && tags::remove_candidates(release, &new_state.known)?));
+        let (plan, (published, _)) = plan_of(context, &now)?;
+        changed |= latest_step(context, &plan, &now.known, published)?;
+        let closed = context.step(Step::Close, "", || {
+            let Some(wrong) = verify::closed(&context.verifier(), published.digest())? else {
+                let removes = plan.does(plan::Step::Close);
+                return Ok(Closed::Right(removes && tags::remove_candidates(context, &now.known)?));
             };
             if round == MOST_ROUNDS {
                 bail!("the release is public, but {wrong}");
             }
-            look_again(release, &digest)
+            look_again(context, published.digest())
         })?;
         match closed {
-            Closed::Right(removed) => return Ok(Finished { digest, page, changed: changed || removed }),
-            Closed::Again(found) => (digest, state) = *found,
+            Closed::Right(removed) => {
+                let digest = published.digest().clone();
+                return Ok(Finished { digest, page, changed: changed || removed });
+            }
+            Closed::Again(found) => state = *found,
         }
     }
     unreachable!("the last round returns or fails")
@@ -55,58 +62,63 @@ pub(super) fn run(release: &Release<'_>, mut digest: Digest, mut state: State) -
 enum Closed {
     /// All is right; says whether candidates were removed.
     Right(bool),
-    /// Something is not: what the version tag names now, and what is there of it.
-    Again(Box<(Digest, State)>),
+    /// Something is not: what is there now.
+    Again(Box<State>),
 }
 
-fn look_again(release: &Release<'_>, digest: &Digest) -> Result<Closed> {
-    let tag = release.source.tag.registry_tag();
-    let found = tags::published(&release.tools.registry, &tag, digest)?;
-    let found = found.with_context(|| format!("`{}` is gone", release.target.image.tagged(&tag)))?;
-    let state = State::of_public(release, &found)?;
-    Ok(Closed::Again(Box::new((found, state))))
+fn look_again(context: &Context<'_>, digest: &Digest) -> Result<Closed> {
+    let tag = context.release.tag().registry_tag();
+    let found = tags::published(&context.tools.registry, &tag, digest)?;
+    let found = found.with_context(|| format!("`{}` is gone", context.release.tagged()))?;
+    Ok(Closed::Again(Box::new(State::of_public(context, &found)?)))
 }
 
-/// What is left to do for a public image.
-fn plan_of(release: &Release<'_>, digest: &Digest, state: &State) -> Result<Plan> {
+/// What is left to do for a public image, which is proven where there is no conflict, and its page.
+fn plan_of<'s>(context: &Context<'_>, state: &'s State) -> Result<(Plan, &'s (Published, Page))> {
     let plan = Plan::of(&state.facts);
-    if plan.is_conflict() { Err(verify::conflict(release, digest, &state.conflict)) } else { Ok(plan) }
+    let digest = state.digest.as_ref().context("there is no image to finish the release of")?;
+    if plan.is_conflict() {
+        return Err(conflict::refusal(context, digest, &state.conflict));
+    }
+    let image = state.image.as_ref().with_context(|| format!("`{digest}` was not proven"))?;
+    Ok((plan, image))
 }
 
 /// The page's address, what there is after this step, and whether the page was written. A new page takes the forge's mark,
 /// and other versions may have come meanwhile: where `latest` and the mark belong is looked at once more then.
-fn page_step(release: &Release<'_>, digest: &Digest, state: State) -> Result<(String, State, bool)> {
-    let (steps, forge) = (release.session.steps, &release.target.forge);
-    let plan = plan_of(release, digest, &state)?;
-    let page = state.page.as_ref().context("there is no page to publish")?;
-    if let Some(found) = state.published.as_ref().filter(|_| !plan.does(Step::Page)) {
-        steps.line("page", "is as it has to be");
+fn page_step(context: &Context<'_>, state: State) -> Result<(String, State, bool)> {
+    let forge = &context.target.forge;
+    let (plan, (_, page)) = plan_of(context, &state)?;
+    if let Some(found) = state.page.as_ref().filter(|_| !plan.does(plan::Step::Page)) {
+        context.line(Step::Page, "is as it has to be");
         return Ok((found.address.clone(), state, false));
     }
-    steps.run("page", &page.title, || {
-        let address = match &state.published {
-            Some(found) => forge.update(found, page).map(|()| found.address.clone())?,
-            None => forge.publish(page)?,
+    let title = page.title.clone();
+    context.step(Step::Page, &title, || {
+        let (found, image) = (state.page, state.image);
+        let (published, page) = image.context("there is no page to publish")?;
+        let address = match &found {
+            Some(found) => forge.update(found, &page).map(|()| found.address.clone())?,
+            None => forge.publish(&page)?,
         };
-        Ok((address, State::of_proven(release, digest, state.smoked.clone())?, true))
+        Ok((address, State::of_published(context, published, page)?, true))
     })
 }
 
 /// The registry's `latest` and the forge's own mark; says whether one was moved.
-fn latest_step(release: &Release<'_>, plan: &Plan, state: &State, digest: &Digest) -> Result<bool> {
-    let (steps, known) = (release.session.steps, &state.known);
-    let detail = tags::describe_latest(known, release.source);
-    if !plan.does(Step::Latest) && !plan.does(Step::Mark) {
-        steps.line("latest", &detail);
+fn latest_step(context: &Context<'_>, plan: &Plan, known: &Known, published: &Published) -> Result<bool> {
+    let detail = tags::describe_latest(known, context.release.source);
+    if !plan.does(plan::Step::Latest) && !plan.does(plan::Step::Mark) {
+        context.line(Step::Latest, &detail);
         return Ok(false);
     }
-    steps.run("latest", &detail, || {
-        if plan.does(Step::Latest) {
-            tags::move_latest(release, digest)?;
+    context.step(Step::Latest, &detail, || {
+        if plan.does(plan::Step::Latest) {
+            tags::move_latest(context, published)?;
         }
         // After a backport the forge shows the wrong release as its latest.
-        let highest = known.highest().filter(|_| plan.does(Step::Mark));
-        let settled = highest.map_or(Ok(false), |highest| release.target.forge.settle_latest(highest))?;
-        Ok(plan.does(Step::Latest) || settled)
+        let highest = known.highest().filter(|_| plan.does(plan::Step::Mark));
+        let settled = highest.map_or(Ok(false), |highest| context.target.forge.settle_latest(highest))?;
+        Ok(plan.does(plan::Step::Latest) || settled)
     })
 }

@@ -2,73 +2,75 @@
 
 use anyhow::Result;
 
-use crate::config::Config;
-use crate::progress::both;
-use crate::provenance::Smoked;
-use crate::reference::Digest;
-use crate::release::{Attestations, Release, attest, build, contents, preflight, smoke, tags};
+use crate::evidence::attached::Attestations;
+use crate::oci::reference::Digest;
+use crate::process::progress::both;
+use crate::release::step::Step;
+use crate::release::{Context, attest, build, contents, preflight, smoke, tags};
 use crate::verify;
+use crate::verify::proven::Proven;
 
 /// What has become of an image that was made.
-pub enum Made {
-    /// Only its candidate tag names it. Its provenance, which may be another run's, says how it was tried.
-    Proven(Digest, Smoked),
+pub(super) enum Made {
+    /// Only its candidate tag names it.
+    Proven(Proven),
     /// Another run of the same release published it meanwhile, under this digest, and its attestations stay.
     Public(Digest),
 }
 
-/// With the feature `broken-resume` alone: the version tag is public before what belongs to it, so that a release which is
-/// stopped in between cannot be resumed. The test of the fault kit must see that.
-const PUBLISHES_TOO_EARLY: bool = cfg!(feature = "broken-resume");
-
 /// Makes and proves the image.
 ///
 /// # Errors
-/// A [`crate::failure::Refusal`] when preflight refuses; any other error can be tried again.
-pub fn run(release: &Release<'_>) -> Result<Made> {
-    let Release { session, tools, target, source, .. } = release;
-    let steps = session.steps;
-    let (mut toolchain, ()) = both(
-        || steps.run("preflight", "", || preflight::run(release)),
-        || steps.run("export", source.commit.as_str(), || release.export().map(|_| ())),
+/// A [`crate::process::failure::Refusal`] when preflight refuses; any other error can be tried again.
+pub(super) fn run(context: &Context<'_>) -> Result<Made> {
+    let Context { session, tools, release, .. } = context;
+    let (mut toolchain, _) = both(
+        || context.step(Step::Preflight, "", || preflight::run(context)),
+        || context.step(Step::Export, release.source.commit.as_str(), || context.build.context()),
     )?;
-    let built = steps.run("build", &platforms(session.config), || build::run(release))?;
-    let digest = built.digest.clone();
+    let candidate = context.step(Step::Build, &release.platforms().join(", "), || build::run(context))?;
+    let digest = &candidate.digest;
     let (smoked, (sbom, builder)) = both(
-        || steps.run("smoke", &target.image.pinned(&digest), || smoke::run(release, &built)),
+        || context.step(Step::Smoke, &release.image.pinned(digest), || smoke::run(context, &candidate)),
         || {
             both(
-                || steps.run("contents", "machine, packages, SBOM", || contents::run(release, &built)),
+                || {
+                    context.step(Step::Contents, "machine, packages, SBOM", || {
+                        contents::run(context, &candidate)
+                    })
+                },
                 || tools.docker.builder(&session.config.builder),
             )
         },
     )?;
     toolchain.add_builder(&builder);
 
-    let tag = source.tag.registry_tag();
-    let published = || tags::published(&tools.registry, &tag, &digest);
+    let tag = release.tag().registry_tag();
+    let published = || tags::published(&tools.registry, &tag, digest);
     if let Some(public) = published()? {
         return Ok(Made::Public(public));
     }
-    let provenance = build::provenance(release, &built, &toolchain, &smoked, &sbom)?;
+    let provenance = candidate.provenance(context, &toolchain, &smoked, &sbom)?;
     let attestations = Attestations { provenance, sbom };
     let ((), signed) = both(
-        || steps.run("sign", digest.as_str(), || attest::sign(release, &digest)),
-        || steps.run("attest", "provenance, SBOM", || attest::attest(release, &digest, &attestations)),
+        || context.step(Step::Sign, digest.as_str(), || attest::sign(context, digest)),
+        || context.step(Step::Attest, "provenance, SBOM", || attest::attest(context, digest, attestations)),
     )?;
     if let Some(public) = published()? {
         return Ok(Made::Public(public));
     }
-    if PUBLISHES_TOO_EARLY {
-        tags::publish(&tools.registry, &tag, &digest)?;
-    }
-    steps.run("store", "both attestations at once", || attest::store(&tools.registry, &digest, &signed))?;
-    let smoked = steps.run("verify", "as a stranger, with the commands of the page", || {
-        verify::fresh(release, &digest, &attestations)
-    })?;
-    Ok(Made::Proven(digest, smoked))
+    #[cfg(feature = "broken-resume")]
+    publish_too_early(context, digest)?;
+    let store = || attest::store(&tools.registry, digest, signed);
+    let attested = context.step(Step::Store, "both attestations at once", store)?;
+    let verify = || verify::fresh(&context.verifier(), digest, attested.attestations());
+    context.step(Step::Verify, "anonymously, with the commands of the page", verify).map(Made::Proven)
 }
 
-fn platforms(config: &Config) -> String {
-    config.platforms.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+/// The version tag is public before what belongs to it, so that a release which is stopped in between cannot be resumed. The
+/// test of the fault kit must see that.
+#[cfg(feature = "broken-resume")]
+fn publish_too_early(context: &Context<'_>, digest: &Digest) -> Result<()> {
+    let tag = context.release.tag().registry_tag();
+    tags::publish(&context.tools.registry, &tag, Proven::without_proof(digest)).map(|_| ())
 }

@@ -12,11 +12,11 @@ use std::thread;
 use anyhow::{Context as _, Result, bail};
 use nix::sys::statvfs::statvfs;
 
-use crate::failure::Refusal;
-use crate::problem::Problem;
-use crate::provenance::ToolSource;
+use crate::evidence::provenance::ToolSource;
+use crate::process::failure::Refusal;
+use crate::process::problem::Problem;
 use crate::refuse;
-use crate::release::Release;
+use crate::release::Context;
 use crate::tool::docker::BuilderVersion;
 
 /// The exported commit, the build's metadata and the attestations must fit, with room to spare.
@@ -50,9 +50,10 @@ pub(crate) type Check<'a> = (&'static str, Box<dyn Fn() -> Result<Found> + Send 
 ///
 /// # Errors
 /// A [`Refusal`] that lists every problem.
-pub fn run(release: &Release<'_>) -> Result<Toolchain> {
-    let Release { session, tools, target, source, inputs, .. } = release;
-    let started = crate::time::now()?;
+pub fn run(context: &Context<'_>) -> Result<Toolchain> {
+    let Context { session, tools, target, release, .. } = context;
+    let (source, inputs) = (release.source, release.inputs);
+    let started = crate::process::time::now()?;
     let ci = ci::Gate::default();
     let mut checks = checks::of_machine(session, tools, target);
     checks.extend(checks::of_commit(session, tools, target, inputs));
@@ -89,7 +90,7 @@ pub(crate) fn side_by_side(checks: &[Check<'_>]) -> Result<Vec<(&'static str, Re
         };
         running.into_iter().map(join).collect()
     });
-    crate::interrupt::check()?;
+    crate::process::interrupt::check()?;
     Ok(results)
 }
 
@@ -137,7 +138,7 @@ mod tests {
     #[test]
     fn all_problems_are_listed_in_one_refusal() {
         let error = refusal(&[Problem::new("docker", "a"), Problem::new("registry", "b")]);
-        assert_eq!(crate::failure::exit_code(&error), 3);
+        assert_eq!(crate::process::failure::exit_code(&error), 3);
         let text = error.to_string();
         assert!(text.contains("- docker: a") && text.contains("- registry: b"), "{text}");
     }

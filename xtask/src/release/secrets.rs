@@ -2,13 +2,12 @@
 
 use anyhow::Result;
 
-use crate::config::Config;
-use crate::environment::Environment;
-use crate::keychain::{Keychain, automatic_token, forge_token, named_registry};
-use crate::problem::Problem;
-use crate::reference::Registry;
-use crate::registry::Credentials;
-use crate::secret::Secret;
+use crate::inputs::config::Config;
+use crate::inputs::credentials::{keychain, registry_of};
+use crate::oci::keychain::Keychain;
+use crate::process::environment::Environment;
+use crate::process::problem::Problem;
+use crate::process::secret::Secret;
 use crate::tool::cosign::SigningKey;
 
 const MAKE_TOKEN: &str = "make a token with `write:package` for an account that may write the packages of the owner, \
@@ -87,37 +86,6 @@ impl Secrets {
     }
 }
 
-/// The tokens of the environment, each for its host: those of `own`, unless `REGISTRY` names another registry.
-///
-/// # Errors
-/// When a variable holds something that cannot be meant.
-pub(crate) fn keychain(environment: &Environment, own: &Config) -> Result<Keychain> {
-    let mut keychain = Keychain::default();
-    if let Some(token) = environment.token("REGISTRY_TOKEN")? {
-        let user = environment.get("REGISTRY_USER")?.unwrap_or(&own.repository.owner);
-        keychain = keychain.with_registry(registry_of(environment, own)?, Credentials::new(user, token));
-    }
-    let token = match forge_token(environment, own)? {
-        Some(token) => Some(token),
-        None => automatic_token(environment, own)?,
-    };
-    if let Some(token) = token {
-        keychain = keychain.with_forge(own.forge.clone(), token);
-    }
-    Ok(keychain)
-}
-
-/// The registry that `REGISTRY_TOKEN` is for.
-///
-/// # Errors
-/// When `REGISTRY` is no registry.
-pub(crate) fn registry_of(environment: &Environment, own: &Config) -> Result<Registry> {
-    match named_registry(environment)? {
-        Some(named) => Ok(own.spoken_to(named)),
-        None => Ok(own.image()?.registry),
-    }
-}
-
 /// Whether it is the token that the forge gives every run (docs/facts.md#automatic-token).
 fn is_automatic(environment: &Environment, token: &Secret) -> Result<bool> {
     if environment.runner("RUN_ID")?.is_none() {
@@ -133,10 +101,11 @@ fn is_automatic(environment: &Environment, token: &Secret) -> Result<bool> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Secrets, keychain};
-    use crate::config::Config;
-    use crate::config::tests::{example, example_with};
-    use crate::environment::Environment;
+    use super::Secrets;
+    use crate::inputs::config::Config;
+    use crate::inputs::config::tests::{example, example_with};
+    use crate::inputs::credentials::keychain;
+    use crate::process::environment::Environment;
 
     fn problems(environment: &Environment) -> String {
         let secrets = Secrets::to_release(environment, &example()).unwrap();

@@ -11,12 +11,13 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::config::Platforms;
-use crate::progress::both;
-use crate::provenance::{Smoked, Tried};
+use crate::evidence::provenance::{Smoked, Tried};
+use crate::inputs::config::Platforms;
+use crate::process::progress::both;
 use crate::refuse;
-use crate::release::Release;
-use crate::release::build::Built;
+use crate::release::Context;
+use crate::release::build::Candidate;
+use crate::release::step::Step;
 use crate::tool::docker::{Network, Run};
 
 use attempt::Attempt;
@@ -39,26 +40,26 @@ enum Ability {
 ///
 /// # Errors
 /// When one does not start, answer, say what it is, or stop on SIGTERM, with its log and the commands to try it by hand; a
-/// [`crate::failure::Refusal`] when a platform cannot be run that must be.
-pub fn run(release: &Release<'_>, built: &Built) -> Result<Smoked> {
-    let docker = &release.tools.docker;
-    let label = &release.session.config.repository.to_string();
+/// [`crate::process::failure::Refusal`] when a platform cannot be run that must be.
+pub(super) fn run(context: &Context<'_>, candidate: &Candidate) -> Result<Smoked> {
+    let docker = &context.tools.docker;
+    let label = &context.session.config.repository.to_string();
     // One network for all platforms, as one is tried after the other.
     let (network, (own, images)) =
-        both(|| docker.network(label), || both(|| docker.platform(), || image::all(release, built)))?;
-    if release.session.config.smoke.http().is_none_or(|http| http.version.is_none()) {
-        images.iter().try_for_each(|image| image.check_labels(release.source))?;
+        both(|| docker.network(label), || both(|| docker.platform(), || image::all(context, candidate)))?;
+    if context.session.config.smoke.http().is_none_or(|http| http.version.is_none()) {
+        images.iter().try_for_each(|image| image.check_labels(context.release.source))?;
     }
     let (native, foreign): (Vec<_>, Vec<_>) =
         images.iter().partition(|image| is_platform(&image.platform, &own));
     let (mut tried, able) = both(
-        || native.iter().map(|image| run_native(release, image, &network)).collect::<Result<Vec<_>>>(),
-        || foreign.iter().map(|image| look(release, image)).collect::<Result<Vec<_>>>(),
+        || native.iter().map(|image| run_native(context, image, &network)).collect::<Result<Vec<_>>>(),
+        || foreign.iter().map(|image| look(context, image)).collect::<Result<Vec<_>>>(),
     )?;
     for (image, ability) in foreign.into_iter().zip(able) {
         let how = match ability {
-            Ability::Runs => run_emulated(release, image, &network, &own)?,
-            Ability::Cannot(words) => not_run(release, image, &words)?,
+            Ability::Runs => run_emulated(context, image, &network, &own)?,
+            Ability::Cannot(words) => not_run(context, image, &words)?,
         };
         tried.push((image.platform.clone(), how));
     }
@@ -70,24 +71,25 @@ fn is_platform(platform: &str, own: &str) -> bool {
     platform.strip_prefix(own).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-fn run_native(release: &Release<'_>, image: &Image, network: &Network<'_>) -> Result<(String, Tried)> {
-    both(|| pull(release, image), || pull_companions(release, &image.platform))?;
-    Attempt { release, image, factor: 1 }.run(network)?;
+fn run_native(context: &Context<'_>, image: &Image, network: &Network<'_>) -> Result<(String, Tried)> {
+    both(|| pull(context, image), || pull_companions(context, &image.platform))?;
+    Attempt { context, image, factor: 1 }.run(network)?;
     Ok((image.platform.clone(), Tried::Native))
 }
 
-fn run_emulated(release: &Release<'_>, image: &Image, network: &Network<'_>, own: &str) -> Result<Tried> {
-    let name = format!("smoke-{}", image.platform.trim_start_matches("linux/").replace('/', "-"));
-    release.session.steps.run(&name, "emulated", || {
-        pull_companions(release, own)?;
-        Attempt { release, image, factor: EMULATED }.run(network)?;
+fn run_emulated(context: &Context<'_>, image: &Image, network: &Network<'_>, own: &str) -> Result<Tried> {
+    let name =
+        format!("{}-{}", Step::Smoke.name(), image.platform.trim_start_matches("linux/").replace('/', "-"));
+    context.session.steps.run(&name, "emulated", || {
+        pull_companions(context, own)?;
+        Attempt { context, image, factor: EMULATED }.run(network)?;
         Ok(Tried::Emulated)
     })
 }
 
-fn not_run(release: &Release<'_>, image: &Image, words: &str) -> Result<Tried> {
+fn not_run(context: &Context<'_>, image: &Image, words: &str) -> Result<Tried> {
     let platform = &image.platform;
-    if release.session.config.smoke.platforms == Platforms::All {
+    if context.session.config.smoke.platforms == Platforms::All {
         refuse!(
             "the image for {platform} cannot be run by this engine ({words}), and `smoke.platforms` is `\"all\"`; {}, \
              or let an engine of that platform release it, or set `smoke.platforms = \"possible\"`",
@@ -97,13 +99,13 @@ fn not_run(release: &Release<'_>, image: &Image, words: &str) -> Result<Tried> {
     let line = format!(
         "{platform} is built and checked, not run ({words}); `cargo xtask doctor` says how it could be"
     );
-    release.session.steps.line("smoke", &line);
+    context.line(Step::Smoke, &line);
     Ok(Tried::NotRun)
 }
 
 /// How an engine learns to run `platform`, such as `linux/arm64`.
 #[must_use]
-pub fn emulation(platform: &str) -> String {
+pub(crate) fn emulation(platform: &str) -> String {
     let architecture = platform.split('/').nth(1).unwrap_or(platform);
     format!(
         "register emulation on the engine's machine with `docker run --privileged --rm tonistiigi/binfmt --install \
@@ -111,15 +113,15 @@ pub fn emulation(platform: &str) -> String {
     )
 }
 
-fn pull(release: &Release<'_>, image: &Image) -> Result<()> {
-    let (docker, timeout) = (&release.tools.docker, release.session.config.timeouts.pull());
-    docker.pull(&image.reference, &image.platform, timeout, Some(&release.registry_watch()))
+fn pull(context: &Context<'_>, image: &Image) -> Result<()> {
+    let (docker, timeout) = (&context.tools.docker, context.session.config.timeouts.pull());
+    docker.pull(&image.reference, &image.platform, timeout, Some(&context.registry_watch()))
 }
 
 /// By digest, so one that the engine has is the right one, and its registry need not answer.
-fn pull_companions(release: &Release<'_>, platform: &str) -> Result<()> {
-    let (docker, timeout) = (&release.tools.docker, release.session.config.timeouts.pull());
-    for companion in &release.session.config.smoke.companions {
+fn pull_companions(context: &Context<'_>, platform: &str) -> Result<()> {
+    let (docker, timeout) = (&context.tools.docker, context.session.config.timeouts.pull());
+    for companion in &context.session.config.smoke.companions {
         if !docker.has_image(&companion.image)? {
             let doing = || format!("pulling the companion `{}` of `smoke`", companion.alias);
             docker.pull(&companion.image, platform, timeout, None).with_context(doing)?;
@@ -129,9 +131,9 @@ fn pull_companions(release: &Release<'_>, platform: &str) -> Result<()> {
 }
 
 /// Whether the engine can run a platform: by the node in its image.
-fn look(release: &Release<'_>, image: &Image) -> Result<Ability> {
-    pull(release, image)?;
-    let smoke = &release.session.config.smoke;
+fn look(context: &Context<'_>, image: &Image) -> Result<Ability> {
+    pull(context, image)?;
+    let smoke = &context.session.config.smoke;
     let run = Run {
         image: image.reference.clone(),
         platform: Some(image.platform.clone()),
@@ -145,9 +147,9 @@ fn look(release: &Release<'_>, image: &Image) -> Result<Ability> {
         writable: Vec::new(),
         entrypoint: Some(image.node().to_owned()),
         arguments: vec!["--version".to_owned()],
-        label: release.session.config.repository.to_string(),
+        label: context.session.config.repository.to_string(),
     };
-    let output = release.tools.docker.run(&run, LOOK)?;
+    let output = context.tools.docker.run(&run, LOOK)?;
     match output.status.code() {
         Some(0) => Ok(Ability::Runs),
         // docker's own: it could not make the container, or the image has no such program.

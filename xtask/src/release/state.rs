@@ -2,15 +2,17 @@
 
 use anyhow::{Result, anyhow};
 
-use crate::forge::{Page, PublishedPage};
-use crate::progress::both;
-use crate::provenance::Smoked;
-use crate::reference::{Digest, Tag};
+use crate::evidence::attached::Kind;
+use crate::evidence::candidate;
+use crate::evidence::page::{self, Page, PublishedPage};
+use crate::oci::reference::{Digest, Tag};
+use crate::process::progress::both;
+use crate::release::Context;
 use crate::release::plan::{Facts, Found};
-use crate::release::tags::Known;
-use crate::release::{Release, candidate, page};
+use crate::release::tags::Published;
 use crate::verify;
 use crate::verify::claim::{Claim, Verdict};
+use crate::verify::known::Known;
 
 /// What was found.
 pub struct State {
@@ -18,14 +20,14 @@ pub struct State {
     pub facts: Facts,
     /// The claims that are false, in words; empty when none is.
     pub conflict: String,
-    /// The page as it has to be; none while there is no image to write about.
-    pub page: Option<Page>,
+    /// What is public and proven, and the page as it has to be; none where there is a conflict, or no image.
+    pub image: Option<(Published, Page)>,
+    /// What the version tag names.
+    pub digest: Option<Digest>,
     /// The page as it is.
-    pub published: Option<PublishedPage>,
+    pub page: Option<PublishedPage>,
     /// The registry's tags.
     pub known: Known,
-    /// How the image was tried, as its provenance says.
-    pub smoked: Smoked,
 }
 
 /// What stands behind a version tag.
@@ -42,62 +44,56 @@ impl State {
     ///
     /// # Errors
     /// When something cannot be asked, or a claim could not be checked and none is false.
-    pub fn of_public(release: &Release<'_>, digest: &Digest) -> Result<Self> {
-        let (known, (claims, smoked)) =
-            both(|| Known::ask(&release.tools.registry), || verify::of_public(release, digest))?;
+    pub fn of_public(context: &Context<'_>, digest: &Digest) -> Result<Self> {
+        let verifier = context.verifier();
+        let (known, (claims, proven)) =
+            both(|| Known::ask(&context.tools.registry), || verify::of_public(&verifier, digest))?;
         let image = Image::of_claims(&claims, &known, digest).map_err(|text| {
-            let name = release.target.image.tagged(&release.source.tag.registry_tag());
-            anyhow!("`{name}` is public, and it could not be checked: {text}")
+            anyhow!("`{}` is public, and it could not be checked: {text}", context.release.tagged())
         })?;
-        Self::look(release, Some((digest, smoked)), image, known)
+        let public = match proven {
+            Some(proven) => {
+                let page = context.page(&proven)?;
+                Some((Published::found(proven), page))
+            }
+            None => None,
+        };
+        Self::look(context, Some(digest), public, image, known)
     }
 
-    /// Of a release that this run has just proven and put the version tag on; `smoked` is what its provenance says.
+    /// Of a release that this run has just proven and put the version tag on; `page` is written of it.
     ///
     /// # Errors
     /// When something cannot be asked.
-    pub fn of_proven(release: &Release<'_>, digest: &Digest, smoked: Smoked) -> Result<Self> {
-        let right = Found::Right;
-        let image = Image {
-            version_tag: right,
-            signature: right,
-            provenance: right,
-            sbom: right,
-            conflict: String::new(),
-        };
-        Self::look(release, Some((digest, smoked)), image, Known::ask(&release.tools.registry)?)
+    pub fn of_published(context: &Context<'_>, published: Published, page: Page) -> Result<Self> {
+        let digest = published.digest().clone();
+        let image = Image::of_nothing_false(Found::Right, Found::Right);
+        let known = Known::ask(&context.tools.registry)?;
+        Self::look(context, Some(&digest), Some((published, page)), image, known)
     }
 
     /// Of a release that has no version tag, with everything that can be asked nevertheless.
     ///
     /// # Errors
     /// When something cannot be asked.
-    pub fn of_unreleased(release: &Release<'_>) -> Result<Self> {
-        let none = Found::NotAsked;
-        let image = Image {
-            version_tag: Found::Absent,
-            signature: none,
-            provenance: none,
-            sbom: none,
-            conflict: String::new(),
-        };
-        Self::look(release, None, image, Known::ask(&release.tools.registry)?)
+    pub fn of_unreleased(context: &Context<'_>) -> Result<Self> {
+        let image = Image::of_nothing_false(Found::Absent, Found::NotAsked);
+        Self::look(context, None, None, image, Known::ask(&context.tools.registry)?)
     }
 
     fn look(
-        release: &Release<'_>,
-        public: Option<(&Digest, Smoked)>,
+        context: &Context<'_>,
+        digest: Option<&Digest>,
+        public: Option<(Published, Page)>,
         image: Image,
         known: Known,
     ) -> Result<Self> {
-        let Release { tools, target, source, .. } = release;
-        let highest = known.highest_with(&source.tag);
-        let (digest, smoked) = public.unzip();
-        let smoked = smoked.unwrap_or_default();
-        let expected = digest.map(|digest| page::write(release, digest, &smoked)).transpose()?;
-        let (latest, (published, mark)) = both(
+        let Context { tools, target, release, .. } = context;
+        let tag = release.tag();
+        let highest = known.highest_with(tag);
+        let (latest, (page, mark)) = both(
             || {
-                if highest != Some(&source.tag) {
+                if highest != Some(tag) {
                     return Ok(Found::NotAsked);
                 }
                 let found = tools.registry.digest_of(Tag::latest().as_str())?;
@@ -110,27 +106,27 @@ impl State {
                     Some(true) => Found::Right,
                     Some(false) => Found::Wrong,
                 };
-                Ok((target.forge.page(&source.tag)?, mark))
+                Ok((target.forge.page(tag)?, mark))
             },
         )?;
         let is_right = |found: &PublishedPage| {
-            expected.as_ref().is_some_and(|expected| page::says_the_same(found, expected))
+            public.as_ref().is_some_and(|(_, expected)| page::says_the_same(found, expected))
         };
-        let mut candidates =
-            known.tags().iter().filter(|name| candidate::is_of(&source.tag, name)).peekable();
-        let candidate = compare(candidates.peek(), |name| name.contains(source.commit.short()));
+        let mut candidates = known.tags().iter().filter(|name| candidate::is_of(tag, name)).peekable();
+        let candidate = compare(candidates.peek(), |name| name.contains(release.source.commit.short()));
         let facts = Facts {
-            stable: source.tag.is_stable(),
+            stable: tag.is_stable(),
             candidate,
             version_tag: image.version_tag,
             signature: image.signature,
             provenance: image.provenance,
             sbom: image.sbom,
-            page: compare(published.as_ref(), is_right),
+            page: compare(page.as_ref(), is_right),
             latest,
             mark,
         };
-        Ok(Self { facts, conflict: image.conflict, page: expected, published, known, smoked })
+        let (conflict, digest) = (image.conflict, digest.cloned());
+        Ok(Self { facts, conflict, image: public, digest, page, known })
     }
 }
 
@@ -144,13 +140,18 @@ fn compare<T>(found: Option<T>, is_right: impl FnOnce(T) -> bool) -> Found {
 }
 
 impl Image {
+    fn of_nothing_false(version_tag: Found, attached: Found) -> Self {
+        let conflict = String::new();
+        Self { version_tag, signature: attached, provenance: attached, sbom: attached, conflict }
+    }
+
     /// `Err` says what could not be checked, when nothing is known to be false.
     fn of_claims(claims: &[Claim], known: &Known, digest: &Digest) -> Result<Self, String> {
         let conflict = verify::broken(claims);
         if let Some((Verdict::Unchecked, text)) = conflict {
             return Err(text);
         }
-        let has = |kind: &str| known.tags().contains(&format!("sha256-{}.{kind}", digest.hex()));
+        let has = |kind: Kind| known.tags().contains(&kind.tag(digest));
         let subject = |claim: &Claim| match claim.id.split('.').next() {
             Some(id @ ("signature" | "provenance" | "sbom")) => id.to_owned(),
             _ => "image".to_owned(),
@@ -169,9 +170,9 @@ impl Image {
                 Found::NotAsked => Found::Wrong,
                 found => found,
             },
-            signature: found("signature", has("sig")),
-            provenance: found("provenance", has("att")),
-            sbom: found("sbom", has("att")),
+            signature: found("signature", has(Kind::Signatures)),
+            provenance: found("provenance", has(Kind::Attestations)),
+            sbom: found("sbom", has(Kind::Attestations)),
             conflict: conflict.map(|(_, text)| text).unwrap_or_default(),
         })
     }

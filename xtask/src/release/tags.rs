@@ -5,15 +5,17 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::progress::both;
-use crate::reference::{Digest, Tag};
+use crate::evidence::candidate;
+use crate::inputs::source::Source;
+use crate::oci::reference::{Digest, Tag};
+use crate::oci::registry::{Client, Removal};
+use crate::process::progress::both;
 use crate::refuse;
-use crate::registry::{Client, Removal};
-use crate::release::Release;
-use crate::release::candidate;
-use crate::release::source::{Source, release_tags};
+use crate::release::Context;
+use crate::release::step::Step;
 use crate::verify;
-use crate::version::{ReleaseTag, highest_stable};
+use crate::verify::known::Known;
+use crate::verify::proven::Proven;
 
 /// A registry may answer 404 for 10-21 ms while a tag is overwritten (docs/facts.md#overwrite-gap): a reader asks once
 /// more.
@@ -26,9 +28,9 @@ const MOST_MOVES: usize = 6;
 /// this run made, in how its layers are compressed: that run may have had another engine. What it consists of is the same.
 ///
 /// # Errors
-/// A [`crate::failure::Refusal`] when the tag names an image of other content; other errors when the registry does not
+/// A [`crate::process::failure::Refusal`] when the tag names an image of other content; other errors when the registry does not
 /// answer.
-pub fn published(registry: &Client, tag: &Tag, digest: &Digest) -> Result<Option<Digest>> {
+pub(super) fn published(registry: &Client, tag: &Tag, digest: &Digest) -> Result<Option<Digest>> {
     let Some(found) = registry.digest_of(tag.as_str())? else { return Ok(None) };
     if &found == digest {
         return Ok(Some(found));
@@ -48,9 +50,9 @@ pub fn published(registry: &Client, tag: &Tag, digest: &Digest) -> Result<Option
 /// it while the image was made.
 ///
 /// # Errors
-/// A [`crate::failure::Refusal`] when it is gone or elsewhere; other errors when git or the forge does not answer.
-pub fn check_git_tag(release: &Release<'_>) -> Result<()> {
-    let Release { session, target, source, .. } = release;
+/// A [`crate::process::failure::Refusal`] when it is gone or elsewhere; other errors when git or the forge does not answer.
+pub(super) fn check_git_tag(context: &Context<'_>) -> Result<()> {
+    let (session, target, source) = (&context.session, context.target, context.release.source);
     let (here, there) =
         both(|| source.check_unmoved(session.git), || target.forge.check_tag(&source.tag, &source.commit))?;
     let moved = [here.err(), there.map(|problem| problem.text)].into_iter().flatten().collect::<Vec<_>>();
@@ -64,53 +66,75 @@ pub fn check_git_tag(release: &Release<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Puts `tag` on the proven image, and returns the digest that it names afterwards: another run of the same release may
-/// have been faster, as [`published`] tells.
+/// A version tag that names a proven image.
+pub struct Published(Proven);
+
+impl Published {
+    /// Of an image that is public and was proven where it is.
+    pub(super) fn found(proven: Proven) -> Self {
+        Self(proven)
+    }
+
+    /// The proof.
+    #[must_use]
+    pub fn proven(&self) -> &Proven {
+        &self.0
+    }
+
+    /// The digest of its index.
+    #[must_use]
+    pub fn digest(&self) -> &Digest {
+        self.0.digest()
+    }
+}
+
+/// What a version tag names after it was put.
+pub enum Put {
+    /// The image that was proven.
+    Ours(Published),
+    /// Another run of the same release was faster: an image of the same content, which has to be proven where it is.
+    Other(Digest),
+}
+
+/// Puts `tag` on the proven image. Another run of the same release may have been faster, as [`published`] tells.
+///
+/// An image without proof is not published:
+///
+/// ```compile_fail,E0308
+/// # use xtask::{oci::reference::{Digest, Tag}, oci::registry::Client, release::tags};
+/// fn too_early(registry: &Client, tag: &Tag, digest: Digest) {
+///     tags::publish(registry, tag, digest);
+/// }
+/// ```
+///
+/// and nobody but the gates makes a proof:
+///
+/// ```compile_fail,E0624
+/// # use xtask::{evidence::provenance::Smoked, oci::reference::Digest, verify::proven::Proven};
+/// fn made_up(digest: &Digest) -> Proven {
+///     Proven::new(digest, Smoked::default())
+/// }
+/// ```
+///
+/// They do:
+///
+/// ```
+/// # use xtask::{oci::reference::{Digest, Tag}, oci::registry::Client, release::tags, verify::{self, Verifier}};
+/// # use xtask::evidence::attached::Attestations;
+/// fn in_order(verifier: &Verifier, tag: &Tag, digest: &Digest, made: &Attestations) -> anyhow::Result<tags::Put> {
+///     let proven = verify::fresh(verifier, digest, made)?;
+///     tags::publish(verifier.registry, tag, proven)
+/// }
+/// ```
 ///
 /// # Errors
 /// As [`published`].
-pub fn publish(registry: &Client, tag: &Tag, digest: &Digest) -> Result<Digest> {
-    match published(registry, tag, digest)? {
-        Some(found) => Ok(found),
-        None => copy(registry, tag, digest),
-    }
-}
-
-/// The registry's tags, listed once.
-pub struct Known {
-    tags: Vec<String>,
-    highest: Option<ReleaseTag>,
-}
-
-impl Known {
-    /// Lists them.
-    ///
-    /// # Errors
-    /// When the registry does not answer.
-    pub fn ask(registry: &Client) -> Result<Self> {
-        let tags = registry.tags()?;
-        let highest = highest_stable(&release_tags(&tags)).cloned();
-        Ok(Self { tags, highest })
-    }
-
-    /// The highest stable version that is released, which is where `latest` belongs. A git tag alone is no release: one
-    /// whose release failed must not hold `latest` back (docs/decisions/0008-latest-follows-the-registry.md).
-    #[must_use]
-    pub fn highest(&self) -> Option<&ReleaseTag> {
-        self.highest.as_ref()
-    }
-
-    /// As [`Known::highest`], once `tag` is released as well.
-    #[must_use]
-    pub fn highest_with<'a>(&'a self, tag: &'a ReleaseTag) -> Option<&'a ReleaseTag> {
-        self.highest.iter().chain(Some(tag).filter(|tag| tag.is_stable())).max()
-    }
-
-    /// All of them.
-    #[must_use]
-    pub fn tags(&self) -> &[String] {
-        &self.tags
-    }
+pub fn publish(registry: &Client, tag: &Tag, proven: Proven) -> Result<Put> {
+    let found = match published(registry, tag, proven.digest())? {
+        Some(found) => found,
+        None => copy(registry, tag, proven.digest())?,
+    };
+    Ok(if &found == proven.digest() { Put::Ours(Published(proven)) } else { Put::Other(found) })
 }
 
 /// Puts `latest` where it belongs: on the highest stable version in the registry, which is this release unless a higher one
@@ -119,8 +143,8 @@ impl Known {
 ///
 /// # Errors
 /// When the registry does not answer, or when a higher version appears that is not signed.
-pub fn move_latest(release: &Release<'_>, digest: &Digest) -> Result<()> {
-    let registry = &release.tools.registry;
+pub(super) fn move_latest(context: &Context<'_>, published: &Published) -> Result<()> {
+    let (registry, digest) = (&context.tools.registry, published.digest());
     let latest = Tag::latest();
     for _ in 0..MOST_MOVES {
         let known = Known::ask(registry)?;
@@ -133,7 +157,7 @@ pub fn move_latest(release: &Release<'_>, digest: &Digest) -> Result<()> {
         }
         // What we put there must be proven: a version tag can be pushed by anyone who may push.
         if !is_ours {
-            verify::signature(release, highest, &wanted).with_context(|| {
+            verify::signature(&context.verifier(), highest, &wanted).with_context(|| {
                 format!("`{highest}` came while `latest` was moved; run `cargo xtask release {highest}` to put `latest` right")
             })?;
         }
@@ -144,7 +168,7 @@ pub fn move_latest(release: &Release<'_>, digest: &Digest) -> Result<()> {
 
 /// In words, where `latest` belongs.
 #[must_use]
-pub fn describe_latest(known: &Known, source: &Source) -> String {
+pub(super) fn describe_latest(known: &Known, source: &Source) -> String {
     match known.highest() {
         None => "none yet: there is no stable version".to_owned(),
         Some(highest) if highest == &source.tag => format!("{highest} is the highest stable version"),
@@ -158,15 +182,15 @@ pub fn describe_latest(known: &Known, source: &Source) -> String {
 ///
 /// # Errors
 /// When the registry does not answer.
-pub fn remove_candidates(release: &Release<'_>, known: &Known) -> Result<bool> {
+pub(super) fn remove_candidates(context: &Context<'_>, known: &Known) -> Result<bool> {
     let mut removed = false;
-    for name in known.tags.iter().filter(|name| candidate::is_of(&release.source.tag, name)) {
-        match release.tools.registry.remove_tag(&name.parse()?)? {
+    for name in known.tags().iter().filter(|name| candidate::is_of(context.release.tag(), name)) {
+        match context.tools.registry.remove_tag(&name.parse()?)? {
             Removal::Gone => removed = true,
             Removal::Missing => {}
             Removal::Refused(status) => {
                 let stays = format!("`{name}` stays: the registry answers {status} to its removal");
-                release.session.steps.line("close", &stays);
+                context.line(Step::Close, &stays);
             }
         }
     }

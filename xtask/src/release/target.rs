@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use crate::forge::Forge;
-use crate::keychain::Keychain;
-use crate::provenance::Invocation;
-use crate::reference::{Image, Registry};
-use crate::registry::Credentials;
-use crate::release::stand_in::StandIn;
+use crate::evidence::provenance::Invocation;
+use crate::forge::Write;
+use crate::inputs::stand_in::StandIn;
+use crate::oci::keychain::Keychain;
+use crate::oci::reference::{Image, Registry};
+use crate::oci::registry::Credentials;
 use crate::tool::cosign::SigningKey;
 
 /// Everything that differs between a release and a rehearsal.
@@ -25,7 +25,7 @@ pub struct Target {
     /// What to do when the registry does not answer.
     pub registry_remedy: &'static str,
     /// Where the page goes.
-    pub forge: Box<dyn Forge>,
+    pub forge: Box<dyn Write>,
     /// What stands in for base images that cannot be reached.
     pub stand_ins: Vec<StandIn>,
     /// `cosign`, or a path.

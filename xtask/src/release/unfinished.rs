@@ -1,9 +1,9 @@
 //! What is said of the next run when a release has not come to its end.
 
-use crate::failure::{ExitCode, exit_code};
-use crate::interrupt::Interrupted;
-use crate::progress::AtStep;
-use crate::release::plan::Step;
+use crate::process::failure::{ExitCode, exit_code};
+use crate::process::interrupt::Interrupted;
+use crate::process::progress::AtStep;
+use crate::release::step::Step;
 
 /// What is public, what the next run will do, and what to type; `None` where the same command would end the same way.
 #[must_use]
@@ -14,28 +14,43 @@ pub fn next_run(error: &anyhow::Error) -> Option<String> {
         code if code == ExitCode::Failed as u8 => "fix this, then ",
         _ => return None,
     };
-    let what = after(error.downcast_ref::<AtStep>().map_or("", AtStep::name));
-    Some(format!("{what}; {first}run the same command again"))
+    let step = error.downcast_ref::<AtStep>().and_then(|at| Step::named(at.name()));
+    Some(format!("{}; {first}run the same command again", after(step)))
 }
 
 /// By the step that did not end: the version tag is the point from which an image is public, and what comes after it waits
 /// for its end.
-fn after(step: &str) -> &'static str {
-    let is = |one: Step| step == one.name();
-    if is(Step::Tag) {
-        "the version tag is missing or names the verified image: the next run looks, and resumes from what it finds"
-    } else if is(Step::Page) || is(Step::Latest) || is(Step::Close) {
-        "the version tag is public and names the verified image: the next run adds what is missing"
-    } else {
-        "this run pushed no version tag: the next run resumes if a verified one exists, otherwise it rebuilds the same image"
+fn after(step: Option<Step>) -> &'static str {
+    match step {
+        Some(Step::Tag) => {
+            "the version tag is missing or names the verified image: the next run looks, and resumes from what it finds"
+        }
+        Some(Step::Page | Step::Latest | Step::Close) => {
+            "the version tag is public and names the verified image: the next run adds what is missing"
+        }
+        None
+        | Some(
+            Step::Look
+            | Step::Preflight
+            | Step::Export
+            | Step::Build
+            | Step::Smoke
+            | Step::Contents
+            | Step::Sign
+            | Step::Attest
+            | Step::Store
+            | Step::Verify,
+        ) => {
+            "this run pushed no version tag: the next run resumes if a verified one exists, otherwise it rebuilds the same image"
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::next_run;
-    use crate::failure::{Misuse, Refusal};
-    use crate::progress::Steps;
+    use crate::process::failure::{Misuse, Refusal};
+    use crate::process::progress::Steps;
     use anyhow::{Context as _, Error, anyhow};
 
     fn at(step: &str, error: Error) -> String {

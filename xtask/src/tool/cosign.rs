@@ -14,12 +14,12 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use xshell::cmd;
 
-use crate::environment::Environment;
-use crate::reference::{Digest, Image};
-use crate::scratch::Scratch;
-use crate::secret::Secret;
+use crate::oci::reference::{Digest, Image};
+use crate::process::environment::Environment;
+use crate::process::scratch::Scratch;
+use crate::process::secret::Secret;
+use crate::process::{Call, Runner};
 use crate::tool::docker::DockerConfig;
-use crate::tool::{Call, Runner};
 
 pub use verify_command::VerifyCommand;
 
@@ -28,10 +28,6 @@ const INSTALL: &str =
 
 /// An image's layers over a slow line.
 const SAVE: Duration = Duration::from_secs(600);
-
-/// The predicate type of provenance. The full URI: the short name re-marshals the predicate when it is used to sign,
-/// and cosign 3.1 then signs even an empty one (docs/facts.md#short-predicate-type).
-pub const PROVENANCE_TYPE: &str = "https://slsa.dev/provenance/v1";
 
 /// The predicate type of an SBOM, by cosign's short name for `https://cyclonedx.org/bom`.
 pub const SBOM_TYPE: &str = "cyclonedx";

@@ -15,9 +15,9 @@ use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
 use xshell::cmd;
 
-use crate::reference::Digest;
-use crate::scratch::Scratch;
-use crate::tool::{Call, Runner, Watch};
+use crate::oci::reference::Digest;
+use crate::process::scratch::Scratch;
+use crate::process::{Call, Runner, Watch};
 
 pub use build::{Build, Output};
 pub use config::DockerConfig;

@@ -14,7 +14,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use xshell::cmd;
 
-use crate::tool::{Call, Runner};
+use crate::process::{Call, Runner};
 
 pub use commit::Commit;
 pub use work_tree::WorkTree;
@@ -220,7 +220,7 @@ impl Git {
     /// umask and the commit's time on everything: the build context is the commit and nothing else.
     ///
     /// # Errors
-    /// A [`crate::failure::Refusal`] for submodules, Git LFS pointers, links out of the tree and names that differ in case
+    /// A [`crate::process::failure::Refusal`] for submodules, Git LFS pointers, links out of the tree and names that differ in case
     /// alone; other errors when git fails or the disk is full.
     pub fn export(&self, commit: &Commit, dir: &Path) -> Result<()> {
         let (objects, tree) = (dir.join("objects"), dir.join("tree"));

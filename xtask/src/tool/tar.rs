@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 use xshell::cmd;
 
-use crate::tool::Runner;
+use crate::process::Runner;
 
 /// A line for each entry of a gzipped layer: mode, owner, size, time and name.
 ///

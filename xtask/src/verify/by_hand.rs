@@ -1,7 +1,8 @@
 //! For each claim the command that shows its matter to a person, without this program.
 
-use crate::reference::{Digest, Tag};
-use crate::release::Release;
+use crate::evidence::commands::verify_commands;
+use crate::inputs::release::Release;
+use crate::oci::reference::{Digest, Tag};
 
 use super::claim::Claim;
 
@@ -10,7 +11,7 @@ const PREDICATE: &str = "| jq -r 'if keys == [\"payload\",\"payloadType\",\"sign
     | base64 -d | jq .predicate";
 
 /// Adds the commands to the claims of one release; `digest` is the image that was looked at.
-pub(super) fn add(release: &Release<'_>, digest: Option<&Digest>, claims: &mut [Claim]) {
+pub fn add(release: &Release<'_>, digest: Option<&Digest>, claims: &mut [Claim]) {
     for claim in claims {
         claim.by_hand = command(release, digest, claim.id);
     }
@@ -18,12 +19,12 @@ pub(super) fn add(release: &Release<'_>, digest: Option<&Digest>, claims: &mut [
 
 fn command(release: &Release<'_>, digest: Option<&Digest>, id: &str) -> Option<String> {
     const INSPECT: &str = "docker buildx imagetools inspect";
-    let (image, tag) = (&release.target.image, &release.source.tag);
-    let repository = release.session.config.source_url();
+    let (image, tag) = (release.image, &release.source.tag);
+    let repository = release.config.source_url();
     let about_image = |digest: &Digest| {
         let pinned = image.pinned(digest);
         let [signature, provenance, sbom] =
-            <[_; 3]>::try_from(release.verify_commands(digest)).ok()?.map(|command| command.to_string());
+            verify_commands(release, digest).map(|command| command.to_string());
         Some(match id {
             "image.present" => format!("docker pull {pinned}"),
             "image.platforms" => format!("{INSPECT} {pinned}"),

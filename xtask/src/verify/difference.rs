@@ -8,13 +8,14 @@ use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::index;
-use crate::reference::Digest;
-use crate::release::Release;
-use crate::release::rebuilt::Rebuilt;
-use crate::scratch::Scratch;
+use crate::build::ImageBuild;
+use crate::build::rebuilt::Rebuilt;
+use crate::oci::index;
+use crate::oci::reference::Digest;
+use crate::process::scratch::Scratch;
 use crate::tool::tar;
 
+use super::Verifier;
 use super::claim::{Claim, Unseen};
 
 #[derive(Deserialize)]
@@ -59,12 +60,12 @@ impl Part {
 
 /// Whether the commit gives the same content here; if not, where it differs first. A difference stays a difference where
 /// it cannot be explained.
-pub(super) fn rebuilt(release: &Release<'_>, digest: &Digest) -> Claim {
+pub fn rebuilt(verifier: &Verifier<'_>, build: &ImageBuild<'_>, digest: &Digest) -> Claim {
     let rebuild = || {
-        let built = Rebuilt::of(release)?;
-        let published = release.tools.registry.content_of(digest)?;
+        let built = Rebuilt::of(build, verifier.runner)?;
+        let published = verifier.registry.content_of(digest)?;
         let difference = published.difference(&built.content).map(|platform| {
-            let found = describe(release, digest, &built, platform);
+            let found = describe(verifier, digest, &built, platform);
             let found = found.unwrap_or_else(|error| format!("could not tell where: {error:#}"));
             format!("{platform} differs: {found}")
         });
@@ -84,8 +85,13 @@ pub(super) fn rebuilt(release: &Release<'_>, digest: &Digest) -> Claim {
 ///
 /// # Errors
 /// When one of them cannot be read.
-fn describe(release: &Release<'_>, published: &Digest, rebuilt: &Rebuilt, platform: &str) -> Result<String> {
-    let registry = &release.tools.registry;
+fn describe(
+    verifier: &Verifier<'_>,
+    published: &Digest,
+    rebuilt: &Rebuilt,
+    platform: &str,
+) -> Result<String> {
+    let registry = verifier.registry;
     let manifest = |digest: &Digest| Ok(registry.bytes_of(digest)?.bytes);
     let blob = |digest: &Digest| {
         registry.blob(digest)?.with_context(|| format!("`{digest}` is gone from the registry"))
@@ -103,7 +109,7 @@ fn describe(release: &Release<'_>, published: &Digest, rebuilt: &Rebuilt, platfo
     if let Some(number) = number {
         let layer = |part: &Part| part.manifest.layers.get(number).map(|layer| layer.digest.clone());
         let pair = layer(&theirs).zip(layer(&ours)).context("a manifest has fewer layers than its config")?;
-        let found = compare_layers(release, rebuilt, &pair.0, &pair.1)?;
+        let found = compare_layers(verifier, rebuilt, &pair.0, &pair.1)?;
         return Ok(format!("layer {number}, {found}"));
     }
     if layers.len() != own_layers.len() {
@@ -132,15 +138,15 @@ fn first_difference(theirs: &Value, ours: &Value, path: &str) -> String {
 
 /// The first entry by its mode, owner, size, time and name; where those are the same, by its bytes.
 fn compare_layers(
-    release: &Release<'_>,
+    verifier: &Verifier<'_>,
     rebuilt: &Rebuilt,
     theirs: &Digest,
     ours: &Digest,
 ) -> Result<String> {
-    let runner = release.session.runner;
+    let runner = verifier.runner;
     let scratch = Scratch::new()?;
     let published = scratch.path().join("published.tar.gz");
-    let bytes = release.tools.registry.blob(theirs)?.context("the layer is gone from the registry")?;
+    let bytes = verifier.registry.blob(theirs)?.context("the layer is gone from the registry")?;
     fs::write(&published, bytes).with_context(|| format!("writing `{}`", published.display()))?;
     let ours = rebuilt.file(ours);
     let (theirs_list, ours_list) = (tar::list_layer(runner, &published)?, tar::list_layer(runner, &ours)?);

@@ -5,17 +5,18 @@ use std::thread;
 
 use anyhow::{Result, anyhow};
 
-use crate::forge::PublishedPage;
-use crate::progress::both;
-use crate::reference::Digest;
-use crate::registry::Client;
-use crate::release::Release;
-use crate::version::ReleaseTag;
+use crate::evidence::page::PublishedPage;
+use crate::inputs::release::Release;
+use crate::inputs::version::ReleaseTag;
+use crate::oci::reference::Digest;
+use crate::oci::registry::Client;
+use crate::process::progress::both;
 
-use super::claim::{Claim, Seen, Unseen};
-use super::look::{self, Common, Place};
-use super::store::Layout;
-use super::{image, layers, public};
+use super::claim::{Claim, Unseen};
+use super::judge::{image, layers, public};
+use super::observe::store::Layout;
+use super::observe::{self, Common, Place};
+use super::{Verifier, others};
 
 /// The claims about an image, for where there is none to look at. A test holds them against what is judged.
 const IMAGE: [&str; 17] = [
@@ -43,7 +44,7 @@ const PUBLIC: [&str; 6] =
     [public::TAG_IMAGE, "tag.git", "page.state", "page.image", "page.commands", public::LATEST];
 
 /// What is known of a release before it is looked at.
-pub(super) enum Asked<'a> {
+pub enum Asked<'a> {
     /// Whatever its version tag names.
     VersionTag,
     /// That image, which may be kept under another name than the configured one: then nothing public is asked for.
@@ -53,32 +54,35 @@ pub(super) enum Asked<'a> {
 }
 
 /// What came of it.
-pub(super) struct Survey {
+pub struct Survey {
     /// The image that was looked at, if there was one.
-    pub(super) digest: Option<Digest>,
-    pub(super) claims: Vec<Claim>,
+    pub digest: Option<Digest>,
+    /// All of them, in the order of their ids in the documentation.
+    pub claims: Vec<Claim>,
     /// Claims that this way of asking leaves out.
-    pub(super) not_asked: Vec<&'static str>,
+    pub not_asked: Vec<&'static str>,
     /// It says that it is a rehearsal.
-    pub(super) is_rehearsal: bool,
+    pub is_rehearsal: bool,
 }
 
 /// What several releases of one image share: it is asked once, by the first that needs it.
-pub(super) struct Shared<'a> {
-    pub(super) registry: &'a Client,
-    pub(super) common: OnceLock<Common>,
+pub struct Shared<'a> {
+    registry: &'a Client,
+    common: OnceLock<Common>,
     /// All pages, where they were listed.
-    pub(super) pages: Option<Vec<PublishedPage>>,
+    pub pages: Option<Vec<PublishedPage>>,
 }
 
 impl<'a> Shared<'a> {
-    pub(super) fn new(registry: &'a Client, pages: Option<Vec<PublishedPage>>) -> Self {
+    /// Of the image that `registry` is asked for; `pages` are all of the forge's, where they were listed.
+    #[must_use]
+    pub fn new(registry: &'a Client, pages: Option<Vec<PublishedPage>>) -> Self {
         Self { registry, common: OnceLock::new(), pages }
     }
 
     /// `known` is a version tag and its digest, just looked at.
     fn common(&self, known: Option<(&ReleaseTag, Digest)>) -> &Common {
-        self.common.get_or_init(|| look::common(self.registry, known))
+        self.common.get_or_init(|| observe::common(self.registry, known))
     }
 }
 
@@ -86,29 +90,29 @@ impl<'a> Shared<'a> {
 ///
 /// # Errors
 /// When a signal stopped it.
-pub(super) fn run(release: &Release<'_>, asked: &Asked<'_>, shared: &Shared<'_>) -> Result<Survey> {
+pub fn run(verifier: &Verifier<'_>, asked: &Asked<'_>, shared: &Shared<'_>) -> Result<Survey> {
+    let release = &verifier.release;
     match asked {
-        Asked::Layout(layout) => offline(release, layout),
-        Asked::Digest(digest) if release.target.image != release.session.config.image()? => {
+        Asked::Layout(layout) => offline(verifier, layout),
+        Asked::Digest(digest) if *release.image != release.config.image()? => {
             let (seen, common) =
-                both(|| look::image(release, digest, Place::Registry, None), || Ok(shared.common(None)))?;
-            let claims = image::judge(release, digest, &seen, &bundles(&common.tags, digest));
-            let is_rehearsal =
-                release.target.image.registry.is_loopback() && image::is_rehearsal(&seen, digest);
+                both(|| observe::image(verifier, digest, Place::Registry, None), || Ok(shared.common(None)))?;
+            let claims = image::judge(release, digest, &seen, &others(&common.tags, digest));
+            let is_rehearsal = release.is_trial() && image::is_rehearsal(&seen, digest);
             Ok(Survey { digest: Some((*digest).clone()), claims, not_asked: PUBLIC.to_vec(), is_rehearsal })
         }
-        Asked::Digest(digest) => online(release, Some(digest), shared),
-        Asked::VersionTag => online(release, None, shared),
+        Asked::Digest(digest) => online(verifier, Some(digest), shared),
+        Asked::VersionTag => online(verifier, None, shared),
     }
 }
 
-fn offline(release: &Release<'_>, layout: &Layout) -> Result<Survey> {
+fn offline(verifier: &Verifier<'_>, layout: &Layout) -> Result<Survey> {
     let digest = layout.image();
-    let seen = look::image(release, digest, Place::Layout(layout), None)?;
+    let seen = observe::image(verifier, digest, Place::Layout(layout), None)?;
     let others = layout.others().into_iter().map(ToString::to_string).collect();
-    let mut claims = image::judge(release, digest, &seen, &Ok(others));
+    let mut claims = image::judge(&verifier.release, digest, &seen, &Ok(others));
     // A blob that nothing above looks into is part of what was saved as well.
-    if let Err(unseen) = look::seen(layout.check()) {
+    if let Err(unseen) = observe::seen(layout.check()) {
         let present = claims.iter_mut().filter(|claim| claim.id == image::PRESENT);
         present.for_each(|claim| *claim = Claim::unseen(image::PRESENT, &unseen));
     }
@@ -117,17 +121,18 @@ fn offline(release: &Release<'_>, layout: &Layout) -> Result<Survey> {
     Ok(Survey { digest: Some(digest.clone()), claims, not_asked, is_rehearsal: false })
 }
 
-fn online(release: &Release<'_>, asked: Option<&Digest>, shared: &Shared<'_>) -> Result<Survey> {
-    let tag = release.source.tag.registry_tag();
+fn online(verifier: &Verifier<'_>, asked: Option<&Digest>, shared: &Shared<'_>) -> Result<Survey> {
+    let (release, registry) = (&verifier.release, verifier.registry);
+    let tag = release.tag().registry_tag();
     let page = shared
         .pages
         .as_ref()
         .map(|pages| Ok(pages.iter().find(|found| found.page.tag == release.source.tag).cloned()));
     thread::scope(|scope| {
         // The forge is asked while the registry still wants a token.
-        let names = scope.spawn(|| look::names(release, page.as_ref()));
+        let names = scope.spawn(|| observe::names(verifier, page.as_ref()));
         // The manifest and not just its digest: what is known of the index spares a question.
-        let tagged = look::seen(release.tools.registry.manifest(tag.as_str()));
+        let tagged = observe::seen(registry.manifest(tag.as_str()));
         let version_tag = tagged.clone().map(|found| found.map(|manifest| manifest.digest));
         let known = version_tag.clone().ok().flatten().map(|digest| (&release.source.tag, digest));
         let common = scope.spawn(|| shared.common(known));
@@ -140,17 +145,18 @@ fn online(release: &Release<'_>, asked: Option<&Digest>, shared: &Shared<'_>) ->
         };
         let seen = found.map(|(digest, known)| {
             let known = known.filter(|manifest| manifest.digest == digest);
-            (look::image(release, &digest, Place::Registry, known), digest)
+            (observe::image(verifier, &digest, Place::Registry, known), digest)
         });
         let names = names.join().map_err(|_panic| anyhow!("a thread panicked"))?;
-        let public = look::PublicSeen { version_tag, names };
+        let public = observe::PublicSeen { version_tag, names };
         let common = common.join().map_err(|_panic| anyhow!("a thread panicked"))?;
-        crate::interrupt::check()?;
+        crate::process::interrupt::check()?;
+        let key = verifier.key_address();
         let (digest, mut claims) = match seen {
             Ok((seen, digest)) => {
                 let seen = seen?;
-                let mut claims = image::judge(release, &digest, &seen, &bundles(&common.tags, &digest));
-                claims.extend(public::judge(release, &digest, &public, Some(&seen)));
+                let mut claims = image::judge(release, &digest, &seen, &others(&common.tags, &digest));
+                claims.extend(public::judge(release, &digest, key.as_deref(), &public, Some(&seen)));
                 (Some(digest), claims)
             }
             Err(unseen) => (None, without_image(release, &public, &unseen)),
@@ -169,42 +175,11 @@ fn after_tag(unseen: Unseen) -> Unseen {
 }
 
 /// What can be told where the version tag leads nowhere.
-fn without_image(release: &Release<'_>, seen: &look::PublicSeen, unseen: &Unseen) -> Vec<Claim> {
+fn without_image(release: &Release<'_>, seen: &observe::PublicSeen, unseen: &Unseen) -> Vec<Claim> {
     let unjudged = |id| Claim::unseen(id, unseen);
     let mut claims: Vec<_> = IMAGE.into_iter().map(unjudged).collect();
     claims.push(public::tag_image(release, None, &seen.version_tag));
     claims.extend(public::names(release, &seen.names));
     claims.extend(["page.image", "page.commands"].map(unjudged));
     claims
-}
-
-/// The tags of what is attached to `digest` beside its signatures and attestations: a newer cosign's bundles, or an SBOM
-/// that nobody signed.
-pub(super) fn bundles(tags: &Seen<Vec<String>>, digest: &Digest) -> Seen<Vec<String>> {
-    let name = format!("sha256-{}", digest.hex());
-    let ours = [format!("{name}.sig"), format!("{name}.att")];
-    let tags = tags.as_ref().map_err(Clone::clone)?;
-    Ok(tags.iter().filter(|tag| tag.starts_with(&name) && !ours.contains(tag)).cloned().collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::bundles;
-    use crate::reference::Digest;
-
-    #[test]
-    fn what_else_is_attached_to_a_digest_is_told_by_its_tag() {
-        let digest = Digest::of(b"image");
-        let name = format!("sha256-{}", digest.hex());
-        let tags = [
-            "v1.0.0".to_owned(),
-            format!("{name}.sig"),
-            format!("{name}.att"),
-            name.clone(),
-            format!("{name}.sbom"),
-            format!("sha256-{}", Digest::of(b"other").hex()),
-        ];
-        assert_eq!(bundles(&Ok(tags.to_vec()), &digest).unwrap(), [name.clone(), format!("{name}.sbom")]);
-        assert_eq!(bundles(&Ok(tags[..3].to_vec()), &digest).unwrap(), [""; 0]);
-    }
 }

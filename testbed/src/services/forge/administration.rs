@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use xshell::cmd;
-use xtask::scratch::random_hex;
-use xtask::secret::Secret;
-use xtask::tool::curl::{Authorization, Curl, Request};
+use xtask::http::{Authorization, Curl, Request};
+use xtask::process::scratch::random_hex;
+use xtask::process::secret::Secret;
 
 use super::{ADMIN_TOKEN, NAME};
 use crate::context::Context;

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
-use xtask::failure::Misuse;
-use xtask::secret::Secret;
-use xtask::tool::curl::{Authorization, Curl, Request};
+use xtask::http::{Authorization, Curl, Request};
+use xtask::process::failure::Misuse;
+use xtask::process::secret::Secret;
 
 use super::{ADMIN_TOKEN, NAME, URL};
 use crate::context::Context;

@@ -1,8 +1,8 @@
 //! Somebody was there before: a version tag in the registry with other bytes, a git tag that is elsewhere or nowhere.
 
 use anyhow::{Context as _, Result, ensure};
-use xtask::reference::{Digest, Tag};
-use xtask::registry::{Manifest, Removal};
+use xtask::oci::reference::{Digest, Tag};
+use xtask::oci::registry::{Manifest, Removal};
 
 use super::project::Project;
 use super::snapshot::Snapshot;

@@ -2,8 +2,8 @@
 
 use anyhow::{Context as _, Result, ensure};
 use testbed::forge_client::State;
-use xtask::scratch::random_hex;
-use xtask::secret::Secret;
+use xtask::process::scratch::random_hex;
+use xtask::process::secret::Secret;
 
 use super::echo::Echo;
 use super::project::{Project, new_key};

@@ -3,7 +3,7 @@
 use std::os::unix::fs::symlink;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use xtask::scratch::Scratch;
+use xtask::process::scratch::Scratch;
 
 use crate::harness::checkout::text;
 use crate::harness::{call, environment, export};

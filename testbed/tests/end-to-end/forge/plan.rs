@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
-use xtask::registry::Removal;
+use xtask::oci::registry::Removal;
 
 use super::project::Project;
 use super::snapshot::Snapshot;

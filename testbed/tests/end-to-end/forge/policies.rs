@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
-use xtask::scratch::{Scratch, random_hex};
-use xtask::secret::Secret;
-use xtask::tool::Output;
+use xtask::process::Output;
+use xtask::process::scratch::{Scratch, random_hex};
+use xtask::process::secret::Secret;
 
 use super::project::{Secrets, new_key};
 use super::released::{Released, TAG, released};

@@ -7,9 +7,9 @@ use anyhow::{Context as _, Result};
 use testbed::forge_client::{Client, Repository, State, User};
 use testbed::proxy::Proxy;
 use testbed::watcher::Watcher;
-use xtask::reference::Tag;
-use xtask::scratch::random_hex;
-use xtask::secret::Secret;
+use xtask::oci::reference::Tag;
+use xtask::process::scratch::random_hex;
+use xtask::process::secret::Secret;
 
 use crate::harness::checkout::{Checkout, text};
 use crate::harness::run::Xtask;

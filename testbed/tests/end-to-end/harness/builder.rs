@@ -4,7 +4,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use xtask::scratch::Scratch;
+use xtask::process::scratch::Scratch;
 
 use super::checkout::text;
 use super::{call, export};

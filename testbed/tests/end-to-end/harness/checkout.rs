@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
-use xtask::scratch::{Scratch, random_hex};
+use xtask::process::scratch::{Scratch, random_hex};
 use xtask::tool::docker::LABEL;
 
 use super::{image, read, wait_for};

@@ -2,11 +2,11 @@
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
-use xtask::reference::{Digest, Image};
-use xtask::registry::Credentials;
-use xtask::scratch::Scratch;
-use xtask::secret::Secret;
-use xtask::tool::cosign::PROVENANCE_TYPE;
+use xtask::evidence::attached::PROVENANCE_PREDICATE;
+use xtask::oci::reference::{Digest, Image};
+use xtask::oci::registry::Credentials;
+use xtask::process::scratch::Scratch;
+use xtask::process::secret::Secret;
 use xtask::tool::docker::DockerConfig;
 
 use super::honest::Honest;
@@ -87,7 +87,7 @@ pub(super) fn predicates(registry: &Registry, digest: &Digest) -> Result<[Value;
         let statement: Value = serde_json::from_slice(&statement).context("reading a statement")?;
         Ok::<_, anyhow::Error>(statement["predicate"].clone())
     };
-    Ok([predicate(PROVENANCE_TYPE)?, predicate(SBOM_TYPE)?])
+    Ok([predicate(PROVENANCE_PREDICATE)?, predicate(SBOM_TYPE)?])
 }
 
 /// Which layer holds the attestation of a type.
@@ -119,7 +119,7 @@ impl Honest {
         let mut changed = self.provenance.clone();
         change(&mut changed);
         ensure!(changed != self.provenance, "the provenance is as it was");
-        self.attest_anew(PROVENANCE_TYPE, &changed)
+        self.attest_anew(PROVENANCE_PREDICATE, &changed)
     }
 
     /// Attests a changed SBOM, with the project's key, and returns its digest.

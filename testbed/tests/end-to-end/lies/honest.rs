@@ -10,9 +10,9 @@ use nix::fcntl::Flock;
 use serde_json::Value;
 use testbed::forge_client::State as Status;
 use testbed::proxy::Proxy;
-use xtask::reference::{Digest, Image};
-use xtask::scratch::random_hex;
-use xtask::secret::Secret;
+use xtask::oci::reference::{Digest, Image};
+use xtask::process::scratch::random_hex;
+use xtask::process::secret::Secret;
 
 use super::attached::{self, Signer};
 use super::registry::Registry;

@@ -3,7 +3,7 @@
 
 use anyhow::{Context as _, Result};
 use testbed::proxy::{Fault, RequestSeen};
-use xtask::reference::Digest;
+use xtask::oci::reference::Digest;
 
 use super::Lie;
 use super::honest::Honest;

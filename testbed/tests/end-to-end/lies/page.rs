@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use serde_json::json;
-use xtask::reference::Digest;
+use xtask::oci::reference::Digest;
 
 use super::Lie;
 use super::judge::check;

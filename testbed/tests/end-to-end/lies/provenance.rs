@@ -2,8 +2,8 @@
 
 use anyhow::Result;
 use serde_json::{Value, json};
-use xtask::reference::Digest;
-use xtask::tool::cosign::PROVENANCE_TYPE;
+use xtask::evidence::attached::PROVENANCE_PREDICATE;
+use xtask::oci::reference::Digest;
 
 use super::Lie;
 use super::honest::{Honest, OLDER};
@@ -54,14 +54,14 @@ const BYPRODUCTS: &str = "/runDetails/byproducts";
 pub(super) const ATTESTED: &[Lie] = &[
     Lie {
         name: "provenance removed",
-        make: |honest| honest.drop_attestation(PROVENANCE_TYPE),
+        make: |honest| honest.drop_attestation(PROVENANCE_PREDICATE),
         wrong: REJECTED,
         unchecked: WITHOUT,
     },
     Lie {
         name: "provenance by another key instead",
         make: |honest| {
-            honest.other.attest(&honest.digest, PROVENANCE_TYPE, &honest.provenance, &["--replace"])
+            honest.other.attest(&honest.digest, PROVENANCE_PREDICATE, &honest.provenance, &["--replace"])
         },
         wrong: REJECTED,
         unchecked: WITHOUT,
@@ -69,13 +69,13 @@ pub(super) const ATTESTED: &[Lie] = &[
     Lie {
         // Both are accepted, so nothing foreign is attached; which one is meant, nobody knows.
         name: "a second provenance by the key",
-        make: |honest| honest.own.attest(&honest.digest, PROVENANCE_TYPE, &honest.provenance, &[]),
+        make: |honest| honest.own.attest(&honest.digest, PROVENANCE_PREDICATE, &honest.provenance, &[]),
         wrong: &["provenance"],
         unchecked: PARTS,
     },
     Lie {
         name: "provenance copied from an older release",
-        make: |honest| honest.copy_attestation(PROVENANCE_TYPE, &honest.digest_of(OLDER)?),
+        make: |honest| honest.copy_attestation(PROVENANCE_PREDICATE, &honest.digest_of(OLDER)?),
         wrong: REJECTED,
         unchecked: WITHOUT,
     },
@@ -84,15 +84,15 @@ pub(super) const ATTESTED: &[Lie] = &[
         name: "provenance whose subject is another digest",
         make: |honest| {
             let elsewhere = Digest::of(b"no image");
-            honest.own.attest(&elsewhere, PROVENANCE_TYPE, &honest.provenance, &[])?;
-            honest.copy_attestation(PROVENANCE_TYPE, &elsewhere)
+            honest.own.attest(&elsewhere, PROVENANCE_PREDICATE, &honest.provenance, &[])?;
+            honest.copy_attestation(PROVENANCE_PREDICATE, &elsewhere)
         },
         wrong: REJECTED,
         unchecked: WITHOUT,
     },
     Lie {
         name: "provenance `{}`",
-        make: |honest| honest.attest_anew(PROVENANCE_TYPE, &json!({})),
+        make: |honest| honest.attest_anew(PROVENANCE_PREDICATE, &json!({})),
         wrong: &["provenance.form"],
         unchecked: REST,
     },

@@ -7,11 +7,11 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 use testbed::watcher::http::{Answer, Server};
-use xtask::reference::Digest;
-use xtask::registry::Credentials;
-use xtask::secret::Secret;
-use xtask::tool::Runner;
-use xtask::tool::curl::{Authorization, Curl, Request};
+use xtask::http::{Authorization, Curl, Request};
+use xtask::oci::reference::Digest;
+use xtask::oci::registry::Credentials;
+use xtask::process::Runner;
+use xtask::process::secret::Secret;
 
 use crate::harness::environment;
 

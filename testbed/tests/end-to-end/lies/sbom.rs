@@ -3,7 +3,7 @@
 
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
-use xtask::tool::cosign::PROVENANCE_TYPE;
+use xtask::evidence::attached::PROVENANCE_PREDICATE;
 
 use super::Lie;
 use super::attached::SBOM_TYPE;
@@ -31,7 +31,7 @@ fn change_both(honest: &Honest, change: impl FnOnce(&mut Value)) -> Result<()> {
     let products = provenance["runDetails"]["byproducts"].as_array_mut().context("no byproducts")?;
     let product = products.iter_mut().find(|product| product["name"] == "sbom.cdx.json");
     product.context("no SBOM among the byproducts")?["digest"]["sha256"] = digest.hex().into();
-    honest.attest_anew(PROVENANCE_TYPE, &provenance)
+    honest.attest_anew(PROVENANCE_PREDICATE, &provenance)
 }
 
 pub(super) const LIES: &[Lie] = &[

@@ -4,7 +4,7 @@
 
 use anyhow::Result;
 use serde_json::json;
-use xtask::tool::cosign::PROVENANCE_TYPE;
+use xtask::evidence::attached::PROVENANCE_PREDICATE;
 
 use super::Lie;
 use super::attached::{SBOM_TYPE, stored_as};
@@ -97,7 +97,7 @@ pub(super) const LIES: &[Lie] = &[
     },
     Lie {
         name: "another key's provenance beside ours",
-        make: |honest| honest.other.attest(&honest.digest, PROVENANCE_TYPE, &honest.provenance, &[]),
+        make: |honest| honest.other.attest(&honest.digest, PROVENANCE_PREDICATE, &honest.provenance, &[]),
         wrong: &["attachments"],
         unchecked: &[],
     },

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 use testbed::forge_client::Client;
-use xtask::reference::Digest;
+use xtask::oci::reference::Digest;
 
 use super::registry::Registry;
 use crate::forge::project::Project;

@@ -4,8 +4,8 @@
 
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
-use xtask::reference::Digest;
-use xtask::tool::cosign::PROVENANCE_TYPE;
+use xtask::evidence::attached::PROVENANCE_PREDICATE;
+use xtask::oci::reference::Digest;
 
 use super::attached::SBOM_TYPE;
 use super::honest::{Honest, TAG};
@@ -103,7 +103,7 @@ impl Honest {
         self.own.sign(&digest, &["--recursive", "-a", &version])?;
         let mut provenance = self.provenance.clone();
         provenance["runDetails"]["byproducts"] = self.byproducts(&index)?;
-        self.own.attest(&digest, PROVENANCE_TYPE, &provenance, &[])?;
+        self.own.attest(&digest, PROVENANCE_PREDICATE, &provenance, &[])?;
         self.own.attest(&digest, SBOM_TYPE, &self.sbom, &[])?;
         self.edit_page(|body| body.replace(self.digest.as_str(), digest.as_str()))
     }

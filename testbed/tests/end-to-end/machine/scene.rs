@@ -5,10 +5,10 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use testbed::forge_client::State;
 use testbed::proxy::Proxy;
-use xtask::reference::Image;
-use xtask::registry::Client;
-use xtask::tool::Runner;
-use xtask::tool::curl::Curl;
+use xtask::http::Curl;
+use xtask::oci::reference::Image;
+use xtask::oci::registry::Client;
+use xtask::process::Runner;
 
 use crate::forge::project::Project;
 use crate::harness::environment;

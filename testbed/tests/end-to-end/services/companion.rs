@@ -1,7 +1,7 @@
 //! A service that needs a database, an environment and a place to write to, and that ends with 143.
 
 use anyhow::{Context as _, Result, ensure};
-use xtask::scratch::random_hex;
+use xtask::process::scratch::random_hex;
 
 use super::asked::Asked;
 use super::worked::Worked;

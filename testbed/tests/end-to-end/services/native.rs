@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use anyhow::{Context as _, Result, ensure};
-use xtask::reference::Digest;
+use xtask::oci::reference::Digest;
 
 use super::asked::Asked;
 use super::worked::Worked;

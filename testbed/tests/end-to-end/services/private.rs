@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 use testbed::forge_client::{Client, User};
-use xtask::scratch::Scratch;
+use xtask::process::scratch::Scratch;
 
 use super::asked::Asked;
 use super::worked::Worked;

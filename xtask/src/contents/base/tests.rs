@@ -2,8 +2,8 @@
 
 use super::{Base, Place};
 use crate::contents::cache::Cache;
-use crate::environment::Environment;
-use crate::reference::Digest;
+use crate::oci::reference::Digest;
+use crate::process::environment::Environment;
 use anyhow::{Context as _, Result};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -17,7 +17,7 @@ fn a_base_is_asked_for_where_it_is() {
         assert!(Place::of_stand_in(bad).is_err(), "{bad}");
     }
     let text = format!("FROM node:22-slim@{digest}\n");
-    let hub = Place::of(&crate::dockerfile::read(&text, &[]).unwrap().base.last);
+    let hub = Place::of(&crate::inputs::dockerfile::read(&text, &[]).unwrap().base.last);
     assert_eq!((hub.name.as_str(), &hub.digest), ("docker.io/library/node", &digest));
     assert_eq!(hub.image().unwrap().to_string(), "registry-1.docker.io/library/node");
 }

@@ -5,8 +5,8 @@ use super::super::image::Contents;
 use super::super::image::tests::manifest;
 use super::super::layer::tests::facts;
 use super::check;
-use crate::config::{Dependencies, Folder};
-use crate::lockfile::{self, Lockfile};
+use crate::inputs::config::{Dependencies, Folder};
+use crate::inputs::lockfile::{self, Lockfile};
 use serde_json::json;
 
 /// A service with a nested, an aliased, a scoped, an optional and a local package, and a development dependency.

@@ -4,7 +4,7 @@ use super::super::archive::tests::{archive, entry, file};
 use super::super::elf::{Libc, tests as elf};
 use super::super::facts::{Fact, LayerFacts};
 use super::{Compression, read};
-use crate::reference::Digest;
+use crate::oci::reference::Digest;
 use std::io::Write as _;
 
 pub(crate) fn facts(entries: &[Vec<u8>]) -> LayerFacts {

@@ -12,10 +12,10 @@ use super::super::base::Base;
 use super::super::cache::Cache;
 use super::super::image::tests::manifest;
 use super::{Damaged, Known, Layers, Part, read};
-use crate::environment::Environment;
-use crate::reference::Digest;
-use crate::registry::WrongBytes;
-use crate::scratch::Scratch;
+use crate::oci::reference::Digest;
+use crate::oci::registry::WrongBytes;
+use crate::process::environment::Environment;
+use crate::process::scratch::Scratch;
 
 /// Plain tar files by digest.
 struct Shelf(BTreeMap<Digest, Vec<u8>>, AtomicUsize);

@@ -3,9 +3,9 @@
 use anyhow::{Result, ensure};
 use serde::Deserialize;
 
-use crate::forge::{Page, PublishedPage};
+use crate::evidence::page::{Page, PublishedPage};
+use crate::inputs::version::ReleaseTag;
 use crate::tool::git::Commit;
-use crate::version::ReleaseTag;
 
 /// `GET /repos/{o}/{r}/tags/{tag}`; `id` would be the tag object of an annotated tag, `commit` is peeled.
 #[derive(Deserialize)]

@@ -4,10 +4,10 @@ use anyhow::{Context as _, Result, bail, ensure};
 
 use super::answers::Branch;
 use super::{Forgejo, PAGE_SIZE, status};
-use crate::config::CiStatus;
 use crate::forge::CiState;
-use crate::problem::Problem;
-use crate::tool::curl::Request;
+use crate::http::Request;
+use crate::inputs::config::CiStatus;
+use crate::process::problem::Problem;
 use crate::tool::git::Commit;
 
 /// A clock further off than this makes tokens and time stamps worthless.
@@ -67,8 +67,8 @@ impl Forgejo {
         let response = self.send(Request::new("GET", format!("{}/version", self.api)))?;
         ensure!(response.status == 200, response.unexpected());
         let date = response.header("Date").with_context(|| format!("{response} without a `Date`"))?;
-        let theirs = crate::time::parse_http_date(date)?;
-        let skew = theirs.abs_diff(crate::time::now()?);
+        let theirs = crate::process::time::parse_http_date(date)?;
+        let skew = theirs.abs_diff(crate::process::time::now()?);
         Ok((skew > MOST_CLOCK_SKEW).then(|| {
             Problem::new("clock", format!("this machine's clock is {skew} s off the forge's; set it, for example with `timedatectl set-ntp true`"))
         }))

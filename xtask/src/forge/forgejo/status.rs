@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use crate::forge::CiState;
-use crate::forge::run::Run;
+use crate::inputs::run::Run;
 
 /// The release's own workflow, by the `name:` that this repository gives it: its state says nothing about the commit, and
 /// while it runs it is pending. Both forges write contexts as `<name> / <job> (<event>)`.

@@ -2,13 +2,14 @@
 
 use anyhow::{Context as _, Result};
 
-use crate::config::{Config, Platform};
-use crate::index;
 use crate::inputs::Inputs;
-use crate::problem::Problem;
+use crate::inputs::config::{Config, Platform};
+use crate::inputs::stand_in;
+use crate::oci::index;
+use crate::process::problem::Problem;
 use crate::release::preflight::Found;
 use crate::release::target::Target;
-use crate::release::{Session, Tools, stand_in};
+use crate::release::{Session, Tools};
 
 /// A base image from elsewhere is for trying out: what is published for others must be made of what the Dockerfile says.
 pub(super) fn stand_ins(target: &Target) -> Result<Found> {
@@ -73,7 +74,7 @@ fn by_builder(
     reference: &str,
     unasked: &anyhow::Error,
 ) -> Result<Vec<Problem>> {
-    crate::interrupt::check()?;
+    crate::process::interrupt::check()?;
     let platforms: Vec<_> = session.config.platforms.iter().map(ToString::to_string).collect();
     let Err(error) = tools.docker.has_base(reference, &platforms, &session.config.builder) else {
         let detail = format!("the builder has `{reference}`, whose own registry does not show it");
@@ -100,7 +101,7 @@ mod tests {
         }));
         let config = config.unwrap();
         let manifest = |architecture: &str, variant: &str| {
-            let digest = crate::reference::Digest::of(architecture.as_bytes());
+            let digest = crate::oci::reference::Digest::of(architecture.as_bytes());
             serde_json::json!({
                 "mediaType": "application/vnd.oci.image.manifest.v1+json", "size": 1, "digest": digest.as_str(),
                 "platform": {"os": "linux", "architecture": architecture, "variant": variant},

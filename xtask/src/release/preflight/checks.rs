@@ -4,13 +4,14 @@ use std::net::Ipv4Addr;
 
 use anyhow::{Context as _, Result};
 
+use crate::build::missing_secrets;
+use crate::evidence::provenance::{ToolSource, XTASK};
 use crate::inputs::{Inputs, PUBLIC_KEY};
-use crate::problem::Problem;
-use crate::provenance::{ToolSource, XTASK};
-use crate::reference::Digest;
+use crate::oci::reference::Digest;
+use crate::process::problem::Problem;
 use crate::release::preflight::{Check, Found, bases};
 use crate::release::target::Target;
-use crate::release::{Session, Tools, build};
+use crate::release::{Session, Tools};
 use crate::tool::cosign::Generation;
 use crate::tool::docker::START_ENGINE;
 
@@ -112,8 +113,8 @@ fn speaks_http(insecure: &[String], registry: &str) -> bool {
 }
 
 fn build_secrets(session: &Session<'_>) -> Result<Found> {
-    let found = crate::config::build_secrets(&session.config.build_secrets, session.environment)?;
-    let missing = found.err().map(|names| Problem::new("build secrets", build::missing_secrets(&names)));
+    let found = crate::inputs::config::build_secrets(&session.config.build_secrets, session.environment)?;
+    let missing = found.err().map(|names| Problem::new("build secrets", missing_secrets(&names)));
     Ok((Vec::new(), missing.into_iter().collect()))
 }
 

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use crate::forge::CiState;
-use crate::problem::Problem;
+use crate::inputs::source::Source;
+use crate::process::problem::Problem;
 use crate::release::Session;
-use crate::release::source::Source;
 use crate::release::target::Target;
 
 /// Between two questions; the first pauses are shorter.
@@ -61,7 +61,7 @@ impl Gate {
                 said = names;
             }
             thread::sleep(pause);
-            crate::interrupt::check()?;
+            crate::process::interrupt::check()?;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, ensure};
 
-use crate::config::{Companion, Http, Smoke};
-use crate::interrupt;
-use crate::release::Release;
-use crate::tool::Output;
+use crate::inputs::config::{Companion, Http, Smoke};
+use crate::process::Output;
+use crate::process::interrupt;
+use crate::release::Context;
 use crate::tool::docker::{Container, ContainerState, Network};
 
 use super::image::Image;
@@ -24,7 +24,7 @@ const DOCKER: Duration = Duration::from_secs(30);
 
 /// What is tried, and how.
 pub(super) struct Attempt<'a, 'r> {
-    pub(super) release: &'a Release<'r>,
+    pub(super) context: &'a Context<'r>,
     pub(super) image: &'a Image,
     /// How many times longer everything may take.
     pub(super) factor: u32,
@@ -45,7 +45,7 @@ impl<'a> Attempt<'a, '_> {
     pub(super) fn run(&self, network: &Network<'_>) -> Result<()> {
         let mut containers = Containers::default();
         let tried = self.start_companions(&mut containers, network).and_then(|()| {
-            let started = self.release.tools.docker.start(&self.service(network.name()));
+            let started = self.context.tools.docker.start(&self.service(network.name()));
             let service = &*containers.service.insert(started.context("starting the service")?);
             if let Some(http) = self.smoke().http() {
                 self.ask(&http, service)?;
@@ -60,7 +60,7 @@ impl<'a> Attempt<'a, '_> {
     }
 
     pub(super) fn smoke(&self) -> &'a Smoke {
-        &self.release.session.config.smoke
+        &self.context.session.config.smoke
     }
 
     pub(super) fn patience(&self) -> Duration {
@@ -70,7 +70,7 @@ impl<'a> Attempt<'a, '_> {
     fn start_companions(&self, containers: &mut Containers<'a>, network: &Network<'_>) -> Result<()> {
         for companion in &self.smoke().companions {
             let run = self.companion(companion, network.name());
-            let started = self.release.tools.docker.start(&run);
+            let started = self.context.tools.docker.start(&run);
             let doing = || format!("starting the companion `{}`", companion.alias);
             containers.companions.push((companion, started.with_context(doing)?));
         }
@@ -94,9 +94,9 @@ impl<'a> Attempt<'a, '_> {
         // What an image's `NODE_OPTIONS` loads is for the service alone.
         let asked = service.exec(&["NODE_OPTIONS="], &command, self.patience() + DOCKER);
         let judged = match asked {
-            Ok(output) if output.status.success() => {
-                output.text().and_then(|text| probe::judge(&text, http, self.patience(), self.release.source))
-            }
+            Ok(output) if output.status.success() => output
+                .text()
+                .and_then(|text| probe::judge(&text, http, self.patience(), self.context.release.source)),
             Ok(output) => Err(self.no_probe(&output)),
             Err(error) => Err(error.context("asking the service")),
         };

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, Result, anyhow, ensure};
 use serde::Deserialize;
 
-use crate::index;
-use crate::reference::Digest;
-use crate::registry::{Client, Got, Wanted};
-use crate::release::Release;
-use crate::release::build::Built;
-use crate::release::source::Source;
+use crate::inputs::source::Source;
+use crate::oci::index;
+use crate::oci::reference::Digest;
+use crate::oci::registry::{Client, Got, Wanted};
+use crate::release::Context;
+use crate::release::build::Candidate;
 
 /// One platform's image.
 pub(super) struct Image {
@@ -43,9 +43,9 @@ pub(super) struct RunConfig {
 ///
 /// # Errors
 /// When the registry does not have them.
-pub(super) fn all(release: &Release<'_>, built: &Built) -> Result<Vec<Image>> {
-    let registry = &release.tools.registry;
-    let manifests = built.manifests.iter().map(|(_, digest)| Wanted::Manifest(digest.to_string()));
+pub(super) fn all(context: &Context<'_>, candidate: &Candidate) -> Result<Vec<Image>> {
+    let registry = &context.tools.registry;
+    let manifests = candidate.manifests.iter().map(|(_, digest)| Wanted::Manifest(digest.to_string()));
     let config_of = |bytes: Vec<u8>| {
         let config = index::config_of(&bytes).context("reading the manifest of a platform")?;
         Ok(Wanted::Blob(config))
@@ -56,9 +56,9 @@ pub(super) fn all(release: &Release<'_>, built: &Built) -> Result<Vec<Image>> {
     let image = |((platform, digest), bytes): (&(String, Digest), Vec<u8>)| {
         let read = || format!("reading the config of the image for {platform}");
         let Config { config } = serde_json::from_slice(&bytes).with_context(read)?;
-        Ok(Image { platform: platform.clone(), reference: release.target.image.pinned(digest), config })
+        Ok(Image { platform: platform.clone(), reference: context.release.image.pinned(digest), config })
     };
-    built.manifests.iter().zip(configs).map(image).collect()
+    candidate.manifests.iter().zip(configs).map(image).collect()
 }
 
 fn fetch(registry: &Client, wanted: &[Wanted]) -> Result<Vec<Vec<u8>>> {

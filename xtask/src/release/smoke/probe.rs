@@ -7,8 +7,8 @@ use anyhow::{Context as _, Result, bail, ensure};
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::config::{ALIAS, Http};
-use crate::release::source::Source;
+use crate::inputs::config::{ALIAS, Http};
+use crate::inputs::source::Source;
 
 /// The program.
 pub(super) const PROGRAM: &str = include_str!("probe.js");
@@ -95,14 +95,14 @@ impl Answer {
 fn shown(text: &str) -> String {
     let plain = |c: char| if c.is_control() { ' ' } else { c };
     let start: String = text.chars().take(SHOWN).map(plain).collect();
-    crate::secret::redact(start.trim())
+    crate::process::secret::redact(start.trim())
 }
 
 #[cfg(test)]
 mod tests {
     use super::{judge, question};
-    use crate::config::Http;
-    use crate::release::source::Source;
+    use crate::inputs::config::Http;
+    use crate::inputs::source::Source;
     use crate::tool::git::Commit;
     use serde_json::{Value, json};
     use std::time::Duration;

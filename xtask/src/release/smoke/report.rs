@@ -4,9 +4,9 @@ use std::ffi::OsStr;
 
 use anyhow::{Error, anyhow};
 
-use crate::failure::Refusal;
-use crate::interrupt::Interrupted;
-use crate::tool::command_line::quoted;
+use crate::process::command_line::quoted;
+use crate::process::failure::Refusal;
+use crate::process::interrupt::Interrupted;
 use crate::tool::docker::Container;
 
 use super::attempt::{Attempt, Containers};
@@ -63,7 +63,7 @@ fn set(attempt: &Attempt<'_, '_>) -> String {
 
 fn by_hand(attempt: &Attempt<'_, '_>) -> Vec<String> {
     let docker = |words: &[&str]| quoted(OsStr::new("docker"), words.iter().map(OsStr::new));
-    let companions = &attempt.release.session.config.smoke.companions;
+    let companions = &attempt.context.session.config.smoke.companions;
     let mut lines = vec![docker(&["network", "create", "--internal", BY_HAND])];
     for companion in companions {
         let name = format!("--name={BY_HAND}-{}", companion.alias);

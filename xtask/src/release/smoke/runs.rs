@@ -1,6 +1,6 @@
 //! The containers of an attempt: the service, and what stands beside it.
 
-use crate::config::{ALIAS, Companion};
+use crate::inputs::config::{ALIAS, Companion};
 use crate::tool::docker::Run;
 
 use super::attempt::Attempt;
@@ -22,7 +22,7 @@ impl Attempt<'_, '_> {
             writable: smoke.writable.clone(),
             entrypoint: None,
             arguments: Vec::new(),
-            label: self.release.session.config.repository.to_string(),
+            label: self.context.session.config.repository.to_string(),
         }
     }
 

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use crate::reference::{Digest, Image};
-use crate::tool::command_line;
+use crate::oci::reference::{Digest, Image};
+use crate::process::command_line;
 
 /// A command for checking an image, as it is printed and as it is run: one source for both.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,15 +63,15 @@ impl std::fmt::Display for VerifyCommand {
 #[cfg(test)]
 mod tests {
     use super::VerifyCommand;
-    use crate::reference::Digest;
+    use crate::oci::reference::Digest;
 
     #[test]
     fn the_commands_are_those_that_both_majors_accept() {
-        let image: crate::reference::Image = "forge.example.org/acme/carol".parse().unwrap();
+        let image: crate::oci::reference::Image = "forge.example.org/acme/carol".parse().unwrap();
         let digest = Digest::of(b"x");
         let version = semver::Version::new(1, 2, 3);
-        let lan = crate::reference::Image {
-            registry: "192.168.1.10:3000".parse::<crate::reference::Registry>().unwrap().over_http(),
+        let lan = crate::oci::reference::Image {
+            registry: "192.168.1.10:3000".parse::<crate::oci::reference::Registry>().unwrap().over_http(),
             path: "acme/carol".to_owned(),
         };
         assert_eq!(

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::secret::Secret;
+use crate::process::secret::Secret;
 
 /// What `docker buildx build` is asked for.
 pub struct Build {
@@ -106,7 +106,7 @@ mod tests {
     use std::time::Duration;
 
     use super::{Build, Output};
-    use crate::secret::Secret;
+    use crate::process::secret::Secret;
 
     fn build(output: Output) -> Build {
         Build {

@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
 
-use crate::environment::Environment;
-use crate::reference::Registry;
-use crate::registry::Credentials;
-use crate::scratch::Scratch;
+use crate::oci::reference::Registry;
+use crate::oci::registry::Credentials;
+use crate::process::environment::Environment;
+use crate::process::scratch::Scratch;
 
 /// More than any configuration of docker.
 const LARGEST_CONFIG: u64 = 1 << 20;
@@ -142,10 +142,10 @@ fn users_proxies(environment: &Environment) -> Result<Proxies> {
 #[cfg(test)]
 mod tests {
     use super::DockerConfig;
-    use crate::environment::Environment;
-    use crate::registry::Credentials;
-    use crate::scratch::Scratch;
-    use crate::secret::Secret;
+    use crate::oci::registry::Credentials;
+    use crate::process::environment::Environment;
+    use crate::process::scratch::Scratch;
+    use crate::process::secret::Secret;
 
     #[test]
     fn each_registry_has_its_own_login_and_the_users_has_none() {

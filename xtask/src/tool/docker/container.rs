@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use serde::Deserialize;
 
 use super::Docker;
-use crate::tool::Output;
+use crate::process::Output;
 
 /// How many of its last lines an error shows.
 const LOG_LINES: &str = "40";
@@ -47,7 +47,7 @@ impl ContainerState {
 /// A time as the engine writes it, with up to nine digits of a second: `2026-11-28T11:12:36.123456789Z`.
 fn since_1970(text: &str) -> Option<Duration> {
     let (whole, fraction) = text.strip_suffix('Z')?.split_once('.').unwrap_or((text.strip_suffix('Z')?, "0"));
-    let seconds = crate::time::parse_rfc3339(&format!("{whole}Z")).ok()?;
+    let seconds = crate::process::time::parse_rfc3339(&format!("{whole}Z")).ok()?;
     let nanoseconds = format!("{fraction:0<9}").get(..9)?.parse().ok()?;
     Some(Duration::new(seconds, nanoseconds))
 }
@@ -88,7 +88,7 @@ impl<'a> Container<'a> {
     /// When docker does not say.
     pub fn logs(&self) -> Result<String> {
         let output = self.docker.call(&["logs", "--tail", LOG_LINES, &self.name])?.output()?.success()?;
-        let stdout = crate::secret::redact(&String::from_utf8_lossy(&output.stdout));
+        let stdout = crate::process::secret::redact(&String::from_utf8_lossy(&output.stdout));
         let is_text = |c: &char| !c.is_control() || matches!(c, '\n' | '\t');
         Ok(format!("{stdout}{}", output.stderr).chars().filter(is_text).collect())
     }

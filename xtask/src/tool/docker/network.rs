@@ -22,9 +22,9 @@ impl<'a> Network<'a> {
     /// # Errors
     /// When it cannot be made.
     pub(super) fn new(docker: &'a Docker<'a>, label: &str) -> Result<Self> {
-        let network = Self { docker, name: format!("{LABEL}-{}", crate::scratch::random_hex()?) };
+        let network = Self { docker, name: format!("{LABEL}-{}", crate::process::scratch::random_hex()?) };
         network.create(label).or_else(|first| {
-            crate::interrupt::check()?;
+            crate::process::interrupt::check()?;
             let prune = ["network", "prune", "--force", "--filter", &format!("label={LABEL}")];
             let prune = [&prune[..], &["--filter", "until=1h"]].concat();
             docker.call(&prune)?.timeout(TIMEOUT).run()?;
@@ -35,11 +35,11 @@ impl<'a> Network<'a> {
 
     /// A signal does not end the call: what the engine goes on to make would be there after it was removed.
     fn create(&self, label: &str) -> Result<()> {
-        crate::interrupt::check()?;
+        crate::process::interrupt::check()?;
         let label = format!("{LABEL}={label}");
         let create = ["network", "create", "--internal", "--label", &label, &self.name];
         self.docker.call(&create)?.after_interrupt().timeout(TIMEOUT).read()?;
-        Ok(crate::interrupt::check()?)
+        Ok(crate::process::interrupt::check()?)
     }
 
     /// Its name.

@@ -7,9 +7,9 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::{Container, Docker};
-use crate::scratch::random_hex;
-use crate::tool::Output;
-use crate::tool::command_line::quoted;
+use crate::process::Output;
+use crate::process::command_line::quoted;
+use crate::process::scratch::random_hex;
 
 /// The label of everything that is made for a try, with the repository's name: what is left can be told by it.
 pub const LABEL: &str = "xtask-smoke";

@@ -9,7 +9,7 @@ use anyhow::Result;
 use xshell::cmd;
 
 use super::INSTALL;
-use crate::tool::{Call, Runner};
+use crate::process::{Call, Runner};
 
 /// Settings that a repository may have for itself, and that must not count either.
 const SETTINGS: [(&str, &str); 8] = [

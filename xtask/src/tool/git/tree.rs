@@ -40,7 +40,7 @@ pub(super) struct Entry {
 /// Reads `git ls-tree -r -z --full-tree` (git-ls-tree(1), "OUTPUT FORMAT").
 ///
 /// # Errors
-/// A [`crate::failure::Refusal`] that names an entry which has no content of its own or would be written somewhere else.
+/// A [`crate::process::failure::Refusal`] that names an entry which has no content of its own or would be written somewhere else.
 pub(super) fn entries(output: &[u8]) -> Result<Vec<Entry>> {
     let records: Vec<_> = output.split(|byte| *byte == 0).filter(|record| !record.is_empty()).collect();
     ensure!(records.len() <= MAX_ENTRIES, "the commit has more than {MAX_ENTRIES} files");
@@ -105,7 +105,7 @@ pub(super) fn asked(entries: &[Entry]) -> String {
 /// not depend on the umask, and everything has the time `time`, in seconds since 1970.
 ///
 /// # Errors
-/// A [`crate::failure::Refusal`] for what is no content; other errors when the disk is full or the answer is cut off.
+/// A [`crate::process::failure::Refusal`] for what is no content; other errors when the disk is full or the answer is cut off.
 pub(super) fn write(entries: &[Entry], objects: File, dir: &Path, time: u64) -> Result<()> {
     let mut objects = BufReader::new(objects);
     let mut directories = BTreeSet::new();
@@ -172,7 +172,7 @@ fn set_time(path: &Path, time: u64) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::{Entry, Kind, asked, entries, stays_within, write};
-    use crate::scratch::Scratch;
+    use crate::process::scratch::Scratch;
     use std::fs::{self, File};
     use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
@@ -199,7 +199,7 @@ mod tests {
             (&[("100644", "README"), ("100644", "readme")], "`README` and `readme`"),
         ] {
             let error = listed(lines).unwrap_err();
-            assert_eq!(crate::failure::exit_code(&error), 3, "{error:#}");
+            assert_eq!(crate::process::failure::exit_code(&error), 3, "{error:#}");
             assert!(error.to_string().contains(refused), "{error:#}");
         }
         for path in ["../x", "/etc/passwd", "a/../../x", ".git/config", "a/.GIT/hooks", "./x", "a//b"] {

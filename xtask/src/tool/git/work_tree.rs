@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 use super::{Commit, Git};
-use crate::scratch::Scratch;
-use crate::tool::Call;
+use crate::process::Call;
+use crate::process::scratch::Scratch;
 
 /// Where objects are looked for and written, when not in the repository alone.
 #[derive(Clone)]

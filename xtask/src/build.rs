@@ -1,0 +1,106 @@
+//! A commit as an image: its files, the recipe, and the login that the builder has. `release` pushes what comes out,
+//! `verify --rebuild` compares it with what is public.
+
+mod export;
+pub mod logins;
+pub mod rebuilt;
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use anyhow::{Result, anyhow};
+
+use crate::evidence::labels;
+use crate::inputs::config::build_secrets;
+use crate::inputs::release::Release;
+use crate::oci::reference::Digest;
+use crate::process::environment::Environment;
+use crate::tool::docker::{Build, Docker, Output};
+use crate::tool::git::Git;
+
+use export::Export;
+
+/// The build of one release's commit. Nothing is exported before it is needed: a finished release needs no files.
+pub struct ImageBuild<'a> {
+    release: Release<'a>,
+    docker: &'a Docker<'a>,
+    git: &'a Git,
+    environment: &'a Environment,
+    export: OnceLock<Export>,
+}
+
+impl<'a> ImageBuild<'a> {
+    /// Of `release`, by `docker`, whose commit is in `git`.
+    #[must_use]
+    pub fn new(
+        release: Release<'a>,
+        docker: &'a Docker<'a>,
+        git: &'a Git,
+        environment: &'a Environment,
+    ) -> Self {
+        Self { release, docker, git, environment, export: OnceLock::new() }
+    }
+
+    /// The top of the commit's files, exported when they are first asked for: the build context.
+    ///
+    /// # Errors
+    /// When git fails or the disk is full.
+    pub fn context(&self) -> Result<PathBuf> {
+        if let Some(export) = self.export.get() {
+            return Ok(export.tree());
+        }
+        let export = Export::of(self.git, &self.release.source.commit)?;
+        Ok(self.export.get_or_init(|| export).tree())
+    }
+
+    /// Builds without pushing anything, writes the image as an OCI layout into the tar file `file`, and returns the digest of
+    /// its index.
+    ///
+    /// # Errors
+    /// When the build fails.
+    pub fn to_layout(&self, file: &Path) -> Result<Digest> {
+        self.docker.build(&self.recipe(Output::Layout(file.to_owned()))?, None)
+    }
+
+    /// Everything that decides what comes out, and nothing of this machine.
+    ///
+    /// # Errors
+    /// When the commit cannot be exported, or a secret of the build is not set.
+    pub fn recipe(&self, output: Output) -> Result<Build> {
+        let Release { config, source, .. } = self.release;
+        let labels = labels::of(&self.release);
+        let secrets = build_secrets(&config.build_secrets, self.environment)?
+            .map_err(|missing| anyhow!("{}", missing_secrets(&missing)))?;
+        Ok(Build {
+            context: self.context()?,
+            platforms: self.release.platforms(),
+            arguments: vec![
+                ("SOURCE_DATE_EPOCH", source.time.to_string()),
+                ("VERSION", source.tag.version().to_string()),
+                ("REVISION", source.commit.to_string()),
+                ("SOURCE", config.source_url()),
+            ],
+            labels: labels.clone(),
+            annotations: labels,
+            stand_ins: self.release.replaced(),
+            ca_certificates: self.environment.get("NODE_EXTRA_CA_CERTS")?.map(PathBuf::from),
+            secrets,
+            proxies: self.environment.proxies()?,
+            builder: config.builder.clone(),
+            network: config.build_network.clone(),
+            output,
+            timeout: config.timeouts.build(),
+        })
+    }
+}
+
+/// What to do about secrets of the build that are not set.
+#[must_use]
+pub fn missing_secrets(names: &[String]) -> String {
+    let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+    format!(
+        "not set: {}, which the build reads as secrets (`build-secrets` in `Cargo.toml`); set each in the environment, in a \
+         workflow in the `env` of the step that releases",
+        names.join(", ")
+    )
+}

@@ -1,0 +1,199 @@
+//! `cargo xtask ci`: everything that a change must pass, here as on the forge. Nothing is skipped in silence: the
+//! end-to-end tests report by name that they ran, and one that did not fails the command.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use xshell::cmd;
+
+use crate::commands::testbed::{self, Purpose};
+use crate::inputs::config::Config;
+use crate::process::environment::Environment;
+use crate::process::progress::Steps;
+use crate::process::secret::redact;
+use crate::process::{Call, Runner};
+use crate::tool::git::Git;
+
+/// Where each end-to-end test leaves a file with its name.
+const RAN: &str = "target/e2e-ran";
+
+/// A cold build, or all end-to-end tests.
+const PATIENCE: Duration = Duration::from_secs(60 * 60);
+
+/// A part of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Stage {
+    /// `cargo fmt --check`
+    Format,
+    /// clippy, with warnings denied
+    Lint,
+    /// Unit tests and those of recorded answers
+    Unit,
+    /// The service's own tests
+    Service,
+    /// End-to-end tests on real parts
+    EndToEnd,
+}
+
+impl Stage {
+    const ALL: [Self; 5] = [Self::Format, Self::Lint, Self::Unit, Self::Service, Self::EndToEnd];
+
+    fn needs_testbed(self) -> bool {
+        matches!(self, Self::Service | Self::EndToEnd)
+    }
+}
+
+/// Runs `stages`, or all where none is named, and goes on after one that fails; `name` picks tests.
+///
+/// # Errors
+/// When something does not pass: names every stage that did not.
+pub fn run(environment: &Environment, stages: &[Stage], name: Option<&str>) -> Result<()> {
+    let here = std::env::current_dir().context("finding the current directory")?;
+    let git = Git::discover(&Runner::new(environment), &here)?;
+    let (root, steps) = (git.root(), Steps::plain());
+    let stages = if stages.is_empty() { &Stage::ALL } else { stages };
+    let mut failed = Vec::new();
+    let mut testbed = None;
+    for stage in stages {
+        let result = if stage.needs_testbed() {
+            let exports = testbed.get_or_insert_with(|| {
+                let brought_up =
+                    steps.run("testbed", "", || testbed::ensure(environment, root, Purpose::Tests));
+                brought_up.map_err(|error| format!("{error:#}"))
+            });
+            match exports {
+                Ok(exports) => one(*stage, exports, root, &steps, name),
+                Err(words) => Err(anyhow!("there is no testbed: {words}")),
+            }
+        } else {
+            one(*stage, environment, root, &steps, name)
+        };
+        if let Err(error) = result {
+            crate::process::interrupt::check()?;
+            eprintln!("failed: {}", redact(&format!("{error:#}")));
+            failed.push(format!("{stage:?}"));
+        }
+    }
+    eprintln!("\n{}", steps.table());
+    ensure!(failed.is_empty(), "these stages did not pass: {}", failed.join(", "));
+    Ok(())
+}
+
+fn one(
+    stage: Stage,
+    environment: &Environment,
+    root: &Path,
+    steps: &Steps,
+    name: Option<&str>,
+) -> Result<()> {
+    const CLIPPY: [&str; 8] = [
+        "clippy",
+        "--quiet",
+        "--locked",
+        "--workspace",
+        "--all-targets",
+        "--all-features",
+        "--",
+        "--deny=warnings",
+    ];
+    let runner = Runner::new(environment);
+    let cargo = |arguments: &[&str]| cargo(&runner, root, arguments)?.inherit();
+    let tests: Vec<_> = ["test", "--quiet", "--locked", "--workspace"].into_iter().chain(name).collect();
+    match stage {
+        Stage::Format => steps.run("format", "cargo fmt", || cargo(&["fmt", "--all", "--check"])),
+        Stage::Lint => steps.run("lint", "cargo clippy", || cargo(&CLIPPY)),
+        Stage::Unit => steps.run("unit tests", "cargo test", || cargo(&tests)),
+        Stage::Service => steps.run("service", "npm test", || service_tests(environment, root)),
+        Stage::EndToEnd => {
+            steps.run("end-to-end", "on real parts", || end_to_end_tests(environment, root, name))
+        }
+    }
+}
+
+fn service_tests(environment: &Environment, root: &Path) -> Result<()> {
+    let service = &root.join(Config::of_work_tree(root)?.service.to_string());
+    let path = environment.get("PATH")?.unwrap_or_default();
+    let path = environment.get("TESTBED_NODE_BIN")?.map_or(path.to_owned(), |node| format!("{node}:{path}"));
+    let runner = Runner::new(&environment.with([("PATH", path)]));
+    let sh = runner.shell()?;
+    let install = cmd!(sh, "npm ci --no-audit --no-fund --logs-max=0");
+    runner.call(install).dir(service).timeout(PATIENCE).run()?;
+    runner.call(cmd!(sh, "npm test")).dir(service).timeout(PATIENCE).inherit()
+}
+
+fn end_to_end_tests(environment: &Environment, root: &Path, name: Option<&str>) -> Result<()> {
+    let ran = root.join(RAN);
+    if ran.exists() {
+        fs::remove_dir_all(&ran).with_context(|| format!("removing `{}`", ran.display()))?;
+    }
+    fs::create_dir_all(&ran).with_context(|| format!("making `{}`", ran.display()))?;
+    let runner = Runner::new(environment);
+    let tests = |arguments: &[&str]| -> Result<Call> {
+        let fixed = [
+            "test",
+            "--quiet",
+            "--locked",
+            "--package=testbed",
+            "--features=end-to-end",
+            "--test=end-to-end",
+            "--",
+        ];
+        let mut call = cargo(&runner, root, &[&fixed, arguments].concat())?.env("E2E_RAN", &ran);
+        for (key, value) in environment.testbed()? {
+            call = call.env(key, value);
+        }
+        Ok(call)
+    };
+    let picked = |arguments: &[&'static str]| -> Vec<&str> {
+        name.into_iter().chain(arguments.iter().copied()).collect()
+    };
+    let listed = tests(&picked(&["--list", "--format=terse"]))?.read()?;
+    // One after the other: the machine has few cores, and timings are part of what they show.
+    tests(&picked(&["--test-threads=1"]))?.inherit()?;
+    check_all_ran(&parse_list(&listed), &names_in(&ran)?)
+}
+
+/// Names in what `cargo test -- --list --format=terse` prints: `name: test`.
+fn parse_list(text: &str) -> BTreeSet<String> {
+    text.lines().filter_map(|line| line.strip_suffix(": test")).map(str::to_owned).collect()
+}
+
+fn names_in(dir: &Path) -> Result<BTreeSet<String>> {
+    let name = |entry: std::io::Result<fs::DirEntry>| Ok(entry?.file_name().to_string_lossy().into_owned());
+    fs::read_dir(dir)?.map(name).collect()
+}
+
+fn check_all_ran(listed: &BTreeSet<String>, ran: &BTreeSet<String>) -> Result<()> {
+    ensure!(!listed.is_empty(), "there is no end-to-end test");
+    let missing: Vec<_> = listed.difference(ran).cloned().collect();
+    if !missing.is_empty() {
+        bail!("these end-to-end tests did not run to their end: {}", missing.join(", "));
+    }
+    eprintln!("all {} end-to-end tests ran", listed.len());
+    Ok(())
+}
+
+fn cargo(runner: &Runner, root: &Path, arguments: &[&str]) -> Result<Call> {
+    let sh = runner.shell()?;
+    Ok(runner.call(cmd!(sh, "cargo {arguments...}")).dir(root).timeout(PATIENCE))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{check_all_ran, parse_list};
+
+    #[test]
+    fn a_test_that_did_not_run_fails_the_command() {
+        let listed = parse_list("rehearsal::twice: test\nbad_input::tag: test\n2 tests, 0 benchmarks\n");
+        assert_eq!(listed.len(), 2);
+        let mut ran = listed.clone();
+        assert!(check_all_ran(&listed, &ran).is_ok());
+        ran.remove("bad_input::tag");
+        let error = check_all_ran(&listed, &ran).unwrap_err().to_string();
+        assert!(error.contains("bad_input::tag"), "{error}");
+        assert!(check_all_ran(&parse_list(""), &ran).is_err());
+    }
+}

@@ -1,0 +1,123 @@
+//! Every command and flag, on one screen.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use crate::commands::handover::Named;
+
+/// Builds, proves and publishes the releases of this repository's service.
+///
+/// Exit codes: 0 done; 1 something failed, run it again; 2 wrong usage; 3 refused, nothing changed; 130 or 143 stopped by
+/// a signal. Data goes to standard output, everything else to standard error.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version, arg_required_else_help = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands; each has a file of its own.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Release a tag: build, prove, sign, attest, publish; or finish what an earlier run began
+    Release {
+        /// Such as `v1.2.3` [default: the tag that the workflow runs for, else the tag at HEAD]
+        #[arg(value_name = "TAG")]
+        tag: Option<String>,
+        /// Change nothing: print each step as done, to do, or in conflict
+        #[arg(long)]
+        plan: bool,
+        /// Print JSON instead of text: an event a line, or with `--plan` one document; docs/releasing.md has their form
+        #[arg(long)]
+        json: bool,
+    },
+    /// Release for real, on a throwaway registry with a throwaway key; the page goes to `target/rehearsal/`
+    Rehearse {
+        /// A tag, or a commit to release as the next version [default: the tag at HEAD, else HEAD]
+        #[arg(value_name = "TAG or COMMIT")]
+        what: Option<String>,
+        /// The files of the work tree instead, as they are: what is committed, changed or new, and not ignored
+        #[arg(long, conflicts_with = "what")]
+        work_tree: bool,
+    },
+    /// Check every claim of a release: its image, signature, provenance, SBOM, page and tags
+    Verify {
+        /// A tag such as `v1.2.3`, or an image by its digest [default: the tag at HEAD]
+        #[arg(value_name = "TAG or IMAGE@DIGEST")]
+        what: Option<String>,
+        /// Every version tag of the registry and every release page, also those without a partner
+        #[arg(long, conflicts_with_all = ["what", "save", "offline"])]
+        all: bool,
+        /// The public key, instead of the commit's `cosign.pub`; the two are compared
+        #[arg(long, value_name = "FILE")]
+        key: Option<PathBuf>,
+        /// The repository, instead of the checkout here: an address that `git clone` takes
+        #[arg(long, value_name = "URL")]
+        source: Option<String>,
+        /// Read what is not public, with `REGISTRY_TOKEN` and `FORGEJO_TOKEN`: each is sent to its own host alone
+        #[arg(long, conflicts_with = "offline")]
+        login: bool,
+        /// Build the tagged commit again, and compare its digest
+        #[arg(long, conflicts_with = "offline")]
+        rebuild: bool,
+        /// The buildx builder for `--rebuild`, instead of the configured one
+        #[arg(long, value_name = "NAME", requires = "rebuild")]
+        builder: Option<String>,
+        /// When every claim holds, copy the image, its signatures and attestations to the new directory DIR
+        #[arg(long, value_name = "DIR", conflicts_with = "offline")]
+        save: Option<PathBuf>,
+        /// Check what `--save` copied to DIR, without a network
+        #[arg(long, value_name = "DIR")]
+        offline: Option<PathBuf>,
+        /// Print one JSON document instead of text; docs/verifying.md has its form
+        #[arg(long)]
+        json: bool,
+    },
+    /// Check the rules that a change must keep so that its commit can be released
+    Check,
+    /// Write what self-hosters' cosign, podman and skopeo should accept, from the configuration, to `policies/`
+    Policies {
+        /// Write nothing; refuse when a policy is not what the configuration says
+        #[arg(long)]
+        check: bool,
+    },
+    /// Print what the release page will say of the changes
+    Notes {
+        /// A tag, or a commit as the next version [default: the tag at HEAD, else HEAD]
+        #[arg(value_name = "TAG or COMMIT")]
+        what: Option<String>,
+    },
+    /// Make the key pair that signs releases: the public half goes into the repository, the private half to DIR
+    Keygen {
+        /// A new directory outside of the repository
+        #[arg(value_name = "DIR")]
+        directory: PathBuf,
+    },
+    /// Look at everything that a release needs of this machine and its secrets, with the remedy for what is missing
+    Doctor,
+    /// Run everything that a change must pass: format, lints, unit, service and end-to-end tests
+    Ci {
+        /// Only these parts of it [default: all]
+        #[arg(value_name = "STAGE")]
+        stages: Vec<crate::commands::ci::Stage>,
+        /// Only the unit and end-to-end tests whose names contain NAME; then not every end-to-end test has to run
+        #[arg(value_name = "NAME", last = true)]
+        name: Option<String>,
+    },
+}
+
+impl Command {
+    /// Whether it reads variables that the configuration names: secrets of a build, logins for base images.
+    #[must_use]
+    pub fn named_variables(&self) -> Named {
+        match self {
+            Self::Release { .. }
+            | Self::Rehearse { .. }
+            | Self::Doctor
+            | Self::Verify { rebuild: true, .. } => Named::Taken,
+            _ => Named::Left,
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! `cargo xtask doctor`: everything that a release needs and that does not depend on a tag, in one go; each finding with
+//! its remedy. Changes nothing.
+
+use anyhow::{Context as _, Result};
+use xshell::cmd;
+
+use crate::build::logins;
+use crate::commands::release::with_secrets;
+use crate::inputs::Inputs;
+use crate::inputs::config::{Config, Platforms};
+use crate::inputs::run::Run;
+use crate::process::Runner;
+use crate::process::environment::Environment;
+use crate::process::failure::Refusal;
+use crate::process::problem::Problem;
+use crate::process::progress::Steps;
+use crate::release::preflight::{self, Check, Found, checks};
+use crate::release::secrets::Secrets;
+use crate::release::{Session, Tools, smoke};
+use crate::tool::docker::DockerConfig;
+use crate::tool::git::Git;
+
+/// Programs that are used as they are, and how to ask them for their version.
+const PROGRAMS: [(&str, &str); 2] = [("git", "apt-get install git"), ("curl", "apt-get install curl")];
+
+/// Looks, and prints a line for each finding.
+///
+/// # Errors
+/// A [`Refusal`] when something is missing.
+pub fn run(environment: &Environment) -> Result<()> {
+    let runner = &Runner::new(environment);
+    let here = std::env::current_dir().context("finding the current directory")?;
+    let git = &Git::discover(runner, &here)?;
+    let config = &Config::of_work_tree(git.root())?;
+    let secrets = Secrets::to_release(environment, config)?;
+    let (mut problems, has_secrets) = (secrets.problems.clone(), secrets.problems.is_empty());
+    let run = Run::of(environment, config)?;
+    let target = &with_secrets(environment, runner, config, git, secrets, run.as_ref())?;
+    let steps = &Steps::new(environment)?;
+    let session = &Session { runner, environment, git, config, steps };
+    let (login, anonymous) = (
+        logins::docker_config(config, environment, target.login(), steps)?,
+        DockerConfig::new(environment, None)?,
+    );
+    let tools = &Tools::new(session, target, &login, &anonymous);
+    let head = git.peel("HEAD")?.context("HEAD has no commit")?;
+
+    let inputs = Inputs::of_commit(git, &head, config);
+    let mut all = checks::of_machine(session, tools, target);
+    match &inputs {
+        Ok(inputs) => {
+            problems.extend(inputs.problems.iter().map(|problem| Problem::new("commit", problem)));
+            all.extend(checks::of_commit(session, tools, target, inputs));
+        }
+        Err(error) => problems.push(Problem::new("commit", format!("{error:#}"))),
+    }
+    // What needs a secret that is missing has been said already.
+    all.retain(|(name, _)| has_secrets || !["signing key", "registry"].contains(name));
+    all.push(("forge", Box::new(|| Ok((Vec::new(), target.forge.check_access()?)))));
+    all.push(("platforms", Box::new(|| platforms(session, tools))));
+    all.push(("disk", Box::new(|| preflight::check_disk().map(|()| Found::default()))));
+    all.extend(
+        PROGRAMS
+            .iter()
+            .map(|program| -> Check<'_> { ("programs", Box::new(move || version(runner, *program))) }),
+    );
+    for (name, result) in preflight::side_by_side(&all)? {
+        match result {
+            Ok((versions, found)) if found.is_empty() => print_good(name, &versions),
+            Ok((_, found)) => problems.extend(found),
+            Err(error) => problems.push(Problem::new(name, format!("{error:#}"))),
+        }
+    }
+    conclude(&problems)
+}
+
+/// Which of the platforms the smoke test can run here.
+fn platforms(session: &Session<'_>, tools: &Tools<'_>) -> Result<Found> {
+    let runs = tools.docker.runs()?;
+    let is_run = |platform: &String| runs.contains(platform);
+    let wanted = session.config.platforms.iter().map(ToString::to_string);
+    let (run, other): (Vec<_>, Vec<_>) = wanted.partition(is_run);
+    let mut said = vec![("runs", if run.is_empty() { "none".to_owned() } else { run.join(" and ") })];
+    let mut problems = Vec::new();
+    for platform in other {
+        let remedy = smoke::emulation(&platform);
+        match session.config.smoke.platforms {
+            Platforms::Possible => said.push((
+                "builds",
+                format!("{platform}, and does not run it in the smoke test; to have it run, {remedy}"),
+            )),
+            Platforms::All => problems.push(Problem::new(
+                "platforms",
+                format!("the engine cannot run {platform}, and `smoke.platforms` is `\"all\"`; {remedy}"),
+            )),
+        }
+    }
+    Ok((said, problems))
+}
+
+fn version(runner: &Runner, (program, remedy): (&'static str, &'static str)) -> Result<Found> {
+    let sh = runner.shell()?;
+    let text = runner.call(cmd!(sh, "{program} --version")).install_hint(remedy).read()?;
+    let line = text
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .trim_start_matches("git version ")
+        .trim_start_matches("curl ");
+    Ok((vec![(program, line.split(' ').next().unwrap_or_default().to_owned())], Vec::new()))
+}
+
+#[expect(clippy::print_stdout, reason = "this is the command's data")]
+fn print_good(name: &str, versions: &[(&'static str, String)]) {
+    let versions: Vec<_> = versions.iter().map(|(tool, version)| format!("{tool} {version}")).collect();
+    println!("ok       {name:<12} {}", versions.join(", "));
+}
+
+#[expect(clippy::print_stdout, reason = "this is the command's data")]
+fn conclude(problems: &[Problem]) -> Result<()> {
+    for problem in problems {
+        println!("problem  {:<12} {}", problem.check, crate::process::secret::redact(&problem.text));
+    }
+    match problems.len() {
+        0 => Ok(()),
+        count => Err(Refusal::new(format!("{count} problems found")).into()),
+    }
+}

@@ -1,0 +1,175 @@
+//! Secrets out of reach of children. Whatever runs as the same user can read the environment that a process was started
+//! with, from `/proc`: so the program starts itself once more without them, and hands them to itself on standard input.
+
+use std::ffi::{OsStr, OsString};
+use std::io::{self, IsTerminal as _, Read as _, Write as _};
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::os::unix::process::CommandExt as _;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::sys::prctl;
+use nix::sys::resource::{Resource, setrlimit};
+
+use crate::inputs::config::VariableName;
+use crate::process::environment::Environment;
+use crate::process::failure::Misuse;
+
+/// The variables that hold a release's own secrets. A configuration may name more ([`Named`]).
+pub const SECRETS: [&str; 6] = [
+    "COSIGN_PRIVATE_KEY",
+    "COSIGN_PASSWORD",
+    "REGISTRY_TOKEN",
+    "FORGEJO_TOKEN",
+    "GITEA_TOKEN",
+    "GITHUB_TOKEN",
+];
+
+/// Whether the command reads variables that the configuration names. What it names is not known yet, so that every variable
+/// is taken out which it could name: each of them may hold a secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Named {
+    /// It may.
+    Taken,
+    /// It does not.
+    Left,
+}
+
+/// Tells the second process that the secrets are on standard input.
+const MARKER: &str = "XTASK_SECRETS_ON_STDIN";
+
+/// What a pipe holds before somebody reads it.
+const MOST_BYTES: usize = 64 << 10;
+
+/// The environment of this process, with the secrets, which are then nowhere in `/proc`. Where there are some, this returns
+/// in a second process in place of this one.
+///
+/// # Errors
+/// When they cannot be handed over; [`Misuse`] when standard input holds something else.
+pub fn environment(named: Named) -> Result<Environment> {
+    // Secrets are in this process's memory: it ends up in no core file, and no process of this user may look into it. An
+    // executable that is started is readable again, so both processes say so.
+    setrlimit(Resource::RLIMIT_CORE, 0, 0).context("forbidding core dumps")?;
+    prctl::set_dumpable(false).context("keeping other processes from reading this one")?;
+    let environment = Environment::of_this_process();
+    if environment.get(MARKER)?.is_some() {
+        // It would be called `exe`.
+        prctl::set_name(c"xtask").context("naming this process")?;
+        let secrets = received().map_err(|error| {
+            Misuse::new(format!(
+                "`{MARKER}` is set, and standard input does not hold the secrets ({error:#}): unset it"
+            ))
+        })?;
+        return Ok(environment.without(&[MARKER]).with(secrets));
+    }
+    let secrets = environment.only(|name| {
+        is_secret(name) || (named == Named::Taken && name.to_str().is_some_and(VariableName::may_be_named))
+    });
+    if secrets.is_empty() { Ok(environment) } else { bail!(start_again(&secrets)?) }
+}
+
+fn is_secret(name: &OsStr) -> bool {
+    SECRETS.iter().any(|known| OsStr::new(known) == name)
+}
+
+/// Returns only when it fails.
+fn start_again(secrets: &[(&OsStr, &OsStr)]) -> Result<anyhow::Error> {
+    let (reader, mut writer) = io::pipe().context("making a pipe for the secrets")?;
+    // Nobody reads yet: a pipe that is too small is an error and no endless wait.
+    fcntl(&writer, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).context("preparing the pipe for the secrets")?;
+    writer
+        .write_all(&written(secrets)?)
+        .context("handing over the secrets: a pipe takes less than they are")?;
+    drop(writer);
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "nothing is started beside this process, it goes on as another"
+    )]
+    let mut command = Command::new("/proc/self/exe");
+    let mut arguments = std::env::args_os();
+    if let Some(name) = arguments.next() {
+        command.arg0(name);
+    }
+    command.args(arguments).env(MARKER, "1").stdin(Stdio::from(reader));
+    for (name, _) in secrets {
+        command.env_remove(name);
+    }
+    Ok(anyhow::Error::new(command.exec()).context("starting `/proc/self/exe` again, without the secrets"))
+}
+
+/// As the environment has them: `NAME=value`, each followed by a zero.
+fn written(secrets: &[(&OsStr, &OsStr)]) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    for (name, value) in secrets {
+        bytes.extend([name.as_bytes(), b"=", value.as_bytes(), b"\0"].concat());
+    }
+    ensure!(
+        bytes.len() <= MOST_BYTES,
+        "the secrets in the environment have {} bytes: expected {MOST_BYTES} at most",
+        bytes.len()
+    );
+    Ok(bytes)
+}
+
+fn received() -> Result<Vec<(OsString, OsString)>> {
+    let stdin = io::stdin();
+    ensure!(!stdin.is_terminal(), "it is a terminal");
+    let (limit, mut bytes) = (u64::try_from(MOST_BYTES)? + 1, Vec::new());
+    stdin.lock().take(limit).read_to_end(&mut bytes).context("reading it")?;
+    read(&bytes)
+}
+
+fn read(bytes: &[u8]) -> Result<Vec<(OsString, OsString)>> {
+    ensure!(bytes.len() <= MOST_BYTES, "it is longer than {MOST_BYTES} bytes");
+    let Some(entries) = bytes.strip_suffix(b"\0") else { bail!("it is empty or cut") };
+    let mut secrets = Vec::<(OsString, OsString)>::new();
+    for entry in entries.split(|byte| *byte == 0) {
+        let at = entry.iter().position(|byte| *byte == b'=').context("an entry has no name")?;
+        let (name, value) = (&entry[..at], &entry[at + 1..]);
+        let is_named = std::str::from_utf8(name).is_ok_and(VariableName::may_be_named);
+        let is_known = is_named || is_secret(OsStr::from_bytes(name));
+        let is_new = secrets.iter().all(|(seen, _)| seen.as_bytes() != name);
+        ensure!(is_known && is_new && !value.is_empty(), "an entry is unknown, empty or there twice");
+        secrets.push((OsStr::from_bytes(name).to_owned(), OsString::from_vec(value.to_vec())));
+    }
+    Ok(secrets)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MOST_BYTES, read, written};
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt as _;
+
+    #[test]
+    fn what_is_handed_over_comes_back() {
+        let key = OsStr::from_bytes(b"-----BEGIN\nx=y\n\xff\n-----END\n");
+        let secrets = [(OsStr::new("COSIGN_PRIVATE_KEY"), key), (OsStr::new("NPM_TOKEN"), OsStr::new("t"))];
+        let back = read(&written(&secrets).unwrap()).unwrap();
+        let back: Vec<_> = back.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str())).collect();
+        assert_eq!(back, secrets);
+    }
+
+    #[test]
+    fn what_is_too_much_or_not_ours_is_refused() {
+        let large = "x".repeat(MOST_BYTES);
+        assert!(written(&[(OsStr::new("GITHUB_TOKEN"), OsStr::new(&large))]).is_err());
+        let long = format!("GITHUB_TOKEN={large}\0");
+        for bytes in [
+            "",
+            "\0",
+            "GITHUB_TOKEN=t",
+            "GITHUB_TOKEN\0",
+            "GITHUB_TOKEN=\0",
+            "PATH=/evil\0",
+            "npm_token=t\0",
+            "GITHUB_TOKEN=t\0LD_PRELOAD=x\0",
+            "GITHUB_TOKEN=t\0GITHUB_TOKEN=u\0",
+            "GITHUB_TOKEN=t\0\0",
+            &long,
+        ] {
+            assert!(read(bytes.as_bytes()).is_err(), "{:?}", bytes.get(..40));
+        }
+    }
+}

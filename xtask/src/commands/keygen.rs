@@ -1,0 +1,112 @@
+//! `cargo xtask keygen`: the key pair that signs every release. The public half goes into the repository; the private half
+//! and its password go into a new directory outside of it, for their owner to store (docs/keys.md).
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::Write as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+
+use crate::inputs::PUBLIC_KEY;
+use crate::inputs::config::Config;
+use crate::oci::reference::Digest;
+use crate::process::Runner;
+use crate::process::environment::Environment;
+use crate::process::scratch::{Scratch, random_hex};
+use crate::process::secret::Secret;
+use crate::refuse;
+use crate::tool::cosign::Cosign;
+use crate::tool::docker::DockerConfig;
+use crate::tool::git::Git;
+
+/// What the new directory holds.
+const PRIVATE_KEY: &str = "cosign.key";
+const PASSWORD: &str = "cosign.password";
+
+/// Makes the pair; the private half goes into the new directory `directory`.
+///
+/// # Errors
+/// A [`crate::process::failure::Refusal`] when there is a public key, or such a directory, or when it would be in the repository.
+pub fn run(environment: &Environment, directory: &Path) -> Result<()> {
+    let runner = &Runner::new(environment);
+    let here = std::env::current_dir().context("finding the current directory")?;
+    let git = Git::discover(runner, &here)?;
+    let config = Config::of_work_tree(git.root())?;
+    let public_key = git.root().join(PUBLIC_KEY);
+    check_free(&public_key)?;
+    let directory = outside(&git, directory)?;
+
+    let parent = directory.parent().context("the new directory has no parent")?;
+    let scratch = Scratch::within(parent)?;
+    let password = Secret::new(format!("{}{}", random_hex()?, random_hex()?));
+    let docker_config = DockerConfig::new(environment, None)?;
+    let cosign = Cosign::new(runner, "cosign", &docker_config, config.timeouts.cosign());
+    cosign.generate_key_pair(&scratch.path().join("cosign"), &password)?;
+    create(&scratch.path().join(PASSWORD), 0o600, password.expose().as_bytes())?;
+    let public = fs::read(scratch.path().join(PUBLIC_KEY)).context("reading the public key")?;
+
+    let making = || format!("making `{}`", directory.display());
+    DirBuilder::new().mode(0o700).create(&directory).with_context(making)?;
+    for name in [PRIVATE_KEY, PASSWORD, PUBLIC_KEY] {
+        fs::rename(scratch.path().join(name), directory.join(name)).with_context(making)?;
+    }
+    create(&public_key, 0o644, &public)?;
+    report(&config, &directory, &public);
+    Ok(())
+}
+
+/// A second key would be another identity: who wants one says so.
+fn check_free(public_key: &Path) -> Result<()> {
+    if public_key.try_exists().with_context(|| format!("looking for `{}`", public_key.display()))? {
+        refuse!(
+            "there is a `{PUBLIC_KEY}`, and nothing was changed; to use another key from now on read \"Rotating\" in \
+             docs/keys.md, then `git rm {PUBLIC_KEY}` and run this again"
+        );
+    }
+    Ok(())
+}
+
+/// The absolute path of the directory to make: not one that is there, and not one that could be committed.
+fn outside(git: &Git, directory: &Path) -> Result<PathBuf> {
+    let shown = directory.display();
+    let name = directory.file_name().with_context(|| format!("`{shown}` does not end in a name"))?;
+    let parent = directory.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
+    let parent =
+        parent.canonicalize().with_context(|| format!("looking for the directory around `{shown}`"))?;
+    let root = git.root().canonicalize().context("finding the top of the repository")?;
+    if parent.starts_with(root) {
+        refuse!(
+            "`{shown}` would be in the repository, where a private key can be committed; name a directory outside of it"
+        );
+    }
+    let directory = parent.join(name);
+    if directory.try_exists().with_context(|| format!("looking for `{shown}`"))? {
+        refuse!("`{shown}` is there already; name one that is not, so that no key is overwritten");
+    }
+    Ok(directory)
+}
+
+/// A new file with exactly these bytes.
+fn create(path: &Path, mode: u32, bytes: &[u8]) -> Result<()> {
+    let file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
+    let written = file.and_then(|mut file: File| file.write_all(bytes).and_then(|()| file.sync_all()));
+    written.with_context(|| format!("writing `{}`", path.display()))
+}
+
+#[expect(clippy::print_stdout, reason = "this is the command's data")]
+fn report(config: &Config, directory: &Path, public: &[u8]) {
+    let directory = directory.display();
+    println!("public key   {PUBLIC_KEY}");
+    println!("fingerprint  {}", Digest::of(public));
+    println!("private key  {directory}/{PRIVATE_KEY}");
+    println!("password     {directory}/{PASSWORD}");
+    println!(
+        "\n1. Commit the public key: `git add {PUBLIC_KEY} && git commit --message 'keys: the release key'`\n\
+         2. Store two secrets at {}/settings/actions/secrets:\n   \
+         `COSIGN_PRIVATE_KEY`, all of `{PRIVATE_KEY}` with its line breaks\n   \
+         `COSIGN_PASSWORD`, what is in `{PASSWORD}`, without a line break after it\n\
+         3. Move `{directory}` to two offline media: docs/keys.md says why",
+        config.source_url()
+    );
+}

@@ -1,0 +1,119 @@
+//! `cargo xtask release --plan`: what the same command without `--plan` would do, from questions alone.
+
+use anyhow::{Context as _, Result};
+use serde::Serialize;
+
+use crate::commands::release::with_secrets;
+use crate::inputs::Inputs;
+use crate::inputs::config::Config;
+use crate::inputs::credentials::keychain;
+use crate::inputs::release::Release;
+use crate::inputs::run::Run;
+use crate::inputs::source::Source;
+use crate::oci::reference::Digest;
+use crate::process::Runner;
+use crate::process::environment::Environment;
+use crate::process::failure::Refusal;
+use crate::process::progress::Steps;
+use crate::release::plan::{Action, Facts, Plan};
+use crate::release::secrets::Secrets;
+use crate::release::state::State;
+use crate::release::{Context, Session, Tools};
+use crate::tool::docker::DockerConfig;
+use crate::tool::git::Git;
+
+/// The `--json` document. `schema` changes when a field does.
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: &'static str,
+    tag: String,
+    commit: &'a str,
+    image: String,
+    digest: Option<&'a Digest>,
+    facts: &'a Facts,
+    steps: Vec<Row>,
+}
+
+#[derive(Serialize)]
+struct Row {
+    step: &'static str,
+    action: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
+}
+
+/// Prints the plan for `asked`, or for the tag at HEAD. Reads, and needs a secret only for what is not public.
+///
+/// # Errors
+/// A [`Refusal`] when a step is in conflict; other errors when something cannot be asked.
+pub fn run(environment: &Environment, asked: Option<&str>, json: bool) -> Result<()> {
+    let runner = &Runner::new(environment);
+    let here = std::env::current_dir().context("finding the current directory")?;
+    let git = &Git::discover(runner, &here)?;
+    let own = Config::of_head(git)?;
+    let run = Run::of(environment, &own)?;
+    let source = &Source::to_release(git, run.as_ref(), asked)?;
+    let config = &Config::of_commit(git, &source.commit)?;
+    let inputs = &Inputs::of_commit(git, &source.commit, config)?;
+    // Only what reads: a missing secret is nothing to a reader, and one for another host is not sent.
+    let secrets = Secrets::to_read(keychain(environment, &own)?);
+    let target = &with_secrets(environment, runner, config, git, secrets, run.as_ref())?;
+    let steps = &Steps::new(environment)?;
+    let session = &Session { runner, environment, git, config, steps };
+    let login = DockerConfig::new(environment, target.login())?;
+    let anonymous = DockerConfig::new(environment, None)?;
+    let tools = &Tools::new(session, target, &login, &anonymous);
+    let context = &Context::new(session, tools, target, source, inputs)?;
+
+    let digest = tools.registry.digest_of(source.tag.registry_tag().as_str())?;
+    let state = match &digest {
+        Some(digest) => State::of_public(context, digest)?,
+        None => State::of_unreleased(context)?,
+    };
+    let plan = Plan::of(&state.facts);
+    print(&context.release, digest.as_ref(), &state.facts, &plan, json)?;
+    if plan.is_conflict() {
+        let name = context.release.tagged();
+        return Err(
+            Refusal::new(format!("`{name}` does not verify as this release: {}", state.conflict)).into()
+        );
+    }
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "this is the command's data")]
+fn print(
+    release: &Release<'_>,
+    digest: Option<&Digest>,
+    facts: &Facts,
+    plan: &Plan,
+    json: bool,
+) -> Result<()> {
+    let Source { tag, commit, .. } = release.source;
+    let image = release.tagged();
+    if json {
+        let steps = plan.steps.iter().map(|(step, action)| Row::of(step.name(), *action)).collect();
+        let (tag, commit) = (tag.to_string(), commit.as_str());
+        let document = Document { schema: "carol-plan/1", tag, commit, image, digest, facts, steps };
+        println!("{}", serde_json::to_string_pretty(&document).context("writing the plan")?);
+        return Ok(());
+    }
+    println!("{tag} at {commit}\n{image} {}\n", digest.map_or("is not there yet", Digest::as_str));
+    for (step, action) in &plan.steps {
+        let Row { step, action, reason } = Row::of(step.name(), *action);
+        let words = if action == "do" { "will do" } else { action };
+        println!("{}", format!("{step:<8} {words:<9} {}", reason.unwrap_or_default()).trim_end());
+    }
+    Ok(())
+}
+
+impl Row {
+    fn of(step: &'static str, action: Action) -> Self {
+        let (action, reason) = match action {
+            Action::Done => ("done", None),
+            Action::Do => ("do", None),
+            Action::Conflict(reason) => ("conflict", Some(reason)),
+        };
+        Self { step, action, reason }
+    }
+}

@@ -1,0 +1,99 @@
+//! `cargo xtask policies`: what a self-hoster's own tools should accept, written from this repository's configuration to
+//! `policies/` for cosign, podman and skopeo.
+
+mod content;
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+
+use crate::inputs::config::Config;
+use crate::process::Runner;
+use crate::process::environment::Environment;
+use crate::process::failure::Refusal;
+use crate::tool::git::Git;
+
+/// Where they are, from the top of the repository.
+const DIRECTORY: &str = "policies";
+
+/// What fixes every finding here.
+const REMEDY: &str = "run `cargo xtask policies` and commit what it wrote";
+
+/// Writes the policies of the repository around the current directory; with `check`, only compares.
+///
+/// # Errors
+/// With `check` a [`Refusal`] when one is not what the configuration says; else when one cannot be written.
+pub fn run(environment: &Environment, check: bool) -> Result<()> {
+    let here = std::env::current_dir().context("finding the current directory")?;
+    let git = Git::discover(&Runner::new(environment), &here)?;
+    if check {
+        self::check(git.root())?;
+        eprintln!("every policy is what the configuration says");
+        return Ok(());
+    }
+    for (path, text) in content::files(&Config::of_work_tree(git.root())?)? {
+        write(git.root(), &path, &text)?;
+        eprintln!("wrote `{DIRECTORY}/{path}`");
+    }
+    Ok(())
+}
+
+fn write(root: &Path, path: &str, text: &str) -> Result<()> {
+    let file = root.join(DIRECTORY).join(path);
+    let parent = file.parent().unwrap_or(root);
+    fs::create_dir_all(parent).with_context(|| format!("making `{}`", parent.display()))?;
+    fs::write(&file, text).with_context(|| format!("writing `{}`", file.display()))
+}
+
+/// Compares the policies of the repository at `root` with its configuration.
+///
+/// # Errors
+/// A [`Refusal`] that names the first one which differs.
+pub fn check(root: &Path) -> Result<()> {
+    for (path, text) in content::files(&Config::of_work_tree(root)?)? {
+        let found = match fs::read(root.join(DIRECTORY).join(&path)) {
+            Ok(found) => found,
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return Err(Refusal::new(format!("there is no `{DIRECTORY}/{path}`; {REMEDY}")).into());
+            }
+            Err(error) => return Err(error).with_context(|| format!("reading `{DIRECTORY}/{path}`")),
+        };
+        if found != text.as_bytes() {
+            let message = format!("`{DIRECTORY}/{path}` is not what the configuration says; {REMEDY}");
+            return Err(Refusal::new(message).into());
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{check, content, write};
+    use crate::inputs::config::Config;
+    use crate::process::scratch::Scratch;
+    use std::path::Path;
+
+    #[test]
+    fn a_policy_that_is_missing_or_stale_is_refused_with_the_remedy() {
+        let scratch = Scratch::new().unwrap();
+        let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        std::fs::copy(repository.join("Cargo.toml"), scratch.path().join("Cargo.toml")).unwrap();
+        let refused = |words: &str| {
+            let error = format!("{:#}", check(scratch.path()).unwrap_err());
+            assert!(error.contains(words) && error.contains("`cargo xtask policies`"), "{error}");
+        };
+        refused("there is no `policies/provenance.cue`");
+        let files = content::files(&Config::of_work_tree(scratch.path()).unwrap()).unwrap();
+        for (path, text) in &files {
+            write(scratch.path(), path, text).unwrap();
+        }
+        check(scratch.path()).unwrap();
+        for (path, text) in &files {
+            write(scratch.path(), path, &text.replace("acme", "another")).unwrap();
+            refused(&format!("`policies/{path}` is not what"));
+            write(scratch.path(), path, text).unwrap();
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! The text of each policy.
+
+use anyhow::{Context as _, Result};
+use serde_json::json;
+
+use crate::evidence::attached::PROVENANCE_PREDICATE;
+use crate::evidence::provenance::{
+    LOCAL_BUILDER, RELEASE, RELEASE_WORKFLOW, WORKFLOW_BUILDER, build_type, builder_id,
+};
+use crate::inputs::config::Config;
+
+/// What [`crate::inputs::version::ReleaseTag`] takes, as a regular expression of CUE, which has no escapes between `#"` and `"#`.
+const REF: &str = r##"#"^refs/tags/v(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)(-[0-9a-z.-]+)?$"#"##;
+
+/// Each file's path below `policies/`, and its text.
+///
+/// # Errors
+/// When the configuration has no image name.
+pub(super) fn files(config: &Config) -> Result<Vec<(String, String)>> {
+    let name = config.repository.name.to_ascii_lowercase();
+    Ok(vec![
+        ("provenance.cue".to_owned(), provenance(config)?),
+        ("policy.json".to_owned(), policy(config, &name)?),
+        (format!("registries.d/{name}.yaml"), registry(config)?),
+    ])
+}
+
+/// For `cosign verify-attestation --policy`. Definitions are closed, and a field with `!` has to be there
+/// (docs/facts.md#cue-policies).
+fn provenance(config: &Config) -> Result<String> {
+    let repository = quoted(&config.source_url())?;
+    let workflow = format!(
+        "workflow!: {{\n\t\t\t\trepository!: {repository}\n\t\t\t\tref!:        #Ref\n\t\t\t\tpath!:       {}\n\t\t\t}}",
+        quoted(RELEASE_WORKFLOW)?
+    );
+    let local_run = format!(
+        "localRun!: {{\n\t\t\t\trepository!: {repository}\n\t\t\t\tref!:        #Ref\n\t\t\t\tcommand!:    {}\n\t\t\t}}",
+        quoted(RELEASE)?
+    );
+    Ok(format!(
+        "// Which provenance of `{}` is accepted. Written by `cargo xtask policies`.\n\
+         // docs/verifying.md says how to use it, docs/buildtypes/forgejo-release-v1.md what the fields mean.\n\n\
+         predicateType!: {}\n\n\
+         // Only what the forge's workflow released. To accept what a person released as well, write\n\
+         // `#ByWorkflow | #ByPerson`.\n\
+         predicate!: #ByWorkflow\n\n\
+         // Any release. To accept one alone, write its tag: `\"refs/tags/v1.2.3\"`.\n\
+         #Ref: =~{REF}\n\n{}\n{}",
+        config.image()?,
+        quoted(PROVENANCE_PREDICATE)?,
+        predicate("#ByWorkflow", config, &workflow, WORKFLOW_BUILDER)?,
+        predicate("#ByPerson", config, &local_run, LOCAL_BUILDER)?,
+    ))
+}
+
+/// The parameters are exhaustive by the build type; beside the other fields there may be more.
+fn predicate(name: &str, config: &Config, run: &str, builder: &str) -> Result<String> {
+    let platforms: Vec<_> =
+        config.platforms.iter().map(|platform| quoted(&platform.to_string())).collect::<Result<_>>()?;
+    Ok(format!(
+        "{name}: {{\n\
+         \tbuildDefinition!: {{\n\
+         \t\tbuildType!: {}\n\
+         \t\texternalParameters!: {{\n\
+         \t\t\t{run}\n\
+         \t\t\tdockerfile!: \"Dockerfile\"\n\
+         \t\t\tplatforms!: [{}]\n\
+         \t\t}}\n\
+         \t\t...\n\
+         \t}}\n\
+         \trunDetails!: {{\n\
+         \t\tbuilder!: {{\n\
+         \t\t\tid!: {}\n\
+         \t\t\t...\n\
+         \t\t}}\n\
+         \t\t...\n\
+         \t}}\n\
+         \t...\n\
+         }}\n",
+        quoted(&build_type(config))?,
+        platforms.join(", "),
+        quoted(&builder_id(config, builder))?,
+    ))
+}
+
+/// A JSON string is one of CUE as well.
+fn quoted(text: &str) -> Result<String> {
+    serde_json::to_string(text).context("quoting a value of the configuration")
+}
+
+/// For containers-policy.json(5): a part that is merged into a machine's own file, which has a default already.
+/// `matchRepository`, as cosign signs the repository's name without a tag.
+fn policy(config: &Config, name: &str) -> Result<String> {
+    let image = config.image()?.to_string();
+    let requirement = json!({
+        "type": "sigstoreSigned",
+        "keyPath": format!("/etc/containers/{name}.pub"),
+        "signedIdentity": { "type": "matchRepository" },
+    });
+    let policy = json!({ "transports": { "docker": { image: [requirement] } } });
+    Ok(serde_json::to_string_pretty(&policy).context("writing `policy.json`")? + "\n")
+}
+
+/// For containers-registries.d(5): without it the signatures, which are beside the image, are not looked for.
+fn registry(config: &Config) -> Result<String> {
+    Ok(format!(
+        "# Written by `cargo xtask policies`; for `/etc/containers/registries.d/`.\n\
+         docker:\n  {}:\n    use-sigstore-attachments: true\n",
+        config.image()?
+    ))
+}

@@ -1,0 +1,140 @@
+//! `cargo xtask rehearse`: the release, step by step, with real parts that nobody else sees. Each rehearsal has a key and
+//! a place in the registry of its own, so it never meets what an earlier one left.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+
+use crate::commands::testbed::{self, Purpose};
+use crate::evidence::provenance::{Invocation, REHEARSE, REHEARSE_WORK_TREE};
+use crate::forge::directory::Directory;
+use crate::inputs::PUBLIC_KEY;
+use crate::inputs::config::Config;
+use crate::inputs::source::Source;
+use crate::inputs::stand_in::StandIn;
+use crate::oci::keychain::Keychain;
+use crate::process::Runner;
+use crate::process::environment::Environment;
+use crate::process::failure::refused;
+use crate::process::progress::Steps;
+use crate::process::scratch::{Scratch, random_hex};
+use crate::process::secret::Secret;
+use crate::release::target::Target;
+use crate::release::{self, Outcome, Session, preflight};
+use crate::tool::cosign::{Cosign, SigningKey};
+use crate::tool::docker::DockerConfig;
+use crate::tool::git::Git;
+
+/// Where pages and the public key go, from the top of the repository.
+pub(crate) const DIRECTORY: &str = "target/rehearsal";
+
+/// Rehearses the release of `what`, or of the work tree.
+///
+/// # Errors
+/// As the release itself.
+pub fn run(environment: &Environment, what: Option<&str>, work_tree: bool) -> Result<()> {
+    let here = std::env::current_dir().context("finding the current directory")?;
+    let checkout = Git::discover(&Runner::new(environment), &here)?;
+    // Before the testbed: what is wrong with the arguments needs no real parts to be said.
+    let uncommitted = if work_tree { Some(checkout.work_tree()?) } else { None };
+    let (git, source, command) = match &uncommitted {
+        Some(made) => (made.git.clone(), Source::of_commit(&made.git, &made.commit)?, REHEARSE_WORK_TREE),
+        None => (checkout.clone(), Source::to_try(&checkout, what)?, REHEARSE),
+    };
+    let environment = &testbed::ensure(environment, git.root(), Purpose::Rehearsal)?;
+    let runner = &Runner::new(environment);
+    let steps = Steps::new(environment)?;
+    let of = if work_tree { ", the work tree" } else { "" };
+    steps.line("rehearse", &format!("{} at {}{of}", source.tag, source.commit));
+    if uncommitted.is_none() {
+        tell_of_changes(&git, &source, &steps)?;
+    }
+    preflight::check_disk()?;
+    let config = Config::of_commit(&git, &source.commit).map_err(refused)?;
+
+    let parent = git.root().join("target");
+    fs::create_dir_all(&parent).with_context(|| format!("making `{}`", parent.display()))?;
+    // A rehearsal that fails leaves the last good one as it was.
+    let staged = Scratch::within(&parent)?;
+    let target = target(environment, runner, &config, command, staged.path()).map_err(refused)?;
+    let session = Session { runner, environment, git: &git, config: &config, steps: &steps };
+    let outcome = release::run(&session, &target, &source)?;
+    let directory = git.root().join(DIRECTORY);
+    staged.become_directory(&directory)?;
+    report(&target, &source, &outcome, &steps, &directory);
+    Ok(())
+}
+
+/// A file that was changed and is not committed is easily taken for one that was tried.
+fn tell_of_changes(git: &Git, source: &Source, steps: &Steps) -> Result<()> {
+    if git.peel("HEAD")?.as_ref() != Some(&source.commit) {
+        return Ok(());
+    }
+    let files = match git.changed_files(&source.commit)? {
+        0 => return Ok(()),
+        1 => "1 file differs from HEAD and is".to_owned(),
+        count => format!("{count} files differ from HEAD and are"),
+    };
+    steps.line("rehearse", &format!("{files} not in this rehearsal; use `--work-tree`"));
+    Ok(())
+}
+
+fn target(
+    environment: &Environment,
+    runner: &Runner,
+    config: &Config,
+    command: &str,
+    staged: &Path,
+) -> Result<Target> {
+    let name = config.repository.to_string().to_ascii_lowercase();
+    let nonce = random_hex()?;
+    let image = format!("{}/rehearsal-{}/{name}", testbed::registry(environment)?, &nonce[..12]).parse()?;
+    let (key, public_key) = throwaway_key(environment, runner, config)?;
+    fs::write(staged.join(PUBLIC_KEY), &public_key).context("keeping the rehearsal's public key")?;
+    Ok(Target {
+        image,
+        keychain: Keychain::default(),
+        key,
+        public_key: Some(public_key),
+        public_key_name: format!("{DIRECTORY}/{PUBLIC_KEY}"),
+        registry_remedy: "start the testbed's registry with `cargo testbed up`",
+        forge: Box::new(Directory::new(staged)),
+        stand_ins: StandIn::of_environment(environment)?,
+        cosign: "cosign".into(),
+        invocation: Invocation::Local { command: command.to_owned(), nonce },
+    })
+}
+
+/// A key pair whose private half is never outside a private directory, and is gone before the first step.
+fn throwaway_key(
+    environment: &Environment,
+    runner: &Runner,
+    config: &Config,
+) -> Result<(SigningKey, Vec<u8>)> {
+    let scratch = Scratch::new()?;
+    let docker_config = DockerConfig::new(environment, None)?;
+    let cosign = Cosign::new(runner, "cosign", &docker_config, config.timeouts.cosign());
+    let password = Secret::new(random_hex()?);
+    let prefix = scratch.path().join("cosign");
+    cosign.generate_key_pair(&prefix, &password).context("making the rehearsal's key pair")?;
+    let private_key =
+        fs::read_to_string(prefix.with_extension("key")).context("reading the rehearsal's private key")?;
+    let public_key = fs::read(prefix.with_extension("pub")).context("reading the rehearsal's public key")?;
+    Ok((SigningKey { private_key: Secret::new(private_key), password }, public_key))
+}
+
+#[expect(clippy::print_stdout, reason = "this is the command's data")]
+fn report(target: &Target, source: &Source, outcome: &Outcome, steps: &Steps, directory: &Path) {
+    eprintln!("\n{}", steps.table());
+    println!("rehearsed  {} at {}", source.tag, source.commit);
+    println!("image      {}", target.image.tagged(&source.tag.registry_tag()));
+    println!("digest     {}", outcome.digest);
+    println!("page       {}", directory.join(format!("{}.md", source.tag)).display());
+    println!(
+        "\ncheck it with these, from the top of the repository (`eval \"$(cargo testbed env)\"` finds cosign):\n"
+    );
+    for command in &outcome.commands {
+        println!("{command}");
+    }
+}

@@ -1,0 +1,204 @@
+//! `cargo xtask release`: the release to the configured forge, by its workflow or by a person. The same command for both;
+//! the provenance says which.
+
+use anyhow::{Context as _, Result};
+
+use crate::evidence::provenance::{Invocation, RELEASE, RELEASE_WORKFLOW};
+use crate::forge::forgejo::Forgejo;
+use crate::http::Curl;
+use crate::inputs::PUBLIC_KEY;
+use crate::inputs::config::Config;
+use crate::inputs::run::Run;
+use crate::inputs::source::Source;
+use crate::inputs::stand_in::StandIn;
+use crate::process::Runner;
+use crate::process::environment::Environment;
+use crate::process::failure::refused;
+use crate::process::progress::Steps;
+use crate::process::progress::events::Event;
+use crate::process::scratch::random_hex;
+use crate::release::preflight;
+use crate::release::secrets::Secrets;
+use crate::release::target::Target;
+use crate::release::{self, Outcome, Session};
+use crate::tool::git::Git;
+
+/// Releases `asked`, or the tag that the workflow was started for, or the tag at HEAD; `json` prints events in place of
+/// text.
+///
+/// # Errors
+/// As [`release::run`]; exit code 2 or 3 when it cannot even begin.
+pub fn run(environment: &Environment, asked: Option<&str>, json: bool) -> Result<()> {
+    let released = release(environment, asked, json);
+    if json && let Err(error) = &released {
+        Event::failed(error).print()?;
+    }
+    released
+}
+
+fn release(environment: &Environment, asked: Option<&str>, json: bool) -> Result<()> {
+    let runner = &Runner::new(environment);
+    let here = std::env::current_dir().context("finding the current directory")?;
+    let git = Git::discover(runner, &here)?;
+    let own = Config::of_head(&git).map_err(refused)?;
+    let run = Run::of(environment, &own)?;
+    let source = Source::to_release(&git, run.as_ref(), asked)?;
+    let steps = Steps::new(environment)?;
+    let steps = if json { steps.with_events() } else { steps };
+    steps.line("release", &format!("{} at {}", source.tag, source.commit));
+    preflight::check_disk()?;
+    let config = Config::of_commit(&git, &source.commit).map_err(refused)?;
+    if run.is_none() && environment.runner("RUN_ID")?.is_some() {
+        let detail = format!("this is no run of `{}`: the provenance says local run", own.source_url());
+        steps.line("run", &detail);
+    }
+    let secrets = Secrets::to_release(environment, &own)?;
+    let mut problems = secrets.problems.clone();
+    problems.extend(secrets.check_hosts(environment, &own, &config).map_err(refused)?);
+    if !problems.is_empty() {
+        return Err(preflight::refusal(&problems));
+    }
+    let target = with_secrets(environment, runner, &config, &git, secrets, run.as_ref())?;
+    let session = Session { runner, environment, git: &git, config: &config, steps: &steps };
+    let outcome = release::run(&session, &target, &source)?;
+    if json {
+        report_event(&target, &source, &outcome).print()
+    } else {
+        report(&target, &source, &outcome, &steps)
+    }
+}
+
+/// Where `config` wants its release, with whatever `secrets` there are: `doctor` looks at the rest even when one is missing.
+///
+/// # Errors
+/// When the environment holds something that cannot be meant.
+pub(crate) fn with_secrets(
+    environment: &Environment,
+    runner: &Runner,
+    config: &Config,
+    git: &Git,
+    secrets: Secrets,
+    run: Option<&Run>,
+) -> Result<Target> {
+    let curl = Curl::new(runner, config.timeouts.http());
+    let token = secrets.keychain.token(&config.forge).cloned();
+    Ok(Target {
+        image: config.image()?,
+        keychain: secrets.keychain,
+        key: secrets.key,
+        public_key: None,
+        public_key_name: PUBLIC_KEY.to_owned(),
+        registry_remedy: "set `REGISTRY_USER` and `REGISTRY_TOKEN` to an account that may write packages there, and check \
+            `image` in `Cargo.toml`",
+        forge: Box::new(Forgejo::new(curl, git, config, token, run)),
+        stand_ins: StandIn::of_environment(environment)?,
+        cosign: "cosign".into(),
+        invocation: invocation(config, run)?,
+    })
+}
+
+fn invocation(config: &Config, run: Option<&Run>) -> Result<Invocation> {
+    let value = |name: &str| run.and_then(|run| run.value(name)).map(str::to_owned);
+    let (Some(run_id), Some(run_number)) = (value("RUN_ID"), value("RUN_NUMBER")) else {
+        return Ok(Invocation::Local { command: RELEASE.to_owned(), nonce: random_hex()? });
+    };
+    let path = match value("WORKFLOW_REF") {
+        Some(reference) => workflow_path(&reference, config)?.to_owned(),
+        None => RELEASE_WORKFLOW.to_owned(),
+    };
+    let event = value("EVENT_NAME").unwrap_or_else(|| "push".to_owned());
+    let attempt = value("RUN_ATTEMPT").unwrap_or_else(|| "1".to_owned());
+    Ok(Invocation::Workflow { path, event, run_id, run_number, attempt })
+}
+
+/// The file in `owner/repo/.forgejo/workflows/x.yml@refs/tags/v1`, where owner and repository are the configured ones.
+fn workflow_path<'a>(reference: &'a str, config: &Config) -> Result<&'a str> {
+    let found = reference.split_once('@').and_then(|(file, _)| {
+        let (owner, rest) = file.split_once('/')?;
+        let (name, path) = rest.split_once('/')?;
+        let is_ours = format!("{owner}/{name}").eq_ignore_ascii_case(&config.repository.to_string());
+        (is_ours && !path.is_empty()).then_some(path)
+    });
+    found.with_context(|| {
+        format!("reading `WORKFLOW_REF`: `{reference}` is no workflow of `{}`, such as `{}/{RELEASE_WORKFLOW}@refs/tags/v1.2.3`", config.repository, config.repository)
+    })
+}
+
+#[expect(clippy::print_stdout, reason = "this is the command's data")]
+fn report(target: &Target, source: &Source, outcome: &Outcome, steps: &Steps) -> Result<()> {
+    eprintln!("\n{}", steps.table());
+    let what = if outcome.was_finished { "finished before, nothing was changed" } else { "released" };
+    println!("{what}: {} at {}", source.tag, source.commit);
+    println!("image   {}", target.image.tagged(&source.tag.registry_tag()));
+    println!("digest  {}", outcome.digest);
+    println!("page    {}", outcome.page);
+    println!();
+    for command in &outcome.commands {
+        println!("{command}");
+    }
+    Ok(())
+}
+
+fn report_event<'a>(target: &Target, source: &'a Source, outcome: &'a Outcome) -> Event<'a> {
+    Event::Released {
+        tag: source.tag.to_string(),
+        commit: source.commit.as_str(),
+        image: target.image.tagged(&source.tag.registry_tag()),
+        digest: outcome.digest.as_str(),
+        page: &outcome.page,
+        commands: outcome.commands.iter().map(ToString::to_string).collect(),
+        finished_before: outcome.was_finished,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{invocation, workflow_path};
+    use crate::evidence::provenance::Invocation;
+    use crate::inputs::config::tests::example;
+    use crate::inputs::run::Run;
+    use crate::process::environment::Environment;
+
+    #[test]
+    fn the_workflow_is_told_from_its_reference() {
+        let config = example();
+        let reference = "acme/carol/.forgejo/workflows/x.yml@refs/tags/v0.2.0";
+        assert_eq!(workflow_path(reference, &config).unwrap(), ".forgejo/workflows/x.yml");
+        for bad in [
+            "",
+            "acme/carol",
+            "acme/carol/x.yml",
+            "acme/carol/@x",
+            "acme/other/x.yml@x",
+            "carol/acme/x.yml@x",
+        ] {
+            assert!(workflow_path(bad, &config).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_run_of_this_repository_is_a_workflow_and_anything_else_a_person() {
+        let config = example();
+        let gitea = Environment::from_pairs([("GITHUB_RUN_ID", "9"), ("GITHUB_RUN_NUMBER", "4")]);
+        let invocation = |environment: &Environment| {
+            invocation(&config, Run::of(environment, &config).unwrap().as_ref()).unwrap()
+        };
+        let ours = gitea
+            .with([("GITHUB_SERVER_URL", "https://forge.example.org"), ("GITHUB_REPOSITORY", "acme/carol")]);
+        let Invocation::Workflow { path, run_number, attempt, .. } = invocation(&ours) else {
+            panic!("a run number is a workflow");
+        };
+        assert_eq!(
+            (path.as_str(), run_number.as_str(), attempt.as_str()),
+            (".forgejo/workflows/release.yml", "4", "1")
+        );
+        for other in [
+            Environment::default(),
+            gitea.clone(),
+            ours.with([("GITHUB_SERVER_URL", "https://github.com")]),
+            ours.with([("GITHUB_REPOSITORY", "acme/other")]),
+        ] {
+            assert!(matches!(invocation(&other), Invocation::Local { .. }));
+        }
+    }
+}

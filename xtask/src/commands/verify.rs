@@ -1,0 +1,290 @@
+//! `cargo xtask verify`: the claims of one release or of all, checked with read rights alone.
+
+mod before;
+mod key;
+mod login;
+mod reading;
+mod report;
+mod subject;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail, ensure};
+
+use crate::build::ImageBuild;
+use crate::evidence::page::PublishedPage;
+use crate::forge::Read as _;
+use crate::http::Curl;
+use crate::inputs::config::{self, Config, Timeouts};
+use crate::inputs::source::{Source, release_tags};
+use crate::inputs::version::ReleaseTag;
+use crate::oci::keychain::Keychain;
+use crate::oci::reference::{Digest, Image};
+use crate::oci::registry::Client;
+use crate::process::Runner;
+use crate::process::environment::Environment;
+use crate::process::failure::{ExitCode, Misuse, Verdicts};
+use crate::process::parallel::side_by_side;
+use crate::verify::claim::{Claim, Unseen};
+use crate::verify::survey::{self, Asked, Shared};
+use crate::verify::{Layout, Verifier, base_manifests, by_hand, difference, in_words};
+
+use before::{CONFIGURATION, alone, older_than_this_tool};
+use key::key_claim;
+use reading::Reading;
+use report::Entry;
+use subject::{Repository, Subject, release_of_image};
+
+/// What is verified, and how.
+#[derive(Default)]
+pub struct Options {
+    /// A tag, or `IMAGE@DIGEST`; without it the tag at HEAD.
+    pub what: Option<String>,
+    /// Every version tag and every page.
+    pub all: bool,
+    /// The public key, where it is not the commit's.
+    pub key: Option<PathBuf>,
+    /// The repository's address, where this is no checkout of it.
+    pub source: Option<String>,
+    /// Read with the tokens of the environment, and not as anyone.
+    pub login: bool,
+    /// Build the commit again and compare digests.
+    pub rebuild: bool,
+    /// The buildx builder for that, where it is not the configured one.
+    pub builder: Option<String>,
+    /// Where to copy what was verified.
+    pub save: Option<PathBuf>,
+    /// What an earlier `save` copied: nothing else is asked.
+    pub offline: Option<PathBuf>,
+    /// One JSON document instead of text.
+    pub json: bool,
+}
+
+/// What one run works with.
+struct Verify<'a> {
+    environment: &'a Environment,
+    runner: &'a Runner,
+    repository: &'a Repository,
+    options: &'a Options,
+    key: Option<Vec<u8>>,
+    /// Empty without `--login`.
+    keychain: Keychain,
+}
+
+/// What is asked about one release.
+enum Wanted {
+    VersionTag,
+    Digest(Image, Digest),
+}
+
+/// Verifies what `options` name.
+///
+/// # Errors
+/// [`Verdicts`] with exit code 1 when a claim is false, 4 when one could not be checked.
+pub fn run(environment: &Environment, options: &Options) -> Result<()> {
+    let runner = &Runner::new(environment);
+    let image = options.what.as_deref().and_then(|what| what.split_once('@'));
+    let wanted = match image {
+        None => Wanted::VersionTag,
+        Some((image, digest)) => {
+            let misuse = |error: anyhow::Error| Misuse::new(format!("{error:#}"));
+            Wanted::Digest(image.parse().map_err(misuse)?, digest.parse().map_err(misuse)?)
+        }
+    };
+    let repository = &Repository::find(runner, options.source.as_deref())?;
+    let key = options.key.as_ref().map(|file| {
+        std::fs::read(file).with_context(|| format!("reading the public key `{}`", file.display()))
+    });
+    let keychain =
+        if options.login { login::keychain(environment, repository, &wanted)? } else { Keychain::default() };
+    let verify = Verify { environment, runner, repository, options, key: key.transpose()?, keychain };
+    let entries = if options.all { verify.all()? } else { vec![verify.one(&wanted)?] };
+    report::print(&entries, options.json)?;
+    report::conclude(&entries)
+}
+
+impl Verify<'_> {
+    fn one(&self, wanted: &Wanted) -> Result<Entry> {
+        let source = match wanted {
+            Wanted::VersionTag => {
+                Source::to_release(&self.repository.git, None, self.options.what.as_deref())?
+            }
+            Wanted::Digest(image, digest) => {
+                let git = &self.repository.git;
+                let client = self.client(image)?;
+                let image = client.image();
+                let (tag, revision) = release_of_image(&client, digest).map_err(|error| unchecked(&error))?;
+                match revision.filter(|_| image.registry.is_loopback()) {
+                    Some(revision) if git.peel(&tag.git_ref())?.is_none() => {
+                        Source::of_rehearsal(git, tag, &revision)?
+                    }
+                    _ => Source::of_tag(git, tag)?,
+                }
+            }
+        };
+        let subject = Subject::of(self.repository, source)?;
+        let layout = self.options.offline.as_deref().map(Layout::open).transpose()?;
+        let image = if let Wanted::Digest(image, _) = wanted { Some(image) } else { None };
+        self.read(&subject.config, image, |reading| {
+            let shared = Shared::new(&reading.registry, None);
+            let asked = match (&layout, wanted) {
+                (Some(layout), _) => Asked::Layout(layout),
+                (None, Wanted::Digest(_, digest)) => Asked::Digest(digest),
+                (None, Wanted::VersionTag) => Asked::VersionTag,
+            };
+            self.survey(reading, &subject, &asked, &shared)
+        })
+    }
+
+    /// A client for the image's registry, which is spoken to as the repository's configuration says, where it has one.
+    fn client(&self, image: &Image) -> Result<Client> {
+        let config = self.config()?;
+        let image = config.as_ref().map_or_else(|| image.clone(), |config| config.reached(image.clone()));
+        let credentials = self.keychain.credentials(&image.registry).cloned();
+        let client = Client::new(Curl::new(self.runner, Timeouts::default().http()), image, credentials);
+        Ok(match config {
+            Some(config) => client.with_plain_http(&config.plain_http),
+            None => client,
+        })
+    }
+
+    /// The configuration at HEAD, where there is one.
+    fn config(&self) -> Result<Option<Config>> {
+        let git = &self.repository.git;
+        let Some(head) = git.peel("HEAD")? else { return Ok(None) };
+        let [manifest] = git.files(&head, [config::MANIFEST])?;
+        if !Config::is_in(manifest.as_deref()) {
+            return Ok(None);
+        }
+        Config::of_file(&head, manifest).map(Some)
+    }
+
+    /// Everything that has a version tag or a page. One run lists both, and the tags of the registry, once.
+    fn all(&self) -> Result<Vec<Entry>> {
+        let config = Config::of_head(&self.repository.git)?;
+        self.read(&config, None, |reading| {
+            let doing = || "listing what is released; nothing was checked";
+            let pages = reading.forge.pages().with_context(doing).map_err(|error| unchecked(&error))?;
+            let tags = reading.registry.tags().with_context(doing).map_err(|error| unchecked(&error))?;
+            let mut released: BTreeSet<ReleaseTag> = release_tags(&tags).into_iter().collect();
+            released.extend(pages.iter().map(|page: &PublishedPage| page.page.tag.clone()));
+            ensure!(!released.is_empty(), "`{}` has no release yet", reading.image);
+            let shared = Shared::new(&reading.registry, Some(pages));
+            let released: Vec<_> = released.into_iter().collect();
+            side_by_side(&released, |tag| {
+                match older_than_this_tool(&self.repository.git, &shared, &tags, tag)? {
+                    Some(entry) => Ok(entry),
+                    None => self.one_of_all(reading, &shared, tag),
+                }
+            })
+        })
+    }
+
+    fn one_of_all(&self, reading: &Reading<'_>, shared: &Shared<'_>, tag: &ReleaseTag) -> Result<Entry> {
+        if self.repository.git.peel(&tag.git_ref())?.is_none() {
+            return Ok(without_commit(tag));
+        }
+        let source = Source::of_tag(&self.repository.git, tag.clone())?;
+        let commit = source.commit.to_string();
+        let subject = match Subject::of(self.repository, source) {
+            Ok(subject) => subject,
+            Err(error) => {
+                crate::process::interrupt::check()?;
+                // One commit that cannot be read is no reason to say nothing of the others.
+                let claim = Claim::unseen(CONFIGURATION, &Unseen::Unknown(format!("{error:#}")));
+                return Ok(alone(tag, Some(commit), claim));
+            }
+        };
+        if subject.config.image()? == reading.image {
+            return self.survey(reading, &subject, &Asked::VersionTag, shared);
+        }
+        // It was released under another name, where it has to be looked for.
+        self.read(&subject.config, None, |reading| {
+            let shared = Shared::new(&reading.registry, None);
+            self.survey(reading, &subject, &Asked::VersionTag, &shared)
+        })
+    }
+
+    /// Asks with no secret, but for `--login`.
+    fn read<T>(
+        &self,
+        config: &Config,
+        image: Option<&Image>,
+        work: impl FnOnce(&Reading<'_>) -> Result<T>,
+    ) -> Result<T> {
+        let image = image.map_or_else(|| config.image(), |image| Ok(config.reached(image.clone())))?;
+        let whom = reading::Whom {
+            runner: self.runner,
+            environment: self.environment,
+            git: &self.repository.git,
+            config,
+            keychain: &self.keychain,
+            builds: self.options.rebuild,
+        };
+        reading::with(&whom, &image, work)
+    }
+
+    fn survey(
+        &self,
+        reading: &Reading<'_>,
+        subject: &Subject,
+        asked: &Asked<'_>,
+        shared: &Shared<'_>,
+    ) -> Result<Entry> {
+        let mut config = subject.config.clone();
+        config.builder = self.options.builder.clone().unwrap_or(config.builder);
+        let verifier = &reading.verifier(subject.release(&config, reading), self.key.as_deref());
+        let found = survey::run(verifier, asked, shared)?;
+        let mut claims = found.claims;
+        let git = &self.repository.git;
+        if let Some(key) = &self.key {
+            claims.insert(0, key_claim(git.root(), key, subject, found.is_rehearsal)?);
+        }
+        if let Some(digest) = found.digest.as_ref().filter(|_| self.options.rebuild) {
+            let build = ImageBuild::new(verifier.release, &reading.docker, git, self.environment);
+            claims.push(difference::rebuilt(verifier, &build, digest));
+        }
+        by_hand::add(&verifier.release, found.digest.as_ref(), &mut claims);
+        let entry = Entry {
+            tag: subject.source.tag.to_string(),
+            commit: Some(subject.source.commit.to_string()),
+            image: found.digest.as_ref().map(|digest| reading.image.pinned(digest)),
+            claims,
+            not_asked: found.not_asked,
+            not_released_by_this_tool: None,
+        };
+        match (&self.options.save, &found.digest) {
+            (Some(dir), Some(digest)) if report::conclude(std::slice::from_ref(&entry)).is_ok() => {
+                save(verifier, digest, dir)?;
+            }
+            _ => {}
+        }
+        Ok(entry)
+    }
+}
+
+/// An error from before the first claim.
+fn unchecked(error: &anyhow::Error) -> Verdicts {
+    Verdicts::new(ExitCode::Unchecked, in_words(error))
+}
+
+/// A version tag or a page for which the repository has no tag: there is nothing to hold it against.
+fn without_commit(tag: &ReleaseTag) -> Entry {
+    let claim = Claim::judge("tag.git", &Ok(()), |()| {
+        bail!("there is no tag `{tag}` here; get it with `git fetch --tags`, or find out who released it")
+    });
+    alone(tag, None, claim)
+}
+
+/// What cosign saves, and the manifests of the base image beside it: they tell which layers are the base's.
+fn save(verifier: &Verifier<'_>, digest: &Digest, dir: &Path) -> Result<()> {
+    ensure!(!dir.exists(), "`{}` is there already: name a new directory", dir.display());
+    verifier.cosign.save(verifier.release.image, digest, dir)?;
+    for (digest, bytes) in base_manifests(verifier)? {
+        let file = dir.join("blobs").join("sha256").join(digest.hex());
+        std::fs::write(&file, bytes).with_context(|| format!("writing `{}`", file.display()))?;
+    }
+    eprintln!("saved to `{}`; verify it with `--offline {}`", dir.display(), dir.display());
+    Ok(())
+}

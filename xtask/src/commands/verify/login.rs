@@ -1,0 +1,58 @@
+//! `verify --login`: which tokens of the environment are used, and for which host. Without the flag none is.
+
+use anyhow::Result;
+
+use crate::inputs::config::Config;
+use crate::inputs::credentials::{forge_token, named_registry, registry_of};
+use crate::oci::keychain::Keychain;
+use crate::oci::registry::Credentials;
+use crate::process::environment::Environment;
+use crate::process::failure::Misuse;
+
+use super::Wanted;
+use super::subject::Repository;
+
+/// The tokens for the hosts of the checkout here. Of a repository that was named by its address, the forge is the one of
+/// that address; which registry the token is for, the environment has to say.
+///
+/// # Errors
+/// [`Misuse`] when there is no token for what is asked; when a variable holds something that cannot be meant.
+pub(super) fn keychain(
+    environment: &Environment,
+    repository: &Repository,
+    wanted: &Wanted,
+) -> Result<Keychain> {
+    let git = &repository.git;
+    let own = if repository.is_here() { Config::of_work_tree(git.root())? } else { Config::of_head(git)? };
+    let mut keychain = Keychain::default();
+    let registry = if repository.is_here() {
+        Some(registry_of(environment, &own)?)
+    } else {
+        named_registry(environment)?
+    };
+    if let (Some(registry), Some(token)) = (registry, environment.token("REGISTRY_TOKEN")?) {
+        let user = environment.get("REGISTRY_USER")?.unwrap_or(&own.repository.owner);
+        keychain = keychain.with_registry(registry, Credentials::new(user, token));
+    }
+    if let Some(token) = forge_token(environment, &own)?
+        && (repository.is_here() || repository.is_at_its_address(&own))
+    {
+        keychain = keychain.with_forge(own.forge, token);
+    }
+    if keychain.is_empty() {
+        return Err(Misuse::new(
+            "`--login`: there is no `REGISTRY_TOKEN` and no `FORGEJO_TOKEN` that is for these hosts; set the one that may \
+             read what is private, and `REGISTRY` to the host that `REGISTRY_TOKEN` is for",
+        )
+        .into());
+    }
+    match (wanted, keychain.registry()) {
+        (Wanted::Digest(image, _), Some(bound)) if bound.as_str() != image.registry.as_str() => Err(Misuse::new(format!(
+            "`--login`: `REGISTRY_TOKEN` is for `{bound}`, and `{image}` is elsewhere; set `REGISTRY={}` if the token is for \
+             that one",
+            image.registry
+        ))
+        .into()),
+        _ => Ok(keychain),
+    }
+}

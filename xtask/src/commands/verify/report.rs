@@ -1,0 +1,116 @@
+//! What `verify` prints: text for people, one JSON document for machines.
+
+use anyhow::{Context as _, Result};
+use serde::Serialize;
+
+use crate::process::failure::{ExitCode, Verdicts};
+
+use crate::verify::claim::{Claim, Verdict};
+
+/// The version of the document's form: it changes when a field does; a new claim is no change.
+const SCHEMA: &str = "carol-verify/2";
+
+/// The `--json` document.
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: &'static str,
+    releases: &'a [Entry],
+}
+
+/// One release.
+#[derive(Serialize)]
+pub(super) struct Entry {
+    pub(super) tag: String,
+    /// `None` where the repository has no such tag.
+    pub(super) commit: Option<String>,
+    /// With its digest; `None` where no digest is known.
+    pub(super) image: Option<String>,
+    pub(super) claims: Vec<Claim>,
+    /// Claims that were left out, because of how it was asked.
+    pub(super) not_asked: Vec<&'static str>,
+    /// Why it is no release of this tool; then nothing is claimed of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) not_released_by_this_tool: Option<String>,
+}
+
+/// Prints `entries`.
+///
+/// # Errors
+/// When the document cannot be written.
+#[expect(clippy::print_stdout, reason = "this is the command's data")]
+pub(super) fn print(entries: &[Entry], json: bool) -> Result<()> {
+    if json {
+        let document = Document { schema: SCHEMA, releases: entries };
+        println!("{}", serde_json::to_string_pretty(&document).context("writing the report")?);
+    } else {
+        let texts: Vec<_> = entries.iter().map(text).collect();
+        print!("{}", texts.join("\n"));
+    }
+    Ok(())
+}
+
+fn text(entry: &Entry) -> String {
+    let commit = entry.commit.as_deref().unwrap_or("no commit here");
+    if let Some(why) = &entry.not_released_by_this_tool {
+        return format!("{} at {commit}\nnot released by this tool: {why}\n", entry.tag);
+    }
+    let image = entry.image.as_deref().unwrap_or("no image");
+    let mut text = format!("{} at {commit}\n{image}\n\n", entry.tag);
+    for claim in &entry.claims {
+        let mark = match claim.verdict {
+            Verdict::Holds => "ok   ",
+            Verdict::Unchecked => "?    ",
+            Verdict::False => "FALSE",
+        };
+        text += &format!("{mark}  {:<20} {}\n", claim.id, claim.evidence);
+        let shown = claim.verdict != Verdict::Holds && claim.see.is_none();
+        if let Some(command) = claim.by_hand.as_ref().filter(|_| shown) {
+            text += &format!("{:<27}by hand: {command}\n", "");
+        }
+    }
+    if !entry.not_asked.is_empty() {
+        text += &format!("-      not asked            {}\n", entry.not_asked.join(", "));
+    }
+    text
+}
+
+/// The verdict on all of them.
+///
+/// # Errors
+/// [`Verdicts`] with exit code 1 when a claim is false, 4 when one could not be checked.
+pub(super) fn conclude(entries: &[Entry]) -> Result<()> {
+    let claims = || entries.iter().flat_map(|entry| &entry.claims);
+    let count = |verdict| claims().filter(|claim| claim.verdict == verdict).count();
+    let all = claims().count();
+    match (count(Verdict::False), count(Verdict::Unchecked)) {
+        (0, 0) => Ok(()),
+        (0, unchecked) => Err(Verdicts::new(
+            ExitCode::Unchecked,
+            format!("{unchecked} of {all} claims could not be checked"),
+        )
+        .into()),
+        (wrong, _) => {
+            Err(Verdicts::new(ExitCode::Failed, format!("{wrong} of {all} claims are false")).into())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Entry, conclude, text};
+
+    #[test]
+    fn what_this_tool_did_not_release_is_said_and_changes_no_verdict() {
+        let entry = Entry {
+            tag: "v0.0.9".to_owned(),
+            commit: Some("8".repeat(40)),
+            image: None,
+            claims: Vec::new(),
+            not_asked: Vec::new(),
+            not_released_by_this_tool: Some("it is older".to_owned()),
+        };
+        assert!(text(&entry).ends_with("\nnot released by this tool: it is older\n"));
+        assert_eq!(serde_json::to_value(&entry).unwrap()["not_released_by_this_tool"], "it is older");
+        assert!(conclude(&[entry]).is_ok());
+    }
+}

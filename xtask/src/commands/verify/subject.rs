@@ -1,0 +1,96 @@
+//! What is verified, and against which repository: a checkout, or a clone of an address that the verifier trusts.
+
+use anyhow::{Context as _, Result, ensure};
+
+use crate::inputs::Inputs;
+use crate::inputs::config::Config;
+use crate::inputs::source::Source;
+use crate::inputs::version::ReleaseTag;
+use crate::oci::reference::Digest;
+use crate::oci::registry::Client;
+use crate::process::Runner;
+use crate::process::scratch::Scratch;
+use crate::tool::git::Git;
+
+use crate::verify::labels_of;
+
+/// The label that says which release an image is.
+const VERSION: &str = "org.opencontainers.image.version";
+/// The label that says of which commit.
+const REVISION: &str = "org.opencontainers.image.revision";
+
+/// What a commit says of its release.
+pub(super) struct Subject {
+    pub(super) source: Source,
+    pub(super) config: Config,
+    pub(super) inputs: Inputs,
+}
+
+impl Subject {
+    /// Reads it from git.
+    pub(super) fn of(repository: &Repository, source: Source) -> Result<Self> {
+        let commit = &source.commit;
+        let config = Config::of_commit(&repository.git, commit)?;
+        let inputs = Inputs::of_commit(&repository.git, commit, &config)?;
+        repository.check(&config)?;
+        Ok(Self { source, config, inputs })
+    }
+}
+
+/// Where commits are read from.
+pub(super) struct Repository {
+    pub(super) git: Git,
+    address: Option<String>,
+    _clone: Option<Scratch>,
+}
+
+impl Repository {
+    /// The checkout here, or a clone of `address`.
+    pub(super) fn find(runner: &Runner, address: Option<&str>) -> Result<Self> {
+        if let Some(address) = address {
+            let scratch = Scratch::new()?;
+            let git = Git::cloned(runner, address, &scratch.path().join("source"))?;
+            return Ok(Self { git, address: Some(address.to_owned()), _clone: Some(scratch) });
+        }
+        let here = std::env::current_dir().context("finding the current directory")?;
+        let git =
+            Git::discover(runner, &here).context("looking for the source; name it with `--source URL`")?;
+        Ok(Self { git, address: None, _clone: None })
+    }
+
+    /// Whether it is the checkout here, and not one that was named.
+    pub(super) fn is_here(&self) -> bool {
+        self.address.is_none()
+    }
+
+    /// Whether it was named by the address that `config` has.
+    pub(super) fn is_at_its_address(&self, config: &Config) -> bool {
+        self.address.as_ref().is_some_and(|address| address.starts_with("http")) && self.check(config).is_ok()
+    }
+
+    /// A repository that releases under another name than the trusted address vouches for nothing.
+    fn check(&self, config: &Config) -> Result<()> {
+        let Some(address) = self.address.as_ref().filter(|address| address.starts_with("http")) else {
+            return Ok(());
+        };
+        let (named, expected) = (config.source_url(), address.trim_end_matches('/').trim_end_matches(".git"));
+        ensure!(
+            named == expected,
+            "the source at `{address}` releases as `{named}`: name the address that you trust, `--source {named}`, if it \
+             is the same project"
+        );
+        Ok(())
+    }
+}
+
+/// The release that an image says that it is, and the commit, by its labels: what `verify` then holds it to.
+///
+/// # Errors
+/// When there is no such image, it has no such label, or the registry does not answer.
+pub(super) fn release_of_image(client: &Client, digest: &Digest) -> Result<(ReleaseTag, Option<String>)> {
+    let labels = labels_of(client, digest)?;
+    let version = labels.get(VERSION);
+    let version =
+        version.with_context(|| format!("`{}` has no label `{VERSION}`", client.image().pinned(digest)))?;
+    Ok((format!("v{version}").parse()?, labels.get(REVISION).cloned()))
+}

@@ -1,0 +1,13 @@
+//! What a release leaves behind, and how it is read back: attestations and their envelopes, provenance, SBOM, page. Pure:
+//! nothing here asks anyone.
+
+pub mod attached;
+pub mod candidate;
+pub mod commands;
+pub mod envelope;
+pub mod labels;
+pub mod notes;
+pub mod page;
+pub mod provenance;
+pub mod sbom;
+pub mod statement;

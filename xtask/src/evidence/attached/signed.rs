@@ -1,0 +1,65 @@
+//! A signed attestation as cosign gives it, read strictly before anything is stored.
+
+use anyhow::{Context as _, Result, ensure};
+
+use crate::evidence::envelope::predicate;
+use crate::oci::exact;
+use crate::oci::reference::Digest;
+
+/// A DSSE envelope, byte for byte as it was signed.
+pub struct Signed {
+    /// What the registry stores.
+    pub bytes: Vec<u8>,
+    /// Of which type its predicate is.
+    pub predicate_type: &'static str,
+}
+
+impl Signed {
+    /// `bytes` must be one signature of the predicate `given`, of `predicate_type`, about `digest` alone.
+    ///
+    /// # Errors
+    /// When they are anything else.
+    pub fn parse(
+        bytes: Vec<u8>,
+        predicate_type: &'static str,
+        given: &[u8],
+        digest: &Digest,
+    ) -> Result<Self> {
+        let doing = || format!("reading the attestation of `{predicate_type}` that cosign signed");
+        let signed = predicate(&bytes, predicate_type, digest).with_context(doing)?;
+        let given = exact::value(given).context("reading the predicate that cosign was given")?;
+        ensure!(signed == given, "{}: the predicate is not the one that cosign was given", doing());
+        Ok(Self { bytes, predicate_type })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Signed;
+    use crate::oci::reference::Digest;
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    use serde_json::json;
+
+    const TYPE: &str = "https://slsa.dev/provenance/v1";
+
+    #[test]
+    fn what_was_asked_for_is_taken_byte_for_byte_and_nothing_else() {
+        let digest = Digest::of(b"image");
+        let statement = json!({
+            "_type": "https://in-toto.io/Statement/v0.1", "predicateType": TYPE, "predicate": {"x": 1},
+            "subject": [{"name": "forge.example.org/acme/carol", "digest": {"sha256": digest.hex()}}],
+        });
+        let envelope = json!({
+            "payloadType": "application/vnd.in-toto+json", "payload": STANDARD.encode(statement.to_string()),
+            "signatures": [{"keyid": "", "sig": "MEUC"}],
+        });
+        let bytes = envelope.to_string().into_bytes();
+        let parse = |given: &str| Signed::parse(bytes.clone(), TYPE, given.as_bytes(), &digest);
+        let taken = parse(r#"{ "x": 1 }"#).unwrap();
+        assert_eq!((taken.bytes.as_slice(), taken.predicate_type), (bytes.as_slice(), TYPE));
+        for other in [r#"{"x": 2}"#, "{}", r#"{"x": 2, "x": 1}"#, ""] {
+            assert!(parse(other).is_err(), "{other}");
+        }
+    }
+}

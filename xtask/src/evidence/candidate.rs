@@ -1,0 +1,80 @@
+//! The tag that holds an image before it is proven: `candidate-<tag>-<12 digits of the commit>-<4 random digits>`. Two
+//! tags on one commit are two images, as each carries its version. Each run has a tag of its own: an engine fails the
+//! second of two builds that name one image at once (docs/facts.md#one-name-two-builds).
+
+use anyhow::Result;
+
+use crate::inputs::source::Source;
+use crate::inputs::version::ReleaseTag;
+use crate::oci::reference::Tag;
+use crate::process::scratch::random_hex;
+
+/// How many random digits there are: with them the longest release tag gives a tag of 128 characters, which is the most.
+const RANDOM: usize = 4;
+
+/// How many digits of the commit.
+const COMMIT: usize = 12;
+
+/// The candidate's tag for one run.
+///
+/// # Errors
+/// When the machine has no randomness.
+pub fn new_tag(source: &Source) -> Result<Tag> {
+    let random = random_hex()?;
+    format!("{}{}-{}", prefix(&source.tag), source.commit.short(), &random[..RANDOM]).parse()
+}
+
+/// Whether `name` is the tag of a candidate for `tag`, whichever run left it, of whichever commit: once the
+/// version tag is there, none of them can become it.
+#[must_use]
+pub fn is_of(tag: &ReleaseTag, name: &str) -> bool {
+    let is_hex =
+        |text: &str, length| text.len() == length && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let rest = name.strip_prefix(&prefix(tag)).and_then(|rest| rest.split_once('-'));
+    rest.is_some_and(|(commit, random)| is_hex(commit, COMMIT) && is_hex(random, RANDOM))
+}
+
+fn prefix(tag: &ReleaseTag) -> String {
+    format!("candidate-{tag}-")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{is_of, new_tag};
+    use crate::inputs::source::Source;
+    use crate::tool::git::Commit;
+
+    fn source(tag: &str) -> Source {
+        let commit = Commit::parse(&"a".repeat(40)).unwrap();
+        Source { tag: tag.parse().unwrap(), commit, time: 0, is_tagged: true }
+    }
+
+    #[test]
+    fn a_candidate_of_the_longest_tag_is_a_tag_and_known_again() {
+        for tag in ["v0.1.0", &format!("v0.1.0-{}", "x".repeat(93))] {
+            let source = source(tag);
+            let candidate = new_tag(&source).unwrap();
+            assert!(is_of(&source.tag, candidate.as_str()), "{candidate}");
+        }
+        assert!(format!("v0.1.0-{}", "x".repeat(94)).parse::<crate::inputs::version::ReleaseTag>().is_err());
+    }
+
+    #[test]
+    fn others_are_left_alone() {
+        let ours = source("v0.1.0");
+        assert!(
+            is_of(&ours.tag, "candidate-v0.1.0-bbbbbbbbbbbb-0123"),
+            "of the commit that the tag was at before"
+        );
+        for name in [
+            "v0.1.0",
+            "latest",
+            "candidate-v0.1.1-aaaaaaaaaaaa-0123",
+            "candidate-v0.1.0-aaaaaaaaaaaa-0123-aaaaaaaaaaaa-0123",
+            "candidate-v0.1.0-aaaaaaaaaaaa-",
+            "candidate-v0.1.0-rc.1-aaaaaaaaaaaa-0123",
+        ] {
+            assert!(!is_of(&ours.tag, name), "{name}");
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! The commands that anyone checks an image with, as the page prints them and as the release itself runs them.
+
+use crate::inputs::release::Release;
+use crate::oci::reference::Digest;
+use crate::tool::cosign::{SBOM_TYPE, VerifyCommand};
+
+/// The signature, the provenance and the SBOM of `digest`, in this order.
+#[must_use]
+pub fn verify_commands(release: &Release<'_>, digest: &Digest) -> [VerifyCommand; 3] {
+    let (key, image) = (release.key_name, release.image);
+    [
+        VerifyCommand::signature(key, release.source.tag.version(), image, &[digest]),
+        VerifyCommand::attestation(key, "slsaprovenance1", image, digest),
+        VerifyCommand::attestation(key, SBOM_TYPE, image, digest),
+    ]
+}

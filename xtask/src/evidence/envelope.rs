@@ -1,0 +1,220 @@
+//! A signed attestation: a DSSE envelope around an in-toto statement about one image. The one reader of both, for what
+//! cosign signed as for what it accepted: exactly the fields that their formats name, each once.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::oci::exact;
+use crate::oci::reference::Digest;
+
+/// The type of what the envelope of an attestation holds.
+const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
+
+/// The statement's own type: cosign writes the first, verifiers take both.
+const STATEMENTS: [&str; 2] = ["https://in-toto.io/Statement/v0.1", "https://in-toto.io/Statement/v1"];
+
+/// <https://github.com/secure-systems-lab/dsse/blob/master/envelope.md>
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Envelope {
+    payload_type: String,
+    payload: String,
+    signatures: Vec<Signature>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Signature {
+    #[serde(rename = "keyid", default)]
+    _key_id: String,
+    sig: String,
+}
+
+/// <https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md>
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Statement {
+    #[serde(rename = "_type")]
+    statement_type: String,
+    predicate_type: String,
+    subject: Vec<Subject>,
+    predicate: Value,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Subject {
+    #[serde(rename = "name")]
+    _name: String,
+    digest: BTreeMap<String, String>,
+}
+
+/// The predicate of the envelope `bytes`, which must have one signature, be of `predicate_type` and about `digest` alone.
+/// Whether the signature is right is for cosign to say.
+///
+/// # Errors
+/// When it is anything else, or holds a field that its format does not name, or one twice.
+pub fn predicate(bytes: &[u8], predicate_type: &str, digest: &Digest) -> Result<Value> {
+    let envelope: Envelope = exact::parse(bytes).context("it is not a DSSE envelope")?;
+    ensure!(envelope.payload_type == PAYLOAD_TYPE, "the payload is `{}`", envelope.payload_type);
+    let [signature] = &envelope.signatures[..] else {
+        bail!("it has {} signatures: expected one", envelope.signatures.len());
+    };
+    ensure!(!decode("signature", &signature.sig)?.is_empty(), "the signature is empty");
+    let payload = decode("payload", &envelope.payload)?;
+    let statement: Statement = exact::parse(&payload).context("the payload is not an in-toto statement")?;
+    let statement_type = statement.statement_type.as_str();
+    ensure!(STATEMENTS.contains(&statement_type), "it is a `{statement_type}`");
+    ensure!(statement.predicate_type == predicate_type, "the predicate is a `{}`", statement.predicate_type);
+    let expected = BTreeMap::from([("sha256".to_owned(), digest.hex().to_owned())]);
+    let is_ours = statement.subject.len() == 1 && statement.subject.iter().all(|one| one.digest == expected);
+    ensure!(is_ours, "its subject is not `{digest}` alone");
+    Ok(statement.predicate)
+}
+
+/// Bytes have one spelling in base64: anything else is refused.
+fn decode(what: &str, text: &str) -> Result<Vec<u8>> {
+    let bytes = STANDARD.decode(text).with_context(|| format!("the {what} is not base64"))?;
+    ensure!(STANDARD.encode(&bytes) == text, "the {what} is not in the canonical form of base64");
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::predicate;
+    use crate::oci::reference::Digest;
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    use serde_json::{Value, json};
+
+    const TYPE: &str = "https://slsa.dev/provenance/v1";
+
+    fn statement() -> Value {
+        json!({
+            "_type": "https://in-toto.io/Statement/v0.1", "predicateType": TYPE, "predicate": {"x": 1},
+            "subject": [{"name": "forge.example.org/acme/carol", "digest": {"sha256": Digest::of(b"image").hex()}}],
+        })
+    }
+
+    fn envelope(statement: &str) -> Value {
+        json!({
+            "payloadType": "application/vnd.in-toto+json", "payload": STANDARD.encode(statement),
+            "signatures": [{"keyid": "", "sig": "MEUC"}],
+        })
+    }
+
+    fn is_taken(envelope: &str) -> bool {
+        predicate(envelope.as_bytes(), TYPE, &Digest::of(b"image"))
+            .is_ok_and(|found| found == json!({"x": 1}))
+    }
+
+    #[test]
+    fn an_envelope_of_the_right_type_and_subject_is_taken() {
+        let mut right = envelope(&statement().to_string());
+        assert!(is_taken(&right.to_string()));
+        right["signatures"] = json!([{"sig": "MEUC"}]);
+        assert!(is_taken(&right.to_string()), "cosign 3 leaves the key's name out");
+        let mut newer = statement();
+        newer["_type"] = json!("https://in-toto.io/Statement/v1");
+        assert!(is_taken(&envelope(&newer.to_string()).to_string()));
+    }
+
+    #[test]
+    fn anything_else_in_the_envelope_is_refused() {
+        for (field, value) in [
+            ("payloadType", json!("text/plain")),
+            ("payload", json!("*")),
+            ("payload", json!("e30=")),
+            ("signatures", json!([])),
+            ("signatures", json!(null)),
+            ("signatures", json!([{"sig": "MEUC"}, {"sig": "MEUC"}])),
+            ("signatures", json!([{"sig": ""}])),
+            ("signatures", json!([{"sig": "MEUC", "cert": "x"}])),
+            ("signatures", json!([{"sig": "MEUC", "Sig": "MEUC"}])),
+            ("extra", json!(1)),
+            ("Payload", json!("e30=")),
+            ("PAYLOAD", envelope(&statement().to_string())["payload"].clone()),
+        ] {
+            let mut wrong = envelope(&statement().to_string());
+            wrong[field] = value.clone();
+            assert!(!is_taken(&wrong.to_string()), "{field}: {value}");
+        }
+    }
+
+    #[test]
+    fn a_field_twice_is_refused_wherever_it_is() {
+        let right = envelope(&statement().to_string()).to_string();
+        let payload = format!("\"payload\":{}", envelope(&statement().to_string())["payload"]);
+        for (from, to) in [
+            (r#""payloadType""#, format!(r#"{payload},"payloadType""#)),
+            (
+                r#""payloadType""#,
+                format!(r"{},{}", payload.replace("payload", "\\u0070ayload"), r#""payloadType""#),
+            ),
+            (r#""sig":"MEUC""#, r#""sig":"MEUC","sig":"MEUC""#.to_owned()),
+            (r#""signatures":"#, r#""signatures":[],"signatures":"#.to_owned()),
+        ] {
+            let wrong = right.replacen(from, &to, 1);
+            assert_ne!(wrong, right);
+            assert!(!is_taken(&wrong), "{wrong}");
+        }
+        let right = statement().to_string();
+        for (from, to) in [
+            (r#""x":1"#, r#""x":2,"x":1"#),
+            (r#""x":1"#, r#""x":1,"X":2"#),
+            (r#""predicate":"#, r#""predicate":{},"predicate":"#),
+            (r#""predicate":"#, r#""Predicate":{},"predicate":"#),
+            (r#""subject":"#, r#""subject":[],"subject":"#),
+            (r#""sha256":"#, r#""sha256":"0","sha256":"#),
+        ] {
+            let wrong = right.replacen(from, to, 1);
+            assert_ne!(wrong, right);
+            assert!(!is_taken(&envelope(&wrong).to_string()), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn another_spelling_of_the_same_bytes_in_base64_is_refused() {
+        let right = envelope(&statement().to_string());
+        let payload = right["payload"].as_str().unwrap();
+        let mut spellings =
+            vec![format!("{payload}\n"), format!(" {payload}"), payload.trim_end_matches('=').to_owned()];
+        spellings.push(format!("{}\n{}", &payload[..8], &payload[8..]));
+        spellings.retain(|spelling| spelling != payload);
+        for spelling in spellings {
+            let mut wrong = right.clone();
+            wrong["payload"] = json!(spelling);
+            assert!(!is_taken(&wrong.to_string()), "{spelling:?}");
+        }
+        for sig in ["MEUC\n", "MEU", "MEV=", "MA", "MB=="] {
+            let mut wrong = right.clone();
+            wrong["signatures"] = json!([{"sig": sig}]);
+            assert!(!is_taken(&wrong.to_string()), "{sig:?}");
+        }
+    }
+
+    #[test]
+    fn anything_else_in_the_statement_is_refused() {
+        let hex = Digest::of(b"image").hex().to_owned();
+        let subject = |digest: Value| json!({"name": "x", "digest": digest});
+        for (field, value) in [
+            ("_type", json!("https://example.org/Statement/v1")),
+            ("predicateType", json!("https://cyclonedx.org/bom")),
+            ("subject", json!([])),
+            ("subject", json!([subject(json!({"sha256": Digest::of(b"other").hex()}))])),
+            ("subject", json!([subject(json!({"sha256": hex, "sha512": "x"}))])),
+            ("subject", json!([subject(json!({"sha256": hex})), subject(json!({"sha256": hex}))])),
+            ("subject", json!([{"name": "x", "digest": {"sha256": hex}, "uri": "x"}])),
+            ("extra", json!(1)),
+        ] {
+            let mut wrong = statement();
+            wrong[field] = value.clone();
+            assert!(!is_taken(&envelope(&wrong.to_string()).to_string()), "{field}: {value}");
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! The release page: what changed, how to get the image, and how to check it.
+
+use anyhow::Result;
+
+use crate::evidence::commands::verify_commands;
+use crate::evidence::notes;
+use crate::evidence::provenance::Smoked;
+use crate::inputs::history::History;
+use crate::inputs::release::Release;
+use crate::inputs::version::ReleaseTag;
+use crate::oci::reference::Digest;
+use crate::tool::git::Commit;
+
+/// A release page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// The tag that it is about.
+    pub tag: ReleaseTag,
+    /// What the tag points at.
+    pub commit: Commit,
+    /// Its title.
+    pub title: String,
+    /// Markdown.
+    pub body: String,
+    /// Shown as a pre-release, and never as the latest one.
+    pub prerelease: bool,
+}
+
+/// A page as a forge has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublishedPage {
+    /// The forge's own number for it.
+    pub id: u64,
+    /// What it says.
+    pub page: Page,
+    /// Not visible to the public.
+    pub draft: bool,
+    /// Where a person reads it.
+    pub address: String,
+}
+
+/// What a page says beside what the commit and the image say.
+pub struct Details<'a> {
+    /// The commits since the previous release.
+    pub history: &'a History,
+    /// Where anyone gets the public key, if the forge serves files.
+    pub key_address: Option<&'a str>,
+    /// It is of a work tree, and of no commit that is in a repository.
+    pub is_of_work_tree: bool,
+}
+
+/// Writes the page: the same release gives the same text. `smoked` is what the provenance says of how the image was tried.
+///
+/// # Errors
+/// When the inputs name no lockfile.
+pub fn write(release: &Release<'_>, details: &Details<'_>, digest: &Digest, smoked: &Smoked) -> Result<Page> {
+    let Release { config, source, .. } = release;
+    let repository = config.source_url();
+    let body = format!(
+        "{}{}\n{}\n{}\n{}",
+        if details.is_of_work_tree { WORK_TREE } else { "" },
+        notes::section(config, &source.tag, details.history),
+        image_section(release, digest, smoked),
+        verify_section(release, details.key_address, digest, &repository),
+        inputs_section(release, &repository)?,
+    );
+    let work_tree = if details.is_of_work_tree { " (work tree)" } else { "" };
+    Ok(Page {
+        tag: source.tag.clone(),
+        commit: source.commit.clone(),
+        title: format!("{} {}{work_tree}", config.title, source.tag),
+        body,
+        prerelease: !source.tag.is_stable(),
+    })
+}
+
+/// Whether the published page says what `expected` says about the image, to everyone: a person may have added words to it.
+#[must_use]
+pub fn says_the_same(found: &PublishedPage, expected: &Page) -> bool {
+    found.page.body.contains(promises(&expected.body))
+        && found.page.prerelease == expected.prerelease
+        && !found.draft
+}
+
+/// The part of the page that must stand as it was written: everything below the changes.
+#[must_use]
+pub fn promises(body: &str) -> &str {
+    body.find(IMAGE_HEADING).map_or(body, |start| &body[start..])
+}
+
+/// The first words of a page about a work tree.
+const WORK_TREE: &str =
+    "A rehearsal of the work tree: the commit that is named here is in no repository.\n\n";
+
+const IMAGE_HEADING: &str = "## Image\n";
+
+/// Whether a page has the part about an image that [`write`] gives it, whoever else wrote the rest.
+#[must_use]
+pub fn has_image_part(body: &str) -> bool {
+    body.contains(&format!("{IMAGE_HEADING}\n```sh\ndocker pull "))
+}
+
+/// What a reader is given to paste: the lines of the page's fenced blocks.
+#[must_use]
+pub fn commands(release: &Release<'_>, key_address: Option<&str>, digest: &Digest) -> Vec<String> {
+    let cosign = verify_commands(release, digest).map(|command| command.to_string());
+    [pull(release, digest)].into_iter().chain(key_address.map(fetch_key)).chain(cosign).collect()
+}
+
+fn pull(release: &Release<'_>, digest: &Digest) -> String {
+    format!("docker pull {}", release.image.pinned(digest))
+}
+
+fn fetch_key(address: &str) -> String {
+    format!("curl -fsSLO {address}")
+}
+
+fn image_section(release: &Release<'_>, digest: &Digest, smoked: &Smoked) -> String {
+    let tried = match smoked.sentences() {
+        none if none.is_empty() => none,
+        sentences => format!("\n{sentences}\n"),
+    };
+    format!(
+        "{IMAGE_HEADING}\n```sh\n{}\n```\n\n`{}` names the same image; only the digest can never name another.\n{tried}",
+        pull(release, digest),
+        release.tagged()
+    )
+}
+
+fn verify_section(
+    release: &Release<'_>,
+    key_address: Option<&str>,
+    digest: &Digest,
+    repository: &str,
+) -> String {
+    let fetch = key_address.map(fetch_key).map_or(String::new(), |command| {
+        format!("Run this in a checkout of this repository, or fetch the public key of the released commit first:\n\n```sh\n{command}\n```\n\n")
+    });
+    let commands: String =
+        verify_commands(release, digest).iter().map(|command| format!("{command}\n")).collect();
+    format!(
+        "## Verify\n\n{fetch}The signature, the SLSA provenance and the SBOM, with cosign 2.5 or 3.1:\n\n```sh\n{commands}```\n\n\
+         What each of them proves, and what it does not: \
+         [docs/verifying.md]({repository}/src/commit/{}/docs/verifying.md).\n",
+        release.source.commit
+    )
+}
+
+fn inputs_section(release: &Release<'_>, repository: &str) -> Result<String> {
+    let Release { source, inputs, .. } = release;
+    let base = &inputs.base.last;
+    let replaced: String = release
+        .replaced()
+        .iter()
+        .map(|(pinned, image)| {
+            format!("\nThe base image `{pinned}` was replaced by a stand-in, `{image}`.\n")
+        })
+        .collect();
+    let (path, lockfile) = inputs.package_lock()?;
+    let commit = &source.commit;
+    Ok(format!(
+        "## Made from\n\n| input | digest |\n|---|---|\n\
+         | source | [`{commit}`]({repository}/commit/{commit}) |\n\
+         | base image `{}:{}` | `{}` |\n\
+         | `{path}` | `{lockfile}` |\n{replaced}",
+        base.name, base.tag, base.digest
+    ))
+}

@@ -1,0 +1,266 @@
+//! From the facts of a release to its predicate.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use super::{
+    BUILD_SECRETS, BuildDefinition, Builder, ExternalParameters, LOCAL_BUILDER, LocalRun, MODIFIED, Metadata,
+    OF_ENVIRONMENT, Provenance, REHEARSE_WORK_TREE, Resource, RunDetails, SMOKE, Smoked, WORK_TREE,
+    WORKFLOW_BUILDER, Workflow, XTASK,
+};
+use crate::inputs::config::{Config, Native};
+use crate::inputs::dockerfile::{BaseImage, BaseImages};
+use crate::inputs::version::ReleaseTag;
+use crate::oci::reference::Digest;
+use crate::tool::git::Commit;
+
+/// Who runs the release.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Invocation {
+    /// A run of the forge's Actions.
+    Workflow {
+        /// `.forgejo/workflows/release.yml`.
+        path: String,
+        /// What started it, such as `push`.
+        event: String,
+        /// The instance-wide id that the API takes.
+        run_id: String,
+        /// The number in the run's address.
+        run_number: String,
+        /// Counts from 1.
+        attempt: String,
+    },
+    /// A person at a machine.
+    Local {
+        /// What was typed.
+        command: String,
+        /// Random, for the invocation's id.
+        nonce: String,
+    },
+}
+
+/// The checkout that this program was run from; a newer one may finish an older tag.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ToolSource {
+    /// Its HEAD.
+    pub commit: Commit,
+    /// Tracked files of this program differ from that.
+    pub is_modified: bool,
+}
+
+/// Everything that the predicate is made of.
+pub struct Facts<'a> {
+    /// The repository and the platforms.
+    pub config: &'a Config,
+    /// The released tag.
+    pub tag: &'a ReleaseTag,
+    /// What it points at.
+    pub commit: &'a Commit,
+    /// Who runs it.
+    pub invocation: &'a Invocation,
+    /// Path in the source and digest of each file that decides what is built.
+    pub files: &'a [(String, Digest)],
+    /// What the Dockerfile pins.
+    pub base: &'a BaseImages,
+    /// What stood in for a base image that could not be reached: as pinned, and where it was taken from.
+    pub stand_ins: &'a [(String, String)],
+    /// Versions of docker, buildx, `BuildKit`, cosign and of this program.
+    pub versions: BTreeMap<String, String>,
+    /// Where this program is from.
+    pub tool: &'a ToolSource,
+    /// How each platform's image was tried.
+    pub smoked: &'a Smoked,
+    /// When the release began, in seconds since 1970.
+    pub started: u64,
+    /// When the image was built.
+    pub finished: u64,
+    /// Name, media type and digest of what else came out.
+    pub byproducts: Vec<(String, String, Digest)>,
+}
+
+impl Provenance {
+    /// Writes the predicate down.
+    #[must_use]
+    pub fn new(facts: &Facts<'_>) -> Self {
+        let source = facts.config.source_url();
+        Self {
+            build_definition: BuildDefinition {
+                build_type: build_type(facts.config),
+                external_parameters: external_parameters(facts),
+                internal_parameters: internal_parameters(facts),
+                resolved_dependencies: resolved_dependencies(facts),
+            },
+            run_details: RunDetails {
+                builder: Builder {
+                    id: builder_id(facts.config, facts.invocation.builder_anchor()),
+                    version: facts.versions.clone(),
+                    builder_dependencies: vec![tool(&source, facts.tool)],
+                },
+                metadata: Metadata {
+                    invocation_id: facts.invocation.id(&source),
+                    started_on: crate::process::time::rfc3339(facts.started),
+                    finished_on: crate::process::time::rfc3339(facts.finished),
+                },
+                byproducts: facts.byproducts.iter().map(byproduct).collect(),
+            },
+        }
+    }
+}
+
+/// The document that explains the parameters: one address for all releases, so that a policy can name it.
+#[must_use]
+pub fn build_type(config: &Config) -> String {
+    document(config, "buildtypes/forgejo-release-v1.md")
+}
+
+/// A page below `docs/` on the first branch that may be released.
+fn document(config: &Config, page: &str) -> String {
+    let branch = config.branches.first().map_or("main", String::as_str);
+    format!("{}/src/branch/{branch}/docs/{page}", config.source_url())
+}
+
+/// The section of `docs/builder.md` that says what such a builder does and does not guarantee.
+#[must_use]
+pub fn builder_id(config: &Config, anchor: &str) -> String {
+    document(config, &format!("builder.md#{anchor}"))
+}
+
+impl Invocation {
+    fn builder_anchor(&self) -> &'static str {
+        match self {
+            Self::Workflow { .. } => WORKFLOW_BUILDER,
+            Self::Local { .. } => LOCAL_BUILDER,
+        }
+    }
+
+    fn id(&self, source: &str) -> String {
+        match self {
+            Self::Workflow { run_number, attempt, .. } => {
+                format!("{source}/actions/runs/{run_number}/attempts/{attempt}")
+            }
+            Self::Local { nonce, .. } => format!("urn:xtask:local-run:{nonce}"),
+        }
+    }
+
+    /// Whether it rehearses what is not committed.
+    #[must_use]
+    pub fn is_of_work_tree(&self) -> bool {
+        matches!(self, Self::Local { command, .. } if command == REHEARSE_WORK_TREE)
+    }
+
+    fn run(&self) -> Option<(String, BTreeMap<String, String>)> {
+        let Self::Workflow { event, run_id, run_number, .. } = self else { return None };
+        let pairs = [("event_name", event), ("run_id", run_id), ("run_number", run_number)];
+        let run = pairs.into_iter().map(|(key, value)| (key.to_owned(), value.clone())).collect();
+        Some(("forgejo".to_owned(), run))
+    }
+}
+
+fn internal_parameters(facts: &Facts<'_>) -> BTreeMap<String, BTreeMap<String, String>> {
+    let mut parameters: BTreeMap<_, _> = facts.invocation.run().into_iter().collect();
+    parameters.insert(SMOKE.to_owned(), facts.smoked.words());
+    parameters.extend(build_secrets(facts.config).map(|names| (BUILD_SECRETS.to_owned(), names)));
+    parameters
+}
+
+/// The names of the build's secrets, each with where it is from; `None` where there is none.
+#[must_use]
+pub fn build_secrets(config: &Config) -> Option<BTreeMap<String, String>> {
+    let names = config.build_secrets.iter().map(|name| (name.to_string(), OF_ENVIRONMENT.to_owned()));
+    (!config.build_secrets.is_empty()).then(|| names.collect())
+}
+
+fn external_parameters(facts: &Facts<'_>) -> ExternalParameters {
+    let (repository, git_ref) = (facts.config.source_url(), facts.tag.git_ref());
+    let (workflow, local_run) = match facts.invocation {
+        Invocation::Workflow { path, .. } => {
+            (Some(Workflow { repository, git_ref, path: path.clone() }), None)
+        }
+        Invocation::Local { command, .. } => {
+            (None, Some(LocalRun { repository, git_ref, command: command.clone() }))
+        }
+    };
+    ExternalParameters {
+        workflow,
+        local_run,
+        dockerfile: "Dockerfile".to_owned(),
+        platforms: facts.config.platforms.iter().map(ToString::to_string).collect(),
+    }
+}
+
+fn resolved_dependencies(facts: &Facts<'_>) -> Vec<Resource> {
+    let (source, commit) = (facts.config.source_url(), facts.commit);
+    let work_tree = facts.invocation.is_of_work_tree().then(|| (WORK_TREE.to_owned(), "true".to_owned()));
+    let mut resources = vec![Resource {
+        digest: BTreeMap::from([("gitCommit".to_owned(), commit.to_string())]),
+        annotations: work_tree.into_iter().collect(),
+        ..resource("source", format!("git+{source}@{}", facts.tag.git_ref()))
+    }];
+    for (path, digest) in facts.files {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        resources.push(Resource {
+            digest: sha256(digest),
+            ..resource(name, format!("git+{source}@{commit}#{path}"))
+        });
+    }
+    let image = |name: &str, base: &BaseImage| Resource {
+        digest: sha256(&base.digest),
+        ..resource(name, base.package_url())
+    };
+    resources.extend(facts.base.named().into_iter().map(|(name, base)| image(&name, base)));
+    let archives = facts.config.native.iter().filter_map(Native::archive);
+    resources.extend(archives.map(|(name, archive)| Resource {
+        digest: sha256(&archive.sha256),
+        ..resource(&name, archive.url.to_string())
+    }));
+    for (pinned, taken_from) in facts.stand_ins {
+        let digest = taken_from.rsplit_once("@sha256:").map(|(_, hex)| ("sha256".to_owned(), hex.to_owned()));
+        resources.push(Resource {
+            digest: digest.into_iter().collect(),
+            annotations: BTreeMap::from([("standsInFor".to_owned(), pinned.clone())]),
+            ..resource("stand-in-image", format!("docker-image://{taken_from}"))
+        });
+    }
+    resources
+}
+
+/// Where this program is from, as a link that git understands.
+#[must_use]
+pub fn xtask_uri(source: &str, commit: &Commit) -> String {
+    format!("git+{source}@{commit}#{XTASK}")
+}
+
+fn tool(source: &str, ToolSource { commit, is_modified }: &ToolSource) -> Resource {
+    let modified = is_modified.then(|| (MODIFIED.to_owned(), "true".to_owned()));
+    Resource {
+        digest: BTreeMap::from([("gitCommit".to_owned(), commit.to_string())]),
+        annotations: modified.into_iter().collect(),
+        ..resource(XTASK, xtask_uri(source, commit))
+    }
+}
+
+fn resource(name: &str, uri: String) -> Resource {
+    Resource {
+        name: name.to_owned(),
+        uri: Some(uri),
+        digest: BTreeMap::new(),
+        media_type: None,
+        annotations: BTreeMap::new(),
+    }
+}
+
+fn byproduct((name, media_type, digest): &(String, String, Digest)) -> Resource {
+    Resource {
+        name: name.clone(),
+        uri: None,
+        digest: sha256(digest),
+        media_type: Some(media_type.clone()),
+        annotations: BTreeMap::new(),
+    }
+}
+
+fn sha256(digest: &Digest) -> BTreeMap<String, String> {
+    BTreeMap::from([("sha256".to_owned(), digest.hex().to_owned())])
+}

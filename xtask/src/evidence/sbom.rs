@@ -1,0 +1,190 @@
+//! The SBOM: what is in the image on each platform, in one `CycloneDX` 1.6 document (<https://cyclonedx.org/docs/1.6/json/>,
+//! docs/decisions/0012-one-sbom-for-the-index.md). The same image of the same commit gives the same bytes on every machine.
+
+mod component;
+mod license;
+mod purl;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result};
+use serde_json::{Value, json};
+
+use crate::contents::image::Contents;
+use crate::contents::installed::{self, Held};
+use crate::inputs::config::Archive;
+use crate::inputs::release::Release;
+use crate::inputs::source::Source;
+use crate::inputs::version::ReleaseTag;
+use crate::oci::reference::Digest;
+use crate::process::time::rfc3339;
+use crate::tool::git::Commit;
+
+use component::Component;
+
+/// What identifies the release that an SBOM is of.
+pub struct Subject<'a> {
+    /// The image's title.
+    pub title: &'a str,
+    /// The released version.
+    pub tag: &'a ReleaseTag,
+    /// The commit that it is made from.
+    pub commit: &'a Commit,
+    /// The commit's time in seconds since 1970.
+    pub time: u64,
+}
+
+/// One platform's image, and what the lockfile says of it.
+pub struct Platform<'a> {
+    /// What is in it.
+    pub contents: &'a Contents,
+    /// The packages that are the lockfile's.
+    pub held: &'a Held,
+    /// The archives that the build took for packages whose install script is not run, by package.
+    pub archives: Vec<(&'a str, &'a Archive)>,
+}
+
+/// The SBOM of what is in the image: the same bytes for whoever reads the same image.
+///
+/// # Errors
+/// [`installed::Unlike`] when the packages are not the lockfile's.
+pub fn of(release: &Release<'_>, contents: &[Contents]) -> Result<Vec<u8>> {
+    let Release { config, source, inputs, .. } = release;
+    let held = contents
+        .iter()
+        .map(|contents| installed::check(contents, &inputs.lockfile, config.dependencies))
+        .collect::<Result<Vec<_>>>()?;
+    let archives = |platform: &str| {
+        let archives = config.native.iter().filter_map(|native| Some((native, native.archive()?.1)));
+        let of_platform = archives.filter(|(_, archive)| archive.platform.to_string() == platform);
+        of_platform.map(|(native, archive)| (native.package.as_str(), archive)).collect()
+    };
+    let platforms: Vec<_> = contents
+        .iter()
+        .zip(&held)
+        .map(|(contents, held)| Platform { contents, held, archives: archives(&contents.platform) })
+        .collect();
+    let Source { tag, commit, time, .. } = source;
+    let subject = Subject { title: &config.title, tag, commit, time: *time };
+    write(&subject, &platforms)
+}
+
+/// Writes the SBOM.
+///
+/// # Errors
+/// When it cannot be written as JSON.
+pub fn write(subject: &Subject<'_>, platforms: &[Platform<'_>]) -> Result<Vec<u8>> {
+    let mut components: BTreeMap<String, Component> = BTreeMap::new();
+    for platform in platforms {
+        for component in component::of(platform) {
+            match components.get_mut(&component.reference) {
+                Some(known) => known.add(component),
+                None => drop(components.insert(component.reference.clone(), component)),
+            }
+        }
+    }
+    let names: Vec<_> = platforms.iter().map(|platform| platform.contents.platform.as_str()).collect();
+    let components: Vec<_> = components.values().map(|component| component.json(&names)).collect();
+    let version = subject.tag.version().to_string();
+    let reference = format!("{}@{version}", subject.title);
+    let mut metadata = json!({
+        "timestamp": rfc3339(subject.time),
+        // Machines have different versions of the tool, and that is no fact about the software.
+        "tools": {"components": [{"type": "application", "name": "xtask"}]},
+        "component": {
+            "type": "application", "bom-ref": reference, "name": subject.title, "version": version,
+        },
+        "properties": names.iter().map(|name| property("xtask:platforms", name)).collect::<Vec<_>>(),
+    });
+    let unread = platforms.iter().flat_map(|platform| &platform.contents.unread);
+    let unread: std::collections::BTreeSet<_> = unread.collect();
+    if let Some(properties) = metadata["properties"].as_array_mut() {
+        properties.extend(unread.into_iter().map(|path| property("xtask:not-read", path)));
+    }
+    render(&json!({
+        "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.6",
+        "serialNumber": serial_number(subject),
+        "version": 1,
+        "metadata": metadata,
+        "components": components,
+    }))
+}
+
+fn property(name: &str, value: &str) -> Value {
+    json!({"name": name, "value": value})
+}
+
+/// Keys sorted, as `jq -S` prints it: the same SBOM is the same bytes, whoever wrote it in between.
+fn render(sbom: &Value) -> Result<Vec<u8>> {
+    let mut bytes = serde_json::to_vec_pretty(sbom).context("writing the SBOM")?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+/// The digest that a release's provenance has of its SBOM, which cosign renders anew when it attests it.
+///
+/// # Errors
+/// When it cannot be written as JSON.
+pub fn digest(sbom: &Value) -> Result<Digest> {
+    Ok(Digest::of(&render(sbom)?))
+}
+
+/// Where `found` is not the `expected` SBOM, in words; `None` where it is.
+#[must_use]
+pub fn difference(found: &Value, expected: &Value) -> Option<String> {
+    const SHOWN: usize = 5;
+    if found == expected {
+        return None;
+    }
+    let by_reference = |sbom: &Value| -> BTreeMap<String, Value> {
+        let components = sbom["components"].as_array().into_iter().flatten();
+        components
+            .map(|component| {
+                (component["bom-ref"].as_str().unwrap_or("without a `bom-ref`").to_owned(), component.clone())
+            })
+            .collect()
+    };
+    let (listed, there) = (by_reference(found), by_reference(expected));
+    let list = |names: Vec<&String>| {
+        let shown: Vec<_> =
+            names.iter().take(SHOWN).map(|name| format!("`{}`", name.escape_debug())).collect();
+        let more = names.len().saturating_sub(SHOWN);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        if shown.is_empty() { "nothing".to_owned() } else { shown.join(", ") + &more }
+    };
+    let missing: Vec<_> = there.keys().filter(|name| !listed.contains_key(*name)).collect();
+    let excess: Vec<_> = listed.keys().filter(|name| !there.contains_key(*name)).collect();
+    let other: Vec<_> = there
+        .iter()
+        .filter(|(name, one)| listed.get(*name).is_some_and(|two| two != *one))
+        .map(|(name, _)| name)
+        .collect();
+    let fields = |sbom: &Value| sbom.as_object().cloned().unwrap_or_default();
+    let (mut left, right) = (fields(found), fields(expected));
+    left.extend(
+        right
+            .keys()
+            .filter(|key| !found[*key].is_object() && found.get(*key).is_none())
+            .map(|key| (key.clone(), Value::Null)),
+    );
+    let rest: Vec<_> =
+        left.keys().filter(|key| *key != "components" && found.get(*key) != expected.get(*key)).collect();
+    Some(format!(
+        "it lists other things than are in the image: missing {}; in excess {}; described in another way {}{}",
+        list(missing),
+        list(excess),
+        list(other),
+        if rest.is_empty() { String::new() } else { format!("; and another {}", list(rest)) }
+    ))
+}
+
+/// A UUID made of what the SBOM is of (RFC 9562 §5.8, version 8), in place of a random one.
+fn serial_number(subject: &Subject<'_>) -> String {
+    let digest = Digest::of(format!("{} {}", subject.tag, subject.commit).as_bytes());
+    let hex = digest.hex();
+    format!("urn:uuid:{}-{}-8{}-8{}-{}", &hex[..8], &hex[8..12], &hex[13..16], &hex[17..20], &hex[20..32])
+}

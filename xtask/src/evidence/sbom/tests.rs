@@ -1,0 +1,214 @@
+//! The SBOM of small images.
+
+use super::{Platform, Subject, difference, license, purl, write};
+use crate::contents::image::Contents;
+use crate::contents::installed::{self, tests as small};
+use crate::contents::system::{OsPackage, OsRelease};
+use crate::inputs::config::{Archive, Dependencies};
+use crate::oci::reference::Digest;
+use crate::tool::git::Commit;
+use serde_json::{Value, json};
+
+fn sbom_of(platforms: &[Contents], dependencies: Dependencies) -> Value {
+    let lockfile = small::lockfile();
+    let held: Vec<_> = platforms
+        .iter()
+        .map(|contents| installed::check(contents, &lockfile, dependencies).unwrap())
+        .collect();
+    let platforms: Vec<_> =
+        platforms.iter().zip(&held).map(|(contents, held)| platform(contents, held)).collect();
+    let (tag, commit) = ("v1.2.3".parse().unwrap(), Commit::parse(&"a".repeat(40)).unwrap());
+    let subject = Subject { title: "carol", tag: &tag, commit: &commit, time: 86_400 };
+    let bytes = write(&subject, &platforms).unwrap();
+    assert_eq!(bytes, write(&subject, &platforms).unwrap());
+    serde_json::from_slice(&bytes).unwrap()
+}
+
+fn platform<'a>(contents: &'a Contents, held: &'a installed::Held) -> Platform<'a> {
+    Platform { contents, held, archives: Vec::new() }
+}
+
+fn find<'a>(sbom: &'a Value, reference: &str) -> &'a Value {
+    let components = sbom["components"].as_array().unwrap();
+    let found: Vec<_> = components.iter().filter(|component| component["bom-ref"] == reference).collect();
+    assert_eq!(found.len(), 1, "{reference} in {sbom:#}");
+    found[0]
+}
+
+fn amd64() -> Contents {
+    let mut contents = small::contents(&small::whole());
+    contents.node = vec!["usr/local/bin/node".to_owned()];
+    contents.node_version = Some("22.1.0".to_owned());
+    contents.release = Some(OsRelease { id: "debian".to_owned(), version: Some("12".to_owned()) });
+    contents.system = vec![package("libc6", "2.36-9+deb12u9", "amd64", Some("glibc"))];
+    contents
+}
+
+fn arm64() -> Contents {
+    let mut contents = amd64();
+    contents.platform = "linux/arm64".to_owned();
+    contents.packages.retain(|package| !package.path.ends_with("node_modules/o"));
+    contents.system = vec![package("libc6", "2.36-9+deb12u9", "arm64", Some("glibc"))];
+    contents
+}
+
+fn package(name: &str, version: &str, architecture: &str, source: Option<&str>) -> OsPackage {
+    OsPackage {
+        name: name.to_owned(),
+        version: version.to_owned(),
+        architecture: Some(architecture.to_owned()),
+        source: source.map(str::to_owned),
+        source_version: None,
+        license: None,
+    }
+}
+
+#[test]
+fn what_is_in_the_image_is_listed_as_it_is_installed() {
+    let sbom = sbom_of(&[amd64(), arm64()], Dependencies::Installed);
+    assert_eq!(
+        (&sbom["specVersion"], &sbom["metadata"]["timestamp"]),
+        (&json!("1.6"), &json!("1970-01-02T00:00:00Z"))
+    );
+    assert_eq!(sbom["metadata"]["component"]["version"], "1.2.3");
+    assert_eq!(sbom["serialNumber"].as_str().unwrap().len(), "urn:uuid:".len() + 36);
+    let references: Vec<_> = sbom["components"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|component| component["bom-ref"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        references,
+        [
+            "os:debian@12",
+            "pkg:deb/debian/libc6@2.36-9%2Bdeb12u9?arch=amd64&distro=debian-12&upstream=glibc",
+            "pkg:deb/debian/libc6@2.36-9%2Bdeb12u9?arch=arm64&distro=debian-12&upstream=glibc",
+            "pkg:generic/node@22.1.0",
+            "pkg:npm/%40acme/core@1.0.0#local",
+            "pkg:npm/%40s/b@3.0.0#unhashed",
+            "pkg:npm/a@1.2.0#unhashed",
+            "pkg:npm/d@2.0.0#unhashed",
+            "pkg:npm/inside@9.0.0#unhashed",
+            "pkg:npm/npm@10.0.0#unhashed",
+            "pkg:npm/o@1.0.0#unhashed",
+            "pkg:npm/real@4.0.0#unhashed",
+        ]
+    );
+    let local = find(&sbom, "pkg:npm/%40acme/core@1.0.0#local");
+    assert_eq!(local.get("purl"), None, "a public package of that name is another one");
+    assert_eq!(local["properties"], json!([{"name": "xtask:local", "value": "true"}]));
+    let aliased = find(&sbom, "pkg:npm/real@4.0.0#unhashed");
+    assert_eq!(aliased["evidence"]["occurrences"], json!([{"location": "/srv/app/node_modules/old"}]));
+    let scoped = find(&sbom, "pkg:npm/%40s/b@3.0.0#unhashed");
+    assert_eq!((&scoped["group"], &scoped["name"]), (&json!("@s"), &json!("b")));
+    assert_eq!(scoped["licenses"], json!([{"license": {"id": "MIT"}}]));
+    assert_eq!(scoped.get("properties"), None, "it is on every platform");
+    assert_eq!(
+        find(&sbom, "pkg:npm/o@1.0.0#unhashed")["properties"],
+        json!([{"name": "xtask:platform", "value": "linux/amd64"}])
+    );
+    assert_eq!(
+        find(&sbom, "pkg:generic/node@22.1.0")["cpe"],
+        "cpe:2.3:a:nodejs:node.js:22.1.0:*:*:*:*:*:*:*"
+    );
+}
+
+#[test]
+fn a_bundled_package_is_what_the_lockfile_says() {
+    let bundle = small::contents(&[]);
+    let sbom = sbom_of(&[bundle], Dependencies::Bundled);
+    let bundled = find(&sbom, "pkg:npm/a@1.2.0");
+    assert_eq!(bundled["properties"], json!([{"name": "xtask:bundled", "value": "true"}]));
+}
+
+#[test]
+fn a_hash_is_a_single_sha512_of_the_lockfile() {
+    use super::component::sha512;
+    let integrity = format!("sha512-{}==", "A".repeat(86));
+    assert_eq!(sha512(&integrity).unwrap(), ("SHA-512", "0".repeat(128)));
+    for other in ["sha1-AAAA", "sha512-YQ==", &format!("{integrity} {integrity}"), "sha512-?"] {
+        assert_eq!(sha512(other), None, "{other}");
+    }
+}
+
+#[test]
+fn a_difference_is_named() {
+    let sbom = sbom_of(&[amd64()], Dependencies::Installed);
+    assert_eq!(difference(&sbom, &sbom), None);
+    type Change = fn(&mut Value);
+    let cases: [(Change, &str); 5] = [
+        (
+            |sbom| drop(sbom["components"].as_array_mut().unwrap().pop()),
+            "missing `pkg:npm/real@4.0.0#unhashed`",
+        ),
+        (
+            |sbom| sbom["components"].as_array_mut().unwrap().push(json!({"bom-ref": "more"})),
+            "in excess `more`",
+        ),
+        (|sbom| sbom["components"][0]["version"] = "13".into(), "another way `os:debian@12`"),
+        (|sbom| sbom["metadata"]["timestamp"] = "x".into(), "another `metadata`"),
+        (|sbom| drop(sbom.as_object_mut().unwrap().remove("version")), "another `version`"),
+    ];
+    for (change, expected) in cases {
+        let mut changed = sbom.clone();
+        change(&mut changed);
+        let words = difference(&changed, &sbom).unwrap();
+        assert!(words.contains(expected), "expected `{expected}` in: {words}");
+    }
+}
+
+#[test]
+fn licences_are_identifiers_expressions_or_words() {
+    for (text, expected) in [
+        ("MIT", json!([{"license": {"id": "MIT"}}])),
+        ("(MIT OR Apache-2.0)", json!([{"expression": "(MIT OR Apache-2.0)"}])),
+        ("MIT AND (ISC OR BSD-3-Clause)", json!([{"expression": "MIT AND (ISC OR BSD-3-Clause)"}])),
+        ("SEE LICENSE IN x", json!([{"license": {"name": "SEE LICENSE IN x"}}])),
+        ("MIT OR", json!([{"license": {"name": "MIT OR"}}])),
+        ("(MIT", json!([{"license": {"name": "(MIT"}}])),
+        ("MIT ISC", json!([{"license": {"name": "MIT ISC"}}])),
+    ] {
+        assert_eq!(license::json(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn package_urls_are_encoded() {
+    assert_eq!(purl::npm("@s/a", Some("1.0.0-rc.1")), "pkg:npm/%40s/a@1.0.0-rc.1");
+    assert_eq!(purl::npm("a", None), "pkg:npm/a");
+    let mut openssl = package("libssl3", "1:3.0.15-1~deb12u1", "amd64", Some("openssl"));
+    openssl.source_version = Some("3.0.15".to_owned());
+    let sid = OsRelease { id: "debian".to_owned(), version: None };
+    assert_eq!(
+        purl::system("deb", &openssl, Some(&sid)),
+        "pkg:deb/debian/libssl3@1:3.0.15-1~deb12u1?arch=amd64&distro=debian&upstream=openssl%403.0.15"
+    );
+    let musl = package("musl", "1.2.5-r0", "x86_64", None);
+    assert_eq!(purl::system("apk", &musl, None), "pkg:apk/alpine/musl@1.2.5-r0?arch=x86_64");
+}
+
+#[test]
+fn an_archive_that_the_build_took_is_listed_with_its_digest_and_its_platform() {
+    let (lockfile, contents) = (small::lockfile(), [amd64(), arm64()]);
+    let held =
+        contents.each_ref().map(|one| installed::check(one, &lockfile, Dependencies::Installed).unwrap());
+    let archive = Archive {
+        platform: "linux/arm64".to_owned().try_into().unwrap(),
+        url: "https://archives.example.org/a-arm64.tar.gz".to_owned().try_into().unwrap(),
+        sha256: Digest::of(b"archive"),
+    };
+    let mut platforms: Vec<_> =
+        contents.iter().zip(&held).map(|(contents, held)| platform(contents, held)).collect();
+    platforms[1].archives.push(("a", &archive));
+    let (tag, commit) = ("v1.2.3".parse().unwrap(), Commit::parse(&"a".repeat(40)).unwrap());
+    let subject = Subject { title: "carol", tag: &tag, commit: &commit, time: 0 };
+    let sbom: Value = serde_json::from_slice(&write(&subject, &platforms).unwrap()).unwrap();
+    let expected = json!({
+        "type": "file", "bom-ref": "native:a:linux/arm64", "name": "a (prebuilt)",
+        "hashes": [{"alg": "SHA-256", "content": Digest::of(b"archive").hex()}],
+        "externalReferences": [{"type": "distribution", "url": "https://archives.example.org/a-arm64.tar.gz"}],
+        "properties": [{"name": "xtask:platform", "value": "linux/arm64"}],
+    });
+    assert_eq!(find(&sbom, "native:a:linux/arm64"), &expected);
+}

@@ -1,0 +1,155 @@
+//! What cosign prints, read strictly: signature payloads here, attestations by the reader that the release has as well.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::evidence::envelope::predicate;
+use crate::oci::exact;
+use crate::oci::reference::Digest;
+
+/// One entry of what `cosign verify` prints.
+#[derive(Deserialize)]
+struct SignaturePayload {
+    critical: Critical,
+    optional: Option<BTreeMap<String, Value>>,
+}
+
+#[derive(Deserialize)]
+struct Critical {
+    image: SignedImage,
+}
+
+#[derive(Deserialize)]
+struct SignedImage {
+    #[serde(rename = "docker-manifest-digest")]
+    digest: Digest,
+}
+
+/// What `cosign verify` printed: an array of payloads for each image that it was asked about.
+pub fn signatures(output: &str) -> Result<Vec<Signature>> {
+    let arrays: Vec<Vec<SignaturePayload>> =
+        exact::parse_all(output).context("what cosign printed is not the expected JSON")?;
+    let signature = |payload: SignaturePayload| {
+        let version = payload.optional.as_ref().and_then(|optional| optional.get("version"));
+        Signature {
+            digest: payload.critical.image.digest,
+            version: version.and_then(Value::as_str).map(str::to_owned),
+        }
+    };
+    Ok(arrays.into_iter().flatten().map(signature).collect())
+}
+
+/// What a signature that cosign accepted says.
+pub struct Signature {
+    digest: Digest,
+    version: Option<String>,
+}
+
+/// Every signature that cosign accepted is of one of `digests` and of this version, and none of them lacks one; returns
+/// how many there are.
+pub fn check_signatures(output: &str, version: &str, digests: &[Digest]) -> Result<usize> {
+    let found = signatures(output)?;
+    for signature in &found {
+        ensure!(digests.contains(&signature.digest), "a signature is of `{}`", signature.digest);
+        ensure!(
+            signature.version.as_deref() == Some(version),
+            "a signature does not say `version={version}`"
+        );
+    }
+    for digest in digests {
+        ensure!(
+            found.iter().any(|signature| &signature.digest == digest),
+            "there is no signature of `{digest}`"
+        );
+    }
+    Ok(found.len())
+}
+
+/// The DSSE envelopes that `cosign verify-attestation` printed, one a line.
+pub fn envelopes(output: &str) -> impl Iterator<Item = &str> {
+    output.lines().filter(|line| !line.trim().is_empty())
+}
+
+/// The predicate of the one attestation that cosign accepted.
+pub fn only_predicate(output: &str, predicate_type: &str, digest: &Digest) -> Result<Value> {
+    let envelopes: Vec<_> = envelopes(output).collect();
+    let [envelope] = envelopes[..] else {
+        bail!("there are {} attestations of `{predicate_type}` by the key: expected one", envelopes.len());
+    };
+    predicate(envelope.as_bytes(), predicate_type, digest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{check_signatures, only_predicate};
+    use crate::oci::reference::Digest;
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    use serde_json::json;
+
+    fn envelope(predicate_type: &str, digest: &Digest) -> String {
+        let statement = json!({
+            "_type": "https://in-toto.io/Statement/v0.1", "predicateType": predicate_type, "subject": [{"name": "x", "digest": {"sha256": digest.hex()}}],
+            "predicate": {"x": 1},
+        });
+        let payload = STANDARD.encode(statement.to_string());
+        json!({"payloadType": "application/vnd.in-toto+json", "payload": payload, "signatures": [{"sig": "MEUC"}]})
+            .to_string()
+    }
+
+    #[test]
+    fn exactly_one_attestation_of_the_right_type_and_subject() {
+        let digest = Digest::of(b"image");
+        let right = envelope("type", &digest);
+        assert_eq!(only_predicate(&right, "type", &digest).unwrap(), json!({"x": 1}));
+        assert!(only_predicate("", "type", &digest).is_err());
+        assert!(only_predicate(&format!("{right}\n{right}"), "type", &digest).is_err());
+        assert!(only_predicate(&envelope("other", &digest), "type", &digest).is_err());
+        assert!(only_predicate(&envelope("type", &Digest::of(b"other")), "type", &digest).is_err());
+        for more in [r#"{"Payload":"e30=","#, r#"{"payload":"e30=","#, r#"{"note":"x","#] {
+            assert!(only_predicate(&right.replacen('{', more, 1), "type", &digest).is_err(), "{more}");
+        }
+    }
+
+    #[test]
+    fn a_signature_that_says_something_twice_is_refused() {
+        let digest = Digest::of(b"one");
+        let payload = json!([{"critical": {"image": {"docker-manifest-digest": digest}}, "optional": {"version": "1.2.3"}}]);
+        let check = |output: &str| check_signatures(output, "1.2.3", std::slice::from_ref(&digest));
+        let right = payload.to_string();
+        assert_eq!(check(&right).unwrap(), 1);
+        for (from, to) in [
+            (r#""version""#, r#""version":"1.2.2","version""#),
+            (r#""version""#, r#""Version":"1.2.2","version""#),
+            (r#""docker-manifest-digest""#, r#""docker-manifest-digest":"x","docker-manifest-digest""#),
+            (r#""image""#, r#""Image":{},"image""#),
+        ] {
+            let wrong = right.replacen(from, to, 1);
+            assert_ne!(wrong, right);
+            assert!(check(&wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn every_signature_is_of_these_digests_and_this_version_and_none_is_missing() {
+        let (one, two) = (Digest::of(b"one"), Digest::of(b"two"));
+        let payload = |digest: &Digest, version: &str| json!({"critical": {"image": {"docker-manifest-digest": digest}}, "optional": {"version": version}});
+        let check = |arrays: &[serde_json::Value], digests: &[Digest]| {
+            let output: String = arrays.iter().map(|array| format!("\n{array}\n")).collect();
+            check_signatures(&output, "1.2.3", digests)
+        };
+        let (first, second) = (json!([payload(&one, "1.2.3")]), json!([payload(&two, "1.2.3")]));
+        let both = [one.clone(), two.clone()];
+        assert_eq!(check(std::slice::from_ref(&first), &both[..1]).unwrap(), 1);
+        assert_eq!(check(&[first.clone(), second], &both).unwrap(), 2);
+        assert!(check(std::slice::from_ref(&first), &both).is_err(), "one of the two is not signed");
+        assert!(check(&[], &both[..1]).is_err());
+        assert!(check(&[json!([])], &both[..1]).is_err());
+        for other in [payload(&one, "1.2.2"), payload(&two, "1.2.3"), json!({"critical": {}})] {
+            assert!(check(&[first.clone(), json!([other])], &both[..1]).is_err(), "{other}");
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! What anyone may ask a forge.
+
+use anyhow::{Context as _, Result, bail};
+
+use super::answers::{Release, TagAnswer};
+use super::{Forgejo, PAGE_SIZE};
+use crate::evidence::page::PublishedPage;
+use crate::forge::{CiState, Read};
+use crate::inputs::version::ReleaseTag;
+use crate::process::problem::Problem;
+use crate::tool::git::Commit;
+
+/// A forge that lists more than this is not listing one repository's releases.
+const MOST_PAGES: usize = 200;
+
+impl Read for Forgejo {
+    fn ci_state(&self, commit: &Commit) -> Result<CiState> {
+        self.read_ci_state(commit)
+    }
+
+    fn check_tag(&self, tag: &ReleaseTag, commit: &Commit) -> Result<Option<Problem>> {
+        Ok(match self.tag(tag)? {
+            None => {
+                let text = format!("`{tag}` is not on the forge; push it with `git push origin {tag}`");
+                Some(Problem::new("tag", text))
+            }
+            Some(found) if &found != commit => Some(Problem::new(
+                "tag",
+                format!(
+                    "`{tag}` is at {found} on the forge and at {commit} here; `git fetch --tags --force` takes the forge's, \
+                     and a tag that was released must not move"
+                ),
+            )),
+            Some(_) => None,
+        })
+    }
+
+    fn tag(&self, tag: &ReleaseTag) -> Result<Option<Commit>> {
+        let answer: Option<TagAnswer> = self.get(&format!("tags/{tag}"))?;
+        answer.map(|found| Commit::parse(&found.commit.sha)).transpose()
+    }
+
+    fn page(&self, tag: &ReleaseTag) -> Result<Option<PublishedPage>> {
+        let release: Option<Release> = self.get(&format!("releases/tags/{tag}"))?;
+        release.map(|release| release.into_page(tag)).transpose()
+    }
+
+    fn pages(&self) -> Result<Vec<PublishedPage>> {
+        let mut pages = Vec::new();
+        for number in 1..=MOST_PAGES {
+            let listed: Option<Vec<Release>> =
+                self.get(&format!("releases?limit={PAGE_SIZE}&page={number}"))?;
+            let listed = listed.with_context(|| format!("the forge has no `{}`", self.config.repository))?;
+            if listed.is_empty() {
+                return Ok(pages);
+            }
+            // Other tags may have releases as well: they are ignored here.
+            for release in listed {
+                if let Ok(tag) = release.tag_name.parse() {
+                    pages.push(release.into_page(&tag)?);
+                }
+            }
+        }
+        bail!("listing the releases of `{}`: no end after {MOST_PAGES} pages", self.config.repository)
+    }
+
+    fn shows_as_latest(&self, highest: &ReleaseTag) -> Result<bool> {
+        let latest: Option<Release> = self.get("releases/latest")?;
+        let is_shown = latest.is_some_and(|latest| latest.tag_name == highest.to_string());
+        Ok(is_shown || self.page(highest)?.is_none())
+    }
+
+    fn raw_address(&self, commit: &Commit, path: &str) -> Option<String> {
+        Some(format!("{}/raw/commit/{commit}/{path}", self.config.source_url()))
+    }
+}

@@ -1,0 +1,121 @@
+//! What a release does on a forge, and what it asks before that with its token.
+
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use serde_json::json;
+
+use super::Forgejo;
+use super::answers::Release;
+use crate::evidence::page::{Page, PublishedPage};
+use crate::forge::{Read as _, Write};
+use crate::http::Request;
+use crate::inputs::version::ReleaseTag;
+use crate::process::problem::Problem;
+use crate::tool::git::Commit;
+
+/// The page's API answers 422 while the server still takes in the first push to a repository.
+const SETTLING: [Duration; 5] = [
+    Duration::from_millis(100),
+    Duration::from_millis(200),
+    Duration::from_millis(400),
+    Duration::from_millis(800),
+    Duration::from_millis(1600),
+];
+
+impl Write for Forgejo {
+    fn preflight(&self, tag: &ReleaseTag, commit: &Commit) -> Result<Vec<Problem>> {
+        let checks: [&(dyn Fn() -> Result<Option<Problem>> + Sync); 3] =
+            [&|| self.check_tag(tag, commit), &|| self.check_branch(commit), &|| self.check_clock()];
+        let found: Vec<Result<Option<Problem>>> = thread::scope(|scope| {
+            let running: Vec<_> = checks.iter().map(|check| scope.spawn(check)).collect();
+            running
+                .into_iter()
+                .map(|thread| thread.join().unwrap_or_else(|_panic| bail!("the check panicked")))
+                .collect()
+        });
+        let found = found
+            .into_iter()
+            .map(|result| result.unwrap_or_else(|error| Some(Problem::new("forge", format!("{error:#}")))));
+        Ok(found.chain([self.check_token()]).flatten().collect())
+    }
+
+    fn check_access(&self) -> Result<Vec<Problem>> {
+        let mut problems: Vec<_> = [self.check_token(), self.check_clock()?].into_iter().flatten().collect();
+        let response = self.send(Request::new("GET", self.url("releases?limit=1")))?;
+        if response.status != 200 {
+            let text = format!(
+                "{:#}; check `forge` and `repository` in `Cargo.toml` and the rights of `FORGEJO_TOKEN`",
+                response.unexpected()
+            );
+            problems.push(Problem::new("forge", text));
+        }
+        Ok(problems)
+    }
+
+    fn publish(&self, page: &Page) -> Result<String> {
+        let body = json!({
+            "tag_name": page.tag.to_string(),
+            "target_commitish": page.commit.as_str(),
+            "name": page.title,
+            "body": page.body,
+            "draft": false,
+            "prerelease": page.prerelease,
+        });
+        let (mut pauses, mut is_lost) = (SETTLING.iter(), false);
+        loop {
+            let failure = match self.change("POST", "releases", &body) {
+                Ok(response) => match response.status {
+                    201 => return Ok(response.json::<Release>()?.html_url),
+                    409 | 422 | 500..=599 => response.unexpected(),
+                    _ => return Err(response.unexpected()),
+                },
+                // Once: each time may take as long as a request may.
+                Err(lost) if !is_lost => {
+                    is_lost = true;
+                    lost
+                }
+                Err(lost) => return Err(lost),
+            };
+            // Made by someone else meanwhile, or made although the answer was an error or none: what is there decides. A
+            // tag has one page at the most, so a second `POST` makes no second one.
+            if let Some(found) = self.page(&page.tag)? {
+                self.update(&found, page)?;
+                return Ok(found.address);
+            }
+            match pauses.next() {
+                Some(pause) => thread::sleep(*pause),
+                None => return Err(failure),
+            }
+        }
+    }
+
+    fn update(&self, published: &PublishedPage, page: &Page) -> Result<()> {
+        let (found, mut changes) = (&published.page, serde_json::Map::new());
+        if found.body != page.body {
+            changes.insert("body".to_owned(), page.body.clone().into());
+        }
+        if found.prerelease != page.prerelease {
+            changes.insert("prerelease".to_owned(), page.prerelease.into());
+        }
+        if published.draft {
+            changes.insert("draft".to_owned(), false.into());
+        }
+        if changes.is_empty() { Ok(()) } else { self.patch(published.id, &changes.into()) }
+    }
+
+    fn settle_latest(&self, highest: &ReleaseTag) -> Result<bool> {
+        if self.shows_as_latest(highest)? {
+            return Ok(false);
+        }
+        // The forge shows the page with the newest date, which after a backport is the wrong one. Hiding and showing
+        // a page stamps it anew (docs/facts.md#latest-page); nothing else about it changes.
+        let Some(page) = self.page(highest)? else { return Ok(false) };
+        if !page.draft {
+            self.patch(page.id, &json!({ "draft": true }))?;
+        }
+        self.patch(page.id, &json!({ "draft": false }))?;
+        Ok(true)
+    }
+}

@@ -1,0 +1,146 @@
+//! curl as an HTTP client: one request a call, everything about it on standard input, so that no credential is ever on
+//! an argv. Redirects are not followed here: who asked decides where a request may go on, and with which credentials.
+
+mod request;
+mod response;
+mod retry;
+mod silence;
+mod together;
+mod web_url;
+
+use std::fs::File;
+use std::io::{ErrorKind, Read as _};
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Error, Result, bail};
+use xshell::cmd;
+
+use crate::process::{Runner, Watch, backoff};
+
+use request::Sink;
+pub use request::{Authorization, Request};
+pub use response::Response;
+use response::parse_response;
+use retry::{Moment, Tried};
+use silence::Silence;
+pub use silence::is_silent;
+pub use web_url::WebUrl;
+
+const INSTALL: &str = "install it, for example with `apt-get install curl`";
+
+/// More than an error shows of an answer's words.
+const MOST_WORDS: u64 = 64 << 10;
+
+/// How often a file is looked at while it grows.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// An HTTP client with one timeout.
+#[derive(Clone)]
+pub struct Curl {
+    runner: Runner,
+    timeout: Duration,
+    retries: bool,
+}
+
+impl Curl {
+    /// `timeout` bounds each request as a whole, with everything that is tried again.
+    #[must_use]
+    pub fn new(runner: &Runner, timeout: Duration) -> Self {
+        Self { runner: runner.clone(), timeout, retries: true }
+    }
+
+    /// The same client for a caller that asks again by itself.
+    #[must_use]
+    pub fn without_retries(self) -> Self {
+        Self { retries: false, ..self }
+    }
+
+    /// Sends `request`; any status is an answer. Passing faults are tried again when the request may be sent twice
+    /// (`retry.rs` has the rules).
+    ///
+    /// # Errors
+    /// When no complete answer came.
+    pub fn send(&self, request: &Request) -> Result<Response> {
+        self.send_within(request, self.timeout, None)
+    }
+
+    /// As [`Curl::send`], and writes the body of an answer with status 200 to `file`: at most `most` bytes of it, and for
+    /// at most `timeout`. Of any other answer the response has the beginning of the body.
+    ///
+    /// # Errors
+    /// When no complete answer came, or it is too large.
+    pub fn download(&self, request: &Request, file: &Path, most: u64, timeout: Duration) -> Result<Response> {
+        let mut response = self.send_within(request, timeout, Some(&Sink { file, most }))?;
+        if response.status != 200 {
+            let body = File::open(file).and_then(|body| {
+                let mut bytes = Vec::new();
+                body.take(MOST_WORDS).read_to_end(&mut bytes).map(|_| bytes)
+            });
+            response.body = match body {
+                Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
+                other => other.with_context(|| format!("reading `{}`", file.display()))?,
+            };
+        }
+        Ok(response)
+    }
+
+    fn send_within(&self, request: &Request, timeout: Duration, sink: Option<&Sink<'_>>) -> Result<Response> {
+        let deadline = Instant::now() + timeout;
+        for tries in 1.. {
+            let tried = self.send_once(request, deadline.saturating_duration_since(Instant::now()), sink)?;
+            let left = deadline.saturating_duration_since(Instant::now());
+            let moment =
+                Moment { tries, random: backoff::random()?, now: crate::process::time::now()?, left };
+            let pause = retry::pause(request.is_repeatable, &tried, &moment).filter(|_| self.retries);
+            match (pause, tried) {
+                (Some(pause), _) => {
+                    crate::process::interrupt::check()?;
+                    thread::sleep(pause);
+                }
+                (None, Tried::Answer(response)) => return Ok(response),
+                (None, Tried::NoAnswer(error) | Tried::Final(error)) => return Err(error),
+            }
+        }
+        bail!("asking `{}`: no end of tries", request.summary())
+    }
+
+    fn send_once(&self, request: &Request, left: Duration, sink: Option<&Sink<'_>>) -> Result<Tried> {
+        let doing = || format!("asking `{}`", request.summary());
+        let sh = self.runner.shell()?;
+        let scratch;
+        let body = match &request.body {
+            None => None,
+            Some(bytes) => {
+                scratch = crate::process::scratch::Scratch::new()?;
+                let path = scratch.path().join("body");
+                std::fs::write(&path, bytes).with_context(|| format!("writing `{}`", path.display()))?;
+                Some(path.display().to_string())
+            }
+        };
+        let config = request.config(left, body.as_deref(), sink).with_context(doing)?;
+        let watch = sink.map(|sink| Watch::new(LOOK, || sink.check()));
+        let output = self
+            .runner
+            // `-q` first: the user's own curlrc must not change what a request means.
+            .call(cmd!(sh, "curl -q --config -"))
+            .install_hint(INSTALL)
+            .stdin(config)
+            .timeout(left + Duration::from_secs(5))
+            .output_watched(watch.as_ref())
+            .with_context(doing)?;
+        sink.map_or(Ok(()), Sink::check).with_context(doing)?;
+        if !output.status.success() {
+            let code = output.status.code();
+            let words = format!("{}: no answer: {}", doing(), output.stderr.trim());
+            let error = if retry::is_silence(code) { Silence(words).into() } else { Error::msg(words) };
+            return Ok(if retry::is_no_answer(code) { Tried::NoAnswer(error) } else { Tried::Final(error) });
+        }
+        // curl exits with 0 when the connection ends within the head of an answer.
+        Ok(match parse_response(&output.stdout, request).with_context(doing) {
+            Ok(response) => Tried::Answer(response),
+            Err(error) => Tried::NoAnswer(error),
+        })
+    }
+}

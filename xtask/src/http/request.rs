@@ -1,0 +1,247 @@
+//! A request, and how it reads as a curl configuration file (curl(1), `--config`).
+
+use std::io::ErrorKind;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+
+use crate::process::secret::Secret;
+
+/// A try in which no byte comes or goes for so many seconds is given up, so that there is time for another.
+const LONGEST_SILENCE: &str = "10";
+
+/// How a request proves who sends it.
+#[derive(Clone, Default)]
+pub enum Authorization {
+    /// Not at all.
+    #[default]
+    Anonymous,
+    /// User and password or token.
+    Basic(String, Secret),
+    /// `Authorization: Bearer …`: a registry's own short-lived token.
+    Bearer(Secret),
+    /// `Authorization: token …`: the forge API's form.
+    Token(Secret),
+}
+
+/// What is sent.
+#[derive(Clone)]
+pub struct Request {
+    pub(super) method: &'static str,
+    url: String,
+    headers: Vec<(&'static str, String)>,
+    pub(super) body: Option<Vec<u8>>,
+    authorization: Authorization,
+    pub(super) is_repeatable: bool,
+    has_private_query: bool,
+}
+
+impl Request {
+    /// A request without a body. All but a `POST` may be sent twice: the second one finds what the first one left.
+    #[must_use]
+    pub fn new(method: &'static str, url: impl Into<String>) -> Self {
+        Self {
+            method,
+            url: url.into(),
+            headers: Vec::new(),
+            body: None,
+            authorization: Authorization::Anonymous,
+            is_repeatable: matches!(method, "GET" | "HEAD" | "PUT" | "DELETE" | "PATCH"),
+            has_private_query: false,
+        }
+    }
+
+    /// The same question at another address, which a server gave: as a stranger, and with a query that may be a right by
+    /// itself, so no message shows it.
+    #[must_use]
+    pub fn elsewhere(&self, url: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            authorization: Authorization::Anonymous,
+            has_private_query: true,
+            ..self.clone()
+        }
+    }
+
+    /// Where it goes.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// `GET`, `HEAD` and so on.
+    #[must_use]
+    pub fn method(&self) -> &'static str {
+        self.method
+    }
+
+    /// Says of a `POST` that it may be sent twice: a second one does no harm.
+    #[must_use]
+    pub fn repeatable(mut self) -> Self {
+        self.is_repeatable = true;
+        self
+    }
+
+    /// One more header.
+    #[must_use]
+    pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    /// The body and its `Content-Type`.
+    #[must_use]
+    pub fn body(self, media_type: &str, bytes: impl Into<Vec<u8>>) -> Self {
+        let mut request = self.header("Content-Type", media_type);
+        request.body = Some(bytes.into());
+        request
+    }
+
+    /// Who sends it.
+    #[must_use]
+    pub fn authorization(mut self, authorization: Authorization) -> Self {
+        self.authorization = authorization;
+        self
+    }
+
+    /// `GET https://…`, for messages.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        match self.url.split_once('?').filter(|_| self.has_private_query) {
+            Some((address, _)) => format!("{} {address}?…", self.method),
+            None => format!("{} {}", self.method, self.url),
+        }
+    }
+
+    /// The request as a curl configuration file. The body cannot travel in it (curl has one standard input), so it is
+    /// named as the file at `body`. The answer's body goes to `sink`, where there is one.
+    pub(super) fn config(
+        &self,
+        left: Duration,
+        body: Option<&str>,
+        sink: Option<&Sink<'_>>,
+    ) -> Result<String> {
+        let mut lines = vec![
+            "silent".to_owned(),
+            "show-error".to_owned(),
+            "suppress-connect-headers".to_owned(),
+            "globoff".to_owned(),
+            option("proto", "=http,https")?,
+            option("connect-timeout", "10")?,
+            option("max-time", &format!("{:.3}", left.as_secs_f64().max(1.0)))?,
+            option("url", &self.url)?,
+            // Some proxies mangle what they think they know of HTTP/2.
+            "http1.1".to_owned(),
+            option("header", "Expect:")?,
+            option("header", "User-Agent: xtask")?,
+        ];
+        match sink {
+            None => lines.push("include".to_owned()),
+            Some(Sink { file, most }) => {
+                let file = file.to_str().context("the file that an answer goes to has no UTF-8 name")?;
+                lines.extend([
+                    option("dump-header", "-")?,
+                    option("output", file)?,
+                    option("max-filesize", &most.to_string())?,
+                ]);
+            }
+        }
+        if self.is_repeatable {
+            lines.extend([option("speed-limit", "1")?, option("speed-time", LONGEST_SILENCE)?]);
+        }
+        match self.method {
+            "HEAD" => lines.push("head".to_owned()),
+            method => lines.push(option("request", method)?),
+        }
+        for (name, value) in &self.headers {
+            lines.push(option("header", &format!("{name}: {value}"))?);
+        }
+        if let Some(path) = body {
+            lines.push(option("data-binary", &format!("@{path}"))?);
+        }
+        match &self.authorization {
+            Authorization::Anonymous => {}
+            Authorization::Basic(user, password) => {
+                lines.push(option("user", &format!("{user}:{}", password.expose()))?);
+            }
+            Authorization::Bearer(token) => {
+                lines.push(option("header", &format!("Authorization: Bearer {}", token.expose()))?);
+            }
+            Authorization::Token(token) => {
+                lines.push(option("header", &format!("Authorization: token {}", token.expose()))?);
+            }
+        }
+        Ok(lines.join("\n") + "\n")
+    }
+}
+
+/// Where a large answer goes.
+pub(super) struct Sink<'a> {
+    pub(super) file: &'a Path,
+    /// In bytes.
+    pub(super) most: u64,
+}
+
+impl Sink<'_> {
+    /// Whether the file is still small enough. Before 8.4, curl's own bound is for answers that say their size alone
+    /// (curl(1), `--max-filesize`).
+    pub(super) fn check(&self) -> Result<()> {
+        let size = match std::fs::metadata(self.file) {
+            Ok(found) => found.len(),
+            Err(error) if error.kind() == ErrorKind::NotFound => 0,
+            Err(error) => return Err(error).with_context(|| format!("looking at `{}`", self.file.display())),
+        };
+        ensure!(size <= self.most, "the answer has more than {} bytes", self.most);
+        Ok(())
+    }
+}
+
+/// `name = "value"`, escaped as curl(1) `--config` says. A line break would start another option.
+fn option(name: &str, value: &str) -> Result<String> {
+    ensure!(!value.chars().any(char::is_control), "a control character in the `{name}` of an HTTP request");
+    Ok(format!("{name} = \"{}\"", value.replace('\\', "\\\\").replace('"', "\\\"")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Authorization, Request};
+    use crate::process::secret::Secret;
+    use std::time::Duration;
+
+    #[test]
+    fn a_value_cannot_smuggle_an_option() {
+        let request = Request::new("GET", "http://localhost/\noutput = \"/etc/passwd\"");
+        assert!(request.config(Duration::from_secs(1), None, None).is_err());
+        let quoted = Request::new("GET", "http://localhost/").header("X", "a\"b\\c");
+        assert!(
+            quoted.config(Duration::from_secs(1), None, None).unwrap().contains(r#"header = "X: a\"b\\c""#)
+        );
+    }
+
+    #[test]
+    fn the_credential_is_in_the_config_and_nowhere_else() {
+        let token = Authorization::Token(Secret::new("forge-token-value"));
+        let request = Request::new("GET", "http://localhost/").authorization(token);
+        assert!(request.config(Duration::from_secs(1), None, None).unwrap().contains("forge-token-value"));
+        assert!(!request.summary().contains("forge-token-value"));
+        let elsewhere = request.elsewhere("https://storage.example.org/x?signature=s");
+        assert!(!elsewhere.config(Duration::from_secs(1), None, None).unwrap().contains("forge-token-value"));
+        assert_eq!(elsewhere.summary(), "GET https://storage.example.org/x?…");
+    }
+
+    #[test]
+    fn a_silent_server_is_given_up_where_there_can_be_another_try() {
+        let config = |method| {
+            Request::new(method, "http://localhost/")
+                .config(Duration::from_millis(29_400), None, None)
+                .unwrap()
+        };
+        assert!(
+            config("GET").contains("max-time = \"29.400\"") && config("GET").contains("speed-time = \"10\"")
+        );
+        assert!(!config("POST").contains("speed"), "it is not sent again: it may take all the time there is");
+        let again = Request::new("POST", "http://localhost/").repeatable();
+        assert!(again.config(Duration::from_secs(30), None, None).unwrap().contains("speed-time"));
+    }
+}

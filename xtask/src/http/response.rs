@@ -1,0 +1,166 @@
+//! What a server answered, as `curl --include` prints it.
+
+use std::fmt;
+
+use anyhow::{Context as _, Result, anyhow, ensure};
+
+use super::Request;
+use crate::process::secret::redact;
+
+/// What came back.
+pub struct Response {
+    /// The status code.
+    pub status: u16,
+    headers: Vec<(String, String)>,
+    /// The body, unread.
+    pub body: Vec<u8>,
+    request: String,
+}
+
+impl Response {
+    /// The first header of that name, whatever its case.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+
+    /// All headers of that name, in their order.
+    pub fn headers<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        let named = self.headers.iter().filter(move |(key, _)| key.eq_ignore_ascii_case(name));
+        named.map(|(_, value)| value.as_str())
+    }
+
+    /// The same answer with `value` as its one header of that name, or with none.
+    #[must_use]
+    pub(crate) fn with_header(mut self, name: &str, value: Option<&str>) -> Self {
+        self.headers.retain(|(key, _)| !key.eq_ignore_ascii_case(name));
+        self.headers.extend(value.map(|value| (name.to_owned(), value.to_owned())));
+        self
+    }
+
+    /// The body as JSON.
+    ///
+    /// # Errors
+    /// When it is something else: an HTML page of a proxy is the usual case.
+    pub fn json<T: serde::de::DeserializeOwned>(&self) -> Result<T> {
+        serde_json::from_slice(&self.body)
+            .with_context(|| format!("{self}: the body is not the expected JSON"))
+    }
+
+    /// The error for a status that the caller did not expect.
+    #[must_use]
+    pub fn unexpected(&self) -> anyhow::Error {
+        const SHOWN: usize = 400;
+        let body = redact(&String::from_utf8_lossy(&self.body));
+        let shown: String = body.chars().map(|c| if c.is_control() { ' ' } else { c }).take(SHOWN).collect();
+        if shown.is_empty() { anyhow!("{self}") } else { anyhow!("{self}: {shown}") }
+    }
+}
+
+impl fmt::Display for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` answered {}", self.request, self.status)
+    }
+}
+
+/// Splits what `curl --include` printed. Interim answers (`100 Continue`) come as heads of their own before it.
+pub(super) fn parse_response(bytes: &[u8], request: &Request) -> Result<Response> {
+    let mut rest = bytes;
+    let mut response = parse_head(&mut rest, request)?;
+    response.body = rest.to_vec();
+    Ok(response)
+}
+
+/// Takes one answer of several off `rest`. Where it ends is known by its `Content-Length` alone.
+pub(super) fn split_response(rest: &mut &[u8], request: &Request) -> Result<Response> {
+    let mut response = parse_head(rest, request)?;
+    if request.method == "HEAD" || matches!(response.status, 204 | 304) {
+        return Ok(response);
+    }
+    let length = response.header("Content-Length").context("the answer does not say how long it is")?;
+    let length: usize = length.parse().with_context(|| format!("`{length}` is no length"))?;
+    ensure!(length <= rest.len(), "the answer ends too early");
+    let (body, others) = rest.split_at(length);
+    response.body = body.to_vec();
+    *rest = others;
+    Ok(response)
+}
+
+/// Takes the head of an answer, and interim ones before it, off `rest`.
+fn parse_head(rest: &mut &[u8], request: &Request) -> Result<Response> {
+    loop {
+        let end = rest
+            .windows(4)
+            .position(|window| window == b"\r\n\r\n")
+            .context("the answer has no end of headers")?;
+        let head = std::str::from_utf8(&rest[..end]).context("the answer's headers are not UTF-8")?;
+        *rest = &rest[end + 4..];
+        let mut lines = head.split("\r\n");
+        let status_line = lines.next().unwrap_or_default();
+        let code =
+            status_line.strip_prefix("HTTP/").and_then(|line| line.split(' ').nth(1)).unwrap_or_default();
+        let status: u16 = code.parse().with_context(|| format!("`{status_line}` is not a status line"))?;
+        if (100..200).contains(&status) {
+            continue;
+        }
+        let headers = lines
+            .filter_map(|line| line.split_once(':'))
+            .map(|(name, value)| (name.to_owned(), value.trim().to_owned()));
+        return Ok(Response {
+            status,
+            headers: headers.collect(),
+            body: Vec::new(),
+            request: request.summary(),
+        });
+    }
+}
+
+#[cfg(test)]
+impl Response {
+    /// What a server is made to say in a test.
+    pub(crate) fn of(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Self {
+        let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let request = Request::new("GET", "http://localhost/").summary();
+        Self { status, headers, body: body.to_vec(), request }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{parse_response, split_response};
+    use crate::http::Request;
+
+    #[test]
+    fn an_answer_is_split_after_interim_heads() {
+        let bytes = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 201 Created\r\nDocker-Content-Digest: sha256:1\r\n\r\nbody\r\n\r\nmore";
+        let response = parse_response(bytes, &Request::new("PUT", "http://localhost/")).unwrap();
+        assert_eq!((response.status, response.body.as_slice()), (201, b"body\r\n\r\nmore".as_slice()));
+        assert_eq!(response.header("docker-content-digest"), Some("sha256:1"));
+    }
+
+    #[test]
+    fn answers_are_told_apart_by_their_length() {
+        let (get, head) =
+            (Request::new("GET", "http://localhost/"), Request::new("HEAD", "http://localhost/"));
+        let bytes =
+            b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nHTTP/HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n\
+            HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n";
+        let mut rest = &bytes[..];
+        assert_eq!(split_response(&mut rest, &get).unwrap().body, b"HTTP/");
+        assert_eq!(split_response(&mut rest, &head).unwrap().body, b"");
+        assert_eq!(split_response(&mut rest, &get).unwrap().status, 404);
+        assert!(rest.is_empty());
+        for bad in ["HTTP/1.1 200 OK\r\n\r\nbody", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nbody"] {
+            assert!(split_response(&mut bad.as_bytes(), &get).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_http_is_refused() {
+        for bad in
+            [&b""[..], b"hello", b"HTTP/1.1 abc\r\n\r\n", b"FTP/1 200\r\n\r\n", b"HTTP/1.1 200 OK\r\nA: b"]
+        {
+            assert!(parse_response(bad, &Request::new("GET", "http://localhost/")).is_err());
+        }
+    }
+}

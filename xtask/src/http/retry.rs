@@ -1,0 +1,149 @@
+//! Whether a request is sent again, and when: a pure decision over status codes and curl's exit codes.
+
+use std::time::Duration;
+
+use super::Response;
+use crate::process::backoff::{self, MOST_TRIES};
+use crate::process::time::parse_http_date;
+
+/// What came of one try.
+pub(super) enum Tried {
+    /// A whole answer, of any status.
+    Answer(Response),
+    /// None, or a part: it may be different the next time.
+    NoAnswer(anyhow::Error),
+    /// It will be the same the next time.
+    Final(anyhow::Error),
+}
+
+/// What a pause depends on, besides what came of the try.
+pub(super) struct Moment {
+    /// How many tries there were, this one included.
+    pub(super) tries: u32,
+    /// From 0 to 1: clients that failed together must not come back together.
+    pub(super) random: f64,
+    /// Seconds since 1970.
+    pub(super) now: u64,
+    /// Until the request as a whole is given up.
+    pub(super) left: Duration,
+}
+
+/// A server that asks for more patience than this is told of as it is.
+const MOST_PATIENCE: Duration = Duration::from_secs(20);
+
+/// curl's exit codes (curl(1), "EXIT CODES") for a name or a server that cannot be reached, an answer that was cut off, a
+/// time-out, a failed handshake, an empty answer, and a connection that broke while sending or receiving.
+const NO_ANSWER: [i32; 10] = [5, 6, 7, 18, 28, 35, 52, 55, 56, 92];
+
+/// Whether curl's exit code stands for a fault that may pass.
+pub(super) fn is_no_answer(exit: Option<i32>) -> bool {
+    exit.is_some_and(|exit| NO_ANSWER.contains(&exit))
+}
+
+/// Whether it stands for a server that said nothing for too long: it may be away, or hang.
+pub(super) fn is_silence(exit: Option<i32>) -> bool {
+    exit == Some(28)
+}
+
+/// How long to wait before the next try; `None` when what was tried is what the caller gets. A server that answers with
+/// 429 has done nothing yet, whatever it was asked for.
+pub(super) fn pause(is_repeatable: bool, tried: &Tried, moment: &Moment) -> Option<Duration> {
+    let is_undone = matches!(tried, Tried::Answer(response) if response.status == 429);
+    if !(is_repeatable || is_undone) || moment.tries >= MOST_TRIES {
+        return None;
+    }
+    let own = backoff::pause(moment.tries, moment.random);
+    let pause = match tried {
+        Tried::Final(_) => return None,
+        Tried::NoAnswer(_) => own,
+        Tried::Answer(response) => match response.status {
+            408 | 425 | 429 | 500 | 502..=504 => {
+                asked_for(response, moment.now).map_or(own, |asked| asked.max(own))
+            }
+            _ => return None,
+        },
+    };
+    (pause <= MOST_PATIENCE && pause < moment.left).then_some(pause)
+}
+
+/// `Retry-After`, in seconds or as a date (RFC 9110 §10.2.3).
+fn asked_for(response: &Response, now: u64) -> Option<Duration> {
+    let value = response.header("Retry-After")?;
+    let seconds =
+        value.parse().or_else(|_no_number| parse_http_date(value).map(|date| date.saturating_sub(now)));
+    seconds.map(Duration::from_secs).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Moment, Response, Tried, is_no_answer, is_silence, pause};
+    use anyhow::anyhow;
+    use std::time::Duration;
+
+    /// 2026-11-23T18:09:00Z
+    const NOW: u64 = 1_795_457_340;
+
+    fn moment(tries: u32, random: f64, left: u64) -> Moment {
+        Moment { tries, random, now: NOW, left: Duration::from_secs(left) }
+    }
+
+    fn answer(status: u16) -> Tried {
+        Tried::Answer(Response::of(status, &[], b""))
+    }
+
+    fn asks(value: &str) -> Tried {
+        Tried::Answer(Response::of(429, &[("Retry-After", value)], b""))
+    }
+
+    fn lost() -> Tried {
+        Tried::NoAnswer(anyhow!("reset"))
+    }
+
+    #[test]
+    fn passing_faults_of_repeatable_requests_are_tried_again() {
+        let again = |is_repeatable, tried: &Tried| pause(is_repeatable, tried, &moment(1, 0.5, 30)).is_some();
+        assert!(again(true, &lost()));
+        for status in [408, 425, 429, 500, 502, 503, 504] {
+            assert!(again(true, &answer(status)), "{status}");
+        }
+        for status in [200, 201, 202, 301, 304, 400, 401, 403, 404, 409, 413, 422, 501, 505] {
+            assert!(!again(true, &answer(status)), "{status}");
+        }
+        assert!(!again(true, &Tried::Final(anyhow!("bad certificate"))));
+        assert!(!again(false, &lost()) && !again(false, &answer(503)), "it may have been taken");
+        assert!(again(false, &answer(429)), "it has not been taken");
+    }
+
+    #[test]
+    fn pauses_grow_spread_and_end() {
+        let wait = |tries, random| pause(true, &lost(), &moment(tries, random, 30));
+        let ms = |ms| Some(Duration::from_millis(ms));
+        assert_eq!([wait(1, 0.0), wait(1, 0.5), wait(1, 1.0)], [ms(100), ms(200), ms(300)]);
+        assert_eq!([wait(2, 0.5), wait(3, 0.5), wait(4, 0.5)], [ms(600), ms(1800), None]);
+        assert_eq!(pause(true, &lost(), &moment(1, 0.5, 0)), None, "no time is left");
+    }
+
+    #[test]
+    fn a_server_is_obeyed_within_reason() {
+        let wait = |tried: &Tried| pause(true, tried, &moment(1, 0.5, 30));
+        let seconds = |seconds| Some(Duration::from_secs(seconds));
+        assert_eq!(wait(&asks("3")), seconds(3));
+        assert_eq!(wait(&asks("Mon, 23 Nov 2026 18:09:07 GMT")), seconds(7));
+        assert_eq!(wait(&asks("Mon, 23 Nov 2026 18:08:00 GMT")), Some(Duration::from_millis(200)), "past");
+        assert_eq!(wait(&asks("0")), Some(Duration::from_millis(200)));
+        assert_eq!(wait(&asks("soon")), Some(Duration::from_millis(200)));
+        assert_eq!(wait(&asks("3600")), None, "the job's hour is not ours to wait away");
+        assert_eq!(pause(true, &asks("15"), &moment(1, 0.5, 10)), None, "it would be given up before");
+    }
+
+    #[test]
+    fn exit_codes_tell_a_passing_fault() {
+        for exit in [6, 7, 18, 28, 35, 52, 55, 56] {
+            assert!(is_no_answer(Some(exit)), "{exit}");
+        }
+        for exit in [Some(0), Some(1), Some(2), Some(3), Some(26), Some(60), Some(77), None] {
+            assert!(!is_no_answer(exit), "{exit:?}");
+        }
+        assert!(is_silence(Some(28)) && ![Some(7), Some(52), None].into_iter().any(is_silence));
+    }
+}

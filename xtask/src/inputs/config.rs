@@ -1,0 +1,283 @@
+//! `[workspace.metadata.release]` of the top `Cargo.toml`, read from the bytes that git has of a commit: whoever verifies
+//! needs no Rust toolchain. Unknown keys are errors. docs/configuration.md describes every key.
+
+#[cfg(test)]
+pub(crate) mod tests;
+
+mod inputs;
+mod limits;
+mod native;
+mod smoke;
+mod values;
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use crate::http::WebUrl;
+use crate::oci::reference::{Digest, Image, Registry};
+use crate::tool::git::{Commit, Git};
+
+pub use inputs::{BaseRegistry, Login, NamedSecrets, build_secrets};
+pub use limits::Timeouts;
+pub use native::{Archive, Native, Way};
+pub use smoke::{ALIAS, Companion, Http, Platforms, Smoke};
+pub use values::{Folder, Platform, RepositoryName, VariableName};
+
+/// Where the table is, from the top of the repository.
+pub const MANIFEST: &str = "Cargo.toml";
+
+/// What is released, where, and how long each part of it may take.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Config {
+    /// The forge's public address, such as `https://forge.example.org`: what links and provenance say.
+    pub forge: WebUrl,
+    /// `owner/name` of the repository on the forge.
+    pub repository: RepositoryName,
+    /// Where the image goes; by default the forge's host and the repository's name in lower case.
+    image: Option<String>,
+    /// `org.opencontainers.image.title`.
+    pub title: String,
+    /// `org.opencontainers.image.description`.
+    pub description: String,
+    /// `org.opencontainers.image.licenses`, an SPDX expression.
+    pub licenses: String,
+    /// What the index holds, such as `linux/amd64`.
+    pub platforms: Vec<Platform>,
+    /// Where the service's npm packages are in its image.
+    #[serde(default)]
+    pub dependencies: Dependencies,
+    /// Branches on the forge that a released commit may come from.
+    pub branches: Vec<String>,
+    /// Whether the forge must show a successful status for the commit.
+    #[serde(default)]
+    pub ci_status: CiStatus,
+    /// The contexts that must be there and successful, as the forge names them; empty for all that there are.
+    #[serde(default)]
+    pub ci_contexts: Vec<String>,
+    /// A buildx builder by name; empty for the current one.
+    #[serde(default)]
+    pub builder: String,
+    /// `--network` of the build, such as `host`; empty for docker's default.
+    #[serde(default)]
+    pub build_network: String,
+    /// SHA-256 digests of the cosign binaries that may sign; empty for any.
+    #[serde(default)]
+    pub cosign_digests: Vec<Digest>,
+    /// The folder of the service's package.
+    #[serde(default)]
+    pub service: Folder,
+    /// What was decided about packages that bring an install script.
+    #[serde(default)]
+    pub native: Vec<Native>,
+    /// Environment variables that the build is given as secrets of the same names.
+    #[serde(default)]
+    pub build_secrets: Vec<VariableName>,
+    /// Logins for the registries that base images come from.
+    #[serde(default)]
+    pub registries: Vec<BaseRegistry>,
+    /// Hosts besides loopback that are spoken to without TLS: the forge, the registry, or where a registry keeps its blobs.
+    #[serde(default)]
+    pub plain_http: Vec<Registry>,
+    /// How the image is tried out.
+    pub smoke: Smoke,
+    /// How long a step may take.
+    #[serde(default)]
+    pub timeouts: Timeouts,
+}
+
+/// Where the service's npm packages are in its image.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Dependencies {
+    /// In a `node_modules` directory, as npm puts them there.
+    #[default]
+    Installed,
+    /// In the service's own files, where a bundler puts them.
+    Bundled,
+}
+
+/// Whether the commit's status on the forge decides.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CiStatus {
+    /// A missing or red status refuses the release.
+    #[default]
+    Required,
+    /// Not looked at.
+    Off,
+}
+
+impl Config {
+    /// Reads the configuration of the work tree at `root`.
+    ///
+    /// # Errors
+    /// When the table is missing, a key is unknown or a value cannot be meant.
+    pub fn of_work_tree(root: &Path) -> Result<Self> {
+        let path = root.join(MANIFEST);
+        let text = std::fs::read_to_string(&path).with_context(|| format!("reading `{}`", path.display()))?;
+        Self::from_manifest(&text)
+    }
+
+    /// Reads the configuration of `commit`, which decides about its image, and not the work tree's: a newer xtask that
+    /// finishes an older tag gives the same digest.
+    ///
+    /// # Errors
+    /// As [`Config::of_work_tree`], and when git fails.
+    pub fn of_commit(git: &Git, commit: &Commit) -> Result<Self> {
+        let [manifest] = git.files(commit, [MANIFEST])?;
+        Self::of_file(commit, manifest)
+    }
+
+    /// The configuration at HEAD, which the person or the workflow has checked out. Secrets are for its hosts, whatever a
+    /// released commit says.
+    ///
+    /// # Errors
+    /// When HEAD has none.
+    pub fn of_head(git: &Git) -> Result<Self> {
+        let head = git.peel("HEAD")?.context("HEAD has no commit yet; commit something first")?;
+        Self::of_commit(git, &head).context("reading the configuration at HEAD")
+    }
+
+    /// As [`Config::of_commit`], of what git gave for [`MANIFEST`].
+    ///
+    /// # Errors
+    /// As [`Config::of_commit`].
+    pub fn of_file(commit: &Commit, manifest: Option<Vec<u8>>) -> Result<Self> {
+        let manifest = manifest.with_context(|| format!("commit {commit} has no `{MANIFEST}`"))?;
+        let text = std::str::from_utf8(&manifest).context("reading `Cargo.toml`: it is not UTF-8")?;
+        Self::from_manifest(text)
+    }
+
+    /// Whether `manifest`, what git gave for [`MANIFEST`], has the table at all, right or wrong: a commit without it is from
+    /// before this tool.
+    #[must_use]
+    pub fn is_in(manifest: Option<&[u8]>) -> bool {
+        #[derive(Deserialize)]
+        struct Manifest {
+            workspace: Workspace,
+        }
+        #[derive(Deserialize)]
+        struct Workspace {
+            metadata: Metadata,
+        }
+        #[derive(Deserialize)]
+        struct Metadata {
+            #[serde(rename = "release")]
+            _release: IgnoredAny,
+        }
+        let text = manifest.and_then(|manifest| std::str::from_utf8(manifest).ok());
+        text.is_some_and(|text| {
+            let found = basic_toml::from_str::<Manifest>(text);
+            found.is_ok_and(|Manifest { workspace: Workspace { metadata: Metadata { .. } } }| true)
+        })
+    }
+
+    fn from_manifest(text: &str) -> Result<Self> {
+        #[derive(Deserialize)]
+        struct Manifest {
+            workspace: Option<Workspace>,
+        }
+        #[derive(Deserialize)]
+        struct Workspace {
+            metadata: Option<Metadata>,
+        }
+        #[derive(Deserialize)]
+        struct Metadata {
+            release: Option<Config>,
+        }
+        const READING: &str =
+            "reading `[workspace.metadata.release]` in `Cargo.toml`; docs/configuration.md lists the keys";
+        let manifest: Manifest = basic_toml::from_str(text).context(READING)?;
+        let release = manifest.workspace.and_then(|workspace| workspace.metadata?.release);
+        let Some(config) = release else {
+            bail!(
+                "`Cargo.toml` has no `[workspace.metadata.release]`; docs/configuration.md shows a whole one"
+            );
+        };
+        config.check().context("checking `[workspace.metadata.release]` in `Cargo.toml`")?;
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<()> {
+        let image = self.image()?;
+        inputs::check_registries(&self.registries, &image.registry)?;
+        self.check_forge()?;
+        for (number, platform) in self.platforms.iter().enumerate() {
+            ensure!(
+                !self.platforms[..number].contains(platform),
+                "`platforms` names `{platform}` twice: `linux/arm64/v8` is `linux/arm64`, and `linux/arm` is `linux/arm/v7`"
+            );
+        }
+        for (number, name) in self.build_secrets.iter().enumerate() {
+            ensure!(!self.build_secrets[..number].contains(name), "`build-secrets` names `{name}` twice");
+        }
+        ensure!(!self.platforms.is_empty(), "`platforms` is empty: name one at least, such as `linux/amd64`");
+        ensure!(!self.branches.is_empty(), "`branches` is empty: name one at least, such as `main`");
+        for (key, value) in
+            [("title", &self.title), ("description", &self.description), ("licenses", &self.licenses)]
+        {
+            ensure!(
+                !value.is_empty() && !value.chars().any(char::is_control),
+                "`{key}` must be one line of text"
+            );
+        }
+        self.smoke.check()
+    }
+
+    /// A token in a request that everyone on the way can read is worth a word in the configuration.
+    fn check_forge(&self) -> Result<()> {
+        if !self.forge.is_http() {
+            return Ok(());
+        }
+        let host: Registry = self.forge.authority().parse().context("reading `forge`")?;
+        ensure!(
+            host.is_loopback() || self.is_plain_http(&host),
+            "`forge` is `{}`, without TLS: tokens would cross the network in the clear; write `https://`, or, in a network \
+             that you trust, name the host: `plain-http = [\"{host}\"]`",
+            self.forge
+        );
+        Ok(())
+    }
+
+    /// The image's public name.
+    ///
+    /// # Errors
+    /// When it is no image name.
+    pub fn image(&self) -> Result<Image> {
+        let image = match &self.image {
+            Some(name) => name.parse().context("reading `image`"),
+            None => {
+                format!("{}/{}", self.forge.authority(), self.repository.to_string().to_ascii_lowercase())
+                    .parse()
+                    .context("deriving `image` from `forge` and `repository`; set it by hand")
+            }
+        };
+        image.map(|image| self.reached(image))
+    }
+
+    /// `image` with its registry spoken to as this configuration says.
+    #[must_use]
+    pub fn reached(&self, image: Image) -> Image {
+        Image { registry: self.spoken_to(image.registry), ..image }
+    }
+
+    /// `registry`, spoken to as this configuration says.
+    #[must_use]
+    pub fn spoken_to(&self, registry: Registry) -> Registry {
+        if self.is_plain_http(&registry) { registry.over_http() } else { registry }
+    }
+
+    fn is_plain_http(&self, host: &Registry) -> bool {
+        self.plain_http.iter().any(|named| named.as_str() == host.as_str())
+    }
+
+    /// The repository's page on the forge, as provenance and `org.opencontainers.image.source` name it.
+    #[must_use]
+    pub fn source_url(&self) -> String {
+        format!("{}/{}", self.forge, self.repository)
+    }
+}

@@ -1,0 +1,200 @@
+//! Inputs that not everyone may read, and hosts that are spoken to without TLS. A commit says their names alone; every value
+//! comes from the environment.
+
+use anyhow::{Result, bail, ensure};
+use serde::Deserialize;
+
+use super::values::VariableName;
+use crate::oci::reference::Registry;
+use crate::oci::registry::Credentials;
+use crate::process::environment::Environment;
+use crate::process::secret::Secret;
+
+/// How docker names Docker Hub in its configuration, whatever the image's name says.
+const HUB_KEY: &str = "https://index.docker.io/v1/";
+
+/// A registry that base images come from, and the variables that hold the login for it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct BaseRegistry {
+    /// The host with its port, as the `FROM` line has it; `docker.io` for Docker Hub.
+    pub host: Registry,
+    /// The variable that holds the user's name.
+    user: Option<VariableName>,
+    /// The user's name itself, in place of that.
+    user_name: Option<String>,
+    /// The variable that holds the password or token.
+    token: VariableName,
+}
+
+/// A login, or why there is none.
+pub enum Login {
+    /// For that registry alone.
+    With(Credentials),
+    /// These variables are not set: the registry is asked as by anyone.
+    Without(Vec<String>),
+}
+
+impl BaseRegistry {
+    /// What the configuration of docker calls it.
+    #[must_use]
+    pub fn docker_key(&self) -> &str {
+        if self.host.as_str() == "docker.io" { HUB_KEY } else { self.host.as_str() }
+    }
+
+    /// The login that the environment has for it.
+    ///
+    /// # Errors
+    /// When a variable holds something that is no user or token.
+    pub fn login(&self, environment: &Environment) -> Result<Login> {
+        let mut missing = Vec::new();
+        let mut value = |name: &VariableName| -> Result<Option<Secret>> {
+            let found = environment.token(name.as_str())?;
+            if found.is_none() {
+                missing.push(name.to_string());
+            }
+            Ok(found)
+        };
+        let user = match (&self.user, &self.user_name) {
+            (Some(variable), _) => value(variable)?.map(|user| user.expose().to_owned()),
+            (None, name) => name.clone(),
+        };
+        let token = value(&self.token)?;
+        Ok(match (user, token) {
+            (Some(user), Some(token)) => Login::With(Credentials::new(user, token)),
+            _ => Login::Without(missing),
+        })
+    }
+
+    fn check(&self) -> Result<()> {
+        ensure!(
+            !["index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"]
+                .contains(&self.host.as_str()),
+            "`registries`: write `host = \"docker.io\"` for Docker Hub, and not `{}`",
+            self.host
+        );
+        match (&self.user, &self.user_name) {
+            (Some(_), None) => Ok(()),
+            (None, Some(name))
+                if !name.is_empty() && !name.contains(':') && !name.chars().any(char::is_control) =>
+            {
+                Ok(())
+            }
+            (None, Some(name)) => bail!("`registries`: `{name}` is not the name of a user"),
+            _ => bail!(
+                "`registries`: `{}` needs either `user`, the variable that holds the user's name, or `user-name`, the \
+                 name itself",
+                self.host
+            ),
+        }
+    }
+}
+
+/// Each registry once, with a way to name the user, and none that has a login of its own already.
+pub(super) fn check_registries(registries: &[BaseRegistry], released_to: &Registry) -> Result<()> {
+    for (number, registry) in registries.iter().enumerate() {
+        registry.check()?;
+        let host = registry.host.as_str();
+        ensure!(
+            registries[..number].iter().all(|earlier| earlier.host.as_str() != host),
+            "`registries` names `{host}` twice"
+        );
+        ensure!(
+            released_to.as_str() != host,
+            "`registries` names `{host}`, which the image goes to: `REGISTRY_USER` and `REGISTRY_TOKEN` are for it"
+        );
+    }
+    Ok(())
+}
+
+/// Secrets by the names of their variables.
+pub type NamedSecrets = Vec<(String, Secret)>;
+
+/// The values of the build's secrets; `Err` of the inner result names the variables that are not set.
+///
+/// # Errors
+/// When a value is not UTF-8.
+pub fn build_secrets(
+    names: &[VariableName],
+    environment: &Environment,
+) -> Result<Result<NamedSecrets, Vec<String>>> {
+    let (mut found, mut missing) = (Vec::new(), Vec::new());
+    for name in names {
+        match environment.secret(name.as_str())?.filter(|secret| !secret.expose().is_empty()) {
+            Some(secret) => found.push((name.to_string(), secret)),
+            None => missing.push(name.to_string()),
+        }
+    }
+    Ok(if missing.is_empty() { Ok(found) } else { Err(missing) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BaseRegistry, Login, build_secrets, check_registries};
+    use crate::inputs::config::VariableName;
+    use crate::oci::reference::Registry;
+    use crate::process::environment::Environment;
+
+    fn registry(json: serde_json::Value) -> BaseRegistry {
+        serde_json::from_value(json).unwrap()
+    }
+
+    #[test]
+    fn a_login_is_whole_or_not_there() {
+        let hub =
+            registry(serde_json::json!({"host": "docker.io", "user": "HUB_USER", "token": "HUB_TOKEN"}));
+        assert_eq!(hub.docker_key(), "https://index.docker.io/v1/");
+        let both = Environment::from_pairs([("HUB_USER", "alice"), ("HUB_TOKEN", "token-of-alice")]);
+        let Login::With(credentials) = hub.login(&both).unwrap() else { panic!("both are set") };
+        assert_eq!((credentials.user.as_str(), credentials.password.expose()), ("alice", "token-of-alice"));
+        let missing = |environment: &Environment| match hub.login(environment).unwrap() {
+            Login::With(_) => panic!("a part is missing"),
+            Login::Without(missing) => missing,
+        };
+        assert_eq!(missing(&Environment::default()), ["HUB_USER", "HUB_TOKEN"]);
+        assert_eq!(missing(&Environment::from_pairs([("HUB_USER", "alice")])), ["HUB_TOKEN"]);
+        assert_eq!(missing(&both.with([("HUB_TOKEN", "")])), ["HUB_TOKEN"]);
+        assert!(hub.login(&both.with([("HUB_TOKEN", "a\nb")])).is_err());
+
+        let named = registry(
+            serde_json::json!({"host": "r.example.org:5000", "user-name": "bob", "token": "R_TOKEN"}),
+        );
+        assert_eq!(named.docker_key(), "r.example.org:5000");
+        let token = Environment::from_pairs([("R_TOKEN", "token-of-bob")]);
+        assert!(
+            matches!(named.login(&token).unwrap(), Login::With(credentials) if credentials.user == "bob")
+        );
+    }
+
+    #[test]
+    fn each_registry_is_named_once_with_one_user_and_is_another_than_the_image_goes_to() {
+        let released_to: Registry = "forge.example.org".parse().unwrap();
+        let check = |hosts: &[&str]| {
+            let each = |host: &&str| registry(serde_json::json!({"host": host, "user": "U", "token": "T"}));
+            check_registries(&hosts.iter().map(each).collect::<Vec<_>>(), &released_to)
+        };
+        assert!(check(&["docker.io", "r.example.org"]).is_ok());
+        for bad in [&["docker.io", "docker.io"][..], &["forge.example.org"], &["index.docker.io"]] {
+            assert!(check(bad).is_err(), "{bad:?}");
+        }
+        for user in [
+            serde_json::json!({}),
+            serde_json::json!({"user": "U", "user-name": "u"}),
+            serde_json::json!({"user-name": ""}),
+            serde_json::json!({"user-name": "a:b"}),
+        ] {
+            let mut json = serde_json::json!({"host": "docker.io", "token": "T"});
+            json.as_object_mut().unwrap().extend(user.as_object().unwrap().clone());
+            assert!(check_registries(&[registry(json.clone())], &released_to).is_err(), "{json}");
+        }
+    }
+
+    #[test]
+    fn missing_build_secrets_are_all_named() {
+        let names = ["NPM_TOKEN", "OTHER"].map(|name| VariableName::try_from(name.to_owned()).unwrap());
+        let environment = Environment::from_pairs([("NPM_TOKEN", "npm-token-value"), ("OTHER", "")]);
+        assert_eq!(build_secrets(&names, &environment).unwrap().err().unwrap(), ["OTHER"]);
+        let all = build_secrets(&names[..1], &environment).unwrap().ok().unwrap();
+        assert_eq!((all[0].0.as_str(), all[0].1.expose()), ("NPM_TOKEN", "npm-token-value"));
+    }
+}

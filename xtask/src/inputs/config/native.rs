@@ -1,0 +1,97 @@
+//! `[[workspace.metadata.release.native]]`: what was decided about packages that bring an install script, which the image's
+//! `npm ci --ignore-scripts` does not run.
+
+use anyhow::{Context as _, Result, bail, ensure};
+use serde::Deserialize;
+
+use super::values::Platform;
+use crate::http::WebUrl;
+use crate::oci::reference::Digest;
+
+/// One decision about one package.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "Table")]
+pub struct Native {
+    /// The package's own name, such as `better-sqlite3`.
+    pub package: String,
+    /// What is done in place of its script.
+    pub way: Way,
+}
+
+/// What is done in place of an install script.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// The builder fetches what the script would have made or fetched for this platform.
+    Archive(Archive),
+    /// The Dockerfile builds it in a stage of the target platform: emulated, or on a native node of the builder.
+    Target,
+    /// The package works without.
+    Unneeded,
+}
+
+/// A file that the Dockerfile fetches with `ADD --checksum`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Archive {
+    /// The platform that it is for.
+    pub platform: Platform,
+    /// Where it is, as the Dockerfile writes it.
+    pub url: WebUrl,
+    /// Of its bytes.
+    pub sha256: Digest,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct Table {
+    package: String,
+    platform: Option<Platform>,
+    url: Option<WebUrl>,
+    sha256: Option<String>,
+    build: Option<String>,
+    script: Option<String>,
+}
+
+impl TryFrom<Table> for Native {
+    type Error = anyhow::Error;
+
+    fn try_from(table: Table) -> Result<Self> {
+        let package = table.package;
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "@/-_.~".contains(c);
+        ensure!(
+            !package.is_empty() && package.chars().all(is_plain),
+            "`{package}` is not a package's name such as `better-sqlite3`"
+        );
+        let way = match (
+            table.platform,
+            table.url,
+            table.sha256,
+            table.build.as_deref(),
+            table.script.as_deref(),
+        ) {
+            (Some(platform), Some(url), Some(hex), None, None) => {
+                let sha256 = format!("sha256:{hex}").parse();
+                let sha256 =
+                    sha256.with_context(|| format!("reading `sha256` of the archive for `{package}`"))?;
+                Way::Archive(Archive { platform, url, sha256 })
+            }
+            (None, None, None, Some("target"), None) => Way::Target,
+            (None, None, None, None, Some("unneeded")) => Way::Unneeded,
+            _ => bail!(
+                "`native` for `{package}`: expected `platform`, `url` and `sha256`; or `build = \"target\"`; or \
+                 `script = \"unneeded\"`"
+            ),
+        };
+        Ok(Self { package, way })
+    }
+}
+
+impl Native {
+    /// The archive, where it is one, with the name that provenance gives it: `native better-sqlite3 linux/amd64`.
+    #[must_use]
+    pub fn archive(&self) -> Option<(String, &Archive)> {
+        match &self.way {
+            Way::Archive(archive) => Some((format!("native {} {}", self.package, archive.platform), archive)),
+            Way::Target | Way::Unneeded => None,
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! Values of the configuration that are parsed or refused where they are read.
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+
+use anyhow::{Result, bail, ensure};
+use serde::Deserialize;
+
+/// `owner/name` on a forge.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct RepositoryName {
+    /// The user or organisation.
+    pub owner: String,
+    /// The repository.
+    pub name: String,
+}
+
+impl TryFrom<String> for RepositoryName {
+    type Error = anyhow::Error;
+
+    fn try_from(text: String) -> Result<Self> {
+        let word = |word: &str| {
+            let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+            !word.is_empty() && word != "." && word != ".." && word.chars().all(plain)
+        };
+        match text.split_once('/') {
+            Some((owner, name)) if word(owner) && word(name) => {
+                Ok(Self { owner: owner.to_owned(), name: name.to_owned() })
+            }
+            _ => bail!("`{text}` is not a repository: expected `owner/name`"),
+        }
+    }
+}
+
+impl fmt::Display for RepositoryName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.owner, self.name)
+    }
+}
+
+/// `os/architecture` with an optional variant, in the one spelling that `BuildKit` writes into an index.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Platform(String);
+
+/// What other programs call the architectures of `BuildKit`, and what to write instead.
+const OTHER_NAMES: [(&str, &str); 8] = [
+    ("x86_64", "amd64"),
+    ("x86-64", "amd64"),
+    ("x64", "amd64"),
+    ("aarch64", "arm64"),
+    ("armhf", "arm/v7"),
+    ("armv7l", "arm/v7"),
+    ("armel", "arm/v6"),
+    ("i386", "386"),
+];
+
+impl TryFrom<String> for Platform {
+    type Error = anyhow::Error;
+
+    fn try_from(text: String) -> Result<Self> {
+        let words: Vec<_> = text.split('/').collect();
+        if let [os, architecture, ..] = words[..]
+            && let Some((_, ours)) = OTHER_NAMES.iter().find(|(name, _)| *name == architecture)
+        {
+            bail!("`{text}` is not a platform: write `{os}/{ours}`");
+        }
+        let plain = |word: &&str| {
+            !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
+        };
+        ensure!(
+            (2..=3).contains(&words.len()) && words.iter().all(plain),
+            "`{text}` is not a platform such as `linux/amd64`"
+        );
+        // As containerd's `platforms.Normalize` has it: the index that comes out is compared with this.
+        Ok(Self(match words[..] {
+            [os, "arm64", "v8" | "8"] => format!("{os}/arm64"),
+            [os, "amd64", "v1"] => format!("{os}/amd64"),
+            [os, "arm"] => format!("{os}/arm/v7"),
+            [os, "arm", variant @ ("5" | "6" | "7" | "8")] => format!("{os}/arm/v{variant}"),
+            _ => text,
+        }))
+    }
+}
+
+impl fmt::Display for Platform {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A folder of the repository, such as `service` or `apps/web`; `.` is the top.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Folder(String);
+
+impl Folder {
+    /// A path below it, as git names it.
+    #[must_use]
+    pub fn join(&self, path: &str) -> String {
+        if self.0 == "." { path.to_owned() } else { format!("{}/{path}", self.0) }
+    }
+
+    /// For `run … in …` of a message: the folder, or the top of the repository.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        if self.0 == "." { "at the top of the repository".to_owned() } else { format!("in `{}/`", self.0) }
+    }
+}
+
+impl Default for Folder {
+    fn default() -> Self {
+        Self("service".to_owned())
+    }
+}
+
+impl TryFrom<String> for Folder {
+    type Error = anyhow::Error;
+
+    fn try_from(text: String) -> Result<Self> {
+        let plain = |word: &str| {
+            !word.is_empty()
+                && !matches!(word, "." | ".." | ".git")
+                && !word.starts_with('-')
+                && word.chars().all(|c| c.is_ascii_alphanumeric() || "-_.@+".contains(c))
+        };
+        ensure!(
+            text == "." || text.split('/').all(plain),
+            "`{text}` is not a folder of the repository: expected one such as `service`, or `.` for the top"
+        );
+        Ok(Self(text))
+    }
+}
+
+impl fmt::Display for Folder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The name of an environment variable that a commit may name: one that holds a secret, and that no program which is
+/// started here reads for itself.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
+pub struct VariableName(String);
+
+/// What the release's own variables are called, and what docker, buildx, git and the dynamic linker read.
+const RESERVED_PREFIXES: [&str; 15] = [
+    "COSIGN_",
+    "FORGEJO_",
+    "GITEA_",
+    "GITHUB_",
+    "ACTIONS_",
+    "RUNNER_",
+    "TESTBED_",
+    "DOCKER_",
+    "BUILDX_",
+    "BUILDKIT_",
+    "GIT_",
+    "LD_",
+    "RUST_",
+    "SSL_",
+    "XDG_",
+];
+const RESERVED: [&str; 2] = ["REGISTRY_USER", "REGISTRY_TOKEN"];
+
+impl VariableName {
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether a configuration may name the variable `name`.
+    #[must_use]
+    pub fn may_be_named(name: &str) -> bool {
+        Self::try_from(name.to_owned()).is_ok()
+    }
+}
+
+impl TryFrom<String> for VariableName {
+    type Error = anyhow::Error;
+
+    fn try_from(text: String) -> Result<Self> {
+        let first = |c: char| c.is_ascii_uppercase() || c == '_';
+        ensure!(
+            text.starts_with(first) && text.chars().all(|c| first(c) || c.is_ascii_digit()),
+            "`{text}` is not the name of a variable such as `NPM_TOKEN`: expected `A-Z`, `0-9` and `_`"
+        );
+        let is_reserved = RESERVED_PREFIXES.iter().any(|prefix| text.starts_with(prefix))
+            || RESERVED.contains(&text.as_str())
+            || crate::process::environment::is_inherited(&text);
+        ensure!(!is_reserved, "`{text}` has another meaning here; give the variable a name of its own");
+        Ok(Self(text))
+    }
+}
+
+impl fmt::Display for VariableName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

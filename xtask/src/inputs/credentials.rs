@@ -1,0 +1,117 @@
+//! The tokens of the environment, and the host that each is for: the configuration at hand says it, and never the commit, the
+//! argument or the answer that a program works on.
+
+use anyhow::{Context as _, Result};
+
+use crate::inputs::config::Config;
+use crate::oci::keychain::Keychain;
+use crate::oci::reference::Registry;
+use crate::oci::registry::Credentials;
+use crate::process::environment::Environment;
+use crate::process::secret::Secret;
+
+/// The tokens of the environment, each for its host: those of `own`, unless `REGISTRY` names another registry.
+///
+/// # Errors
+/// When a variable holds something that cannot be meant.
+pub fn keychain(environment: &Environment, own: &Config) -> Result<Keychain> {
+    let mut keychain = Keychain::default();
+    if let Some(token) = environment.token("REGISTRY_TOKEN")? {
+        let user = environment.get("REGISTRY_USER")?.unwrap_or(&own.repository.owner);
+        keychain = keychain.with_registry(registry_of(environment, own)?, Credentials::new(user, token));
+    }
+    let token = match forge_token(environment, own)? {
+        Some(token) => Some(token),
+        None => automatic_token(environment, own)?,
+    };
+    if let Some(token) = token {
+        keychain = keychain.with_forge(own.forge.clone(), token);
+    }
+    Ok(keychain)
+}
+
+/// The registry that `REGISTRY_TOKEN` is for.
+///
+/// # Errors
+/// When `REGISTRY` is no registry.
+pub fn registry_of(environment: &Environment, own: &Config) -> Result<Registry> {
+    match named_registry(environment)? {
+        Some(named) => Ok(own.spoken_to(named)),
+        None => Ok(own.image()?.registry),
+    }
+}
+
+/// The registry that `REGISTRY_TOKEN` is for, where the environment says it.
+///
+/// # Errors
+/// When `REGISTRY` is no registry.
+pub fn named_registry(environment: &Environment) -> Result<Option<Registry>> {
+    environment.get("REGISTRY")?.map(|name| name.parse().context("reading `REGISTRY`")).transpose()
+}
+
+/// `FORGEJO_TOKEN`, unless it is the automatic one of a run on another forge than that of `own`: every step of a run has it.
+///
+/// # Errors
+/// When one of the variables holds something that cannot be meant.
+pub fn forge_token(environment: &Environment, own: &Config) -> Result<Option<Secret>> {
+    let automatic = environment.get("GITHUB_TOKEN")?;
+    let is_foreign = environment.runner("SERVER_URL")?.is_some_and(|server| !is_forge(server, own));
+    let given = environment.token("FORGEJO_TOKEN")?;
+    Ok(given.filter(|token| !(is_foreign && automatic == Some(token.expose()))))
+}
+
+/// `GITHUB_TOKEN`, where it is the automatic one of a run on the forge of `own`: all that Gitea's runner sets.
+///
+/// # Errors
+/// When one of the variables holds something that cannot be meant.
+pub fn automatic_token(environment: &Environment, own: &Config) -> Result<Option<Secret>> {
+    let is_ours = environment.get("GITHUB_SERVER_URL")?.is_some_and(|server| is_forge(server, own));
+    Ok(environment.token("GITHUB_TOKEN")?.filter(|_| is_ours))
+}
+
+fn is_forge(server: &str, own: &Config) -> bool {
+    server.trim_end_matches('/').eq_ignore_ascii_case(&own.forge.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{automatic_token, forge_token, named_registry};
+    use crate::inputs::config;
+    use crate::process::environment::Environment;
+
+    #[test]
+    fn the_automatic_token_of_another_forges_run_is_for_that_forge() {
+        let own = config::tests::example();
+        let found = |pairs: &[(&str, &str)]| {
+            let environment = Environment::from_pairs(pairs.iter().copied());
+            let given = forge_token(&environment, &own).unwrap();
+            let token = given.or(automatic_token(&environment, &own).unwrap());
+            token.map(|token| token.expose().to_owned())
+        };
+        let (ours, theirs) = (
+            ("GITHUB_SERVER_URL", "https://forge.example.org/"),
+            ("GITHUB_SERVER_URL", "https://github.com"),
+        );
+        let (forgejo, github) = (("FORGEJO_TOKEN", "made-by-hand"), ("GITHUB_TOKEN", "automatic"));
+        let same = ("FORGEJO_TOKEN", "automatic");
+        assert_eq!(found(&[forgejo]).as_deref(), Some("made-by-hand"));
+        assert_eq!(found(&[github]), None, "nobody says whose it is");
+        assert_eq!(found(&[github, theirs]), None);
+        assert_eq!(found(&[github, ours]).as_deref(), Some("automatic"));
+        assert_eq!(found(&[github, same, ours]).as_deref(), Some("automatic"));
+        assert_eq!(found(&[github, same, theirs]), None);
+        assert_eq!(found(&[github, forgejo, theirs]).as_deref(), Some("made-by-hand"));
+        assert_eq!(found(&[]), None);
+    }
+
+    #[test]
+    fn the_environment_may_name_the_registry_of_the_token() {
+        let named = |value: &str| named_registry(&Environment::from_pairs([("REGISTRY", value)]));
+        assert_eq!(
+            named("registry.example.org:5000").unwrap().unwrap().as_str(),
+            "registry.example.org:5000"
+        );
+        assert!(named("").unwrap().is_none());
+        assert!(named("https://registry.example.org").is_err());
+    }
+}

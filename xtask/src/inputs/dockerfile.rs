@@ -1,0 +1,150 @@
+//! The rules that a Dockerfile must keep so that the same commit gives the same digest (docs/reproducible.md), and what it
+//! pins. They are told early and all at once; what the image is made of is read from the image.
+
+mod final_stage;
+mod image;
+mod install;
+mod parse;
+mod stages;
+#[cfg(test)]
+mod tests;
+
+use anyhow::{Result, bail};
+
+use crate::inputs::config::Platform;
+use crate::inputs::lockfile::Libc;
+use crate::oci::reference::Digest;
+use crate::process::failure::Refusal;
+use parse::Instruction;
+use stages::Stages;
+
+pub use image::{BaseImage, BaseImages};
+
+/// What a Dockerfile pins, and how it keeps the rules.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recipe {
+    /// The images that it builds in and on.
+    pub base: BaseImages,
+    /// What it fetches with `ADD --checksum`.
+    pub downloads: Vec<Download>,
+    /// What the image's packages run on, by the `--libc` of its `npm ci`, else by the name of the base image.
+    pub libc: Libc,
+    /// The first line before the final stage that runs on the image's platform, and not on the building machine's.
+    pub runs_on_target: Option<usize>,
+    /// Every broken rule, with its line.
+    pub problems: Vec<String>,
+    /// What is allowed and has a price, with its line.
+    pub notes: Vec<String>,
+}
+
+/// A file that the builder fetches and holds against a digest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Download {
+    /// In the Dockerfile, from 1.
+    pub line: usize,
+    /// As it is written.
+    pub url: String,
+    /// Of its bytes.
+    pub digest: Digest,
+}
+
+/// What is wrong, in the order of the lines.
+#[derive(Default)]
+struct Findings {
+    problems: Vec<(usize, String)>,
+    notes: Vec<(usize, String)>,
+}
+
+impl Findings {
+    fn problem(&mut self, line: usize, text: impl Into<String>) {
+        self.problems.push((line, text.into()));
+    }
+
+    fn note(&mut self, line: usize, text: impl Into<String>) {
+        self.notes.push((line, text.into()));
+    }
+}
+
+fn with_lines(mut texts: Vec<(usize, String)>) -> Vec<String> {
+    texts.sort();
+    texts.into_iter().map(|(line, text)| format!("line {line}: {text}")).collect()
+}
+
+/// Reads the Dockerfile of an image of `platforms`, and holds it against the rules.
+///
+/// # Errors
+/// A [`Refusal`] that lists every broken rule, when one of them leaves it open what the image is made of.
+pub fn read(text: &str, platforms: &[Platform]) -> Result<Recipe> {
+    let mut findings = Findings::default();
+    if let Some((line, value)) = parse::syntax(text) {
+        findings.problem(
+            line,
+            format!("`syntax={value}` has the builder pull a frontend, an image that the provenance does not list; remove the line"),
+        );
+    }
+    let instructions = parse::instructions(text);
+    let mut stages = Stages::new(platforms);
+    let mut downloads = Vec::new();
+    let mut on_target = Vec::new();
+    for instruction in &instructions {
+        stages.read(instruction, &mut findings);
+        downloads.extend(download(instruction, &mut findings));
+        install::check(instruction, stages.is_on_target(), &mut findings);
+        on_target.extend((instruction.is("RUN") && stages.is_on_target()).then_some(instruction.line));
+    }
+    final_stage::check(&instructions, &mut findings);
+    let base = stages.finish(&mut findings);
+    let libc = match &base {
+        Some(base) => install::libc(&instructions, &base.last, &mut findings),
+        None => Libc::Glibc,
+    };
+    let final_stage = instructions.iter().rfind(|instruction| instruction.is("FROM")).map(|from| from.line);
+    let runs_on_target = on_target.into_iter().find(|line| Some(*line) < final_stage);
+    if let Some(line) = runs_on_target {
+        findings.note(
+            line,
+            "runs on the platform of the image: the builder needs a native node for each, or emulation; \
+             `FROM --platform=$BUILDPLATFORM` needs neither",
+        );
+    }
+    let (problems, notes) = (with_lines(findings.problems), with_lines(findings.notes));
+    match base {
+        Some(base) => Ok(Recipe { base, downloads, libc, runs_on_target, problems, notes }),
+        None if problems.is_empty() => {
+            bail!("the Dockerfile has no `FROM` with an image for its final stage")
+        }
+        None => Err(Refusal::new(problems.join("\n")).into()),
+    }
+}
+
+/// What an `ADD` fetches, where it fetches something.
+fn download(instruction: &Instruction, findings: &mut Findings) -> Option<Download> {
+    let is_remote = |word: &&str| word.contains("://") || word.starts_with("git@");
+    let remote: Vec<_> = instruction.arguments().filter(is_remote).collect();
+    if !instruction.is("ADD") || remote.is_empty() {
+        return None;
+    }
+    let line = instruction.line;
+    let url = remote[0];
+    let checksum = instruction.flag("checksum").map(str::parse);
+    match checksum {
+        Some(Ok(digest)) if remote.len() == 1 && !url.contains('$') && url.starts_with("http") => {
+            Some(Download { line, url: url.to_owned(), digest })
+        }
+        Some(Err(error)) => {
+            findings.problem(line, format!("`--checksum` of `{url}`: {error:#}"));
+            None
+        }
+        _ => {
+            findings.problem(
+                line,
+                format!(
+                    "`{}` downloads what nothing pins; commit the file, or write `ADD --checksum=sha256:… https://… …` with \
+                     one address and no variable, and name it in `[[workspace.metadata.release.native]]` (docs/services.md)",
+                    instruction.text
+                ),
+            );
+            None
+        }
+    }
+}

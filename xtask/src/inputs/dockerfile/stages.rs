@@ -1,0 +1,176 @@
+//! The stages of a Dockerfile, and the images that they take something from.
+
+use std::collections::BTreeMap;
+
+use super::Findings;
+use super::image::{BaseImage, BaseImages};
+use super::parse::{self, Instruction};
+use crate::inputs::config::Platform;
+
+/// Given to the build, so that a default in the Dockerfile does not count.
+pub(super) const BUILD_ARGUMENTS: [&str; 4] = ["VERSION", "REVISION", "SOURCE", "SOURCE_DATE_EPOCH"];
+
+/// A stage and the image that it goes back to; none for `scratch`.
+struct Stage {
+    name: Option<String>,
+    base: Option<BaseImage>,
+    is_on_target: bool,
+}
+
+pub(super) struct Stages<'a> {
+    platforms: &'a [Platform],
+    /// The defaults of `ARG` before the first `FROM`.
+    arguments: BTreeMap<String, String>,
+    stages: Vec<Stage>,
+    /// What is copied or mounted from an image that is no stage.
+    copied: Vec<BaseImage>,
+}
+
+impl<'a> Stages<'a> {
+    pub(super) fn new(platforms: &'a [Platform]) -> Self {
+        Self { platforms, arguments: BTreeMap::new(), stages: Vec::new(), copied: Vec::new() }
+    }
+
+    pub(super) fn read(&mut self, instruction: &Instruction, findings: &mut Findings) {
+        if instruction.is("FROM") {
+            let stage = self.stage(instruction, findings);
+            self.stages.push(stage);
+        } else if instruction.is("ARG") && self.stages.is_empty() {
+            for (name, default) in parse::arguments(instruction) {
+                let value = default.and_then(|default| parse::expand(default, &self.arguments).ok());
+                if let Some(value) = value.filter(|_| !BUILD_ARGUMENTS.contains(&name)) {
+                    self.arguments.insert(name.to_owned(), value);
+                }
+            }
+        } else if instruction.is("COPY") {
+            if let Some(from) = instruction.flag("from") {
+                self.take(instruction, "COPY --from=", from, findings);
+            }
+        } else if instruction.is("RUN") {
+            for mount in instruction.flags().filter_map(|flag| flag.strip_prefix("mount=")) {
+                if let Some(from) = mount.split(',').find_map(|part| part.strip_prefix("from=")) {
+                    self.take(instruction, "RUN --mount=from=", from, findings);
+                }
+            }
+        }
+    }
+
+    /// Whether the current stage runs on the platforms of the image, and not on the building machine's.
+    pub(super) fn is_on_target(&self) -> bool {
+        self.stages.last().is_some_and(|stage| stage.is_on_target)
+    }
+
+    /// The images; none where the final stage has none.
+    pub(super) fn finish(mut self, findings: &mut Findings) -> Option<BaseImages> {
+        let Some(last) = self.stages.pop() else {
+            findings.problem(1, "the Dockerfile has no `FROM`");
+            return None;
+        };
+        let mut builders = Vec::new();
+        for base in self.stages.into_iter().filter_map(|stage| stage.base).chain(self.copied) {
+            if !builders.contains(&base) {
+                builders.push(base);
+            }
+        }
+        Some(BaseImages { builders, last: last.base? })
+    }
+
+    fn stage(&self, from: &Instruction, findings: &mut Findings) -> Stage {
+        let words: Vec<_> = from.arguments().collect();
+        let name = match words[..] {
+            [_, keyword, name] if keyword.eq_ignore_ascii_case("as") => Some(name.to_ascii_lowercase()),
+            [_] => None,
+            _ => {
+                findings
+                    .problem(from.line, format!("`{}` is not of the form `FROM image AS name`", from.text));
+                None
+            }
+        };
+        let is_on_target = !from.flag("platform").is_some_and(|platform| platform.contains("BUILDPLATFORM"));
+        let base = words.first().and_then(|image| self.base(from, image, findings));
+        Stage { name, base, is_on_target }
+    }
+
+    fn base(&self, from: &Instruction, image: &str, findings: &mut Findings) -> Option<BaseImage> {
+        if let Ok(reference) = parse::expand(image, &self.arguments) {
+            return self.image_or_stage(from.line, "FROM ", &reference, findings);
+        }
+        // `FROM native-${TARGETARCH}`: a stage for each platform.
+        let mut base = None;
+        for platform in self.platforms {
+            let known = self.arguments.clone().into_iter().chain(variables(platform)).collect();
+            match parse::expand(image, &known) {
+                Ok(reference) if self.find(&reference).is_some() => {
+                    base = base.or_else(|| self.find(&reference)?.base.clone());
+                }
+                Ok(reference) => findings.problem(
+                    from.line,
+                    format!("`{}` needs a stage `{reference}` for `{platform}`; write one", from.text),
+                ),
+                Err(name) => {
+                    findings.problem(
+                        from.line,
+                        format!(
+                            "`{}`: `{name}` has no value; write `ARG {name}=…` before the first `FROM`",
+                            from.text
+                        ),
+                    );
+                    return None;
+                }
+            }
+        }
+        base
+    }
+
+    fn take(&mut self, instruction: &Instruction, written: &str, from: &str, findings: &mut Findings) {
+        if from.contains('$') {
+            let text =
+                format!("`{written}{from}` has a variable, which the builder does not replace; name a stage");
+            findings.problem(instruction.line, text);
+        } else {
+            let image = self.image_or_stage(instruction.line, written, from, findings);
+            let is_stage = self.find(from).is_some();
+            self.copied.extend(image.filter(|_| !is_stage));
+        }
+    }
+
+    fn image_or_stage(
+        &self,
+        line: usize,
+        written: &str,
+        reference: &str,
+        findings: &mut Findings,
+    ) -> Option<BaseImage> {
+        if let Some(stage) = self.find(reference) {
+            return stage.base.clone();
+        }
+        if reference == "scratch" {
+            return None;
+        }
+        let image = BaseImage::parse(written, reference);
+        image.map_err(|error| findings.problem(line, format!("{error:#}"))).ok()
+    }
+
+    /// By name, or by number from 0.
+    fn find(&self, reference: &str) -> Option<&Stage> {
+        let reference = reference.to_ascii_lowercase();
+        let named = self.stages.iter().find(|stage| stage.name.as_deref() == Some(reference.as_str()));
+        named.or_else(|| self.stages.get(reference.parse::<usize>().ok()?))
+    }
+}
+
+/// What `BuildKit` sets for a platform before the first `FROM`.
+fn variables(platform: &Platform) -> Vec<(String, String)> {
+    let text = platform.to_string();
+    let mut words = text.split('/');
+    let mut word = || words.next().unwrap_or_default().to_owned();
+    let (os, architecture, variant) = (word(), word(), word());
+    [
+        ("TARGETOS", os),
+        ("TARGETARCH", architecture),
+        ("TARGETVARIANT", variant),
+        ("TARGETPLATFORM", text.clone()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into()
+}

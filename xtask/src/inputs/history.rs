@@ -1,0 +1,61 @@
+//! The commits of a release: those since the right previous tag, as its notes list them.
+
+use anyhow::Result;
+
+use crate::inputs::source::{Source, release_tags};
+use crate::inputs::version::ReleaseTag;
+use crate::tool::git::{Git, LogEntry};
+
+/// What came with a release.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct History {
+    /// The release that it is compared with; none for the first.
+    pub previous: Option<ReleaseTag>,
+    /// The commits since then, newest first.
+    pub commits: Vec<LogEntry>,
+}
+
+impl History {
+    /// Asks git: the same commit and tag give the same answer.
+    ///
+    /// # Errors
+    /// When git does not answer.
+    pub fn of(git: &Git, source: &Source) -> Result<Self> {
+        let Source { tag, commit, .. } = source;
+        let tags = release_tags(&git.tags_within(commit)?);
+        let previous = previous(tag, &tags).cloned();
+        let commits = git.log(previous.as_ref().map(ToString::to_string).as_deref(), commit)?;
+        Ok(Self { previous, commits })
+    }
+}
+
+/// The tag whose commits are not news: for a stable release the previous stable one, for a pre-release the previous one
+/// of any kind. "Previous" is the highest below it among the tags in its own history, so a backport is compared with
+/// its own line. `None` for the first release.
+fn previous<'a>(tag: &ReleaseTag, in_history: &'a [ReleaseTag]) -> Option<&'a ReleaseTag> {
+    in_history.iter().filter(|other| *other < tag && (!tag.is_stable() || other.is_stable())).max()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::previous;
+    use crate::inputs::version::ReleaseTag;
+
+    #[test]
+    fn a_release_is_compared_with_the_right_previous_one() {
+        for (tag, history, expected) in [
+            ("v0.1.0", &[][..], None),
+            ("v0.3.0", &["v0.2.0", "v0.3.0-rc.1"], Some("v0.2.0")),
+            ("v0.3.0-rc.2", &["v0.2.0", "v0.3.0-rc.1"], Some("v0.3.0-rc.1")),
+            ("v0.3.0-rc.1", &["v0.2.0"], Some("v0.2.0")),
+            ("v0.1.1", &["v0.1.0"], Some("v0.1.0")),
+            ("v0.10.0", &["v0.9.0", "v0.2.0"], Some("v0.9.0")),
+            ("v0.1.0", &["v0.1.0", "v0.2.0"], None),
+            ("v0.1.0", &["v0.1.0-rc.1"], None),
+        ] {
+            let history: Vec<ReleaseTag> = history.iter().map(|name| name.parse().unwrap()).collect();
+            let found = previous(&tag.parse().unwrap(), &history).map(ToString::to_string);
+            assert_eq!(found.as_deref(), expected, "{tag}");
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! `package-lock.json`: held against `package.json`, and what npm installs of it on a platform, computed from the file alone.
+
+mod entry;
+mod graph;
+mod rules;
+mod target;
+#[cfg(test)]
+mod tests;
+mod workspaces;
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::inputs::config::Folder;
+use crate::refuse;
+use entry::{Entry, Lock, Ranges};
+use graph::{Graph, Selection};
+
+pub use target::{Libc, Target};
+
+/// One entry of the lockfile that is installed somewhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Locked {
+    /// The package's own name, also where it is installed under another.
+    pub name: String,
+    /// Its exact version; empty for local code that has none.
+    pub version: String,
+    /// Subresource integrity (`sha512-…`) of its archive; none for local code, and for what came in another's archive.
+    pub integrity: Option<String>,
+    /// Nothing needs it: an optional dependency, or something that only such a one asks for.
+    pub optional: bool,
+    /// A folder of the repository: a workspace, or a `file:` dependency.
+    pub local: bool,
+    /// It brings a script that npm would run after unpacking it.
+    pub has_install_script: bool,
+}
+
+/// A lockfile that agrees with its package.json.
+pub struct Lockfile {
+    lock: Lock,
+}
+
+impl Lockfile {
+    /// What `npm ci --omit=dev` installs for `target`, by path in the lockfile such as `node_modules/fastify`: what has to
+    /// be in an image of that platform. Links are not listed, but where they lead.
+    ///
+    /// # Errors
+    /// A [`crate::process::failure::Refusal`] when a package that has to be installed does not fit the platform, or has no entry.
+    pub fn installed(&self, target: &Target) -> Result<BTreeMap<String, Locked>> {
+        let selection = self.select(target)?;
+        let optional = |path: &str| selection.optional.contains(path);
+        Ok(selection.installed.iter().map(|path| self.locked(path, optional(path))).collect())
+    }
+
+    /// What may be there besides [`Lockfile::installed`]: packages that fit the platform, and that npm leaves in place in
+    /// some versions though everything that asks for them is left out, or that came in an installed package's archive.
+    ///
+    /// # Errors
+    /// As [`Lockfile::installed`].
+    pub fn tolerated(&self, target: &Target) -> Result<BTreeMap<String, Locked>> {
+        Ok(self.select(target)?.tolerated.iter().map(|path| self.locked(path, true)).collect())
+    }
+
+    fn select(&self, target: &Target) -> Result<Selection<'_>> {
+        Graph::new(&self.lock)?.select(target)
+    }
+
+    /// The folders that it links to, workspaces and `file:` dependencies, each with the path of its package.json in the
+    /// repository.
+    ///
+    /// # Errors
+    /// When a folder is outside of the repository.
+    pub fn local_manifests(&self, service: &Folder) -> Result<Vec<(String, String)>> {
+        let folders = self.lock.packages.keys().filter(|path| is_local(path));
+        folders
+            .map(|path| Ok((path.clone(), in_repository(service, &format!("{path}/package.json"))?)))
+            .collect()
+    }
+
+    fn locked(&self, path: &str, optional: bool) -> (String, Locked) {
+        let entry = &self.lock.packages[path];
+        let locked = Locked {
+            name: package_name(path, entry),
+            version: entry.version.clone().unwrap_or_default(),
+            integrity: entry.integrity.clone(),
+            optional,
+            local: !graph::is_in_node_modules(path),
+            has_install_script: entry.has_install_script,
+        };
+        (path.to_owned(), locked)
+    }
+}
+
+/// The name that the entry at `path` says, else the one that its folder has, with its scope.
+fn package_name(path: &str, entry: &Entry) -> String {
+    entry.name.clone().unwrap_or_else(|| folder_name(path).to_owned())
+}
+
+fn folder_name(path: &str) -> &str {
+    let folder = path.rsplit_once("node_modules/").map_or(path, |(_, folder)| folder);
+    match folder.rsplit_once('/') {
+        Some((above, name)) => {
+            let scope = above.rsplit('/').next().unwrap_or_default();
+            if scope.starts_with('@') { &folder[above.len() - scope.len()..] } else { name }
+        }
+        None => folder,
+    }
+}
+
+/// Compares what the lockfile was made for with what package.json asks for now. npm itself lets a changed range pass as
+/// long as the locked version satisfies it.
+///
+/// # Errors
+/// A [`crate::process::failure::Refusal`] when they disagree or a package has no integrity; other errors when they cannot be read.
+pub fn check(service: &Folder, package_json: &[u8], package_lock: &[u8]) -> Result<Lockfile> {
+    let manifest: Ranges = serde_json::from_slice(package_json).context("reading `package.json`")?;
+    let lock = Lock::parse(package_lock)?;
+    if !matches!(lock.lockfile_version, 2 | 3) {
+        refuse!(
+            "`package-lock.json` has format {}: expected 2 or 3; run `npm install --package-lock-only --lockfile-version=3` {} \
+             and commit the result",
+            lock.lockfile_version,
+            service.in_words()
+        );
+    }
+    let root = lock.packages.get("").context("`package-lock.json` has no entry for the package itself")?;
+    if let Some(difference) = difference(&manifest, &root.ranges) {
+        refuse!("{}", out_of_sync("package.json", &difference, service));
+    }
+    // What `npm ci --omit=dev` installs on some platform.
+    for path in Graph::new(&lock)?.production() {
+        if graph::is_in_node_modules(path) {
+            check_package(path, &lock.packages[path], service)?;
+        }
+    }
+    Ok(Lockfile { lock })
+}
+
+fn out_of_sync(manifest: &str, difference: &str, service: &Folder) -> String {
+    format!("`package-lock.json` is out of sync with `{manifest}`: {difference}; {}", remedy(service))
+}
+
+/// What to type when npm would write the lockfile of `service` in another way.
+#[must_use]
+pub fn remedy(service: &Folder) -> String {
+    format!("run `npm install --package-lock-only` {} and commit the result", service.in_words())
+}
+
+fn is_local(path: &str) -> bool {
+    !path.is_empty() && !graph::is_in_node_modules(path)
+}
+
+/// `path` as seen from the service's folder, as git names it.
+fn in_repository(service: &Folder, path: &str) -> Result<String> {
+    let whole = service.join(path);
+    let mut components = Vec::new();
+    for component in whole.split('/') {
+        if component != ".." {
+            components.push(component);
+        } else if components.pop().is_none() {
+            bail!("`package-lock.json` links to `{path}`, which is outside of the repository");
+        }
+    }
+    Ok(components.join("/"))
+}
+
+/// Whether the version and the bytes of what is installed are pinned.
+fn check_package(path: &str, entry: &Entry, service: &Folder) -> Result<()> {
+    let name = package_name(path, entry);
+    let version = entry.version.as_ref();
+    let version = version.with_context(|| format!("`package-lock.json` has no version for `{path}`"))?;
+    let is_strong = |integrity: &String| integrity.split_whitespace().any(|hash| hash.starts_with("sha512-"));
+    if !entry.in_bundle && !entry.integrity.as_ref().is_some_and(is_strong) {
+        let from_git = entry.resolved.as_deref().is_some_and(|resolved| resolved.starts_with("git"));
+        let (found, remedy) = match &entry.integrity {
+            None if from_git => (
+                "no integrity",
+                "it comes from git, which has none; depend on a published version, or on an archive"
+                    .to_owned(),
+            ),
+            None => ("no integrity", write_anew(service)),
+            Some(_) => ("no sha512 integrity", write_anew(service)),
+        };
+        refuse!(
+            "`package-lock.json` has {found} for `{name}` {version}, so what is installed could change: {remedy}"
+        );
+    }
+    Ok(())
+}
+
+/// npm does not repair an entry of a lockfile while the package is installed.
+fn write_anew(service: &Folder) -> String {
+    format!(
+        "delete `node_modules` and `package-lock.json` {}, run `npm install` there, and commit the result",
+        service.in_words()
+    )
+}
+
+/// The first range that the two do not share, in words.
+fn difference(manifest: &Ranges, locked: &Ranges) -> Option<String> {
+    let (asked, made_for) = (manifest.needed(), locked.needed());
+    let kinds = [
+        ("dependencies", &asked, &made_for),
+        ("devDependencies", &manifest.dev_dependencies, &locked.dev_dependencies),
+        ("optionalDependencies", &manifest.optional_dependencies, &locked.optional_dependencies),
+        ("peerDependencies", &manifest.peer_dependencies, &locked.peer_dependencies),
+    ];
+    for (kind, asked, locked) in kinds {
+        for name in asked.keys().chain(locked.keys()) {
+            let (asked, locked) = (asked.get(name), locked.get(name));
+            if asked != locked {
+                let show =
+                    |range: Option<&String>| range.map_or("nothing".to_owned(), |range| format!("`{range}`"));
+                return Some(format!(
+                    "{kind} ask for {} of `{name}`, the lockfile was made for {}",
+                    show(asked),
+                    show(locked)
+                ));
+            }
+        }
+    }
+    None
+}

@@ -1,0 +1,219 @@
+//! Which packages npm installs: the lockfile's entries as a graph, walked from the root. The marks `dev` and `optional` of
+//! the lockfile are not believed, because npm has written wrong ones.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::Result;
+
+use super::entry::{Entry, Lock};
+use super::target::Target;
+use super::workspaces;
+use crate::refuse;
+
+/// Why one package asks for another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Kind {
+    /// Only while developing.
+    dev: bool,
+    /// Goes without it as well.
+    optional: bool,
+    /// Takes it where something else brings it: an optional peer.
+    welcome: bool,
+}
+
+const NEEDED: Kind = Kind { dev: false, optional: false, welcome: false };
+const OPTIONAL: Kind = Kind { optional: true, ..NEEDED };
+const WELCOME: Kind = Kind { welcome: true, ..OPTIONAL };
+const DEV: Kind = Kind { dev: true, ..NEEDED };
+
+type Paths<'a> = BTreeSet<&'a str>;
+
+/// The entries that are no links, with what each asks for.
+pub(super) struct Graph<'a> {
+    lock: &'a Lock,
+    edges: BTreeMap<&'a str, Vec<(&'a str, Kind)>>,
+}
+
+/// What a platform gets.
+pub(super) struct Selection<'a> {
+    /// What has to be there.
+    pub(super) installed: Paths<'a>,
+    /// Those of it that nothing needs: optional dependencies, and what only they ask for.
+    pub(super) optional: Paths<'a>,
+    /// What nothing installed asks for, and some versions of npm leave there all the same.
+    pub(super) tolerated: Paths<'a>,
+}
+
+impl<'a> Graph<'a> {
+    /// # Errors
+    /// A [`crate::process::failure::Refusal`] when an entry asks for a package that the lockfile does not have; other errors when a
+    /// link leads nowhere.
+    pub(super) fn new(lock: &'a Lock) -> Result<Self> {
+        let mut edges = BTreeMap::new();
+        for (path, entry) in lock.packages.iter().filter(|(_, entry)| !entry.link) {
+            edges.insert(path.as_str(), edges_of(lock, path, entry)?);
+        }
+        Ok(Self { lock, edges })
+    }
+
+    /// What production asks for on any platform.
+    pub(super) fn production(&self) -> Paths<'a> {
+        self.reach(|kind, _| !kind.dev)
+    }
+
+    /// What `npm ci --omit=dev` installs for `target`.
+    ///
+    /// # Errors
+    /// A [`crate::process::failure::Refusal`] for a package that has to be installed and does not fit.
+    pub(super) fn select(&self, target: &Target) -> Result<Selection<'a>> {
+        let production = self.production();
+        let needed_by_any = self.reach(|kind, _| !kind.optional);
+        let misfits: Paths<'_> = production.iter().copied().filter(|path| !self.fits(path, target)).collect();
+        if let Some(path) = misfits.intersection(&needed_by_any).next() {
+            self.refuse(path, target)?;
+        }
+        let unfit = self.with_dependents(misfits, &production);
+        let brought = self.reach(|kind, _| !kind.welcome);
+        let is_brought = |kind: Kind, path: &str| !kind.welcome || brought.contains(path);
+        let installed = self.reach(|kind, path| !kind.dev && !unfit.contains(path) && is_brought(kind, path));
+        let needed = self.reach(|kind, _| kind == NEEDED);
+        let all = self.reach(|_, _| true);
+        let stays = |path: &&str| {
+            self.fits(path, target)
+                && (production.contains(path)
+                    || self.is_below_a_linked_folder(path)
+                    || self.is_in_the_archive_of(path, &installed))
+        };
+        let bundled = self.edges.keys().copied().filter(|path| self.lock.packages[*path].in_bundle);
+        let tolerated = all.iter().copied().chain(bundled).filter(stays);
+        Ok(Selection {
+            tolerated: tolerated.filter(|path| !installed.contains(path)).collect(),
+            optional: installed.difference(&needed).copied().collect(),
+            installed,
+        })
+    }
+
+    fn fits(&self, path: &str, target: &Target) -> bool {
+        target.fits(&self.lock.packages[path])
+    }
+
+    /// The entries that are reached from the root by edges that `follow` accepts, without the root.
+    fn reach(&self, follow: impl Fn(Kind, &str) -> bool) -> Paths<'a> {
+        let (mut seen, mut open) = (Paths::new(), vec![""]);
+        while let Some(from) = open.pop() {
+            for (to, kind) in self.edges.get(from).into_iter().flatten() {
+                if !to.is_empty() && follow(*kind, to) && seen.insert(to) {
+                    open.push(to);
+                }
+            }
+        }
+        seen
+    }
+
+    /// `unfit` with all that cannot do without one of them.
+    fn with_dependents(&self, mut unfit: Paths<'a>, among: &Paths<'a>) -> Paths<'a> {
+        let mut dependents: BTreeMap<&str, Vec<&'a str>> = BTreeMap::new();
+        for from in among {
+            for (to, _) in self.edges[from].iter().filter(|(_, kind)| *kind == NEEDED) {
+                dependents.entry(to).or_default().push(from);
+            }
+        }
+        let mut open: Vec<_> = unfit.iter().copied().collect();
+        while let Some(path) = open.pop() {
+            for from in dependents.get(path).into_iter().flatten() {
+                if unfit.insert(from) {
+                    open.push(from);
+                }
+            }
+        }
+        unfit
+    }
+
+    /// npm omits development dependencies from the root's and the workspaces' `node_modules` alone.
+    fn is_below_a_linked_folder(&self, path: &str) -> bool {
+        let top = path.split_once("/node_modules/").map(|(top, _)| top);
+        top.is_some_and(|top| !is_in_node_modules(top) && !top.is_empty())
+    }
+
+    fn is_in_the_archive_of(&self, path: &str, installed: &Paths<'_>) -> bool {
+        let bundler = path.rsplit_once("/node_modules/").map(|(bundler, _)| bundler);
+        self.lock.packages[path].in_bundle && bundler.is_some_and(|bundler| installed.contains(bundler))
+    }
+
+    fn refuse(&self, path: &str, target: &Target) -> Result<()> {
+        let entry = &self.lock.packages[path];
+        let words = |name: &str, words: &[String]| match words {
+            [] => String::new(),
+            words => format!(" {name} {}", words.join(", ")),
+        };
+        let asks =
+            [words("os", entry.os.list()), words("cpu", entry.cpu.list()), words("libc", entry.libc.list())];
+        refuse!(
+            "`{path}` of `package-lock.json` has to be installed, and does not run on {target}: it is for{}; \
+             make it an optional dependency, or take the platform out of `platforms`",
+            asks.concat()
+        );
+    }
+}
+
+pub(super) fn is_in_node_modules(path: &str) -> bool {
+    path.starts_with("node_modules/") || path.contains("/node_modules/")
+}
+
+/// Each name once. Of a name that stands in several tables, npm reads the last of peer, needed, optional and development
+/// dependencies.
+fn edges_of<'a>(lock: &'a Lock, path: &str, entry: &'a Entry) -> Result<Vec<(&'a str, Kind)>> {
+    let ranges = &entry.ranges;
+    let mut kinds: BTreeMap<&str, Kind> = BTreeMap::new();
+    for name in ranges.peer_dependencies.keys() {
+        let optional = ranges.peer_dependencies_meta.get(name).is_some_and(|meta| meta.optional);
+        kinds.insert(name, if optional { WELCOME } else { NEEDED });
+    }
+    kinds.extend(ranges.dependencies.keys().map(|name| (name.as_str(), NEEDED)));
+    kinds.extend(ranges.optional_dependencies.keys().map(|name| (name.as_str(), OPTIONAL)));
+    // Only a folder of one's own has tools installed.
+    if !is_in_node_modules(path) {
+        kinds.extend(ranges.dev_dependencies.keys().map(|name| (name.as_str(), DEV)));
+    }
+    let mut edges = Vec::new();
+    for (name, kind) in kinds {
+        match resolve(lock, path, name)? {
+            Some(to) => edges.push((to, kind)),
+            None if kind == NEEDED && ranges.dependencies.contains_key(name) => refuse!(
+                "`package-lock.json` has no entry for `{name}`, which `{}` needs; run `npm install --package-lock-only` and commit the result",
+                if path.is_empty() { "package.json" } else { path }
+            ),
+            None => {}
+        }
+    }
+    if let Some(patterns) = entry.workspaces.as_ref().filter(|_| path.is_empty()) {
+        for folder in workspaces::of(lock, patterns.patterns())? {
+            edges.retain(|(to, _)| *to != folder);
+            edges.push((folder, NEEDED));
+        }
+    }
+    Ok(edges)
+}
+
+/// Whether `require(name)` finds something from `path`.
+pub(super) fn is_locked(lock: &Lock, path: &str, name: &str) -> bool {
+    matches!(resolve(lock, path, name), Ok(Some(_)))
+}
+
+/// What `require(name)` finds from `path`: the nearest `node_modules` upward that has it, through a link.
+fn resolve<'a>(lock: &'a Lock, path: &str, name: &str) -> Result<Option<&'a str>> {
+    let mut directory = path;
+    loop {
+        if directory != "node_modules" && !directory.ends_with("/node_modules") {
+            let separator = if directory.is_empty() { "" } else { "/" };
+            let candidate = format!("{directory}{separator}node_modules/{name}");
+            if let Some((found, entry)) = lock.packages.get_key_value(candidate.as_str()) {
+                return if entry.link { lock.target(found, entry).map(Some) } else { Ok(Some(found)) };
+            }
+        }
+        if directory.is_empty() || directory.ends_with("..") {
+            return Ok(None);
+        }
+        directory = directory.rsplit_once('/').map_or("", |(parent, _)| parent);
+    }
+}

@@ -1,0 +1,149 @@
+//! What a lockfile must have besides the root's ranges, so that npm installs on each platform what the service needs.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result};
+
+use super::entry::{Entry, Ranges};
+use super::graph::{self, Graph};
+use super::target::{Libc, Target};
+use super::{Lockfile, difference, is_local, out_of_sync, write_anew};
+use crate::inputs::config::Folder;
+
+impl Lockfile {
+    /// What is wrong with local code: folders whose package.json, by folder in `manifests`, asks for something else than the
+    /// lockfile was made for; and names that npm reads in another way than they are meant.
+    ///
+    /// # Errors
+    /// When a package.json cannot be read.
+    pub fn problems(&self, service: &Folder, manifests: &BTreeMap<String, Vec<u8>>) -> Result<Vec<String>> {
+        let mut problems = Vec::new();
+        for (folder, bytes) in manifests {
+            let path = format!("{folder}/package.json");
+            let manifest: Ranges =
+                serde_json::from_slice(bytes).with_context(|| format!("reading `{path}`"))?;
+            let locked = self.lock.packages.get(folder).map(|entry| &entry.ranges);
+            let difference = locked.and_then(|locked| difference(&manifest, locked));
+            problems.extend(difference.map(|difference| out_of_sync(&path, &difference, service)));
+        }
+        for (folder, entry) in self.lock.packages.iter().filter(|(path, _)| path.is_empty() || is_local(path))
+        {
+            let path =
+                if folder.is_empty() { "package.json".to_owned() } else { format!("{folder}/package.json") };
+            problems.extend(read_as_tools(&path, &entry.ranges));
+        }
+        Ok(problems)
+    }
+
+    /// Optional packages whose name says that they are for one of the platforms, and for which the lockfile has no entry: npm
+    /// 10 installs without them and says nothing (npm/cli issue 8320).
+    #[must_use]
+    pub fn unlocked(&self, service: &Folder, targets: &[Target]) -> Vec<String> {
+        let mut problems = Vec::new();
+        for (path, entry) in &self.lock.packages {
+            for target in targets.iter().filter(|target| target.fits(entry)) {
+                problems.extend(self.missing(path, entry, target).map(|name| {
+                    format!(
+                        "`package-lock.json` has no entry for `{name}`, which `{path}` needs on {target}: {}",
+                        write_anew(service)
+                    )
+                }));
+            }
+        }
+        problems.sort();
+        problems.dedup();
+        problems
+    }
+
+    /// Production packages that come from another host than most of them do: their bytes are pinned all the same.
+    ///
+    /// # Errors
+    /// As [`Lockfile::installed`].
+    pub fn notes(&self) -> Result<Vec<String>> {
+        let mut hosts: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for path in Graph::new(&self.lock)?.production() {
+            let entry = &self.lock.packages[path];
+            if graph::is_in_node_modules(path) && !entry.in_bundle {
+                hosts.entry(host(entry.resolved.as_deref().unwrap_or_default())).or_default().push(path);
+            }
+        }
+        let usual = hosts.iter().max_by_key(|(_, paths)| paths.len()).map(|(host, _)| *host);
+        let others = hosts.iter().filter(|(host, _)| !host.is_empty() && Some(**host) != usual);
+        let note = |(host, paths): (&&str, &Vec<&str>)| {
+            format!(
+                "`package-lock.json` has {} of its packages from `{host}`, such as `{}`",
+                paths.len(),
+                paths[0]
+            )
+        };
+        Ok(others.map(note).collect())
+    }
+
+    fn missing<'a>(
+        &'a self,
+        path: &'a str,
+        entry: &'a Entry,
+        target: &'a Target,
+    ) -> impl Iterator<Item = &'a str> {
+        let names = entry.ranges.optional_dependencies.keys().map(String::as_str);
+        names.filter(move |name| is_for(name, target) && !graph::is_locked(&self.lock, path, name))
+    }
+}
+
+/// Scheme and host of an address; empty where there is none.
+fn host(address: &str) -> &str {
+    let end = address.find("://").map(|scheme| {
+        let rest = &address[scheme + 3..];
+        scheme + 3 + rest.find('/').unwrap_or(rest.len())
+    });
+    end.map_or("", |end| &address[..end])
+}
+
+/// npm counts what stands in both tables as a tool, and leaves it out of production.
+fn read_as_tools(path: &str, ranges: &Ranges) -> Option<String> {
+    let is_both = |name: &&String| {
+        ranges.dependencies.contains_key(*name) || ranges.optional_dependencies.contains_key(*name)
+    };
+    let both: Vec<_> =
+        ranges.dev_dependencies.keys().filter(is_both).map(|name| format!("`{name}`")).collect();
+    (!both.is_empty()).then(|| {
+        format!(
+            "`{path}` has {} in `devDependencies` as well, and npm then leaves it out of the image; take it out of \
+             `devDependencies` and run `npm install`",
+            both.join(", ")
+        )
+    })
+}
+
+/// Whether the name of a package says that it is for this platform: `@img/sharp-linux-x64`, `…-linux-arm64-musl`.
+fn is_for(name: &str, target: &Target) -> bool {
+    let words: Vec<_> = name.split(|c: char| !c.is_ascii_alphanumeric()).collect();
+    let has = |word: &str| words.contains(&word);
+    let other_libc = match target.libc {
+        Libc::Glibc => has("musl") || has("linuxmusl"),
+        Libc::Musl => has("gnu") || has("glibc"),
+    };
+    (has(&target.os) || has("linuxmusl")) && has(&target.cpu) && !other_libc
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_for;
+    use crate::inputs::lockfile::{Libc, Target};
+
+    #[test]
+    fn names_of_platform_packages_are_read_by_their_words() {
+        let target = Target { os: "linux".to_owned(), cpu: "arm64".to_owned(), libc: Libc::Glibc };
+        for (name, expected) in [
+            ("@img/sharp-linux-arm64", true),
+            ("@img/sharp-linuxmusl-arm64", false),
+            ("@swc/core-linux-arm64-gnu", true),
+            ("@swc/core-linux-arm64-musl", false),
+            ("@rollup/rollup-linux-x64-gnu", false),
+            ("@r/darwin-arm64", false),
+            ("fsevents", false),
+        ] {
+            assert_eq!(is_for(name, &target), expected, "{name}");
+        }
+    }
+}

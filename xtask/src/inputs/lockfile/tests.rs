@@ -1,0 +1,276 @@
+//! The lockfile's rules, and what is installed, as tables.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Libc, Locked, Target};
+use crate::inputs::config::Folder;
+use serde_json::{Value, json};
+
+fn check(manifest: &[u8], lock: &[u8]) -> anyhow::Result<super::Lockfile> {
+    super::check(&Folder::default(), manifest, lock)
+}
+
+fn manifest() -> Value {
+    json!({"name": "service", "dependencies": {"a": "^1.0.0"}, "devDependencies": {"d": "2.0.0"},
+        "optionalDependencies": {"alias": "npm:real@^4.0.0"}})
+}
+
+fn lock() -> Value {
+    json!({"lockfileVersion": 3, "packages": {
+        "": {"name": "service", "dependencies": {"a": "^1.0.0"}, "devDependencies": {"d": "2.0.0"},
+        "optionalDependencies": {"alias": "npm:real@^4.0.0"}},
+        "node_modules/a": {"version": "1.2.0", "integrity": "sha512-x", "dependencies": {"@s/b": "*"}},
+        "node_modules/a/node_modules/@s/b": {"version": "3.0.0", "integrity": "sha512-x"},
+        "node_modules/alias": {"name": "real", "version": "4.0.0", "integrity": "sha512-x", "optional": true},
+        "node_modules/d": {"version": "2.0.0", "integrity": "sha512-x", "dev": true},
+    }})
+}
+
+fn run(manifest: &Value, lock: &Value) -> anyhow::Result<Vec<String>> {
+    let lockfile = check(manifest.to_string().as_bytes(), lock.to_string().as_bytes())?;
+    let installed = lockfile.installed(&Target::new(&"linux/amd64".to_owned().try_into()?, Libc::Glibc)?)?;
+    let mut packages: Vec<_> =
+        installed.values().map(|package| format!("{}@{}", package.name, package.version)).collect();
+    packages.sort();
+    Ok(packages)
+}
+
+#[test]
+fn the_production_set_has_nested_scoped_and_aliased_packages_but_no_dev_ones() {
+    assert_eq!(run(&manifest(), &lock()).unwrap(), ["@s/b@3.0.0", "a@1.2.0", "real@4.0.0"]);
+}
+
+#[test]
+fn disagreement_is_refused_in_both_directions_and_every_kind() {
+    type Change = fn(&mut Value, &mut Value);
+    let cases: [(Change, &str); 7] = [
+        (|m, _| m["dependencies"]["a"] = "^1.1.0".into(), "ask for `^1.1.0` of `a`"),
+        (|m, _| m["dependencies"]["new"] = "1".into(), "of `new`"),
+        (|m, _| m["dependencies"] = json!({}), "ask for nothing of `a`"),
+        (|m, _| m["devDependencies"]["d"] = "2.0.1".into(), "devDependencies"),
+        (|_, l| l["lockfileVersion"] = 1.into(), "format 1"),
+        (|_, l| l["packages"]["node_modules/a"]["integrity"] = Value::Null, "no integrity for `a`"),
+        (
+            |_, l| l["packages"]["node_modules/a"]["integrity"] = "sha1-x".into(),
+            "no sha512 integrity for `a`",
+        ),
+    ];
+    for (change, expected) in cases {
+        let (mut manifest, mut lock) = (manifest(), lock());
+        change(&mut manifest, &mut lock);
+        let error = run(&manifest, &lock).unwrap_err();
+        assert_eq!(crate::process::failure::exit_code(&error), 3, "{error:#}");
+        assert!(format!("{error:#}").contains(expected), "expected `{expected}` in: {error:#}");
+    }
+}
+
+/// Lockfiles that npm wrote, without addresses, and the folders that npm 10.9.4 and 11.19.1 left of each after
+/// `npm ci --omit=dev --ignore-scripts --os=linux --cpu=… --libc=…`.
+const RECORDED: [(&str, &str); 7] = [
+    ("aliases-and-dev", include_str!("fixtures/aliases-and-dev.json")),
+    ("bundled", include_str!("fixtures/bundled.json")),
+    ("dev-shares-production", include_str!("fixtures/dev-shares-production.json")),
+    ("native", include_str!("fixtures/native.json")),
+    ("peers", include_str!("fixtures/peers.json")),
+    ("two-tables", include_str!("fixtures/two-tables.json")),
+    ("workspaces", include_str!("fixtures/workspaces.json")),
+];
+
+fn target(cpu: &str, libc: &str) -> Target {
+    let libc = if libc == "musl" { Libc::Musl } else { Libc::Glibc };
+    Target { os: "linux".to_owned(), cpu: cpu.to_owned(), libc }
+}
+
+#[test]
+fn what_npm_installs_is_what_the_lockfile_gives_by_each_npm_and_for_each_platform() {
+    for (name, text) in RECORDED {
+        let recorded: Value = serde_json::from_str(text).unwrap();
+        let lock = json!({"lockfileVersion": recorded["lockfileVersion"], "packages": recorded["packages"]});
+        let lockfile =
+            check(recorded["manifest"].to_string().as_bytes(), lock.to_string().as_bytes()).unwrap();
+        for (run, found) in recorded["found"].as_object().unwrap() {
+            let words: Vec<_> = run.split(' ').collect();
+            let target = target(words[2], words[3]);
+            let found: BTreeSet<String> = serde_json::from_value(found.clone()).unwrap();
+            let installed: BTreeSet<_> = lockfile.installed(&target).unwrap().into_keys().collect();
+            let tolerated: BTreeSet<_> = lockfile.tolerated(&target).unwrap().into_keys().collect();
+            let missing: Vec<_> = installed.difference(&found).collect();
+            assert!(missing.is_empty(), "{name}, {run}: npm did not install {missing:?}");
+            let extra: Vec<_> =
+                found.difference(&installed).filter(|path| !tolerated.contains(*path)).collect();
+            assert!(extra.is_empty(), "{name}, {run}: npm installed {extra:?} as well");
+        }
+    }
+}
+
+/// Path, name, version and whether it is optional, as text.
+fn listed(lock: &Value, target: &Target) -> anyhow::Result<Vec<String>> {
+    let manifest = lock["packages"][""].to_string();
+    let installed = check(manifest.as_bytes(), lock.to_string().as_bytes())?.installed(target)?;
+    let text = |(path, locked): (String, Locked)| {
+        let optional = if locked.optional { " optional" } else { "" };
+        let local = if locked.local { " local" } else { "" };
+        format!("{path} {}@{}{optional}{local}", locked.name, locked.version)
+    };
+    Ok(installed.into_iter().map(text).collect())
+}
+
+#[test]
+fn a_package_is_found_from_where_it_is_needed_and_by_its_own_name() {
+    let lock = json!({"lockfileVersion": 2, "packages": {
+        "": {"workspaces": ["packages/*"], "dependencies": {"a": "1", "old": "npm:@s/real@1"},
+             "optionalDependencies": {"b": "1"}, "devDependencies": {"tool": "file:tool"}},
+        "node_modules/a": {"version": "1.0.0", "integrity": "sha512-x", "dependencies": {"b": "2"}},
+        "node_modules/a/node_modules/b": {"version": "2.0.0", "integrity": "sha512-x", "dev": true},
+        "node_modules/b": {"version": "1.0.0", "integrity": "sha512-x", "dependencies": {"c": "1"}},
+        "node_modules/c": {"version": "1.0.0", "integrity": "sha512-x"},
+        "node_modules/old": {"name": "@s/real", "version": "1.0.0", "integrity": "sha512-x"},
+        "node_modules/@acme/core": {"resolved": "packages/core", "link": true},
+        "packages/core": {"name": "@acme/core", "version": "0.1.0", "dependencies": {"c": "1", "d": "1"}},
+        "packages/core/node_modules/d": {"version": "1.0.0", "integrity": "sha512-x"},
+        "node_modules/tool": {"resolved": "tool", "link": true},
+        "tool": {"dependencies": {"e": "1"}},
+        "node_modules/e": {"version": "1.0.0", "integrity": "sha512-x"},
+    }});
+    assert_eq!(
+        listed(&lock, &target("x64", "glibc")).unwrap(),
+        [
+            "node_modules/a a@1.0.0",
+            "node_modules/a/node_modules/b b@2.0.0",
+            "node_modules/b b@1.0.0 optional",
+            "node_modules/c c@1.0.0",
+            "node_modules/old @s/real@1.0.0",
+            "packages/core @acme/core@0.1.0 local",
+            "packages/core/node_modules/d d@1.0.0",
+        ]
+    );
+}
+
+#[test]
+fn a_package_that_has_to_be_there_and_does_not_fit_is_refused_by_name() {
+    let mut lock = json!({"lockfileVersion": 3, "packages": {
+        "": {"dependencies": {"a": "1"}},
+        "node_modules/a": {"version": "1.0.0", "integrity": "sha512-x", "optionalDependencies": {"b": "1"}},
+        "node_modules/b": {"version": "1.0.0", "integrity": "sha512-x", "dependencies": {"c": "1", "d": "1"}},
+        "node_modules/c": {"version": "1.0.0", "integrity": "sha512-x", "cpu": ["!arm64"]},
+        "node_modules/d": {"version": "1.0.0", "integrity": "sha512-x"},
+    }});
+    assert_eq!(listed(&lock, &target("x64", "glibc")).unwrap().len(), 4);
+    assert_eq!(listed(&lock, &target("arm64", "glibc")).unwrap(), ["node_modules/a a@1.0.0"]);
+    lock["packages"]["node_modules/a"]["dependencies"] = json!({"c": "1"});
+    let error = listed(&lock, &target("arm64", "glibc")).unwrap_err();
+    assert_eq!(crate::process::failure::exit_code(&error), 3, "{error:#}");
+    assert!(format!("{error:#}").contains("`node_modules/c`"), "{error:#}");
+}
+
+#[test]
+fn a_lockfile_that_leads_nowhere_is_refused() {
+    for (path, entry, expected) in [
+        ("node_modules/a", json!({"resolved": "elsewhere", "link": true}), "`elsewhere`"),
+        ("node_modules/a", json!({"link": true, "resolved": "node_modules/a"}), "`node_modules/a`"),
+        ("node_modules/../a", json!({}), "no plain path"),
+        ("/a", json!({}), "no plain path"),
+        ("node_modules/b", json!({"version": "1.0.0"}), "no entry for `a`"),
+    ] {
+        let mut lock = json!({"lockfileVersion": 3, "packages": {"": {"dependencies": {"a": "1"}}}});
+        lock["packages"][path] = entry;
+        let error = format!("{:#}", listed(&lock, &target("x64", "glibc")).unwrap_err());
+        assert!(error.contains(expected), "expected `{expected}` in: {error}");
+    }
+}
+
+#[test]
+fn a_folder_of_ones_own_is_held_against_its_own_manifest() {
+    let lock = json!({"lockfileVersion": 3, "packages": {
+        "": {"workspaces": ["packages/*"]},
+        "node_modules/core": {"resolved": "packages/core", "link": true},
+        "packages/core": {"name": "core", "dependencies": {"a": "^1.0.0"}},
+        "node_modules/a": {"version": "1.0.0", "integrity": "sha512-x"},
+    }});
+    let service = Folder::default();
+    let bytes = lock.to_string();
+    let lockfile = check(br#"{"workspaces": ["packages/*"]}"#, bytes.as_bytes()).unwrap();
+    let [(folder, path)] = &lockfile.local_manifests(&service).unwrap()[..] else { panic!() };
+    assert_eq!((folder.as_str(), path.as_str()), ("packages/core", "service/packages/core/package.json"));
+    for (range, expected) in [("^1.0.0", 0), ("^1.1.0", 1)] {
+        let manifest = json!({"name": "core", "dependencies": {"a": range}}).to_string();
+        let manifests = [(folder.clone(), manifest.into_bytes())].into();
+        let problems = lockfile.problems(&service, &manifests).unwrap();
+        assert_eq!(problems.len(), expected, "{problems:?}");
+    }
+}
+
+#[test]
+fn a_folder_outside_of_the_repository_is_refused() {
+    let lock = |folder: &str| json!({"lockfileVersion": 3, "packages": {"": {}, folder: {}}}).to_string();
+    let path =
+        |folder: &str| check(b"{}", lock(folder).as_bytes()).unwrap().local_manifests(&Folder::default());
+    assert_eq!(path("../shared").unwrap()[0].1, "shared/package.json");
+    assert!(path("../../shared").unwrap_err().to_string().contains("outside of the repository"));
+}
+
+#[test]
+fn what_stands_among_the_tools_as_well_is_named_because_npm_leaves_it_out() {
+    let lock = json!({"lockfileVersion": 3, "packages": {
+        "": {"dependencies": {"a": "1"}, "devDependencies": {"a": "1"}},
+        "node_modules/a": {"version": "1.0.0", "integrity": "sha512-x", "dev": true},
+    }});
+    let lockfile = check(lock["packages"][""].to_string().as_bytes(), lock.to_string().as_bytes()).unwrap();
+    let problems = lockfile.problems(&Folder::default(), &BTreeMap::new()).unwrap();
+    assert!(problems[0].contains("`a` in `devDependencies` as well"), "{problems:?}");
+}
+
+#[test]
+fn an_optional_package_of_a_released_platform_that_has_no_entry_is_named() {
+    let lock = json!({"lockfileVersion": 3, "packages": {
+        "": {"dependencies": {"rollupish": "1"}},
+        "node_modules/rollupish": {"version": "1.0.0", "integrity": "sha512-x",
+            "optionalDependencies": {"@r/linux-x64": "1", "@r/linux-arm64": "1", "@r/darwin-arm64": "1"}},
+        "node_modules/@r/linux-x64": {"version": "1.0.0", "integrity": "sha512-x", "cpu": ["x64"], "optional": true},
+    }});
+    let lockfile = check(lock["packages"][""].to_string().as_bytes(), lock.to_string().as_bytes()).unwrap();
+    let targets = [target("x64", "glibc"), target("arm64", "glibc")];
+    let problems = lockfile.unlocked(&Folder::default(), &targets);
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert!(
+        problems[0].contains("`@r/linux-arm64`") && problems[0].contains("delete `node_modules`"),
+        "{problems:?}"
+    );
+}
+
+#[test]
+fn a_host_that_is_not_the_usual_one_is_noted() {
+    let entry = |address: &str| json!({"version": "1.0.0", "integrity": "sha512-x", "resolved": address});
+    let mut lock = json!({"lockfileVersion": 3, "packages": {
+        "": {"dependencies": {"a": "1", "b": "1", "c": "1"}},
+        "node_modules/a": entry("https://mirror.example.org/a.tgz"),
+        "node_modules/b": entry("https://mirror.example.org/b.tgz"),
+        "node_modules/c": entry("http://203.0.113.7/c.tgz"),
+    }});
+    let notes = |lock: &Value| {
+        let manifest = lock["packages"][""].to_string();
+        check(manifest.as_bytes(), lock.to_string().as_bytes()).unwrap().notes().unwrap()
+    };
+    assert_eq!(
+        notes(&lock),
+        ["`package-lock.json` has 1 of its packages from `http://203.0.113.7`, such as `node_modules/c`"]
+    );
+    lock["packages"]["node_modules/c"] = entry("https://mirror.example.org/c.tgz");
+    assert!(notes(&lock).is_empty());
+}
+
+#[test]
+fn an_optional_peer_is_installed_where_something_else_brings_it_if_only_a_tool() {
+    let mut lock = json!({"lockfileVersion": 3, "packages": {
+        "": {"dependencies": {"a": "1"}, "devDependencies": {"p": "1"}},
+        "node_modules/a": {"version": "1.0.0", "integrity": "sha512-x",
+            "peerDependencies": {"p": "1"}, "peerDependenciesMeta": {"p": {"optional": true}}},
+        "node_modules/p": {"version": "1.0.0", "integrity": "sha512-x", "devOptional": true},
+    }});
+    assert_eq!(
+        listed(&lock, &target("x64", "glibc")).unwrap(),
+        ["node_modules/a a@1.0.0", "node_modules/p p@1.0.0 optional"]
+    );
+    lock["packages"][""]["devDependencies"] = json!({});
+    assert_eq!(listed(&lock, &target("x64", "glibc")).unwrap(), ["node_modules/a a@1.0.0"]);
+}

@@ -1,0 +1,123 @@
+//! Decisions about install scripts, as tables.
+
+use std::collections::BTreeMap;
+
+use super::{Installed, problems, without_a_stage};
+use crate::inputs::config::{Native, Platform};
+use crate::inputs::dockerfile::Download;
+use crate::inputs::lockfile::Locked;
+
+const URL: &str = "https://example.org/a.tgz";
+const HEX: &str = "1111111111111111111111111111111111111111111111111111111111111111";
+
+fn platform(text: &str) -> Platform {
+    Platform::try_from(text.to_owned()).unwrap()
+}
+
+/// `a`, with a script, on both platforms, and `b`, without one.
+fn installed() -> Installed {
+    let locked = |name: &str, has_install_script| Locked {
+        name: name.to_owned(),
+        version: "1.0.0".to_owned(),
+        integrity: None,
+        optional: false,
+        local: false,
+        has_install_script,
+    };
+    let packages: BTreeMap<_, _> =
+        [("node_modules/a".to_owned(), locked("a", true)), ("node_modules/b".to_owned(), locked("b", false))]
+            .into();
+    ["linux/amd64", "linux/arm64"].map(|text| (platform(text), packages.clone())).into()
+}
+
+fn archive(platform: &str, url: &str) -> String {
+    format!("[[native]]\npackage = \"a\"\nplatform = \"{platform}\"\nurl = \"{url}\"\nsha256 = \"{HEX}\"\n")
+}
+
+fn decisions(text: &str) -> anyhow::Result<Vec<Native>> {
+    #[derive(serde::Deserialize)]
+    struct Document {
+        #[serde(default)]
+        native: Vec<Native>,
+    }
+    Ok(basic_toml::from_str::<Document>(text)?.native)
+}
+
+fn downloads(urls: &[&str]) -> Vec<Download> {
+    let digest = format!("sha256:{HEX}");
+    urls.iter()
+        .map(|url| Download { line: 1, url: (*url).to_owned(), digest: digest.parse().unwrap() })
+        .collect()
+}
+
+#[test]
+fn every_package_with_a_script_needs_one_decision_for_every_platform() {
+    let other = "https://example.org/b.tgz";
+    let way = |line: &str| format!("[[native]]\npackage = \"a\"\n{line}\n");
+    let (amd64, arm64) = (archive("linux/amd64", URL), archive("linux/arm64", other));
+    for (text, fetched, expected) in [
+        (String::new(), &[][..], "`a` 1.0.0 brings an install script"),
+        (way("script = \"unneeded\""), &[], ""),
+        (way("build = \"target\""), &[], ""),
+        (format!("{amd64}{arm64}"), &[URL, other], ""),
+        (amd64.clone(), &[URL], "no archive of `a` for `linux/arm64`"),
+        (
+            format!("{amd64}{arm64}{}", archive("linux/386", "https://example.org/c")),
+            &[URL, other, "https://example.org/c"],
+            "where it is not installed",
+        ),
+        (format!("{amd64}{amd64}{arm64}"), &[URL, other], "more than one archive of `a` for `linux/amd64`"),
+        (format!("{amd64}{arm64}{}", way("build = \"target\"")), &[URL, other], "keep one way"),
+        (format!("{}{}", way("script = \"unneeded\""), way("build = \"target\"")), &[], "more than once"),
+        (
+            format!(
+                "{}{}",
+                way("script = \"unneeded\""),
+                way("build = \"target\"").replace("\"a\"", "\"c\"")
+            ),
+            &[],
+            "`c`, which is installed on no",
+        ),
+        (format!("{amd64}{arm64}"), &[URL], "which the Dockerfile does not fetch"),
+        (way("build = \"target\""), &[URL], "which no `[[workspace.metadata.release.native]]` names"),
+        (format!("{amd64}{}", arm64.replace('1', "2")), &[URL, other], "`native` says sha256:2222"),
+    ] {
+        let found = problems(&decisions(&text).unwrap(), &installed(), &downloads(fetched)).join("\n");
+        let holds = found.contains(expected) && found.is_empty() == expected.is_empty();
+        assert!(holds, "expected `{expected}` in `{found}` of:\n{text}");
+    }
+}
+
+#[test]
+fn what_is_built_on_the_target_platform_needs_a_stage_there() {
+    let decisions = decisions("[[native]]\npackage = \"a\"\nbuild = \"target\"\n").unwrap();
+    assert!(without_a_stage(&decisions, true).is_empty());
+    assert!(without_a_stage(&decisions, false)[0].contains("for `a`"));
+}
+
+#[test]
+fn what_is_undecided_is_told_with_lines_that_can_be_written_down() {
+    let told = problems(&[], &installed(), &[]).join("\n");
+    let lines = told.lines().filter(|line| line.contains(" = ") || line.starts_with("[["));
+    let text: String =
+        lines.map(|line| format!("{}\n", line.replace("workspace.metadata.release.", ""))).collect();
+    let text = text.replace("\"…\"", &format!("\"{HEX}\"")).replace("https://…", URL);
+    assert_eq!(decisions(&text).unwrap().len(), 4, "{told}");
+}
+
+#[test]
+fn a_decision_that_cannot_be_meant_is_refused() {
+    for line in [
+        "build = \"host\"",
+        "script = \"run\"",
+        "platform = \"linux/amd64\"",
+        "build = \"target\"\nscript = \"unneeded\"",
+        "x = 1",
+        "",
+    ] {
+        assert!(decisions(&format!("[[native]]\npackage = \"a\"\n{line}\n")).is_err(), "{line}");
+    }
+    let short = archive("linux/amd64", URL).replace(HEX, "11");
+    assert!(decisions(&short).is_err());
+    assert!(decisions(&archive("linux/amd64", "ftp://example.org/a")).is_err());
+}

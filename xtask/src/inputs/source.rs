@@ -1,0 +1,161 @@
+//! Step 1, resolve: which tag, and which commit it stands for.
+
+use anyhow::{Context as _, Result};
+
+use crate::inputs::run::Run;
+use crate::inputs::version::{ReleaseTag, highest_stable};
+use crate::process::failure::Misuse;
+use crate::refuse;
+use crate::tool::git::{Commit, Git};
+
+/// What is released.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// The tag; in a rehearsal it need not exist yet.
+    pub tag: ReleaseTag,
+    /// The commit behind it, annotated or lightweight.
+    pub commit: Commit,
+    /// The commit's time in seconds since 1970: every time stamp in the image.
+    pub time: u64,
+    /// The tag was there when the run began.
+    pub is_tagged: bool,
+}
+
+impl Source {
+    /// The tag to release: `asked`, else the one that this repository's workflow `run` is for, else the one at HEAD.
+    ///
+    /// # Errors
+    /// [`Misuse`] when it is no release tag, [`crate::process::failure::Refusal`] when it does not exist or the clone is shallow.
+    pub fn to_release(git: &Git, run: Option<&Run>, asked: Option<&str>) -> Result<Self> {
+        check_whole(git)?;
+        let value = |name: &str| run.and_then(|run| run.value(name));
+        let tag = match (asked, value("REF_TYPE"), value("REF_NAME")) {
+            (Some(asked), _, _) => asked.parse()?,
+            (None, Some("tag"), Some(name)) => name.parse()?,
+            _ => match tag_at_head(git)? {
+                Some(tag) => tag,
+                None => refuse!(
+                    "HEAD has no release tag; make one with `git tag v0.1.0`, or name one: `cargo xtask release v0.1.0`"
+                ),
+            },
+        };
+        Self::of_tag(git, tag)
+    }
+
+    /// What to try out: a tag, or a commit under the version that would come next.
+    ///
+    /// # Errors
+    /// As [`Source::to_release`].
+    pub fn to_try(git: &Git, asked: Option<&str>) -> Result<Self> {
+        check_whole(git)?;
+        let Some(asked) = asked else {
+            return match tag_at_head(git)? {
+                Some(tag) => Self::of_tag(git, tag),
+                None => Self::next_version(git, "HEAD"),
+            };
+        };
+        match asked.parse::<ReleaseTag>() {
+            Ok(tag) => Self::of_tag(git, tag),
+            // What looks like a version was meant as a tag; anything else may be a commit or a branch.
+            Err(misuse) if asked.starts_with('v') && asked[1..].starts_with(|c: char| c.is_ascii_digit()) => {
+                Err(misuse.into())
+            }
+            Err(misuse) if git.peel(asked)?.is_none() => {
+                Err(Misuse::new(format!("{misuse}, and no commit has that name")).into())
+            }
+            Err(_) => Self::next_version(git, asked),
+        }
+    }
+
+    /// A commit that is tried out under the version that would come next, whatever tags are at HEAD.
+    ///
+    /// # Errors
+    /// As [`Source::to_release`].
+    pub fn of_commit(git: &Git, commit: &Commit) -> Result<Self> {
+        check_whole(git)?;
+        Self::next_version(git, commit.as_str())
+    }
+
+    /// What a rehearsal of `tag` was made of, where there is no such tag: the commit that its image names.
+    ///
+    /// # Errors
+    /// [`crate::process::failure::Refusal`] when the commit is not here.
+    pub fn of_rehearsal(git: &Git, tag: ReleaseTag, revision: &str) -> Result<Self> {
+        let commit = Commit::parse(revision)?;
+        match git.peel(commit.as_str())? {
+            Some(commit) => Self::at(git, tag, commit, false),
+            None => refuse!(
+                "there is no tag `{tag}` here, and no commit {commit}, which the image names: a rehearsal of a work tree \
+                 is verified by the run that made it, and by none after it"
+            ),
+        }
+    }
+
+    /// The commit behind `tag`.
+    ///
+    /// # Errors
+    /// [`crate::process::failure::Refusal`] when there is no such tag.
+    pub fn of_tag(git: &Git, tag: ReleaseTag) -> Result<Self> {
+        match git.peel(&tag.git_ref())? {
+            Some(commit) => Self::at(git, tag, commit, true),
+            None => refuse!(
+                "there is no tag `{tag}` here; make it with `git tag {tag}`, or get it with `git fetch --tags`"
+            ),
+        }
+    }
+
+    fn next_version(git: &Git, revision: &str) -> Result<Self> {
+        let commit = git
+            .peel(revision)?
+            .with_context(|| format!("`{revision}` has no commit yet; commit something first"))?;
+        let tags = release_tags(&git.tags()?);
+        let next = highest_stable(&tags).map_or("v0.1.0".to_owned(), |highest| {
+            let version = highest.version();
+            format!("v{}.{}.{}", version.major, version.minor, version.patch + 1)
+        });
+        Self::at(git, next.parse()?, commit, false)
+    }
+
+    fn at(git: &Git, tag: ReleaseTag, commit: Commit, is_tagged: bool) -> Result<Self> {
+        let time = git.commit_time(&commit)?;
+        Ok(Self { tag, commit, time, is_tagged })
+    }
+
+    /// Whether the tag is in this clone where it was when the run began: a fetch may have moved it. `Err` says where it is.
+    ///
+    /// # Errors
+    /// The outer result's: when git does not answer.
+    pub fn check_unmoved(&self, git: &Git) -> Result<Result<(), String>> {
+        if !self.is_tagged {
+            return Ok(Ok(()));
+        }
+        let Self { tag, commit, .. } = self;
+        Ok(match git.peel(&tag.git_ref())? {
+            Some(found) if &found == commit => Ok(()),
+            Some(found) => Err(format!("`{tag}` is at {found} in this clone, and was at {commit}")),
+            None => Err(format!("`{tag}` is gone from this clone, and was at {commit}")),
+        })
+    }
+}
+
+/// The names that are release tags; others are ignored.
+#[must_use]
+pub fn release_tags(names: &[String]) -> Vec<ReleaseTag> {
+    names.iter().flat_map(|name| name.parse()).collect()
+}
+
+fn tag_at_head(git: &Git) -> Result<Option<ReleaseTag>> {
+    let Some(head) = git.peel("HEAD")? else { return Ok(None) };
+    let mut tags = release_tags(&git.tags_at(&head)?);
+    tags.sort();
+    Ok(tags.pop())
+}
+
+fn check_whole(git: &Git) -> Result<()> {
+    if git.is_shallow() {
+        refuse!(
+            "this clone is shallow: notes and `latest` need the whole history; run `git fetch --unshallow --tags`"
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,138 @@
+//! Release tags: `v` and a strict `SemVer` 2.0 version, without build metadata.
+
+use std::fmt;
+use std::str::FromStr;
+
+use semver::Version;
+
+use crate::oci::reference::Tag;
+use crate::process::failure::Misuse;
+
+/// A registry tag holds 128 characters, and the candidate's tag has a commit and a word besides.
+const LONGEST: usize = 100;
+
+/// A git tag that names a release, such as `v1.2.3` or `v2.0.0-rc.1`. Ordered by `SemVer` precedence.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ReleaseTag {
+    version: Version,
+}
+
+impl ReleaseTag {
+    /// The version without the `v`.
+    #[must_use]
+    pub fn version(&self) -> &Version {
+        &self.version
+    }
+
+    /// Not a pre-release: only these may become `latest`.
+    #[must_use]
+    pub fn is_stable(&self) -> bool {
+        self.version.pre.is_empty()
+    }
+
+    /// The same name as a registry tag.
+    #[must_use]
+    pub fn registry_tag(&self) -> Tag {
+        self.to_string()
+            .parse()
+            .expect("every release tag was checked to be a registry tag when it was parsed")
+    }
+
+    /// `refs/tags/v1.2.3`.
+    #[must_use]
+    pub fn git_ref(&self) -> String {
+        format!("refs/tags/{self}")
+    }
+}
+
+impl FromStr for ReleaseTag {
+    type Err = Misuse;
+
+    fn from_str(text: &str) -> Result<Self, Misuse> {
+        let wrong = |why: String| {
+            Misuse::new(format!(
+                "`{text}` is not a release tag: {why}; a right one is `v1.2.3` or `v2.0.0-rc.1`"
+            ))
+        };
+        let Some(rest) = text.strip_prefix('v') else {
+            return Err(wrong("it does not start with `v`".to_owned()));
+        };
+        let version =
+            Version::parse(rest).map_err(|error| wrong(format!("`{rest}` is not SemVer ({error})")))?;
+        if !version.build.is_empty() {
+            return Err(wrong(format!("a registry tag cannot hold the build metadata `+{}`", version.build)));
+        }
+        if text.len() > LONGEST || text.parse::<Tag>().is_err() {
+            return Err(wrong(format!(
+                "registries keep tags in lower case, and we at most {LONGEST} characters of them"
+            )));
+        }
+        Ok(Self { version })
+    }
+}
+
+impl fmt::Display for ReleaseTag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "v{}", self.version)
+    }
+}
+
+/// The highest stable version of `tags`: where `latest` belongs.
+pub fn highest_stable<'a>(tags: impl IntoIterator<Item = &'a ReleaseTag>) -> Option<&'a ReleaseTag> {
+    tags.into_iter().filter(|tag| tag.is_stable()).max()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ReleaseTag, highest_stable};
+
+    fn tag(text: &str) -> ReleaseTag {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn release_tags_parse_or_refuse() {
+        for good in ["v0.1.0", "v1.2.3", "v10.20.30", "v1.0.0-rc.1", "v1.0.0-alpha-2.x"] {
+            assert_eq!(tag(good).to_string(), good);
+        }
+        let bad = [
+            "0.1.0",
+            "v1",
+            "v1.2",
+            "v1.2.3.4",
+            "v01.2.3",
+            "v1.2.3-01",
+            "v1.2.3+build",
+            "vfoo",
+            "v1.2.3-RC1",
+            "V1.2.3",
+            "",
+        ];
+        for bad in bad {
+            assert!(bad.parse::<ReleaseTag>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_names_the_tag_the_reason_and_a_right_one() {
+        let message = "v1.2.3+build".parse::<ReleaseTag>().unwrap_err().to_string();
+        assert!(
+            message.contains("`v1.2.3+build`") && message.contains("+build") && message.contains("`v1.2.3`"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn latest_belongs_to_the_highest_stable_version() {
+        for (tags, expected) in [
+            (vec![], None),
+            (vec!["v0.1.0-rc.1"], None),
+            (vec!["v0.9.0", "v0.10.0"], Some("v0.10.0")),
+            (vec!["v1.0.0", "v2.0.0-rc.1"], Some("v1.0.0")),
+            (vec!["v2.0.0", "v1.9.9"], Some("v2.0.0")),
+        ] {
+            let tags: Vec<_> = tags.into_iter().map(tag).collect();
+            assert_eq!(highest_stable(&tags), expected.map(tag).as_ref());
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! Images and where they are kept: references, digests and manifests, the registry client, and the keychain that binds each
+//! credential to one host.
+
+pub mod exact;
+pub mod index;
+pub mod keychain;
+pub mod reference;
+pub mod registry;

@@ -1,0 +1,164 @@
+//! The OCI image index (image specification v1.1, "OCI Image Index"): which platforms an image has, and where.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use anyhow::{Context as _, Result, ensure};
+use serde::Deserialize;
+
+use crate::oci::exact;
+use crate::oci::reference::Digest;
+
+#[derive(Deserialize)]
+struct Index {
+    manifests: Vec<Descriptor>,
+    #[serde(default)]
+    annotations: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+struct Descriptor {
+    digest: Digest,
+    platform: Option<Platform>,
+}
+
+/// What an image runs on, as an index has it and as an image's config has it.
+#[derive(Deserialize)]
+pub struct Platform {
+    os: String,
+    architecture: String,
+    variant: Option<String>,
+}
+
+/// `linux/arm64`, with the variant where there is one.
+impl fmt::Display for Platform {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.os, self.architecture)?;
+        self.variant.as_ref().map_or(Ok(()), |variant| write!(f, "/{variant}"))
+    }
+}
+
+/// Platform and digest of each manifest.
+///
+/// # Errors
+/// When the bytes are no index: a manifest of a single platform is none.
+pub fn platforms(bytes: &[u8]) -> Result<Vec<(String, Digest)>> {
+    let named = |manifest: Descriptor| {
+        let platform = manifest.platform.map_or_else(|| "no platform".to_owned(), |found| found.to_string());
+        (platform, manifest.digest)
+    };
+    Ok(parse(bytes)?.manifests.into_iter().map(named).collect())
+}
+
+/// The annotations of the index itself.
+///
+/// # Errors
+/// As [`platforms`].
+pub fn annotations(bytes: &[u8]) -> Result<BTreeMap<String, String>> {
+    Ok(parse(bytes)?.annotations)
+}
+
+fn parse(bytes: &[u8]) -> Result<Index> {
+    exact::parse(bytes).context("it is not an image index")
+}
+
+/// The digest of the config that a platform's `manifest` names.
+///
+/// # Errors
+/// When it is no image manifest.
+pub fn config_of(manifest: &[u8]) -> Result<Digest> {
+    #[derive(Deserialize)]
+    struct Manifest {
+        config: Config,
+    }
+    #[derive(Deserialize)]
+    struct Config {
+        digest: Digest,
+    }
+    let manifest: Manifest = exact::parse(manifest)?;
+    Ok(manifest.config.digest)
+}
+
+/// What an image consists of, whichever engine made it: the digest of each platform's config, by platform. A config names
+/// every layer by its uncompressed bytes (image specification v1.1, "Image Configuration", `rootfs.diff_ids`). Manifests
+/// and the index name layers by their compressed bytes, and engines compress in different ways
+/// (docs/facts.md#compression).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Content(BTreeMap<String, Digest>);
+
+impl Content {
+    /// The content of the image whose index is `index`; `manifest` gets the bytes of one of its manifests.
+    ///
+    /// # Errors
+    /// When the index or a manifest cannot be read, or a platform is named twice.
+    pub fn of(index: &[u8], manifest: impl Fn(&Digest) -> Result<Vec<u8>>) -> Result<Self> {
+        let mut configs = BTreeMap::new();
+        for (platform, digest) in platforms(index)? {
+            let config = config_of(&manifest(&digest)?)
+                .with_context(|| format!("reading the manifest `{digest}` of {platform}"))?;
+            let earlier = configs.insert(platform.clone(), config);
+            ensure!(earlier.is_none(), "the index names {platform} twice");
+        }
+        Ok(Self(configs))
+    }
+
+    /// The first platform, by name, that is not the same in both; `None` when both are the same.
+    #[must_use]
+    pub fn difference<'a>(&'a self, other: &'a Self) -> Option<&'a str> {
+        let platforms = self.0.keys().chain(other.0.keys());
+        platforms.map(String::as_str).filter(|name| self.0.get(*name) != other.0.get(*name)).min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Content, platforms};
+    use crate::oci::reference::Digest;
+    use serde_json::json;
+
+    #[test]
+    fn an_index_names_its_platforms_and_a_manifest_is_none() {
+        let digest = Digest::of(b"manifest");
+        let index = json!({"schemaVersion": 2, "manifests": [
+            {"digest": digest, "platform": {"os": "linux", "architecture": "amd64"}},
+            {"digest": digest, "platform": {"os": "linux", "architecture": "arm64", "variant": "v8"}},
+        ]});
+        let found: Vec<_> =
+            platforms(index.to_string().as_bytes()).unwrap().into_iter().map(|(name, _)| name).collect();
+        assert_eq!(found, ["linux/amd64", "linux/arm64/v8"]);
+        assert!(platforms(br#"{"schemaVersion": 2, "config": {}, "layers": []}"#).is_err());
+        assert!(platforms(b"<html>").is_err());
+        let twice = index.to_string().replacen('{', r#"{"Manifests": [], "#, 1);
+        assert!(platforms(twice.as_bytes()).is_err(), "{twice}");
+    }
+
+    #[test]
+    fn content_is_the_config_of_each_platform_and_not_how_its_layers_are_compressed() {
+        let manifest = |config: &str, layer: &str| {
+            let config = json!({"digest": Digest::of(config.as_bytes())});
+            json!({"config": config, "layers": [{"digest": Digest::of(layer.as_bytes())}]}).to_string()
+        };
+        let content = |parts: &[(&str, &str, &str)]| {
+            let manifests: Vec<_> =
+                parts.iter().map(|(_, config, layer)| manifest(config, layer).into_bytes()).collect();
+            let entry = |((architecture, _, _), bytes): (&(&str, &str, &str), &Vec<u8>)| json!({"digest": Digest::of(bytes), "platform": {"os": "linux", "architecture": architecture}});
+            let entries: Vec<_> = parts.iter().zip(&manifests).map(entry).collect();
+            Content::of(json!({"manifests": entries}).to_string().as_bytes(), |digest| {
+                Ok(manifests.iter().find(|bytes| &Digest::of(bytes) == digest).unwrap().clone())
+            })
+        };
+        let one = content(&[("amd64", "a", "gzip"), ("arm64", "b", "gzip")]).unwrap();
+        let same = content(&[("arm64", "b", "other gzip"), ("amd64", "a", "other gzip")]).unwrap();
+        assert_eq!(one, same);
+        assert_eq!(one.difference(&same), None);
+        let other = content(&[("amd64", "a", "gzip"), ("arm64", "c", "gzip")]).unwrap();
+        assert_eq!(one.difference(&other), Some("linux/arm64"));
+        let part = content(&[("arm64", "b", "gzip")]).unwrap();
+        assert_eq!(
+            (one.difference(&part), part.difference(&one)),
+            (Some("linux/amd64"), Some("linux/amd64"))
+        );
+        assert!(content(&[("amd64", "a", "gzip"), ("amd64", "b", "gzip")]).is_err(), "twice");
+        assert!(Content::of(b"<html>", |_| Ok(Vec::new())).is_err());
+    }
+}

@@ -1,0 +1,158 @@
+//! Blobs: small ones are read whole, large ones go to a file, and what an attestation needs is stored. Where an upload goes
+//! on.
+
+use std::fs::File;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+
+use super::{Client, WrongBytes};
+use crate::http::{Request, Response};
+use crate::oci::reference::Digest;
+
+/// A layer that is larger is no part of a service.
+const LARGEST_FILE: u64 = 4 << 30;
+
+/// For one layer over a slow line. A server that says nothing is given up long before.
+const LONGEST_DOWNLOAD: Duration = Duration::from_secs(15 * 60);
+
+impl Client {
+    /// A blob's bytes, held against its digest; `None` when there is none.
+    ///
+    /// # Errors
+    /// When the registry cannot be asked; [`WrongBytes`] when the bytes are not those of the digest.
+    pub fn blob(&self, digest: &Digest) -> Result<Option<Vec<u8>>> {
+        read(self.send(&Request::new("GET", self.blob_url(digest)))?, digest)
+    }
+
+    /// Writes a blob of any size to `file`, and holds the bytes against its digest; says whether there is one.
+    ///
+    /// # Errors
+    /// As [`Client::blob`], and when the file cannot be written.
+    pub fn download(&self, digest: &Digest, file: &Path) -> Result<bool> {
+        let request = Request::new("GET", self.blob_url(digest));
+        let send = |request: &Request| self.curl.download(request, file, LARGEST_FILE, LONGEST_DOWNLOAD);
+        let answer = self.send_by(&request, &send)?;
+        if !is_there(&answer)? {
+            return Ok(false);
+        }
+        let doing = || format!("reading `{}`", file.display());
+        let found = Digest::of_reader(File::open(file).with_context(doing)?).with_context(doing)?;
+        WrongBytes::check_digest(&answer.to_string(), found, digest)?;
+        Ok(true)
+    }
+
+    /// Whether there is such a blob, by what the registry says: nothing is read.
+    ///
+    /// # Errors
+    /// When the registry cannot be asked.
+    pub fn has_blob(&self, digest: &Digest) -> Result<bool> {
+        is_there(&self.send(&Request::new("HEAD", self.blob_url(digest)))?)
+    }
+
+    /// Stores `bytes` as a blob, unless it is there, and returns its digest: in one piece, as the distribution
+    /// specification has it ("POST then PUT").
+    ///
+    /// # Errors
+    /// When the registry refuses, or stores it under another digest.
+    pub fn put_blob(&self, bytes: &[u8]) -> Result<Digest> {
+        let digest = Digest::of(bytes);
+        if self.has_blob(&digest)? {
+            return Ok(digest);
+        }
+        let upload = self.open_upload()?;
+        let separator = if upload.contains('?') { '&' } else { '?' };
+        let request = Request::new("PUT", format!("{upload}{separator}digest={digest}"));
+        let response = self.send(&request.body("application/octet-stream", bytes))?;
+        if response.status == 404 && self.has_blob(&digest)? {
+            // It was sent twice, as the first answer was lost: the first one has used the upload up.
+            return Ok(digest);
+        }
+        ensure!(response.status == 201, response.unexpected());
+        if let Some(stored) = super::said_digest(&response)? {
+            ensure!(stored == digest, "{response} with digest `{stored}`: expected `{digest}`");
+        }
+        Ok(digest)
+    }
+
+    /// Proves the right to push: opens an upload and cancels it.
+    ///
+    /// # Errors
+    /// When the registry does not let these credentials push.
+    pub fn check_push(&self) -> Result<()> {
+        let cancelled = self.send(&Request::new("DELETE", self.open_upload()?))?;
+        // 405 and 404: the server does not cancel, and drops the empty upload in its own time.
+        ensure!(matches!(cancelled.status, 200 | 202 | 204 | 404 | 405), cancelled.unexpected());
+        Ok(())
+    }
+
+    /// Opens an upload and returns its address. One that nobody goes on with is dropped by the registry in its own time.
+    fn open_upload(&self) -> Result<String> {
+        let request = Request::new("POST", self.url("blobs/uploads/")).repeatable();
+        let response = self.send(&request.body("application/octet-stream", ""))?;
+        ensure!(response.status == 202, response.unexpected());
+        upload_address(&response, &self.image.registry.base_url())
+    }
+
+    pub(super) fn blob_url(&self, digest: &Digest) -> String {
+        self.url(&format!("blobs/{digest}"))
+    }
+}
+
+/// The blob in an answer.
+pub(super) fn read(response: Response, digest: &Digest) -> Result<Option<Vec<u8>>> {
+    match response.status {
+        200 => {
+            WrongBytes::check(&response, digest)?;
+            Ok(Some(response.body))
+        }
+        404 => Ok(None),
+        _ => Err(response.unexpected()),
+    }
+}
+
+/// Whether an answer says that there is one.
+pub(super) fn is_there(response: &Response) -> Result<bool> {
+    match response.status {
+        200 => Ok(true),
+        404 => Ok(false),
+        _ => Err(response.unexpected()),
+    }
+}
+
+/// Forgejo's `Location` is relative, distribution's is absolute; another host must not get our credentials.
+fn upload_address(response: &Response, base: &str) -> Result<String> {
+    let location = response.header("Location").with_context(|| format!("{response} without a `Location`"))?;
+    let upload = if location.starts_with('/') { format!("{base}{location}") } else { location.to_owned() };
+    ensure!(
+        upload.starts_with(&format!("{base}/")),
+        "{response} with an upload on another host: `{location}`"
+    );
+    Ok(upload)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::upload_address;
+    use crate::http::Response;
+
+    #[test]
+    fn an_upload_goes_on_at_the_same_host_alone() {
+        const BASE: &str = "https://forge.example.org";
+        let address =
+            |location: &str| upload_address(&Response::of(202, &[("Location", location)], b""), BASE);
+        let absolute = "https://forge.example.org/v2/acme/carol/blobs/uploads/1?_state=x";
+        assert_eq!(address(absolute).unwrap(), absolute);
+        assert_eq!(
+            address("/v2/acme/carol/blobs/uploads/1").unwrap(),
+            format!("{BASE}/v2/acme/carol/blobs/uploads/1")
+        );
+        for elsewhere in
+            ["https://forge.example.org.evil.example/v2/", "http://forge.example.org/v2/", "uploads/1", ""]
+        {
+            assert!(address(elsewhere).is_err(), "{elsewhere}");
+        }
+        assert!(upload_address(&Response::of(202, &[], b""), BASE).is_err());
+    }
+}

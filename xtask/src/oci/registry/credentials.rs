@@ -1,0 +1,24 @@
+//! Who may push to a registry.
+
+use crate::process::secret::Secret;
+
+/// User and password or token for one registry.
+#[derive(Clone)]
+pub struct Credentials {
+    /// Ignored by Forgejo when the password is a token, but it must not be empty.
+    pub user: String,
+    /// Password or token.
+    pub password: Secret,
+    /// Both together, as they are sent.
+    pub pair: Secret,
+}
+
+impl Credentials {
+    /// The right of `user`.
+    #[must_use]
+    pub fn new(user: impl Into<String>, password: Secret) -> Self {
+        let user = user.into();
+        let pair = password.with_user(&user);
+        Self { user, password, pair }
+    }
+}

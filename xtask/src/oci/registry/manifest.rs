@@ -1,0 +1,102 @@
+//! A manifest, and what an answer must be to hold one.
+
+use anyhow::{Context as _, Result, ensure};
+
+use super::WrongBytes;
+use crate::http::Response;
+use crate::oci::reference::Digest;
+
+/// Manifest types that an image, a signature or an attestation may have. The registry must not convert between them.
+pub(super) const ACCEPT: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
+    application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json";
+
+/// A manifest as stored: its bytes are what the digest is of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Manifest {
+    /// The digest of `bytes`, computed here.
+    pub digest: Digest,
+    /// Its `Content-Type`.
+    pub media_type: String,
+    /// The stored bytes.
+    pub bytes: Vec<u8>,
+}
+
+impl Manifest {
+    /// `bytes` of `media_type`, to be stored.
+    #[must_use]
+    pub fn new(media_type: impl Into<String>, bytes: Vec<u8>) -> Self {
+        Self { digest: Digest::of(&bytes), media_type: media_type.into(), bytes }
+    }
+}
+
+/// Whether a `Content-Type` is that of a manifest.
+pub(super) fn is_manifest(media_type: &str) -> bool {
+    ACCEPT.split(", ").any(|kind| kind == essence(media_type))
+}
+
+/// A `Content-Type` without its parameters.
+fn essence(media_type: &str) -> &str {
+    media_type.split(';').next().unwrap_or_default().trim()
+}
+
+/// The manifest in an answer for `reference`, when it is what was asked for and what the answer says that it is.
+pub(super) fn read(response: Response, reference: &str) -> Result<Manifest> {
+    let media_type =
+        response.header("Content-Type").with_context(|| format!("{response} without a type"))?.to_owned();
+    // A page of a proxy in between is no answer of the registry, and not a manifest that is false.
+    ensure!(is_manifest(&media_type), "{response} with `{}`: expected a manifest", essence(&media_type));
+    let asked = reference.parse::<Digest>().ok();
+    for named in [asked, said_digest(&response)?].into_iter().flatten() {
+        WrongBytes::check(&response, &named)?;
+    }
+    Ok(Manifest::new(media_type, response.body))
+}
+
+/// What the registry says that the digest of its answer is.
+pub(super) fn said_digest(response: &Response) -> Result<Option<Digest>> {
+    let header = response.header("Docker-Content-Digest").map(str::parse).transpose();
+    header.with_context(|| format!("{response} with a bad `Docker-Content-Digest`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{read, said_digest};
+    use crate::http::Response;
+    use crate::oci::reference::Digest;
+    use crate::oci::registry::WrongBytes;
+
+    const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+
+    #[test]
+    fn a_page_is_no_manifest_and_not_a_false_one_either() {
+        let page = || Response::of(200, &[("Content-Type", "text/html; charset=utf-8")], b"<html>");
+        for reference in ["v1.0.0", Digest::of(b"index").as_str()] {
+            let error = read(page(), reference).unwrap_err();
+            assert!(!error.chain().any(<dyn std::error::Error>::is::<WrongBytes>), "{error:#}");
+        }
+    }
+
+    #[test]
+    fn a_manifest_is_of_the_digest_that_was_asked_for_and_of_the_one_that_is_said() {
+        let (these, those) = (Digest::of(b"these"), Digest::of(b"those"));
+        let answered = |reference: &str, said: &Digest| {
+            let headers = [("Content-Type", INDEX), ("Docker-Content-Digest", said.as_str())];
+            read(Response::of(200, &headers, b"these"), reference)
+        };
+        assert_eq!(answered("v1.0.0", &these).unwrap().digest, these);
+        assert_eq!(answered(these.as_str(), &these).unwrap().media_type, INDEX);
+        for (reference, said) in [("v1.0.0", &those), (these.as_str(), &those), (those.as_str(), &these)] {
+            let error = answered(reference, said).unwrap_err();
+            assert!(error.chain().any(<dyn std::error::Error>::is::<WrongBytes>), "{error:#}");
+        }
+    }
+
+    #[test]
+    fn a_digest_in_a_header_is_parsed_or_refused() {
+        let digest = Digest::of(b"x");
+        let said = |value: &str| said_digest(&Response::of(200, &[("docker-content-digest", value)], b""));
+        assert_eq!(said(digest.as_str()).unwrap(), Some(digest));
+        assert!(said("sha256:1").is_err() && said("").is_err());
+        assert_eq!(said_digest(&Response::of(200, &[], b"")).unwrap(), None);
+    }
+}

@@ -1,0 +1,174 @@
+//! Registries that keep their bytes elsewhere: Forgejo with direct serving, and most hosted ones, answer `GET` of a blob or a
+//! manifest with the address of a storage server. It is asked as by a stranger, and what it sends is held against the digest.
+
+use anyhow::{Context as _, Result, bail, ensure};
+use serde::Deserialize;
+
+use super::Client;
+use super::manifest::is_manifest;
+use super::token::Send;
+use crate::http::{Request, Response};
+use crate::oci::reference::{Digest, Registry};
+
+/// More than any registry needs, and an end to those that lead in a circle.
+const MOST_HOPS: usize = 5;
+
+/// The headers by which a registry says what it sends: of a storage server they say nothing.
+const DIGEST: &str = "Docker-Content-Digest";
+const TYPE: &str = "Content-Type";
+
+impl Client {
+    /// Goes where `response` points, when it points anywhere: `request` is the question that it answers.
+    ///
+    /// # Errors
+    /// When the address is none that a request may go to, or nothing comes from there.
+    pub(super) fn follow(&self, request: &Request, response: Response) -> Result<Response> {
+        self.follow_by(request, response, &|request| self.curl.send(request))
+    }
+
+    /// As [`Client::follow`], where `send` is what sends.
+    pub(super) fn follow_by(
+        &self,
+        request: &Request,
+        response: Response,
+        send: &Send<'_>,
+    ) -> Result<Response> {
+        if !is_redirect(request, &response) {
+            return Ok(response);
+        }
+        let (said, kind) = (self.said(request, &response)?, own(&response, TYPE));
+        let (mut request, mut response) = (request.clone(), response);
+        for _ in 0..MOST_HOPS {
+            let location =
+                response.header("Location").with_context(|| format!("{response} without a `Location`"))?;
+            let url = resolve(request.url(), location).with_context(|| format!("{response}"))?;
+            self.check_address(&url).with_context(|| format!("{response}"))?;
+            request = request.elsewhere(url);
+            response = send(&request)?;
+            if !is_redirect(&request, &response) {
+                return Ok(as_of_registry(response, said.as_deref(), kind.as_deref()));
+            }
+        }
+        bail!("{response}, after {MOST_HOPS} others: it leads nowhere")
+    }
+
+    /// The digest that the registry says its answer has. Of a tag it must say one: the bytes come from somebody else.
+    fn said(&self, request: &Request, response: &Response) -> Result<Option<String>> {
+        let tag = request.url().rsplit_once("/manifests/").map(|(_, reference)| reference);
+        let tag = tag.filter(|reference| request.method() == "GET" && reference.parse::<Digest>().is_err());
+        match (own(response, DIGEST), tag) {
+            (None, Some(tag)) => {
+                let digest = self.digest_of(tag)?;
+                digest
+                    .map(|digest| Some(digest.to_string()))
+                    .with_context(|| format!("{response}, and there is no `{tag}`"))
+            }
+            (said, _) => Ok(said),
+        }
+    }
+
+    /// With TLS anywhere, as nothing is given away; without it only where the configuration says so by name, or from one
+    /// server of this machine to another.
+    fn check_address(&self, url: &str) -> Result<()> {
+        if url.starts_with("https://") {
+            return Ok(());
+        }
+        let host =
+            url.strip_prefix("http://").and_then(|rest| rest.split(['/', '?']).next()).unwrap_or_default();
+        let host = host.parse::<Registry>().ok();
+        let is_local = |host: &Registry| host.is_loopback() && self.image.registry.is_loopback();
+        let is_named = |host: &Registry| {
+            let own = Some(&self.image.registry).filter(|own| own.is_plain_elsewhere());
+            self.plain_http.iter().chain(own).any(|named| named.as_str() == host.as_str())
+        };
+        let shown = url.split('?').next().unwrap_or_default();
+        ensure!(
+            host.as_ref().is_some_and(|host| is_local(host) || is_named(host)),
+            "it leads to `{shown}`, without TLS; name its host in `plain-http` in `Cargo.toml` if that network is trusted"
+        );
+        Ok(())
+    }
+}
+
+fn is_redirect(request: &Request, response: &Response) -> bool {
+    matches!(request.method(), "GET" | "HEAD") && matches!(response.status, 301 | 302 | 303 | 307 | 308)
+}
+
+fn own(response: &Response, name: &str) -> Option<String> {
+    response.header(name).map(str::to_owned)
+}
+
+/// `location` as an answer to a request for `base` (RFC 3986 §5.2, without paths that are relative to the last one: no
+/// registry sends them).
+fn resolve(base: &str, location: &str) -> Result<String> {
+    if location.starts_with("https://") || location.starts_with("http://") {
+        return Ok(location.to_owned());
+    }
+    let (scheme, rest) = base.split_once("://").with_context(|| format!("`{base}` is no address"))?;
+    let host = rest.split(['/', '?']).next().unwrap_or(rest);
+    match location {
+        _ if location.starts_with("//") => Ok(format!("{scheme}:{location}")),
+        _ if location.starts_with('/') => Ok(format!("{scheme}://{host}{location}")),
+        _ => bail!("its `Location` is no address"),
+    }
+}
+
+/// What a storage server sent, under the headers of the registry: the digest that it said, and a type that is a
+/// manifest's where there is one: the registry's, the storage's, or the one in the manifest itself.
+fn as_of_registry(response: Response, said: Option<&str>, kind: Option<&str>) -> Response {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Typed {
+        media_type: String,
+    }
+    let named = kind.filter(|kind| is_manifest(kind)).map(str::to_owned);
+    let sent = || own(&response, TYPE).filter(|kind| is_manifest(kind));
+    let inner = || {
+        let typed = serde_json::from_slice::<Typed>(&response.body);
+        typed.map(|typed| typed.media_type).ok().filter(|kind| is_manifest(kind))
+    };
+    let found = named.or_else(sent).or_else(inner).or_else(|| own(&response, TYPE));
+    response.with_header(DIGEST, said).with_header(TYPE, found.as_deref())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{as_of_registry, resolve};
+    use crate::http::Response;
+
+    #[test]
+    fn an_address_is_resolved_against_the_one_that_was_asked() {
+        let resolved = |location| resolve("https://forge.example.org/v2/acme/carol/blobs/x", location);
+        for (location, expected) in [
+            ("https://s3.example.org/x?signature=y", "https://s3.example.org/x?signature=y"),
+            ("//s3.example.org/x", "https://s3.example.org/x"),
+            ("/storage/x", "https://forge.example.org/storage/x"),
+        ] {
+            assert_eq!(resolved(location).unwrap(), expected);
+        }
+        for bad in ["", "x", "?x", "file:///etc/passwd", "ftp://s3.example.org/x"] {
+            assert!(resolved(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_the_registry_said_counts_and_not_what_the_storage_says() {
+        const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+        const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+        let stored = |headers: &[(&str, &str)], body: &str| Response::of(200, headers, body.as_bytes());
+        let other = stored(&[("Docker-Content-Digest", "sha256:other"), ("Content-Type", MANIFEST)], "{}");
+        let found = as_of_registry(other, Some("sha256:said"), Some(INDEX));
+        assert_eq!(found.header("docker-content-digest"), Some("sha256:said"));
+        assert_eq!(found.header("content-type"), Some(INDEX));
+        let octets = [("content-type", "application/octet-stream")];
+        let kind = |body: &str, kind: Option<&str>| {
+            let found = as_of_registry(stored(&octets, body), None, kind);
+            assert_eq!(found.header("Docker-Content-Digest"), None);
+            found.header("Content-Type").map(str::to_owned)
+        };
+        let typed = format!(r#"{{"mediaType": "{INDEX}"}}"#);
+        assert_eq!(kind(&typed, Some("text/html")).as_deref(), Some(INDEX));
+        assert_eq!(kind("{}", Some("text/html")).as_deref(), Some("application/octet-stream"));
+        assert_eq!(kind(r#"{"mediaType": "text/html"}"#, None).as_deref(), Some("application/octet-stream"));
+    }
+}

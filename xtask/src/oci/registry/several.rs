@@ -1,0 +1,67 @@
+//! Several questions at once.
+
+use anyhow::Result;
+
+use super::{Client, Manifest};
+use crate::http::{Request, Response};
+use crate::oci::reference::Digest;
+
+/// What is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// A manifest, by its digest or its tag.
+    Manifest(String),
+    /// A small blob with its bytes.
+    Blob(Digest),
+    /// Whether there is a blob.
+    HasBlob(Digest),
+}
+
+/// What there is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Got {
+    /// A manifest.
+    Manifest(Manifest),
+    /// A blob's bytes.
+    Blob(Vec<u8>),
+    /// There is such a blob.
+    There,
+}
+
+impl Got {
+    /// The bytes of a manifest or a blob; none of a blob that was only looked for.
+    #[must_use]
+    pub fn into_bytes(self) -> Vec<u8> {
+        match self {
+            Self::Manifest(manifest) => manifest.bytes,
+            Self::Blob(bytes) => bytes,
+            Self::There => Vec::new(),
+        }
+    }
+}
+
+impl Client {
+    /// Asks for all of `wanted` over one connection; answers are in its order, `None` where there is none, each as
+    /// [`Client::manifest`], [`Client::blob`] and [`Client::has_blob`] give it.
+    pub fn several(&self, wanted: &[Wanted]) -> Vec<Result<Option<Got>>> {
+        let requests: Vec<_> = wanted.iter().map(|wanted| self.request(wanted)).collect();
+        let answers = self.send_all(&requests);
+        wanted.iter().zip(answers).map(|(wanted, answer)| self.got(wanted, answer?)).collect()
+    }
+
+    fn request(&self, wanted: &Wanted) -> Request {
+        match wanted {
+            Wanted::Manifest(reference) => self.manifest_request(reference),
+            Wanted::Blob(digest) => Request::new("GET", self.blob_url(digest)),
+            Wanted::HasBlob(digest) => Request::new("HEAD", self.blob_url(digest)),
+        }
+    }
+
+    fn got(&self, wanted: &Wanted, answer: Response) -> Result<Option<Got>> {
+        Ok(match wanted {
+            Wanted::Manifest(reference) => self.read_manifest(answer, reference)?.map(Got::Manifest),
+            Wanted::Blob(digest) => super::blobs::read(answer, digest)?.map(Got::Blob),
+            Wanted::HasBlob(_) => super::blobs::is_there(&answer)?.then_some(Got::There),
+        })
+    }
+}

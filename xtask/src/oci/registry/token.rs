@@ -1,0 +1,139 @@
+//! How a request is sent: with the token at hand, and with another one when the registry asks for it.
+
+use std::sync::PoisonError;
+
+use anyhow::{Context as _, Result, ensure};
+use serde::Deserialize;
+
+use super::Client;
+use super::challenge::Challenge;
+use crate::http::{Authorization, Request, Response};
+use crate::process::failure::NotPublic;
+use crate::process::secret::Secret;
+
+/// What sends a request: into memory, or into a file.
+pub(super) type Send<'a> = dyn Fn(&Request) -> Result<Response> + 'a;
+
+/// What a token is asked for: no more than the request needs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// Everything but a removal.
+    Usual,
+    /// The removal of a tag.
+    Delete,
+}
+
+/// What a token server says.
+enum Answer {
+    Token(Secret),
+    Refused(Response),
+}
+
+impl Client {
+    /// Sends all of them with the token at hand; whatever the registry wants another one for is sent on its own.
+    pub(super) fn send_all(&self, requests: &[Request]) -> Vec<Result<Response>> {
+        let authorization = self.at_hand();
+        let authorized = requests.iter().map(|request| request.clone().authorization(authorization.clone()));
+        let answers = self.curl.send_all(&authorized.collect::<Vec<_>>());
+        let checked = requests.iter().zip(answers).map(|(request, answer)| match answer {
+            Ok(response) if response.status == 401 => self.send(request),
+            Ok(response) => self.follow(request, response),
+            Err(error) => Err(error),
+        });
+        checked.collect()
+    }
+
+    /// Sends with the token at hand; when the registry asks for another, gets one and sends again. Goes where the answer
+    /// points.
+    pub(super) fn send(&self, request: &Request) -> Result<Response> {
+        self.send_by(request, &|request| self.curl.send(request))
+    }
+
+    /// As [`Client::send`], where `send` is what sends.
+    pub(super) fn send_by(&self, request: &Request, send: &Send<'_>) -> Result<Response> {
+        let response = self.authorized(Scope::Usual, request, send)?;
+        self.follow_by(request, response, send)
+    }
+
+    /// As [`Client::send`], with a token for `scope`; follows nothing.
+    pub(super) fn send_as(&self, scope: Scope, request: &Request) -> Result<Response> {
+        self.authorized(scope, request, &|request| self.curl.send(request))
+    }
+
+    fn authorized(&self, scope: Scope, request: &Request, send: &Send<'_>) -> Result<Response> {
+        let response = send(&request.clone().authorization(self.at_hand()))?;
+        let Some(challenge) = response.header("WWW-Authenticate").filter(|_| response.status == 401) else {
+            return Ok(response);
+        };
+        let authorization = match (Challenge::parse(challenge), &self.credentials) {
+            (Some(challenge), _) => match (self.fetch_token(&challenge, scope)?, scope) {
+                (Answer::Token(token), Scope::Usual) => {
+                    *self.token.lock().unwrap_or_else(PoisonError::into_inner) = Some(token.clone());
+                    Authorization::Bearer(token)
+                }
+                (Answer::Token(token), Scope::Delete) => Authorization::Bearer(token),
+                (Answer::Refused(answer), Scope::Delete) => return Ok(answer),
+                (Answer::Refused(answer), Scope::Usual) => {
+                    let error =
+                        if self.is_hidden(&answer) { self.not_public(&answer) } else { answer.unexpected() };
+                    return Err(error.context(self.getting_a_token()));
+                }
+            },
+            (None, Some(credentials)) => {
+                Authorization::Basic(credentials.user.clone(), credentials.password.clone())
+            }
+            (None, None) => return Err(self.not_public(&response)),
+        };
+        let response = send(&request.clone().authorization(authorization))?;
+        if self.is_hidden(&response) { Err(self.not_public(&response)) } else { Ok(response) }
+    }
+
+    /// Whether the answer is a no to somebody without credentials.
+    fn is_hidden(&self, response: &Response) -> bool {
+        self.credentials.is_none() && matches!(response.status, 401 | 403)
+    }
+
+    fn not_public(&self, response: &Response) -> anyhow::Error {
+        let hidden = anyhow::Error::new(NotPublic::new(format!("`{}`", self.image)));
+        hidden.context(response.unexpected())
+    }
+
+    fn at_hand(&self) -> Authorization {
+        let token = self.token.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        token.map_or(Authorization::Anonymous, Authorization::Bearer)
+    }
+
+    fn getting_a_token(&self) -> String {
+        format!("getting a token for `{}`", self.image)
+    }
+
+    fn fetch_token(&self, challenge: &Challenge, scope: Scope) -> Result<Answer> {
+        #[derive(Deserialize)]
+        struct Given {
+            token: Option<String>,
+            access_token: Option<String>,
+        }
+        let doing = || self.getting_a_token();
+        challenge.check_realm(&self.image.registry).with_context(doing)?;
+        let actions = match (&self.credentials, scope) {
+            (None, _) => "pull",
+            (Some(_), Scope::Usual) => "pull,push",
+            (Some(_), Scope::Delete) => "pull,push,delete",
+        };
+        let mut request =
+            Request::new("GET", challenge.url(&format!("repository:{}:{actions}", self.image.path)));
+        if let Some(credentials) = &self.credentials {
+            let basic = Authorization::Basic(credentials.user.clone(), credentials.password.clone());
+            request = request.authorization(basic);
+        }
+        let response = self.curl.send(&request).with_context(doing)?;
+        if matches!(response.status, 400 | 401 | 403) {
+            return Ok(Answer::Refused(response));
+        }
+        ensure!(response.status == 200, response.unexpected().context(doing()));
+        let given: Given = response.json().with_context(doing)?;
+        let token =
+            given.token.or(given.access_token).with_context(|| format!("{response} without a token"))?;
+        Secret::single_line("token", token).with_context(doing).map(Answer::Token)
+    }
+}

@@ -1,0 +1,63 @@
+//! The error for an answer that is not what it is named.
+
+use std::fmt;
+
+use crate::http::Response;
+use crate::oci::reference::Digest;
+
+/// A registry's answer has other bytes than the digest that names them: not a fault that passes, but something that is
+/// not true.
+#[derive(Debug)]
+pub struct WrongBytes {
+    answer: String,
+    found: Digest,
+}
+
+impl WrongBytes {
+    /// The bytes of `response` must be those of `expected`.
+    pub(super) fn check(response: &Response, expected: &Digest) -> Result<(), Self> {
+        Self::check_bytes(&response.to_string(), &response.body, expected)
+    }
+
+    /// The bytes that came from `answer`, as a message names it, must be those of `expected`.
+    ///
+    /// # Errors
+    /// When they are not.
+    pub fn check_bytes(answer: &str, bytes: &[u8], expected: &Digest) -> Result<(), Self> {
+        Self::check_digest(answer, Digest::of(bytes), expected)
+    }
+
+    /// The digest `found` of what came from `answer` must be `expected`.
+    ///
+    /// # Errors
+    /// When it is not.
+    pub fn check_digest(answer: &str, found: Digest, expected: &Digest) -> Result<(), Self> {
+        if &found == expected { Ok(()) } else { Err(Self { answer: answer.to_owned(), found }) }
+    }
+}
+
+impl fmt::Display for WrongBytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} with other bytes: their digest is `{}`", self.answer, self.found)
+    }
+}
+
+impl std::error::Error for WrongBytes {}
+
+#[cfg(test)]
+mod tests {
+    use super::WrongBytes;
+    use crate::http::Response;
+    use crate::oci::reference::Digest;
+    use anyhow::Context as _;
+
+    #[test]
+    fn it_is_told_by_type_under_any_context() {
+        let answer = Response::of(200, &[], b"these");
+        assert!(WrongBytes::check(&answer, &Digest::of(b"these")).is_ok());
+        let error = WrongBytes::check(&answer, &Digest::of(b"those")).context("asking").unwrap_err();
+        assert!(error.chain().any(<dyn std::error::Error>::is::<WrongBytes>));
+        let expected = format!("with other bytes: their digest is `{}`", Digest::of(b"these"));
+        assert!(format!("{error:#}").ends_with(&expected), "{error:#}");
+    }
+}

@@ -1,0 +1,45 @@
+//! How long to wait before something is tried again.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+
+use crate::process::scratch::random_hex;
+
+/// Tries of one question.
+pub const MOST_TRIES: u32 = 4;
+
+/// The first pause, before chance lengthens or shortens it by half; each further one is three times as long.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+
+/// The pause after so many `tries`, one at least. `random` is from 0 to 1: what failed together must not come back together.
+#[must_use]
+pub fn pause(tries: u32, random: f64) -> Duration {
+    let backoff = FIRST_PAUSE * 3_u32.pow(tries.clamp(1, MOST_TRIES) - 1);
+    backoff.mul_f64(0.5 + random.clamp(0.0, 1.0))
+}
+
+/// From 0 to 1.
+///
+/// # Errors
+/// When the system gives no random bytes.
+pub fn random() -> Result<f64> {
+    let digits = u16::from_str_radix(&random_hex()?[..4], 16).context("reading random digits")?;
+    Ok(f64::from(digits) / f64::from(u16::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{pause, random};
+    use std::time::Duration;
+
+    #[test]
+    fn pauses_grow_and_spread() {
+        let ms = Duration::from_millis;
+        assert_eq!([pause(1, 0.0), pause(1, 0.5), pause(1, 1.0)], [ms(100), ms(200), ms(300)]);
+        assert_eq!([pause(2, 0.5), pause(3, 0.5), pause(4, 0.5)], [ms(600), ms(1800), ms(5400)]);
+        assert_eq!([pause(0, 0.5), pause(9, 0.5)], [ms(200), ms(5400)]);
+        assert_eq!([pause(1, -7.0), pause(1, 7.0)], [ms(100), ms(300)]);
+        assert!((0.0..=1.0).contains(&random().unwrap()));
+    }
+}

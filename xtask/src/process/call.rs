@@ -1,0 +1,272 @@
+//! One call of a program: what it gets, how long it may take, how often it is made, and what is kept of its output.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, anyhow};
+use nix::sys::signal::Signal;
+
+use super::output::Output;
+use super::pipes::{collect, collect_tail, feed, join};
+use super::wait::{Watch, wait};
+use super::{backoff, command_line};
+use crate::process::interrupt::{self, Registration};
+use crate::process::secret::{Secret, redact};
+
+/// How long a child may run when its caller does not say.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// More than any answer that is parsed: a registry's manifest is at most 10 MiB (docs/facts.md#manifest-size), the SBOM
+/// of a large service a few.
+const STDOUT_LIMIT: usize = 64 << 20;
+
+/// How much of a child's last words an error shows.
+const STDERR_TAIL: usize = 4 << 10;
+
+/// One call of a program, before it is made.
+#[must_use = "a call does nothing until it is run"]
+pub struct Call {
+    command: Command,
+    stdin: Option<Vec<u8>>,
+    /// Where standard output goes, where it is not kept.
+    stdout: Option<File>,
+    timeout: Duration,
+    hint: Option<&'static str>,
+    after_interrupt: bool,
+    may_be_repeated: bool,
+}
+
+impl Call {
+    /// The environment is complete but for what only this child gets, and the process group is its own.
+    pub(super) fn new(command: Command) -> Self {
+        Self {
+            command,
+            stdin: None,
+            stdout: None,
+            timeout: DEFAULT_TIMEOUT,
+            hint: None,
+            after_interrupt: false,
+            may_be_repeated: false,
+        }
+    }
+
+    /// Bytes for standard input, which is closed after them. Without this it is `/dev/null`.
+    pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.stdin = Some(bytes.into());
+        self
+    }
+
+    /// One more variable in the child's environment.
+    pub fn env(mut self, key: &str, value: impl AsRef<OsStr>) -> Self {
+        self.command.env(key, value);
+        self
+    }
+
+    /// A secret for this child alone.
+    pub fn secret_env(self, key: &str, secret: &Secret) -> Self {
+        self.env(key, secret.expose())
+    }
+
+    /// The child's working directory.
+    pub fn dir(mut self, dir: &Path) -> Self {
+        self.command.current_dir(dir);
+        self
+    }
+
+    /// How long it may take; the default is one minute.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// What to do when the program is not installed.
+    pub fn install_hint(mut self, hint: &'static str) -> Self {
+        self.hint = Some(hint);
+        self
+    }
+
+    /// For calls that clean up: they also run after Ctrl-C.
+    pub fn after_interrupt(mut self) -> Self {
+        self.after_interrupt = true;
+        self
+    }
+
+    /// For a tool that asks a server, does no harm when it asks twice, and says in prose alone why it failed: any exit code
+    /// but 0 may pass, so it is run up to three times more within its timeout.
+    pub fn repeatable(mut self) -> Self {
+        self.may_be_repeated = true;
+        self
+    }
+
+    /// Runs it; any exit code but 0 is an error.
+    ///
+    /// # Errors
+    /// When it cannot start, fails or takes too long; the error names the command and its last words.
+    pub fn run(self) -> Result<()> {
+        self.output()?.success().map(|_| ())
+    }
+
+    /// As [`Call::run`], for as long as `watch` sees nothing wrong.
+    ///
+    /// # Errors
+    /// As [`Call::run`], and the watch's own, which is not tried again.
+    pub fn run_watched(self, watch: Option<&Watch<'_>>) -> Result<()> {
+        self.output_watched(watch)?.success().map(|_| ())
+    }
+
+    /// Runs it and returns its standard output as text, without the final line break.
+    ///
+    /// # Errors
+    /// As [`Call::run`], and when the output is not UTF-8.
+    pub fn read(self) -> Result<String> {
+        let output = self.output()?.success()?;
+        let mut text = output.text()?;
+        text.truncate(text.trim_end_matches(['\n', '\r']).len());
+        Ok(text)
+    }
+
+    /// Runs it with its standard output in `file`: for more than [`Call::output`] holds.
+    ///
+    /// # Errors
+    /// As [`Call::run`].
+    pub fn save(mut self, file: File) -> Result<()> {
+        self.stdout = Some(file);
+        self.run()
+    }
+
+    /// Runs it and leaves the judgement of its exit status to the caller.
+    ///
+    /// # Errors
+    /// When it cannot start, is ended by a signal, takes too long, or prints more than the bound.
+    pub fn output(self) -> Result<Output> {
+        self.output_watched(None)
+    }
+
+    /// As [`Call::output`], for as long as `watch` sees nothing wrong.
+    ///
+    /// # Errors
+    /// As [`Call::output`], and the watch's own, which is not tried again.
+    pub fn output_watched(mut self, watch: Option<&Watch<'_>>) -> Result<Output> {
+        let deadline = Instant::now() + self.timeout;
+        let (mut tries, mut left) = (1, self.timeout);
+        loop {
+            let output = self.once(left, watch)?;
+            if output.status.success() || !self.may_be_repeated || tries == backoff::MOST_TRIES {
+                return Ok(output);
+            }
+            let pause = backoff::pause(tries, backoff::random()?);
+            left = deadline.saturating_duration_since(Instant::now() + pause);
+            if left.is_zero() {
+                return Ok(output);
+            }
+            thread::sleep(pause);
+            interrupt::check()?;
+            tries += 1;
+        }
+    }
+
+    fn once(&mut self, timeout: Duration, watch: Option<&Watch<'_>>) -> Result<Output> {
+        self.command.stdin(if self.stdin.is_some() { Stdio::piped() } else { Stdio::null() });
+        let stdout = self.stdout.as_ref().map(File::try_clone).transpose().context("sharing a file")?;
+        self.command.stdout(stdout.map_or_else(Stdio::piped, Stdio::from)).stderr(Stdio::piped());
+        let line = self.line();
+        let mut child = self.spawn(&line)?;
+        let _registration = self.register(&child)?;
+        let group = group_of(&child)?;
+        let feeder = child.stdin.take().map(|pipe| feed(pipe, self.stdin.clone().unwrap_or_default()));
+        let stdout = child.stdout.take().map(|pipe| collect(pipe, STDOUT_LIMIT, group));
+        let stderr = child.stderr.take().map(|pipe| collect_tail(pipe, STDERR_TAIL));
+        let status = wait(child, group, timeout, watch, &line);
+        // Whatever the child left behind in its group still holds the pipes.
+        interrupt::end(group, Signal::SIGKILL);
+        let stdout = join(stdout).with_context(|| format!("reading what `{line}` printed"))?;
+        let stderr = redact(&String::from_utf8_lossy(&join(stderr)?));
+        if let Some(feeder) = feeder {
+            join(Some(feeder)).with_context(|| format!("writing to the standard input of `{line}`"))?;
+        }
+        let output = Output { status: status?, stdout, stderr, command_line: line };
+        interrupt::check().or_else(|stopped| if self.after_interrupt { Ok(()) } else { Err(stopped) })?;
+        Ok(output)
+    }
+
+    /// Runs it with this process's own standard error for both streams: for long work that reports to a person.
+    ///
+    /// # Errors
+    /// As [`Call::run`].
+    pub fn inherit(mut self) -> Result<()> {
+        let line = self.line();
+        let stderr = io::stderr();
+        let stdout =
+            std::os::fd::AsFd::as_fd(&stderr).try_clone_to_owned().context("sharing standard error")?;
+        self.command.stdin(Stdio::null()).stdout(stdout).stderr(Stdio::inherit());
+        let child = self.spawn(&line)?;
+        let _registration = self.register(&child)?;
+        let group = group_of(&child)?;
+        let status = wait(child, group, self.timeout, None, &line)?;
+        interrupt::check()?;
+        Output { status, stdout: Vec::new(), stderr: String::new(), command_line: line }.success().map(|_| ())
+    }
+
+    /// Starts it in the background with its output in `log`, and returns its process id. It outlives this process.
+    ///
+    /// # Errors
+    /// When it cannot start or `log` cannot be written.
+    pub fn detach(mut self, log: &Path) -> Result<u32> {
+        let line = self.line();
+        let file = File::options().create(true).append(true).open(log);
+        let file = file.with_context(|| format!("opening the log `{}` for `{line}`", log.display()))?;
+        let copy = file.try_clone().with_context(|| format!("sharing the log `{}`", log.display()))?;
+        self.command.stdin(Stdio::null()).stdout(file).stderr(copy);
+        Ok(self.spawn(&line)?.id())
+    }
+
+    /// The command as it can be pasted into a shell, redacted.
+    #[must_use]
+    pub fn line(&self) -> String {
+        redact(&command_line::quoted(self.command.get_program(), self.command.get_args()))
+    }
+
+    fn spawn(&mut self, line: &str) -> Result<Child> {
+        if !self.after_interrupt {
+            interrupt::check()?;
+        }
+        self.command.spawn().map_err(|error| {
+            let program = self.command.get_program().to_string_lossy().into_owned();
+            let missing_dir = self.command.get_current_dir().filter(|dir| !dir.is_dir());
+            match (error.kind(), missing_dir, self.hint) {
+                (_, Some(dir), _) => {
+                    anyhow!("running `{line}`: its directory `{}` does not exist", dir.display())
+                }
+                (io::ErrorKind::NotFound, None, Some(hint)) => {
+                    anyhow!("`{program}` is not installed; {hint}")
+                }
+                (io::ErrorKind::NotFound, None, None) => {
+                    anyhow!("`{program}` is not on the PATH; install it")
+                }
+                _ => anyhow!(error).context(format!("starting `{line}`")),
+            }
+        })
+    }
+
+    /// Puts the child on the list of what a signal ends; a signal between start and listing is seen here.
+    fn register(&self, child: &Child) -> Result<Option<Registration>> {
+        if self.after_interrupt {
+            return Ok(None);
+        }
+        let group = group_of(child)?;
+        let registration = Registration::new(group);
+        if interrupt::check().is_err() {
+            interrupt::end(group, Signal::SIGTERM);
+        }
+        Ok(Some(registration))
+    }
+}
+
+fn group_of(child: &Child) -> Result<i32> {
+    i32::try_from(child.id()).context("a process id beyond 2^31")
+}

@@ -1,0 +1,258 @@
+//! The one place that reads the process environment: a snapshot at start, asked by name, and the allow-list of what
+//! children may see of it.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, anyhow};
+
+use crate::process::secret::{Secret, register};
+
+/// What every child sees: where programs are, who we are, how to reach the network and docker. Nothing that a forge's
+/// runner adds (tokens, event files), no `COSIGN_*` (cosign binds each flag to one), no `GIT_*`.
+const INHERITED: [&str; 23] = [
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "TMPDIR",
+    "XDG_CACHE_HOME",
+    "XDG_CONFIG_HOME",
+    "XDG_RUNTIME_DIR",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "CURL_CA_BUNDLE",
+    "GIT_SSL_CAINFO",
+    "NODE_EXTRA_CA_CERTS",
+    "DOCKER_HOST",
+    "DOCKER_CONFIG",
+    "DOCKER_CONTEXT",
+    "DOCKER_CERT_PATH",
+    "DOCKER_TLS_VERIFY",
+    "CARGO_HOME",
+    "CARGO_TARGET_DIR",
+    "RUSTUP_HOME",
+    "RUSTUP_TOOLCHAIN",
+    "NO_COLOR",
+];
+
+/// Addresses of proxies, which every child sees as well, and which may hold a password.
+const PROXIES: [&str; 8] = [
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "ALL_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "all_proxy",
+];
+
+/// Whether every child sees the variable `name`.
+#[must_use]
+pub fn is_inherited(name: &str) -> bool {
+    INHERITED.contains(&name) || PROXIES.contains(&name)
+}
+
+/// A snapshot of the environment, taken once in `main`, so that everything below it is a function of its arguments.
+#[derive(Clone, Default)]
+pub struct Environment {
+    variables: BTreeMap<OsString, OsString>,
+}
+
+impl Environment {
+    /// Reads the environment of this process.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+    pub fn of_this_process() -> Self {
+        let environment = Self { variables: std::env::vars_os().collect() };
+        environment.hide_proxy_passwords();
+        environment
+    }
+
+    /// An environment made of the given pairs.
+    pub fn from_pairs<K: Into<OsString>, V: Into<OsString>>(pairs: impl IntoIterator<Item = (K, V)>) -> Self {
+        Self { variables: pairs.into_iter().map(|(key, value)| (key.into(), value.into())).collect() }
+    }
+
+    /// The same environment with `pairs` set over it.
+    #[must_use]
+    pub fn with<K: Into<OsString>, V: Into<OsString>>(
+        &self,
+        pairs: impl IntoIterator<Item = (K, V)>,
+    ) -> Self {
+        let mut merged = self.clone();
+        merged.variables.extend(pairs.into_iter().map(|(key, value)| (key.into(), value.into())));
+        merged
+    }
+
+    /// The same environment without `names`.
+    #[must_use]
+    pub fn without(mut self, names: &[&str]) -> Self {
+        self.variables.retain(|key, _| !names.iter().any(|name| OsStr::new(name) == key));
+        self
+    }
+
+    /// Those whose names `is_wanted` and that are not empty, with their values.
+    #[must_use]
+    pub fn only(&self, is_wanted: impl Fn(&OsStr) -> bool) -> Vec<(&OsStr, &OsStr)> {
+        let variables = self.variables.iter().filter(|(_, value)| !value.is_empty());
+        variables
+            .filter(|(key, _)| is_wanted(key))
+            .map(|(key, value)| (key.as_os_str(), value.as_os_str()))
+            .collect()
+    }
+
+    /// The variable's value; an empty one counts as unset, as forges set what they do not know to the empty string.
+    ///
+    /// # Errors
+    /// When the value is not UTF-8.
+    pub fn get(&self, name: &str) -> Result<Option<&str>> {
+        match self.variables.get(OsStr::new(name)) {
+            None => Ok(None),
+            Some(value) => match value.to_str() {
+                Some("") => Ok(None),
+                Some(text) => Ok(Some(text)),
+                None => Err(anyhow!("reading `{name}` from the environment: the value is not UTF-8")),
+            },
+        }
+    }
+
+    /// A variable of the forge's runner: `FORGEJO_X`, else `GITHUB_X` (Gitea's runner sets only these).
+    ///
+    /// # Errors
+    /// As [`Environment::get`].
+    pub fn runner(&self, suffix: &str) -> Result<Option<&str>> {
+        match self.get(&format!("FORGEJO_{suffix}"))? {
+            Some(value) => Ok(Some(value)),
+            None => self.get(&format!("GITHUB_{suffix}")),
+        }
+    }
+
+    /// A secret of one line, such as a token.
+    ///
+    /// # Errors
+    /// When it holds a control character: that would end the header or the line it is sent in.
+    pub fn token(&self, name: &str) -> Result<Option<Secret>> {
+        self.get(name)?.map(|value| Secret::single_line(name, value)).transpose()
+    }
+
+    /// A secret that may be empty or span lines, such as a key or its password. Set but empty is `Some`.
+    ///
+    /// # Errors
+    /// When the value is not UTF-8.
+    pub fn secret(&self, name: &str) -> Result<Option<Secret>> {
+        match self.variables.get(OsStr::new(name)) {
+            Some(value) if value.is_empty() => Ok(Some(Secret::new(""))),
+            _ => Ok(self.get(name)?.map(Secret::new)),
+        }
+    }
+
+    /// The testbed's exports (`TESTBED_…`), for the tests that run on it.
+    ///
+    /// # Errors
+    /// When one is not UTF-8.
+    pub fn testbed(&self) -> Result<Vec<(&str, &str)>> {
+        let names =
+            self.variables.keys().filter_map(|key| key.to_str()).filter(|key| key.starts_with("TESTBED_"));
+        names.map(|name| Ok((name, self.get(name)?.unwrap_or_default()))).collect()
+    }
+
+    /// Where `program` is: itself when it is a path, else in the first directory of the PATH that has it.
+    ///
+    /// # Errors
+    /// When the PATH is not UTF-8.
+    pub fn find_program(&self, program: &Path) -> Result<Option<PathBuf>> {
+        if program.components().count() > 1 {
+            return Ok(program.is_file().then(|| program.to_owned()));
+        }
+        let directories =
+            self.get("PATH")?.unwrap_or_default().split(':').filter(|directory| !directory.is_empty());
+        Ok(directories.map(|directory| Path::new(directory).join(program)).find(|path| path.is_file()))
+    }
+
+    /// The names of the proxy variables that are set, of those that `BuildKit` knows.
+    ///
+    /// # Errors
+    /// When one is not UTF-8.
+    pub fn proxies(&self) -> Result<Vec<&'static str>> {
+        let mut names = Vec::new();
+        for name in PROXIES {
+            names.extend(self.get(name)?.map(|_| name));
+        }
+        Ok(names)
+    }
+
+    /// Registers the passwords in the addresses of proxies, so that no message shows them.
+    fn hide_proxy_passwords(&self) {
+        let values = PROXIES.iter().filter_map(|name| self.variables.get(OsStr::new(name))?.to_str());
+        for user in values.filter_map(|value| value.rsplit_once('@')).map(|(before, _)| before) {
+            let user = user.rsplit_once("://").map_or(user, |(_, user)| user);
+            register(user);
+            if let Some((_, password)) = user.split_once(':') {
+                register(password);
+            }
+        }
+    }
+
+    /// What a child may see of this environment.
+    pub fn inherited(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
+        self.variables
+            .iter()
+            .filter(|(key, _)| key.to_str().is_some_and(is_inherited))
+            .map(|(key, value)| (key.as_os_str(), value.as_os_str()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Environment, PROXIES};
+
+    #[test]
+    fn forgejo_wins_over_github_and_empty_is_unset() {
+        let both = Environment::from_pairs([("FORGEJO_SHA", "f"), ("GITHUB_SHA", "g")]);
+        assert_eq!(both.runner("SHA").unwrap(), Some("f"));
+        let empty = Environment::from_pairs([("FORGEJO_SHA", ""), ("GITHUB_SHA", "g")]);
+        assert_eq!(empty.runner("SHA").unwrap(), Some("g"));
+    }
+
+    #[test]
+    fn children_see_no_token_and_no_cosign_setting() {
+        let environment = Environment::from_pairs([
+            ("PATH", "/bin"),
+            ("FORGEJO_TOKEN", "t"),
+            ("COSIGN_REPOSITORY", "elsewhere"),
+            ("GIT_DIR", "/elsewhere"),
+        ]);
+        let seen: Vec<_> = environment.inherited().map(|(key, _)| key.to_owned()).collect();
+        assert_eq!(seen, ["PATH"]);
+    }
+
+    #[test]
+    fn children_see_how_to_reach_the_network() {
+        let pairs = PROXIES.map(|name| (name, "x")).into_iter().chain([("SSL_CERT_FILE", "x")]);
+        let environment = Environment::from_pairs(pairs);
+        assert_eq!(environment.inherited().count(), PROXIES.len() + 1);
+    }
+
+    #[test]
+    fn the_password_of_a_proxy_is_hidden_and_its_variable_named() {
+        let environment = Environment::from_pairs([
+            ("https_proxy", "http://alice:proxy-password@proxy.example.org:3128"),
+            ("NO_PROXY", "localhost"),
+            ("HTTP_PROXY", ""),
+        ]);
+        assert_eq!(environment.proxies().unwrap(), ["NO_PROXY", "https_proxy"]);
+        environment.hide_proxy_passwords();
+        assert_eq!(crate::process::secret::redact("via alice:proxy-password@proxy"), "via ***@proxy");
+        assert_eq!(crate::process::secret::redact("proxy-password"), "***");
+    }
+
+    #[test]
+    fn an_empty_key_password_is_a_password() {
+        let environment = Environment::from_pairs([("COSIGN_PASSWORD", "")]);
+        assert!(environment.secret("COSIGN_PASSWORD").unwrap().is_some());
+        assert!(environment.secret("COSIGN_PRIVATE_KEY").unwrap().is_none());
+    }
+}

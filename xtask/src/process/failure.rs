@@ -1,0 +1,154 @@
+//! What a failure means to the caller: the exit codes, and the error types that carry them.
+
+use std::fmt;
+
+use crate::process::interrupt::Interrupted;
+
+/// Exit codes of every command; `docs/releasing.md` has the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExitCode {
+    /// Everything that was asked for is done.
+    Done = 0,
+    /// Something failed on the way: fix it, then run the same command again.
+    Failed = 1,
+    /// The command line was wrong.
+    Usage = 2,
+    /// A rule or a conflict forbids it; nothing was changed.
+    Refused = 3,
+    /// A claim could not be checked (`verify` only).
+    Unchecked = 4,
+}
+
+/// A rule says no, and nothing was changed. Exit code 3.
+#[derive(Debug)]
+pub struct Refusal(String);
+
+impl Refusal {
+    /// `message` names what was found, what was expected and what to type next.
+    #[must_use]
+    pub fn new(message: impl Into<String>) -> Self {
+        Self(message.into())
+    }
+}
+
+/// An error from before anything was changed, as the refusal that it is; what a signal ended stays what it was.
+#[must_use]
+pub fn refused(error: anyhow::Error) -> anyhow::Error {
+    let is_final =
+        |cause: &(dyn std::error::Error + 'static)| cause.is::<Interrupted>() || cause.is::<Misuse>();
+    if error.chain().any(is_final) { error } else { Refusal::new(format!("{error:#}")).into() }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+/// It cannot be read without a login, which this run does not have. Not a class of its own: whoever asks decides.
+#[derive(Debug)]
+pub struct NotPublic(String);
+
+impl NotPublic {
+    /// `what` cannot be read.
+    #[must_use]
+    pub fn new(what: impl Into<String>) -> Self {
+        Self(what.into())
+    }
+}
+
+impl fmt::Display for NotPublic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is not there, or cannot be read anonymously", self.0)
+    }
+}
+
+impl std::error::Error for NotPublic {}
+
+/// The arguments cannot mean anything. Exit code 2.
+#[derive(Debug)]
+pub struct Misuse(String);
+
+impl Misuse {
+    /// `message` names the argument, what is wrong with it and a right one.
+    #[must_use]
+    pub fn new(message: impl Into<String>) -> Self {
+        Self(message.into())
+    }
+}
+
+impl fmt::Display for Misuse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Misuse {}
+
+/// Claims that do not hold. Exit code 1 when one is false, 4 when one could not be checked (`verify` only).
+#[derive(Debug)]
+pub struct Verdicts {
+    code: ExitCode,
+    message: String,
+}
+
+impl Verdicts {
+    /// `message` counts the claims.
+    #[must_use]
+    pub fn new(code: ExitCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
+}
+
+impl fmt::Display for Verdicts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Verdicts {}
+
+/// Returns early with a [`Refusal`].
+#[macro_export]
+macro_rules! refuse {
+    ($($message:tt)*) => {
+        return Err($crate::process::failure::Refusal::new(format!($($message)*)).into())
+    };
+}
+
+/// The exit code for `error`: what its chain holds decides, never its words.
+#[must_use]
+pub fn exit_code(error: &anyhow::Error) -> u8 {
+    if let Some(interrupted) = error.chain().find_map(|cause| cause.downcast_ref::<Interrupted>()) {
+        return interrupted.exit_code();
+    }
+    if let Some(verdicts) = error.chain().find_map(|cause| cause.downcast_ref::<Verdicts>()) {
+        return verdicts.code as u8;
+    }
+    if error.chain().any(<dyn std::error::Error>::is::<Misuse>) {
+        return ExitCode::Usage as u8;
+    }
+    if error.chain().any(<dyn std::error::Error>::is::<Refusal>) {
+        return ExitCode::Refused as u8;
+    }
+    ExitCode::Failed as u8
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Misuse, Refusal, exit_code, refused};
+    use anyhow::{Context as _, anyhow};
+
+    #[test]
+    fn the_class_survives_added_context() {
+        let kept = Err::<(), _>(Refusal::new("no")).context("releasing").unwrap_err();
+        assert_eq!(exit_code(&kept), 3);
+        let misused = Err::<(), _>(Misuse::new("no")).context("releasing").unwrap_err();
+        assert_eq!(exit_code(&misused), 2);
+        assert_eq!(exit_code(&anyhow!("refused")), 1);
+        assert_eq!(exit_code(&refused(anyhow!("nothing was changed yet"))), 3);
+        assert_eq!(exit_code(&refused(Misuse::new("no").into())), 2);
+    }
+}

@@ -1,0 +1,243 @@
+//! What a person sees while a command works: a line for each step as it starts, with the time since the command began,
+//! and a table of durations at the end. On a terminal the line of the running step counts along.
+
+pub mod events;
+
+use std::fmt;
+use std::io::{IsTerminal as _, Write as _};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, anyhow};
+
+use crate::process::environment::Environment;
+use crate::process::secret::redact;
+
+use events::Event;
+
+/// How often a live line is painted anew.
+const REPAINT: Duration = Duration::from_millis(100);
+
+/// The steps of one command.
+pub struct Steps {
+    began: Instant,
+    style: Style,
+    finished: Mutex<Vec<(String, Duration)>>,
+    /// Keeps lines of threads apart, the live ones among them.
+    terminal: Arc<Mutex<()>>,
+    /// Steps are events on standard output as well.
+    prints_events: bool,
+}
+
+/// The step that an error comes from: its context, found by [`anyhow::Error::downcast_ref`].
+#[derive(Debug)]
+pub struct AtStep(String);
+
+impl AtStep {
+    /// The step's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for AtStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "step `{}`", self.0)
+    }
+}
+
+/// What the terminal can show.
+#[derive(Clone, Copy)]
+struct Style {
+    live: bool,
+    color: bool,
+}
+
+/// What takes the live line of a step off the terminal, whichever step it is of.
+const CLEAR: &str = "\r\x1b[K";
+
+impl Style {
+    /// One whole line, in the place of a live one.
+    fn line(self, elapsed: Duration, name: &str, detail: &str) -> String {
+        let clear = if self.live { CLEAR } else { "" };
+        let (bold, plain) = if self.color { ("\x1b[1m", "\x1b[0m") } else { ("", "") };
+        format!("{clear}{:>7.2}s  {bold}{name:<12}{plain}  {}\n", elapsed.as_secs_f64(), redact(detail))
+    }
+}
+
+impl Steps {
+    /// Lines go to standard error, as data alone goes to standard output.
+    ///
+    /// # Errors
+    /// When the environment cannot be read.
+    pub fn new(environment: &Environment) -> Result<Self> {
+        let live = std::io::stderr().is_terminal() && environment.get("TERM")? != Some("dumb");
+        let color = live && environment.get("NO_COLOR")?.is_none();
+        Ok(Self {
+            began: Instant::now(),
+            style: Style { live, color },
+            finished: Mutex::default(),
+            terminal: Arc::default(),
+            prints_events: false,
+        })
+    }
+
+    /// Lines without a live one: for steps that write to the terminal themselves.
+    #[must_use]
+    pub fn plain() -> Self {
+        let style = Style { live: false, color: false };
+        Self {
+            began: Instant::now(),
+            style,
+            finished: Mutex::default(),
+            terminal: Arc::default(),
+            prints_events: false,
+        }
+    }
+
+    /// The same steps, each of them an event on standard output besides.
+    #[must_use]
+    pub fn with_events(self) -> Self {
+        Self { prints_events: true, ..self }
+    }
+
+    /// Runs `work` as the step `name`; `detail` says what it works on.
+    ///
+    /// # Errors
+    /// Those of `work`, with [`AtStep`] added.
+    pub fn run<T>(&self, name: &str, detail: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        let started = Instant::now();
+        self.line(name, detail);
+        self.event(&Event::begun(name, detail))?;
+        let live = self
+            .style
+            .live
+            .then(|| Live::start(name.to_owned(), self.style.color, Arc::clone(&self.terminal)));
+        let result = work();
+        if let Some(live) = live {
+            live.stop();
+        }
+        let took = started.elapsed();
+        self.lock_finished().push((name.to_owned(), took));
+        self.event(&Event::finished(name, took, result.is_ok()))?;
+        result.context(AtStep(name.to_owned()))
+    }
+
+    fn event(&self, event: &Event<'_>) -> Result<()> {
+        if self.prints_events { event.print() } else { Ok(()) }
+    }
+
+    /// One line that belongs to no step of its own.
+    pub fn line(&self, name: &str, detail: &str) {
+        let _one_at_a_time = self.terminal.lock().unwrap_or_else(PoisonError::into_inner);
+        // Put together first: standard error is not buffered, and a line must not be seen in parts.
+        let line = self.style.line(self.began.elapsed(), name, detail);
+        eprint!("{line}");
+    }
+
+    /// Each step with its duration, and the whole, as lines.
+    #[must_use]
+    pub fn table(&self) -> String {
+        let row = |name: &str, took: Duration| format!("  {name:<12} {:>7.2}s\n", took.as_secs_f64());
+        let steps: String = self.lock_finished().iter().map(|(name, took)| row(name, *took)).collect();
+        steps + &row("total", self.began.elapsed())
+    }
+
+    fn lock_finished(&self) -> MutexGuard<'_, Vec<(String, Duration)>> {
+        self.finished.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A line below the others that counts until the step ends, then vanishes.
+struct Live {
+    stop: Sender<()>,
+    painter: JoinHandle<()>,
+}
+
+impl Live {
+    fn start(name: String, color: bool, terminal: Arc<Mutex<()>>) -> Self {
+        let (stop, stopped) = mpsc::channel();
+        let (dim, plain) = if color { ("\x1b[2m", "\x1b[0m") } else { ("", "") };
+        let started = Instant::now();
+        let painter = thread::spawn(move || {
+            let paint = |text: &str| {
+                let _one_at_a_time = terminal.lock().unwrap_or_else(PoisonError::into_inner);
+                eprint!("{CLEAR}{text}");
+                std::io::stderr().flush()
+            };
+            while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(REPAINT) {
+                let text = format!("{dim}          {name} … {:.1}s{plain}", started.elapsed().as_secs_f64());
+                if paint(&text).is_err() {
+                    return;
+                }
+            }
+            // Without a terminal there is no line on it to take away.
+            drop(paint(""));
+        });
+        Self { stop, painter }
+    }
+
+    fn stop(self) {
+        drop(self.stop);
+        if self.painter.join().is_err() {
+            eprintln!();
+        }
+    }
+}
+
+/// Runs two pieces of work side by side and returns both results.
+///
+/// # Errors
+/// Those of the two; when both fail the error says both, and counts as the first's.
+pub fn both<A: Send, B: Send>(
+    first: impl FnOnce() -> Result<A> + Send,
+    second: impl FnOnce() -> Result<B> + Send,
+) -> Result<(A, B)> {
+    thread::scope(|scope| {
+        let second = scope.spawn(second);
+        let first = first();
+        let second = second.join().map_err(|_panic| anyhow!("a thread panicked"))?;
+        match (first, second) {
+            (Err(first), Err(second)) => Err(first.context(format!("{second:#}; besides"))),
+            (first, second) => Ok((first?, second?)),
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Steps, Style, both};
+    use crate::process::environment::Environment;
+    use anyhow::{Result, bail};
+    use std::time::Duration;
+
+    #[test]
+    fn the_table_has_every_step_in_order_and_errors_name_theirs() {
+        let steps = Steps::new(&Environment::default()).unwrap();
+        steps.run("first", "", || Ok(())).unwrap();
+        let error = steps.run("second", "", || -> Result<()> { bail!("no") }).unwrap_err();
+        assert_eq!(format!("{error:#}"), "step `second`: no");
+        let table = steps.table();
+        let names: Vec<_> = table.lines().filter_map(|line| line.split_whitespace().next()).collect();
+        assert_eq!(names, ["first", "second", "total"]);
+    }
+
+    #[test]
+    fn a_line_takes_the_place_of_the_live_line_of_a_step_beside_it() {
+        let line = |live| Style { live, color: false }.line(Duration::from_millis(340), "sbom", "x");
+        assert_eq!(line(true), "\r\x1b[K   0.34s  sbom          x\n");
+        assert_eq!(line(false), "   0.34s  sbom          x\n");
+    }
+
+    #[test]
+    fn side_by_side_work_reports_either_error() {
+        assert_eq!(both(|| Ok(1), || Ok(2)).unwrap(), (1, 2));
+        assert!(both(|| Ok(1), || -> Result<()> { bail!("no") }).is_err());
+        let error = both(|| -> Result<()> { bail!("one") }, || -> Result<()> { bail!("two") }).unwrap_err();
+        assert_eq!(format!("{error:#}"), "two; besides: one");
+        assert!(both(|| -> Result<()> { bail!("no") }, || Ok(2)).is_err());
+    }
+}

@@ -1,0 +1,78 @@
+//! The steps of a release by the names that are printed, put into events and looked up when one fails.
+
+/// One of them, in their order; some run side by side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Is the version tag there?
+    Look,
+    /// Every problem that can be known before anything is made.
+    Preflight,
+    /// The commit as files.
+    Export,
+    /// The candidate, pushed.
+    Build,
+    /// Each platform's image, run and asked.
+    Smoke,
+    /// What is in the layers.
+    Contents,
+    /// The signature.
+    Sign,
+    /// Both attestations, signed.
+    Attest,
+    /// Both attestations, stored.
+    Store,
+    /// The gates.
+    Verify,
+    /// The version tag.
+    Tag,
+    /// The release page.
+    Page,
+    /// The registry's `latest` and the forge's own mark.
+    Latest,
+    /// The candidates' end, and the last look.
+    Close,
+}
+
+impl Step {
+    const ALL: [Self; 14] = [
+        Self::Look,
+        Self::Preflight,
+        Self::Export,
+        Self::Build,
+        Self::Smoke,
+        Self::Contents,
+        Self::Sign,
+        Self::Attest,
+        Self::Store,
+        Self::Verify,
+        Self::Tag,
+        Self::Page,
+        Self::Latest,
+        Self::Close,
+    ];
+
+    /// As it is printed.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Look => "look",
+            Self::Preflight => "preflight",
+            Self::Export => "export",
+            Self::Build => "build",
+            Self::Smoke => "smoke",
+            Self::Contents => "contents",
+            Self::Sign => "sign",
+            Self::Attest => "attest",
+            Self::Store => "store",
+            Self::Verify => "verify",
+            Self::Tag => "tag",
+            Self::Page => "page",
+            Self::Latest => "latest",
+            Self::Close => "close",
+        }
+    }
+
+    /// The step that is printed as `name`.
+    pub(super) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|step| step.name() == name)
+    }
+}

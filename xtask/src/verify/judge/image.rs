@@ -1,0 +1,275 @@
+//! The claims about an image: what the registry shows, what is signed, and what the attestations say.
+
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use serde_json::Value;
+
+use crate::evidence::attached::{Attestations, PROVENANCE_PREDICATE, SBOM_PREDICATE};
+use crate::evidence::labels;
+use crate::evidence::provenance::{Provenance, REHEARSE, REHEARSE_WORK_TREE, Smoked};
+use crate::inputs::release::Release;
+use crate::oci::index;
+use crate::oci::reference::Digest;
+
+use super::{layers, provenance};
+use crate::evidence::statement::{check_signatures, envelopes, only_predicate};
+use crate::verify::claim::{Claim, Seen, Unseen};
+use crate::verify::observe::{Answer, Attached, ImageSeen, Part, Said};
+
+/// The claim that the whole image is there; others follow from it.
+pub(in crate::verify) const PRESENT: &str = "image.present";
+
+/// The claim that each platform's manifest is signed, and not only the index.
+pub(in crate::verify) const PLATFORM_SIGNATURES: &str = "signature.platforms";
+
+/// The labels and annotations that name a release; the other ones may change with the configuration.
+const NAMING: [&str; 4] = ["version", "revision", "source", "created"];
+
+/// Judges what was seen of the image; `bundles` names what is attached to it in another format than ours.
+pub(in crate::verify) fn judge(
+    release: &Release<'_>,
+    digest: &Digest,
+    seen: &ImageSeen,
+    bundles: &Seen<Vec<String>>,
+) -> Vec<Claim> {
+    let mut claims = contents(release, digest, seen);
+    let signature = Claim::judge("signature", &seen.signature, |answer| {
+        signed(release, answer, std::slice::from_ref(digest))
+    });
+    let parts = seen.part_signatures.as_ref().map(|answer| {
+        let looked_at = borrow(answer).and_then(|answer| Ok((answer, seen.platforms()?)));
+        Claim::judge(PLATFORM_SIGNATURES, &looked_at, |(answer, platforms)| {
+            let digests: Vec<_> = platforms.iter().map(|(_, digest)| digest.clone()).collect();
+            signed(release, answer, &digests)
+        })
+    });
+    let (provenance, predicate) = attested("provenance", &seen.provenance, PROVENANCE_PREDICATE, digest);
+    let (sbom, bom) = attested("sbom", &seen.sbom, SBOM_PREDICATE, digest);
+    let attachments = attachments([&signature, &provenance, &sbom], seen, bundles);
+    claims.push(signature);
+    claims.extend(parts);
+    claims.extend([attachments, provenance]);
+    claims.extend(provenance::judge(release, seen, &predicate, &bom));
+    claims.push(sbom);
+    let components = layers::components(release, &claims, &seen.contents, &bom);
+    claims.push(components);
+    claims
+}
+
+/// Whether the provenance that cosign accepts says that it is of a rehearsal.
+pub(in crate::verify) fn is_rehearsal(seen: &ImageSeen, digest: &Digest) -> bool {
+    let (_, predicate) = attested("provenance", &seen.provenance, PROVENANCE_PREDICATE, digest);
+    let command = predicate.as_ref().ok().and_then(|predicate| {
+        predicate.pointer("/buildDefinition/externalParameters/localRun/command")?.as_str()
+    });
+    command.is_some_and(|command| [REHEARSE, REHEARSE_WORK_TREE].contains(&command))
+}
+
+/// What takes no key: that all of it is there, and what it says of itself.
+fn contents(release: &Release<'_>, digest: &Digest, seen: &ImageSeen) -> Vec<Claim> {
+    let present = Claim::judge(PRESENT, &whole(seen), |(index, parts)| {
+        ensure!(index.is_some(), "there is no `{}`", release.image.pinned(digest));
+        let lacks =
+            |part: &Part| part.missing.iter().map(|what| format!("{what} of {}", part.platform)).collect();
+        let missing: Vec<String> = parts.iter().flat_map::<Vec<_>, _>(lacks).collect();
+        ensure!(missing.is_empty(), "there is no {}", missing.join(", no "));
+        Ok(format!("the index, and manifest, config and layers of {} platforms", parts.len()))
+    });
+    let index = match borrow(&seen.index) {
+        Ok(Some(index)) => Ok(index),
+        Err(Unseen::Unknown(words)) => Err(Unseen::Unknown(words)),
+        Ok(None) | Err(Unseen::Wrong(_) | Unseen::Follows(_)) => Err(Unseen::Follows(PRESENT)),
+    };
+    let said = said(seen);
+    let platforms = Claim::judge("image.platforms", &index, |index| {
+        let manifests = labels::platforms(index, release.config)?;
+        for (platform, said) in said.iter().flatten() {
+            ensure!(
+                &said.platform == platform,
+                "the image for {platform} is one for {}, as its config has it",
+                said.platform
+            );
+        }
+        Ok(manifests.into_iter().map(|(platform, _)| platform).collect::<Vec<_>>().join(", "))
+    });
+    let named = index.clone().and_then(|index| Ok((index, said?)));
+    let labels = Claim::judge("image.labels", &named, |(index, said)| judge_labels(release, index, said));
+    let layers = layers::judge(&platforms, &seen.contents);
+    [vec![present, platforms, labels], layers].concat()
+}
+
+/// What each platform's image says of itself; nothing where one of them says nothing.
+fn said(seen: &ImageSeen) -> Seen<Vec<(&str, &Said)>> {
+    let parts = match &seen.parts {
+        Ok(parts) => parts,
+        Err(Unseen::Wrong(_)) => return Err(Unseen::Follows(PRESENT)),
+        Err(unseen) => return Err(unseen.clone()),
+    };
+    let said = parts.iter().map(|part| Some((part.platform.as_str(), part.said.as_ref()?)));
+    said.collect::<Option<_>>().ok_or(Unseen::Follows(PRESENT))
+}
+
+fn borrow<T>(seen: &Seen<T>) -> Seen<&T> {
+    seen.as_ref().map_err(Clone::clone)
+}
+
+/// The index and its parts; bytes that are no index have none, which is for `image.platforms` to say.
+fn whole(seen: &ImageSeen) -> Seen<(Option<&Vec<u8>>, &[Part])> {
+    let index = borrow(&seen.index)?.as_ref();
+    match &seen.parts {
+        Ok(parts) => Ok((index, parts)),
+        Err(Unseen::Follows(_)) => Ok((index, &[])),
+        Err(unseen) => Err(unseen.clone()),
+    }
+}
+
+fn accepted(answer: &Answer) -> Result<&str> {
+    match answer {
+        Answer::Accepted(output) => Ok(output),
+        Answer::Rejected(words) => bail!("cosign does not accept it: {words}"),
+    }
+}
+
+fn signed(release: &Release<'_>, answer: &Answer, digests: &[Digest]) -> Result<String> {
+    let version = release.source.tag.version().to_string();
+    let count = check_signatures(accepted(answer)?, &version, digests)?;
+    Ok(format!("{count} by the key, with `version={version}`, of {} digests", digests.len()))
+}
+
+/// The claim that there is exactly one such attestation, and its predicate when it holds.
+fn attested(
+    id: &'static str,
+    seen: &Seen<Answer>,
+    predicate_type: &str,
+    digest: &Digest,
+) -> (Claim, Seen<Value>) {
+    let mut predicate = Err(Unseen::Follows(id));
+    let claim = Claim::judge(id, seen, |answer| {
+        predicate = Ok(only_predicate(accepted(answer)?, predicate_type, digest)?);
+        Ok("exactly one by the key, of this digest".to_owned())
+    });
+    (claim, predicate)
+}
+
+/// Nothing is attached but what cosign accepted by the key. Where it does not accept all three, there is nothing to count.
+fn attachments(needed: [&Claim; 3], seen: &ImageSeen, bundles: &Seen<Vec<String>>) -> Claim {
+    let refused = |answer: &Seen<Answer>| !matches!(answer, Ok(Answer::Accepted(_)));
+    let answers = [&seen.signature, &seen.provenance, &seen.sbom];
+    let missing = needed.iter().zip(answers).find(|(_, answer)| refused(answer));
+    let looked_at = match missing {
+        Some((claim, _)) => Err(Unseen::Follows(claim.id)),
+        None => borrow(&seen.attached).and_then(|found| Ok((found, borrow(bundles)?))),
+    };
+    Claim::judge("attachments", &looked_at, |(found, bundles)| only_ours(found, bundles, answers))
+}
+
+fn only_ours(found: &Attached, bundles: &[String], answers: [&Seen<Answer>; 3]) -> Result<String> {
+    let [signature, provenance, sbom] = answers.map(|answer| match answer {
+        Ok(Answer::Accepted(output)) => output.as_str(),
+        _ => "",
+    });
+    ensure!(
+        bundles.is_empty(),
+        "`{}` is attached in another format: cosign 3 looks at nothing else then",
+        bundles.join("`, `")
+    );
+    let ours = crate::evidence::statement::signatures(signature)?.len();
+    ensure!(
+        found.signatures == ours,
+        "{} signatures are attached, and {ours} of them are by the key",
+        found.signatures
+    );
+    let judged: Vec<_> =
+        envelopes(provenance).chain(envelopes(sbom)).map(|one| Digest::of(one.as_bytes())).collect();
+    let ours = judged.len();
+    ensure!(
+        found.attestations.len() == ours,
+        "{} attestations are attached ({}), and {ours} of them are provenance or an SBOM by the key",
+        found.attestations.len(),
+        found.attestations.iter().map(|one| one.mark.as_str()).collect::<Vec<_>>().join(", ")
+    );
+    // What was read above is what is attached, and not what cosign made of it (docs/facts.md#envelopes).
+    for attached in &found.attestations {
+        ensure!(
+            judged.contains(&attached.digest),
+            "the attestation `{}` ({}) is attached, and cosign printed another one",
+            attached.digest,
+            attached.mark
+        );
+    }
+    Ok(format!("{} signature, {ours} attestations, all by the key", found.signatures))
+}
+
+fn judge_labels(release: &Release<'_>, index: &[u8], said: &[(&str, &Said)]) -> Result<String> {
+    let expected = labels::of(release);
+    let of_index = index::annotations(index)?;
+    let mut places = vec![("annotation", "the index".to_owned(), &of_index)];
+    for (platform, said) in said {
+        places.push(("label", (*platform).to_owned(), &said.labels));
+        places.push(("annotation", (*platform).to_owned(), &said.annotations));
+    }
+    for (key, value) in expected.iter().filter(|(key, _)| names_release(key)) {
+        for (kind, place, found) in &places {
+            let found = found.get(*key);
+            ensure!(
+                found == Some(value),
+                "the {kind} `{key}` of {place} is `{}`: expected `{value}`",
+                found.map_or("missing", String::as_str)
+            );
+        }
+    }
+    Ok(format!("{} on the index and {} platforms", NAMING.join(", "), said.len()))
+}
+
+fn names_release(key: &str) -> bool {
+    NAMING.iter().any(|name| key.ends_with(&format!(".{name}")))
+}
+
+/// How the image was tried, as its provenance says.
+///
+/// # Errors
+/// When it has none that says so.
+pub(in crate::verify) fn smoked(release: &Release<'_>, seen: &ImageSeen, digest: &Digest) -> Result<Smoked> {
+    let answer = seen.provenance.as_ref().map_err(|unseen| anyhow!("{unseen}"))?;
+    let predicate = only_predicate(accepted(answer)?, PROVENANCE_PREDICATE, digest)?;
+    let provenance = serde_json::from_value::<Provenance>(predicate).context("it is not of our form")?;
+    let platforms = release.platforms();
+    provenance.smoked(&platforms)
+}
+
+/// Whether the attestations are those that were just made. Another run of the same release may have put its own in their
+/// place, whose provenance then names another run; that it is true was judged like ours.
+pub(in crate::verify) fn check_unchanged(
+    seen: &ImageSeen,
+    digest: &Digest,
+    made: &Attestations,
+) -> Result<()> {
+    let predicate = |seen: &Seen<Answer>, predicate_type: &str| match seen {
+        Ok(answer) => only_predicate(accepted(answer)?, predicate_type, digest),
+        Err(unseen) => bail!("{unseen}"),
+    };
+    let sbom = predicate(&seen.sbom, SBOM_PREDICATE)?;
+    ensure!(sbom == serde_json::from_slice::<Value>(&made.sbom)?, "the SBOM came back changed");
+    let provenance = predicate(&seen.provenance, PROVENANCE_PREDICATE)?;
+    check_provenance(&provenance, &serde_json::from_slice(&made.provenance)?)
+}
+
+fn check_provenance(found: &Value, made: &Value) -> Result<()> {
+    let run = |provenance: &Value| provenance["runDetails"]["metadata"]["invocationId"].clone();
+    ensure!(found == made || run(found) != run(made), "the provenance came back changed");
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check_provenance;
+    use serde_json::json;
+
+    #[test]
+    fn ours_comes_back_as_it_is_and_another_may_be_that_of_another_run() {
+        let provenance = |run: &str, finished: &str| json!({"runDetails": {"metadata": {"invocationId": run, "finishedOn": finished}}});
+        let ours = provenance("urn:1", "2026-11-23T18:09:00Z");
+        assert!(check_provenance(&ours, &ours).is_ok());
+        assert!(check_provenance(&provenance("urn:2", "2026-11-23T18:10:00Z"), &ours).is_ok());
+        assert!(check_provenance(&provenance("urn:1", "2026-11-23T18:10:00Z"), &ours).is_err());
+    }
+}

@@ -1,0 +1,82 @@
+//! The claims about what is in the layers: that they are those of the config, for the platform, and that the SBOM lists it.
+
+use anyhow::{Result, anyhow, ensure};
+use serde_json::Value;
+
+use crate::contents::machine;
+use crate::evidence::sbom;
+use crate::inputs::release::Release;
+
+use crate::verify::claim::{Claim, Seen, Unseen};
+use crate::verify::observe::ContentsSeen;
+
+/// The claim that the layers hold what the configs say; the others about their files need it.
+pub(in crate::verify) const CONTENT: &str = "image.content";
+
+/// The claim that every binary is for its platform.
+pub(in crate::verify) const MACHINE: &str = "image.machine";
+
+/// What takes no attestation. An image that is not for its platforms is not looked into: `platforms` is that claim.
+pub(in crate::verify) fn judge(platforms: &Claim, seen: &Seen<ContentsSeen>) -> Vec<Claim> {
+    let seen = match seen {
+        Err(Unseen::Follows(id)) => Err(Unseen::Follows(id)),
+        other => platforms.holds().and(other.as_ref().map_err(Clone::clone)),
+    };
+    let content = Claim::judge(CONTENT, &seen, |seen| Ok(content(seen)));
+    let machine = content.holds().and(seen).and_then(|seen| {
+        let found: Result<Vec<_>, _> = seen.platforms.iter().map(machine::check).collect();
+        match (found, &seen.base_unknown) {
+            // A base image may bring files for other machines.
+            (Err(wrong), Some(words)) => Err(Unseen::Unknown(format!(
+                "{wrong}; or they are the base image's, which is not known: {words}"
+            ))),
+            (found, _) => Ok(found),
+        }
+    });
+    let machine = Claim::judge(MACHINE, &machine, |found| {
+        Ok(format!("ELF files above the base image: {}", found.as_ref().map_err(Clone::clone)?.join("; ")))
+    });
+    vec![content, machine]
+}
+
+/// The attested SBOM is the one that is written of what is in the image. `claims` are the ones before it.
+pub(in crate::verify) fn components(
+    release: &Release<'_>,
+    claims: &[Claim],
+    seen: &Seen<ContentsSeen>,
+    bom: &Seen<Value>,
+) -> Claim {
+    let content = claims.iter().find(|claim| claim.id == CONTENT).map_or(Ok(()), Claim::holds);
+    let looked_at = bom.as_ref().map_err(Clone::clone).and_then(|bom| {
+        content?;
+        let seen = seen.as_ref().map_err(Clone::clone)?;
+        match &seen.base_unknown {
+            Some(words) => {
+                Err(Unseen::Unknown(format!("which packages are the base image's is not known: {words}")))
+            }
+            None => Ok((bom, seen)),
+        }
+    });
+    Claim::judge("sbom.components", &looked_at, |(bom, seen)| {
+        let expected: Value = serde_json::from_slice(&sbom::of(release, &seen.platforms)?)?;
+        if let Some(words) = sbom::difference(bom, &expected) {
+            return Err(anyhow!(words));
+        }
+        let count = expected["components"].as_array().map_or(0, Vec::len);
+        ensure!(count > 0, "it lists nothing");
+        Ok(format!(
+            "the {count} components that are in the image, and the packages that the lockfile installs"
+        ))
+    })
+}
+
+fn content(seen: &ContentsSeen) -> String {
+    let platforms = seen.platforms.len();
+    match &seen.base_unknown {
+        None => {
+            let above: usize = seen.platforms.iter().filter_map(|platform| platform.base_layers).sum();
+            format!("{} layers above the base image of {platforms} platforms, unpacked", seen.layers - above)
+        }
+        Some(_) => format!("all {} layers of {platforms} platforms, unpacked", seen.layers),
+    }
+}

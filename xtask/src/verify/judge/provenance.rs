@@ -1,0 +1,293 @@
+//! The claims about the provenance, held field by field against what the tagged commit says.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use serde_json::Value;
+
+use crate::evidence::provenance::{
+    BUILD_SECRETS, BuildDefinition, LOCAL_BUILDER, MODIFIED, Provenance, REHEARSE, REHEARSE_WORK_TREE,
+    RELEASE, RELEASE_WORKFLOW, Resource, SBOM_FILE, WORK_TREE, WORKFLOW_BUILDER, XTASK, builder_id,
+    xtask_uri,
+};
+use crate::evidence::sbom;
+use crate::inputs::DOCKERFILE;
+use crate::inputs::config::Native;
+use crate::inputs::release::Release;
+use crate::oci::reference::Digest;
+use crate::process::time;
+use crate::tool::git::Commit;
+
+use crate::verify::claim::{Claim, Seen, Unseen};
+use crate::verify::observe::ImageSeen;
+
+/// The claim that the others about its parts need.
+const FORM: &str = "provenance.form";
+
+/// How far a builder's clock may be ahead of the verifier's, in seconds.
+const CLOCK_SKEW: u64 = 600;
+
+/// Judges the predicate; its parts are judged only when it is there and has our form. `bom` is the SBOM's predicate.
+pub(in crate::verify) fn judge(
+    release: &Release<'_>,
+    seen: &ImageSeen,
+    predicate: &Seen<Value>,
+    bom: &Seen<Value>,
+) -> Vec<Claim> {
+    type Judge = fn(&Release<'_>, &Provenance) -> Result<String>;
+    let parts: [(&'static str, Judge); 4] = [
+        ("provenance.source", source),
+        ("provenance.inputs", inputs),
+        ("provenance.builder", builder),
+        ("provenance.time", times),
+    ];
+    let mut parsed = Err(Unseen::Follows(FORM));
+    let form = Claim::judge(FORM, predicate, |predicate| {
+        let provenance = serde_json::from_value::<Provenance>((*predicate).clone());
+        let provenance = provenance.context("it is not of our form")?;
+        let judged = form(release, &provenance);
+        parsed = Ok(provenance);
+        judged
+    });
+    let parsed = predicate.as_ref().map_err(Clone::clone).and(parsed);
+    let judge_one = |(id, judge): (&'static str, Judge)| {
+        Claim::judge(id, &parsed, |provenance| judge(release, provenance))
+    };
+    let products = parsed
+        .as_ref()
+        .map_err(Clone::clone)
+        .and_then(|provenance| Ok((provenance, seen.platforms()?, bom.as_ref().map_err(Clone::clone)?)));
+    let products = Claim::judge("provenance.products", &products, |(provenance, platforms, bom)| {
+        check_products(provenance, platforms, bom)
+    });
+    [form].into_iter().chain(parts.map(judge_one)).chain([products]).collect()
+}
+
+fn form(release: &Release<'_>, provenance: &Provenance) -> Result<String> {
+    let definition = &provenance.build_definition;
+    let expected = crate::evidence::provenance::build_type(release.config);
+    ensure!(
+        definition.build_type == expected,
+        "the build type is `{}`: expected `{expected}`",
+        definition.build_type
+    );
+    let parameters = &definition.external_parameters;
+    ensure!(
+        parameters.dockerfile == DOCKERFILE,
+        "the recipe is `{}`: expected `{DOCKERFILE}`",
+        parameters.dockerfile
+    );
+    let platforms = release.platforms();
+    ensure!(
+        parameters.platforms == platforms,
+        "the platforms are {:?}: expected {platforms:?}",
+        parameters.platforms
+    );
+    let named = definition.internal_parameters.get(BUILD_SECRETS);
+    let expected_names = crate::evidence::provenance::build_secrets(release.config);
+    ensure!(
+        named == expected_names.as_ref(),
+        "the build's secrets are {named:?}: the commit's are {expected_names:?}"
+    );
+    ensure!(
+        parameters.workflow.is_some() != parameters.local_run.is_some(),
+        "it names neither a workflow nor a local run, or both"
+    );
+    provenance.smoked(&platforms)?;
+    Ok(definition.build_type.clone())
+}
+
+fn source(release: &Release<'_>, provenance: &Provenance) -> Result<String> {
+    let (tag, commit) = (&release.source.tag, &release.source.commit);
+    let definition = &provenance.build_definition;
+    let repository = definition.external_parameters.repository();
+    let expected = release.config.source_url();
+    ensure!(repository == Some(&expected), "it is of the repository {repository:?}: expected `{expected}`");
+    let git_ref = definition.external_parameters.git_ref();
+    ensure!(git_ref == Some(&tag.git_ref()), "it is of {git_ref:?}: expected `{}`", tag.git_ref());
+    let source = resource(definition, "source")?;
+    // Only a rehearsal may be of what nobody has committed; it has to say so.
+    let work_tree = BTreeMap::from([(WORK_TREE.to_owned(), "true".to_owned())]);
+    ensure!(
+        source.annotations.is_empty() || source.annotations == work_tree,
+        "the source is annotated with {:?}",
+        source.annotations
+    );
+    ensure!(
+        source.annotations.is_empty() || release.is_trial(),
+        "it was made of a work tree, and not of a commit"
+    );
+    let found = source.digest.get("gitCommit");
+    ensure!(
+        found.map(String::as_str) == Some(commit.as_str()),
+        "it names the commit {found:?}, but `{tag}` is at {commit}"
+    );
+    Ok(format!("{expected} {} at {commit}", tag.git_ref()))
+}
+
+fn inputs(release: &Release<'_>, provenance: &Provenance) -> Result<String> {
+    let definition = &provenance.build_definition;
+    for (path, digest) in &release.inputs.files {
+        check_digest(resource(definition, file_name(path))?, digest.hex(), path)?;
+    }
+    let base = release.inputs.base.named();
+    for (name, base) in &base {
+        check_digest(resource(definition, name)?, base.digest.hex(), &base.reference)?;
+    }
+    let archives: Vec<_> = release.config.native.iter().filter_map(Native::archive).collect();
+    for (name, archive) in &archives {
+        let found = resource(definition, name)?;
+        check_digest(found, archive.sha256.hex(), name)?;
+        let url = archive.url.to_string();
+        ensure!(found.uri.as_ref() == Some(&url), "`{name}` is from {:?}: expected `{url}`", found.uri);
+    }
+    let files = release.inputs.files.iter().map(|(path, _)| file_name(path));
+    let named =
+        base.iter().map(|(name, _)| name.as_str()).chain(archives.iter().map(|(name, _)| name.as_str()));
+    let expected: Vec<_> = files.chain(named).chain(["source"]).collect();
+    let is_other = |resource: &&Resource| !expected.contains(&resource.name.as_str());
+    let others: Vec<_> = definition.resolved_dependencies.iter().filter(is_other).collect();
+    ensure!(
+        others.iter().all(|resource| resource.name == "stand-in-image"),
+        "it names more than the source, its files, its base images and its archives"
+    );
+    let stand_in = !others.is_empty();
+    // Only a rehearsal or a test may be made of something else than the Dockerfile says; it has to say so.
+    ensure!(!stand_in || release.is_trial(), "a stand-in took the base image's place");
+    let what = if archives.is_empty() { "" } else { ", and the archives the configuration's" };
+    Ok(format!("the Dockerfile, package.json, the lockfile and the base images are the commit's{what}"))
+}
+
+fn builder(release: &Release<'_>, provenance: &Provenance) -> Result<String> {
+    let parameters = &provenance.build_definition.external_parameters;
+    let anchor = if parameters.workflow.is_some() { WORKFLOW_BUILDER } else { LOCAL_BUILDER };
+    let expected = builder_id(release.config, anchor);
+    let found = &provenance.run_details.builder.id;
+    ensure!(found == &expected, "the builder is `{found}`: expected `{expected}`");
+    if let Some(workflow) = &parameters.workflow {
+        ensure!(
+            workflow.path == RELEASE_WORKFLOW,
+            "the workflow is `{}`: expected `{RELEASE_WORKFLOW}`",
+            workflow.path
+        );
+    }
+    if let Some(run) = &parameters.local_run {
+        let loopback = release.is_trial();
+        let rehearsal = [REHEARSE, REHEARSE_WORK_TREE].contains(&run.command.as_str());
+        let known = run.command == RELEASE || (rehearsal && loopback);
+        ensure!(known, "the command is `{}`: expected `{RELEASE}`", run.command);
+    }
+    let tool = tool(&release.config.source_url(), &provenance.run_details.builder.builder_dependencies)?;
+    Ok(format!("{found}, {tool}"))
+}
+
+/// Which xtask ran: named once, of this repository. It may be newer than the tag; where it was modified, that is said.
+fn tool(source: &str, dependencies: &[Resource]) -> Result<String> {
+    let [resource] = dependencies else {
+        bail!("it names {} builder dependencies: expected one", dependencies.len())
+    };
+    ensure!(resource.name == XTASK, "the builder's dependency is `{}`: expected `{XTASK}`", resource.name);
+    let commit = resource.digest.get("gitCommit").context("the builder's dependency names no commit")?;
+    let commit = Commit::parse(commit).context("reading the commit of the builder's dependency")?;
+    let expected = xtask_uri(source, &commit);
+    ensure!(resource.digest.len() == 1, "the builder's dependency has more than a commit");
+    ensure!(resource.media_type.is_none(), "the builder's dependency has a media type");
+    ensure!(
+        resource.uri.as_ref() == Some(&expected),
+        "the builder's dependency is from {:?}: expected `{expected}`",
+        resource.uri
+    );
+    let modified = BTreeMap::from([(MODIFIED.to_owned(), "true".to_owned())]);
+    ensure!(
+        resource.annotations.is_empty() || resource.annotations == modified,
+        "the builder's dependency is annotated with {:?}",
+        resource.annotations
+    );
+    let modified = if resource.annotations.is_empty() { "" } else { ", modified" };
+    Ok(format!("`{XTASK}` of {commit}{modified}"))
+}
+
+fn times(release: &Release<'_>, provenance: &Provenance) -> Result<String> {
+    let metadata = &provenance.run_details.metadata;
+    let read = |text: &str| time::parse_rfc3339(text);
+    let (started, finished) = (read(&metadata.started_on)?, read(&metadata.finished_on)?);
+    ensure!(started <= finished, "it finished at {}, before it started", metadata.finished_on);
+    ensure!(finished <= time::now()? + CLOCK_SKEW, "it finished in the future, at {}", metadata.finished_on);
+    ensure!(
+        started + CLOCK_SKEW >= release.source.time,
+        "it started at {}, before the commit was made",
+        metadata.started_on
+    );
+    Ok(format!("{} to {}", metadata.started_on, metadata.finished_on))
+}
+
+/// What it says came out is the manifests of the index and the SBOM that is attested, and nothing else.
+fn check_products(provenance: &Provenance, platforms: &[(String, Digest)], bom: &Value) -> Result<String> {
+    let made = |(platform, digest): &(String, Digest)| (format!("manifest {platform}"), digest.clone());
+    let mut expected: Vec<_> = platforms.iter().map(made).collect();
+    expected.push((SBOM_FILE.to_owned(), sbom::digest(bom)?));
+    let found = &provenance.run_details.byproducts;
+    for (name, digest) in &expected {
+        let product = found.iter().find(|resource| &resource.name == name);
+        let product = product.with_context(|| format!("it names no `{name}`"))?;
+        let said = product.digest.get("sha256").map_or("missing", String::as_str);
+        ensure!(said == digest.hex(), "the digest of `{name}` is `{said}`: expected `{}`", digest.hex());
+    }
+    ensure!(found.len() == expected.len(), "it names {} products: expected {}", found.len(), expected.len());
+    Ok(format!("{} manifests and the SBOM", platforms.len()))
+}
+
+fn file_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+fn resource<'a>(definition: &'a BuildDefinition, name: &str) -> Result<&'a Resource> {
+    let mut named = definition.resolved_dependencies.iter().filter(|resource| resource.name == name);
+    let first = named.next().with_context(|| format!("it names no `{name}`"))?;
+    ensure!(named.next().is_none(), "it names `{name}` twice");
+    Ok(first)
+}
+
+fn check_digest(resource: &Resource, expected: &str, what: &str) -> Result<()> {
+    let found = resource.digest.get("sha256").map_or("missing", String::as_str);
+    ensure!(found == expected, "the digest of `{what}` is `{found}`: the commit's is `{expected}`");
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Resource, tool};
+    use serde_json::{Value, json};
+
+    #[test]
+    fn the_tool_is_named_once_by_its_commit_in_this_repository() {
+        const SOURCE: &str = "https://forge.example.org/acme/carol";
+        let commit = "8".repeat(40);
+        let uri = format!("git+{SOURCE}@{commit}#xtask");
+        let right = json!({"name": "xtask", "uri": uri, "digest": {"gitCommit": commit}});
+        let judge = |list: Value| tool(SOURCE, &serde_json::from_value::<Vec<Resource>>(list).unwrap());
+        assert_eq!(judge(json!([right])).unwrap(), format!("`xtask` of {commit}"));
+        let with = |field: &str, value: Value| {
+            let mut changed = right.clone();
+            changed[field] = value;
+            changed
+        };
+        let modified = with("annotations", json!({"modified": "true"}));
+        assert_eq!(judge(json!([modified])).unwrap(), format!("`xtask` of {commit}, modified"));
+        assert!(judge(json!([])).is_err() && judge(json!([right, right])).is_err());
+        for (field, value) in [
+            ("name", json!("cargo")),
+            ("uri", json!(format!("git+https://forge.example.org/acme/other@{commit}#xtask"))),
+            ("uri", Value::Null),
+            ("digest", json!({"gitCommit": "9".repeat(40)})),
+            ("digest", json!({"gitCommit": "8"})),
+            ("digest", json!({"gitCommit": commit, "sha256": "x"})),
+            ("digest", json!({})),
+            ("mediaType", json!("text/plain")),
+            ("annotations", json!({"modified": "false"})),
+            ("annotations", json!({"more": "x"})),
+        ] {
+            assert!(judge(json!([with(field, value.clone())])).is_err(), "{field}: {value}");
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! The claims about what is public: the version tag, the git tag, the page and its commands, `latest`.
+
+use anyhow::{Context as _, Result, bail, ensure};
+
+use crate::evidence::commands::verify_commands;
+use crate::evidence::page::{self, PublishedPage};
+use crate::inputs::release::Release;
+use crate::inputs::source::Source;
+use crate::oci::reference::Digest;
+use crate::tool::git::Commit;
+
+use crate::verify::claim::{Claim, Seen, Unseen, Verdict};
+use crate::verify::observe::{Answer, ImageSeen, LatestSeen, Names, PublicSeen};
+
+/// The claim about `latest`.
+pub(in crate::verify) const LATEST: &str = "latest";
+
+/// The claim that the version tag is there.
+pub(in crate::verify) const TAG_IMAGE: &str = "tag.image";
+
+const PAGE_STATE: &str = "page.state";
+
+/// Judges what was seen under the release's names. `image` is what the page's cosign commands gave; `None` where they were
+/// run before, by the same process.
+pub(in crate::verify) fn judge(
+    release: &Release<'_>,
+    digest: &Digest,
+    key_address: Option<&str>,
+    seen: &PublicSeen,
+    image: Option<&ImageSeen>,
+) -> Vec<Claim> {
+    let mut claims = vec![tag_image(release, Some(digest), &seen.version_tag)];
+    claims.extend(names(release, &seen.names));
+    let page = found_page(&seen.names.page);
+    claims.push(Claim::judge("page.image", &page, |page| {
+        ensure!(page.page.body.contains(digest.as_str()), "the page does not name `{digest}`");
+        Ok(format!("names `{digest}`"))
+    }));
+    claims.push(commands(release, digest, key_address, &page, image));
+    claims
+}
+
+/// The claim that the version tag is there, and names the image that was asked for.
+pub(in crate::verify) fn tag_image(
+    release: &Release<'_>,
+    digest: Option<&Digest>,
+    seen: &Seen<Option<Digest>>,
+) -> Claim {
+    Claim::judge(TAG_IMAGE, seen, |found| {
+        let name = release.tagged();
+        let found = found.as_ref().with_context(|| format!("there is no `{name}`"))?;
+        let expected = digest.unwrap_or(found);
+        ensure!(found == expected, "`{name}` names `{found}`: expected `{expected}`");
+        Ok(format!("`{name}` names `{found}`"))
+    })
+}
+
+/// What can be told without a digest: the git tag, and that there is a page.
+pub(in crate::verify) fn names(release: &Release<'_>, seen: &Names) -> Vec<Claim> {
+    let tag = &release.source.tag;
+    let state = Claim::judge(PAGE_STATE, &seen.page, |page| {
+        let page = page.as_ref().with_context(|| format!("there is no page for `{tag}`"))?;
+        ensure!(!page.draft, "the page is a draft");
+        ensure!(
+            page.page.prerelease != tag.is_stable(),
+            "it is shown as pre-release: {}",
+            page.page.prerelease
+        );
+        Ok(page.address.clone())
+    });
+    vec![git_tag(release, &seen.forge_tag), state]
+}
+
+fn found_page(seen: &Seen<Option<PublishedPage>>) -> Seen<&PublishedPage> {
+    let page = seen.as_ref().map_err(Clone::clone)?;
+    page.as_ref().ok_or(Unseen::Follows(PAGE_STATE))
+}
+
+/// Every fenced line of the page is one that a release prints, to the letter: nobody is given anything else to paste. Its
+/// cosign commands were run as they stand, and nothing else that a page says is ever run.
+fn commands(
+    release: &Release<'_>,
+    digest: &Digest,
+    key_address: Option<&str>,
+    page: &Seen<&PublishedPage>,
+    image: Option<&ImageSeen>,
+) -> Claim {
+    const ID: &str = "page.commands";
+    let text = Claim::judge(ID, page, |page| {
+        let (found, expected) = (fenced(&page.page.body), page::commands(release, key_address, digest));
+        ensure!(
+            found == expected,
+            "the page's commands are\n{}\nexpected\n{}",
+            found.join("\n"),
+            expected.join("\n")
+        );
+        Ok(format!("{} lines, as they were run", expected.len()))
+    });
+    let Some(image) = image.filter(|_| text.verdict == Verdict::Holds) else { return text };
+    let answers = [&image.signature, &image.provenance, &image.sbom];
+    let rejected = verify_commands(release, digest).into_iter().zip(answers).find_map(|(command, answer)| {
+        let Ok(Answer::Rejected(words)) = answer else { return None };
+        Some(format!("`{command}` fails: {words}"))
+    });
+    let unknown = answers.into_iter().find_map(|answer| answer.as_ref().err().cloned());
+    let ran = match (rejected, unknown) {
+        (None, Some(unknown)) => Err(unknown),
+        (rejected, _) => Ok(rejected),
+    };
+    Claim::judge(ID, &ran, |rejected| match rejected {
+        Some(words) => bail!("{words}"),
+        None => Ok(text.evidence),
+    })
+}
+
+/// The claim about `latest`.
+pub(in crate::verify) fn latest(seen: &Seen<LatestSeen>) -> Claim {
+    Claim::judge(LATEST, seen, judge_latest)
+}
+
+/// The claim about the git tag alone.
+pub(in crate::verify) fn git_tag(release: &Release<'_>, seen: &Seen<Option<Commit>>) -> Claim {
+    let Source { tag, commit, .. } = release.source;
+    Claim::judge("tag.git", seen, |found| {
+        let found = found
+            .as_ref()
+            .with_context(|| format!("the forge has no tag `{tag}`; push it with `git push origin {tag}`"))?;
+        ensure!(found == commit, "`{tag}` is at {found} on the forge and at {commit} here");
+        Ok(format!("`{tag}` is at {commit} on the forge as well"))
+    })
+}
+
+fn judge_latest(seen: &LatestSeen) -> Result<String> {
+    let Some((tag, digest)) = &seen.highest else {
+        ensure!(seen.latest.is_none(), "`latest` names an image, but there is no stable version");
+        return Ok("there is no stable version, and no `latest`".to_owned());
+    };
+    let latest =
+        seen.latest.as_ref().with_context(|| format!("there is no `latest`: it belongs on {tag}"))?;
+    ensure!(Some(latest) == digest.as_ref(), "`latest` names `{latest}`: it belongs on {tag}");
+    Ok(format!("names {tag}"))
+}
+
+/// The lines of every fenced block (`CommonMark` 0.31 §4.5): what a reader would paste.
+fn fenced(body: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut fence: Option<String> = None;
+    for line in body.lines() {
+        let text = line.trim_start_matches([' ', '>', '-', '*', '+']);
+        let run: String = text.chars().take_while(|c| matches!(c, '`' | '~')).collect();
+        match &fence {
+            None if run.len() >= 3 => fence = Some(run),
+            Some(open) if run.starts_with(open.as_str()) && text.trim_end() == run => fence = None,
+            Some(_) => lines.push(line.to_owned()),
+            None => {}
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{fenced, judge_latest};
+    use crate::oci::reference::Digest;
+    use crate::verify::observe::LatestSeen;
+
+    #[test]
+    fn every_fenced_line_counts_wherever_it_is() {
+        let body =
+            "text\n```sh\none\n```\n- ~~~\n  two\n  ~~~\n> ```\n> three\n> ```\n```` \nfour\n```\nfive\n";
+        assert_eq!(fenced(body), ["one", "  two", "> three", "four", "```", "five"]);
+    }
+
+    #[test]
+    fn latest_is_on_the_highest_stable_version_or_nowhere() {
+        let (a, b) = (Digest::of(b"a"), Digest::of(b"b"));
+        let seen = |latest: Option<&Digest>, highest: Option<&Digest>| LatestSeen {
+            latest: latest.cloned(),
+            highest: highest.map(|digest| ("v1.0.0".parse().unwrap(), Some(digest.clone()))),
+        };
+        assert!(judge_latest(&seen(Some(&a), Some(&a))).is_ok());
+        assert!(judge_latest(&seen(None, None)).is_ok());
+        for (latest, highest) in [(Some(&a), Some(&b)), (None, Some(&a)), (Some(&a), None)] {
+            assert!(judge_latest(&seen(latest, highest)).is_err());
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! Which versions a registry has, and where `latest` belongs.
+
+use anyhow::Result;
+
+use crate::inputs::source::release_tags;
+use crate::inputs::version::{ReleaseTag, highest_stable};
+use crate::oci::registry::Client;
+
+/// The registry's tags, listed once.
+pub struct Known {
+    tags: Vec<String>,
+    highest: Option<ReleaseTag>,
+}
+
+impl Known {
+    /// Lists them.
+    ///
+    /// # Errors
+    /// When the registry does not answer.
+    pub fn ask(registry: &Client) -> Result<Self> {
+        let tags = registry.tags()?;
+        let highest = highest_stable(&release_tags(&tags)).cloned();
+        Ok(Self { tags, highest })
+    }
+
+    /// The highest stable version that is released, which is where `latest` belongs. A git tag alone is no release: one
+    /// whose release failed must not hold `latest` back (docs/decisions/0008-latest-follows-the-registry.md).
+    #[must_use]
+    pub fn highest(&self) -> Option<&ReleaseTag> {
+        self.highest.as_ref()
+    }
+
+    /// As [`Known::highest`], once `tag` is released as well.
+    #[must_use]
+    pub fn highest_with<'a>(&'a self, tag: &'a ReleaseTag) -> Option<&'a ReleaseTag> {
+        self.highest.iter().chain(Some(tag).filter(|tag| tag.is_stable())).max()
+    }
+
+    /// All of them.
+    #[must_use]
+    pub fn tags(&self) -> &[String] {
+        &self.tags
+    }
+}

@@ -1,0 +1,148 @@
+//! What `verify` asks, each thing once and side by side; nothing is judged here.
+
+mod contents;
+mod cosign;
+mod image;
+mod parts;
+pub(super) mod store;
+
+use std::thread;
+
+use anyhow::{Context as _, Result, anyhow};
+
+use crate::contents::read::Damaged;
+use crate::evidence::page::PublishedPage;
+use crate::inputs::PUBLIC_KEY;
+use crate::inputs::version::ReleaseTag;
+use crate::oci::reference::{Digest, Tag};
+use crate::oci::registry::{Client, WrongBytes};
+use crate::process::failure::NotPublic;
+use crate::process::scratch::Scratch;
+use crate::tool::cosign::VerifyCommand;
+use crate::tool::git::Commit;
+use crate::verify::Verifier;
+use crate::verify::known::Known;
+
+use crate::verify::claim::{Seen, Unseen};
+
+pub(super) use contents::ContentsSeen;
+pub use contents::base_manifests;
+pub(super) use cosign::Answer;
+pub(super) use image::{ImageSeen, Place, image};
+pub use parts::labels_of;
+pub(super) use parts::{Attached, Part, Said};
+
+/// What is public under a release's names.
+pub(super) struct PublicSeen {
+    pub(super) version_tag: Seen<Option<Digest>>,
+    pub(super) names: Names,
+}
+
+/// What the forge has under them.
+pub(super) struct Names {
+    pub(super) forge_tag: Seen<Option<Commit>>,
+    pub(super) page: Seen<Option<PublishedPage>>,
+}
+
+/// What is the same for all releases of an image, asked once.
+pub(super) struct Common {
+    /// All tags of the registry.
+    pub(super) tags: Seen<Vec<String>>,
+    pub(super) latest: Seen<LatestSeen>,
+}
+
+/// Where `latest` is, and where it belongs.
+#[derive(Clone)]
+pub(super) struct LatestSeen {
+    pub(super) latest: Option<Digest>,
+    /// The highest stable version that has a tag in the registry, and its digest.
+    pub(super) highest: Option<(ReleaseTag, Option<Digest>)>,
+}
+
+impl LatestSeen {
+    /// Whether `tag` is the highest stable version that is released.
+    pub(super) fn belongs_to(&self, tag: &ReleaseTag) -> bool {
+        self.highest.as_ref().is_some_and(|(highest, _)| highest == tag)
+    }
+}
+
+/// Looks at what the forge has, unless the `page` is known already.
+pub(super) fn names(verifier: &Verifier<'_>, page: Option<&Seen<Option<PublishedPage>>>) -> Names {
+    let (tag, forge) = (verifier.release.tag(), verifier.forge);
+    thread::scope(|scope| {
+        let forge_tag = scope.spawn(|| seen(forge.tag(tag)));
+        let page = page.cloned().unwrap_or_else(|| seen(forge.page(tag)));
+        Names { page, forge_tag: join(forge_tag) }
+    })
+}
+
+/// Lists the registry's tags, and looks where `latest` is. What is known of one version tag is not asked again.
+pub(super) fn common(registry: &Client, known_tag: Option<(&ReleaseTag, Digest)>) -> Common {
+    let (known, latest) = thread::scope(|scope| {
+        let latest = scope.spawn(|| registry.digest_of(Tag::latest().as_str()));
+        let known = Known::ask(registry);
+        (known, latest.join().unwrap_or_else(|_panic| Err(anyhow!("a thread panicked"))))
+    });
+    let latest = known.as_ref().map_err(|error| anyhow!("{error:#}")).and_then(|known| {
+        let latest = latest?;
+        let highest = match known.highest() {
+            Some(tag) => {
+                let known = known_tag.filter(|(known, _)| known == &tag).map(|(_, digest)| digest);
+                let asked = || registry.digest_of(tag.registry_tag().as_str());
+                Some((tag.clone(), known.map_or_else(asked, |digest| Ok(Some(digest)))?))
+            }
+            None => None,
+        };
+        Ok(LatestSeen { latest, highest })
+    });
+    Common { tags: seen(known.map(|known| known.tags().to_vec())), latest: seen(latest) }
+}
+
+/// Asks cosign for the signature of another release of the same image.
+pub(super) fn signature(verifier: &Verifier<'_>, tag: &ReleaseTag, digest: &Digest) -> Result<()> {
+    let (release, key) = (verifier.release, key_directory(verifier)?);
+    let command = VerifyCommand::signature(release.key_name, tag.version(), release.image, &[digest]);
+    verifier
+        .cosign
+        .try_verify(&command, key.path())?
+        .map(|_| ())
+        .map_err(|words| anyhow!("`{command}` says: {words}"))
+}
+
+/// What came of a question. Bytes that are not those of their digest are an answer, and a wrong one.
+pub(super) fn seen<T>(result: Result<T>) -> Seen<T> {
+    result.map_err(|error| {
+        let words = in_words(&error);
+        let is_wrong = error.chain().any(|cause| cause.is::<WrongBytes>() || cause.is::<Damaged>());
+        if is_wrong { Unseen::Wrong(words) } else { Unseen::Unknown(words) }
+    })
+}
+
+/// The error, and what to type where it says that something is not public.
+pub fn in_words(error: &anyhow::Error) -> String {
+    let is_hidden = error.chain().any(<dyn std::error::Error>::is::<NotPublic>);
+    let remedy = if is_hidden {
+        "; if it is private, set `REGISTRY_TOKEN` and `FORGEJO_TOKEN` and add `--login`"
+    } else {
+        ""
+    };
+    format!("{error:#}{remedy}")
+}
+
+fn join<T>(thread: thread::ScopedJoinHandle<'_, Seen<T>>) -> Seen<T> {
+    thread.join().unwrap_or_else(|_panic| Err(Unseen::Unknown("a thread panicked".to_owned())))
+}
+
+/// A directory that has the public key where the printed commands name it: they run there as they stand.
+fn key_directory(verifier: &Verifier<'_>) -> Result<Scratch> {
+    let release = verifier.release;
+    let key = verifier.key.or(release.inputs.public_key.as_deref());
+    let key = key.with_context(|| format!("commit {} has no `{PUBLIC_KEY}`", release.source.commit))?;
+    let scratch = Scratch::new()?;
+    let path = scratch.path().join(release.key_name);
+    let parent = path.parent().context("the public key's name is no path")?;
+    std::fs::create_dir_all(parent)
+        .and_then(|()| std::fs::write(&path, key))
+        .context("writing the public key for cosign")?;
+    Ok(scratch)
+}

@@ -1,0 +1,102 @@
+//! What is in the layers of an image: unpacked anew above the base image, and known of it from before.
+
+use anyhow::{Context as _, Result};
+
+use crate::contents::base::{Base, Place};
+use crate::contents::cache::Cache;
+use crate::contents::image::Contents;
+use crate::contents::read::{Known, Part as Layered, read};
+use crate::http::Curl;
+use crate::oci::reference::Digest;
+use crate::oci::registry::Client;
+use crate::verify::Verifier;
+use crate::verify::claim::{Seen, Unseen};
+use crate::verify::judge::image::PRESENT;
+use crate::verify::observe::store::Store;
+
+use super::Part;
+use super::seen;
+
+/// What is in an image.
+pub(in crate::verify) struct ContentsSeen {
+    /// On each platform.
+    pub(in crate::verify) platforms: Vec<Contents>,
+    /// How many layers were unpacked for that, or known from before.
+    pub(in crate::verify) layers: usize,
+    /// Why it could not be told which of them are the base image's, where it could not.
+    pub(in crate::verify) base_unknown: Option<String>,
+}
+
+/// Reads the layers of all `parts`.
+pub(super) fn look(
+    verifier: &Verifier<'_>,
+    store: &dyn Store,
+    parts: &Seen<Vec<Part>>,
+) -> Seen<ContentsSeen> {
+    let parts = match parts {
+        Ok(parts) => parts,
+        Err(Unseen::Unknown(words)) => return Err(Unseen::Unknown(words.clone())),
+        Err(Unseen::Wrong(_) | Unseen::Follows(_)) => return Err(Unseen::Follows(PRESENT)),
+    };
+    let whole = parts.iter().map(|part| part.layered.clone().filter(|_| part.missing.is_empty()));
+    let layered = whole.collect::<Option<Vec<_>>>().filter(|parts| !parts.is_empty());
+    let layered = layered.ok_or(Unseen::Follows(PRESENT))?;
+    seen(read_all(verifier, store, &layered))
+}
+
+fn read_all(verifier: &Verifier<'_>, store: &dyn Store, parts: &[Layered]) -> Result<ContentsSeen> {
+    let cache = Cache::new(verifier.environment)?;
+    let (base, base_unknown) = match base(verifier, store, parts, &cache) {
+        Ok(base) => (Some(base), None),
+        Err(error) => (None, Some(format!("{error:#}"))),
+    };
+    let platforms = read(parts, base.as_ref(), store, &cache, Known::Base)?;
+    Ok(ContentsSeen { platforms, layers: parts.iter().map(|part| part.layers.len()).sum(), base_unknown })
+}
+
+/// The base image's own registry is asked, as a stranger, unless the manifests are known from before. Whoever releases has a
+/// docker besides, which knows the logins and mirrors that the build was made with.
+fn base(verifier: &Verifier<'_>, store: &dyn Store, parts: &[Layered], cache: &Cache) -> Result<Base> {
+    let platforms: Vec<_> = parts.iter().map(|part| part.platform.clone()).collect();
+    find_base(verifier, &platforms, cache, |digest| store.base(digest))
+}
+
+/// The manifests of the release's base image.
+///
+/// # Errors
+/// When they cannot be asked for.
+pub fn base_manifests(verifier: &Verifier<'_>) -> Result<Vec<(Digest, Vec<u8>)>> {
+    let platforms = verifier.release.platforms();
+    let cache = Cache::new(verifier.environment)?;
+    Ok(find_base(verifier, &platforms, &cache, |_digest| None)?.manifests().to_vec())
+}
+
+/// Looks at what is `kept` first, and only there where it says that it is the place.
+fn find_base(
+    verifier: &Verifier<'_>,
+    platforms: &[String],
+    cache: &Cache,
+    kept: impl Fn(&Digest) -> Option<Result<Vec<u8>>>,
+) -> Result<Base> {
+    let place = Place::for_release(&verifier.release)?;
+    let image = place.image()?;
+    let curl = Curl::new(verifier.runner, verifier.release.config.timeouts.http());
+    let registry = Client::new(curl, image.clone(), None);
+    Base::of(&place.digest, platforms, cache, |digest| {
+        if let Some(kept) = kept(digest) {
+            return kept;
+        }
+        let doing = || format!("asking for the base image `{}`", image.pinned(digest));
+        let found = registry.manifest(digest.as_str()).with_context(doing);
+        match found.and_then(|found| found.with_context(|| format!("{}: there is none", doing()))) {
+            Ok(manifest) => Ok(manifest.bytes),
+            Err(error) if verifier.registry.is_anonymous() => Err(error),
+            Err(error) => {
+                let asked = verifier.docker.raw_manifest(&format!("{}@{digest}", place.name));
+                asked
+                    .map(String::into_bytes)
+                    .map_err(|other| error.context(format!("{other:#}; before that")))
+            }
+        }
+    })
+}

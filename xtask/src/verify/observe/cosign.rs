@@ -1,0 +1,71 @@
+//! What cosign says of an image: the printed commands, run as they stand.
+
+use std::path::Path;
+use std::thread;
+
+use anyhow::{Context as _, Result};
+
+use crate::evidence::attached::Kind;
+use crate::oci::reference::Digest;
+use crate::oci::registry::Wanted;
+use crate::tool::cosign::{Cosign, VerifyCommand};
+use crate::verify::Verifier;
+use crate::verify::claim::{Seen, Unseen};
+use crate::verify::observe::store::Store;
+
+use super::{join, key_directory, seen};
+
+/// What cosign said of one command.
+#[derive(Clone)]
+pub(in crate::verify) enum Answer {
+    /// It accepted the image, and printed this.
+    Accepted(String),
+    /// It did not, in these words.
+    Rejected(String),
+}
+
+/// Whom to ask, and about what.
+#[derive(Clone, Copy)]
+pub(super) struct Questions<'a> {
+    /// A stranger's cosign where strangers may.
+    pub(super) cosign: &'a Cosign<'a>,
+    /// Where the image is.
+    pub(super) store: &'a dyn Store,
+    /// The image.
+    pub(super) digest: &'a Digest,
+}
+
+impl Questions<'_> {
+    /// Runs `commands` side by side, where the release's public key is.
+    pub(super) fn ask(self, verifier: &Verifier<'_>, commands: &[VerifyCommand]) -> Vec<Seen<Answer>> {
+        let key = match key_directory(verifier) {
+            Ok(key) => key,
+            Err(error) => {
+                return commands.iter().map(|_| Err(Unseen::Unknown(format!("{error:#}")))).collect();
+            }
+        };
+        let dir = key.path();
+        thread::scope(|scope| {
+            let ask = |command| scope.spawn(move || seen(self.ask_one(command, dir)));
+            let running: Vec<_> = commands.iter().map(ask).collect();
+            running.into_iter().map(join).collect()
+        })
+    }
+
+    /// cosign exits alike when an attestation is wrong and when the registry is down (docs/facts.md#exit-codes): it is
+    /// believed when it says so again after the registry has answered for the very thing that it rejected.
+    fn ask_one(self, command: &VerifyCommand, dir: &Path) -> Result<Answer> {
+        if let Ok(output) = self.cosign.try_verify(command, dir)? {
+            return Ok(Answer::Accepted(output));
+        }
+        let kind = if command.is_signature() { Kind::Signatures } else { Kind::Attestations };
+        let wanted = self.store.attached(self.digest, kind).map(Wanted::Manifest);
+        for answer in self.store.fetch(wanted.as_slice()) {
+            answer.with_context(|| format!("`{command}` failed, and the registry does not answer"))?;
+        }
+        Ok(match self.cosign.try_verify(command, dir)? {
+            Ok(output) => Answer::Accepted(output),
+            Err(words) => Answer::Rejected(words),
+        })
+    }
+}

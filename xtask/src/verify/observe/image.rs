@@ -1,0 +1,165 @@
+//! What the registry and cosign show of an image, asked side by side.
+
+use anyhow::Result;
+
+use crate::evidence::commands::verify_commands;
+use crate::inputs::release::Release;
+use crate::oci::index;
+use crate::oci::reference::Digest;
+use crate::oci::registry::{Manifest, Wanted};
+use crate::process::progress::both;
+use crate::tool::cosign::{Cosign, VerifyCommand};
+use crate::verify::Verifier;
+use crate::verify::claim::{Seen, Unseen};
+use crate::verify::judge::image::PRESENT;
+use crate::verify::observe::store::{Layout, Store};
+
+use super::contents::{self, ContentsSeen};
+use super::cosign::{Answer, Questions};
+use super::parts::{self, Attached, Contents, Part};
+use super::seen;
+
+/// Where an image is looked at.
+#[derive(Clone, Copy)]
+pub(in crate::verify) enum Place<'a> {
+    /// The registry, anonymously where that is allowed.
+    Registry,
+    /// A directory that `verify --save` made.
+    Layout(&'a Layout),
+}
+
+/// What the registry and cosign show of an image.
+pub(in crate::verify) struct ImageSeen {
+    /// The index's bytes.
+    pub(in crate::verify) index: Seen<Option<Vec<u8>>>,
+    pub(in crate::verify) parts: Seen<Vec<Part>>,
+    pub(in crate::verify) signature: Seen<Answer>,
+    /// `None` where a layout holds no such signatures.
+    pub(in crate::verify) part_signatures: Option<Seen<Answer>>,
+    pub(in crate::verify) provenance: Seen<Answer>,
+    pub(in crate::verify) sbom: Seen<Answer>,
+    pub(in crate::verify) attached: Seen<Attached>,
+    /// What is in the layers.
+    pub(in crate::verify) contents: Seen<ContentsSeen>,
+}
+
+impl ImageSeen {
+    /// The platforms of the index and the digest of each one's manifest.
+    pub(in crate::verify) fn platforms(&self) -> Seen<Vec<(String, Digest)>> {
+        platforms(&self.index)
+    }
+}
+
+/// One question.
+fn one(store: &dyn Store, wanted: Wanted) -> Seen<Option<Vec<u8>>> {
+    store.fetch(&[wanted]).into_iter().next().map_or(Ok(None), seen)
+}
+
+/// Looks at the image. What is `known` of its index spares the wait for it: the same digest is the same bytes. It is
+/// still asked for, as whoever pulls the digest asks for it.
+///
+/// # Errors
+/// When a signal stopped it.
+pub(in crate::verify) fn image(
+    verifier: &Verifier<'_>,
+    digest: &Digest,
+    place: Place<'_>,
+    known: Option<&Manifest>,
+) -> Result<ImageSeen> {
+    let (cosign, store) = reader(verifier, digest, place);
+    let known = match known {
+        Some(known) => Ok(Some(known.bytes.clone())),
+        None => one(store, Wanted::Manifest(digest.to_string())),
+    };
+    crate::process::interrupt::check()?;
+    let platforms = platforms(&known);
+    let mut commands = printed(&verifier.release, digest, place);
+    let of_parts = of_parts(&verifier.release, &platforms, place);
+    commands.extend(of_parts.iter().flatten().cloned());
+    let ((found, contents), answers) = both(
+        || {
+            let found = parts::look(store, digest, known, &platforms);
+            let contents = contents::look(verifier, store, &found.parts);
+            Ok((found, contents))
+        },
+        || Ok(Questions { cosign, store, digest }.ask(verifier, &commands)),
+    )?;
+    crate::process::interrupt::check()?;
+    let Contents { index, parts, attached } = found;
+    let mut answers = answers.into_iter();
+    let mut next =
+        || answers.next().unwrap_or_else(|| Err(Unseen::Unknown("cosign was not asked".to_owned())));
+    Ok(ImageSeen {
+        index,
+        parts,
+        signature: next(),
+        provenance: next(),
+        sbom: next(),
+        part_signatures: of_parts.map(|command| command.and_then(|_asked| next())),
+        attached,
+        contents,
+    })
+}
+
+/// A private owner's image cannot be read anonymously: then it is read with the login, and that is said.
+fn reader<'a>(
+    verifier: &'a Verifier<'_>,
+    digest: &Digest,
+    place: Place<'a>,
+) -> (&'a Cosign<'a>, &'a dyn Store) {
+    let anonymous = verifier.anonymous;
+    match place {
+        Place::Layout(layout) => (&anonymous.cosign, layout),
+        Place::Registry if verifier.registry.is_anonymous() => (&anonymous.cosign, verifier.registry),
+        Place::Registry => match anonymous.registry.digest_of(digest.as_str()) {
+            Ok(Some(_)) => (&anonymous.cosign, &anonymous.registry),
+            hidden => {
+                let why =
+                    hidden.map_or_else(|error| format!("{error:#}"), |_none| "there is none".to_owned());
+                let image = verifier.release.image.pinned(digest);
+                let detail =
+                    format!("`{image}` cannot be read anonymously, and is read with the login: {why}");
+                verifier.steps.line("not public", &detail);
+                (verifier.cosign, verifier.registry)
+            }
+        },
+    }
+}
+
+/// The page's three commands.
+fn printed(release: &Release<'_>, digest: &Digest, place: Place<'_>) -> Vec<VerifyCommand> {
+    let printed = Vec::from(verify_commands(release, digest));
+    match place {
+        Place::Registry => printed,
+        Place::Layout(layout) => {
+            printed.into_iter().map(|command| command.of_layout(layout.path())).collect()
+        }
+    }
+}
+
+/// One command for the signatures of all platforms, which podman and skopeo look at; `cosign save` leaves them out.
+fn of_parts(
+    release: &Release<'_>,
+    platforms: &Seen<Vec<(String, Digest)>>,
+    place: Place<'_>,
+) -> Option<Seen<VerifyCommand>> {
+    let Place::Registry = place else { return None };
+    let version = release.source.tag.version();
+    let platforms = platforms.as_ref().map_err(Clone::clone);
+    let platforms = platforms.and_then(|platforms| match &platforms[..] {
+        [] => Err(Unseen::Follows("image.platforms")),
+        some => Ok(some),
+    });
+    Some(platforms.map(|platforms| {
+        let digests: Vec<_> = platforms.iter().map(|(_, digest)| digest).collect();
+        VerifyCommand::signature(release.key_name, version, release.image, &digests)
+    }))
+}
+
+fn platforms(index: &Seen<Option<Vec<u8>>>) -> Seen<Vec<(String, Digest)>> {
+    match index {
+        Ok(Some(index)) => index::platforms(index).map_err(|_no_index| Unseen::Follows("image.platforms")),
+        Ok(None) | Err(Unseen::Wrong(_) | Unseen::Follows(_)) => Err(Unseen::Follows(PRESENT)),
+        Err(Unseen::Unknown(words)) => Err(Unseen::Unknown(words.clone())),
+    }
+}

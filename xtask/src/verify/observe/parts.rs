@@ -1,0 +1,220 @@
+//! What an image consists of: the index, each platform's manifest, config and layers, and what is attached. Two rounds of
+//! questions are enough, as only the manifests tell what else there has to be.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result, anyhow};
+use serde::Deserialize;
+
+use crate::contents::read::Part as Layered;
+use crate::evidence::attached::Kind;
+use crate::oci::exact;
+use crate::oci::index::{self, Platform};
+use crate::oci::reference::Digest;
+use crate::oci::registry::{Client, Wanted};
+use crate::verify::claim::Seen;
+use crate::verify::observe::store::Store;
+
+use super::seen;
+
+/// One platform's image.
+pub(in crate::verify) struct Part {
+    /// Such as `linux/arm64`.
+    pub(in crate::verify) platform: String,
+    /// What its manifest and its config say; `None` where one of them is not there.
+    pub(in crate::verify) said: Option<Said>,
+    /// Its layers, as manifest and config name them; `None` likewise.
+    pub(in crate::verify) layered: Option<Layered>,
+    /// What is not there of it: its manifest, its config, layers.
+    pub(in crate::verify) missing: Vec<String>,
+}
+
+/// What a platform's image says of itself.
+pub(in crate::verify) struct Said {
+    /// The platform that its config is for, as the index would name it.
+    pub(in crate::verify) platform: String,
+    pub(in crate::verify) labels: BTreeMap<String, String>,
+    pub(in crate::verify) annotations: BTreeMap<String, String>,
+}
+
+/// What is attached to the index.
+#[derive(Default)]
+pub(in crate::verify) struct Attached {
+    pub(in crate::verify) signatures: usize,
+    pub(in crate::verify) attestations: Vec<AttachedEnvelope>,
+}
+
+/// The layer that holds one attestation.
+pub(in crate::verify) struct AttachedEnvelope {
+    /// Of its bytes.
+    pub(in crate::verify) digest: Digest,
+    /// The predicate type that it is marked with.
+    pub(in crate::verify) mark: String,
+}
+
+/// All of it.
+pub(super) struct Contents {
+    /// The index's bytes.
+    pub(super) index: Seen<Option<Vec<u8>>>,
+    pub(super) parts: Seen<Vec<Part>>,
+    pub(super) attached: Seen<Attached>,
+}
+
+#[derive(Deserialize)]
+struct ImageManifest {
+    config: Descriptor,
+    layers: Vec<Descriptor>,
+    #[serde(default)]
+    annotations: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+struct Descriptor {
+    digest: Digest,
+    #[serde(default)]
+    annotations: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+struct ImageConfig {
+    #[serde(flatten)]
+    platform: Platform,
+    config: RunConfig,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct RunConfig {
+    #[serde(default)]
+    labels: BTreeMap<String, String>,
+}
+
+/// Looks at everything; `known` is what is known of the index, which is asked for nevertheless unless it cannot be asked for.
+pub(super) fn look(
+    store: &dyn Store,
+    digest: &Digest,
+    known: Seen<Option<Vec<u8>>>,
+    platforms: &Seen<Vec<(String, Digest)>>,
+) -> Contents {
+    let platforms = platforms.as_ref().map_err(Clone::clone);
+    let of_parts = platforms.iter().flat_map(|platforms| platforms.iter());
+    let manifests = of_parts.map(|(_, digest)| Wanted::Manifest(digest.to_string()));
+    let attached = [Kind::Signatures, Kind::Attestations].map(|kind| store.attached(digest, kind));
+    let mut wanted: Vec<_> = manifests.collect();
+    let parts = wanted.len();
+    wanted.extend(attached.iter().flatten().cloned().map(Wanted::Manifest));
+    if known.is_ok() {
+        wanted.push(Wanted::Manifest(digest.to_string()));
+    }
+    let mut answers = store.fetch(&wanted).into_iter().map(seen).collect::<Vec<_>>();
+    let index = if known.is_ok() { answers.pop().unwrap_or(known) } else { known };
+    let mut attachments = answers.split_off(parts).into_iter();
+    let mut next = |there: &Option<String>| match there {
+        Some(_) => attachments.next().unwrap_or(Ok(None)),
+        None => Ok(None),
+    };
+    let attached = attached.each_ref().map(&mut next);
+    Contents {
+        index,
+        parts: platforms.and_then(|platforms| look_at_parts(store, platforms, answers)),
+        attached: of_attached(attached),
+    }
+}
+
+/// The labels of the image `digest`, as the first of its platforms has them.
+///
+/// # Errors
+/// When there is no such image, or the registry does not answer.
+pub fn labels_of(client: &Client, digest: &Digest) -> Result<BTreeMap<String, String>> {
+    let pinned = client.image().pinned(digest);
+    let found = client.manifest(digest.as_str())?.with_context(|| format!("there is no `{pinned}`"))?;
+    let platforms = index::platforms(&found.bytes).with_context(|| format!("reading `{pinned}`"))?;
+    let first = platforms.first().with_context(|| format!("`{pinned}` has no platform"))?;
+    let manifests = client.fetch(&[Wanted::Manifest(first.1.to_string())]).into_iter().map(seen).collect();
+    let parts = look_at_parts(client, std::slice::from_ref(first), manifests);
+    let part = parts.map_err(|unseen| anyhow!("{unseen}"))?.into_iter().next();
+    let part = part.with_context(|| format!("`{pinned}` was not looked at"))?;
+    let said = part.said.with_context(|| format!("`{pinned}` lacks {}", part.missing.join(", ")))?;
+    Ok(said.labels)
+}
+
+/// The second round: configs and layers, each once, as platforms share some.
+fn look_at_parts(
+    store: &dyn Store,
+    platforms: &[(String, Digest)],
+    manifests: Vec<Seen<Option<Vec<u8>>>>,
+) -> Seen<Vec<Part>> {
+    let manifests = manifests.into_iter().collect::<Seen<Vec<_>>>()?;
+    let parse = |bytes: &Option<Vec<u8>>| exact::parse::<ImageManifest>(bytes.as_ref()?).ok();
+    let parsed: Vec<_> = manifests.iter().map(parse).collect();
+    let mut wanted = Vec::new();
+    for manifest in parsed.iter().flatten() {
+        let layers = manifest.layers.iter().map(|layer| Wanted::HasBlob(layer.digest.clone()));
+        for one in [Wanted::Blob(manifest.config.digest.clone())].into_iter().chain(layers) {
+            if !wanted.contains(&one) {
+                wanted.push(one);
+            }
+        }
+    }
+    let answers = store.fetch(&wanted).into_iter().map(seen).collect::<Seen<Vec<_>>>()?;
+    let found = |wanted_one: &Wanted| {
+        let place = wanted.iter().position(|one| one == wanted_one)?;
+        answers.get(place)?.as_deref()
+    };
+    let parts =
+        platforms.iter().zip(&manifests).zip(&parsed).map(|(((platform, digest), bytes), manifest)| {
+            let mut part =
+                Part { platform: platform.clone(), said: None, layered: None, missing: Vec::new() };
+            match manifest {
+                Some(manifest) => {
+                    complete(&mut part, manifest, found);
+                    let config = found(&Wanted::Blob(manifest.config.digest.clone()));
+                    let layered = bytes.as_ref().zip(config);
+                    part.layered =
+                        layered.and_then(|(bytes, config)| Layered::of(platform, bytes, config).ok());
+                }
+                None if bytes.is_some() => part.missing.push(format!("an image manifest in `{digest}`")),
+                None => part.missing.push(format!("the manifest `{digest}`")),
+            }
+            part
+        });
+    Ok(parts.collect())
+}
+
+/// What the config says, and what is gone.
+fn complete<'a>(part: &mut Part, manifest: &ImageManifest, found: impl Fn(&Wanted) -> Option<&'a [u8]>) {
+    let digest = &manifest.config.digest;
+    match found(&Wanted::Blob(digest.clone())).map(serde_json::from_slice::<ImageConfig>) {
+        Some(Ok(config)) => {
+            part.said = Some(Said {
+                platform: config.platform.to_string(),
+                labels: config.config.labels,
+                annotations: manifest.annotations.clone(),
+            });
+        }
+        Some(Err(_)) => part.missing.push(format!("an image config in `{digest}`")),
+        None => part.missing.push(format!("the config `{digest}`")),
+    }
+    let layers = manifest.layers.iter().map(|layer| &layer.digest);
+    let gone = layers.filter(|layer| found(&Wanted::HasBlob((*layer).clone())).is_none());
+    part.missing.extend(gone.map(|layer| format!("the layer `{layer}`")));
+}
+
+fn of_attached([signatures, attestations]: [Seen<Option<Vec<u8>>>; 2]) -> Seen<Attached> {
+    let layers = |bytes: Option<Vec<u8>>| -> Result<Vec<Descriptor>> {
+        let Some(bytes) = bytes else { return Ok(Vec::new()) };
+        let manifest: ImageManifest =
+            exact::parse(&bytes).context("reading the manifest of what is attached")?;
+        Ok(manifest.layers)
+    };
+    let (signatures, attestations) = (seen(layers(signatures?))?, seen(layers(attestations?))?);
+    let envelope = |layer: Descriptor| {
+        let mark = layer.annotations.get("predicateType").cloned();
+        AttachedEnvelope {
+            digest: layer.digest,
+            mark: mark.unwrap_or_else(|| "no predicate type".to_owned()),
+        }
+    };
+    let attestations = attestations.into_iter().map(envelope).collect();
+    Ok(Attached { signatures: signatures.len(), attestations })
+}

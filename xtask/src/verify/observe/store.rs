@@ -1,0 +1,195 @@
+//! Where an image's bytes are read from: a registry, or a directory that `verify --save` made of one.
+
+use std::fs;
+use std::io::{ErrorKind, Read as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, ensure};
+use serde::Deserialize;
+
+use crate::contents::read::Layers;
+use crate::evidence::attached::Kind;
+use crate::oci::reference::Digest;
+use crate::oci::registry::{Client, Got, Wanted, WrongBytes};
+
+/// More than a manifest, a config or an attestation of ours has.
+const LARGEST: u64 = 64 << 20;
+
+/// What can be asked for an image's parts. Every answer is held against its digest.
+pub(in crate::verify) trait Store: Layers {
+    /// What there is of `wanted`, in its order; `None` where there is none.
+    fn fetch(&self, wanted: &[Wanted]) -> Vec<Result<Option<Vec<u8>>>>;
+
+    /// A manifest of the base image, from a store that has it instead of the base image's registry; `None` from all others.
+    fn base(&self, _digest: &Digest) -> Option<Result<Vec<u8>>> {
+        None
+    }
+
+    /// The reference by which the store has what cosign keeps beside `digest`, if it has one.
+    fn attached(&self, digest: &Digest, kind: Kind) -> Option<String>;
+}
+
+impl Store for Client {
+    fn fetch(&self, wanted: &[Wanted]) -> Vec<Result<Option<Vec<u8>>>> {
+        let answers = self.several(wanted).into_iter();
+        answers.map(|answer| Ok(answer?.map(Got::into_bytes))).collect()
+    }
+
+    fn attached(&self, digest: &Digest, kind: Kind) -> Option<String> {
+        Some(kind.tag(digest))
+    }
+}
+
+/// An OCI image layout (image specification v1.1, "Image Layout") as `cosign save` writes it: one image with what is
+/// attached to it.
+pub struct Layout {
+    path: PathBuf,
+    image: Digest,
+    entries: Vec<Entry>,
+}
+
+#[derive(Deserialize)]
+struct LayoutIndex {
+    manifests: Vec<Entry>,
+}
+
+#[derive(Deserialize)]
+struct Entry {
+    digest: Digest,
+    #[serde(default)]
+    annotations: Annotations,
+}
+
+#[derive(Default, Deserialize)]
+struct Annotations {
+    kind: Option<String>,
+}
+
+impl Layout {
+    /// Opens the directory.
+    ///
+    /// # Errors
+    /// When it is no layout, or does not hold exactly one image.
+    pub fn open(path: &Path) -> Result<Self> {
+        // Commands run elsewhere, where the public key is.
+        let path = path.canonicalize().with_context(|| format!("looking for `{}`", path.display()))?;
+        let file = path.join("index.json");
+        let remedy = || {
+            format!("reading `{}`: is it a directory that `cargo xtask verify --save` made?", file.display())
+        };
+        let bytes = read_bounded(&file).with_context(remedy)?;
+        let bytes = bytes.with_context(|| format!("there is no `{}`", file.display()))?;
+        let index: LayoutIndex = serde_json::from_slice(&bytes).with_context(remedy)?;
+        let kind = |entry: &&Entry| {
+            let kind = entry.annotations.kind.as_deref();
+            matches!(kind, Some("dev.cosignproject.cosign/imageIndex" | "dev.cosignproject.cosign/image"))
+        };
+        let images: Vec<_> = index.manifests.iter().filter(kind).map(|entry| entry.digest.clone()).collect();
+        let [image] = &images[..] else {
+            anyhow::bail!("`{}` holds {} images: expected one", path.display(), images.len())
+        };
+        Ok(Self { path, image: image.clone(), entries: index.manifests })
+    }
+
+    /// The digest of its image.
+    pub(in crate::verify) fn image(&self) -> &Digest {
+        &self.image
+    }
+
+    /// The directory.
+    pub(in crate::verify) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What it holds besides an image and its signatures and attestations.
+    pub(in crate::verify) fn others(&self) -> Vec<&Digest> {
+        let known = [Kind::Signatures.mark(), Kind::Attestations.mark()];
+        let is_other = |entry: &&Entry| {
+            entry.digest != self.image
+                && !entry.annotations.kind.as_deref().is_some_and(|kind| known.contains(&kind))
+        };
+        self.entries.iter().filter(is_other).map(|entry| &entry.digest).collect()
+    }
+
+    /// Reads every blob to its end: each must have the bytes of its name.
+    pub(in crate::verify) fn check(&self) -> Result<()> {
+        let blobs = self.path.join("blobs").join("sha256");
+        let doing = || format!("listing `{}`", blobs.display());
+        for entry in fs::read_dir(&blobs).with_context(doing)? {
+            let name = entry.with_context(doing)?.file_name();
+            let digest = format!("sha256:{}", name.to_string_lossy()).parse();
+            let digest = digest.with_context(|| format!("a file in `{}` is no blob", blobs.display()))?;
+            self.has_blob(&digest)?;
+        }
+        Ok(())
+    }
+
+    fn file(&self, digest: &Digest) -> PathBuf {
+        self.path.join("blobs").join("sha256").join(digest.hex())
+    }
+}
+
+impl Layout {
+    fn blob(&self, digest: &Digest) -> Result<Option<Vec<u8>>> {
+        let file = self.file(digest);
+        let bytes = read_bounded(&file).with_context(|| format!("reading `{}`", file.display()))?;
+        if let Some(bytes) = &bytes {
+            WrongBytes::check_bytes(&format!("`{}`", file.display()), bytes, digest)?;
+        }
+        Ok(bytes)
+    }
+
+    /// A layer is read to its end: a registry is believed, what is on this disk is not.
+    fn has_blob(&self, digest: &Digest) -> Result<bool> {
+        let path = self.file(digest);
+        let doing = || format!("reading `{}`", path.display());
+        let file = match fs::File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(error).with_context(doing),
+        };
+        let found = Digest::of_reader(file).with_context(doing)?;
+        WrongBytes::check_digest(&format!("`{}`", path.display()), found, digest)?;
+        Ok(true)
+    }
+}
+
+impl Layers for Layout {
+    fn layer(&self, digest: &Digest, _scratch: &Path) -> Result<Option<PathBuf>> {
+        Ok(self.has_blob(digest)?.then(|| self.file(digest)))
+    }
+}
+
+impl Store for Layout {
+    fn fetch(&self, wanted: &[Wanted]) -> Vec<Result<Option<Vec<u8>>>> {
+        let fetch = |wanted: &Wanted| match wanted {
+            Wanted::Manifest(reference) => self.blob(&reference.parse()?),
+            Wanted::Blob(digest) => self.blob(digest),
+            Wanted::HasBlob(digest) => Ok(self.has_blob(digest)?.then(Vec::new)),
+        };
+        wanted.iter().map(fetch).collect()
+    }
+
+    fn base(&self, digest: &Digest) -> Option<Result<Vec<u8>>> {
+        let missing = || format!("the directory has no manifest `{digest}` of the base image");
+        Some(self.blob(digest).and_then(|found| found.with_context(missing)))
+    }
+
+    fn attached(&self, _image: &Digest, kind: Kind) -> Option<String> {
+        let entry = self.entries.iter().find(|entry| entry.annotations.kind.as_deref() == Some(kind.mark()));
+        entry.map(|entry| entry.digest.to_string())
+    }
+}
+
+/// The file's bytes; `None` when there is none.
+fn read_bounded(path: &Path) -> Result<Option<Vec<u8>>> {
+    let file = match fs::File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let mut bytes = Vec::new();
+    file.take(LARGEST + 1).read_to_end(&mut bytes)?;
+    ensure!(bytes.len() as u64 <= LARGEST, "it is larger than {} MiB", LARGEST >> 20);
+    Ok(Some(bytes))
+}

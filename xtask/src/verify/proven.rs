@@ -1,0 +1,37 @@
+//! The proof that a release goes by: an image all of whose claims hold.
+
+use crate::evidence::provenance::Smoked;
+use crate::oci::reference::Digest;
+
+/// An image that verifies as the release at hand. Only the gates of [`crate::verify`] make one, and only with one can a version
+/// tag be put on an image: whoever publishes without proof does not compile.
+#[derive(Clone, Debug)]
+pub struct Proven {
+    digest: Digest,
+    smoked: Smoked,
+}
+
+impl Proven {
+    /// Where every claim about `digest` holds.
+    pub(super) fn new(digest: &Digest, smoked: Smoked) -> Self {
+        Self { digest: digest.clone(), smoked }
+    }
+
+    /// Without proof, for the build that shows that the test of the fault kit can fail.
+    #[cfg(feature = "broken-resume")]
+    pub(crate) fn without_proof(digest: &Digest) -> Self {
+        Self { digest: digest.clone(), smoked: Smoked::default() }
+    }
+
+    /// The digest of its index.
+    #[must_use]
+    pub fn digest(&self) -> &Digest {
+        &self.digest
+    }
+
+    /// How it was tried, as its provenance says: that of another run, where that run was faster.
+    #[must_use]
+    pub fn smoked(&self) -> &Smoked {
+        &self.smoked
+    }
+}

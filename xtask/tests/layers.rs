@@ -1,0 +1,69 @@
+//! The layers of `xtask`: each knows only those above it in the list of `lib.rs`, and is no member of a cycle.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn source() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+/// The layers, lowest first.
+fn layers() -> Vec<String> {
+    let library = fs::read_to_string(source().join("lib.rs")).expect("the list of layers");
+    let name = |line: &str| Some(line.strip_prefix("pub mod ")?.strip_suffix(';')?.to_owned());
+    library.lines().filter_map(name).collect()
+}
+
+/// Every file below `dir`.
+fn files(dir: &Path) -> Vec<PathBuf> {
+    let entries =
+        fs::read_dir(dir).expect("a directory of sources").map(|entry| entry.expect("its entry").path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
+/// The layers that `text` names after `crate::`, in `use` lines as well as in paths and in links of comments.
+fn named(text: &str) -> Vec<&str> {
+    let word = |rest: &'_ str| rest.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(rest.len());
+    text.split("crate::").skip(1).map(|rest| &rest[..word(rest)]).collect()
+}
+
+/// What is wrong with `text`, which is part of the layer `own`.
+fn upward<'a>(layers: &[String], own: &str, text: &'a str) -> Vec<&'a str> {
+    let rank = |name: &str| layers.iter().position(|layer| layer == name);
+    let own = rank(own);
+    named(text)
+        .into_iter()
+        .filter(|name| *name != "refuse" && (rank(name).is_none() || rank(name) > own))
+        .collect()
+}
+
+#[test]
+fn a_layer_knows_only_those_below_it() {
+    let layers = layers();
+    assert!(layers.len() > 8, "{layers:?}");
+    let mut wrong = Vec::new();
+    for file in files(&source()) {
+        let path = file.strip_prefix(source()).unwrap();
+        let top = path.components().next().unwrap().as_os_str().to_str().unwrap();
+        let own = top.trim_end_matches(".rs");
+        if ["lib", "main"].contains(&own) || file.extension().is_none_or(|extension| extension != "rs") {
+            continue;
+        }
+        assert!(layers.iter().any(|layer| layer == own), "`{}` is in no layer", path.display());
+        let text = fs::read_to_string(&file).unwrap();
+        wrong
+            .extend(upward(&layers, own, &text).iter().map(|name| format!("{} uses {name}", path.display())));
+    }
+    assert!(wrong.is_empty(), "move what is shared down, or what needs it up:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn an_import_of_a_layer_above_is_seen() {
+    let layers = ["process", "oci", "verify", "release"].map(str::to_owned);
+    let seen = |own: &str, text: &'static str| upward(&layers, own, text);
+    assert_eq!(seen("verify", "use crate::release::{self, Release};"), ["release"]);
+    assert_eq!(seen("oci", "fn f() { crate::verify::look() }"), ["verify"]);
+    assert_eq!(seen("oci", "use crate::elsewhere::X;"), ["elsewhere"], "it is no layer");
+    assert!(seen("release", "use crate::verify::{Verifier};\nuse crate::refuse;").is_empty());
+    assert!(seen("verify", "use crate::verify::claim::Claim;\nuse super::release;").is_empty());
+}
