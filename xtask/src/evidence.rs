@@ -3,6 +3,7 @@
 
 pub mod attached;
 pub mod candidate;
+pub mod claims;
 pub mod commands;
 pub mod envelope;
 pub mod labels;

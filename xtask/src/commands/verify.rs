@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::build::ImageBuild;
+use crate::evidence::claims;
 use crate::evidence::page::PublishedPage;
 use crate::forge::Read as _;
 use crate::http::Curl;
@@ -30,7 +31,7 @@ use crate::verify::claim::{Claim, Unseen};
 use crate::verify::survey::{self, Asked, Shared};
 use crate::verify::{Layout, Verifier, base_manifests, by_hand, difference, in_words};
 
-use before::{CONFIGURATION, alone, older_than_this_tool};
+use before::{alone, older_than_this_tool};
 use key::key_claim;
 use reading::Reading;
 use report::Entry;
@@ -192,7 +193,7 @@ impl Verify<'_> {
             Err(error) => {
                 crate::process::interrupt::check()?;
                 // One commit that cannot be read is no reason to say nothing of the others.
-                let claim = Claim::unseen(CONFIGURATION, &Unseen::Unknown(format!("{error:#}")));
+                let claim = Claim::unseen(claims::CONFIGURATION, &Unseen::Unknown(format!("{error:#}")));
                 return Ok(alone(tag, Some(commit), claim));
             }
         };
@@ -271,7 +272,7 @@ fn unchecked(error: &anyhow::Error) -> Verdicts {
 
 /// A version tag or a page for which the repository has no tag: there is nothing to hold it against.
 fn without_commit(tag: &ReleaseTag) -> Entry {
-    let claim = Claim::judge("tag.git", &Ok(()), |()| {
+    let claim = Claim::judge(claims::TAG_GIT, &Ok(()), |()| {
         bail!("there is no tag `{tag}` here; get it with `git fetch --tags`, or find out who released it")
     });
     alone(tag, None, claim)

@@ -4,6 +4,7 @@ use anyhow::{Result, anyhow};
 
 use crate::evidence::attached::Kind;
 use crate::evidence::candidate;
+use crate::evidence::claims::{About, about};
 use crate::evidence::page::{self, Page, PublishedPage};
 use crate::oci::reference::{Digest, Tag};
 use crate::process::progress::both;
@@ -152,12 +153,9 @@ impl Image {
             return Err(text);
         }
         let has = |kind: Kind| known.tags().contains(&kind.tag(digest));
-        let subject = |claim: &Claim| match claim.id.split('.').next() {
-            Some(id @ ("signature" | "provenance" | "sbom")) => id.to_owned(),
-            _ => "image".to_owned(),
-        };
-        let found = |id: &str, is_there: bool| {
-            let worst = claims.iter().filter(|claim| subject(claim) == id).map(|claim| claim.verdict).max();
+        let found = |what: About, is_there: bool| {
+            let worst =
+                claims.iter().filter(|claim| about(claim.id) == what).map(|claim| claim.verdict).max();
             match worst {
                 Some(Verdict::Holds) => Found::Right,
                 Some(Verdict::False) if is_there => Found::Wrong,
@@ -166,13 +164,13 @@ impl Image {
             }
         };
         Ok(Self {
-            version_tag: match found("image", true) {
+            version_tag: match found(About::Image, true) {
                 Found::NotAsked => Found::Wrong,
                 found => found,
             },
-            signature: found("signature", has(Kind::Signatures)),
-            provenance: found("provenance", has(Kind::Attestations)),
-            sbom: found("sbom", has(Kind::Attestations)),
+            signature: found(About::Signature, has(Kind::Signatures)),
+            provenance: found(About::Provenance, has(Kind::Attestations)),
+            sbom: found(About::Sbom, has(Kind::Attestations)),
             conflict: conflict.map(|(_, text)| text).unwrap_or_default(),
         })
     }

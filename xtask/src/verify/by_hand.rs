@@ -1,5 +1,6 @@
 //! For each claim the command that shows its matter to a person, without this program.
 
+use crate::evidence::claims;
 use crate::evidence::commands::verify_commands;
 use crate::inputs::release::Release;
 use crate::oci::reference::{Digest, Tag};
@@ -26,26 +27,26 @@ fn command(release: &Release<'_>, digest: Option<&Digest>, id: &str) -> Option<S
         let [signature, provenance, sbom] =
             verify_commands(release, digest).map(|command| command.to_string());
         Some(match id {
-            "image.present" => format!("docker pull {pinned}"),
-            "image.platforms" => format!("{INSPECT} {pinned}"),
-            "image.labels" => format!("{INSPECT} {pinned} --format '{{{{json .Image}}}}'"),
+            claims::IMAGE_PRESENT => format!("docker pull {pinned}"),
+            claims::IMAGE_PLATFORMS => format!("{INSPECT} {pinned}"),
+            claims::IMAGE_LABELS => format!("{INSPECT} {pinned} --format '{{{{json .Image}}}}'"),
             // It unpacks every layer and compares with the config, as this claim does.
-            "image.content" => format!("crane validate --remote {pinned}"),
-            "image.machine" => format!(
+            claims::IMAGE_CONTENT => format!("crane validate --remote {pinned}"),
+            claims::IMAGE_MACHINE => format!(
                 "mkdir root && docker export $(docker create {pinned}) | tar --extract --directory root && \
                  find root -name '*.node' -exec file {{}} +"
             ),
-            "signature" => signature,
-            "signature.platforms" => format!(
+            claims::SIGNATURE => signature,
+            claims::SIGNATURE_PLATFORMS => format!(
                 "for each in $({INSPECT} --raw {pinned} | jq -r '.manifests[].digest'); do {}@$each; done",
                 signature.trim_end_matches(&format!("@{digest}"))
             ),
-            "attachments" => format!("cosign tree {pinned}"),
-            "sbom" | "sbom.components" => format!("{sbom} {PREDICATE}"),
-            "provenance.inputs" => format!(
+            claims::ATTACHMENTS => format!("cosign tree {pinned}"),
+            claims::SBOM | claims::SBOM_COMPONENTS => format!("{sbom} {PREDICATE}"),
+            claims::PROVENANCE_INPUTS => format!(
                 "{provenance} {PREDICATE}.buildDefinition.resolvedDependencies; git show {tag}:Dockerfile | sha256sum"
             ),
-            _ if id.starts_with("provenance") => format!("{provenance} {PREDICATE}"),
+            _ if id.starts_with(claims::PROVENANCE) => format!("{provenance} {PREDICATE}"),
             _ => return None,
         })
     };
@@ -53,11 +54,15 @@ fn command(release: &Release<'_>, digest: Option<&Digest>, id: &str) -> Option<S
         return Some(command);
     }
     match id {
-        "tag.image" => Some(format!("{INSPECT} {}", image.tagged(&tag.registry_tag()))),
-        "tag.git" => Some(format!("git ls-remote {repository} 'refs/tags/{tag}' 'refs/tags/{tag}^{{}}'")),
-        "page.state" | "page.image" | "page.commands" => Some(format!("{repository}/releases/tag/{tag}")),
-        "latest" => Some(format!("{INSPECT} {}", image.tagged(&Tag::latest()))),
-        "rebuild" => Some(format!("cargo xtask verify {tag} --rebuild")),
+        claims::TAG_IMAGE => Some(format!("{INSPECT} {}", image.tagged(&tag.registry_tag()))),
+        claims::TAG_GIT => {
+            Some(format!("git ls-remote {repository} 'refs/tags/{tag}' 'refs/tags/{tag}^{{}}'"))
+        }
+        claims::PAGE_STATE | claims::PAGE_IMAGE | claims::PAGE_COMMANDS => {
+            Some(format!("{repository}/releases/tag/{tag}"))
+        }
+        claims::LATEST => Some(format!("{INSPECT} {}", image.tagged(&Tag::latest()))),
+        claims::REBUILD => Some(format!("cargo xtask verify {tag} --rebuild")),
         _ => None,
     }
 }

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::build::ImageBuild;
 use crate::build::rebuilt::Rebuilt;
+use crate::evidence::claims;
 use crate::oci::index;
 use crate::oci::reference::Digest;
 use crate::process::scratch::Scratch;
@@ -72,7 +73,7 @@ pub fn rebuilt(verifier: &Verifier<'_>, build: &ImageBuild<'_>, digest: &Digest)
         Ok((built.digest, difference))
     };
     let built = rebuild().map_err(|error: anyhow::Error| Unseen::Unknown(format!("{error:#}")));
-    Claim::judge("rebuild", &built, |(built, difference)| match difference {
+    Claim::judge(claims::REBUILD, &built, |(built, difference)| match difference {
         Some(difference) => bail!("the commit gives `{built}` here: {difference}"),
         None if built == digest => Ok("the commit gives the same digest here".to_owned()),
         None => Ok(format!(

@@ -5,6 +5,7 @@ use std::thread;
 
 use anyhow::{Result, anyhow};
 
+use crate::evidence::claims;
 use crate::evidence::page::PublishedPage;
 use crate::inputs::release::Release;
 use crate::inputs::version::ReleaseTag;
@@ -13,35 +14,10 @@ use crate::oci::registry::Client;
 use crate::process::progress::both;
 
 use super::claim::{Claim, Unseen};
-use super::judge::{image, layers, public};
+use super::judge::{image, public};
 use super::observe::store::Layout;
 use super::observe::{self, Common, Place};
 use super::{Verifier, others};
-
-/// The claims about an image, for where there is none to look at. A test holds them against what is judged.
-const IMAGE: [&str; 17] = [
-    image::PRESENT,
-    "image.platforms",
-    "image.labels",
-    layers::CONTENT,
-    layers::MACHINE,
-    "signature",
-    image::PLATFORM_SIGNATURES,
-    "attachments",
-    "provenance",
-    "provenance.form",
-    "provenance.source",
-    "provenance.inputs",
-    "provenance.builder",
-    "provenance.time",
-    "provenance.products",
-    "sbom",
-    "sbom.components",
-];
-
-/// The claims about what is public under the release's name, and not about an image.
-const PUBLIC: [&str; 6] =
-    [public::TAG_IMAGE, "tag.git", "page.state", "page.image", "page.commands", public::LATEST];
 
 /// What is known of a release before it is looked at.
 pub enum Asked<'a> {
@@ -99,7 +75,12 @@ pub fn run(verifier: &Verifier<'_>, asked: &Asked<'_>, shared: &Shared<'_>) -> R
                 both(|| observe::image(verifier, digest, Place::Registry, None), || Ok(shared.common(None)))?;
             let claims = image::judge(release, digest, &seen, &others(&common.tags, digest));
             let is_rehearsal = release.is_trial() && image::is_rehearsal(&seen, digest);
-            Ok(Survey { digest: Some((*digest).clone()), claims, not_asked: PUBLIC.to_vec(), is_rehearsal })
+            Ok(Survey {
+                digest: Some((*digest).clone()),
+                claims,
+                not_asked: claims::OF_NAMES.to_vec(),
+                is_rehearsal,
+            })
         }
         Asked::Digest(digest) => online(verifier, Some(digest), shared),
         Asked::VersionTag => online(verifier, None, shared),
@@ -113,11 +94,11 @@ fn offline(verifier: &Verifier<'_>, layout: &Layout) -> Result<Survey> {
     let mut claims = image::judge(&verifier.release, digest, &seen, &Ok(others));
     // A blob that nothing above looks into is part of what was saved as well.
     if let Err(unseen) = observe::seen(layout.check()) {
-        let present = claims.iter_mut().filter(|claim| claim.id == image::PRESENT);
-        present.for_each(|claim| *claim = Claim::unseen(image::PRESENT, &unseen));
+        let present = claims.iter_mut().filter(|claim| claim.id == claims::IMAGE_PRESENT);
+        present.for_each(|claim| *claim = Claim::unseen(claims::IMAGE_PRESENT, &unseen));
     }
     // `cosign save` leaves the platforms' signatures out.
-    let not_asked = [&[image::PLATFORM_SIGNATURES], &PUBLIC[..]].concat();
+    let not_asked = [&[claims::SIGNATURE_PLATFORMS], &claims::OF_NAMES[..]].concat();
     Ok(Survey { digest: Some(digest.clone()), claims, not_asked, is_rehearsal: false })
 }
 
@@ -140,7 +121,7 @@ fn online(verifier: &Verifier<'_>, asked: Option<&Digest>, shared: &Shared<'_>) 
         let found = match (asked, &tagged) {
             (Some(digest), _) => Ok((digest.clone(), tagged.as_ref().ok().and_then(Option::as_ref))),
             (None, Ok(Some(manifest))) => Ok((manifest.digest.clone(), Some(manifest))),
-            (None, Ok(None)) => Err(Unseen::Follows(public::TAG_IMAGE)),
+            (None, Ok(None)) => Err(Unseen::Follows(claims::TAG_IMAGE)),
             (None, Err(unseen)) => Err(unseen.clone()),
         };
         let seen = found.map(|(digest, known)| {
@@ -170,16 +151,16 @@ fn online(verifier: &Verifier<'_>, asked: Option<&Digest>, shared: &Shared<'_>) 
 fn after_tag(unseen: Unseen) -> Unseen {
     match unseen {
         Unseen::Unknown(words) => Unseen::Unknown(words),
-        Unseen::Wrong(_) | Unseen::Follows(_) => Unseen::Follows(public::TAG_IMAGE),
+        Unseen::Wrong(_) | Unseen::Follows(_) => Unseen::Follows(claims::TAG_IMAGE),
     }
 }
 
 /// What can be told where the version tag leads nowhere.
 fn without_image(release: &Release<'_>, seen: &observe::PublicSeen, unseen: &Unseen) -> Vec<Claim> {
     let unjudged = |id| Claim::unseen(id, unseen);
-    let mut claims: Vec<_> = IMAGE.into_iter().map(unjudged).collect();
+    let mut claims: Vec<_> = claims::OF_IMAGE.into_iter().map(unjudged).collect();
     claims.push(public::tag_image(release, None, &seen.version_tag));
     claims.extend(public::names(release, &seen.names));
-    claims.extend(["page.image", "page.commands"].map(unjudged));
+    claims.extend([claims::PAGE_IMAGE, claims::PAGE_COMMANDS].map(unjudged));
     claims
 }

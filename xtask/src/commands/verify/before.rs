@@ -2,6 +2,7 @@
 
 use anyhow::{Result, bail};
 
+use crate::evidence::claims;
 use crate::evidence::page;
 use crate::inputs::config::{self, Config};
 use crate::inputs::source::release_tags;
@@ -11,9 +12,6 @@ use crate::tool::git::Git;
 use super::report::Entry;
 use crate::verify::claim::Claim;
 use crate::verify::survey::Shared;
-
-/// The claim that a commit says how it is released; with `--all` alone, and only where that is not so.
-pub(super) const CONFIGURATION: &str = "configuration";
 
 /// The entry of a tag whose commit has no configuration: it is from before this tool, unless the registry or the page
 /// says something else.
@@ -36,7 +34,7 @@ pub(super) fn older_than_this_tool(
         page.filter(|found| page::has_image_part(&found.page.body)).map(|_| "the page names an image of it")
     };
     let claim = said.map(|said| {
-        Claim::judge(CONFIGURATION, &Ok(()), |()| {
+        Claim::judge(claims::CONFIGURATION, &Ok(()), |()| {
             bail!("{said}, and {why}: this tool has not released it; find out who did")
         })
     });

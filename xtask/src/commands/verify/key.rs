@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result, ensure};
 
 use crate::commands::rehearse;
+use crate::evidence::claims;
 use crate::inputs::PUBLIC_KEY;
 
 use super::subject::Subject;
@@ -20,7 +21,7 @@ pub(super) fn key_claim(root: &Path, key: &[u8], subject: &Subject, is_rehearsal
         None
     };
     let committed = subject.inputs.public_key.as_deref();
-    Ok(Claim::judge("key", &Ok(()), |()| judge_key(key, committed, rehearsed.as_deref())))
+    Ok(Claim::judge(claims::KEY, &Ok(()), |()| judge_key(key, committed, rehearsed.as_deref())))
 }
 
 /// Whether the key that was brought along is the one that is vouched for: by the commit, or for a rehearsal on this machine by

@@ -4,6 +4,7 @@ use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use serde_json::Value;
 
 use crate::evidence::attached::{Attestations, PROVENANCE_PREDICATE, SBOM_PREDICATE};
+use crate::evidence::claims;
 use crate::evidence::labels;
 use crate::evidence::provenance::{Provenance, REHEARSE, REHEARSE_WORK_TREE, Smoked};
 use crate::inputs::release::Release;
@@ -14,12 +15,6 @@ use super::{layers, provenance};
 use crate::evidence::statement::{check_signatures, envelopes, only_predicate};
 use crate::verify::claim::{Claim, Seen, Unseen};
 use crate::verify::observe::{Answer, Attached, ImageSeen, Part, Said};
-
-/// The claim that the whole image is there; others follow from it.
-pub(in crate::verify) const PRESENT: &str = "image.present";
-
-/// The claim that each platform's manifest is signed, and not only the index.
-pub(in crate::verify) const PLATFORM_SIGNATURES: &str = "signature.platforms";
 
 /// The labels and annotations that name a release; the other ones may change with the configuration.
 const NAMING: [&str; 4] = ["version", "revision", "source", "created"];
@@ -32,18 +27,19 @@ pub(in crate::verify) fn judge(
     bundles: &Seen<Vec<String>>,
 ) -> Vec<Claim> {
     let mut claims = contents(release, digest, seen);
-    let signature = Claim::judge("signature", &seen.signature, |answer| {
+    let signature = Claim::judge(claims::SIGNATURE, &seen.signature, |answer| {
         signed(release, answer, std::slice::from_ref(digest))
     });
     let parts = seen.part_signatures.as_ref().map(|answer| {
         let looked_at = borrow(answer).and_then(|answer| Ok((answer, seen.platforms()?)));
-        Claim::judge(PLATFORM_SIGNATURES, &looked_at, |(answer, platforms)| {
+        Claim::judge(claims::SIGNATURE_PLATFORMS, &looked_at, |(answer, platforms)| {
             let digests: Vec<_> = platforms.iter().map(|(_, digest)| digest.clone()).collect();
             signed(release, answer, &digests)
         })
     });
-    let (provenance, predicate) = attested("provenance", &seen.provenance, PROVENANCE_PREDICATE, digest);
-    let (sbom, bom) = attested("sbom", &seen.sbom, SBOM_PREDICATE, digest);
+    let (provenance, predicate) =
+        attested(claims::PROVENANCE, &seen.provenance, PROVENANCE_PREDICATE, digest);
+    let (sbom, bom) = attested(claims::SBOM, &seen.sbom, SBOM_PREDICATE, digest);
     let attachments = attachments([&signature, &provenance, &sbom], seen, bundles);
     claims.push(signature);
     claims.extend(parts);
@@ -57,7 +53,7 @@ pub(in crate::verify) fn judge(
 
 /// Whether the provenance that cosign accepts says that it is of a rehearsal.
 pub(in crate::verify) fn is_rehearsal(seen: &ImageSeen, digest: &Digest) -> bool {
-    let (_, predicate) = attested("provenance", &seen.provenance, PROVENANCE_PREDICATE, digest);
+    let (_, predicate) = attested(claims::PROVENANCE, &seen.provenance, PROVENANCE_PREDICATE, digest);
     let command = predicate.as_ref().ok().and_then(|predicate| {
         predicate.pointer("/buildDefinition/externalParameters/localRun/command")?.as_str()
     });
@@ -66,7 +62,7 @@ pub(in crate::verify) fn is_rehearsal(seen: &ImageSeen, digest: &Digest) -> bool
 
 /// What takes no key: that all of it is there, and what it says of itself.
 fn contents(release: &Release<'_>, digest: &Digest, seen: &ImageSeen) -> Vec<Claim> {
-    let present = Claim::judge(PRESENT, &whole(seen), |(index, parts)| {
+    let present = Claim::judge(claims::IMAGE_PRESENT, &whole(seen), |(index, parts)| {
         ensure!(index.is_some(), "there is no `{}`", release.image.pinned(digest));
         let lacks =
             |part: &Part| part.missing.iter().map(|what| format!("{what} of {}", part.platform)).collect();
@@ -77,10 +73,10 @@ fn contents(release: &Release<'_>, digest: &Digest, seen: &ImageSeen) -> Vec<Cla
     let index = match borrow(&seen.index) {
         Ok(Some(index)) => Ok(index),
         Err(Unseen::Unknown(words)) => Err(Unseen::Unknown(words)),
-        Ok(None) | Err(Unseen::Wrong(_) | Unseen::Follows(_)) => Err(Unseen::Follows(PRESENT)),
+        Ok(None) | Err(Unseen::Wrong(_) | Unseen::Follows(_)) => Err(Unseen::Follows(claims::IMAGE_PRESENT)),
     };
     let said = said(seen);
-    let platforms = Claim::judge("image.platforms", &index, |index| {
+    let platforms = Claim::judge(claims::IMAGE_PLATFORMS, &index, |index| {
         let manifests = labels::platforms(index, release.config)?;
         for (platform, said) in said.iter().flatten() {
             ensure!(
@@ -92,7 +88,8 @@ fn contents(release: &Release<'_>, digest: &Digest, seen: &ImageSeen) -> Vec<Cla
         Ok(manifests.into_iter().map(|(platform, _)| platform).collect::<Vec<_>>().join(", "))
     });
     let named = index.clone().and_then(|index| Ok((index, said?)));
-    let labels = Claim::judge("image.labels", &named, |(index, said)| judge_labels(release, index, said));
+    let labels =
+        Claim::judge(claims::IMAGE_LABELS, &named, |(index, said)| judge_labels(release, index, said));
     let layers = layers::judge(&platforms, &seen.contents);
     [vec![present, platforms, labels], layers].concat()
 }
@@ -101,11 +98,11 @@ fn contents(release: &Release<'_>, digest: &Digest, seen: &ImageSeen) -> Vec<Cla
 fn said(seen: &ImageSeen) -> Seen<Vec<(&str, &Said)>> {
     let parts = match &seen.parts {
         Ok(parts) => parts,
-        Err(Unseen::Wrong(_)) => return Err(Unseen::Follows(PRESENT)),
+        Err(Unseen::Wrong(_)) => return Err(Unseen::Follows(claims::IMAGE_PRESENT)),
         Err(unseen) => return Err(unseen.clone()),
     };
     let said = parts.iter().map(|part| Some((part.platform.as_str(), part.said.as_ref()?)));
-    said.collect::<Option<_>>().ok_or(Unseen::Follows(PRESENT))
+    said.collect::<Option<_>>().ok_or(Unseen::Follows(claims::IMAGE_PRESENT))
 }
 
 fn borrow<T>(seen: &Seen<T>) -> Seen<&T> {
@@ -159,7 +156,7 @@ fn attachments(needed: [&Claim; 3], seen: &ImageSeen, bundles: &Seen<Vec<String>
         Some((claim, _)) => Err(Unseen::Follows(claim.id)),
         None => borrow(&seen.attached).and_then(|found| Ok((found, borrow(bundles)?))),
     };
-    Claim::judge("attachments", &looked_at, |(found, bundles)| only_ours(found, bundles, answers))
+    Claim::judge(claims::ATTACHMENTS, &looked_at, |(found, bundles)| only_ours(found, bundles, answers))
 }
 
 fn only_ours(found: &Attached, bundles: &[String], answers: [&Seen<Answer>; 3]) -> Result<String> {

@@ -4,17 +4,12 @@ use anyhow::{Result, anyhow, ensure};
 use serde_json::Value;
 
 use crate::contents::machine;
+use crate::evidence::claims;
 use crate::evidence::sbom;
 use crate::inputs::release::Release;
 
 use crate::verify::claim::{Claim, Seen, Unseen};
 use crate::verify::observe::ContentsSeen;
-
-/// The claim that the layers hold what the configs say; the others about their files need it.
-pub(in crate::verify) const CONTENT: &str = "image.content";
-
-/// The claim that every binary is for its platform.
-pub(in crate::verify) const MACHINE: &str = "image.machine";
 
 /// What takes no attestation. An image that is not for its platforms is not looked into: `platforms` is that claim.
 pub(in crate::verify) fn judge(platforms: &Claim, seen: &Seen<ContentsSeen>) -> Vec<Claim> {
@@ -22,7 +17,7 @@ pub(in crate::verify) fn judge(platforms: &Claim, seen: &Seen<ContentsSeen>) -> 
         Err(Unseen::Follows(id)) => Err(Unseen::Follows(id)),
         other => platforms.holds().and(other.as_ref().map_err(Clone::clone)),
     };
-    let content = Claim::judge(CONTENT, &seen, |seen| Ok(content(seen)));
+    let content = Claim::judge(claims::IMAGE_CONTENT, &seen, |seen| Ok(content(seen)));
     let machine = content.holds().and(seen).and_then(|seen| {
         let found: Result<Vec<_>, _> = seen.platforms.iter().map(machine::check).collect();
         match (found, &seen.base_unknown) {
@@ -33,7 +28,7 @@ pub(in crate::verify) fn judge(platforms: &Claim, seen: &Seen<ContentsSeen>) -> 
             (found, _) => Ok(found),
         }
     });
-    let machine = Claim::judge(MACHINE, &machine, |found| {
+    let machine = Claim::judge(claims::IMAGE_MACHINE, &machine, |found| {
         Ok(format!("ELF files above the base image: {}", found.as_ref().map_err(Clone::clone)?.join("; ")))
     });
     vec![content, machine]
@@ -46,7 +41,7 @@ pub(in crate::verify) fn components(
     seen: &Seen<ContentsSeen>,
     bom: &Seen<Value>,
 ) -> Claim {
-    let content = claims.iter().find(|claim| claim.id == CONTENT).map_or(Ok(()), Claim::holds);
+    let content = claims.iter().find(|claim| claim.id == claims::IMAGE_CONTENT).map_or(Ok(()), Claim::holds);
     let looked_at = bom.as_ref().map_err(Clone::clone).and_then(|bom| {
         content?;
         let seen = seen.as_ref().map_err(Clone::clone)?;
@@ -57,7 +52,7 @@ pub(in crate::verify) fn components(
             None => Ok((bom, seen)),
         }
     });
-    Claim::judge("sbom.components", &looked_at, |(bom, seen)| {
+    Claim::judge(claims::SBOM_COMPONENTS, &looked_at, |(bom, seen)| {
         let expected: Value = serde_json::from_slice(&sbom::of(release, &seen.platforms)?)?;
         if let Some(words) = sbom::difference(bom, &expected) {
             return Err(anyhow!(words));

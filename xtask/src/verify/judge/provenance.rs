@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
 
+use crate::evidence::claims;
 use crate::evidence::provenance::{
     BUILD_SECRETS, BuildDefinition, LOCAL_BUILDER, MODIFIED, Provenance, REHEARSE, REHEARSE_WORK_TREE,
     RELEASE, RELEASE_WORKFLOW, Resource, SBOM_FILE, WORK_TREE, WORKFLOW_BUILDER, XTASK, builder_id,
@@ -21,9 +22,6 @@ use crate::tool::git::Commit;
 use crate::verify::claim::{Claim, Seen, Unseen};
 use crate::verify::observe::ImageSeen;
 
-/// The claim that the others about its parts need.
-const FORM: &str = "provenance.form";
-
 /// How far a builder's clock may be ahead of the verifier's, in seconds.
 const CLOCK_SKEW: u64 = 600;
 
@@ -36,13 +34,13 @@ pub(in crate::verify) fn judge(
 ) -> Vec<Claim> {
     type Judge = fn(&Release<'_>, &Provenance) -> Result<String>;
     let parts: [(&'static str, Judge); 4] = [
-        ("provenance.source", source),
-        ("provenance.inputs", inputs),
-        ("provenance.builder", builder),
-        ("provenance.time", times),
+        (claims::PROVENANCE_SOURCE, source),
+        (claims::PROVENANCE_INPUTS, inputs),
+        (claims::PROVENANCE_BUILDER, builder),
+        (claims::PROVENANCE_TIME, times),
     ];
-    let mut parsed = Err(Unseen::Follows(FORM));
-    let form = Claim::judge(FORM, predicate, |predicate| {
+    let mut parsed = Err(Unseen::Follows(claims::PROVENANCE_FORM));
+    let form = Claim::judge(claims::PROVENANCE_FORM, predicate, |predicate| {
         let provenance = serde_json::from_value::<Provenance>((*predicate).clone());
         let provenance = provenance.context("it is not of our form")?;
         let judged = form(release, &provenance);
@@ -57,7 +55,7 @@ pub(in crate::verify) fn judge(
         .as_ref()
         .map_err(Clone::clone)
         .and_then(|provenance| Ok((provenance, seen.platforms()?, bom.as_ref().map_err(Clone::clone)?)));
-    let products = Claim::judge("provenance.products", &products, |(provenance, platforms, bom)| {
+    let products = Claim::judge(claims::PROVENANCE_PRODUCTS, &products, |(provenance, platforms, bom)| {
         check_products(provenance, platforms, bom)
     });
     [form].into_iter().chain(parts.map(judge_one)).chain([products]).collect()

@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, Result, bail, ensure};
 
+use crate::evidence::claims;
 use crate::evidence::commands::verify_commands;
 use crate::evidence::page::{self, PublishedPage};
 use crate::inputs::release::Release;
@@ -11,14 +12,6 @@ use crate::tool::git::Commit;
 
 use crate::verify::claim::{Claim, Seen, Unseen, Verdict};
 use crate::verify::observe::{Answer, ImageSeen, LatestSeen, Names, PublicSeen};
-
-/// The claim about `latest`.
-pub(in crate::verify) const LATEST: &str = "latest";
-
-/// The claim that the version tag is there.
-pub(in crate::verify) const TAG_IMAGE: &str = "tag.image";
-
-const PAGE_STATE: &str = "page.state";
 
 /// Judges what was seen under the release's names. `image` is what the page's cosign commands gave; `None` where they were
 /// run before, by the same process.
@@ -32,7 +25,7 @@ pub(in crate::verify) fn judge(
     let mut claims = vec![tag_image(release, Some(digest), &seen.version_tag)];
     claims.extend(names(release, &seen.names));
     let page = found_page(&seen.names.page);
-    claims.push(Claim::judge("page.image", &page, |page| {
+    claims.push(Claim::judge(claims::PAGE_IMAGE, &page, |page| {
         ensure!(page.page.body.contains(digest.as_str()), "the page does not name `{digest}`");
         Ok(format!("names `{digest}`"))
     }));
@@ -46,7 +39,7 @@ pub(in crate::verify) fn tag_image(
     digest: Option<&Digest>,
     seen: &Seen<Option<Digest>>,
 ) -> Claim {
-    Claim::judge(TAG_IMAGE, seen, |found| {
+    Claim::judge(claims::TAG_IMAGE, seen, |found| {
         let name = release.tagged();
         let found = found.as_ref().with_context(|| format!("there is no `{name}`"))?;
         let expected = digest.unwrap_or(found);
@@ -58,7 +51,7 @@ pub(in crate::verify) fn tag_image(
 /// What can be told without a digest: the git tag, and that there is a page.
 pub(in crate::verify) fn names(release: &Release<'_>, seen: &Names) -> Vec<Claim> {
     let tag = &release.source.tag;
-    let state = Claim::judge(PAGE_STATE, &seen.page, |page| {
+    let state = Claim::judge(claims::PAGE_STATE, &seen.page, |page| {
         let page = page.as_ref().with_context(|| format!("there is no page for `{tag}`"))?;
         ensure!(!page.draft, "the page is a draft");
         ensure!(
@@ -73,7 +66,7 @@ pub(in crate::verify) fn names(release: &Release<'_>, seen: &Names) -> Vec<Claim
 
 fn found_page(seen: &Seen<Option<PublishedPage>>) -> Seen<&PublishedPage> {
     let page = seen.as_ref().map_err(Clone::clone)?;
-    page.as_ref().ok_or(Unseen::Follows(PAGE_STATE))
+    page.as_ref().ok_or(Unseen::Follows(claims::PAGE_STATE))
 }
 
 /// Every fenced line of the page is one that a release prints, to the letter: nobody is given anything else to paste. Its
@@ -85,8 +78,7 @@ fn commands(
     page: &Seen<&PublishedPage>,
     image: Option<&ImageSeen>,
 ) -> Claim {
-    const ID: &str = "page.commands";
-    let text = Claim::judge(ID, page, |page| {
+    let text = Claim::judge(claims::PAGE_COMMANDS, page, |page| {
         let (found, expected) = (fenced(&page.page.body), page::commands(release, key_address, digest));
         ensure!(
             found == expected,
@@ -107,7 +99,7 @@ fn commands(
         (None, Some(unknown)) => Err(unknown),
         (rejected, _) => Ok(rejected),
     };
-    Claim::judge(ID, &ran, |rejected| match rejected {
+    Claim::judge(claims::PAGE_COMMANDS, &ran, |rejected| match rejected {
         Some(words) => bail!("{words}"),
         None => Ok(text.evidence),
     })
@@ -115,13 +107,13 @@ fn commands(
 
 /// The claim about `latest`.
 pub(in crate::verify) fn latest(seen: &Seen<LatestSeen>) -> Claim {
-    Claim::judge(LATEST, seen, judge_latest)
+    Claim::judge(claims::LATEST, seen, judge_latest)
 }
 
 /// The claim about the git tag alone.
 pub(in crate::verify) fn git_tag(release: &Release<'_>, seen: &Seen<Option<Commit>>) -> Claim {
     let Source { tag, commit, .. } = release.source;
-    Claim::judge("tag.git", seen, |found| {
+    Claim::judge(claims::TAG_GIT, seen, |found| {
         let found = found
             .as_ref()
             .with_context(|| format!("the forge has no tag `{tag}`; push it with `git push origin {tag}`"))?;

@@ -6,12 +6,12 @@ use crate::contents::base::{Base, Place};
 use crate::contents::cache::Cache;
 use crate::contents::image::Contents;
 use crate::contents::read::{Known, Part as Layered, read};
+use crate::evidence::claims;
 use crate::http::Curl;
 use crate::oci::reference::Digest;
 use crate::oci::registry::Client;
 use crate::verify::Verifier;
 use crate::verify::claim::{Seen, Unseen};
-use crate::verify::judge::image::PRESENT;
 use crate::verify::observe::store::Store;
 
 use super::Part;
@@ -36,11 +36,11 @@ pub(super) fn look(
     let parts = match parts {
         Ok(parts) => parts,
         Err(Unseen::Unknown(words)) => return Err(Unseen::Unknown(words.clone())),
-        Err(Unseen::Wrong(_) | Unseen::Follows(_)) => return Err(Unseen::Follows(PRESENT)),
+        Err(Unseen::Wrong(_) | Unseen::Follows(_)) => return Err(Unseen::Follows(claims::IMAGE_PRESENT)),
     };
     let whole = parts.iter().map(|part| part.layered.clone().filter(|_| part.missing.is_empty()));
     let layered = whole.collect::<Option<Vec<_>>>().filter(|parts| !parts.is_empty());
-    let layered = layered.ok_or(Unseen::Follows(PRESENT))?;
+    let layered = layered.ok_or(Unseen::Follows(claims::IMAGE_PRESENT))?;
     seen(read_all(verifier, store, &layered))
 }
 

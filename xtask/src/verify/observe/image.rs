@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 
+use crate::evidence::claims;
 use crate::evidence::commands::verify_commands;
 use crate::inputs::release::Release;
 use crate::oci::index;
@@ -11,7 +12,6 @@ use crate::process::progress::both;
 use crate::tool::cosign::{Cosign, VerifyCommand};
 use crate::verify::Verifier;
 use crate::verify::claim::{Seen, Unseen};
-use crate::verify::judge::image::PRESENT;
 use crate::verify::observe::store::{Layout, Store};
 
 use super::contents::{self, ContentsSeen};
@@ -147,7 +147,7 @@ fn of_parts(
     let version = release.source.tag.version();
     let platforms = platforms.as_ref().map_err(Clone::clone);
     let platforms = platforms.and_then(|platforms| match &platforms[..] {
-        [] => Err(Unseen::Follows("image.platforms")),
+        [] => Err(Unseen::Follows(claims::IMAGE_PLATFORMS)),
         some => Ok(some),
     });
     Some(platforms.map(|platforms| {
@@ -158,8 +158,10 @@ fn of_parts(
 
 fn platforms(index: &Seen<Option<Vec<u8>>>) -> Seen<Vec<(String, Digest)>> {
     match index {
-        Ok(Some(index)) => index::platforms(index).map_err(|_no_index| Unseen::Follows("image.platforms")),
-        Ok(None) | Err(Unseen::Wrong(_) | Unseen::Follows(_)) => Err(Unseen::Follows(PRESENT)),
+        Ok(Some(index)) => {
+            index::platforms(index).map_err(|_no_index| Unseen::Follows(claims::IMAGE_PLATFORMS))
+        }
+        Ok(None) | Err(Unseen::Wrong(_) | Unseen::Follows(_)) => Err(Unseen::Follows(claims::IMAGE_PRESENT)),
         Err(Unseen::Unknown(words)) => Err(Unseen::Unknown(words.clone())),
     }
 }

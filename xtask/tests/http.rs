@@ -1,4 +1,4 @@
-//! curl as `tool/curl.rs` runs it, against a server of a few lines on loopback that answers each connection as it is told.
+//! curl as `http.rs` runs it, against a server of a few lines on loopback that answers each connection as it is told.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;

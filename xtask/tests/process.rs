@@ -1,4 +1,4 @@
-//! What `tool.rs` promises, shown on real processes.
+//! What `process.rs` promises, shown on real processes.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};

@@ -1,0 +1,115 @@
+//! The claims about a release, by the ids that reports, documents and scripts name them with: an id never changes its meaning.
+
+/// The whole image is there.
+pub const IMAGE_PRESENT: &str = "image.present";
+/// It has the released platforms.
+pub const IMAGE_PLATFORMS: &str = "image.platforms";
+/// Its labels and annotations name the release.
+pub const IMAGE_LABELS: &str = "image.labels";
+/// Its layers hold what the configs say.
+pub const IMAGE_CONTENT: &str = "image.content";
+/// Every binary is for its platform.
+pub const IMAGE_MACHINE: &str = "image.machine";
+/// The index is signed.
+pub const SIGNATURE: &str = "signature";
+/// Each platform's manifest is signed.
+pub const SIGNATURE_PLATFORMS: &str = "signature.platforms";
+/// Nothing else is attached.
+pub const ATTACHMENTS: &str = "attachments";
+/// There is one attestation of a provenance.
+pub const PROVENANCE: &str = "provenance";
+/// It has the form of its build type.
+pub const PROVENANCE_FORM: &str = "provenance.form";
+/// It names the tagged commit.
+pub const PROVENANCE_SOURCE: &str = "provenance.source";
+/// It names what the commit pins.
+pub const PROVENANCE_INPUTS: &str = "provenance.inputs";
+/// It names this repository's builder.
+pub const PROVENANCE_BUILDER: &str = "provenance.builder";
+/// Its times are possible.
+pub const PROVENANCE_TIME: &str = "provenance.time";
+/// It names what is in the index.
+pub const PROVENANCE_PRODUCTS: &str = "provenance.products";
+/// There is one attestation of an SBOM.
+pub const SBOM: &str = "sbom";
+/// It lists what is in the image.
+pub const SBOM_COMPONENTS: &str = "sbom.components";
+/// The version tag names the image.
+pub const TAG_IMAGE: &str = "tag.image";
+/// The git tag is on the forge, at the commit.
+pub const TAG_GIT: &str = "tag.git";
+/// There is a page.
+pub const PAGE_STATE: &str = "page.state";
+/// It names the image.
+pub const PAGE_IMAGE: &str = "page.image";
+/// Its commands are those that were run.
+pub const PAGE_COMMANDS: &str = "page.commands";
+/// `latest` is on the highest stable version.
+pub const LATEST: &str = "latest";
+/// The commit gives the same content: with `verify --rebuild`.
+pub const REBUILD: &str = "rebuild";
+/// The key that was brought along is vouched for: with `verify --key`.
+pub const KEY: &str = "key";
+/// The commit says how it is released: with `verify --all`, where it does not.
+pub const CONFIGURATION: &str = "configuration";
+
+/// The claims about an image. A test holds them against what is judged.
+pub const OF_IMAGE: [&str; 17] = [
+    IMAGE_PRESENT,
+    IMAGE_PLATFORMS,
+    IMAGE_LABELS,
+    IMAGE_CONTENT,
+    IMAGE_MACHINE,
+    SIGNATURE,
+    SIGNATURE_PLATFORMS,
+    ATTACHMENTS,
+    PROVENANCE,
+    PROVENANCE_FORM,
+    PROVENANCE_SOURCE,
+    PROVENANCE_INPUTS,
+    PROVENANCE_BUILDER,
+    PROVENANCE_TIME,
+    PROVENANCE_PRODUCTS,
+    SBOM,
+    SBOM_COMPONENTS,
+];
+
+/// The claims about what is public under the release's names.
+pub const OF_NAMES: [&str; 6] = [TAG_IMAGE, TAG_GIT, PAGE_STATE, PAGE_IMAGE, PAGE_COMMANDS, LATEST];
+
+/// What a claim about an image is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum About {
+    /// The image itself, and everything that is not one of the others.
+    Image,
+    /// Its signatures.
+    Signature,
+    /// Its provenance.
+    Provenance,
+    /// Its SBOM.
+    Sbom,
+}
+
+/// What the claim `id` is about.
+#[must_use]
+pub fn about(id: &str) -> About {
+    match id.split('.').next() {
+        Some(SIGNATURE) => About::Signature,
+        Some(PROVENANCE) => About::Provenance,
+        Some(SBOM) => About::Sbom,
+        _ => About::Image,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{About, OF_IMAGE, OF_NAMES, about};
+
+    #[test]
+    fn each_claim_is_about_one_thing() {
+        let count = |what| OF_IMAGE.iter().filter(|id| about(id) == what).count();
+        let counts = [About::Image, About::Signature, About::Provenance, About::Sbom].map(count);
+        assert_eq!(counts, [6, 2, 7, 2]);
+        assert!(OF_NAMES.iter().all(|id| about(id) == About::Image));
+    }
+}
