@@ -1,11 +1,12 @@
 //! Brings up the real parts that the tests run on: docker, cosign, a registry, a base image, a forge with its runner. The
-//! parts are listed in `parts.rs`, what runs in the background in `services.rs`; [`forge_client`], [`proxy`],
+//! parts are listed in `parts.rs`, what runs in the background in `services.rs`; [`committed`], [`forge_client`], [`proxy`],
 //! [`run`], [`spare`] and [`watcher`] are for the tests.
 
 mod bench;
 mod bridge;
 pub mod cli;
 mod commands;
+pub mod committed;
 mod context;
 mod emulation;
 mod exports;

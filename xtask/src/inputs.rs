@@ -33,6 +33,15 @@ pub const PACKAGE_JSON: &str = "package.json";
 pub const PACKAGE_LOCK: &str = "package-lock.json";
 /// The public half of the signing key.
 pub const PUBLIC_KEY: &str = "cosign.pub";
+/// The `cosign.pub` that this project's own repository comes with. Nobody has its private half: a copy of the repository
+/// has to make a key pair of its own (docs/keys.md).
+const PLACEHOLDER_KEY: &str = "sha256:6f450da5d3b094b19cde1c67adc2290e9b5c4d124d66ef7cc080270540aa36e4";
+
+/// Whether `key` is the placeholder, by which nothing can be signed.
+#[must_use]
+pub fn is_placeholder(key: &[u8]) -> bool {
+    Digest::of(key).as_str() == PLACEHOLDER_KEY
+}
 
 /// What a commit pins.
 pub struct Inputs {
@@ -179,6 +188,16 @@ mod tests {
             )
         };
         [("linux/amd64", "x64"), ("linux/arm64", "arm64")].map(archive).concat()
+    }
+
+    #[test]
+    fn the_committed_key_is_the_placeholder_until_there_is_another() {
+        let committed = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("../cosign.pub")).unwrap();
+        assert!(
+            super::is_placeholder(&committed),
+            "remove `PLACEHOLDER_KEY`, and what the documents say of it"
+        );
+        assert!(!super::is_placeholder(b""));
     }
 
     #[test]

@@ -19,6 +19,7 @@ use xtask::tool::docker::DockerConfig;
 
 use super::key::Key;
 use super::measure::{Subject, Usage, run};
+use crate::committed::{FORGE, REPOSITORY};
 use crate::forge_client::{Client, Repository, State, User};
 use crate::provision::text;
 
@@ -133,8 +134,8 @@ impl Arena<'_> {
         let path = checkout.join("Cargo.toml");
         let manifest = fs::read_to_string(&path).with_context(|| format!("reading `{}`", path.display()))?;
         let manifest = manifest
-            .replace("https://forge.example.org", &format!("http://{}", self.proxy))
-            .replace("\"acme/carol\"", &format!("\"{}\"", repository.full_name()));
+            .replace(FORGE, &format!("http://{}", self.proxy))
+            .replace(&format!("\"{REPOSITORY}\""), &format!("\"{}\"", repository.full_name()));
         for (file, content) in [("Cargo.toml", &manifest), ("cosign.pub", &self.key.public)] {
             let path = checkout.join(file);
             fs::write(&path, content).with_context(|| format!("writing `{}`", path.display()))?;

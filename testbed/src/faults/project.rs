@@ -15,6 +15,7 @@ use xtask::process::{Call, Runner};
 use xtask::tool::docker::LABEL;
 
 use crate::bench::Key;
+use crate::committed::{FORGE, REPOSITORY};
 use crate::forge_client::{Client, Repository, State, User};
 use crate::layout::Layout;
 use crate::process::{poll, with_variable};
@@ -100,8 +101,8 @@ impl Project {
             "`Cargo.toml` has timeouts already"
         );
         let manifest = manifest
-            .replace("https://forge.example.org", &format!("http://{}", self.proxy.address()))
-            .replace("\"acme/carol\"", &format!("\"{}\"", self.repository.full_name()));
+            .replace(FORGE, &format!("http://{}", self.proxy.address()))
+            .replace(&format!("\"{REPOSITORY}\""), &format!("\"{}\"", self.repository.full_name()));
         ensure!(manifest.contains(PLATFORMS.0), "`Cargo.toml` has other platforms");
         let manifest = manifest.replace(PLATFORMS.0, PLATFORMS.1);
         let files = [("Cargo.toml", manifest + TIMEOUTS), ("cosign.pub", self.key.public.clone())];

@@ -43,8 +43,8 @@ fn notes_of_a_tag_are_the_commits_since_the_one_before() -> Result<()> {
 #[test]
 fn a_new_key_signs_and_is_nowhere_but_in_its_directory() -> Result<()> {
     test(|| {
+        // In place of the placeholder that the repository comes with.
         let checkout = Checkout::new()?;
-        checkout.git(&["rm", "--quiet", "cosign.pub"])?;
         let keys = checkout.beside("keys");
         let run = Xtask::new(&checkout, &["keygen", text(&keys)?]).run()?.success()?;
 
@@ -80,8 +80,9 @@ fn no_key_is_overwritten_or_put_where_it_can_be_committed() -> Result<()> {
             ensure_refused(&checkout, Xtask::new(&checkout, &["keygen", directory]), REFUSED, words)
         };
         let keys = checkout.beside("keys");
+        checkout.write("cosign.pub", "somebody's key")?;
         keygen(text(&keys)?, &["there is a `cosign.pub`", "docs/keys.md", "`git rm cosign.pub`"])?;
-        checkout.git(&["rm", "--quiet", "cosign.pub"])?;
+        fs::remove_file(checkout.top().join("cosign.pub"))?;
         keygen("keys", &["`keys` would be in the repository", "outside of it"])?;
         fs::create_dir(&keys)?;
         keygen(text(&keys)?, &["is there already"])?;

@@ -70,7 +70,7 @@ fn provenance_says_that_a_person_ran_it_on_what_and_what_came_out() -> Result<()
         let provenance = provenance(checkout, run)?;
         let parameters = &provenance["buildDefinition"]["externalParameters"];
         let local_run = json!({
-            "repository": "https://forge.example.org/acme/carol",
+            "repository": testbed::committed::URL,
             "ref": "refs/tags/v0.1.0",
             "command": "cargo xtask rehearse",
         });

@@ -81,7 +81,7 @@ fn labels_and_annotations_say_what_it_is_and_what_it_is_made_of() -> Result<()> 
             ("licenses", "MIT".to_owned()),
             ("version", "0.1.0".to_owned()),
             ("revision", checkout.git(&["rev-parse", "HEAD"])?),
-            ("source", "https://forge.example.org/acme/carol".to_owned()),
+            ("source", testbed::committed::URL.to_owned()),
             ("created", created),
             ("base.name", "docker.io/library/node:22-slim".to_owned()),
             ("base.digest", base.to_owned()),

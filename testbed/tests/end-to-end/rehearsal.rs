@@ -4,6 +4,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
+use testbed::committed::REPOSITORY;
 use xtask::process::Output;
 use xtask::process::environment::Environment;
 use xtask::process::scratch::Scratch;
@@ -36,7 +37,7 @@ fn without_tags_it_is_v0_1_0_at_head() -> Result<()> {
         let Shared { checkout, run, .. } = rehearsal()?;
         let head = checkout.git(&["rev-parse", "HEAD"])?;
         assert_eq!(run.field("rehearsed")?, format!("v0.1.0 at {head}"));
-        assert!(run.field("image")?.ends_with("/acme/carol:v0.1.0"), "{}", run.stdout);
+        assert!(run.field("image")?.ends_with(&format!("/{REPOSITORY}:v0.1.0")), "{}", run.stdout);
         let page = checkout.top().join("target/rehearsal/v0.1.0.md");
         assert_eq!(Path::new(run.field("page")?).canonicalize()?, page.canonicalize()?);
         assert_eq!(checkout.pages()?, ["cosign.pub", "v0.1.0.json", "v0.1.0.md"]);

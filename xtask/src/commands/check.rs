@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::commands::policies;
 use crate::inputs::config::Config;
-use crate::inputs::{Inputs, PUBLIC_KEY};
+use crate::inputs::{Inputs, PUBLIC_KEY, is_placeholder};
 use crate::process::Runner;
 use crate::process::environment::Environment;
 use crate::process::problem::Problem;
@@ -72,6 +72,12 @@ fn public_key(root: &Path) -> Result<()> {
     let framed = lines.first() == Some(&"-----BEGIN PUBLIC KEY-----")
         && lines.last() == Some(&"-----END PUBLIC KEY-----");
     ensure!(framed, "`cosign.pub` is not one public key in PEM; make one with `cargo xtask keygen DIR`");
+    if is_placeholder(pem.as_bytes()) {
+        eprintln!(
+            "note: `{PUBLIC_KEY}` is the placeholder that this project comes with, and nobody can sign by it: make a key pair \
+             with `cargo xtask keygen DIR` before the first release"
+        );
+    }
     Ok(())
 }
 

@@ -6,9 +6,9 @@ use xshell::cmd;
 
 use crate::build::logins;
 use crate::commands::release::with_secrets;
-use crate::inputs::Inputs;
 use crate::inputs::config::{Config, Platforms};
 use crate::inputs::run::Run;
+use crate::inputs::{Inputs, PUBLIC_KEY, is_placeholder};
 use crate::process::Runner;
 use crate::process::environment::Environment;
 use crate::process::failure::Refusal;
@@ -49,6 +49,7 @@ pub fn run(environment: &Environment) -> Result<()> {
     let mut all = checks::of_machine(session, tools, target);
     match &inputs {
         Ok(inputs) => {
+            problems.extend(placeholder(inputs));
             problems.extend(inputs.problems.iter().map(|problem| Problem::new("commit", problem)));
             all.extend(checks::of_commit(session, tools, target, inputs));
         }
@@ -72,6 +73,18 @@ pub fn run(environment: &Environment) -> Result<()> {
         }
     }
     conclude(&problems)
+}
+
+/// The key that the repository comes with signs nothing.
+fn placeholder(inputs: &Inputs) -> Option<Problem> {
+    let key = inputs.public_key.as_deref()?;
+    is_placeholder(key).then(|| {
+        let text = format!(
+            "`{PUBLIC_KEY}` is the placeholder that this project comes with; run `cargo xtask keygen DIR`, which replaces it, \
+             and commit the file"
+        );
+        Problem::new("signing key", text)
+    })
 }
 
 /// Which of the platforms the smoke test can run here.

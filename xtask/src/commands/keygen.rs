@@ -2,14 +2,14 @@
 //! and its password go into a new directory outside of it, for their owner to store (docs/keys.md).
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
-use crate::inputs::PUBLIC_KEY;
 use crate::inputs::config::Config;
+use crate::inputs::{PUBLIC_KEY, is_placeholder};
 use crate::oci::reference::Digest;
 use crate::process::Runner;
 use crate::process::environment::Environment;
@@ -51,14 +51,20 @@ pub fn run(environment: &Environment, directory: &Path) -> Result<()> {
     for name in [PRIVATE_KEY, PASSWORD, PUBLIC_KEY] {
         fs::rename(scratch.path().join(name), directory.join(name)).with_context(making)?;
     }
-    create(&public_key, 0o644, &public)?;
+    write_public(&public_key, &public)?;
     report(&config, &directory, &public);
     Ok(())
 }
 
-/// A second key would be another identity: who wants one says so.
+/// A second key would be another identity: who wants one says so. The placeholder is nobody's.
 fn check_free(public_key: &Path) -> Result<()> {
-    if public_key.try_exists().with_context(|| format!("looking for `{}`", public_key.display()))? {
+    let reading = || format!("reading `{}`", public_key.display());
+    let found = match fs::read(public_key) {
+        Ok(found) => found,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error).with_context(reading),
+    };
+    if !is_placeholder(&found) {
         refuse!(
             "there is a `{PUBLIC_KEY}`, and nothing was changed; to use another key from now on read \"Rotating\" in \
              docs/keys.md, then `git rm {PUBLIC_KEY}` and run this again"
@@ -85,6 +91,13 @@ fn outside(git: &Git, directory: &Path) -> Result<PathBuf> {
         refuse!("`{shown}` is there already; name one that is not, so that no key is overwritten");
     }
     Ok(directory)
+}
+
+/// The public half, where nothing is or the placeholder: it is in place whole, or not at all.
+fn write_public(path: &Path, key: &[u8]) -> Result<()> {
+    let part = path.with_extension("pub.new");
+    create(&part, 0o644, key)?;
+    fs::rename(&part, path).with_context(|| format!("putting the public key at `{}`", path.display()))
 }
 
 /// A new file with exactly these bytes.

@@ -94,7 +94,7 @@ fn print(
     if json {
         let steps = plan.steps.iter().map(|(step, action)| Row::of(step.name(), *action)).collect();
         let (tag, commit) = (tag.to_string(), commit.as_str());
-        let document = Document { schema: "carol-plan/1", tag, commit, image, digest, facts, steps };
+        let document = Document { schema: "xtask-plan/1", tag, commit, image, digest, facts, steps };
         println!("{}", serde_json::to_string_pretty(&document).context("writing the plan")?);
         return Ok(());
     }

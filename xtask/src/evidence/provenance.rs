@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use facts::{Facts, Invocation, ToolSource, build_secrets, build_type, builder_id, xtask_uri};
+pub use facts::{Facts, Invocation, ToolSource, build_secrets, xtask_uri};
 pub use smoked::{Smoked, Tried};
 
 /// The file of the workflow that releases.
@@ -37,10 +37,16 @@ pub const REHEARSE_WORK_TREE: &str = "cargo xtask rehearse --work-tree";
 /// What the SBOM is called among the things that came out.
 pub const SBOM_FILE: &str = "sbom.cdx.json";
 
-/// The section of `docs/builder.md` about runs of the workflow.
-pub const WORKFLOW_BUILDER: &str = "forgejo-actions";
-/// The section of `docs/builder.md` about a person's machine.
-pub const LOCAL_BUILDER: &str = "local-run";
+/// The page that explains the parameters, at a tag that never moves: the same for everyone who uses this tool, so that one
+/// policy can name it. Another form of the predicate gets another address.
+pub const BUILD_TYPE: &str =
+    "https://forge.wynning.tech/james/carol/src/tag/provenance-v1/docs/buildtypes/forgejo-release-v1.md";
+/// What is claimed for a run of the workflow; which forge it was on is the repository's address.
+pub const WORKFLOW_BUILDER: &str =
+    "https://forge.wynning.tech/james/carol/src/tag/provenance-v1/docs/builder.md#forgejo-actions";
+/// What is claimed for a person's machine.
+pub const LOCAL_BUILDER: &str =
+    "https://forge.wynning.tech/james/carol/src/tag/provenance-v1/docs/builder.md#local-run";
 
 /// The predicate of type `https://slsa.dev/provenance/v1`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

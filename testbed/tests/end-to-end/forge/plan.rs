@@ -19,7 +19,7 @@ fn plan(project: &Project, code: i32) -> Result<Value> {
     ensure!(run.code == code, "exit code {}, expected {code}:\n{}{}", run.code, run.stdout, run.stderr);
     ensure!(Snapshot::of(project)? == before, "a plan changed something");
     let plan: Value = serde_json::from_str(&run.stdout).with_context(|| run.stdout.clone())?;
-    ensure!(plan["schema"] == "carol-plan/1" && plan["tag"] == TAG, "{plan}");
+    ensure!(plan["schema"] == "xtask-plan/1" && plan["tag"] == TAG, "{plan}");
     Ok(plan)
 }
 
@@ -39,7 +39,7 @@ fn a_plan_says_what_is_done_and_what_is_not_and_needs_no_secret() -> Result<()> 
 
         let released = project.laptop(&["release", TAG, "--json"]).run()?.success()?;
         let events = released.stdout.lines().map(serde_json::from_str).collect::<Result<Vec<Value>, _>>()?;
-        ensure!(events.iter().all(|event| event["schema"] == "carol-release/1"), "{events:#?}");
+        ensure!(events.iter().all(|event| event["schema"] == "xtask-release/1"), "{events:#?}");
         let steps = |kind: &str| {
             let mut names: Vec<_> = events
                 .iter()

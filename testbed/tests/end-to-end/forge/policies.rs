@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
+use testbed::committed::REPOSITORY;
 use xtask::process::Output;
 use xtask::process::scratch::{Scratch, random_hex};
 use xtask::process::secret::Secret;
@@ -224,8 +225,8 @@ fn skopeo_refuses_what_nobody_or_another_key_signed() -> Result<()> {
         let pinned = copy()?;
         let (name, _) = pinned.split_once('@').context("a digest follows `@`")?;
         let checkout = Checkout::as_committed()?;
-        let image = format!("repository = \"acme/carol\"\nimage = \"{name}\"");
-        checkout.replace("Cargo.toml", "repository = \"acme/carol\"", &image)?;
+        let repository = format!("repository = \"{REPOSITORY}\"");
+        checkout.replace("Cargo.toml", &repository, &format!("{repository}\nimage = \"{name}\""))?;
         Xtask::new(&checkout, &["policies"]).run()?.success()?;
         let password = Secret::new(random_hex()?);
         let (own, other) = (new_key(&checkout, "own", &password)?, new_key(&checkout, "other", &password)?);

@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use testbed::committed::FORGE;
 use testbed::forge_client::{Client, Repository, State, User};
 use testbed::proxy::Proxy;
 use testbed::watcher::Watcher;
@@ -65,11 +66,7 @@ impl Project {
         let private_key = new_key(&checkout, "own", &password)?;
         std::fs::copy(checkout.beside("own.pub"), checkout.top().join("cosign.pub"))?;
         let forge = client.url().to_owned();
-        checkout.replace(
-            "Cargo.toml",
-            "forge = \"https://forge.example.org\"",
-            &format!("forge = \"{forge}\""),
-        )?;
+        checkout.replace("Cargo.toml", &format!("forge = \"{FORGE}\""), &format!("forge = \"{forge}\""))?;
         checkout.call_it(&repository.full_name())?;
         Xtask::new(&checkout, &["policies"]).run()?.success()?;
         checkout.commit("chore: another forge and another key")?;

@@ -24,7 +24,7 @@ const UNCHECKED: i32 = 4;
 fn document(run: &Finished, code: i32) -> Result<Value> {
     ensure!(run.code == code, "exit code {}, expected {code}:\n{}{}", run.code, run.stdout, run.stderr);
     let document: Value = serde_json::from_str(&run.stdout).context("standard output is no JSON")?;
-    ensure!(document["schema"] == "carol-verify/2", "{}", document["schema"]);
+    ensure!(document["schema"] == "xtask-verify/2", "{}", document["schema"]);
     Ok(document)
 }
 

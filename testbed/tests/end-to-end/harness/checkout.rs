@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
+use testbed::committed;
 use xtask::process::scratch::{Scratch, random_hex};
 use xtask::tool::docker::LABEL;
 
@@ -11,9 +12,6 @@ use super::{image, read, wait_for};
 
 /// The repository under test.
 const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
-
-/// What it calls itself.
-const COMMITTED: &str = "acme/carol";
 
 /// The clone and a private place for temporary files; both go away with the value.
 pub(crate) struct Checkout {
@@ -59,7 +57,7 @@ impl Checkout {
         let (top, tmp) = (parent.join("checkout"), parent.join("tmp"));
         fs::create_dir(&tmp).with_context(|| format!("making `{}`", tmp.display()))?;
         read("git", &[&["clone", "--quiet"], what, &[text(&top)?]].concat())?;
-        let checkout = Self { top, tmp, repository: COMMITTED.to_owned(), _scratch: None };
+        let checkout = Self { top, tmp, repository: committed::REPOSITORY.to_owned(), _scratch: None };
         ensure!(
             checkout.git(&["rev-parse", "--is-shallow-repository"])? == "false",
             "the repository under test is shallow: run `git fetch --unshallow`"

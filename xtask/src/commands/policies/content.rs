@@ -4,9 +4,7 @@ use anyhow::{Context as _, Result};
 use serde_json::json;
 
 use crate::evidence::attached::PROVENANCE_PREDICATE;
-use crate::evidence::provenance::{
-    LOCAL_BUILDER, RELEASE, RELEASE_WORKFLOW, WORKFLOW_BUILDER, build_type, builder_id,
-};
+use crate::evidence::provenance::{BUILD_TYPE, LOCAL_BUILDER, RELEASE, RELEASE_WORKFLOW, WORKFLOW_BUILDER};
 use crate::inputs::config::Config;
 
 /// What [`crate::inputs::version::ReleaseTag`] takes, as a regular expression of CUE, which has no escapes between `#"` and `"#`.
@@ -77,9 +75,9 @@ fn predicate(name: &str, config: &Config, run: &str, builder: &str) -> Result<St
          \t}}\n\
          \t...\n\
          }}\n",
-        quoted(&build_type(config))?,
+        quoted(BUILD_TYPE)?,
         platforms.join(", "),
-        quoted(&builder_id(config, builder))?,
+        quoted(builder)?,
     ))
 }
 

@@ -8,7 +8,7 @@ use crate::process::failure::{ExitCode, Verdicts};
 use crate::verify::claim::{Claim, Verdict};
 
 /// The version of the document's form: it changes when a field does; a new claim is no change.
-const SCHEMA: &str = "carol-verify/2";
+const SCHEMA: &str = "xtask-verify/2";
 
 /// The `--json` document.
 #[derive(Serialize)]

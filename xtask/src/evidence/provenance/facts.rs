@@ -6,9 +6,9 @@ mod tests;
 use std::collections::BTreeMap;
 
 use super::{
-    BUILD_SECRETS, BuildDefinition, Builder, ExternalParameters, LOCAL_BUILDER, LocalRun, MODIFIED, Metadata,
-    OF_ENVIRONMENT, Provenance, REHEARSE_WORK_TREE, Resource, RunDetails, SMOKE, Smoked, WORK_TREE,
-    WORKFLOW_BUILDER, Workflow, XTASK,
+    BUILD_SECRETS, BUILD_TYPE, BuildDefinition, Builder, ExternalParameters, LOCAL_BUILDER, LocalRun,
+    MODIFIED, Metadata, OF_ENVIRONMENT, Provenance, REHEARSE_WORK_TREE, Resource, RunDetails, SMOKE, Smoked,
+    WORK_TREE, WORKFLOW_BUILDER, Workflow, XTASK,
 };
 use crate::inputs::config::{Config, Native};
 use crate::inputs::dockerfile::{BaseImage, BaseImages};
@@ -87,14 +87,14 @@ impl Provenance {
         let source = facts.config.source_url();
         Self {
             build_definition: BuildDefinition {
-                build_type: build_type(facts.config),
+                build_type: BUILD_TYPE.to_owned(),
                 external_parameters: external_parameters(facts),
                 internal_parameters: internal_parameters(facts),
                 resolved_dependencies: resolved_dependencies(facts),
             },
             run_details: RunDetails {
                 builder: Builder {
-                    id: builder_id(facts.config, facts.invocation.builder_anchor()),
+                    id: facts.invocation.builder().to_owned(),
                     version: facts.versions.clone(),
                     builder_dependencies: vec![tool(&source, facts.tool)],
                 },
@@ -109,26 +109,8 @@ impl Provenance {
     }
 }
 
-/// The document that explains the parameters: one address for all releases, so that a policy can name it.
-#[must_use]
-pub fn build_type(config: &Config) -> String {
-    document(config, "buildtypes/forgejo-release-v1.md")
-}
-
-/// A page below `docs/` on the first branch that may be released.
-fn document(config: &Config, page: &str) -> String {
-    let branch = config.branches.first().map_or("main", String::as_str);
-    format!("{}/src/branch/{branch}/docs/{page}", config.source_url())
-}
-
-/// The section of `docs/builder.md` that says what such a builder does and does not guarantee.
-#[must_use]
-pub fn builder_id(config: &Config, anchor: &str) -> String {
-    document(config, &format!("builder.md#{anchor}"))
-}
-
 impl Invocation {
-    fn builder_anchor(&self) -> &'static str {
+    fn builder(&self) -> &'static str {
         match self {
             Self::Workflow { .. } => WORKFLOW_BUILDER,
             Self::Local { .. } => LOCAL_BUILDER,

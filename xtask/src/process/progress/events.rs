@@ -11,7 +11,7 @@ use crate::process::failure::exit_code;
 use crate::process::secret::redact;
 
 /// The form of every line.
-const SCHEMA: &str = "carol-release/1";
+const SCHEMA: &str = "xtask-release/1";
 
 /// What happened.
 #[derive(Serialize)]
@@ -107,15 +107,15 @@ mod tests {
         let line = |event: Event<'_>| event.line().unwrap();
         assert_eq!(
             line(Event::finished("build", Duration::from_micros(1_234_567), true)),
-            "{\"schema\":\"carol-release/1\",\"event\":\"finished\",\"step\":\"build\",\"seconds\":1.235,\"ok\":true}\n"
+            "{\"schema\":\"xtask-release/1\",\"event\":\"finished\",\"step\":\"build\",\"seconds\":1.235,\"ok\":true}\n"
         );
         assert_eq!(
             line(Event::begun("build", "two\nlines")),
-            "{\"schema\":\"carol-release/1\",\"event\":\"begun\",\"step\":\"build\",\"detail\":\"two\\nlines\"}\n"
+            "{\"schema\":\"xtask-release/1\",\"event\":\"begun\",\"step\":\"build\",\"detail\":\"two\\nlines\"}\n"
         );
         assert_eq!(
             line(Event::failed(&Refusal::new("no").into())),
-            "{\"schema\":\"carol-release/1\",\"event\":\"failed\",\"exit\":3,\"error\":\"no\"}\n"
+            "{\"schema\":\"xtask-release/1\",\"event\":\"failed\",\"exit\":3,\"error\":\"no\"}\n"
         );
     }
 }

@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use crate::evidence::claims;
 use crate::evidence::provenance::{
-    BUILD_SECRETS, BuildDefinition, LOCAL_BUILDER, MODIFIED, Provenance, REHEARSE, REHEARSE_WORK_TREE,
-    RELEASE, RELEASE_WORKFLOW, Resource, SBOM_FILE, WORK_TREE, WORKFLOW_BUILDER, XTASK, builder_id,
+    BUILD_SECRETS, BUILD_TYPE, BuildDefinition, LOCAL_BUILDER, MODIFIED, Provenance, REHEARSE,
+    REHEARSE_WORK_TREE, RELEASE, RELEASE_WORKFLOW, Resource, SBOM_FILE, WORK_TREE, WORKFLOW_BUILDER, XTASK,
     xtask_uri,
 };
 use crate::evidence::sbom;
@@ -63,10 +63,9 @@ pub(in crate::verify) fn judge(
 
 fn form(release: &Release<'_>, provenance: &Provenance) -> Result<String> {
     let definition = &provenance.build_definition;
-    let expected = crate::evidence::provenance::build_type(release.config);
     ensure!(
-        definition.build_type == expected,
-        "the build type is `{}`: expected `{expected}`",
+        definition.build_type == BUILD_TYPE,
+        "the build type is `{}`: expected `{BUILD_TYPE}`",
         definition.build_type
     );
     let parameters = &definition.external_parameters;
@@ -158,10 +157,9 @@ fn inputs(release: &Release<'_>, provenance: &Provenance) -> Result<String> {
 
 fn builder(release: &Release<'_>, provenance: &Provenance) -> Result<String> {
     let parameters = &provenance.build_definition.external_parameters;
-    let anchor = if parameters.workflow.is_some() { WORKFLOW_BUILDER } else { LOCAL_BUILDER };
-    let expected = builder_id(release.config, anchor);
+    let expected = if parameters.workflow.is_some() { WORKFLOW_BUILDER } else { LOCAL_BUILDER };
     let found = &provenance.run_details.builder.id;
-    ensure!(found == &expected, "the builder is `{found}`: expected `{expected}`");
+    ensure!(found == expected, "the builder is `{found}`: expected `{expected}`");
     if let Some(workflow) = &parameters.workflow {
         ensure!(
             workflow.path == RELEASE_WORKFLOW,
