@@ -91,7 +91,7 @@ mod tests {
         }
         check(scratch.path()).unwrap();
         for (path, text) in &files {
-            write(scratch.path(), path, &text.replace("acme", "another")).unwrap();
+            write(scratch.path(), path, &format!("{text}#")).unwrap();
             refused(&format!("`policies/{path}` is not what"));
             write(scratch.path(), path, text).unwrap();
         }
