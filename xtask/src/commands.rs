@@ -1,4 +1,4 @@
-//! The commands of `cargo xtask`, a file each; `cli` has every flag.
+//! The commands of `cargo xtask`, a file each: this is their table of contents, and `cli` has every flag.
 
 pub mod check;
 pub mod ci;
@@ -13,3 +13,61 @@ pub mod rehearse;
 pub mod release;
 mod testbed;
 pub mod verify;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Parser as _;
+
+use crate::process::environment::Environment;
+use crate::process::{failure, interrupt, secret};
+use crate::release::unfinished;
+
+use cli::{Cli, Command};
+
+/// `cargo xtask`: reads the arguments and runs the command.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    // Before anything else: no child may find a secret in this process's environment.
+    let environment = match handover::environment(cli.command.named_variables()) {
+        Ok(environment) => environment,
+        Err(error) => return failed(&error),
+    };
+    let is_release = matches!(cli.command, Command::Release { plan: false, .. });
+    match run(cli.command, &environment) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let code = failed(&error);
+            if is_release && let Some(next) = unfinished::next_run(&error) {
+                eprintln!("xtask: {next}");
+            }
+            code
+        }
+    }
+}
+
+fn failed(error: &anyhow::Error) -> ExitCode {
+    eprintln!("xtask: {}", secret::redact(&format!("{error:#}")));
+    ExitCode::from(failure::exit_code(error))
+}
+
+fn run(command: Command, environment: &Environment) -> Result<()> {
+    interrupt::watch()?;
+    match command {
+        Command::Release { tag, plan: true, json } => plan::run(environment, tag.as_deref(), json),
+        Command::Release { tag, plan: false, json } => release::run(environment, tag.as_deref(), json),
+        Command::Rehearse { what, work_tree } => rehearse::run(environment, what.as_deref(), work_tree),
+        Command::Verify { what, all, key, source, login, rebuild, builder, save, offline, json } => {
+            let options =
+                verify::Options { what, all, key, source, login, rebuild, builder, save, offline, json };
+            verify::run(environment, &options)
+        }
+        Command::Check => check::run(environment),
+        Command::Policies { check } => policies::run(environment, check),
+        Command::Notes { what } => notes::run(environment, what.as_deref()),
+        Command::Keygen { directory } => keygen::run(environment, &directory),
+        Command::Doctor => doctor::run(environment),
+        Command::Ci { stages, name } => ci::run(environment, &stages, name.as_deref()),
+    }
+}

@@ -24,3 +24,5 @@ pub mod verify;
 pub mod release;
 
 pub mod commands;
+
+pub use commands::main;

@@ -47,9 +47,11 @@ fn no_file_names_where_packages_were_downloaded_from() {
 
 #[test]
 fn the_table_of_contents_stays_one() {
-    let main = std::fs::read_to_string(root().join("xtask/src/main.rs")).unwrap();
+    let contents = std::fs::read_to_string(root().join("xtask/src/commands.rs")).unwrap();
     assert!(
-        main.lines().count() <= 80,
-        "`main.rs` has more than 80 lines: move code to the command's own file"
+        contents.lines().count() <= 90,
+        "`commands.rs` has more than 90 lines: move code to the command's own file"
     );
+    let main = std::fs::read_to_string(root().join("xtask/src/main.rs")).unwrap();
+    assert!(main.lines().count() <= 10, "`main.rs` is what every repository that uses this tool has");
 }
