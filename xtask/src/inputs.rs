@@ -7,6 +7,7 @@ pub mod dockerfile;
 pub mod history;
 pub mod lockfile;
 pub mod native;
+pub mod pin;
 pub mod release;
 pub mod run;
 pub mod source;
@@ -21,6 +22,7 @@ use crate::inputs::config::{Config, Platform};
 use crate::inputs::dockerfile::{BaseImages, Recipe};
 use crate::inputs::lockfile::{Libc, Lockfile, Target};
 use crate::inputs::native::Installed;
+use crate::inputs::pin::ToolPin;
 use crate::oci::reference::Digest;
 use crate::process::failure::Refusal;
 use crate::tool::git::{Commit, Git};
@@ -53,6 +55,8 @@ pub struct Inputs {
     pub files: Vec<(String, Digest)>,
     /// `cosign.pub`, where the commit has one.
     pub public_key: Option<Vec<u8>>,
+    /// The release tool, where it is a dependency and not part of the repository.
+    pub tool: Option<ToolPin>,
     /// Every rule that it breaks: a commit with one is not released, and what was released can be verified all the same.
     pub problems: Vec<String>,
     /// What is allowed and has a price.
@@ -78,7 +82,7 @@ impl Inputs {
     /// As [`Inputs::of_commit`].
     pub fn read(config: &Config, read: Reader<'_>) -> Result<Self> {
         let [manifest, lock] = [PACKAGE_JSON, PACKAGE_LOCK].map(|name| config.service.join(name));
-        let paths = [DOCKERFILE.to_owned(), manifest.clone(), lock.clone(), PUBLIC_KEY.to_owned()];
+        let paths = [DOCKERFILE, &manifest, &lock, PUBLIC_KEY, pin::CARGO_LOCK].map(str::to_owned);
         let mut found = read(&paths)?.into_iter();
         let mut next = || found.next().flatten();
         let required =
@@ -87,6 +91,7 @@ impl Inputs {
         let manifest_bytes = required(&manifest, next())?;
         let lock_bytes = required(&lock, next())?;
         let public_key = next();
+        let tool = next().map(|bytes| ToolPin::of(&bytes)).transpose()?.flatten();
         let recipe_read = read_recipe(&recipe, &config.platforms)?;
         let Recipe { base, downloads, libc, runs_on_target, problems, mut notes } = recipe_read;
         let mut problems: Vec<_> = problems.iter().map(|problem| format!("`Dockerfile` {problem}")).collect();
@@ -110,7 +115,7 @@ impl Inputs {
         let file = |path: &str, bytes: &[u8]| (path.to_owned(), Digest::of(bytes));
         let files =
             vec![file(DOCKERFILE, &recipe), file(&manifest, &manifest_bytes), file(&lock, &lock_bytes)];
-        Ok(Self { base, lockfile, files, public_key, problems, notes })
+        Ok(Self { base, lockfile, files, public_key, tool, problems, notes })
     }
 
     /// # Errors

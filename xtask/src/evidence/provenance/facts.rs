@@ -41,12 +41,15 @@ pub enum Invocation {
     },
 }
 
-/// The checkout that this program was run from; a newer one may finish an older tag.
+/// Where this program is from: the checkout that it was run from, or the dependency that the checkout pins. A newer one may
+/// finish an older tag.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ToolSource {
-    /// Its HEAD.
+    /// Its repository.
+    pub url: String,
+    /// Its commit.
     pub commit: Commit,
-    /// Tracked files of this program differ from that.
+    /// Its files, or what pins them, differ from what is committed.
     pub is_modified: bool,
 }
 
@@ -96,7 +99,7 @@ impl Provenance {
                 builder: Builder {
                     id: facts.invocation.builder().to_owned(),
                     version: facts.versions.clone(),
-                    builder_dependencies: vec![tool(&source, facts.tool)],
+                    builder_dependencies: vec![tool(facts.tool)],
                 },
                 metadata: Metadata {
                     invocation_id: facts.invocation.id(&source),
@@ -214,12 +217,12 @@ pub fn xtask_uri(source: &str, commit: &Commit) -> String {
     format!("git+{source}@{commit}#{XTASK}")
 }
 
-fn tool(source: &str, ToolSource { commit, is_modified }: &ToolSource) -> Resource {
+fn tool(ToolSource { url, commit, is_modified }: &ToolSource) -> Resource {
     let modified = is_modified.then(|| (MODIFIED.to_owned(), "true".to_owned()));
     Resource {
         digest: BTreeMap::from([("gitCommit".to_owned(), commit.to_string())]),
         annotations: modified.into_iter().collect(),
-        ..resource(XTASK, xtask_uri(source, commit))
+        ..resource(XTASK, xtask_uri(url, commit))
     }
 }
 

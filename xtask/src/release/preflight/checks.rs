@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result};
 
 use crate::build::missing_secrets;
 use crate::evidence::provenance::{ToolSource, XTASK};
+use crate::inputs::pin::{CARGO_LOCK, ToolPin};
 use crate::inputs::{Inputs, PUBLIC_KEY};
 use crate::oci::reference::Digest;
 use crate::process::problem::Problem;
@@ -18,6 +19,9 @@ use crate::tool::docker::START_ENGINE;
 /// The oldest buildx and engine that the recipe was tried with.
 const OLDEST_BUILDX: (u64, u64) = (0, 13);
 const OLDEST_ENGINE: (u64, u64) = (26, 0);
+
+/// What decides which program runs, from the top of a repository.
+const DECIDES_TOOL: [&str; 3] = ["xtask", "Cargo.toml", CARGO_LOCK];
 
 /// What does not depend on what is released.
 pub(crate) fn of_machine<'a>(
@@ -47,15 +51,22 @@ pub(crate) fn of_commit<'a>(
     ]
 }
 
-/// Which xtask runs, so that a provenance says it even where a newer one finishes an older tag.
+/// Which xtask runs, so that a provenance says it even where a newer one finishes an older tag: the one that HEAD pins, or
+/// HEAD's own.
 pub(crate) fn own_source(session: &Session<'_>) -> Result<ToolSource> {
-    let commit = session.git.peel("HEAD")?.context("HEAD has no commit")?;
-    let is_modified = session.git.differs(&commit, &["xtask", "Cargo.toml", "Cargo.lock"])?;
-    Ok(ToolSource { commit, is_modified })
+    let head = session.git.peel("HEAD")?.context("HEAD has no commit")?;
+    let is_modified = session.git.differs(&head, &DECIDES_TOOL)?;
+    let [lockfile] = session.git.files(&head, [CARGO_LOCK])?;
+    let pin = lockfile.map(|bytes| ToolPin::of(&bytes)).transpose()?.flatten();
+    let (url, commit) = match pin {
+        Some(pin) => (pin.url, pin.commit),
+        None => (session.config.source_url(), head),
+    };
+    Ok(ToolSource { url, commit, is_modified })
 }
 
 /// The same as a version.
-pub(crate) fn own_version(ToolSource { commit, is_modified }: &ToolSource) -> (String, String) {
+pub(crate) fn own_version(ToolSource { commit, is_modified, .. }: &ToolSource) -> (String, String) {
     let dirty = if *is_modified { ".dirty" } else { "" };
     (XTASK.to_owned(), format!("{}+{}{dirty}", env!("CARGO_PKG_VERSION"), commit.short()))
 }

@@ -173,11 +173,14 @@ fn builder(release: &Release<'_>, provenance: &Provenance) -> Result<String> {
         let known = run.command == RELEASE || (rehearsal && loopback);
         ensure!(known, "the command is `{}`: expected `{RELEASE}`", run.command);
     }
-    let tool = tool(&release.config.source_url(), &provenance.run_details.builder.builder_dependencies)?;
+    let pinned = release.inputs.tool.as_ref().map(|pin| pin.url.clone());
+    let home = pinned.unwrap_or_else(|| release.config.source_url());
+    let tool = tool(&home, &provenance.run_details.builder.builder_dependencies)?;
     Ok(format!("{found}, {tool}"))
 }
 
-/// Which xtask ran: named once, of this repository. It may be newer than the tag; where it was modified, that is said.
+/// Which xtask ran: named once, of this repository or of the one that the commit pins it from. It may be newer than the tag;
+/// where it was modified, that is said.
 fn tool(source: &str, dependencies: &[Resource]) -> Result<String> {
     let [resource] = dependencies else {
         bail!("it names {} builder dependencies: expected one", dependencies.len())

@@ -43,7 +43,11 @@ fn predicate_of(config: &Config, invocation: &Invocation, stand_ins: &[(String, 
         base: &base(),
         stand_ins,
         versions: BTreeMap::from([("buildkit".to_owned(), "v0.13.2".to_owned())]),
-        tool: &ToolSource { commit: Commit::parse(&"8".repeat(40)).unwrap(), is_modified: true },
+        tool: &ToolSource {
+            url: "https://forge.example.org/acme/carol".to_owned(),
+            commit: Commit::parse(&"8".repeat(40)).unwrap(),
+            is_modified: true,
+        },
         smoked: &[("linux/amd64".to_owned(), Tried::Native), ("linux/arm64".to_owned(), Tried::NotRun)]
             .into_iter()
             .collect(),

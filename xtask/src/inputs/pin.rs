@@ -1,0 +1,93 @@
+//! Where the release tool itself comes from: a repository that uses it as a dependency pins it in `Cargo.lock`, by commit.
+
+use anyhow::{Context as _, Result, bail};
+use serde::Deserialize;
+
+use crate::tool::git::Commit;
+
+/// The lockfile of Rust packages, at the top of the repository.
+pub const CARGO_LOCK: &str = "Cargo.lock";
+
+/// The package of this tool.
+pub const PACKAGE: &str = "xtask";
+
+/// The tool as another repository depends on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ToolPin {
+    /// The address that cargo fetches it from, without what chooses the commit.
+    pub url: String,
+    /// The commit.
+    pub commit: Commit,
+}
+
+impl ToolPin {
+    /// Reads `Cargo.lock`. `None` where the tool is part of the repository itself, as it is in its own.
+    ///
+    /// # Errors
+    /// When it is no lockfile, or has the tool from somewhere else than a git repository.
+    pub fn of(lockfile: &[u8]) -> Result<Option<Self>> {
+        #[derive(Deserialize)]
+        struct Lockfile {
+            #[serde(default)]
+            package: Vec<Package>,
+        }
+        #[derive(Deserialize)]
+        struct Package {
+            name: String,
+            source: Option<String>,
+        }
+        let text = std::str::from_utf8(lockfile).with_context(|| format!("`{CARGO_LOCK}` is not UTF-8"))?;
+        let lockfile: Lockfile =
+            basic_toml::from_str(text).with_context(|| format!("reading `{CARGO_LOCK}`"))?;
+        let mut found = lockfile.package.into_iter().filter(|package| package.name == PACKAGE);
+        let Some(package) = found.next() else { return Ok(None) };
+        if found.next().is_some() {
+            bail!("`{CARGO_LOCK}` has `{PACKAGE}` twice: which of them releases cannot be told");
+        }
+        package.source.map(|source| parse(&source)).transpose()
+    }
+}
+
+/// `git+https://forge.example.org/owner/name?tag=v1.2.3#<commit>`
+fn parse(source: &str) -> Result<ToolPin> {
+    let git = source.strip_prefix("git+").and_then(|rest| rest.rsplit_once('#'));
+    let (url, commit) = git.with_context(|| {
+        format!("`{CARGO_LOCK}` has `{PACKAGE}` from `{source}`: depend on its git repository, by tag")
+    })?;
+    let url = url.split_once('?').map_or(url, |(url, _choice)| url);
+    Ok(ToolPin { url: url.to_owned(), commit: Commit::parse(commit)? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ToolPin;
+
+    fn lockfile(source: &str) -> Vec<u8> {
+        format!("version = 4\n\n[[package]]\nname = \"release\"\nversion = \"0.0.0\"\n\n[[package]]\nname = \"xtask\"\nversion = \"0.1.0\"\n{source}")
+            .into_bytes()
+    }
+
+    #[test]
+    fn the_tool_is_pinned_by_commit_or_is_the_repositorys_own() {
+        let commit = "8".repeat(40);
+        let pin = |source: &str| ToolPin::of(&lockfile(&format!("source = \"{source}\"\n")));
+        for choice in ["?tag=v0.1.0", "?rev=8888", "?branch=main", ""] {
+            let found =
+                pin(&format!("git+https://forge.example.org/acme/tool{choice}#{commit}")).unwrap().unwrap();
+            assert_eq!(
+                (found.url.as_str(), found.commit.as_str()),
+                ("https://forge.example.org/acme/tool", &*commit)
+            );
+        }
+        assert_eq!(ToolPin::of(&lockfile("")).unwrap(), None);
+        assert_eq!(ToolPin::of(b"version = 4\n").unwrap(), None);
+        for bad in
+            ["registry+https://example.org", "git+https://example.org/x", "git+https://example.org/x#main"]
+        {
+            assert!(pin(bad).is_err(), "{bad}");
+        }
+        let twice = [lockfile(""), lockfile("")].concat();
+        assert!(ToolPin::of(&twice).is_err());
+        assert!(ToolPin::of(b"\xff").is_err());
+    }
+}
