@@ -57,7 +57,9 @@ fn run(command: Command, environment: &Environment) -> Result<()> {
     match command {
         Command::Release { tag, plan: true, json } => plan::run(environment, tag.as_deref(), json),
         Command::Release { tag, plan: false, json } => release::run(environment, tag.as_deref(), json),
-        Command::Rehearse { what, work_tree } => rehearse::run(environment, what.as_deref(), work_tree),
+        Command::Rehearse { what, work_tree, registry } => {
+            rehearse::run(environment, what.as_deref(), work_tree, registry.as_deref())
+        }
         Command::Verify { what, all, key, source, login, rebuild, builder, save, offline, json } => {
             let options =
                 verify::Options { what, all, key, source, login, rebuild, builder, save, offline, json };

@@ -9,9 +9,11 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use xshell::cmd;
 
+use crate::commands::check;
 use crate::commands::testbed::{self, Purpose};
 use crate::inputs::config::Config;
 use crate::process::environment::Environment;
+use crate::process::failure::Misuse;
 use crate::process::progress::Steps;
 use crate::process::secret::redact;
 use crate::process::{Call, Runner};
@@ -23,7 +25,7 @@ const RAN: &str = "target/e2e-ran";
 /// A cold build, or all end-to-end tests.
 const PATIENCE: Duration = Duration::from_secs(60 * 60);
 
-/// A part of it.
+/// A part of it. The first three and the last are about the release tool itself, and run in its own repository alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Stage {
     /// `cargo fmt --check`
@@ -32,6 +34,8 @@ pub enum Stage {
     Lint,
     /// Unit tests and those of recorded answers
     Unit,
+    /// `cargo xtask check`
+    Check,
     /// The service's own tests
     Service,
     /// End-to-end tests on real parts
@@ -39,10 +43,24 @@ pub enum Stage {
 }
 
 impl Stage {
-    const ALL: [Self; 5] = [Self::Format, Self::Lint, Self::Unit, Self::Service, Self::EndToEnd];
+    /// Of the tool's own repository, and of one that uses it.
+    const OWN: [Self; 6] = [Self::Format, Self::Lint, Self::Unit, Self::Check, Self::Service, Self::EndToEnd];
+    const ANY: [Self; 2] = [Self::Check, Self::Service];
 
     fn needs_testbed(self) -> bool {
         matches!(self, Self::Service | Self::EndToEnd)
+    }
+
+    /// What is run of `named` in a repository with a testbed, or in one without.
+    fn chosen(named: &[Self], has_testbed: bool) -> Result<Vec<Self>> {
+        let possible: &[Self] = if has_testbed { &Self::OWN } else { &Self::ANY };
+        if let Some(other) = named.iter().find(|stage| !possible.contains(stage)) {
+            let words = format!(
+                "`{other:?}` is for the release tool's own repository; here there are `check` and `service`"
+            );
+            return Err(Misuse::new(words).into());
+        }
+        Ok(if named.is_empty() { possible } else { named }.to_vec())
     }
 }
 
@@ -54,11 +72,12 @@ pub fn run(environment: &Environment, stages: &[Stage], name: Option<&str>) -> R
     let here = std::env::current_dir().context("finding the current directory")?;
     let git = Git::discover(&Runner::new(environment), &here)?;
     let (root, steps) = (git.root(), Steps::plain());
-    let stages = if stages.is_empty() { &Stage::ALL } else { stages };
+    let has_testbed = testbed::is_in(root);
+    let stages = &Stage::chosen(stages, has_testbed)?;
     let mut failed = Vec::new();
     let mut testbed = None;
     for stage in stages {
-        let result = if stage.needs_testbed() {
+        let result = if has_testbed && stage.needs_testbed() {
             let exports = testbed.get_or_insert_with(|| {
                 let brought_up =
                     steps.run("testbed", "", || testbed::ensure(environment, root, Purpose::Tests));
@@ -107,6 +126,7 @@ fn one(
         Stage::Lint => steps.run("lint", "cargo clippy", || cargo(&CLIPPY)),
         Stage::Unit => steps.run("unit tests", "cargo test", || cargo(&tests)),
         Stage::Service => steps.run("service", "npm test", || service_tests(environment, root)),
+        Stage::Check => steps.run("check", "", || check::check(root)),
         Stage::EndToEnd => {
             steps.run("end-to-end", "on real parts", || end_to_end_tests(environment, root, name))
         }
@@ -183,7 +203,15 @@ fn cargo(runner: &Runner, root: &Path, arguments: &[&str]) -> Result<Call> {
 
 #[cfg(test)]
 mod tests {
-    use super::{check_all_ran, parse_list};
+    use super::{Stage, check_all_ran, parse_list};
+
+    #[test]
+    fn a_repository_without_a_testbed_has_its_own_stages() {
+        assert_eq!(Stage::chosen(&[], true).unwrap().len(), 6);
+        assert_eq!(Stage::chosen(&[], false).unwrap(), [Stage::Check, Stage::Service]);
+        assert_eq!(Stage::chosen(&[Stage::Service], false).unwrap(), [Stage::Service]);
+        assert!(Stage::chosen(&[Stage::EndToEnd], false).is_err());
+    }
 
     #[test]
     fn a_test_that_did_not_run_fails_the_command() {

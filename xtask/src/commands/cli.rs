@@ -41,6 +41,10 @@ pub enum Command {
         /// The files of the work tree instead, as they are: what is committed, changed or new, and not ignored
         #[arg(long, conflicts_with = "what")]
         work_tree: bool,
+        /// A registry of this machine, as `127.0.0.1:PORT`, or the image with its digest of one to start [default: the
+        /// testbed's in the tool's own repository, else one that is started]
+        #[arg(long, value_name = "HOST:PORT or IMAGE@DIGEST")]
+        registry: Option<String>,
     },
     /// Check every claim of a release: its image, signature, provenance, SBOM, page and tags
     Verify {

@@ -1,12 +1,13 @@
 //! `cargo xtask rehearse`: the release, step by step, with real parts that nobody else sees. Each rehearsal has a key and
 //! a place in the registry of its own, so it never meets what an earlier one left.
 
+mod place;
+
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-use crate::commands::testbed::{self, Purpose};
 use crate::evidence::provenance::{Invocation, REHEARSE, REHEARSE_WORK_TREE};
 use crate::forge::directory::Directory;
 use crate::inputs::PUBLIC_KEY;
@@ -26,23 +27,31 @@ use crate::tool::cosign::{Cosign, SigningKey};
 use crate::tool::docker::DockerConfig;
 use crate::tool::git::Git;
 
+use place::Place;
+
 /// Where pages and the public key go, from the top of the repository.
 pub(crate) const DIRECTORY: &str = "target/rehearsal";
 
-/// Rehearses the release of `what`, or of the work tree.
+/// Rehearses the release of `what`, or of the work tree; `registry` is what the command line names.
 ///
 /// # Errors
 /// As the release itself.
-pub fn run(environment: &Environment, what: Option<&str>, work_tree: bool) -> Result<()> {
+pub fn run(
+    environment: &Environment,
+    what: Option<&str>,
+    work_tree: bool,
+    registry: Option<&str>,
+) -> Result<()> {
     let here = std::env::current_dir().context("finding the current directory")?;
     let checkout = Git::discover(&Runner::new(environment), &here)?;
-    // Before the testbed: what is wrong with the arguments needs no real parts to be said.
+    // Before anything is started: what is wrong with the arguments needs no real parts to be said.
     let uncommitted = if work_tree { Some(checkout.work_tree()?) } else { None };
     let (git, source, command) = match &uncommitted {
         Some(made) => (made.git.clone(), Source::of_commit(&made.git, &made.commit)?, REHEARSE_WORK_TREE),
         None => (checkout.clone(), Source::to_try(&checkout, what)?, REHEARSE),
     };
-    let environment = &testbed::ensure(environment, git.root(), Purpose::Rehearsal)?;
+    let place = &place::ensure(environment, git.root(), registry)?;
+    let environment = &place.environment;
     let runner = &Runner::new(environment);
     let steps = Steps::new(environment)?;
     let of = if work_tree { ", the work tree" } else { "" };
@@ -57,12 +66,13 @@ pub fn run(environment: &Environment, what: Option<&str>, work_tree: bool) -> Re
     fs::create_dir_all(&parent).with_context(|| format!("making `{}`", parent.display()))?;
     // A rehearsal that fails leaves the last good one as it was.
     let staged = Scratch::within(&parent)?;
-    let target = target(environment, runner, &config, command, staged.path()).map_err(refused)?;
+    let target = target(place, runner, &config, command, staged.path()).map_err(refused)?;
     let session = Session { runner, environment, git: &git, config: &config, steps: &steps };
     let outcome = release::run(&session, &target, &source)?;
     let directory = git.root().join(DIRECTORY);
     staged.become_directory(&directory)?;
     report(&target, &source, &outcome, &steps, &directory);
+    tell_of(place);
     Ok(())
 }
 
@@ -80,16 +90,11 @@ fn tell_of_changes(git: &Git, source: &Source, steps: &Steps) -> Result<()> {
     Ok(())
 }
 
-fn target(
-    environment: &Environment,
-    runner: &Runner,
-    config: &Config,
-    command: &str,
-    staged: &Path,
-) -> Result<Target> {
+fn target(place: &Place, runner: &Runner, config: &Config, command: &str, staged: &Path) -> Result<Target> {
     let name = config.repository.to_string().to_ascii_lowercase();
     let nonce = random_hex()?;
-    let image = format!("{}/rehearsal-{}/{name}", testbed::registry(environment)?, &nonce[..12]).parse()?;
+    let Place { environment, registry, remedy, .. } = place;
+    let image = format!("{registry}/rehearsal-{}/{name}", &nonce[..12]).parse()?;
     let (key, public_key) = throwaway_key(environment, runner, config)?;
     fs::write(staged.join(PUBLIC_KEY), &public_key).context("keeping the rehearsal's public key")?;
     Ok(Target {
@@ -98,7 +103,7 @@ fn target(
         key,
         public_key: Some(public_key),
         public_key_name: format!("{DIRECTORY}/{PUBLIC_KEY}"),
-        registry_remedy: "start the testbed's registry with `cargo testbed up`",
+        registry_remedy: remedy,
         forge: Box::new(Directory::new(staged)),
         stand_ins: StandIn::of_environment(environment)?,
         cosign: "cosign".into(),
@@ -131,10 +136,15 @@ fn report(target: &Target, source: &Source, outcome: &Outcome, steps: &Steps, di
     println!("image      {}", target.image.tagged(&source.tag.registry_tag()));
     println!("digest     {}", outcome.digest);
     println!("page       {}", directory.join(format!("{}.md", source.tag)).display());
-    println!(
-        "\ncheck it with these, from the top of the repository (`eval \"$(cargo testbed env)\"` finds cosign):\n"
-    );
+    println!("\ncheck it with these, from the top of the repository:\n");
     for command in &outcome.commands {
         println!("{command}");
+    }
+}
+
+/// On standard error: it is about this machine, and no data.
+fn tell_of(place: &Place) {
+    if !place.note.is_empty() {
+        eprintln!("\n{}", place.note);
     }
 }

@@ -17,6 +17,11 @@ const PROVISIONING: Duration = Duration::from_secs(60 * 60);
 /// Set where a testbed's exports are in the environment already: then it is taken as it is.
 const REGISTRY: &str = "TESTBED_REGISTRY";
 
+/// Whether the repository at `root` has a testbed: the tool's own has, one that uses the tool has not.
+pub(super) fn is_in(root: &Path) -> bool {
+    root.join("testbed/Cargo.toml").is_file()
+}
+
 /// What the testbed is for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {

@@ -6,6 +6,7 @@ mod container;
 mod network;
 mod platforms;
 mod run;
+mod service;
 
 use std::collections::BTreeMap;
 use std::fs;

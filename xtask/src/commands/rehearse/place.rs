@@ -1,0 +1,140 @@
+//! Where a rehearsal's image goes: the testbed's registry in the tool's own repository, elsewhere a throwaway registry that is
+//! named, or that is started with the docker engine that is there.
+
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::commands::testbed::{self, Purpose};
+use crate::http::{Curl, Request};
+use crate::oci::reference::Registry;
+use crate::process::Runner;
+use crate::process::environment::Environment;
+use crate::process::failure::Misuse;
+use crate::tool::docker::{Docker, DockerConfig};
+
+/// The registry that is started: the one that the distribution specification grew from.
+const IMAGE: &str = "registry:2@sha256:a3d8aaa63ed8681a604f1dea0aa03f100d5895b6a58ace528858a7b332415373";
+
+/// Its container, which stays, so that the printed commands can be tried; the next rehearsal uses it again.
+const CONTAINER: &str = "xtask-rehearsal-registry";
+
+/// How long it may take until it answers.
+const START: Duration = Duration::from_secs(30);
+
+/// A registry on this machine, and the environment to work in.
+pub(super) struct Place {
+    pub(super) environment: Environment,
+    pub(super) registry: Registry,
+    /// What to do when the registry does not answer.
+    pub(super) remedy: &'static str,
+    /// How a reader gets the tools for the printed commands, or gets rid of what was started; empty for nothing to say.
+    pub(super) note: &'static str,
+}
+
+/// What `--registry` may name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Named {
+    /// A registry that runs already.
+    Running(Registry),
+    /// The image of one to start.
+    Image(String),
+}
+
+impl Named {
+    fn parse(text: &str) -> Result<Self> {
+        if text.contains("@sha256:") {
+            return Ok(Self::Image(text.to_owned()));
+        }
+        let misuse = |error: anyhow::Error| Misuse::new(format!("`--registry`: {error:#}"));
+        let registry: Registry = text.parse().map_err(misuse)?;
+        if !registry.is_loopback() {
+            let words = format!(
+                "`--registry` is `{text}`: a rehearsal goes to this machine alone, such as `127.0.0.1:5000`, or to an image \
+                 with its digest that is started here"
+            );
+            return Err(Misuse::new(words).into());
+        }
+        Ok(Self::Running(registry))
+    }
+}
+
+/// Makes it ready; `named` is what the command line says.
+///
+/// # Errors
+/// [`Misuse`] when `named` is no registry of this machine; other errors when one cannot be started.
+pub(super) fn ensure(environment: &Environment, root: &Path, named: Option<&str>) -> Result<Place> {
+    let named = named.map(Named::parse).transpose()?;
+    if named.is_none() && testbed::is_in(root) {
+        let environment = testbed::ensure(environment, root, Purpose::Rehearsal)?;
+        let registry = testbed::registry(&environment)?.parse()?;
+        return Ok(Place {
+            environment,
+            registry,
+            remedy: "start the testbed's registry with `cargo testbed up`",
+            note: "`eval \"$(cargo testbed env)\"` finds cosign",
+        });
+    }
+    let registry = match named {
+        Some(Named::Running(registry)) => {
+            return Ok(Place {
+                environment: environment.clone(),
+                registry,
+                remedy: "start the registry that `--registry` names",
+                note: "",
+            });
+        }
+        Some(Named::Image(image)) => start(environment, &image)?,
+        None => start(environment, IMAGE)?,
+    };
+    Ok(Place {
+        environment: environment.clone(),
+        registry,
+        remedy: "look at it with `docker logs xtask-rehearsal-registry`",
+        note: "`docker rm --force --volumes xtask-rehearsal-registry` ends the registry that they ask",
+    })
+}
+
+fn start(environment: &Environment, image: &str) -> Result<Registry> {
+    let runner = &Runner::new(environment);
+    let config = &DockerConfig::new(environment, None)?;
+    let address = Docker::new(runner, config).service(CONTAINER, image, 5000).with_context(|| {
+        format!("starting a throwaway registry from `{image}`; name one that runs with `--registry 127.0.0.1:PORT`")
+    })?;
+    let registry: Registry = address.parse()?;
+    let ask = Request::new("GET", format!("{}/v2/", registry.base_url()));
+    let (curl, deadline) = (Curl::new(runner, Duration::from_secs(2)), Instant::now() + START);
+    loop {
+        match curl.send(&ask) {
+            Ok(answer) if answer.status == 200 => return Ok(registry),
+            Ok(answer) => {
+                bail!("the throwaway registry at `{registry}` answers {}: {address}", answer.status)
+            }
+            Err(error) if Instant::now() > deadline => {
+                return Err(error.context(format!("`docker logs {CONTAINER}` shows why it does not answer")));
+            }
+            Err(_not_yet) => {
+                crate::process::interrupt::check()?;
+                thread::sleep(Duration::from_millis(200));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{IMAGE, Named};
+    use crate::process::failure::exit_code;
+
+    #[test]
+    fn a_rehearsal_stays_on_this_machine() {
+        let running = Named::parse("127.0.0.1:5000").unwrap();
+        assert_eq!(running, Named::Running("127.0.0.1:5000".parse().unwrap()));
+        assert_eq!(Named::parse(IMAGE).unwrap(), Named::Image(IMAGE.to_owned()));
+        for other in ["forge.example.org", "192.168.1.10:5000", "registry:2", ""] {
+            assert_eq!(exit_code(&Named::parse(other).unwrap_err()), 2, "{other}");
+        }
+    }
+}
