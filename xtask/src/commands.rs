@@ -5,6 +5,7 @@ pub mod ci;
 pub mod cli;
 pub mod doctor;
 pub mod handover;
+pub mod init;
 pub mod keygen;
 pub mod notes;
 pub mod plan;
@@ -68,6 +69,7 @@ fn run(command: Command, environment: &Environment) -> Result<()> {
         Command::Check => check::run(environment),
         Command::Policies { check } => policies::run(environment, check),
         Command::Notes { what } => notes::run(environment, what.as_deref()),
+        Command::Init(options) => init::run(environment, &options),
         Command::Keygen { directory } => keygen::run(environment, &directory),
         Command::Doctor => doctor::run(environment),
         Command::Ci { stages, name } => ci::run(environment, &stages, name.as_deref()),

@@ -93,6 +93,8 @@ pub enum Command {
         #[arg(value_name = "TAG or COMMIT")]
         what: Option<String>,
     },
+    /// Write into another repository what it needs to release its service with this tool; nothing is overwritten
+    Init(crate::commands::init::Options),
     /// Make the key pair that signs releases: the public half goes into the repository, the private half to DIR
     Keygen {
         /// A new directory outside of the repository

@@ -33,9 +33,17 @@ pub fn run(environment: &Environment, check: bool) -> Result<()> {
         eprintln!("every policy is what the configuration says");
         return Ok(());
     }
-    for (path, text) in content::files(&Config::of_work_tree(git.root())?)? {
-        write(git.root(), &path, &text)?;
-        eprintln!("wrote `{DIRECTORY}/{path}`");
+    write_all(git.root())
+}
+
+/// Writes the policies of the repository at `root`.
+///
+/// # Errors
+/// When one cannot be written.
+pub(super) fn write_all(root: &Path) -> Result<()> {
+    for (path, text) in content::files(&Config::of_work_tree(root)?)? {
+        write(root, &path, &text)?;
+        eprintln!("wrote    {DIRECTORY}/{path}");
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! The rules that a Dockerfile must keep so that the same commit gives the same digest (docs/reproducible.md), and what it
 //! pins. They are told early and all at once; what the image is made of is read from the image.
 
+pub mod existing;
 mod final_stage;
 mod image;
 mod install;

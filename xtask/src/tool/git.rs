@@ -1,5 +1,6 @@
 //! git, asked only for formats that are documented as stable.
 
+mod checkout;
 mod commit;
 mod objects;
 mod sealed;

@@ -37,7 +37,7 @@ fn provenance(config: &Config) -> Result<String> {
     );
     Ok(format!(
         "// Which provenance of `{}` is accepted. Written by `cargo xtask policies`.\n\
-         // docs/verifying.md says how to use it, docs/buildtypes/forgejo-release-v1.md what the fields mean.\n\n\
+         // docs/verifying.md says how to use it, the page at `buildType` what the fields mean.\n\n\
          predicateType!: {}\n\n\
          // Only what the forge's workflow released. To accept what a person released as well, write\n\
          // `#ByWorkflow | #ByPerson`.\n\

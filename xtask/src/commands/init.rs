@@ -1,0 +1,215 @@
+//! `cargo xtask init`: everything that another repository needs to release its service with this tool. It overwrites nothing:
+//! for a file that is there already it says what of it goes where.
+
+mod base;
+mod dockerfile;
+mod files;
+mod survey;
+mod tool;
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use xshell::cmd;
+
+use crate::commands::policies;
+use crate::inputs::DOCKERFILE;
+use crate::inputs::dockerfile::existing::Existing;
+use crate::inputs::pin::CARGO_LOCK;
+use crate::process::Runner;
+use crate::process::environment::Environment;
+use crate::process::failure::Refusal;
+use crate::tool::git::Git;
+
+use files::File;
+use survey::Survey;
+
+/// cargo fetches the tool and the index of its packages.
+const LOCK: Duration = Duration::from_secs(600);
+
+/// What the command line says.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct Options {
+    /// The repository
+    #[arg(value_name = "DIR")]
+    pub directory: PathBuf,
+    /// Write nothing; name what this version would write in another way
+    #[arg(long)]
+    pub check: bool,
+    /// The forge's address [default: as the remote `origin` says]
+    #[arg(long, value_name = "URL")]
+    pub forge: Option<String>,
+    /// The repository's name there [default: as the remote `origin` says]
+    #[arg(long, value_name = "OWNER/NAME")]
+    pub repository: Option<String>,
+    /// The service's folder [default: the one with a package-lock.json]
+    #[arg(long, value_name = "FOLDER")]
+    pub service: Option<String>,
+    /// The port that the service listens on [default: that of `EXPOSE` in its Dockerfile]
+    #[arg(long)]
+    pub port: Option<u16>,
+    /// The path that answers 200 once the service is up [default: /]
+    #[arg(long, value_name = "PATH")]
+    pub health: Option<String>,
+    /// The base image, with its digest [default: the one of this project's own service]
+    #[arg(long, value_name = "IMAGE@DIGEST")]
+    pub base: Option<String>,
+    /// Where this tool is fetched from [default: its own repository]
+    #[arg(long, value_name = "URL")]
+    pub tool_url: Option<String>,
+    /// A commit of this tool [default: the tag of this version]
+    #[arg(long, value_name = "COMMIT")]
+    pub tool_rev: Option<String>,
+}
+
+/// Writes what is missing, or with `check` names what is out of date.
+///
+/// # Errors
+/// [`crate::process::failure::Misuse`] for what has to be named; a [`Refusal`] when something is out of date.
+pub fn run(environment: &Environment, options: &Options) -> Result<()> {
+    let runner = &Runner::new(environment);
+    let directory = &options.directory;
+    let git = Git::discover(runner, directory).with_context(|| {
+        format!("`{}` is no git repository; run `git init` there first", directory.display())
+    })?;
+    let survey = Survey::of(&git, options)?;
+    let files = files::all(&survey, options);
+    if options.check {
+        return check(&survey.root, &files);
+    }
+    for file in &files {
+        write(&survey, file)?;
+    }
+    lock(runner, &survey.root)?;
+    policies::write_all(&survey.root)?;
+    say_next(&survey)
+}
+
+/// Names what this version writes in another way.
+fn check(root: &Path, files: &[File]) -> Result<()> {
+    let mut stale = Vec::new();
+    for file in files.iter().filter(|file| file.is_ours) {
+        let path = root.join(file.path);
+        let found = match fs::read_to_string(&path) {
+            Ok(found) => found,
+            Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
+            Err(error) => return Err(error).with_context(|| format!("reading `{}`", path.display())),
+        };
+        if files::comparable(&found) != files::comparable(&file.text) {
+            stale.push(format!("`{}`", file.path));
+        }
+    }
+    if stale.is_empty() {
+        eprintln!("everything is as this version writes it");
+        return Ok(());
+    }
+    let words = format!(
+        "not as this version writes it: {}; remove what you have not changed yourself and run `cargo xtask init .`, which \
+         writes it anew",
+        stale.join(", ")
+    );
+    Err(Refusal::new(words).into())
+}
+
+fn write(survey: &Survey, file: &File) -> Result<()> {
+    let path = survey.root.join(file.path);
+    let writing = || format!("writing `{}`", path.display());
+    if path.try_exists().with_context(writing)? {
+        let is_same = fs::read_to_string(&path).with_context(writing)? == file.text;
+        let is_old = file.path == DOCKERFILE && survey.dockerfile.as_ref().is_some_and(|old| !old.is_ours);
+        if is_old {
+            return beside(survey, file);
+        }
+        if !is_same {
+            eprintln!("kept     {}: it is yours", file.path);
+        }
+        return Ok(());
+    }
+    let parent = path.parent().context("a file is in a directory")?;
+    fs::create_dir_all(parent).and_then(|()| fs::write(&path, &file.text)).with_context(writing)?;
+    eprintln!("wrote    {}", file.path);
+    Ok(())
+}
+
+/// A Dockerfile for another builder is not overwritten: the new one stands beside it.
+fn beside(survey: &Survey, file: &File) -> Result<()> {
+    let path = survey.root.join("Dockerfile.new");
+    fs::write(&path, &file.text).with_context(|| format!("writing `{}`", path.display()))?;
+    eprintln!(
+        "wrote    Dockerfile.new: put it in the place of `{DOCKERFILE}` (`mv Dockerfile.new {DOCKERFILE}`), of which"
+    );
+    for line in survey.dockerfile.iter().flat_map(|old| goes_where(old, survey)) {
+        eprintln!("           {line}");
+    }
+    Ok(())
+}
+
+/// What becomes of each line of an old Dockerfile that says something.
+fn goes_where(old: &Existing, survey: &Survey) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(base) = &old.base {
+        let became = if base.value == survey.base {
+            "is kept".to_owned()
+        } else {
+            format!("became `{}` (`--base` names another)", survey.base)
+        };
+        lines.push(format!("line {}, `FROM {}`, {became}", base.line, base.value));
+    }
+    let kept = |line: usize, what: &str, place: &str| format!("line {line}, `{what}`, {place}");
+    lines.extend(
+        old.port.iter().map(|port| {
+            kept(port.line, &format!("EXPOSE {}", port.value), "is `smoke.port` in `Cargo.toml`")
+        }),
+    );
+    lines.extend(
+        old.variables.iter().map(|env| kept(env.line, &format!("ENV {}", env.value), "is in the last stage")),
+    );
+    lines.extend(old.volumes.iter().map(|volume| {
+        kept(
+            volume.line,
+            &format!("VOLUME {}", volume.value),
+            "is in the last stage, and the service's user owns it",
+        )
+    }));
+    lines.extend(
+        old.command.iter().map(|command| kept(command.line, &command.value.join(" "), "is `ENTRYPOINT`")),
+    );
+    let own = format!("needs a base image of your own: {}/services.md#system-packages", tool::documents());
+    lines.extend(old.packages.iter().map(|run| kept(run.line, &format!("RUN {}", run.value), &own)));
+    lines
+}
+
+/// The exact versions of the tool and of what it is made of: a release is built with `--locked`.
+fn lock(runner: &Runner, root: &Path) -> Result<()> {
+    if root.join(CARGO_LOCK).try_exists().context("looking for `Cargo.lock`")? {
+        return Ok(());
+    }
+    let sh = runner.shell()?;
+    let call = runner.call(cmd!(sh, "cargo generate-lockfile --quiet")).dir(root).timeout(LOCK);
+    call.run()
+        .context("writing `Cargo.lock`; run `cargo generate-lockfile` there when the network is back")?;
+    eprintln!("wrote    {CARGO_LOCK}");
+    Ok(())
+}
+
+fn say_next(survey: &Survey) -> Result<()> {
+    let ignored = match fs::read_to_string(survey.root.join(".gitignore")) {
+        Ok(lines) => lines,
+        Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
+        Err(error) => return Err(error).context("reading `.gitignore`"),
+    };
+    if !ignored.lines().any(|line| matches!(line.trim(), "target" | "target/" | "/target" | "/target/")) {
+        eprintln!("add      `/target/` to .gitignore");
+    }
+    eprintln!(
+        "\nnext, in `{}`:\n  cargo xtask keygen ~/{}-keys\n  git add --all && git commit --message 'releases by cargo xtask'\n  \
+         cargo xtask check\n  cargo xtask rehearse\nthen store the secrets ({}/keys.md#storing), push, and `git tag v0.1.0 && git push origin v0.1.0`",
+        survey.root.display(),
+        survey.title(),
+        tool::documents()
+    );
+    Ok(())
+}

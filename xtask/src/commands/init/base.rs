@@ -1,0 +1,61 @@
+//! The base image, with its digest: nothing is built on a tag that can move.
+
+use anyhow::{Context as _, Result};
+
+use super::Options;
+use crate::inputs::dockerfile::existing::Existing;
+use crate::process::failure::Misuse;
+
+/// The base image of this project, whose digest Renovate keeps fresh.
+const OWN: &str = include_str!("../../../../Dockerfile");
+
+/// What stands after `FROM`: as the command line says, else this project's own pin. What the old Dockerfile has is kept where
+/// it is pinned.
+///
+/// # Errors
+/// [`Misuse`] when what is named has no digest.
+pub(super) fn pinned(options: &Options, old: Option<&Existing>) -> Result<String> {
+    if let Some(named) = &options.base {
+        if !named.contains("@sha256:") {
+            let words = format!(
+                "`--base {named}` has no digest; `docker buildx imagetools inspect {named}` prints it: `--base {named}@sha256:…`"
+            );
+            return Err(Misuse::new(words).into());
+        }
+        return Ok(named.clone());
+    }
+    let of_old = old.and_then(|old| old.base.as_ref()).map(|base| &base.value);
+    match of_old.filter(|base| base.contains("@sha256:")) {
+        Some(base) => Ok(base.clone()),
+        None => own(),
+    }
+}
+
+/// This project's own.
+fn own() -> Result<String> {
+    let from = OWN.lines().rfind(|line| line.starts_with("FROM "));
+    from.and_then(|line| line.split_whitespace().nth(1))
+        .map(str::to_owned)
+        .context("this project's Dockerfile begins with no image")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{own, pinned};
+    use crate::commands::init::Options;
+    use crate::inputs::dockerfile::existing;
+
+    #[test]
+    fn a_base_has_a_digest_whoever_names_it() {
+        let (own, options) = (own().unwrap(), Options::default());
+        assert!(own.starts_with("node:") && own.contains("@sha256:"), "{own}");
+        let old = |image: &str| existing::read(&format!("FROM {image}\n"));
+        assert_eq!(pinned(&options, None).unwrap(), own);
+        assert_eq!(pinned(&options, Some(&old("node:20"))).unwrap(), own);
+        let kept = format!("node:22@sha256:{}", "a".repeat(64));
+        assert_eq!(pinned(&options, Some(&old(&kept))).unwrap(), kept);
+        let named = |base: &str| Options { base: Some(base.to_owned()), ..Options::default() };
+        assert_eq!(pinned(&named(&kept), None).unwrap(), kept);
+        assert!(pinned(&named("node:22"), None).is_err());
+    }
+}

@@ -1,0 +1,150 @@
+//! The Dockerfile of a service, plain or with a build step, by the rules of docs/reproducible.md.
+
+use super::survey::Survey;
+use super::tool;
+
+/// Behind a proxy with a certificate authority of its own, npm is given that authority.
+const AUTHORITY: &str = "RUN --mount=type=secret,id=ca --mount=type=cache,target=/root/.npm \\
+    if [ -s /run/secrets/ca ]; then export NODE_EXTRA_CA_CERTS=/run/secrets/ca; fi && \\
+";
+
+/// What npm calls the processors.
+const PROCESSOR: &str = "    case $TARGETARCH in amd64) cpu=x64 ;; 386) cpu=ia32 ;; ppc64le) cpu=ppc64 ;; *) cpu=$TARGETARCH ;; esac && \\
+";
+
+const QUIET: &str = "--no-audit --no-fund --no-update-notifier";
+
+/// Its text.
+pub(super) fn text(survey: &Survey) -> String {
+    let service = if survey.builds { built(survey) } else { plain(survey) };
+    format!(
+        "# The image of the service. The same commit gives the same image on every machine: `cargo xtask check` holds this file\n\
+         # against the rules in {0}/reproducible.md, and {0}/services.md has\n\
+         # Dockerfiles for services of other shapes.\n\
+         {1}\n{service}\n{2}",
+        tool::documents(),
+        dependencies(survey),
+        last(survey)
+    )
+}
+
+/// The stage with the packages: on the building machine, for the platform of the image.
+fn dependencies(survey: &Survey) -> String {
+    let base = &survey.base;
+    let libc = if base.contains("alpine") { "musl" } else { "glibc" };
+    format!(
+        "FROM --platform=$BUILDPLATFORM {base} AS dependencies\n\
+         ARG TARGETARCH\n\
+         WORKDIR /out/app\n\
+         COPY {} ./\n\
+         {AUTHORITY}{PROCESSOR}    npm ci --omit=dev --ignore-scripts --os=linux --cpu=$cpu --libc={libc} {QUIET} && \\\n    \
+         rm -f package.json package-lock.json{} node_modules/.package-lock.json && \\\n    \
+         find /out -exec touch --no-dereference --date=@499162500 {{}} +\n",
+        manifests(survey),
+        if survey.has_npmrc { " .npmrc" } else { "" },
+    )
+}
+
+/// The stage with the service as it is in the repository.
+fn plain(survey: &Survey) -> String {
+    format!(
+        "FROM --platform=$BUILDPLATFORM {} AS service\n\
+         WORKDIR /out/app\n\
+         COPY {} ./\n{}\
+         ARG VERSION REVISION SOURCE SOURCE_DATE_EPOCH\n\
+         RUN {}{}\\\n    find /out -exec touch --no-dereference --date=\"@$SOURCE_DATE_EPOCH\" {{}} +\n",
+        survey.base,
+        paths(survey, ["package.json", "package-lock.json"]),
+        sources(survey),
+        said("build.json"),
+        volumes(survey),
+    )
+}
+
+/// The stage that builds it, once for all platforms, with the development dependencies.
+fn built(survey: &Survey) -> String {
+    let script = survey.command.iter().skip(1).find(|word| !word.starts_with('-'));
+    let output = script.and_then(|script| script.split_once('/')).map_or("dist", |(top, _)| top);
+    let configured: String = match survey.build_files.as_slice() {
+        [] => String::new(),
+        files => format!("COPY {} ./\n", paths(survey, files.iter().map(String::as_str))),
+    };
+    format!(
+        "# Built once, for all platforms; what builds it is in no layer.\n\
+         FROM --platform=$BUILDPLATFORM {} AS service\n\
+         WORKDIR /build\n\
+         COPY {} ./\n\
+         {AUTHORITY}    npm ci --ignore-scripts {QUIET}\n\
+         {configured}{}\
+         ARG VERSION REVISION SOURCE SOURCE_DATE_EPOCH\n\
+         RUN npm run build && mkdir -p /out/app && cp -r {output} package.json package-lock.json /out/app/ && \\\n    {}{}\\\n    \
+         find /out -exec touch --no-dereference --date=\"@$SOURCE_DATE_EPOCH\" {{}} +\n",
+        survey.base,
+        manifests(survey),
+        sources(survey),
+        said("/out/app/build.json"),
+        volumes(survey),
+    )
+}
+
+/// The image itself: nothing runs in it.
+fn last(survey: &Survey) -> String {
+    let old = survey.dockerfile.iter();
+    let variables: String =
+        old.clone().flat_map(|old| &old.variables).map(|env| format!("ENV {}\n", env.value)).collect();
+    let volumes: String =
+        old.flat_map(|old| &old.volumes).map(|volume| format!("VOLUME {}\n", volume.value)).collect();
+    let mut script = false;
+    let words = survey.command.iter().enumerate().map(|(number, word)| {
+        let is_script = number > 0 && !script && !word.starts_with('-');
+        script |= is_script;
+        let word = if is_script { format!("/app/{word}") } else { word.clone() };
+        format!("{word:?}")
+    });
+    format!(
+        "FROM {}\n\
+         COPY --link --from=dependencies /out/ /\n\
+         COPY --link --from=service /out/ /\n\
+         ENV NODE_ENV=production\n{variables}{volumes}\
+         USER 1000:1000\n\
+         STOPSIGNAL SIGTERM\n\
+         ENTRYPOINT [{}]\n",
+        survey.base,
+        words.collect::<Vec<_>>().join(", "),
+    )
+}
+
+/// What `npm ci` reads.
+fn manifests(survey: &Survey) -> String {
+    let npmrc = survey.has_npmrc.then_some(".npmrc");
+    paths(survey, ["package.json", "package-lock.json"].into_iter().chain(npmrc))
+}
+
+fn paths<'a>(survey: &Survey, names: impl IntoIterator<Item = &'a str>) -> String {
+    let prefix = survey.prefix();
+    names.into_iter().map(|name| format!("{prefix}{name}")).collect::<Vec<_>>().join(" ")
+}
+
+/// The lines that copy the service's own files.
+fn sources(survey: &Survey) -> String {
+    let prefix = survey.prefix();
+    let mut lines: String =
+        survey.directories.iter().map(|name| format!("COPY {prefix}{name} ./{name}\n")).collect();
+    if !survey.files.is_empty() {
+        lines += &format!("COPY {} ./\n", paths(survey, survey.files.iter().map(String::as_str)));
+    }
+    lines
+}
+
+/// What the service can say of itself, as `file`.
+fn said(file: &str) -> String {
+    format!(
+        "printf '{{\"version\":\"%s\",\"commit\":\"%s\",\"source\":\"%s\"}}\\n' \"$VERSION\" \"$REVISION\" \"$SOURCE\" > {file} && "
+    )
+}
+
+/// Directories that the service writes to belong to its user.
+fn volumes(survey: &Survey) -> String {
+    let volumes = survey.dockerfile.iter().flat_map(|old| &old.volumes);
+    volumes.map(|volume| format!("mkdir -p /out{0} && chown 1000:1000 /out{0} && ", volume.value)).collect()
+}

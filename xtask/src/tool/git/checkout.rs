@@ -1,0 +1,43 @@
+//! What a checkout says of itself beside its commits: where it is from, what is checked out, which files it has.
+
+use anyhow::{Result, bail};
+
+use super::Git;
+
+impl Git {
+    /// The address of the remote `origin`, where there is one.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub fn origin(&self) -> Result<Option<String>> {
+        let output = self.call(&["config", "--local", "--get", "remote.origin.url"])?.output()?;
+        match output.status.code() {
+            Some(0) => Ok(Some(output.text()?.trim().to_owned())),
+            Some(1) => Ok(None),
+            _ => Err(output.failure()),
+        }
+    }
+
+    /// The branch that is checked out; none where a commit is by itself.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub fn branch(&self) -> Result<Option<String>> {
+        let output = self.call(&["symbolic-ref", "--quiet", "--short", "HEAD"])?.output()?;
+        match output.status.code() {
+            Some(0) => Ok(Some(output.text()?.trim().to_owned())),
+            Some(1) => Ok(None),
+            _ => Err(output.failure()),
+        }
+    }
+
+    /// The files that are tracked, from the top of the repository.
+    ///
+    /// # Errors
+    /// When git fails, or a name is not UTF-8.
+    pub fn tracked(&self) -> Result<Vec<String>> {
+        let text = self.call(&["ls-files", "-z"])?.output()?.success()?.stdout;
+        let Ok(text) = String::from_utf8(text) else { bail!("a file has a name that is not UTF-8") };
+        Ok(text.split('\0').filter(|name| !name.is_empty()).map(str::to_owned).collect())
+    }
+}
