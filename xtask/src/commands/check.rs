@@ -15,6 +15,14 @@ use crate::process::problem::Problem;
 use crate::release::preflight::problems_found;
 use crate::tool::git::Git;
 
+/// Where this tool's own repository is, whose values no other may keep.
+const OWN_HOME: &str = "https://forge.wynning.tech/james/carol";
+
+/// Whether the repository is this tool's own.
+fn is_own(root: &Path) -> bool {
+    root.join("xtask/src/lib.rs").is_file()
+}
+
 /// Checks the repository around the current directory.
 ///
 /// # Errors
@@ -50,6 +58,10 @@ pub fn check(root: &Path) -> Result<()> {
 /// Configuration, Dockerfile and lockfile, which are held against each other.
 fn inputs(root: &Path) -> Result<()> {
     let config = Config::of_work_tree(root)?;
+    ensure!(
+        is_own(root) || config.source_url() != OWN_HOME,
+        "`forge` and `repository` in `Cargo.toml` are those of this tool's own repository; set them to yours"
+    );
     let inputs = Inputs::read(&config, &|paths| paths.iter().map(|path| file(root, path)).collect())?;
     for note in &inputs.notes {
         eprintln!("note: {note}");
@@ -73,6 +85,11 @@ fn public_key(root: &Path) -> Result<()> {
         && lines.last() == Some(&"-----END PUBLIC KEY-----");
     ensure!(framed, "`cosign.pub` is not one public key in PEM; make one with `cargo xtask keygen DIR`");
     if is_placeholder(pem.as_bytes()) {
+        ensure!(
+            is_own(root),
+            "`{PUBLIC_KEY}` is the placeholder of this tool's own repository, and nobody can sign by it; make yours with \
+             `cargo xtask keygen DIR`"
+        );
         eprintln!(
             "note: `{PUBLIC_KEY}` is the placeholder that this project comes with, and nobody can sign by it: make a key pair \
              with `cargo xtask keygen DIR` before the first release"

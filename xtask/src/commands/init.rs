@@ -4,6 +4,7 @@
 mod base;
 mod dockerfile;
 mod files;
+mod home;
 mod survey;
 mod tool;
 

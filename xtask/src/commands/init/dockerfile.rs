@@ -19,8 +19,9 @@ pub(super) fn text(survey: &Survey) -> String {
     let service = if survey.builds { built(survey) } else { plain(survey) };
     format!(
         "# The image of the service. The same commit gives the same image on every machine: `cargo xtask check` holds this file\n\
-         # against the rules in {0}/reproducible.md, and {0}/services.md has\n\
-         # Dockerfiles for services of other shapes.\n\
+         # against the rules. The rules, and Dockerfiles for services of other shapes:\n\
+         # {0}/reproducible.md\n\
+         # {0}/services.md\n\
          {1}\n{service}\n{2}",
         tool::documents(),
         dependencies(survey),

@@ -45,6 +45,7 @@ pub(super) fn all(survey: &Survey, options: &Options) -> Vec<File> {
         File::own("xtask/src/main.rs", MAIN.to_owned()),
         File::own(DOCKERFILE, dockerfile::text(survey)),
         File::own(".dockerignore", dockerignore(survey)),
+        File::own(".gitignore", "/target/\n".to_owned()),
         File::own("compose.example.yml", compose(survey)),
         File::ours(".cargo/config.toml", ALIAS.to_owned()),
         File::ours("rust-toolchain.toml", TOOLCHAIN.to_owned()),

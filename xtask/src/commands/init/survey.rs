@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
 
-use super::Options;
+use super::{Options, home};
+use crate::inputs::config::{self, Config};
 use crate::inputs::dockerfile::existing::{self, Existing};
 use crate::inputs::{DOCKERFILE, PACKAGE_JSON, PACKAGE_LOCK};
 use crate::process::failure::Misuse;
@@ -94,7 +95,10 @@ impl Survey {
     pub(super) fn of(git: &Git, options: &Options) -> Result<Self> {
         let root = git.root().to_owned();
         let tracked = git.tracked()?;
-        let folder = folder(&tracked, options.service.as_deref())?;
+        let configured = configured(&root)?;
+        let known = configured.as_ref();
+        let service = options.service.clone().or(known.map(|config| config.service.to_string()));
+        let folder = folder(&tracked, service.as_deref())?;
         let prefix = if folder == "." { String::new() } else { format!("{folder}/") };
         let package: Package = serde_json::from_slice(&read(&root.join(&prefix).join(PACKAGE_JSON))?)
             .with_context(|| format!("reading `{prefix}{PACKAGE_JSON}`"))?;
@@ -102,21 +106,25 @@ impl Survey {
             path if path.is_file() => Some(existing::read(&String::from_utf8_lossy(&read(&path)?))),
             _ => None,
         };
-        let (forge, repository) = home(git, options)?;
+        let (forge, repository) = home::of(git, options, known)?;
         let old = dockerfile.as_ref();
         let inside: Vec<_> = tracked.iter().filter_map(|path| path.strip_prefix(&prefix)).collect();
         let (directories, files) = shipped(&inside);
         let builds = package.scripts.build.is_some();
         let is_build_file = |name: &&&str| !name.contains('/') && name.starts_with("tsconfig");
         let port = old.and_then(|old| old.port.as_ref()).map(|port| port.value);
+        let http = known.and_then(|config| config.smoke.http());
+        let port = options.port.or(http.as_ref().map(|http| http.port)).or(port);
+        let health = options.health.clone().or(http.map(|http| http.health.to_owned()));
+        let branch = known.and_then(|config| config.branches.first().cloned());
         Ok(Self {
             command: command(&package, old)?,
-            port: options.port.or(port).ok_or_else(|| missing("port", "--port 3000"))?,
-            health: options.health.clone().unwrap_or_else(|| "/".to_owned()),
+            port: port.ok_or_else(|| missing("port", "--port 3000"))?,
+            health: health.unwrap_or_else(|| "/".to_owned()),
             base: super::base::pinned(options, old)?,
             build_files: inside.iter().filter(is_build_file).map(|name| (*name).to_owned()).collect(),
             has_npmrc: inside.contains(&".npmrc"),
-            branch: git.branch()?.unwrap_or_else(|| "main".to_owned()),
+            branch: branch.or(git.branch()?).unwrap_or_else(|| "main".to_owned()),
             root,
             folder,
             package,
@@ -142,7 +150,7 @@ impl Survey {
     }
 }
 
-fn missing(what: &str, example: &str) -> anyhow::Error {
+pub(super) fn missing(what: &str, example: &str) -> anyhow::Error {
     Misuse::new(format!("nothing in the repository says the {what}; name it, such as `{example}`")).into()
 }
 
@@ -179,38 +187,13 @@ fn folder(tracked: &[String], named: Option<&str>) -> Result<String> {
     Err(Misuse::new(words).into())
 }
 
-/// The forge and the repository's name there: as the command line says, else as the remote `origin` has them.
-fn home(git: &Git, options: &Options) -> Result<(String, String)> {
-    let origin = git.origin()?;
-    let of_origin = origin.as_deref().and_then(parse_remote);
-    let forge = options.forge.clone().or(of_origin.clone().map(|(forge, _)| forge));
-    let repository = options.repository.clone().or(of_origin.map(|(_, repository)| repository));
-    Ok((
-        forge.ok_or_else(|| missing("forge", "--forge https://forge.example.org"))?,
-        repository.ok_or_else(|| missing("repository's name there", "--repository owner/name"))?,
-    ))
-}
-
-/// `https://host/owner/name.git`, `ssh://git@host:2222/owner/name.git` or `git@host:owner/name.git`; a user is left out.
-fn parse_remote(url: &str) -> Option<(String, String)> {
-    let (scheme, rest) = match url.split_once("://") {
-        Some((scheme @ ("http" | "https"), rest)) => (scheme, rest.to_owned()),
-        Some(("ssh", rest)) => {
-            let (host, path) = rest.split_once('/')?;
-            ("https", format!("{}/{path}", host.split(':').next()?))
-        }
-        Some(_) => return None,
-        None => ("https", url.replacen(':', "/", 1)),
-    };
-    let rest = rest.rsplit_once('@').map_or(rest.as_str(), |(_, host)| host);
-    let (host, path) = rest.split_once('/')?;
-    let path = path.trim_end_matches('/').trim_end_matches(".git");
-    let (before, name) = path.rsplit_once('/')?;
-    let (below, owner) = before.rsplit_once('/').map_or(("", before), |(below, owner)| (below, owner));
-    let is_word =
-        |word: &str| !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
-    (is_word(owner) && is_word(name) && below.is_empty() && !host.is_empty())
-        .then(|| (format!("{scheme}://{host}"), format!("{owner}/{name}")))
+/// The configuration, where `init` has been here before.
+fn configured(root: &Path) -> Result<Option<Config>> {
+    let path = root.join(config::MANIFEST);
+    if !path.is_file() || !Config::is_in(Some(&read(&path)?)) {
+        return Ok(None);
+    }
+    Config::of_work_tree(root).map(Some)
 }
 
 /// The program that starts the service: the old Dockerfile's, else `npm start`'s, else `main`.
@@ -269,25 +252,7 @@ fn shipped(tracked: &[&str]) -> (Vec<String>, Vec<String>) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Package, command, folder, parse_remote, shipped};
-
-    #[test]
-    fn the_remote_says_where_the_repository_is() {
-        let home = Some(("https://forge.example.org".to_owned(), "acme/app".to_owned()));
-        for url in [
-            "https://forge.example.org/acme/app.git",
-            "https://alice:token@forge.example.org/acme/app",
-            "ssh://git@forge.example.org:2222/acme/app.git",
-            "git@forge.example.org:acme/app.git",
-        ] {
-            assert_eq!(parse_remote(url), home, "{url}");
-        }
-        let lan = parse_remote("http://192.168.1.10:3000/acme/app").unwrap();
-        assert_eq!(lan, ("http://192.168.1.10:3000".to_owned(), "acme/app".to_owned()));
-        for other in ["/srv/git/app.git", "file:///srv/git/app.git", "", "https://forge.example.org/app"] {
-            assert_eq!(parse_remote(other), None, "{other}");
-        }
-    }
+    use super::{Package, command, folder, shipped};
 
     #[test]
     fn the_folder_is_the_only_one_with_a_lockfile_or_named() {
