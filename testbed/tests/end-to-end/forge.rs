@@ -1,6 +1,7 @@
 //! `git tag` and `git push --tags` against a real forge: its runner, its registry, its release pages. Each test makes a
 //! user and a repository of its own; nothing here asks which forge it is.
 
+mod adopted;
 mod cleaned;
 mod conflicts;
 mod credentials;

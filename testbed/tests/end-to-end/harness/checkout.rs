@@ -53,6 +53,17 @@ impl Checkout {
         Ok(checkout)
     }
 
+    /// A new repository with no commit, whose name on the forge will be `repository`.
+    pub(crate) fn started(repository: &str) -> Result<Self> {
+        let scratch = Scratch::new()?;
+        let (top, tmp) = (scratch.path().join("checkout"), scratch.path().join("tmp"));
+        for directory in [&top, &tmp] {
+            fs::create_dir(directory).with_context(|| format!("making `{}`", directory.display()))?;
+        }
+        read("git", &["init", "--quiet", "--initial-branch=main", text(&top)?])?;
+        Ok(Self { top, tmp, repository: repository.to_owned(), _scratch: Some(scratch) })
+    }
+
     fn cloned(parent: &Path, what: &[&str]) -> Result<Self> {
         let (top, tmp) = (parent.join("checkout"), parent.join("tmp"));
         fs::create_dir(&tmp).with_context(|| format!("making `{}`", tmp.display()))?;

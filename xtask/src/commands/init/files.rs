@@ -81,6 +81,8 @@ fn manifest(survey: &Survey) -> String {
          platforms = [\"linux/amd64\", \"linux/arm64\"]\nbranches = [{}]\nservice = {}\n\n\
          # How each platform's image is tried before it is signed.\n\
          [workspace.metadata.release.smoke]\nport = {}\nhealth = {}\n\n\
+         # Short builds matter more than a debugger here; backtraces keep their line numbers.\n\
+         [profile.dev]\ndebug = \"line-tables-only\"\n\n[profile.dev.package.\"*\"]\ndebug = false\n\n\
          # Layers are unpacked and hashed: unoptimized, that takes tens of times as long.\n{}",
         tool::documents(),
         quoted(&survey.forge),
