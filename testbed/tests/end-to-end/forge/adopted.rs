@@ -8,10 +8,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use testbed::forge_client::{Client, State};
-use xtask::process::scratch::random_hex;
 use xtask::process::secret::Secret;
 
-use super::project::{Project, Secrets, new_key};
+use super::project::{Project, Secrets};
 use crate::harness::checkout::{Checkout, text};
 use crate::harness::run::Xtask;
 use crate::harness::{call, environment, read, test};
@@ -80,14 +79,14 @@ fn adopt(tool: &Project) -> Result<Project> {
     ensure!(fs::read_to_string(main)?.lines().count() <= 10, "the adopter's `main.rs` is long");
     fs::rename(checkout.top().join("Dockerfile.new"), checkout.top().join("Dockerfile"))?;
 
-    let password = Secret::new(random_hex()?);
-    let private_key = new_key(&checkout, "own", &password)?;
-    fs::copy(checkout.beside("own.pub"), checkout.top().join("cosign.pub"))?;
+    let keys = checkout.beside("keys");
+    Xtask::new(&checkout, &["keygen", text(&keys)?]).run()?.success()?;
+    let key = |name: &str| fs::read_to_string(keys.join(name)).map(Secret::new);
     checkout.commit("releases by cargo xtask")?;
     Xtask::new(&checkout, &["check"]).run()?.success()?;
     let secrets = Secrets {
-        private_key,
-        password,
+        private_key: key("cosign.key")?,
+        password: key("cosign.password")?,
         registry_token: user.new_token(&["write:package"])?,
         forge_token: user.new_token(&["write:repository"])?,
     };
