@@ -26,7 +26,7 @@ use response::parse_response;
 use retry::{Moment, Tried};
 use silence::Silence;
 pub use silence::is_silent;
-pub use web_url::WebUrl;
+pub use web_url::{FileUrl, WebUrl};
 
 const INSTALL: &str = "install it, for example with `apt-get install curl`";
 

@@ -5,7 +5,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use serde::Deserialize;
 
 use super::values::Platform;
-use crate::http::WebUrl;
+use crate::http::FileUrl;
 use crate::oci::reference::Digest;
 
 /// One decision about one package.
@@ -35,7 +35,7 @@ pub struct Archive {
     /// The platform that it is for.
     pub platform: Platform,
     /// Where it is, as the Dockerfile writes it.
-    pub url: WebUrl,
+    pub url: FileUrl,
     /// Of its bytes.
     pub sha256: Digest,
 }
@@ -45,7 +45,7 @@ pub struct Archive {
 struct Table {
     package: String,
     platform: Option<Platform>,
-    url: Option<WebUrl>,
+    url: Option<FileUrl>,
     sha256: Option<String>,
     build: Option<String>,
     script: Option<String>,
