@@ -63,10 +63,9 @@ fn two_runs_at_once_on_two_engines_end_in_one_release() -> Result<()> {
         let project = Project::ready()?;
         for (tag, step) in [("v0.1.0", "release"), ("v0.1.1", "sign")] {
             project.push_tag(tag)?;
-            let mut first = project.laptop(&["release", tag]).named("-first").start()?;
+            let mut first = project.laptop(&["release", tag]).start()?;
             first.until_step(step)?;
-            let second =
-                project.laptop(&["release", tag]).named("-second").on_the_second_engine()?.start()?;
+            let second = project.laptop(&["release", tag]).on_the_second_engine()?.start()?;
             let (first, second) = (first.wait()?.success()?, second.wait()?.success()?);
             let digest = ensure_one_release(&project, tag)?;
             for run in [first, second] {
