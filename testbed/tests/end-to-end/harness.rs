@@ -8,6 +8,7 @@ pub(crate) mod processes;
 pub(crate) mod run;
 pub(crate) mod shared;
 pub(crate) mod small_tmp;
+pub(crate) mod uncached;
 
 use std::any::type_name;
 use std::fs;
