@@ -24,7 +24,7 @@ const BUILD_SECRET: &str = "E2E_BUILD_SECRET";
 fn no_secret_is_where_it_was_not_given() -> Result<()> {
     // Each program has to be seen before it ends.
     alone(|| {
-        let checkout = Checkout::new()?;
+        let checkout = Checkout::for_both_platforms()?;
         checkout.read_a_secret(BUILD_SECRET)?;
         let mut secrets = BTreeMap::new();
         for name in NAMES.into_iter().chain([BUILD_SECRET]) {

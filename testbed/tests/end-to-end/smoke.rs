@@ -134,7 +134,7 @@ fn one_that_needs_another_beside_it_reaches_it_by_name_and_nothing_else() -> Res
 #[test]
 fn a_platform_that_cannot_be_run_is_said_not_to_be_and_refused_where_all_must_be() -> Result<()> {
     test(|| {
-        let checkout = Checkout::new()?;
+        let checkout = Checkout::for_both_platforms()?;
         let node = "COPY service/src ./src\n\
             RUN printf '#!/bin/sh\\n[ \"$(uname -m)\" = \"%s\" ] || exit 1\\nexec node \"$@\"\\n' \"$(uname -m)\" > node && chmod +x node";
         checkout.replace("Dockerfile", "COPY service/src ./src", node)?;

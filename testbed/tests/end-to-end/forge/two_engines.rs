@@ -79,7 +79,7 @@ fn two_runs_at_once_on_two_engines_end_in_one_release() -> Result<()> {
 #[test]
 fn a_rebuild_on_the_other_engine_holds_and_says_that_it_compresses_in_another_way() -> Result<()> {
     test(|| {
-        let project = Project::ready()?;
+        let project = Project::for_both_platforms()?.pushed()?;
         project.push_tag("v0.1.0")?;
         project.laptop(&["release", "v0.1.0"]).run()?.success()?;
         let rebuild = Xtask::new(&project.checkout, &["verify", "v0.1.0", "--rebuild"]);

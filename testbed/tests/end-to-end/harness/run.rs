@@ -101,6 +101,6 @@ fn build() -> Result<PathBuf> {
     let mut arguments = vec!["build", "--quiet", "--locked", "--package=xtask", "--bin=xtask"];
     arguments.extend(["--target-dir", text(target)?]);
     arguments.extend((output.file_name() == Some(OsStr::new("release"))).then_some("--release"));
-    call("cargo", &arguments)?.dir(Path::new(env!("CARGO_MANIFEST_DIR"))).run()?;
+    call("cargo", &arguments)?.dir(Path::new(env!("CARGO_MANIFEST_DIR"))).timeout(COLD).run()?;
     Ok(output.join("xtask"))
 }

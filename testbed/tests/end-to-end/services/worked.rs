@@ -41,7 +41,7 @@ pub(super) struct Released {
 impl Worked {
     /// This repository's own service.
     pub(super) fn own() -> Result<Self> {
-        Ok(Self { project: Project::new()?, variables: Vec::new() })
+        Ok(Self { project: Project::for_both_platforms()?, variables: Vec::new() })
     }
 
     /// The one below `testbed/services/NAME`, in place of this repository's own. In the files of [`FILLED_IN`] each name
