@@ -16,8 +16,8 @@ pub(super) fn numbered(kind: Kind, labels: impl IntoIterator<Item = String>) -> 
     labels.into_iter().map(number).collect()
 }
 
-/// `count` cases by chance, as evenly over `(step, target)` groups as there are enough: every step of the release gets one
-/// before any has two.
+/// `count` cases by chance, as evenly over steps, and over the calls and requests of each, as there are enough: every step
+/// of the release gets one before any has two.
 pub(super) fn sample(targets: &[(String, Target)], count: usize, seed: u64) -> Vec<Case> {
     let mut groups = BTreeMap::<(&str, Kind), Vec<(u64, Case)>>::new();
     for (step, target) in targets {
@@ -27,18 +27,23 @@ pub(super) fn sample(targets: &[(String, Target)], count: usize, seed: u64) -> V
             groups.entry((step, target.kind)).or_default().push((chance, case));
         }
     }
-    for cases in groups.values_mut() {
+    let mut steps = BTreeMap::<&str, Vec<(usize, u64, Case)>>::new();
+    for ((step, _kind), mut cases) in groups {
+        cases.sort();
+        let ranked = cases.into_iter().enumerate().map(|(rank, (chance, case))| (rank, chance, case));
+        steps.entry(step).or_default().extend(ranked);
+    }
+    for cases in steps.values_mut() {
         cases.sort();
     }
     let mut chosen = Vec::new();
     let mut row = 0;
-    while chosen.len() < count && groups.values().any(|cases| row < cases.len()) {
-        chosen.extend(groups.values().filter_map(|cases| cases.get(row)).map(|(_, case)| case.clone()));
+    while chosen.len() < count && steps.values().any(|cases| row < cases.len()) {
+        chosen.extend(steps.values().filter_map(|cases| cases.get(row)).map(|(_, _, case)| case.clone()));
         row += 1;
     }
     // One row of all steps is never cut: `count` is the least.
-    let first_row = groups.len();
-    chosen.truncate(count.max(first_row));
+    chosen.truncate(count.max(steps.len()));
     chosen
 }
 
@@ -82,6 +87,8 @@ pub(super) mod tests {
             assert_eq!(cases, sample(&all, 6, seed));
             assert_eq!(cases.len(), 6);
             assert!(cases.iter().any(|case| case.target.label == "git b"), "the step with one call");
+            let calls = cases[..3].iter().filter(|case| case.target.kind == Kind::Call).count();
+            assert_eq!(calls, 2, "of the other step one call and one request");
             assert_eq!(cases.iter().collect::<BTreeSet<_>>().len(), 6);
         }
         assert_ne!(sample(&all, 6, 1), sample(&all, 6, 2));

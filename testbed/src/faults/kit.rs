@@ -32,15 +32,21 @@ impl Kit {
     pub fn set_up(environment: &Environment, xtask: &Path, testbed: &Path, lanes: usize) -> Result<Self> {
         let scratch = Scratch::new()?;
         let programs = Programs::copy(scratch.path(), xtask, testbed)?;
-        let mut made = Vec::new();
-        for index in 0..lanes {
+        // What is measured has nothing of the kind beside it.
+        let measuring = Mutex::new(());
+        let make = |index: usize| {
             let dir = scratch.path().join(format!("lane-{index}"));
             std::fs::create_dir(&dir).with_context(|| format!("making `{}`", dir.display()))?;
             let lane = Lane::new(environment, &dir, &programs, &[TAG])?;
-            let baseline = lane.project.on_one_engine(|| lane.baseline())?;
-            made.push((Mutex::new(lane), baseline));
-        }
-        Ok(Self { lanes: made, _scratch: scratch })
+            let baseline = lane.project.on_one_engine(|| {
+                let warm = lane.release(TAG)?;
+                let _turn = measuring.lock().unwrap_or_else(PoisonError::into_inner);
+                lane.baseline(&warm)
+            })?;
+            Ok((Mutex::new(lane), baseline))
+        };
+        let lanes = side_by_side(0..lanes, make)?;
+        Ok(Self { lanes, _scratch: scratch })
     }
 
     /// Every call and request of the undisturbed release with its step, in order.
@@ -100,14 +106,7 @@ impl Kit {
             }
             Ok(())
         };
-        thread::scope(|scope| {
-            let work = &work;
-            let lanes = self.lanes.iter().map(|(lane, baseline)| scope.spawn(move || work(lane, baseline)));
-            let lanes: Vec<_> = lanes.collect();
-            let ends =
-                lanes.into_iter().map(|lane| lane.join().map_err(|_panic| anyhow!("a lane panicked"))?);
-            ends.collect::<Result<Vec<()>>>().map(|_| ())
-        })
+        side_by_side(&self.lanes, |(lane, baseline)| work(lane, baseline)).map(|_| ())
     }
 
     /// How many requests that ask for a change a release sends that was finished before; its exit code is an error unless 0.
@@ -138,6 +137,18 @@ impl Kit {
         }
         Ok(())
     }
+}
+
+/// Does `work` for each lane at once.
+fn side_by_side<L: Send, T: Send>(
+    lanes: impl IntoIterator<Item = L>,
+    work: impl Fn(L) -> Result<T> + Sync,
+) -> Result<Vec<T>> {
+    thread::scope(|scope| {
+        let work = &work;
+        let lanes: Vec<_> = lanes.into_iter().map(|lane| scope.spawn(move || work(lane))).collect();
+        lanes.into_iter().map(|lane| lane.join().map_err(|_panic| anyhow!("a lane panicked"))?).collect()
+    })
 }
 
 /// A line a case, and how to see a bad one again.

@@ -125,9 +125,8 @@ impl Lane {
         State::of(&self.project.repository)?.into_made(tag)
     }
 
-    /// Releases undisturbed and measures. The release before it fills builder and engine, as in every case.
-    pub(super) fn baseline(&self) -> Result<Baseline> {
-        let warm = self.release(TAG)?;
+    /// Releases undisturbed and measures. The release before it, `warm`, filled builder and engine, as in every case.
+    pub(super) fn baseline(&self, warm: &Made) -> Result<Baseline> {
         self.project.reset()?;
         let files = self.files()?;
         let log = self.plan(&files, true, None)?;

@@ -16,7 +16,7 @@ use crate::harness::{call, export, test};
 fn notes_are_what_the_page_begins_with() -> Result<()> {
     test(|| {
         let Shared { checkout, run, .. } = rehearsal()?;
-        let notes = Xtask::new(checkout, &["notes"]).named("-notes").run()?.success()?;
+        let notes = Xtask::new(checkout, &["notes"]).run()?.success()?;
         let page = fs::read_to_string(run.field("page")?)?;
         ensure!(notes.stdout.len() > 20 && page.starts_with(&notes.stdout), "{}\n{page}", notes.stdout);
         Ok(())

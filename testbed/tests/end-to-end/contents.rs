@@ -10,13 +10,12 @@ use crate::harness::{export, image, test};
 /// A line of the stage that makes the service, which runs on the building machine for every platform.
 const STAGE: &str = "COPY service/src ./src\n";
 
-/// Rehearses a commit whose Dockerfile has `line` after [`STAGE`]: it must be refused in these `words`, with nothing in the
+/// Rehearses a commit of `checkout` whose Dockerfile has `line` after [`STAGE`]: it must be refused in these `words`, with nothing in the
 /// registry but a candidate that nobody signed.
-fn ensure_refused(line: &str, words: &[&str]) -> Result<()> {
-    let checkout = Checkout::new()?;
+fn ensure_refused(checkout: &Checkout, line: &str, words: &[&str]) -> Result<()> {
     checkout.replace("Dockerfile", STAGE, &format!("{STAGE}{line}\n"))?;
     checkout.commit("an image that must not leave")?;
-    let run = Xtask::new(&checkout, &["rehearse"]).run()?;
+    let run = Xtask::new(checkout, &["rehearse"]).run()?;
     ensure!(run.code == REFUSED, "exit code {}:\n{}{}", run.code, run.stdout, run.stderr);
     for word in words {
         ensure!(run.stderr.contains(word), "the message does not say `{word}`:\n{}", run.stderr);
@@ -34,6 +33,7 @@ fn a_binary_for_the_building_machine_in_the_image_for_another_platform() -> Resu
     test(|| {
         let other = if cfg!(target_arch = "x86_64") { "linux/arm64" } else { "linux/amd64" };
         ensure_refused(
+            &Checkout::for_both_platforms()?,
             "RUN mkdir -p node_modules/native/build && cp /bin/true node_modules/native/build/addon.node && \
              printf '{\"name\":\"native\",\"version\":\"1.0.0\"}' > node_modules/native/package.json",
             &[
@@ -51,6 +51,7 @@ fn a_binary_for_the_building_machine_in_the_image_for_another_platform() -> Resu
 fn a_package_that_the_lockfile_does_not_install() -> Result<()> {
     test(|| {
         ensure_refused(
+            &Checkout::new()?,
             "RUN mkdir -p node_modules/extra && \
              printf '{\"name\":\"extra\",\"version\":\"1.0.0\"}' > node_modules/extra/package.json",
             &["does not have the packages that the lockfile installs", "extra", "--omit=dev"],

@@ -1,4 +1,5 @@
-//! What every test needs: the marker that it ran, the testbed's exports, and programs of this machine.
+//! What every test needs: its place beside the others, the marker that it ran, the testbed's exports, and programs of this
+//! machine.
 
 pub(crate) mod builder;
 pub(crate) mod checkout;
@@ -8,10 +9,12 @@ pub(crate) mod processes;
 pub(crate) mod run;
 pub(crate) mod shared;
 pub(crate) mod small_tmp;
+pub(crate) mod uncached;
 
 use std::any::type_name;
 use std::fs;
 use std::path::Path;
+use std::sync::{PoisonError, RwLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -26,9 +29,26 @@ const INTERVAL: Duration = Duration::from_millis(2);
 /// Longer than anything that a test waits for on a machine under load.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Runs the body of a test and, when it passes, leaves the file by which `cargo xtask ci` knows that it ran. The name is
-/// that of the function which `body` is written in: a test without this call has no file, and `ci` fails.
+/// Tests that may run side by side share it, those that may not have it for themselves. Whoever waits to be alone keeps
+/// later ones from starting, so both get their turn; no test takes it twice.
+static MACHINE: RwLock<()> = RwLock::new(());
+
+/// Runs the body of a test that others may run beside, in this process.
 pub(crate) fn test<T: FnOnce() -> Result<()>>(body: T) -> Result<()> {
+    let _shared = MACHINE.read().unwrap_or_else(PoisonError::into_inner);
+    marked(body)
+}
+
+/// As [`test`], while no other test runs: for one that ends what all of them use, takes away what they rely on, or would
+/// take what they make for its own.
+pub(crate) fn alone<T: FnOnce() -> Result<()>>(body: T) -> Result<()> {
+    let _alone = MACHINE.write().unwrap_or_else(PoisonError::into_inner);
+    marked(body)
+}
+
+/// Runs `body` and, when it passes, leaves the file by which `cargo xtask ci` knows that it ran. The name is that of the
+/// function which `body` is written in: a test without this call has no file, and `ci` fails.
+fn marked<T: FnOnce() -> Result<()>>(body: T) -> Result<()> {
     export("TESTBED_REGISTRY")?;
     body()?;
     // `end_to_end::rehearsal::name::{{closure}}`; libtest leaves the crate out.

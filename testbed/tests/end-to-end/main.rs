@@ -1,6 +1,7 @@
 //! The end-to-end tests: what a person sees of `cargo xtask`, on the testbed's real docker, registry and cosign. Run by
-//! `cargo xtask ci`; one at a time by hand with the testbed's exports set (docs/testbed.md):
-//! `cargo test --package testbed --features end-to-end --test end-to-end -- --test-threads=1 NAME`.
+//! `cargo xtask ci`, two side by side; by hand with the testbed's exports set (docs/testbed.md):
+//! `cargo test --package testbed --features end-to-end --test end-to-end -- --test-threads=2 NAME`.
+//! Each goes through `harness::test`, or `harness::alone` where no other may run beside it.
 
 mod bad_input;
 mod bad_machine;

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 use xtask::oci::reference::Digest;
 
-use crate::harness::checkout::Checkout;
+use crate::harness::checkout::{Checkout, native};
 use crate::harness::run::Xtask;
 use crate::harness::shared::{Shared, rehearsal};
 use crate::harness::{call, export, image, test};
@@ -128,14 +128,11 @@ fn the_image_runs_as_an_ordinary_user_and_declares_nothing_that_splits_builders(
 fn one_platform_is_an_index_of_one() -> Result<()> {
     test(|| {
         let checkout = Checkout::new()?;
-        let both = "platforms = [\"linux/amd64\", \"linux/arm64\"]";
-        checkout.replace("Cargo.toml", both, "platforms = [\"linux/amd64\"]")?;
-        checkout.commit("one platform")?;
         let run = Xtask::new(&checkout, &["rehearse"]).run()?.success()?;
         let pinned = run.pinned()?;
         let platforms = image::platforms(&pinned, &image::json(&pinned)?)?;
         let names: Vec<_> = platforms.iter().map(|(platform, _)| platform.as_str()).collect();
-        assert_eq!(names, ["linux/amd64"]);
+        assert_eq!(names, [format!("linux/{}", native())]);
         Ok(())
     })
 }

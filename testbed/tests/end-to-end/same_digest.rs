@@ -8,8 +8,7 @@ use xtask::process::scratch::Scratch;
 use crate::harness::checkout::{Checkout, text};
 use crate::harness::run::Xtask;
 use crate::harness::shared::rehearsal;
-use crate::harness::test;
-use crate::harness::{export, read};
+use crate::harness::{alone, export, read, test};
 
 #[test]
 fn in_another_directory_with_another_umask() -> Result<()> {
@@ -23,7 +22,8 @@ fn in_another_directory_with_another_umask() -> Result<()> {
 
 #[test]
 fn twice_in_one_clone_and_with_nothing_cached_the_second_time() -> Result<()> {
-    test(|| {
+    // Nobody builds between the prune and the second run.
+    alone(|| {
         let checkout = Checkout::as_committed()?;
         let first = Xtask::new(&checkout, &["rehearse"]).run()?.success()?;
         read("docker", &["builder", "prune", "--all", "--force"])?;

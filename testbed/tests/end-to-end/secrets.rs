@@ -11,7 +11,7 @@ use crate::evidence::{predicate, provenance};
 use crate::harness::checkout::{Checkout, text};
 use crate::harness::processes::{self, Process};
 use crate::harness::run::{Finished, Running, Xtask};
-use crate::harness::{image, test};
+use crate::harness::{alone, image, test};
 
 /// What a release's secrets are called. A rehearsal has no use for any of them.
 const NAMES: [&str; 5] =
@@ -22,8 +22,9 @@ const BUILD_SECRET: &str = "E2E_BUILD_SECRET";
 
 #[test]
 fn no_secret_is_where_it_was_not_given() -> Result<()> {
-    test(|| {
-        let checkout = Checkout::new()?;
+    // Each program has to be seen before it ends.
+    alone(|| {
+        let checkout = Checkout::for_both_platforms()?;
         checkout.read_a_secret(BUILD_SECRET)?;
         let mut secrets = BTreeMap::new();
         for name in NAMES.into_iter().chain([BUILD_SECRET]) {

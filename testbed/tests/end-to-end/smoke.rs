@@ -8,7 +8,7 @@ use crate::bad_input::REFUSED;
 use crate::evidence::provenance;
 use crate::harness::checkout::Checkout;
 use crate::harness::run::{Finished, Xtask};
-use crate::harness::{export, test};
+use crate::harness::{alone, export, test};
 
 /// Something failed on the way.
 const FAILED: i32 = 1;
@@ -97,7 +97,8 @@ fn one_that_writes_ends_with_143_and_does_not_know_its_version() -> Result<()> {
 
 #[test]
 fn one_without_http_is_asked_by_a_command() -> Result<()> {
-    test(|| {
+    // The command has a second, and is a new process each time.
+    alone(|| {
         let script = "trap 'exit 0' TERM; while :; do sleep 0.1; done";
         let checkout = service(script, "command = [\"test\", \"-d\", \"/app\"]\n")?;
         rehearse(&checkout)?.success()?;
@@ -134,7 +135,7 @@ fn one_that_needs_another_beside_it_reaches_it_by_name_and_nothing_else() -> Res
 #[test]
 fn a_platform_that_cannot_be_run_is_said_not_to_be_and_refused_where_all_must_be() -> Result<()> {
     test(|| {
-        let checkout = Checkout::new()?;
+        let checkout = Checkout::for_both_platforms()?;
         let node = "COPY service/src ./src\n\
             RUN printf '#!/bin/sh\\n[ \"$(uname -m)\" = \"%s\" ] || exit 1\\nexec node \"$@\"\\n' \"$(uname -m)\" > node && chmod +x node";
         checkout.replace("Dockerfile", "COPY service/src ./src", node)?;

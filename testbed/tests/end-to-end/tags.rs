@@ -9,7 +9,7 @@ use crate::harness::test;
 #[test]
 fn annotated_and_lightweight_tags_on_one_commit_are_two_releases() -> Result<()> {
     test(|| {
-        let checkout = Checkout::as_committed()?;
+        let checkout = Checkout::new()?;
         let head = checkout.git(&["rev-parse", "HEAD"])?;
         checkout.git(&["tag", "--annotate", "--message", "an annotated tag", "v0.2.0"])?;
         let annotated = Xtask::new(&checkout, &["rehearse"]).run()?.success()?;
@@ -33,7 +33,7 @@ fn annotated_and_lightweight_tags_on_one_commit_are_two_releases() -> Result<()>
 #[test]
 fn a_commit_after_the_last_tag_is_rehearsed_as_the_next_version() -> Result<()> {
     test(|| {
-        let checkout = Checkout::as_committed()?;
+        let checkout = Checkout::new()?;
         checkout.git(&["tag", "v1.4.2"])?;
         checkout.write("CHANGES", "one\n")?;
         checkout.commit("fix: <b>bold</b> news")?;

@@ -22,6 +22,10 @@ use crate::tool::git::Git;
 /// Where each end-to-end test leaves a file with its name.
 const RAN: &str = "target/e2e-ran";
 
+/// So many end-to-end tests run side by side, as many as the smallest machine has cores. One that bears no other beside it
+/// sees to that itself.
+const SIDE_BY_SIDE: &str = "--test-threads=2";
+
 /// A cold build, or all end-to-end tests.
 const PATIENCE: Duration = Duration::from_secs(60 * 60);
 
@@ -171,8 +175,7 @@ fn end_to_end_tests(environment: &Environment, root: &Path, name: Option<&str>) 
         name.into_iter().chain(arguments.iter().copied()).collect()
     };
     let listed = tests(&picked(&["--list", "--format=terse"]))?.read()?;
-    // One after the other: the machine has few cores, and timings are part of what they show.
-    tests(&picked(&["--test-threads=1"]))?.inherit()?;
+    tests(&picked(&[SIDE_BY_SIDE]))?.inherit()?;
     check_all_ran(&parse_list(&listed), &names_in(&ran)?)
 }
 

@@ -39,22 +39,33 @@ pub(crate) struct Secrets {
 }
 
 impl Project {
-    /// A project whose clone goes away with the value. Its main branch is not pushed yet.
+    /// A project of one platform, whose clone goes away with the value. Its main branch is not pushed yet.
     pub(crate) fn new() -> Result<Self> {
+        let checkout = Checkout::as_committed()?;
+        checkout.keep_one_platform()?;
+        Self::of(checkout)
+    }
+
+    /// As [`Project::new`], of both platforms.
+    pub(crate) fn for_both_platforms() -> Result<Self> {
         Self::of(Checkout::as_committed()?)
     }
 
-    /// As [`Project::new`], in a directory that stays.
+    /// As [`Project::for_both_platforms`], in a directory that stays.
     pub(crate) fn within(parent: &Path) -> Result<Self> {
         Self::of(Checkout::within(parent)?)
     }
 
     /// A project of which main is on the forge with one green commit.
     pub(crate) fn ready() -> Result<Self> {
-        let project = Self::new()?;
-        project.push_main()?;
-        project.set_status(&project.head()?, State::Success)?;
-        Ok(project)
+        Self::new()?.pushed()
+    }
+
+    /// With main on the forge, and HEAD green.
+    pub(crate) fn pushed(self) -> Result<Self> {
+        self.push_main()?;
+        self.set_status(&self.head()?, State::Success)?;
+        Ok(self)
     }
 
     fn of(mut checkout: Checkout) -> Result<Self> {

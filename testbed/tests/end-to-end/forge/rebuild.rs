@@ -10,7 +10,7 @@ use super::released::{TAG, released};
 use crate::harness::builder::Builder;
 use crate::harness::checkout::{Checkout, text};
 use crate::harness::run::{Finished, Xtask};
-use crate::harness::{export, test};
+use crate::harness::test;
 
 /// `verify --rebuild` on `builder`, without a secret.
 fn rebuild<'a>(builder: &Builder, checkout: &'a Checkout) -> Result<Xtask<'a>> {
@@ -36,11 +36,11 @@ pub(crate) fn ensure_rebuilt(run: &Finished) -> Result<()> {
 #[test]
 fn with_another_builder_with_nothing_cached() -> Result<()> {
     test(|| {
-        let builder = Builder::new(&export("TESTBED_BUILDKIT")?)?;
+        let checkout = &released()?.project.checkout;
+        let builder = Builder::second()?;
         let inspected = builder.buildx(&["inspect", builder.name()])?;
         assert!(inspected.contains("Driver:        remote"), "{inspected}");
         builder.buildx(&["prune", "--builder", builder.name(), "--all", "--force"])?;
-        let checkout = &released()?.project.checkout;
         ensure_rebuilt(&rebuild(&builder, checkout)?.run()?)?;
 
         // Named builders may also be kept in a place of their own.

@@ -41,9 +41,7 @@ pub(super) fn released() -> Result<&'static Released> {
 
 fn make() -> Result<Released> {
     let (parent, lock) = lasting_directory("forge")?;
-    let project = Project::within(&parent)?;
-    project.push_main()?;
-    project.set_status(&project.head()?, testbed::forge_client::State::Success)?;
+    let project = Project::within(&parent)?.pushed()?;
     project.switch_workflows_on()?;
     let watcher = project.watch()?;
     let pushed = Instant::now();

@@ -63,10 +63,9 @@ fn two_runs_at_once_on_two_engines_end_in_one_release() -> Result<()> {
         let project = Project::ready()?;
         for (tag, step) in [("v0.1.0", "release"), ("v0.1.1", "sign")] {
             project.push_tag(tag)?;
-            let mut first = project.laptop(&["release", tag]).named("-first").start()?;
+            let mut first = project.laptop(&["release", tag]).start()?;
             first.until_step(step)?;
-            let second =
-                project.laptop(&["release", tag]).named("-second").on_the_second_engine()?.start()?;
+            let second = project.laptop(&["release", tag]).on_the_second_engine()?.start()?;
             let (first, second) = (first.wait()?.success()?, second.wait()?.success()?);
             let digest = ensure_one_release(&project, tag)?;
             for run in [first, second] {
@@ -80,7 +79,7 @@ fn two_runs_at_once_on_two_engines_end_in_one_release() -> Result<()> {
 #[test]
 fn a_rebuild_on_the_other_engine_holds_and_says_that_it_compresses_in_another_way() -> Result<()> {
     test(|| {
-        let project = Project::ready()?;
+        let project = Project::for_both_platforms()?.pushed()?;
         project.push_tag("v0.1.0")?;
         project.laptop(&["release", "v0.1.0"]).run()?.success()?;
         let rebuild = Xtask::new(&project.checkout, &["verify", "v0.1.0", "--rebuild"]);

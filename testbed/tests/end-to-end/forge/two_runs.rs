@@ -13,9 +13,9 @@ fn run_twice(step: &str) -> Result<()> {
     let project = Project::ready()?;
     let watcher = project.watch()?;
     project.push_tag(TAG)?;
-    let mut first = project.laptop(&["release", TAG]).named("-first").start()?;
+    let mut first = project.laptop(&["release", TAG]).start()?;
     first.until_step(step)?;
-    let second = project.laptop(&["release", TAG]).named("-second").start()?;
+    let second = project.laptop(&["release", TAG]).start()?;
     let (first, second) = (first.wait()?.success()?, second.wait()?.success()?);
     let digest = first.digest()?;
     ensure!(second.digest()? == digest, "two digests:\n{}{}", first.stdout, second.stdout);

@@ -1,5 +1,7 @@
 //! A pushed tag, and nothing else, becomes a verified release; one that must not be released turns its run red.
 
+use std::sync::{Mutex, PoisonError};
+
 use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
 use testbed::forge_client::State;
@@ -10,6 +12,9 @@ use super::snapshot::Snapshot;
 use super::{image, page};
 use crate::evidence;
 use crate::harness::test;
+
+/// The engine's copies of the image: one test pulls what the other takes away.
+static COPIES: Mutex<()> = Mutex::new(());
 
 #[test]
 fn a_pushed_tag_becomes_a_release() -> Result<()> {
@@ -36,6 +41,7 @@ fn the_commands_of_the_page_work_as_pasted_with_both_majors_of_cosign() -> Resul
         let commands = page::commands(&released()?.after.page(TAG)?.body)?;
         let programs: Vec<_> = commands.iter().filter_map(|line| line.split(' ').next()).collect();
         assert_eq!(programs, ["docker", "curl", "cosign", "cosign", "cosign"], "{commands:#?}");
+        let _copies = COPIES.lock().unwrap_or_else(PoisonError::into_inner);
         page::paste(&commands, "TESTBED_COSIGN_2")?;
         page::paste(&commands, "TESTBED_COSIGN_3")
     })
@@ -45,6 +51,7 @@ fn the_commands_of_the_page_work_as_pasted_with_both_majors_of_cosign() -> Resul
 fn the_image_is_pulled_by_tag_and_answers() -> Result<()> {
     test(|| {
         let project = &released()?.project;
+        let _copies = COPIES.lock().unwrap_or_else(PoisonError::into_inner);
         image::forget(project)?;
         image::try_out(&project.image(TAG)?, "0.1.0", &project.head()?)
     })

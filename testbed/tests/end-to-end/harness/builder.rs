@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context as _, Result};
 use xtask::process::scratch::Scratch;
@@ -15,12 +16,14 @@ const NAME: &str = "elsewhere";
 /// The builder's name and where it is written down, which goes away with the value.
 pub(crate) struct Builder {
     configuration: Scratch,
+    /// Where nobody else may use it meanwhile.
+    _turn: Option<MutexGuard<'static, ()>>,
 }
 
 impl Builder {
     /// The one that listens at `address`.
     pub(crate) fn new(address: &str) -> Result<Self> {
-        let builder = Self { configuration: Scratch::new()? };
+        let builder = Self { configuration: Scratch::new()?, _turn: None };
         // As a person has it who keeps docker's configuration in a directory of their own.
         let plugins = Path::new(&export("DOCKER_CONFIG")?).join("cli-plugins");
         if plugins.is_dir() {
@@ -28,6 +31,13 @@ impl Builder {
         }
         builder.buildx(&["create", "--driver", "remote", "--name", NAME, address])?;
         Ok(builder)
+    }
+
+    /// The testbed's second `BuildKit`, for one test at a time: one of them empties its cache.
+    pub(crate) fn second() -> Result<Self> {
+        static TURN: Mutex<()> = Mutex::new(());
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(Self { _turn: Some(turn), ..Self::new(&export("TESTBED_BUILDKIT")?)? })
     }
 
     /// What it is called.

@@ -24,8 +24,16 @@ pub(crate) struct Checkout {
 
 impl Checkout {
     /// A clone whose images carry a name of their own, so that what it leaves in a registry or an engine that others use
-    /// at the same time can be told from theirs.
+    /// at the same time can be told from theirs. They are for one platform.
     pub(crate) fn new() -> Result<Self> {
+        let checkout = Self::for_both_platforms()?;
+        checkout.keep_one_platform()?;
+        checkout.commit("one platform")?;
+        Ok(checkout)
+    }
+
+    /// As [`Checkout::new`], with images for both platforms.
+    pub(crate) fn for_both_platforms() -> Result<Self> {
         let mut checkout = Self::as_committed()?;
         checkout.call_it(&format!("acme/e2e-{}", &random_hex()?[..12]))?;
         checkout.commit("a name of its own")?;
@@ -82,6 +90,13 @@ impl Checkout {
         self.replace("Cargo.toml", &line(&self.repository), &line(repository))?;
         repository.clone_into(&mut self.repository);
         Ok(())
+    }
+
+    /// Leaves this machine's own platform; nothing is committed. The other one is emulated: with it, everything is asked for
+    /// and pushed once more, and most of the time goes by until its service has started.
+    pub(crate) fn keep_one_platform(&self) -> Result<()> {
+        let both = "platforms = [\"linux/amd64\", \"linux/arm64\"]";
+        self.replace("Cargo.toml", both, &format!("platforms = [\"linux/{}\"]", native()))
     }
 
     /// The top of the work tree.
@@ -203,6 +218,11 @@ fn names_in(dir: &Path) -> Result<Vec<String>> {
     }
     let name = |entry: std::io::Result<fs::DirEntry>| Ok(entry?.file_name().to_string_lossy().into_owned());
     fs::read_dir(dir)?.map(name).collect()
+}
+
+/// This machine's architecture in docker's words.
+pub(crate) fn native() -> &'static str {
+    if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" }
 }
 
 /// A path as an argument.

@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
@@ -24,24 +25,17 @@ pub(crate) struct Xtask<'a> {
     variables: Vec<(String, String)>,
     before: &'a str,
     within: &'a str,
-    name: &'a str,
 }
 
 impl<'a> Xtask<'a> {
     pub(crate) fn new(checkout: &'a Checkout, arguments: &[&str]) -> Self {
         let arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
-        Self { checkout, arguments, variables: Vec::new(), before: ":", within: "", name: "" }
+        Self { checkout, arguments, variables: Vec::new(), before: ":", within: "" }
     }
 
     /// A variable over those of the tests.
     pub(crate) fn env(mut self, key: &str, value: impl Into<String>) -> Self {
         self.variables.push((key.to_owned(), value.into()));
-        self
-    }
-
-    /// Tells it from another run that goes on in the same clone.
-    pub(crate) fn named(mut self, name: &'a str) -> Self {
-        self.name = name;
         self
     }
 
@@ -59,8 +53,11 @@ impl<'a> Xtask<'a> {
 
     /// Starts it.
     pub(crate) fn start(self) -> Result<Running> {
-        let output =
-            Output::new(self.checkout.tmp().parent().context("a clone without a directory")?, self.name);
+        // Another run may go on in the same clone.
+        static STARTED: AtomicUsize = AtomicUsize::new(0);
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
+        let beside = self.checkout.tmp().parent().context("a clone without a directory")?;
+        let output = Output::new(beside, &format!("-{number}"));
         let arguments: Vec<_> = self.arguments.iter().map(String::as_str).collect();
         let words = output.shell_arguments(self.before, self.within, program()?, &arguments)?;
         let words: Vec<_> = words.iter().map(String::as_str).collect();
@@ -104,6 +101,6 @@ fn build() -> Result<PathBuf> {
     let mut arguments = vec!["build", "--quiet", "--locked", "--package=xtask", "--bin=xtask"];
     arguments.extend(["--target-dir", text(target)?]);
     arguments.extend((output.file_name() == Some(OsStr::new("release"))).then_some("--release"));
-    call("cargo", &arguments)?.dir(Path::new(env!("CARGO_MANIFEST_DIR"))).run()?;
+    call("cargo", &arguments)?.dir(Path::new(env!("CARGO_MANIFEST_DIR"))).timeout(COLD).run()?;
     Ok(output.join("xtask"))
 }

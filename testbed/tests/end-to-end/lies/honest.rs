@@ -3,7 +3,7 @@
 //! to end things, and is replaced by the next run's.
 
 use std::fs::File;
-use std::sync::OnceLock;
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
 use anyhow::{Context as _, Result, anyhow, ensure};
 use nix::fcntl::Flock;
@@ -56,15 +56,32 @@ pub(super) struct Honest {
     _lock: Flock<File>,
 }
 
-/// The release; made by the first test that asks.
-pub(super) fn honest() -> Result<&'static Honest> {
-    static HONEST: OnceLock<Result<Honest, String>> = OnceLock::new();
-    let made = HONEST.get_or_init(|| make().map_err(|error| format!("{error:#}")));
-    made.as_ref().map_err(|error| anyhow!("the release that this test lies about: {error}"))
+/// A release, or why there is none; nothing before the first test asks.
+type Made = Option<Result<Honest, String>>;
+
+/// Does `work` with a release that no other test lies about meanwhile; made where there is none yet.
+pub(super) fn with_honest<T>(work: impl FnOnce(&Honest) -> Result<T>) -> Result<T> {
+    let (number, mut made) = turn();
+    let made = made.get_or_insert_with(|| make(number).map_err(|error| format!("{error:#}")));
+    work(made.as_ref().map_err(|error| anyhow!("the release that this test lies about: {error}"))?)
 }
 
-fn make() -> Result<Honest> {
-    let (parent, lock) = lasting_directory("lies")?;
+/// The first release that is free, with its number; where none is, the first one.
+fn turn() -> (usize, MutexGuard<'static, Made>) {
+    /// One for each of the tests that `cargo xtask ci` runs side by side.
+    static ALL: [Mutex<Made>; 2] = [const { Mutex::new(None) }; 2];
+    for (number, one) in ALL.iter().enumerate() {
+        match one.try_lock() {
+            Ok(made) => return (number, made),
+            Err(TryLockError::Poisoned(error)) => return (number, error.into_inner()),
+            Err(TryLockError::WouldBlock) => {}
+        }
+    }
+    (0, ALL[0].lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+fn make(number: usize) -> Result<Honest> {
+    let (parent, lock) = lasting_directory(&format!("lies-{number}"))?;
     let project = Project::within(&parent)?;
     let proxy = project.go_by_proxy()?;
     let before = "\n[workspace.metadata.release.smoke]";

@@ -1,17 +1,12 @@
 //! Tells each lie, asks `xtask verify`, and holds its verdicts against the table. Deviations are collected: one run
 //! shows all of them.
 
-use std::sync::{Mutex, PoisonError};
-
 use anyhow::{Context as _, Result, bail, ensure};
 use serde::Deserialize;
 
 use super::Lie;
-use super::honest::{Honest, honest};
+use super::honest::{Honest, with_honest};
 use crate::harness::run::Finished;
-
-/// All lies are about one release.
-static TURN: Mutex<()> = Mutex::new(());
 
 /// Exit codes of `xtask verify` (docs/verifying.md): a claim is false; none is, but one could not be checked.
 const FALSE: i32 = 1;
@@ -39,8 +34,13 @@ struct Claim {
 
 /// Tells the lies one after the other; after each, the honest release must verify again.
 pub(super) fn check(lies: &[Lie]) -> Result<()> {
-    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    let (honest, mut found) = (honest()?, Vec::new());
+    let found = with_honest(|honest| tell_all(honest, lies))?;
+    ensure!(found.is_empty(), "{} deviations:\n{}", found.len(), found.join("\n"));
+    Ok(())
+}
+
+fn tell_all(honest: &Honest, lies: &[Lie]) -> Result<Vec<String>> {
+    let mut found = Vec::new();
     for lie in lies {
         let name = lie.name;
         let told = tell(honest, lie).unwrap_or_else(|error| vec![format!("{error:#}")]);
@@ -50,9 +50,7 @@ pub(super) fn check(lies: &[Lie]) -> Result<()> {
         let after = after.with_context(|| format!("after `{name}`; found before: {found:#?}"))?;
         found.extend(after.into_iter().map(|deviation| format!("after `{name}`: {deviation}")));
     }
-    drop(turn);
-    ensure!(found.is_empty(), "{} deviations:\n{}", found.len(), found.join("\n"));
-    Ok(())
+    Ok(found)
 }
 
 fn tell(honest: &Honest, lie: &Lie) -> Result<Vec<String>> {

@@ -1,5 +1,5 @@
 //! The engine is killed in the middle: of the build, of the smoke test, of the push. All tests share it, so each of these
-//! brings it up again before it ends, however it ends.
+//! runs alone, and brings it up again before it ends, however it ends.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use testbed::proxy::Fault;
 use super::scene::Scene;
 use crate::harness::processes::{self, Process};
 use crate::harness::run::Finished;
-use crate::harness::{call, environment, export, read, test, wait_for};
+use crate::harness::{alone, call, environment, export, read, wait_for};
 
 /// A step of the build that is seen before it ends; the number is in no other process.
 const STEP: &str = "sleep 3.86423";
@@ -83,7 +83,7 @@ impl Drop for Engine {
 
 #[test]
 fn the_engine_is_killed_in_the_build() -> Result<()> {
-    test(|| {
+    alone(|| {
         let (scene, engine) = (Scene::new()?, Engine::new()?);
         scene.project.checkout.replace("Dockerfile", "RUN printf", &format!("RUN {STEP} && printf"))?;
         scene.push()?;
@@ -102,7 +102,7 @@ fn the_engine_is_killed_in_the_build() -> Result<()> {
 
 #[test]
 fn the_engine_is_killed_in_the_smoke_test() -> Result<()> {
-    test(|| {
+    alone(|| {
         let (scene, engine) = (Scene::new()?, Engine::new()?);
         // It is seen before it answers.
         let slow = "ENTRYPOINT [\"sh\", \"-c\", \"sleep 2 && exec node /app/src/server.js\"]";
@@ -139,7 +139,7 @@ fn the_engine_is_killed_in_the_smoke_test() -> Result<()> {
 
 #[test]
 fn the_engine_is_killed_in_the_push() -> Result<()> {
-    test(|| {
+    alone(|| {
         let ((scene, proxy), engine) = (Scene::by_proxy()?, Engine::new()?);
         scene.push()?;
         let (killed, pid) = (Arc::new(AtomicBool::new(false)), engine.pid);

@@ -8,6 +8,7 @@ use testbed::watcher::http::Server;
 
 use super::worked::{TAG, Worked};
 use crate::forge::image::Container;
+use crate::harness::checkout::native;
 use crate::harness::{call, export, read, wait_for};
 
 /// A pull from loopback, on a machine that builds beside it.
@@ -70,9 +71,4 @@ impl<'a> Asked<'a> {
 
 fn log(container: &Container) -> String {
     format!("its log:\n{}", read("docker", &["logs", &container.0]).unwrap_or_default())
-}
-
-/// This machine's architecture in docker's words.
-fn native() -> &'static str {
-    if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" }
 }

@@ -12,8 +12,9 @@ use crate::forge::image::forget;
 use crate::forge::project::Project;
 use crate::forge::rebuild::ensure_rebuilt;
 use crate::harness::builder::Builder;
+use crate::harness::image;
 use crate::harness::run::{Finished, Xtask};
-use crate::harness::{export, image, read};
+use crate::harness::uncached::run_uncached;
 
 /// Where they are.
 const SERVICES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/services");
@@ -40,7 +41,7 @@ pub(super) struct Released {
 impl Worked {
     /// This repository's own service.
     pub(super) fn own() -> Result<Self> {
-        Ok(Self { project: Project::new()?, variables: Vec::new() })
+        Ok(Self { project: Project::for_both_platforms()?, variables: Vec::new() })
     }
 
     /// The one below `testbed/services/NAME`, in place of this repository's own. In the files of [`FILLED_IN`] each name
@@ -117,8 +118,7 @@ impl Released {
     /// Built once more, on the same engine and with no layer cached, it is the same image; on the second engine and on the
     /// second `BuildKit` it has the same content.
     pub(super) fn is_the_same_everywhere(&self, worked: &Worked) -> Result<()> {
-        read("docker", &["builder", "prune", "--all", "--force", "--filter", "type=regular"])?;
-        let here = worked.run(&["rehearse", TAG]).run()?.success()?;
+        let here = run_uncached(worked.run(&["rehearse", TAG]))?.success()?;
         ensure!(here.digest()? == self.run.digest()?, "on the same engine it is {}", here.digest()?);
         let elsewhere = worked.run(&["rehearse", TAG]).on_the_second_engine()?.run()?.success()?;
         ensure!(
@@ -127,7 +127,7 @@ impl Released {
         );
         let rebuild = ["verify", TAG, "--rebuild"];
         ensure_rebuilt(&worked.run(&rebuild).on_the_second_engine()?.run()?)?;
-        let builder = Builder::new(&export("TESTBED_BUILDKIT")?)?;
+        let builder = Builder::second()?;
         let rebuild = worked.run(&["verify", TAG, "--rebuild", "--builder", builder.name()]);
         ensure_rebuilt(&rebuild.env("DOCKER_CONFIG", builder.configuration()?).run()?)
     }

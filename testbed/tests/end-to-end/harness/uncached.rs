@@ -1,0 +1,36 @@
+//! A docker that builds with nothing cached, and leaves what its builder has kept for other tests where it is.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, ensure};
+use xtask::process::scratch::Scratch;
+
+use super::checkout::text;
+use super::environment;
+use super::run::{Finished, Xtask};
+
+/// Beside the program once it has built.
+const BUILT: &str = "built";
+
+/// Runs `xtask`, with a program in docker's place that hands everything on to it, and to a build `--no-cache`.
+pub(crate) fn run_uncached(run: Xtask<'_>) -> Result<Finished> {
+    let bin = Scratch::new()?;
+    let (docker, built) = (bin.path().join("docker"), bin.path().join(BUILT));
+    let real = environment().find_program(Path::new("docker"))?.context("`docker` is not on the PATH")?;
+    let script = format!(
+        "#!/bin/sh\n\
+         if [ \"$1 $2\" = 'buildx build' ]; then shift 2; touch '{}'; set -- buildx build --no-cache \"$@\"; fi\n\
+         exec '{}' \"$@\"\n",
+        built.display(),
+        real.display()
+    );
+    fs::write(&docker, script).with_context(|| format!("writing `{}`", docker.display()))?;
+    fs::set_permissions(&docker, fs::Permissions::from_mode(0o755))
+        .with_context(|| format!("making `{}` a program", docker.display()))?;
+    let path = environment().get("PATH")?.map(str::to_owned).context("`PATH` is not set")?;
+    let finished = run.env("PATH", format!("{}:{path}", text(bin.path())?)).run()?;
+    ensure!(built.exists(), "nothing was built:\n{}", finished.stderr);
+    Ok(finished)
+}
