@@ -1,8 +1,11 @@
 //! Points in time as RFC 3339 text in UTC (`2026-11-23T18:09:00Z`), the form of SLSA, CycloneDX and OCI annotations.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
+
+/// The last second whose year has four digits: nothing later can be written, and whoever reads a time refuses it.
+pub const LATEST: u64 = 253_402_300_799;
 
 /// The present, in seconds since 1970-01-01T00:00:00Z.
 ///
@@ -18,25 +21,7 @@ pub fn now() -> Result<u64> {
 /// `seconds` since 1970-01-01T00:00:00Z as RFC 3339, to the second.
 #[must_use]
 pub fn rfc3339(seconds: u64) -> String {
-    let (year, month, day) = civil(seconds / 86_400);
-    let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
-}
-
-/// Year, month and day of a day counted from 1970-01-01, in the proleptic Gregorian calendar. Counts in years that
-/// start in March, so that the leap day is a year's last.
-fn civil(days: u64) -> (u64, u64, u64) {
-    const DAYS_OF_400_YEARS: u64 = 146_097;
-    const FROM_0000_03_01_TO_1970: u64 = 719_468;
-    let shifted = days + FROM_0000_03_01_TO_1970;
-    let (cycle, day_of_cycle) = (shifted / DAYS_OF_400_YEARS, shifted % DAYS_OF_400_YEARS);
-    let leap_corrected = day_of_cycle - day_of_cycle / 1460 + day_of_cycle / 36_524 - day_of_cycle / 146_096;
-    let year_of_cycle = leap_corrected / 365;
-    let day_of_year = day_of_cycle - (365 * year_of_cycle + year_of_cycle / 4 - year_of_cycle / 100);
-    let march_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * march_month + 2) / 5 + 1;
-    let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
-    (cycle * 400 + year_of_cycle + u64::from(month <= 2), month, day)
+    humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_secs(seconds.min(LATEST))).to_string()
 }
 
 /// The seconds of a time as [`rfc3339`] writes it.
@@ -45,23 +30,10 @@ fn civil(days: u64) -> (u64, u64, u64) {
 /// When it has another form.
 pub fn parse_rfc3339(text: &str) -> Result<u64> {
     let malformed = || format!("`{text}` is not a time such as `2026-11-23T18:09:00Z`");
-    let words: Vec<_> = text.strip_suffix('Z').with_context(malformed)?.split(['-', 'T', ':']).collect();
-    let numbers =
-        words.iter().map(|word| word.parse::<u64>().with_context(malformed)).collect::<Result<Vec<_>>>()?;
-    let [year, month, day, hour, minute, second] = numbers[..] else { anyhow::bail!(malformed()) };
-    let seconds = days_since_1970(year, month, day).with_context(malformed)? * 86_400
-        + hour * 3600
-        + minute * 60
-        + second;
-    // Writing it again must give the same text: that refuses 25 o'clock and missing zeros alike.
-    anyhow::ensure!(rfc3339(seconds) == text, malformed());
+    let seconds = seconds(humantime::parse_rfc3339(text).with_context(malformed)?).with_context(malformed)?;
+    // Only one way to write it is right: no fraction, no leap second.
+    ensure!(rfc3339(seconds) == text, malformed());
     Ok(seconds)
-}
-
-/// The inverse of [`civil`], by search: dates are read once a release, and one algorithm is enough to trust.
-fn days_since_1970(year: u64, month: u64, day: u64) -> Option<u64> {
-    let about = year.checked_sub(1970).filter(|years| *years < 8000)? * 365;
-    (about..about + 2400).find(|days| civil(*days) == (year, month, day))
 }
 
 /// The seconds of an HTTP `Date` (RFC 9110 §5.6.7), which servers write as `Mon, 23 Nov 2026 18:09:00 GMT`.
@@ -69,21 +41,12 @@ fn days_since_1970(year: u64, month: u64, day: u64) -> Option<u64> {
 /// # Errors
 /// When it has another form.
 pub fn parse_http_date(text: &str) -> Result<u64> {
-    const MONTHS: [&str; 12] =
-        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let malformed = || format!("`{text}` is not an HTTP date");
-    let words: Vec<_> = text.split([' ', ':']).collect();
-    let [_, day, month, year, hour, minute, second, "GMT"] = words[..] else {
-        anyhow::bail!(malformed());
-    };
-    let month = MONTHS.iter().zip(1..).find(|(name, _)| **name == month).with_context(malformed)?.1;
-    let number = |word: &str| word.parse::<u64>().with_context(malformed);
-    let (day, year) = (number(day)?, number(year)?);
-    let (hour, minute, second) = (number(hour)?, number(minute)?, number(second)?);
-    // 60 is a leap second.
-    anyhow::ensure!(hour < 24 && minute < 60 && second <= 60, malformed());
-    let days = days_since_1970(year, month, day).with_context(malformed)?;
-    Ok(days * 86_400 + hour * 3600 + minute * 60 + second)
+    seconds(httpdate::parse_http_date(text).with_context(malformed)?).with_context(malformed)
+}
+
+fn seconds(time: SystemTime) -> Result<u64> {
+    Ok(time.duration_since(UNIX_EPOCH).context("it is before 1970")?.as_secs())
 }
 
 #[cfg(test)]

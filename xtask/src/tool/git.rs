@@ -15,6 +15,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use xshell::cmd;
 
+use crate::process::time::LATEST;
 use crate::process::{Call, Runner};
 
 pub use commit::Commit;
@@ -182,11 +183,16 @@ impl Git {
     /// When the commit was made, in seconds since 1970.
     ///
     /// # Errors
-    /// When git fails, or the commit claims to be older than 1970.
+    /// When git fails, or the commit claims to be older than 1970 or of a year with five digits.
     pub fn commit_time(&self, commit: &Commit) -> Result<u64> {
         let show = ["show", "--no-patch", "--no-show-signature", "--format=%ct", "--end-of-options"];
         let text = self.call(&[&show[..], &[commit.as_str()]].concat())?.read()?;
-        text.parse().with_context(|| format!("reading the commit time `{text}` of {commit}"))
+        let time: Option<u64> = text.parse().ok().filter(|time| *time <= LATEST);
+        time.with_context(|| {
+            format!(
+                "commit {commit} was made at `{text}` seconds since 1970: expected a date of this calendar"
+            )
+        })
     }
 
     /// Whether `ancestor` is part of the history of `descendant`.
