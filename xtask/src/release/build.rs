@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, anyhow, ensure};
 
-use crate::config::{Config, NamedSecrets, build_secrets};
+use crate::config::{Config, Folder, NamedSecrets, build_secrets};
 use crate::index;
 use crate::inputs::Inputs;
 use crate::lockfile;
@@ -84,10 +84,19 @@ fn explain(release: &Release<'_>, error: anyhow::Error) -> Result<anyhow::Error>
         // `npm ci` in the build is what judges the lockfile in the end.
         Ok(_) => Ok(error.context(format!(
             "building the image; if `npm ci` in the build refuses the lockfile, {}",
-            lockfile::remedy(&release.session.config.service)
+            remedy(&release.session.config.service)
         ))),
         Err(gone) => Err(error.context(format!("docker's engine has gone: {gone:#}; {START_ENGINE}"))),
     }
+}
+
+/// A lockfile that one version of npm has written may be incomplete for another, and writing it once more with the first one
+/// changes nothing.
+fn remedy(service: &Folder) -> String {
+    format!(
+        "{}, with the npm of the base image, such as `npx npm@10` in place of `npm`",
+        lockfile::remedy(service)
+    )
 }
 
 /// Builds the commit without pushing anything, writes the image as an OCI layout into the tar file `file`, and returns the
@@ -218,4 +227,19 @@ pub fn provenance(
         byproducts: built.manifests.iter().map(manifest).chain([sbom]).collect(),
     });
     serde_json::to_vec_pretty(&provenance).context("writing the provenance")
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::Folder;
+
+    #[test]
+    fn the_npm_that_writes_the_lockfile_is_the_one_that_reads_it() {
+        let remedy = super::remedy(&Folder::default());
+        assert!(remedy.starts_with(&crate::lockfile::remedy(&Folder::default())), "{remedy}");
+        assert!(
+            remedy.ends_with("with the npm of the base image, such as `npx npm@10` in place of `npm`"),
+            "{remedy}"
+        );
+    }
 }
