@@ -25,8 +25,9 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 /// of a large service a few.
 const STDOUT_LIMIT: usize = 64 << 20;
 
-/// How much of a child's last words an error shows.
-const STDERR_TAIL: usize = 4 << 10;
+/// How much of a child's last words an error shows. A build whose compiler fails writes 6 KiB after the reason: what npm and
+/// node-gyp say of it, and then the step once more.
+const STDERR_TAIL: usize = 8 << 10;
 
 /// One call of a program, before it is made.
 #[must_use = "a call does nothing until it is run"]

@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result};
 use crate::evidence::provenance::{Facts, Provenance, SBOM_FILE, Smoked};
 use crate::evidence::{candidate, labels};
 use crate::http::is_silent;
+use crate::inputs::config::Folder;
 use crate::inputs::lockfile;
 use crate::oci::reference::Digest;
 use crate::process::backoff;
@@ -79,10 +80,19 @@ fn explain(context: &Context<'_>, error: anyhow::Error) -> Result<anyhow::Error>
         // `npm ci` in the build is what judges the lockfile in the end.
         Ok(_) => Ok(error.context(format!(
             "building the image; if `npm ci` in the build refuses the lockfile, {}",
-            lockfile::remedy(&context.session.config.service)
+            remedy(&context.session.config.service)
         ))),
         Err(gone) => Err(error.context(format!("docker's engine has gone: {gone:#}; {START_ENGINE}"))),
     }
+}
+
+/// A lockfile that one version of npm has written may be incomplete for another, and writing it once more with the first one
+/// changes nothing.
+fn remedy(service: &Folder) -> String {
+    format!(
+        "{}, with the npm of the base image, such as `npx npm@10` in place of `npm`",
+        lockfile::remedy(service)
+    )
 }
 
 impl Candidate {
@@ -119,5 +129,20 @@ impl Candidate {
             byproducts: self.manifests.iter().map(manifest).chain([sbom]).collect(),
         });
         serde_json::to_vec_pretty(&provenance).context("writing the provenance")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::inputs::config::Folder;
+
+    #[test]
+    fn the_npm_that_writes_the_lockfile_is_the_one_that_reads_it() {
+        let remedy = super::remedy(&Folder::default());
+        assert!(remedy.starts_with(&crate::inputs::lockfile::remedy(&Folder::default())), "{remedy}");
+        assert!(
+            remedy.ends_with("with the npm of the base image, such as `npx npm@10` in place of `npm`"),
+            "{remedy}"
+        );
     }
 }

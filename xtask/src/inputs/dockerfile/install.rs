@@ -97,6 +97,18 @@ fn check_ci(line: usize, arguments: &[String], is_on_target: bool, findings: &mu
              and `--os=linux --cpu=… --libc=…`, as in docs/services.md",
         );
     }
+    if is_partial(arguments) {
+        findings.note(
+            line,
+            "`npm ci --workspace` leaves out what other workspaces ask for, and the image must have all of the lockfile's \
+             production packages (docs/services.md)",
+        );
+    }
+}
+
+/// Some of the workspaces, where an image has to have what all of them ask for.
+fn is_partial(arguments: &[String]) -> bool {
+    is_production(arguments) && (has(arguments, "--workspace") || has(arguments, "-w"))
 }
 
 /// What the last `npm ci` asks for, else what the base image is called.

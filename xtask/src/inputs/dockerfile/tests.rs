@@ -223,3 +223,24 @@ fn what_runs_on_the_platform_of_the_image_is_noted_unless_it_is_the_last_stage()
     assert!(recipe.notes[0].starts_with("line 2: runs on the platform"), "{:?}", recipe.notes);
     assert_eq!(read(&format!("FROM --platform=$BUILDPLATFORM {lines}")).unwrap().runs_on_target, None);
 }
+
+#[test]
+fn an_install_of_some_workspaces_is_noted() {
+    for (flags, noted) in [
+        ("--omit=dev --workspace=server", true),
+        ("--omit=dev -w server", true),
+        ("--workspace=client", false),
+        ("--omit=dev", false),
+    ] {
+        let install = format!("npm ci {flags} --ignore-scripts --os=linux --cpu=x64 --libc=glibc");
+        let text = format!(
+            "FROM --platform=$BUILDPLATFORM {PIN} AS a\nRUN {install}\nFROM {PIN}\nCOPY --link --from=a /out/ /\n"
+        );
+        let notes = read(&text).unwrap().notes;
+        assert_eq!(
+            notes.iter().any(|note| note.contains("line 2: `npm ci --workspace`")),
+            noted,
+            "{notes:?}"
+        );
+    }
+}

@@ -28,9 +28,7 @@ impl Lockfile {
         }
         for (folder, entry) in self.lock.packages.iter().filter(|(path, _)| path.is_empty() || is_local(path))
         {
-            let path =
-                if folder.is_empty() { "package.json".to_owned() } else { format!("{folder}/package.json") };
-            problems.extend(read_as_tools(&path, &entry.ranges));
+            problems.extend(read_as_tools(&manifest_of(folder), &entry.ranges));
         }
         Ok(problems)
     }
@@ -55,7 +53,8 @@ impl Lockfile {
         problems
     }
 
-    /// Production packages that come from another host than most of them do: their bytes are pinned all the same.
+    /// Production packages that come from another host than most of them do, whose bytes are pinned all the same; and scripts
+    /// of the service's own, which the image's `npm ci` does not run either.
     ///
     /// # Errors
     /// As [`Lockfile::installed`].
@@ -76,7 +75,18 @@ impl Lockfile {
                 paths[0]
             )
         };
-        Ok(others.map(note).collect())
+        Ok(others.map(note).chain(self.own_scripts()).collect())
+    }
+
+    fn own_scripts(&self) -> impl Iterator<Item = String> {
+        let own = self.lock.packages.iter().filter(|(path, _)| path.is_empty() || is_local(path));
+        own.filter(|(_, entry)| entry.has_install_script).map(|(folder, _)| {
+            format!(
+                "`{}` has an install script, which `npm ci --ignore-scripts` does not run; what the image needs of it goes \
+                 into the Dockerfile",
+                manifest_of(folder)
+            )
+        })
     }
 
     fn missing<'a>(
@@ -88,6 +98,11 @@ impl Lockfile {
         let names = entry.ranges.optional_dependencies.keys().map(String::as_str);
         names.filter(move |name| is_for(name, target) && !graph::is_locked(&self.lock, path, name))
     }
+}
+
+/// The package.json of a folder, as seen from the service's own.
+fn manifest_of(folder: &str) -> String {
+    if folder.is_empty() { "package.json".to_owned() } else { format!("{folder}/package.json") }
 }
 
 /// Scheme and host of an address; empty where there is none.

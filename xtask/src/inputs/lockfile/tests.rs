@@ -260,6 +260,23 @@ fn a_host_that_is_not_the_usual_one_is_noted() {
 }
 
 #[test]
+fn an_install_script_of_the_service_itself_is_noted() {
+    let lock = json!({"lockfileVersion": 3, "packages": {
+        "": {"workspaces": ["core"], "dependencies": {"a": "1"}, "hasInstallScript": true},
+        "node_modules/a": {"version": "1.0.0", "integrity": "sha512-x", "hasInstallScript": true},
+        "node_modules/core": {"resolved": "core", "link": true},
+        "core": {"hasInstallScript": true},
+    }});
+    let notes = check(lock["packages"][""].to_string().as_bytes(), lock.to_string().as_bytes())
+        .unwrap()
+        .notes()
+        .unwrap();
+    assert_eq!(notes.len(), 2, "{notes:?}");
+    assert!(notes[0].starts_with("`package.json` has an install script"), "{notes:?}");
+    assert!(notes[1].starts_with("`core/package.json` has an install script"), "{notes:?}");
+}
+
+#[test]
 fn an_optional_peer_is_installed_where_something_else_brings_it_if_only_a_tool() {
     let mut lock = json!({"lockfileVersion": 3, "packages": {
         "": {"dependencies": {"a": "1"}, "devDependencies": {"p": "1"}},
