@@ -10,7 +10,7 @@ mod observe;
 pub mod proven;
 pub mod survey;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 
 use crate::evidence::attached::{self, Attestations};
 use crate::evidence::provenance::Smoked;
@@ -22,6 +22,7 @@ use crate::oci::reference::Digest;
 use crate::oci::registry::Client;
 use crate::process::Runner;
 use crate::process::environment::Environment;
+use crate::process::failure::Transient;
 use crate::process::progress::{Steps, both};
 use crate::tool::cosign::Cosign;
 use crate::tool::docker::Docker;
@@ -85,7 +86,13 @@ pub fn fresh(verifier: &Verifier<'_>, digest: &Digest, attestations: &Attestatio
     let check = || {
         let (seen, claims) = image(verifier, digest)?;
         match broken(&claims) {
-            Some((_, text)) => bail!("the image that was just made does not verify: {text}"),
+            Some((verdict, text)) => {
+                let text = format!("the image that was just made does not verify: {text}");
+                match verdict {
+                    Verdict::False => bail!(text),
+                    _ => return Err(unchecked(&claims, text)),
+                }
+            }
             None => image::check_unchanged(&seen, digest, attestations)?,
         }
         proven(verifier, &seen, digest)
@@ -160,8 +167,15 @@ pub fn closed(verifier: &Verifier<'_>, digest: &Digest) -> Result<Option<String>
     match broken(&claims) {
         None => Ok(None),
         Some((Verdict::False, text)) => Ok(Some(text)),
-        Some((_, text)) => bail!("the release is public, but {text}"),
+        Some((_, text)) => Err(unchecked(&claims, format!("the release is public, but {text}"))),
     }
+}
+
+/// The error for claims that could not be checked while none is false, as `text` says: a [`Transient`] one where it was a
+/// server that may answer later.
+#[must_use]
+pub fn unchecked(claims: &[Claim], text: String) -> anyhow::Error {
+    if claims.iter().any(|claim| claim.is_transient) { Transient::new(text).into() } else { anyhow!(text) }
 }
 
 /// The claims that do not hold, in words, and the worst verdict: one that is false outweighs any that is unknown.

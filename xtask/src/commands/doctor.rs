@@ -53,7 +53,7 @@ pub fn run(environment: &Environment) -> Result<()> {
             problems.extend(inputs.problems.iter().map(|problem| Problem::new("commit", problem)));
             all.extend(checks::of_commit(session, tools, target, inputs));
         }
-        Err(error) => problems.push(Problem::new("commit", format!("{error:#}"))),
+        Err(error) => problems.push(Problem::of_error("commit", error)),
     }
     // What needs a secret that is missing has been said already.
     all.retain(|(name, _)| has_secrets || !["signing key", "registry"].contains(name));
@@ -69,7 +69,7 @@ pub fn run(environment: &Environment) -> Result<()> {
         match result {
             Ok((versions, found)) if found.is_empty() => print_good(name, &versions),
             Ok((_, found)) => problems.extend(found),
-            Err(error) => problems.push(Problem::new(name, format!("{error:#}"))),
+            Err(error) => problems.push(Problem::of_error(name, &error)),
         }
     }
     conclude(&problems)

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, anyhow};
 
 use crate::process::environment::Environment;
+use crate::process::failure::is_transient;
 use crate::process::secret::redact;
 
 use events::Event;
@@ -191,7 +192,7 @@ impl Live {
 /// Runs two pieces of work side by side and returns both results.
 ///
 /// # Errors
-/// Those of the two; when both fail the error says both, and counts as the first's.
+/// Those of the two; when both fail the error says both, and counts as the first's that is not transient.
 pub fn both<A: Send, B: Send>(
     first: impl FnOnce() -> Result<A> + Send,
     second: impl FnOnce() -> Result<B> + Send,
@@ -201,6 +202,10 @@ pub fn both<A: Send, B: Send>(
         let first = first();
         let second = second.join().map_err(|_panic| anyhow!("a thread panicked"))?;
         match (first, second) {
+            // What is transient is not worth another try while something else is wrong.
+            (Err(first), Err(second)) if is_transient(&first) && !is_transient(&second) => {
+                Err(second.context(format!("{first:#}; besides")))
+            }
             (Err(first), Err(second)) => Err(first.context(format!("{second:#}; besides"))),
             (first, second) => Ok((first?, second?)),
         }
@@ -211,6 +216,7 @@ pub fn both<A: Send, B: Send>(
 mod tests {
     use super::{Steps, Style, both};
     use crate::process::environment::Environment;
+    use crate::process::failure::{Transient, is_transient};
     use anyhow::{Result, bail};
     use std::time::Duration;
 
@@ -239,5 +245,8 @@ mod tests {
         let error = both(|| -> Result<()> { bail!("one") }, || -> Result<()> { bail!("two") }).unwrap_err();
         assert_eq!(format!("{error:#}"), "two; besides: one");
         assert!(both(|| -> Result<()> { bail!("no") }, || Ok(2)).is_err());
+        let away = || -> Result<()> { Err(Transient::new("away").into()) };
+        assert!(!is_transient(&both(away, || -> Result<()> { bail!("no") }).unwrap_err()));
+        assert!(is_transient(&both(away, away).unwrap_err()));
     }
 }

@@ -12,6 +12,7 @@ pub fn next_run(error: &anyhow::Error) -> Option<String> {
     let first = match exit_code(error) {
         _ if is_stopped => "",
         code if code == ExitCode::Failed as u8 => "fix this, then ",
+        code if code == ExitCode::TryAgain as u8 => "this may pass by itself: ",
         _ => return None,
     };
     let step = error.downcast_ref::<AtStep>().and_then(|at| Step::named(at.name()));
@@ -49,7 +50,7 @@ fn after(step: Option<Step>) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::next_run;
-    use crate::process::failure::{Misuse, Refusal};
+    use crate::process::failure::{Misuse, Refusal, Transient};
     use crate::process::progress::Steps;
     use anyhow::{Context as _, Error, anyhow};
 
@@ -74,6 +75,8 @@ mod tests {
     #[test]
     fn what_would_end_the_same_way_is_not_to_be_run_again() {
         assert!(at("sign", anyhow!("no answer")).ends_with("; fix this, then run the same command again"));
+        let away = at("tag", Transient::new("answered 503").into());
+        assert!(away.ends_with("; this may pass by itself: run the same command again"), "{away}");
         assert_eq!(at("tag", Refusal::new("the tag was moved").into()), "");
         assert_eq!(at("look", Misuse::new("no such tag").into()), "");
     }
