@@ -33,7 +33,7 @@ use observe::{ImageSeen, Place};
 use proven::Proven;
 
 pub use observe::store::Layout;
-pub use observe::{base_manifests, in_words, labels_of};
+pub use observe::{base_manifests, in_words, labels_of, seen};
 
 /// What verifying works with. All of it only reads.
 #[derive(Clone, Copy)]
@@ -107,7 +107,7 @@ pub fn fresh(verifier: &Verifier<'_>, digest: &Digest, attestations: &Attestatio
 /// When nothing could be asked at all.
 pub fn of_public(verifier: &Verifier<'_>, digest: &Digest) -> Result<(Vec<Claim>, Option<Proven>)> {
     let release = &verifier.release;
-    let forge_tag = || Ok(observe::seen(verifier.forge.tag(release.tag())));
+    let forge_tag = || Ok(seen(verifier.forge.tag(release.tag())));
     let ((seen, claims), forge_tag) = both(|| image(verifier, digest), forge_tag)?;
     let claims = [claims, vec![public::git_tag(release, &forge_tag)]].concat();
     let proven = match broken(&claims) {
@@ -124,7 +124,7 @@ fn proven(verifier: &Verifier<'_>, seen: &ImageSeen, digest: &Digest) -> Result<
 
 fn image(verifier: &Verifier<'_>, digest: &Digest) -> Result<(ImageSeen, Vec<Claim>)> {
     let look = || observe::image(verifier, digest, Place::Registry, None);
-    let (seen, tags) = both(look, || Ok(observe::seen(verifier.registry.tags())))?;
+    let (seen, tags) = both(look, || Ok(seen(verifier.registry.tags())))?;
     let claims = image::judge(&verifier.release, digest, &seen, &others(&tags, digest));
     Ok((seen, claims))
 }
@@ -154,7 +154,7 @@ pub fn closed(verifier: &Verifier<'_>, digest: &Digest) -> Result<Option<String>
     let (registry, release) = (verifier.registry, &verifier.release);
     let tag = release.tag().registry_tag();
     let public = || {
-        let version_tag = || Ok(observe::seen(registry.digest_of(tag.as_str())));
+        let version_tag = || Ok(seen(registry.digest_of(tag.as_str())));
         let (version_tag, names) = both(version_tag, || Ok(observe::names(verifier, None)))?;
         Ok(observe::PublicSeen { version_tag, names })
     };

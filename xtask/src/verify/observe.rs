@@ -110,7 +110,10 @@ pub(super) fn signature(verifier: &Verifier<'_>, tag: &ReleaseTag, digest: &Dige
 }
 
 /// What came of a question. Bytes that are not those of their digest are an answer, and a wrong one.
-pub(super) fn seen<T>(result: Result<T>) -> Seen<T> {
+///
+/// # Errors
+/// Why there is nothing to judge.
+pub fn seen<T>(result: Result<T>) -> Seen<T> {
     result.map_err(|error| {
         let words = in_words(&error);
         let is_wrong = error.chain().any(|cause| cause.is::<WrongBytes>() || cause.is::<Damaged>());

@@ -1,6 +1,6 @@
 //! What is verified, and against which repository: a checkout, or a clone of an address that the verifier trusts.
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 
 use crate::inputs::Inputs;
 use crate::inputs::config::Config;
@@ -9,6 +9,7 @@ use crate::inputs::version::ReleaseTag;
 use crate::oci::reference::Digest;
 use crate::oci::registry::Client;
 use crate::process::Runner;
+use crate::process::failure::Misuse;
 use crate::process::scratch::Scratch;
 use crate::tool::git::Git;
 
@@ -74,12 +75,14 @@ impl Repository {
             return Ok(());
         };
         let (named, expected) = (config.source_url(), address.trim_end_matches('/').trim_end_matches(".git"));
-        ensure!(
-            named == expected,
-            "the source at `{address}` releases as `{named}`: name the address that you trust, `--source {named}`, if it \
-             is the same project"
-        );
-        Ok(())
+        if named == expected {
+            return Ok(());
+        }
+        Err(Misuse::new(format!(
+            "the source at `{address}` releases as `{named}`: name the address that you trust, `--source {named}`, if it is \
+             the same project"
+        ))
+        .into())
     }
 }
 
