@@ -231,6 +231,7 @@ impl Verify<'_> {
         if let Some(digest) = found.digest.as_ref().filter(|_| self.options.rebuild) {
             let build = ImageBuild::new(verifier.release, &reading.docker, git, self.environment);
             claims.push(difference::rebuilt(verifier, &build, digest));
+            crate::process::interrupt::check()?;
         }
         by_hand::add(&verifier.release, found.digest.as_ref(), &mut claims);
         let mut entry = Entry {

@@ -29,6 +29,9 @@ fn after(step: Option<Step>) -> &'static str {
         Some(Step::Page | Step::Latest | Step::Close) => {
             "the version tag is public and names the verified image: the next run adds what is missing"
         }
+        Some(Step::Compare) => {
+            "the version tag names an image that does not verify as this release, and nothing was changed: the next run says more"
+        }
         None
         | Some(
             Step::Look
