@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use anyhow::{Context as _, Result, anyhow, ensure};
+use anyhow::{Context as _, Result, anyhow};
 use xshell::cmd;
 use xtask::process::environment::Environment;
 use xtask::process::scratch::Scratch;
@@ -95,11 +95,13 @@ pub(crate) fn repository(scratch: &Scratch, name: &str, host: &str, image: &str)
 
 /// Commits a configuration.
 pub(crate) fn configure(dir: &Path, host: &str, image: &str) -> Result<()> {
-    let manifest = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml"))?;
-    let forge = "forge = \"https://forge.example.org\"";
-    ensure!(manifest.contains(forge), "the configuration names another forge");
-    let here = format!("forge = \"http://{host}\"\nimage = \"{image}\"");
-    fs::write(dir.join("Cargo.toml"), manifest.replacen(forge, &here, 1))?;
+    let manifest = format!(
+        "[workspace]\n\n[workspace.metadata.release]\nforge = \"http://{host}\"\nimage = \"{image}\"\n\
+         repository = \"acme/carol\"\ntitle = \"carol\"\ndescription = \"a service\"\nlicenses = \"MIT\"\n\
+         platforms = [\"linux/amd64\"]\nbranches = [\"main\"]\n\n\
+         [workspace.metadata.release.smoke]\nport = 3000\nhealth = \"/healthz\"\nversion = \"/version\"\n"
+    );
+    fs::write(dir.join("Cargo.toml"), manifest)?;
     git(dir, &["add", "."])?;
     git(dir, &["commit", "--quiet", "--message=one"])
 }
