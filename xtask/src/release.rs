@@ -18,6 +18,7 @@ mod step;
 pub mod tags;
 pub mod target;
 pub mod unfinished;
+pub mod visibility;
 
 use anyhow::Result;
 

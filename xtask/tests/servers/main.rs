@@ -3,3 +3,4 @@
 mod forge;
 mod registry;
 mod server;
+mod visibility;
