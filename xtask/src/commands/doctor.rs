@@ -29,8 +29,7 @@ const PROGRAMS: [(&str, &str); 2] = [("git", "apt-get install git"), ("curl", "a
 /// A [`Refusal`] when something is missing.
 pub fn run(environment: &Environment) -> Result<()> {
     let runner = &Runner::new(environment);
-    let here = std::env::current_dir().context("finding the current directory")?;
-    let git = &Git::discover(runner, &here)?;
+    let git = &Git::here(runner)?;
     let config = &Config::of_work_tree(git.root())?;
     let secrets = Secrets::to_release(environment, config)?;
     let (mut problems, has_secrets) = (secrets.problems.clone(), secrets.problems.is_empty());

@@ -48,8 +48,7 @@ struct Row {
 /// A [`Refusal`] when a step is in conflict; other errors when something cannot be asked.
 pub fn run(environment: &Environment, asked: Option<&str>, json: bool) -> Result<()> {
     let runner = &Runner::new(environment);
-    let here = std::env::current_dir().context("finding the current directory")?;
-    let git = &Git::discover(runner, &here)?;
+    let git = &Git::here(runner)?;
     let own = Config::of_head(git)?;
     let run = Run::of(environment, &own)?;
     let source = &Source::to_release(git, run.as_ref(), asked)?;

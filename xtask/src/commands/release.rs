@@ -38,8 +38,7 @@ pub fn run(environment: &Environment, asked: Option<&str>, json: bool) -> Result
 
 fn release(environment: &Environment, asked: Option<&str>, json: bool) -> Result<()> {
     let runner = &Runner::new(environment);
-    let here = std::env::current_dir().context("finding the current directory")?;
-    let git = Git::discover(runner, &here)?;
+    let git = Git::here(runner)?;
     let own = Config::of_head(&git).map_err(refused)?;
     let run = Run::of(environment, &own)?;
     let source = Source::to_release(&git, run.as_ref(), asked)?;

@@ -13,6 +13,7 @@ use anyhow::{Context as _, Result, bail};
 use nix::sys::statvfs::statvfs;
 
 use crate::evidence::provenance::ToolSource;
+use crate::process::environment::temporary_directory;
 use crate::process::failure::{Refusal, Transient};
 use crate::process::problem::Problem;
 use crate::refuse;
@@ -116,7 +117,7 @@ pub fn problems_found(heading: &str, problems: &[Problem]) -> anyhow::Error {
 /// # Errors
 /// A [`Refusal`] when there is not.
 pub fn check_disk() -> Result<()> {
-    let dir = std::env::temp_dir();
+    let dir = temporary_directory();
     let free = free_bytes(&dir)?;
     if free < SCRATCH_SPACE {
         refuse!(

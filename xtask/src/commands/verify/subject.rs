@@ -53,9 +53,7 @@ impl Repository {
             let git = Git::cloned(runner, address, &scratch.path().join("source"))?;
             return Ok(Self { git, address: Some(address.to_owned()), _clone: Some(scratch) });
         }
-        let here = std::env::current_dir().context("finding the current directory")?;
-        let git =
-            Git::discover(runner, &here).context("looking for the source; name it with `--source URL`")?;
+        let git = Git::here(runner).context("looking for the source; name it with `--source URL`")?;
         Ok(Self { git, address: None, _clone: None })
     }
 
