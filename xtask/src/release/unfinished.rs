@@ -19,6 +19,12 @@ pub fn next_run(error: &anyhow::Error) -> Option<String> {
     Some(format!("{}; {first}run the same command again", after(step)))
 }
 
+/// An error from after the last step: the release is done, and nobody was told.
+#[must_use]
+pub fn after_the_end(error: anyhow::Error) -> anyhow::Error {
+    error.context(AtStep::new(Step::Close.name()))
+}
+
 /// By the step that did not end: the version tag is the point from which an image is public, and what comes after it waits
 /// for its end.
 fn after(step: Option<Step>) -> &'static str {
@@ -52,7 +58,7 @@ fn after(step: Option<Step>) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::next_run;
+    use super::{after_the_end, next_run};
     use crate::process::failure::{Misuse, Refusal, Transient};
     use crate::process::progress::Steps;
     use anyhow::{Context as _, Error, anyhow};
@@ -73,6 +79,8 @@ mod tests {
             assert!(failed(step).starts_with("the version tag is public"), "{step}");
         }
         assert!(next_run(&anyhow!("before any step")).unwrap().starts_with("this run pushed no"));
+        let untold = after_the_end(anyhow!("standard output is closed"));
+        assert!(next_run(&untold).unwrap().starts_with("the version tag is public"));
     }
 
     #[test]

@@ -1,11 +1,10 @@
 //! What `verify` prints: text for people, one JSON document for machines.
 
-use std::io::Write as _;
-
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
 use crate::process::failure::{ExitCode, Verdicts};
+use crate::process::stdout;
 
 use crate::verify::claim::{Claim, Verdict};
 
@@ -50,7 +49,7 @@ pub(super) fn print(entries: &[Entry], json: bool) -> Result<()> {
         let texts: Vec<_> = entries.iter().map(text).collect();
         texts.join("\n")
     };
-    std::io::stdout().write_all(report.as_bytes()).context("printing the report")
+    stdout::print(&report).context("printing the report")
 }
 
 fn text(entry: &Entry) -> String {
