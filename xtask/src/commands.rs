@@ -30,9 +30,11 @@ use cli::{Cli, Command};
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    let is_verify = matches!(cli.command, Command::Verify { .. });
     // Before anything else: no child may find a secret in this process's environment.
     let environment = match handover::environment(cli.command.named_variables()) {
         Ok(environment) => environment,
+        Err(error) if is_verify => return failed(&verify::outcome::of_error(error)),
         Err(error) => return failed(&error),
     };
     let is_release = matches!(cli.command, Command::Release { plan: false, .. });

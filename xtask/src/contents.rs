@@ -4,6 +4,7 @@
 mod archive;
 pub mod base;
 pub mod cache;
+pub mod difference;
 pub mod elf;
 pub mod facts;
 pub mod image;

@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Error, Result, bail};
 use xshell::cmd;
 
+use crate::process::failure::Transient;
 use crate::process::{Runner, Watch, backoff};
 
 use request::Sink;
@@ -24,7 +25,6 @@ pub use request::{Authorization, Request};
 pub use response::Response;
 use response::parse_response;
 use retry::{Moment, Tried};
-use silence::Silence;
 pub use silence::is_silent;
 pub use web_url::{FileUrl, WebUrl};
 
@@ -134,13 +134,16 @@ impl Curl {
         if !output.status.success() {
             let code = output.status.code();
             let words = format!("{}: no answer: {}", doing(), output.stderr.trim());
-            let error = if retry::is_silence(code) { Silence(words).into() } else { Error::msg(words) };
-            return Ok(if retry::is_no_answer(code) { Tried::NoAnswer(error) } else { Tried::Final(error) });
+            return Ok(match code {
+                _ if retry::is_silence(code) => Tried::NoAnswer(Transient::timeout(words).into()),
+                _ if retry::is_no_answer(code) => Tried::NoAnswer(Transient::new(words).into()),
+                _ => Tried::Final(Error::msg(words)),
+            });
         }
         // curl exits with 0 when the connection ends within the head of an answer.
         Ok(match parse_response(&output.stdout, request).with_context(doing) {
             Ok(response) => Tried::Answer(response),
-            Err(error) => Tried::NoAnswer(error),
+            Err(error) => Tried::NoAnswer(Transient::new(format!("{error:#}")).into()),
         })
     }
 }

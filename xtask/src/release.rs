@@ -18,8 +18,9 @@ mod step;
 pub mod tags;
 pub mod target;
 pub mod unfinished;
+pub mod visibility;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
 use crate::build::{ImageBuild, logins};
 use crate::evidence::commands::verify_commands;
@@ -33,7 +34,7 @@ use crate::inputs::source::Source;
 use crate::oci::reference::Digest;
 use crate::oci::registry::Client;
 use crate::process::environment::Environment;
-use crate::process::failure::refused;
+use crate::process::failure::{is_transient, refused};
 use crate::process::progress::Steps;
 use crate::process::{Runner, Watch};
 use crate::tool::cosign::{Cosign, VerifyCommand};
@@ -136,10 +137,19 @@ fn published(context: &Context<'_>) -> Result<Option<State>> {
     let tag = context.release.tag().registry_tag();
     let ask = || context.tools.registry.digest_of(tag.as_str());
     let found = context.step(Step::Look, &context.release.tagged(), ask);
-    let remedy = || format!("nothing was changed; {}", context.target.registry_remedy);
-    let Some(digest) = found.with_context(remedy).map_err(refused)? else { return Ok(None) };
+    let Some(digest) = found.map_err(|error| unanswered(error, context.target.registry_remedy))? else {
+        return Ok(None);
+    };
     let verify = || State::of_public(context, &digest);
     context.step(Step::Verify, "version tag already published", verify).map(Some)
+}
+
+/// The error of the first question to the registry: a registry that is away or busy needs no remedy but time.
+fn unanswered(error: anyhow::Error, remedy: &str) -> anyhow::Error {
+    if is_transient(&error) {
+        return error.context("nothing was changed");
+    }
+    refused(error.context(format!("nothing was changed; {remedy}")))
 }
 
 /// Everything up to the version tag. The page is written before it: what cannot be told is not published.

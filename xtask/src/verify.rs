@@ -10,7 +10,7 @@ mod observe;
 pub mod proven;
 pub mod survey;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 
 use crate::evidence::attached::{self, Attestations};
 use crate::evidence::provenance::Smoked;
@@ -22,6 +22,7 @@ use crate::oci::reference::Digest;
 use crate::oci::registry::Client;
 use crate::process::Runner;
 use crate::process::environment::Environment;
+use crate::process::failure::Transient;
 use crate::process::progress::{Steps, both};
 use crate::tool::cosign::Cosign;
 use crate::tool::docker::Docker;
@@ -32,7 +33,7 @@ use observe::{ImageSeen, Place};
 use proven::Proven;
 
 pub use observe::store::Layout;
-pub use observe::{base_manifests, in_words, labels_of};
+pub use observe::{base_manifests, in_words, labels_of, seen};
 
 /// What verifying works with. All of it only reads.
 #[derive(Clone, Copy)]
@@ -85,7 +86,13 @@ pub fn fresh(verifier: &Verifier<'_>, digest: &Digest, attestations: &Attestatio
     let check = || {
         let (seen, claims) = image(verifier, digest)?;
         match broken(&claims) {
-            Some((_, text)) => bail!("the image that was just made does not verify: {text}"),
+            Some((verdict, text)) => {
+                let text = format!("the image that was just made does not verify: {text}");
+                match verdict {
+                    Verdict::False => bail!(text),
+                    _ => return Err(unchecked(&claims, text)),
+                }
+            }
             None => image::check_unchanged(&seen, digest, attestations)?,
         }
         proven(verifier, &seen, digest)
@@ -100,7 +107,7 @@ pub fn fresh(verifier: &Verifier<'_>, digest: &Digest, attestations: &Attestatio
 /// When nothing could be asked at all.
 pub fn of_public(verifier: &Verifier<'_>, digest: &Digest) -> Result<(Vec<Claim>, Option<Proven>)> {
     let release = &verifier.release;
-    let forge_tag = || Ok(observe::seen(verifier.forge.tag(release.tag())));
+    let forge_tag = || Ok(seen(verifier.forge.tag(release.tag())));
     let ((seen, claims), forge_tag) = both(|| image(verifier, digest), forge_tag)?;
     let claims = [claims, vec![public::git_tag(release, &forge_tag)]].concat();
     let proven = match broken(&claims) {
@@ -117,7 +124,7 @@ fn proven(verifier: &Verifier<'_>, seen: &ImageSeen, digest: &Digest) -> Result<
 
 fn image(verifier: &Verifier<'_>, digest: &Digest) -> Result<(ImageSeen, Vec<Claim>)> {
     let look = || observe::image(verifier, digest, Place::Registry, None);
-    let (seen, tags) = both(look, || Ok(observe::seen(verifier.registry.tags())))?;
+    let (seen, tags) = both(look, || Ok(seen(verifier.registry.tags())))?;
     let claims = image::judge(&verifier.release, digest, &seen, &others(&tags, digest));
     Ok((seen, claims))
 }
@@ -147,7 +154,7 @@ pub fn closed(verifier: &Verifier<'_>, digest: &Digest) -> Result<Option<String>
     let (registry, release) = (verifier.registry, &verifier.release);
     let tag = release.tag().registry_tag();
     let public = || {
-        let version_tag = || Ok(observe::seen(registry.digest_of(tag.as_str())));
+        let version_tag = || Ok(seen(registry.digest_of(tag.as_str())));
         let (version_tag, names) = both(version_tag, || Ok(observe::names(verifier, None)))?;
         Ok(observe::PublicSeen { version_tag, names })
     };
@@ -160,8 +167,15 @@ pub fn closed(verifier: &Verifier<'_>, digest: &Digest) -> Result<Option<String>
     match broken(&claims) {
         None => Ok(None),
         Some((Verdict::False, text)) => Ok(Some(text)),
-        Some((_, text)) => bail!("the release is public, but {text}"),
+        Some((_, text)) => Err(unchecked(&claims, format!("the release is public, but {text}"))),
     }
+}
+
+/// The error for claims that could not be checked while none is false, as `text` says: a [`Transient`] one where it was a
+/// server that may answer later.
+#[must_use]
+pub fn unchecked(claims: &[Claim], text: String) -> anyhow::Error {
+    if claims.iter().any(|claim| claim.is_transient) { Transient::new(text).into() } else { anyhow!(text) }
 }
 
 /// The claims that do not hold, in words, and the worst verdict: one that is false outweighs any that is unknown.

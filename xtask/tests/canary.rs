@@ -45,7 +45,9 @@ fn a_program_that_the_commits_settings_for_npm_name_is_not_run() -> Result<()> {
     let (canary, program) = (scratch.path().join("canary"), top.join("service/program"));
     fs::create_dir_all(top.join("service"))?;
     fs::copy(root.join("Dockerfile"), top.join("Dockerfile"))?;
-    change(&root, &top, "Cargo.toml", "https://forge.example.org", &format!("http://{host}"))?;
+    let manifest = fs::read_to_string(root.join("Cargo.toml"))?;
+    let forge = manifest.lines().find(|line| line.starts_with("forge = ")).context("no forge is named")?;
+    change(&root, &top, "Cargo.toml", forge, &format!("forge = \"http://{host}\""))?;
     let (from, git) =
         ("\"dependencies\": {", "\"devDependencies\": {\"a\": \"git+https://127.0.0.1:1/a.git\"},");
     for file in ["service/package.json", "service/package-lock.json"] {

@@ -157,3 +157,20 @@ fn a_subject_that_is_not_utf_8_is_shown_with_replacements() {
     repository.set();
     assert_eq!(subject(), "café is open");
 }
+
+#[test]
+fn a_new_file_that_cargo_reads_is_seen_whether_or_not_git_ignores_it() {
+    let repository = Repository::new(&[("a.js", b"one\n"), (".gitignore", b".cargo\n/build.rs\n")]);
+    let (git, decides) =
+        (repository.asked(), ["xtask", "Cargo.toml", ".cargo", "rust-toolchain.toml", "build.rs"]);
+    assert!(!git.adds_to(&decides).unwrap());
+    fs::write(repository.top().join("other.rs"), "").unwrap();
+    assert!(!git.adds_to(&decides).unwrap(), "it decides nothing");
+    for file in ["xtask/build.rs", ".cargo/config.toml", "rust-toolchain.toml", "build.rs"] {
+        let path = repository.top().join(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, "").unwrap();
+        assert!(git.adds_to(&decides).unwrap(), "{file}");
+        fs::remove_file(path).unwrap();
+    }
+}

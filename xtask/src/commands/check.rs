@@ -29,8 +29,7 @@ fn is_own(root: &Path) -> bool {
 /// A [`crate::process::failure::Refusal`] that lists every broken rule.
 pub fn run(environment: &Environment) -> Result<()> {
     let runner = Runner::new(environment);
-    let here = std::env::current_dir().context("finding the current directory")?;
-    let git = Git::discover(&runner, &here)?;
+    let git = Git::here(&runner)?;
     check(git.root())?;
     eprintln!("all checks passed");
     Ok(())

@@ -73,8 +73,7 @@ impl Stage {
 /// # Errors
 /// When something does not pass: names every stage that did not.
 pub fn run(environment: &Environment, stages: &[Stage], name: Option<&str>) -> Result<()> {
-    let here = std::env::current_dir().context("finding the current directory")?;
-    let git = Git::discover(&Runner::new(environment), &here)?;
+    let git = Git::here(&Runner::new(environment))?;
     let (root, steps) = (git.root(), Steps::plain());
     let has_testbed = testbed::is_in(root);
     let stages = &Stage::chosen(stages, has_testbed)?;

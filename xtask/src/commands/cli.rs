@@ -8,8 +8,9 @@ use crate::commands::handover::Named;
 
 /// Builds, proves and publishes the releases of this repository's service.
 ///
-/// Exit codes: 0 done; 1 something failed, run it again; 2 wrong usage; 3 refused, nothing changed; 130 or 143 stopped by
-/// a signal. Data goes to standard output, everything else to standard error.
+/// Exit codes: 0 done; 1 something failed, or for `verify` a claim is false; 2 wrong usage; 3 refused, nothing changed;
+/// 4 `verify` could not check everything; 75 transient, the same command may succeed later; 130 or 143 stopped by a signal.
+/// Data goes to standard output, everything else to standard error.
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", version, arg_required_else_help = true)]
 pub struct Cli {

@@ -21,7 +21,8 @@ use crate::tool::docker::DockerConfig;
 use crate::tool::git::Git;
 
 /// Programs that are used as they are, and how to ask them for their version.
-const PROGRAMS: [(&str, &str); 2] = [("git", "apt-get install git"), ("curl", "apt-get install curl")];
+const PROGRAMS: [(&str, &str); 3] =
+    [("git", "apt-get install git"), ("curl", "apt-get install curl"), ("tar", "apt-get install tar")];
 
 /// Looks, and prints a line for each finding.
 ///
@@ -29,8 +30,7 @@ const PROGRAMS: [(&str, &str); 2] = [("git", "apt-get install git"), ("curl", "a
 /// A [`Refusal`] when something is missing.
 pub fn run(environment: &Environment) -> Result<()> {
     let runner = &Runner::new(environment);
-    let here = std::env::current_dir().context("finding the current directory")?;
-    let git = &Git::discover(runner, &here)?;
+    let git = &Git::here(runner)?;
     let config = &Config::of_work_tree(git.root())?;
     let secrets = Secrets::to_release(environment, config)?;
     let (mut problems, has_secrets) = (secrets.problems.clone(), secrets.problems.is_empty());
@@ -53,7 +53,7 @@ pub fn run(environment: &Environment) -> Result<()> {
             problems.extend(inputs.problems.iter().map(|problem| Problem::new("commit", problem)));
             all.extend(checks::of_commit(session, tools, target, inputs));
         }
-        Err(error) => problems.push(Problem::new("commit", format!("{error:#}"))),
+        Err(error) => problems.push(Problem::of_error("commit", error)),
     }
     // What needs a secret that is missing has been said already.
     all.retain(|(name, _)| has_secrets || !["signing key", "registry"].contains(name));
@@ -69,7 +69,7 @@ pub fn run(environment: &Environment) -> Result<()> {
         match result {
             Ok((versions, found)) if found.is_empty() => print_good(name, &versions),
             Ok((_, found)) => problems.extend(found),
-            Err(error) => problems.push(Problem::new(name, format!("{error:#}"))),
+            Err(error) => problems.push(Problem::of_error(name, &error)),
         }
     }
     conclude(&problems)
@@ -114,13 +114,27 @@ fn platforms(session: &Session<'_>, tools: &Tools<'_>) -> Result<Found> {
 fn version(runner: &Runner, (program, remedy): (&'static str, &'static str)) -> Result<Found> {
     let sh = runner.shell()?;
     let text = runner.call(cmd!(sh, "{program} --version")).install_hint(remedy).read()?;
-    let line = text
-        .lines()
-        .next()
-        .unwrap_or_default()
-        .trim_start_matches("git version ")
-        .trim_start_matches("curl ");
-    Ok((vec![(program, line.split(' ').next().unwrap_or_default().to_owned())], Vec::new()))
+    Ok(match version_in(program, &text) {
+        Some(version) => (vec![(program, version.to_owned())], Vec::new()),
+        None => {
+            let found = text.lines().next().unwrap_or_default();
+            let text =
+                format!("`{program} --version` says `{found}`, which is not the usual {program}; {remedy}");
+            (Vec::new(), vec![Problem::new("programs", text)])
+        }
+    })
+}
+
+/// The version in what `program --version` prints; none where it is another program of that name: other tars take other
+/// options than GNU's.
+fn version_in<'a>(program: &str, text: &'a str) -> Option<&'a str> {
+    let line = text.lines().next()?;
+    let rest = match program {
+        "tar" => line.strip_prefix("tar (GNU tar) "),
+        "git" => line.strip_prefix("git version "),
+        program => line.strip_prefix(program)?.strip_prefix(' '),
+    };
+    rest?.split(' ').next().filter(|version| version.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 #[expect(clippy::print_stdout, reason = "this is the command's data")]
@@ -137,5 +151,24 @@ fn conclude(problems: &[Problem]) -> Result<()> {
     match problems.len() {
         0 => Ok(()),
         count => Err(Refusal::new(format!("{count} problems found")).into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::version_in;
+
+    #[test]
+    fn the_programs_are_the_ones_that_are_meant() {
+        for (program, text, version) in [
+            ("git", "git version 2.39.5 (Apple Git-154)\n", Some("2.39.5")),
+            ("curl", "curl 7.88.1 (x86_64-pc-linux-gnu) libcurl/7.88.1\nRelease-Date: x\n", Some("7.88.1")),
+            ("tar", "tar (GNU tar) 1.34\nCopyright\n", Some("1.34")),
+            ("tar", "bsdtar 3.7.4 - libarchive 3.7.4 zlib/1.3.1\n", None),
+            ("tar", "tar (busybox) 1.36.1\n", None),
+            ("git", "", None),
+        ] {
+            assert_eq!(version_in(program, text), version, "{text}");
+        }
     }
 }

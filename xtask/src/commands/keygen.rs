@@ -30,8 +30,7 @@ const PASSWORD: &str = "cosign.password";
 /// A [`crate::process::failure::Refusal`] when there is a public key, or such a directory, or when it would be in the repository.
 pub fn run(environment: &Environment, directory: &Path) -> Result<()> {
     let runner = &Runner::new(environment);
-    let here = std::env::current_dir().context("finding the current directory")?;
-    let git = Git::discover(runner, &here)?;
+    let git = Git::here(runner)?;
     let config = Config::of_work_tree(git.root())?;
     let public_key = git.root().join(PUBLIC_KEY);
     check_free(&public_key)?;

@@ -1,6 +1,6 @@
 //! `cargo xtask notes`: the first section of a page, from git alone.
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
 use crate::evidence::notes;
 use crate::inputs::config::Config;
@@ -8,18 +8,16 @@ use crate::inputs::history::History;
 use crate::inputs::source::Source;
 use crate::process::Runner;
 use crate::process::environment::Environment;
+use crate::process::stdout;
 use crate::tool::git::Git;
 
 /// Prints the section for `what`: a tag, or a commit as the next version.
 ///
 /// # Errors
 /// As [`Source::to_try`], or when git does not answer.
-#[expect(clippy::print_stdout, reason = "this is the command's data")]
 pub fn run(environment: &Environment, what: Option<&str>) -> Result<()> {
-    let here = std::env::current_dir().context("finding the current directory")?;
-    let git = Git::discover(&Runner::new(environment), &here)?;
+    let git = Git::here(&Runner::new(environment))?;
     let source = Source::to_try(&git, what)?;
     let config = Config::of_commit(&git, &source.commit)?;
-    print!("{}", notes::section(&config, &source.tag, &History::of(&git, &source)?));
-    Ok(())
+    stdout::print(&notes::section(&config, &source.tag, &History::of(&git, &source)?))
 }

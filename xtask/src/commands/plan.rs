@@ -15,6 +15,7 @@ use crate::process::Runner;
 use crate::process::environment::Environment;
 use crate::process::failure::Refusal;
 use crate::process::progress::Steps;
+use crate::process::stdout;
 use crate::release::plan::{Action, Facts, Plan};
 use crate::release::secrets::Secrets;
 use crate::release::state::State;
@@ -48,8 +49,7 @@ struct Row {
 /// A [`Refusal`] when a step is in conflict; other errors when something cannot be asked.
 pub fn run(environment: &Environment, asked: Option<&str>, json: bool) -> Result<()> {
     let runner = &Runner::new(environment);
-    let here = std::env::current_dir().context("finding the current directory")?;
-    let git = &Git::discover(runner, &here)?;
+    let git = &Git::here(runner)?;
     let own = Config::of_head(git)?;
     let run = Run::of(environment, &own)?;
     let source = &Source::to_release(git, run.as_ref(), asked)?;
@@ -81,7 +81,6 @@ pub fn run(environment: &Environment, asked: Option<&str>, json: bool) -> Result
     Ok(())
 }
 
-#[expect(clippy::print_stdout, reason = "this is the command's data")]
 fn print(
     release: &Release<'_>,
     digest: Option<&Digest>,
@@ -95,16 +94,18 @@ fn print(
         let steps = plan.steps.iter().map(|(step, action)| Row::of(step.name(), *action)).collect();
         let (tag, commit) = (tag.to_string(), commit.as_str());
         let document = Document { schema: "xtask-plan/1", tag, commit, image, digest, facts, steps };
-        println!("{}", serde_json::to_string_pretty(&document).context("writing the plan")?);
-        return Ok(());
+        let document = serde_json::to_string_pretty(&document).context("writing the plan")?;
+        return stdout::print(&format!("{document}\n"));
     }
-    println!("{tag} at {commit}\n{image} {}\n", digest.map_or("is not there yet", Digest::as_str));
+    let digest = digest.map_or("is not there yet", Digest::as_str);
+    let mut text = format!("{tag} at {commit}\n{image} {digest}\n\n");
     for (step, action) in &plan.steps {
         let Row { step, action, reason } = Row::of(step.name(), *action);
         let words = if action == "do" { "will do" } else { action };
-        println!("{}", format!("{step:<8} {words:<9} {}", reason.unwrap_or_default()).trim_end());
+        text += format!("{step:<8} {words:<9} {}", reason.unwrap_or_default()).trim_end();
+        text.push('\n');
     }
-    Ok(())
+    stdout::print(&text)
 }
 
 impl Row {

@@ -26,8 +26,7 @@ const REMEDY: &str = "run `cargo xtask policies` and commit what it wrote";
 /// # Errors
 /// With `check` a [`Refusal`] when one is not what the configuration says; else when one cannot be written.
 pub fn run(environment: &Environment, check: bool) -> Result<()> {
-    let here = std::env::current_dir().context("finding the current directory")?;
-    let git = Git::discover(&Runner::new(environment), &here)?;
+    let git = Git::here(&Runner::new(environment))?;
     if check {
         self::check(git.root())?;
         eprintln!("every policy is what the configuration says");

@@ -42,8 +42,7 @@ pub fn run(
     work_tree: bool,
     registry: Option<&str>,
 ) -> Result<()> {
-    let here = std::env::current_dir().context("finding the current directory")?;
-    let checkout = Git::discover(&Runner::new(environment), &here)?;
+    let checkout = Git::here(&Runner::new(environment))?;
     // Before anything is started: what is wrong with the arguments needs no real parts to be said.
     let uncommitted = if work_tree { Some(checkout.work_tree()?) } else { None };
     let (git, source, command) = match &uncommitted {

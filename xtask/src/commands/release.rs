@@ -17,9 +17,11 @@ use crate::process::failure::refused;
 use crate::process::progress::Steps;
 use crate::process::progress::events::Event;
 use crate::process::scratch::random_hex;
+use crate::process::stdout;
 use crate::release::preflight;
 use crate::release::secrets::Secrets;
 use crate::release::target::Target;
+use crate::release::unfinished;
 use crate::release::{self, Outcome, Session};
 use crate::tool::git::Git;
 
@@ -30,16 +32,19 @@ use crate::tool::git::Git;
 /// As [`release::run`]; exit code 2 or 3 when it cannot even begin.
 pub fn run(environment: &Environment, asked: Option<&str>, json: bool) -> Result<()> {
     let released = release(environment, asked, json);
-    if json && let Err(error) = &released {
-        Event::failed(error).print()?;
+    if json
+        && let Err(error) = &released
+        && let Err(unprinted) = Event::failed(error).print()
+    {
+        // Why it failed is said on standard error as well, and decides the exit code.
+        eprintln!("xtask: {unprinted:#}");
     }
     released
 }
 
 fn release(environment: &Environment, asked: Option<&str>, json: bool) -> Result<()> {
     let runner = &Runner::new(environment);
-    let here = std::env::current_dir().context("finding the current directory")?;
-    let git = Git::discover(runner, &here)?;
+    let git = Git::here(runner)?;
     let own = Config::of_head(&git).map_err(refused)?;
     let run = Run::of(environment, &own)?;
     let source = Source::to_release(&git, run.as_ref(), asked)?;
@@ -61,11 +66,12 @@ fn release(environment: &Environment, asked: Option<&str>, json: bool) -> Result
     let target = with_secrets(environment, runner, &config, &git, secrets, run.as_ref())?;
     let session = Session { runner, environment, git: &git, config: &config, steps: &steps };
     let outcome = release::run(&session, &target, &source)?;
-    if json {
+    let reported = if json {
         report_event(&target, &source, &outcome).print()
     } else {
         report(&target, &source, &outcome, &steps)
-    }
+    };
+    reported.map_err(unfinished::after_the_end)
 }
 
 /// Where `config` wants its release, with whatever `secrets` there are: `doctor` looks at the rest even when one is missing.
@@ -124,19 +130,18 @@ fn workflow_path<'a>(reference: &'a str, config: &Config) -> Result<&'a str> {
     })
 }
 
-#[expect(clippy::print_stdout, reason = "this is the command's data")]
 fn report(target: &Target, source: &Source, outcome: &Outcome, steps: &Steps) -> Result<()> {
     eprintln!("\n{}", steps.table());
     let what = if outcome.was_finished { "finished before, nothing was changed" } else { "released" };
-    println!("{what}: {} at {}", source.tag, source.commit);
-    println!("image   {}", target.image.tagged(&source.tag.registry_tag()));
-    println!("digest  {}", outcome.digest);
-    println!("page    {}", outcome.page);
-    println!();
-    for command in &outcome.commands {
-        println!("{command}");
-    }
-    Ok(())
+    let commands: String = outcome.commands.iter().map(|command| format!("{command}\n")).collect();
+    stdout::print(&format!(
+        "{what}: {} at {}\nimage   {}\ndigest  {}\npage    {}\n\n{commands}",
+        source.tag,
+        source.commit,
+        target.image.tagged(&source.tag.registry_tag()),
+        outcome.digest,
+        outcome.page
+    ))
 }
 
 fn report_event<'a>(target: &Target, source: &'a Source, outcome: &'a Outcome) -> Event<'a> {

@@ -3,14 +3,16 @@
 mod before;
 mod key;
 mod login;
+mod options;
+pub mod outcome;
 mod reading;
 mod report;
 mod subject;
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 
 use crate::build::ImageBuild;
 use crate::evidence::claims;
@@ -25,42 +27,18 @@ use crate::oci::reference::{Digest, Image};
 use crate::oci::registry::Client;
 use crate::process::Runner;
 use crate::process::environment::Environment;
-use crate::process::failure::{ExitCode, Misuse, Verdicts};
+use crate::process::failure::Misuse;
 use crate::process::parallel::side_by_side;
 use crate::verify::claim::{Claim, Unseen};
 use crate::verify::survey::{self, Asked, Shared};
-use crate::verify::{Layout, Verifier, base_manifests, by_hand, difference, in_words};
+use crate::verify::{self, Layout, Verifier, base_manifests, by_hand, difference};
 
-use before::{alone, older_than_this_tool};
+use before::{alone, older_than_this_tool, without_commit};
 use key::key_claim;
+pub use options::Options;
 use reading::Reading;
 use report::Entry;
 use subject::{Repository, Subject, release_of_image};
-
-/// What is verified, and how.
-#[derive(Default)]
-pub struct Options {
-    /// A tag, or `IMAGE@DIGEST`; without it the tag at HEAD.
-    pub what: Option<String>,
-    /// Every version tag and every page.
-    pub all: bool,
-    /// The public key, where it is not the commit's.
-    pub key: Option<PathBuf>,
-    /// The repository's address, where this is no checkout of it.
-    pub source: Option<String>,
-    /// Read with the tokens of the environment, and not as anyone.
-    pub login: bool,
-    /// Build the commit again and compare digests.
-    pub rebuild: bool,
-    /// The buildx builder for that, where it is not the configured one.
-    pub builder: Option<String>,
-    /// Where to copy what was verified.
-    pub save: Option<PathBuf>,
-    /// What an earlier `save` copied: nothing else is asked.
-    pub offline: Option<PathBuf>,
-    /// One JSON document instead of text.
-    pub json: bool,
-}
 
 /// What one run works with.
 struct Verify<'a> {
@@ -82,8 +60,13 @@ enum Wanted {
 /// Verifies what `options` name.
 ///
 /// # Errors
-/// [`Verdicts`] with exit code 1 when a claim is false, 4 when one could not be checked.
+/// [`Verdicts`] with exit code 1 when a claim is false, 4 when one could not be checked or anything else stood in the way;
+/// [`Misuse`] for arguments that cannot be right.
 pub fn run(environment: &Environment, options: &Options) -> Result<()> {
+    asked(environment, options).map_err(outcome::of_error)
+}
+
+fn asked(environment: &Environment, options: &Options) -> Result<()> {
     let runner = &Runner::new(environment);
     let image = options.what.as_deref().and_then(|what| what.split_once('@'));
     let wanted = match image {
@@ -93,16 +76,19 @@ pub fn run(environment: &Environment, options: &Options) -> Result<()> {
             Wanted::Digest(image.parse().map_err(misuse)?, digest.parse().map_err(misuse)?)
         }
     };
+    options.check_paths()?;
+    let key = options.read_key()?;
     let repository = &Repository::find(runner, options.source.as_deref())?;
-    let key = options.key.as_ref().map(|file| {
-        std::fs::read(file).with_context(|| format!("reading the public key `{}`", file.display()))
-    });
     let keychain =
         if options.login { login::keychain(environment, repository, &wanted)? } else { Keychain::default() };
-    let verify = Verify { environment, runner, repository, options, key: key.transpose()?, keychain };
+    let verify = Verify { environment, runner, repository, options, key, keychain };
     let entries = if options.all { verify.all()? } else { vec![verify.one(&wanted)?] };
     report::print(&entries, options.json)?;
-    report::conclude(&entries)
+    report::conclude(&entries)?;
+    match entries.into_iter().find_map(|entry| entry.unsaved) {
+        Some(error) => Err(error.context("every claim holds, and it could not be saved")),
+        None => Ok(()),
+    }
 }
 
 impl Verify<'_> {
@@ -115,7 +101,7 @@ impl Verify<'_> {
                 let git = &self.repository.git;
                 let client = self.client(image)?;
                 let image = client.image();
-                let (tag, revision) = release_of_image(&client, digest).map_err(|error| unchecked(&error))?;
+                let (tag, revision) = release_of_image(&client, digest)?;
                 match revision.filter(|_| image.registry.is_loopback()) {
                     Some(revision) if git.peel(&tag.git_ref())?.is_none() => {
                         Source::of_rehearsal(git, tag, &revision)?
@@ -166,8 +152,8 @@ impl Verify<'_> {
         let config = Config::of_head(&self.repository.git)?;
         self.read(&config, None, |reading| {
             let doing = || "listing what is released; nothing was checked";
-            let pages = reading.forge.pages().with_context(doing).map_err(|error| unchecked(&error))?;
-            let tags = reading.registry.tags().with_context(doing).map_err(|error| unchecked(&error))?;
+            let pages = reading.forge.pages().with_context(doing)?;
+            let tags = reading.registry.tags().with_context(doing)?;
             let mut released: BTreeSet<ReleaseTag> = release_tags(&tags).into_iter().collect();
             released.extend(pages.iter().map(|page: &PublishedPage| page.page.tag.clone()));
             ensure!(!released.is_empty(), "`{}` has no release yet", reading.image);
@@ -184,7 +170,7 @@ impl Verify<'_> {
 
     fn one_of_all(&self, reading: &Reading<'_>, shared: &Shared<'_>, tag: &ReleaseTag) -> Result<Entry> {
         if self.repository.git.peel(&tag.git_ref())?.is_none() {
-            return Ok(without_commit(tag));
+            return Ok(without_commit(tag, &verify::seen(reading.forge.tag(tag))));
         }
         let source = Source::of_tag(&self.repository.git, tag.clone())?;
         let commit = source.commit.to_string();
@@ -245,42 +231,28 @@ impl Verify<'_> {
         if let Some(digest) = found.digest.as_ref().filter(|_| self.options.rebuild) {
             let build = ImageBuild::new(verifier.release, &reading.docker, git, self.environment);
             claims.push(difference::rebuilt(verifier, &build, digest));
+            crate::process::interrupt::check()?;
         }
         by_hand::add(&verifier.release, found.digest.as_ref(), &mut claims);
-        let entry = Entry {
+        let mut entry = Entry {
             tag: subject.source.tag.to_string(),
             commit: Some(subject.source.commit.to_string()),
             image: found.digest.as_ref().map(|digest| reading.image.pinned(digest)),
             claims,
             not_asked: found.not_asked,
             not_released_by_this_tool: None,
+            unsaved: None,
         };
-        match (&self.options.save, &found.digest) {
-            (Some(dir), Some(digest)) if report::conclude(std::slice::from_ref(&entry)).is_ok() => {
-                save(verifier, digest, dir)?;
-            }
-            _ => {}
+        let holds = report::conclude(std::slice::from_ref(&entry)).is_ok();
+        if let (Some(dir), Some(digest), true) = (&self.options.save, &found.digest, holds) {
+            entry.unsaved = save(verifier, digest, dir).err();
         }
         Ok(entry)
     }
 }
 
-/// An error from before the first claim.
-fn unchecked(error: &anyhow::Error) -> Verdicts {
-    Verdicts::new(ExitCode::Unchecked, in_words(error))
-}
-
-/// A version tag or a page for which the repository has no tag: there is nothing to hold it against.
-fn without_commit(tag: &ReleaseTag) -> Entry {
-    let claim = Claim::judge(claims::TAG_GIT, &Ok(()), |()| {
-        bail!("there is no tag `{tag}` here; get it with `git fetch --tags`, or find out who released it")
-    });
-    alone(tag, None, claim)
-}
-
 /// What cosign saves, and the manifests of the base image beside it: they tell which layers are the base's.
 fn save(verifier: &Verifier<'_>, digest: &Digest, dir: &Path) -> Result<()> {
-    ensure!(!dir.exists(), "`{}` is there already: name a new directory", dir.display());
     verifier.cosign.save(verifier.release.image, digest, dir)?;
     for (digest, bytes) in base_manifests(verifier)? {
         let file = dir.join("blobs").join("sha256").join(digest.hex());

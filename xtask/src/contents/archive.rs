@@ -36,6 +36,16 @@ pub(super) struct Entry {
     pub(super) path: String,
     pub(super) kind: Kind,
     pub(super) size: u64,
+    pub(super) rights: Rights,
+}
+
+/// What a header says besides: mode, owner, group, and time in seconds since 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Rights {
+    pub(super) mode: u64,
+    pub(super) owner: u64,
+    pub(super) group: u64,
+    pub(super) time: u64,
 }
 
 /// The entries of a stream.
@@ -107,7 +117,7 @@ impl<R: Read> Archive<R> {
         // What follows the header of a link or a directory is nothing, whatever its size says: readers differ there.
         ensure!(kind == Kind::File || size == 0, "{}: it is no file, and has {size} bytes", doing());
         (self.left, self.padding) = (size, padding(size));
-        Ok(Entry { path, kind, size })
+        Ok(Entry { path, kind, size, rights: header.rights })
     }
 
     /// Reads what the last entry holds, as far as `buffer` goes.
@@ -212,6 +222,7 @@ struct Header {
     link: Vec<u8>,
     size: u64,
     kind: u8,
+    rights: Rights,
 }
 
 impl Header {
@@ -227,7 +238,15 @@ impl Header {
             path = [prefix, b"/", &path].concat();
         }
         let link = string(&block[157..257]).to_owned();
-        Ok(Self { path, link, size: number(&block[124..136])?, kind: block[156] })
+        // Other readers take what is no number here for none.
+        let other = |field: &[u8]| number(field).unwrap_or(0);
+        let rights = Rights {
+            mode: other(&block[100..108]),
+            owner: other(&block[108..116]),
+            group: other(&block[116..124]),
+            time: other(&block[136..148]),
+        };
+        Ok(Self { path, link, size: number(&block[124..136])?, kind: block[156], rights })
     }
 }
 

@@ -17,7 +17,7 @@ use super::system;
 use crate::oci::reference::Digest;
 
 /// More than an image of a service has in one layer; a small archive can unpack to anything.
-const MOST_BYTES: u64 = 8 << 30;
+pub(super) const MOST_BYTES: u64 = 8 << 30;
 
 /// As many files have inode numbers in a usual file system.
 const MOST_ENTRIES: usize = 2_000_000;
@@ -125,7 +125,7 @@ impl Collector {
             "it has more than {MOST_ENTRIES} entries, or more than {} MiB of names",
             MOST_NAME_BYTES >> 20
         );
-        let Entry { path, kind, size } = entry;
+        let Entry { path, kind, size, .. } = entry;
         let (directory, name) = path.rsplit_once('/').unwrap_or(("", &path));
         if name == OPAQUE {
             self.opaque.push(directory.to_owned());

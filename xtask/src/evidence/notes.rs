@@ -1,5 +1,5 @@
 //! The first section of a page: the commits since the previous release, as Markdown. A commit subject is hostile input: it is
-//! shown as text, never as Markdown.
+//! shown as it is, never as Markdown.
 
 use crate::inputs::config::Config;
 use crate::inputs::history::History;
@@ -35,24 +35,30 @@ fn list(entries: &[LogEntry]) -> String {
     text
 }
 
-/// `subject` so that Markdown shows it as it is: every character that could start markup, a mention or HTML is escaped
-/// (`CommonMark` 0.31 §2.4 allows a backslash before any ASCII punctuation), control and bidirectional ones are dropped.
+/// `subject` as a code span (`CommonMark` 0.31 §6.1): within one, neither Markdown nor what a forge does to text afterwards
+/// (links to bare addresses, issues, commits and people, `:emoji:`) changes anything. What cannot be seen is dropped.
 fn as_text(subject: &str) -> String {
-    let is_hidden = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
-    };
-    let mut text = String::new();
-    for c in subject.trim().chars().filter(|c| !is_hidden(*c)).take(LONGEST_SUBJECT) {
-        match c {
-            '@' => text.push_str("&#64;"),
-            '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '&' | '|' | '~' | '!' => text.extend(['\\', c]),
-            '#' | '+' | '-' | '=' | ':' if text.is_empty() => text.extend(['\\', c]),
-            '.' | ')' if text.chars().all(|c| c.is_ascii_digit()) => text.extend(['\\', c]),
-            _ => text.push(c),
-        }
+    let shown: String = subject.chars().filter(|c| !is_hidden(*c)).collect();
+    let shown: String = shown.trim().chars().take(LONGEST_SUBJECT).collect();
+    if shown.is_empty() {
+        return "(no subject)".to_owned();
     }
-    if text.is_empty() { "(no subject)".to_owned() } else { text }
+    let runs = shown.split(|c| c != '`').map(str::len);
+    let fence = "`".repeat(runs.max().unwrap_or(0) + 1);
+    let space = if shown.starts_with('`') || shown.ends_with('`') { " " } else { "" };
+    format!("{fence}{space}{shown}{space}{fence}")
+}
+
+/// Whether nothing is shown for `c`, or it changes how its neighbours are: control and format characters (Unicode 16.0,
+/// categories Cc, Cf, Zl and Zp), and letters that are blank.
+fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{34f}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{890}'..='\u{891}'
+            | '\u{8e2}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}'
+            | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{110bd}' | '\u{110cd}' | '\u{13430}'..='\u{1343f}'
+            | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 #[cfg(test)]
@@ -61,22 +67,27 @@ mod tests {
     use crate::tool::git::{Commit, LogEntry};
 
     #[test]
-    fn a_subject_cannot_become_markup() {
+    fn a_subject_is_shown_as_it_is_and_becomes_neither_markup_nor_a_link() {
         for (subject, shown) in [
-            ("fix: the parser (#12)", "fix: the parser (#12)"),
-            ("```sh", "\\`\\`\\`sh"),
-            ("# heading", "\\# heading"),
-            ("- item", "\\- item"),
-            ("1. item", "1\\. item"),
-            ("<script>", "\\<script\\>"),
-            ("[text](http://localhost)", "\\[text\\](http://localhost)"),
-            ("thanks @everyone", "thanks &#64;everyone"),
-            ("a\u{202e}b\u{7}c", "abc"),
+            ("fix: the parser (#12)", "`fix: the parser (#12)`"),
+            ("```sh", "```` ```sh ````"),
+            ("use `x` and ``y``", "``` use `x` and ``y`` ```"),
+            ("- item", "`- item`"),
+            ("<script>", "`<script>`"),
+            ("[text](http://localhost)", "`[text](http://localhost)`"),
+            ("thanks @everyone :tada: acme/carol#1", "`thanks @everyone :tada: acme/carol#1`"),
+            (
+                "see https://evil.example and 4993ff5a4993ff5a",
+                "`see https://evil.example and 4993ff5a4993ff5a`",
+            ),
+            ("a\u{202e}b\u{7}c\u{ad}d\u{61c}e\u{2060}f\u{e0041}g\u{2028}h\u{3164}i", "`abcdefghi`"),
+            ("caf\u{fffd} ist offen 👍\u{fe0f}", "`caf\u{fffd} ist offen 👍\u{fe0f}`"),
+            (" \u{200b} ", "(no subject)"),
             ("", "(no subject)"),
         ] {
             assert_eq!(as_text(subject), shown);
         }
-        assert!(as_text(&"x".repeat(10_000)).len() <= 200);
+        assert!(as_text(&"x".repeat(10_000)).len() <= 202);
     }
 
     #[test]

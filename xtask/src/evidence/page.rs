@@ -5,6 +5,7 @@ use anyhow::Result;
 use crate::evidence::commands::verify_commands;
 use crate::evidence::notes;
 use crate::evidence::provenance::Smoked;
+use crate::inputs::config::Visibility;
 use crate::inputs::history::History;
 use crate::inputs::release::Release;
 use crate::inputs::version::ReleaseTag;
@@ -120,8 +121,14 @@ fn image_section(release: &Release<'_>, digest: &Digest, smoked: &Smoked) -> Str
         none if none.is_empty() => none,
         sentences => format!("\n{sentences}\n"),
     };
+    let hidden = match release.config.visibility {
+        Visibility::Public => "",
+        Visibility::Private => {
+            "\nThe image is private: each of the commands here needs a login first, with `docker login`.\n"
+        }
+    };
     format!(
-        "{IMAGE_HEADING}\n```sh\n{}\n```\n\n`{}` names the same image; only the digest can never name another.\n{tried}",
+        "{IMAGE_HEADING}\n```sh\n{}\n```\n\n`{}` names the same image; only the digest can never name another.\n{hidden}{tried}",
         pull(release, digest),
         release.tagged()
     )

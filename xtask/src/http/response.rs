@@ -5,6 +5,8 @@ use std::fmt;
 use anyhow::{Context as _, Result, anyhow, ensure};
 
 use super::Request;
+use super::retry::is_transient;
+use crate::process::failure::Transient;
 use crate::process::secret::redact;
 
 /// What came back.
@@ -47,13 +49,14 @@ impl Response {
             .with_context(|| format!("{self}: the body is not the expected JSON"))
     }
 
-    /// The error for a status that the caller did not expect.
+    /// The error for a status that the caller did not expect: a [`Transient`] one where it may be another later.
     #[must_use]
     pub fn unexpected(&self) -> anyhow::Error {
         const SHOWN: usize = 400;
         let body = redact(&String::from_utf8_lossy(&self.body));
         let shown: String = body.chars().map(|c| if c.is_control() { ' ' } else { c }).take(SHOWN).collect();
-        if shown.is_empty() { anyhow!("{self}") } else { anyhow!("{self}: {shown}") }
+        let words = if shown.is_empty() { self.to_string() } else { format!("{self}: {shown}") };
+        if is_transient(self.status) { Transient::new(words).into() } else { anyhow!(words) }
     }
 }
 

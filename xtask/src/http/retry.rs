@@ -45,6 +45,11 @@ pub(super) fn is_silence(exit: Option<i32>) -> bool {
     exit == Some(28)
 }
 
+/// Whether an answer with `status` may be another one later.
+pub(super) fn is_transient(status: u16) -> bool {
+    matches!(status, 408 | 425 | 429 | 500 | 502..=504)
+}
+
 /// How long to wait before the next try; `None` when what was tried is what the caller gets. A server that answers with
 /// 429 has done nothing yet, whatever it was asked for.
 pub(super) fn pause(is_repeatable: bool, tried: &Tried, moment: &Moment) -> Option<Duration> {
@@ -57,7 +62,7 @@ pub(super) fn pause(is_repeatable: bool, tried: &Tried, moment: &Moment) -> Opti
         Tried::Final(_) => return None,
         Tried::NoAnswer(_) => own,
         Tried::Answer(response) => match response.status {
-            408 | 425 | 429 | 500 | 502..=504 => {
+            status if is_transient(status) => {
                 asked_for(response, moment.now).map_or(own, |asked| asked.max(own))
             }
             _ => return None,

@@ -39,6 +39,9 @@ pub struct Config {
     pub repository: RepositoryName,
     /// Where the image goes; by default the forge's host and the repository's name in lower case.
     image: Option<String>,
+    /// Who may pull the image.
+    #[serde(default)]
+    pub visibility: Visibility,
     /// `org.opencontainers.image.title`.
     pub title: String,
     /// `org.opencontainers.image.description`.
@@ -98,6 +101,17 @@ pub enum Dependencies {
     Installed,
     /// In the service's own files, where a bundler puts them.
     Bundled,
+}
+
+/// Who may pull the image.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Visibility {
+    /// Anyone, without a login: an image that is not readable so is not published.
+    #[default]
+    Public,
+    /// Who has a login for it.
+    Private,
 }
 
 /// Whether the commit's status on the forge decides.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context as _, Result, anyhow};
 
 use crate::process::secret::{Secret, register};
 
@@ -203,6 +203,22 @@ impl Environment {
             .filter(|(key, _)| key.to_str().is_some_and(is_inherited))
             .map(|(key, value)| (key.as_os_str(), value.as_os_str()))
     }
+}
+
+/// Where the command was started.
+///
+/// # Errors
+/// When that directory is gone.
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads it")]
+pub fn current_directory() -> Result<PathBuf> {
+    std::env::current_dir().context("finding the current directory")
+}
+
+/// Where temporary files go: `TMPDIR`, or the system's own place.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads it")]
+pub fn temporary_directory() -> PathBuf {
+    std::env::temp_dir()
 }
 
 #[cfg(test)]

@@ -17,6 +17,8 @@ pub enum ExitCode {
     Refused = 3,
     /// A claim could not be checked (`verify` only).
     Unchecked = 4,
+    /// Transient (`EX_TEMPFAIL` of sysexits.h): nothing is to be fixed, the same command may succeed later.
+    TryAgain = 75,
 }
 
 /// A rule says no, and nothing was changed. Exit code 3.
@@ -31,12 +33,14 @@ impl Refusal {
     }
 }
 
-/// An error from before anything was changed, as the refusal that it is; what a signal ended stays what it was.
+/// An error from before anything was changed, as the refusal that it is; what a signal ended, or what is transient, stays
+/// what it was.
 #[must_use]
 pub fn refused(error: anyhow::Error) -> anyhow::Error {
-    let is_final =
-        |cause: &(dyn std::error::Error + 'static)| cause.is::<Interrupted>() || cause.is::<Misuse>();
-    if error.chain().any(is_final) { error } else { Refusal::new(format!("{error:#}")).into() }
+    let has_class = |cause: &(dyn std::error::Error + 'static)| {
+        cause.is::<Interrupted>() || cause.is::<Misuse>() || cause.is::<Transient>()
+    };
+    if error.chain().any(has_class) { error } else { Refusal::new(format!("{error:#}")).into() }
 }
 
 impl fmt::Display for Refusal {
@@ -46,6 +50,47 @@ impl fmt::Display for Refusal {
 }
 
 impl std::error::Error for Refusal {}
+
+/// A server that was away, busy or silent: the same question may be answered later. Exit code 75, and never a refusal.
+#[derive(Debug)]
+pub struct Transient {
+    message: String,
+    is_timeout: bool,
+}
+
+impl Transient {
+    /// `message` names what was asked, and what came of it.
+    #[must_use]
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), is_timeout: false }
+    }
+
+    /// As [`Transient::new`], where no answer came in all the time that there was.
+    #[must_use]
+    pub fn timeout(message: impl Into<String>) -> Self {
+        Self { message: message.into(), is_timeout: true }
+    }
+
+    /// Whether no answer came in time.
+    #[must_use]
+    pub fn is_timeout(&self) -> bool {
+        self.is_timeout
+    }
+}
+
+impl fmt::Display for Transient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Transient {}
+
+/// Whether the same command may succeed later with nothing fixed.
+#[must_use]
+pub fn is_transient(error: &anyhow::Error) -> bool {
+    exit_code(error) == ExitCode::TryAgain as u8
+}
 
 /// It cannot be read without a login, which this run does not have. Not a class of its own: whoever asks decides.
 #[derive(Debug)]
@@ -133,12 +178,15 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
     if error.chain().any(<dyn std::error::Error>::is::<Refusal>) {
         return ExitCode::Refused as u8;
     }
+    if error.chain().any(<dyn std::error::Error>::is::<Transient>) {
+        return ExitCode::TryAgain as u8;
+    }
     ExitCode::Failed as u8
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Misuse, Refusal, exit_code, refused};
+    use super::{Misuse, Refusal, Transient, exit_code, is_transient, refused};
     use anyhow::{Context as _, anyhow};
 
     #[test]
@@ -150,5 +198,13 @@ mod tests {
         assert_eq!(exit_code(&anyhow!("refused")), 1);
         assert_eq!(exit_code(&refused(anyhow!("nothing was changed yet"))), 3);
         assert_eq!(exit_code(&refused(Misuse::new("no").into())), 2);
+    }
+
+    #[test]
+    fn what_is_transient_is_a_class_of_its_own_and_never_a_refusal() {
+        let away = || anyhow!(Transient::new("`GET /v2/` answered 503")).context("looking");
+        assert_eq!(exit_code(&away()), 75);
+        assert_eq!(exit_code(&refused(away())), 75);
+        assert!(is_transient(&refused(away())) && !is_transient(&anyhow!("no")));
     }
 }

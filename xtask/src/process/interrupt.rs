@@ -28,6 +28,12 @@ static CHILDREN: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
 pub struct Interrupted(i32);
 
 impl Interrupted {
+    /// By the signal of that number, in a test.
+    #[cfg(test)]
+    pub(crate) fn by(signal: i32) -> Self {
+        Self(signal)
+    }
+
     /// 128 + the signal's number, as shells report it.
     #[must_use]
     pub fn exit_code(&self) -> u8 {

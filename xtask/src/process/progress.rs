@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, anyhow};
 
 use crate::process::environment::Environment;
+use crate::process::failure::is_transient;
 use crate::process::secret::redact;
 
 use events::Event;
@@ -27,8 +28,8 @@ pub struct Steps {
     finished: Mutex<Vec<(String, Duration)>>,
     /// Keeps lines of threads apart, the live ones among them.
     terminal: Arc<Mutex<()>>,
-    /// Steps are events on standard output as well.
-    prints_events: bool,
+    /// Prints steps as events as well, where that is asked for.
+    print_event: Option<fn(&Event<'_>) -> Result<()>>,
 }
 
 /// The step that an error comes from: its context, found by [`anyhow::Error::downcast_ref`].
@@ -36,6 +37,12 @@ pub struct Steps {
 pub struct AtStep(String);
 
 impl AtStep {
+    /// The step `name`.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        Self(name.to_owned())
+    }
+
     /// The step's name.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -81,7 +88,7 @@ impl Steps {
             style: Style { live, color },
             finished: Mutex::default(),
             terminal: Arc::default(),
-            prints_events: false,
+            print_event: None,
         })
     }
 
@@ -94,14 +101,14 @@ impl Steps {
             style,
             finished: Mutex::default(),
             terminal: Arc::default(),
-            prints_events: false,
+            print_event: None,
         }
     }
 
     /// The same steps, each of them an event on standard output besides.
     #[must_use]
     pub fn with_events(self) -> Self {
-        Self { prints_events: true, ..self }
+        Self { print_event: Some(print_event), ..self }
     }
 
     /// Runs `work` as the step `name`; `detail` says what it works on.
@@ -111,7 +118,7 @@ impl Steps {
     pub fn run<T>(&self, name: &str, detail: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
         let started = Instant::now();
         self.line(name, detail);
-        self.event(&Event::begun(name, detail))?;
+        self.event(&Event::begun(name, detail)).context(AtStep::new(name))?;
         let live = self
             .style
             .live
@@ -122,12 +129,14 @@ impl Steps {
         }
         let took = started.elapsed();
         self.lock_finished().push((name.to_owned(), took));
-        self.event(&Event::finished(name, took, result.is_ok()))?;
-        result.context(AtStep(name.to_owned()))
+        let printed = self.event(&Event::finished(name, took, result.is_ok()));
+        let value = result.context(AtStep::new(name))?;
+        printed.context(AtStep::new(name))?;
+        Ok(value)
     }
 
     fn event(&self, event: &Event<'_>) -> Result<()> {
-        if self.prints_events { event.print() } else { Ok(()) }
+        self.print_event.map_or(Ok(()), |print| print(event))
     }
 
     /// One line that belongs to no step of its own.
@@ -149,6 +158,11 @@ impl Steps {
     fn lock_finished(&self) -> MutexGuard<'_, Vec<(String, Duration)>> {
         self.finished.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// For whatever lifetime the event has.
+fn print_event(event: &Event<'_>) -> Result<()> {
+    event.print()
 }
 
 /// A line below the others that counts until the step ends, then vanishes.
@@ -191,7 +205,7 @@ impl Live {
 /// Runs two pieces of work side by side and returns both results.
 ///
 /// # Errors
-/// Those of the two; when both fail the error says both, and counts as the first's.
+/// Those of the two; when both fail the error says both, and counts as the first's that is not transient.
 pub fn both<A: Send, B: Send>(
     first: impl FnOnce() -> Result<A> + Send,
     second: impl FnOnce() -> Result<B> + Send,
@@ -201,6 +215,10 @@ pub fn both<A: Send, B: Send>(
         let first = first();
         let second = second.join().map_err(|_panic| anyhow!("a thread panicked"))?;
         match (first, second) {
+            // What is transient is not worth another try while something else is wrong.
+            (Err(first), Err(second)) if is_transient(&first) && !is_transient(&second) => {
+                Err(second.context(format!("{first:#}; besides")))
+            }
             (Err(first), Err(second)) => Err(first.context(format!("{second:#}; besides"))),
             (first, second) => Ok((first?, second?)),
         }
@@ -209,8 +227,10 @@ pub fn both<A: Send, B: Send>(
 
 #[cfg(test)]
 mod tests {
-    use super::{Steps, Style, both};
+    use super::events::Event;
+    use super::{AtStep, Steps, Style, both};
     use crate::process::environment::Environment;
+    use crate::process::failure::{Transient, is_transient};
     use anyhow::{Result, bail};
     use std::time::Duration;
 
@@ -233,11 +253,30 @@ mod tests {
     }
 
     #[test]
+    fn an_event_that_nobody_reads_is_an_error_of_its_step_and_hides_none() {
+        let steps = |print| Steps { print_event: Some(print), ..Steps::plain() };
+        let gone = steps(|_: &Event<'_>| bail!("standard output is closed"));
+        let error = gone.run("page", "", || Ok(())).unwrap_err();
+        assert_eq!(error.downcast_ref::<AtStep>().map(AtStep::name), Some("page"));
+        let at_the_end = steps(|event: &Event<'_>| match event {
+            Event::Finished { .. } => bail!("standard output is closed"),
+            _ => Ok(()),
+        });
+        let error = at_the_end.run("tag", "", || Ok(())).unwrap_err();
+        assert_eq!(error.downcast_ref::<AtStep>().map(AtStep::name), Some("tag"));
+        let error = at_the_end.run("tag", "", || -> Result<()> { bail!("moved") }).unwrap_err();
+        assert_eq!(format!("{error:#}"), "step `tag`: moved");
+    }
+
+    #[test]
     fn side_by_side_work_reports_either_error() {
         assert_eq!(both(|| Ok(1), || Ok(2)).unwrap(), (1, 2));
         assert!(both(|| Ok(1), || -> Result<()> { bail!("no") }).is_err());
         let error = both(|| -> Result<()> { bail!("one") }, || -> Result<()> { bail!("two") }).unwrap_err();
         assert_eq!(format!("{error:#}"), "two; besides: one");
         assert!(both(|| -> Result<()> { bail!("no") }, || Ok(2)).is_err());
+        let away = || -> Result<()> { Err(Transient::new("away").into()) };
+        assert!(!is_transient(&both(away, || -> Result<()> { bail!("no") }).unwrap_err()));
+        assert!(is_transient(&both(away, away).unwrap_err()));
     }
 }

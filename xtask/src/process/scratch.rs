@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
+use crate::process::environment::temporary_directory;
+
 /// A directory that only this user can read and that goes away with the value.
 pub struct Scratch {
     path: PathBuf,
@@ -19,7 +21,7 @@ impl Scratch {
     /// # Errors
     /// When the directory cannot be made, a full disk included.
     pub fn new() -> Result<Self> {
-        Self::within(&std::env::temp_dir())
+        Self::within(&temporary_directory())
     }
 
     /// Makes `<parent>/xtask-<random>`.

@@ -15,6 +15,7 @@ use crate::process::backoff;
 use crate::process::time::now;
 use crate::release::Context;
 use crate::release::preflight::Toolchain;
+use crate::release::visibility;
 use crate::tool::docker::{Output, START_ENGINE};
 
 /// An image that was built and pushed, and that only its candidate tag names.
@@ -32,7 +33,8 @@ pub(super) struct Candidate {
 /// index finds its manifests gone.
 ///
 /// # Errors
-/// When the build or the push fails, or when the registry holds something else than was built.
+/// When the build or the push fails, or when the registry holds something else than was built; a
+/// [`crate::process::failure::Refusal`] when it hides what has to be public.
 pub(super) fn run(context: &Context<'_>) -> Result<Candidate> {
     let Context { tools, release, .. } = context;
     let name = release.image.tagged(&candidate::new_tag(release.source)?);
@@ -42,6 +44,7 @@ pub(super) fn run(context: &Context<'_>) -> Result<Candidate> {
     let stored = stored.with_context(|| {
         format!("`{digest}` is not in the registry after its push as `{name}`: does someone else push there?")
     })?;
+    visibility::check(&tools.anonymous.registry, &digest, release.config.visibility)?;
     let manifests = labels::platforms(&stored.bytes, release.config)?;
     Ok(Candidate { digest, manifests, finished: now()? })
 }

@@ -1,31 +1,69 @@
 //! A version tag that is there and does not verify as this release: nobody but a person can decide what to do.
 
+use anyhow::{Error, Result};
+
 use crate::build::rebuilt::Rebuilt;
 use crate::oci::reference::Digest;
 use crate::process::failure::Refusal;
+use crate::process::interrupt::Interrupted;
 use crate::release::Context;
+use crate::release::step::Step;
 
 /// The refusal where a claim about a public image is false, as `text` says: a conflict that nobody but a person can
-/// resolve. Names both images: the public one, and what the tagged commit gives here.
-pub(super) fn refusal(context: &Context<'_>, digest: &Digest, text: &str) -> anyhow::Error {
+/// resolve. Names both images: the public one, and what the tagged commit gives here. It is said before the commit is built
+/// again for that; a signal meanwhile ends it as a signal.
+pub(super) fn refusal(context: &Context<'_>, digest: &Digest, text: &str) -> Error {
     let name = context.release.tagged();
-    let compare = || {
-        let ours = Rebuilt::of(&context.build, context.session.runner)?;
-        let theirs = context.tools.registry.content_of(digest)?;
-        Ok::<_, anyhow::Error>(match ours.content.difference(&theirs) {
-            None => {
-                "the commit gives the same image, but it is not signed as this release by this key".to_owned()
-            }
-            Some(platform) => {
-                format!("the commit gives `{}`, with another image for {platform}", ours.digest)
-            }
-        })
+    context.session.steps.line("conflict", &format!("`{name}` is public as `{digest}`: {text}"));
+    let build = || compare(context, digest);
+    let compared = context.step(Step::Compare, "builds the commit, and pushes nothing", build);
+    conflict(&name, digest, text, compared)
+}
+
+/// What the commit gives here, in words.
+fn compare(context: &Context<'_>, digest: &Digest) -> Result<String> {
+    let ours = Rebuilt::of(&context.build, context.session.runner)?;
+    let theirs = context.tools.registry.content_of(digest)?;
+    Ok(match ours.content.difference(&theirs) {
+        None => {
+            "the commit gives the same image, but it is not signed as this release by this key".to_owned()
+        }
+        Some(platform) => format!("the commit gives `{}`, with another image for {platform}", ours.digest),
+    })
+}
+
+fn conflict(name: &str, digest: &Digest, text: &str, compared: Result<String>) -> Error {
+    let ours = match compared {
+        Ok(ours) => ours,
+        Err(error) if error.chain().any(<dyn std::error::Error>::is::<Interrupted>) => return error,
+        Err(error) => format!("could not build the commit to compare: {error:#}"),
     };
-    let ours = compare().unwrap_or_else(|error| format!("could not build the commit to compare: {error:#}"));
     Refusal::new(format!(
         "`{name}` is public as `{digest}` and does not verify as this release: {text}\n\
          {ours}; nothing was changed: find out who pushed it, then delete that version in the registry or release the \
          next one"
     ))
     .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::conflict;
+    use crate::oci::reference::Digest;
+    use crate::process::failure::exit_code;
+    use crate::process::interrupt::Interrupted;
+    use anyhow::{Context as _, anyhow};
+
+    #[test]
+    fn a_signal_during_the_rebuild_is_no_refusal() {
+        let of = |compared| conflict("x:v1.0.0", &Digest::of(b"x"), "`signature` is false", compared);
+        assert_eq!(exit_code(&of(Ok("the commit gives another".to_owned()))), 3);
+        let failed = of(Err(anyhow!("no space left")));
+        assert_eq!(exit_code(&failed), 3);
+        assert!(
+            failed.to_string().contains("`signature` is false") && failed.to_string().contains("no space")
+        );
+        let stopped = Err::<String, _>(Interrupted::by(2)).context("building");
+        assert_eq!(exit_code(&of(stopped)), 130);
+    }
 }

@@ -13,7 +13,8 @@ use anyhow::{Context as _, Result, bail};
 use nix::sys::statvfs::statvfs;
 
 use crate::evidence::provenance::ToolSource;
-use crate::process::failure::Refusal;
+use crate::process::environment::temporary_directory;
+use crate::process::failure::{Refusal, Transient};
 use crate::process::problem::Problem;
 use crate::refuse;
 use crate::release::Context;
@@ -49,7 +50,7 @@ pub(crate) type Check<'a> = (&'static str, Box<dyn Fn() -> Result<Found> + Send 
 /// Runs all checks side by side.
 ///
 /// # Errors
-/// A [`Refusal`] that lists every problem.
+/// A [`Refusal`] that lists every problem; [`Transient`] where all of them are.
 pub fn run(context: &Context<'_>) -> Result<Toolchain> {
     let Context { session, tools, target, release, .. } = context;
     let (source, inputs) = (release.source, release.inputs);
@@ -68,7 +69,7 @@ pub fn run(context: &Context<'_>) -> Result<Toolchain> {
                 versions.extend(seen.into_iter().map(|(tool, version)| (tool.to_owned(), version)));
                 problems.extend(found);
             }
-            Err(error) => problems.push(Problem::new(name, format!("{error:#}"))),
+            Err(error) => problems.push(Problem::of_error(name, &error)),
         }
     }
     if problems.is_empty() {
@@ -94,18 +95,21 @@ pub(crate) fn side_by_side(checks: &[Check<'_>]) -> Result<Vec<(&'static str, Re
     Ok(results)
 }
 
-/// One refusal for all problems of a release.
+/// One refusal for all problems of a release, as [`problems_found`].
 #[must_use]
 pub fn refusal(problems: &[Problem]) -> anyhow::Error {
     problems_found("the release cannot begin, and nothing was changed", problems)
 }
 
-/// One refusal for all `problems`, under a heading.
+/// One refusal for all `problems`, under a heading; where all of them may pass by themselves, it is no refusal but
+/// [`Transient`].
 #[must_use]
 pub fn problems_found(heading: &str, problems: &[Problem]) -> anyhow::Error {
     let lines: String =
         problems.iter().map(|problem| format!("\n- {}: {}", problem.check, problem.text)).collect();
-    Refusal::new(format!("{heading}:{lines}")).into()
+    let text = format!("{heading}:{lines}");
+    let is_transient = problems.iter().all(|problem| problem.is_transient);
+    if is_transient { Transient::new(text).into() } else { Refusal::new(text).into() }
 }
 
 /// Whether there is room for the files of a release: asked before the first of them is written.
@@ -113,7 +117,7 @@ pub fn problems_found(heading: &str, problems: &[Problem]) -> anyhow::Error {
 /// # Errors
 /// A [`Refusal`] when there is not.
 pub fn check_disk() -> Result<()> {
-    let dir = std::env::temp_dir();
+    let dir = temporary_directory();
     let free = free_bytes(&dir)?;
     if free < SCRATCH_SPACE {
         refuse!(
@@ -133,7 +137,7 @@ fn free_bytes(dir: &Path) -> Result<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Problem, refusal};
+    use super::{Problem, Transient, refusal};
 
     #[test]
     fn all_problems_are_listed_in_one_refusal() {
@@ -141,5 +145,14 @@ mod tests {
         assert_eq!(crate::process::failure::exit_code(&error), 3);
         let text = error.to_string();
         assert!(text.contains("- docker: a") && text.contains("- registry: b"), "{text}");
+    }
+
+    #[test]
+    fn what_may_pass_by_itself_is_refused_only_beside_what_does_not() {
+        let away = Problem::of_error("forge", &Transient::new("answered 502").into());
+        let waiting = Problem::transient("ci status", "did not finish");
+        let code = |problems: &[Problem]| crate::process::failure::exit_code(&refusal(problems));
+        assert_eq!(code(&[away.clone(), waiting]), 75);
+        assert_eq!(code(&[away, Problem::new("docker", "a")]), 3);
     }
 }

@@ -1,6 +1,6 @@
 //! What registry and forge show of a release: the facts that its plan follows from, and what was seen on the way.
 
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 
 use crate::evidence::attached::Kind;
 use crate::evidence::candidate;
@@ -50,7 +50,9 @@ impl State {
         let (known, (claims, proven)) =
             both(|| Known::ask(&context.tools.registry), || verify::of_public(&verifier, digest))?;
         let image = Image::of_claims(&claims, &known, digest).map_err(|text| {
-            anyhow!("`{}` is public, and it could not be checked: {text}", context.release.tagged())
+            let text =
+                format!("`{}` is public, and it could not be checked: {text}", context.release.tagged());
+            verify::unchecked(&claims, text)
         })?;
         let public = match proven {
             Some(proven) => {

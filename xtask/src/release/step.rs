@@ -31,10 +31,12 @@ pub(super) enum Step {
     Latest,
     /// The candidates' end, and the last look.
     Close,
+    /// The commit built again, where the version tag names an image that does not verify.
+    Compare,
 }
 
 impl Step {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::Look,
         Self::Preflight,
         Self::Export,
@@ -49,6 +51,7 @@ impl Step {
         Self::Page,
         Self::Latest,
         Self::Close,
+        Self::Compare,
     ];
 
     /// As it is printed.
@@ -68,6 +71,7 @@ impl Step {
             Self::Page => "page",
             Self::Latest => "latest",
             Self::Close => "close",
+            Self::Compare => "compare",
         }
     }
 

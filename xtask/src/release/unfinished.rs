@@ -12,10 +12,17 @@ pub fn next_run(error: &anyhow::Error) -> Option<String> {
     let first = match exit_code(error) {
         _ if is_stopped => "",
         code if code == ExitCode::Failed as u8 => "fix this, then ",
+        code if code == ExitCode::TryAgain as u8 => "this may pass by itself: ",
         _ => return None,
     };
     let step = error.downcast_ref::<AtStep>().and_then(|at| Step::named(at.name()));
     Some(format!("{}; {first}run the same command again", after(step)))
+}
+
+/// An error from after the last step: the release is done, and nobody was told.
+#[must_use]
+pub fn after_the_end(error: anyhow::Error) -> anyhow::Error {
+    error.context(AtStep::new(Step::Close.name()))
 }
 
 /// By the step that did not end: the version tag is the point from which an image is public, and what comes after it waits
@@ -27,6 +34,9 @@ fn after(step: Option<Step>) -> &'static str {
         }
         Some(Step::Page | Step::Latest | Step::Close) => {
             "the version tag is public and names the verified image: the next run adds what is missing"
+        }
+        Some(Step::Compare) => {
+            "the version tag names an image that does not verify as this release, and nothing was changed: the next run says more"
         }
         None
         | Some(
@@ -48,8 +58,8 @@ fn after(step: Option<Step>) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::next_run;
-    use crate::process::failure::{Misuse, Refusal};
+    use super::{after_the_end, next_run};
+    use crate::process::failure::{Misuse, Refusal, Transient};
     use crate::process::progress::Steps;
     use anyhow::{Context as _, Error, anyhow};
 
@@ -69,11 +79,15 @@ mod tests {
             assert!(failed(step).starts_with("the version tag is public"), "{step}");
         }
         assert!(next_run(&anyhow!("before any step")).unwrap().starts_with("this run pushed no"));
+        let untold = after_the_end(anyhow!("standard output is closed"));
+        assert!(next_run(&untold).unwrap().starts_with("the version tag is public"));
     }
 
     #[test]
     fn what_would_end_the_same_way_is_not_to_be_run_again() {
         assert!(at("sign", anyhow!("no answer")).ends_with("; fix this, then run the same command again"));
+        let away = at("tag", Transient::new("answered 503").into());
+        assert!(away.ends_with("; this may pass by itself: run the same command again"), "{away}");
         assert_eq!(at("tag", Refusal::new("the tag was moved").into()), "");
         assert_eq!(at("look", Misuse::new("no such tag").into()), "");
     }

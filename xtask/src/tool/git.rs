@@ -16,7 +16,7 @@ use anyhow::{Context as _, Result, bail};
 use xshell::cmd;
 
 use crate::process::time::LATEST;
-use crate::process::{Call, Runner};
+use crate::process::{Call, Runner, environment};
 
 pub use commit::Commit;
 pub use work_tree::WorkTree;
@@ -68,6 +68,14 @@ impl Git {
             answer.rsplit_once('\n').with_context(|| format!("`git rev-parse` printed `{answer}`"))?;
         let is_shallow = yes_or_no(shallow)?;
         Ok(Self { runner: runner.clone(), root: root.into(), is_shallow, trusted, objects: None })
+    }
+
+    /// The repository that the command was started in.
+    ///
+    /// # Errors
+    /// As [`Git::discover`].
+    pub fn here(runner: &Runner) -> Result<Self> {
+        Self::discover(runner, &environment::current_directory()?)
     }
 
     /// A bare clone of the repository at `url`, whole and with its tags, in the new directory `dir`. Nothing of it is

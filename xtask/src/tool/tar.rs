@@ -1,4 +1,4 @@
-//! tar, to look into layers: what a person would type to compare two of them.
+//! GNU tar, to unpack what the builder exports.
 
 use std::path::Path;
 
@@ -6,26 +6,6 @@ use anyhow::Result;
 use xshell::cmd;
 
 use crate::process::Runner;
-
-/// A line for each entry of a gzipped layer: mode, owner, size, time and name.
-///
-/// # Errors
-/// When it is no gzipped tar file.
-pub fn list_layer(runner: &Runner, layer: &Path) -> Result<String> {
-    let sh = runner.shell()?;
-    let list = cmd!(sh, "tar --list --verbose --full-time --utc --numeric-owner --gzip --file {layer}");
-    runner.call(list).read()
-}
-
-/// One file's bytes in a gzipped layer.
-///
-/// # Errors
-/// When it is not there.
-pub fn read_from_layer(runner: &Runner, layer: &Path, name: &str) -> Result<Vec<u8>> {
-    let sh = runner.shell()?;
-    let read = cmd!(sh, "tar --extract --to-stdout --gzip --file {layer} -- {name}");
-    Ok(runner.call(read).output()?.success()?.stdout)
-}
 
 /// Unpacks an OCI layout, which holds no file but blobs and their index.
 ///

@@ -12,6 +12,8 @@ pub type Seen<T> = Result<T, Unseen>;
 pub enum Unseen {
     /// It could not be asked: in these words.
     Unknown(String),
+    /// As [`Unseen::Unknown`], and it may be answered later: a server was away, busy or silent.
+    Away(String),
     /// It was asked, and what came was wrong whatever it was expected to say: in these words.
     Wrong(String),
     /// There is nothing to look at because that other claim does not hold.
@@ -52,6 +54,9 @@ pub struct Claim {
     /// The claim that does not hold, for which there is nothing to look at here.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub see: Option<&'static str>,
+    /// It could not be checked, and may be later.
+    #[serde(skip)]
+    pub is_transient: bool,
     /// The command that shows it to a person.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub by_hand: Option<String>,
@@ -72,7 +77,8 @@ impl Claim {
             },
         };
         let see = if let Err(Unseen::Follows(id)) = seen { Some(*id) } else { None };
-        Self { id, verdict, evidence, see, by_hand: None }
+        let is_transient = matches!(seen, Err(Unseen::Away(_)));
+        Self { id, verdict, evidence, see, is_transient, by_hand: None }
     }
 
     /// The verdict where there is nothing to judge.
@@ -96,7 +102,7 @@ impl Unseen {
     fn verdict(&self) -> Verdict {
         match self {
             Self::Wrong(_) => Verdict::False,
-            Self::Unknown(_) | Self::Follows(_) => Verdict::Unchecked,
+            Self::Unknown(_) | Self::Away(_) | Self::Follows(_) => Verdict::Unchecked,
         }
     }
 }
@@ -104,7 +110,7 @@ impl Unseen {
 impl fmt::Display for Unseen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unknown(words) | Self::Wrong(words) => f.write_str(words),
+            Self::Unknown(words) | Self::Away(words) | Self::Wrong(words) => f.write_str(words),
             Self::Follows(id) => write!(f, "skipped: depends on `{id}`"),
         }
     }

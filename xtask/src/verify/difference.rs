@@ -1,23 +1,24 @@
 //! The claim that the commit gives the published image, and where a rebuilt one first differs from it: layer and file, or
 //! the place in the config.
 
-use std::fs;
+use std::fs::File;
 use std::path::Path;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::build::ImageBuild;
 use crate::build::rebuilt::Rebuilt;
+use crate::contents::difference as layers;
+use crate::contents::layer::Compression;
 use crate::evidence::claims;
 use crate::oci::index;
 use crate::oci::reference::Digest;
 use crate::process::scratch::Scratch;
-use crate::tool::tar;
 
 use super::Verifier;
-use super::claim::{Claim, Unseen};
+use super::claim::{Claim, Seen, Unseen};
 
 #[derive(Deserialize)]
 struct Manifest {
@@ -25,9 +26,12 @@ struct Manifest {
     layers: Vec<Descriptor>,
 }
 
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Descriptor {
     digest: Digest,
+    #[serde(default)]
+    media_type: String,
 }
 
 /// One platform's image, by its manifest and its config.
@@ -59,22 +63,32 @@ impl Part {
     }
 }
 
-/// Whether the commit gives the same content here; if not, where it differs first. A difference stays a difference where
-/// it cannot be explained.
+/// What a rebuild came to: its digest, and where it differs, the platform and where that was found.
+type Compared = (Digest, Option<(String, Result<String>)>);
+
+/// Whether the commit gives the same content here; if not, where it differs first.
 pub fn rebuilt(verifier: &Verifier<'_>, build: &ImageBuild<'_>, digest: &Digest) -> Claim {
     let rebuild = || {
         let built = Rebuilt::of(build, verifier.runner)?;
         let published = verifier.registry.content_of(digest)?;
-        let difference = published.difference(&built.content).map(|platform| {
-            let found = describe(verifier, digest, &built, platform);
-            let found = found.unwrap_or_else(|error| format!("could not tell where: {error:#}"));
-            format!("{platform} differs: {found}")
-        });
+        let difference = published.difference(&built.content);
+        let difference =
+            difference.map(|platform| (platform.to_owned(), describe(verifier, digest, &built, platform)));
         Ok((built.digest, difference))
     };
-    let built = rebuild().map_err(|error: anyhow::Error| Unseen::Unknown(format!("{error:#}")));
-    Claim::judge(claims::REBUILD, &built, |(built, difference)| match difference {
-        Some(difference) => bail!("the commit gives `{built}` here: {difference}"),
+    judge(digest, &rebuild().map_err(|error: anyhow::Error| Unseen::Unknown(format!("{error:#}"))))
+}
+
+/// A difference stays one where it cannot be explained: whoever made it would have a say in that.
+fn judge(digest: &Digest, compared: &Seen<Compared>) -> Claim {
+    Claim::judge(claims::REBUILD, compared, |(built, difference)| match difference {
+        Some((platform, found)) => {
+            let found = match found {
+                Ok(found) => found.clone(),
+                Err(error) => format!("could not tell where: {error:#}"),
+            };
+            bail!("the commit gives `{built}` here, not `{digest}`: {platform} differs: {found}")
+        }
         None if built == digest => Ok("the commit gives the same digest here".to_owned()),
         None => Ok(format!(
             "the commit gives the same content here, compressed in another way: the digest is `{built}`"
@@ -108,7 +122,7 @@ fn describe(
     let (layers, own_layers) = (theirs.layers(), ours.layers());
     let number = layers.iter().zip(&own_layers).position(|(theirs, ours)| theirs != ours);
     if let Some(number) = number {
-        let layer = |part: &Part| part.manifest.layers.get(number).map(|layer| layer.digest.clone());
+        let layer = |part: &Part| part.manifest.layers.get(number).cloned();
         let pair = layer(&theirs).zip(layer(&ours)).context("a manifest has fewer layers than its config")?;
         let found = compare_layers(verifier, rebuilt, &pair.0, &pair.1)?;
         return Ok(format!("layer {number}, {found}"));
@@ -137,55 +151,30 @@ fn first_difference(theirs: &Value, ours: &Value, path: &str) -> String {
     path.to_owned()
 }
 
-/// The first entry by its mode, owner, size, time and name; where those are the same, by its bytes.
+/// The first entry that differs.
 fn compare_layers(
     verifier: &Verifier<'_>,
     rebuilt: &Rebuilt,
-    theirs: &Digest,
-    ours: &Digest,
+    theirs: &Descriptor,
+    ours: &Descriptor,
 ) -> Result<String> {
-    let runner = verifier.runner;
     let scratch = Scratch::new()?;
-    let published = scratch.path().join("published.tar.gz");
-    let bytes = verifier.registry.blob(theirs)?.context("the layer is gone from the registry")?;
-    fs::write(&published, bytes).with_context(|| format!("writing `{}`", published.display()))?;
-    let ours = rebuilt.file(ours);
-    let (theirs_list, ours_list) = (tar::list_layer(runner, &published)?, tar::list_layer(runner, &ours)?);
-    if let Some((theirs, ours)) = first_line(&theirs_list, &ours_list) {
-        return Ok(format!("the entry `{theirs}` is `{ours}` in the rebuild"));
-    }
-    for name in theirs_list.lines().filter(|line| line.starts_with('-')).filter_map(file_name) {
-        let bytes = |layer: &Path| tar::read_from_layer(runner, layer, name);
-        if bytes(&published)? != bytes(&ours)? {
-            return Ok(format!("the content of `{name}`"));
-        }
-    }
-    Ok("its padding: the files are the same".to_owned())
-}
-
-fn first_line<'a>(theirs: &'a str, ours: &'a str) -> Option<(&'a str, &'a str)> {
-    let (mut theirs, mut ours) = (theirs.lines(), ours.lines());
-    loop {
-        match (theirs.next(), ours.next()) {
-            (None, None) => return None,
-            (theirs, ours) if theirs == ours => {}
-            (theirs, ours) => return Some((theirs.unwrap_or("missing"), ours.unwrap_or("missing"))),
-        }
-    }
-}
-
-/// The name at the end of a line of `tar --list --verbose`: mode, owner, size, date and time come before it.
-fn file_name(line: &str) -> Option<&str> {
-    let mut rest = line;
-    for _ in 0..5 {
-        rest = rest.trim_start().split_once(' ')?.1;
-    }
-    Some(rest.trim_start())
+    let published = scratch.path().join("published");
+    let is_there = verifier.registry.download(&theirs.digest, &published)?;
+    ensure!(is_there, "the layer `{}` is gone from the registry", theirs.digest);
+    let open = |path: &Path, layer: &Descriptor| {
+        let file = File::open(path).with_context(|| format!("reading `{}`", path.display()))?;
+        Ok::<_, anyhow::Error>((file, Compression::of(&layer.media_type)?))
+    };
+    layers::first(open(&published, theirs)?, open(&rebuilt.file(&ours.digest), ours)?)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{file_name, first_difference, first_line};
+    use super::{first_difference, judge};
+    use crate::oci::reference::Digest;
+    use crate::verify::claim::{Unseen, Verdict};
+    use anyhow::anyhow;
     use serde_json::json;
 
     #[test]
@@ -197,15 +186,17 @@ mod tests {
     }
 
     #[test]
-    fn lists_are_compared_line_by_line_to_the_end_of_both() {
-        assert_eq!(first_line("a\nb\n", "a\nb\n"), None);
-        assert_eq!(first_line("a\nb\n", "a\nc\n"), Some(("b", "c")));
-        assert_eq!(first_line("a\n", "a\nextra\n"), Some(("missing", "extra")));
-    }
-
-    #[test]
-    fn a_name_may_hold_spaces() {
-        let line = "-rw-r--r-- 0/0             120 2026-11-23 10:00:00 service/a b.js";
-        assert_eq!(file_name(line), Some("service/a b.js"));
+    fn a_known_difference_stays_false_where_it_cannot_be_explained() {
+        let (published, built) = (Digest::of(b"published"), Digest::of(b"built"));
+        let differs =
+            |found| judge(&published, &Ok((built.clone(), Some(("linux/arm64".to_owned(), found)))));
+        let unexplained = differs(Err(anyhow!("a layer has more than 4294967296 bytes")));
+        assert_eq!(unexplained.verdict, Verdict::False);
+        for words in [built.as_str(), published.as_str(), "linux/arm64 differs", "4294967296"] {
+            assert!(unexplained.evidence.contains(words), "{}", unexplained.evidence);
+        }
+        assert_eq!(differs(Ok("layer 1, the content of `x`".to_owned())).verdict, Verdict::False);
+        assert_eq!(judge(&published, &Ok((built.clone(), None))).verdict, Verdict::Holds);
+        assert_eq!(judge(&built, &Err(Unseen::Away("no".to_owned()))).verdict, Verdict::Unchecked);
     }
 }

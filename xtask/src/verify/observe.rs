@@ -16,7 +16,7 @@ use crate::inputs::PUBLIC_KEY;
 use crate::inputs::version::ReleaseTag;
 use crate::oci::reference::{Digest, Tag};
 use crate::oci::registry::{Client, WrongBytes};
-use crate::process::failure::NotPublic;
+use crate::process::failure::{NotPublic, is_transient};
 use crate::process::scratch::Scratch;
 use crate::tool::cosign::VerifyCommand;
 use crate::tool::git::Commit;
@@ -110,11 +110,18 @@ pub(super) fn signature(verifier: &Verifier<'_>, tag: &ReleaseTag, digest: &Dige
 }
 
 /// What came of a question. Bytes that are not those of their digest are an answer, and a wrong one.
-pub(super) fn seen<T>(result: Result<T>) -> Seen<T> {
+///
+/// # Errors
+/// Why there is nothing to judge.
+pub fn seen<T>(result: Result<T>) -> Seen<T> {
     result.map_err(|error| {
         let words = in_words(&error);
         let is_wrong = error.chain().any(|cause| cause.is::<WrongBytes>() || cause.is::<Damaged>());
-        if is_wrong { Unseen::Wrong(words) } else { Unseen::Unknown(words) }
+        match is_wrong {
+            true => Unseen::Wrong(words),
+            false if is_transient(&error) => Unseen::Away(words),
+            false => Unseen::Unknown(words),
+        }
     })
 }
 

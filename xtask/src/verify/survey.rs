@@ -150,7 +150,7 @@ fn online(verifier: &Verifier<'_>, asked: Option<&Digest>, shared: &Shared<'_>) 
 /// A version tag that answers with wrong bytes is false once, and not in every claim that begins with it.
 fn after_tag(unseen: Unseen) -> Unseen {
     match unseen {
-        Unseen::Unknown(words) => Unseen::Unknown(words),
+        unknown @ (Unseen::Unknown(_) | Unseen::Away(_)) => unknown,
         Unseen::Wrong(_) | Unseen::Follows(_) => Unseen::Follows(claims::TAG_IMAGE),
     }
 }

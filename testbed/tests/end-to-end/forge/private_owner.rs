@@ -1,8 +1,9 @@
-//! What nobody may read anonymously: it is released with the login, which is said, and verified with `--login` alone.
+//! What nobody may read anonymously: it is released where the configuration says that it is private, and verified with
+//! `--login` alone.
 
 use anyhow::{Result, ensure};
 use serde_json::json;
-use testbed::forge_client::Client;
+use testbed::forge_client::{Client, State};
 
 use super::project::Project;
 use crate::harness::{environment, test};
@@ -11,6 +12,9 @@ const TAG: &str = "v0.1.0";
 
 /// A claim could not be checked.
 const UNCHECKED: i32 = 4;
+
+/// Nothing public was changed.
+const REFUSED: i32 = 3;
 
 /// Hides the project's owner, and with it all that belongs to it.
 fn hide(project: &Project) -> Result<()> {
@@ -27,6 +31,16 @@ fn a_private_owners_release_is_made_and_verified_with_a_login() -> Result<()> {
     test(|| {
         let project = Project::ready()?;
         hide(&project)?;
+        project.push_tag("v0.0.1")?;
+        let words = ["cannot be read without a login", "`visibility = \"private\"`"];
+        let refused = project.laptop(&["release", "v0.0.1"]).run()?;
+        ensure!(refused.code == REFUSED, "exit code {}:\n{}", refused.code, refused.stderr);
+        ensure!(words.iter().all(|word| refused.stderr.contains(word)), "{}", refused.stderr);
+
+        project.checkout.replace("Cargo.toml", "\ntitle = ", "\nvisibility = \"private\"\ntitle = ")?;
+        project.checkout.git(&["commit", "--quiet", "--all", "--message", "the image is private"])?;
+        project.push_main()?;
+        project.set_status(&project.head()?, State::Success)?;
         project.push_tag(TAG)?;
         let released = project.laptop(&["release", TAG]).run()?.success()?;
         ensure!(released.stderr.contains("cannot be read anonymously"), "{}", released.stderr);

@@ -1,4 +1,4 @@
-//! Releases from before this tool: a project that adopts it has a history, and `verify --all` meets it.
+//! What `verify --all` meets besides releases: a project that adopts this tool has a history, and a clone may lack tags.
 
 use anyhow::{Result, bail};
 
@@ -7,10 +7,10 @@ use crate::evidence::page;
 use crate::inputs::config::{self, Config};
 use crate::inputs::source::release_tags;
 use crate::inputs::version::ReleaseTag;
-use crate::tool::git::Git;
+use crate::tool::git::{Commit, Git};
 
 use super::report::Entry;
-use crate::verify::claim::Claim;
+use crate::verify::claim::{Claim, Seen, Unseen};
 use crate::verify::survey::Shared;
 
 /// The entry of a tag whose commit has no configuration: it is from before this tool, unless the registry or the page
@@ -50,6 +50,7 @@ pub(super) fn older_than_this_tool(
                 claims: Vec::new(),
                 not_asked: Vec::new(),
                 not_released_by_this_tool,
+                unsaved: None,
             }
         }
     }))
@@ -64,5 +65,43 @@ pub(super) fn alone(tag: &ReleaseTag, commit: Option<String>, claim: Claim) -> E
         claims: vec![claim],
         not_asked: Vec::new(),
         not_released_by_this_tool: None,
+        unsaved: None,
+    }
+}
+
+/// A version tag or a page for which the repository has no tag: there is nothing to hold it against.
+///
+/// The claim is false where the forge has none either; a clone that is behind its forge says nothing of the release.
+pub(super) fn without_commit(tag: &ReleaseTag, on_forge: &Seen<Option<Commit>>) -> Entry {
+    let behind = match on_forge {
+        Ok(Some(commit)) => Err(Unseen::Unknown(format!(
+            "the forge has `{tag}` at {commit}, and there is no such tag here; get it with `git fetch --tags`"
+        ))),
+        Ok(None) => Ok(()),
+        Err(unseen) => Err(unseen.clone()),
+    };
+    let claim = Claim::judge(claims::TAG_GIT, &behind, |()| {
+        bail!("there is no tag `{tag}`, neither here nor on the forge; find out who released it")
+    });
+    alone(tag, None, claim)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_commit;
+    use crate::tool::git::Commit;
+    use crate::verify::claim::{Unseen, Verdict};
+
+    #[test]
+    fn a_tag_that_is_missing_here_alone_is_no_false_claim() {
+        let tag = "v0.1.0".parse().unwrap();
+        let there = Commit::parse(&"a".repeat(40)).unwrap();
+        for (on_forge, verdict) in [
+            (Ok(None), Verdict::False),
+            (Ok(Some(there)), Verdict::Unchecked),
+            (Err(Unseen::Away("answered 503".to_owned())), Verdict::Unchecked),
+        ] {
+            assert_eq!(without_commit(&tag, &on_forge).claims[0].verdict, verdict, "{on_forge:?}");
+        }
     }
 }

@@ -4,6 +4,7 @@ use anyhow::{Context as _, Result};
 use serde::Serialize;
 
 use crate::process::failure::{ExitCode, Verdicts};
+use crate::process::stdout;
 
 use crate::verify::claim::{Claim, Verdict};
 
@@ -31,22 +32,24 @@ pub(super) struct Entry {
     /// Why it is no release of this tool; then nothing is claimed of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) not_released_by_this_tool: Option<String>,
+    /// Why it was not saved, though every claim holds.
+    #[serde(skip)]
+    pub(super) unsaved: Option<anyhow::Error>,
 }
 
 /// Prints `entries`.
 ///
 /// # Errors
 /// When the document cannot be written.
-#[expect(clippy::print_stdout, reason = "this is the command's data")]
 pub(super) fn print(entries: &[Entry], json: bool) -> Result<()> {
-    if json {
+    let report = if json {
         let document = Document { schema: SCHEMA, releases: entries };
-        println!("{}", serde_json::to_string_pretty(&document).context("writing the report")?);
+        serde_json::to_string_pretty(&document).context("writing the report")? + "\n"
     } else {
         let texts: Vec<_> = entries.iter().map(text).collect();
-        print!("{}", texts.join("\n"));
-    }
-    Ok(())
+        texts.join("\n")
+    };
+    stdout::print(&report).context("printing the report")
 }
 
 fn text(entry: &Entry) -> String {
@@ -108,6 +111,7 @@ mod tests {
             claims: Vec::new(),
             not_asked: Vec::new(),
             not_released_by_this_tool: Some("it is older".to_owned()),
+            unsaved: None,
         };
         assert!(text(&entry).ends_with("\nnot released by this tool: it is older\n"));
         assert_eq!(serde_json::to_value(&entry).unwrap()["not_released_by_this_tool"], "it is older");

@@ -1,6 +1,6 @@
 //! What is verified, and against which repository: a checkout, or a clone of an address that the verifier trusts.
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 
 use crate::inputs::Inputs;
 use crate::inputs::config::Config;
@@ -9,6 +9,7 @@ use crate::inputs::version::ReleaseTag;
 use crate::oci::reference::Digest;
 use crate::oci::registry::Client;
 use crate::process::Runner;
+use crate::process::failure::Misuse;
 use crate::process::scratch::Scratch;
 use crate::tool::git::Git;
 
@@ -52,9 +53,7 @@ impl Repository {
             let git = Git::cloned(runner, address, &scratch.path().join("source"))?;
             return Ok(Self { git, address: Some(address.to_owned()), _clone: Some(scratch) });
         }
-        let here = std::env::current_dir().context("finding the current directory")?;
-        let git =
-            Git::discover(runner, &here).context("looking for the source; name it with `--source URL`")?;
+        let git = Git::here(runner).context("looking for the source; name it with `--source URL`")?;
         Ok(Self { git, address: None, _clone: None })
     }
 
@@ -74,12 +73,14 @@ impl Repository {
             return Ok(());
         };
         let (named, expected) = (config.source_url(), address.trim_end_matches('/').trim_end_matches(".git"));
-        ensure!(
-            named == expected,
-            "the source at `{address}` releases as `{named}`: name the address that you trust, `--source {named}`, if it \
-             is the same project"
-        );
-        Ok(())
+        if named == expected {
+            return Ok(());
+        }
+        Err(Misuse::new(format!(
+            "the source at `{address}` releases as `{named}`: name the address that you trust, `--source {named}`, if it is \
+             the same project"
+        ))
+        .into())
     }
 }
 

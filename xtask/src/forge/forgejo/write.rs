@@ -12,6 +12,7 @@ use crate::evidence::page::{Page, PublishedPage};
 use crate::forge::{Read as _, Write};
 use crate::http::Request;
 use crate::inputs::version::ReleaseTag;
+use crate::process::failure::is_transient;
 use crate::process::problem::Problem;
 use crate::tool::git::Commit;
 
@@ -37,7 +38,7 @@ impl Write for Forgejo {
         });
         let found = found
             .into_iter()
-            .map(|result| result.unwrap_or_else(|error| Some(Problem::new("forge", format!("{error:#}")))));
+            .map(|result| result.unwrap_or_else(|error| Some(Problem::of_error("forge", &error))));
         Ok(found.chain([self.check_token()]).flatten().collect())
     }
 
@@ -45,11 +46,14 @@ impl Write for Forgejo {
         let mut problems: Vec<_> = [self.check_token(), self.check_clock()?].into_iter().flatten().collect();
         let response = self.send(Request::new("GET", self.url("releases?limit=1")))?;
         if response.status != 200 {
-            let text = format!(
-                "{:#}; check `forge` and `repository` in `Cargo.toml` and the rights of `FORGEJO_TOKEN`",
-                response.unexpected()
-            );
-            problems.push(Problem::new("forge", text));
+            let error = response.unexpected();
+            problems.push(if is_transient(&error) {
+                Problem::of_error("forge", &error)
+            } else {
+                let remedy =
+                    "check `forge` and `repository` in `Cargo.toml` and the rights of `FORGEJO_TOKEN`";
+                Problem::new("forge", format!("{error:#}; {remedy}"))
+            });
         }
         Ok(problems)
     }

@@ -1,7 +1,6 @@
 //! `release --json`: one event a line on standard output, for programs that start a release. docs/releasing.md has the
 //! form; `schema` changes when a field does.
 
-use std::io::Write as _;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -9,6 +8,7 @@ use serde::Serialize;
 
 use crate::process::failure::exit_code;
 use crate::process::secret::redact;
+use crate::process::stdout;
 
 /// The form of every line.
 const SCHEMA: &str = "xtask-release/1";
@@ -86,8 +86,7 @@ impl<'a> Event<'a> {
     /// # Errors
     /// When standard output is closed.
     pub fn print(&self) -> Result<()> {
-        let line = self.line()?;
-        std::io::stdout().lock().write_all(line.as_bytes()).context("writing an event to standard output")
+        stdout::print(&self.line()?).context("printing an event")
     }
 
     fn line(&self) -> Result<String> {

@@ -9,6 +9,7 @@ use crate::evidence::provenance::{ToolSource, XTASK};
 use crate::inputs::pin::{CARGO_LOCK, ToolPin};
 use crate::inputs::{Inputs, PUBLIC_KEY};
 use crate::oci::reference::Digest;
+use crate::process::failure::is_transient;
 use crate::process::problem::Problem;
 use crate::release::preflight::{Check, Found, bases};
 use crate::release::target::Target;
@@ -21,7 +22,8 @@ const OLDEST_BUILDX: (u64, u64) = (0, 13);
 const OLDEST_ENGINE: (u64, u64) = (26, 0);
 
 /// What decides which program runs, from the top of a repository.
-const DECIDES_TOOL: [&str; 3] = ["xtask", "Cargo.toml", CARGO_LOCK];
+const DECIDES_TOOL: [&str; 6] =
+    ["xtask", "Cargo.toml", CARGO_LOCK, ".cargo", "rust-toolchain.toml", "rust-toolchain"];
 
 /// What does not depend on what is released.
 pub(crate) fn of_machine<'a>(
@@ -55,7 +57,7 @@ pub(crate) fn of_commit<'a>(
 /// HEAD's own.
 pub(crate) fn own_source(session: &Session<'_>) -> Result<ToolSource> {
     let head = session.git.peel("HEAD")?.context("HEAD has no commit")?;
-    let is_modified = session.git.differs(&head, &DECIDES_TOOL)?;
+    let is_modified = session.git.differs(&head, &DECIDES_TOOL)? || session.git.adds_to(&DECIDES_TOOL)?;
     let [lockfile] = session.git.files(&head, [CARGO_LOCK])?;
     let pin = lockfile.map(|bytes| ToolPin::of(&bytes)).transpose()?.flatten();
     let (url, commit) = match pin {
@@ -173,10 +175,11 @@ fn key(tools: &Tools<'_>, target: &Target, inputs: &Inputs) -> Result<Found> {
 }
 
 fn registry(tools: &Tools<'_>, target: &Target) -> Result<Found> {
-    tools
-        .registry
-        .check_push()
-        .with_context(|| format!("cannot push to `{}`; {}", target.image, target.registry_remedy))?;
+    tools.registry.check_push().map_err(|error| {
+        let remedy = if is_transient(&error) { "" } else { target.registry_remedy };
+        let separator = if remedy.is_empty() { "" } else { "; " };
+        error.context(format!("cannot push to `{}`{separator}{remedy}", target.image))
+    })?;
     Ok((Vec::new(), Vec::new()))
 }
 

@@ -81,5 +81,5 @@ fn timed_out(names: &[String], limit: Duration) -> Problem {
         names.join("`, `"),
         limit.as_secs()
     );
-    Problem::new("ci status", text)
+    Problem::transient("ci status", text)
 }

@@ -34,7 +34,9 @@ impl DockerConfig {
     /// When it cannot be written.
     pub fn new(environment: &Environment, login: Option<(&Registry, &Credentials)>) -> Result<Self> {
         let logins = login.map(|(registry, credentials)| (registry.as_str(), credentials));
-        Self::write(environment, logins, &Proxies::new())
+        // Where no image is built, docker itself says what is wrong with a configuration that cannot be read.
+        let context = Users::read(environment).ok().and_then(|users| users.current_context);
+        Self::write(environment, logins, &Users { proxies: Proxies::new(), current_context: context })
     }
 
     /// Makes one for builds: with the logins for base images, each by docker's name for its registry, and with the `proxies`
@@ -49,17 +51,17 @@ impl DockerConfig {
     ) -> Result<Self> {
         let login = login.map(|(registry, credentials)| (registry.as_str(), credentials));
         let bases = bases.iter().map(|(key, credentials)| (key.as_str(), credentials));
-        let all = users_proxies(environment)?;
-        let mut kept = all.clone();
-        kept.retain(|_, kinds| !kinds.values().any(|address| address.contains('@')));
-        let config = Self::write(environment, login.into_iter().chain(bases), &kept)?;
-        Ok(Self { drops_proxies: kept.len() < all.len(), ..config })
+        let mut users = Users::read(environment)?;
+        let all = users.proxies.len();
+        users.proxies.retain(|_, kinds| !kinds.values().any(|address| address.contains('@')));
+        let config = Self::write(environment, login.into_iter().chain(bases), &users)?;
+        Ok(Self { drops_proxies: users.proxies.len() < all, ..config })
     }
 
     fn write<'a>(
         environment: &Environment,
         logins: impl IntoIterator<Item = (&'a str, &'a Credentials)>,
-        proxies: &Proxies,
+        kept: &Users,
     ) -> Result<Self> {
         let scratch = Scratch::new()?;
         let auth = |(key, credentials): (&str, &Credentials)| {
@@ -67,8 +69,11 @@ impl DockerConfig {
         };
         let auths: serde_json::Map<_, _> = logins.into_iter().map(auth).collect();
         let mut config = serde_json::json!({ "auths": auths });
-        if !proxies.is_empty() {
-            config["proxies"] = serde_json::json!(proxies);
+        if !kept.proxies.is_empty() {
+            config["proxies"] = serde_json::json!(kept.proxies);
+        }
+        if let Some(context) = &kept.current_context {
+            config["currentContext"] = serde_json::json!(context);
         }
         let path = scratch.path().join("config.json");
         let file = fs::File::options().write(true).create_new(true).mode(0o600).open(&path);
@@ -119,24 +124,29 @@ fn users_directory(environment: &Environment) -> Result<Option<PathBuf>> {
     })
 }
 
-/// The `proxies` of the user's own configuration; everything else in it stays where it is.
-fn users_proxies(environment: &Environment) -> Result<Proxies> {
-    #[derive(Deserialize)]
-    struct Users {
-        #[serde(default)]
-        proxies: Proxies,
+/// What is taken from the user's own configuration; everything else in it stays where it is.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Users {
+    #[serde(default)]
+    proxies: Proxies,
+    /// Which of the `contexts` docker talks to, unless `DOCKER_CONTEXT` or `DOCKER_HOST` says so.
+    current_context: Option<String>,
+}
+
+impl Users {
+    fn read(environment: &Environment) -> Result<Self> {
+        let Some(path) = users_directory(environment)?.map(|users| users.join("config.json")) else {
+            return Ok(Self::default());
+        };
+        let doing = || format!("reading docker's own `{}`", path.display());
+        let file = match fs::File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
+            Err(error) => return Err(error).with_context(doing),
+        };
+        serde_json::from_reader(file.take(LARGEST_CONFIG)).with_context(doing)
     }
-    let Some(path) = users_directory(environment)?.map(|users| users.join("config.json")) else {
-        return Ok(Proxies::new());
-    };
-    let doing = || format!("reading the proxies in docker's own `{}`", path.display());
-    let file = match fs::File::open(&path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Proxies::new()),
-        Err(error) => return Err(error).with_context(doing),
-    };
-    let users: Users = serde_json::from_reader(file.take(LARGEST_CONFIG)).with_context(doing)?;
-    Ok(users.proxies)
 }
 
 #[cfg(test)]
@@ -148,7 +158,7 @@ mod tests {
     use crate::process::secret::Secret;
 
     #[test]
-    fn each_registry_has_its_own_login_and_the_users_has_none() {
+    fn each_registry_has_its_own_login_and_of_the_users_there_are_proxies_and_context() {
         let users = Scratch::new().unwrap();
         let written = serde_json::json!({
             "auths": {"private.example.org": {"auth": "dXNlcnM6b3du"}},
@@ -156,6 +166,8 @@ mod tests {
                 "default": {"httpsProxy": "http://proxy.example.org:3128", "noProxy": "localhost"},
                 "tcp://other": {"httpProxy": "http://user:password@proxy.example.org:3128"},
             },
+            "currentContext": "rootless",
+            "credsStore": "desktop",
         });
         std::fs::write(users.path().join("config.json"), written.to_string()).unwrap();
         let environment = Environment::from_pairs([("DOCKER_CONFIG", users.path())]);
@@ -174,13 +186,15 @@ mod tests {
                 "https://index.docker.io/v1/": {"auth": hub.pair.expose()},
             },
             "proxies": {"default": {"httpsProxy": "http://proxy.example.org:3128", "noProxy": "localhost"}},
+            "currentContext": "rootless",
         });
         assert_eq!(read(&config), expected);
         assert!(config.drops_proxies());
         let alone = DockerConfig::new(&environment, None).unwrap();
-        assert_eq!(read(&alone), serde_json::json!({"auths": {}}));
+        assert_eq!(read(&alone), serde_json::json!({"auths": {}, "currentContext": "rootless"}));
         std::fs::write(users.path().join("config.json"), "not json").unwrap();
         assert!(DockerConfig::for_builds(&environment, None, &[]).is_err());
+        assert_eq!(read(&DockerConfig::new(&environment, None).unwrap()), serde_json::json!({"auths": {}}));
         assert!(DockerConfig::for_builds(&Environment::default(), None, &[]).is_ok());
     }
 

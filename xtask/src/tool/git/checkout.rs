@@ -31,6 +31,16 @@ impl Git {
         }
     }
 
+    /// Whether the work tree has files in `paths` that are in no commit, ignored or not: cargo reads a new `build.rs` or
+    /// `.cargo/config.toml` whether or not git does.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub fn adds_to(&self, paths: &[&str]) -> Result<bool> {
+        let arguments = [&["ls-files", "--others", "-z", "--"], paths].concat();
+        Ok(!self.call(&arguments)?.output()?.success()?.stdout.is_empty())
+    }
+
     /// The files that are tracked, from the top of the repository.
     ///
     /// # Errors

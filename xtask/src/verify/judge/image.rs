@@ -72,7 +72,7 @@ fn contents(release: &Release<'_>, digest: &Digest, seen: &ImageSeen) -> Vec<Cla
     });
     let index = match borrow(&seen.index) {
         Ok(Some(index)) => Ok(index),
-        Err(Unseen::Unknown(words)) => Err(Unseen::Unknown(words)),
+        Err(unknown @ (Unseen::Unknown(_) | Unseen::Away(_))) => Err(unknown),
         Ok(None) | Err(Unseen::Wrong(_) | Unseen::Follows(_)) => Err(Unseen::Follows(claims::IMAGE_PRESENT)),
     };
     let said = said(seen);

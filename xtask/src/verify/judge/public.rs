@@ -141,7 +141,10 @@ fn fenced(body: &str) -> Vec<String> {
         let text = line.trim_start_matches([' ', '>', '-', '*', '+']);
         let run: String = text.chars().take_while(|c| matches!(c, '`' | '~')).collect();
         match &fence {
-            None if run.len() >= 3 => fence = Some(run),
+            // What begins with backticks and has more of them further on is a code span, and opens no block.
+            None if run.len() >= 3 && !(run.starts_with('`') && text[run.len()..].contains('`')) => {
+                fence = Some(run);
+            }
             Some(open) if run.starts_with(open.as_str()) && text.trim_end() == run => fence = None,
             Some(_) => lines.push(line.to_owned()),
             None => {}
@@ -161,6 +164,8 @@ mod tests {
         let body =
             "text\n```sh\none\n```\n- ~~~\n  two\n  ~~~\n> ```\n> three\n> ```\n```` \nfour\n```\nfive\n";
         assert_eq!(fenced(body), ["one", "  two", "> three", "four", "```", "five"]);
+        assert!(fenced("- ```` ```sh ```` (4993ff5a)\n- text\n").is_empty(), "a subject of the notes");
+        assert_eq!(fenced("~~~ a`b\none\n~~~\n"), ["one"]);
     }
 
     #[test]

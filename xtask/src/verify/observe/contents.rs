@@ -35,7 +35,7 @@ pub(super) fn look(
 ) -> Seen<ContentsSeen> {
     let parts = match parts {
         Ok(parts) => parts,
-        Err(Unseen::Unknown(words)) => return Err(Unseen::Unknown(words.clone())),
+        Err(unknown @ (Unseen::Unknown(_) | Unseen::Away(_))) => return Err(unknown.clone()),
         Err(Unseen::Wrong(_) | Unseen::Follows(_)) => return Err(Unseen::Follows(claims::IMAGE_PRESENT)),
     };
     let whole = parts.iter().map(|part| part.layered.clone().filter(|_| part.missing.is_empty()));

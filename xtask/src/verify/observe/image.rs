@@ -162,6 +162,6 @@ fn platforms(index: &Seen<Option<Vec<u8>>>) -> Seen<Vec<(String, Digest)>> {
             index::platforms(index).map_err(|_no_index| Unseen::Follows(claims::IMAGE_PLATFORMS))
         }
         Ok(None) | Err(Unseen::Wrong(_) | Unseen::Follows(_)) => Err(Unseen::Follows(claims::IMAGE_PRESENT)),
-        Err(Unseen::Unknown(words)) => Err(Unseen::Unknown(words.clone())),
+        Err(unknown @ (Unseen::Unknown(_) | Unseen::Away(_))) => Err(unknown.clone()),
     }
 }

@@ -1,109 +1,15 @@
-//! The registry client against a server of a few lines on loopback, which answers as registries do that the testbed lacks.
+//! The registry client against a server that answers as registries do that the testbed lacks.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
-use std::thread;
-use std::time::Duration;
+use std::net::TcpListener;
 
-use anyhow::{Context as _, Result, anyhow, ensure};
-use xtask::http::Curl;
+use anyhow::{Context as _, Result, ensure};
 use xtask::oci::reference::Digest;
-use xtask::oci::registry::{Client, Credentials, Got, Removal, Wanted, WrongBytes};
-use xtask::process::Runner;
-use xtask::process::environment::Environment;
-use xtask::process::secret::Secret;
+use xtask::oci::registry::{Got, Removal, Wanted, WrongBytes};
+
+use crate::server::{Asked, Server, alice, challenge, empty};
 
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
-
-/// A question, as far as the tests care: its first words, and who sent it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Asked {
-    what: String,
-    authorization: Option<String>,
-}
-
-/// An answer: status, headers, body.
-type Answer = (u16, Vec<(&'static str, String)>, Vec<u8>);
-
-/// A server that answers until the test's process ends.
-struct Server {
-    address: SocketAddr,
-    asked: Arc<Mutex<Vec<Asked>>>,
-}
-
-impl Server {
-    /// `answer` gets the question and the server's own address.
-    fn start(answer: impl Fn(&Asked, SocketAddr) -> Answer + Send + 'static) -> Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0")?;
-        let (address, asked) = (listener.local_addr()?, Arc::new(Mutex::new(Vec::new())));
-        let log = Arc::clone(&asked);
-        thread::spawn(move || {
-            for stream in listener.incoming() {
-                // A client that goes away in between is its own test's failure.
-                let _served = stream
-                    .map_err(Into::into)
-                    .and_then(|stream| serve(&stream, &log, &|asked| answer(asked, address)));
-            }
-        });
-        Ok(Self { address, asked })
-    }
-
-    fn client(&self, credentials: Option<Credentials>) -> Result<Client> {
-        let curl = Curl::new(&Runner::new(&Environment::of_this_process()), Duration::from_secs(30));
-        Ok(Client::new(curl, format!("{}/acme/carol", self.address).parse()?, credentials))
-    }
-
-    /// What was asked so far, without who asked.
-    fn asked(&self) -> Result<Vec<String>> {
-        Ok(self.log()?.into_iter().map(|asked| asked.what).collect())
-    }
-
-    fn log(&self) -> Result<Vec<Asked>> {
-        Ok(self.asked.lock().map_err(|_poisoned| anyhow!("the server panicked"))?.clone())
-    }
-}
-
-fn serve(mut stream: &TcpStream, log: &Mutex<Vec<Asked>>, answer: &impl Fn(&Asked) -> Answer) -> Result<()> {
-    let mut lines = BufReader::new(stream.try_clone()?).lines();
-    let first = lines.next().context("nothing was asked")??;
-    let what = first.rsplit_once(' ').context("no request")?.0.to_owned();
-    let mut asked = Asked { what, authorization: None };
-    for line in lines {
-        let line = line?;
-        if line.is_empty() {
-            break;
-        }
-        if let Some(value) = line.strip_prefix("Authorization: ") {
-            asked.authorization = Some(value.to_owned());
-        }
-    }
-    log.lock().map_err(|_poisoned| anyhow!("another connection panicked"))?.push(asked.clone());
-    let (status, headers, body) = answer(&asked);
-    let mut head = format!("HTTP/1.1 {status} X\r\nConnection: close\r\nContent-Length: {}\r\n", body.len());
-    for (name, value) in headers {
-        head += &format!("{name}: {value}\r\n");
-    }
-    stream.write_all(format!("{head}\r\n").as_bytes())?;
-    if !asked.what.starts_with("HEAD") {
-        stream.write_all(&body)?;
-    }
-    Ok(())
-}
-
-fn empty(status: u16) -> Answer {
-    (status, Vec::new(), Vec::new())
-}
-
-fn challenge(address: SocketAddr) -> Answer {
-    let challenge = format!("Bearer realm=\"http://{address}/token\",service=\"registry\"");
-    (401, vec![("WWW-Authenticate", challenge)], Vec::new())
-}
-
-fn alice() -> Credentials {
-    Credentials::new("alice", Secret::new("password-of-alice"))
-}
 
 /// A registry that wants a token, answers `HEAD` by itself, and keeps what it has at `storage`.
 fn redirecting(storage: String, status: u16, says_digest: bool) -> Result<Server> {

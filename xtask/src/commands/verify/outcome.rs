@@ -1,0 +1,41 @@
+//! What an error of `verify` means: that something could not be checked, and never that a claim is false.
+
+use anyhow::Error;
+
+use crate::process::failure::{ExitCode, Misuse, Verdicts};
+use crate::process::interrupt::Interrupted;
+use crate::verify::in_words;
+
+/// `error` with its class: a verdict, a misuse or a signal stays what it is; whatever else went wrong, a rule that would
+/// forbid a release among it, has left something unchecked (exit code 4).
+#[must_use]
+pub fn of_error(error: Error) -> Error {
+    let has_class = |cause: &(dyn std::error::Error + 'static)| {
+        cause.is::<Verdicts>() || cause.is::<Misuse>() || cause.is::<Interrupted>()
+    };
+    if error.chain().any(has_class) {
+        return error;
+    }
+    Verdicts::new(ExitCode::Unchecked, in_words(&error)).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::of_error;
+    use crate::process::failure::{ExitCode, Misuse, Refusal, Transient, Verdicts, exit_code};
+    use anyhow::{Error, anyhow};
+
+    #[test]
+    fn only_a_verdict_says_that_a_claim_is_false() {
+        let errors: [(Error, u8); 5] = [
+            (anyhow!("the disk is full"), 4),
+            (Refusal::new("there is no such tag").into(), 4),
+            (Transient::new("answered 503").into(), 4),
+            (Misuse::new("no tag").into(), 2),
+            (Verdicts::new(ExitCode::Failed, "1 of 20 claims are false").into(), 1),
+        ];
+        for (error, code) in errors {
+            assert_eq!(exit_code(&of_error(error.context("verifying"))), code);
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Where two layers first differ: one pass over both, side by side, of which no more is kept than a digest of each file.
+
+use std::io::{BufReader, Read};
+
+use anyhow::Result;
+use flate2::bufread::MultiGzDecoder;
+use sha2::{Digest as _, Sha256};
+
+use super::archive::{Archive, Entry, Kind, Rights};
+use super::layer::{Compression, MOST_BYTES};
+use crate::process::time::rfc3339;
+
+/// The first entry by its kind, mode, owner, size, time and name, or, where those are the same, by its bytes; in words.
+///
+/// # Errors
+/// When one of the two cannot be read.
+pub fn first(theirs: (impl Read, Compression), ours: (impl Read, Compression)) -> Result<String> {
+    let (mut theirs, mut ours) = (Archive::new(unpacked(theirs)), Archive::new(unpacked(ours)));
+    loop {
+        match (theirs.next()?, ours.next()?) {
+            (None, None) => return Ok("its headers or padding: the entries are the same".to_owned()),
+            (Some(their), Some(our)) if their == our => {
+                if their.kind == Kind::File && content(&mut theirs)? != content(&mut ours)? {
+                    return Ok(format!("the content of `{}`", their.path.escape_debug()));
+                }
+            }
+            (their, our) => {
+                let [their, our] =
+                    [their, our].map(|entry| entry.as_ref().map_or("missing".to_owned(), words));
+                return Ok(format!("the entry `{their}` is `{our}` in the rebuild"));
+            }
+        }
+    }
+}
+
+fn unpacked<'a>((layer, compression): (impl Read + 'a, Compression)) -> Box<dyn Read + 'a> {
+    match compression {
+        Compression::None => Box::new(layer.take(MOST_BYTES)),
+        Compression::Gzip => Box::new(MultiGzDecoder::new(BufReader::new(layer)).take(MOST_BYTES)),
+    }
+}
+
+/// The digest of what the last entry holds.
+fn content<R: Read>(archive: &mut Archive<R>) -> Result<Vec<u8>> {
+    let (mut hash, mut chunk) = (Sha256::new(), vec![0; 1 << 16]);
+    loop {
+        match archive.read(&mut chunk)? {
+            0 => return Ok(hash.finalize().to_vec()),
+            size => hash.update(&chunk[..size]),
+        }
+    }
+}
+
+fn words(entry: &Entry) -> String {
+    let Entry { path, kind, size, rights: Rights { mode, owner, group, time } } = entry;
+    let (kind, target) = match kind {
+        Kind::File => ("file", None),
+        Kind::Directory => ("directory", None),
+        Kind::Symlink(target) => ("symbolic link", Some(target)),
+        Kind::HardLink(target) => ("hard link", Some(target)),
+        Kind::Special => ("device or pipe", None),
+    };
+    let target = target.map(|target| format!(" -> {}", target.escape_debug())).unwrap_or_default();
+    let path = path.escape_debug();
+    format!("{path}{target}, {kind}, mode {mode:o}, {owner}:{group}, {size} bytes, {}", rfc3339(*time))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::archive::tests::{archive, entry, file};
+    use super::{Compression, first};
+
+    fn found(theirs: &[Vec<u8>], ours: &[Vec<u8>]) -> String {
+        let (theirs, ours) = (archive(theirs), archive(ours));
+        first((theirs.as_slice(), Compression::None), (ours.as_slice(), Compression::None)).unwrap()
+    }
+
+    #[test]
+    fn the_first_difference_is_named_whatever_the_name_is() {
+        let odd = "app/a\"b\n\\ü.js";
+        let same = || file("app/first.js", b"1");
+        assert_eq!(
+            found(&[same(), file(odd, b"1")], &[same(), file(odd, b"2")]),
+            "the content of `app/a\\\"b\\n\\\\ü.js`"
+        );
+        assert_eq!(
+            found(&[same(), file("x", b"1")], &[same(), file("x", b"22")]),
+            "the entry `x, file, mode 755, 0:0, 1 bytes, 1970-01-01T00:00:00Z` is `x, file, mode 755, 0:0, 2 bytes, \
+             1970-01-01T00:00:00Z` in the rebuild"
+        );
+        assert!(
+            found(&[same()], &[same(), entry(b'2', "l", "to", b"")])
+                .contains("`missing` is `l -> to, symbolic")
+        );
+        assert!(found(&[same()], &[same()]).starts_with("its headers or padding"));
+    }
+
+    #[test]
+    fn a_layer_with_thousands_of_files_is_read_once() {
+        let files = |last: &[u8]| {
+            let mut all: Vec<_> = (0..5000).map(|number| file(&format!("f{number}"), b"x")).collect();
+            all.push(file("last", last));
+            all
+        };
+        let began = std::time::Instant::now();
+        assert_eq!(found(&files(b"1"), &files(b"2")), "the content of `last`");
+        assert!(began.elapsed() < std::time::Duration::from_secs(20));
+    }
+}

@@ -1,0 +1,32 @@
+//! Whether the image that was pushed can be read by those whom the page is for: some registries make every new package
+//! private, and the commands of its page would then work for nobody.
+
+use anyhow::{Context as _, Result};
+
+use crate::inputs::config::Visibility;
+use crate::oci::reference::Digest;
+use crate::oci::registry::Client;
+use crate::process::failure::NotPublic;
+use crate::refuse;
+
+/// Asks for `digest` as anyone may, where anyone should.
+///
+/// # Errors
+/// A [`crate::process::failure::Refusal`] when it is hidden; other errors when the registry does not answer.
+pub fn check(anonymous: &Client, digest: &Digest, visibility: Visibility) -> Result<()> {
+    if visibility == Visibility::Private {
+        return Ok(());
+    }
+    match anonymous.digest_of(digest.as_str()) {
+        Ok(Some(_)) => Ok(()),
+        Err(error) if !error.chain().any(<dyn std::error::Error>::is::<NotPublic>) => {
+            Err(error).context("asking for the pushed image without a login")
+        }
+        Ok(None) | Err(_) => refuse!(
+            "`{}` was pushed, and cannot be read without a login, so the page would help nobody; no version tag was put. Make \
+             the package (or its owner) public in the registry's settings and release again, or, if it is meant to be \
+             private, write `visibility = \"private\"` into `[workspace.metadata.release]` and release the next version",
+            anonymous.image().pinned(digest)
+        ),
+    }
+}

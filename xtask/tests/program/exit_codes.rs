@@ -1,0 +1,82 @@
+//! What the exit codes mean (docs/releasing.md, "Exit codes"), where what is wrong is on the way and not in the release.
+
+use std::fs;
+use std::net::TcpListener;
+
+use anyhow::{Result, ensure};
+use xtask::process::scratch::Scratch;
+
+use crate::server::{Server, git, repository, said, verify, xtask};
+
+const TRANSIENT: i32 = 75;
+const MISUSE: i32 = 2;
+const UNCHECKED: i32 = 4;
+
+const BUSY: &str =
+    "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 0\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+
+#[test]
+fn a_registry_that_is_busy_is_neither_refused_nor_a_matter_of_secrets() -> Result<()> {
+    let (server, scratch) = (Server::answering(BUSY)?, Scratch::new()?);
+    let host = server.address.to_string();
+    let dir = repository(&scratch, "own", &host, &format!("{host}/acme/carol"))?;
+    let output = xtask(&dir, &["release", "v0.1.0"], &[("COSIGN_PASSWORD", "x")])?;
+    let said = said(&output);
+    assert_eq!(output.status.code(), Some(TRANSIENT), "{said}");
+    assert!(said.contains("answered 503") && !said.contains("REGISTRY_TOKEN"), "{said}");
+    assert!(said.contains("this run pushed no version tag"), "{said}");
+    assert!(said.ends_with("; this may pass by itself: run the same command again\n"), "{said}");
+    Ok(())
+}
+
+#[test]
+fn verify_says_false_of_nothing_that_could_not_be_asked() -> Result<()> {
+    let (server, scratch) = (Server::answering(BUSY)?, Scratch::new()?);
+    let host = server.address.to_string();
+    let dir = repository(&scratch, "own", &host, &format!("{host}/acme/carol"))?;
+    git(&dir, &["tag", "v0.2.0"])?;
+    fs::remove_file(dir.join("Cargo.toml"))?;
+    git(&dir, &["commit", "--quiet", "--all", "--message=no configuration"])?;
+    git(&dir, &["tag", "v0.3.0"])?;
+    // Nobody listens on this port.
+    let away = format!("http://{}/acme/carol", TcpListener::bind("127.0.0.1:0")?.local_addr()?);
+    let pinned = format!("{host}/acme/carol@sha256:{}", "a".repeat(64));
+    let cases: [(&[&str], &str); 5] = [
+        (&["v0.1.0"], "claims could not be checked"),
+        (&["v0.9.9"], "there is no tag `v0.9.9` here"),
+        (&["v0.3.0"], "has no `Cargo.toml`"),
+        (&[&pinned], "answered 503"),
+        (&["v0.1.0", "--source", &away], "cloning the source"),
+    ];
+    for (arguments, words) in cases {
+        let output = verify(&dir, arguments, &[])?;
+        let said = said(&output);
+        ensure!(output.status.code() == Some(UNCHECKED) && said.contains(words), "{arguments:?}: {said}");
+    }
+    let output = verify(scratch.path(), &["v0.1.0"], &[])?;
+    assert_eq!(output.status.code(), Some(UNCHECKED), "{}", said(&output));
+    Ok(())
+}
+
+#[test]
+fn an_argument_of_verify_that_cannot_be_right_is_told_before_anything_is_asked() -> Result<()> {
+    let (server, scratch) = (Server::start()?, Scratch::new()?);
+    let host = server.address.to_string();
+    let dir = repository(&scratch, "own", &host, &format!("{host}/acme/carol"))?;
+    let there = scratch.path().display().to_string();
+    let cases: [(&[&str], &str); 6] = [
+        (&["v0.1.0", "--save", &there], "is there already: name a new directory"),
+        (&["v0.1.0", "--offline", "nowhere"], "`nowhere` is no directory"),
+        (&["v0.1.0", "--key", "nowhere.pub"], "reading the public key `nowhere.pub`"),
+        (&["0.1.0"], "`0.1.0` is not a release tag"),
+        (&["Acme@sha256:1"], "`Acme`"),
+        (&["forge.example.org/acme/carol@sha256:1"], "`sha256:1`"),
+    ];
+    for (arguments, words) in cases {
+        let output = verify(&dir, arguments, &[])?;
+        let said = said(&output);
+        ensure!(output.status.code() == Some(MISUSE) && said.contains(words), "{arguments:?}: {said}");
+    }
+    assert_eq!(server.asked()?, []);
+    Ok(())
+}

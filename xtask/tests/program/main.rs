@@ -1,0 +1,5 @@
+//! The program itself, against a server of a few lines on loopback.
+
+mod exit_codes;
+mod login;
+mod server;
