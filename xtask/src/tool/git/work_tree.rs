@@ -36,6 +36,14 @@ pub struct WorkTree {
     _scratch: Scratch,
 }
 
+/// git takes a file as unchanged by its size and times, unless it may have been changed at the very time at which the index
+/// was written: an index that is newer than the user's own would hide such a change.
+fn copy_with_time(from: &Path, to: &Path) -> std::io::Result<()> {
+    let written = fs::metadata(from)?.modified()?;
+    fs::copy(from, to)?;
+    fs::File::options().write(true).open(to)?.set_modified(written)
+}
+
 impl Git {
     /// Commits the files of the work tree, tracked and new ones, without those that are ignored, to nowhere. The same files
     /// on the same HEAD give the same commit.
@@ -55,7 +63,7 @@ impl Git {
         let users = PathBuf::from(path("index")?);
         if users.exists() {
             // So that ignored files stay which are tracked nevertheless, and unchanged ones are not read again.
-            fs::copy(&users, &index).with_context(|| format!("copying `{}`", users.display()))?;
+            copy_with_time(&users, &index).with_context(|| format!("copying `{}`", users.display()))?;
         } else {
             git.on_index(&["read-tree", head.as_str()], &index)?.run()?;
         }
