@@ -1,8 +1,8 @@
-//! Looks at what strangers see of a project, every 20 ms while it may change: no version tag, no `latest` and no
+//! Looks at what anyone sees of a project, every 20 ms while it may change: no version tag, no `latest` and no
 //! page before the signature and the attestations that belong to it, and none of these gone afterwards.
 
+mod anonymous;
 pub mod http;
-mod stranger;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, anyhow, ensure};
 use serde::Deserialize;
 
+use anonymous::Anonymous;
 use http::Answer;
-use stranger::Stranger;
 
 /// From one look to the next.
 const PERIOD: Duration = Duration::from_millis(20);
@@ -57,7 +57,7 @@ pub struct Report {
 
 /// Looks and judges.
 struct Eyes {
-    stranger: Stranger,
+    anonymous: Anonymous,
     report: Report,
     /// Manifests of attestations, by digest, that hold all types.
     complete: BTreeSet<String>,
@@ -67,7 +67,7 @@ impl Watcher {
     /// Looks at the repository `name` (`owner/name`) and the image of the same name, of the forge at `url`.
     ///
     /// # Errors
-    /// When the forge does not answer a stranger.
+    /// When the forge does not answer anonymously.
     pub fn start(url: &str, name: &str) -> Result<Self> {
         Self::start_beside(url, name, || true)
     }
@@ -82,8 +82,8 @@ impl Watcher {
         name: &str,
         may_change: impl Fn() -> bool + Send + 'static,
     ) -> Result<Self> {
-        let stranger = Stranger::new(url, name)?;
-        let eyes = Eyes { stranger, report: Report::default(), complete: BTreeSet::new() };
+        let anonymous = Anonymous::new(url, name)?;
+        let eyes = Eyes { anonymous, report: Report::default(), complete: BTreeSet::new() };
         let stop = Arc::new(AtomicBool::new(false));
         let until = Arc::clone(&stop);
         let thread = thread::spawn(move || eyes.watch(&until, may_change));
@@ -154,9 +154,9 @@ impl Eyes {
     /// The order of the questions matters: what is asked first is older, so that nothing which became public in between is
     /// held against a list from before.
     fn look(&mut self) -> Result<()> {
-        let pages = self.stranger.pages()?;
+        let pages = self.anonymous.pages()?;
         let latest_before = self.latest()?;
-        let tags = self.stranger.tags()?;
+        let tags = self.anonymous.tags()?;
         let now = Instant::now();
         for page in pages {
             if !tags.contains(&page) {
@@ -166,7 +166,7 @@ impl Eyes {
         }
         let mut judged = BTreeSet::new();
         for tag in tags.iter().filter(|tag| tag.starts_with('v')) {
-            let Some(digest) = self.stranger.digest(tag)? else { continue };
+            let Some(digest) = self.anonymous.digest(tag)? else { continue };
             let known = self.report.digests.entry(tag.clone()).or_insert_with(|| digest.clone());
             if *known != digest {
                 let text = format!("`{tag}` named `{known}` and names `{digest}`");
@@ -201,7 +201,7 @@ impl Eyes {
         if self.complete.contains(&manifest) {
             return Ok(());
         }
-        let answer = self.stranger.manifest(&manifest)?;
+        let answer = self.anonymous.manifest(&manifest)?;
         let missing = missing_types(&answer)?;
         if missing.is_empty() {
             self.complete.insert(manifest);
@@ -217,11 +217,11 @@ impl Eyes {
     }
 
     fn digest_over_gap(&mut self, tag: &str) -> Result<Option<String>> {
-        if let Some(digest) = self.stranger.digest(tag)? {
+        if let Some(digest) = self.anonymous.digest(tag)? {
             return Ok(Some(digest));
         }
         thread::sleep(OVERWRITE_GAP);
-        self.stranger.digest(tag)
+        self.anonymous.digest(tag)
     }
 
     fn violation(&mut self, text: String) {
@@ -229,7 +229,7 @@ impl Eyes {
     }
 
     fn latest(&mut self) -> Result<Option<String>> {
-        if self.report.first.contains_key("latest") { self.stranger.digest("latest") } else { Ok(None) }
+        if self.report.first.contains_key("latest") { self.anonymous.digest("latest") } else { Ok(None) }
     }
 }
 

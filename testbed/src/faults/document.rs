@@ -47,7 +47,7 @@ fn commits(outcomes: &[Outcome]) -> String {
     }
 }
 
-/// How closely the stranger looked, in the cases of which it is known.
+/// How closely the anonymous client looked, in the cases of which it is known.
 fn looks(outcomes: &[Outcome]) -> String {
     let looks: Vec<_> = outcomes.iter().map(|one| &one.looks).filter(|looks| looks.count > 0).collect();
     let count: usize = looks.iter().map(|looks| looks.count).sum();
@@ -58,7 +58,7 @@ fn looks(outcomes: &[Outcome]) -> String {
     let longest = 1000.0 * looks.iter().map(|looks| looks.longest).fold(0.0, f64::max);
     let cases = looks.len();
     format!(
-        " In {cases} of them the stranger looked {count} times while something was being changed: every {mean:.0} ms on \
+        " In {cases} of them the anonymous client asked {count} times while something was being changed: every {mean:.0} ms on \
          average, never more than {longest:.0} ms apart."
     )
 }
@@ -106,7 +106,7 @@ mod tests {
         let text = looks(&[outcome(200, 0.04), outcome(0, 0.0), outcome(100, 0.3)]);
         assert_eq!(
             text,
-            " In 2 of them the stranger looked 300 times while something was being changed: every 40 ms on \
+            " In 2 of them the anonymous client asked 300 times while something was being changed: every 40 ms on \
              average, never more than 300 ms apart."
         );
     }

@@ -51,7 +51,7 @@ pub struct Outcome {
     pub commit: String,
 }
 
-/// A stranger's looks at what is public, while something could change.
+/// Anonymous polling of what is public, while something could change.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Looks {
     /// How many.
@@ -217,7 +217,7 @@ pub(super) fn left_of(files: &Path) -> Result<Vec<String>> {
     Ok(left)
 }
 
-/// What a stranger's `xtask verify` says, when it does not exit with 0.
+/// What an anonymous `xtask verify` says, when it does not exit with 0.
 pub(super) fn verify(lane: &Lane, tag: &str) -> Result<Option<String>> {
     let files = lane.files()?;
     let arguments = ["verify", tag];

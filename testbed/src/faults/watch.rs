@@ -1,4 +1,4 @@
-//! What others could see of releases while they ran: by a stranger's looks, and by the order in which the proxy saw what was
+//! What others could see of releases while they ran: by anonymous polling, and by the order in which the proxy saw what was
 //! asked of the forge, which leaves no time between two looks.
 
 use std::collections::BTreeSet;

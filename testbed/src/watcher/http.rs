@@ -1,5 +1,4 @@
-//! One question by plain HTTP without a process: for looks that come every 20 ms, and for a service that is asked as a
-//! stranger would.
+//! One question by plain HTTP without a process: for polling every 20 ms, and for a service that is asked as any client would.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs as _};

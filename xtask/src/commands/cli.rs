@@ -52,7 +52,7 @@ pub enum Command {
         /// A tag such as `v1.2.3`, or an image by its digest [default: the tag at HEAD]
         #[arg(value_name = "TAG or IMAGE@DIGEST")]
         what: Option<String>,
-        /// Every version tag of the registry and every release page, also those without a partner
+        /// Every version tag of the registry and every release page, including tags without a page and pages without a tag
         #[arg(long, conflicts_with_all = ["what", "save", "offline"])]
         all: bool,
         /// The public key, instead of the commit's `cosign.pub`; the two are compared

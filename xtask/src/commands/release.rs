@@ -77,7 +77,7 @@ fn release(environment: &Environment, asked: Option<&str>, json: bool) -> Result
 /// Where `config` wants its release, with whatever `secrets` there are: `doctor` looks at the rest even when one is missing.
 ///
 /// # Errors
-/// When the environment holds something that cannot be meant.
+/// When the environment is invalid.
 pub(crate) fn with_secrets(
     environment: &Environment,
     runner: &Runner,

@@ -52,7 +52,7 @@ impl Request {
         }
     }
 
-    /// The same question at another address, which a server gave: as a stranger, and with a query that may be a right by
+    /// The same question at another address, which a server gave: anonymously, and with a query that may be a right by
     /// itself, so no message shows it.
     #[must_use]
     pub fn elsewhere(&self, url: impl Into<String>) -> Self {

@@ -28,7 +28,7 @@ pub(super) struct Moment {
     pub(super) left: Duration,
 }
 
-/// A server that asks for more patience than this is told of as it is.
+/// The longest `Retry-After` that is honoured; with a longer one the answer is returned as it is.
 const MOST_PATIENCE: Duration = Duration::from_secs(20);
 
 /// curl's exit codes (curl(1), "EXIT CODES") for a name or a server that cannot be reached, an answer that was cut off, a

@@ -129,7 +129,7 @@ impl Config {
     /// Reads the configuration of the work tree at `root`.
     ///
     /// # Errors
-    /// When the table is missing, a key is unknown or a value cannot be meant.
+    /// When the table is missing, a key is unknown or a value is invalid.
     pub fn of_work_tree(root: &Path) -> Result<Self> {
         let path = root.join(MANIFEST);
         let text = std::fs::read_to_string(&path).with_context(|| format!("reading `{}`", path.display()))?;

@@ -13,7 +13,7 @@ use crate::process::secret::Secret;
 /// The tokens of the environment, each for its host: those of `own`, unless `REGISTRY` names another registry.
 ///
 /// # Errors
-/// When a variable holds something that cannot be meant.
+/// When a variable is invalid.
 pub fn keychain(environment: &Environment, own: &Config) -> Result<Keychain> {
     let mut keychain = Keychain::default();
     if let Some(token) = environment.token("REGISTRY_TOKEN")? {
@@ -52,7 +52,7 @@ pub fn named_registry(environment: &Environment) -> Result<Option<Registry>> {
 /// `FORGEJO_TOKEN`, unless it is the automatic one of a run on another forge than that of `own`: every step of a run has it.
 ///
 /// # Errors
-/// When one of the variables holds something that cannot be meant.
+/// When one of the variables is invalid.
 pub fn forge_token(environment: &Environment, own: &Config) -> Result<Option<Secret>> {
     let automatic = environment.get("GITHUB_TOKEN")?;
     let is_foreign = environment.runner("SERVER_URL")?.is_some_and(|server| !is_forge(server, own));
@@ -63,7 +63,7 @@ pub fn forge_token(environment: &Environment, own: &Config) -> Result<Option<Sec
 /// `GITHUB_TOKEN`, where it is the automatic one of a run on the forge of `own`: all that Gitea's runner sets.
 ///
 /// # Errors
-/// When one of the variables holds something that cannot be meant.
+/// When one of the variables is invalid.
 pub fn automatic_token(environment: &Environment, own: &Config) -> Result<Option<Secret>> {
     let is_ours = environment.get("GITHUB_SERVER_URL")?.is_some_and(|server| is_forge(server, own));
     Ok(environment.token("GITHUB_TOKEN")?.filter(|_| is_ours))

@@ -43,7 +43,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// Asks for `image` with `credentials`, or as a stranger.
+    /// Asks for `image` with `credentials`, or anonymously.
     #[must_use]
     pub fn new(curl: Curl, image: Image, credentials: Option<Credentials>) -> Self {
         let plain_http = Vec::new();

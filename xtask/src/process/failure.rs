@@ -112,7 +112,7 @@ impl fmt::Display for NotPublic {
 
 impl std::error::Error for NotPublic {}
 
-/// The arguments cannot mean anything. Exit code 2.
+/// The arguments are invalid. Exit code 2.
 #[derive(Debug)]
 pub struct Misuse(String);
 

@@ -90,7 +90,7 @@ fn page_step(context: &Context<'_>, state: State) -> Result<(String, State, bool
     let forge = &context.target.forge;
     let (plan, (_, page)) = plan_of(context, &state)?;
     if let Some(found) = state.page.as_ref().filter(|_| !plan.does(plan::Step::Page)) {
-        context.line(Step::Page, "is as it has to be");
+        context.line(Step::Page, "up to date");
         return Ok((found.address.clone(), state, false));
     }
     let title = page.title.clone();

@@ -16,7 +16,7 @@ use super::subject::Repository;
 /// that address; which registry the token is for, the environment has to say.
 ///
 /// # Errors
-/// [`Misuse`] when there is no token for what is asked; when a variable holds something that cannot be meant.
+/// [`Misuse`] when there is no token for what is asked; when a variable is invalid.
 pub(super) fn keychain(
     environment: &Environment,
     repository: &Repository,

@@ -1,5 +1,5 @@
 //! Registries that keep their bytes elsewhere: Forgejo with direct serving, and most hosted ones, answer `GET` of a blob or a
-//! manifest with the address of a storage server. It is asked as by a stranger, and what it sends is held against the digest.
+//! manifest with the address of a storage server. It is asked anonymously, and what it sends is held against the digest.
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde::Deserialize;

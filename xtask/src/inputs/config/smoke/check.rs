@@ -1,4 +1,4 @@
-//! What cannot be meant in the configuration of the smoke test, refused by name.
+//! Invalid values in the configuration of the smoke test, refused by name.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,7 @@ use crate::oci::reference::Digest;
 use super::{ALIAS, Companion, Smoke};
 
 impl Smoke {
-    /// Refuses what cannot be meant.
+    /// Refuses invalid values.
     pub(in crate::inputs::config) fn check(&self) -> Result<()> {
         match (self.port, &self.health) {
             (None, None) => {

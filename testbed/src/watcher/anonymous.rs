@@ -11,21 +11,21 @@ use super::http::{Answer, Server};
 const ACCEPT: &str = "Accept: application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
     application/vnd.docker.distribution.manifest.list.v2+json";
 
-/// Somebody without a name or a password, who looks at one project.
-pub(super) struct Stranger {
+/// An anonymous client of one project.
+pub(super) struct Anonymous {
     server: Server,
     /// `owner/name`, of the repository and of its image alike.
     name: String,
     token: String,
 }
 
-impl Stranger {
-    /// Who looks at the project `name` of the forge at `url`.
+impl Anonymous {
+    /// Of the project `name` on the forge at `url`.
     pub(super) fn new(url: &str, name: &str) -> Result<Self> {
         let (server, name) = (Server::of(url)?, name.to_owned());
-        let mut stranger = Self { server, name, token: String::new() };
-        stranger.token = stranger.new_token()?;
-        Ok(stranger)
+        let mut anonymous = Self { server, name, token: String::new() };
+        anonymous.token = anonymous.new_token()?;
+        Ok(anonymous)
     }
 
     /// The tags of all release pages.
