@@ -6,6 +6,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use xshell::cmd;
+use xtask::evidence::notes;
+use xtask::inputs::config::Config;
+use xtask::inputs::history::History;
+use xtask::inputs::source::Source;
 use xtask::process::Runner;
 use xtask::process::environment::Environment;
 use xtask::process::scratch::Scratch;
@@ -133,6 +137,15 @@ fn tags_and_history_are_read_whatever_the_user_sees() {
     assert!(!git.differs(&head, &["a.js"]).unwrap());
 }
 
+fn config() -> Config {
+    let config = serde_json::json!({
+        "forge": "https://forge.example.org", "repository": "acme/carol", "title": "carol", "description": "a service",
+        "licenses": "MIT", "platforms": ["linux/amd64"], "branches": ["main"],
+        "smoke": {"port": 3000, "health": "/healthz", "version": "/version"},
+    });
+    serde_json::from_value(config).unwrap()
+}
+
 #[test]
 fn a_subject_that_is_not_utf_8_is_shown_with_replacements() {
     let repository = Repository::new(&[("a.js", b"one\n")]);
@@ -152,6 +165,10 @@ fn a_subject_that_is_not_utf_8_is_shown_with_replacements() {
     };
     commit("", b"caf\xe9 is open\n");
     assert_eq!(subject(), "caf\u{fffd} is open");
+    repository.git("tag v0.1.0");
+    let source = Source::of_tag(&repository.asked(), "v0.1.0".parse().unwrap()).unwrap();
+    let notes = notes::section(&config(), &source.tag, &History::of(&repository.asked(), &source).unwrap());
+    assert!(notes.contains("- `caf\u{fffd} is open` ("), "what the page says of it: {notes}");
     commit("encoding ISO-8859-1\n", b"caf\xe9 is open\n");
     assert_eq!(subject(), "café is open");
     repository.set();

@@ -125,3 +125,19 @@ fn a_server_that_says_nothing_is_told_from_one_that_is_away_or_busy() -> Result<
     assert_eq!(join(server)?, ["GET /v2/ HTTP/1.1"; 4]);
     Ok(())
 }
+
+/// A header that no clock can follow changes neither the answer nor the end of the program.
+#[test]
+fn a_server_that_asks_for_an_absurd_time_is_answered_as_it_is() -> Result<()> {
+    const ABSURD: &str = "HTTP/1.1 429 Too Many Requests\r\nRetry-After: Mon, 23 Nov 2026 5124095576030432:00:00 GMT\r\n\
+        Content-Length: 0\r\nConnection: close\r\n\r\n";
+    const FOREVER: &str = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 18446744073709551615\r\n\
+        Content-Length: 0\r\nConnection: close\r\n\r\n";
+    let (url, server) = serve(&[ABSURD, WHOLE])?;
+    assert_eq!(curl().send(&Request::new("GET", url))?.status, 200, "as if it had not said when");
+    assert_eq!(join(server)?.len(), 2);
+    let (url, server) = serve(&[FOREVER])?;
+    assert_eq!(curl().send(&Request::new("GET", url))?.status, 503);
+    assert_eq!(join(server)?.len(), 1);
+    Ok(())
+}

@@ -138,6 +138,15 @@ mod tests {
         assert_eq!(wait(&asks("0")), Some(Duration::from_millis(200)));
         assert_eq!(wait(&asks("soon")), Some(Duration::from_millis(200)));
         assert_eq!(wait(&asks("3600")), None, "the job's hour is not ours to wait away");
+        for absurd in [
+            "18446744073709551615",
+            "99999999999999999999999",
+            "-1",
+            "Mon, 23 Nov 2026 5124095576030432:00:00 GMT",
+            "Mon, 23 Nov 18446744073709551615 18:09:00 GMT",
+        ] {
+            assert!(wait(&asks(absurd)).is_none_or(|pause| pause < Duration::from_secs(1)), "{absurd}");
+        }
         assert_eq!(pause(true, &asks("15"), &moment(1, 0.5, 10)), None, "it would be given up before");
     }
 
