@@ -182,12 +182,15 @@ fn disturbed(lane: &Lane, case: &Case, action: Option<Action>, files: &Path) -> 
 fn judge_first(lane: &Lane, case: &Case, run: &Finished, met: bool) -> Result<Vec<String>> {
     let is_killed = case.target.kind == Kind::Call && case.injury.kills() && met;
     let mut violations = Vec::new();
+    let public = || Ok::<_, anyhow::Error>(lane.project.repository.registry().digest_of(TAG)?.is_some());
+    if !is_killed && run.code != 0 {
+        violations.extend(untrue(&run.stderr, public()?));
+    }
     match run.code {
         -9 if is_killed => {}
         0 | 1 | 75 if !is_killed => {}
         3 if !is_killed => {
-            let public = lane.project.repository.registry().digest_of(TAG)?.is_some();
-            if public || !lane.project.repository.releases()?.is_empty() {
+            if public()? || !lane.project.repository.releases()?.is_empty() {
                 violations
                     .push(format!("the first run refused, and something is public: {}", run.last_words()));
             }
@@ -195,6 +198,16 @@ fn judge_first(lane: &Lane, case: &Case, run: &Finished, met: bool) -> Result<Ve
         _ => violations.push(format!("the first run: {}", run.last_words())),
     }
     Ok(violations)
+}
+
+/// What is untrue in the closing sentence of a release that failed, where the version tag is `public` or is not.
+fn untrue(stderr: &str, public: bool) -> Option<String> {
+    let closing = stderr.lines().rfind(|line| line.ends_with("run the same command again"))?;
+    let says_none = closing.contains("this run pushed no version tag");
+    let says_public = ["the version tag is public", "the version tag names an image that does not verify"];
+    let says_public = says_public.iter().any(|words| closing.contains(words));
+    let wrong = if public { says_none } else { says_public };
+    wrong.then(|| format!("the version tag is {}public, and `{closing}`", if public { "" } else { "not " }))
 }
 
 /// Ends what the run with these files left.
@@ -226,4 +239,23 @@ pub(super) fn verify(lane: &Lane, tag: &str) -> Result<Option<String>> {
     let run = command.run()?;
     fs::remove_dir_all(&files).with_context(|| format!("removing `{}`", files.display()))?;
     Ok((run.code != 0).then(|| format!("verify: {} {}", run.last_words(), run.stdout)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::untrue;
+
+    #[test]
+    fn a_closing_sentence_is_held_against_what_is_public() {
+        let of = |words: &str| {
+            format!("xtask: step `x`: no\nxtask: {words}; fix this, then run the same command again\n")
+        };
+        let (none, public) =
+            (of("this run pushed no version tag: the next run"), of("the version tag is public and"));
+        assert!(untrue(&none, true).is_some() && untrue(&none, false).is_none());
+        assert!(untrue(&public, false).is_some() && untrue(&public, true).is_none());
+        let open = of("the version tag is missing or names the verified image");
+        assert!(untrue(&open, true).is_none() && untrue(&open, false).is_none());
+        assert!(untrue("xtask: refused\n", true).is_none());
+    }
 }
