@@ -34,7 +34,7 @@ use crate::inputs::source::Source;
 use crate::oci::reference::Digest;
 use crate::oci::registry::Client;
 use crate::process::environment::Environment;
-use crate::process::failure::{is_transient, refused};
+use crate::process::failure::refused;
 use crate::process::progress::Steps;
 use crate::process::{Runner, Watch};
 use crate::tool::cosign::{Cosign, VerifyCommand};
@@ -137,19 +137,12 @@ fn published(context: &Context<'_>) -> Result<Option<State>> {
     let tag = context.release.tag().registry_tag();
     let ask = || context.tools.registry.digest_of(tag.as_str());
     let found = context.step(Step::Look, &context.release.tagged(), ask);
-    let Some(digest) = found.map_err(|error| unanswered(error, context.target.registry_remedy))? else {
+    let Some(digest) = found.map_err(|error| context.target.registry_error("nothing was changed", error))?
+    else {
         return Ok(None);
     };
     let verify = || State::of_public(context, &digest);
     context.step(Step::Verify, "version tag already published", verify).map(Some)
-}
-
-/// The error of the first question to the registry: a registry that is away or busy needs no remedy but time.
-fn unanswered(error: anyhow::Error, remedy: &str) -> anyhow::Error {
-    if is_transient(&error) {
-        return error.context("nothing was changed");
-    }
-    refused(error.context(format!("nothing was changed; {remedy}")))
 }
 
 /// Everything up to the version tag. The page is written before it: what cannot be told is not published.

@@ -11,7 +11,7 @@ use crate::inputs::run::Run;
 use crate::inputs::{Inputs, PUBLIC_KEY, is_placeholder};
 use crate::process::Runner;
 use crate::process::environment::Environment;
-use crate::process::failure::Refusal;
+use crate::process::failure::{Refusal, Transient};
 use crate::process::problem::Problem;
 use crate::process::progress::Steps;
 use crate::release::preflight::{self, Check, Found, checks};
@@ -27,7 +27,7 @@ const PROGRAMS: [(&str, &str); 3] =
 /// Looks, and prints a line for each finding.
 ///
 /// # Errors
-/// A [`Refusal`] when something is missing.
+/// A [`Refusal`] when something is missing, [`Transient`] when a server was away and nothing else is wrong.
 pub fn run(environment: &Environment) -> Result<()> {
     let runner = &Runner::new(environment);
     let git = &Git::here(runner)?;
@@ -150,6 +150,9 @@ fn conclude(problems: &[Problem]) -> Result<()> {
     }
     match problems.len() {
         0 => Ok(()),
+        count if problems.iter().all(|problem| problem.is_transient) => {
+            Err(Transient::new(format!("{count} problems found, all of them transient")).into())
+        }
         count => Err(Refusal::new(format!("{count} problems found")).into()),
     }
 }

@@ -103,6 +103,7 @@ fn target(place: &Place, runner: &Runner, config: &Config, command: &str, staged
         public_key: Some(public_key),
         public_key_name: format!("{DIRECTORY}/{PUBLIC_KEY}"),
         registry_remedy: remedy,
+        is_throwaway: true,
         forge: Box::new(Directory::new(staged)),
         stand_ins: StandIn::of_environment(environment)?,
         cosign: "cosign".into(),

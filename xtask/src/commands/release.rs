@@ -94,6 +94,7 @@ pub(crate) fn with_secrets(
         key: secrets.key,
         public_key: None,
         public_key_name: PUBLIC_KEY.to_owned(),
+        is_throwaway: false,
         registry_remedy: "set `REGISTRY_USER` and `REGISTRY_TOKEN` to an account that may write packages there, and check \
             `image` in `Cargo.toml`",
         forge: Box::new(Forgejo::new(curl, git, config, token, run)),

@@ -2,12 +2,15 @@
 
 use std::path::PathBuf;
 
+use anyhow::Error;
+
 use crate::evidence::provenance::Invocation;
 use crate::forge::Write;
 use crate::inputs::stand_in::StandIn;
 use crate::oci::keychain::Keychain;
 use crate::oci::reference::{Image, Registry};
 use crate::oci::registry::Credentials;
+use crate::process::failure::{Refusal, is_transient, refused};
 use crate::tool::cosign::SigningKey;
 
 /// Everything that differs between a release and a rehearsal.
@@ -22,8 +25,10 @@ pub struct Target {
     pub public_key: Option<Vec<u8>>,
     /// The public key as the printed commands name it: a relative path.
     pub public_key_name: String,
-    /// What to do when the registry does not answer.
+    /// What to do when the registry refuses, or when it is a throwaway one and does not answer.
     pub registry_remedy: &'static str,
+    /// The registry is this machine's own, for a rehearsal: where it does not answer, somebody has to start it.
+    pub is_throwaway: bool,
     /// Where the page goes.
     pub forge: Box<dyn Write>,
     /// What stands in for base images that cannot be reached.
@@ -41,9 +46,48 @@ impl Target {
         self.keychain.credentials(&self.image.registry)
     }
 
+    /// The error of a question to the registry while nothing is changed yet. A registry elsewhere that is away or busy needs
+    /// nothing but time; whatever else it is needs the remedy.
+    #[must_use]
+    pub fn registry_error(&self, doing: &str, error: Error) -> Error {
+        unanswered(self.is_throwaway, self.registry_remedy, doing, error)
+    }
+
     /// The registry and the right to push to it.
     #[must_use]
     pub fn login(&self) -> Option<(&Registry, &Credentials)> {
         self.credentials().map(|credentials| (&self.image.registry, credentials))
+    }
+}
+
+fn unanswered(is_throwaway: bool, remedy: &str, doing: &str, error: Error) -> Error {
+    match is_transient(&error) {
+        true if !is_throwaway => error.context(doing.to_owned()),
+        true => Refusal::new(format!("{doing}; {remedy}: {error:#}")).into(),
+        false => refused(error.context(format!("{doing}; {remedy}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::unanswered;
+    use crate::process::failure::{Transient, exit_code};
+    use anyhow::anyhow;
+
+    #[test]
+    fn a_registry_that_is_away_needs_time_and_one_that_refuses_or_is_ours_a_remedy() {
+        let away = || Transient::new("`GET /v2/` answered 503").into();
+        let elsewhere = unanswered(false, "set the secrets", "nothing was changed", away());
+        assert_eq!((exit_code(&elsewhere), format!("{elsewhere:#}").contains("secrets")), (75, false));
+        for error in [
+            unanswered(true, "start it", "nothing was changed", away()),
+            unanswered(false, "start it", "nothing was changed", anyhow!("answered 401")),
+        ] {
+            assert_eq!(
+                (exit_code(&error), format!("{error:#}").contains("; start it")),
+                (3, true),
+                "{error:#}"
+            );
+        }
     }
 }

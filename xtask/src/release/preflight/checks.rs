@@ -9,7 +9,6 @@ use crate::evidence::provenance::{ToolSource, XTASK};
 use crate::inputs::pin::{CARGO_LOCK, ToolPin};
 use crate::inputs::{Inputs, PUBLIC_KEY};
 use crate::oci::reference::Digest;
-use crate::process::failure::is_transient;
 use crate::process::problem::Problem;
 use crate::release::preflight::{Check, Found, bases};
 use crate::release::target::Target;
@@ -175,11 +174,8 @@ fn key(tools: &Tools<'_>, target: &Target, inputs: &Inputs) -> Result<Found> {
 }
 
 fn registry(tools: &Tools<'_>, target: &Target) -> Result<Found> {
-    tools.registry.check_push().map_err(|error| {
-        let remedy = if is_transient(&error) { "" } else { target.registry_remedy };
-        let separator = if remedy.is_empty() { "" } else { "; " };
-        error.context(format!("cannot push to `{}`{separator}{remedy}", target.image))
-    })?;
+    let doing = || format!("cannot push to `{}`", target.image);
+    tools.registry.check_push().map_err(|error| target.registry_error(&doing(), error))?;
     Ok((Vec::new(), Vec::new()))
 }
 
