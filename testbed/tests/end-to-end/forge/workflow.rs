@@ -24,7 +24,7 @@ fn a_pushed_tag_becomes_a_release() -> Result<()> {
         assert_eq!(after.tags["latest"], after.tags[TAG]);
         let page = after.page(TAG)?;
         assert!(!page.draft && !page.prerelease);
-        let newest = format!("\n- chore: another forge and another key ({})\n", &project.head()?[..12]);
+        let newest = format!("\n- `chore: another forge and another key` ({})\n", &project.head()?[..12]);
         assert!(page.body.contains(&newest), "{}", page.body);
         let commits: usize =
             project.checkout.git(&["rev-list", "--count", "--no-merges", "HEAD"])?.parse()?;
