@@ -70,8 +70,7 @@ pub fn run(
     let outcome = release::run(&session, &target, &source)?;
     let directory = git.root().join(DIRECTORY);
     staged.become_directory(&directory)?;
-    report(&target, &source, &outcome, &steps, &directory);
-    tell_of(place);
+    report(&target, &source, &outcome, &steps, &directory, place.note);
     Ok(())
 }
 
@@ -130,21 +129,15 @@ fn throwaway_key(
 }
 
 #[expect(clippy::print_stdout, reason = "this is the command's data")]
-fn report(target: &Target, source: &Source, outcome: &Outcome, steps: &Steps, directory: &Path) {
+fn report(target: &Target, source: &Source, outcome: &Outcome, steps: &Steps, directory: &Path, note: &str) {
     eprintln!("\n{}", steps.table());
     println!("rehearsed  {} at {}", source.tag, source.commit);
     println!("image      {}", target.image.tagged(&source.tag.registry_tag()));
     println!("digest     {}", outcome.digest);
     println!("page       {}", directory.join(format!("{}.md", source.tag)).display());
-    println!("\ncheck it with these, from the top of the repository:\n");
+    let note = if note.is_empty() { String::new() } else { format!(" ({note})") };
+    println!("\ncheck it with these, from the top of the repository{note}:\n");
     for command in &outcome.commands {
         println!("{command}");
-    }
-}
-
-/// On standard error: it is about this machine, and no data.
-fn tell_of(place: &Place) {
-    if !place.note.is_empty() {
-        eprintln!("\n{}", place.note);
     }
 }
