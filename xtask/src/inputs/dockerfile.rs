@@ -1,6 +1,7 @@
 //! The rules that a Dockerfile must keep so that the same commit gives the same digest (docs/reproducible.md), and what it
 //! pins. They are told early and all at once; what the image is made of is read from the image.
 
+mod dates;
 pub mod existing;
 mod final_stage;
 mod image;
@@ -93,6 +94,7 @@ pub fn read(text: &str, platforms: &[Platform]) -> Result<Recipe> {
         install::check(instruction, stages.is_on_target(), &mut findings);
         on_target.extend((instruction.is("RUN") && stages.is_on_target()).then_some(instruction.line));
     }
+    dates::check(&instructions, &mut findings);
     final_stage::check(&instructions, &mut findings);
     let base = stages.finish(&mut findings);
     let libc = match &base {

@@ -49,7 +49,7 @@ pub(super) fn check(instructions: &[Instruction], findings: &mut Findings) {
                 instruction.line,
                 format!(
                     "`{}`: BuildKit versions agree on the digest only where the directory is there already; make it in the \
-                     stage before",
+                     stage before, and write this line after the `COPY` that brings it",
                     instruction.text
                 ),
             );

@@ -244,3 +244,25 @@ fn an_install_of_some_workspaces_is_noted() {
         );
     }
 }
+
+#[test]
+fn what_is_dated_by_the_commit_holds_something_of_it() {
+    let two = format!("FROM --platform=$BUILDPLATFORM {PIN} AS build\nARG REVISION SOURCE_DATE_EPOCH\n");
+    let last = format!("\nFROM {PIN}\nCOPY --link --from=build /out/ /\n");
+    let dated = "RUN touch --date=\"@$SOURCE_DATE_EPOCH\" /out/x";
+    hold(&[
+        (format!("{two}{dated}{last}"), "line 3: gives files the date of the commit"),
+        (format!("{two}RUN echo $REVISION > /out/build.json\n{dated}{last}"), ""),
+        (
+            format!(
+                "{two}RUN <<EOF\necho $REVISION > /out/x\ntouch --date=@$SOURCE_DATE_EPOCH /out/x\nEOF{last}"
+            ),
+            "",
+        ),
+        (
+            format!("{two}RUN echo $REVISION > /out/x\nFROM {PIN} AS other\n{dated}{last}"),
+            "line 5: gives files",
+        ),
+        (format!("{two}RUN touch --date=@499162500 /out/x{last}"), ""),
+    ]);
+}
