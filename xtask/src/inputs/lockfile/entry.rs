@@ -56,6 +56,8 @@ pub(super) struct Entry {
     pub(super) resolved: Option<String>,
     pub(super) integrity: Option<String>,
     pub(super) link: bool,
+    /// npm's own mark, which has been wrong: nothing is refused for it.
+    pub(super) dev: bool,
     /// Comes inside another package's archive, whose integrity covers it.
     pub(super) in_bundle: bool,
     pub(super) has_install_script: bool,

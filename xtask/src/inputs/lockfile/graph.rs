@@ -1,5 +1,5 @@
 //! Which packages npm installs: the lockfile's entries as a graph, walked from the root. The marks `dev` and `optional` of
-//! the lockfile are not believed, because npm has written wrong ones.
+//! the lockfile are not believed, because npm has written wrong ones; that of a peer may say that it can be missing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -178,6 +178,12 @@ fn edges_of<'a>(lock: &'a Lock, path: &str, entry: &'a Entry) -> Result<Vec<(&'a
     let mut edges = Vec::new();
     for (name, kind) in kinds {
         match resolve(lock, path, name)? {
+            // With `legacy-peer-deps` npm does not install what only a peer asks for.
+            Some(to)
+                if kind == NEEDED && !ranges.dependencies.contains_key(name) && lock.packages[to].dev =>
+            {
+                edges.push((to, OPTIONAL));
+            }
             Some(to) => edges.push((to, kind)),
             None if kind == NEEDED && ranges.dependencies.contains_key(name) => refuse!(
                 "`package-lock.json` has no entry for `{name}`, which `{}` needs; run `npm install --package-lock-only` and commit the result",

@@ -260,6 +260,22 @@ fn a_host_that_is_not_the_usual_one_is_noted() {
 }
 
 #[test]
+fn a_peer_that_is_a_tool_by_npms_own_mark_may_be_missing() {
+    let mut lock = json!({"lockfileVersion": 3, "packages": {
+        "": {"dependencies": {"a": "1"}, "devDependencies": {"p": "1"}},
+        "node_modules/a": {"version": "1.0.0", "integrity": "sha512-x", "peerDependencies": {"p": "1"}},
+        "node_modules/p": {"version": "1.0.0", "integrity": "sha512-x", "dev": true},
+    }});
+    let target = target("x64", "glibc");
+    assert_eq!(
+        listed(&lock, &target).unwrap(),
+        ["node_modules/a a@1.0.0", "node_modules/p p@1.0.0 optional"]
+    );
+    lock["packages"]["node_modules/p"]["dev"] = json!(false);
+    assert_eq!(listed(&lock, &target).unwrap(), ["node_modules/a a@1.0.0", "node_modules/p p@1.0.0"]);
+}
+
+#[test]
 fn an_install_script_of_the_service_itself_is_noted() {
     let lock = json!({"lockfileVersion": 3, "packages": {
         "": {"workspaces": ["core"], "dependencies": {"a": "1"}, "hasInstallScript": true},
