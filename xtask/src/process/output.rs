@@ -51,6 +51,27 @@ impl Output {
         } else {
             ": "
         };
-        anyhow!("`{}` {how}{separator}{words}", self.command_line)
+        anyhow!("`{}` {how}{separator}{words}", shortened(&self.command_line))
+    }
+}
+
+/// The beginning of a command line, and how much more there is: the arguments of a build would hide why it failed.
+fn shortened(line: &str) -> String {
+    const SHOWN: usize = 400;
+    match line.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}… ({} more characters)", &line[..end], line[end..].chars().count()),
+        None => line.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shortened;
+
+    #[test]
+    fn a_long_command_line_does_not_hide_what_went_wrong() {
+        assert_eq!(shortened("git status"), "git status");
+        let long = shortened(&format!("docker {}", "ä".repeat(1000)));
+        assert!(long.starts_with("docker ää") && long.ends_with("… (607 more characters)"), "{long}");
     }
 }
