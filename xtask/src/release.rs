@@ -24,7 +24,7 @@ use anyhow::Result;
 
 use crate::build::{ImageBuild, logins};
 use crate::evidence::commands::verify_commands;
-use crate::evidence::page::{self, Details, Page};
+use crate::evidence::page::{self, Details, Format, Page};
 use crate::http::Curl;
 use crate::inputs::Inputs;
 use crate::inputs::config::Config;
@@ -154,7 +154,7 @@ fn make_and_publish(context: &Context<'_>) -> Result<State> {
         Made::Proven(proven) => proven,
         Made::Public(digest) => return of_another_run(&digest),
     };
-    let page = context.page(&proven)?;
+    let page = context.page(&proven, Format::NEWEST)?;
     context.step(Step::Tag, &context.release.tagged(), || {
         tags::check_git_tag(context)?;
         let tag = context.release.tag().registry_tag();
@@ -237,18 +237,18 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// The page of a proven image.
+    /// The page of a proven image, in a format.
     ///
     /// # Errors
     /// When it is larger than a page may be.
-    pub fn page(&self, proven: &Proven) -> Result<Page> {
+    pub fn page(&self, proven: &Proven, format: Format) -> Result<Page> {
         let key_address = self.verifier().key_address();
         let details = Details {
             history: &self.history,
             key_address: key_address.as_deref(),
             is_of_work_tree: self.target.invocation.is_of_work_tree(),
         };
-        page::write(&self.release, &details, proven.digest(), proven.smoked())
+        page::write(format, &self.release, &details, proven.digest(), proven.smoked())
     }
 
     /// Runs `work` as a step.

@@ -1,5 +1,7 @@
 //! The release page: what changed, how to get the image, and how to check it.
 
+mod format;
+
 use anyhow::Result;
 
 use crate::evidence::commands::verify_commands;
@@ -11,6 +13,8 @@ use crate::inputs::release::Release;
 use crate::inputs::version::ReleaseTag;
 use crate::oci::reference::Digest;
 use crate::tool::git::Commit;
+
+pub use format::{Format, Newer};
 
 /// A release page.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,21 +54,31 @@ pub struct Details<'a> {
     pub is_of_work_tree: bool,
 }
 
-/// Writes the page: the same release gives the same text. `smoked` is what the provenance says of how the image was tried.
+/// Writes the page in a format: the same release gives the same text. `smoked` is what the provenance says of how the image
+/// was tried.
 ///
 /// # Errors
 /// When the inputs name no lockfile.
-pub fn write(release: &Release<'_>, details: &Details<'_>, digest: &Digest, smoked: &Smoked) -> Result<Page> {
+pub fn write(
+    format: Format,
+    release: &Release<'_>,
+    details: &Details<'_>,
+    digest: &Digest,
+    smoked: &Smoked,
+) -> Result<Page> {
     let Release { config, source, .. } = release;
     let repository = config.source_url();
-    let body = format!(
-        "{}{}\n{}\n{}\n{}",
-        if details.is_of_work_tree { WORK_TREE } else { "" },
-        notes::section(config, &source.tag, details.history),
-        image_section(release, digest, smoked),
-        verify_section(release, details.key_address, digest, &repository),
-        inputs_section(release, &repository)?,
-    );
+    let text = match format {
+        Format::One => format!(
+            "{}{}\n{}\n{}\n{}",
+            if details.is_of_work_tree { WORK_TREE } else { "" },
+            notes::section(config, &source.tag, details.history),
+            image_section(release, digest, smoked),
+            verify_section(release, details.key_address, digest, &repository),
+            inputs_section(release, &repository)?,
+        ),
+    };
+    let body = format!("{text}\n{}\n", format.mark());
     let work_tree = if details.is_of_work_tree { " (work tree)" } else { "" };
     Ok(Page {
         tag: source.tag.clone(),
@@ -75,10 +89,12 @@ pub fn write(release: &Release<'_>, details: &Details<'_>, digest: &Digest, smok
     })
 }
 
-/// Whether the published page says what `expected` says about the image, to everyone: a person may have added words to it.
+/// Whether the published page says what `expected`, in the same format, says about the image, to everyone: a person may have
+/// added words before and after it, in a browser that ends lines in its own way.
 #[must_use]
 pub fn says_the_same(found: &PublishedPage, expected: &Page) -> bool {
-    found.page.body.contains(promises(&expected.body))
+    let body = found.page.body.replace("\r\n", "\n");
+    body.contains(promises(&expected.body).trim_end())
         && found.page.prerelease == expected.prerelease
         && !found.draft
 }
@@ -101,11 +117,20 @@ pub fn has_image_part(body: &str) -> bool {
     body.contains(&format!("{IMAGE_HEADING}\n```sh\ndocker pull "))
 }
 
-/// What a reader is given to paste: the lines of the page's fenced blocks.
+/// What a reader is given to paste: the lines of the fenced blocks of a page in that format.
 #[must_use]
-pub fn commands(release: &Release<'_>, key_address: Option<&str>, digest: &Digest) -> Vec<String> {
-    let cosign = verify_commands(release, digest).map(|command| command.to_string());
-    [pull(release, digest)].into_iter().chain(key_address.map(fetch_key)).chain(cosign).collect()
+pub fn commands(
+    format: Format,
+    release: &Release<'_>,
+    key_address: Option<&str>,
+    digest: &Digest,
+) -> Vec<String> {
+    match format {
+        Format::One => {
+            let cosign = verify_commands(release, digest).map(|command| command.to_string());
+            [pull(release, digest)].into_iter().chain(key_address.map(fetch_key)).chain(cosign).collect()
+        }
+    }
 }
 
 fn pull(release: &Release<'_>, digest: &Digest) -> String {
@@ -172,4 +197,39 @@ fn inputs_section(release: &Release<'_>, repository: &str) -> Result<String> {
          | `{path}` | `{lockfile}` |\n{replaced}",
         base.name, base.tag, base.digest
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Format, Page, PublishedPage, promises, says_the_same};
+    use crate::tool::git::Commit;
+
+    fn page(body: &str) -> Page {
+        Page {
+            tag: "v1.0.0".parse().unwrap(),
+            commit: Commit::parse(&"a".repeat(40)).unwrap(),
+            title: "carol v1.0.0".to_owned(),
+            body: body.to_owned(),
+            prerelease: false,
+        }
+    }
+
+    #[test]
+    fn a_person_may_add_text_before_and_after_and_change_nothing_between() {
+        let mark = Format::NEWEST.mark();
+        let expected = page(&format!("## Changes\n\n- one\n\n## Image\n\npromise\n\n{mark}\n"));
+        assert!(promises(&expected.body).ends_with(&format!("promise\n\n{mark}\n")));
+        let found = |body: &str| {
+            let page = page(body);
+            says_the_same(&PublishedPage { id: 1, page, draft: false, address: String::new() }, &expected)
+        };
+        let body = &expected.body;
+        assert!(found(body) && found(body.trim_end()));
+        assert!(found(&body.replace("- one", "- one, which was a lot of work")));
+        assert!(found(&format!("Hello!\n\n{body}\nThanks to everyone.\n")));
+        assert!(found(&body.replace('\n', "\r\n")), "as a browser sends it");
+        assert!(!found(&body.replace("promise", "promise!")));
+        assert!(!found(&body.replace(&mark, "")), "the mark is a part of it");
+        assert!(!found(&body.replace(&mark, "<!-- page format 2 -->")));
+    }
 }

@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::evidence::page::Page;
+use crate::evidence::page::{Format, Page};
 use crate::oci::reference::Digest;
 use crate::release::plan::{self, Plan};
 use crate::release::state::State;
@@ -90,7 +90,10 @@ fn page_step(context: &Context<'_>, state: State) -> Result<(String, State, bool
     let forge = &context.target.forge;
     let (plan, (_, page)) = plan_of(context, &state)?;
     if let Some(found) = state.page.as_ref().filter(|_| !plan.does(plan::Step::Page)) {
-        context.line(Step::Page, "up to date");
+        match Format::of(&found.page.body) {
+            Ok(_) => context.line(Step::Page, "up to date"),
+            Err(newer) => context.line(Step::Page, &format!("stays as it is: {newer}")),
+        }
         return Ok((found.address.clone(), state, false));
     }
     let title = page.title.clone();

@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::evidence::claims;
 use crate::evidence::commands::verify_commands;
-use crate::evidence::page::{self, PublishedPage};
+use crate::evidence::page::{self, Format, PublishedPage};
 use crate::inputs::release::Release;
 use crate::inputs::source::Source;
 use crate::oci::reference::Digest;
@@ -69,8 +69,8 @@ fn found_page(seen: &Seen<Option<PublishedPage>>) -> Seen<&PublishedPage> {
     page.as_ref().ok_or(Unseen::Follows(claims::PAGE_STATE))
 }
 
-/// Every fenced line of the page is one that a release prints, to the letter: nobody is given anything else to paste. Its
-/// cosign commands were run as they stand, and nothing else that a page says is ever run.
+/// Every fenced line of the page is one that a release prints in the page's format, to the letter: nobody is given anything
+/// else to paste. Its cosign commands were run as they stand, and nothing else that a page says is ever run.
 fn commands(
     release: &Release<'_>,
     digest: &Digest,
@@ -78,8 +78,13 @@ fn commands(
     page: &Seen<&PublishedPage>,
     image: Option<&ImageSeen>,
 ) -> Claim {
-    let text = Claim::judge(claims::PAGE_COMMANDS, page, |page| {
-        let (found, expected) = (fenced(&page.page.body), page::commands(release, key_address, digest));
+    let page = page.as_ref().map_err(Clone::clone).and_then(|page| {
+        let format = Format::of(&page.page.body).map_err(|newer| Unseen::Unknown(newer.to_string()))?;
+        Ok((page, format))
+    });
+    let text = Claim::judge(claims::PAGE_COMMANDS, &page, |(page, format)| {
+        let (found, expected) =
+            (fenced(&page.page.body), page::commands(*format, release, key_address, digest));
         ensure!(
             found == expected,
             "the page's commands are\n{}\nexpected\n{}",
