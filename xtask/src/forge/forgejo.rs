@@ -17,10 +17,16 @@ use crate::inputs::config::Config;
 use crate::inputs::run::Run;
 use crate::process::failure::NotPublic;
 use crate::process::secret::Secret;
-use crate::tool::git::Git;
+use crate::tool::git::{Commit, Git};
 
 /// Releases in one answer: the most that a forge gives unless its administrator allows more.
 const PAGE_SIZE: usize = 50;
+
+/// Where anyone gets the file `path` of `commit`, in the repository of `config`.
+#[must_use]
+pub fn raw_address(config: &Config, commit: &Commit, path: &str) -> String {
+    format!("{}/raw/commit/{commit}/{path}", config.source_url())
+}
 
 /// The forge of a real release.
 pub struct Forgejo {

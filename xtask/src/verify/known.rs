@@ -18,9 +18,14 @@ impl Known {
     /// # Errors
     /// When the registry does not answer.
     pub fn ask(registry: &Client) -> Result<Self> {
-        let tags = registry.tags()?;
+        registry.tags().map(Self::of)
+    }
+
+    /// Of a list of them.
+    #[must_use]
+    pub fn of(tags: Vec<String>) -> Self {
         let highest = highest_stable(&release_tags(&tags)).cloned();
-        Ok(Self { tags, highest })
+        Self { tags, highest }
     }
 
     /// The highest stable version that is released, which is where `latest` belongs. A git tag alone is no release: one

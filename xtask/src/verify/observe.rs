@@ -1,8 +1,8 @@
 //! What `verify` asks, each thing once and side by side; nothing is judged here.
 
-mod contents;
+pub(super) mod contents;
 mod cosign;
-mod image;
+pub(super) mod image;
 mod parts;
 pub(super) mod store;
 

@@ -10,13 +10,13 @@ use crate::evidence::page::PublishedPage;
 use crate::inputs::release::Release;
 use crate::inputs::version::ReleaseTag;
 use crate::oci::reference::Digest;
-use crate::oci::registry::Client;
+use crate::oci::registry::{Client, Manifest};
 use crate::process::progress::both;
 
-use super::claim::{Claim, Unseen};
+use super::claim::{Claim, Seen, Unseen};
 use super::judge::{image, public};
 use super::observe::store::Layout;
-use super::observe::{self, Common, Place};
+use super::observe::{self, Common, ImageSeen, Place, PublicSeen};
 use super::{Verifier, others};
 
 /// What is known of a release before it is looked at.
@@ -117,34 +117,56 @@ fn online(verifier: &Verifier<'_>, asked: Option<&Digest>, shared: &Shared<'_>) 
         let version_tag = tagged.clone().map(|found| found.map(|manifest| manifest.digest));
         let known = version_tag.clone().ok().flatten().map(|digest| (&release.source.tag, digest));
         let common = scope.spawn(|| shared.common(known));
-        let tagged = tagged.map_err(after_tag);
-        let found = match (asked, &tagged) {
-            (Some(digest), _) => Ok((digest.clone(), tagged.as_ref().ok().and_then(Option::as_ref))),
-            (None, Ok(Some(manifest))) => Ok((manifest.digest.clone(), Some(manifest))),
-            (None, Ok(None)) => Err(Unseen::Follows(claims::TAG_IMAGE)),
-            (None, Err(unseen)) => Err(unseen.clone()),
+        let tagged = tagged_image(&tagged);
+        let found = match asked {
+            Some(digest) => Ok((digest.clone(), tagged.ok())),
+            None => tagged.map(|manifest| (manifest.digest.clone(), Some(manifest))),
         };
         let seen = found.map(|(digest, known)| {
             let known = known.filter(|manifest| manifest.digest == digest);
             (observe::image(verifier, &digest, Place::Registry, known), digest)
         });
         let names = names.join().map_err(|_panic| anyhow!("a thread panicked"))?;
-        let public = observe::PublicSeen { version_tag, names };
+        let public = PublicSeen { version_tag, names };
         let common = common.join().map_err(|_panic| anyhow!("a thread panicked"))?;
         crate::process::interrupt::check()?;
-        let key = verifier.key_address();
-        let (digest, mut claims) = match seen {
-            Ok((seen, digest)) => {
-                let seen = seen?;
-                let mut claims = image::judge(release, &digest, &seen, &others(&common.tags, &digest));
-                claims.extend(public::judge(release, &digest, key.as_deref(), &public, Some(&seen)));
-                (Some(digest), claims)
-            }
-            Err(unseen) => (None, without_image(release, &public, &unseen)),
+        let seen = match seen {
+            Ok((seen, digest)) => Ok((digest, seen?)),
+            Err(unseen) => Err(unseen),
         };
-        claims.push(public::latest(&common.latest));
+        let key = verifier.key_address();
+        let claims = judge(release, key.as_deref(), &seen, &public, common);
+        let digest = seen.ok().map(|(digest, _)| digest);
         Ok(Survey { digest, claims, not_asked: Vec::new(), is_rehearsal: false })
     })
+}
+
+/// Every claim, of what was seen of a release: of the image that was looked at, if there was one, and of what is public.
+pub(super) fn judge(
+    release: &Release<'_>,
+    key_address: Option<&str>,
+    image: &Seen<(Digest, ImageSeen)>,
+    public: &PublicSeen,
+    common: &Common,
+) -> Vec<Claim> {
+    let mut claims = match image {
+        Ok((digest, seen)) => {
+            let of_image = image::judge(release, digest, seen, &others(&common.tags, digest));
+            [of_image, public::judge(release, digest, key_address, public, Some(seen))].concat()
+        }
+        Err(unseen) => without_image(release, public, unseen),
+    };
+    claims.push(public::latest(&common.latest));
+    claims
+}
+
+/// What the version tag leads to: the image to look at, and its index where that came along.
+pub(super) fn tagged_image(tagged: &Seen<Option<Manifest>>) -> Seen<&Manifest> {
+    match tagged {
+        Ok(Some(manifest)) => Ok(manifest),
+        Ok(None) => Err(Unseen::Follows(claims::TAG_IMAGE)),
+        Err(unseen) => Err(after_tag(unseen.clone())),
+    }
 }
 
 /// A version tag that answers with wrong bytes is false once, and not in every claim that begins with it.
@@ -156,7 +178,7 @@ fn after_tag(unseen: Unseen) -> Unseen {
 }
 
 /// What can be told where the version tag leads nowhere.
-fn without_image(release: &Release<'_>, seen: &observe::PublicSeen, unseen: &Unseen) -> Vec<Claim> {
+fn without_image(release: &Release<'_>, seen: &PublicSeen, unseen: &Unseen) -> Vec<Claim> {
     let unjudged = |id| Claim::unseen(id, unseen);
     let mut claims: Vec<_> = claims::OF_IMAGE.into_iter().map(unjudged).collect();
     claims.push(public::tag_image(release, None, &seen.version_tag));

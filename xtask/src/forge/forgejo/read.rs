@@ -71,6 +71,6 @@ impl Read for Forgejo {
     }
 
     fn raw_address(&self, commit: &Commit, path: &str) -> Option<String> {
-        Some(format!("{}/raw/commit/{commit}/{path}", self.config.source_url()))
+        Some(super::raw_address(&self.config, commit, path))
     }
 }

@@ -5,7 +5,7 @@ use anyhow::{Context as _, Result};
 use crate::contents::base::{Base, Place};
 use crate::contents::cache::Cache;
 use crate::contents::image::Contents;
-use crate::contents::read::{Known, Part as Layered, read};
+use crate::contents::read::{Known, Layers, Part as Layered, read};
 use crate::evidence::claims;
 use crate::http::Curl;
 use crate::oci::reference::Digest;
@@ -18,6 +18,7 @@ use super::Part;
 use super::seen;
 
 /// What is in an image.
+#[derive(Clone)]
 pub(in crate::verify) struct ContentsSeen {
     /// On each platform.
     pub(in crate::verify) platforms: Vec<Contents>,
@@ -27,11 +28,10 @@ pub(in crate::verify) struct ContentsSeen {
     pub(in crate::verify) base_unknown: Option<String>,
 }
 
-/// Reads the layers of all `parts`.
-pub(super) fn look(
-    verifier: &Verifier<'_>,
-    store: &dyn Store,
+/// What `read` says of the layers of all `parts`, where each of them is whole.
+pub(in crate::verify) fn look(
     parts: &Seen<Vec<Part>>,
+    read: impl FnOnce(&[Layered]) -> Result<ContentsSeen>,
 ) -> Seen<ContentsSeen> {
     let parts = match parts {
         Ok(parts) => parts,
@@ -41,16 +41,33 @@ pub(super) fn look(
     let whole = parts.iter().map(|part| part.layered.clone().filter(|_| part.missing.is_empty()));
     let layered = whole.collect::<Option<Vec<_>>>().filter(|parts| !parts.is_empty());
     let layered = layered.ok_or(Unseen::Follows(claims::IMAGE_PRESENT))?;
-    seen(read_all(verifier, store, &layered))
+    seen(read(&layered))
 }
 
-fn read_all(verifier: &Verifier<'_>, store: &dyn Store, parts: &[Layered]) -> Result<ContentsSeen> {
+/// Reads the layers: above the base image as they are now, and those of the base image once on a machine.
+pub(super) fn read_all(
+    verifier: &Verifier<'_>,
+    store: &dyn Store,
+    parts: &[Layered],
+) -> Result<ContentsSeen> {
     let cache = Cache::new(verifier.environment)?;
-    let (base, base_unknown) = match base(verifier, store, parts, &cache) {
+    let base = base(verifier, store, parts, &cache);
+    contents_of(parts, base, store, &cache, Known::Base)
+}
+
+/// What is in the layers of `parts`, as far as it can be told without the `base` where that is not known.
+pub(in crate::verify) fn contents_of(
+    parts: &[Layered],
+    base: Result<Base>,
+    store: &dyn Layers,
+    cache: &Cache,
+    known: Known,
+) -> Result<ContentsSeen> {
+    let (base, base_unknown) = match base {
         Ok(base) => (Some(base), None),
         Err(error) => (None, Some(format!("{error:#}"))),
     };
-    let platforms = read(parts, base.as_ref(), store, &cache, Known::Base)?;
+    let platforms = read(parts, base.as_ref(), store, cache, known)?;
     Ok(ContentsSeen { platforms, layers: parts.iter().map(|part| part.layers.len()).sum(), base_unknown })
 }
 

@@ -67,22 +67,52 @@ pub(in crate::verify) fn image(
     known: Option<&Manifest>,
 ) -> Result<ImageSeen> {
     let (cosign, store) = reader(verifier, digest, place);
+    let questions = Questions { cosign, store, digest };
+    let ask = |commands: &[VerifyCommand]| questions.ask(verifier, commands);
+    let unpack =
+        |parts: &Seen<Vec<Part>>| contents::look(parts, |parts| contents::read_all(verifier, store, parts));
+    let known = known.map(|known| known.bytes.clone());
+    look(&verifier.release, digest, place, known, Sources { store, ask: &ask, unpack: &unpack })
+}
+
+/// What answers when an image is looked at.
+pub(in crate::verify) struct Sources<'a> {
+    /// Has its bytes.
+    pub(in crate::verify) store: &'a dyn Store,
+    /// cosign's answer to each of the commands.
+    pub(in crate::verify) ask: &'a (dyn Fn(&[VerifyCommand]) -> Vec<Seen<Answer>> + Sync),
+    /// What is in the layers of the parts.
+    pub(in crate::verify) unpack: &'a (dyn Fn(&Seen<Vec<Part>>) -> Seen<ContentsSeen> + Sync),
+}
+
+/// As [`image`], from wherever the answers come.
+///
+/// # Errors
+/// When a signal stopped it.
+pub(in crate::verify) fn look(
+    release: &Release<'_>,
+    digest: &Digest,
+    place: Place<'_>,
+    known: Option<Vec<u8>>,
+    sources: Sources<'_>,
+) -> Result<ImageSeen> {
+    let Sources { store, ask, unpack } = sources;
     let known = match known {
-        Some(known) => Ok(Some(known.bytes.clone())),
+        Some(known) => Ok(Some(known)),
         None => one(store, Wanted::Manifest(digest.to_string())),
     };
     crate::process::interrupt::check()?;
     let platforms = platforms(&known);
-    let mut commands = printed(&verifier.release, digest, place);
-    let of_parts = of_parts(&verifier.release, &platforms, place);
+    let mut commands = printed(release, digest, place);
+    let of_parts = of_parts(release, &platforms, place);
     commands.extend(of_parts.iter().flatten().cloned());
     let ((found, contents), answers) = both(
         || {
             let found = parts::look(store, digest, known, &platforms);
-            let contents = contents::look(verifier, store, &found.parts);
+            let contents = unpack(&found.parts);
             Ok((found, contents))
         },
-        || Ok(Questions { cosign, store, digest }.ask(verifier, &commands)),
+        || Ok(ask(&commands)),
     )?;
     crate::process::interrupt::check()?;
     let Contents { index, parts, attached } = found;
