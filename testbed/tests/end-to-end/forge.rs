@@ -16,7 +16,7 @@ mod policies;
 mod private_owner;
 pub(crate) mod project;
 pub(crate) mod rebuild;
-mod released;
+pub(crate) mod released;
 pub(crate) mod releasing;
 mod resume;
 mod signed;

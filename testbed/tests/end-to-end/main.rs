@@ -17,6 +17,7 @@ mod judges;
 mod lies;
 mod machine;
 mod published;
+mod recorded;
 mod rehearsal;
 mod same_digest;
 mod secrets;

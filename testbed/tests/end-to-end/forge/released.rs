@@ -18,11 +18,11 @@ use crate::harness::run::Finished;
 use crate::harness::shared::lasting_directory;
 
 /// The tag that is released.
-pub(super) const TAG: &str = "v0.1.0";
+pub(crate) const TAG: &str = "v0.1.0";
 
 /// What is left of the release.
-pub(super) struct Released {
-    pub(super) project: Project,
+pub(crate) struct Released {
+    pub(crate) project: Project,
     pub(super) run: Run,
     /// What was there once the runner was done.
     pub(super) after: Snapshot,
@@ -33,7 +33,7 @@ pub(super) struct Released {
 }
 
 /// The release; made by the first test that asks.
-pub(super) fn released() -> Result<&'static Released> {
+pub(crate) fn released() -> Result<&'static Released> {
     static RELEASED: OnceLock<Result<Released, String>> = OnceLock::new();
     let made = RELEASED.get_or_init(|| make().map_err(|error| format!("{error:#}")));
     made.as_ref().map_err(|error| anyhow!("the release that this test looks at: {error}"))
@@ -57,6 +57,19 @@ fn make() -> Result<Released> {
     let again = project.laptop(&["release", TAG]).run()?.success()?;
     let again = (again, Snapshot::of(&project)?);
     Ok(Released { project, run, after, again, _lock: lock })
+}
+
+/// A release of its own by the runner, with one commit since the tag before it.
+pub(crate) fn with_one_commit() -> Result<Project> {
+    let project = Project::for_both_platforms()?;
+    project.push_tag("v0.0.9")?;
+    let commit = project.commit("feat: what is new")?;
+    project.push_main()?;
+    project.set_status(&commit, testbed::forge_client::State::Success)?;
+    project.switch_workflows_on()?;
+    project.push_tag(TAG)?;
+    project.wait_for_green_run(TAG)?;
+    Ok(project)
 }
 
 /// Past libtest, which shows nothing of a test that passes: docs/benchmarks.md has these numbers.
