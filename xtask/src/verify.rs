@@ -9,6 +9,8 @@ pub mod known;
 mod observe;
 pub mod proven;
 pub mod survey;
+#[cfg(test)]
+mod tests;
 
 use anyhow::{Result, anyhow, bail};
 

@@ -1,7 +1,7 @@
 //! One layer as a stream: what it says of ELF files and packages, and the digest of its uncompressed bytes.
 
 #[cfg(test)]
-pub(super) mod tests;
+pub(crate) mod tests;
 
 use std::io::{self, BufReader, Read};
 

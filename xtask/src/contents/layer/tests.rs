@@ -1,6 +1,7 @@
 //! Small layers.
 
-use super::super::archive::tests::{archive, entry, file};
+use super::super::archive::tests::entry;
+pub(crate) use super::super::archive::tests::{archive, file};
 use super::super::elf::{Libc, tests as elf};
 use super::super::facts::{Fact, LayerFacts};
 use super::{Compression, read};

@@ -1,13 +1,18 @@
 //! What is in the layers of an image: unpacked anew above the base image, and known of it from before.
 
-use anyhow::{Context as _, Result};
+use std::sync::{Arc, OnceLock};
+
+use anyhow::{Context as _, Result, anyhow};
+use serde_json::Value;
 
 use crate::contents::base::{Base, Place};
 use crate::contents::cache::Cache;
 use crate::contents::image::Contents;
 use crate::contents::read::{Known, Layers, Part as Layered, read};
 use crate::evidence::claims;
+use crate::evidence::sbom;
 use crate::http::Curl;
+use crate::inputs::release::Release;
 use crate::oci::reference::Digest;
 use crate::oci::registry::Client;
 use crate::verify::Verifier;
@@ -17,15 +22,29 @@ use crate::verify::observe::store::Store;
 use super::Part;
 use super::seen;
 
-/// What is in an image.
+/// What is in an image. A copy of it shares what is large.
 #[derive(Clone)]
 pub(in crate::verify) struct ContentsSeen {
     /// On each platform.
-    pub(in crate::verify) platforms: Vec<Contents>,
+    pub(in crate::verify) platforms: Arc<[Contents]>,
     /// How many layers were unpacked for that, or known from before.
     pub(in crate::verify) layers: usize,
     /// Why it could not be told which of them are the base image's, where it could not.
     pub(in crate::verify) base_unknown: Option<String>,
+    /// The SBOM of it, once it was written.
+    sbom: Arc<OnceLock<Result<Value, String>>>,
+}
+
+impl ContentsSeen {
+    /// The SBOM that a release writes of this, or why it writes none.
+    pub(in crate::verify) fn sbom(&self, release: &Release<'_>) -> Result<&Value> {
+        let write = || {
+            let bytes = sbom::of(release, &self.platforms)?;
+            serde_json::from_slice(&bytes).context("reading the SBOM of what is in the image")
+        };
+        let written = self.sbom.get_or_init(|| write().map_err(|error: anyhow::Error| format!("{error:#}")));
+        written.as_ref().map_err(|words| anyhow!("{words}"))
+    }
 }
 
 /// What `read` says of the layers of all `parts`, where each of them is whole.
@@ -35,8 +54,8 @@ pub(in crate::verify) fn look(
 ) -> Seen<ContentsSeen> {
     let parts = match parts {
         Ok(parts) => parts,
-        Err(unknown @ (Unseen::Unknown(_) | Unseen::Away(_))) => return Err(unknown.clone()),
-        Err(Unseen::Wrong(_) | Unseen::Follows(_)) => return Err(Unseen::Follows(claims::IMAGE_PRESENT)),
+        Err(Unseen::Wrong(_)) => return Err(Unseen::Follows(claims::IMAGE_PRESENT)),
+        Err(unseen) => return Err(unseen.clone()),
     };
     let whole = parts.iter().map(|part| part.layered.clone().filter(|_| part.missing.is_empty()));
     let layered = whole.collect::<Option<Vec<_>>>().filter(|parts| !parts.is_empty());
@@ -67,8 +86,9 @@ pub(in crate::verify) fn contents_of(
         Ok(base) => (Some(base), None),
         Err(error) => (None, Some(format!("{error:#}"))),
     };
-    let platforms = read(parts, base.as_ref(), store, cache, known)?;
-    Ok(ContentsSeen { platforms, layers: parts.iter().map(|part| part.layers.len()).sum(), base_unknown })
+    let platforms = read(parts, base.as_ref(), store, cache, known)?.into();
+    let layers = parts.iter().map(|part| part.layers.len()).sum();
+    Ok(ContentsSeen { platforms, layers, base_unknown, sbom: Arc::default() })
 }
 
 /// The base image's own registry is asked, as a stranger, unless the manifests are known from before. Whoever releases has a

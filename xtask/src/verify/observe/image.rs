@@ -76,6 +76,7 @@ pub(in crate::verify) fn image(
 }
 
 /// What answers when an image is looked at.
+#[derive(Clone, Copy)]
 pub(in crate::verify) struct Sources<'a> {
     /// Has its bytes.
     pub(in crate::verify) store: &'a dyn Store,

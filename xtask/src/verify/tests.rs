@@ -1,0 +1,12 @@
+//! Recorded releases (`testdata/released`): each verifies with the tool of today, and every lie about the newest one is seen.
+//! Nothing here asks a server or starts a program (docs/decisions/0015-formats-have-versions.md).
+
+mod change;
+mod cosign;
+mod golden;
+mod image;
+mod lies;
+mod recording;
+mod small;
+mod table;
+mod world;

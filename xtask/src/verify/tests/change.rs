@@ -1,0 +1,201 @@
+//! What somebody with a key, or without, can change of what is attached to an image.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use crate::evidence::attached::{Kind, PROVENANCE_PREDICATE, SBOM_PREDICATE};
+use crate::evidence::provenance::SBOM_FILE;
+use crate::evidence::sbom;
+use crate::oci::reference::Digest;
+
+use super::cosign::{OTHER_KEY, SIGNATURE, statement};
+use super::world::World;
+
+/// The digits of a digest that nothing has.
+pub(super) const NOTHING: &str = "00000000000000000000000000000000000000000000000000000000000000ff";
+
+/// Who signs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Key {
+    /// The project.
+    Own,
+    /// Somebody else.
+    Other,
+}
+
+impl Key {
+    fn signature(self) -> &'static str {
+        match self {
+            Self::Own => "b3du",
+            Self::Other => OTHER_KEY,
+        }
+    }
+}
+
+impl World {
+    /// The version that is verified.
+    pub(super) fn version(&self) -> String {
+        self.tag.trim_start_matches('v').to_owned()
+    }
+
+    /// The platforms' manifests.
+    pub(super) fn platforms(&self) -> Vec<Digest> {
+        let index = self.json(self.digest.as_str());
+        let entries = index["manifests"].as_array().expect("an index").iter();
+        entries.map(|entry| entry["digest"].as_str().expect("a digest").parse().expect("a digest")).collect()
+    }
+
+    /// What `layers` are attached to `of`, in place of all that was.
+    pub(super) fn attach_only(&mut self, of: &Digest, kind: Kind, layers: &[Value]) {
+        let manifest = json!({
+            "schemaVersion": 2,
+            "mediaType": "application/vnd.oci.image.manifest.v1+json",
+            "config": { "mediaType": "application/vnd.oci.image.config.v1+json", "digest": Digest::of(b"{}"), "size": 2 },
+            "layers": layers,
+        });
+        let digest = self.put(&manifest);
+        self.tags.insert(kind.tag(of), digest);
+    }
+
+    /// One layer more beside those that are attached to the released image.
+    pub(super) fn attach(&mut self, kind: Kind, layer: Value) {
+        let digest = self.digest.clone();
+        let mut layers: Vec<_> = self.layers_of(&digest, kind).into_iter().map(|(layer, _)| layer).collect();
+        layers.push(layer);
+        self.attach_only(&digest, kind, &layers);
+    }
+
+    fn layer(&mut self, media_type: &str, annotations: &Value, content: &Value) -> Value {
+        let digest = self.put(content);
+        let size = self.blobs[&digest].len();
+        json!({ "mediaType": media_type, "size": size, "digest": digest, "annotations": annotations })
+    }
+
+    /// A signature of `digest`.
+    pub(super) fn signature(&mut self, digest: &Digest, version: Option<&str>, by: Key) -> Value {
+        let optional = version.map(|version| json!({ "version": version }));
+        let payload = json!({
+            "critical": {
+                "identity": { "docker-reference": "carol" },
+                "image": { "docker-manifest-digest": digest },
+                "type": "cosign container image signature",
+            },
+            "optional": optional,
+        });
+        let annotations = json!({ SIGNATURE: by.signature() });
+        self.layer("application/vnd.dev.cosign.simplesigning.v1+json", &annotations, &payload)
+    }
+
+    /// Signs `digest` in place of all its signatures.
+    pub(super) fn sign_anew(&mut self, digest: &Digest, version: Option<&str>, by: Key) {
+        let layer = self.signature(digest, version, by);
+        self.attach_only(digest, Kind::Signatures, &[layer]);
+    }
+
+    /// An attestation about `digest`.
+    pub(super) fn attestation(&mut self, digest: &Digest, kind: &str, predicate: &Value, by: Key) -> Value {
+        let statement = json!({
+            "_type": "https://in-toto.io/Statement/v0.1",
+            "predicateType": kind,
+            "subject": [{ "name": "carol", "digest": { "sha256": digest.hex() } }],
+            "predicate": predicate,
+        });
+        self.envelope(kind, &statement, by)
+    }
+
+    /// An envelope around `statement`.
+    pub(super) fn envelope(&mut self, kind: &str, statement: &Value, by: Key) -> Value {
+        let envelope = json!({
+            "payloadType": "application/vnd.in-toto+json",
+            "payload": STANDARD.encode(statement.to_string()),
+            "signatures": [{ "keyid": "", "sig": by.signature() }],
+        });
+        self.enveloped(kind, &envelope)
+    }
+
+    /// The layer of an envelope.
+    pub(super) fn enveloped(&mut self, kind: &str, envelope: &Value) -> Value {
+        let annotations = json!({ SIGNATURE: "", "predicateType": kind });
+        self.layer("application/vnd.dsse.envelope.v1+json", &annotations, envelope)
+    }
+
+    /// The envelope that is attached of a type.
+    pub(super) fn envelope_of(&self, kind: &str) -> Value {
+        let layers = self.layers_of(&self.digest, Kind::Attestations);
+        let found = layers.iter().find(|(layer, _)| layer["annotations"]["predicateType"] == kind);
+        serde_json::from_slice(&found.expect("it is attested").1).expect("an envelope")
+    }
+
+    /// What is attested of the released image.
+    pub(super) fn predicate(&self, kind: &str) -> Value {
+        statement(&self.envelope_of(kind))["predicate"].take()
+    }
+
+    /// Puts `layer`, or nothing, in the place of what is attested of a type.
+    pub(super) fn replace_attestation(&mut self, kind: &str, layer: Option<Value>) {
+        let digest = self.digest.clone();
+        let layers = self.layers_of(&digest, Kind::Attestations).into_iter().map(|(layer, _)| layer);
+        let mut layers: Vec<_> =
+            layers.filter(|layer| layer["annotations"]["predicateType"] != kind).collect();
+        layers.extend(layer);
+        self.attach_only(&digest, Kind::Attestations, &layers);
+    }
+
+    /// Attests `predicate` in place of what is attested of a type.
+    pub(super) fn attest_anew(&mut self, kind: &str, predicate: &Value, by: Key) {
+        let digest = self.digest.clone();
+        let layer = self.attestation(&digest, kind, predicate, by);
+        self.replace_attestation(kind, Some(layer));
+    }
+
+    /// Attests a changed provenance, by the project's key.
+    pub(super) fn change_provenance(&mut self, change: impl FnOnce(&mut Value)) {
+        let before = self.predicate(PROVENANCE_PREDICATE);
+        let mut changed = before.clone();
+        change(&mut changed);
+        assert_ne!(changed, before, "the provenance is as it was");
+        self.attest_anew(PROVENANCE_PREDICATE, &changed, Key::Own);
+    }
+
+    /// Changes one value of the provenance, which must be there.
+    pub(super) fn set(&mut self, pointer: &str, value: impl Into<Value>) {
+        self.change_provenance(|provenance| {
+            *provenance.pointer_mut(pointer).expect("the provenance has that field") = value.into();
+        });
+    }
+
+    /// Changes a resource that the provenance names: a dependency, or a byproduct.
+    pub(super) fn change_resource(&mut self, list: &str, name: &str, change: impl FnOnce(&mut Value)) {
+        self.change_provenance(|provenance| {
+            let list = provenance.pointer_mut(list).and_then(Value::as_array_mut).expect("it has the list");
+            change(list.iter_mut().find(|resource| resource["name"] == name).expect("it names it"));
+        });
+    }
+
+    /// Attests a changed SBOM, by the project's key.
+    pub(super) fn change_sbom(&mut self, change: impl FnOnce(&mut Value)) {
+        let before = self.predicate(SBOM_PREDICATE);
+        let mut changed = before.clone();
+        change(&mut changed);
+        assert_ne!(changed, before, "the SBOM is as it was");
+        self.attest_anew(SBOM_PREDICATE, &changed, Key::Own);
+    }
+
+    /// Attests a changed SBOM, and a provenance that names it.
+    pub(super) fn change_both(&mut self, change: impl FnOnce(&mut Value)) {
+        self.change_sbom(change);
+        let digest = sbom::digest(&self.predicate(SBOM_PREDICATE)).expect("an SBOM has a digest");
+        self.change_resource("/runDetails/byproducts", SBOM_FILE, |product| {
+            product["digest"]["sha256"] = digest.hex().into();
+        });
+    }
+
+    /// Changes the text of the page.
+    pub(super) fn edit_page(&mut self, change: impl FnOnce(&str) -> String) {
+        let page = &mut self.page.as_mut().expect("there is a page").page;
+        let changed = change(&page.body);
+        assert_ne!(changed, page.body, "the page is as it was");
+        page.body = changed;
+    }
+}

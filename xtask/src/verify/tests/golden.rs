@@ -1,0 +1,49 @@
+//! Every recorded release verifies.
+
+use crate::evidence::claims;
+use crate::verify::claim::{Claim, Verdict};
+use crate::verify::observe::Answer;
+
+use super::recording::{Recording, all};
+
+/// The claims that do not hold, in words, and the ids of all.
+fn broken(claims: &[Claim]) -> (Vec<String>, Vec<&'static str>) {
+    let broken = claims.iter().filter(|claim| claim.verdict != Verdict::Holds);
+    let words = broken.map(|claim| format!("`{}` {}: {}", claim.id, claim.verdict, claim.evidence)).collect();
+    (words, claims.iter().map(|claim| claim.id).collect())
+}
+
+#[test]
+fn a_release_of_every_format_verifies() {
+    let recordings = all().unwrap();
+    assert!(recordings.iter().map(|(number, _)| *number).eq(1..=u32::try_from(recordings.len()).unwrap()));
+    for (number, dir) in recordings {
+        let recording = Recording::load(&dir).unwrap();
+        // What cosign printed then, whatever was asked: its commands are the page's, which is judged as well.
+        let printed = |_: &_, _: &[_]| {
+            recording.cosign.iter().cloned().map(|text| Ok(Answer::Accepted(text))).collect()
+        };
+        let claims = recording.judge(&recording.world, &printed).unwrap();
+        let (words, ids) = broken(&claims);
+        assert!(words.is_empty(), "format {number}: {words:#?}");
+        let expected = [&claims::OF_IMAGE[..], &claims::OF_NAMES].concat();
+        assert_eq!(ids, expected, "format {number}");
+    }
+}
+
+#[test]
+fn the_stand_in_for_cosign_prints_what_cosign_printed() {
+    for (_, dir) in all().unwrap() {
+        let recording = Recording::load(&dir).unwrap();
+        let world = &recording.world;
+        let answers = world.cosign(&world.version(), &world.digest, 4);
+        for (answer, recorded) in answers.into_iter().zip(&recording.cosign) {
+            let Ok(Answer::Accepted(printed)) = answer else { panic!("it does not accept it") };
+            let read = |text: &str| {
+                let values = serde_json::Deserializer::from_str(text).into_iter::<serde_json::Value>();
+                values.collect::<Result<Vec<_>, _>>().unwrap()
+            };
+            assert_eq!(read(&printed), read(recorded));
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! The lies: one change at a time that somebody could make to a public release, in what the registry and the forge have. Each
+//! makes exactly the claims false that it is about; what cannot be looked at because of it is unchecked, and everything else
+//! still holds. docs/verifying.md has the table, written by `table.rs`; some are told on a real registry and forge as well
+//! (`testbed/tests/end-to-end/lies`).
+
+/// Every claim that there is nothing to look at for where no image is found, and `more`.
+macro_rules! of_an_image {
+    ($($more:literal),*) => {
+        &[
+            "image.*",
+            "signature",
+            "signature.platforms",
+            "attachments",
+            "provenance",
+            "provenance.*",
+            "sbom",
+            "sbom.components",
+            // Which image the page is about, nobody knows.
+            "page.image",
+            "page.commands",
+            $($more),*
+        ]
+    };
+}
+
+mod attested;
+mod envelope;
+mod image;
+mod page;
+mod predicate;
+mod registry;
+mod sbom;
+mod signatures;
+mod tags;
+
+use crate::process::progress::both;
+use crate::verify::claim::{Claim, Verdict};
+
+use super::recording::{Recording, all};
+use super::world::World;
+
+/// One change to the honest release.
+pub(super) struct Lie {
+    /// What was done, as the table has it.
+    pub(super) name: &'static str,
+    /// Does it.
+    pub(super) tell: fn(&mut World),
+    /// The claims that must be false; `provenance.*` is every claim that begins so.
+    pub(super) wrong: &'static [&'static str],
+    /// The claims that must be unchecked, written likewise.
+    pub(super) unchecked: &'static [&'static str],
+}
+
+/// All of them, by what they are about.
+pub(super) const TOPICS: [&[Lie]; 9] = [
+    tags::LIES,
+    signatures::LIES,
+    attested::LIES,
+    envelope::LIES,
+    predicate::LIES,
+    sbom::LIES,
+    image::LIES,
+    page::LIES,
+    registry::LIES,
+];
+
+/// The verdicts that differ from what the lie must make of them, a line each.
+fn deviations(claims: &[Claim], lie: &Lie) -> Vec<String> {
+    let mut deviations = Vec::new();
+    for Claim { id, verdict, evidence, .. } in claims {
+        let expected = match *id {
+            id if has(lie.wrong, id) => Verdict::False,
+            id if has(lie.unchecked, id) => Verdict::Unchecked,
+            _ => Verdict::Holds,
+        };
+        if *verdict != expected {
+            let evidence = evidence.lines().next().unwrap_or_default();
+            deviations.push(format!("`{id}` {verdict}, and not: it {expected}: {evidence}"));
+        }
+    }
+    // What is unchecked although every server answered is so because of a claim that does not hold, and says which.
+    let is_named = |see: &str| claims.iter().any(|claim| claim.id == see && claim.verdict != Verdict::Holds);
+    let is_newer = |claim: &Claim| claim.evidence.contains("newer xtask");
+    let follows =
+        |claim: &&Claim| claim.verdict == Verdict::Unchecked && !lie.wrong.is_empty() && !is_newer(claim);
+    let lost = claims.iter().filter(follows).filter(|claim| !claim.see.is_some_and(is_named));
+    deviations.extend(lost.map(|claim| format!("`{}` does not say what to see: {:?}", claim.id, claim.see)));
+    let is_missing = |pattern: &&&str| !claims.iter().any(|claim| is(pattern, claim.id));
+    let missing = lie.wrong.iter().chain(lie.unchecked).filter(is_missing);
+    deviations.extend(missing.map(|pattern| format!("there is no claim `{pattern}`")));
+    deviations
+}
+
+fn has(patterns: &[&str], id: &str) -> bool {
+    patterns.iter().any(|pattern| is(pattern, id))
+}
+
+/// Whether `pattern` names the claim, or ends in `*` and begins as it does.
+fn is(pattern: &str, id: &str) -> bool {
+    pattern.strip_suffix('*').map_or(pattern == id, |start| id.starts_with(start))
+}
+
+#[test]
+fn every_lie_makes_exactly_its_claims_false() {
+    let (_, dir) = all().unwrap().pop().unwrap();
+    let recording = Recording::load(&dir).unwrap().with_a_small_base();
+    let honest = recording.judge_with_the_stand_in(&recording.world);
+    assert!(honest.iter().all(|claim| claim.verdict == Verdict::Holds), "before the first lie: {honest:#?}");
+    let tell = |lie: &Lie| {
+        let mut world = recording.world.clone();
+        (lie.tell)(&mut world);
+        let told = deviations(&recording.judge_with_the_stand_in(&world), lie);
+        told.into_iter().map(|deviation| format!("{}: {deviation}", lie.name)).collect::<Vec<_>>()
+    };
+    let lies: Vec<_> = TOPICS.into_iter().flatten().collect();
+    let (some, others) = lies.split_at(lies.len() / 2);
+    let tell_all = |lies: &[&Lie]| Ok(lies.iter().flat_map(|lie| tell(lie)).collect::<Vec<_>>());
+    let (found, more) = both(|| tell_all(some), || tell_all(others)).unwrap();
+    let found = [found, more].concat();
+    assert!(found.is_empty(), "{} deviations:\n{}", found.len(), found.join("\n"));
+}

@@ -1,0 +1,117 @@
+//! Lies in the envelope of an attestation, which cosign accepts all the same: by the key, and with more in it than its format
+//! names, or less.
+
+use serde_json::{Value, json};
+
+use super::super::change::Key;
+use super::super::cosign::statement;
+use super::super::world::World;
+use super::Lie;
+use crate::evidence::attached::{Kind, PROVENANCE_PREDICATE, SBOM_PREDICATE};
+use crate::oci::reference::Digest;
+
+/// Where there is not exactly one SBOM, neither its components can be looked at nor whether the provenance names it.
+const OF_SBOM: &[&str] = &["sbom.components", "provenance.products"];
+
+/// Puts a changed envelope in the place of an attestation.
+fn change(world: &mut World, kind: &str, change: impl FnOnce(&mut Value)) {
+    let mut envelope = world.envelope_of(kind);
+    change(&mut envelope);
+    let layer = world.enveloped(kind, &envelope);
+    world.replace_attestation(kind, Some(layer));
+}
+
+/// Puts an envelope around a changed statement in the place of an attestation.
+fn restate(world: &mut World, kind: &str, change: impl FnOnce(&mut Value)) {
+    let mut statement = statement(&world.envelope_of(kind));
+    change(&mut statement);
+    let layer = world.envelope(kind, &statement, Key::Own);
+    world.replace_attestation(kind, Some(layer));
+}
+
+pub(super) const LIES: &[Lie] = &[
+    Lie {
+        name: "a field more in the provenance's envelope",
+        tell: |world| change(world, PROVENANCE_PREDICATE, |envelope| envelope["note"] = "x".into()),
+        wrong: &["provenance"],
+        unchecked: &["provenance.*"],
+    },
+    Lie {
+        name: "a field more in the SBOM's envelope",
+        tell: |world| change(world, SBOM_PREDICATE, |envelope| envelope["note"] = "x".into()),
+        wrong: &["sbom"],
+        unchecked: OF_SBOM,
+    },
+    Lie {
+        name: "a second payload in the envelope, spelled otherwise",
+        tell: |world| {
+            change(world, PROVENANCE_PREDICATE, |envelope| envelope["Payload"] = envelope["payload"].clone());
+        },
+        wrong: &["provenance"],
+        unchecked: &["provenance.*"],
+    },
+    Lie {
+        name: "a second signature in the envelope",
+        tell: |world| {
+            change(world, PROVENANCE_PREDICATE, |envelope| {
+                let signatures = envelope["signatures"].as_array_mut().expect("signatures");
+                signatures.push(json!({ "keyid": "", "sig": "b3RoZXI=" }));
+            });
+        },
+        wrong: &["provenance"],
+        unchecked: &["provenance.*"],
+    },
+    Lie {
+        name: "an envelope of another payload type",
+        tell: |world| {
+            change(world, PROVENANCE_PREDICATE, |envelope| {
+                envelope["payloadType"] = "application/json".into();
+            });
+        },
+        wrong: &["provenance"],
+        unchecked: &["provenance.*"],
+    },
+    Lie {
+        name: "a field more in the provenance's statement",
+        tell: |world| restate(world, PROVENANCE_PREDICATE, |statement| statement["note"] = "x".into()),
+        wrong: &["provenance"],
+        unchecked: &["provenance.*"],
+    },
+    Lie {
+        name: "a second subject in the provenance's statement",
+        tell: |world| {
+            restate(world, PROVENANCE_PREDICATE, |statement| {
+                let subjects = statement["subject"].as_array_mut().expect("subjects");
+                subjects.push(json!({ "name": "x", "digest": { "sha256": "00" } }));
+            });
+        },
+        wrong: &["provenance"],
+        unchecked: &["provenance.*"],
+    },
+    Lie {
+        name: "a second digest of the SBOM's subject",
+        tell: |world| {
+            restate(world, SBOM_PREDICATE, |statement| {
+                statement["subject"][0]["digest"]["sha512"] = "00".into();
+            });
+        },
+        wrong: &["sbom"],
+        unchecked: OF_SBOM,
+    },
+    Lie {
+        // As if it had put the bytes of the envelope into another form.
+        name: "cosign shows another provenance than the one that is attached",
+        tell: |world| {
+            let layers = world.layers_of(&world.digest.clone(), Kind::Attestations);
+            let is_it =
+                |(layer, _): &(Value, _)| layer["annotations"]["predicateType"] == PROVENANCE_PREDICATE;
+            let (mut layer, bytes) = layers.into_iter().find(is_it).expect("it is attested");
+            let attached = Digest::of(b"an envelope with a space more");
+            world.blobs.insert(attached.clone(), bytes);
+            layer["digest"] = attached.as_str().into();
+            world.replace_attestation(PROVENANCE_PREDICATE, Some(layer));
+        },
+        wrong: &["attachments"],
+        unchecked: &[],
+    },
+];

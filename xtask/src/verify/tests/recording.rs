@@ -1,0 +1,240 @@
+//! A recorded release, read as `verify` reads one that is public.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use anyhow::{Context as _, Result, anyhow};
+use flate2::read::GzDecoder;
+use serde::Deserialize;
+
+use crate::contents::base::{Base, Place as BasePlace};
+use crate::contents::cache::Cache;
+use crate::contents::facts::LayerFacts;
+use crate::contents::read::{Known, Part as Layered};
+use crate::evidence::page::{Page, PublishedPage};
+use crate::forge::forgejo;
+use crate::inputs::config::{Config, MANIFEST};
+use crate::inputs::release::Release;
+use crate::inputs::source::Source;
+use crate::inputs::stand_in::StandIn;
+use crate::inputs::{Inputs, PUBLIC_KEY};
+use crate::oci::reference::{Digest, Image};
+use crate::oci::registry::Manifest;
+use crate::process::environment::Environment;
+use crate::process::scratch::Scratch;
+use crate::tool::cosign::VerifyCommand;
+use crate::tool::git::Commit;
+use crate::verify::claim::{Claim, Seen};
+use crate::verify::observe::contents::{self, ContentsSeen};
+use crate::verify::observe::image::{self, Sources};
+use crate::verify::observe::{Answer, Common, LatestSeen, Names, Part, Place, PublicSeen, seen};
+use crate::verify::survey;
+
+use super::world::World;
+
+/// What cosign printed, in the order in which it is asked.
+const COSIGN: [&str; 4] = ["signature", "provenance", "sbom", "platforms"];
+
+/// What is said to commands about an image.
+type Cosign<'a> = dyn Fn(&Digest, &[VerifyCommand]) -> Vec<Seen<Answer>> + Sync + 'a;
+
+/// A recording.
+pub(super) struct Recording {
+    config: Config,
+    source: Source,
+    inputs: Inputs,
+    image: Image,
+    stand_ins: Vec<StandIn>,
+    /// What is public.
+    pub(super) world: World,
+    /// What cosign printed.
+    pub(super) cosign: [String; 4],
+    pub(super) base: BTreeMap<Digest, Vec<u8>>,
+    /// What the image was found to hold: layers are unpacked anew only where there are others.
+    honest: Mutex<Option<(Vec<Layered>, ContentsSeen)>>,
+}
+
+/// `release.json`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Record {
+    tag: String,
+    commit: String,
+    time: u64,
+    image: String,
+    digest: Digest,
+    latest: Option<Digest>,
+    tags: BTreeMap<String, Digest>,
+    forge_tag: String,
+    stand_ins: BTreeMap<String, String>,
+    page: RecordedPage,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RecordedPage {
+    id: u64,
+    commit: String,
+    title: String,
+    body: String,
+    prerelease: bool,
+    draft: bool,
+    address: String,
+}
+
+/// The committed recordings, the oldest first.
+pub(super) fn all() -> Result<Vec<(u32, PathBuf)>> {
+    let parent = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/released");
+    let mut found = Vec::new();
+    for entry in fs::read_dir(&parent)? {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        found.push((name.parse().with_context(|| format!("`{name}` is no version"))?, path));
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// The files of `dir` that are named by a digest.
+fn by_digest(dir: &Path) -> Result<Vec<(Digest, Vec<u8>)>> {
+    let entries = fs::read_dir(dir).with_context(|| format!("listing `{}`", dir.display()))?;
+    let read = |entry: std::io::Result<fs::DirEntry>| {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let digest = name.trim_end_matches(".json.gz").replace('-', ":").parse()?;
+        Ok((digest, fs::read(path)?))
+    };
+    entries.map(read).collect()
+}
+
+impl Recording {
+    /// Reads the recording in `dir`.
+    pub(super) fn load(dir: &Path) -> Result<Self> {
+        let text = fs::read_to_string(dir.join("release.json"))?;
+        let record: Record = serde_json::from_str(&text).context("reading `release.json`")?;
+        let (commit, tag) = (Commit::parse(&record.commit)?, record.tag.parse()?);
+        let committed = dir.join("commit");
+        let config = Config::of_file(&commit, Some(fs::read(committed.join(MANIFEST))?))?;
+        let inputs = Inputs::read(&config, &|paths| {
+            Ok(paths.iter().map(|path| fs::read(committed.join(path)).ok()).collect())
+        })?;
+        let image: Image = record.image.parse()?;
+        let mut layers = BTreeMap::new();
+        for (digest, packed) in by_digest(&dir.join("layers"))? {
+            let mut facts = Vec::new();
+            GzDecoder::new(&packed[..]).read_to_end(&mut facts)?;
+            layers.insert(digest, Some(Arc::new(serde_json::from_slice::<LayerFacts>(&facts)?)));
+        }
+        let recorded = record.page;
+        let page = Page {
+            tag,
+            commit: Commit::parse(&recorded.commit)?,
+            title: recorded.title,
+            body: recorded.body,
+            prerelease: recorded.prerelease,
+        };
+        let RecordedPage { id, draft, address, .. } = recorded;
+        let source = Source { tag: page.tag.clone(), commit, time: record.time, is_tagged: true };
+        let world = World {
+            tag: record.tag,
+            digest: record.digest,
+            blobs: by_digest(&dir.join("blobs"))?.into_iter().collect(),
+            damaged: BTreeSet::new(),
+            tags: record.tags,
+            layers,
+            forge_tag: Some(Commit::parse(&record.forge_tag)?),
+            page: Some(PublishedPage { id, page, draft, address }),
+            silent_registry: None,
+            silent_forge: None,
+        };
+        anyhow::ensure!(world.tags.get("latest") == record.latest.as_ref(), "`latest` is recorded twice");
+        let cosign = COSIGN.map(|name| fs::read_to_string(dir.join("cosign").join(name)));
+        let [signature, provenance, sbom, platforms] = cosign;
+        Ok(Self {
+            image: config.reached(image),
+            config,
+            source,
+            inputs,
+            stand_ins: StandIn::of_environment(&Environment::from_pairs(record.stand_ins))?,
+            world,
+            cosign: [signature?, provenance?, sbom?, platforms?],
+            base: by_digest(&dir.join("base"))?.into_iter().collect(),
+            honest: Mutex::new(None),
+        })
+    }
+
+    /// What was released.
+    pub(super) fn release(&self) -> Release<'_> {
+        Release {
+            config: &self.config,
+            source: &self.source,
+            inputs: &self.inputs,
+            image: &self.image,
+            key_name: PUBLIC_KEY,
+            stand_ins: &self.stand_ins,
+        }
+    }
+
+    /// Every claim of the release, where `world` is what is public and `ask` is cosign.
+    pub(super) fn judge(&self, world: &World, ask: &Cosign<'_>) -> Result<Vec<Claim>> {
+        let release = self.release();
+        let unpack = |parts: &Seen<Vec<Part>>| contents::look(parts, |parts| self.contents(world, parts));
+        let tagged = seen(world.manifest(&world.tag));
+        let version_tag = tagged.clone().map(|found| found.map(|manifest| manifest.digest));
+        let image = match survey::tagged_image(&tagged) {
+            Ok(Manifest { digest, bytes, .. }) => {
+                let ask = |commands: &[VerifyCommand]| ask(digest, commands);
+                let sources = Sources { store: world, ask: &ask, unpack: &unpack };
+                let seen = image::look(&release, digest, Place::Registry, Some(bytes.clone()), sources)?;
+                Ok((digest.clone(), seen))
+            }
+            Err(unseen) => Err(unseen),
+        };
+        let names = Names { forge_tag: seen(world.forge_tag()), page: seen(world.page()) };
+        let public = PublicSeen { version_tag, names };
+        let tags = seen(world.tags());
+        let latest = tags.clone().map(|tags| {
+            let known = crate::verify::known::Known::of(tags);
+            let highest = known.highest().map(|tag| (tag.clone(), world.tags.get(&tag.to_string()).cloned()));
+            LatestSeen { latest: world.tags.get("latest").cloned(), highest }
+        });
+        let key = forgejo::raw_address(&self.config, &self.source.commit, PUBLIC_KEY);
+        Ok(survey::judge(&release, Some(&key), &image, &public, &Common { tags, latest }))
+    }
+
+    /// What was found in the honest image, once it was judged.
+    pub(super) fn honest_contents(&self) -> Option<ContentsSeen> {
+        let honest = self.honest.lock().ok()?;
+        honest.as_ref().map(|(_, contents)| contents.clone())
+    }
+
+    /// What is in the layers of `parts`: the tool has read all of them before, but those that the registry now answers wrong.
+    fn contents(&self, world: &World, parts: &[Layered]) -> Result<ContentsSeen> {
+        let mut honest = self.honest.lock().map_err(|_poison| anyhow!("a test failed before"))?;
+        let is_honest = world.layers == self.world.layers;
+        if let Some((_, contents)) = honest.as_ref().filter(|(known, _)| is_honest && known == parts) {
+            return Ok(contents.clone());
+        }
+        let home = Scratch::new()?;
+        let home = home.path().to_str().context("a temporary directory that is not UTF-8")?;
+        let cache = Cache::new(&Environment::from_pairs([("XDG_CACHE_HOME", home)]))?;
+        for layer in parts.iter().flat_map(|part| &part.layers) {
+            if let Some(Some(facts)) = world.layers.get(&layer.digest) {
+                cache.keep_layer(&layer.digest, facts)?;
+            }
+        }
+        let base = BasePlace::for_release(&self.release())?.digest;
+        let platforms: Vec<_> = parts.iter().map(|part| part.platform.clone()).collect();
+        let base = Base::of(&base, &platforms, &cache, |digest| {
+            self.base.get(digest).cloned().with_context(|| format!("`{digest}` was not recorded"))
+        });
+        let found = contents::contents_of(parts, base, world, &cache, Known::All)?;
+        if honest.is_none() && is_honest {
+            *honest = Some((parts.to_vec(), found.clone()));
+        }
+        Ok(found)
+    }
+}

@@ -1,0 +1,124 @@
+//! All that is public of a release: what a registry and a forge answer, as values that a test can change.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result, anyhow};
+use serde_json::Value;
+
+use crate::contents::facts::LayerFacts;
+use crate::contents::read::Layers;
+use crate::evidence::attached::Kind;
+use crate::evidence::page::PublishedPage;
+use crate::oci::reference::Digest;
+use crate::oci::registry::{Manifest, Wanted, WrongBytes};
+use crate::tool::git::Commit;
+use crate::verify::observe::store::Store;
+
+/// What is public.
+#[derive(Clone)]
+pub(super) struct World {
+    /// The tag that is verified.
+    pub(super) tag: String,
+    /// The index that was released under it.
+    pub(super) digest: Digest,
+    /// What the registry has by digest, besides layers.
+    pub(super) blobs: BTreeMap<Digest, Vec<u8>>,
+    /// The digests and tags for which it answers with one byte more.
+    pub(super) damaged: BTreeSet<String>,
+    /// Its tags.
+    pub(super) tags: BTreeMap<String, Digest>,
+    /// Its layers, and what is in them: `None` where the bytes are not those of the digest.
+    pub(super) layers: BTreeMap<Digest, Option<Arc<LayerFacts>>>,
+    pub(super) forge_tag: Option<Commit>,
+    pub(super) page: Option<PublishedPage>,
+    /// Why the registry does not answer, where it does not.
+    pub(super) silent_registry: Option<&'static str>,
+    /// The same of the forge.
+    pub(super) silent_forge: Option<&'static str>,
+}
+
+fn answers(silent: Option<&'static str>) -> Result<()> {
+    silent.map_or(Ok(()), |words| Err(anyhow!(words)))
+}
+
+impl World {
+    /// What there is for `reference`, which stands for `digest`.
+    fn blob(&self, reference: &str, digest: &Digest) -> Result<Option<Vec<u8>>> {
+        answers(self.silent_registry)?;
+        let Some(bytes) = self.blobs.get(digest) else { return Ok(None) };
+        if self.damaged.contains(reference) {
+            WrongBytes::check_bytes("the registry answers", &[bytes, &b" "[..]].concat(), digest)?;
+        }
+        Ok(Some(bytes.clone()))
+    }
+
+    /// The manifest behind a tag or a digest.
+    pub(super) fn manifest(&self, reference: &str) -> Result<Option<Manifest>> {
+        answers(self.silent_registry)?;
+        let digest = match reference.parse() {
+            Ok(digest) => Some(digest),
+            Err(_) => self.tags.get(reference).cloned(),
+        };
+        let Some(digest) = digest else { return Ok(None) };
+        Ok(self.blob(reference, &digest)?.map(|bytes| Manifest { digest, media_type: String::new(), bytes }))
+    }
+
+    /// As [`World::manifest`], which must be there, as JSON.
+    pub(super) fn json(&self, reference: &str) -> Value {
+        let found = self.manifest(reference).expect("the registry answers").expect("there is one");
+        serde_json::from_slice(&found.bytes).expect("it is JSON")
+    }
+
+    /// Stores `json` by its digest.
+    pub(super) fn put(&mut self, json: &Value) -> Digest {
+        let bytes = serde_json::to_vec(json).expect("JSON is written");
+        let digest = Digest::of(&bytes);
+        self.blobs.insert(digest.clone(), bytes);
+        digest
+    }
+
+    pub(super) fn tags(&self) -> Result<Vec<String>> {
+        answers(self.silent_registry)?;
+        Ok(self.tags.keys().cloned().collect())
+    }
+
+    pub(super) fn forge_tag(&self) -> Result<Option<Commit>> {
+        answers(self.silent_forge)?;
+        Ok(self.forge_tag.clone())
+    }
+
+    /// As a stranger sees it: no draft.
+    pub(super) fn page(&self) -> Result<Option<PublishedPage>> {
+        answers(self.silent_forge)?;
+        Ok(self.page.clone().filter(|page| !page.draft))
+    }
+}
+
+impl Layers for World {
+    /// Nobody has to fetch a layer that was read before; those that have other bytes are none of them.
+    fn layer(&self, digest: &Digest, _scratch: &Path) -> Result<Option<PathBuf>> {
+        self.layers.get(digest).context("there is no such layer")?;
+        WrongBytes::check_bytes("the registry answers", b"other bytes", digest)?;
+        Ok(None)
+    }
+}
+
+impl Store for World {
+    fn fetch(&self, wanted: &[Wanted]) -> Vec<Result<Option<Vec<u8>>>> {
+        let fetch = |wanted: &Wanted| match wanted {
+            Wanted::Manifest(reference) => Ok(self.manifest(reference)?.map(|manifest| manifest.bytes)),
+            Wanted::Blob(digest) => self.blob(digest.as_str(), digest),
+            Wanted::HasBlob(digest) => {
+                answers(self.silent_registry)?;
+                Ok(self.layers.contains_key(digest).then(Vec::new))
+            }
+        };
+        wanted.iter().map(fetch).collect()
+    }
+
+    fn attached(&self, digest: &Digest, kind: Kind) -> Option<String> {
+        Some(kind.tag(digest))
+    }
+}
