@@ -103,12 +103,6 @@ impl Honest {
         self.registry.delete(&stored_as(&self.digest, "sig"))
     }
 
-    /// Signs the index with the project's key in place of its own signature.
-    pub(super) fn sign_anew(&self, options: &[&str]) -> Result<()> {
-        self.unsign()?;
-        self.own.sign(&self.digest, options)
-    }
-
     /// Attests in place of what is attested of that type, with the project's key.
     pub(super) fn attest_anew(&self, kind: &str, predicate: &Value) -> Result<()> {
         self.own.attest(&self.digest, kind, predicate, &["--replace"])
@@ -130,11 +124,6 @@ impl Honest {
         self.attest_anew(SBOM_TYPE, &changed)?;
         // As the release writes it.
         Ok(Digest::of(&[&serde_json::to_vec_pretty(&changed)?, &b"\n"[..]].concat()))
-    }
-
-    /// Takes the attestation of a type away.
-    pub(super) fn drop_attestation(&self, kind: &str) -> Result<()> {
-        self.change_attestations(kind, None)
     }
 
     /// Puts the attestation that `from` has of a type in the place of ours.

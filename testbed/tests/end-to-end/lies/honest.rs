@@ -1,12 +1,7 @@
 //! The honest release that everything is done to, beside an older one. It knows the forge by a proxy's address alone,
-//! so that a lie may be told on the way as well. Its clone stays below the target directory, as libtest has no place
-//! to end things, and is replaced by the next run's.
+//! so that a lie may be told on the way as well.
 
-use std::fs::File;
-use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
-
-use anyhow::{Context as _, Result, anyhow, ensure};
-use nix::fcntl::Flock;
+use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 use testbed::forge_client::State as Status;
 use testbed::proxy::Proxy;
@@ -18,10 +13,7 @@ use super::attached::{self, Signer};
 use super::registry::Registry;
 use super::state::{Forge, State};
 use crate::forge::project::{Project, Secrets, new_key};
-use crate::harness::checkout::text;
-use crate::harness::read;
 use crate::harness::run::{Finished, Xtask};
-use crate::harness::shared::lasting_directory;
 
 /// The tag that is verified.
 pub(super) const TAG: &str = "v0.2.0";
@@ -52,37 +44,11 @@ pub(super) struct Honest {
     /// A copy of everything under another name, to put it back from.
     kept: Registry,
     saved: State,
-    /// Held to the end of the process: a second run of the tests waits for the clone.
-    _lock: Flock<File>,
 }
 
-/// A release, or why there is none; nothing before the first test asks.
-type Made = Option<Result<Honest, String>>;
-
-/// Does `work` with a release that no other test lies about meanwhile; made where there is none yet.
-pub(super) fn with_honest<T>(work: impl FnOnce(&Honest) -> Result<T>) -> Result<T> {
-    let (number, mut made) = turn();
-    let made = made.get_or_insert_with(|| make(number).map_err(|error| format!("{error:#}")));
-    work(made.as_ref().map_err(|error| anyhow!("the release that this test lies about: {error}"))?)
-}
-
-/// The first release that is free, with its number; where none is, the first one.
-fn turn() -> (usize, MutexGuard<'static, Made>) {
-    /// One for each of the tests that `cargo xtask ci` runs side by side.
-    static ALL: [Mutex<Made>; 2] = [const { Mutex::new(None) }; 2];
-    for (number, one) in ALL.iter().enumerate() {
-        match one.try_lock() {
-            Ok(made) => return (number, made),
-            Err(TryLockError::Poisoned(error)) => return (number, error.into_inner()),
-            Err(TryLockError::WouldBlock) => {}
-        }
-    }
-    (0, ALL[0].lock().unwrap_or_else(PoisonError::into_inner))
-}
-
-fn make(number: usize) -> Result<Honest> {
-    let (parent, lock) = lasting_directory(&format!("lies-{number}"))?;
-    let project = Project::within(&parent)?;
+/// Releases, and puts all that is public aside.
+pub(super) fn make() -> Result<Honest> {
+    let project = Project::for_both_platforms()?;
     let proxy = project.go_by_proxy()?;
     let before = "\n[workspace.metadata.release.smoke]";
     project.checkout.replace("Cargo.toml", before, &format!("{HTTP_TIMEOUT}{before}"))?;
@@ -105,21 +71,8 @@ fn make(number: usize) -> Result<Honest> {
     let own = Signer::new(&project, &image, private_key.clone(), password.clone());
     let password = Secret::new(random_hex()?);
     let other = Signer::new(&project, &image, new_key(&project.checkout, "other", &password)?, password);
-    let honest = Honest {
-        project,
-        proxy,
-        image,
-        registry,
-        forge,
-        digest,
-        provenance,
-        sbom,
-        own,
-        other,
-        kept,
-        saved,
-        _lock: lock,
-    };
+    let honest =
+        Honest { project, proxy, image, registry, forge, digest, provenance, sbom, own, other, kept, saved };
     honest.verify(&[])?.success().context("before the first lie")?;
     Ok(honest)
 }
@@ -151,11 +104,6 @@ impl Honest {
         self.saved.put_back(&self.project, &self.registry, &self.kept, &self.forge)
     }
 
-    /// The digest under a tag, before any lie.
-    pub(super) fn digest_of(&self, tag: &str) -> Result<Digest> {
-        Ok(self.registry.manifest(tag)?.digest())
-    }
-
     /// The platforms' manifests, amd64 first.
     pub(super) fn manifests(&self) -> Result<Vec<Digest>> {
         let (manifests, _) = self.registry.manifest(self.digest.as_str())?.names()?;
@@ -174,11 +122,5 @@ impl Honest {
         let changed = change(&body);
         ensure!(changed != body, "the page is as it was:\n{body}");
         self.forge.change(&serde_json::json!({ "body": changed }))
-    }
-
-    /// Git, in the clone.
-    pub(super) fn commit_of(&self, tag: &str) -> Result<String> {
-        let top = text(self.project.checkout.top())?;
-        read("git", &["-C", top, "rev-parse", &format!("{tag}^{{commit}}")])
     }
 }

@@ -128,12 +128,6 @@ impl Forge {
         self.ask("PATCH", &format!("releases/{id}"), Some(fields))?.context("the page is gone").map(|_| ())
     }
 
-    /// Takes the page away and leaves the tag.
-    pub(super) fn delete_page(&self) -> Result<()> {
-        let (id, _) = self.find()?.context("there is no page to delete")?;
-        self.ask("DELETE", &format!("releases/{id}"), None).map(|_| ())
-    }
-
     fn publish(&self, page: &Page) -> Result<()> {
         let mut fields = page.json();
         fields["tag_name"] = self.tag.clone().into();

@@ -86,13 +86,6 @@ fn text(value: &Value) -> Result<&str> {
 }
 
 impl Honest {
-    /// Stores the image with a change under the version tag alone, unsigned; returns its digest.
-    pub(super) fn push_changed(&self, change: impl FnOnce(&mut Parts) -> Result<()>) -> Result<Digest> {
-        let mut parts = Parts::of(&self.registry, &self.digest)?;
-        change(&mut parts)?;
-        Ok(parts.store(&self.registry, &[TAG])?.digest())
-    }
-
     /// Releases the image with a change, by the project's key, so that nothing but the change itself is wrong.
     pub(super) fn release_changed(&self, change: impl FnOnce(&mut Parts) -> Result<()>) -> Result<()> {
         let mut parts = Parts::of(&self.registry, &self.digest)?;
@@ -141,18 +134,6 @@ impl Honest {
             push(&mut manifest["layers"], layer.clone())?;
             push(&mut config["rootfs"]["diff_ids"], json!(digest))?;
             push(&mut config["history"], json!({ "created_by": "one more" }))?;
-        }
-        Ok(())
-    }
-
-    /// Other files in place of the last layer, of which the config knows nothing.
-    pub(super) fn replace_last_layer(&self, parts: &mut Parts, archive: &[u8]) -> Result<()> {
-        let digest = self.registry.upload(archive)?;
-        for Platform { manifest, .. } in &mut parts.platforms {
-            let last = manifest["layers"].as_array_mut().and_then(|layers| layers.last_mut());
-            *last.context("a manifest without layers")? = json!({
-                "mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": digest, "size": archive.len(),
-            });
         }
         Ok(())
     }
