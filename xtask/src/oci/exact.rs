@@ -138,6 +138,9 @@ impl<'de> Visitor<'de> for Depth {
 /// The same for all spellings of a key. Upper case first: it is the same for letters that lower case leaves apart, such as
 /// `ſ` and `s`.
 fn folded(key: &str) -> String {
+    if key.is_ascii() {
+        return key.to_ascii_lowercase();
+    }
     key.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
 }
 
