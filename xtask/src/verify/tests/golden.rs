@@ -1,6 +1,10 @@
-//! Every recorded release verifies.
+//! Every recorded release verifies, and its page is what would be written in its format.
 
+use crate::evidence::attached::PROVENANCE_PREDICATE;
 use crate::evidence::claims;
+use crate::evidence::page::{self, Details, Format};
+use crate::evidence::provenance::Provenance;
+use crate::inputs::history::History;
 use crate::verify::claim::{Claim, Verdict};
 use crate::verify::observe::Answer;
 
@@ -28,6 +32,29 @@ fn a_release_of_every_format_verifies() {
         assert!(words.is_empty(), "format {number}: {words:#?}");
         let expected = [&claims::OF_IMAGE[..], &claims::OF_NAMES].concat();
         assert_eq!(ids, expected, "format {number}");
+    }
+}
+
+#[test]
+fn a_page_of_every_format_is_left_as_it_is() {
+    for (number, dir) in all().unwrap() {
+        let recording = Recording::load(&dir).unwrap();
+        let (release, world) = (recording.release(), &recording.world);
+        let found = world.page.as_ref().unwrap();
+        let format = Format::of(&found.page.body).unwrap();
+        let provenance = serde_json::from_value::<Provenance>(world.predicate(PROVENANCE_PREDICATE)).unwrap();
+        let smoked = provenance.smoked(&release.platforms()).unwrap();
+        // What is above the image is for people to write, and is not compared.
+        let history = History { previous: None, commits: Vec::new() };
+        let key_address = recording.key_address();
+        let details = Details { history: &history, key_address: Some(&key_address), is_of_work_tree: false };
+        let page = page::write(format, &release, &details, &world.digest, &smoked).unwrap();
+        assert!(
+            page::says_the_same(found, &page),
+            "format {number} is written as\n{}\nand was\n{}",
+            page::promises(&page.body),
+            page::promises(&found.page.body)
+        );
     }
 }
 

@@ -75,7 +75,7 @@ fn deviations(claims: &[Claim], lie: &Lie) -> Vec<String> {
         };
         if *verdict != expected {
             let evidence = evidence.lines().next().unwrap_or_default();
-            deviations.push(format!("`{id}` {verdict}, and not: it {expected}: {evidence}"));
+            deviations.push(format!("`{id}` {verdict}, expected that it {expected}: {evidence}"));
         }
     }
     // What is unchecked although every server answered is so because of a claim that does not hold, and says which.

@@ -55,6 +55,8 @@ pub(super) struct Recording {
     pub(super) base: BTreeMap<Digest, Vec<u8>>,
     /// What the image was found to hold: layers are unpacked anew only where there are others.
     honest: Mutex<Option<(Vec<Layered>, ContentsSeen)>>,
+    /// What was read of layers.
+    kept: Scratch,
 }
 
 /// `release.json`
@@ -163,6 +165,7 @@ impl Recording {
             cosign: [signature?, provenance?, sbom?, platforms?],
             base: by_digest(&dir.join("base"))?.into_iter().collect(),
             honest: Mutex::new(None),
+            kept: Scratch::new()?,
         })
     }
 
@@ -176,6 +179,11 @@ impl Recording {
             key_name: PUBLIC_KEY,
             stand_ins: &self.stand_ins,
         }
+    }
+
+    /// Where the page gets the public key.
+    pub(super) fn key_address(&self) -> String {
+        forgejo::raw_address(&self.config, &self.source.commit, PUBLIC_KEY)
     }
 
     /// Every claim of the release, where `world` is what is public and `ask` is cosign.
@@ -201,7 +209,7 @@ impl Recording {
             let highest = known.highest().map(|tag| (tag.clone(), world.tags.get(&tag.to_string()).cloned()));
             LatestSeen { latest: world.tags.get("latest").cloned(), highest }
         });
-        let key = forgejo::raw_address(&self.config, &self.source.commit, PUBLIC_KEY);
+        let key = self.key_address();
         Ok(survey::judge(&release, Some(&key), &image, &public, &Common { tags, latest }))
     }
 
@@ -218,11 +226,17 @@ impl Recording {
         if let Some((_, contents)) = honest.as_ref().filter(|(known, _)| is_honest && known == parts) {
             return Ok(contents.clone());
         }
-        let home = Scratch::new()?;
-        let home = home.path().to_str().context("a temporary directory that is not UTF-8")?;
+        // What was read of the recorded layers is written once; where one of them is another by now, nothing is known.
+        let is_known = world.layers.iter().all(|(_, facts)| facts.is_some());
+        let fresh = Scratch::new()?;
+        let home = if is_known { self.kept.path() } else { fresh.path() };
+        let home = home.to_str().context("a temporary directory that is not UTF-8")?;
         let cache = Cache::new(&Environment::from_pairs([("XDG_CACHE_HOME", home)]))?;
+        let is_written =
+            |digest: &Digest| is_known && honest.is_some() && self.world.layers.contains_key(digest);
         for layer in parts.iter().flat_map(|part| &part.layers) {
-            if let Some(Some(facts)) = world.layers.get(&layer.digest) {
+            let facts = world.layers.get(&layer.digest).and_then(Option::as_ref);
+            if let Some(facts) = facts.filter(|_| !is_written(&layer.digest)) {
                 cache.keep_layer(&layer.digest, facts)?;
             }
         }
