@@ -59,12 +59,13 @@ fn the_registry_hangs_in_the_push() -> Result<()> {
 #[test]
 fn the_registry_hangs_in_the_pull() -> Result<()> {
     test(|| {
-        let is_pushed = AtomicBool::new(false);
+        let (is_pushed, is_read) = (AtomicBool::new(false), AtomicBool::new(false));
         let is_pull = move |request: &RequestSeen| {
             let is = |method, what| request.method == method && request.path.contains(what);
-            let is_candidate = is("PUT", "/manifests/candidate-");
-            // `xtask` itself asks for the manifest with `GET` before that.
-            is_pushed.fetch_or(is_candidate, Ordering::SeqCst) && is("HEAD", "/manifests/sha256:")
+            let pushed = is_pushed.fetch_or(is("PUT", "/manifests/candidate-"), Ordering::SeqCst);
+            // `xtask` itself asks whether anyone may have the image, and then for what the images say of themselves.
+            let read = is_read.fetch_or(pushed && is("GET", "/blobs/sha256:"), Ordering::SeqCst);
+            read && is("HEAD", "/manifests/sha256:")
         };
         hangs(is_pull, &["step `smoke`", "`docker pull "])
     })
