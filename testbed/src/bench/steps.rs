@@ -69,10 +69,12 @@ pub(super) fn of_script(text: &str) -> Vec<Step> {
     marks.windows(2).map(step).collect()
 }
 
-/// Seconds in which the step `name` ran and no other did: what a run would be shorter by without it.
+/// Seconds in which the step `name` ran and no other did: what a run would be shorter by without it. Its parts, such as
+/// `smoke-arm64` of `smoke`, are no others.
 pub(super) fn alone(steps: &[Step], name: &str) -> f64 {
     let Some(step) = steps.iter().find(|step| step.name == name) else { return 0.0 };
-    let mut others: Vec<_> = steps.iter().filter(|other| other.name != name).collect();
+    let is_part = |other: &Step| other.name.strip_prefix(name).is_some_and(|rest| rest.starts_with('-'));
+    let mut others: Vec<_> = steps.iter().filter(|other| other.name != name && !is_part(other)).collect();
     others.sort_by(|one, other| one.start.total_cmp(&other.start));
     let (mut at, mut alone) = (step.start, 0.0);
     for other in others {
@@ -117,5 +119,7 @@ mod tests {
         let within = [step("sign", 0.0, 4.0), step("smoke", 1.0, 2.0)];
         assert_eq!(alone(&within, "smoke"), 0.0);
         assert_eq!(alone(&serial, "none"), 0.0);
+        let parts = [step("smoke", 1.0, 4.0), step("smoke-arm64", 2.0, 3.0), step("contents", 1.0, 0.5)];
+        assert_eq!(alone(&parts, "smoke"), 3.5);
     }
 }
