@@ -14,7 +14,7 @@ pub mod preflight;
 pub(crate) mod secrets;
 pub(crate) mod smoke;
 pub mod state;
-mod step;
+pub mod step;
 pub mod tags;
 pub mod target;
 pub mod unfinished;
@@ -122,7 +122,7 @@ pub fn run(session: &Session<'_>, target: &Target, source: &Source) -> Result<Ou
     let public = published(context)?;
     let nothing = Facts::nothing_public(source.tag.is_stable());
     let first = Plan::of(&public.as_ref().map_or(nothing, |state| state.facts));
-    let builds = first.does(plan::Step::Build);
+    let builds = first.does(Step::Build);
     let state = match public {
         Some(state) if !builds => state,
         _ => make_and_publish(context)?,

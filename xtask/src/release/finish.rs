@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::evidence::page::{Format, Page};
 use crate::oci::reference::Digest;
-use crate::release::plan::{self, Plan};
+use crate::release::plan::Plan;
 use crate::release::state::State;
 use crate::release::step::Step;
 use crate::release::tags::Published;
@@ -39,7 +39,7 @@ pub(super) fn run(context: &Context<'_>, mut state: State) -> Result<Finished> {
         changed |= latest_step(context, &plan, &now.known, published)?;
         let closed = context.step(Step::Close, "", || {
             let Some(wrong) = verify::closed(&context.verifier(), published.digest())? else {
-                let removes = plan.does(plan::Step::Close);
+                let removes = plan.does(Step::Close);
                 return Ok(Closed::Right(removes && tags::remove_candidates(context, &now.known)?));
             };
             if round == MOST_ROUNDS {
@@ -89,7 +89,7 @@ fn plan_of<'s>(context: &Context<'_>, state: &'s State) -> Result<(Plan, &'s (Pu
 fn page_step(context: &Context<'_>, state: State) -> Result<(String, State, bool)> {
     let forge = &context.target.forge;
     let (plan, (_, page)) = plan_of(context, &state)?;
-    if let Some(found) = state.page.as_ref().filter(|_| !plan.does(plan::Step::Page)) {
+    if let Some(found) = state.page.as_ref().filter(|_| !plan.does(Step::Page)) {
         match Format::of(&found.page.body) {
             Ok(_) => context.line(Step::Page, "up to date"),
             Err(newer) => context.line(Step::Page, &format!("stays as it is: {newer}")),
@@ -111,17 +111,17 @@ fn page_step(context: &Context<'_>, state: State) -> Result<(String, State, bool
 /// The registry's `latest` and the forge's own mark; says whether one was moved.
 fn latest_step(context: &Context<'_>, plan: &Plan, known: &Known, published: &Published) -> Result<bool> {
     let detail = tags::describe_latest(known, context.release.source);
-    if !plan.does(plan::Step::Latest) && !plan.does(plan::Step::Mark) {
+    if !plan.does(Step::Latest) && !plan.does(Step::Mark) {
         context.line(Step::Latest, &detail);
         return Ok(false);
     }
     context.step(Step::Latest, &detail, || {
-        if plan.does(plan::Step::Latest) {
+        if plan.does(Step::Latest) {
             tags::move_latest(context, published)?;
         }
         // After a backport the forge shows the wrong release as its latest.
-        let highest = known.highest().filter(|_| plan.does(plan::Step::Mark));
+        let highest = known.highest().filter(|_| plan.does(Step::Mark));
         let settled = highest.map_or(Ok(false), |highest| context.target.forge.settle_latest(highest))?;
-        Ok(plan.does(plan::Step::Latest) || settled)
+        Ok(plan.does(Step::Latest) || settled)
     })
 }

@@ -6,6 +6,8 @@ mod tests;
 
 use serde::Serialize;
 
+use crate::release::step::Step;
+
 /// What was found of one thing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -41,28 +43,6 @@ pub struct Facts {
     pub latest: Found,
     /// The forge's own mark of the latest page: right when it is on the highest stable version.
     pub mark: Found,
-}
-
-/// The parts of a release that are done or not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Step {
-    /// Everything up to an image that was tried: preflight, export, SBOM, build, smoke.
-    Build,
-    /// The signature.
-    Sign,
-    /// Both attestations, signed and stored.
-    Attest,
-    /// The version tag.
-    Tag,
-    /// The release page.
-    Page,
-    /// The registry's `latest`.
-    Latest,
-    /// The forge's own mark.
-    Mark,
-    /// The candidates' tags, which go.
-    Close,
 }
 
 /// What is to be done about a step.
@@ -185,23 +165,6 @@ impl Plan {
     #[must_use]
     pub fn is_finished(&self) -> bool {
         self.steps.iter().all(|(_, action)| *action == Action::Done)
-    }
-}
-
-impl Step {
-    /// As it is printed.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Build => "build",
-            Self::Sign => "sign",
-            Self::Attest => "attest",
-            Self::Tag => "tag",
-            Self::Page => "page",
-            Self::Latest => "latest",
-            Self::Mark => "mark",
-            Self::Close => "close",
-        }
     }
 }
 

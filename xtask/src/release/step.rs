@@ -1,8 +1,8 @@
-//! The steps of a release by the names that are printed, put into events and looked up when one fails.
+//! The steps of a release by the names that are printed, planned, put into events and looked up when one fails.
 
 /// One of them, in their order; some run side by side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Step {
+pub enum Step {
     /// Is the version tag there?
     Look,
     /// Every problem that can be known before anything is made.
@@ -27,8 +27,10 @@ pub(super) enum Step {
     Tag,
     /// The release page.
     Page,
-    /// The registry's `latest` and the forge's own mark.
+    /// The registry's `latest`, and with it, where it is run, the forge's own mark.
     Latest,
+    /// The forge's own mark, in plans alone.
+    Mark,
     /// The candidates' end, and the last look.
     Close,
     /// The commit built again, where the version tag names an image that does not verify.
@@ -36,7 +38,7 @@ pub(super) enum Step {
 }
 
 impl Step {
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 16] = [
         Self::Look,
         Self::Preflight,
         Self::Export,
@@ -50,12 +52,14 @@ impl Step {
         Self::Tag,
         Self::Page,
         Self::Latest,
+        Self::Mark,
         Self::Close,
         Self::Compare,
     ];
 
     /// As it is printed.
-    pub(super) fn name(self) -> &'static str {
+    #[must_use]
+    pub fn name(self) -> &'static str {
         match self {
             Self::Look => "look",
             Self::Preflight => "preflight",
@@ -70,13 +74,15 @@ impl Step {
             Self::Tag => "tag",
             Self::Page => "page",
             Self::Latest => "latest",
+            Self::Mark => "mark",
             Self::Close => "close",
             Self::Compare => "compare",
         }
     }
 
     /// The step that is printed as `name`.
-    pub(super) fn named(name: &str) -> Option<Self> {
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|step| step.name() == name)
     }
 }

@@ -32,7 +32,7 @@ fn after(step: Option<Step>) -> &'static str {
         Some(Step::Tag) => {
             "the version tag is missing or names the verified image: the next run looks, and resumes from what it finds"
         }
-        Some(Step::Page | Step::Latest | Step::Close) => {
+        Some(Step::Page | Step::Latest | Step::Mark | Step::Close) => {
             "the version tag is public and names the verified image: the next run adds what is missing"
         }
         Some(Step::Compare) => {

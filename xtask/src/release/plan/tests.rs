@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::{Action, Facts, Found, Plan, Step};
+use super::{Action, Facts, Found, Plan};
+use crate::release::step::Step;
 use Found::{Absent, NotAsked, Right, Wrong};
 
 const FOUND: [Found; 4] = [NotAsked, Absent, Right, Wrong];
