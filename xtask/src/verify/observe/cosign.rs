@@ -27,7 +27,7 @@ pub(in crate::verify) enum Answer {
 /// Whom to ask, and about what.
 #[derive(Clone, Copy)]
 pub(super) struct Questions<'a> {
-    /// A stranger's cosign where strangers may.
+    /// Anonymous where that is allowed.
     pub(super) cosign: &'a Cosign<'a>,
     /// Where the image is.
     pub(super) store: &'a dyn Store,
