@@ -154,12 +154,12 @@ fn make_and_publish(context: &Context<'_>) -> Result<State> {
         Made::Proven(proven) => proven,
         Made::Public(digest) => return of_another_run(&digest),
     };
-    let page = context.page(&proven, Format::NEWEST)?;
+    context.page(&proven, Format::NEWEST)?;
     context.step(Step::Tag, &context.release.tagged(), || {
         tags::check_git_tag(context)?;
         let tag = context.release.tag().registry_tag();
         match tags::publish(&context.tools.registry, &tag, proven)? {
-            Put::Ours(published) => State::of_published(context, published, page),
+            Put::Ours(published) => State::of_published(context, published),
             Put::Other(digest) => State::of_public(context, &digest),
         }
     })

@@ -104,7 +104,7 @@ fn page_step(context: &Context<'_>, state: State) -> Result<(String, State, bool
             Some(found) => forge.update(found, &page).map(|()| found.address.clone())?,
             None => forge.publish(&page)?,
         };
-        Ok((address, State::of_published(context, published, page)?, true))
+        Ok((address, State::of_published(context, published)?, true))
     })
 }
 

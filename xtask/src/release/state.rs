@@ -54,25 +54,18 @@ impl State {
                 format!("`{}` is public, and it could not be checked: {text}", context.release.tagged());
             verify::unchecked(&claims, text)
         })?;
-        let public = match proven {
-            Some(proven) => {
-                let page = context.page(&proven, Format::NEWEST)?;
-                Some((Published::found(proven), page))
-            }
-            None => None,
-        };
-        Self::look(context, Some(digest), public, image, known)
+        Self::look(context, Some(digest), proven.map(Published::found), image, known)
     }
 
-    /// Of a release that this run has just proven and put the version tag on; `page` is written of it.
+    /// Of a release that this run has just proven and put the version tag on.
     ///
     /// # Errors
     /// When something cannot be asked.
-    pub fn of_published(context: &Context<'_>, published: Published, page: Page) -> Result<Self> {
+    pub fn of_published(context: &Context<'_>, published: Published) -> Result<Self> {
         let digest = published.digest().clone();
         let image = Image::of_nothing_false(Found::Right, Found::Right);
         let known = Known::ask(&context.tools.registry)?;
-        Self::look(context, Some(&digest), Some((published, page)), image, known)
+        Self::look(context, Some(&digest), Some(published), image, known)
     }
 
     /// Of a release that has no version tag, with everything that can be asked nevertheless.
@@ -87,7 +80,7 @@ impl State {
     fn look(
         context: &Context<'_>,
         digest: Option<&Digest>,
-        public: Option<(Published, Page)>,
+        public: Option<Published>,
         image: Image,
         known: Known,
     ) -> Result<Self> {
@@ -114,13 +107,11 @@ impl State {
         )?;
         // A page keeps the format that it was written in, and what a newer xtask wrote is not for this one to change.
         let format = page.as_ref().map_or(Ok(Format::NEWEST), |found| Format::of(&found.page.body));
-        let public = match (public, &format) {
-            (Some((published, _)), Ok(format)) => {
-                let page = context.page(published.proven(), *format)?;
-                Some((published, page))
-            }
-            (public, _) => public,
+        let write = |published: Published| {
+            let page = context.page(published.proven(), *format.as_ref().unwrap_or(&Format::NEWEST))?;
+            anyhow::Ok((published, page))
         };
+        let public = public.map(write).transpose()?;
         let is_right = |found: &PublishedPage| {
             let says_the_same = |(_, expected): &(Published, Page)| page::says_the_same(found, expected);
             format.is_err() || public.as_ref().is_some_and(says_the_same)
