@@ -8,15 +8,12 @@ use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::commands::policies;
 use crate::inputs::config::Config;
-use crate::inputs::{Inputs, PUBLIC_KEY, is_placeholder};
+use crate::inputs::{Inputs, PUBLIC_KEY, is_placeholder, pin};
 use crate::process::Runner;
 use crate::process::environment::Environment;
 use crate::process::problem::Problem;
 use crate::release::preflight::problems_found;
 use crate::tool::git::Git;
-
-/// Where this tool's own repository is, whose values no other may keep.
-const OWN_HOME: &str = "https://forge.wynning.tech/james/carol";
 
 /// Whether the repository is this tool's own.
 fn is_own(root: &Path) -> bool {
@@ -58,7 +55,7 @@ pub fn check(root: &Path) -> Result<()> {
 fn inputs(root: &Path) -> Result<()> {
     let config = Config::of_work_tree(root)?;
     ensure!(
-        is_own(root) || config.source_url() != OWN_HOME,
+        is_own(root) || config.source_url() != pin::HOME,
         "`forge` and `repository` in `Cargo.toml` are those of this tool's own repository; set them to yours"
     );
     let inputs = Inputs::read(&config, &|paths| paths.iter().map(|path| file(root, path)).collect())?;

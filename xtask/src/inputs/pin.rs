@@ -8,6 +8,9 @@ use crate::tool::git::Commit;
 /// The lockfile of Rust packages, at the top of the repository.
 pub const CARGO_LOCK: &str = "Cargo.lock";
 
+/// The tool's own repository.
+pub const HOME: &str = "https://forge.wynning.tech/james/carol";
+
 /// The package of this tool.
 pub const PACKAGE: &str = "xtask";
 

@@ -1,9 +1,7 @@
 //! Where this tool is from, as an adopter's files name it.
 
 use super::Options;
-
-/// Its repository.
-const HOME: &str = "https://forge.wynning.tech/james/carol";
+use crate::inputs::pin::HOME;
 
 /// Its documents at the version of this program.
 pub(super) fn documents() -> String {
