@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-use crate::commands::policies;
+use crate::commands::{policies, testbed};
 use crate::inputs::config::Config;
 use crate::inputs::{Inputs, PUBLIC_KEY, is_placeholder, pin};
 use crate::process::Runner;
@@ -14,11 +14,6 @@ use crate::process::environment::Environment;
 use crate::process::problem::Problem;
 use crate::release::preflight::problems_found;
 use crate::tool::git::Git;
-
-/// Whether the repository is this tool's own.
-fn is_own(root: &Path) -> bool {
-    root.join("xtask/src/lib.rs").is_file()
-}
 
 /// Checks the repository around the current directory.
 ///
@@ -55,7 +50,7 @@ pub fn check(root: &Path) -> Result<()> {
 fn inputs(root: &Path) -> Result<()> {
     let config = Config::of_work_tree(root)?;
     ensure!(
-        is_own(root) || config.source_url() != pin::HOME,
+        testbed::is_in(root) || config.source_url() != pin::HOME,
         "`forge` and `repository` in `Cargo.toml` are those of this tool's own repository; set them to yours"
     );
     let inputs = Inputs::read(&config, &|paths| paths.iter().map(|path| file(root, path)).collect())?;
@@ -82,7 +77,7 @@ fn public_key(root: &Path) -> Result<()> {
     ensure!(framed, "`cosign.pub` is not one public key in PEM; make one with `cargo xtask keygen DIR`");
     if is_placeholder(pem.as_bytes()) {
         ensure!(
-            is_own(root),
+            testbed::is_in(root),
             "`{PUBLIC_KEY}` is the placeholder of this tool's own repository, and nobody can sign by it; make yours with \
              `cargo xtask keygen DIR`"
         );

@@ -16,9 +16,8 @@ use crate::process::secret::Secret;
 /// When a variable is invalid.
 pub fn keychain(environment: &Environment, own: &Config) -> Result<Keychain> {
     let mut keychain = Keychain::default();
-    if let Some(token) = environment.token("REGISTRY_TOKEN")? {
-        let user = environment.get("REGISTRY_USER")?.unwrap_or(&own.repository.owner);
-        keychain = keychain.with_registry(registry_of(environment, own)?, Credentials::new(user, token));
+    if let Some(login) = registry_login(environment, own)? {
+        keychain = keychain.with_registry(registry_of(environment, own)?, login);
     }
     let token = match forge_token(environment, own)? {
         Some(token) => Some(token),
@@ -28,6 +27,16 @@ pub fn keychain(environment: &Environment, own: &Config) -> Result<Keychain> {
         keychain = keychain.with_forge(own.forge.clone(), token);
     }
     Ok(keychain)
+}
+
+/// `REGISTRY_TOKEN` and whose it is, where it is set.
+///
+/// # Errors
+/// When a variable is invalid.
+pub fn registry_login(environment: &Environment, own: &Config) -> Result<Option<Credentials>> {
+    let Some(token) = environment.token("REGISTRY_TOKEN")? else { return Ok(None) };
+    let user = environment.get("REGISTRY_USER")?.unwrap_or(&own.repository.owner);
+    Ok(Some(Credentials::new(user, token)))
 }
 
 /// The registry that `REGISTRY_TOKEN` is for.

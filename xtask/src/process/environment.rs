@@ -38,7 +38,7 @@ const INHERITED: [&str; 23] = [
 ];
 
 /// Addresses of proxies, which every child sees as well, and which may hold a password.
-const PROXIES: [&str; 8] = [
+pub const PROXIES: [&str; 8] = [
     "HTTP_PROXY",
     "HTTPS_PROXY",
     "NO_PROXY",

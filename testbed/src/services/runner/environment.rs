@@ -4,26 +4,19 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use xtask::process::environment::PROXIES;
 
 use crate::context::Context;
 use crate::exports::State;
 use crate::provision::text;
 
-/// Who runs the jobs, how they reach the network, and whom they trust there. `RUSTUP_TOOLCHAIN` is not among them: a
+/// Who runs the jobs, and whom they trust in the network; the proxies come to it. `RUSTUP_TOOLCHAIN` is not among them: a
 /// checkout says itself which toolchain it wants.
-const INHERITED: [&str; 18] = [
+const INHERITED: [&str; 10] = [
     "HOME",
     "USER",
     "LOGNAME",
     "LANG",
-    "HTTP_PROXY",
-    "HTTPS_PROXY",
-    "NO_PROXY",
-    "ALL_PROXY",
-    "http_proxy",
-    "https_proxy",
-    "no_proxy",
-    "all_proxy",
     "SSL_CERT_FILE",
     "SSL_CERT_DIR",
     "CURL_CA_BUNDLE",
@@ -51,7 +44,7 @@ pub(super) struct Jobs {
 /// for it is one that a release hands on to its children.
 pub(super) fn of_jobs(cx: &Context, state: &State, tmp: &Path) -> Result<Jobs> {
     let (mut environment, mut own) = (BTreeMap::new(), Vec::new());
-    for name in INHERITED {
+    for name in INHERITED.into_iter().chain(PROXIES) {
         if let Some(value) = cx.variable(name)? {
             environment.insert(name, value.to_owned());
         }

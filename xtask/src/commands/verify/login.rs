@@ -3,9 +3,8 @@
 use anyhow::Result;
 
 use crate::inputs::config::Config;
-use crate::inputs::credentials::{forge_token, named_registry, registry_of};
+use crate::inputs::credentials::{forge_token, named_registry, registry_login, registry_of};
 use crate::oci::keychain::Keychain;
-use crate::oci::registry::Credentials;
 use crate::process::environment::Environment;
 use crate::process::failure::Misuse;
 
@@ -30,9 +29,8 @@ pub(super) fn keychain(
     } else {
         named_registry(environment)?
     };
-    if let (Some(registry), Some(token)) = (registry, environment.token("REGISTRY_TOKEN")?) {
-        let user = environment.get("REGISTRY_USER")?.unwrap_or(&own.repository.owner);
-        keychain = keychain.with_registry(registry, Credentials::new(user, token));
+    if let (Some(registry), Some(login)) = (registry, registry_login(environment, &own)?) {
+        keychain = keychain.with_registry(registry, login);
     }
     if let Some(token) = forge_token(environment, &own)?
         && (repository.is_here() || repository.is_at_its_address(&own))
