@@ -18,6 +18,7 @@ use xshell::cmd;
 
 use crate::commands::policies;
 use crate::inputs::DOCKERFILE;
+use crate::inputs::config::Config;
 use crate::inputs::dockerfile::existing::Existing;
 use crate::inputs::pin::CARGO_LOCK;
 use crate::process::Runner;
@@ -76,12 +77,13 @@ pub fn run(environment: &Environment, options: &Options) -> Result<()> {
     let git = Git::discover(runner, directory).with_context(|| {
         format!("`{}` is no git repository; run `git init` there first", directory.display())
     })?;
-    let survey = Survey::of(&git, options)?;
-    let files = files::all(&survey, options);
     if options.check {
-        return check(&survey.root, &files);
+        return check(git.root(), &files::ours(&Config::of_work_tree(git.root())?)?);
     }
-    for file in &files {
+    let known = survey::configured(git.root())?;
+    let survey = Survey::of(&git, options, known.as_ref())?;
+    let config = known.map_or_else(|| Config::from_manifest(&files::manifest(&survey)), Ok)?;
+    for file in files::own(&survey, options, &config)?.iter().chain(&files::ours(&config)?) {
         write(&survey, file)?;
     }
     lock(runner, &survey.root)?;
@@ -92,7 +94,7 @@ pub fn run(environment: &Environment, options: &Options) -> Result<()> {
 /// Names what this version writes in another way.
 fn check(root: &Path, files: &[File]) -> Result<()> {
     let mut stale = Vec::new();
-    for file in files.iter().filter(|file| file.is_ours) {
+    for file in files {
         let path = root.join(file.path);
         let found = match fs::read_to_string(&path) {
             Ok(found) => found,

@@ -190,7 +190,11 @@ impl Config {
         })
     }
 
-    fn from_manifest(text: &str) -> Result<Self> {
+    /// Reads the text of a [`MANIFEST`].
+    ///
+    /// # Errors
+    /// As [`Config::of_work_tree`].
+    pub fn from_manifest(text: &str) -> Result<Self> {
         #[derive(Deserialize)]
         struct Manifest {
             workspace: Option<Workspace>,

@@ -1,11 +1,14 @@
 //! The files of an adopter's repository: those that are this tool's, word for word, and those that are the adopter's own once
 //! they are written.
 
+use anyhow::Result;
 use serde_json::json;
 
 use super::survey::Survey;
 use super::{Options, dockerfile, tool};
 use crate::inputs::DOCKERFILE;
+use crate::inputs::config::{Config, MANIFEST};
+use crate::inputs::pin::HOME;
 
 /// This repository's own, which an adopter gets as they are, or nearly.
 const CI: &str = include_str!("../../../../.forgejo/workflows/ci.yml");
@@ -14,8 +17,7 @@ const RENOVATE: &str = include_str!("../../../../renovate.json");
 const TOOLCHAIN: &str = include_str!("../../../../rust-toolchain.toml");
 const VERIFYING: &str = include_str!("../../../../docs/verifying.md");
 
-/// What the documents of this project call itself.
-const OWN_IMAGE: &str = "forge.wynning.tech/james/carol";
+/// What the documents of this project call its service.
 const OWN_NAME: &str = "carol";
 
 /// One file.
@@ -23,37 +25,40 @@ pub(super) struct File {
     /// From the top of the repository.
     pub(super) path: &'static str,
     pub(super) text: String,
-    /// It says the same in every repository, and a newer version of this tool may say something else.
-    pub(super) is_ours: bool,
 }
 
-impl File {
-    fn own(path: &'static str, text: String) -> Self {
-        Self { path, text, is_ours: false }
-    }
-
-    fn ours(path: &'static str, text: String) -> Self {
-        Self { path, text, is_ours: true }
-    }
+/// Those that are the adopter's own. `config` is what the manifest among them says, or the one that is there already.
+///
+/// # Errors
+/// When the configuration has no image name.
+pub(super) fn own(survey: &Survey, options: &Options, config: &Config) -> Result<Vec<File>> {
+    let file = |path, text| File { path, text };
+    Ok(vec![
+        file(MANIFEST, manifest(survey)),
+        file("xtask/Cargo.toml", package(options)),
+        file("xtask/src/main.rs", MAIN.to_owned()),
+        file(DOCKERFILE, dockerfile::text(survey)),
+        file(".dockerignore", dockerignore(survey)),
+        file(".gitignore", "/target/\n".to_owned()),
+        file("compose.example.yml", compose(survey, config)?),
+    ])
 }
 
-/// All of them.
-pub(super) fn all(survey: &Survey, options: &Options) -> Vec<File> {
-    vec![
-        File::own("Cargo.toml", manifest(survey)),
-        File::own("xtask/Cargo.toml", package(options)),
-        File::own("xtask/src/main.rs", MAIN.to_owned()),
-        File::own(DOCKERFILE, dockerfile::text(survey)),
-        File::own(".dockerignore", dockerignore(survey)),
-        File::own(".gitignore", "/target/\n".to_owned()),
-        File::own("compose.example.yml", compose(survey)),
-        File::ours(".cargo/config.toml", ALIAS.to_owned()),
-        File::ours("rust-toolchain.toml", TOOLCHAIN.to_owned()),
-        File::ours(".forgejo/workflows/ci.yml", CI.to_owned()),
-        File::ours(".forgejo/workflows/release.yml", RELEASE.replace("--package xtask", "--package release")),
-        File::ours("renovate.json", RENOVATE.to_owned()),
-        File::ours("docs/verifying.md", verifying(survey)),
-    ]
+/// Those that are this tool's, of a repository with this configuration.
+///
+/// # Errors
+/// When the configuration has no image name.
+pub(super) fn ours(config: &Config) -> Result<Vec<File>> {
+    let file = |path, text| File { path, text };
+    let release = RELEASE.replace("--package xtask", "--package release");
+    Ok(vec![
+        file(".cargo/config.toml", ALIAS.to_owned()),
+        file("rust-toolchain.toml", TOOLCHAIN.to_owned()),
+        file(".forgejo/workflows/ci.yml", CI.to_owned()),
+        file(".forgejo/workflows/release.yml", release),
+        file("renovate.json", RENOVATE.to_owned()),
+        file("docs/verifying.md", verifying(config)?),
+    ])
 }
 
 const MAIN: &str =
@@ -68,7 +73,8 @@ const ALIAS: &str = "[alias]
 xtask = \"run --quiet --locked --package release --\"
 ";
 
-fn manifest(survey: &Survey) -> String {
+/// The manifest with the configuration.
+pub(super) fn manifest(survey: &Survey) -> String {
     let quoted = |text: &str| serde_json::Value::from(text).to_string();
     let or = |text: &str, otherwise: &str| quoted(if text.is_empty() { otherwise } else { text });
     let package = &survey.package;
@@ -121,13 +127,13 @@ fn dockerignore(survey: &Survey) -> String {
     )
 }
 
-fn compose(survey: &Survey) -> String {
+fn compose(survey: &Survey, config: &Config) -> Result<String> {
     let (title, port) = (survey.title(), survey.port);
     let ask = format!(
         "fetch('http://127.0.0.1:{port}{}').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))",
         survey.health
     );
-    format!(
+    Ok(format!(
         "# For those who host the service themselves: copy it, set the version, `docker compose up -d`.\n\
          services:\n  {title}:\n    \
          # A tag can be moved, a digest cannot: the release page names the digest.\n    \
@@ -136,31 +142,23 @@ fn compose(survey: &Survey) -> String {
          ports:\n      - \"127.0.0.1:{port}:{port}\"\n    \
          read_only: true\n    cap_drop: [ALL]\n    security_opt: [\"no-new-privileges:true\"]\n    \
          healthcheck:\n      test: {}\n      interval: 30s\n      timeout: 3s\n      start_period: 10s\n",
-        image(survey),
+        config.image()?,
         json!(["CMD", "node", "-e", ask]),
-    )
+    ))
 }
 
-/// The image's name, as the configuration gives it.
-fn image(survey: &Survey) -> String {
-    let host = survey.forge.split_once("://").map_or(survey.forge.as_str(), |(_, host)| host);
-    format!("{host}/{}", survey.repository.to_ascii_lowercase())
-}
-
-/// What strangers read, with the names of this repository, and with links to the tool's own documents.
-fn verifying(survey: &Survey) -> String {
-    let name = survey.repository.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
+/// The page for everyone who pulls the image, with the names of this configuration and links to the tool's own documents.
+fn verifying(config: &Config) -> Result<String> {
+    let name = config.repository.name.to_ascii_lowercase();
     let documents = tool::documents();
+    let own_image = HOME.trim_start_matches("https://");
     // The addresses of formats are the same for everyone.
-    let (mark, formats) = ("\u{0}", format!("https://{OWN_IMAGE}/src/tag/provenance-v1/"));
-    let text = VERIFYING
-        .replace(&formats, mark)
-        .replace(&format!("https://{OWN_IMAGE}"), &format!("{}/{}", survey.forge, survey.repository));
-    let text =
-        text.replace(OWN_IMAGE, &image(survey)).replace(&format!("{OWN_NAME}.yaml"), &format!("{name}.yaml"));
-    let text = text
-        .replace(&format!("{OWN_NAME}.pub"), &format!("{name}.pub"))
-        .replace(&format!("{OWN_NAME}-$"), &format!("{name}-$"));
+    let (mark, formats) = ("\u{0}", format!("{HOME}/src/tag/provenance-v1/"));
+    let text = VERIFYING.replace(&formats, mark).replace(HOME, &config.source_url());
+    let text = text.replace(own_image, &config.image()?.to_string());
+    let text = ["{}.yaml", "{}.pub", "{}-$"]
+        .iter()
+        .fold(text, |text, form| text.replace(&form.replace("{}", OWN_NAME), &form.replace("{}", &name)));
     let mut linked = String::new();
     for (number, part) in text.split("](").enumerate() {
         if number > 0 {
@@ -170,7 +168,7 @@ fn verifying(survey: &Survey) -> String {
         }
         linked += part;
     }
-    linked.replace(mark, &formats)
+    Ok(linked.replace(mark, &formats))
 }
 
 /// `text` without what an adopter may set in a workflow: the runner's label.

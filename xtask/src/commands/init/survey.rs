@@ -88,15 +88,13 @@ pub(super) struct Survey {
 }
 
 impl Survey {
-    /// Reads the repository of `git`.
+    /// Reads the repository of `git`; what is `known` is the configuration that it has already.
     ///
     /// # Errors
     /// [`Misuse`] that names the flag for what cannot be found out.
-    pub(super) fn of(git: &Git, options: &Options) -> Result<Self> {
+    pub(super) fn of(git: &Git, options: &Options, known: Option<&Config>) -> Result<Self> {
         let root = git.root().to_owned();
         let tracked = git.tracked()?;
-        let configured = configured(&root)?;
-        let known = configured.as_ref();
         let service = options.service.clone().or(known.map(|config| config.service.to_string()));
         let folder = folder(&tracked, service.as_deref())?;
         let prefix = if folder == "." { String::new() } else { format!("{folder}/") };
@@ -188,7 +186,7 @@ fn folder(tracked: &[String], named: Option<&str>) -> Result<String> {
 }
 
 /// The configuration, where `init` has been here before.
-fn configured(root: &Path) -> Result<Option<Config>> {
+pub(super) fn configured(root: &Path) -> Result<Option<Config>> {
     let path = root.join(config::MANIFEST);
     if !path.is_file() || !Config::is_in(Some(&read(&path)?)) {
         return Ok(None);
