@@ -34,7 +34,8 @@ impl DockerConfig {
     /// When it cannot be written.
     pub fn new(environment: &Environment, login: Option<(&Registry, &Credentials)>) -> Result<Self> {
         let logins = login.map(|(registry, credentials)| (registry.as_str(), credentials));
-        // Where no image is built, docker itself says what is wrong with a configuration that cannot be read.
+        // Only a build depends on the user's configuration, and `for_builds` refuses one that cannot be read. Here docker
+        // then talks to its default engine.
         let context = Users::read(environment).ok().and_then(|users| users.current_context);
         Self::write(environment, logins, &Users { proxies: Proxies::new(), current_context: context })
     }
