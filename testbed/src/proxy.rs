@@ -1,6 +1,6 @@
 //! A proxy on loopback in front of one server, the forge: it numbers and records every request, and does to each what a
 //! rule says. The forge is registry, token server and API at once, and answers with addresses at the host that it was asked
-//! by: whoever knows it by the proxy's address alone stays on the proxy.
+//! by: a client that was given the proxy's address stays on the proxy.
 
 mod exchange;
 mod fault;

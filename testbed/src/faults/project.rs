@@ -196,8 +196,8 @@ impl Project {
         Ok(most)
     }
 
-    /// Does `work` while one engine runs. Where it was started anew meanwhile, by whoever shares it, what `work` came to
-    /// says nothing about releases: then it is done again.
+    /// Does `work` while one engine runs. Where another run started it anew meanwhile, the result of `work` says nothing
+    /// about releases, and `work` is done again.
     pub(super) fn on_one_engine<T>(&self, work: impl Fn() -> Result<T>) -> Result<T> {
         let engine = || services::processes(&Layout::from_environment(&self.environment)?, FIRST.dockerd);
         for _ in 0..MOST_ENGINES {

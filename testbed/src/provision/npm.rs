@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(10 * 60);
 pub(crate) fn unpack(cx: &Context, name: &str, version: &str, into: &Path) -> Result<()> {
     let package = fetch(cx, name, version)?;
     let shell = cx.runner.shell()?;
-    // The registry's tarballs carry the ids of whoever packed them.
+    // The registry's tarballs carry their packers' user ids.
     let call = cmd!(
         shell,
         "tar --extract --gzip --file {package} --directory {into} --strip-components=1 --no-same-owner"

@@ -22,7 +22,7 @@ pub(crate) const NAME: &str = "registry";
 /// Asked for first, as a name that stays the same is easier to read in logs.
 const PREFERRED_PORT: u16 = 5055;
 
-/// A header that our registry sends with every answer: whoever else took the port does not.
+/// A header that our registry sends with every answer: another program on the port does not.
 const HEADER: &str = "X-Testbed";
 
 /// It takes a tenth of a second.

@@ -29,7 +29,7 @@ const INTERVAL: Duration = Duration::from_millis(2);
 /// Longer than anything that a test waits for on a machine under load.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Tests that may run side by side share it, those that may not have it for themselves. Whoever waits to be alone keeps
+/// Tests that may run side by side share it, those that may not have it for themselves. A test that waits to be alone keeps
 /// later ones from starting, so both get their turn; no test takes it twice.
 static MACHINE: RwLock<()> = RwLock::new(());
 

@@ -117,7 +117,8 @@ fn check_workflow(text: &str) -> Result<()> {
             action.split_once('@').map_or("", |(_, pin)| pin.split_whitespace().next().unwrap_or_default());
         if pin.len() != 40 || !pin.chars().all(|c| c.is_ascii_hexdigit()) {
             bail!(
-                "`{line}` names no commit: whoever moves that tag runs code beside our secrets; pin it by its 40 digits"
+                "`{line}` names no commit: anyone who can move its tag can run code beside our secrets; pin it by the 40 \
+                digits of a commit"
             );
         }
     }

@@ -71,7 +71,7 @@ impl Cache {
         Some(self.directory.as_ref()?.join(kind).join(format!("sha256-{}", digest.hex())))
     }
 
-    /// Readers see the whole entry or none, whoever else writes it.
+    /// Readers see the whole entry or none, also while another process writes it.
     fn keep(&self, kind: &str, digest: &Digest, bytes: &[u8]) -> Result<()> {
         let Some(file) = self.file(kind, digest) else { return Ok(()) };
         let doing = || format!("writing `{}`", file.display());

@@ -111,7 +111,7 @@ const WORK_TREE: &str =
 
 const IMAGE_HEADING: &str = "## Image\n";
 
-/// Whether a page has the part about an image that [`write`] gives it, whoever else wrote the rest.
+/// Whether a page has the part about an image that [`write`] gives it; the rest may be by others.
 #[must_use]
 pub fn has_image_part(body: &str) -> bool {
     body.contains(&format!("{IMAGE_HEADING}\n```sh\ndocker pull "))

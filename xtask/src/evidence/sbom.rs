@@ -46,7 +46,7 @@ pub struct Platform<'a> {
     pub archives: Vec<(&'a str, &'a Archive)>,
 }
 
-/// The SBOM of what is in the image: the same bytes for whoever reads the same image.
+/// The SBOM of what is in the image: the same bytes for everybody who reads the same image.
 ///
 /// # Errors
 /// [`installed::Unlike`] when the packages are not the lockfile's.
@@ -118,7 +118,7 @@ fn property(name: &str, value: &str) -> Value {
     json!({"name": name, "value": value})
 }
 
-/// Keys sorted, as `jq -S` prints it: the same SBOM is the same bytes, whoever wrote it in between.
+/// Keys sorted, as `jq -S` prints it: the same SBOM is the same bytes, whichever program wrote it in between.
 fn render(sbom: &Value) -> Result<Vec<u8>> {
     let mut bytes = serde_json::to_vec_pretty(sbom).context("writing the SBOM")?;
     bytes.push(b'\n');

@@ -1,4 +1,4 @@
-//! `[workspace.metadata.release]` of the top `Cargo.toml`, read from the bytes that git has of a commit: whoever verifies
+//! `[workspace.metadata.release]` of the top `Cargo.toml`, read from the bytes that git has of a commit: verifying
 //! needs no Rust toolchain. Unknown keys are errors. docs/configuration.md describes every key.
 
 #[cfg(test)]

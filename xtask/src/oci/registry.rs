@@ -71,8 +71,8 @@ impl Client {
     /// Whether the registry answers at all: asks for nothing (distribution specification, "end-1").
     ///
     /// # Errors
-    /// When it says nothing, as [`http::is_silent`] tells. Any answer will do, and whoever talks to a registry finds out by
-    /// himself that it refuses or is away.
+    /// When it says nothing, as [`http::is_silent`] tells. Any answer will do: the next request
+    /// finds out whether it refuses or is away.
     pub fn answers(&self) -> Result<()> {
         let request = Request::new("GET", format!("{}/v2/", self.image.registry.base_url()));
         self.curl

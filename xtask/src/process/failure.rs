@@ -92,7 +92,7 @@ pub fn is_transient(error: &anyhow::Error) -> bool {
     exit_code(error) == ExitCode::TryAgain as u8
 }
 
-/// It cannot be read without a login, which this run does not have. Not a class of its own: whoever asks decides.
+/// It cannot be read without a login, which this run does not have. Not a class of its own: the caller decides.
 #[derive(Debug)]
 pub struct NotPublic(String);
 

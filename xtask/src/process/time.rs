@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result, ensure};
 
-/// The last second whose year has four digits: nothing later can be written, and whoever reads a time refuses it.
+/// The last second whose year has four digits: nothing later can be written, and a reader refuses it.
 pub const LATEST: u64 = 253_402_300_799;
 
 /// The present, in seconds since 1970-01-01T00:00:00Z.

@@ -79,7 +79,7 @@ pub fn rebuilt(verifier: &Verifier<'_>, build: &ImageBuild<'_>, digest: &Digest)
     judge(digest, &rebuild().map_err(|error: anyhow::Error| Unseen::Unknown(format!("{error:#}"))))
 }
 
-/// A difference stays one where it cannot be explained: whoever made it would have a say in that.
+/// A difference stays one where it cannot be explained: otherwise its author could excuse it.
 fn judge(digest: &Digest, compared: &Seen<Compared>) -> Claim {
     Claim::judge(claims::REBUILD, compared, |(built, difference)| match difference {
         Some((platform, found)) => {

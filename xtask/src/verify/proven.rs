@@ -4,7 +4,7 @@ use crate::evidence::provenance::Smoked;
 use crate::oci::reference::Digest;
 
 /// An image that verifies as the release at hand. Only the gates of [`crate::verify`] make one, and only with one can a version
-/// tag be put on an image: whoever publishes without proof does not compile.
+/// tag be put on an image: code that publishes without proof does not compile.
 #[derive(Clone, Debug)]
 pub struct Proven {
     digest: Digest,

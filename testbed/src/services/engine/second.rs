@@ -62,7 +62,7 @@ pub(crate) fn ensure(cx: &Context, docker: &Found, state: &mut State) -> Result<
         "ip-forward-no-drop": true,
         "default-address-pools": [{ "base": bridge.networks(), "size": 26 }],
     });
-    // Also when it runs: whoever set up a firewall anew has removed the rules.
+    // Also when it runs: a firewall that was set up anew has removed the rules.
     bridge.make(cx)?;
     SECOND.run(cx, prefix, &settings, || {
         // With pools of its own, docker 28 removes `docker0`, whosever it is, when it finds the networks of its last run

@@ -1,4 +1,4 @@
-//! What cosign and xtask keep beside an image: one signature, and one attestation of each type, whoever ran how often.
+//! What cosign and xtask keep beside an image: one signature, and one attestation of each type, after any number of runs.
 
 use std::collections::BTreeMap;
 

@@ -48,7 +48,7 @@ impl Process {
         variables.find(|(key, _)| *key == name).map(|(_, value)| value)
     }
 
-    /// Whether a run in `checkout` started it, whoever is its parent now: `TMPDIR` is inherited.
+    /// Whether a run in `checkout` started it, also where its parent has changed: `TMPDIR` is inherited.
     pub(crate) fn is_of(&self, checkout: &Checkout) -> Result<bool> {
         Ok(self.variable("TMPDIR") == Some(text(checkout.tmp())?))
     }

@@ -28,7 +28,7 @@ fn a_job_whose_network_is_not_the_engines_tries_the_image_as_well() -> Result<()
     })
 }
 
-/// Connects whoever comes to `listener` with `address`, for as long as the tests run.
+/// Connects every client of `listener` with `address`, for as long as the tests run.
 fn lead_to(listener: &UnixListener, address: &str) -> Result<()> {
     let (listener, address) = (listener.try_clone()?, address.to_owned());
     thread::spawn(move || {

@@ -91,7 +91,7 @@ pub(in crate::verify) fn contents_of(
     Ok(ContentsSeen { platforms, layers, base_unknown, sbom: Arc::default() })
 }
 
-/// The base image's own registry is asked, anonymously, unless the manifests are known from before. Whoever releases has a
+/// The base image's own registry is asked, anonymously, unless the manifests are known from before. A release has a
 /// docker besides, which knows the logins and mirrors that the build was made with.
 fn base(verifier: &Verifier<'_>, store: &dyn Store, parts: &[Layered], cache: &Cache) -> Result<Base> {
     let platforms: Vec<_> = parts.iter().map(|part| part.platform.clone()).collect();

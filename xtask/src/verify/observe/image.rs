@@ -56,7 +56,7 @@ fn one(store: &dyn Store, wanted: Wanted) -> Seen<Option<Vec<u8>>> {
 }
 
 /// Looks at the image. What is `known` of its index spares the wait for it: the same digest is the same bytes. It is
-/// still asked for, as whoever pulls the digest asks for it.
+/// still asked for, as `docker pull` by digest asks for it.
 ///
 /// # Errors
 /// When a signal stopped it.

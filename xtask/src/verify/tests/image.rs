@@ -1,5 +1,5 @@
-//! Another image in the place of the released one, rebuilt from its parts with a change; and by whoever has the key, signed,
-//! attested, tagged and on the page as a release is.
+//! Another image in the place of the released one, rebuilt from its parts with a change; and, by somebody who has the key,
+//! signed, attested, tagged and on the page as a release is.
 
 use std::sync::Arc;
 
