@@ -22,6 +22,9 @@ use crate::tool::git::Git;
 /// Where each end-to-end test leaves a file with its name.
 const RAN: &str = "target/e2e-ran";
 
+/// The unit tests that take long wait for a timeout or between two tries, and need no core for that.
+const AT_ONCE: &str = "--test-threads=8";
+
 /// So many end-to-end tests run side by side, as many as the smallest machine has cores. One that bears no other beside it
 /// sees to that itself.
 const SIDE_BY_SIDE: &str = "--test-threads=2";
@@ -123,7 +126,11 @@ fn one(
     ];
     let runner = Runner::new(environment);
     let cargo = |arguments: &[&str]| cargo(&runner, root, arguments)?.inherit();
-    let tests: Vec<_> = ["test", "--quiet", "--locked", "--workspace"].into_iter().chain(name).collect();
+    let tests: Vec<_> = ["test", "--quiet", "--locked", "--workspace"]
+        .into_iter()
+        .chain(name)
+        .chain(["--", AT_ONCE])
+        .collect();
     match stage {
         Stage::Format => steps.run("format", "cargo fmt", || cargo(&["fmt", "--all", "--check"])),
         Stage::Lint => steps.run("lint", "cargo clippy", || cargo(&CLIPPY)),

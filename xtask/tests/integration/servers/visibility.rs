@@ -6,7 +6,7 @@ use xtask::oci::reference::Digest;
 use xtask::process::failure::exit_code;
 use xtask::release::visibility::check;
 
-use crate::server::{Server, challenge, empty};
+use super::server::{Server, challenge, empty};
 
 #[test]
 fn what_is_hidden_from_everyone_is_not_published_unless_it_is_meant_to_be() -> Result<()> {

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, ensure};
 use xtask::oci::reference::Digest;
 use xtask::oci::registry::{Got, Removal, Wanted, WrongBytes};
 
-use crate::server::{Asked, Server, alice, challenge, empty};
+use super::server::{Asked, Server, alice, challenge, empty};
 
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 

@@ -14,7 +14,7 @@ use xtask::process::failure::exit_code;
 use xtask::process::scratch::Scratch;
 use xtask::tool::git::{Commit, Git};
 
-use crate::server::{Server, curl, empty};
+use super::server::{Server, curl, empty};
 
 /// As many contexts as a forge gives on one page, when it is not asked for more.
 const ONE_PAGE: usize = 30;

@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use anyhow::{Result, ensure};
 use xtask::process::scratch::Scratch;
 
-use crate::server::{Server, git, repository, said, verify, xtask};
+use super::server::{Server, git, repository, said, verify, xtask};
 
 const TRANSIENT: i32 = 75;
 const MISUSE: i32 = 2;

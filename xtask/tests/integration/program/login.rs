@@ -3,7 +3,7 @@
 use anyhow::Result;
 use xtask::process::scratch::Scratch;
 
-use crate::server::{Server, configure, repository, said, verify, xtask};
+use super::server::{Server, configure, repository, said, verify, xtask};
 
 #[test]
 fn without_login_verify_sends_no_secret_to_anyone_and_says_how_to() -> Result<()> {

@@ -1,0 +1,13 @@
+//! What the library and the program promise, shown on real processes, git, curl and servers on loopback. One program, so
+//! that all of it runs side by side: most of these tests wait.
+
+mod canary;
+mod git;
+mod handover;
+mod http;
+mod layers;
+mod process;
+mod program;
+mod repository;
+mod servers;
+mod work_tree;
