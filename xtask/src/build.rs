@@ -12,9 +12,12 @@ use anyhow::{Result, anyhow};
 
 use crate::evidence::labels;
 use crate::inputs::config::build_secrets;
+use crate::inputs::dockerfile::BaseImage;
 use crate::inputs::release::Release;
+use crate::inputs::stand_in;
 use crate::oci::reference::Digest;
 use crate::process::environment::Environment;
+use crate::tool::docker::sources::Sources;
 use crate::tool::docker::{Build, Docker, Output};
 use crate::tool::git::Git;
 
@@ -83,6 +86,7 @@ impl<'a> ImageBuild<'a> {
             labels: labels.clone(),
             annotations: labels,
             stand_ins: self.release.replaced(),
+            sources: self.sources(),
             ca_certificates: self.environment.get("NODE_EXTRA_CA_CERTS")?.map(PathBuf::from),
             secrets,
             proxies: self.environment.proxies()?,
@@ -91,6 +95,21 @@ impl<'a> ImageBuild<'a> {
             output,
             timeout: config.timeouts.build(),
         })
+    }
+}
+
+impl ImageBuild<'_> {
+    /// What the commit pins, and nothing else.
+    fn sources(&self) -> Sources {
+        let Release { inputs, stand_ins, .. } = self.release;
+        let image = |base: &BaseImage| match stand_in::of(stand_ins, base) {
+            Some(stand_in) => stand_in.image.clone(),
+            None => format!("{}@{}", base.full_name(), base.digest),
+        };
+        Sources {
+            images: inputs.base.distinct().map(image).collect(),
+            files: inputs.downloads.iter().map(|file| (file.url.clone(), file.digest.clone())).collect(),
+        }
     }
 }
 

@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, Result};
 
 use crate::inputs::config::{Config, Platform};
-use crate::inputs::dockerfile::{BaseImages, Recipe};
+use crate::inputs::dockerfile::{BaseImages, Download, Recipe};
 use crate::inputs::lockfile::{Libc, Lockfile, Target};
 use crate::inputs::native::Installed;
 use crate::inputs::pin::ToolPin;
@@ -49,6 +49,8 @@ pub fn is_placeholder(key: &[u8]) -> bool {
 pub struct Inputs {
     /// What the Dockerfile pins.
     pub base: BaseImages,
+    /// What the Dockerfile downloads, each by its digest.
+    pub downloads: Vec<Download>,
     /// What the lockfile pins.
     pub lockfile: Lockfile,
     /// Path and digest of each file that decides what is built.
@@ -115,7 +117,7 @@ impl Inputs {
         let file = |path: &str, bytes: &[u8]| (path.to_owned(), Digest::of(bytes));
         let files =
             vec![file(DOCKERFILE, &recipe), file(&manifest, &manifest_bytes), file(&lock, &lock_bytes)];
-        Ok(Self { base, lockfile, files, public_key, tool, problems, notes })
+        Ok(Self { base, downloads, lockfile, files, public_key, tool, problems, notes })
     }
 
     /// # Errors

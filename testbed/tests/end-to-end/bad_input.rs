@@ -177,6 +177,19 @@ fn a_base_image_without_a_digest() -> Result<()> {
 }
 
 #[test]
+fn a_download_that_only_the_builder_sees() -> Result<()> {
+    test(|| {
+        let add = |checkout: &Checkout| {
+            let line = "AS dependencies\nARG WHERE=https:\nADD ${WHERE}//files.example.org/x /x\n";
+            checkout.replace("Dockerfile", "AS dependencies\n", line)
+        };
+        let words =
+            ["asks for `https://files.example.org/x`", "the builder denied it", "ADD --checksum=sha256:"];
+        ensure_commit_is_refused(add, &words)
+    })
+}
+
+#[test]
 fn an_instruction_that_splits_builders_in_the_final_stage() -> Result<()> {
     test(|| {
         for line in ["HEALTHCHECK CMD true", "EXPOSE 3000", "ARG VERSION"] {

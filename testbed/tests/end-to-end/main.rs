@@ -23,4 +23,5 @@ mod same_digest;
 mod secrets;
 mod services;
 mod smoke;
+mod sources;
 mod tags;

@@ -13,9 +13,11 @@ use crate::inputs::lockfile;
 use crate::oci::reference::Digest;
 use crate::process::backoff;
 use crate::process::time::now;
+use crate::refuse;
 use crate::release::Context;
 use crate::release::preflight::Toolchain;
 use crate::release::visibility;
+use crate::tool::docker::sources::denied;
 use crate::tool::docker::{Output, START_ENGINE};
 
 /// An image that was built and pushed, and that only its candidate tag names.
@@ -72,12 +74,20 @@ fn push(context: &Context<'_>, name: &str) -> Result<Digest> {
     context.tools.docker.build(&build, Some(&watch)).or_else(|error| Err(explain(context, error)?))
 }
 
-/// Why a build failed, as far as it will be the same the next time: a registry that says nothing was asked several times by
-/// now, and an engine that has gone says no more than `EOF`. Gives the error back where it is neither.
+/// Why a build failed, as far as it will be the same the next time: a source that was denied, a registry that says nothing and
+/// was asked several times by now, an engine that has gone and says no more than `EOF`. Gives the error back where it is none
+/// of them.
 fn explain(context: &Context<'_>, error: anyhow::Error) -> Result<anyhow::Error> {
     crate::process::interrupt::check()?;
     if is_silent(&error) {
         return Err(error);
+    }
+    if let Some(source) = denied(&error) {
+        refuse!(
+            "the build asks for `{source}`, which nothing in the commit pins, and the builder denied it. A base image is named in \
+             `FROM` with its digest, and a download by `ADD --checksum=sha256:… https://…`; then `cargo xtask check` knows it, and \
+             so does the provenance"
+        );
     }
     match context.tools.docker.engine() {
         // `npm ci` in the build is what judges the lockfile in the end.

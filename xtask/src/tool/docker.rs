@@ -7,6 +7,7 @@ mod network;
 mod platforms;
 mod run;
 mod service;
+pub mod sources;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -25,6 +26,7 @@ pub use config::DockerConfig;
 pub use container::{Container, ContainerState};
 pub use network::Network;
 pub use run::{LABEL, Run};
+use sources::Sources;
 
 const INSTALL: &str = "install docker 26 or newer with buildx: https://docs.docker.com/engine/install/";
 
@@ -104,10 +106,11 @@ impl<'a> Docker<'a> {
         }
         let scratch = Scratch::new()?;
         let metadata = scratch.path().join("metadata.json");
+        let policy = build.sources.write(scratch.path())?;
         let mut arguments = build.arguments();
         arguments
             .extend([format!("--metadata-file={}", metadata.display()), build.context.display().to_string()]);
-        let call = self.call(&arguments)?.timeout(build.timeout);
+        let call = self.call(&arguments)?.timeout(build.timeout).env(sources::VARIABLE, policy);
         let call = build.secrets.iter().fold(call, |call, (name, secret)| call.secret_env(name, secret));
         call.run_watched(watch)?;
         let json = fs::read(&metadata).with_context(|| format!("reading `{}`", metadata.display()))?;
@@ -135,6 +138,27 @@ impl<'a> Docker<'a> {
         arguments.extend((!builder.is_empty()).then(|| format!("--builder={builder}")));
         arguments.push("-".to_owned());
         self.call(&arguments)?.stdin(format!("FROM {reference}\n")).timeout(HAS_BASE).run()
+    }
+
+    /// Asks the builder for a file that a policy denies. The name of its host is one that never exists (RFC 6761), so that a
+    /// builder without policies fetches nothing either.
+    ///
+    /// # Errors
+    /// When it is not for the policy that the builder has none of it.
+    pub fn check_denial(&self, builder: &str) -> Result<()> {
+        const DENIED: &str = "https://denied.invalid/";
+        let scratch = Scratch::new()?;
+        let policy = Sources::default().write(scratch.path())?;
+        let mut arguments = vec!["buildx".to_owned(), "build".to_owned(), "--progress=plain".to_owned()];
+        arguments.extend(["--provenance=false", "--output=type=cacheonly"].map(str::to_owned));
+        arguments.extend((!builder.is_empty()).then(|| format!("--builder={builder}")));
+        arguments.push("-".to_owned());
+        let call = self.call(&arguments)?.stdin(format!("FROM scratch\nADD {DENIED} /\n"));
+        match call.env(sources::VARIABLE, policy).timeout(HAS_BASE).run() {
+            Err(error) if sources::denied(&error).as_deref() == Some(DENIED) => Ok(()),
+            Err(error) => Err(error.context("asking the builder for a source that it has to deny")),
+            Ok(()) => bail!("the builder fetched `{DENIED}`, which its source policy denies"),
+        }
     }
 
     /// Pulls `reference` for `platform`, for as long as `watch` sees nothing wrong.

@@ -32,6 +32,7 @@ pub(crate) fn of_machine<'a>(
 ) -> Vec<Check<'a>> {
     vec![
         ("docker", Box::new(|| docker(session, tools, target))),
+        ("docker", Box::new(|| denies_sources(session, tools))),
         ("cosign", Box::new(|| cosign(session, tools))),
         ("registry", Box::new(|| registry(tools, target))),
         ("base image", Box::new(|| bases::stand_ins(target))),
@@ -104,6 +105,15 @@ fn docker(session: &Session<'_>, tools: &Tools<'_>, target: &Target) -> Result<F
         ));
     }
     Ok((vec![("docker", engine.version), ("docker-buildx", buildx)], problems))
+}
+
+/// What goes into an image is promised by what the builder denies, so it has to deny something first.
+fn denies_sources(session: &Session<'_>, tools: &Tools<'_>) -> Result<Found> {
+    tools.docker.check_denial(&session.config.builder).context(
+        "the builder does not keep to a source policy, so nothing would hold the build to what the commit pins; use \
+         BuildKit 0.13 or newer, with buildx 0.13 or newer",
+    )?;
+    Ok((Vec::new(), Vec::new()))
 }
 
 /// Whether `registry` is one of those that an engine speaks to without TLS: by its name, or in a network such as

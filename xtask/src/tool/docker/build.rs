@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::sources::Sources;
 use crate::process::secret::Secret;
 
 /// What `docker buildx build` is asked for.
@@ -20,6 +21,8 @@ pub struct Build {
     pub annotations: Vec<(&'static str, String)>,
     /// References to satisfy from elsewhere: `name` as the Dockerfile writes it, and where to take it.
     pub stand_ins: Vec<(String, String)>,
+    /// What the builder may fetch besides the context.
+    pub sources: Sources,
     /// A file with extra CA certificates for the build stage, mounted as the secret `ca`.
     pub ca_certificates: Option<PathBuf>,
     /// Secrets by name: buildx reads each from a variable of that name, and `RUN --mount=type=secret,id=NAME` mounts it.
@@ -105,7 +108,7 @@ mod tests {
     use std::path::PathBuf;
     use std::time::Duration;
 
-    use super::{Build, Output};
+    use super::{Build, Output, Sources};
     use crate::process::secret::Secret;
 
     fn build(output: Output) -> Build {
@@ -116,6 +119,7 @@ mod tests {
             labels: Vec::new(),
             annotations: Vec::new(),
             stand_ins: Vec::new(),
+            sources: Sources::default(),
             ca_certificates: None,
             secrets: vec![("NPM_TOKEN".to_owned(), Secret::new("npm-token-value"))],
             proxies: vec!["HTTPS_PROXY"],
