@@ -124,6 +124,14 @@ impl Base {
         &self.manifests
     }
 
+    /// Whether the lowest layers of `part` are those of the base image.
+    ///
+    /// # Errors
+    /// [`Damaged`] when they are others.
+    pub fn check(&self, part: &Part) -> Result<()> {
+        self.count(part).map(drop)
+    }
+
     /// How many layers of `part` are the base image's.
     ///
     /// # Errors

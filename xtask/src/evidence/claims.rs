@@ -8,6 +8,8 @@ pub const IMAGE_PLATFORMS: &str = "image.platforms";
 pub const IMAGE_LABELS: &str = "image.labels";
 /// Its layers hold what the configs say.
 pub const IMAGE_CONTENT: &str = "image.content";
+/// It stands on the base image that the commit pins.
+pub const IMAGE_BASE: &str = "image.base";
 /// Every binary is for its platform.
 pub const IMAGE_MACHINE: &str = "image.machine";
 /// The index is signed.
@@ -54,11 +56,12 @@ pub const KEY: &str = "key";
 pub const CONFIGURATION: &str = "configuration";
 
 /// The claims about an image. A test holds them against what is judged.
-pub const OF_IMAGE: [&str; 17] = [
+pub const OF_IMAGE: [&str; 18] = [
     IMAGE_PRESENT,
     IMAGE_PLATFORMS,
     IMAGE_LABELS,
     IMAGE_CONTENT,
+    IMAGE_BASE,
     IMAGE_MACHINE,
     SIGNATURE,
     SIGNATURE_PLATFORMS,
@@ -109,7 +112,7 @@ mod tests {
     fn each_claim_is_about_one_thing() {
         let count = |what| OF_IMAGE.iter().filter(|id| about(id) == what).count();
         let counts = [About::Image, About::Signature, About::Provenance, About::Sbom].map(count);
-        assert_eq!(counts, [6, 2, 7, 2]);
+        assert_eq!(counts, [7, 2, 7, 2]);
         assert!(OF_NAMES.iter().all(|id| about(id) == About::Image));
     }
 }

@@ -32,6 +32,13 @@ fn command(release: &Release<'_>, digest: Option<&Digest>, id: &str) -> Option<S
             claims::IMAGE_LABELS => format!("{INSPECT} {pinned} --format '{{{{json .Image}}}}'"),
             // It unpacks every layer and compares with the config, as this claim does.
             claims::IMAGE_CONTENT => format!("crane validate --remote {pinned}"),
+            // What it prints is what was added: lines that begin with `>`, after all of the base image's.
+            claims::IMAGE_BASE => format!(
+                "layers() {{ crane manifest --platform $1 $2 | jq -r '.layers[].digest'; }}; for each in {}; do \
+                 diff <(layers $each {}) <(layers $each {pinned}); done",
+                release.platforms().join(" "),
+                release.inputs.base.last.reference
+            ),
             claims::IMAGE_MACHINE => format!(
                 "mkdir root && docker export $(docker create {pinned}) | tar --extract --directory root && \
                  find root -name '*.node' -exec file {{}} +"

@@ -56,7 +56,7 @@ pub(super) const LIES: &[Lie] = &[
             Ok(())
         },
         wrong: &["image.content"],
-        unchecked: &["image.machine", "sbom.components"],
+        unchecked: &["image.base", "image.machine", "sbom.components"],
     },
     Lie {
         name: "registry slower than the timeout",

@@ -18,12 +18,15 @@ pub(in crate::verify) fn judge(platforms: &Claim, seen: &Seen<ContentsSeen>) -> 
         other => platforms.holds().and(other.as_ref().map_err(Clone::clone)),
     };
     let content = Claim::judge(claims::IMAGE_CONTENT, &seen, |seen| Ok(content(seen)));
+    let base = content.holds().and(seen.clone()).and_then(|seen| seen.base.clone().map(|()| seen));
+    let base = Claim::judge(claims::IMAGE_BASE, &base, |seen| Ok(base_layers(seen)));
     let machine = content.holds().and(seen).and_then(|seen| {
         let found: Result<Vec<_>, _> = seen.platforms.iter().map(machine::check).collect();
-        match (found, &seen.base_unknown) {
+        match (found, &seen.base) {
             // A base image may bring files for other machines.
-            (Err(wrong), Some(words)) => Err(Unseen::Unknown(format!(
-                "{wrong}; or they are the base image's, which is not known: {words}"
+            (Err(_), Err(Unseen::Wrong(_))) => Err(Unseen::Follows(claims::IMAGE_BASE)),
+            (Err(wrong), Err(unknown)) => Err(Unseen::Unknown(format!(
+                "{wrong}; or they are the base image's, which is not known: {unknown}"
             ))),
             (found, _) => Ok(found),
         }
@@ -31,7 +34,7 @@ pub(in crate::verify) fn judge(platforms: &Claim, seen: &Seen<ContentsSeen>) -> 
     let machine = Claim::judge(claims::IMAGE_MACHINE, &machine, |found| {
         Ok(format!("ELF files above the base image: {}", found.as_ref().map_err(Clone::clone)?.join("; ")))
     });
-    vec![content, machine]
+    vec![content, base, machine]
 }
 
 /// The attested SBOM is the one that is written of what is in the image. `claims` are the ones before it.
@@ -45,11 +48,12 @@ pub(in crate::verify) fn components(
     let looked_at = bom.as_ref().map_err(Clone::clone).and_then(|bom| {
         content?;
         let seen = seen.as_ref().map_err(Clone::clone)?;
-        match &seen.base_unknown {
-            Some(words) => {
+        match &seen.base {
+            Ok(()) => Ok((bom, seen)),
+            Err(Unseen::Wrong(_)) => Err(Unseen::Follows(claims::IMAGE_BASE)),
+            Err(words) => {
                 Err(Unseen::Unknown(format!("which packages are the base image's is not known: {words}")))
             }
-            None => Ok((bom, seen)),
         }
     });
     Claim::judge(claims::SBOM_COMPONENTS, &looked_at, |(bom, seen)| {
@@ -67,11 +71,17 @@ pub(in crate::verify) fn components(
 
 fn content(seen: &ContentsSeen) -> String {
     let platforms = seen.platforms.len();
-    match &seen.base_unknown {
-        None => {
-            let above: usize = seen.platforms.iter().filter_map(|platform| platform.base_layers).sum();
-            format!("{} layers above the base image of {platforms} platforms, unpacked", seen.layers - above)
-        }
-        Some(_) => format!("all {} layers of {platforms} platforms, unpacked", seen.layers),
+    if seen.base.is_err() {
+        return format!("all {} layers of {platforms} platforms, unpacked", seen.layers);
     }
+    let below: usize = seen.platforms.iter().filter_map(|platform| platform.base_layers).sum();
+    format!("{} layers above the base image of {platforms} platforms, unpacked", seen.layers - below)
+}
+
+fn base_layers(seen: &ContentsSeen) -> String {
+    let each = seen
+        .platforms
+        .iter()
+        .map(|image| format!("the lowest {} on {}", image.base_layers.unwrap_or_default(), image.platform));
+    format!("layers of the pinned base image: {}", each.collect::<Vec<_>>().join(", "))
 }

@@ -29,8 +29,8 @@ pub(in crate::verify) struct ContentsSeen {
     pub(in crate::verify) platforms: Arc<[Contents]>,
     /// How many layers were unpacked for that, or known from before.
     pub(in crate::verify) layers: usize,
-    /// Why it could not be told which of them are the base image's, where it could not.
-    pub(in crate::verify) base_unknown: Option<String>,
+    /// That the lowest of them are the base image's, as the base image's manifests say.
+    pub(in crate::verify) base: Seen<()>,
     /// The SBOM of it, once it was written.
     sbom: Arc<OnceLock<Result<Value, String>>>,
 }
@@ -82,13 +82,10 @@ pub(in crate::verify) fn contents_of(
     cache: &Cache,
     known: Known,
 ) -> Result<ContentsSeen> {
-    let (base, base_unknown) = match base {
-        Ok(base) => (Some(base), None),
-        Err(error) => (None, Some(format!("{error:#}"))),
-    };
-    let platforms = read(parts, base.as_ref(), store, cache, known)?.into();
+    let base = seen(base.and_then(|base| parts.iter().try_for_each(|part| base.check(part)).map(|()| base)));
+    let platforms = read(parts, base.as_ref().ok(), store, cache, known)?.into();
     let layers = parts.iter().map(|part| part.layers.len()).sum();
-    Ok(ContentsSeen { platforms, layers, base_unknown, sbom: Arc::default() })
+    Ok(ContentsSeen { platforms, layers, base: base.map(drop), sbom: Arc::default() })
 }
 
 /// The base image's own registry is asked, anonymously, unless the manifests are known from before. A release has a

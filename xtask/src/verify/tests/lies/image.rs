@@ -33,19 +33,19 @@ pub(super) const LIES: &[Lie] = &[
             world.blobs.remove(&platform);
         },
         wrong: &["image.present"],
-        unchecked: &["image.labels", "image.content", "image.machine", "sbom.components"],
+        unchecked: &["image.labels", "image.content", "image.base", "image.machine", "sbom.components"],
     },
     Lie {
         name: "one platform less",
         tell: |world| world.release_changed(|_, parts| drop(parts.platforms.pop())),
         wrong: &["image.platforms"],
-        unchecked: &["image.content", "image.machine", "sbom.components"],
+        unchecked: &["image.content", "image.base", "image.machine", "sbom.components"],
     },
     Lie {
         name: "the platforms' images swapped",
         tell: |world| world.release_changed(|_, parts| swap(parts)),
         wrong: &["image.platforms"],
-        unchecked: &["image.content", "image.machine", "sbom.components"],
+        unchecked: &["image.content", "image.base", "image.machine", "sbom.components"],
     },
     Lie {
         name: "a config for another platform",
@@ -53,7 +53,7 @@ pub(super) const LIES: &[Lie] = &[
             world.release_changed(|_, parts| parts.platforms[0].config["architecture"] = "riscv64".into());
         },
         wrong: &["image.platforms"],
-        unchecked: &["image.content", "image.machine", "sbom.components"],
+        unchecked: &["image.content", "image.base", "image.machine", "sbom.components"],
     },
     Lie {
         name: "label `revision` of another commit",
@@ -104,7 +104,7 @@ pub(super) const LIES: &[Lie] = &[
             world.release_changed(|world, parts| world.replace_last_layer(parts, &files));
         },
         wrong: &["image.content"],
-        unchecked: &["image.machine", "sbom.components"],
+        unchecked: &["image.base", "image.machine", "sbom.components"],
     },
     Lie {
         name: "a layer more than the config knows of",
@@ -118,7 +118,7 @@ pub(super) const LIES: &[Lie] = &[
             });
         },
         wrong: &["image.content"],
-        unchecked: &["image.machine", "sbom.components"],
+        unchecked: &["image.base", "image.machine", "sbom.components"],
     },
     Lie {
         name: "another base image than the Dockerfile pins",
@@ -134,8 +134,25 @@ pub(super) const LIES: &[Lie] = &[
                 }
             });
         },
-        wrong: &["image.content"],
-        unchecked: &["image.machine", "sbom.components"],
+        wrong: &["image.base"],
+        unchecked: &["sbom.components"],
+    },
+    Lie {
+        name: "a layer below those of the base image",
+        tell: |world| {
+            world.release_changed(|world, parts| {
+                world.add_layer(parts, &[file("etc/added", b"")]);
+                for platform in &mut parts.platforms {
+                    let last_first = |list: &mut serde_json::Value| {
+                        list.as_array_mut().expect("a list of layers").rotate_right(1);
+                    };
+                    last_first(&mut platform.manifest["layers"]);
+                    last_first(&mut platform.config["rootfs"]["diff_ids"]);
+                }
+            });
+        },
+        wrong: &["image.base"],
+        unchecked: &["sbom.components"],
     },
     Lie {
         name: "a binary for another platform in a layer more",

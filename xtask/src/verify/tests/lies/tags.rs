@@ -62,6 +62,7 @@ pub(super) const LIES: &[Lie] = &[
         unchecked: &[
             "image.labels",
             "image.content",
+            "image.base",
             "image.machine",
             "signature.platforms",
             "attachments",
