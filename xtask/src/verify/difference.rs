@@ -89,9 +89,11 @@ fn judge(digest: &Digest, compared: &Seen<Compared>) -> Claim {
             };
             bail!("the commit gives `{built}` here, not `{digest}`: {platform} differs: {found}")
         }
-        None if built == digest => Ok("the commit gives the same digest here".to_owned()),
+        None if built == digest => {
+            Ok("the commit, built here without a cache, gives the same digest".to_owned())
+        }
         None => Ok(format!(
-            "the commit gives the same content here, compressed in another way: the digest is `{built}`"
+            "the commit, built here without a cache, gives the same content, compressed in another way: the digest is `{built}`"
         )),
     })
 }

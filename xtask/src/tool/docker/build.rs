@@ -49,7 +49,8 @@ pub enum Output {
         /// To a registry without TLS that is not on this machine.
         is_plain_elsewhere: bool,
     },
-    /// Written as an OCI layout, in a tar file: for its digest alone.
+    /// Written as an OCI layout, in a tar file, to be compared with what is public. Built without the layers of earlier builds:
+    /// they may be the very ones that were published.
     Layout(PathBuf),
 }
 
@@ -98,6 +99,7 @@ impl Build {
         arguments.extend(self.proxies.iter().map(|name| format!("--build-arg={name}")));
         arguments.extend((!self.builder.is_empty()).then(|| format!("--builder={}", self.builder)));
         arguments.extend((!self.network.is_empty()).then(|| format!("--network={}", self.network)));
+        arguments.extend(matches!(self.output, Output::Layout(_)).then(|| "--no-cache".to_owned()));
         arguments.push(format!("--output={}", self.output));
         arguments
     }
@@ -136,6 +138,13 @@ mod tests {
         assert!(arguments.contains(&"--secret=id=NPM_TOKEN,env=NPM_TOKEN".to_owned()), "{arguments:?}");
         assert!(arguments.contains(&"--build-arg=HTTPS_PROXY".to_owned()), "{arguments:?}");
         assert!(!arguments.iter().any(|argument| argument.contains("npm-token-value")), "{arguments:?}");
+    }
+
+    #[test]
+    fn what_is_compared_is_built_without_a_cache() {
+        let has = |output| build(output).arguments().contains(&"--no-cache".to_owned());
+        let push = Output::Push { name: "r.example.org/acme/carol:v1".to_owned(), is_plain_elsewhere: false };
+        assert!(has(Output::Layout(PathBuf::from("x.tar"))) && !has(push));
     }
 
     #[test]
