@@ -70,7 +70,7 @@ fn run(command: Command, environment: &Environment) -> Result<()> {
         }
         Command::Check => check::run(environment),
         Command::Policies { check } => policies::run(environment, check),
-        Command::Notes { what } => notes::run(environment, what.as_deref()),
+        Command::Notes { what, from } => notes::run(environment, what.as_deref(), from.as_ref()),
         Command::Init(options) => init::run(environment, &options),
         Command::Keygen { directory } => keygen::run(environment, &directory),
         Command::Doctor => doctor::run(environment),

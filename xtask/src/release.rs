@@ -215,7 +215,7 @@ impl<'a> Context<'a> {
             tools,
             target,
             release,
-            history: History::of(session.git, source)?,
+            history: History::of(session.git, source, None)?,
             build: ImageBuild::new(release, &tools.docker, session.git, session.environment),
         })
     }

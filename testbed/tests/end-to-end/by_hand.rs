@@ -33,7 +33,7 @@ fn notes_of_a_tag_are_the_commits_since_the_one_before() -> Result<()> {
         checkout.git(&["tag", "v1.1.0"])?;
         let notes = Xtask::new(&checkout, &["notes", "v1.1.0"]).run()?.success()?.stdout;
         let commit = checkout.git(&["rev-parse", "--short=12", "HEAD"])?;
-        let expected = format!("## Changes\n\n- `feat: <b>a</b>` ({commit})\n\n[All changes since v1.0.0](");
+        let expected = format!("## Changes\n\n### New\n\n- `<b>a</b>` ([{commit}](");
         ensure!(notes.starts_with(&expected) && notes.ends_with("/compare/v1.0.0...v1.1.0)\n"), "{notes}");
         ensure_refused(&checkout, Xtask::new(&checkout, &["notes", "v2.0.0"]), REFUSED, &["no tag `v2.0.0`"])
     })

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::commands::handover::Named;
+use crate::inputs::version::ReleaseTag;
 
 /// Builds, proves and publishes the releases of this repository's service.
 ///
@@ -93,6 +94,9 @@ pub enum Command {
         /// A tag, or a commit as the next version [default: the tag at HEAD, else HEAD]
         #[arg(value_name = "TAG or COMMIT")]
         what: Option<String>,
+        /// The release to compare with [default: the one before it on its own line]
+        #[arg(long, value_name = "TAG")]
+        from: Option<ReleaseTag>,
     },
     /// Write into another repository what it needs to release its service with this tool; nothing is overwritten
     Init(crate::commands::init::Options),

@@ -1,23 +1,36 @@
-//! `cargo xtask notes`: the first section of a page, from git alone.
+//! `cargo xtask notes`: the first section of a page, from git alone, in any repository with version tags.
 
 use anyhow::Result;
 
 use crate::evidence::notes;
-use crate::inputs::config::Config;
+use crate::inputs::config::{self, Config};
 use crate::inputs::history::History;
 use crate::inputs::source::Source;
+use crate::inputs::version::ReleaseTag;
 use crate::process::Runner;
 use crate::process::environment::Environment;
 use crate::process::stdout;
+use crate::refuse;
 use crate::tool::git::Git;
 
-/// Prints the section for `what`: a tag, or a commit as the next version.
+/// Prints the section for `what`, a tag, or a commit as the next version: what changed since `from`, or since the release
+/// before it. Commits are linked where the commit has the release's configuration, which names the forge.
 ///
 /// # Errors
-/// As [`Source::to_try`], or when git does not answer.
-pub fn run(environment: &Environment, what: Option<&str>) -> Result<()> {
+/// As [`Source::to_try`]; a [`crate::process::failure::Refusal`] where there is no tag `from`; or when git does not answer.
+pub fn run(environment: &Environment, what: Option<&str>, from: Option<&ReleaseTag>) -> Result<()> {
     let git = Git::here(&Runner::new(environment))?;
     let source = Source::to_try(&git, what)?;
-    let config = Config::of_commit(&git, &source.commit)?;
-    stdout::print(&notes::section(&config, &source.tag, &History::of(&git, &source)?))
+    if let Some(from) = from
+        && git.peel(&from.git_ref())?.is_none()
+    {
+        refuse!("there is no tag `{from}` here; fetch the repository's tags with `git fetch --tags`");
+    }
+    let [manifest] = git.files(&source.commit, [config::MANIFEST])?;
+    let config = match Config::is_in(manifest.as_deref()) {
+        true => Some(Config::of_file(&source.commit, manifest)?),
+        false => None,
+    };
+    let repository = config.map(|config| config.source_url());
+    stdout::print(&notes::section(repository.as_deref(), &source.tag, &History::of(&git, &source, from)?))
 }

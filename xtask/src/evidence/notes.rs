@@ -1,100 +1,183 @@
-//! The first section of a page: the commits since the previous release, as Markdown. A commit subject is hostile input: it is
-//! shown as it is, never as Markdown.
+//! The first section of a page: what changed since the previous release, as Markdown. A pure function of what git says.
 
-use crate::inputs::config::Config;
+mod change;
+mod text;
+
 use crate::inputs::history::History;
 use crate::inputs::version::ReleaseTag;
-use crate::tool::git::LogEntry;
 
-/// More commits than this are counted, not listed.
-const MOST_LISTED: usize = 250;
+use change::{Change, Group, without_reverted};
+use text::as_written;
 
-/// A subject longer than this is cut.
-const LONGEST_SUBJECT: usize = 200;
+/// The list ends before it is larger than this, in bytes: forges bound what a page may hold.
+const LARGEST: usize = 60 << 10;
 
-/// The section about the changes: the same history gives the same text.
+/// The headings of a page, and what is folded below them.
+const SHOWN: [(Group, &str); 5] = [
+    (Group::Features, "New"),
+    (Group::Fixes, "Fixed"),
+    (Group::Security, "Security"),
+    (Group::Performance, "Faster"),
+    (Group::Others, "Other changes"),
+];
+const FOLDED: [(Group, &str); 2] =
+    [(Group::Dependencies, "Dependencies"), (Group::Maintenance, "Maintenance")];
+
+/// The section about the changes: the same history gives the same text. `repository` is the address of the repository on its
+/// forge; without it, nothing is a link.
 #[must_use]
-pub fn section(config: &Config, tag: &ReleaseTag, history: &History) -> String {
-    let repository = config.source_url();
-    let compare = history.previous.as_ref().map(|previous| {
-        format!("\n[All changes since {previous}]({repository}/compare/{previous}...{tag})\n")
-    });
-    format!("## Changes\n\n{}{}", list(&history.commits), compare.unwrap_or_default())
+pub fn section(repository: Option<&str>, tag: &ReleaseTag, history: &History) -> String {
+    let Some(previous) = &history.previous else {
+        return "## Changes\n\nThe first release.\n".to_owned();
+    };
+    let since = format!("All changes since {previous}");
+    let since = match repository {
+        Some(repository) => format!("[{since}]({repository}/compare/{previous}...{tag})"),
+        None => format!("{since}: `git log {previous}..{tag}`"),
+    };
+    format!("## Changes\n\n{}\n{since}\n", changes(repository, history))
 }
 
-/// The commits as a Markdown list, newest first.
-fn list(entries: &[LogEntry]) -> String {
-    if entries.is_empty() {
-        return "No changes besides the version.\n".to_owned();
+fn changes(repository: Option<&str>, history: &History) -> String {
+    let (entries, left_out) = without_reverted(&history.commits);
+    let changes: Vec<_> = entries.into_iter().map(Change::of).collect();
+    let mut page = Page { repository, text: String::new(), untold: 0 };
+    if changes.is_empty() {
+        page.text += "No changes besides the version.\n";
     }
-    let line = |entry: &LogEntry| format!("- {} ({})\n", as_text(&entry.subject), entry.commit.short());
-    let mut text: String = entries.iter().take(MOST_LISTED).map(line).collect();
-    if entries.len() > MOST_LISTED {
-        text += &format!("- and {} more\n", entries.len() - MOST_LISTED);
+    page.list("Breaking changes", changes.iter().filter(|change| change.breaking.is_some()));
+    let of = |group: Group| {
+        changes.iter().filter(move |change| change.group == group && change.breaking.is_none())
+    };
+    let says_kind = |change: &Change<'_>| change.group < Group::Others || change.breaking.is_some();
+    let is_plain = !changes.iter().any(says_kind);
+    for (group, heading) in SHOWN {
+        // One list needs no heading.
+        page.list(if is_plain { "" } else { heading }, of(group));
     }
-    text
+    for (group, heading) in FOLDED {
+        page.fold(heading, of(group));
+    }
+    if page.untold > 0 {
+        page.text += &format!("\nAnd {} more.\n", page.untold);
+    }
+    if left_out > 0 {
+        page.text += &format!("\n{left_out} commits that revert each other are not listed.\n");
+    }
+    page.text
 }
 
-/// `subject` as a code span (`CommonMark` 0.31 §6.1): within one, neither Markdown nor what a forge does to text afterwards
-/// (links to bare addresses, issues, commits and people, `:emoji:`) changes anything. What cannot be seen is dropped.
-fn as_text(subject: &str) -> String {
-    let shown: String = subject.chars().filter(|c| !is_hidden(*c)).collect();
-    let shown: String = shown.trim().chars().take(LONGEST_SUBJECT).collect();
-    if shown.is_empty() {
-        return "(no subject)".to_owned();
-    }
-    let runs = shown.split(|c| c != '`').map(str::len);
-    let fence = "`".repeat(runs.max().unwrap_or(0) + 1);
-    let space = if shown.starts_with('`') || shown.ends_with('`') { " " } else { "" };
-    format!("{fence}{space}{shown}{space}{fence}")
+/// What is written of it so far.
+struct Page<'a> {
+    repository: Option<&'a str>,
+    text: String,
+    /// Changes for which there was no room.
+    untold: usize,
 }
 
-/// Whether nothing is shown for `c`, or it changes how its neighbours are: control and format characters (Unicode 16.0,
-/// categories Cc, Cf, Zl and Zp), and letters that are blank.
-fn is_hidden(c: char) -> bool {
-    c.is_control()
-        || matches!(c,
-            '\u{ad}' | '\u{34f}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{890}'..='\u{891}'
-            | '\u{8e2}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
-            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}'
-            | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{110bd}' | '\u{110cd}' | '\u{13430}'..='\u{1343f}'
-            | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+impl Page<'_> {
+    /// A list under a heading, if there is something in it.
+    fn list<'a>(&mut self, heading: &str, changes: impl Iterator<Item = &'a Change<'a>>) {
+        let mut is_first = true;
+        for change in changes {
+            let entry = self.entry(change);
+            if self.text.len() + entry.len() > LARGEST {
+                self.untold += 1;
+                continue;
+            }
+            if std::mem::take(&mut is_first) {
+                self.begin(heading);
+            }
+            self.text += &entry;
+        }
+    }
+
+    fn begin(&mut self, heading: &str) {
+        if !self.text.is_empty() {
+            self.text.push('\n');
+        }
+        if !heading.is_empty() {
+            self.text += &format!("### {heading}\n\n");
+        }
+    }
+
+    /// The same, behind a line that a reader opens.
+    fn fold<'a>(&mut self, heading: &str, changes: impl Iterator<Item = &'a Change<'a>>) {
+        let changes: Vec<_> = changes.collect();
+        if changes.is_empty() {
+            return;
+        }
+        self.begin("");
+        self.text += &format!("<details><summary>{heading} ({})</summary>\n", changes.len());
+        self.list("", changes.into_iter());
+        self.text += "\n</details>\n";
+    }
+
+    fn entry(&self, change: &Change<'_>) -> String {
+        let (commit, short) = (change.commit, change.commit.short());
+        let link = self.repository.map(|repository| format!("[{short}]({repository}/commit/{commit})"));
+        let named = link.unwrap_or_else(|| short.to_string());
+        let mut entry = format!("- {} ({named})\n", as_written(&change.text));
+        for footer in change.breaking.iter().flatten() {
+            entry += &format!("  - {}\n", as_written(footer));
+        }
+        entry
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{as_text, list};
+    use super::changes;
+    use crate::inputs::history::History;
     use crate::tool::git::{Commit, LogEntry};
 
-    #[test]
-    fn a_subject_is_shown_as_it_is_and_becomes_neither_markup_nor_a_link() {
-        for (subject, shown) in [
-            ("fix: the parser (#12)", "`fix: the parser (#12)`"),
-            ("```sh", "```` ```sh ````"),
-            ("use `x` and ``y``", "``` use `x` and ``y`` ```"),
-            ("- item", "`- item`"),
-            ("<script>", "`<script>`"),
-            ("[text](http://localhost)", "`[text](http://localhost)`"),
-            ("thanks @everyone :tada: acme/carol#1", "`thanks @everyone :tada: acme/carol#1`"),
-            (
-                "see https://evil.example and 4993ff5a4993ff5a",
-                "`see https://evil.example and 4993ff5a4993ff5a`",
-            ),
-            ("a\u{202e}b\u{7}c\u{ad}d\u{61c}e\u{2060}f\u{e0041}g\u{2028}h\u{3164}i", "`abcdefghi`"),
-            ("caf\u{fffd} ist offen 👍\u{fe0f}", "`caf\u{fffd} ist offen 👍\u{fe0f}`"),
-            (" \u{200b} ", "(no subject)"),
-            ("", "(no subject)"),
-        ] {
-            assert_eq!(as_text(subject), shown);
-        }
-        assert!(as_text(&"x".repeat(10_000)).len() <= 202);
+    fn told(messages: &[&str]) -> String {
+        let entry = |(number, message): (usize, &&str)| LogEntry {
+            commit: Commit::parse(&format!("{number:040x}")).unwrap(),
+            parents: 1,
+            message: (*message).to_owned(),
+        };
+        let commits = messages.iter().enumerate().map(entry).collect();
+        changes(Some("https://forge.example.org/a/b"), &History { previous: None, commits })
     }
 
     #[test]
-    fn a_long_range_is_counted() {
-        let entry = LogEntry { commit: Commit::parse(&"a".repeat(40)).unwrap(), subject: "x".to_owned() };
-        let text = list(&vec![entry; 260]);
-        assert_eq!(text.lines().count(), 251);
-        assert!(text.ends_with("- and 10 more\n"));
+    fn changes_are_grouped_and_what_breaks_comes_first() {
+        let text = told(&[
+            "docs: a word",
+            "feat: a page",
+            "chore(deps): update x",
+            "fix!: the port\n\nBREAKING CHANGE: it is 8080 now",
+            "plain words",
+        ]);
+        let link =
+            |number: usize| format!("([000000000000](https://forge.example.org/a/b/commit/{number:040x}))");
+        let expected = format!(
+            "### Breaking changes\n\n- `the port` {}\n  - `it is 8080 now`\n\n### New\n\n- `a page` {}\n\n\
+             ### Other changes\n\n- `plain words` {}\n\n<details><summary>Dependencies (1)</summary>\n\n\
+             - `deps: update x` {}\n\n</details>\n\n<details><summary>Maintenance (1)</summary>\n\n- `docs: a word` {}\n\n</details>\n",
+            link(3),
+            link(1),
+            link(4),
+            link(2),
+            link(0)
+        );
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn a_project_without_a_convention_has_one_list() {
+        let text = told(&["verify: no cache", "plain words"]);
+        assert!(text.starts_with("- `verify: no cache`") && !text.contains('#'), "{text}");
+        assert_eq!(told(&[]), "No changes besides the version.\n");
+    }
+
+    #[test]
+    fn a_long_range_ends_between_two_entries_and_counts_the_rest() {
+        let messages = vec!["x".repeat(200); 1000];
+        let text = told(&messages.iter().map(String::as_str).collect::<Vec<_>>());
+        assert!(text.len() <= (60 << 10) + 100, "{}", text.len());
+        let listed = text.lines().filter(|line| line.starts_with("- ")).count();
+        assert!(text.ends_with(&format!("\n\nAnd {} more.\n", 1000 - listed)), "{listed}");
     }
 }

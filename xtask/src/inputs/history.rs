@@ -16,24 +16,33 @@ pub struct History {
 }
 
 impl History {
-    /// Asks git: the same commit and tag give the same answer.
+    /// Asks git: the same commit and tag give the same answer. `from` is the release to compare with, where it is not the
+    /// previous one.
     ///
     /// # Errors
     /// When git does not answer.
-    pub fn of(git: &Git, source: &Source) -> Result<Self> {
+    pub fn of(git: &Git, source: &Source, from: Option<&ReleaseTag>) -> Result<Self> {
         let Source { tag, commit, .. } = source;
-        let tags = release_tags(&git.tags_within(commit)?);
-        let previous = previous(tag, &tags).cloned();
+        let previous = match from {
+            Some(from) => Some(from.clone()),
+            None => previous(tag, &release_tags(&git.tags_within(commit)?)).cloned(),
+        };
         let commits = git.log(previous.as_ref().map(ToString::to_string).as_deref(), commit)?;
         Ok(Self { previous, commits })
     }
 }
 
-/// The tag whose commits are not news: for a stable release the previous stable one, for a pre-release the previous one
-/// of any kind. "Previous" is the highest below it among the tags in its own history, so a backport is compared with
-/// its own line. `None` for the first release.
+/// The tag whose commits are not news: for a stable release the previous stable one; for a pre-release the one before it of the
+/// same version, else the previous stable one, else any. "Previous" is the highest below it among the tags in its own
+/// history, so a backport is compared with its own line. `None` for the first release.
 fn previous<'a>(tag: &ReleaseTag, in_history: &'a [ReleaseTag]) -> Option<&'a ReleaseTag> {
-    in_history.iter().filter(|other| *other < tag && (!tag.is_stable() || other.is_stable())).max()
+    let below = || in_history.iter().filter(|other| *other < tag);
+    let stable = || below().filter(|other| other.is_stable()).max();
+    if tag.is_stable() {
+        return stable();
+    }
+    let core = |tag: &ReleaseTag| (tag.version().major, tag.version().minor, tag.version().patch);
+    below().filter(|other| core(other) == core(tag)).max().or_else(stable).or_else(|| below().max())
 }
 
 #[cfg(test)]
@@ -48,6 +57,9 @@ mod tests {
             ("v0.3.0", &["v0.2.0", "v0.3.0-rc.1"], Some("v0.2.0")),
             ("v0.3.0-rc.2", &["v0.2.0", "v0.3.0-rc.1"], Some("v0.3.0-rc.1")),
             ("v0.3.0-rc.1", &["v0.2.0"], Some("v0.2.0")),
+            ("v0.3.0-rc.1", &["v0.1.0", "v0.2.0-rc.5"], Some("v0.1.0")),
+            ("v0.2.0-rc.1", &["v0.1.0-rc.1", "v0.1.0-rc.2"], Some("v0.1.0-rc.2")),
+            ("v1.2.9", &["v1.2.8", "v1.1.0"], Some("v1.2.8")),
             ("v0.1.1", &["v0.1.0"], Some("v0.1.0")),
             ("v0.10.0", &["v0.9.0", "v0.2.0"], Some("v0.9.0")),
             ("v0.1.0", &["v0.1.0", "v0.2.0"], None),

@@ -38,9 +38,23 @@ const TAG_NAME: &str = "--format=%(refname:strip=2)";
 pub struct LogEntry {
     /// The commit.
     pub commit: Commit,
-    /// The first line of its message, as written: hostile input.
-    pub subject: String,
+    /// How many commits it stands on: more than one make it a merge.
+    pub parents: usize,
+    /// Its message, as written, at most [`LONGEST_MESSAGE`] bytes of it: hostile input.
+    pub message: String,
 }
+
+impl LogEntry {
+    /// The first paragraph of the message on one line, as git's own `%s`.
+    #[must_use]
+    pub fn subject(&self) -> String {
+        let lines = self.message.lines().map(str::trim).skip_while(|line| line.is_empty());
+        lines.take_while(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// What is behind this many bytes of a message is left out.
+pub const LONGEST_MESSAGE: usize = 16 << 10;
 
 /// The repository that a command runs in.
 #[derive(Clone)]
@@ -224,8 +238,9 @@ impl Git {
     /// When git fails or its output does not have the asked form.
     pub fn log(&self, from: Option<&str>, to: &Commit) -> Result<Vec<LogEntry>> {
         let range = from.map_or_else(|| to.to_string(), |from| format!("refs/tags/{from}..{to}"));
-        let log = ["log", "--no-merges", "--no-show-signature", "--encoding=UTF-8", "-z"];
-        let call = self.call(&[&log[..], &["--format=%H%x1f%s", "--end-of-options", &range]].concat())?;
+        let log = ["log", "--no-show-signature", "--encoding=UTF-8", "-z"];
+        let call =
+            self.call(&[&log[..], &["--format=%H%x1f%P%x1f%B", "--end-of-options", &range]].concat())?;
         let output = call.output()?.success()?.stdout;
         let text = String::from_utf8_lossy(&output);
         text.split('\0').filter(|record| !record.is_empty()).map(parse_log_record).collect()
@@ -277,10 +292,12 @@ fn yes_or_no(text: &str) -> Result<bool> {
 }
 
 fn parse_log_record(record: &str) -> Result<LogEntry> {
-    let Some((commit, subject)) = record.split_once('\x1f') else {
-        bail!("`git log` printed a record without a separator: `{record}`");
+    let mut fields = record.splitn(3, '\x1f');
+    let (Some(commit), Some(parents), Some(message)) = (fields.next(), fields.next(), fields.next()) else {
+        bail!("`git log` printed a record with too few fields");
     };
-    Ok(LogEntry { commit: Commit::parse(commit)?, subject: subject.to_owned() })
+    let message = message[..message.floor_char_boundary(LONGEST_MESSAGE)].to_owned();
+    Ok(LogEntry { commit: Commit::parse(commit)?, parents: parents.split_whitespace().count(), message })
 }
 
 #[cfg(test)]
@@ -288,9 +305,16 @@ mod tests {
     use super::parse_log_record;
 
     #[test]
-    fn a_log_record_is_a_commit_and_a_subject_that_may_hold_anything() {
-        let record = format!("{}\x1ffix: a \x1f and `tick`", "b".repeat(40));
-        assert_eq!(parse_log_record(&record).unwrap().subject, "fix: a \x1f and `tick`");
+    fn a_log_record_is_a_commit_and_a_message_that_may_hold_anything() {
+        let [commit, parent] = ["b", "c"].map(|digit| digit.repeat(40));
+        let entry =
+            parse_log_record(&format!("{commit}\x1f{parent} {parent}\x1ffix: a \x1f and `tick`\n\nmore\n"))
+                .unwrap();
+        assert_eq!((&*entry.subject(), entry.parents), ("fix: a \x1f and `tick`", 2));
+        let folded = parse_log_record(&format!("{commit}\x1f\x1f\r\nfix: a\r\n b\r\n\r\nc")).unwrap();
+        assert_eq!(folded.subject(), "fix: a b");
+        let long = parse_log_record(&format!("{commit}\x1f\x1f{}", "é".repeat(9000))).unwrap();
+        assert_eq!((long.message.len(), long.parents), (16 << 10, 0));
         assert!(parse_log_record("fatal: not a git repository").is_err());
     }
 }

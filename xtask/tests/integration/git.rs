@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 
 use xshell::cmd;
 use xtask::evidence::notes;
-use xtask::inputs::config::Config;
 use xtask::inputs::history::History;
 use xtask::inputs::source::Source;
 use xtask::process::Runner;
@@ -137,23 +136,14 @@ fn tags_and_history_are_read_whatever_the_user_sees() {
     assert!(!git.differs(&head, &["a.js"]).unwrap());
 }
 
-fn config() -> Config {
-    let config = serde_json::json!({
-        "forge": "https://forge.example.org", "repository": "acme/carol", "title": "carol", "description": "a service",
-        "licenses": "MIT", "platforms": ["linux/amd64"], "branches": ["main"],
-        "smoke": {"port": 3000, "health": "/healthz", "version": "/version"},
-    });
-    serde_json::from_value(config).unwrap()
-}
-
 #[test]
 fn a_subject_that_is_not_utf_8_is_shown_with_replacements() {
     let repository = Repository::new(&[("a.js", b"one\n")]);
     let tree = repository.git("rev-parse HEAD^{tree}");
     let commit = |headers: &str, subject: &[u8]| {
-        let head = format!(
-            "tree {tree}\nauthor a <a@b> 1700000000 +0000\ncommitter a <a@b> 1700000000 +0000\n{headers}\n"
-        );
+        let parent = repository.git("rev-parse HEAD");
+        let people = "author a <a@b> 1700000000 +0000\ncommitter a <a@b> 1700000000 +0000";
+        let head = format!("tree {tree}\nparent {parent}\n{people}\n{headers}\n");
         let sh = repository.runner.shell().unwrap();
         let call = repository.runner.call(cmd!(sh, "git hash-object -t commit -w --stdin"));
         let id = call.dir(&repository.top()).stdin([head.as_bytes(), subject].concat()).read().unwrap();
@@ -161,13 +151,14 @@ fn a_subject_that_is_not_utf_8_is_shown_with_replacements() {
     };
     let subject = || {
         let git = repository.asked();
-        git.log(None, &git.peel("HEAD").unwrap().unwrap()).unwrap()[0].subject.clone()
+        git.log(None, &git.peel("HEAD").unwrap().unwrap()).unwrap()[0].subject()
     };
+    repository.git("tag v0.1.0");
     commit("", b"caf\xe9 is open\n");
     assert_eq!(subject(), "caf\u{fffd} is open");
-    repository.git("tag v0.1.0");
-    let source = Source::of_tag(&repository.asked(), "v0.1.0".parse().unwrap()).unwrap();
-    let notes = notes::section(&config(), &source.tag, &History::of(&repository.asked(), &source).unwrap());
+    repository.git("tag v0.2.0");
+    let source = Source::of_tag(&repository.asked(), "v0.2.0".parse().unwrap()).unwrap();
+    let notes = notes::section(None, &source.tag, &History::of(&repository.asked(), &source, None).unwrap());
     assert!(notes.contains("- `caf\u{fffd} is open` ("), "what the page says of it: {notes}");
     commit("encoding ISO-8859-1\n", b"caf\xe9 is open\n");
     assert_eq!(subject(), "café is open");

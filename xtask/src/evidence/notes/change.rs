@@ -1,0 +1,217 @@
+//! What a commit says of itself: its kind, by Conventional Commits 1.0.0 where it follows them, and what it breaks. A commit
+//! without that convention is a change like any other. <https://www.conventionalcommits.org/en/v1.0.0/>
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::tool::git::{Commit, LogEntry};
+
+/// What a change is to a person who runs the service, in the order of a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Group {
+    Features,
+    Fixes,
+    Security,
+    Performance,
+    /// Everything that does not say what it is.
+    Others,
+    Dependencies,
+    /// What changes nothing for somebody who runs it.
+    Maintenance,
+}
+
+/// The words before the colon, in lower case.
+const KINDS: [(&str, Group); 17] = [
+    ("feat", Group::Features),
+    ("feature", Group::Features),
+    ("fix", Group::Fixes),
+    ("bugfix", Group::Fixes),
+    ("hotfix", Group::Fixes),
+    ("security", Group::Security),
+    ("perf", Group::Performance),
+    ("revert", Group::Others),
+    ("deps", Group::Dependencies),
+    ("build", Group::Maintenance),
+    ("chore", Group::Maintenance),
+    ("ci", Group::Maintenance),
+    ("docs", Group::Maintenance),
+    ("refactor", Group::Maintenance),
+    ("style", Group::Maintenance),
+    ("test", Group::Maintenance),
+    ("tests", Group::Maintenance),
+];
+
+/// The footers that say what a change breaks.
+const BREAKING: [&str; 2] = ["BREAKING CHANGE: ", "BREAKING-CHANGE: "];
+
+/// One commit, read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Change<'a> {
+    pub(super) commit: &'a Commit,
+    pub(super) group: Group,
+    /// Without its kind.
+    pub(super) text: String,
+    /// It breaks something: what its footers say of that, if they do.
+    pub(super) breaking: Option<Vec<String>>,
+}
+
+impl<'a> Change<'a> {
+    pub(super) fn of(entry: &'a LogEntry) -> Self {
+        let footers = footers(&entry.message);
+        let (group, text, is_marked) = kind(&entry.subject());
+        let breaking = (is_marked || !footers.is_empty()).then_some(footers);
+        Self { commit: &entry.commit, group, text, breaking }
+    }
+}
+
+/// Group and text of a subject, and whether it has the `!` of a breaking change.
+fn kind(subject: &str) -> (Group, String, bool) {
+    let read = || {
+        let (head, text) = subject.split_once(": ")?;
+        let (head, is_marked) = head.strip_suffix('!').map_or((head, false), |head| (head, true));
+        let (kind, scope) = match head.split_once('(') {
+            Some((kind, scope)) => (kind, Some(scope.strip_suffix(')')?)),
+            None => (head, None),
+        };
+        let (_, group) = KINDS.iter().find(|(name, _)| name.eq_ignore_ascii_case(kind))?;
+        let group =
+            if scope.is_some_and(|scope| scope.starts_with("deps")) { Group::Dependencies } else { *group };
+        let text = match scope {
+            // What is folded together tells its kinds.
+            _ if group == Group::Maintenance => subject.to_owned(),
+            Some(scope) => format!("{scope}: {text}"),
+            None => text.to_owned(),
+        };
+        Some((group, text, is_marked))
+    };
+    read().unwrap_or_else(|| (Group::Others, subject.to_owned(), false))
+}
+
+/// What the footers of a message say is broken: each to its end, over several lines.
+fn footers(message: &str) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    let mut is_inside = false;
+    for line in message.lines().skip(1).map(str::trim_end) {
+        let begins = BREAKING.iter().find_map(|footer| line.strip_prefix(footer));
+        match (begins, found.last_mut()) {
+            (Some(text), _) => {
+                found.push(text.trim().to_owned());
+                is_inside = true;
+            }
+            (None, Some(last)) if is_inside && !line.is_empty() && !is_footer(line) => {
+                *last = format!("{last} {}", line.trim());
+            }
+            _ => is_inside = false,
+        }
+    }
+    found
+}
+
+/// `Signed-off-by: …` or `Fixes #…`.
+fn is_footer(line: &str) -> bool {
+    let is_token =
+        |token: &str| !token.is_empty() && token.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+    [": ", " #"].iter().any(|mark| line.split_once(mark).is_some_and(|(token, _)| is_token(token)))
+}
+
+/// The commits that somebody reads about, newest first: without merges that say no more than that, and without what was
+/// reverted within the range, together with what reverted it. Also how many were left out as such a pair.
+pub(super) fn without_reverted(entries: &[LogEntry]) -> (Vec<&LogEntry>, usize) {
+    let known: BTreeMap<&str, &LogEntry> =
+        entries.iter().map(|entry| (entry.commit.as_str(), entry)).collect();
+    let mut cancelled: BTreeSet<&str> = BTreeSet::new();
+    for entry in entries.iter().filter(|entry| !is_bare_merge(entry)) {
+        // The newest first: where a revert was reverted, what it had reverted stays.
+        let Some(reverted) = reverted(&entry.message).and_then(|id| known.get(id)) else { continue };
+        let (this, other) = (entry.commit.as_str(), reverted.commit.as_str());
+        if this != other && !cancelled.contains(this) && !cancelled.contains(other) {
+            cancelled.extend([this, other]);
+        }
+    }
+    let is_told = |entry: &&LogEntry| !is_bare_merge(entry) && !cancelled.contains(entry.commit.as_str());
+    (entries.iter().filter(is_told).collect(), cancelled.len())
+}
+
+/// The commit that a message of `git revert` names.
+fn reverted(message: &str) -> Option<&str> {
+    let (_, rest) = message.split_once("\nThis reverts commit ")?;
+    rest.split(|c: char| !c.is_ascii_hexdigit()).next()
+}
+
+/// git's own words: a merge with a subject of its own is a change.
+fn is_bare_merge(entry: &LogEntry) -> bool {
+    entry.parents > 1 && entry.subject().starts_with("Merge ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Change, Group, without_reverted};
+    use crate::tool::git::{Commit, LogEntry};
+
+    fn entry(number: u8, parents: usize, message: &str) -> LogEntry {
+        let commit = Commit::parse(&format!("{number:02x}").repeat(20)).unwrap();
+        LogEntry { commit, parents, message: message.to_owned() }
+    }
+
+    #[test]
+    fn a_subject_tells_its_kind_where_it_follows_the_convention() {
+        for (subject, group, text, is_breaking) in [
+            ("feat: a page", Group::Features, "a page", false),
+            ("feat(ui)!: a page", Group::Features, "ui: a page", true),
+            ("Fix(api): the parser (#12)", Group::Fixes, "api: the parser (#12)", false),
+            ("perf: faster", Group::Performance, "faster", false),
+            ("security: no more", Group::Security, "no more", false),
+            ("chore(deps): update x to 2", Group::Dependencies, "deps: update x to 2", false),
+            ("fix(deps-dev): y", Group::Dependencies, "deps-dev: y", false),
+            ("docs: a word", Group::Maintenance, "docs: a word", false),
+            ("verify: no cache", Group::Others, "verify: no cache", false),
+            ("plain words", Group::Others, "plain words", false),
+            ("feat:no blank", Group::Others, "feat:no blank", false),
+            ("feat(open: x", Group::Others, "feat(open: x", false),
+            ("parser!: x", Group::Others, "parser!: x", false),
+            ("", Group::Others, "", false),
+        ] {
+            let entry = entry(1, 1, subject);
+            let change = Change::of(&entry);
+            assert_eq!(
+                (change.group, &*change.text, change.breaking.is_some()),
+                (group, text, is_breaking),
+                "{subject}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_footer_says_what_breaks_over_several_lines() {
+        let message = "fix: x\n\nWords.\n\nBREAKING CHANGE: the port is\n  another one\nSigned-off-by: a\n\
+            BREAKING-CHANGE: and the path\n\nBREAKING CHANGES: no footer\n";
+        let entry = entry(1, 1, &message.replace('\n', "\r\n"));
+        let breaking = Change::of(&entry).breaking.unwrap();
+        assert_eq!(breaking, ["the port is another one", "and the path"]);
+    }
+
+    #[test]
+    fn what_was_reverted_in_the_range_is_left_out_and_comes_back_with_a_second_revert() {
+        let revert = |number: u8, of: u8| {
+            entry(
+                number,
+                1,
+                &format!("Revert \"x\"\n\nThis reverts commit {}.", format!("{of:02x}").repeat(20)),
+            )
+        };
+        let told = |entries: &[LogEntry]| -> Vec<String> {
+            without_reverted(entries).0.iter().map(|entry| entry.commit.as_str()[..2].to_owned()).collect()
+        };
+        let (first, other) = (entry(1, 1, "feat: x"), entry(2, 1, "feat: y"));
+        assert_eq!(told(&[revert(3, 1), other.clone(), first.clone()]), ["02"]);
+        assert_eq!(told(&[revert(4, 3), revert(3, 1), other.clone(), first.clone()]), ["02", "01"]);
+        assert_eq!(
+            told(&[revert(3, 9), other.clone()]),
+            ["03", "02"],
+            "what is older than the range stays reverted"
+        );
+        assert_eq!(told(&[revert(3, 3)]), ["03"], "a revert of itself is none");
+        let merges =
+            [entry(5, 2, "Merge branch 'x'"), entry(6, 2, "A feature (#7)"), entry(7, 1, "Merge words")];
+        assert_eq!(told(&merges), ["06", "07"]);
+    }
+}

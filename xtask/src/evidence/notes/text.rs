@@ -1,0 +1,59 @@
+//! Words of a commit as Markdown that shows them as they are: a commit message is hostile input.
+
+/// What is longer than this, in characters, is cut.
+const LONGEST: usize = 200;
+
+/// `words` as a code span (`CommonMark` 0.31 §6.1): within one, neither Markdown nor what a forge does to text afterwards
+/// (links to bare addresses, issues, commits and people, `:emoji:`) changes anything. What cannot be seen is dropped.
+pub(super) fn as_written(words: &str) -> String {
+    let shown: String = words.chars().filter(|c| !is_hidden(*c)).collect();
+    let shown: String = shown.trim().chars().take(LONGEST).collect();
+    if shown.is_empty() {
+        return "(no subject)".to_owned();
+    }
+    let runs = shown.split(|c| c != '`').map(str::len);
+    let fence = "`".repeat(runs.max().unwrap_or(0) + 1);
+    let space = if shown.starts_with('`') || shown.ends_with('`') { " " } else { "" };
+    format!("{fence}{space}{shown}{space}{fence}")
+}
+
+/// Whether nothing is shown for `c`, or it changes how its neighbours are: control and format characters (Unicode 16.0,
+/// categories Cc, Cf, Zl and Zp), and letters that are blank.
+fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{34f}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{890}'..='\u{891}'
+            | '\u{8e2}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}'
+            | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{110bd}' | '\u{110cd}' | '\u{13430}'..='\u{1343f}'
+            | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::as_written;
+
+    #[test]
+    fn words_are_shown_as_they_are_and_become_neither_markup_nor_a_link() {
+        for (words, shown) in [
+            ("fix: the parser (#12)", "`fix: the parser (#12)`"),
+            ("```sh", "```` ```sh ````"),
+            ("use `x` and ``y``", "``` use `x` and ``y`` ```"),
+            ("- item", "`- item`"),
+            ("<script>", "`<script>`"),
+            ("[text](http://localhost)", "`[text](http://localhost)`"),
+            ("thanks @everyone :tada: acme/carol#1", "`thanks @everyone :tada: acme/carol#1`"),
+            (
+                "see https://evil.example and 4993ff5a4993ff5a",
+                "`see https://evil.example and 4993ff5a4993ff5a`",
+            ),
+            ("a\u{202e}b\u{7}c\u{ad}d\u{61c}e\u{2060}f\u{e0041}g\u{2028}h\u{3164}i", "`abcdefghi`"),
+            ("caf\u{fffd} ist offen 👍\u{fe0f}", "`caf\u{fffd} ist offen 👍\u{fe0f}`"),
+            (" \u{200b} ", "(no subject)"),
+            ("", "(no subject)"),
+        ] {
+            assert_eq!(as_written(words), shown);
+        }
+        assert!(as_written(&"x".repeat(10_000)).len() <= 202);
+    }
+}
