@@ -13,6 +13,7 @@ pub mod run;
 pub mod source;
 pub mod stand_in;
 pub mod version;
+pub mod words;
 
 use std::collections::BTreeMap;
 

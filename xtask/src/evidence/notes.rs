@@ -23,19 +23,20 @@ const SHOWN: [(Group, &str); 5] = [
 const FOLDED: [(Group, &str); 2] =
     [(Group::Dependencies, "Dependencies"), (Group::Maintenance, "Maintenance")];
 
-/// The section about the changes: the same history gives the same text. `repository` is the address of the repository on its
+/// What a maintainer wrote, and the section about the changes: the same history gives the same text. `repository` is the address of the repository on its
 /// forge; without it, nothing is a link.
 #[must_use]
 pub fn section(repository: Option<&str>, tag: &ReleaseTag, history: &History) -> String {
+    let words = history.words.as_ref().map_or(String::new(), |words| format!("{words}\n\n"));
     let Some(previous) = &history.previous else {
-        return "## Changes\n\nThe first release.\n".to_owned();
+        return format!("{words}## Changes\n\nThe first release.\n");
     };
     let since = format!("All changes since {previous}");
     let since = match repository {
         Some(repository) => format!("[{since}]({repository}/compare/{previous}...{tag})"),
         None => format!("{since}: `git log {previous}..{tag}`"),
     };
-    format!("## Changes\n\n{}\n{since}\n", changes(repository, history))
+    format!("{words}## Changes\n\n{}\n{since}\n", changes(repository, history))
 }
 
 fn changes(repository: Option<&str>, history: &History) -> String {
@@ -138,7 +139,7 @@ mod tests {
             message: (*message).to_owned(),
         };
         let commits = messages.iter().enumerate().map(entry).collect();
-        changes(Some("https://forge.example.org/a/b"), &History { previous: None, commits })
+        changes(Some("https://forge.example.org/a/b"), &History { previous: None, commits, words: None })
     }
 
     #[test]

@@ -4,6 +4,8 @@ use anyhow::Result;
 
 use crate::inputs::source::{Source, release_tags};
 use crate::inputs::version::ReleaseTag;
+use crate::inputs::words;
+use crate::process::failure::Refusal;
 use crate::tool::git::{Git, LogEntry};
 
 /// What came with a release.
@@ -13,6 +15,8 @@ pub struct History {
     pub previous: Option<ReleaseTag>,
     /// The commits since then, newest first.
     pub commits: Vec<LogEntry>,
+    /// What a maintainer wrote about it, in `release-notes/<tag>.md` of the commit.
+    pub words: Option<String>,
 }
 
 impl History {
@@ -20,7 +24,7 @@ impl History {
     /// previous one.
     ///
     /// # Errors
-    /// When git does not answer.
+    /// A [`Refusal`] for words that cannot stand on a page; any other error when git does not answer.
     pub fn of(git: &Git, source: &Source, from: Option<&ReleaseTag>) -> Result<Self> {
         let Source { tag, commit, .. } = source;
         let previous = match from {
@@ -28,7 +32,11 @@ impl History {
             None => previous(tag, &release_tags(&git.tags_within(commit)?)).cloned(),
         };
         let commits = git.log(previous.as_ref().map(ToString::to_string).as_deref(), commit)?;
-        Ok(Self { previous, commits })
+        let path = format!("release-notes/{tag}.md");
+        let [words] = git.files(commit, [&path])?;
+        let words = words.map(|bytes| words::read(&bytes)).transpose();
+        let words = words.map_err(|error| Refusal::new(format!("`{path}` of commit {commit}: {error:#}")))?;
+        Ok(Self { previous, commits, words })
     }
 }
 

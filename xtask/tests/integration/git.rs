@@ -11,6 +11,7 @@ use xtask::inputs::history::History;
 use xtask::inputs::source::Source;
 use xtask::process::Runner;
 use xtask::process::environment::Environment;
+use xtask::process::failure::exit_code;
 use xtask::process::scratch::Scratch;
 use xtask::tool::git::Git;
 
@@ -41,7 +42,9 @@ impl Repository {
         let repository = Self { scratch, runner };
         repository.git("init --quiet");
         for (name, bytes) in files {
-            fs::write(top.join(name), bytes).unwrap();
+            let path = top.join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, bytes).unwrap();
         }
         repository.git("add --all");
         repository.git("commit --quiet --message first");
@@ -164,6 +167,22 @@ fn a_subject_that_is_not_utf_8_is_shown_with_replacements() {
     assert_eq!(subject(), "café is open");
     repository.set();
     assert_eq!(subject(), "café is open");
+}
+
+#[test]
+fn words_of_a_maintainer_stand_above_the_changes_or_are_refused_by_line() {
+    let section = |words: &[u8]| {
+        let repository = Repository::new(&[("a.js", b"one\n"), ("release-notes/v0.1.0.md", words)]);
+        repository.git("tag v0.1.0");
+        let git = repository.asked();
+        let source = Source::of_tag(&git, "v0.1.0".parse().unwrap()).unwrap();
+        History::of(&git, &source, None).map(|history| notes::section(None, &source.tag, &history))
+    };
+    assert_eq!(section(b"Hello.\n").unwrap(), "Hello.\n\n## Changes\n\nThe first release.\n");
+    let error = section(b"Hello.\n\n## Image\n").unwrap_err();
+    assert_eq!(exit_code(&error), 3);
+    assert!(error.to_string().starts_with("`release-notes/v0.1.0.md` of commit "), "{error}");
+    assert!(error.to_string().contains(": line 3: "), "{error}");
 }
 
 #[test]

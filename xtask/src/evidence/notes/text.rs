@@ -1,5 +1,7 @@
 //! Words of a commit as Markdown that shows them as they are: a commit message is hostile input.
 
+use crate::inputs::words::is_hidden;
+
 /// What is longer than this, in characters, is cut.
 const LONGEST: usize = 200;
 
@@ -15,18 +17,6 @@ pub(super) fn as_written(words: &str) -> String {
     let fence = "`".repeat(runs.max().unwrap_or(0) + 1);
     let space = if shown.starts_with('`') || shown.ends_with('`') { " " } else { "" };
     format!("{fence}{space}{shown}{space}{fence}")
-}
-
-/// Whether nothing is shown for `c`, or it changes how its neighbours are: control and format characters (Unicode 16.0,
-/// categories Cc, Cf, Zl and Zp), and letters that are blank.
-fn is_hidden(c: char) -> bool {
-    c.is_control()
-        || matches!(c,
-            '\u{ad}' | '\u{34f}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{890}'..='\u{891}'
-            | '\u{8e2}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
-            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}'
-            | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{110bd}' | '\u{110cd}' | '\u{13430}'..='\u{1343f}'
-            | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 #[cfg(test)]
