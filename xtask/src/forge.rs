@@ -1,5 +1,6 @@
 //! A forge: where tags, pages and commit states are read, and where the release page is written.
 
+pub mod default_branch;
 pub mod directory;
 pub mod forgejo;
 
@@ -21,6 +22,15 @@ pub enum CiState {
     Red(String),
 }
 
+/// A branch of the forge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BranchHead {
+    /// Its name.
+    pub name: String,
+    /// The commit that it is at.
+    pub head: Commit,
+}
+
 /// What anyone may ask a forge.
 pub trait Read: Sync {
     /// What CI says of `commit`, as far as it is asked for.
@@ -40,6 +50,24 @@ pub trait Read: Sync {
     /// # Errors
     /// When the forge cannot be asked.
     fn tag(&self, tag: &ReleaseTag) -> Result<Option<Commit>>;
+
+    /// The branch that the forge takes for the repository's main one; `None` where there is no forge to have one.
+    ///
+    /// # Errors
+    /// When the forge cannot be asked, or the repository is empty.
+    fn default_branch(&self) -> Result<Option<BranchHead>>;
+
+    /// The commit that the forge has the branch `name` at.
+    ///
+    /// # Errors
+    /// When the forge cannot be asked, or nobody could ask for that name.
+    fn branch(&self, name: &str) -> Result<Option<Commit>>;
+
+    /// The file `path` of `commit`, as the forge has it.
+    ///
+    /// # Errors
+    /// When the forge cannot be asked.
+    fn file(&self, commit: &Commit, path: &str) -> Result<Option<Vec<u8>>>;
 
     /// The page of `tag`, drafts included.
     ///

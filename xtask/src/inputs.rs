@@ -36,6 +36,9 @@ pub const PACKAGE_JSON: &str = "package.json";
 pub const PACKAGE_LOCK: &str = "package-lock.json";
 /// The public half of the signing key.
 pub const PUBLIC_KEY: &str = "cosign.pub";
+/// Who may sign a tag, as git takes it for `gpg.ssh.allowedSignersFile` (ssh-keygen(1), "ALLOWED SIGNERS"). It counts on the
+/// forge's default branch alone.
+pub const ALLOWED_SIGNERS: &str = "keys/allowed_signers";
 /// The `cosign.pub` that this project's own repository comes with. Nobody has its private half: a copy of the repository
 /// has to make a key pair of its own (docs/keys.md).
 const PLACEHOLDER_KEY: &str = "sha256:6f450da5d3b094b19cde1c67adc2290e9b5c4d124d66ef7cc080270540aa36e4";

@@ -7,6 +7,7 @@ mod conflicts;
 mod credentials;
 mod echo;
 mod gate;
+mod gates;
 mod history;
 pub(crate) mod image;
 mod newer_tool;

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde::{Deserialize, Serialize};
 
 use crate::evidence::page::{Page, PublishedPage};
-use crate::forge::{CiState, Read, Write};
+use crate::forge::{BranchHead, CiState, Read, Write};
 use crate::inputs::version::ReleaseTag;
 use crate::process::problem::Problem;
 use crate::tool::git::Commit;
@@ -52,6 +52,18 @@ impl Read for Directory {
     /// A directory has no tags of its own: what its page was published for.
     fn tag(&self, tag: &ReleaseTag) -> Result<Option<Commit>> {
         Ok(self.page(tag)?.map(|published| published.page.commit))
+    }
+
+    fn default_branch(&self) -> Result<Option<BranchHead>> {
+        Ok(None)
+    }
+
+    fn branch(&self, _name: &str) -> Result<Option<Commit>> {
+        Ok(None)
+    }
+
+    fn file(&self, _commit: &Commit, _path: &str) -> Result<Option<Vec<u8>>> {
+        Ok(None)
     }
 
     fn page(&self, tag: &ReleaseTag) -> Result<Option<PublishedPage>> {

@@ -2,6 +2,7 @@
 //! Decisions follow status codes and JSON fields, never the words of a message.
 
 mod answers;
+mod branches;
 mod checks;
 mod read;
 mod status;
@@ -55,7 +56,8 @@ impl Forgejo {
     }
 
     fn url(&self, rest: &str) -> String {
-        format!("{}/repos/{}/{rest}", self.api, self.config.repository)
+        let address = format!("{}/repos/{}", self.api, self.config.repository);
+        if rest.is_empty() { address } else { format!("{address}/{rest}") }
     }
 
     fn send(&self, request: Request) -> Result<Response> {
@@ -84,8 +86,7 @@ impl Forgejo {
         let is_public = match self.is_public.get() {
             Some(known) => *known,
             None => {
-                let address = format!("{}/repos/{}", self.api, self.config.repository);
-                let response = self.send(Request::new("GET", address))?;
+                let response = self.send(Request::new("GET", self.url("")))?;
                 let is_public = match response.status {
                     200 => true,
                     401 | 403 | 404 => false,

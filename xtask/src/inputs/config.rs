@@ -4,6 +4,7 @@
 #[cfg(test)]
 pub(crate) mod tests;
 
+mod gates;
 mod inputs;
 mod limits;
 mod native;
@@ -20,6 +21,7 @@ use crate::http::WebUrl;
 use crate::oci::reference::{Digest, Image, Registry};
 use crate::tool::git::{Commit, Git};
 
+pub use gates::Difference;
 pub use inputs::{BaseRegistry, Login, NamedSecrets, build_secrets};
 pub use limits::Timeouts;
 pub use native::{Archive, Native, Way};

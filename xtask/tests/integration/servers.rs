@@ -1,6 +1,7 @@
 //! The clients of registry and forge, against servers on loopback.
 
 mod forge;
+mod gates;
 mod registry;
 mod server;
 mod visibility;

@@ -18,6 +18,12 @@ pub(super) struct TagCommit {
     pub(super) sha: String,
 }
 
+/// `GET /repos/{o}/{r}`.
+#[derive(Deserialize)]
+pub(super) struct Repository {
+    pub(super) default_branch: String,
+}
+
 /// `GET /repos/{o}/{r}/branches/{branch}`.
 #[derive(Deserialize)]
 pub(super) struct Branch {

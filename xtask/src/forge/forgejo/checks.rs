@@ -2,9 +2,8 @@
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-use super::answers::Branch;
 use super::{Forgejo, PAGE_SIZE, status};
-use crate::forge::CiState;
+use crate::forge::{CiState, Read as _};
 use crate::http::Request;
 use crate::inputs::config::CiStatus;
 use crate::process::problem::Problem;
@@ -20,8 +19,7 @@ impl Forgejo {
     pub(super) fn check_branch(&self, commit: &Commit) -> Result<Option<Problem>> {
         let mut seen = Vec::new();
         for name in &self.config.branches {
-            let Some(branch) = self.get::<Branch>(&format!("branches/{name}"))? else { continue };
-            let head = Commit::parse(&branch.commit.id)?;
+            let Some(head) = self.branch(name)? else { continue };
             if self.git.peel(head.as_str())?.is_none() {
                 seen.push(format!(
                     "`{name}` is at {head}, which is not in this clone (`git fetch origin {name}`)"

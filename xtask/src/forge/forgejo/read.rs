@@ -2,10 +2,11 @@
 
 use anyhow::{Context as _, Result, bail};
 
-use super::answers::{Release, TagAnswer};
-use super::{Forgejo, PAGE_SIZE};
+use super::answers::{Branch, Release, Repository, TagAnswer};
+use super::{Forgejo, PAGE_SIZE, branches};
 use crate::evidence::page::PublishedPage;
-use crate::forge::{CiState, Read};
+use crate::forge::{BranchHead, CiState, Read};
+use crate::http::Request;
 use crate::inputs::version::ReleaseTag;
 use crate::process::problem::Problem;
 use crate::tool::git::Commit;
@@ -38,6 +39,32 @@ impl Read for Forgejo {
     fn tag(&self, tag: &ReleaseTag) -> Result<Option<Commit>> {
         let answer: Option<TagAnswer> = self.get(&format!("tags/{tag}"))?;
         answer.map(|found| Commit::parse(&found.commit.sha)).transpose()
+    }
+
+    fn default_branch(&self) -> Result<Option<BranchHead>> {
+        let repository = &self.config.repository;
+        let found: Option<Repository> = self.get("")?;
+        let name = found.with_context(|| format!("the forge has no `{repository}`"))?.default_branch;
+        let head = self.branch(&name)?;
+        let head = head.with_context(|| {
+            format!("`{name}`, the forge's default branch of `{repository}`, is not there; push it first")
+        })?;
+        Ok(Some(BranchHead { name, head }))
+    }
+
+    fn branch(&self, name: &str) -> Result<Option<Commit>> {
+        branches::check_name(name)?;
+        let branch: Option<Branch> = self.get(&format!("branches/{name}"))?;
+        branch.map(|branch| Commit::parse(&branch.commit.id)).transpose()
+    }
+
+    fn file(&self, commit: &Commit, path: &str) -> Result<Option<Vec<u8>>> {
+        let response = self.send(Request::new("GET", self.url(&format!("raw/{path}?ref={commit}"))))?;
+        match response.status {
+            200 => Ok(Some(response.body)),
+            404 => self.check_public().map(|()| None),
+            _ => Err(response.unexpected()),
+        }
     }
 
     fn page(&self, tag: &ReleaseTag) -> Result<Option<PublishedPage>> {

@@ -1,0 +1,43 @@
+//! The forge's default branch: what has been merged there decides about releases, whatever a tagged commit says.
+
+use anyhow::{Context as _, Result};
+
+use super::{BranchHead, Read};
+use crate::inputs::ALLOWED_SIGNERS;
+use crate::inputs::config::{Config, MANIFEST};
+use crate::tool::git::Git;
+
+/// What its head says.
+pub struct DefaultBranch {
+    /// Its name, and the commit that was read.
+    pub branch: BranchHead,
+    /// The configuration there.
+    pub config: Config,
+    /// `keys/allowed_signers`, where it has one.
+    pub allowed_signers: Option<Vec<u8>>,
+}
+
+impl DefaultBranch {
+    /// Reads it: which commit is the forge's to say, and its files are read from `git`, where it has the commit, as an
+    /// object cannot be another under the same name. `None` where there is no forge.
+    ///
+    /// # Errors
+    /// When the forge cannot be asked, or the branch has no valid configuration.
+    pub fn read(forge: &dyn Read, git: &Git) -> Result<Option<Self>> {
+        let Some(branch) = forge.default_branch().context("asking for the forge's default branch")? else {
+            return Ok(None);
+        };
+        let BranchHead { name, head } = &branch;
+        let doing =
+            || format!("reading `{MANIFEST}` at {head}, the head of the forge's default branch `{name}`");
+        let [manifest, allowed_signers] = match git.peel(head.as_str())? {
+            Some(_) => git.files(head, [MANIFEST, ALLOWED_SIGNERS])?,
+            None => [
+                forge.file(head, MANIFEST).with_context(doing)?,
+                forge.file(head, ALLOWED_SIGNERS).with_context(doing)?,
+            ],
+        };
+        let config = Config::of_file(head, manifest).with_context(doing)?;
+        Ok(Some(Self { branch, config, allowed_signers }))
+    }
+}

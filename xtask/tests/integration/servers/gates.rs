@@ -1,0 +1,75 @@
+//! The forge client: what the default branch says, where the clone does not have its head.
+
+use anyhow::{Context as _, Result};
+use serde_json::json;
+use xshell::cmd;
+use xtask::forge::default_branch::DefaultBranch;
+use xtask::forge::forgejo::Forgejo;
+use xtask::inputs::config::Config;
+use xtask::process::Runner;
+use xtask::process::environment::Environment;
+use xtask::process::failure::exit_code;
+use xtask::process::scratch::Scratch;
+use xtask::tool::git::Git;
+
+use super::server::{Answer, Asked, Server, curl, empty};
+
+const MANIFEST: &str = "[workspace.metadata.release]\nforge = \"https://forge.example.org\"\nrepository = \"acme/carol\"\n\
+    title = \"carol\"\ndescription = \"d\"\nlicenses = \"MIT\"\nplatforms = [\"linux/amd64\"]\nbranches = [\"main\"]\n\
+    [workspace.metadata.release.smoke]\nport = 3000\nhealth = \"/healthz\"\nversion = \"/version\"\n";
+
+/// What `server` says of its default branch, to a clone that has nothing of it.
+fn read(server: &Server) -> Result<Option<DefaultBranch>> {
+    let scratch = Scratch::new()?;
+    let runner = Runner::new(&Environment::of_this_process());
+    let sh = runner.shell()?;
+    runner.call(cmd!(sh, "git init --quiet")).dir(scratch.path()).run()?;
+    let manifest = MANIFEST.replace("https://forge.example.org", &format!("http://{}", server.address));
+    let git = Git::discover(&runner, scratch.path())?;
+    DefaultBranch::read(&Forgejo::new(curl(), &git, &Config::from_manifest(&manifest)?, None, None), &git)
+}
+
+fn json_of(value: &serde_json::Value) -> Answer {
+    (200, Vec::new(), value.to_string().into_bytes())
+}
+
+/// A forge whose default branch is called `name`.
+fn forge(name: &'static str, file: fn(&str) -> Answer) -> Result<Server> {
+    Server::start(move |Asked { what, .. }, _| {
+        let head = "b".repeat(40);
+        match what.as_str() {
+            "GET /api/v1/repos/acme/carol" => json_of(&json!({ "default_branch": name })),
+            "GET /api/v1/repos/acme/carol/branches/main" => json_of(&json!({ "commit": { "id": head } })),
+            other => match other.strip_prefix("GET /api/v1/repos/acme/carol/raw/") {
+                Some(asked) => asked.strip_suffix(&format!("?ref={head}")).map_or_else(|| empty(404), file),
+                None => empty(404),
+            },
+        }
+    })
+}
+
+#[test]
+fn a_head_that_is_not_in_the_clone_is_read_from_the_forge() -> Result<()> {
+    let server = forge("main", |path| match path {
+        "Cargo.toml" => (200, Vec::new(), MANIFEST.as_bytes().to_vec()),
+        _ => empty(404),
+    })?;
+    let found = read(&server)?.context("there is a forge")?;
+    assert_eq!((found.branch.name.as_str(), found.config.branches), ("main", vec!["main".to_owned()]));
+    assert_eq!(found.allowed_signers, None);
+    Ok(())
+}
+
+#[test]
+fn a_default_branch_that_cannot_be_read_is_an_error_and_never_an_agreement() -> Result<()> {
+    let code = |server: &Server| read(server).err().map(|error| (exit_code(&error), format!("{error:#}")));
+    let (class, text) = code(&forge("main", |_| empty(404))?).context("no configuration")?;
+    assert!(class == 1 && text.contains("has no `Cargo.toml`"), "{class}: {text}");
+    let busy = forge("main", |_| (502, vec![("Retry-After", "0".to_owned())], Vec::new()))?;
+    assert_eq!(code(&busy).context("a busy forge")?.0, 75);
+    let (class, text) = code(&forge("other", |_| empty(404))?).context("an empty repository")?;
+    assert!(class == 1 && text.contains("`other`"), "{class}: {text}");
+    let (class, text) = code(&forge("main?x=../..", |_| empty(404))?).context("no name of a branch")?;
+    assert!(class == 1 && text.contains("not the name of a branch"), "{class}: {text}");
+    Ok(())
+}
