@@ -51,6 +51,12 @@ pub trait Read: Sync {
     /// When the forge cannot be asked.
     fn tag(&self, tag: &ReleaseTag) -> Result<Option<Commit>>;
 
+    /// The object that the forge has `tag` at: an annotated tag's own, and the commit of a lightweight one.
+    ///
+    /// # Errors
+    /// When the forge cannot be asked.
+    fn tag_object(&self, tag: &ReleaseTag) -> Result<Option<Commit>>;
+
     /// The branch that the forge takes for the repository's main one; `None` where there is no forge to have one.
     ///
     /// # Errors

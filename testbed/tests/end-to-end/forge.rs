@@ -21,6 +21,7 @@ pub(crate) mod released;
 pub(crate) mod releasing;
 mod resume;
 mod signed;
+mod signed_tags;
 pub(crate) mod snapshot;
 mod two_engines;
 mod two_runs;

@@ -54,6 +54,10 @@ impl Read for Directory {
         Ok(self.page(tag)?.map(|published| published.page.commit))
     }
 
+    fn tag_object(&self, tag: &ReleaseTag) -> Result<Option<Commit>> {
+        self.tag(tag)
+    }
+
     fn default_branch(&self) -> Result<Option<BranchHead>> {
         Ok(None)
     }

@@ -63,6 +63,9 @@ pub struct Config {
     /// The contexts that must be there and successful, as the forge names them; empty for all that there are.
     #[serde(default)]
     pub ci_contexts: Vec<String>,
+    /// What a released git tag has to be.
+    #[serde(default)]
+    pub tags: TagPolicy,
     /// A buildx builder by name; empty for the current one.
     #[serde(default)]
     pub builder: String,
@@ -125,6 +128,17 @@ pub enum CiStatus {
     Required,
     /// Not looked at.
     Off,
+}
+
+/// What a released git tag has to be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TagPolicy {
+    /// Any tag, a lightweight one included.
+    #[default]
+    Any,
+    /// An annotated tag, signed by somebody whom `keys/allowed_signers` of the forge's default branch lists.
+    Signed,
 }
 
 impl Config {

@@ -4,6 +4,7 @@ mod checkout;
 mod commit;
 mod objects;
 mod sealed;
+mod signer;
 mod tree;
 mod work_tree;
 
@@ -19,6 +20,7 @@ use crate::process::time::LATEST;
 use crate::process::{Call, Runner, environment};
 
 pub use commit::Commit;
+pub use signer::Signer;
 pub use work_tree::WorkTree;
 
 const INSTALL: &str = "install it, for example with `apt-get install git`";

@@ -10,4 +10,5 @@ mod process;
 mod program;
 mod repository;
 mod servers;
+mod signed_tags;
 mod work_tree;

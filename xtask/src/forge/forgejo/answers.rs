@@ -7,9 +7,10 @@ use crate::evidence::page::{Page, PublishedPage};
 use crate::inputs::version::ReleaseTag;
 use crate::tool::git::Commit;
 
-/// `GET /repos/{o}/{r}/tags/{tag}`; `id` would be the tag object of an annotated tag, `commit` is peeled.
+/// `GET /repos/{o}/{r}/tags/{tag}`; `id` is the tag object of an annotated tag, `commit` is peeled.
 #[derive(Deserialize)]
 pub(super) struct TagAnswer {
+    pub(super) id: String,
     pub(super) commit: TagCommit,
 }
 
@@ -87,8 +88,8 @@ mod tests {
     fn an_annotated_tag_is_read_as_its_commit_on_both_servers() {
         for response in recorded("tag after push (annotated)") {
             let tag: TagAnswer = serde_json::from_value(response["body"].clone()).unwrap();
-            assert_ne!(response["body"]["id"], tag.commit.sha.as_str(), "the tag object is not the commit");
-            assert_eq!(tag.commit.sha.len(), 40);
+            assert_ne!(tag.id, tag.commit.sha, "the tag object is not the commit");
+            assert_eq!((tag.id.len(), tag.commit.sha.len()), (40, 40));
         }
     }
 

@@ -41,6 +41,11 @@ impl Read for Forgejo {
         answer.map(|found| Commit::parse(&found.commit.sha)).transpose()
     }
 
+    fn tag_object(&self, tag: &ReleaseTag) -> Result<Option<Commit>> {
+        let answer: Option<TagAnswer> = self.get(&format!("tags/{tag}"))?;
+        answer.map(|found| Commit::parse(&found.id)).transpose()
+    }
+
     fn default_branch(&self) -> Result<Option<BranchHead>> {
         let repository = &self.config.repository;
         let found: Option<Repository> = self.get("")?;

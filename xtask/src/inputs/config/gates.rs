@@ -6,7 +6,7 @@ use std::fmt::Display;
 
 use anyhow::{Context as _, Result};
 
-use super::{CiStatus, Config};
+use super::{CiStatus, Config, TagPolicy};
 
 /// A gate that two configurations do not agree on; both values as they would be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,13 +32,18 @@ impl Config {
         Ok(differing.map(|((key, tagged), (_, default))| Difference { key, tagged, default }).collect())
     }
 
-    fn gates(&self) -> Result<[(&'static str, String); 8]> {
+    fn gates(&self) -> Result<[(&'static str, String); 9]> {
         let ci_status = match self.ci_status {
             CiStatus::Required => "required",
             CiStatus::Off => "off",
         };
+        let tags = match self.tags {
+            TagPolicy::Any => "any",
+            TagPolicy::Signed => "signed",
+        };
         Ok([
             ("branches", set(&self.branches)),
+            ("tags", text(tags)),
             ("ci-status", text(ci_status)),
             ("ci-contexts", set(&self.ci_contexts)),
             ("image", text(self.image()?)),
@@ -75,6 +80,7 @@ mod tests {
         let none = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
         let digests = format!("cosign-digests = [\"{none}\"]");
         for (line, expected) in [
+            ("tags = \"signed\"", "tags"),
             ("ci-status = \"off\"", "ci-status"),
             ("ci-contexts = [\"ci / test (push)\"]", "ci-contexts"),
             ("image = \"forge.example.org/acme/other\"", "image"),
@@ -104,7 +110,7 @@ mod tests {
 
     #[test]
     fn what_is_written_out_and_what_is_the_default_are_the_same() {
-        let written = "ci-status = \"required\"\nimage = \"forge.example.org/acme/carol\"";
+        let written = "ci-status = \"required\"\ntags = \"any\"\nimage = \"forge.example.org/acme/carol\"";
         assert!(keys(&example_with(written), &example()).is_empty());
         assert!(keys(&example_with("service = \"apps/web\""), &example()).is_empty(), "no gate");
     }

@@ -1,23 +1,32 @@
-//! The gates of the tagged commit, held against those of the forge's default branch: who may only push a branch and tag it
-//! must not decide what a release needs.
+//! What the forge's default branch decides about the tag: the gates of the tagged commit must be the ones there, and where it
+//! asks for a signature, the tag must have one. Who may only push a branch and tag it must not decide what a release needs.
 
 use anyhow::{Context as _, Result};
 
 use crate::forge::BranchHead;
 use crate::forge::default_branch::DefaultBranch;
-use crate::inputs::config::Difference;
+use crate::inputs::ALLOWED_SIGNERS;
+use crate::inputs::config::{Difference, TagPolicy};
+use crate::inputs::source::Source;
 use crate::process::problem::Problem;
 use crate::release::Session;
 use crate::release::preflight::Found;
 use crate::release::target::Target;
 
-/// Each gate that the commit has set otherwise. A rehearsal has no forge, and keeps to the commit's.
-pub(super) fn look(session: &Session<'_>, target: &Target) -> Result<Found> {
-    let doing = "the commit's gates could not be held against the default branch's";
-    let default = DefaultBranch::read(&*target.forge, session.git).context(doing)?;
-    let Some(DefaultBranch { branch, config, .. }) = default else { return Ok(Found::default()) };
-    let differing = session.config.gates_differing_from(&config).context(doing)?;
-    Ok((Vec::new(), differing.iter().map(|found| problem(found, &branch)).collect()))
+/// Each gate that the commit has set otherwise, and what is wrong with the tag. A rehearsal has no forge, and keeps to the
+/// commit's gates.
+pub(super) fn look(session: &Session<'_>, target: &Target, source: &Source) -> Result<Found> {
+    let doing = "the tag could not be held against the forge's default branch";
+    let Some(default) = DefaultBranch::read(&*target.forge, session.git).context(doing)? else {
+        return Ok(Found::default());
+    };
+    let differing = session.config.gates_differing_from(&default.config).context(doing)?;
+    let mut problems: Vec<_> = differing.iter().map(|found| problem(found, &default.branch)).collect();
+    if default.config.tags == TagPolicy::Signed {
+        problems
+            .extend(unsigned(session, target, source, &default)?.map(|text| Problem::new("git tag", text)));
+    }
+    Ok((Vec::new(), problems))
 }
 
 fn problem(
@@ -29,4 +38,36 @@ fn problem(
          `{name}`, which decides; change it on `{name}` first, or tag a commit that agrees with `{name}`"
     );
     Problem::new("gates", text)
+}
+
+/// Why the tag is not one that a listed signer has signed, where it is not. The forge must have the very object.
+fn unsigned(
+    session: &Session<'_>,
+    target: &Target,
+    source: &Source,
+    default: &DefaultBranch,
+) -> Result<Option<String>> {
+    let (Source { tag, commit, .. }, branch) = (source, &default.branch.name);
+    let Some(allowed) = &default.allowed_signers else {
+        return Ok(Some(format!(
+            "`tags` is `\"signed\"` on `{branch}`, which has no `{ALLOWED_SIGNERS}`; commit the keys of those who may sign \
+             tags there (docs/keys.md)"
+        )));
+    };
+    let name = tag.to_string();
+    if let Err(words) = session.git.signer(&name, commit, allowed)? {
+        return Ok(Some(format!(
+            "`{tag}` is signed by nobody whom `{ALLOWED_SIGNERS}` of `{branch}` lists: {words}; sign it with a key that is \
+             listed there, `git -c gpg.format=ssh tag --sign --force {tag} {commit}`, and push it with \
+             `git push --force origin {tag}`"
+        )));
+    }
+    let here = session.git.tag_object(&name, commit)?;
+    let there = target.forge.tag_object(tag)?;
+    Ok((here.ok() != there).then(|| {
+        format!(
+            "`{tag}` is signed here, and on the forge it is another tag at the same commit; push the signed one with \
+             `git push --force origin {tag}`"
+        )
+    }))
 }

@@ -1,0 +1,63 @@
+//! Where main asks for signed tags, a release needs somebody whom main lists, besides the release's own key.
+
+use anyhow::Result;
+use testbed::forge_client::State;
+
+use super::project::Project;
+use crate::harness::checkout::text;
+use crate::harness::{read, test};
+
+const TAG: &str = "v0.1.0";
+
+/// Makes a key for `who`, and returns it as `allowed_signers` has it.
+fn new_signer(project: &Project, who: &str) -> Result<String> {
+    let file = project.checkout.beside(who);
+    read("ssh-keygen", &["-q", "-t", "ed25519", "-N", "", "-f", text(&file)?])?;
+    let key = std::fs::read_to_string(file.with_extension("pub"))?;
+    Ok(format!("{who}@example.org namespaces=\"git\" {key}"))
+}
+
+/// Signs HEAD as `who`.
+fn sign(project: &Project, who: &str) -> Result<()> {
+    let key = format!("user.signingKey={}", text(&project.checkout.beside(who))?);
+    let sign = ["-c", "gpg.format=ssh", "-c", &key, "tag", "--sign", "--force", "--message", TAG, TAG];
+    project.checkout.git(&sign).map(|_| ())
+}
+
+#[test]
+fn a_tag_that_no_listed_maintainer_signed_is_refused() -> Result<()> {
+    test(|| {
+        let project = Project::new()?;
+        project.checkout.replace(
+            "Cargo.toml",
+            "branches = [\"main\"]",
+            "branches = [\"main\"]\ntags = \"signed\"",
+        )?;
+        project.checkout.commit("release: signed tags alone")?;
+        let project = project.pushed()?;
+        let release = ["release", TAG];
+        project.push_tag(TAG)?;
+        project.refused(&release, &["which has no `keys/allowed_signers`"])?;
+
+        let alice = new_signer(&project, "alice")?;
+        new_signer(&project, "mallory")?;
+        project.checkout.write("keys/allowed_signers", &alice)?;
+        project.checkout.commit("keys: who may sign tags")?;
+        project.push_main()?;
+        project.set_status(&project.head()?, State::Success)?;
+        let push = || project.repository.push(project.checkout.top(), &["--force", "--tags"]);
+        project.checkout.git(&["tag", "--force", TAG])?;
+        push()?;
+        project.refused(&release, &["it is a lightweight tag", "tag --sign --force v0.1.0"])?;
+        sign(&project, "mallory")?;
+        push()?;
+        project.refused(&release, &["No principal matched"])?;
+
+        // Signed here, and not yet there.
+        sign(&project, "alice")?;
+        project.refused(&release, &["it is another tag at the same commit"])?;
+        push()?;
+        project.laptop(&release).run()?.success()?;
+        Ok(())
+    })
+}

@@ -1,0 +1,179 @@
+//! Who signed a tag, by git's own verification. Signatures are SSH's, those by a FIDO key included: git takes the keys that
+//! count from a file that the caller names, while for OpenPGP and X.509 it takes those of the user who happens to run it.
+
+use std::fs;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use xshell::cmd;
+
+use super::{Commit, Git};
+use crate::process::scratch::Scratch;
+
+const INSTALL: &str = "install it, for example with `apt-get install openssh-client`";
+
+/// More than anybody lists.
+const MOST_ALLOWED: usize = 1 << 20;
+
+/// What git must not take from the repository's own settings. The programs of the other formats fail, so that no key ring
+/// decides; the SSH program is the one on the PATH.
+const SETTINGS: [&str; 6] = [
+    "gpg.program=false",
+    "gpg.openpgp.program=false",
+    "gpg.x509.program=false",
+    "gpg.ssh.program=ssh-keygen",
+    "gpg.ssh.revocationFile=/dev/null",
+    "gpg.minTrustLevel=fully",
+];
+
+/// Somebody who signed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signer {
+    /// As the list of allowed signers names them.
+    pub principal: String,
+    /// The key's, as `ssh-keygen -l` prints it: `SHA256:` and 43 characters.
+    pub fingerprint: String,
+}
+
+/// The name of a tag's object. It has the form of a commit's.
+type TagObject = Commit;
+
+impl Git {
+    /// Who signed `tag`, which must be an annotated tag of that name at `commit`, with a key in `allowed`, the content of an
+    /// `allowed_signers` file (ssh-keygen(1), "ALLOWED SIGNERS"). `Err` of the inner result says why nobody did.
+    ///
+    /// # Errors
+    /// When git or ssh-keygen is not installed, or answers in another form than documented: that is neither yes nor no.
+    pub fn signer(&self, tag: &str, commit: &Commit, allowed: &[u8]) -> Result<Result<Signer, String>> {
+        ensure!(allowed.len() <= MOST_ALLOWED, "the list of allowed signers is larger than 1 MiB");
+        let object = match self.tag_object(tag, commit)? {
+            Ok(object) => object,
+            Err(words) => return Ok(Err(words)),
+        };
+        self.check_ssh_keygen()?;
+        let scratch = Scratch::new()?;
+        let file = scratch.path().join("allowed_signers");
+        fs::write(&file, allowed).context("writing the allowed signers for git")?;
+        let list = format!("gpg.ssh.allowedSignersFile={}", file.display());
+        let settings = SETTINGS.iter().copied().chain([list.as_str()]).flat_map(|setting| ["-c", setting]);
+        // The object and not the tag's name, which may be moved meanwhile.
+        let arguments: Vec<_> = settings.chain(["verify-tag", "--raw", object.as_str()]).collect();
+        let output = self.call(&arguments)?.output()?;
+        match output.status.code() {
+            Some(0) => said(&output.stderr).map(Ok),
+            Some(1) => Ok(Err(format!("git does not accept its signature: {}", one_line(&output.stderr)))),
+            _ => Err(output.failure()),
+        }
+    }
+
+    /// The object of `tag`, an annotated tag of that name at `commit`. `Err` of the inner result says what it is instead.
+    ///
+    /// # Errors
+    /// When git fails, or answers in another form than documented.
+    pub fn tag_object(&self, tag: &str, commit: &Commit) -> Result<Result<TagObject, String>> {
+        let fields = ["objecttype", "objectname", "type", "object", "tag"].map(|field| format!("%({field})"));
+        let format = format!("--format={}", fields.join("%00"));
+        let printed = self.call(&["for-each-ref", &format, &format!("refs/tags/{tag}")])?.read()?;
+        tag_object(&printed, tag, commit)
+    }
+
+    /// git says of a missing program what it says of a missing signature.
+    fn check_ssh_keygen(&self) -> Result<()> {
+        let sh = self.runner.shell()?;
+        let ask = cmd!(sh, "ssh-keygen -Y find-principals -s /dev/null -f /dev/null");
+        // It fails, as there is no signature: what matters is that it starts.
+        self.runner
+            .call(ask)
+            .install_hint(INSTALL)
+            .output()
+            .context("verifying the signature of a tag")
+            .map(|_| ())
+    }
+}
+
+/// Reads what `for-each-ref` printed of `tag`. An object under another name than its own is somebody's signature of
+/// another release; a tag of a tag says nothing about the commit that is held against the forge.
+fn tag_object(printed: &str, tag: &str, commit: &Commit) -> Result<Result<TagObject, String>> {
+    if printed.is_empty() {
+        return Ok(Err("there is no such tag here".to_owned()));
+    }
+    let [kind, id, of, target, name] = printed.split('\0').collect::<Vec<_>>()[..] else {
+        bail!("`git for-each-ref` printed `{}` of `{tag}`: expected five fields", printed.escape_debug());
+    };
+    Ok(match (kind, of) {
+        ("tag", "commit") if name != tag => {
+            Err(format!("its object is the one of another tag, `{}`", name.escape_debug()))
+        }
+        ("tag", "commit") if target != commit.as_str() => {
+            Err(format!("its object is of the commit {target}"))
+        }
+        ("tag", "commit") => Ok(Commit::parse(id)?),
+        ("tag", _) => Err("it is a tag of a tag".to_owned()),
+        _ => Err("it is a lightweight tag, which cannot be signed".to_owned()),
+    })
+}
+
+/// Reads what ssh-keygen printed of a signature that git accepts.
+fn said(printed: &str) -> Result<Signer> {
+    let signer = |line: &str| {
+        let (principal, key) = line.strip_prefix("Good \"git\" signature for ")?.rsplit_once(" with ")?;
+        let fingerprint = key.split_once(" key ")?.1;
+        let digits = fingerprint.strip_prefix("SHA256:")?;
+        let is_base64 = |c: char| c.is_ascii_alphanumeric() || "+/".contains(c);
+        let is_known = !principal.is_empty() && digits.len() == 43 && digits.chars().all(is_base64);
+        let principal = principal.escape_debug().to_string();
+        is_known.then(|| Signer { principal, fingerprint: fingerprint.to_owned() })
+    };
+    let mut found = printed.lines().filter_map(signer);
+    match (found.next(), found.next()) {
+        (Some(signer), None) => Ok(signer),
+        _ => bail!("git accepts the signature, and does not say whose it is: {}", one_line(printed)),
+    }
+}
+
+/// The words of git and ssh-keygen, parts of which the tag's author may have written.
+fn one_line(words: &str) -> String {
+    let lines: Vec<_> = words.trim().lines().map(|line| line.escape_debug().to_string()).collect();
+    lines.join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{said, tag_object};
+    use crate::tool::git::Commit;
+
+    #[test]
+    fn a_tag_object_is_of_its_own_name_and_commit() {
+        let (id, commit) = ("a".repeat(40), Commit::parse(&"b".repeat(40)).unwrap());
+        let read = |fields: [&str; 5]| tag_object(&fields.join("\0"), "v1.0.0", &commit).unwrap();
+        assert_eq!(read(["tag", &id, "commit", commit.as_str(), "v1.0.0"]).unwrap().as_str(), id);
+        for (fields, words) in [
+            (["tag", &id, "commit", commit.as_str(), "v0.9.0"], "another tag, `v0.9.0`"),
+            (["tag", &id, "commit", &id, "v1.0.0"], "of the commit aaaa"),
+            (["tag", &id, "tag", &id, "v1.0.0"], "a tag of a tag"),
+            (["tag", &id, "tree", &id, "v1.0.0"], "a tag of a tag"),
+            (["commit", commit.as_str(), "", "", ""], "lightweight"),
+        ] {
+            let found = read(fields).unwrap_err();
+            assert!(found.contains(words), "{found}");
+        }
+        assert!(tag_object("", "v1.0.0", &commit).unwrap().is_err());
+        assert!(tag_object("fatal: x", "v1.0.0", &commit).is_err());
+    }
+
+    #[test]
+    fn whose_signature_it_is_is_read_from_a_good_one_alone() {
+        let key = format!("SHA256:{}", "a".repeat(43));
+        let good = format!("Good \"git\" signature for alice@example.org with ED25519 key {key}\n");
+        let signer = said(&good).unwrap();
+        assert_eq!((signer.principal.as_str(), signer.fingerprint), ("alice@example.org", key.clone()));
+        for bad in [
+            String::new(),
+            // git refuses these with exit code 1: were it to accept one, nobody is named.
+            format!("Good \"git\" signature with ED25519 key {key}\n"),
+            "Good \"git\" signature for alice with ED25519 key SHA256:x\n".to_owned(),
+            format!("{good}{good}"),
+        ] {
+            assert!(said(&bad).is_err(), "{bad}");
+        }
+    }
+}
