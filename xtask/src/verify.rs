@@ -19,6 +19,7 @@ use crate::evidence::provenance::Smoked;
 use crate::forge::Read;
 use crate::inputs::PUBLIC_KEY;
 use crate::inputs::release::Release;
+use crate::inputs::source::Source;
 use crate::inputs::version::ReleaseTag;
 use crate::oci::reference::Digest;
 use crate::oci::registry::Client;
@@ -28,6 +29,7 @@ use crate::process::failure::Transient;
 use crate::process::progress::{Steps, both};
 use crate::tool::cosign::Cosign;
 use crate::tool::docker::Docker;
+use crate::tool::git::Git;
 
 use claim::{Claim, Seen, Verdict};
 use judge::{image, public};
@@ -135,6 +137,13 @@ fn image(verifier: &Verifier<'_>, digest: &Digest) -> Result<(ImageSeen, Vec<Cla
 fn others(tags: &Seen<Vec<String>>, digest: &Digest) -> Seen<Vec<String>> {
     let tags = tags.as_ref().map_err(Clone::clone)?;
     Ok(attached::other_tags(tags, digest))
+}
+
+/// The claims about the tagged commit, and those of them that were not asked: from the clone in `git`. `forge` may be asked
+/// whether that is behind.
+#[must_use]
+pub fn source(git: &Git, forge: Option<&dyn Read>, source: &Source) -> (Vec<Claim>, Vec<&'static str>) {
+    judge::source::judge(source, &observe::source(git, forge, source))
 }
 
 /// Whether cosign accepts `digest` as `tag`, another release than the one at hand, by the same key.

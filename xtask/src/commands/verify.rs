@@ -17,7 +17,7 @@ use anyhow::{Context as _, Result, ensure};
 use crate::build::ImageBuild;
 use crate::evidence::claims;
 use crate::evidence::page::PublishedPage;
-use crate::forge::Read as _;
+use crate::forge::Read;
 use crate::http::Curl;
 use crate::inputs::config::{self, Config, Timeouts};
 use crate::inputs::source::{Source, release_tags};
@@ -223,8 +223,17 @@ impl Verify<'_> {
         config.builder = self.options.builder.clone().unwrap_or(config.builder);
         let verifier = &reading.verifier(subject.release(&config, reading), self.key.as_deref());
         let found = survey::run(verifier, asked, shared)?;
-        let mut claims = found.claims;
+        let (mut claims, mut not_asked) = (found.claims, found.not_asked);
         let git = &self.repository.git;
+        if found.is_rehearsal || !subject.source.is_tagged {
+            not_asked.push(claims::SOURCE_BRANCH);
+        } else {
+            let is_asked = !not_asked.contains(&claims::TAG_GIT);
+            let forge = is_asked.then_some(&reading.forge as &dyn Read);
+            let (of_source, unasked) = verify::source(git, forge, &subject.source);
+            claims.extend(of_source);
+            not_asked.extend(unasked);
+        }
         if let Some(key) = &self.key {
             claims.insert(0, key_claim(git.root(), key, subject, found.is_rehearsal)?);
         }
@@ -239,7 +248,7 @@ impl Verify<'_> {
             commit: Some(subject.source.commit.to_string()),
             image: found.digest.as_ref().map(|digest| reading.image.pinned(digest)),
             claims,
-            not_asked: found.not_asked,
+            not_asked,
             not_released_by_this_tool: None,
             unsaved: None,
         };

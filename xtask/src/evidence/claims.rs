@@ -40,6 +40,10 @@ pub const SBOM_COMPONENTS: &str = "sbom.components";
 pub const TAG_IMAGE: &str = "tag.image";
 /// The git tag is on the forge, at the commit.
 pub const TAG_GIT: &str = "tag.git";
+/// The commit is in the history of a branch that may be released.
+pub const SOURCE_BRANCH: &str = "source.branch";
+/// A listed maintainer signed the git tag: where the configuration demands it.
+pub const TAG_SIGNED: &str = "tag.signed";
 /// There is a page.
 pub const PAGE_STATE: &str = "page.state";
 /// It names the image.
@@ -79,6 +83,9 @@ pub const OF_IMAGE: [&str; 18] = [
 
 /// The claims about what is public under the release's names.
 pub const OF_NAMES: [&str; 6] = [TAG_IMAGE, TAG_GIT, PAGE_STATE, PAGE_IMAGE, PAGE_COMMANDS, LATEST];
+
+/// The claims about the tagged commit, which are judged from a clone.
+pub const OF_SOURCE: [&str; 2] = [SOURCE_BRANCH, TAG_SIGNED];
 
 /// What a claim about an image is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,6 +6,7 @@ mod objects;
 mod sealed;
 mod signer;
 mod tree;
+mod upstream;
 mod work_tree;
 
 use std::ffi::OsString;
@@ -21,6 +22,7 @@ use crate::process::{Call, Runner, environment};
 
 pub use commit::Commit;
 pub use signer::Signer;
+pub use upstream::Upstream;
 pub use work_tree::WorkTree;
 
 const INSTALL: &str = "install it, for example with `apt-get install git`";

@@ -2,6 +2,7 @@
 
 use crate::evidence::claims;
 use crate::evidence::commands::verify_commands;
+use crate::inputs::ALLOWED_SIGNERS;
 use crate::inputs::release::Release;
 use crate::oci::reference::{Digest, Tag};
 
@@ -65,6 +66,13 @@ fn command(release: &Release<'_>, digest: Option<&Digest>, id: &str) -> Option<S
         claims::TAG_GIT => {
             Some(format!("git ls-remote {repository} 'refs/tags/{tag}' 'refs/tags/{tag}^{{}}'"))
         }
+        claims::SOURCE_BRANCH => {
+            Some(format!("git fetch origin && git branch --remotes --contains {}", release.source.commit))
+        }
+        claims::TAG_SIGNED => Some(format!(
+            "git show origin/HEAD:{ALLOWED_SIGNERS} > allowed_signers && \
+             git -c gpg.ssh.allowedSignersFile=allowed_signers verify-tag {tag}"
+        )),
         claims::PAGE_STATE | claims::PAGE_IMAGE | claims::PAGE_COMMANDS => {
             Some(format!("{repository}/releases/tag/{tag}"))
         }

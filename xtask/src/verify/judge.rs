@@ -4,3 +4,4 @@ pub(super) mod image;
 pub(super) mod layers;
 mod provenance;
 pub(super) mod public;
+pub(super) mod source;

@@ -4,6 +4,7 @@ pub(super) mod contents;
 mod cosign;
 pub(super) mod image;
 mod parts;
+mod source;
 pub(super) mod store;
 
 use std::thread;
@@ -31,6 +32,7 @@ pub(super) use cosign::Answer;
 pub(super) use image::{ImageSeen, Place, image};
 pub use parts::labels_of;
 pub(super) use parts::{Attached, Part, Said};
+pub(super) use source::{BranchSeen, SourceSeen, source};
 
 /// What is public under a release's names.
 pub(super) struct PublicSeen {

@@ -11,4 +11,5 @@ mod program;
 mod repository;
 mod servers;
 mod signed_tags;
+mod sources;
 mod work_tree;

@@ -5,6 +5,7 @@ use testbed::forge_client::State;
 
 use super::project::Project;
 use crate::harness::checkout::text;
+use crate::harness::run::{Finished, Xtask};
 use crate::harness::{read, test};
 
 const TAG: &str = "v0.1.0";
@@ -58,6 +59,20 @@ fn a_tag_that_no_listed_maintainer_signed_is_refused() -> Result<()> {
         project.refused(&release, &["it is another tag at the same commit"])?;
         push()?;
         project.laptop(&release).run()?.success()?;
+
+        let url = project.repository.url();
+        let verify = || Xtask::new(&project.checkout, &["verify", TAG, "--source", &url]).run();
+        let verified = verify()?.success()?.stdout;
+        for words in
+            ["in the history of `main`, one of", "signed by `alice@example.org` with the key SHA256:"]
+        {
+            assert!(verified.contains(words), "{verified}");
+        }
+        project.checkout.write("keys/allowed_signers", "# nobody\n")?;
+        project.checkout.commit("keys: alice has left")?;
+        project.push_main()?;
+        let Finished { code, stdout, .. } = verify()?;
+        assert!(code == 1 && stdout.contains("FALSE  tag.signed"), "{code}: {stdout}");
         Ok(())
     })
 }

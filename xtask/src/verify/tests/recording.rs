@@ -26,12 +26,14 @@ use crate::oci::registry::Manifest;
 use crate::process::environment::Environment;
 use crate::process::scratch::Scratch;
 use crate::tool::cosign::VerifyCommand;
-use crate::tool::git::Commit;
+use crate::tool::git::{Commit, Signer};
 use crate::verify::claim::{Claim, Seen};
 use crate::verify::observe::contents::{self, ContentsSeen};
 use crate::verify::observe::image::{self, Sources};
-use crate::verify::observe::{Answer, Common, LatestSeen, Names, Part, Place, PublicSeen, seen};
-use crate::verify::survey;
+use crate::verify::observe::{
+    Answer, BranchSeen, Common, LatestSeen, Names, Part, Place, PublicSeen, SourceSeen, seen,
+};
+use crate::verify::{judge, survey};
 
 use super::world::World;
 
@@ -100,6 +102,20 @@ pub(super) fn all() -> Result<Vec<(u32, PathBuf)>> {
     Ok(found)
 }
 
+/// What a clone says of a commit that is merged, and whose tag is signed as its main branch demands: no recording has one.
+fn signed_on_main(commit: &Commit) -> SourceSeen {
+    let main = "main".to_owned();
+    let branch = BranchSeen {
+        default: main.clone(),
+        head: commit.clone(),
+        branches: vec![main.clone()],
+        found: Some(main),
+    };
+    let fingerprint = format!("SHA256:{}", "a".repeat(43));
+    let signer = Signer { principal: "alice@example.org".to_owned(), fingerprint };
+    SourceSeen { branch: Some(Ok(branch)), signer: Some(Ok(Ok(signer))) }
+}
+
 /// The files of `dir` that are named by a digest.
 fn by_digest(dir: &Path) -> Result<Vec<(Digest, Vec<u8>)>> {
     let entries = fs::read_dir(dir).with_context(|| format!("listing `{}`", dir.display()))?;
@@ -149,6 +165,7 @@ impl Recording {
             layers,
             forge_tag: Some(Commit::parse(&record.forge_tag)?),
             page: Some(PublishedPage { id, page, draft, address }),
+            source: signed_on_main(&source.commit),
             silent_registry: None,
             silent_forge: None,
         };
@@ -210,7 +227,9 @@ impl Recording {
             LatestSeen { latest: world.tags.get("latest").cloned(), highest }
         });
         let key = self.key_address();
-        Ok(survey::judge(&release, Some(&key), &image, &public, &Common { tags, latest }))
+        let claims = survey::judge(&release, Some(&key), &image, &public, &Common { tags, latest });
+        let (of_source, _) = judge::source::judge(&self.source, &world.source);
+        Ok([claims, of_source].concat())
     }
 
     /// What was found in the honest image, once it was judged.

@@ -14,6 +14,7 @@ use crate::evidence::page::PublishedPage;
 use crate::oci::reference::Digest;
 use crate::oci::registry::{Manifest, Wanted, WrongBytes};
 use crate::tool::git::Commit;
+use crate::verify::observe::SourceSeen;
 use crate::verify::observe::store::Store;
 
 /// What is public.
@@ -33,6 +34,8 @@ pub(super) struct World {
     pub(super) layers: BTreeMap<Digest, Option<Arc<LayerFacts>>>,
     pub(super) forge_tag: Option<Commit>,
     pub(super) page: Option<PublishedPage>,
+    /// What a clone knows of the tagged commit.
+    pub(super) source: SourceSeen,
     /// Why the registry does not answer, where it does not.
     pub(super) silent_registry: Option<&'static str>,
     /// The same of the forge.

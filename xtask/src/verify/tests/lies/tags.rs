@@ -1,4 +1,4 @@
-//! Lies about the tags: the registry's version tag and `latest`, and git's.
+//! Lies about the tags: the registry's version tag and `latest`, and git's; what the tagged commit is from.
 
 use serde_json::json;
 
@@ -6,6 +6,7 @@ use super::super::image::OLDER;
 use super::super::world::World;
 use super::Lie;
 use crate::tool::git::Commit;
+use crate::verify::claim::Unseen;
 
 /// Puts `latest` on the version `tag`, an image of its own that is made for it.
 fn latest_on(world: &mut World, tag: &str) {
@@ -95,6 +96,31 @@ pub(super) const LIES: &[Lie] = &[
         },
         wrong: &["tag.git", "page.state"],
         unchecked: &["page.image", "page.commands"],
+    },
+    Lie {
+        name: "git tag on a commit that was never merged",
+        tell: |world| match &mut world.source.branch {
+            Some(Ok(branch)) => branch.found = None,
+            _ => panic!("the clone knows its branches"),
+        },
+        wrong: &["source.branch"],
+        unchecked: &[],
+    },
+    Lie {
+        name: "git tag that nobody signed who is listed",
+        tell: |world| world.source.signer = Some(Ok(Err("No principal matched".to_owned()))),
+        wrong: &["tag.signed"],
+        unchecked: &[],
+    },
+    Lie {
+        // The forge has another head than the clone, which may be behind.
+        name: "git tag whose commit the clone has on no branch, and the clone is behind the forge",
+        tell: |world| {
+            let words = "run `git fetch origin`, then verify again".to_owned();
+            world.source.branch = Some(Err(Unseen::Unknown(words)));
+        },
+        wrong: &[],
+        unchecked: &["source.branch"],
     },
     Lie {
         name: "`latest` on a release candidate",

@@ -1,0 +1,35 @@
+//! The claims about where the released commit is from: a branch that may be released, and a tag that somebody signed.
+
+use anyhow::{Context as _, bail};
+
+use crate::evidence::claims;
+use crate::inputs::ALLOWED_SIGNERS;
+use crate::inputs::source::Source;
+
+use crate::verify::claim::Claim;
+use crate::verify::observe::{BranchSeen, SourceSeen};
+
+/// Judges what was seen, and names what was not asked although every release could be.
+pub(in crate::verify) fn judge(source: &Source, seen: &SourceSeen) -> (Vec<Claim>, Vec<&'static str>) {
+    let Source { tag, commit, .. } = source;
+    let branch = seen.branch.as_ref().map(|seen| {
+        Claim::judge(claims::SOURCE_BRANCH, seen, |BranchSeen { default, head, branches, found }| {
+            let named = format!("`branches` at {head}, the head of the default branch `{default}`");
+            let found = found.as_ref().with_context(|| {
+                format!(
+                    "{commit} is in the history of none of `{}`, which are {named}; find out who tagged it",
+                    branches.join("`, `")
+                )
+            })?;
+            Ok(format!("in the history of `{found}`, one of {named}"))
+        })
+    });
+    let signer = seen.signer.as_ref().map(|seen| {
+        Claim::judge(claims::TAG_SIGNED, seen, |signer| match signer {
+            Ok(signer) => Ok(format!("signed by `{}` with the key {}", signer.principal, signer.fingerprint)),
+            Err(words) => bail!("`{tag}` is signed by nobody whom `{ALLOWED_SIGNERS}` lists: {words}"),
+        })
+    });
+    let not_asked = if branch.is_none() { vec![claims::SOURCE_BRANCH] } else { Vec::new() };
+    (branch.into_iter().chain(signer).collect(), not_asked)
+}

@@ -1,0 +1,180 @@
+//! What the clone knows of the released commit and its tag: which of the branches that may be released have it, and who
+//! signed the tag. Which branches and whose keys those are is read at the head of the default branch.
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::forge::Read;
+use crate::inputs::ALLOWED_SIGNERS;
+use crate::inputs::config::{Config, MANIFEST, TagPolicy};
+use crate::inputs::source::Source;
+use crate::tool::git::{Commit, Git, Signer, Upstream};
+use crate::verify::claim::{Seen, Unseen};
+
+use super::seen;
+
+/// What was found; `None` is what nobody asked.
+#[derive(Clone)]
+pub(in crate::verify) struct SourceSeen {
+    /// The branches. Not asked where the clone does not say which of its branches is the forge's default one.
+    pub(in crate::verify) branch: Option<Seen<BranchSeen>>,
+    /// The tag's signer, or why it has none. Not asked where the configuration does not demand one.
+    pub(in crate::verify) signer: Option<Seen<Result<Signer, String>>>,
+}
+
+/// The branches that may be released.
+#[derive(Clone)]
+pub(in crate::verify) struct BranchSeen {
+    /// The name of the default branch, whose configuration names them.
+    pub(in crate::verify) default: String,
+    /// Its head.
+    pub(in crate::verify) head: Commit,
+    /// Their names.
+    pub(in crate::verify) branches: Vec<String>,
+    /// The one of them that the commit is in the history of.
+    pub(in crate::verify) found: Option<String>,
+}
+
+/// The branch whose configuration counts.
+struct Default {
+    upstream: Upstream,
+    name: String,
+    head: Commit,
+    config: Config,
+}
+
+/// Looks at `source` in its clone. `forge` is asked only whether a clone that does not have the commit on a branch is behind;
+/// none where nobody may be asked.
+#[must_use]
+pub(in crate::verify) fn source(git: &Git, forge: Option<&dyn Read>, source: &Source) -> SourceSeen {
+    let default = match default(git) {
+        Ok(default) => default,
+        Err(error) => return SourceSeen { branch: Some(seen(Err(error))), signer: None },
+    };
+    let branch = default.as_ref().map(|default| branch_of(git, forge, source, default));
+    let decides = match &default {
+        Some(default) => Ok(Some((default.head.clone(), default.config.clone()))),
+        None => at_head(git),
+    };
+    let signer = decides.and_then(|decides| match decides {
+        Some((head, config)) if config.tags == TagPolicy::Signed => signer(git, source, &head).map(Some),
+        _ => Ok(None),
+    });
+    SourceSeen { branch, signer: seen(signer).transpose() }
+}
+
+/// The default branch of the forge, where this is a clone of it and says so. Its own configuration says what the forge is, and
+/// not the released commit's.
+fn default(git: &Git) -> Result<Option<Default>> {
+    let upstream = git.upstream()?;
+    let Some(name) = upstream.default.clone() else { return Ok(None) };
+    let Some(head) = git.upstream_branch(&upstream, &name)? else { return Ok(None) };
+    let doing = || format!("reading the configuration at {head}, the head of the default branch `{name}`");
+    let Some(config) = configuration(git, &head).with_context(doing)? else { return Ok(None) };
+    let is_of_forge = upstream.is_bare || git.origin()?.is_some_and(|origin| is_at(&origin, &config));
+    Ok(is_of_forge.then_some(Default { upstream, name, head, config }))
+}
+
+/// Whether `origin` is an address of the repository of `config`, by whatever protocol and port.
+fn is_at(origin: &str, config: &Config) -> bool {
+    let (origin, repository) =
+        (origin.to_ascii_lowercase(), config.repository.to_string().to_ascii_lowercase());
+    let host = config.forge.authority();
+    let host = host.rsplit_once(':').map_or(host, |(host, _)| host).to_ascii_lowercase();
+    let path = origin.trim_end_matches('/').trim_end_matches(".git");
+    let before = path.strip_suffix(&repository).and_then(|before| before.strip_suffix(['/', ':']));
+    before.is_some_and(|before| before.contains(&host))
+}
+
+/// The commit that is checked out, where it has a configuration.
+fn at_head(git: &Git) -> Result<Option<(Commit, Config)>> {
+    let Some(head) = git.peel("HEAD")? else { return Ok(None) };
+    Ok(configuration(git, &head)?.map(|config| (head, config)))
+}
+
+/// The configuration of `commit`, where it has one.
+fn configuration(git: &Git, commit: &Commit) -> Result<Option<Config>> {
+    let [manifest] = git.files(commit, [MANIFEST])?;
+    if !Config::is_in(manifest.as_deref()) {
+        return Ok(None);
+    }
+    Config::of_file(commit, manifest).map(Some)
+}
+
+fn branch_of(git: &Git, forge: Option<&dyn Read>, source: &Source, default: &Default) -> Seen<BranchSeen> {
+    let Default { upstream, name, head, config } = default;
+    let found = seen(containing(git, source, default))?;
+    if found.is_none() && !upstream.is_bare {
+        seen(check_not_behind(git, forge, default))?;
+    }
+    if found.is_none() && git.is_shallow() {
+        let text =
+            "this clone is shallow, so that the commit's branch is not seen; run `git fetch --unshallow`";
+        return Err(Unseen::Unknown(text.to_owned()));
+    }
+    Ok(BranchSeen { default: name.clone(), head: head.clone(), branches: config.branches.clone(), found })
+}
+
+/// The first of the branches that has the commit in its history.
+fn containing(git: &Git, source: &Source, default: &Default) -> Result<Option<String>> {
+    for name in &default.config.branches {
+        if let Some(head) = git.upstream_branch(&default.upstream, name)?
+            && git.is_ancestor(&source.commit, &head)?
+        {
+            return Ok(Some(name.clone()));
+        }
+    }
+    Ok(None)
+}
+
+/// A checkout that was not fetched for a while says nothing about a commit that it does not have on its branches.
+fn check_not_behind(git: &Git, forge: Option<&dyn Read>, default: &Default) -> Result<()> {
+    const REMEDY: &str = "run `git fetch origin`, then verify again";
+    for name in &default.config.branches {
+        let here = git.upstream_branch(&default.upstream, name)?;
+        let Some(forge) = forge else {
+            bail!("the commit is on no branch that may be released, as far as this clone knows; {REMEDY}");
+        };
+        let there = forge.branch(name)?;
+        if here != there {
+            let at = |head: &Option<Commit>| head.as_ref().map_or("nowhere".to_owned(), ToString::to_string);
+            bail!("`{name}` is at {} in this clone and at {} on the forge; {REMEDY}", at(&here), at(&there));
+        }
+    }
+    Ok(())
+}
+
+fn signer(git: &Git, source: &Source, head: &Commit) -> Result<Result<Signer, String>> {
+    let [allowed] = git.files(head, [ALLOWED_SIGNERS])?;
+    match allowed {
+        Some(allowed) => git.signer(&source.tag.to_string(), &source.commit, &allowed),
+        None => Ok(Err(format!("commit {head}, which demands signed tags, has no `{ALLOWED_SIGNERS}`"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_at;
+    use crate::inputs::config::tests::example;
+
+    #[test]
+    fn a_clone_is_of_the_forge_by_any_of_its_addresses() {
+        let config = example();
+        for origin in [
+            "https://forge.example.org/Acme/carol",
+            "https://forge.example.org/Acme/carol.git",
+            "https://user@forge.example.org:8443/acme/carol/",
+            "git@forge.example.org:Acme/carol.git",
+            "ssh://git@forge.example.org:2222/Acme/carol.git",
+        ] {
+            assert!(is_at(origin, &config), "{origin}");
+        }
+        for origin in [
+            "/home/somebody/carol",
+            "https://forge.example.org/somebody/carol",
+            "https://mirror.example.net/Acme/carol",
+            "https://forge.example.org/notAcme/carol",
+        ] {
+            assert!(!is_at(origin, &config), "{origin}");
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! What a clone says of a released commit and its tag, read from real git: the branches that may be released, and the
+//! signers that the default branch lists.
+
+#![expect(clippy::unwrap_used, reason = "what a test sets up must work")]
+
+use std::fs;
+use std::path::PathBuf;
+
+use xshell::cmd;
+use xtask::inputs::source::Source;
+use xtask::process::Runner;
+use xtask::process::environment::Environment;
+use xtask::process::scratch::Scratch;
+use xtask::tool::git::Git;
+use xtask::verify;
+use xtask::verify::claim::Verdict;
+
+const URL: &str = "https://forge.example.org/acme/carol.git";
+
+/// A configuration that may release `branch`.
+fn manifest(branch: &str, more: &str) -> String {
+    format!(
+        "[workspace.metadata.release]\nforge = \"https://forge.example.org\"\nrepository = \"acme/carol\"\n\
+         title = \"carol\"\ndescription = \"d\"\nlicenses = \"MIT\"\nplatforms = [\"linux/amd64\"]\n\
+         branches = [\"{branch}\"]\n{more}[workspace.metadata.release.smoke]\nport = 3000\nhealth = \"/healthz\"\n\
+         version = \"/version\"\n"
+    )
+}
+
+/// A repository on a forge: `v0.1.0` on main, and `v0.2.0` on a branch that allows itself.
+struct Forge {
+    scratch: Scratch,
+    runner: Runner,
+}
+
+impl Forge {
+    fn new(more: &str) -> Self {
+        let scratch = Scratch::new().unwrap();
+        let path = Environment::of_this_process().get("PATH").unwrap().unwrap_or_default().to_owned();
+        let home = scratch.path().display().to_string();
+        let runner = Runner::new(&Environment::from_pairs([("PATH", path), ("HOME", home)]));
+        let forge = Self { scratch, runner };
+        fs::write(forge.dir(".gitconfig"), "[user]\nname = a\nemail = a@example.org\n").unwrap();
+        fs::create_dir(forge.dir("forge")).unwrap();
+        forge.git("forge", "init --quiet --initial-branch=main");
+        forge.commit("main", more);
+        forge.git("forge", "tag v0.1.0");
+        forge.git("forge", "checkout --quiet -b evil");
+        forge.commit("evil", "");
+        forge.git("forge", "tag v0.2.0");
+        forge.git("forge", "checkout --quiet main");
+        forge
+    }
+
+    fn dir(&self, name: &str) -> PathBuf {
+        self.scratch.path().join(name)
+    }
+
+    fn git(&self, dir: &str, arguments: &str) {
+        let (sh, words) = (self.runner.shell().unwrap(), arguments.split(' '));
+        self.runner.call(cmd!(sh, "git {words...}")).dir(&self.dir(dir)).run().unwrap();
+    }
+
+    fn commit(&self, branch: &str, more: &str) {
+        fs::write(self.dir("forge/Cargo.toml"), manifest(branch, more)).unwrap();
+        self.git("forge", "add --all");
+        self.git("forge", "commit --quiet --allow-empty --message x");
+    }
+
+    /// A checkout, as somebody has who cloned it from the forge.
+    fn checkout(&self) -> Git {
+        self.git(".", "clone --quiet forge checkout");
+        self.git("checkout", &format!("config remote.origin.url {URL}"));
+        Git::discover(&self.runner, &self.dir("checkout")).unwrap()
+    }
+}
+
+/// The claims about `tag`, and what was not asked.
+fn claims(git: &Git, tag: &str) -> (Vec<(&'static str, Verdict)>, Vec<&'static str>) {
+    let source = Source::of_tag(git, tag.parse().unwrap()).unwrap();
+    let (claims, not_asked) = verify::source(git, None, &source);
+    (claims.into_iter().map(|claim| (claim.id, claim.verdict)).collect(), not_asked)
+}
+
+const BRANCH: &str = "source.branch";
+const SIGNED: &str = "tag.signed";
+
+#[test]
+fn a_commit_is_released_from_a_branch_that_main_names_and_not_from_one_that_names_itself() {
+    let forge = Forge::new("");
+    let git = Git::cloned(&forge.runner, forge.dir("forge").to_str().unwrap(), &forge.dir("bare")).unwrap();
+    assert_eq!(claims(&git, "v0.1.0"), (vec![(BRANCH, Verdict::Holds)], vec![]));
+    assert_eq!(claims(&git, "v0.2.0"), (vec![(BRANCH, Verdict::False)], vec![]));
+}
+
+#[test]
+fn a_checkout_holds_what_it_has_and_says_nothing_of_what_it_may_lack() {
+    let forge = Forge::new("");
+    let git = forge.checkout();
+    assert_eq!(claims(&git, "v0.1.0"), (vec![(BRANCH, Verdict::Holds)], vec![]));
+    assert_eq!(claims(&git, "v0.2.0"), (vec![(BRANCH, Verdict::Unchecked)], vec![]), "it may be behind");
+    forge.git("checkout", "config remote.origin.url https://mirror.example.net/acme/carol");
+    assert_eq!(claims(&git, "v0.2.0"), (vec![], vec![BRANCH]), "its branches are somebody else's");
+    forge.git("checkout", &format!("config remote.origin.url {URL}"));
+    forge.git("checkout", "remote set-head origin --delete");
+    assert_eq!(claims(&git, "v0.2.0"), (vec![], vec![BRANCH]), "nothing says which branch is the default");
+}
+
+#[test]
+fn the_default_branch_says_that_tags_are_signed_and_by_whom() {
+    let forge = Forge::new("tags = \"signed\"\n");
+    let key = forge.dir("alice");
+    let sh = forge.runner.shell().unwrap();
+    forge.runner.call(cmd!(sh, "ssh-keygen -q -t ed25519 -N '' -f {key}")).run().unwrap();
+    let git = forge.checkout();
+    let of = |tag: &str| claims(&git, tag).0;
+    assert_eq!(of("v0.1.0"), [(BRANCH, Verdict::Holds), (SIGNED, Verdict::False)], "there is no list");
+
+    fs::create_dir(forge.dir("forge/keys")).unwrap();
+    let public = fs::read_to_string(key.with_extension("pub")).unwrap();
+    fs::write(forge.dir("forge/keys/allowed_signers"), format!("alice@example.org {public}")).unwrap();
+    forge.commit("main", "tags = \"signed\"\n");
+    let sign = format!("-c gpg.format=ssh -c user.signingKey={} tag --sign --message m", key.display());
+    forge.git("forge", &format!("{sign} v0.1.1 v0.1.0"));
+    forge.git("forge", &format!("{sign} v0.2.1 evil"));
+    let origin = forge.dir("forge").display().to_string();
+    forge.git("checkout", &format!("fetch --quiet --tags {origin} main:refs/remotes/origin/main"));
+    assert_eq!(
+        of("v0.1.1"),
+        [(BRANCH, Verdict::Holds), (SIGNED, Verdict::Holds)],
+        "signed before it was merged"
+    );
+    assert_eq!(of("v0.1.0"), [(BRANCH, Verdict::Holds), (SIGNED, Verdict::False)]);
+    // The commit's own configuration says that any tag will do.
+    assert_eq!(of("v0.2.0"), [(BRANCH, Verdict::Unchecked), (SIGNED, Verdict::False)]);
+    assert_eq!(of("v0.2.1"), [(BRANCH, Verdict::Unchecked), (SIGNED, Verdict::Holds)]);
+}
