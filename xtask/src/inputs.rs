@@ -21,7 +21,7 @@ use anyhow::{Context as _, Result};
 
 use crate::inputs::config::{Config, Platform};
 use crate::inputs::dockerfile::{BaseImages, Download, Recipe};
-use crate::inputs::lockfile::{Libc, Lockfile, Target};
+use crate::inputs::lockfile::{Libc, Lockfile, Registries, Target};
 use crate::inputs::native::Installed;
 use crate::inputs::pin::ToolPin;
 use crate::oci::reference::Digest;
@@ -34,6 +34,8 @@ pub const DOCKERFILE: &str = "Dockerfile";
 pub const PACKAGE_JSON: &str = "package.json";
 /// What it gets.
 pub const PACKAGE_LOCK: &str = "package-lock.json";
+/// How npm is to work there.
+const NPMRC: &str = ".npmrc";
 /// The public half of the signing key.
 pub const PUBLIC_KEY: &str = "cosign.pub";
 /// Who may sign a tag, as git takes it for `gpg.ssh.allowedSignersFile` (ssh-keygen(1), "ALLOWED SIGNERS"). It counts on the
@@ -88,7 +90,8 @@ impl Inputs {
     /// As [`Inputs::of_commit`].
     pub fn read(config: &Config, read: Reader<'_>) -> Result<Self> {
         let [manifest, lock] = [PACKAGE_JSON, PACKAGE_LOCK].map(|name| config.service.join(name));
-        let paths = [DOCKERFILE, &manifest, &lock, PUBLIC_KEY, pin::CARGO_LOCK].map(str::to_owned);
+        let npmrc = config.service.join(NPMRC);
+        let paths = [DOCKERFILE, &manifest, &lock, PUBLIC_KEY, pin::CARGO_LOCK, &npmrc].map(str::to_owned);
         let mut found = read(&paths)?.into_iter();
         let mut next = || found.next().flatten();
         let required =
@@ -98,6 +101,7 @@ impl Inputs {
         let lock_bytes = required(&lock, next())?;
         let public_key = next();
         let tool = next().map(|bytes| ToolPin::of(&bytes)).transpose()?.flatten();
+        let legacy_peers = next().is_some_and(|bytes| lockfile::leaves_peers_alone(&bytes));
         let recipe_read = read_recipe(&recipe, &config.platforms)?;
         let Recipe { base, downloads, libc, runs_on_target, problems, mut notes } = recipe_read;
         let mut problems: Vec<_> = problems.iter().map(|problem| format!("`Dockerfile` {problem}")).collect();
@@ -111,6 +115,10 @@ impl Inputs {
         notes.iter_mut().for_each(|note| *note = format!("`Dockerfile` {note}"));
         notes.extend(lockfile.notes()?);
         problems.extend(lockfile.problems(&config.service, &locals)?);
+        problems.extend(lockfile.wrong_marks(&config.service, legacy_peers)?);
+        let (elsewhere, host) = lockfile.elsewhere(&config.service, &Registries::of(config));
+        problems.extend(elsewhere);
+        notes.extend(host);
         match installed(&lockfile, &config.platforms, libc) {
             Ok(installed) => {
                 problems.extend(lockfile.unlocked(&config.service, &targets(&config.platforms, libc)?));

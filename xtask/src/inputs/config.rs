@@ -90,6 +90,9 @@ pub struct Config {
     /// Hosts besides loopback that are spoken to without TLS: the forge, the registry, or where a registry keeps its blobs.
     #[serde(default)]
     pub plain_http: Vec<Registry>,
+    /// The npm registries that the lockfile may name; empty for any one host.
+    #[serde(default)]
+    pub npm_registries: Vec<WebUrl>,
     /// How the image is tried out.
     pub smoke: Smoke,
     /// How long a step may take.
@@ -240,6 +243,7 @@ impl Config {
         let image = self.image()?;
         inputs::check_registries(&self.registries, &image.registry)?;
         self.check_forge()?;
+        inputs::check_npm_registries(&self.npm_registries, |host| self.is_plain_http(host))?;
         for (number, platform) in self.platforms.iter().enumerate() {
             ensure!(
                 !self.platforms[..number].contains(platform),

@@ -1,8 +1,12 @@
 //! `package-lock.json`: held against `package.json`, and what npm installs of it on a platform, computed from the file alone.
 
+mod address;
+mod bundles;
 mod entry;
 mod graph;
+mod marks;
 mod rules;
+mod strict;
 mod target;
 #[cfg(test)]
 mod tests;
@@ -14,9 +18,11 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::inputs::config::Folder;
 use crate::refuse;
-use entry::{Entry, Lock, Ranges};
+use entry::{Entry, Lock, Manifest, Ranges};
 use graph::{Graph, Selection};
 
+pub use address::Registries;
+pub use marks::leaves_peers_alone;
 pub use target::{Libc, Target};
 
 /// One entry of the lockfile that is installed somewhere.
@@ -114,7 +120,7 @@ fn folder_name(path: &str) -> &str {
 /// # Errors
 /// A [`crate::process::failure::Refusal`] when they disagree or a package has no integrity; other errors when they cannot be read.
 pub fn check(service: &Folder, package_json: &[u8], package_lock: &[u8]) -> Result<Lockfile> {
-    let manifest: Ranges = serde_json::from_slice(package_json).context("reading `package.json`")?;
+    let manifest: Manifest = serde_json::from_slice(package_json).context("reading `package.json`")?;
     let lock = Lock::parse(package_lock)?;
     if !matches!(lock.lockfile_version, 2 | 3) {
         refuse!(
@@ -125,7 +131,10 @@ pub fn check(service: &Folder, package_json: &[u8], package_lock: &[u8]) -> Resu
         );
     }
     let root = lock.packages.get("").context("`package-lock.json` has no entry for the package itself")?;
-    if let Some(difference) = difference(&manifest, &root.ranges) {
+    let unlike = difference(&manifest.ranges, &root.ranges).or_else(|| {
+        (manifest.workspaces != root.workspaces).then(|| "they have different `workspaces`".to_owned())
+    });
+    if let Some(difference) = unlike {
         refuse!("{}", out_of_sync("package.json", &difference, service));
     }
     // What `npm ci --omit=dev` installs on some platform.
@@ -220,5 +229,10 @@ fn difference(manifest: &Ranges, locked: &Ranges) -> Option<String> {
             }
         }
     }
-    None
+    let goes_without = |ranges: &Ranges, name: &String| {
+        ranges.peer_dependencies_meta.get(name).is_some_and(|meta| meta.optional)
+    };
+    let mut peers = manifest.peer_dependencies.keys();
+    let unlike = peers.find(|name| goes_without(manifest, name) != goes_without(locked, name));
+    unlike.map(|name| format!("they differ about whether the peer `{name}` is optional"))
 }

@@ -1,10 +1,11 @@
 //! Inputs that not everyone may read, and hosts that are spoken to without TLS. A commit says their names alone; every value
 //! comes from the environment.
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use serde::Deserialize;
 
 use super::values::VariableName;
+use crate::http::WebUrl;
 use crate::oci::reference::Registry;
 use crate::oci::registry::Credentials;
 use crate::process::environment::Environment;
@@ -88,6 +89,22 @@ impl BaseRegistry {
             ),
         }
     }
+}
+
+/// What comes without TLS, somebody on the way can keep back, and see who asks.
+pub(super) fn check_npm_registries(
+    registries: &[WebUrl],
+    is_plain: impl Fn(&Registry) -> bool,
+) -> Result<()> {
+    for registry in registries.iter().filter(|registry| registry.is_http()) {
+        let host: Registry = registry.authority().parse().context("reading `npm-registries`")?;
+        ensure!(
+            host.is_loopback() || is_plain(&host),
+            "`npm-registries` has `{registry}`, without TLS; write `https://`, or, in a network that you trust, name the host: \
+             `plain-http = [\"{host}\"]`"
+        );
+    }
+    Ok(())
 }
 
 /// Each registry once, with a way to name the user, and none that has a login of its own already.

@@ -7,8 +7,16 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, Result, bail, ensure};
 use serde::Deserialize;
 
+use crate::oci::exact;
+
 /// A lockfile larger than this is not one.
 const LARGEST: usize = 32 << 20;
+/// The largest that we have seen has a tenth of them.
+const MOST_ENTRIES: usize = 100_000;
+/// npm nests a dozen deep where packages disagree about versions.
+const MOST_NESTED: usize = 64;
+/// Linux takes no longer path.
+const LONGEST_PATH: usize = 4096;
 
 /// The ranges that a package asks for, by the kind of dependency.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
@@ -37,6 +45,14 @@ pub(super) struct PeerMeta {
     pub(super) optional: bool,
 }
 
+/// What package.json says of itself, where npm believes it and not the lockfile.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Manifest {
+    pub(super) workspaces: Option<Workspaces>,
+    #[serde(flatten)]
+    pub(super) ranges: Ranges,
+}
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Lock {
@@ -56,10 +72,20 @@ pub(super) struct Entry {
     pub(super) resolved: Option<String>,
     pub(super) integrity: Option<String>,
     pub(super) link: bool,
-    /// npm's own mark, which has been wrong: nothing is refused for it.
+    /// npm's own marks: held against what a walk from the root says, see `marks.rs`.
     pub(super) dev: bool,
+    pub(super) optional: bool,
+    pub(super) dev_optional: bool,
+    /// Nothing asks for it.
+    pub(super) extraneous: bool,
     /// Comes inside another package's archive, whose integrity covers it.
     pub(super) in_bundle: bool,
+    /// The names of what its archive brings along.
+    pub(super) bundle_dependencies: Bundle,
+    /// Another spelling of that, which npm's lockfiles do not have.
+    pub(super) bundled_dependencies: Option<Bundle>,
+    /// Its archive has a lockfile of its own, which npm follows.
+    pub(super) has_shrinkwrap: bool,
     pub(super) has_install_script: bool,
     pub(super) os: Words,
     pub(super) cpu: Words,
@@ -93,8 +119,22 @@ impl Words {
     }
 }
 
-/// The patterns of folders that are workspaces.
+/// The names of what a package's archive brings along, or whether it brings all that it asks for.
 #[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Bundle {
+    Names(Vec<String>),
+    All(bool),
+}
+
+impl Default for Bundle {
+    fn default() -> Self {
+        Self::All(false)
+    }
+}
+
+/// The patterns of folders that are workspaces.
+#[derive(Debug, Deserialize, PartialEq, Eq)]
 #[serde(untagged)]
 pub(super) enum Workspaces {
     Patterns(Vec<String>),
@@ -112,8 +152,18 @@ impl Workspaces {
 impl Lock {
     pub(super) fn parse(bytes: &[u8]) -> Result<Self> {
         ensure!(bytes.len() <= LARGEST, "`package-lock.json` is larger than {LARGEST} bytes");
-        let lock: Self = serde_json::from_slice(bytes).context("reading `package-lock.json`")?;
+        let lock: Self = exact::parse(bytes).context("reading `package-lock.json`")?;
+        let entries = lock.packages.len();
+        ensure!(
+            entries <= MOST_ENTRIES,
+            "`package-lock.json` has {entries} entries: expected {MOST_ENTRIES} at most"
+        );
         for path in lock.packages.keys() {
+            ensure!(
+                path.len() <= LONGEST_PATH && path.matches("node_modules/").count() <= MOST_NESTED,
+                "`package-lock.json` has an entry whose path has {} bytes or is nested more than {MOST_NESTED} deep",
+                path.len()
+            );
             ensure!(is_plain(path), "`package-lock.json` has an entry for `{path}`, which is no plain path");
         }
         Ok(lock)
@@ -124,7 +174,9 @@ impl Lock {
         let resolved = link.resolved.as_deref().unwrap_or_default().trim_end_matches('/');
         match self.packages.get_key_value(resolved) {
             Some((target, entry)) if !entry.link => Ok(target),
-            _ => bail!("`package-lock.json` has a link `{path}` to `{resolved}`, for which it has no entry"),
+            _ => bail!(
+                "`package-lock.json` has a link `{path}` to `{resolved}`, for which it has no entry; run `npm install --package-lock-only` and commit the result"
+            ),
         }
     }
 }

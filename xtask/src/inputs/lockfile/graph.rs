@@ -1,5 +1,5 @@
 //! Which packages npm installs: the lockfile's entries as a graph, walked from the root. The marks `dev` and `optional` of
-//! the lockfile are not believed, because npm has written wrong ones; that of a peer may say that it can be missing.
+//! the lockfile are not believed (`marks.rs` compares them); that of a peer may say that it can be missing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,21 +12,36 @@ use crate::refuse;
 
 /// Why one package asks for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Kind {
+pub(super) struct Kind {
     /// Only while developing.
-    dev: bool,
+    pub(super) dev: bool,
     /// Goes without it as well.
-    optional: bool,
+    pub(super) optional: bool,
     /// Takes it where something else brings it: an optional peer.
     welcome: bool,
+    /// As a peer alone, which npm with `legacy-peer-deps` does not read.
+    pub(super) peer: bool,
 }
 
-const NEEDED: Kind = Kind { dev: false, optional: false, welcome: false };
+const NEEDED: Kind = Kind { dev: false, optional: false, welcome: false, peer: false };
 const OPTIONAL: Kind = Kind { optional: true, ..NEEDED };
-const WELCOME: Kind = Kind { welcome: true, ..OPTIONAL };
+const PEER: Kind = Kind { peer: true, ..NEEDED };
+const WELCOME: Kind = Kind { welcome: true, optional: true, ..PEER };
 const DEV: Kind = Kind { dev: true, ..NEEDED };
 
-type Paths<'a> = BTreeSet<&'a str>;
+impl Kind {
+    const fn is_needed(self) -> bool {
+        !self.dev && !self.optional
+    }
+
+    /// Whether npm may forget to take the mark `dev` from what is asked for so: it looks at these once, on its way, and follows
+    /// only needs and peers when a mark goes later on.
+    pub(super) const fn keeps_marks(self) -> bool {
+        self.welcome || (self.optional && !self.peer)
+    }
+}
+
+pub(super) type Paths<'a> = BTreeSet<&'a str>;
 
 /// The entries that are no links, with what each asks for.
 pub(super) struct Graph<'a> {
@@ -76,7 +91,7 @@ impl<'a> Graph<'a> {
         let brought = self.reach(|kind, _| !kind.welcome);
         let is_brought = |kind: Kind, path: &str| !kind.welcome || brought.contains(path);
         let installed = self.reach(|kind, path| !kind.dev && !unfit.contains(path) && is_brought(kind, path));
-        let needed = self.reach(|kind, _| kind == NEEDED);
+        let needed = self.reach(|kind, _| kind.is_needed());
         let all = self.reach(|_, _| true);
         let stays = |path: &&str| {
             self.fits(path, target)
@@ -93,16 +108,38 @@ impl<'a> Graph<'a> {
         })
     }
 
+    /// The packages that the one at `path` asks for, as it finds them.
+    pub(super) fn asked_by(&self, path: &str) -> impl Iterator<Item = &'a str> {
+        self.edges.get(path).into_iter().flatten().map(|(to, _)| *to)
+    }
+
     fn fits(&self, path: &str, target: &Target) -> bool {
         target.fits(&self.lock.packages[path])
     }
 
     /// The entries that are reached from the root by edges that `follow` accepts, without the root.
-    fn reach(&self, follow: impl Fn(Kind, &str) -> bool) -> Paths<'a> {
-        let (mut seen, mut open) = (Paths::new(), vec![""]);
+    pub(super) fn reach(&self, follow: impl Fn(Kind, &str) -> bool) -> Paths<'a> {
+        self.walk(vec![""], |_, kind, to| follow(kind, to))
+    }
+
+    /// What is reached by way of tools, whatever else asks for it.
+    pub(super) fn tools(&self) -> Paths<'a> {
+        let dev = self.edges.values().flatten().filter(|(_, kind)| kind.dev).map(|(to, _)| *to);
+        let mut tools: Paths<'a> = dev.collect();
+        tools.extend(self.walk(tools.iter().copied().collect(), |_, _, _| true));
+        tools
+    }
+
+    /// The entries that are reached from `open`, without the root.
+    pub(super) fn walk(
+        &self,
+        mut open: Vec<&'a str>,
+        follow: impl Fn(&str, Kind, &str) -> bool,
+    ) -> Paths<'a> {
+        let mut seen = Paths::new();
         while let Some(from) = open.pop() {
             for (to, kind) in self.edges.get(from).into_iter().flatten() {
-                if !to.is_empty() && follow(*kind, to) && seen.insert(to) {
+                if !to.is_empty() && follow(from, *kind, to) && seen.insert(to) {
                     open.push(to);
                 }
             }
@@ -114,7 +151,7 @@ impl<'a> Graph<'a> {
     fn with_dependents(&self, mut unfit: Paths<'a>, among: &Paths<'a>) -> Paths<'a> {
         let mut dependents: BTreeMap<&str, Vec<&'a str>> = BTreeMap::new();
         for from in among {
-            for (to, _) in self.edges[from].iter().filter(|(_, kind)| *kind == NEEDED) {
+            for (to, _) in self.edges[from].iter().filter(|(_, kind)| kind.is_needed()) {
                 dependents.entry(to).or_default().push(from);
             }
         }
@@ -167,7 +204,7 @@ fn edges_of<'a>(lock: &'a Lock, path: &str, entry: &'a Entry) -> Result<Vec<(&'a
     let mut kinds: BTreeMap<&str, Kind> = BTreeMap::new();
     for name in ranges.peer_dependencies.keys() {
         let optional = ranges.peer_dependencies_meta.get(name).is_some_and(|meta| meta.optional);
-        kinds.insert(name, if optional { WELCOME } else { NEEDED });
+        kinds.insert(name, if optional { WELCOME } else { PEER });
     }
     kinds.extend(ranges.dependencies.keys().map(|name| (name.as_str(), NEEDED)));
     kinds.extend(ranges.optional_dependencies.keys().map(|name| (name.as_str(), OPTIONAL)));
@@ -179,13 +216,11 @@ fn edges_of<'a>(lock: &'a Lock, path: &str, entry: &'a Entry) -> Result<Vec<(&'a
     for (name, kind) in kinds {
         match resolve(lock, path, name)? {
             // With `legacy-peer-deps` npm does not install what only a peer asks for.
-            Some(to)
-                if kind == NEEDED && !ranges.dependencies.contains_key(name) && lock.packages[to].dev =>
-            {
-                edges.push((to, OPTIONAL));
+            Some(to) if kind == PEER && lock.packages[to].dev => {
+                edges.push((to, Kind { optional: true, ..PEER }));
             }
             Some(to) => edges.push((to, kind)),
-            None if kind == NEEDED && ranges.dependencies.contains_key(name) => refuse!(
+            None if kind == NEEDED => refuse!(
                 "`package-lock.json` has no entry for `{name}`, which `{}` needs; run `npm install --package-lock-only` and commit the result",
                 if path.is_empty() { "package.json" } else { path }
             ),

@@ -5,17 +5,18 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, Result};
 
 use super::entry::{Entry, Ranges};
-use super::graph::{self, Graph};
+use super::graph;
 use super::target::{Libc, Target};
 use super::{Lockfile, difference, is_local, out_of_sync, write_anew};
 use crate::inputs::config::Folder;
 
 impl Lockfile {
     /// What is wrong with local code: folders whose package.json, by folder in `manifests`, asks for something else than the
-    /// lockfile was made for; and names that npm reads in another way than they are meant.
+    /// lockfile was made for; and names that npm reads in another way than they are meant. Besides, entries of any kind that
+    /// npm could take in more ways than one.
     ///
     /// # Errors
-    /// When a package.json cannot be read.
+    /// When a package.json cannot be read, and as [`Lockfile::installed`].
     pub fn problems(&self, service: &Folder, manifests: &BTreeMap<String, Vec<u8>>) -> Result<Vec<String>> {
         let mut problems = Vec::new();
         for (folder, bytes) in manifests {
@@ -30,6 +31,7 @@ impl Lockfile {
         {
             problems.extend(read_as_tools(&manifest_of(folder), &entry.ranges));
         }
+        problems.extend(self.loose(service)?);
         Ok(problems)
     }
 
@@ -53,29 +55,12 @@ impl Lockfile {
         problems
     }
 
-    /// Production packages that come from another host than most of them do, whose bytes are pinned all the same; and scripts
-    /// of the service's own, which the image's `npm ci` does not run either.
+    /// Scripts of the service's own, which the image's `npm ci` does not run.
     ///
     /// # Errors
-    /// As [`Lockfile::installed`].
+    /// None yet.
     pub fn notes(&self) -> Result<Vec<String>> {
-        let mut hosts: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-        for path in Graph::new(&self.lock)?.production() {
-            let entry = &self.lock.packages[path];
-            if graph::is_in_node_modules(path) && !entry.in_bundle {
-                hosts.entry(host(entry.resolved.as_deref().unwrap_or_default())).or_default().push(path);
-            }
-        }
-        let usual = hosts.iter().max_by_key(|(_, paths)| paths.len()).map(|(host, _)| *host);
-        let others = hosts.iter().filter(|(host, _)| !host.is_empty() && Some(**host) != usual);
-        let note = |(host, paths): (&&str, &Vec<&str>)| {
-            format!(
-                "`package-lock.json` has {} of its packages from `{host}`, such as `{}`",
-                paths.len(),
-                paths[0]
-            )
-        };
-        Ok(others.map(note).chain(self.own_scripts()).collect())
+        Ok(self.own_scripts().collect())
     }
 
     fn own_scripts(&self) -> impl Iterator<Item = String> {
@@ -103,15 +88,6 @@ impl Lockfile {
 /// The package.json of a folder, as seen from the service's own.
 fn manifest_of(folder: &str) -> String {
     if folder.is_empty() { "package.json".to_owned() } else { format!("{folder}/package.json") }
-}
-
-/// Scheme and host of an address; empty where there is none.
-fn host(address: &str) -> &str {
-    let end = address.find("://").map(|scheme| {
-        let rest = &address[scheme + 3..];
-        scheme + 3 + rest.find('/').unwrap_or(rest.len())
-    });
-    end.map_or("", |end| &address[..end])
 }
 
 /// npm counts what stands in both tables as a tool, and leaves it out of production.

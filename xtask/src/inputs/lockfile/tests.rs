@@ -1,5 +1,6 @@
 //! The lockfile's rules, and what is installed, as tables.
 
+mod hostile;
 mod notes;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -7,6 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Libc, Locked, Target};
 use crate::inputs::config::Folder;
 use serde_json::{Value, json};
+
+/// A hash that could be one.
+const SHA: &str =
+    "sha512-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==";
 
 fn check(manifest: &[u8], lock: &[u8]) -> anyhow::Result<super::Lockfile> {
     super::check(&Folder::default(), manifest, lock)
@@ -21,10 +26,10 @@ fn lock() -> Value {
     json!({"lockfileVersion": 3, "packages": {
         "": {"name": "service", "dependencies": {"a": "^1.0.0"}, "devDependencies": {"d": "2.0.0"},
         "optionalDependencies": {"alias": "npm:real@^4.0.0"}},
-        "node_modules/a": {"version": "1.2.0", "integrity": "sha512-x", "dependencies": {"@s/b": "*"}},
-        "node_modules/a/node_modules/@s/b": {"version": "3.0.0", "integrity": "sha512-x"},
-        "node_modules/alias": {"name": "real", "version": "4.0.0", "integrity": "sha512-x", "optional": true},
-        "node_modules/d": {"version": "2.0.0", "integrity": "sha512-x", "dev": true},
+        "node_modules/a": {"version": "1.2.0", "integrity": SHA, "dependencies": {"@s/b": "*"}},
+        "node_modules/a/node_modules/@s/b": {"version": "3.0.0", "integrity": SHA},
+        "node_modules/alias": {"name": "real", "version": "4.0.0", "integrity": SHA, "optional": true},
+        "node_modules/d": {"version": "2.0.0", "integrity": SHA, "dev": true},
     }})
 }
 
@@ -98,6 +103,10 @@ fn what_npm_installs_is_what_the_lockfile_gives_by_each_npm_and_for_each_platfor
             let tolerated: BTreeSet<_> = lockfile.tolerated(&target).unwrap().into_keys().collect();
             let missing: Vec<_> = installed.difference(&found).collect();
             assert!(missing.is_empty(), "{name}, {run}: npm did not install {missing:?}");
+            let loose = lockfile.loose(&Folder::default()).unwrap();
+            assert!(loose.is_empty(), "{name}: {loose:?}");
+            let marks = lockfile.wrong_marks(&Folder::default(), false).unwrap();
+            assert!(marks.is_empty(), "{name}: {marks:?}");
             let extra: Vec<_> =
                 found.difference(&installed).filter(|path| !tolerated.contains(*path)).collect();
             assert!(extra.is_empty(), "{name}, {run}: npm installed {extra:?} as well");
@@ -122,17 +131,17 @@ fn a_package_is_found_from_where_it_is_needed_and_by_its_own_name() {
     let lock = json!({"lockfileVersion": 2, "packages": {
         "": {"workspaces": ["packages/*"], "dependencies": {"a": "1", "old": "npm:@s/real@1"},
              "optionalDependencies": {"b": "1"}, "devDependencies": {"tool": "file:tool"}},
-        "node_modules/a": {"version": "1.0.0", "integrity": "sha512-x", "dependencies": {"b": "2"}},
-        "node_modules/a/node_modules/b": {"version": "2.0.0", "integrity": "sha512-x", "dev": true},
-        "node_modules/b": {"version": "1.0.0", "integrity": "sha512-x", "dependencies": {"c": "1"}},
-        "node_modules/c": {"version": "1.0.0", "integrity": "sha512-x"},
-        "node_modules/old": {"name": "@s/real", "version": "1.0.0", "integrity": "sha512-x"},
+        "node_modules/a": {"version": "1.0.0", "integrity": SHA, "dependencies": {"b": "2"}},
+        "node_modules/a/node_modules/b": {"version": "2.0.0", "integrity": SHA, "dev": true},
+        "node_modules/b": {"version": "1.0.0", "integrity": SHA, "dependencies": {"c": "1"}},
+        "node_modules/c": {"version": "1.0.0", "integrity": SHA},
+        "node_modules/old": {"name": "@s/real", "version": "1.0.0", "integrity": SHA},
         "node_modules/@acme/core": {"resolved": "packages/core", "link": true},
         "packages/core": {"name": "@acme/core", "version": "0.1.0", "dependencies": {"c": "1", "d": "1"}},
-        "packages/core/node_modules/d": {"version": "1.0.0", "integrity": "sha512-x"},
+        "packages/core/node_modules/d": {"version": "1.0.0", "integrity": SHA},
         "node_modules/tool": {"resolved": "tool", "link": true},
         "tool": {"dependencies": {"e": "1"}},
-        "node_modules/e": {"version": "1.0.0", "integrity": "sha512-x"},
+        "node_modules/e": {"version": "1.0.0", "integrity": SHA},
     }});
     assert_eq!(
         listed(&lock, &target("x64", "glibc")).unwrap(),
@@ -152,10 +161,10 @@ fn a_package_is_found_from_where_it_is_needed_and_by_its_own_name() {
 fn a_package_that_has_to_be_there_and_does_not_fit_is_refused_by_name() {
     let mut lock = json!({"lockfileVersion": 3, "packages": {
         "": {"dependencies": {"a": "1"}},
-        "node_modules/a": {"version": "1.0.0", "integrity": "sha512-x", "optionalDependencies": {"b": "1"}},
-        "node_modules/b": {"version": "1.0.0", "integrity": "sha512-x", "dependencies": {"c": "1", "d": "1"}},
-        "node_modules/c": {"version": "1.0.0", "integrity": "sha512-x", "cpu": ["!arm64"]},
-        "node_modules/d": {"version": "1.0.0", "integrity": "sha512-x"},
+        "node_modules/a": {"version": "1.0.0", "integrity": SHA, "optionalDependencies": {"b": "1"}},
+        "node_modules/b": {"version": "1.0.0", "integrity": SHA, "dependencies": {"c": "1", "d": "1"}},
+        "node_modules/c": {"version": "1.0.0", "integrity": SHA, "cpu": ["!arm64"]},
+        "node_modules/d": {"version": "1.0.0", "integrity": SHA},
     }});
     assert_eq!(listed(&lock, &target("x64", "glibc")).unwrap().len(), 4);
     assert_eq!(listed(&lock, &target("arm64", "glibc")).unwrap(), ["node_modules/a a@1.0.0"]);
@@ -187,7 +196,7 @@ fn a_folder_of_ones_own_is_held_against_its_own_manifest() {
         "": {"workspaces": ["packages/*"]},
         "node_modules/core": {"resolved": "packages/core", "link": true},
         "packages/core": {"name": "core", "dependencies": {"a": "^1.0.0"}},
-        "node_modules/a": {"version": "1.0.0", "integrity": "sha512-x"},
+        "node_modules/a": {"version": "1.0.0", "integrity": SHA},
     }});
     let service = Folder::default();
     let bytes = lock.to_string();
@@ -215,7 +224,7 @@ fn a_folder_outside_of_the_repository_is_refused() {
 fn what_stands_among_the_tools_as_well_is_named_because_npm_leaves_it_out() {
     let lock = json!({"lockfileVersion": 3, "packages": {
         "": {"dependencies": {"a": "1"}, "devDependencies": {"a": "1"}},
-        "node_modules/a": {"version": "1.0.0", "integrity": "sha512-x", "dev": true},
+        "node_modules/a": {"version": "1.0.0", "integrity": SHA, "dev": true},
     }});
     let lockfile = check(lock["packages"][""].to_string().as_bytes(), lock.to_string().as_bytes()).unwrap();
     let problems = lockfile.problems(&Folder::default(), &BTreeMap::new()).unwrap();
@@ -226,9 +235,9 @@ fn what_stands_among_the_tools_as_well_is_named_because_npm_leaves_it_out() {
 fn an_optional_package_of_a_released_platform_that_has_no_entry_is_named() {
     let lock = json!({"lockfileVersion": 3, "packages": {
         "": {"dependencies": {"rollupish": "1"}},
-        "node_modules/rollupish": {"version": "1.0.0", "integrity": "sha512-x",
+        "node_modules/rollupish": {"version": "1.0.0", "integrity": SHA,
             "optionalDependencies": {"@r/linux-x64": "1", "@r/linux-arm64": "1", "@r/darwin-arm64": "1"}},
-        "node_modules/@r/linux-x64": {"version": "1.0.0", "integrity": "sha512-x", "cpu": ["x64"], "optional": true},
+        "node_modules/@r/linux-x64": {"version": "1.0.0", "integrity": SHA, "cpu": ["x64"], "optional": true},
     }});
     let lockfile = check(lock["packages"][""].to_string().as_bytes(), lock.to_string().as_bytes()).unwrap();
     let targets = [target("x64", "glibc"), target("arm64", "glibc")];
@@ -244,8 +253,8 @@ fn an_optional_package_of_a_released_platform_that_has_no_entry_is_named() {
 fn a_peer_that_is_a_tool_by_npms_own_mark_may_be_missing() {
     let mut lock = json!({"lockfileVersion": 3, "packages": {
         "": {"dependencies": {"a": "1"}, "devDependencies": {"p": "1"}},
-        "node_modules/a": {"version": "1.0.0", "integrity": "sha512-x", "peerDependencies": {"p": "1"}},
-        "node_modules/p": {"version": "1.0.0", "integrity": "sha512-x", "dev": true},
+        "node_modules/a": {"version": "1.0.0", "integrity": SHA, "peerDependencies": {"p": "1"}},
+        "node_modules/p": {"version": "1.0.0", "integrity": SHA, "dev": true},
     }});
     let target = target("x64", "glibc");
     assert_eq!(
@@ -260,9 +269,9 @@ fn a_peer_that_is_a_tool_by_npms_own_mark_may_be_missing() {
 fn an_optional_peer_is_installed_where_something_else_brings_it_if_only_a_tool() {
     let mut lock = json!({"lockfileVersion": 3, "packages": {
         "": {"dependencies": {"a": "1"}, "devDependencies": {"p": "1"}},
-        "node_modules/a": {"version": "1.0.0", "integrity": "sha512-x",
+        "node_modules/a": {"version": "1.0.0", "integrity": SHA,
             "peerDependencies": {"p": "1"}, "peerDependenciesMeta": {"p": {"optional": true}}},
-        "node_modules/p": {"version": "1.0.0", "integrity": "sha512-x", "devOptional": true},
+        "node_modules/p": {"version": "1.0.0", "integrity": SHA, "devOptional": true},
     }});
     assert_eq!(
         listed(&lock, &target("x64", "glibc")).unwrap(),

@@ -35,7 +35,7 @@ pub(in crate::verify) struct BranchSeen {
 }
 
 /// The branch whose configuration counts.
-struct Default {
+struct DefaultBranch {
     upstream: Upstream,
     name: String,
     head: Commit,
@@ -64,14 +64,14 @@ pub(in crate::verify) fn source(git: &Git, forge: Option<&dyn Read>, source: &So
 
 /// The default branch of the forge, where this is a clone of it and says so. Its own configuration says what the forge is, and
 /// not the released commit's.
-fn default(git: &Git) -> Result<Option<Default>> {
+fn default(git: &Git) -> Result<Option<DefaultBranch>> {
     let upstream = git.upstream()?;
     let Some(name) = upstream.default.clone() else { return Ok(None) };
     let Some(head) = git.upstream_branch(&upstream, &name)? else { return Ok(None) };
     let doing = || format!("reading the configuration at {head}, the head of the default branch `{name}`");
     let Some(config) = configuration(git, &head).with_context(doing)? else { return Ok(None) };
     let is_of_forge = upstream.is_bare || git.origin()?.is_some_and(|origin| is_at(&origin, &config));
-    Ok(is_of_forge.then_some(Default { upstream, name, head, config }))
+    Ok(is_of_forge.then_some(DefaultBranch { upstream, name, head, config }))
 }
 
 /// Whether `origin` is an address of the repository of `config`, by whatever protocol and port.
@@ -100,8 +100,13 @@ fn configuration(git: &Git, commit: &Commit) -> Result<Option<Config>> {
     Config::of_file(commit, manifest).map(Some)
 }
 
-fn branch_of(git: &Git, forge: Option<&dyn Read>, source: &Source, default: &Default) -> Seen<BranchSeen> {
-    let Default { upstream, name, head, config } = default;
+fn branch_of(
+    git: &Git,
+    forge: Option<&dyn Read>,
+    source: &Source,
+    default: &DefaultBranch,
+) -> Seen<BranchSeen> {
+    let DefaultBranch { upstream, name, head, config } = default;
     let found = seen(containing(git, source, default))?;
     if found.is_none() && !upstream.is_bare {
         seen(check_not_behind(git, forge, default))?;
@@ -115,7 +120,7 @@ fn branch_of(git: &Git, forge: Option<&dyn Read>, source: &Source, default: &Def
 }
 
 /// The first of the branches that has the commit in its history.
-fn containing(git: &Git, source: &Source, default: &Default) -> Result<Option<String>> {
+fn containing(git: &Git, source: &Source, default: &DefaultBranch) -> Result<Option<String>> {
     for name in &default.config.branches {
         if let Some(head) = git.upstream_branch(&default.upstream, name)?
             && git.is_ancestor(&source.commit, &head)?
@@ -127,7 +132,7 @@ fn containing(git: &Git, source: &Source, default: &Default) -> Result<Option<St
 }
 
 /// A checkout that was not fetched for a while says nothing about a commit that it does not have on its branches.
-fn check_not_behind(git: &Git, forge: Option<&dyn Read>, default: &Default) -> Result<()> {
+fn check_not_behind(git: &Git, forge: Option<&dyn Read>, default: &DefaultBranch) -> Result<()> {
     const REMEDY: &str = "run `git fetch origin`, then verify again";
     for name in &default.config.branches {
         let here = git.upstream_branch(&default.upstream, name)?;

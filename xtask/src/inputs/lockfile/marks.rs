@@ -1,0 +1,108 @@
+//! npm's own marks in the lockfile, held against a walk from the root. npm 10 installs by the marks and npm 11 by walking:
+//! where they differ, one lockfile gives two trees (docs/facts.md#marks-of-a-lockfile).
+
+use anyhow::Result;
+
+use super::entry::Entry;
+use super::graph::{Graph, Paths};
+use super::{Lockfile, remedy};
+use crate::inputs::config::Folder;
+
+/// Whether `.npmrc` has npm leave peers alone, so that what only they ask for is not installed by them.
+#[must_use]
+pub fn leaves_peers_alone(npmrc: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(npmrc);
+    let value = text.lines().rev().find_map(|line| {
+        let (key, value) = line.split_once('=').unwrap_or((line, "true"));
+        (key.trim() == "legacy-peer-deps").then(|| value.trim().to_owned())
+    });
+    value.is_some_and(|value| value == "true")
+}
+
+/// What a walk says of all entries.
+struct Walked<'a> {
+    all: Paths<'a>,
+    /// Asked for without tools, whatever is done about peers.
+    production: Paths<'a>,
+    /// The same, by edges whose marks npm always gets right with these settings.
+    certain: Paths<'a>,
+    /// The same without peers.
+    asked: Paths<'a>,
+    /// Nothing goes without it.
+    needed: Paths<'a>,
+    needed_with_peers: Paths<'a>,
+}
+
+impl Lockfile {
+    /// Entries whose marks `dev`, `optional` or `devOptional` are not what a walk from the root gives. `legacy_peers`: see
+    /// [`leaves_peers_alone`].
+    ///
+    /// # Errors
+    /// As [`Lockfile::installed`].
+    pub fn wrong_marks(&self, service: &Folder, legacy_peers: bool) -> Result<Vec<String>> {
+        let graph = Graph::new(&self.lock)?;
+        let tools = graph.tools();
+        let walked = Walked {
+            all: graph.reach(|_, _| true),
+            production: graph.reach(|kind, _| !kind.dev),
+            certain: graph.walk(vec![""], |from, kind, _| {
+                let is_sure = !kind.keeps_marks() || !tools.contains(from);
+                !kind.dev && !(legacy_peers && kind.peer) && is_sure
+            }),
+            asked: graph.reach(|kind, _| !kind.dev && !kind.peer),
+            needed: graph.reach(|kind, _| !kind.dev && !kind.optional && !(legacy_peers && kind.peer)),
+            needed_with_peers: graph.reach(|kind, _| !kind.dev && !kind.optional),
+        };
+        let entries = self.lock.packages.iter().filter(|(path, entry)| !path.is_empty() && !entry.link);
+        let wrong = entries.filter_map(|(path, entry)| {
+            let (found, why) = walked.lie(path, entry)?;
+            let hint = if walked.production.contains(path.as_str()) && !walked.asked.contains(path.as_str()) {
+                ", or write `legacy-peer-deps=true` into `.npmrc` beside it if it was made with that"
+            } else {
+                ""
+            };
+            let remedy = remedy(service);
+            Some(format!(
+                "`package-lock.json` {found} `{path}`, {why}, so that npm 10 and 11 differ; {remedy}{hint}"
+            ))
+        });
+        Ok(wrong.collect())
+    }
+}
+
+impl Walked<'_> {
+    fn lie(&self, path: &str, entry: &Entry) -> Option<(&'static str, &'static str)> {
+        let has = |paths: &Paths<'_>| paths.contains(path);
+        let goes_without = entry.optional || entry.dev_optional;
+        if has(&self.certain) && entry.dev {
+            Some(("has the mark `dev` for", "which the service asks for without its tools as well"))
+        } else if has(&self.all) && !has(&self.production) && !entry.dev {
+            Some(("lacks the mark `dev` for", "which only tools ask for"))
+        } else if has(&self.needed) && goes_without {
+            Some(("has the mark `optional` or `devOptional` for", "which the service cannot do without"))
+        } else if has(&self.certain) && !has(&self.needed_with_peers) && !goes_without {
+            Some(("lacks the mark `optional` or `devOptional` for", "which nothing needs"))
+        } else {
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::leaves_peers_alone;
+
+    #[test]
+    fn the_last_line_about_peers_counts() {
+        for (npmrc, expected) in [
+            ("", false),
+            ("legacy-peer-deps=true", true),
+            ("audit=false\nlegacy-peer-deps = true\n", true),
+            ("legacy-peer-deps\n", true),
+            ("legacy-peer-deps=true\nlegacy-peer-deps=false\n", false),
+            ("# legacy-peer-deps=true\n", false),
+        ] {
+            assert_eq!(leaves_peers_alone(npmrc.as_bytes()), expected, "{npmrc}");
+        }
+    }
+}

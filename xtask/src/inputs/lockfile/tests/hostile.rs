@@ -1,0 +1,231 @@
+//! Lockfiles that npm would take in another way than they look, each refused with the entry and what to type.
+
+use std::collections::BTreeMap;
+
+use super::super::{Lockfile, Registries};
+use super::{SHA, check};
+use crate::inputs::config::Folder;
+use serde_json::{Value, json};
+
+/// One of each: needed, nested, optional, aliased, a tool, shared by tool and option, a link, a bundler with what it brings.
+fn honest() -> Value {
+    let entry = |value: Value| {
+        let mut entry = json!({"version": "1.0.0", "integrity": SHA});
+        entry.as_object_mut().unwrap().extend(value.as_object().unwrap().clone());
+        entry
+    };
+    json!({"lockfileVersion": 3, "packages": {
+        "": {"workspaces": ["packages/*"], "dependencies": {"a": "^1", "alias": "npm:@s/real@1", "big": "1"},
+             "devDependencies": {"d": "1"}, "optionalDependencies": {"o": "1"}},
+        "node_modules/a": entry(json!({"dependencies": {"n": "1"}, "resolved": "https://npm.example.org/a/-/a-1.0.0.tgz"})),
+        "node_modules/a/node_modules/n": entry(json!({})),
+        "node_modules/alias": entry(json!({"name": "@s/real"})),
+        "node_modules/o": entry(json!({"optional": true, "dependencies": {"both": "1"}})),
+        "node_modules/d": entry(json!({"dev": true, "dependencies": {"both": "1"}})),
+        "node_modules/both": entry(json!({"devOptional": true})),
+        "node_modules/@acme/core": {"resolved": "packages/core", "link": true},
+        "packages/core": {"name": "@acme/core", "version": "1.0.0"},
+        "node_modules/big": entry(json!({"bundleDependencies": ["in"], "dependencies": {"in": "1"}})),
+        "node_modules/big/node_modules/in": {"version": "1.0.0", "inBundle": true, "dependencies": {"deep": "1"}},
+        "node_modules/big/node_modules/deep": {"version": "1.0.0", "inBundle": true},
+    }})
+}
+
+fn findings(lockfile: &Lockfile) -> Vec<String> {
+    let service = Folder::default();
+    let mut found = lockfile.problems(&service, &BTreeMap::new()).unwrap();
+    found.extend(lockfile.wrong_marks(&service, false).unwrap());
+    found.extend(lockfile.elsewhere(&service, &Registries::default()).0);
+    found
+}
+
+/// What is said of a lockfile, refused at once or by its findings.
+fn said(lock: &Value) -> Vec<String> {
+    let manifest = lock["packages"][""].to_string();
+    match check(manifest.as_bytes(), lock.to_string().as_bytes()) {
+        Ok(lockfile) => findings(&lockfile),
+        Err(error) => vec![format!("{error:#}")],
+    }
+}
+
+#[test]
+fn an_honest_lockfile_is_taken() {
+    assert_eq!(said(&honest()), Vec::<String>::new());
+}
+
+#[test]
+fn every_entry_is_of_one_reading_or_refused_by_name() {
+    let other = SHA.replace("AAAA", "BBBB");
+    let two = format!("{SHA} {other}");
+    let sha1 = "sha1-AAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+    let [loose, short, options, blank] =
+        [SHA.replace("AA==", "AB=="), SHA.replacen("AAAA", "", 1), format!("{SHA}?x"), format!(" {SHA}")];
+    // The entry, the field, its hostile value, and words of the answer.
+    let (a, d, tool, o) = ("node_modules/a", "node_modules/d", "has the integrity", "node_modules/o");
+    let inner = "node_modules/big/node_modules/in";
+    let table = [
+        (a, "integrity", json!(""), "no sha512 integrity for `a`"),
+        (a, "integrity", json!("x"), "no sha512 integrity for `a`"),
+        (a, "integrity", json!(two), tool),
+        (a, "integrity", json!(format!("{sha1} {SHA}")), tool),
+        (a, "integrity", json!(loose), tool),
+        (a, "integrity", json!(short), tool),
+        (a, "integrity", json!(options), tool),
+        (a, "integrity", json!(blank), tool),
+        (a, "integrity", json!(SHA.trim_end_matches('=')), tool),
+        (a, "integrity", json!(SHA.replace("sha512", "SHA512")), "no sha512 integrity"),
+        (d, "integrity", Value::Null, tool),
+        (d, "integrity", json!(sha1), tool),
+        (o, "integrity", json!(two), tool),
+        (a, "resolved", json!("git+ssh://git@forge.example.org/a/b.git#0123"), "git repository"),
+        (d, "resolved", json!("git+https://forge.example.org/a/b.git#0123"), "git repository"),
+        (d, "resolved", json!("github:a/b#0123"), "git repository"),
+        (a, "resolved", json!("http://npm.example.org/a/-/a-1.0.0.tgz"), "without TLS"),
+        (d, "resolved", json!("http://npm.example.org/d/-/d-1.0.0.tgz"), "without TLS"),
+        (d, "resolved", json!("https://elsewhere.example.org/d/-/d-1.0.0.tgz"), "name the registries"),
+        (a, "resolved", json!("https://npm.example.org/evil/-/evil-1.0.0.tgz"), "another package or version"),
+        (a, "resolved", json!("https://npm.example.org/a/-/a-1.0.1.tgz"), "another package or version"),
+        (a, "resolved", json!("https://npm.example.org/a/../b/-/a-1.0.0.tgz"), "`..`"),
+        (a, "resolved", json!("https://user@npm.example.org/a/-/a-1.0.0.tgz"), "its host"),
+        (a, "resolved", json!("file:/etc/a.tgz"), "file or folder"),
+        (a, "resolved", json!("file:../../a.tgz"), "file or folder"),
+        (a, "resolved", json!(false), "reading `package-lock.json`"),
+        (a, "version", json!("9.9.9"), "another package or version"),
+        (d, "version", json!("https://elsewhere.example.org/evil.tgz"), "the version `https:"),
+        (d, "version", json!("npm:evil@1.0.0"), "the version `npm:"),
+        (d, "version", json!("^1.0.0"), "the version `^1.0.0`"),
+        (d, "version", json!("1.x.x"), "the version `1.x.x`"),
+        (d, "name", json!("x@https://elsewhere.example.org/evil.tgz#"), "the name"),
+        (d, "name", json!(".bin"), "the name"),
+        (a, "hasShrinkwrap", json!(true), "`hasShrinkwrap`"),
+        (d, "hasShrinkwrap", json!(true), "`hasShrinkwrap`"),
+        (a, "inBundle", json!(true), "no package around it lists it"),
+        ("node_modules/a/node_modules/n", "inBundle", json!(true), "no package around it lists it"),
+        (
+            a,
+            "bundleDependencies",
+            json!(["n"]),
+            "`node_modules/a/node_modules/n` of `package-lock.json` lacks `inBundle`",
+        ),
+        (a, "bundleDependencies", json!(true), "without the names"),
+        (a, "bundledDependencies", json!(["n"]), "`bundledDependencies`"),
+        (inner, "inBundle", json!(false), "no integrity for `in`"),
+        (inner, "integrity", json!(SHA), "an archive of its own"),
+        (inner, "resolved", json!("https://npm.example.org/in/-/in-1.0.0.tgz"), "an archive of its own"),
+        (a, "extraneous", json!(true), "`extraneous`"),
+        (a, "dev", json!(true), "has the mark `dev` for `node_modules/a`"),
+        (o, "dev", json!(true), "has the mark `dev` for `node_modules/o`"),
+        (d, "dev", json!(false), "lacks the mark `dev` for `node_modules/d`"),
+        (a, "optional", json!(true), "has the mark `optional`"),
+        (a, "devOptional", json!(true), "has the mark `optional`"),
+        (o, "optional", json!(false), "lacks the mark `optional`"),
+        ("node_modules/both", "dev", json!(true), "has the mark `dev` for `node_modules/both`"),
+        ("packages/core", "dev", json!(true), "has the mark `dev` for `packages/core`"),
+        (a, "dev", json!("true"), "reading `package-lock.json`"),
+        ("node_modules/@acme/core", "resolved", json!("../../elsewhere"), "`../../elsewhere`"),
+        ("node_modules/@acme/core", "resolved", json!("node_modules/a"), "`node_modules/a`"),
+        ("node_modules/@acme/core", "integrity", json!(SHA), "is a link"),
+        (d, "dependencies", json!({"both": "git+https://forge.example.org/a/b.git"}), "git repository"),
+        (d, "dependencies", json!({"both": "a/b"}), "git repository"),
+        (d, "dependencies", json!({"both": "file:../x"}), "file or folder"),
+        (
+            d,
+            "optionalDependencies",
+            json!({"both": "http://elsewhere.example.org/x.tgz"}),
+            "an address of its own",
+        ),
+        ("", "devDependencies", json!({"d": "git+ssh://git@forge.example.org/d.git"}), "git repository"),
+        ("", "devDependencies", json!({"d": "https://elsewhere.example.org/d.tgz"}), "an address of its own"),
+        // New entries.
+        ("node_modules/hidden", "", json!({"version": "1.0.0", "integrity": SHA}), "no package asks for it"),
+        ("node_modules/.bin", "version", json!("1.0.0"), "the name `.bin`"),
+        ("node_modules/a/lib/x", "version", json!("1.0.0"), "no place where npm looks"),
+        ("node_modules/a/node_modules", "version", json!("1.0.0"), "no place where npm looks"),
+    ];
+    assert!(table.len() >= 60);
+    for (path, field, value, expected) in table {
+        let mut lock = honest();
+        match field {
+            "" => lock["packages"][path] = value.clone(),
+            field => lock["packages"][path][field] = value.clone(),
+        }
+        let said = said(&lock).join("\n");
+        assert!(
+            said.contains(expected) && (!said.is_empty() || expected.is_empty()),
+            "{path} {field} {value}: expected `{expected}` in: {said}"
+        );
+        assert!(
+            said.is_empty()
+                || expected.starts_with("reading")
+                || ["run ", "delete ", "take ", "depend ", "have ", "name "]
+                    .iter()
+                    .any(|verb| said.contains(verb)),
+            "{path} {field} {value}: nothing to type in: {said}"
+        );
+    }
+}
+
+#[test]
+fn a_link_inside_of_an_installed_package_is_refused() {
+    let mut lock = honest();
+    lock["packages"]["node_modules/a/node_modules/n"] = json!({"link": true, "resolved": "packages/core"});
+    assert!(said(&lock).join("\n").contains("a link inside of an installed package"), "{:?}", said(&lock));
+}
+
+#[test]
+fn a_key_twice_is_refused_in_every_spelling() {
+    for twin in ["integrity", "Integrity", "\\u0069ntegrity"] {
+        let text = honest().to_string();
+        let text = text.replacen("{\"integrity\"", &format!("{{\"{twin}\":\"x\",\"integrity\""), 1);
+        let error = format!(
+            "{:#}",
+            check(honest()["packages"][""].to_string().as_bytes(), text.as_bytes()).err().unwrap()
+        );
+        assert!(error.contains("twice"), "{error}");
+    }
+}
+
+#[test]
+fn more_entries_or_a_deeper_path_than_npm_writes_are_refused() {
+    let deep = "node_modules/x/".repeat(65);
+    let long = format!("node_modules/{}", "x".repeat(5000));
+    for path in [deep.trim_end_matches('/'), &long] {
+        let mut lock = honest();
+        lock["packages"][path] = json!({});
+        assert!(said(&lock)[0].contains("nested more than 64 deep"), "{:?}", said(&lock));
+    }
+    let many: serde_json::Map<_, _> =
+        (0..100_001).map(|n| (format!("node_modules/x{n}"), json!({}))).collect();
+    let lock = json!({"lockfileVersion": 3, "packages": many}).to_string();
+    let error = check(b"{}", lock.as_bytes()).err().unwrap();
+    assert!(error.to_string().contains("100001 entries"), "{error:#}");
+}
+
+#[test]
+fn a_peer_that_npm_was_told_to_leave_alone_may_be_marked_as_a_tool() {
+    let lock = json!({"lockfileVersion": 3, "packages": {
+        "": {"dependencies": {"a": "1"}, "devDependencies": {"p": "1"}},
+        "node_modules/a": {"version": "1.0.0", "integrity": SHA, "peerDependencies": {"p": "1"}},
+        "node_modules/p": {"version": "1.0.0", "integrity": SHA, "dev": true},
+    }});
+    let lockfile = check(lock["packages"][""].to_string().as_bytes(), lock.to_string().as_bytes()).unwrap();
+    let wrong = |legacy| lockfile.wrong_marks(&Folder::default(), legacy).unwrap();
+    assert!(
+        wrong(false).len() == 1 && wrong(false)[0].contains("`legacy-peer-deps=true`"),
+        "{:?}",
+        wrong(false)
+    );
+    assert!(wrong(true).is_empty(), "{:?}", wrong(true));
+}
+
+#[test]
+fn workspaces_and_optional_peers_are_the_manifests() {
+    let mut manifest = honest()["packages"][""].clone();
+    manifest["workspaces"] = json!(["other/*"]);
+    let error = check(manifest.to_string().as_bytes(), honest().to_string().as_bytes()).err().unwrap();
+    assert!(error.to_string().contains("different `workspaces`"), "{error:#}");
+    let lock = json!({"lockfileVersion": 3, "packages": {"": {"peerDependencies": {"p": "1"}}}}).to_string();
+    let manifest = json!({"peerDependencies": {"p": "1"}, "peerDependenciesMeta": {"p": {"optional": true}}});
+    let error = check(manifest.to_string().as_bytes(), lock.as_bytes()).err().unwrap();
+    assert!(error.to_string().contains("the peer `p` is optional"), "{error:#}");
+}
