@@ -22,7 +22,7 @@ WORKDIR /out/app
 COPY service/package.json service/package-lock.json ./
 COPY service/src ./src
 ARG VERSION REVISION SOURCE SOURCE_DATE_EPOCH
-RUN printf '{"version":"%s","commit":"%s","source":"%s"}\n' "$VERSION" "$REVISION" "$SOURCE" > build.json && \
+RUN --network=none printf '{"version":"%s","commit":"%s","source":"%s"}\n' "$VERSION" "$REVISION" "$SOURCE" > build.json && \
     find /out -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
 
 FROM node:22-slim@sha256:83f487e0a63425e5b4d146fb5e5be574bcbe1b7b843d3ebafdd95eaf7767a7e5

@@ -53,7 +53,7 @@ fn plain(survey: &Survey) -> String {
          WORKDIR /out/app\n\
          COPY {} ./\n{}\
          ARG VERSION REVISION SOURCE SOURCE_DATE_EPOCH\n\
-         RUN {}{}\\\n    find /out -exec touch --no-dereference --date=\"@$SOURCE_DATE_EPOCH\" {{}} +\n",
+         RUN --network=none {}{}\\\n    find /out -exec touch --no-dereference --date=\"@$SOURCE_DATE_EPOCH\" {{}} +\n",
         survey.base,
         paths(survey, ["package.json", "package-lock.json"]),
         sources(survey),
@@ -78,7 +78,7 @@ fn built(survey: &Survey) -> String {
          {AUTHORITY}    npm ci --ignore-scripts {QUIET}\n\
          {configured}{}\
          ARG VERSION REVISION SOURCE SOURCE_DATE_EPOCH\n\
-         RUN npm run build && mkdir -p /out/app && cp -r {output} package.json package-lock.json /out/app/ && \\\n    {}{}\\\n    \
+         RUN --network=none npm run build && mkdir -p /out/app && cp -r {output} package.json package-lock.json /out/app/ && \\\n    {}{}\\\n    \
          find /out -exec touch --no-dereference --date=\"@$SOURCE_DATE_EPOCH\" {{}} +\n",
         survey.base,
         manifests(survey),
