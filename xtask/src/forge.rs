@@ -31,6 +31,15 @@ pub struct BranchHead {
     pub head: Commit,
 }
 
+/// What the forge's own protections of tags and branches come to.
+#[derive(Clone, Debug, Default)]
+pub struct Protections {
+    /// What there is, or why it was not asked.
+    pub said: Vec<String>,
+    /// What is missing.
+    pub problems: Vec<Problem>,
+}
+
 /// What anyone may ask a forge.
 pub trait Read: Sync {
     /// What CI says of `commit`, as far as it is asked for.
@@ -110,6 +119,12 @@ pub trait Write: Read {
     /// # Errors
     /// When the forge cannot be asked.
     fn check_access(&self) -> Result<Vec<Problem>>;
+
+    /// Who besides maintainers may push what is released.
+    ///
+    /// # Errors
+    /// When the forge cannot be asked.
+    fn protections(&self) -> Result<Protections>;
 
     /// Publishes `page` in one go, never as a draft first, and returns its address.
     ///

@@ -16,6 +16,7 @@ mod plan;
 mod policies;
 mod private_owner;
 pub(crate) mod project;
+mod protections;
 pub(crate) mod rebuild;
 pub(crate) mod released;
 pub(crate) mod releasing;

@@ -6,9 +6,11 @@ use xshell::cmd;
 
 use crate::build::logins;
 use crate::commands::release::with_secrets;
-use crate::inputs::config::{Config, Platforms};
+use crate::forge::Protections;
+use crate::forge::default_branch::DefaultBranch;
+use crate::inputs::config::{Config, Platforms, TagPolicy};
 use crate::inputs::run::Run;
-use crate::inputs::{Inputs, PUBLIC_KEY, is_placeholder};
+use crate::inputs::{ALLOWED_SIGNERS, Inputs, PUBLIC_KEY, is_placeholder};
 use crate::process::Runner;
 use crate::process::environment::Environment;
 use crate::process::failure::{Refusal, Transient};
@@ -16,6 +18,7 @@ use crate::process::problem::Problem;
 use crate::process::progress::Steps;
 use crate::release::preflight::{self, Check, Found, checks};
 use crate::release::secrets::Secrets;
+use crate::release::target::Target;
 use crate::release::{Session, Tools, smoke};
 use crate::tool::docker::DockerConfig;
 use crate::tool::git::Git;
@@ -58,6 +61,10 @@ pub fn run(environment: &Environment) -> Result<()> {
     // What needs a secret that is missing has been said already.
     all.retain(|(name, _)| has_secrets || !["signing key", "registry"].contains(name));
     all.push(("forge", Box::new(|| Ok((Vec::new(), target.forge.check_access()?)))));
+    all.push(("protections", Box::new(|| protections(target))));
+    if config.tags == TagPolicy::Signed {
+        all.push(("signed tags", Box::new(|| signed_tags(session, target))));
+    }
     all.push(("platforms", Box::new(|| platforms(session, tools))));
     all.push(("disk", Box::new(|| preflight::check_disk().map(|()| Found::default()))));
     all.extend(
@@ -85,6 +92,27 @@ fn placeholder(inputs: &Inputs) -> Option<Problem> {
         );
         Problem::new("signing key", text)
     })
+}
+
+/// Who may push what is released. A forge that does not answer has been named already.
+fn protections(target: &Target) -> Result<Found> {
+    let Protections { said, problems } = target.forge.protections()?;
+    Ok((said.into_iter().map(|text| ("", text)).collect(), problems))
+}
+
+/// Whether a signed tag could be verified: by a program of this machine, with the list of the default branch.
+fn signed_tags(session: &Session<'_>, target: &Target) -> Result<Found> {
+    session.git.check_ssh_keygen()?;
+    let default = DefaultBranch::read(&*target.forge, session.git)?;
+    let problem = default.filter(|default| default.allowed_signers.is_none()).map(|DefaultBranch { branch, .. }| {
+        let text = format!(
+            "`tags` is `\"signed\"`, and the forge's default branch `{}` has no `{ALLOWED_SIGNERS}`; commit the keys of those \
+             who may sign tags there (docs/keys.md)",
+            branch.name
+        );
+        Problem::new("signed tags", text)
+    });
+    Ok((Vec::new(), problem.into_iter().collect()))
 }
 
 /// Which of the platforms the smoke test can run here.
@@ -139,7 +167,8 @@ fn version_in<'a>(program: &str, text: &'a str) -> Option<&'a str> {
 
 #[expect(clippy::print_stdout, reason = "this is the command's data")]
 fn print_good(name: &str, versions: &[(&'static str, String)]) {
-    let versions: Vec<_> = versions.iter().map(|(tool, version)| format!("{tool} {version}")).collect();
+    let versions: Vec<_> =
+        versions.iter().map(|(tool, version)| format!("{tool} {version}").trim_start().to_owned()).collect();
     println!("ok       {name:<12} {}", versions.join(", "));
 }
 

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde::{Deserialize, Serialize};
 
 use crate::evidence::page::{Page, PublishedPage};
-use crate::forge::{BranchHead, CiState, Read, Write};
+use crate::forge::{BranchHead, CiState, Protections, Read, Write};
 use crate::inputs::version::ReleaseTag;
 use crate::process::problem::Problem;
 use crate::tool::git::Commit;
@@ -117,6 +117,10 @@ impl Write for Directory {
 
     fn check_access(&self) -> Result<Vec<Problem>> {
         Ok(Vec::new())
+    }
+
+    fn protections(&self) -> Result<Protections> {
+        Ok(Protections::default())
     }
 
     fn publish(&self, page: &Page) -> Result<String> {

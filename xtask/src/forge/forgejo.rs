@@ -4,6 +4,7 @@
 mod answers;
 mod branches;
 mod checks;
+mod protections;
 mod read;
 mod status;
 mod write;

@@ -1,9 +1,9 @@
 //! What a commit says of its own release counts only where the forge's default branch says the same.
 
 use anyhow::Result;
-use testbed::forge_client::State;
 
 use super::project::Project;
+use crate::harness::checkout::Checkout;
 use crate::harness::test;
 
 #[test]
@@ -16,17 +16,27 @@ fn a_branch_that_allows_itself_is_refused_until_main_allows_it() -> Result<()> {
         project.checkout.commit("chore: nobody has read this")?;
         project.repository.push(project.checkout.top(), &["HEAD:refs/heads/evil"])?;
         project.push_tag("v0.1.0")?;
-        let branches = format!(
-            "`branches` is `[\"evil\"]` in the tagged commit, and `[\"main\"]` at {main}, the head of the forge's default \
-             branch `main`"
-        );
-        let words = [&branches, "`ci-status` is `\"off\"`", "change it on `main` first"];
-        project.refused(&["release", "v0.1.0"], &words)?;
+        let release = ["release", "v0.1.0"];
+        let branches = |head: &str| {
+            format!(
+                "`branches` is `[\"evil\"]` in the tagged commit, and `[\"main\"]` at {head}, the head of the"
+            )
+        };
+        let words = [&branches(&main), "`ci-status` is `\"off\"`", "change it on `main` first"];
+        project.refused(&release, &words)?;
+
+        // Somebody else's commit on main, which this clone does not have, is read from the forge.
+        let other = Checkout::of(&project.repository.url())?;
+        other.write("CHANGES", "somebody else's\n")?;
+        other.commit("chore: somebody else's")?;
+        project.repository.push(other.top(), &["HEAD:refs/heads/main"])?;
+        project.refused(&release, &[&branches(&other.git(&["rev-parse", "HEAD"])?)])?;
 
         // Merged, it is main's own word, whatever it is worth.
+        project.checkout.git(&["fetch", "--quiet", &project.repository.url(), "main"])?;
+        project.checkout.git(&["merge", "--quiet", "--no-edit", "FETCH_HEAD"])?;
         project.push_main()?;
-        project.set_status(&project.head()?, State::Success)?;
-        project.laptop(&["release", "v0.1.0"]).run()?.success()?;
+        project.laptop(&release).run()?.success()?;
         Ok(())
     })
 }

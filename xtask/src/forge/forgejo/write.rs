@@ -9,7 +9,7 @@ use serde_json::json;
 use super::Forgejo;
 use super::answers::Release;
 use crate::evidence::page::{Page, PublishedPage};
-use crate::forge::{Read as _, Write};
+use crate::forge::{Protections, Read as _, Write};
 use crate::http::Request;
 use crate::inputs::version::ReleaseTag;
 use crate::process::failure::is_transient;
@@ -56,6 +56,10 @@ impl Write for Forgejo {
             });
         }
         Ok(problems)
+    }
+
+    fn protections(&self) -> Result<Protections> {
+        self.read_protections()
     }
 
     fn publish(&self, page: &Page) -> Result<String> {

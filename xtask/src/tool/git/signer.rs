@@ -15,7 +15,7 @@ const INSTALL: &str = "install it, for example with `apt-get install openssh-cli
 const MOST_ALLOWED: usize = 1 << 20;
 
 /// What git must not take from the repository's own settings. The programs of the other formats fail, so that no key ring
-/// decides; the SSH program is the one on the PATH.
+/// decides (docs/facts.md#signed-tags); the SSH program is the one on the PATH.
 const SETTINGS: [&str; 6] = [
     "gpg.program=false",
     "gpg.openpgp.program=false",
@@ -76,8 +76,11 @@ impl Git {
         tag_object(&printed, tag, commit)
     }
 
-    /// git says of a missing program what it says of a missing signature.
-    fn check_ssh_keygen(&self) -> Result<()> {
+    /// Whether there is an `ssh-keygen`: git says of a missing program what it says of a missing signature.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn check_ssh_keygen(&self) -> Result<()> {
         let sh = self.runner.shell()?;
         let ask = cmd!(sh, "ssh-keygen -Y find-principals -s /dev/null -f /dev/null");
         // It fails, as there is no signature: what matters is that it starts.

@@ -1,0 +1,34 @@
+//! `doctor` names the protections that the forge lacks, and the calls that it prints make them.
+
+use anyhow::{Context as _, Result, ensure};
+
+use super::project::Project;
+use crate::harness::{call, test};
+
+/// The call that `doctor` prints for a rule of that kind.
+fn printed<'a>(stdout: &'a str, kind: &str) -> Result<&'a str> {
+    let line = stdout.lines().find(|line| line.starts_with("problem  protections") && line.contains(kind));
+    let line = line.with_context(|| format!("no problem with `{kind}`:\n{stdout}"))?;
+    let start = line.find("`printf ").context("the problem has no call")? + 1;
+    let length = line[start..].find('`').context("the call has no end")?;
+    Ok(&line[start..start + length])
+}
+
+#[test]
+fn what_doctor_prints_protects_tags_and_branches() -> Result<()> {
+    test(|| {
+        let project = Project::ready()?;
+        let found = project.laptop(&["doctor"]).run()?.stdout;
+        for kind in ["tag_protections", "branch_protections"] {
+            let command = printed(&found, kind)?.replace("NAME", project.user.name());
+            let token = &project.secrets.forge_token;
+            call("sh", &["-c", &command])?.secret_env("FORGEJO_TOKEN", token).run()?;
+        }
+        let found = project.laptop(&["doctor"]).run()?.stdout;
+        let line = "ok       protections  tags by `v*`, `main` by `main`";
+        ensure!(found.contains(line), "{found}");
+        let nobody = project.laptop(&["doctor"]).env("FORGEJO_TOKEN", "").run()?.stdout;
+        ensure!(nobody.contains("ok       protections  not asked"), "{nobody}");
+        Ok(())
+    })
+}

@@ -1,0 +1,226 @@
+//! What the forge's own protections leave to everybody who may write: `doctor` names what is missing, and the call that sets
+//! it. The rules are read as Forgejo and Gitea read them, as far as people write them: a name, or a pattern with `*`.
+
+use anyhow::Result;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::Forgejo;
+use crate::forge::Protections;
+use crate::http::Request;
+use crate::inputs::config::{CiStatus, Config};
+use crate::process::problem::Problem;
+
+/// Tags that a rule must cover to cover every release.
+const TAGS: [&str; 3] = ["v0.1.0", "v10.20.30", "v1.2.3-rc.1"];
+
+/// `GET /repos/{o}/{r}/tag_protections`
+#[derive(Deserialize)]
+pub(super) struct TagRule {
+    name_pattern: String,
+}
+
+/// `GET /repos/{o}/{r}/branch_protections`
+#[derive(Deserialize)]
+pub(super) struct BranchRule {
+    rule_name: String,
+    enable_push: bool,
+    enable_push_whitelist: bool,
+}
+
+impl Forgejo {
+    /// Asks for the rules and judges them.
+    pub(super) fn read_protections(&self) -> Result<Protections> {
+        let tags: Option<Vec<TagRule>> = self.rules("tag_protections")?;
+        let branches: Option<Vec<BranchRule>> = self.rules("branch_protections")?;
+        let (Some(tags), Some(branches)) = (tags, branches) else {
+            let text = "not asked: it takes a `FORGEJO_TOKEN` of somebody who administers the repository";
+            return Ok(Protections { said: vec![text.to_owned()], problems: Vec::new() });
+        };
+        let address = self.url("");
+        let mut found = of_tags(&tags, &address);
+        for name in &self.config.branches {
+            let Protections { said, problems } = of_branch(name, &branches, &self.config, &address);
+            found.said.extend(said);
+            found.problems.extend(problems);
+        }
+        Ok(found)
+    }
+
+    /// `None` where the token may not ask, or there is none.
+    fn rules<T: serde::de::DeserializeOwned>(&self, rest: &str) -> Result<Option<Vec<T>>> {
+        if self.token.is_none() {
+            return Ok(None);
+        }
+        let response = self.send(Request::new("GET", self.url(rest)))?;
+        match response.status {
+            200 => response.json().map(Some),
+            401 | 403 | 404 => Ok(None),
+            _ => Err(response.unexpected()),
+        }
+    }
+}
+
+/// Whether every release tag is protected.
+fn of_tags(rules: &[TagRule], address: &str) -> Protections {
+    let covers = |rule: &&TagRule| TAGS.iter().all(|tag| matches(&rule.name_pattern, tag));
+    if let Some(rule) = rules.iter().find(covers) {
+        return said(format!("tags by `{}`", rule.name_pattern.escape_debug()));
+    }
+    // `/…/` is a regular expression, which is not read here.
+    if let Some(rule) = rules.iter().find(|rule| rule.name_pattern.starts_with('/')) {
+        return said(format!(
+            "tags by the expression `{}`, which is not read here",
+            rule.name_pattern.escape_debug()
+        ));
+    }
+    let body = json!({ "name_pattern": "v*", "whitelist_usernames": ["NAME"] });
+    missing(
+        "everybody who may write to the repository may push a tag such as `v1.2.3`, and so release",
+        &format!("{}, with the names of those who may release", call(address, "tag_protections", &body)),
+    )
+}
+
+/// Whether what is released is merged, and not pushed by anybody.
+fn of_branch(name: &str, rules: &[BranchRule], config: &Config, address: &str) -> Protections {
+    // A rule of that very name goes before a pattern.
+    let exact = rules.iter().find(|rule| rule.rule_name == name);
+    let rule = exact.or_else(|| rules.iter().find(|rule| matches(&rule.rule_name, name)));
+    let requires = config.ci_status == CiStatus::Required;
+    let mut body = json!({ "rule_name": name, "enable_push": false, "enable_status_check": requires });
+    if requires && !config.ci_contexts.is_empty() {
+        body["status_check_contexts"] = json!(config.ci_contexts);
+    }
+    match rule {
+        None => missing(
+            &format!(
+                "everybody who may write to the repository may push to `{name}`, and so decide what is released"
+            ),
+            &call(address, "branch_protections", &body),
+        ),
+        Some(rule) if rule.enable_push && !rule.enable_push_whitelist => missing(
+            &format!(
+                "the rule `{}` lets everybody who may write push to `{name}`",
+                rule.rule_name.escape_debug()
+            ),
+            "name those who may push, or forbid it, in the repository's settings, Branches",
+        ),
+        Some(rule) => said(format!("`{name}` by `{}`", rule.rule_name.escape_debug())),
+    }
+}
+
+fn said(text: String) -> Protections {
+    Protections { said: vec![text], problems: Vec::new() }
+}
+
+fn missing(found: &str, remedy: &str) -> Protections {
+    let problem = Problem::new("protections", format!("{found}; {remedy}"));
+    Protections { said: Vec::new(), problems: vec![problem] }
+}
+
+/// The call that makes a rule. The token is on no command line.
+fn call(address: &str, rest: &str, body: &Value) -> String {
+    // No `'` is left that could end the shell's string: as JSON it is the same character.
+    let body = body.to_string().replace('\'', "\\u0027");
+    format!(
+        "`printf 'Authorization: token %s' \"$FORGEJO_TOKEN\" | curl --fail --header @- \
+         --header 'Content-Type: application/json' --data '{body}' {address}/{rest}`"
+    )
+}
+
+/// Whether the pattern covers `name`: `*` is any text without `/`, `**` any.
+fn matches(pattern: &str, name: &str) -> bool {
+    if let Some(rest) = pattern.strip_prefix("**") {
+        return ends(name).any(|end| matches(rest, end));
+    }
+    if let Some(rest) = pattern.strip_prefix('*') {
+        let reach = name.find('/').unwrap_or(name.len());
+        return ends(name).filter(|end| name.len() - end.len() <= reach).any(|end| matches(rest, end));
+    }
+    match (pattern.chars().next(), name.chars().next()) {
+        (None, None) => true,
+        (Some(wanted), Some(found)) if wanted == found => {
+            matches(&pattern[wanted.len_utf8()..], &name[found.len_utf8()..])
+        }
+        _ => false,
+    }
+}
+
+/// What is left of `name` after each of its beginnings.
+fn ends(name: &str) -> impl Iterator<Item = &str> {
+    name.char_indices().map(|(at, _)| &name[at..]).chain([""])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BranchRule, TagRule, matches, of_branch, of_tags};
+    use crate::forge::Protections;
+    use crate::inputs::config::tests::{example, example_with};
+
+    const ADDRESS: &str = "https://forge.example.org/api/v1/repos/acme/carol";
+
+    fn text(found: &Protections) -> String {
+        let problems = found.problems.iter().map(|problem| format!("problem: {}", problem.text));
+        found.said.iter().cloned().chain(problems).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn a_pattern_covers_what_the_forge_takes_it_for() {
+        for (pattern, name, expected) in [
+            ("v*", "v1.2.3", true),
+            ("*", "main", true),
+            ("v*.*.*", "v1.2.3", true),
+            ("main", "main", true),
+            ("main", "main2", false),
+            ("release/*", "release/1.x", true),
+            ("release/*", "release/1/x", false),
+            ("**", "release/1/x", true),
+            ("v1.*", "v10.20.30", false),
+            ("", "v1", false),
+        ] {
+            assert_eq!(matches(pattern, name), expected, "{pattern} {name}");
+        }
+    }
+
+    #[test]
+    fn tags_are_protected_by_a_rule_for_all_of_them() {
+        for (patterns, expected) in [
+            (&["v*"][..], "tags by `v*`"),
+            (&["x", "*"], "tags by `*`"),
+            (&["/^v[0-9]/"], "tags by the expression"),
+            (&[], "problem: everybody who may write"),
+            (&["v1.*"], "problem: everybody who may write"),
+            (&["v*.*.3"], "problem: everybody who may write"),
+        ] {
+            let rules: Vec<_> =
+                patterns.iter().map(|pattern| TagRule { name_pattern: (*pattern).to_owned() }).collect();
+            let found = text(&of_tags(&rules, ADDRESS));
+            assert!(found.starts_with(expected), "{patterns:?}: {found}");
+        }
+        let found = text(&of_tags(&[], ADDRESS));
+        assert!(found.contains("--data '{\"name_pattern\":\"v*\""), "{found}");
+    }
+
+    #[test]
+    fn a_branch_is_protected_where_not_everybody_may_push() {
+        let rule = |name: &str, push, listed| BranchRule {
+            rule_name: name.to_owned(),
+            enable_push: push,
+            enable_push_whitelist: listed,
+        };
+        for (rules, expected) in [
+            (vec![rule("main", false, false)], "`main` by `main`"),
+            (vec![rule("m*", true, true)], "`main` by `m*`"),
+            (vec![rule("*", true, false), rule("main", false, false)], "`main` by `main`"),
+            (vec![rule("*", true, false)], "problem: the rule `*` lets everybody"),
+            (vec![rule("other", false, false)], "problem: everybody who may write"),
+            (vec![], "problem: everybody who may write"),
+        ] {
+            let found = text(&of_branch("main", &rules, &example(), ADDRESS));
+            assert!(found.starts_with(expected), "{found}");
+        }
+        let contexts = example_with("ci-contexts = [\"it's (push)\"]");
+        let found = text(&of_branch("main", &[], &contexts, ADDRESS));
+        assert!(found.contains("\"status_check_contexts\":[\"it\\u0027s (push)\"]"), "{found}");
+    }
+}
