@@ -21,7 +21,7 @@ use crate::http::WebUrl;
 use crate::oci::reference::{Digest, Image, Registry};
 use crate::tool::git::{Commit, Git};
 
-pub use gates::Difference;
+pub use gates::{Difference, TagPolicy};
 pub use inputs::{BaseRegistry, Login, NamedSecrets, build_secrets};
 pub use limits::Timeouts;
 pub use native::{Archive, Native, Way};
@@ -131,17 +131,6 @@ pub enum CiStatus {
     Required,
     /// Not looked at.
     Off,
-}
-
-/// What a released git tag has to be.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum TagPolicy {
-    /// Any tag, a lightweight one included.
-    #[default]
-    Any,
-    /// An annotated tag, signed by somebody whom `keys/allowed_signers` of the forge's default branch lists.
-    Signed,
 }
 
 impl Config {

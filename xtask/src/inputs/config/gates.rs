@@ -5,8 +5,20 @@ use std::collections::BTreeSet;
 use std::fmt::Display;
 
 use anyhow::{Context as _, Result};
+use serde::Deserialize;
 
-use super::{CiStatus, Config, TagPolicy};
+use super::{CiStatus, Config};
+
+/// What a released git tag has to be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TagPolicy {
+    /// Any tag, a lightweight one included.
+    #[default]
+    Any,
+    /// An annotated tag, signed by somebody whom `keys/allowed_signers` of the forge's default branch lists.
+    Signed,
+}
 
 /// A gate that two configurations do not agree on; both values as they would be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
