@@ -37,7 +37,7 @@ use crate::process::environment::Environment;
 use crate::process::failure::refused;
 use crate::process::progress::Steps;
 use crate::process::{Runner, Watch};
-use crate::tool::cosign::{Cosign, VerifyCommand};
+use crate::tool::cosign::{Cosign, Program, VerifyCommand};
 use crate::tool::docker::{Docker, DockerConfig};
 use crate::tool::git::Git;
 use crate::verify::proven::Proven;
@@ -180,7 +180,8 @@ impl<'a> Tools<'a> {
             Client::new(curl.clone(), target.image.clone(), credentials)
                 .with_plain_http(&session.config.plain_http)
         };
-        let cosign = |docker| Cosign::new(runner, &target.cosign, docker, timeouts.cosign());
+        let program = Program::new(&target.cosign, &session.config.cosign_digests, session.environment);
+        let cosign = |docker| Cosign::new(runner, program.clone(), docker, timeouts.cosign());
         Self {
             docker: Docker::new(runner, login),
             cosign: cosign(login),

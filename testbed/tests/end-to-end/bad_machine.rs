@@ -62,11 +62,11 @@ fn path_without_cosign(dir: &Path) -> Result<String> {
 fn cosign_is_of_a_major_that_nobody_tried() -> Result<()> {
     test(|| {
         let checkout = Checkout::new()?;
-        // A stand-in, not a cosign: the real one with a help text in which both flags are gone.
+        // A stand-in, not a cosign: the real one without either flag.
         let bin = checkout.beside("cosign-without-flags");
         fs::create_dir(&bin)?;
         let script = format!(
-            "#!/bin/sh\nif [ \"$1 $2\" = 'sign --help' ]; then echo 'Usage: cosign sign'; else exec {} \"$@\"; fi\n",
+            "#!/bin/sh\ncase \"$1 $*\" in sign*--help) echo 'Error: unknown flag' >&2; exit 1 ;; esac\nexec {} \"$@\"\n",
             export("TESTBED_COSIGN_2")?
         );
         fs::write(bin.join("cosign"), script)?;

@@ -16,7 +16,7 @@ use crate::process::environment::Environment;
 use crate::process::scratch::{Scratch, random_hex};
 use crate::process::secret::Secret;
 use crate::refuse;
-use crate::tool::cosign::Cosign;
+use crate::tool::cosign::{Cosign, Program};
 use crate::tool::docker::DockerConfig;
 use crate::tool::git::Git;
 
@@ -40,7 +40,8 @@ pub fn run(environment: &Environment, directory: &Path) -> Result<()> {
     let scratch = Scratch::within(parent)?;
     let password = Secret::new(format!("{}{}", random_hex()?, random_hex()?));
     let docker_config = DockerConfig::new(environment, None)?;
-    let cosign = Cosign::new(runner, "cosign", &docker_config, config.timeouts.cosign());
+    let program = Program::new(Path::new("cosign"), &config.cosign_digests, environment);
+    let cosign = Cosign::new(runner, program, &docker_config, config.timeouts.cosign());
     cosign.generate_key_pair(&scratch.path().join("cosign"), &password)?;
     create(&scratch.path().join(PASSWORD), 0o600, password.expose().as_bytes())?;
     let public = fs::read(scratch.path().join(PUBLIC_KEY)).context("reading the public key")?;

@@ -23,7 +23,7 @@ use crate::process::scratch::{Scratch, random_hex};
 use crate::process::secret::Secret;
 use crate::release::target::Target;
 use crate::release::{self, Outcome, Session, preflight};
-use crate::tool::cosign::{Cosign, SigningKey};
+use crate::tool::cosign::{Cosign, Program, SigningKey};
 use crate::tool::docker::DockerConfig;
 use crate::tool::git::Git;
 
@@ -118,7 +118,8 @@ fn throwaway_key(
 ) -> Result<(SigningKey, Vec<u8>)> {
     let scratch = Scratch::new()?;
     let docker_config = DockerConfig::new(environment, None)?;
-    let cosign = Cosign::new(runner, "cosign", &docker_config, config.timeouts.cosign());
+    let program = Program::new(Path::new("cosign"), &config.cosign_digests, environment);
+    let cosign = Cosign::new(runner, program, &docker_config, config.timeouts.cosign());
     let password = Secret::new(random_hex()?);
     let prefix = scratch.path().join("cosign");
     cosign.generate_key_pair(&prefix, &password).context("making the rehearsal's key pair")?;

@@ -1,10 +1,10 @@
 //! cosign with a key pair and no transparency log, in the format that cosign 2 and 3, podman and skopeo all verify
 //! (docs/facts.md#legacy-format). Every way we call it is in this file.
 
+mod program;
 mod verify_command;
 
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -15,12 +15,12 @@ use serde::Deserialize;
 use xshell::cmd;
 
 use crate::oci::reference::{Digest, Image};
-use crate::process::environment::Environment;
 use crate::process::scratch::Scratch;
 use crate::process::secret::Secret;
 use crate::process::{Call, Runner};
 use crate::tool::docker::DockerConfig;
 
+pub use program::Program;
 pub use verify_command::VerifyCommand;
 
 const INSTALL: &str =
@@ -42,14 +42,28 @@ pub enum Generation {
 }
 
 impl Generation {
-    fn from_help(sign_help: &str) -> Result<Self> {
-        if sign_help.contains("--use-signing-config") {
-            Ok(Self::Three)
-        } else if sign_help.contains("--tlog-upload") {
-            Ok(Self::Two)
-        } else {
-            bail!("`cosign sign --help` knows neither `--tlog-upload` nor `--use-signing-config`; {INSTALL}")
+    /// By the flags that it takes, which its help need not show: `takes` says whether it takes all of those.
+    fn by_flags(version: &str, takes: impl Fn(&str, &[&str]) -> Result<bool>) -> Result<Self> {
+        let generations = [
+            (Self::Three, &[TLOG, "--use-signing-config=false", "--new-bundle-format=false"][..]),
+            (Self::Two, &[TLOG]),
+        ];
+        for (generation, flags) in generations {
+            if !takes("sign", flags)? {
+                continue;
+            }
+            let bundle: &[&str] = if generation == Self::Three { &["--bundle=x"] } else { &[] };
+            if !takes("attest", &[flags, &["--no-upload"], bundle].concat())? {
+                bail!(
+                    "this cosign ({version}) cannot hand over an attestation without uploading it: `cosign attest` does not \
+                     take `--no-upload --bundle`; {INSTALL}"
+                );
+            }
+            return Ok(generation);
         }
+        bail!(
+            "`cosign sign` of this cosign ({version}) knows neither `--tlog-upload` nor `--use-signing-config`; {INSTALL}"
+        )
     }
 }
 
@@ -65,18 +79,18 @@ pub struct SigningKey {
 /// cosign with one docker configuration for the registry's credentials.
 pub struct Cosign<'a> {
     runner: &'a Runner,
-    program: PathBuf,
+    program: Program,
     config: &'a DockerConfig,
     timeout: Duration,
     generation: OnceLock<Generation>,
 }
 
 impl<'a> Cosign<'a> {
-    /// `program` is `cosign`, or a path to another one.
+    /// `program` is `cosign`, or another [`Program`].
     #[must_use]
     pub fn new(
         runner: &'a Runner,
-        program: impl Into<PathBuf>,
+        program: impl Into<Program>,
         config: &'a DockerConfig,
         timeout: Duration,
     ) -> Self {
@@ -91,21 +105,35 @@ impl<'a> Cosign<'a> {
         if let Some(known) = self.generation.get() {
             return Ok(*known);
         }
-        let help = self.call(&["sign", "--help"])?.read()?;
-        let generation = Generation::from_help(&help)?;
+        let version = self.version()?;
+        let generation = Generation::by_flags(&version, |command, flags| self.takes(command, flags))?;
         Ok(*self.generation.get_or_init(|| generation))
     }
 
-    /// The digest of the binary that is run.
-    ///
-    /// # Errors
-    /// When it is on no directory of the PATH or cannot be read.
-    pub fn program_digest(&self, environment: &Environment) -> Result<Digest> {
-        let path = environment.find_program(&self.program)?;
-        let path =
-            path.with_context(|| format!("`{}` is not on the PATH; {INSTALL}", self.program.display()))?;
-        let doing = || format!("reading `{}`", path.display());
-        Digest::of_reader(File::open(&path).with_context(doing)?).with_context(doing)
+    /// What is run.
+    #[must_use]
+    pub const fn program(&self) -> &Program {
+        &self.program
+    }
+
+    /// What it says of itself; distributions build it with the version `devel`.
+    fn version(&self) -> Result<String> {
+        let text = self.call(&["version"])?.read()?;
+        let version = text.lines().find_map(|line| line.trim().strip_prefix("GitVersion:"));
+        Ok(version.map_or("without a version", str::trim).to_owned())
+    }
+
+    /// Whether `command` takes these flags: an unknown one is an error before `--help` is looked at.
+    fn takes(&self, command: &str, flags: &[&str]) -> Result<bool> {
+        let mut arguments = vec![command];
+        arguments.extend(flags);
+        arguments.push("--help");
+        let output = self.call(&arguments)?.output()?;
+        match output.status.code() {
+            Some(0) => Ok(true),
+            Some(_) if output.stderr.contains("unknown flag") => Ok(false),
+            _ => Err(output.failure()),
+        }
     }
 
     /// Makes a key pair: `<prefix>.key` (encrypted with `password`, mode 0600) and `<prefix>.pub`.
@@ -229,7 +257,7 @@ impl<'a> Cosign<'a> {
 
     fn call<S: AsRef<std::ffi::OsStr>>(&self, arguments: &[S]) -> Result<Call> {
         let sh = self.runner.shell().context("running cosign")?;
-        let program = &self.program;
+        let program = self.program.path()?;
         let call = self.runner.call(cmd!(sh, "{program} {arguments...}")).install_hint(INSTALL);
         Ok(call.env("DOCKER_CONFIG", self.config.path()).timeout(self.timeout))
     }
@@ -262,6 +290,9 @@ fn envelope_of_bundle(bytes: &[u8]) -> Result<Vec<u8>> {
 /// Keys reach cosign by environment alone.
 const KEY: &str = "env://COSIGN_PRIVATE_KEY";
 
+/// No entry in the transparency log.
+const TLOG: &str = "--tlog-upload=false";
+
 #[cfg(test)]
 mod tests {
     use super::{Generation, envelope_of_bundle, verdict};
@@ -276,12 +307,29 @@ mod tests {
 
     #[test]
     fn the_generation_is_told_by_capability() {
-        for (help, expected) in [
-            ("--tlog-upload=true", Some(Generation::Two)),
-            ("--use-signing-config=true", Some(Generation::Three)),
-            ("Usage: cosign sign", None),
+        let two = &["--tlog-upload=false", "--no-upload"][..];
+        let no_bundle = &[
+            "--tlog-upload=false",
+            "--no-upload",
+            "--use-signing-config=false",
+            "--new-bundle-format=false",
+        ][..];
+        let three = &[no_bundle, &["--bundle=x"]].concat()[..];
+        for (known, expected) in [
+            (two, Ok(Generation::Two)),
+            (three, Ok(Generation::Three)),
+            (no_bundle, Err("this cosign (v2.6.1) cannot hand over an attestation")),
+            (&["--no-upload"], Err("this cosign (v2.6.1) knows neither")),
         ] {
-            assert_eq!(Generation::from_help(help).ok(), expected);
+            let takes = |_: &str, flags: &[&str]| Ok(flags.iter().all(|flag| known.contains(flag)));
+            let found = Generation::by_flags("v2.6.1", takes).map_err(|error| error.to_string());
+            match (expected, &found) {
+                (Ok(expected), Ok(found)) => assert_eq!(*found, expected),
+                (Err(words), Err(said)) => {
+                    assert!(said.contains(words) && said.contains("install cosign 2.5 or 3.1"), "{said}");
+                }
+                _ => panic!("{known:?}: {found:?}"),
+            }
         }
     }
 

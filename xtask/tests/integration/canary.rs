@@ -10,14 +10,14 @@ use std::thread;
 
 use anyhow::{Context as _, Result, ensure};
 use xshell::cmd;
-use xtask::process::Runner;
 use xtask::process::environment::Environment;
 use xtask::process::scratch::Scratch;
+use xtask::process::{Call, Runner};
 
 const NOTHING: &str = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
 /// A registry and forge that has nothing, for as long as the tests run.
-fn serve() -> Result<String> {
+pub(crate) fn serve() -> Result<String> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let host = listener.local_addr()?.to_string();
     thread::spawn(move || {
@@ -32,10 +32,27 @@ fn serve() -> Result<String> {
     Ok(host)
 }
 
-fn change(root: &Path, top: &Path, file: &str, from: &str, to: &str) -> Result<()> {
+pub(crate) fn change(root: &Path, top: &Path, file: &str, from: &str, to: &str) -> Result<()> {
     let text = fs::read_to_string(root.join(file)).with_context(|| format!("reading `{file}`"))?;
     ensure!(text.contains(from), "`{file}` has no `{from}`");
     Ok(fs::write(top.join(file), text.replacen(from, to, 1))?)
+}
+
+/// A release of what is in `top`, as its first commit and tag.
+pub(crate) fn release(top: &Path) -> Result<Call> {
+    let runner = Runner::new(&Environment::of_this_process());
+    let (sh, xtask) = (runner.shell()?, env!("CARGO_BIN_EXE_xtask"));
+    let identity = ["-c", "user.name=x", "-c", "user.email=x@example.org"];
+    for words in
+        [&["init", "--quiet"][..], &["add", "."], &["commit", "--quiet", "--message=one"], &["tag", "v0.1.0"]]
+    {
+        runner.call(cmd!(sh, "git {identity...} {words...}")).dir(top).run()?;
+    }
+    let mut call = runner.call(cmd!(sh, "{xtask} release v0.1.0")).dir(top);
+    for name in ["REGISTRY_TOKEN", "FORGEJO_TOKEN", "COSIGN_PRIVATE_KEY", "COSIGN_PASSWORD"] {
+        call = call.env(name, format!("no-{name}"));
+    }
+    Ok(call)
 }
 
 #[test]
@@ -57,19 +74,7 @@ fn a_program_that_the_commits_settings_for_npm_name_is_not_run() -> Result<()> {
     fs::write(&program, format!("#!/bin/sh\ntouch '{}'\nexit 1\n", canary.display()))?;
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755))?;
 
-    let runner = Runner::new(&Environment::of_this_process());
-    let (sh, xtask) = (runner.shell()?, env!("CARGO_BIN_EXE_xtask"));
-    let identity = ["-c", "user.name=x", "-c", "user.email=x@example.org"];
-    for words in
-        [&["init", "--quiet"][..], &["add", "."], &["commit", "--quiet", "--message=one"], &["tag", "v0.1.0"]]
-    {
-        runner.call(cmd!(sh, "git {identity...} {words...}")).dir(&top).run()?;
-    }
-    let mut call = runner.call(cmd!(sh, "{xtask} release v0.1.0")).dir(&top);
-    for name in ["REGISTRY_TOKEN", "FORGEJO_TOKEN", "COSIGN_PRIVATE_KEY", "COSIGN_PASSWORD"] {
-        call = call.env(name, format!("no-{name}"));
-    }
-    let output = call.output()?;
+    let output = release(&top)?.output()?;
     ensure!(output.status.code() == Some(3), "exit code {:?}: {}", output.status.code(), output.stderr);
     ensure!(
         output.stderr.contains("- tag: `v0.1.0` is not on the forge"),

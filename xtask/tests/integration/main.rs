@@ -2,6 +2,7 @@
 //! that all of it runs side by side: most of these tests wait.
 
 mod canary;
+mod cosign;
 mod git;
 mod handover;
 mod http;

@@ -96,11 +96,8 @@ impl<'a> Address<'a> {
         let ends = |folder: &str, name: &str| {
             folder.strip_suffix(name).is_some_and(|rest| rest.is_empty() || rest.ends_with('/'))
         };
-        let other_folder = folder.is_some_and(|folder| {
-            !spellings.iter().chain([&both]).any(|name| ends(&folder, name))
-                && !folder.rsplit('/').next().is_some_and(|last| last == version)
-                && !ends(&folder, &format!("{encoded}/-"))
-        });
+        let is_in = |folder: String| spellings.iter().chain([&both]).any(|name| ends(&folder, name));
+        let other_folder = folder.is_some_and(|folder| !is_in(folder));
         other_file || other_folder
     }
 }

@@ -4,7 +4,7 @@
 use anyhow::Result;
 
 use super::entry::Entry;
-use super::graph::{Graph, Paths};
+use super::graph::{Graph, Kind, Paths};
 use super::{Lockfile, remedy};
 use crate::inputs::config::Folder;
 
@@ -42,15 +42,16 @@ impl Lockfile {
     pub fn wrong_marks(&self, service: &Folder, legacy_peers: bool) -> Result<Vec<String>> {
         let graph = Graph::new(&self.lock)?;
         let tools = graph.tools();
+        let is_read = |kind: Kind| !(legacy_peers && kind.peer);
         let walked = Walked {
             all: graph.reach(|_, _| true),
             production: graph.reach(|kind, _| !kind.dev),
             certain: graph.walk(vec![""], |from, kind, _| {
                 let is_sure = !kind.keeps_marks() || !tools.contains(from);
-                !kind.dev && !(legacy_peers && kind.peer) && is_sure
+                !kind.dev && is_read(kind) && is_sure
             }),
             asked: graph.reach(|kind, _| !kind.dev && !kind.peer),
-            needed: graph.reach(|kind, _| !kind.dev && !kind.optional && !(legacy_peers && kind.peer)),
+            needed: graph.reach(|kind, _| !kind.dev && !kind.optional && is_read(kind)),
             needed_with_peers: graph.reach(|kind, _| !kind.dev && !kind.optional),
         };
         let entries = self.lock.packages.iter().filter(|(path, entry)| !path.is_empty() && !entry.link);

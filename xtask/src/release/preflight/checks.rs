@@ -33,7 +33,7 @@ pub(crate) fn of_machine<'a>(
     vec![
         ("docker", Box::new(|| docker(session, tools, target))),
         ("docker", Box::new(|| denies_sources(session, tools))),
-        ("cosign", Box::new(|| cosign(session, tools))),
+        ("cosign", Box::new(|| cosign(tools))),
         ("registry", Box::new(|| registry(tools, target))),
         ("base image", Box::new(|| bases::stand_ins(target))),
         ("build secrets", Box::new(|| build_secrets(session))),
@@ -140,29 +140,23 @@ fn build_secrets(session: &Session<'_>) -> Result<Found> {
     Ok((Vec::new(), missing.into_iter().collect()))
 }
 
-fn cosign(session: &Session<'_>, tools: &Tools<'_>) -> Result<Found> {
+/// Its digest comes first: one that is not listed is not started at all.
+fn cosign(tools: &Tools<'_>) -> Result<Found> {
+    let digest = tools.cosign.program().digest()?;
     let generation = match tools.cosign.generation()? {
         Generation::Two => "2",
         Generation::Three => "3",
     };
-    let pins = &session.config.cosign_digests;
-    if pins.is_empty() {
-        return Ok((vec![("cosign", generation.to_owned())], Vec::new()));
-    }
-    let digest = tools.cosign.program_digest(session.environment)?;
-    let mut problems = Vec::new();
-    if !pins.contains(&digest) {
-        let text = format!(
-            "the binary's digest is `{digest}`, which is not among `cosign-digests` in `Cargo.toml`; \
-             install a pinned one, or add the digest after checking where the binary came from"
-        );
-        problems.push(Problem::new("cosign", text));
-    }
-    Ok((vec![("cosign", format!("{generation} ({digest})"))], problems))
+    let version = digest.map_or(generation.to_owned(), |digest| format!("{generation} ({digest})"));
+    Ok((vec![("cosign", version)], Vec::new()))
 }
 
 /// The secret key must be the one whose public half the repository shows, at the released commit.
 fn key(tools: &Tools<'_>, target: &Target, inputs: &Inputs) -> Result<Found> {
+    // What is wrong with cosign itself is said by its own check.
+    if tools.cosign.program().digest().is_err() || tools.cosign.generation().is_err() {
+        return Ok(Found::default());
+    }
     let derived = tools.cosign.public_key(&target.key).context(
         "`COSIGN_PRIVATE_KEY` cannot be read with `COSIGN_PASSWORD`; set both secrets again, \
          the key as the whole PEM text with its line breaks",

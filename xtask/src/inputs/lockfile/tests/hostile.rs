@@ -53,95 +53,117 @@ fn an_honest_lockfile_is_taken() {
     assert_eq!(said(&honest()), Vec::<String>::new());
 }
 
-#[test]
-fn every_entry_is_of_one_reading_or_refused_by_name() {
+/// The entry, the field, its hostile value, and words of the answer.
+type Row = (&'static str, &'static str, Value, &'static str);
+
+const A: &str = "node_modules/a";
+const D: &str = "node_modules/d";
+const O: &str = "node_modules/o";
+const INNER: &str = "node_modules/big/node_modules/in";
+const HASH: &str = "has the integrity";
+
+/// Hashes that are none, too many, or written in another way.
+fn hashes() -> Vec<Row> {
     let other = SHA.replace("AAAA", "BBBB");
     let two = format!("{SHA} {other}");
     let sha1 = "sha1-AAAAAAAAAAAAAAAAAAAAAAAAAAA=";
     let [loose, short, options, blank] =
         [SHA.replace("AA==", "AB=="), SHA.replacen("AAAA", "", 1), format!("{SHA}?x"), format!(" {SHA}")];
-    // The entry, the field, its hostile value, and words of the answer.
-    let (a, d, tool, o) = ("node_modules/a", "node_modules/d", "has the integrity", "node_modules/o");
-    let inner = "node_modules/big/node_modules/in";
-    let table = [
-        (a, "integrity", json!(""), "no sha512 integrity for `a`"),
-        (a, "integrity", json!("x"), "no sha512 integrity for `a`"),
-        (a, "integrity", json!(two), tool),
-        (a, "integrity", json!(format!("{sha1} {SHA}")), tool),
-        (a, "integrity", json!(loose), tool),
-        (a, "integrity", json!(short), tool),
-        (a, "integrity", json!(options), tool),
-        (a, "integrity", json!(blank), tool),
-        (a, "integrity", json!(SHA.trim_end_matches('=')), tool),
-        (a, "integrity", json!(SHA.replace("sha512", "SHA512")), "no sha512 integrity"),
-        (d, "integrity", Value::Null, tool),
-        (d, "integrity", json!(sha1), tool),
-        (o, "integrity", json!(two), tool),
-        (a, "resolved", json!("git+ssh://git@forge.example.org/a/b.git#0123"), "git repository"),
-        (d, "resolved", json!("git+https://forge.example.org/a/b.git#0123"), "git repository"),
-        (d, "resolved", json!("github:a/b#0123"), "git repository"),
-        (a, "resolved", json!("http://npm.example.org/a/-/a-1.0.0.tgz"), "without TLS"),
-        (d, "resolved", json!("http://npm.example.org/d/-/d-1.0.0.tgz"), "without TLS"),
-        (d, "resolved", json!("https://elsewhere.example.org/d/-/d-1.0.0.tgz"), "name the registries"),
-        (a, "resolved", json!("https://npm.example.org/evil/-/evil-1.0.0.tgz"), "another package or version"),
-        (a, "resolved", json!("https://npm.example.org/a/-/a-1.0.1.tgz"), "another package or version"),
-        (a, "resolved", json!("https://npm.example.org/a/../b/-/a-1.0.0.tgz"), "`..`"),
-        (a, "resolved", json!("https://user@npm.example.org/a/-/a-1.0.0.tgz"), "its host"),
-        (a, "resolved", json!("file:/etc/a.tgz"), "file or folder"),
-        (a, "resolved", json!("file:../../a.tgz"), "file or folder"),
-        (a, "resolved", json!(false), "reading `package-lock.json`"),
-        (a, "version", json!("9.9.9"), "another package or version"),
-        (d, "version", json!("https://elsewhere.example.org/evil.tgz"), "the version `https:"),
-        (d, "version", json!("npm:evil@1.0.0"), "the version `npm:"),
-        (d, "version", json!("^1.0.0"), "the version `^1.0.0`"),
-        (d, "version", json!("1.x.x"), "the version `1.x.x`"),
-        (d, "name", json!("x@https://elsewhere.example.org/evil.tgz#"), "the name"),
-        (d, "name", json!(".bin"), "the name"),
-        (a, "hasShrinkwrap", json!(true), "`hasShrinkwrap`"),
-        (d, "hasShrinkwrap", json!(true), "`hasShrinkwrap`"),
-        (a, "inBundle", json!(true), "no package around it lists it"),
+    vec![
+        (A, "integrity", json!(""), "no sha512 integrity for `a`"),
+        (A, "integrity", json!("x"), "no sha512 integrity for `a`"),
+        (A, "integrity", json!(two), HASH),
+        (A, "integrity", json!(format!("{sha1} {SHA}")), HASH),
+        (A, "integrity", json!(loose), HASH),
+        (A, "integrity", json!(short), HASH),
+        (A, "integrity", json!(options), HASH),
+        (A, "integrity", json!(blank), HASH),
+        (A, "integrity", json!(SHA.trim_end_matches('=')), HASH),
+        (A, "integrity", json!(SHA.replace("sha512", "SHA512")), "no sha512 integrity"),
+        (D, "integrity", Value::Null, HASH),
+        (D, "integrity", json!(sha1), HASH),
+        (O, "integrity", json!(two), HASH),
+        ("node_modules/hidden", "", json!({"version": "1.0.0", "integrity": SHA}), "no package asks for it"),
+    ]
+}
+
+/// Archives from elsewhere.
+fn sources() -> Vec<Row> {
+    vec![
+        (A, "resolved", json!("git+ssh://git@forge.example.org/a/b.git#0123"), "git repository"),
+        (D, "resolved", json!("git+https://forge.example.org/a/b.git#0123"), "git repository"),
+        (D, "resolved", json!("github:a/b#0123"), "git repository"),
+        (A, "resolved", json!("http://npm.example.org/a/-/a-1.0.0.tgz"), "without TLS"),
+        (D, "resolved", json!("http://npm.example.org/d/-/d-1.0.0.tgz"), "without TLS"),
+        (D, "resolved", json!("https://elsewhere.example.org/d/-/d-1.0.0.tgz"), "name the registries"),
+        (A, "resolved", json!("https://npm.example.org/evil/-/evil-1.0.0.tgz"), "another package or version"),
+        (A, "resolved", json!("https://npm.example.org/a/-/a-1.0.1.tgz"), "another package or version"),
+        (A, "resolved", json!("https://npm.example.org/a/../b/-/a-1.0.0.tgz"), "`..`"),
+        (A, "resolved", json!("https://user@npm.example.org/a/-/a-1.0.0.tgz"), "its host"),
+        (A, "resolved", json!("file:/etc/a.tgz"), "file or folder"),
+        (A, "resolved", json!("file:../../a.tgz"), "file or folder"),
+        (A, "resolved", json!(false), "reading `package-lock.json`"),
+        (D, "version", json!("https://elsewhere.example.org/evil.tgz"), "the version `https:"),
+        (INNER, "resolved", json!("https://npm.example.org/in/-/in-1.0.0.tgz"), "an archive of its own"),
+        ("node_modules/@acme/core", "resolved", json!("../../elsewhere"), "`../../elsewhere`"),
+        ("node_modules/@acme/core", "resolved", json!("node_modules/a"), "`node_modules/a`"),
+        (D, "dependencies", json!({"both": "git+https://forge.example.org/a/b.git"}), "git repository"),
+        (D, "dependencies", json!({"both": "a/b"}), "git repository"),
+        (D, "dependencies", json!({"both": "file:../x"}), "file or folder"),
+        ("", "devDependencies", json!({"d": "git+ssh://git@forge.example.org/d.git"}), "git repository"),
+        ("", "devDependencies", json!({"d": "https://elsewhere.example.org/d.tgz"}), "an address of its own"),
+    ]
+}
+
+/// Names, versions, bundles, marks and new entries.
+fn shapes() -> Vec<Row> {
+    vec![
+        (A, "version", json!("9.9.9"), "another package or version"),
+        (D, "version", json!("npm:evil@1.0.0"), "the version `npm:"),
+        (D, "version", json!("^1.0.0"), "the version `^1.0.0`"),
+        (D, "version", json!("1.x.x"), "the version `1.x.x`"),
+        (D, "name", json!("x@https://elsewhere.example.org/evil.tgz#"), "the name"),
+        (D, "name", json!(".bin"), "the name"),
+        (A, "hasShrinkwrap", json!(true), "`hasShrinkwrap`"),
+        (D, "hasShrinkwrap", json!(true), "`hasShrinkwrap`"),
+        (A, "inBundle", json!(true), "no package around it lists it"),
         ("node_modules/a/node_modules/n", "inBundle", json!(true), "no package around it lists it"),
         (
-            a,
+            A,
             "bundleDependencies",
             json!(["n"]),
             "`node_modules/a/node_modules/n` of `package-lock.json` lacks `inBundle`",
         ),
-        (a, "bundleDependencies", json!(true), "without the names"),
-        (a, "bundledDependencies", json!(["n"]), "`bundledDependencies`"),
-        (inner, "inBundle", json!(false), "no integrity for `in`"),
-        (inner, "integrity", json!(SHA), "an archive of its own"),
-        (inner, "resolved", json!("https://npm.example.org/in/-/in-1.0.0.tgz"), "an archive of its own"),
-        (a, "extraneous", json!(true), "`extraneous`"),
-        (a, "dev", json!(true), "has the mark `dev` for `node_modules/a`"),
-        (o, "dev", json!(true), "has the mark `dev` for `node_modules/o`"),
-        (d, "dev", json!(false), "lacks the mark `dev` for `node_modules/d`"),
-        (a, "optional", json!(true), "has the mark `optional`"),
-        (a, "devOptional", json!(true), "has the mark `optional`"),
-        (o, "optional", json!(false), "lacks the mark `optional`"),
+        (A, "bundleDependencies", json!(true), "without the names"),
+        (A, "bundledDependencies", json!(["n"]), "`bundledDependencies`"),
+        (INNER, "inBundle", json!(false), "no integrity for `in`"),
+        (INNER, "integrity", json!(SHA), "an archive of its own"),
+        (A, "extraneous", json!(true), "`extraneous`"),
+        (A, "dev", json!(true), "has the mark `dev` for `node_modules/a`"),
+        (O, "dev", json!(true), "has the mark `dev` for `node_modules/o`"),
+        (D, "dev", json!(false), "lacks the mark `dev` for `node_modules/d`"),
+        (A, "optional", json!(true), "has the mark `optional`"),
+        (A, "devOptional", json!(true), "has the mark `optional`"),
+        (O, "optional", json!(false), "lacks the mark `optional`"),
         ("node_modules/both", "dev", json!(true), "has the mark `dev` for `node_modules/both`"),
         ("packages/core", "dev", json!(true), "has the mark `dev` for `packages/core`"),
-        (a, "dev", json!("true"), "reading `package-lock.json`"),
-        ("node_modules/@acme/core", "resolved", json!("../../elsewhere"), "`../../elsewhere`"),
-        ("node_modules/@acme/core", "resolved", json!("node_modules/a"), "`node_modules/a`"),
+        (A, "dev", json!("true"), "reading `package-lock.json`"),
         ("node_modules/@acme/core", "integrity", json!(SHA), "is a link"),
-        (d, "dependencies", json!({"both": "git+https://forge.example.org/a/b.git"}), "git repository"),
-        (d, "dependencies", json!({"both": "a/b"}), "git repository"),
-        (d, "dependencies", json!({"both": "file:../x"}), "file or folder"),
         (
-            d,
+            D,
             "optionalDependencies",
             json!({"both": "http://elsewhere.example.org/x.tgz"}),
             "an address of its own",
         ),
-        ("", "devDependencies", json!({"d": "git+ssh://git@forge.example.org/d.git"}), "git repository"),
-        ("", "devDependencies", json!({"d": "https://elsewhere.example.org/d.tgz"}), "an address of its own"),
-        // New entries.
-        ("node_modules/hidden", "", json!({"version": "1.0.0", "integrity": SHA}), "no package asks for it"),
         ("node_modules/.bin", "version", json!("1.0.0"), "the name `.bin`"),
         ("node_modules/a/lib/x", "version", json!("1.0.0"), "no place where npm looks"),
         ("node_modules/a/node_modules", "version", json!("1.0.0"), "no place where npm looks"),
-    ];
+    ]
+}
+
+#[test]
+fn every_entry_is_of_one_reading_or_refused_by_name() {
+    let table = [hashes(), sources(), shapes()].concat();
     assert!(table.len() >= 60);
     for (path, field, value, expected) in table {
         let mut lock = honest();

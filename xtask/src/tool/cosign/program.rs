@@ -1,0 +1,154 @@
+//! Which file is run as cosign. Where digests are listed, it is a private copy, hashed as it lies there: what is run is what
+//! was hashed, also where somebody else may write the directory that cosign is in. A file that stays open would not do: it
+//! can be written to by its owner between the hash and the start.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read as _, copy};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::{Context as _, Result, ensure};
+use nix::sys::statvfs::{FsFlags, statvfs};
+
+use super::INSTALL;
+use crate::oci::reference::Digest;
+use crate::process::environment::Environment;
+use crate::process::scratch::Scratch;
+use crate::refuse;
+
+/// cosign 3.1 has 130 MB.
+const LARGEST: u64 = 1 << 30;
+
+/// A cosign by name or path, that may have to be one of certain files.
+#[derive(Clone)]
+pub struct Program(Arc<Inner>);
+
+struct Inner {
+    name: PathBuf,
+    pins: Vec<Digest>,
+    environment: Environment,
+    copy: Mutex<Option<Copy>>,
+}
+
+struct Copy {
+    digest: Digest,
+    path: PathBuf,
+    /// Removed with the last clone.
+    _directory: Scratch,
+}
+
+impl From<&str> for Program {
+    /// Any file of that name.
+    fn from(name: &str) -> Self {
+        Self::new(Path::new(name), &[], &Environment::default())
+    }
+}
+
+impl Program {
+    /// `name` is `cosign`, or a path to another one. With `pins`, one of these files alone is run.
+    #[must_use]
+    pub fn new(name: &Path, pins: &[Digest], environment: &Environment) -> Self {
+        let (name, pins) = (name.to_owned(), pins.to_vec());
+        Self(Arc::new(Inner { name, pins, environment: environment.clone(), copy: Mutex::new(None) }))
+    }
+
+    /// What to start.
+    ///
+    /// # Errors
+    /// A [`crate::process::failure::Refusal`] when it is not among the pins: nothing has been started by then. Other errors
+    /// when it is on no directory of the PATH or cannot be copied.
+    pub(super) fn path(&self) -> Result<PathBuf> {
+        if self.0.pins.is_empty() {
+            Ok(self.0.name.clone())
+        } else {
+            self.with_copy(|copy| copy.path.clone())
+        }
+    }
+
+    /// The digest of what is started, where pins ask for it.
+    ///
+    /// # Errors
+    /// As [`Program::path`].
+    pub fn digest(&self) -> Result<Option<Digest>> {
+        if self.0.pins.is_empty() { Ok(None) } else { self.with_copy(|copy| Some(copy.digest.clone())) }
+    }
+
+    fn with_copy<T>(&self, use_it: impl FnOnce(&Copy) -> T) -> Result<T> {
+        let mut copy = self.0.copy.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(copy) = &*copy {
+            return Ok(use_it(copy));
+        }
+        Ok(use_it(copy.insert(self.make_copy()?)))
+    }
+
+    fn make_copy(&self) -> Result<Copy> {
+        let Inner { name, pins, environment, .. } = &*self.0;
+        let found = environment.find_program(name)?;
+        let found = found.with_context(|| format!("`{}` is not on the PATH; {INSTALL}", name.display()))?;
+        let directory = Scratch::new()?;
+        let path = directory.path().join("cosign");
+        let digest = copied(&found, &path).with_context(|| format!("copying `{}`", found.display()))?;
+        if !pins.contains(&digest) {
+            refuse!(
+                "the digest of `{}` is `{digest}`, which is not among `cosign-digests` in `Cargo.toml`, and it was not \
+                 started; install a pinned one, or add the digest after checking where the file came from",
+                found.display()
+            );
+        }
+        let flags =
+            statvfs(directory.path()).context("asking how the temporary directory is mounted")?.flags();
+        ensure!(
+            !flags.contains(FsFlags::ST_NOEXEC),
+            "`{}` is mounted with `noexec`, and cosign is started from there; set `TMPDIR` to another directory",
+            directory.path().display()
+        );
+        Ok(Copy { digest, path, _directory: directory })
+    }
+}
+
+/// Copies, and hashes the copy.
+fn copied(from: &Path, to: &Path) -> Result<Digest> {
+    let source = File::open(from)?;
+    let size = source.metadata()?.size();
+    ensure!(size <= LARGEST, "it has {size} bytes, and no cosign has more than {LARGEST}");
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o500).open(to)?;
+    copy(&mut source.take(LARGEST), &mut file)?;
+    // A file that is open for writing cannot be started.
+    drop(file);
+    Ok(Digest::of_reader(File::open(to)?)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+
+    use super::Program;
+    use crate::oci::reference::Digest;
+    use crate::process::environment::Environment;
+    use crate::process::failure::exit_code;
+    use crate::process::scratch::Scratch;
+
+    #[test]
+    fn what_is_started_is_a_private_copy_of_what_was_hashed() {
+        let scratch = Scratch::new().unwrap();
+        let cosign = scratch.path().join("cosign");
+        fs::write(&cosign, "#!/bin/sh\necho one\n").unwrap();
+        fs::set_permissions(&cosign, fs::Permissions::from_mode(0o755)).unwrap();
+        let pin = Digest::of(b"#!/bin/sh\necho one\n");
+        let environment = Environment::default();
+        let program = Program::new(&cosign, std::slice::from_ref(&pin), &environment);
+        let path = program.path().unwrap();
+        assert_eq!(program.digest().unwrap(), Some(pin.clone()));
+        fs::write(&cosign, "#!/bin/sh\necho two\n").unwrap();
+        assert_eq!(fs::read(program.clone().path().unwrap()).unwrap(), b"#!/bin/sh\necho one\n");
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o500);
+        drop(program);
+        assert!(!path.exists());
+        let error = Program::new(&cosign, &[pin], &environment).path().unwrap_err();
+        assert_eq!(exit_code(&error), 3, "{error:#}");
+        assert!(error.to_string().contains("not among `cosign-digests`"), "{error:#}");
+        assert_eq!(Program::new(&cosign, &[], &environment).path().unwrap(), cosign);
+    }
+}
