@@ -3,5 +3,5 @@
 mod forge;
 mod gates;
 mod registry;
-mod server;
+pub(crate) mod server;
 mod visibility;

@@ -7,6 +7,9 @@ use std::fs;
 use std::path::PathBuf;
 
 use xshell::cmd;
+use xtask::forge::Read;
+use xtask::forge::forgejo::Forgejo;
+use xtask::inputs::config::Config;
 use xtask::inputs::source::Source;
 use xtask::process::Runner;
 use xtask::process::environment::Environment;
@@ -14,6 +17,8 @@ use xtask::process::scratch::Scratch;
 use xtask::tool::git::Git;
 use xtask::verify;
 use xtask::verify::claim::Verdict;
+
+use crate::servers::server::{Server, curl, empty};
 
 const URL: &str = "https://forge.example.org/acme/carol.git";
 
@@ -77,8 +82,17 @@ impl Forge {
 
 /// The claims about `tag`, and what was not asked.
 fn claims(git: &Git, tag: &str) -> (Vec<(&'static str, Verdict)>, Vec<&'static str>) {
+    claims_with(git, None, tag)
+}
+
+/// As [`claims`], where a forge may be asked.
+fn claims_with(
+    git: &Git,
+    forge: Option<&dyn Read>,
+    tag: &str,
+) -> (Vec<(&'static str, Verdict)>, Vec<&'static str>) {
     let source = Source::of_tag(git, tag.parse().unwrap()).unwrap();
-    let (claims, not_asked) = verify::source(git, None, &source);
+    let (claims, not_asked) = verify::source(git, forge, &source);
     (claims.into_iter().map(|claim| (claim.id, claim.verdict)).collect(), not_asked)
 }
 
@@ -104,6 +118,28 @@ fn a_checkout_holds_what_it_has_and_says_nothing_of_what_it_may_lack() {
     forge.git("checkout", &format!("config remote.origin.url {URL}"));
     forge.git("checkout", "remote set-head origin --delete");
     assert_eq!(claims(&git, "v0.2.0"), (vec![], vec![BRANCH]), "nothing says which branch is the default");
+}
+
+#[test]
+fn a_checkout_that_has_what_the_forge_has_tells_a_commit_on_no_branch() {
+    let forge = Forge::new("");
+    let git = forge.checkout();
+    let head = git.peel("refs/remotes/origin/main").unwrap().unwrap().to_string();
+    for (head, verdict) in [(head, Verdict::False), ("b".repeat(40), Verdict::Unchecked)] {
+        let server = Server::start(move |asked, _| match asked.what.as_str() {
+            "GET /api/v1/repos/acme/carol/branches/main" => {
+                (200, Vec::new(), format!("{{\"commit\": {{\"id\": \"{head}\"}}}}").into_bytes())
+            }
+            _ => empty(404),
+        });
+        let server = server.unwrap();
+        let address = format!("http://{}", server.address);
+        let config = manifest("main", "").replace("https://forge.example.org", &address);
+        let asked = Forgejo::new(curl(), &git, &Config::from_manifest(&config).unwrap(), None, None);
+        assert_eq!(claims_with(&git, Some(&asked), "v0.2.0"), (vec![(BRANCH, verdict)], vec![]));
+        assert_eq!(claims_with(&git, Some(&asked), "v0.1.0"), (vec![(BRANCH, Verdict::Holds)], vec![]));
+        assert_eq!(server.asked().unwrap().len(), 1, "nobody is asked about a commit that is merged");
+    }
 }
 
 #[test]

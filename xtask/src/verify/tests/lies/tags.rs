@@ -107,14 +107,14 @@ pub(super) const LIES: &[Lie] = &[
         unchecked: &[],
     },
     Lie {
-        name: "git tag that nobody signed who is listed",
+        name: "git tag that no listed key has signed",
         tell: |world| world.source.signer = Some(Ok(Err("No principal matched".to_owned()))),
         wrong: &["tag.signed"],
         unchecked: &[],
     },
     Lie {
         // The forge has another head than the clone, which may be behind.
-        name: "git tag whose commit the clone has on no branch, and the clone is behind the forge",
+        name: "git tag on such a commit, and a clone that is behind the forge",
         tell: |world| {
             let words = "run `git fetch origin`, then verify again".to_owned();
             world.source.branch = Some(Err(Unseen::Unknown(words)));
