@@ -15,6 +15,7 @@ mod harness;
 mod interrupt;
 mod judges;
 mod lies;
+mod lockfiles;
 mod machine;
 mod published;
 mod recorded;

@@ -1,0 +1,190 @@
+//! Generated lockfiles, installed by npm 10 and npm 11 from a tiny static registry in this program: what our reader takes,
+//! both install to the same bytes, and these are the packages that it computes. Of each honest lockfile there is a hostile
+//! twin, which is refused or held to the same.
+
+mod graph;
+mod npm;
+mod static_registry;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::ops::Range;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use serde_json::Value;
+use xtask::inputs::config::{Folder, Platform};
+use xtask::inputs::lockfile::{self, Libc, Registries, Target};
+use xtask::process::scratch::Scratch;
+
+use crate::harness::{environment, test};
+use graph::{Dice, Project};
+use npm::{Npm, Tree};
+use static_registry::Registry;
+
+/// So many in `ci`, which takes a minute.
+const USUAL: u64 = 20;
+
+/// What our reader takes a lockfile to install.
+struct Accepted {
+    installed: BTreeMap<String, (String, String, bool)>,
+    tolerated: BTreeSet<String>,
+}
+
+/// `Err` of the inner result says why it is refused.
+fn judged(project: &Project, lock: &Value) -> Result<Result<Accepted, String>> {
+    let service = Folder::default();
+    let (manifest, lock) = (project.manifest.to_string(), lock.to_string());
+    let lockfile = match lockfile::check(&service, manifest.as_bytes(), lock.as_bytes()) {
+        Ok(lockfile) => lockfile,
+        Err(error) => return Ok(Err(format!("{error:#}"))),
+    };
+    let target = Target::new(&Platform::try_from("linux/amd64".to_owned())?, Libc::Glibc)?;
+    let findings = lockfile.problems(&service, &project.local_manifests()).and_then(|mut problems| {
+        problems.extend(lockfile.wrong_marks(&service, false)?);
+        problems.extend(lockfile.elsewhere(&service, &Registries::default()).0);
+        Ok((problems, lockfile.installed(&target)?, lockfile.tolerated(&target)?))
+    });
+    Ok(match findings {
+        Err(error) => Err(format!("{error:#}")),
+        Ok((problems, _, _)) if !problems.is_empty() => Err(problems.join("; ")),
+        Ok((_, installed, tolerated)) => {
+            let packages = installed.into_iter().filter(|(_, locked)| !locked.local);
+            let facts = packages.map(|(path, locked)| (path, (locked.name, locked.version, locked.optional)));
+            Ok(Accepted { installed: facts.collect(), tolerated: tolerated.into_keys().collect() })
+        }
+    })
+}
+
+/// What both npms made of a lockfile.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Held {
+    /// The same tree.
+    Same,
+    /// The same but for optional packages that one of them leaves out.
+    LessOptional,
+    /// The same, and a name or version in it is not the lockfile's: an archive says what it is only when it is unpacked. The
+    /// image is held against the lockfile for that.
+    OtherName,
+    /// Both refuse it.
+    Neither,
+}
+
+/// Installs with both, and compares.
+fn held(
+    npms: &[Npm; 2],
+    project: &Project,
+    lock: &Value,
+    accepted: &Accepted,
+    dir: &Path,
+    is_honest: bool,
+) -> Result<Held> {
+    let mut trees = Vec::new();
+    for npm in npms {
+        let place = dir.join(&npm.name);
+        project.write(&place, lock)?;
+        trees.push(npm.install(&place, &project.registry)?);
+        fs::remove_dir_all(&place)?;
+    }
+    let [Some(ten), Some(eleven)] = &trees[..] else {
+        ensure!(trees.iter().all(Option::is_none), "one npm installs what the other refuses: {lock:#}");
+        return Ok(Held::Neither);
+    };
+    // npm 10 may leave there what nothing installed asks for, and leave out what an optional package that does not fit asks
+    // for as well (docs/facts.md#lockfile-and-platform).
+    let (ten, eleven) = (ten.without(&accepted.tolerated), eleven.without(&accepted.tolerated));
+    let as_read = [&ten, &eleven].map(|tree| is_what_we_read(tree, accepted));
+    let is_in_one = |path: &str| ten.has(path) != eleven.has(path);
+    let optional = accepted.installed.iter().filter(|(path, (_, _, optional))| *optional && is_in_one(path));
+    let optional: BTreeSet<String> = optional.map(|(path, _)| path.clone()).collect();
+    let (ten, eleven) = (ten.without(&optional), eleven.without(&optional));
+    if ten.files != eleven.files {
+        let differ = ten.files.iter().filter(|(path, bytes)| eleven.files.get(*path) != Some(bytes));
+        let differ: Vec<_> = differ.map(|(path, _)| path).collect();
+        let more: Vec<_> = eleven.files.keys().filter(|path| !ten.files.contains_key(*path)).collect();
+        bail!("npm 10 and 11 differ in {differ:?} and {more:?}: {lock:#}");
+    }
+    match as_read {
+        [Ok(()), Ok(())] if optional.is_empty() => Ok(Held::Same),
+        [Ok(()), Ok(())] => Ok(Held::LessOptional),
+        [Err(error), _] | [_, Err(error)] if is_honest => Err(error.context(format!("{lock:#}"))),
+        _ => Ok(Held::OtherName),
+    }
+}
+
+fn is_what_we_read(tree: &Tree, accepted: &Accepted) -> Result<()> {
+    let found = tree.packages()?;
+    for (path, (name, version, is_optional)) in &accepted.installed {
+        match found.get(path) {
+            Some(package) => {
+                ensure!(
+                    package == &(name.clone(), version.clone()),
+                    "`{path}` is {package:?}, not {name} {version}"
+                );
+            }
+            None => ensure!(is_optional, "`{path}` is not installed"),
+        }
+    }
+    let more: Vec<_> = found.keys().filter(|path| !accepted.installed.contains_key(*path)).collect();
+    ensure!(more.is_empty(), "{more:?} are installed as well");
+    Ok(())
+}
+
+/// `LOCKFILES=200` for the first of them, `LOCKFILES=100..200` for the later half.
+fn seeds() -> Result<Range<u64>> {
+    let environment = environment();
+    let Some(text) = environment.get("LOCKFILES")? else { return Ok(0..USUAL) };
+    let (start, end) = text.split_once("..").unwrap_or(("0", text));
+    let range = start.parse()?..end.parse()?;
+    ensure!(!range.is_empty(), "`LOCKFILES={text}` is no lockfile at all");
+    Ok(range)
+}
+
+#[test]
+fn what_our_reader_takes_both_npms_install_to_the_same_bytes() -> Result<()> {
+    test(|| {
+        let seeds = seeds()?;
+        let wanted = seeds.end - seeds.start;
+        let (scratch, registry) = (Scratch::new()?, Registry::start()?);
+        let npms = [Npm::fetch("10.9.4", scratch.path())?, Npm::fetch("11.6.2", scratch.path())?];
+        let (mut honest, mut hostile, mut refused) = (Vec::new(), Vec::new(), 0);
+        for seed in seeds {
+            let dir = scratch.path().join(format!("seed-{seed}"));
+            let mut dice = Dice::new(seed);
+            let project = Project::generate(&mut dice, seed, &registry)?;
+            let lock = npms[usize::try_from(seed % 2)?].lock(&project, &dir)?;
+            let accepted = match judged(&project, &lock)? {
+                Ok(accepted) => accepted,
+                Err(why) => bail!("seed {seed}: what npm wrote is refused: {why}: {lock:#}"),
+            };
+            let made = held(&npms, &project, &lock, &accepted, &dir, true)
+                .with_context(|| format!("seed {seed}"))?;
+            ensure!(made != Held::Neither, "seed {seed}: no npm installs what npm wrote: {lock:#}");
+            honest.push(made);
+            let (what, twin) = project.hostile(&mut dice, &lock)?;
+            match judged(&project, &twin)? {
+                Err(_) => refused += 1,
+                Ok(accepted) => {
+                    let doing = || format!("seed {seed}, hostile: {what}");
+                    hostile.push(held(&npms, &project, &twin, &accepted, &dir, false).with_context(doing)?);
+                }
+            }
+        }
+        let count = |made: &[Held], kind: Held| made.iter().filter(|made| **made == kind).count();
+        let said = |made: &[Held]| {
+            let kinds = [Held::Same, Held::LessOptional, Held::OtherName, Held::Neither];
+            let [same, less, other, neither] = kinds.map(|kind| count(made, kind));
+            format!(
+                "{same} the same by both, {less} but for optional packages, {other} the same with another name or version \
+                 than the lockfile's, {neither} refused by both npms"
+            )
+        };
+        eprintln!(
+            "{wanted} lockfiles of npm: {}; hostile twins: {refused} refused, {}",
+            said(&honest),
+            said(&hostile)
+        );
+        ensure!(refused > 0, "nothing hostile was refused");
+        Ok(())
+    })
+}
