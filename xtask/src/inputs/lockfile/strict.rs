@@ -145,9 +145,8 @@ fn in_words(path: &str, Wrong(text, kind): &Wrong, service: &Folder) -> String {
         Remedy::Anew => write_anew(service),
         Remedy::Other(words) => (*words).to_owned(),
     };
-    let entry =
-        if path.is_empty() { "the service itself".to_owned() } else { format!("`{}`", path.escape_debug()) };
-    format!("{entry} of `package-lock.json` {text}: {remedy}")
+    let entry = if path.is_empty() { "the service".to_owned() } else { format!("`{}`", path.escape_debug()) };
+    format!("in `package-lock.json`, {entry} {text}: {remedy}")
 }
 
 fn shortened(mut found: Vec<String>) -> Vec<String> {

@@ -132,7 +132,7 @@ fn shapes() -> Vec<Row> {
             A,
             "bundleDependencies",
             json!(["n"]),
-            "`node_modules/a/node_modules/n` of `package-lock.json` lacks `inBundle`",
+            "in `package-lock.json`, `node_modules/a/node_modules/n` lacks `inBundle`",
         ),
         (A, "bundleDependencies", json!(true), "without the names"),
         (A, "bundledDependencies", json!(["n"]), "`bundledDependencies`"),
