@@ -68,7 +68,7 @@ fn run(command: Command, environment: &Environment) -> Result<()> {
                 verify::Options { what, all, key, source, login, rebuild, builder, save, offline, json };
             verify::run(environment, &options)
         }
-        Command::Check => check::run(environment),
+        Command::Check { json } => check::run(environment, json),
         Command::Policies { check } => policies::run(environment, check),
         Command::Notes { what, from } => notes::run(environment, what.as_deref(), from.as_ref()),
         Command::Init(options) => init::run(environment, &options),

@@ -4,6 +4,7 @@
 pub mod config;
 pub mod credentials;
 pub mod dockerfile;
+pub mod finding;
 pub mod history;
 pub mod lockfile;
 pub mod native;
@@ -19,8 +20,9 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
 
-use crate::inputs::config::{Config, Platform};
+use crate::inputs::config::{Config, MANIFEST, Platform};
 use crate::inputs::dockerfile::{BaseImages, Download, Recipe};
+use crate::inputs::finding::{Finding, Rule};
 use crate::inputs::lockfile::{Libc, Lockfile, Registries, Target};
 use crate::inputs::native::Installed;
 use crate::inputs::pin::ToolPin;
@@ -66,9 +68,9 @@ pub struct Inputs {
     /// The release tool, where it is a dependency and not part of the repository.
     pub tool: Option<ToolPin>,
     /// Every rule that it breaks: a commit with one is not released, and what was released can be verified all the same.
-    pub problems: Vec<String>,
+    pub problems: Vec<Finding>,
     /// What is allowed and has a price.
-    pub notes: Vec<String>,
+    pub notes: Vec<Finding>,
 }
 
 /// Where the files of a commit, or of a work tree, are read from: the bytes at each path, in order, where it has them.
@@ -103,28 +105,37 @@ impl Inputs {
         let tool = next().map(|bytes| ToolPin::of(&bytes)).transpose()?.flatten();
         let legacy_peers = next().is_some_and(|bytes| lockfile::leaves_peers_alone(&bytes));
         let recipe_read = read_recipe(&recipe, &config.platforms)?;
-        let Recipe { base, downloads, libc, runs_on_target, problems, mut notes } = recipe_read;
-        let mut problems: Vec<_> = problems.iter().map(|problem| format!("`Dockerfile` {problem}")).collect();
+        let Recipe { base, downloads, libc, runs_on_target, findings } = recipe_read;
+        let (mut problems, mut notes): (Vec<_>, Vec<_>) = findings.into_iter().partition(Finding::is_error);
+        let errors = |rule: Rule, file: &str, texts: Vec<String>| {
+            let file = file.to_owned();
+            texts.into_iter().map(move |text| Finding::error(rule, file.clone(), text))
+        };
         let lockfile = lockfile::check(&config.service, &manifest_bytes, &lock_bytes)?;
         let locals = lockfile.local_manifests(&config.service)?;
         let bytes = read(&locals.iter().map(|(_, path)| path.clone()).collect::<Vec<_>>())?;
         let locals = locals.into_iter().zip(bytes);
         let locals = locals.map(|((folder, path), bytes)| Ok((folder, required(&path, bytes)?)));
         let locals: BTreeMap<_, _> = locals.collect::<Result<_>>()?;
-        problems.extend(native::without_a_stage(&config.native, runs_on_target.is_some()));
-        notes.iter_mut().for_each(|note| *note = format!("`Dockerfile` {note}"));
-        notes.extend(lockfile.notes()?);
-        problems.extend(lockfile.problems(&config.service, &locals)?);
-        problems.extend(lockfile.wrong_marks(&config.service, legacy_peers)?);
+        let undecided = native::without_a_stage(&config.native, runs_on_target.is_some());
+        problems.extend(errors(Rule::NativeDecision, MANIFEST, undecided.into_iter().collect()));
+        problems.extend(errors(Rule::LockfileOutOfSync, &lock, lockfile.problems(&config.service, &locals)?));
+        let marks = lockfile.wrong_marks(&config.service, legacy_peers)?;
+        problems.extend(errors(Rule::LockfileMarks, &lock, marks));
         let (elsewhere, host) = lockfile.elsewhere(&config.service, &Registries::of(config));
-        problems.extend(elsewhere);
-        notes.extend(host);
+        problems.extend(errors(Rule::LockfileRegistry, &lock, elsewhere));
+        let hosts = lockfile.notes()?.into_iter().chain(host);
+        notes.extend(hosts.map(|text| Finding::note(Rule::LockfileHosts, &*lock, text)));
         match installed(&lockfile, &config.platforms, libc) {
             Ok(installed) => {
-                problems.extend(lockfile.unlocked(&config.service, &targets(&config.platforms, libc)?));
-                problems.extend(native::problems(&config.native, &installed, &downloads));
+                let missing = lockfile.unlocked(&config.service, &targets(&config.platforms, libc)?);
+                problems.extend(errors(Rule::LockfileMissingEntry, &lock, missing));
+                let undecided = native::problems(&config.native, &installed, &downloads);
+                problems.extend(errors(Rule::NativeDecision, MANIFEST, undecided));
             }
-            Err(error) => problems.push(format!("{error:#}")),
+            Err(error) => {
+                problems.extend(errors(Rule::LockfileMissingEntry, &lock, vec![format!("{error:#}")]));
+            }
         }
         let file = |path: &str, bytes: &[u8]| (path.to_owned(), Digest::of(bytes));
         let files =
@@ -138,7 +149,7 @@ impl Inputs {
         if self.problems.is_empty() {
             return Ok(());
         }
-        Err(Refusal::new(self.problems.join("\n")).into())
+        Err(Refusal::new(finding::joined(&self.problems)).into())
     }
 
     /// Path and digest of the lockfile.

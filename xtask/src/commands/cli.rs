@@ -82,7 +82,11 @@ pub enum Command {
         json: bool,
     },
     /// Check the rules that a change must keep so that its commit can be released
-    Check,
+    Check {
+        /// Print one JSON document instead of text; docs/rules.md has its form
+        #[arg(long)]
+        json: bool,
+    },
     /// Write what self-hosters' cosign, podman and skopeo should accept, from the configuration, to `policies/`
     Policies {
         /// Write nothing; refuse when a policy is not what the configuration says

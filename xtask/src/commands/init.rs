@@ -6,7 +6,7 @@ mod dockerfile;
 mod files;
 mod home;
 mod survey;
-mod tool;
+pub(super) mod tool;
 
 use std::fs;
 use std::io::ErrorKind;

@@ -10,6 +10,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 
 use crate::inputs::config::Config;
+use crate::inputs::finding::{self, Finding, Rule};
 use crate::process::Runner;
 use crate::process::environment::Environment;
 use crate::process::failure::Refusal;
@@ -57,22 +58,34 @@ fn write(root: &Path, path: &str, text: &str) -> Result<()> {
 /// Compares the policies of the repository at `root` with its configuration.
 ///
 /// # Errors
-/// A [`Refusal`] that names the first one which differs.
+/// A [`Refusal`] that names each one which differs.
 pub fn check(root: &Path) -> Result<()> {
-    for (path, text) in content::files(&Config::of_work_tree(root)?)? {
-        let found = match fs::read(root.join(DIRECTORY).join(&path)) {
-            Ok(found) => found,
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                return Err(Refusal::new(format!("there is no `{DIRECTORY}/{path}`; {REMEDY}")).into());
-            }
-            Err(error) => return Err(error).with_context(|| format!("reading `{DIRECTORY}/{path}`")),
-        };
-        if found != text.as_bytes() {
-            let message = format!("`{DIRECTORY}/{path}` is not what the configuration says; {REMEDY}");
-            return Err(Refusal::new(message).into());
-        }
+    let found = differences(root)?;
+    if found.is_empty() { Ok(()) } else { Err(Refusal::new(finding::joined(&found)).into()) }
+}
+
+/// As [`check`], as findings. A configuration that cannot be read is a finding of its own elsewhere.
+pub(super) fn findings(root: &Path) -> Vec<Finding> {
+    if Config::of_work_tree(root).is_err() {
+        return Vec::new();
     }
-    Ok(())
+    let unreadable = |error| vec![Finding::error(Rule::PolicyStale, DIRECTORY, format!("{error:#}"))];
+    differences(root).unwrap_or_else(unreadable)
+}
+
+fn differences(root: &Path) -> Result<Vec<Finding>> {
+    let mut findings = Vec::new();
+    for (path, text) in content::files(&Config::of_work_tree(root)?)? {
+        let path = format!("{DIRECTORY}/{path}");
+        let problem = match fs::read(root.join(&path)) {
+            Ok(found) if found == text.as_bytes() => continue,
+            Ok(_) => format!("`{path}` is not what the configuration says; {REMEDY}"),
+            Err(error) if error.kind() == ErrorKind::NotFound => format!("there is no `{path}`; {REMEDY}"),
+            Err(error) => return Err(error).with_context(|| format!("reading `{path}`")),
+        };
+        findings.push(Finding::error(Rule::PolicyStale, path, problem));
+    }
+    Ok(findings)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ pub mod existing;
 mod final_stage;
 mod image;
 mod install;
+mod network;
 mod parse;
 mod stages;
 #[cfg(test)]
@@ -13,7 +14,9 @@ mod tests;
 
 use anyhow::{Result, bail};
 
+use crate::inputs::DOCKERFILE;
 use crate::inputs::config::Platform;
+use crate::inputs::finding::{self, Finding, Rule};
 use crate::inputs::lockfile::Libc;
 use crate::oci::reference::Digest;
 use crate::process::failure::Refusal;
@@ -33,10 +36,8 @@ pub struct Recipe {
     pub libc: Libc,
     /// The first line before the final stage that runs on the image's platform, and not on the building machine's.
     pub runs_on_target: Option<usize>,
-    /// Every broken rule, with its line.
-    pub problems: Vec<String>,
-    /// What is allowed and has a price, with its line.
-    pub notes: Vec<String>,
+    /// Every broken rule, and what is allowed and has a price, in the order of the lines.
+    pub findings: Vec<Finding>,
 }
 
 /// A file that the builder fetches and holds against a digest.
@@ -50,26 +51,30 @@ pub struct Download {
     pub digest: Digest,
 }
 
-/// What is wrong, in the order of the lines.
+/// What is found, in the order of reading.
 #[derive(Default)]
-struct Findings {
-    problems: Vec<(usize, String)>,
-    notes: Vec<(usize, String)>,
-}
+struct Findings(Vec<Finding>);
 
 impl Findings {
-    fn problem(&mut self, line: usize, text: impl Into<String>) {
-        self.problems.push((line, text.into()));
+    fn problem(&mut self, rule: Rule, line: usize, text: impl Into<String>) {
+        self.0.push(Finding::error(rule, DOCKERFILE, text).at(line));
     }
 
-    fn note(&mut self, line: usize, text: impl Into<String>) {
-        self.notes.push((line, text.into()));
+    fn note(&mut self, rule: Rule, line: usize, text: impl Into<String>) {
+        self.0.push(Finding::note(rule, DOCKERFILE, text).at(line));
+    }
+
+    fn in_order(self) -> Vec<Finding> {
+        let mut findings = self.0;
+        findings.sort_by(|a, b| (a.line, &a.text).cmp(&(b.line, &b.text)));
+        findings
     }
 }
 
-fn with_lines(mut texts: Vec<(usize, String)>) -> Vec<String> {
-    texts.sort();
-    texts.into_iter().map(|(line, text)| format!("line {line}: {text}")).collect()
+/// What is found in a Dockerfile, also where it is left open what the image is made of.
+#[must_use]
+pub fn findings(text: &str, platforms: &[Platform]) -> Vec<Finding> {
+    look(text, platforms).1
 }
 
 /// Reads the Dockerfile of an image of `platforms`, and holds it against the rules.
@@ -77,9 +82,21 @@ fn with_lines(mut texts: Vec<(usize, String)>) -> Vec<String> {
 /// # Errors
 /// A [`Refusal`] that lists every broken rule, when one of them leaves it open what the image is made of.
 pub fn read(text: &str, platforms: &[Platform]) -> Result<Recipe> {
+    match look(text, platforms) {
+        (Some(recipe), _) => Ok(recipe),
+        (None, findings) if findings.iter().any(Finding::is_error) => {
+            let errors: Vec<_> = findings.into_iter().filter(Finding::is_error).collect();
+            Err(Refusal::new(finding::joined(&errors)).into())
+        }
+        (None, _) => bail!("the Dockerfile has no `FROM` with an image for its final stage"),
+    }
+}
+
+fn look(text: &str, platforms: &[Platform]) -> (Option<Recipe>, Vec<Finding>) {
     let mut findings = Findings::default();
     if let Some((line, value)) = parse::syntax(text) {
         findings.problem(
+            Rule::DockerfileSyntax,
             line,
             format!("`syntax={value}` has the builder pull a frontend, an image that the provenance does not list; remove the line"),
         );
@@ -91,6 +108,7 @@ pub fn read(text: &str, platforms: &[Platform]) -> Result<Recipe> {
     for instruction in &instructions {
         stages.read(instruction, &mut findings);
         downloads.extend(download(instruction, &mut findings));
+        network::check(instruction, &mut findings);
         install::check(instruction, stages.is_on_target(), &mut findings);
         on_target.extend((instruction.is("RUN") && stages.is_on_target()).then_some(instruction.line));
     }
@@ -105,19 +123,16 @@ pub fn read(text: &str, platforms: &[Platform]) -> Result<Recipe> {
     let runs_on_target = on_target.into_iter().find(|line| Some(*line) < final_stage);
     if let Some(line) = runs_on_target {
         findings.note(
+            Rule::DockerfileOnTarget,
             line,
             "runs on the platform of the image: the builder needs a native node for each, or emulation; \
              `FROM --platform=$BUILDPLATFORM` needs neither",
         );
     }
-    let (problems, notes) = (with_lines(findings.problems), with_lines(findings.notes));
-    match base {
-        Some(base) => Ok(Recipe { base, downloads, libc, runs_on_target, problems, notes }),
-        None if problems.is_empty() => {
-            bail!("the Dockerfile has no `FROM` with an image for its final stage")
-        }
-        None => Err(Refusal::new(problems.join("\n")).into()),
-    }
+    let findings = findings.in_order();
+    let recipe =
+        base.map(|base| Recipe { base, downloads, libc, runs_on_target, findings: findings.clone() });
+    (recipe, findings)
 }
 
 /// What an `ADD` fetches, where it fetches something.
@@ -135,11 +150,12 @@ fn download(instruction: &Instruction, findings: &mut Findings) -> Option<Downlo
             Some(Download { line, url: url.to_owned(), digest })
         }
         Some(Err(error)) => {
-            findings.problem(line, format!("`--checksum` of `{url}`: {error:#}"));
+            findings.problem(Rule::DockerfileAdd, line, format!("`--checksum` of `{url}`: {error:#}"));
             None
         }
         _ => {
             findings.problem(
+                Rule::DockerfileAdd,
                 line,
                 format!(
                     "`{}` downloads what nothing pins; commit the file, or write `ADD --checksum=sha256:… https://… …` with \

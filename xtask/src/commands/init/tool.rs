@@ -4,7 +4,7 @@ use super::Options;
 use crate::inputs::pin::HOME;
 
 /// Its documents at the version of this program.
-pub(super) fn documents() -> String {
+pub(in crate::commands) fn documents() -> String {
     format!("{HOME}/src/tag/v{}/docs", env!("CARGO_PKG_VERSION"))
 }
 

@@ -4,6 +4,7 @@
 
 use super::Findings;
 use super::parse::Instruction;
+use crate::inputs::finding::Rule;
 
 const TIME: &str = "SOURCE_DATE_EPOCH";
 const COMMIT: &str = "REVISION";
@@ -17,6 +18,7 @@ pub(super) fn check(instructions: &[Instruction], findings: &mut Findings) {
         let has_commit = stage.iter().any(|instruction| uses(&instruction, COMMIT));
         if let Some(dated) = dated.filter(|_| !has_commit) {
             findings.problem(
+                Rule::DockerfileDates,
                 dated.line,
                 "gives files the date of the commit where nothing in them is the commit's: with the same contents, the builder's \
                  cache has them with the date of an older commit, and the digest differs. Write `$REVISION` into a file of this \

@@ -4,6 +4,7 @@
 use super::Findings;
 use super::parse::{self, Instruction};
 use super::stages::BUILD_ARGUMENTS;
+use crate::inputs::finding::Rule;
 
 /// A default that no build replaces is recorded as it is written.
 fn is_harmless_argument(instruction: &Instruction) -> bool {
@@ -42,10 +43,15 @@ pub(super) fn check(instructions: &[Instruction], findings: &mut Findings) {
     for instruction in last {
         let refused = REFUSED.iter().find(|(keyword, _)| instruction.is(keyword));
         if let Some((_, why)) = refused.filter(|_| !is_harmless_argument(instruction)) {
-            findings.problem(instruction.line, format!("`{}` in the final stage: {why}", instruction.text));
+            findings.problem(
+                Rule::DockerfileFinalStage,
+                instruction.line,
+                format!("`{}` in the final stage: {why}", instruction.text),
+            );
         }
         if instruction.is("WORKDIR") {
             findings.note(
+                Rule::DockerfileFinalWorkdir,
                 instruction.line,
                 format!(
                     "`{}`: BuildKit versions agree on the digest only where the directory is there already; make it in the \
@@ -57,12 +63,14 @@ pub(super) fn check(instructions: &[Instruction], findings: &mut Findings) {
         let is_copied = instruction.is("COPY") || instruction.is("ADD");
         if is_copied && !instruction.flags().any(|flag| flag == "link" || flag.starts_with("link=")) {
             findings.note(
+                Rule::DockerfileFinalLink,
                 instruction.line,
                 format!("`{}`: without `--link` the layer depends on what is below it", instruction.text),
             );
         }
         if instruction.is("ADD") && instruction.arguments().any(|word| word.contains("://")) {
             findings.problem(
+                Rule::DockerfileAdd,
                 instruction.line,
                 format!(
                     "`{}`: the file would carry the server's date. Fetch it in a stage `FROM scratch`, and copy it from \

@@ -3,6 +3,7 @@
 use super::Findings;
 use super::image::BaseImage;
 use super::parse::Instruction;
+use crate::inputs::finding::Rule;
 use crate::inputs::lockfile::Libc;
 
 /// npm's names for what installs without the lockfile having the last word.
@@ -51,6 +52,7 @@ pub(super) fn check(instruction: &Instruction, is_on_target: bool, findings: &mu
     for command in commands(instruction) {
         match npm(&command) {
             Some((subcommand, _)) if INSTALLS.contains(&subcommand) => findings.problem(
+                Rule::DockerfileNpmInstall,
                 line,
                 format!("`npm {subcommand}` may install something else than `package-lock.json` says; write `npm ci`"),
             ),
@@ -62,6 +64,7 @@ pub(super) fn check(instruction: &Instruction, is_on_target: bool, findings: &mu
             command.iter().find(|word| ["curl", "wget"].contains(&word.as_str()) && fetches)
         {
             findings.problem(
+                Rule::DockerfileDownload,
                 line,
                 format!(
                     "`{program}` downloads what nothing pins; write `ADD --checksum=sha256:… https://… …` in a stage \
@@ -73,8 +76,11 @@ pub(super) fn check(instruction: &Instruction, is_on_target: bool, findings: &mu
             && !has(&command, "--no")
             && !has(&command, "--no-install")
         {
-            findings
-                .note(line, "`npx` fetches what is not installed, whatever its version; `npx --no` does not");
+            findings.note(
+                Rule::DockerfileNpx,
+                line,
+                "`npx` fetches what is not installed, whatever its version; `npx --no` does not",
+            );
         }
     }
 }
@@ -82,6 +88,7 @@ pub(super) fn check(instruction: &Instruction, is_on_target: bool, findings: &mu
 fn check_ci(line: usize, arguments: &[String], is_on_target: bool, findings: &mut Findings) {
     if !is_on_target && !has(arguments, "--ignore-scripts") {
         findings.problem(
+            Rule::DockerfileNpmScripts,
             line,
             "`npm ci` runs what packages bring, on the building machine; write `npm ci --ignore-scripts` \
              (docs/services.md says what then of a package that needs its script)",
@@ -92,6 +99,7 @@ fn check_ci(line: usize, arguments: &[String], is_on_target: bool, findings: &mu
         && !(has(arguments, "--os") && has(arguments, "--cpu") && has(arguments, "--libc"))
     {
         findings.problem(
+            Rule::DockerfileNpmTarget,
             line,
             "`npm ci --omit=dev` installs what fits the building machine, and not the image; write `ARG TARGETARCH` before it \
              and `--os=linux --cpu=… --libc=…`, as in docs/services.md",
@@ -99,6 +107,7 @@ fn check_ci(line: usize, arguments: &[String], is_on_target: bool, findings: &mu
     }
     if is_partial(arguments) {
         findings.note(
+            Rule::DockerfileNpmWorkspace,
             line,
             "`npm ci --workspace` leaves out what other workspaces ask for, and the image must have all of the lockfile's \
              production packages (docs/services.md)",
@@ -124,6 +133,7 @@ pub(super) fn libc(instructions: &[Instruction], base: &BaseImage, findings: &mu
             };
             if base.is_musl() && libc != Libc::Musl {
                 findings.problem(
+                    Rule::DockerfileLibc,
                     instruction.line,
                     format!(
                         "`--libc={}` for the base image `{}`; write `--libc=musl`",

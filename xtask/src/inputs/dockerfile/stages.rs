@@ -6,6 +6,7 @@ use super::Findings;
 use super::image::{BaseImage, BaseImages};
 use super::parse::{self, Instruction};
 use crate::inputs::config::Platform;
+use crate::inputs::finding::Rule;
 
 /// Given to the build, so that a default in the Dockerfile does not count.
 pub(super) const BUILD_ARGUMENTS: [&str; 4] = ["VERSION", "REVISION", "SOURCE", "SOURCE_DATE_EPOCH"];
@@ -63,7 +64,7 @@ impl<'a> Stages<'a> {
     /// The images; none where the final stage has none.
     pub(super) fn finish(mut self, findings: &mut Findings) -> Option<BaseImages> {
         let Some(last) = self.stages.pop() else {
-            findings.problem(1, "the Dockerfile has no `FROM`");
+            findings.problem(Rule::DockerfileFrom, 1, "the Dockerfile has no `FROM`");
             return None;
         };
         let mut builders = Vec::new();
@@ -81,8 +82,11 @@ impl<'a> Stages<'a> {
             [_, keyword, name] if keyword.eq_ignore_ascii_case("as") => Some(name.to_ascii_lowercase()),
             [_] => None,
             _ => {
-                findings
-                    .problem(from.line, format!("`{}` is not of the form `FROM image AS name`", from.text));
+                findings.problem(
+                    Rule::DockerfileFrom,
+                    from.line,
+                    format!("`{}` is not of the form `FROM image AS name`", from.text),
+                );
                 None
             }
         };
@@ -104,11 +108,13 @@ impl<'a> Stages<'a> {
                     base = base.or_else(|| self.find(&reference)?.base.clone());
                 }
                 Ok(reference) => findings.problem(
+                    Rule::DockerfileFrom,
                     from.line,
                     format!("`{}` needs a stage `{reference}` for `{platform}`; write one", from.text),
                 ),
                 Err(name) => {
                     findings.problem(
+                        Rule::DockerfileVariable,
                         from.line,
                         format!(
                             "`{}`: `{name}` has no value; write `ARG {name}=…` before the first `FROM`",
@@ -126,7 +132,7 @@ impl<'a> Stages<'a> {
         if from.contains('$') {
             let text =
                 format!("`{written}{from}` has a variable, which the builder does not replace; name a stage");
-            findings.problem(instruction.line, text);
+            findings.problem(Rule::DockerfileVariable, instruction.line, text);
         } else {
             let image = self.image_or_stage(instruction.line, written, from, findings);
             let is_stage = self.find(from).is_some();
@@ -148,7 +154,7 @@ impl<'a> Stages<'a> {
             return None;
         }
         let image = BaseImage::parse(written, reference);
-        image.map_err(|error| findings.problem(line, format!("{error:#}"))).ok()
+        image.map_err(|error| findings.problem(Rule::DockerfileFromDigest, line, format!("{error:#}"))).ok()
     }
 
     /// By name, or by number from 0.

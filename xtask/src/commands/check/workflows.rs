@@ -1,0 +1,249 @@
+//! The rules of workflows: what runs beside the release's secrets, and who gets them.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+
+use super::yaml::{self, Node};
+use crate::inputs::finding::{Finding, Rule};
+
+/// Where forges look for workflows, from the top of the repository.
+const DIRECTORIES: [&str; 3] = [".forgejo/workflows", ".gitea/workflows", ".github/workflows"];
+
+/// The only one that may have secrets.
+const RELEASE: &str = ".forgejo/workflows/release.yml";
+
+/// What the runner sets by itself, unless a step says otherwise.
+const AUTOMATIC_TOKENS: [&str; 3] = ["FORGEJO_TOKEN", "GITEA_TOKEN", "GITHUB_TOKEN"];
+
+/// A workflow and what is found in it.
+struct Workflow<'a> {
+    file: &'a str,
+    findings: Vec<Finding>,
+}
+
+/// What is found in the workflows of the repository at `root`.
+pub(super) fn findings(root: &Path) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let mut trees = Vec::new();
+    for directory in DIRECTORIES {
+        match files(root, directory) {
+            Ok(files) => {
+                for (file, text) in files {
+                    let tree = read(&file, &text, &mut found);
+                    trees.extend(tree.map(|tree| (file, tree)));
+                }
+            }
+            Err(error) => {
+                found.push(Finding::error(Rule::WorkflowUnreadable, directory, format!("{error:#}")));
+            }
+        }
+    }
+    if !trees.iter().any(|(file, _)| file == RELEASE) && !found.iter().any(|finding| finding.file == RELEASE)
+    {
+        let text = format!("there is no `{RELEASE}`; write it with `cargo xtask init`");
+        found.push(Finding::error(Rule::WorkflowUnreadable, RELEASE, text));
+    }
+    found.extend(shared_label(&trees));
+    found
+}
+
+/// Path and text of each workflow in and below `directory`, in order.
+fn files(root: &Path, directory: &str) -> Result<Vec<(String, String)>> {
+    let path = root.join(directory);
+    let mut found = Vec::new();
+    if !path.is_dir() {
+        return Ok(found);
+    }
+    for entry in fs::read_dir(&path).with_context(|| format!("reading `{directory}`"))? {
+        let entry = entry.with_context(|| format!("reading `{directory}`"))?;
+        let name = format!("{directory}/{}", entry.file_name().to_string_lossy());
+        if entry.file_type().with_context(|| format!("reading `{name}`"))?.is_dir() {
+            found.extend(files(root, &name)?);
+        } else if name.ends_with(".yml") || name.ends_with(".yaml") {
+            let text = fs::read_to_string(entry.path()).with_context(|| format!("reading `{name}`"))?;
+            found.push((name, text));
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn read(file: &str, text: &str, findings: &mut Vec<Finding>) -> Option<Node> {
+    match yaml::read(text) {
+        Ok(tree) => {
+            findings.extend(of_workflow(file, &tree));
+            Some(tree)
+        }
+        Err(error) => {
+            findings.push(Finding::error(Rule::WorkflowUnreadable, file, format!("`{file}`: {error:#}")));
+            None
+        }
+    }
+}
+
+fn of_workflow(file: &str, tree: &Node) -> Vec<Finding> {
+    let mut workflow = Workflow { file, findings: Vec::new() };
+    tree.each_entry(&mut |key, node| match key {
+        "uses" => workflow.action(node),
+        "container" => workflow.image(node),
+        "services" => node.entries().iter().for_each(|(_, service)| workflow.image(service)),
+        "secrets" if file != RELEASE => workflow.secret(node.line),
+        _ => {}
+    });
+    if file == RELEASE {
+        workflow.concurrency(tree);
+    } else {
+        tree.each_text(&mut |text, line| {
+            if has_secret(text) {
+                workflow.secret(line);
+            }
+        });
+    }
+    for (name, job) in tree.get("jobs").map(Node::entries).unwrap_or_default() {
+        if job.get("timeout-minutes").is_none() {
+            let text = format!("the job `{name}` has no `timeout-minutes`; write one");
+            workflow.error(Rule::WorkflowTimeout, job.line, text);
+        }
+        let shared = [tree.get("env"), job.get("env")].into_iter().flatten().any(node_has_secret);
+        for step in job.get("steps").map(Node::items).unwrap_or_default() {
+            workflow.step(step, shared);
+        }
+    }
+    workflow.findings
+}
+
+impl Workflow<'_> {
+    fn error(&mut self, rule: Rule, line: usize, text: String) {
+        self.findings.push(Finding::error(rule, self.file, text).at(line));
+    }
+
+    fn action(&mut self, node: &Node) {
+        let action = node.text().unwrap_or_default();
+        let pin = action.rsplit_once('@').map_or("", |(_, pin)| pin);
+        let is_commit = pin.len() == 40 && pin.chars().all(|c| c.is_ascii_hexdigit());
+        if !is_commit && !(action.starts_with("docker://") && is_digest(pin)) {
+            let text = format!(
+                "`uses: {action}` names no commit: anyone who can move its tag can run code beside our secrets; pin it by \
+                 the 40 digits of a commit"
+            );
+            self.error(Rule::WorkflowActionPin, node.line, text);
+        }
+    }
+
+    /// Of a job or of a service beside it: a name, or a map with one.
+    fn image(&mut self, node: &Node) {
+        let image = node.text().or_else(|| node.get("image")?.text()).unwrap_or_default();
+        if !image.rsplit_once('@').is_some_and(|(_, digest)| is_digest(digest)) {
+            let text = format!(
+                "the image `{image}` has no digest: anyone who can move its tag can run code beside our secrets; write \
+                 `NAME:TAG@sha256:…`"
+            );
+            self.error(Rule::WorkflowImageDigest, node.line, text);
+        }
+    }
+
+    fn secret(&mut self, line: usize) {
+        let text = format!(
+            "secrets are for `{RELEASE}` alone; take them out of this workflow, and use the automatic token \
+             (`github.token`) where one is needed"
+        );
+        self.error(Rule::WorkflowSecretPlace, line, text);
+    }
+
+    fn concurrency(&mut self, tree: &Node) {
+        let value = |key: &str| tree.get("concurrency")?.get(key)?.text();
+        // Forgejo's default for pushes is to cancel: a tag that is pushed again would end a release half-way. And a group
+        // for all tags loses releases on Gitea, which cancels whatever waits in it when a newer run comes.
+        if value("group") != Some("release-${{ github.ref }}") || value("cancel-in-progress") != Some("false")
+        {
+            let text = "`release.yml` must have `concurrency` with `group: 'release-${{ github.ref }}'` and \
+                        `cancel-in-progress: false`";
+            self.error(Rule::WorkflowConcurrency, tree.line, text.to_owned());
+        }
+    }
+
+    fn step(&mut self, step: &Node, shared: bool) {
+        let Some(run) = step.get("run") else { return };
+        let script = run.text().unwrap_or_default();
+        let command = script.lines().find(|line| line.split_whitespace().any(|word| word == "cargo"));
+        if let Some(command) = command.filter(|_| shared || node_has_secret(step)) {
+            let text = format!(
+                "the step of `{}` has secrets, which cargo and all that it compiles can read: build `xtask` in a step before \
+                 it, and run `exec target/debug/xtask release` there",
+                command.trim()
+            );
+            self.error(Rule::WorkflowSecretCargo, run.line, text);
+        }
+        let is_set = |name: &&str| step.get("env").is_some_and(|env| env.get(name).is_some());
+        let mut uses_token = false;
+        step.each_text(&mut |text, _| uses_token |= text.contains("github.token"));
+        let open: Vec<_> = AUTOMATIC_TOKENS.into_iter().filter(|name| !is_set(name)).collect();
+        if !open.is_empty() && !uses_token {
+            let text = format!(
+                "the step has the automatic token, and does not use it; write `{}: ''` into its `env`",
+                open.join(": ''`, `")
+            );
+            self.findings.push(Finding::note(Rule::WorkflowAutomaticToken, self.file, text).at(step.line));
+        }
+    }
+}
+
+fn is_digest(text: &str) -> bool {
+    text.strip_prefix("sha256:")
+        .is_some_and(|hex| hex.len() == 64 && hex.chars().all(|c| c.is_ascii_hexdigit()))
+}
+
+fn node_has_secret(node: &Node) -> bool {
+    let mut found = false;
+    node.each_text(&mut |text, _| found |= has_secret(text));
+    found
+}
+
+/// Whether an expression reads a secret other than the automatic token. Expressions do not tell capitals from small letters.
+fn has_secret(text: &str) -> bool {
+    let lower = text.to_ascii_lowercase();
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    lower.split("${{").skip(1).any(|expression| {
+        let expression = expression.split("}}").next().unwrap_or_default();
+        expression.match_indices("secrets").any(|(at, word)| {
+            let rest = expression[at + word.len()..].trim_start();
+            let name = rest.strip_prefix('.').map(|name| name.trim_start());
+            let name = name.map(|name| name.split(|c| !is_word(c)).next().unwrap_or_default());
+            let is_automatic = name
+                .is_some_and(|name| AUTOMATIC_TOKENS.iter().any(|token| token.eq_ignore_ascii_case(name)));
+            !expression[..at].ends_with(is_word) && !rest.starts_with(is_word) && !is_automatic
+        })
+    })
+}
+
+/// A note where a job of the release waits for the same machines as a job of another workflow.
+fn shared_label(trees: &[(String, Node)]) -> Vec<Finding> {
+    let labels = |tree: &Node| -> Vec<(String, usize)> {
+        let jobs = tree.get("jobs").map(Node::entries).unwrap_or_default();
+        let mut found = Vec::new();
+        for label in jobs.iter().filter_map(|(_, job)| job.get("runs-on")) {
+            label.each_text(&mut |text, line| found.push((text.to_owned(), line)));
+        }
+        found
+    };
+    let (release, others): (Vec<_>, Vec<_>) = trees.iter().partition(|(file, _)| file == RELEASE);
+    let others: BTreeSet<_> =
+        others.iter().flat_map(|(_, tree)| labels(tree)).map(|(label, _)| label).collect();
+    let of_release = release.iter().flat_map(|(_, tree)| labels(tree));
+    let shared = of_release.filter(|(label, _)| others.contains(label));
+    shared
+        .map(|(label, line)| {
+            let text = format!(
+                "`runs-on: {label}` is the label of other workflows as well, so the release runs where unreviewed code has \
+                 run; give the release a runner with a label of its own, such as `runs-on: release`"
+            );
+            Finding::note(Rule::WorkflowRunnerLabel, RELEASE, text).at(line)
+        })
+        .collect()
+}

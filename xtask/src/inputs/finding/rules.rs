@@ -1,0 +1,96 @@
+//! Every rule of `cargo xtask check`, once: its stable id and why it is one. `docs/rules.md` has a section for each.
+
+macro_rules! rules {
+    ($($name:ident, $id:literal, $why:literal;)+) => {
+        /// A rule.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Rule {
+            $(#[doc = $why] $name,)+
+        }
+
+        impl Rule {
+            /// Every rule, in the order of `docs/rules.md`.
+            pub const ALL: &[Self] = &[$(Self::$name),+];
+
+            /// The id, which never changes its meaning: in reports, in JSON, and as a heading of `docs/rules.md`.
+            #[must_use]
+            pub const fn id(self) -> &'static str {
+                match self { $(Self::$name => $id,)+ }
+            }
+
+            /// Why it is a rule.
+            #[must_use]
+            pub const fn why(self) -> &'static str {
+                match self { $(Self::$name => $why,)+ }
+            }
+        }
+    };
+}
+
+rules! {
+    ConfigInvalid, "config-invalid", "Every command reads the configuration, and refuses what it does not know.";
+    ConfigHome, "config-home", "A copy of the tool's own configuration would release under the tool's own name.";
+    InputsUnreadable, "inputs-unreadable", "A file that cannot be read pins nothing.";
+    DockerfileSyntax, "dockerfile-syntax", "A frontend is an image that reads the Dockerfile in its own way and is in no provenance.";
+    DockerfileFrom, "dockerfile-from", "A `FROM` that can be read in two ways leaves it open what the image is made of.";
+    DockerfileFromDigest, "dockerfile-from-digest", "A tag can be moved to another image, a digest cannot.";
+    DockerfileVariable, "dockerfile-variable", "A variable without a value leaves it open which image is meant.";
+    DockerfileAdd, "dockerfile-add", "What a server answers today, it need not answer tomorrow.";
+    DockerfileDownload, "dockerfile-download", "A program that downloads in a `RUN` takes what nothing pins.";
+    DockerfileNpmInstall, "dockerfile-npm-install", "`npm install` may resolve anew, and then the lockfile is not what is installed.";
+    DockerfileNpmScripts, "dockerfile-npm-scripts", "Install scripts run on the building machine and make other bytes on another one.";
+    DockerfileNpmTarget, "dockerfile-npm-target", "Without a target, npm installs for the building machine and not for the image.";
+    DockerfileNpmWorkspace, "dockerfile-npm-workspace", "The image must have all of the lockfile's production packages.";
+    DockerfileNpx, "dockerfile-npx", "`npx` fetches what is not installed, whatever its version.";
+    DockerfileLibc, "dockerfile-libc", "Packages for one C library do not run on another.";
+    DockerfileDates, "dockerfile-dates", "The builder's cache compares contents and not dates, so the digest would depend on the cache.";
+    DockerfileFinalStage, "dockerfile-final-stage", "What the final stage records has to be the same by every BuildKit.";
+    DockerfileFinalWorkdir, "dockerfile-final-workdir", "BuildKit versions make a missing working directory in different ways.";
+    DockerfileFinalLink, "dockerfile-final-link", "A layer that depends on what is below it changes with every new base image.";
+    DockerfileOnTarget, "dockerfile-on-target", "What runs on the platform of the image needs a native builder or emulation.";
+    DockerfileRunNetwork, "dockerfile-run-network", "What a step takes from a network is pinned by nothing but the program that fetches it.";
+    NativeDecision, "native-decision", "The image does not run install scripts, so somebody has to decide what is done instead.";
+    LockfileOutOfSync, "lockfile-out-of-sync", "npm refuses to install from a lockfile that is not what `package.json` asks for.";
+    LockfileMissingEntry, "lockfile-missing-entry", "A package without an entry is pinned by nothing.";
+    LockfileMarks, "lockfile-marks", "npm 10 installs by the marks and npm 11 by walking, so wrong ones give two images.";
+    LockfileRegistry, "lockfile-registry", "Packages come from the registries that the configuration names.";
+    LockfileHosts, "lockfile-hosts", "A package from another host than the rest should be meant so.";
+    PublicKey, "public-key", "Without its public key nobody can verify a release.";
+    PublicKeyPlaceholder, "public-key-placeholder", "Nobody has the private half of the placeholder.";
+    PolicyStale, "policy-stale", "Self-hosters' tools accept what the policies say, which must be what is released.";
+    RenovateInvalid, "renovate-invalid", "Renovate stops at a file that it cannot read, and nothing is updated.";
+    RenovateAutomerge, "renovate-automerge", "What merges by itself is in the next signed image without anyone having looked.";
+    RenovateMinimumAge, "renovate-minimum-age", "Most malicious packages are found within days of their publication.";
+    WorkflowUnreadable, "workflow-unreadable", "A workflow that is not read is not checked.";
+    WorkflowActionPin, "workflow-action-pin", "Anyone who can move a tag of an action can run code beside our secrets.";
+    WorkflowImageDigest, "workflow-image-digest", "Anyone who can move a tag of an image can run code beside our secrets.";
+    WorkflowTimeout, "workflow-timeout", "A job without a limit can hold a runner for hours.";
+    WorkflowSecretPlace, "workflow-secret-place", "Only the release needs secrets; any other workflow that has them is another way to them.";
+    WorkflowSecretCargo, "workflow-secret-cargo", "cargo and all that it compiles can read the environment of their step.";
+    WorkflowConcurrency, "workflow-concurrency", "A release that is cancelled half-way, or never begins, is a tag without a release.";
+    WorkflowRunnerLabel, "workflow-runner-label", "A machine that runs unreviewed code should not be the one that has the key.";
+    WorkflowAutomaticToken, "workflow-automatic-token", "The runner puts the automatic token into every step that does not empty it.";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Rule;
+
+    /// Heading and text of each section of the documentation.
+    fn sections(text: &str) -> Vec<(&str, &str)> {
+        text.split("\n## ").skip(1).map(|section| section.split_once('\n').unwrap_or((section, ""))).collect()
+    }
+
+    #[test]
+    fn every_rule_has_a_section_and_every_section_a_rule() {
+        let sections = sections(include_str!("../../../../docs/rules.md"));
+        let headings: Vec<_> = sections.iter().map(|(heading, _)| *heading).collect();
+        let ids: Vec<_> = Rule::ALL.iter().map(|rule| rule.id()).collect();
+        assert_eq!(headings, ids);
+        for (rule, (_, text)) in Rule::ALL.iter().zip(sections) {
+            for part in [rule.why(), "**What:** ", "**Remedy:** ", "```"] {
+                assert!(text.contains(part), "`{}` lacks `{part}`", rule.id());
+            }
+        }
+    }
+}
