@@ -127,7 +127,8 @@ impl Workflow<'_> {
         let action = node.text().unwrap_or_default();
         let pin = action.rsplit_once('@').map_or("", |(_, pin)| pin);
         let is_commit = pin.len() == 40 && pin.chars().all(|c| c.is_ascii_hexdigit());
-        if !is_commit && !(action.starts_with("docker://") && is_digest(pin)) {
+        let is_image = action.starts_with("docker://") && is_digest(pin);
+        if !is_commit && !is_image {
             let text = format!(
                 "`uses: {action}` names no commit: anyone who can move its tag can run code beside our secrets; pin it by \
                  the 40 digits of a commit"
@@ -213,7 +214,7 @@ fn has_secret(text: &str) -> bool {
         let expression = expression.split("}}").next().unwrap_or_default();
         expression.match_indices("secrets").any(|(at, word)| {
             let rest = expression[at + word.len()..].trim_start();
-            let name = rest.strip_prefix('.').map(|name| name.trim_start());
+            let name = rest.strip_prefix('.').map(str::trim_start);
             let name = name.map(|name| name.split(|c| !is_word(c)).next().unwrap_or_default());
             let is_automatic = name
                 .is_some_and(|name| AUTOMATIC_TOKENS.iter().any(|token| token.eq_ignore_ascii_case(name)));

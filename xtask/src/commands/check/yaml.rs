@@ -97,9 +97,11 @@ pub(super) fn read(text: &str) -> Result<Node> {
 fn refuse_tags_before_commas(text: &str) -> Result<()> {
     for (line, number) in text.lines().zip(1..) {
         for (at, _) in line.match_indices('!') {
+            let begins =
+                line[..at].chars().next_back().is_none_or(|c| c.is_whitespace() || "[{,:?-".contains(c));
             let word = line[at..].split_whitespace().next().unwrap_or_default();
             ensure!(
-                !word.contains(','),
+                !begins || !word.contains(','),
                 "line {number}: `{word}` may be a tag before a comma; write it in another way"
             );
         }
@@ -166,6 +168,7 @@ mod tests {
         {
             assert_eq!(read(text).unwrap().get("a").and_then(|node| node.text()), Some("b"), "{text}");
         }
+        assert!(read("on: {push: {branches: ['**', '!main', \"!x\"]}} # yes!, this\n").is_ok());
         let deep = read("x:\n  - y\n  - z: w\n").unwrap();
         let second = &deep.get("x").unwrap().items()[1];
         assert_eq!((second.line, second.get("z").unwrap().text()), (3, Some("w")));
