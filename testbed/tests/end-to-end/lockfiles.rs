@@ -66,6 +66,8 @@ enum Held {
     /// The same, and a name or version in it is not the lockfile's: an archive says what it is only when it is unpacked. The
     /// image is held against the lockfile for that.
     OtherName,
+    /// One refuses it, which ends a build.
+    OneAlone,
     /// Both refuse it.
     Neither,
 }
@@ -87,8 +89,9 @@ fn held(
         fs::remove_dir_all(&place)?;
     }
     let [Some(ten), Some(eleven)] = &trees[..] else {
-        ensure!(trees.iter().all(Option::is_none), "one npm installs what the other refuses: {lock:#}");
-        return Ok(Held::Neither);
+        let is_one = trees.iter().any(Option::is_some);
+        ensure!(!(is_one && is_honest), "one npm installs what the other refuses: {lock:#}");
+        return Ok(if is_one { Held::OneAlone } else { Held::Neither });
     };
     // npm 10 may leave there what nothing installed asks for, and leave out what an optional package that does not fit asks
     // for as well (docs/facts.md#lockfile-and-platform).
@@ -172,11 +175,11 @@ fn what_our_reader_takes_both_npms_install_to_the_same_bytes() -> Result<()> {
         }
         let count = |made: &[Held], kind: Held| made.iter().filter(|made| **made == kind).count();
         let said = |made: &[Held]| {
-            let kinds = [Held::Same, Held::LessOptional, Held::OtherName, Held::Neither];
-            let [same, less, other, neither] = kinds.map(|kind| count(made, kind));
+            let kinds = [Held::Same, Held::LessOptional, Held::OtherName, Held::OneAlone, Held::Neither];
+            let [same, less, other, alone, neither] = kinds.map(|kind| count(made, kind));
             format!(
                 "{same} the same by both, {less} but for optional packages, {other} the same with another name or version \
-                 than the lockfile's, {neither} refused by both npms"
+                 than the lockfile's, {alone} refused by one npm, {neither} by both"
             )
         };
         eprintln!(
