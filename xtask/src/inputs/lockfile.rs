@@ -2,7 +2,9 @@
 
 mod address;
 mod bundles;
+mod elsewhere;
 mod entry;
+mod grammar;
 mod graph;
 mod marks;
 mod rules;

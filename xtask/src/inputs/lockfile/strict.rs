@@ -1,14 +1,11 @@
 //! What each entry of the lockfile must say, so that npm can take it in one way only. Entries of tools are held to the same:
 //! their scripts and bytes are in the build as much as any.
 
-use std::collections::BTreeMap;
-
 use anyhow::Result;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 
-use super::address::{Address, Registries, foreign_range};
+use super::address::{Address, foreign_range};
 use super::entry::{Bundle, Entry};
+use super::grammar::{is_archive_of_ours, is_integrity, is_name, is_place, is_version};
 use super::graph::{Graph, is_in_node_modules};
 use super::{Lockfile, bundles, package_name, remedy, write_anew};
 use crate::inputs::config::Folder;
@@ -17,10 +14,10 @@ use crate::inputs::config::Folder;
 const SHOWN: usize = 20;
 
 /// What is wrong with an entry, and whether npm has to write the file anew to repair it.
-struct Wrong(String, Remedy);
+pub(super) struct Wrong(pub(super) String, pub(super) Remedy);
 
 #[derive(Clone, Copy)]
-enum Remedy {
+pub(super) enum Remedy {
     /// npm repairs it by itself.
     Again,
     /// npm keeps such an entry until the file is gone.
@@ -68,55 +65,6 @@ impl Lockfile {
         Ok(shortened(found))
     }
 
-    /// Entries from elsewhere than the configuration's registries; and a note that names the one host where the
-    /// configuration names none.
-    #[must_use]
-    pub fn elsewhere(&self, service: &Folder, registries: &Registries) -> (Vec<String>, Option<String>) {
-        let (mut found, mut hosts) = (Vec::new(), BTreeMap::<&str, (usize, &str)>::new());
-        for (path, entry) in
-            self.lock.packages.iter().filter(|(path, entry)| !entry.link && is_in_node_modules(path))
-        {
-            // What is no address at all is named by `problems`.
-            let Some(Ok(address)) = entry.resolved.as_deref().map(Address::parse) else { continue };
-            if !registries.trust(&address) {
-                let wrong = Wrong(
-                    format!("comes from `{}`, without TLS", address.host),
-                    Remedy::Other("have its registry speak `https`, or name the host in `plain-http`"),
-                );
-                found.push(in_words(path, &wrong, service));
-            } else if !registries.have(&address) {
-                let wrong = Wrong(
-                    format!("comes from `{}`, which is below none of `npm-registries`", address.host),
-                    Remedy::Other("take it from one of those, or name its registry there"),
-                );
-                found.push(in_words(path, &wrong, service));
-            }
-            hosts.entry(address.host).or_insert((0, path)).0 += 1;
-        }
-        let mut note = None;
-        if registries.named.is_empty() {
-            let words: Vec<_> = hosts
-                .iter()
-                .map(|(host, (count, path))| {
-                    format!("{count} of its packages from `{host}`, such as `{path}`")
-                })
-                .collect();
-            match &words[..] {
-                [] => {}
-                [only] => {
-                    note = Some(format!(
-                        "`package-lock.json` has {only}; name the registry in `npm-registries`, so that no other is taken"
-                    ));
-                }
-                several => found.push(format!(
-                    "`package-lock.json` has {}; name the registries that are meant in `npm-registries`",
-                    several.join(", and ")
-                )),
-            }
-        }
-        (shortened(found), note)
-    }
-
     fn wrong_link(&self, path: &str, entry: &Entry) -> Option<Wrong> {
         let (above, _) = path.rsplit_once("node_modules/")?;
         if is_in_node_modules(above) {
@@ -139,7 +87,7 @@ impl Lockfile {
     }
 }
 
-fn in_words(path: &str, Wrong(text, kind): &Wrong, service: &Folder) -> String {
+pub(super) fn in_words(path: &str, Wrong(text, kind): &Wrong, service: &Folder) -> String {
     let remedy = match kind {
         Remedy::Again => remedy(service),
         Remedy::Anew => write_anew(service),
@@ -149,7 +97,7 @@ fn in_words(path: &str, Wrong(text, kind): &Wrong, service: &Folder) -> String {
     format!("in `package-lock.json`, {entry} {text}: {remedy}")
 }
 
-fn shortened(mut found: Vec<String>) -> Vec<String> {
+pub(super) fn shortened(mut found: Vec<String>) -> Vec<String> {
     if found.len() > SHOWN {
         let more = found.len() - SHOWN;
         found.truncate(SHOWN);
@@ -268,64 +216,4 @@ fn foreign_ranges(entry: &Entry, is_ours: bool) -> Option<Wrong> {
             )
         })
     })
-}
-
-/// An archive in the repository, beside or below the service: its integrity is looked at as that of any.
-fn is_archive_of_ours(resolved: &str) -> bool {
-    let Some(path) = resolved.strip_prefix("file:") else { return false };
-    let is_archive = [".tgz", ".tar.gz", ".tar"].iter().any(|end| path.ends_with(end));
-    let is_word = |word: &str| {
-        !matches!(word, "" | "." | "..") && !word.contains(|c: char| c.is_control() || c == '\\')
-    };
-    is_archive && path.split('/').all(is_word)
-}
-
-/// Exactly one hash, in the one way that base64 writes it.
-fn is_integrity(text: &str) -> bool {
-    let hash = text.strip_prefix("sha512-").and_then(|hash| STANDARD.decode(hash).ok());
-    hash.is_some_and(|hash| hash.len() == 64)
-}
-
-/// Folders of packages one in the other, the first of them in the service's or a folder of its own.
-fn is_place(path: &str) -> bool {
-    let words: Vec<_> = path.split('/').collect();
-    let Some(first) = words.iter().position(|word| *word == "node_modules") else { return false };
-    let mut rest = &words[first..];
-    while let ["node_modules", name, more @ ..] = rest {
-        rest = match more {
-            [second, more @ ..] if name.starts_with('@') && *second != "node_modules" => more,
-            more if !name.starts_with('@') => more,
-            _ => return false,
-        };
-    }
-    rest.is_empty()
-}
-
-/// As npm's registry has them, with the capitals of the old ones.
-fn is_name(name: &str) -> bool {
-    let is_word = |word: &str| {
-        !word.is_empty()
-            && !word.starts_with(['.', '_'])
-            && word.chars().all(|c| c.is_ascii_alphanumeric() || "-._~".contains(c))
-    };
-    name.len() <= 214
-        && match name.strip_prefix('@') {
-            Some(scoped) => {
-                scoped.split_once('/').is_some_and(|(scope, name)| is_word(scope) && is_word(name))
-            }
-            None => is_word(name) && name != "node_modules",
-        }
-}
-
-/// Exact, with three numbers: everything else is a range, a tag or an address for npm.
-fn is_version(version: &str) -> bool {
-    let end = version.find(['-', '+']).unwrap_or(version.len());
-    let (core, rest) = version.split_at(end);
-    let is_number =
-        |word: &str| !word.is_empty() && word.len() <= 16 && word.bytes().all(|c| c.is_ascii_digit());
-    version.len() <= 256
-        && core.split('.').count() == 3
-        && core.split('.').all(is_number)
-        && rest.chars().all(|c| c.is_ascii_alphanumeric() || "-.+".contains(c))
-        && rest.len() != 1
 }

@@ -1,0 +1,60 @@
+//! Where archives come from: the registries that the configuration names, or one host alone.
+
+use std::collections::BTreeMap;
+
+use super::Lockfile;
+use super::address::{Address, Registries};
+use super::graph::is_in_node_modules;
+use super::strict::{Remedy, Wrong, in_words, shortened};
+use crate::inputs::config::Folder;
+
+impl Lockfile {
+    /// Entries from elsewhere than the configuration's registries; and a note that names the one host where the
+    /// configuration names none.
+    #[must_use]
+    pub fn elsewhere(&self, service: &Folder, registries: &Registries) -> (Vec<String>, Option<String>) {
+        let (mut found, mut hosts) = (Vec::new(), BTreeMap::<&str, (usize, &str)>::new());
+        for (path, entry) in
+            self.lock.packages.iter().filter(|(path, entry)| !entry.link && is_in_node_modules(path))
+        {
+            // What is no address at all is named by `problems`.
+            let Some(Ok(address)) = entry.resolved.as_deref().map(Address::parse) else { continue };
+            if !registries.trust(&address) {
+                let wrong = Wrong(
+                    format!("comes from `{}`, without TLS", address.host),
+                    Remedy::Other("have its registry speak `https`, or name the host in `plain-http`"),
+                );
+                found.push(in_words(path, &wrong, service));
+            } else if !registries.have(&address) {
+                let wrong = Wrong(
+                    format!("comes from `{}`, which is below none of `npm-registries`", address.host),
+                    Remedy::Other("take it from one of those, or name its registry there"),
+                );
+                found.push(in_words(path, &wrong, service));
+            }
+            hosts.entry(address.host).or_insert((0, path)).0 += 1;
+        }
+        let mut note = None;
+        if registries.named.is_empty() {
+            let words: Vec<_> = hosts
+                .iter()
+                .map(|(host, (count, path))| {
+                    format!("{count} of its packages from `{host}`, such as `{path}`")
+                })
+                .collect();
+            match &words[..] {
+                [] => {}
+                [only] => {
+                    note = Some(format!(
+                        "`package-lock.json` has {only}; name the registry in `npm-registries`, so that no other is taken"
+                    ));
+                }
+                several => found.push(format!(
+                    "`package-lock.json` has {}; name the registries that are meant in `npm-registries`",
+                    several.join(", and ")
+                )),
+            }
+        }
+        (shortened(found), note)
+    }
+}

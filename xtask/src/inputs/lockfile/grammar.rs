@@ -1,0 +1,64 @@
+//! The forms that names, versions, paths and hashes of a lockfile have, where npm takes them as they are meant.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+/// An archive in the repository, beside or below the service: its integrity is looked at as that of any.
+pub(super) fn is_archive_of_ours(resolved: &str) -> bool {
+    let Some(path) = resolved.strip_prefix("file:") else { return false };
+    let is_archive = [".tgz", ".tar.gz", ".tar"].iter().any(|end| path.ends_with(end));
+    let is_word = |word: &str| {
+        !matches!(word, "" | "." | "..") && !word.contains(|c: char| c.is_control() || c == '\\')
+    };
+    is_archive && path.split('/').all(is_word)
+}
+
+/// Exactly one hash, in the one way that base64 writes it.
+pub(super) fn is_integrity(text: &str) -> bool {
+    let hash = text.strip_prefix("sha512-").and_then(|hash| STANDARD.decode(hash).ok());
+    hash.is_some_and(|hash| hash.len() == 64)
+}
+
+/// Folders of packages one in the other, the first of them in the service's or a folder of its own.
+pub(super) fn is_place(path: &str) -> bool {
+    let words: Vec<_> = path.split('/').collect();
+    let Some(first) = words.iter().position(|word| *word == "node_modules") else { return false };
+    let mut rest = &words[first..];
+    while let ["node_modules", name, more @ ..] = rest {
+        rest = match more {
+            [second, more @ ..] if name.starts_with('@') && *second != "node_modules" => more,
+            more if !name.starts_with('@') => more,
+            _ => return false,
+        };
+    }
+    rest.is_empty()
+}
+
+/// As npm's registry has them, with the capitals of the old ones.
+pub(super) fn is_name(name: &str) -> bool {
+    let is_word = |word: &str| {
+        !word.is_empty()
+            && !word.starts_with(['.', '_'])
+            && word.chars().all(|c| c.is_ascii_alphanumeric() || "-._~".contains(c))
+    };
+    name.len() <= 214
+        && match name.strip_prefix('@') {
+            Some(scoped) => {
+                scoped.split_once('/').is_some_and(|(scope, name)| is_word(scope) && is_word(name))
+            }
+            None => is_word(name) && name != "node_modules",
+        }
+}
+
+/// Exact, with three numbers: everything else is a range, a tag or an address for npm.
+pub(super) fn is_version(version: &str) -> bool {
+    let end = version.find(['-', '+']).unwrap_or(version.len());
+    let (core, rest) = version.split_at(end);
+    let is_number =
+        |word: &str| !word.is_empty() && word.len() <= 16 && word.bytes().all(|c| c.is_ascii_digit());
+    version.len() <= 256
+        && core.split('.').count() == 3
+        && core.split('.').all(is_number)
+        && rest.chars().all(|c| c.is_ascii_alphanumeric() || "-.+".contains(c))
+        && rest.len() != 1
+}
