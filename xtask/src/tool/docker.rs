@@ -8,6 +8,7 @@ mod platforms;
 mod run;
 mod service;
 pub mod sources;
+mod trial;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -26,16 +27,12 @@ pub use config::DockerConfig;
 pub use container::{Container, ContainerState};
 pub use network::Network;
 pub use run::{LABEL, Run};
-use sources::Sources;
 
 const INSTALL: &str = "install docker 26 or newer with buildx: https://docs.docker.com/engine/install/";
 
 /// What to do about an engine that does not answer.
 pub const START_ENGINE: &str =
     "start it, for example with `systemctl start docker`, or set `DOCKER_HOST` to where it listens";
-
-/// For the builder to find out what a base image is.
-const HAS_BASE: Duration = Duration::from_secs(120);
 
 /// docker with one configuration directory.
 pub struct Docker<'a> {
@@ -125,40 +122,6 @@ impl<'a> Docker<'a> {
     /// When it is not there or its registry does not answer.
     pub fn raw_manifest(&self, reference: &str) -> Result<String> {
         self.call(&["buildx", "imagetools", "inspect", "--raw", reference])?.repeatable().read()
-    }
-
-    /// Asks the builder for `reference` on all of `platforms`, in whichever way a build would get it.
-    ///
-    /// # Errors
-    /// When a build on it could not begin.
-    pub fn has_base(&self, reference: &str, platforms: &[String], builder: &str) -> Result<()> {
-        let mut arguments = vec!["buildx".to_owned(), "build".to_owned(), "--progress=plain".to_owned()];
-        arguments.extend(["--provenance=false", "--output=type=cacheonly"].map(str::to_owned));
-        arguments.push(format!("--platform={}", platforms.join(",")));
-        arguments.extend((!builder.is_empty()).then(|| format!("--builder={builder}")));
-        arguments.push("-".to_owned());
-        self.call(&arguments)?.stdin(format!("FROM {reference}\n")).timeout(HAS_BASE).run()
-    }
-
-    /// Asks the builder for a file that a policy denies. The name of its host is one that never exists (RFC 6761), so that a
-    /// builder without policies fetches nothing either.
-    ///
-    /// # Errors
-    /// When it is not for the policy that the builder has none of it.
-    pub fn check_denial(&self, builder: &str) -> Result<()> {
-        const DENIED: &str = "https://denied.invalid/";
-        let scratch = Scratch::new()?;
-        let policy = Sources::default().write(scratch.path())?;
-        let mut arguments = vec!["buildx".to_owned(), "build".to_owned(), "--progress=plain".to_owned()];
-        arguments.extend(["--provenance=false", "--output=type=cacheonly"].map(str::to_owned));
-        arguments.extend((!builder.is_empty()).then(|| format!("--builder={builder}")));
-        arguments.push("-".to_owned());
-        let call = self.call(&arguments)?.stdin(format!("FROM scratch\nADD {DENIED} /\n"));
-        match call.env(sources::VARIABLE, policy).timeout(HAS_BASE).run() {
-            Err(error) if sources::denied(&error).as_deref() == Some(DENIED) => Ok(()),
-            Err(error) => Err(error.context("asking the builder for a source that it has to deny")),
-            Ok(()) => bail!("the builder fetched `{DENIED}`, which its source policy denies"),
-        }
     }
 
     /// Pulls `reference` for `platform`, for as long as `watch` sees nothing wrong.
