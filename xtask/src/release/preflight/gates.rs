@@ -57,7 +57,7 @@ fn unsigned(
     let name = tag.to_string();
     if let Err(words) = session.git.signer(&name, commit, allowed)? {
         return Ok(Some(format!(
-            "`{tag}` is signed by nobody whom `{ALLOWED_SIGNERS}` of `{branch}` lists: {words}; sign it with a key that is \
+            "`{tag}` is not signed by anyone in `{ALLOWED_SIGNERS}` of `{branch}`: {words}; sign it with a key that is \
              listed there, `git -c gpg.format=ssh tag --sign --force {tag} {commit}`, and push it with \
              `git push --force origin {tag}`"
         )));

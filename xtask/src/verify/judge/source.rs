@@ -27,7 +27,7 @@ pub(in crate::verify) fn judge(source: &Source, seen: &SourceSeen) -> (Vec<Claim
     let signer = seen.signer.as_ref().map(|seen| {
         Claim::judge(claims::TAG_SIGNED, seen, |signer| match signer {
             Ok(signer) => Ok(format!("signed by `{}` with the key {}", signer.principal, signer.fingerprint)),
-            Err(words) => bail!("`{tag}` is signed by nobody whom `{ALLOWED_SIGNERS}` lists: {words}"),
+            Err(words) => bail!("`{tag}` is not signed by anyone in `{ALLOWED_SIGNERS}`: {words}"),
         })
     });
     let not_asked = if branch.is_none() { vec![claims::SOURCE_BRANCH] } else { Vec::new() };
