@@ -15,6 +15,7 @@ pub mod problem;
 pub mod progress;
 pub mod scratch;
 pub mod secret;
+pub mod shown;
 pub mod stdout;
 pub mod time;
 mod wait;

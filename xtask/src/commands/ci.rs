@@ -16,6 +16,7 @@ use crate::process::environment::Environment;
 use crate::process::failure::Misuse;
 use crate::process::progress::Steps;
 use crate::process::secret::redact;
+use crate::process::shown::lines;
 use crate::process::{Call, Runner};
 use crate::tool::git::Git;
 
@@ -98,7 +99,7 @@ pub fn run(environment: &Environment, stages: &[Stage], name: Option<&str>) -> R
         };
         if let Err(error) = result {
             crate::process::interrupt::check()?;
-            eprintln!("failed: {}", redact(&format!("{error:#}")));
+            eprintln!("failed: {}", lines(&redact(&format!("{error:#}"))));
             failed.push(format!("{stage:?}"));
         }
     }

@@ -16,6 +16,7 @@ use crate::process::environment::Environment;
 use crate::process::failure::{Refusal, Transient};
 use crate::process::problem::Problem;
 use crate::process::progress::Steps;
+use crate::process::shown;
 use crate::release::preflight::{self, Check, Found, checks};
 use crate::release::secrets::Secrets;
 use crate::release::target::Target;
@@ -175,7 +176,11 @@ fn print_good(name: &str, versions: &[(&'static str, String)]) {
 #[expect(clippy::print_stdout, reason = "this is the command's data")]
 fn conclude(problems: &[Problem]) -> Result<()> {
     for problem in problems {
-        println!("problem  {:<12} {}", problem.check, crate::process::secret::redact(&problem.text));
+        println!(
+            "problem  {:<12} {}",
+            problem.check,
+            shown::lines(&crate::process::secret::redact(&problem.text))
+        );
     }
     match problems.len() {
         0 => Ok(()),

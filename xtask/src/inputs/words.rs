@@ -3,6 +3,8 @@
 
 use anyhow::{Context as _, Result, ensure};
 
+use crate::process::shown::is_hidden;
+
 /// A file that is larger, in bytes, is no introduction.
 const LARGEST: usize = 16 << 10;
 
@@ -45,19 +47,6 @@ fn is_heading(line: &str) -> bool {
     let hashes = line.chars().take_while(|c| *c == '#').count();
     let is_underline = |c: char| !line.is_empty() && line.trim_end().chars().all(|other| other == c);
     matches!(hashes, 1 | 2) || is_underline('=')
-}
-
-/// Whether nothing is shown for `c`, or it changes how its neighbours are: control and format characters (Unicode 16.0,
-/// categories Cc, Cf, Zl and Zp), and letters that are blank.
-#[must_use]
-pub fn is_hidden(c: char) -> bool {
-    c.is_control()
-        || matches!(c,
-            '\u{ad}' | '\u{34f}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{890}'..='\u{891}'
-            | '\u{8e2}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
-            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}'
-            | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{110bd}' | '\u{110cd}' | '\u{13430}'..='\u{1343f}'
-            | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 #[cfg(test)]

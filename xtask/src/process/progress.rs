@@ -15,6 +15,7 @@ use anyhow::{Context as _, Result, anyhow};
 use crate::process::environment::Environment;
 use crate::process::failure::is_transient;
 use crate::process::secret::redact;
+use crate::process::shown::one_line;
 
 use events::Event;
 
@@ -71,7 +72,11 @@ impl Style {
     fn line(self, elapsed: Duration, name: &str, detail: &str) -> String {
         let clear = if self.live { CLEAR } else { "" };
         let (bold, plain) = if self.color { ("\x1b[1m", "\x1b[0m") } else { ("", "") };
-        format!("{clear}{:>7.2}s  {bold}{name:<12}{plain}  {}\n", elapsed.as_secs_f64(), redact(detail))
+        format!(
+            "{clear}{:>7.2}s  {bold}{name:<12}{plain}  {}\n",
+            elapsed.as_secs_f64(),
+            one_line(&redact(detail))
+        )
     }
 }
 

@@ -9,6 +9,7 @@ use crate::commands::init::tool::documents;
 use crate::commands::testbed;
 use crate::inputs::finding::{Finding, Severity};
 use crate::process::failure::Refusal;
+use crate::process::shown::lines;
 use crate::process::stdout;
 
 /// The version of the document's form: it changes when a field does; a new rule is no change.
@@ -61,7 +62,7 @@ fn entry<'a>(root: &Path, finding: &'a Finding) -> Entry<'a> {
 pub(super) fn verdict(root: &Path, findings: &[Finding]) -> Result<()> {
     let told = |finding: &Finding| format!("{} ({})", finding.report(), documentation(root, finding));
     for note in findings.iter().filter(|finding| !finding.is_error()) {
-        eprintln!("{}", told(note));
+        eprintln!("{}", lines(&told(note)));
     }
     let errors: Vec<_> = findings.iter().filter(|finding| finding.is_error()).map(told).collect();
     if errors.is_empty() {

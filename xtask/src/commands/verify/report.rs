@@ -4,6 +4,7 @@ use anyhow::{Context as _, Result};
 use serde::Serialize;
 
 use crate::process::failure::{ExitCode, Verdicts};
+use crate::process::shown::one_line;
 use crate::process::stdout;
 
 use crate::verify::claim::{Claim, Verdict};
@@ -55,7 +56,7 @@ pub(super) fn print(entries: &[Entry], json: bool) -> Result<()> {
 fn text(entry: &Entry) -> String {
     let commit = entry.commit.as_deref().unwrap_or("no commit here");
     if let Some(why) = &entry.not_released_by_this_tool {
-        return format!("{} at {commit}\nnot released by this tool: {why}\n", entry.tag);
+        return format!("{} at {commit}\nnot released by this tool: {}\n", entry.tag, one_line(why));
     }
     let image = entry.image.as_deref().unwrap_or("no image");
     let mut text = format!("{} at {commit}\n{image}\n\n", entry.tag);
@@ -65,7 +66,7 @@ fn text(entry: &Entry) -> String {
             Verdict::Unchecked => "?    ",
             Verdict::False => "FALSE",
         };
-        text += &format!("{mark}  {:<20} {}\n", claim.id, claim.evidence);
+        text += &format!("{mark}  {:<20} {}\n", claim.id, one_line(&claim.evidence));
         let shown = claim.verdict != Verdict::Holds && claim.see.is_none();
         if let Some(command) = claim.by_hand.as_ref().filter(|_| shown) {
             text += &format!("{:<27}by hand: {command}\n", "");
@@ -101,18 +102,34 @@ pub(super) fn conclude(entries: &[Entry]) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::{Entry, conclude, text};
+    use crate::evidence::claims;
+    use crate::verify::claim::{Claim, Unseen};
 
-    #[test]
-    fn what_this_tool_did_not_release_is_said_and_changes_no_verdict() {
-        let entry = Entry {
+    fn entry() -> Entry {
+        Entry {
             tag: "v0.0.9".to_owned(),
             commit: Some("8".repeat(40)),
             image: None,
             claims: Vec::new(),
             not_asked: Vec::new(),
-            not_released_by_this_tool: Some("it is older".to_owned()),
+            not_released_by_this_tool: None,
             unsaved: None,
-        };
+        }
+    }
+
+    #[test]
+    fn a_claim_has_one_line_whatever_was_found() {
+        let found = Unseen::Wrong("a\u{1b}[1A\u{1b}[2K\nok     signature            held".to_owned());
+        let entry = Entry { claims: vec![Claim::unseen(claims::IMAGE_LABELS, &found)], ..entry() };
+        let report = text(&entry);
+        let lines: Vec<_> = report.lines().skip(3).collect();
+        assert_eq!(lines.len(), 1, "{report}");
+        assert!(lines[0].starts_with("FALSE  image.labels") && !report.contains('\u{1b}'), "{report}");
+    }
+
+    #[test]
+    fn what_this_tool_did_not_release_is_said_and_changes_no_verdict() {
+        let entry = Entry { not_released_by_this_tool: Some("it is older".to_owned()), ..entry() };
         assert!(text(&entry).ends_with("\nnot released by this tool: it is older\n"));
         assert_eq!(serde_json::to_value(&entry).unwrap()["not_released_by_this_tool"], "it is older");
         assert!(conclude(&[entry]).is_ok());

@@ -1,6 +1,6 @@
 //! Words of a commit as Markdown that shows them as they are: a commit message is hostile input.
 
-use crate::inputs::words::is_hidden;
+use crate::process::shown::is_hidden;
 
 /// What is longer than this, in characters, is cut.
 const LONGEST: usize = 200;

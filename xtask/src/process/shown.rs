@@ -1,0 +1,57 @@
+//! Text from outside as a terminal may show it: a label, a page, a server's answer or a commit message may hold characters that
+//! move the cursor, hide what follows or turn its order round, and a report that they could rewrite proves nothing.
+
+/// Whether nothing is shown for `c`, or it changes how its neighbours are: control and format characters (Unicode 16.0,
+/// categories Cc, Cf, Zl and Zp), and letters that are blank.
+#[must_use]
+pub fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{34f}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{890}'..='\u{891}'
+            | '\u{8e2}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}'
+            | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{110bd}' | '\u{110cd}' | '\u{13430}'..='\u{1343f}'
+            | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// `text` with every character that is not shown written as `\u{…}`. Lines stay lines: for an error.
+#[must_use]
+pub fn lines(text: &str) -> String {
+    escaped(text, |c| is_hidden(c) && c != '\n' && c != '\t')
+}
+
+/// The same on one line: for a claim or a step, which begins a line of its own.
+#[must_use]
+pub fn one_line(text: &str) -> String {
+    escaped(text, is_hidden)
+}
+
+fn escaped(text: &str, is_meant: impl Fn(char) -> bool) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\n' | '\t' if is_meant(c) => shown.extend(c.escape_default()),
+            _ if is_meant(c) => shown.extend(c.escape_unicode()),
+            _ => shown.push(c),
+        }
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{lines, one_line};
+
+    #[test]
+    fn what_would_rewrite_a_report_is_written_out() {
+        for (text, shown) in [
+            ("plain `words`, é 👍", "plain `words`, é 👍"),
+            ("x\u{1b}[1A\u{1b}[2K\rok signature", "x\\u{1b}[1A\\u{1b}[2K\\u{d}ok signature"),
+            ("a\u{202e}b\u{9b}c\u{2028}d", "a\\u{202e}b\\u{9b}c\\u{2028}d"),
+            ("one\ntwo\tthree", "one\\ntwo\\tthree"),
+        ] {
+            assert_eq!(one_line(text), shown);
+        }
+        assert_eq!(lines("one\ntwo\tthree\u{8}"), "one\ntwo\tthree\\u{8}");
+    }
+}
