@@ -1,6 +1,7 @@
 //! cosign with a key pair and no transparency log, in the format that cosign 2 and 3, podman and skopeo all verify
-//! (docs/facts.md#legacy-format). Every way we call it is in this file.
+//! (docs/facts.md#legacy-format). Every way we call it is in this file and those below it.
 
+mod generation;
 mod program;
 mod verify_command;
 
@@ -8,7 +9,7 @@ use std::path::Path;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
@@ -20,6 +21,9 @@ use crate::process::secret::Secret;
 use crate::process::{Call, Runner};
 use crate::tool::docker::DockerConfig;
 
+use generation::TLOG;
+
+pub use generation::Generation;
 pub use program::Program;
 pub use verify_command::VerifyCommand;
 
@@ -31,41 +35,6 @@ const SAVE: Duration = Duration::from_secs(600);
 
 /// The predicate type of an SBOM, by cosign's short name for `https://cyclonedx.org/bom`.
 pub const SBOM_TYPE: &str = "cyclonedx";
-
-/// What flags this cosign has: told by capability, as distributions build it with the version `devel`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Generation {
-    /// 2.x: signs in the legacy format, with `--tlog-upload=false`.
-    Two,
-    /// 3.x: needs two flags more for the same.
-    Three,
-}
-
-impl Generation {
-    /// By the flags that it takes, which its help need not show: `takes` says whether it takes all of those.
-    fn by_flags(version: &str, takes: impl Fn(&str, &[&str]) -> Result<bool>) -> Result<Self> {
-        let generations = [
-            (Self::Three, &[TLOG, "--use-signing-config=false", "--new-bundle-format=false"][..]),
-            (Self::Two, &[TLOG]),
-        ];
-        for (generation, flags) in generations {
-            if !takes("sign", flags)? {
-                continue;
-            }
-            let bundle: &[&str] = if generation == Self::Three { &["--bundle=x"] } else { &[] };
-            if !takes("attest", &[flags, &["--no-upload"], bundle].concat())? {
-                bail!(
-                    "this cosign ({version}) cannot hand over an attestation without uploading it: `cosign attest` does not \
-                     take `--no-upload --bundle`; {INSTALL}"
-                );
-            }
-            return Ok(generation);
-        }
-        bail!(
-            "`cosign sign` of this cosign ({version}) knows neither `--tlog-upload` nor `--use-signing-config`; {INSTALL}"
-        )
-    }
-}
 
 /// The private key as it comes from a secret store, and its password.
 #[derive(Clone)]
@@ -97,43 +66,10 @@ impl<'a> Cosign<'a> {
         Self { runner, program: program.into(), config, timeout, generation: OnceLock::new() }
     }
 
-    /// Which flags it needs.
-    ///
-    /// # Errors
-    /// When cosign is missing, or has neither generation's flags.
-    pub fn generation(&self) -> Result<Generation> {
-        if let Some(known) = self.generation.get() {
-            return Ok(*known);
-        }
-        let version = self.version()?;
-        let generation = Generation::by_flags(&version, |command, flags| self.takes(command, flags))?;
-        Ok(*self.generation.get_or_init(|| generation))
-    }
-
     /// What is run.
     #[must_use]
     pub const fn program(&self) -> &Program {
         &self.program
-    }
-
-    /// What it says of itself; distributions build it with the version `devel`.
-    fn version(&self) -> Result<String> {
-        let text = self.call(&["version"])?.read()?;
-        let version = text.lines().find_map(|line| line.trim().strip_prefix("GitVersion:"));
-        Ok(version.map_or("without a version", str::trim).to_owned())
-    }
-
-    /// Whether `command` takes these flags: an unknown one is an error before `--help` is looked at.
-    fn takes(&self, command: &str, flags: &[&str]) -> Result<bool> {
-        let mut arguments = vec![command];
-        arguments.extend(flags);
-        arguments.push("--help");
-        let output = self.call(&arguments)?.output()?;
-        match output.status.code() {
-            Some(0) => Ok(true),
-            Some(_) if output.stderr.contains("unknown flag") => Ok(false),
-            _ => Err(output.failure()),
-        }
     }
 
     /// Makes a key pair: `<prefix>.key` (encrypted with `password`, mode 0600) and `<prefix>.pub`.
@@ -169,8 +105,7 @@ impl<'a> Cosign<'a> {
         digest: &Digest,
     ) -> Result<()> {
         let version = format!("version={version}");
-        let mut arguments =
-            vec!["sign", "--yes", "--recursive", "--key", KEY, "--tlog-upload=false", "-a", &version];
+        let mut arguments = vec!["sign", "--yes", "--recursive", "--key", KEY, TLOG, "-a", &version];
         arguments.extend(self.legacy_format()?);
         arguments.extend(without_tls(image));
         let pinned = image.pinned(digest);
@@ -195,7 +130,7 @@ impl<'a> Cosign<'a> {
         let (file, bundle) = (scratch.path().join("predicate.json"), scratch.path().join("bundle.json"));
         std::fs::write(&file, predicate).with_context(|| format!("writing `{}`", file.display()))?;
         let (file, bundle_file) = (file.display().to_string(), bundle.display().to_string());
-        let mut arguments = vec!["attest", "--yes", "--key", KEY, "--tlog-upload=false", "--no-upload"];
+        let mut arguments = vec!["attest", "--yes", "--key", KEY, TLOG, "--no-upload"];
         arguments.extend(["--type", predicate_type, "--predicate", &file]);
         arguments.extend(self.legacy_format()?);
         // 2 prints the envelope, 3 writes it into a file that 2 has no flag for (docs/facts.md#envelopes).
@@ -290,12 +225,9 @@ fn envelope_of_bundle(bytes: &[u8]) -> Result<Vec<u8>> {
 /// Keys reach cosign by environment alone.
 const KEY: &str = "env://COSIGN_PRIVATE_KEY";
 
-/// No entry in the transparency log.
-const TLOG: &str = "--tlog-upload=false";
-
 #[cfg(test)]
 mod tests {
-    use super::{Generation, envelope_of_bundle, verdict};
+    use super::{envelope_of_bundle, verdict};
 
     #[test]
     fn the_reason_is_told_and_not_the_warning_before_it() {
@@ -303,34 +235,6 @@ mod tests {
         assert_eq!(verdict(said), "no signatures found");
         assert_eq!(verdict("WARNING: x\n\ninvalid option\n"), "invalid option");
         assert_eq!(verdict("WARNING: x\n"), "it gives no reason");
-    }
-
-    #[test]
-    fn the_generation_is_told_by_capability() {
-        let two = &["--tlog-upload=false", "--no-upload"][..];
-        let no_bundle = &[
-            "--tlog-upload=false",
-            "--no-upload",
-            "--use-signing-config=false",
-            "--new-bundle-format=false",
-        ][..];
-        let three = &[no_bundle, &["--bundle=x"]].concat()[..];
-        for (known, expected) in [
-            (two, Ok(Generation::Two)),
-            (three, Ok(Generation::Three)),
-            (no_bundle, Err("this cosign (v2.6.1) cannot hand over an attestation")),
-            (&["--no-upload"], Err("this cosign (v2.6.1) knows neither")),
-        ] {
-            let takes = |_: &str, flags: &[&str]| Ok(flags.iter().all(|flag| known.contains(flag)));
-            let found = Generation::by_flags("v2.6.1", takes).map_err(|error| error.to_string());
-            match (expected, &found) {
-                (Ok(expected), Ok(found)) => assert_eq!(*found, expected),
-                (Err(words), Err(said)) => {
-                    assert!(said.contains(words) && said.contains("install cosign 2.5 or 3.1"), "{said}");
-                }
-                _ => panic!("{known:?}: {found:?}"),
-            }
-        }
     }
 
     #[test]

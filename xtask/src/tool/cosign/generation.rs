@@ -1,0 +1,117 @@
+//! Which flags a cosign takes, asked with the flags themselves: its help need not show them.
+
+use anyhow::{Result, bail};
+
+use super::{Cosign, INSTALL};
+
+/// No entry in the transparency log.
+pub(super) const TLOG: &str = "--tlog-upload=false";
+
+/// What flags this cosign has: told by capability, as distributions build it with the version `devel`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Generation {
+    /// 2.x: signs in the legacy format, with `--tlog-upload=false`.
+    Two,
+    /// 3.x: needs two flags more for the same.
+    Three,
+}
+
+impl Generation {
+    /// By the flags that it takes, which its help need not show: `takes` says whether it takes all of those.
+    fn by_flags(
+        version: impl Fn() -> Result<String>,
+        takes: impl Fn(&str, &[&str]) -> Result<bool>,
+    ) -> Result<Self> {
+        let generations = [
+            (Self::Three, &[TLOG, "--use-signing-config=false", "--new-bundle-format=false"][..]),
+            (Self::Two, &[TLOG]),
+        ];
+        for (generation, flags) in generations {
+            if !takes("sign", flags)? {
+                continue;
+            }
+            let bundle: &[&str] = if generation == Self::Three { &["--bundle=x"] } else { &[] };
+            if !takes("attest", &[flags, &["--no-upload"], bundle].concat())? {
+                bail!(
+                    "this cosign ({}) cannot hand over an attestation without uploading it: `cosign attest` does not \
+                     take `--no-upload --bundle`; {INSTALL}",
+                    version()?
+                );
+            }
+            return Ok(generation);
+        }
+        bail!(
+            "`cosign sign` of this cosign ({}) knows neither `--tlog-upload` nor `--use-signing-config`; {INSTALL}",
+            version()?
+        )
+    }
+}
+
+impl Cosign<'_> {
+    /// Which flags it needs.
+    ///
+    /// # Errors
+    /// When cosign is missing, or has neither generation's flags.
+    pub fn generation(&self) -> Result<Generation> {
+        if let Some(known) = self.generation.get() {
+            return Ok(*known);
+        }
+        let takes = |command: &str, flags: &[&str]| self.takes(command, flags);
+        let generation = Generation::by_flags(|| self.version(), takes)?;
+        Ok(*self.generation.get_or_init(|| generation))
+    }
+
+    /// What it says of itself; distributions build it with the version `devel`.
+    fn version(&self) -> Result<String> {
+        let text = self.call(&["version"])?.read()?;
+        let version = text.lines().find_map(|line| line.trim().strip_prefix("GitVersion:"));
+        Ok(version.map_or("without a version", str::trim).to_owned())
+    }
+
+    /// Whether `command` takes these flags: an unknown one is an error before `--help` is looked at.
+    fn takes(&self, command: &str, flags: &[&str]) -> Result<bool> {
+        let mut arguments = vec![command];
+        arguments.extend(flags);
+        arguments.push("--help");
+        let output = self.call(&arguments)?.output()?;
+        match output.status.code() {
+            Some(0) => Ok(true),
+            Some(_) if output.stderr.contains("unknown flag") => Ok(false),
+            _ => Err(output.failure()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Generation;
+
+    #[test]
+    fn the_generation_is_told_by_capability() {
+        let two = &["--tlog-upload=false", "--no-upload"][..];
+        let no_bundle = &[
+            "--tlog-upload=false",
+            "--no-upload",
+            "--use-signing-config=false",
+            "--new-bundle-format=false",
+        ][..];
+        let three = &[no_bundle, &["--bundle=x"]].concat()[..];
+        for (known, expected) in [
+            (two, Ok(Generation::Two)),
+            (three, Ok(Generation::Three)),
+            (no_bundle, Err("this cosign (v2.6.1) cannot hand over an attestation")),
+            (&["--no-upload"], Err("this cosign (v2.6.1) knows neither")),
+        ] {
+            let takes = |_: &str, flags: &[&str]| Ok(flags.iter().all(|flag| known.contains(flag)));
+            let found =
+                Generation::by_flags(|| Ok("v2.6.1".to_owned()), takes).map_err(|error| error.to_string());
+            match (expected, &found) {
+                (Ok(expected), Ok(found)) => assert_eq!(*found, expected),
+                (Err(words), Err(said)) => {
+                    assert!(said.contains(words) && said.contains("install cosign 2.5 or 3.1"), "{said}");
+                }
+                _ => panic!("{known:?}: {found:?}"),
+            }
+        }
+    }
+}
