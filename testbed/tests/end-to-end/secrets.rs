@@ -66,14 +66,18 @@ fn nothing_that_a_commit_names_is_run_on_this_machine() -> Result<()> {
         let path = checkout.top().join("service/program");
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755))?;
         checkout.write("service/.npmrc", "git=./program\nscript-shell=./program\n")?;
+        checkout.commit("chore: settings for npm")?;
+        let run = Xtask::new(&checkout, &["rehearse"]).run()?;
+        ensure!(run.stderr.contains("preflight"), "it did not begin:\n{}", run.stderr);
+        ensure!(!canary.exists(), "a program of the commit ran:\n{}{}", run.stdout, run.stderr);
         let dependency = "\"devDependencies\": {\"a\": \"git+https://127.0.0.1:1/a.git\"},";
         for file in ["service/package.json", "service/package-lock.json"] {
             let from = "\"dependencies\": {";
             checkout.replace(file, from, &format!("{dependency} {from}"))?;
         }
-        checkout.commit("chore: settings for npm")?;
+        checkout.commit("chore: a dependency for npm to ask git for")?;
         let run = Xtask::new(&checkout, &["rehearse"]).run()?;
-        ensure!(run.stderr.contains("preflight"), "it did not begin:\n{}", run.stderr);
+        ensure!(run.stderr.contains("it is a git repository"), "it was not refused:\n{}", run.stderr);
         ensure!(!canary.exists(), "a program of the commit ran:\n{}{}", run.stdout, run.stderr);
         Ok(())
     })
