@@ -42,8 +42,11 @@ fn a_commit_after_the_last_tag_is_rehearsed_as_the_next_version() -> Result<()> 
         assert_eq!(run.field("rehearsed")?, format!("v1.4.3 at {head}"));
         let page = std::fs::read_to_string(run.field("page")?)?;
         let notes: Vec<_> = page.lines().filter(|line| line.starts_with("- ")).collect();
-        let expected = format!("- `fix: <b>bold</b> news` ({})", &head[..12]);
-        assert_eq!(notes, [expected], "the one commit since v1.4.2, as it is");
+        let expected = format!("- `<b>bold</b> news` ([{}](", &head[..12]);
+        assert!(
+            notes.len() == 1 && notes[0].starts_with(&expected),
+            "the one commit since v1.4.2: {notes:?}"
+        );
         Ok(())
     })
 }
