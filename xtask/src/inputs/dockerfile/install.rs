@@ -10,7 +10,7 @@ use crate::inputs::lockfile::Libc;
 const INSTALLS: [&str; 8] = ["install", "i", "in", "ins", "add", "update", "up", "upgrade"];
 
 /// The commands of a `RUN`, each as its words.
-fn commands(instruction: &Instruction) -> Vec<Vec<String>> {
+pub(super) fn commands(instruction: &Instruction) -> Vec<Vec<String>> {
     let text = format!("{}\n{}", instruction.text, instruction.body);
     let words =
         text.replace("&&", "\n").replace("||", "\n").replace([';', '|', '(', ')', '{', '}', '['], "\n");
@@ -20,7 +20,12 @@ fn commands(instruction: &Instruction) -> Vec<Vec<String>> {
 
 /// The words from `npm` on, where a command is one of npm's.
 fn npm(command: &[String]) -> Option<(&str, &[String])> {
-    let at = command.iter().position(|word| word == "npm")?;
+    call_of(command, "npm")
+}
+
+/// What `program` is asked for, and all of its words, where a command calls it.
+pub(super) fn call_of<'a>(command: &'a [String], program: &str) -> Option<(&'a str, &'a [String])> {
+    let at = command.iter().position(|word| word == program)?;
     let arguments = &command[at + 1..];
     let subcommand = arguments.iter().find(|word| !word.starts_with('-'))?;
     Some((subcommand, arguments))

@@ -2,6 +2,7 @@
 //! policy covers it, so it is the Dockerfile that says so.
 
 use super::Findings;
+use super::install::{call_of, commands};
 use super::parse::Instruction;
 use crate::inputs::finding::Rule;
 
@@ -20,16 +21,11 @@ pub(super) fn check(instruction: &Instruction, findings: &mut Findings) {
 }
 
 fn installs(instruction: &Instruction) -> bool {
-    let text = format!("{}\n{}", instruction.text, instruction.body);
-    let words: Vec<_> = text.split_whitespace().collect();
-    let has = |[program, command]: &[&str; 2]| {
-        let programs = words.iter().enumerate().filter(|(_, word)| *word == program);
-        // Flags may stand between the two.
-        programs.into_iter().any(|(at, _)| {
-            words[at + 1..].iter().find(|word| !word.starts_with('-')).is_some_and(|word| word == command)
-        })
-    };
-    INSTALLS.iter().any(has)
+    commands(instruction).iter().any(|words| {
+        INSTALLS
+            .iter()
+            .any(|[program, command]| call_of(words, program).is_some_and(|(asked, _)| asked == *command))
+    })
 }
 
 #[cfg(test)]
