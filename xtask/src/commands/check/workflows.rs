@@ -11,6 +11,7 @@ use anyhow::{Context as _, Result};
 
 use super::yaml::{self, Node};
 use crate::inputs::finding::{Finding, Rule};
+use crate::oci::reference::Digest;
 
 /// Where forges look for workflows, from the top of the repository.
 const DIRECTORIES: [&str; 3] = [".forgejo/workflows", ".gitea/workflows", ".github/workflows"];
@@ -127,7 +128,7 @@ impl Workflow<'_> {
         let action = node.text().unwrap_or_default();
         let pin = action.rsplit_once('@').map_or("", |(_, pin)| pin);
         let is_commit = pin.len() == 40 && pin.chars().all(|c| c.is_ascii_hexdigit());
-        let is_image = action.starts_with("docker://") && is_digest(pin);
+        let is_image = action.starts_with("docker://") && pin.parse::<Digest>().is_ok();
         if !is_commit && !is_image {
             let text = format!(
                 "`uses: {action}` names no commit: anyone who can move its tag can run code beside our secrets; pin it by \
@@ -140,7 +141,7 @@ impl Workflow<'_> {
     /// Of a job or of a service beside it: a name, or a map with one.
     fn image(&mut self, node: &Node) {
         let image = node.text().or_else(|| node.get("image")?.text()).unwrap_or_default();
-        if !image.rsplit_once('@').is_some_and(|(_, digest)| is_digest(digest)) {
+        if !image.rsplit_once('@').is_some_and(|(_, digest)| digest.parse::<Digest>().is_ok()) {
             let text = format!(
                 "the image `{image}` has no digest: anyone who can move its tag can run code beside our secrets; write \
                  `NAME:TAG@sha256:…`"
@@ -193,11 +194,6 @@ impl Workflow<'_> {
             self.findings.push(Finding::note(Rule::WorkflowAutomaticToken, self.file, text).at(step.line));
         }
     }
-}
-
-fn is_digest(text: &str) -> bool {
-    text.strip_prefix("sha256:")
-        .is_some_and(|hex| hex.len() == 64 && hex.chars().all(|c| c.is_ascii_hexdigit()))
 }
 
 fn node_has_secret(node: &Node) -> bool {
