@@ -141,7 +141,7 @@ impl Workflow<'_> {
     /// Of a job or of a service beside it: a name, or a map with one.
     fn image(&mut self, node: &Node) {
         let image = node.text().or_else(|| node.get("image")?.text()).unwrap_or_default();
-        if !image.rsplit_once('@').is_some_and(|(_, digest)| digest.parse::<Digest>().is_ok()) {
+        if image.rsplit_once('@').is_none_or(|(_, digest)| digest.parse::<Digest>().is_err()) {
             let text = format!(
                 "the image `{image}` has no digest: anyone who can move its tag can run code beside our secrets; write \
                  `NAME:TAG@sha256:…`"
