@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use crate::evidence::notes;
-use crate::inputs::config::{self, Config};
+use crate::inputs::config::Config;
 use crate::inputs::history::History;
 use crate::inputs::source::Source;
 use crate::inputs::version::ReleaseTag;
@@ -26,11 +26,6 @@ pub fn run(environment: &Environment, what: Option<&str>, from: Option<&ReleaseT
     {
         refuse!("there is no tag `{from}` here; fetch the repository's tags with `git fetch --tags`");
     }
-    let [manifest] = git.files(&source.commit, [config::MANIFEST])?;
-    let config = match Config::is_in(manifest.as_deref()) {
-        true => Some(Config::of_file(&source.commit, manifest)?),
-        false => None,
-    };
-    let repository = config.map(|config| config.source_url());
+    let repository = Config::if_any(&git, &source.commit)?.map(|config| config.source_url());
     stdout::print(&notes::section(repository.as_deref(), &source.tag, &History::of(&git, &source, from)?))
 }

@@ -19,7 +19,7 @@ use crate::evidence::claims;
 use crate::evidence::page::PublishedPage;
 use crate::forge::Read;
 use crate::http::Curl;
-use crate::inputs::config::{self, Config, Timeouts};
+use crate::inputs::config::{Config, Timeouts};
 use crate::inputs::source::{Source, release_tags};
 use crate::inputs::version::ReleaseTag;
 use crate::oci::keychain::Keychain;
@@ -139,12 +139,7 @@ impl Verify<'_> {
     /// The configuration at HEAD, where there is one.
     fn config(&self) -> Result<Option<Config>> {
         let git = &self.repository.git;
-        let Some(head) = git.peel("HEAD")? else { return Ok(None) };
-        let [manifest] = git.files(&head, [config::MANIFEST])?;
-        if !Config::is_in(manifest.as_deref()) {
-            return Ok(None);
-        }
-        Config::of_file(&head, manifest).map(Some)
+        git.peel("HEAD")?.map_or(Ok(None), |head| Config::if_any(git, &head))
     }
 
     /// Everything that has a version tag or a page. One run lists both, and the tags of the registry, once.

@@ -8,18 +8,15 @@ mod gates;
 mod inputs;
 mod limits;
 mod native;
+mod read;
 mod smoke;
 mod values;
 
-use std::path::Path;
-
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 
 use crate::http::WebUrl;
 use crate::oci::reference::{Digest, Image, Registry};
-use crate::tool::git::{Commit, Git};
 
 pub use gates::{Difference, TagPolicy};
 pub use inputs::{BaseRegistry, Login, NamedSecrets, build_secrets};
@@ -134,100 +131,6 @@ pub enum CiStatus {
 }
 
 impl Config {
-    /// Reads the configuration of the work tree at `root`.
-    ///
-    /// # Errors
-    /// When the table is missing, a key is unknown or a value is invalid.
-    pub fn of_work_tree(root: &Path) -> Result<Self> {
-        let path = root.join(MANIFEST);
-        let text = std::fs::read_to_string(&path).with_context(|| format!("reading `{}`", path.display()))?;
-        Self::from_manifest(&text)
-    }
-
-    /// Reads the configuration of `commit`, which decides about its image, and not the work tree's: a newer xtask that
-    /// finishes an older tag gives the same digest.
-    ///
-    /// # Errors
-    /// As [`Config::of_work_tree`], and when git fails.
-    pub fn of_commit(git: &Git, commit: &Commit) -> Result<Self> {
-        let [manifest] = git.files(commit, [MANIFEST])?;
-        Self::of_file(commit, manifest)
-    }
-
-    /// The configuration at HEAD, which the person or the workflow has checked out. Secrets are for its hosts, whatever a
-    /// released commit says.
-    ///
-    /// # Errors
-    /// When HEAD has none.
-    pub fn of_head(git: &Git) -> Result<Self> {
-        let head = git.peel("HEAD")?.context("HEAD has no commit yet; commit something first")?;
-        Self::of_commit(git, &head).context("reading the configuration at HEAD")
-    }
-
-    /// As [`Config::of_commit`], of what git gave for [`MANIFEST`].
-    ///
-    /// # Errors
-    /// As [`Config::of_commit`].
-    pub fn of_file(commit: &Commit, manifest: Option<Vec<u8>>) -> Result<Self> {
-        let manifest = manifest.with_context(|| format!("commit {commit} has no `{MANIFEST}`"))?;
-        let text = std::str::from_utf8(&manifest).context("reading `Cargo.toml`: it is not UTF-8")?;
-        Self::from_manifest(text)
-    }
-
-    /// Whether `manifest`, what git gave for [`MANIFEST`], has the table at all, right or wrong: a commit without it is from
-    /// before this tool.
-    #[must_use]
-    pub fn is_in(manifest: Option<&[u8]>) -> bool {
-        #[derive(Deserialize)]
-        struct Manifest {
-            workspace: Workspace,
-        }
-        #[derive(Deserialize)]
-        struct Workspace {
-            metadata: Metadata,
-        }
-        #[derive(Deserialize)]
-        struct Metadata {
-            #[serde(rename = "release")]
-            _release: IgnoredAny,
-        }
-        let text = manifest.and_then(|manifest| std::str::from_utf8(manifest).ok());
-        text.is_some_and(|text| {
-            let found = basic_toml::from_str::<Manifest>(text);
-            found.is_ok_and(|Manifest { workspace: Workspace { metadata: Metadata { .. } } }| true)
-        })
-    }
-
-    /// Reads the text of a [`MANIFEST`].
-    ///
-    /// # Errors
-    /// As [`Config::of_work_tree`].
-    pub fn from_manifest(text: &str) -> Result<Self> {
-        #[derive(Deserialize)]
-        struct Manifest {
-            workspace: Option<Workspace>,
-        }
-        #[derive(Deserialize)]
-        struct Workspace {
-            metadata: Option<Metadata>,
-        }
-        #[derive(Deserialize)]
-        struct Metadata {
-            release: Option<Config>,
-        }
-        const READING: &str =
-            "reading `[workspace.metadata.release]` in `Cargo.toml`; docs/configuration.md lists the keys";
-        let manifest: Manifest = basic_toml::from_str(text).context(READING)?;
-        let release = manifest.workspace.and_then(|workspace| workspace.metadata?.release);
-        let Some(config) = release else {
-            bail!(
-                "`Cargo.toml` has no `[workspace.metadata.release]`; docs/configuration.md shows a whole one"
-            );
-        };
-        config.check().context("checking `[workspace.metadata.release]` in `Cargo.toml`")?;
-        Ok(config)
-    }
-
     fn check(&self) -> Result<()> {
         let image = self.image()?;
         inputs::check_registries(&self.registries, &image.registry)?;

@@ -5,7 +5,7 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::forge::Read;
 use crate::inputs::ALLOWED_SIGNERS;
-use crate::inputs::config::{Config, MANIFEST, TagPolicy};
+use crate::inputs::config::{Config, TagPolicy};
 use crate::inputs::source::Source;
 use crate::tool::git::{Commit, Git, Signer, Upstream};
 use crate::verify::claim::{Seen, Unseen};
@@ -35,7 +35,7 @@ pub(in crate::verify) struct BranchSeen {
 }
 
 /// The branch whose configuration counts.
-struct DefaultBranch {
+struct KnownDefault {
     upstream: Upstream,
     name: String,
     head: Commit,
@@ -64,14 +64,14 @@ pub(in crate::verify) fn source(git: &Git, forge: Option<&dyn Read>, source: &So
 
 /// The default branch of the forge, where this is a clone of it and says so. Its own configuration says what the forge is, and
 /// not the released commit's.
-fn default(git: &Git) -> Result<Option<DefaultBranch>> {
+fn default(git: &Git) -> Result<Option<KnownDefault>> {
     let upstream = git.upstream()?;
     let Some(name) = upstream.default.clone() else { return Ok(None) };
     let Some(head) = git.upstream_branch(&upstream, &name)? else { return Ok(None) };
     let doing = || format!("reading the configuration at {head}, the head of the default branch `{name}`");
-    let Some(config) = configuration(git, &head).with_context(doing)? else { return Ok(None) };
+    let Some(config) = Config::if_any(git, &head).with_context(doing)? else { return Ok(None) };
     let is_of_forge = upstream.is_bare || git.origin()?.is_some_and(|origin| is_at(&origin, &config));
-    Ok(is_of_forge.then_some(DefaultBranch { upstream, name, head, config }))
+    Ok(is_of_forge.then_some(KnownDefault { upstream, name, head, config }))
 }
 
 /// Whether `origin` is an address of the repository of `config`, by whatever protocol and port.
@@ -88,25 +88,16 @@ fn is_at(origin: &str, config: &Config) -> bool {
 /// The commit that is checked out, where it has a configuration.
 fn at_head(git: &Git) -> Result<Option<(Commit, Config)>> {
     let Some(head) = git.peel("HEAD")? else { return Ok(None) };
-    Ok(configuration(git, &head)?.map(|config| (head, config)))
-}
-
-/// The configuration of `commit`, where it has one.
-fn configuration(git: &Git, commit: &Commit) -> Result<Option<Config>> {
-    let [manifest] = git.files(commit, [MANIFEST])?;
-    if !Config::is_in(manifest.as_deref()) {
-        return Ok(None);
-    }
-    Config::of_file(commit, manifest).map(Some)
+    Ok(Config::if_any(git, &head)?.map(|config| (head, config)))
 }
 
 fn branch_of(
     git: &Git,
     forge: Option<&dyn Read>,
     source: &Source,
-    default: &DefaultBranch,
+    default: &KnownDefault,
 ) -> Seen<BranchSeen> {
-    let DefaultBranch { upstream, name, head, config } = default;
+    let KnownDefault { upstream, name, head, config } = default;
     let found = seen(containing(git, source, default))?;
     if found.is_none() && !upstream.is_bare {
         seen(check_not_behind(git, forge, default))?;
@@ -120,7 +111,7 @@ fn branch_of(
 }
 
 /// The first of the branches that has the commit in its history.
-fn containing(git: &Git, source: &Source, default: &DefaultBranch) -> Result<Option<String>> {
+fn containing(git: &Git, source: &Source, default: &KnownDefault) -> Result<Option<String>> {
     for name in &default.config.branches {
         if let Some(head) = git.upstream_branch(&default.upstream, name)?
             && git.is_ancestor(&source.commit, &head)?
@@ -132,7 +123,7 @@ fn containing(git: &Git, source: &Source, default: &DefaultBranch) -> Result<Opt
 }
 
 /// A checkout that was not fetched for a while says nothing about a commit that it does not have on its branches.
-fn check_not_behind(git: &Git, forge: Option<&dyn Read>, default: &DefaultBranch) -> Result<()> {
+fn check_not_behind(git: &Git, forge: Option<&dyn Read>, default: &KnownDefault) -> Result<()> {
     const REMEDY: &str = "run `git fetch origin`, then verify again";
     for name in &default.config.branches {
         let here = git.upstream_branch(&default.upstream, name)?;
