@@ -124,8 +124,9 @@ impl Inputs {
         problems.extend(errors(Rule::LockfileMarks, &lock, marks));
         let (elsewhere, host) = lockfile.elsewhere(&config.service, &Registries::of(config));
         problems.extend(errors(Rule::LockfileRegistry, &lock, elsewhere));
-        let hosts = lockfile.notes()?.into_iter().chain(host);
-        notes.extend(hosts.map(|text| Finding::note(Rule::LockfileHosts, &*lock, text)));
+        notes.extend(host.map(|text| Finding::note(Rule::LockfileHosts, &*lock, text)));
+        let scripts = lockfile.own_scripts().into_iter();
+        notes.extend(scripts.map(|text| Finding::note(Rule::ServiceInstallScript, &*lock, text)));
         match installed(&lockfile, &config.platforms, libc) {
             Ok(installed) => {
                 let missing = lockfile.unlocked(&config.service, &targets(&config.platforms, libc)?);

@@ -54,7 +54,8 @@ rules! {
     LockfileMissingEntry, "lockfile-missing-entry", "A package without an entry is pinned by nothing.";
     LockfileMarks, "lockfile-marks", "npm 10 installs by the marks and npm 11 by walking, so wrong ones give two images.";
     LockfileRegistry, "lockfile-registry", "Packages come from the registries that the configuration names.";
-    LockfileHosts, "lockfile-hosts", "A package from another host than the rest should be meant so.";
+    LockfileHosts, "lockfile-hosts", "Where the configuration names no registry, the lockfile alone says where packages come from.";
+    ServiceInstallScript, "service-install-script", "The image runs no install scripts, those of the service's own included.";
     PublicKey, "public-key", "Without its public key nobody can verify a release.";
     PublicKeyPlaceholder, "public-key-placeholder", "Nobody has the private half of the placeholder.";
     PolicyStale, "policy-stale", "Self-hosters' tools accept what the policies say, which must be what is released.";

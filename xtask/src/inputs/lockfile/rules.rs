@@ -56,22 +56,17 @@ impl Lockfile {
     }
 
     /// Scripts of the service's own, which the image's `npm ci` does not run.
-    ///
-    /// # Errors
-    /// None yet.
-    pub fn notes(&self) -> Result<Vec<String>> {
-        Ok(self.own_scripts().collect())
-    }
-
-    fn own_scripts(&self) -> impl Iterator<Item = String> {
+    #[must_use]
+    pub fn own_scripts(&self) -> Vec<String> {
         let own = self.lock.packages.iter().filter(|(path, _)| path.is_empty() || is_local(path));
-        own.filter(|(_, entry)| entry.has_install_script).map(|(folder, _)| {
+        let note = |(folder, _): (&String, &Entry)| {
             format!(
                 "`{}` has an install script, which `npm ci --ignore-scripts` does not run; what the image needs of it goes \
                  into the Dockerfile",
                 manifest_of(folder)
             )
-        })
+        };
+        own.filter(|(_, entry)| entry.has_install_script).map(note).collect()
     }
 
     fn missing<'a>(

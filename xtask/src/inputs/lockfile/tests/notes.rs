@@ -59,8 +59,7 @@ fn an_install_script_of_the_service_itself_is_noted() {
     }});
     let notes = check(lock["packages"][""].to_string().as_bytes(), lock.to_string().as_bytes())
         .unwrap()
-        .notes()
-        .unwrap();
+        .own_scripts();
     assert_eq!(notes.len(), 2, "{notes:?}");
     assert!(notes[0].starts_with("`package.json` has an install script"), "{notes:?}");
     assert!(notes[1].starts_with("`core/package.json` has an install script"), "{notes:?}");
