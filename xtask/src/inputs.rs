@@ -22,7 +22,7 @@ use anyhow::{Context as _, Result};
 
 use crate::inputs::config::{Config, MANIFEST, Platform};
 use crate::inputs::dockerfile::{BaseImages, Download, Recipe};
-use crate::inputs::finding::{Finding, Rule};
+use crate::inputs::finding::{Finding, Rule, Unclear};
 use crate::inputs::lockfile::{Libc, Lockfile, Registries, Target};
 use crate::inputs::native::Installed;
 use crate::inputs::pin::ToolPin;
@@ -166,7 +166,8 @@ impl Inputs {
 
 fn read_recipe(bytes: &[u8], platforms: &[Platform]) -> Result<Recipe> {
     let text = std::str::from_utf8(bytes).context("reading `Dockerfile`: it is not UTF-8")?;
-    dockerfile::read(text, platforms).context("reading `Dockerfile`")
+    let found = || Unclear { file: DOCKERFILE, findings: dockerfile::findings(text, platforms) };
+    dockerfile::read(text, platforms).with_context(found)
 }
 
 fn targets(platforms: &[Platform], libc: Libc) -> Result<Vec<Target>> {

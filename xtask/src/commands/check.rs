@@ -13,8 +13,8 @@ use anyhow::{Context as _, Result};
 
 use crate::commands::{policies, testbed};
 use crate::inputs::config::{Config, MANIFEST};
-use crate::inputs::finding::{Finding, Rule};
-use crate::inputs::{DOCKERFILE, Inputs, PUBLIC_KEY, dockerfile, is_placeholder, pin};
+use crate::inputs::finding::{Finding, Rule, Unclear};
+use crate::inputs::{DOCKERFILE, Inputs, PUBLIC_KEY, is_placeholder, pin};
 use crate::process::Runner;
 use crate::process::environment::Environment;
 use crate::tool::git::Git;
@@ -46,33 +46,31 @@ pub fn check(root: &Path) -> Result<()> {
 
 /// Everything that is found in the repository at `root`.
 fn findings(root: &Path) -> Vec<Finding> {
-    let of_workflows = workflows::findings(root);
-    [inputs(root), public_key(root), of_workflows, policies::findings(root), renovate::findings(root)]
-        .concat()
+    let (inputs, policies) = match Config::of_work_tree(root) {
+        Ok(config) => (inputs(root, &config), policies::findings(root, &config)),
+        Err(error) => (vec![Finding::error(Rule::ConfigInvalid, MANIFEST, format!("{error:#}"))], Vec::new()),
+    };
+    [inputs, public_key(root), workflows::findings(root), policies, renovate::findings(root)].concat()
 }
 
 /// Configuration, Dockerfile and lockfile, which are held against each other.
-fn inputs(root: &Path) -> Vec<Finding> {
-    let config = match Config::of_work_tree(root) {
-        Ok(config) => config,
-        Err(error) => return vec![Finding::error(Rule::ConfigInvalid, MANIFEST, format!("{error:#}"))],
-    };
+fn inputs(root: &Path, config: &Config) -> Vec<Finding> {
     let mut found = Vec::new();
     if !testbed::is_in(root) && config.source_url() == pin::HOME {
         let text = "`forge` and `repository` in `Cargo.toml` are those of this tool's own repository; set them to yours";
         found.push(Finding::error(Rule::ConfigHome, MANIFEST, text));
     }
-    match Inputs::read(&config, &|paths| paths.iter().map(|path| file(root, path)).collect()) {
+    match Inputs::read(config, &|paths| paths.iter().map(|path| file(root, path)).collect()) {
         Ok(inputs) => found.extend(inputs.problems.into_iter().chain(inputs.notes)),
-        Err(error) => found.extend(unreadable(root, &config, &error)),
+        Err(error) => found.extend(unreadable(&error)),
     }
     found
 }
 
 /// What `error` is about: the lines of the Dockerfile where they are the reason, else the error itself.
-fn unreadable(root: &Path, config: &Config, error: &anyhow::Error) -> Vec<Finding> {
-    let recipe = file(root, DOCKERFILE).ok().flatten().and_then(|bytes| String::from_utf8(bytes).ok());
-    let mut found = recipe.map_or_else(Vec::new, |text| dockerfile::findings(&text, &config.platforms));
+fn unreadable(error: &anyhow::Error) -> Vec<Finding> {
+    let unclear = error.downcast_ref::<Unclear>();
+    let mut found = unclear.map_or_else(Vec::new, |unclear| unclear.findings.clone());
     if !found.iter().any(Finding::is_error) {
         let text = format!("{error:#}");
         let named = [DOCKERFILE, "package-lock.json", "package.json", pin::CARGO_LOCK]
@@ -124,5 +122,35 @@ fn public_key(root: &Path) -> Vec<Finding> {
                  with `cargo xtask keygen DIR` before the first release"
             ),
         )],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::findings;
+    use crate::inputs::finding::Rule;
+    use crate::process::scratch::Scratch;
+
+    const MANIFEST: &str = "[workspace.metadata.release]\nforge = \"https://forge.example.org\"\nrepository = \"acme/carol\"\n\
+        title = \"t\"\ndescription = \"d\"\nlicenses = \"MIT\"\nplatforms = [\"linux/amd64\"]\nbranches = [\"main\"]\n\
+        service = \".\"\n[workspace.metadata.release.smoke]\ncommand = [\"true\"]\n";
+
+    #[test]
+    fn a_dockerfile_that_leaves_its_base_open_is_told_by_line_and_not_as_unreadable() {
+        let scratch = Scratch::new().unwrap();
+        let write = |name: &str, text: &str| fs::write(scratch.path().join(name), text).unwrap();
+        write("Cargo.toml", MANIFEST);
+        write("package.json", "{}");
+        write("package-lock.json", "{\"lockfileVersion\": 3, \"packages\": {\"\": {}}}");
+        write("Dockerfile", "# comment\nFROM images.example.org/x:latest\n");
+        let of_inputs = |rule| findings(scratch.path()).into_iter().find(|finding| finding.rule == rule);
+        let found = of_inputs(Rule::DockerfileFromDigest).unwrap();
+        assert_eq!((&*found.file, found.line), ("Dockerfile", Some(2)));
+        assert_eq!(of_inputs(Rule::InputsUnreadable), None);
+        assert_eq!(of_inputs(Rule::ConfigInvalid), None);
+        fs::remove_file(scratch.path().join("Dockerfile")).unwrap();
+        assert!(of_inputs(Rule::InputsUnreadable).unwrap().text.contains("there is no `Dockerfile`"));
     }
 }

@@ -60,22 +60,19 @@ fn write(root: &Path, path: &str, text: &str) -> Result<()> {
 /// # Errors
 /// A [`Refusal`] that names each one which differs.
 pub fn check(root: &Path) -> Result<()> {
-    let found = differences(root)?;
+    let found = differences(root, &Config::of_work_tree(root)?)?;
     if found.is_empty() { Ok(()) } else { Err(Refusal::new(finding::joined(&found)).into()) }
 }
 
-/// As [`check`], as findings. A configuration that cannot be read is a finding of its own elsewhere.
-pub(super) fn findings(root: &Path) -> Vec<Finding> {
-    if Config::of_work_tree(root).is_err() {
-        return Vec::new();
-    }
+/// As [`check`], as findings.
+pub(super) fn findings(root: &Path, config: &Config) -> Vec<Finding> {
     let unreadable = |error| vec![Finding::error(Rule::PolicyStale, DIRECTORY, format!("{error:#}"))];
-    differences(root).unwrap_or_else(unreadable)
+    differences(root, config).unwrap_or_else(unreadable)
 }
 
-fn differences(root: &Path) -> Result<Vec<Finding>> {
+fn differences(root: &Path, config: &Config) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
-    for (path, text) in content::files(&Config::of_work_tree(root)?)? {
+    for (path, text) in content::files(config)? {
         let path = format!("{DIRECTORY}/{path}");
         let problem = match fs::read(root.join(&path)) {
             Ok(found) if found == text.as_bytes() => continue,

@@ -94,6 +94,21 @@ impl From<&Finding> for String {
     }
 }
 
+/// A file that leaves it open what it means, with what was found in it: the context of the error that refuses it.
+#[derive(Debug)]
+pub struct Unclear {
+    /// From the top of the repository.
+    pub file: &'static str,
+    /// All of it, notes included.
+    pub findings: Vec<Finding>,
+}
+
+impl fmt::Display for Unclear {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "reading `{}`", self.file)
+    }
+}
+
 /// One finding a line.
 #[must_use]
 pub fn joined(findings: &[Finding]) -> String {
