@@ -6,7 +6,7 @@ mod program;
 mod verify_command;
 
 use std::path::Path;
-use std::sync::OnceLock;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -51,7 +51,7 @@ pub struct Cosign<'a> {
     program: Program,
     config: &'a DockerConfig,
     timeout: Duration,
-    generation: OnceLock<Generation>,
+    generation: Mutex<Option<Generation>>,
 }
 
 impl<'a> Cosign<'a> {
@@ -63,7 +63,7 @@ impl<'a> Cosign<'a> {
         config: &'a DockerConfig,
         timeout: Duration,
     ) -> Self {
-        Self { runner, program: program.into(), config, timeout, generation: OnceLock::new() }
+        Self { runner, program: program.into(), config, timeout, generation: Mutex::new(None) }
     }
 
     /// What is run.

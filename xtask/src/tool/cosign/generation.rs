@@ -1,5 +1,7 @@
 //! Which flags a cosign takes, asked with the flags themselves: its help need not show them.
 
+use std::sync::PoisonError;
+
 use anyhow::{Result, bail};
 
 use super::{Cosign, INSTALL};
@@ -53,12 +55,15 @@ impl Cosign<'_> {
     /// # Errors
     /// When cosign is missing, or has neither generation's flags.
     pub fn generation(&self) -> Result<Generation> {
-        if let Some(known) = self.generation.get() {
-            return Ok(*known);
+        // Checks side by side ask for it: the second one waits for the answer of the first.
+        let mut known = self.generation.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = *known {
+            return Ok(known);
         }
         let takes = |command: &str, flags: &[&str]| self.takes(command, flags);
         let generation = Generation::by_flags(|| self.version(), takes)?;
-        Ok(*self.generation.get_or_init(|| generation))
+        *known = Some(generation);
+        Ok(generation)
     }
 
     /// What it says of itself; distributions build it with the version `devel`.
