@@ -21,7 +21,7 @@ use anyhow::Result;
 use clap::Parser as _;
 
 use crate::process::environment::Environment;
-use crate::process::{failure, interrupt, secret, shown};
+use crate::process::{failure, interrupt, shown};
 use crate::release::unfinished;
 
 use cli::{Cli, Command};
@@ -51,7 +51,7 @@ pub fn main() -> ExitCode {
 }
 
 fn failed(error: &anyhow::Error) -> ExitCode {
-    eprintln!("xtask: {}", shown::lines(&secret::redact(&format!("{error:#}"))));
+    eprintln!("xtask: {}", shown::error(error));
     ExitCode::from(failure::exit_code(error))
 }
 

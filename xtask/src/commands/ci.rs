@@ -15,8 +15,7 @@ use crate::inputs::config::Config;
 use crate::process::environment::Environment;
 use crate::process::failure::Misuse;
 use crate::process::progress::Steps;
-use crate::process::secret::redact;
-use crate::process::shown::lines;
+use crate::process::shown;
 use crate::process::{Call, Runner};
 use crate::tool::git::Git;
 
@@ -99,7 +98,7 @@ pub fn run(environment: &Environment, stages: &[Stage], name: Option<&str>) -> R
         };
         if let Err(error) = result {
             crate::process::interrupt::check()?;
-            eprintln!("failed: {}", lines(&redact(&format!("{error:#}"))));
+            eprintln!("failed: {}", shown::error(&error));
             failed.push(format!("{stage:?}"));
         }
     }

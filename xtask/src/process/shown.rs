@@ -1,6 +1,8 @@
 //! Text from outside as a terminal may show it: a label, a page, a server's answer or a commit message may hold characters that
 //! move the cursor, hide what follows or turn its order round, and a report that they could rewrite proves nothing.
 
+use super::secret::redact;
+
 /// Whether nothing is shown for `c`, or it changes how its neighbours are: control and format characters (Unicode 16.0,
 /// categories Cc, Cf, Zl and Zp), and letters that are blank.
 #[must_use]
@@ -18,6 +20,12 @@ pub fn is_hidden(c: char) -> bool {
 #[must_use]
 pub fn lines(text: &str) -> String {
     escaped(text, |c| is_hidden(c) && c != '\n' && c != '\t')
+}
+
+/// An error with all that led to it, without secrets, as [`lines`].
+#[must_use]
+pub fn error(error: &anyhow::Error) -> String {
+    lines(&redact(&format!("{error:#}")))
 }
 
 /// The same on one line: for a claim or a step, which begins a line of its own.
