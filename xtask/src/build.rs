@@ -96,9 +96,7 @@ impl<'a> ImageBuild<'a> {
             timeout: config.timeouts.build(),
         })
     }
-}
 
-impl ImageBuild<'_> {
     /// What the commit pins, and nothing else.
     fn sources(&self) -> Sources {
         let Release { inputs, stand_ins, .. } = self.release;

@@ -124,19 +124,11 @@ impl Base {
         &self.manifests
     }
 
-    /// Whether the lowest layers of `part` are those of the base image.
-    ///
-    /// # Errors
-    /// [`Damaged`] when they are others.
-    pub fn check(&self, part: &Part) -> Result<()> {
-        self.count(part).map(drop)
-    }
-
     /// How many layers of `part` are the base image's.
     ///
     /// # Errors
     /// [`Damaged`] when its lowest layers are others.
-    pub(super) fn count(&self, part: &Part) -> Result<usize> {
+    pub fn count(&self, part: &Part) -> Result<usize> {
         let of_base =
             self.layers.iter().find(|(platform, _)| platform == &part.platform).map(|(_, layers)| layers);
         let of_base = of_base.map_or(&[][..], Vec::as_slice);

@@ -19,8 +19,7 @@ impl Docker<'_> {
     /// When a build on it could not begin.
     pub fn has_base(&self, reference: &str, platforms: &[String], builder: &str) -> Result<()> {
         let platforms = format!("--platform={}", platforms.join(","));
-        let call = self.trial(&format!("FROM {reference}\n"), builder, Some(platforms))?;
-        call.run()
+        self.trial(&format!("FROM {reference}\n"), builder, Some(platforms))?.run()
     }
 
     /// Asks the builder for a file that a policy denies. The name of its host is one that never exists (RFC 6761), so that a

@@ -82,7 +82,9 @@ pub(in crate::verify) fn contents_of(
     cache: &Cache,
     known: Known,
 ) -> Result<ContentsSeen> {
-    let base = seen(base.and_then(|base| parts.iter().try_for_each(|part| base.check(part)).map(|()| base)));
+    let base = seen(
+        base.and_then(|base| parts.iter().try_for_each(|part| base.count(part).map(drop)).map(|()| base)),
+    );
     let platforms = read(parts, base.as_ref().ok(), store, cache, known)?.into();
     let layers = parts.iter().map(|part| part.layers.len()).sum();
     Ok(ContentsSeen { platforms, layers, base: base.map(drop), sbom: Arc::default() })
