@@ -120,7 +120,7 @@ pub trait Write: Read {
     /// When the forge cannot be asked.
     fn check_access(&self) -> Result<Vec<Problem>>;
 
-    /// Who besides maintainers may push what is released.
+    /// What the forge's protections leave to people who are no maintainers: tags, and branches that are released.
     ///
     /// # Errors
     /// When the forge cannot be asked.

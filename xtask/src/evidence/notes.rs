@@ -23,8 +23,8 @@ const SHOWN: [(Group, &str); 5] = [
 const FOLDED: [(Group, &str); 2] =
     [(Group::Dependencies, "Dependencies"), (Group::Maintenance, "Maintenance")];
 
-/// What a maintainer wrote, and the section about the changes: the same history gives the same text. `repository` is the address of the repository on its
-/// forge; without it, nothing is a link.
+/// What a maintainer wrote, and the section about the changes: the same history gives the same text. `repository` is the
+/// repository's address on its forge; without it, nothing is a link.
 #[must_use]
 pub fn section(repository: Option<&str>, tag: &ReleaseTag, history: &History) -> String {
     let words = history.words.as_ref().map_or(String::new(), |words| format!("{words}\n\n"));

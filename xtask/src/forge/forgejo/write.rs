@@ -86,8 +86,8 @@ impl Write for Forgejo {
                 }
                 Err(lost) => return Err(lost),
             };
-            // Made by someone else meanwhile, or made although the answer was an error or none: what is there decides. A
-            // tag has one page at the most, so a second `POST` makes no second one.
+            // Another run made it meanwhile, or the forge made it although its answer was an error or got lost: what is there
+            // decides. A tag has at most one page, so a second `POST` is refused.
             if let Some(found) = self.page(&page.tag)? {
                 self.update(&found, page)?;
                 return Ok(found.address);

@@ -1,5 +1,5 @@
 //! What the forge's default branch decides about the tag: the gates of the tagged commit must be the ones there, and where it
-//! asks for a signature, the tag must have one. Who may only push a branch and tag it must not decide what a release needs.
+//! asks for a signature, the tag must have one. The right to push a branch and tag it is no right to decide what a release needs.
 
 use anyhow::{Context as _, Result};
 
