@@ -1,6 +1,8 @@
 //! What the forge's own protections leave to everybody who may write: `doctor` names what is missing, and the call that sets
 //! it. The rules are read as Forgejo and Gitea read them, as far as people write them: a name, or a pattern with `*`.
 
+use std::collections::BTreeSet;
+
 use anyhow::Result;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -128,27 +130,27 @@ fn call(address: &str, rest: &str, body: &Value) -> String {
     )
 }
 
-/// Whether the pattern covers `name`: `*` is any text without `/`, `**` any.
+/// Whether the pattern covers `name`: `*` is any text without `/`, `**` any. Read from the left with every place of `name`
+/// that its beginning may reach, so that no pattern takes longer than its length.
 fn matches(pattern: &str, name: &str) -> bool {
-    if let Some(rest) = pattern.strip_prefix("**") {
-        return ends(name).any(|end| matches(rest, end));
+    let places = || name.char_indices().map(|(at, _)| at).chain([name.len()]);
+    let (mut rest, mut reached) = (pattern, BTreeSet::from([0]));
+    while let Some(first) = rest.chars().next() {
+        let is_any = rest.starts_with("**");
+        rest = &rest[if is_any { 2 } else { first.len_utf8() }..];
+        reached = match (is_any, first) {
+            (true, _) => places().filter(|at| reached.first().is_some_and(|first| first <= at)).collect(),
+            (false, '*') => {
+                let goes_on = |from: &usize, at: usize| *from <= at && !name[*from..at].contains('/');
+                places().filter(|at| reached.iter().any(|from| goes_on(from, *at))).collect()
+            }
+            (false, wanted) => {
+                let here = reached.into_iter().filter(|at| name[*at..].starts_with(wanted));
+                here.map(|at| at + wanted.len_utf8()).collect()
+            }
+        };
     }
-    if let Some(rest) = pattern.strip_prefix('*') {
-        let reach = name.find('/').unwrap_or(name.len());
-        return ends(name).filter(|end| name.len() - end.len() <= reach).any(|end| matches(rest, end));
-    }
-    match (pattern.chars().next(), name.chars().next()) {
-        (None, None) => true,
-        (Some(wanted), Some(found)) if wanted == found => {
-            matches(&pattern[wanted.len_utf8()..], &name[found.len_utf8()..])
-        }
-        _ => false,
-    }
-}
-
-/// What is left of `name` after each of its beginnings.
-fn ends(name: &str) -> impl Iterator<Item = &str> {
-    name.char_indices().map(|(at, _)| &name[at..]).chain([""])
+    reached.contains(&name.len())
 }
 
 #[cfg(test)]
@@ -177,6 +179,9 @@ mod tests {
             ("**", "release/1/x", true),
             ("v1.*", "v10.20.30", false),
             ("", "v1", false),
+            ("**/x", "a/b/x", true),
+            ("*ä*", "xäy", true),
+            (&*format!("{}b", "*a".repeat(40)), &*"a".repeat(80), false),
         ] {
             assert_eq!(matches(pattern, name), expected, "{pattern} {name}");
         }
