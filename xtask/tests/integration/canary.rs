@@ -2,11 +2,8 @@
 //! files, released by a program that is not the commit's own. `release` gets as far as preflight, which refuses.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::thread;
 
 use anyhow::{Context as _, Result, ensure};
 use xshell::cmd;
@@ -14,22 +11,11 @@ use xtask::process::environment::Environment;
 use xtask::process::scratch::Scratch;
 use xtask::process::{Call, Runner};
 
-const NOTHING: &str = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+use crate::servers::server::{Server, empty};
 
 /// A registry and forge that has nothing, for as long as the tests run.
 pub(crate) fn serve() -> Result<String> {
-    let listener = TcpListener::bind("127.0.0.1:0")?;
-    let host = listener.local_addr()?.to_string();
-    thread::spawn(move || {
-        for mut stream in listener.incoming().flatten() {
-            thread::spawn(move || -> Result<()> {
-                let mut lines = BufReader::new(stream.try_clone()?).lines();
-                while lines.next().transpose()?.is_some_and(|line| !line.is_empty()) {}
-                Ok(stream.write_all(NOTHING.as_bytes())?)
-            });
-        }
-    });
-    Ok(host)
+    Ok(Server::start(|_, _| empty(404))?.address.to_string())
 }
 
 pub(crate) fn change(root: &Path, top: &Path, file: &str, from: &str, to: &str) -> Result<()> {
