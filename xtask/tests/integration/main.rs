@@ -13,4 +13,5 @@ mod repository;
 mod servers;
 mod signed_tags;
 mod sources;
+mod trial;
 mod work_tree;
