@@ -73,7 +73,7 @@ fn run(command: Command, environment: &Environment) -> Result<()> {
         Command::Notes { what, from } => notes::run(environment, what.as_deref(), from.as_ref()),
         Command::Init(options) => init::run(environment, &options),
         Command::Keygen { directory } => keygen::run(environment, &directory),
-        Command::Doctor => doctor::run(environment),
+        Command::Doctor { fix } => doctor::run(environment, &fix),
         Command::Ci { stages, name } => ci::run(environment, &stages, name.as_deref()),
     }
 }

@@ -4,6 +4,8 @@ pub mod default_branch;
 pub mod directory;
 pub mod forgejo;
 
+use std::fmt;
+
 use anyhow::Result;
 
 use crate::evidence::page::{Page, PublishedPage};
@@ -36,8 +38,30 @@ pub struct BranchHead {
 pub struct Protections {
     /// What there is, or why it was not asked.
     pub said: Vec<String>,
-    /// What is missing.
+    /// What is missing, and what is there and protects nothing.
     pub problems: Vec<Problem>,
+    /// The rules that would end a problem each, and that nobody has made.
+    pub missing: Vec<Rule>,
+    /// The forge told its rules; it does not tell them to everybody.
+    pub were_told: bool,
+}
+
+/// A rule of the forge that keeps a release to those who may make one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// Tags that begin with `v`, which release.
+    Tags,
+    /// A branch that is released from, by its name.
+    Branch(String),
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tags => write!(f, "tags `v*`: the named maintainers alone may push them"),
+            Self::Branch(name) => write!(f, "branch `{name}`: nobody may push to it, changes are merged"),
+        }
+    }
 }
 
 /// What anyone may ask a forge.
@@ -125,6 +149,12 @@ pub trait Write: Read {
     /// # Errors
     /// When the forge cannot be asked.
     fn protections(&self) -> Result<Protections>;
+
+    /// Makes a rule that is missing. `maintainers`, accounts of the forge, may push the tags of releases then.
+    ///
+    /// # Errors
+    /// When the forge refuses.
+    fn protect(&self, rule: &Rule, maintainers: &[String]) -> Result<()>;
 
     /// Publishes `page` in one go, never as a draft first, and returns its address.
     ///

@@ -111,7 +111,12 @@ pub enum Command {
         directory: PathBuf,
     },
     /// Look at everything that a release needs of this machine and its secrets, with the remedy for what is missing
-    Doctor,
+    Doctor {
+        /// First protect the tags and branches that no rule of the forge protects, as far as `FORGEJO_TOKEN` may: of all
+        /// accounts, these alone may push a release tag then
+        #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = clap::builder::NonEmptyStringValueParser::new())]
+        fix: Vec<String>,
+    },
     /// Run everything that a change must pass: format, lints, unit, service and end-to-end tests
     Ci {
         /// Only these parts of it [default: all]
@@ -130,7 +135,7 @@ impl Command {
         match self {
             Self::Release { .. }
             | Self::Rehearse { .. }
-            | Self::Doctor
+            | Self::Doctor { .. }
             | Self::Verify { rebuild: true, .. } => Named::Taken,
             _ => Named::Left,
         }

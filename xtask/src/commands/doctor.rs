@@ -1,5 +1,5 @@
 //! `cargo xtask doctor`: everything that a release needs and that does not depend on a tag, in one go; each finding with
-//! its remedy. Changes nothing.
+//! its remedy. Changes nothing, unless `--fix` asks for the forge's rules that are missing.
 
 use anyhow::{Context as _, Result};
 use xshell::cmd;
@@ -17,6 +17,7 @@ use crate::process::failure::{Refusal, Transient};
 use crate::process::problem::Problem;
 use crate::process::progress::Steps;
 use crate::process::shown;
+use crate::refuse;
 use crate::release::preflight::{self, Check, Found, checks};
 use crate::release::secrets::Secrets;
 use crate::release::target::Target;
@@ -28,11 +29,13 @@ use crate::tool::git::Git;
 const PROGRAMS: [(&str, &str); 3] =
     [("git", "apt-get install git"), ("curl", "apt-get install curl"), ("tar", "apt-get install tar")];
 
-/// Looks, and prints a line for each finding.
+/// Looks, and prints a line for each finding. The forge's rules that nobody has made are made first,
+/// where `maintainers` are named, who may push the tags of releases then.
 ///
 /// # Errors
-/// A [`Refusal`] when something is missing, [`Transient`] when a server was away and nothing else is wrong.
-pub fn run(environment: &Environment) -> Result<()> {
+/// A [`Refusal`] when something is missing, or the forge does not let the token make a rule; [`Transient`] when a server was
+/// away and nothing else is wrong.
+pub fn run(environment: &Environment, maintainers: &[String]) -> Result<()> {
     let runner = &Runner::new(environment);
     let git = &Git::here(runner)?;
     let config = &Config::of_work_tree(git.root())?;
@@ -40,6 +43,9 @@ pub fn run(environment: &Environment) -> Result<()> {
     let (mut problems, has_secrets) = (secrets.problems.clone(), secrets.problems.is_empty());
     let run = Run::of(environment, config)?;
     let target = &with_secrets(environment, runner, config, git, secrets, run.as_ref())?;
+    if !maintainers.is_empty() {
+        make_rules(target, maintainers)?;
+    }
     let steps = &Steps::new(environment)?;
     let session = &Session { runner, environment, git, config, steps };
     let (login, anonymous) = (
@@ -97,8 +103,22 @@ fn placeholder(inputs: &Inputs) -> Option<Problem> {
 
 /// Who may push what is released. A forge that does not answer has been named already.
 fn protections(target: &Target) -> Result<Found> {
-    let Protections { said, problems } = target.forge.protections()?;
+    let Protections { said, problems, .. } = target.forge.protections()?;
     Ok((said.into_iter().map(|text| ("", text)).collect(), problems))
+}
+
+/// Makes the rules that are missing, and none of those that somebody made otherwise.
+#[expect(clippy::print_stdout, reason = "this is the command's data")]
+fn make_rules(target: &Target, maintainers: &[String]) -> Result<()> {
+    let found = target.forge.protections().context("asking for the forge's rules; none was made")?;
+    if !found.were_told {
+        refuse!("the forge does not tell its rules, so none was made: {}", found.said.join(", "));
+    }
+    for rule in &found.missing {
+        target.forge.protect(rule, maintainers).with_context(|| format!("making the rule for {rule}"))?;
+        println!("made     protections  {rule}");
+    }
+    Ok(())
 }
 
 /// Whether a signed tag could be verified: by a program of this machine, with the list of the default branch.

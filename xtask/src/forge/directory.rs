@@ -4,11 +4,11 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 
 use crate::evidence::page::{Page, PublishedPage};
-use crate::forge::{BranchHead, CiState, Protections, Read, Write};
+use crate::forge::{BranchHead, CiState, Protections, Read, Rule, Write};
 use crate::inputs::version::ReleaseTag;
 use crate::process::problem::Problem;
 use crate::tool::git::Commit;
@@ -121,6 +121,10 @@ impl Write for Directory {
 
     fn protections(&self) -> Result<Protections> {
         Ok(Protections::default())
+    }
+
+    fn protect(&self, rule: &Rule, _maintainers: &[String]) -> Result<()> {
+        bail!("a directory has no rules, and was asked for one about {rule}")
     }
 
     fn publish(&self, page: &Page) -> Result<String> {

@@ -1,4 +1,4 @@
-//! `doctor` names the protections that the forge lacks, and the calls that it prints make them.
+//! `doctor` names the protections that the forge lacks; the calls that it prints make them, and so does `doctor --fix`.
 
 use anyhow::{Context as _, Result, ensure};
 
@@ -29,6 +29,28 @@ fn what_doctor_prints_protects_tags_and_branches() -> Result<()> {
         ensure!(found.contains(line), "{found}");
         let nobody = project.laptop(&["doctor"]).env("FORGEJO_TOKEN", "").run()?.stdout;
         ensure!(nobody.contains("ok       protections  not asked"), "{nobody}");
+        Ok(())
+    })
+}
+
+#[test]
+fn doctor_makes_the_rules_that_are_missing_and_no_other() -> Result<()> {
+    test(|| {
+        let project = Project::ready()?;
+        let name = project.user.name();
+        let nobody = project.laptop(&["doctor", "--fix", name]).env("FORGEJO_TOKEN", "").run()?;
+        let words = "the forge does not tell its rules, so none was made";
+        ensure!(nobody.code == 3 && nobody.stderr.contains(words), "{}", nobody.last_words());
+        let fixed = project.laptop(&["doctor", "--fix", name]).run()?.stdout;
+        for line in [
+            "made     protections  tags `v*`: the named maintainers alone may push them",
+            "made     protections  branch `main`: nobody may push to it, changes are merged",
+            "ok       protections  tags by `v*`, `main` by `main`",
+        ] {
+            ensure!(fixed.contains(line), "no `{line}`:\n{fixed}");
+        }
+        let again = project.laptop(&["doctor", "--fix", name]).run()?.stdout;
+        ensure!(!again.contains("made "), "{again}");
         Ok(())
     })
 }

@@ -1,14 +1,14 @@
 //! What the forge's own protections leave to everybody who may write: `doctor` names what is missing, and the call that sets
-//! it. The rules are read as Forgejo and Gitea read them, as far as people write them: a name, or a pattern with `*`.
+//! it; `doctor --fix` makes that call. The rules are read as Forgejo and Gitea read them, as far as people write them: a name, or a pattern with `*`.
 
 use std::collections::BTreeSet;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Forgejo;
-use crate::forge::Protections;
+use crate::forge::{Protections, Rule};
 use crate::http::Request;
 use crate::inputs::config::{CiStatus, Config};
 use crate::process::problem::Problem;
@@ -37,16 +37,25 @@ impl Forgejo {
         let branches: Option<Vec<BranchRule>> = self.rules("branch_protections")?;
         let (Some(tags), Some(branches)) = (tags, branches) else {
             let text = "not asked: it takes a `FORGEJO_TOKEN` of somebody who administers the repository";
-            return Ok(Protections { said: vec![text.to_owned()], problems: Vec::new() });
+            return Ok(said(text.to_owned()));
         };
         let address = self.url("");
-        let mut found = of_tags(&tags, &address);
+        let mut found = Protections { were_told: true, ..of_tags(&tags, &self.config, &address) };
         for name in &self.config.branches {
-            let Protections { said, problems } = of_branch(name, &branches, &self.config, &address);
+            let Protections { said, problems, missing, .. } =
+                of_branch(name, &branches, &self.config, &address);
             found.said.extend(said);
             found.problems.extend(problems);
+            found.missing.extend(missing);
         }
         Ok(found)
+    }
+
+    /// Makes `rule`; `maintainers` may push the tags of releases then.
+    pub(super) fn make_rule(&self, rule: &Rule, maintainers: &[String]) -> Result<()> {
+        let response = self.change("POST", path(rule), &body(rule, &self.config, maintainers))?;
+        ensure!(response.status == 201, response.unexpected());
+        Ok(())
     }
 
     /// `None` where the token may not ask, or there is none.
@@ -64,7 +73,7 @@ impl Forgejo {
 }
 
 /// Whether every release tag is protected.
-fn of_tags(rules: &[TagRule], address: &str) -> Protections {
+fn of_tags(rules: &[TagRule], config: &Config, address: &str) -> Protections {
     let covers = |rule: &&TagRule| TAGS.iter().all(|tag| matches(&rule.name_pattern, tag));
     if let Some(rule) = rules.iter().find(covers) {
         return said(format!("tags by `{}`", rule.name_pattern.escape_debug()));
@@ -76,10 +85,13 @@ fn of_tags(rules: &[TagRule], address: &str) -> Protections {
             rule.name_pattern.escape_debug()
         ));
     }
-    let body = json!({ "name_pattern": "v*", "whitelist_usernames": ["NAME"] });
     missing(
+        Rule::Tags,
         "everybody who may write to the repository may push a tag such as `v1.2.3`, and so release",
-        &format!("{}, with the names of those who may release", call(address, "tag_protections", &body)),
+        &format!(
+            "{}, with the names of those who may release",
+            call(address, &Rule::Tags, &body(&Rule::Tags, config, &["NAME".to_owned()]))
+        ),
     )
 }
 
@@ -88,19 +100,17 @@ fn of_branch(name: &str, rules: &[BranchRule], config: &Config, address: &str) -
     // A rule of that very name goes before a pattern.
     let exact = rules.iter().find(|rule| rule.rule_name == name);
     let rule = exact.or_else(|| rules.iter().find(|rule| matches(&rule.rule_name, name)));
-    let requires = config.ci_status == CiStatus::Required;
-    let mut body = json!({ "rule_name": name, "enable_push": false, "enable_status_check": requires });
-    if requires && !config.ci_contexts.is_empty() {
-        body["status_check_contexts"] = json!(config.ci_contexts);
-    }
     match rule {
-        None => missing(
-            &format!(
+        None => {
+            let rule = Rule::Branch(name.to_owned());
+            let remedy = call(address, &rule, &body(&rule, config, &[]));
+            let found = format!(
                 "everybody who may write to the repository may push to `{name}`, and so decide what is released"
-            ),
-            &call(address, "branch_protections", &body),
-        ),
-        Some(rule) if rule.enable_push && !rule.enable_push_whitelist => missing(
+            );
+            missing(rule, &found, &remedy)
+        }
+        // Somebody made that rule: it is for them to change.
+        Some(rule) if rule.enable_push && !rule.enable_push_whitelist => problem(
             &format!(
                 "the rule `{}` lets everybody who may write push to `{name}`",
                 rule.rule_name.escape_debug()
@@ -112,21 +122,51 @@ fn of_branch(name: &str, rules: &[BranchRule], config: &Config, address: &str) -
 }
 
 fn said(text: String) -> Protections {
-    Protections { said: vec![text], problems: Vec::new() }
+    Protections { said: vec![text], ..Protections::default() }
 }
 
-fn missing(found: &str, remedy: &str) -> Protections {
+fn missing(rule: Rule, found: &str, remedy: &str) -> Protections {
+    Protections {
+        missing: vec![rule],
+        ..problem(found, &format!("{remedy}; or run `cargo xtask doctor --fix NAME`"))
+    }
+}
+
+fn problem(found: &str, remedy: &str) -> Protections {
     let problem = Problem::new("protections", format!("{found}; {remedy}"));
-    Protections { said: Vec::new(), problems: vec![problem] }
+    Protections { problems: vec![problem], ..Protections::default() }
+}
+
+/// Where rules of that kind are made, below the repository's address.
+fn path(rule: &Rule) -> &'static str {
+    match rule {
+        Rule::Tags => "tag_protections",
+        Rule::Branch(_) => "branch_protections",
+    }
+}
+
+/// What makes `rule`; `maintainers` may push the tags of releases.
+fn body(rule: &Rule, config: &Config, maintainers: &[String]) -> Value {
+    let name = match rule {
+        Rule::Tags => return json!({ "name_pattern": "v*", "whitelist_usernames": maintainers }),
+        Rule::Branch(name) => name,
+    };
+    let requires = config.ci_status == CiStatus::Required;
+    let mut body = json!({ "rule_name": name, "enable_push": false, "enable_status_check": requires });
+    if requires && !config.ci_contexts.is_empty() {
+        body["status_check_contexts"] = json!(config.ci_contexts);
+    }
+    body
 }
 
 /// The call that makes a rule. The token is on no command line.
-fn call(address: &str, rest: &str, body: &Value) -> String {
+fn call(address: &str, rule: &Rule, body: &Value) -> String {
     // No `'` is left that could end the shell's string: as JSON it is the same character.
     let body = body.to_string().replace('\'', "\\u0027");
     format!(
         "`printf 'Authorization: token %s' \"$FORGEJO_TOKEN\" | curl --fail --header @- \
-         --header 'Content-Type: application/json' --data '{body}' {address}/{rest}`"
+         --header 'Content-Type: application/json' --data '{body}' {address}/{}`",
+        path(rule)
     )
 }
 
@@ -199,10 +239,10 @@ mod tests {
         ] {
             let rules: Vec<_> =
                 patterns.iter().map(|pattern| TagRule { name_pattern: (*pattern).to_owned() }).collect();
-            let found = text(&of_tags(&rules, ADDRESS));
+            let found = text(&of_tags(&rules, &example(), ADDRESS));
             assert!(found.starts_with(expected), "{patterns:?}: {found}");
         }
-        let found = text(&of_tags(&[], ADDRESS));
+        let found = text(&of_tags(&[], &example(), ADDRESS));
         assert!(found.contains("--data '{\"name_pattern\":\"v*\""), "{found}");
     }
 

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::Forgejo;
 use super::answers::Release;
 use crate::evidence::page::{Page, PublishedPage};
-use crate::forge::{Protections, Read as _, Write};
+use crate::forge::{Protections, Read as _, Rule, Write};
 use crate::http::Request;
 use crate::inputs::version::ReleaseTag;
 use crate::process::failure::is_transient;
@@ -60,6 +60,10 @@ impl Write for Forgejo {
 
     fn protections(&self) -> Result<Protections> {
         self.read_protections()
+    }
+
+    fn protect(&self, rule: &Rule, maintainers: &[String]) -> Result<()> {
+        self.make_rule(rule, maintainers)
     }
 
     fn publish(&self, page: &Page) -> Result<String> {
