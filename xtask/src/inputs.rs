@@ -11,6 +11,7 @@ pub mod native;
 pub mod pin;
 pub mod release;
 pub mod run;
+pub mod shape;
 pub mod source;
 pub mod stand_in;
 pub mod version;

@@ -1,12 +1,14 @@
 //! The first section of a page: what changed since the previous release, as Markdown. A pure function of what git says.
 
 mod change;
+mod compared;
 mod text;
 
 use crate::inputs::history::History;
 use crate::inputs::version::ReleaseTag;
 
 use change::{Change, Group, without_reverted};
+use compared::Compared;
 use text::as_written;
 
 /// The list ends before it is larger than this, in bytes: forges bound what a page may hold.
@@ -20,8 +22,8 @@ const SHOWN: [(Group, &str); 5] = [
     (Group::Performance, "Faster"),
     (Group::Others, "Other changes"),
 ];
-const FOLDED: [(Group, &str); 2] =
-    [(Group::Dependencies, "Dependencies"), (Group::Maintenance, "Maintenance")];
+const DEPENDENCIES: &str = "Dependencies";
+const MAINTENANCE: &str = "Maintenance";
 
 /// What a maintainer wrote, and the section about the changes: the same history gives the same text. `repository` is the
 /// repository's address on its forge; without it, nothing is a link.
@@ -42,22 +44,32 @@ pub fn section(repository: Option<&str>, tag: &ReleaseTag, history: &History) ->
 fn changes(repository: Option<&str>, history: &History) -> String {
     let (entries, left_out) = without_reverted(&history.commits);
     let changes: Vec<_> = entries.into_iter().map(Change::of).collect();
+    let compared = match (&history.previous, &history.shapes) {
+        (Some(previous), Some(shapes)) => Compared::of(previous, shapes),
+        _ => Compared::default(),
+    };
     let mut page = Page { repository, text: String::new(), untold: 0 };
-    if changes.is_empty() {
+    if changes.is_empty() && compared == Compared::default() {
         page.text += "No changes besides the version.\n";
     }
-    page.list("Breaking changes", changes.iter().filter(|change| change.breaking.is_some()));
+    let breaking = changes.iter().filter(|change| change.breaking.is_some());
+    page.list("Breaking changes", page.entries(breaking));
+    page.list("Upgrade notes", items(&compared.upgrade));
     let of = |group: Group| {
         changes.iter().filter(move |change| change.group == group && change.breaking.is_none())
     };
     let says_kind = |change: &Change<'_>| change.group < Group::Others || change.breaking.is_some();
-    let is_plain = !changes.iter().any(says_kind);
+    let is_plain = !changes.iter().any(says_kind) && compared.upgrade.is_empty();
     for (group, heading) in SHOWN {
         // One list needs no heading.
-        page.list(if is_plain { "" } else { heading }, of(group));
+        page.list(if is_plain { "" } else { heading }, page.entries(of(group)));
     }
-    for (group, heading) in FOLDED {
-        page.fold(heading, of(group));
+    let mut dependencies = items(&compared.dependencies);
+    dependencies.extend(page.entries(of(Group::Dependencies)));
+    page.fold(DEPENDENCIES, dependencies);
+    page.fold(MAINTENANCE, page.entries(of(Group::Maintenance)));
+    for sentence in &compared.unread {
+        page.text += &format!("\n{sentence}\n");
     }
     if page.untold > 0 {
         page.text += &format!("\nAnd {} more.\n", page.untold);
@@ -77,11 +89,14 @@ struct Page<'a> {
 }
 
 impl Page<'_> {
+    fn entries<'a>(&self, changes: impl Iterator<Item = &'a Change<'a>>) -> Vec<String> {
+        changes.map(|change| self.entry(change)).collect()
+    }
+
     /// A list under a heading, if there is something in it.
-    fn list<'a>(&mut self, heading: &str, changes: impl Iterator<Item = &'a Change<'a>>) {
+    fn list(&mut self, heading: &str, entries: Vec<String>) {
         let mut is_first = true;
-        for change in changes {
-            let entry = self.entry(change);
+        for entry in entries {
             if self.text.len() + entry.len() > LARGEST {
                 self.untold += 1;
                 continue;
@@ -103,14 +118,13 @@ impl Page<'_> {
     }
 
     /// The same, behind a line that a reader opens.
-    fn fold<'a>(&mut self, heading: &str, changes: impl Iterator<Item = &'a Change<'a>>) {
-        let changes: Vec<_> = changes.collect();
-        if changes.is_empty() {
+    fn fold(&mut self, heading: &str, entries: Vec<String>) {
+        if entries.is_empty() {
             return;
         }
         self.begin("");
-        self.text += &format!("<details><summary>{heading} ({})</summary>\n", changes.len());
-        self.list("", changes.into_iter());
+        self.text += &format!("<details><summary>{heading} ({})</summary>\n", entries.len());
+        self.list("", entries);
         self.text += "\n</details>\n";
     }
 
@@ -126,6 +140,11 @@ impl Page<'_> {
     }
 }
 
+/// Entries of a list.
+fn items(lines: &[String]) -> Vec<String> {
+    lines.iter().map(|line| format!("- {line}\n")).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::changes;
@@ -139,7 +158,10 @@ mod tests {
             message: (*message).to_owned(),
         };
         let commits = messages.iter().enumerate().map(entry).collect();
-        changes(Some("https://forge.example.org/a/b"), &History { previous: None, commits, words: None })
+        changes(
+            Some("https://forge.example.org/a/b"),
+            &History { previous: None, commits, words: None, shapes: None },
+        )
     }
 
     #[test]

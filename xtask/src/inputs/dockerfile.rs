@@ -8,6 +8,7 @@ mod image;
 mod install;
 mod network;
 mod parse;
+pub mod runtime;
 mod stages;
 #[cfg(test)]
 mod tests;

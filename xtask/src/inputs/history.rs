@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 
+use crate::inputs::shape::Shapes;
 use crate::inputs::source::{Source, release_tags};
 use crate::inputs::version::ReleaseTag;
 use crate::inputs::words;
@@ -17,6 +18,8 @@ pub struct History {
     pub commits: Vec<LogEntry>,
     /// What a maintainer wrote about it, in `release-notes/<tag>.md` of the commit.
     pub words: Option<String>,
+    /// What the two commits say of their images; none for the first release.
+    pub shapes: Option<Shapes>,
 }
 
 impl History {
@@ -36,7 +39,12 @@ impl History {
         let [words] = git.files(commit, [&path])?;
         let words = words.map(|bytes| words::read(&bytes)).transpose();
         let words = words.map_err(|error| Refusal::new(format!("`{path}` of commit {commit}: {error:#}")))?;
-        Ok(Self { previous, commits, words })
+        let before = match &previous {
+            Some(previous) => git.peel(&previous.git_ref())?,
+            None => None,
+        };
+        let shapes = before.map(|before| Shapes::of(git, &before, commit));
+        Ok(Self { previous, commits, words, shapes })
     }
 }
 

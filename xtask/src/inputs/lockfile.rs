@@ -7,6 +7,7 @@ mod entry;
 mod grammar;
 mod graph;
 mod marks;
+pub mod pinned;
 mod rules;
 mod strict;
 mod target;

@@ -186,6 +186,40 @@ fn words_of_a_maintainer_stand_above_the_changes_or_are_refused_by_line() {
 }
 
 #[test]
+fn notes_compare_the_images_of_both_commits_and_say_what_they_cannot_read() {
+    let lock = |version: &str| {
+        format!(
+            r#"{{"lockfileVersion": 3, "packages": {{"": {{"dependencies": {{"a": "*"}}}}, "node_modules/a": {{"version": "{version}"}}}}}}"#
+        )
+    };
+    // A folder in the place of the configuration, which is no reason to have no notes.
+    let repository = Repository::new(&[
+        ("package-lock.json", lock("1.0.0").as_bytes()),
+        ("Dockerfile", b"FROM node:20\n"),
+        ("Cargo.toml/x", b""),
+    ]);
+    repository.git("tag v0.1.0");
+    repository.git("rm --quiet -r Cargo.toml");
+    fs::write(repository.top().join("package-lock.json"), lock("2.0.0")).unwrap();
+    fs::write(repository.top().join("Dockerfile"), "FROM node:22\nUSER 1000\n").unwrap();
+    repository.git("add --all");
+    repository.git("-c user.name=a -c user.email=a@b commit --quiet --message more");
+    repository.git("tag v0.2.0");
+    let git = repository.asked();
+    let source = Source::of_tag(&git, "v0.2.0".parse().unwrap()).unwrap();
+    let notes = || notes::section(None, &source.tag, &History::of(&git, &source, None).unwrap());
+    let text = notes();
+    for part in [
+        "### Upgrade notes\n\n- Node.js `20` → `22`.\n- The user that it runs as: ",
+        "<details><summary>Dependencies (2)</summary>\n\n- Base image `node:20` → `node:22`\n- `a` `1.0.0` → `2.0.0`\n\n</details>\n",
+        "\nThe configuration of v0.1.0 could not be read, so what it says is not compared.\n",
+    ] {
+        assert!(text.contains(part), "{part}\n---\n{text}");
+    }
+    assert_eq!(notes(), text);
+}
+
+#[test]
 fn a_new_file_that_cargo_reads_is_seen_whether_or_not_git_ignores_it() {
     let repository = Repository::new(&[("a.js", b"one\n"), (".gitignore", b".cargo\n/build.rs\n")]);
     let (git, decides) =

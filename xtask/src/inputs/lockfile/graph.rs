@@ -113,6 +113,11 @@ impl<'a> Graph<'a> {
         self.edges.get(path).into_iter().flatten().map(|(to, _)| *to)
     }
 
+    /// Those that it asks for not only while it is developed.
+    pub(super) fn needed_by(&self, path: &str) -> impl Iterator<Item = &'a str> {
+        self.edges.get(path).into_iter().flatten().filter(|(_, kind)| !kind.dev).map(|(to, _)| *to)
+    }
+
     fn fits(&self, path: &str, target: &Target) -> bool {
         target.fits(&self.lock.packages[path])
     }

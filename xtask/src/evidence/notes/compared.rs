@@ -1,0 +1,188 @@
+//! What differs between the images of two releases, read from their commits: what a person has to do before upgrading, and
+//! the dependencies. Names and versions are hostile input, shown as they are written.
+
+use std::collections::BTreeSet;
+
+use crate::inputs::dockerfile::runtime::Runtime;
+use crate::inputs::lockfile::pinned::Pinned;
+use crate::inputs::shape::{Part, Shape, Shapes, Trial};
+use crate::inputs::version::ReleaseTag;
+
+use super::text::as_written;
+
+/// More values are not listed on one line.
+const MOST: usize = 20;
+
+/// Lines of Markdown, each an entry of a list or a sentence.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Compared {
+    /// What changes for the person who runs it.
+    pub(super) upgrade: Vec<String>,
+    /// Base image and packages.
+    pub(super) dependencies: Vec<String>,
+    /// What could not be compared.
+    pub(super) unread: Vec<String>,
+}
+
+impl Compared {
+    pub(super) fn of(previous: &ReleaseTag, shapes: &Shapes) -> Self {
+        let Shapes { before, after } = shapes;
+        let mut compared = Self::default();
+        if let (Part::Read(before), Part::Read(after)) = (&before.runtime, &after.runtime) {
+            compared.image(before, after);
+        }
+        compared.ports(before, after);
+        if let (Part::Read(before), Part::Read(after)) = (&before.trial, &after.trial) {
+            compared.trial(before, after);
+        }
+        if let (Part::Read(before), Part::Read(after)) = (&before.packages, &after.packages) {
+            compared.packages(before, after);
+        }
+        for (shape, whose) in [(before, format!("of {previous}")), (after, "of this release".to_owned())] {
+            let is_unread =
+                [shape.packages == Part::Unread, shape.runtime == Part::Unread, shape.trial == Part::Unread];
+            let names = ["lockfile", "Dockerfile", "configuration"].into_iter().zip(is_unread);
+            for (name, _) in names.filter(|(_, is_unread)| *is_unread) {
+                compared
+                    .unread
+                    .push(format!("The {name} {whose} could not be read, so what it says is not compared."));
+            }
+        }
+        compared
+    }
+
+    fn image(&mut self, before: &Runtime, after: &Runtime) {
+        if let (Some(before), Some(after)) = (&before.base, &after.base) {
+            self.base(before, after);
+        }
+        if before.user != after.user {
+            let show = |user: &Option<String>| {
+                user.as_deref().map_or_else(|| "that of the base image".to_owned(), as_written)
+            };
+            self.upgrade.push(format!(
+                "The user that it runs as: {} → {}. Files on volumes must belong to it.",
+                show(&before.user),
+                show(&after.user)
+            ));
+        }
+        self.set("Volumes", &before.volumes, &after.volumes);
+    }
+
+    fn base(&mut self, before: &str, after: &str) {
+        let ((old_name, old_digest), (new_name, new_digest)) = (parts(before), parts(after));
+        if let (Some(old), Some(new)) = (node_major(old_name), node_major(new_name))
+            && old != new
+        {
+            self.upgrade.push(format!("Node.js {} → {}.", as_written(old), as_written(new)));
+        }
+        if before == after {
+            return;
+        }
+        let names = if old_name == new_name {
+            as_written(old_name)
+        } else {
+            format!("{} → {}", as_written(old_name), as_written(new_name))
+        };
+        let show = |digest: Option<&str>| digest.map_or_else(|| "no digest".to_owned(), as_written);
+        let digests = if old_digest == new_digest {
+            String::new()
+        } else {
+            format!(": {} → {}", show(old_digest), show(new_digest))
+        };
+        self.dependencies.push(format!("Base image {names}{digests}"));
+    }
+
+    /// The port that the service is asked on is one that it has, whether or not the Dockerfile names it.
+    fn ports(&mut self, before: &Shape, after: &Shape) {
+        let asked = match (&before.trial, &after.trial) {
+            (Part::Read(before), Part::Read(after)) => [before.port, after.port],
+            _ => [None, None],
+        };
+        let exposed = match (&before.runtime, &after.runtime) {
+            (Part::Read(before), Part::Read(after)) => [before.ports.clone(), after.ports.clone()],
+            _ => [BTreeSet::new(), BTreeSet::new()],
+        };
+        let [mut before, mut after] = exposed;
+        before.extend(asked[0].map(|port| port.to_string()));
+        after.extend(asked[1].map(|port| port.to_string()));
+        self.set("Ports", &before, &after);
+    }
+
+    fn trial(&mut self, before: &Trial, after: &Trial) {
+        let only = |these: &Trial, those: &Trial| {
+            these.variables.difference(&those.variables).cloned().collect::<BTreeSet<_>>()
+        };
+        let (new, gone) = (only(after, before), only(before, after));
+        if !new.is_empty() {
+            self.upgrade
+                .push(format!("New variables that it is tested with, and may need: {}.", listed(&new)));
+        }
+        if !gone.is_empty() {
+            self.upgrade.push(format!("Variables that it is no longer tested with: {}.", listed(&gone)));
+        }
+        self.set("Directories that it writes to", &before.writable, &after.writable);
+    }
+
+    fn set(&mut self, what: &str, before: &BTreeSet<String>, after: &BTreeSet<String>) {
+        if before != after {
+            self.upgrade.push(format!("{what}: {} → {}.", listed(before), listed(after)));
+        }
+    }
+
+    fn packages(&mut self, before: &Pinned, after: &Pinned) {
+        let (mut added, mut removed, mut updated) = (0, 0, 0);
+        let names: BTreeSet<_> = before.versions.keys().chain(after.versions.keys()).collect();
+        for name in names {
+            let (old, new) = (before.versions.get(name), after.versions.get(name));
+            if old == new {
+                continue;
+            }
+            if before.direct.contains(name) || after.direct.contains(name) {
+                let name = as_written(name);
+                self.dependencies.push(match (old, new) {
+                    (Some(old), Some(new)) => format!("{name} {} → {}", listed(old), listed(new)),
+                    (None, Some(new)) => format!("{name} {}, added", listed(new)),
+                    (old, None) => format!("{name} {}, removed", old.map(listed).unwrap_or_default()),
+                });
+                continue;
+            }
+            *(match (old, new) {
+                (None, _) => &mut added,
+                (_, None) => &mut removed,
+                _ => &mut updated,
+            }) += 1;
+        }
+        let counts = [(added, "added"), (removed, "removed"), (updated, "updated")];
+        let counts = counts.into_iter().filter(|(count, _)| *count > 0);
+        let counts: Vec<_> = counts.map(|(count, what)| format!("{count} {what}")).collect();
+        if !counts.is_empty() {
+            self.dependencies.push(format!("Packages that other packages need: {}", counts.join(", ")));
+        }
+    }
+}
+
+/// `name:tag`, and the digest.
+fn parts(reference: &str) -> (&str, Option<&str>) {
+    reference.split_once('@').map_or((reference, None), |(name, digest)| (name, Some(digest)))
+}
+
+/// Of the images `node` and distroless' `nodejs22-debian12`.
+fn node_major(tagged: &str) -> Option<&str> {
+    let last = tagged.rsplit('/').next()?;
+    let (name, tag) = last.split_once(':').unwrap_or((last, ""));
+    let number = if name == "node" { tag } else { name.strip_prefix("nodejs")? };
+    let end = number.find(|c: char| !c.is_ascii_digit()).unwrap_or(number.len());
+    (end > 0).then(|| &number[..end])
+}
+
+fn listed(values: &BTreeSet<String>) -> String {
+    let shown: Vec<_> = values.iter().take(MOST).map(|value| as_written(value)).collect();
+    match values.len().saturating_sub(MOST) {
+        _ if shown.is_empty() => "none".to_owned(),
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests;

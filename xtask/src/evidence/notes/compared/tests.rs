@@ -1,0 +1,156 @@
+use std::collections::BTreeSet;
+
+use super::{Compared, node_major};
+use crate::inputs::dockerfile::runtime;
+use crate::inputs::lockfile::pinned::Pinned;
+use crate::inputs::shape::{Part, Shape, Shapes, Trial};
+
+fn set(values: &[&str]) -> BTreeSet<String> {
+    values.iter().map(|value| (*value).to_owned()).collect()
+}
+
+fn pinned(direct: &[&str], versions: &[(&str, &[&str])]) -> Part<Pinned> {
+    let versions = versions.iter().map(|(name, versions)| ((*name).to_owned(), set(versions))).collect();
+    Part::Read(Pinned { versions, direct: set(direct) })
+}
+
+fn shape() -> Shape {
+    Shape { packages: pinned(&[], &[]), runtime: Part::Absent, trial: Part::Absent }
+}
+
+fn image(dockerfile: &str) -> Shape {
+    Shape { runtime: Part::Read(runtime::read(dockerfile)), ..shape() }
+}
+
+fn tried(variables: &[&str], port: Option<u16>, writable: &[&str]) -> Shape {
+    let trial = Trial { variables: set(variables), port, writable: set(writable) };
+    Shape { trial: Part::Read(trial), ..image("FROM x\n") }
+}
+
+fn compared(before: Shape, after: Shape) -> Compared {
+    Compared::of(&"v1.0.0".parse().unwrap(), &Shapes { before, after })
+}
+
+#[test]
+fn what_a_person_has_to_do_is_read_from_the_two_commits() {
+    for (before, after, expected) in [
+        (image("FROM node:20-slim"), image("FROM node:22-slim"), &["Node.js `20` → `22`."][..]),
+        (image("FROM node:22-slim"), image("FROM node:22.1-slim"), &[]),
+        (image("FROM x\nUSER 1000"), image("FROM x\nUSER 1000"), &[]),
+        (
+            image("FROM x"),
+            image("FROM x\nUSER 1000:1000"),
+            &[
+                "The user that it runs as: that of the base image → `1000:1000`. Files on volumes must belong to it.",
+            ],
+        ),
+        (
+            image("FROM x\nEXPOSE 3000/tcp"),
+            image("FROM x\nEXPOSE 8080\nVOLUME /data"),
+            &["Volumes: none → `/data`.", "Ports: `3000` → `8080`."],
+        ),
+        (tried(&[], Some(3000), &[]), tried(&[], Some(8080), &[]), &["Ports: `3000` → `8080`."]),
+        // The older configuration cannot be read: nothing is said of its port.
+        (
+            Shape { trial: Part::Unread, ..tried(&[], Some(1), &[]) },
+            tried(&["NEW"], Some(8080), &["/tmp"]),
+            &[],
+        ),
+        (
+            tried(&["KEPT", "OLD"], None, &["/tmp"]),
+            tried(&["A", "B", "KEPT"], None, &["/data", "/tmp"]),
+            &[
+                "New variables that it is tested with, and may need: `A`, `B`.",
+                "Variables that it is no longer tested with: `OLD`.",
+                "Directories that it writes to: `/tmp` → `/data`, `/tmp`.",
+            ],
+        ),
+    ] {
+        assert_eq!(compared(before.clone(), after.clone()).upgrade, expected, "{before:?}\n{after:?}");
+    }
+    // A port that the Dockerfile now names as well is no new one.
+    let named = Shape { runtime: image("FROM x\nEXPOSE 3000").runtime, ..tried(&[], Some(3000), &[]) };
+    assert_eq!(compared(tried(&[], Some(3000), &[]), named), Compared::default());
+}
+
+#[test]
+fn packages_that_the_service_asks_for_are_named_and_the_others_counted() {
+    let before = pinned(
+        &["a", "gone"],
+        &[("a", &["1.0.0"]), ("gone", &["1"]), ("x", &["1"]), ("y", &["1"]), ("same", &["1"])],
+    );
+    let after = pinned(
+        &["a", "new"],
+        &[
+            ("a", &["1.1.0", "2.0.0"]),
+            ("new", &["3"]),
+            ("x", &["2"]),
+            ("z", &["1"]),
+            ("w", &["1"]),
+            ("same", &["1"]),
+        ],
+    );
+    let [before, after] = [before, after].map(|packages| Shape { packages, ..shape() });
+    let found = compared(before.clone(), after);
+    let expected = [
+        "`a` `1.0.0` → `1.1.0`, `2.0.0`",
+        "`gone` `1`, removed",
+        "`new` `3`, added",
+        "Packages that other packages need: 2 added, 1 removed, 1 updated",
+    ];
+    assert_eq!(found.dependencies, expected);
+    assert_eq!(compared(before.clone(), before), Compared::default());
+}
+
+#[test]
+fn the_base_image_is_named_with_its_tag_and_digest() {
+    let base = |before: &str, after: &str| {
+        compared(image(&format!("FROM {before}")), image(&format!("FROM {after}"))).dependencies.concat()
+    };
+    assert_eq!(base("node:22@sha256:a", "node:22@sha256:b"), "Base image `node:22`: `sha256:a` → `sha256:b`");
+    assert_eq!(
+        base("node:22@sha256:a", "node:24@sha256:b"),
+        "Base image `node:22` → `node:24`: `sha256:a` → `sha256:b`"
+    );
+    assert_eq!(base("node:22", "node:22@sha256:b"), "Base image `node:22`: no digest → `sha256:b`");
+    assert_eq!(base("node:22", "node:24"), "Base image `node:22` → `node:24`");
+    assert_eq!(base("node:22", "node:22"), "");
+    for (image, major) in [
+        ("node:22-slim", Some("22")),
+        ("r.example.org:5000/x/node:20.1", Some("20")),
+        ("gcr.io/distroless/nodejs24-debian12:nonroot", Some("24")),
+        ("node:lts", None),
+        ("node", None),
+        ("nodejs", None),
+        ("x/mynode:22", None),
+    ] {
+        assert_eq!(node_major(image), major, "{image}");
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_said_in_a_line_and_the_rest_is_compared() {
+    let before = Shape { packages: Part::Unread, trial: Part::Unread, ..image("FROM node:20") };
+    let found = compared(before, image("FROM node:22"));
+    assert_eq!(found.upgrade, ["Node.js `20` → `22`."]);
+    let expected = ["lockfile", "configuration"]
+        .map(|name| format!("The {name} of v1.0.0 could not be read, so what it says is not compared."));
+    assert_eq!(found.unread, expected);
+    // What one of them does not have is no news.
+    assert_eq!(compared(Shape { packages: Part::Absent, ..shape() }, image("FROM x")), Compared::default());
+}
+
+#[test]
+fn hostile_names_are_shown_as_text_and_long_lists_are_cut() {
+    let hostile = "<b>`x`</b>\u{202e} @everyone\n## Image";
+    let after = Shape { packages: pinned(&[hostile], &[(hostile, &["[1](http://localhost)"])]), ..shape() };
+    let line = "`` <b>`x`</b> @everyone## Image `` `[1](http://localhost)`, added";
+    assert_eq!(
+        compared(shape(), after).dependencies,
+        [line.replace("`` <", "``<").replace("Image ``", "Image``")]
+    );
+    let names: Vec<_> = (0..30).map(|number| format!("V{number}")).collect();
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    let found = compared(tried(&[], None, &[]), tried(&names, None, &[]));
+    assert!(found.upgrade[0].ends_with(" and 10 more."), "{:?}", found.upgrade);
+}

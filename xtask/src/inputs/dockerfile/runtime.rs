@@ -1,0 +1,105 @@
+//! What a Dockerfile says of its image to the person who runs it: to compare two releases, also of one that breaks the rules.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::parse::{self, Instruction};
+
+/// What the final stage says, and the stages that it goes back to: hostile input, as written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Runtime {
+    /// The image behind the final stage; none for one that a variable without a value names, and for `scratch`.
+    pub base: Option<String>,
+    /// Whom the service runs as; none where the base image decides.
+    pub user: Option<String>,
+    /// The ports of `EXPOSE`, without `/tcp`.
+    pub ports: BTreeSet<String>,
+    /// The directories of `VOLUME`.
+    pub volumes: BTreeSet<String>,
+}
+
+/// Reads it.
+#[must_use]
+pub fn read(text: &str) -> Runtime {
+    let mut known = BTreeMap::new();
+    let mut stages: Vec<(Option<String>, Runtime)> = Vec::new();
+    for instruction in &parse::instructions(text) {
+        if instruction.is("FROM") {
+            let stage = begin(instruction, &stages, &known);
+            stages.push(stage);
+        } else if let Some((_, stage)) = stages.last_mut() {
+            take(stage, instruction);
+        } else if instruction.is("ARG") {
+            for (name, default) in parse::arguments(instruction) {
+                let value = default.and_then(|default| parse::expand(default, &known).ok());
+                known.extend(value.map(|value| (name.to_owned(), value)));
+            }
+        }
+    }
+    stages.pop().map(|(_, stage)| stage).unwrap_or_default()
+}
+
+/// The name of the stage, and what it takes over.
+fn begin(
+    from: &Instruction,
+    stages: &[(Option<String>, Runtime)],
+    known: &BTreeMap<String, String>,
+) -> (Option<String>, Runtime) {
+    let words: Vec<_> = from.arguments().collect();
+    let name = match words[..] {
+        [_, keyword, name] if keyword.eq_ignore_ascii_case("as") => Some(name.to_ascii_lowercase()),
+        _ => None,
+    };
+    let image = words.first().and_then(|image| parse::expand(image, known).ok());
+    let is_it = |stage: &&(Option<String>, Runtime)| {
+        image.as_ref().is_some_and(|image| stage.0.as_ref() == Some(&image.to_ascii_lowercase()))
+    };
+    let stage = match stages.iter().rev().find(is_it) {
+        Some((_, stage)) => stage.clone(),
+        None => Runtime { base: image.filter(|image| image != "scratch"), ..Runtime::default() },
+    };
+    (name, stage)
+}
+
+fn take(stage: &mut Runtime, instruction: &Instruction) {
+    match instruction.keyword().to_ascii_uppercase().as_str() {
+        "USER" => stage.user = instruction.words().next().map(str::to_owned).or(stage.user.take()),
+        "EXPOSE" => {
+            let ports = instruction.words().map(|port| port.strip_suffix("/tcp").unwrap_or(port).to_owned());
+            stage.ports.extend(ports);
+        }
+        "VOLUME" => {
+            let rest = instruction.text.split_once(char::is_whitespace).map_or("", |(_, rest)| rest).trim();
+            let list = serde_json::from_str::<Vec<String>>(rest);
+            stage
+                .volumes
+                .extend(list.unwrap_or_else(|_plain| instruction.words().map(str::to_owned).collect()));
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::read;
+
+    #[test]
+    fn the_final_stage_is_read_with_the_stages_that_it_goes_back_to() {
+        let found = read(
+            "ARG NODE=22\nFROM node:20 AS tools\nUSER nobody\nFROM node:${NODE}-slim AS base\nEXPOSE 80/tcp 53/udp\nUSER 1000\n\
+             FROM Base\nVOLUME [\"/data\", \"/more\"]\nVOLUME /plain\nUSER 1000:1000\n",
+        );
+        assert_eq!((found.base.as_deref(), found.user.as_deref()), (Some("node:22-slim"), Some("1000:1000")));
+        assert!(
+            found.ports.iter().eq(["53/udp", "80"]) && found.volumes.iter().eq(["/data", "/more", "/plain"])
+        );
+        for (text, base) in [
+            ("FROM node\nFROM scratch\n", None),
+            ("FROM $X\n", None),
+            ("", None),
+            ("FROM a@b\n", Some("a@b")),
+        ] {
+            assert_eq!(read(text).base.as_deref(), base, "{text}");
+        }
+        assert_eq!(read("FROM node\nUSER\n").user, None);
+    }
+}

@@ -1,0 +1,84 @@
+//! The packages that a lockfile pins for production, by name: to compare two releases. Read by the rules of the format alone, as
+//! what was released is compared whether or not it would be released today.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Result, ensure};
+
+use super::entry::Lock;
+use super::graph::{Graph, is_in_node_modules};
+use super::package_name;
+
+/// The versions of each package, by its own name: hostile input.
+pub type Versions = BTreeMap<String, BTreeSet<String>>;
+
+/// What production installs on any platform.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pinned {
+    /// Every package.
+    pub versions: Versions,
+    /// The names of those that the service itself, a workspace or another folder of the repository asks for.
+    pub direct: BTreeSet<String>,
+}
+
+impl Pinned {
+    /// Reads `package-lock.json`.
+    ///
+    /// # Errors
+    /// When it is no lockfile of format 2 or 3, or asks for a package that it does not have.
+    pub fn read(package_lock: &[u8]) -> Result<Self> {
+        let lock = Lock::parse(package_lock)?;
+        ensure!(
+            matches!(lock.lockfile_version, 2 | 3),
+            "`package-lock.json` has format {}",
+            lock.lockfile_version
+        );
+        let graph = Graph::new(&lock)?;
+        let production = graph.production();
+        let name = |path: &str| package_name(path, &lock.packages[path]);
+        let mut pinned = Self::default();
+        for path in production.iter().filter(|path| is_in_node_modules(path)) {
+            pinned.versions.entry(name(path)).or_default().extend(lock.packages[*path].version.clone());
+        }
+        let folders = production.iter().copied().filter(|path| !is_in_node_modules(path));
+        for folder in folders.chain([""]) {
+            let asked = graph.needed_by(folder).filter(|path| is_in_node_modules(path));
+            pinned.direct.extend(asked.map(name));
+        }
+        Ok(pinned)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::Pinned;
+
+    #[test]
+    fn packages_of_production_have_their_versions_and_direct_ones_are_known() {
+        let lock = json!({"lockfileVersion": 3, "packages": {
+            "": {"dependencies": {"a": "1", "alias": "npm:@s/real@1", "local": "file:local"}, "devDependencies": {"tool": "1"}},
+            "local": {"version": "0.0.0", "dependencies": {"c": "1"}, "devDependencies": {"tool": "1"}},
+            "node_modules/local": {"resolved": "local", "link": true},
+            "node_modules/a": {"version": "1.0.0", "dependencies": {"b": "1"}},
+            "node_modules/a/node_modules/b": {"version": "1.5.0"},
+            "node_modules/alias": {"name": "@s/real", "version": "1.2.0"},
+            "node_modules/b": {"version": "2.0.0"},
+            "node_modules/c": {"version": "3.0.0", "dependencies": {"b": "2"}},
+            "node_modules/tool": {"version": "9.0.0", "dev": true},
+        }});
+        let read = |lock: &serde_json::Value| Pinned::read(lock.to_string().as_bytes());
+        let pinned = read(&lock).unwrap();
+        let versions = |name: &str| pinned.versions[name].iter().map(String::as_str).collect::<Vec<_>>();
+        assert_eq!(pinned.versions.keys().collect::<Vec<_>>(), ["@s/real", "a", "b", "c"]);
+        assert_eq!((versions("a"), versions("b")), (vec!["1.0.0"], vec!["1.5.0", "2.0.0"]));
+        assert_eq!(pinned.direct.iter().collect::<Vec<_>>(), ["@s/real", "a", "c"]);
+
+        let mut old = lock.clone();
+        old["lockfileVersion"] = json!(1);
+        let mut torn = lock;
+        torn["packages"].as_object_mut().unwrap().remove("node_modules/a");
+        assert!(read(&old).is_err() && read(&torn).is_err() && Pinned::read(b"{").is_err());
+    }
+}

@@ -1,0 +1,140 @@
+//! What a commit says of its image: the packages, the base image, and what it asks of the person who runs it. Read to compare two
+//! releases. A part that cannot be read, such as one by older rules, is not compared, and ends nothing.
+
+use std::collections::BTreeSet;
+
+use crate::inputs::config::{Config, Folder, MANIFEST};
+use crate::inputs::dockerfile::{self, runtime};
+use crate::inputs::lockfile::pinned::Pinned;
+use crate::inputs::{DOCKERFILE, PACKAGE_LOCK};
+use crate::tool::git::{Commit, Git};
+
+/// A larger Dockerfile or configuration, in bytes, is not read.
+const LARGEST: usize = 1 << 20;
+
+/// One part of a commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Part<T> {
+    /// It says this.
+    Read(T),
+    /// It has no such file.
+    Absent,
+    /// It has one that cannot be read.
+    Unread,
+}
+
+/// What the image is tried with before it is signed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Trial {
+    /// The names of the service's variables.
+    pub variables: BTreeSet<String>,
+    /// What it listens on.
+    pub port: Option<u16>,
+    /// Where it writes: directories in memory and volumes.
+    pub writable: BTreeSet<String>,
+}
+
+/// What a commit says of its image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// By the lockfile.
+    pub packages: Part<Pinned>,
+    /// By the Dockerfile.
+    pub runtime: Part<runtime::Runtime>,
+    /// By the configuration.
+    pub trial: Part<Trial>,
+}
+
+/// Those of two releases.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shapes {
+    /// Of the one that is compared with.
+    pub before: Shape,
+    /// Of the one that the notes are about.
+    pub after: Shape,
+}
+
+impl Shapes {
+    /// Asks git for both. Where the older configuration cannot be read, its lockfile is looked for where the newer one is.
+    #[must_use]
+    pub fn of(git: &Git, before: &Commit, after: &Commit) -> Self {
+        let (after_config, before_config) = (file(git, after, MANIFEST), file(git, before, MANIFEST));
+        let (after_config, before_config) = (config(after_config), config(before_config));
+        let folder = |config: &Part<Config>| match config {
+            Part::Read(config) => Some(config.service.clone()),
+            Part::Absent | Part::Unread => None,
+        };
+        let after_folder = folder(&after_config);
+        let before_folder = folder(&before_config).or_else(|| after_folder.clone());
+        Self {
+            before: Shape::of(git, before, before_config, before_folder.as_ref()),
+            after: Shape::of(git, after, after_config, after_folder.as_ref()),
+        }
+    }
+}
+
+impl Shape {
+    fn of(git: &Git, commit: &Commit, config: Part<Config>, folder: Option<&Folder>) -> Self {
+        let lockfile = folder.map_or_else(|| PACKAGE_LOCK.to_owned(), |folder| folder.join(PACKAGE_LOCK));
+        let lockfile = file(git, commit, &lockfile);
+        Self {
+            packages: lockfile.read(|bytes| Pinned::read(&bytes).ok()),
+            runtime: file(git, commit, DOCKERFILE).read(|bytes| image(&bytes, &config)),
+            trial: config.read(|config| Some(trial(&config))),
+        }
+    }
+}
+
+impl<T> Part<T> {
+    fn read<R>(self, read: impl FnOnce(T) -> Option<R>) -> Part<R> {
+        match self {
+            Self::Read(value) => read(value).map_or(Part::Unread, Part::Read),
+            Self::Absent => Part::Absent,
+            Self::Unread => Part::Unread,
+        }
+    }
+}
+
+/// A folder in the place of a file is one that cannot be read.
+fn file(git: &Git, commit: &Commit, path: &str) -> Part<Vec<u8>> {
+    match git.files(commit, [path]) {
+        Ok([Some(bytes)]) => Part::Read(bytes),
+        Ok([None]) => Part::Absent,
+        Err(_) => Part::Unread,
+    }
+}
+
+/// A repository without the table has none, and is no less worth its notes.
+fn config(manifest: Part<Vec<u8>>) -> Part<Config> {
+    match manifest {
+        Part::Read(bytes) if !Config::is_in(Some(&bytes)) => Part::Absent,
+        manifest => manifest.read(|bytes| Config::from_manifest(text(&bytes)?).ok()),
+    }
+}
+
+fn text(bytes: &[u8]) -> Option<&str> {
+    std::str::from_utf8(bytes).ok().filter(|text| text.len() <= LARGEST)
+}
+
+/// By the rules for a base image where they are kept; what breaks them is taken as it is written.
+fn image(bytes: &[u8], config: &Part<Config>) -> Option<runtime::Runtime> {
+    let text = text(bytes)?;
+    let platforms = match config {
+        Part::Read(config) => &config.platforms[..],
+        Part::Absent | Part::Unread => &[],
+    };
+    let mut found = runtime::read(text);
+    if let Ok(recipe) = dockerfile::read(text, platforms) {
+        found.base = Some(recipe.base.last.reference);
+    }
+    Some(found)
+}
+
+fn trial(config: &Config) -> Trial {
+    let smoke = &config.smoke;
+    Trial {
+        variables: smoke.env.keys().cloned().collect(),
+        port: smoke.http().map(|http| http.port),
+        writable: smoke.tmpfs.iter().chain(&smoke.writable).cloned().collect(),
+    }
+}
