@@ -33,7 +33,8 @@ fn notes_of_a_tag_are_the_commits_since_the_one_before() -> Result<()> {
         checkout.git(&["tag", "v1.1.0"])?;
         let notes = Xtask::new(&checkout, &["notes", "v1.1.0"]).run()?.success()?.stdout;
         let commit = checkout.git(&["rev-parse", "--short=12", "HEAD"])?;
-        let expected = format!("## Changes\n\n### New\n\n- `<b>a</b>` ([{commit}](");
+        let kind = "**Minor release.** No commit names anything to do before upgrading.";
+        let expected = format!("## Changes\n\n{kind}\n\n### New\n\n- `<b>a</b>` ([{commit}](");
         ensure!(notes.starts_with(&expected) && notes.ends_with("/compare/v1.0.0...v1.1.0)\n"), "{notes}");
         ensure_refused(&checkout, Xtask::new(&checkout, &["notes", "v2.0.0"]), REFUSED, &["no tag `v2.0.0`"])
     })

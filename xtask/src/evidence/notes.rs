@@ -2,6 +2,7 @@
 
 mod change;
 mod compared;
+mod kind;
 mod text;
 
 use crate::inputs::history::History;
@@ -14,16 +15,17 @@ use text::as_written;
 /// The list ends before it is larger than this, in bytes: forges bound what a page may hold.
 const LARGEST: usize = 60 << 10;
 
-/// The headings of a page, and what is folded below them.
+/// As many changes are on the first screen, those that matter most to a person who runs the service; the others are folded.
+const HANDFUL: usize = 10;
+
+/// The headings of a page, in the order of what matters, and what is folded below them.
 const SHOWN: [(Group, &str); 5] = [
+    (Group::Security, "Security"),
     (Group::Features, "New"),
     (Group::Fixes, "Fixed"),
-    (Group::Security, "Security"),
     (Group::Performance, "Faster"),
     (Group::Others, "Other changes"),
 ];
-const DEPENDENCIES: &str = "Dependencies";
-const MAINTENANCE: &str = "Maintenance";
 
 /// What a maintainer wrote, and the section about the changes: the same history gives the same text. `repository` is the
 /// repository's address on its forge; without it, nothing is a link.
@@ -38,46 +40,78 @@ pub fn section(repository: Option<&str>, tag: &ReleaseTag, history: &History) ->
         Some(repository) => format!("[{since}]({repository}/compare/{previous}...{tag})"),
         None => format!("{since}: `git log {previous}..{tag}`"),
     };
-    format!("{words}## Changes\n\n{}\n{since}\n", changes(repository, history))
+    let told = Told::of(history);
+    let kind = kind::sentences(tag, previous, &told.changes, &told.compared);
+    format!("{words}## Changes\n\n{kind}\n\n{}\n{since}\n", told.text(repository))
 }
 
-fn changes(repository: Option<&str>, history: &History) -> String {
-    let (entries, left_out) = without_reverted(&history.commits);
-    let changes: Vec<_> = entries.into_iter().map(Change::of).collect();
-    let compared = match (&history.previous, &history.shapes) {
-        (Some(previous), Some(shapes)) => Compared::of(previous, shapes),
-        _ => Compared::default(),
-    };
-    let mut page = Page { repository, text: String::new(), untold: 0 };
-    if changes.is_empty() && compared == Compared::default() {
-        page.text += "No changes besides the version.\n";
+/// What there is to say.
+struct Told<'a> {
+    changes: Vec<Change<'a>>,
+    compared: Compared,
+    /// Commits that revert each other.
+    left_out: usize,
+}
+
+impl<'a> Told<'a> {
+    fn of(history: &'a History) -> Self {
+        let (entries, left_out) = without_reverted(&history.commits);
+        let compared = match (&history.previous, &history.shapes) {
+            (Some(previous), Some(shapes)) => Compared::of(previous, shapes),
+            _ => Compared::default(),
+        };
+        Self { changes: entries.into_iter().map(Change::of).collect(), compared, left_out }
     }
-    let breaking = changes.iter().filter(|change| change.breaking.is_some());
-    page.list("Breaking changes", page.entries(breaking));
-    page.list("Upgrade notes", items(&compared.upgrade));
-    let of = |group: Group| {
-        changes.iter().filter(move |change| change.group == group && change.breaking.is_none())
-    };
-    let says_kind = |change: &Change<'_>| change.group < Group::Others || change.breaking.is_some();
-    let is_plain = !changes.iter().any(says_kind) && compared.upgrade.is_empty();
-    for (group, heading) in SHOWN {
-        // One list needs no heading.
-        page.list(if is_plain { "" } else { heading }, page.entries(of(group)));
+
+    fn text(&self, repository: Option<&str>) -> String {
+        let Self { changes, compared, left_out } = self;
+        let mut page = Page { repository, text: String::new(), untold: 0 };
+        if changes.is_empty() && *compared == Compared::default() {
+            page.text += "No changes besides the version.\n";
+        }
+        let breaking = changes.iter().filter(|change| change.breaking.is_some());
+        page.list("Breaking changes", page.entries(breaking));
+        page.list("Upgrade notes", items(&compared.upgrade));
+        let others = self.handful(&mut page);
+        page.fold("More changes", others);
+        let mut dependencies = items(&compared.dependencies);
+        dependencies.extend(page.entries(self.of_group(Group::Dependencies)));
+        page.fold("Dependencies", vec![("", dependencies)]);
+        page.fold("Maintenance", vec![("", page.entries(self.of_group(Group::Maintenance)))]);
+        for sentence in &compared.unread {
+            page.text += &format!("\n{sentence}\n");
+        }
+        if page.untold > 0 {
+            page.text += &format!("\nAnd {} more.\n", page.untold);
+        }
+        if *left_out > 0 {
+            page.text += &format!("\n{left_out} commits that revert each other are not listed.\n");
+        }
+        page.text
     }
-    let mut dependencies = items(&compared.dependencies);
-    dependencies.extend(page.entries(of(Group::Dependencies)));
-    page.fold(DEPENDENCIES, dependencies);
-    page.fold(MAINTENANCE, page.entries(of(Group::Maintenance)));
-    for sentence in &compared.unread {
-        page.text += &format!("\n{sentence}\n");
+
+    fn of_group(&self, group: Group) -> impl Iterator<Item = &Change<'a>> {
+        self.changes.iter().filter(move |change| change.group == group && change.breaking.is_none())
     }
-    if page.untold > 0 {
-        page.text += &format!("\nAnd {} more.\n", page.untold);
+
+    /// Writes the first of the changes that matter, and gives back the others, below the headings that they have.
+    fn handful(&self, page: &mut Page<'_>) -> Vec<(&'static str, Vec<String>)> {
+        let says_kind = |change: &Change<'_>| change.group < Group::Others || change.breaking.is_some();
+        let is_plain = !self.changes.iter().any(says_kind) && self.compared.upgrade.is_empty();
+        let (mut room, mut others) = (HANDFUL, Vec::new());
+        for (group, heading) in SHOWN {
+            // One list needs no heading.
+            let heading = if is_plain { "" } else { heading };
+            let mut shown = page.entries(self.of_group(group));
+            let rest = shown.split_off(room.min(shown.len()));
+            room -= shown.len();
+            page.list(heading, shown);
+            if !rest.is_empty() {
+                others.push((heading, rest));
+            }
+        }
+        others
     }
-    if left_out > 0 {
-        page.text += &format!("\n{left_out} commits that revert each other are not listed.\n");
-    }
-    page.text
 }
 
 /// What is written of it so far.
@@ -117,14 +151,17 @@ impl Page<'_> {
         }
     }
 
-    /// The same, behind a line that a reader opens.
-    fn fold(&mut self, heading: &str, entries: Vec<String>) {
-        if entries.is_empty() {
+    /// Lists below their headings, behind a line that a reader opens.
+    fn fold(&mut self, summary: &str, lists: Vec<(&str, Vec<String>)>) {
+        let count: usize = lists.iter().map(|(_, entries)| entries.len()).sum();
+        if count == 0 {
             return;
         }
         self.begin("");
-        self.text += &format!("<details><summary>{heading} ({})</summary>\n", entries.len());
-        self.list("", entries);
+        self.text += &format!("<details><summary>{summary} ({count})</summary>\n");
+        for (heading, entries) in lists {
+            self.list(heading, entries);
+        }
         self.text += "\n</details>\n";
     }
 
@@ -146,61 +183,4 @@ fn items(lines: &[String]) -> Vec<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::changes;
-    use crate::inputs::history::History;
-    use crate::tool::git::{Commit, LogEntry};
-
-    fn told(messages: &[&str]) -> String {
-        let entry = |(number, message): (usize, &&str)| LogEntry {
-            commit: Commit::parse(&format!("{number:040x}")).unwrap(),
-            parents: 1,
-            message: (*message).to_owned(),
-        };
-        let commits = messages.iter().enumerate().map(entry).collect();
-        changes(
-            Some("https://forge.example.org/a/b"),
-            &History { previous: None, commits, words: None, shapes: None },
-        )
-    }
-
-    #[test]
-    fn changes_are_grouped_and_what_breaks_comes_first() {
-        let text = told(&[
-            "docs: a word",
-            "feat: a page",
-            "chore(deps): update x",
-            "fix!: the port\n\nBREAKING CHANGE: it is 8080 now",
-            "plain words",
-        ]);
-        let link =
-            |number: usize| format!("([000000000000](https://forge.example.org/a/b/commit/{number:040x}))");
-        let expected = format!(
-            "### Breaking changes\n\n- `the port` {}\n  - `it is 8080 now`\n\n### New\n\n- `a page` {}\n\n\
-             ### Other changes\n\n- `plain words` {}\n\n<details><summary>Dependencies (1)</summary>\n\n\
-             - `deps: update x` {}\n\n</details>\n\n<details><summary>Maintenance (1)</summary>\n\n- `docs: a word` {}\n\n</details>\n",
-            link(3),
-            link(1),
-            link(4),
-            link(2),
-            link(0)
-        );
-        assert_eq!(text, expected);
-    }
-
-    #[test]
-    fn a_project_without_a_convention_has_one_list() {
-        let text = told(&["verify: no cache", "plain words"]);
-        assert!(text.starts_with("- `verify: no cache`") && !text.contains('#'), "{text}");
-        assert_eq!(told(&[]), "No changes besides the version.\n");
-    }
-
-    #[test]
-    fn a_long_range_ends_between_two_entries_and_counts_the_rest() {
-        let messages = vec!["x".repeat(200); 1000];
-        let text = told(&messages.iter().map(String::as_str).collect::<Vec<_>>());
-        assert!(text.len() <= (60 << 10) + 100, "{}", text.len());
-        let listed = text.lines().filter(|line| line.starts_with("- ")).count();
-        assert!(text.ends_with(&format!("\n\nAnd {} more.\n", 1000 - listed)), "{listed}");
-    }
-}
+mod tests;

@@ -1,0 +1,85 @@
+//! The first sentences of the notes: what kind of release it is, and whether there is something to do before upgrading.
+
+use crate::inputs::version::ReleaseTag;
+
+use super::change::{Change, Group};
+use super::compared::Compared;
+
+/// Two sentences, by the step between the versions and by what the changes say of themselves.
+pub(super) fn sentences(
+    tag: &ReleaseTag,
+    previous: &ReleaseTag,
+    changes: &[Change<'_>],
+    compared: &Compared,
+) -> String {
+    let (is_breaking, has_upgrade_notes) =
+        (changes.iter().any(|change| change.breaking.is_some()), !compared.upgrade.is_empty());
+    let is_security = changes.iter().any(|change| change.group == Group::Security);
+    let with = match (is_breaking, is_security) {
+        (true, true) => " with breaking changes and security fixes",
+        (true, false) => " with breaking changes",
+        (false, true) => " with security fixes",
+        (false, false) => "",
+    };
+    let todo = match (is_breaking, has_upgrade_notes) {
+        (true, true) => "Before upgrading, read the breaking changes and the upgrade notes.",
+        (true, false) => "Before upgrading, read the breaking changes.",
+        (false, true) => "Before upgrading, read the upgrade notes.",
+        (false, false) => "No commit names anything to do before upgrading.",
+    };
+    format!("**{}{with}.** {todo}", step(tag, previous))
+}
+
+/// By the step from one stable version to the next. A version after a pre-release, or below the one that it is compared with,
+/// has no such step.
+fn step(tag: &ReleaseTag, previous: &ReleaseTag) -> &'static str {
+    let (new, old) = (tag.version(), previous.version());
+    if !tag.is_stable() {
+        "Pre-release"
+    } else if new <= old || !previous.is_stable() {
+        "Release"
+    } else if new.major > old.major {
+        "Major release"
+    } else if new.minor > old.minor {
+        "Minor release"
+    } else {
+        "Patch release"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::sentences;
+    use crate::evidence::notes::change::Change;
+    use crate::evidence::notes::compared::Compared;
+    use crate::tool::git::{Commit, LogEntry};
+
+    #[test]
+    fn the_first_sentences_say_what_kind_it_is_and_what_to_do() {
+        let nothing = "No commit names anything to do before upgrading.";
+        for (previous, tag, messages, upgrade, expected) in [
+            ("v1.2.0", "v1.2.1", &["fix: a"][..], false, format!("**Patch release.** {nothing}")),
+            ("v1.2.0", "v1.3.0", &["feat: a", "security: b"], false, format!("**Minor release with security fixes.** {nothing}")),
+            ("v1.2.0", "v2.0.0", &["feat!: a"], false, "**Major release with breaking changes.** Before upgrading, read the breaking changes.".to_owned()),
+            ("v0.2.0", "v0.2.1", &["fix!: a", "security: b"], true, "**Patch release with breaking changes and security fixes.** Before upgrading, read the breaking changes and the upgrade notes.".to_owned()),
+            ("v1.2.0", "v1.2.1", &[], true, "**Patch release.** Before upgrading, read the upgrade notes.".to_owned()),
+            ("v1.2.0", "v2.0.0-rc.1", &["words"], false, format!("**Pre-release.** {nothing}")),
+            ("v2.0.0-rc.1", "v2.0.0", &[], false, format!("**Release.** {nothing}")),
+            ("v2.0.0", "v1.9.0", &[], false, format!("**Release.** {nothing}")),
+        ] {
+            let entries: Vec<_> = messages
+                .iter()
+                .map(|message| LogEntry {
+                    commit: Commit::parse(&"a".repeat(40)).unwrap(),
+                    parents: 1,
+                    message: (*message).to_owned(),
+                })
+                .collect();
+            let changes: Vec<_> = entries.iter().map(Change::of).collect();
+            let upgrade = if upgrade { vec!["Node".to_owned()] } else { Vec::new() };
+            let compared = Compared { upgrade, ..Compared::default() };
+            let found = sentences(&tag.parse().unwrap(), &previous.parse().unwrap(), &changes, &compared);
+            assert_eq!(found, expected, "{previous} {tag}");
+        }
+    }
+}

@@ -1,0 +1,71 @@
+use super::Told;
+use crate::inputs::history::History;
+use crate::tool::git::{Commit, LogEntry};
+
+fn told(messages: &[&str]) -> String {
+    let entry = |(number, message): (usize, &&str)| LogEntry {
+        commit: Commit::parse(&format!("{number:040x}")).unwrap(),
+        parents: 1,
+        message: (*message).to_owned(),
+    };
+    let commits = messages.iter().enumerate().map(entry).collect();
+    let history = History { previous: None, commits, words: None, shapes: None };
+    Told::of(&history).text(Some("https://forge.example.org/a/b"))
+}
+
+#[test]
+fn changes_are_grouped_and_what_breaks_comes_first() {
+    let text = told(&[
+        "docs: a word",
+        "feat: a page",
+        "chore(deps): update x",
+        "fix!: the port\n\nBREAKING CHANGE: it is 8080 now",
+        "plain words",
+    ]);
+    let link =
+        |number: usize| format!("([000000000000](https://forge.example.org/a/b/commit/{number:040x}))");
+    let expected = format!(
+        "### Breaking changes\n\n- `the port` {}\n  - `it is 8080 now`\n\n### New\n\n- `a page` {}\n\n\
+         ### Other changes\n\n- `plain words` {}\n\n<details><summary>Dependencies (1)</summary>\n\n\
+         - `deps: update x` {}\n\n</details>\n\n<details><summary>Maintenance (1)</summary>\n\n- `docs: a word` {}\n\n</details>\n",
+        link(3),
+        link(1),
+        link(4),
+        link(2),
+        link(0)
+    );
+    assert_eq!(text, expected);
+}
+
+#[test]
+fn a_project_without_a_convention_has_one_list() {
+    let text = told(&["verify: no cache", "plain words"]);
+    assert!(text.starts_with("- `verify: no cache`") && !text.contains('#'), "{text}");
+    assert_eq!(told(&[]), "No changes besides the version.\n");
+}
+
+#[test]
+fn a_long_range_ends_between_two_entries_and_counts_the_rest() {
+    let messages = vec!["x".repeat(200); 1000];
+    let text = told(&messages.iter().map(String::as_str).collect::<Vec<_>>());
+    assert!(text.len() <= (60 << 10) + 100, "{}", text.len());
+    let listed = text.lines().filter(|line| line.starts_with("- ")).count();
+    assert!(text.ends_with(&format!("</details>\n\nAnd {} more.\n", 1000 - listed)), "{listed}");
+}
+
+#[test]
+fn the_first_screen_has_a_handful_of_changes_security_first_and_the_rest_is_folded() {
+    let features: Vec<_> = (0..9).map(|number| format!("feat: {number}")).collect();
+    let mut messages: Vec<_> = features.iter().map(String::as_str).collect();
+    messages.extend(["fix: a", "fix: b", "words", "security: c"]);
+    let text = told(&messages);
+    let (shown, folded) = text.split_once("\n<details><summary>More changes (3)</summary>\n\n").unwrap();
+    let entries = |text: &str| text.lines().filter(|line| line.starts_with("- ")).count();
+    assert_eq!((entries(shown), entries(folded)), (10, 3), "{text}");
+    assert!(shown.starts_with("### Security\n\n- `c` (") && !shown.contains("### Fixed"), "{text}");
+    assert!(
+        folded.starts_with("### Fixed\n\n- `a` (") && folded.contains("\n### Other changes\n\n- `words` (")
+    );
+    assert!(folded.ends_with("\n\n</details>\n"), "{text}");
+    assert!(!told(&messages[3..]).contains("<details>"));
+}
