@@ -1,3 +1,5 @@
+mod structure;
+
 use super::Told;
 use crate::inputs::history::History;
 use crate::tool::git::{Commit, LogEntry};

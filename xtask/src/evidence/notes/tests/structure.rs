@@ -1,0 +1,170 @@
+//! Whatever the commits say, a Markdown parser with every extension on finds the page's own structure and no other, and each
+//! commit once, as it was written.
+
+use std::collections::BTreeSet;
+
+use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag};
+
+use super::super::change::Change;
+use super::super::section;
+use crate::inputs::history::History;
+use crate::process::shown::is_hidden;
+use crate::tool::git::{Commit, LogEntry};
+
+const REPOSITORY: &str = "https://forge.example.org/a/b";
+
+/// A test draws this many pages, of up to [`MOST_COMMITS`] each.
+const PAGES: u64 = 400;
+const MOST_COMMITS: u64 = 12;
+
+/// What subjects are made of: what Markdown and forges read as something else than text, and what cannot be seen.
+const FRAGMENTS: [&str; 58] = [
+    "# ",
+    "## Image\n",
+    "- ",
+    "1. ",
+    "> ",
+    "    ",
+    "\t",
+    "```",
+    "``",
+    "`",
+    "~~~",
+    "***",
+    "**",
+    "_",
+    "~~",
+    "<b>",
+    "</details>",
+    "<!--",
+    "-->",
+    "<script>",
+    "&lt;",
+    "&#96;",
+    "\\`",
+    "\\",
+    "[a](http://localhost)",
+    "![a](x)",
+    "[^1]",
+    "[^1]: x",
+    "[x]: y",
+    "<http://localhost>",
+    "http://localhost/x",
+    "@everyone",
+    "#1",
+    "a/b!2",
+    "4993ff5a4993ff5a",
+    ":tada:",
+    "$x$",
+    "$$",
+    "| a | b |",
+    "|---|",
+    "[ ] ",
+    "- [x] ",
+    "===",
+    "---",
+    "\u{202e}",
+    "\u{200b}",
+    "\u{e0041}",
+    "\u{fe0f}",
+    "\r",
+    "\n",
+    "\u{0}",
+    "\u{2028}",
+    "\u{fffd}",
+    " ",
+    "word",
+    "feat: ",
+    "fix!: ",
+    "\n\nBREAKING CHANGE: ",
+];
+
+/// xorshift64*, so that a page is known by its number.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % end
+    }
+
+    fn message(&mut self) -> String {
+        let length = self.below(9);
+        (0..length).map(|_| FRAGMENTS[usize::try_from(self.below(58)).unwrap()]).collect()
+    }
+}
+
+fn history(random: &mut Random) -> History {
+    let entry = |number: u64, message| LogEntry {
+        commit: Commit::parse(&format!("{number:040x}")).unwrap(),
+        parents: 1,
+        message,
+    };
+    let commits = (0..random.below(MOST_COMMITS)).map(|number| entry(number, random.message())).collect();
+    History { previous: Some("v1.2.3".parse().unwrap()), commits, words: None, shapes: None }
+}
+
+/// What a person sees of words that a code span shows.
+fn seen(words: &str) -> String {
+    let shown: String = words.chars().filter(|c| !is_hidden(*c)).collect();
+    let shown: String = shown.trim().chars().take(200).collect();
+    if shown.is_empty() { "(no subject)".to_owned() } else { shown }
+}
+
+/// The words that a page shows as they were written, and the commits that it links to.
+fn read(page: &str) -> (Vec<String>, Vec<String>) {
+    let (mut words, mut commits) = (Vec::new(), Vec::new());
+    for event in Parser::new_ext(page, Options::all()) {
+        match event {
+            Event::Code(text) => words.push(text.into_string()),
+            Event::Text(text) if &*text == "(no subject)" || text.starts_with("(no subject) (") => {
+                words.push("(no subject)".to_owned());
+            }
+            Event::Html(text) => {
+                let own = [
+                    "<details><summary>More changes (",
+                    "<details><summary>Dependencies (",
+                    "<details><summary>Maintenance (",
+                ];
+                let is_own = own.iter().any(|own| text.starts_with(own)) || text.trim_end() == "</details>";
+                assert!(is_own, "HTML {text:?} in\n{page}");
+            }
+            Event::Start(Tag::Heading { level, .. }) => {
+                assert!(matches!(level, HeadingLevel::H2 | HeadingLevel::H3), "{level} in\n{page}");
+            }
+            Event::Start(Tag::Link { dest_url, .. }) => {
+                let rest =
+                    dest_url.strip_prefix(REPOSITORY).unwrap_or_else(|| panic!("{dest_url} in\n{page}"));
+                commits.extend(rest.strip_prefix("/commit/").map(str::to_owned));
+            }
+            Event::Start(Tag::Paragraph | Tag::List(None) | Tag::Item | Tag::Strong | Tag::HtmlBlock)
+            | Event::End(_)
+            | Event::Text(_)
+            | Event::SoftBreak => {}
+            other => panic!("{other:?} in\n{page}"),
+        }
+    }
+    (words, commits)
+}
+
+#[test]
+fn every_commit_is_there_once_and_nothing_that_it_says_is_markup() {
+    for number in 1..=PAGES {
+        let history = history(&mut Random(number.wrapping_mul(0x9e37_79b9_7f4a_7c15)));
+        let page = section(Some(REPOSITORY), &"v1.3.0".parse().unwrap(), &history);
+        let (mut words, commits) = read(&page);
+        let changes: Vec<_> = history.commits.iter().map(Change::of).collect();
+        let mut expected: Vec<_> = changes
+            .iter()
+            .flat_map(|change| [&change.text].into_iter().chain(change.breaking.iter().flatten()))
+            .map(|text| seen(text))
+            .collect();
+        words.sort();
+        expected.sort();
+        assert_eq!(words, expected, "page {number}:\n{page}");
+        let unique: BTreeSet<_> = commits.iter().collect();
+        assert_eq!((commits.len(), unique.len()), (changes.len(), changes.len()), "page {number}:\n{page}");
+    }
+}
