@@ -16,7 +16,7 @@ pub struct History {
     pub previous: Option<ReleaseTag>,
     /// The commits since then, newest first.
     pub commits: Vec<LogEntry>,
-    /// What a maintainer wrote about it, in `release-notes/<tag>.md` of the commit.
+    /// What a maintainer wrote about it, in `release-notes/<tag>.md` of the commit, else in the message of the tag.
     pub words: Option<String>,
     /// What the two commits say of their images; none for the first release.
     pub shapes: Option<Shapes>,
@@ -27,7 +27,7 @@ impl History {
     /// previous one.
     ///
     /// # Errors
-    /// A [`Refusal`] for words that cannot stand on a page; any other error when git does not answer.
+    /// A [`Refusal`] for words in a file that cannot stand on a page; any other error when git does not answer.
     pub fn of(git: &Git, source: &Source, from: Option<&ReleaseTag>) -> Result<Self> {
         let Source { tag, commit, .. } = source;
         let previous = match from {
@@ -39,6 +39,13 @@ impl History {
         let [words] = git.files(commit, [&path])?;
         let words = words.map(|bytes| words::read(&bytes)).transpose();
         let words = words.map_err(|error| Refusal::new(format!("`{path}` of commit {commit}: {error:#}")))?;
+        let words = match words {
+            None if source.is_tagged => {
+                let message = git.tag_message(&tag.to_string())?;
+                message.and_then(|message| words::of_tag(tag, &message))
+            }
+            words => words,
+        };
         let before = match &previous {
             Some(previous) => git.peel(&previous.git_ref())?,
             None => None,

@@ -1,8 +1,9 @@
-//! What a maintainer wrote about a release, in `release-notes/<tag>.md` of the commit: Markdown that is shown as it is, above
-//! everything else. It may hold nothing that a reader, or a renderer, could take for the part of the page that is generated.
+//! What a maintainer wrote about a release, in `release-notes/<tag>.md` of the commit or else in the message of the tag: Markdown
+//! that is shown as it is, above everything else. It may hold nothing that a reader, or a renderer, could take for the part of the page that is generated.
 
 use anyhow::{Context as _, Result, ensure};
 
+use crate::inputs::version::ReleaseTag;
 use crate::process::shown::is_hidden;
 
 /// A file that is larger, in bytes, is no introduction.
@@ -21,6 +22,26 @@ pub fn read(bytes: &[u8]) -> Result<String> {
         }
     }
     Ok(text.trim().to_owned())
+}
+
+/// The words of an annotated tag, where they say more than the version. A tag that is public cannot be corrected, so words that
+/// cannot stand on a page are a sentence about them, and no refusal.
+#[must_use]
+pub fn of_tag(tag: &ReleaseTag, message: &[u8]) -> Option<String> {
+    match read(message) {
+        Ok(text) if says_no_more(tag, &text) => None,
+        Ok(text) => Some(text),
+        Err(error) => Some(format!("The message of the git tag is not shown here: {error:#}.")),
+    }
+}
+
+/// `v1.2.3`, `Release 1.2.3`, and the like.
+fn says_no_more(tag: &ReleaseTag, text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    let mut words: Vec<_> = text.split_whitespace().map(|word| word.trim_matches(['.', ':'])).collect();
+    words.retain(|word| !["release", "version", "tag"].contains(word));
+    let version = tag.version().to_string();
+    words.iter().all(|word| word.strip_prefix('v').unwrap_or(word) == version)
 }
 
 /// Why a line cannot stand on a page.
@@ -51,7 +72,32 @@ fn is_heading(line: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::read;
+    use super::{of_tag, read};
+
+    #[test]
+    fn a_tag_has_words_where_it_says_more_than_its_version() {
+        let words = |message: &str| of_tag(&"v1.2.0-rc.1".parse().unwrap(), message.as_bytes());
+        for nothing in [
+            "",
+            "\n",
+            "v1.2.0-rc.1\n",
+            "1.2.0-rc.1",
+            "Release v1.2.0-rc.1.",
+            "Release: 1.2.0-rc.1",
+            "Version 1.2.0-rc.1\n",
+        ] {
+            assert_eq!(words(nothing), None, "{nothing}");
+        }
+        for text in ["Faster than ever.", "- one\n- two", "v1.2.0", "Release 1.2.0-rc.1 is faster"] {
+            assert_eq!(words(&format!("{text}\n")).as_deref(), Some(text));
+        }
+        let unfit = words("Words.\n\n## Image\n").unwrap();
+        assert!(
+            unfit.starts_with("The message of the git tag is not shown here: line 3: ")
+                && !unfit.contains("##\u{20}"),
+            "{unfit}"
+        );
+    }
 
     #[test]
     fn words_that_could_pass_for_the_generated_part_are_refused() {

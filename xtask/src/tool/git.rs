@@ -6,6 +6,7 @@ mod log;
 mod objects;
 mod sealed;
 mod signer;
+mod tag_message;
 mod tree;
 mod upstream;
 mod work_tree;

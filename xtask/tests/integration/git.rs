@@ -186,6 +186,28 @@ fn words_of_a_maintainer_stand_above_the_changes_or_are_refused_by_line() {
 }
 
 #[test]
+fn words_of_an_annotated_tag_stand_above_the_changes_where_there_is_no_file() {
+    let repository = Repository::new(&[("a.js", b"one\n"), ("release-notes/v0.2.0.md", b"From the file.\n")]);
+    for (tag, message) in
+        [("v0.1.0", "Hello."), ("v0.2.0", "From-the-tag."), ("v0.3.0", "v0.3.0"), ("v0.4.0", "<b>")]
+    {
+        repository.git(&format!("tag --annotate --message={message} {tag}"));
+    }
+    repository.git("tag v0.5.0");
+    let git = repository.asked();
+    let words = |tag: &str| {
+        let source = Source::of_tag(&git, tag.parse().unwrap()).unwrap();
+        History::of(&git, &source, None).unwrap().words
+    };
+    assert_eq!(words("v0.1.0").as_deref(), Some("Hello."));
+    assert_eq!(words("v0.2.0").as_deref(), Some("From the file."));
+    assert_eq!((words("v0.3.0"), words("v0.5.0")), (None, None), "a lightweight tag has no words of its own");
+    assert!(
+        words("v0.4.0").unwrap().starts_with("The message of the git tag is not shown here: line 1: HTML")
+    );
+}
+
+#[test]
 fn notes_compare_the_images_of_both_commits_and_say_what_they_cannot_read() {
     let lock = |version: &str| {
         format!(

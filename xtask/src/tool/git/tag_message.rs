@@ -1,0 +1,60 @@
+//! What stands in an annotated tag, without the signature.
+
+use anyhow::{Context as _, Result};
+
+use super::Git;
+
+/// How a signature begins (`gpg-interface.c` of git): what follows is for programs.
+const SIGNATURES: [&str; 4] = [
+    "-----BEGIN PGP SIGNATURE-----",
+    "-----BEGIN PGP MESSAGE-----",
+    "-----BEGIN SIGNED MESSAGE-----",
+    "-----BEGIN SSH SIGNATURE-----",
+];
+
+impl Git {
+    /// The message of `tag`, as written: hostile input. `None` where there is no such tag, or it is a lightweight one.
+    ///
+    /// # Errors
+    /// When git fails, or answers in another form than documented.
+    pub fn tag_message(&self, tag: &str) -> Result<Option<Vec<u8>>> {
+        let name = format!("refs/tags/{tag}");
+        let format = "--format=%(objecttype)%00%(contents)";
+        let printed = self.call(&["for-each-ref", format, &name])?.output()?.success()?.stdout;
+        if printed.is_empty() {
+            return Ok(None);
+        }
+        let end = printed.iter().position(|byte| *byte == 0);
+        let end = end.with_context(|| format!("`git for-each-ref` printed one field of `{name}`"))?;
+        Ok((&printed[..end] == b"tag").then(|| without_signature(&printed[end + 1..]).to_owned()))
+    }
+}
+
+fn without_signature(message: &[u8]) -> &[u8] {
+    let mut rest = 0;
+    for line in message.split_inclusive(|byte| *byte == b'\n') {
+        if SIGNATURES.iter().any(|begin| line.starts_with(begin.as_bytes())) {
+            return &message[..rest];
+        }
+        rest += line.len();
+    }
+    message
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_signature;
+
+    #[test]
+    fn a_signature_and_what_follows_is_no_part_of_the_message() {
+        for (message, expected) in [
+            ("words\n", "words\n"),
+            ("words\n-----BEGIN SSH SIGNATURE-----\nU1NI\n-----END SSH SIGNATURE-----\n", "words\n"),
+            ("-----BEGIN PGP SIGNATURE-----\n", ""),
+            ("see -----BEGIN PGP SIGNATURE-----\n", "see -----BEGIN PGP SIGNATURE-----\n"),
+            ("", ""),
+        ] {
+            assert_eq!(without_signature(message.as_bytes()), expected.as_bytes());
+        }
+    }
+}
