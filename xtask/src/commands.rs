@@ -70,7 +70,7 @@ fn run(command: Command, environment: &Environment) -> Result<()> {
         }
         Command::Check { json } => check::run(environment, json),
         Command::Policies { check } => policies::run(environment, check),
-        Command::Notes { what, from } => notes::run(environment, what.as_deref(), from.as_ref()),
+        Command::Notes { what, from, json } => notes::run(environment, what.as_deref(), from.as_ref(), json),
         Command::Init(options) => init::run(environment, &options),
         Command::Keygen { directory } => keygen::run(environment, &directory),
         Command::Doctor { fix } => doctor::run(environment, &fix),

@@ -101,6 +101,9 @@ pub enum Command {
         /// The release to compare with [default: the one before it on its own line]
         #[arg(long, value_name = "TAG")]
         from: Option<ReleaseTag>,
+        /// Print one document, `xtask-notes/1`
+        #[arg(long)]
+        json: bool,
     },
     /// Write into another repository what it needs to release its service with this tool; nothing is overwritten
     Init(crate::commands::init::Options),

@@ -14,11 +14,16 @@ use crate::refuse;
 use crate::tool::git::Git;
 
 /// Prints the section for `what`, a tag, or a commit as the next version: what changed since `from`, or since the release
-/// before it. Commits are linked where the commit has the release's configuration, which names the forge.
+/// before it; with `json`, as one document. Commits are linked where the commit has the release's configuration, which names the forge.
 ///
 /// # Errors
 /// As [`Source::to_try`]; a [`crate::process::failure::Refusal`] where there is no tag `from`; or when git does not answer.
-pub fn run(environment: &Environment, what: Option<&str>, from: Option<&ReleaseTag>) -> Result<()> {
+pub fn run(
+    environment: &Environment,
+    what: Option<&str>,
+    from: Option<&ReleaseTag>,
+    json: bool,
+) -> Result<()> {
     let git = Git::here(&Runner::new(environment))?;
     let source = Source::to_try(&git, what)?;
     if let Some(from) = from
@@ -26,6 +31,10 @@ pub fn run(environment: &Environment, what: Option<&str>, from: Option<&ReleaseT
     {
         refuse!("there is no tag `{from}` here; fetch the repository's tags with `git fetch --tags`");
     }
+    let history = History::of(&git, &source, from)?;
+    if json {
+        return stdout::print(&notes::document(&source, &history)?);
+    }
     let repository = Config::if_any(&git, &source.commit)?.map(|config| config.source_url());
-    stdout::print(&notes::section(repository.as_deref(), &source.tag, &History::of(&git, &source, from)?))
+    stdout::print(&notes::section(repository.as_deref(), &source.tag, &history))
 }

@@ -2,6 +2,7 @@
 
 mod change;
 mod compared;
+mod document;
 mod kind;
 mod text;
 
@@ -11,6 +12,8 @@ use crate::inputs::version::ReleaseTag;
 use change::{Change, Group, without_reverted};
 use compared::Compared;
 use text::as_written;
+
+pub use document::document;
 
 /// The list ends before it is larger than this, in bytes: forges bound what a page may hold.
 const LARGEST: usize = 60 << 10;

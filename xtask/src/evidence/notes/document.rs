@@ -1,0 +1,112 @@
+//! The notes for programs: the same data as the section of a page, with what commits say as it was written.
+
+use anyhow::{Context as _, Result};
+use serde::Serialize;
+
+use crate::inputs::history::History;
+use crate::inputs::source::Source;
+
+use super::Told;
+use super::change::{Change, Group};
+
+/// `schema` changes when a field does.
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: &'static str,
+    tag: String,
+    commit: &'a str,
+    /// `null` for a first release.
+    previous: Option<String>,
+    /// Markdown.
+    words: Option<&'a str>,
+    changes: Vec<Row<'a>>,
+    /// Markdown, as the next two.
+    upgrade: &'a [String],
+    dependencies: &'a [String],
+    not_compared: &'a [String],
+    reverted: usize,
+}
+
+#[derive(Serialize)]
+struct Row<'a> {
+    commit: &'a str,
+    group: Group,
+    text: &'a str,
+    /// What its footers say is broken; `null` where it breaks nothing.
+    breaking: Option<&'a [String]>,
+}
+
+impl<'a> Row<'a> {
+    fn of(change: &'a Change<'_>) -> Self {
+        Self {
+            commit: change.commit.as_str(),
+            group: change.group,
+            text: &change.text,
+            breaking: change.breaking.as_deref(),
+        }
+    }
+}
+
+/// One document, `xtask-notes/1`, with every change: the same history gives the same text.
+///
+/// # Errors
+/// Not for any history.
+pub fn document(source: &Source, history: &History) -> Result<String> {
+    let told = Told::of(history);
+    // A first release has no news, as on its page.
+    let changes = if history.previous.is_some() { &told.changes[..] } else { &[] };
+    let document = Document {
+        schema: "xtask-notes/1",
+        tag: source.tag.to_string(),
+        commit: source.commit.as_str(),
+        previous: history.previous.as_ref().map(ToString::to_string),
+        words: history.words.as_deref(),
+        changes: changes.iter().map(Row::of).collect(),
+        upgrade: &told.compared.upgrade,
+        dependencies: &told.compared.dependencies,
+        not_compared: &told.compared.unread,
+        reverted: if history.previous.is_some() { told.left_out } else { 0 },
+    };
+    let text = serde_json::to_string_pretty(&document).context("writing the notes")?;
+    Ok(format!("{text}\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::document;
+    use crate::inputs::history::History;
+    use crate::inputs::source::Source;
+    use crate::tool::git::{Commit, LogEntry};
+
+    #[test]
+    fn a_document_has_every_change_as_it_was_written() {
+        let commit = Commit::parse(&"a".repeat(40)).unwrap();
+        let source =
+            Source { tag: "v1.1.0".parse().unwrap(), commit: commit.clone(), time: 0, is_tagged: true };
+        let entry =
+            |message: &str| LogEntry { commit: commit.clone(), parents: 1, message: message.to_owned() };
+        let commits = vec![entry("feat(api)!: <b>\n\nBREAKING CHANGE: x"), entry("words \u{1b}[2K")];
+        let mut history = History {
+            previous: Some("v1.0.0".parse().unwrap()),
+            commits,
+            words: Some("Hello.".to_owned()),
+            shapes: None,
+        };
+        let found: Value = serde_json::from_str(&document(&source, &history).unwrap()).unwrap();
+        let id = commit.as_str();
+        let expected = json!({
+            "schema": "xtask-notes/1", "tag": "v1.1.0", "commit": id, "previous": "v1.0.0", "words": "Hello.",
+            "changes": [
+                {"commit": id, "group": "features", "text": "api: <b>", "breaking": ["x"]},
+                {"commit": id, "group": "others", "text": "words \u{1b}[2K", "breaking": null},
+            ],
+            "upgrade": [], "dependencies": [], "not_compared": [], "reverted": 0,
+        });
+        assert_eq!(found, expected);
+        history.previous = None;
+        let first: Value = serde_json::from_str(&document(&source, &history).unwrap()).unwrap();
+        assert_eq!((&first["previous"], &first["changes"]), (&Value::Null, &json!([])));
+    }
+}
