@@ -4,6 +4,7 @@
 mod canary;
 mod cosign;
 mod git;
+mod golden;
 mod handover;
 mod http;
 mod layers;

@@ -1,0 +1,39 @@
+//! Release notes of small repositories, held against one text each in `golden/`. Where a change of the notes is meant,
+//! `BLESS=1 cargo test --package xtask --test integration golden` writes the texts again; the difference is for review.
+
+#![expect(clippy::unwrap_used, reason = "what a test sets up must work")]
+
+mod stories;
+mod story;
+
+use std::fs;
+use std::path::PathBuf;
+
+use xtask::process::environment::Environment;
+
+use story::Story;
+
+#[test]
+fn notes_of_small_repositories_are_as_reviewed() {
+    let dir = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/integration/golden"));
+    let is_blessed = Environment::of_this_process().get("BLESS").unwrap().is_some();
+    let mut wrong = Vec::new();
+    for (name, tag, tell) in stories::ALL {
+        let mut story = Story::new();
+        tell(&mut story);
+        let found = story.notes(tag);
+        let path = dir.join(format!("{name}.md"));
+        if is_blessed {
+            fs::write(&path, &found).unwrap();
+        }
+        let expected = fs::read_to_string(&path).unwrap_or_default();
+        if found != expected {
+            wrong.push(format!("{name}: expected\n{expected}\nfound\n{found}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let texts = fs::read_dir(&dir).unwrap().filter(|entry| {
+        entry.as_ref().unwrap().path().extension().is_some_and(|extension| extension == "md")
+    });
+    assert_eq!(texts.count(), stories::ALL.len(), "each text has its story, and each story its own name");
+}

@@ -1,0 +1,204 @@
+//! The repositories, each as its name, the tag whose notes are read, and how it came to be.
+
+use super::story::Story;
+
+type Tell = fn(&mut Story);
+
+/// Every story has one release behind it, unless its name says something else.
+pub(super) const ALL: [(&str, &str, Tell); 44] = [
+    ("first-release", "v0.1.0", |s| {
+        s.commit("feat: a").tag("v0.1.0");
+    }),
+    ("nothing-changed", "v0.1.1", |s| {
+        first(s).tag("v0.1.1");
+    }),
+    ("groups", "v0.2.0", |s| {
+        for kind in
+            ["feat", "fix", "perf", "security", "docs", "chore", "ci", "build", "test", "refactor", "revert"]
+        {
+            first(s).commit(format!("{kind}: a {kind}"));
+        }
+        s.commit("area: what").commit("A plain sentence.").tag("v0.2.0");
+    }),
+    ("scopes", "v0.1.1", |s| {
+        first(s).commit("fix(api): a").commit("feat(): b").commit("fix(deps): c").tag("v0.1.1");
+    }),
+    ("breaking-mark", "v0.2.0", |s| {
+        first(s).commit("feat!: a").commit("fix(api)!: b").tag("v0.2.0");
+    }),
+    ("breaking-footer", "v0.2.0", |s| {
+        first(s).commit("feat: a\n\nWords.\n\nBREAKING CHANGE: one\n").tag("v0.2.0");
+    }),
+    ("breaking-footer-lines", "v0.2.0", |s| {
+        first(s)
+            .commit("feat: a\n\nBREAKING CHANGE: one\n  two\nthree\nSigned-off-by: Ann <ann@example.org>\n")
+            .tag("v0.2.0");
+    }),
+    ("breaking-footers", "v0.2.0", |s| {
+        first(s)
+            .commit("a\n\nBREAKING CHANGE: one\nBREAKING-CHANGE: two\n\nBREAKING CHANGES: none\n")
+            .tag("v0.2.0");
+    }),
+    ("backport", "v1.2.9", |s| {
+        s.commit("a").tag("v1.2.8").on("line").on("main").commit("feat: b").tag("v1.3.0");
+        s.on("line").commit("fix: c").tag("v1.2.9");
+    }),
+    ("backport-is-news-on-its-line-only", "v1.3.1", |s| {
+        s.commit("a").tag("v1.2.8").on("line").on("main").commit("feat: b").tag("v1.3.0");
+        s.on("line").commit("fix: c").tag("v1.2.9").on("main").commit("fix: d").tag("v1.3.1");
+    }),
+    ("backport-merged-back", "v1.3.1", |s| {
+        s.commit("a").tag("v1.2.8").on("line").on("main").commit("feat: b").tag("v1.3.0");
+        s.on("line")
+            .commit("fix: c")
+            .tag("v1.2.9")
+            .on("main")
+            .merge(&["line"], "Merge branch 'line'")
+            .tag("v1.3.1");
+    }),
+    ("candidate-first", "v0.2.0-rc.1", |s| {
+        first(s).commit("feat: a").tag("v0.2.0-rc.1");
+    }),
+    ("candidate-next", "v0.2.0-rc.2", |s| {
+        first(s).commit("feat: a").tag("v0.2.0-rc.1").commit("fix: b").tag("v0.2.0-rc.2");
+    }),
+    ("candidate-tenth", "v0.2.0-rc.10", |s| {
+        first(s)
+            .commit("feat: a")
+            .tag("v0.2.0-rc.2")
+            .commit("fix: b")
+            .tag("v0.2.0-rc.9")
+            .commit("c")
+            .tag("v0.2.0-rc.10");
+    }),
+    ("candidate-became-stable", "v0.2.0", |s| {
+        first(s).commit("feat: a").tag("v0.2.0-rc.1").commit("fix: b").tag("v0.2.0");
+    }),
+    ("candidate-same-commit", "v0.2.0", |s| {
+        first(s).commit("feat: a").tag("v0.2.0-rc.1").tag("v0.2.0");
+    }),
+    ("candidates-only", "v0.1.0-rc.2", |s| {
+        s.commit("a").tag("v0.1.0-rc.1").commit("b").tag("v0.1.0-rc.2");
+    }),
+    ("candidate-of-abandoned-version", "v0.3.0-rc.1", |s| {
+        first(s).commit("a").tag("v0.2.0-rc.1").commit("b").tag("v0.3.0-rc.1");
+    }),
+    ("side-branch", "v0.2.0", |s| {
+        first(s)
+            .on("side")
+            .commit("feat: b")
+            .on("main")
+            .commit("fix: c")
+            .merge(&["side"], "Merge branch 'side'")
+            .tag("v0.2.0");
+    }),
+    ("side-branch-tagged", "v0.2.0", |s| {
+        first(s).on("side").commit("feat: b").tag("v0.1.5").on("main").commit("fix: c").tag("v0.2.0");
+    }),
+    ("merge-with-words", "v0.2.0", |s| {
+        first(s).on("side").commit("b").on("main").merge(&["side"], "feat: everything of side").tag("v0.2.0");
+    }),
+    ("merge-of-pull-request", "v0.2.0", |s| {
+        first(s)
+            .on("side")
+            .commit("b")
+            .on("main")
+            .merge(&["side"], "Merge pull request 'b' (#7) from side into main")
+            .tag("v0.2.0");
+    }),
+    ("squash-merge", "v0.2.0", |s| {
+        first(s).on("side").commit("wip").on("main").commit("feat: a (#12)\n\n* wip\n* more\n").tag("v0.2.0");
+    }),
+    ("octopus", "v0.2.0", |s| {
+        first(s).on("x").commit("fix: x").on("main").on("y");
+        s.commit("fix: y").on("main").merge(&["x", "y"], "Merge branches 'x' and 'y'").tag("v0.2.0");
+    }),
+    ("two-roots", "v0.2.0", |s| {
+        first(s)
+            .orphan("other")
+            .commit("other: its first")
+            .orphan("main")
+            .merge(&["other"], "Merge 'other'")
+            .tag("v0.2.0");
+    }),
+    ("revert", "v0.2.0", |s| {
+        first(s).commit("feat: a").revert("feat: a").commit("b").tag("v0.2.0");
+    }),
+    ("revert-of-revert", "v0.2.0", |s| {
+        first(s).commit("feat: a").revert("feat: a").revert("Revert \"feat: a\"").tag("v0.2.0");
+    }),
+    ("revert-of-released", "v0.2.0", |s| {
+        first(s).revert("first").tag("v0.2.0");
+    }),
+    ("revert-of-unknown", "v0.2.0", |s| {
+        first(s).commit(format!("Revert \"x\"\n\nThis reverts commit {}.\n", "0".repeat(40))).tag("v0.2.0");
+    }),
+    ("crlf", "v0.2.0", |s| {
+        first(s)
+            .commit("feat: a\r\n\r\nBREAKING CHANGE: one\r\n  two\r\n")
+            .commit("b\r\nc\r\n\r\nd")
+            .tag("v0.2.0");
+    }),
+    ("carriage-returns", "v0.2.0", |s| {
+        first(s).commit("a\rb\rc").tag("v0.2.0");
+    }),
+    ("no-utf-8", "v0.2.0", |s| {
+        first(s).commit(b"caf\xe9 is open").tag("v0.2.0");
+    }),
+    ("latin-1", "v0.2.0", |s| {
+        first(s).encoded("ISO-8859-1").commit(b"caf\xe9 is open").tag("v0.2.0");
+    }),
+    ("shift-jis", "v0.2.0", |s| {
+        first(s).encoded("Shift_JIS").commit(b"\x93\xfa\x96\x7b").tag("v0.2.0");
+    }),
+    ("unknown-encoding", "v0.2.0", |s| {
+        first(s).encoded("no-such").commit(b"caf\xe9").tag("v0.2.0");
+    }),
+    ("ten-megabytes", "v0.2.0", |s| {
+        first(s)
+            .commit(format!("fix: a\n\n{}", "0123456789\n".repeat(950_000)))
+            .commit("x".repeat(100_000))
+            .tag("v0.2.0");
+    }),
+    ("no-message", "v0.2.0", |s| {
+        first(s).commit("").commit("\n\n").tag("v0.2.0");
+    }),
+    ("emoji", "v0.2.0", |s| {
+        first(s).commit("feat: 🎉 party 👩‍👩‍👧").commit(":tada: code").commit("✨ new").tag("v0.2.0");
+    }),
+    ("right-to-left", "v0.2.0", |s| {
+        first(s).commit("fix: תיקון באג").commit("إصلاح").commit("a \u{202e}evil\u{202c} b").tag("v0.2.0");
+    }),
+    ("five-hundred-authors", "v0.2.0", |s| {
+        first(s);
+        for number in 0..500 {
+            s.by(&format!("Author {number} <a{number}@example.org>")).commit(format!("fix: {number}"));
+        }
+        s.tag("v0.2.0");
+    }),
+    ("tags-that-are-no-versions", "v0.2.0", |s| {
+        first(s)
+            .commit("a")
+            .tag("nightly")
+            .tag("v0.1.9.1")
+            .tag("release-0.1.9")
+            .tag("0.1.9")
+            .commit("b")
+            .tag("v0.2.0");
+    }),
+    ("rewritten-history", "v0.2.0", |s| {
+        first(s).commit("lost").tag("v0.1.1").orphan("anew").commit("feat: anew").tag("v0.2.0");
+    }),
+    ("replaced-commit", "v0.2.0", |s| {
+        let old = first(s).commit("feat: what the commit says").id();
+        s.tag("v0.2.0").commit("feat: what the replacement says").run(&format!("replace {old} HEAD"));
+    }),
+    ("squashed-footer-in-body", "v0.2.0", |s| {
+        first(s).commit("Add b (#3)\n\n* fix: c\n\nCo-authored-by: Bob <bob@example.org>\n").tag("v0.2.0");
+    }),
+];
+
+/// The release that others are compared with; once told, nothing more.
+fn first(story: &mut Story) -> &mut Story {
+    if story.is_new() { story.commit("first").tag("v0.1.0") } else { story }
+}

@@ -1,0 +1,160 @@
+//! A repository that is written commit by commit through `git fast-import`: the same story gives the same commits.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+
+use xshell::cmd;
+use xtask::evidence::notes;
+use xtask::inputs::history::History;
+use xtask::inputs::source::Source;
+use xtask::process::Runner;
+use xtask::process::environment::Environment;
+use xtask::process::scratch::Scratch;
+use xtask::tool::git::Git;
+
+/// The first commit's time; each next one is a minute later.
+const BEGINNING: usize = 1_700_000_000;
+
+pub(super) struct Story {
+    scratch: Scratch,
+    runner: Runner,
+    /// What is not imported yet.
+    stream: Vec<u8>,
+    /// The commit that each branch ends with, by its mark.
+    heads: BTreeMap<String, usize>,
+    branch: String,
+    author: String,
+    encoding: Option<String>,
+    commits: usize,
+}
+
+impl Story {
+    pub(super) fn new() -> Self {
+        let scratch = Scratch::new().unwrap();
+        let path = Environment::of_this_process().get("PATH").unwrap().unwrap_or_default().to_owned();
+        let home = scratch.path().display().to_string();
+        let runner = Runner::new(&Environment::from_pairs([("PATH", path), ("HOME", home)]));
+        let story = Self {
+            scratch,
+            runner,
+            stream: Vec::new(),
+            heads: BTreeMap::new(),
+            branch: "main".to_owned(),
+            author: "Ann <ann@example.org>".to_owned(),
+            encoding: None,
+            commits: 0,
+        };
+        fs::create_dir(story.top()).unwrap();
+        story.git("init --quiet --initial-branch=main", Vec::new());
+        story
+    }
+
+    pub(super) fn is_new(&self) -> bool {
+        self.commits == 0
+    }
+
+    fn top(&self) -> PathBuf {
+        self.scratch.path().join("top")
+    }
+
+    fn git(&self, arguments: &str, input: Vec<u8>) -> String {
+        let sh = self.runner.shell().unwrap();
+        let words = arguments.split(' ');
+        self.runner.call(cmd!(sh, "git {words...}")).dir(&self.top()).stdin(input).read().unwrap()
+    }
+
+    /// A commit on the branch.
+    pub(super) fn commit(&mut self, message: impl AsRef<[u8]>) -> &mut Self {
+        self.merge(&[], message)
+    }
+
+    /// A commit on the branch, with the ends of `others` as further parents.
+    pub(super) fn merge(&mut self, others: &[&str], message: impl AsRef<[u8]>) -> &mut Self {
+        self.commits += 1;
+        let (mark, time, message) = (self.commits, BEGINNING + 60 * self.commits, message.as_ref());
+        let mut text = format!("commit refs/heads/{}\nmark :{mark}\n", self.branch);
+        text += &format!("author {} {time} +0000\ncommitter {0} {time} +0000\n", self.author);
+        if let Some(encoding) = &self.encoding {
+            text += &format!("encoding {encoding}\n");
+        }
+        text += &format!("data {}\n", message.len());
+        self.stream.extend(text.into_bytes());
+        self.stream.extend(message);
+        let parents = self.heads.get(&self.branch).map(|parent| format!("\nfrom :{parent}"));
+        let others = others.iter().map(|other| format!("\nmerge :{}", self.heads[*other]));
+        for parent in parents.into_iter().chain(others) {
+            self.stream.extend(parent.into_bytes());
+        }
+        self.stream.extend(b"\n\n");
+        self.heads.insert(self.branch.clone(), mark);
+        self
+    }
+
+    /// Goes on with `branch`; a new one begins where the present one ends.
+    pub(super) fn on(&mut self, branch: &str) -> &mut Self {
+        if let Some(head) = self.heads.get(&self.branch).copied() {
+            self.heads.entry(branch.to_owned()).or_insert(head);
+        }
+        branch.clone_into(&mut self.branch);
+        self
+    }
+
+    /// Goes on with a branch that has no commit.
+    pub(super) fn orphan(&mut self, branch: &str) -> &mut Self {
+        branch.clone_into(&mut self.branch);
+        self
+    }
+
+    /// Whose commits follow.
+    pub(super) fn by(&mut self, author: &str) -> &mut Self {
+        author.clone_into(&mut self.author);
+        self
+    }
+
+    /// The encoding that the next commits declare.
+    pub(super) fn encoded(&mut self, encoding: &str) -> &mut Self {
+        self.encoding = Some(encoding.to_owned());
+        self
+    }
+
+    /// A tag without a message on the end of the branch.
+    pub(super) fn tag(&mut self, name: &str) -> &mut Self {
+        let head = self.heads[&self.branch];
+        self.stream.extend(format!("reset refs/tags/{name}\nfrom :{head}\n\n").into_bytes());
+        self
+    }
+
+    /// The name of the commit that the branch ends with.
+    pub(super) fn id(&mut self) -> String {
+        let (marks, stream) = (self.scratch.path().join("marks"), std::mem::take(&mut self.stream));
+        let marks = marks.display();
+        self.git(
+            &format!("fast-import --quiet --force --import-marks-if-exists={marks} --export-marks={marks}"),
+            stream,
+        );
+        let all = fs::read_to_string(self.scratch.path().join("marks")).unwrap();
+        let mark = format!(":{} ", self.heads[&self.branch]);
+        all.lines().find_map(|line| line.strip_prefix(&mark)).unwrap().to_owned()
+    }
+
+    /// A commit as `git revert` writes it, of the one that the branch ends with.
+    pub(super) fn revert(&mut self, subject: &str) -> &mut Self {
+        let id = self.id();
+        self.commit(format!("Revert \"{subject}\"\n\nThis reverts commit {id}.\n"))
+    }
+
+    /// Runs git on what is there so far, the name of the branch's end in place of `HEAD`.
+    pub(super) fn run(&mut self, arguments: &str) -> &mut Self {
+        let id = self.id();
+        self.git(&arguments.replace("HEAD", &id), Vec::new());
+        self
+    }
+
+    pub(super) fn notes(&mut self, tag: &str) -> String {
+        self.id();
+        let git = Git::discover(&self.runner, &self.top()).unwrap();
+        let source = Source::of_tag(&git, tag.parse().unwrap()).unwrap();
+        notes::section(None, &source.tag, &History::of(&git, &source, None).unwrap())
+    }
+}
