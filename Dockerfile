@@ -13,7 +13,7 @@ COPY service/package.json service/package-lock.json service/.npmrc ./
 RUN --mount=type=secret,id=ca --mount=type=cache,target=/root/.npm \
     if [ -s /run/secrets/ca ]; then export NODE_EXTRA_CA_CERTS=/run/secrets/ca; fi && \
     case $TARGETARCH in amd64) cpu=x64 ;; 386) cpu=ia32 ;; ppc64le) cpu=ppc64 ;; *) cpu=$TARGETARCH ;; esac && \
-    npm ci --omit=dev --ignore-scripts --os=linux --cpu=$cpu --libc=glibc --no-audit --no-fund --no-update-notifier && \
+    npm ci --omit=dev --ignore-scripts --os=linux --cpu="$cpu" --libc=glibc --no-audit --no-fund --no-update-notifier && \
     rm -f package.json package-lock.json .npmrc node_modules/.package-lock.json && \
     find /out -exec touch --no-dereference --date=@499162500 {} +
 

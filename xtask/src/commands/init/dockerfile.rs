@@ -38,7 +38,7 @@ fn dependencies(survey: &Survey) -> String {
          ARG TARGETARCH\n\
          WORKDIR /out/app\n\
          COPY {} ./\n\
-         {AUTHORITY}{PROCESSOR}    npm ci --omit=dev --ignore-scripts --os=linux --cpu=$cpu --libc={libc} {QUIET} && \\\n    \
+         {AUTHORITY}{PROCESSOR}    npm ci --omit=dev --ignore-scripts --os=linux --cpu=\"$cpu\" --libc={libc} {QUIET} && \\\n    \
          rm -f package.json package-lock.json{} node_modules/.package-lock.json && \\\n    \
          find /out -exec touch --no-dereference --date=@499162500 {{}} +\n",
         manifests(survey),
