@@ -1,6 +1,7 @@
 //! The list of parts: programs that the tests need. Each is used from the machine when it is there and good enough,
 //! else provisioned.
 
+pub(crate) mod actionlint;
 pub(crate) mod buildkit;
 pub(crate) mod buildx;
 pub(crate) mod cosign;
@@ -13,6 +14,7 @@ pub(crate) mod judges;
 pub(crate) mod native;
 pub(crate) mod node;
 pub(crate) mod registry;
+pub(crate) mod renovate;
 pub(crate) mod runner;
 pub(crate) mod skopeo;
 pub(crate) mod syft;
@@ -69,7 +71,7 @@ impl Found {
 }
 
 /// All parts, in the order in which they are reported. The slow ones are built in this order.
-fn all() -> [&'static dyn Part; 16] {
+fn all() -> [&'static dyn Part; 18] {
     [
         &docker::Docker,
         &docker_2::Docker2,
@@ -80,8 +82,10 @@ fn all() -> [&'static dyn Part; 16] {
         &crane::Crane,
         &emulator::Emulator,
         &judges::Judges,
+        &renovate::Renovate,
         &node::Node,
         &native::NativeArchives,
+        &actionlint::Actionlint,
         &runner::ForgeRunner,
         &buildkit::Buildkit,
         &buildx::Buildx,
