@@ -8,7 +8,9 @@ const LONGEST: usize = 200;
 /// `words` as a code span (`CommonMark` 0.31 §6.1): within one, neither Markdown nor what a forge does to text afterwards
 /// (links to bare addresses, issues, commits and people, `:emoji:`) changes anything. What cannot be seen is dropped.
 pub(super) fn as_written(words: &str) -> String {
-    let shown: String = words.chars().filter(|c| !is_hidden(*c)).collect();
+    // Two words stay two, whatever a commit has between them.
+    let blank = |c: char| if c.is_control() && c.is_whitespace() { ' ' } else { c };
+    let shown: String = words.chars().map(blank).filter(|c| !is_hidden(*c)).collect();
     let shown: String = shown.trim().chars().take(LONGEST).collect();
     if shown.is_empty() {
         return "(no subject)".to_owned();
@@ -39,6 +41,7 @@ mod tests {
             ),
             ("a\u{202e}b\u{7}c\u{ad}d\u{61c}e\u{2060}f\u{e0041}g\u{2028}h\u{3164}i", "`abcdefghi`"),
             ("caf\u{fffd} ist offen 👍\u{fe0f}", "`caf\u{fffd} ist offen 👍\u{fe0f}`"),
+            ("one\rtwo\tthree", "`one two three`"),
             (" \u{200b} ", "(no subject)"),
             ("", "(no subject)"),
         ] {
