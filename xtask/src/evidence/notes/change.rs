@@ -81,8 +81,8 @@ fn kind(subject: &str) -> (Group, String, bool) {
         let text = match scope {
             // What is folded together tells its kinds.
             _ if group == Group::Maintenance => subject.to_owned(),
-            Some(scope) => format!("{scope}: {text}"),
-            None => text.to_owned(),
+            Some(scope) if !scope.is_empty() => format!("{scope}: {text}"),
+            _ => text.to_owned(),
         };
         Some((group, text, is_marked))
     };
@@ -161,6 +161,7 @@ mod tests {
             ("feat: a page", Group::Features, "a page", false),
             ("feat(ui)!: a page", Group::Features, "ui: a page", true),
             ("Fix(api): the parser (#12)", Group::Fixes, "api: the parser (#12)", false),
+            ("feat(): no scope", Group::Features, "no scope", false),
             ("perf: faster", Group::Performance, "faster", false),
             ("security: no more", Group::Security, "no more", false),
             ("chore(deps): update x to 2", Group::Dependencies, "deps: update x to 2", false),
