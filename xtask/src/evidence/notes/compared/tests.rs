@@ -144,11 +144,8 @@ fn what_cannot_be_read_is_said_in_a_line_and_the_rest_is_compared() {
 fn hostile_names_are_shown_as_text_and_long_lists_are_cut() {
     let hostile = "<b>`x`</b>\u{202e} @everyone\n## Image";
     let after = Shape { packages: pinned(&[hostile], &[(hostile, &["[1](http://localhost)"])]), ..shape() };
-    let line = "`` <b>`x`</b> @everyone## Image `` `[1](http://localhost)`, added";
-    assert_eq!(
-        compared(shape(), after).dependencies,
-        [line.replace("`` <", "``<").replace("Image ``", "Image``")]
-    );
+    let line = "``<b>`x`</b> @everyone ## Image`` `[1](http://localhost)`, added";
+    assert_eq!(compared(shape(), after).dependencies, [line]);
     let names: Vec<_> = (0..30).map(|number| format!("V{number}")).collect();
     let names: Vec<_> = names.iter().map(String::as_str).collect();
     let found = compared(tried(&[], None, &[]), tried(&names, None, &[]));

@@ -108,6 +108,7 @@ fn history(random: &mut Random) -> History {
 
 /// What a person sees of words that a code span shows.
 fn seen(words: &str) -> String {
+    let words = words.replace(['\r', '\n', '\t'], " ");
     let shown: String = words.chars().filter(|c| !is_hidden(*c)).collect();
     let shown: String = shown.trim().chars().take(200).collect();
     if shown.is_empty() { "(no subject)".to_owned() } else { shown }
