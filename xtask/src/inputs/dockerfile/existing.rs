@@ -54,7 +54,7 @@ pub fn read(text: &str) -> Existing {
 
 fn take(found: &mut Existing, arguments: &mut Vec<String>, instruction: &Instruction) {
     let line = instruction.line;
-    let rest = || instruction.text.split_once(char::is_whitespace).map_or("", |(_, rest)| rest).trim();
+    let rest = || instruction.rest();
     match instruction.keyword().to_ascii_uppercase().as_str() {
         "FROM" => {
             found.base = instruction.arguments().next().map(|image| At { line, value: image.to_owned() });
@@ -65,9 +65,7 @@ fn take(found: &mut Existing, arguments: &mut Vec<String>, instruction: &Instruc
         }
         "ENV" => found.variables.push(At { line, value: rest().to_owned() }),
         "VOLUME" => {
-            let list = serde_json::from_str::<Vec<String>>(rest());
-            let paths = list.unwrap_or_else(|_plain| instruction.words().map(str::to_owned).collect());
-            found.volumes.extend(paths.into_iter().map(|value| At { line, value }));
+            found.volumes.extend(instruction.list().into_iter().map(|value| At { line, value }));
         }
         "ENTRYPOINT" => {
             let words = serde_json::from_str::<Vec<String>>(rest()).ok();

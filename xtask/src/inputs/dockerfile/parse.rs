@@ -28,6 +28,25 @@ impl Instruction {
         self.text.split_whitespace().skip(1)
     }
 
+    /// Everything after the keyword.
+    pub(super) fn rest(&self) -> &str {
+        self.text.split_once(char::is_whitespace).map_or("", |(_, rest)| rest).trim()
+    }
+
+    /// What is a list in JSON, or else words.
+    pub(super) fn list(&self) -> Vec<String> {
+        let list = serde_json::from_str(self.rest());
+        list.unwrap_or_else(|_plain| self.words().map(str::to_owned).collect())
+    }
+
+    /// The name of the stage that a `FROM image AS name` begins, as it is looked up.
+    pub(super) fn stage_name(&self) -> Option<String> {
+        match self.arguments().collect::<Vec<_>>()[..] {
+            [_, keyword, name] if keyword.eq_ignore_ascii_case("as") => Some(name.to_ascii_lowercase()),
+            _ => None,
+        }
+    }
+
     /// The value of `--name=value` among the flags at the beginning.
     pub(super) fn flag<'a>(&'a self, name: &str) -> Option<&'a str> {
         self.flags().find_map(|flag| flag.strip_prefix(name)?.strip_prefix('='))

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::parse::{self, Instruction};
+use super::stages;
 
 /// What the final stage says, and the stages that it goes back to: hostile input, as written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,21 +22,18 @@ pub struct Runtime {
 #[must_use]
 pub fn read(text: &str) -> Runtime {
     let mut known = BTreeMap::new();
-    let mut stages: Vec<(Option<String>, Runtime)> = Vec::new();
+    let mut begun: Vec<(Option<String>, Runtime)> = Vec::new();
     for instruction in &parse::instructions(text) {
         if instruction.is("FROM") {
-            let stage = begin(instruction, &stages, &known);
-            stages.push(stage);
-        } else if let Some((_, stage)) = stages.last_mut() {
+            let stage = begin(instruction, &begun, &known);
+            begun.push(stage);
+        } else if let Some((_, stage)) = begun.last_mut() {
             take(stage, instruction);
         } else if instruction.is("ARG") {
-            for (name, default) in parse::arguments(instruction) {
-                let value = default.and_then(|default| parse::expand(default, &known).ok());
-                known.extend(value.map(|value| (name.to_owned(), value)));
-            }
+            stages::take_defaults(instruction, &mut known);
         }
     }
-    stages.pop().map(|(_, stage)| stage).unwrap_or_default()
+    begun.pop().map(|(_, stage)| stage).unwrap_or_default()
 }
 
 /// The name of the stage, and what it takes over.
@@ -44,12 +42,7 @@ fn begin(
     stages: &[(Option<String>, Runtime)],
     known: &BTreeMap<String, String>,
 ) -> (Option<String>, Runtime) {
-    let words: Vec<_> = from.arguments().collect();
-    let name = match words[..] {
-        [_, keyword, name] if keyword.eq_ignore_ascii_case("as") => Some(name.to_ascii_lowercase()),
-        _ => None,
-    };
-    let image = words.first().and_then(|image| parse::expand(image, known).ok());
+    let image = from.arguments().next().and_then(|image| parse::expand(image, known).ok());
     let is_it = |stage: &&(Option<String>, Runtime)| {
         image.as_ref().is_some_and(|image| stage.0.as_ref() == Some(&image.to_ascii_lowercase()))
     };
@@ -57,7 +50,7 @@ fn begin(
         Some((_, stage)) => stage.clone(),
         None => Runtime { base: image.filter(|image| image != "scratch"), ..Runtime::default() },
     };
-    (name, stage)
+    (from.stage_name(), stage)
 }
 
 fn take(stage: &mut Runtime, instruction: &Instruction) {
@@ -67,13 +60,7 @@ fn take(stage: &mut Runtime, instruction: &Instruction) {
             let ports = instruction.words().map(|port| port.strip_suffix("/tcp").unwrap_or(port).to_owned());
             stage.ports.extend(ports);
         }
-        "VOLUME" => {
-            let rest = instruction.text.split_once(char::is_whitespace).map_or("", |(_, rest)| rest).trim();
-            let list = serde_json::from_str::<Vec<String>>(rest);
-            stage
-                .volumes
-                .extend(list.unwrap_or_else(|_plain| instruction.words().map(str::to_owned).collect()));
-        }
+        "VOLUME" => stage.volumes.extend(instruction.list()),
         _ => {}
     }
 }
@@ -95,6 +82,7 @@ mod tests {
         for (text, base) in [
             ("FROM node\nFROM scratch\n", None),
             ("FROM $X\n", None),
+            ("ARG VERSION=22\nFROM node:$VERSION\n", None),
             ("", None),
             ("FROM a@b\n", Some("a@b")),
         ] {

@@ -37,12 +37,7 @@ impl<'a> Stages<'a> {
             let stage = self.stage(instruction, findings);
             self.stages.push(stage);
         } else if instruction.is("ARG") && self.stages.is_empty() {
-            for (name, default) in parse::arguments(instruction) {
-                let value = default.and_then(|default| parse::expand(default, &self.arguments).ok());
-                if let Some(value) = value.filter(|_| !BUILD_ARGUMENTS.contains(&name)) {
-                    self.arguments.insert(name.to_owned(), value);
-                }
-            }
+            take_defaults(instruction, &mut self.arguments);
         } else if instruction.is("COPY") {
             if let Some(from) = instruction.flag("from") {
                 self.take(instruction, "COPY --from=", from, findings);
@@ -77,21 +72,13 @@ impl<'a> Stages<'a> {
     }
 
     fn stage(&self, from: &Instruction, findings: &mut Findings) -> Stage {
-        let words: Vec<_> = from.arguments().collect();
-        let name = match words[..] {
-            [_, keyword, name] if keyword.eq_ignore_ascii_case("as") => Some(name.to_ascii_lowercase()),
-            [_] => None,
-            _ => {
-                findings.problem(
-                    Rule::DockerfileFrom,
-                    from.line,
-                    format!("`{}` is not of the form `FROM image AS name`", from.text),
-                );
-                None
-            }
-        };
+        let name = from.stage_name();
+        if name.is_none() && from.arguments().count() != 1 {
+            let text = format!("`{}` is not of the form `FROM image AS name`", from.text);
+            findings.problem(Rule::DockerfileFrom, from.line, text);
+        }
         let is_on_target = !from.flag("platform").is_some_and(|platform| platform.contains("BUILDPLATFORM"));
-        let base = words.first().and_then(|image| self.base(from, image, findings));
+        let base = from.arguments().next().and_then(|image| self.base(from, image, findings));
         Stage { name, base, is_on_target }
     }
 
@@ -162,6 +149,16 @@ impl<'a> Stages<'a> {
         let reference = reference.to_ascii_lowercase();
         let named = self.stages.iter().find(|stage| stage.name.as_deref() == Some(reference.as_str()));
         named.or_else(|| self.stages.get(reference.parse::<usize>().ok()?))
+    }
+}
+
+/// Takes the defaults of an `ARG` before the first `FROM`: those that count.
+pub(super) fn take_defaults(argument: &Instruction, known: &mut BTreeMap<String, String>) {
+    for (name, default) in parse::arguments(argument) {
+        let value = default.and_then(|default| parse::expand(default, known).ok());
+        if let Some(value) = value.filter(|_| !BUILD_ARGUMENTS.contains(&name)) {
+            known.insert(name.to_owned(), value);
+        }
     }
 }
 
