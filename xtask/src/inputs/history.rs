@@ -50,7 +50,7 @@ impl History {
             Some(previous) => git.peel(&previous.git_ref())?,
             None => None,
         };
-        let shapes = before.map(|before| Shapes::of(git, &before, commit));
+        let shapes = before.map(|before| Shapes::of(git, &before, commit)).transpose()?;
         Ok(Self { previous, commits, words, shapes })
     }
 }

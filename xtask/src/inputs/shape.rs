@@ -3,11 +3,13 @@
 
 use std::collections::BTreeSet;
 
+use anyhow::Result;
+
 use crate::inputs::config::{Config, Folder, MANIFEST};
 use crate::inputs::dockerfile::{self, runtime};
 use crate::inputs::lockfile::pinned::Pinned;
 use crate::inputs::{DOCKERFILE, PACKAGE_LOCK};
-use crate::tool::git::{Commit, Git};
+use crate::tool::git::{Commit, Git, NoFile};
 
 /// A larger Dockerfile or configuration, in bytes, is not read.
 const LARGEST: usize = 1 << 20;
@@ -56,32 +58,33 @@ pub struct Shapes {
 
 impl Shapes {
     /// Asks git for both. Where the older configuration cannot be read, its lockfile is looked for where the newer one is.
-    #[must_use]
-    pub fn of(git: &Git, before: &Commit, after: &Commit) -> Self {
-        let (after_config, before_config) = (file(git, after, MANIFEST), file(git, before, MANIFEST));
-        let (after_config, before_config) = (config(after_config), config(before_config));
+    ///
+    /// # Errors
+    /// When git does not answer: another run may get an answer, and would write other notes.
+    pub fn of(git: &Git, before: &Commit, after: &Commit) -> Result<Self> {
+        let config = |commit| anyhow::Ok(config(file(git, commit, MANIFEST)?));
+        let (after_config, before_config) = (config(after)?, config(before)?);
         let folder = |config: &Part<Config>| match config {
             Part::Read(config) => Some(config.service.clone()),
             Part::Absent | Part::Unread => None,
         };
         let after_folder = folder(&after_config);
         let before_folder = folder(&before_config).or_else(|| after_folder.clone());
-        Self {
-            before: Shape::of(git, before, before_config, before_folder.as_ref()),
-            after: Shape::of(git, after, after_config, after_folder.as_ref()),
-        }
+        Ok(Self {
+            before: Shape::of(git, before, before_config, before_folder.as_ref())?,
+            after: Shape::of(git, after, after_config, after_folder.as_ref())?,
+        })
     }
 }
 
 impl Shape {
-    fn of(git: &Git, commit: &Commit, config: Part<Config>, folder: Option<&Folder>) -> Self {
+    fn of(git: &Git, commit: &Commit, config: Part<Config>, folder: Option<&Folder>) -> Result<Self> {
         let lockfile = folder.map_or_else(|| PACKAGE_LOCK.to_owned(), |folder| folder.join(PACKAGE_LOCK));
-        let lockfile = file(git, commit, &lockfile);
-        Self {
-            packages: lockfile.read(|bytes| Pinned::read(&bytes).ok()),
-            runtime: file(git, commit, DOCKERFILE).read(|bytes| image(&bytes, &config)),
+        Ok(Self {
+            packages: file(git, commit, &lockfile)?.read(|bytes| Pinned::read(&bytes).ok()),
+            runtime: file(git, commit, DOCKERFILE)?.read(|bytes| image(&bytes, &config)),
             trial: config.read(|config| Some(trial(&config))),
-        }
+        })
     }
 }
 
@@ -96,11 +99,12 @@ impl<T> Part<T> {
 }
 
 /// A folder in the place of a file is one that cannot be read.
-fn file(git: &Git, commit: &Commit, path: &str) -> Part<Vec<u8>> {
+fn file(git: &Git, commit: &Commit, path: &str) -> Result<Part<Vec<u8>>> {
     match git.files(commit, [path]) {
-        Ok([Some(bytes)]) => Part::Read(bytes),
-        Ok([None]) => Part::Absent,
-        Err(_) => Part::Unread,
+        Ok([Some(bytes)]) => Ok(Part::Read(bytes)),
+        Ok([None]) => Ok(Part::Absent),
+        Err(error) if error.is::<NoFile>() => Ok(Part::Unread),
+        Err(error) => Err(error),
     }
 }
 

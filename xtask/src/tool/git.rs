@@ -24,6 +24,7 @@ use crate::process::{Call, Runner, environment};
 
 pub use commit::Commit;
 pub use log::{LONGEST_MESSAGE, LogEntry};
+pub use objects::NoFile;
 pub use signer::Signer;
 pub use upstream::Upstream;
 pub use work_tree::WorkTree;
@@ -149,7 +150,8 @@ impl Git {
     /// The bytes of each of the files at `paths` in `commit`; `None` for one that it does not have.
     ///
     /// # Errors
-    /// When git fails or answers in another form than `git cat-file --batch` documents.
+    /// [`NoFile`] when something else is at a path; any other error when git fails or answers in another form than
+    /// `git cat-file --batch` documents.
     pub fn files<const N: usize>(&self, commit: &Commit, paths: [&str; N]) -> Result<[Option<Vec<u8>>; N]> {
         let paths = paths.map(str::to_owned);
         let mut answers = self.files_at(commit, &paths)?.into_iter();

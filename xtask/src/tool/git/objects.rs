@@ -1,6 +1,20 @@
 //! What `git cat-file --batch` prints (its manual page, "BATCH OUTPUT").
 
+use std::fmt;
+
 use anyhow::{Context as _, Result, bail, ensure};
+
+/// A path names a folder or a submodule where a file was asked for.
+#[derive(Debug)]
+pub struct NoFile(String);
+
+impl fmt::Display for NoFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` is not the answer for a file", self.0)
+    }
+}
+
+impl std::error::Error for NoFile {}
 
 /// Takes one answer of `git cat-file --batch` off `rest`: `<name> <type> <size>`, the bytes, a line break; or
 /// `<what was asked> missing`.
@@ -11,8 +25,10 @@ pub(super) fn next(rest: &mut &[u8]) -> Result<Option<Vec<u8>>> {
     if head.ends_with(" missing") {
         return Ok(None);
     }
-    let [_, "blob", size] = head.split(' ').collect::<Vec<_>>()[..] else {
-        bail!("`{head}` is not the answer for a file")
+    let size = match head.split(' ').collect::<Vec<_>>()[..] {
+        [_, "blob", size] => size,
+        [_, "tree" | "commit" | "tag", _] => return Err(NoFile(head.to_owned()).into()),
+        _ => bail!("`{head}` is not the answer for a file"),
     };
     let size: usize = size.parse().with_context(|| format!("`{head}` has no size"))?;
     ensure!(rest.len() > size && rest[size] == b'\n', "the answer ends too early");
