@@ -36,7 +36,7 @@ impl Part for Actionlint {
     }
 
     fn obstacle(&self, cx: &Context) -> Option<String> {
-        cx.host.which("go").is_none().then(|| "install Go, with which it is built from its module".to_owned())
+        golang::obstacle(cx)
     }
 
     fn provision(&self, cx: &Context) -> Result<()> {

@@ -8,7 +8,7 @@ use anyhow::Result;
 use super::{Found, Part};
 use crate::context::Context;
 use crate::exports::State;
-use crate::provision::golang::Module;
+use crate::provision::golang::{self, Module};
 
 /// Without cgo: it runs on any Linux.
 const MODULE: Module = Module {
@@ -38,7 +38,7 @@ impl Part for Buildx {
     }
 
     fn obstacle(&self, cx: &Context) -> Option<String> {
-        cx.host.which("go").is_none().then(|| "install Go, with which it is built from its module".to_owned())
+        golang::obstacle(cx)
     }
 
     fn provision(&self, cx: &Context) -> Result<()> {

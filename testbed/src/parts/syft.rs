@@ -8,7 +8,7 @@ use xshell::cmd;
 use super::{Found, Part};
 use crate::context::Context;
 use crate::exports::State;
-use crate::provision::golang::Module;
+use crate::provision::golang::{self, Module};
 
 /// Pinned, so that the differences which the tests explain stay the same.
 const MODULE: Module = Module {
@@ -43,7 +43,7 @@ impl Part for Syft {
     }
 
     fn obstacle(&self, cx: &Context) -> Option<String> {
-        cx.host.which("go").is_none().then(|| "install Go, with which it is built from its module".to_owned())
+        golang::obstacle(cx)
     }
 
     fn provision(&self, cx: &Context) -> Result<()> {

@@ -15,6 +15,11 @@ use crate::provision;
 /// For the largest, on a slow machine.
 const PATIENCE: Duration = Duration::from_secs(45 * 60);
 
+/// Why a part that is built from its Go module cannot be provisioned, if it cannot.
+pub(crate) fn obstacle(cx: &Context) -> Option<String> {
+    cx.host.which("go").is_none().then(|| "install Go, with which it is built from its module".to_owned())
+}
+
 /// Builds `package@version` into `into`, under the last element of the package's path.
 pub(crate) fn install(cx: &Context, package: &str, version: &str, into: &Path) -> Result<()> {
     let go = cx.required("go")?;
