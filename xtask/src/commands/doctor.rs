@@ -29,8 +29,8 @@ use crate::tool::git::Git;
 const PROGRAMS: [(&str, &str); 3] =
     [("git", "apt-get install git"), ("curl", "apt-get install curl"), ("tar", "apt-get install tar")];
 
-/// Looks, and prints a line for each finding. The forge's rules that nobody has made are made first,
-/// where `maintainers` are named, who may push the tags of releases then.
+/// Looks, and prints a line for each finding. Where `maintainers` are named, the rules that the forge lacks are made first, and
+/// of all accounts these may push the tags of releases then.
 ///
 /// # Errors
 /// A [`Refusal`] when something is missing, or the forge does not let the token make a rule; [`Transient`] when a server was

@@ -14,7 +14,8 @@ use crate::refuse;
 use crate::tool::git::Git;
 
 /// Prints the section for `what`, a tag, or a commit as the next version: what changed since `from`, or since the release
-/// before it; with `json`, as one document. Commits are linked where the commit has the release's configuration, which names the forge.
+/// before it; with `json`, as one document. Commits are linked where the commit has the release's configuration, which names
+/// the forge.
 ///
 /// # Errors
 /// As [`Source::to_try`]; a [`crate::process::failure::Refusal`] where there is no tag `from`; or when git does not answer.

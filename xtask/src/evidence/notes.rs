@@ -21,7 +21,7 @@ const LARGEST: usize = 60 << 10;
 /// As many changes are on the first screen, those that matter most to a person who runs the service; the others are folded.
 const HANDFUL: usize = 10;
 
-/// The headings of a page, in the order of what matters, and what is folded below them.
+/// The headings of a page, in the order of what matters.
 const SHOWN: [(Group, &str); 5] = [
     (Group::Security, "Security"),
     (Group::Features, "New"),

@@ -1,5 +1,5 @@
-//! What a commit says of its image: the packages, the base image, and what it asks of the person who runs it. Read to compare two
-//! releases. A part that cannot be read, such as one by older rules, is not compared, and ends nothing.
+//! What a commit says of its image: the packages, the base image, and what it asks of the person who runs it. Read to compare
+//! two releases. A part that cannot be read, such as one by older rules, is not compared, and ends nothing.
 
 use std::collections::BTreeSet;
 

@@ -1,5 +1,6 @@
 //! What a maintainer wrote about a release, in `release-notes/<tag>.md` of the commit or else in the message of the tag: Markdown
-//! that is shown as it is, above everything else. It may hold nothing that a reader, or a renderer, could take for the part of the page that is generated.
+//! that is shown as it is, above everything else. It may hold nothing that a reader, or a renderer, could take for the part of
+//! the page that is generated.
 
 use anyhow::{Context as _, Result, ensure};
 

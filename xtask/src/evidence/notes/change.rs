@@ -11,9 +11,9 @@ use crate::tool::git::{Commit, LogEntry};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Group {
+    Security,
     Features,
     Fixes,
-    Security,
     Performance,
     /// Everything that does not say what it is.
     Others,

@@ -1,5 +1,6 @@
 //! What the forge's own protections leave to everybody who may write: `doctor` names what is missing, and the call that sets
-//! it; `doctor --fix` makes that call. The rules are read as Forgejo and Gitea read them, as far as people write them: a name, or a pattern with `*`.
+//! it; `doctor --fix` makes that call. The rules are read as Forgejo and Gitea read them, as far as people write them: a name,
+//! or a pattern with `*`.
 
 use std::collections::BTreeSet;
 
