@@ -5,6 +5,7 @@
 
 mod attest;
 mod build;
+mod bundles;
 mod conflict;
 mod contents;
 mod finish;

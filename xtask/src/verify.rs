@@ -12,7 +12,7 @@ pub mod survey;
 #[cfg(test)]
 mod tests;
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 
 use crate::evidence::attached::{self, Attestations};
 use crate::evidence::provenance::Smoked;
@@ -73,6 +73,15 @@ pub struct Anonymous<'a> {
 }
 
 impl Verifier<'_> {
+    /// The key of its signatures, as PEM.
+    ///
+    /// # Errors
+    /// When the commit has none.
+    pub fn public_key(&self) -> Result<&[u8]> {
+        let key = self.key.or(self.release.inputs.public_key.as_deref());
+        key.with_context(|| format!("commit {} has no `{PUBLIC_KEY}`", self.release.source.commit))
+    }
+
     /// Where anyone gets the public key of the released commit, if the forge serves files.
     #[must_use]
     pub fn key_address(&self) -> Option<String> {

@@ -54,19 +54,54 @@ struct Subject {
     digest: BTreeMap<String, String>,
 }
 
-/// The predicate of the envelope `bytes`, which must have one signature, be of `predicate_type` and about `digest` alone.
-/// Whether the signature is right is for cosign to say.
+/// What an envelope holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opened {
+    /// The statement, as it was signed.
+    pub payload: Vec<u8>,
+    /// The one signature, in base64: of [`pae`] of the payload.
+    pub signature: String,
+}
+
+/// Reads the envelope `bytes`, which must have one signature. Whether that is right is for cosign to say.
 ///
 /// # Errors
-/// When it is anything else, or holds a field that its format does not name, or one twice.
-pub fn predicate(bytes: &[u8], predicate_type: &str, digest: &Digest) -> Result<Value> {
+/// When it is no such envelope, or holds a field that its format does not name, or one twice.
+pub fn open(bytes: &[u8]) -> Result<Opened> {
     let envelope: Envelope = exact::parse(bytes).context("it is not a DSSE envelope")?;
     ensure!(envelope.payload_type == PAYLOAD_TYPE, "the payload is `{}`", envelope.payload_type);
     let [signature] = &envelope.signatures[..] else {
         bail!("it has {} signatures: expected one", envelope.signatures.len());
     };
     ensure!(!decode("signature", &signature.sig)?.is_empty(), "the signature is empty");
-    let payload = decode("payload", &envelope.payload)?;
+    Ok(Opened { payload: decode("payload", &envelope.payload)?, signature: signature.sig.clone() })
+}
+
+/// An envelope around `payload`, as cosign 3 writes one. `signature` is in base64.
+#[must_use]
+pub fn seal(payload: &[u8], signature: &str) -> Vec<u8> {
+    let payload = STANDARD.encode(payload);
+    format!(
+        r#"{{"payloadType":"{PAYLOAD_TYPE}","payload":"{payload}","signatures":[{{"sig":"{signature}"}}]}}"#
+    )
+    .into_bytes()
+}
+
+/// What the signature of an envelope is made of: the pre-authentication encoding of `payload`
+/// (<https://github.com/secure-systems-lab/dsse/blob/master/protocol.md>).
+#[must_use]
+pub fn pae(payload: &[u8]) -> Vec<u8> {
+    let head = format!("DSSEv1 {} {PAYLOAD_TYPE} {} ", PAYLOAD_TYPE.len(), payload.len());
+    [head.as_bytes(), payload].concat()
+}
+
+/// The predicate of the envelope `bytes`, which must have one signature, be of `predicate_type` and about `digest` alone.
+/// Whether the signature is right is for cosign to say.
+///
+/// # Errors
+/// When it is anything else, or holds a field that its format does not name, or one twice.
+pub fn predicate(bytes: &[u8], predicate_type: &str, digest: &Digest) -> Result<Value> {
+    let Opened { payload, .. } = open(bytes)?;
     let statement: Statement = exact::parse(&payload).context("the payload is not an in-toto statement")?;
     let statement_type = statement.statement_type.as_str();
     ensure!(STATEMENTS.contains(&statement_type), "it is a `{statement_type}`");

@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::evidence::bundle::{MARK, SIGN_PREDICATE};
 use crate::evidence::envelope::predicate;
 use crate::oci::exact;
 use crate::oci::reference::Digest;
@@ -20,6 +21,8 @@ struct SignaturePayload {
 #[derive(Deserialize)]
 struct Critical {
     image: SignedImage,
+    #[serde(rename = "type", default)]
+    kind: String,
 }
 
 #[derive(Deserialize)]
@@ -33,10 +36,12 @@ pub fn signatures(output: &str) -> Result<Vec<Signature>> {
     let arrays: Vec<Vec<SignaturePayload>> =
         exact::parse_all(output).context("what cosign printed is not the expected JSON")?;
     let signature = |payload: SignaturePayload| {
-        let version = payload.optional.as_ref().and_then(|optional| optional.get("version"));
+        let said = |key: &str| Some(payload.optional.as_ref()?.get(key)?.as_str()?.to_owned());
         Signature {
+            version: said("version"),
+            bundle: said(MARK.0),
+            is_of_bundle: payload.critical.kind == SIGN_PREDICATE,
             digest: payload.critical.image.digest,
-            version: version.and_then(Value::as_str).map(str::to_owned),
         }
     };
     Ok(arrays.into_iter().flatten().map(signature).collect())
@@ -46,6 +51,14 @@ pub fn signatures(output: &str) -> Result<Vec<Signature>> {
 pub struct Signature {
     digest: Digest,
     version: Option<String>,
+    /// The format of the bundles that it says there are.
+    pub bundle: Option<String>,
+    is_of_bundle: bool,
+}
+
+/// Whether cosign printed what it read from bundles.
+pub fn is_of_bundles(output: &str) -> bool {
+    signatures(output).is_ok_and(|found| found.iter().any(|signature| signature.is_of_bundle))
 }
 
 /// Every signature that cosign accepted is of one of `digests` and of this version, and none of them lacks one; returns

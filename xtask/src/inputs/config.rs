@@ -9,6 +9,7 @@ mod inputs;
 mod limits;
 mod native;
 mod read;
+mod signatures;
 mod smoke;
 mod values;
 
@@ -21,6 +22,7 @@ use crate::oci::reference::{Digest, Image, Registry};
 pub use gates::{Difference, TagPolicy};
 pub use inputs::{BaseRegistry, Login, NamedSecrets, build_secrets};
 pub use limits::Timeouts;
+pub use signatures::Signatures;
 pub use native::{Archive, Native, Way};
 pub use smoke::{ALIAS, Companion, Http, Platforms, Smoke};
 pub use values::{Folder, Platform, RepositoryName, VariableName};
@@ -72,6 +74,9 @@ pub struct Config {
     /// SHA-256 digests of the cosign binaries that may sign; empty for any.
     #[serde(default)]
     pub cosign_digests: Vec<Digest>,
+    /// In which formats the image is signed and attested.
+    #[serde(default)]
+    pub signatures: Signatures,
     /// The folder of the service's package.
     #[serde(default)]
     pub service: Folder,

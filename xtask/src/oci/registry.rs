@@ -7,6 +7,7 @@ mod credentials;
 mod listing;
 mod manifest;
 mod redirect;
+mod referrers;
 mod removal;
 mod several;
 mod token;
@@ -157,7 +158,11 @@ impl Client {
     /// # Errors
     /// When the registry refuses, or stores it under another digest.
     pub fn put(&self, tag: &Tag, manifest: &Manifest) -> Result<()> {
-        let request = Request::new("PUT", self.url(&format!("manifests/{tag}")))
+        self.put_at(tag.as_str(), manifest)
+    }
+
+    fn put_at(&self, reference: &str, manifest: &Manifest) -> Result<()> {
+        let request = Request::new("PUT", self.url(&format!("manifests/{reference}")))
             .body(&manifest.media_type, manifest.bytes.clone());
         let response = self.send(&request)?;
         ensure!(response.status == 201, response.unexpected());

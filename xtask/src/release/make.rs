@@ -52,7 +52,7 @@ pub(super) fn run(context: &Context<'_>) -> Result<Made> {
     }
     let provenance = candidate.provenance(context, &toolchain, &smoked, &sbom)?;
     let attestations = Attestations { provenance, sbom };
-    let ((), signed) = both(
+    let (signature, signed) = both(
         || context.step(Step::Sign, digest.as_str(), || attest::sign(context, digest)),
         || context.step(Step::Attest, "provenance, SBOM", || attest::attest(context, digest, attestations)),
     )?;
@@ -61,8 +61,9 @@ pub(super) fn run(context: &Context<'_>) -> Result<Made> {
     }
     #[cfg(feature = "broken-resume")]
     publish_too_early(context, digest)?;
-    let store = || attest::store(&tools.registry, digest, signed);
-    let attested = context.step(Step::Store, "both attestations at once", store)?;
+    let store = || attest::store(&tools.registry, digest, signed, signature.as_ref());
+    let formats = if signature.is_some() { "both attestations, then bundles" } else { "both attestations at once" };
+    let attested = context.step(Step::Store, formats, store)?;
     let verify = || verify::fresh(&context.verifier(), digest, attested.attestations());
     context.step(Step::Verify, "anonymously, with the commands of the page", verify).map(Made::Proven)
 }

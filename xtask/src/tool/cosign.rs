@@ -1,6 +1,7 @@
 //! cosign with a key pair and no transparency log, in the format that cosign 2 and 3, podman and skopeo all verify
 //! (docs/facts.md#legacy-format). Every way we call it is in this file and those below it.
 
+mod blob;
 mod generation;
 mod program;
 mod verify_command;
@@ -92,20 +93,21 @@ impl<'a> Cosign<'a> {
         self.with_key(&["public-key", "--key", KEY], key)?.read()
     }
 
-    /// Signs `image@digest` and the manifest of each platform in it, with the version in the signed payload: podman and
-    /// skopeo check the manifest that they run. Signing again adds nothing.
+    /// Signs `image@digest` and the manifest of each platform in it, with the version in the signed payload, and what else is
+    /// annotated: podman and skopeo check the manifest that they run. Signing again adds nothing.
     ///
     /// # Errors
     /// When cosign fails.
     pub fn sign(
         &self,
         key: &SigningKey,
-        version: &semver::Version,
+        annotations: &[(&str, &str)],
         image: &Image,
         digest: &Digest,
     ) -> Result<()> {
-        let version = format!("version={version}");
-        let mut arguments = vec!["sign", "--yes", "--recursive", "--key", KEY, TLOG, "-a", &version];
+        let annotations: Vec<_> = annotations.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        let mut arguments = vec!["sign", "--yes", "--recursive", "--key", KEY, TLOG];
+        arguments.extend(annotations.iter().flat_map(|annotation| ["-a", annotation]));
         arguments.extend(self.legacy_format()?);
         arguments.extend(without_tls(image));
         let pinned = image.pinned(digest);

@@ -1,5 +1,6 @@
 //! Each claim as a pure function of what was seen.
 
+mod bundles;
 pub(super) mod image;
 pub(super) mod layers;
 mod provenance;

@@ -1,5 +1,6 @@
 //! What `verify` asks, each thing once and side by side; nothing is judged here.
 
+mod bundles;
 pub(super) mod contents;
 mod cosign;
 pub(super) mod image;
@@ -13,7 +14,6 @@ use anyhow::{Context as _, Result, anyhow};
 
 use crate::contents::read::Damaged;
 use crate::evidence::page::PublishedPage;
-use crate::inputs::PUBLIC_KEY;
 use crate::inputs::version::ReleaseTag;
 use crate::oci::reference::{Digest, Tag};
 use crate::oci::registry::{Client, WrongBytes};
@@ -26,6 +26,7 @@ use crate::verify::known::Known;
 
 use crate::verify::claim::{Seen, Unseen};
 
+pub(super) use bundles::BundlesSeen;
 pub(super) use contents::ContentsSeen;
 pub use contents::base_manifests;
 pub(super) use cosign::Answer;
@@ -145,8 +146,7 @@ fn join<T>(thread: thread::ScopedJoinHandle<'_, Seen<T>>) -> Seen<T> {
 /// A directory that has the public key where the printed commands name it: they run there as they stand.
 fn key_directory(verifier: &Verifier<'_>) -> Result<Scratch> {
     let release = verifier.release;
-    let key = verifier.key.or(release.inputs.public_key.as_deref());
-    let key = key.with_context(|| format!("commit {} has no `{PUBLIC_KEY}`", release.source.commit))?;
+    let key = verifier.public_key()?;
     let scratch = Scratch::new()?;
     let path = scratch.path().join(release.key_name);
     let parent = path.parent().context("the public key's name is no path")?;

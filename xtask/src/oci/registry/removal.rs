@@ -5,7 +5,7 @@ use anyhow::Result;
 use super::Client;
 use super::token::Scope;
 use crate::http::Request;
-use crate::oci::reference::Tag;
+use crate::oci::reference::{Digest, Tag};
 
 /// What became of a tag that was to be removed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,7 +25,19 @@ impl Client {
     /// # Errors
     /// When the registry does not answer.
     pub fn remove_tag(&self, tag: &Tag) -> Result<Removal> {
-        let request = Request::new("DELETE", self.url(&format!("manifests/{tag}")));
+        self.remove(tag.as_str())
+    }
+
+    /// Removes the manifest `digest`, with whatever tags it has.
+    ///
+    /// # Errors
+    /// As [`Client::remove_tag`].
+    pub fn remove_manifest(&self, digest: &Digest) -> Result<Removal> {
+        self.remove(digest.as_str())
+    }
+
+    fn remove(&self, reference: &str) -> Result<Removal> {
+        let request = Request::new("DELETE", self.url(&format!("manifests/{reference}")));
         let response = self.send_as(Scope::Delete, &request)?;
         Ok(match response.status {
             200 | 202 | 204 => Removal::Gone,

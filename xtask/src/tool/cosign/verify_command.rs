@@ -38,6 +38,13 @@ impl VerifyCommand {
         self
     }
 
+    /// The same question about the legacy format alone: where there are bundles, cosign 3 looks at nothing else.
+    #[must_use]
+    pub fn of_legacy(mut self) -> Self {
+        self.arguments.insert(1, "--new-bundle-format=false".to_owned());
+        self
+    }
+
     /// Whether it asks for signatures, and not for an attestation.
     #[must_use]
     pub fn is_signature(&self) -> bool {

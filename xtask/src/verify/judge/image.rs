@@ -11,20 +11,20 @@ use crate::inputs::release::Release;
 use crate::oci::index;
 use crate::oci::reference::Digest;
 
-use super::{layers, provenance};
+use super::{bundles, layers, provenance};
 use crate::evidence::statement::{check_signatures, envelopes, only_predicate};
 use crate::verify::claim::{Claim, Seen, Unseen};
-use crate::verify::observe::{Answer, Attached, ImageSeen, Part, Said};
+use crate::verify::observe::{Answer, Attached, BundlesSeen, ImageSeen, Part, Said};
 
 /// The labels and annotations that name a release; the other ones may change with the configuration.
 const NAMING: [&str; 4] = ["version", "revision", "source", "created"];
 
-/// Judges what was seen of the image; `bundles` names what is attached to it in another format than ours.
+/// Judges what was seen of the image; `tags` names what is attached to it besides signatures and attestations.
 pub(in crate::verify) fn judge(
     release: &Release<'_>,
     digest: &Digest,
     seen: &ImageSeen,
-    bundles: &Seen<Vec<String>>,
+    tags: &Seen<Vec<String>>,
 ) -> Vec<Claim> {
     let mut claims = contents(release, digest, seen);
     let signature = Claim::judge(claims::SIGNATURE, &seen.signature, |answer| {
@@ -40,7 +40,7 @@ pub(in crate::verify) fn judge(
     let (provenance, predicate) =
         attested(claims::PROVENANCE, &seen.provenance, PROVENANCE_PREDICATE, digest);
     let (sbom, bom) = attested(claims::SBOM, &seen.sbom, SBOM_PREDICATE, digest);
-    let attachments = attachments([&signature, &provenance, &sbom], seen, bundles);
+    let attachments = attachments([&signature, &provenance, &sbom], seen, tags);
     claims.push(signature);
     claims.extend(parts);
     claims.extend([attachments, provenance]);
@@ -148,36 +148,49 @@ fn attested(
 }
 
 /// Nothing is attached but what cosign accepted by the key. Where it does not accept all three, there is nothing to count.
-fn attachments(needed: [&Claim; 3], seen: &ImageSeen, bundles: &Seen<Vec<String>>) -> Claim {
+fn attachments(needed: [&Claim; 3], seen: &ImageSeen, tags: &Seen<Vec<String>>) -> Claim {
     let refused = |answer: &Seen<Answer>| !matches!(answer, Ok(Answer::Accepted(_)));
     let answers = [&seen.signature, &seen.provenance, &seen.sbom];
     let missing = needed.iter().zip(answers).find(|(_, answer)| refused(answer));
     let looked_at = match missing {
         Some((claim, _)) => Err(Unseen::Follows(claim.id)),
-        None => borrow(&seen.attached).and_then(|found| Ok((found, borrow(bundles)?))),
+        None => borrow(&seen.attached).and_then(|found| Ok((found, borrow(tags)?))),
     };
-    Claim::judge(claims::ATTACHMENTS, &looked_at, |(found, bundles)| only_ours(found, bundles, answers))
+    let bundles = &seen.bundles;
+    let looked_at = looked_at.and_then(|(found, tags)| Ok((found, tags, borrow(bundles)?.as_ref())));
+    Claim::judge(claims::ATTACHMENTS, &looked_at, |(found, tags, bundles)| {
+        only_ours(found, tags, *bundles, answers)
+    })
 }
 
-fn only_ours(found: &Attached, bundles: &[String], answers: [&Seen<Answer>; 3]) -> Result<String> {
+fn only_ours(
+    found: &Attached,
+    tags: &[String],
+    bundles: Option<&BundlesSeen>,
+    answers: [&Seen<Answer>; 3],
+) -> Result<String> {
     let [signature, provenance, sbom] = answers.map(|answer| match answer {
         Ok(Answer::Accepted(output)) => output.as_str(),
         _ => "",
     });
+    let of_bundles = bundles.and_then(|bundles| bundles.tag.as_ref());
+    let others: Vec<_> = tags.iter().filter(|tag| Some(*tag) != of_bundles).map(String::as_str).collect();
     ensure!(
-        bundles.is_empty(),
-        "`{}` is attached in another format: cosign 3 looks at nothing else then",
-        bundles.join("`, `")
+        others.is_empty(),
+        "`{}` is attached in another format: other programs look at it, and nobody signed it",
+        others.join("`, `")
     );
-    let ours = crate::evidence::statement::signatures(signature)?.len();
+    let signatures = crate::evidence::statement::signatures(signature)?;
+    let is_promised = bundles::promised(&signatures)?;
+    let ours = signatures.len();
     ensure!(
         found.signatures == ours,
         "{} signatures are attached, and {ours} of them are by the key",
         found.signatures
     );
-    let judged: Vec<_> =
-        envelopes(provenance).chain(envelopes(sbom)).map(|one| Digest::of(one.as_bytes())).collect();
+    let judged: Vec<_> = envelopes(provenance).chain(envelopes(sbom)).collect();
     let ours = judged.len();
+    let read = bundles.map_or_else(|| Ok(Vec::new()), |bundles| bundles::ours(bundles, is_promised))?;
     ensure!(
         found.attestations.len() == ours,
         "{} attestations are attached ({}), and {ours} of them are provenance or an SBOM by the key",
@@ -187,13 +200,16 @@ fn only_ours(found: &Attached, bundles: &[String], answers: [&Seen<Answer>; 3]) 
     // What was read above is what is attached, and not what cosign made of it (docs/facts.md#envelopes).
     for attached in &found.attestations {
         ensure!(
-            judged.contains(&attached.digest),
+            bundles::was_printed(&attached.digest, &judged, &read),
             "the attestation `{}` ({}) is attached, and cosign printed another one",
             attached.digest,
             attached.mark
         );
     }
-    Ok(format!("{} signature, {ours} attestations, all by the key", found.signatures))
+    let attached: Vec<_> = found.attestations.iter().map(|one| &one.digest).collect();
+    bundles::check_same(&read, &attached)?;
+    let both = if read.is_empty() { "" } else { ", and the same in bundles" };
+    Ok(format!("{} signature, {ours} attestations, all by the key{both}", found.signatures))
 }
 
 fn judge_labels(release: &Release<'_>, index: &[u8], said: &[(&str, &Said)]) -> Result<String> {

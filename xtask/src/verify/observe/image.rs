@@ -2,8 +2,10 @@
 
 use anyhow::Result;
 
+use crate::evidence::bundle::Hint;
 use crate::evidence::claims;
 use crate::evidence::commands::verify_commands;
+use crate::evidence::statement::is_of_bundles;
 use crate::inputs::release::Release;
 use crate::oci::index;
 use crate::oci::reference::Digest;
@@ -14,6 +16,7 @@ use crate::verify::Verifier;
 use crate::verify::claim::{Seen, Unseen};
 use crate::verify::observe::store::{Layout, Store};
 
+use super::bundles::{self, BundlesSeen, Check};
 use super::contents::{self, ContentsSeen};
 use super::cosign::{Answer, Questions};
 use super::parts::{self, Attached, Contents, Part};
@@ -33,12 +36,15 @@ pub(in crate::verify) struct ImageSeen {
     /// The index's bytes.
     pub(in crate::verify) index: Seen<Option<Vec<u8>>>,
     pub(in crate::verify) parts: Seen<Vec<Part>>,
+    /// Of the legacy format, whichever the printed command reads.
     pub(in crate::verify) signature: Seen<Answer>,
     /// `None` where a layout holds no such signatures.
     pub(in crate::verify) part_signatures: Option<Seen<Answer>>,
     pub(in crate::verify) provenance: Seen<Answer>,
     pub(in crate::verify) sbom: Seen<Answer>,
     pub(in crate::verify) attached: Seen<Attached>,
+    /// What else refers to the image; `None` where a layout leaves that out.
+    pub(in crate::verify) bundles: Seen<Option<BundlesSeen>>,
     /// What is in the layers.
     pub(in crate::verify) contents: Seen<ContentsSeen>,
 }
@@ -71,8 +77,11 @@ pub(in crate::verify) fn image(
     let ask = |commands: &[VerifyCommand]| questions.ask(verifier, commands);
     let unpack =
         |parts: &Seen<Vec<Part>>| contents::look(parts, |parts| contents::read_all(verifier, store, parts));
+    let check = |signature: &str, bytes: &[u8]| bundles::ask(verifier, signature, bytes);
+    let hint = seen(verifier.public_key().and_then(Hint::of));
     let known = known.map(|known| known.bytes.clone());
-    look(&verifier.release, digest, place, known, Sources { store, ask: &ask, unpack: &unpack })
+    let sources = Sources { store, ask: &ask, unpack: &unpack, check: &check, hint: &hint };
+    look(&verifier.release, digest, place, known, sources)
 }
 
 /// What answers when an image is looked at.
@@ -84,6 +93,10 @@ pub(in crate::verify) struct Sources<'a> {
     pub(in crate::verify) ask: &'a (dyn Fn(&[VerifyCommand]) -> Vec<Seen<Answer>> + Sync),
     /// What is in the layers of the parts.
     pub(in crate::verify) unpack: &'a (dyn Fn(&Seen<Vec<Part>>) -> Seen<ContentsSeen> + Sync),
+    /// cosign's answer to a signature of bytes.
+    pub(in crate::verify) check: &'a Check<'a>,
+    /// What a bundle says of the key.
+    pub(in crate::verify) hint: &'a Seen<Hint>,
 }
 
 /// As [`image`], from wherever the answers come.
@@ -97,7 +110,7 @@ pub(in crate::verify) fn look(
     known: Option<Vec<u8>>,
     sources: Sources<'_>,
 ) -> Result<ImageSeen> {
-    let Sources { store, ask, unpack } = sources;
+    let Sources { store, ask, unpack, check, hint } = sources;
     let known = match known {
         Some(known) => Ok(Some(known)),
         None => one(store, Wanted::Manifest(digest.to_string())),
@@ -107,11 +120,22 @@ pub(in crate::verify) fn look(
     let mut commands = printed(release, digest, place);
     let of_parts = of_parts(release, &platforms, place);
     commands.extend(of_parts.iter().flatten().cloned());
-    let ((found, contents), answers) = both(
+    let of_index = known.clone();
+    let referring = || match &of_index {
+        Ok(Some(index)) => bundles::look(release, store, index, hint, check),
+        Ok(None) | Err(Unseen::Wrong(_) | Unseen::Follows(_)) => Err(Unseen::Follows(claims::IMAGE_PRESENT)),
+        Err(unknown @ (Unseen::Unknown(_) | Unseen::Away(_))) => Err(unknown.clone()),
+    };
+    let (((found, contents), bundles), answers) = both(
         || {
-            let found = parts::look(store, digest, known, &platforms);
-            let contents = unpack(&found.parts);
-            Ok((found, contents))
+            both(
+                || {
+                    let found = parts::look(store, digest, known, &platforms);
+                    let contents = unpack(&found.parts);
+                    Ok((found, contents))
+                },
+                || Ok(referring()),
+            )
         },
         || Ok(ask(&commands)),
     )?;
@@ -120,14 +144,24 @@ pub(in crate::verify) fn look(
     let mut answers = answers.into_iter();
     let mut next =
         || answers.next().unwrap_or_else(|| Err(Unseen::Unknown("cosign was not asked".to_owned())));
+    let printed = next();
+    // Where the printed command reads bundles, somebody has to look at what all others read.
+    let reads_bundles = matches!(&printed, Ok(Answer::Accepted(output)) if is_of_bundles(output));
+    let signature = if reads_bundles {
+        let legacy = commands[0].clone().of_legacy();
+        ask(&[legacy]).pop().unwrap_or_else(|| Err(Unseen::Unknown("cosign was not asked".to_owned())))
+    } else {
+        printed
+    };
     Ok(ImageSeen {
         index,
         parts,
-        signature: next(),
+        signature,
         provenance: next(),
         sbom: next(),
         part_signatures: of_parts.map(|command| command.and_then(|_asked| next())),
         attached,
+        bundles,
         contents,
     })
 }
@@ -163,7 +197,8 @@ fn printed(release: &Release<'_>, digest: &Digest, place: Place<'_>) -> Vec<Veri
     match place {
         Place::Registry => printed,
         Place::Layout(layout) => {
-            printed.into_iter().map(|command| command.of_layout(layout.path())).collect()
+            // `cosign save` leaves bundles out of the directory's index, and cosign 3 may find their blobs.
+            printed.into_iter().map(|command| command.of_layout(layout.path()).of_legacy()).collect()
         }
     }
 }

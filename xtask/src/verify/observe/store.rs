@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use crate::contents::read::Layers;
 use crate::evidence::attached::Kind;
+use crate::evidence::bundle;
 use crate::oci::reference::Digest;
 use crate::oci::registry::{Client, Got, Wanted, WrongBytes};
 
@@ -25,11 +26,31 @@ pub(in crate::verify) trait Store: Layers {
         None
     }
 
+    /// Which manifests refer to `digest`.
+    fn referrers(&self, digest: &Digest) -> Result<Referrers>;
+
     /// The reference by which the store has what cosign keeps beside `digest`, if it has one.
     fn attached(&self, digest: &Digest, kind: Kind) -> Option<String>;
 }
 
+/// Which manifests refer to an image.
+pub(in crate::verify) enum Referrers {
+    /// The store leaves them out: `cosign save` does.
+    NotKept,
+    /// As the registry lists them.
+    Listed(Vec<Digest>),
+    /// As the index under a tag lists them, in a registry that does not: `None` where there is no such tag.
+    Tagged(Option<Vec<u8>>),
+}
+
 impl Store for Client {
+    fn referrers(&self, digest: &Digest) -> Result<Referrers> {
+        Ok(match Client::referrers(self, digest)? {
+            Some(listed) => Referrers::Listed(listed),
+            None => Referrers::Tagged(self.manifest(&bundle::tag(digest))?.map(|found| found.bytes)),
+        })
+    }
+
     fn fetch(&self, wanted: &[Wanted]) -> Vec<Result<Option<Vec<u8>>>> {
         let answers = self.several(wanted).into_iter();
         answers.map(|answer| Ok(answer?.map(Got::into_bytes))).collect()
@@ -161,6 +182,10 @@ impl Layers for Layout {
 }
 
 impl Store for Layout {
+    fn referrers(&self, _digest: &Digest) -> Result<Referrers> {
+        Ok(Referrers::NotKept)
+    }
+
     fn fetch(&self, wanted: &[Wanted]) -> Vec<Result<Option<Vec<u8>>>> {
         let fetch = |wanted: &Wanted| match wanted {
             Wanted::Manifest(reference) => self.blob(&reference.parse()?),

@@ -14,6 +14,7 @@ use crate::contents::base::{Base, Place as BasePlace};
 use crate::contents::cache::Cache;
 use crate::contents::facts::LayerFacts;
 use crate::contents::read::{Known, Part as Layered};
+use crate::evidence::bundle::Hint;
 use crate::evidence::page::{Page, PublishedPage};
 use crate::forge::forgejo;
 use crate::inputs::config::{Config, MANIFEST};
@@ -166,6 +167,7 @@ impl Recording {
             forge_tag: Some(Commit::parse(&record.forge_tag)?),
             page: Some(PublishedPage { id, page, draft, address }),
             source: signed_on_main(&source.commit),
+            referrers: None,
             silent_registry: None,
             silent_forge: None,
         };
@@ -198,6 +200,11 @@ impl Recording {
         }
     }
 
+    /// What a bundle says of the key.
+    pub(super) fn hint(&self) -> Result<Hint> {
+        Hint::of(self.inputs.public_key.as_deref().context("the commit has no key")?)
+    }
+
     /// Where the page gets the public key.
     pub(super) fn key_address(&self) -> String {
         forgejo::raw_address(&self.config, &self.source.commit, PUBLIC_KEY)
@@ -212,7 +219,9 @@ impl Recording {
         let image = match survey::tagged_image(&tagged) {
             Ok(Manifest { digest, bytes, .. }) => {
                 let ask = |commands: &[VerifyCommand]| ask(digest, commands);
-                let sources = Sources { store: world, ask: &ask, unpack: &unpack };
+                let hint = seen(self.hint());
+                let check = |signature: &str, _: &[u8]| Ok(World::check(signature));
+                let sources = Sources { store: world, ask: &ask, unpack: &unpack, check: &check, hint: &hint };
                 let seen = image::look(&release, digest, Place::Registry, Some(bytes.clone()), sources)?;
                 Ok((digest.clone(), seen))
             }

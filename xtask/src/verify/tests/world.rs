@@ -10,12 +10,13 @@ use serde_json::Value;
 use crate::contents::facts::LayerFacts;
 use crate::contents::read::Layers;
 use crate::evidence::attached::Kind;
+use crate::evidence::bundle;
 use crate::evidence::page::PublishedPage;
 use crate::oci::reference::Digest;
 use crate::oci::registry::{Manifest, Wanted, WrongBytes};
 use crate::tool::git::Commit;
 use crate::verify::observe::SourceSeen;
-use crate::verify::observe::store::Store;
+use crate::verify::observe::store::{Referrers, Store};
 
 /// What is public.
 #[derive(Clone)]
@@ -34,6 +35,8 @@ pub(super) struct World {
     pub(super) layers: BTreeMap<Digest, Option<Arc<LayerFacts>>>,
     pub(super) forge_tag: Option<Commit>,
     pub(super) page: Option<PublishedPage>,
+    /// What refers to the released index, in a registry that lists it by itself.
+    pub(super) referrers: Option<Vec<Digest>>,
     /// What a clone knows of the tagged commit.
     pub(super) source: SourceSeen,
     /// Why the registry does not answer, where it does not.
@@ -109,6 +112,14 @@ impl Layers for World {
 }
 
 impl Store for World {
+    fn referrers(&self, digest: &Digest) -> Result<Referrers> {
+        answers(self.silent_registry)?;
+        Ok(match &self.referrers {
+            Some(listed) => Referrers::Listed(listed.clone()),
+            None => Referrers::Tagged(self.manifest(&bundle::tag(digest))?.map(|found| found.bytes)),
+        })
+    }
+
     fn fetch(&self, wanted: &[Wanted]) -> Vec<Result<Option<Vec<u8>>>> {
         let fetch = |wanted: &Wanted| match wanted {
             Wanted::Manifest(reference) => Ok(self.manifest(reference)?.map(|manifest| manifest.bytes)),

@@ -1,0 +1,129 @@
+//! Bundles, held against one that cosign 3.1.3 wrote.
+
+use serde_json::{Value, json};
+
+use super::{Bundle, Hint, Of, Subject, index, layer_of, named, statement};
+use crate::evidence::envelope::{open, pae, seal};
+use crate::inputs::version::ReleaseTag;
+use crate::oci::reference::Digest;
+
+const KEY: &str = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAECRUo21Yf0U4/VBrydTppsu2jJdB5\n\
+    y7Xch49SzKsXrZTfVWmrg3zXBH1jKEhxCdX0AfP1IuXkVYv/wIl/v6pnEw==\n-----END PUBLIC KEY-----\n";
+
+fn hint() -> Hint {
+    Hint::of(KEY.as_bytes()).unwrap()
+}
+
+fn tag() -> ReleaseTag {
+    "v1.0.0".parse().unwrap()
+}
+
+fn attestation(predicate_type: &str, digest: &Digest) -> Vec<u8> {
+    let statement = json!({
+        "_type": "https://in-toto.io/Statement/v0.1", "predicateType": predicate_type, "predicate": {},
+        "subject": [{"name": "x", "digest": {"sha256": digest.hex()}}],
+    });
+    seal(statement.to_string().as_bytes(), "MEUC")
+}
+
+fn value(bytes: &[u8]) -> Value {
+    serde_json::from_slice(bytes).unwrap()
+}
+
+/// What `sign --upload=false --bundle -a version=1.0.0` of cosign 3.1.3 wrote for that key, without its white space.
+#[test]
+fn the_bundle_of_a_signature_is_what_cosign_3_writes() {
+    let digest = "sha256:4820576ba1719172865c07b9c752056d0c92eae124be47a8207a88266fbeb217".parse().unwrap();
+    let bundle = Bundle::of_signature(&digest, &tag(), "MEUC", &hint());
+    let said = value(&bundle.bytes);
+    assert_eq!(said["mediaType"], "application/vnd.dev.sigstore.bundle.v0.3+json");
+    let material = json!({"publicKey": {"hint": "sVIYXZm9sqEwrctsAwF5571/qiHs9hnyXH9u7qexbMs="}});
+    assert_eq!(said["verificationMaterial"], material);
+    assert_eq!(said["dsseEnvelope"], value(&bundle.envelope));
+    let expected = json!({
+        "_type": "https://in-toto.io/Statement/v1",
+        "subject": [{"digest": {"sha256": digest.hex()}, "annotations": {"version": "1.0.0"}}],
+        "predicateType": "https://sigstore.dev/cosign/sign/v1", "predicate": {},
+    });
+    assert_eq!(value(&open(&bundle.envelope).unwrap().payload), expected);
+    assert_eq!(pae(b"x"), b"DSSEv1 28 application/vnd.in-toto+json 1 x");
+}
+
+#[test]
+fn each_of_the_three_is_read_back_and_its_manifest_is_known_again() {
+    let (index_bytes, hint) = (br#"{"mediaType":"application/vnd.oci.image.index.v1+json"}"#, hint());
+    let subject = Subject::of(index_bytes).unwrap();
+    let digest = Digest::of(index_bytes);
+    assert_eq!(subject.digest(), &digest);
+    let bundles = [
+        Bundle::of_signature(&digest, &tag(), "MEUC", &hint),
+        Bundle::new(Of::Provenance, &attestation("https://slsa.dev/provenance/v1", &digest), &hint),
+        Bundle::new(Of::Sbom, &attestation("https://cyclonedx.org/bom", &digest), &hint),
+    ];
+    let mut manifests = Vec::new();
+    for bundle in &bundles {
+        assert_eq!(&Bundle::parse(&bundle.bytes, &digest, &tag(), &hint).unwrap(), bundle);
+        let manifest = bundle.manifest(&subject).unwrap();
+        assert!(bundle.check_manifest(&manifest, &subject).is_ok());
+        assert_eq!(layer_of(&manifest).unwrap(), Digest::of(&bundle.bytes));
+        let said = value(&manifest);
+        let size = index_bytes.len();
+        assert_eq!(
+            said["subject"],
+            json!({"mediaType": "application/vnd.oci.image.index.v1+json", "digest": digest, "size": size})
+        );
+        assert_eq!(said["artifactType"], said["layers"][0]["mediaType"]);
+        for (pointer, other) in [("/subject/size", json!(1)), ("/note", json!("x")), ("/layers/0/size", json!(1))] {
+            let mut changed = said.clone();
+            match changed.pointer_mut(pointer) {
+                Some(field) => *field = other,
+                None => changed["note"] = other,
+            }
+            assert!(bundle.check_manifest(changed.to_string().as_bytes(), &subject).is_err(), "{pointer}");
+        }
+        manifests.push(Digest::of(&manifest));
+    }
+    assert_eq!(named(&index(&bundles, &subject).unwrap()).unwrap(), manifests);
+    let parse = |digest: &Digest, tag: &str| {
+        Bundle::parse(&bundles[0].bytes, digest, &tag.parse().unwrap(), &hint)
+    };
+    assert!(parse(&Digest::of(b"other"), "v1.0.0").is_err(), "of another image");
+    assert!(parse(&digest, "v1.0.1").is_err(), "of another version");
+}
+
+#[test]
+fn whatever_is_not_exactly_such_a_bundle_is_refused() {
+    let (digest, hint) = (Digest::of(b"image"), hint());
+    let right = String::from_utf8(Bundle::of_signature(&digest, &tag(), "MEUC", &hint).bytes).unwrap();
+    let parse = |text: &str| Bundle::parse(text.as_bytes(), &digest, &tag(), &hint);
+    assert!(parse(&right).is_ok());
+    let other_statement = seal(&[statement(&digest, &tag()), b" ".to_vec()].concat(), "MEUC");
+    let other_type = attestation("https://example.org/approved", &digest);
+    let with = |envelope: &[u8]| String::from_utf8(Bundle::new(Of::Sbom, envelope, &hint).bytes).unwrap();
+    for wrong in [
+        right.replacen("v0.3", "v0.2", 1),
+        right.replacen(r#""hint":""#, r#""hint":"A"#, 1),
+        right.replacen(r#"{"mediaType""#, r#"{"note":1,"mediaType""#, 1),
+        right.replacen(r#""dsseEnvelope""#, r#""messageSignature":{},"dsseEnvelope""#, 1),
+        right.replacen(r#"{"payloadType""#, r#"{"payload":"e30=","payloadType""#, 1),
+        right.replacen(r#"{"payloadType""#, r#"{"Payload":"e30=","payloadType""#, 1),
+        right.replacen(r#"[{"sig":"MEUC"}]"#, r#"[{"sig":"MEUC"},{"sig":"MEUC"}]"#, 1),
+        right.replacen("MEUC", "MEV=", 1),
+        format!("{}, \"dsseEnvelope\":{{}}}}", right.strip_suffix('}').unwrap()),
+        format!("{right} "),
+        format!("{right}{right}"),
+        String::new(),
+        with(&other_statement),
+        with(&other_type),
+    ] {
+        assert_ne!(wrong, right);
+        assert!(parse(&wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn the_hint_is_that_of_a_public_key_alone() {
+    for text in ["", "x", "-----BEGIN PUBLIC KEY-----\n*\n-----END PUBLIC KEY-----", "-----BEGIN PRIVATE KEY-----"] {
+        assert!(Hint::of(text.as_bytes()).is_err(), "{text}");
+    }
+}

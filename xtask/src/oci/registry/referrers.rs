@@ -1,0 +1,82 @@
+//! What refers to an image: the manifests that name it as their `subject`. Registries with the referrers API list them
+//! (distribution specification v1.1, "Listing Referrers"); for all others the client keeps an index under a tag.
+
+use anyhow::{Context as _, Result, ensure};
+use serde::Deserialize;
+
+use super::{Client, Manifest};
+use crate::http::{Request, Response};
+use crate::oci::exact;
+use crate::oci::reference::Digest;
+
+/// More than this many refer to no image of ours.
+const MOST: usize = 1000;
+
+impl Client {
+    /// The manifests that refer to `digest`; `None` where the registry does not list them.
+    ///
+    /// # Errors
+    /// When the registry cannot be asked, or answers something else than a whole list.
+    pub fn referrers(&self, digest: &Digest) -> Result<Option<Vec<Digest>>> {
+        read(&self.send(&Request::new("GET", self.url(&format!("referrers/{digest}"))))?)
+    }
+
+    /// Stores `manifest` by its digest, under no tag.
+    ///
+    /// # Errors
+    /// As [`Client::put`].
+    pub fn put_untagged(&self, manifest: &Manifest) -> Result<()> {
+        self.put_at(manifest.digest.as_str(), manifest)
+    }
+}
+
+/// The list in an answer; `None` where the registry does not know the question: each says that in its own way.
+fn read(response: &Response) -> Result<Option<Vec<Digest>>> {
+    #[derive(Deserialize)]
+    struct Index {
+        manifests: Option<Vec<Entry>>,
+    }
+    #[derive(Deserialize)]
+    struct Entry {
+        digest: Digest,
+    }
+    match response.status {
+        200 => {}
+        400 | 404 | 405 | 406 => return Ok(None),
+        _ => return Err(response.unexpected()),
+    }
+    ensure!(
+        response.header("Link").is_none(),
+        "{response} with more than one page of referrers: nobody but a stranger refers to an image so often"
+    );
+    let index: Index = exact::parse(&response.body).with_context(|| format!("{response}: reading it"))?;
+    let found: Vec<_> = index.manifests.unwrap_or_default().into_iter().map(|entry| entry.digest).collect();
+    ensure!(found.len() <= MOST, "{response} with {} referrers: expected {MOST} at most", found.len());
+    Ok(Some(found))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::read;
+    use crate::http::Response;
+    use crate::oci::reference::Digest;
+
+    #[test]
+    fn a_list_is_whole_or_an_error_and_a_registry_may_have_none() {
+        let one = Digest::of(b"one");
+        let answer = |status: u16, body: &str| read(&Response::of(status, &[], body.as_bytes()));
+        let list = format!(r#"{{"schemaVersion":2,"manifests":[{{"digest":"{one}","size":1}}]}}"#);
+        assert_eq!(answer(200, &list).unwrap(), Some(vec![one.clone()]));
+        assert_eq!(answer(200, r#"{"manifests":[]}"#).unwrap(), Some(Vec::new()));
+        assert_eq!(answer(200, r#"{"manifests":null}"#).unwrap(), Some(Vec::new()));
+        for status in [400, 404, 405, 406] {
+            assert_eq!(answer(status, "{}").unwrap(), None, "{status}");
+        }
+        assert!(answer(500, &list).is_err() && answer(401, &list).is_err());
+        for wrong in ["", "<html>", r#"{"manifests":[{}]}"#, r#"{"manifests":[],"Manifests":[]}"#] {
+            assert!(answer(200, wrong).is_err(), "{wrong}");
+        }
+        let more = [("Link", "</v2/x/referrers/y?n=1>; rel=\"next\"")];
+        assert!(read(&Response::of(200, &more, list.as_bytes())).is_err());
+    }
+}

@@ -1,0 +1,70 @@
+//! Whether what refers to an image are this release's bundles: the signature, and the very attestations of the legacy format.
+
+use anyhow::{Context as _, Result, bail, ensure};
+
+use crate::evidence::bundle::{Bundle, MARK, Of};
+use crate::evidence::envelope::open;
+use crate::evidence::statement::Signature;
+use crate::oci::reference::Digest;
+use crate::verify::observe::BundlesSeen;
+
+/// Whether the signatures say that there are bundles. A release from before them does not, and may have been given some
+/// since.
+pub(super) fn promised(signatures: &[Signature]) -> Result<bool> {
+    for said in signatures.iter().filter_map(|signature| signature.bundle.as_deref()) {
+        ensure!(said == MARK.1, "the signature says that there are bundles `{said}`: expected `{}`", MARK.1);
+    }
+    Ok(signatures.iter().any(|signature| signature.bundle.is_some()))
+}
+
+/// The bundles: each of them ours, a signature and one of each attestation; or none at all, where none is promised.
+pub(super) fn ours(seen: &BundlesSeen, is_promised: bool) -> Result<Vec<&Bundle>> {
+    let mut ours = Vec::new();
+    for found in &seen.found {
+        let wrong = |why: &str| {
+            format!("`{}` refers to the image and is not a bundle of this release: {why}", found.manifest)
+        };
+        let bundle = found.read.as_ref().map_err(|why| anyhow::anyhow!(wrong(why)))?;
+        match (&bundle.of, &found.signature) {
+            (Of::Signature, Some(Err(why))) => bail!(wrong(&format!("cosign does not accept it: {why}"))),
+            (Of::Signature, None) => bail!(wrong("cosign was not asked")),
+            (Of::Signature, Some(Ok(()))) | (Of::Provenance | Of::Sbom, _) => ours.push(bundle),
+        }
+    }
+    if ours.is_empty() && !is_promised && seen.tag.is_none() {
+        return Ok(ours);
+    }
+    for of in Of::ALL {
+        let count = ours.iter().filter(|bundle| bundle.of == of).count();
+        ensure!(count > 0, "there has to be a bundle of each of three, and there is none of the {of}");
+        ensure!(count == 1 || of == Of::Signature, "there are {count} bundles of the {of}: expected one");
+    }
+    Ok(ours)
+}
+
+/// Whether cosign printed what is stored as `attached`. cosign 3 reads bundles where there are some, and prints what it read in
+/// a form of its own.
+pub(super) fn was_printed(attached: &Digest, printed: &[&str], bundles: &[&Bundle]) -> bool {
+    if printed.iter().any(|envelope| &Digest::of(envelope.as_bytes()) == attached) {
+        return true;
+    }
+    let same = bundles.iter().find(|bundle| &Digest::of(&bundle.envelope) == attached);
+    let is_same = |bundle: &Bundle| {
+        let ours = open(&bundle.envelope).context("reading an envelope").ok()?;
+        Some(printed.iter().any(|one| open(one.as_bytes()).is_ok_and(|found| found == ours)))
+    };
+    same.and_then(|bundle| is_same(bundle)).unwrap_or(false)
+}
+
+/// The attestations in bundles are those that are `attached` in the legacy format, byte for byte.
+pub(super) fn check_same(bundles: &[&Bundle], attached: &[&Digest]) -> Result<()> {
+    for bundle in bundles.iter().filter(|bundle| bundle.of != Of::Signature) {
+        let envelope = Digest::of(&bundle.envelope);
+        ensure!(
+            attached.contains(&&envelope),
+            "the bundle of the {} holds the envelope `{envelope}`, which is not the attached one",
+            bundle.of
+        );
+    }
+    Ok(())
+}

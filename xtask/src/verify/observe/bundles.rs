@@ -1,0 +1,110 @@
+//! The bundles beside an image, and what else refers to it. A signature in one is cosign's to judge, of bytes that are read
+//! here: cosign 2 reads no bundle, and cosign 3 takes any that the key signed for a signature.
+
+use anyhow::{Context as _, Result};
+
+use crate::evidence::bundle::{self, Bundle, Hint, Of, Subject};
+use crate::evidence::envelope::{open, pae};
+use crate::inputs::release::Release;
+use crate::oci::reference::Digest;
+use crate::oci::registry::Wanted;
+use crate::verify::Verifier;
+use crate::verify::claim::Seen;
+use crate::verify::observe::store::{Referrers, Store};
+
+use super::{key_directory, seen};
+
+/// Everything that refers to an image.
+#[derive(Clone, Default)]
+pub(in crate::verify) struct BundlesSeen {
+    /// The tag that names them, where it is a tag.
+    pub(in crate::verify) tag: Option<String>,
+    pub(in crate::verify) found: Vec<BundleSeen>,
+}
+
+/// One of them.
+#[derive(Clone)]
+pub(in crate::verify) struct BundleSeen {
+    /// Its manifest.
+    pub(in crate::verify) manifest: Digest,
+    /// What it is, or why it is none of ours.
+    pub(in crate::verify) read: Result<Bundle, String>,
+    /// Of a signature: cosign's answer, `Err` where that is no.
+    pub(in crate::verify) signature: Option<Result<(), String>>,
+}
+
+/// Asks cosign whether the signature in base64 is one of the bytes, by the key.
+pub(in crate::verify) type Check<'a> = dyn Fn(&str, &[u8]) -> Result<Result<(), String>> + Sync + 'a;
+
+/// cosign, asked with the release's key.
+pub(super) fn ask(verifier: &Verifier<'_>, signature: &str, bytes: &[u8]) -> Result<Result<(), String>> {
+    let key = key_directory(verifier)?;
+    let file = key.path().join(verifier.release.key_name);
+    verifier.anonymous.cosign.try_verify_bytes(&file, signature, bytes)
+}
+
+/// Looks at them; `None` where the store leaves them out. `index` is the image's own.
+pub(super) fn look(
+    release: &Release<'_>,
+    store: &dyn Store,
+    index: &[u8],
+    hint: &Seen<Hint>,
+    check: &Check<'_>,
+) -> Seen<Option<BundlesSeen>> {
+    let subject = seen(Subject::of(index))?;
+    let (tag, named) = match seen(store.referrers(subject.digest()))? {
+        Referrers::NotKept => return Ok(None),
+        Referrers::Listed(listed) => (None, listed),
+        Referrers::Tagged(None) => return Ok(Some(BundlesSeen::default())),
+        Referrers::Tagged(Some(index)) => {
+            let tag = Some(bundle::tag(subject.digest()));
+            match bundle::named(&index) {
+                Ok(named) => (tag, named),
+                Err(error) => {
+                    // It is false by what it is, and nobody can say of what.
+                    let read = Err(format!("{error:#}"));
+                    let found = vec![BundleSeen { manifest: Digest::of(&index), read, signature: None }];
+                    return Ok(Some(BundlesSeen { tag, found }));
+                }
+            }
+        }
+    };
+    if named.is_empty() {
+        return Ok(Some(BundlesSeen { tag, found: Vec::new() }));
+    }
+    let hint = hint.as_ref().map_err(Clone::clone)?;
+    let manifests = fetch(store, named.iter().map(|digest| Wanted::Manifest(digest.to_string())).collect())?;
+    let layer = |manifest: &Option<Vec<u8>>| bundle::layer_of(manifest.as_deref()?).ok();
+    let layers: Vec<_> = manifests.iter().map(layer).collect();
+    let wanted: Vec<_> = layers.iter().flatten().cloned().map(Wanted::Blob).collect();
+    let mut blobs = fetch(store, wanted)?.into_iter();
+    let mut found = Vec::new();
+    for ((digest, manifest), layer) in named.into_iter().zip(manifests).zip(layers) {
+        let blob = layer.and_then(|_| blobs.next().flatten());
+        let read = read(release, manifest.as_deref(), blob.as_deref(), &subject, hint);
+        let signature = match read.as_ref().map(|bundle| (bundle.of, open(&bundle.envelope))) {
+            Ok((Of::Signature, Ok(opened))) => Some(seen(check(&opened.signature, &pae(&opened.payload)))?),
+            _ => None,
+        };
+        found.push(BundleSeen { manifest: digest, read: read.map_err(|error| format!("{error:#}")), signature });
+    }
+    Ok(Some(BundlesSeen { tag, found }))
+}
+
+fn fetch(store: &dyn Store, wanted: Vec<Wanted>) -> Seen<Vec<Option<Vec<u8>>>> {
+    store.fetch(&wanted).into_iter().map(seen).collect()
+}
+
+fn read(
+    release: &Release<'_>,
+    manifest: Option<&[u8]>,
+    blob: Option<&[u8]>,
+    subject: &Subject,
+    hint: &Hint,
+) -> Result<Bundle> {
+    let manifest = manifest.context("its manifest is gone")?;
+    let blob = blob.context("it is not one layer that is there")?;
+    let bundle = Bundle::parse(blob, subject.digest(), release.tag(), hint)?;
+    bundle.check_manifest(manifest, subject)?;
+    Ok(bundle)
+}
