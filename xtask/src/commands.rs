@@ -12,6 +12,7 @@ pub mod plan;
 pub mod policies;
 pub mod rehearse;
 pub mod release;
+pub mod resign;
 mod testbed;
 pub mod verify;
 
@@ -68,6 +69,7 @@ fn run(command: Command, environment: &Environment) -> Result<()> {
                 verify::Options { what, all, key, source, login, rebuild, builder, save, offline, json };
             verify::run(environment, &options)
         }
+        Command::Resign { tag } => resign::run(environment, &tag),
         Command::Check { json } => check::run(environment, json),
         Command::Policies { check } => policies::run(environment, check),
         Command::Notes { what, from, json } => notes::run(environment, what.as_deref(), from.as_ref(), json),

@@ -12,6 +12,7 @@ mod finish;
 mod make;
 pub mod plan;
 pub mod preflight;
+pub mod resign;
 pub(crate) mod secrets;
 pub(crate) mod smoke;
 pub mod state;

@@ -81,6 +81,12 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Give a release from before Sigstore bundles the ones that it lacks, from the attestations that it has
+    Resign {
+        /// Such as `v1.2.3`
+        #[arg(value_name = "TAG")]
+        tag: String,
+    },
     /// Check the rules that a change must keep so that its commit can be released
     Check {
         /// Print one JSON document instead of text; docs/rules.md has its form

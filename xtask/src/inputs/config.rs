@@ -22,8 +22,8 @@ use crate::oci::reference::{Digest, Image, Registry};
 pub use gates::{Difference, TagPolicy};
 pub use inputs::{BaseRegistry, Login, NamedSecrets, build_secrets};
 pub use limits::Timeouts;
-pub use signatures::Signatures;
 pub use native::{Archive, Native, Way};
+pub use signatures::Signatures;
 pub use smoke::{ALIAS, Companion, Http, Platforms, Smoke};
 pub use values::{Folder, Platform, RepositoryName, VariableName};
 

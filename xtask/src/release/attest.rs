@@ -2,20 +2,17 @@
 //! cosign and stored together, by one manifest `PUT`. Whatever else writes them at the same time, there is one of each
 //! (docs/decisions/0010-attestations-are-one-write.md). Where the configuration wants bundles, they are stored after that.
 
-use std::thread;
-
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 
 use crate::evidence::attached::{
     self, Attestations, Kind, PROVENANCE_PREDICATE, SBOM_PREDICATE, Signed as Envelope,
 };
-use crate::evidence::bundle::{self, Bundle, Hint, MARK, Subject};
-use crate::evidence::envelope::pae;
+use crate::evidence::bundle::{MARK, Subject};
 use crate::oci::reference::Digest;
 use crate::oci::registry::{Client, Manifest};
 use crate::process::progress::both;
 use crate::release::Context;
-use crate::release::bundles::{self, Legacy};
+use crate::release::bundles::{self, Legacy, Signature, Uploaded};
 use crate::tool::cosign::SBOM_TYPE;
 
 /// The attestations, signed and nowhere but here.
@@ -34,12 +31,6 @@ impl Attested {
     }
 }
 
-/// The bundle of a signature, and what a bundle says of the key.
-pub(super) struct Signature {
-    bundle: Bundle,
-    hint: Hint,
-}
-
 /// Signs the index and each platform's manifest. Stored at once; where it is there already, nothing changes. Gives the bundle
 /// of the index's signature, which is nowhere yet; `None` where the configuration wants none.
 ///
@@ -49,26 +40,14 @@ pub(super) fn sign(context: &Context<'_>, digest: &Digest) -> Result<Option<Sign
     let Context { tools, target, release, .. } = context;
     let version = release.tag().version().to_string();
     let mut annotations = vec![("version", version.as_str())];
-    let legacy = |annotations: &[(&str, &str)]| {
-        tools.cosign.sign(&target.key, annotations, release.image, digest)
-    };
+    let legacy =
+        |annotations: &[(&str, &str)]| tools.cosign.sign(&target.key, annotations, release.image, digest);
     if !release.config.signatures.bundles {
         return legacy(&annotations).map(|()| None);
     }
     annotations.push(MARK);
-    let ((), signature) = both(|| legacy(&annotations), || signature(context, digest))?;
+    let ((), signature) = both(|| legacy(&annotations), || Signature::new(context, digest))?;
     Ok(Some(signature))
-}
-
-/// The bundle of a signature of `digest`.
-///
-/// # Errors
-/// When cosign fails.
-pub(super) fn signature(context: &Context<'_>, digest: &Digest) -> Result<Signature> {
-    let (tag, hint) = (context.release.tag(), Hint::of(context.verifier().public_key()?)?);
-    let signed = pae(&bundle::statement(digest, tag));
-    let signature = context.tools.cosign.sign_bytes(&context.target.key, &signed)?;
-    Ok(Signature { bundle: Bundle::of_signature(digest, tag, &signature, &hint), hint })
 }
 
 /// Signs both attestations, side by side, and reads back what was signed.
@@ -104,19 +83,20 @@ pub(super) fn store(
     let config = attached::config(&envelopes)?;
     let manifest = Manifest::new(attached::MEDIA_TYPE, attached::manifest(&envelopes, &config)?);
     let blobs = envelopes.iter().map(|envelope| envelope.bytes.as_slice()).chain([config.as_slice()]);
-    thread::scope(|scope| {
-        let running: Vec<_> = blobs.map(|bytes| scope.spawn(|| registry.put_blob(bytes))).collect();
-        let join = |thread: thread::ScopedJoinHandle<'_, Result<Digest>>| {
-            thread.join().map_err(|_panic| anyhow!("a thread panicked"))?
-        };
-        running.into_iter().try_for_each(|thread| join(thread).map(|_| ()))
-    })?;
+    bundles::upload(registry, blobs)?;
+    let legacy = Legacy::stored(&manifest.digest, &envelopes);
+    let bundles = match signature {
+        Some(signature) => {
+            let subject = Subject::of(&registry.bytes_of(digest)?.bytes)?;
+            let uploaded = Uploaded::new(registry, &subject, &legacy, signature)?;
+            Some((subject, uploaded, signature))
+        }
+        None => None,
+    };
     crate::process::interrupt::check()?;
     registry.put(&Kind::Attestations.tag(digest).parse()?, &manifest)?;
-    if let Some(Signature { bundle, hint }) = signature {
-        let subject = Subject::of(&registry.bytes_of(digest)?.bytes)?;
-        let legacy = Legacy::stored(&manifest.digest, &envelopes);
-        bundles::store(registry, &subject, legacy, bundle, hint)?;
+    if let Some((subject, uploaded, signature)) = bundles {
+        bundles::show(registry, &subject, legacy, uploaded, signature)?;
     }
     Ok(Attested(attestations))
 }

@@ -2,18 +2,40 @@
 //! (docs/decisions/0021-both-formats.md).
 
 use std::collections::BTreeMap;
+use std::thread;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use serde::Deserialize;
 
 use crate::evidence::attached::{Kind, Signed};
 use crate::evidence::bundle::{self, Bundle, EMPTY_CONFIG, Hint, INDEX_TYPE, MANIFEST_TYPE, Of, Subject};
+use crate::evidence::envelope::pae;
 use crate::oci::exact;
 use crate::oci::reference::Digest;
 use crate::oci::registry::{Client, Manifest, Removal, Wanted};
+use crate::release::Context;
 
 /// How often they are made again because another run has changed the attestations meanwhile.
 const MOST_ROUNDS: u32 = 5;
+
+/// The bundle of a signature, and what a bundle says of the key.
+pub(super) struct Signature {
+    bundle: Bundle,
+    hint: Hint,
+}
+
+impl Signature {
+    /// Has cosign sign `digest` as the release of `context`. Stores nothing.
+    ///
+    /// # Errors
+    /// When cosign fails.
+    pub(super) fn new(context: &Context<'_>, digest: &Digest) -> Result<Self> {
+        let (tag, hint) = (context.release.tag(), Hint::of(context.verifier().public_key()?)?);
+        let signed = pae(&bundle::statement(digest, tag));
+        let signature = context.tools.cosign.sign_bytes(&context.target.key, &signed)?;
+        Ok(Self { bundle: Bundle::of_signature(digest, tag, &signature, &hint), hint })
+    }
+}
 
 /// The attestations under the legacy tag.
 pub(super) struct Legacy {
@@ -68,55 +90,93 @@ impl Legacy {
     }
 }
 
-/// Stores the bundles of `signature` and of the attestations, which are `legacy` unless another run changes them: what is
-/// stored in the end is made of what is attached in the end.
+/// Bundles whose bytes the registry has, and that nothing names yet.
+pub(super) struct Uploaded {
+    bundles: Vec<Manifest>,
+    index: Manifest,
+    /// The registry lists by itself what refers to an image: then a manifest that is stored is one that is seen.
+    lists: bool,
+}
+
+impl Uploaded {
+    /// Uploads all that nobody sees.
+    ///
+    /// # Errors
+    /// When the registry does not take it.
+    pub(super) fn new(
+        registry: &Client,
+        subject: &Subject,
+        legacy: &Legacy,
+        signature: &Signature,
+    ) -> Result<Self> {
+        let bundles = legacy.bundles(&signature.bundle, &signature.hint);
+        let lists = registry.referrers(subject.digest())?.is_some();
+        let blobs = bundles.iter().map(|bundle| bundle.bytes.as_slice()).chain([EMPTY_CONFIG]);
+        upload(registry, blobs)?;
+        let index = Manifest::new(INDEX_TYPE, bundle::index(&bundles, subject)?);
+        let manifest = |bundle: &Bundle| Ok(Manifest::new(MANIFEST_TYPE, bundle.manifest(subject)?));
+        let bundles = bundles.iter().map(manifest).collect::<Result<Vec<_>>>()?;
+        if !lists {
+            bundles.iter().try_for_each(|manifest| registry.put_untagged(manifest))?;
+        }
+        Ok(Self { bundles, index, lists })
+    }
+
+    /// Shows them: by one write where the registry does not list referrers, so that runs side by side leave one of each.
+    fn show(&self, registry: &Client, subject: &Subject) -> Result<()> {
+        if !self.lists {
+            return registry.put(&bundle::tag(subject.digest()).parse()?, &self.index);
+        }
+        self.bundles.iter().try_for_each(|manifest| registry.put_untagged(manifest))?;
+        let listed = registry.referrers(subject.digest())?.unwrap_or_default();
+        let ours: Vec<_> = self.bundles.iter().map(|manifest| &manifest.digest).collect();
+        remove_stale(registry, subject, &ours, &listed)
+    }
+}
+
+/// Uploads blobs side by side.
+///
+/// # Errors
+/// When the registry does not take one.
+pub(super) fn upload<'b>(registry: &Client, blobs: impl Iterator<Item = &'b [u8]>) -> Result<()> {
+    thread::scope(|scope| {
+        let running: Vec<_> = blobs.map(|bytes| scope.spawn(|| registry.put_blob(bytes))).collect();
+        let join = |thread: thread::ScopedJoinHandle<'_, Result<Digest>>| {
+            thread.join().map_err(|_panic| anyhow!("a thread panicked"))?
+        };
+        running.into_iter().try_for_each(|thread| join(thread).map(|_| ()))
+    })
+}
+
+/// Shows the bundles of `legacy`, unless another run changes the attestations: what is stored in the end is made of what is
+/// attached in the end.
 ///
 /// # Errors
 /// When the registry does not take them, or the attestations do not come to rest.
-pub(super) fn store(
+pub(super) fn show(
     registry: &Client,
     subject: &Subject,
     mut legacy: Legacy,
-    signature: &Bundle,
-    hint: &Hint,
+    mut uploaded: Uploaded,
+    signature: &Signature,
 ) -> Result<()> {
     for _ in 0..MOST_ROUNDS {
-        put(registry, subject, &legacy.bundles(signature, hint))?;
+        uploaded.show(registry, subject)?;
         let now = registry.digest_of(&Kind::Attestations.tag(subject.digest()))?;
         if now.as_ref() == Some(&legacy.manifest) {
             return Ok(());
         }
         legacy = Legacy::read(registry, subject.digest())?;
+        uploaded = Uploaded::new(registry, subject, &legacy, signature)?;
     }
-    bail!("the attestations changed {MOST_ROUNDS} times while their bundles were stored: which runs write them?")
-}
-
-/// Stores exactly these, beside whatever a stranger has stored: what they hold first, then what names it.
-fn put(registry: &Client, subject: &Subject, bundles: &[Bundle]) -> Result<()> {
-    registry.put_blob(EMPTY_CONFIG)?;
-    for bundle in bundles {
-        registry.put_blob(&bundle.bytes)?;
-    }
-    crate::process::interrupt::check()?;
-    let mut ours = Vec::new();
-    for bundle in bundles {
-        let manifest = Manifest::new(MANIFEST_TYPE, bundle.manifest(subject)?);
-        registry.put_untagged(&manifest)?;
-        ours.push(manifest.digest);
-    }
-    match registry.referrers(subject.digest())? {
-        Some(listed) => remove_stale(registry, subject, &ours, &listed),
-        // One write, so that runs side by side leave one of each.
-        None => {
-            let index = Manifest::new(INDEX_TYPE, bundle::index(bundles, subject)?);
-            registry.put(&bundle::tag(subject.digest()).parse()?, &index)
-        }
-    }
+    bail!(
+        "the attestations changed {MOST_ROUNDS} times while their bundles were stored: which runs write them?"
+    )
 }
 
 /// Removes the bundles of attestations that an earlier run has left in a registry which lists them by itself. A signature of
 /// another run says the same as ours, and stays: two runs that removed each other's would leave none.
-fn remove_stale(registry: &Client, subject: &Subject, ours: &[Digest], listed: &[Digest]) -> Result<()> {
+fn remove_stale(registry: &Client, subject: &Subject, ours: &[&Digest], listed: &[Digest]) -> Result<()> {
     for digest in listed.iter().filter(|digest| !ours.contains(digest)) {
         let Some(manifest) = registry.manifest(digest.as_str())? else { continue };
         let Ok(layer) = bundle::layer_of(&manifest.bytes) else { continue };

@@ -62,7 +62,8 @@ pub(super) fn run(context: &Context<'_>) -> Result<Made> {
     #[cfg(feature = "broken-resume")]
     publish_too_early(context, digest)?;
     let store = || attest::store(&tools.registry, digest, signed, signature.as_ref());
-    let formats = if signature.is_some() { "both attestations, then bundles" } else { "both attestations at once" };
+    let formats =
+        if signature.is_some() { "both attestations, then bundles" } else { "both attestations at once" };
     let attested = context.step(Step::Store, formats, store)?;
     let verify = || verify::fresh(&context.verifier(), digest, attested.attestations());
     context.step(Step::Verify, "anonymously, with the commands of the page", verify).map(Made::Proven)

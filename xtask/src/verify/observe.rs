@@ -26,7 +26,7 @@ use crate::verify::known::Known;
 
 use crate::verify::claim::{Seen, Unseen};
 
-pub(super) use bundles::BundlesSeen;
+pub(super) use bundles::{BundleSeen, BundlesSeen};
 pub(super) use contents::ContentsSeen;
 pub use contents::base_manifests;
 pub(super) use cosign::Answer;

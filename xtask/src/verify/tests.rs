@@ -1,6 +1,7 @@
 //! Recorded releases (`testdata/released`): each verifies with the tool of today, and every lie about the newest one is seen.
 //! Nothing here asks a server or starts a program (docs/decisions/0015-formats-have-versions.md).
 
+mod bundle;
 mod change;
 mod cosign;
 mod golden;

@@ -11,6 +11,7 @@ use flate2::{Compression, GzBuilder};
 use serde_json::{Value, json};
 use xtask::contents::cache::Cache;
 use xtask::evidence::attached::Kind;
+use xtask::evidence::bundle;
 use xtask::evidence::commands::verify_commands;
 use xtask::forge::Read as _;
 use xtask::forge::forgejo::Forgejo;
@@ -85,6 +86,7 @@ pub(super) fn record(project: &Project, dir: &Path) -> Result<()> {
         attached(&client, &place, digest, Kind::Signatures)?;
     }
     attached(&client, &place, &index.digest, Kind::Attestations)?;
+    bundles(&client, &place, &index.digest)?;
     cosign(project, &place, &release, &index.digest, &platforms)?;
     layers(project, &place)?;
 
@@ -138,6 +140,18 @@ fn attached(client: &Client, place: &Place<'_>, of: &Digest, kind: Kind) -> Resu
     let manifest: Value = serde_json::from_slice(&found.bytes)?;
     for layer in manifest["layers"].as_array().context("a manifest without layers")? {
         blob(client, place, &digest(layer)?)?;
+    }
+    Ok(())
+}
+
+/// The bundles of `of`, and the index that names them: the testbed's registries list no referrers.
+fn bundles(client: &Client, place: &Place<'_>, of: &Digest) -> Result<()> {
+    let index = client.manifest(&bundle::tag(of))?.context("there are no bundles")?;
+    place.blob(&index.digest, &index.bytes)?;
+    for digest in bundle::named(&index.bytes)? {
+        let bytes = client.bytes_of(&digest)?.bytes;
+        place.blob(&digest, &bytes)?;
+        blob(client, place, &bundle::layer_of(&bytes)?)?;
     }
     Ok(())
 }

@@ -73,7 +73,9 @@ fn each_of_the_three_is_read_back_and_its_manifest_is_known_again() {
             json!({"mediaType": "application/vnd.oci.image.index.v1+json", "digest": digest, "size": size})
         );
         assert_eq!(said["artifactType"], said["layers"][0]["mediaType"]);
-        for (pointer, other) in [("/subject/size", json!(1)), ("/note", json!("x")), ("/layers/0/size", json!(1))] {
+        for (pointer, other) in
+            [("/subject/size", json!(1)), ("/note", json!("x")), ("/layers/0/size", json!(1))]
+        {
             let mut changed = said.clone();
             match changed.pointer_mut(pointer) {
                 Some(field) => *field = other,
@@ -84,9 +86,8 @@ fn each_of_the_three_is_read_back_and_its_manifest_is_known_again() {
         manifests.push(Digest::of(&manifest));
     }
     assert_eq!(named(&index(&bundles, &subject).unwrap()).unwrap(), manifests);
-    let parse = |digest: &Digest, tag: &str| {
-        Bundle::parse(&bundles[0].bytes, digest, &tag.parse().unwrap(), &hint)
-    };
+    let parse =
+        |digest: &Digest, tag: &str| Bundle::parse(&bundles[0].bytes, digest, &tag.parse().unwrap(), &hint);
     assert!(parse(&Digest::of(b"other"), "v1.0.0").is_err(), "of another image");
     assert!(parse(&digest, "v1.0.1").is_err(), "of another version");
 }
@@ -123,7 +124,9 @@ fn whatever_is_not_exactly_such_a_bundle_is_refused() {
 
 #[test]
 fn the_hint_is_that_of_a_public_key_alone() {
-    for text in ["", "x", "-----BEGIN PUBLIC KEY-----\n*\n-----END PUBLIC KEY-----", "-----BEGIN PRIVATE KEY-----"] {
+    for text in
+        ["", "x", "-----BEGIN PUBLIC KEY-----\n*\n-----END PUBLIC KEY-----", "-----BEGIN PRIVATE KEY-----"]
+    {
         assert!(Hint::of(text.as_bytes()).is_err(), "{text}");
     }
 }

@@ -52,7 +52,14 @@ mod tests {
         assert!(parse(r#"["legacy", "bundle"]"#).unwrap().bundles);
         assert!(parse(r#"["bundle", "legacy"]"#).unwrap().bundles);
         assert!(!parse(r#"["legacy"]"#).unwrap().bundles);
-        let wrong = ["[]", r#"["bundle"]"#, r#"["legacy", "legacy"]"#, r#"["Legacy"]"#, r#""legacy""#, r#"["legacy", "x"]"#];
+        let wrong = [
+            "[]",
+            r#"["bundle"]"#,
+            r#"["legacy", "legacy"]"#,
+            r#"["Legacy"]"#,
+            r#""legacy""#,
+            r#"["legacy", "x"]"#,
+        ];
         for wrong in wrong {
             assert!(parse(wrong).is_err(), "{wrong}");
         }

@@ -26,7 +26,8 @@ impl Cosign<'_> {
         arguments.push(&file);
         let output = self.with_key(&arguments, key)?.repeatable().read()?;
         let signature = output.trim();
-        let decoded = STANDARD.decode(signature).context("what `cosign sign-blob` printed is no signature")?;
+        let decoded =
+            STANDARD.decode(signature).context("what `cosign sign-blob` printed is no signature")?;
         ensure!(
             !decoded.is_empty() && STANDARD.encode(&decoded) == signature,
             "what `cosign sign-blob` printed is no signature in canonical base64"
@@ -46,7 +47,8 @@ impl Cosign<'_> {
             .and_then(|()| std::fs::write(&signature_file, signature))
             .context("writing a signature for cosign")?;
         let [key, file, signature] = [key, &file, &signature_file].map(|path| path.display().to_string());
-        let known = ["verify-blob", "--key", &key, "--insecure-ignore-tlog", "--signature", &signature, &file];
+        let known =
+            ["verify-blob", "--key", &key, "--insecure-ignore-tlog", "--signature", &signature, &file];
         let output = self.call(&known)?.output()?;
         match output.status.code() {
             Some(0) => Ok(Ok(())),

@@ -86,7 +86,11 @@ pub(super) fn look(
             Ok((Of::Signature, Ok(opened))) => Some(seen(check(&opened.signature, &pae(&opened.payload)))?),
             _ => None,
         };
-        found.push(BundleSeen { manifest: digest, read: read.map_err(|error| format!("{error:#}")), signature });
+        found.push(BundleSeen {
+            manifest: digest,
+            read: read.map_err(|error| format!("{error:#}")),
+            signature,
+        });
     }
     Ok(Some(BundlesSeen { tag, found }))
 }

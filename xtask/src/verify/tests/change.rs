@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::evidence::attached::{Kind, PROVENANCE_PREDICATE, SBOM_PREDICATE};
+use crate::evidence::bundle::MARK;
 use crate::evidence::provenance::SBOM_FILE;
 use crate::evidence::sbom;
 use crate::oci::reference::Digest;
@@ -25,7 +26,7 @@ pub(super) enum Key {
 }
 
 impl Key {
-    fn signature(self) -> &'static str {
+    pub(super) fn signature(self) -> &'static str {
         match self {
             Self::Own => "b3du",
             Self::Other => OTHER_KEY,
@@ -56,6 +57,9 @@ impl World {
         });
         let digest = self.put(&manifest);
         self.tags.insert(kind.tag(of), digest);
+        if kind == Kind::Attestations {
+            self.bundle_again(of);
+        }
     }
 
     /// One layer more beside those that are attached to the released image.
@@ -75,6 +79,10 @@ impl World {
     /// A signature of `digest`.
     pub(super) fn signature(&mut self, digest: &Digest, version: Option<&str>, by: Key) -> Value {
         let optional = version.map(|version| json!({ "version": version }));
+        self.signature_that_says(digest, &json!(optional), by)
+    }
+
+    fn signature_that_says(&mut self, digest: &Digest, optional: &Value, by: Key) -> Value {
         let payload = json!({
             "critical": {
                 "identity": { "docker-reference": "carol" },
@@ -85,6 +93,13 @@ impl World {
         });
         let annotations = json!({ SIGNATURE: by.signature() });
         self.layer("application/vnd.dev.cosign.simplesigning.v1+json", &annotations, &payload)
+    }
+
+    /// Signs `digest` in place of all its signatures, and says of which format its bundles are.
+    pub(super) fn sign_marked(&mut self, digest: &Digest, version: &str, format: &str) {
+        let layer =
+            self.signature_that_says(digest, &json!({ "version": version, MARK.0: format }), Key::Own);
+        self.attach_only(digest, Kind::Signatures, &[layer]);
     }
 
     /// Signs `digest` in place of all its signatures.

@@ -24,6 +24,7 @@ macro_rules! of_an_image {
 }
 
 mod attested;
+mod bundles;
 mod envelope;
 mod image;
 mod page;
@@ -52,9 +53,10 @@ pub(super) struct Lie {
 }
 
 /// All of them, by what they are about.
-pub(super) const TOPICS: [&[Lie]; 9] = [
+pub(super) const TOPICS: [&[Lie]; 10] = [
     tags::LIES,
     signatures::LIES,
+    bundles::LIES,
     attested::LIES,
     envelope::LIES,
     predicate::LIES,

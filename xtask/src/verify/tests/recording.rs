@@ -167,6 +167,7 @@ impl Recording {
             forge_tag: Some(Commit::parse(&record.forge_tag)?),
             page: Some(PublishedPage { id, page, draft, address }),
             source: signed_on_main(&source.commit),
+            hint: Hint::of(inputs.public_key.as_deref().context("the commit has no key")?)?,
             referrers: None,
             silent_registry: None,
             silent_forge: None,
@@ -200,11 +201,6 @@ impl Recording {
         }
     }
 
-    /// What a bundle says of the key.
-    pub(super) fn hint(&self) -> Result<Hint> {
-        Hint::of(self.inputs.public_key.as_deref().context("the commit has no key")?)
-    }
-
     /// Where the page gets the public key.
     pub(super) fn key_address(&self) -> String {
         forgejo::raw_address(&self.config, &self.source.commit, PUBLIC_KEY)
@@ -219,9 +215,10 @@ impl Recording {
         let image = match survey::tagged_image(&tagged) {
             Ok(Manifest { digest, bytes, .. }) => {
                 let ask = |commands: &[VerifyCommand]| ask(digest, commands);
-                let hint = seen(self.hint());
+                let hint = Ok(world.hint.clone());
                 let check = |signature: &str, _: &[u8]| Ok(World::check(signature));
-                let sources = Sources { store: world, ask: &ask, unpack: &unpack, check: &check, hint: &hint };
+                let sources =
+                    Sources { store: world, ask: &ask, unpack: &unpack, check: &check, hint: &hint };
                 let seen = image::look(&release, digest, Place::Registry, Some(bytes.clone()), sources)?;
                 Ok((digest.clone(), seen))
             }

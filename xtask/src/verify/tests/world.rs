@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::contents::facts::LayerFacts;
 use crate::contents::read::Layers;
 use crate::evidence::attached::Kind;
-use crate::evidence::bundle;
+use crate::evidence::bundle::{self, Hint};
 use crate::evidence::page::PublishedPage;
 use crate::oci::reference::Digest;
 use crate::oci::registry::{Manifest, Wanted, WrongBytes};
@@ -35,6 +35,8 @@ pub(super) struct World {
     pub(super) layers: BTreeMap<Digest, Option<Arc<LayerFacts>>>,
     pub(super) forge_tag: Option<Commit>,
     pub(super) page: Option<PublishedPage>,
+    /// What a bundle says of the key.
+    pub(super) hint: Hint,
     /// What refers to the released index, in a registry that lists it by itself.
     pub(super) referrers: Option<Vec<Digest>>,
     /// What a clone knows of the tagged commit.

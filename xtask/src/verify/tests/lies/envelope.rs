@@ -1,5 +1,5 @@
 //! Lies in the envelope of an attestation, which cosign accepts all the same: by the key, and with more in it than its format
-//! names, or less.
+//! names, or less. The bundle holds the same envelope, and is not one of ours then.
 
 use serde_json::{Value, json};
 
@@ -33,13 +33,13 @@ pub(super) const LIES: &[Lie] = &[
     Lie {
         name: "a field more in the provenance's envelope",
         tell: |world| change(world, PROVENANCE_PREDICATE, |envelope| envelope["note"] = "x".into()),
-        wrong: &["provenance"],
+        wrong: &["provenance", "attachments"],
         unchecked: &["provenance.*"],
     },
     Lie {
         name: "a field more in the SBOM's envelope",
         tell: |world| change(world, SBOM_PREDICATE, |envelope| envelope["note"] = "x".into()),
-        wrong: &["sbom"],
+        wrong: &["sbom", "attachments"],
         unchecked: OF_SBOM,
     },
     Lie {
@@ -47,7 +47,7 @@ pub(super) const LIES: &[Lie] = &[
         tell: |world| {
             change(world, PROVENANCE_PREDICATE, |envelope| envelope["Payload"] = envelope["payload"].clone());
         },
-        wrong: &["provenance"],
+        wrong: &["provenance", "attachments"],
         unchecked: &["provenance.*"],
     },
     Lie {
@@ -58,7 +58,7 @@ pub(super) const LIES: &[Lie] = &[
                 signatures.push(json!({ "keyid": "", "sig": "b3RoZXI=" }));
             });
         },
-        wrong: &["provenance"],
+        wrong: &["provenance", "attachments"],
         unchecked: &["provenance.*"],
     },
     Lie {
@@ -68,13 +68,13 @@ pub(super) const LIES: &[Lie] = &[
                 envelope["payloadType"] = "application/json".into();
             });
         },
-        wrong: &["provenance"],
+        wrong: &["provenance", "attachments"],
         unchecked: &["provenance.*"],
     },
     Lie {
         name: "a field more in the provenance's statement",
         tell: |world| restate(world, PROVENANCE_PREDICATE, |statement| statement["note"] = "x".into()),
-        wrong: &["provenance"],
+        wrong: &["provenance", "attachments"],
         unchecked: &["provenance.*"],
     },
     Lie {
@@ -85,7 +85,7 @@ pub(super) const LIES: &[Lie] = &[
                 subjects.push(json!({ "name": "x", "digest": { "sha256": "00" } }));
             });
         },
-        wrong: &["provenance"],
+        wrong: &["provenance", "attachments"],
         unchecked: &["provenance.*"],
     },
     Lie {
@@ -95,7 +95,7 @@ pub(super) const LIES: &[Lie] = &[
                 statement["subject"][0]["digest"]["sha512"] = "00".into();
             });
         },
-        wrong: &["sbom"],
+        wrong: &["sbom", "attachments"],
         unchecked: OF_SBOM,
     },
     Lie {

@@ -1,0 +1,98 @@
+//! Bundles beside an image, as a release stores them, and as somebody may change them.
+
+use serde_json::{Value, json};
+
+use crate::evidence::attached::{Kind, PROVENANCE_PREDICATE, SBOM_PREDICATE};
+use crate::evidence::bundle::{self, Bundle, Of, Subject};
+use crate::oci::reference::Digest;
+
+use super::change::Key;
+use super::world::World;
+
+impl World {
+    fn subject(&self, of: &Digest) -> Subject {
+        Subject::of(&self.blobs[of]).expect("an image")
+    }
+
+    /// The bundle of a signature.
+    pub(super) fn signature_bundle(&self, of: &Digest, version: &str, by: Key) -> Bundle {
+        let tag = format!("v{version}").parse().expect("a tag");
+        Bundle::of_signature(of, &tag, by.signature(), &self.hint)
+    }
+
+    /// The bundle of whatever envelope is attached of a type.
+    pub(super) fn attestation_bundle(&self, of: Of) -> Bundle {
+        let layers = self.layers_of(&self.digest, Kind::Attestations);
+        let is_wanted =
+            |layer: &&(Value, Vec<u8>)| layer.0["annotations"]["predicateType"] == of.predicate_type();
+        Bundle::new(of, &layers.iter().find(is_wanted).expect("it is attested").1, &self.hint)
+    }
+
+    /// Stores a bundle, and its manifest: nothing names it yet.
+    pub(super) fn put_bundle(&mut self, of: &Digest, bundle: &Bundle) -> Digest {
+        self.blobs.insert(Digest::of(&bundle.bytes), bundle.bytes.clone());
+        let manifest = bundle.manifest(&self.subject(of)).expect("JSON is written");
+        let digest = Digest::of(&manifest);
+        self.blobs.insert(digest.clone(), manifest);
+        digest
+    }
+
+    /// The three bundles of the released image, as they are made of what is attached.
+    pub(super) fn bundles(&self) -> Vec<Bundle> {
+        let signature = self.signature_bundle(&self.digest.clone(), &self.version(), Key::Own);
+        vec![signature, self.attestation_bundle(Of::Provenance), self.attestation_bundle(Of::Sbom)]
+    }
+
+    /// Names `manifests`, and nothing else, as what refers to `of`.
+    pub(super) fn refer_only(&mut self, of: &Digest, manifests: &[Digest]) {
+        if self.referrers.is_some() {
+            self.referrers = Some(manifests.to_vec());
+            return;
+        }
+        let entries: Vec<_> = manifests.iter().map(|digest| json!({ "digest": digest })).collect();
+        let index = self.put(&json!({ "schemaVersion": 2, "manifests": entries }));
+        self.tags.insert(bundle::tag(of), index);
+    }
+
+    /// Stores `bundles`, and nothing else, beside the released image.
+    pub(super) fn bundle_only(&mut self, bundles: &[Bundle]) {
+        let of = self.digest.clone();
+        let manifests: Vec<_> = bundles.iter().map(|bundle| self.put_bundle(&of, bundle)).collect();
+        self.refer_only(&of, &manifests);
+    }
+
+    /// The manifests that refer to the released image.
+    pub(super) fn referring(&self) -> Vec<Digest> {
+        if let Some(listed) = &self.referrers {
+            return listed.clone();
+        }
+        let index = self.json(&bundle::tag(&self.digest));
+        bundle::named(index.to_string().as_bytes()).expect("an index")
+    }
+
+    /// One more that refers to the released image, in front of all others.
+    pub(super) fn refer_first(&mut self, manifest: Digest) {
+        let (of, mut all) = (self.digest.clone(), self.referring());
+        all.insert(0, manifest);
+        self.refer_only(&of, &all);
+    }
+
+    /// The registry lists by itself what refers to an image, and there is no tag for that.
+    pub(super) fn list_referrers(&mut self) {
+        let listed = self.referring();
+        self.tags.remove(&bundle::tag(&self.digest));
+        self.referrers = Some(listed);
+    }
+
+    /// After a change of what is attached to `of`, by somebody with the key: the bundles follow, where there are some.
+    pub(super) fn bundle_again(&mut self, of: &Digest) {
+        let is_attested = [PROVENANCE_PREDICATE, SBOM_PREDICATE].iter().all(|kind| {
+            self.layers_of(of, Kind::Attestations)
+                .iter()
+                .any(|(layer, _)| layer["annotations"]["predicateType"] == *kind)
+        });
+        if of == &self.digest && is_attested && self.tags.contains_key(&bundle::tag(of)) {
+            self.bundle_only(&self.bundles());
+        }
+    }
+}
