@@ -1,5 +1,5 @@
 //! Looks at what anyone sees of a project, every 20 ms while it may change: no version tag, no `latest` and no
-//! page before the signature and the attestations that belong to it, and none of these gone afterwards.
+//! page before the signature and the attestations that belong to it, in both formats, and none of these gone afterwards.
 
 mod anonymous;
 pub mod http;
@@ -32,6 +32,10 @@ const OVERWRITE_GAP: Duration = Duration::from_millis(60);
 /// What the attestations of a release are about, as cosign writes it beside each (docs/facts.md).
 pub const PREDICATE_TYPES: [&str; 2] = ["https://cyclonedx.org/bom", "https://slsa.dev/provenance/v1"];
 
+/// What the bundles of a release are of, as the index that names them says beside each.
+pub const BUNDLE_TYPES: [&str; 3] =
+    ["https://cyclonedx.org/bom", "https://sigstore.dev/cosign/sign/v1", "https://slsa.dev/provenance/v1"];
+
 /// The watch; it ends with the value.
 pub struct Watcher {
     stop: Arc<AtomicBool>,
@@ -59,7 +63,7 @@ pub struct Report {
 struct Eyes {
     anonymous: Anonymous,
     report: Report,
-    /// Manifests of attestations, by digest, that hold all types.
+    /// Manifests of attestations and indexes of bundles, by digest, that hold all types.
     complete: BTreeSet<String>,
 }
 
@@ -112,8 +116,13 @@ impl Watcher {
             let seen = |name: &str| report.first.get(name).with_context(|| format!("`{name}` was not seen"));
             seen(&format!("page {tag}"))?;
             let digest = report.digests.get(*tag).with_context(|| format!("`{tag}` had no digest"))?;
-            let attested = seen(&stored(digest, "att"))?;
-            ensure!(attested < seen(tag)?, "`{tag}` was seen attested and public in one look: {report:?}");
+            for proof in [stored(digest, "att"), bundled(digest)] {
+                let attested = seen(&proof)?;
+                ensure!(
+                    attested < seen(tag)?,
+                    "`{tag}` and `{proof}` were first seen in one look: {report:?}"
+                );
+            }
         }
         Ok(report)
     }
@@ -188,25 +197,30 @@ impl Eyes {
         Ok(())
     }
 
-    /// What `tag` names must be signed and attested: in the list `tags`, which is older than the tag's digest.
+    /// What `tag` names must be signed and attested, in both formats: in the list `tags`, which is older than the tag's
+    /// digest.
     fn judge(&mut self, tag: &str, digest: &str, tags: &BTreeSet<String>) -> Result<()> {
-        for kind in ["sig", "att"] {
-            let wanted = stored(digest, kind);
+        for wanted in [stored(digest, "sig"), stored(digest, "att"), bundled(digest)] {
             if !tags.contains(&wanted) && !self.is_being_overwritten(&wanted)? {
                 self.violation(format!("`{tag}` names `{digest}`, and there is no `{wanted}`"));
             }
         }
-        let attested = stored(digest, "att");
-        let Some(manifest) = self.digest_over_gap(&attested)? else { return Ok(()) };
+        self.judge_types(tag, digest, &stored(digest, "att"), &PREDICATE_TYPES)?;
+        self.judge_types(tag, digest, &bundled(digest), &BUNDLE_TYPES)
+    }
+
+    /// What is stored as `proof` of the image must be of all these types.
+    fn judge_types(&mut self, tag: &str, digest: &str, proof: &str, types: &[&'static str]) -> Result<()> {
+        let Some(manifest) = self.digest_over_gap(proof)? else { return Ok(()) };
         if self.complete.contains(&manifest) {
             return Ok(());
         }
         let answer = self.anonymous.manifest(&manifest)?;
-        let missing = missing_types(&answer)?;
+        let missing = missing_types(&answer, types)?;
         if missing.is_empty() {
             self.complete.insert(manifest);
         } else {
-            self.violation(format!("`{tag}` names `{digest}`, and `{attested}` has no {missing:?}"));
+            self.violation(format!("`{tag}` names `{digest}`, and `{proof}` has no {missing:?}"));
         }
         Ok(())
     }
@@ -233,26 +247,30 @@ impl Eyes {
     }
 }
 
-/// The types that no layer of a manifest of attestations has. One that was replaced since is no manifest, and misses none.
-fn missing_types(answer: &Answer) -> Result<Vec<&'static str>> {
+/// Those of the types that nothing in a manifest of attestations, or in an index of bundles, has. One that was replaced since
+/// is no manifest, and misses none.
+fn missing_types(answer: &Answer, wanted: &[&'static str]) -> Result<Vec<&'static str>> {
     if answer.status == 404 {
         return Ok(Vec::new());
     }
     ensure!(answer.status == 200, "the registry answered {} for a manifest of attestations", answer.status);
     let types = predicate_types(&answer.body)?;
     let is_missing = |wanted: &&str| !types.iter().any(|found| found == wanted);
-    Ok(PREDICATE_TYPES.into_iter().filter(is_missing).collect())
+    Ok(wanted.iter().copied().filter(is_missing).collect())
 }
 
 /// What the layers of one of cosign's manifests are marked as: the predicate type of an attestation, nothing for a
-/// signature.
+/// signature. Of an index of bundles, what each of them is marked as.
 ///
 /// # Errors
 /// When it is no manifest.
 pub fn predicate_types(manifest: &[u8]) -> Result<Vec<String>> {
     #[derive(Deserialize)]
     struct Manifest {
+        #[serde(default)]
         layers: Vec<Layer>,
+        #[serde(default)]
+        manifests: Vec<Layer>,
     }
     #[derive(Deserialize)]
     struct Layer {
@@ -260,8 +278,9 @@ pub fn predicate_types(manifest: &[u8]) -> Result<Vec<String>> {
         annotations: BTreeMap<String, String>,
     }
     let manifest: Manifest = serde_json::from_slice(manifest).context("reading a manifest of cosign's")?;
-    let of = |mut layer: Layer| layer.annotations.remove("predicateType").unwrap_or_default();
-    Ok(manifest.layers.into_iter().map(of).collect())
+    let of = |key: &'static str| move |mut layer: Layer| layer.annotations.remove(key).unwrap_or_default();
+    let layers = manifest.layers.into_iter().map(of("predicateType"));
+    Ok(layers.chain(manifest.manifests.into_iter().map(of("dev.sigstore.bundle.predicateType"))).collect())
 }
 
 /// The tag that cosign keeps what it signs under.
@@ -270,10 +289,16 @@ pub fn stored(digest: &str, kind: &str) -> String {
     format!("{}.{kind}", digest.replace(':', "-"))
 }
 
+/// The tag of the index that names an image's bundles.
+#[must_use]
+pub fn bundled(digest: &str) -> String {
+    digest.replace(':', "-")
+}
+
 #[cfg(test)]
 mod tests {
     use super::http::Answer;
-    use super::missing_types;
+    use super::{BUNDLE_TYPES, PREDICATE_TYPES, missing_types};
 
     #[test]
     fn a_manifest_of_attestations_must_hold_both_types() {
@@ -281,7 +306,8 @@ mod tests {
             let layer = |name: &&str| format!("{{\"annotations\":{{\"predicateType\":\"{name}\"}}}}");
             let layers: Vec<_> = layers.iter().map(layer).collect();
             let body = format!("{{\"layers\":[{}]}}", layers.join(","));
-            missing_types(&Answer::parse(format!("HTTP/1.1 {status} X\r\n\r\n{body}").as_bytes()).unwrap())
+            let answer = format!("HTTP/1.1 {status} X\r\n\r\n{body}");
+            missing_types(&Answer::parse(answer.as_bytes()).unwrap(), &PREDICATE_TYPES)
         };
         let (sbom, provenance) = ("https://cyclonedx.org/bom", "https://slsa.dev/provenance/v1");
         assert!(missing(200, &[provenance, sbom]).unwrap().is_empty());
@@ -289,5 +315,20 @@ mod tests {
         assert_eq!(missing(200, &["other"]).unwrap(), [sbom, provenance]);
         assert!(missing(404, &[]).unwrap().is_empty(), "it was replaced meanwhile");
         assert!(missing(500, &[provenance, sbom]).is_err());
+    }
+
+    #[test]
+    fn an_index_of_bundles_must_name_all_three() {
+        let missing = |types: &[&str]| {
+            let entry = |name: &&str| {
+                format!("{{\"annotations\":{{\"dev.sigstore.bundle.predicateType\":\"{name}\"}}}}")
+            };
+            let entries: Vec<_> = types.iter().map(entry).collect();
+            let answer = format!("HTTP/1.1 200 X\r\n\r\n{{\"manifests\":[{}]}}", entries.join(","));
+            missing_types(&Answer::parse(answer.as_bytes()).unwrap(), &BUNDLE_TYPES).unwrap()
+        };
+        assert!(missing(&BUNDLE_TYPES).is_empty());
+        assert_eq!(missing(&BUNDLE_TYPES[1..]), BUNDLE_TYPES[..1]);
+        assert_eq!(missing(&[]), BUNDLE_TYPES);
     }
 }

@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Context as _, Result};
 
 use crate::forge_client::{Release, Repository};
-use crate::watcher::{PREDICATE_TYPES, predicate_types, stored};
+use crate::watcher::{BUNDLE_TYPES, PREDICATE_TYPES, bundled, predicate_types, stored};
 
 /// Everything that is public.
 #[derive(Debug)]
 pub(super) struct State {
     /// Tags of the image with their digests.
     pub(super) tags: BTreeMap<String, String>,
-    /// Of each tag of cosign's, the predicate types of its layers; empty for a signature.
+    /// Of each tag of cosign's, the predicate types of its layers, empty for a signature; or those of the bundles.
     layers: BTreeMap<String, Vec<String>>,
     pages: Vec<Release>,
     /// The tag of the page that the forge shows as its latest.
@@ -90,8 +90,12 @@ impl State {
             let Some(types) = self.layers.get(name) else { continue };
             let mut types = types.clone();
             types.sort();
-            let attested = *name == stored(digest, "att");
-            if (attested && types != PREDICATE_TYPES) || (!attested && types != [""]) {
+            let expected: &[&str] = match name {
+                name if *name == stored(digest, "att") => &PREDICATE_TYPES,
+                name if *name == bundled(digest) => &BUNDLE_TYPES,
+                _ => &[""],
+            };
+            if types != expected {
                 faults.push(format!("`{name}` has the layers {types:?}"));
             }
         }
@@ -114,13 +118,16 @@ fn is_same(one: &Release, other: &Release) -> bool {
 mod tests {
     use super::State;
     use crate::forge_client::Release;
+    use crate::watcher::BUNDLE_TYPES;
     use std::collections::BTreeMap;
 
     fn state() -> State {
         let both = vec!["https://slsa.dev/provenance/v1".to_owned(), "https://cyclonedx.org/bom".to_owned()];
         let tags = ["latest", "v0.1.0"].map(|tag| (tag.to_owned(), "sha256:aa".to_owned()));
-        let own = ["sha256-aa.att", "sha256-aa.sig"].map(|tag| (tag.to_owned(), "sha256:bb".to_owned()));
-        let layers = [both, vec![String::new()]];
+        let bundles = BUNDLE_TYPES.map(str::to_owned).to_vec();
+        let own = ["sha256-aa.att", "sha256-aa.sig", "sha256-aa"]
+            .map(|tag| (tag.to_owned(), "sha256:bb".to_owned()));
+        let layers = [both, vec![String::new()], bundles];
         let page = Release {
             tag_name: "v0.1.0".to_owned(),
             target_commitish: "c".to_owned(),
@@ -149,7 +156,9 @@ mod tests {
             state.faults(&[&made], &made).join("; ")
         };
         assert_eq!(faults(|_| {}), "");
-        let cases: [(Change, &str); 9] = [
+        let cases: [(Change, &str); 11] = [
+            (|s| drop(s.tags.remove("sha256-aa")), "there is no `sha256-aa`"),
+            (|s| drop(s.layers.get_mut("sha256-aa").unwrap().pop()), "`sha256-aa` has the layers"),
             (
                 |s| drop(s.tags.insert("candidate-v0.1.0-1".to_owned(), String::new())),
                 "`candidate-v0.1.0-1` is left",

@@ -1,15 +1,17 @@
-//! What cosign and xtask keep beside an image: one signature, and one attestation of each type, after any number of runs.
+//! What cosign and xtask keep beside an image: one signature, and one attestation of each type, after any number of runs; and
+//! the same in bundles.
 
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
+use testbed::watcher::{BUNDLE_TYPES, bundled, predicate_types};
 use xtask::oci::reference::Digest;
 
 use super::project::Project;
 
 impl Project {
-    /// One signature, and one attestation of each type.
+    /// One signature, and one attestation of each type, in both formats.
     pub(super) fn ensure_signed_once(&self, digest: &Digest) -> Result<()> {
         let signatures = self.layers(digest, "sig")?.len();
         ensure!(signatures == 1, "{signatures} signatures");
@@ -22,7 +24,16 @@ impl Project {
         let is_once =
             types.iter().map(|(predicate, count)| (predicate.as_str(), *count)).eq(once.map(|it| (it, 1)));
         ensure!(is_once, "the attestations are {types:?}");
+        let mut bundles = self.bundles(digest)?.context("there are no bundles")?;
+        bundles.sort();
+        ensure!(bundles == BUNDLE_TYPES, "the bundles are {bundles:?}");
         Ok(())
+    }
+
+    /// What there are bundles of; `None` where nothing names any.
+    pub(super) fn bundles(&self, digest: &Digest) -> Result<Option<Vec<String>>> {
+        let found = self.repository.registry().manifest(&bundled(digest.as_str()))?;
+        found.map(|index| predicate_types(&index.bytes)).transpose()
     }
 
     fn layers(&self, digest: &Digest, kind: &str) -> Result<Vec<Value>> {

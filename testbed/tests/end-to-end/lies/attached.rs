@@ -3,6 +3,7 @@
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 use xtask::evidence::attached::PROVENANCE_PREDICATE;
+use xtask::evidence::bundle::{self, Bundle, Hint, Of, Subject};
 use xtask::oci::reference::{Digest, Image};
 use xtask::oci::registry::Credentials;
 use xtask::process::scratch::Scratch;
@@ -105,7 +106,33 @@ impl Honest {
 
     /// Attests in place of what is attested of that type, with the project's key.
     pub(super) fn attest_anew(&self, kind: &str, predicate: &Value) -> Result<()> {
-        self.own.attest(&self.digest, kind, predicate, &["--replace"])
+        self.own.attest(&self.digest, kind, predicate, &["--replace"])?;
+        self.bundle_again()
+    }
+
+    /// Makes the bundles anew of what is attested, beside the signature's, as somebody with the key may.
+    fn bundle_again(&self) -> Result<()> {
+        let key = std::fs::read(self.project.checkout.top().join("cosign.pub")).context("reading the key")?;
+        let (hint, index) = (Hint::of(&key)?, self.registry.manifest(self.digest.as_str())?);
+        let subject = Subject::of(&index.bytes)?;
+        let tag = bundle::tag(&self.digest);
+        let mut named = self.registry.manifest(&tag)?.json()?;
+        let stored = self.registry.manifest(&stored_as(&self.digest, "att"))?.json()?;
+        for of in [Of::Provenance, Of::Sbom] {
+            let layer = &stored["layers"][position(&stored, of.predicate_type())?];
+            let envelope = self.registry.blob(&layer["digest"].as_str().context("a layer")?.parse()?)?;
+            let bundle = Bundle::new(of, &envelope, &hint);
+            self.registry.upload(&bundle.bytes)?;
+            let manifest = Manifest::of(&serde_json::from_slice(&bundle.manifest(&subject)?)?)?;
+            self.registry.put(manifest.digest().as_str(), &manifest)?;
+            let entries = named["manifests"].as_array_mut().context("an index without manifests")?;
+            let kind = "dev.sigstore.bundle.predicateType";
+            let entry = entries.iter_mut().find(|entry| entry["annotations"][kind] == of.predicate_type());
+            let entry = entry.context("there was no such bundle")?;
+            entry["digest"] = manifest.digest().as_str().into();
+            entry["size"] = manifest.bytes.len().into();
+        }
+        self.registry.put(&tag, &Manifest::of(&named)?)
     }
 
     /// Attests a changed provenance, with the project's key.

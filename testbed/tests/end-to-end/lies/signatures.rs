@@ -1,5 +1,7 @@
 //! Lies about signatures, and about what else is attached to the digest.
 
+use xtask::evidence::bundle;
+
 use super::Lie;
 
 const VERSION: [&str; 2] = ["-a", "version=0.2.0"];
@@ -17,6 +19,12 @@ pub(super) const LIES: &[Lie] = &[
     Lie {
         name: "a bundle of cosign 3 by another key beside ours",
         make: |honest| honest.other.sign_in_a_bundle(&honest.digest),
+        wrong: &["attachments"],
+        unchecked: &[],
+    },
+    Lie {
+        name: "bundles removed",
+        make: |honest| honest.registry.delete(&bundle::tag(&honest.digest)),
         wrong: &["attachments"],
         unchecked: &[],
     },

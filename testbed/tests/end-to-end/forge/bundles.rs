@@ -1,0 +1,193 @@
+//! Both formats beside an image: what both majors of cosign say of them, a stranger's bundle, a release that dies between the
+//! two writes, and a release from before bundles that gets some.
+
+use std::os::unix::fs::symlink;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context as _, Result, ensure};
+use nix::sys::signal::Signal;
+use serde_json::Value;
+use testbed::proxy::Fault;
+use xtask::oci::reference::Digest;
+use xtask::process::scratch::{Scratch, random_hex};
+use xtask::process::secret::Secret;
+
+use super::project::{Project, new_key};
+use super::snapshot::Snapshot;
+use crate::harness::checkout::text;
+use crate::harness::run::{Finished, Xtask};
+use crate::harness::{call, environment, export, test};
+
+const TAG: &str = "v0.1.0";
+
+/// A `PATH` on which `cosign` is the one that the variable names.
+struct Cosign {
+    bin: Scratch,
+}
+
+impl Cosign {
+    fn of(variable: &str) -> Result<Self> {
+        let bin = Scratch::new()?;
+        symlink(export(variable)?, bin.path().join("cosign"))?;
+        Ok(Self { bin })
+    }
+
+    fn path(&self) -> Result<String> {
+        Ok(format!("{}:{}", text(self.bin.path())?, environment().get("PATH")?.unwrap_or_default()))
+    }
+
+    /// What the page tells people to paste, pasted.
+    fn paste(&self, project: &Project, commands: &[String]) -> Result<()> {
+        for command in commands {
+            let run = call("sh", &["-c", command])?.dir(project.checkout.top()).env("PATH", self.path()?);
+            run.output()?.success().with_context(|| format!("`{command}`"))?;
+        }
+        Ok(())
+    }
+
+    fn verify(&self, project: &Project) -> Result<Finished> {
+        let words = ["verify", TAG, "--json"];
+        Xtask::new(&project.checkout, &words).env("PATH", &self.path()?).run()
+    }
+}
+
+/// The cosign commands of the release's page.
+fn commands(project: &Project) -> Result<Vec<String>> {
+    let page = project.repository.release(TAG)?.context("there is no page")?;
+    let lines = page.body.lines().filter(|line| line.starts_with("cosign "));
+    Ok(lines.map(str::to_owned).collect())
+}
+
+/// The claims that are false.
+fn wrong(run: &Finished) -> Result<Vec<String>> {
+    let report: Value = serde_json::from_str(&run.stdout).context("standard output is no JSON")?;
+    let claims = report["releases"][0]["claims"].as_array().context("no claims")?;
+    let wrong = claims.iter().filter(|claim| claim["verdict"] != "holds");
+    Ok(wrong.map(|claim| claim["id"].as_str().unwrap_or_default().to_owned()).collect())
+}
+
+#[test]
+fn both_majors_make_and_take_both_formats_and_see_a_strangers_bundle() -> Result<()> {
+    test(|| {
+        let cosigns = [Cosign::of("TESTBED_COSIGN_2")?, Cosign::of("TESTBED_COSIGN_3")?];
+        for maker in &cosigns {
+            let project = Project::ready()?;
+            project.push_tag(TAG)?;
+            let watcher = project.watch()?;
+            project.laptop(&["release", TAG]).env("PATH", &maker.path()?).run()?.success()?;
+            watcher.finish(&[TAG])?;
+            let digest: Digest = project.digest(TAG)?.parse()?;
+            project.ensure_signed_once(&digest)?;
+            let commands = commands(&project)?;
+            ensure!(commands.len() == 3, "{commands:?}");
+            for cosign in &cosigns {
+                cosign.paste(&project, &commands)?;
+                let other = commands[0].replace("version=0.1.0", "version=0.1.1");
+                ensure!(other != commands[0] && cosign.paste(&project, &[other]).is_err(), "another version");
+                cosign.verify(&project)?.success()?;
+            }
+
+            let password = Secret::new(random_hex()?);
+            let key = new_key(&project.checkout, "stranger", &password)?;
+            project.sign_in_a_bundle(&digest, &key, &password)?;
+            for cosign in &cosigns {
+                assert_eq!(wrong(&cosign.verify(&project)?)?, ["attachments"]);
+            }
+            project.clean_up()?;
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn killed_between_the_two_formats_it_is_not_public_and_the_next_run_stores_both() -> Result<()> {
+    test(|| {
+        let project = Project::new()?;
+        let proxy = project.go_by_proxy()?;
+        let project = project.committed("chore: by way of a proxy")?.pushed()?;
+        project.push_tag(TAG)?;
+        let arrived = Arc::new(AtomicBool::new(false));
+        let seen = Arc::clone(&arrived);
+        proxy.set_rule(move |request| {
+            let tag = request.path.rsplit('/').next().unwrap_or_default();
+            let is_it = request.method == "PUT" && tag.starts_with("sha256-") && !tag.contains('.');
+            seen.fetch_or(is_it, Ordering::SeqCst);
+            if is_it { Fault::Hang } else { Fault::Pass }
+        });
+        let mut running = project.laptop(&["release", TAG]).start()?;
+        running.until("the index of the bundles", |_| Ok(arrived.load(Ordering::SeqCst).then_some(())))?;
+        running.signal(Signal::SIGKILL)?;
+        running.wait()?;
+        proxy.pass();
+        let tags = Snapshot::of(&project)?.tags;
+        let has = |end: &str| tags.keys().any(|tag| tag.starts_with("sha256-") && tag.ends_with(end));
+        ensure!(has(".sig") && has(".att"), "the legacy format is first: {tags:?}");
+        let is_bundle = |tag: &&String| tag.starts_with("sha256-") && !tag.contains('.');
+        ensure!(!tags.contains_key(TAG) && !tags.keys().any(|tag| is_bundle(&tag)), "{tags:?}");
+        project.clean_up()?;
+
+        let resumed = project.laptop(&["release", TAG]).run()?.success()?;
+        project.ensure_signed_once(&resumed.digest()?)?;
+        Xtask::new(&project.checkout, &["verify", TAG]).run()?.success()?;
+        project.clean_up()
+    })
+}
+
+#[test]
+fn a_release_in_the_legacy_format_gets_bundles_and_nothing_else_changes() -> Result<()> {
+    test(|| {
+        let project = Project::new()?;
+        project.checkout.replace("Cargo.toml", "\nforge = ", "\nsignatures = [\"legacy\"]\nforge = ")?;
+        let project = project.committed("chore: the legacy format alone")?.pushed()?;
+        project.push_tag(TAG)?;
+        project.laptop(&["release", TAG]).run()?.success()?;
+        let digest: Digest = project.digest(TAG)?.parse()?;
+        ensure!(project.bundles(&digest)?.is_none(), "there are bundles");
+        Xtask::new(&project.checkout, &["verify", TAG]).run()?.success()?;
+        let (tags, pages) = (Snapshot::of(&project)?.tags, project.repository.releases()?.len());
+
+        let resign = || project.laptop(&["resign", TAG]).run()?.success();
+        let first = resign()?;
+        ensure!(first.stdout.starts_with("bundles added"), "{}", first.stdout);
+        project.ensure_signed_once(&digest)?;
+        let mut after = Snapshot::of(&project)?.tags;
+        let index = after.remove(&format!("sha256-{}", digest.hex())).context("no index")?;
+        assert_eq!((after, project.repository.releases()?.len()), (tags, pages));
+        let commands = commands(&project)?;
+        for cosign in [Cosign::of("TESTBED_COSIGN_2")?, Cosign::of("TESTBED_COSIGN_3")?] {
+            cosign.paste(&project, &commands)?;
+            cosign.verify(&project)?.success()?;
+        }
+        let again = resign()?;
+        ensure!(again.stdout.starts_with("bundles were there"), "{}", again.stdout);
+        let now = Snapshot::of(&project)?.tags;
+        assert_eq!(
+            now.get(&format!("sha256-{}", digest.hex())),
+            Some(&index),
+            "the second time nothing is written"
+        );
+        project.clean_up()
+    })
+}
+
+impl Project {
+    /// Commits what was changed.
+    fn committed(self, subject: &str) -> Result<Self> {
+        self.checkout.commit(subject)?;
+        Ok(self)
+    }
+
+    /// Signs a digest with some key as cosign 3 does by itself: in a bundle.
+    fn sign_in_a_bundle(&self, digest: &Digest, key: &Secret, password: &Secret) -> Result<()> {
+        let image = self.repository.image();
+        let credentials = xtask::oci::registry::Credentials::new(self.user.name(), self.user.token().clone());
+        let login =
+            xtask::tool::docker::DockerConfig::new(&environment(), Some((&image.registry, &credentials)))?;
+        let pinned = image.pinned(digest);
+        let words = ["sign", "--yes", "--key", "env://COSIGN_PRIVATE_KEY", "--tlog-upload=false"];
+        let words = [&words[..], &["--use-signing-config=false", &pinned]].concat();
+        let call = call(export("TESTBED_COSIGN_3")?, &words)?.env("DOCKER_CONFIG", login.path());
+        call.secret_env("COSIGN_PRIVATE_KEY", key).secret_env("COSIGN_PASSWORD", password).run()
+    }
+}
