@@ -68,3 +68,32 @@ pub(super) fn check_same(bundles: &[&Bundle], attached: &[&Digest]) -> Result<()
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::was_printed;
+    use crate::evidence::bundle::{Bundle, Hint, Of};
+    use crate::evidence::envelope::seal;
+    use crate::oci::reference::Digest;
+
+    const KEY: &str = "-----BEGIN PUBLIC KEY-----\neA==\n-----END PUBLIC KEY-----\n";
+
+    #[test]
+    fn cosign_3_prints_an_envelope_in_its_own_form_and_that_is_the_attached_one() {
+        let attached = br#"{"payloadType":"application/vnd.in-toto+json","payload":"e30=","signatures":[{"keyid":"","sig":"MEUC"}]}"#;
+        let digest = Digest::of(attached);
+        let bundle = Bundle::new(Of::Sbom, attached, &Hint::of(KEY.as_bytes()).unwrap());
+        let printed = |envelope: &[u8], bundles: &[&Bundle]| {
+            was_printed(&digest, &[std::str::from_utf8(envelope).unwrap()], bundles)
+        };
+        assert!(printed(attached, &[]), "as cosign 2 prints it");
+        let same = seal(b"{}", "MEUC");
+        assert!(
+            printed(&same, &[&bundle]) && !printed(&same, &[]),
+            "only a bundle says what cosign 3 has read"
+        );
+        for other in [seal(b"{}", "MEUD"), seal(b"[]", "MEUC"), b"x".to_vec()] {
+            assert!(!printed(&other, &[&bundle]));
+        }
+    }
+}

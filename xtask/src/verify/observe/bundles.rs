@@ -73,11 +73,12 @@ pub(super) fn look(
         return Ok(Some(BundlesSeen { tag, found: Vec::new() }));
     }
     let hint = hint.as_ref().map_err(Clone::clone)?;
-    let manifests = fetch(store, named.iter().map(|digest| Wanted::Manifest(digest.to_string())).collect())?;
+    let wanted: Vec<_> = named.iter().map(|digest| Wanted::Manifest(digest.to_string())).collect();
+    let manifests = fetch(store, &wanted)?;
     let layer = |manifest: &Option<Vec<u8>>| bundle::layer_of(manifest.as_deref()?).ok();
     let layers: Vec<_> = manifests.iter().map(layer).collect();
     let wanted: Vec<_> = layers.iter().flatten().cloned().map(Wanted::Blob).collect();
-    let mut blobs = fetch(store, wanted)?.into_iter();
+    let mut blobs = fetch(store, &wanted)?.into_iter();
     let mut found = Vec::new();
     for ((digest, manifest), layer) in named.into_iter().zip(manifests).zip(layers) {
         let blob = layer.and_then(|_| blobs.next().flatten());
@@ -95,8 +96,8 @@ pub(super) fn look(
     Ok(Some(BundlesSeen { tag, found }))
 }
 
-fn fetch(store: &dyn Store, wanted: Vec<Wanted>) -> Seen<Vec<Option<Vec<u8>>>> {
-    store.fetch(&wanted).into_iter().map(seen).collect()
+fn fetch(store: &dyn Store, wanted: &[Wanted]) -> Seen<Vec<Option<Vec<u8>>>> {
+    store.fetch(wanted).into_iter().map(seen).collect()
 }
 
 fn read(

@@ -8,7 +8,9 @@ use crate::inputs::history::History;
 use crate::verify::claim::{Claim, Verdict};
 use crate::verify::observe::Answer;
 
+use super::change::Key;
 use super::recording::{Recording, all};
+use super::world::World;
 
 /// The claims that do not hold, in words, and the ids of all.
 fn broken(claims: &[Claim]) -> (Vec<String>, Vec<&'static str>) {
@@ -33,6 +35,36 @@ fn a_release_of_every_format_verifies() {
         let expected = [&claims::OF_IMAGE[..], &claims::OF_NAMES, &claims::OF_SOURCE].concat();
         assert_eq!(ids, expected, "format {number}");
     }
+}
+
+/// The verdict on `attachments` of a release from before bundles, with what somebody adds to it.
+fn of_before_bundles(add: impl FnOnce(&mut World)) -> Verdict {
+    let (_, dir) = all().unwrap().remove(0);
+    let recording = Recording::load(&dir).unwrap();
+    let mut world = recording.world.clone();
+    add(&mut world);
+    let claims = recording.judge_with_the_stand_in(&world);
+    let (attachments, others): (Vec<_>, Vec<_>) =
+        claims.into_iter().partition(|claim| claim.id == claims::ATTACHMENTS);
+    assert_eq!(broken(&others).0, [""; 0]);
+    attachments[0].verdict
+}
+
+#[test]
+fn a_release_from_before_bundles_needs_none_and_may_be_given_all_of_them_by_the_key() {
+    assert_eq!(of_before_bundles(|_| ()), Verdict::Holds);
+    assert_eq!(of_before_bundles(|world| world.bundle_only(&world.bundles())), Verdict::Holds);
+    let listed = |world: &mut World| {
+        world.bundle_only(&world.bundles());
+        world.list_referrers();
+    };
+    assert_eq!(of_before_bundles(listed), Verdict::Holds, "in a registry that lists them");
+    assert_eq!(of_before_bundles(|world| world.bundle_only(&world.bundles()[..2])), Verdict::False);
+    let foreign = |world: &mut World| {
+        let (of, version) = (world.digest.clone(), world.version());
+        world.bundle_only(&[world.signature_bundle(&of, &version, Key::Other)]);
+    };
+    assert_eq!(of_before_bundles(foreign), Verdict::False);
 }
 
 #[test]
