@@ -8,6 +8,7 @@ mod judge;
 pub mod known;
 mod observe;
 pub mod proven;
+mod standing;
 pub mod survey;
 #[cfg(test)]
 mod tests;
@@ -15,6 +16,7 @@ mod tests;
 use anyhow::{Context as _, Result, anyhow, bail};
 
 use crate::evidence::attached::{self, Attestations};
+use crate::evidence::claims;
 use crate::evidence::provenance::Smoked;
 use crate::forge::Read;
 use crate::inputs::PUBLIC_KEY;
@@ -33,11 +35,12 @@ use crate::tool::git::Git;
 
 use claim::{Claim, Seen, Verdict};
 use judge::{image, public};
-use observe::{BundleSeen, ImageSeen, Place};
+use observe::{ImageSeen, Place};
 use proven::Proven;
 
 pub use observe::store::Layout;
 pub use observe::{base_manifests, in_words, labels_of, seen};
+pub use standing::{Standing, standing};
 
 /// What verifying works with. All of it only reads.
 #[derive(Clone, Copy)]
@@ -114,11 +117,23 @@ pub fn fresh(verifier: &Verifier<'_>, digest: &Digest, attestations: &Attestatio
 }
 
 /// The gate for an image that an earlier run published: the claims about it and about the forge's tag, as a page for a
-/// missing tag would create it. There is a proof where all of them hold.
+/// missing tag would create it. There is a proof where all of them hold. Another run of the same release may be between its
+/// two formats just then (docs/decisions/0021-both-formats.md): where nothing but what is attached is wrong, it is looked at
+/// once more.
 ///
 /// # Errors
 /// When nothing could be asked at all.
 pub fn of_public(verifier: &Verifier<'_>, digest: &Digest) -> Result<(Vec<Claim>, Option<Proven>)> {
+    let (claims, proven) = public_once(verifier, digest)?;
+    if is_between_formats(&claims) { public_once(verifier, digest) } else { Ok((claims, proven)) }
+}
+
+fn is_between_formats(claims: &[Claim]) -> bool {
+    let mut broken = claims.iter().filter(|claim| claim.verdict != Verdict::Holds).peekable();
+    broken.peek().is_some() && broken.all(|claim| claim.id == claims::ATTACHMENTS)
+}
+
+fn public_once(verifier: &Verifier<'_>, digest: &Digest) -> Result<(Vec<Claim>, Option<Proven>)> {
     let release = &verifier.release;
     let forge_tag = || Ok(seen(verifier.forge.tag(release.tag())));
     let ((seen, claims), forge_tag) = both(|| image(verifier, digest), forge_tag)?;
@@ -128,51 +143,6 @@ pub fn of_public(verifier: &Verifier<'_>, digest: &Digest) -> Result<(Vec<Claim>
         Some(_) => None,
     };
     Ok((claims, proven))
-}
-
-/// What stands beside an image that is published, as far as its bundles go.
-pub enum Standing {
-    /// Every claim holds, and there are bundles.
-    Bundled,
-    /// Every claim holds but for bundles that are missing, or that hold attestations of another run of the release.
-    Lacking,
-    /// Something else does not hold: the claims.
-    Broken(Vec<Claim>),
-}
-
-/// How a published image stands: [`Standing::Lacking`] is for whoever adds the bundles, and for nobody else.
-///
-/// # Errors
-/// When nothing could be asked at all.
-pub fn standing(verifier: &Verifier<'_>, digest: &Digest) -> Result<Standing> {
-    let release = &verifier.release;
-    let look = || observe::image(verifier, digest, Place::Registry, None);
-    let ((mut seen_image, tags), forge_tag) = both(
-        || both(look, || Ok(seen(verifier.registry.tags()))),
-        || Ok(seen(verifier.forge.tag(release.tag()))),
-    )?;
-    let others = others(&tags, digest);
-    let judge = |seen: &ImageSeen, others: &Seen<Vec<String>>| {
-        let claims = image::judge(release, digest, seen, others);
-        [claims, vec![public::git_tag(release, &forge_tag)]].concat()
-    };
-    let claims = judge(&seen_image, &others);
-    let are_ours = match &seen_image.bundles {
-        Ok(Some(bundles)) => {
-            let is_ours = |found: &BundleSeen| found.read.is_ok() && !matches!(found.signature, Some(Err(_)));
-            bundles.found.iter().all(is_ours).then(|| bundles.clone())
-        }
-        _ => None,
-    };
-    let Some(bundles) = are_ours else { return Ok(Standing::Broken(claims)) };
-    if broken(&claims).is_none() {
-        return Ok(if bundles.found.is_empty() { Standing::Lacking } else { Standing::Bundled });
-    }
-    seen_image.bundles = Ok(None);
-    let without =
-        |tags: Vec<String>| tags.into_iter().filter(|tag| Some(tag) != bundles.tag.as_ref()).collect();
-    let legacy = judge(&seen_image, &others.map(without));
-    Ok(if broken(&legacy).is_none() { Standing::Lacking } else { Standing::Broken(claims) })
 }
 
 fn proven(verifier: &Verifier<'_>, seen: &ImageSeen, digest: &Digest) -> Result<Proven> {

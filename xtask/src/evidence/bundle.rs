@@ -2,13 +2,13 @@
 //! and one for each attestation (docs/decisions/0021-both-formats.md). A bundle of an attestation holds the envelope of the
 //! legacy format, byte for byte; a bundle of the signature holds a statement of its own.
 
+mod artifact;
+
 use std::fmt;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::Deserialize;
-use serde_json::{Value, json};
 use sha2::Digest as _;
 
 use crate::evidence::attached::{PROVENANCE_PREDICATE, SBOM_PREDICATE};
@@ -16,6 +16,8 @@ use crate::evidence::envelope::{open, predicate, seal};
 use crate::inputs::version::ReleaseTag;
 use crate::oci::exact;
 use crate::oci::reference::Digest;
+
+pub use artifact::{EMPTY_CONFIG, INDEX_TYPE, MANIFEST_TYPE, Subject, index, layer_of, named};
 
 /// The type of a bundle, of the layer that holds it and of the manifest that names the layer
 /// (<https://docs.sigstore.dev/about/bundle/>).
@@ -27,15 +29,6 @@ pub const SIGN_PREDICATE: &str = "https://sigstore.dev/cosign/sign/v1";
 /// What is annotated beside the version in the legacy signature of a release that has bundles too: that they were there
 /// cannot be taken back without the key.
 pub const MARK: (&str, &str) = ("bundle", "v0.3");
-
-/// The type of the manifest that holds a bundle.
-pub const MANIFEST_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
-
-/// The type of the index that stands in for the referrers API.
-pub const INDEX_TYPE: &str = "application/vnd.oci.image.index.v1+json";
-
-/// The config of an artifact (image specification v1.1, "Guidance for an Empty Descriptor").
-pub const EMPTY_CONFIG: &[u8] = b"{}";
 
 /// What a bundle is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -111,41 +104,6 @@ pub fn statement(digest: &Digest, tag: &ReleaseTag) -> Vec<u8> {
     .into_bytes()
 }
 
-/// The image that bundles are about, as their manifests name it.
-#[derive(Clone, Debug)]
-pub struct Subject {
-    digest: Digest,
-    descriptor: Value,
-}
-
-impl Subject {
-    /// The image whose index is `bytes`.
-    ///
-    /// # Errors
-    /// When they are no JSON.
-    pub fn of(bytes: &[u8]) -> Result<Self> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Manifest {
-            #[serde(default = "index_type")]
-            media_type: String,
-        }
-        fn index_type() -> String {
-            INDEX_TYPE.to_owned()
-        }
-        let Manifest { media_type } = exact::parse(bytes).context("reading the index of the image")?;
-        let digest = Digest::of(bytes);
-        let descriptor = json!({"mediaType": media_type, "digest": digest, "size": bytes.len()});
-        Ok(Self { digest, descriptor })
-    }
-
-    /// Its digest.
-    #[must_use]
-    pub fn digest(&self) -> &Digest {
-        &self.digest
-    }
-}
-
 /// One bundle.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bundle {
@@ -198,106 +156,6 @@ impl Bundle {
         }
         bail!("it is no signature of `{digest}` as {tag}, and no attestation of it ({})", why.join("; "))
     }
-
-    /// The manifest that holds it, as JSON.
-    ///
-    /// # Errors
-    /// When it cannot be written.
-    pub fn manifest(&self, subject: &Subject) -> Result<Vec<u8>> {
-        serde_json::to_vec(&self.manifest_value(subject)).context("writing the manifest of a bundle")
-    }
-
-    /// Whether `manifest` is the one that holds it, and says nothing else.
-    ///
-    /// # Errors
-    /// When it is not.
-    pub fn check_manifest(&self, manifest: &[u8], subject: &Subject) -> Result<()> {
-        let found = exact::value(manifest).context("it is no manifest")?;
-        ensure!(found == self.manifest_value(subject), "its manifest is not the one of such a bundle");
-        Ok(())
-    }
-
-    fn manifest_value(&self, subject: &Subject) -> Value {
-        json!({
-            "schemaVersion": 2,
-            "mediaType": MANIFEST_TYPE,
-            "artifactType": MEDIA_TYPE,
-            "config": {
-                "mediaType": "application/vnd.oci.empty.v1+json",
-                "digest": Digest::of(EMPTY_CONFIG),
-                "size": EMPTY_CONFIG.len(),
-            },
-            "layers": [{
-                "mediaType": MEDIA_TYPE, "digest": Digest::of(&self.bytes), "size": self.bytes.len(),
-            }],
-            "subject": subject.descriptor,
-            "annotations": self.annotations(),
-        })
-    }
-
-    fn annotations(&self) -> Value {
-        json!({
-            "dev.sigstore.bundle.content": "dsse-envelope",
-            "dev.sigstore.bundle.predicateType": self.of.predicate_type(),
-        })
-    }
-}
-
-/// The index that names `bundles` where the registry has no referrers API, as JSON.
-///
-/// # Errors
-/// When it cannot be written.
-pub fn index(bundles: &[Bundle], subject: &Subject) -> Result<Vec<u8>> {
-    let entry = |bundle: &Bundle| {
-        let manifest = bundle.manifest(subject)?;
-        Ok(json!({
-            "mediaType": MANIFEST_TYPE,
-            "digest": Digest::of(&manifest),
-            "size": manifest.len(),
-            "artifactType": MEDIA_TYPE,
-            "annotations": bundle.annotations(),
-        }))
-    };
-    let entries = bundles.iter().map(entry).collect::<Result<Vec<_>>>()?;
-    let index = json!({"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": entries});
-    serde_json::to_vec(&index).context("writing the index of the bundles")
-}
-
-/// The manifests that an index of referrers names, ours or not.
-///
-/// # Errors
-/// When it is no index.
-pub fn named(index: &[u8]) -> Result<Vec<Digest>> {
-    #[derive(Deserialize)]
-    struct Index {
-        manifests: Vec<Entry>,
-    }
-    #[derive(Deserialize)]
-    struct Entry {
-        digest: Digest,
-    }
-    let index: Index = exact::parse(index).context("it is not an index of referrers")?;
-    Ok(index.manifests.into_iter().map(|entry| entry.digest).collect())
-}
-
-/// The digest of the bundle in an artifact's manifest, which has one layer.
-///
-/// # Errors
-/// When it has not.
-pub fn layer_of(manifest: &[u8]) -> Result<Digest> {
-    #[derive(Deserialize)]
-    struct Manifest {
-        layers: Vec<Layer>,
-    }
-    #[derive(Deserialize)]
-    struct Layer {
-        digest: Digest,
-    }
-    let manifest: Manifest = exact::parse(manifest).context("it is not the manifest of an artifact")?;
-    let [layer] = &manifest.layers[..] else {
-        bail!("the manifest of a bundle has {} layers: expected one", manifest.layers.len());
-    };
-    Ok(layer.digest.clone())
 }
 
 /// Whether `bytes` are a bundle of an attestation of ours about `digest`, by whichever key.

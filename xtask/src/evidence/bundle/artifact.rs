@@ -1,0 +1,155 @@
+//! How bundles lie in a registry: a manifest for each, whose subject is the image, and the index that names them.
+
+use anyhow::{Context as _, Result, bail, ensure};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Bundle, MEDIA_TYPE};
+use crate::oci::exact;
+use crate::oci::reference::Digest;
+
+/// The type of the manifest that holds a bundle.
+pub const MANIFEST_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
+
+/// The type of the index that stands in for the referrers API.
+pub const INDEX_TYPE: &str = "application/vnd.oci.image.index.v1+json";
+
+/// The config of an artifact (image specification v1.1, "Guidance for an Empty Descriptor").
+pub const EMPTY_CONFIG: &[u8] = b"{}";
+
+/// The image that bundles are about, as their manifests name it.
+#[derive(Clone, Debug)]
+pub struct Subject {
+    digest: Digest,
+    descriptor: Value,
+}
+
+impl Subject {
+    /// The image whose index is `bytes`.
+    ///
+    /// # Errors
+    /// When they are no JSON.
+    pub fn of(bytes: &[u8]) -> Result<Self> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Manifest {
+            #[serde(default = "index_type")]
+            media_type: String,
+        }
+        fn index_type() -> String {
+            INDEX_TYPE.to_owned()
+        }
+        let Manifest { media_type } = exact::parse(bytes).context("reading the index of the image")?;
+        let digest = Digest::of(bytes);
+        let descriptor = json!({"mediaType": media_type, "digest": digest, "size": bytes.len()});
+        Ok(Self { digest, descriptor })
+    }
+
+    /// Its digest.
+    #[must_use]
+    pub fn digest(&self) -> &Digest {
+        &self.digest
+    }
+}
+
+impl Bundle {
+    /// The manifest that holds it, as JSON.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn manifest(&self, subject: &Subject) -> Result<Vec<u8>> {
+        serde_json::to_vec(&self.manifest_value(subject)).context("writing the manifest of a bundle")
+    }
+
+    /// Whether `manifest` is the one that holds it, and says nothing else.
+    ///
+    /// # Errors
+    /// When it is not.
+    pub fn check_manifest(&self, manifest: &[u8], subject: &Subject) -> Result<()> {
+        let found = exact::value(manifest).context("it is no manifest")?;
+        ensure!(found == self.manifest_value(subject), "its manifest is not the one of such a bundle");
+        Ok(())
+    }
+
+    fn manifest_value(&self, subject: &Subject) -> Value {
+        json!({
+            "schemaVersion": 2,
+            "mediaType": MANIFEST_TYPE,
+            "artifactType": MEDIA_TYPE,
+            "config": {
+                "mediaType": "application/vnd.oci.empty.v1+json",
+                "digest": Digest::of(EMPTY_CONFIG),
+                "size": EMPTY_CONFIG.len(),
+            },
+            "layers": [{
+                "mediaType": MEDIA_TYPE, "digest": Digest::of(&self.bytes), "size": self.bytes.len(),
+            }],
+            "subject": subject.descriptor,
+            "annotations": self.annotations(),
+        })
+    }
+
+    fn annotations(&self) -> Value {
+        json!({
+            "dev.sigstore.bundle.content": "dsse-envelope",
+            "dev.sigstore.bundle.predicateType": self.of.predicate_type(),
+        })
+    }
+}
+
+/// The index that names `bundles` where the registry has no referrers API, as JSON.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn index(bundles: &[Bundle], subject: &Subject) -> Result<Vec<u8>> {
+    let entry = |bundle: &Bundle| {
+        let manifest = bundle.manifest(subject)?;
+        Ok(json!({
+            "mediaType": MANIFEST_TYPE,
+            "digest": Digest::of(&manifest),
+            "size": manifest.len(),
+            "artifactType": MEDIA_TYPE,
+            "annotations": bundle.annotations(),
+        }))
+    };
+    let entries = bundles.iter().map(entry).collect::<Result<Vec<_>>>()?;
+    let index = json!({"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": entries});
+    serde_json::to_vec(&index).context("writing the index of the bundles")
+}
+
+/// The manifests that an index of referrers names, ours or not.
+///
+/// # Errors
+/// When it is no index.
+pub fn named(index: &[u8]) -> Result<Vec<Digest>> {
+    #[derive(Deserialize)]
+    struct Index {
+        manifests: Vec<Entry>,
+    }
+    #[derive(Deserialize)]
+    struct Entry {
+        digest: Digest,
+    }
+    let index: Index = exact::parse(index).context("it is not an index of referrers")?;
+    Ok(index.manifests.into_iter().map(|entry| entry.digest).collect())
+}
+
+/// The digest of the bundle in an artifact's manifest, which has one layer.
+///
+/// # Errors
+/// When it has not.
+pub fn layer_of(manifest: &[u8]) -> Result<Digest> {
+    #[derive(Deserialize)]
+    struct Manifest {
+        layers: Vec<Layer>,
+    }
+    #[derive(Deserialize)]
+    struct Layer {
+        digest: Digest,
+    }
+    let manifest: Manifest = exact::parse(manifest).context("it is not the manifest of an artifact")?;
+    let [layer] = &manifest.layers[..] else {
+        bail!("the manifest of a bundle has {} layers: expected one", manifest.layers.len());
+    };
+    Ok(layer.digest.clone())
+}

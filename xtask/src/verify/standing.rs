@@ -1,0 +1,56 @@
+//! How a published image stands to its bundles: for the command that adds them, and for nothing that publishes.
+
+use anyhow::Result;
+
+use crate::oci::reference::Digest;
+use crate::process::progress::both;
+
+use super::claim::{Claim, Seen};
+use super::judge::{image, public};
+use super::observe::{self, BundleSeen, ImageSeen, Place, seen};
+use super::{Verifier, broken, others};
+
+/// What stands beside an image that is published, as far as its bundles go.
+pub enum Standing {
+    /// Every claim holds, and there are bundles.
+    Bundled,
+    /// Every claim holds but for bundles that are missing, or that hold attestations of another run of the release.
+    Lacking,
+    /// Something else does not hold: the claims.
+    Broken(Vec<Claim>),
+}
+
+/// How a published image stands: [`Standing::Lacking`] is for whoever adds the bundles, and for nobody else.
+///
+/// # Errors
+/// When nothing could be asked at all.
+pub fn standing(verifier: &Verifier<'_>, digest: &Digest) -> Result<Standing> {
+    let release = &verifier.release;
+    let look = || observe::image(verifier, digest, Place::Registry, None);
+    let ((mut seen_image, tags), forge_tag) = both(
+        || both(look, || Ok(seen(verifier.registry.tags()))),
+        || Ok(seen(verifier.forge.tag(release.tag()))),
+    )?;
+    let others = others(&tags, digest);
+    let judge = |seen: &ImageSeen, others: &Seen<Vec<String>>| {
+        let claims = image::judge(release, digest, seen, others);
+        [claims, vec![public::git_tag(release, &forge_tag)]].concat()
+    };
+    let claims = judge(&seen_image, &others);
+    let are_ours = match &seen_image.bundles {
+        Ok(Some(bundles)) => {
+            let is_ours = |found: &BundleSeen| found.read.is_ok() && !matches!(found.signature, Some(Err(_)));
+            bundles.found.iter().all(is_ours).then(|| bundles.clone())
+        }
+        _ => None,
+    };
+    let Some(bundles) = are_ours else { return Ok(Standing::Broken(claims)) };
+    if broken(&claims).is_none() {
+        return Ok(if bundles.found.is_empty() { Standing::Lacking } else { Standing::Bundled });
+    }
+    seen_image.bundles = Ok(None);
+    let without =
+        |tags: Vec<String>| tags.into_iter().filter(|tag| Some(tag) != bundles.tag.as_ref()).collect();
+    let legacy = judge(&seen_image, &others.map(without));
+    Ok(if broken(&legacy).is_none() { Standing::Lacking } else { Standing::Broken(claims) })
+}
