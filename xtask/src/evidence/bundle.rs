@@ -136,7 +136,6 @@ impl Bundle {
     /// # Errors
     /// When it is anything else.
     pub fn parse(bytes: &[u8], digest: &Digest, tag: &ReleaseTag, hint: &Hint) -> Result<Self> {
-        exact::value(bytes).context("it is no bundle")?;
         let envelope = bytes.strip_prefix(head(hint).as_bytes()).and_then(|rest| rest.strip_suffix(b"}"));
         let envelope = envelope.with_context(|| {
             format!("it is not of the form of a bundle `{MEDIA_TYPE}` of one envelope by the key")

@@ -136,6 +136,12 @@ pub(super) const LIES: &[Lie] = &[
         named[0] = world.put(&manifest);
         world.refer_only(&of, &named);
     }),
+    attached("bundle of the SBOM named twice", |world| {
+        let mut named = world.referring();
+        named.push(named[2].clone());
+        let of = world.digest.clone();
+        world.refer_only(&of, &named);
+    }),
     attached("index of the bundles with a key twice", |world| {
         let tag = bundle::tag(&world.digest);
         let text = world.json(&tag).to_string().replacen('{', r#"{"Manifests":[],"#, 1);
