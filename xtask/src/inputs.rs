@@ -6,6 +6,7 @@ pub mod credentials;
 pub mod dockerfile;
 pub mod finding;
 pub mod history;
+pub mod keys;
 pub mod lockfile;
 pub mod native;
 pub mod pin;

@@ -38,6 +38,7 @@ use judge::{image, public};
 use observe::{ImageSeen, Place};
 use proven::Proven;
 
+pub use observe::keys::SharedHistory;
 pub use observe::store::Layout;
 pub use observe::{base_manifests, in_words, labels_of, seen};
 pub use standing::{Standing, standing};
@@ -168,6 +169,18 @@ fn others(tags: &Seen<Vec<String>>, digest: &Digest) -> Seen<Vec<String>> {
 #[must_use]
 pub fn source(git: &Git, forge: Option<&dyn Read>, source: &Source) -> (Vec<Claim>, Vec<&'static str>) {
     judge::source::judge(source, &observe::source(git, forge, source))
+}
+
+/// The claims about the key that the signatures of `verifier`'s release are held against: from the clone in `git`. `forge` may
+/// be asked whether that is behind; `shared` is what all releases have in common.
+#[must_use]
+pub fn keys(
+    verifier: &Verifier<'_>,
+    git: &Git,
+    forge: Option<&dyn Read>,
+    shared: &SharedHistory,
+) -> Vec<Claim> {
+    judge::keys::judge(verifier.release.tag(), &observe::keys::keys(verifier, git, forge, shared))
 }
 
 /// Whether cosign accepts `digest` as `tag`, another release than the one at hand, by the same key.

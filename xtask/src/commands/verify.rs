@@ -31,7 +31,7 @@ use crate::process::failure::Misuse;
 use crate::process::parallel::side_by_side;
 use crate::verify::claim::{Claim, Unseen};
 use crate::verify::survey::{self, Asked, Shared};
-use crate::verify::{self, Layout, Verifier, base_manifests, by_hand, difference};
+use crate::verify::{self, Layout, SharedHistory, Verifier, base_manifests, by_hand, difference};
 
 use before::{alone, older_than_this_tool, without_commit};
 use key::key_claim;
@@ -49,6 +49,7 @@ struct Verify<'a> {
     key: Option<Vec<u8>>,
     /// Empty without `--login`.
     keychain: Keychain,
+    history: SharedHistory,
 }
 
 /// What is asked about one release.
@@ -81,7 +82,8 @@ fn asked(environment: &Environment, options: &Options) -> Result<()> {
     let repository = &Repository::find(runner, options.source.as_deref())?;
     let keychain =
         if options.login { login::keychain(environment, repository, &wanted)? } else { Keychain::default() };
-    let verify = Verify { environment, runner, repository, options, key, keychain };
+    let verify =
+        Verify { environment, runner, repository, options, key, keychain, history: SharedHistory::default() };
     let entries = if options.all { verify.all()? } else { vec![verify.one(&wanted)?] };
     report::print(&entries, options.json)?;
     report::conclude(&entries)?;
@@ -222,12 +224,14 @@ impl Verify<'_> {
         let git = &self.repository.git;
         if found.is_rehearsal || !subject.source.is_tagged {
             not_asked.push(claims::SOURCE_BRANCH);
+            not_asked.extend(claims::OF_KEYS);
         } else {
             let is_asked = !not_asked.contains(&claims::TAG_GIT);
             let forge = is_asked.then_some(&reading.forge as &dyn Read);
             let (of_source, unasked) = verify::source(git, forge, &subject.source);
             claims.extend(of_source);
             not_asked.extend(unasked);
+            claims.extend(verify::keys(verifier, git, forge, &self.history));
         }
         if let Some(key) = &self.key {
             claims.insert(0, key_claim(git.root(), key, subject, found.is_rehearsal)?);

@@ -44,6 +44,10 @@ pub const TAG_GIT: &str = "tag.git";
 pub const SOURCE_BRANCH: &str = "source.branch";
 /// A listed maintainer signed the git tag: where the configuration demands it.
 pub const TAG_SIGNED: &str = "tag.signed";
+/// The key is the one that the history of the project's keys names for this version.
+pub const KEY_HISTORY: &str = "key.history";
+/// It is the key of the release before, or one that was endorsed since.
+pub const KEY_CONTINUITY: &str = "key.continuity";
 /// There is a page.
 pub const PAGE_STATE: &str = "page.state";
 /// It names the image.
@@ -86,6 +90,9 @@ pub const OF_NAMES: [&str; 6] = [TAG_IMAGE, TAG_GIT, PAGE_STATE, PAGE_IMAGE, PAG
 
 /// The claims about the tagged commit, which are judged from a clone.
 pub const OF_SOURCE: [&str; 2] = [SOURCE_BRANCH, TAG_SIGNED];
+
+/// The claims about the key that the signatures are held against, which are judged from a clone.
+pub const OF_KEYS: [&str; 2] = [KEY_HISTORY, KEY_CONTINUITY];
 
 /// What a claim about an image is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

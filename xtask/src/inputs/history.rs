@@ -58,7 +58,7 @@ impl History {
 /// The tag whose commits are not news: for a stable release the previous stable one; for a pre-release the one before it of the
 /// same version, else the previous stable one, else any. "Previous" is the highest below it among the tags in its own
 /// history, so a backport is compared with its own line. `None` for the first release.
-fn previous<'a>(tag: &ReleaseTag, in_history: &'a [ReleaseTag]) -> Option<&'a ReleaseTag> {
+pub(crate) fn previous<'a>(tag: &ReleaseTag, in_history: &'a [ReleaseTag]) -> Option<&'a ReleaseTag> {
     let below = || in_history.iter().filter(|other| *other < tag);
     let stable = || below().filter(|other| other.is_stable()).max();
     if tag.is_stable() {

@@ -32,7 +32,7 @@ impl Signature {
     pub(super) fn new(context: &Context<'_>, digest: &Digest) -> Result<Self> {
         let (tag, hint) = (context.release.tag(), Hint::of(context.verifier().public_key()?)?);
         let signed = pae(&bundle::statement(digest, tag));
-        let signature = context.tools.cosign.sign_bytes(&context.target.key, &signed)?;
+        let signature = context.tools.cosign.sign_blob(&context.target.key, &signed)?;
         Ok(Self { bundle: Bundle::of_signature(digest, tag, &signature, &hint), hint })
     }
 }

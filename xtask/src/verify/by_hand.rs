@@ -2,8 +2,10 @@
 
 use crate::evidence::claims;
 use crate::evidence::commands::verify_commands;
-use crate::inputs::ALLOWED_SIGNERS;
+use crate::inputs::keys::{DIRECTORY, HISTORY};
 use crate::inputs::release::Release;
+use crate::inputs::source::Source;
+use crate::inputs::{ALLOWED_SIGNERS, PUBLIC_KEY};
 use crate::oci::reference::{Digest, Tag};
 
 use super::claim::Claim;
@@ -66,18 +68,29 @@ fn command(release: &Release<'_>, digest: Option<&Digest>, id: &str) -> Option<S
         claims::TAG_GIT => {
             Some(format!("git ls-remote {repository} 'refs/tags/{tag}' 'refs/tags/{tag}^{{}}'"))
         }
-        claims::SOURCE_BRANCH => {
-            Some(format!("git fetch origin && git branch --remotes --contains {}", release.source.commit))
-        }
-        claims::TAG_SIGNED => Some(format!(
-            "git show origin/HEAD:{ALLOWED_SIGNERS} > allowed_signers && \
-             git -c gpg.ssh.allowedSignersFile=allowed_signers verify-tag {tag}"
-        )),
         claims::PAGE_STATE | claims::PAGE_IMAGE | claims::PAGE_COMMANDS => {
             Some(format!("{repository}/releases/tag/{tag}"))
         }
         claims::LATEST => Some(format!("{INSPECT} {}", image.tagged(&Tag::latest()))),
         claims::REBUILD => Some(format!("cargo xtask verify {tag} --rebuild")),
+        _ => of_clone(release.source, id),
+    }
+}
+
+/// The command for a claim that is judged from a clone.
+fn of_clone(Source { tag, commit, .. }: &Source, id: &str) -> Option<String> {
+    match id {
+        claims::SOURCE_BRANCH => {
+            Some(format!("git fetch origin && git branch --remotes --contains {commit}"))
+        }
+        claims::TAG_SIGNED => Some(format!(
+            "git show origin/HEAD:{ALLOWED_SIGNERS} > allowed_signers && \
+             git -c gpg.ssh.allowedSignersFile=allowed_signers verify-tag {tag}"
+        )),
+        claims::KEY_HISTORY => Some(format!(
+            "git show {tag}:{PUBLIC_KEY} | openssl pkey -pubin -outform DER | sha256sum && git show origin/HEAD:{HISTORY}"
+        )),
+        claims::KEY_CONTINUITY => Some(format!("git log --patch {tag} -- {PUBLIC_KEY} {DIRECTORY}")),
         _ => None,
     }
 }

@@ -2,6 +2,7 @@
 
 mod bundles;
 pub(super) mod image;
+pub(super) mod keys;
 pub(super) mod layers;
 mod provenance;
 pub(super) mod public;

@@ -4,6 +4,7 @@ mod bundles;
 pub(super) mod contents;
 mod cosign;
 pub(super) mod image;
+pub(super) mod keys;
 mod parts;
 mod source;
 pub(super) mod store;

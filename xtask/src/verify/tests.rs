@@ -6,6 +6,7 @@ mod change;
 mod cosign;
 mod golden;
 mod image;
+mod keys;
 mod lies;
 mod recording;
 mod small;

@@ -1,6 +1,7 @@
-//! Signatures of bytes that cosign does not look into: the statement in a bundle is ours, and cosign 2 signs none of its
-//! kind. Both majors sign and verify bytes alike (docs/facts.md#signed-bytes).
+//! Signatures over bytes that are no image, of which both majors make and take the same ones (docs/facts.md#signed-bytes): of
+//! the statement in a bundle, which cosign 2 cannot sign as such, and of one key over the next.
 
+use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
@@ -12,18 +13,16 @@ use super::{Cosign, KEY, SigningKey, verdict};
 use crate::process::scratch::Scratch;
 
 impl Cosign<'_> {
-    /// Signs `bytes`, and returns the signature in base64. Stores nothing.
+    /// Signs `bytes`, and returns an ECDSA signature over their SHA-256, in DER and canonical base64. Stores nothing.
     ///
     /// # Errors
     /// When cosign fails, or prints something else.
-    pub fn sign_bytes(&self, key: &SigningKey, bytes: &[u8]) -> Result<String> {
+    pub fn sign_blob(&self, key: &SigningKey, bytes: &[u8]) -> Result<String> {
         let scratch = Scratch::new()?;
-        let file = scratch.path().join("bytes");
-        std::fs::write(&file, bytes).with_context(|| format!("writing `{}`", file.display()))?;
-        let file = file.display().to_string();
+        let blob = written(scratch.path(), "blob", bytes)?;
         let mut arguments = vec!["sign-blob", "--yes", "--key", KEY, TLOG];
         arguments.extend(self.legacy_format()?);
-        arguments.push(&file);
+        arguments.push(&blob);
         let output = self.with_key(&arguments, key)?.repeatable().read()?;
         let signature = output.trim();
         let decoded =
@@ -35,25 +34,33 @@ impl Cosign<'_> {
         Ok(signature.to_owned())
     }
 
-    /// Whether `signature`, in base64, is one of `bytes` by the public key in the file `key`. `Err` of the inner result is
-    /// cosign's no.
+    /// Whether `signature`, in base64, is one of `bytes` by the public key `public`, as PEM. `Err` of the inner result is
+    /// cosign's no. It asks nobody.
     ///
     /// # Errors
-    /// When cosign cannot be run or does not end in time.
-    pub fn try_verify_bytes(&self, key: &Path, signature: &str, bytes: &[u8]) -> Result<Result<(), String>> {
+    /// When cosign cannot be run, does not know the flags, or does not end in time.
+    pub fn verify_blob(&self, public: &[u8], signature: &str, bytes: &[u8]) -> Result<Result<(), String>> {
         let scratch = Scratch::new()?;
-        let [file, signature_file] = ["bytes", "signature"].map(|name| scratch.path().join(name));
-        std::fs::write(&file, bytes)
-            .and_then(|()| std::fs::write(&signature_file, signature))
-            .context("writing a signature for cosign")?;
-        let [key, file, signature] = [key, &file, &signature_file].map(|path| path.display().to_string());
-        let known =
-            ["verify-blob", "--key", &key, "--insecure-ignore-tlog", "--signature", &signature, &file];
-        let output = self.call(&known)?.output()?;
+        let place = scratch.path();
+        let key = written(place, "cosign.pub", public)?;
+        let signature = written(place, "signature", signature.as_bytes())?;
+        let blob = written(place, "blob", bytes)?;
+        let arguments =
+            ["verify-blob", "--key", &key, "--insecure-ignore-tlog", "--signature", &signature, &blob];
+        let output = self.call(&arguments)?.output()?;
         match output.status.code() {
             Some(0) => Ok(Ok(())),
+            // A later cosign that does not take the flags has not judged anything.
+            Some(_) if output.stderr.contains("unknown flag") => Err(output.failure()),
             Some(_) => Ok(Err(verdict(&output.stderr).to_owned())),
             None => Err(output.failure()),
         }
     }
+}
+
+/// The path of a new file with these bytes.
+fn written(directory: &Path, name: &str, bytes: &[u8]) -> Result<String> {
+    let path = directory.join(name);
+    fs::write(&path, bytes).with_context(|| format!("writing `{}`", path.display()))?;
+    Ok(path.display().to_string())
 }

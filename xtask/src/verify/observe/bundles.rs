@@ -12,7 +12,7 @@ use crate::verify::Verifier;
 use crate::verify::claim::Seen;
 use crate::verify::observe::store::{Referrers, Store};
 
-use super::{key_directory, seen};
+use super::seen;
 
 /// Everything that refers to an image.
 #[derive(Clone, Default)]
@@ -38,9 +38,7 @@ pub(in crate::verify) type Check<'a> = dyn Fn(&str, &[u8]) -> Result<Result<(), 
 
 /// cosign, asked with the release's key.
 pub(super) fn ask(verifier: &Verifier<'_>, signature: &str, bytes: &[u8]) -> Result<Result<(), String>> {
-    let key = key_directory(verifier)?;
-    let file = key.path().join(verifier.release.key_name);
-    verifier.anonymous.cosign.try_verify_bytes(&file, signature, bytes)
+    verifier.anonymous.cosign.verify_blob(verifier.public_key()?, signature, bytes)
 }
 
 /// Looks at them; `None` where the store leaves them out. `index` is the image's own.

@@ -62,6 +62,15 @@ pub(in crate::verify) fn source(git: &Git, forge: Option<&dyn Read>, source: &So
     SourceSeen { branch, signer: seen(signer).transpose() }
 }
 
+/// The commit whose word counts for every release: the head of the default branch, and its name, where the clone knows it,
+/// else the one that is checked out.
+pub(super) fn deciding(git: &Git) -> Result<Option<(Commit, Option<String>)>> {
+    if let Some(default) = default(git)? {
+        return Ok(Some((default.head, Some(default.name))));
+    }
+    Ok(git.peel("HEAD")?.map(|head| (head, None)))
+}
+
 /// The default branch of the forge, where this is a clone of it and says so. Its own configuration says what the forge is, and
 /// not the released commit's.
 fn default(git: &Git) -> Result<Option<KnownDefault>> {

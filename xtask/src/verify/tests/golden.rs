@@ -32,7 +32,8 @@ fn a_release_of_every_format_verifies() {
         let claims = recording.judge(&recording.world, &printed).unwrap();
         let (words, ids) = broken(&claims);
         assert!(words.is_empty(), "format {number}: {words:#?}");
-        let expected = [&claims::OF_IMAGE[..], &claims::OF_NAMES, &claims::OF_SOURCE].concat();
+        let expected =
+            [&claims::OF_IMAGE[..], &claims::OF_NAMES, &claims::OF_SOURCE, &claims::OF_KEYS].concat();
         assert_eq!(ids, expected, "format {number}");
     }
 }

@@ -27,6 +27,7 @@ mod attested;
 mod bundles;
 mod envelope;
 mod image;
+mod keys;
 mod page;
 mod predicate;
 mod registry;
@@ -53,8 +54,9 @@ pub(super) struct Lie {
 }
 
 /// All of them, by what they are about.
-pub(super) const TOPICS: [&[Lie]; 10] = [
+pub(super) const TOPICS: [&[Lie]; 11] = [
     tags::LIES,
+    keys::LIES,
     signatures::LIES,
     bundles::LIES,
     attested::LIES,

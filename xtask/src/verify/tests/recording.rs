@@ -36,6 +36,7 @@ use crate::verify::observe::{
 };
 use crate::verify::{judge, survey};
 
+use super::keys::KeyWorld;
 use super::world::World;
 
 /// What cosign printed, in the order in which it is asked.
@@ -169,6 +170,7 @@ impl Recording {
             source: signed_on_main(&source.commit),
             hint: Hint::of(inputs.public_key.as_deref().context("the commit has no key")?)?,
             referrers: None,
+            keys: KeyWorld::of(inputs.public_key.as_deref().context("the commit has no key")?)?,
             silent_registry: None,
             silent_forge: None,
         };
@@ -235,7 +237,8 @@ impl Recording {
         let key = self.key_address();
         let claims = survey::judge(&release, Some(&key), &image, &public, &Common { tags, latest });
         let (of_source, _) = judge::source::judge(&self.source, &world.source);
-        Ok([claims, of_source].concat())
+        let of_keys = judge::keys::judge(&self.source.tag, &world.keys.seen(&self.source)?);
+        Ok([claims, of_source, of_keys].concat())
     }
 
     /// What was found in the honest image, once it was judged.

@@ -18,6 +18,8 @@ use crate::tool::git::Commit;
 use crate::verify::observe::SourceSeen;
 use crate::verify::observe::store::{Referrers, Store};
 
+use super::keys::KeyWorld;
+
 /// What is public.
 #[derive(Clone)]
 pub(super) struct World {
@@ -41,6 +43,8 @@ pub(super) struct World {
     pub(super) referrers: Option<Vec<Digest>>,
     /// What a clone knows of the tagged commit.
     pub(super) source: SourceSeen,
+    /// What it knows of the project's keys.
+    pub(super) keys: KeyWorld,
     /// Why the registry does not answer, where it does not.
     pub(super) silent_registry: Option<&'static str>,
     /// The same of the forge.

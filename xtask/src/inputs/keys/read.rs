@@ -1,0 +1,120 @@
+//! `keys/history.toml`: one table `[[key]]` for each key, the oldest first.
+
+use anyhow::{Context as _, Result, ensure};
+use semver::Version;
+use serde::Deserialize;
+
+use crate::inputs::version::ReleaseTag;
+use crate::oci::reference::Digest;
+
+/// One key a year would fill it in a century.
+const MOST_KEYS: usize = 100;
+const LONGEST: usize = 64 << 10;
+/// Of the words that say why a key is not endorsed.
+const LONGEST_WORDS: usize = 300;
+const TABLE: &str = "[[key]]";
+
+/// What the list says of one key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// SHA-256 of the public key in DER.
+    pub fingerprint: Digest,
+    /// The first version that it signs; the last one is below the first of the next key.
+    pub from: Version,
+    /// Versions below `from` that it signs as well: of an older line, released after the rotation.
+    pub also: Vec<Version>,
+    /// Why the key before it has not endorsed it, where that is so.
+    pub unendorsed: Option<String>,
+    /// Policies for podman and skopeo do not accept it any more.
+    pub retired: bool,
+}
+
+/// As it is written: what its texts are is told with the line.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    fingerprint: String,
+    from: String,
+    #[serde(default)]
+    also: Vec<String>,
+    unendorsed: Option<String>,
+    #[serde(default)]
+    retired: bool,
+}
+
+/// Reads the list. An error names the line.
+///
+/// # Errors
+/// When it is no such list, or two of its keys could be meant for one version.
+pub fn read(bytes: &[u8]) -> Result<Vec<Entry>> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct List {
+        #[serde(default)]
+        key: Vec<Written>,
+    }
+    ensure!(bytes.len() <= LONGEST, "it has {} bytes: expected {LONGEST} at most", bytes.len());
+    let text = std::str::from_utf8(bytes).context("it is not UTF-8")?;
+    let List { key: written } = basic_toml::from_str(text)?;
+    let lines: Vec<_> =
+        (1..).zip(text.lines()).filter(|(_, line)| line.trim() == TABLE).map(|(line, _)| line).collect();
+    ensure!(lines.len() == written.len(), "write each key as a table of its own, under a line `{TABLE}`");
+    ensure!(!written.is_empty(), "it names no key: expected a table `{TABLE}` for each");
+    ensure!(written.len() <= MOST_KEYS, "it names {} keys: expected {MOST_KEYS} at most", written.len());
+    let mut entries = Vec::new();
+    for (line, written) in lines.iter().zip(written) {
+        let doing = || format!("line {line}, key {}", entries.len() + 1);
+        let entry = parse(written).with_context(doing)?;
+        check(&entry, &entries).with_context(doing)?;
+        entries.push(entry);
+    }
+    Ok(entries)
+}
+
+fn parse(written: Written) -> Result<Entry> {
+    let Written { fingerprint, from, also, unendorsed, retired } = written;
+    let fingerprint = fingerprint.parse().context("reading `fingerprint`")?;
+    let also = also.iter().map(|text| version(text)).collect::<Result<_>>()?;
+    Ok(Entry { fingerprint, from: version(&from)?, also, unendorsed, retired })
+}
+
+/// As in a release tag, without the `v`.
+fn version(text: &str) -> Result<Version> {
+    let tag = format!("v{text}").parse::<ReleaseTag>();
+    let tag = tag.with_context(|| format!("`{text}` is no version that a release can have"))?;
+    Ok(tag.version().clone())
+}
+
+/// Whether `entry` may follow those `before` it.
+fn check(entry: &Entry, before: &[Entry]) -> Result<()> {
+    if let Some(older) = before.last() {
+        ensure!(
+            older.from < entry.from,
+            "`from` is {}, and the key before it begins at {}: expected a later one",
+            entry.from,
+            older.from
+        );
+    }
+    ensure!(
+        !before.iter().any(|older| older.fingerprint == entry.fingerprint),
+        "{} is the fingerprint of a key before it as well",
+        entry.fingerprint
+    );
+    for (index, version) in entry.also.iter().enumerate() {
+        ensure!(*version < entry.from, "`also` has {version}, which is not below `from`, {}", entry.from);
+        let listed = before.iter().any(|older| older.also.contains(version));
+        ensure!(
+            !listed && !entry.also[..index].contains(version),
+            "`also` has {version}, which is listed before"
+        );
+    }
+    if before.is_empty() {
+        ensure!(entry.also.is_empty(), "the first key needs no `also`: let `from` be its first version");
+        ensure!(entry.unendorsed.is_none(), "the first key cannot be `unendorsed`: no key was before it");
+    }
+    if let Some(words) = &entry.unendorsed {
+        let is_shown = words.len() <= LONGEST_WORDS && !words.chars().any(char::is_control);
+        ensure!(is_shown && !words.trim().is_empty(), "`unendorsed` must say why, in one line");
+    }
+    Ok(())
+}

@@ -1,0 +1,170 @@
+//! What the clone and cosign show of the project's keys: the one that the release's signatures are held against, the history
+//! of keys, and the key of the release before. The history is read where the forge's default branch is, and not at the
+//! released commit: whoever tags a commit brings its `cosign.pub` along.
+
+use std::sync::OnceLock;
+
+use anyhow::{Context as _, Result, ensure};
+
+use crate::forge::Read;
+use crate::inputs::history::previous;
+use crate::inputs::keys::{Endorsement, Keys, PublicKey};
+use crate::inputs::source::{Source, release_tags};
+use crate::inputs::version::ReleaseTag;
+use crate::inputs::{PUBLIC_KEY, Reader};
+use crate::oci::reference::Digest;
+use crate::tool::cosign::Cosign;
+use crate::tool::git::{Commit, Git};
+use crate::verify::Verifier;
+use crate::verify::claim::{Seen, Unseen};
+
+use super::seen;
+use super::source::deciding;
+
+/// What was found.
+#[derive(Clone)]
+pub(in crate::verify) struct KeysSeen {
+    /// The fingerprint of the key that the signatures are held against.
+    pub(in crate::verify) used: Seen<Digest>,
+    /// The history.
+    pub(in crate::verify) history: Seen<HistorySeen>,
+    /// Whether the history is as new as the release: asked only where it does not name that key for it.
+    pub(in crate::verify) is_new_enough: Seen<()>,
+    /// The release before that has a key, and the key's fingerprint; `None` for the first.
+    pub(in crate::verify) previous: Seen<Option<(ReleaseTag, Digest)>>,
+}
+
+/// The history, and what cosign says of it.
+#[derive(Clone)]
+pub(in crate::verify) struct HistorySeen {
+    /// The commit that it was read at.
+    pub(in crate::verify) at: Commit,
+    /// The default branch that this is the head of, where the clone knows it.
+    pub(in crate::verify) branch: Option<String>,
+    /// The keys, or why they cannot be read.
+    pub(in crate::verify) keys: Result<Keys, String>,
+    /// For each endorsement the number of the endorsed key, and whether cosign accepts it.
+    pub(in crate::verify) endorsed: Vec<(usize, Seen<Result<(), String>>)>,
+}
+
+/// The history as several releases share it: it is read and judged once.
+#[derive(Default)]
+pub struct SharedHistory(OnceLock<Seen<HistorySeen>>);
+
+/// What answers when keys are looked at.
+#[derive(Clone, Copy)]
+pub(in crate::verify) struct Sources<'a> {
+    /// Files of the commit that decides.
+    pub(in crate::verify) files: Reader<'a>,
+    /// Whether cosign accepts an endorsement.
+    pub(in crate::verify) ask: &'a (dyn Fn(&Endorsement<'_>) -> Seen<Result<(), String>> + Sync),
+}
+
+/// Looks at the keys of `verifier`'s release in its clone. `forge` is asked only whether a clone whose history does not name
+/// the key is behind; none where nobody may be asked.
+pub(in crate::verify) fn keys(
+    verifier: &Verifier<'_>,
+    git: &Git,
+    forge: Option<&dyn Read>,
+    shared: &SharedHistory,
+) -> KeysSeen {
+    let source = verifier.release.source;
+    let used = used(verifier);
+    let history = shared.0.get_or_init(|| history_at_head(git, &verifier.anonymous.cosign)).clone();
+    let is_named = match (&used, &history) {
+        (Ok(used), Ok(HistorySeen { keys: Ok(keys), .. })) => names(keys, &source.tag, used),
+        _ => true,
+    };
+    let is_new_enough = match &history {
+        Ok(history) if !is_named => seen(check_new_enough(git, forge, history, source)),
+        _ => Ok(()),
+    };
+    KeysSeen { used, history, is_new_enough, previous: seen(previous_key(git, source)) }
+}
+
+/// Whether `keys` name the one with the fingerprint `used` for `tag`.
+pub(in crate::verify) fn names(keys: &Keys, tag: &ReleaseTag, used: &Digest) -> bool {
+    keys.of_version(tag).is_some_and(|(_, key)| key.entry.fingerprint == *used)
+}
+
+/// The key that was brought along, else the released commit's.
+fn used(verifier: &Verifier<'_>) -> Seen<Digest> {
+    let (release, brought) = (verifier.release, verifier.key);
+    let committed = release.inputs.public_key.as_deref();
+    let Some(pem) = brought.or(committed) else {
+        return Err(Unseen::Unknown(format!("commit {} has no `{PUBLIC_KEY}`", release.source.commit)));
+    };
+    fingerprint(pem).map_err(|error| Unseen::Wrong(format!("reading the public key: {error:#}")))
+}
+
+/// The fingerprint of a key in PEM.
+pub(in crate::verify) fn fingerprint(pem: &[u8]) -> Result<Digest> {
+    Ok(PublicKey::parse(pem)?.fingerprint())
+}
+
+fn history_at_head(git: &Git, cosign: &Cosign<'_>) -> Seen<HistorySeen> {
+    let (at, branch) = seen(deciding(git).and_then(|found| found.context("HEAD has no commit yet")))?;
+    let files = |paths: &[String]| git.files_at(&at, paths);
+    let ask = |asked: &Endorsement<'_>| {
+        let said = cosign.verify_blob(asked.by.pem().as_bytes(), asked.signature, asked.statement.as_bytes());
+        seen(said.context("asking cosign for an endorsement"))
+    };
+    history(at.clone(), branch, Sources { files: &files, ask: &ask })
+}
+
+/// Reads the history at the commit `at`, and has its endorsements judged.
+pub(in crate::verify) fn history(
+    at: Commit,
+    branch: Option<String>,
+    Sources { files, ask }: Sources<'_>,
+) -> Seen<HistorySeen> {
+    let keys = seen(Keys::read(files))?.map_err(|error| format!("{error:#}"));
+    let endorsements = keys.as_ref().map(Keys::endorsements).unwrap_or_default();
+    let endorsed = endorsements.iter().map(|asked| (asked.number, ask(asked))).collect();
+    Ok(HistorySeen { at, branch, keys, endorsed })
+}
+
+/// A history that is older than the release says nothing of its key.
+fn check_new_enough(
+    git: &Git,
+    forge: Option<&dyn Read>,
+    HistorySeen { at, branch, .. }: &HistorySeen,
+    source: &Source,
+) -> Result<()> {
+    match (branch, forge) {
+        (Some(name), Some(forge)) => {
+            let there = forge.branch(name)?;
+            ensure!(
+                there.as_ref() == Some(at),
+                "the history of keys was read at {at}, and `{name}` is elsewhere on the forge; run `git fetch origin`, then \
+                 verify again"
+            );
+        }
+        _ => ensure!(
+            git.is_ancestor(&source.commit, at)?,
+            "the history of keys was read at {at}, which does not have {} in its history and may be older; check out the \
+             default branch, then verify again",
+            source.commit
+        ),
+    }
+    Ok(())
+}
+
+/// The nearest release before `source` whose commit has a key: older ones are from before this tool.
+fn previous_key(git: &Git, source: &Source) -> Result<Option<(ReleaseTag, Digest)>> {
+    let mut tags = release_tags(&git.tags_within(&source.commit)?);
+    while let Some(tag) = previous(&source.tag, &tags).cloned() {
+        let commit = git.peel(&tag.git_ref())?.with_context(|| format!("`{tag}` was there just now"))?;
+        let [pem] = git.files(&commit, [PUBLIC_KEY])?;
+        if let Some(pem) = pem {
+            let found = fingerprint(&pem).with_context(|| format!("reading `{PUBLIC_KEY}` of {tag}"))?;
+            return Ok(Some((tag, found)));
+        }
+        tags.retain(|other| *other != tag);
+    }
+    ensure!(
+        !git.is_shallow(),
+        "this clone is shallow, so that the release before is not seen; run `git fetch --unshallow --tags`"
+    );
+    Ok(None)
+}

@@ -1,0 +1,115 @@
+//! The keys of a project with a history, as a clone has them, and the stand-in for cosign that judges endorsements: one is
+//! right when it is the digest of the key that signs and of the statement.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::inputs::PUBLIC_KEY;
+use crate::inputs::keys::tests::PEM;
+use crate::inputs::keys::{Endorsement, HISTORY, PublicKey, statement};
+use crate::inputs::source::Source;
+use crate::inputs::version::ReleaseTag;
+use crate::oci::reference::Digest;
+use crate::tool::git::Commit;
+use crate::verify::claim::{Seen, Unseen};
+use crate::verify::observe::keys::{self, KeysSeen, Sources, fingerprint, names};
+
+/// What a clone knows.
+#[derive(Clone)]
+pub(super) struct KeyWorld {
+    /// The key of the released commit.
+    pub(super) used: Vec<u8>,
+    /// The files at the head of the default branch.
+    pub(super) files: BTreeMap<String, Vec<u8>>,
+    /// The release before, and its key.
+    pub(super) previous: Option<(ReleaseTag, Vec<u8>)>,
+    /// Whether the forge has a later head.
+    pub(super) is_behind: bool,
+    /// Whether cosign cannot be asked.
+    pub(super) is_without_cosign: bool,
+}
+
+/// The first key of the history, with which the release before was signed.
+pub(super) const OLDER: &str = PEM[0];
+/// A key that the project never had.
+pub(super) const FOREIGN: &str = PEM[1];
+
+impl KeyWorld {
+    /// The project rotated from [`OLDER`] to `present` before the release.
+    pub(super) fn of(present: &[u8]) -> Result<Self> {
+        let mut world = Self {
+            used: present.to_vec(),
+            files: BTreeMap::new(),
+            previous: Some(("v0.0.9".parse()?, OLDER.into())),
+            is_behind: false,
+            is_without_cosign: false,
+        };
+        world.write(PUBLIC_KEY, present);
+        world.write("keys/0001.pub", OLDER.as_bytes());
+        world.write("keys/0002.pub", present);
+        world.list(&[(OLDER.as_bytes(), "0.0.1", ""), (present, "0.0.10-0", "")])?;
+        let [old, new] = [OLDER.as_bytes(), present].map(fingerprint);
+        let (old, new) = (old?, new?);
+        let signed = signature(&old, &statement(&old, &new, &"0.0.10-0".parse()?));
+        world.write("keys/0002.endorsement", signed.as_bytes());
+        Ok(world)
+    }
+
+    pub(super) fn write(&mut self, path: &str, bytes: &[u8]) {
+        self.files.insert(path.to_owned(), bytes.to_vec());
+    }
+
+    /// Writes the list of keys: each with its first version, and more of its lines.
+    pub(super) fn list(&mut self, keys: &[(&[u8], &str, &str)]) -> Result<()> {
+        let mut text = String::new();
+        for (pem, from, more) in keys {
+            text += &format!("[[key]]\nfingerprint = \"{}\"\nfrom = \"{from}\"\n{more}\n", fingerprint(pem)?);
+        }
+        self.write(HISTORY, text.as_bytes());
+        Ok(())
+    }
+
+    /// Changes the text of the list.
+    pub(super) fn edit_list(&mut self, from: &str, to: &str) {
+        let text = String::from_utf8_lossy(&self.files[HISTORY]).into_owned();
+        assert!(text.contains(from), "{text}");
+        self.write(HISTORY, text.replacen(from, to, 1).as_bytes());
+    }
+
+    fn ask(&self, asked: &Endorsement<'_>) -> Seen<Result<(), String>> {
+        if self.is_without_cosign {
+            return Err(Unseen::Unknown("`cosign` is not installed".to_owned()));
+        }
+        let is_right = asked.signature == signature(&asked.by.fingerprint(), &asked.statement);
+        Ok(if is_right { Ok(()) } else { Err("invalid signature".to_owned()) })
+    }
+
+    /// What `verify` sees of it.
+    pub(super) fn seen(&self, source: &Source) -> Result<KeysSeen> {
+        let files = |paths: &[String]| Ok(paths.iter().map(|path| self.files.get(path).cloned()).collect());
+        let ask = |asked: &Endorsement<'_>| self.ask(asked);
+        let head = Commit::parse(&"a".repeat(40))?;
+        let history = keys::history(head, Some("main".to_owned()), Sources { files: &files, ask: &ask });
+        let used = PublicKey::parse(&self.used)?.fingerprint();
+        let is_named = history
+            .as_ref()
+            .is_ok_and(|history| history.keys.as_ref().is_ok_and(|keys| names(keys, &source.tag, &used)));
+        let is_new_enough = match self.is_behind && !is_named {
+            true => Err(Unseen::Unknown("run `git fetch origin`".to_owned())),
+            false => Ok(()),
+        };
+        let previous = match &self.previous {
+            Some((tag, pem)) => Some((tag.clone(), fingerprint(pem)?)),
+            None => None,
+        };
+        Ok(KeysSeen { used: Ok(used), history, is_new_enough, previous: Ok(previous) })
+    }
+}
+
+/// What stands for the signature of a key with that fingerprint.
+pub(super) fn signature(by: &Digest, statement: &str) -> String {
+    STANDARD.encode(Digest::of(format!("{by} {statement}").as_bytes()).hex())
+}
