@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
 use anyhow::{Context as _, Result, ensure};
-use xtask::oci::reference::Digest;
+use xtask::inputs::keys::PublicKey;
 
 use crate::bad_input::{REFUSED, ensure_refused};
 use crate::harness::checkout::{Checkout, text};
@@ -61,7 +61,11 @@ fn a_new_key_signs_and_is_nowhere_but_in_its_directory() -> Result<()> {
         }
         let committed = fs::read_to_string(checkout.top().join("cosign.pub"))?;
         ensure!(committed == public, "the repository has another key:\n{committed}{public}");
-        ensure!(run.field("fingerprint")? == Digest::of(public.as_bytes()).as_str(), "{}", run.stdout);
+        ensure!(
+            run.field("fingerprint")? == PublicKey::parse(public.as_bytes())?.fingerprint().as_str(),
+            "{}",
+            run.stdout
+        );
         for said in [&run.stdout, &run.stderr] {
             ensure!(!said.contains(&password) && !said.contains("PRIVATE KEY-----"), "{said}");
         }

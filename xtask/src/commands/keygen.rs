@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 use crate::inputs::config::Config;
+use crate::inputs::keys::PublicKey;
 use crate::inputs::{PUBLIC_KEY, is_placeholder};
-use crate::oci::reference::Digest;
 use crate::process::Runner;
 use crate::process::environment::Environment;
 use crate::process::scratch::{Scratch, random_hex};
@@ -52,7 +52,7 @@ pub fn run(environment: &Environment, directory: &Path) -> Result<()> {
         fs::rename(scratch.path().join(name), directory.join(name)).with_context(making)?;
     }
     write_public(&public_key, &public)?;
-    report(&config, &directory, &public);
+    report(&config, &directory, &PublicKey::parse(&public).context("reading the new public key")?);
     Ok(())
 }
 
@@ -108,10 +108,10 @@ fn create(path: &Path, mode: u32, bytes: &[u8]) -> Result<()> {
 }
 
 #[expect(clippy::print_stdout, reason = "this is the command's data")]
-fn report(config: &Config, directory: &Path, public: &[u8]) {
+fn report(config: &Config, directory: &Path, public: &PublicKey) {
     let directory = directory.display();
     println!("public key   {PUBLIC_KEY}");
-    println!("fingerprint  {}", Digest::of(public));
+    println!("fingerprint  {}", public.fingerprint());
     println!("private key  {directory}/{PRIVATE_KEY}");
     println!("password     {directory}/{PASSWORD}");
     println!(

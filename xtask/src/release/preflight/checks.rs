@@ -6,9 +6,9 @@ use anyhow::{Context as _, Result};
 
 use crate::build::missing_secrets;
 use crate::evidence::provenance::{ToolSource, XTASK};
+use crate::inputs::keys::PublicKey;
 use crate::inputs::pin::{CARGO_LOCK, ToolPin};
 use crate::inputs::{Inputs, PUBLIC_KEY};
-use crate::oci::reference::Digest;
 use crate::process::problem::Problem;
 use crate::release::preflight::{Check, Found, bases};
 use crate::release::target::Target;
@@ -164,13 +164,16 @@ fn key(tools: &Tools<'_>, target: &Target, inputs: &Inputs) -> Result<Found> {
     let shown = target.public_key.as_ref().or(inputs.public_key.as_ref()).with_context(|| {
         format!("the commit has no `{PUBLIC_KEY}`; make a key pair with `cargo xtask keygen DIR` and commit the public half")
     })?;
+    let derived =
+        PublicKey::parse(derived.as_bytes()).context("reading the public key that cosign printed")?;
+    let shown = PublicKey::parse(shown).with_context(|| format!("reading `{PUBLIC_KEY}` of the commit"))?;
     let mut problems = Vec::new();
-    if derived.trim().as_bytes() != shown.trim_ascii() {
+    if derived != shown {
         let text = format!(
             "the key in `COSIGN_PRIVATE_KEY` has the public half `{}`, but `{PUBLIC_KEY}` of the commit is `{}`; \
              set the secret that belongs to the committed key, or commit the new key and tag again",
-            Digest::of(format!("{}\n", derived.trim()).as_bytes()),
-            Digest::of(shown)
+            derived.fingerprint(),
+            shown.fingerprint()
         );
         problems.push(Problem::new("signing key", text));
     }
