@@ -14,6 +14,7 @@ use anyhow::{Context as _, Result};
 use crate::commands::{policies, testbed};
 use crate::inputs::config::{Config, MANIFEST};
 use crate::inputs::finding::{Finding, Rule, Unclear};
+use crate::inputs::keys::{self, Keys};
 use crate::inputs::{DOCKERFILE, Inputs, PUBLIC_KEY, is_placeholder, pin};
 use crate::process::Runner;
 use crate::process::environment::Environment;
@@ -50,7 +51,15 @@ fn findings(root: &Path) -> Vec<Finding> {
         Ok(config) => (inputs(root, &config), policies::findings(root, &config)),
         Err(error) => (vec![Finding::error(Rule::ConfigInvalid, MANIFEST, format!("{error:#}"))], Vec::new()),
     };
-    [inputs, public_key(root), workflows::findings(root), policies, renovate::findings(root)].concat()
+    [
+        inputs,
+        public_key(root),
+        key_history(root),
+        workflows::findings(root),
+        policies,
+        renovate::findings(root),
+    ]
+    .concat()
 }
 
 /// Configuration, Dockerfile and lockfile, which are held against each other.
@@ -125,12 +134,26 @@ fn public_key(root: &Path) -> Vec<Finding> {
     }
 }
 
+/// Without a list there is nothing to say that [`public_key`] has not said.
+fn key_history(root: &Path) -> Vec<Finding> {
+    if file(root, keys::HISTORY).is_ok_and(|found| found.is_none()) {
+        return Vec::new();
+    }
+    let read = Keys::read(&|paths| paths.iter().map(|path| file(root, path)).collect());
+    let wrong = read.and_then(|keys| keys).err();
+    wrong
+        .map(|error| Finding::error(Rule::KeyHistory, keys::HISTORY, format!("{error:#}")))
+        .into_iter()
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;
 
     use super::findings;
     use crate::inputs::finding::Rule;
+    use crate::inputs::keys::tests::{PEM, repository};
     use crate::process::scratch::Scratch;
 
     const MANIFEST: &str = "[workspace.metadata.release]\nforge = \"https://forge.example.org\"\nrepository = \"acme/carol\"\n\
@@ -152,5 +175,21 @@ mod tests {
         assert_eq!(of_inputs(Rule::ConfigInvalid), None);
         fs::remove_file(scratch.path().join("Dockerfile")).unwrap();
         assert!(of_inputs(Rule::InputsUnreadable).unwrap().text.contains("there is no `Dockerfile`"));
+    }
+
+    #[test]
+    fn a_history_of_keys_is_read_as_verify_reads_it() {
+        let scratch = Scratch::new().unwrap();
+        fs::create_dir(scratch.path().join("keys")).unwrap();
+        let found = |rule| findings(scratch.path()).into_iter().find(|finding| finding.rule == rule);
+        fs::write(scratch.path().join("Cargo.toml"), MANIFEST).unwrap();
+        assert_eq!(found(Rule::KeyHistory), None);
+        for (path, bytes) in repository() {
+            fs::write(scratch.path().join(path), bytes).unwrap();
+        }
+        assert_eq!(found(Rule::KeyHistory), None);
+        fs::write(scratch.path().join("cosign.pub"), PEM[0]).unwrap();
+        let text = found(Rule::KeyHistory).unwrap().text;
+        assert!(text.contains("they must be the same key"), "{text}");
     }
 }

@@ -5,6 +5,7 @@ use anyhow::{Context as _, Result};
 use super::{BranchHead, Read};
 use crate::inputs::ALLOWED_SIGNERS;
 use crate::inputs::config::{Config, MANIFEST};
+use crate::inputs::keys::Keys;
 use crate::tool::git::Git;
 
 /// What its head says.
@@ -39,5 +40,18 @@ impl DefaultBranch {
         };
         let config = Config::of_file(head, manifest).with_context(doing)?;
         Ok(Some(Self { branch, config, allowed_signers }))
+    }
+
+    /// The history of keys there, read as [`DefaultBranch::read`] reads. The inner result is what it is.
+    ///
+    /// # Errors
+    /// The outer result's: when the forge cannot be asked.
+    pub fn keys(&self, forge: &dyn Read, git: &Git) -> Result<Result<Keys>> {
+        let head = &self.branch.head;
+        let is_here = git.peel(head.as_str())?.is_some();
+        Keys::read(&|paths| match is_here {
+            true => git.files_at(head, paths),
+            false => paths.iter().map(|path| forge.file(head, path)).collect(),
+        })
     }
 }

@@ -5,6 +5,7 @@ mod bases;
 pub(crate) mod checks;
 mod ci;
 mod gates;
+mod keys;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -62,7 +63,7 @@ pub fn run(context: &Context<'_>) -> Result<Toolchain> {
     checks
         .push(("forge", Box::new(|| Ok((Vec::new(), target.forge.preflight(&source.tag, &source.commit)?)))));
     checks.push(("ci status", Box::new(|| Ok((Vec::new(), ci.look(target, source)?)))));
-    checks.push(("gates", Box::new(|| gates::look(session, target, source))));
+    checks.push(("gates", Box::new(|| gates::look(context))));
     let tool = checks::own_source(session)?;
     let (mut versions, mut problems) = (BTreeMap::from([checks::own_version(&tool)]), Vec::new());
     for (name, result) in side_by_side(&checks)? {

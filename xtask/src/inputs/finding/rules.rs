@@ -58,6 +58,7 @@ rules! {
     ServiceInstallScript, "service-install-script", "The image runs no install scripts, those of the service's own included.";
     PublicKey, "public-key", "Without its public key nobody can verify a release.";
     PublicKeyPlaceholder, "public-key-placeholder", "Nobody has the private half of the placeholder.";
+    KeyHistory, "key-history", "Every release is held against the history of keys, for ever.";
     PolicyStale, "policy-stale", "Self-hosters' tools accept what the policies say, which must be what is released.";
     RenovateInvalid, "renovate-invalid", "Renovate stops at a file that it cannot read, and nothing is updated.";
     RenovateAutomerge, "renovate-automerge", "What merges by itself is in the next signed image without anyone having looked.";

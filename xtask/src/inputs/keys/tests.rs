@@ -25,7 +25,7 @@ fn table(index: usize, from: &str, more: &str) -> String {
 }
 
 /// A repository with three keys: the second is endorsed, the third is not.
-fn repository() -> BTreeMap<String, Vec<u8>> {
+pub(crate) fn repository() -> BTreeMap<String, Vec<u8>> {
     let list = [
         table(0, "0.1.0", ""),
         table(1, "1.0.1-0", "also = [\"0.9.5\"]"),

@@ -9,13 +9,15 @@ use crate::inputs::ALLOWED_SIGNERS;
 use crate::inputs::config::{Difference, TagPolicy};
 use crate::inputs::source::Source;
 use crate::process::problem::Problem;
-use crate::release::Session;
-use crate::release::preflight::Found;
+use crate::release::preflight::{Found, keys};
 use crate::release::target::Target;
+use crate::release::{Context, Session};
 
 /// Each gate that the commit has set otherwise, and what is wrong with the tag. A rehearsal has no forge, and keeps to the
 /// commit's gates.
-pub(super) fn look(session: &Session<'_>, target: &Target, source: &Source) -> Result<Found> {
+pub(super) fn look(context: &Context<'_>) -> Result<Found> {
+    let Context { session, target, release, .. } = context;
+    let source = release.source;
     let doing = "the tag could not be held against the forge's default branch";
     let Some(default) = DefaultBranch::read(&*target.forge, session.git).context(doing)? else {
         return Ok(Found::default());
@@ -26,6 +28,7 @@ pub(super) fn look(session: &Session<'_>, target: &Target, source: &Source) -> R
         problems
             .extend(unsigned(session, target, source, &default)?.map(|text| Problem::new("git tag", text)));
     }
+    problems.extend(keys::wrong(context, &default)?.map(|text| Problem::new("signing key", text)));
     Ok((Vec::new(), problems))
 }
 

@@ -1,0 +1,112 @@
+//! Whether the history of keys on the forge's default branch names the commit's key for the released version: `verify` holds
+//! the release against it for ever.
+
+use anyhow::{Context as _, Result};
+
+use crate::forge::BranchHead;
+use crate::forge::default_branch::DefaultBranch;
+use crate::inputs::PUBLIC_KEY;
+use crate::inputs::keys::{HISTORY, Keys, PublicKey};
+use crate::inputs::version::ReleaseTag;
+use crate::release::Context;
+
+/// What is wrong, where something is. What is wrong with the commit's key itself is said by its own check.
+pub(super) fn wrong(context: &Context<'_>, default: &DefaultBranch) -> Result<Option<String>> {
+    let Context { session, tools, target, release, .. } = context;
+    let key = release.inputs.public_key.as_deref().and_then(|pem| PublicKey::parse(pem).ok());
+    let Some(key) = key else { return Ok(None) };
+    let BranchHead { name, head } = &default.branch;
+    let place = format!("at {head}, the head of the forge's default branch `{name}`");
+    let keys = match default.keys(&*target.forge, session.git).context("reading the history of keys")? {
+        Ok(keys) => keys,
+        Err(error) => {
+            let text = format!(
+                "the history of keys {place} is wrong: {error:#}; correct it on `{name}` (docs/keys.md)"
+            );
+            return Ok(Some(text));
+        }
+    };
+    if let Some(why) = not_named(&keys, release.tag(), &key) {
+        return Ok(Some(format!("{place}, {why}")));
+    }
+    // A cosign that is not the listed one is named by its own check, and is not started.
+    if tools.cosign.program().digest().is_err() {
+        return Ok(None);
+    }
+    for asked in keys.endorsements() {
+        let doing = || format!("asking cosign for the endorsement of key {}", asked.number);
+        let said =
+            tools.cosign.verify_blob(asked.by.pem().as_bytes(), asked.signature, asked.statement.as_bytes());
+        if let Err(words) = said.with_context(doing)? {
+            return Ok(Some(format!(
+                "{place}, cosign rejects the endorsement of key {}: {words}; make it again from the key before it \
+                 (docs/keys.md)",
+                asked.number
+            )));
+        }
+    }
+    Ok(None)
+}
+
+/// Why `key` does not sign `tag`, where it does not.
+fn not_named(keys: &Keys, tag: &ReleaseTag, key: &PublicKey) -> Option<String> {
+    let fingerprint = key.fingerprint();
+    let named = keys.of_version(tag);
+    if named.is_some_and(|(_, named)| named.public == *key) {
+        return None;
+    }
+    if !keys.is_written {
+        return Some(format!(
+            "`{PUBLIC_KEY}` is another key than the commit's, {fingerprint}; rotate with `cargo xtask rotate DIR` and merge \
+             that first, so that the history of keys has both"
+        ));
+    }
+    let named = named
+        .map_or("no key".to_owned(), |(number, named)| format!("key {number}, {}", named.entry.fingerprint));
+    let version = tag.version();
+    let remedy = match keys.number_of(&fingerprint) {
+        Some(number) if keys.keys.get(number - 1).is_some_and(|key| *version < key.entry.from) => format!(
+            "if this is a release of an older line, add \"{version}\" to `also` of key {number} there"
+        ),
+        _ => "release by the key that is named".to_owned(),
+    };
+    Some(format!(
+        "`{HISTORY}` names {named}, for {tag}, and `{PUBLIC_KEY}` of the commit is {fingerprint}; {remedy}"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::not_named;
+    use crate::inputs::PUBLIC_KEY;
+    use crate::inputs::keys::tests::{PEM, repository};
+    use crate::inputs::keys::{HISTORY, Keys, PublicKey};
+
+    #[test]
+    fn a_version_is_released_by_the_key_that_the_history_names() {
+        let mut files = repository();
+        let read = |files: &std::collections::BTreeMap<String, Vec<u8>>| {
+            let found = |paths: &[String]| Ok(paths.iter().map(|path| files.get(path).cloned()).collect());
+            Keys::read(&found).unwrap().unwrap()
+        };
+        let key = |index: usize| PublicKey::parse(PEM[index].as_bytes()).unwrap();
+        let keys = read(&files);
+        for (tag, index, words) in [
+            ("v1.0.0", 0, None),
+            ("v0.9.5", 1, None),
+            ("v2.0.0", 2, None),
+            ("v2.0.0", 1, Some("release by the key that is named")),
+            ("v1.0.5", 2, Some("add \"1.0.5\" to `also` of key 3")),
+            ("v0.0.1", 2, Some("names no key, for v0.0.1")),
+        ] {
+            let why = not_named(&keys, &tag.parse().unwrap(), &key(index));
+            assert_eq!(why.is_some(), words.is_some(), "{tag} {why:?}");
+            assert!(why.unwrap_or_default().contains(words.unwrap_or_default()), "{tag}");
+        }
+        files.retain(|path, _| path == PUBLIC_KEY);
+        let keys = read(&files);
+        assert_eq!(not_named(&keys, &"v1.0.0".parse().unwrap(), &key(2)), None);
+        let why = not_named(&keys, &"v1.0.0".parse().unwrap(), &key(0)).unwrap();
+        assert!(why.contains("`cargo xtask rotate DIR`") && !why.contains(HISTORY), "{why}");
+    }
+}
