@@ -13,6 +13,7 @@ pub mod policies;
 pub mod rehearse;
 pub mod release;
 pub mod resign;
+pub mod rotate;
 mod testbed;
 pub mod verify;
 
@@ -75,6 +76,7 @@ fn run(command: Command, environment: &Environment) -> Result<()> {
         Command::Notes { what, from, json } => notes::run(environment, what.as_deref(), from.as_ref(), json),
         Command::Init(options) => init::run(environment, &options),
         Command::Keygen { directory } => keygen::run(environment, &directory),
+        Command::Rotate { directory, lost } => rotate::run(environment, &rotate::Options { directory, lost }),
         Command::Doctor { fix } => doctor::run(environment, &fix),
         Command::Ci { stages, name } => ci::run(environment, &stages, name.as_deref()),
     }

@@ -21,6 +21,7 @@ mod own_files;
 mod published;
 mod recorded;
 mod rehearsal;
+mod rotating;
 mod same_digest;
 mod secrets;
 mod services;

@@ -136,11 +136,7 @@ fn public_key(root: &Path) -> Vec<Finding> {
 
 /// Without a list there is nothing to say that [`public_key`] has not said.
 fn key_history(root: &Path) -> Vec<Finding> {
-    if file(root, keys::HISTORY).is_ok_and(|found| found.is_none()) {
-        return Vec::new();
-    }
-    let read = Keys::read(&|paths| paths.iter().map(|path| file(root, path)).collect());
-    let wrong = read.and_then(|keys| keys).err();
+    let wrong = Keys::of_work_tree(root).err();
     wrong
         .map(|error| Finding::error(Rule::KeyHistory, keys::HISTORY, format!("{error:#}")))
         .into_iter()

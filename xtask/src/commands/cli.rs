@@ -119,6 +119,16 @@ pub enum Command {
         #[arg(value_name = "DIR")]
         directory: PathBuf,
     },
+    /// Have another key sign from the next version on: the present one, in `COSIGN_PRIVATE_KEY` with `COSIGN_PASSWORD`,
+    /// endorses it; the same command completes a rotation that was stopped
+    Rotate {
+        /// Where the new pair goes: a directory outside of the repository, new or of a rotation that was stopped
+        #[arg(value_name = "DIR")]
+        directory: PathBuf,
+        /// Rotate without the present key, which is lost or stolen; `verify` reports these words for ever
+        #[arg(long, value_name = "WHY")]
+        lost: Option<String>,
+    },
     /// Look at everything that a release needs of this machine and its secrets, with the remedy for what is missing
     Doctor {
         /// First protect the tags and branches that no rule of the forge protects, as far as `FORGEJO_TOKEN` may: of all

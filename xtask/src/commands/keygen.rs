@@ -21,8 +21,8 @@ use crate::tool::docker::DockerConfig;
 use crate::tool::git::Git;
 
 /// What the new directory holds.
-const PRIVATE_KEY: &str = "cosign.key";
-const PASSWORD: &str = "cosign.password";
+pub(super) const PRIVATE_KEY: &str = "cosign.key";
+pub(super) const PASSWORD: &str = "cosign.password";
 
 /// Makes the pair; the private half goes into the new directory `directory`.
 ///
@@ -35,15 +35,17 @@ pub fn run(environment: &Environment, directory: &Path) -> Result<()> {
     let public_key = git.root().join(PUBLIC_KEY);
     check_free(&public_key)?;
     let directory = outside(&git, directory)?;
+    if directory.try_exists().with_context(|| format!("looking for `{}`", directory.display()))? {
+        refuse!(
+            "`{}` is there already; name one that is not, so that no key is overwritten",
+            directory.display()
+        );
+    }
 
     let parent = directory.parent().context("the new directory has no parent")?;
     let scratch = Scratch::within(parent)?;
-    let password = Secret::new(format!("{}{}", random_hex()?, random_hex()?));
     let docker_config = DockerConfig::new(environment, None)?;
-    let program = Program::new(Path::new("cosign"), &config.cosign_digests, environment);
-    let cosign = Cosign::new(runner, program, &docker_config, config.timeouts.cosign());
-    cosign.generate_key_pair(&scratch.path().join("cosign"), &password)?;
-    create(&scratch.path().join(PASSWORD), 0o600, password.expose().as_bytes())?;
+    make_pair(&cosign(environment, runner, &config, &docker_config), scratch.path())?;
     let public = fs::read(scratch.path().join(PUBLIC_KEY)).context("reading the public key")?;
 
     let making = || format!("making `{}`", directory.display());
@@ -56,6 +58,24 @@ pub fn run(environment: &Environment, directory: &Path) -> Result<()> {
     Ok(())
 }
 
+/// The cosign that the configuration allows.
+pub(super) fn cosign<'a>(
+    environment: &Environment,
+    runner: &'a Runner,
+    config: &Config,
+    docker_config: &'a DockerConfig,
+) -> Cosign<'a> {
+    let program = Program::new(Path::new("cosign"), &config.cosign_digests, environment);
+    Cosign::new(runner, program, docker_config, config.timeouts.cosign())
+}
+
+/// A key pair and its password, in the private directory `place`.
+pub(super) fn make_pair(cosign: &Cosign<'_>, place: &Path) -> Result<()> {
+    let password = Secret::new(format!("{}{}", random_hex()?, random_hex()?));
+    cosign.generate_key_pair(&place.join("cosign"), &password)?;
+    create(&place.join(PASSWORD), 0o600, password.expose().as_bytes())
+}
+
 /// A second key would be another identity: who wants one says so. The placeholder is nobody's.
 fn check_free(public_key: &Path) -> Result<()> {
     let reading = || format!("reading `{}`", public_key.display());
@@ -66,15 +86,15 @@ fn check_free(public_key: &Path) -> Result<()> {
     };
     if !is_placeholder(&found) {
         refuse!(
-            "there is a `{PUBLIC_KEY}`, and nothing was changed; to use another key from now on read \"Rotating\" in \
-             docs/keys.md, then `git rm {PUBLIC_KEY}` and run this again"
+            "there is a `{PUBLIC_KEY}`, and nothing was changed; to use another key from now on run `cargo xtask rotate DIR`; if \
+             nothing was released by this one, `git rm {PUBLIC_KEY}` and run this again (docs/keys.md)"
         );
     }
     Ok(())
 }
 
-/// The absolute path of the directory to make: not one that is there, and not one that could be committed.
-fn outside(git: &Git, directory: &Path) -> Result<PathBuf> {
+/// The absolute path of the directory to make: not one that could be committed.
+pub(super) fn outside(git: &Git, directory: &Path) -> Result<PathBuf> {
     let shown = directory.display();
     let name = directory.file_name().with_context(|| format!("`{shown}` does not end in a name"))?;
     let parent = directory.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
@@ -86,11 +106,7 @@ fn outside(git: &Git, directory: &Path) -> Result<PathBuf> {
             "`{shown}` would be in the repository, where a private key can be committed; name a directory outside of it"
         );
     }
-    let directory = parent.join(name);
-    if directory.try_exists().with_context(|| format!("looking for `{shown}`"))? {
-        refuse!("`{shown}` is there already; name one that is not, so that no key is overwritten");
-    }
-    Ok(directory)
+    Ok(parent.join(name))
 }
 
 /// The public half, where nothing is or the placeholder: it is in place whole, or not at all.

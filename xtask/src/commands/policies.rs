@@ -11,6 +11,7 @@ use anyhow::{Context as _, Result};
 
 use crate::inputs::config::Config;
 use crate::inputs::finding::{self, Finding, Rule};
+use crate::inputs::keys::Keys;
 use crate::process::Runner;
 use crate::process::environment::Environment;
 use crate::process::failure::Refusal;
@@ -41,7 +42,7 @@ pub fn run(environment: &Environment, check: bool) -> Result<()> {
 /// # Errors
 /// When one cannot be written.
 pub(super) fn write_all(root: &Path) -> Result<()> {
-    for (path, text) in content::files(&Config::of_work_tree(root)?)? {
+    for (path, text) in content::files(&Config::of_work_tree(root)?, Keys::of_work_tree(root)?.as_ref())? {
         write(root, &path, &text)?;
         eprintln!("wrote    {DIRECTORY}/{path}");
     }
@@ -66,13 +67,17 @@ pub fn check(root: &Path) -> Result<()> {
 
 /// As [`check`], as findings.
 pub(super) fn findings(root: &Path, config: &Config) -> Vec<Finding> {
+    // What is wrong with the keys has a rule of its own.
+    if Keys::of_work_tree(root).is_err() {
+        return Vec::new();
+    }
     let unreadable = |error| vec![Finding::error(Rule::PolicyStale, DIRECTORY, format!("{error:#}"))];
     differences(root, config).unwrap_or_else(unreadable)
 }
 
 fn differences(root: &Path, config: &Config) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
-    for (path, text) in content::files(config)? {
+    for (path, text) in content::files(config, Keys::of_work_tree(root)?.as_ref())? {
         let path = format!("{DIRECTORY}/{path}");
         let problem = match fs::read(root.join(&path)) {
             Ok(found) if found == text.as_bytes() => continue,
@@ -89,6 +94,8 @@ fn differences(root: &Path, config: &Config) -> Result<Vec<Finding>> {
 mod tests {
     use super::{check, content, write};
     use crate::inputs::config::Config;
+    use crate::inputs::keys::Keys;
+    use crate::inputs::keys::tests::repository;
     use crate::process::scratch::Scratch;
     use std::path::Path;
 
@@ -102,7 +109,7 @@ mod tests {
             assert!(error.contains(words) && error.contains("`cargo xtask policies`"), "{error}");
         };
         refused("there is no `policies/provenance.cue`");
-        let files = content::files(&Config::of_work_tree(scratch.path()).unwrap()).unwrap();
+        let files = content::files(&Config::of_work_tree(scratch.path()).unwrap(), None).unwrap();
         for (path, text) in &files {
             write(scratch.path(), path, text).unwrap();
         }
@@ -112,5 +119,27 @@ mod tests {
             refused(&format!("`policies/{path}` is not what"));
             write(scratch.path(), path, text).unwrap();
         }
+    }
+
+    #[test]
+    fn with_a_history_podman_accepts_the_present_key_and_the_one_before_it() {
+        let config = Config::of_work_tree(&Path::new(env!("CARGO_MANIFEST_DIR")).join("..")).unwrap();
+        let policy = |keys: Option<&Keys>| {
+            let files = content::files(&config, keys).unwrap();
+            let (_, text) = files.into_iter().find(|(path, _)| path == "policy.json").unwrap();
+            let policy: serde_json::Value = serde_json::from_str(&text).unwrap();
+            let scopes = policy["transports"]["docker"].as_object().unwrap();
+            scopes.values().next().unwrap()[0].clone()
+        };
+        assert_eq!(policy(None)["keyPath"], "/etc/containers/carol.pub");
+        let files = repository();
+        let read = |paths: &[String]| Ok(paths.iter().map(|path| files.get(path).cloned()).collect());
+        let mut keys = Keys::read(&read).unwrap().unwrap();
+        let third = serde_json::json!(["/etc/containers/carol-0003.pub"]);
+        assert_eq!(policy(Some(&keys))["keyPaths"], third, "it replaces a key that was lost");
+        drop(keys.keys.pop());
+        let both = serde_json::json!(["/etc/containers/carol-0001.pub", "/etc/containers/carol-0002.pub"]);
+        assert_eq!(policy(Some(&keys))["keyPaths"], both);
+        assert_eq!(policy(Some(&keys)).get("keyPath"), None);
     }
 }

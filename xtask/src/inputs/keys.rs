@@ -10,6 +10,9 @@
 mod public_key;
 mod read;
 
+use std::io::ErrorKind;
+use std::path::Path;
+
 use anyhow::{Context as _, Result, bail, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -20,7 +23,7 @@ use crate::inputs::{PUBLIC_KEY, Reader};
 use crate::oci::reference::Digest;
 
 pub use public_key::PublicKey;
-pub use read::{Entry, read};
+pub use read::{Entry, check_words, read};
 
 /// Where they are.
 pub const DIRECTORY: &str = "keys";
@@ -102,6 +105,18 @@ impl Keys {
         Ok(with_files(&present, entries, files(&paths)?))
     }
 
+    /// The history in the work tree at `root`, where it has one.
+    ///
+    /// # Errors
+    /// As both of [`Keys::read`].
+    pub fn of_work_tree(root: &Path) -> Result<Option<Self>> {
+        if in_work_tree(root, HISTORY)?.is_none() {
+            return Ok(None);
+        }
+        let files = |paths: &[String]| paths.iter().map(|path| in_work_tree(root, path)).collect();
+        Self::read(&files)?.map(Some)
+    }
+
     /// What a repository without a history has: one key for every version.
     fn of_one(public: PublicKey) -> Self {
         let entry = Entry {
@@ -178,6 +193,18 @@ pub fn next_version(tag: &ReleaseTag) -> Result<Version> {
     }
     let next = format!("{version}.0");
     Version::parse(&next).with_context(|| format!("no version follows `{tag}`"))
+}
+
+/// The file `path` of the work tree at `root`, where it has one.
+///
+/// # Errors
+/// When it is there and cannot be read.
+pub fn in_work_tree(root: &Path, path: &str) -> Result<Option<Vec<u8>>> {
+    match std::fs::read(root.join(path)) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("reading `{path}`")),
+    }
 }
 
 /// The present key, and what the list says where there is one.

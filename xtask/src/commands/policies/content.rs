@@ -6,6 +6,7 @@ use serde_json::json;
 use crate::evidence::attached::PROVENANCE_PREDICATE;
 use crate::evidence::provenance::{BUILD_TYPE, LOCAL_BUILDER, RELEASE, RELEASE_WORKFLOW, WORKFLOW_BUILDER};
 use crate::inputs::config::Config;
+use crate::inputs::keys::Keys;
 
 /// What [`crate::inputs::version::ReleaseTag`] takes, as a regular expression of CUE, which has no escapes between `#"` and `"#`.
 const REF: &str = r##"#"^refs/tags/v(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)(-[0-9a-z.-]+)?$"#"##;
@@ -14,11 +15,11 @@ const REF: &str = r##"#"^refs/tags/v(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0
 ///
 /// # Errors
 /// When the configuration has no image name.
-pub(super) fn files(config: &Config) -> Result<Vec<(String, String)>> {
+pub(super) fn files(config: &Config, keys: Option<&Keys>) -> Result<Vec<(String, String)>> {
     let name = config.repository.name.to_ascii_lowercase();
     Ok(vec![
         ("provenance.cue".to_owned(), provenance(config)?),
-        ("policy.json".to_owned(), policy(config, &name)?),
+        ("policy.json".to_owned(), policy(config, &name, keys)?),
         (format!("registries.d/{name}.yaml"), registry(config)?),
     ])
 }
@@ -87,14 +88,23 @@ fn quoted(text: &str) -> Result<String> {
 }
 
 /// For containers-policy.json(5): a part that is merged into a machine's own file, which has a default already.
-/// `matchRepository`, as cosign signs the repository's name without a tag.
-fn policy(config: &Config, name: &str) -> Result<String> {
+/// `matchRepository`, as cosign signs the repository's name without a tag. With a history of keys a signature by any of the
+/// accepted ones is enough, so that a rotation leaves no gap.
+fn policy(config: &Config, name: &str, keys: Option<&Keys>) -> Result<String> {
     let image = config.image()?.to_string();
-    let requirement = json!({
+    let mut requirement = json!({
         "type": "sigstoreSigned",
-        "keyPath": format!("/etc/containers/{name}.pub"),
         "signedIdentity": { "type": "matchRepository" },
     });
+    match keys {
+        None => requirement["keyPath"] = json!(format!("/etc/containers/{name}.pub")),
+        Some(keys) => {
+            let numbers = keys.accepted().into_iter().map(|(number, _)| number);
+            let paths: Vec<_> =
+                numbers.map(|number| format!("/etc/containers/{name}-{number:04}.pub")).collect();
+            requirement["keyPaths"] = json!(paths);
+        }
+    }
     let policy = json!({ "transports": { "docker": { image: [requirement] } } });
     Ok(serde_json::to_string_pretty(&policy).context("writing `policy.json`")? + "\n")
 }

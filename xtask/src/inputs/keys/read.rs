@@ -112,9 +112,18 @@ fn check(entry: &Entry, before: &[Entry]) -> Result<()> {
         ensure!(entry.also.is_empty(), "the first key needs no `also`: let `from` be its first version");
         ensure!(entry.unendorsed.is_none(), "the first key cannot be `unendorsed`: no key was before it");
     }
-    if let Some(words) = &entry.unendorsed {
-        let is_shown = words.len() <= LONGEST_WORDS && !words.chars().any(char::is_control);
-        ensure!(is_shown && !words.trim().is_empty(), "`unendorsed` must say why, in one line");
-    }
+    entry.unendorsed.as_deref().map_or(Ok(()), check_words)
+}
+
+/// Whether `words` can say why a key is not endorsed.
+///
+/// # Errors
+/// When they are none, or too many for one line.
+pub fn check_words(words: &str) -> Result<()> {
+    let is_shown = words.len() <= LONGEST_WORDS && !words.chars().any(char::is_control);
+    ensure!(
+        is_shown && !words.trim().is_empty(),
+        "`unendorsed` must say why, in one line of at most {LONGEST_WORDS} bytes"
+    );
     Ok(())
 }

@@ -1,0 +1,214 @@
+//! `cargo xtask rotate`: another key signs from the next version on, and the present one endorses it. A rotation that was
+//! stopped anywhere is completed by the same command.
+//!
+//! The order of the [`STEPS`] is what makes that so. The new pair is in its directory, whole, before anything names it. The
+//! list of keys is replaced last of what needs the old key, and from then on says what the rotation is; what comes after
+//! follows from it.
+
+mod plan;
+mod write;
+
+use std::fs::{self, DirBuilder};
+use std::io::ErrorKind;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+
+use crate::inputs::PUBLIC_KEY;
+use crate::inputs::config::Config;
+use crate::inputs::keys::{Entry, HISTORY, PublicKey, check_words, endorsement_file, public_file, statement};
+use crate::process::Runner;
+use crate::process::environment::Environment;
+use crate::process::failure::Misuse;
+use crate::process::secret::Secret;
+use crate::refuse;
+use crate::tool::cosign::{Cosign, SigningKey};
+use crate::tool::docker::DockerConfig;
+use crate::tool::git::Git;
+
+use super::keygen::{self, PASSWORD, PRIVATE_KEY};
+use super::policies;
+use plan::Plan;
+
+/// What is rotated, and how.
+pub struct Options {
+    /// Where the new pair is put: a directory outside of the repository, new or of a rotation that was stopped.
+    pub directory: PathBuf,
+    /// Why the present key cannot endorse the new one, where it cannot.
+    pub lost: Option<String>,
+}
+
+/// The steps, in their order. Each can be done again.
+pub const STEPS: usize = 6;
+
+/// What the steps work with.
+struct Rotation<'a> {
+    git: &'a Git,
+    config: &'a Config,
+    cosign: &'a Cosign<'a>,
+    directory: &'a Path,
+    plan: Plan,
+}
+
+/// Rotates.
+///
+/// # Errors
+/// A [`crate::process::failure::Refusal`] where nothing could come of it: nothing was changed then. Any other error can be tried again.
+pub fn run(environment: &Environment, options: &Options) -> Result<()> {
+    let git = Git::here(&Runner::new(environment))?;
+    run_steps(environment, &git, options, STEPS)
+}
+
+/// As [`run`], in the repository of `git`, and stops after `most` steps, as a machine that loses power would: for the tests.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_steps(environment: &Environment, git: &Git, options: &Options, most: usize) -> Result<()> {
+    let runner = &Runner::new(environment);
+    let config = &Config::of_work_tree(git.root())?;
+    let docker_config = DockerConfig::new(environment, None)?;
+    let cosign = &keygen::cosign(environment, runner, config, &docker_config);
+    if let Some(words) = &options.lost {
+        check_words(words).map_err(|error| Misuse::new(format!("`--lost`: {error:#}")))?;
+    }
+    let directory = &keygen::outside(git, &options.directory)?;
+    let pair = read_pair(cosign, directory)?;
+    let plan = Plan::of(git, pair.as_ref(), options.lost.as_deref())?;
+    let old = match &plan {
+        Plan::Begin { present, lost: None, .. } => Some(present_key(environment, cosign, present)?),
+        _ => None,
+    };
+    let rotation = Rotation { git, config, cosign, directory, plan };
+    let steps: [&dyn Fn() -> Result<()>; STEPS] = [
+        &|| rotation.make_pair(),
+        &|| rotation.write_public_keys(),
+        &|| rotation.write_endorsement(old.as_ref()),
+        &|| rotation.write_history(),
+        &|| rotation.write_present_key(),
+        &|| policies::write_all(git.root()),
+    ];
+    for step in steps.iter().take(most) {
+        crate::process::interrupt::check()?;
+        step()?;
+    }
+    if most == STEPS { rotation.report() } else { Ok(()) }
+}
+
+/// The key that signs now, from the environment. It must be the one that the repository shows.
+fn present_key(environment: &Environment, cosign: &Cosign<'_>, present: &PublicKey) -> Result<SigningKey> {
+    let private_key = environment.secret("COSIGN_PRIVATE_KEY")?.filter(|key| !key.expose().is_empty());
+    let (Some(private_key), Some(password)) = (private_key, environment.secret("COSIGN_PASSWORD")?) else {
+        refuse!(
+            "`COSIGN_PRIVATE_KEY` or `COSIGN_PASSWORD` is not set: the key that signs now has to endorse the new one; set both, \
+             or, if it is lost, add `--lost \"WHY\"`, which every verification reports from then on"
+        );
+    };
+    let key = SigningKey { private_key, password };
+    let derived = cosign.public_key(&key).context(
+        "`COSIGN_PRIVATE_KEY` cannot be read with `COSIGN_PASSWORD`; set both again, the key as the whole PEM text with its \
+         line breaks",
+    )?;
+    let derived =
+        PublicKey::parse(derived.as_bytes()).context("reading the public key that cosign printed")?;
+    if derived != *present {
+        refuse!(
+            "the key in `COSIGN_PRIVATE_KEY` has the public half `{}`, and the present key is `{}`; set the one that signs now",
+            derived.fingerprint(),
+            present.fingerprint()
+        );
+    }
+    Ok(key)
+}
+
+/// The public half of the pair in `directory`, which an earlier run made; `None` where there is no such directory.
+fn read_pair(cosign: &Cosign<'_>, directory: &Path) -> Result<Option<PublicKey>> {
+    let shown = directory.display();
+    if !directory.try_exists().with_context(|| format!("looking for `{shown}`"))? {
+        return Ok(None);
+    }
+    let read = |name: &str| fs::read_to_string(directory.join(name));
+    let (Ok(private_key), Ok(password), Ok(public)) = (read(PRIVATE_KEY), read(PASSWORD), read(PUBLIC_KEY))
+    else {
+        refuse!("`{shown}` is there already, and does not hold a key pair; name a directory that is not");
+    };
+    let key = SigningKey { private_key: Secret::new(private_key), password: Secret::new(password) };
+    let derived = cosign.public_key(&key).with_context(|| format!("reading the key pair in `{shown}`"))?;
+    let [derived, public] = [derived, public].map(|pem| PublicKey::parse(pem.as_bytes()));
+    let (derived, public) = (derived?, public.with_context(|| format!("reading `{shown}/{PUBLIC_KEY}`"))?);
+    if derived != public {
+        refuse!("`{shown}` holds two halves of different keys; name a directory that is not there");
+    }
+    Ok(Some(public))
+}
+
+impl Rotation<'_> {
+    /// The pair appears in its directory whole, or not at all.
+    fn make_pair(&self) -> Result<()> {
+        let directory = self.directory;
+        let shown = directory.display();
+        if directory.try_exists().with_context(|| format!("looking for `{shown}`"))? {
+            return Ok(());
+        }
+        let mut unfinished = directory.as_os_str().to_owned();
+        unfinished.push(".unfinished");
+        let unfinished = Path::new(&unfinished);
+        let doing = || format!("making `{}`", unfinished.display());
+        match fs::remove_dir_all(unfinished) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error).with_context(doing),
+            _ => {}
+        }
+        DirBuilder::new().mode(0o700).create(unfinished).with_context(doing)?;
+        keygen::make_pair(self.cosign, unfinished)?;
+        fs::rename(unfinished, directory).with_context(|| format!("making `{shown}`"))
+    }
+
+    fn new_key(&self) -> Result<PublicKey> {
+        let path = self.directory.join(PUBLIC_KEY);
+        let doing = || format!("reading `{}`", path.display());
+        PublicKey::parse(&fs::read(&path).with_context(doing)?).with_context(doing)
+    }
+
+    fn write_public_keys(&self) -> Result<()> {
+        let Plan::Begin { number, present, .. } = &self.plan else { return Ok(()) };
+        let root = self.git.root();
+        if *number == 2 {
+            write::replace(root, &public_file(1), present.pem().as_bytes())?;
+        }
+        write::replace(root, &public_file(*number), self.new_key()?.pem().as_bytes())
+    }
+
+    fn write_endorsement(&self, old: Option<&SigningKey>) -> Result<()> {
+        let Plan::Begin { number, present, from, .. } = &self.plan else { return Ok(()) };
+        let (root, file) = (self.git.root(), endorsement_file(*number));
+        let Some(old) = old else { return write::remove(root, &file) };
+        let text = statement(&present.fingerprint(), &self.new_key()?.fingerprint(), from);
+        let said = self.cosign.sign_blob(old, text.as_bytes()).context("endorsing the new key")?;
+        let judged = self.cosign.verify_blob(present.pem().as_bytes(), &said, text.as_bytes())?;
+        judged.map_err(|words| anyhow::anyhow!("cosign does not accept what it has just signed: {words}"))?;
+        write::replace(root, &file, format!("{said}\n").as_bytes())
+    }
+
+    fn write_history(&self) -> Result<()> {
+        let Plan::Begin { first, present, from, lost, .. } = &self.plan else { return Ok(()) };
+        let root = self.git.root();
+        let entry = Entry {
+            fingerprint: self.new_key()?.fingerprint(),
+            from: from.clone(),
+            also: Vec::new(),
+            unendorsed: lost.clone(),
+            retired: false,
+        };
+        let first = first.clone().map(|from| (present.fingerprint(), from));
+        let text = write::history(root, first, &entry)?;
+        write::replace(root, HISTORY, text.as_bytes())
+    }
+
+    fn write_present_key(&self) -> Result<()> {
+        write::replace(self.git.root(), PUBLIC_KEY, self.new_key()?.pem().as_bytes())
+    }
+
+    fn report(&self) -> Result<()> {
+        write::report(self.git.root(), self.config, self.directory)
+    }
+}

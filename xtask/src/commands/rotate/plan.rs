@@ -1,0 +1,121 @@
+//! What there is to do: begin a rotation, or complete one whose list of keys is written.
+
+use anyhow::{Context as _, Result, ensure};
+use semver::Version;
+
+use crate::inputs::keys::{HISTORY, Keys, PublicKey, in_work_tree, next_version, public_file, read};
+use crate::inputs::source::release_tags;
+use crate::inputs::version::ReleaseTag;
+use crate::inputs::{PUBLIC_KEY, is_placeholder};
+use crate::refuse;
+use crate::tool::git::Git;
+
+/// What there is to do in the work tree.
+pub(super) enum Plan {
+    /// All of it.
+    Begin {
+        /// Of the new key, from 2 on.
+        number: usize,
+        /// The key that signs now.
+        present: PublicKey,
+        /// Its first version, where there is no list yet.
+        first: Option<Version>,
+        /// The first version of the new key.
+        from: Version,
+        /// Why it is not endorsed, where it is not.
+        lost: Option<String>,
+    },
+    /// What follows from the list: its last key is the new one.
+    Complete,
+}
+
+impl Plan {
+    /// For the work tree and the tags of `git`; `pair` is the key that an earlier run made.
+    ///
+    /// # Errors
+    /// A [`crate::process::failure::Refusal`] when there is nothing that could be rotated.
+    pub(super) fn of(git: &Git, pair: Option<&PublicKey>, lost: Option<&str>) -> Result<Self> {
+        let root = git.root();
+        let present = in_work_tree(root, PUBLIC_KEY)?;
+        let present = present.filter(|pem| !is_placeholder(pem));
+        let Some(present) = present else {
+            refuse!("there is no key to rotate; make the first one with `cargo xtask keygen DIR`");
+        };
+        let present = PublicKey::parse(&present).with_context(|| format!("reading `{PUBLIC_KEY}`"))?;
+        let listed = in_work_tree(root, HISTORY)?.map(|bytes| read(&bytes)).transpose();
+        let listed = listed.with_context(|| format!("reading `{HISTORY}`"))?;
+        let last = listed.as_ref().and_then(|entries| entries.last());
+        if let (Some(pair), Some(last), Some(entries)) = (pair, last, &listed)
+            && last.fingerprint == pair.fingerprint()
+            && entries.len() > 1
+        {
+            check_before(git, entries.len(), &present, pair)?;
+            return Ok(Self::Complete);
+        }
+        // A list that is wrong is corrected first: a new key would not mend it.
+        let keys = Keys::of_work_tree(root)?;
+        if pair.is_some_and(|pair| *pair == present) {
+            refuse!("the directory has the present key; name a directory that is not there, for the new one");
+        }
+        let tags = release_tags(&git.tags()?);
+        let Some(highest) = tags.iter().max() else {
+            refuse!(
+                "there is no release tag here; get them with `git fetch --tags`. If nothing was released by this key, \
+                 `git rm {PUBLIC_KEY}` and make another with `cargo xtask keygen DIR`"
+            );
+        };
+        let from = next_version(highest)?;
+        let first = if keys.is_some() { None } else { Some(first_version(git, &tags, &present)?) };
+        if let Some(last) = last.filter(|last| last.from >= from) {
+            refuse!(
+                "nothing was released since the last rotation, whose key begins at {}; undo it with `git revert`, and rotate \
+                 from the key before it, or release first",
+                last.from
+            );
+        }
+        let number = keys.map_or(1, |keys| keys.keys.len()) + 1;
+        Ok(Self::Begin { number, present, first, from, lost: lost.map(str::to_owned) })
+    }
+}
+
+/// `cosign.pub` is the new key already, or the one before it still.
+fn check_before(git: &Git, number: usize, present: &PublicKey, pair: &PublicKey) -> Result<()> {
+    if present == pair {
+        return Ok(());
+    }
+    let file = public_file(number - 1);
+    let before = in_work_tree(git.root(), &file)?.with_context(|| format!("there is no `{file}`"))?;
+    let before = PublicKey::parse(&before).with_context(|| format!("reading `{file}`"))?;
+    ensure!(
+        before == *present,
+        "`{PUBLIC_KEY}` is neither key {number} of `{HISTORY}` nor the one before it; find out who changed it"
+    );
+    Ok(())
+}
+
+/// The first version that `present` has signed: every release here must be by it, as nothing says which other keys were right.
+fn first_version(git: &Git, tags: &[ReleaseTag], present: &PublicKey) -> Result<Version> {
+    let mut first: Option<&ReleaseTag> = None;
+    for tag in tags {
+        let commit = git.peel(&tag.git_ref())?.with_context(|| format!("`{tag}` was there just now"))?;
+        let [pem] = git.files(&commit, [PUBLIC_KEY])?;
+        // It is from before this tool.
+        let Some(pem) = pem else { continue };
+        let key = PublicKey::parse(&pem).with_context(|| format!("reading `{PUBLIC_KEY}` of {tag}"))?;
+        if key != *present {
+            refuse!(
+                "`{PUBLIC_KEY}` of {tag} is another key, {}, and there is no `{HISTORY}`; write down the keys before the \
+                 present one first, as docs/keys.md says (\"The history\")",
+                key.fingerprint()
+            );
+        }
+        first = Some(first.map_or(tag, |first| first.min(tag)));
+    }
+    let Some(first) = first else {
+        refuse!(
+            "no release tag here has a `{PUBLIC_KEY}`: nothing was released by this key; `git rm {PUBLIC_KEY}` and make another \
+             with `cargo xtask keygen DIR`"
+        );
+    };
+    Ok(first.version().clone())
+}

@@ -1,0 +1,100 @@
+//! What a rotation writes into the work tree, each file whole or not at all, and what it says at its end.
+
+use std::fs::{self, OpenOptions};
+use std::io::{ErrorKind, Write as _};
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use semver::Version;
+
+use crate::commands::keygen::{PASSWORD, PRIVATE_KEY};
+use crate::inputs::PUBLIC_KEY;
+use crate::inputs::config::Config;
+use crate::inputs::keys::{DIRECTORY, Entry, HISTORY, Keys, in_work_tree, public_file, read};
+use crate::oci::reference::Digest;
+
+const HEADING: &str = "# Every key that has signed releases, the oldest first: docs/keys.md of the release tool says what each line means.\n\
+    # Written by `cargo xtask rotate`.\n";
+
+/// Puts `bytes` at `path` of the work tree.
+pub(super) fn replace(root: &Path, path: &str, bytes: &[u8]) -> Result<()> {
+    let doing = || format!("writing `{path}`");
+    let (file, part) = (root.join(path), root.join(format!("{path}.new")));
+    fs::create_dir_all(file.parent().unwrap_or(root)).with_context(doing)?;
+    let mut written =
+        OpenOptions::new().write(true).create(true).truncate(true).open(&part).with_context(doing)?;
+    written.write_all(bytes).and_then(|()| written.sync_all()).with_context(doing)?;
+    fs::rename(&part, &file).with_context(doing)
+}
+
+/// Removes what an earlier run, which could endorse, has left.
+pub(super) fn remove(root: &Path, path: &str) -> Result<()> {
+    match fs::remove_file(root.join(path)) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("removing `{path}`"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The text of the list with `entry` at its end. What people have written there stays. `first` is the key before it where there
+/// is no list yet.
+pub(super) fn history(root: &Path, first: Option<(Digest, Version)>, entry: &Entry) -> Result<String> {
+    let found = in_work_tree(root, HISTORY)?;
+    let mut text = match (found, first) {
+        (Some(found), _) => String::from_utf8(found).with_context(|| format!("reading `{HISTORY}`"))?,
+        (None, Some((fingerprint, from))) => format!("{HEADING}{}", table(&fingerprint, &from)),
+        (None, None) => anyhow::bail!("`{HISTORY}` was there just now"),
+    };
+    if !text.ends_with('\n') {
+        text.push('\n');
+    }
+    text += &table(&entry.fingerprint, &entry.from);
+    if let Some(words) = &entry.unendorsed {
+        // A JSON string without control characters is one of TOML.
+        let words = serde_json::to_string(words).context("quoting the words of `--lost`")?;
+        text += &format!("unendorsed = {words}\n");
+    }
+    read(text.as_bytes()).with_context(|| format!("adding the new key to `{HISTORY}`"))?;
+    Ok(text)
+}
+
+fn table(fingerprint: &Digest, from: &Version) -> String {
+    format!("\n[[key]]\nfingerprint = \"{fingerprint}\"\nfrom = \"{from}\"\n")
+}
+
+/// Says what is there now, and what to do with it.
+#[expect(clippy::print_stdout, reason = "this is the command's data")]
+pub(super) fn report(root: &Path, config: &Config, directory: &Path) -> Result<()> {
+    let keys = Keys::of_work_tree(root)?.with_context(|| format!("there is no `{HISTORY}`"))?;
+    let (number, key) =
+        (keys.keys.len(), keys.keys.last().with_context(|| format!("`{HISTORY}` names no key"))?);
+    let (fingerprint, from) = (&key.entry.fingerprint, &key.entry.from);
+    let before = number - 1;
+    let endorsed = match &key.entry.unendorsed {
+        None => format!("endorsed by key {before}"),
+        Some(words) => format!("not endorsed: {words}"),
+    };
+    let (directory, name) = (directory.display(), config.repository.name.to_ascii_lowercase());
+    println!("public key   {PUBLIC_KEY}, key {number} of {HISTORY}, {endorsed}");
+    println!("fingerprint  {fingerprint}");
+    println!("signs from   {from}");
+    println!("private key  {directory}/{PRIVATE_KEY}");
+    println!("password     {directory}/{PASSWORD}");
+    println!(
+        "\n1. Add to CHANGELOG.md: \"Releases are signed by another key from {from} on, {endorsed}: {fingerprint}\"\n\
+         2. Commit and merge into the default branch: `git add {PUBLIC_KEY} {DIRECTORY} policies CHANGELOG.md && \
+         git commit --message 'keys: key {number}'`\n\
+         3. Replace two secrets at {}/settings/actions/secrets:\n   \
+         `COSIGN_PRIVATE_KEY`, all of `{PRIVATE_KEY}` with its line breaks\n   \
+         `COSIGN_PASSWORD`, what is in `{PASSWORD}`, without a line break after it\n\
+         4. Move `{directory}` to two offline media, and publish the fingerprint in a second place: docs/keys.md says why\n\
+         5. Tell those who use podman or skopeo to install the new `policies/policy.json`, and the keys that it accepts, before \
+         they pull {from} or later:",
+        config.source_url()
+    );
+    for (number, _) in keys.accepted() {
+        println!("   `cp {} /etc/containers/{name}-{number:04}.pub`", public_file(number));
+    }
+    Ok(())
+}
