@@ -22,6 +22,7 @@ pub(crate) mod rebuild;
 pub(crate) mod released;
 pub(crate) mod releasing;
 mod resume;
+mod rotated;
 mod signed;
 mod signed_tags;
 pub(crate) mod snapshot;

@@ -165,13 +165,25 @@ fn cosign_takes_what_a_person_released_only_where_the_policy_is_told_to() -> Res
 /// `skopeo copy` of `reference` as a machine does it that has the policies of `checkout` beside a default of refusing
 /// everything, with the public key `key`.
 fn skopeo(checkout: &Checkout, key: &Path, reference: &str) -> Result<Output> {
+    skopeo_with(checkout, reference, |requirement| {
+        requirement["keyPath"] = json!(text(key)?);
+        Ok(())
+    })
+}
+
+/// As a machine does it that has installed the policies of `checkout`, whose keys are elsewhere here, as `install` says.
+pub(super) fn skopeo_with(
+    checkout: &Checkout,
+    reference: &str,
+    install: impl Fn(&mut Value) -> Result<()>,
+) -> Result<Output> {
     let scratch = Scratch::new()?;
     let policies = checkout.top().join("policies");
     let mut policy: Value = serde_json::from_slice(&fs::read(policies.join("policy.json"))?)?;
     policy["default"] = json!([{ "type": "reject" }]);
     let scopes = policy["transports"]["docker"].as_object_mut().context("the policy has no scopes")?;
     for requirement in scopes.values_mut().flat_map(|list| list.as_array_mut().into_iter().flatten()) {
-        requirement["keyPath"] = json!(text(key)?);
+        install(requirement)?;
     }
     let file = scratch.path().join("policy.json");
     fs::write(&file, policy.to_string())?;
@@ -182,12 +194,12 @@ fn skopeo(checkout: &Checkout, key: &Path, reference: &str) -> Result<Output> {
     call(export("TESTBED_SKOPEO")?, &[&global[..], &copy].concat())?.output()
 }
 
-fn ensure_copied(output: &Output, what: &str) -> Result<()> {
+pub(super) fn ensure_copied(output: &Output, what: &str) -> Result<()> {
     ensure!(output.status.success(), "{what} is refused: {}", output.stderr);
     Ok(())
 }
 
-fn ensure_refused(output: &Output, what: &str, words: &str) -> Result<()> {
+pub(super) fn ensure_refused(output: &Output, what: &str, words: &str) -> Result<()> {
     ensure!(!output.status.success(), "{what} is copied");
     ensure!(output.stderr.contains(words), "{what}: not `{words}`: {}", output.stderr);
     Ok(())

@@ -21,7 +21,7 @@ const NO_NETWORK: &str = "unshare --map-root-user --net";
 const UNCHECKED: i32 = 4;
 
 /// The document of a run that exited with `code`.
-fn document(run: &Finished, code: i32) -> Result<Value> {
+pub(super) fn document(run: &Finished, code: i32) -> Result<Value> {
     ensure!(run.code == code, "exit code {}, expected {code}:\n{}{}", run.code, run.stdout, run.stderr);
     let document: Value = serde_json::from_str(&run.stdout).context("standard output is no JSON")?;
     ensure!(document["schema"] == "xtask-verify/2", "{}", document["schema"]);
@@ -29,7 +29,7 @@ fn document(run: &Finished, code: i32) -> Result<Value> {
 }
 
 /// Each release's claims and their verdicts.
-fn verdicts(document: &Value) -> Result<BTreeMap<String, BTreeMap<String, String>>> {
+pub(super) fn verdicts(document: &Value) -> Result<BTreeMap<String, BTreeMap<String, String>>> {
     let releases = document["releases"].as_array().context("no releases")?;
     let of_release = |release: &Value| {
         let claims = release["claims"].as_array().context("no claims")?;
@@ -41,7 +41,7 @@ fn verdicts(document: &Value) -> Result<BTreeMap<String, BTreeMap<String, String
 }
 
 /// What is not true of a release.
-fn broken<'a>(of: &'a BTreeMap<String, BTreeMap<String, String>>, tag: &str) -> Vec<&'a str> {
+pub(super) fn broken<'a>(of: &'a BTreeMap<String, BTreeMap<String, String>>, tag: &str) -> Vec<&'a str> {
     let claims = of.get(tag).into_iter().flatten();
     claims.filter(|(_, verdict)| *verdict == "false").map(|(id, _)| id.as_str()).collect()
 }
