@@ -29,7 +29,7 @@ struct Repository {
 
 impl Repository {
     fn new() -> Result<Self> {
-        let checkout = Checkout::as_committed()?;
+        let checkout = Checkout::for_both_platforms()?;
         let password = Secret::new(random_hex()?);
         let key = new_key(&checkout, "own", &password)?;
         fs::copy(checkout.beside("own.pub"), checkout.top().join("cosign.pub"))?;

@@ -88,7 +88,7 @@ fn release_five(project: &mut Project) -> Result<()> {
     ensure_refused(&pulled(project, "v0.1.0")?, "what the first key signed, after the overlap", REFUSED)?;
 
     project.push_tag("v0.1.2")?;
-    let words = ["`keys/history.toml` names key 1, sha256:", "add \"0.1.2\" to `also` of key 3"];
+    let words = ["`keys/history.toml` names key 2, sha256:", "add \"0.1.2\" to `also` of key 3"];
     project.refused(&["release", "v0.1.2"], &words)?;
     let list = fs::read_to_string(project.checkout.top().join("keys/history.toml"))?;
     project.checkout.write("keys/history.toml", &format!("{list}also = [\"0.1.2\"]\n"))?;
