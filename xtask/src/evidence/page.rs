@@ -114,7 +114,14 @@ const IMAGE_HEADING: &str = "## Image\n";
 /// Whether a page has the part about an image that [`write`] gives it; the rest may be by others.
 #[must_use]
 pub fn has_image_part(body: &str) -> bool {
-    body.contains(&format!("{IMAGE_HEADING}\n```sh\ndocker pull "))
+    pulled(body).is_some()
+}
+
+/// What the part about the image has after `docker pull`, where there is such a part.
+#[must_use]
+pub fn pulled(body: &str) -> Option<&str> {
+    let (_, rest) = body.split_once(&format!("{IMAGE_HEADING}\n```sh\ndocker pull "))?;
+    rest.lines().next()
 }
 
 /// What a reader is given to paste: the lines of the fenced blocks of a page in that format.

@@ -3,6 +3,7 @@
 use anyhow::{Error, Result};
 
 use crate::build::rebuilt::Rebuilt;
+use crate::evidence::page;
 use crate::oci::reference::Digest;
 use crate::process::failure::Refusal;
 use crate::process::interrupt::Interrupted;
@@ -18,6 +19,26 @@ pub(super) fn refusal(context: &Context<'_>, digest: &Digest, text: &str) -> Err
     let build = || compare(context, digest);
     let compared = context.step(Step::Compare, "builds the commit, and pushes nothing", build);
     conflict(&name, digest, text, compared)
+}
+
+/// A version that was published once is not published again as another image, although the registry does not have it any
+/// more: its page names what people have pulled. Asked before anything is signed.
+///
+/// # Errors
+/// A [`Refusal`] when the page names another image than `digest`, which this run has made; other errors when the forge does not
+/// answer.
+pub(super) fn check_page(context: &Context<'_>, digest: &Digest) -> Result<()> {
+    let (tag, tagged) = (context.release.tag(), context.release.tagged());
+    let page = context.target.forge.page(tag)?;
+    let Some(page) = page else { return Ok(()) };
+    let named = page::pulled(&page.page.body).filter(|named| !named.ends_with(digest.as_str()));
+    let Some(named) = named else { return Ok(()) };
+    Err(Refusal::new(format!(
+        "{tag} was published before: its page names `{named}`, the commit gives `{digest}`, and the registry has no `{tagged}`; \
+         nothing public was changed. A version is never published twice: find out who removed it, then release the next one ({})",
+        page.address
+    ))
+    .into())
 }
 
 /// What the commit gives here, in words.
@@ -40,8 +61,8 @@ fn conflict(name: &str, digest: &Digest, text: &str, compared: Result<String>) -
     };
     Refusal::new(format!(
         "`{name}` is public as `{digest}` and does not verify as this release: {text}\n\
-         {ours}; nothing was changed: find out who pushed it, then delete that version in the registry or release the \
-         next one"
+         {ours}; nothing was changed: find out who pushed it, then release the next version, or delete this one in the \
+         registry if it was never released"
     ))
     .into()
 }

@@ -6,7 +6,7 @@ use crate::evidence::attached::Attestations;
 use crate::oci::reference::Digest;
 use crate::process::progress::both;
 use crate::release::step::Step;
-use crate::release::{Context, attest, build, contents, preflight, smoke, tags};
+use crate::release::{Context, attest, build, conflict, contents, preflight, smoke, tags};
 use crate::verify;
 use crate::verify::proven::Proven;
 
@@ -47,9 +47,12 @@ pub(super) fn run(context: &Context<'_>) -> Result<Made> {
 
     let tag = release.tag().registry_tag();
     let published = || tags::published(&tools.registry, &tag, digest);
+    // A run beside this one writes the page after the tag: where there is one of its pages, the tag is there as well.
+    let page = conflict::check_page(context, digest);
     if let Some(public) = published()? {
         return Ok(Made::Public(public));
     }
+    page?;
     let provenance = candidate.provenance(context, &toolchain, &smoked, &sbom)?;
     let attestations = Attestations { provenance, sbom };
     let (signature, signed) = both(

@@ -1,6 +1,7 @@
 //! Somebody was there before: a version tag in the registry with other bytes, a git tag that is elsewhere or nowhere.
 
 use anyhow::{Context as _, Result, ensure};
+use testbed::forge_client::State;
 use xtask::oci::reference::{Digest, Tag};
 use xtask::oci::registry::{Manifest, Removal};
 
@@ -41,6 +42,44 @@ fn a_version_tag_with_other_bytes_is_refused_with_both_digests() -> Result<()> {
         let released = project.laptop(&["release", TAG]).run()?.success()?;
         assert_eq!(released.digest()?.as_str(), ours);
         Ok(())
+    })
+}
+
+#[test]
+fn a_version_that_was_published_is_not_published_again_as_another_image() -> Result<()> {
+    test(|| {
+        let project = Project::ready()?;
+        project.push_tag(TAG)?;
+        let tag: Tag = TAG.parse()?;
+        let first = project.laptop(&["release", TAG]).run()?.success()?.digest()?;
+        let page = Snapshot::of(&project)?.pages;
+        let lose_it = || {
+            let gone = project.repository.registry().remove_tag(&tag)? == Removal::Gone;
+            ensure!(gone, "`{tag}` was not there to remove");
+            Ok::<_, anyhow::Error>(())
+        };
+        // The same commit is the same image.
+        lose_it()?;
+        let again = project.laptop(&["release", TAG]).run()?.success()?.digest()?;
+        assert_eq!(again, first);
+
+        lose_it()?;
+        let elsewhere = project.commit("fix: one more")?;
+        project.push_main()?;
+        project.set_status(&elsewhere, State::Success)?;
+        project.checkout.git(&["tag", "--force", TAG])?;
+        project.repository.push(project.checkout.top(), &[&format!("+{elsewhere}:refs/tags/{TAG}")])?;
+        let ended = project.laptop(&["release", TAG]).run()?;
+        ensure!(ended.code == REFUSED, "exit code {}, expected {REFUSED}:\n{}", ended.code, ended.stderr);
+        for word in
+            ["nothing public was changed", "was published before", first.as_str(), "release the next one"]
+        {
+            ensure!(ended.stderr.contains(word), "it does not say `{word}`:\n{}", ended.stderr);
+        }
+        let after = Snapshot::of(&project)?;
+        ensure!(after.pages == page, "{:#?}", after.pages);
+        ensure!(!after.image_tags().contains(&TAG), "the version is there again");
+        project.checkout.ensure_nothing_is_left()
     })
 }
 
