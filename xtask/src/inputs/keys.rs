@@ -7,21 +7,17 @@
 //! | `keys/0001.pub` | the public key of the first entry, as PEM; `0002.pub` of the second, and so on |
 //! | `keys/0002.endorsement` | the signature of key 1 over the [`statement`] about key 2, as cosign writes it: base64 of an ECDSA signature in DER |
 
+mod files;
 mod public_key;
 mod read;
 
-use std::io::ErrorKind;
-use std::path::Path;
-
-use anyhow::{Context as _, Result, bail, ensure};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use anyhow::{Context as _, Result};
 use semver::Version;
 
 use crate::inputs::version::ReleaseTag;
-use crate::inputs::{PUBLIC_KEY, Reader};
 use crate::oci::reference::Digest;
 
+pub use files::in_work_tree;
 pub use public_key::PublicKey;
 pub use read::{Entry, check_words, read};
 
@@ -31,8 +27,6 @@ pub const DIRECTORY: &str = "keys";
 pub const HISTORY: &str = "keys/history.toml";
 /// The first line of a [`statement`]: no image signature or attestation begins so, and no later form of a statement.
 const STATEMENT: &str = "xtask-key-endorsement/1";
-/// cosign's are below 100 bytes.
-const LONGEST_ENDORSEMENT: usize = 512;
 
 /// Every key, the oldest first; never empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,48 +81,6 @@ pub fn endorsement_file(number: usize) -> String {
 }
 
 impl Keys {
-    /// Reads the history and the files that it names, from a commit or a work tree. The inner result is what they are.
-    ///
-    /// # Errors
-    /// The outer result's: when `files` fails. The inner one's: when a file is missing or not of its form, or `cosign.pub` is
-    /// not the last key.
-    pub fn read(files: Reader<'_>) -> Result<Result<Self>> {
-        let mut found = files(&[PUBLIC_KEY.to_owned(), HISTORY.to_owned()])?.into_iter();
-        let (present, entries) = match listed(found.next().flatten(), found.next().flatten()) {
-            Ok(listed) => listed,
-            Err(error) => return Ok(Err(error)),
-        };
-        let Some(entries) = entries else { return Ok(Ok(Self::of_one(present))) };
-        let numbers = 1..=entries.len();
-        let paths: Vec<_> =
-            numbers.flat_map(|number| [public_file(number), endorsement_file(number)]).collect();
-        Ok(with_files(&present, entries, files(&paths)?))
-    }
-
-    /// The history in the work tree at `root`, where it has one.
-    ///
-    /// # Errors
-    /// As both of [`Keys::read`].
-    pub fn of_work_tree(root: &Path) -> Result<Option<Self>> {
-        if in_work_tree(root, HISTORY)?.is_none() {
-            return Ok(None);
-        }
-        let files = |paths: &[String]| paths.iter().map(|path| in_work_tree(root, path)).collect();
-        Self::read(&files)?.map(Some)
-    }
-
-    /// What a repository without a history has: one key for every version.
-    fn of_one(public: PublicKey) -> Self {
-        let entry = Entry {
-            fingerprint: public.fingerprint(),
-            from: Version { pre: lowest(), ..Version::new(0, 0, 0) },
-            also: Vec::new(),
-            unendorsed: None,
-            retired: false,
-        };
-        Self { keys: vec![Key { entry, public, endorsement: None }], is_written: false }
-    }
-
     /// The number of the key that signs `tag`, and the key: the last one that begins at or below that version, unless another
     /// one lists it.
     #[must_use]
@@ -193,73 +145,6 @@ pub fn next_version(tag: &ReleaseTag) -> Result<Version> {
     }
     let next = format!("{version}.0");
     Version::parse(&next).with_context(|| format!("no version follows `{tag}`"))
-}
-
-/// The file `path` of the work tree at `root`, where it has one.
-///
-/// # Errors
-/// When it is there and cannot be read.
-pub fn in_work_tree(root: &Path, path: &str) -> Result<Option<Vec<u8>>> {
-    match std::fs::read(root.join(path)) {
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error).with_context(|| format!("reading `{path}`")),
-    }
-}
-
-/// The present key, and what the list says where there is one.
-fn listed(present: Option<Vec<u8>>, history: Option<Vec<u8>>) -> Result<(PublicKey, Option<Vec<Entry>>)> {
-    let present = present.with_context(|| format!("there is no `{PUBLIC_KEY}`"))?;
-    let present = PublicKey::parse(&present).with_context(|| format!("reading `{PUBLIC_KEY}`"))?;
-    let entries = history.map(|bytes| read(&bytes)).transpose();
-    Ok((present, entries.with_context(|| format!("reading `{HISTORY}`"))?))
-}
-
-/// The keys of `entries`, with what was `found` of each one's two files; the last is the present one.
-fn with_files(present: &PublicKey, entries: Vec<Entry>, found: Vec<Option<Vec<u8>>>) -> Result<Keys> {
-    let mut found = found.into_iter();
-    let mut keys: Vec<Key> = Vec::new();
-    for (number, entry) in (1..).zip(entries) {
-        let (public, endorsement) = (found.next().flatten(), found.next().flatten());
-        let (file, name) = (public_file(number), endorsement_file(number));
-        let public = public.with_context(|| format!("there is no `{file}`, key {number} of `{HISTORY}`"))?;
-        let public = PublicKey::parse(&public).with_context(|| format!("reading `{file}`"))?;
-        ensure!(
-            public.fingerprint() == entry.fingerprint,
-            "`{file}` has the fingerprint {}, and `{HISTORY}` says {}",
-            public.fingerprint(),
-            entry.fingerprint
-        );
-        let endorsement = endorsement.map(|bytes| signature(&bytes)).transpose();
-        let endorsement = endorsement.with_context(|| format!("reading `{name}`"))?;
-        match (&endorsement, &entry.unendorsed, number) {
-            (None, None, 1) | (Some(_), None, 2..) | (None, Some(_), 2..) => {}
-            (Some(_), _, 1) => bail!("there is a `{name}`, and no key before the first could have made it"),
-            (Some(_), _, _) => bail!("key {number} of `{HISTORY}` is `unendorsed`, and there is a `{name}`"),
-            (None, _, _) => bail!(
-                "there is no `{name}`; if the key before it could not sign it, say so with `unendorsed` in `{HISTORY}`"
-            ),
-        }
-        keys.push(Key { entry, public, endorsement });
-    }
-    if let Some(last) = keys.last().filter(|last| last.public != *present) {
-        bail!(
-            "`{PUBLIC_KEY}` has the fingerprint {}, and the last key of `{HISTORY}` has {}: they must be the same key",
-            present.fingerprint(),
-            last.public.fingerprint()
-        );
-    }
-    Ok(Keys { keys, is_written: true })
-}
-
-/// One line of base64, as cosign takes it.
-fn signature(bytes: &[u8]) -> Result<String> {
-    ensure!(bytes.len() <= LONGEST_ENDORSEMENT, "it has {} bytes: expected a signature", bytes.len());
-    let text = std::str::from_utf8(bytes).context("it is not text")?;
-    let text = text.strip_suffix('\n').unwrap_or(text);
-    let decoded = STANDARD.decode(text).context("it is not one line of base64")?;
-    ensure!(!decoded.is_empty(), "it is empty");
-    Ok(text.to_owned())
 }
 
 #[cfg(test)]
