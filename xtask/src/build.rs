@@ -18,7 +18,7 @@ use crate::inputs::stand_in;
 use crate::oci::reference::Digest;
 use crate::process::environment::Environment;
 use crate::tool::docker::sources::Sources;
-use crate::tool::docker::{Build, Docker, Output};
+use crate::tool::docker::{Build, Cache, Docker, Output};
 use crate::tool::git::Git;
 
 use export::Export;
@@ -57,19 +57,19 @@ impl<'a> ImageBuild<'a> {
     }
 
     /// Builds without pushing anything, writes the image as an OCI layout into the tar file `file`, and returns the digest of
-    /// its index.
+    /// its index. Nothing is taken from earlier builds: their layers may be the very ones that were published.
     ///
     /// # Errors
     /// When the build fails.
     pub fn to_layout(&self, file: &Path) -> Result<Digest> {
-        self.docker.build(&self.recipe(Output::Layout(file.to_owned()))?, None)
+        self.docker.build(&self.recipe(Output::Layout(file.to_owned()), Cache::own()?)?, None)
     }
 
     /// Everything that decides what comes out, and nothing of this machine.
     ///
     /// # Errors
     /// When the commit cannot be exported, or a secret of the build is not set.
-    pub fn recipe(&self, output: Output) -> Result<Build> {
+    pub fn recipe(&self, output: Output, cache: Cache) -> Result<Build> {
         let Release { config, source, .. } = self.release;
         let labels = labels::of(&self.release);
         let secrets = build_secrets(&config.build_secrets, self.environment)?
@@ -92,6 +92,7 @@ impl<'a> ImageBuild<'a> {
             proxies: self.environment.proxies()?,
             builder: config.builder.clone(),
             network: config.build_network.clone(),
+            cache,
             output,
             timeout: config.timeouts.build(),
         })

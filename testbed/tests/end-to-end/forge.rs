@@ -14,6 +14,7 @@ pub(crate) mod image;
 mod newer_tool;
 mod page;
 mod plan;
+mod poisoned;
 mod policies;
 mod private_owner;
 pub(crate) mod project;

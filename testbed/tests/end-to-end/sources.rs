@@ -10,7 +10,7 @@ use xtask::inputs::finding::Finding;
 use xtask::process::Runner;
 use xtask::process::scratch::Scratch;
 use xtask::tool::docker::sources::{Sources, denied};
-use xtask::tool::docker::{Build, Docker, DockerConfig, Output};
+use xtask::tool::docker::{Build, Cache, Docker, DockerConfig, Output};
 
 use crate::harness::{environment, export, test};
 
@@ -162,6 +162,7 @@ fn build(scratch: &Scratch, (pinned, stand_in): &(String, String)) -> Build {
         proxies: Vec::new(),
         builder: String::new(),
         network: String::new(),
+        cache: Cache::Shared,
         output: Output::Layout(scratch.path().join("image.tar")),
         timeout: Duration::from_secs(120),
     }

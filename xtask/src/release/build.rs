@@ -18,7 +18,7 @@ use crate::release::Context;
 use crate::release::preflight::Toolchain;
 use crate::release::visibility;
 use crate::tool::docker::sources::denied;
-use crate::tool::docker::{Output, START_ENGINE};
+use crate::tool::docker::{Cache, Output, START_ENGINE};
 
 /// An image that was built and pushed, and that only its candidate tag names.
 pub(super) struct Candidate {
@@ -52,10 +52,13 @@ pub(super) fn run(context: &Context<'_>) -> Result<Candidate> {
 }
 
 /// Builds and pushes as `name`, within the step's timeout. Whatever is not the commit's fault, or the engine's, may be a
-/// network's: then it is built once more, which does again only what failed.
+/// network's: then it is built once more.
 fn push(context: &Context<'_>, name: &str) -> Result<Digest> {
     let is_plain_elsewhere = context.release.image.registry.is_plain_elsewhere();
-    let mut build = context.build.recipe(Output::Push { name: name.to_owned(), is_plain_elsewhere })?;
+    // A rehearsal is signed with a throwaway key, and repeated.
+    let cache = if context.target.is_throwaway { Cache::Shared } else { Cache::own()? };
+    let output = Output::Push { name: name.to_owned(), is_plain_elsewhere };
+    let mut build = context.build.recipe(output, cache)?;
     let watch = context.registry_watch();
     let began = Instant::now();
     let first = match context.tools.docker.build(&build, Some(&watch)) {

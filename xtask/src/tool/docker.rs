@@ -22,7 +22,7 @@ use crate::oci::reference::Digest;
 use crate::process::scratch::Scratch;
 use crate::process::{Call, Runner, Watch};
 
-pub use build::{Build, Output};
+pub use build::{Build, Cache, Output};
 pub use config::DockerConfig;
 pub use container::{Container, ContainerState};
 pub use network::Network;

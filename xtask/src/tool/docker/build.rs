@@ -4,7 +4,10 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use anyhow::Result;
+
 use super::sources::Sources;
+use crate::process::scratch::random_hex;
 use crate::process::secret::Secret;
 
 /// What `docker buildx build` is asked for.
@@ -33,10 +36,31 @@ pub struct Build {
     pub builder: String,
     /// `--network`; empty for the default.
     pub network: String,
+    /// What earlier builds on this builder leave to this one.
+    pub cache: Cache,
     /// Where the image goes.
     pub output: Output,
     /// How long it may take.
     pub timeout: Duration,
+}
+
+/// What a build takes from earlier ones on the same builder. A layer is kept by what it was made of, but what a step found in a
+/// cache mount, or fetched, is in no key: another build can have left anything there.
+pub enum Cache {
+    /// Their layers, and what their steps left in cache mounts.
+    Shared,
+    /// Nothing: every step runs, and cache mounts are empty ones under a name that nobody can know before.
+    Own(String),
+}
+
+impl Cache {
+    /// One that is for a single build.
+    ///
+    /// # Errors
+    /// When the system gives no random bytes.
+    pub fn own() -> Result<Self> {
+        Ok(Self::Own(random_hex()?))
+    }
 }
 
 /// Where a build's image goes. Media types are pinned: they are part of every digest, and builders differ in their
@@ -49,8 +73,7 @@ pub enum Output {
         /// To a registry without TLS that is not on this machine.
         is_plain_elsewhere: bool,
     },
-    /// Written as an OCI layout, in a tar file, to be compared with what is public. Built without the layers of earlier builds:
-    /// they may be the very ones that were published.
+    /// Written as an OCI layout, in a tar file.
     Layout(PathBuf),
 }
 
@@ -99,7 +122,11 @@ impl Build {
         arguments.extend(self.proxies.iter().map(|name| format!("--build-arg={name}")));
         arguments.extend((!self.builder.is_empty()).then(|| format!("--builder={}", self.builder)));
         arguments.extend((!self.network.is_empty()).then(|| format!("--network={}", self.network)));
-        arguments.extend(matches!(self.output, Output::Layout(_)).then(|| "--no-cache".to_owned()));
+        if let Cache::Own(name) = &self.cache {
+            // `--no-cache` leaves cache mounts as they are: docs/facts.md#cache-mounts.
+            arguments
+                .extend(["--no-cache".to_owned(), format!("--build-arg=BUILDKIT_CACHE_MOUNT_NS={name}")]);
+        }
         arguments.push(format!("--output={}", self.output));
         arguments
     }
@@ -110,7 +137,7 @@ mod tests {
     use std::path::PathBuf;
     use std::time::Duration;
 
-    use super::{Build, Output, Sources};
+    use super::{Build, Cache, Output, Sources};
     use crate::process::secret::Secret;
 
     fn build(output: Output) -> Build {
@@ -127,6 +154,7 @@ mod tests {
             proxies: vec!["HTTPS_PROXY"],
             builder: String::new(),
             network: String::new(),
+            cache: Cache::Shared,
             output,
             timeout: Duration::ZERO,
         }
@@ -141,10 +169,17 @@ mod tests {
     }
 
     #[test]
-    fn what_is_compared_is_built_without_a_cache() {
-        let has = |output| build(output).arguments().contains(&"--no-cache".to_owned());
-        let push = Output::Push { name: "r.example.org/acme/carol:v1".to_owned(), is_plain_elsewhere: false };
-        assert!(has(Output::Layout(PathBuf::from("x.tar"))) && !has(push));
+    fn a_build_with_a_cache_of_its_own_takes_no_layer_and_no_mount_of_another() {
+        let arguments = |cache| Build { cache, ..build(Output::Layout(PathBuf::from("x.tar"))) }.arguments();
+        let own = arguments(Cache::own().unwrap());
+        let mounts = |arguments: &[String]| {
+            arguments.iter().find(|argument| argument.contains("CACHE_MOUNT_NS=")).cloned()
+        };
+        assert!(own.contains(&"--no-cache".to_owned()), "{own:?}");
+        assert!(mounts(&own).is_some_and(|name| name.len() > 50), "{own:?}");
+        assert_ne!(mounts(&own), mounts(&arguments(Cache::own().unwrap())));
+        let shared = arguments(Cache::Shared);
+        assert!(!shared.contains(&"--no-cache".to_owned()) && mounts(&shared).is_none(), "{shared:?}");
     }
 
     #[test]

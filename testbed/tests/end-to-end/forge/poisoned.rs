@@ -1,0 +1,57 @@
+//! What another branch's build leaves in the cache of the same builder: a release and a rebuild take nothing of it.
+
+use anyhow::{Result, ensure};
+use xtask::process::scratch::random_hex;
+
+use super::project::Project;
+use super::rebuild::ensure_rebuilt;
+use crate::harness::run::Xtask;
+use crate::harness::{call, export, read, test};
+
+const TAG: &str = "v0.1.0";
+
+/// What the step writes that looks for the cache, and where.
+const CLEAN: &str = "nothing";
+const POISON: &str = "poisoned";
+const FILE: &str = "/app/found";
+
+/// A build of something else, which writes into the cache mount that is called `cache`.
+fn poison(cache: &str) -> Result<()> {
+    let images = export("TESTBED_BASE_STAND_IN")?;
+    let image = images.split(' ').next().unwrap_or_default();
+    let recipe = format!(
+        "FROM {image}\nRUN --network=none --mount=type=cache,target={cache} echo {POISON} > {cache}/x\n"
+    );
+    call("docker", &["buildx", "build", "--no-cache", "--output=type=cacheonly", "-"])?.stdin(recipe).run()
+}
+
+/// The file of an image.
+fn found(image: &str) -> Result<String> {
+    read("docker", &["run", "--rm", "--network=none", "--entrypoint=cat", image, FILE])
+}
+
+#[test]
+fn what_another_build_left_in_a_cache_reaches_neither_a_release_nor_a_rebuild() -> Result<()> {
+    test(|| {
+        let project = Project::ready()?;
+        let cache = format!("/cache-{}", &random_hex()?[..12]);
+        let step = format!(
+            "COPY service/src ./src\nRUN --network=none --mount=type=cache,target={cache} cat {cache}/x > found || echo {CLEAN} > found\n"
+        );
+        project.checkout.replace("Dockerfile", "COPY service/src ./src\n", &step)?;
+        project.commit("build: read a cache")?;
+        project.push_main()?;
+        project.set_status(&project.head()?, testbed::forge_client::State::Success)?;
+        poison(&cache)?;
+
+        // The poison works: a rehearsal shares its cache with every build, and leaves a poisoned layer as well.
+        let rehearsed = Xtask::new(&project.checkout, &["rehearse"]).run()?.success()?;
+        ensure!(found(&rehearsed.pinned()?)? == POISON, "the cache was not poisoned");
+
+        project.push_tag(TAG)?;
+        let released = project.laptop(&["release", TAG]).run()?.success()?;
+        let image = format!("{}@{}", project.repository.image(), released.digest()?);
+        ensure!(found(&image)? == CLEAN, "the release took what another build had left");
+        ensure_rebuilt(&Xtask::new(&project.checkout, &["verify", TAG, "--rebuild"]).run()?)
+    })
+}
