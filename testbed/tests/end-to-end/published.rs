@@ -25,12 +25,12 @@ fn crane_and_skopeo_see_the_printed_digest_under_the_tag_and_latest() -> Result<
             let raw = call(export("TESTBED_SKOPEO")?, &inspect)?.output()?.success()?.stdout;
             assert_eq!(Digest::of(&raw), digest, "skopeo, {reference}");
         }
-        // What cosign adds is named by what it signed: the index, with its attestations, and each platform's manifest.
+        // What is signed is named by its digest: the index, with its attestations and bundles, and each platform's manifest.
         let pinned = run.pinned()?;
-        let mut expected = vec!["latest".to_owned(), "v0.1.0".to_owned(), cosign_tag(&pinned, "att")];
-        expected.push(cosign_tag(&pinned, "sig"));
+        let mut expected = vec!["latest".to_owned(), "v0.1.0".to_owned(), cosign_tag(&pinned, ".att")];
+        expected.extend([cosign_tag(&pinned, ".sig"), cosign_tag(&pinned, "")]);
         for (_platform, manifest) in image::platforms(&pinned, &image::json(&pinned)?)? {
-            expected.push(cosign_tag(&manifest, "sig"));
+            expected.push(cosign_tag(&manifest, ".sig"));
         }
         expected.sort();
         // The distribution registry 2.x cannot remove the candidate's tag, a forge can: what is left of it names the
@@ -46,10 +46,10 @@ fn crane_and_skopeo_see_the_printed_digest_under_the_tag_and_latest() -> Result<
     })
 }
 
-/// The tag under which cosign keeps what belongs to `name@sha256:…`.
-fn cosign_tag(pinned: &str, kind: &str) -> String {
+/// The tag under which cosign keeps what belongs to `name@sha256:…`: with `ending`, and bundles without one.
+fn cosign_tag(pinned: &str, ending: &str) -> String {
     let digest = pinned.split_once('@').map_or(pinned, |(_, digest)| digest);
-    format!("{}.{kind}", digest.replace(':', "-"))
+    format!("{}{ending}", digest.replace(':', "-"))
 }
 
 #[test]
