@@ -43,7 +43,7 @@ use crate::tool::cosign::{Cosign, Program, VerifyCommand};
 use crate::tool::docker::{Docker, DockerConfig};
 use crate::tool::git::Git;
 use crate::verify::proven::Proven;
-use crate::verify::{Anonymous, Verifier};
+use crate::verify::{self, Anonymous, Standing, Verifier};
 
 use finish::Finished;
 use make::Made;
@@ -129,8 +129,9 @@ pub fn run(session: &Session<'_>, target: &Target, source: &Source) -> Result<Ou
         Some(state) if !builds => state,
         _ => make_and_publish(context)?,
     };
+    let is_repaired = state.is_repaired;
     let Finished { digest, page, changed } = finish::run(context, state)?;
-    let was_finished = !(builds || changed);
+    let was_finished = !(builds || changed || is_repaired);
     Ok(Outcome { commands: verify_commands(&context.release, &digest), digest, page, was_finished })
 }
 
@@ -144,7 +145,19 @@ fn published(context: &Context<'_>) -> Result<Option<State>> {
         return Ok(None);
     };
     let verify = || State::of_public(context, &digest);
-    context.step(Step::Verify, "version tag already published", verify).map(Some)
+    let state = context.step(Step::Verify, "version tag already published", verify)?;
+    whole(context, &digest, state).map(Some)
+}
+
+/// `state`, or what comes of it where an earlier run died between its two formats just when another one published
+/// (docs/decisions/0021-both-formats.md): the bundles are made anew from the attestations that are there.
+fn whole(context: &Context<'_>, digest: &Digest, state: State) -> Result<State> {
+    let may_lack = state.is_between_formats && context.release.config.signatures.bundles;
+    if !may_lack || !matches!(verify::standing(&context.verifier(), digest)?, Standing::Lacking) {
+        return Ok(state);
+    }
+    resign::add(context, digest)?;
+    Ok(State { is_repaired: true, ..State::of_public(context, digest)? })
 }
 
 /// Everything up to the version tag. The page is written before it: what cannot be told is not published.

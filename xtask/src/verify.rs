@@ -129,7 +129,9 @@ pub fn of_public(verifier: &Verifier<'_>, digest: &Digest) -> Result<(Vec<Claim>
     if is_between_formats(&claims) { public_once(verifier, digest) } else { Ok((claims, proven)) }
 }
 
-fn is_between_formats(claims: &[Claim]) -> bool {
+/// Whether nothing is wrong but what is attached, as while a run is between its two formats, or when it died there.
+#[must_use]
+pub fn is_between_formats(claims: &[Claim]) -> bool {
     let mut broken = claims.iter().filter(|claim| claim.verdict != Verdict::Holds).peekable();
     broken.peek().is_some() && broken.all(|claim| claim.id == claims::ATTACHMENTS)
 }

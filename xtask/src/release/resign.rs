@@ -41,18 +41,26 @@ pub fn run(session: &Session<'_>, target: &Target, source: &Source) -> Result<Re
     let Some(digest) = found.map_err(|error| target.registry_error("nothing was changed", error))? else {
         refuse!("there is no `{}`: nothing was changed; release it first", context.release.tagged());
     };
-    check_key(context)?;
     let stand = || verify::standing(&context.verifier(), &digest);
     match context.step(Step::Verify, digest.as_str(), stand)? {
-        Standing::Bundled => return Ok(Resigned { digest, changed: false }),
-        Standing::Lacking => {}
-        Standing::Broken(claims) => return Err(broken(&claims)),
+        Standing::Bundled => Ok(Resigned { digest, changed: false }),
+        Standing::Lacking => add(context, &digest).map(|()| Resigned { digest, changed: true }),
+        Standing::Broken(claims) => Err(broken(&claims)),
     }
+}
+
+/// Gives the published image `digest` the bundles that it lacks, as [`verify::standing`] tells.
+///
+/// # Errors
+/// As [`run`].
+pub(super) fn add(context: &Context<'_>, digest: &Digest) -> Result<()> {
+    check_key(context)?;
     let signature =
-        context.step(Step::Sign, "bundle of the signature", || Signature::new(context, &digest))?;
-    context.step(Step::Store, "bundles", || store(context, &digest, &signature))?;
+        context.step(Step::Sign, "bundle of the signature", || Signature::new(context, digest))?;
+    context.step(Step::Store, "bundles", || store(context, digest, &signature))?;
+    let stand = || verify::standing(&context.verifier(), digest);
     match context.step(Step::Verify, "both formats", stand)? {
-        Standing::Bundled => Ok(Resigned { digest, changed: true }),
+        Standing::Bundled => Ok(()),
         Standing::Lacking => bail!("the bundles were stored and are not there; run the same command again"),
         Standing::Broken(claims) => Err(broken(&claims).context("after the bundles were stored")),
     }

@@ -29,6 +29,10 @@ pub struct State {
     pub page: Option<PublishedPage>,
     /// The registry's tags.
     pub known: Known,
+    /// Nothing is false but what is attached, as a run leaves it that dies between its two formats.
+    pub is_between_formats: bool,
+    /// This run has given it the bundles that it lacked.
+    pub is_repaired: bool,
 }
 
 /// What stands behind a version tag.
@@ -54,7 +58,9 @@ impl State {
                 format!("`{}` is public, and it could not be checked: {text}", context.release.tagged());
             verify::unchecked(&claims, text)
         })?;
-        Self::look(context, Some(digest), proven.map(Published::found), image, known)
+        let is_between_formats = verify::is_between_formats(&claims);
+        let state = Self::look(context, Some(digest), proven.map(Published::found), image, known)?;
+        Ok(Self { is_between_formats, ..state })
     }
 
     /// Of a release that this run has just proven and put the version tag on.
@@ -130,7 +136,8 @@ impl State {
             mark,
         };
         let (conflict, digest) = (image.conflict, digest.cloned());
-        Ok(Self { facts, conflict, image: public, digest, page, known })
+        let (is_between_formats, is_repaired) = (false, false);
+        Ok(Self { facts, conflict, image: public, digest, page, known, is_between_formats, is_repaired })
     }
 }
 

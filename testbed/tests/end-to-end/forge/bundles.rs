@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::{Context as _, Result, ensure};
 use nix::sys::signal::Signal;
 use serde_json::Value;
-use testbed::proxy::Fault;
+use testbed::proxy::{Fault, RequestSeen};
 use xtask::oci::reference::Digest;
 use xtask::process::scratch::{Scratch, random_hex};
 use xtask::process::secret::Secret;
@@ -110,8 +110,7 @@ fn killed_between_the_two_formats_it_is_not_public_and_the_next_run_stores_both(
         let arrived = Arc::new(AtomicBool::new(false));
         let seen = Arc::clone(&arrived);
         proxy.set_rule(move |request| {
-            let tag = request.path.rsplit('/').next().unwrap_or_default();
-            let is_it = request.method == "PUT" && tag.starts_with("sha256-") && !tag.contains('.');
+            let is_it = writes(request, false);
             seen.fetch_or(is_it, Ordering::SeqCst);
             if is_it { Fault::Hang } else { Fault::Pass }
         });
@@ -129,6 +128,56 @@ fn killed_between_the_two_formats_it_is_not_public_and_the_next_run_stores_both(
 
         let resumed = project.laptop(&["release", TAG]).run()?.success()?;
         project.ensure_signed_once(&resumed.digest()?)?;
+        Xtask::new(&project.checkout, &["verify", TAG]).run()?.success()?;
+        project.clean_up()
+    })
+}
+
+/// Whether the request writes the tag that this ends in: `.att` for the attestations, else the bundles.
+fn writes(request: &RequestSeen, attestations: bool) -> bool {
+    let tag = request.path.rsplit('/').next().unwrap_or_default();
+    let is_it = if attestations { tag.ends_with(".att") } else { !tag.contains('.') };
+    request.method == "PUT" && tag.starts_with("sha256-") && is_it
+}
+
+#[test]
+fn what_a_run_overwrites_that_dies_beside_one_that_publishes_is_made_whole_by_the_same_command() -> Result<()>
+{
+    test(|| {
+        let project = Project::new()?;
+        let proxy = project.go_by_proxy()?;
+        let before = "\n[workspace.metadata.release.smoke]";
+        let timeouts = "\n[workspace.metadata.release.timeouts]\nhttp = 300\n";
+        project.checkout.replace("Cargo.toml", before, &format!("{timeouts}{before}"))?;
+        let project = project.committed("chore: by way of a proxy")?.pushed()?;
+        project.push_tag(TAG)?;
+        // The first run's attestations arrive when the second run has published, and its bundles never do.
+        let [arrived, published, dies] = [(); 3].map(|()| Arc::new(AtomicBool::new(false)));
+        let (seen, is_late, last) = (Arc::clone(&arrived), Arc::clone(&published), Arc::clone(&dies));
+        proxy.set_rule(move |request| {
+            let is_first = writes(request, true) && !seen.swap(true, Ordering::SeqCst);
+            let is_last = writes(request, false) && is_late.load(Ordering::SeqCst);
+            last.fetch_or(is_last, Ordering::SeqCst);
+            if is_first || is_last { Fault::Hang } else { Fault::Pass }
+        });
+        let mut first = project.laptop(&["release", TAG]).start()?;
+        first.until("its attestations", |_| Ok(arrived.load(Ordering::SeqCst).then_some(())))?;
+        first.signal(Signal::SIGSTOP)?;
+        project.laptop(&["release", TAG]).run()?.success()?;
+        published.store(true, Ordering::SeqCst);
+        first.signal(Signal::SIGCONT)?;
+        first.until("its bundles", |_| Ok(dies.load(Ordering::SeqCst).then_some(())))?;
+        first.signal(Signal::SIGKILL)?;
+        first.wait()?;
+        proxy.pass();
+        assert_eq!(
+            wrong(&Xtask::new(&project.checkout, &["verify", TAG, "--json"]).run()?)?,
+            ["attachments"]
+        );
+        project.clean_up()?;
+
+        let again = project.laptop(&["release", TAG]).run()?.success()?;
+        project.ensure_signed_once(&again.digest()?)?;
         Xtask::new(&project.checkout, &["verify", TAG]).run()?.success()?;
         project.clean_up()
     })
