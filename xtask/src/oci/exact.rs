@@ -5,8 +5,10 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use anyhow::{Context as _, Result, ensure};
+use serde::de::value::{MapDeserializer, SeqDeserializer};
 use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde::de::{DeserializeOwned, Error as _};
+use serde::de::{DeserializeOwned, Error as _, IntoDeserializer};
+use serde::forward_to_deserialize_any;
 use serde_json::{Map, Number, Value};
 
 /// An SBOM of ten thousand packages in base64 is a third of this.
@@ -30,7 +32,7 @@ pub fn value(bytes: &[u8]) -> Result<Value> {
 /// # Errors
 /// As [`value`], and when it is not of that type.
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
-    Ok(serde_json::from_value(value(bytes)?)?)
+    Ok(T::deserialize(Fields(value(bytes)?))?)
 }
 
 /// As [`parse`], of one text after the other.
@@ -42,7 +44,7 @@ pub fn parse_all<T: DeserializeOwned>(text: &str) -> Result<Vec<T>> {
     let values = serde_json::Deserializer::from_str(text).into_iter::<Exact>();
     let parsed = values.map(|read| {
         let Exact(value) = read?;
-        serde_json::from_value(value).context("it has another form")
+        T::deserialize(Fields(value)).context("it has another form")
     });
     parsed.collect()
 }
@@ -135,6 +137,79 @@ impl<'de> Visitor<'de> for Depth {
     }
 }
 
+/// A value of which a type with fields is read from an object alone: `serde` takes an array for one as well, whose elements
+/// are the fields in the order of our declarations.
+struct Fields(Value);
+
+impl IntoDeserializer<'_, serde_json::Error> for Fields {
+    type Deserializer = Self;
+
+    fn into_deserializer(self) -> Self {
+        self
+    }
+}
+
+impl<'de> Deserializer<'de> for Fields {
+    type Error = serde_json::Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        match self.0 {
+            Value::Array(items) => {
+                let mut items = SeqDeserializer::new(items.into_iter().map(Fields));
+                let read = visitor.visit_seq(&mut items)?;
+                items.end()?;
+                Ok(read)
+            }
+            Value::Object(members) => {
+                let members = members.into_iter().map(|(key, value)| (key, Fields(value)));
+                let mut members = MapDeserializer::new(members);
+                let read = visitor.visit_map(&mut members)?;
+                members.end()?;
+                Ok(read)
+            }
+            other => other.deserialize_any(visitor),
+        }
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        _fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Self::Error> {
+        if !self.0.is_object() {
+            return Err(Self::Error::custom(format!("`{name}` is no object")));
+        }
+        self.deserialize_any(visitor)
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        if self.0.is_null() { visitor.visit_none() } else { visitor.visit_some(self) }
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Self::Error> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Self::Error> {
+        self.0.deserialize_enum(name, variants, visitor)
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple
+        tuple_struct map identifier ignored_any
+    }
+}
+
 /// The same for all spellings of a key. Upper case first: it is the same for letters that lower case leaves apart, such as
 /// `ſ` and `s`.
 fn folded(key: &str) -> String {
@@ -146,8 +221,27 @@ fn folded(key: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{MOST_DEPTH, parse_all, value};
+    use super::{MOST_DEPTH, parse, parse_all, value};
+    use serde::Deserialize;
     use serde_json::{Value, json};
+
+    #[test]
+    fn a_type_with_fields_is_read_from_an_object_alone() {
+        #[derive(Debug, PartialEq, Deserialize)]
+        struct Outer {
+            inner: Vec<Inner>,
+            more: Option<u64>,
+        }
+        #[derive(Debug, PartialEq, Deserialize)]
+        struct Inner(String);
+        let right = Outer { inner: vec![Inner("x".to_owned())], more: Some(1) };
+        assert_eq!(parse::<Outer>(br#"{"inner": ["x"], "more": 1}"#).unwrap(), right);
+        assert_eq!(parse::<Outer>(br#"{"inner": ["x"], "more": null}"#).unwrap().more, None);
+        for wrong in [r#"[["x"], 1]"#, r#"{"inner": [["x"]]}"#, r#"{"inner": "x"}"#, "null"] {
+            assert!(parse::<Outer>(wrong.as_bytes()).is_err(), "{wrong}");
+            assert!(parse_all::<Outer>(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn what_has_each_key_once_is_read_as_it_is() {
