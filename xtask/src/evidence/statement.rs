@@ -11,21 +11,38 @@ use crate::evidence::envelope::predicate;
 use crate::oci::exact;
 use crate::oci::reference::Digest;
 
+/// The type of a signature's payload in the legacy format
+/// (<https://github.com/sigstore/cosign/blob/main/specs/SIGNATURE_SPEC.md>).
+const SIGNATURE_TYPE: &str = "cosign container image signature";
+
 /// One entry of what `cosign verify` prints.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct SignaturePayload {
     critical: Critical,
     optional: Option<BTreeMap<String, Value>>,
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Critical {
+    #[serde(rename = "identity")]
+    _identity: Identity,
     image: SignedImage,
-    #[serde(rename = "type", default)]
+    #[serde(rename = "type")]
     kind: String,
 }
 
+/// Where the image was when it was signed, which a copy of it is not.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Identity {
+    #[serde(rename = "docker-reference")]
+    _reference: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct SignedImage {
     #[serde(rename = "docker-manifest-digest")]
     digest: Digest,
@@ -35,16 +52,27 @@ struct SignedImage {
 pub fn signatures(output: &str) -> Result<Vec<Signature>> {
     let arrays: Vec<Vec<SignaturePayload>> =
         exact::parse_all(output).context("what cosign printed is not the expected JSON")?;
-    let signature = |payload: SignaturePayload| {
-        let said = |key: &str| Some(payload.optional.as_ref()?.get(key)?.as_str()?.to_owned());
-        Signature {
-            version: said("version"),
-            bundle: said(MARK.0),
-            is_of_bundle: payload.critical.kind == SIGN_PREDICATE,
-            digest: payload.critical.image.digest,
-        }
-    };
-    Ok(arrays.into_iter().flatten().map(signature).collect())
+    arrays.into_iter().flatten().map(signature).collect()
+}
+
+fn signature(payload: SignaturePayload) -> Result<Signature> {
+    let kind = payload.critical.kind;
+    ensure!([SIGNATURE_TYPE, SIGN_PREDICATE].contains(&kind.as_str()), "a signature is a `{kind}`");
+    let mut said = BTreeMap::new();
+    for (key, value) in payload.optional.unwrap_or_default() {
+        ensure!(
+            ["version", MARK.0].contains(&key.as_str()),
+            "a signature says `{key}`, which none of ours does"
+        );
+        let Value::String(value) = value else { bail!("a signature says `{key}={value}`, which is no text") };
+        said.insert(key, value);
+    }
+    Ok(Signature {
+        version: said.remove("version"),
+        bundle: said.remove(MARK.0),
+        is_of_bundle: kind == SIGN_PREDICATE,
+        digest: payload.critical.image.digest,
+    })
 }
 
 /// What a signature that cosign accepted says.
@@ -67,6 +95,7 @@ pub fn check_signatures(output: &str, version: &str, digests: &[Digest]) -> Resu
     let found = signatures(output)?;
     for signature in &found {
         ensure!(digests.contains(&signature.digest), "a signature is of `{}`", signature.digest);
+        ensure!(!signature.is_of_bundle, "a signature is the one of a bundle");
         ensure!(
             signature.version.as_deref() == Some(version),
             "a signature does not say `version={version}`"
@@ -113,6 +142,14 @@ mod tests {
             .to_string()
     }
 
+    fn payload(digest: &Digest, version: &str) -> serde_json::Value {
+        let image = json!({"docker-manifest-digest": digest});
+        let identity = json!({"docker-reference": "forge.example.org/acme/carol"});
+        let critical =
+            json!({"identity": identity, "image": image, "type": "cosign container image signature"});
+        json!({"critical": critical, "optional": {"version": version}})
+    }
+
     #[test]
     fn exactly_one_attestation_of_the_right_type_and_subject() {
         let digest = Digest::of(b"image");
@@ -130,7 +167,7 @@ mod tests {
     #[test]
     fn a_signature_that_says_something_twice_is_refused() {
         let digest = Digest::of(b"one");
-        let payload = json!([{"critical": {"image": {"docker-manifest-digest": digest}}, "optional": {"version": "1.2.3"}}]);
+        let payload = json!([payload(&digest, "1.2.3")]);
         let check = |output: &str| check_signatures(output, "1.2.3", std::slice::from_ref(&digest));
         let right = payload.to_string();
         assert_eq!(check(&right).unwrap(), 1);
@@ -139,6 +176,10 @@ mod tests {
             (r#""version""#, r#""Version":"1.2.2","version""#),
             (r#""docker-manifest-digest""#, r#""docker-manifest-digest":"x","docker-manifest-digest""#),
             (r#""image""#, r#""Image":{},"image""#),
+            (r#""image""#, r#""note":"x","image""#),
+            (r#""version""#, r#""note":"x","version""#),
+            (r#""version""#, r#""bundle":null,"version""#),
+            (r#"cosign container image signature"#, "signature"),
         ] {
             let wrong = right.replacen(from, to, 1);
             assert_ne!(wrong, right);
@@ -149,7 +190,6 @@ mod tests {
     #[test]
     fn every_signature_is_of_these_digests_and_this_version_and_none_is_missing() {
         let (one, two) = (Digest::of(b"one"), Digest::of(b"two"));
-        let payload = |digest: &Digest, version: &str| json!({"critical": {"image": {"docker-manifest-digest": digest}}, "optional": {"version": version}});
         let check = |arrays: &[serde_json::Value], digests: &[Digest]| {
             let output: String = arrays.iter().map(|array| format!("\n{array}\n")).collect();
             check_signatures(&output, "1.2.3", digests)

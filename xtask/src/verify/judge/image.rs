@@ -1,6 +1,6 @@
 //! The claims about an image: what the registry shows, what is signed, and what the attestations say.
 
-use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use anyhow::{Result, anyhow, bail, ensure};
 use serde_json::Value;
 
 use crate::evidence::attached::{Attestations, PROVENANCE_PREDICATE, SBOM_PREDICATE};
@@ -12,7 +12,7 @@ use crate::oci::index;
 use crate::oci::reference::Digest;
 
 use super::{bundles, layers, provenance};
-use crate::evidence::statement::{check_signatures, envelopes, only_predicate};
+use crate::evidence::statement::{check_signatures, envelopes, only_predicate, signatures};
 use crate::verify::claim::{Claim, Seen, Unseen};
 use crate::verify::observe::{Answer, Attached, BundlesSeen, ImageSeen, Part, Said};
 
@@ -34,7 +34,9 @@ pub(in crate::verify) fn judge(
         let looked_at = borrow(answer).and_then(|answer| Ok((answer, seen.platforms()?)));
         Claim::judge(claims::SIGNATURE_PLATFORMS, &looked_at, |(answer, platforms)| {
             let digests: Vec<_> = platforms.iter().map(|(_, digest)| digest.clone()).collect();
-            signed(release, answer, &digests)
+            let said = signed(release, answer, &digests)?;
+            bundles::promised(&signatures(accepted(answer)?)?)?;
+            Ok(said)
         })
     });
     let (provenance, predicate) =
@@ -180,7 +182,7 @@ fn only_ours(
         "`{}` is attached in another format: other programs look at it, and nobody signed it",
         others.join("`, `")
     );
-    let signatures = crate::evidence::statement::signatures(signature)?;
+    let signatures = signatures(signature)?;
     let is_promised = bundles::promised(&signatures)?;
     let ours = signatures.len();
     ensure!(
@@ -244,7 +246,7 @@ fn names_release(key: &str) -> bool {
 pub(in crate::verify) fn smoked(release: &Release<'_>, seen: &ImageSeen, digest: &Digest) -> Result<Smoked> {
     let answer = seen.provenance.as_ref().map_err(|unseen| anyhow!("{unseen}"))?;
     let predicate = only_predicate(accepted(answer)?, PROVENANCE_PREDICATE, digest)?;
-    let provenance = serde_json::from_value::<Provenance>(predicate).context("it is not of our form")?;
+    let provenance = Provenance::read(&predicate)?;
     let platforms = release.platforms();
     provenance.smoked(&platforms)
 }
