@@ -7,9 +7,13 @@ mod smoked;
 
 use std::collections::BTreeMap;
 
+use anyhow::{Context as _, Result, ensure};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-pub use facts::{Facts, Invocation, ToolSource, build_secrets, xtask_uri};
+pub use facts::{
+    Facts, Inputs, Invocation, ToolSource, build_secrets, byproduct, resolved_dependencies, xtask_uri,
+};
 pub use smoked::{Smoked, Tried};
 
 /// The file of the workflow that releases.
@@ -29,6 +33,14 @@ pub const RELEASE: &str = "cargo xtask release";
 /// The command of a person who tries a release out.
 pub const REHEARSE: &str = "cargo xtask rehearse";
 
+/// The group of internal parameters of a workflow's run.
+pub const RUN: &str = "forgejo";
+/// How the id of a local run begins.
+pub const LOCAL_RUN: &str = "urn:xtask:local-run:";
+/// The type of a platform's manifest among the things that came out.
+pub const MANIFEST_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
+/// The type of the SBOM.
+pub const SBOM_TYPE: &str = "application/vnd.cyclonedx+json";
 /// The internal parameter that says how each platform's image was tried.
 pub const SMOKE: &str = "smoke";
 /// The same for what is not committed yet.
@@ -170,12 +182,23 @@ pub struct Metadata {
 }
 
 impl Provenance {
+    /// Reads a predicate, which must be written as [`Provenance::new`] writes one.
+    ///
+    /// # Errors
+    /// When it has a field more, or less, or one in another form.
+    pub fn read(predicate: &Value) -> Result<Self> {
+        let read: Self = serde_json::from_value(predicate.clone()).context("it is not of our form")?;
+        let written = serde_json::to_value(&read).context("writing it again")?;
+        ensure!(&written == predicate, "it is not of our form: a field is `null`, empty or a list of values");
+        Ok(read)
+    }
+
     /// How the image was tried, which must be said of exactly these `platforms`; nothing is known where an older tool said
     /// nothing.
     ///
     /// # Errors
     /// As [`Smoked::of_words`].
-    pub fn smoked(&self, platforms: &[String]) -> anyhow::Result<Smoked> {
+    pub fn smoked(&self, platforms: &[String]) -> Result<Smoked> {
         match self.build_definition.internal_parameters.get(SMOKE) {
             Some(words) => Smoked::of_words(words, platforms),
             None => Ok(Smoked::default()),

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 
-use crate::evidence::provenance::{Facts, Provenance, SBOM_FILE, Smoked};
+use crate::evidence::provenance::{Facts, MANIFEST_TYPE, Provenance, SBOM_FILE, SBOM_TYPE, Smoked};
 use crate::evidence::{candidate, labels};
 use crate::http::is_silent;
 use crate::inputs::config::Folder;
@@ -123,12 +123,11 @@ impl Candidate {
         smoked: &Smoked,
         sbom: &[u8],
     ) -> Result<Vec<u8>> {
-        const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
         let release = &context.release;
         let manifest = |(platform, digest): &(String, Digest)| {
-            (format!("manifest {platform}"), MANIFEST.to_owned(), digest.clone())
+            (format!("manifest {platform}"), MANIFEST_TYPE.to_owned(), digest.clone())
         };
-        let sbom = (SBOM_FILE.to_owned(), "application/vnd.cyclonedx+json".to_owned(), Digest::of(sbom));
+        let sbom = (SBOM_FILE.to_owned(), SBOM_TYPE.to_owned(), Digest::of(sbom));
         let provenance = Provenance::new(&Facts {
             config: release.config,
             tag: release.tag(),

@@ -6,9 +6,9 @@ mod tests;
 use std::collections::BTreeMap;
 
 use super::{
-    BUILD_SECRETS, BUILD_TYPE, BuildDefinition, Builder, ExternalParameters, LOCAL_BUILDER, LocalRun,
-    MODIFIED, Metadata, OF_ENVIRONMENT, Provenance, REHEARSE_WORK_TREE, Resource, RunDetails, SMOKE, Smoked,
-    WORK_TREE, WORKFLOW_BUILDER, Workflow, XTASK,
+    BUILD_SECRETS, BUILD_TYPE, BuildDefinition, Builder, ExternalParameters, LOCAL_BUILDER, LOCAL_RUN,
+    LocalRun, MODIFIED, Metadata, OF_ENVIRONMENT, Provenance, REHEARSE_WORK_TREE, RUN, Resource, RunDetails,
+    SMOKE, Smoked, WORK_TREE, WORKFLOW_BUILDER, Workflow, XTASK,
 };
 use crate::inputs::config::{Config, Native};
 use crate::inputs::dockerfile::{BaseImage, BaseImages};
@@ -83,6 +83,25 @@ pub struct Facts<'a> {
     pub byproducts: Vec<(String, String, Digest)>,
 }
 
+/// What a build reads, as the commit has it.
+#[derive(Clone, Copy)]
+pub struct Inputs<'a> {
+    /// The repository, and the archives for packages whose install script is not run.
+    pub config: &'a Config,
+    /// The released tag.
+    pub tag: &'a ReleaseTag,
+    /// What it points at.
+    pub commit: &'a Commit,
+    /// The source is a work tree.
+    pub is_of_work_tree: bool,
+    /// As [`Facts::files`].
+    pub files: &'a [(String, Digest)],
+    /// As [`Facts::base`].
+    pub base: &'a BaseImages,
+    /// As [`Facts::stand_ins`].
+    pub stand_ins: &'a [(String, String)],
+}
+
 impl Provenance {
     /// Writes the predicate down.
     #[must_use]
@@ -93,7 +112,15 @@ impl Provenance {
                 build_type: BUILD_TYPE.to_owned(),
                 external_parameters: external_parameters(facts),
                 internal_parameters: internal_parameters(facts),
-                resolved_dependencies: resolved_dependencies(facts),
+                resolved_dependencies: resolved_dependencies(&Inputs {
+                    config: facts.config,
+                    tag: facts.tag,
+                    commit: facts.commit,
+                    is_of_work_tree: facts.invocation.is_of_work_tree(),
+                    files: facts.files,
+                    base: facts.base,
+                    stand_ins: facts.stand_ins,
+                }),
             },
             run_details: RunDetails {
                 builder: Builder {
@@ -106,7 +133,11 @@ impl Provenance {
                     started_on: crate::process::time::rfc3339(facts.started),
                     finished_on: crate::process::time::rfc3339(facts.finished),
                 },
-                byproducts: facts.byproducts.iter().map(byproduct).collect(),
+                byproducts: facts
+                    .byproducts
+                    .iter()
+                    .map(|(name, media_type, digest)| byproduct(name, media_type, digest))
+                    .collect(),
             },
         }
     }
@@ -125,7 +156,7 @@ impl Invocation {
             Self::Workflow { run_number, attempt, .. } => {
                 format!("{source}/actions/runs/{run_number}/attempts/{attempt}")
             }
-            Self::Local { nonce, .. } => format!("urn:xtask:local-run:{nonce}"),
+            Self::Local { nonce, .. } => format!("{LOCAL_RUN}{nonce}"),
         }
     }
 
@@ -139,7 +170,7 @@ impl Invocation {
         let Self::Workflow { event, run_id, run_number, .. } = self else { return None };
         let pairs = [("event_name", event), ("run_id", run_id), ("run_number", run_number)];
         let run = pairs.into_iter().map(|(key, value)| (key.to_owned(), value.clone())).collect();
-        Some(("forgejo".to_owned(), run))
+        Some((RUN.to_owned(), run))
     }
 }
 
@@ -175,9 +206,11 @@ fn external_parameters(facts: &Facts<'_>) -> ExternalParameters {
     }
 }
 
-fn resolved_dependencies(facts: &Facts<'_>) -> Vec<Resource> {
+/// Everything that the build reads, in the order of the commit: the same for who writes it and for who judges it.
+#[must_use]
+pub fn resolved_dependencies(facts: &Inputs<'_>) -> Vec<Resource> {
     let (source, commit) = (facts.config.source_url(), facts.commit);
-    let work_tree = facts.invocation.is_of_work_tree().then(|| (WORK_TREE.to_owned(), "true".to_owned()));
+    let work_tree = facts.is_of_work_tree.then(|| (WORK_TREE.to_owned(), "true".to_owned()));
     let mut resources = vec![Resource {
         digest: BTreeMap::from([("gitCommit".to_owned(), commit.to_string())]),
         annotations: work_tree.into_iter().collect(),
@@ -236,12 +269,14 @@ fn resource(name: &str, uri: String) -> Resource {
     }
 }
 
-fn byproduct((name, media_type, digest): &(String, String, Digest)) -> Resource {
+/// One thing that came out.
+#[must_use]
+pub fn byproduct(name: &str, media_type: &str, digest: &Digest) -> Resource {
     Resource {
-        name: name.clone(),
+        name: name.to_owned(),
         uri: None,
         digest: sha256(digest),
-        media_type: Some(media_type.clone()),
+        media_type: Some(media_type.to_owned()),
         annotations: BTreeMap::new(),
     }
 }

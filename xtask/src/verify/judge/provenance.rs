@@ -7,9 +7,9 @@ use serde_json::Value;
 
 use crate::evidence::claims;
 use crate::evidence::provenance::{
-    BUILD_SECRETS, BUILD_TYPE, BuildDefinition, LOCAL_BUILDER, MODIFIED, Provenance, REHEARSE,
-    REHEARSE_WORK_TREE, RELEASE, RELEASE_WORKFLOW, Resource, SBOM_FILE, WORK_TREE, WORKFLOW_BUILDER, XTASK,
-    xtask_uri,
+    BUILD_SECRETS, BUILD_TYPE, BuildDefinition, Inputs, LOCAL_BUILDER, LOCAL_RUN, MANIFEST_TYPE, MODIFIED,
+    Provenance, REHEARSE, REHEARSE_WORK_TREE, RELEASE, RELEASE_WORKFLOW, RUN, Resource, SBOM_FILE, SBOM_TYPE,
+    SMOKE, WORK_TREE, WORKFLOW_BUILDER, XTASK, byproduct, resolved_dependencies, xtask_uri,
 };
 use crate::evidence::sbom;
 use crate::inputs::DOCKERFILE;
@@ -21,6 +21,9 @@ use crate::tool::git::Commit;
 
 use crate::verify::claim::{Claim, Seen, Unseen};
 use crate::verify::observe::ImageSeen;
+
+/// What a run of the workflow says of itself.
+const RUN_KEYS: [&str; 3] = ["event_name", "run_id", "run_number"];
 
 /// How far a builder's clock may be ahead of the verifier's, in seconds.
 const CLOCK_SKEW: u64 = 600;
@@ -41,8 +44,7 @@ pub(in crate::verify) fn judge(
     ];
     let mut parsed = Err(Unseen::Follows(claims::PROVENANCE_FORM));
     let form = Claim::judge(claims::PROVENANCE_FORM, predicate, |predicate| {
-        let provenance = serde_json::from_value::<Provenance>((*predicate).clone());
-        let provenance = provenance.context("it is not of our form")?;
+        let provenance = Provenance::read(predicate)?;
         let judged = form(release, &provenance);
         parsed = Ok(provenance);
         judged
@@ -90,6 +92,9 @@ fn form(release: &Release<'_>, provenance: &Provenance) -> Result<String> {
         parameters.workflow.is_some() != parameters.local_run.is_some(),
         "it names neither a workflow nor a local run, or both"
     );
+    let known = [SMOKE, BUILD_SECRETS, RUN];
+    let other = definition.internal_parameters.keys().find(|key| !known.contains(&key.as_str()));
+    ensure!(other.is_none(), "it has internal parameters `{}`", other.map_or("", String::as_str));
     provenance.smoked(&platforms)?;
     Ok(definition.build_type.clone())
 }
@@ -119,6 +124,9 @@ fn source(release: &Release<'_>, provenance: &Provenance) -> Result<String> {
         found.map(String::as_str) == Some(commit.as_str()),
         "it names the commit {found:?}, but `{tag}` is at {commit}"
     );
+    let is_of_work_tree = !source.annotations.is_empty();
+    let named = expected_dependencies(release, is_of_work_tree).into_iter().next();
+    ensure!(named.as_ref() == Some(source), "it describes the source as {}", described(source));
     Ok(format!("{expected} {} at {commit}", tag.git_ref()))
 }
 
@@ -151,8 +159,65 @@ fn inputs(release: &Release<'_>, provenance: &Provenance) -> Result<String> {
     let stand_in = !others.is_empty();
     // Only a rehearsal or a test may be made of something else than the Dockerfile says; it has to say so.
     ensure!(!stand_in || release.is_trial(), "a stand-in took the base image's place");
+    // The digests are told one by one above; this holds all else of them, and their order.
+    let ours = expected_dependencies(release, false);
+    let is_input = |resource: &&Resource| resource.name != "source";
+    let (found, ours): (Vec<_>, Vec<_>) = (
+        definition.resolved_dependencies.iter().filter(is_input).collect(),
+        ours.iter().filter(is_input).collect(),
+    );
+    let first = found.iter().zip(&ours).find(|(found, ours)| found != ours);
+    if let Some((found, ours)) = first {
+        bail!("it has {}: expected {}", described(found), described(ours));
+    }
+    ensure!(found.len() == ours.len(), "it names {} inputs: expected {}", found.len(), ours.len());
     let what = if archives.is_empty() { "" } else { ", and the archives the configuration's" };
     Ok(format!("the Dockerfile, package.json, the lockfile and the base images are the commit's{what}"))
+}
+
+/// What the provenance of a build of the commit names.
+fn expected_dependencies(release: &Release<'_>, is_of_work_tree: bool) -> Vec<Resource> {
+    resolved_dependencies(&Inputs {
+        config: release.config,
+        tag: &release.source.tag,
+        commit: &release.source.commit,
+        is_of_work_tree,
+        files: &release.inputs.files,
+        base: &release.inputs.base,
+        stand_ins: &release.replaced(),
+    })
+}
+
+/// A resource in words.
+fn described(resource: &Resource) -> String {
+    serde_json::to_string(resource).unwrap_or_else(|_| format!("`{}`", resource.name))
+}
+
+/// What a run says of itself is one thing, wherever it says it. That it is true, only the forge knows.
+fn check_run(release: &Release<'_>, provenance: &Provenance) -> Result<()> {
+    let definition = &provenance.build_definition;
+    let id = &provenance.run_details.metadata.invocation_id;
+    let said = definition.internal_parameters.get(RUN);
+    if definition.external_parameters.workflow.is_none() {
+        ensure!(said.is_none(), "a local run has parameters of a workflow's run");
+        let nonce = id.strip_prefix(LOCAL_RUN).unwrap_or_default();
+        ensure!(
+            nonce.chars().any(|c| c.is_ascii_alphanumeric()),
+            "the run is `{id}`: expected `{LOCAL_RUN}…`"
+        );
+        return Ok(());
+    }
+    let said = said.context("it does not say which run of the workflow it is of")?;
+    ensure!(said.keys().eq(RUN_KEYS), "its run has the parameters {:?}: expected {RUN_KEYS:?}", said.keys());
+    let is_number =
+        |text: &str| text.parse::<u64>().is_ok_and(|number| number > 0 && number.to_string() == text);
+    for (key, value) in said.iter().filter(|(key, _)| key.as_str() != RUN_KEYS[0]) {
+        ensure!(is_number(value), "the `{key}` of its run is `{value}`: expected a number");
+    }
+    let page = format!("{}/actions/runs/{}/attempts/", release.config.source_url(), said[RUN_KEYS[2]]);
+    let attempt = id.strip_prefix(&page).unwrap_or_default();
+    ensure!(is_number(attempt), "the run is `{id}`: expected `{page}` and a number");
+    Ok(())
 }
 
 fn builder(release: &Release<'_>, provenance: &Provenance) -> Result<String> {
@@ -173,6 +238,7 @@ fn builder(release: &Release<'_>, provenance: &Provenance) -> Result<String> {
         let known = run.command == RELEASE || (rehearsal && loopback);
         ensure!(known, "the command is `{}`: expected `{RELEASE}`", run.command);
     }
+    check_run(release, provenance)?;
     let pinned = release.inputs.tool.as_ref().map(|pin| pin.url.clone());
     let home = pinned.unwrap_or_else(|| release.config.source_url());
     let tool = tool(&home, &provenance.run_details.builder.builder_dependencies)?;
@@ -233,6 +299,11 @@ fn check_products(provenance: &Provenance, platforms: &[(String, Digest)], bom: 
         ensure!(said == digest.hex(), "the digest of `{name}` is `{said}`: expected `{}`", digest.hex());
     }
     ensure!(found.len() == expected.len(), "it names {} products: expected {}", found.len(), expected.len());
+    for (found, (name, digest)) in found.iter().zip(&expected) {
+        let media_type = if name == SBOM_FILE { SBOM_TYPE } else { MANIFEST_TYPE };
+        let ours = byproduct(name, media_type, digest);
+        ensure!(found == &ours, "it has {}: expected {}", described(found), described(&ours));
+    }
     Ok(format!("{} manifests and the SBOM", platforms.len()))
 }
 

@@ -172,7 +172,7 @@ fn name_products(provenance: &mut Value, index: &Value) {
         |product: &&Value| product["name"].as_str().is_some_and(|name| name.starts_with("manifest "));
     let products = provenance["runDetails"]["byproducts"].as_array().expect("it has byproducts").clone();
     let template = products.iter().find(is_manifest).expect("a manifest").clone();
-    let mut named: Vec<_> = products.iter().filter(|product| !is_manifest(product)).cloned().collect();
+    let mut named = Vec::new();
     for entry in index["manifests"].as_array().expect("an index") {
         let platform = &entry["platform"];
         let text = |value: &Value| value.as_str().expect("a word").to_owned();
@@ -182,5 +182,6 @@ fn name_products(provenance: &mut Value, index: &Value) {
         product["digest"]["sha256"] = text(&entry["digest"]).trim_start_matches("sha256:").into();
         named.push(product);
     }
+    named.extend(products.iter().filter(|product| !is_manifest(product)).cloned());
     provenance["runDetails"]["byproducts"] = named.into();
 }

@@ -26,6 +26,7 @@ macro_rules! of_an_image {
 mod attested;
 mod bundles;
 mod envelope;
+mod exact;
 mod image;
 mod keys;
 mod page;
@@ -54,13 +55,14 @@ pub(super) struct Lie {
 }
 
 /// All of them, by what they are about.
-pub(super) const TOPICS: [&[Lie]; 11] = [
+pub(super) const TOPICS: [&[Lie]; 12] = [
     tags::LIES,
     keys::LIES,
     signatures::LIES,
     bundles::LIES,
     attested::LIES,
     envelope::LIES,
+    exact::LIES,
     predicate::LIES,
     sbom::LIES,
     image::LIES,
