@@ -18,6 +18,7 @@ pub mod secret;
 pub mod shown;
 pub mod stdout;
 pub mod time;
+pub mod token;
 mod wait;
 
 use std::ffi::OsString;

@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 
 use crate::inputs::version::ReleaseTag;
 use crate::process::shown::is_hidden;
+use crate::process::token;
 
 /// A file that is larger, in bytes, is no introduction.
 const LARGEST: usize = 16 << 10;
@@ -56,6 +57,10 @@ fn unfit(line: &str) -> Option<&'static str> {
         Some("HTML and comments can hide what follows; write Markdown, and `&lt;` for the sign itself")
     } else if line.contains("sha256:") {
         Some("a digest would read like the one of the image; link to what it belongs to")
+    } else if token::is_in(line) {
+        Some(
+            "this looks like a token, a private key or the password of an address; take it out, and revoke it if it is real",
+        )
     } else if is_heading(line) {
         Some("the page's own headings are of the second level; begin with `###`")
     } else {
@@ -98,6 +103,11 @@ mod tests {
                 && !unfit.contains("##\u{20}"),
             "{unfit}"
         );
+        let secret = words("See https://bob:hunter2@example.org\n").unwrap();
+        assert!(
+            secret.contains("line 1: this looks like a token") && !secret.contains("hunter2"),
+            "{secret}"
+        );
     }
 
     #[test]
@@ -113,6 +123,9 @@ mod tests {
             ("<!-- hidden", "HTML"),
             ("<details>", "HTML"),
             ("docker pull x@sha256:abc", "a digest"),
+            ("a\n\nuse npm_a1B2c3D4e5F6g7H8a1B2c3D4e5F6g7H8a1B2", "line 3: this looks like a token"),
+            ("https://bob:hunter2@example.org", "this looks like a token"),
+            ("-----BEGIN PRIVATE KEY-----", "this looks like a token"),
             ("## Image", "headings"),
             ("# Title", "headings"),
             ("> ## Image", "headings"),

@@ -1,10 +1,14 @@
-//! The notes for programs: the same data as the section of a page, with what commits say as it was written.
+//! The notes for programs: the same data as the section of a page, with what commits say as it was written, but for what looks
+//! like a secret.
+
+use std::borrow::Cow;
 
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
 use crate::inputs::history::History;
 use crate::inputs::source::Source;
+use crate::process::token::masked;
 
 use super::Told;
 use super::change::{Change, Group};
@@ -31,9 +35,9 @@ struct Document<'a> {
 struct Row<'a> {
     commit: &'a str,
     group: Group,
-    text: &'a str,
+    text: Cow<'a, str>,
     /// What its footers say is broken; `null` where it breaks nothing.
-    breaking: Option<&'a [String]>,
+    breaking: Option<Vec<Cow<'a, str>>>,
 }
 
 impl<'a> Row<'a> {
@@ -41,8 +45,11 @@ impl<'a> Row<'a> {
         Self {
             commit: change.commit.as_str(),
             group: change.group,
-            text: &change.text,
-            breaking: change.breaking.as_deref(),
+            text: masked(&change.text),
+            breaking: change
+                .breaking
+                .as_ref()
+                .map(|footers| footers.iter().map(|footer| masked(footer)).collect()),
         }
     }
 }
@@ -87,7 +94,10 @@ mod tests {
             Source { tag: "v1.1.0".parse().unwrap(), commit: commit.clone(), time: 0, is_tagged: true };
         let entry =
             |message: &str| LogEntry { commit: commit.clone(), parents: 1, message: message.to_owned() };
-        let commits = vec![entry("feat(api)!: <b>\n\nBREAKING CHANGE: x"), entry("words \u{1b}[2K")];
+        let commits = vec![
+            entry("feat(api)!: <b>\n\nBREAKING CHANGE: ws://a:b@c"),
+            entry("words \u{1b}[2K https://a:b@c"),
+        ];
         let mut history = History {
             previous: Some("v1.0.0".parse().unwrap()),
             commits,
@@ -99,8 +109,8 @@ mod tests {
         let expected = json!({
             "schema": "xtask-notes/1", "tag": "v1.1.0", "commit": id, "previous": "v1.0.0", "words": "Hello.",
             "changes": [
-                {"commit": id, "group": "features", "text": "api: <b>", "breaking": ["x"]},
-                {"commit": id, "group": "others", "text": "words \u{1b}[2K", "breaking": null},
+                {"commit": id, "group": "features", "text": "api: <b>", "breaking": ["ws://…@c"]},
+                {"commit": id, "group": "others", "text": "words \u{1b}[2K https://…@c", "breaking": null},
             ],
             "upgrade": [], "dependencies": [], "not_compared": [], "reverted": 0,
         });

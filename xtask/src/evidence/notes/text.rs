@@ -1,17 +1,19 @@
 //! Words of a commit as Markdown that shows them as they are: a commit message is hostile input.
 
 use crate::process::shown::is_hidden;
+use crate::process::token;
 
 /// What is longer than this, in characters, is cut.
 const LONGEST: usize = 200;
 
 /// `words` as a code span (`CommonMark` 0.31 §6.1): within one, neither Markdown nor what a forge does to text afterwards
-/// (links to bare addresses, issues, commits and people, `:emoji:`) changes anything. What cannot be seen is dropped.
+/// (links to bare addresses, issues, commits and people, `:emoji:`) changes anything. What cannot be seen is dropped, and what
+/// looks like a secret is masked, before the end is cut off: a part of a secret has no shape.
 pub(super) fn as_written(words: &str) -> String {
     // Two words stay two, whatever a commit has between them.
     let blank = |c: char| if c.is_control() && c.is_whitespace() { ' ' } else { c };
     let shown: String = words.chars().map(blank).filter(|c| !is_hidden(*c)).collect();
-    let shown: String = shown.trim().chars().take(LONGEST).collect();
+    let shown: String = token::masked(shown.trim()).chars().take(LONGEST).collect();
     if shown.is_empty() {
         return "(no subject)".to_owned();
     }
@@ -48,5 +50,14 @@ mod tests {
             assert_eq!(as_written(words), shown);
         }
         assert!(as_written(&"x".repeat(10_000)).len() <= 202);
+    }
+
+    #[test]
+    fn a_secret_is_masked_also_where_hidden_characters_part_it_or_the_end_is_cut_off() {
+        let token = "ghp_a1B2c3D4e5F6g7H8a1B2c3D4e5F6g7H8a1B2";
+        assert_eq!(as_written(&format!("fix: {token}")), "`fix: ghp_…`");
+        assert_eq!(as_written(&format!("fix: {}\u{200b}{}", &token[..10], &token[10..])), "`fix: ghp_…`");
+        let long = as_written(&format!("{} {token}", "x".repeat(185)));
+        assert_eq!(long, format!("`{} ghp_…`", "x".repeat(185)));
     }
 }

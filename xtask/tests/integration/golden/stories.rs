@@ -5,7 +5,7 @@ use super::story::Story;
 type Tell = fn(&mut Story);
 
 /// Every story has one release behind it, unless its name says something else.
-pub(super) const ALL: [(&str, &str, Tell); 44] = [
+pub(super) const ALL: [(&str, &str, Tell); 45] = [
     ("first-release", "v0.1.0", |s| {
         s.commit("feat: a").tag("v0.1.0");
     }),
@@ -192,6 +192,17 @@ pub(super) const ALL: [(&str, &str, Tell); 44] = [
     ("replaced-commit", "v0.2.0", |s| {
         let old = first(s).commit("feat: what the commit says").id();
         s.tag("v0.2.0").commit("feat: what the replacement says").run(&format!("replace {old} HEAD"));
+    }),
+    ("secrets", "v0.2.0", |s| {
+        let token = "a1B2c3D4e5F6g7H8".repeat(3);
+        first(s)
+            .commit(format!(
+                "fix: drop ghp_{token} from the workflow\n\nBREAKING CHANGE: use glpat-{token} now\n"
+            ))
+            .commit("feat: read from postgres://bob:hunter2@db/x")
+            .commit(format!("-----BEGIN PRIVATE KEY-----\n{token}\n{token}\n-----END PRIVATE KEY-----\n"))
+            .commit(format!("deps: Bearer eyJ{token}.eyJ{token}.{token}"))
+            .tag("v0.2.0");
     }),
     ("squashed-footer-in-body", "v0.2.0", |s| {
         first(s).commit("Add b (#3)\n\n* fix: c\n\nCo-authored-by: Bob <bob@example.org>\n").tag("v0.2.0");

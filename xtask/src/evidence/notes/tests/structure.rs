@@ -9,6 +9,7 @@ use super::super::change::Change;
 use super::super::section;
 use crate::inputs::history::History;
 use crate::process::shown::is_hidden;
+use crate::process::token::masked;
 use crate::tool::git::{Commit, LogEntry};
 
 const REPOSITORY: &str = "https://forge.example.org/a/b";
@@ -18,7 +19,7 @@ const PAGES: u64 = 400;
 const MOST_COMMITS: u64 = 12;
 
 /// What subjects are made of: what Markdown and forges read as something else than text, and what cannot be seen.
-const FRAGMENTS: [&str; 58] = [
+const FRAGMENTS: [&str; 59] = [
     "# ",
     "## Image\n",
     "- ",
@@ -74,6 +75,7 @@ const FRAGMENTS: [&str; 58] = [
     "\u{fffd}",
     " ",
     "word",
+    "ghp_a1B2c3D4e5F6g7H8a1B2c3D4e5F6g7H8a1B2",
     "feat: ",
     "fix!: ",
     "\n\nBREAKING CHANGE: ",
@@ -92,7 +94,7 @@ impl Random {
 
     fn message(&mut self) -> String {
         let length = self.below(9);
-        (0..length).map(|_| FRAGMENTS[usize::try_from(self.below(58)).unwrap()]).collect()
+        (0..length).map(|_| FRAGMENTS[usize::try_from(self.below(59)).unwrap()]).collect()
     }
 }
 
@@ -110,7 +112,7 @@ fn history(random: &mut Random) -> History {
 fn seen(words: &str) -> String {
     let words = words.replace(['\r', '\n', '\t'], " ");
     let shown: String = words.chars().filter(|c| !is_hidden(*c)).collect();
-    let shown: String = shown.trim().chars().take(200).collect();
+    let shown: String = masked(shown.trim()).chars().take(200).collect();
     if shown.is_empty() { "(no subject)".to_owned() } else { shown }
 }
 

@@ -1,0 +1,213 @@
+//! Strings that look like secrets, by the shapes that their issuers give them. This finds what somebody pasted into a commit by
+//! accident. It cannot find a secret without a shape, such as Forgejo's tokens, which look like the names of commits.
+
+use std::borrow::Cow;
+
+/// What stands in the place of a secret's hidden part.
+const MASK: char = '…';
+
+/// How a token begins, which characters follow, and how many of them at least.
+struct Shape {
+    prefix: &'static str,
+    is_part: fn(u8) -> bool,
+    least: usize,
+}
+
+/// By the documentation of GitHub, GitLab, Slack, AWS, npm, Google, Stripe, Docker, `PyPI`, Hugging Face, Vault and age, and
+/// RFC 7515 for `eyJ`, which is how a JSON object begins in base64.
+const SHAPES: [Shape; 33] = [
+    shape("ghp_", alphanumeric, 20),
+    shape("gho_", alphanumeric, 20),
+    shape("ghu_", alphanumeric, 20),
+    shape("ghs_", alphanumeric, 20),
+    shape("ghr_", alphanumeric, 20),
+    shape("github_pat_", word, 20),
+    shape("glpat-", dotted, 20),
+    shape("gldt-", dotted, 20),
+    shape("glrt-", dotted, 20),
+    shape("glptt-", dotted, 20),
+    shape("glcbt-", dotted, 20),
+    shape("glsoat-", dotted, 20),
+    shape("xoxa-", dashed, 10),
+    shape("xoxb-", dashed, 10),
+    shape("xoxe-", dashed, 10),
+    shape("xoxp-", dashed, 10),
+    shape("xoxr-", dashed, 10),
+    shape("xoxs-", dashed, 10),
+    shape("xapp-", dashed, 10),
+    shape("AKIA", upper, 16),
+    shape("ASIA", upper, 16),
+    shape("npm_", alphanumeric, 30),
+    shape("AIza", dashed, 30),
+    shape("sk_live_", alphanumeric, 16),
+    shape("sk_test_", alphanumeric, 16),
+    shape("rk_live_", alphanumeric, 16),
+    shape("rk_test_", alphanumeric, 16),
+    shape("dckr_pat_", dashed, 20),
+    shape("pypi-AgE", dashed, 20),
+    shape("hf_", alphanumeric, 30),
+    shape("hvs.", dashed, 20),
+    shape("AGE-SECRET-KEY-1", upper, 30),
+    shape("eyJ", base64, 20),
+];
+
+const fn shape(prefix: &'static str, is_part: fn(u8) -> bool, least: usize) -> Shape {
+    Shape { prefix, is_part, least }
+}
+
+fn alphanumeric(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+}
+
+fn upper(byte: u8) -> bool {
+    byte.is_ascii_uppercase() || byte.is_ascii_digit()
+}
+
+fn word(byte: u8) -> bool {
+    alphanumeric(byte) || byte == b'_'
+}
+
+fn dashed(byte: u8) -> bool {
+    word(byte) || byte == b'-'
+}
+
+fn dotted(byte: u8) -> bool {
+    dashed(byte) || byte == b'.'
+}
+
+fn base64(byte: u8) -> bool {
+    dotted(byte) || matches!(byte, b'+' | b'/' | b'=')
+}
+
+/// `OpenAI`'s and others' prefix, which words such as `sk-learn` have as well: a key has a run of at least so many letters and
+/// digits near its beginning, both of them.
+const SK: &str = "sk-";
+const SK_RUN: usize = 16;
+const SK_NEAR: usize = 64;
+
+/// The frame of a private key (RFC 7468), with any label of at most so many bytes.
+const BEGIN: &str = "-----BEGIN ";
+const END: &str = "-----END ";
+const FRAME: &str = "-----";
+const LONGEST_LABEL: usize = 64;
+
+/// What people write in place of a password.
+const PLACEHOLDERS: [&str; 6] = ["password", "pass", "passwd", "secret", "token", "user"];
+
+/// A secret in a text: what is before `hidden` says its kind.
+struct Found {
+    hidden: usize,
+    end: usize,
+}
+
+/// `text` with the part of each secret that is secret as `…`, such as `ghp_…`. Takes time in proportion to the text.
+#[must_use]
+pub fn masked(text: &str) -> Cow<'_, str> {
+    let (mut shown, mut kept, mut at) = (String::new(), 0, 0);
+    while at < text.len() {
+        let Some(found) = found_at(text, at) else {
+            at += 1;
+            continue;
+        };
+        shown += &text[kept..found.hidden];
+        shown.push(MASK);
+        (kept, at) = (found.end, found.end);
+    }
+    if kept == 0 {
+        return Cow::Borrowed(text);
+    }
+    shown += &text[kept..];
+    Cow::Owned(shown)
+}
+
+/// Whether something in `text` looks like a secret.
+#[must_use]
+pub fn is_in(text: &str) -> bool {
+    (0..text.len()).any(|at| found_at(text, at).is_some())
+}
+
+/// A secret that begins at `at`. What every shape looks at before it is sure is bounded, or ends before the next place where the
+/// same shape can begin.
+fn found_at(text: &str, at: usize) -> Option<Found> {
+    let rest = &text.as_bytes()[at..];
+    match rest.first()? {
+        b':' => user_of_address(text, at),
+        b'-' => private_key(text, at),
+        byte if byte.is_ascii_alphabetic() => token(text.as_bytes(), at),
+        _ => None,
+    }
+}
+
+fn token(bytes: &[u8], at: usize) -> Option<Found> {
+    if at > 0 && bytes[at - 1].is_ascii_alphanumeric() {
+        return None;
+    }
+    let rest = &bytes[at..];
+    let length =
+        |tail: &[u8], is_part: fn(u8) -> bool| tail.iter().take_while(|byte| is_part(**byte)).count();
+    for Shape { prefix, is_part, least } in &SHAPES {
+        let Some(tail) = rest.strip_prefix(prefix.as_bytes()) else { continue };
+        if length(&tail[..tail.len().min(*least)], *is_part) == *least {
+            let hidden = at + prefix.len();
+            return Some(Found { hidden, end: hidden + length(tail, *is_part) });
+        }
+    }
+    let tail = rest.strip_prefix(SK.as_bytes())?;
+    let near = &tail[..length(&tail[..tail.len().min(SK_NEAR)], dashed)];
+    let is_random = |run: &[u8]| {
+        run.len() >= SK_RUN && run.iter().any(u8::is_ascii_digit) && run.iter().any(u8::is_ascii_alphabetic)
+    };
+    let hidden = at + SK.len();
+    near.split(|byte| !alphanumeric(*byte))
+        .any(is_random)
+        .then(|| Found { hidden, end: hidden + length(tail, dashed) })
+}
+
+/// From the frame's first line to the end of its last, else of the text. The lines of a subject are one.
+fn private_key(text: &str, at: usize) -> Option<Found> {
+    let rest = text.as_bytes()[at..].strip_prefix(BEGIN.as_bytes())?;
+    let near = &rest[..rest.len().min(LONGEST_LABEL)];
+    let label = near.windows(FRAME.len()).position(|bytes| bytes == FRAME.as_bytes())?;
+    let is_private = near[..label].windows(11).any(|bytes| bytes == b"PRIVATE KEY");
+    let hidden = at + BEGIN.len() + label + FRAME.len();
+    if !is_private {
+        return None;
+    }
+    let end = match text[hidden..].starts_with(MASK) {
+        true => hidden + MASK.len_utf8(),
+        false => end_of_key(text, hidden).unwrap_or(text.len()),
+    };
+    Some(Found { hidden, end })
+}
+
+fn end_of_key(text: &str, from: usize) -> Option<usize> {
+    let last = from + text[from..].find(END)? + END.len();
+    Some(last + text[last..].find(FRAME)? + FRAME.len())
+}
+
+/// `user:password` of `scheme://user:password@host`; with http also a user alone, where tokens stand as well.
+fn user_of_address(text: &str, at: usize) -> Option<Found> {
+    let rest = text[at..].strip_prefix("://")?;
+    let is_end = |c: char| c.is_whitespace() || c.is_control() || "/?#\"<>`".contains(c);
+    let (user, _) = rest[..rest.find(is_end).unwrap_or(rest.len())].rsplit_once('@')?;
+    let scheme =
+        text.as_bytes()[..at].rsplit(|byte| !byte.is_ascii_alphanumeric()).next().unwrap_or_default();
+    let is_http = [&b"http"[..], b"https"].iter().any(|name| scheme.eq_ignore_ascii_case(name));
+    let secret = match user.split_once(':') {
+        Some((_, password)) => password,
+        None if is_http && user.bytes().all(dotted) => user,
+        None => return None,
+    };
+    let hidden = at + "://".len();
+    (!is_placeholder(secret)).then(|| Found { hidden, end: hidden + user.len() })
+}
+
+/// `PASSWORD`, `$PASSWORD`, `***`.
+fn is_placeholder(secret: &str) -> bool {
+    secret.starts_with('$')
+        || secret.chars().all(|c| "*xX.…".contains(c))
+        || PLACEHOLDERS.iter().any(|word| secret.eq_ignore_ascii_case(word))
+}
+
+#[cfg(test)]
+mod tests;
