@@ -9,6 +9,7 @@ pub mod history;
 pub mod keys;
 pub mod lockfile;
 pub mod native;
+pub mod people;
 pub mod pin;
 pub mod release;
 pub mod run;

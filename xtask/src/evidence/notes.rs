@@ -4,9 +4,11 @@ mod change;
 mod compared;
 mod document;
 mod kind;
+mod people;
 mod text;
 
 use crate::inputs::history::History;
+use crate::inputs::people::People;
 use crate::inputs::version::ReleaseTag;
 
 use change::{Change, Group, without_reverted};
@@ -52,6 +54,7 @@ pub fn section(repository: Option<&str>, tag: &ReleaseTag, history: &History) ->
 struct Told<'a> {
     changes: Vec<Change<'a>>,
     compared: Compared,
+    people: &'a People,
     /// Commits that revert each other.
     left_out: usize,
 }
@@ -63,12 +66,14 @@ impl<'a> Told<'a> {
             (Some(previous), Some(shapes)) => Compared::of(previous, shapes),
             _ => Compared::default(),
         };
-        Self { changes: entries.into_iter().map(Change::of).collect(), compared, left_out }
+        let changes = entries.into_iter().map(Change::of).collect();
+        Self { changes, compared, people: &history.people, left_out }
     }
 
     fn text(&self, repository: Option<&str>) -> String {
-        let Self { changes, compared, left_out } = self;
-        let mut page = Page { repository, text: String::new(), untold: 0 };
+        let Self { changes, compared, people, left_out } = self;
+        let people = people::line(people);
+        let mut page = Page { repository, text: String::new(), room: LARGEST - people.len(), untold: 0 };
         if changes.is_empty() && *compared == Compared::default() {
             page.text += "No changes besides the version.\n";
         }
@@ -89,6 +94,9 @@ impl<'a> Told<'a> {
         }
         if *left_out > 0 {
             page.text += &format!("\n{left_out} commits that revert each other are not listed.\n");
+        }
+        if !people.is_empty() {
+            page.text += &format!("\n{people}\n");
         }
         page.text
     }
@@ -121,6 +129,8 @@ impl<'a> Told<'a> {
 struct Page<'a> {
     repository: Option<&'a str>,
     text: String,
+    /// How large it may become, in bytes.
+    room: usize,
     /// Changes for which there was no room.
     untold: usize,
 }
@@ -134,7 +144,7 @@ impl Page<'_> {
     fn list(&mut self, heading: &str, entries: Vec<String>) {
         let mut is_first = true;
         for entry in entries {
-            if self.text.len() + entry.len() > LARGEST {
+            if self.text.len() + entry.len() > self.room {
                 self.untold += 1;
                 continue;
             }

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 
+use crate::inputs::people::{People, authors};
 use crate::inputs::shape::Shapes;
 use crate::inputs::source::{Source, release_tags};
 use crate::inputs::version::ReleaseTag;
@@ -16,6 +17,8 @@ pub struct History {
     pub previous: Option<ReleaseTag>,
     /// The commits since then, newest first.
     pub commits: Vec<LogEntry>,
+    /// Who made them; nobody for the first release.
+    pub people: People,
     /// What a maintainer wrote about it, in `release-notes/<tag>.md` of the commit, else in the message of the tag.
     pub words: Option<String>,
     /// What the two commits say of their images; none for the first release.
@@ -35,6 +38,13 @@ impl History {
             None => previous(tag, &release_tags(&git.tags_within(commit)?)).cloned(),
         };
         let commits = git.log(previous.as_ref().map(ToString::to_string).as_deref(), commit)?;
+        let people = match &previous {
+            Some(previous) => {
+                let known = git.known_authors(&previous.to_string(), commit, &authors(&commits))?;
+                People::of(&commits, known.as_ref())
+            }
+            None => People::default(),
+        };
         let path = format!("release-notes/{tag}.md");
         let [words] = git.files(commit, [&path])?;
         let words = words.map(|bytes| words::read(&bytes)).transpose();
@@ -51,7 +61,7 @@ impl History {
             None => None,
         };
         let shapes = before.map(|before| Shapes::of(git, &before, commit)).transpose()?;
-        Ok(Self { previous, commits, words, shapes })
+        Ok(Self { previous, commits, people, words, shapes })
     }
 }
 

@@ -146,6 +146,10 @@ fn token(bytes: &[u8], at: usize) -> Option<Found> {
     let length =
         |tail: &[u8], is_part: fn(u8) -> bool| tail.iter().take_while(|byte| is_part(**byte)).count();
     for Shape { prefix, is_part, least } in &SHAPES {
+        // Most bytes begin no token, which is seen without a comparison of strings.
+        if rest[0] != prefix.as_bytes()[0] {
+            continue;
+        }
         let Some(tail) = rest.strip_prefix(prefix.as_bytes()) else { continue };
         if length(&tail[..tail.len().min(*least)], *is_part) == *least {
             let hidden = at + prefix.len();

@@ -50,6 +50,8 @@ const BREAKING: [&str; 2] = ["BREAKING CHANGE: ", "BREAKING-CHANGE: "];
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Change<'a> {
     pub(super) commit: &'a Commit,
+    /// Their names.
+    pub(super) authors: &'a [String],
     pub(super) group: Group,
     /// Without its kind.
     pub(super) text: String,
@@ -62,7 +64,7 @@ impl<'a> Change<'a> {
         let footers = footers(&entry.message);
         let (group, text, is_marked) = kind(&entry.subject());
         let breaking = (is_marked || !footers.is_empty()).then_some(footers);
-        Self { commit: &entry.commit, group, text, breaking }
+        Self { commit: &entry.commit, authors: &entry.authors, group, text, breaking }
     }
 }
 
@@ -122,7 +124,7 @@ pub(super) fn without_reverted(entries: &[LogEntry]) -> (Vec<&LogEntry>, usize) 
     let known: BTreeMap<&str, &LogEntry> =
         entries.iter().map(|entry| (entry.commit.as_str(), entry)).collect();
     let mut cancelled: BTreeSet<&str> = BTreeSet::new();
-    for entry in entries.iter().filter(|entry| !is_bare_merge(entry)) {
+    for entry in entries.iter().filter(|entry| !entry.is_bare_merge()) {
         // The newest first: where a revert was reverted, what it had reverted stays.
         let Some(reverted) = reverted(&entry.message).and_then(|id| known.get(id)) else { continue };
         let (this, other) = (entry.commit.as_str(), reverted.commit.as_str());
@@ -130,7 +132,7 @@ pub(super) fn without_reverted(entries: &[LogEntry]) -> (Vec<&LogEntry>, usize) 
             cancelled.extend([this, other]);
         }
     }
-    let is_told = |entry: &&LogEntry| !is_bare_merge(entry) && !cancelled.contains(entry.commit.as_str());
+    let is_told = |entry: &&LogEntry| !entry.is_bare_merge() && !cancelled.contains(entry.commit.as_str());
     (entries.iter().filter(is_told).collect(), cancelled.len())
 }
 
@@ -140,11 +142,6 @@ fn reverted(message: &str) -> Option<&str> {
     rest.split(|c: char| !c.is_ascii_hexdigit()).next()
 }
 
-/// git's own words: a merge with a subject of its own is a change.
-fn is_bare_merge(entry: &LogEntry) -> bool {
-    entry.parents > 1 && entry.subject().starts_with("Merge ")
-}
-
 #[cfg(test)]
 mod tests {
     use super::{Change, Group, without_reverted};
@@ -152,7 +149,7 @@ mod tests {
 
     fn entry(number: u8, parents: usize, message: &str) -> LogEntry {
         let commit = Commit::parse(&format!("{number:02x}").repeat(20)).unwrap();
-        LogEntry { commit, parents, message: message.to_owned() }
+        LogEntry { commit, parents, author: None, authors: Vec::new(), message: message.to_owned() }
     }
 
     #[test]

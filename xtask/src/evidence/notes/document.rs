@@ -2,6 +2,7 @@
 //! like a secret.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use anyhow::{Context as _, Result};
 use serde::Serialize;
@@ -13,7 +14,7 @@ use crate::process::token::masked;
 use super::Told;
 use super::change::{Change, Group};
 
-/// `schema` changes when a field does.
+/// `schema` changes when a field does, and not when there is one more.
 #[derive(Serialize)]
 struct Document<'a> {
     schema: &'static str,
@@ -28,12 +29,23 @@ struct Document<'a> {
     upgrade: &'a [String],
     dependencies: &'a [String],
     not_compared: &'a [String],
+    contributors: Vec<Contributor<'a>>,
+    /// The names of programs.
+    bots: &'a BTreeSet<String>,
     reverted: usize,
+}
+
+#[derive(Serialize)]
+struct Contributor<'a> {
+    name: &'a str,
+    /// `null` where that cannot be said.
+    first: Option<bool>,
 }
 
 #[derive(Serialize)]
 struct Row<'a> {
     commit: &'a str,
+    authors: &'a [String],
     group: Group,
     text: Cow<'a, str>,
     /// What its footers say is broken; `null` where it breaks nothing.
@@ -44,6 +56,7 @@ impl<'a> Row<'a> {
     fn of(change: &'a Change<'_>) -> Self {
         Self {
             commit: change.commit.as_str(),
+            authors: change.authors,
             group: change.group,
             text: masked(&change.text),
             breaking: change
@@ -62,6 +75,7 @@ pub fn document(source: &Source, history: &History) -> Result<String> {
     let told = Told::of(history);
     // A first release has no news, as on its page.
     let changes = if history.previous.is_some() { &told.changes[..] } else { &[] };
+    let people = told.people;
     let document = Document {
         schema: "xtask-notes/1",
         tag: source.tag.to_string(),
@@ -72,6 +86,12 @@ pub fn document(source: &Source, history: &History) -> Result<String> {
         upgrade: &told.compared.upgrade,
         dependencies: &told.compared.dependencies,
         not_compared: &told.compared.unread,
+        contributors: people
+            .people
+            .iter()
+            .map(|person| Contributor { name: &person.name, first: person.is_first })
+            .collect(),
+        bots: &people.bots,
         reverted: if history.previous.is_some() { told.left_out } else { 0 },
     };
     let text = serde_json::to_string_pretty(&document).context("writing the notes")?;
@@ -80,10 +100,13 @@ pub fn document(source: &Source, history: &History) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use serde_json::{Value, json};
 
     use super::document;
     use crate::inputs::history::History;
+    use crate::inputs::people::People;
     use crate::inputs::source::Source;
     use crate::tool::git::{Commit, LogEntry};
 
@@ -92,14 +115,20 @@ mod tests {
         let commit = Commit::parse(&"a".repeat(40)).unwrap();
         let source =
             Source { tag: "v1.1.0".parse().unwrap(), commit: commit.clone(), time: 0, is_tagged: true };
-        let entry =
-            |message: &str| LogEntry { commit: commit.clone(), parents: 1, message: message.to_owned() };
+        let entry = |message: &str| LogEntry {
+            commit: commit.clone(),
+            parents: 1,
+            author: Some("Ann".to_owned()),
+            authors: vec!["Ann".to_owned(), "Bob".to_owned()],
+            message: message.to_owned(),
+        };
         let commits = vec![
             entry("feat(api)!: <b>\n\nBREAKING CHANGE: ws://a:b@c"),
             entry("words \u{1b}[2K https://a:b@c"),
         ];
         let mut history = History {
             previous: Some("v1.0.0".parse().unwrap()),
+            people: People::of(&commits, Some(&BTreeSet::new())),
             commits,
             words: Some("Hello.".to_owned()),
             shapes: None,
@@ -109,10 +138,11 @@ mod tests {
         let expected = json!({
             "schema": "xtask-notes/1", "tag": "v1.1.0", "commit": id, "previous": "v1.0.0", "words": "Hello.",
             "changes": [
-                {"commit": id, "group": "features", "text": "api: <b>", "breaking": ["ws://…@c"]},
-                {"commit": id, "group": "others", "text": "words \u{1b}[2K https://…@c", "breaking": null},
+                {"commit": id, "authors": ["Ann", "Bob"], "group": "features", "text": "api: <b>", "breaking": ["ws://…@c"]},
+                {"commit": id, "authors": ["Ann", "Bob"], "group": "others", "text": "words \u{1b}[2K https://…@c", "breaking": null},
             ],
             "upgrade": [], "dependencies": [], "not_compared": [], "reverted": 0,
+            "contributors": [{"name": "Ann", "first": true}, {"name": "Bob", "first": false}], "bots": [],
         });
         assert_eq!(found, expected);
         history.previous = None;

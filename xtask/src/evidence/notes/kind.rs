@@ -72,6 +72,8 @@ mod tests {
                 .map(|message| LogEntry {
                     commit: Commit::parse(&"a".repeat(40)).unwrap(),
                     parents: 1,
+                    author: None,
+                    authors: Vec::new(),
                     message: (*message).to_owned(),
                 })
                 .collect();

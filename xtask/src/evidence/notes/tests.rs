@@ -2,16 +2,19 @@ mod structure;
 
 use super::Told;
 use crate::inputs::history::History;
+use crate::inputs::people::People;
 use crate::tool::git::{Commit, LogEntry};
 
 fn told(messages: &[&str]) -> String {
     let entry = |(number, message): (usize, &&str)| LogEntry {
         commit: Commit::parse(&format!("{number:040x}")).unwrap(),
         parents: 1,
+        author: None,
+        authors: Vec::new(),
         message: (*message).to_owned(),
     };
     let commits = messages.iter().enumerate().map(entry).collect();
-    let history = History { previous: None, commits, words: None, shapes: None };
+    let history = History { previous: None, commits, people: People::default(), words: None, shapes: None };
     Told::of(&history).text(Some("https://forge.example.org/a/b"))
 }
 

@@ -5,6 +5,7 @@ use crate::evidence::claims;
 use crate::evidence::page::{self, Details, Format};
 use crate::evidence::provenance::Provenance;
 use crate::inputs::history::History;
+use crate::inputs::people::People;
 use crate::verify::claim::{Claim, Verdict};
 use crate::verify::observe::Answer;
 
@@ -78,7 +79,13 @@ fn a_page_of_every_format_is_left_as_it_is() {
         let provenance = serde_json::from_value::<Provenance>(world.predicate(PROVENANCE_PREDICATE)).unwrap();
         let smoked = provenance.smoked(&release.platforms()).unwrap();
         // What is above the image is for people to write, and is not compared.
-        let history = History { previous: None, commits: Vec::new(), words: None, shapes: None };
+        let history = History {
+            previous: None,
+            commits: Vec::new(),
+            people: People::default(),
+            words: None,
+            shapes: None,
+        };
         let key_address = recording.key_address();
         let details = Details { history: &history, key_address: Some(&key_address), is_of_work_tree: false };
         let page = page::write(format, &release, &details, &world.digest, &smoked).unwrap();

@@ -5,7 +5,7 @@ use super::story::Story;
 type Tell = fn(&mut Story);
 
 /// Every story has one release behind it, unless its name says something else.
-pub(super) const ALL: [(&str, &str, Tell); 45] = [
+pub(super) const ALL: [(&str, &str, Tell); 49] = [
     ("first-release", "v0.1.0", |s| {
         s.commit("feat: a").tag("v0.1.0");
     }),
@@ -192,6 +192,46 @@ pub(super) const ALL: [(&str, &str, Tell); 45] = [
     ("replaced-commit", "v0.2.0", |s| {
         let old = first(s).commit("feat: what the commit says").id();
         s.tag("v0.2.0").commit("feat: what the replacement says").run(&format!("replace {old} HEAD"));
+    }),
+    ("contributors", "v0.2.0", |s| {
+        first(s)
+            .commit("fix: by somebody who is known")
+            .by("Bob <bob@example.org>")
+            .commit("feat: a\n\nWords.\n\nCo-authored-by: Cid <cid@example.org>\nCo-Authored-By: Ann <ann@example.org>\n")
+            .by("dependabot[bot] <bot@example.org>")
+            .commit("deps: update x\n\nSigned-off-by: dependabot[bot] <bot@example.org>\n")
+            .by("Merger <merger@example.org>")
+            .merge(&["main"], "Merge branch 'x'")
+            .tag("v0.2.0");
+    }),
+    ("contributors-mailmap", "v0.2.0", |s| {
+        s.by("bobby <bobby@example.org>").file(".mailmap", "Cid <cid@example.org>\n");
+        first(s).file(
+            ".mailmap",
+            "Bob <bob@example.org> <bobby@example.org>\nCid <cid@example.org> <c@example.org>\n",
+        );
+        s.by("Bob <bob@example.org>").commit("fix: a").by("bobby <bobby@example.org>");
+        s.commit(
+            "fix: b\r\n\r\nCo-authored-by: See <c@example.org>\r\nCo-authored-by: Cid <cid@example.org>\r\n",
+        );
+        s.tag("v0.2.0")
+            .commit("after")
+            .file(".mailmap", "Eve <eve@example.org> <bob@example.org>\n")
+            .checkout();
+    }),
+    ("contributors-far-back", "v0.3.0", |s| {
+        first(s).by("Bob <bob@example.org>");
+        for number in 0..1_100 {
+            s.commit(format!("fix: {number}"));
+        }
+        s.tag("v0.2.0").commit("fix: a").by("Ann <ann@example.org>").commit("fix: b");
+        s.by("Cid <cid@example.org>").commit("fix: c").tag("v0.3.0");
+    }),
+    ("contributors-hostile", "v0.2.0", |s| {
+        first(s).by("@everyone [x](y) `z` &lt; <a@example.org>").commit("fix: a");
+        s.by("\u{202e}bob@example.org <b@example.org>").commit("fix: b").by(" <c@example.org>");
+        s.commit("fix: c\n\nCo-authored-by: no address\nCo-authored-by: <d@example.org>\nCo-authored-by:\n");
+        s.tag("v0.2.0");
     }),
     ("secrets", "v0.2.0", |s| {
         let token = "a1B2c3D4e5F6g7H8".repeat(3);

@@ -21,6 +21,8 @@ pub(super) struct Story {
     runner: Runner,
     /// What is not imported yet.
     stream: Vec<u8>,
+    /// What the next commit changes.
+    changes: String,
     /// The commit that each branch ends with, by its mark.
     heads: BTreeMap<String, usize>,
     branch: String,
@@ -39,6 +41,7 @@ impl Story {
             scratch,
             runner,
             stream: Vec::new(),
+            changes: String::new(),
             heads: BTreeMap::new(),
             branch: "main".to_owned(),
             author: "Ann <ann@example.org>".to_owned(),
@@ -86,7 +89,7 @@ impl Story {
         for parent in parents.into_iter().chain(others) {
             self.stream.extend(parent.into_bytes());
         }
-        self.stream.extend(b"\n\n");
+        self.stream.extend(format!("\n{}\n", std::mem::take(&mut self.changes)).into_bytes());
         self.heads.insert(self.branch.clone(), mark);
         self
     }
@@ -110,6 +113,17 @@ impl Story {
     pub(super) fn by(&mut self, author: &str) -> &mut Self {
         author.clone_into(&mut self.author);
         self
+    }
+
+    /// What the next commit has at `path`.
+    pub(super) fn file(&mut self, path: &str, content: &str) -> &mut Self {
+        self.changes += &format!("M 100644 inline {path}\ndata {}\n{content}\n", content.len());
+        self
+    }
+
+    /// Has the files of the branch in the work tree.
+    pub(super) fn checkout(&mut self) -> &mut Self {
+        self.commit("checked out").run("checkout --quiet HEAD")
     }
 
     /// The encoding that the next commits declare.

@@ -8,6 +8,7 @@ use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag};
 use super::super::change::Change;
 use super::super::section;
 use crate::inputs::history::History;
+use crate::inputs::people::People;
 use crate::process::shown::is_hidden;
 use crate::process::token::masked;
 use crate::tool::git::{Commit, LogEntry};
@@ -99,13 +100,18 @@ impl Random {
 }
 
 fn history(random: &mut Random) -> History {
-    let entry = |number: u64, message| LogEntry {
+    let entry = |number: u64, author: String, message| LogEntry {
         commit: Commit::parse(&format!("{number:040x}")).unwrap(),
         parents: 1,
+        author: Some(author.clone()).filter(|author| seen(author) != "(no subject)"),
+        authors: Some(author).into_iter().filter(|author| seen(author) != "(no subject)").collect(),
         message,
     };
-    let commits = (0..random.below(MOST_COMMITS)).map(|number| entry(number, random.message())).collect();
-    History { previous: Some("v1.2.3".parse().unwrap()), commits, words: None, shapes: None }
+    let commits: Vec<_> = (0..random.below(MOST_COMMITS))
+        .map(|number| entry(number, random.message(), random.message()))
+        .collect();
+    let people = People::of(&commits, Some(&BTreeSet::new()));
+    History { previous: Some("v1.2.3".parse().unwrap()), commits, people, words: None, shapes: None }
 }
 
 /// What a person sees of words that a code span shows.
@@ -164,6 +170,9 @@ fn every_commit_is_there_once_and_nothing_that_it_says_is_markup() {
             .flat_map(|change| [&change.text].into_iter().chain(change.breaking.iter().flatten()))
             .map(|text| seen(text))
             .collect();
+        // Each is named among all, and as somebody new.
+        let people: Vec<_> = history.people.people.iter().map(|person| seen(&person.name)).collect();
+        expected.extend(people.iter().chain(&people).cloned());
         words.sort();
         expected.sort();
         assert_eq!(words, expected, "page {number}:\n{page}");

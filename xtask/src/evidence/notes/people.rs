@@ -1,0 +1,70 @@
+//! A line about the people who made a release. Their names are hostile input, shown as they are written.
+
+use crate::inputs::people::{People, Person};
+
+use super::text::as_written;
+
+/// More names are counted.
+const MOST: usize = 20;
+
+/// Who contributed, and for whom it was the first time; nothing where there is nobody.
+pub(super) fn line(people: &People) -> String {
+    let People { people, bots } = people;
+    let first: Vec<_> = people.iter().filter(|person| person.is_first == Some(true)).collect();
+    let first = match &first[..] {
+        [] => String::new(),
+        [one] => format!(" First contribution: {}.", as_written(&one.name)),
+        several => format!(" First contributions: {}.", listed(several)),
+    };
+    let counted = match bots.len() {
+        1 => "1 bot".to_owned(),
+        count => format!("{count} bots"),
+    };
+    let people: Vec<_> = people.iter().collect();
+    match (people.is_empty(), bots.is_empty()) {
+        (true, true) => String::new(),
+        (true, false) => format!("Contributors: {counted}."),
+        (false, true) => format!("Contributors: {}.{first}", listed(&people)),
+        (false, false) => format!("Contributors: {}, and {counted}.{first}", listed(&people)),
+    }
+}
+
+fn listed(people: &[&Person]) -> String {
+    let shown: Vec<_> = people.iter().take(MOST).map(|person| as_written(&person.name)).collect();
+    match people.len().saturating_sub(MOST) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::line;
+    use crate::inputs::people::{People, Person};
+
+    #[test]
+    fn everybody_is_named_and_who_is_new_until_they_are_too_many() {
+        let person = |name: &str, is_first| Person { name: name.to_owned(), is_first };
+        let told = |people: Vec<Person>, bots: &[&str]| {
+            line(&People { people, bots: bots.iter().map(|name| (*name).to_owned()).collect() })
+        };
+        let (ann, bob) = (|| person("Ann", Some(false)), || person("@bob", Some(true)));
+        assert_eq!(told(vec![], &[]), "");
+        assert_eq!(told(vec![], &["x-bot"]), "Contributors: 1 bot.");
+        assert_eq!(told(vec![ann()], &[]), "Contributors: `Ann`.");
+        assert_eq!(told(vec![person("Ann", None)], &[]), "Contributors: `Ann`.");
+        assert_eq!(told(vec![bob(), ann()], &[]), "Contributors: `@bob`, `Ann`. First contribution: `@bob`.");
+        assert_eq!(
+            told(vec![bob(), person("Cid", Some(true))], &["x-bot", "y-bot"]),
+            "Contributors: `@bob`, `Cid`, and 2 bots. First contributions: `@bob`, `Cid`."
+        );
+        let many = told((0..500).map(|number| person(&number.to_string(), Some(true))).collect(), &[]);
+        let names: BTreeSet<_> = many.split('`').filter(|part| part.parse::<u16>().is_ok()).collect();
+        assert!(
+            names.len() == 20 && many.contains("`19` and 480 more. First contributions: `0`, "),
+            "{many}"
+        );
+    }
+}

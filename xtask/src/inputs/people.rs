@@ -1,0 +1,104 @@
+//! Who made the changes of a release, by name: no address of anybody is shown. People are told apart by their names, as the
+//! mailmap has them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::tool::git::LogEntry;
+
+/// How the names of programs begin that open pull requests, where they do not end as [`is_bot`] knows. Joan Bot is a person.
+const BOTS: [&str; 5] = ["renovate", "dependabot", "github-actions", "gitea-actions", "forgejo-actions"];
+
+/// Somebody who wrote a change, or a part of one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Person {
+    /// As commits name them: hostile input.
+    pub name: String,
+    /// It is the first release with a commit of theirs; `None` where that cannot be said.
+    pub is_first: Option<bool>,
+}
+
+/// All of them, each once, in the order of their names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct People {
+    /// Authors and co-authors.
+    pub people: Vec<Person>,
+    /// Programs.
+    pub bots: BTreeSet<String>,
+}
+
+impl People {
+    /// Those of `commits`, without merges that say no more than that. `known` are authors of earlier commits, where the
+    /// history could be read.
+    #[must_use]
+    pub fn of(commits: &[LogEntry], known: Option<&BTreeSet<String>>) -> Self {
+        let authors = authors(commits);
+        let told = commits.iter().filter(|entry| !entry.is_bare_merge());
+        let all: BTreeSet<_> = told.flat_map(|entry| entry.authors.iter().cloned()).collect();
+        let (bots, people): (BTreeSet<_>, BTreeSet<_>) = all.into_iter().partition(|name| is_bot(name));
+        let ordered: BTreeMap<_, _> =
+            people.into_iter().map(|name| ((name.to_lowercase(), name.clone()), name)).collect();
+        let person = |name: String| {
+            let is_first = known.map(|known| authors.contains(&name) && !known.contains(&name));
+            Person { name, is_first }
+        };
+        Self { people: ordered.into_values().map(person).collect(), bots }
+    }
+}
+
+/// Who may have made their first contribution: the authors, without programs. Whoever helped with the commit of another may
+/// have done so before.
+#[must_use]
+pub fn authors(commits: &[LogEntry]) -> BTreeSet<String> {
+    let told = commits.iter().filter(|entry| !entry.is_bare_merge());
+    let authors = told.filter_map(|entry| entry.author.clone());
+    authors.filter(|name| !is_bot(name)).collect()
+}
+
+fn is_bot(name: &str) -> bool {
+    let name = name.to_lowercase();
+    let first = name.split([' ', '[']).next().unwrap_or_default();
+    name.ends_with("[bot]") || name.ends_with("-bot") || BOTS.contains(&first)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::{People, authors};
+    use crate::tool::git::{Commit, LogEntry};
+
+    fn entry(parents: usize, message: &str, author: Option<&str>, others: &[&str]) -> LogEntry {
+        LogEntry {
+            commit: Commit::parse(&"a".repeat(40)).unwrap(),
+            parents,
+            author: author.map(str::to_owned),
+            authors: author.iter().chain(others).map(|name| (*name).to_owned()).collect(),
+            message: message.to_owned(),
+        }
+    }
+
+    #[test]
+    fn everybody_is_named_once_in_order_and_programs_are_told_apart() {
+        let commits = [
+            entry(1, "a", Some("bob"), &["Ann"]),
+            entry(1, "b", Some("Ann"), &["dependabot[bot]", "Joan Bot"]),
+            entry(1, "c", Some("Renovate Bot"), &[]),
+            entry(1, "d", Some("Zed"), &["acme-bot"]),
+            entry(1, "e", None, &[]),
+            entry(2, "Merge branch 'x'", Some("Merger"), &[]),
+            entry(2, "feat: x", Some("Squasher"), &[]),
+        ];
+        let known = BTreeSet::from(["Zed".to_owned(), "Joan Bot".to_owned()]);
+        let people = People::of(&commits, Some(&known));
+        let found: Vec<_> =
+            people.people.iter().map(|person| (&*person.name, person.is_first.unwrap())).collect();
+        let expected =
+            [("Ann", true), ("bob", true), ("Joan Bot", false), ("Squasher", true), ("Zed", false)];
+        assert_eq!(found, expected);
+        assert_eq!(people.bots.iter().collect::<Vec<_>>(), ["Renovate Bot", "acme-bot", "dependabot[bot]"]);
+        assert_eq!(authors(&commits).into_iter().collect::<Vec<_>>(), ["Ann", "Squasher", "Zed", "bob"]);
+        assert!(People::of(&commits, None).people.iter().all(|person| person.is_first.is_none()));
+        let helped = People::of(&commits[..1], Some(&known));
+        assert_eq!(helped.people[0].is_first, Some(false), "a co-author may have been one before");
+    }
+}

@@ -1,0 +1,175 @@
+//! The people of a history, by name. The mailmap is the file of the commit that it is asked for, and not of the work tree or of
+//! whoever runs this: the same commit gives the same names.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Context as _, Result, ensure};
+
+use super::{Commit, Git};
+use crate::process::Call;
+use crate::process::shown::is_hidden;
+use crate::process::token::masked;
+
+/// In a longer history, in commits, nobody is looked for: it takes a second to read so many.
+pub const LONGEST_HISTORY: usize = 200_000;
+
+/// Among as many commits most people of the next release are found.
+const NEAR: usize = 1_000;
+
+/// A longer name, in characters, is cut.
+const LONGEST_NAME: usize = 60;
+
+impl Git {
+    /// A call that sees the mailmap of `commit` and no other. git reads the one of the work tree besides, where it has one:
+    /// it is started in its own directory, without a work tree.
+    pub(super) fn call_with_mailmap(&self, commit: &Commit, arguments: &[&str]) -> Result<Call> {
+        let directory = self.call(&["rev-parse", "--absolute-git-dir"])?.read()?;
+        let mailmap = format!("mailmap.blob={commit}:.mailmap");
+        let own = ["-C", &directory, "-c", "mailmap.file=/dev/null", "-c", &mailmap];
+        Ok(self.call(&[&own[..], arguments].concat())?.env("GIT_DIR", &directory))
+    }
+
+    /// What the mailmap of `commit` makes of each of `contacts` that it can change, all of which [`contact`] gave.
+    pub(super) fn mapped(
+        &self,
+        commit: &Commit,
+        contacts: BTreeSet<String>,
+    ) -> Result<BTreeMap<String, String>> {
+        let contacts: Vec<_> = contacts.into_iter().filter(|contact| is_contact(contact)).collect();
+        if contacts.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let asked: String = contacts.iter().map(|contact| format!("{contact}\n")).collect();
+        let ask = self.call_with_mailmap(commit, &["check-mailmap", "--stdin"])?.stdin(asked);
+        let output = ask.output()?.success()?.stdout;
+        let text = String::from_utf8_lossy(&output);
+        let answers: Vec<_> = text.lines().map(str::to_owned).collect();
+        ensure!(
+            answers.len() == contacts.len(),
+            "`git check-mailmap` printed {} lines for {} people",
+            answers.len(),
+            contacts.len()
+        );
+        Ok(contacts.into_iter().zip(answers).collect())
+    }
+
+    /// Those of `names` who are the author of a commit that `tag` has, by the mailmap of `commit`. `None` where that cannot
+    /// be said: the history is cut off, or longer than [`LONGEST_HISTORY`].
+    ///
+    /// # Errors
+    /// When git fails or its output does not have the asked form.
+    pub fn known_authors(
+        &self,
+        tag: &str,
+        commit: &Commit,
+        names: &BTreeSet<String>,
+    ) -> Result<Option<BTreeSet<String>>> {
+        if names.is_empty() {
+            return Ok(Some(BTreeSet::new()));
+        }
+        if self.is_shallow {
+            return Ok(None);
+        }
+        let (mut known, range) = (BTreeSet::new(), format!("refs/tags/{tag}"));
+        for most in [NEAR, LONGEST_HISTORY] {
+            let count = format!("--max-count={}", most + 1);
+            let shortlog = ["shortlog", "--summary", "--encoding=UTF-8", &count, "--end-of-options", &range];
+            let output = self.call_with_mailmap(commit, &shortlog)?.output()?.success()?.stdout;
+            let (commits, found) = parse_shortlog(&String::from_utf8_lossy(&output))?;
+            known = found.intersection(names).cloned().collect();
+            if commits <= most || known.len() == names.len() {
+                return Ok(Some(known));
+            }
+        }
+        Ok((known.len() == names.len()).then_some(known))
+    }
+}
+
+/// How many commits there are, and by whom.
+fn parse_shortlog(text: &str) -> Result<(usize, BTreeSet<String>)> {
+    let (mut commits, mut names) = (0, BTreeSet::new());
+    for line in text.lines() {
+        let doing = || format!("`git shortlog` printed `{}`", line.escape_debug());
+        let (count, author) = line.split_once('\t').with_context(doing)?;
+        commits += count.trim().parse::<usize>().with_context(doing)?;
+        names.extend(name(author));
+    }
+    Ok((commits, names))
+}
+
+/// Somebody's name as it may be shown: on one line, without what cannot be seen, and without an address: of one in the place
+/// of a name, what is before `@`. `None` where nothing is left.
+pub(super) fn name(author: &str) -> Option<String> {
+    let author = author.split(" <").next().unwrap_or_default();
+    let author = if author.starts_with('<') { "" } else { author };
+    let visible: String = author.chars().filter(|c| c.is_whitespace() || !is_hidden(*c)).collect();
+    let masked = masked(&visible);
+    let words = masked.split_whitespace().map(|word| match word.split_once('@') {
+        Some((local, _)) if !local.is_empty() => local,
+        _ => word,
+    });
+    let name: String = words.collect::<Vec<_>>().join(" ").chars().take(LONGEST_NAME).collect();
+    let name = name.trim_end();
+    (!name.is_empty()).then(|| name.to_owned())
+}
+
+/// The value of a trailer as [`Git::mapped`] takes it.
+pub(super) fn contact(value: &str) -> String {
+    value.trim().to_owned()
+}
+
+/// `Name <address>`: git refuses to answer at all where one is of another form.
+fn is_contact(value: &str) -> bool {
+    let parts = value.strip_suffix('>').and_then(|value| value.split_once(" <"));
+    parts.is_some_and(|(name, address)| {
+        let is_plain =
+            |text: &str| !text.is_empty() && !text.chars().any(|c| c.is_control() || "<>".contains(c));
+        is_plain(name) && is_plain(address)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{is_contact, name, parse_shortlog};
+
+    #[test]
+    fn a_name_is_shown_without_an_address_and_without_what_cannot_be_seen() {
+        for (author, shown) in [
+            ("Ann", Some("Ann")),
+            (" Ann  B. <ann@example.org> ", Some("Ann B.")),
+            ("Zo\u{eb} \u{202e}\u{200b}O'Neil", Some("Zo\u{eb} O'Neil")),
+            ("ann@example.org", Some("ann")),
+            ("@ann", Some("@ann")),
+            ("Ann (ann@example.org)", Some("Ann (ann")),
+            ("<ann@example.org>", None),
+            ("dependabot[bot] <x@y>", Some("dependabot[bot]")),
+            ("ghp_a1B2c3D4e5F6g7H8a1B2", Some("ghp_…")),
+            (" \u{200b}", None),
+            ("", None),
+        ] {
+            assert_eq!(name(author).as_deref(), shown, "{author}");
+        }
+        assert_eq!(name(&"x".repeat(1000)).unwrap().len(), 60);
+    }
+
+    #[test]
+    fn git_is_asked_about_a_name_with_an_address_alone() {
+        assert!(is_contact("Ann B. <a@b>") && is_contact("a <b>"));
+        for other in
+            ["", "Ann", "<a@b>", "Ann <>", "Ann <a@b> x", "Ann <a@b", "A <b> <c>", "A\u{7} <b>", "A<b>"]
+        {
+            assert!(!is_contact(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_shortlog_is_counted_and_read_by_name() {
+        let (commits, names) = parse_shortlog("     3\tAnn\n    12\tBob\tC.\n     1\t\n").unwrap();
+        assert_eq!(
+            (commits, names.into_iter().collect::<Vec<_>>()),
+            (16, vec!["Ann".to_owned(), "Bob C.".to_owned()])
+        );
+        assert_eq!(parse_shortlog("").unwrap().0, 0);
+        assert!(parse_shortlog("Ann").is_err() && parse_shortlog("x\tAnn").is_err());
+    }
+}
