@@ -1,6 +1,7 @@
 //! Each claim as a pure function of what was seen.
 
 mod bundles;
+mod form;
 pub(super) mod image;
 pub(super) mod keys;
 pub(super) mod layers;

@@ -89,6 +89,26 @@ impl Bundle {
         })
     }
 
+    /// Whether `entry` is what names it in an index, and says nothing else.
+    ///
+    /// # Errors
+    /// When it is not.
+    pub fn check_entry(&self, entry: &Value, subject: &Subject) -> Result<()> {
+        ensure!(entry == &self.entry(subject)?, "the index describes it as {entry}");
+        Ok(())
+    }
+
+    fn entry(&self, subject: &Subject) -> Result<Value> {
+        let manifest = self.manifest(subject)?;
+        Ok(json!({
+            "mediaType": MANIFEST_TYPE,
+            "digest": Digest::of(&manifest),
+            "size": manifest.len(),
+            "artifactType": MEDIA_TYPE,
+            "annotations": self.annotations(),
+        }))
+    }
+
     fn annotations(&self) -> Value {
         json!({
             "dev.sigstore.bundle.content": "dsse-envelope",
@@ -102,19 +122,31 @@ impl Bundle {
 /// # Errors
 /// When it cannot be written.
 pub fn index(bundles: &[Bundle], subject: &Subject) -> Result<Vec<u8>> {
-    let entry = |bundle: &Bundle| {
-        let manifest = bundle.manifest(subject)?;
-        Ok(json!({
-            "mediaType": MANIFEST_TYPE,
-            "digest": Digest::of(&manifest),
-            "size": manifest.len(),
-            "artifactType": MEDIA_TYPE,
-            "annotations": bundle.annotations(),
-        }))
-    };
-    let entries = bundles.iter().map(entry).collect::<Result<Vec<_>>>()?;
+    let entries = bundles.iter().map(|bundle| bundle.entry(subject)).collect::<Result<Vec<_>>>()?;
     let index = json!({"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": entries});
     serde_json::to_vec(&index).context("writing the index of the bundles")
+}
+
+/// What an index of referrers says of each manifest that it names, ours or not, where it says nothing else.
+///
+/// # Errors
+/// When it is no such index.
+pub fn entries(index: &[u8]) -> Result<Vec<(Digest, Value)>> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase", deny_unknown_fields)]
+    struct Index {
+        schema_version: u64,
+        media_type: String,
+        manifests: Vec<Value>,
+    }
+    let index: Index = exact::parse(index).context("it is not an index of referrers")?;
+    let is_known = index.schema_version == 2 && index.media_type == INDEX_TYPE;
+    ensure!(is_known, "it is an index `{}`, version {}", index.media_type, index.schema_version);
+    let named = |entry: Value| {
+        let digest = entry["digest"].as_str().context("it names a manifest without a digest")?.parse()?;
+        Ok((digest, entry))
+    };
+    index.manifests.into_iter().map(named).collect()
 }
 
 /// The manifests that an index of referrers names, ours or not.

@@ -20,7 +20,9 @@ pub(super) fn promised(signatures: &[Signature]) -> Result<bool> {
 /// The bundles: each of them ours, a signature and one of each attestation; or none at all, where none is promised.
 pub(super) fn ours(seen: &BundlesSeen, is_promised: bool) -> Result<Vec<&Bundle>> {
     let mut ours = Vec::new();
-    for found in &seen.found {
+    for (place, found) in seen.found.iter().enumerate() {
+        let is_twice = seen.found[..place].iter().any(|other| other.manifest == found.manifest);
+        ensure!(!is_twice, "`{}` is named twice among what refers to the image", found.manifest);
         let wrong = |why: &str| {
             format!("`{}` refers to the image and is not a bundle of this release: {why}", found.manifest)
         };

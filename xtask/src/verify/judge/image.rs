@@ -3,7 +3,7 @@
 use anyhow::{Result, anyhow, bail, ensure};
 use serde_json::Value;
 
-use crate::evidence::attached::{Attestations, PROVENANCE_PREDICATE, SBOM_PREDICATE};
+use crate::evidence::attached::{Attestations, Kind, PROVENANCE_PREDICATE, SBOM_PREDICATE};
 use crate::evidence::claims;
 use crate::evidence::labels;
 use crate::evidence::provenance::{Provenance, REHEARSE, REHEARSE_WORK_TREE, Smoked};
@@ -11,13 +11,10 @@ use crate::inputs::release::Release;
 use crate::oci::index;
 use crate::oci::reference::Digest;
 
-use super::{bundles, layers, provenance};
+use super::{bundles, form, layers, provenance};
 use crate::evidence::statement::{check_signatures, envelopes, only_predicate, signatures};
 use crate::verify::claim::{Claim, Seen, Unseen};
 use crate::verify::observe::{Answer, Attached, BundlesSeen, ImageSeen, Part, Said};
-
-/// The labels and annotations that name a release; the other ones may change with the configuration.
-const NAMING: [&str; 4] = ["version", "revision", "source", "created"];
 
 /// Judges what was seen of the image; `tags` names what is attached to it besides signatures and attestations.
 pub(in crate::verify) fn judge(
@@ -70,6 +67,10 @@ fn contents(release: &Release<'_>, digest: &Digest, seen: &ImageSeen) -> Vec<Cla
             |part: &Part| part.missing.iter().map(|what| format!("{what} of {}", part.platform)).collect();
         let missing: Vec<String> = parts.iter().flat_map::<Vec<_>, _>(lacks).collect();
         ensure!(missing.is_empty(), "there is no {}", missing.join(", no "));
+        // What is no index at all is for `image.platforms` to say.
+        if let Some(index) = index.filter(|_| !parts.is_empty()) {
+            form::check_image(index, parts)?;
+        }
         Ok(format!("the index, and manifest, config and layers of {} platforms", parts.len()))
     });
     let index = match borrow(&seen.index) {
@@ -161,8 +162,24 @@ fn attachments(needed: [&Claim; 3], seen: &ImageSeen, tags: &Seen<Vec<String>>) 
     let bundles = &seen.bundles;
     let looked_at = looked_at.and_then(|(found, tags)| Ok((found, tags, borrow(bundles)?.as_ref())));
     Claim::judge(claims::ATTACHMENTS, &looked_at, |(found, tags, bundles)| {
-        only_ours(found, tags, *bundles, answers)
+        let ours = only_ours(found, tags, *bundles, answers)?;
+        if let Some(Ok(Answer::Accepted(printed))) = &seen.part_signatures {
+            only_ours_of_parts(found, printed)?;
+        }
+        Ok(ours)
     })
+}
+
+/// As of the image itself: podman and skopeo look at the platforms' signatures alone.
+fn only_ours_of_parts(found: &Attached, printed: &str) -> Result<()> {
+    let ours = signatures(printed)?.len();
+    let layers = found.of_parts.iter().map(|one| form::attached(Kind::Signatures, one.as_deref()));
+    let attached: usize = layers.map(|layers| Ok(layers?.len())).sum::<Result<_>>()?;
+    ensure!(
+        attached == ours,
+        "{attached} signatures are attached to the platforms' images, and {ours} of them are by the key"
+    );
+    Ok(())
 }
 
 fn only_ours(
@@ -185,22 +202,22 @@ fn only_ours(
     let signatures = signatures(signature)?;
     let is_promised = bundles::promised(&signatures)?;
     let ours = signatures.len();
-    ensure!(
-        found.signatures == ours,
-        "{} signatures are attached, and {ours} of them are by the key",
-        found.signatures
-    );
-    let judged: Vec<_> = envelopes(provenance).chain(envelopes(sbom)).collect();
+    let signed = form::attached(Kind::Signatures, found.signatures.as_deref())?.len();
+    ensure!(signed == ours, "{signed} signatures are attached, and {ours} of them are by the key");
+    let of_each = [provenance, sbom].map(|printed| envelopes(printed).collect::<Vec<_>>());
+    let judged = of_each.concat();
+    let attestations = form::attached(Kind::Attestations, found.attestations.as_deref())?;
     let ours = judged.len();
     let read = bundles.map_or_else(|| Ok(Vec::new()), |bundles| bundles::ours(bundles, is_promised))?;
     ensure!(
-        found.attestations.len() == ours,
+        attestations.len() == ours,
         "{} attestations are attached ({}), and {ours} of them are provenance or an SBOM by the key",
-        found.attestations.len(),
-        found.attestations.iter().map(|one| one.mark.as_str()).collect::<Vec<_>>().join(", ")
+        attestations.len(),
+        attestations.iter().map(|one| one.mark.as_str()).collect::<Vec<_>>().join(", ")
     );
     // What was read above is what is attached, and not what cosign made of it (docs/facts.md#envelopes).
-    for attached in &found.attestations {
+    for attached in &attestations {
+        form::check_mark(attached, of_each.each_ref().map(Vec::as_slice))?;
         ensure!(
             bundles::was_printed(&attached.digest, &judged, &read),
             "the attestation `{}` ({}) is attached, and cosign printed another one",
@@ -208,10 +225,10 @@ fn only_ours(
             attached.mark
         );
     }
-    let attached: Vec<_> = found.attestations.iter().map(|one| &one.digest).collect();
+    let attached: Vec<_> = attestations.iter().map(|one| &one.digest).collect();
     bundles::check_same(&read, &attached)?;
     let both = if read.is_empty() { "" } else { ", and the same in bundles" };
-    Ok(format!("{} signature, {ours} attestations, all by the key{both}", found.signatures))
+    Ok(format!("{signed} signature, {ours} attestations, all by the key{both}"))
 }
 
 fn judge_labels(release: &Release<'_>, index: &[u8], said: &[(&str, &Said)]) -> Result<String> {
@@ -222,7 +239,7 @@ fn judge_labels(release: &Release<'_>, index: &[u8], said: &[(&str, &Said)]) -> 
         places.push(("label", (*platform).to_owned(), &said.labels));
         places.push(("annotation", (*platform).to_owned(), &said.annotations));
     }
-    for (key, value) in expected.iter().filter(|(key, _)| names_release(key)) {
+    for (key, value) in &expected {
         for (kind, place, found) in &places {
             let found = found.get(*key);
             ensure!(
@@ -232,11 +249,13 @@ fn judge_labels(release: &Release<'_>, index: &[u8], said: &[(&str, &Said)]) -> 
             );
         }
     }
-    Ok(format!("{} on the index and {} platforms", NAMING.join(", "), said.len()))
-}
-
-fn names_release(key: &str) -> bool {
-    NAMING.iter().any(|name| key.ends_with(&format!(".{name}")))
+    // A base image may have labels of its own, and no annotation of it is taken over.
+    let annotations = places.iter().filter(|(kind, ..)| *kind == "annotation");
+    for (_, place, found) in annotations {
+        let other = found.keys().find(|key| !expected.iter().any(|(ours, _)| ours == key));
+        ensure!(other.is_none(), "there is an annotation `{}` of {place}", other.map_or("", String::as_str));
+    }
+    Ok(format!("{} of each on the index and {} platforms", expected.len(), said.len()))
 }
 
 /// How the image was tried, as its provenance says.

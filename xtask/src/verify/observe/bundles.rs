@@ -2,6 +2,7 @@
 //! here: cosign 2 reads no bundle, and cosign 3 takes any that the key signed for a signature.
 
 use anyhow::{Context as _, Result};
+use serde_json::Value;
 
 use crate::evidence::bundle::{self, Bundle, Hint, Of, Subject};
 use crate::evidence::envelope::{open, pae};
@@ -50,14 +51,14 @@ pub(super) fn look(
     check: &Check<'_>,
 ) -> Seen<Option<BundlesSeen>> {
     let subject = seen(Subject::of(index))?;
-    let (tag, named) = match seen(store.referrers(subject.digest()))? {
+    let (tag, named): (_, Vec<(Digest, Option<Value>)>) = match seen(store.referrers(subject.digest()))? {
         Referrers::NotKept => return Ok(None),
-        Referrers::Listed(listed) => (None, listed),
+        Referrers::Listed(listed) => (None, listed.into_iter().map(|digest| (digest, None)).collect()),
         Referrers::Tagged(None) => return Ok(Some(BundlesSeen::default())),
         Referrers::Tagged(Some(index)) => {
             let tag = Some(bundle::tag(subject.digest()));
-            match bundle::named(&index) {
-                Ok(named) => (tag, named),
+            match bundle::entries(&index) {
+                Ok(named) => (tag, named.into_iter().map(|(digest, entry)| (digest, Some(entry))).collect()),
                 Err(error) => {
                     // It is false by what it is, and nobody can say of what.
                     let read = Err(format!("{error:#}"));
@@ -71,16 +72,20 @@ pub(super) fn look(
         return Ok(Some(BundlesSeen { tag, found: Vec::new() }));
     }
     let hint = hint.as_ref().map_err(Clone::clone)?;
-    let wanted: Vec<_> = named.iter().map(|digest| Wanted::Manifest(digest.to_string())).collect();
+    let wanted: Vec<_> = named.iter().map(|(digest, _)| Wanted::Manifest(digest.to_string())).collect();
     let manifests = fetch(store, &wanted)?;
     let layer = |manifest: &Option<Vec<u8>>| bundle::layer_of(manifest.as_deref()?).ok();
     let layers: Vec<_> = manifests.iter().map(layer).collect();
     let wanted: Vec<_> = layers.iter().flatten().cloned().map(Wanted::Blob).collect();
     let mut blobs = fetch(store, &wanted)?.into_iter();
     let mut found = Vec::new();
-    for ((digest, manifest), layer) in named.into_iter().zip(manifests).zip(layers) {
+    for (((digest, entry), manifest), layer) in named.into_iter().zip(manifests).zip(layers) {
         let blob = layer.and_then(|_| blobs.next().flatten());
         let read = read(release, manifest.as_deref(), blob.as_deref(), &subject, hint);
+        let read = read.and_then(|bundle| {
+            entry.map_or(Ok(()), |entry| bundle.check_entry(&entry, &subject))?;
+            Ok(bundle)
+        });
         let signature = match read.as_ref().map(|bundle| (bundle.of, open(&bundle.envelope))) {
             Ok((Of::Signature, Ok(opened))) => Some(seen(check(&opened.signature, &pae(&opened.payload)))?),
             _ => None,

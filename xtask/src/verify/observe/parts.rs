@@ -25,6 +25,10 @@ pub(in crate::verify) struct Part {
     pub(in crate::verify) said: Option<Said>,
     /// Its layers, as manifest and config name them; `None` likewise.
     pub(in crate::verify) layered: Option<Layered>,
+    /// The bytes of its manifest, where it is there.
+    pub(in crate::verify) manifest: Option<Vec<u8>>,
+    /// Those of its config.
+    pub(in crate::verify) config: Option<Vec<u8>>,
     /// What is not there of it: its manifest, its config, layers.
     pub(in crate::verify) missing: Vec<String>,
 }
@@ -37,19 +41,13 @@ pub(in crate::verify) struct Said {
     pub(in crate::verify) annotations: BTreeMap<String, String>,
 }
 
-/// What is attached to the index.
+/// The manifests of what cosign keeps beside an image, as they are; `None` where there is none.
 #[derive(Default)]
 pub(in crate::verify) struct Attached {
-    pub(in crate::verify) signatures: usize,
-    pub(in crate::verify) attestations: Vec<AttachedEnvelope>,
-}
-
-/// The layer that holds one attestation.
-pub(in crate::verify) struct AttachedEnvelope {
-    /// Of its bytes.
-    pub(in crate::verify) digest: Digest,
-    /// The predicate type that it is marked with.
-    pub(in crate::verify) mark: String,
+    pub(in crate::verify) signatures: Option<Vec<u8>>,
+    pub(in crate::verify) attestations: Option<Vec<u8>>,
+    /// The signatures of each platform's image; nothing where a layout leaves them out.
+    pub(in crate::verify) of_parts: Vec<Option<Vec<u8>>>,
 }
 
 /// All of it.
@@ -71,8 +69,6 @@ struct ImageManifest {
 #[derive(Deserialize)]
 struct Descriptor {
     digest: Digest,
-    #[serde(default)]
-    annotations: BTreeMap<String, String>,
 }
 
 #[derive(Deserialize)]
@@ -100,9 +96,11 @@ pub(super) fn look(
     let of_parts = platforms.iter().flat_map(|platforms| platforms.iter());
     let manifests = of_parts.map(|(_, digest)| Wanted::Manifest(digest.to_string()));
     let attached = [Kind::Signatures, Kind::Attestations].map(|kind| store.attached(digest, kind));
+    let of_parts = platforms.iter().flat_map(|platforms| platforms.iter());
+    let of_parts: Vec<_> = of_parts.map(|(_, digest)| store.attached(digest, Kind::Signatures)).collect();
     let mut wanted: Vec<_> = manifests.collect();
     let parts = wanted.len();
-    wanted.extend(attached.iter().flatten().cloned().map(Wanted::Manifest));
+    wanted.extend(attached.iter().chain(&of_parts).flatten().cloned().map(Wanted::Manifest));
     if known.is_ok() {
         wanted.push(Wanted::Manifest(digest.to_string()));
     }
@@ -113,11 +111,12 @@ pub(super) fn look(
         Some(_) => attachments.next().unwrap_or(Ok(None)),
         None => Ok(None),
     };
-    let attached = attached.each_ref().map(&mut next);
+    let [signatures, attestations] = attached.each_ref().map(&mut next);
+    let of_parts = of_parts.iter().map(next).collect();
     Contents {
         index,
         parts: platforms.and_then(|platforms| look_at_parts(store, platforms, answers)),
-        attached: of_attached(attached),
+        attached: of_attached(signatures, attestations, of_parts),
     }
 }
 
@@ -163,12 +162,19 @@ fn look_at_parts(
     };
     let parts =
         platforms.iter().zip(&manifests).zip(&parsed).map(|(((platform, digest), bytes), manifest)| {
-            let mut part =
-                Part { platform: platform.clone(), said: None, layered: None, missing: Vec::new() };
+            let mut part = Part {
+                platform: platform.clone(),
+                said: None,
+                layered: None,
+                manifest: bytes.clone(),
+                config: None,
+                missing: Vec::new(),
+            };
             match manifest {
                 Some(manifest) => {
                     complete(&mut part, manifest, found);
                     let config = found(&Wanted::Blob(manifest.config.digest.clone()));
+                    part.config = config.map(<[u8]>::to_vec);
                     let layered = bytes.as_ref().zip(config);
                     part.layered =
                         layered.and_then(|(bytes, config)| Layered::of(platform, bytes, config).ok());
@@ -200,21 +206,11 @@ fn complete<'a>(part: &mut Part, manifest: &ImageManifest, found: impl Fn(&Wante
     part.missing.extend(gone.map(|layer| format!("the layer `{layer}`")));
 }
 
-fn of_attached([signatures, attestations]: [Seen<Option<Vec<u8>>>; 2]) -> Seen<Attached> {
-    let layers = |bytes: Option<Vec<u8>>| -> Result<Vec<Descriptor>> {
-        let Some(bytes) = bytes else { return Ok(Vec::new()) };
-        let manifest: ImageManifest =
-            exact::parse(&bytes).context("reading the manifest of what is attached")?;
-        Ok(manifest.layers)
-    };
-    let (signatures, attestations) = (seen(layers(signatures?))?, seen(layers(attestations?))?);
-    let envelope = |layer: Descriptor| {
-        let mark = layer.annotations.get("predicateType").cloned();
-        AttachedEnvelope {
-            digest: layer.digest,
-            mark: mark.unwrap_or_else(|| "no predicate type".to_owned()),
-        }
-    };
-    let attestations = attestations.into_iter().map(envelope).collect();
-    Ok(Attached { signatures: signatures.len(), attestations })
+fn of_attached(
+    signatures: Seen<Option<Vec<u8>>>,
+    attestations: Seen<Option<Vec<u8>>>,
+    of_parts: Vec<Seen<Option<Vec<u8>>>>,
+) -> Seen<Attached> {
+    let (signatures, attestations) = (signatures?, attestations?);
+    Ok(Attached { signatures, attestations, of_parts: of_parts.into_iter().collect::<Seen<_>>()? })
 }

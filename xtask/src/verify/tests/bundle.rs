@@ -49,8 +49,19 @@ impl World {
             self.referrers = Some(manifests.to_vec());
             return;
         }
-        let entries: Vec<_> = manifests.iter().map(|digest| json!({ "digest": digest })).collect();
-        let index = self.put(&json!({ "schemaVersion": 2, "manifests": entries }));
+        let entry = |digest: &Digest| {
+            let manifest = self.json(digest.as_str());
+            json!({
+                "mediaType": bundle::MANIFEST_TYPE,
+                "digest": digest,
+                "size": self.blobs[digest].len(),
+                "artifactType": manifest["artifactType"],
+                "annotations": manifest["annotations"],
+            })
+        };
+        let entries: Vec<_> = manifests.iter().map(entry).collect();
+        let index = json!({ "schemaVersion": 2, "mediaType": bundle::INDEX_TYPE, "manifests": entries });
+        let index = self.put(&index);
         self.tags.insert(bundle::tag(of), index);
     }
 

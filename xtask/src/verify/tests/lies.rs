@@ -27,6 +27,7 @@ mod attested;
 mod bundles;
 mod envelope;
 mod exact;
+mod form;
 mod image;
 mod keys;
 mod page;
@@ -55,7 +56,7 @@ pub(super) struct Lie {
 }
 
 /// All of them, by what they are about.
-pub(super) const TOPICS: [&[Lie]; 12] = [
+pub(super) const TOPICS: [&[Lie]; 13] = [
     tags::LIES,
     keys::LIES,
     signatures::LIES,
@@ -63,6 +64,7 @@ pub(super) const TOPICS: [&[Lie]; 12] = [
     attested::LIES,
     envelope::LIES,
     exact::LIES,
+    form::LIES,
     predicate::LIES,
     sbom::LIES,
     image::LIES,

@@ -71,7 +71,7 @@ pub(super) const LIES: &[Lie] = &[
         "the source from another place in the provenance",
         |world| {
             world.change_resource(DEPENDENCIES, "source", |source| {
-                source["uri"] = "git+https://example.org/x".into()
+                source["uri"] = "git+https://example.org/x".into();
             });
         },
         &["provenance.source"],
@@ -80,7 +80,7 @@ pub(super) const LIES: &[Lie] = &[
         "a second digest of the lockfile in the provenance",
         |world| {
             world.change_resource(DEPENDENCIES, "package-lock.json", |file| {
-                file["digest"]["sha512"] = NOTHING.into()
+                file["digest"]["sha512"] = NOTHING.into();
             });
         },
         &["provenance.inputs"],
@@ -89,7 +89,7 @@ pub(super) const LIES: &[Lie] = &[
         "the base image from another place in the provenance",
         |world| {
             world.change_resource(DEPENDENCIES, "base-image", |image| {
-                image["uri"] = "pkg:docker/mirror/node@22-slim".into()
+                image["uri"] = "pkg:docker/mirror/node@22-slim".into();
             });
         },
         &["provenance.inputs"],
@@ -111,7 +111,7 @@ pub(super) const LIES: &[Lie] = &[
         "a platform's manifest of another type among the byproducts",
         |world| {
             world.change_resource(BYPRODUCTS, "manifest linux/arm64", |product| {
-                product["mediaType"] = "text/plain".into()
+                product["mediaType"] = "text/plain".into();
             });
         },
         &["provenance.products"],

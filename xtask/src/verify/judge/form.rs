@@ -1,0 +1,269 @@
+//! The documents of an image and of what is attached to it, of exactly the fields that builders and cosign write. What is
+//! compared elsewhere is a few of them; another program may look at any other.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result, ensure};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::contents::layer::Compression;
+use crate::evidence::attached::{Kind, PROVENANCE_PREDICATE, SBOM_PREDICATE};
+use crate::oci::exact;
+use crate::oci::reference::Digest;
+use crate::verify::observe::Part;
+
+/// The types of an index, of a manifest and of a config: OCI's, and Docker's before that.
+const INDEX: [&str; 2] =
+    ["application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json"];
+const MANIFEST: [&str; 2] =
+    ["application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json"];
+const CONFIG: [&str; 2] =
+    ["application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json"];
+
+/// Where cosign keeps a signature, and where it says what an attestation is of.
+const SIGNATURE: &str = "dev.cosignproject.cosign/signature";
+const PREDICATE_TYPE: &str = "predicateType";
+
+/// The version of every index and manifest.
+const SCHEMA: u64 = 2;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Index {
+    schema_version: u64,
+    media_type: Option<String>,
+    manifests: Vec<Entry>,
+    #[serde(default, rename = "annotations")]
+    _annotations: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Entry {
+    media_type: String,
+    #[serde(rename = "digest")]
+    _digest: Digest,
+    size: usize,
+    #[serde(rename = "platform")]
+    _platform: Platform,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Platform {
+    #[serde(rename = "os")]
+    _os: String,
+    #[serde(rename = "architecture")]
+    _architecture: String,
+    #[serde(rename = "variant")]
+    _variant: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Manifest {
+    schema_version: u64,
+    media_type: Option<String>,
+    config: Descriptor,
+    layers: Vec<Descriptor>,
+    #[serde(default)]
+    annotations: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Descriptor {
+    media_type: String,
+    digest: Digest,
+    size: usize,
+    #[serde(default)]
+    annotations: BTreeMap<String, String>,
+}
+
+/// The image specification v1.1, "Image Configuration", and what Docker and `BuildKit` write besides.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(
+    dead_code,
+    reason = "only that there is nothing else is looked at; the claim `rebuild` is about the values"
+)]
+struct Config {
+    created: Option<String>,
+    author: Option<String>,
+    architecture: String,
+    os: String,
+    variant: Option<String>,
+    #[serde(rename = "os.version")]
+    os_version: Option<String>,
+    #[serde(rename = "os.features")]
+    os_features: Option<Vec<String>>,
+    config: RunConfig,
+    rootfs: RootFs,
+    history: Option<Vec<History>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[expect(dead_code, reason = "as of `Config`")]
+struct RunConfig {
+    user: Option<String>,
+    exposed_ports: Option<Value>,
+    env: Option<Vec<String>>,
+    entrypoint: Option<Vec<String>>,
+    cmd: Option<Vec<String>>,
+    volumes: Option<Value>,
+    working_dir: Option<String>,
+    labels: Option<BTreeMap<String, String>>,
+    stop_signal: Option<String>,
+    stop_timeout: Option<u64>,
+    args_escaped: Option<bool>,
+    healthcheck: Option<Value>,
+    on_build: Option<Vec<String>>,
+    shell: Option<Vec<String>>,
+    // Docker's own, which an image from before `BuildKit` has in the base.
+    hostname: Option<String>,
+    domainname: Option<String>,
+    image: Option<String>,
+    attach_stdin: Option<bool>,
+    attach_stdout: Option<bool>,
+    attach_stderr: Option<bool>,
+    tty: Option<bool>,
+    open_stdin: Option<bool>,
+    stdin_once: Option<bool>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RootFs {
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(rename = "diff_ids")]
+    _diff_ids: Vec<Digest>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "as of `Config`")]
+struct History {
+    created: Option<String>,
+    created_by: Option<String>,
+    author: Option<String>,
+    comment: Option<String>,
+    empty_layer: Option<bool>,
+}
+
+/// Holds the index and each platform's manifest and config, as far as they are there, against their formats.
+pub(super) fn check_image(index: &[u8], parts: &[Part]) -> Result<()> {
+    let Index { schema_version, media_type, manifests, .. } =
+        exact::parse(index).context("the index is not of the form of one")?;
+    check_type("the index", schema_version, media_type.as_deref(), &INDEX)?;
+    for (entry, part) in manifests.iter().zip(parts) {
+        let of = &part.platform;
+        check_manifest_entry(entry, part)
+            .with_context(|| format!("the image for {of} is not of the form of one"))?;
+    }
+    Ok(())
+}
+
+fn check_manifest_entry(entry: &Entry, part: &Part) -> Result<()> {
+    ensure!(MANIFEST.contains(&entry.media_type.as_str()), "its manifest is a `{}`", entry.media_type);
+    let Some((manifest, config)) = part.manifest.as_ref().zip(part.config.as_ref()) else { return Ok(()) };
+    ensure!(
+        entry.size == manifest.len(),
+        "its manifest has {} bytes, and {} by the index",
+        manifest.len(),
+        entry.size
+    );
+    let read: Manifest = exact::parse(manifest).context("reading its manifest")?;
+    check_type("its manifest", read.schema_version, read.media_type.as_deref(), &MANIFEST)?;
+    let named = &read.config;
+    ensure!(CONFIG.contains(&named.media_type.as_str()), "its config is a `{}`", named.media_type);
+    ensure!(
+        named.size == config.len(),
+        "its config has {} bytes, and {} by the manifest",
+        config.len(),
+        named.size
+    );
+    for layer in &read.layers {
+        Compression::of(&layer.media_type)?;
+        ensure!(layer.annotations.is_empty(), "the layer `{}` has annotations", layer.digest);
+    }
+    ensure!(named.annotations.is_empty(), "its config has annotations");
+    let read: Config = exact::parse(config).context("reading its config")?;
+    ensure!(read.rootfs.kind == "layers", "its root file system is of `{}`", read.rootfs.kind);
+    Ok(())
+}
+
+fn check_type(what: &str, schema: u64, media_type: Option<&str>, known: &[&str]) -> Result<()> {
+    ensure!(schema == SCHEMA, "{what} is of version {schema}: expected {SCHEMA}");
+    // The specification recommends it, and does not ask for it.
+    let is_known = media_type.is_none_or(|media_type| known.contains(&media_type));
+    ensure!(is_known, "{what} is a `{}`", media_type.unwrap_or_default());
+    Ok(())
+}
+
+/// What is attached in one layer.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Layer {
+    /// Of its bytes.
+    pub(super) digest: Digest,
+    /// The predicate type that an attestation is marked with; empty for a signature.
+    pub(super) mark: String,
+    signature: String,
+}
+
+/// The layers of what cosign keeps under a tag; none where there is nothing.
+pub(super) fn attached(kind: Kind, bytes: Option<&[u8]>) -> Result<Vec<Layer>> {
+    let Some(bytes) = bytes else { return Ok(Vec::new()) };
+    let (what, media_type) = match kind {
+        Kind::Signatures => ("signatures", "application/vnd.dev.cosign.simplesigning.v1+json"),
+        Kind::Attestations => ("attestations", "application/vnd.dsse.envelope.v1+json"),
+    };
+    let read: Manifest =
+        exact::parse(bytes).with_context(|| format!("reading the manifest of the {what}"))?;
+    check_type(
+        &format!("the manifest of the {what}"),
+        read.schema_version,
+        read.media_type.as_deref(),
+        &MANIFEST[..1],
+    )?;
+    ensure!(read.annotations.is_empty(), "the manifest of the {what} has annotations");
+    let Descriptor { media_type: config, annotations, .. } = &read.config;
+    ensure!(config == CONFIG[0] && annotations.is_empty(), "the config of the {what} is a `{config}`");
+    let mut layers: Vec<Layer> = Vec::new();
+    for mut layer in read.layers {
+        let digest = layer.digest;
+        ensure!(layer.media_type == media_type, "`{digest}` among the {what} is a `{}`", layer.media_type);
+        let mut take = |key| layer.annotations.remove(key);
+        let (signature, mark) = (take(SIGNATURE), take(PREDICATE_TYPE));
+        let signature = signature.with_context(|| format!("`{digest}` among the {what} has no signature"))?;
+        let is_marked = match kind {
+            Kind::Signatures => mark.is_none() && !signature.is_empty(),
+            // It is in the envelope.
+            Kind::Attestations => mark.is_some() && signature.is_empty(),
+        };
+        ensure!(
+            is_marked && layer.annotations.is_empty(),
+            "`{digest}` among the {what} has other annotations"
+        );
+        let layer = Layer { digest, mark: mark.unwrap_or_default(), signature };
+        // Another attestation of a type is told where that is judged.
+        let is_twice = kind == Kind::Signatures && layers.contains(&layer);
+        ensure!(!is_twice, "`{}` is among the {what} twice", layer.digest);
+        layers.push(layer);
+    }
+    Ok(layers)
+}
+
+/// Whether an attestation is marked as what cosign took it for: `provenance` and `sbom` are what cosign printed of each.
+pub(super) fn check_mark(layer: &Layer, [provenance, sbom]: [&[&str]; 2]) -> Result<()> {
+    let is_of = |printed: &[&str]| printed.iter().any(|one| Digest::of(one.as_bytes()) == layer.digest);
+    let is_other = match layer.mark.as_str() {
+        PROVENANCE_PREDICATE => is_of(sbom),
+        SBOM_PREDICATE => is_of(provenance),
+        _ => true,
+    };
+    ensure!(!is_other, "the attestation `{}` is marked as `{}`, which it is not", layer.digest, layer.mark);
+    Ok(())
+}

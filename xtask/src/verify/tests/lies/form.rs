@@ -1,0 +1,147 @@
+//! Lies in the documents of a registry, beside what is compared: by the key where it signs them, and by whoever can write there
+//! where it does not. All of them were found by changing every field (`mutation.rs`).
+
+use serde_json::{Value, json};
+
+use super::super::change::Key;
+use super::super::world::World;
+use super::Lie;
+use crate::evidence::attached::Kind;
+use crate::evidence::bundle;
+
+/// A lie that one claim sees.
+const fn one(name: &'static str, tell: fn(&mut World), wrong: &'static [&'static str]) -> Lie {
+    Lie { name, tell, wrong, unchecked: &[] }
+}
+
+const PRESENT: &[&str] = &["image.present"];
+const LABELS: &[&str] = &["image.labels"];
+const ATTACHMENTS: &[&str] = &["attachments"];
+
+/// Changes the manifest of what is attached to the released image, or the index of its bundles.
+fn change_tagged(world: &mut World, tag: &str, change: impl FnOnce(&mut Value)) {
+    let mut manifest = world.json(tag);
+    change(&mut manifest);
+    let digest = world.put(&manifest);
+    world.tags.insert(tag.to_owned(), digest);
+}
+
+fn change_attached(world: &mut World, kind: Kind, change: impl FnOnce(&mut Value)) {
+    let tag = kind.tag(&world.digest);
+    change_tagged(world, &tag, change);
+}
+
+pub(super) const LIES: &[Lie] = &[
+    one(
+        "a field more in the index, by the key",
+        |world| world.release_changed(|_, parts| parts.index["note"] = "x".into()),
+        PRESENT,
+    ),
+    one(
+        "a field more in a platform's manifest, by the key",
+        |world| world.release_changed(|_, parts| parts.platforms[1].manifest["note"] = "x".into()),
+        PRESENT,
+    ),
+    one(
+        "a field more in a platform's config, by the key",
+        |world| world.release_changed(|_, parts| parts.platforms[1].config["config"]["Note"] = "x".into()),
+        PRESENT,
+    ),
+    one(
+        "an index that is none by its type, by the key",
+        |world| world.release_changed(|_, parts| parts.index["mediaType"] = "application/json".into()),
+        PRESENT,
+    ),
+    one(
+        "another description on the image, by the key",
+        |world| world.release_changed(|_, parts| parts.label_all("description", "something else")),
+        LABELS,
+    ),
+    one(
+        "another base image on the image, by the key",
+        |world| {
+            world.release_changed(|_, parts| parts.label_all("base.name", "docker.io/library/node:24-slim"));
+        },
+        LABELS,
+    ),
+    one(
+        "an annotation more on the index, by the key",
+        |world| world.release_changed(|_, parts| parts.index["annotations"]["note"] = "x".into()),
+        LABELS,
+    ),
+    one(
+        "another key's signature of a platform's image, beside ours",
+        |world| {
+            let platform = world.platforms().remove(0);
+            let mut layers: Vec<_> =
+                world.layers_of(&platform, Kind::Signatures).into_iter().map(|(layer, _)| layer).collect();
+            layers.push(world.signature(&platform, Some(&world.version()), Key::Other));
+            world.attach_only(&platform, Kind::Signatures, &layers);
+        },
+        ATTACHMENTS,
+    ),
+    one(
+        "the signature attached twice",
+        |world| {
+            change_attached(world, Kind::Signatures, |manifest| {
+                let layers = manifest["layers"].as_array_mut().expect("it has layers");
+                layers.push(layers[0].clone());
+            });
+        },
+        ATTACHMENTS,
+    ),
+    one(
+        "an annotation more on the signature's layer",
+        |world| {
+            change_attached(world, Kind::Signatures, |manifest| {
+                manifest["layers"][0]["annotations"]["note"] = "x".into();
+            });
+        },
+        ATTACHMENTS,
+    ),
+    one(
+        "the provenance marked as the SBOM, and the SBOM as the provenance",
+        |world| {
+            change_attached(world, Kind::Attestations, |manifest| {
+                let mark = |layer: &mut Value| layer["annotations"]["predicateType"].take();
+                let (first, second) = (mark(&mut manifest["layers"][0]), mark(&mut manifest["layers"][1]));
+                manifest["layers"][0]["annotations"]["predicateType"] = second;
+                manifest["layers"][1]["annotations"]["predicateType"] = first;
+            });
+        },
+        ATTACHMENTS,
+    ),
+    one(
+        "attestations of another type than envelopes",
+        |world| {
+            change_attached(world, Kind::Attestations, |manifest| {
+                manifest["layers"][1]["mediaType"] = "text/plain".into();
+            });
+        },
+        ATTACHMENTS,
+    ),
+    one(
+        "a field more in the index of the bundles",
+        |world| {
+            let tag = bundle::tag(&world.digest);
+            change_tagged(world, &tag, |index| index["note"] = "x".into());
+        },
+        ATTACHMENTS,
+    ),
+    one(
+        "an annotation more where the index names a bundle",
+        |world| {
+            let tag = bundle::tag(&world.digest);
+            change_tagged(world, &tag, |index| index["manifests"][0]["annotations"]["note"] = json!("x"));
+        },
+        ATTACHMENTS,
+    ),
+    one(
+        "bundle of the signature named twice",
+        |world| {
+            let first = world.referring().remove(0);
+            world.refer_first(first);
+        },
+        ATTACHMENTS,
+    ),
+];
