@@ -8,6 +8,7 @@ mod golden;
 mod image;
 mod keys;
 mod lies;
+mod mutation;
 mod recording;
 mod small;
 mod table;

@@ -3,7 +3,6 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::Deserialize;
 use serde_json::Value;
 
 use crate::evidence::attached::{Kind, PROVENANCE_PREDICATE, SBOM_PREDICATE};
@@ -14,6 +13,7 @@ use crate::verify::claim::Seen;
 use crate::verify::observe::store::Store as _;
 use crate::verify::observe::{Answer, seen};
 
+use super::mutation::json::Json;
 use super::world::World;
 
 /// A signature by somebody else.
@@ -50,10 +50,11 @@ impl World {
         let mut printed = String::new();
         for digest in digests {
             let is_right = |layer: &&(Value, Vec<u8>)| {
-                let payload: Value = serde_json::from_slice(&layer.1).unwrap_or_default();
-                layer.0["annotations"][SIGNATURE] != OTHER_KEY
-                    && payload["critical"]["image"]["docker-manifest-digest"] == digest.as_str()
-                    && payload["optional"]["version"] == version
+                let signature = layer.0["annotations"][SIGNATURE].as_str().unwrap_or_default();
+                let Some(payload) = read(&layer.1) else { return false };
+                self.is_signed(signature, &layer.1)
+                    && text(&payload, &["critical", "image", "docker-manifest-digest"]) == digest.as_str()
+                    && text(&payload, &["optional", "version"]) == version
             };
             let layers = self.layers_of(digest, Kind::Signatures);
             let accepted: Vec<_> =
@@ -68,11 +69,18 @@ impl World {
 
     fn attestations(&self, digest: &Digest, predicate_type: &str) -> Seen<Answer> {
         let is_right = |layer: &&(Value, Vec<u8>)| {
-            let envelope: Value = serde_json::from_slice(&layer.1).unwrap_or_default();
-            let head: Head = serde_json::from_slice(&payload(&envelope)).unwrap_or_default();
-            envelope["signatures"][0]["sig"] != OTHER_KEY
-                && head.predicate_type == predicate_type
-                && head.subject[0]["digest"]["sha256"] == digest.hex()
+            let Some(envelope) = read(&layer.1) else { return false };
+            let payload = STANDARD.decode(text(&envelope, &["payload"])).unwrap_or_default();
+            let Some(statement) = read(&payload) else { return false };
+            let signatures = envelope.get("signatures").map(Json::items).unwrap_or_default();
+            signatures.iter().any(|signature| self.is_signed(text(signature, &["sig"]), &payload))
+                && text(&statement, &["predicateType"]) == predicate_type
+                && statement.get("subject").is_some_and(|subjects| {
+                    subjects
+                        .items()
+                        .iter()
+                        .any(|subject| text(subject, &["digest", "sha256"]) == digest.hex())
+                })
         };
         let layers = self.layers_of(digest, Kind::Attestations);
         let accepted: Vec<_> = layers
@@ -86,9 +94,18 @@ impl World {
         Ok(Answer::Accepted(accepted.concat()))
     }
 
-    /// The answer to a signature of bytes.
-    pub(super) fn check(signature: &str) -> Result<(), String> {
-        if signature == OTHER_KEY { Err("invalid signature".to_owned()) } else { Ok(()) }
+    /// Whether the key signed those bytes: anything, unless it is known what it signed.
+    fn is_signed(&self, signature: &str, payload: &[u8]) -> bool {
+        match &self.signed {
+            Some(signed) => signed.contains(&(signature.to_owned(), Digest::of(payload))),
+            None => signature != OTHER_KEY,
+        }
+    }
+
+    /// The answer to a signature of the encoding ([`crate::evidence::envelope::pae`]) of a payload.
+    pub(super) fn check(&self, signature: &str, encoded: &[u8]) -> Result<(), String> {
+        let payload = encoded.splitn(5, |byte| *byte == b' ').last().unwrap_or_default();
+        if self.is_signed(signature, payload) { Ok(()) } else { Err("invalid signature".to_owned()) }
     }
 
     /// What is attached to `digest`: each layer and its bytes.
@@ -106,12 +123,15 @@ impl World {
     }
 }
 
-/// What cosign looks at in a statement.
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Head {
-    predicate_type: String,
-    subject: Value,
+fn read(bytes: &[u8]) -> Option<Json> {
+    serde_json::from_slice(bytes).ok()
+}
+
+/// The text at the end of a path of keys, in any spelling: nothing is refused for how it is written, so that whatever is
+/// wrong with that is `verify`'s to see.
+fn text<'a>(json: &'a Json, path: &[&str]) -> &'a str {
+    let found = path.iter().try_fold(json, |json, key| json.get(key));
+    found.and_then(Json::as_str).unwrap_or_default()
 }
 
 /// The statement in an envelope.

@@ -170,6 +170,7 @@ impl Recording {
             source: signed_on_main(&source.commit),
             hint: Hint::of(inputs.public_key.as_deref().context("the commit has no key")?)?,
             referrers: None,
+            signed: None,
             keys: KeyWorld::of(inputs.public_key.as_deref().context("the commit has no key")?)?,
             silent_registry: None,
             silent_forge: None,
@@ -218,7 +219,7 @@ impl Recording {
             Ok(Manifest { digest, bytes, .. }) => {
                 let ask = |commands: &[VerifyCommand]| ask(digest, commands);
                 let hint = Ok(world.hint.clone());
-                let check = |signature: &str, _: &[u8]| Ok(World::check(signature));
+                let check = |signature: &str, bytes: &[u8]| Ok(world.check(signature, bytes));
                 let sources =
                     Sources { store: world, ask: &ask, unpack: &unpack, check: &check, hint: &hint };
                 let seen = image::look(&release, digest, Place::Registry, Some(bytes.clone()), sources)?;

@@ -41,6 +41,10 @@ pub(super) struct World {
     pub(super) hint: Hint,
     /// What refers to the released index, in a registry that lists it by itself.
     pub(super) referrers: Option<Vec<Digest>>,
+    /// Each signature by the key, and the digest of what it signs; `None` where every signature but [`OTHER_KEY`] is one.
+    ///
+    /// [`OTHER_KEY`]: super::cosign::OTHER_KEY
+    pub(super) signed: Option<BTreeSet<(String, Digest)>>,
     /// What a clone knows of the tagged commit.
     pub(super) source: SourceSeen,
     /// What it knows of the project's keys.

@@ -1,0 +1,149 @@
+//! The changes after which everything still holds, and why nothing is wrong then.
+
+use super::documents::Who;
+use super::json::Op;
+
+/// Some of them.
+pub(super) struct Exception {
+    /// How the document's name begins.
+    pub(super) document: &'static str,
+    /// The path to the field, where `*` is any number; or a path above it that ends in `/`, or in nothing.
+    pub(super) path: &'static str,
+    /// What is done to it; every change where there is none.
+    pub(super) ops: &'static [Op],
+    /// Why that is no lie.
+    pub(super) why: Why,
+}
+
+/// Why a change may pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Why {
+    /// The claim `rebuild` sees it, and nothing else can: what it is follows from running the build. That it does is tested.
+    Rebuild,
+    /// It is no evidence.
+    Because(&'static str),
+}
+
+impl Exception {
+    /// Whether it is about that change.
+    pub(super) fn covers(&self, document: &str, pointer: &str, op: Op, who: Who) -> bool {
+        let numberless: String = pointer
+            .split('/')
+            .skip(1)
+            .map(|step| if step.parse::<usize>().is_ok() { "/*".to_owned() } else { format!("/{step}") })
+            .collect();
+        let is_path = match self.path.strip_suffix('/') {
+            Some(above) => numberless.starts_with(above),
+            None => numberless == self.path,
+        };
+        who == Who::Signer
+            && document.starts_with(self.document)
+            && is_path
+            && (self.ops.is_empty() || self.ops.contains(&op))
+    }
+}
+
+const fn because(
+    document: &'static str,
+    path: &'static str,
+    ops: &'static [Op],
+    why: &'static str,
+) -> Exception {
+    Exception { document, path, ops, why: Why::Because(why) }
+}
+
+const OPTIONAL: &str = "the image specification does not ask for it, and the registry says it as well";
+const PROVENANCE: &str = "statement of the provenance";
+const SAID: &[Op] = &[Op::Change, Op::Other];
+
+pub(super) const EXCEPTIONS: &[Exception] = &[
+    Exception { document: "config ", path: "/", ops: &[], why: Why::Rebuild },
+    because(
+        PROVENANCE,
+        "/predicate/buildDefinition/internalParameters/forgejo/event_name",
+        SAID,
+        "what started the run is what the signer says: the forge alone knows",
+    ),
+    because(
+        PROVENANCE,
+        "/predicate/buildDefinition/internalParameters/forgejo/run_id",
+        SAID,
+        "which run it was is what the signer says: the forge alone knows",
+    ),
+    because(
+        PROVENANCE,
+        "/predicate/runDetails/metadata/invocationId",
+        SAID,
+        "which attempt it was, likewise",
+    ),
+    because(
+        PROVENANCE,
+        "/predicate/runDetails/builder/version/",
+        &[Op::Delete, Op::Spell, Op::Change, Op::Other, Op::More],
+        "which programs built it is what the signer says, and which ones there are depends on the machine",
+    ),
+    because(
+        "statement of the ",
+        "/subject/*/name",
+        &[Op::Change],
+        "where the image was when it was signed: a copy is elsewhere, and the digest says which image it is",
+    ),
+    because(
+        "signature of the ",
+        "/critical/identity/docker-reference",
+        SAID,
+        "where the image was when it was signed: a copy is elsewhere, and the digest says which image it is",
+    ),
+    because(
+        "signature of the ",
+        "/critical/identity",
+        &[Op::Other],
+        "where the image was when it was signed: a copy is elsewhere, and the digest says which image it is",
+    ),
+    because(
+        "signature of the ",
+        "/optional/bundle",
+        &[Op::Delete],
+        "a release from before bundles says nothing of them, by the key, and may have been given some",
+    ),
+    because(
+        "signature of the ",
+        "/optional",
+        &[Op::Other],
+        "a release from before bundles says nothing of them, by the key, and may have been given some",
+    ),
+    because(
+        "envelope of the ",
+        "/signatures/*/keyid",
+        &[Op::Delete],
+        "an empty `keyid` says as little as none, and both are envelopes of cosign",
+    ),
+    because(
+        "manifest ",
+        "/layers/*/size",
+        SAID,
+        "how many bytes a layer has: every client compares it with what comes, and the digest says which ones",
+    ),
+    because("index", "/mediaType", &[Op::Delete], OPTIONAL),
+    because("manifest ", "/mediaType", &[Op::Delete], OPTIONAL),
+    because(
+        "manifest of the ",
+        "/config/digest",
+        SAID,
+        "cosign's config of what is attached, which nobody reads",
+    ),
+    because("manifest of the signature of the ", "/config", &[Op::Other], "likewise"),
+    because("manifest of the ", "/config/size", SAID, "likewise"),
+    because(
+        "manifest of the attestations",
+        "/layers/*",
+        &[Op::Swap],
+        "the order of what is attached says nothing",
+    ),
+    because(
+        "index of the bundles",
+        "/manifests/*",
+        &[Op::Swap],
+        "the order of what is attached says nothing",
+    ),
+];
