@@ -15,7 +15,7 @@ use crate::tool::git::Git;
 
 /// Prints the section for `what`, a tag, or a commit as the next version: what changed since `from`, or since the release
 /// before it; with `json`, as one document. Commits are linked where the commit has the release's configuration, which names
-/// the forge.
+/// the forge, and may order them.
 ///
 /// # Errors
 /// As [`Source::to_try`]; a [`crate::process::failure::Refusal`] where there is no tag `from`; or when git does not answer.
@@ -33,9 +33,11 @@ pub fn run(
         refuse!("there is no tag `{from}` here; fetch the repository's tags with `git fetch --tags`");
     }
     let history = History::of(&git, &source, from)?;
+    let config = Config::if_any(&git, &source.commit)?;
+    let repository = config.as_ref().map(Config::source_url);
+    let groups = config.map(|config| config.notes.groups).unwrap_or_default();
     if json {
-        return stdout::print(&notes::document(&source, &history)?);
+        return stdout::print(&notes::document(&source, &groups, &history)?);
     }
-    let repository = Config::if_any(&git, &source.commit)?.map(|config| config.source_url());
-    stdout::print(&notes::section(repository.as_deref(), &source.tag, &history))
+    stdout::print(&notes::section(repository.as_deref(), &groups, &source.tag, &history))
 }

@@ -7,11 +7,12 @@ mod kind;
 mod people;
 mod text;
 
+use crate::inputs::config::{Groups, Show};
 use crate::inputs::history::History;
 use crate::inputs::people::People;
 use crate::inputs::version::ReleaseTag;
 
-use change::{Change, Group, without_reverted};
+use change::{Change, Place, without_reverted};
 use compared::Compared;
 use text::as_written;
 
@@ -23,19 +24,10 @@ const LARGEST: usize = 60 << 10;
 /// As many changes are on the first screen, those that matter most to a person who runs the service; the others are folded.
 const HANDFUL: usize = 10;
 
-/// The headings of a page, in the order of what matters.
-const SHOWN: [(Group, &str); 5] = [
-    (Group::Security, "Security"),
-    (Group::Features, "New"),
-    (Group::Fixes, "Fixed"),
-    (Group::Performance, "Faster"),
-    (Group::Others, "Other changes"),
-];
-
 /// What a maintainer wrote, and the section about the changes: the same history gives the same text. `repository` is the
-/// repository's address on its forge; without it, nothing is a link.
+/// repository's address on its forge; without it, nothing is a link. `groups` are those of the commit's configuration.
 #[must_use]
-pub fn section(repository: Option<&str>, tag: &ReleaseTag, history: &History) -> String {
+pub fn section(repository: Option<&str>, groups: &Groups, tag: &ReleaseTag, history: &History) -> String {
     let words = history.words.as_ref().map_or(String::new(), |words| format!("{words}\n\n"));
     let Some(previous) = &history.previous else {
         return format!("{words}## Changes\n\nThe first release.\n");
@@ -45,7 +37,7 @@ pub fn section(repository: Option<&str>, tag: &ReleaseTag, history: &History) ->
         Some(repository) => format!("[{since}]({repository}/compare/{previous}...{tag})"),
         None => format!("{since}: `git log {previous}..{tag}`"),
     };
-    let told = Told::of(history);
+    let told = Told::of(history, groups);
     let kind = kind::sentences(tag, previous, &told.changes, &told.compared);
     format!("{words}## Changes\n\n{kind}\n\n{}\n{since}\n", told.text(repository))
 }
@@ -53,6 +45,7 @@ pub fn section(repository: Option<&str>, tag: &ReleaseTag, history: &History) ->
 /// What there is to say.
 struct Told<'a> {
     changes: Vec<Change<'a>>,
+    groups: &'a Groups,
     compared: Compared,
     people: &'a People,
     /// Commits that revert each other.
@@ -60,18 +53,18 @@ struct Told<'a> {
 }
 
 impl<'a> Told<'a> {
-    fn of(history: &'a History) -> Self {
+    fn of(history: &'a History, groups: &'a Groups) -> Self {
         let (entries, left_out) = without_reverted(&history.commits);
         let compared = match (&history.previous, &history.shapes) {
             (Some(previous), Some(shapes)) => Compared::of(previous, shapes),
             _ => Compared::default(),
         };
-        let changes = entries.into_iter().map(Change::of).collect();
-        Self { changes, compared, people: &history.people, left_out }
+        let changes = entries.into_iter().map(|entry| Change::of(entry, groups)).collect();
+        Self { changes, groups, compared, people: &history.people, left_out }
     }
 
     fn text(&self, repository: Option<&str>) -> String {
-        let Self { changes, compared, people, left_out } = self;
+        let Self { changes, groups, compared, people, left_out } = self;
         let people = people::line(people);
         let mut page = Page { repository, text: String::new(), room: LARGEST - people.len(), untold: 0 };
         if changes.is_empty() && *compared == Compared::default() {
@@ -83,14 +76,22 @@ impl<'a> Told<'a> {
         let others = self.handful(&mut page);
         page.fold("More changes", others);
         let mut dependencies = items(&compared.dependencies);
-        dependencies.extend(page.entries(self.of_group(Group::Dependencies)));
-        page.fold("Dependencies", vec![("", dependencies)]);
-        page.fold("Maintenance", vec![("", page.entries(self.of_group(Group::Maintenance)))]);
+        dependencies.extend(page.entries(self.at(Place::Dependencies)));
+        page.fold("Dependencies", vec![(String::new(), dependencies)]);
+        for (place, group) in groups.iter().enumerate().filter(|(_, group)| group.show == Show::Folded) {
+            let entries = page.entries(self.at(Place::Group(place)));
+            page.fold(&group.heading(), vec![(String::new(), entries)]);
+        }
         for sentence in &compared.unread {
             page.text += &format!("\n{sentence}\n");
         }
         if page.untold > 0 {
             page.text += &format!("\nAnd {} more.\n", page.untold);
+        }
+        match self.hidden() {
+            0 => {}
+            1 => page.text += "\n1 change is of a kind that is not listed.\n",
+            count => page.text += &format!("\n{count} changes are of a kind that is not listed.\n"),
         }
         if *left_out > 0 {
             page.text += &format!("\n{left_out} commits that revert each other are not listed.\n");
@@ -101,22 +102,36 @@ impl<'a> Told<'a> {
         page.text
     }
 
-    fn of_group(&self, group: Group) -> impl Iterator<Item = &Change<'a>> {
-        self.changes.iter().filter(move |change| change.group == group && change.breaking.is_none())
+    /// What breaks has a list of its own.
+    fn at(&self, place: Place) -> impl Iterator<Item = &Change<'a>> {
+        self.changes.iter().filter(move |change| change.place == place && change.breaking.is_none())
+    }
+
+    fn hidden(&self) -> usize {
+        let groups = self.groups.iter().enumerate().filter(|(_, group)| group.show == Show::Hidden);
+        groups.map(|(place, _)| self.at(Place::Group(place)).count()).sum()
+    }
+
+    /// The groups on the first screen, by their places.
+    fn listed(&self) -> impl Iterator<Item = usize> {
+        let listed = self.groups.iter().enumerate().filter(|(_, group)| group.show == Show::Listed);
+        listed.map(|(place, _)| place)
     }
 
     /// Writes the first of the changes that matter, and gives back the others, below the headings that they have.
-    fn handful(&self, page: &mut Page<'_>) -> Vec<(&'static str, Vec<String>)> {
-        let says_kind = |change: &Change<'_>| change.group < Group::Others || change.breaking.is_some();
-        let is_plain = !self.changes.iter().any(says_kind) && self.compared.upgrade.is_empty();
+    fn handful(&self, page: &mut Page<'_>) -> Vec<(String, Vec<String>)> {
+        let mut named = self.listed().filter(|place| *place != self.groups.others());
+        let says_kind = named.any(|place| self.at(Place::Group(place)).next().is_some());
+        let is_breaking = self.changes.iter().any(|change| change.breaking.is_some());
+        let is_plain = !says_kind && !is_breaking && self.compared.upgrade.is_empty();
         let (mut room, mut others) = (HANDFUL, Vec::new());
-        for (group, heading) in SHOWN {
+        for place in self.listed() {
             // One list needs no heading.
-            let heading = if is_plain { "" } else { heading };
-            let mut shown = page.entries(self.of_group(group));
+            let heading = if is_plain { String::new() } else { self.groups.at(place).heading() };
+            let mut shown = page.entries(self.at(Place::Group(place)));
             let rest = shown.split_off(room.min(shown.len()));
             room -= shown.len();
-            page.list(heading, shown);
+            page.list(&heading, shown);
             if !rest.is_empty() {
                 others.push((heading, rest));
             }
@@ -165,7 +180,7 @@ impl Page<'_> {
     }
 
     /// Lists below their headings, behind a line that a reader opens.
-    fn fold(&mut self, summary: &str, lists: Vec<(&str, Vec<String>)>) {
+    fn fold(&mut self, summary: &str, lists: Vec<(String, Vec<String>)>) {
         let count: usize = lists.iter().map(|(_, entries)| entries.len()).sum();
         if count == 0 {
             return;
@@ -173,7 +188,7 @@ impl Page<'_> {
         self.begin("");
         self.text += &format!("<details><summary>{summary} ({count})</summary>\n");
         for (heading, entries) in lists {
-            self.list(heading, entries);
+            self.list(&heading, entries);
         }
         self.text += "\n</details>\n";
     }

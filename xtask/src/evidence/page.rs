@@ -72,7 +72,7 @@ pub fn write(
         Format::One => format!(
             "{}{}\n{}\n{}\n{}",
             if details.is_of_work_tree { WORK_TREE } else { "" },
-            notes::section(Some(&repository), &source.tag, details.history),
+            notes::section(Some(&repository), &config.notes.groups, &source.tag, details.history),
             image_section(release, digest, smoked),
             verify_section(release, details.key_address, digest, &repository),
             inputs_section(release, &repository)?,

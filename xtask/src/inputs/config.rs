@@ -8,6 +8,7 @@ mod gates;
 mod inputs;
 mod limits;
 mod native;
+mod notes;
 mod read;
 mod signatures;
 mod smoke;
@@ -23,6 +24,7 @@ pub use gates::{Difference, TagPolicy};
 pub use inputs::{BaseRegistry, Login, NamedSecrets, build_secrets};
 pub use limits::Timeouts;
 pub use native::{Archive, Native, Way};
+pub use notes::{Group, Groups, Notes, Show};
 pub use signatures::Signatures;
 pub use smoke::{ALIAS, Companion, Http, Platforms, Smoke};
 pub use values::{Folder, Platform, RepositoryName, VariableName};
@@ -95,6 +97,9 @@ pub struct Config {
     /// The npm registries that the lockfile may name; empty for any one host.
     #[serde(default)]
     pub npm_registries: Vec<WebUrl>,
+    /// How release notes are ordered.
+    #[serde(default)]
+    pub notes: Notes,
     /// How the image is tried out.
     pub smoke: Smoke,
     /// How long a step may take.

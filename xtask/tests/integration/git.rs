@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use xshell::cmd;
 use xtask::evidence::notes;
+use xtask::inputs::config::Groups;
 use xtask::inputs::history::History;
 use xtask::inputs::source::Source;
 use xtask::process::Runner;
@@ -161,7 +162,12 @@ fn a_subject_that_is_not_utf_8_is_shown_with_replacements() {
     assert_eq!(subject(), "caf\u{fffd} is open");
     repository.git("tag v0.2.0");
     let source = Source::of_tag(&repository.asked(), "v0.2.0".parse().unwrap()).unwrap();
-    let notes = notes::section(None, &source.tag, &History::of(&repository.asked(), &source, None).unwrap());
+    let notes = notes::section(
+        None,
+        &Groups::default(),
+        &source.tag,
+        &History::of(&repository.asked(), &source, None).unwrap(),
+    );
     assert!(notes.contains("- `caf\u{fffd} is open` ("), "what the page says of it: {notes}");
     commit("encoding ISO-8859-1\n", b"caf\xe9 is open\n");
     assert_eq!(subject(), "café is open");
@@ -176,7 +182,8 @@ fn words_of_a_maintainer_stand_above_the_changes_or_are_refused_by_line() {
         repository.git("tag v0.1.0");
         let git = repository.asked();
         let source = Source::of_tag(&git, "v0.1.0".parse().unwrap()).unwrap();
-        History::of(&git, &source, None).map(|history| notes::section(None, &source.tag, &history))
+        History::of(&git, &source, None)
+            .map(|history| notes::section(None, &Groups::default(), &source.tag, &history))
     };
     assert_eq!(section(b"Hello.\n").unwrap(), "Hello.\n\n## Changes\n\nThe first release.\n");
     let error = section(b"Hello.\n\n## Image\n").unwrap_err();
@@ -229,7 +236,8 @@ fn notes_compare_the_images_of_both_commits_and_say_what_they_cannot_read() {
     repository.git("tag v0.2.0");
     let git = repository.asked();
     let source = Source::of_tag(&git, "v0.2.0".parse().unwrap()).unwrap();
-    let notes = || notes::section(None, &source.tag, &History::of(&git, &source, None).unwrap());
+    let notes =
+        || notes::section(None, &Groups::default(), &source.tag, &History::of(&git, &source, None).unwrap());
     let text = notes();
     for part in [
         "### Upgrade notes\n\n- Node.js `20` → `22`.\n- The user that it runs as: ",

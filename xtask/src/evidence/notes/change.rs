@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use crate::inputs::config::Groups;
 use crate::tool::git::{Commit, LogEntry};
 
 /// What a change is to a person who runs the service, in the order of a page.
@@ -22,7 +23,7 @@ pub(super) enum Group {
     Maintenance,
 }
 
-/// The words before the colon, in lower case.
+/// What the usual types, in lower case, are to everybody.
 const KINDS: [(&str, Group); 17] = [
     ("feat", Group::Features),
     ("feature", Group::Features),
@@ -32,7 +33,7 @@ const KINDS: [(&str, Group); 17] = [
     ("security", Group::Security),
     ("perf", Group::Performance),
     ("revert", Group::Others),
-    ("deps", Group::Dependencies),
+    (DEPENDENCIES, Group::Dependencies),
     ("build", Group::Maintenance),
     ("chore", Group::Maintenance),
     ("ci", Group::Maintenance),
@@ -43,8 +44,20 @@ const KINDS: [(&str, Group); 17] = [
     ("tests", Group::Maintenance),
 ];
 
+/// The type of a change of dependencies, and how the scope of one begins, whatever its type.
+const DEPENDENCIES: &str = "deps";
+
 /// The footers that say what a change breaks.
 const BREAKING: [&str; 2] = ["BREAKING CHANGE: ", "BREAKING-CHANGE: "];
+
+/// Where a page has a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// In a group of the configuration.
+    Group(usize),
+    /// Beside what the lockfiles say.
+    Dependencies,
+}
 
 /// One commit, read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,42 +66,70 @@ pub(super) struct Change<'a> {
     /// Their names.
     pub(super) authors: &'a [String],
     pub(super) group: Group,
-    /// Without its kind.
+    pub(super) place: Place,
+    /// Without its type, where the heading tells it.
     pub(super) text: String,
     /// It breaks something: what its footers say of that, if they do.
     pub(super) breaking: Option<Vec<String>>,
 }
 
 impl<'a> Change<'a> {
-    pub(super) fn of(entry: &'a LogEntry) -> Self {
+    pub(super) fn of(entry: &'a LogEntry, groups: &Groups) -> Self {
         let footers = footers(&entry.message);
-        let (group, text, is_marked) = kind(&entry.subject());
+        let Kind { group, place, text, is_marked } = Kind::of(&entry.subject(), groups);
         let breaking = (is_marked || !footers.is_empty()).then_some(footers);
-        Self { commit: &entry.commit, authors: &entry.authors, group, text, breaking }
+        Self { commit: &entry.commit, authors: &entry.authors, group, place, text, breaking }
     }
 }
 
-/// Group and text of a subject, and whether it has the `!` of a breaking change.
-fn kind(subject: &str) -> (Group, String, bool) {
-    let read = || {
+/// What a subject says of its commit.
+struct Kind {
+    group: Group,
+    place: Place,
+    text: String,
+    /// It has the `!` of a breaking change.
+    is_marked: bool,
+}
+
+impl Kind {
+    fn of(subject: &str, groups: &Groups) -> Self {
+        Self::by_type(subject, groups).unwrap_or_else(|| Self {
+            group: Group::Others,
+            place: Place::Group(groups.others()),
+            text: subject.to_owned(),
+            is_marked: false,
+        })
+    }
+
+    /// `None` where the subject has no type, or one that nobody knows.
+    fn by_type(subject: &str, groups: &Groups) -> Option<Self> {
         let (head, text) = subject.split_once(": ")?;
         let (head, is_marked) = head.strip_suffix('!').map_or((head, false), |head| (head, true));
-        let (kind, scope) = match head.split_once('(') {
-            Some((kind, scope)) => (kind, Some(scope.strip_suffix(')')?)),
+        let (name, scope) = match head.split_once('(') {
+            Some((name, scope)) => (name, Some(scope.strip_suffix(')')?)),
             None => (head, None),
         };
-        let (_, group) = KINDS.iter().find(|(name, _)| name.eq_ignore_ascii_case(kind))?;
-        let group =
-            if scope.is_some_and(|scope| scope.starts_with("deps")) { Group::Dependencies } else { *group };
+        let usual = KINDS.iter().find(|(usual, _)| usual.eq_ignore_ascii_case(name)).map(|(_, group)| *group);
+        let is_by_scope = usual.is_some() && scope.is_some_and(|scope| scope.starts_with(DEPENDENCIES));
+        let group = if is_by_scope { Group::Dependencies } else { usual.unwrap_or(Group::Others) };
+        let named = groups.named(if is_by_scope { DEPENDENCIES } else { name });
+        usual.or(named.map(|_| Group::Others))?;
+        let place = match named {
+            Some(place) => Place::Group(place),
+            None if group == Group::Dependencies => Place::Dependencies,
+            None => Place::Group(groups.others()),
+        };
+        let keeps_type = match place {
+            Place::Group(place) => named.is_none() || groups.at(place).keeps_types(),
+            Place::Dependencies => false,
+        };
         let text = match scope {
-            // What is folded together tells its kinds.
-            _ if group == Group::Maintenance => subject.to_owned(),
+            _ if keeps_type => subject.to_owned(),
             Some(scope) if !scope.is_empty() => format!("{scope}: {text}"),
             _ => text.to_owned(),
         };
-        Some((group, text, is_marked))
-    };
-    read().unwrap_or_else(|| (Group::Others, subject.to_owned(), false))
+        Some(Self { group, place, text, is_marked })
+    }
 }
 
 /// What the footers of a message say is broken: each to its end, over several lines.
@@ -144,7 +185,9 @@ fn reverted(message: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Change, Group, without_reverted};
+    use super::{Change, Group, Place, without_reverted};
+    use crate::inputs::config::Groups;
+    use crate::inputs::config::tests::example_with;
     use crate::tool::git::{Commit, LogEntry};
 
     fn entry(number: u8, parents: usize, message: &str) -> LogEntry {
@@ -172,7 +215,7 @@ mod tests {
             ("", Group::Others, "", false),
         ] {
             let entry = entry(1, 1, subject);
-            let change = Change::of(&entry);
+            let change = Change::of(&entry, &Groups::default());
             assert_eq!(
                 (change.group, &*change.text, change.breaking.is_some()),
                 (group, text, is_breaking),
@@ -182,11 +225,39 @@ mod tests {
     }
 
     #[test]
+    fn a_configured_group_has_the_types_that_it_names_in_its_own_order() {
+        let config = example_with(
+            r#"notes = { groups = [{ types = ["parser", "fix"], title = "A" }, { types = ["ci", "docs"], title = "B", show = "folded" }, { types = ["chore"], show = "hidden" }] }"#,
+        );
+        let groups = &config.notes.groups;
+        for (subject, group, place, text, is_breaking) in [
+            ("Parser!: x", Group::Others, Place::Group(0), "x", true),
+            ("fix(api): x", Group::Fixes, Place::Group(0), "api: x", false),
+            ("docs: x", Group::Maintenance, Place::Group(1), "docs: x", false),
+            ("chore: x", Group::Maintenance, Place::Group(2), "x", false),
+            ("chore(deps): x", Group::Dependencies, Place::Dependencies, "deps: x", false),
+            ("feat!: x", Group::Features, Place::Group(3), "feat!: x", true),
+            ("verify: x", Group::Others, Place::Group(3), "verify: x", false),
+            ("verify(deps): x", Group::Others, Place::Group(3), "verify(deps): x", false),
+            ("words", Group::Others, Place::Group(3), "words", false),
+            ("*: x", Group::Others, Place::Group(3), "*: x", false),
+        ] {
+            let entry = entry(1, 1, subject);
+            let change = Change::of(&entry, groups);
+            let found = (change.group, change.place, &*change.text, change.breaking.is_some());
+            assert_eq!(found, (group, place, text, is_breaking), "{subject}");
+        }
+        let config = example_with(r#"notes = { groups = [{ types = ["deps"], title = "D" }] }"#);
+        let entry = entry(1, 1, "chore(deps): x");
+        assert_eq!(Change::of(&entry, &config.notes.groups).place, Place::Group(0));
+    }
+
+    #[test]
     fn a_footer_says_what_breaks_over_several_lines() {
         let message = "fix: x\n\nWords.\n\nBREAKING CHANGE: the port is\n  another one\nSigned-off-by: a\n\
             BREAKING-CHANGE: and the path\n\nBREAKING CHANGES: no footer\n";
         let entry = entry(1, 1, &message.replace('\n', "\r\n"));
-        let breaking = Change::of(&entry).breaking.unwrap();
+        let breaking = Change::of(&entry, &Groups::default()).breaking.unwrap();
         assert_eq!(breaking, ["the port is another one", "and the path"]);
     }
 

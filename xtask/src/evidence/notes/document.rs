@@ -7,12 +7,13 @@ use std::collections::BTreeSet;
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
+use crate::inputs::config::{Groups, Show};
 use crate::inputs::history::History;
 use crate::inputs::source::Source;
 use crate::process::token::masked;
 
 use super::Told;
-use super::change::{Change, Group};
+use super::change::{Change, Group, Place};
 
 /// `schema` changes when a field does, and not when there is one more.
 #[derive(Serialize)]
@@ -47,17 +48,26 @@ struct Row<'a> {
     commit: &'a str,
     authors: &'a [String],
     group: Group,
+    /// Of the page; `null` where it is not listed.
+    heading: Option<&'a str>,
     text: Cow<'a, str>,
     /// What its footers say is broken; `null` where it breaks nothing.
     breaking: Option<Vec<Cow<'a, str>>>,
 }
 
 impl<'a> Row<'a> {
-    fn of(change: &'a Change<'_>) -> Self {
+    fn of(change: &'a Change<'_>, groups: &'a Groups) -> Self {
+        let heading = match change.place {
+            Place::Dependencies => Some("Dependencies"),
+            Place::Group(place) => Some(groups.at(place))
+                .filter(|group| group.show != Show::Hidden)
+                .map(|group| group.title.as_str()),
+        };
         Self {
             commit: change.commit.as_str(),
             authors: change.authors,
             group: change.group,
+            heading,
             text: masked(&change.text),
             breaking: change
                 .breaking
@@ -71,8 +81,8 @@ impl<'a> Row<'a> {
 ///
 /// # Errors
 /// Not for any history.
-pub fn document(source: &Source, history: &History) -> Result<String> {
-    let told = Told::of(history);
+pub fn document(source: &Source, groups: &Groups, history: &History) -> Result<String> {
+    let told = Told::of(history, groups);
     // A first release has no news, as on its page.
     let changes = if history.previous.is_some() { &told.changes[..] } else { &[] };
     let people = told.people;
@@ -82,7 +92,7 @@ pub fn document(source: &Source, history: &History) -> Result<String> {
         commit: source.commit.as_str(),
         previous: history.previous.as_ref().map(ToString::to_string),
         words: history.words.as_deref(),
-        changes: changes.iter().map(Row::of).collect(),
+        changes: changes.iter().map(|change| Row::of(change, groups)).collect(),
         upgrade: &told.compared.upgrade,
         dependencies: &told.compared.dependencies,
         not_compared: &told.compared.unread,
@@ -105,6 +115,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::document;
+    use crate::inputs::config::Groups;
     use crate::inputs::history::History;
     use crate::inputs::people::People;
     use crate::inputs::source::Source;
@@ -133,20 +144,22 @@ mod tests {
             words: Some("Hello.".to_owned()),
             shapes: None,
         };
-        let found: Value = serde_json::from_str(&document(&source, &history).unwrap()).unwrap();
+        let found: Value =
+            serde_json::from_str(&document(&source, &Groups::default(), &history).unwrap()).unwrap();
         let id = commit.as_str();
         let expected = json!({
             "schema": "xtask-notes/1", "tag": "v1.1.0", "commit": id, "previous": "v1.0.0", "words": "Hello.",
             "changes": [
-                {"commit": id, "authors": ["Ann", "Bob"], "group": "features", "text": "api: <b>", "breaking": ["ws://…@c"]},
-                {"commit": id, "authors": ["Ann", "Bob"], "group": "others", "text": "words \u{1b}[2K https://…@c", "breaking": null},
+                {"commit": id, "authors": ["Ann", "Bob"], "group": "features", "heading": "New", "text": "api: <b>", "breaking": ["ws://…@c"]},
+                {"commit": id, "authors": ["Ann", "Bob"], "group": "others", "heading": "Other changes", "text": "words \u{1b}[2K https://…@c", "breaking": null},
             ],
             "upgrade": [], "dependencies": [], "not_compared": [], "reverted": 0,
             "contributors": [{"name": "Ann", "first": true}, {"name": "Bob", "first": false}], "bots": [],
         });
         assert_eq!(found, expected);
         history.previous = None;
-        let first: Value = serde_json::from_str(&document(&source, &history).unwrap()).unwrap();
+        let first: Value =
+            serde_json::from_str(&document(&source, &Groups::default(), &history).unwrap()).unwrap();
         assert_eq!((&first["previous"], &first["changes"]), (&Value::Null, &json!([])));
     }
 }

@@ -52,6 +52,7 @@ mod tests {
     use super::sentences;
     use crate::evidence::notes::change::Change;
     use crate::evidence::notes::compared::Compared;
+    use crate::inputs::config::Groups;
     use crate::tool::git::{Commit, LogEntry};
 
     #[test]
@@ -77,7 +78,7 @@ mod tests {
                     message: (*message).to_owned(),
                 })
                 .collect();
-            let changes: Vec<_> = entries.iter().map(Change::of).collect();
+            let changes: Vec<_> = entries.iter().map(|entry| Change::of(entry, &Groups::default())).collect();
             let upgrade = if upgrade { vec!["Node".to_owned()] } else { Vec::new() };
             let compared = Compared { upgrade, ..Compared::default() };
             let found = sentences(&tag.parse().unwrap(), &previous.parse().unwrap(), &changes, &compared);

@@ -1,11 +1,17 @@
 mod structure;
 
 use super::Told;
+use crate::inputs::config::Groups;
+use crate::inputs::config::tests::example_with;
 use crate::inputs::history::History;
 use crate::inputs::people::People;
 use crate::tool::git::{Commit, LogEntry};
 
 fn told(messages: &[&str]) -> String {
+    told_in(&Groups::default(), messages)
+}
+
+fn told_in(groups: &Groups, messages: &[&str]) -> String {
     let entry = |(number, message): (usize, &&str)| LogEntry {
         commit: Commit::parse(&format!("{number:040x}")).unwrap(),
         parents: 1,
@@ -15,7 +21,7 @@ fn told(messages: &[&str]) -> String {
     };
     let commits = messages.iter().enumerate().map(entry).collect();
     let history = History { previous: None, commits, people: People::default(), words: None, shapes: None };
-    Told::of(&history).text(Some("https://forge.example.org/a/b"))
+    Told::of(&history, groups).text(Some("https://forge.example.org/a/b"))
 }
 
 #[test]
@@ -73,4 +79,38 @@ fn the_first_screen_has_a_handful_of_changes_security_first_and_the_rest_is_fold
     );
     assert!(folded.ends_with("\n\n</details>\n"), "{text}");
     assert!(!told(&messages[3..]).contains("<details>"));
+}
+
+#[test]
+fn configured_groups_have_their_headings_order_and_place() {
+    let config = example_with(
+        r#"notes = { groups = [{ types = ["fix"], title = "Bugs & more" }, { types = ["feat"], title = "Features" }, { types = ["docs"], title = "Docs & co", show = "folded" }, { types = ["chore"], show = "hidden" }] }"#,
+    );
+    let told = |messages: &[&str]| {
+        let text = told_in(&config.notes.groups, messages);
+        text.replace(" ([000000000000](https://forge.example.org/a/b/commit/", "\0")
+    };
+    let text = told(&["feat: a", "fix: b", "docs: c", "chore: d", "chore!: e", "ci: f", "perf: g"]);
+    let lines: Vec<_> = text.lines().filter(|line| !line.is_empty()).collect();
+    let lines: Vec<_> = lines.iter().map(|line| line.split('\0').next().unwrap()).collect();
+    assert_eq!(
+        lines,
+        [
+            "### Breaking changes",
+            "- `e`",
+            "### Bugs &amp; more",
+            "- `b`",
+            "### Features",
+            "- `a`",
+            "### Other changes",
+            "- `ci: f`",
+            "- `perf: g`",
+            "<details><summary>Docs &amp; co (1)</summary>",
+            "- `c`",
+            "</details>",
+            "1 change is of a kind that is not listed.",
+        ]
+    );
+    assert!(told(&["chore: a", "chore: b"]).contains("2 changes are of a kind that is not listed."));
+    assert!(told(&["words"]).starts_with("- `words`"), "one list needs no heading");
 }

@@ -5,7 +5,7 @@ use super::story::Story;
 type Tell = fn(&mut Story);
 
 /// Every story has one release behind it, unless its name says something else.
-pub(super) const ALL: [(&str, &str, Tell); 49] = [
+pub(super) const ALL: [(&str, &str, Tell); 50] = [
     ("first-release", "v0.1.0", |s| {
         s.commit("feat: a").tag("v0.1.0");
     }),
@@ -233,6 +233,13 @@ pub(super) const ALL: [(&str, &str, Tell); 49] = [
         s.commit("fix: c\n\nCo-authored-by: no address\nCo-authored-by: <d@example.org>\nCo-authored-by:\n");
         s.tag("v0.2.0");
     }),
+    ("groups-configured", "v0.2.0", |s| {
+        first(s.file("Cargo.toml", CONFIGURATION));
+        for kind in ["feat", "fix", "perf", "docs", "chore", "ci", "parser", "chore(deps)"] {
+            s.commit(format!("{kind}: a {kind}"));
+        }
+        s.commit("chore!: what breaks is never hidden").commit("A plain sentence.").tag("v0.2.0");
+    }),
     ("secrets", "v0.2.0", |s| {
         let token = "a1B2c3D4e5F6g7H8".repeat(3);
         first(s)
@@ -248,6 +255,26 @@ pub(super) const ALL: [(&str, &str, Tell); 49] = [
         first(s).commit("Add b (#3)\n\n* fix: c\n\nCo-authored-by: Bob <bob@example.org>\n").tag("v0.2.0");
     }),
 ];
+
+const CONFIGURATION: &str = r#"
+[workspace.metadata.release]
+forge = "https://forge.example.org"
+repository = "acme/carol"
+title = "carol"
+description = "a service"
+licenses = "MIT"
+platforms = ["linux/amd64"]
+branches = ["main"]
+smoke = { command = ["true"] }
+
+[workspace.metadata.release.notes]
+groups = [
+    { types = ["feat", "parser"], title = "🚀 Features & parser" },
+    { types = ["fix", "perf"], title = "Fixes" },
+    { types = ["docs", "ci"], title = "Around it", show = "folded" },
+    { types = ["chore"], show = "hidden" },
+]
+"#;
 
 /// The release that others are compared with; once told, nothing more.
 fn first(story: &mut Story) -> &mut Story {

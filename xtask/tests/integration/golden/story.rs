@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use xshell::cmd;
 use xtask::evidence::notes;
+use xtask::inputs::config::Config;
 use xtask::inputs::history::History;
 use xtask::inputs::source::Source;
 use xtask::process::Runner;
@@ -169,6 +170,8 @@ impl Story {
         self.id();
         let git = Git::discover(&self.runner, &self.top()).unwrap();
         let source = Source::of_tag(&git, tag.parse().unwrap()).unwrap();
-        notes::section(None, &source.tag, &History::of(&git, &source, None).unwrap())
+        let config = Config::if_any(&git, &source.commit).unwrap();
+        let groups = config.map(|config| config.notes.groups).unwrap_or_default();
+        notes::section(None, &groups, &source.tag, &History::of(&git, &source, None).unwrap())
     }
 }

@@ -7,6 +7,7 @@ use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag};
 
 use super::super::change::Change;
 use super::super::section;
+use crate::inputs::config::Groups;
 use crate::inputs::history::History;
 use crate::inputs::people::People;
 use crate::process::shown::is_hidden;
@@ -162,9 +163,10 @@ fn read(page: &str) -> (Vec<String>, Vec<String>) {
 fn every_commit_is_there_once_and_nothing_that_it_says_is_markup() {
     for number in 1..=PAGES {
         let history = history(&mut Random(number.wrapping_mul(0x9e37_79b9_7f4a_7c15)));
-        let page = section(Some(REPOSITORY), &"v1.3.0".parse().unwrap(), &history);
+        let page = section(Some(REPOSITORY), &Groups::default(), &"v1.3.0".parse().unwrap(), &history);
         let (mut words, commits) = read(&page);
-        let changes: Vec<_> = history.commits.iter().map(Change::of).collect();
+        let changes: Vec<_> =
+            history.commits.iter().map(|entry| Change::of(entry, &Groups::default())).collect();
         let mut expected: Vec<_> = changes
             .iter()
             .flat_map(|change| [&change.text].into_iter().chain(change.breaking.iter().flatten()))

@@ -1,0 +1,221 @@
+//! Which commits stand under which heading of the release notes.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use serde::Deserialize;
+
+use crate::process::shown::is_hidden;
+
+/// The type of every commit that no group names.
+const OTHERS: &str = "*";
+
+/// More groups, and more types of one, are no order.
+const MOST: usize = 32;
+
+/// Longer titles and types, in characters, are none.
+const LONGEST: usize = 50;
+
+/// What of ASCII besides letters, digits and blanks can stand in a title: nothing that Markdown, HTML or a forge reads as
+/// more than itself, but for `&`, which is written as an entity.
+const PUNCTUATION: &str = "-,&/'()+";
+
+/// How release notes are ordered.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Notes {
+    /// In the order of the page.
+    #[serde(default)]
+    pub groups: Groups,
+}
+
+/// Groups of commits, one of which takes what the others do not name.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "Vec<Written>")]
+pub struct Groups {
+    groups: Vec<Group>,
+    /// The place of the one for all others.
+    others: usize,
+}
+
+/// Commits under one heading.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// The words before the colon of a subject, in lower case.
+    types: BTreeSet<String>,
+    /// The heading, as plain text.
+    pub title: String,
+    /// Where it stands.
+    pub show: Show,
+}
+
+/// Where a group stands on a page.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Show {
+    /// Among the changes that matter most, in so far as there is room.
+    #[default]
+    Listed,
+    /// Behind a line that a reader opens.
+    Folded,
+    /// Counted.
+    Hidden,
+}
+
+/// A group as the configuration has it.
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct Written {
+    types: Vec<String>,
+    title: Option<String>,
+    #[serde(default)]
+    show: Show,
+}
+
+impl Group {
+    fn new(types: &[&str], title: &str, show: Show) -> Self {
+        Self { types: types.iter().map(|name| (*name).to_owned()).collect(), title: title.to_owned(), show }
+    }
+
+    /// The heading in Markdown or HTML.
+    #[must_use]
+    pub fn heading(&self) -> String {
+        self.title.replace('&', "&amp;")
+    }
+
+    /// Whether a commit keeps its type in the text: what is folded together tells its kinds.
+    #[must_use]
+    pub fn keeps_types(&self) -> bool {
+        self.show == Show::Folded && self.types.len() > 1
+    }
+}
+
+impl Groups {
+    /// In the order of the page.
+    pub fn iter(&self) -> impl Iterator<Item = &Group> {
+        self.groups.iter()
+    }
+
+    /// The place of the group that names the type, in any case.
+    #[must_use]
+    pub fn named(&self, name: &str) -> Option<usize> {
+        let name = name.to_lowercase();
+        let is_in = |group: &Group| name != OTHERS && group.types.contains(&name);
+        self.groups.iter().position(is_in)
+    }
+
+    /// The place of the group for commits that no group names.
+    #[must_use]
+    pub fn others(&self) -> usize {
+        self.others
+    }
+
+    /// The group at a place that [`Groups::named`] or [`Groups::others`] gave.
+    #[must_use]
+    pub fn at(&self, place: usize) -> &Group {
+        &self.groups[place]
+    }
+
+    /// With a group for what none names, the last where there is no other.
+    fn of(mut groups: Vec<Group>) -> Self {
+        let others = groups.iter().position(|group| group.types.contains(OTHERS)).unwrap_or_else(|| {
+            groups.push(Group::new(&[OTHERS], "Other changes", Show::Listed));
+            groups.len() - 1
+        });
+        Self { groups, others }
+    }
+}
+
+impl Default for Groups {
+    fn default() -> Self {
+        let maintenance = ["build", "chore", "ci", "docs", "refactor", "style", "test", "tests"];
+        Self::of(vec![
+            Group::new(&["security"], "Security", Show::Listed),
+            Group::new(&["feat", "feature"], "New", Show::Listed),
+            Group::new(&["fix", "bugfix", "hotfix"], "Fixed", Show::Listed),
+            Group::new(&["perf"], "Faster", Show::Listed),
+            Group::new(&["revert", OTHERS], "Other changes", Show::Listed),
+            Group::new(&maintenance, "Maintenance", Show::Folded),
+        ])
+    }
+}
+
+impl TryFrom<Vec<Written>> for Groups {
+    type Error = anyhow::Error;
+
+    fn try_from(written: Vec<Written>) -> Result<Self> {
+        if written.is_empty() {
+            return Ok(Self::default());
+        }
+        ensure!(written.len() <= MOST, "`notes.groups` has more than {MOST} groups");
+        let (mut groups, mut types, mut titles) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
+        for written in written {
+            // serde shows the outermost words of an error alone.
+            let group = group(written).map_err(|error| anyhow!("{error:#}"))?;
+            for name in &group.types {
+                ensure!(types.insert(name.clone()), "`notes.groups` has the type `{name}` in two groups");
+            }
+            let is_new = group.show == Show::Hidden || titles.insert(group.title.to_lowercase());
+            ensure!(is_new, "`notes.groups` has the title `{}` twice", group.title);
+            groups.push(group);
+        }
+        Ok(Self::of(groups))
+    }
+}
+
+fn group(written: Written) -> Result<Group> {
+    let title = match (written.title, written.show) {
+        (Some(title), _) => title,
+        (None, Show::Hidden) => String::new(),
+        (None, _) => bail!("a group of `notes.groups` has no `title`, and is not hidden"),
+    };
+    if written.show != Show::Hidden {
+        check_title(&title).with_context(|| shown("the title", &title))?;
+    }
+    let mut types = BTreeSet::new();
+    for name in written.types {
+        check_type(&name).with_context(|| shown("the type", &name))?;
+        types.insert(name.to_lowercase());
+    }
+    ensure!(
+        (1..=MOST).contains(&types.len()),
+        "a group of `notes.groups` has no `types`, or more than {MOST}"
+    );
+    Ok(Group { types, title, show: written.show })
+}
+
+fn shown(what: &str, text: &str) -> String {
+    let text: String = text.chars().take(LONGEST).collect();
+    format!("reading {what} `{}` of `notes.groups`", text.escape_debug())
+}
+
+fn check_title(title: &str) -> Result<()> {
+    ensure!(!title.trim().is_empty(), "it is empty");
+    ensure!(title.trim() == title, "it begins or ends with a blank");
+    ensure!(title.chars().count() <= LONGEST, "it is longer than {LONGEST} characters");
+    let is_plain = |c: char| match c {
+        _ if c.is_ascii() => c.is_ascii_alphanumeric() || c == ' ' || PUNCTUATION.contains(c),
+        _ => !is_hidden(c) && !c.is_whitespace(),
+    };
+    match title.chars().find(|c| !is_plain(*c)) {
+        Some(c) => bail!(
+            "it has `{}`: a title is letters, digits, blanks, emoji and `{PUNCTUATION}`",
+            c.escape_debug()
+        ),
+        None => Ok(()),
+    }
+}
+
+fn check_type(name: &str) -> Result<()> {
+    ensure!(!name.is_empty(), "it is empty");
+    ensure!(name.chars().count() <= LONGEST, "it is longer than {LONGEST} characters");
+    let is_plain = |c: char| !c.is_whitespace() && !is_hidden(c) && !":()!".contains(c);
+    ensure!(
+        name.chars().all(is_plain),
+        "a type is the word before the colon of a subject, such as `feat`, without a scope"
+    );
+    Ok(())
+}
