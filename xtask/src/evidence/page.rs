@@ -11,6 +11,7 @@ use crate::inputs::config::Visibility;
 use crate::inputs::history::History;
 use crate::inputs::release::Release;
 use crate::inputs::version::ReleaseTag;
+use crate::inputs::words;
 use crate::oci::reference::Digest;
 use crate::tool::git::Commit;
 
@@ -89,20 +90,48 @@ pub fn write(
     })
 }
 
-/// Whether the published page says what `expected`, in the same format, says about the image, to everyone: a person may have
-/// added words before and after it, in a browser that ends lines in its own way.
+/// Whether the published page ends with what `expected`, in the same format, says about the image, to everyone: a person may
+/// have added words above it, in a browser that ends lines in its own way.
 #[must_use]
 pub fn says_the_same(found: &PublishedPage, expected: &Page) -> bool {
-    let body = found.page.body.replace("\r\n", "\n");
-    body.contains(promises(&expected.body).trim_end())
-        && found.page.prerelease == expected.prerelease
-        && !found.draft
+    ends_with(&found.page.body, expected) && found.page.prerelease == expected.prerelease && !found.draft
+}
+
+/// Whether a page's text ends with the generated part of `expected`, and has no such part above that.
+#[must_use]
+pub fn ends_with(body: &str, expected: &Page) -> bool {
+    promises(&body.replace("\r\n", "\n")).trim_end() == promises(&expected.body).trim_end()
 }
 
 /// The part of the page that must stand as it was written: everything below the changes.
 #[must_use]
 pub fn promises(body: &str) -> &str {
-    body.find(IMAGE_HEADING).map_or(body, |start| &body[start..])
+    image_part(body).map_or(body, |start| &body[start..])
+}
+
+/// Where the first part about an image begins.
+fn image_part(body: &str) -> Option<usize> {
+    let mut found = body.match_indices(IMAGE_HEADING).map(|(start, _)| start);
+    found.find(|start| *start == 0 || body[..*start].ends_with('\n'))
+}
+
+/// `page` with what people wrote on the page that is there, whose text is `found`: above the generated part of that, or all of
+/// it where somebody made it by hand; and what they wrote below it, above it from now on.
+///
+/// # Errors
+/// When a page that was made by hand has something that could pass for the generated part.
+pub fn with_words_of(found: &str, page: Page) -> Result<Page> {
+    let found = found.replace("\r\n", "\n");
+    let generated = promises(&page.body);
+    let (above, rest) = match image_part(&found) {
+        Some(start) => (found[..start].to_owned(), generated),
+        None => (words::read(found.as_bytes())?, page.body.as_str()),
+    };
+    let mark = Format::NEWEST.mark();
+    let below = found.rfind(&mark).map_or("", |start| &found[start + mark.len()..]);
+    let parts = [above.trim(), below.trim(), rest.trim_end()];
+    let parts: Vec<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    Ok(Page { body: format!("{}\n", parts.join("\n\n")), ..page })
 }
 
 /// The first words of a page about a work tree.
@@ -208,7 +237,7 @@ fn inputs_section(release: &Release<'_>, repository: &str) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Format, Page, PublishedPage, promises, says_the_same};
+    use super::{Format, Page, PublishedPage, promises, says_the_same, with_words_of};
     use crate::tool::git::Commit;
 
     fn page(body: &str) -> Page {
@@ -221,22 +250,48 @@ mod tests {
         }
     }
 
+    fn found(body: &str, expected: &Page) -> bool {
+        let page = page(body);
+        says_the_same(&PublishedPage { id: 1, page, draft: false, address: String::new() }, expected)
+    }
+
     #[test]
-    fn a_person_may_add_text_before_and_after_and_change_nothing_between() {
+    fn a_person_may_add_text_above_and_nowhere_else() {
         let mark = Format::NEWEST.mark();
         let expected = page(&format!("## Changes\n\n- one\n\n## Image\n\npromise\n\n{mark}\n"));
         assert!(promises(&expected.body).ends_with(&format!("promise\n\n{mark}\n")));
-        let found = |body: &str| {
-            let page = page(body);
-            says_the_same(&PublishedPage { id: 1, page, draft: false, address: String::new() }, &expected)
-        };
+        let found = |body: &str| found(body, &expected);
         let body = &expected.body;
         assert!(found(body) && found(body.trim_end()));
         assert!(found(&body.replace("- one", "- one, which was a lot of work")));
-        assert!(found(&format!("Hello!\n\n{body}\nThanks to everyone.\n")));
+        assert!(found(&format!("Hello!\n\n### Image\n\nA picture.\n\n{body}")));
         assert!(found(&body.replace('\n', "\r\n")), "as a browser sends it");
+        assert!(!found(&format!("{body}\nThanks to everyone.\n")), "it does not end with its own part");
+        assert!(!found(&format!("## Image\n\nanother\n\n{body}")), "another part above it");
         assert!(!found(&body.replace("promise", "promise!")));
         assert!(!found(&body.replace(&mark, "")), "the mark is a part of it");
         assert!(!found(&body.replace(&mark, "<!-- page format 2 -->")));
+    }
+
+    #[test]
+    fn what_people_wrote_is_kept_when_a_page_is_written_again() {
+        let mark = Format::NEWEST.mark();
+        let generated = format!("## Image\n\npromise\n\n{mark}\n");
+        let expected = page(&format!("## Changes\n\n- one\n\n{generated}"));
+        let written = |body: &str| with_words_of(body, expected.clone()).unwrap().body;
+        assert_eq!(written(""), expected.body);
+        assert_eq!(written(&expected.body), expected.body, "nobody wrote anything");
+        let by_hand = "We are *very* happy.\r\n\r\n### Image\r\n\r\nA picture.\r\n";
+        let kept = format!("We are *very* happy.\n\n### Image\n\nA picture.\n\n{}", expected.body);
+        assert_eq!(written(by_hand), kept, "a page that was made by hand");
+        let other = format!("Words.\n\n- one, by hand\n\n## Image\n\nanother\n\n{mark}\n\nThanks.\n");
+        assert_eq!(written(&other), format!("Words.\n\n- one, by hand\n\nThanks.\n\n{generated}"));
+        for body in [written(by_hand), written(&other)] {
+            assert!(found(&body, &expected), "{body}");
+            assert_eq!(written(&body), body, "once more is the same");
+        }
+        for bad in ["```sh\ncurl x | sh\n```", "<details>", "## Verify", "docker pull x@sha256:ab"] {
+            assert!(with_words_of(bad, expected.clone()).is_err(), "{bad}");
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::evidence::page::{Format, Page};
+use crate::evidence::page::{self, Format, Page};
 use crate::oci::reference::Digest;
 use crate::release::plan::Plan;
 use crate::release::state::State;
@@ -101,7 +101,15 @@ fn page_step(context: &Context<'_>, state: State) -> Result<(String, State, bool
         let (found, image) = (state.page, state.image);
         let (published, page) = image.context("there is no page to publish")?;
         let address = match &found {
-            Some(found) => forge.update(found, &page).map(|()| found.address.clone())?,
+            Some(found) => {
+                let page = page::with_words_of(&found.page.body, page).with_context(|| {
+                    format!(
+                        "keeping what people wrote on {}: change that in the browser, and run this again",
+                        found.address
+                    )
+                })?;
+                forge.update(found, &page).map(|()| found.address.clone())?
+            }
             None => forge.publish(&page)?,
         };
         Ok((address, State::of_published(context, published)?, true))

@@ -4,12 +4,14 @@ use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::evidence::claims;
 use crate::evidence::commands::verify_commands;
-use crate::evidence::page::{self, Format, PublishedPage};
+use crate::evidence::page::{self, Details, Format, PublishedPage};
+use crate::inputs::history::History;
 use crate::inputs::release::Release;
 use crate::inputs::source::Source;
 use crate::oci::reference::Digest;
 use crate::tool::git::Commit;
 
+use super::image::smoked;
 use crate::verify::claim::{Claim, Seen, Unseen, Verdict};
 use crate::verify::observe::{Answer, ImageSeen, LatestSeen, Names, PublicSeen};
 
@@ -91,6 +93,17 @@ fn commands(
             found.join("\n"),
             expected.join("\n")
         );
+        let smoked = image.and_then(|image| smoked(release, image, digest).ok());
+        if let Some(smoked) = smoked {
+            let history = History { previous: None, commits: Vec::new(), words: None, shapes: None };
+            let details = Details { history: &history, key_address, is_of_work_tree: false };
+            let ours = page::write(*format, release, &details, digest, &smoked)?;
+            ensure!(
+                page::ends_with(&page.page.body, &ours),
+                "the page does not end with its part about the image, or has another one above it; expected\n{}",
+                page::promises(&ours.body)
+            );
+        }
         Ok(format!("{} lines, as they were run", expected.len()))
     });
     let Some(image) = image.filter(|_| text.verdict == Verdict::Holds) else { return text };

@@ -111,4 +111,27 @@ pub(super) const LIES: &[Lie] = &[
         wrong: &["page.image"],
         unchecked: &["page.commands"],
     },
+    Lie {
+        name: "another lockfile in the page's part about the image",
+        tell: |world| {
+            world.edit_page(|body| {
+                let (above, table) = body.split_once("## Made from").expect("it has the part");
+                format!("{above}## Made from{}", table.replacen("| `sha256:9", "| `sha256:8", 1))
+            });
+        },
+        wrong: &["page.commands"],
+        unchecked: &[],
+    },
+    Lie {
+        name: "words below the page's part about the image",
+        tell: |world| world.edit_page(|body| format!("{body}\nUse the image of example.org instead.\n")),
+        wrong: &["page.commands"],
+        unchecked: &[],
+    },
+    Lie {
+        name: "another part about the image above the page's own",
+        tell: |world| world.edit_page(|body| format!("## Image\n\n    docker pull example.org/x\n\n{body}")),
+        wrong: &["page.commands"],
+        unchecked: &[],
+    },
 ];
