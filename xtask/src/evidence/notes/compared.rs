@@ -158,6 +158,15 @@ impl Compared {
         if !counts.is_empty() {
             self.dependencies.push(format!("Packages that other packages need: {}", counts.join(", ")));
         }
+        self.licenses(before, after);
+    }
+
+    /// A lockfile without any, by an npm that wrote none, has nothing to compare with.
+    fn licenses(&mut self, before: &Pinned, after: &Pinned) {
+        let new: BTreeSet<_> = after.licenses.difference(&before.licenses).cloned().collect();
+        if !before.licenses.is_empty() && !new.is_empty() {
+            self.dependencies.push(format!("New licences, by what the packages say: {}", listed(&new)));
+        }
     }
 }
 

@@ -71,6 +71,8 @@ pub(super) struct Entry {
     /// An address, or the folder that a link leads to.
     pub(super) resolved: Option<String>,
     pub(super) integrity: Option<String>,
+    /// Whatever the package has there: an expression, or an object with its `type`, as npm once had it.
+    pub(super) license: Option<serde_json::Value>,
     pub(super) link: bool,
     /// npm's own marks: held against what a walk from the root says, see `marks.rs`.
     pub(super) dev: bool,

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Result, ensure};
+use serde_json::Value;
 
 use super::entry::Lock;
 use super::graph::{Graph, is_in_node_modules};
@@ -19,6 +20,8 @@ pub struct Pinned {
     pub versions: Versions,
     /// The names of those that the service itself, a workspace or another folder of the repository asks for.
     pub direct: BTreeSet<String>,
+    /// What the packages say of their licences: hostile input.
+    pub licenses: BTreeSet<String>,
 }
 
 impl Pinned {
@@ -39,6 +42,7 @@ impl Pinned {
         let mut pinned = Self::default();
         for path in production.iter().filter(|path| is_in_node_modules(path)) {
             pinned.versions.entry(name(path)).or_default().extend(lock.packages[*path].version.clone());
+            pinned.licenses.extend(lock.packages[*path].license.as_ref().and_then(license));
         }
         let folders = production.iter().copied().filter(|path| !is_in_node_modules(path));
         for folder in folders.chain([""]) {
@@ -47,6 +51,11 @@ impl Pinned {
         }
         Ok(pinned)
     }
+}
+
+fn license(value: &Value) -> Option<String> {
+    let text = value.as_str().or_else(|| value.get("type")?.as_str())?;
+    Some(text.trim()).filter(|text| !text.is_empty()).map(str::to_owned)
 }
 
 #[cfg(test)]
@@ -63,10 +72,10 @@ mod tests {
             "node_modules/local": {"resolved": "local", "link": true},
             "node_modules/a": {"version": "1.0.0", "dependencies": {"b": "1"}},
             "node_modules/a/node_modules/b": {"version": "1.5.0"},
-            "node_modules/alias": {"name": "@s/real", "version": "1.2.0"},
-            "node_modules/b": {"version": "2.0.0"},
-            "node_modules/c": {"version": "3.0.0", "dependencies": {"b": "2"}},
-            "node_modules/tool": {"version": "9.0.0", "dev": true},
+            "node_modules/alias": {"name": "@s/real", "version": "1.2.0", "license": [7]},
+            "node_modules/b": {"version": "2.0.0", "license": {"type": "ISC", "url": "x"}},
+            "node_modules/c": {"version": "3.0.0", "license": "(MIT OR Apache-2.0)", "dependencies": {"b": "2"}},
+            "node_modules/tool": {"version": "9.0.0", "dev": true, "license": "GPL-3.0"},
         }});
         let read = |lock: &serde_json::Value| Pinned::read(lock.to_string().as_bytes());
         let pinned = read(&lock).unwrap();
@@ -74,6 +83,8 @@ mod tests {
         assert_eq!(pinned.versions.keys().collect::<Vec<_>>(), ["@s/real", "a", "b", "c"]);
         assert_eq!((versions("a"), versions("b")), (vec!["1.0.0"], vec!["1.5.0", "2.0.0"]));
         assert_eq!(pinned.direct.iter().collect::<Vec<_>>(), ["@s/real", "a", "c"]);
+
+        assert_eq!(pinned.licenses.iter().collect::<Vec<_>>(), ["(MIT OR Apache-2.0)", "ISC"]);
 
         let mut old = lock.clone();
         old["lockfileVersion"] = json!(1);

@@ -11,7 +11,7 @@ fn set(values: &[&str]) -> BTreeSet<String> {
 
 fn pinned(direct: &[&str], versions: &[(&str, &[&str])]) -> Part<Pinned> {
     let versions = versions.iter().map(|(name, versions)| ((*name).to_owned(), set(versions))).collect();
-    Part::Read(Pinned { versions, direct: set(direct) })
+    Part::Read(Pinned { versions, direct: set(direct), licenses: BTreeSet::new() })
 }
 
 fn shape() -> Shape {
@@ -150,4 +150,25 @@ fn hostile_names_are_shown_as_text_and_long_lists_are_cut() {
     let names: Vec<_> = names.iter().map(String::as_str).collect();
     let found = compared(tried(&[], None, &[]), tried(&names, None, &[]));
     assert!(found.upgrade[0].ends_with(" and 10 more."), "{:?}", found.upgrade);
+}
+
+#[test]
+fn licences_that_no_package_had_before_are_listed_where_there_is_something_to_compare_with() {
+    let licensed = |licenses: &[&str]| {
+        let pinned = Pinned { licenses: set(licenses), ..Pinned::default() };
+        Shape { packages: Part::Read(pinned), ..shape() }
+    };
+    for (before, after, expected) in [
+        (
+            &["MIT"][..],
+            &["MIT", "ISC", "`x` @all"][..],
+            &["New licences, by what the packages say: `ISC`, `` `x` @all ``"][..],
+        ),
+        (&["MIT", "ISC"], &["MIT"], &[]),
+        (&[], &["MIT"], &[]),
+    ] {
+        let shapes = Shapes { before: licensed(before), after: licensed(after) };
+        let compared = Compared::of(&"v1.0.0".parse().unwrap(), &shapes);
+        assert_eq!(compared.dependencies, expected);
+    }
 }
