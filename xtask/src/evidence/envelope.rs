@@ -31,7 +31,7 @@ struct Envelope {
 #[serde(deny_unknown_fields)]
 struct Signature {
     #[serde(rename = "keyid", default)]
-    _key_id: String,
+    key_id: String,
     sig: String,
 }
 
@@ -73,6 +73,8 @@ pub fn open(bytes: &[u8]) -> Result<Opened> {
     let [signature] = &envelope.signatures[..] else {
         bail!("it has {} signatures: expected one", envelope.signatures.len());
     };
+    // Nobody signs it, and cosign leaves it empty.
+    ensure!(signature.key_id.is_empty(), "the signature names the key `{}`", signature.key_id);
     ensure!(!decode("signature", &signature.sig)?.is_empty(), "the signature is empty");
     Ok(Opened { payload: decode("payload", &envelope.payload)?, signature: signature.sig.clone() })
 }

@@ -32,6 +32,7 @@ const SCHEMA: u64 = 2;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Index {
     schema_version: u64,
+    #[serde(default, deserialize_with = "text")]
     media_type: Option<String>,
     manifests: Vec<Entry>,
     #[serde(default, rename = "annotations")]
@@ -64,6 +65,7 @@ struct Platform {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Manifest {
     schema_version: u64,
+    #[serde(default, deserialize_with = "text")]
     media_type: Option<String>,
     config: Descriptor,
     layers: Vec<Descriptor>,
@@ -151,6 +153,11 @@ struct History {
     author: Option<String>,
     comment: Option<String>,
     empty_layer: Option<bool>,
+}
+
+/// A text that may be left out, and is not `null`.
+fn text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    String::deserialize(deserializer).map(Some)
 }
 
 /// Holds the index and each platform's manifest and config, as far as they are there, against their formats.

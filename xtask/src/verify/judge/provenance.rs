@@ -170,6 +170,8 @@ fn inputs(release: &Release<'_>, provenance: &Provenance) -> Result<String> {
     if let Some((found, ours)) = first {
         bail!("it has {}: expected {}", described(found), described(ours));
     }
+    let place = definition.resolved_dependencies.iter().position(|resource| resource.name == "source");
+    ensure!(place.is_none_or(|place| place == 0), "it names an input before its source");
     ensure!(found.len() == ours.len(), "it names {} inputs: expected {}", found.len(), ours.len());
     let what = if archives.is_empty() { "" } else { ", and the archives the configuration's" };
     Ok(format!("the Dockerfile, package.json, the lockfile and the base images are the commit's{what}"))

@@ -62,6 +62,14 @@ pub(super) const LIES: &[Lie] = &[
         unchecked: &["provenance.*"],
     },
     Lie {
+        name: "the name of a key in the envelope, which nobody signed",
+        tell: |world| {
+            change(world, PROVENANCE_PREDICATE, |envelope| envelope["signatures"][0]["keyid"] = "x".into());
+        },
+        wrong: &["provenance", "attachments"],
+        unchecked: &["provenance.*"],
+    },
+    Lie {
         name: "an envelope of another payload type",
         tell: |world| {
             change(world, PROVENANCE_PREDICATE, |envelope| {
