@@ -6,6 +6,8 @@ pub mod credentials;
 pub mod dockerfile;
 pub mod finding;
 pub mod history;
+#[cfg(test)]
+mod hostile;
 pub mod keys;
 pub mod lockfile;
 pub mod native;
@@ -16,6 +18,7 @@ pub mod run;
 pub mod shape;
 pub mod source;
 pub mod stand_in;
+mod toml;
 pub mod version;
 pub mod words;
 

@@ -7,6 +7,8 @@ mod call;
 pub mod command_line;
 pub mod environment;
 pub mod failure;
+#[cfg(test)]
+pub(crate) mod hostile;
 pub mod interrupt;
 mod output;
 pub mod parallel;

@@ -26,6 +26,9 @@ use stages::Stages;
 
 pub use image::{BaseImage, BaseImages};
 
+/// In bytes. What is told of a line looks at the stages before it, so that a file of a megabyte would take minutes.
+const LARGEST: usize = 64 << 10;
+
 /// What a Dockerfile pins, and how it keeps the rules.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recipe {
@@ -95,6 +98,11 @@ pub fn read(text: &str, platforms: &[Platform]) -> Result<Recipe> {
 
 fn look(text: &str, platforms: &[Platform]) -> (Option<Recipe>, Vec<Finding>) {
     let mut findings = Findings::default();
+    if text.len() > LARGEST {
+        let text = format!("the Dockerfile has {} bytes: expected {LARGEST} at most", text.len());
+        findings.problem(Rule::DockerfileFrom, 1, text);
+        return (None, findings.in_order());
+    }
     if let Some((line, value)) = parse::syntax(text) {
         findings.problem(
             Rule::DockerfileSyntax,

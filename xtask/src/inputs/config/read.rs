@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::{Config, MANIFEST};
+use crate::inputs::toml;
 use crate::tool::git::{Commit, Git};
 
 impl Config {
@@ -81,7 +82,7 @@ impl Config {
         }
         let text = manifest.and_then(|manifest| std::str::from_utf8(manifest).ok());
         text.is_some_and(|text| {
-            let found = basic_toml::from_str::<Manifest>(text);
+            let found = toml::parse::<Manifest>(text);
             found.is_ok_and(|Manifest { workspace: Workspace { metadata: Metadata { .. } } }| true)
         })
     }
@@ -105,7 +106,7 @@ impl Config {
         }
         const READING: &str =
             "reading `[workspace.metadata.release]` in `Cargo.toml`; docs/configuration.md lists the keys";
-        let manifest: Manifest = basic_toml::from_str(text).context(READING)?;
+        let manifest: Manifest = toml::parse(text).context(READING)?;
         let release = manifest.workspace.and_then(|workspace| workspace.metadata?.release);
         let Some(config) = release else {
             bail!(

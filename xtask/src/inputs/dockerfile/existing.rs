@@ -30,9 +30,12 @@ pub struct Existing {
     pub is_ours: bool,
 }
 
-/// Reads it.
+/// Reads it; nothing is known of one that is too long.
 #[must_use]
 pub fn read(text: &str) -> Existing {
+    if text.len() > super::LARGEST {
+        return Existing::default();
+    }
     let all = instructions(text);
     let last = all.iter().rposition(|instruction| instruction.is("FROM")).unwrap_or(0);
     let mut found = Existing {

@@ -18,9 +18,12 @@ pub struct Runtime {
     pub volumes: BTreeSet<String>,
 }
 
-/// Reads it.
+/// Reads it; nothing is known of one that is too long.
 #[must_use]
 pub fn read(text: &str) -> Runtime {
+    if text.len() > super::LARGEST {
+        return Runtime::default();
+    }
     let mut known = BTreeMap::new();
     let mut begun: Vec<(Option<String>, Runtime)> = Vec::new();
     for instruction in &parse::instructions(text) {

@@ -4,6 +4,7 @@ use anyhow::{Context as _, Result, ensure};
 use semver::Version;
 use serde::Deserialize;
 
+use crate::inputs::toml;
 use crate::inputs::version::ReleaseTag;
 use crate::oci::reference::Digest;
 
@@ -55,7 +56,7 @@ pub fn read(bytes: &[u8]) -> Result<Vec<Entry>> {
     }
     ensure!(bytes.len() <= LONGEST, "it has {} bytes: expected {LONGEST} at most", bytes.len());
     let text = std::str::from_utf8(bytes).context("it is not UTF-8")?;
-    let List { key: written } = basic_toml::from_str(text)?;
+    let List { key: written } = toml::parse(text)?;
     let lines: Vec<_> =
         (1..).zip(text.lines()).filter(|(_, line)| line.trim() == TABLE).map(|(line, _)| line).collect();
     ensure!(lines.len() == written.len(), "write each key as a table of its own, under a line `{TABLE}`");

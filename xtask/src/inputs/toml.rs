@@ -1,0 +1,105 @@
+//! TOML of a commit, within bounds: the parser calls itself for each level of a document, and one that is nested deep enough
+//! ends the program.
+
+use anyhow::{Result, ensure};
+use serde::de::DeserializeOwned;
+
+/// In bytes. The parser takes time that grows with the square of the tables and keys.
+const LONGEST: usize = 128 << 10;
+
+/// Of arrays and inline tables.
+const DEEPEST: usize = 16;
+
+/// Of the names in one dotted key, as each of them is a level as well.
+const MOST_DOTS: usize = 16;
+
+/// Reads `text`.
+///
+/// # Errors
+/// When it is no TOML of that form, or too long or too deep.
+pub(super) fn parse<T: DeserializeOwned>(text: &str) -> Result<T> {
+    ensure!(text.len() <= LONGEST, "it has {} bytes: expected {LONGEST} at most", text.len());
+    check_depth(text)?;
+    Ok(basic_toml::from_str(text)?)
+}
+
+/// Up to the place where the text is no TOML, which is where the parser stops, brackets and dots in strings and comments
+/// are told from others.
+fn check_depth(text: &str) -> Result<()> {
+    let (mut depth, mut dots, mut rest) = (0_usize, 0, text);
+    while let Some(c) = rest.chars().next() {
+        rest = match c {
+            '"' | '\'' => after_string(rest, c),
+            '#' => rest.find('\n').map_or("", |end| &rest[end..]),
+            _ => &rest[c.len_utf8()..],
+        };
+        match c {
+            '[' | '{' => depth += 1,
+            ']' | '}' => depth = depth.saturating_sub(1),
+            '.' => dots += 1,
+            '\n' | ',' | '=' => dots = 0,
+            _ => {}
+        }
+        ensure!(
+            depth <= DEEPEST && dots <= MOST_DOTS,
+            "it is nested deeper than {DEEPEST} brackets, or has a key of more than {MOST_DOTS} dots"
+        );
+    }
+    Ok(())
+}
+
+/// What follows the string at the beginning of `text`, which has no end where it is not closed.
+fn after_string(text: &str, quote: char) -> &str {
+    let [one, three] = [1, 3].map(|count| quote.to_string().repeat(count));
+    let end = if text.starts_with(&three) { three } else { one };
+    let mut rest = &text[end.len()..];
+    loop {
+        let escape = if quote == '"' { rest.find('\\') } else { None };
+        match (rest.find(&end), escape) {
+            (Some(close), escape) if escape.is_none_or(|escape| close < escape) => {
+                return &rest[close + end.len()..];
+            }
+            (_, Some(escape)) => {
+                let mut escaped = rest[escape + 1..].chars();
+                escaped.next();
+                rest = escaped.as_str();
+            }
+            (_, None) => return "",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{check_depth, parse};
+    use serde::de::IgnoredAny;
+
+    #[test]
+    fn a_document_that_is_nested_deep_is_refused_and_ends_nothing() {
+        for opens in ["[", "{a=", "['', ", r#"["\"]", "#, "[ #]\n", "[']', "] {
+            let text = format!("a = {}", opens.repeat(50_000));
+            assert!(parse::<IgnoredAny>(&text).is_err(), "{opens}");
+        }
+        for name in ["a.", "'a'.", "a . "] {
+            for text in [format!("{}a = 1", name.repeat(50_000)), format!("[{}a]", name.repeat(50_000))] {
+                assert!(parse::<IgnoredAny>(&text).is_err(), "{name}");
+            }
+        }
+        assert!(parse::<IgnoredAny>(&"a".repeat(3 << 20)).is_err());
+    }
+
+    #[test]
+    fn brackets_and_dots_in_words_are_no_nesting() {
+        let brackets = "[.".repeat(50);
+        for text in [
+            format!("a = \"{brackets}\\\"{brackets}\""),
+            format!("a = '{brackets}\\'"),
+            format!("a = \"\"\"{brackets}\n\"{brackets}\"\"\""),
+            format!("a = '''{brackets}\n'{brackets}'''"),
+            format!("# {brackets}\na = 1"),
+            "[[a]]\n".repeat(100),
+        ] {
+            assert!(check_depth(&text).is_ok() && parse::<IgnoredAny>(&text).is_ok(), "{text}");
+        }
+    }
+}
