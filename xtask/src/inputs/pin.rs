@@ -3,6 +3,7 @@
 use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
 
+use crate::inputs::toml;
 use crate::tool::git::Commit;
 
 /// The lockfile of Rust packages, at the top of the repository.
@@ -10,6 +11,9 @@ pub const CARGO_LOCK: &str = "Cargo.lock";
 
 /// The tool's own repository.
 pub const HOME: &str = "https://forge.wynning.tech/james/carol";
+
+/// In bytes.
+const LONGEST: usize = 1 << 20;
 
 /// The package of this tool.
 pub const PACKAGE: &str = "xtask";
@@ -41,7 +45,7 @@ impl ToolPin {
         }
         let text = std::str::from_utf8(lockfile).with_context(|| format!("`{CARGO_LOCK}` is not UTF-8"))?;
         let lockfile: Lockfile =
-            basic_toml::from_str(text).with_context(|| format!("reading `{CARGO_LOCK}`"))?;
+            toml::parse_within(LONGEST, text).with_context(|| format!("reading `{CARGO_LOCK}`"))?;
         let mut found = lockfile.package.into_iter().filter(|package| package.name == PACKAGE);
         let Some(package) = found.next() else { return Ok(None) };
         if found.next().is_some() {
@@ -68,6 +72,11 @@ mod tests {
     fn lockfile(source: &str) -> Vec<u8> {
         format!("version = 4\n\n[[package]]\nname = \"release\"\nversion = \"0.0.0\"\n\n[[package]]\nname = \"xtask\"\nversion = \"0.1.0\"\n{source}")
             .into_bytes()
+    }
+
+    #[test]
+    fn a_lockfile_that_is_nested_deep_is_refused_and_ends_nothing() {
+        assert!(ToolPin::of(format!("a = {}", "[".repeat(100_000)).as_bytes()).is_err());
     }
 
     #[test]

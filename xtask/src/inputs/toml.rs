@@ -18,7 +18,15 @@ const MOST_DOTS: usize = 16;
 /// # Errors
 /// When it is no TOML of that form, or too long or too deep.
 pub(super) fn parse<T: DeserializeOwned>(text: &str) -> Result<T> {
-    ensure!(text.len() <= LONGEST, "it has {} bytes: expected {LONGEST} at most", text.len());
+    parse_within(LONGEST, text)
+}
+
+/// As [`parse`], of a file that may have `longest` bytes.
+///
+/// # Errors
+/// As [`parse`].
+pub(super) fn parse_within<T: DeserializeOwned>(longest: usize, text: &str) -> Result<T> {
+    ensure!(text.len() <= longest, "it has {} bytes: expected {longest} at most", text.len());
     check_depth(text)?;
     Ok(basic_toml::from_str(text)?)
 }
@@ -53,20 +61,17 @@ fn after_string(text: &str, quote: char) -> &str {
     let [one, three] = [1, 3].map(|count| quote.to_string().repeat(count));
     let end = if text.starts_with(&three) { three } else { one };
     let mut rest = &text[end.len()..];
-    loop {
-        let escape = if quote == '"' { rest.find('\\') } else { None };
-        match (rest.find(&end), escape) {
-            (Some(close), escape) if escape.is_none_or(|escape| close < escape) => {
-                return &rest[close + end.len()..];
-            }
-            (_, Some(escape)) => {
-                let mut escaped = rest[escape + 1..].chars();
-                escaped.next();
-                rest = escaped.as_str();
-            }
-            (_, None) => return "",
+    while !rest.is_empty() {
+        if let Some(after) = rest.strip_prefix(&end) {
+            return after;
         }
+        let mut left = rest.chars();
+        if left.next() == Some('\\') && quote == '"' {
+            left.next();
+        }
+        rest = left.as_str();
     }
+    rest
 }
 
 #[cfg(test)]
