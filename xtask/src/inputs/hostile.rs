@@ -1,4 +1,5 @@
-//! What a commit holds, written by somebody who wants the reader to fall over: each file is read as a release reads it.
+//! Random and changed documents for every reader of what a commit holds: each file is read as a release reads it, and no reader
+//! may panic or hang.
 
 use std::path::Path;
 

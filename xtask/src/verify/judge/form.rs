@@ -1,5 +1,5 @@
-//! The documents of an image and of what is attached to it, of exactly the fields that builders and cosign write. What is
-//! compared elsewhere is a few of them; another program may look at any other.
+//! Whether the documents of an image, and of what is attached to it, have exactly the fields that builders and cosign write. Other
+//! claims compare only some of the fields, and another program may act on any of them.
 
 use std::collections::BTreeMap;
 
