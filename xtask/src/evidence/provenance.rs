@@ -1,4 +1,4 @@
-//! SLSA v1 build provenance (<https://slsa.dev/spec/v1.1/provenance>): the predicate of our attestation.
+//! Build provenance of SLSA 1.2 (<https://slsa.dev/spec/v1.2/build-provenance>): the predicate of our attestation.
 //! `docs/buildtypes/forgejo-release-v1.md` describes each field for verifiers.
 //! Unknown fields are refused when a predicate is read back, as the specification asks of verifiers.
 
