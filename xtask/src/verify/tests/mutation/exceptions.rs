@@ -72,6 +72,18 @@ pub(super) const EXCEPTIONS: &[Exception] = &[
     ),
     because(
         PROVENANCE,
+        "/predicate/buildDefinition/internalParameters/forgejo",
+        &[Op::Other],
+        "the other release's run has the same number, and another id: see above",
+    ),
+    because(
+        PROVENANCE,
+        "/predicate/buildDefinition/internalParameters",
+        &[Op::Other],
+        "likewise: the images of both were tried in the same way",
+    ),
+    because(
+        PROVENANCE,
         "/predicate/runDetails/metadata/invocationId",
         SAID,
         "which attempt it was, likewise",
