@@ -106,7 +106,7 @@ impl Honest {
         let ours = self.provenance["runDetails"]["byproducts"].as_array().context("no byproducts")?;
         let is_manifest =
             |product: &&Value| product["name"].as_str().is_some_and(|name| name.starts_with("manifest "));
-        let mut products: Vec<_> = ours.iter().filter(|product| !is_manifest(product)).cloned().collect();
+        let mut products = Vec::new();
         let template = ours.iter().find(is_manifest).context("no manifest among the byproducts")?;
         for entry in index.json()?["manifests"].as_array().into_iter().flatten() {
             let platform = &entry["platform"];
@@ -116,6 +116,7 @@ impl Honest {
             product["digest"]["sha256"] = text(&entry["digest"])?.trim_start_matches("sha256:").into();
             products.push(product);
         }
+        products.extend(ours.iter().filter(|product| !is_manifest(product)).cloned());
         Ok(products.into())
     }
 

@@ -13,6 +13,7 @@ pub(super) const LIES: &[Lie] = &[
             "signature",
             "signature.platforms",
             "provenance.source",
+            "provenance.inputs",
             "sbom.components",
             "page.image",
             "page.commands",
