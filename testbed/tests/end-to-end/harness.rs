@@ -13,6 +13,7 @@ pub(crate) mod uncached;
 
 use std::any::type_name;
 use std::fs;
+use std::io::{self, Write as _};
 use std::path::Path;
 use std::sync::{PoisonError, RwLock};
 use std::thread;
@@ -46,17 +47,24 @@ pub(crate) fn alone<T: FnOnce() -> Result<()>>(body: T) -> Result<()> {
     marked(body)
 }
 
-/// Runs `body` and, when it passes, leaves the file by which `cargo xtask ci` knows that it ran. The name is that of the
-/// function which `body` is written in: a test without this call has no file, and `ci` fails.
+/// Runs `body` and, when it passes, leaves the file by which `cargo xtask ci` knows that it ran, with the seconds that it
+/// took. The name is that of the function which `body` is written in: a test without this call has no file, and `ci` fails.
+/// A failure is told at once: libtest keeps it to the end, which a run that is stopped does not reach.
 fn marked<T: FnOnce() -> Result<()>>(body: T) -> Result<()> {
     export("TESTBED_REGISTRY")?;
-    body()?;
     // `end_to_end::rehearsal::name::{{closure}}`; libtest leaves the crate out.
     let name = type_name::<T>().trim_end_matches("::{{closure}}");
     let name = name.split_once("::").map_or(name, |(_crate, name)| name);
+    let started = Instant::now();
+    if let Err(error) = body() {
+        // Past libtest, which catches what is printed.
+        writeln!(io::stderr(), "\n{name} failed: {error:?}")?;
+        return Err(error);
+    }
     if let Some(dir) = environment().get("E2E_RAN")? {
         let marker = Path::new(dir).join(name);
-        fs::write(&marker, "").with_context(|| format!("writing `{}`", marker.display()))?;
+        fs::write(&marker, format!("{:.1}\n", started.elapsed().as_secs_f64()))
+            .with_context(|| format!("writing `{}`", marker.display()))?;
     }
     Ok(())
 }

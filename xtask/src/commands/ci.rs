@@ -29,8 +29,8 @@ const AT_ONCE: &str = "--test-threads=8";
 /// sees to that itself.
 const SIDE_BY_SIDE: &str = "--test-threads=2";
 
-/// A cold build, or all end-to-end tests.
-const PATIENCE: Duration = Duration::from_secs(60 * 60);
+/// A cold build, or all end-to-end tests on a machine that is slow or does something else.
+const PATIENCE: Duration = Duration::from_secs(75 * 60);
 
 /// A part of it. The first three and the last are about the release tool itself, and run in its own repository alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -181,7 +181,9 @@ fn end_to_end_tests(environment: &Environment, root: &Path, name: Option<&str>) 
         name.into_iter().chain(arguments.iter().copied()).collect()
     };
     let listed = tests(&picked(&["--list", "--format=terse"]))?.read()?;
-    tests(&picked(&[SIDE_BY_SIDE]))?.inherit()?;
+    let passed = tests(&picked(&[SIDE_BY_SIDE]))?.inherit();
+    eprintln!("the slowest that passed, in seconds:\n{}", slowest(durations(&ran)?));
+    passed?;
     check_all_ran(&parse_list(&listed), &names_in(&ran)?)
 }
 
@@ -193,6 +195,25 @@ fn parse_list(text: &str) -> BTreeSet<String> {
 fn names_in(dir: &Path) -> Result<BTreeSet<String>> {
     let name = |entry: std::io::Result<fs::DirEntry>| Ok(entry?.file_name().to_string_lossy().into_owned());
     fs::read_dir(dir)?.map(name).collect()
+}
+
+/// What each test that passed took, in seconds: it is what its file holds.
+fn durations(ran: &Path) -> Result<Vec<(String, f64)>> {
+    let of = |name: String| {
+        let file = ran.join(&name);
+        let text = fs::read_to_string(&file).with_context(|| format!("reading `{}`", file.display()))?;
+        let seconds =
+            text.trim().parse().with_context(|| format!("`{}` holds no seconds", file.display()))?;
+        Ok((name, seconds))
+    };
+    names_in(ran)?.into_iter().map(of).collect()
+}
+
+/// A line for each of the twenty that took longest.
+fn slowest(mut durations: Vec<(String, f64)>) -> String {
+    durations.sort_by(|(_, one), (_, other)| other.total_cmp(one));
+    let lines = durations.iter().take(20).map(|(name, seconds)| format!("{seconds:8.1}  {name}\n"));
+    lines.collect()
 }
 
 fn check_all_ran(listed: &BTreeSet<String>, ran: &BTreeSet<String>) -> Result<()> {
@@ -212,7 +233,15 @@ fn cargo(runner: &Runner, root: &Path, arguments: &[&str]) -> Result<Call> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Stage, check_all_ran, parse_list};
+    use super::{Stage, check_all_ran, parse_list, slowest};
+
+    #[test]
+    fn the_slowest_come_first() {
+        let durations = (0..30).map(|number| (format!("test{number}"), f64::from(number))).collect();
+        let lines = slowest(durations);
+        assert!(lines.starts_with("    29.0  test29\n    28.0  test28\n"), "{lines}");
+        assert_eq!(lines.lines().count(), 20);
+    }
 
     #[test]
     fn a_repository_without_a_testbed_has_its_own_stages() {
