@@ -134,7 +134,13 @@ impl World {
         definition["externalParameters"]["workflow"]["ref"] = format!("refs/tags/{OLDER}").into();
         let inputs = definition["resolvedDependencies"].as_array_mut().expect("it has dependencies");
         let source = inputs.iter_mut().find(|input| input["name"] == "source").expect("a source");
-        source["digest"]["gitCommit"] = commit.into();
+        let ours = source["digest"]["gitCommit"].as_str().expect("a commit").to_owned();
+        source["digest"]["gitCommit"] = commit.clone().into();
+        // The source is named by its tag, and each file by the commit.
+        for uri in inputs.iter_mut().filter_map(|input| input.get_mut("uri")) {
+            let text = uri.as_str().expect("an address").replace(&ours, &commit);
+            *uri = text.replace(&format!("refs/tags/{}", self.tag), &format!("refs/tags/{OLDER}")).into();
+        }
         self.sign_and_attest(OLDER, &digest, &platforms, [&provenance, &bom]);
         digest
     }

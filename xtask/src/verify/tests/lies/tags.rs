@@ -46,6 +46,7 @@ pub(super) const LIES: &[Lie] = &[
             "signature",
             "signature.platforms",
             "provenance.source",
+            "provenance.inputs",
             "sbom.components",
             "page.image",
             "page.commands",
