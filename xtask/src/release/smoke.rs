@@ -18,7 +18,7 @@ use crate::refuse;
 use crate::release::Context;
 use crate::release::build::Candidate;
 use crate::release::step::Step;
-use crate::tool::docker::{Network, Run};
+use crate::tool::docker::Network;
 
 use attempt::Attempt;
 use image::Image;
@@ -58,7 +58,7 @@ pub(super) fn run(context: &Context<'_>, candidate: &Candidate) -> Result<Smoked
     )?;
     for (image, ability) in foreign.into_iter().zip(able) {
         let how = match ability {
-            Ability::Runs => run_emulated(context, image, &network, &own)?,
+            Ability::Runs => run_emulated(context, image, native.first().copied(), &network, &own)?,
             Ability::Cannot(words) => not_run(context, image, &words)?,
         };
         tried.push((image.platform.clone(), how));
@@ -73,16 +73,23 @@ fn is_platform(platform: &str, own: &str) -> bool {
 
 fn run_native(context: &Context<'_>, image: &Image, network: &Network<'_>) -> Result<(String, Tried)> {
     both(|| pull(context, image), || pull_companions(context, &image.platform))?;
-    Attempt { context, image, factor: 1 }.run(network)?;
+    Attempt { context, image, factor: 1, asker: None }.run(network)?;
     Ok((image.platform.clone(), Tried::Native))
 }
 
-fn run_emulated(context: &Context<'_>, image: &Image, network: &Network<'_>, own: &str) -> Result<Tried> {
+/// What asks it is the node of the engine's own platform, where there is one: emulated, it starts as slowly as the service.
+fn run_emulated(
+    context: &Context<'_>,
+    image: &Image,
+    asker: Option<&Image>,
+    network: &Network<'_>,
+    own: &str,
+) -> Result<Tried> {
     let name =
         format!("{}-{}", Step::Smoke.name(), image.platform.trim_start_matches("linux/").replace('/', "-"));
     context.session.steps.run(&name, "emulated", || {
         pull_companions(context, own)?;
-        Attempt { context, image, factor: EMULATED }.run(network)?;
+        Attempt { context, image, factor: EMULATED, asker }.run(network)?;
         Ok(Tried::Emulated)
     })
 }
@@ -133,22 +140,7 @@ fn pull_companions(context: &Context<'_>, platform: &str) -> Result<()> {
 /// Whether the engine can run a platform: by the node in its image.
 fn look(context: &Context<'_>, image: &Image) -> Result<Ability> {
     pull(context, image)?;
-    let smoke = &context.session.config.smoke;
-    let run = Run {
-        image: image.reference.clone(),
-        platform: Some(image.platform.clone()),
-        network: None,
-        alias: None,
-        is_strict: true,
-        memory: smoke.memory.clone(),
-        pids: smoke.pids,
-        env: [("NODE_OPTIONS".to_owned(), String::new())].into(),
-        tmpfs: Vec::new(),
-        writable: Vec::new(),
-        entrypoint: Some(image.node().to_owned()),
-        arguments: vec!["--version".to_owned()],
-        label: context.session.config.repository.to_string(),
-    };
+    let run = runs::node(context, image, None, &["--version"]);
     let output = context.tools.docker.run(&run, LOOK)?;
     match output.status.code() {
         Some(0) => Ok(Ability::Runs),

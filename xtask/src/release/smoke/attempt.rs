@@ -13,11 +13,14 @@ use crate::release::Context;
 use crate::tool::docker::{Container, ContainerState, Network};
 
 use super::image::Image;
-use super::probe;
-use super::report;
+use super::probe::{self, Answers};
+use super::{report, runs};
 
 /// Between two tries of a command in a container that is still starting.
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// How long a service is asked from beside it before somebody looks whether it still runs.
+const GLANCE: Duration = Duration::from_secs(5);
 
 /// How long docker and the start of node may take beside what is waited for.
 const DOCKER: Duration = Duration::from_secs(30);
@@ -28,6 +31,8 @@ pub(super) struct Attempt<'a, 'r> {
     pub(super) image: &'a Image,
     /// How many times longer everything may take.
     pub(super) factor: u32,
+    /// The image whose node asks the service, from beside it; without one it is the service's own, in its container.
+    pub(super) asker: Option<&'a Image>,
 }
 
 /// The containers of an attempt; they end with it.
@@ -48,7 +53,7 @@ impl<'a> Attempt<'a, '_> {
             let started = self.context.tools.docker.start(&self.service(network.name()));
             let service = &*containers.service.insert(started.context("starting the service")?);
             if let Some(http) = self.smoke().http() {
-                self.ask(&http, service)?;
+                self.ask(&http, service, network)?;
             }
             let command = &self.smoke().command;
             if !command.is_empty() {
@@ -86,25 +91,56 @@ impl<'a> Attempt<'a, '_> {
         Ok(())
     }
 
-    /// By the node in the service's container, over its network: a service that ends takes what asks it along, which is then
-    /// seen at once.
-    fn ask(&self, http: &Http<'_>, service: &Container<'_>) -> Result<()> {
-        let question = probe::question(http, self.patience());
-        let command = [self.image.node(), "-e", probe::PROGRAM, &question];
-        // What an image's `NODE_OPTIONS` loads is for the service alone.
-        let asked = service.exec(&["NODE_OPTIONS="], &command, self.patience() + DOCKER);
-        let judged = match asked {
-            Ok(output) if output.status.success() => output
-                .text()
-                .and_then(|text| probe::judge(&text, http, self.patience(), self.context.release.source)),
-            Ok(output) => Err(self.no_probe(&output)),
-            Err(error) => Err(error.context("asking the service")),
+    /// Over the service's network, until it is healthy or its time is over.
+    fn ask(&self, http: &Http<'_>, service: &Container<'_>, network: &Network<'_>) -> Result<()> {
+        let asked = match self.asker {
+            Some(asker) => self.ask_from_beside(asker, http, service, network),
+            None => self.ask_from_within(http, service),
         };
+        let judged = asked
+            .and_then(|answers| probe::judge(&answers, http, self.patience(), self.context.release.source));
         judged.or_else(|error| {
             interrupt::check()?;
             ensure_runs(service)?;
             Err(error)
         })
+    }
+
+    /// By the node in the service's container: a service that ends takes what asks it along, which is then seen at once.
+    fn ask_from_within(&self, http: &Http<'_>, service: &Container<'_>) -> Result<Answers> {
+        let question = probe::question(http, self.patience());
+        let command = [self.image.node(), "-e", probe::PROGRAM, &question];
+        // What an image's `NODE_OPTIONS` loads is for the service alone.
+        let output = service.exec(&["NODE_OPTIONS="], &command, self.patience() + DOCKER);
+        self.answers(&output.context("asking the service")?)
+    }
+
+    /// By a node in a container of its own. It does not end with the service, so now and then that is looked at.
+    fn ask_from_beside(
+        &self,
+        asker: &Image,
+        http: &Http<'_>,
+        service: &Container<'_>,
+        network: &Network<'_>,
+    ) -> Result<Answers> {
+        let deadline = Instant::now() + self.patience();
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let question = probe::question(http, left.min(GLANCE));
+            let run = runs::node(self.context, asker, Some(network), &["-e", probe::PROGRAM, &question]);
+            let output = self.context.tools.docker.run(&run, GLANCE + DOCKER);
+            let output = output.context("asking the service")?;
+            let answers = self.answers(&output)?;
+            interrupt::check()?;
+            if answers.is_healthy() || left <= GLANCE {
+                return Ok(answers);
+            }
+            ensure_runs(service)?;
+        }
+    }
+
+    fn answers(&self, output: &Output) -> Result<Answers> {
+        if output.status.success() { Answers::parse(&output.text()?) } else { Err(self.no_probe(output)) }
     }
 
     fn no_probe(&self, output: &Output) -> anyhow::Error {

@@ -1,5 +1,5 @@
-//! What asks the service: a small program that the node of its own image runs, in its container and by its name in the network.
-//! So it needs no port of the engine's machine, and no curl or shell in the image.
+//! What asks the service: a small program that the node of its own image runs, by the service's name in the network. So it
+//! needs no port of the engine's machine, and no curl or shell in the image.
 
 use std::time::Duration;
 
@@ -16,10 +16,24 @@ pub(super) const PROGRAM: &str = include_str!("probe.js");
 /// More than the start of an answer that is no version says nothing to a person.
 const SHOWN: usize = 200;
 
+/// What the program printed.
 #[derive(Deserialize)]
-struct Answers {
+pub(super) struct Answers {
     health: Answer,
     version: Option<Answer>,
+}
+
+impl Answers {
+    /// # Errors
+    /// When it printed something else.
+    pub(super) fn parse(printed: &str) -> Result<Self> {
+        serde_json::from_str(printed.trim()).context("reading what the probe of the service printed")
+    }
+
+    /// Whether the service has said that it is up.
+    pub(super) fn is_healthy(&self) -> bool {
+        self.health.status == Some(200)
+    }
 }
 
 #[derive(Deserialize)]
@@ -45,16 +59,14 @@ pub(super) fn question(http: &Http<'_>, patience: Duration) -> String {
         .to_string()
 }
 
-/// Judges what the program printed.
+/// Judges what was answered.
 ///
 /// # Errors
 /// When the service did not become healthy, or says that it is something else.
-pub(super) fn judge(printed: &str, http: &Http<'_>, patience: Duration, source: &Source) -> Result<()> {
-    let answers: Answers =
-        serde_json::from_str(printed.trim()).context("reading what the probe of the service printed")?;
+pub(super) fn judge(answers: &Answers, http: &Http<'_>, patience: Duration, source: &Source) -> Result<()> {
     let Answers { health, version } = answers;
     ensure!(
-        health.status == Some(200),
+        answers.is_healthy(),
         "`{}` on port {} did not answer 200 within {} s: {}",
         http.health,
         http.port,
@@ -62,7 +74,7 @@ pub(super) fn judge(printed: &str, http: &Http<'_>, patience: Duration, source: 
         health.describe()
     );
     let Some(path) = http.version else { return Ok(()) };
-    let answer = version.context("the probe did not ask for the version")?;
+    let answer = version.as_ref().context("the probe did not ask for the version")?;
     ensure!(answer.status == Some(200), "`{path}` did not answer 200: {}", answer.describe());
     let Ok(found) = serde_json::from_str::<Version>(&answer.body) else {
         bail!(
@@ -100,10 +112,11 @@ fn shown(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{judge, question};
+    use super::{Answers, judge, question};
     use crate::inputs::config::Http;
     use crate::inputs::source::Source;
     use crate::tool::git::Commit;
+    use anyhow::Result;
     use serde_json::{Value, json};
     use std::time::Duration;
 
@@ -116,6 +129,21 @@ mod tests {
             commit: Commit::parse(&"7".repeat(40)).unwrap(),
             time: 0,
             is_tagged: true,
+        }
+    }
+
+    fn judge_printed(printed: &str, http: &Http<'_>) -> Result<()> {
+        judge(&Answers::parse(printed)?, http, PATIENCE, &source())
+    }
+
+    #[test]
+    fn a_service_that_is_starting_is_asked_again() {
+        for (printed, is_healthy) in [
+            (json!({"health": {"status": 200}}), true),
+            (json!({"health": {"status": 503}}), false),
+            (json!({"health": {"error": "connect ECONNREFUSED"}}), false),
+        ] {
+            assert_eq!(Answers::parse(&printed.to_string()).unwrap().is_healthy(), is_healthy, "{printed}");
         }
     }
 
@@ -134,10 +162,9 @@ mod tests {
             |version: &str| json!({"version": version, "commit": "7".repeat(40), "more": 1}).to_string();
         let answers = |version: Value| json!({"health": {"status": 200, "body": "ok"}, "version": version});
         let right = answers(json!({"status": 200, "body": said("1.2.3")}));
-        judge(&format!("{right}\n"), &HTTP, PATIENCE, &source()).unwrap();
+        judge_printed(&format!("{right}\n"), &HTTP).unwrap();
         let without = Http { version: None, ..HTTP };
-        judge(&json!({"health": {"status": 200, "body": ""}}).to_string(), &without, PATIENCE, &source())
-            .unwrap();
+        judge_printed(&json!({"health": {"status": 200, "body": ""}}).to_string(), &without).unwrap();
         for (wrong, expected) in [
             (
                 json!({"health": {"status": 503, "body": "not \u{1b}[31myet"}}),
@@ -151,7 +178,7 @@ mod tests {
             (answers(json!({"status": 200, "body": said("1.2.4")})), "it is 1.2.4 of"),
             (json!([]), "reading what the probe"),
         ] {
-            let error = format!("{:#}", judge(&wrong.to_string(), &HTTP, PATIENCE, &source()).unwrap_err());
+            let error = format!("{:#}", judge_printed(&wrong.to_string(), &HTTP).unwrap_err());
             assert!(error.contains(expected), "expected `{expected}` in: {error}");
         }
     }

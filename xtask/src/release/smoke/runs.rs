@@ -1,9 +1,11 @@
-//! The containers of an attempt: the service, and what stands beside it.
+//! The containers of an attempt: the service, what stands beside it, and what asks it.
 
 use crate::inputs::config::{ALIAS, Companion};
-use crate::tool::docker::Run;
+use crate::release::Context;
+use crate::tool::docker::{Network, Run};
 
 use super::attempt::Attempt;
+use super::image::Image;
 
 impl Attempt<'_, '_> {
     /// The service.
@@ -39,5 +41,30 @@ impl Attempt<'_, '_> {
             arguments: companion.command.clone(),
             ..self.service(network)
         }
+    }
+}
+
+/// The node of an image, strictly as the service is run, but for what its `NODE_OPTIONS` loads.
+pub(super) fn node(
+    context: &Context<'_>,
+    image: &Image,
+    network: Option<&Network<'_>>,
+    arguments: &[&str],
+) -> Run {
+    let smoke = &context.session.config.smoke;
+    Run {
+        image: image.reference.clone(),
+        platform: Some(image.platform.clone()),
+        network: network.map(|network| network.name().to_owned()),
+        alias: None,
+        is_strict: true,
+        memory: smoke.memory.clone(),
+        pids: smoke.pids,
+        env: [("NODE_OPTIONS".to_owned(), String::new())].into(),
+        tmpfs: Vec::new(),
+        writable: Vec::new(),
+        entrypoint: Some(image.node().to_owned()),
+        arguments: arguments.iter().map(|word| (*word).to_owned()).collect(),
+        label: context.session.config.repository.to_string(),
     }
 }
