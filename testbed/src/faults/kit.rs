@@ -19,8 +19,8 @@ use crate::progress::Progress;
 /// Lanes with their undisturbed releases.
 pub struct Kit {
     lanes: Vec<(Mutex<Lane>, Baseline)>,
-    /// Holds the lanes' files.
-    _scratch: Scratch,
+    /// Holds the lanes' files, unless they are in a directory that stays.
+    _scratch: Option<Scratch>,
 }
 
 impl Kit {
@@ -31,11 +31,26 @@ impl Kit {
     /// When a part of the testbed refuses, or the undisturbed release fails.
     pub fn set_up(environment: &Environment, xtask: &Path, testbed: &Path, lanes: usize) -> Result<Self> {
         let scratch = Scratch::new()?;
-        let programs = Programs::copy(scratch.path(), xtask, testbed)?;
+        let kit = Self::within(scratch.path(), environment, xtask, testbed, lanes)?;
+        Ok(Self { _scratch: Some(scratch), ..kit })
+    }
+
+    /// As [`Kit::set_up`], in the directory `parent`, which stays.
+    ///
+    /// # Errors
+    /// As [`Kit::set_up`].
+    pub fn within(
+        parent: &Path,
+        environment: &Environment,
+        xtask: &Path,
+        testbed: &Path,
+        lanes: usize,
+    ) -> Result<Self> {
+        let programs = Programs::copy(parent, xtask, testbed)?;
         // What is measured has nothing of the kind beside it.
         let measuring = Mutex::new(());
         let make = |index: usize| {
-            let dir = scratch.path().join(format!("lane-{index}"));
+            let dir = parent.join(format!("lane-{index}"));
             std::fs::create_dir(&dir).with_context(|| format!("making `{}`", dir.display()))?;
             let lane = Lane::new(environment, &dir, &programs, &[TAG])?;
             let baseline = lane.project.on_one_engine(|| {
@@ -46,7 +61,7 @@ impl Kit {
             Ok((Mutex::new(lane), baseline))
         };
         let lanes = side_by_side(0..lanes, make)?;
-        Ok(Self { lanes, _scratch: scratch })
+        Ok(Self { lanes, _scratch: None })
     }
 
     /// Every call and request of the undisturbed release with its step, in order.
@@ -88,8 +103,9 @@ impl Kit {
         let open = Mutex::new(cases.iter().collect::<VecDeque<_>>());
         let done = Mutex::new(done);
         let work = |lane: &Mutex<Lane>, baseline: &Baseline| {
-            let lane = lane.lock().unwrap_or_else(PoisonError::into_inner);
             while until.is_none_or(|until| Instant::now() < until) {
+                // Who else has this kit takes turns with these cases.
+                let lane = lane.lock().unwrap_or_else(PoisonError::into_inner);
                 let Some(case) = open.lock().unwrap_or_else(PoisonError::into_inner).pop_front() else {
                     break;
                 };

@@ -2,14 +2,18 @@
 //! `cargo testbed faults --all` tries as a whole, races, and the kit itself on a release that cannot be resumed.
 
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::io::Write as _;
 use std::path::Path;
+use std::sync::OnceLock;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, anyhow, ensure};
+use nix::fcntl::Flock;
 use testbed::faults::{Case, Injury, Kind, Kit, Outcome, Pair, Races, Target};
 use xtask::process::scratch::random_hex;
 
 use crate::harness::run::{program, program_with};
+use crate::harness::shared::lasting_directory;
 use crate::harness::{environment, test};
 
 /// At least so many cases, and one of every step; the whole matrix has a command of its own.
@@ -28,8 +32,15 @@ fn seed(of: &str) -> Result<u64> {
     Ok(seed)
 }
 
-fn kit(xtask: &Path, lanes: usize) -> Result<Kit> {
-    Kit::set_up(&environment(), xtask, Path::new(TESTBED), lanes)
+/// The kit that the tests share, with two lanes: each lane costs two releases before the first case.
+fn kit() -> Result<&'static Kit> {
+    static SHARED: OnceLock<Result<(Kit, Flock<File>), String>> = OnceLock::new();
+    let make = || {
+        let (parent, lock) = lasting_directory("faults")?;
+        anyhow::Ok((Kit::within(&parent, &environment(), program()?, Path::new(TESTBED), 2)?, lock))
+    };
+    let made = SHARED.get_or_init(|| make().map_err(|error| format!("{error:#}")));
+    made.as_ref().map(|(kit, _lock)| kit).map_err(|error| anyhow!("the kit that this test uses: {error}"))
 }
 
 fn sample(kit: &Kit, seed: u64) -> Vec<Case> {
@@ -56,8 +67,8 @@ fn try_all(kit: &Kit, cases: &[Case], seed: u64) -> Result<Vec<Outcome>> {
 fn a_release_that_is_disturbed_at_any_step_is_finished_by_the_same_command() -> Result<()> {
     test(|| {
         let seed = seed("faults")?;
-        let kit = kit(program()?, 2)?;
-        let outcomes = try_all(&kit, &sample(&kit, seed), seed)?;
+        let kit = kit()?;
+        let outcomes = try_all(kit, &sample(kit, seed), seed)?;
         ensure!(outcomes.len() >= CASES, "{} cases", outcomes.len());
         let wrong: Vec<_> = outcomes.iter().filter(|outcome| !outcome.violations.is_empty()).collect();
         ensure!(wrong.is_empty(), "with seed {seed}: {wrong:#?}");
@@ -83,7 +94,7 @@ const PASSING: [&str; 9] = [
 #[test]
 fn a_fault_that_passes_does_not_end_a_release() -> Result<()> {
     test(|| {
-        let kit = kit(program()?, 2)?;
+        let kit = kit()?;
         // Of a call the name has all its words, which are many.
         let whole = |name: &&str| -> Result<Case> {
             let case: Case = name.parse()?;
@@ -96,7 +107,7 @@ fn a_fault_that_passes_does_not_end_a_release() -> Result<()> {
             Ok(Case { target, ..case })
         };
         let cases: Vec<_> = PASSING.iter().map(whole).collect::<Result<_>>()?;
-        for outcome in try_all(&kit, &cases, 0)? {
+        for outcome in try_all(kit, &cases, 0)? {
             ensure!(outcome.met && outcome.first == 0 && outcome.violations.is_empty(), "{outcome:#?}");
         }
         Ok(())
@@ -121,7 +132,7 @@ fn two_releases_at_once_both_end_as_one_after_the_other() -> Result<()> {
 #[test]
 fn a_finished_release_run_again_sends_no_write() -> Result<()> {
     test(|| {
-        let kit = kit(program()?, 1)?;
+        let kit = kit()?;
         let writes = kit.writes_of_a_finished_release()?;
         ensure!(writes.is_empty(), "{writes:#?}");
         kit.clean_up()
@@ -131,7 +142,8 @@ fn a_finished_release_run_again_sends_no_write() -> Result<()> {
 #[test]
 fn the_kit_goes_red_for_a_release_that_cannot_be_resumed() -> Result<()> {
     test(|| {
-        let kit = kit(&program_with("broken-resume")?, 1)?;
+        let broken = program_with("broken-resume")?;
+        let kit = Kit::set_up(&environment(), &broken, Path::new(TESTBED), 1)?;
         let stores = |target: &&Target| {
             target.kind == Kind::Call
                 && target.label.starts_with("curl PUT ")
