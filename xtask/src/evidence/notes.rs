@@ -71,15 +71,15 @@ impl<'a> Told<'a> {
             page.text += "No changes besides the version.\n";
         }
         let breaking = changes.iter().filter(|change| change.breaking.is_some());
-        page.list("Breaking changes", page.entries(breaking));
-        page.list("Upgrade notes", items(&compared.upgrade));
+        page.list("Breaking changes", &entries(breaking));
+        page.list("Upgrade notes", &lines(&compared.upgrade));
         let others = self.handful(&mut page);
         page.fold("More changes", others);
-        let mut dependencies = items(&compared.dependencies);
-        dependencies.extend(page.entries(self.at(Place::Dependencies)));
+        let mut dependencies = lines(&compared.dependencies);
+        dependencies.extend(self.at(Place::Dependencies).map(Entry::Change));
         page.fold("Dependencies", vec![(String::new(), dependencies)]);
         for (place, group) in groups.iter().enumerate().filter(|(_, group)| group.show == Show::Folded) {
-            let entries = page.entries(self.at(Place::Group(place)));
+            let entries = entries(self.at(Place::Group(place)));
             page.fold(&group.heading(), vec![(String::new(), entries)]);
         }
         for sentence in &compared.unread {
@@ -119,7 +119,7 @@ impl<'a> Told<'a> {
     }
 
     /// Writes the first of the changes that matter, and gives back the others, below the headings that they have.
-    fn handful(&self, page: &mut Page<'_>) -> Vec<(String, Vec<String>)> {
+    fn handful(&self, page: &mut Page<'_>) -> Vec<(String, Vec<Entry<'_>>)> {
         let mut named = self.listed().filter(|place| *place != self.groups.others());
         let says_kind = named.any(|place| self.at(Place::Group(place)).next().is_some());
         let is_breaking = self.changes.iter().any(|change| change.breaking.is_some());
@@ -128,10 +128,10 @@ impl<'a> Told<'a> {
         for place in self.listed() {
             // One list needs no heading.
             let heading = if is_plain { String::new() } else { self.groups.at(place).heading() };
-            let mut shown = page.entries(self.at(Place::Group(place)));
+            let mut shown = entries(self.at(Place::Group(place)));
             let rest = shown.split_off(room.min(shown.len()));
             room -= shown.len();
-            page.list(&heading, shown);
+            page.list(&heading, &shown);
             if !rest.is_empty() {
                 others.push((heading, rest));
             }
@@ -150,19 +150,32 @@ struct Page<'a> {
     untold: usize,
 }
 
-impl Page<'_> {
-    fn entries<'a>(&self, changes: impl Iterator<Item = &'a Change<'a>>) -> Vec<String> {
-        changes.map(|change| self.entry(change)).collect()
-    }
+/// An entry of a list, which is written when there is room for it: most of a long range never are.
+#[derive(Clone, Copy)]
+enum Entry<'a> {
+    /// Markdown.
+    Line(&'a str),
+    Change(&'a Change<'a>),
+}
 
+fn entries<'a>(changes: impl Iterator<Item = &'a Change<'a>>) -> Vec<Entry<'a>> {
+    changes.map(Entry::Change).collect()
+}
+
+fn lines(lines: &[String]) -> Vec<Entry<'_>> {
+    lines.iter().map(|line| Entry::Line(line)).collect()
+}
+
+impl Page<'_> {
     /// A list under a heading, if there is something in it.
-    fn list(&mut self, heading: &str, entries: Vec<String>) {
+    fn list(&mut self, heading: &str, entries: &[Entry<'_>]) {
         let mut is_first = true;
         for entry in entries {
-            if self.text.len() + entry.len() > self.room {
+            let room = self.room.saturating_sub(self.text.len());
+            let Some(entry) = self.entry(*entry).filter(|entry| entry.len() <= room) else {
                 self.untold += 1;
                 continue;
-            }
+            };
             if std::mem::take(&mut is_first) {
                 self.begin(heading);
             }
@@ -180,7 +193,7 @@ impl Page<'_> {
     }
 
     /// Lists below their headings, behind a line that a reader opens.
-    fn fold(&mut self, summary: &str, lists: Vec<(String, Vec<String>)>) {
+    fn fold(&mut self, summary: &str, lists: Vec<(String, Vec<Entry<'_>>)>) {
         let count: usize = lists.iter().map(|(_, entries)| entries.len()).sum();
         if count == 0 {
             return;
@@ -188,26 +201,30 @@ impl Page<'_> {
         self.begin("");
         self.text += &format!("<details><summary>{summary} ({count})</summary>\n");
         for (heading, entries) in lists {
-            self.list(&heading, entries);
+            self.list(&heading, &entries);
         }
         self.text += "\n</details>\n";
     }
 
-    fn entry(&self, change: &Change<'_>) -> String {
+    /// `None` where there is no room for it, however short its words are.
+    fn entry(&self, entry: Entry<'_>) -> Option<String> {
+        let change = match entry {
+            Entry::Line(line) => return Some(format!("- {line}\n")),
+            Entry::Change(change) => change,
+        };
         let (commit, short) = (change.commit, change.commit.short());
+        let link = self.repository.map_or(0, |repository| repository.len() + commit.as_str().len());
+        if self.text.len() + short.len() + link > self.room {
+            return None;
+        }
         let link = self.repository.map(|repository| format!("[{short}]({repository}/commit/{commit})"));
         let named = link.unwrap_or_else(|| short.to_string());
         let mut entry = format!("- {} ({named})\n", as_written(&change.text));
-        for footer in change.breaking.iter().flatten() {
+        for footer in change.breaking.into_iter().flatten() {
             entry += &format!("  - {}\n", as_written(footer));
         }
-        entry
+        Some(entry)
     }
-}
-
-/// Entries of a list.
-fn items(lines: &[String]) -> Vec<String> {
-    lines.iter().map(|line| format!("- {line}\n")).collect()
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The commits of a release: those since the right previous tag, as its notes list them.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use crate::inputs::people::{People, authors};
 use crate::inputs::shape::Shapes;
@@ -8,14 +8,15 @@ use crate::inputs::source::{Source, release_tags};
 use crate::inputs::version::ReleaseTag;
 use crate::inputs::words;
 use crate::process::failure::Refusal;
-use crate::tool::git::{Git, LogEntry};
+use crate::process::parallel::both;
+use crate::tool::git::{Commit, Git, LogEntry};
 
 /// What came with a release.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct History {
     /// The release that it is compared with; none for the first.
     pub previous: Option<ReleaseTag>,
-    /// The commits since then, newest first.
+    /// The commits since then, newest first; none of the first release, which has no news.
     pub commits: Vec<LogEntry>,
     /// Who made them; nobody for the first release.
     pub people: People,
@@ -32,37 +33,77 @@ impl History {
     /// # Errors
     /// A [`Refusal`] for words in a file that cannot stand on a page; any other error when git does not answer.
     pub fn of(git: &Git, source: &Source, from: Option<&ReleaseTag>) -> Result<Self> {
-        let Source { tag, commit, .. } = source;
-        let previous = match from {
-            Some(from) => Some(from.clone()),
-            None => previous(tag, &release_tags(&git.tags_within(commit)?)).cloned(),
+        let commit = &source.commit;
+        let (range, words) = both(|| Range::of(git, source, from), || words(git, source))?;
+        let Some(Range { previous, commits, shapes }) = range else {
+            return Ok(Self {
+                previous: None,
+                commits: Vec::new(),
+                people: People::default(),
+                words,
+                shapes: None,
+            });
         };
-        let commits = git.log(previous.as_ref().map(ToString::to_string).as_deref(), commit)?;
-        let people = match &previous {
-            Some(previous) => {
-                let known = git.known_authors(&previous.to_string(), commit, &authors(&commits))?;
-                People::of(&commits, known.as_ref())
-            }
-            None => People::default(),
-        };
-        let path = format!("release-notes/{tag}.md");
-        let [words] = git.files(commit, [&path])?;
-        let words = words.map(|bytes| words::read(&bytes)).transpose();
-        let words = words.map_err(|error| Refusal::new(format!("`{path}` of commit {commit}: {error:#}")))?;
-        let words = match words {
-            None if source.is_tagged => {
-                let message = git.tag_message(&tag.to_string())?;
-                message.and_then(|message| words::of_tag(tag, &message))
-            }
-            words => words,
-        };
-        let before = match &previous {
-            Some(previous) => git.peel(&previous.git_ref())?,
-            None => None,
-        };
-        let shapes = before.map(|before| Shapes::of(git, &before, commit)).transpose()?;
-        Ok(Self { previous, commits, people, words, shapes })
+        let known = git.known_authors(&previous.to_string(), commit, &authors(&commits))?;
+        let people = People::of(&commits, known.as_ref());
+        Ok(Self { previous: Some(previous), commits, people, words, shapes: Some(shapes) })
     }
+}
+
+/// What a release is compared with, and what came since.
+struct Range {
+    previous: ReleaseTag,
+    commits: Vec<LogEntry>,
+    shapes: Shapes,
+}
+
+impl Range {
+    /// `None` for a first release.
+    fn of(git: &Git, source: &Source, from: Option<&ReleaseTag>) -> Result<Option<Self>> {
+        let Source { tag, commit, .. } = source;
+        if let Some(from) = from {
+            let before = git.peel(&from.git_ref())?;
+            let before = before.with_context(|| format!("there is no tag `{from}` here"))?;
+            return Self::since(git, commit, from, &before).map(|(range, _)| Some(range));
+        }
+        // To ask which tags are in the history takes as long as to read it. The log itself says whether one is. If the one
+        // that is preferred among all is, then it is also preferred among those.
+        let tags = release_tags(&git.tags()?);
+        let Some(likely) = previous(tag, &tags) else { return Ok(None) };
+        if let Some(before) = git.peel(&likely.git_ref())? {
+            let (range, is_in_history) = Self::since(git, commit, likely, &before)?;
+            if is_in_history {
+                return Ok(Some(range));
+            }
+        }
+        let within = release_tags(&git.tags_within(commit)?);
+        let Some(previous) = previous(tag, &within) else { return Ok(None) };
+        let before = git.peel(&previous.git_ref())?;
+        let before = before.with_context(|| format!("`{previous}` was there just now"))?;
+        Self::since(git, commit, previous, &before).map(|(range, _)| Some(range))
+    }
+
+    /// Also whether `before` is in the history of `commit`.
+    fn since(git: &Git, commit: &Commit, previous: &ReleaseTag, before: &Commit) -> Result<(Self, bool)> {
+        let (log, shapes) = both(|| git.log(Some(before), commit), || Shapes::of(git, before, commit))?;
+        // A path from `commit` to `before` ends with a child of `before`, which is no part of what `before` has.
+        let is_in_history = log.touches_its_beginning || before == commit;
+        Ok((Self { previous: previous.clone(), commits: log.entries, shapes }, is_in_history))
+    }
+}
+
+/// What a maintainer wrote.
+fn words(git: &Git, source: &Source) -> Result<Option<String>> {
+    let Source { tag, commit, is_tagged, .. } = source;
+    let path = format!("release-notes/{tag}.md");
+    let [words] = git.files(commit, [&path])?;
+    let words = words.map(|bytes| words::read(&bytes)).transpose();
+    let words = words.map_err(|error| Refusal::new(format!("`{path}` of commit {commit}: {error:#}")))?;
+    if words.is_some() || !is_tagged {
+        return Ok(words);
+    }
+    let message = git.tag_message(&tag.to_string())?;
+    Ok(message.and_then(|message| words::of_tag(tag, &message)))
 }
 
 /// The tag whose commits are not news: for a stable release the previous stable one; for a pre-release the one before it of the

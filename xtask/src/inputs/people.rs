@@ -33,8 +33,9 @@ impl People {
     pub fn of(commits: &[LogEntry], known: Option<&BTreeSet<String>>) -> Self {
         let authors = authors(commits);
         let told = commits.iter().filter(|entry| !entry.is_bare_merge());
-        let all: BTreeSet<_> = told.flat_map(|entry| entry.authors.iter().cloned()).collect();
-        let (bots, people): (BTreeSet<_>, BTreeSet<_>) = all.into_iter().partition(|name| is_bot(name));
+        let all: BTreeSet<&str> = told.flat_map(|entry| entry.authors.iter().map(|name| &**name)).collect();
+        let all = all.into_iter().map(str::to_owned);
+        let (bots, people): (BTreeSet<_>, BTreeSet<_>) = all.partition(|name| is_bot(name));
         let ordered: BTreeMap<_, _> =
             people.into_iter().map(|name| ((name.to_lowercase(), name.clone()), name)).collect();
         let person = |name: String| {
@@ -50,8 +51,8 @@ impl People {
 #[must_use]
 pub fn authors(commits: &[LogEntry]) -> BTreeSet<String> {
     let told = commits.iter().filter(|entry| !entry.is_bare_merge());
-    let authors = told.filter_map(|entry| entry.author.clone());
-    authors.filter(|name| !is_bot(name)).collect()
+    let authors: BTreeSet<&str> = told.filter_map(|entry| entry.author.as_deref()).collect();
+    authors.into_iter().filter(|name| !is_bot(name)).map(str::to_owned).collect()
 }
 
 fn is_bot(name: &str) -> bool {
@@ -63,17 +64,18 @@ fn is_bot(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+    use std::sync::Arc;
 
     use super::{People, authors};
-    use crate::tool::git::{Commit, LogEntry};
+    use crate::tool::git::{Commit, LogEntry, Message};
 
     fn entry(parents: usize, message: &str, author: Option<&str>, others: &[&str]) -> LogEntry {
         LogEntry {
             commit: Commit::parse(&"a".repeat(40)).unwrap(),
             parents,
-            author: author.map(str::to_owned),
-            authors: author.iter().chain(others).map(|name| (*name).to_owned()).collect(),
-            message: message.to_owned(),
+            author: author.map(Arc::from),
+            authors: author.iter().chain(others).map(|name| Arc::from(*name)).collect(),
+            message: Message::of(message),
         }
     }
 

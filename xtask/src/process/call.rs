@@ -1,5 +1,7 @@
 //! One call of a program: what it gets, how long it may take, how often it is made, and what is kept of its output.
 
+mod stream;
+
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io;

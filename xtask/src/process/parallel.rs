@@ -1,4 +1,5 @@
-//! One piece of work for each of many items, on as many threads as there are processors.
+//! Work that does not wait for other work: one piece for each of many items, on as many threads as there are processors; or two
+//! pieces.
 
 use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -25,4 +26,20 @@ pub fn side_by_side<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> Result<R
     })?;
     results.sort_by_key(|(number, _)| *number);
     results.into_iter().map(|(_, result)| result).collect()
+}
+
+/// Works on both at once.
+///
+/// # Errors
+/// That of `first`, else that of `second`.
+pub fn both<A: Send, B>(
+    first: impl FnOnce() -> Result<A> + Send,
+    second: impl FnOnce() -> Result<B>,
+) -> Result<(A, B)> {
+    thread::scope(|scope| {
+        let first = scope.spawn(first);
+        let second = second();
+        let first = first.join().map_err(|_panic| anyhow!("a thread panicked"))?;
+        Ok((first?, second?))
+    })
 }

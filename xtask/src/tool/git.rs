@@ -3,6 +3,7 @@
 mod checkout;
 mod commit;
 mod log;
+mod message;
 mod objects;
 mod people;
 mod sealed;
@@ -15,6 +16,7 @@ mod work_tree;
 use std::ffi::OsString;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
@@ -24,7 +26,8 @@ use crate::process::time::LATEST;
 use crate::process::{Call, Runner, environment};
 
 pub use commit::Commit;
-pub use log::{LONGEST_MESSAGE, LogEntry};
+pub use log::{LONGEST_MESSAGE, Log, LogEntry};
+pub use message::Message;
 pub use objects::NoFile;
 pub use people::LONGEST_HISTORY;
 pub use signer::Signer;
@@ -52,6 +55,8 @@ pub struct Git {
     /// The directories that the user trusts git to work in.
     trusted: Vec<OsString>,
     objects: Option<work_tree::Objects>,
+    /// Where git keeps it, once that was asked.
+    directory: Arc<OnceLock<String>>,
 }
 
 impl Git {
@@ -68,7 +73,8 @@ impl Git {
         let (root, shallow) =
             answer.rsplit_once('\n').with_context(|| format!("`git rev-parse` printed `{answer}`"))?;
         let is_shallow = yes_or_no(shallow)?;
-        Ok(Self { runner: runner.clone(), root: root.into(), is_shallow, trusted, objects: None })
+        let directory = Arc::default();
+        Ok(Self { runner: runner.clone(), root: root.into(), is_shallow, trusted, objects: None, directory })
     }
 
     /// The repository that the command was started in.
@@ -93,8 +99,15 @@ impl Git {
         let ask = cmd!(sh, "git -C {dir} rev-parse --is-shallow-repository");
         let shallow = sealed::seal(runner.call(ask), &[]).read().context("looking at the clone")?;
         let is_shallow = yes_or_no(&shallow)?;
-        let trusted = Vec::new();
-        Ok(Self { runner: runner.clone(), root: dir.to_owned(), is_shallow, trusted, objects: None })
+        let (trusted, directory) = (Vec::new(), Arc::default());
+        Ok(Self {
+            runner: runner.clone(),
+            root: dir.to_owned(),
+            is_shallow,
+            trusted,
+            objects: None,
+            directory,
+        })
     }
 
     /// The top of the work tree; of a bare clone, the clone.

@@ -155,7 +155,8 @@ fn a_subject_that_is_not_utf_8_is_shown_with_replacements() {
     };
     let subject = || {
         let git = repository.asked();
-        git.log(None, &git.peel("HEAD").unwrap().unwrap()).unwrap()[0].subject()
+        let log = git.log(None, &git.peel("HEAD").unwrap().unwrap()).unwrap();
+        log.entries[0].message.subject.clone()
     };
     repository.git("tag v0.1.0");
     commit("", b"caf\xe9 is open\n");

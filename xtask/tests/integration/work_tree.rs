@@ -71,7 +71,7 @@ fn the_work_tree_is_a_commit_that_leaves_nothing_behind() -> Result<()> {
     let exported = Scratch::new()?;
     first.git.export(&first.commit, exported.path())?;
     assert_eq!(fs::read_to_string(exported.path().join("tree/added"))?, "added");
-    assert_eq!(first.git.log(None, &first.commit)?.len(), 2);
+    assert_eq!(first.git.log(None, &first.commit)?.entries.len(), 2);
 
     assert_eq!(everything(&top.join(".git"))?, before, "the repository is another one now");
     assert_eq!(repository.peel("HEAD")?, head);

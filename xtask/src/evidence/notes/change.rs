@@ -1,7 +1,9 @@
 //! What a commit says of itself: its kind, by Conventional Commits 1.0.0 where it follows them, and what it breaks. A commit
 //! without that convention is a change like any other. <https://www.conventionalcommits.org/en/v1.0.0/>
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -47,9 +49,6 @@ const KINDS: [(&str, Group); 17] = [
 /// The type of a change of dependencies, and how the scope of one begins, whatever its type.
 const DEPENDENCIES: &str = "deps";
 
-/// The footers that say what a change breaks.
-const BREAKING: [&str; 2] = ["BREAKING CHANGE: ", "BREAKING-CHANGE: "];
-
 /// Where a page has a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
@@ -64,45 +63,45 @@ pub(super) enum Place {
 pub(super) struct Change<'a> {
     pub(super) commit: &'a Commit,
     /// Their names.
-    pub(super) authors: &'a [String],
+    pub(super) authors: &'a [Arc<str>],
     pub(super) group: Group,
     pub(super) place: Place,
     /// Without its type, where the heading tells it.
-    pub(super) text: String,
+    pub(super) text: Cow<'a, str>,
     /// It breaks something: what its footers say of that, if they do.
-    pub(super) breaking: Option<Vec<String>>,
+    pub(super) breaking: Option<&'a [String]>,
 }
 
 impl<'a> Change<'a> {
     pub(super) fn of(entry: &'a LogEntry, groups: &Groups) -> Self {
-        let footers = footers(&entry.message);
-        let Kind { group, place, text, is_marked } = Kind::of(&entry.subject(), groups);
-        let breaking = (is_marked || !footers.is_empty()).then_some(footers);
+        let footers = &entry.message.breaking;
+        let Kind { group, place, text, is_marked } = Kind::of(&entry.message.subject, groups);
+        let breaking = (is_marked || !footers.is_empty()).then_some(&footers[..]);
         Self { commit: &entry.commit, authors: &entry.authors, group, place, text, breaking }
     }
 }
 
 /// What a subject says of its commit.
-struct Kind {
+struct Kind<'a> {
     group: Group,
     place: Place,
-    text: String,
+    text: Cow<'a, str>,
     /// It has the `!` of a breaking change.
     is_marked: bool,
 }
 
-impl Kind {
-    fn of(subject: &str, groups: &Groups) -> Self {
+impl<'a> Kind<'a> {
+    fn of(subject: &'a str, groups: &Groups) -> Self {
         Self::by_type(subject, groups).unwrap_or_else(|| Self {
             group: Group::Others,
             place: Place::Group(groups.others()),
-            text: subject.to_owned(),
+            text: Cow::Borrowed(subject),
             is_marked: false,
         })
     }
 
     /// `None` where the subject has no type, or one that nobody knows.
-    fn by_type(subject: &str, groups: &Groups) -> Option<Self> {
+    fn by_type(subject: &'a str, groups: &Groups) -> Option<Self> {
         let (head, text) = subject.split_once(": ")?;
         let (head, is_marked) = head.strip_suffix('!').map_or((head, false), |head| (head, true));
         let (name, scope) = match head.split_once('(') {
@@ -124,51 +123,25 @@ impl Kind {
             Place::Dependencies => false,
         };
         let text = match scope {
-            _ if keeps_type => subject.to_owned(),
-            Some(scope) if !scope.is_empty() => format!("{scope}: {text}"),
-            _ => text.to_owned(),
+            _ if keeps_type => Cow::Borrowed(subject),
+            Some(scope) if !scope.is_empty() => Cow::Owned(format!("{scope}: {text}")),
+            _ => Cow::Borrowed(text),
         };
         Some(Self { group, place, text, is_marked })
     }
 }
 
-/// What the footers of a message say is broken: each to its end, over several lines.
-fn footers(message: &str) -> Vec<String> {
-    let mut found: Vec<String> = Vec::new();
-    let mut is_inside = false;
-    for line in message.lines().skip(1).map(str::trim_end) {
-        let begins = BREAKING.iter().find_map(|footer| line.strip_prefix(footer));
-        match (begins, found.last_mut()) {
-            (Some(text), _) => {
-                found.push(text.trim().to_owned());
-                is_inside = true;
-            }
-            (None, Some(last)) if is_inside && !line.is_empty() && !is_footer(line) => {
-                *last = format!("{last} {}", line.trim());
-            }
-            _ => is_inside = false,
-        }
-    }
-    found
-}
-
-/// `Signed-off-by: …` or `Fixes #…`.
-fn is_footer(line: &str) -> bool {
-    let is_token =
-        |token: &str| !token.is_empty() && token.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
-    [": ", " #"].iter().any(|mark| line.split_once(mark).is_some_and(|(token, _)| is_token(token)))
-}
-
 /// The commits that somebody reads about, newest first: without merges that say no more than that, and without what was
 /// reverted within the range, together with what reverted it. Also how many were left out as such a pair.
 pub(super) fn without_reverted(entries: &[LogEntry]) -> (Vec<&LogEntry>, usize) {
-    let known: BTreeMap<&str, &LogEntry> =
-        entries.iter().map(|entry| (entry.commit.as_str(), entry)).collect();
+    let named: BTreeSet<&str> = entries.iter().filter_map(|entry| entry.message.reverts.as_deref()).collect();
+    let known: BTreeSet<&str> =
+        entries.iter().map(|entry| entry.commit.as_str()).filter(|commit| named.contains(commit)).collect();
     let mut cancelled: BTreeSet<&str> = BTreeSet::new();
     for entry in entries.iter().filter(|entry| !entry.is_bare_merge()) {
         // The newest first: where a revert was reverted, what it had reverted stays.
-        let Some(reverted) = reverted(&entry.message).and_then(|id| known.get(id)) else { continue };
-        let (this, other) = (entry.commit.as_str(), reverted.commit.as_str());
+        let Some(other) = entry.message.reverts.as_deref().filter(|id| known.contains(id)) else { continue };
+        let this = entry.commit.as_str();
         if this != other && !cancelled.contains(this) && !cancelled.contains(other) {
             cancelled.extend([this, other]);
         }
@@ -177,22 +150,16 @@ pub(super) fn without_reverted(entries: &[LogEntry]) -> (Vec<&LogEntry>, usize) 
     (entries.iter().filter(is_told).collect(), cancelled.len())
 }
 
-/// The commit that a message of `git revert` names.
-fn reverted(message: &str) -> Option<&str> {
-    let (_, rest) = message.split_once("\nThis reverts commit ")?;
-    rest.split(|c: char| !c.is_ascii_hexdigit()).next()
-}
-
 #[cfg(test)]
 mod tests {
     use super::{Change, Group, Place, without_reverted};
     use crate::inputs::config::Groups;
     use crate::inputs::config::tests::example_with;
-    use crate::tool::git::{Commit, LogEntry};
+    use crate::tool::git::{Commit, LogEntry, Message};
 
     fn entry(number: u8, parents: usize, message: &str) -> LogEntry {
         let commit = Commit::parse(&format!("{number:02x}").repeat(20)).unwrap();
-        LogEntry { commit, parents, author: None, authors: Vec::new(), message: message.to_owned() }
+        LogEntry { commit, parents, author: None, authors: Vec::new(), message: Message::of(message) }
     }
 
     #[test]
@@ -250,15 +217,6 @@ mod tests {
         let config = example_with(r#"notes = { groups = [{ types = ["deps"], title = "D" }] }"#);
         let entry = entry(1, 1, "chore(deps): x");
         assert_eq!(Change::of(&entry, &config.notes.groups).place, Place::Group(0));
-    }
-
-    #[test]
-    fn a_footer_says_what_breaks_over_several_lines() {
-        let message = "fix: x\n\nWords.\n\nBREAKING CHANGE: the port is\n  another one\nSigned-off-by: a\n\
-            BREAKING-CHANGE: and the path\n\nBREAKING CHANGES: no footer\n";
-        let entry = entry(1, 1, &message.replace('\n', "\r\n"));
-        let breaking = Change::of(&entry, &Groups::default()).breaking.unwrap();
-        assert_eq!(breaking, ["the port is another one", "and the path"]);
     }
 
     #[test]

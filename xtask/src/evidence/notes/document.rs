@@ -46,7 +46,7 @@ struct Contributor<'a> {
 #[derive(Serialize)]
 struct Row<'a> {
     commit: &'a str,
-    authors: &'a [String],
+    authors: Vec<&'a str>,
     group: Group,
     /// Of the page; `null` where it is not listed.
     heading: Option<&'a str>,
@@ -65,7 +65,7 @@ impl<'a> Row<'a> {
         };
         Self {
             commit: change.commit.as_str(),
-            authors: change.authors,
+            authors: change.authors.iter().map(|name| &**name).collect(),
             group: change.group,
             heading,
             text: masked(&change.text),
@@ -119,7 +119,7 @@ mod tests {
     use crate::inputs::history::History;
     use crate::inputs::people::People;
     use crate::inputs::source::Source;
-    use crate::tool::git::{Commit, LogEntry};
+    use crate::tool::git::{Commit, LogEntry, Message};
 
     #[test]
     fn a_document_has_every_change_as_it_was_written() {
@@ -129,9 +129,9 @@ mod tests {
         let entry = |message: &str| LogEntry {
             commit: commit.clone(),
             parents: 1,
-            author: Some("Ann".to_owned()),
-            authors: vec!["Ann".to_owned(), "Bob".to_owned()],
-            message: message.to_owned(),
+            author: Some("Ann".into()),
+            authors: vec!["Ann".into(), "Bob".into()],
+            message: Message::of(message),
         };
         let commits = vec![
             entry("feat(api)!: <b>\n\nBREAKING CHANGE: ws://a:b@c"),

@@ -53,7 +53,7 @@ mod tests {
     use crate::evidence::notes::change::Change;
     use crate::evidence::notes::compared::Compared;
     use crate::inputs::config::Groups;
-    use crate::tool::git::{Commit, LogEntry};
+    use crate::tool::git::{Commit, LogEntry, Message};
 
     #[test]
     fn the_first_sentences_say_what_kind_it_is_and_what_to_do() {
@@ -75,7 +75,7 @@ mod tests {
                     parents: 1,
                     author: None,
                     authors: Vec::new(),
-                    message: (*message).to_owned(),
+                    message: Message::of(message),
                 })
                 .collect();
             let changes: Vec<_> = entries.iter().map(|entry| Change::of(entry, &Groups::default())).collect();

@@ -5,7 +5,7 @@ use crate::inputs::config::Groups;
 use crate::inputs::config::tests::example_with;
 use crate::inputs::history::History;
 use crate::inputs::people::People;
-use crate::tool::git::{Commit, LogEntry};
+use crate::tool::git::{Commit, LogEntry, Message};
 
 fn told(messages: &[&str]) -> String {
     told_in(&Groups::default(), messages)
@@ -17,7 +17,7 @@ fn told_in(groups: &Groups, messages: &[&str]) -> String {
         parents: 1,
         author: None,
         authors: Vec::new(),
-        message: (*message).to_owned(),
+        message: Message::of(message),
     };
     let commits = messages.iter().enumerate().map(entry).collect();
     let history = History { previous: None, commits, people: People::default(), words: None, shapes: None };

@@ -1,5 +1,7 @@
 //! Words of a commit as Markdown that shows them as they are: a commit message is hostile input.
 
+use std::borrow::Cow;
+
 use crate::process::shown::is_hidden;
 use crate::process::token;
 
@@ -10,17 +12,29 @@ const LONGEST: usize = 200;
 /// (links to bare addresses, issues, commits and people, `:emoji:`) changes anything. What cannot be seen is dropped, and what
 /// looks like a secret is masked, before the end is cut off: a part of a secret has no shape.
 pub(super) fn as_written(words: &str) -> String {
-    // Two words stay two, whatever a commit has between them.
-    let blank = |c: char| if c.is_control() && c.is_whitespace() { ' ' } else { c };
-    let shown: String = words.chars().map(blank).filter(|c| !is_hidden(*c)).collect();
-    let shown: String = token::masked(shown.trim()).chars().take(LONGEST).collect();
+    let visible = visible(words);
+    let masked = token::masked(visible.trim());
+    let shown = masked.char_indices().nth(LONGEST).map_or(&*masked, |(end, _)| &masked[..end]);
     if shown.is_empty() {
         return "(no subject)".to_owned();
+    }
+    if !shown.contains('`') {
+        return format!("`{shown}`");
     }
     let runs = shown.split(|c| c != '`').map(str::len);
     let fence = "`".repeat(runs.max().unwrap_or(0) + 1);
     let space = if shown.starts_with('`') || shown.ends_with('`') { " " } else { "" };
     format!("{fence}{space}{shown}{space}{fence}")
+}
+
+/// Most words are ASCII, and none of it is hidden but the control characters.
+fn visible(words: &str) -> Cow<'_, str> {
+    if words.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return Cow::Borrowed(words);
+    }
+    // Two words stay two, whatever a commit has between them.
+    let blank = |c: char| if c.is_control() && c.is_whitespace() { ' ' } else { c };
+    Cow::Owned(words.chars().map(blank).filter(|c| !is_hidden(*c)).collect())
 }
 
 #[cfg(test)]

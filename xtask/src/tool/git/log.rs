@@ -1,11 +1,14 @@
-//! The commits of a range, with their messages and who wrote them.
+//! The commits of a range, with their messages and who wrote them, read while git prints them.
 
 use std::collections::BTreeMap;
+use std::io::{BufRead, Read as _};
+use std::sync::Arc;
+use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 
 use super::people::{contact, name};
-use super::{Commit, Git};
+use super::{Commit, Git, Message};
 
 /// One commit of a range, as release notes need it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,65 +18,77 @@ pub struct LogEntry {
     /// How many commits it stands on: more than one make it a merge.
     pub parents: usize,
     /// The name of its author by the mailmap, without an address: hostile input. `None` where nothing of it can be shown.
-    pub author: Option<String>,
+    pub author: Option<Arc<str>>,
     /// The author, first, and those in its trailers `Co-authored-by`, in the same way, each once.
-    pub authors: Vec<String>,
-    /// Its message, as written, at most [`LONGEST_MESSAGE`] bytes of it: hostile input.
-    pub message: String,
+    pub authors: Vec<Arc<str>>,
+    /// What it says: hostile input.
+    pub message: Message,
 }
 
 impl LogEntry {
-    /// The first paragraph of the message on one line, as git's own `%s`.
-    #[must_use]
-    pub fn subject(&self) -> String {
-        let lines = self.message.lines().map(str::trim).skip_while(|line| line.is_empty());
-        lines.take_while(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
-    }
-
     /// Whether it is a merge with no more than git's own words: one with a subject of its own is a change.
     #[must_use]
     pub fn is_bare_merge(&self) -> bool {
-        self.parents > 1 && self.subject().starts_with("Merge ")
+        self.parents > 1 && self.message.subject.starts_with("Merge ")
     }
 }
 
-/// What is behind this many bytes of a message is left out.
+/// The commits of a range, newest first.
+#[derive(Debug, Default)]
+pub struct Log {
+    /// Each once, merges included.
+    pub entries: Vec<LogEntry>,
+    /// One of them is a child of the commit that the range begins after.
+    pub touches_its_beginning: bool,
+}
+
+/// What is behind this many bytes of a message is not read.
 pub const LONGEST_MESSAGE: usize = 16 << 10;
+
+/// As much of another field is read, in bytes.
+const LONGEST_FIELD: usize = 64 << 10;
+
+/// A range whose commits say more than this, in bytes, is none that notes can be made of.
+const MOST_SAID: usize = 256 << 20;
 
 /// More co-authors of one commit are left out.
 const MOST_AUTHORS: usize = 100;
+
+/// A history of a million commits.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What is asked of a commit. Nothing of it can hold a NUL.
 const FIELDS: [&str; 5] =
     ["%H", "%P", "%aN", "%(trailers:key=Co-authored-by,only=true,unfold=true,valueonly=true)", "%B"];
 
 impl Git {
-    /// The commits that `to` has and `from` has not, newest first, merges included. What is no UTF-8 in a message, whatever
-    /// encoding it claims, is shown as U+FFFD. The mailmap is that of `to`.
+    /// The commits that `to` has and `from` has not. What is no UTF-8 in a message, whatever encoding it claims, is shown as
+    /// U+FFFD. The mailmap is that of `to`.
     ///
     /// # Errors
-    /// When git fails or its output does not have the asked form.
-    pub fn log(&self, from: Option<&str>, to: &Commit) -> Result<Vec<LogEntry>> {
-        let range = from.map_or_else(|| to.to_string(), |from| format!("refs/tags/{from}..{to}"));
+    /// When git fails, its output does not have the asked form, or the commits say more than 256 MiB.
+    pub fn log(&self, from: Option<&Commit>, to: &Commit) -> Result<Log> {
+        let range = from.map_or_else(|| to.to_string(), |from| format!("{from}..{to}"));
         let format = format!("--format={}", FIELDS.join("%x00"));
         let log =
             ["log", "--no-show-signature", "--encoding=UTF-8", "-z", &format, "--end-of-options", &range];
-        let output = self.call_with_mailmap(to, &log)?.output()?.success()?.stdout;
-        let mut records = parse_log(&String::from_utf8_lossy(&output))?;
-        let contacts = records.iter().flat_map(|(_, others)| others.iter().cloned()).collect();
+        let call = self.call_with_mailmap(to, &log)?.timeout(PATIENCE);
+        let mut reading = call.stream(|from_git| Reading::of(from_git, from))?;
+        let contacts = reading.others.iter().flat_map(|(_, others)| others.iter().cloned()).collect();
         let names = self.mapped(to, contacts)?;
-        for (entry, others) in &mut records {
+        for (number, others) in &reading.others {
+            let entry = &mut reading.log.entries[*number];
             entry.authors = authors(entry.author.clone(), others, &names);
         }
-        Ok(records.into_iter().map(|(entry, _)| entry).collect())
+        Ok(reading.log)
     }
 }
 
 /// Each once, the author first.
-fn authors(author: Option<String>, others: &[String], names: &BTreeMap<String, String>) -> Vec<String> {
+fn authors(author: Option<Arc<str>>, others: &[String], names: &BTreeMap<String, String>) -> Vec<Arc<str>> {
     let others = others.iter().filter_map(|other| name(names.get(other).unwrap_or(other)));
-    let mut authors: Vec<String> = Vec::new();
-    for name in author.into_iter().chain(others) {
+    let mut authors: Vec<Arc<str>> = Vec::new();
+    for name in author.into_iter().chain(others.map(Arc::from)) {
         if !authors.contains(&name) {
             authors.push(name);
         }
@@ -81,52 +96,140 @@ fn authors(author: Option<String>, others: &[String], names: &BTreeMap<String, S
     authors
 }
 
-/// Each entry, without its co-authors, and the values of their trailers.
-fn parse_log(text: &str) -> Result<Vec<(LogEntry, Vec<String>)>> {
-    let fields: Vec<_> = text.split('\0').collect();
-    let (records, rest) = fields.as_chunks::<{ FIELDS.len() }>();
-    ensure!(rest == [""], "`git log` printed a record with too few fields");
-    records.iter().map(parse_log_record).collect()
+/// What was read so far.
+#[derive(Default)]
+struct Reading {
+    log: Log,
+    /// The values of the trailers of those entries that have some.
+    others: Vec<(usize, Vec<String>)>,
+    /// Of each author as git prints it: a range has many commits and few people.
+    names: BTreeMap<Vec<u8>, Option<Arc<str>>>,
+    said: usize,
 }
 
-fn parse_log_record(fields: &[&str; FIELDS.len()]) -> Result<(LogEntry, Vec<String>)> {
-    let [commit, parents, author, others, message] = *fields;
-    let entry = LogEntry {
-        commit: Commit::parse(commit)?,
-        parents: parents.split_whitespace().count(),
-        author: name(author),
-        authors: Vec::new(),
-        message: message[..message.floor_char_boundary(LONGEST_MESSAGE)].to_owned(),
-    };
-    Ok((entry, others.lines().take(MOST_AUTHORS).map(contact).collect()))
+impl Reading {
+    fn of(from_git: &mut dyn BufRead, from: Option<&Commit>) -> Result<Self> {
+        let (mut reading, mut fields) = (Self::default(), [const { Vec::new() }; FIELDS.len()]);
+        loop {
+            for (number, field) in fields.iter_mut().enumerate() {
+                let most = if number == FIELDS.len() - 1 { LONGEST_MESSAGE + 3 } else { LONGEST_FIELD };
+                let is_there = next(from_git, field, most)?;
+                if !is_there && number == 0 && field.is_empty() {
+                    return Ok(reading);
+                }
+                ensure!(is_there, "`git log` printed a record with too few fields");
+            }
+            reading.take(&fields, from)?;
+        }
+    }
+
+    fn take(
+        &mut self,
+        [commit, parents, author, others, message]: &[Vec<u8>; 5],
+        from: Option<&Commit>,
+    ) -> Result<()> {
+        let commit = Commit::parse(&String::from_utf8_lossy(commit))?;
+        let parents = String::from_utf8_lossy(parents);
+        self.log.touches_its_beginning |=
+            from.is_some_and(|from| parents.split_ascii_whitespace().any(|parent| parent == from.as_str()));
+        let message = String::from_utf8_lossy(message);
+        let message = Message::of(&message[..message.floor_char_boundary(LONGEST_MESSAGE)]);
+        self.said += message.size();
+        if !others.is_empty() {
+            let others = String::from_utf8_lossy(others);
+            let others: Vec<_> = others.lines().take(MOST_AUTHORS).map(contact).collect();
+            self.said += others.iter().map(String::len).sum::<usize>();
+            self.others.push((self.log.entries.len(), others));
+        }
+        ensure!(
+            self.said <= MOST_SAID,
+            "the commits say more than {MOST_SAID} bytes: name a newer release to begin at"
+        );
+        let author = self.author(author);
+        self.log.entries.push(LogEntry {
+            commit,
+            parents: parents.split_ascii_whitespace().count(),
+            authors: author.iter().cloned().collect(),
+            author,
+            message,
+        });
+        Ok(())
+    }
+
+    fn author(&mut self, printed: &[u8]) -> Option<Arc<str>> {
+        if let Some(known) = self.names.get(printed) {
+            return known.clone();
+        }
+        let shown = name(&String::from_utf8_lossy(printed)).map(Arc::from);
+        self.names.insert(printed.to_owned(), shown.clone());
+        shown
+    }
+}
+
+/// Reads up to the next NUL, and keeps `most` bytes in `field`. Whether anything ended it but the end of the output.
+fn next(from: &mut dyn BufRead, field: &mut Vec<u8>, most: usize) -> Result<bool> {
+    const DOING: &str = "reading what `git log` prints";
+    field.clear();
+    from.take(most as u64 + 1).read_until(0, field).context(DOING)?;
+    if field.last() == Some(&0) {
+        field.truncate(field.len() - 1);
+        return Ok(true);
+    }
+    if field.len() <= most {
+        return Ok(false);
+    }
+    field.truncate(most);
+    from.skip_until(0).context(DOING)?;
+    Ok(true)
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
 
-    use super::{authors, parse_log};
+    use super::{Commit, Log, Reading, authors};
+
+    fn read(text: &str) -> anyhow::Result<Log> {
+        Ok(Reading::of(&mut text.as_bytes(), None)?.log)
+    }
 
     #[test]
     fn a_log_record_is_a_commit_its_authors_and_a_message_that_may_hold_anything() {
         let [commit, parent] = ["b", "c"].map(|digit| digit.repeat(40));
         let parse = |parents: &str, message: &str| {
             let text = format!("{commit}\0{parents}\0Ann\x1f\0Bob <b@c>\r\nCid\n\0{message}\0");
-            let (entry, others) = parse_log(&text).unwrap().pop().unwrap();
-            assert_eq!(
-                (entry.author.as_deref(), others),
-                (Some("Ann"), vec!["Bob <b@c>".to_owned(), "Cid".to_owned()])
-            );
+            let mut reading = Reading::of(&mut text.as_bytes(), None).unwrap();
+            assert_eq!(reading.others, [(0, vec!["Bob <b@c>".to_owned(), "Cid".to_owned()])]);
+            let entry = reading.log.entries.pop().unwrap();
+            assert_eq!(entry.author.as_deref(), Some("Ann"));
             entry
         };
         let entry = parse(&format!("{parent} {parent}"), "fix: a \x1f and `tick`\n\nmore\n");
-        assert_eq!((&*entry.subject(), entry.parents), ("fix: a \x1f and `tick`", 2));
-        assert_eq!(parse("", "\r\nfix: a\r\n b\r\n\r\nc").subject(), "fix: a b");
-        let long = parse("", &"é".repeat(9000));
-        assert_eq!((long.message.len(), long.parents), (16 << 10, 0));
-        assert!(parse_log("").unwrap().is_empty());
+        assert_eq!((&*entry.message.subject, entry.parents), ("fix: a \x1f and `tick`", 2));
+        assert_eq!(parse("", "").parents, 0);
+        for long in ["é".repeat(9000), "x".repeat(100_000)] {
+            assert_eq!(parse("", &long).message.subject, long[..16 << 10]);
+        }
+        assert!(read("").unwrap().entries.is_empty());
         for wrong in ["fatal: not a git repository", "a\0b\0c\0d\0e\0", &format!("{commit}\0\0\0\0"), "\0"] {
-            assert!(parse_log(wrong).is_err(), "{wrong:?}");
+            assert!(read(wrong).is_err(), "{wrong:?}");
+        }
+        let long = format!("{commit}\0\0Ann\0\0{}\0", "x".repeat(100_000));
+        assert_eq!(
+            read(&long.repeat(3)).unwrap().entries.len(),
+            3,
+            "what is left out of a message ends with it"
+        );
+    }
+
+    #[test]
+    fn a_range_touches_its_beginning_where_a_commit_of_it_is_a_child_of_that() {
+        let [commit, parent, other] = ["b", "c", "d"].map(|digit| digit.repeat(40));
+        let text = format!("{commit}\0{other} {parent}\0Ann\0\0words\0");
+        for (from, touches) in [(&parent, true), (&commit, false)] {
+            let from = Commit::parse(from).unwrap();
+            let reading = Reading::of(&mut text.as_bytes(), Some(&from)).unwrap();
+            assert_eq!(reading.log.touches_its_beginning, touches);
         }
     }
 
@@ -134,7 +237,8 @@ mod tests {
     fn an_author_is_named_once_by_the_name_of_the_mailmap() {
         let names = BTreeMap::from([("b <b@c>".to_owned(), "Bob <bob@c>".to_owned())]);
         let others = ["b <b@c>", "Ann <a@b>", "Bob", "<x@y>", "Cid <c@d>"].map(str::to_owned);
-        assert_eq!(authors(Some("Ann".to_owned()), &others, &names), ["Ann", "Bob", "Cid"]);
-        assert_eq!(authors(None, &[], &names), [""; 0]);
+        let found = authors(Some("Ann".into()), &others, &names);
+        assert_eq!(found.iter().map(|name| &**name).collect::<Vec<_>>(), ["Ann", "Bob", "Cid"]);
+        assert!(authors(None, &[], &names).is_empty());
     }
 }

@@ -23,10 +23,18 @@ impl Git {
     /// A call that sees the mailmap of `commit` and no other. git reads the one of the work tree besides, where it has one:
     /// it is started in its own directory, without a work tree.
     pub(super) fn call_with_mailmap(&self, commit: &Commit, arguments: &[&str]) -> Result<Call> {
-        let directory = self.call(&["rev-parse", "--absolute-git-dir"])?.read()?;
+        let directory = self.directory()?;
         let mailmap = format!("mailmap.blob={commit}:.mailmap");
-        let own = ["-C", &directory, "-c", "mailmap.file=/dev/null", "-c", &mailmap];
-        Ok(self.call(&[&own[..], arguments].concat())?.env("GIT_DIR", &directory))
+        let own = ["-C", directory, "-c", "mailmap.file=/dev/null", "-c", &mailmap];
+        Ok(self.call(&[&own[..], arguments].concat())?.env("GIT_DIR", directory))
+    }
+
+    fn directory(&self) -> Result<&str> {
+        if let Some(known) = self.directory.get() {
+            return Ok(known);
+        }
+        let found = self.call(&["rev-parse", "--absolute-git-dir"])?.read()?;
+        Ok(self.directory.get_or_init(|| found))
     }
 
     /// What the mailmap of `commit` makes of each of `contacts` that it can change, all of which [`contact`] gave.

@@ -2,6 +2,7 @@
 //! commit once, as it was written.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag};
 
@@ -12,7 +13,7 @@ use crate::inputs::history::History;
 use crate::inputs::people::People;
 use crate::process::shown::is_hidden;
 use crate::process::token::masked;
-use crate::tool::git::{Commit, LogEntry};
+use crate::tool::git::{Commit, LogEntry, Message};
 
 const REPOSITORY: &str = "https://forge.example.org/a/b";
 
@@ -101,12 +102,16 @@ impl Random {
 }
 
 fn history(random: &mut Random) -> History {
-    let entry = |number: u64, author: String, message| LogEntry {
+    let entry = |number: u64, author: String, message: String| LogEntry {
         commit: Commit::parse(&format!("{number:040x}")).unwrap(),
         parents: 1,
-        author: Some(author.clone()).filter(|author| seen(author) != "(no subject)"),
-        authors: Some(author).into_iter().filter(|author| seen(author) != "(no subject)").collect(),
-        message,
+        author: Some(&*author).filter(|author| seen(author) != "(no subject)").map(Arc::from),
+        authors: Some(&*author)
+            .into_iter()
+            .filter(|author| seen(author) != "(no subject)")
+            .map(Arc::from)
+            .collect(),
+        message: Message::of(&message),
     };
     let commits: Vec<_> = (0..random.below(MOST_COMMITS))
         .map(|number| entry(number, random.message(), random.message()))
@@ -169,8 +174,11 @@ fn every_commit_is_there_once_and_nothing_that_it_says_is_markup() {
             history.commits.iter().map(|entry| Change::of(entry, &Groups::default())).collect();
         let mut expected: Vec<_> = changes
             .iter()
-            .flat_map(|change| [&change.text].into_iter().chain(change.breaking.iter().flatten()))
-            .map(|text| seen(text))
+            .flat_map(|change| {
+                let footers = change.breaking.iter().copied().flatten().map(String::as_str);
+                [&*change.text].into_iter().chain(footers)
+            })
+            .map(seen)
             .collect();
         // Each is named among all, and as somebody new.
         let people: Vec<_> = history.people.people.iter().map(|person| seen(&person.name)).collect();
