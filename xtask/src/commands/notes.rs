@@ -9,6 +9,7 @@ use crate::inputs::source::Source;
 use crate::inputs::version::ReleaseTag;
 use crate::process::Runner;
 use crate::process::environment::Environment;
+use crate::process::parallel::both;
 use crate::process::stdout;
 use crate::refuse;
 use crate::tool::git::Git;
@@ -32,8 +33,8 @@ pub fn run(
     {
         refuse!("there is no tag `{from}` here; fetch the repository's tags with `git fetch --tags`");
     }
-    let history = History::of(&git, &source, from)?;
-    let config = Config::if_any(&git, &source.commit)?;
+    let (history, config) =
+        both(|| History::of(&git, &source, from), || Config::if_any(&git, &source.commit))?;
     let repository = config.as_ref().map(Config::source_url);
     let groups = config.map(|config| config.notes.groups).unwrap_or_default();
     if json {

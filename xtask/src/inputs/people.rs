@@ -2,6 +2,7 @@
 //! mailmap has them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::tool::git::LogEntry;
 
@@ -33,8 +34,7 @@ impl People {
     pub fn of(commits: &[LogEntry], known: Option<&BTreeSet<String>>) -> Self {
         let authors = authors(commits);
         let told = commits.iter().filter(|entry| !entry.is_bare_merge());
-        let all: BTreeSet<&str> = told.flat_map(|entry| entry.authors.iter().map(|name| &**name)).collect();
-        let all = all.into_iter().map(str::to_owned);
+        let all = distinct(told.flat_map(|entry| &entry.authors)).into_iter().map(str::to_owned);
         let (bots, people): (BTreeSet<_>, BTreeSet<_>) = all.partition(|name| is_bot(name));
         let ordered: BTreeMap<_, _> =
             people.into_iter().map(|name| ((name.to_lowercase(), name.clone()), name)).collect();
@@ -51,8 +51,19 @@ impl People {
 #[must_use]
 pub fn authors(commits: &[LogEntry]) -> BTreeSet<String> {
     let told = commits.iter().filter(|entry| !entry.is_bare_merge());
-    let authors: BTreeSet<&str> = told.filter_map(|entry| entry.author.as_deref()).collect();
+    let authors = distinct(told.filter_map(|entry| entry.author.as_ref()));
     authors.into_iter().filter(|name| !is_bot(name)).map(str::to_owned).collect()
+}
+
+/// A range has many commits and few people: most names are known by where they are in memory.
+fn distinct<'a>(names: impl Iterator<Item = &'a Arc<str>>) -> BTreeSet<&'a str> {
+    let (mut seen, mut distinct) = (BTreeSet::new(), BTreeSet::new());
+    for name in names {
+        if seen.insert(Arc::as_ptr(name).cast::<u8>()) {
+            distinct.insert(&**name);
+        }
+    }
+    distinct
 }
 
 fn is_bot(name: &str) -> bool {

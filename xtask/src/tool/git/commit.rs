@@ -12,7 +12,7 @@ impl Commit {
     /// # Errors
     /// When it is none.
     pub fn parse(text: &str) -> Result<Self> {
-        let is_hex = text.chars().all(|c| c.is_ascii_digit() || ('a'..='f').contains(&c));
+        let is_hex = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
         ensure!(matches!(text.len(), 40 | 64) && is_hex, "`{text}` is not a full commit name");
         Ok(Self(text.to_owned()))
     }

@@ -130,8 +130,9 @@ impl Reading {
     ) -> Result<()> {
         let commit = Commit::parse(&String::from_utf8_lossy(commit))?;
         let parents = String::from_utf8_lossy(parents);
+        let parents = || parents.split(' ').filter(|parent| !parent.is_empty());
         self.log.touches_its_beginning |=
-            from.is_some_and(|from| parents.split_ascii_whitespace().any(|parent| parent == from.as_str()));
+            from.is_some_and(|from| parents().any(|parent| parent == from.as_str()));
         let message = String::from_utf8_lossy(message);
         let message = Message::of(&message[..message.floor_char_boundary(LONGEST_MESSAGE)]);
         self.said += message.size();
@@ -148,7 +149,7 @@ impl Reading {
         let author = self.author(author);
         self.log.entries.push(LogEntry {
             commit,
-            parents: parents.split_ascii_whitespace().count(),
+            parents: parents().count(),
             authors: author.iter().cloned().collect(),
             author,
             message,

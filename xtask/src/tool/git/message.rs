@@ -41,9 +41,6 @@ fn subject(text: &str) -> String {
 /// What the footers of a message say is broken: each to its end, over several lines.
 fn footers(text: &str) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
-    if !text.contains("BREAKING") {
-        return found;
-    }
     let mut is_inside = false;
     for line in text.lines().skip(1).map(str::trim_end) {
         let begins = BREAKING.iter().find_map(|footer| line.strip_prefix(footer));
@@ -103,7 +100,7 @@ mod tests {
     fn a_revert_names_its_commit() {
         for (text, commit) in [
             ("Revert \"x\"\n\nThis reverts commit 0a1b.", Some("0a1b")),
-            ("x\n\nThis reverts commit ", Some("")),
+            ("x\n\nThis reverts commit  ", Some("")),
             ("This reverts commit 0a1b.", None),
         ] {
             assert_eq!(Message::of(text).reverts.as_deref(), commit, "{text:?}");
