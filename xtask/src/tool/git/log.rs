@@ -1,6 +1,6 @@
 //! The commits of a range, with their messages and who wrote them, read while git prints them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, Read as _};
 use std::sync::Arc;
 use std::time::Duration;
@@ -74,8 +74,10 @@ impl Git {
             ["log", "--no-show-signature", "--encoding=UTF-8", "-z", &format, "--end-of-options", &range];
         let call = self.call_with_mailmap(to, &log)?.timeout(PATIENCE);
         let mut reading = call.stream(|from_git| Reading::of(from_git, from))?;
-        let contacts = reading.others.iter().flat_map(|(_, others)| others.iter().cloned()).collect();
-        let names = self.mapped(to, contacts)?;
+        let contacts: BTreeSet<String> =
+            reading.others.iter().flat_map(|(_, others)| others.iter().cloned()).collect();
+        let mapped = self.mapped(to, contacts.clone())?;
+        let names = shown(contacts, &mapped);
         for (number, others) in &reading.others {
             let entry = &mut reading.log.entries[*number];
             entry.authors = authors(entry.author.clone(), others, &names);
@@ -84,11 +86,19 @@ impl Git {
     }
 }
 
+/// The name of each of `contacts`, where one can be shown, by what the mailmap made of them.
+fn shown(contacts: BTreeSet<String>, mapped: &BTreeMap<String, String>) -> BTreeMap<String, Arc<str>> {
+    let shown = |contact: String| {
+        let shown = name(mapped.get(&contact).unwrap_or(&contact))?;
+        Some((contact, Arc::from(shown)))
+    };
+    contacts.into_iter().filter_map(shown).collect()
+}
+
 /// Each once, the author first.
-fn authors(author: Option<Arc<str>>, others: &[String], names: &BTreeMap<String, String>) -> Vec<Arc<str>> {
-    let others = others.iter().filter_map(|other| name(names.get(other).unwrap_or(other)));
+fn authors(author: Option<Arc<str>>, others: &[String], names: &BTreeMap<String, Arc<str>>) -> Vec<Arc<str>> {
     let mut authors: Vec<Arc<str>> = Vec::new();
-    for name in author.into_iter().chain(others.map(Arc::from)) {
+    for name in author.into_iter().chain(others.iter().filter_map(|other| names.get(other).cloned())) {
         if !authors.contains(&name) {
             authors.push(name);
         }
@@ -188,7 +198,7 @@ fn next(from: &mut dyn BufRead, field: &mut Vec<u8>, most: usize) -> Result<bool
 mod tests {
     use std::collections::BTreeMap;
 
-    use super::{Commit, Log, Reading, authors};
+    use super::{Commit, Log, Reading, authors, shown};
 
     fn read(text: &str) -> anyhow::Result<Log> {
         Ok(Reading::of(&mut text.as_bytes(), None)?.log)
@@ -236,8 +246,9 @@ mod tests {
 
     #[test]
     fn an_author_is_named_once_by_the_name_of_the_mailmap() {
-        let names = BTreeMap::from([("b <b@c>".to_owned(), "Bob <bob@c>".to_owned())]);
+        let mapped = BTreeMap::from([("b <b@c>".to_owned(), "Bob <bob@c>".to_owned())]);
         let others = ["b <b@c>", "Ann <a@b>", "Bob", "<x@y>", "Cid <c@d>"].map(str::to_owned);
+        let names = shown(others.iter().cloned().collect(), &mapped);
         let found = authors(Some("Ann".into()), &others, &names);
         assert_eq!(found.iter().map(|name| &**name).collect::<Vec<_>>(), ["Ann", "Bob", "Cid"]);
         assert!(authors(None, &[], &names).is_empty());
