@@ -6,6 +6,7 @@ pub(crate) mod figures;
 mod key;
 pub(crate) mod machine;
 mod measure;
+mod notes;
 mod report;
 mod rounds;
 mod steps;
@@ -50,6 +51,9 @@ pub(crate) struct Options {
     /// Measure `verify --all` as well, of so many releases and of ten; each takes a release's time to make
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(11..=500))]
     all_releases: Option<u16>,
+    /// Measure the notes of 10,000 and 100,000 commits, and nothing else; needs no testbed
+    #[arg(long, conflicts_with_all = ["cold", "all_releases"])]
+    notes: bool,
     /// Repeat the order of an earlier run
     #[arg(long)]
     seed: Option<u64>,
@@ -62,20 +66,25 @@ pub(crate) struct Options {
 }
 
 /// Measures and prints the figures as Markdown.
-#[expect(clippy::print_stdout, reason = "this is the command's data")]
 pub(crate) fn run(environment: &Environment, options: &Options) -> Result<()> {
     if !options.measured.is_empty() {
         return measure::stand_between(environment, &options.measured);
+    }
+    let seed = match options.seed {
+        Some(seed) => seed,
+        None => u64::from_str_radix(&random_hex()?[..8], 16).context("making a seed")?,
+    };
+    if options.notes {
+        let (xtask, _) = build_xtask(&Runner::new(environment))?;
+        let load = machine::load()?;
+        let text = notes::measure(environment, &xtask, options.rounds, seed)?;
+        return publish(options, "bench --notes", &format!("Load before: {load}; seed {seed}.\n\n{text}"));
     }
     let environment = &of_testbed(environment)?;
     let runner = Runner::new(environment);
     check_programs(environment)?;
     let client = Client::from_environment(environment)?;
     let machine = machine::describe(environment, &client)?;
-    let seed = match options.seed {
-        Some(seed) => seed,
-        None => u64::from_str_radix(&random_hex()?[..8], 16).context("making a seed")?,
-    };
     let (xtask, target) = build_xtask(&runner)?;
     let mut bench = Bench::set_up(environment, &client, &xtask, seed)?;
     bench.warm_up()?;
@@ -90,10 +99,16 @@ pub(crate) fn run(environment: &Environment, options: &Options) -> Result<()> {
     bench.clean_up()?;
     let cargo = what_cargo_adds(&runner, &xtask, &target, options.rounds)?;
     let text = render(&machine, seed, &warm, cold.as_ref(), &verifying::render(&verified, &all), &cargo);
+    publish(options, "bench", &text)
+}
+
+/// Prints the figures of a command, and puts them into the document where that was asked for.
+#[expect(clippy::print_stdout, reason = "this is the command's data")]
+fn publish(options: &Options, command: &str, text: &str) -> Result<()> {
     println!("{text}");
     if options.write {
         let document = fs::read_to_string(DOCUMENT).with_context(|| format!("reading `{DOCUMENT}`"))?;
-        fs::write(DOCUMENT, report::insert(&document, &text)?)
+        fs::write(DOCUMENT, report::insert(&document, command, text)?)
             .with_context(|| format!("writing `{DOCUMENT}`"))?;
     }
     Ok(())

@@ -10,6 +10,11 @@ use xtask::process::time::{now, rfc3339};
 
 use crate::forge_client::Client;
 
+/// The averages of one, five and fifteen minutes (proc(5)).
+pub(crate) fn load() -> Result<String> {
+    Ok(line("/proc/loadavg")?.split(' ').take(3).collect::<Vec<_>>().join(" "))
+}
+
 /// The machine and the programs, a name and a value a line.
 pub(crate) fn describe(environment: &Environment, client: &Client) -> Result<Vec<(&'static str, String)>> {
     let runner = Runner::new(environment);
@@ -31,7 +36,7 @@ pub(crate) fn describe(environment: &Environment, client: &Client) -> Result<Vec
         ("processor", format!("{}, {cores} cores", field("/proc/cpuinfo", "model name")?)),
         ("memory", memory(&field("/proc/meminfo", "MemTotal")?)?),
         ("kernel", line("/proc/sys/kernel/osrelease")?),
-        ("load before", line("/proc/loadavg")?.split(' ').take(3).collect::<Vec<_>>().join(" ")),
+        ("load before", load()?),
         ("docker", docker(&["version", "--format", "{{.Server.Version}}"])?),
         ("buildx", docker(&["buildx", "version"])?.split(' ').nth(1).unwrap_or_default().to_owned()),
         ("cosign", cosign(&runner.call(cmd!(shell, "cosign version")).output()?.success()?.text()?)),

@@ -10,9 +10,13 @@ use super::measure::Usage;
 use super::steps::{Step, alone};
 use crate::proxy::Log;
 
-/// What stands before and after the generated part.
-const BEGIN: &str = "<!-- begin: written by `cargo testbed bench --write` -->\n";
+/// What stands after a generated part.
 const END: &str = "<!-- end -->\n";
+
+/// What stands before the one of a command.
+fn begin(command: &str) -> String {
+    format!("<!-- begin: written by `cargo testbed {command} --write` -->\n")
+}
 
 /// One run of one contestant.
 pub(super) struct Run {
@@ -119,12 +123,13 @@ pub(super) fn spread(numbers: impl IntoIterator<Item = f64>, decimals: usize) ->
     format!("{least:.decimals$} / **{median:.decimals$}** / {greatest:.decimals$}")
 }
 
-/// `document` with `generated` between its two markers.
-pub(super) fn insert(document: &str, generated: &str) -> Result<String> {
-    let missing = || format!("`docs/benchmarks.md` has no line `{}`; put it back", BEGIN.trim());
-    let (before, rest) = document.split_once(BEGIN).with_context(missing)?;
+/// `document` with `generated` between the two markers of `command`.
+pub(super) fn insert(document: &str, command: &str, generated: &str) -> Result<String> {
+    let begin = begin(command);
+    let missing = || format!("`docs/benchmarks.md` has no line `{}`; put it back", begin.trim());
+    let (before, rest) = document.split_once(&begin).with_context(missing)?;
     let (_, after) = rest.split_once(END).with_context(missing)?;
-    Ok(format!("{before}{BEGIN}\n{generated}\n{END}{after}"))
+    Ok(format!("{before}{begin}\n{generated}\n{END}{after}"))
 }
 
 #[cfg(test)]
@@ -176,15 +181,16 @@ mod tests {
 
     #[test]
     fn only_what_is_between_the_markers_is_replaced() {
-        let document = format!("# a\n{}old\n{}z\n", super::BEGIN, super::END);
-        let once = insert(&document, "new").unwrap();
+        let document = format!("# a\n{}old\n{}z\n", super::begin("bench"), super::END);
+        let once = insert(&document, "bench", "new").unwrap();
         assert!(
             once.starts_with("# a\n")
                 && once.ends_with("z\n")
                 && once.contains("new")
                 && !once.contains("old")
         );
-        assert_eq!(insert(&once, "new").unwrap(), once);
-        assert!(insert("nothing", "new").unwrap_err().to_string().contains("put it back"));
+        assert_eq!(insert(&once, "bench", "new").unwrap(), once);
+        assert!(insert("nothing", "bench", "new").unwrap_err().to_string().contains("put it back"));
+        assert!(insert(&document, "bench --notes", "new").is_err(), "each command has a part of its own");
     }
 }

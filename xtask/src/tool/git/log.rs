@@ -61,6 +61,12 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const FIELDS: [&str; 5] =
     ["%H", "%P", "%aN", "%(trailers:key=Co-authored-by,only=true,unfold=true,valueonly=true)", "%B"];
 
+/// The format of `git log` for these fields, each ended by a NUL but the last, which `-z` ends.
+#[must_use]
+pub fn log_format() -> String {
+    FIELDS.join("%x00")
+}
+
 impl Git {
     /// The commits that `to` has and `from` has not. What is no UTF-8 in a message, whatever encoding it claims, is shown as
     /// U+FFFD. The mailmap is that of `to`.
@@ -69,7 +75,7 @@ impl Git {
     /// When git fails, its output does not have the asked form, or the commits say more than 256 MiB.
     pub fn log(&self, from: Option<&Commit>, to: &Commit) -> Result<Log> {
         let range = from.map_or_else(|| to.to_string(), |from| format!("{from}..{to}"));
-        let format = format!("--format={}", FIELDS.join("%x00"));
+        let format = format!("--format={}", log_format());
         let log =
             ["log", "--no-show-signature", "--encoding=UTF-8", "-z", &format, "--end-of-options", &range];
         let call = self.call_with_mailmap(to, &log)?.timeout(PATIENCE);
