@@ -73,7 +73,10 @@ fn run(command: Command, environment: &Environment) -> Result<()> {
         Command::Resign { tag } => resign::run(environment, &tag),
         Command::Check { json } => check::run(environment, json),
         Command::Policies { check } => policies::run(environment, check),
-        Command::Notes { what, from, json } => notes::run(environment, what.as_deref(), from.as_ref(), json),
+        Command::Notes { what, from, json, changelog } => {
+            let form = notes::Form::of(json, changelog);
+            notes::run(environment, what.as_deref(), from.as_ref(), form)
+        }
         Command::Init(options) => init::run(environment, &options),
         Command::Keygen { directory } => keygen::run(environment, &directory),
         Command::Rotate { directory, lost } => rotate::run(environment, &rotate::Options { directory, lost }),

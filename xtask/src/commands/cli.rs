@@ -99,7 +99,7 @@ pub enum Command {
         #[arg(long)]
         check: bool,
     },
-    /// Print what the release page will say of the changes
+    /// Print what the release page will say of the changes, or add it to CHANGELOG.md
     Notes {
         /// A tag, or a commit as the next version [default: the tag at HEAD, else HEAD]
         #[arg(value_name = "TAG or COMMIT")]
@@ -108,8 +108,12 @@ pub enum Command {
         #[arg(long, value_name = "TAG")]
         from: Option<ReleaseTag>,
         /// Print one document, `xtask-notes/1`
-        #[arg(long)]
+        #[arg(long, conflicts_with = "changelog")]
         json: bool,
+        /// Print nothing, and give `CHANGELOG.md` of the work tree a section of this version, where it has none; nothing else
+        /// in the file changes
+        #[arg(long)]
+        changelog: bool,
     },
     /// Write into another repository what it needs to release its service with this tool; nothing is overwritten
     Init(crate::commands::init::Options),

@@ -1,6 +1,7 @@
 //! The first section of a page: what changed since the previous release, as Markdown. A pure function of what git says.
 
 mod change;
+mod changelog;
 mod compared;
 mod document;
 mod kind;
@@ -16,6 +17,7 @@ use change::{Change, Place, without_reverted};
 use compared::Compared;
 use text::as_written;
 
+pub use changelog::{changelog, with as with_section};
 pub use document::document;
 
 /// The list ends before it is larger than this, in bytes: forges bound what a page may hold.

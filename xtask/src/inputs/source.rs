@@ -121,6 +121,14 @@ impl Source {
         Ok(Self { tag, commit, time, is_tagged })
     }
 
+    /// When it was released, in seconds since 1970: an annotated tag says it, else it is the commit's time.
+    ///
+    /// # Errors
+    /// When git does not answer, or the tag claims to be of no date of this calendar.
+    pub fn released(&self, git: &Git) -> Result<u64> {
+        if self.is_tagged { git.tag_time(&self.tag.to_string()) } else { Ok(self.time) }
+    }
+
     /// Whether the tag is in this clone where it was when the run began: a fetch may have moved it. `Err` says where it is.
     ///
     /// # Errors

@@ -1,8 +1,9 @@
-//! What stands in an annotated tag, without the signature.
+//! What stands in an annotated tag: its message, without the signature, and when it was made.
 
 use anyhow::{Context as _, Result};
 
 use super::Git;
+use crate::process::time::LATEST;
 
 /// How a signature begins (`gpg-interface.c` of git): what follows is for programs.
 const SIGNATURES: [&str; 4] = [
@@ -27,6 +28,19 @@ impl Git {
         let end = printed.iter().position(|byte| *byte == 0);
         let end = end.with_context(|| format!("`git for-each-ref` printed one field of `{name}`"))?;
         Ok((&printed[..end] == b"tag").then(|| without_signature(&printed[end + 1..]).to_owned()))
+    }
+
+    /// When `tag` was made, in seconds since 1970; of a lightweight one, when its commit was.
+    ///
+    /// # Errors
+    /// When git fails, there is no such tag, or it claims to be older than 1970 or of a year with five digits.
+    pub fn tag_time(&self, tag: &str) -> Result<u64> {
+        let name = format!("refs/tags/{tag}");
+        let text = self.call(&["for-each-ref", "--format=%(creatordate:unix)", &name])?.read()?;
+        let time: Option<u64> = text.parse().ok().filter(|time| *time <= LATEST);
+        time.with_context(|| {
+            format!("`{tag}` was made at `{text}` seconds since 1970: expected a date of this calendar")
+        })
     }
 }
 

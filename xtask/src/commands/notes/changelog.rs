@@ -1,0 +1,84 @@
+//! `CHANGELOG.md` of the work tree, which a person keeps as well.
+
+use std::fs;
+use std::io::{ErrorKind, Read as _};
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use semver::Version;
+
+use crate::evidence::notes;
+
+/// The file, below the top of the work tree.
+pub(super) const FILE: &str = "CHANGELOG.md";
+
+/// In bytes: the longest that are kept by hand have a few MiB.
+const LARGEST: u64 = 16 << 20;
+
+/// Adds the section of a version to the file below `root`. Whether there was none.
+///
+/// # Errors
+/// When the file is something else than a text, or cannot be written; then it is as it was.
+pub(super) fn keep(root: &Path, version: &Version, section: &str) -> Result<bool> {
+    let path = root.join(FILE);
+    let document = read(&path).with_context(|| format!("reading `{FILE}`"))?;
+    let Some(text) = notes::with_section(document.as_deref(), version, section) else { return Ok(false) };
+    let part = root.join(format!("{FILE}.part"));
+    let doing = || format!("writing `{FILE}`");
+    fs::write(&part, text).with_context(doing)?;
+    if document.is_some() {
+        let permissions = fs::metadata(&path).with_context(doing)?.permissions();
+        fs::set_permissions(&part, permissions).with_context(doing)?;
+    }
+    fs::rename(&part, &path).with_context(doing)?;
+    Ok(true)
+}
+
+fn read(path: &Path) -> Result<Option<String>> {
+    let kind = match fs::symlink_metadata(path) {
+        Ok(metadata) => metadata.file_type(),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    if !kind.is_file() {
+        bail!("it is no regular file, and would be replaced by one; put a file in its place");
+    }
+    let mut bytes = Vec::new();
+    fs::File::open(path)?.take(LARGEST + 1).read_to_end(&mut bytes)?;
+    ensure!(bytes.len() as u64 <= LARGEST, "it is larger than {} MiB", LARGEST >> 20);
+    String::from_utf8(bytes).map(Some).context("it is not UTF-8; save it as such")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    use super::{FILE, keep};
+    use crate::process::scratch::Scratch;
+
+    #[test]
+    fn a_file_is_made_once_and_what_is_no_text_stays_as_it_is() {
+        let scratch = Scratch::new().unwrap();
+        let (root, path) = (scratch.path(), scratch.path().join(FILE));
+        let keep = || keep(root, &"1.2.0".parse().unwrap(), "## [1.2.0] - 2026-11-29\n");
+        assert!(keep().unwrap());
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.ends_with("\n\n## [1.2.0] - 2026-11-29\n") && !keep().unwrap());
+        assert_eq!(fs::read_to_string(&path).unwrap(), text);
+
+        fs::write(&path, "# Ours\n").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        assert!(keep().unwrap());
+        assert_eq!(fs::read_to_string(&path).unwrap(), "# Ours\n\n## [1.2.0] - 2026-11-29\n");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
+        assert_eq!(fs::read_dir(root).unwrap().count(), 1, "nothing is left beside it");
+
+        fs::write(&path, b"caf\xe9").unwrap();
+        assert!(format!("{:#}", keep().unwrap_err()).contains("it is not UTF-8"));
+        assert_eq!(fs::read(&path).unwrap(), b"caf\xe9");
+        fs::rename(&path, root.join("elsewhere")).unwrap();
+        symlink("elsewhere", &path).unwrap();
+        assert!(format!("{:#}", keep().unwrap_err()).contains("no regular file"));
+    }
+}

@@ -1,0 +1,141 @@
+//! The section of a release in a `CHANGELOG.md`, by Keep a Changelog 1.1.0, from the same data as its page.
+//! <https://keepachangelog.com/en/1.1.0/>
+
+mod file;
+
+use crate::inputs::config::{Groups, Show};
+use crate::inputs::history::History;
+use crate::inputs::version::ReleaseTag;
+use crate::process::time::rfc3339;
+
+use super::change::{Change, Group, Place};
+use super::{Entry, LARGEST, Page, Told, entries, lines};
+
+pub use file::with;
+
+/// The types of changes, in the order in which Keep a Changelog names them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Added,
+    Changed,
+    Deprecated,
+    Removed,
+    Fixed,
+    Security,
+}
+
+const KINDS: [(Kind, &str); 6] = [
+    (Kind::Added, "Added"),
+    (Kind::Changed, "Changed"),
+    (Kind::Deprecated, "Deprecated"),
+    (Kind::Removed, "Removed"),
+    (Kind::Fixed, "Fixed"),
+    (Kind::Security, "Security"),
+];
+
+/// The first words by which a change says what it is, where its type does not.
+const VERBS: [(&str, Kind); 12] = [
+    ("add", Kind::Added),
+    ("adds", Kind::Added),
+    ("added", Kind::Added),
+    ("deprecate", Kind::Deprecated),
+    ("deprecates", Kind::Deprecated),
+    ("deprecated", Kind::Deprecated),
+    ("remove", Kind::Removed),
+    ("removes", Kind::Removed),
+    ("removed", Kind::Removed),
+    ("fix", Kind::Fixed),
+    ("fixes", Kind::Fixed),
+    ("fixed", Kind::Fixed),
+];
+
+/// The section, from its heading to a line break: the same history gives the same text. `time` is when the release was made, in
+/// seconds since 1970; its day is by UTC. What the configuration does not list on the first screen of a page is left out.
+#[must_use]
+pub fn changelog(
+    repository: Option<&str>,
+    groups: &Groups,
+    tag: &ReleaseTag,
+    time: u64,
+    history: &History,
+) -> String {
+    let (version, date) = (tag.version(), &rfc3339(time)[..10]);
+    let mut text = format!("## [{version}] - {date}\n");
+    if let Some(words) = &history.words {
+        text += &format!("\n{words}\n");
+    }
+    match &history.previous {
+        Some(_) => text += &format!("\n{}", body(repository, &Told::of(history, groups))),
+        None if history.words.is_none() => text += "\nThe first release.\n",
+        None => {}
+    }
+    // Of the heading, which is in brackets for it.
+    match (repository, &history.previous) {
+        (Some(repository), Some(previous)) => {
+            text + &format!("\n[{version}]: {repository}/compare/{previous}...{tag}\n")
+        }
+        (Some(repository), None) => text + &format!("\n[{version}]: {repository}/releases/tag/{tag}\n"),
+        (None, _) => text,
+    }
+}
+
+fn body(repository: Option<&str>, told: &Told<'_>) -> String {
+    let mut page = Page { repository, text: String::new(), room: LARGEST, untold: 0 };
+    for (kind, heading) in KINDS {
+        let of_kind =
+            || told.changes.iter().filter(move |change| Kind::of(change, told.groups) == Some(kind));
+        let mut listed = Vec::new();
+        if kind == Kind::Changed {
+            listed.extend(lines(&told.compared.upgrade));
+        }
+        listed.extend(entries(of_kind().filter(|change| change.breaking.is_some())));
+        listed.extend(entries(of_kind().filter(|change| change.breaking.is_none())));
+        if kind == Kind::Changed {
+            listed.extend(dependencies(told));
+        }
+        page.list(heading, &listed);
+    }
+    if page.text.is_empty() && page.untold == 0 {
+        page.text += "No notable changes.\n";
+    }
+    if page.untold > 0 {
+        page.text += &format!("\nAnd {} more.\n", page.untold);
+    }
+    page.text
+}
+
+/// What the lockfiles say, else what the commits do.
+fn dependencies<'a>(told: &'a Told<'_>) -> Vec<Entry<'a>> {
+    match &told.compared.dependencies[..] {
+        [] => entries(told.at(Place::Dependencies)),
+        compared => lines(compared),
+    }
+}
+
+impl Kind {
+    /// `None` of what nobody needs to know who runs it.
+    fn of(change: &Change<'_>, groups: &Groups) -> Option<Self> {
+        let is_listed = match change.place {
+            Place::Group(place) => groups.at(place).show == Show::Listed,
+            Place::Dependencies => false,
+        };
+        if !is_listed && change.breaking.is_none() {
+            return None;
+        }
+        let said = || {
+            let text = change.text.rsplit_once(": ").map_or(&*change.text, |(_, text)| text);
+            let first = text.split_whitespace().next().unwrap_or_default();
+            VERBS.iter().find(|(verb, _)| verb.eq_ignore_ascii_case(first)).map(|(_, kind)| *kind)
+        };
+        Some(match change.group {
+            Group::Security => Self::Security,
+            Group::Fixes => Self::Fixed,
+            Group::Features => said().filter(|kind| *kind != Self::Fixed).unwrap_or(Self::Added),
+            Group::Others => said().unwrap_or(Self::Changed),
+            Group::Performance | Group::Dependencies | Group::Maintenance => Self::Changed,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;
