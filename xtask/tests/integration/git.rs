@@ -141,6 +141,20 @@ fn tags_and_history_are_read_whatever_the_user_sees() {
 }
 
 #[test]
+fn a_release_has_the_time_of_its_annotated_tag_else_of_its_commit() {
+    let repository = Repository::new(&[("a.js", b"one\n")]);
+    let sh = repository.runner.shell().unwrap();
+    let tag = repository.runner.call(cmd!(sh, "git -c user.name=a -c user.email=a@b tag -a -m words v0.1.0"));
+    tag.dir(&repository.top()).env("GIT_COMMITTER_DATE", "1600000000 +0200").run().unwrap();
+    repository.git("tag v0.2.0");
+    let git = repository.asked();
+    let time = |tag: &str| Source::of_tag(&git, tag.parse().unwrap()).unwrap().released(&git).unwrap();
+    let commit = git.commit_time(&git.peel("HEAD").unwrap().unwrap()).unwrap();
+    assert_eq!((time("v0.1.0"), time("v0.2.0")), (1_600_000_000, commit));
+    assert!(git.tag_time("v0.3.0").is_err());
+}
+
+#[test]
 fn a_subject_that_is_not_utf_8_is_shown_with_replacements() {
     let repository = Repository::new(&[("a.js", b"one\n")]);
     let tree = repository.git("rev-parse HEAD^{tree}");

@@ -1,6 +1,7 @@
 //! What `process.rs` promises, shown on real processes.
 
 use std::cell::Cell;
+use std::io::Read as _;
 use std::time::{Duration, Instant};
 
 use anyhow::bail;
@@ -50,6 +51,29 @@ fn only_the_end_of_long_output_is_shown() {
     assert!(error.contains("line 2999") && !error.contains("line 100\n"), "{}", &error[..200]);
     assert!(error.contains("line 2400\n"), "what is 6 KB before the end is the reason of a failed build");
     assert!(error.len() < 9000);
+}
+
+#[test]
+fn a_stream_is_read_as_it_comes_and_ends_with_the_one_who_failed_first() {
+    let runner = runner();
+    let sh = runner.shell().unwrap();
+    let stream = |script: &str, most: u64| {
+        runner.call(cmd!(sh, "sh -c {script}")).stream(|output| {
+            let read = std::io::copy(&mut output.take(most), &mut std::io::sink())?;
+            if read == most { bail!("enough of it") } else { Ok(read) }
+        })
+    };
+    let long = "head -c 100000000 /dev/zero";
+    assert_eq!(stream(long, u64::MAX).unwrap(), 100_000_000, "more than is ever held");
+    let error = format!("{:#}", stream("echo half; echo broken >&2; exit 3", 2).unwrap_err());
+    assert!(error.contains("exited with 3: broken"), "a half answer is not what went wrong: {error}");
+    let began = Instant::now();
+    let error = format!("{:#}", stream(&format!("{long}; sleep 60"), 10).unwrap_err());
+    assert!(error.contains("reading what `sh -c") && error.ends_with("enough of it"), "{error}");
+    assert!(began.elapsed() < Duration::from_secs(30), "nobody reads on, so the child is ended");
+    let late = runner.call(cmd!(sh, "sleep 60")).timeout(Duration::from_millis(50));
+    let error = late.stream(|output| Ok(output.read(&mut [0])?)).unwrap_err().to_string();
+    assert!(error.contains("did not finish within"), "{error}");
 }
 
 #[test]

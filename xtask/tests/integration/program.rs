@@ -1,5 +1,6 @@
 //! The program itself, against a server of a few lines on loopback.
 
+mod changelog;
 mod exit_codes;
 mod login;
 mod server;

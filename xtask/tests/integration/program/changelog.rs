@@ -1,0 +1,44 @@
+//! `notes --changelog` writes a section once, and only that.
+
+use std::fs;
+
+use anyhow::{Context as _, Result, ensure};
+use xtask::process::scratch::Scratch;
+
+use super::server::{git, repository, said, xtask};
+
+#[test]
+fn a_changelog_gets_the_section_of_a_tag_once_and_keeps_what_is_there() -> Result<()> {
+    let scratch = Scratch::new()?;
+    let dir = repository(&scratch, "own", "127.0.0.1:1", "127.0.0.1:1/acme/carol")?;
+    git(&dir, &["commit", "--quiet", "--allow-empty", "--message=feat: <b> @ann"])?;
+    git(&dir, &["tag", "v0.2.0"])?;
+    let path = dir.join("CHANGELOG.md");
+    fs::write(&path, "# Ours\n\n## [Unreleased]\n\n- soon\n\n## [0.1.0] - 2020-01-01\n\n- by hand\n")?;
+    let keep = |tag: &str| -> Result<(String, String)> {
+        let output = xtask(&dir, &["notes", tag, "--changelog"], &[])?;
+        ensure!(output.status.success() && output.stdout.is_empty(), "{}", said(&output));
+        Ok((said(&output), fs::read_to_string(&path)?))
+    };
+    let (told, text) = keep("v0.2.0")?;
+    assert_eq!(told, "wrote    CHANGELOG.md: a section of 0.2.0\n");
+    let (before, rest) = text.split_once("- soon\n\n## [0.2.0] - ").context("no section")?;
+    assert_eq!(before, "# Ours\n\n## [Unreleased]\n\n");
+    let (section, after) =
+        rest.split_once("\n\n## [0.1.0] - 2020-01-01\n\n- by hand\n").context(text.clone())?;
+    assert!(section.contains("\n\n### Added\n\n- `<b> @ann` ([") && after.is_empty(), "{text}");
+    assert!(
+        section.ends_with("\n\n[0.2.0]: http://127.0.0.1:1/acme/carol/compare/v0.1.0...v0.2.0"),
+        "{text}"
+    );
+    for tag in ["v0.2.0", "v0.1.0"] {
+        let (told, again) = keep(tag)?;
+        assert_eq!(
+            (told, again),
+            (format!("kept     CHANGELOG.md: it has a section of {}\n", &tag[1..]), text.clone())
+        );
+    }
+    let output = xtask(&dir, &["notes", "v0.2.0", "--changelog", "--json"], &[])?;
+    assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+    Ok(())
+}
