@@ -27,7 +27,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, Result};
 
 use crate::inputs::config::{Config, MANIFEST, Platform};
-use crate::inputs::dockerfile::{BaseImages, Download, Recipe};
+use crate::inputs::dockerfile::{BaseImages, Download, NetworkedStep, Recipe};
 use crate::inputs::finding::{Finding, Rule, Unclear};
 use crate::inputs::lockfile::{Libc, Lockfile, Registries, Target};
 use crate::inputs::native::Installed;
@@ -65,6 +65,8 @@ pub struct Inputs {
     pub base: BaseImages,
     /// What the Dockerfile downloads, each by its digest.
     pub downloads: Vec<Download>,
+    /// The steps of the Dockerfile that have a network.
+    pub networked: Vec<NetworkedStep>,
     /// What the lockfile pins.
     pub lockfile: Lockfile,
     /// Path and digest of each file that decides what is built.
@@ -111,7 +113,7 @@ impl Inputs {
         let tool = next().map(|bytes| ToolPin::of(&bytes)).transpose()?.flatten();
         let legacy_peers = next().is_some_and(|bytes| lockfile::leaves_peers_alone(&bytes));
         let recipe_read = read_recipe(&recipe, &config.platforms)?;
-        let Recipe { base, downloads, libc, runs_on_target, findings } = recipe_read;
+        let Recipe { base, downloads, networked, libc, runs_on_target, findings } = recipe_read;
         let (mut problems, mut notes): (Vec<_>, Vec<_>) = findings.into_iter().partition(Finding::is_error);
         let errors = |rule: Rule, file: &str, texts: Vec<String>| {
             let file = file.to_owned();
@@ -147,7 +149,7 @@ impl Inputs {
         let file = |path: &str, bytes: &[u8]| (path.to_owned(), Digest::of(bytes));
         let files =
             vec![file(DOCKERFILE, &recipe), file(&manifest, &manifest_bytes), file(&lock, &lock_bytes)];
-        Ok(Self { base, downloads, lockfile, files, public_key, tool, problems, notes })
+        Ok(Self { base, downloads, networked, lockfile, files, public_key, tool, problems, notes })
     }
 
     /// # Errors

@@ -25,6 +25,7 @@ use parse::Instruction;
 use stages::Stages;
 
 pub use image::{BaseImage, BaseImages};
+pub use network::NetworkedStep;
 
 /// In bytes. What is told of a line looks at the stages before it, so that a file of a megabyte would take minutes.
 const LARGEST: usize = 64 << 10;
@@ -36,6 +37,8 @@ pub struct Recipe {
     pub base: BaseImages,
     /// What it fetches with `ADD --checksum`.
     pub downloads: Vec<Download>,
+    /// Every step that has a network.
+    pub networked: Vec<NetworkedStep>,
     /// What the image's packages run on, by the `--libc` of its `npm ci`, else by the name of the base image.
     pub libc: Libc,
     /// The first line before the final stage that runs on the image's platform, and not on the building machine's.
@@ -114,10 +117,12 @@ fn look(text: &str, platforms: &[Platform]) -> (Option<Recipe>, Vec<Finding>) {
     let mut stages = Stages::new(platforms);
     let mut downloads = Vec::new();
     let mut on_target = Vec::new();
+    let networked = network::steps(text);
+    let lines = networked.iter().map(|step| step.line).collect();
     for instruction in &instructions {
         stages.read(instruction, &mut findings);
         downloads.extend(download(instruction, &mut findings));
-        network::check(instruction, &mut findings);
+        network::check(instruction, &lines, &mut findings);
         install::check(instruction, stages.is_on_target(), &mut findings);
         on_target.extend((instruction.is("RUN") && stages.is_on_target()).then_some(instruction.line));
     }
@@ -139,8 +144,14 @@ fn look(text: &str, platforms: &[Platform]) -> (Option<Recipe>, Vec<Finding>) {
         );
     }
     let findings = findings.in_order();
-    let recipe =
-        base.map(|base| Recipe { base, downloads, libc, runs_on_target, findings: findings.clone() });
+    let recipe = base.map(|base| Recipe {
+        base,
+        downloads,
+        networked,
+        libc,
+        runs_on_target,
+        findings: findings.clone(),
+    });
     (recipe, findings)
 }
 

@@ -1,17 +1,119 @@
-//! A `RUN` that installs nothing needs no network: what it makes must not depend on what a server answers that day. No source
-//! policy covers it, so it is the Dockerfile that says so.
+//! Which steps have a network: they are named in the provenance, since no source policy covers what they fetch. And a `RUN`
+//! that installs nothing needs none: what it makes must not depend on what a server answers that day.
+
+use std::collections::BTreeSet;
 
 use super::Findings;
 use super::install::{call_of, commands};
-use super::parse::Instruction;
+use super::parse::{self, Instruction};
 use crate::inputs::finding::Rule;
 
 /// Words of commands that install, and hold what they fetch against a lockfile or a signature.
 const INSTALLS: [[&str; 2]; 5] =
     [["npm", "ci"], ["npm", "rebuild"], ["apt-get", "install"], ["apt", "install"], ["apk", "add"]];
 
-pub(super) fn check(instruction: &Instruction, findings: &mut Findings) {
-    if instruction.is("RUN") && instruction.flag("network") != Some("none") && !installs(instruction) {
+/// In bytes, how much of a step is looked at: one whose flags are longer than that has a network, as far as anybody knows.
+const LOOKED_AT: usize = 2 << 10;
+
+/// In characters, how much is told of a step: the Dockerfile, which has its digest in the provenance, says the rest.
+const TOLD: usize = 200;
+
+/// A `RUN` that has a network, or may have one.
+///
+/// Provenance of the build type `forgejo-release-v2` names them, and `verify` reads them again: what is read of a Dockerfile
+/// here must not change for any that was released.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NetworkedStep {
+    /// Where it begins in the Dockerfile, from 1.
+    pub line: usize,
+    /// Its words from `RUN` or `ONBUILD` on, one space between them: those of its continued lines too, and no heredoc. Cut to
+    /// 200 characters, and `…` in place of the rest.
+    pub words: String,
+}
+
+/// Every step that is not surely without a network, in the order of the lines.
+///
+/// `BuildKit` strips white space from a line, joins it with those that continue it, and takes the first word for the
+/// instruction. So each line from which on this reads `RUN` is taken for a step, be it one, or text in a heredoc or in a continued
+/// line: where the reading of a heredoc differs, more is named and nothing is left out.
+pub(super) fn steps(text: &str) -> Vec<NetworkedStep> {
+    let escape = parse::escape(text);
+    let lines: Vec<_> = parse::without_mark(text).split('\n').collect();
+    let step = |at: usize| {
+        let continued = parse::continued(lines[at].trim_start(), escape);
+        // It begins with the first line that says something.
+        if continued.unwrap_or(lines[at]).trim().is_empty() {
+            return None;
+        }
+        let logical = joined(&lines[at..], escape);
+        let (arguments, words) = run(&logical)?;
+        (!is_without_network(arguments, escape)).then(|| NetworkedStep { line: at + 1, words: told(words) })
+    };
+    (0..lines.len()).filter_map(step).collect()
+}
+
+/// The first of `lines` with those that continue it, up to [`LOOKED_AT`].
+fn joined(lines: &[&str], escape: char) -> String {
+    let mut logical = String::new();
+    for (number, line) in lines.iter().enumerate() {
+        let line = if number == 0 { line.trim_start() } else { line.trim_end_matches('\r') };
+        if number > 0 && (line.trim().is_empty() || line.trim_start().starts_with('#')) {
+            continue;
+        }
+        let continued = parse::continued(line, escape);
+        logical.push_str(continued.unwrap_or(line));
+        if continued.is_none() || logical.len() > LOOKED_AT || !may_be_run(&logical) {
+            break;
+        }
+    }
+    logical
+}
+
+/// Whether more of a line can make a `RUN` of it.
+fn may_be_run(logical: &str) -> bool {
+    let text = logical.trim_start().as_bytes();
+    ["run", "onbuild"].iter().any(|keyword| {
+        let compared = keyword.len().min(text.len());
+        text[..compared].eq_ignore_ascii_case(&keyword.as_bytes()[..compared])
+    })
+}
+
+/// What follows `RUN`, and all of it; `None` where it is another instruction. What follows `ONBUILD` is run in the stages that
+/// are built on this one.
+fn run(logical: &str) -> Option<(&str, &str)> {
+    let all = logical.trim();
+    let mut rest = all;
+    loop {
+        let (keyword, arguments) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+        if keyword.eq_ignore_ascii_case("run") {
+            return Some((arguments, all));
+        }
+        if !keyword.eq_ignore_ascii_case("onbuild") {
+            return None;
+        }
+        rest = arguments.trim_start();
+    }
+}
+
+/// Whether `--network=none` is among the flags, all of them up to it written plainly: quotes and escapes make one flag of
+/// several words, and a bare `--` ends them.
+fn is_without_network(arguments: &str, escape: char) -> bool {
+    let is_plain =
+        |word: &&str| word.starts_with("--") && *word != "--" && !word.contains(['"', '\'', escape]);
+    let is_cut = arguments.len() >= LOOKED_AT;
+    !is_cut && arguments.split_whitespace().take_while(is_plain).any(|flag| flag == "--network=none")
+}
+
+fn told(words: &str) -> String {
+    let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
+    match words.char_indices().nth(TOLD) {
+        Some((end, _)) => format!("{}…", &words[..end]),
+        None => words,
+    }
+}
+
+pub(super) fn check(instruction: &Instruction, networked: &BTreeSet<usize>, findings: &mut Findings) {
+    if instruction.is("RUN") && networked.contains(&instruction.line) && !installs(instruction) {
         findings.note(
             Rule::DockerfileRunNetwork,
             instruction.line,
@@ -30,8 +132,13 @@ fn installs(instruction: &Instruction) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::{NetworkedStep, steps};
     use crate::inputs::dockerfile::read;
     use crate::inputs::finding::Rule;
+
+    fn lines(text: &str) -> Vec<usize> {
+        steps(text).into_iter().map(|step| step.line).collect()
+    }
 
     #[test]
     fn a_step_that_installs_nothing_is_noted_unless_it_has_no_network() {
@@ -56,5 +163,64 @@ mod tests {
             let found = recipe.findings.iter().any(|finding| finding.rule == Rule::DockerfileRunNetwork);
             assert_eq!(found, is_noted, "{step}");
         }
+    }
+
+    #[test]
+    fn each_step_with_a_network_is_named_by_its_line_and_words() {
+        let text = "FROM a\nRUN --network=none make\n  run  --mount=type=cache,target=/x \\\n  # why\n\n    npm ci && \\\n  rm x\nCOPY a b\n\
+                    ONBUILD RUN make\nRUN\tmake\r\n";
+        let step = |line, words: &str| NetworkedStep { line, words: words.to_owned() };
+        let expected = [
+            step(3, "run --mount=type=cache,target=/x npm ci && rm x"),
+            step(9, "ONBUILD RUN make"),
+            step(10, "RUN make"),
+        ];
+        assert_eq!(steps(text), expected);
+        let long = steps(&format!("RUN {}", "é ".repeat(300))).remove(0).words;
+        assert_eq!(long.chars().count(), 201);
+        assert!(long.starts_with("RUN é é") && long.ends_with('…'), "{long}");
+    }
+
+    /// As `BuildKit` 0.34 reads it (`parser.Parse`, `extractBuilderFlags`), each of these has a network.
+    #[test]
+    fn no_spelling_hides_a_step_with_a_network() {
+        for text in [
+            "RUN --network=host make",
+            "RUN --network=NONE make",
+            "RUN --network=$NONE make",
+            "RUN -- --network=none make",
+            "RUN --mount=type=cache,target=\"/a --network=none b\" make",
+            "RUN --mount=type=cache,target='/a --network=none b' make",
+            "RUN --mount=type=cache,target=/a\\ --network=none make",
+            "RUN --mount=type=cache,target=/a\\\n--network=none make",
+            "RUN --network=no\\\nthing make",
+            "R\\\nUN make",
+            "\\\nRUN make",
+            "\u{feff}RUN make",
+            "# escape=`\nRUN --mount=type=cache,target=/a` --network=none make",
+        ] {
+            assert_eq!(lines(text).len(), 1, "{text:?}");
+        }
+        for (text, expected) in [
+            ("ONBUILD \\\n  RUN make", vec![1, 2]),
+            // What follows is no part of a heredoc, as nothing begins one in quotes.
+            ("RUN --network=none echo \"a <<E b\"\nRUN make\nRUN --network=none cat <<E\nE", vec![2]),
+            // An escaped escape continues nothing.
+            ("RUN --network=none echo \\\\\nRUN make", vec![2]),
+            // A directive is one only before anything else.
+            ("# a comment\n# escape=`\nRUN --network=none echo `\nRUN make", vec![4]),
+            ("# check=skip=all\n#Escape = `\nRUN --network=no`\nne make\nRUN --network=none make", vec![]),
+        ] {
+            assert_eq!(lines(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_step_that_cannot_be_read_to_the_end_of_its_flags_is_named() {
+        let long = format!("RUN {}--network=none make", "--mount=type=tmpfs,target=/x ".repeat(200));
+        assert_eq!(lines(&long), [1]);
+        let many = "RUN \\\n".repeat(5_000);
+        assert_eq!(lines(&many).len(), 5_000);
+        assert!(lines(&"\\\n".repeat(30_000)).is_empty());
     }
 }

@@ -79,15 +79,30 @@ fn directive<'a>(comment: &'a str, name: &str) -> Option<&'a str> {
     key.trim().eq_ignore_ascii_case(name).then_some(value.trim())
 }
 
+/// What joins a line with the next one, by the `escape` directive: among the directives before everything else, as `BuildKit`
+/// takes them.
+pub(super) fn escape(text: &str) -> char {
+    const DIRECTIVES: [&str; 3] = ["syntax", "escape", "check"];
+    let is_one = |comment: &&str| DIRECTIVES.iter().any(|name| directive(comment, name).is_some());
+    let comments = without_mark(text).lines().map_while(|line| line.trim_start().strip_prefix('#'));
+    let is_backtick = |comment: &str| directive(comment, "escape") == Some("`");
+    if comments.take_while(is_one).any(is_backtick) { '`' } else { '\\' }
+}
+
+/// A line without what continues it on the next one: an escape at its end, unless that is escaped.
+pub(super) fn continued(line: &str, escape: char) -> Option<&str> {
+    let part = line.trim_end_matches('\r').trim_end_matches([' ', '\t']).strip_suffix(escape)?;
+    (!part.ends_with(escape)).then_some(part)
+}
+
 /// Some editors put a byte order mark before everything.
-fn without_mark(text: &str) -> &str {
+pub(super) fn without_mark(text: &str) -> &str {
     text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
 pub(super) fn instructions(text: &str) -> Vec<Instruction> {
+    let escape = escape(text);
     let text = without_mark(text);
-    let mut comments = text.lines().map_while(|line| line.strip_prefix('#'));
-    let escape = if comments.any(|comment| directive(comment, "escape") == Some("`")) { '`' } else { '\\' };
     let mut instructions = Vec::new();
     let mut lines = text.lines().zip(1..);
     let mut current: Option<Instruction> = None;
@@ -101,7 +116,7 @@ pub(super) fn instructions(text: &str) -> Vec<Instruction> {
             text: String::new(),
             body: String::new(),
         });
-        if let Some(part) = line.strip_suffix(escape) {
+        if let Some(part) = continued(line, escape) {
             instruction.text.push_str(part);
             instruction.text.push(' ');
             current = Some(instruction);
