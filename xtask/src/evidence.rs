@@ -12,4 +12,5 @@ pub mod notes;
 pub mod page;
 pub mod provenance;
 pub mod sbom;
+pub mod signed_as;
 pub mod statement;

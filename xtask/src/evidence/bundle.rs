@@ -13,7 +13,9 @@ use sha2::Digest as _;
 
 use crate::evidence::attached::{PROVENANCE_PREDICATE, SBOM_PREDICATE};
 use crate::evidence::envelope::{open, predicate, seal};
-use crate::inputs::version::ReleaseTag;
+use crate::evidence::provenance::BuildType;
+use crate::evidence::signed_as::SignedAs;
+use crate::inputs::source::Source;
 use crate::oci::exact;
 use crate::oci::reference::Digest;
 
@@ -92,14 +94,15 @@ pub fn tag(digest: &Digest) -> String {
     format!("sha256-{}", digest.hex())
 }
 
-/// The statement that signs `digest` as `tag`: as `cosign sign -a version=…` of cosign 3 has it.
+/// The statement that signs `digest` as a release: as `cosign sign -a commit=… -a version=…` of cosign 3 has it.
 #[must_use]
-pub fn statement(digest: &Digest, tag: &ReleaseTag) -> Vec<u8> {
-    // A version has no character that JSON escapes.
+pub fn statement(digest: &Digest, signed_as: SignedAs<'_>) -> Vec<u8> {
+    // Neither a version nor a commit has a character that JSON escapes.
+    let annotations = signed_as.annotations().into_iter().map(|(key, value)| format!(r#""{key}":"{value}""#));
+    let annotations = annotations.collect::<Vec<_>>().join(",");
     format!(
-        r#"{{"_type":"https://in-toto.io/Statement/v1","subject":[{{"digest":{{"sha256":"{}"}},"annotations":{{"version":"{}"}}}}],"predicateType":"{SIGN_PREDICATE}","predicate":{{}}}}"#,
+        r#"{{"_type":"https://in-toto.io/Statement/v1","subject":[{{"digest":{{"sha256":"{}"}},"annotations":{{{annotations}}}}}],"predicateType":"{SIGN_PREDICATE}","predicate":{{}}}}"#,
         digest.hex(),
-        tag.version()
     )
     .into_bytes()
 }
@@ -123,25 +126,32 @@ impl Bundle {
         Self { of, envelope: envelope.to_vec(), bytes }
     }
 
-    /// The bundle of the signature that signs `digest` as `tag`, where `signature` is the one over the statement's
+    /// The bundle of the signature that signs `digest` as a release, where `signature` is the one over the statement's
     /// pre-authentication encoding, in base64.
     #[must_use]
-    pub fn of_signature(digest: &Digest, tag: &ReleaseTag, signature: &str, hint: &Hint) -> Self {
-        Self::new(Of::Signature, &seal(&statement(digest, tag), signature), hint)
+    pub fn of_signature(digest: &Digest, signed_as: SignedAs<'_>, signature: &str, hint: &Hint) -> Self {
+        Self::new(Of::Signature, &seal(&statement(digest, signed_as), signature), hint)
     }
 
-    /// Reads a bundle about `digest`, released as `tag`. It must have the form that [`Bundle::new`] gives it, byte for byte
+    /// Whether it signs `digest` as that release.
+    #[must_use]
+    pub fn signs(&self, digest: &Digest, signed_as: SignedAs<'_>) -> bool {
+        open(&self.envelope).is_ok_and(|opened| opened.payload == statement(digest, signed_as))
+    }
+
+    /// Reads a bundle about `digest`, released from `source`. It must have the form that [`Bundle::new`] gives it, byte for byte
     /// but for the envelope, and that must be read by everyone as we read it. Whether its signature is right is not looked at.
     ///
     /// # Errors
     /// When it is anything else.
-    pub fn parse(bytes: &[u8], digest: &Digest, tag: &ReleaseTag, hint: &Hint) -> Result<Self> {
+    pub fn parse(bytes: &[u8], digest: &Digest, source: &Source, hint: &Hint) -> Result<Self> {
         let envelope = bytes.strip_prefix(head(hint).as_bytes()).and_then(|rest| rest.strip_suffix(b"}"));
         let envelope = envelope.with_context(|| {
             format!("it is not of the form of a bundle `{MEDIA_TYPE}` of one envelope by the key")
         })?;
         let opened = open(envelope)?;
-        if opened.payload == statement(digest, tag) {
+        let signed_as = BuildType::ALL.map(|build_type| SignedAs::of(source, build_type));
+        if signed_as.iter().any(|signed_as| opened.payload == statement(digest, *signed_as)) {
             return Ok(Self::new(Of::Signature, envelope, hint));
         }
         let attested =
@@ -153,7 +163,8 @@ impl Bundle {
                 Err(error) => why.push(format!("{of}: {error:#}")),
             }
         }
-        bail!("it is no signature of `{digest}` as {tag}, and no attestation of it ({})", why.join("; "))
+        let (tag, why) = (&source.tag, why.join("; "));
+        bail!("it is no signature of `{digest}` as {tag}, and no attestation of it ({why})")
     }
 }
 

@@ -1,7 +1,8 @@
 //! Build provenance of SLSA 1.2 (<https://slsa.dev/spec/v1.2/build-provenance>): the predicate of our attestation.
-//! `docs/buildtypes/forgejo-release-v1.md` describes each field for verifiers.
+//! The page of each build type, below `docs/buildtypes`, describes the fields for verifiers.
 //! Unknown fields are refused when a predicate is read back, as the specification asks of verifiers.
 
+mod build_type;
 mod facts;
 mod smoked;
 
@@ -11,8 +12,10 @@ use anyhow::{Context as _, Result, ensure};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use build_type::BuildType;
 pub use facts::{
-    Facts, Inputs, Invocation, ToolSource, build_secrets, byproduct, resolved_dependencies, xtask_uri,
+    Facts, Inputs, Invocation, ToolSource, build_secrets, byproduct, network, resolved_dependencies,
+    xtask_uri,
 };
 pub use smoked::{Smoked, Tried};
 
@@ -24,7 +27,9 @@ pub const XTASK: &str = "xtask";
 pub const MODIFIED: &str = "modified";
 /// The group of internal parameters that names the build's secrets.
 pub const BUILD_SECRETS: &str = "buildSecrets";
-/// Where each of them is from.
+/// The group of internal parameters that names the steps that have a network.
+pub const NETWORK: &str = "network";
+/// Where each of the secrets is from.
 pub const OF_ENVIRONMENT: &str = "environment";
 /// The annotation of the source, with the value `true`, where it is a work tree: its commit is in no repository.
 pub const WORK_TREE: &str = "workTree";
@@ -49,10 +54,6 @@ pub const REHEARSE_WORK_TREE: &str = "cargo xtask rehearse --work-tree";
 /// What the SBOM is called among the things that came out.
 pub const SBOM_FILE: &str = "sbom.cdx.json";
 
-/// The page that explains the parameters, at a tag that never moves: the same for everyone who uses this tool, so that one
-/// policy can name it. Another form of the predicate gets another address.
-pub const BUILD_TYPE: &str =
-    "https://forge.wynning.tech/james/carol/src/tag/provenance-v1/docs/buildtypes/forgejo-release-v1.md";
 /// What is claimed for a run of the workflow; which forge it was on is the repository's address.
 pub const WORKFLOW_BUILDER: &str =
     "https://forge.wynning.tech/james/carol/src/tag/provenance-v1/docs/builder.md#forgejo-actions";

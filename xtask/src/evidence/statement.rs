@@ -8,6 +8,9 @@ use serde_json::Value;
 
 use crate::evidence::bundle::{MARK, SIGN_PREDICATE};
 use crate::evidence::envelope::predicate;
+use crate::evidence::provenance::BuildType;
+use crate::evidence::signed_as::{COMMIT, VERSION};
+use crate::inputs::source::Source;
 use crate::oci::exact;
 use crate::oci::reference::Digest;
 
@@ -61,14 +64,15 @@ fn signature(payload: SignaturePayload) -> Result<Signature> {
     let mut said = BTreeMap::new();
     for (key, value) in payload.optional.unwrap_or_default() {
         ensure!(
-            ["version", MARK.0].contains(&key.as_str()),
+            [VERSION, COMMIT, MARK.0].contains(&key.as_str()),
             "a signature says `{key}`, which none of ours does"
         );
         let Value::String(value) = value else { bail!("a signature says `{key}={value}`, which is no text") };
         said.insert(key, value);
     }
     Ok(Signature {
-        version: said.remove("version"),
+        version: said.remove(VERSION),
+        commit: said.remove(COMMIT),
         bundle: said.remove(MARK.0),
         is_of_bundle: kind == SIGN_PREDICATE,
         digest: payload.critical.image.digest,
@@ -79,6 +83,7 @@ fn signature(payload: SignaturePayload) -> Result<Signature> {
 pub struct Signature {
     digest: Digest,
     version: Option<String>,
+    commit: Option<String>,
     /// The format of the bundles that it says there are.
     pub bundle: Option<String>,
     is_of_bundle: bool,
@@ -89,25 +94,47 @@ pub fn is_of_bundles(output: &str) -> bool {
     signatures(output).is_ok_and(|found| found.iter().any(|signature| signature.is_of_bundle))
 }
 
-/// Every signature that cosign accepted is of one of `digests` and of this version, and none of them lacks one; returns
-/// how many there are.
-pub fn check_signatures(output: &str, version: &str, digests: &[Digest]) -> Result<usize> {
+/// Every signature that cosign accepted is of one of `digests` and names the release of `source`, and none of them lacks one;
+/// returns how many there are. A provenance of `build_type` says whether they name the commit as well: then each digest has one
+/// that does, and an older one beside it may not. Without a provenance nobody knows which is due.
+pub fn check_signatures(
+    output: &str,
+    source: &Source,
+    build_type: Option<BuildType>,
+    digests: &[Digest],
+) -> Result<usize> {
     let found = signatures(output)?;
     for signature in &found {
         ensure!(digests.contains(&signature.digest), "a signature is of `{}`", signature.digest);
         ensure!(!signature.is_of_bundle, "a signature is the one of a bundle");
-        ensure!(
-            signature.version.as_deref() == Some(version),
-            "a signature does not say `version={version}`"
-        );
+        check_release(signature, source, build_type)?;
     }
+    let is_due = build_type.is_some_and(BuildType::has_signed_commit);
     for digest in digests {
+        let mut of_it = found.iter().filter(|signature| &signature.digest == digest).peekable();
+        ensure!(of_it.peek().is_some(), "there is no signature of `{digest}`");
         ensure!(
-            found.iter().any(|signature| &signature.digest == digest),
-            "there is no signature of `{digest}`"
+            !is_due || of_it.any(|signature| signature.commit.is_some()),
+            "no signature of `{digest}` says `{COMMIT}={}`, as one beside such a provenance does",
+            source.commit
         );
     }
     Ok(found.len())
+}
+
+fn check_release(signature: &Signature, source: &Source, build_type: Option<BuildType>) -> Result<()> {
+    let (version, commit) = (source.tag.version().to_string(), source.commit.as_str());
+    ensure!(
+        signature.version.as_deref() == Some(&*version),
+        "a signature does not say `{VERSION}={version}`"
+    );
+    let Some(said) = &signature.commit else { return Ok(()) };
+    ensure!(said == commit, "a signature says `{COMMIT}={said}`: expected `{COMMIT}={commit}`");
+    ensure!(
+        build_type.is_none_or(BuildType::has_signed_commit),
+        "a signature says `{COMMIT}={said}`, which none beside such an old provenance does: which of the two is another's?"
+    );
+    Ok(())
 }
 
 /// The DSSE envelopes that `cosign verify-attestation` printed, one a line.
@@ -127,7 +154,10 @@ pub fn only_predicate(output: &str, predicate_type: &str, digest: &Digest) -> Re
 #[cfg(test)]
 mod tests {
     use super::{check_signatures, only_predicate};
+    use crate::evidence::provenance::BuildType;
+    use crate::inputs::source::Source;
     use crate::oci::reference::Digest;
+    use crate::tool::git::Commit;
     use base64::Engine as _;
     use base64::engine::general_purpose::STANDARD;
     use serde_json::json;
@@ -140,6 +170,13 @@ mod tests {
         let payload = STANDARD.encode(statement.to_string());
         json!({"payloadType": "application/vnd.in-toto+json", "payload": payload, "signatures": [{"sig": "MEUC"}]})
             .to_string()
+    }
+
+    const COMMIT: &str = "9387d4aa6e1e5ac8b8b2f4aa68bfc7011d90fb89";
+
+    fn source() -> Source {
+        let (tag, commit) = ("v1.2.3".parse().unwrap(), Commit::parse(COMMIT).unwrap());
+        Source { tag, commit, time: 0, is_tagged: true }
     }
 
     fn payload(digest: &Digest, version: &str) -> serde_json::Value {
@@ -168,7 +205,7 @@ mod tests {
     fn a_signature_that_says_something_twice_is_refused() {
         let digest = Digest::of(b"one");
         let payload = json!([payload(&digest, "1.2.3")]);
-        let check = |output: &str| check_signatures(output, "1.2.3", std::slice::from_ref(&digest));
+        let check = |output: &str| check_signatures(output, &source(), None, std::slice::from_ref(&digest));
         let right = payload.to_string();
         assert_eq!(check(&right).unwrap(), 1);
         for (from, to) in [
@@ -192,7 +229,7 @@ mod tests {
         let (one, two) = (Digest::of(b"one"), Digest::of(b"two"));
         let check = |arrays: &[serde_json::Value], digests: &[Digest]| {
             let output: String = arrays.iter().map(|array| format!("\n{array}\n")).collect();
-            check_signatures(&output, "1.2.3", digests)
+            check_signatures(&output, &source(), Some(BuildType::V1), digests)
         };
         let (first, second) = (json!([payload(&one, "1.2.3")]), json!([payload(&two, "1.2.3")]));
         let both = [one.clone(), two.clone()];

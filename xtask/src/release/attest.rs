@@ -8,6 +8,8 @@ use crate::evidence::attached::{
     self, Attestations, Kind, PROVENANCE_PREDICATE, SBOM_PREDICATE, Signed as Envelope,
 };
 use crate::evidence::bundle::{MARK, Subject};
+use crate::evidence::provenance::BuildType;
+use crate::evidence::signed_as::SignedAs;
 use crate::oci::reference::Digest;
 use crate::oci::registry::{Client, Manifest};
 use crate::process::progress::both;
@@ -38,15 +40,16 @@ impl Attested {
 /// When cosign fails.
 pub(super) fn sign(context: &Context<'_>, digest: &Digest) -> Result<Option<Signature>> {
     let Context { tools, target, release, .. } = context;
-    let version = release.tag().version().to_string();
-    let mut annotations = vec![("version", version.as_str())];
+    let said = SignedAs::of(release.source, BuildType::NEWEST).annotations();
+    let mut annotations: Vec<_> = said.iter().map(|(key, value)| (*key, value.as_str())).collect();
     let legacy =
         |annotations: &[(&str, &str)]| tools.cosign.sign(&target.key, annotations, release.image, digest);
     if !release.config.signatures.bundles {
         return legacy(&annotations).map(|()| None);
     }
     annotations.push(MARK);
-    let ((), signature) = both(|| legacy(&annotations), || Signature::new(context, digest))?;
+    let ((), signature) =
+        both(|| legacy(&annotations), || Signature::new(context, digest, BuildType::NEWEST))?;
     Ok(Some(signature))
 }
 

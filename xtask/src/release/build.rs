@@ -135,6 +135,7 @@ impl Candidate {
             invocation: &context.target.invocation,
             files: &release.inputs.files,
             base: &release.inputs.base,
+            networked: &release.inputs.networked,
             stand_ins: &release.replaced(),
             versions: toolchain.versions.clone(),
             tool: &toolchain.tool,

@@ -9,7 +9,9 @@ use serde::Deserialize;
 
 use crate::evidence::attached::{Kind, Signed};
 use crate::evidence::bundle::{self, Bundle, EMPTY_CONFIG, Hint, INDEX_TYPE, MANIFEST_TYPE, Of, Subject};
-use crate::evidence::envelope::pae;
+use crate::evidence::envelope::{pae, predicate};
+use crate::evidence::provenance::BuildType;
+use crate::evidence::signed_as::SignedAs;
 use crate::oci::exact;
 use crate::oci::reference::Digest;
 use crate::oci::registry::{Client, Manifest, Removal, Wanted};
@@ -25,15 +27,16 @@ pub(super) struct Signature {
 }
 
 impl Signature {
-    /// Has cosign sign `digest` as the release of `context`. Stores nothing.
+    /// Has cosign sign `digest` as the release of `context`, whose provenance is of `build_type`. Stores nothing.
     ///
     /// # Errors
     /// When cosign fails.
-    pub(super) fn new(context: &Context<'_>, digest: &Digest) -> Result<Self> {
-        let (tag, hint) = (context.release.tag(), Hint::of(context.verifier().public_key()?)?);
-        let signed = pae(&bundle::statement(digest, tag));
+    pub(super) fn new(context: &Context<'_>, digest: &Digest, build_type: BuildType) -> Result<Self> {
+        let hint = Hint::of(context.verifier().public_key()?)?;
+        let signed_as = SignedAs::of(context.release.source, build_type);
+        let signed = pae(&bundle::statement(digest, signed_as));
         let signature = context.tools.cosign.sign_blob(&context.target.key, &signed)?;
-        Ok(Self { bundle: Bundle::of_signature(digest, tag, &signature, &hint), hint })
+        Ok(Self { bundle: Bundle::of_signature(digest, signed_as, &signature, &hint), hint })
     }
 }
 
@@ -82,6 +85,18 @@ impl Legacy {
         };
         let envelopes = [envelope(Of::Provenance)?, envelope(Of::Sbom)?];
         Ok(Self { manifest: found.digest, envelopes })
+    }
+
+    /// The build type of the provenance, which is about `digest`.
+    ///
+    /// # Errors
+    /// When it is none that this xtask knows.
+    pub(super) fn build_type(&self, digest: &Digest) -> Result<BuildType> {
+        let [(of, envelope), _] = &self.envelopes;
+        let predicate = predicate(envelope, of.predicate_type(), digest);
+        predicate
+            .and_then(|predicate| BuildType::of_predicate(&predicate))
+            .context("reading the attached provenance")
     }
 
     fn bundles(&self, signature: &Bundle, hint: &Hint) -> Vec<Bundle> {

@@ -55,8 +55,12 @@ pub fn run(session: &Session<'_>, target: &Target, source: &Source) -> Result<Re
 /// As [`run`].
 pub(super) fn add(context: &Context<'_>, digest: &Digest) -> Result<()> {
     check_key(context)?;
-    let signature =
-        context.step(Step::Sign, "bundle of the signature", || Signature::new(context, digest))?;
+    // It says of the release what its older signature says.
+    let sign = || {
+        let build_type = Legacy::read(&context.tools.registry, digest)?.build_type(digest)?;
+        Signature::new(context, digest, build_type)
+    };
+    let signature = context.step(Step::Sign, "bundle of the signature", sign)?;
     context.step(Step::Store, "bundles", || store(context, digest, &signature))?;
     let stand = || verify::standing(&context.verifier(), digest);
     match context.step(Step::Verify, "both formats", stand)? {

@@ -153,7 +153,7 @@ fn verifying(config: &Config) -> Result<String> {
     let documents = tool::documents();
     let own_image = HOME.trim_start_matches("https://");
     // The addresses of formats are the same for everyone.
-    let (mark, formats) = ("\u{0}", format!("{HOME}/src/tag/provenance-v1/"));
+    let (mark, formats) = ("\u{0}", format!("{HOME}/src/tag/provenance-v"));
     let text = VERIFYING.replace(&formats, mark).replace(HOME, &config.source_url());
     let text = text.replace(own_image, &config.image()?.to_string());
     let text = ["{}.yaml", "{}.pub", "{}-$"]

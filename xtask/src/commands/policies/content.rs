@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result};
 use serde_json::json;
 
 use crate::evidence::attached::PROVENANCE_PREDICATE;
-use crate::evidence::provenance::{BUILD_TYPE, LOCAL_BUILDER, RELEASE, RELEASE_WORKFLOW, WORKFLOW_BUILDER};
+use crate::evidence::provenance::{BuildType, LOCAL_BUILDER, RELEASE, RELEASE_WORKFLOW, WORKFLOW_BUILDER};
 use crate::inputs::config::Config;
 use crate::inputs::keys::Keys;
 
@@ -36,6 +36,8 @@ fn provenance(config: &Config) -> Result<String> {
         "localRun!: {{\n\t\t\t\trepository!: {repository}\n\t\t\t\tref!:        #Ref\n\t\t\t\tcommand!:    {}\n\t\t\t}}",
         quoted(RELEASE)?
     );
+    let build_types = BuildType::ALL.map(BuildType::address).map(quoted);
+    let build_types = build_types.into_iter().collect::<Result<Vec<_>>>()?;
     Ok(format!(
         "// Which provenance of `{}` is accepted. Written by `cargo xtask policies`.\n\
          // docs/verifying.md says how to use it, the page at `buildType` what the fields mean.\n\n\
@@ -44,9 +46,12 @@ fn provenance(config: &Config) -> Result<String> {
          // `#ByWorkflow | #ByPerson`.\n\
          predicate!: #ByWorkflow\n\n\
          // Any release. To accept one alone, write its tag: `\"refs/tags/v1.2.3\"`.\n\
-         #Ref: =~{REF}\n\n{}\n{}",
+         #Ref: =~{REF}\n\n\
+         // Those of every release so far. The last one alone is what a release is given today.\n\
+         #BuildType: {}\n\n{}\n{}",
         config.image()?,
         quoted(PROVENANCE_PREDICATE)?,
+        build_types.join(" |\n\t"),
         predicate("#ByWorkflow", config, &workflow, WORKFLOW_BUILDER)?,
         predicate("#ByPerson", config, &local_run, LOCAL_BUILDER)?,
     ))
@@ -59,7 +64,7 @@ fn predicate(name: &str, config: &Config, run: &str, builder: &str) -> Result<St
     Ok(format!(
         "{name}: {{\n\
          \tbuildDefinition!: {{\n\
-         \t\tbuildType!: {}\n\
+         \t\tbuildType!: #BuildType\n\
          \t\texternalParameters!: {{\n\
          \t\t\t{run}\n\
          \t\t\tdockerfile!: \"Dockerfile\"\n\
@@ -76,7 +81,6 @@ fn predicate(name: &str, config: &Config, run: &str, builder: &str) -> Result<St
          \t}}\n\
          \t...\n\
          }}\n",
-        quoted(BUILD_TYPE)?,
         platforms.join(", "),
         quoted(builder)?,
     ))

@@ -4,8 +4,11 @@ use serde_json::{Value, json};
 
 use super::{Bundle, Hint, Of, Subject, index, layer_of, named, statement};
 use crate::evidence::envelope::{open, pae, seal};
-use crate::inputs::version::ReleaseTag;
+use crate::evidence::provenance::BuildType;
+use crate::evidence::signed_as::SignedAs;
+use crate::inputs::source::Source;
 use crate::oci::reference::Digest;
+use crate::tool::git::Commit;
 
 const KEY: &str = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAECRUo21Yf0U4/VBrydTppsu2jJdB5\n\
     y7Xch49SzKsXrZTfVWmrg3zXBH1jKEhxCdX0AfP1IuXkVYv/wIl/v6pnEw==\n-----END PUBLIC KEY-----\n";
@@ -14,8 +17,13 @@ fn hint() -> Hint {
     Hint::of(KEY.as_bytes()).unwrap()
 }
 
-fn tag() -> ReleaseTag {
-    "v1.0.0".parse().unwrap()
+fn source(tag: &str) -> Source {
+    let commit = Commit::parse("9387d4aa6e1e5ac8b8b2f4aa68bfc7011d90fb89").unwrap();
+    Source { tag: tag.parse().unwrap(), commit, time: 0, is_tagged: true }
+}
+
+fn signature(digest: &Digest, build_type: BuildType) -> Bundle {
+    Bundle::of_signature(digest, SignedAs::of(&source("v1.0.0"), build_type), "MEUC", &hint())
 }
 
 fn attestation(predicate_type: &str, digest: &Digest) -> Vec<u8> {
@@ -34,7 +42,7 @@ fn value(bytes: &[u8]) -> Value {
 #[test]
 fn the_bundle_of_a_signature_is_what_cosign_3_writes() {
     let digest = "sha256:4820576ba1719172865c07b9c752056d0c92eae124be47a8207a88266fbeb217".parse().unwrap();
-    let bundle = Bundle::of_signature(&digest, &tag(), "MEUC", &hint());
+    let bundle = signature(&digest, BuildType::V1);
     let said = value(&bundle.bytes);
     assert_eq!(said["mediaType"], "application/vnd.dev.sigstore.bundle.v0.3+json");
     let material = json!({"publicKey": {"hint": "sVIYXZm9sqEwrctsAwF5571/qiHs9hnyXH9u7qexbMs="}});
@@ -56,13 +64,14 @@ fn each_of_the_three_is_read_back_and_its_manifest_is_known_again() {
     let digest = Digest::of(index_bytes);
     assert_eq!(subject.digest(), &digest);
     let bundles = [
-        Bundle::of_signature(&digest, &tag(), "MEUC", &hint),
+        signature(&digest, BuildType::V1),
+        signature(&digest, BuildType::V2),
         Bundle::new(Of::Provenance, &attestation("https://slsa.dev/provenance/v1", &digest), &hint),
         Bundle::new(Of::Sbom, &attestation("https://cyclonedx.org/bom", &digest), &hint),
     ];
     let mut manifests = Vec::new();
     for bundle in &bundles {
-        assert_eq!(&Bundle::parse(&bundle.bytes, &digest, &tag(), &hint).unwrap(), bundle);
+        assert_eq!(&Bundle::parse(&bundle.bytes, &digest, &source("v1.0.0"), &hint).unwrap(), bundle);
         let manifest = bundle.manifest(&subject).unwrap();
         assert!(bundle.check_manifest(&manifest, &subject).is_ok());
         assert_eq!(layer_of(&manifest).unwrap(), Digest::of(&bundle.bytes));
@@ -86,8 +95,7 @@ fn each_of_the_three_is_read_back_and_its_manifest_is_known_again() {
         manifests.push(Digest::of(&manifest));
     }
     assert_eq!(named(&index(&bundles, &subject).unwrap()).unwrap(), manifests);
-    let parse =
-        |digest: &Digest, tag: &str| Bundle::parse(&bundles[0].bytes, digest, &tag.parse().unwrap(), &hint);
+    let parse = |digest: &Digest, tag: &str| Bundle::parse(&bundles[0].bytes, digest, &source(tag), &hint);
     assert!(parse(&Digest::of(b"other"), "v1.0.0").is_err(), "of another image");
     assert!(parse(&digest, "v1.0.1").is_err(), "of another version");
 }
@@ -95,10 +103,13 @@ fn each_of_the_three_is_read_back_and_its_manifest_is_known_again() {
 #[test]
 fn whatever_is_not_exactly_such_a_bundle_is_refused() {
     let (digest, hint) = (Digest::of(b"image"), hint());
-    let right = String::from_utf8(Bundle::of_signature(&digest, &tag(), "MEUC", &hint).bytes).unwrap();
-    let parse = |text: &str| Bundle::parse(text.as_bytes(), &digest, &tag(), &hint);
+    let right = String::from_utf8(signature(&digest, BuildType::V2).bytes).unwrap();
+    let parse = |text: &str| Bundle::parse(text.as_bytes(), &digest, &source("v1.0.0"), &hint);
     assert!(parse(&right).is_ok());
-    let other_statement = seal(&[statement(&digest, &tag()), b" ".to_vec()].concat(), "MEUC");
+    let other_statement = seal(
+        &[statement(&digest, SignedAs::of(&source("v1.0.0"), BuildType::V2)), b" ".to_vec()].concat(),
+        "MEUC",
+    );
     let other_type = attestation("https://example.org/approved", &digest);
     let with = |envelope: &[u8]| String::from_utf8(Bundle::new(Of::Sbom, envelope, &hint).bytes).unwrap();
     for wrong in [

@@ -6,12 +6,13 @@ mod tests;
 use std::collections::BTreeMap;
 
 use super::{
-    BUILD_SECRETS, BUILD_TYPE, BuildDefinition, Builder, ExternalParameters, LOCAL_BUILDER, LOCAL_RUN,
-    LocalRun, MODIFIED, Metadata, OF_ENVIRONMENT, Provenance, REHEARSE_WORK_TREE, RUN, Resource, RunDetails,
-    SMOKE, Smoked, WORK_TREE, WORKFLOW_BUILDER, Workflow, XTASK,
+    BUILD_SECRETS, BuildDefinition, BuildType, Builder, ExternalParameters, LOCAL_BUILDER, LOCAL_RUN,
+    LocalRun, MODIFIED, Metadata, NETWORK, OF_ENVIRONMENT, Provenance, REHEARSE_WORK_TREE, RUN, Resource,
+    RunDetails, SMOKE, Smoked, WORK_TREE, WORKFLOW_BUILDER, Workflow, XTASK,
 };
+use crate::inputs::DOCKERFILE;
 use crate::inputs::config::{Config, Native};
-use crate::inputs::dockerfile::{BaseImage, BaseImages};
+use crate::inputs::dockerfile::{BaseImage, BaseImages, NetworkedStep};
 use crate::inputs::version::ReleaseTag;
 use crate::oci::reference::Digest;
 use crate::tool::git::Commit;
@@ -67,6 +68,8 @@ pub struct Facts<'a> {
     pub files: &'a [(String, Digest)],
     /// What the Dockerfile pins.
     pub base: &'a BaseImages,
+    /// The steps of the Dockerfile that have a network.
+    pub networked: &'a [NetworkedStep],
     /// What stood in for a base image that could not be reached: as pinned, and where it was taken from.
     pub stand_ins: &'a [(String, String)],
     /// Versions of docker, buildx, `BuildKit`, cosign and of this program.
@@ -109,7 +112,7 @@ impl Provenance {
         let source = facts.config.source_url();
         Self {
             build_definition: BuildDefinition {
-                build_type: BUILD_TYPE.to_owned(),
+                build_type: BuildType::NEWEST.address().to_owned(),
                 external_parameters: external_parameters(facts),
                 internal_parameters: internal_parameters(facts),
                 resolved_dependencies: resolved_dependencies(&Inputs {
@@ -177,8 +180,15 @@ impl Invocation {
 fn internal_parameters(facts: &Facts<'_>) -> BTreeMap<String, BTreeMap<String, String>> {
     let mut parameters: BTreeMap<_, _> = facts.invocation.run().into_iter().collect();
     parameters.insert(SMOKE.to_owned(), facts.smoked.words());
+    parameters.insert(NETWORK.to_owned(), network(facts.networked));
     parameters.extend(build_secrets(facts.config).map(|names| (BUILD_SECRETS.to_owned(), names)));
     parameters
+}
+
+/// The words of each step that has a network, by its place in the Dockerfile, such as `Dockerfile:12`.
+#[must_use]
+pub fn network(steps: &[NetworkedStep]) -> BTreeMap<String, String> {
+    steps.iter().map(|step| (format!("{DOCKERFILE}:{}", step.line), step.words.clone())).collect()
 }
 
 /// The names of the build's secrets, each with where it is from; `None` where there is none.
@@ -201,7 +211,7 @@ fn external_parameters(facts: &Facts<'_>) -> ExternalParameters {
     ExternalParameters {
         workflow,
         local_run,
-        dockerfile: "Dockerfile".to_owned(),
+        dockerfile: DOCKERFILE.to_owned(),
         platforms: facts.config.platforms.iter().map(ToString::to_string).collect(),
     }
 }

@@ -219,8 +219,8 @@ mod tests {
     fn a_step_that_cannot_be_read_to_the_end_of_its_flags_is_named() {
         let long = format!("RUN {}--network=none make", "--mount=type=tmpfs,target=/x ".repeat(200));
         assert_eq!(lines(&long), [1]);
-        let many = "RUN \\\n".repeat(5_000);
-        assert_eq!(lines(&many).len(), 5_000);
+        let many = "RUN \\\n".repeat(1_000);
+        assert_eq!(lines(&many).len(), 1_000);
         assert!(lines(&"\\\n".repeat(30_000)).is_empty());
     }
 }

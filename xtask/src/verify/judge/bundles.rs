@@ -4,7 +4,10 @@ use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::evidence::bundle::{Bundle, MARK, Of};
 use crate::evidence::envelope::open;
+use crate::evidence::provenance::BuildType;
+use crate::evidence::signed_as::SignedAs;
 use crate::evidence::statement::Signature;
+use crate::inputs::source::Source;
 use crate::oci::reference::Digest;
 use crate::verify::observe::BundlesSeen;
 
@@ -42,6 +45,30 @@ pub(super) fn ours(seen: &BundlesSeen, is_promised: bool) -> Result<Vec<&Bundle>
         ensure!(count == 1 || of == Of::Signature, "there are {count} bundles of the {of}: expected one");
     }
     Ok(ours)
+}
+
+/// The bundles of the signature name the commit where a provenance of `build_type` demands that of signatures, and do not where it
+/// is older: as [`crate::evidence::statement::check_signatures`].
+pub(super) fn check_commit(
+    bundles: &[&Bundle],
+    digest: &Digest,
+    source: &Source,
+    build_type: Option<BuildType>,
+) -> Result<()> {
+    let Some(build_type) = build_type.filter(|_| !bundles.is_empty()) else { return Ok(()) };
+    let is_as = |other: BuildType| {
+        let signed_as = SignedAs::of(source, other);
+        bundles.iter().any(|bundle| bundle.of == Of::Signature && bundle.signs(digest, signed_as))
+    };
+    ensure!(
+        is_as(build_type),
+        "no bundle of the signature signs `{digest}` as one beside a provenance of that build type does"
+    );
+    ensure!(
+        build_type.has_signed_commit() || !is_as(BuildType::NEWEST),
+        "a bundle of the signature names the commit, which none beside such an old provenance does"
+    );
+    Ok(())
 }
 
 /// Whether cosign printed what is stored as `attached`. cosign 3 reads bundles where there are some, and prints what it read in

@@ -4,10 +4,12 @@ use anyhow::{Result, anyhow, bail, ensure};
 use serde_json::Value;
 
 use crate::evidence::attached::{Attestations, Kind, PROVENANCE_PREDICATE, SBOM_PREDICATE};
+use crate::evidence::bundle::Bundle;
 use crate::evidence::claims;
 use crate::evidence::labels;
-use crate::evidence::provenance::{Provenance, REHEARSE, REHEARSE_WORK_TREE, Smoked};
+use crate::evidence::provenance::{BuildType, Provenance, REHEARSE, REHEARSE_WORK_TREE, Smoked};
 use crate::inputs::release::Release;
+use crate::inputs::source::Source;
 use crate::oci::index;
 use crate::oci::reference::Digest;
 
@@ -24,22 +26,24 @@ pub(in crate::verify) fn judge(
     tags: &Seen<Vec<String>>,
 ) -> Vec<Claim> {
     let mut claims = contents(release, digest, seen);
+    let (provenance, predicate) =
+        attested(claims::PROVENANCE, &seen.provenance, PROVENANCE_PREDICATE, digest);
+    let build_type = predicate.as_ref().ok().and_then(|predicate| BuildType::of_predicate(predicate).ok());
     let signature = Claim::judge(claims::SIGNATURE, &seen.signature, |answer| {
-        signed(release, answer, std::slice::from_ref(digest))
+        signed(release, answer, build_type, std::slice::from_ref(digest))
     });
     let parts = seen.part_signatures.as_ref().map(|answer| {
         let looked_at = borrow(answer).and_then(|answer| Ok((answer, seen.platforms()?)));
         Claim::judge(claims::SIGNATURE_PLATFORMS, &looked_at, |(answer, platforms)| {
             let digests: Vec<_> = platforms.iter().map(|(_, digest)| digest.clone()).collect();
-            let said = signed(release, answer, &digests)?;
+            let said = signed(release, answer, build_type, &digests)?;
             bundles::promised(&signatures(accepted(answer)?)?)?;
             Ok(said)
         })
     });
-    let (provenance, predicate) =
-        attested(claims::PROVENANCE, &seen.provenance, PROVENANCE_PREDICATE, digest);
     let (sbom, bom) = attested(claims::SBOM, &seen.sbom, SBOM_PREDICATE, digest);
-    let attachments = attachments([&signature, &provenance, &sbom], seen, tags);
+    let signed_as = |bundles: &[&Bundle]| bundles::check_commit(bundles, digest, release.source, build_type);
+    let attachments = attachments([&signature, &provenance, &sbom], seen, tags, &signed_as);
     claims.push(signature);
     claims.extend(parts);
     claims.extend([attachments, provenance]);
@@ -129,10 +133,17 @@ fn accepted(answer: &Answer) -> Result<&str> {
     }
 }
 
-fn signed(release: &Release<'_>, answer: &Answer, digests: &[Digest]) -> Result<String> {
-    let version = release.source.tag.version().to_string();
-    let count = check_signatures(accepted(answer)?, &version, digests)?;
-    Ok(format!("{count} by the key, with `version={version}`, of {} digests", digests.len()))
+fn signed(
+    release: &Release<'_>,
+    answer: &Answer,
+    build_type: Option<BuildType>,
+    digests: &[Digest],
+) -> Result<String> {
+    let Source { tag, commit, .. } = release.source;
+    let count = check_signatures(accepted(answer)?, release.source, build_type, digests)?;
+    let has_commit = build_type.is_some_and(BuildType::has_signed_commit);
+    let commit = if has_commit { format!(" and `commit={commit}`") } else { String::new() };
+    Ok(format!("{count} by the key, with `version={}`{commit}, of {} digests", tag.version(), digests.len()))
 }
 
 /// The claim that there is exactly one such attestation, and its predicate when it holds.
@@ -151,7 +162,12 @@ fn attested(
 }
 
 /// Nothing is attached but what cosign accepted by the key. Where it does not accept all three, there is nothing to count.
-fn attachments(needed: [&Claim; 3], seen: &ImageSeen, tags: &Seen<Vec<String>>) -> Claim {
+fn attachments(
+    needed: [&Claim; 3],
+    seen: &ImageSeen,
+    tags: &Seen<Vec<String>>,
+    signed_as: &dyn Fn(&[&Bundle]) -> Result<()>,
+) -> Claim {
     let refused = |answer: &Seen<Answer>| !matches!(answer, Ok(Answer::Accepted(_)));
     let answers = [&seen.signature, &seen.provenance, &seen.sbom];
     let missing = needed.iter().zip(answers).find(|(_, answer)| refused(answer));
@@ -162,7 +178,7 @@ fn attachments(needed: [&Claim; 3], seen: &ImageSeen, tags: &Seen<Vec<String>>) 
     let bundles = &seen.bundles;
     let looked_at = looked_at.and_then(|(found, tags)| Ok((found, tags, borrow(bundles)?.as_ref())));
     Claim::judge(claims::ATTACHMENTS, &looked_at, |(found, tags, bundles)| {
-        let ours = only_ours(found, tags, *bundles, answers)?;
+        let ours = only_ours(found, tags, *bundles, answers, signed_as)?;
         if let Some(Ok(Answer::Accepted(printed))) = &seen.part_signatures {
             only_ours_of_parts(found, printed)?;
         }
@@ -187,6 +203,7 @@ fn only_ours(
     tags: &[String],
     bundles: Option<&BundlesSeen>,
     answers: [&Seen<Answer>; 3],
+    signed_as: &dyn Fn(&[&Bundle]) -> Result<()>,
 ) -> Result<String> {
     let [signature, provenance, sbom] = answers.map(|answer| match answer {
         Ok(Answer::Accepted(output)) => output.as_str(),
@@ -227,6 +244,7 @@ fn only_ours(
     }
     let attached: Vec<_> = attestations.iter().map(|one| &one.digest).collect();
     bundles::check_same(&read, &attached)?;
+    signed_as(&read)?;
     let both = if read.is_empty() { "" } else { ", and the same in bundles" };
     Ok(format!("{signed} signature, {ours} attestations, all by the key{both}"))
 }

@@ -7,9 +7,9 @@ use serde_json::Value;
 
 use crate::evidence::claims;
 use crate::evidence::provenance::{
-    BUILD_SECRETS, BUILD_TYPE, BuildDefinition, Inputs, LOCAL_BUILDER, LOCAL_RUN, MANIFEST_TYPE, MODIFIED,
-    Provenance, REHEARSE, REHEARSE_WORK_TREE, RELEASE, RELEASE_WORKFLOW, RUN, Resource, SBOM_FILE, SBOM_TYPE,
-    SMOKE, WORK_TREE, WORKFLOW_BUILDER, XTASK, byproduct, resolved_dependencies, xtask_uri,
+    BUILD_SECRETS, BuildDefinition, BuildType, Inputs, LOCAL_BUILDER, LOCAL_RUN, MANIFEST_TYPE, MODIFIED,
+    NETWORK, Provenance, REHEARSE, REHEARSE_WORK_TREE, RELEASE, RELEASE_WORKFLOW, RUN, Resource, SBOM_FILE,
+    SBOM_TYPE, WORK_TREE, WORKFLOW_BUILDER, XTASK, byproduct, network, resolved_dependencies, xtask_uri,
 };
 use crate::evidence::sbom;
 use crate::inputs::DOCKERFILE;
@@ -65,11 +65,7 @@ pub(in crate::verify) fn judge(
 
 fn form(release: &Release<'_>, provenance: &Provenance) -> Result<String> {
     let definition = &provenance.build_definition;
-    ensure!(
-        definition.build_type == BUILD_TYPE,
-        "the build type is `{}`: expected `{BUILD_TYPE}`",
-        definition.build_type
-    );
+    let build_type = BuildType::of(&definition.build_type)?;
     let parameters = &definition.external_parameters;
     ensure!(
         parameters.dockerfile == DOCKERFILE,
@@ -92,9 +88,7 @@ fn form(release: &Release<'_>, provenance: &Provenance) -> Result<String> {
         parameters.workflow.is_some() != parameters.local_run.is_some(),
         "it names neither a workflow nor a local run, or both"
     );
-    let known = [SMOKE, BUILD_SECRETS, RUN];
-    let other = definition.internal_parameters.keys().find(|key| !known.contains(&key.as_str()));
-    ensure!(other.is_none(), "it has internal parameters `{}`", other.map_or("", String::as_str));
+    build_type.check_groups(provenance)?;
     provenance.smoked(&platforms)?;
     Ok(definition.build_type.clone())
 }
@@ -173,8 +167,36 @@ fn inputs(release: &Release<'_>, provenance: &Provenance) -> Result<String> {
     let place = definition.resolved_dependencies.iter().position(|resource| resource.name == "source");
     ensure!(place.is_none_or(|place| place == 0), "it names an input before its source");
     ensure!(found.len() == ours.len(), "it names {} inputs: expected {}", found.len(), ours.len());
+    check_network(release, definition)?;
     let what = if archives.is_empty() { "" } else { ", and the archives the configuration's" };
-    Ok(format!("the Dockerfile, package.json, the lockfile and the base images are the commit's{what}"))
+    let steps = definition.internal_parameters.get(NETWORK);
+    let steps = steps.map(|steps| format!("; steps with a network: {}", steps.len())).unwrap_or_default();
+    Ok(format!(
+        "the Dockerfile, package.json, the lockfile and the base images are the commit's{what}{steps}"
+    ))
+}
+
+/// The steps that have a network are the Dockerfile's. Where it names none although it has to, or although its build type knows
+/// of none, it is not of that form.
+fn check_network(release: &Release<'_>, definition: &BuildDefinition) -> Result<()> {
+    let names_them = BuildType::of(&definition.build_type).is_ok_and(BuildType::names_networked_steps);
+    let Some(said) = definition.internal_parameters.get(NETWORK).filter(|_| names_them) else {
+        return Ok(());
+    };
+    let ours = network(&release.inputs.networked);
+    for (place, words) in &ours {
+        let said = said.get(place);
+        let said =
+            said.with_context(|| format!("it does not name `{place}`, which has a network: {words}"))?;
+        ensure!(said == words, "`{place}`, which has a network, is said to be `{said}`: expected `{words}`");
+    }
+    let more = said.keys().find(|place| !ours.contains_key(*place));
+    ensure!(
+        more.is_none(),
+        "it names `{}` as a step that has a network, and the commit has no such step there",
+        more.map_or("", String::as_str)
+    );
+    Ok(())
 }
 
 /// What the provenance of a build of the commit names.

@@ -112,7 +112,7 @@ fn read(
 ) -> Result<Bundle> {
     let manifest = manifest.context("its manifest is gone")?;
     let blob = blob.context("it is not one layer that is there")?;
-    let bundle = Bundle::parse(blob, subject.digest(), release.tag(), hint)?;
+    let bundle = Bundle::parse(blob, subject.digest(), release.source, hint)?;
     bundle.check_manifest(manifest, subject)?;
     Ok(bundle)
 }

@@ -4,7 +4,11 @@ use serde_json::{Value, json};
 
 use crate::evidence::attached::{Kind, PROVENANCE_PREDICATE, SBOM_PREDICATE};
 use crate::evidence::bundle::{self, Bundle, Of, Subject};
+use crate::evidence::provenance::BuildType;
+use crate::evidence::signed_as::SignedAs;
+use crate::inputs::source::Source;
 use crate::oci::reference::Digest;
+use crate::tool::git::Commit;
 
 use super::change::Key;
 use super::world::World;
@@ -16,8 +20,23 @@ impl World {
 
     /// The bundle of a signature.
     pub(super) fn signature_bundle(&self, of: &Digest, version: &str, by: Key) -> Bundle {
+        self.signature_bundle_of(of, version, self.signed_commit.as_ref(), by)
+    }
+
+    /// The bundle of a signature that names this commit, or none.
+    pub(super) fn signature_bundle_of(
+        &self,
+        of: &Digest,
+        version: &str,
+        commit: Option<&Commit>,
+        by: Key,
+    ) -> Bundle {
+        let build_type = if commit.is_some() { BuildType::V2 } else { BuildType::V1 };
+        // Where it is not named, it may be any.
+        let commit = commit.or(self.forge_tag.as_ref()).expect("the forge has the tag").clone();
         let tag = format!("v{version}").parse().expect("a tag");
-        Bundle::of_signature(of, &tag, by.signature(), &self.hint)
+        let source = Source { tag, commit, time: 0, is_tagged: true };
+        Bundle::of_signature(of, SignedAs::of(&source, build_type), by.signature(), &self.hint)
     }
 
     /// The bundle of whatever envelope is attached of a type.

@@ -8,6 +8,7 @@ use crate::evidence::attached::{Kind, PROVENANCE_PREDICATE, SBOM_PREDICATE};
 use crate::evidence::bundle::MARK;
 use crate::evidence::provenance::SBOM_FILE;
 use crate::evidence::sbom;
+use crate::evidence::signed_as::{COMMIT, VERSION};
 use crate::oci::reference::Digest;
 
 use super::cosign::{OTHER_KEY, SIGNATURE, statement};
@@ -76,13 +77,23 @@ impl World {
         json!({ "mediaType": media_type, "size": size, "digest": digest, "annotations": annotations })
     }
 
+    /// What a signature as `version` says.
+    fn said(&self, version: &str) -> Value {
+        let mut said = json!({ VERSION: version });
+        if let Some(commit) = &self.signed_commit {
+            said[COMMIT] = commit.as_str().into();
+        }
+        said
+    }
+
     /// A signature of `digest`.
     pub(super) fn signature(&mut self, digest: &Digest, version: Option<&str>, by: Key) -> Value {
-        let optional = version.map(|version| json!({ "version": version }));
+        let optional = version.map(|version| self.said(version));
         self.signature_that_says(digest, &json!(optional), by)
     }
 
-    fn signature_that_says(&mut self, digest: &Digest, optional: &Value, by: Key) -> Value {
+    /// A signature of `digest` with exactly these annotations.
+    pub(super) fn signature_that_says(&mut self, digest: &Digest, optional: &Value, by: Key) -> Value {
         let payload = json!({
             "critical": {
                 "identity": { "docker-reference": "carol" },
@@ -97,8 +108,9 @@ impl World {
 
     /// Signs `digest` in place of all its signatures, and says of which format its bundles are.
     pub(super) fn sign_marked(&mut self, digest: &Digest, version: &str, format: &str) {
-        let layer =
-            self.signature_that_says(digest, &json!({ "version": version, MARK.0: format }), Key::Own);
+        let mut said = self.said(version);
+        said[MARK.0] = format.into();
+        let layer = self.signature_that_says(digest, &said, Key::Own);
         self.attach_only(digest, Kind::Signatures, &[layer]);
     }
 

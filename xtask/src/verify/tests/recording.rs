@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use anyhow::{Context as _, Result, anyhow};
 use flate2::read::GzDecoder;
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::contents::base::{Base, Place as BasePlace};
 use crate::contents::cache::Cache;
@@ -16,6 +17,7 @@ use crate::contents::facts::LayerFacts;
 use crate::contents::read::{Known, Part as Layered};
 use crate::evidence::bundle::Hint;
 use crate::evidence::page::{Page, PublishedPage};
+use crate::evidence::signed_as::COMMIT;
 use crate::forge::forgejo;
 use crate::inputs::config::{Config, MANIFEST};
 use crate::inputs::release::Release;
@@ -118,6 +120,12 @@ fn signed_on_main(commit: &Commit) -> SourceSeen {
     SourceSeen { branch: Some(Ok(branch)), signer: Some(Ok(Ok(signer))) }
 }
 
+/// The commit that the printed signature names.
+fn signed_commit(printed: &str) -> Result<Option<Commit>> {
+    let payloads: Value = serde_json::from_str(printed)?;
+    payloads[0]["optional"][COMMIT].as_str().map(Commit::parse).transpose()
+}
+
 /// The files of `dir` that are named by a digest.
 fn by_digest(dir: &Path) -> Result<Vec<(Digest, Vec<u8>)>> {
     let entries = fs::read_dir(dir).with_context(|| format!("listing `{}`", dir.display()))?;
@@ -157,6 +165,9 @@ impl Recording {
             prerelease: recorded.prerelease,
         };
         let RecordedPage { id, draft, address, .. } = recorded;
+        let cosign = COSIGN.map(|name| fs::read_to_string(dir.join("cosign").join(name)));
+        let [signature, provenance, sbom, platforms] = cosign;
+        let cosign = [signature?, provenance?, sbom?, platforms?];
         let source = Source { tag: page.tag.clone(), commit, time: record.time, is_tagged: true };
         let world = World {
             tag: record.tag,
@@ -165,6 +176,7 @@ impl Recording {
             damaged: BTreeSet::new(),
             tags: record.tags,
             layers,
+            signed_commit: signed_commit(&cosign[0])?,
             forge_tag: Some(Commit::parse(&record.forge_tag)?),
             page: Some(PublishedPage { id, page, draft, address }),
             source: signed_on_main(&source.commit),
@@ -176,8 +188,6 @@ impl Recording {
             silent_forge: None,
         };
         anyhow::ensure!(world.tags.get("latest") == record.latest.as_ref(), "`latest` is recorded twice");
-        let cosign = COSIGN.map(|name| fs::read_to_string(dir.join("cosign").join(name)));
-        let [signature, provenance, sbom, platforms] = cosign;
         Ok(Self {
             image: config.reached(image),
             config,
@@ -185,7 +195,7 @@ impl Recording {
             inputs,
             stand_ins: StandIn::of_environment(&Environment::from_pairs(record.stand_ins))?,
             world,
-            cosign: [signature?, provenance?, sbom?, platforms?],
+            cosign,
             base: by_digest(&dir.join("base"))?.into_iter().collect(),
             honest: Mutex::new(None),
             kept: Scratch::new()?,

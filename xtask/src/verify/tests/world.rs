@@ -35,6 +35,8 @@ pub(super) struct World {
     pub(super) tags: BTreeMap<String, Digest>,
     /// Its layers, and what is in them: `None` where the bytes are not those of the digest.
     pub(super) layers: BTreeMap<Digest, Option<Arc<LayerFacts>>>,
+    /// The commit that its signatures name; none where they are older.
+    pub(super) signed_commit: Option<Commit>,
     pub(super) forge_tag: Option<Commit>,
     pub(super) page: Option<PublishedPage>,
     /// What a bundle says of the key.

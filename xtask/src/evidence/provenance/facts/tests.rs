@@ -3,7 +3,7 @@
 use super::super::Tried;
 use super::{Facts, Invocation, Provenance, ToolSource};
 use crate::inputs::config::Config;
-use crate::inputs::dockerfile::{self, BaseImages};
+use crate::inputs::dockerfile::{self, BaseImages, NetworkedStep};
 use crate::oci::reference::Digest;
 use crate::tool::git::Commit;
 use serde_json::{Value, json};
@@ -41,6 +41,7 @@ fn predicate_of(config: &Config, invocation: &Invocation, stand_ins: &[(String, 
         invocation,
         files: &[("service/package-lock.json".to_owned(), Digest::of(b"lock"))],
         base: &base(),
+        networked: &[NetworkedStep { line: 12, words: "RUN npm ci".to_owned() }],
         stand_ins,
         versions: BTreeMap::from([("buildkit".to_owned(), "v0.13.2".to_owned())]),
         tool: &ToolSource {
@@ -152,10 +153,11 @@ fn the_program_that_ran_is_named_apart_from_the_source() {
 }
 
 #[test]
-fn how_each_platform_was_tried_is_said_of_every_run() {
+fn how_each_platform_was_tried_and_what_had_a_network_is_said_of_every_run() {
     let predicate = predicate(&local(), &[]);
     let parameters = &predicate["buildDefinition"]["internalParameters"];
-    assert_eq!(parameters, &json!({"smoke": {"linux/amd64": "native", "linux/arm64": "not run"}}));
+    let smoke = json!({"linux/amd64": "native", "linux/arm64": "not run"});
+    assert_eq!(parameters, &json!({"smoke": smoke, "network": {"Dockerfile:12": "RUN npm ci"}}));
 }
 
 #[test]

@@ -1,0 +1,109 @@
+//! The versions of the predicate (docs/decisions/0015-formats-have-versions.md), and what belongs to a release of each.
+
+use anyhow::{Context as _, Result, bail, ensure};
+use serde_json::Value;
+
+use super::{BUILD_SECRETS, NETWORK, Provenance, RUN, SMOKE};
+
+/// A version of the predicate. Its address is a page at a tag that never moves, the same for everyone who uses this tool, so
+/// that one policy can name it: another form of the predicate gets another address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BuildType {
+    /// The first one.
+    V1,
+    /// It names the steps that have a network, and the signatures beside it name the commit.
+    V2,
+}
+
+impl BuildType {
+    /// Each once, the oldest first.
+    pub const ALL: [Self; 2] = [Self::V1, Self::V2];
+
+    /// The one that a release is given.
+    pub const NEWEST: Self = Self::V2;
+
+    /// What `buildType` says.
+    #[must_use]
+    pub fn address(self) -> &'static str {
+        match self {
+            Self::V1 => {
+                "https://forge.wynning.tech/james/carol/src/tag/provenance-v1/docs/buildtypes/forgejo-release-v1.md"
+            }
+            Self::V2 => {
+                "https://forge.wynning.tech/james/carol/src/tag/provenance-v2/docs/buildtypes/forgejo-release-v2.md"
+            }
+        }
+    }
+
+    /// The one of that address.
+    ///
+    /// # Errors
+    /// When this xtask knows none.
+    pub fn of(address: &str) -> Result<Self> {
+        let Some(known) = Self::ALL.into_iter().find(|known| known.address() == address) else {
+            let [older, newest] = Self::ALL.map(Self::address);
+            bail!("the build type is `{address}`: expected `{newest}`, or `{older}` of an older release");
+        };
+        Ok(known)
+    }
+
+    /// That of a predicate which may have any form otherwise.
+    ///
+    /// # Errors
+    /// When it names none, or one that this xtask does not know.
+    pub fn of_predicate(predicate: &Value) -> Result<Self> {
+        let address = predicate.pointer("/buildDefinition/buildType").and_then(Value::as_str);
+        Self::of(address.context("it names no build type")?)
+    }
+
+    /// Whether it names the steps that have a network.
+    #[must_use]
+    pub fn names_networked_steps(self) -> bool {
+        self != Self::V1
+    }
+
+    /// Whether the signatures of its release name the commit (docs/decisions/0027-signatures-name-the-commit.md).
+    #[must_use]
+    pub fn has_signed_commit(self) -> bool {
+        self != Self::V1
+    }
+
+    /// Whether a predicate of this type has exactly the groups of internal parameters that it has to have, or may have.
+    ///
+    /// # Errors
+    /// When it has another, or lacks one.
+    pub fn check_groups(self, predicate: &Provenance) -> Result<()> {
+        let found = &predicate.build_definition.internal_parameters;
+        let mut known = vec![SMOKE, BUILD_SECRETS, RUN];
+        if self.names_networked_steps() {
+            known.push(NETWORK);
+            for group in [SMOKE, NETWORK] {
+                ensure!(found.contains_key(group), "it has no internal parameters `{group}`");
+            }
+        }
+        let other = found.keys().find(|key| !known.contains(&key.as_str()));
+        ensure!(other.is_none(), "it has internal parameters `{}`", other.map_or("", String::as_str));
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::BuildType;
+    use serde_json::json;
+
+    #[test]
+    fn each_is_known_by_its_own_address_and_nothing_else_is() {
+        for known in BuildType::ALL {
+            let predicate = json!({"buildDefinition": {"buildType": known.address()}});
+            assert_eq!(BuildType::of_predicate(&predicate).unwrap(), known);
+        }
+        let newest = BuildType::NEWEST.address();
+        for other in [newest.replace("v2", "v3"), newest.replace("-v2.md", "-v1.md"), String::new()] {
+            assert!(BuildType::of(&other).is_err(), "{other}");
+        }
+        for none in [json!({}), json!({"buildDefinition": {"buildType": [newest]}}), json!(newest)] {
+            assert!(BuildType::of_predicate(&none).is_err(), "{none}");
+        }
+    }
+}
