@@ -2,6 +2,7 @@
 //! nothing here asks anyone.
 
 pub mod attached;
+pub mod attestation;
 pub mod bundle;
 pub mod candidate;
 pub mod claims;

@@ -12,7 +12,8 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::Digest as _;
 
 use crate::evidence::attached::{PROVENANCE_PREDICATE, SBOM_PREDICATE};
-use crate::evidence::envelope::{open, predicate, seal};
+use crate::evidence::attestation::predicate;
+use crate::evidence::envelope::{open, seal};
 use crate::evidence::provenance::BuildType;
 use crate::evidence::signed_as::SignedAs;
 use crate::inputs::source::Source;

@@ -6,8 +6,8 @@ use anyhow::{Context as _, Result, bail, ensure};
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::evidence::attestation::Attestation;
 use crate::evidence::bundle::{MARK, SIGN_PREDICATE};
-use crate::evidence::envelope::predicate;
 use crate::evidence::provenance::BuildType;
 use crate::evidence::signed_as::{COMMIT, VERSION};
 use crate::inputs::source::Source;
@@ -142,13 +142,18 @@ pub fn envelopes(output: &str) -> impl Iterator<Item = &str> {
     output.lines().filter(|line| !line.trim().is_empty())
 }
 
-/// The predicate of the one attestation that cosign accepted.
-pub fn only_predicate(output: &str, predicate_type: &str, digest: &Digest) -> Result<Value> {
+/// The one attestation that cosign accepted.
+pub fn only_attestation(output: &str, predicate_type: &str, digest: &Digest) -> Result<Attestation> {
     let envelopes: Vec<_> = envelopes(output).collect();
     let [envelope] = envelopes[..] else {
         bail!("there are {} attestations of `{predicate_type}` by the key: expected one", envelopes.len());
     };
-    predicate(envelope.as_bytes(), predicate_type, digest)
+    Attestation::read(envelope.as_bytes(), predicate_type, digest)
+}
+
+/// What it says.
+pub fn only_predicate(output: &str, predicate_type: &str, digest: &Digest) -> Result<Value> {
+    Ok(only_attestation(output, predicate_type, digest)?.predicate)
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! Steps 7 to 9, sign and attest: the signature by cosign, which adds none that is there; the two attestations signed by
-//! cosign and stored together, by one manifest `PUT`. Whatever else writes them at the same time, there is one of each
+//! Steps 7 to 9, sign and attest: the signature by cosign, which adds none that is there; the two attestations written here,
+//! signed by cosign and stored together, by one manifest `PUT`. Whatever else writes them at the same time, there is one of each
 //! (docs/decisions/0010-attestations-are-one-write.md). Where the configuration wants bundles, they are stored after that.
 
 use anyhow::Result;
@@ -7,15 +7,17 @@ use anyhow::Result;
 use crate::evidence::attached::{
     self, Attestations, Kind, PROVENANCE_PREDICATE, SBOM_PREDICATE, Signed as Envelope,
 };
+use crate::evidence::attestation::statement;
 use crate::evidence::bundle::{MARK, Subject};
+use crate::evidence::envelope::{pae, seal};
 use crate::evidence::provenance::BuildType;
 use crate::evidence::signed_as::SignedAs;
 use crate::oci::reference::Digest;
 use crate::oci::registry::{Client, Manifest};
 use crate::process::progress::both;
 use crate::release::Context;
+use crate::release::build::Candidate;
 use crate::release::bundles::{self, Legacy, Signature, Uploaded};
-use crate::tool::cosign::SBOM_TYPE;
 
 /// The attestations, signed and nowhere but here.
 pub(super) struct Signed {
@@ -53,20 +55,25 @@ pub(super) fn sign(context: &Context<'_>, digest: &Digest) -> Result<Option<Sign
     Ok(Some(signature))
 }
 
-/// Signs both attestations, side by side, and reads back what was signed.
+/// Signs both attestations, side by side, as statements about the index and each platform's manifest.
 ///
 /// # Errors
 /// When cosign fails, or signs something else than it was given.
-pub(super) fn attest(context: &Context<'_>, digest: &Digest, attestations: Attestations) -> Result<Signed> {
+pub(super) fn attest(
+    context: &Context<'_>,
+    candidate: &Candidate,
+    attestations: Attestations,
+) -> Result<Signed> {
     let Context { tools, target, .. } = context;
-    // cosign has a short name for the one type, and damages the other under its short name.
-    let envelope = |asked: &str, predicate_type: &'static str, predicate: &[u8]| {
-        let bytes = tools.cosign.envelope(&target.key, asked, predicate, &target.image, digest)?;
-        Envelope::parse(bytes, predicate_type, predicate, digest)
+    let Candidate { digest, manifests, .. } = candidate;
+    let envelope = |predicate_type: &'static str, predicate: &[u8]| {
+        let statement = statement(predicate_type, predicate, &target.image, digest, manifests)?;
+        let signature = tools.cosign.sign_blob(&target.key, &pae(&statement))?;
+        Envelope::parse(seal(&statement, &signature), predicate_type, predicate, digest)
     };
     let (provenance, sbom) = both(
-        || envelope(PROVENANCE_PREDICATE, PROVENANCE_PREDICATE, &attestations.provenance),
-        || envelope(SBOM_TYPE, SBOM_PREDICATE, &attestations.sbom),
+        || envelope(PROVENANCE_PREDICATE, &attestations.provenance),
+        || envelope(SBOM_PREDICATE, &attestations.sbom),
     )?;
     Ok(Signed { envelopes: [provenance, sbom], attestations })
 }

@@ -8,8 +8,9 @@ use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use serde::Deserialize;
 
 use crate::evidence::attached::{Kind, Signed};
+use crate::evidence::attestation::predicate;
 use crate::evidence::bundle::{self, Bundle, EMPTY_CONFIG, Hint, INDEX_TYPE, MANIFEST_TYPE, Of, Subject};
-use crate::evidence::envelope::{pae, predicate};
+use crate::evidence::envelope::pae;
 use crate::evidence::provenance::BuildType;
 use crate::evidence::signed_as::SignedAs;
 use crate::oci::exact;

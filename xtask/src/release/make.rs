@@ -57,7 +57,10 @@ pub(super) fn run(context: &Context<'_>) -> Result<Made> {
     let attestations = Attestations { provenance, sbom };
     let (signature, signed) = both(
         || context.step(Step::Sign, digest.as_str(), || attest::sign(context, digest)),
-        || context.step(Step::Attest, "provenance, SBOM", || attest::attest(context, digest, attestations)),
+        || {
+            context
+                .step(Step::Attest, "provenance, SBOM", || attest::attest(context, &candidate, attestations))
+        },
     )?;
     if let Some(public) = published()? {
         return Ok(Made::Public(public));

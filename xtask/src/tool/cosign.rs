@@ -11,13 +11,9 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use serde::Deserialize;
 use xshell::cmd;
 
 use crate::oci::reference::{Digest, Image};
-use crate::process::scratch::Scratch;
 use crate::process::secret::Secret;
 use crate::process::{Call, Runner};
 use crate::tool::docker::DockerConfig;
@@ -114,44 +110,6 @@ impl<'a> Cosign<'a> {
         self.with_key(&arguments, key)?.repeatable().run()
     }
 
-    /// Signs a statement that `predicate` is about `image@digest`, and returns the DSSE envelope as JSON. Stores nothing:
-    /// cosign would read, change and write a tag, and of two at once one is lost (docs/facts.md#one-attestation-is-lost).
-    ///
-    /// # Errors
-    /// When cosign fails, or prints something else.
-    pub fn envelope(
-        &self,
-        key: &SigningKey,
-        predicate_type: &str,
-        predicate: &[u8],
-        image: &Image,
-        digest: &Digest,
-    ) -> Result<Vec<u8>> {
-        let scratch = Scratch::new()?;
-        let (file, bundle) = (scratch.path().join("predicate.json"), scratch.path().join("bundle.json"));
-        std::fs::write(&file, predicate).with_context(|| format!("writing `{}`", file.display()))?;
-        let (file, bundle_file) = (file.display().to_string(), bundle.display().to_string());
-        let mut arguments = vec!["attest", "--yes", "--key", KEY, TLOG, "--no-upload"];
-        arguments.extend(["--type", predicate_type, "--predicate", &file]);
-        arguments.extend(self.legacy_format()?);
-        // 2 prints the envelope, 3 writes it into a file that 2 has no flag for (docs/facts.md#envelopes).
-        let generation = self.generation()?;
-        arguments.extend(
-            (generation == Generation::Three).then_some(["--bundle", &bundle_file]).into_iter().flatten(),
-        );
-        arguments.extend(without_tls(image));
-        let pinned = image.pinned(digest);
-        arguments.push(&pinned);
-        let output = self.with_key(&arguments, key)?.repeatable().output()?.success()?;
-        match generation {
-            Generation::Two => Ok(output.stdout.trim_ascii_end().to_vec()),
-            Generation::Three => {
-                let bytes = std::fs::read(&bundle).context("reading the bundle that cosign wrote")?;
-                envelope_of_bundle(&bytes)
-            }
-        }
-    }
-
     /// Runs a command that the release page prints, from `dir`, and returns what cosign printed: for a signature a JSON
     /// array of payloads, for attestations one DSSE envelope a line. `Err` of the inner result is cosign's no.
     ///
@@ -211,24 +169,12 @@ fn verdict(stderr: &str) -> &str {
     error.or_else(|| lines.find(|line| !line.starts_with("WARNING"))).unwrap_or("it gives no reason")
 }
 
-/// What cosign 3 writes for `--no-upload --bundle` in the legacy format.
-fn envelope_of_bundle(bytes: &[u8]) -> Result<Vec<u8>> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase", deny_unknown_fields)]
-    struct Bundle {
-        base64_signature: String,
-    }
-    let bundle: Bundle =
-        serde_json::from_slice(bytes).context("the bundle that cosign wrote is not of the known form")?;
-    STANDARD.decode(bundle.base64_signature).context("the bundle that cosign wrote holds no base64")
-}
-
 /// Keys reach cosign by environment alone.
 const KEY: &str = "env://COSIGN_PRIVATE_KEY";
 
 #[cfg(test)]
 mod tests {
-    use super::{envelope_of_bundle, verdict};
+    use super::verdict;
 
     #[test]
     fn the_reason_is_told_and_not_the_warning_before_it() {
@@ -236,13 +182,5 @@ mod tests {
         assert_eq!(verdict(said), "no signatures found");
         assert_eq!(verdict("WARNING: x\n\ninvalid option\n"), "invalid option");
         assert_eq!(verdict("WARNING: x\n"), "it gives no reason");
-    }
-
-    #[test]
-    fn the_bundle_of_cosign_3_holds_an_envelope_and_nothing_else() {
-        assert_eq!(envelope_of_bundle(br#"{"base64Signature":"e30="}"#).unwrap(), b"{}");
-        for bad in ["", "{}", r#"{"base64Signature":"e30"}"#, r#"{"base64Signature":"e30=","cert":"x"}"#] {
-            assert!(envelope_of_bundle(bad.as_bytes()).is_err(), "{bad}");
-        }
     }
 }

@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::evidence::envelope::predicate;
+use crate::evidence::attestation::predicate;
 use crate::oci::exact;
 use crate::oci::reference::Digest;
 

@@ -11,7 +11,7 @@ use super::{BUILD_SECRETS, NETWORK, Provenance, RUN, SMOKE};
 pub enum BuildType {
     /// The first one.
     V1,
-    /// It names the steps that have a network, and the signatures beside it name the commit.
+    /// It names the steps that have a network; the signatures beside it name the commit, and the attestations each platform.
     V2,
 }
 
@@ -65,6 +65,12 @@ impl BuildType {
     /// Whether the signatures of its release name the commit (docs/decisions/0027-signatures-name-the-commit.md).
     #[must_use]
     pub fn has_signed_commit(self) -> bool {
+        self != Self::V1
+    }
+
+    /// Whether the statements of its release are written here and name each platform, and not cosign's, which name the index alone.
+    #[must_use]
+    pub fn has_own_statements(self) -> bool {
         self != Self::V1
     }
 

@@ -32,12 +32,11 @@ impl Generation {
             if !takes("sign", flags)? {
                 continue;
             }
-            let bundle: &[&str] = if generation == Self::Three { &["--bundle=x"] } else { &[] };
-            if !takes("attest", &[flags, &["--no-upload"], bundle].concat())? {
+            if !takes("sign-blob", flags)? {
                 bail!(
-                    "this cosign ({}) cannot hand over an attestation without uploading it: `cosign attest` does not \
-                     take `--no-upload --bundle`; {INSTALL}",
-                    version()?
+                    "this cosign ({}) cannot sign a statement: `cosign sign-blob` does not take `{}`; {INSTALL}",
+                    version()?,
+                    flags.join(" ")
                 );
             }
             return Ok(generation);
@@ -93,21 +92,23 @@ mod tests {
 
     #[test]
     fn the_generation_is_told_by_capability() {
-        let two = &["--tlog-upload=false", "--no-upload"][..];
-        let no_bundle = &[
-            "--tlog-upload=false",
-            "--no-upload",
-            "--use-signing-config=false",
-            "--new-bundle-format=false",
-        ][..];
-        let three = &[no_bundle, &["--bundle=x"]].concat()[..];
-        for (known, expected) in [
-            (two, Ok(Generation::Two)),
-            (three, Ok(Generation::Three)),
-            (no_bundle, Err("this cosign (v2.6.1) cannot hand over an attestation")),
-            (&["--no-upload"], Err("this cosign (v2.6.1) knows neither")),
+        const TWO: &[&str] = &["--tlog-upload=false"];
+        const THREE: &[&str] =
+            &["--tlog-upload=false", "--use-signing-config=false", "--new-bundle-format=false"];
+        for (sign, sign_blob, expected) in [
+            (TWO, TWO, Ok(Generation::Two)),
+            (THREE, THREE, Ok(Generation::Three)),
+            (
+                THREE,
+                TWO,
+                Err("this cosign (v2.6.1) cannot sign a statement: `cosign sign-blob` does not take"),
+            ),
+            (&[], TWO, Err("this cosign (v2.6.1) knows neither")),
         ] {
-            let takes = |_: &str, flags: &[&str]| Ok(flags.iter().all(|flag| known.contains(flag)));
+            let takes = |command: &str, flags: &[&str]| {
+                let known = if command == "sign" { sign } else { sign_blob };
+                Ok(flags.iter().all(|flag| known.contains(flag)))
+            };
             let found =
                 Generation::by_flags(|| Ok("v2.6.1".to_owned()), takes).map_err(|error| error.to_string());
             match (expected, &found) {
@@ -115,7 +116,7 @@ mod tests {
                 (Err(words), Err(said)) => {
                     assert!(said.contains(words) && said.contains("install cosign 2.5 or 3.1"), "{said}");
                 }
-                _ => panic!("{known:?}: {found:?}"),
+                _ => panic!("{sign:?}, {sign_blob:?}: {found:?}"),
             }
         }
     }

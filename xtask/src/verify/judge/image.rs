@@ -4,6 +4,7 @@ use anyhow::{Result, anyhow, bail, ensure};
 use serde_json::Value;
 
 use crate::evidence::attached::{Attestations, Kind, PROVENANCE_PREDICATE, SBOM_PREDICATE};
+use crate::evidence::attestation::Attestation;
 use crate::evidence::bundle::Bundle;
 use crate::evidence::claims;
 use crate::evidence::labels;
@@ -14,7 +15,7 @@ use crate::oci::index;
 use crate::oci::reference::Digest;
 
 use super::{bundles, form, layers, provenance};
-use crate::evidence::statement::{check_signatures, envelopes, only_predicate, signatures};
+use crate::evidence::statement::{check_signatures, envelopes, only_attestation, only_predicate, signatures};
 use crate::verify::claim::{Claim, Seen, Unseen};
 use crate::verify::observe::{Answer, Attached, BundlesSeen, ImageSeen, Part, Said};
 
@@ -26,8 +27,17 @@ pub(in crate::verify) fn judge(
     tags: &Seen<Vec<String>>,
 ) -> Vec<Claim> {
     let mut claims = contents(release, digest, seen);
+    let platforms = seen.platforms().ok();
+    let manifests: Option<Vec<_>> = platforms.map(|all| all.into_iter().map(|(_, digest)| digest).collect());
+    let about = |attestation: &Attestation, build_type: Option<BuildType>| match (build_type, &manifests) {
+        (Some(build_type), Some(manifests)) => attestation.check_subjects(build_type, manifests),
+        // What is unknown here is another claim, which does not hold.
+        _ => Ok(()),
+    };
     let (provenance, predicate) =
-        attested(claims::PROVENANCE, &seen.provenance, PROVENANCE_PREDICATE, digest);
+        attested(claims::PROVENANCE, &seen.provenance, PROVENANCE_PREDICATE, digest, |attestation| {
+            about(attestation, BuildType::of_predicate(&attestation.predicate).ok())
+        });
     let build_type = predicate.as_ref().ok().and_then(|predicate| BuildType::of_predicate(predicate).ok());
     let signature = Claim::judge(claims::SIGNATURE, &seen.signature, |answer| {
         signed(release, answer, build_type, std::slice::from_ref(digest))
@@ -41,7 +51,9 @@ pub(in crate::verify) fn judge(
             Ok(said)
         })
     });
-    let (sbom, bom) = attested(claims::SBOM, &seen.sbom, SBOM_PREDICATE, digest);
+    let (sbom, bom) = attested(claims::SBOM, &seen.sbom, SBOM_PREDICATE, digest, |attestation| {
+        about(attestation, build_type)
+    });
     let signed_as = |bundles: &[&Bundle]| bundles::check_commit(bundles, digest, release.source, build_type);
     let attachments = attachments([&signature, &provenance, &sbom], seen, tags, &signed_as);
     claims.push(signature);
@@ -56,7 +68,8 @@ pub(in crate::verify) fn judge(
 
 /// Whether the provenance that cosign accepts says that it is of a rehearsal.
 pub(in crate::verify) fn is_rehearsal(seen: &ImageSeen, digest: &Digest) -> bool {
-    let (_, predicate) = attested(claims::PROVENANCE, &seen.provenance, PROVENANCE_PREDICATE, digest);
+    let (_, predicate) =
+        attested(claims::PROVENANCE, &seen.provenance, PROVENANCE_PREDICATE, digest, |_| Ok(()));
     let command = predicate.as_ref().ok().and_then(|predicate| {
         predicate.pointer("/buildDefinition/externalParameters/localRun/command")?.as_str()
     });
@@ -146,16 +159,19 @@ fn signed(
     Ok(format!("{count} by the key, with `version={}`{commit}, of {} digests", tag.version(), digests.len()))
 }
 
-/// The claim that there is exactly one such attestation, and its predicate when it holds.
+/// The claim that there is exactly one such attestation, which `check` takes, and its predicate when it holds.
 fn attested(
     id: &'static str,
     seen: &Seen<Answer>,
     predicate_type: &str,
     digest: &Digest,
+    check: impl Fn(&Attestation) -> Result<()>,
 ) -> (Claim, Seen<Value>) {
     let mut predicate = Err(Unseen::Follows(id));
     let claim = Claim::judge(id, seen, |answer| {
-        predicate = Ok(only_predicate(accepted(answer)?, predicate_type, digest)?);
+        let attestation = only_attestation(accepted(answer)?, predicate_type, digest)?;
+        check(&attestation)?;
+        predicate = Ok(attestation.predicate);
         Ok("exactly one by the key, of this digest".to_owned())
     });
     (claim, predicate)

@@ -9,6 +9,7 @@ use crate::evidence::bundle::MARK;
 use crate::evidence::provenance::SBOM_FILE;
 use crate::evidence::sbom;
 use crate::evidence::signed_as::{COMMIT, VERSION};
+use crate::oci::index;
 use crate::oci::reference::Digest;
 
 use super::cosign::{OTHER_KEY, SIGNATURE, statement};
@@ -120,14 +121,27 @@ impl World {
         self.attach_only(digest, Kind::Signatures, &[layer]);
     }
 
-    /// An attestation about `digest`.
-    pub(super) fn attestation(&mut self, digest: &Digest, kind: &str, predicate: &Value, by: Key) -> Value {
-        let statement = json!({
+    /// A statement about `digest`, as a release has them whose signatures say the same as this one's.
+    fn statement(&self, digest: &Digest, kind: &str, predicate: &Value) -> Value {
+        let subject = |digest: &Digest| json!({ "name": "carol", "digest": { "sha256": digest.hex() } });
+        let mut statement = json!({
             "_type": "https://in-toto.io/Statement/v0.1",
             "predicateType": kind,
-            "subject": [{ "name": "carol", "digest": { "sha256": digest.hex() } }],
+            "subject": [subject(digest)],
             "predicate": predicate,
         });
+        if self.signed_commit.is_some() {
+            statement["_type"] = "https://in-toto.io/Statement/v1".into();
+            let manifests = self.blobs.get(digest).map(|index| index::platforms(index).expect("an index"));
+            let manifests = manifests.into_iter().flatten().map(|(_, manifest)| subject(&manifest));
+            statement["subject"].as_array_mut().expect("subjects").extend(manifests);
+        }
+        statement
+    }
+
+    /// An attestation about `digest`.
+    pub(super) fn attestation(&mut self, digest: &Digest, kind: &str, predicate: &Value, by: Key) -> Value {
+        let statement = self.statement(digest, kind, predicate);
         self.envelope(kind, &statement, by)
     }
 
