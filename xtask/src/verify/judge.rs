@@ -1,5 +1,6 @@
 //! Each claim as a pure function of what was seen.
 
+mod attachments;
 mod bundles;
 mod form;
 pub(super) mod image;

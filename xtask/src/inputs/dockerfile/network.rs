@@ -12,7 +12,7 @@ use crate::inputs::finding::Rule;
 const INSTALLS: [[&str; 2]; 5] =
     [["npm", "ci"], ["npm", "rebuild"], ["apt-get", "install"], ["apt", "install"], ["apk", "add"]];
 
-/// In bytes, how much of a step is looked at: one whose flags are longer than that has a network, as far as anybody knows.
+/// In bytes, after how many no more continued lines are looked at: a step with so many flags has a network, as far as anybody knows.
 const LOOKED_AT: usize = 2 << 10;
 
 /// In characters, how much is told of a step: the Dockerfile, which has its digest in the provenance, says the rest.
@@ -98,10 +98,11 @@ fn run(logical: &str) -> Option<(&str, &str)> {
 /// Whether `--network=none` is among the flags, all of them up to it written plainly: quotes and escapes make one flag of
 /// several words, and a bare `--` ends them.
 fn is_without_network(arguments: &str, escape: char) -> bool {
-    let is_plain =
-        |word: &&str| word.starts_with("--") && *word != "--" && !word.contains(['"', '\'', escape]);
-    let is_cut = arguments.len() >= LOOKED_AT;
-    !is_cut && arguments.split_whitespace().take_while(is_plain).any(|flag| flag == "--network=none")
+    let is_plain = |word: &str| word.starts_with("--") && word != "--" && !word.contains(['"', '\'', escape]);
+    // A last word may go on in what is not looked at.
+    let words = arguments.split_whitespace();
+    let complete = words.clone().zip(words.skip(1)).map(|(word, _)| word);
+    complete.take_while(|word| is_plain(word)).any(|flag| flag == "--network=none")
 }
 
 fn told(words: &str) -> String {
@@ -217,8 +218,11 @@ mod tests {
 
     #[test]
     fn a_step_that_cannot_be_read_to_the_end_of_its_flags_is_named() {
-        let long = format!("RUN {}--network=none make", "--mount=type=tmpfs,target=/x ".repeat(200));
-        assert_eq!(lines(&long), [1]);
+        let long = |flags: &str| format!("RUN {flags}--network=none make {}", "&& make x \\\n".repeat(300));
+        assert!(lines(&long("")).is_empty(), "a long command is none");
+        assert_eq!(lines(&long(&"--mount=type=tmpfs,target=/x \\\n".repeat(80))), [1]);
+        let cut = format!("RUN --mount=type=tmpfs,target=/{} --network=none\\\nx make", "x".repeat(2_048));
+        assert_eq!(lines(&cut), [1]);
         let many = "RUN \\\n".repeat(1_000);
         assert_eq!(lines(&many).len(), 1_000);
         assert!(lines(&"\\\n".repeat(30_000)).is_empty());

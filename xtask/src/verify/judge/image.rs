@@ -3,7 +3,7 @@
 use anyhow::{Result, anyhow, bail, ensure};
 use serde_json::Value;
 
-use crate::evidence::attached::{Attestations, Kind, PROVENANCE_PREDICATE, SBOM_PREDICATE};
+use crate::evidence::attached::{Attestations, PROVENANCE_PREDICATE, SBOM_PREDICATE};
 use crate::evidence::attestation::Attestation;
 use crate::evidence::bundle::Bundle;
 use crate::evidence::claims;
@@ -14,10 +14,10 @@ use crate::inputs::source::Source;
 use crate::oci::index;
 use crate::oci::reference::Digest;
 
-use super::{bundles, form, layers, provenance};
-use crate::evidence::statement::{check_signatures, envelopes, only_attestation, only_predicate, signatures};
+use super::{attachments, bundles, form, layers, provenance};
+use crate::evidence::statement::{check_signatures, only_attestation, only_predicate, signatures};
 use crate::verify::claim::{Claim, Seen, Unseen};
-use crate::verify::observe::{Answer, Attached, BundlesSeen, ImageSeen, Part, Said};
+use crate::verify::observe::{Answer, ImageSeen, Part, Said};
 
 /// Judges what was seen of the image; `tags` names what is attached to it besides signatures and attestations.
 pub(in crate::verify) fn judge(
@@ -55,7 +55,7 @@ pub(in crate::verify) fn judge(
         about(attestation, build_type)
     });
     let signed_as = |bundles: &[&Bundle]| bundles::check_commit(bundles, digest, release.source, build_type);
-    let attachments = attachments([&signature, &provenance, &sbom], seen, tags, &signed_as);
+    let attachments = attachments::judge([&signature, &provenance, &sbom], seen, tags, &signed_as);
     claims.push(signature);
     claims.extend(parts);
     claims.extend([attachments, provenance]);
@@ -125,7 +125,7 @@ fn said(seen: &ImageSeen) -> Seen<Vec<(&str, &Said)>> {
     said.collect::<Option<_>>().ok_or(Unseen::Follows(claims::IMAGE_PRESENT))
 }
 
-fn borrow<T>(seen: &Seen<T>) -> Seen<&T> {
+pub(super) fn borrow<T>(seen: &Seen<T>) -> Seen<&T> {
     seen.as_ref().map_err(Clone::clone)
 }
 
@@ -175,94 +175,6 @@ fn attested(
         Ok("exactly one by the key, of this digest".to_owned())
     });
     (claim, predicate)
-}
-
-/// Nothing is attached but what cosign accepted by the key. Where it does not accept all three, there is nothing to count.
-fn attachments(
-    needed: [&Claim; 3],
-    seen: &ImageSeen,
-    tags: &Seen<Vec<String>>,
-    signed_as: &dyn Fn(&[&Bundle]) -> Result<()>,
-) -> Claim {
-    let refused = |answer: &Seen<Answer>| !matches!(answer, Ok(Answer::Accepted(_)));
-    let answers = [&seen.signature, &seen.provenance, &seen.sbom];
-    let missing = needed.iter().zip(answers).find(|(_, answer)| refused(answer));
-    let looked_at = match missing {
-        Some((claim, _)) => Err(Unseen::Follows(claim.id)),
-        None => borrow(&seen.attached).and_then(|found| Ok((found, borrow(tags)?))),
-    };
-    let bundles = &seen.bundles;
-    let looked_at = looked_at.and_then(|(found, tags)| Ok((found, tags, borrow(bundles)?.as_ref())));
-    Claim::judge(claims::ATTACHMENTS, &looked_at, |(found, tags, bundles)| {
-        let ours = only_ours(found, tags, *bundles, answers, signed_as)?;
-        if let Some(Ok(Answer::Accepted(printed))) = &seen.part_signatures {
-            only_ours_of_parts(found, printed)?;
-        }
-        Ok(ours)
-    })
-}
-
-/// As of the image itself: podman and skopeo look at the platforms' signatures alone.
-fn only_ours_of_parts(found: &Attached, printed: &str) -> Result<()> {
-    let ours = signatures(printed)?.len();
-    let layers = found.of_parts.iter().map(|one| form::attached(Kind::Signatures, one.as_deref()));
-    let attached: usize = layers.map(|layers| Ok(layers?.len())).sum::<Result<_>>()?;
-    ensure!(
-        attached == ours,
-        "{attached} signatures are attached to the platforms' images, and {ours} of them are by the key"
-    );
-    Ok(())
-}
-
-fn only_ours(
-    found: &Attached,
-    tags: &[String],
-    bundles: Option<&BundlesSeen>,
-    answers: [&Seen<Answer>; 3],
-    signed_as: &dyn Fn(&[&Bundle]) -> Result<()>,
-) -> Result<String> {
-    let [signature, provenance, sbom] = answers.map(|answer| match answer {
-        Ok(Answer::Accepted(output)) => output.as_str(),
-        _ => "",
-    });
-    let of_bundles = bundles.and_then(|bundles| bundles.tag.as_ref());
-    let others: Vec<_> = tags.iter().filter(|tag| Some(*tag) != of_bundles).map(String::as_str).collect();
-    ensure!(
-        others.is_empty(),
-        "`{}` is attached in another format: other programs look at it, and nobody signed it",
-        others.join("`, `")
-    );
-    let signatures = signatures(signature)?;
-    let is_promised = bundles::promised(&signatures)?;
-    let ours = signatures.len();
-    let signed = form::attached(Kind::Signatures, found.signatures.as_deref())?.len();
-    ensure!(signed == ours, "{signed} signatures are attached, and {ours} of them are by the key");
-    let of_each = [provenance, sbom].map(|printed| envelopes(printed).collect::<Vec<_>>());
-    let judged = of_each.concat();
-    let attestations = form::attached(Kind::Attestations, found.attestations.as_deref())?;
-    let ours = judged.len();
-    let read = bundles.map_or_else(|| Ok(Vec::new()), |bundles| bundles::ours(bundles, is_promised))?;
-    ensure!(
-        attestations.len() == ours,
-        "{} attestations are attached ({}), and {ours} of them are provenance or an SBOM by the key",
-        attestations.len(),
-        attestations.iter().map(|one| one.mark.as_str()).collect::<Vec<_>>().join(", ")
-    );
-    // What was read above is what is attached, and not what cosign made of it (docs/facts.md#envelopes).
-    for attached in &attestations {
-        form::check_mark(attached, of_each.each_ref().map(Vec::as_slice))?;
-        ensure!(
-            bundles::was_printed(&attached.digest, &judged, &read),
-            "the attestation `{}` ({}) is attached, and cosign printed another one",
-            attached.digest,
-            attached.mark
-        );
-    }
-    let attached: Vec<_> = attestations.iter().map(|one| &one.digest).collect();
-    bundles::check_same(&read, &attached)?;
-    signed_as(&read)?;
-    let both = if read.is_empty() { "" } else { ", and the same in bundles" };
-    Ok(format!("{signed} signature, {ours} attestations, all by the key{both}"))
 }
 
 fn judge_labels(release: &Release<'_>, index: &[u8], said: &[(&str, &Said)]) -> Result<String> {

@@ -1,6 +1,9 @@
 //! Every recorded release verifies, and its page is what would be written in its format.
 
-use crate::evidence::attached::PROVENANCE_PREDICATE;
+use serde_json::json;
+
+use crate::evidence::attached::{PROVENANCE_PREDICATE, SBOM_PREDICATE};
+use crate::evidence::bundle::MARK;
 use crate::evidence::claims;
 use crate::evidence::page::{self, Details, Format};
 use crate::evidence::provenance::Provenance;
@@ -96,6 +99,46 @@ fn a_page_of_every_format_is_left_as_it_is() {
             page::promises(&found.page.body)
         );
     }
+}
+
+/// What is no longer true of a release from before the second build type, with a change by the key.
+fn of_the_first_build_type(change: impl FnOnce(&mut World)) -> Vec<&'static str> {
+    let (_, dir) = all().unwrap().remove(1);
+    let recording = Recording::load(&dir).unwrap();
+    let mut world = recording.world.clone();
+    change(&mut world);
+    let claims = recording.judge_with_the_stand_in(&world);
+    claims.iter().filter(|claim| claim.verdict == Verdict::False).map(|claim| claim.id).collect()
+}
+
+#[test]
+fn a_release_of_the_first_build_type_has_nothing_of_the_second() {
+    assert_eq!(of_the_first_build_type(|_| ()), [""; 0]);
+    let network = |world: &mut World| {
+        world.change_provenance(|provenance| {
+            provenance["buildDefinition"]["internalParameters"]["network"] = json!({});
+        });
+    };
+    assert_eq!(of_the_first_build_type(network), [claims::PROVENANCE_FORM]);
+    let commit = |world: &mut World| {
+        world.signed_commit.clone_from(&world.forge_tag);
+        let (digest, version) = (world.digest.clone(), world.version());
+        world.sign_marked(&digest, &version, MARK.1);
+    };
+    assert_eq!(of_the_first_build_type(commit), [claims::SIGNATURE]);
+    let bundle = |world: &mut World| {
+        world.signed_commit.clone_from(&world.forge_tag);
+        world.bundle_only(&world.bundles());
+    };
+    assert_eq!(of_the_first_build_type(bundle), [claims::ATTACHMENTS]);
+    let subjects = |world: &mut World| {
+        world.signed_commit.clone_from(&world.forge_tag);
+        let sbom = world.predicate(SBOM_PREDICATE);
+        world.attest_anew(SBOM_PREDICATE, &sbom, Key::Own);
+        world.signed_commit = None;
+        world.bundle_only(&world.bundles());
+    };
+    assert_eq!(of_the_first_build_type(subjects), [claims::SBOM]);
 }
 
 #[test]

@@ -34,6 +34,7 @@ mod page;
 mod predicate;
 mod registry;
 mod sbom;
+mod second;
 mod signatures;
 mod tags;
 
@@ -56,7 +57,7 @@ pub(super) struct Lie {
 }
 
 /// All of them, by what they are about.
-pub(super) const TOPICS: [&[Lie]; 13] = [
+pub(super) const TOPICS: [&[Lie]; 14] = [
     tags::LIES,
     keys::LIES,
     signatures::LIES,
@@ -66,6 +67,7 @@ pub(super) const TOPICS: [&[Lie]; 13] = [
     exact::LIES,
     form::LIES,
     predicate::LIES,
+    second::LIES,
     sbom::LIES,
     image::LIES,
     page::LIES,

@@ -118,7 +118,7 @@ pub(super) const LIES: &[Lie] = &[
         tell: |world| {
             world.change_provenance(|provenance| {
                 let place = &mut provenance["buildDefinition"]["buildType"];
-                *place = place.as_str().expect("a build type").replace("v1.md", "v2.md").into();
+                *place = place.as_str().expect("a build type").replace("v2", "v3").into();
             });
         },
         wrong: &["provenance.form"],

@@ -1,0 +1,215 @@
+//! Lies in what a release says since the second build type: the steps that have a network, the commit in the signatures, and the
+//! platforms among the subjects. All by the key: without one of them a release would pass for an older one that never had it.
+
+use serde_json::{Value, json};
+
+use super::super::change::Key;
+use super::super::cosign::statement;
+use super::super::world::World;
+use super::Lie;
+use crate::evidence::attached::{Kind, PROVENANCE_PREDICATE, SBOM_PREDICATE};
+use crate::evidence::bundle::{Bundle, MARK, Of};
+use crate::evidence::provenance::BuildType;
+use crate::oci::reference::Digest;
+use crate::tool::git::Commit;
+
+const NETWORK: &str = "/buildDefinition/internalParameters/network";
+
+/// A commit that nobody released.
+const OTHER: &str = "8888888888888888888888888888888888888888";
+
+/// A lie that one claim sees, or several.
+const fn seen(name: &'static str, tell: fn(&mut World), wrong: &'static [&'static str]) -> Lie {
+    Lie { name, tell, wrong, unchecked: &[] }
+}
+
+/// Changes the steps that the provenance names.
+fn change_steps(world: &mut World, change: impl FnOnce(&mut serde_json::Map<String, Value>)) {
+    world.change_provenance(|provenance| {
+        let steps = provenance.pointer_mut(NETWORK).and_then(Value::as_object_mut);
+        change(steps.expect("it names them"));
+    });
+}
+
+/// Says that the provenance is of the first build type.
+fn call_it_the_first(provenance: &mut Value) {
+    provenance["buildDefinition"]["buildType"] = BuildType::V1.address().into();
+}
+
+/// Signs `digest` in place of its signatures, and names that commit, or none.
+fn sign(world: &mut World, digest: &Digest, commit: Option<&str>) {
+    let layer = signature(world, digest, commit);
+    world.attach_only(digest, Kind::Signatures, &[layer]);
+}
+
+fn signature(world: &mut World, digest: &Digest, commit: Option<&str>) -> Value {
+    let mut said = json!({ "version": world.version(), MARK.0: MARK.1 });
+    if let Some(commit) = commit {
+        said["commit"] = commit.into();
+    }
+    world.signature_that_says(digest, &said, Key::Own)
+}
+
+/// The bundles, with one of a signature that names that commit, or none, in the place of ours.
+fn bundles(world: &World, commit: Option<&str>) -> Vec<Bundle> {
+    let commit = commit.map(|commit| Commit::parse(commit).expect("a commit"));
+    let bundle = world.signature_bundle_of(&world.digest, &world.version(), commit.as_ref(), Key::Own);
+    let attested = world.bundles().into_iter().filter(|bundle| bundle.of != Of::Signature);
+    [bundle].into_iter().chain(attested).collect()
+}
+
+/// Attests a changed statement.
+fn restate(world: &mut World, kind: &str, change: impl FnOnce(&mut Value)) {
+    let mut statement = statement(&world.envelope_of(kind));
+    change(&mut statement);
+    let layer = world.envelope(kind, &statement, Key::Own);
+    world.replace_attestation(kind, Some(layer));
+}
+
+fn subjects(statement: &mut Value) -> &mut Vec<Value> {
+    statement["subject"].as_array_mut().expect("subjects")
+}
+
+pub(super) const LIES: &[Lie] = &[
+    seen(
+        "a step with a network left out of the provenance",
+        |world| change_steps(world, serde_json::Map::clear),
+        &["provenance.inputs"],
+    ),
+    seen(
+        "a step with a network more in the provenance",
+        |world| change_steps(world, |steps| drop(steps.insert("Dockerfile:1".to_owned(), "RUN make".into()))),
+        &["provenance.inputs"],
+    ),
+    seen(
+        "other words of a step with a network in the provenance",
+        |world| {
+            change_steps(world, |steps| {
+                *steps.values_mut().next().expect("there is one") = "RUN npm ci".into();
+            });
+        },
+        &["provenance.inputs"],
+    ),
+    seen(
+        "the provenance without the steps with a network",
+        |world| {
+            world.change_provenance(|provenance| {
+                let groups = provenance["buildDefinition"]["internalParameters"].as_object_mut();
+                groups.expect("it has parameters").remove("network");
+            });
+        },
+        &["provenance.form"],
+    ),
+    seen(
+        "the provenance without how the image was tried",
+        |world| {
+            world.change_provenance(|provenance| {
+                let groups = provenance["buildDefinition"]["internalParameters"].as_object_mut();
+                groups.expect("it has parameters").remove("smoke");
+            });
+        },
+        // The page says how it was.
+        &["provenance.form", "page.commands"],
+    ),
+    Lie {
+        name: "the provenance passed off as one of the first build type",
+        tell: |world| world.change_provenance(call_it_the_first),
+        wrong: &["provenance", "sbom", "signature", "signature.platforms", "attachments"],
+        unchecked: &["provenance.*", "sbom.components"],
+    },
+    Lie {
+        name: "the provenance and its subjects passed off as of the first build type",
+        tell: |world| {
+            for kind in [PROVENANCE_PREDICATE, SBOM_PREDICATE] {
+                restate(world, kind, |statement| {
+                    subjects(statement).truncate(1);
+                    if kind == PROVENANCE_PREDICATE {
+                        call_it_the_first(&mut statement["predicate"]);
+                    }
+                });
+            }
+        },
+        wrong: &["provenance.form", "signature", "signature.platforms", "attachments"],
+        unchecked: &[],
+    },
+    seen(
+        "signed by the key, without the commit, instead",
+        |world| sign(world, &world.digest.clone(), None),
+        &["signature"],
+    ),
+    seen(
+        "signed by the key, with another commit, instead",
+        |world| sign(world, &world.digest.clone(), Some(OTHER)),
+        &["signature"],
+    ),
+    seen(
+        "the key's signature with another commit beside ours",
+        |world| {
+            let layer = signature(world, &world.digest.clone(), Some(OTHER));
+            world.attach(Kind::Signatures, layer);
+        },
+        &["signature"],
+    ),
+    seen(
+        "a platform's manifest signed without the commit instead",
+        |world| {
+            let platform = world.platforms().remove(1);
+            sign(world, &platform, None);
+        },
+        &["signature.platforms"],
+    ),
+    seen(
+        "a platform's manifest signed with another commit instead",
+        |world| {
+            let platform = world.platforms().remove(0);
+            sign(world, &platform, Some(OTHER));
+        },
+        &["signature.platforms"],
+    ),
+    seen(
+        "bundle of a signature without the commit, by the key",
+        |world| world.bundle_only(&bundles(world, None)),
+        &["attachments"],
+    ),
+    seen(
+        "bundle of a signature with another commit, by the key",
+        |world| world.bundle_only(&bundles(world, Some(OTHER))),
+        &["attachments"],
+    ),
+    Lie {
+        name: "a platform left out of the provenance's subjects",
+        tell: |world| {
+            restate(world, PROVENANCE_PREDICATE, |statement| drop(subjects(statement).pop()));
+        },
+        wrong: &["provenance"],
+        unchecked: &["provenance.*"],
+    },
+    Lie {
+        name: "a platform left out of the SBOM's subjects",
+        tell: |world| restate(world, SBOM_PREDICATE, |statement| drop(subjects(statement).pop())),
+        wrong: &["sbom"],
+        unchecked: &["sbom.components", "provenance.products"],
+    },
+    Lie {
+        name: "another image among the provenance's subjects",
+        tell: |world| {
+            restate(world, PROVENANCE_PREDICATE, |statement| {
+                let mut other = subjects(statement)[1].clone();
+                other["digest"]["sha256"] = Digest::of(b"another image").hex().into();
+                subjects(statement).push(other);
+            });
+        },
+        wrong: &["provenance"],
+        unchecked: &["provenance.*"],
+    },
+    Lie {
+        name: "the provenance's statement of an older type",
+        tell: |world| {
+            restate(world, PROVENANCE_PREDICATE, |statement| {
+                statement["_type"] = "https://in-toto.io/Statement/v0.1".into();
+            });
+        },
+        wrong: &["provenance"],
+        unchecked: &["provenance.*"],
+    },
+];
