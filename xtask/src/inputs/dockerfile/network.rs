@@ -16,7 +16,7 @@ const INSTALLS: [[&str; 2]; 5] =
 const LOOKED_AT: usize = 2 << 10;
 
 /// In characters, how much is told of a step: the Dockerfile, which has its digest in the provenance, says the rest.
-const TOLD: usize = 200;
+const TOLD: usize = 1_000;
 
 /// A `RUN` that has a network, or may have one.
 ///
@@ -27,7 +27,7 @@ pub struct NetworkedStep {
     /// Where it begins in the Dockerfile, from 1.
     pub line: usize,
     /// Its words from `RUN` or `ONBUILD` on, one space between them: those of its continued lines too, and no heredoc. Cut to
-    /// 200 characters, and `…` in place of the rest.
+    /// 1,000 characters, and `…` in place of the rest.
     pub words: String,
 }
 
@@ -177,8 +177,8 @@ mod tests {
             step(10, "RUN make"),
         ];
         assert_eq!(steps(text), expected);
-        let long = steps(&format!("RUN {}", "é ".repeat(300))).remove(0).words;
-        assert_eq!(long.chars().count(), 201);
+        let long = steps(&format!("RUN {}", "é ".repeat(800))).remove(0).words;
+        assert_eq!(long.chars().count(), 1_001);
         assert!(long.starts_with("RUN é é") && long.ends_with('…'), "{long}");
     }
 

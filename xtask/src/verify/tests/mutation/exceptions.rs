@@ -78,12 +78,6 @@ pub(super) const EXCEPTIONS: &[Exception] = &[
     ),
     because(
         PROVENANCE,
-        "/predicate/buildDefinition/internalParameters",
-        &[Op::Other],
-        "likewise: the images of both were tried in the same way",
-    ),
-    because(
-        PROVENANCE,
         "/predicate/runDetails/metadata/invocationId",
         SAID,
         "which attempt it was, likewise",
@@ -116,12 +110,6 @@ pub(super) const EXCEPTIONS: &[Exception] = &[
         "signature of the ",
         "/optional/bundle",
         &[Op::Delete],
-        "a release from before bundles says nothing of them, by the key, and may have been given some",
-    ),
-    because(
-        "signature of the ",
-        "/optional",
-        &[Op::Other],
         "a release from before bundles says nothing of them, by the key, and may have been given some",
     ),
     because(
