@@ -24,6 +24,7 @@ macro_rules! of_an_image {
 }
 
 mod attested;
+mod build_type;
 mod bundles;
 mod envelope;
 mod exact;
@@ -34,7 +35,7 @@ mod page;
 mod predicate;
 mod registry;
 mod sbom;
-mod second;
+
 mod signatures;
 mod tags;
 
@@ -67,7 +68,7 @@ pub(super) const TOPICS: [&[Lie]; 14] = [
     exact::LIES,
     form::LIES,
     predicate::LIES,
-    second::LIES,
+    build_type::LIES,
     sbom::LIES,
     image::LIES,
     page::LIES,
