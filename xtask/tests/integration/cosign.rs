@@ -62,12 +62,13 @@ fn a_listed_cosign_is_started_from_a_private_copy_and_gets_the_key() -> Result<(
 }
 
 #[test]
-fn a_cosign_that_cannot_hand_over_an_attestation_does_not_get_the_key() -> Result<()> {
+fn a_cosign_that_cannot_sign_a_statement_does_not_get_the_key() -> Result<()> {
     let old = SCRIPT.replace("v3.1.3", "v2.6.1");
-    let script =
-        format!("{old}case \"$*\" in *--bundle*) echo 'Error: unknown flag: --bundle' >&2; exit 1 ;; esac\n");
+    let script = format!(
+        "{old}case \"$1\" in sign-blob) echo 'Error: unknown flag: --tlog-upload' >&2; exit 1 ;; esac\n"
+    );
     let (said, seen) = with_pins(&[], &script)?;
-    let words = ["- cosign: this cosign (v2.6.1) cannot hand over", "install cosign 2.5 or 3.1"];
+    let words = ["- cosign: this cosign (v2.6.1) cannot sign a statement", "install cosign 2.5 or 3.1"];
     ensure!(words.iter().all(|words| said.contains(words)), "{said}");
     let seen = seen.context("it was not started")?;
     ensure!(!seen.contains("COSIGN_PRIVATE_KEY"), "it got the key: {seen}");
