@@ -54,7 +54,8 @@ fn command(release: &Release<'_>, digest: Option<&Digest>, id: &str) -> Option<S
             claims::ATTACHMENTS => format!("cosign tree {pinned}"),
             claims::SBOM | claims::SBOM_COMPONENTS => format!("{sbom} {PREDICATE}"),
             claims::PROVENANCE_INPUTS => format!(
-                "{provenance} {PREDICATE}.buildDefinition.resolvedDependencies,.predicate.buildDefinition.internalParameters.network; git show {tag}:Dockerfile | sha256sum"
+                "{provenance} {PREDICATE}.buildDefinition.resolvedDependencies,\
+                 .predicate.buildDefinition.internalParameters.network; git show {tag}:Dockerfile | sha256sum"
             ),
             _ if id.starts_with(claims::PROVENANCE) => format!("{provenance} {PREDICATE}"),
             _ => return None,
