@@ -1,6 +1,7 @@
 //! `cargo testbed bench`: what a release costs, beside a straight script that does the same without the guarantees. One
 //! machine, one run, mixed order; nothing is asserted. `docs/benchmarks.md` explains the figures.
 
+mod check;
 mod contestant;
 pub(crate) mod figures;
 mod key;
@@ -54,6 +55,9 @@ pub(crate) struct Options {
     /// Measure the notes of 10,000 and 100,000 commits, and nothing else; needs no testbed
     #[arg(long, conflicts_with_all = ["cold", "all_releases"])]
     notes: bool,
+    /// Measure `xtask check` on this repository and on a large one, and nothing else; needs no testbed
+    #[arg(long, conflicts_with_all = ["cold", "all_releases", "notes"])]
+    check: bool,
     /// Repeat the order of an earlier run
     #[arg(long)]
     seed: Option<u64>,
@@ -74,6 +78,12 @@ pub(crate) fn run(environment: &Environment, options: &Options) -> Result<()> {
         Some(seed) => seed,
         None => u64::from_str_radix(&random_hex()?[..8], 16).context("making a seed")?,
     };
+    if options.check {
+        let (xtask, _) = build_xtask(&Runner::new(environment))?;
+        let load = machine::load()?;
+        let text = check::measure(environment, &xtask, options.rounds)?;
+        return publish(options, "bench --check", &format!("Load before: {load}.\n\n{text}"));
+    }
     if options.notes {
         let (xtask, _) = build_xtask(&Runner::new(environment))?;
         let load = machine::load()?;
