@@ -49,6 +49,9 @@ const KINDS: [(&str, Group); 17] = [
 /// The type of a change of dependencies, and how the scope of one begins, whatever its type.
 const DEPENDENCIES: &str = "deps";
 
+/// Digits of a pull request's number: no forge has a thousand million of them.
+const LONGEST_NUMBER: usize = 9;
+
 /// Where a page has a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
@@ -78,6 +81,16 @@ impl<'a> Change<'a> {
         let Kind { group, place, text, is_marked } = Kind::of(&entry.message.subject, groups);
         let breaking = (is_marked || !footers.is_empty()).then_some(&footers[..]);
         Self { commit: &entry.commit, authors: &entry.authors, group, place, text, breaking }
+    }
+
+    /// Its text and the number of the pull request that it came by, where the text ends with ` (#7)`: forges write that below a
+    /// squashed one.
+    pub(super) fn pull_request(&self) -> Option<(&str, &str)> {
+        let (text, number) = self.text.strip_suffix(')')?.rsplit_once(" (#")?;
+        let is_number = (1..=LONGEST_NUMBER).contains(&number.len())
+            && number.bytes().all(|byte| byte.is_ascii_digit())
+            && !number.starts_with('0');
+        (is_number && !text.trim().is_empty()).then_some((text, number))
     }
 }
 
@@ -160,6 +173,28 @@ mod tests {
     fn entry(number: u8, parents: usize, message: &str) -> LogEntry {
         let commit = Commit::parse(&format!("{number:02x}").repeat(20)).unwrap();
         LogEntry { commit, parents, author: None, authors: Vec::new(), message: Message::of(message) }
+    }
+
+    #[test]
+    fn a_squashed_pull_request_is_named_at_the_end() {
+        for (subject, expected) in [
+            ("fix: the parser (#12)", Some(("the parser", "12"))),
+            ("Add b (#3)", Some(("Add b", "3"))),
+            ("a (#1) (#999999999)", Some(("a (#1)", "999999999"))),
+            ("a (#1234567890)", None),
+            ("a (#0)", None),
+            ("a (#01)", None),
+            ("a (#-1)", None),
+            ("a (#１)", None),
+            ("a (#1) b", None),
+            ("a(#1)", None),
+            (" (#1)", None),
+            ("a (1)", None),
+            ("a (#)", None),
+        ] {
+            let entry = entry(1, 1, subject);
+            assert_eq!(Change::of(&entry, &Groups::default()).pull_request(), expected, "{subject}");
+        }
     }
 
     #[test]

@@ -49,6 +49,13 @@ fn changes_are_grouped_and_what_breaks_comes_first() {
 }
 
 #[test]
+fn a_change_links_to_the_pull_request_that_its_subject_ends_with() {
+    let text = told(&["fix: the parser (#12)"]);
+    let links = "([#12](https://forge.example.org/a/b/pulls/12), [000000000000](https://forge.example.org/a/b/commit/0";
+    assert!(text.contains(&format!("- `the parser` {links}")), "{text}");
+}
+
+#[test]
 fn a_project_without_a_convention_has_one_list() {
     let text = told(&["verify: no cache", "plain words"]);
     assert!(text.starts_with("- `verify: no cache`") && !text.contains('#'), "{text}");

@@ -22,7 +22,7 @@ const PAGES: u64 = 400;
 const MOST_COMMITS: u64 = 12;
 
 /// What subjects are made of: what Markdown and forges read as something else than text, and what cannot be seen.
-const FRAGMENTS: [&str; 59] = [
+const FRAGMENTS: [&str; 60] = [
     "# ",
     "## Image\n",
     "- ",
@@ -56,6 +56,7 @@ const FRAGMENTS: [&str; 59] = [
     "http://localhost/x",
     "@everyone",
     "#1",
+    " (#7)",
     "a/b!2",
     "4993ff5a4993ff5a",
     ":tada:",
@@ -97,7 +98,7 @@ impl Random {
 
     fn message(&mut self) -> String {
         let length = self.below(9);
-        (0..length).map(|_| FRAGMENTS[usize::try_from(self.below(59)).unwrap()]).collect()
+        (0..length).map(|_| FRAGMENTS[usize::try_from(self.below(60)).unwrap()]).collect()
     }
 }
 
@@ -152,6 +153,8 @@ fn read(page: &str) -> (Vec<String>, Vec<String>) {
             Event::Start(Tag::Link { dest_url, .. }) => {
                 let rest =
                     dest_url.strip_prefix(REPOSITORY).unwrap_or_else(|| panic!("{dest_url} in\n{page}"));
+                let pull = rest.strip_prefix("/pulls/").map(|number| number.parse::<u32>().is_ok());
+                assert!(pull.unwrap_or(true), "{dest_url} in\n{page}");
                 commits.extend(rest.strip_prefix("/commit/").map(str::to_owned));
             }
             Event::Start(Tag::Paragraph | Tag::List(None) | Tag::Item | Tag::Strong | Tag::HtmlBlock)
@@ -176,7 +179,8 @@ fn every_commit_is_there_once_and_nothing_that_it_says_is_markup() {
             .iter()
             .flat_map(|change| {
                 let footers = change.breaking.iter().copied().flatten().map(String::as_str);
-                [&*change.text].into_iter().chain(footers)
+                let text = change.pull_request().map_or(&*change.text, |(text, _number)| text);
+                [text].into_iter().chain(footers)
             })
             .map(seen)
             .collect();
