@@ -28,7 +28,7 @@ use xtask::process::{Call, Runner};
 const INTERVAL: Duration = Duration::from_millis(2);
 
 /// Longer than anything that a test waits for on a machine under load.
-const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Tests that may run side by side share it, those that may not have it for themselves. A test that waits to be alone keeps
 /// later ones from starting, so both get their turn; no test takes it twice.
@@ -58,7 +58,7 @@ fn marked<T: FnOnce() -> Result<()>>(body: T) -> Result<()> {
     let started = Instant::now();
     if let Err(error) = body() {
         // Past libtest, which catches what is printed.
-        writeln!(io::stderr(), "\n{name} failed: {error:?}")?;
+        writeln!(io::stderr(), "\n{name} failed: {error:#}")?;
         return Err(error);
     }
     if let Some(dir) = environment().get("E2E_RAN")? {

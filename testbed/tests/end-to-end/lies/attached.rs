@@ -2,19 +2,21 @@
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
-use xtask::evidence::attached::PROVENANCE_PREDICATE;
+use xtask::evidence::attached::{self, PROVENANCE_PREDICATE, Signed};
+use xtask::evidence::attestation::statement;
 use xtask::evidence::bundle::{self, Bundle, Hint, Of, Subject};
+use xtask::evidence::envelope::{pae, seal};
 use xtask::oci::reference::{Digest, Image};
 use xtask::oci::registry::Credentials;
-use xtask::process::scratch::Scratch;
+use xtask::process::Runner;
 use xtask::process::secret::Secret;
+use xtask::tool::cosign::{Cosign, SigningKey};
 use xtask::tool::docker::DockerConfig;
 
 use super::honest::Honest;
 use super::registry::{Manifest, Registry};
 use crate::forge::project::Project;
-use crate::harness::checkout::text;
-use crate::harness::{call, environment, export};
+use crate::harness::{PATIENCE, call, environment, export};
 
 /// The predicate type of an SBOM.
 pub(super) const SBOM_TYPE: &str = "https://cyclonedx.org/bom";
@@ -55,20 +57,36 @@ impl Signer {
         self.cosign("TESTBED_COSIGN_3", &[&["sign"], &KEY[..], &options].concat(), digest)
     }
 
-    /// Attests `predicate`; `options` are those of `cosign attest`.
+    /// A statement as a release makes it, that `predicate` is about `digest` and then `platforms`, in its envelope.
     pub(super) fn attest(
         &self,
         digest: &Digest,
-        kind: &str,
+        platforms: &[Digest],
+        kind: &'static str,
         predicate: &Value,
-        options: &[&str],
-    ) -> Result<()> {
-        let scratch = Scratch::new()?;
-        let file = scratch.path().join("predicate.json");
-        std::fs::write(&file, serde_json::to_vec_pretty(predicate)?).context("writing a predicate")?;
-        let what = ["--type", kind, "--predicate", text(&file)?];
-        self.cosign("TESTBED_COSIGN_2", &[&["attest"], &KEY[..], &what, options].concat(), digest)
+    ) -> Result<Signed> {
+        let (runner, docker) = (Runner::new(&environment()), DockerConfig::new(&environment(), None)?);
+        let program = export("TESTBED_COSIGN_2")?;
+        let cosign = Cosign::new(&runner, &*program, &docker, PATIENCE);
+        // Of the subjects, the digests count.
+        let platforms: Vec<_> =
+            platforms.iter().map(|digest| ("platform".to_owned(), digest.clone())).collect();
+        let predicate = serde_json::to_vec(predicate).context("writing a predicate")?;
+        let statement = statement(kind, &predicate, &self.image, digest, &platforms)?;
+        let key = SigningKey { private_key: self.key.clone(), password: self.password.clone() };
+        let signature = cosign.sign_blob(&key, &pae(&statement))?;
+        Ok(Signed { bytes: seal(&statement, &signature), predicate_type: kind })
     }
+}
+
+/// Stores what is attested of `digest` as a release does.
+pub(super) fn store(registry: &Registry, digest: &Digest, envelopes: &[Signed]) -> Result<()> {
+    let config = attached::config(envelopes)?;
+    for blob in envelopes.iter().map(|envelope| &envelope.bytes).chain([&config]) {
+        registry.upload(blob)?;
+    }
+    let (media_type, bytes) = (attached::MEDIA_TYPE.to_owned(), attached::manifest(envelopes, &config)?);
+    registry.put(&stored_as(digest, "att"), &Manifest { media_type, bytes })
 }
 
 /// The tag under which cosign keeps what belongs to a digest.
@@ -105,9 +123,24 @@ impl Honest {
     }
 
     /// Attests in place of what is attested of that type, with the project's key.
-    pub(super) fn attest_anew(&self, kind: &str, predicate: &Value) -> Result<()> {
-        self.own.attest(&self.digest, kind, predicate, &["--replace"])?;
+    pub(super) fn attest_anew(&self, kind: &'static str, predicate: &Value) -> Result<()> {
+        self.replace_attestation(self.own.attest(&self.digest, &self.manifests()?, kind, predicate)?)?;
         self.bundle_again()
+    }
+
+    /// Puts an attestation in the place of ours of its type.
+    pub(super) fn replace_attestation(&self, new: Signed) -> Result<()> {
+        let stored = self.registry.manifest(&stored_as(&self.digest, "att"))?.json()?;
+        let kinds = [PROVENANCE_PREDICATE, SBOM_TYPE].into_iter();
+        let kept = kinds.filter(|kind| *kind != new.predicate_type).map(|kind| {
+            let digest = stored["layers"][position(&stored, kind)?]["digest"].as_str().context("a layer")?;
+            Ok(Signed { bytes: self.registry.blob(&digest.parse()?)?, predicate_type: kind })
+        });
+        let mut envelopes: Vec<Signed> = kept.collect::<Result<_>>()?;
+        // The provenance comes first.
+        let place = if new.predicate_type == PROVENANCE_PREDICATE { 0 } else { envelopes.len() };
+        envelopes.insert(place, new);
+        store(&self.registry, &self.digest, &envelopes)
     }
 
     /// Makes the bundles anew of what is attested, beside the signature's, as somebody with the key may.
@@ -151,20 +184,5 @@ impl Honest {
         self.attest_anew(SBOM_TYPE, &changed)?;
         // As the release writes it.
         Ok(Digest::of(&[&serde_json::to_vec_pretty(&changed)?, &b"\n"[..]].concat()))
-    }
-
-    /// Puts the attestation that `from` has of a type in the place of ours.
-    pub(super) fn copy_attestation(&self, kind: &str, from: &Digest) -> Result<()> {
-        let theirs = self.registry.manifest(&stored_as(from, "att"))?.json()?;
-        self.change_attestations(kind, Some(theirs["layers"][position(&theirs, kind)?].clone()))
-    }
-
-    fn change_attestations(&self, kind: &str, layer: Option<Value>) -> Result<()> {
-        let tag = stored_as(&self.digest, "att");
-        let mut stored = self.registry.manifest(&tag)?.json()?;
-        let at = position(&stored, kind)?;
-        let layers = stored["layers"].as_array_mut().context("attestations without layers")?;
-        drop(layers.splice(at..=at, layer));
-        self.registry.put(&tag, &Manifest::of(&stored)?)
     }
 }

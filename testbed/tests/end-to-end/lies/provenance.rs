@@ -34,8 +34,10 @@ pub(super) const LIES: &[Lie] = &[
         name: "provenance whose subject is another digest",
         make: |honest| {
             let elsewhere = Digest::of(b"no image");
-            honest.own.attest(&elsewhere, PROVENANCE_PREDICATE, &honest.provenance, &[])?;
-            honest.copy_attestation(PROVENANCE_PREDICATE, &elsewhere)
+            let manifests = honest.manifests()?;
+            let theirs =
+                honest.own.attest(&elsewhere, &manifests, PROVENANCE_PREDICATE, &honest.provenance)?;
+            honest.replace_attestation(theirs)
         },
         wrong: REJECTED,
         unchecked: WITHOUT,

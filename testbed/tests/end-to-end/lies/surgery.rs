@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use xtask::evidence::attached::PROVENANCE_PREDICATE;
 use xtask::oci::reference::Digest;
 
-use super::attached::SBOM_TYPE;
+use super::attached::{self, SBOM_TYPE};
 use super::honest::{Honest, TAG};
 use super::registry::{Manifest, Registry};
 
@@ -93,11 +93,15 @@ impl Honest {
         let index = parts.store(&self.registry, &[TAG, "latest"])?;
         let digest = index.digest();
         let version = format!("version={}", TAG.trim_start_matches('v'));
-        self.own.sign(&digest, &["--recursive", "-a", &version])?;
+        let commit =
+            format!("commit={}", self.project.checkout.git(&["rev-parse", &format!("{TAG}^{{commit}}")])?);
+        self.own.sign(&digest, &["--recursive", "-a", &version, "-a", &commit])?;
         let mut provenance = self.provenance.clone();
         provenance["runDetails"]["byproducts"] = self.byproducts(&index)?;
-        self.own.attest(&digest, PROVENANCE_PREDICATE, &provenance, &[])?;
-        self.own.attest(&digest, SBOM_TYPE, &self.sbom, &[])?;
+        let (manifests, _) = index.names()?;
+        let attest = |kind, predicate: &Value| self.own.attest(&digest, &manifests, kind, predicate);
+        let envelopes = [attest(PROVENANCE_PREDICATE, &provenance)?, attest(SBOM_TYPE, &self.sbom)?];
+        attached::store(&self.registry, &digest, &envelopes)?;
         self.edit_page(|body| body.replace(self.digest.as_str(), digest.as_str()))
     }
 
