@@ -7,6 +7,8 @@ use std::thread;
 
 use anyhow::{Result, anyhow};
 
+use crate::process::failure::is_transient;
+
 /// Works on all of `items`, as many at once as there are processors; results are in the order of `items`.
 ///
 /// # Errors
@@ -28,18 +30,44 @@ pub fn side_by_side<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> Result<R
     results.into_iter().map(|(_, result)| result).collect()
 }
 
-/// Works on both at once.
+/// Runs two pieces of work side by side and returns both results.
 ///
 /// # Errors
-/// That of `first`, else that of `second`.
-pub fn both<A: Send, B>(
+/// Those of the two; when both fail the error says both, and counts as the first's that is not transient.
+pub fn both<A: Send, B: Send>(
     first: impl FnOnce() -> Result<A> + Send,
-    second: impl FnOnce() -> Result<B>,
+    second: impl FnOnce() -> Result<B> + Send,
 ) -> Result<(A, B)> {
     thread::scope(|scope| {
-        let first = scope.spawn(first);
-        let second = second();
-        let first = first.join().map_err(|_panic| anyhow!("a thread panicked"))?;
-        Ok((first?, second?))
+        let second = scope.spawn(second);
+        let first = first();
+        let second = second.join().map_err(|_panic| anyhow!("a thread panicked"))?;
+        match (first, second) {
+            // What is transient is not worth another try while something else is wrong.
+            (Err(first), Err(second)) if is_transient(&first) && !is_transient(&second) => {
+                Err(second.context(format!("{first:#}; besides")))
+            }
+            (Err(first), Err(second)) => Err(first.context(format!("{second:#}; besides"))),
+            (first, second) => Ok((first?, second?)),
+        }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::both;
+    use crate::process::failure::{Transient, is_transient};
+    use anyhow::{Result, bail};
+
+    #[test]
+    fn side_by_side_work_reports_either_error() {
+        assert_eq!(both(|| Ok(1), || Ok(2)).unwrap(), (1, 2));
+        assert!(both(|| Ok(1), || -> Result<()> { bail!("no") }).is_err());
+        let error = both(|| -> Result<()> { bail!("one") }, || -> Result<()> { bail!("two") }).unwrap_err();
+        assert_eq!(format!("{error:#}"), "two; besides: one");
+        assert!(both(|| -> Result<()> { bail!("no") }, || Ok(2)).is_err());
+        let away = || -> Result<()> { Err(Transient::new("away").into()) };
+        assert!(!is_transient(&both(away, || -> Result<()> { bail!("no") }).unwrap_err()));
+        assert!(is_transient(&both(away, away).unwrap_err()));
+    }
 }

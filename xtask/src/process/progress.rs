@@ -10,10 +10,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result};
 
 use crate::process::environment::Environment;
-use crate::process::failure::is_transient;
 use crate::process::secret::redact;
 use crate::process::shown::one_line;
 
@@ -207,35 +206,11 @@ impl Live {
     }
 }
 
-/// Runs two pieces of work side by side and returns both results.
-///
-/// # Errors
-/// Those of the two; when both fail the error says both, and counts as the first's that is not transient.
-pub fn both<A: Send, B: Send>(
-    first: impl FnOnce() -> Result<A> + Send,
-    second: impl FnOnce() -> Result<B> + Send,
-) -> Result<(A, B)> {
-    thread::scope(|scope| {
-        let second = scope.spawn(second);
-        let first = first();
-        let second = second.join().map_err(|_panic| anyhow!("a thread panicked"))?;
-        match (first, second) {
-            // What is transient is not worth another try while something else is wrong.
-            (Err(first), Err(second)) if is_transient(&first) && !is_transient(&second) => {
-                Err(second.context(format!("{first:#}; besides")))
-            }
-            (Err(first), Err(second)) => Err(first.context(format!("{second:#}; besides"))),
-            (first, second) => Ok((first?, second?)),
-        }
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::events::Event;
-    use super::{AtStep, Steps, Style, both};
+    use super::{AtStep, Steps, Style};
     use crate::process::environment::Environment;
-    use crate::process::failure::{Transient, is_transient};
     use anyhow::{Result, bail};
     use std::time::Duration;
 
@@ -271,17 +246,5 @@ mod tests {
         assert_eq!(error.downcast_ref::<AtStep>().map(AtStep::name), Some("tag"));
         let error = at_the_end.run("tag", "", || -> Result<()> { bail!("moved") }).unwrap_err();
         assert_eq!(format!("{error:#}"), "step `tag`: moved");
-    }
-
-    #[test]
-    fn side_by_side_work_reports_either_error() {
-        assert_eq!(both(|| Ok(1), || Ok(2)).unwrap(), (1, 2));
-        assert!(both(|| Ok(1), || -> Result<()> { bail!("no") }).is_err());
-        let error = both(|| -> Result<()> { bail!("one") }, || -> Result<()> { bail!("two") }).unwrap_err();
-        assert_eq!(format!("{error:#}"), "two; besides: one");
-        assert!(both(|| -> Result<()> { bail!("no") }, || Ok(2)).is_err());
-        let away = || -> Result<()> { Err(Transient::new("away").into()) };
-        assert!(!is_transient(&both(away, || -> Result<()> { bail!("no") }).unwrap_err()));
-        assert!(is_transient(&both(away, away).unwrap_err()));
     }
 }

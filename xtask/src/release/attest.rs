@@ -14,7 +14,7 @@ use crate::evidence::provenance::BuildType;
 use crate::evidence::signed_as::SignedAs;
 use crate::oci::reference::Digest;
 use crate::oci::registry::{Client, Manifest};
-use crate::process::progress::both;
+use crate::process::parallel::both;
 use crate::release::Context;
 use crate::release::build::Candidate;
 use crate::release::bundles::{self, Legacy, Signature, Uploaded};

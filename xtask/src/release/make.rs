@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use crate::evidence::attached::Attestations;
 use crate::oci::reference::Digest;
-use crate::process::progress::both;
+use crate::process::parallel::both;
 use crate::release::step::Step;
 use crate::release::{Context, attest, build, conflict, contents, preflight, smoke, tags};
 use crate::verify;

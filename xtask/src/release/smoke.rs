@@ -13,7 +13,7 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::evidence::provenance::{Smoked, Tried};
 use crate::inputs::config::Platforms;
-use crate::process::progress::both;
+use crate::process::parallel::both;
 use crate::refuse;
 use crate::release::Context;
 use crate::release::build::Candidate;

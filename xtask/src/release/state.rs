@@ -7,7 +7,7 @@ use crate::evidence::candidate;
 use crate::evidence::claims::{About, about};
 use crate::evidence::page::{self, Format, Page, PublishedPage};
 use crate::oci::reference::{Digest, Tag};
-use crate::process::progress::both;
+use crate::process::parallel::both;
 use crate::release::Context;
 use crate::release::plan::{Facts, Found};
 use crate::release::tags::Published;

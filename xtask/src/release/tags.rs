@@ -9,7 +9,7 @@ use crate::evidence::candidate;
 use crate::inputs::source::Source;
 use crate::oci::reference::{Digest, Tag};
 use crate::oci::registry::{Client, Removal};
-use crate::process::progress::both;
+use crate::process::parallel::both;
 use crate::refuse;
 use crate::release::Context;
 use crate::release::step::Step;

@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use crate::oci::reference::Digest;
-use crate::process::progress::both;
+use crate::process::parallel::both;
 
 use super::claim::{Claim, Seen};
 use super::judge::{image, public};

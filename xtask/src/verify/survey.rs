@@ -11,7 +11,7 @@ use crate::inputs::release::Release;
 use crate::inputs::version::ReleaseTag;
 use crate::oci::reference::Digest;
 use crate::oci::registry::{Client, Manifest};
-use crate::process::progress::both;
+use crate::process::parallel::both;
 
 use super::claim::{Claim, Seen, Unseen};
 use super::judge::{image, public};

@@ -10,7 +10,7 @@ use crate::inputs::release::Release;
 use crate::oci::index;
 use crate::oci::reference::Digest;
 use crate::oci::registry::{Manifest, Wanted};
-use crate::process::progress::both;
+use crate::process::parallel::both;
 use crate::tool::cosign::{Cosign, VerifyCommand};
 use crate::verify::Verifier;
 use crate::verify::claim::{Seen, Unseen};

@@ -39,7 +39,7 @@ mod sbom;
 mod signatures;
 mod tags;
 
-use crate::process::progress::both;
+use crate::process::parallel::both;
 use crate::verify::claim::{Claim, Verdict};
 
 use super::recording::{Recording, all};
