@@ -215,19 +215,19 @@ impl Page<'_> {
             Entry::Change(change) => change,
         };
         let (commit, short) = (change.commit, change.commit.short());
-        let link = self.repository.map_or(0, |repository| 2 * repository.len() + commit.as_str().len());
+        let link = self.repository.map_or(0, |repository| repository.len() + commit.as_str().len());
         if self.text.len() + short.len() + link > self.room {
             return None;
         }
-        let mut entry = match (self.repository, change.pull_request()) {
-            (None, _) => format!("- {} ({short})\n", as_written(&change.text)),
-            (Some(repository), None) => {
-                format!("- {} ([{short}]({repository}/commit/{commit}))\n", as_written(&change.text))
+        let named = match self.repository {
+            Some(repository) => format!("[{short}]({repository}/commit/{commit})"),
+            None => short.to_string(),
+        };
+        let mut entry = match self.repository.zip(change.pull_request()) {
+            Some((repository, (text, number))) => {
+                format!("- {} ([#{number}]({repository}/pulls/{number}), {named})\n", as_written(text))
             }
-            (Some(repository), Some((text, number))) => format!(
-                "- {} ([#{number}]({repository}/pulls/{number}), [{short}]({repository}/commit/{commit}))\n",
-                as_written(text)
-            ),
+            None => format!("- {} ({named})\n", as_written(&change.text)),
         };
         for footer in change.breaking.into_iter().flatten() {
             entry += &format!("  - {}\n", as_written(footer));

@@ -1,6 +1,6 @@
 mod structure;
 
-use super::Told;
+use super::{Change, Entry, Page, Told};
 use crate::inputs::config::Groups;
 use crate::inputs::config::tests::example_with;
 use crate::inputs::history::History;
@@ -53,6 +53,22 @@ fn a_change_links_to_the_pull_request_that_its_subject_ends_with() {
     let text = told(&["fix: the parser (#12)"]);
     let links = "([#12](https://forge.example.org/a/b/pulls/12), [000000000000](https://forge.example.org/a/b/commit/0";
     assert!(text.contains(&format!("- `the parser` {links}")), "{text}");
+}
+
+#[test]
+fn an_entry_is_left_out_only_where_it_has_no_room() {
+    let commit = Commit::parse(&"a".repeat(40)).unwrap();
+    let entry = LogEntry { commit, parents: 1, author: None, authors: Vec::new(), message: Message::of("x") };
+    let change = Change::of(&entry, &Groups::default());
+    let told_in = |room: usize| {
+        let repository = Some("https://forge.example.org/a/b");
+        let mut page = Page { repository, text: String::new(), room, untold: 0 };
+        page.list("", &[Entry::Change(&change)]);
+        (page.text.len(), page.untold)
+    };
+    let (length, _) = told_in(1_000);
+    assert_eq!(told_in(length), (length, 0));
+    assert_eq!(told_in(length - 1), (0, 1));
 }
 
 #[test]
