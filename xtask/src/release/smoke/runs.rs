@@ -12,19 +12,12 @@ impl Attempt<'_, '_> {
     pub(super) fn service(&self, network: &str) -> Run {
         let smoke = self.smoke();
         Run {
-            image: self.image.reference.clone(),
-            platform: Some(self.image.platform.clone()),
             network: Some(network.to_owned()),
             alias: Some(ALIAS.to_owned()),
-            is_strict: true,
-            memory: smoke.memory.clone(),
-            pids: smoke.pids,
             env: smoke.env.clone(),
             tmpfs: smoke.tmpfs.clone(),
             writable: smoke.writable.clone(),
-            entrypoint: None,
-            arguments: Vec::new(),
-            label: self.context.session.config.repository.to_string(),
+            ..strictly(self.context, self.image)
         }
     }
 
@@ -44,27 +37,38 @@ impl Attempt<'_, '_> {
     }
 }
 
-/// The node of an image, strictly as the service is run, but for what its `NODE_OPTIONS` loads.
+/// The node of an image, as strictly as the service is run, but for what its `NODE_OPTIONS` loads.
 pub(super) fn node(
     context: &Context<'_>,
     image: &Image,
     network: Option<&Network<'_>>,
     arguments: &[&str],
 ) -> Run {
+    Run {
+        network: network.map(|network| network.name().to_owned()),
+        env: [("NODE_OPTIONS".to_owned(), String::new())].into(),
+        entrypoint: Some(image.node().to_owned()),
+        arguments: arguments.iter().map(|word| (*word).to_owned()).collect(),
+        ..strictly(context, image)
+    }
+}
+
+/// An image alone, with nothing that it may write to and within the bounds of the configuration.
+fn strictly(context: &Context<'_>, image: &Image) -> Run {
     let smoke = &context.session.config.smoke;
     Run {
         image: image.reference.clone(),
         platform: Some(image.platform.clone()),
-        network: network.map(|network| network.name().to_owned()),
+        network: None,
         alias: None,
         is_strict: true,
         memory: smoke.memory.clone(),
         pids: smoke.pids,
-        env: [("NODE_OPTIONS".to_owned(), String::new())].into(),
+        env: [].into(),
         tmpfs: Vec::new(),
         writable: Vec::new(),
-        entrypoint: Some(image.node().to_owned()),
-        arguments: arguments.iter().map(|word| (*word).to_owned()).collect(),
+        entrypoint: None,
+        arguments: Vec::new(),
         label: context.session.config.repository.to_string(),
     }
 }
