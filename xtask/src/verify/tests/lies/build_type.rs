@@ -31,6 +31,14 @@ fn change_steps(world: &mut World, change: impl FnOnce(&mut serde_json::Map<Stri
     });
 }
 
+/// Leaves a group of internal parameters out.
+fn without_group(world: &mut World, group: &str) {
+    world.change_provenance(|provenance| {
+        let groups = provenance["buildDefinition"]["internalParameters"].as_object_mut();
+        groups.expect("it has parameters").remove(group);
+    });
+}
+
 /// Says that the provenance is of the first build type.
 fn call_it_the_first(provenance: &mut Value) {
     provenance["buildDefinition"]["buildType"] = BuildType::V1.address().into();
@@ -92,22 +100,12 @@ pub(super) const LIES: &[Lie] = &[
     ),
     seen(
         "the provenance without the steps with a network",
-        |world| {
-            world.change_provenance(|provenance| {
-                let groups = provenance["buildDefinition"]["internalParameters"].as_object_mut();
-                groups.expect("it has parameters").remove("network");
-            });
-        },
+        |world| without_group(world, "network"),
         &["provenance.form"],
     ),
     seen(
         "the provenance without how the image was tried",
-        |world| {
-            world.change_provenance(|provenance| {
-                let groups = provenance["buildDefinition"]["internalParameters"].as_object_mut();
-                groups.expect("it has parameters").remove("smoke");
-            });
-        },
+        |world| without_group(world, "smoke"),
         // The page says how it was.
         &["provenance.form", "page.commands"],
     ),
