@@ -89,7 +89,8 @@ impl<'a> Cosign<'a> {
         self.with_key(&["public-key", "--key", KEY], key)?.read()
     }
 
-    /// Signs `image@digest` and the manifest of each platform in it, with what is annotated in the signed payload: podman and skopeo check the manifest that they run. Signing again adds nothing.
+    /// Signs `image@digest` and the manifest of each platform in it, which is what podman and skopeo check. The annotations are
+    /// part of the signed payload. Signing again adds nothing.
     ///
     /// # Errors
     /// When cosign fails.

@@ -15,7 +15,7 @@ const INSTALLS: [[&str; 2]; 5] =
 /// In bytes, after how many no more continued lines are looked at: a step with so many flags has a network, as far as anybody knows.
 const LOOKED_AT: usize = 2 << 10;
 
-/// In characters, how much is told of a step: the Dockerfile, which has its digest in the provenance, says the rest.
+/// Longer steps are cut to so many characters: the rest is in the Dockerfile, whose digest is in the provenance.
 const TOLD: usize = 1_000;
 
 /// A `RUN` that has a network, or may have one.

@@ -1,4 +1,4 @@
-//! A section's place in a changelog. Nothing that is in the file changes, whoever wrote it.
+//! Where a new section goes in a changelog. Everything else in the file stays as it is.
 
 use semver::Version;
 
