@@ -8,7 +8,7 @@ use crate::bad_input::REFUSED;
 use crate::evidence::provenance;
 use crate::harness::checkout::Checkout;
 use crate::harness::run::{Finished, Xtask};
-use crate::harness::{alone, export, test};
+use crate::harness::{alone, export, read, test};
 
 /// Something failed on the way.
 const FAILED: i32 = 1;
@@ -128,6 +128,20 @@ fn one_that_needs_another_beside_it_reaches_it_by_name_and_nothing_else() -> Res
         checkout.commit("under another name")?;
         let words = ["the service exited with 9 after", "companion `another`", "--name=smoke-another"];
         ensure_fails(&checkout, FAILED, &words)
+    })
+}
+
+/// It is asked from beside, by the image of the other platform, which goes on where this one has ended.
+#[test]
+fn one_that_ends_where_its_processor_is_emulated_stops_the_release() -> Result<()> {
+    test(|| {
+        let checkout = Checkout::for_both_platforms()?;
+        let own = read("uname", &["-m"])?;
+        let script = format!("[ \"$(uname -m)\" = {own} ] || exit 9; exec node /app/src/server.js");
+        let words = serde_json::to_string(&["sh", "-c", &script])?;
+        checkout.replace("Dockerfile", ENTRYPOINT, &format!("ENTRYPOINT {words}"))?;
+        checkout.commit("a service for one processor")?;
+        ensure_fails(&checkout, FAILED, &["the service exited with 9", "before it answered"])
     })
 }
 
