@@ -13,7 +13,6 @@ mod rounds;
 mod steps;
 mod verifying;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -25,6 +24,7 @@ use xtask::process::scratch::random_hex;
 
 use crate::exports::State;
 use crate::forge_client::Client;
+use crate::generated;
 use crate::host::Host;
 use crate::layout::Layout;
 use crate::provision::text;
@@ -33,9 +33,6 @@ pub(crate) use steps::of_xtask;
 
 use report::{Runs, spread};
 use rounds::Bench;
-
-/// Where the figures are kept.
-const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/benchmarks.md");
 
 /// A cold round takes a minute and more, most of it downloads.
 const MOST_COLD_ROUNDS: u16 = 3;
@@ -117,9 +114,7 @@ pub(crate) fn run(environment: &Environment, options: &Options) -> Result<()> {
 fn publish(options: &Options, command: &str, text: &str) -> Result<()> {
     println!("{text}");
     if options.write {
-        let document = fs::read_to_string(DOCUMENT).with_context(|| format!("reading `{DOCUMENT}`"))?;
-        fs::write(DOCUMENT, report::insert(&document, command, text)?)
-            .with_context(|| format!("writing `{DOCUMENT}`"))?;
+        generated::write("benchmarks.md", command, text)?;
     }
     Ok(())
 }

@@ -8,7 +8,6 @@ mod kit;
 mod label;
 mod lane;
 mod plan;
-mod project;
 pub(crate) mod races;
 mod results;
 mod run;
@@ -17,7 +16,6 @@ mod state;
 mod trial;
 mod watch;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -129,9 +127,4 @@ fn commit(environment: &Environment) -> Result<String> {
     let commit = git.peel("HEAD")?.context("HEAD has no commit")?;
     let changed = if git.differs(&commit, &["xtask", "Cargo.lock"])? { " with changes" } else { "" };
     Ok(format!("{}{changed}", commit.short()))
-}
-
-/// Reads a document of this repository.
-fn read_document(path: &str) -> Result<String> {
-    fs::read_to_string(path).with_context(|| format!("reading `{path}`"))
 }

@@ -1,22 +1,12 @@
-//! The figures as Markdown, and their place in `docs/benchmarks.md`.
+//! The figures as Markdown.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-
-use anyhow::{Context as _, Result};
 
 use super::figures::Spread;
 use super::measure::Usage;
 use super::steps::{Step, alone};
 use crate::proxy::Log;
-
-/// What stands after a generated part.
-const END: &str = "<!-- end -->\n";
-
-/// What stands before the one of a command.
-fn begin(command: &str) -> String {
-    format!("<!-- begin: written by `cargo testbed {command} --write` -->\n")
-}
 
 /// One run of one contestant.
 pub(super) struct Run {
@@ -123,18 +113,9 @@ pub(super) fn spread(numbers: impl IntoIterator<Item = f64>, decimals: usize) ->
     format!("{least:.decimals$} / **{median:.decimals$}** / {greatest:.decimals$}")
 }
 
-/// `document` with `generated` between the two markers of `command`.
-pub(super) fn insert(document: &str, command: &str, generated: &str) -> Result<String> {
-    let begin = begin(command);
-    let missing = || format!("`docs/benchmarks.md` has no line `{}`; put it back", begin.trim());
-    let (before, rest) = document.split_once(&begin).with_context(missing)?;
-    let (_, after) = rest.split_once(END).with_context(missing)?;
-    Ok(format!("{before}{begin}\n{generated}\n{END}{after}"))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Run, Runs, insert, spread};
+    use super::{Run, Runs, spread};
     use crate::bench::measure::Usage;
     use crate::bench::steps::Step;
     use crate::proxy::{Exchange, Log, RequestSeen};
@@ -177,20 +158,5 @@ mod tests {
         assert!(table.contains("| — GET | 4 / **4** / 4 |"), "{table}");
         assert!(runs.steps().contains("| smoke | 1.00 | 1.00 |"));
         assert_eq!(spread([], 1), "–");
-    }
-
-    #[test]
-    fn only_what_is_between_the_markers_is_replaced() {
-        let document = format!("# a\n{}old\n{}z\n", super::begin("bench"), super::END);
-        let once = insert(&document, "bench", "new").unwrap();
-        assert!(
-            once.starts_with("# a\n")
-                && once.ends_with("z\n")
-                && once.contains("new")
-                && !once.contains("old")
-        );
-        assert_eq!(insert(&once, "bench", "new").unwrap(), once);
-        assert!(insert("nothing", "bench", "new").unwrap_err().to_string().contains("put it back"));
-        assert!(insert(&document, "bench --notes", "new").is_err(), "each command has a part of its own");
     }
 }

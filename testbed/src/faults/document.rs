@@ -1,19 +1,15 @@
 //! The figures in `docs/reliability.md`.
 
 use std::collections::BTreeMap;
-use std::fs;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use xtask::process::environment::Environment;
 
 use super::kit::Kit;
+use super::results;
 use super::trial::Outcome;
-use super::{read_document, results};
 use crate::bench::machine;
 use crate::forge_client::Client;
-
-/// Where the figures are kept.
-const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/reliability.md");
 
 /// What the matrix of so many `cases` came to; some may still be open.
 pub(super) fn matrix(kit: &Kit, cases: usize, seed: u64, outcomes: &[Outcome]) -> Result<String> {
@@ -70,28 +66,14 @@ pub(super) fn machine(environment: &Environment) -> Result<String> {
     Ok(format!("| | |\n|---|---|\n{rows}"))
 }
 
-/// Puts `generated`, below the table of the `machine`, between the markers called `name`.
+/// Puts `generated`, below the table of the `machine`, into the part that the command `name` writes.
 pub(super) fn write(machine: &str, name: &str, generated: &str) -> Result<()> {
-    let text = format!("{machine}\n{generated}");
-    let document = insert(&read_document(DOCUMENT)?, name, &text)?;
-    fs::write(DOCUMENT, document).with_context(|| format!("writing `{DOCUMENT}`"))
-}
-
-/// `document` with `generated` between the markers of `name`.
-fn insert(document: &str, name: &str, generated: &str) -> Result<String> {
-    let begin = format!("<!-- begin: written by `cargo testbed {name} --write` -->\n");
-    let end = format!("<!-- end: {name} -->\n");
-    let missing = || {
-        format!("`docs/reliability.md` has no lines `{}` and `{}`; put them back", begin.trim(), end.trim())
-    };
-    let (before, rest) = document.split_once(&begin).with_context(missing)?;
-    let (_, after) = rest.split_once(&end).with_context(missing)?;
-    Ok(format!("{before}{begin}\n{generated}\n{end}{after}"))
+    crate::generated::write("reliability.md", name, &format!("{machine}\n{generated}"))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Outcome, insert, looks};
+    use super::{Outcome, looks};
     use crate::faults::Looks;
 
     fn outcome(count: usize, longest: f64) -> Outcome {
@@ -109,20 +91,5 @@ mod tests {
             " In 2 of them the anonymous client asked 300 times while something was being changed: every 40 ms on \
              average, never more than 300 ms apart."
         );
-    }
-
-    #[test]
-    fn only_what_is_between_the_markers_of_that_name_is_replaced() {
-        let block = |name: &str| {
-            format!("<!-- begin: written by `cargo testbed {name} --write` -->\nold\n<!-- end: {name} -->\n")
-        };
-        let document = format!("# a\n{}b\n{}", block("faults"), block("races"));
-        let once = insert(&document, "races", "new").unwrap();
-        assert!(
-            once.contains(&block("faults")) && once.contains("\nnew\n") && once.starts_with("# a\n"),
-            "{once}"
-        );
-        assert_eq!(insert(&once, "races", "new").unwrap(), once);
-        assert!(insert("nothing", "races", "new").unwrap_err().to_string().contains("put them back"));
     }
 }

@@ -14,10 +14,10 @@ use super::case::{Kind, Target};
 use super::choice::numbered;
 use super::label;
 use super::plan::{Plan, Strike, read_calls};
-use super::project::Project;
 use super::run::Command;
 use super::state::{Made, State};
 use crate::bench::of_xtask;
+use crate::project::Project;
 use crate::proxy::{Exchange, Log};
 
 /// The tag that is released in every case.
@@ -25,6 +25,21 @@ pub(super) const TAG: &str = "v0.1.0";
 
 /// Twenty times and more what a release takes on an idle machine.
 const SLOW: Duration = Duration::from_secs(120);
+
+/// Short, so that what hangs does not hang long, and longer than anything takes on a machine under load.
+const TIMEOUTS: &str =
+    "\n[workspace.metadata.release.timeouts]\nbuild = 40\npull = 15\ncosign = 10\nhttp = 4\n";
+
+/// One platform: a second one asks and pushes the same things once more.
+const PLATFORMS: (&str, &str) =
+    ("platforms = [\"linux/amd64\", \"linux/arm64\"]", "platforms = [\"linux/amd64\"]");
+
+/// `Cargo.toml` as it is committed for a lane.
+fn configured(manifest: &str) -> Result<String> {
+    ensure!(!manifest.contains("[workspace.metadata.release.timeouts]"), "`Cargo.toml` has timeouts already");
+    ensure!(manifest.contains(PLATFORMS.0), "`Cargo.toml` has other platforms");
+    Ok(manifest.replace(PLATFORMS.0, PLATFORMS.1) + TIMEOUTS)
+}
 
 /// The programs under test, copied: they may be rebuilt while a long matrix runs.
 pub(super) struct Programs {
@@ -76,7 +91,7 @@ impl Lane {
         let shims = dir.join("shims");
         fs::create_dir_all(&shims).with_context(|| format!("making `{}`", shims.display()))?;
         Plan::install(&shims, &programs.testbed, environment)?;
-        let project = Project::new(environment, dir, tags)?;
+        let project = Project::new(environment, dir, tags, configured)?;
         let names = project.names(dir)?;
         let (dir, xtask) = (dir.to_owned(), programs.xtask.clone());
         Ok(Self { dir, project, xtask, shims, names, runs: Cell::new(0) })

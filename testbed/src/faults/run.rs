@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use xshell::cmd;
 
-use super::project::Project;
+use crate::project::Project;
 use crate::provision::text;
 use crate::run::{Finished, Output, Running};
 

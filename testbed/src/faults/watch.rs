@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::Result;
 
-use super::project::Project;
 use super::state::Made;
+use crate::project::Project;
 use crate::proxy::Exchange;
 use crate::watcher::{Report, Watcher};
 

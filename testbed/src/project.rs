@@ -1,5 +1,5 @@
-//! A project of one lane: a repository with this project's last commit on the forge, a clone of it that knows the forge by
-//! the proxy's address alone, and what a release is trusted with.
+//! A project that is released: a repository with this project's last commit on the forge, a clone of it that knows the forge
+//! by the proxy's address alone, and what a release is trusted with.
 
 use std::fs;
 use std::net::ToSocketAddrs as _;
@@ -10,9 +10,11 @@ use anyhow::{Context as _, Result, bail, ensure};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use xshell::cmd;
+use xtask::oci::reference::Image;
+use xtask::oci::registry::Credentials;
 use xtask::process::environment::Environment;
 use xtask::process::{Call, Runner};
-use xtask::tool::docker::LABEL;
+use xtask::tool::docker::{DockerConfig, LABEL};
 
 use crate::bench::Key;
 use crate::committed::{FORGE, REPOSITORY};
@@ -23,16 +25,8 @@ use crate::provision::text;
 use crate::proxy::Proxy;
 use crate::services::{self, engine::FIRST};
 
-/// The repository whose release is disturbed.
+/// The repository that is released.
 const SOURCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
-
-/// Short, so that what hangs does not hang long, and longer than anything takes on a machine under load.
-const TIMEOUTS: &str =
-    "\n[workspace.metadata.release.timeouts]\nbuild = 40\npull = 15\ncosign = 10\nhttp = 4\n";
-
-/// One platform: a second one asks and pushes the same things once more.
-const PLATFORMS: (&str, &str) =
-    ("platforms = [\"linux/amd64\", \"linux/arm64\"]", "platforms = [\"linux/amd64\"]");
 
 /// Its name on the forge, below a user of its own.
 const NAME: &str = "carol";
@@ -50,29 +44,35 @@ const ENGINE: Duration = Duration::from_secs(300);
 const GONE: Duration = Duration::from_secs(10);
 
 /// The project.
-pub(super) struct Project {
-    pub(super) environment: Environment,
-    pub(super) runner: Runner,
-    pub(super) repository: Repository,
-    pub(super) proxy: Proxy,
+pub(crate) struct Project {
+    pub(crate) environment: Environment,
+    pub(crate) runner: Runner,
+    pub(crate) repository: Repository,
+    pub(crate) proxy: Proxy,
     /// Where the forge itself is.
-    pub(super) forge: String,
+    pub(crate) forge: String,
     /// Where its clone is.
-    pub(super) checkout: PathBuf,
+    pub(crate) checkout: PathBuf,
     user: User,
     key: Key,
 }
 
 impl Project {
-    /// Makes it in `dir`, with each of `tags` on a commit of its own, in this order.
-    pub(super) fn new(environment: &Environment, dir: &Path, tags: &[&str]) -> Result<Self> {
+    /// Makes it in `dir`, with each of `tags` on a commit of its own, in this order. `configure` gets `Cargo.toml` with the
+    /// forge's address and the repository's name in it, and returns what is committed.
+    pub(crate) fn new(
+        environment: &Environment,
+        dir: &Path,
+        tags: &[&str],
+        configure: impl FnOnce(&str) -> Result<String>,
+    ) -> Result<Self> {
         let client = Client::from_environment(environment)?;
         let host = client.registry();
         ensure!(client.url().starts_with("http://"), "`{}` is not `http://host:port`", client.url());
         let mut found =
             host.to_socket_addrs().with_context(|| format!("looking for the forge at `{host}`"))?;
         let proxy = Proxy::start(found.next().with_context(|| format!("`{host}` has no address"))?)?;
-        let user = client.new_user("faults")?;
+        let user = client.new_user("testbed")?;
         let repository = user.new_repository_named(user.name(), NAME, false)?;
         // A pushed tag must start nothing.
         repository.switch_actions(false)?;
@@ -86,26 +86,20 @@ impl Project {
             key: Key::make(environment, dir)?,
             user,
         };
-        project.fill(tags)?;
+        project.fill(tags, configure)?;
         Ok(project)
     }
 
-    fn fill(&self, tags: &[&str]) -> Result<()> {
+    fn fill(&self, tags: &[&str], configure: impl FnOnce(&str) -> Result<String>) -> Result<()> {
         let (shell, checkout) = (self.runner.shell()?, &self.checkout);
         self.runner.call(cmd!(shell, "git clone --quiet --no-tags {SOURCE} {checkout}")).run()?;
         self.git(&["checkout", "--quiet", "-B", "main"])?;
         let path = checkout.join("Cargo.toml");
         let manifest = fs::read_to_string(&path).with_context(|| format!("reading `{}`", path.display()))?;
-        ensure!(
-            !manifest.contains("[workspace.metadata.release.timeouts]"),
-            "`Cargo.toml` has timeouts already"
-        );
         let manifest = manifest
             .replace(FORGE, &format!("http://{}", self.proxy.address()))
             .replace(&format!("\"{REPOSITORY}\""), &format!("\"{}\"", self.repository.full_name()));
-        ensure!(manifest.contains(PLATFORMS.0), "`Cargo.toml` has other platforms");
-        let manifest = manifest.replace(PLATFORMS.0, PLATFORMS.1);
-        let files = [("Cargo.toml", manifest + TIMEOUTS), ("cosign.pub", self.key.public.clone())];
+        let files = [("Cargo.toml", configure(&manifest)?), ("cosign.pub", self.key.public.clone())];
         for (file, content) in files {
             fs::write(checkout.join(file), content).with_context(|| format!("writing `{file}`"))?;
         }
@@ -127,20 +121,20 @@ impl Project {
     }
 
     /// A second clone in `dir`, for a second person.
-    pub(super) fn clone_to(&self, dir: &Path) -> Result<()> {
+    pub(crate) fn clone_to(&self, dir: &Path) -> Result<()> {
         let (shell, checkout) = (self.runner.shell()?, &self.checkout);
         self.runner.call(cmd!(shell, "git clone --quiet {checkout} {dir}")).run()
     }
 
     fn git(&self, words: &[&str]) -> Result<String> {
         let (shell, dir) = (self.runner.shell()?, &self.checkout);
-        let somebody = ["-c", "user.name=faults", "-c", "user.email=faults@example.org"];
+        let somebody = ["-c", "user.name=testbed", "-c", "user.email=testbed@example.org"];
         let unsigned = ["-c", "commit.gpgSign=false", "-c", "tag.gpgSign=false"];
         self.runner.call(cmd!(shell, "git -C {dir} {somebody...} {unsigned...} {words...}")).read()
     }
 
     /// Adds to a call what `xtask release` finds in the environment of a person.
-    pub(super) fn trusted(&self, call: Call) -> Result<Call> {
+    pub(crate) fn trusted(&self, call: Call) -> Result<Call> {
         let token = self.user.token();
         Ok(self
             .untrusted(call)?
@@ -152,7 +146,7 @@ impl Project {
     }
 
     /// As [`Project::trusted`], without secrets.
-    pub(super) fn untrusted(&self, mut call: Call) -> Result<Call> {
+    pub(crate) fn untrusted(&self, mut call: Call) -> Result<Call> {
         for name in ["TESTBED_BASE_STAND_IN", "DOCKER_CONFIG"] {
             if let Some(value) = self.environment.get(name)? {
                 call = call.env(name, value);
@@ -161,8 +155,15 @@ impl Project {
         Ok(call)
     }
 
+    /// A login to the forge's registry, by the name that this project knows it by.
+    pub(crate) fn login(&self) -> Result<DockerConfig> {
+        let image: Image = format!("{}/{}", self.proxy.address(), self.repository.full_name()).parse()?;
+        let credentials = Credentials::new(self.user.name(), self.user.token().clone());
+        DockerConfig::new(&self.environment, Some((&image.registry, &credentials)))
+    }
+
     /// What depends on this project, and what it is in the names of cases.
-    pub(super) fn names(&self, dir: &Path) -> Result<Vec<(String, String)>> {
+    pub(crate) fn names(&self, dir: &Path) -> Result<Vec<(String, String)>> {
         let pair = |from: &str, to: &str| (from.to_owned(), to.to_owned());
         Ok(vec![
             pair(text(&self.checkout)?, "CLONE"),
@@ -173,14 +174,14 @@ impl Project {
     }
 
     /// Takes away what releases left on the forge.
-    pub(super) fn reset(&self) -> Result<()> {
+    pub(crate) fn reset(&self) -> Result<()> {
         // In this order: no page without its image.
         self.repository.remove_releases()?;
         self.repository.remove_image()
     }
 
     /// Ends what a run left that had `tmp` as its `TMPDIR`, as when the machine goes down; says how much there was.
-    pub(super) fn end_processes(&self, tmp: &Path) -> Result<usize> {
+    pub(crate) fn end_processes(&self, tmp: &Path) -> Result<usize> {
         let variable = format!("TMPDIR={}", text(tmp)?);
         let mut most = 0;
         let gone = poll(GONE, || {
@@ -198,7 +199,7 @@ impl Project {
 
     /// Does `work` while one engine runs. Where another run started it anew meanwhile, the result of `work` says nothing
     /// about releases, and `work` is done again.
-    pub(super) fn on_one_engine<T>(&self, work: impl Fn() -> Result<T>) -> Result<T> {
+    pub(crate) fn on_one_engine<T>(&self, work: impl Fn() -> Result<T>) -> Result<T> {
         let engine = || services::processes(&Layout::from_environment(&self.environment)?, FIRST.dockerd);
         for _ in 0..MOST_ENGINES {
             let answers = poll(ENGINE, || Ok(self.docker(&["version"]).is_ok()))?;
@@ -215,7 +216,7 @@ impl Project {
     }
 
     /// Removes containers of this project's images, and the networks that they were in.
-    pub(super) fn remove_containers(&self) -> Result<()> {
+    pub(crate) fn remove_containers(&self) -> Result<()> {
         let image = format!(" {}/{}@", self.proxy.address(), self.repository.full_name());
         let listed = self.docker(&["ps", "--all", "--no-trunc", "--format", "{{.Names}} {{.Image}}"])?;
         for line in listed.lines().filter(|line| line.contains(&image)) {
@@ -231,7 +232,7 @@ impl Project {
     }
 
     /// Removes this project's images from the engine.
-    pub(super) fn remove_images(&self) -> Result<()> {
+    pub(crate) fn remove_images(&self) -> Result<()> {
         let image = format!("{}/{}", self.proxy.address(), self.repository.full_name());
         let listed = self.docker(&["image", "ls", "--quiet", "--no-trunc", &image])?;
         for id in listed.lines() {
