@@ -22,6 +22,7 @@ mod lock;
 mod mounts;
 mod network;
 mod parts;
+mod picture;
 mod process;
 mod progress;
 mod project;

@@ -13,6 +13,7 @@ pub(crate) mod forge;
 pub(crate) mod judges;
 pub(crate) mod native;
 pub(crate) mod node;
+pub(crate) mod pages;
 pub(crate) mod registry;
 pub(crate) mod renovate;
 pub(crate) mod runner;

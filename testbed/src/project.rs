@@ -43,6 +43,14 @@ const ENGINE: Duration = Duration::from_secs(300);
 /// How long killed processes may take to be gone.
 const GONE: Duration = Duration::from_secs(10);
 
+/// A commit that changes nothing but a file of its own.
+pub(crate) struct Commit<'a> {
+    /// `NAME <ADDRESS>`
+    pub(crate) author: &'a str,
+    /// Subject and body.
+    pub(crate) message: &'a str,
+}
+
 /// The project.
 pub(crate) struct Project {
     pub(crate) environment: Environment,
@@ -104,12 +112,30 @@ impl Project {
             fs::write(checkout.join(file), content).with_context(|| format!("writing `{file}`"))?;
         }
         for tag in tags {
-            fs::write(checkout.join("CHANGES"), tag).context("writing `CHANGES`")?;
-            self.git(&["add", "--all"])?;
-            self.git(&["commit", "--quiet", "--message", &format!("feat: what {tag} is about")])?;
+            self.commit(tag, &format!("feat: what {tag} is about"), "testbed <testbed@example.org>")?;
             self.git(&["tag", tag])?;
         }
-        self.repository.push(checkout, &["HEAD:refs/heads/main", "--tags"])?;
+        self.push(tags)
+    }
+
+    /// Adds commits, and `tag` on the last of them.
+    pub(crate) fn add(&self, commits: &[Commit<'_>], tag: &str) -> Result<()> {
+        for Commit { author, message } in commits {
+            self.commit(message, message, author)?;
+        }
+        self.git(&["tag", tag])?;
+        self.push(&[tag])
+    }
+
+    fn commit(&self, change: &str, message: &str, author: &str) -> Result<()> {
+        fs::write(self.checkout.join("CHANGES"), change).context("writing `CHANGES`")?;
+        self.git(&["add", "--all"])?;
+        self.git(&["commit", "--quiet", "--author", author, "--message", message]).map(drop)
+    }
+
+    /// Pushes all, and says of each of `tags` what CI would say.
+    fn push(&self, tags: &[&str]) -> Result<()> {
+        self.repository.push(&self.checkout, &["HEAD:refs/heads/main", "--tags"])?;
         // Until it has, it answers 500 for a branch that it has.
         let head = self.git(&["rev-parse", "HEAD"])?;
         let noticed = poll(NOTICED, || self.repository.has_noticed(&head))?;

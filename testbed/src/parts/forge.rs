@@ -13,7 +13,8 @@ use crate::files::private_dir;
 use crate::provision;
 use crate::provision::golang::{self, Module};
 
-const MODULE: Module = Module {
+/// Where its source is.
+pub(crate) const MODULE: Module = Module {
     path: "code.gitea.io/gitea",
     version: "v1.26.0",
     package: ".",
@@ -23,7 +24,7 @@ const MODULE: Module = Module {
 };
 
 /// What it reads beside its binary: page templates, licences and translations, icons.
-const STATIC: [&str; 3] = ["templates", "options", "public"];
+pub(crate) const STATIC: [&str; 3] = ["templates", "options", "public"];
 
 /// See [`Part`].
 pub(crate) struct Forge;

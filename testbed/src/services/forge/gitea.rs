@@ -12,7 +12,7 @@ use super::{Forge, NAME, PREFERRED_PORT, is_ready};
 use crate::context::Context;
 use crate::exports::State;
 use crate::files::{private_dir, read_file, write_private};
-use crate::parts::Found;
+use crate::parts::{Found, pages};
 use crate::process::Service;
 use crate::provision::text;
 use crate::services::{end, marker, ports, processes};
@@ -24,7 +24,10 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(super) fn ensure(cx: &Context, gitea: &Found, state: &mut State) -> Result<Forge> {
     let dir = cx.layout.run(NAME);
     private_dir(&dir)?;
-    let share = gitea.prefix.as_ref().context("the forge is only used as provisioned")?.join("share");
+    let share = match pages::built(cx) {
+        Some(built) => built,
+        None => gitea.prefix.as_ref().context("the forge is only used as provisioned")?.join("share"),
+    };
     let settings = Settings { dir, share, keys: keys(cx, gitea)? };
     let configuration = marker(&cx.layout, NAME);
     let mut address = ports::last(cx, NAME)?.unwrap_or(ports::loopback(PREFERRED_PORT));

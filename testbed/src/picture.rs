@@ -1,0 +1,93 @@
+//! `cargo testbed picture`: a release page as people see it. A release is made on the testbed's forge, and a browser takes a
+//! picture of the forge's own page.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use xshell::cmd;
+use xtask::process::Runner;
+use xtask::process::environment::Environment;
+use xtask::process::scratch::Scratch;
+
+use crate::context::Context;
+use crate::parts::pages;
+use crate::project::{Commit, Project};
+use crate::provision::text;
+use crate::{bench, commands, lock};
+
+/// Where documents show it from.
+const PICTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/images/release-page.png");
+
+/// In pixels: as wide as the forge's page gets, and the first screens of it.
+const SIZE: &str = "--window-size=1280,1800";
+
+/// A release of two platforms, or a browser's start, on a slow machine.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// The release before, which the notes begin at.
+const BEFORE: &str = "v1.3.0";
+
+/// The release whose page is shown.
+const TAG: &str = "v2.0.0";
+
+/// What people have done since then: some of each kind that notes tell apart.
+const COMMITS: [Commit<'_>; 7] = [
+    Commit {
+        author: "Ada Example <ada@example.org>",
+        message: "feat!: the data directory is /data (#41)\n\nBREAKING CHANGE: mount your volume at `/data`; `/var/lib/carol` is no longer read.",
+    },
+    Commit {
+        author: "Grace Example <grace@example.org>",
+        message: "feat(api): visits can be counted by day (#38)",
+    },
+    Commit {
+        author: "Ada Example <ada@example.org>",
+        message: "fix: a request without a host name is answered with 400",
+    },
+    Commit {
+        author: "Linus Example <linus@example.org>",
+        message: "fix(health): the check no longer waits for the database (#44)",
+    },
+    Commit { author: "Ada Example <ada@example.org>", message: "perf: answers are compressed" },
+    Commit { author: "Ada Example <ada@example.org>", message: "docs: how to move the data" },
+    Commit { author: "Ada Example <ada@example.org>", message: "ci: run the tests on two versions of node" },
+];
+
+/// Releases, and puts the picture into `docs/images/`.
+pub(crate) fn run(environment: &Environment) -> Result<()> {
+    let cx = Context::new(environment)?;
+    let Some(browser) = cx.host.which("chromium") else {
+        bail!("`chromium` is not on the PATH; install it: `{}`", cx.host.install_command("chromium"));
+    };
+    {
+        let _lock = lock::acquire(&cx.layout, &cx.progress)?;
+        pages::ensure(&cx)?;
+    }
+    // Starts the forge anew where it ran without them.
+    commands::up(environment, true, false)?;
+    let environment = &bench::of_testbed(environment)?;
+    let (xtask, _target) = bench::build_xtask(&Runner::new(environment))?;
+    let scratch = Scratch::new()?;
+    let project = Project::new(environment, scratch.path(), &[BEFORE], |manifest| Ok(manifest.to_owned()))?;
+    project.add(&COMMITS, TAG)?;
+    let shell = project.runner.shell()?;
+    let release = project.runner.call(cmd!(shell, "{xtask} release {TAG}")).dir(&project.checkout);
+    project.trusted(release)?.timeout(PATIENCE).run().context("making the release that is shown")?;
+    let page = format!("{}/releases/tag/{TAG}", project.repository.url());
+    take(&project, &browser, &page)?;
+    project.remove_containers()?;
+    project.remove_images()
+}
+
+/// Has `browser` show `page` and write what it shows.
+fn take(project: &Project, browser: &Path, page: &str) -> Result<()> {
+    let shell = project.runner.shell()?;
+    let profile = Scratch::new()?;
+    let (data, picture) =
+        (format!("--user-data-dir={}", text(profile.path())?), format!("--screenshot={PICTURE}"));
+    // In a container, or as root, its sandbox does not start; it shows nothing but a page of this machine's own forge.
+    let fixed = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", SIZE];
+    let call = project.runner.call(cmd!(shell, "{browser} {fixed...} {data} {picture} {page}"));
+    call.timeout(PATIENCE).run().context("taking the picture")
+}
