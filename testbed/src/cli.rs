@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 use xtask::process::environment::Environment;
 use xtask::process::{failure, interrupt};
 
-use crate::{bench, commands, faults, picture};
+use crate::{bench, commands, faults, picture, verifiers};
 
 /// Real docker, cosign, registry, base image, forge and runner on loopback, for tests and rehearsals.
 ///
@@ -53,6 +53,8 @@ enum Command {
     Shim(faults::shim::Options),
     /// Measure a release beside a straight script that does the same, and print the figures as Markdown
     Bench(bench::Options),
+    /// Ask the verifiers that people use about a release in each format; builds them, which takes half an hour
+    Verifiers(verifiers::Options),
     /// Release, and put a picture of the forge's page into docs/images; needs chromium, and builds the forge's styles
     Picture,
 }
@@ -86,6 +88,7 @@ fn dispatch(command: Command) -> Result<ExitCode> {
         Command::Races(options) => faults::races::run(&environment, &options),
         Command::Shim(_) => Ok(()),
         Command::Bench(options) => bench::run(&environment, &options),
+        Command::Verifiers(options) => verifiers::run(&environment, &options),
         Command::Picture => picture::run(&environment),
     }
     .map(|()| ExitCode::SUCCESS)

@@ -31,4 +31,5 @@ pub mod proxy;
 pub mod run;
 mod services;
 pub mod spare;
+mod verifiers;
 pub mod watcher;

@@ -52,24 +52,7 @@ impl Part for Skopeo {
 
     fn provision(&self, cx: &Context) -> Result<()> {
         let debian = cx.host.debian.as_ref().context("provisioning skopeo needs Debian")?;
-        let prefix = prefix(cx);
-        provision::complete(cx, &prefix, |partial| {
-            let archive = Archive::open(cx, &debian.complete, cx.host.architecture)?;
-            // With the C library of that release: skopeo is linked to a newer one than Debian 12 has.
-            archive.unpack(&["skopeo"], Closure::OnNothing, partial)?;
-            let bin = partial.join("bin");
-            fs::create_dir_all(&bin).with_context(|| format!("making `{}`", bin.display()))?;
-            let libraries = provision::libraries(partial, &prefix)?;
-            let loader = provision::loader(partial, &prefix)?;
-            let script = format!(
-                "#!/bin/sh\nexec '{}' --library-path '{}' '{}' --policy '{}' \"$@\"\n",
-                text(&loader)?,
-                libraries.join(":"),
-                text(&prefix.join("usr/bin/skopeo"))?,
-                text(&prefix.join("etc/containers/policy.json"))?,
-            );
-            wrapper(&bin.join("skopeo"), &script)
-        })
+        unpack(cx, &debian.complete, &prefix(cx))
     }
 
     fn export(&self, found: &Found, state: &mut State) {
@@ -77,8 +60,29 @@ impl Part for Skopeo {
     }
 }
 
+/// Makes `bin/skopeo` of `prefix`, as a Debian release packages it.
+pub(crate) fn unpack(cx: &Context, release: &str, prefix: &Path) -> Result<()> {
+    provision::complete(cx, prefix, |partial| {
+        let archive = Archive::open(cx, release, cx.host.architecture)?;
+        // With the C library of that release: skopeo is linked to a newer one than Debian 12 has.
+        archive.unpack(&["skopeo"], Closure::OnNothing, partial)?;
+        let bin = partial.join("bin");
+        fs::create_dir_all(&bin).with_context(|| format!("making `{}`", bin.display()))?;
+        let libraries = provision::libraries(partial, prefix)?;
+        let loader = provision::loader(partial, prefix)?;
+        let script = format!(
+            "#!/bin/sh\nexec '{}' --library-path '{}' '{}' --policy '{}' \"$@\"\n",
+            text(&loader)?,
+            libraries.join(":"),
+            text(&prefix.join("usr/bin/skopeo"))?,
+            text(&prefix.join("etc/containers/policy.json"))?,
+        );
+        wrapper(&bin.join("skopeo"), &script)
+    })
+}
+
 /// `1.18.0` of `skopeo version 1.18.0`.
-fn version(cx: &Context, program: &Path) -> Result<String> {
+pub(crate) fn version(cx: &Context, program: &Path) -> Result<String> {
     let shell = cx.runner.shell()?;
     let text = cx.runner.call(cmd!(shell, "{program} --version")).read()?;
     Ok(text.split_whitespace().nth(2).unwrap_or_default().to_owned())

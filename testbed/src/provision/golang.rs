@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
 use xshell::cmd;
+use xtask::process::scratch::Scratch;
 
 use crate::context::Context;
 use crate::files::private_dir;
@@ -28,6 +29,29 @@ pub(crate) fn install(cx: &Context, package: &str, version: &str, into: &Path) -
     // Without cgo no C compiler is needed, and the program runs on any Linux.
     let call = call.env("GOBIN", into).env("CGO_ENABLED", "0").env("GOFLAGS", "").timeout(PATIENCE);
     cx.with_package_settings(call)?.run().with_context(|| format!("building `{package}` {version}"))
+}
+
+/// Builds a program of one file, `source`, against `requirement`, a module with its version, as the file `into`. All other
+/// versions follow from that module's own.
+pub(crate) fn program(cx: &Context, source: &str, requirement: &str, into: &Path) -> Result<()> {
+    let (go, dir) = (cx.required("go")?, Scratch::new()?);
+    let file = dir.path().join("main.go");
+    std::fs::write(&file, source).with_context(|| format!("writing `{}`", file.display()))?;
+    let require = format!("-require={requirement}");
+    let steps: [&[&str]; 4] = [
+        &["mod", "init", "program"],
+        &["mod", "edit", &require],
+        &["mod", "tidy"],
+        &["build", "-trimpath", "-o", provision::text(into)?, "."],
+    ];
+    let shell = cx.runner.shell()?;
+    for words in steps {
+        let call = cx.runner.call(cmd!(shell, "{go} {words...}")).dir(dir.path()).timeout(PATIENCE);
+        let call = call.env("GOFLAGS", "").env("CGO_ENABLED", "0");
+        let built = cx.with_package_settings(call)?.run();
+        built.with_context(|| format!("building a program against `{requirement}`"))?;
+    }
+    Ok(())
 }
 
 /// A module that `go install` refuses, as its `go.mod` replaces others: it is fetched, and built where it lies.

@@ -1,0 +1,144 @@
+//! `cargo testbed verifiers`: what the verifiers that people use say of a release, in each format, and of the same release
+//! held against another key, another version, and beside a stranger's bundle. Also which programs carry all of it to another
+//! registry. Real programs, a real release on the testbed's forge; `docs/verifying.md` has the tables.
+
+mod ask;
+mod carrier;
+mod subject;
+mod table;
+mod tool;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+use xtask::process::Runner;
+use xtask::process::environment::Environment;
+use xtask::process::scratch::Scratch;
+
+use crate::bench::{self, Key};
+use crate::context::Context;
+use crate::{generated, lock};
+use ask::{Answer, Question, ask};
+use subject::{Format, Subject};
+use table::{Case, Row};
+use tool::Found;
+
+/// The version that the release has, and one that it does not have.
+const VERSIONS: (&str, &str) = ("0.1.0", "0.1.1");
+
+/// What is done with the answers.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Put the tables into docs/verifying.md
+    #[arg(long)]
+    write: bool,
+}
+
+/// Asks everyone and prints the tables; a lie that somebody accepts is an error.
+#[expect(clippy::print_stdout, reason = "this is the command's data")]
+pub(crate) fn run(environment: &Environment, options: &Options) -> Result<()> {
+    let cx = Context::new(environment)?;
+    let environment = &bench::of_testbed(environment)?;
+    let (found, carriers) = {
+        let _lock = lock::acquire(&cx.layout, &cx.progress)?;
+        (tool::verifiers(&cx, environment)?, carrier::programs(&cx, environment)?)
+    };
+    let (xtask, _target) = bench::build_xtask(&Runner::new(environment))?;
+    let scratch = Scratch::new()?;
+    let round = Round {
+        cx: &cx,
+        environment,
+        scratch: scratch.path(),
+        xtask: &xtask,
+        found: &found,
+        carriers: &carriers,
+    };
+    let (rows, carried) = round.all()?;
+    let mut names: Vec<_> = found.iter().map(|found| found.tool.name).collect();
+    names.dedup();
+    let (verifiers, carriers) = (table::render(&names, &rows), carrier::render(&carried));
+    println!("{verifiers}\n{carriers}");
+    if options.write {
+        generated::write("verifying.md", "verifiers", &format!("{verifiers}\n{carriers}"))?;
+    }
+    let wrong = table::wrong(&rows);
+    if wrong.is_empty() { Ok(()) } else { bail!("{}", wrong.join("\n")) }
+}
+
+/// What a run works with.
+struct Round<'a> {
+    cx: &'a Context,
+    environment: &'a Environment,
+    scratch: &'a Path,
+    xtask: &'a Path,
+    found: &'a [Found],
+    carriers: &'a [(carrier::Carrier, PathBuf)],
+}
+
+impl Round<'_> {
+    /// Releases once for each format and asks everyone about each.
+    fn all(&self) -> Result<(Vec<Row>, Vec<carrier::Carried>)> {
+        let key_dir = self.dir("stranger")?;
+        let stranger = Key::make(self.environment, &key_dir)?;
+        let (mut rows, mut carried) = (Vec::new(), Vec::new());
+        for format in Format::ALL {
+            self.cx.progress.line(format.name(), "releasing");
+            let dir = self.scratch.join(format.name());
+            let subject = Subject::release(self.environment, self.xtask, &dir, format)?;
+            if format == Format::Both {
+                let registry = self.export("TESTBED_REGISTRY")?;
+                carried = carrier::all(&self.cx.progress, registry, self.carriers, &subject, self.scratch)?;
+            }
+            for case in Case::ALL {
+                if case == Case::Stranger {
+                    subject.add_strangers_bundle(Path::new(self.export("TESTBED_COSIGN_3")?), &stranger)?;
+                }
+                self.about(&subject, format, case, &key_dir.join("cosign.pub"), &mut rows)?;
+            }
+            subject.clean_up()?;
+        }
+        Ok((rows, carried))
+    }
+
+    /// Asks everyone about one image.
+    fn about(
+        &self,
+        subject: &Subject,
+        format: Format,
+        case: Case,
+        other: &Path,
+        rows: &mut Vec<Row>,
+    ) -> Result<()> {
+        let (image, own, bundles) = (subject.image(), subject.key(), subject.bundles()?);
+        for (number, found) in self.found.iter().enumerate() {
+            xtask::process::interrupt::check()?;
+            let dir = self.dir(&format!("{}-{case:?}-{number}", format.name()))?;
+            let question = Question {
+                image: &image,
+                key: if case == Case::AnotherKey { other } else { &own },
+                version: if case == Case::AnotherVersion { VERSIONS.1 } else { VERSIONS.0 },
+                is_about_version: case == Case::AnotherVersion,
+                bundles: &bundles,
+                dir: &dir,
+            };
+            let answer = ask(&subject.project().runner, found, &question)?;
+            let said = if let Answer::Refuses(why) = &answer { why } else { "" };
+            let name = found.tool.name;
+            self.cx.progress.line(name, &format!("{}, {case:?}: {} {said}", format.name(), answer.word()));
+            rows.push(Row { verifier: name, format, case, answer });
+            fs::remove_dir_all(&dir).with_context(|| format!("removing `{}`", dir.display()))?;
+        }
+        Ok(())
+    }
+
+    fn export(&self, name: &str) -> Result<&str> {
+        self.environment.get(name)?.with_context(|| format!("`{name}` is not set: `cargo testbed up`"))
+    }
+
+    fn dir(&self, name: &str) -> Result<PathBuf> {
+        let dir = self.scratch.join(name);
+        fs::create_dir(&dir).with_context(|| format!("making `{}`", dir.display()))?;
+        Ok(dir)
+    }
+}

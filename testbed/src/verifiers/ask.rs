@@ -1,0 +1,224 @@
+//! How each verifier is asked whether it accepts an image by a key: with the words and files that its manual names for that.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use serde_json::{Value, json};
+use xshell::cmd;
+use xtask::process::Runner;
+
+use super::tool::Found;
+use crate::provision::text;
+
+/// For one question, on a machine under load.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// How a program is asked.
+#[derive(Clone, Copy)]
+pub(super) enum Way {
+    /// As a release's page prints it.
+    Cosign,
+    /// As a release's page prints it, with a trusted root in a file. With bundles cosign 2.6 asks for one, also where a key is
+    /// given, and would fetch that of the public Sigstore.
+    CosignTrusting,
+    /// By a policy, at a copy.
+    Skopeo,
+    /// By a `ClusterImagePolicy`.
+    PolicyController,
+    /// By a `ClusterPolicy` whose rule is of this type.
+    Kyverno(&'static str),
+    /// With each bundle as a file.
+    SigstoreGo,
+}
+
+impl Way {
+    /// Whether it can be told which version is wanted.
+    fn knows_versions(self) -> bool {
+        matches!(self, Self::Cosign | Self::CosignTrusting | Self::Kyverno(_))
+    }
+}
+
+/// What is asked.
+pub(super) struct Question<'a> {
+    /// `HOST/OWNER/NAME@DIGEST`
+    pub(super) image: &'a str,
+    /// The public key that the image is held against.
+    pub(super) key: &'a Path,
+    /// The version that is wanted, without `v`.
+    pub(super) version: &'a str,
+    /// Whether the version is what is asked about.
+    pub(super) is_about_version: bool,
+    /// The bundles of the image, as files.
+    pub(super) bundles: &'a [PathBuf],
+    /// An empty directory, for the files of the question.
+    pub(super) dir: &'a Path,
+}
+
+/// What came out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// The verifier exits with 0.
+    Accepts,
+    /// It does not; the last line that it says.
+    Refuses(String),
+    /// There is nothing that it could be asked about.
+    NotAsked,
+}
+
+impl Answer {
+    /// Its word in the table.
+    pub(super) fn word(&self) -> &'static str {
+        match self {
+            Self::Accepts => "accepts",
+            Self::Refuses(_) => "refuses",
+            Self::NotAsked => "–",
+        }
+    }
+}
+
+/// Asks `found` and waits for its answer.
+pub(super) fn ask(runner: &Runner, found: &Found, question: &Question<'_>) -> Result<Answer> {
+    let way = found.tool.way;
+    if question.is_about_version && !way.knows_versions() {
+        return Ok(Answer::NotAsked);
+    }
+    let commands = match way {
+        Way::Cosign => cosign(&[], question)?,
+        Way::CosignTrusting => {
+            let root = json!({ "mediaType": "application/vnd.dev.sigstore.trustedroot+json;version=0.1" });
+            let root = write(question, "trusted-root.json", &root)?;
+            cosign(&["--trusted-root", text(&root)?], question)?
+        }
+        Way::Skopeo => vec![skopeo(question)?],
+        Way::PolicyController => vec![policy_controller(question)?],
+        Way::Kyverno(kind) => vec![kyverno(kind, question)?],
+        Way::SigstoreGo => sigstore_go(question)?,
+    };
+    if commands.is_empty() {
+        return Ok(Answer::NotAsked);
+    }
+    for words in commands {
+        let (shell, program) = (runner.shell()?, &found.program);
+        let call = runner.call(cmd!(shell, "{program} {words...}")).dir(question.dir).timeout(PATIENCE);
+        let output = call.output().with_context(|| format!("asking {}", found.tool.name))?;
+        if !output.status.success() {
+            let said = format!("{}\n{}", output.text()?, output.stderr);
+            let last = said.lines().map(str::trim).rfind(|line| !line.is_empty());
+            return Ok(Answer::Refuses(last.unwrap_or("nothing").to_owned()));
+        }
+    }
+    Ok(Answer::Accepts)
+}
+
+fn words(list: &[&str]) -> Vec<String> {
+    list.iter().map(|&word| word.to_owned()).collect()
+}
+
+/// The three commands of a page.
+fn cosign(options: &[&str], question: &Question<'_>) -> Result<Vec<Vec<String>>> {
+    let fixed = [&["--key", text(question.key)?, "--insecure-ignore-tlog"], options].concat();
+    let version = format!("version={}", question.version);
+    let signature = [&["verify"], &fixed[..], &["-a", &version, question.image]].concat();
+    let attestation = |kind: &str| {
+        words(&[&["verify-attestation"], &fixed[..], &["--type", kind, question.image]].concat())
+    };
+    Ok(vec![words(&signature), attestation("slsaprovenance1"), attestation("cyclonedx")])
+}
+
+/// A copy, by a policy that accepts this key alone.
+fn skopeo(question: &Question<'_>) -> Result<Vec<String>> {
+    let repository = repository(question.image)?;
+    let accepted = json!([{
+        "type": "sigstoreSigned", "keyPath": question.key, "signedIdentity": { "type": "matchRepository" }
+    }]);
+    let policy = json!({
+        "default": [{ "type": "reject" }], "transports": { "docker": { repository: accepted } }
+    });
+    let lookaside = json!({ "docker": { repository: { "use-sigstore-attachments": true } } });
+    let policy = write(question, "policy.json", &policy)?;
+    let registries = question.dir.join("registries.d");
+    fs::create_dir(&registries).with_context(|| format!("making `{}`", registries.display()))?;
+    // JSON is YAML as well.
+    write(question, "registries.d/registry.yaml", &lookaside)?;
+    let copy = question.dir.join("copy");
+    let (from, to) = (format!("docker://{}", question.image), format!("dir:{}", text(&copy)?));
+    let global = ["--policy", text(&policy)?, "--registries.d", text(&registries)?];
+    Ok(words(&[&global[..], &["copy", "--quiet", "--src-tls-verify=false", &from, &to]].concat()))
+}
+
+/// A policy that asks for a signature and for the provenance.
+fn policy_controller(question: &Question<'_>) -> Result<Vec<String>> {
+    let provenance = json!([{ "name": "provenance", "predicateType": "https://slsa.dev/provenance/v1" }]);
+    let key = json!({ "data": pem(question)?, "hashAlgorithm": "sha256" });
+    let policy = json!({
+        "apiVersion": "policy.sigstore.dev/v1beta1",
+        "kind": "ClusterImagePolicy",
+        "metadata": { "name": "by-key" },
+        "spec": {
+            "images": [{ "glob": "**" }],
+            "authorities": [
+                { "name": "signed", "key": key },
+                { "name": "attested", "key": key, "attestations": provenance },
+            ],
+        },
+    });
+    let policy = write(question, "policy.json", &policy)?;
+    Ok(words(&["--policy", text(&policy)?, "--image", question.image, "--log-level", "error"]))
+}
+
+/// A policy whose rule is of that `kind`, and a pod with the image.
+fn kyverno(kind: &str, question: &Question<'_>) -> Result<Vec<String>> {
+    let key = json!({
+        "keys": {
+            "publicKeys": pem(question)?, "rekor": { "ignoreTlog": true }, "ctlog": { "ignoreSCT": true }
+        },
+        "annotations": { "version": question.version },
+    });
+    let rule = json!({
+        "name": "by-key",
+        "match": { "any": [{ "resources": { "kinds": ["Pod"] } }] },
+        "verifyImages": [{
+            "type": kind, "imageReferences": ["*"], "mutateDigest": false, "failureAction": "Enforce",
+            "attestors": [{ "count": 1, "entries": [key] }],
+        }],
+    });
+    let policy = json!({
+        "apiVersion": "kyverno.io/v1",
+        "kind": "ClusterPolicy",
+        "metadata": { "name": "by-key" },
+        "spec": { "webhookTimeoutSeconds": 30, "rules": [rule] },
+    });
+    let pod = json!({
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": { "name": "pod", "namespace": "default" },
+        "spec": { "containers": [{ "name": "service", "image": question.image }] },
+    });
+    let (policy, pod) = (write(question, "policy.json", &policy)?, write(question, "pod.json", &pod)?);
+    Ok(words(&["apply", text(&policy)?, "--resource", text(&pod)?, "--registry"]))
+}
+
+/// Each bundle by itself.
+fn sigstore_go(question: &Question<'_>) -> Result<Vec<Vec<String>>> {
+    let (_, digest) = question.image.rsplit_once("@sha256:").context("the image has no digest")?;
+    let key = text(question.key)?;
+    question.bundles.iter().map(|bundle| Ok(words(&[key, digest, text(bundle)?]))).collect()
+}
+
+/// `HOST/OWNER/NAME` of an image.
+fn repository(image: &str) -> Result<&str> {
+    image.split_once('@').map(|(name, _)| name).with_context(|| format!("`{image}` has no digest"))
+}
+
+fn pem(question: &Question<'_>) -> Result<String> {
+    fs::read_to_string(question.key).with_context(|| format!("reading `{}`", question.key.display()))
+}
+
+/// Writes a file of the question.
+fn write(question: &Question<'_>, name: &str, content: &Value) -> Result<PathBuf> {
+    let path = question.dir.join(name);
+    fs::write(&path, content.to_string()).with_context(|| format!("writing `{}`", path.display()))?;
+    Ok(path)
+}

@@ -1,0 +1,101 @@
+//! The answers as a table, and what must hold of them.
+
+use super::ask::Answer;
+use super::subject::Format;
+
+/// What is asked of each image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Case {
+    /// As it was released, by the project's key.
+    Honest,
+    /// By another key.
+    AnotherKey,
+    /// As another version.
+    AnotherVersion,
+    /// By the project's key, with a stranger's bundle beside the release's.
+    Stranger,
+}
+
+impl Case {
+    /// All, in the order of the table.
+    pub(super) const ALL: [Self; 4] = [Self::Honest, Self::AnotherKey, Self::AnotherVersion, Self::Stranger];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Honest => "as released",
+            Self::AnotherKey => "by another key",
+            Self::AnotherVersion => "as another version",
+            Self::Stranger => "a stranger's bundle beside it",
+        }
+    }
+}
+
+/// One answer.
+pub(super) struct Row {
+    pub(super) verifier: &'static str,
+    pub(super) format: Format,
+    pub(super) case: Case,
+    pub(super) answer: Answer,
+}
+
+/// A line for each verifier and format, a column for each case.
+pub(super) fn render(verifiers: &[&str], rows: &[Row]) -> String {
+    let mut text = "| verifier | format |".to_owned();
+    text.extend(Case::ALL.map(|case| format!(" {} |", case.name())));
+    text += "\n|---|---|---|---|---|---|\n";
+    for verifier in verifiers {
+        for format in Format::ALL {
+            let cells = Case::ALL.map(|case| {
+                let row = rows
+                    .iter()
+                    .find(|row| row.verifier == *verifier && row.format == format && row.case == case);
+                format!(" {} |", row.map_or("–", |row| row.answer.word()))
+            });
+            text += &format!("| {verifier} | {} |{}\n", format.name(), cells.concat());
+        }
+    }
+    text
+}
+
+/// What is wrong: another key or another version that somebody accepts.
+pub(super) fn wrong(rows: &[Row]) -> Vec<String> {
+    let is_lie = |row: &&Row| matches!(row.case, Case::AnotherKey | Case::AnotherVersion);
+    let accepted = rows.iter().filter(is_lie).filter(|row| row.answer == Answer::Accepts);
+    accepted
+        .map(|row| format!("{} accepts it {} ({})", row.verifier, row.case.name(), row.format.name()))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Answer, Case, Format, Row, render, wrong};
+
+    fn row(format: Format, case: Case, answer: Answer) -> Row {
+        Row { verifier: "v", format, case, answer }
+    }
+
+    fn refuses() -> Answer {
+        Answer::Refuses("no".to_owned())
+    }
+
+    #[test]
+    fn each_verifier_has_a_line_for_each_format() {
+        let rows = [
+            row(Format::Both, Case::Honest, Answer::Accepts),
+            row(Format::Both, Case::AnotherKey, refuses()),
+            row(Format::Both, Case::AnotherVersion, Answer::NotAsked),
+        ];
+        let text = render(&["v", "w"], &rows);
+        assert_eq!(text.lines().count(), 2 + 2 * 3, "{text}");
+        assert!(text.contains("| v | both | accepts | refuses | – | – |"), "{text}");
+    }
+
+    #[test]
+    fn a_lie_that_somebody_accepts_is_wrong() {
+        assert!(wrong(&[row(Format::Both, Case::Honest, Answer::Accepts)]).is_empty());
+        assert!(wrong(&[row(Format::Both, Case::Stranger, Answer::Accepts)]).is_empty());
+        assert!(wrong(&[row(Format::Both, Case::AnotherKey, refuses())]).is_empty());
+        assert_eq!(wrong(&[row(Format::Legacy, Case::AnotherKey, Answer::Accepts)]).len(), 1);
+        assert_eq!(wrong(&[row(Format::Bundle, Case::AnotherVersion, Answer::Accepts)]).len(), 1);
+    }
+}
