@@ -21,6 +21,7 @@ pub mod tags;
 pub mod target;
 pub mod unfinished;
 pub mod visibility;
+mod withdraw;
 
 use anyhow::Result;
 
@@ -165,18 +166,20 @@ fn make_and_publish(context: &Context<'_>) -> Result<State> {
     let of_another_run = |digest: &Digest| {
         context.step(Step::Verify, "published by a concurrent run", || State::of_public(context, digest))
     };
-    let proven = match make::run(context)? {
-        Made::Proven(proven) => proven,
-        Made::Public(digest) => return of_another_run(&digest),
+    let (candidate, proven) = match make::run(context)? {
+        (candidate, Made::Proven(proven)) => (candidate, proven),
+        (_, Made::Public(digest)) => return of_another_run(&digest),
     };
-    context.page(&proven, Format::NEWEST)?;
-    context.step(Step::Tag, &context.release.tagged(), || {
-        tags::check_git_tag(context)?;
-        let tag = context.release.tag().registry_tag();
-        match tags::publish(&context.tools.registry, &tag, proven)? {
-            Put::Ours(published) => State::of_published(context, published),
-            Put::Other(digest) => State::of_public(context, &digest),
-        }
+    withdraw::unless_refused(context, &candidate, || {
+        context.page(&proven, Format::NEWEST)?;
+        context.step(Step::Tag, &context.release.tagged(), || {
+            tags::check_git_tag(context)?;
+            let tag = context.release.tag().registry_tag();
+            match tags::publish(&context.tools.registry, &tag, proven)? {
+                Put::Ours(published) => State::of_published(context, published),
+                Put::Other(digest) => State::of_public(context, &digest),
+            }
+        })
     })
 }
 

@@ -13,7 +13,7 @@ pub mod survey;
 #[cfg(test)]
 mod tests;
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Context as _, Result, anyhow};
 
 use crate::evidence::attached::{self, Attestations};
 use crate::evidence::claims;
@@ -37,7 +37,7 @@ use crate::tool::git::Git;
 use claim::{Claim, Seen, Verdict};
 use judge::{image, public};
 use observe::{ImageSeen, Place};
-use proven::Proven;
+use proven::{Disproved, Proven};
 
 pub use observe::keys::SharedHistory;
 pub use observe::store::Layout;
@@ -99,7 +99,7 @@ impl Verifier<'_> {
 /// overwritten (docs/facts.md#overwrite-gap): what does not hold is looked at once more.
 ///
 /// # Errors
-/// When one does not hold or could not be checked.
+/// A [`Disproved`] when one does not hold; other errors when one could not be checked.
 pub fn fresh(verifier: &Verifier<'_>, digest: &Digest, attestations: &Attestations) -> Result<Proven> {
     let check = || {
         let (seen, claims) = image(verifier, digest)?;
@@ -107,11 +107,12 @@ pub fn fresh(verifier: &Verifier<'_>, digest: &Digest, attestations: &Attestatio
             Some((verdict, text)) => {
                 let text = format!("the image that was just made does not verify: {text}");
                 match verdict {
-                    Verdict::False => bail!(text),
+                    Verdict::False => return Err(Disproved::new(text).into()),
                     _ => return Err(unchecked(&claims, text)),
                 }
             }
-            None => image::check_unchanged(&seen, digest, attestations)?,
+            None => image::check_unchanged(&seen, digest, attestations)
+                .map_err(|error| Disproved::new(format!("{error:#}")))?,
         }
         proven(verifier, &seen, digest)
     };

@@ -20,6 +20,7 @@ mod private_owner;
 pub(crate) mod project;
 mod protections;
 pub(crate) mod rebuild;
+mod refused;
 pub(crate) mod released;
 pub(crate) mod releasing;
 mod resume;

@@ -10,7 +10,7 @@ use crate::evidence::{candidate, labels};
 use crate::http::is_silent;
 use crate::inputs::config::Folder;
 use crate::inputs::lockfile;
-use crate::oci::reference::Digest;
+use crate::oci::reference::{Digest, Tag};
 use crate::process::backoff;
 use crate::process::time::now;
 use crate::refuse;
@@ -26,8 +26,10 @@ pub(super) struct Candidate {
     pub(super) digest: Digest,
     /// The platform and digest of each manifest in it.
     pub(super) manifests: Vec<(String, Digest)>,
+    /// The tag that names it.
+    pub(super) tag: Tag,
     /// When it was done, in seconds since 1970.
-    finished: u64,
+    pub(super) finished: u64,
 }
 
 /// Builds and pushes the candidate, and asks the registry for what it stored. The builder pushes: `docker push` puts each
@@ -39,7 +41,8 @@ pub(super) struct Candidate {
 /// [`crate::process::failure::Refusal`] when it hides what has to be public.
 pub(super) fn run(context: &Context<'_>) -> Result<Candidate> {
     let Context { tools, release, .. } = context;
-    let name = release.image.tagged(&candidate::new_tag(release.source)?);
+    let tag = candidate::new_tag(release.source)?;
+    let name = release.image.tagged(&tag);
     let digest = push(context, &name)?;
     // By digest: another run of the same release may have ended by now, and taken the tag away.
     let stored = tools.registry.manifest(digest.as_str())?;
@@ -48,7 +51,7 @@ pub(super) fn run(context: &Context<'_>) -> Result<Candidate> {
     })?;
     visibility::check(&tools.anonymous.registry, &digest, release.config.visibility)?;
     let manifests = labels::platforms(&stored.bytes, release.config)?;
-    Ok(Candidate { digest, manifests, finished: now()? })
+    Ok(Candidate { digest, manifests, tag, finished: now()? })
 }
 
 /// Builds and pushes as `name`, within the step's timeout. Whatever is not the commit's fault, or the engine's, may be a

@@ -5,8 +5,9 @@ use anyhow::Result;
 use crate::evidence::attached::Attestations;
 use crate::oci::reference::Digest;
 use crate::process::parallel::both;
+use crate::release::build::Candidate;
 use crate::release::step::Step;
-use crate::release::{Context, attest, build, conflict, contents, preflight, smoke, tags};
+use crate::release::{Context, attest, build, conflict, contents, preflight, smoke, tags, withdraw};
 use crate::verify;
 use crate::verify::proven::Proven;
 
@@ -18,11 +19,11 @@ pub(super) enum Made {
     Public(Digest),
 }
 
-/// Makes and proves the image.
+/// Makes and proves the image. One that is refused loses what was attached to it.
 ///
 /// # Errors
 /// A [`crate::process::failure::Refusal`] when preflight refuses; any other error can be tried again.
-pub(super) fn run(context: &Context<'_>) -> Result<Made> {
+pub(super) fn run(context: &Context<'_>) -> Result<(Candidate, Made)> {
     let Context { session, tools, release, .. } = context;
     let (mut toolchain, _) = both(
         || context.step(Step::Preflight, "", || preflight::run(context)),
@@ -45,29 +46,39 @@ pub(super) fn run(context: &Context<'_>) -> Result<Made> {
     )?;
     toolchain.add_builder(&builder);
 
-    let tag = release.tag().registry_tag();
-    let published = || tags::published(&tools.registry, &tag, digest);
     // A run beside this one writes the page after the tag: where there is one of its pages, the tag is there as well.
     let page = conflict::check_page(context, digest);
-    if let Some(public) = published()? {
-        return Ok(Made::Public(public));
+    if let Some(public) = published(context, digest)? {
+        return Ok((candidate, Made::Public(public)));
     }
     page?;
     let provenance = candidate.provenance(context, &toolchain, &smoked, &sbom)?;
     let attestations = Attestations { provenance, sbom };
+    let made = withdraw::unless_refused(context, &candidate, || prove(context, &candidate, attestations))?;
+    Ok((candidate, made))
+}
+
+/// What the version tag names by now, if it names anything.
+fn published(context: &Context<'_>, digest: &Digest) -> Result<Option<Digest>> {
+    tags::published(&context.tools.registry, &context.release.tag().registry_tag(), digest)
+}
+
+/// Signs, attests and verifies.
+fn prove(context: &Context<'_>, candidate: &Candidate, attestations: Attestations) -> Result<Made> {
+    let digest = &candidate.digest;
     let (signature, signed) = both(
         || context.step(Step::Sign, digest.as_str(), || attest::sign(context, digest)),
         || {
             context
-                .step(Step::Attest, "provenance, SBOM", || attest::attest(context, &candidate, attestations))
+                .step(Step::Attest, "provenance, SBOM", || attest::attest(context, candidate, attestations))
         },
     )?;
-    if let Some(public) = published()? {
+    if let Some(public) = published(context, digest)? {
         return Ok(Made::Public(public));
     }
     #[cfg(feature = "broken-resume")]
     publish_too_early(context, digest)?;
-    let store = || attest::store(&tools.registry, digest, signed, signature.as_ref());
+    let store = || attest::store(&context.tools.registry, digest, signed, signature.as_ref());
     let formats =
         if signature.is_some() { "both attestations, then bundles" } else { "both attestations at once" };
     let attested = context.step(Step::Store, formats, store)?;

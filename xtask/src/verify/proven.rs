@@ -1,5 +1,7 @@
 //! The proof that a release goes by: an image all of whose claims hold.
 
+use std::fmt;
+
 use crate::evidence::provenance::Smoked;
 use crate::oci::reference::Digest;
 
@@ -10,6 +12,26 @@ pub struct Proven {
     digest: Digest,
     smoked: Smoked,
 }
+
+/// Why there is no proof: a claim about the image was checked, and is not true.
+#[derive(Debug)]
+pub struct Disproved(String);
+
+impl Disproved {
+    /// `message` says what is false.
+    #[must_use]
+    pub fn new(message: impl Into<String>) -> Self {
+        Self(message.into())
+    }
+}
+
+impl fmt::Display for Disproved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Disproved {}
 
 impl Proven {
     /// Where every claim about `digest` holds.

@@ -1,0 +1,275 @@
+//! A candidate that was refused after it was signed: its signatures and attestations are removed from the registry again, as
+//! whoever may push could name it as the release otherwise, and every verifier would accept that
+//! (docs/decisions/0032-a-refused-candidate-loses-its-signatures.md).
+
+use anyhow::{Context as _, Error, Result};
+
+use crate::evidence::attached::Kind;
+use crate::evidence::bundle::{self, Bundle, Hint};
+use crate::evidence::candidate;
+use crate::inputs::source::Source;
+use crate::oci::index;
+use crate::oci::reference::{Digest, Image};
+use crate::oci::registry::{Client, Removal, Wanted};
+use crate::process::failure::{Refusal, Transient};
+use crate::process::interrupt::Interrupted;
+use crate::release::Context;
+use crate::release::build::Candidate;
+use crate::verify::proven::Disproved;
+
+/// How the line of it begins.
+const LINE: &str = "withdraw";
+
+/// Does `work` on a candidate that is signed, or about to be. Where that ends in a refusal, what was attached to it is removed.
+///
+/// # Errors
+/// Those of `work`; a signal while things are removed.
+pub(super) fn unless_refused<T>(
+    context: &Context<'_>,
+    candidate: &Candidate,
+    work: impl FnOnce() -> Result<T>,
+) -> Result<T> {
+    let error = match work() {
+        Err(error) if is_refused(&error) => error,
+        other => return other,
+    };
+    let say = |text: &str| context.session.steps.line(LINE, text);
+    match withdraw(context, candidate) {
+        Ok(said) => said.iter().for_each(|text| say(text)),
+        Err(stopped) if stopped.chain().any(<dyn std::error::Error>::is::<Interrupted>) => {
+            return Err(stopped);
+        }
+        Err(failed) => {
+            let all = references(candidate, &[]).iter().map(Reference::to_string).collect::<Vec<_>>();
+            let command = by_hand(context.release.image, &all);
+            say(&format!(
+                "the signatures of the refused candidate could not be removed: {failed:#}; {command}"
+            ));
+        }
+    }
+    Err(error)
+}
+
+/// Whether the candidate itself was refused. What a signal ended, what is transient and what failed for another reason may go on
+/// in the next run, with what is there.
+fn is_refused(error: &Error) -> bool {
+    let has = |is: fn(&(dyn std::error::Error + 'static)) -> bool| error.chain().any(is);
+    let may_go_on = has(|cause| cause.is::<Interrupted>() || cause.is::<Transient>());
+    !may_go_on && has(|cause| cause.is::<Refusal>() || cause.is::<Disproved>())
+}
+
+/// Something in the registry that is to go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Reference {
+    Tag(String),
+    Manifest(Digest),
+}
+
+impl std::fmt::Display for Reference {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Tag(tag) => write!(f, ":{tag}"),
+            Self::Manifest(digest) => write!(f, "@{digest}"),
+        }
+    }
+}
+
+/// Why everything stays, where it does: what else may need it. `public` is what the version tag names.
+fn why_kept(
+    source: &Source,
+    candidate: &Candidate,
+    public: Option<&Digest>,
+    tags: &[String],
+) -> Option<String> {
+    if public == Some(&candidate.digest) {
+        return Some("the version tag names it by now".to_owned());
+    }
+    let own = candidate.tag.as_str();
+    let is_other = |name: &&String| {
+        name.as_str() != own && candidate::is_of(&source.tag, name) && name.contains(source.commit.short())
+    };
+    let other = tags.iter().find(is_other)?;
+    Some(format!("`{other}` may be of another run of this release that goes on with them"))
+}
+
+/// The tags of what is attached to the candidate and to each of its platforms, signatures first; the platforms in `public` are
+/// those of the image that the version tag names.
+fn references(candidate: &Candidate, public: &[Digest]) -> Vec<Reference> {
+    let own = candidate.manifests.iter().map(|(_, digest)| digest).filter(|digest| !public.contains(digest));
+    let signatures = [&candidate.digest].into_iter().chain(own).map(|digest| Kind::Signatures.tag(digest));
+    let rest = [Kind::Attestations.tag(&candidate.digest), bundle::tag(&candidate.digest)];
+    signatures.chain(rest).map(Reference::Tag).collect()
+}
+
+/// Removes what was attached, then the candidate's tag, and gives what is to be said of it.
+fn withdraw(context: &Context<'_>, candidate: &Candidate) -> Result<Vec<String>> {
+    let (registry, source, image) = (&context.tools.registry, context.release.source, context.release.image);
+    let public = registry.digest_of(source.tag.registry_tag().as_str())?;
+    if let Some(why) = why_kept(source, candidate, public.as_ref(), &registry.tags()?) {
+        let all: Vec<_> = references(candidate, &[]).iter().map(Reference::to_string).collect();
+        let command = by_hand(image, &all);
+        let of_public = public.as_ref() == Some(&candidate.digest);
+        let command = if of_public { String::new() } else { format!("; if there is none, {command}") };
+        return Ok(vec![format!("the signatures of `{}` stay: {why}{command}", candidate.digest)]);
+    }
+    let of_public = public.map(|digest| index::platforms(&registry.bytes_of(&digest)?.bytes)).transpose()?;
+    let of_public: Vec<_> = of_public.into_iter().flatten().map(|(_, digest)| digest).collect();
+    let bundles = bundles(context, &candidate.digest)?;
+    let mut left = Vec::new();
+    let attached = references(candidate, &of_public).into_iter();
+    for reference in attached.chain(bundles.into_iter().map(Reference::Manifest)) {
+        if let Some(status) = remove(registry, &reference)? {
+            left.push((reference.to_string(), status));
+        }
+    }
+    if let Some((_, status)) = left.first() {
+        let names: Vec<_> = left.iter().map(|(name, _)| name.clone()).collect();
+        let command = by_hand(image, &names);
+        return Ok(vec![format!(
+            "`{}` was refused and keeps its signatures: the registry answers {status} to their removal; {command}",
+            candidate.digest
+        )]);
+    }
+    // It would tell the next run that this one goes on.
+    registry.remove_tag(&candidate.tag)?;
+    Ok(vec![format!("`{}` was refused: its signatures and attestations are removed", candidate.digest)])
+}
+
+/// The manifests of our bundles about `digest`, as the registry or their index lists them.
+fn bundles(context: &Context<'_>, digest: &Digest) -> Result<Vec<Digest>> {
+    let (registry, source) = (&context.tools.registry, context.release.source);
+    let listed = match registry.referrers(digest)? {
+        Some(listed) => listed,
+        None => match registry.manifest(&bundle::tag(digest))? {
+            Some(index) => bundle::named(&index.bytes)?,
+            None => Vec::new(),
+        },
+    };
+    if listed.is_empty() {
+        return Ok(listed);
+    }
+    let hint = Hint::of(context.verifier().public_key()?)?;
+    let is_ours = |manifest: &Digest| {
+        let Some(manifest) = registry.manifest(manifest.as_str())? else { return anyhow::Ok(false) };
+        let Ok(layer) = bundle::layer_of(&manifest.bytes) else { return Ok(false) };
+        let blob = registry.several(&[Wanted::Blob(layer)]).pop().context("no answer")??;
+        Ok(blob.is_some_and(|blob| Bundle::parse(&blob.into_bytes(), digest, source, &hint).is_ok()))
+    };
+    let mut ours = Vec::new();
+    for manifest in listed {
+        if is_ours(&manifest)? {
+            ours.push(manifest);
+        }
+    }
+    Ok(ours)
+}
+
+/// Removes it; gives the status with which the registry says no. One that removes no single tag may remove what the tag names,
+/// which is about this candidate alone.
+fn remove(registry: &Client, reference: &Reference) -> Result<Option<u16>> {
+    let tag = match reference {
+        Reference::Manifest(digest) => return Ok(refused(&registry.remove_manifest(digest)?)),
+        Reference::Tag(tag) => tag,
+    };
+    match refused(&registry.remove_tag(&tag.parse()?)?) {
+        None => Ok(None),
+        Some(status) => match registry.digest_of(tag)? {
+            None => Ok(None),
+            Some(named) => Ok(refused(&registry.remove_manifest(&named)?).map(|_| status)),
+        },
+    }
+}
+
+fn refused(removal: &Removal) -> Option<u16> {
+    match removal {
+        Removal::Gone | Removal::Missing => None,
+        Removal::Refused(status) => Some(*status),
+    }
+}
+
+/// What removes them by hand.
+fn by_hand(image: &Image, references: &[String]) -> String {
+    format!(
+        "remove them with `for each in {}; do crane delete {image}$each; done`, as one who may delete",
+        references.join(" ")
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Reference, is_refused, references, why_kept};
+    use crate::evidence::candidate::new_tag;
+    use crate::inputs::source::Source;
+    use crate::oci::reference::Digest;
+    use crate::process::failure::{Refusal, Transient};
+    use crate::process::interrupt::Interrupted;
+    use crate::release::build::Candidate;
+    use crate::tool::git::Commit;
+    use crate::verify::proven::Disproved;
+    use anyhow::{Error, anyhow};
+
+    fn source() -> Source {
+        let commit = Commit::parse(&"a".repeat(40)).unwrap();
+        Source { tag: "v1.0.0".parse().unwrap(), commit, time: 0, is_tagged: true }
+    }
+
+    fn candidate() -> Candidate {
+        let manifests = ["amd", "arm"].map(|name| (name.to_owned(), Digest::of(name.as_bytes()))).to_vec();
+        Candidate { digest: Digest::of(b"image"), manifests, tag: new_tag(&source()).unwrap(), finished: 0 }
+    }
+
+    #[test]
+    fn only_a_refusal_withdraws_and_nothing_that_may_pass() {
+        let refused: [Error; 3] = [
+            Refusal::new("the git tag was moved").into(),
+            Disproved::new("`attachments` is false").into(),
+            Error::from(Disproved::new("`sbom` is false")).context("verifying"),
+        ];
+        for error in refused {
+            assert!(is_refused(&error), "{error:#}");
+        }
+        let passing: [Error; 4] = [
+            Transient::new("`GET` answered 503").into(),
+            Interrupted::by(15).into(),
+            anyhow!("cosign exited with 1"),
+            Error::from(Transient::new("503")).context(Refusal::new("no answer")),
+        ];
+        for error in passing {
+            assert!(!is_refused(&error), "{error:#}");
+        }
+    }
+
+    #[test]
+    fn what_is_public_or_of_another_run_stays() {
+        let (source, candidate) = (source(), candidate());
+        let kept = |public: Option<&Digest>, tags: &[&str]| {
+            let tags: Vec<_> = tags.iter().map(|tag| (*tag).to_owned()).collect();
+            why_kept(&source, &candidate, public, &tags).is_some()
+        };
+        let (own, other) = (candidate.tag.to_string(), Digest::of(b"other"));
+        let beside = format!("candidate-v1.0.0-{}-0000", "a".repeat(12));
+        assert!(!kept(None, &[&own, "v0.9.0"]));
+        assert!(!kept(Some(&other), &[&own]), "another image is public");
+        assert!(kept(Some(&candidate.digest), &[&own]));
+        assert!(kept(None, &[&own, &beside]));
+        for elsewhere in
+            [format!("candidate-v1.0.0-{}-0000", "b".repeat(12)), beside.replace("v1.0.0", "v1.0.1")]
+        {
+            assert!(!kept(None, &[&own, &elsewhere]), "{elsewhere}");
+        }
+    }
+
+    #[test]
+    fn the_platforms_lose_theirs_as_well_but_not_those_that_are_public() {
+        let candidate = candidate();
+        let tag = |name: &str, end: &str| {
+            Reference::Tag(format!("sha256-{}{end}", Digest::of(name.as_bytes()).hex()))
+        };
+        let rest = [tag("image", ".att"), tag("image", "")];
+        let all =
+            [vec![tag("image", ".sig"), tag("amd", ".sig"), tag("arm", ".sig")], rest.to_vec()].concat();
+        assert_eq!(references(&candidate, &[]), all);
+        let own = [vec![tag("image", ".sig"), tag("arm", ".sig")], rest.to_vec()].concat();
+        assert_eq!(references(&candidate, &[Digest::of(b"amd")]), own);
+    }
+}
