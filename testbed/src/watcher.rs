@@ -30,11 +30,19 @@ const WAKING: Duration = Duration::from_millis(5);
 const OVERWRITE_GAP: Duration = Duration::from_millis(60);
 
 /// What the attestations of a release are about, as cosign writes it beside each (docs/facts.md).
-pub const PREDICATE_TYPES: [&str; 2] = ["https://cyclonedx.org/bom", "https://slsa.dev/provenance/v1"];
+pub const PREDICATE_TYPES: [&str; 3] = [
+    "https://cyclonedx.org/bom",
+    "https://in-toto.io/attestation/test-result/v0.1",
+    "https://slsa.dev/provenance/v1",
+];
 
 /// What the bundles of a release are of, as the index that names them says beside each.
-pub const BUNDLE_TYPES: [&str; 3] =
-    ["https://cyclonedx.org/bom", "https://sigstore.dev/cosign/sign/v1", "https://slsa.dev/provenance/v1"];
+pub const BUNDLE_TYPES: [&str; 4] = [
+    "https://cyclonedx.org/bom",
+    "https://in-toto.io/attestation/test-result/v0.1",
+    "https://sigstore.dev/cosign/sign/v1",
+    "https://slsa.dev/provenance/v1",
+];
 
 /// The watch; it ends with the value.
 pub struct Watcher {
@@ -301,7 +309,7 @@ mod tests {
     use super::{BUNDLE_TYPES, PREDICATE_TYPES, missing_types};
 
     #[test]
-    fn a_manifest_of_attestations_must_hold_both_types() {
+    fn a_manifest_of_attestations_must_hold_all_types() {
         let missing = |status: u16, layers: &[&str]| {
             let layer = |name: &&str| format!("{{\"annotations\":{{\"predicateType\":\"{name}\"}}}}");
             let layers: Vec<_> = layers.iter().map(layer).collect();
@@ -309,16 +317,16 @@ mod tests {
             let answer = format!("HTTP/1.1 {status} X\r\n\r\n{body}");
             missing_types(&Answer::parse(answer.as_bytes()).unwrap(), &PREDICATE_TYPES)
         };
-        let (sbom, provenance) = ("https://cyclonedx.org/bom", "https://slsa.dev/provenance/v1");
-        assert!(missing(200, &[provenance, sbom]).unwrap().is_empty());
-        assert_eq!(missing(200, &[provenance, provenance]).unwrap(), [sbom]);
-        assert_eq!(missing(200, &["other"]).unwrap(), [sbom, provenance]);
+        let [sbom, test_result, provenance] = PREDICATE_TYPES;
+        assert!(missing(200, &[provenance, sbom, test_result]).unwrap().is_empty());
+        assert_eq!(missing(200, &[provenance, provenance, test_result]).unwrap(), [sbom]);
+        assert_eq!(missing(200, &["other"]).unwrap(), PREDICATE_TYPES);
         assert!(missing(404, &[]).unwrap().is_empty(), "it was replaced meanwhile");
-        assert!(missing(500, &[provenance, sbom]).is_err());
+        assert!(missing(500, &PREDICATE_TYPES).is_err());
     }
 
     #[test]
-    fn an_index_of_bundles_must_name_all_three() {
+    fn an_index_of_bundles_must_name_all() {
         let missing = |types: &[&str]| {
             let entry = |name: &&str| {
                 format!("{{\"annotations\":{{\"dev.sigstore.bundle.predicateType\":\"{name}\"}}}}")

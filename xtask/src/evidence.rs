@@ -15,3 +15,4 @@ pub mod provenance;
 pub mod sbom;
 pub mod signed_as;
 pub mod statement;
+pub mod test_result;

@@ -71,6 +71,8 @@ pub struct Inputs {
     pub lockfile: Lockfile,
     /// Path and digest of each file that decides what is built.
     pub files: Vec<(String, Digest)>,
+    /// Digest of the file that the configuration is in.
+    pub configuration: Option<Digest>,
     /// `cosign.pub`, where the commit has one.
     pub public_key: Option<Vec<u8>>,
     /// The release tool, where it is a dependency and not part of the repository.
@@ -101,7 +103,8 @@ impl Inputs {
     pub fn read(config: &Config, read: Reader<'_>) -> Result<Self> {
         let [manifest, lock] = [PACKAGE_JSON, PACKAGE_LOCK].map(|name| config.service.join(name));
         let npmrc = config.service.join(NPMRC);
-        let paths = [DOCKERFILE, &manifest, &lock, PUBLIC_KEY, pin::CARGO_LOCK, &npmrc].map(str::to_owned);
+        let paths = [DOCKERFILE, &manifest, &lock, PUBLIC_KEY, pin::CARGO_LOCK, &npmrc, MANIFEST];
+        let paths = paths.map(str::to_owned);
         let mut found = read(&paths)?.into_iter();
         let mut next = || found.next().flatten();
         let required =
@@ -112,6 +115,7 @@ impl Inputs {
         let public_key = next();
         let tool = next().map(|bytes| ToolPin::of(&bytes)).transpose()?.flatten();
         let legacy_peers = next().is_some_and(|bytes| lockfile::leaves_peers_alone(&bytes));
+        let configuration = next().map(|bytes| Digest::of(&bytes));
         let recipe_read = read_recipe(&recipe, &config.platforms)?;
         let Recipe { base, downloads, networked, libc, runs_on_target, findings } = recipe_read;
         let (mut problems, mut notes): (Vec<_>, Vec<_>) = findings.into_iter().partition(Finding::is_error);
@@ -149,7 +153,18 @@ impl Inputs {
         let file = |path: &str, bytes: &[u8]| (path.to_owned(), Digest::of(bytes));
         let files =
             vec![file(DOCKERFILE, &recipe), file(&manifest, &manifest_bytes), file(&lock, &lock_bytes)];
-        Ok(Self { base, downloads, networked, lockfile, files, public_key, tool, problems, notes })
+        Ok(Self {
+            base,
+            downloads,
+            networked,
+            lockfile,
+            files,
+            configuration,
+            public_key,
+            tool,
+            problems,
+            notes,
+        })
     }
 
     /// # Errors

@@ -118,16 +118,16 @@ fn is_same(one: &Release, other: &Release) -> bool {
 mod tests {
     use super::State;
     use crate::forge_client::Release;
-    use crate::watcher::BUNDLE_TYPES;
+    use crate::watcher::{BUNDLE_TYPES, PREDICATE_TYPES};
     use std::collections::BTreeMap;
 
     fn state() -> State {
-        let both = vec!["https://slsa.dev/provenance/v1".to_owned(), "https://cyclonedx.org/bom".to_owned()];
+        let attested = PREDICATE_TYPES.map(str::to_owned).to_vec();
         let tags = ["latest", "v0.1.0"].map(|tag| (tag.to_owned(), "sha256:aa".to_owned()));
         let bundles = BUNDLE_TYPES.map(str::to_owned).to_vec();
         let own = ["sha256-aa.att", "sha256-aa.sig", "sha256-aa"]
             .map(|tag| (tag.to_owned(), "sha256:bb".to_owned()));
-        let layers = [both, vec![String::new()], bundles];
+        let layers = [attested, vec![String::new()], bundles];
         let page = Release {
             tag_name: "v0.1.0".to_owned(),
             target_commitish: "c".to_owned(),

@@ -16,6 +16,7 @@ macro_rules! of_an_image {
             "provenance.*",
             "sbom",
             "sbom.components",
+            "smoke",
             // Which image the page is about, nobody knows.
             "page.image",
             "page.commands",

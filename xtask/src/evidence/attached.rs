@@ -4,6 +4,8 @@
 mod manifest;
 mod signed;
 
+use std::fmt;
+
 use crate::oci::reference::Digest;
 
 pub use manifest::{MEDIA_TYPE, config, manifest};
@@ -16,12 +18,65 @@ pub const PROVENANCE_PREDICATE: &str = "https://slsa.dev/provenance/v1";
 /// The predicate type of an SBOM, as the statement has it.
 pub const SBOM_PREDICATE: &str = "https://cyclonedx.org/bom";
 
-/// What cosign attests.
+/// The predicate type of a test result (<https://github.com/in-toto/attestation/blob/main/spec/predicates/test-result.md>).
+pub const TEST_RESULT_PREDICATE: &str = "https://in-toto.io/attestation/test-result/v0.1";
+
+/// What a release attests of an image, in the order in which it is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Attested {
+    /// How it was built.
+    Provenance,
+    /// What is in it.
+    Sbom,
+    /// How it was tried.
+    TestResult,
+}
+
+impl Attested {
+    /// Each once: the one list of them.
+    pub const ALL: [Self; 3] = [Self::Provenance, Self::Sbom, Self::TestResult];
+
+    /// The predicate type of its statement.
+    #[must_use]
+    pub fn predicate_type(self) -> &'static str {
+        match self {
+            Self::Provenance => PROVENANCE_PREDICATE,
+            Self::Sbom => SBOM_PREDICATE,
+            Self::TestResult => TEST_RESULT_PREDICATE,
+        }
+    }
+}
+
+impl fmt::Display for Attested {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Provenance => "provenance",
+            Self::Sbom => "SBOM",
+            Self::TestResult => "test result",
+        })
+    }
+}
+
+/// The predicates that a release attests.
 pub struct Attestations {
     /// The SLSA provenance predicate, as JSON.
     pub provenance: Vec<u8>,
     /// The `CycloneDX` SBOM, as JSON.
     pub sbom: Vec<u8>,
+    /// The in-toto test result, as JSON.
+    pub test_result: Vec<u8>,
+}
+
+impl Attestations {
+    /// The predicate of one of them.
+    #[must_use]
+    pub fn predicate(&self, attested: Attested) -> &[u8] {
+        match attested {
+            Attested::Provenance => &self.provenance,
+            Attested::Sbom => &self.sbom,
+            Attested::TestResult => &self.test_result,
+        }
+    }
 }
 
 /// The two kinds of things that are attached.

@@ -11,7 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::Digest as _;
 
-use crate::evidence::attached::{PROVENANCE_PREDICATE, SBOM_PREDICATE};
+use crate::evidence::attached::Attested;
 use crate::evidence::attestation::predicate;
 use crate::evidence::envelope::{open, seal};
 use crate::evidence::provenance::BuildType;
@@ -38,34 +38,27 @@ pub const MARK: (&str, &str) = ("bundle", "v0.3");
 pub enum Of {
     /// The image's signature.
     Signature,
-    /// Its provenance.
-    Provenance,
-    /// Its SBOM.
-    Sbom,
+    /// What is attested of it.
+    Attestation(Attested),
 }
 
 impl Of {
-    /// Each once.
-    pub const ALL: [Self; 3] = [Self::Signature, Self::Provenance, Self::Sbom];
-
     /// The predicate type of its statement.
     #[must_use]
     pub fn predicate_type(self) -> &'static str {
         match self {
             Self::Signature => SIGN_PREDICATE,
-            Self::Provenance => PROVENANCE_PREDICATE,
-            Self::Sbom => SBOM_PREDICATE,
+            Self::Attestation(attested) => attested.predicate_type(),
         }
     }
 }
 
 impl fmt::Display for Of {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Signature => "signature",
-            Self::Provenance => "provenance",
-            Self::Sbom => "SBOM",
-        })
+        match self {
+            Self::Signature => f.write_str("signature"),
+            Self::Attestation(attested) => attested.fmt(f),
+        }
     }
 }
 
@@ -155,13 +148,11 @@ impl Bundle {
         if signed_as.iter().any(|signed_as| opened.payload == statement(digest, *signed_as)) {
             return Ok(Self::new(Of::Signature, envelope, hint));
         }
-        let attested =
-            [Of::Provenance, Of::Sbom].map(|of| (of, predicate(envelope, of.predicate_type(), digest)));
         let mut why = Vec::new();
-        for (of, read) in attested {
-            match read {
-                Ok(_) => return Ok(Self::new(of, envelope, hint)),
-                Err(error) => why.push(format!("{of}: {error:#}")),
+        for attested in Attested::ALL {
+            match predicate(envelope, attested.predicate_type(), digest) {
+                Ok(_) => return Ok(Self::new(Of::Attestation(attested), envelope, hint)),
+                Err(error) => why.push(format!("{attested}: {error:#}")),
             }
         }
         let (tag, why) = (&source.tag, why.join("; "));
@@ -175,8 +166,8 @@ pub fn is_attestation(bytes: &[u8], digest: &Digest) -> bool {
     let bundle = exact::value(bytes).ok();
     let envelope = bundle.as_ref().and_then(|bundle| bundle.get("dsseEnvelope"));
     let envelope = envelope.map(ToString::to_string).unwrap_or_default();
-    let is_of = |of: &Of| predicate(envelope.as_bytes(), of.predicate_type(), digest).is_ok();
-    [Of::Provenance, Of::Sbom].iter().any(is_of)
+    let is_of = |of: &Attested| predicate(envelope.as_bytes(), of.predicate_type(), digest).is_ok();
+    Attested::ALL.iter().any(is_of)
 }
 
 /// Everything of a bundle before its envelope.

@@ -36,6 +36,8 @@ pub const PROVENANCE_PRODUCTS: &str = "provenance.products";
 pub const SBOM: &str = "sbom";
 /// It lists what is in the image.
 pub const SBOM_COMPONENTS: &str = "sbom.components";
+/// There is one attestation of a test result, which says what the provenance says.
+pub const SMOKE: &str = "smoke";
 /// The version tag names the image.
 pub const TAG_IMAGE: &str = "tag.image";
 /// The git tag is on the forge, at the commit.
@@ -64,7 +66,7 @@ pub const KEY: &str = "key";
 pub const CONFIGURATION: &str = "configuration";
 
 /// The claims about an image. A test holds them against what is judged.
-pub const OF_IMAGE: [&str; 18] = [
+pub const OF_IMAGE: [&str; 19] = [
     IMAGE_PRESENT,
     IMAGE_PLATFORMS,
     IMAGE_LABELS,
@@ -83,6 +85,7 @@ pub const OF_IMAGE: [&str; 18] = [
     PROVENANCE_PRODUCTS,
     SBOM,
     SBOM_COMPONENTS,
+    SMOKE,
 ];
 
 /// The claims about what is public under the release's names.
@@ -101,7 +104,7 @@ pub enum About {
     Image,
     /// Its signatures.
     Signature,
-    /// Its provenance.
+    /// Its provenance, and the test result, which says a part of it once more.
     Provenance,
     /// Its SBOM.
     Sbom,
@@ -112,7 +115,7 @@ pub enum About {
 pub fn about(id: &str) -> About {
     match id.split('.').next() {
         Some(SIGNATURE) => About::Signature,
-        Some(PROVENANCE) => About::Provenance,
+        Some(PROVENANCE | SMOKE) => About::Provenance,
         Some(SBOM) => About::Sbom,
         _ => About::Image,
     }
@@ -126,7 +129,7 @@ mod tests {
     fn each_claim_is_about_one_thing() {
         let count = |what| OF_IMAGE.iter().filter(|id| about(id) == what).count();
         let counts = [About::Image, About::Signature, About::Provenance, About::Sbom].map(count);
-        assert_eq!(counts, [7, 2, 7, 2]);
+        assert_eq!(counts, [7, 2, 8, 2]);
         assert!(OF_NAMES.iter().all(|id| about(id) == About::Image));
     }
 }

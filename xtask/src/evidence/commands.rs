@@ -1,5 +1,6 @@
 //! The commands that anyone checks an image with, as the page prints them and as the release itself runs them.
 
+use crate::evidence::attached::TEST_RESULT_PREDICATE;
 use crate::inputs::release::Release;
 use crate::oci::reference::Digest;
 use crate::tool::cosign::{SBOM_TYPE, VerifyCommand};
@@ -13,4 +14,10 @@ pub fn verify_commands(release: &Release<'_>, digest: &Digest) -> [VerifyCommand
         VerifyCommand::attestation(key, "slsaprovenance1", image, digest),
         VerifyCommand::attestation(key, SBOM_TYPE, image, digest),
     ]
+}
+
+/// The test result of `digest`. A page does not print it: the provenance says how the image was tried as well.
+#[must_use]
+pub fn test_result_command(release: &Release<'_>, digest: &Digest) -> VerifyCommand {
+    VerifyCommand::attestation(release.key_name, TEST_RESULT_PREDICATE, release.image, digest)
 }

@@ -1,12 +1,10 @@
-//! Steps 7 to 9, sign and attest: the signature by cosign, which adds none that is there; the two attestations written here,
+//! Steps 7 to 9, sign and attest: the signature by cosign, which adds none that is there; the attestations written here,
 //! signed by cosign and stored together, by one manifest `PUT`. Whatever else writes them at the same time, there is one of each
 //! (docs/decisions/0010-attestations-are-one-write.md). Where the configuration wants bundles, they are stored after that.
 
 use anyhow::Result;
 
-use crate::evidence::attached::{
-    self, Attestations, Kind, PROVENANCE_PREDICATE, SBOM_PREDICATE, Signed as Envelope,
-};
+use crate::evidence::attached::{self, Attestations, Attested, Kind, Signed as Envelope};
 use crate::evidence::attestation::statement;
 use crate::evidence::bundle::{MARK, Subject};
 use crate::evidence::envelope::{pae, seal};
@@ -14,21 +12,22 @@ use crate::evidence::provenance::BuildType;
 use crate::evidence::signed_as::SignedAs;
 use crate::oci::reference::Digest;
 use crate::oci::registry::{Client, Manifest};
-use crate::process::parallel::both;
+use crate::process::parallel::{both, side_by_side};
 use crate::release::Context;
 use crate::release::build::Candidate;
 use crate::release::bundles::{self, Legacy, Signature, Uploaded};
 
 /// The attestations, signed and nowhere but here.
 pub(super) struct Signed {
-    envelopes: [Envelope; 2],
+    /// In the order of [`Attested::ALL`].
+    envelopes: Vec<Envelope>,
     attestations: Attestations,
 }
 
 /// The attestations, stored where cosign looks for them.
-pub(super) struct Attested(Attestations);
+pub(super) struct Stored(Attestations);
 
-impl Attested {
+impl Stored {
     /// What was attested.
     pub(super) fn attestations(&self) -> &Attestations {
         &self.0
@@ -55,7 +54,7 @@ pub(super) fn sign(context: &Context<'_>, digest: &Digest) -> Result<Option<Sign
     Ok(Some(signature))
 }
 
-/// Signs both attestations, side by side, as statements about the index and each platform's manifest.
+/// Signs the attestations, side by side, as statements about the index and each platform's manifest.
 ///
 /// # Errors
 /// When cosign fails, or signs something else than it was given.
@@ -66,16 +65,14 @@ pub(super) fn attest(
 ) -> Result<Signed> {
     let Context { tools, target, .. } = context;
     let Candidate { digest, manifests, .. } = candidate;
-    let envelope = |predicate_type: &'static str, predicate: &[u8]| {
+    let envelope = |attested: &Attested| {
+        let (predicate_type, predicate) = (attested.predicate_type(), attestations.predicate(*attested));
         let statement = statement(predicate_type, predicate, &target.image, digest, manifests)?;
         let signature = tools.cosign.sign_blob(&target.key, &pae(&statement))?;
         Envelope::parse(seal(&statement, &signature), predicate_type, predicate, digest)
     };
-    let (provenance, sbom) = both(
-        || envelope(PROVENANCE_PREDICATE, &attestations.provenance),
-        || envelope(SBOM_PREDICATE, &attestations.sbom),
-    )?;
-    Ok(Signed { envelopes: [provenance, sbom], attestations })
+    let envelopes = side_by_side(&Attested::ALL, envelope)?;
+    Ok(Signed { envelopes, attestations })
 }
 
 /// Stores the attestations where cosign looks for them: the blobs first, then the manifest that names them, which takes
@@ -88,7 +85,7 @@ pub(super) fn store(
     digest: &Digest,
     signed: Signed,
     signature: Option<&Signature>,
-) -> Result<Attested> {
+) -> Result<Stored> {
     let Signed { envelopes, attestations } = signed;
     let config = attached::config(&envelopes)?;
     let manifest = Manifest::new(attached::MEDIA_TYPE, attached::manifest(&envelopes, &config)?);
@@ -108,5 +105,5 @@ pub(super) fn store(
     if let Some((subject, uploaded, signature)) = bundles {
         bundles::show(registry, &subject, legacy, uploaded, signature)?;
     }
-    Ok(Attested(attestations))
+    Ok(Stored(attestations))
 }

@@ -7,7 +7,7 @@ use std::thread;
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use serde::Deserialize;
 
-use crate::evidence::attached::{Kind, Signed};
+use crate::evidence::attached::{Attested, Kind, Signed};
 use crate::evidence::attestation::predicate;
 use crate::evidence::bundle::{self, Bundle, EMPTY_CONFIG, Hint, INDEX_TYPE, MANIFEST_TYPE, Of, Subject};
 use crate::evidence::envelope::pae;
@@ -45,20 +45,20 @@ impl Signature {
 pub(super) struct Legacy {
     /// The manifest that names them.
     manifest: Digest,
-    envelopes: [(Of, Vec<u8>); 2],
+    envelopes: Vec<(Attested, Vec<u8>)>,
 }
 
 impl Legacy {
     /// Those that this run has just stored, under `manifest`.
-    pub(super) fn stored(manifest: &Digest, envelopes: &[Signed; 2]) -> Self {
-        let [provenance, sbom] = envelopes.each_ref().map(|envelope| envelope.bytes.clone());
-        Self { manifest: manifest.clone(), envelopes: [(Of::Provenance, provenance), (Of::Sbom, sbom)] }
+    pub(super) fn stored(manifest: &Digest, envelopes: &[Signed]) -> Self {
+        let bytes = envelopes.iter().map(|envelope| envelope.bytes.clone());
+        Self { manifest: manifest.clone(), envelopes: Attested::ALL.into_iter().zip(bytes).collect() }
     }
 
     /// Those that are there.
     ///
     /// # Errors
-    /// When they are not one provenance and one SBOM.
+    /// When they are not one of each that belongs to the build type of the provenance among them.
     pub(super) fn read(registry: &Client, digest: &Digest) -> Result<Self> {
         #[derive(Deserialize)]
         struct Attached {
@@ -74,8 +74,7 @@ impl Legacy {
         let found = registry.manifest(&tag).with_context(doing)?;
         let found = found.with_context(|| format!("there is no `{tag}` in the registry"))?;
         let attached: Attached = exact::parse(&found.bytes).with_context(doing)?;
-        ensure!(attached.layers.len() == 2, "{}: there are {} of them", doing(), attached.layers.len());
-        let envelope = |of: Of| {
+        let envelope = |of: Attested| {
             let is_wanted = |layer: &&Layer| {
                 layer.annotations.get("predicateType").is_some_and(|kind| kind == of.predicate_type())
             };
@@ -84,7 +83,13 @@ impl Legacy {
             let bytes = registry.blob(&layer.digest).with_context(doing)?;
             anyhow::Ok((of, bytes.with_context(|| format!("{}: there is no `{}`", doing(), layer.digest))?))
         };
-        let envelopes = [envelope(Of::Provenance)?, envelope(Of::Sbom)?];
+        let mut envelopes = vec![envelope(Attested::Provenance)?];
+        let due = build_type(&envelopes[0].1, digest)?.attested();
+        let (found_here, expected) = (attached.layers.len(), due.len());
+        ensure!(found_here == expected, "{}: there are {found_here} of them: expected {expected}", doing());
+        for of in due.iter().filter(|of| **of != Attested::Provenance) {
+            envelopes.push(envelope(*of)?);
+        }
         Ok(Self { manifest: found.digest, envelopes })
     }
 
@@ -93,17 +98,24 @@ impl Legacy {
     /// # Errors
     /// When it is none that this xtask knows.
     pub(super) fn build_type(&self, digest: &Digest) -> Result<BuildType> {
-        let [(of, envelope), _] = &self.envelopes;
-        let predicate = predicate(envelope, of.predicate_type(), digest);
-        predicate
-            .and_then(|predicate| BuildType::of_predicate(&predicate))
-            .context("reading the attached provenance")
+        let provenance = self.envelopes.iter().find(|(of, _)| *of == Attested::Provenance);
+        let (_, provenance) = provenance.context("there is no provenance")?;
+        build_type(provenance, digest)
     }
 
     fn bundles(&self, signature: &Bundle, hint: &Hint) -> Vec<Bundle> {
-        let attested = self.envelopes.iter().map(|(of, envelope)| Bundle::new(*of, envelope, hint));
+        let bundle = |(of, envelope): &(Attested, Vec<u8>)| Bundle::new(Of::Attestation(*of), envelope, hint);
+        let attested = self.envelopes.iter().map(bundle);
         [signature.clone()].into_iter().chain(attested).collect()
     }
+}
+
+/// The build type of the provenance in `envelope`, which is about `digest`.
+fn build_type(envelope: &[u8], digest: &Digest) -> Result<BuildType> {
+    let predicate = predicate(envelope, Attested::Provenance.predicate_type(), digest);
+    predicate
+        .and_then(|predicate| BuildType::of_predicate(&predicate))
+        .context("reading the attached provenance")
 }
 
 /// Bundles whose bytes the registry has, and that nothing names yet.

@@ -1,8 +1,9 @@
 //! Steps 2 to 10: everything up to a proven image that only its candidate tag names.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use crate::evidence::attached::Attestations;
+use crate::evidence::test_result;
 use crate::oci::reference::Digest;
 use crate::process::parallel::both;
 use crate::release::build::Candidate;
@@ -53,7 +54,9 @@ pub(super) fn run(context: &Context<'_>) -> Result<(Candidate, Made)> {
     }
     page?;
     let provenance = candidate.provenance(context, &toolchain, &smoked, &sbom)?;
-    let attestations = Attestations { provenance, sbom };
+    let test_result = test_result::predicate(release, &smoked)?;
+    let test_result = serde_json::to_vec(&test_result).context("writing the test result")?;
+    let attestations = Attestations { provenance, sbom, test_result };
     let made = withdraw::unless_refused(context, &candidate, || prove(context, &candidate, attestations))?;
     Ok((candidate, made))
 }
@@ -69,8 +72,9 @@ fn prove(context: &Context<'_>, candidate: &Candidate, attestations: Attestation
     let (signature, signed) = both(
         || context.step(Step::Sign, digest.as_str(), || attest::sign(context, digest)),
         || {
-            context
-                .step(Step::Attest, "provenance, SBOM", || attest::attest(context, candidate, attestations))
+            context.step(Step::Attest, "provenance, SBOM, test result", || {
+                attest::attest(context, candidate, attestations)
+            })
         },
     )?;
     if let Some(public) = published(context, digest)? {
@@ -80,7 +84,7 @@ fn prove(context: &Context<'_>, candidate: &Candidate, attestations: Attestation
     publish_too_early(context, digest)?;
     let store = || attest::store(&context.tools.registry, digest, signed, signature.as_ref());
     let formats =
-        if signature.is_some() { "both attestations, then bundles" } else { "both attestations at once" };
+        if signature.is_some() { "all attestations, then bundles" } else { "all attestations at once" };
     let attested = context.step(Step::Store, formats, store)?;
     let verify = || verify::fresh(&context.verifier(), digest, attested.attestations());
     context.step(Step::Verify, "anonymously, with the commands of the page", verify).map(Made::Proven)

@@ -179,7 +179,11 @@ fn proven(found: Found, absent: &'static str, wrong: &'static str) -> Action {
 }
 
 fn both_proven(provenance: Found, sbom: Found) -> Action {
-    match proven(provenance, "it is public without a provenance", "the provenance is not this release's") {
+    match proven(
+        provenance,
+        "it is public without a provenance",
+        "the provenance or the test result is not this release's",
+    ) {
         Action::Done => proven(sbom, "it is public without an SBOM", "the SBOM is not this release's"),
         other => other,
     }

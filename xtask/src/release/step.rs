@@ -17,9 +17,9 @@ pub enum Step {
     Contents,
     /// The signature.
     Sign,
-    /// Both attestations, signed.
+    /// The attestations, signed.
     Attest,
-    /// Both attestations, stored.
+    /// The attestations, stored.
     Store,
     /// The gates.
     Verify,

@@ -1,7 +1,7 @@
 //! For each claim the command that shows its matter to a person, without this program.
 
 use crate::evidence::claims;
-use crate::evidence::commands::verify_commands;
+use crate::evidence::commands::{test_result_command, verify_commands};
 use crate::inputs::keys::{DIRECTORY, HISTORY};
 use crate::inputs::release::Release;
 use crate::inputs::source::Source;
@@ -52,6 +52,7 @@ fn command(release: &Release<'_>, digest: Option<&Digest>, id: &str) -> Option<S
                 signature.trim_end_matches(&format!("@{digest}"))
             ),
             claims::ATTACHMENTS => format!("cosign tree {pinned}"),
+            claims::SMOKE => format!("{} {PREDICATE}", test_result_command(release, digest)),
             claims::SBOM | claims::SBOM_COMPONENTS => format!("{sbom} {PREDICATE}"),
             claims::PROVENANCE_INPUTS => format!(
                 "{provenance} {PREDICATE}.buildDefinition.resolvedDependencies,\

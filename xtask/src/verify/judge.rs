@@ -8,4 +8,5 @@ pub(super) mod keys;
 pub(super) mod layers;
 mod provenance;
 pub(super) mod public;
+mod smoke;
 pub(super) mod source;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
-use testbed::watcher::{BUNDLE_TYPES, bundled, predicate_types};
+use testbed::watcher::{BUNDLE_TYPES, PREDICATE_TYPES, bundled, predicate_types};
 use xtask::oci::reference::Digest;
 
 use super::project::Project;
@@ -20,9 +20,8 @@ impl Project {
             let predicate = layer["annotations"]["predicateType"].as_str().context("of no type")?.to_owned();
             *types.entry(predicate).or_insert(0) += 1;
         }
-        let once = ["https://cyclonedx.org/bom", "https://slsa.dev/provenance/v1"];
-        let is_once =
-            types.iter().map(|(predicate, count)| (predicate.as_str(), *count)).eq(once.map(|it| (it, 1)));
+        let found = types.iter().map(|(predicate, count)| (predicate.as_str(), *count));
+        let is_once = found.eq(PREDICATE_TYPES.map(|predicate| (predicate, 1)));
         ensure!(is_once, "the attestations are {types:?}");
         let mut bundles = self.bundles(digest)?.context("there are no bundles")?;
         bundles.sort();

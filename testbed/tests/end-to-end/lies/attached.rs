@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
-use xtask::evidence::attached::{self, PROVENANCE_PREDICATE, Signed};
+use xtask::evidence::attached::{self, Attested, PROVENANCE_PREDICATE, Signed, TEST_RESULT_PREDICATE};
 use xtask::evidence::attestation::statement;
 use xtask::evidence::bundle::{self, Bundle, Hint, Of, Subject};
 use xtask::evidence::envelope::{pae, seal};
@@ -94,8 +94,8 @@ pub(super) fn stored_as(digest: &Digest, kind: &str) -> String {
     format!("sha256-{}.{kind}", digest.hex())
 }
 
-/// The provenance and the SBOM that are attested of `digest`.
-pub(super) fn predicates(registry: &Registry, digest: &Digest) -> Result<[Value; 2]> {
+/// The provenance, the SBOM and the test result that are attested of `digest`.
+pub(super) fn predicates(registry: &Registry, digest: &Digest) -> Result<[Value; 3]> {
     let stored = registry.manifest(&stored_as(digest, "att"))?.json()?;
     let predicate = |kind: &str| {
         let layer = &stored["layers"][position(&stored, kind)?];
@@ -106,7 +106,7 @@ pub(super) fn predicates(registry: &Registry, digest: &Digest) -> Result<[Value;
         let statement: Value = serde_json::from_slice(&statement).context("reading a statement")?;
         Ok::<_, anyhow::Error>(statement["predicate"].clone())
     };
-    Ok([predicate(PROVENANCE_PREDICATE)?, predicate(SBOM_TYPE)?])
+    Ok([predicate(PROVENANCE_PREDICATE)?, predicate(SBOM_TYPE)?, predicate(TEST_RESULT_PREDICATE)?])
 }
 
 /// Which layer holds the attestation of a type.
@@ -131,7 +131,7 @@ impl Honest {
     /// Puts an attestation in the place of ours of its type.
     pub(super) fn replace_attestation(&self, new: Signed) -> Result<()> {
         let stored = self.registry.manifest(&stored_as(&self.digest, "att"))?.json()?;
-        let kinds = [PROVENANCE_PREDICATE, SBOM_TYPE].into_iter();
+        let kinds = Attested::ALL.map(Attested::predicate_type).into_iter();
         let kept = kinds.filter(|kind| *kind != new.predicate_type).map(|kind| {
             let digest = stored["layers"][position(&stored, kind)?]["digest"].as_str().context("a layer")?;
             Ok(Signed { bytes: self.registry.blob(&digest.parse()?)?, predicate_type: kind })
@@ -151,10 +151,10 @@ impl Honest {
         let tag = bundle::tag(&self.digest);
         let mut named = self.registry.manifest(&tag)?.json()?;
         let stored = self.registry.manifest(&stored_as(&self.digest, "att"))?.json()?;
-        for of in [Of::Provenance, Of::Sbom] {
+        for of in Attested::ALL {
             let layer = &stored["layers"][position(&stored, of.predicate_type())?];
             let envelope = self.registry.blob(&layer["digest"].as_str().context("a layer")?.parse()?)?;
-            let bundle = Bundle::new(of, &envelope, &hint);
+            let bundle = Bundle::new(Of::Attestation(of), &envelope, &hint);
             self.registry.upload(&bundle.bytes)?;
             let manifest = Manifest::of(&serde_json::from_slice(&bundle.manifest(&subject)?)?)?;
             self.registry.put(manifest.digest().as_str(), &manifest)?;

@@ -38,6 +38,7 @@ pub(super) struct Honest {
     /// The predicates that are attested.
     pub(super) provenance: Value,
     pub(super) sbom: Value,
+    pub(super) test_result: Value,
     /// The project's key, and a stranger's.
     pub(super) own: Signer,
     pub(super) other: Signer,
@@ -66,13 +67,26 @@ pub(super) fn make() -> Result<Honest> {
     let index = registry.manifest(TAG)?;
     let (digest, (manifests, _)) = (index.digest(), index.names()?);
     let saved = State::of(&registry, &forge, &manifests)?;
-    let [provenance, sbom] = attached::predicates(&registry, &digest)?;
+    let [provenance, sbom, test_result] = attached::predicates(&registry, &digest)?;
     let Secrets { private_key, password, .. } = &project.secrets;
     let own = Signer::new(&project, &image, private_key.clone(), password.clone());
     let password = Secret::new(random_hex()?);
     let other = Signer::new(&project, &image, new_key(&project.checkout, "other", &password)?, password);
-    let honest =
-        Honest { project, proxy, image, registry, forge, digest, provenance, sbom, own, other, kept, saved };
+    let honest = Honest {
+        project,
+        proxy,
+        image,
+        registry,
+        forge,
+        digest,
+        provenance,
+        sbom,
+        test_result,
+        own,
+        other,
+        kept,
+        saved,
+    };
     honest.verify(&[])?.success().context("before the first lie")?;
     Ok(honest)
 }

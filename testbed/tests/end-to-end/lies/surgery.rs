@@ -4,7 +4,7 @@
 
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
-use xtask::evidence::attached::PROVENANCE_PREDICATE;
+use xtask::evidence::attached::{PROVENANCE_PREDICATE, TEST_RESULT_PREDICATE};
 use xtask::oci::reference::Digest;
 
 use super::attached::{self, SBOM_TYPE};
@@ -100,7 +100,11 @@ impl Honest {
         provenance["runDetails"]["byproducts"] = self.byproducts(&index)?;
         let (manifests, _) = index.names()?;
         let attest = |kind, predicate: &Value| self.own.attest(&digest, &manifests, kind, predicate);
-        let envelopes = [attest(PROVENANCE_PREDICATE, &provenance)?, attest(SBOM_TYPE, &self.sbom)?];
+        let envelopes = [
+            attest(PROVENANCE_PREDICATE, &provenance)?,
+            attest(SBOM_TYPE, &self.sbom)?,
+            attest(TEST_RESULT_PREDICATE, &self.test_result)?,
+        ];
         attached::store(&self.registry, &digest, &envelopes)?;
         self.edit_page(|body| body.replace(self.digest.as_str(), digest.as_str()))
     }

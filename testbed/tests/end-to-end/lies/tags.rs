@@ -15,6 +15,7 @@ pub(super) const LIES: &[Lie] = &[
             "provenance.source",
             "provenance.inputs",
             "sbom.components",
+            "smoke",
             "page.image",
             "page.commands",
             "latest",

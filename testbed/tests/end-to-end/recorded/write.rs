@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use xtask::contents::cache::Cache;
 use xtask::evidence::attached::Kind;
 use xtask::evidence::bundle;
-use xtask::evidence::commands::verify_commands;
+use xtask::evidence::commands::{test_result_command, verify_commands};
 use xtask::forge::Read as _;
 use xtask::forge::forgejo::Forgejo;
 use xtask::http::Curl;
@@ -176,11 +176,13 @@ fn cosign(
     let platforms: Vec<_> = platforms.iter().collect();
     let of_platforms =
         VerifyCommand::signature(PUBLIC_KEY, release.tag().version(), release.image, &platforms);
-    let commands = Vec::from(verify_commands(release, index)).into_iter().chain([of_platforms]);
+    let more = [test_result_command(release, index), of_platforms];
+    let commands = Vec::from(verify_commands(release, index)).into_iter().chain(more);
     let (docker, bin) = (Scratch::new()?, Scratch::new()?);
     std::os::unix::fs::symlink(export("TESTBED_COSIGN_2")?, bin.path().join("cosign"))?;
     let path = format!("{}:{}", text(bin.path())?, environment().get("PATH")?.unwrap_or_default());
-    for (name, command) in ["signature", "provenance", "sbom", "platforms"].into_iter().zip(commands) {
+    let names = ["signature", "provenance", "sbom", "test-result", "platforms"];
+    for (name, command) in names.into_iter().zip(commands) {
         let call = call("sh", &["-c", &command.to_string()])?.dir(project.checkout.top());
         let call = call.env("PATH", &path).env("DOCKER_CONFIG", docker.path());
         place.write(&format!("cosign/{name}"), &call.output()?.success()?.stdout)?;

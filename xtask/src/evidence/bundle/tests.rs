@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Bundle, Hint, Of, Subject, index, layer_of, named, statement};
+use crate::evidence::attached::Attested;
 use crate::evidence::envelope::{open, pae, seal};
 use crate::evidence::provenance::BuildType;
 use crate::evidence::signed_as::SignedAs;
@@ -58,17 +59,15 @@ fn the_bundle_of_a_signature_is_what_cosign_3_writes() {
 }
 
 #[test]
-fn each_of_the_three_is_read_back_and_its_manifest_is_known_again() {
+fn each_of_them_is_read_back_and_its_manifest_is_known_again() {
     let (index_bytes, hint) = (br#"{"mediaType":"application/vnd.oci.image.index.v1+json"}"#, hint());
     let subject = Subject::of(index_bytes).unwrap();
     let digest = Digest::of(index_bytes);
     assert_eq!(subject.digest(), &digest);
-    let bundles = [
-        signature(&digest, BuildType::V1),
-        signature(&digest, BuildType::V2),
-        Bundle::new(Of::Provenance, &attestation("https://slsa.dev/provenance/v1", &digest), &hint),
-        Bundle::new(Of::Sbom, &attestation("https://cyclonedx.org/bom", &digest), &hint),
-    ];
+    let bundles = [signature(&digest, BuildType::V1), signature(&digest, BuildType::V2)];
+    let attested = Attested::ALL
+        .map(|of| Bundle::new(Of::Attestation(of), &attestation(of.predicate_type(), &digest), &hint));
+    let bundles: Vec<_> = bundles.into_iter().chain(attested).collect();
     let mut manifests = Vec::new();
     for bundle in &bundles {
         assert_eq!(&Bundle::parse(&bundle.bytes, &digest, &source("v1.0.0"), &hint).unwrap(), bundle);
@@ -111,7 +110,9 @@ fn whatever_is_not_exactly_such_a_bundle_is_refused() {
         "MEUC",
     );
     let other_type = attestation("https://example.org/approved", &digest);
-    let with = |envelope: &[u8]| String::from_utf8(Bundle::new(Of::Sbom, envelope, &hint).bytes).unwrap();
+    let with = |envelope: &[u8]| {
+        String::from_utf8(Bundle::new(Of::Attestation(Attested::Sbom), envelope, &hint).bytes).unwrap()
+    };
     for wrong in [
         right.replacen("v0.3", "v0.2", 1),
         right.replacen(r#""hint":""#, r#""hint":"A"#, 1),

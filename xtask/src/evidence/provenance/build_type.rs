@@ -3,6 +3,8 @@
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
 
+use crate::evidence::attached::Attested;
+
 use super::{BUILD_SECRETS, NETWORK, Provenance, RUN, SMOKE};
 
 /// A version of the predicate. Its address is a page at a tag that never moves, the same for everyone who uses this tool, so
@@ -11,7 +13,8 @@ use super::{BUILD_SECRETS, NETWORK, Provenance, RUN, SMOKE};
 pub enum BuildType {
     /// The first one.
     V1,
-    /// It names the steps that have a network; the signatures beside it name the commit, and the attestations each platform.
+    /// It names the steps that have a network; the signatures beside it name the commit, the attestations each platform, and one
+    /// of them says how the image was tried.
     V2,
 }
 
@@ -72,6 +75,21 @@ impl BuildType {
     #[must_use]
     pub fn has_own_statements(self) -> bool {
         self != Self::V1
+    }
+
+    /// What is attested of its release.
+    #[must_use]
+    pub fn attested(self) -> &'static [Attested] {
+        match self {
+            Self::V1 => &[Attested::Provenance, Attested::Sbom],
+            Self::V2 => &Attested::ALL,
+        }
+    }
+
+    /// Whether a test result is attested of its release.
+    #[must_use]
+    pub fn has_test_result(self) -> bool {
+        self.attested().contains(&Attested::TestResult)
     }
 
     /// Whether a predicate of this type has exactly the groups of internal parameters that it has to have, or may have.

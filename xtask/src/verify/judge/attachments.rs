@@ -2,7 +2,7 @@
 
 use anyhow::{Result, ensure};
 
-use crate::evidence::attached::Kind;
+use crate::evidence::attached::{Attested, Kind};
 use crate::evidence::bundle::Bundle;
 use crate::evidence::claims;
 use crate::evidence::statement::{envelopes, signatures};
@@ -12,29 +12,51 @@ use crate::verify::observe::{Answer, Attached, BundlesSeen, ImageSeen};
 use super::image::borrow;
 use super::{bundles, form};
 
-/// Nothing is attached but what cosign accepted by the key. Where it does not accept all three, there is nothing to count.
+/// One attestation that there has to be.
+pub(super) struct Due<'a> {
+    /// Which one.
+    pub(super) of: Attested,
+    /// That there is one.
+    pub(super) claim: &'a Claim,
+    /// What cosign said of it.
+    pub(super) answer: &'a Seen<Answer>,
+}
+
+/// Nothing is attached but what cosign accepted by the key. Where it does not accept all that is due, there is nothing to count.
 pub(super) fn judge(
-    needed: [&Claim; 3],
+    signature: &Claim,
+    due: &[Due<'_>],
     seen: &ImageSeen,
     tags: &Seen<Vec<String>>,
     signed_as: &dyn Fn(&[&Bundle]) -> Result<()>,
 ) -> Claim {
-    let refused = |answer: &Seen<Answer>| !matches!(answer, Ok(Answer::Accepted(_)));
-    let answers = [&seen.signature, &seen.provenance, &seen.sbom];
-    let missing = needed.iter().zip(answers).find(|(_, answer)| refused(answer));
+    let attested = due.iter().map(|one| (one.claim, one.answer));
+    let missing = [(signature, &seen.signature)]
+        .into_iter()
+        .chain(attested)
+        .find(|(_, answer)| !matches!(answer, Ok(Answer::Accepted(_))));
     let looked_at = match missing {
         Some((claim, _)) => Err(Unseen::Follows(claim.id)),
         None => borrow(&seen.attached).and_then(|found| Ok((found, borrow(tags)?))),
     };
     let bundles = &seen.bundles;
     let looked_at = looked_at.and_then(|(found, tags)| Ok((found, tags, borrow(bundles)?.as_ref())));
+    let printed: Vec<_> = due.iter().map(|one| (one.of, accepted(one.answer))).collect();
     Claim::judge(claims::ATTACHMENTS, &looked_at, |(found, tags, bundles)| {
-        let ours = only_ours(found, tags, *bundles, answers, signed_as)?;
+        let ours = only_ours(found, tags, *bundles, accepted(&seen.signature), &printed, signed_as)?;
         if let Some(Ok(Answer::Accepted(printed))) = &seen.part_signatures {
             only_ours_of_parts(found, printed)?;
         }
         Ok(ours)
     })
+}
+
+/// What cosign printed; nothing where it did not accept it.
+fn accepted(answer: &Seen<Answer>) -> &str {
+    match answer {
+        Ok(Answer::Accepted(output)) => output,
+        _ => "",
+    }
 }
 
 /// As of the image itself: podman and skopeo look at the platforms' signatures alone.
@@ -53,13 +75,10 @@ fn only_ours(
     found: &Attached,
     tags: &[String],
     bundles: Option<&BundlesSeen>,
-    answers: [&Seen<Answer>; 3],
+    signature: &str,
+    printed: &[(Attested, &str)],
     signed_as: &dyn Fn(&[&Bundle]) -> Result<()>,
 ) -> Result<String> {
-    let [signature, provenance, sbom] = answers.map(|answer| match answer {
-        Ok(Answer::Accepted(output)) => output.as_str(),
-        _ => "",
-    });
     let of_bundles = bundles.and_then(|bundles| bundles.tag.as_ref());
     let others: Vec<_> = tags.iter().filter(|tag| Some(*tag) != of_bundles).map(String::as_str).collect();
     ensure!(
@@ -72,20 +91,22 @@ fn only_ours(
     let ours = signatures.len();
     let signed = form::attached(Kind::Signatures, found.signatures.as_deref())?.len();
     ensure!(signed == ours, "{signed} signatures are attached, and {ours} of them are by the key");
-    let of_each = [provenance, sbom].map(|printed| envelopes(printed).collect::<Vec<_>>());
-    let judged = of_each.concat();
+    let of_each: Vec<(Attested, Vec<_>)> =
+        printed.iter().map(|(of, printed)| (*of, envelopes(printed).collect())).collect();
+    let judged: Vec<_> = of_each.iter().flat_map(|(_, envelopes)| envelopes.iter().copied()).collect();
     let attestations = form::attached(Kind::Attestations, found.attestations.as_deref())?;
     let ours = judged.len();
-    let read = bundles.map_or_else(|| Ok(Vec::new()), |bundles| bundles::ours(bundles, is_promised))?;
+    let due: Vec<_> = printed.iter().map(|(of, _)| *of).collect();
+    let read = bundles.map_or_else(|| Ok(Vec::new()), |bundles| bundles::ours(bundles, is_promised, &due))?;
     ensure!(
         attestations.len() == ours,
-        "{} attestations are attached ({}), and {ours} of them are provenance or an SBOM by the key",
+        "{} attestations are attached ({}), and {ours} of them are the release's by the key",
         attestations.len(),
         attestations.iter().map(|one| one.mark.as_str()).collect::<Vec<_>>().join(", ")
     );
     // What was read above is what is attached, and not what cosign made of it (docs/facts.md#envelopes).
     for attached in &attestations {
-        form::check_mark(attached, of_each.each_ref().map(Vec::as_slice))?;
+        form::check_mark(attached, &of_each)?;
         ensure!(
             bundles::was_printed(&attached.digest, &judged, &read),
             "the attestation `{}` ({}) is attached, and cosign printed another one",

@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, Result, bail, ensure};
 
+use crate::evidence::attached::Attested;
 use crate::evidence::bundle::{Bundle, MARK, Of};
 use crate::evidence::envelope::open;
 use crate::evidence::provenance::BuildType;
@@ -20,8 +21,12 @@ pub(super) fn promised(signatures: &[Signature]) -> Result<bool> {
     Ok(signatures.iter().any(|signature| signature.bundle.is_some()))
 }
 
-/// The bundles: each of them ours, a signature and one of each attestation; or none at all, where none is promised.
-pub(super) fn ours(seen: &BundlesSeen, is_promised: bool) -> Result<Vec<&Bundle>> {
+/// The bundles: each of them ours, a signature and one of each attestation that is `due`; or none at all, where none is promised.
+pub(super) fn ours<'s>(
+    seen: &'s BundlesSeen,
+    is_promised: bool,
+    due: &[Attested],
+) -> Result<Vec<&'s Bundle>> {
     let mut ours = Vec::new();
     for (place, found) in seen.found.iter().enumerate() {
         let is_twice = seen.found[..place].iter().any(|other| other.manifest == found.manifest);
@@ -33,15 +38,17 @@ pub(super) fn ours(seen: &BundlesSeen, is_promised: bool) -> Result<Vec<&Bundle>
         match (&bundle.of, &found.signature) {
             (Of::Signature, Some(Err(why))) => bail!(wrong(&format!("cosign does not accept it: {why}"))),
             (Of::Signature, None) => bail!(wrong("cosign was not asked")),
-            (Of::Signature, Some(Ok(()))) | (Of::Provenance | Of::Sbom, _) => ours.push(bundle),
+            (Of::Signature, Some(Ok(()))) => ours.push(bundle),
+            (Of::Attestation(of), _) if due.contains(of) => ours.push(bundle),
+            (Of::Attestation(of), _) => bail!(wrong(&format!("there is to be no {of}"))),
         }
     }
     if ours.is_empty() && !is_promised && seen.tag.is_none() {
         return Ok(ours);
     }
-    for of in Of::ALL {
+    for of in [Of::Signature].into_iter().chain(due.iter().map(|of| Of::Attestation(*of))) {
         let count = ours.iter().filter(|bundle| bundle.of == of).count();
-        ensure!(count > 0, "there has to be a bundle of each of three, and there is none of the {of}");
+        ensure!(count > 0, "there has to be a bundle of the {of}, and there is none");
         ensure!(count == 1 || of == Of::Signature, "there are {count} bundles of the {of}: expected one");
     }
     Ok(ours)
@@ -101,6 +108,7 @@ pub(super) fn check_same(bundles: &[&Bundle], attached: &[&Digest]) -> Result<()
 #[cfg(test)]
 mod tests {
     use super::was_printed;
+    use crate::evidence::attached::Attested;
     use crate::evidence::bundle::{Bundle, Hint, Of};
     use crate::evidence::envelope::seal;
     use crate::oci::reference::Digest;
@@ -111,7 +119,8 @@ mod tests {
     fn cosign_3_prints_an_envelope_in_its_own_form_and_that_is_the_attached_one() {
         let attached = br#"{"payloadType":"application/vnd.in-toto+json","payload":"e30=","signatures":[{"keyid":"","sig":"MEUC"}]}"#;
         let digest = Digest::of(attached);
-        let bundle = Bundle::new(Of::Sbom, attached, &Hint::of(KEY.as_bytes()).unwrap());
+        let bundle =
+            Bundle::new(Of::Attestation(Attested::Sbom), attached, &Hint::of(KEY.as_bytes()).unwrap());
         let printed = |envelope: &[u8], bundles: &[&Bundle]| {
             was_printed(&digest, &[std::str::from_utf8(envelope).unwrap()], bundles)
         };

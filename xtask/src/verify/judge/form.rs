@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::contents::layer::Compression;
-use crate::evidence::attached::{Kind, PROVENANCE_PREDICATE, SBOM_PREDICATE};
+use crate::evidence::attached::{Attested, Kind};
 use crate::oci::exact;
 use crate::oci::reference::Digest;
 use crate::verify::observe::Part;
@@ -263,14 +263,17 @@ pub(super) fn attached(kind: Kind, bytes: Option<&[u8]>) -> Result<Vec<Layer>> {
     Ok(layers)
 }
 
-/// Whether an attestation is marked as what cosign took it for: `provenance` and `sbom` are what cosign printed of each.
-pub(super) fn check_mark(layer: &Layer, [provenance, sbom]: [&[&str]; 2]) -> Result<()> {
+/// Whether an attestation is marked as what cosign took it for: `printed` is what it printed of each.
+pub(super) fn check_mark(layer: &Layer, printed: &[(Attested, Vec<&str>)]) -> Result<()> {
+    let is_marked = |of: Attested| layer.mark == of.predicate_type();
     let is_of = |printed: &[&str]| printed.iter().any(|one| Digest::of(one.as_bytes()) == layer.digest);
-    let is_other = match layer.mark.as_str() {
-        PROVENANCE_PREDICATE => is_of(sbom),
-        SBOM_PREDICATE => is_of(provenance),
-        _ => true,
-    };
-    ensure!(!is_other, "the attestation `{}` is marked as `{}`, which it is not", layer.digest, layer.mark);
+    let is_known = printed.iter().any(|(of, _)| is_marked(*of));
+    let is_other = printed.iter().any(|(of, printed)| !is_marked(*of) && is_of(printed));
+    ensure!(
+        is_known && !is_other,
+        "the attestation `{}` is marked as `{}`, which it is not",
+        layer.digest,
+        layer.mark
+    );
     Ok(())
 }

@@ -3,7 +3,9 @@
 use anyhow::{Result, anyhow, bail, ensure};
 use serde_json::Value;
 
-use crate::evidence::attached::{Attestations, PROVENANCE_PREDICATE, SBOM_PREDICATE};
+use crate::evidence::attached::{
+    Attestations, Attested, PROVENANCE_PREDICATE, SBOM_PREDICATE, TEST_RESULT_PREDICATE,
+};
 use crate::evidence::attestation::Attestation;
 use crate::evidence::bundle::Bundle;
 use crate::evidence::claims;
@@ -14,7 +16,8 @@ use crate::inputs::source::Source;
 use crate::oci::index;
 use crate::oci::reference::Digest;
 
-use super::{attachments, bundles, form, layers, provenance};
+use super::attachments::Due;
+use super::{attachments, bundles, form, layers, provenance, smoke};
 use crate::evidence::statement::{check_signatures, only_attestation, only_predicate, signatures};
 use crate::verify::claim::{Claim, Seen, Unseen};
 use crate::verify::observe::{Answer, ImageSeen, Part, Said};
@@ -55,7 +58,19 @@ pub(in crate::verify) fn judge(
         about(attestation, build_type)
     });
     let signed_as = |bundles: &[&Bundle]| bundles::check_commit(bundles, digest, release.source, build_type);
-    let attachments = attachments::judge([&signature, &provenance, &sbom], seen, tags, &signed_as);
+    let smoke = smoke::judge(release, seen, digest, build_type, &predicate, &|attestation| {
+        about(attestation, build_type)
+    });
+    let mut due = vec![
+        Due { of: Attested::Provenance, claim: &provenance, answer: &seen.provenance },
+        Due { of: Attested::Sbom, claim: &sbom, answer: &seen.sbom },
+    ];
+    due.extend(smoke.as_ref().map(|claim| Due {
+        of: Attested::TestResult,
+        claim,
+        answer: &seen.test_result,
+    }));
+    let attachments = attachments::judge(&signature, &due, seen, tags, &signed_as);
     claims.push(signature);
     claims.extend(parts);
     claims.extend([attachments, provenance]);
@@ -63,6 +78,7 @@ pub(in crate::verify) fn judge(
     claims.push(sbom);
     let components = layers::components(release, &claims, &seen.contents, &bom);
     claims.push(components);
+    claims.extend(smoke);
     claims
 }
 
@@ -139,7 +155,7 @@ fn whole(seen: &ImageSeen) -> Seen<(Option<&Vec<u8>>, &[Part])> {
     }
 }
 
-fn accepted(answer: &Answer) -> Result<&str> {
+pub(super) fn accepted(answer: &Answer) -> Result<&str> {
     match answer {
         Answer::Accepted(output) => Ok(output),
         Answer::Rejected(words) => bail!("cosign does not accept it: {words}"),
@@ -160,7 +176,7 @@ fn signed(
 }
 
 /// The claim that there is exactly one such attestation, which `check` takes, and its predicate when it holds.
-fn attested(
+pub(super) fn attested(
     id: &'static str,
     seen: &Seen<Answer>,
     predicate_type: &str,
@@ -229,6 +245,9 @@ pub(in crate::verify) fn check_unchanged(
     };
     let sbom = predicate(&seen.sbom, SBOM_PREDICATE)?;
     ensure!(sbom == serde_json::from_slice::<Value>(&made.sbom)?, "the SBOM came back changed");
+    let test_result = predicate(&seen.test_result, TEST_RESULT_PREDICATE)?;
+    let is_ours = test_result == serde_json::from_slice::<Value>(&made.test_result)?;
+    ensure!(is_ours, "the test result came back changed");
     let provenance = predicate(&seen.provenance, PROVENANCE_PREDICATE)?;
     check_provenance(&provenance, &serde_json::from_slice(&made.provenance)?)
 }

@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use crate::evidence::bundle::Hint;
 use crate::evidence::claims;
-use crate::evidence::commands::verify_commands;
+use crate::evidence::commands::{test_result_command, verify_commands};
 use crate::evidence::statement::is_of_bundles;
 use crate::inputs::release::Release;
 use crate::oci::index;
@@ -42,6 +42,8 @@ pub(in crate::verify) struct ImageSeen {
     pub(in crate::verify) part_signatures: Option<Seen<Answer>>,
     pub(in crate::verify) provenance: Seen<Answer>,
     pub(in crate::verify) sbom: Seen<Answer>,
+    /// No release of the first build type has one.
+    pub(in crate::verify) test_result: Seen<Answer>,
     pub(in crate::verify) attached: Seen<Attached>,
     /// What else refers to the image; `None` where a layout leaves that out.
     pub(in crate::verify) bundles: Seen<Option<BundlesSeen>>,
@@ -117,11 +119,11 @@ pub(in crate::verify) fn look(
     };
     crate::process::interrupt::check()?;
     let platforms = platforms(&known);
-    let mut commands = printed(release, digest, place);
+    let mut commands = of_index(release, digest, place);
     let of_parts = of_parts(release, &platforms, place);
     commands.extend(of_parts.iter().flatten().cloned());
-    let of_index = known.clone();
-    let referring = || match &of_index {
+    let index_bytes = known.clone();
+    let referring = || match &index_bytes {
         Ok(Some(index)) => bundles::look(release, store, index, hint, check),
         Ok(None) | Err(Unseen::Wrong(_) | Unseen::Follows(_)) => Err(Unseen::Follows(claims::IMAGE_PRESENT)),
         Err(unknown @ (Unseen::Unknown(_) | Unseen::Away(_))) => Err(unknown.clone()),
@@ -159,6 +161,7 @@ pub(in crate::verify) fn look(
         signature,
         provenance: next(),
         sbom: next(),
+        test_result: next(),
         part_signatures: of_parts.map(|command| command.and_then(|_asked| next())),
         attached,
         bundles,
@@ -191,14 +194,15 @@ fn reader<'a>(
     }
 }
 
-/// The page's three commands.
-fn printed(release: &Release<'_>, digest: &Digest, place: Place<'_>) -> Vec<VerifyCommand> {
-    let printed = Vec::from(verify_commands(release, digest));
+/// The page's three commands, and the one that it leaves out.
+fn of_index(release: &Release<'_>, digest: &Digest, place: Place<'_>) -> Vec<VerifyCommand> {
+    let mut commands = Vec::from(verify_commands(release, digest));
+    commands.push(test_result_command(release, digest));
     match place {
-        Place::Registry => printed,
+        Place::Registry => commands,
         Place::Layout(layout) => {
             // `cosign save` leaves bundles out of the directory's index, and cosign 3 may find their blobs.
-            printed.into_iter().map(|command| command.of_layout(layout.path()).of_legacy()).collect()
+            commands.into_iter().map(|command| command.of_layout(layout.path()).of_legacy()).collect()
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::evidence::attached::{Kind, PROVENANCE_PREDICATE, SBOM_PREDICATE};
+use crate::evidence::attached::{Attested, Kind};
 use crate::evidence::bundle::{self, Bundle, Of, Subject};
 use crate::evidence::provenance::BuildType;
 use crate::evidence::signed_as::SignedAs;
@@ -40,11 +40,12 @@ impl World {
     }
 
     /// The bundle of whatever envelope is attached of a type.
-    pub(super) fn attestation_bundle(&self, of: Of) -> Bundle {
+    pub(super) fn attestation_bundle(&self, of: Attested) -> Bundle {
         let layers = self.layers_of(&self.digest, Kind::Attestations);
         let is_wanted =
             |layer: &&(Value, Vec<u8>)| layer.0["annotations"]["predicateType"] == of.predicate_type();
-        Bundle::new(of, &layers.iter().find(is_wanted).expect("it is attested").1, &self.hint)
+        let (_, envelope) = layers.iter().find(is_wanted).expect("it is attested");
+        Bundle::new(Of::Attestation(of), envelope, &self.hint)
     }
 
     /// Stores a bundle, and its manifest: nothing names it yet.
@@ -56,10 +57,20 @@ impl World {
         digest
     }
 
-    /// The three bundles of the released image, as they are made of what is attached.
+    /// What is attached of the released image.
+    pub(super) fn attested(&self) -> Vec<Attested> {
+        let layers = self.layers_of(&self.digest, Kind::Attestations);
+        let is_there = |of: &Attested| {
+            layers.iter().any(|(layer, _)| layer["annotations"]["predicateType"] == of.predicate_type())
+        };
+        Attested::ALL.into_iter().filter(is_there).collect()
+    }
+
+    /// The bundles of the released image, as they are made of what is attached.
     pub(super) fn bundles(&self) -> Vec<Bundle> {
         let signature = self.signature_bundle(&self.digest.clone(), &self.version(), Key::Own);
-        vec![signature, self.attestation_bundle(Of::Provenance), self.attestation_bundle(Of::Sbom)]
+        let attested = self.attested().into_iter().map(|of| self.attestation_bundle(of));
+        [signature].into_iter().chain(attested).collect()
     }
 
     /// Names `manifests`, and nothing else, as what refers to `of`.
@@ -116,12 +127,9 @@ impl World {
 
     /// After a change of what is attached to `of`, by somebody with the key: the bundles follow, where there are some.
     pub(super) fn bundle_again(&mut self, of: &Digest) {
-        let is_attested = [PROVENANCE_PREDICATE, SBOM_PREDICATE].iter().all(|kind| {
-            self.layers_of(of, Kind::Attestations)
-                .iter()
-                .any(|(layer, _)| layer["annotations"]["predicateType"] == *kind)
-        });
-        if of == &self.digest && is_attested && self.tags.contains_key(&bundle::tag(of)) {
+        let build_type = if self.signed_commit.is_some() { BuildType::V2 } else { BuildType::V1 };
+        let is_whole = || self.attested() == build_type.attested();
+        if of == &self.digest && self.tags.contains_key(&bundle::tag(of)) && is_whole() {
             self.bundle_only(&self.bundles());
         }
     }

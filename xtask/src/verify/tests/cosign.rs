@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use crate::evidence::attached::{Kind, PROVENANCE_PREDICATE, SBOM_PREDICATE};
+use crate::evidence::attached::{Attested, Kind};
 use crate::oci::index;
 use crate::oci::reference::Digest;
 use crate::oci::registry::Wanted;
@@ -25,11 +25,8 @@ pub(super) const SIGNATURE: &str = "dev.cosignproject.cosign/signature";
 impl World {
     /// The answers to the commands about the image `digest` and its platforms, as `version`, in the order of the commands.
     pub(super) fn cosign(&self, version: &str, digest: &Digest, how_many: usize) -> Vec<Seen<Answer>> {
-        let mut answers = vec![
-            self.signatures(version, std::slice::from_ref(digest)),
-            self.attestations(digest, PROVENANCE_PREDICATE),
-            self.attestations(digest, SBOM_PREDICATE),
-        ];
+        let mut answers = vec![self.signatures(version, std::slice::from_ref(digest))];
+        answers.extend(Attested::ALL.map(|of| self.attestations(digest, of.predicate_type())));
         if how_many > answers.len() {
             let index = self.blobs.get(digest).map(Vec::as_slice).unwrap_or_default();
             let platforms = index::platforms(index).unwrap_or_default();

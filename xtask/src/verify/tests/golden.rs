@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::evidence::attached::{PROVENANCE_PREDICATE, SBOM_PREDICATE};
+use crate::evidence::attached::{Attested, PROVENANCE_PREDICATE, SBOM_PREDICATE};
 use crate::evidence::bundle::MARK;
 use crate::evidence::claims;
 use crate::evidence::page::{self, Details, Format};
@@ -31,13 +31,17 @@ fn a_release_of_every_format_verifies() {
         let recording = Recording::load(&dir).unwrap();
         // What cosign printed then, whatever was asked: its commands are the page's, which is judged as well.
         let printed = |_: &_, _: &[_]| {
-            recording.cosign.iter().cloned().map(|text| Ok(Answer::Accepted(text))).collect()
+            let none = || Answer::Rejected("none of the attestations matched".to_owned());
+            let printed = recording.cosign.iter().cloned();
+            printed.map(|text| Ok(text.map_or_else(none, Answer::Accepted))).collect()
         };
         let claims = recording.judge(&recording.world, &printed).unwrap();
         let (words, ids) = broken(&claims);
         assert!(words.is_empty(), "format {number}: {words:#?}");
-        let expected =
+        let mut expected =
             [&claims::OF_IMAGE[..], &claims::OF_NAMES, &claims::OF_SOURCE, &claims::OF_KEYS].concat();
+        // Only one of today has a test result.
+        expected.retain(|id| *id != claims::SMOKE || recording.world.attested() == Attested::ALL);
         assert_eq!(ids, expected, "format {number}");
     }
 }
@@ -146,8 +150,12 @@ fn the_stand_in_for_cosign_prints_what_cosign_printed() {
     for (_, dir) in all().unwrap() {
         let recording = Recording::load(&dir).unwrap();
         let world = &recording.world;
-        let answers = world.cosign(&world.version(), &world.digest, 4);
+        let answers = world.cosign(&world.version(), &world.digest, recording.cosign.len());
         for (answer, recorded) in answers.into_iter().zip(&recording.cosign) {
+            let Some(recorded) = recorded else {
+                assert!(matches!(answer, Ok(Answer::Rejected(_))), "it accepts what was not there");
+                continue;
+            };
             let Ok(Answer::Accepted(printed)) = answer else { panic!("it does not accept it") };
             let read = |text: &str| {
                 let values = serde_json::Deserializer::from_str(text).into_iter::<serde_json::Value>();

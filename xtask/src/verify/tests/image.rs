@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::contents::layer::tests::{archive, facts};
-use crate::evidence::attached::{Kind, PROVENANCE_PREDICATE, SBOM_PREDICATE};
+use crate::evidence::attached::{Attested, Kind};
 use crate::evidence::provenance::SBOM_FILE;
 use crate::evidence::sbom;
 use crate::oci::reference::Digest;
@@ -86,31 +86,43 @@ impl World {
         (self.put(&parts.index), platforms)
     }
 
+    /// What is attested of the released image.
+    fn predicates(&self) -> [(Attested, Value); 3] {
+        Attested::ALL.map(|of| (of, self.predicate(of.predicate_type())))
+    }
+
     /// Puts the version tag on the image with a change, which nobody signs.
     pub(super) fn push_changed(&mut self, change: impl FnOnce(&mut Self, &mut Parts)) {
         let (digest, _) = self.store_changed(change);
         self.tags.insert(self.tag.clone(), digest);
     }
 
-    fn sign_and_attest(&mut self, tag: &str, digest: &Digest, platforms: &[Digest], attested: [&Value; 2]) {
+    fn sign_and_attest(
+        &mut self,
+        tag: &str,
+        digest: &Digest,
+        platforms: &[Digest],
+        attested: &[(Attested, Value)],
+    ) {
         let version = tag.trim_start_matches('v');
         for digest in platforms.iter().chain([digest]) {
             self.sign_anew(digest, Some(version), Key::Own);
         }
-        let kinds = [PROVENANCE_PREDICATE, SBOM_PREDICATE].into_iter().zip(attested);
-        let layers: Vec<_> =
-            kinds.map(|(kind, predicate)| self.attestation(digest, kind, predicate, Key::Own)).collect();
+        let layers = attested
+            .iter()
+            .map(|(of, predicate)| self.attestation(digest, of.predicate_type(), predicate, Key::Own));
+        let layers: Vec<_> = layers.collect();
         self.attach_only(digest, Kind::Attestations, &layers);
         self.tags.insert(tag.to_owned(), digest.clone());
     }
 
     /// Releases the image with a change, by the project's key, so that nothing but the change itself is wrong.
     pub(super) fn release_changed(&mut self, change: impl FnOnce(&mut Self, &mut Parts)) {
-        let [mut provenance, sbom] = [PROVENANCE_PREDICATE, SBOM_PREDICATE].map(|kind| self.predicate(kind));
+        let [mut provenance, sbom, test_result] = self.predicates();
         let (digest, platforms) = self.store_changed(change);
-        name_products(&mut provenance, &self.json(digest.as_str()));
+        name_products(&mut provenance.1, &self.json(digest.as_str()));
         let tag = self.tag.clone();
-        self.sign_and_attest(&tag, &digest, &platforms, [&provenance, &sbom]);
+        self.sign_and_attest(&tag, &digest, &platforms, &[provenance, sbom, test_result]);
         self.tags.insert("latest".to_owned(), digest.clone());
         let before = self.digest.clone();
         self.edit_page(|body| body.replace(before.as_str(), digest.as_str()));
@@ -118,8 +130,7 @@ impl World {
 
     /// An older release by the project's key, of another commit; returns its digest.
     pub(super) fn release_older(&mut self) -> Digest {
-        let [mut provenance, mut bom] =
-            [PROVENANCE_PREDICATE, SBOM_PREDICATE].map(|kind| self.predicate(kind));
+        let [(_, mut provenance), (_, mut bom), (_, mut test_result)] = self.predicates();
         let (version, commit) = (OLDER.trim_start_matches('v'), "8".repeat(40));
         let (digest, platforms) = self.store_changed(|_, parts| {
             parts.label_all("version", version);
@@ -141,7 +152,11 @@ impl World {
             let text = uri.as_str().expect("an address").replace(&ours, &commit);
             *uri = text.replace(&format!("refs/tags/{}", self.tag), &format!("refs/tags/{OLDER}")).into();
         }
-        self.sign_and_attest(OLDER, &digest, &platforms, [&provenance, &bom]);
+        let configuration = &mut test_result["configuration"][0]["uri"];
+        *configuration = configuration.as_str().expect("an address").replace(&ours, &commit).into();
+        let attested =
+            [(Attested::Provenance, provenance), (Attested::Sbom, bom), (Attested::TestResult, test_result)];
+        self.sign_and_attest(OLDER, &digest, &platforms, &attested);
         digest
     }
 

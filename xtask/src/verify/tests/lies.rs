@@ -15,6 +15,7 @@ macro_rules! of_an_image {
             "provenance.*",
             "sbom",
             "sbom.components",
+            "smoke",
             // Which image the page is about, nobody knows.
             "page.image",
             "page.commands",
@@ -37,6 +38,7 @@ mod registry;
 mod sbom;
 
 mod signatures;
+mod smoke;
 mod tags;
 
 use crate::process::parallel::both;
@@ -58,7 +60,7 @@ pub(super) struct Lie {
 }
 
 /// All of them, by what they are about.
-pub(super) const TOPICS: [&[Lie]; 14] = [
+pub(super) const TOPICS: [&[Lie]; 15] = [
     tags::LIES,
     keys::LIES,
     signatures::LIES,
@@ -70,6 +72,7 @@ pub(super) const TOPICS: [&[Lie]; 14] = [
     predicate::LIES,
     build_type::LIES,
     sbom::LIES,
+    smoke::LIES,
     image::LIES,
     page::LIES,
     registry::LIES,

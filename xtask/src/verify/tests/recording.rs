@@ -42,7 +42,7 @@ use super::keys::KeyWorld;
 use super::world::World;
 
 /// What cosign printed, in the order in which it is asked.
-const COSIGN: [&str; 4] = ["signature", "provenance", "sbom", "platforms"];
+const COSIGN: [&str; 5] = ["signature", "provenance", "sbom", "test-result", "platforms"];
 
 /// What is said to commands about an image.
 type Cosign<'a> = dyn Fn(&Digest, &[VerifyCommand]) -> Vec<Seen<Answer>> + Sync + 'a;
@@ -56,8 +56,8 @@ pub(super) struct Recording {
     stand_ins: Vec<StandIn>,
     /// What is public.
     pub(super) world: World,
-    /// What cosign printed.
-    pub(super) cosign: [String; 4],
+    /// What cosign printed; nothing where there was no such thing.
+    pub(super) cosign: [Option<String>; 5],
     pub(super) base: BTreeMap<Digest, Vec<u8>>,
     /// What the image was found to hold: layers are unpacked anew only where there are others.
     honest: Mutex<Option<(Vec<Layered>, ContentsSeen)>>,
@@ -165,9 +165,7 @@ impl Recording {
             prerelease: recorded.prerelease,
         };
         let RecordedPage { id, draft, address, .. } = recorded;
-        let cosign = COSIGN.map(|name| fs::read_to_string(dir.join("cosign").join(name)));
-        let [signature, provenance, sbom, platforms] = cosign;
-        let cosign = [signature?, provenance?, sbom?, platforms?];
+        let cosign = COSIGN.map(|name| fs::read_to_string(dir.join("cosign").join(name)).ok());
         let source = Source { tag: page.tag.clone(), commit, time: record.time, is_tagged: true };
         let world = World {
             tag: record.tag,
@@ -176,7 +174,7 @@ impl Recording {
             damaged: BTreeSet::new(),
             tags: record.tags,
             layers,
-            signed_commit: signed_commit(&cosign[0])?,
+            signed_commit: signed_commit(cosign[0].as_deref().context("no signature was recorded")?)?,
             forge_tag: Some(Commit::parse(&record.forge_tag)?),
             page: Some(PublishedPage { id, page, draft, address }),
             source: signed_on_main(&source.commit),

@@ -15,13 +15,14 @@ const REST: &[&str] = &[
     "provenance.builder",
     "provenance.time",
     "provenance.products",
+    "smoke",
 ];
 
 /// Where cosign accepts no provenance, the page's command fails as well.
 const REJECTED: &[&str] = &["provenance", "page.commands"];
 
 /// Then there is nothing to count what is attached against either.
-const WITHOUT: &[&str] = &["attachments", "provenance.*"];
+const WITHOUT: &[&str] = &["attachments", "provenance.*", "smoke"];
 
 pub(super) const LIES: &[Lie] = &[
     Lie {
@@ -48,7 +49,7 @@ pub(super) const LIES: &[Lie] = &[
             world.attach(Kind::Attestations, layer);
         },
         wrong: &["provenance"],
-        unchecked: &["provenance.*"],
+        unchecked: &["provenance.*", "smoke"],
     },
     Lie {
         name: "provenance copied from an older release",

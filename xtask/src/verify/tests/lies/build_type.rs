@@ -7,7 +7,7 @@ use super::super::change::Key;
 use super::super::cosign::statement;
 use super::super::world::World;
 use super::Lie;
-use crate::evidence::attached::{Kind, PROVENANCE_PREDICATE, SBOM_PREDICATE};
+use crate::evidence::attached::{Kind, PROVENANCE_PREDICATE, SBOM_PREDICATE, TEST_RESULT_PREDICATE};
 use crate::evidence::bundle::{Bundle, MARK, Of};
 use crate::evidence::provenance::BuildType;
 use crate::oci::reference::Digest;
@@ -103,18 +103,19 @@ pub(super) const LIES: &[Lie] = &[
         |world| without_group(world, "network"),
         &["provenance.form"],
     ),
-    seen(
-        "the provenance without how the image was tried",
-        |world| without_group(world, "smoke"),
+    Lie {
+        name: "the provenance without how the image was tried",
+        tell: |world| without_group(world, "smoke"),
         // The page says how it was.
-        &["provenance.form", "page.commands"],
-    ),
+        wrong: &["provenance.form", "page.commands"],
+        unchecked: &["smoke"],
+    },
     Lie {
         name: "the provenance passed off as one of the first build type",
         tell: |world| world.change_provenance(call_it_the_first),
         // It has more subjects than such a provenance: nobody knows then what is due.
         wrong: &["provenance"],
-        unchecked: &["provenance.*"],
+        unchecked: &["provenance.*", "smoke"],
     },
     Lie {
         name: "the provenance and its subjects passed off as of the first build type",
@@ -181,7 +182,7 @@ pub(super) const LIES: &[Lie] = &[
             restate(world, PROVENANCE_PREDICATE, |statement| drop(subjects(statement).pop()));
         },
         wrong: &["provenance"],
-        unchecked: &["provenance.*"],
+        unchecked: &["provenance.*", "smoke"],
     },
     Lie {
         name: "a platform left out of the SBOM's subjects",
@@ -189,6 +190,11 @@ pub(super) const LIES: &[Lie] = &[
         wrong: &["sbom"],
         unchecked: &["sbom.components", "provenance.products"],
     },
+    seen(
+        "a platform left out of the test result's subjects",
+        |world| restate(world, TEST_RESULT_PREDICATE, |statement| drop(subjects(statement).pop())),
+        &["smoke"],
+    ),
     Lie {
         name: "another image among the provenance's subjects",
         tell: |world| {
@@ -199,7 +205,7 @@ pub(super) const LIES: &[Lie] = &[
             });
         },
         wrong: &["provenance"],
-        unchecked: &["provenance.*"],
+        unchecked: &["provenance.*", "smoke"],
     },
     Lie {
         name: "the provenance's statement of an older type",
@@ -209,6 +215,6 @@ pub(super) const LIES: &[Lie] = &[
             });
         },
         wrong: &["provenance"],
-        unchecked: &["provenance.*"],
+        unchecked: &["provenance.*", "smoke"],
     },
 ];

@@ -6,8 +6,13 @@ use serde_json::json;
 use super::super::change::Key;
 use super::super::world::World;
 use super::Lie;
+use crate::evidence::attached::Attested;
 use crate::evidence::bundle::{self, Bundle, MARK, Of};
 use crate::oci::reference::Digest;
+
+const PROVENANCE: Of = Of::Attestation(Attested::Provenance);
+const SBOM: Of = Of::Attestation(Attested::Sbom);
+const TEST_RESULT: Of = Of::Attestation(Attested::TestResult);
 
 /// A lie that `attachments` alone sees.
 const fn attached(name: &'static str, tell: fn(&mut World)) -> Lie {
@@ -97,29 +102,30 @@ pub(super) const LIES: &[Lie] = &[
         world.referrers = Some(Vec::new());
     }),
     attached("bundle of the signature removed", |world| without(world, Of::Signature)),
-    attached("bundle of the provenance removed", |world| without(world, Of::Provenance)),
-    attached("bundle of the SBOM removed", |world| without(world, Of::Sbom)),
+    attached("bundle of the provenance removed", |world| without(world, PROVENANCE)),
+    attached("bundle of the SBOM removed", |world| without(world, SBOM)),
+    attached("bundle of the test result removed", |world| without(world, TEST_RESULT)),
     attached("bundle of the provenance gone, and still named", |world| {
-        let bundle = Digest::of(&world.attestation_bundle(Of::Provenance).bytes);
+        let bundle = Digest::of(&world.attestation_bundle(Attested::Provenance).bytes);
         world.blobs.remove(&bundle);
     }),
     attached("bundle of another provenance of this image, by the key", |world| {
-        let (digest, kind) = (world.digest.clone(), Of::Provenance.predicate_type());
+        let (digest, kind) = (world.digest.clone(), PROVENANCE.predicate_type());
         let mut predicate = world.predicate(kind);
         predicate["runDetails"]["metadata"]["invocationId"] = "urn:uuid:another".into();
         let layer = world.attestation(&digest, kind, &predicate, Key::Own);
         let envelope = layer["digest"].as_str().expect("a digest").parse::<Digest>().expect("a digest");
-        let bundle = Bundle::new(Of::Provenance, &world.blobs[&envelope], &world.hint);
+        let bundle = Bundle::new(PROVENANCE, &world.blobs[&envelope], &world.hint);
         replace(world, bundle);
     }),
     attached("bundle with a key twice", |world| {
         edit(world, Of::Signature, r#""dsseEnvelope":"#, r#""dsseEnvelope":{},"dsseEnvelope":"#);
     }),
     attached("bundle with a key twice in two spellings", |world| {
-        edit(world, Of::Sbom, r#""payload":"#, r#""Payload":"e30=","payload":"#);
+        edit(world, SBOM, r#""payload":"#, r#""Payload":"e30=","payload":"#);
     }),
     attached("bundle with a field more", |world| {
-        edit(world, Of::Provenance, r#"{"publicKey""#, r#"{"tlogEntries":[],"publicKey""#);
+        edit(world, PROVENANCE, r#"{"publicKey""#, r#"{"tlogEntries":[],"publicKey""#);
     }),
     attached("bundle with a second signature", |world| {
         edit(world, Of::Signature, r#"[{"sig":"b3du"}]"#, r#"[{"sig":"b3du"},{"sig":"b3du"}]"#);

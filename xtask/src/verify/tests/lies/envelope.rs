@@ -34,7 +34,7 @@ pub(super) const LIES: &[Lie] = &[
         name: "a field more in the provenance's envelope",
         tell: |world| change(world, PROVENANCE_PREDICATE, |envelope| envelope["note"] = "x".into()),
         wrong: &["provenance", "attachments"],
-        unchecked: &["provenance.*"],
+        unchecked: &["provenance.*", "smoke"],
     },
     Lie {
         name: "a field more in the SBOM's envelope",
@@ -48,7 +48,7 @@ pub(super) const LIES: &[Lie] = &[
             change(world, PROVENANCE_PREDICATE, |envelope| envelope["Payload"] = envelope["payload"].clone());
         },
         wrong: &["provenance", "attachments"],
-        unchecked: &["provenance.*"],
+        unchecked: &["provenance.*", "smoke"],
     },
     Lie {
         name: "a second signature in the envelope",
@@ -59,7 +59,7 @@ pub(super) const LIES: &[Lie] = &[
             });
         },
         wrong: &["provenance", "attachments"],
-        unchecked: &["provenance.*"],
+        unchecked: &["provenance.*", "smoke"],
     },
     Lie {
         name: "the name of a key in the envelope, which nobody signed",
@@ -67,7 +67,7 @@ pub(super) const LIES: &[Lie] = &[
             change(world, PROVENANCE_PREDICATE, |envelope| envelope["signatures"][0]["keyid"] = "x".into());
         },
         wrong: &["provenance", "attachments"],
-        unchecked: &["provenance.*"],
+        unchecked: &["provenance.*", "smoke"],
     },
     Lie {
         name: "an envelope of another payload type",
@@ -77,13 +77,13 @@ pub(super) const LIES: &[Lie] = &[
             });
         },
         wrong: &["provenance", "attachments"],
-        unchecked: &["provenance.*"],
+        unchecked: &["provenance.*", "smoke"],
     },
     Lie {
         name: "a field more in the provenance's statement",
         tell: |world| restate(world, PROVENANCE_PREDICATE, |statement| statement["note"] = "x".into()),
         wrong: &["provenance", "attachments"],
-        unchecked: &["provenance.*"],
+        unchecked: &["provenance.*", "smoke"],
     },
     Lie {
         name: "a second subject in the provenance's statement",
@@ -94,7 +94,7 @@ pub(super) const LIES: &[Lie] = &[
             });
         },
         wrong: &["provenance", "attachments"],
-        unchecked: &["provenance.*"],
+        unchecked: &["provenance.*", "smoke"],
     },
     Lie {
         name: "a second digest of the SBOM's subject",

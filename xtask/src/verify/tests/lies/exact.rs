@@ -55,6 +55,7 @@ pub(super) const LIES: &[Lie] = &[
             "provenance.builder",
             "provenance.time",
             "provenance.products",
+            "smoke",
         ],
     },
     said(

@@ -32,7 +32,7 @@ pub(super) const LIES: &[Lie] = &[
             "page.commands",
             "latest",
         ],
-        unchecked: &["attachments", "provenance.*", "sbom.components"],
+        unchecked: &["attachments", "provenance.*", "sbom.components", "smoke"],
     },
     Lie {
         // By the key, and with all that belongs to it: but for another version and commit.
@@ -48,6 +48,7 @@ pub(super) const LIES: &[Lie] = &[
             "provenance.source",
             "provenance.inputs",
             "sbom.components",
+            "smoke",
             "page.image",
             "page.commands",
             "latest",
@@ -70,6 +71,7 @@ pub(super) const LIES: &[Lie] = &[
             "attachments",
             "provenance.*",
             "sbom.components",
+            "smoke",
         ],
     },
     Lie {

@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use crate::evidence::attached::{Kind, PROVENANCE_PREDICATE, SBOM_PREDICATE};
+use crate::evidence::attached::{Kind, PROVENANCE_PREDICATE, SBOM_PREDICATE, TEST_RESULT_PREDICATE};
 use crate::evidence::bundle;
 use crate::evidence::sbom;
 use crate::oci::reference::Digest;
@@ -138,11 +138,19 @@ impl Documents {
 
     fn add_attestations(&mut self, image: &Digest) {
         let layers = self.honest.layers_of(image, Kind::Attestations);
-        let envelopes =
-            [("sbom", SBOM_PREDICATE), ("provenance", PROVENANCE_PREDICATE)].map(|(name, kind)| {
+        // A provenance names the SBOM, so it comes after it.
+        let kinds = [
+            ("test result", TEST_RESULT_PREDICATE),
+            ("sbom", SBOM_PREDICATE),
+            ("provenance", PROVENANCE_PREDICATE),
+        ];
+        let envelopes: Vec<_> = kinds
+            .into_iter()
+            .filter_map(|(name, kind)| {
                 let is_it = |(layer, _): &&(Value, _)| layer["annotations"]["predicateType"] == kind;
-                (name, layers.iter().find(is_it).expect("it is attested").1.clone())
-            });
+                Some((name, layers.iter().find(is_it)?.1.clone()))
+            })
+            .collect();
         for (name, bytes) in &envelopes {
             let (envelope, payload) = opened(bytes, &[]);
             self.sign(&envelope["signatures"][0]["sig"], &payload);
@@ -164,7 +172,7 @@ impl Documents {
         let (envelope, payload) = opened(&bundles[0], &["dsseEnvelope"]);
         self.sign(&envelope["dsseEnvelope"]["signatures"][0]["sig"], &payload);
         self.add("statement of the signature", Form::Statement, payload);
-        let names = ["signature", "provenance", "sbom"];
+        let names = ["signature", "provenance", "sbom", "test result"];
         for (name, bundle) in names.into_iter().zip(bundles) {
             self.add(&format!("bundle of the {name}"), Form::Envelope, bundle);
         }
