@@ -64,8 +64,40 @@ impl fmt::Display for Rule {
     }
 }
 
+/// A run of the forge's Actions, as the forge has it on record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunRecord {
+    /// The number in its address.
+    pub number: u64,
+    /// What started it, such as `push`.
+    pub event: String,
+    /// The commit that it was started for.
+    pub commit: Commit,
+    /// The branch or tag that it was started for, by its short name.
+    pub reference: String,
+    /// The file name of its workflow.
+    pub workflow: String,
+}
+
+/// What a forge says of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RunSaid {
+    /// It has that record.
+    Recorded(RunRecord),
+    /// It tells of runs, and has none of that id.
+    Missing,
+    /// It does not tell whoever asked, for this reason: it has no such question, Actions is off, or a login is wanted.
+    Untold(String),
+}
+
 /// What anyone may ask a forge.
 pub trait Read: Sync {
+    /// What the forge's record of the run `id` says, the number that is the same on the whole instance.
+    ///
+    /// # Errors
+    /// When the forge cannot be asked.
+    fn run(&self, id: u64) -> Result<RunSaid>;
+
     /// What CI says of `commit`, as far as it is asked for.
     ///
     /// # Errors

@@ -32,6 +32,8 @@ pub const PROVENANCE_BUILDER: &str = "provenance.builder";
 pub const PROVENANCE_TIME: &str = "provenance.time";
 /// It names what is in the index.
 pub const PROVENANCE_PRODUCTS: &str = "provenance.products";
+/// The forge has the run on record that it names: asked where the forge tells, and where it was a run.
+pub const PROVENANCE_RUN: &str = "provenance.run";
 /// There is one attestation of an SBOM.
 pub const SBOM: &str = "sbom";
 /// It lists what is in the image.

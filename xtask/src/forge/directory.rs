@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 
 use crate::evidence::page::{Page, PublishedPage};
-use crate::forge::{BranchHead, CiState, Protections, Read, Rule, Write};
+use crate::forge::{BranchHead, CiState, Protections, Read, Rule, RunSaid, Write};
 use crate::inputs::version::ReleaseTag;
 use crate::process::problem::Problem;
 use crate::tool::git::Commit;
@@ -41,6 +41,10 @@ impl Directory {
 }
 
 impl Read for Directory {
+    fn run(&self, _id: u64) -> Result<RunSaid> {
+        Ok(RunSaid::Untold("a directory runs nothing".to_owned()))
+    }
+
     fn ci_state(&self, _commit: &Commit) -> Result<CiState> {
         Ok(CiState::Green)
     }

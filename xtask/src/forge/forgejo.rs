@@ -6,6 +6,7 @@ mod branches;
 mod checks;
 mod protections;
 mod read;
+mod runs;
 mod status;
 mod write;
 

@@ -8,5 +8,6 @@ pub(super) mod keys;
 pub(super) mod layers;
 mod provenance;
 pub(super) mod public;
+pub(super) mod run;
 mod smoke;
 pub(super) mod source;

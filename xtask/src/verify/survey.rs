@@ -7,6 +7,7 @@ use anyhow::{Result, anyhow};
 
 use crate::evidence::claims;
 use crate::evidence::page::PublishedPage;
+use crate::forge::RunSaid;
 use crate::inputs::release::Release;
 use crate::inputs::version::ReleaseTag;
 use crate::oci::reference::Digest;
@@ -14,6 +15,7 @@ use crate::oci::registry::{Client, Manifest};
 use crate::process::parallel::both;
 
 use super::claim::{Claim, Seen, Unseen};
+use super::judge::run::{self, Named};
 use super::judge::{image, public};
 use super::observe::store::Layout;
 use super::observe::{self, Common, ImageSeen, Place, PublicSeen};
@@ -78,7 +80,7 @@ pub fn run(verifier: &Verifier<'_>, asked: &Asked<'_>, shared: &Shared<'_>) -> R
             Ok(Survey {
                 digest: Some((*digest).clone()),
                 claims,
-                not_asked: claims::OF_NAMES.to_vec(),
+                not_asked: [&[claims::PROVENANCE_RUN], &claims::OF_NAMES[..]].concat(),
                 is_rehearsal,
             })
         }
@@ -98,7 +100,7 @@ fn offline(verifier: &Verifier<'_>, layout: &Layout) -> Result<Survey> {
         present.for_each(|claim| *claim = Claim::unseen(claims::IMAGE_PRESENT, &unseen));
     }
     // `cosign save` leaves the platforms' signatures out.
-    let not_asked = [&[claims::SIGNATURE_PLATFORMS], &claims::OF_NAMES[..]].concat();
+    let not_asked = [&[claims::SIGNATURE_PLATFORMS, claims::PROVENANCE_RUN], &claims::OF_NAMES[..]].concat();
     Ok(Survey { digest: Some(digest.clone()), claims, not_asked, is_rehearsal: false })
 }
 
@@ -135,10 +137,35 @@ fn online(verifier: &Verifier<'_>, asked: Option<&Digest>, shared: &Shared<'_>) 
             Err(unseen) => Err(unseen),
         };
         let key = verifier.key_address();
-        let claims = judge(release, key.as_deref(), &seen, &public, common);
+        let run = asked_run(&seen, |id| verifier.forge.run(id));
+        crate::process::interrupt::check()?;
+        let claims = judge(release, key.as_deref(), &seen, &public, common, &run);
         let digest = seen.ok().map(|(digest, _)| digest);
-        Ok(Survey { digest, claims, not_asked: Vec::new(), is_rehearsal: false })
+        let not_asked = match &run {
+            Ok(Some((_, Ok(RunSaid::Untold(why))))) => {
+                verifier.steps.line("not asked", &format!("`{}`: {why}", claims::PROVENANCE_RUN));
+                vec![claims::PROVENANCE_RUN]
+            }
+            _ => Vec::new(),
+        };
+        Ok(Survey { digest, claims, not_asked, is_rehearsal: false })
     })
+}
+
+/// The run that the provenance names, and what the forge says of it; `None` where it names none.
+pub(super) type RunSeen = Seen<Option<(Named, Seen<RunSaid>)>>;
+
+/// Asks the forge for the run that the provenance names: only then is known which one that is.
+pub(super) fn asked_run(
+    image: &Seen<(Digest, ImageSeen)>,
+    ask: impl FnOnce(u64) -> Result<RunSaid>,
+) -> RunSeen {
+    let (digest, seen) = image.as_ref().map_err(Clone::clone)?;
+    let (_, predicate) = image::provenance(seen, digest);
+    Ok(run::named(&predicate)?.map(|named| {
+        let said = observe::seen(ask(named.id));
+        (named, said)
+    }))
 }
 
 /// Every claim, of what was seen of a release: of the image that was looked at, if there was one, and of what is public.
@@ -148,6 +175,7 @@ pub(super) fn judge(
     image: &Seen<(Digest, ImageSeen)>,
     public: &PublicSeen,
     common: &Common,
+    run: &RunSeen,
 ) -> Vec<Claim> {
     let mut claims = match image {
         Ok((digest, seen)) => {
@@ -157,6 +185,14 @@ pub(super) fn judge(
         Err(unseen) => without_image(release, public, unseen),
     };
     claims.push(public::latest(&common.latest));
+    let of_run = match run {
+        Ok(Some((named, said))) => run::judge(release, named, said),
+        Ok(None) => None,
+        Err(unseen) => Some(Claim::unseen(claims::PROVENANCE_RUN, unseen)),
+    };
+    let place = claims.iter().position(|claim| claim.id == claims::PROVENANCE_PRODUCTS);
+    let place = place.map_or(claims.len(), |place| place + 1);
+    claims.splice(place..place, of_run);
     claims
 }
 

@@ -17,6 +17,9 @@ use crate::harness::{read, test};
 /// A network of its own, with no address to be reached at.
 const NO_NETWORK: &str = "unshare --map-root-user --net";
 
+/// The claim that the forge has the run on record.
+const RUN: &str = "provenance.run";
+
 /// A claim could not be checked.
 const UNCHECKED: i32 = 4;
 
@@ -61,6 +64,16 @@ fn three_tools(beside: &Path) -> Result<String> {
 }
 
 #[test]
+fn the_forge_knows_the_run_that_a_provenance_names() -> Result<()> {
+    test(|| {
+        let project = &released()?.project;
+        let run = project.laptop(&["verify", TAG, "--login", "--json"]).run()?;
+        assert_eq!(verdicts(&document(&run, 0)?)?[TAG][RUN], "holds");
+        Ok(())
+    })
+}
+
+#[test]
 fn a_stranger_needs_the_digest_the_key_an_address_and_three_tools() -> Result<()> {
     test(|| {
         let project = &released()?.project;
@@ -72,8 +85,12 @@ fn a_stranger_needs_the_digest_the_key_an_address_and_three_tools() -> Result<()
         let arguments = ["verify", &image, "--key", text(&key)?, "--source", &url, "--json"];
         let run = Xtask::new(&project.checkout, &arguments).before(&elsewhere).run()?;
         let document = document(&run, 0)?;
-        assert_eq!(document["releases"][0]["not_asked"], json!([]));
         assert_eq!(verdicts(&document)?[TAG]["key"], "holds");
+        // Whether the forge tells a stranger of its runs is the forge's to say.
+        match verdicts(&document)?[TAG].get(RUN).map(String::as_str) {
+            None => assert_eq!(document["releases"][0]["not_asked"], json!([RUN])),
+            told => assert_eq!((told, &document["releases"][0]["not_asked"]), (Some("holds"), &json!([]))),
+        }
 
         new_key(&project.checkout, "another", &project.secrets.password)?;
         let key = project.checkout.beside("another.pub");

@@ -5,7 +5,7 @@ use anyhow::{Context as _, Result, bail};
 use super::answers::{Branch, Release, Repository, TagAnswer};
 use super::{Forgejo, PAGE_SIZE, branches};
 use crate::evidence::page::PublishedPage;
-use crate::forge::{BranchHead, CiState, Read};
+use crate::forge::{BranchHead, CiState, Read, RunSaid};
 use crate::http::Request;
 use crate::inputs::version::ReleaseTag;
 use crate::process::problem::Problem;
@@ -15,6 +15,10 @@ use crate::tool::git::Commit;
 const MOST_PAGES: usize = 200;
 
 impl Read for Forgejo {
+    fn run(&self, id: u64) -> Result<RunSaid> {
+        self.read_run(id)
+    }
+
     fn ci_state(&self, commit: &Commit) -> Result<CiState> {
         self.read_ci_state(commit)
     }

@@ -17,7 +17,7 @@ use crate::oci::index;
 use crate::oci::reference::Digest;
 
 use super::attachments::Due;
-use super::{attachments, bundles, form, layers, provenance, smoke};
+use super::{attachments, bundles, form, layers, provenance as of_provenance, smoke};
 use crate::evidence::statement::{check_signatures, only_attestation, only_predicate, signatures};
 use crate::verify::claim::{Claim, Seen, Unseen};
 use crate::verify::observe::{Answer, ImageSeen, Part, Said};
@@ -30,17 +30,8 @@ pub(in crate::verify) fn judge(
     tags: &Seen<Vec<String>>,
 ) -> Vec<Claim> {
     let mut claims = contents(release, digest, seen);
-    let platforms = seen.platforms().ok();
-    let manifests: Option<Vec<_>> = platforms.map(|all| all.into_iter().map(|(_, digest)| digest).collect());
-    let about = |attestation: &Attestation, build_type: Option<BuildType>| match (build_type, &manifests) {
-        (Some(build_type), Some(manifests)) => attestation.check_subjects(build_type, manifests),
-        // What is unknown here is another claim, which does not hold.
-        _ => Ok(()),
-    };
-    let (provenance, predicate) =
-        attested(claims::PROVENANCE, &seen.provenance, PROVENANCE_PREDICATE, digest, |attestation| {
-            about(attestation, BuildType::of_predicate(&attestation.predicate).ok())
-        });
+    let about = about(seen);
+    let (provenance, predicate) = provenance(seen, digest);
     let build_type = predicate.as_ref().ok().and_then(|predicate| BuildType::of_predicate(predicate).ok());
     let signature = Claim::judge(claims::SIGNATURE, &seen.signature, |answer| {
         signed(release, answer, build_type, std::slice::from_ref(digest))
@@ -74,12 +65,31 @@ pub(in crate::verify) fn judge(
     claims.push(signature);
     claims.extend(parts);
     claims.extend([attachments, provenance]);
-    claims.extend(provenance::judge(release, seen, &predicate, &bom));
+    claims.extend(of_provenance::judge(release, seen, &predicate, &bom));
     claims.push(sbom);
     let components = layers::components(release, &claims, &seen.contents, &bom);
     claims.push(components);
     claims.extend(smoke);
     claims
+}
+
+/// The claim that there is one provenance, and what it says where that holds.
+pub(in crate::verify) fn provenance(seen: &ImageSeen, digest: &Digest) -> (Claim, Seen<Value>) {
+    let about = about(seen);
+    attested(claims::PROVENANCE, &seen.provenance, PROVENANCE_PREDICATE, digest, |attestation| {
+        about(attestation, BuildType::of_predicate(&attestation.predicate).ok())
+    })
+}
+
+/// Whether an attestation beside a provenance of a build type is about the image, as far as both are known.
+fn about(seen: &ImageSeen) -> impl Fn(&Attestation, Option<BuildType>) -> Result<()> {
+    let platforms = seen.platforms().ok();
+    let manifests: Option<Vec<_>> = platforms.map(|all| all.into_iter().map(|(_, digest)| digest).collect());
+    move |attestation, build_type| match (build_type, &manifests) {
+        (Some(build_type), Some(manifests)) => attestation.check_subjects(build_type, manifests),
+        // What is unknown here is another claim, which does not hold.
+        _ => Ok(()),
+    }
 }
 
 /// Whether the provenance that cosign accepts says that it is of a rehearsal.

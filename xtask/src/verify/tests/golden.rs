@@ -7,6 +7,7 @@ use crate::evidence::bundle::MARK;
 use crate::evidence::claims;
 use crate::evidence::page::{self, Details, Format};
 use crate::evidence::provenance::Provenance;
+use crate::forge::RunSaid;
 use crate::inputs::history::History;
 use crate::inputs::people::People;
 use crate::verify::claim::{Claim, Verdict};
@@ -40,6 +41,8 @@ fn a_release_of_every_format_verifies() {
         assert!(words.is_empty(), "format {number}: {words:#?}");
         let mut expected =
             [&claims::OF_IMAGE[..], &claims::OF_NAMES, &claims::OF_SOURCE, &claims::OF_KEYS].concat();
+        let products = expected.iter().position(|id| *id == claims::PROVENANCE_PRODUCTS).unwrap();
+        expected.insert(products + 1, claims::PROVENANCE_RUN);
         // Only one of today has a test result.
         expected.retain(|id| *id != claims::SMOKE || recording.world.attested() == Attested::ALL);
         assert_eq!(ids, expected, "format {number}");
@@ -164,4 +167,20 @@ fn the_stand_in_for_cosign_prints_what_cosign_printed() {
             assert_eq!(read(&printed), read(recorded));
         }
     }
+}
+
+#[test]
+fn a_forge_that_does_not_tell_of_runs_leaves_that_claim_out_and_all_others_as_they_are() {
+    let (_, dir) = all().unwrap().pop().unwrap();
+    let recording = Recording::load(&dir).unwrap();
+    let ids = |said: Option<RunSaid>| {
+        let mut world = recording.world.clone();
+        world.run.1 = said.unwrap_or(world.run.1);
+        let claims = recording.judge_with_the_stand_in(&world);
+        assert_eq!(broken(&claims).0, [""; 0]);
+        broken(&claims).1
+    };
+    let mut told = ids(None);
+    told.retain(|id| *id != claims::PROVENANCE_RUN);
+    assert_eq!(ids(Some(RunSaid::Untold("answered 403".to_owned()))), told);
 }

@@ -35,6 +35,7 @@ mod keys;
 mod page;
 mod predicate;
 mod registry;
+mod run;
 mod sbom;
 
 mod signatures;
@@ -60,7 +61,7 @@ pub(super) struct Lie {
 }
 
 /// All of them, by what they are about.
-pub(super) const TOPICS: [&[Lie]; 15] = [
+pub(super) const TOPICS: [&[Lie]; 16] = [
     tags::LIES,
     keys::LIES,
     signatures::LIES,
@@ -73,6 +74,7 @@ pub(super) const TOPICS: [&[Lie]; 15] = [
     build_type::LIES,
     sbom::LIES,
     smoke::LIES,
+    run::LIES,
     image::LIES,
     page::LIES,
     registry::LIES,

@@ -15,10 +15,12 @@ use crate::contents::base::{Base, Place as BasePlace};
 use crate::contents::cache::Cache;
 use crate::contents::facts::LayerFacts;
 use crate::contents::read::{Known, Part as Layered};
+use crate::evidence::attached::PROVENANCE_PREDICATE;
 use crate::evidence::bundle::Hint;
 use crate::evidence::page::{Page, PublishedPage};
+use crate::evidence::provenance::{Provenance, RUN};
 use crate::evidence::signed_as::COMMIT;
-use crate::forge::forgejo;
+use crate::forge::{RunRecord, RunSaid, forgejo};
 use crate::inputs::config::{Config, MANIFEST};
 use crate::inputs::release::Release;
 use crate::inputs::source::Source;
@@ -126,6 +128,20 @@ fn signed_commit(printed: &str) -> Result<Option<Commit>> {
     payloads[0]["optional"][COMMIT].as_str().map(Commit::parse).transpose()
 }
 
+/// The run that the provenance names, as the forge had it on record: it was released by a runner.
+fn recorded_run(world: &World) -> Result<(u64, RunSaid)> {
+    let provenance: Provenance = serde_json::from_value(world.predicate(PROVENANCE_PREDICATE))?;
+    let run = &provenance.build_definition.internal_parameters[RUN];
+    let record = RunRecord {
+        number: run["run_number"].parse()?,
+        event: run["event_name"].clone(),
+        commit: world.forge_tag.clone().context("the forge has no tag")?,
+        reference: world.tag.clone(),
+        workflow: "release.yml".to_owned(),
+    };
+    Ok((run["run_id"].parse()?, RunSaid::Recorded(record)))
+}
+
 /// The files of `dir` that are named by a digest.
 fn by_digest(dir: &Path) -> Result<Vec<(Digest, Vec<u8>)>> {
     let entries = fs::read_dir(dir).with_context(|| format!("listing `{}`", dir.display()))?;
@@ -167,7 +183,7 @@ impl Recording {
         let RecordedPage { id, draft, address, .. } = recorded;
         let cosign = COSIGN.map(|name| fs::read_to_string(dir.join("cosign").join(name)).ok());
         let source = Source { tag: page.tag.clone(), commit, time: record.time, is_tagged: true };
-        let world = World {
+        let mut world = World {
             tag: record.tag,
             digest: record.digest,
             blobs: by_digest(&dir.join("blobs"))?.into_iter().collect(),
@@ -182,9 +198,11 @@ impl Recording {
             referrers: None,
             signed: None,
             keys: KeyWorld::of(inputs.public_key.as_deref().context("the commit has no key")?)?,
+            run: (0, RunSaid::Missing),
             silent_registry: None,
             silent_forge: None,
         };
+        world.run = recorded_run(&world)?;
         anyhow::ensure!(world.tags.get("latest") == record.latest.as_ref(), "`latest` is recorded twice");
         Ok(Self {
             image: config.reached(image),
@@ -244,7 +262,8 @@ impl Recording {
             LatestSeen { latest: world.tags.get("latest").cloned(), highest }
         });
         let key = self.key_address();
-        let claims = survey::judge(&release, Some(&key), &image, &public, &Common { tags, latest });
+        let run = survey::asked_run(&image, |id| world.run(id));
+        let claims = survey::judge(&release, Some(&key), &image, &public, &Common { tags, latest }, &run);
         let (of_source, _) = judge::source::judge(&self.source, &world.source);
         let of_keys = judge::keys::judge(&self.source.tag, &world.keys.seen(&self.source)?);
         Ok([claims, of_source, of_keys].concat())

@@ -12,6 +12,7 @@ use crate::contents::read::Layers;
 use crate::evidence::attached::Kind;
 use crate::evidence::bundle::{self, Hint};
 use crate::evidence::page::PublishedPage;
+use crate::forge::RunSaid;
 use crate::oci::reference::Digest;
 use crate::oci::registry::{Manifest, Wanted, WrongBytes};
 use crate::tool::git::Commit;
@@ -51,6 +52,8 @@ pub(super) struct World {
     pub(super) source: SourceSeen,
     /// What it knows of the project's keys.
     pub(super) keys: KeyWorld,
+    /// The run that the forge has on record, by its id.
+    pub(super) run: (u64, RunSaid),
     /// Why the registry does not answer, where it does not.
     pub(super) silent_registry: Option<&'static str>,
     /// The same of the forge.
@@ -105,6 +108,16 @@ impl World {
     pub(super) fn forge_tag(&self) -> Result<Option<Commit>> {
         answers(self.silent_forge)?;
         Ok(self.forge_tag.clone())
+    }
+
+    /// What the forge says of a run.
+    pub(super) fn run(&self, id: u64) -> Result<RunSaid> {
+        answers(self.silent_forge)?;
+        Ok(match &self.run {
+            (_, said @ RunSaid::Untold(_)) => said.clone(),
+            (known, said) if *known == id => said.clone(),
+            _ => RunSaid::Missing,
+        })
     }
 
     /// As a stranger sees it: no draft.

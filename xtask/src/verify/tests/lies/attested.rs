@@ -15,6 +15,7 @@ const REST: &[&str] = &[
     "provenance.builder",
     "provenance.time",
     "provenance.products",
+    "provenance.run",
     "smoke",
 ];
 

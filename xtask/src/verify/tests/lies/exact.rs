@@ -55,6 +55,7 @@ pub(super) const LIES: &[Lie] = &[
             "provenance.builder",
             "provenance.time",
             "provenance.products",
+            "provenance.run",
             "smoke",
         ],
     },
@@ -120,7 +121,7 @@ pub(super) const LIES: &[Lie] = &[
     said(
         "a run of another number than its page in the provenance",
         |world| world.set(&format!("{INTERNAL}/forgejo/run_number"), "7"),
-        &["provenance.builder"],
+        &["provenance.builder", "provenance.run"],
     ),
     said(
         "a run of another repository in the provenance",

@@ -176,7 +176,7 @@ pub(super) const LIES: &[Lie] = &[
     Lie {
         name: "another workflow in the provenance",
         tell: |world| world.set(&format!("{PARAMETERS}/workflow/path"), ".forgejo/workflows/nightly.yml"),
-        wrong: &["provenance.builder"],
+        wrong: &["provenance.builder", "provenance.run"],
         unchecked: &[],
     },
     Lie {

@@ -60,27 +60,9 @@ pub(super) const EXCEPTIONS: &[Exception] = &[
     Exception { document: "config ", path: "/", ops: &[], why: Why::Rebuild },
     because(
         PROVENANCE,
-        "/predicate/buildDefinition/internalParameters/forgejo/event_name",
-        SAID,
-        "what started the run is what the signer says: the forge alone knows",
-    ),
-    because(
-        PROVENANCE,
-        "/predicate/buildDefinition/internalParameters/forgejo/run_id",
-        SAID,
-        "which run it was is what the signer says: the forge alone knows",
-    ),
-    because(
-        PROVENANCE,
-        "/predicate/buildDefinition/internalParameters/forgejo",
-        &[Op::Other],
-        "the other release's run has the same number, and another id: see above",
-    ),
-    because(
-        PROVENANCE,
         "/predicate/runDetails/metadata/invocationId",
         SAID,
-        "which attempt it was, likewise",
+        "which attempt it was is what the signer says: the forge alone knows",
     ),
     because(
         PROVENANCE,

@@ -1,0 +1,87 @@
+//! The claim that the run of the workflow which a provenance names is one that the forge has on record, for the same commit.
+
+use anyhow::{Result, bail, ensure};
+use serde_json::Value;
+
+use crate::evidence::claims;
+use crate::evidence::provenance::{Provenance, RUN};
+use crate::forge::{RunRecord, RunSaid};
+use crate::inputs::release::Release;
+use crate::verify::claim::{Claim, Seen, Unseen};
+
+/// The run that a provenance names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::verify) struct Named {
+    /// The instance-wide number.
+    pub(in crate::verify) id: u64,
+    number: String,
+    event: String,
+    workflow: String,
+}
+
+/// The run that the provenance in `predicate` names; `None` where it names none, as that of a person's own machine.
+///
+/// # Errors
+/// Why that cannot be told.
+pub(in crate::verify) fn named(predicate: &Seen<Value>) -> Seen<Option<Named>> {
+    let predicate = predicate.as_ref().map_err(Clone::clone)?;
+    let read = Provenance::read(predicate).map_err(|_form| Unseen::Follows(claims::PROVENANCE_FORM))?;
+    let definition = read.build_definition;
+    let Some(workflow) = definition.external_parameters.workflow else { return Ok(None) };
+    let said = |key: &str| definition.internal_parameters.get(RUN).and_then(|run| run.get(key)).cloned();
+    let id = said("run_id").and_then(|id| id.parse().ok());
+    // A run that is not named, or by no number, is `provenance.builder`'s to say.
+    let (Some(id), Some(number), Some(event)) = (id, said("run_number"), said("event_name")) else {
+        return Err(Unseen::Follows(claims::PROVENANCE_BUILDER));
+    };
+    Ok(Some(Named { id, number, event, workflow: workflow.path }))
+}
+
+/// Judges it; `None` where the forge does not tell.
+pub(in crate::verify) fn judge(release: &Release<'_>, named: &Named, said: &Seen<RunSaid>) -> Option<Claim> {
+    if matches!(said, Ok(RunSaid::Untold(_))) {
+        return None;
+    }
+    Some(Claim::judge(claims::PROVENANCE_RUN, said, |said| {
+        let RunSaid::Recorded(record) = said else {
+            bail!("the forge has no run {}", named.id);
+        };
+        check(release, named, record)?;
+        Ok(format!(
+            "run {} of `{}` by `{}`, as the forge has it",
+            record.number, record.workflow, record.event
+        ))
+    }))
+}
+
+fn check(release: &Release<'_>, named: &Named, record: &RunRecord) -> Result<()> {
+    let (tag, commit) = (release.tag().to_string(), release.source.commit.to_string());
+    let file = named.workflow.rsplit('/').next().unwrap_or_default();
+    for (what, found, expected) in [
+        ("commit", record.commit.as_str(), &*commit),
+        ("tag or branch", &record.reference, &tag),
+        ("number", &record.number.to_string(), &named.number),
+        ("event", &record.event, &named.event),
+        ("workflow", &record.workflow, file),
+    ] {
+        ensure!(
+            found == expected,
+            "the forge says of run {} that its {what} is `{found}`: expected `{expected}`",
+            named.id
+        );
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::named;
+    use crate::verify::claim::Unseen;
+    use serde_json::json;
+
+    #[test]
+    fn what_is_no_provenance_names_no_run_and_says_what_to_see() {
+        assert_eq!(named(&Ok(json!({}))), Err(Unseen::Follows("provenance.form")));
+        assert_eq!(named(&Err(Unseen::Follows("provenance"))), Err(Unseen::Follows("provenance")));
+    }
+}
