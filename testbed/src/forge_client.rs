@@ -7,6 +7,7 @@ mod packages;
 mod removal;
 mod repository;
 mod runs;
+mod seen;
 
 use std::time::Duration;
 

@@ -10,6 +10,7 @@ mod echo;
 mod gate;
 mod gates;
 mod history;
+mod hostile;
 pub(crate) mod image;
 mod newer_tool;
 mod page;

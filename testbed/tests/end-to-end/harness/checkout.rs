@@ -134,6 +134,13 @@ impl Checkout {
         self.git(&["commit", "--quiet", "--message", subject]).map(|_| ())
     }
 
+    /// Makes the commits of a stream for `git fast-import` on `refs/heads/imported`, and goes on from there.
+    pub(crate) fn import(&self, stream: &str) -> Result<()> {
+        let import = super::call("git", &["-C", text(&self.top)?, "fast-import", "--quiet"])?;
+        import.stdin(stream).run().context("importing commits")?;
+        self.git(&["reset", "--quiet", "--hard", "imported"]).map(|_| ())
+    }
+
     /// Writes a file of the work tree.
     pub(crate) fn write(&self, path: &str, content: &str) -> Result<()> {
         let path = self.top.join(path);

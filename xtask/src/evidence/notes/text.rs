@@ -18,12 +18,12 @@ pub(super) fn as_written(words: &str) -> String {
     if shown.is_empty() {
         return "(no subject)".to_owned();
     }
-    if !shown.contains('`') {
-        return format!("`{shown}`");
-    }
     let runs = shown.split(|c| c != '`').map(str::len);
     let fence = "`".repeat(runs.max().unwrap_or(0) + 1);
-    let space = if shown.starts_with('`') || shown.ends_with('`') { " " } else { "" };
+    // A blank at both ends is not shown. It also parts the backtick from a `~`: a reader that counts marks of either kind as
+    // one run would take the line for the beginning of a block of code.
+    let is_apart = shown.starts_with(['`', '~']) || shown.ends_with('`');
+    let space = if is_apart { " " } else { "" };
     format!("{fence}{space}{shown}{space}{fence}")
 }
 
@@ -47,6 +47,9 @@ mod tests {
             ("fix: the parser (#12)", "`fix: the parser (#12)`"),
             ("```sh", "```` ```sh ````"),
             ("use `x` and ``y``", "``` use `x` and ``y`` ```"),
+            ("~~~", "` ~~~ `"),
+            ("~a`", "`` ~a` ``"),
+            ("a~", "`a~`"),
             ("- item", "`- item`"),
             ("<script>", "`<script>`"),
             ("[text](http://localhost)", "`[text](http://localhost)`"),
