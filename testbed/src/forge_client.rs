@@ -4,6 +4,7 @@
 
 mod answers;
 mod packages;
+mod pulls;
 mod removal;
 mod repository;
 mod runs;

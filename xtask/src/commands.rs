@@ -73,9 +73,9 @@ fn run(command: Command, environment: &Environment) -> Result<()> {
         Command::Resign { tag } => resign::run(environment, &tag),
         Command::Check { json } => check::run(environment, json),
         Command::Policies { check } => policies::run(environment, check),
-        Command::Notes { what, from, json, changelog } => {
+        Command::Notes { what, from, json, changelog, offline } => {
             let form = notes::Form::of(json, changelog);
-            notes::run(environment, what.as_deref(), from.as_ref(), form)
+            notes::run(environment, what.as_deref(), from.as_ref(), form, offline)
         }
         Command::Init(options) => init::run(environment, &options),
         Command::Keygen { directory } => keygen::run(environment, &directory),

@@ -13,6 +13,7 @@ pub mod lockfile;
 pub mod native;
 pub mod people;
 pub mod pin;
+pub mod pulls;
 pub mod release;
 pub mod run;
 pub mod shape;

@@ -20,6 +20,7 @@ mod policies;
 mod private_owner;
 pub(crate) mod project;
 mod protections;
+mod pulls;
 pub(crate) mod rebuild;
 mod refused;
 pub(crate) mod released;

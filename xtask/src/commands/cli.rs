@@ -114,6 +114,9 @@ pub enum Command {
         /// in the file changes
         #[arg(long)]
         changelog: bool,
+        /// Ask nothing but git: what a release writes
+        #[arg(long)]
+        offline: bool,
     },
     /// Write into another repository what it needs to release its service with this tool; nothing is overwritten
     Init(crate::commands::init::Options),

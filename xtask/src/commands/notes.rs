@@ -1,17 +1,24 @@
-//! `cargo xtask notes`: the first section of a page, from git alone, in any repository with version tags.
+//! `cargo xtask notes`: the first section of a page, in any repository with version tags: from git, and with the numbers of the
+//! pull requests that the forge tells.
 
 mod changelog;
 
-use anyhow::Result;
+use std::collections::BTreeSet;
+
+use anyhow::{Context as _, Result};
 
 use crate::evidence::notes;
+use crate::forge::forgejo::pulls::{self, BUDGET};
 use crate::inputs::config::Config;
 use crate::inputs::history::History;
+use crate::inputs::pulls::Pulls;
 use crate::inputs::source::Source;
 use crate::inputs::version::ReleaseTag;
 use crate::process::Runner;
 use crate::process::environment::Environment;
+use crate::process::interrupt;
 use crate::process::parallel::both;
+use crate::process::shown;
 use crate::process::stdout;
 use crate::refuse;
 use crate::tool::git::Git;
@@ -41,7 +48,7 @@ impl Form {
 
 /// Prints the section for `what`, a tag, or a commit as the next version: what changed since `from`, or since the release
 /// before it; or another `form` of it. Commits are linked where the commit has the release's configuration, which names
-/// the forge, and may order them.
+/// the forge, and may order them. That forge is asked for pull requests, unless `offline`.
 ///
 /// # Errors
 /// As [`Source::to_try`]; a [`crate::process::failure::Refusal`] where there is no tag `from`; when git does not answer; or when
@@ -51,16 +58,21 @@ pub fn run(
     what: Option<&str>,
     from: Option<&ReleaseTag>,
     form: Form,
+    offline: bool,
 ) -> Result<()> {
-    let git = Git::here(&Runner::new(environment))?;
+    let runner = Runner::new(environment);
+    let git = Git::here(&runner)?;
     let source = Source::to_try(&git, what)?;
     if let Some(from) = from
         && git.peel(&from.git_ref())?.is_none()
     {
         refuse!("there is no tag `{from}` here; fetch the repository's tags with `git fetch --tags`");
     }
-    let (history, config) =
+    let (mut history, config) =
         both(|| History::of(&git, &source, from), || Config::if_any(&git, &source.commit))?;
+    if let Some(config) = config.as_ref().filter(|_| !offline) {
+        history.pulls = pulls(&runner, &git, config, &history)?;
+    }
     let repository = config.as_ref().map(Config::source_url);
     let groups = config.map(|config| config.notes.groups).unwrap_or_default();
     match form {
@@ -79,4 +91,22 @@ pub fn run(
             Ok(())
         }
     }
+}
+
+/// What the forge tells. A forge that does not is worth a line and no more.
+fn pulls(runner: &Runner, git: &Git, config: &Config, history: &History) -> Result<Pulls> {
+    let Some(previous) = history.previous.as_ref().filter(|_| !history.commits.is_empty()) else {
+        return Ok(Pulls::default());
+    };
+    let told = || {
+        let before = git.peel(&previous.git_ref())?;
+        let since = git.commit_time(&before.with_context(|| format!("`{previous}` was there just now"))?)?;
+        let commits: BTreeSet<_> = history.commits.iter().map(|entry| entry.commit.as_str()).collect();
+        pulls::pulls(runner, config, &commits, since, BUDGET)
+    };
+    told().or_else(|error| {
+        interrupt::check()?;
+        eprintln!("pulls    left out, as the forge did not tell them: {}", shown::error(&error));
+        Ok(Pulls::default())
+    })
 }

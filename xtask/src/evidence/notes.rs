@@ -12,6 +12,7 @@ use crate::inputs::config::{Groups, Show};
 use crate::inputs::history::History;
 use crate::inputs::people::People;
 use crate::inputs::version::ReleaseTag;
+use crate::tool::git::LogEntry;
 
 use change::{Change, Place, without_reverted};
 use compared::Compared;
@@ -61,7 +62,11 @@ impl<'a> Told<'a> {
             (Some(previous), Some(shapes)) => Compared::of(previous, shapes),
             _ => Compared::default(),
         };
-        let changes = entries.into_iter().map(|entry| Change::of(entry, groups)).collect();
+        let told = |entry: &'a LogEntry| Change {
+            pull: history.pulls.of(&entry.commit),
+            ..Change::of(entry, groups)
+        };
+        let changes = entries.into_iter().map(told).collect();
         Self { changes, groups, compared, people: &history.people, left_out }
     }
 

@@ -5,6 +5,7 @@ mod answers;
 mod branches;
 mod checks;
 mod protections;
+pub mod pulls;
 mod read;
 mod runs;
 mod status;

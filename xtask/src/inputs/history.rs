@@ -3,6 +3,7 @@
 use anyhow::{Context as _, Result};
 
 use crate::inputs::people::{People, authors};
+use crate::inputs::pulls::Pulls;
 use crate::inputs::shape::Shapes;
 use crate::inputs::source::{Source, release_tags};
 use crate::inputs::version::ReleaseTag;
@@ -24,6 +25,8 @@ pub struct History {
     pub words: Option<String>,
     /// What the two commits say of their images; none for the first release.
     pub shapes: Option<Shapes>,
+    /// The pull requests that a forge told, where one was asked: git knows none but by subjects.
+    pub pulls: Pulls,
 }
 
 impl History {
@@ -42,11 +45,13 @@ impl History {
                 people: People::default(),
                 words,
                 shapes: None,
+                pulls: Pulls::default(),
             });
         };
         let known = git.known_authors(&previous.to_string(), commit, &authors(&commits))?;
         let people = People::of(&commits, known.as_ref());
-        Ok(Self { previous: Some(previous), commits, people, words, shapes: Some(shapes) })
+        let (previous, shapes, pulls) = (Some(previous), Some(shapes), Pulls::default());
+        Ok(Self { previous, commits, people, words, shapes, pulls })
     }
 }
 

@@ -3,4 +3,5 @@
 mod changelog;
 mod exit_codes;
 mod login;
+mod pulls;
 mod server;

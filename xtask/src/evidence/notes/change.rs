@@ -73,6 +73,8 @@ pub(super) struct Change<'a> {
     pub(super) text: Cow<'a, str>,
     /// It breaks something: what its footers say of that, if they do.
     pub(super) breaking: Option<&'a [String]>,
+    /// The pull request that it came by, where a forge told it.
+    pub(super) pull: Option<u32>,
 }
 
 impl<'a> Change<'a> {
@@ -80,17 +82,22 @@ impl<'a> Change<'a> {
         let footers = &entry.message.breaking;
         let Kind { group, place, text, is_marked } = Kind::of(&entry.message.subject, groups);
         let breaking = (is_marked || !footers.is_empty()).then_some(&footers[..]);
-        Self { commit: &entry.commit, authors: &entry.authors, group, place, text, breaking }
+        Self { commit: &entry.commit, authors: &entry.authors, group, place, text, breaking, pull: None }
     }
 
-    /// Its text and the number of the pull request that it came by, where the text ends with ` (#7)`: forges write that below a
-    /// squashed one.
-    pub(super) fn pull_request(&self) -> Option<(&str, &str)> {
+    /// Its text and the number of the pull request that it came by: the one that the text ends with, as ` (#7)`, which forges
+    /// write below a squashed one, else the one that the forge told.
+    pub(super) fn pull_request(&self) -> Option<(&str, u32)> {
+        self.squashed().or_else(|| Some((&*self.text, self.pull?)))
+    }
+
+    fn squashed(&self) -> Option<(&str, u32)> {
         let (text, number) = self.text.strip_suffix(')')?.rsplit_once(" (#")?;
         let is_number = (1..=LONGEST_NUMBER).contains(&number.len())
             && number.bytes().all(|byte| byte.is_ascii_digit())
             && !number.starts_with('0');
-        (is_number && !text.trim().is_empty()).then_some((text, number))
+        let number = number.parse().ok().filter(|_| is_number)?;
+        (!text.trim().is_empty()).then_some((text, number))
     }
 }
 
@@ -178,9 +185,9 @@ mod tests {
     #[test]
     fn a_squashed_pull_request_is_named_at_the_end() {
         for (subject, expected) in [
-            ("fix: the parser (#12)", Some(("the parser", "12"))),
-            ("Add b (#3)", Some(("Add b", "3"))),
-            ("a (#1) (#999999999)", Some(("a (#1)", "999999999"))),
+            ("fix: the parser (#12)", Some(("the parser", 12))),
+            ("Add b (#3)", Some(("Add b", 3))),
+            ("a (#1) (#999999999)", Some(("a (#1)", 999_999_999))),
             ("a (#1234567890)", None),
             ("a (#0)", None),
             ("a (#01)", None),
@@ -193,7 +200,10 @@ mod tests {
             ("a (#)", None),
         ] {
             let entry = entry(1, 1, subject);
-            assert_eq!(Change::of(&entry, &Groups::default()).pull_request(), expected, "{subject}");
+            let change = Change::of(&entry, &Groups::default());
+            assert_eq!(change.pull_request(), expected, "{subject}");
+            let told = Change { pull: Some(5), ..change };
+            assert_eq!(told.pull_request(), expected.or(Some((&*told.text, 5))));
         }
     }
 

@@ -51,6 +51,8 @@ struct Row<'a> {
     /// Of the page; `null` where it is not listed.
     heading: Option<&'a str>,
     text: Cow<'a, str>,
+    /// Its number; `null` where none is known.
+    pull_request: Option<u32>,
     /// What its footers say is broken; `null` where it breaks nothing.
     breaking: Option<Vec<Cow<'a, str>>>,
 }
@@ -69,6 +71,7 @@ impl<'a> Row<'a> {
             group: change.group,
             heading,
             text: masked(&change.text),
+            pull_request: change.pull_request().map(|(_text, number)| number),
             breaking: change
                 .breaking
                 .as_ref()
@@ -118,6 +121,7 @@ mod tests {
     use crate::inputs::config::Groups;
     use crate::inputs::history::History;
     use crate::inputs::people::People;
+    use crate::inputs::pulls::Pulls;
     use crate::inputs::source::Source;
     use crate::tool::git::{Commit, LogEntry, Message};
 
@@ -137,12 +141,15 @@ mod tests {
             entry("feat(api)!: <b>\n\nBREAKING CHANGE: ws://a:b@c"),
             entry("words \u{1b}[2K https://a:b@c"),
         ];
+        let mut pulls = Pulls::default();
+        pulls.add(&commit, 12);
         let mut history = History {
             previous: Some("v1.0.0".parse().unwrap()),
             people: People::of(&commits, Some(&BTreeSet::new())),
             commits,
             words: Some("Hello.".to_owned()),
             shapes: None,
+            pulls,
         };
         let found: Value =
             serde_json::from_str(&document(&source, &Groups::default(), &history).unwrap()).unwrap();
@@ -150,8 +157,8 @@ mod tests {
         let expected = json!({
             "schema": "xtask-notes/1", "tag": "v1.1.0", "commit": id, "previous": "v1.0.0", "words": "Hello.",
             "changes": [
-                {"commit": id, "authors": ["Ann", "Bob"], "group": "features", "heading": "New", "text": "api: <b>", "breaking": ["ws://…@c"]},
-                {"commit": id, "authors": ["Ann", "Bob"], "group": "others", "heading": "Other changes", "text": "words \u{1b}[2K https://…@c", "breaking": null},
+                {"commit": id, "authors": ["Ann", "Bob"], "group": "features", "heading": "New", "text": "api: <b>", "pull_request": 12, "breaking": ["ws://…@c"]},
+                {"commit": id, "authors": ["Ann", "Bob"], "group": "others", "heading": "Other changes", "text": "words \u{1b}[2K https://…@c", "pull_request": 12, "breaking": null},
             ],
             "upgrade": [], "dependencies": [], "not_compared": [], "reverted": 0,
             "contributors": [{"name": "Ann", "first": true}, {"name": "Bob", "first": false}], "bots": [],

@@ -5,6 +5,7 @@ use crate::inputs::config::Groups;
 use crate::inputs::config::tests::example_with;
 use crate::inputs::history::History;
 use crate::inputs::people::People;
+use crate::inputs::pulls::Pulls;
 use crate::tool::git::{Commit, LogEntry, Message};
 
 fn told(messages: &[&str]) -> String {
@@ -20,7 +21,14 @@ fn told_in(groups: &Groups, messages: &[&str]) -> String {
         message: Message::of(message),
     };
     let commits = messages.iter().enumerate().map(entry).collect();
-    let history = History { previous: None, commits, people: People::default(), words: None, shapes: None };
+    let history = History {
+        previous: None,
+        commits,
+        people: People::default(),
+        words: None,
+        shapes: None,
+        pulls: Pulls::default(),
+    };
     Told::of(&history, groups).text(Some("https://forge.example.org/a/b"))
 }
 
@@ -53,6 +61,24 @@ fn a_change_links_to_the_pull_request_that_its_subject_ends_with() {
     let text = told(&["fix: the parser (#12)"]);
     let links = "([#12](https://forge.example.org/a/b/pulls/12), [000000000000](https://forge.example.org/a/b/commit/0";
     assert!(text.contains(&format!("- `the parser` {links}")), "{text}");
+}
+
+#[test]
+fn a_change_links_to_the_pull_request_that_the_forge_told_where_its_subject_names_none() {
+    let commit = Commit::parse(&"a".repeat(40)).unwrap();
+    let told = |subject: &str| {
+        let message = Message::of(subject);
+        let entry =
+            LogEntry { commit: commit.clone(), parents: 1, author: None, authors: Vec::new(), message };
+        let mut pulls = Pulls::default();
+        pulls.add(&commit, 12);
+        pulls.add(&commit, 15);
+        let (people, commits) = (People::default(), vec![entry]);
+        let history = History { previous: None, commits, people, words: None, shapes: None, pulls };
+        Told::of(&history, &Groups::default()).text(Some("https://forge.example.org/a/b"))
+    };
+    assert!(told("fix: a (@b)").contains("- `a (@b)` ([#12](https://forge.example.org/a/b/pulls/12), ["));
+    assert!(told("fix: a (#7)").contains("- `a` ([#7](https://forge.example.org/a/b/pulls/7), ["));
 }
 
 #[test]

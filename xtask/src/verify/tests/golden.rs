@@ -10,6 +10,7 @@ use crate::evidence::provenance::Provenance;
 use crate::forge::RunSaid;
 use crate::inputs::history::History;
 use crate::inputs::people::People;
+use crate::inputs::pulls::Pulls;
 use crate::verify::claim::{Claim, Verdict};
 use crate::verify::observe::Answer;
 
@@ -95,6 +96,7 @@ fn a_page_of_every_format_is_left_as_it_is() {
             people: People::default(),
             words: None,
             shapes: None,
+            pulls: Pulls::default(),
         };
         let key_address = recording.key_address();
         let details = Details { history: &history, key_address: Some(&key_address), is_of_work_tree: false };

@@ -3,6 +3,7 @@ use crate::evidence::notes::change::Change;
 use crate::inputs::config::Groups;
 use crate::inputs::history::History;
 use crate::inputs::people::People;
+use crate::inputs::pulls::Pulls;
 use crate::tool::git::{Commit, LogEntry, Message};
 
 fn entry(message: &str) -> LogEntry {
@@ -13,7 +14,14 @@ fn entry(message: &str) -> LogEntry {
 fn history(previous: Option<&str>, messages: &[&str]) -> History {
     let commits = messages.iter().map(|message| entry(message)).collect();
     let previous = previous.map(|tag| tag.parse().unwrap());
-    History { previous, commits, people: People::default(), words: None, shapes: None }
+    History {
+        previous,
+        commits,
+        people: People::default(),
+        words: None,
+        shapes: None,
+        pulls: Pulls::default(),
+    }
 }
 
 #[test]

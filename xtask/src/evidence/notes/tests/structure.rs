@@ -11,6 +11,7 @@ use super::super::section;
 use crate::inputs::config::Groups;
 use crate::inputs::history::History;
 use crate::inputs::people::People;
+use crate::inputs::pulls::Pulls;
 use crate::process::shown::is_hidden;
 use crate::process::token::masked;
 use crate::tool::git::{Commit, LogEntry, Message};
@@ -118,7 +119,14 @@ fn history(random: &mut Random) -> History {
         .map(|number| entry(number, random.message(), random.message()))
         .collect();
     let people = People::of(&commits, Some(&BTreeSet::new()));
-    History { previous: Some("v1.2.3".parse().unwrap()), commits, people, words: None, shapes: None }
+    History {
+        previous: Some("v1.2.3".parse().unwrap()),
+        commits,
+        people,
+        words: None,
+        shapes: None,
+        pulls: Pulls::default(),
+    }
 }
 
 /// What a person sees of words that a code span shows.

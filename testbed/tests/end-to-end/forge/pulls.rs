@@ -1,0 +1,42 @@
+//! Release notes name the pull requests that the forge tells, however it merged them, and only when it is asked.
+
+use anyhow::{Context as _, Result, ensure};
+
+use super::project::Project;
+use crate::harness::run::Xtask;
+use crate::harness::test;
+
+#[test]
+fn notes_link_the_pull_request_of_each_way_to_merge_and_do_without_a_forge() -> Result<()> {
+    test(|| {
+        let project = Project::ready()?;
+        let (checkout, repository) = (&project.checkout, &project.repository);
+        project.push_tag("v0.1.0")?;
+        let mut numbers = Vec::new();
+        for style in ["merge", "rebase", "squash", "fast-forward-only"] {
+            checkout.git(&["checkout", "--quiet", "-B", style])?;
+            checkout.write(&format!("CHANGES-{style}"), "\n")?;
+            checkout.commit(&format!("by {style}"))?;
+            repository.push(checkout.top(), &[&format!("HEAD:refs/heads/{style}")])?;
+            numbers.push((style, repository.merge_pull_request(style, style)?));
+            checkout.git(&["fetch", "--quiet", &repository.url(), "main"])?;
+            checkout.git(&["reset", "--quiet", "--hard", "FETCH_HEAD"])?;
+        }
+        project.tag("v0.2.0")?;
+        let notes =
+            |more: &[&str]| Xtask::new(checkout, &[&["notes", "v0.2.0"], more].concat()).run()?.success();
+        let asked = notes(&[])?;
+        ensure!(asked.stderr.is_empty(), "{}", asked.stderr);
+        for (style, number) in &numbers {
+            let link = format!("([#{number}]({}/pulls/{number}), [", repository.url());
+            let mut lines = asked.stdout.lines().filter(|line| line.contains(&link));
+            let line = lines.next().with_context(|| format!("nothing of {style} in\n{}", asked.stdout))?;
+            // The forge gives a squash the title of its pull request.
+            ensure!(line.contains(&format!("`by {style}`")) || line.contains("`from squash`"), "{line}");
+            ensure!(lines.next().is_none(), "{style} twice in\n{}", asked.stdout);
+        }
+        let offline = notes(&["--offline"])?.stdout;
+        assert_eq!(offline.matches("/pulls/").count(), 1, "the squash says it itself:\n{offline}");
+        Ok(())
+    })
+}

@@ -1,0 +1,172 @@
+//! The pull requests by which the commits of a range came. Nothing depends on them: what they cost is bounded, and an answer
+//! that is not whole counts for nothing.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use serde::Deserialize;
+
+use super::PAGE_SIZE;
+use crate::http::{Curl, Request};
+use crate::inputs::config::Config;
+use crate::inputs::pulls::Pulls;
+use crate::process::Runner;
+use crate::process::time::parse_rfc3339;
+use crate::tool::git::Commit;
+
+/// For all questions together.
+pub const BUDGET: Duration = Duration::from_secs(5);
+
+/// Beyond so many answers, older ones are not asked for.
+const MOST_PAGES: usize = 20;
+
+/// One below the least number with ten digits: no forge has so many.
+const GREATEST_NUMBER: u32 = 999_999_999;
+
+/// `GET /repos/{o}/{r}/pulls`
+#[derive(Deserialize)]
+struct Pull {
+    number: u32,
+    merged: bool,
+    /// Of the default branch: a merge, or the last commit of a squash or rebase. Gitea has it before the merge as well.
+    merge_commit_sha: Option<String>,
+    head: Head,
+    /// RFC 3339.
+    updated_at: String,
+}
+
+#[derive(Deserialize)]
+struct Head {
+    sha: String,
+}
+
+/// Asks the forge of `config`, as anyone may, which merged pull requests brought `commits`, none of which came before `since`,
+/// in seconds since 1970.
+///
+/// # Errors
+/// When a whole answer did not come within `budget`, or has another form.
+pub fn pulls(
+    runner: &Runner,
+    config: &Config,
+    commits: &BTreeSet<&str>,
+    since: u64,
+    budget: Duration,
+) -> Result<Pulls> {
+    let address = format!("{}/api/v1/repos/{}/pulls", config.forge, config.repository);
+    let deadline = Instant::now() + budget;
+    read(commits, since, |page| {
+        let left = deadline.saturating_duration_since(Instant::now());
+        ensure!(!left.is_zero(), "asking `{address}`: no end after {} s", budget.as_secs_f32());
+        let query = format!("{address}?state=closed&sort=recentupdate&limit={PAGE_SIZE}&page={page}");
+        let request = Request::new("GET", query).header("Accept", "application/json");
+        let response = Curl::new(runner, left).without_retries().send(&request)?;
+        ensure!(response.status == 200, response.unexpected());
+        response.json()
+    })
+}
+
+/// `ask` gives the pages, which are counted from one, those first that changed last.
+fn read(
+    commits: &BTreeSet<&str>,
+    since: u64,
+    mut ask: impl FnMut(usize) -> Result<Vec<Pull>>,
+) -> Result<Pulls> {
+    let mut found = Pulls::default();
+    for page in 1..=MOST_PAGES {
+        let pulls = ask(page)?;
+        for Pull { number, merged, merge_commit_sha, head, .. } in &pulls {
+            ensure!((1..=GREATEST_NUMBER).contains(number), "the forge has a pull request {number}");
+            let brought = merge_commit_sha.iter().chain([&head.sha]).filter(|_| *merged);
+            for commit in brought.filter(|commit| commits.contains(commit.as_str())) {
+                found.add(&Commit::parse(commit)?, *number);
+            }
+        }
+        let Some(oldest) = pulls.last() else { break };
+        let updated = parse_rfc3339(&oldest.updated_at).context("reading the time of a pull request")?;
+        if updated < since {
+            break;
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::net::TcpListener;
+    use std::time::{Duration, Instant};
+
+    use serde_json::{Value, json};
+
+    use super::{MOST_PAGES, Pull, pulls, read};
+    use crate::inputs::config::tests::example;
+    use crate::process::Runner;
+    use crate::process::environment::Environment;
+    use crate::tool::git::Commit;
+
+    fn id(digit: &str) -> String {
+        digit.repeat(40)
+    }
+
+    fn pull(number: u32, merged: bool, merge: Option<&str>, head: &str, minute: u32) -> Pull {
+        let value = json!({
+            "number": number, "merged": merged, "merge_commit_sha": merge.map(id), "head": {"sha": id(head)},
+            "updated_at": format!("2026-11-29T10:{minute:02}:00Z"), "title": "more fields"
+        });
+        serde_json::from_value(value).unwrap()
+    }
+
+    /// What is found for the commits `a` to `d`, and how many pages were asked for.
+    fn found(pages: Vec<Vec<Pull>>, since: u64) -> (Vec<Option<u32>>, usize) {
+        let (ids, mut pages, mut asked) = (["a", "b", "c", "d"].map(id), pages.into_iter(), 0);
+        let pulls = read(&ids.iter().map(String::as_str).collect(), since, |page| {
+            asked += 1;
+            assert_eq!(page, asked);
+            Ok(pages.next().unwrap_or_default())
+        });
+        let pulls = pulls.unwrap();
+        (ids.iter().map(|id| pulls.of(&Commit::parse(id).unwrap())).collect(), asked)
+    }
+
+    #[test]
+    fn a_merged_one_is_known_by_its_merge_and_by_its_head_and_the_first_one_has_the_commit() {
+        let pages = || {
+            vec![
+                vec![pull(9, true, Some("a"), "e", 30), pull(8, false, Some("b"), "b", 20)],
+                vec![pull(7, true, Some("a"), "c", 10), pull(6, true, None, "f", 5)],
+            ]
+        };
+        assert_eq!(found(pages(), 0), (vec![Some(7), None, Some(7), None], 3));
+        // 2026-11-29T10:25:00Z
+        assert_eq!(found(pages(), 1_795_947_900), (vec![Some(9), None, None, None], 1));
+        assert_eq!(found(vec![], 0), (vec![None; 4], 1));
+        let endless = (0..100).map(|_| vec![pull(1, true, None, "d", 1)]).collect();
+        assert_eq!(found(endless, 0), (vec![None, None, None, Some(1)], MOST_PAGES));
+    }
+
+    #[test]
+    fn an_answer_of_another_form_counts_for_nothing() {
+        let none = BTreeSet::new();
+        for number in [0, 1_000_000_000] {
+            assert!(read(&none, 0, |_| Ok(vec![pull(number, true, None, "a", 0)])).is_err(), "{number}");
+        }
+        let no_time = |_| {
+            let value: Value = json!({"number": 1, "merged": true, "merge_commit_sha": null, "head": {"sha": ""}, "updated_at": "soon"});
+            Ok(vec![serde_json::from_value(value)?])
+        };
+        assert!(read(&none, 0, no_time).is_err());
+    }
+
+    #[test]
+    fn a_forge_that_is_silent_costs_no_more_than_the_budget() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut config = example();
+        config.forge = format!("http://{}", listener.local_addr().unwrap()).try_into().unwrap();
+        let runner = Runner::new(&Environment::of_this_process());
+        let began = Instant::now();
+        let error = pulls(&runner, &config, &BTreeSet::new(), 0, Duration::from_millis(300)).unwrap_err();
+        assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+        assert!(error.to_string().contains("/repos/"), "{error:#}");
+    }
+}

@@ -1,0 +1,35 @@
+//! `notes` asks the forge for pull requests as anyone may, and what it answers ends nothing.
+
+use anyhow::{Result, ensure};
+use xtask::process::scratch::Scratch;
+
+use super::server::{Server, git, repository, said, xtask};
+
+#[test]
+fn a_forge_that_says_no_is_asked_once_and_costs_a_line() -> Result<()> {
+    let scratch = Scratch::new()?;
+    let told = |dir: &std::path::Path, more: &[&str]| {
+        let output = xtask(dir, &[&["notes", "v0.2.0"], more].concat(), &[])?;
+        ensure!(output.status.success(), "{}", said(&output));
+        Ok((String::from_utf8(output.stdout.clone())?, output.stderr))
+    };
+    let tagged = |name: &str, host: &str| {
+        let dir = repository(&scratch, name, host, &format!("{host}/acme/carol"))?;
+        git(&dir, &["commit", "--quiet", "--allow-empty", "--message=fix: a"])?;
+        git(&dir, &["tag", "v0.2.0"])?;
+        Ok::<_, anyhow::Error>(dir)
+    };
+    let refusing = Server::start()?;
+    let dir = tagged("refused", &refusing.address.to_string())?;
+    let (offline, line) = told(&dir, &["--offline"])?;
+    ensure!(line.is_empty() && refusing.asked()?.is_empty(), "{line}");
+    let (refused, line) = told(&dir, &[])?;
+    assert_eq!(refused, offline);
+    ensure!(
+        line.starts_with("pulls    left out, as the forge did not tell them: ") && line.lines().count() == 1,
+        "{line}"
+    );
+    let path = "GET /api/v1/repos/acme/carol/pulls?state=closed&sort=recentupdate&limit=50&page=1 HTTP/1.1";
+    assert_eq!(refusing.asked()?, [(path.to_owned(), None)], "once, and without a token");
+    Ok(())
+}
