@@ -265,6 +265,47 @@ fn notes_compare_the_images_of_both_commits_and_say_what_they_cannot_read() {
 }
 
 #[test]
+fn notes_do_not_see_replaced_commits_or_grafts_and_refuse_a_history_that_is_cut_off() {
+    let repository = Repository::new(&[("a", b"")]);
+    repository.git("tag v0.1.0");
+    let commit = |message: &str| {
+        repository.git(&format!(
+            "-c user.name=a -c user.email=a@b commit --quiet --allow-empty --message {message}"
+        ));
+        repository.git("rev-parse HEAD")
+    };
+    let first = commit("first");
+    let last = commit("last");
+    repository.git("tag v0.2.0");
+    let notes = || {
+        let git = repository.asked();
+        let source = Source::of_tag(&git, "v0.2.0".parse().unwrap()).unwrap();
+        notes::section(None, &Groups::default(), &source.tag, &History::of(&git, &source, None).unwrap())
+    };
+    let log = || repository.git("log --format=%s v0.1.0..v0.2.0");
+    let text = notes();
+    assert!(log() == "last\nfirst" && text.contains("`first`") && text.contains("`last`"), "{text}");
+
+    let other = commit("another");
+    repository.git(&format!("replace {first} {other}"));
+    assert!(log().contains("another"));
+    assert_eq!(notes(), text);
+    repository.git(&format!("replace --delete {first}"));
+    fs::write(repository.top().join(".git/info/grafts"), format!("{last}\n")).unwrap();
+    assert_eq!(log(), "last");
+    assert_eq!(notes(), text);
+
+    let (top, cut) = (repository.top().display().to_string(), repository.scratch.path().join("cut"));
+    repository.git(&format!("clone --quiet --depth 1 --branch v0.2.0 file://{top} {}", cut.display()));
+    let git = Git::discover(&repository.runner, &cut).unwrap();
+    let error = Source::to_try(&git, Some("v0.2.0")).unwrap_err();
+    assert!(
+        exit_code(&error) == 3 && error.to_string().contains("`git fetch --unshallow --tags`"),
+        "{error:#}"
+    );
+}
+
+#[test]
 fn a_new_file_that_cargo_reads_is_seen_whether_or_not_git_ignores_it() {
     let repository = Repository::new(&[("a.js", b"one\n"), (".gitignore", b".cargo\n/build.rs\n")]);
     let (git, decides) =
