@@ -6,3 +6,4 @@ pub mod index;
 pub mod keychain;
 pub mod reference;
 pub mod registry;
+pub mod size;

@@ -10,6 +10,7 @@ mod conflict;
 mod contents;
 mod finish;
 mod make;
+mod page;
 pub mod plan;
 pub mod preflight;
 pub mod resign;
@@ -27,7 +28,7 @@ use anyhow::Result;
 
 use crate::build::{ImageBuild, logins};
 use crate::evidence::commands::verify_commands;
-use crate::evidence::page::{self, Details, Format, Page};
+use crate::evidence::page::Format;
 use crate::http::Curl;
 use crate::inputs::Inputs;
 use crate::inputs::config::Config;
@@ -43,7 +44,6 @@ use crate::process::{Runner, Watch};
 use crate::tool::cosign::{Cosign, Program, VerifyCommand};
 use crate::tool::docker::{Docker, DockerConfig};
 use crate::tool::git::Git;
-use crate::verify::proven::Proven;
 use crate::verify::{self, Anonymous, Standing, Verifier};
 
 use finish::Finished;
@@ -254,20 +254,6 @@ impl<'a> Context<'a> {
             environment: self.session.environment,
             steps: self.session.steps,
         }
-    }
-
-    /// The page of a proven image, in a format.
-    ///
-    /// # Errors
-    /// When it is larger than a page may be.
-    pub fn page(&self, proven: &Proven, format: Format) -> Result<Page> {
-        let key_address = self.verifier().key_address();
-        let details = Details {
-            history: &self.history,
-            key_address: key_address.as_deref(),
-            is_of_work_tree: self.target.invocation.is_of_work_tree(),
-        };
-        page::write(format, &self.release, &details, proven.digest(), proven.smoked())
     }
 
     /// Runs `work` as a step.

@@ -77,7 +77,7 @@ pub fn run(
     let groups = config.map(|config| config.notes.groups).unwrap_or_default();
     match form {
         Form::Section => {
-            stdout::print(&notes::section(repository.as_deref(), &groups, &source.tag, &history))
+            stdout::print(&notes::section(repository.as_deref(), &groups, &source.tag, &history, None))
         }
         Form::Json => stdout::print(&notes::document(&source, &groups, &history)?),
         Form::Changelog => {

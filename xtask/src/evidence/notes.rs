@@ -6,6 +6,7 @@ mod compared;
 mod document;
 mod kind;
 mod people;
+mod sizes;
 mod text;
 
 use crate::inputs::config::{Groups, Show};
@@ -20,6 +21,7 @@ use text::as_written;
 
 pub use changelog::{changelog, with as with_section};
 pub use document::document;
+pub use sizes::Sizes;
 
 /// The list ends before it is larger than this, in bytes: forges bound what a page may hold.
 const LARGEST: usize = 60 << 10;
@@ -28,9 +30,16 @@ const LARGEST: usize = 60 << 10;
 const HANDFUL: usize = 10;
 
 /// What a maintainer wrote, and the section about the changes: the same history gives the same text. `repository` is the
-/// repository's address on its forge; without it, nothing is a link. `groups` are those of the commit's configuration.
+/// repository's address on its forge; without it, nothing is a link. `groups` are those of the commit's configuration, `sizes`
+/// those of the two images, where there is one and they are known.
 #[must_use]
-pub fn section(repository: Option<&str>, groups: &Groups, tag: &ReleaseTag, history: &History) -> String {
+pub fn section(
+    repository: Option<&str>,
+    groups: &Groups,
+    tag: &ReleaseTag,
+    history: &History,
+    sizes: Option<&Sizes>,
+) -> String {
     let words = history.words.as_ref().map_or(String::new(), |words| format!("{words}\n\n"));
     let Some(previous) = &history.previous else {
         return format!("{words}## Changes\n\nThe first release.\n");
@@ -40,7 +49,8 @@ pub fn section(repository: Option<&str>, groups: &Groups, tag: &ReleaseTag, hist
         Some(repository) => format!("[{since}]({repository}/compare/{previous}...{tag})"),
         None => format!("{since}: `git log {previous}..{tag}`"),
     };
-    let told = Told::of(history, groups);
+    let mut told = Told::of(history, groups);
+    told.compared.dependencies.extend(sizes.into_iter().flat_map(Sizes::lines));
     let kind = kind::sentences(tag, previous, &told.changes, &told.compared);
     format!("{words}## Changes\n\n{kind}\n\n{}\n{since}\n", told.text(repository))
 }

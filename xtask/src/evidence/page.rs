@@ -53,6 +53,8 @@ pub struct Details<'a> {
     pub key_address: Option<&'a str>,
     /// It is of a work tree, and of no commit that is in a repository.
     pub is_of_work_tree: bool,
+    /// Those of this image and of the previous release's, where they were asked for.
+    pub sizes: Option<&'a notes::Sizes>,
 }
 
 /// Writes the page in a format: the same release gives the same text. `smoked` is what the provenance says of how the image
@@ -71,7 +73,7 @@ pub fn write(
     let changes = match format {
         Format::One => {
             let groups = &config.notes.groups;
-            notes::section(Some(&config.source_url()), groups, &source.tag, details.history)
+            notes::section(Some(&config.source_url()), groups, &source.tag, details.history, details.sizes)
         }
     };
     let above = if details.is_of_work_tree { WORK_TREE } else { "" };

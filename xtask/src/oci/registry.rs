@@ -10,6 +10,7 @@ mod redirect;
 mod referrers;
 mod removal;
 mod several;
+mod sizes;
 mod token;
 mod wrong_bytes;
 

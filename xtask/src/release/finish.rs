@@ -110,7 +110,7 @@ fn page_step(context: &Context<'_>, state: State) -> Result<(String, State, bool
                 })?;
                 forge.update(found, &page).map(|()| found.address.clone())?
             }
-            None => forge.publish(&page)?,
+            None => forge.publish(&context.new_page(published.proven())?)?,
         };
         Ok((address, State::of_published(context, published)?, true))
     })

@@ -198,7 +198,7 @@ fn words_of_a_maintainer_stand_above_the_changes_or_are_refused_by_line() {
         let git = repository.asked();
         let source = Source::of_tag(&git, "v0.1.0".parse().unwrap()).unwrap();
         History::of(&git, &source, None)
-            .map(|history| notes::section(None, &Groups::default(), &source.tag, &history))
+            .map(|history| notes::section(None, &Groups::default(), &source.tag, &history, None))
     };
     assert_eq!(section(b"Hello.\n").unwrap(), "Hello.\n\n## Changes\n\nThe first release.\n");
     let error = section(b"Hello.\n\n## Image\n").unwrap_err();
@@ -251,8 +251,15 @@ fn notes_compare_the_images_of_both_commits_and_say_what_they_cannot_read() {
     repository.git("tag v0.2.0");
     let git = repository.asked();
     let source = Source::of_tag(&git, "v0.2.0".parse().unwrap()).unwrap();
-    let notes =
-        || notes::section(None, &Groups::default(), &source.tag, &History::of(&git, &source, None).unwrap());
+    let notes = || {
+        notes::section(
+            None,
+            &Groups::default(),
+            &source.tag,
+            &History::of(&git, &source, None).unwrap(),
+            None,
+        )
+    };
     let text = notes();
     for part in [
         "### Upgrade notes\n\n- Node.js `20` → `22`.\n- The user that it runs as: ",
@@ -280,7 +287,13 @@ fn notes_do_not_see_replaced_commits_or_grafts_and_refuse_a_history_that_is_cut_
     let notes = || {
         let git = repository.asked();
         let source = Source::of_tag(&git, "v0.2.0".parse().unwrap()).unwrap();
-        notes::section(None, &Groups::default(), &source.tag, &History::of(&git, &source, None).unwrap())
+        notes::section(
+            None,
+            &Groups::default(),
+            &source.tag,
+            &History::of(&git, &source, None).unwrap(),
+            None,
+        )
     };
     let log = || repository.git("log --format=%s v0.1.0..v0.2.0");
     let text = notes();

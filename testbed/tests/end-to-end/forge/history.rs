@@ -1,11 +1,21 @@
 //! Releases that are not simply the next one: a pre-release, and an older line after a newer one.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use testbed::forge_client::State;
+use xtask::process::scratch::random_hex;
 
 use super::project::Project;
 use super::snapshot::Snapshot;
 use crate::harness::test;
+
+/// So many bytes of text, of which no half can be guessed.
+fn noise(length: usize) -> Result<String> {
+    let mut text = String::new();
+    while text.len() < length {
+        text += &random_hex()?;
+    }
+    Ok(text)
+}
 
 #[test]
 fn a_pre_release_and_a_backport_leave_latest_where_it_is() -> Result<()> {
@@ -14,6 +24,8 @@ fn a_pre_release_and_a_backport_leave_latest_where_it_is() -> Result<()> {
         let first = project.head()?;
         let backport = project.commit("fix: for the old line")?;
         let candidate = project.commit("feat: new in the candidate")?;
+        // Half a MiB that does not become smaller, in the image.
+        project.checkout.write("service/src/ballast", &noise(512 << 10)?)?;
         let second = project.commit("fix: found in the candidate")?;
         project.push_main()?;
         for commit in [&first, &backport, &candidate, &second] {
@@ -41,6 +53,8 @@ fn a_pre_release_and_a_backport_leave_latest_where_it_is() -> Result<()> {
             assert!(notes.contains(subject), "since v0.1.0, not since the candidate:\n{notes}");
         }
         assert!(!notes.contains("chore: another forge"), "v0.1.0 had that:\n{notes}");
+        let grown = notes.lines().find(|line| line.starts_with("- Image for `linux/")).context("no size")?;
+        assert!(grown.contains(" MiB (+0."), "{grown}");
 
         // By the runner: moving the forge's own "latest" back takes what the automatic token may do.
         project.switch_workflows_on()?;

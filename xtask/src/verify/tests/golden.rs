@@ -99,7 +99,12 @@ fn a_page_of_every_format_is_left_as_it_is() {
             pulls: Pulls::default(),
         };
         let key_address = recording.key_address();
-        let details = Details { history: &history, key_address: Some(&key_address), is_of_work_tree: false };
+        let details = Details {
+            history: &history,
+            key_address: Some(&key_address),
+            is_of_work_tree: false,
+            sizes: None,
+        };
         let page = page::write(format, &release, &details, &world.digest, &smoked).unwrap();
         assert!(
             page::says_the_same(found, &page),

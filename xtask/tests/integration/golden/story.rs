@@ -172,6 +172,6 @@ impl Story {
         let source = Source::of_tag(&git, tag.parse().unwrap()).unwrap();
         let config = Config::if_any(&git, &source.commit).unwrap();
         let groups = config.map(|config| config.notes.groups).unwrap_or_default();
-        notes::section(None, &groups, &source.tag, &History::of(&git, &source, None).unwrap())
+        notes::section(None, &groups, &source.tag, &History::of(&git, &source, None).unwrap(), None)
     }
 }

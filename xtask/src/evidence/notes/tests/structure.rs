@@ -179,7 +179,7 @@ fn read(page: &str) -> (Vec<String>, Vec<String>) {
 fn every_commit_is_there_once_and_nothing_that_it_says_is_markup() {
     for number in 1..=PAGES {
         let history = history(&mut Random(number.wrapping_mul(0x9e37_79b9_7f4a_7c15)));
-        let page = section(Some(REPOSITORY), &Groups::default(), &"v1.3.0".parse().unwrap(), &history);
+        let page = section(Some(REPOSITORY), &Groups::default(), &"v1.3.0".parse().unwrap(), &history, None);
         let (mut words, commits) = read(&page);
         let changes: Vec<_> =
             history.commits.iter().map(|entry| Change::of(entry, &Groups::default())).collect();

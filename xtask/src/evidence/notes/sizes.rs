@@ -1,0 +1,69 @@
+//! How the size of an image changed, platform by platform.
+
+use std::collections::BTreeMap;
+
+use super::text::as_written;
+
+/// A smaller difference, in bytes, is not worth a line: a tenth of a MiB.
+const LEAST: u64 = MIB / 10;
+
+const MIB: u64 = 1 << 20;
+
+/// What a pull of each platform moves, in bytes: of the release that is compared with, and of this one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sizes {
+    /// By platform.
+    pub before: BTreeMap<String, u64>,
+    /// By platform.
+    pub after: BTreeMap<String, u64>,
+}
+
+impl Sizes {
+    /// An entry for each platform that both have and that grew or shrank. Markdown.
+    pub(super) fn lines(&self) -> Vec<String> {
+        let both = self
+            .after
+            .iter()
+            .filter_map(|(platform, after)| Some((platform, *self.before.get(platform)?, *after)));
+        both.filter(|(_, before, after)| before.abs_diff(*after) >= LEAST)
+            .map(|(platform, before, after)| {
+                let sign = if after > before { '+' } else { '-' };
+                let (difference, platform) = (mib(before.abs_diff(after)), as_written(platform));
+                let (before, after) = (mib(before), mib(after));
+                format!("Image for {platform}: {before} → {after} MiB ({sign}{difference}), compressed")
+            })
+            .collect()
+    }
+}
+
+/// With one digit after the point.
+fn mib(bytes: u64) -> String {
+    let tenths = u128::from(bytes) * 10 / u128::from(MIB);
+    format!("{}.{}", tenths / 10, tenths % 10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MIB, Sizes};
+
+    #[test]
+    fn a_platform_that_both_have_is_told_where_it_grew_or_shrank() {
+        let of = |sizes: &[(&str, u64)]| {
+            sizes.iter().map(|(platform, size)| ((*platform).to_owned(), *size)).collect()
+        };
+        let sizes = Sizes {
+            before: of(&[("linux/amd64", 60 * MIB), ("linux/arm64", 50 * MIB), ("a", MIB), ("c`", u64::MAX)]),
+            after: of(&[
+                ("linux/amd64", 123 * MIB / 2),
+                ("linux/arm64", 50 * MIB + 9),
+                ("b", MIB),
+                ("c`", 0),
+            ]),
+        };
+        let expected = [
+            "Image for `` c` ``: 17592186044415.9 → 0.0 MiB (-17592186044415.9), compressed",
+            "Image for `linux/amd64`: 60.0 → 61.5 MiB (+1.5), compressed",
+        ];
+        assert_eq!(sizes.lines(), expected);
+    }
+}

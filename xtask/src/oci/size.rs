@@ -1,0 +1,43 @@
+//! How large an image is to pull: its config and its layers as the registry stores them.
+
+use anyhow::{Context as _, Result};
+use serde::Deserialize;
+
+use crate::oci::exact;
+
+/// The bytes that a platform's `manifest` says its config and its layers have together (image specification v1.1, "OCI Content
+/// Descriptors", `size`).
+///
+/// # Errors
+/// When it is no image manifest.
+pub fn of(manifest: &[u8]) -> Result<u64> {
+    #[derive(Deserialize)]
+    struct Manifest {
+        config: Descriptor,
+        layers: Vec<Descriptor>,
+    }
+    #[derive(Deserialize)]
+    struct Descriptor {
+        size: u64,
+    }
+    let Manifest { config, layers } = exact::parse(manifest).context("it is not an image manifest")?;
+    let sum = layers.iter().try_fold(config.size, |sum, layer| sum.checked_add(layer.size));
+    sum.context("its layers are larger than anything can be")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::of;
+
+    #[test]
+    fn the_size_is_that_of_the_config_and_of_every_layer() {
+        let manifest = |sizes: &str| format!(r#"{{"config":{{"size":5}},"layers":[{sizes}],"more":1}}"#);
+        assert_eq!(of(manifest(r#"{"size":7},{"size":7}"#).as_bytes()).unwrap(), 19);
+        assert_eq!(of(manifest("").as_bytes()).unwrap(), 5);
+        let wrong = [r#"{"size":18446744073709551615}"#, r#"{"size":-1}"#, r#"{"size":"7"}"#, "{}"];
+        for sizes in wrong {
+            assert!(of(manifest(sizes).as_bytes()).is_err(), "{sizes}");
+        }
+        assert!(of(br#"{"manifests":[]}"#).is_err(), "an index");
+    }
+}

@@ -1,0 +1,53 @@
+//! The page of a release: the same text for the same image, but for what is told once, when it is new.
+
+use anyhow::Result;
+
+use super::Context;
+use super::step::Step;
+use crate::evidence::notes::Sizes;
+use crate::evidence::page::{self, Details, Format, Page};
+use crate::oci::reference::Digest;
+use crate::process::shown;
+use crate::verify::proven::Proven;
+
+impl Context<'_> {
+    /// The page of a proven image, in a format.
+    ///
+    /// # Errors
+    /// When it is larger than a page may be.
+    pub fn page(&self, proven: &Proven, format: Format) -> Result<Page> {
+        self.page_with(proven, format, None)
+    }
+
+    /// The page that is published where there is none: it also tells how much the image grew since the previous release.
+    /// Nobody compares that with a page that is there, so a registry that does not tell it keeps no page back.
+    ///
+    /// # Errors
+    /// As [`Context::page`].
+    pub(super) fn new_page(&self, proven: &Proven) -> Result<Page> {
+        let sizes = self.sizes(proven.digest()).unwrap_or_else(|error| {
+            self.line(Step::Page, &format!("without the sizes of images: {}", shown::error(&error)));
+            None
+        });
+        self.page_with(proven, Format::NEWEST, sizes.as_ref())
+    }
+
+    /// `None` where there is nothing to compare with: a first release, or a previous one in another registry.
+    fn sizes(&self, digest: &Digest) -> Result<Option<Sizes>> {
+        let Some(previous) = &self.history.previous else { return Ok(None) };
+        let registry = &self.tools.registry;
+        let Some(before) = registry.sizes(previous.registry_tag().as_str())? else { return Ok(None) };
+        Ok(registry.sizes(&digest.to_string())?.map(|after| Sizes { before, after }))
+    }
+
+    fn page_with(&self, proven: &Proven, format: Format, sizes: Option<&Sizes>) -> Result<Page> {
+        let key_address = self.verifier().key_address();
+        let details = Details {
+            history: &self.history,
+            key_address: key_address.as_deref(),
+            is_of_work_tree: self.target.invocation.is_of_work_tree(),
+            sizes,
+        };
+        page::write(format, &self.release, &details, proven.digest(), proven.smoked())
+    }
+}
