@@ -12,7 +12,7 @@ use crate::exports::{State, for_shell};
 use crate::files::private_dir;
 use crate::files::{remove_dir, remove_file};
 use crate::host::Host;
-use crate::image::{self, companion};
+use crate::image::{self, companion, musl};
 use crate::layout::Layout;
 use crate::lock;
 use crate::mounts;
@@ -71,6 +71,7 @@ pub(crate) fn up(environment: &Environment, whole: bool, forgejo: bool) -> Resul
             None => buildkit::ensure(&cx, of(buildkit::NAME)?, of("docker")?, address, &mut state)?,
         }
         companion::ensure(&cx, of("docker")?, address, &mut state)?;
+        musl::ensure(&cx, of("docker")?, of("judges")?, address, &mut state)?;
         let emulator = found.iter().find(|(part, _)| part.name() == emulator::NAME);
         emulation::ensure(&cx, emulator.map(|(_, found)| found), &mut state)?;
         match second {

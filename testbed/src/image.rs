@@ -2,6 +2,7 @@
 //! made from Debian and npm packages, for both platforms and without running anything of the other one.
 
 pub(crate) mod companion;
+pub(crate) mod musl;
 mod tree;
 
 use std::fs;
@@ -33,6 +34,9 @@ const REPOSITORY: &str = "library/node";
 
 /// Its tag.
 const TAG: &str = "22-slim";
+
+/// The variable with its reference, which is not there where the real image can be had.
+const STAND_IN: &str = "TESTBED_BASE_STAND_IN";
 
 /// What it takes the place of; any other base image is used as it is.
 const IMITATES: &str = "node:22-slim";
@@ -86,7 +90,7 @@ pub(crate) fn ensure(cx: &Context, docker: &Found, address: SocketAddr, state: &
         );
     }
     let pinned = image.ensure(cx, docker, address, state)?;
-    state.export("TESTBED_BASE_STAND_IN", pinned);
+    state.export(STAND_IN, pinned);
     state.export("TESTBED_BASE_STAND_IN_FOR", IMITATES);
     Ok(())
 }

@@ -36,7 +36,7 @@ const PACKAGES: [&str; 12] = [
 const ENTRYPOINT: &str = include_str!("docker-entrypoint.sh");
 
 /// The unprivileged user of the real image, which a service may name by number or by name.
-const USER_ID: u32 = 1000;
+pub(super) const USER_ID: u32 = 1000;
 
 /// Writes the tree of the base image for `architecture` to `tar`, with every time set to `epoch`.
 pub(super) fn base(cx: &Context, architecture: &str, epoch: &str, tar: &Path) -> Result<()> {
@@ -64,13 +64,18 @@ pub(super) fn make(
     file(&root.join("var/lib/dpkg/status"), &debian::status(cx, &unpacked)?, 0o644)?;
     add_users(&root)?;
     add(&root)?;
+    pack(cx, &root, epoch, tar)
+}
+
+/// Writes a finished tree to `tar`, and removes it.
+pub(super) fn pack(cx: &Context, root: &Path, epoch: &str, tar: &Path) -> Result<()> {
     let shell = cx.runner.shell()?;
     let call = cmd!(
         shell,
         "tar --create --file {tar} --directory {root} --sort=name --mtime=@{epoch} --numeric-owner --format=gnu ."
     );
     cx.runner.call(call).run()?;
-    remove_dir(&root)
+    remove_dir(root)
 }
 
 /// Packages of a release that still ships files in `/bin` and `/lib` expect links there, as on an installed machine.
@@ -100,6 +105,11 @@ fn add_users(root: &Path) -> Result<()> {
     file(&root.join("etc/passwd"), &(master("passwd.master")?.replace(":*:", ":x:") + &user), 0o644)?;
     let group = format!("node:x:{USER_ID}:\n");
     file(&root.join("etc/group"), &(master("group.master")?.replace(":*:", ":x:") + &group), 0o644)?;
+    add_home(root)
+}
+
+/// The home directory of the image's user.
+pub(super) fn add_home(root: &Path) -> Result<()> {
     let home = root.join("home/node");
     directory(&home)?;
     chown(&home, Some(USER_ID), Some(USER_ID)).with_context(|| format!("giving away `{}`", home.display()))
@@ -120,6 +130,11 @@ fn add_node(cx: &Context, root: &Path, architecture: &str) -> Result<()> {
     mode(&program, 0o755)?;
     remove_dir(&unpacked)?;
     npm::unpack(cx, "npm", NPM_VERSION, &modules)?;
+    add_programs(&bin)
+}
+
+/// What stands beside node in `bin`: npm, which is there as a package, and the image's entrypoint.
+pub(super) fn add_programs(bin: &Path) -> Result<()> {
     for name in ["npm", "npx"] {
         let target = format!("../lib/node_modules/npm/bin/{name}-cli.js");
         mode(&bin.join(&target), 0o755)?;
@@ -130,17 +145,17 @@ fn add_node(cx: &Context, root: &Path, architecture: &str) -> Result<()> {
 }
 
 /// With the modes of an installed machine, whatever this process's umask is.
-fn directory(path: &Path) -> Result<()> {
+pub(super) fn directory(path: &Path) -> Result<()> {
     fs::create_dir_all(path).with_context(|| format!("making `{}`", path.display()))?;
     mode(path, 0o755)
 }
 
-fn file(path: &Path, content: &str, bits: u32) -> Result<()> {
+pub(super) fn file(path: &Path, content: &str, bits: u32) -> Result<()> {
     fs::write(path, content).with_context(|| format!("writing `{}`", path.display()))?;
     mode(path, bits)
 }
 
-fn mode(path: &Path, bits: u32) -> Result<()> {
+pub(super) fn mode(path: &Path, bits: u32) -> Result<()> {
     fs::set_permissions(path, Permissions::from_mode(bits))
         .with_context(|| format!("setting the mode of `{}`", path.display()))
 }

@@ -162,6 +162,12 @@ pub(crate) fn status(cx: &Context, packages: &[PathBuf]) -> Result<String> {
     Ok(paragraphs.join("\n"))
 }
 
+/// A field of a package, from the file that it came in.
+pub(crate) fn field(cx: &Context, package: &Path, name: &str) -> Result<String> {
+    let shell = cx.runner.shell()?;
+    cx.runner.call(cmd!(shell, "dpkg-deb --field {package} {name}")).read()
+}
+
 /// Removes what no program needs and a small tree should not carry.
 pub(crate) fn remove_documentation(tree: &Path) -> Result<()> {
     for dir in ["doc", "doc-base", "man", "info", "locale", "lintian", "bug", "gcc", "gdb"] {
