@@ -16,7 +16,7 @@ struct Expected {
     machine: u16,
     is_64: bool,
     is_big_endian: bool,
-    /// Words that stand for it in the names of prebuilt files.
+    /// Words that stand for it in the names of prebuilt files; the first is npm's own.
     words: &'static [&'static str],
 }
 
@@ -86,7 +86,10 @@ pub fn check(contents: &Contents) -> Result<String, Wrong> {
         let of = |file: &&&ElfFile| !spare.contains(file);
         let files = wrong.iter().filter(of).map(|file| describe(file, &right)).collect();
         let libcs: Vec<_> = contents.libcs.iter().map(ToString::to_string).collect();
-        return Err(Wrong::Files { platform, libcs: libcs.join(" and "), files });
+        let cpu = expected.words.first().copied().unwrap_or("…");
+        let libc = if let [libc] = libcs.as_slice() { libc } else { "…" };
+        let install = format!("npm ci --os=linux --cpu={cpu} --libc={libc}");
+        return Err(Wrong::Files { platform, libcs: libcs.join(" and "), files, install });
     }
     Ok(match spare.len() {
         0 => format!("{} for {platform}", right.len()),
@@ -107,6 +110,8 @@ pub enum Wrong {
         libcs: String,
         /// Each file, and what it is for.
         files: Vec<String>,
+        /// How npm installs what can run there.
+        install: String,
     },
 }
 
@@ -120,7 +125,7 @@ impl std::fmt::Display for Wrong {
                 f,
                 "the image for `{platform}` has ELF files, and what they have to be for that platform is not known here"
             ),
-            Self::Files { platform, libcs, files } => {
+            Self::Files { platform, libcs, files, install } => {
                 let shown = files.iter().take(SHOWN).cloned().collect::<Vec<_>>().join("; ");
                 let more = files.len().saturating_sub(SHOWN);
                 let more = if more > 0 { format!("; and {more} more") } else { String::new() };
@@ -128,7 +133,7 @@ impl std::fmt::Display for Wrong {
                 write!(
                     f,
                     "the image for `{platform}`{with} has binaries that cannot run there: {shown}{more}; install \
-                     dependencies for the platform that the image is for, with `npm ci --os=linux --cpu=… --libc=…` in the \
+                     dependencies for the platform that the image is for, with `{install}` in the \
                      Dockerfile (docs/services.md#native-modules), or remove the file there"
                 )
             }

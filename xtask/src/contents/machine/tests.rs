@@ -44,7 +44,7 @@ fn the_message_names_file_package_and_remedy() {
     for expected in [
         "`linux/arm64` with glibc",
         &format!("`{path}` of the npm package `@img/sharp-linux-x64` is for x64 with glibc"),
-        "`npm ci --os=linux --cpu=… --libc=…`",
+        "`npm ci --os=linux --cpu=arm64 --libc=glibc`",
         "docs/services.md#native-modules",
     ] {
         assert!(text.contains(expected), "expected `{expected}` in: {text}");
