@@ -2,6 +2,7 @@
 //! started and asked on both; gives the same content on another engine and another BuildKit; and its SBOM names what an
 //! independent scanner finds. The platform that this machine is not runs by emulation.
 
+mod alpine;
 mod asked;
 mod companion;
 mod configuration;

@@ -1,0 +1,64 @@
+//! A service on alpine, with a module that has another binary for musl. Where alpine's image cannot be had, the testbed's
+//! stand-in takes its place, whose musl is a real one.
+
+use anyhow::{Result, ensure};
+
+use super::asked::Asked;
+use super::worked::{TAG, Worked};
+use crate::harness::{environment, test};
+
+/// What the service is built on.
+const BASE: &str = "node:22-alpine";
+
+/// The same image by a name that does not say what it is; beside a digest the tag is for people.
+const UNNAMED: &str = "node:22-own";
+
+/// With the stand-in in the place of `base`, if there is one.
+fn on_musl(worked: Worked, base: &str) -> Result<Worked> {
+    Ok(match environment().get("TESTBED_MUSL_STAND_IN")? {
+        None => worked,
+        Some(image) => worked.with("TESTBED_BASE_STAND_IN", image).with("TESTBED_BASE_STAND_IN_FOR", base),
+    })
+}
+
+#[test]
+fn a_service_on_alpine_is_the_same_everywhere_and_answers_on_both_platforms() -> Result<()> {
+    test(|| {
+        let worked = on_musl(Worked::new("alpine", &[])?, BASE)?;
+        let released = worked.release()?;
+        released.is_the_same_everywhere(&worked)?;
+        for (platform, image) in released.platforms()? {
+            let said = Asked::new(&platform, &image, 3000).ask(&worked, &["/healthz"])?;
+            let works = said.iter().all(|said| said["libc"] == "musl" && said["size"].as_u64() > Some(0));
+            ensure!(works, "{platform}: it says {said:?}");
+        }
+        released.sbom_is_what_the_scanner_finds(&worked)
+    })
+}
+
+/// `check` goes by the name of the base image.
+#[test]
+fn packages_for_another_c_library_stop_the_release_where_only_the_image_tells() -> Result<()> {
+    test(|| {
+        let worked = on_musl(Worked::new("alpine", &[])?, UNNAMED)?;
+        let checkout = &worked.project.checkout;
+        let dockerfile = String::from_utf8(checkout.committed("Dockerfile")?)?;
+        let dockerfile = dockerfile.replace(BASE, UNNAMED);
+        checkout.write("Dockerfile", &dockerfile.replace("--libc=musl", "--libc=glibc"))?;
+        checkout.commit("packages for glibc")?;
+        worked.project.tag(TAG)?;
+        worked.run(&["check"]).run()?.success()?;
+        let run = worked.run(&["rehearse", TAG]).run()?;
+        // The service does not start either.
+        ensure!(run.code == 1 && run.stdout.is_empty(), "exit code {}:\n{}", run.code, run.stderr);
+        for words in [
+            "the image for `linux/amd64` with musl has binaries that cannot run there",
+            "sharp-linux-x64.node` of the npm package `@img/sharp-linux-x64` is for x64 with glibc",
+            "`npm ci --os=linux --cpu=x64 --libc=musl`",
+            "nothing was signed or published",
+        ] {
+            ensure!(run.stderr.contains(words), "the message does not say `{words}`:\n{}", run.stderr);
+        }
+        Ok(())
+    })
+}
