@@ -182,6 +182,7 @@ fn a_subject_that_is_not_utf_8_is_shown_with_replacements() {
         &Groups::default(),
         &source.tag,
         &History::of(&repository.asked(), &source, None).unwrap(),
+        None,
     );
     assert!(notes.contains("- `caf\u{fffd} is open` ("), "what the page says of it: {notes}");
     commit("encoding ISO-8859-1\n", b"caf\xe9 is open\n");
