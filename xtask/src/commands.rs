@@ -71,7 +71,7 @@ fn run(command: Command, environment: &Environment) -> Result<()> {
             verify::run(environment, &options)
         }
         Command::Resign { tag } => resign::run(environment, &tag),
-        Command::Check { json } => check::run(environment, json),
+        Command::Check { online, json } => check::run(environment, online, json),
         Command::Policies { check } => policies::run(environment, check),
         Command::Notes { what, from, json, changelog, offline } => {
             let form = notes::Form::of(json, changelog);

@@ -4,6 +4,7 @@
 pub mod config;
 pub mod credentials;
 pub mod dockerfile;
+pub mod exceptions;
 pub mod finding;
 pub mod history;
 #[cfg(test)]

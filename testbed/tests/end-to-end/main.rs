@@ -17,6 +17,7 @@ mod judges;
 mod lies;
 mod lockfiles;
 mod machine;
+mod online;
 mod own_files;
 mod published;
 mod recorded;

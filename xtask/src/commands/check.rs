@@ -1,6 +1,7 @@
 //! `cargo xtask check`: the rules that a pull request must keep so that its commit can be released. Reads the work tree
-//! and needs no tool but git and cargo.
+//! and needs no tool but git and cargo; with `--online` it also asks registries.
 
+mod online;
 mod renovate;
 mod report;
 mod workflows;
@@ -18,16 +19,22 @@ use crate::inputs::keys::{self, Keys};
 use crate::inputs::{DOCKERFILE, Inputs, PUBLIC_KEY, is_placeholder, pin};
 use crate::process::Runner;
 use crate::process::environment::Environment;
+use crate::process::interrupt;
 use crate::tool::git::Git;
 
-/// Checks the repository around the current directory, and prints every finding; with `json`, as one document.
+/// Checks the repository around the current directory, and prints every finding; with `json`, as one document. With
+/// `is_online`, registries are asked as well.
 ///
 /// # Errors
 /// A [`crate::process::failure::Refusal`] when a rule is broken.
-pub fn run(environment: &Environment, json: bool) -> Result<()> {
+pub fn run(environment: &Environment, is_online: bool, json: bool) -> Result<()> {
     let runner = Runner::new(environment);
     let git = Git::here(&runner)?;
-    let findings = findings(git.root());
+    let mut findings = findings(git.root());
+    if is_online {
+        findings.extend(online::findings(environment, &runner, git.root()));
+        interrupt::check()?;
+    }
     if json {
         report::print(git.root(), &findings)?;
         return report::counted(&findings);
@@ -58,6 +65,7 @@ fn findings(root: &Path) -> Vec<Finding> {
         workflows::findings(root),
         policies,
         renovate::findings(root),
+        online::exceptions(root),
     ]
     .concat()
 }

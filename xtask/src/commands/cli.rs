@@ -89,6 +89,9 @@ pub enum Command {
     },
     /// Check the rules that a change must keep so that its commit can be released
     Check {
+        /// Also ask registries: about the base images and what npm knows of the packages
+        #[arg(long)]
+        online: bool,
         /// Print one JSON document instead of text; docs/rules.md has its form
         #[arg(long)]
         json: bool,

@@ -3,7 +3,7 @@
 
 mod component;
 mod license;
-mod purl;
+pub mod purl;
 #[cfg(test)]
 mod tests;
 

@@ -87,6 +87,14 @@ impl Lockfile {
             .collect()
     }
 
+    /// The entry at `path`, and whether development alone asks for it. Its mark says that, so
+    /// [`Lockfile::wrong_marks`] has to have found nothing.
+    #[must_use]
+    pub fn at(&self, path: &str) -> Option<(Locked, bool)> {
+        let entry = self.lock.packages.get(path)?;
+        Some((self.locked(path, entry.optional).1, entry.dev))
+    }
+
     fn locked(&self, path: &str, optional: bool) -> (String, Locked) {
         let entry = &self.lock.packages[path];
         let locked = Locked {

@@ -12,6 +12,7 @@ mod trial;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
@@ -103,17 +104,31 @@ impl<'a> Docker<'a> {
         }
         let scratch = Scratch::new()?;
         let metadata = scratch.path().join("metadata.json");
-        let policy = build.sources.write(scratch.path())?;
-        let mut arguments = build.arguments();
-        arguments
-            .extend([format!("--metadata-file={}", metadata.display()), build.context.display().to_string()]);
-        let call = self.call(&arguments)?.timeout(build.timeout).env(sources::VARIABLE, policy);
-        let call = build.secrets.iter().fold(call, |call, (name, secret)| call.secret_env(name, secret));
-        call.run_watched(watch)?;
+        let file = format!("--metadata-file={}", metadata.display());
+        self.build_call(build, scratch.path(), Some(file))?.run_watched(watch)?;
         let json = fs::read(&metadata).with_context(|| format!("reading `{}`", metadata.display()))?;
         let metadata: Metadata =
             serde_json::from_slice(&json).context("reading the digest in the build's metadata file")?;
         Ok(metadata.digest)
+    }
+
+    /// Builds what has no digest: [`Output::Files`].
+    ///
+    /// # Errors
+    /// When the build fails.
+    pub fn build_files(&self, build: &Build) -> Result<()> {
+        let scratch = Scratch::new()?;
+        self.build_call(build, scratch.path(), None)?.run()
+    }
+
+    /// The call for `build`, with the policy of its sources in `scratch`.
+    fn build_call(&self, build: &Build, scratch: &Path, more: Option<String>) -> Result<Call> {
+        let policy = build.sources.write(scratch)?;
+        let mut arguments = build.arguments();
+        arguments.extend(more);
+        arguments.push(build.context.display().to_string());
+        let call = self.call(&arguments)?.timeout(build.timeout).env(sources::VARIABLE, policy);
+        Ok(build.secrets.iter().fold(call, |call, (name, secret)| call.secret_env(name, secret)))
     }
 
     /// The manifest or index behind `reference`, as its registry stores it.

@@ -3,7 +3,8 @@
 use crate::contents::system::{OsPackage, OsRelease};
 
 /// `pkg:npm/%40scope/name@1.2.3`.
-pub(super) fn npm(name: &str, version: Option<&str>) -> String {
+#[must_use]
+pub fn npm(name: &str, version: Option<&str>) -> String {
     let name: Vec<_> = name.split('/').map(encode).collect();
     with_version(&format!("pkg:npm/{}", name.join("/")), version)
 }

@@ -72,6 +72,17 @@ rules! {
     WorkflowConcurrency, "workflow-concurrency", "A release that is cancelled half-way, or never begins, is a tag without a release.";
     WorkflowRunnerLabel, "workflow-runner-label", "A machine that runs unreviewed code should not be the one that has the key.";
     WorkflowAutomaticToken, "workflow-automatic-token", "The runner puts the automatic token into every step that does not empty it.";
+    ExceptionInvalid, "exception-invalid", "An exception that says neither why nor how long is a decision that nobody looks at again.";
+    ExceptionExpired, "exception-expired", "What was right about a vulnerability a year ago has to be looked at again.";
+    ExceptionUnused, "exception-unused", "An exception for nothing hides what will be reported under the same name.";
+    BaseUnavailable, "base-unavailable", "What no registry serves cannot be built again, by anyone.";
+    BaseIndex, "base-index", "Every platform of the image is made of the base image's own.";
+    BaseTag, "base-tag", "Updates of a base image are found by the tag beside its digest.";
+    BaseBehind, "base-behind", "Fixes of the operating system come with a newer base image.";
+    BaseStandIn, "base-stand-in", "What is said of a stand-in says nothing of the image that the Dockerfile pins.";
+    PackageSignature, "package-signature", "A registry signs what was published, so bytes without its signature may be somebody else's.";
+    PackageAdvisory, "package-advisory", "A vulnerability that everyone can read about is one that everyone can use.";
+    OnlineUnanswered, "online-unanswered", "A check that could not run has failed.";
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use crate::process::secret::Secret;
 pub struct Build {
     /// The exported commit.
     pub context: PathBuf,
-    /// Every platform of the index.
+    /// Every platform of the index; empty for the builder's own.
     pub platforms: Vec<String>,
     /// Build arguments, labels and annotations, by name.
     pub arguments: Vec<(&'static str, String)>,
@@ -75,6 +75,8 @@ pub enum Output {
     },
     /// Written as an OCI layout, in a tar file.
     Layout(PathBuf),
+    /// Its files alone, written below a directory: no image.
+    Files(PathBuf),
 }
 
 impl fmt::Display for Output {
@@ -85,6 +87,7 @@ impl fmt::Display for Output {
                 write!(f, "type=image,push=true,oci-mediatypes=true,{insecure}name={name}")
             }
             Self::Layout(file) => write!(f, "type=oci,oci-mediatypes=true,dest={}", file.display()),
+            Self::Files(directory) => write!(f, "type=local,dest={}", directory.display()),
         }
     }
 }
@@ -95,7 +98,8 @@ impl Build {
             ["buildx", "build", "--progress=plain", "--provenance=false", "--sbom=false"]
                 .map(str::to_owned)
                 .into();
-        arguments.push(format!("--platform={}", self.platforms.join(",")));
+        arguments
+            .extend((!self.platforms.is_empty()).then(|| format!("--platform={}", self.platforms.join(","))));
         if self.platforms.len() == 1 {
             // Else a single platform is a manifest without an index around it: docs/facts.md#one-platform.
             arguments.push("--build-arg=BUILDKIT_MULTI_PLATFORM=1".to_owned());

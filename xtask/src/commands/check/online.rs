@@ -1,0 +1,115 @@
+//! `cargo xtask check --online`: what registries say today of what the work tree pins. A release does not depend on it: the same
+//! commit would be released today and refused tomorrow.
+
+pub(super) mod advisories;
+pub(super) mod base;
+mod npm;
+pub(super) mod signatures;
+
+use std::path::Path;
+
+use anyhow::Result;
+
+use super::file;
+use crate::inputs::config::{Config, MANIFEST};
+use crate::inputs::exceptions::{self, Exception};
+use crate::inputs::finding::{Finding, Rule};
+use crate::inputs::stand_in::StandIn;
+use crate::inputs::{DOCKERFILE, Inputs, PACKAGE_LOCK};
+use crate::process::Runner;
+use crate::process::environment::Environment;
+use crate::process::time::now;
+
+/// The work tree, and with what it is asked about.
+struct Asker<'a> {
+    environment: &'a Environment,
+    runner: &'a Runner,
+    root: &'a Path,
+    config: &'a Config,
+    inputs: &'a Inputs,
+    stand_ins: Vec<StandIn>,
+}
+
+/// What is found in the work tree at `root`. What cannot be read is found by the other checks, and then nobody is asked.
+pub(super) fn findings(environment: &Environment, runner: &Runner, root: &Path) -> Vec<Finding> {
+    let Ok(config) = Config::of_work_tree(root) else { return unread("the configuration") };
+    let read = |paths: &[String]| paths.iter().map(|path| file(root, path)).collect();
+    let Ok(inputs) = Inputs::read(&config, &read) else { return unread("what it pins") };
+    let stand_ins = match StandIn::of_environment(environment) {
+        Ok(stand_ins) => stand_ins,
+        Err(error) => return vec![unanswered(DOCKERFILE, "the base images", &error)],
+    };
+    let asker = Asker { environment, runner, root, config: &config, inputs: &inputs, stand_ins };
+    let mut found = asker.base_images();
+    found.extend(asker.packages());
+    found
+}
+
+impl Asker<'_> {
+    fn base_images(&self) -> Vec<Finding> {
+        let mut found = Vec::new();
+        for image in self.inputs.base.distinct() {
+            match self.base_image(image) {
+                Ok(of_image) => found.extend(of_image),
+                Err(error) => {
+                    found.push(unanswered(DOCKERFILE, &format!("`{}`", image.reference), &error));
+                }
+            }
+        }
+        found
+    }
+
+    fn packages(&self) -> Vec<Finding> {
+        let lock = self.config.service.join(PACKAGE_LOCK);
+        match self.ask_npm() {
+            Ok(answers) => {
+                let mut found = match answers.advisories.and_then(|answer| self.advisories(&lock, &answer)) {
+                    Ok(found) => found,
+                    Err(error) => vec![unanswered(&lock, "`npm audit`", &error)],
+                };
+                found.extend(
+                    match answers.signatures.and_then(|answer| signatures::findings(&lock, &answer)) {
+                        Ok(found) => found,
+                        Err(error) => vec![unanswered(&lock, "`npm audit signatures`", &error)],
+                    },
+                );
+                found
+            }
+            Err(error) => vec![unanswered(&lock, "npm in the base image", &error)],
+        }
+    }
+
+    /// What `npm audit` answered, against the exceptions; one that cannot be read is none, and is told by the other checks.
+    fn advisories(&self, lock: &str, answer: &[u8]) -> Result<Vec<Finding>> {
+        let reported = advisories::read(answer, &self.inputs.lockfile)?;
+        let exceptions: Vec<Exception> = match file(self.root, exceptions::FILE)? {
+            Some(bytes) => exceptions::read(&bytes).unwrap_or_default(),
+            None => Vec::new(),
+        };
+        Ok(advisories::judge(lock, &self.config.service, &reported, &exceptions, now()?))
+    }
+}
+
+/// What is found in the file of exceptions, without asking anyone and whatever the day is.
+pub(super) fn exceptions(root: &Path) -> Vec<Finding> {
+    let read = file(root, exceptions::FILE)
+        .and_then(|bytes| bytes.map_or_else(|| Ok(Vec::new()), |bytes| exceptions::read(&bytes)));
+    let wrong = read
+        .err()
+        .map(|error| Finding::error(Rule::ExceptionInvalid, exceptions::FILE, format!("{error:#}")));
+    wrong.into_iter().collect()
+}
+
+fn unread(what: &str) -> Vec<Finding> {
+    let text = format!("nobody was asked, as {what} cannot be read; the other findings say why");
+    vec![Finding::error(Rule::OnlineUnanswered, MANIFEST, text)]
+}
+
+/// A question without an answer.
+fn unanswered(file: &str, what: &str, error: &anyhow::Error) -> Finding {
+    let text = format!(
+        "{what} could not be asked: {error:#}; run `cargo xtask check --online` again where the registry can be reached and \
+         answers that question"
+    );
+    Finding::error(Rule::OnlineUnanswered, file, text)
+}

@@ -1,0 +1,188 @@
+//! What `npm audit --json` says, version 2 of its report: the advisories of each package, held against the lockfile and the
+//! exceptions.
+
+#[cfg(test)]
+pub(in crate::commands::check) mod tests;
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result, ensure};
+use semver::Version;
+use serde::Deserialize;
+
+use crate::evidence::sbom::purl;
+use crate::inputs::config::Folder;
+use crate::inputs::exceptions::{self, Exception};
+use crate::inputs::finding::{Finding, Rule};
+use crate::inputs::lockfile::Lockfile;
+use crate::oci::exact;
+
+/// How much of an advisory's title is told; in characters.
+const LONGEST_TITLE: usize = 200;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Report {
+    audit_report_version: u32,
+    vulnerabilities: BTreeMap<String, Vulnerable>,
+}
+
+#[derive(Deserialize)]
+struct Vulnerable {
+    via: Vec<Via>,
+    /// Paths in the lockfile.
+    nodes: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Via {
+    /// Another package of the report, which has the advisory.
+    Package(String),
+    Advisory(Advisory),
+}
+
+#[derive(Deserialize)]
+struct Advisory {
+    source: u64,
+    title: String,
+    url: String,
+    severity: String,
+    range: String,
+}
+
+/// One advisory of one version of a package.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::commands::check) struct Reported {
+    vulnerability: String,
+    name: String,
+    version: String,
+    severity: String,
+    title: String,
+    url: String,
+    /// Whether development alone asks for it.
+    is_dev: bool,
+}
+
+/// Reads the report.
+///
+/// # Errors
+/// When it is of another form, or about a package that the lockfile does not have.
+pub(in crate::commands::check) fn read(answer: &[u8], lockfile: &Lockfile) -> Result<Vec<Reported>> {
+    let report: Report = exact::parse(answer).context("reading what `npm audit --json` printed")?;
+    let version = report.audit_report_version;
+    ensure!(version == 2, "`npm audit` prints version {version} of its report: expected 2");
+    let mut found = BTreeMap::new();
+    for (package, Vulnerable { via, nodes }) in &report.vulnerabilities {
+        for via in via {
+            let advisory = match via {
+                Via::Package(name) => {
+                    let is_there = report.vulnerabilities.contains_key(name);
+                    ensure!(is_there, "the report refers to `{name}`, and does not have it");
+                    continue;
+                }
+                Via::Advisory(advisory) => advisory,
+            };
+            for path in nodes {
+                let (locked, is_dev) = lockfile.at(path).with_context(|| {
+                    format!("the report is about `{path}` of `{package}`, which the lockfile does not have")
+                })?;
+                if !is_in(&advisory.range, &locked.version) {
+                    continue;
+                }
+                let vulnerability = name_of(advisory);
+                let key = (locked.name.clone(), locked.version.clone(), vulnerability.clone());
+                let entry = found.entry(key).or_insert_with(|| Reported {
+                    vulnerability,
+                    name: locked.name,
+                    version: locked.version,
+                    severity: advisory.severity.clone(),
+                    title: advisory.title.chars().take(LONGEST_TITLE).collect(),
+                    url: advisory.url.clone(),
+                    is_dev,
+                });
+                entry.is_dev &= is_dev;
+            }
+        }
+    }
+    Ok(found.into_values().collect())
+}
+
+/// `GHSA-…` where its address ends with that, else its number.
+fn name_of(advisory: &Advisory) -> String {
+    let last = advisory.url.rsplit('/').next().filter(|last| last.starts_with("GHSA-"));
+    last.map_or_else(|| format!("npm-{}", advisory.source), str::to_owned)
+}
+
+/// Whether `version` is one of `range`. npm names every place of a package beside every advisory of it, also where one is about
+/// an older version alone. A range that is not understood has every version.
+fn is_in(range: &str, version: &str) -> bool {
+    let Ok(version) = Version::parse(version) else { return true };
+    let holds = |comparator: &str| {
+        let number = comparator.trim_start_matches(['<', '>', '=']);
+        let Ok(bound) = Version::parse(number) else { return true };
+        match &comparator[..comparator.len() - number.len()] {
+            "<" => version < bound,
+            "<=" => version <= bound,
+            ">" => version > bound,
+            ">=" => version >= bound,
+            "" | "=" => version == bound,
+            _ => true,
+        }
+    };
+    range.split("||").any(|part| part.split_whitespace().all(holds))
+}
+
+/// What is found at the time `now`, in seconds since 1970.
+pub(super) fn judge(
+    lock: &str,
+    service: &Folder,
+    reported: &[Reported],
+    exceptions: &[Exception],
+    now: u64,
+) -> Vec<Finding> {
+    let is_about = |exception: &Exception, reported: &Reported| {
+        exception.vulnerability == reported.vulnerability
+            && exception.package == purl::npm(&reported.name, Some(&reported.version))
+    };
+    let is_excused = |reported: &&Reported| {
+        exceptions.iter().any(|exception| exception.end > now && is_about(exception, reported))
+    };
+    let mut found: Vec<_> = reported
+        .iter()
+        .filter(|reported| !is_excused(reported))
+        .map(|one| told(lock, service, one))
+        .collect();
+    for exception in exceptions {
+        let Exception { vulnerability, package, until, .. } = exception;
+        let is_used = reported.iter().any(|reported| is_about(exception, reported));
+        let remedy =
+            if is_used { "look at it again, and write another day or solve it" } else { "remove it" };
+        let text = format!("`{vulnerability}` in `{package}`");
+        if exception.end <= now {
+            let text = format!("the exception for {text} counted until {until}; {remedy}");
+            found.push(Finding::error(Rule::ExceptionExpired, exceptions::FILE, text));
+        } else if !is_used {
+            let text = format!("`npm audit` does not report {text}; {remedy}");
+            found.push(Finding::note(Rule::ExceptionUnused, exceptions::FILE, text));
+        }
+    }
+    found
+}
+
+fn told(lock: &str, service: &Folder, reported: &Reported) -> Finding {
+    let Reported { vulnerability, name, version, severity, title, url, is_dev } = reported;
+    let place = if *is_dev { "which development alone asks for" } else { "which ends up in the image" };
+    let text = format!(
+        "`{name}` {version}, {place}, has the vulnerability {vulnerability} ({severity}: {title}; {url}); run `npm audit fix \
+         --package-lock-only` {} and look at what it changes, or say in `{}` why it stops nothing, of the product `{}`",
+        service.in_words(),
+        exceptions::FILE,
+        purl::npm(name, Some(version))
+    );
+    if *is_dev {
+        Finding::note(Rule::PackageAdvisory, lock, text)
+    } else {
+        Finding::error(Rule::PackageAdvisory, lock, text)
+    }
+}

@@ -1,0 +1,260 @@
+//! A base image in its registry: whether it is still there, for every platform, and how old it is beside what its tag names now.
+//! Whether a digest has ever been the tag's, no registry says.
+
+use anyhow::{Context as _, Result};
+use serde::Deserialize;
+
+use super::Asker;
+use crate::contents::base::Place;
+use crate::http::Curl;
+use crate::inputs::DOCKERFILE;
+use crate::inputs::config::Login;
+use crate::inputs::dockerfile::BaseImage;
+use crate::inputs::exceptions::DAY;
+use crate::inputs::finding::{Finding, Rule};
+use crate::inputs::stand_in;
+use crate::oci::index::{config_of, platforms};
+use crate::oci::reference::Digest;
+use crate::oci::registry::{Client, Credentials};
+use crate::process::time::parse_rfc3339;
+
+/// What its registry says of a pinned image.
+#[derive(Debug, PartialEq, Eq)]
+struct Answers {
+    pinned: Pinned,
+    tag: Tag,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Pinned {
+    Gone,
+    /// A manifest of one platform, or something else.
+    NoIndex,
+    /// For these platforms.
+    Index(Vec<String>),
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Tag {
+    Gone,
+    Same,
+    /// Another digest, and by how many seconds the pinned image is older: less than nothing where it is newer. `None` where
+    /// the pinned one is not there to be compared.
+    Other(Digest, Option<i64>),
+}
+
+impl Asker<'_> {
+    /// What is found about one image that the Dockerfile pins.
+    pub(super) fn base_image(&self, image: &BaseImage) -> Result<Vec<Finding>> {
+        let mut found = Vec::new();
+        let (place, tag) = match stand_in::of(&self.stand_ins, image) {
+            Some(stand_in) => {
+                let text =
+                    format!("`{}` stands in for `{}`, and was asked about", stand_in.image, image.reference);
+                found.push(Finding::note(Rule::BaseStandIn, DOCKERFILE, text));
+                let named = stand_in.image.split('@').next().and_then(|name| name.rsplit_once(':'));
+                (Place::of_stand_in(&stand_in.image)?, named.map_or(&*image.tag, |(_, tag)| tag).to_owned())
+            }
+            None => (Place::of(image), image.tag.clone()),
+        };
+        let curl = Curl::new(self.runner, self.config.timeouts.http());
+        let client = Client::new(curl, place.image()?, self.credentials(&place)?);
+        let answers = ask(&client, &place.digest, &tag)?;
+        let is_last = *image == self.inputs.base.last;
+        let wanted: Vec<_> = self.config.platforms.iter().map(ToString::to_string).collect();
+        let line = self.line_of(image.digest.as_str())?;
+        let more = judge(image, &answers, if is_last { &wanted } else { &[] });
+        found.extend(more);
+        Ok(found.into_iter().map(|finding| Finding { line, ..finding }).collect())
+    }
+
+    /// The login that the configuration names for its registry, where the environment has it.
+    fn credentials(&self, place: &Place) -> Result<Option<Credentials>> {
+        let host = place.name.split('/').next();
+        let registry = self.config.registries.iter().find(|registry| Some(registry.host.as_str()) == host);
+        Ok(match registry.map(|registry| registry.login(self.environment)).transpose()? {
+            Some(Login::With(credentials)) => Some(credentials),
+            Some(Login::Without(_)) | None => None,
+        })
+    }
+
+    /// The first line of the Dockerfile that has the digest.
+    fn line_of(&self, digest: &str) -> Result<Option<usize>> {
+        let bytes = super::file(self.root, DOCKERFILE)?.unwrap_or_default();
+        let text = String::from_utf8_lossy(&bytes);
+        Ok(text.lines().position(|line| line.contains(digest)).map(|line| line + 1))
+    }
+}
+
+fn ask(client: &Client, digest: &Digest, tag: &str) -> Result<Answers> {
+    let index = client.manifest(digest.as_str())?;
+    let listed = index.as_ref().map(|index| platforms(&index.bytes));
+    let pinned = match &listed {
+        None => Pinned::Gone,
+        Some(Err(_)) => Pinned::NoIndex,
+        Some(Ok(listed)) => Pinned::Index(listed.iter().map(|(platform, _)| platform.clone()).collect()),
+    };
+    let tag = match client.manifest(tag)? {
+        None => Tag::Gone,
+        Some(current) if current.digest == *digest => Tag::Same,
+        Some(current) => {
+            let age = match &index {
+                Some(index) => {
+                    let [pinned, current] =
+                        [created(client, &index.bytes)?, created(client, &current.bytes)?];
+                    Some(i64::try_from(current)? - i64::try_from(pinned)?)
+                }
+                None => None,
+            };
+            Tag::Other(current.digest, age)
+        }
+    };
+    Ok(Answers { pinned, tag })
+}
+
+/// When the image of the first platform was made, in seconds since 1970 (image specification v1.1, "Image Configuration").
+fn created(client: &Client, manifest: &[u8]) -> Result<u64> {
+    let first = platforms(manifest).ok().and_then(|listed| listed.into_iter().next());
+    let config = match first {
+        Some((_, digest)) => config_of(&client.bytes_of(&digest)?.bytes)?,
+        None => config_of(manifest)?,
+    };
+    let bytes = client.blob(&config)?.with_context(|| format!("the config `{config}` is not there"))?;
+    date(&bytes).with_context(|| format!("reading the config `{config}`"))
+}
+
+/// `created` of a config, which may have a fraction of a second.
+pub(in crate::commands::check) fn date(config: &[u8]) -> Result<u64> {
+    #[derive(Deserialize)]
+    struct Config {
+        created: String,
+    }
+    let Config { created } = serde_json::from_slice(config)?;
+    match created.split_once('.') {
+        Some((whole, fraction)) if fraction.ends_with('Z') => parse_rfc3339(&format!("{whole}Z")),
+        _ => parse_rfc3339(&created),
+    }
+}
+
+/// `wanted` are the platforms that it has to be for.
+fn judge(image: &BaseImage, answers: &Answers, wanted: &[String]) -> Vec<Finding> {
+    let BaseImage { reference, name, tag, digest } = image;
+    let error = |rule, text: String| Finding::error(rule, DOCKERFILE, text);
+    let inspect = format!("`docker buildx imagetools inspect {name}:{tag}`");
+    let mut found = Vec::new();
+    match &answers.pinned {
+        Pinned::Gone => {
+            let text =
+                format!("`{digest}` is not in the registry any more; write the digest that {inspect} prints");
+            found.push(error(Rule::BaseUnavailable, text));
+        }
+        Pinned::NoIndex => {
+            let text =
+                format!("`{reference}` is the image of one platform; write the digest that {inspect} prints");
+            found.push(error(Rule::BaseIndex, text));
+        }
+        Pinned::Index(listed) => {
+            let is_there = |platform: &&String| {
+                listed.iter().any(|there| there == *platform || there.starts_with(&format!("{platform}/")))
+            };
+            let missing: Vec<_> = wanted.iter().filter(|platform| !is_there(platform)).cloned().collect();
+            if !missing.is_empty() {
+                let text = format!(
+                    "`{reference}` is not for {}; take another base image, or the platform out of `platforms`",
+                    missing.join(", ")
+                );
+                found.push(error(Rule::BaseIndex, text));
+            }
+        }
+    }
+    match &answers.tag {
+        Tag::Same => {}
+        Tag::Gone => {
+            let text = format!("there is no tag `{tag}` of `{name}`; write one that is, with its digest");
+            found.push(error(Rule::BaseTag, text));
+        }
+        Tag::Other(current, age) => {
+            let days = |seconds: i64| seconds.unsigned_abs() / DAY;
+            let compared = match age {
+                Some(age) if *age >= 0 => format!("{} days older than what the tag names now", days(*age)),
+                Some(age) => {
+                    format!("{} days newer than what the tag names now: is it the tag's?", days(*age))
+                }
+                None => "not to be compared with what the tag names now".to_owned(),
+            };
+            let text = format!("`{digest}` is {compared}; that is `{name}:{tag}@{current}`");
+            found.push(Finding::note(Rule::BaseBehind, DOCKERFILE, text));
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Answers, BaseImage, DAY, Digest, Pinned, Tag, date, judge};
+    use crate::inputs::finding::{Finding, Rule};
+
+    fn judged(pinned: Pinned, tag: Tag) -> Vec<Finding> {
+        let digest = Digest::of(b"pinned");
+        let image = BaseImage {
+            reference: format!("node:22-slim@{digest}"),
+            name: "node".to_owned(),
+            tag: "22-slim".to_owned(),
+            digest,
+        };
+        judge(&image, &Answers { pinned, tag }, &["linux/amd64".to_owned(), "linux/arm64".to_owned()])
+    }
+
+    fn index() -> Pinned {
+        Pinned::Index(vec!["linux/amd64".to_owned(), "linux/arm64/v8".to_owned()])
+    }
+
+    #[test]
+    fn an_image_that_its_tag_names_is_nothing_to_tell() {
+        assert_eq!(judged(index(), Tag::Same), []);
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_pinned_image_is_an_error_and_its_age_a_note() {
+        let other = |age| Tag::Other(Digest::of(b"now"), age);
+        let day = i64::try_from(DAY).unwrap();
+        for (pinned, tag, rule, is_error, words) in [
+            (Pinned::Gone, Tag::Same, Rule::BaseUnavailable, true, "not in the registry any more"),
+            (Pinned::NoIndex, Tag::Same, Rule::BaseIndex, true, "one platform"),
+            (
+                Pinned::Index(vec!["linux/amd64".to_owned()]),
+                Tag::Same,
+                Rule::BaseIndex,
+                true,
+                "not for linux/arm64",
+            ),
+            (index(), Tag::Gone, Rule::BaseTag, true, "no tag `22-slim`"),
+            (
+                index(),
+                other(Some(12 * day + 5)),
+                Rule::BaseBehind,
+                false,
+                "is 12 days older than what the tag names now",
+            ),
+            (index(), other(Some(-3 * day)), Rule::BaseBehind, false, "is 3 days newer"),
+            (index(), other(None), Rule::BaseBehind, false, "not to be compared"),
+        ] {
+            let found = judged(pinned, tag);
+            let [finding] = &found[..] else { panic!("{found:?}") };
+            assert_eq!((finding.rule, finding.is_error()), (rule, is_error));
+            assert!(finding.text.contains(words), "{}", finding.text);
+        }
+        assert_eq!(judged(Pinned::Gone, other(None)).len(), 2);
+    }
+
+    #[test]
+    fn the_date_of_an_image_may_have_a_fraction() {
+        let of = |created: &str| date(format!("{{\"created\": \"{created}\"}}").as_bytes());
+        assert_eq!(of("1970-01-02T00:00:00Z").unwrap(), DAY);
+        assert_eq!(of("1970-01-02T00:00:00.123456789Z").unwrap(), DAY);
+        for bad in ["", "1970-01-02", "1970-01-02T00:00:00+01:00", "1970-01-02T00:00:00.5"] {
+            assert!(of(bad).is_err(), "{bad}");
+        }
+        assert!(date(b"{}").is_err());
+    }
+}

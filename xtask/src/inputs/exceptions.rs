@@ -1,0 +1,182 @@
+//! The known vulnerabilities that stop nothing, for a time and with a reason: an OpenVEX document, version 0.2.0
+//! (<https://github.com/openvex/spec/blob/v0.2.0/OPENVEX-SPEC.md>). The format has no expiry and allows no field of one's own, so
+//! `status_notes` begins with one (docs/decisions/0037-exceptions-are-openvex.md).
+
+#[cfg(test)]
+pub(super) mod tests;
+
+use std::collections::BTreeSet;
+
+use anyhow::{Context as _, Result, ensure};
+use serde::Deserialize;
+
+use crate::oci::exact;
+use crate::process::time::parse_rfc3339;
+
+/// Where it is, from the top of the repository. Without it there are no exceptions.
+pub const FILE: &str = "security/exceptions.openvex.json";
+
+/// Of the format's version.
+const CONTEXT: &str = "https://openvex.dev/ns/v0.2.0";
+
+/// An exception without a foreseeable end is a decision to live with it, which the format has no word for either.
+const LONGEST_DAYS: u64 = 366;
+
+/// The seconds of a day.
+pub const DAY: u64 = 24 * 60 * 60;
+
+/// One vulnerability of one package that stops nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exception {
+    /// As the npm registry names it: `GHSA-…`.
+    pub vulnerability: String,
+    /// The package with its version, as a package URL: `pkg:npm/%40scope/name@1.2.3`.
+    pub package: String,
+    /// The last day on which it counts: `2027-02-28`.
+    pub until: String,
+    /// When that day is over, in seconds since 1970.
+    pub end: u64,
+    /// Why it stops nothing.
+    pub reason: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    #[serde(rename = "@context")]
+    context: String,
+    #[serde(rename = "@id")]
+    id: String,
+    author: String,
+    timestamp: String,
+    version: u64,
+    statements: Vec<Statement>,
+    #[serde(rename = "role")]
+    _role: Option<String>,
+    #[serde(rename = "last_updated")]
+    _last_updated: Option<String>,
+    #[serde(rename = "tooling")]
+    _tooling: Option<String>,
+}
+
+/// The format's other fields are refused: each would narrow or widen what a statement is about.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Statement {
+    vulnerability: Vulnerability,
+    products: Vec<Product>,
+    status: Status,
+    status_notes: String,
+    timestamp: Option<String>,
+    #[serde(rename = "last_updated")]
+    _last_updated: Option<String>,
+    justification: Option<Justification>,
+    impact_statement: Option<String>,
+    action_statement: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Vulnerability {
+    name: String,
+    #[serde(rename = "description")]
+    _description: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Product {
+    #[serde(rename = "@id")]
+    id: String,
+}
+
+/// `fixed` is none of them: a fixed version is not reported, so a statement about one excuses nothing.
+#[derive(Clone, Copy, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+enum Status {
+    NotAffected,
+    Affected,
+    UnderInvestigation,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Justification {
+    ComponentNotPresent,
+    VulnerableCodeNotPresent,
+    VulnerableCodeNotInExecutePath,
+    VulnerableCodeCannotBeControlledByAdversary,
+    InlineMitigationsAlreadyExist,
+}
+
+/// Reads the document: an exception for each product of each statement.
+///
+/// # Errors
+/// When it is no such document, or one of its statements lacks what an exception needs.
+pub fn read(bytes: &[u8]) -> Result<Vec<Exception>> {
+    let document: Document = exact::parse(bytes).context("it is no OpenVEX document of version 0.2.0")?;
+    ensure!(document.context == CONTEXT, "`@context` is `{}`: expected `{CONTEXT}`", document.context);
+    ensure!(!document.id.is_empty() && !document.author.is_empty(), "`@id` or `author` is empty");
+    ensure!(document.version > 0, "`version` counts from 1");
+    ensure!(!document.statements.is_empty(), "`statements` is empty; remove the file in its place");
+    let (mut found, mut known) = (Vec::new(), BTreeSet::new());
+    for statement in document.statements {
+        let name = statement.vulnerability.name.clone();
+        for exception in of_statement(statement, &document.timestamp)
+            .with_context(|| format!("reading the statement about `{name}`"))?
+        {
+            let pair = (exception.vulnerability.clone(), exception.package.clone());
+            ensure!(known.insert(pair), "two statements are about `{name}` in `{}`", exception.package);
+            found.push(exception);
+        }
+    }
+    Ok(found)
+}
+
+fn of_statement(statement: Statement, of_document: &str) -> Result<Vec<Exception>> {
+    let Statement { vulnerability, products, status, status_notes, .. } = statement;
+    let is_name = |c: char| c.is_ascii_alphanumeric() || "-_.:".contains(c);
+    ensure!(
+        !vulnerability.name.is_empty() && vulnerability.name.chars().all(is_name),
+        "the name is none of an advisory, such as `GHSA-…`"
+    );
+    let said = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.trim().is_empty());
+    match status {
+        Status::NotAffected => ensure!(
+            statement.justification.is_some() || said(&statement.impact_statement),
+            "`not_affected` needs `justification` or `impact_statement`"
+        ),
+        Status::Affected => {
+            ensure!(said(&statement.action_statement), "`affected` needs `action_statement`");
+        }
+        Status::UnderInvestigation => {}
+    }
+    let (until, end, reason) = expiry(&status_notes)?;
+    let stated = statement.timestamp.as_deref().unwrap_or(of_document);
+    let stated = parse_rfc3339(stated).context("reading `timestamp`")?;
+    ensure!(
+        end <= stated.saturating_add(LONGEST_DAYS * DAY),
+        "it counts until {until}, more than {LONGEST_DAYS} days after its `timestamp`; look at it again before that"
+    );
+    ensure!(!products.is_empty(), "`products` is empty");
+    let each = |Product { id }: Product| {
+        let version = id.strip_prefix("pkg:npm/").and_then(|rest| rest.rsplit_once('@'));
+        ensure!(
+            version.is_some_and(|(name, version)| !name.is_empty() && !version.is_empty()),
+            "the product `{id}` is no npm package with its version, such as `pkg:npm/%40scope/name@1.2.3`"
+        );
+        let vulnerability = vulnerability.name.clone();
+        Ok(Exception { vulnerability, package: id, until: until.clone(), end, reason: reason.clone() })
+    };
+    products.into_iter().map(each).collect()
+}
+
+/// The day, its end and the reason of `Until 2027-02-28: why`.
+fn expiry(notes: &str) -> Result<(String, u64, String)> {
+    let malformed = || format!("`status_notes` is `{notes}`: expected `Until 2027-02-28: why`");
+    let (day, reason) =
+        notes.strip_prefix("Until ").and_then(|rest| rest.split_once(": ")).with_context(malformed)?;
+    let start = parse_rfc3339(&format!("{day}T00:00:00Z")).with_context(malformed)?;
+    ensure!(!reason.trim().is_empty(), malformed());
+    Ok((day.to_owned(), start + DAY, reason.trim().to_owned()))
+}
