@@ -81,6 +81,8 @@ impl Node {
 pub(super) fn read(text: &str) -> Result<Node> {
     ensure!(text.len() <= LONGEST, "it is longer than {LONGEST} bytes");
     refuse_tags_before_commas(text)?;
+    // The parser gives up with a panic where the file ends in the indentation of a block (`|`, `>`).
+    let text = format!("{text}\n");
     let mut bytes = text.as_bytes();
     let mut parser = Parser::new();
     parser.set_input_string(&mut bytes);
@@ -166,6 +168,9 @@ mod tests {
             assert_eq!(read(text).unwrap().get("a").and_then(|node| node.text()), Some("b"), "{text}");
         }
         assert!(read("on: {push: {branches: ['**', '!main', \"!x\"]}} # yes!, this\n").is_ok());
+        for end in ["a: |", "a: |\n  ", "a: >\n  b\n   ", "a: |\r"] {
+            assert!(read(end).is_ok_and(|node| node.get("a").is_some()), "{end:?}");
+        }
         let deep = read("x:\n  - y\n  - z: w\n").unwrap();
         let second = &deep.get("x").unwrap().items()[1];
         assert_eq!((second.line, second.get("z").unwrap().text()), (3, Some("w")));
