@@ -7,6 +7,8 @@ pub mod cache;
 pub mod difference;
 pub mod elf;
 pub mod facts;
+#[cfg(test)]
+mod hostile;
 pub mod image;
 pub mod installed;
 pub mod layer;

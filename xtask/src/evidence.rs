@@ -8,6 +8,8 @@ pub mod candidate;
 pub mod claims;
 pub mod commands;
 pub mod envelope;
+#[cfg(test)]
+mod hostile;
 pub mod labels;
 pub mod notes;
 pub mod page;

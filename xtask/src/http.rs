@@ -1,6 +1,8 @@
 //! curl as an HTTP client: one request a call, everything about it on standard input, so that no credential is ever on
 //! an argv. Redirects are not followed here: who asked decides where a request may go on, and with which credentials.
 
+#[cfg(test)]
+mod hostile;
 mod request;
 mod response;
 mod retry;

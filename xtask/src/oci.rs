@@ -2,6 +2,8 @@
 //! credential to one host.
 
 pub mod exact;
+#[cfg(test)]
+mod hostile;
 pub mod index;
 pub mod keychain;
 pub mod reference;

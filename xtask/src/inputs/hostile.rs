@@ -8,7 +8,7 @@ use super::dockerfile::{existing, runtime};
 use super::lockfile::pinned::Pinned;
 use super::lockfile::{Lockfile, Target};
 use super::version::ReleaseTag;
-use super::{Inputs, dockerfile, keys, lockfile, words};
+use super::{Inputs, dockerfile, exceptions, keys, lockfile, words};
 use crate::process::hostile::{file, readers};
 use crate::process::shown::is_hidden;
 
@@ -157,6 +157,17 @@ readers! {
         read: |bytes| {
             let Ok(entries) = keys::read(bytes) else { return };
             assert!(entries.windows(2).all(|pair| pair[0].from < pair[1].from));
+        },
+    }
+    exceptions_of_vulnerabilities: {
+        seeds: vec![exceptions::tests::document().to_string().into_bytes()],
+        words: &[
+            "{", "[", "}", "]", ",", ":", "\"", "{\"statements\": [", "\"products\": [{\"@id\": \"pkg:npm/a@1\"}],", "pkg:npm/", "@",
+            "\"status\": \"affected\",", "Until ", "2027-02-28: ", "9999-12-31: ", "-", "\\u0000", "\\ud800", "null", "1e999",
+        ],
+        read: |bytes| {
+            let Ok(found) = exceptions::read(bytes) else { return };
+            assert!(found.iter().all(|one| one.package.starts_with("pkg:npm/") && !one.reason.is_empty()));
         },
     }
     public_keys: {

@@ -32,6 +32,14 @@ pub use removal::Removal;
 pub use several::{Got, Wanted};
 pub use wrong_bytes::WrongBytes;
 
+/// Reads `text` as each header that is taken apart here.
+#[cfg(test)]
+pub(super) fn read_headers(text: &str) {
+    let challenge = challenge::Challenge::parse(text);
+    drop(challenge.map(|challenge| challenge.url("repository:x:pull")));
+    drop(listing::next_link(text).map(str::to_owned));
+}
+
 /// One image's repository in one registry.
 pub struct Client {
     curl: Curl,

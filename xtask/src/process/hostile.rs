@@ -1,4 +1,5 @@
-//! Hostile documents for the tests of readers. A reader may refuse a document or accept it; it must not panic or hang.
+//! Hostile documents for the tests of readers. A reader may refuse a document or accept it; it must not panic or hang, nor on
+//! documents of 10 MB.
 //! `FUZZ_SECONDS` tries more of them, and other ones each time (docs/testbed.md).
 
 use std::fs;
@@ -69,6 +70,21 @@ impl Reader {
         }
     }
 
+    /// Reads documents of [`LARGE`] bytes: the first seed, again and again, and the first word that opens something. A long run
+    /// tries every seed and every word.
+    pub(crate) fn withstands_large_documents(&self) {
+        let is_long = Environment::of_this_process().get("FUZZ_SECONDS").unwrap().is_some();
+        let most = if is_long { usize::MAX } else { 1 };
+        let seeds = self.seeds.iter().map(Vec::as_slice).take(most);
+        let words = self.words.iter().map(|word| word.as_bytes()).take(most);
+        for unit in seeds.chain(words).filter(|unit| !unit.is_empty()) {
+            let document = unit.repeat((LARGE / unit.len()).max(1));
+            self.ends_well(document).unwrap_or_else(|error| {
+                panic!("{}: {error}\n{} …", self.name, shown(&unit[..unit.len().min(80)]))
+            });
+        }
+    }
+
     /// Whether the document is read to its end, in a thread of its own as a hang cannot be ended.
     fn ends_well(&self, document: Vec<u8>) -> Result<(), TestCaseError> {
         let (done, ended) = mpsc::channel();
@@ -118,6 +134,9 @@ fn change() -> impl Strategy<Value = Change> {
         (at(), at(), 1..50_000_usize).prop_map(|(at, word, times)| Change::Nest(at, word, times)),
     ]
 }
+
+/// How long a large document is, in bytes.
+const LARGE: usize = 10_000_000;
 
 /// No case is larger; in bytes.
 const LARGEST_CASE: usize = 1 << 20;
@@ -201,6 +220,11 @@ macro_rules! readers {
             #[test]
             fn withstands_hostile_documents() {
                 reader().withstands_hostile_documents();
+            }
+
+            #[test]
+            fn withstands_large_documents() {
+                reader().withstands_large_documents();
             }
         }
     )*};

@@ -17,7 +17,7 @@ pub(super) fn findings(root: &Path) -> Vec<Finding> {
     }
 }
 
-fn of_file(bytes: &[u8]) -> Vec<Finding> {
+pub(super) fn of_file(bytes: &[u8]) -> Vec<Finding> {
     let file: Value = match serde_json::from_slice(bytes) {
         Ok(file) => file,
         Err(error) => {

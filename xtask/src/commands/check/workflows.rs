@@ -88,6 +88,14 @@ fn read(file: &str, text: &str, findings: &mut Vec<Finding>) -> Option<Node> {
     }
 }
 
+/// What is found in one workflow.
+#[cfg(test)]
+pub(super) fn of_text(file: &str, text: &str) -> Vec<Finding> {
+    let mut found = Vec::new();
+    read(file, text, &mut found);
+    found
+}
+
 fn of_workflow(file: &str, tree: &Node) -> Vec<Finding> {
     let mut workflow = Workflow { file, findings: Vec::new() };
     tree.each_entry(&mut |key, node| match key {

@@ -59,7 +59,7 @@ impl Client {
 }
 
 /// The target with `rel="next"` in a `Link` header (RFC 8288 §3).
-fn next_link(header: &str) -> Option<&str> {
+pub(super) fn next_link(header: &str) -> Option<&str> {
     let mut rest = header;
     while let Some(start) = rest.find('<') {
         let (target, after) = rest[start + 1..].split_once('>')?;

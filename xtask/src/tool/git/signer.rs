@@ -180,3 +180,31 @@ mod tests {
         }
     }
 }
+
+#[cfg(test)]
+mod hostile {
+    //! What git and ssh-keygen print of a tag and of a list of allowed signers, parts of which their authors have written. The
+    //! list itself is read by ssh-keygen alone.
+
+    use super::{one_line, said, tag_object};
+    use crate::process::hostile::readers;
+    use crate::tool::git::Commit;
+
+    readers! {
+        words_about_signers: {
+            seeds: vec![
+                format!("Good \"git\" signature for anna@example.org with ED25519 key SHA256:{}\n", "A".repeat(43)).into_bytes(),
+                ["tag", &"a".repeat(40), "commit", &"b".repeat(40), "v1.0.0"].join("\0").into_bytes(),
+            ],
+            words: &["Good \"git\" signature for ", " with ", " key ", "SHA256:", "\n", "\r", "\0", "\u{1b}[2J", "A", "+/=", "tag", "commit", "\u{202e}"],
+            read: |bytes| {
+                let text = String::from_utf8_lossy(bytes);
+                if let Ok(signer) = said(&text) {
+                    assert!(signer.fingerprint.len() == 50 && !signer.principal.chars().any(char::is_control));
+                }
+                assert!(!one_line(&text).chars().any(char::is_control));
+                drop(tag_object(&text, "v1.0.0", &Commit::parse(&"b".repeat(40)).unwrap()));
+            },
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Random and changed evidence: what a registry and a forge hand out, and what cosign prints of it.
+
+use serde_json::Value;
+
+use super::bundle::{Bundle, Hint, Of, entries, is_attestation, layer_of, named};
+use super::page::{ends_with, has_image_part, promises, pulled};
+use super::statement::{envelopes, is_of_bundles, only_predicate, signatures};
+use super::{envelope, sbom};
+use crate::inputs::source::Source;
+use crate::oci::exact;
+use crate::oci::reference::Digest;
+use crate::process::hostile::{file, readers};
+use crate::tool::git::Commit;
+
+/// A file of the release that was recorded last.
+fn recorded(name: &str) -> Vec<u8> {
+    file(&format!("xtask/testdata/released/3/{name}"))
+}
+
+fn of_release(field: &str) -> Value {
+    let release: Value = serde_json::from_slice(&recorded("release.json")).unwrap();
+    release[field].clone()
+}
+
+fn digest() -> Digest {
+    of_release("digest").as_str().unwrap().parse().unwrap()
+}
+
+fn source() -> Source {
+    let commit = Commit::parse(of_release("commit").as_str().unwrap()).unwrap();
+    Source { tag: "v0.1.0".parse().unwrap(), commit, time: 0, is_tagged: true }
+}
+
+fn hint() -> Hint {
+    Hint::of(&recorded("commit/cosign.pub")).unwrap()
+}
+
+fn line(name: &str) -> Vec<u8> {
+    String::from_utf8(recorded(name)).unwrap().lines().next().unwrap().as_bytes().to_vec()
+}
+
+fn page() -> Vec<u8> {
+    let page = of_release("page").to_string();
+    let Value::Object(fields) = of_release("page") else { return page.into_bytes() };
+    let body = fields.get("body").and_then(Value::as_str).unwrap_or(&page);
+    body.as_bytes().to_vec()
+}
+
+const JSON: &[&str] = &[
+    "{",
+    "}",
+    "[",
+    "]",
+    ",",
+    ":",
+    "\"",
+    "\"payload\": \"",
+    "\"payloadType\": \"",
+    "\"signatures\": [{\"sig\": \"",
+    "\"Payload\": \"",
+    "\"subject\": [{\"digest\": {\"sha256\": \"",
+    "\"predicate\": {",
+    "\"predicateType\": \"",
+    "\\u0000",
+    "\\ud800",
+    "null",
+    "1e999",
+    "=",
+    "e30=",
+    "\n",
+    "\"manifests\": [",
+    "\"layers\": [",
+    "\"components\": [",
+];
+
+readers! {
+    envelopes_of_attestations: {
+        seeds: vec![line("cosign/provenance"), line("cosign/sbom")],
+        words: JSON,
+        read: |bytes| {
+            let Ok(opened) = envelope::open(bytes) else { return };
+            let again = envelope::open(&envelope::seal(&opened.payload, &opened.signature)).unwrap();
+            assert_eq!((again.payload, again.signature), (opened.payload, opened.signature));
+        },
+    }
+    bundles: {
+        seeds: vec![Bundle::new(Of::Provenance, &line("cosign/provenance"), &hint()).bytes],
+        words: JSON,
+        read: |bytes| {
+            let is_of_ours = is_attestation(bytes, &digest());
+            assert!(!is_of_ours || exact::value(bytes).is_ok());
+            let Ok(bundle) = Bundle::parse(bytes, &digest(), &source(), &hint()) else { return };
+            assert_eq!(bundle.bytes, bytes);
+        },
+    }
+    indexes_of_bundles: {
+        seeds: vec![br#"{"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": []}"#.to_vec()],
+        words: JSON,
+        read: |bytes| {
+            drop(entries(bytes));
+            drop(named(bytes));
+            drop(layer_of(bytes));
+        },
+    }
+    words_of_cosign: {
+        seeds: ["signature", "provenance", "sbom"].map(|name| recorded(&format!("cosign/{name}"))).into(),
+        words: JSON,
+        read: |bytes| {
+            let text = String::from_utf8_lossy(bytes);
+            drop(signatures(&text));
+            assert!(!is_of_bundles(&text) || !text.is_empty());
+            assert!(envelopes(&text).all(|envelope| text.contains(envelope)));
+            drop(only_predicate(&text, "https://slsa.dev/provenance/v1", &digest()));
+        },
+    }
+    boms: {
+        seeds: vec![serde_json::to_vec(&only_predicate(&String::from_utf8(recorded("cosign/sbom")).unwrap(), "https://cyclonedx.org/bom", &digest()).unwrap()).unwrap()],
+        words: JSON,
+        read: |bytes| {
+            let Ok(found) = exact::value(bytes) else { return };
+            assert_eq!(sbom::difference(&found, &found), None);
+            drop(sbom::difference(&found, &Value::Null));
+            drop(sbom::digest(&found));
+        },
+    }
+    pages: {
+        seeds: vec![page(), page().repeat(2)],
+        words: &["## Image\n", "## ", "<!--", "-->", "```\n", "`", "sha256:", "\r\n", "\n", "docker pull ", "cosign verify ", "| ", "@", "\u{202e}"],
+        read: |bytes| {
+            let text = String::from_utf8_lossy(bytes);
+            assert!(text.ends_with(promises(&text)));
+            assert!(text.contains("\r\n") || ends_with(&text, promises(&text)));
+            assert_eq!(has_image_part(&text), pulled(&text).is_some());
+            assert!(pulled(&text).is_none_or(|pulled| text.contains(pulled)));
+        },
+    }
+}
