@@ -73,8 +73,8 @@ pub struct Config {
     /// `--network` of the build, such as `host`; empty for docker's default.
     #[serde(default)]
     pub build_network: String,
-    /// SHA-256 digests of the cosign binaries that may sign; empty for any.
-    #[serde(default)]
+    /// SHA-256 digests of the cosign binaries that may sign, those behind the word `known` among them; empty for any.
+    #[serde(default, deserialize_with = "values::cosign_digests")]
     pub cosign_digests: Vec<Digest>,
     /// In which formats the image is signed and attested.
     #[serde(default)]

@@ -3,6 +3,7 @@
 
 mod blob;
 mod generation;
+mod known;
 mod program;
 mod verify_command;
 
@@ -21,6 +22,7 @@ use crate::tool::docker::DockerConfig;
 use generation::TLOG;
 
 pub use generation::Generation;
+pub use known::known;
 pub use program::Program;
 pub use verify_command::VerifyCommand;
 

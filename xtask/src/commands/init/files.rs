@@ -44,6 +44,15 @@ pub(super) fn own(survey: &Survey, options: &Options, config: &Config) -> Result
     ])
 }
 
+/// Without what looks into the sources of this tool.
+fn renovate() -> String {
+    let own = RENOVATE.split_once("  \"customManagers\": [").and_then(|(before, rest)| {
+        let (_, after) = rest.split_once("\n  ],\n")?;
+        Some(format!("{before}{after}"))
+    });
+    own.unwrap_or_else(|| RENOVATE.to_owned())
+}
+
 /// Those that are this tool's, of a repository with this configuration.
 ///
 /// # Errors
@@ -56,7 +65,7 @@ pub(super) fn ours(config: &Config) -> Result<Vec<File>> {
         file("rust-toolchain.toml", TOOLCHAIN.to_owned()),
         file(".forgejo/workflows/ci.yml", CI.to_owned()),
         file(".forgejo/workflows/release.yml", release),
-        file("renovate.json", RENOVATE.to_owned()),
+        file("renovate.json", renovate()),
         file("docs/verifying.md", verifying(config)?),
     ])
 }
@@ -177,4 +186,17 @@ pub(super) fn comparable(text: &str) -> String {
         .filter(|line| !line.trim_start().starts_with("runs-on:"))
         .map(|line| format!("{line}\n"))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    #[test]
+    fn renovate_looks_into_this_tools_sources_in_this_repository_alone() {
+        let read = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+        let mut own = read(super::RENOVATE);
+        assert!(own.as_object_mut().unwrap().remove("customManagers").is_some());
+        assert_eq!(read(&super::renovate()), own);
+    }
 }

@@ -6,7 +6,11 @@ mod tests;
 use std::fmt;
 
 use anyhow::{Result, bail, ensure};
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+
+use crate::oci::reference::Digest;
+use crate::tool::cosign::known;
 
 /// `owner/name` on a forge.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -39,6 +43,18 @@ impl fmt::Display for RepositoryName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.owner, self.name)
     }
+}
+
+/// Digests, and the word `known` for those of [`known`].
+pub(super) fn cosign_digests<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Digest>, D::Error> {
+    let mut digests = Vec::new();
+    for word in Vec::<String>::deserialize(deserializer)? {
+        match word.as_str() {
+            "known" => digests.extend(known().map_err(D::Error::custom)?),
+            digest => digests.push(digest.parse().map_err(D::Error::custom)?),
+        }
+    }
+    Ok(digests)
 }
 
 /// `os/architecture` with an optional variant, in the one spelling that `BuildKit` writes into an index.

@@ -12,6 +12,7 @@ use anyhow::{Context as _, Result, ensure};
 use nix::sys::statvfs::{FsFlags, statvfs};
 
 use super::INSTALL;
+use super::known::name_of;
 use crate::oci::reference::Digest;
 use crate::process::environment::Environment;
 use crate::process::scratch::Scratch;
@@ -90,8 +91,9 @@ impl Program {
         let path = directory.path().join("cosign");
         let digest = copied(&found, &path).with_context(|| format!("copying `{}`", found.display()))?;
         if !pins.contains(&digest) {
+            let name = name_of(&digest).map(|name| format!(", Sigstore's own {name}")).unwrap_or_default();
             refuse!(
-                "the digest of `{}` is `{digest}`, which is not among `cosign-digests` in `Cargo.toml`, and it was not \
+                "the digest of `{}` is `{digest}`{name}, which is not among `cosign-digests` in `Cargo.toml`, and it was not \
                  started; install a pinned one, or add the digest after checking where the file came from",
                 found.display()
             );
