@@ -39,6 +39,14 @@ impl Generation {
                     flags.join(" ")
                 );
             }
+            // docs/facts.md#legacy-format
+            let version = if generation == Self::Three { version()? } else { String::new() };
+            if version.starts_with("v2.") {
+                bail!(
+                    "this cosign ({version}) does not verify an image that has bundles as well without Sigstore's trusted root; \
+                     {INSTALL}"
+                );
+            }
             return Ok(generation);
         }
         bail!(
@@ -95,22 +103,30 @@ mod tests {
         const TWO: &[&str] = &["--tlog-upload=false"];
         const THREE: &[&str] =
             &["--tlog-upload=false", "--use-signing-config=false", "--new-bundle-format=false"];
-        for (sign, sign_blob, expected) in [
-            (TWO, TWO, Ok(Generation::Two)),
-            (THREE, THREE, Ok(Generation::Three)),
+        for (version, sign, sign_blob, expected) in [
+            ("v2.5.3", TWO, TWO, Ok(Generation::Two)),
+            ("v3.1.3", THREE, THREE, Ok(Generation::Three)),
+            ("devel", THREE, THREE, Ok(Generation::Three)),
             (
+                "v2.6.5",
+                THREE,
+                THREE,
+                Err("this cosign (v2.6.5) does not verify an image that has bundles as well"),
+            ),
+            (
+                "v2.6.1",
                 THREE,
                 TWO,
                 Err("this cosign (v2.6.1) cannot sign a statement: `cosign sign-blob` does not take"),
             ),
-            (&[], TWO, Err("this cosign (v2.6.1) knows neither")),
+            ("v2.6.1", &[], TWO, Err("this cosign (v2.6.1) knows neither")),
         ] {
             let takes = |command: &str, flags: &[&str]| {
                 let known = if command == "sign" { sign } else { sign_blob };
                 Ok(flags.iter().all(|flag| known.contains(flag)))
             };
             let found =
-                Generation::by_flags(|| Ok("v2.6.1".to_owned()), takes).map_err(|error| error.to_string());
+                Generation::by_flags(|| Ok(version.to_owned()), takes).map_err(|error| error.to_string());
             match (expected, &found) {
                 (Ok(expected), Ok(found)) => assert_eq!(*found, expected),
                 (Err(words), Err(said)) => {
