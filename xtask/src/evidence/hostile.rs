@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::attached::Attested;
 use super::bundle::{Bundle, Hint, Of, entries, is_attestation, layer_of, named};
 use super::page::{ends_with, has_image_part, promises, pulled};
 use super::statement::{envelopes, is_of_bundles, only_predicate, signatures};
@@ -84,7 +85,7 @@ readers! {
         },
     }
     bundles: {
-        seeds: vec![Bundle::new(Of::Provenance, &line("cosign/provenance"), &hint()).bytes],
+        seeds: vec![Bundle::new(Of::Attestation(Attested::Provenance), &line("cosign/provenance"), &hint()).bytes],
         words: JSON,
         read: |bytes| {
             let is_of_ours = is_attestation(bytes, &digest());
