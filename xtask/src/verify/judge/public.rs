@@ -153,7 +153,8 @@ fn fenced(body: &str) -> Vec<String> {
     let mut fence: Option<String> = None;
     for line in body.lines() {
         let text = line.trim_start_matches([' ', '>', '-', '*', '+']);
-        let run: String = text.chars().take_while(|c| matches!(c, '`' | '~')).collect();
+        let mark = text.chars().next().filter(|mark| matches!(mark, '`' | '~'));
+        let run: String = text.chars().take_while(|c| Some(*c) == mark).collect();
         match &fence {
             // What begins with backticks and has more of them further on is a code span, and opens no block.
             None if run.len() >= 3 && !(run.starts_with('`') && text[run.len()..].contains('`')) => {
@@ -180,6 +181,7 @@ mod tests {
         assert_eq!(fenced(body), ["one", "  two", "> three", "four", "```", "five"]);
         assert!(fenced("- ```` ```sh ```` (4993ff5a)\n- text\n").is_empty(), "a subject of the notes");
         assert_eq!(fenced("~~~ a`b\none\n~~~\n"), ["one"]);
+        assert!(fenced("`~~~`\ntext\n").is_empty(), "a run of marks is of one mark");
     }
 
     #[test]
