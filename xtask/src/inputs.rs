@@ -103,29 +103,16 @@ impl Inputs {
     /// # Errors
     /// As [`Inputs::of_commit`].
     pub fn read(config: &Config, read: Reader<'_>) -> Result<Self> {
-        let [manifest, lock] = [PACKAGE_JSON, PACKAGE_LOCK].map(|name| config.service.join(name));
-        let npmrc = config.service.join(NPMRC);
-        let paths = [DOCKERFILE, &manifest, &lock, PUBLIC_KEY, pin::CARGO_LOCK, &npmrc, MANIFEST];
-        let paths = paths.map(str::to_owned);
-        let mut found = read(&paths)?.into_iter();
-        let mut next = || found.next().flatten();
-        let required =
-            |path: &str, found: Option<Vec<u8>>| found.with_context(|| format!("there is no `{path}`"));
-        let recipe = required(DOCKERFILE, next())?;
-        let manifest_bytes = required(&manifest, next())?;
-        let lock_bytes = required(&lock, next())?;
-        let public_key = next();
-        let tool = next().map(|bytes| ToolPin::of(&bytes)).transpose()?.flatten();
-        let legacy_peers = next().is_some_and(|bytes| lockfile::leaves_peers_alone(&bytes));
-        let configuration = next().map(|bytes| Digest::of(&bytes));
-        let recipe_read = read_recipe(&recipe, &config.platforms)?;
+        let files = Files::read(config, read)?;
+        let recipe_read = read_recipe(&files.recipe, &config.platforms)?;
         let Recipe { base, downloads, networked, libc, runs_on_target, findings } = recipe_read;
         let (mut problems, mut notes): (Vec<_>, Vec<_>) = findings.into_iter().partition(Finding::is_error);
         let errors = |rule: Rule, file: &str, texts: Vec<String>| {
             let file = file.to_owned();
             texts.into_iter().map(move |text| Finding::error(rule, file.clone(), text))
         };
-        let lockfile = lockfile::check(&config.service, &manifest_bytes, &lock_bytes)?;
+        let lock = &*files.lock.0;
+        let lockfile = lockfile::check(&config.service, &files.manifest.1, &files.lock.1)?;
         let locals = lockfile.local_manifests(&config.service)?;
         let bytes = read(&locals.iter().map(|(_, path)| path.clone()).collect::<Vec<_>>())?;
         let locals = locals.into_iter().zip(bytes);
@@ -133,37 +120,34 @@ impl Inputs {
         let locals: BTreeMap<_, _> = locals.collect::<Result<_>>()?;
         let undecided = native::without_a_stage(&config.native, runs_on_target.is_some());
         problems.extend(errors(Rule::NativeDecision, MANIFEST, undecided.into_iter().collect()));
-        problems.extend(errors(Rule::LockfileOutOfSync, &lock, lockfile.problems(&config.service, &locals)?));
-        let marks = lockfile.wrong_marks(&config.service, legacy_peers)?;
-        problems.extend(errors(Rule::LockfileMarks, &lock, marks));
+        problems.extend(errors(Rule::LockfileOutOfSync, lock, lockfile.problems(&config.service, &locals)?));
+        let marks = lockfile.wrong_marks(&config.service, files.legacy_peers)?;
+        problems.extend(errors(Rule::LockfileMarks, lock, marks));
         let (elsewhere, host) = lockfile.elsewhere(&config.service, &Registries::of(config));
-        problems.extend(errors(Rule::LockfileRegistry, &lock, elsewhere));
-        notes.extend(host.map(|text| Finding::note(Rule::LockfileHosts, &*lock, text)));
+        problems.extend(errors(Rule::LockfileRegistry, lock, elsewhere));
+        notes.extend(host.map(|text| Finding::note(Rule::LockfileHosts, lock, text)));
         let scripts = lockfile.own_scripts().into_iter();
-        notes.extend(scripts.map(|text| Finding::note(Rule::ServiceInstallScript, &*lock, text)));
+        notes.extend(scripts.map(|text| Finding::note(Rule::ServiceInstallScript, lock, text)));
         match installed(&lockfile, &config.platforms, libc) {
             Ok(installed) => {
                 let missing = lockfile.unlocked(&config.service, &targets(&config.platforms, libc)?);
-                problems.extend(errors(Rule::LockfileMissingEntry, &lock, missing));
+                problems.extend(errors(Rule::LockfileMissingEntry, lock, missing));
                 let undecided = native::problems(&config.native, &installed, &downloads);
                 problems.extend(errors(Rule::NativeDecision, MANIFEST, undecided));
             }
             Err(error) => {
-                problems.extend(errors(Rule::LockfileMissingEntry, &lock, vec![format!("{error:#}")]));
+                problems.extend(errors(Rule::LockfileMissingEntry, lock, vec![format!("{error:#}")]));
             }
         }
-        let file = |path: &str, bytes: &[u8]| (path.to_owned(), Digest::of(bytes));
-        let files =
-            vec![file(DOCKERFILE, &recipe), file(&manifest, &manifest_bytes), file(&lock, &lock_bytes)];
         Ok(Self {
             base,
             downloads,
             networked,
             lockfile,
-            files,
-            configuration,
-            public_key,
-            tool,
+            files: files.digests(),
+            configuration: files.configuration,
+            public_key: files.public_key,
+            tool: files.tool,
             problems,
             notes,
         })
@@ -187,6 +171,49 @@ impl Inputs {
         let file = self.files.iter().find(|(path, _)| is_it(path));
         file.map(|(path, digest)| (path.as_str(), digest)).context("the lockfile is not among the inputs")
     }
+}
+
+/// The files that decide what is built, as they are.
+struct Files {
+    recipe: Vec<u8>,
+    /// Path and content, as of the lockfile.
+    manifest: (String, Vec<u8>),
+    lock: (String, Vec<u8>),
+    /// Whether npm is told to leave peer dependencies alone.
+    legacy_peers: bool,
+    configuration: Option<Digest>,
+    public_key: Option<Vec<u8>>,
+    tool: Option<ToolPin>,
+}
+
+impl Files {
+    fn read(config: &Config, read: Reader<'_>) -> Result<Self> {
+        let [manifest, lock] = [PACKAGE_JSON, PACKAGE_LOCK].map(|name| config.service.join(name));
+        let npmrc = config.service.join(NPMRC);
+        let paths = [DOCKERFILE, &manifest, &lock, PUBLIC_KEY, pin::CARGO_LOCK, &npmrc, MANIFEST];
+        let mut found = read(&paths.map(str::to_owned))?.into_iter();
+        let mut next = || found.next().flatten();
+        Ok(Self {
+            recipe: required(DOCKERFILE, next())?,
+            manifest: (manifest.clone(), required(&manifest, next())?),
+            lock: (lock.clone(), required(&lock, next())?),
+            public_key: next(),
+            tool: next().map(|bytes| ToolPin::of(&bytes)).transpose()?.flatten(),
+            legacy_peers: next().is_some_and(|bytes| lockfile::leaves_peers_alone(&bytes)),
+            configuration: next().map(|bytes| Digest::of(&bytes)),
+        })
+    }
+
+    /// Path and digest of each that is part of the image, or decides what is.
+    fn digests(&self) -> Vec<(String, Digest)> {
+        let file = |path: &str, bytes: &[u8]| (path.to_owned(), Digest::of(bytes));
+        let [(manifest, manifest_bytes), (lock, lock_bytes)] = [&self.manifest, &self.lock];
+        vec![file(DOCKERFILE, &self.recipe), file(manifest, manifest_bytes), file(lock, lock_bytes)]
+    }
+}
+
+fn required(path: &str, found: Option<Vec<u8>>) -> Result<Vec<u8>> {
+    found.with_context(|| format!("there is no `{path}`"))
 }
 
 fn read_recipe(bytes: &[u8], platforms: &[Platform]) -> Result<Recipe> {
