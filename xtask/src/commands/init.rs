@@ -20,6 +20,7 @@ use crate::commands::policies;
 use crate::inputs::DOCKERFILE;
 use crate::inputs::config::Config;
 use crate::inputs::dockerfile::existing::Existing;
+use crate::inputs::dockerfile::says_musl;
 use crate::inputs::pin::CARGO_LOCK;
 use crate::process::Runner;
 use crate::process::environment::Environment;
@@ -156,8 +157,13 @@ fn goes_where(old: &Existing, survey: &Survey) -> Vec<String> {
     if let Some(base) = &old.base {
         let became = if base.value == survey.base {
             "is kept".to_owned()
-        } else {
+        } else if says_musl(&base.value) == says_musl(&survey.base) {
             format!("became `{}` (`--base` names another)", survey.base)
+        } else {
+            format!(
+                "became `{}`, which has another C library (`--base {}@sha256:…` keeps it)",
+                survey.base, base.value
+            )
         };
         lines.push(format!("line {}, `FROM {}`, {became}", base.line, base.value));
     }

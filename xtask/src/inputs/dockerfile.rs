@@ -24,7 +24,7 @@ use crate::process::failure::Refusal;
 use parse::Instruction;
 use stages::Stages;
 
-pub use image::{BaseImage, BaseImages};
+pub use image::{BaseImage, BaseImages, says_musl};
 pub use network::NetworkedStep;
 
 /// In bytes. What is told of a line looks at the stages before it, so that a file of a megabyte would take minutes.

@@ -2,6 +2,7 @@
 
 use super::survey::Survey;
 use super::tool;
+use crate::inputs::dockerfile::says_musl;
 
 /// Behind a proxy with a certificate authority of its own, npm is given that authority.
 const AUTHORITY: &str = "RUN --mount=type=secret,id=ca --mount=type=cache,target=/root/.npm \\
@@ -32,7 +33,7 @@ pub(super) fn text(survey: &Survey) -> String {
 /// The stage with the packages: on the building machine, for the platform of the image.
 fn dependencies(survey: &Survey) -> String {
     let base = &survey.base;
-    let libc = if base.contains("alpine") { "musl" } else { "glibc" };
+    let libc = if says_musl(base) { "musl" } else { "glibc" };
     format!(
         "FROM --platform=$BUILDPLATFORM {base} AS dependencies\n\
          ARG TARGETARCH\n\
@@ -148,4 +149,50 @@ fn said(file: &str) -> String {
 fn volumes(survey: &Survey) -> String {
     let volumes = survey.dockerfile.iter().flat_map(|old| &old.volumes);
     volumes.map(|volume| format!("mkdir -p /out{0} && chown 1000:1000 /out{0} && ", volume.value)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::text;
+    use crate::commands::init::survey::Survey;
+    use crate::inputs::dockerfile;
+    use crate::inputs::finding::Finding;
+    use crate::inputs::lockfile::Libc;
+
+    fn survey(base: String) -> Survey {
+        Survey {
+            root: PathBuf::new(),
+            folder: ".".to_owned(),
+            package: serde_json::from_str("{}").unwrap(),
+            forge: "https://forge.example.org".to_owned(),
+            repository: "acme/app".to_owned(),
+            branch: "main".to_owned(),
+            command: vec!["node".to_owned(), "index.js".to_owned()],
+            port: 3000,
+            health: "/".to_owned(),
+            base,
+            directories: Vec::new(),
+            files: vec!["index.js".to_owned()],
+            build_files: Vec::new(),
+            has_npmrc: false,
+            builds: false,
+            dockerfile: None,
+        }
+    }
+
+    #[test]
+    fn packages_are_for_the_c_library_of_the_base() {
+        for (tag, expected) in
+            [("22-slim", Libc::Glibc), ("22-alpine3.22", Libc::Musl), ("22-MUSL", Libc::Musl)]
+        {
+            for builds in [false, true] {
+                let survey = Survey { builds, ..survey(format!("node:{tag}@sha256:{}", "a".repeat(64))) };
+                let recipe = dockerfile::read(&text(&survey), &[]).unwrap();
+                assert_eq!(recipe.libc, expected, "{tag}");
+                assert!(!recipe.findings.iter().any(Finding::is_error), "{tag}: {:?}", recipe.findings);
+            }
+        }
+    }
 }

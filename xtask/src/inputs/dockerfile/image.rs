@@ -17,6 +17,13 @@ pub struct BaseImage {
     pub digest: Digest,
 }
 
+/// Whether the name of an image says that it is built on musl.
+#[must_use]
+pub fn says_musl(image: &str) -> bool {
+    let words = image.to_ascii_lowercase();
+    words.contains("alpine") || words.contains("musl")
+}
+
 impl BaseImage {
     /// `written` is where it stands, such as `FROM`.
     pub(super) fn parse(written: &str, reference: &str) -> Result<Self> {
@@ -38,8 +45,7 @@ impl BaseImage {
 
     /// Whether its name says that it is built on musl.
     pub(super) fn is_musl(&self) -> bool {
-        let words = format!("{}:{}", self.name, self.tag).to_ascii_lowercase();
-        words.contains("alpine") || words.contains("musl")
+        says_musl(&self.reference)
     }
 
     /// The name with the registry and path that docker adds: `docker.io/library/node:22-slim`.
