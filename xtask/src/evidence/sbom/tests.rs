@@ -1,7 +1,7 @@
 //! The SBOM of small images.
 
 use super::{Platform, Subject, difference, license, purl, write};
-use crate::contents::image::Contents;
+use crate::contents::image::{Contents, NpmPackage};
 use crate::contents::installed::{self, tests as small};
 use crate::contents::system::{OsPackage, OsRelease};
 use crate::inputs::config::{Archive, Dependencies};
@@ -112,6 +112,21 @@ fn what_is_in_the_image_is_listed_as_it_is_installed() {
         find(&sbom, "pkg:generic/node@22.1.0")["cpe"],
         "cpe:2.3:a:nodejs:node.js:22.1.0:*:*:*:*:*:*:*"
     );
+}
+
+#[test]
+fn a_package_in_two_places_is_one_component_with_both() {
+    let mut contents = amd64();
+    let npm = contents.packages.iter().find(|package| package.path.ends_with("node_modules/npm")).unwrap();
+    let second = NpmPackage { path: "opt/node_modules/npm".to_owned(), ..npm.clone() };
+    contents.packages.push(second);
+    let sbom = sbom_of(&[contents, arm64()], Dependencies::Installed);
+    let components = sbom["components"].as_array().unwrap();
+    let found: Vec<_> =
+        components.iter().filter(|one| one["bom-ref"] == "pkg:npm/npm@10.0.0#unhashed").collect();
+    let places =
+        json!([{"location": "/opt/node_modules/npm"}, {"location": "/usr/local/lib/node_modules/npm"}]);
+    assert_eq!((found.len(), &found[0]["evidence"]["occurrences"]), (1, &places));
 }
 
 #[test]

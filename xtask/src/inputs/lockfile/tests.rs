@@ -50,13 +50,22 @@ fn the_production_set_has_nested_scoped_and_aliased_packages_but_no_dev_ones() {
 #[test]
 fn disagreement_is_refused_in_both_directions_and_every_kind() {
     type Change = fn(&mut Value, &mut Value);
-    let cases: [(Change, &str); 7] = [
+    let cases: [(Change, &str); 8] = [
         (|m, _| m["dependencies"]["a"] = "^1.1.0".into(), "ask for `^1.1.0` of `a`"),
         (|m, _| m["dependencies"]["new"] = "1".into(), "of `new`"),
         (|m, _| m["dependencies"] = json!({}), "ask for nothing of `a`"),
         (|m, _| m["devDependencies"]["d"] = "2.0.1".into(), "devDependencies"),
         (|_, l| l["lockfileVersion"] = 1.into(), "format 1"),
-        (|_, l| l["packages"]["node_modules/a"]["integrity"] = Value::Null, "no integrity for `a`"),
+        (
+            |_, l| l["packages"]["node_modules/a"]["integrity"] = Value::Null,
+            "no integrity for `a` 1.2.0, so what is installed could change: delete `node_modules` and `package-lock.json`",
+        ),
+        (
+            |_, l| {
+                l["packages"]["node_modules/a"] = json!({"version": "1.2.0", "resolved": "git+ssh://git@forge.example.org/acme/a.git#0123abcd"});
+            },
+            "no integrity for `a` 1.2.0, so what is installed could change: it comes from git",
+        ),
         (
             |_, l| l["packages"]["node_modules/a"]["integrity"] = "sha1-x".into(),
             "no sha512 integrity for `a`",
