@@ -4,10 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 use xshell::cmd;
-use xtask::process::Runner;
+use xtask::process::{Output, Runner};
 
 use super::tool::Found;
 use crate::provision::text;
@@ -99,17 +99,34 @@ pub(super) fn ask(runner: &Runner, found: &Found, question: &Question<'_>) -> Re
     if commands.is_empty() {
         return Ok(Answer::NotAsked);
     }
+    let mut answers = Vec::new();
     for words in commands {
         let (shell, program) = (runner.shell()?, &found.program);
         let call = runner.call(cmd!(shell, "{program} {words...}")).dir(question.dir).timeout(PATIENCE);
         let output = call.output().with_context(|| format!("asking {}", found.tool.name))?;
-        if !output.status.success() {
-            let said = format!("{}\n{}", output.text()?, output.stderr);
-            let last = said.lines().map(str::trim).rfind(|line| !line.is_empty());
-            return Ok(Answer::Refuses(last.unwrap_or("nothing").to_owned()));
-        }
+        answers.push(answer(way, &output)?);
     }
-    Ok(Answer::Accepts)
+    let accepts = answers.contains(&Answer::Accepts);
+    let refusal = answers.into_iter().find(|answer| *answer != Answer::Accepts);
+    Ok(match refusal {
+        // Whoever reads bundles from a list takes those that are by the key, and leaves a stranger's alone.
+        Some(refusal) if !(accepts && matches!(way, Way::SigstoreGo)) => refusal,
+        _ => Answer::Accepts,
+    })
+}
+
+/// What a program has said by its exit code.
+fn answer(way: Way, output: &Output) -> Result<Answer> {
+    let text = output.text()?;
+    let said = format!("{text}\n{}", output.stderr);
+    let mut lines = said.lines().map(str::trim).filter(|line| !line.is_empty());
+    if output.status.success() {
+        // It says the same of an image that no rule was about.
+        let was_asked = !matches!(way, Way::Kyverno(_)) || !lines.any(|line| line.starts_with("pass: 0"));
+        ensure!(was_asked, "the policy was not about the image: {said}");
+        return Ok(Answer::Accepts);
+    }
+    Ok(Answer::Refuses(lines.next_back().unwrap_or("nothing").to_owned()))
 }
 
 fn words(list: &[&str]) -> Vec<String> {
@@ -196,7 +213,8 @@ fn kyverno(kind: &str, question: &Question<'_>) -> Result<Vec<String>> {
         "metadata": { "name": "pod", "namespace": "default" },
         "spec": { "containers": [{ "name": "service", "image": question.image }] },
     });
-    let (policy, pod) = (write(question, "policy.json", &policy)?, write(question, "pod.json", &pod)?);
+    // JSON is YAML as well, and it looks at no file of another name.
+    let (policy, pod) = (write(question, "policy.yaml", &policy)?, write(question, "pod.yaml", &pod)?);
     Ok(words(&["apply", text(&policy)?, "--resource", text(&pod)?, "--registry"]))
 }
 

@@ -57,10 +57,9 @@ pub(super) fn render(verifiers: &[&str], rows: &[Row]) -> String {
     text
 }
 
-/// What is wrong: another key or another version that somebody accepts.
+/// What is wrong: another key that somebody accepts. Which version it is, some do not look at, and the table says so.
 pub(super) fn wrong(rows: &[Row]) -> Vec<String> {
-    let is_lie = |row: &&Row| matches!(row.case, Case::AnotherKey | Case::AnotherVersion);
-    let accepted = rows.iter().filter(is_lie).filter(|row| row.answer == Answer::Accepts);
+    let accepted = rows.iter().filter(|row| row.case == Case::AnotherKey && row.answer == Answer::Accepts);
     accepted
         .map(|row| format!("{} accepts it {} ({})", row.verifier, row.case.name(), row.format.name()))
         .collect()
@@ -91,11 +90,11 @@ mod tests {
     }
 
     #[test]
-    fn a_lie_that_somebody_accepts_is_wrong() {
+    fn another_key_that_somebody_accepts_is_wrong() {
         assert!(wrong(&[row(Format::Both, Case::Honest, Answer::Accepts)]).is_empty());
         assert!(wrong(&[row(Format::Both, Case::Stranger, Answer::Accepts)]).is_empty());
         assert!(wrong(&[row(Format::Both, Case::AnotherKey, refuses())]).is_empty());
         assert_eq!(wrong(&[row(Format::Legacy, Case::AnotherKey, Answer::Accepts)]).len(), 1);
-        assert_eq!(wrong(&[row(Format::Bundle, Case::AnotherVersion, Answer::Accepts)]).len(), 1);
+        assert!(wrong(&[row(Format::Bundle, Case::AnotherVersion, Answer::Accepts)]).is_empty());
     }
 }
