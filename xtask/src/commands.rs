@@ -32,7 +32,7 @@ use cli::{Cli, Command};
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    let is_verify = matches!(cli.command, Command::Verify { .. });
+    let is_verify = matches!(cli.command, Command::Verify(_));
     // Before anything else: no child may find a secret in this process's environment.
     let environment = match handover::environment(cli.command.named_variables()) {
         Ok(environment) => environment,
@@ -65,11 +65,7 @@ fn run(command: Command, environment: &Environment) -> Result<()> {
         Command::Rehearse { what, work_tree, registry } => {
             rehearse::run(environment, what.as_deref(), work_tree, registry.as_deref())
         }
-        Command::Verify { what, all, key, source, login, rebuild, builder, save, offline, json } => {
-            let options =
-                verify::Options { what, all, key, source, login, rebuild, builder, save, offline, json };
-            verify::run(environment, &options)
-        }
+        Command::Verify(options) => verify::run(environment, &options),
         Command::Resign { tag } => resign::run(environment, &tag),
         Command::Check { online, json } => check::run(environment, online, json),
         Command::Policies { check } => policies::run(environment, check),

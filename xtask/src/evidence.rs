@@ -14,6 +14,7 @@ pub mod labels;
 pub mod notes;
 pub mod page;
 pub mod provenance;
+pub mod rebuild;
 pub mod sbom;
 pub mod signed_as;
 pub mod statement;

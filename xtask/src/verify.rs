@@ -8,6 +8,7 @@ mod judge;
 pub mod known;
 mod observe;
 pub mod proven;
+pub mod rebuilds;
 mod standing;
 pub mod survey;
 #[cfg(test)]

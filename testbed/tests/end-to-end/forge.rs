@@ -22,6 +22,7 @@ pub(crate) mod project;
 mod protections;
 mod pulls;
 pub(crate) mod rebuild;
+mod rebuilt_by;
 mod refused;
 pub(crate) mod released;
 pub(crate) mod releasing;

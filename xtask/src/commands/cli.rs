@@ -49,38 +49,7 @@ pub enum Command {
         registry: Option<String>,
     },
     /// Check every claim of a release: its image, signature, provenance, SBOM, page and tags
-    Verify {
-        /// A tag such as `v1.2.3`, or an image by its digest [default: the tag at HEAD]
-        #[arg(value_name = "TAG or IMAGE@DIGEST")]
-        what: Option<String>,
-        /// Every version tag of the registry and every release page, including tags without a page and pages without a tag
-        #[arg(long, conflicts_with_all = ["what", "save", "offline"])]
-        all: bool,
-        /// The public key, instead of the commit's `cosign.pub`; the two are compared
-        #[arg(long, value_name = "FILE")]
-        key: Option<PathBuf>,
-        /// The repository, instead of the checkout here: an address that `git clone` takes
-        #[arg(long, value_name = "URL")]
-        source: Option<String>,
-        /// Read what is not public, with `REGISTRY_TOKEN` and `FORGEJO_TOKEN`: each is sent to its own host alone
-        #[arg(long, conflicts_with = "offline")]
-        login: bool,
-        /// Build the tagged commit again, and compare its digest
-        #[arg(long, conflicts_with = "offline")]
-        rebuild: bool,
-        /// The buildx builder for `--rebuild`, instead of the configured one
-        #[arg(long, value_name = "NAME", requires = "rebuild")]
-        builder: Option<String>,
-        /// When every claim holds, copy the image, its signatures and attestations to the new directory DIR
-        #[arg(long, value_name = "DIR", conflicts_with = "offline")]
-        save: Option<PathBuf>,
-        /// Check what `--save` copied to DIR, without a network
-        #[arg(long, value_name = "DIR")]
-        offline: Option<PathBuf>,
-        /// Print one JSON document instead of text; docs/verifying.md has its form
-        #[arg(long)]
-        json: bool,
-    },
+    Verify(crate::commands::verify::Options),
     /// Give a release from before Sigstore bundles the ones that it lacks, from the attestations that it has
     Resign {
         /// Such as `v1.2.3`
@@ -165,7 +134,7 @@ impl Command {
             Self::Release { .. }
             | Self::Rehearse { .. }
             | Self::Doctor { .. }
-            | Self::Verify { rebuild: true, .. } => Named::Taken,
+            | Self::Verify(crate::commands::verify::Options { rebuild: true, .. }) => Named::Taken,
             _ => Named::Left,
         }
     }

@@ -1,5 +1,7 @@
-//! `cargo xtask verify`: the claims of one release or of all, checked with read rights alone.
+//! `cargo xtask verify`: the claims of one release or of all, checked with read rights alone. Only `--attest` writes, a
+//! statement of the rebuilder's own.
 
+mod attest;
 mod before;
 mod key;
 mod login;
@@ -29,9 +31,10 @@ use crate::process::Runner;
 use crate::process::environment::Environment;
 use crate::process::failure::Misuse;
 use crate::process::parallel::side_by_side;
+use crate::tool::cosign::SigningKey;
 use crate::verify::claim::{Claim, Unseen};
 use crate::verify::survey::{self, Asked, Shared};
-use crate::verify::{self, Layout, SharedHistory, Verifier, base_manifests, by_hand, difference};
+use crate::verify::{self, Layout, SharedHistory, Verifier, base_manifests, by_hand, difference, rebuilds};
 
 use before::{alone, older_than_this_tool, without_commit};
 use key::key_claim;
@@ -47,6 +50,8 @@ struct Verify<'a> {
     repository: &'a Repository,
     options: &'a Options,
     key: Option<Vec<u8>>,
+    /// Signs a rebuild, with `--attest`.
+    attest_key: Option<SigningKey>,
     /// Empty without `--login`.
     keychain: Keychain,
     history: SharedHistory,
@@ -79,18 +84,32 @@ fn asked(environment: &Environment, options: &Options) -> Result<()> {
     };
     options.check_paths()?;
     let key = options.read_key()?;
+    let attest_key = options.attest_key.as_deref().map(|file| attest::key(environment, file)).transpose()?;
     let repository = &Repository::find(runner, options.source.as_deref())?;
     let keychain =
         if options.login { login::keychain(environment, repository, &wanted)? } else { Keychain::default() };
-    let verify =
-        Verify { environment, runner, repository, options, key, keychain, history: SharedHistory::default() };
+    let verify = Verify {
+        environment,
+        runner,
+        repository,
+        options,
+        key,
+        attest_key,
+        keychain,
+        history: SharedHistory::default(),
+    };
     let entries = if options.all { verify.all()? } else { vec![verify.one(&wanted)?] };
     report::print(&entries, options.json)?;
     report::conclude(&entries)?;
-    match entries.into_iter().find_map(|entry| entry.unsaved) {
-        Some(error) => Err(error.context("every claim holds, and it could not be saved")),
-        None => Ok(()),
+    for Entry { unattested, unsaved, .. } in entries {
+        if let Some(error) = unattested {
+            return Err(error.context("every claim holds, and the rebuild could not be attested"));
+        }
+        if let Some(error) = unsaved {
+            return Err(error.context("every claim holds, and it could not be saved"));
+        }
     }
+    Ok(())
 }
 
 impl Verify<'_> {
@@ -219,6 +238,9 @@ impl Verify<'_> {
         let mut config = subject.config.clone();
         config.builder = self.options.builder.clone().unwrap_or(config.builder);
         let verifier = &reading.verifier(subject.release(&config, reading), self.key.as_deref());
+        if self.options.attest {
+            attest::check_login(verifier.registry)?;
+        }
         let found = survey::run(verifier, asked, shared)?;
         let (mut claims, mut not_asked) = (found.claims, found.not_asked);
         let git = &self.repository.git;
@@ -236,9 +258,12 @@ impl Verify<'_> {
         if let Some(key) = &self.key {
             claims.insert(0, key_claim(git.root(), key, subject, found.is_rehearsal)?);
         }
+        let mut is_same_digest = None;
         if let Some(digest) = found.digest.as_ref().filter(|_| self.options.rebuild) {
             let build = ImageBuild::new(verifier.release, &reading.docker, git, self.environment);
-            claims.push(difference::rebuilt(verifier, &build, digest));
+            let (claim, is_same) = difference::rebuilt(verifier, &build, digest);
+            claims.push(claim);
+            is_same_digest = is_same;
             crate::process::interrupt::check()?;
         }
         by_hand::add(&verifier.release, found.digest.as_ref(), &mut claims);
@@ -249,13 +274,39 @@ impl Verify<'_> {
             claims,
             not_asked,
             not_released_by_this_tool: None,
+            rebuilds: Vec::new(),
+            unattested: None,
             unsaved: None,
         };
-        let holds = report::conclude(std::slice::from_ref(&entry)).is_ok();
-        if let (Some(dir), Some(digest), true) = (&self.options.save, &found.digest, holds) {
-            entry.unsaved = save(verifier, digest, dir).err();
+        if let Some(digest) = &found.digest {
+            self.leave(verifier, digest, is_same_digest, &mut entry, found.tags)?;
         }
         Ok(entry)
+    }
+
+    /// What is left where every claim holds: a statement about the rebuild, a copy; and who else has left a statement.
+    fn leave(
+        &self,
+        verifier: &Verifier<'_>,
+        digest: &Digest,
+        is_same_digest: Option<bool>,
+        entry: &mut Entry,
+        mut tags: Vec<String>,
+    ) -> Result<()> {
+        let holds = report::conclude(std::slice::from_ref(entry)).is_ok();
+        if let (Some(key), Some(is_same), true) = (&self.attest_key, is_same_digest, holds) {
+            let attest = || attest::store(verifier, key, digest, is_same);
+            match verifier.steps.run("attest", digest.as_str(), attest) {
+                Ok(said) => verifier.steps.line("attest", &said),
+                Err(error) => entry.unattested = Some(error),
+            }
+            tags = verifier.registry.tags()?;
+        }
+        entry.rebuilds = rebuilds::list(verifier, &self.repository.git, &tags, digest);
+        if let Some(dir) = self.options.save.as_ref().filter(|_| holds) {
+            entry.unsaved = save(verifier, digest, dir).err();
+        }
+        Ok(())
     }
 }
 

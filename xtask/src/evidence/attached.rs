@@ -6,6 +6,7 @@ mod signed;
 
 use std::fmt;
 
+use crate::evidence::rebuild;
 use crate::oci::reference::Digest;
 
 pub use manifest::{MEDIA_TYPE, config, manifest};
@@ -114,7 +115,11 @@ impl Kind {
 pub fn other_tags(tags: &[String], digest: &Digest) -> Vec<String> {
     let ours = [Kind::Signatures, Kind::Attestations].map(|kind| kind.tag(digest));
     let prefix = prefix(digest);
-    tags.iter().filter(|tag| tag.starts_with(&prefix) && !ours.contains(tag)).cloned().collect()
+    // What somebody says of a rebuild is nothing that the release or a verifier of images relies on.
+    let is_other = |tag: &&String| {
+        tag.starts_with(&prefix) && !ours.contains(tag) && rebuild::digits(tag, digest).is_none()
+    };
+    tags.iter().filter(is_other).cloned().collect()
 }
 
 /// What the tags of everything that is attached to `digest` begin with.
@@ -138,6 +143,7 @@ mod tests {
             name.clone(),
             format!("{name}.sbom"),
             format!("sha256-{}", Digest::of(b"other").hex()),
+            crate::evidence::rebuild::tag(&digest, &Digest::of(b"key")),
         ];
         assert_eq!(tags[1..3], [format!("{name}.sig"), format!("{name}.att")]);
         assert_eq!(other_tags(&tags, &digest), [name.clone(), format!("{name}.sbom")]);

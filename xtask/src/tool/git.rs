@@ -4,6 +4,7 @@ mod checkout;
 mod commit;
 mod log;
 mod message;
+mod names;
 mod objects;
 mod people;
 mod sealed;

@@ -66,8 +66,9 @@ impl Part {
 /// What a rebuild came to: its digest, and where it differs, the platform and where that was found.
 type Compared = (Digest, Option<(String, Result<String>)>);
 
-/// Whether the commit gives the same content here; if not, where it differs first.
-pub fn rebuilt(verifier: &Verifier<'_>, build: &ImageBuild<'_>, digest: &Digest) -> Claim {
+/// Whether the commit gives the same content here; if not, where it differs first. Where it does, also whether the digest is the
+/// same.
+pub fn rebuilt(verifier: &Verifier<'_>, build: &ImageBuild<'_>, digest: &Digest) -> (Claim, Option<bool>) {
     let rebuild = || {
         let built = Rebuilt::of(build, verifier.runner)?;
         let published = verifier.registry.content_of(digest)?;
@@ -76,7 +77,12 @@ pub fn rebuilt(verifier: &Verifier<'_>, build: &ImageBuild<'_>, digest: &Digest)
             difference.map(|platform| (platform.to_owned(), describe(verifier, digest, &built, platform)));
         Ok((built.digest, difference))
     };
-    judge(digest, &rebuild().map_err(|error: anyhow::Error| Unseen::Unknown(format!("{error:#}"))))
+    let compared = rebuild().map_err(|error: anyhow::Error| Unseen::Unknown(format!("{error:#}")));
+    let is_same = match &compared {
+        Ok((built, None)) => Some(built == digest),
+        _ => None,
+    };
+    (judge(digest, &compared), is_same)
 }
 
 /// A difference stays one where it cannot be explained: otherwise its author could excuse it.

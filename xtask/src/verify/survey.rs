@@ -41,6 +41,8 @@ pub struct Survey {
     pub not_asked: Vec<&'static str>,
     /// It says that it is a rehearsal.
     pub is_rehearsal: bool,
+    /// The tags of the registry, where they were listed.
+    pub tags: Vec<String>,
 }
 
 /// What several releases of one image share: it is asked once, by the first that needs it.
@@ -82,6 +84,7 @@ pub fn run(verifier: &Verifier<'_>, asked: &Asked<'_>, shared: &Shared<'_>) -> R
                 claims,
                 not_asked: [&[claims::PROVENANCE_RUN], &claims::OF_NAMES[..]].concat(),
                 is_rehearsal,
+                tags: common.tags.clone().unwrap_or_default(),
             })
         }
         Asked::Digest(digest) => online(verifier, Some(digest), shared),
@@ -101,7 +104,7 @@ fn offline(verifier: &Verifier<'_>, layout: &Layout) -> Result<Survey> {
     }
     // `cosign save` leaves the platforms' signatures out.
     let not_asked = [&[claims::SIGNATURE_PLATFORMS, claims::PROVENANCE_RUN], &claims::OF_NAMES[..]].concat();
-    Ok(Survey { digest: Some(digest.clone()), claims, not_asked, is_rehearsal: false })
+    Ok(Survey { digest: Some(digest.clone()), claims, not_asked, is_rehearsal: false, tags: Vec::new() })
 }
 
 fn online(verifier: &Verifier<'_>, asked: Option<&Digest>, shared: &Shared<'_>) -> Result<Survey> {
@@ -148,7 +151,8 @@ fn online(verifier: &Verifier<'_>, asked: Option<&Digest>, shared: &Shared<'_>) 
             }
             _ => Vec::new(),
         };
-        Ok(Survey { digest, claims, not_asked, is_rehearsal: false })
+        let tags = common.tags.clone().unwrap_or_default();
+        Ok(Survey { digest, claims, not_asked, is_rehearsal: false, tags })
     })
 }
 

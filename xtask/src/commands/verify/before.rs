@@ -50,6 +50,8 @@ pub(super) fn older_than_this_tool(
                 claims: Vec::new(),
                 not_asked: Vec::new(),
                 not_released_by_this_tool,
+                rebuilds: Vec::new(),
+                unattested: None,
                 unsaved: None,
             }
         }
@@ -65,6 +67,8 @@ pub(super) fn alone(tag: &ReleaseTag, commit: Option<String>, claim: Claim) -> E
         claims: vec![claim],
         not_asked: Vec::new(),
         not_released_by_this_tool: None,
+        rebuilds: Vec::new(),
+        unattested: None,
         unsaved: None,
     }
 }

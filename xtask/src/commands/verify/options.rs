@@ -7,27 +7,44 @@ use anyhow::Result;
 use crate::process::failure::Misuse;
 
 /// What is verified, and how.
-#[derive(Default)]
+#[derive(Clone, Debug, Default, clap::Args)]
 pub struct Options {
-    /// A tag, or `IMAGE@DIGEST`; without it the tag at HEAD.
+    /// A tag such as `v1.2.3`, or an image by its digest [default: the tag at HEAD]
+    #[arg(value_name = "TAG or IMAGE@DIGEST")]
     pub what: Option<String>,
-    /// Every version tag and every page.
+    /// Every version tag of the registry and every release page, including tags without a page and pages without a tag
+    #[arg(long, conflicts_with_all = ["what", "save", "offline"])]
     pub all: bool,
-    /// The public key, where it is not the commit's.
+    /// The public key, instead of the commit's `cosign.pub`; the two are compared
+    #[arg(long, value_name = "FILE")]
     pub key: Option<PathBuf>,
-    /// The repository's address, where this is no checkout of it.
+    /// The repository, instead of the checkout here: an address that `git clone` takes
+    #[arg(long, value_name = "URL")]
     pub source: Option<String>,
-    /// Read with the tokens of the environment, and not as anyone.
+    /// Read what is not public, with `REGISTRY_TOKEN` and `FORGEJO_TOKEN`: each is sent to its own host alone
+    #[arg(long, conflicts_with = "offline")]
     pub login: bool,
-    /// Build the commit again and compare digests.
+    /// Build the tagged commit again, and compare its digest
+    #[arg(long, conflicts_with = "offline")]
     pub rebuild: bool,
-    /// The buildx builder for that, where it is not the configured one.
+    /// The buildx builder for `--rebuild`, instead of the configured one
+    #[arg(long, value_name = "NAME", requires = "rebuild")]
     pub builder: Option<String>,
-    /// Where to copy what was verified.
+    /// When every claim holds, sign that the rebuild gave the same with your own key, and store that beside the image: it needs
+    /// `--login` with a `REGISTRY_TOKEN` that may write
+    #[arg(long, requires_all = ["rebuild", "login", "attest_key"], conflicts_with = "all")]
+    pub attest: bool,
+    /// The private key for `--attest`, as `cosign generate-key-pair` makes one; its password is in `COSIGN_PASSWORD`
+    #[arg(long, value_name = "FILE", requires = "attest")]
+    pub attest_key: Option<PathBuf>,
+    /// When every claim holds, copy the image, its signatures and attestations to the new directory DIR
+    #[arg(long, value_name = "DIR", conflicts_with = "offline")]
     pub save: Option<PathBuf>,
-    /// What an earlier `save` copied: nothing else is asked.
+    /// Check what `--save` copied to DIR, without a network
+    #[arg(long, value_name = "DIR")]
     pub offline: Option<PathBuf>,
-    /// One JSON document instead of text.
+    /// Print one JSON document instead of text; docs/verifying.md has its form
+    #[arg(long)]
     pub json: bool,
 }
 

@@ -8,6 +8,7 @@ use crate::process::shown::one_line;
 use crate::process::stdout;
 
 use crate::verify::claim::{Claim, Verdict};
+use crate::verify::rebuilds::Rebuild;
 
 /// The version of the document's form: it changes when a field does; a new claim is no change.
 const SCHEMA: &str = "xtask-verify/2";
@@ -33,6 +34,12 @@ pub(super) struct Entry {
     /// Why it is no release of this tool; then nothing is claimed of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) not_released_by_this_tool: Option<String>,
+    /// Who says that they have built it again.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) rebuilds: Vec<Rebuild>,
+    /// Why it was not attested, though every claim holds.
+    #[serde(skip)]
+    pub(super) unattested: Option<anyhow::Error>,
     /// Why it was not saved, though every claim holds.
     #[serde(skip)]
     pub(super) unsaved: Option<anyhow::Error>,
@@ -71,6 +78,14 @@ fn text(entry: &Entry) -> String {
         if let Some(command) = claim.by_hand.as_ref().filter(|_| shown) {
             text += &format!("{:<27}by hand: {command}\n", "");
         }
+    }
+    for Rebuild { key, by, says } in &entry.rebuilds {
+        let by = by.as_deref().unwrap_or("somebody");
+        text += &format!(
+            "-      {:<20} {}\n",
+            "rebuilt",
+            one_line(&format!("by {by}, key sha256:{key}…: {says}"))
+        );
     }
     if !entry.not_asked.is_empty() {
         text += &format!("-      not asked            {}\n", entry.not_asked.join(", "));
@@ -113,6 +128,8 @@ mod tests {
             claims: Vec::new(),
             not_asked: Vec::new(),
             not_released_by_this_tool: None,
+            rebuilds: Vec::new(),
+            unattested: None,
             unsaved: None,
         }
     }

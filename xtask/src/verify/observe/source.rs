@@ -64,7 +64,7 @@ pub(in crate::verify) fn source(git: &Git, forge: Option<&dyn Read>, source: &So
 
 /// The commit whose word counts for every release: the head of the default branch, and its name, where the clone knows it,
 /// else the one that is checked out.
-pub(super) fn deciding(git: &Git) -> Result<Option<(Commit, Option<String>)>> {
+pub(in crate::verify) fn deciding(git: &Git) -> Result<Option<(Commit, Option<String>)>> {
     if let Some(default) = default(git)? {
         return Ok(Some((default.head, Some(default.name))));
     }

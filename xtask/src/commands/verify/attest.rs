@@ -1,0 +1,111 @@
+//! `verify --rebuild --attest`: a statement by the rebuilder's own key that the commit gives the released image, stored beside it.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+
+use crate::evidence::attached::{self, Signed, TEST_RESULT_PREDICATE};
+use crate::evidence::attestation::statement;
+use crate::evidence::bundle::layer_of;
+use crate::evidence::envelope::{open, pae, seal};
+use crate::evidence::rebuild;
+use crate::inputs::keys::PublicKey;
+use crate::oci::index;
+use crate::oci::reference::Digest;
+use crate::oci::registry::{Client, Manifest};
+use crate::process::environment::Environment;
+use crate::process::failure::Misuse;
+use crate::process::secret::Secret;
+use crate::tool::cosign::SigningKey;
+use crate::verify::Verifier;
+
+/// An encrypted key of cosign's has less than 1 KiB.
+const MOST_BYTES: u64 = 16 << 10;
+
+/// The key in `file`, whose password is in the environment.
+///
+/// # Errors
+/// [`Misuse`] when there is no password, or the file cannot be read.
+pub(super) fn key(environment: &Environment, file: &Path) -> Result<SigningKey> {
+    let Some(password) = environment.secret("COSIGN_PASSWORD")? else {
+        return Err(Misuse::new("`--attest-key`: set `COSIGN_PASSWORD` to the password of that key").into());
+    };
+    let read = || {
+        let mut text = String::new();
+        File::open(file)?.take(MOST_BYTES).read_to_string(&mut text)?;
+        Ok::<_, std::io::Error>(text)
+    };
+    let misuse = |error| Misuse::new(format!("`--attest-key`: reading `{}`: {error}", file.display()));
+    Ok(SigningKey { private_key: Secret::new(read().map_err(misuse)?), password })
+}
+
+/// Signs and stores that the rebuild gave `digest`, or the same content. Gives what was done, in words: where the same statement by
+/// that key is there already, nothing.
+///
+/// # Errors
+/// When cosign does not take the key, or the registry not the statement; [`Misuse`] for the key of the release itself.
+pub(super) fn store(
+    verifier: &Verifier<'_>,
+    key: &SigningKey,
+    digest: &Digest,
+    is_same_digest: bool,
+) -> Result<String> {
+    let (registry, release, cosign) = (verifier.registry, &verifier.release, &verifier.anonymous.cosign);
+    let public = cosign.public_key(key).context("reading the key of `--attest-key`")?;
+    let fingerprint = PublicKey::parse(public.as_bytes())?.fingerprint();
+    if PublicKey::parse(verifier.public_key()?)?.fingerprint() == fingerprint {
+        return Err(Misuse::new(
+            "`--attest-key` is the key of the release: who rebuilds has one of their own",
+        )
+        .into());
+    }
+    let built_with = verifier.docker.builder(&release.config.builder)?;
+    let builder = BTreeMap::from([
+        ("buildkit".to_owned(), format!("{} ({} driver)", built_with.buildkit, built_with.driver)),
+        ("xtask".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
+    ]);
+    let predicate = serde_json::to_vec(&rebuild::predicate(release, is_same_digest, &builder))?;
+    let platforms = index::platforms(&registry.bytes_of(digest)?.bytes)?;
+    let statement = statement(TEST_RESULT_PREDICATE, &predicate, release.image, digest, &platforms)?;
+    let tag = rebuild::tag(digest, &fingerprint);
+    if let Some(signature) = stored(registry, &tag, &statement)?
+        && cosign.verify_blob(public.as_bytes(), &signature, &pae(&statement))?.is_ok()
+    {
+        return Ok(format!("the same statement by {fingerprint} was there"));
+    }
+    let envelope = seal(&statement, &cosign.sign_blob(key, &pae(&statement))?);
+    let signed = [Signed::parse(envelope, TEST_RESULT_PREDICATE, &predicate, digest)?];
+    let config = attached::config(&signed)?;
+    for blob in [&signed[0].bytes, &config] {
+        registry.put_blob(blob)?;
+    }
+    let manifest = Manifest::new(attached::MEDIA_TYPE, attached::manifest(&signed, &config)?);
+    registry.put(&tag.parse()?, &manifest)?;
+    Ok(format!("signed by {fingerprint}, and stored as `{tag}`"))
+}
+
+/// The signature that is stored of exactly that statement.
+fn stored(registry: &Client, tag: &str, statement: &[u8]) -> Result<Option<String>> {
+    let Some(manifest) = registry.manifest(tag)? else { return Ok(None) };
+    let Ok(layer) = layer_of(&manifest.bytes) else { return Ok(None) };
+    let Some(envelope) = registry.blob(&layer)? else { return Ok(None) };
+    Ok(open(&envelope).ok().filter(|opened| opened.payload == statement).map(|opened| opened.signature))
+}
+
+/// Whoever attests has to write.
+///
+/// # Errors
+/// When there is no login for the registry.
+pub(super) fn check_login(registry: &Client) -> Result<()> {
+    if registry.is_anonymous() {
+        return Err(Misuse::new(format!(
+            "`--attest` writes beside `{}`: set `REGISTRY_TOKEN` to one that may, and `REGISTRY` to the host that it is for",
+            registry.image()
+        ))
+        .into());
+    }
+    Ok(())
+}

@@ -1,0 +1,99 @@
+//! What somebody signs who has built a released commit again: an in-toto test result about the image, by their own key, under a
+//! tag of its own (docs/decisions/0034-a-rebuild-is-attested.md). It adds to no claim of the release and takes from none.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::{Value, json};
+
+use crate::evidence::attached::TEST_RESULT_PREDICATE;
+use crate::evidence::attestation::predicate as signed_predicate;
+use crate::evidence::provenance::LOCAL_BUILDER;
+use crate::inputs::release::Release;
+use crate::oci::reference::Digest;
+
+/// Where the default branch lists the keys of those who rebuild, a public key `<name>.pub` each.
+pub const KNOWN_KEYS: &str = "keys/rebuilders";
+
+/// How many digits of a key's fingerprint are in the tag: a tag has at most 128 characters.
+const DIGITS: usize = 32;
+
+/// What the tags that hold statements about `digest` begin with.
+fn prefix(digest: &Digest) -> String {
+    format!("sha256-{}.rebuilt-", digest.hex())
+}
+
+/// The tag that holds the statement about `digest` by the key with that fingerprint: each key writes its own.
+#[must_use]
+pub fn tag(digest: &Digest, fingerprint: &Digest) -> String {
+    format!("{}{}", prefix(digest), &fingerprint.hex()[..DIGITS])
+}
+
+/// The first digits of the key's fingerprint in such a tag; `None` where it is another one.
+#[must_use]
+pub fn digits<'t>(tag: &'t str, digest: &Digest) -> Option<&'t str> {
+    let digits = tag.strip_prefix(&prefix(digest))?;
+    let is_hex = |c: u8| c.is_ascii_digit() || (b'a'..=b'f').contains(&c);
+    (digits.len() == DIGITS && digits.bytes().all(is_hex)).then_some(digits)
+}
+
+/// The predicate: the release's commit, built with `builder`, gave the same content, and the same digest or one of another
+/// compression, which is a warning.
+#[must_use]
+pub fn predicate(release: &Release<'_>, is_same_digest: bool, builder: &BTreeMap<String, String>) -> Value {
+    const CONTENT: &str = "same content";
+    const DIGEST: &str = "same digest";
+    let uri = format!("git+{}@{}", release.config.source_url(), release.tag().git_ref());
+    let (passed, warned) =
+        if is_same_digest { (vec![CONTENT, DIGEST], vec![]) } else { (vec![CONTENT], vec![DIGEST]) };
+    json!({
+        "result": if is_same_digest { "PASSED" } else { "WARNED" },
+        "configuration": [
+            {"name": "source", "uri": uri, "digest": {"gitCommit": release.source.commit.as_str()}},
+            {"name": "builder", "uri": LOCAL_BUILDER, "annotations": builder},
+        ],
+        "passedTests": passed,
+        "warnedTests": warned,
+        "failedTests": [],
+    })
+}
+
+/// Whether the envelope `bytes` says that the digest was the same, and not the content alone. It must be about `digest` and this
+/// release, of exactly that form. Whether its signature is right is for cosign to say.
+///
+/// # Errors
+/// When it is anything else.
+pub fn read(bytes: &[u8], release: &Release<'_>, digest: &Digest) -> Result<bool> {
+    let found = signed_predicate(bytes, TEST_RESULT_PREDICATE, digest)?;
+    let builder = found.pointer("/configuration/1/annotations").cloned().unwrap_or_default();
+    let builder = serde_json::from_value(builder).context("it does not say what it was built with")?;
+    let is_same_digest = found["result"] == "PASSED";
+    let expected = predicate(release, is_same_digest, &builder);
+    ensure!(found == expected, "it is {found}: expected {expected}");
+    Ok(is_same_digest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{digits, tag};
+    use crate::oci::reference::{Digest, Tag};
+
+    #[test]
+    fn a_key_has_one_tag_that_every_registry_takes_and_no_other_is_taken_for_one() {
+        let (digest, key) = (Digest::of(b"image"), Digest::of(b"key"));
+        let tag = tag(&digest, &key);
+        assert!(tag.parse::<Tag>().is_ok(), "{tag}");
+        assert_eq!(digits(&tag, &digest), Some(&key.hex()[..32]));
+        assert_eq!(digits(&tag, &Digest::of(b"other")), None);
+        let stem = format!("sha256-{}", digest.hex());
+        for other in [
+            stem.clone(),
+            format!("{stem}.sig"),
+            format!("{stem}.rebuilt-"),
+            format!("{tag}0"),
+            tag.replace(".r", ".R"),
+        ] {
+            assert_eq!(digits(&other, &digest), None, "{other}");
+        }
+    }
+}
