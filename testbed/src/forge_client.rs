@@ -3,6 +3,7 @@
 //! never by the product's name.
 
 mod answers;
+mod attachments;
 mod packages;
 mod pulls;
 mod removal;
@@ -21,7 +22,7 @@ use xtask::process::environment::Environment;
 use xtask::process::scratch::random_hex;
 use xtask::process::secret::Secret;
 
-pub use answers::{Release, Run, State, Status};
+pub use answers::{Asset, Release, Run, State, Status};
 pub use repository::Repository;
 
 use crate::services::forge::{ADMIN_TOKEN, URL};

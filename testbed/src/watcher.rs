@@ -176,10 +176,16 @@ impl Eyes {
         let tags = self.anonymous.tags()?;
         let now = Instant::now();
         for page in pages {
-            if !tags.contains(&page) {
-                self.violation(format!("the page of `{page}` is there before its image"));
+            if !tags.contains(&page.tag_name) {
+                self.violation(format!("the page of `{}` is there before its image", page.tag_name));
             }
-            self.report.first.entry(format!("page {page}")).or_insert(now);
+            for missing in page.missing_files()? {
+                self.violation(format!(
+                    "the page of `{}` names `{missing}`, which it has not",
+                    page.tag_name
+                ));
+            }
+            self.report.first.entry(format!("page {}", page.tag_name)).or_insert(now);
         }
         let mut judged = BTreeSet::new();
         for tag in tags.iter().filter(|tag| tag.starts_with('v')) {

@@ -1,6 +1,7 @@
 //! What a release leaves behind, and how it is read back: attestations and their envelopes, provenance, SBOM, page. Pure:
 //! nothing here asks anyone.
 
+pub mod assets;
 pub mod attached;
 pub mod attestation;
 pub mod bundle;

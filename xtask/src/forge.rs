@@ -8,6 +8,7 @@ use std::fmt;
 
 use anyhow::Result;
 
+use crate::evidence::assets::{Asset, Listed};
 use crate::evidence::page::{Page, PublishedPage};
 use crate::inputs::version::ReleaseTag;
 use crate::process::problem::Problem;
@@ -152,6 +153,13 @@ pub trait Read: Sync {
     /// When the forge cannot be asked.
     fn pages(&self) -> Result<Vec<PublishedPage>>;
 
+    /// The bytes of files of the page of `tag`, in their order, as anyone gets them by name, and with the credentials where not
+    /// everybody may; `None` where there are none.
+    ///
+    /// # Errors
+    /// Of each: when the forge cannot be asked for it.
+    fn assets(&self, tag: &ReleaseTag, wanted: &[&Listed]) -> Vec<Result<Option<Vec<u8>>>>;
+
     /// Whether the forge shows `highest`, the highest stable release, as its latest one; yes where that has no page.
     ///
     /// # Errors
@@ -188,13 +196,25 @@ pub trait Write: Read {
     /// When the forge refuses.
     fn protect(&self, rule: &Rule, maintainers: &[String]) -> Result<()>;
 
-    /// Publishes `page` in one go, never as a draft first, and returns its address.
+    /// Makes `page` as a draft, which nobody sees without a right to, and returns it; or the one that is there by now.
     ///
     /// # Errors
     /// When the forge refuses.
-    fn publish(&self, page: &Page) -> Result<String>;
+    fn draft(&self, page: &Page) -> Result<PublishedPage>;
 
-    /// Changes the published page to what `page` says.
+    /// Adds a file to the page.
+    ///
+    /// # Errors
+    /// When the forge refuses, or does not say that it has it: then it may have it nevertheless.
+    fn upload(&self, published: &PublishedPage, asset: &Asset) -> Result<()>;
+
+    /// Removes a file from the page, where it is still there.
+    ///
+    /// # Errors
+    /// When the forge refuses.
+    fn remove(&self, published: &PublishedPage, listed: &Listed) -> Result<()>;
+
+    /// Changes the page to what `page` says, and shows it to everyone.
     ///
     /// # Errors
     /// When the forge refuses.

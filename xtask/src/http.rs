@@ -3,6 +3,7 @@
 
 #[cfg(test)]
 mod hostile;
+mod redirect;
 mod request;
 mod response;
 mod retry;
@@ -22,6 +23,7 @@ use xshell::cmd;
 use crate::process::failure::Transient;
 use crate::process::{Runner, Watch, backoff};
 
+pub use redirect::{is_redirect, resolve};
 use request::Sink;
 pub use request::{Authorization, Request};
 pub use response::Response;

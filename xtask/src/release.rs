@@ -3,6 +3,7 @@
 //! What a step gives is what the next one takes, so that the wrong order does not compile: a [`build::Candidate`] is attested,
 //! what is attested is proven by the gates of [`crate::verify`], and only a [`Proven`] image gets a version tag.
 
+mod assets;
 mod attest;
 mod build;
 mod bundles;
@@ -28,7 +29,6 @@ use anyhow::Result;
 
 use crate::build::{ImageBuild, logins};
 use crate::evidence::commands::verify_commands;
-use crate::evidence::page::Format;
 use crate::http::Curl;
 use crate::inputs::Inputs;
 use crate::inputs::config::Config;
@@ -171,7 +171,7 @@ fn make_and_publish(context: &Context<'_>) -> Result<State> {
         (_, Made::Public(digest)) => return of_another_run(&digest),
     };
     withdraw::unless_refused(context, &candidate, || {
-        context.page(&proven, Format::NEWEST)?;
+        context.page(&proven)?;
         context.step(Step::Tag, &context.release.tagged(), || {
             tags::check_git_tag(context)?;
             let tag = context.release.tag().registry_tag();

@@ -14,10 +14,13 @@ pub mod survey;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context as _, Result, anyhow};
 
 use crate::evidence::attached::{self, Attestations};
 use crate::evidence::claims;
+use crate::evidence::page::PublishedPage;
 use crate::evidence::provenance::Smoked;
 use crate::forge::Read;
 use crate::inputs::PUBLIC_KEY;
@@ -40,6 +43,7 @@ use judge::{image, public};
 use observe::{ImageSeen, Place};
 use proven::{Disproved, Proven};
 
+pub use judge::assets::Due;
 pub use observe::keys::SharedHistory;
 pub use observe::store::Layout;
 pub use observe::{base_manifests, in_words, labels_of, seen};
@@ -153,7 +157,7 @@ fn public_once(verifier: &Verifier<'_>, digest: &Digest) -> Result<(Vec<Claim>, 
 
 fn proven(verifier: &Verifier<'_>, seen: &ImageSeen, digest: &Digest) -> Result<Proven> {
     let smoked: Smoked = image::smoked(&verifier.release, seen, digest)?;
-    Ok(Proven::new(digest, smoked))
+    Ok(Proven::new(digest, smoked, image::build_type(seen, digest)?))
 }
 
 fn image(verifier: &Verifier<'_>, digest: &Digest) -> Result<(ImageSeen, Vec<Claim>)> {
@@ -188,6 +192,22 @@ pub fn keys(
     judge::keys::judge(verifier.release.tag(), &observe::keys::keys(verifier, git, forge, shared))
 }
 
+/// What the names of the files of `page` that are ours give, as anyone gets it.
+///
+/// # Errors
+/// When the forge does not answer.
+pub fn assets(forge: &dyn Read, page: &PublishedPage) -> Result<BTreeMap<String, Vec<u8>>> {
+    observe::assets::downloaded(page, &|tag, wanted| forge.assets(tag, wanted)).map(|found| found.bytes)
+}
+
+/// Whether cosign accepts the `signature` of the digests `sums` of a page's files; `Err` of the inner result is its no.
+///
+/// # Errors
+/// When cosign cannot be run.
+pub fn sums(verifier: &Verifier<'_>, signature: &[u8], sums: &[u8]) -> Result<Result<(), String>> {
+    observe::assets::check_sums(verifier, signature, sums)
+}
+
 /// Whether cosign accepts `digest` as `tag`, another release than the one at hand, by the same key.
 ///
 /// # Errors
@@ -197,13 +217,13 @@ pub fn signature(verifier: &Verifier<'_>, tag: &ReleaseTag, digest: &Digest) -> 
 }
 
 /// The gate at the end: everything that is public says the same. Where a higher version is released, `latest` is its
-/// business: its run may be about to move it.
+/// business: its run may be about to move it. `attested` is what is attached to the image by now.
 ///
 /// Gives what is false, in words; `None` when every claim holds.
 ///
 /// # Errors
 /// When a claim could not be checked and none is false.
-pub fn closed(verifier: &Verifier<'_>, digest: &Digest) -> Result<Option<String>> {
+pub fn closed(verifier: &Verifier<'_>, digest: &Digest, attested: Due) -> Result<Option<String>> {
     let (registry, release) = (verifier.registry, &verifier.release);
     let tag = release.tag().registry_tag();
     let public = || {
@@ -213,7 +233,8 @@ pub fn closed(verifier: &Verifier<'_>, digest: &Digest) -> Result<Option<String>
     };
     let (seen, common) = both(public, || Ok(observe::common(registry, None)))?;
     crate::process::interrupt::check()?;
-    let mut claims = public::judge(release, digest, verifier.key_address().as_deref(), &seen, None);
+    let mut claims =
+        public::judge(release, digest, verifier.key_address().as_deref(), &seen, None, &Ok(attested));
     if !common.latest.as_ref().is_ok_and(|latest| !latest.belongs_to(release.tag())) {
         claims.push(public::latest(&common.latest));
     }

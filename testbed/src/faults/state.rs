@@ -101,11 +101,23 @@ impl State {
         }
         let pages: Vec<_> = self.pages.iter().filter(|page| page.tag_name == *tag).collect();
         match pages.as_slice() {
-            [found] if is_same(found, page) => {}
+            [found] if is_same(found, page) => {
+                let (found, expected) = (files(found), files(page));
+                if found != expected {
+                    faults.push(format!("the page of `{tag}` has the files {found:?} and not {expected:?}"));
+                }
+            }
             [found] => faults.push(format!("the page of `{tag}` is {found:?} and not {page:?}")),
             found => faults.push(format!("`{tag}` has {} pages", found.len())),
         }
     }
+}
+
+/// The names of a page's files, each as often as it is there. What is in them is for `xtask verify` to say.
+fn files(page: &Release) -> Vec<&str> {
+    let mut names: Vec<_> = page.assets.iter().map(|asset| asset.name.as_str()).collect();
+    names.sort_unstable();
+    names
 }
 
 /// The address and the forge's own number may be others.
@@ -117,7 +129,7 @@ fn is_same(one: &Release, other: &Release) -> bool {
 #[cfg(test)]
 mod tests {
     use super::State;
-    use crate::forge_client::Release;
+    use crate::forge_client::{Asset, Release};
     use crate::watcher::{BUNDLE_TYPES, PREDICATE_TYPES};
     use std::collections::BTreeMap;
 
@@ -129,6 +141,7 @@ mod tests {
             .map(|tag| (tag.to_owned(), "sha256:bb".to_owned()));
         let layers = [attested, vec![String::new()], bundles];
         let page = Release {
+            id: 1,
             tag_name: "v0.1.0".to_owned(),
             target_commitish: "c".to_owned(),
             name: "carol".to_owned(),
@@ -136,6 +149,7 @@ mod tests {
             draft: false,
             prerelease: false,
             html_url: String::new(),
+            assets: vec![Asset { id: 1, name: "SHA256SUMS".to_owned() }],
         };
         State {
             layers: own.iter().map(|(tag, _)| tag.clone()).zip(layers).collect(),
@@ -156,7 +170,7 @@ mod tests {
             state.faults(&[&made], &made).join("; ")
         };
         assert_eq!(faults(|_| {}), "");
-        let cases: [(Change, &str); 11] = [
+        let cases: [(Change, &str); 13] = [
             (|s| drop(s.tags.remove("sha256-aa")), "there is no `sha256-aa`"),
             (|s| drop(s.layers.get_mut("sha256-aa").unwrap().pop()), "`sha256-aa` has the layers"),
             (
@@ -173,6 +187,11 @@ mod tests {
             ),
             (|s| s.pages[0].body.push('x'), "the page of `v0.1.0` is "),
             (|s| s.pages.push(s.pages[0].clone()), "`v0.1.0` has 2 pages"),
+            (|s| drop(s.pages[0].assets.pop()), "the page of `v0.1.0` has the files []"),
+            (
+                |s| s.pages[0].assets.push(Asset { id: 2, name: "SHA256SUMS".to_owned() }),
+                "has the files [\"SHA256SUMS\", \"SHA256SUMS\"]",
+            ),
             (|s| s.latest_page = None, "the forge's latest page is None"),
         ];
         for (change, expected) in cases {

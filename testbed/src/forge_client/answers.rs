@@ -158,6 +158,8 @@ pub struct Status {
 /// A release page.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 pub struct Release {
+    /// The forge's own number for it.
+    pub id: u64,
     /// The tag that it is about.
     pub tag_name: String,
     /// What it was made for: a commit, a branch, or nothing.
@@ -172,6 +174,18 @@ pub struct Release {
     pub prerelease: bool,
     /// Where a person reads it.
     pub html_url: String,
+    /// Its files.
+    #[serde(default)]
+    pub assets: Vec<Asset>,
+}
+
+/// A file of a release.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Asset {
+    /// The forge's own number for it.
+    pub id: u64,
+    /// Its name; two may have the same.
+    pub name: String,
 }
 
 #[cfg(test)]

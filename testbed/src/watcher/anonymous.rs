@@ -4,12 +4,35 @@ use std::collections::BTreeSet;
 
 use anyhow::Result;
 use serde::Deserialize;
+use xtask::evidence::assets;
+use xtask::evidence::page::Format;
+
+use crate::forge_client::Asset;
 
 use super::http::{Answer, Server};
 
 /// A manifest is only shown to who says which kinds it takes.
 const ACCEPT: &str = "Accept: application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
     application/vnd.docker.distribution.manifest.list.v2+json";
+
+/// A release page, as far as it is looked at.
+#[derive(Deserialize)]
+pub(super) struct Page {
+    pub(super) tag_name: String,
+    pub(super) body: String,
+    pub(super) assets: Vec<Asset>,
+}
+
+impl Page {
+    /// The files that a page's commands name and that it has not. A page that a person made names none.
+    pub(super) fn missing_files(&self) -> Result<Vec<String>> {
+        if Format::of(&self.body) != Ok(Format::Two) {
+            return Ok(Vec::new());
+        }
+        let has = |name: &String| self.assets.iter().any(|asset| asset.name == *name);
+        Ok(assets::names(&self.tag_name.parse()?).into_iter().filter(|name| !has(name)).collect())
+    }
+}
 
 /// An anonymous client of one project.
 pub(super) struct Anonymous {
@@ -28,15 +51,10 @@ impl Anonymous {
         Ok(anonymous)
     }
 
-    /// The tags of all release pages.
-    pub(super) fn pages(&self) -> Result<Vec<String>> {
-        #[derive(Deserialize)]
-        struct Page {
-            tag_name: String,
-        }
+    /// All release pages.
+    pub(super) fn pages(&self) -> Result<Vec<Page>> {
         let path = format!("/api/v1/repos/{}/releases?limit=50", self.name);
-        let pages: Vec<Page> = self.server.ask("GET", &path, &[])?.json()?;
-        Ok(pages.into_iter().map(|page| page.tag_name).collect())
+        self.server.ask("GET", &path, &[])?.json()
     }
 
     /// All tags of the image; none where there is no image.
@@ -87,5 +105,28 @@ impl Anonymous {
         }
         let path = format!("/v2/token?service=container_registry&scope=repository:{}:pull", self.name);
         Ok(self.server.ask("GET", &path, &[])?.json::<Token>()?.token)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Page;
+    use serde_json::json;
+    use xtask::evidence::assets;
+    use xtask::evidence::page::Format;
+
+    #[test]
+    fn a_page_has_every_file_that_it_names() {
+        let page = |body: &str, assets: &[&str]| -> Page {
+            let assets: Vec<_> = assets.iter().map(|name| json!({ "id": 1, "name": name })).collect();
+            let page = json!({ "tag_name": "v0.1.0", "body": body, "assets": assets });
+            serde_json::from_value(page).unwrap()
+        };
+        let mark = Format::Two.mark();
+        let names = assets::names(&"v0.1.0".parse().unwrap());
+        let all: Vec<_> = names.iter().map(String::as_str).collect();
+        assert!(page(&mark, &all).missing_files().unwrap().is_empty());
+        assert_eq!(page(&mark, &all[1..]).missing_files().unwrap(), names[..1]);
+        assert!(page("by hand", &[]).missing_files().unwrap().is_empty());
     }
 }

@@ -2,6 +2,7 @@
 //! user and a repository of its own; nothing here asks which forge it is.
 
 mod adopted;
+mod assets;
 mod bundles;
 mod cleaned;
 mod conflicts;

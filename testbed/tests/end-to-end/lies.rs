@@ -20,12 +20,14 @@ macro_rules! of_an_image {
             // Which image the page is about, nobody knows.
             "page.image",
             "page.commands",
+            "page.assets",
             $($more),*
         ]
     };
 }
 
 mod attached;
+mod files;
 mod honest;
 mod image;
 mod judge;

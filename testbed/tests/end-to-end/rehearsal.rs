@@ -40,7 +40,7 @@ fn without_tags_it_is_v0_1_0_at_head() -> Result<()> {
         assert!(run.field("image")?.ends_with(&format!("/{REPOSITORY}:v0.1.0")), "{}", run.stdout);
         let page = checkout.top().join("target/rehearsal/v0.1.0.md");
         assert_eq!(Path::new(run.field("page")?).canonicalize()?, page.canonicalize()?);
-        assert_eq!(checkout.pages()?, ["cosign.pub", "v0.1.0.json", "v0.1.0.md"]);
+        assert_eq!(checkout.pages()?, ["cosign.pub", "v0.1.0", "v0.1.0.json", "v0.1.0.md"]);
         Ok(())
     })
 }

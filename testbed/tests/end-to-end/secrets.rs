@@ -167,9 +167,14 @@ fn places(checkout: &Checkout, run: &Finished) -> Result<Vec<(String, Vec<u8>)>>
         ("the provenance".to_owned(), provenance(checkout, run)?.to_string().into_bytes()),
         ("the SBOM".to_owned(), predicate(checkout, run, 2)?.to_string().into_bytes()),
     ];
-    for name in checkout.pages()? {
-        let bytes = std::fs::read(checkout.top().join("target/rehearsal").join(&name))?;
-        places.push((name, bytes));
+    let rehearsal = checkout.top().join("target/rehearsal");
+    for directory in [rehearsal.clone(), rehearsal.join("v0.1.0")] {
+        for entry in std::fs::read_dir(directory)? {
+            let path = entry?.path();
+            if path.is_file() {
+                places.push((path.display().to_string(), std::fs::read(&path)?));
+            }
+        }
     }
     let pinned = run.pinned()?;
     let (name, _) = pinned.split_once('@').context("the image has no digest")?;

@@ -170,6 +170,17 @@ pub fn is_attestation(bytes: &[u8], digest: &Digest) -> bool {
     Attested::ALL.iter().any(is_of)
 }
 
+/// The bundle of bytes that are no statement: their digest, and their signature in base64, as cosign 3 writes one.
+#[must_use]
+pub fn of_blob(bytes: &[u8], signature: &str, hint: &Hint) -> Vec<u8> {
+    let digest = STANDARD.encode(sha2::Sha256::digest(bytes));
+    format!(
+        r#"{{"mediaType":"{MEDIA_TYPE}","verificationMaterial":{{"publicKey":{{"hint":"{}"}}}},"messageSignature":{{"messageDigest":{{"algorithm":"SHA2_256","digest":"{digest}"}},"signature":"{signature}"}}}}"#,
+        hint.0
+    )
+    .into_bytes()
+}
+
 /// Everything of a bundle before its envelope.
 fn head(hint: &Hint) -> String {
     format!(

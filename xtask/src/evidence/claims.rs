@@ -58,6 +58,8 @@ pub const PAGE_STATE: &str = "page.state";
 pub const PAGE_IMAGE: &str = "page.image";
 /// Its commands are those that were run.
 pub const PAGE_COMMANDS: &str = "page.commands";
+/// It has the release's evidence as files.
+pub const PAGE_ASSETS: &str = "page.assets";
 /// `latest` is on the highest stable version.
 pub const LATEST: &str = "latest";
 /// The commit gives the same content: with `verify --rebuild`.
@@ -91,7 +93,8 @@ pub const OF_IMAGE: [&str; 19] = [
 ];
 
 /// The claims about what is public under the release's names.
-pub const OF_NAMES: [&str; 6] = [TAG_IMAGE, TAG_GIT, PAGE_STATE, PAGE_IMAGE, PAGE_COMMANDS, LATEST];
+pub const OF_NAMES: [&str; 7] =
+    [TAG_IMAGE, TAG_GIT, PAGE_STATE, PAGE_IMAGE, PAGE_COMMANDS, PAGE_ASSETS, LATEST];
 
 /// The claims about the tagged commit, which are judged from a clone.
 pub const OF_SOURCE: [&str; 2] = [SOURCE_BRANCH, TAG_SIGNED];

@@ -1,5 +1,6 @@
 //! The commands that anyone checks an image with, as the page prints them and as the release itself runs them.
 
+use crate::evidence::assets::{SIGNATURE, SUMS};
 use crate::evidence::attached::TEST_RESULT_PREDICATE;
 use crate::inputs::release::Release;
 use crate::oci::reference::Digest;
@@ -20,4 +21,10 @@ pub fn verify_commands(release: &Release<'_>, digest: &Digest) -> [VerifyCommand
 #[must_use]
 pub fn test_result_command(release: &Release<'_>, digest: &Digest) -> VerifyCommand {
     VerifyCommand::attestation(release.key_name, TEST_RESULT_PREDICATE, release.image, digest)
+}
+
+/// The signature of the digests of the files on the page.
+#[must_use]
+pub fn sums_command(release: &Release<'_>) -> VerifyCommand {
+    VerifyCommand::blob(release.key_name, SIGNATURE, SUMS)
 }

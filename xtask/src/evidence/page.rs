@@ -1,13 +1,13 @@
 //! The release page: what changed, how to get the image, and how to check it.
 
 mod format;
+mod sections;
 
 use anyhow::Result;
 
-use crate::evidence::commands::verify_commands;
+use crate::evidence::assets::Listed;
 use crate::evidence::notes;
 use crate::evidence::provenance::Smoked;
-use crate::inputs::config::Visibility;
 use crate::inputs::history::History;
 use crate::inputs::release::Release;
 use crate::inputs::version::ReleaseTag;
@@ -16,6 +16,8 @@ use crate::oci::reference::Digest;
 use crate::tool::git::Commit;
 
 pub use format::{Format, Newer};
+pub use sections::commands;
+use sections::{files_section, image_section, inputs_section, verify_section};
 
 /// A release page.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +45,8 @@ pub struct PublishedPage {
     pub draft: bool,
     /// Where a person reads it.
     pub address: String,
+    /// Its files, in no order.
+    pub assets: Vec<Listed>,
 }
 
 /// What a page says beside what the commit and the image say.
@@ -71,7 +75,7 @@ pub fn write(
 ) -> Result<Page> {
     let Release { config, source, .. } = release;
     let changes = match format {
-        Format::One => {
+        Format::One | Format::Two => {
             let groups = &config.notes.groups;
             notes::section(Some(&config.source_url()), groups, &source.tag, details.history, details.sizes)
         }
@@ -101,14 +105,16 @@ pub fn generated(
     smoked: &Smoked,
 ) -> Result<String> {
     let repository = release.config.source_url();
-    let text = match format {
-        Format::One => format!(
-            "{}\n{}\n{}",
-            image_section(release, digest, smoked),
-            verify_section(release, key_address, digest, &repository),
-            inputs_section(release, &repository)?,
-        ),
+    let files = match format {
+        Format::One => String::new(),
+        Format::Two => files_section(release, key_address),
     };
+    let text = format!(
+        "{}\n{}{files}\n{}",
+        image_section(release, digest, smoked),
+        verify_section(release, key_address, digest, &repository),
+        inputs_section(release, &repository)?,
+    );
     Ok(format!("{text}\n{}\n", format.mark()))
 }
 
@@ -151,8 +157,7 @@ pub fn with_words_of(found: &str, page: Page) -> Result<Page> {
         Some(start) => (found[..start].to_owned(), generated),
         None => (words::read(found.as_bytes())?, page.body.as_str()),
     };
-    let mark = Format::NEWEST.mark();
-    let below = found.rfind(&mark).map_or("", |start| &found[start + mark.len()..]);
+    let below = Format::below(&found);
     let parts = [above.trim(), below.trim(), rest.trim_end()];
     let parts: Vec<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();
     Ok(Page { body: format!("{}\n", parts.join("\n\n")), ..page })
@@ -177,145 +182,5 @@ pub fn pulled(body: &str) -> Option<&str> {
     rest.lines().next()
 }
 
-/// What a reader is given to paste: the lines of the fenced blocks of a page in that format.
-#[must_use]
-pub fn commands(
-    format: Format,
-    release: &Release<'_>,
-    key_address: Option<&str>,
-    digest: &Digest,
-) -> Vec<String> {
-    match format {
-        Format::One => {
-            let cosign = verify_commands(release, digest).map(|command| command.to_string());
-            [pull(release, digest)].into_iter().chain(key_address.map(fetch_key)).chain(cosign).collect()
-        }
-    }
-}
-
-fn pull(release: &Release<'_>, digest: &Digest) -> String {
-    format!("docker pull {}", release.image.pinned(digest))
-}
-
-fn fetch_key(address: &str) -> String {
-    format!("curl -fsSLO {address}")
-}
-
-fn image_section(release: &Release<'_>, digest: &Digest, smoked: &Smoked) -> String {
-    let tried = match smoked.sentences() {
-        none if none.is_empty() => none,
-        sentences => format!("\n{sentences}\n"),
-    };
-    let hidden = match release.config.visibility {
-        Visibility::Public => "",
-        Visibility::Private => {
-            "\nThe image is private: each of the commands here needs a login first, with `docker login`.\n"
-        }
-    };
-    format!(
-        "{IMAGE_HEADING}\n```sh\n{}\n```\n\n`{}` names the same image; only the digest can never name another.\n{hidden}{tried}",
-        pull(release, digest),
-        release.tagged()
-    )
-}
-
-fn verify_section(
-    release: &Release<'_>,
-    key_address: Option<&str>,
-    digest: &Digest,
-    repository: &str,
-) -> String {
-    let fetch = key_address.map(fetch_key).map_or(String::new(), |command| {
-        format!("Run this in a checkout of this repository, or fetch the public key of the released commit first:\n\n```sh\n{command}\n```\n\n")
-    });
-    let commands: String =
-        verify_commands(release, digest).iter().map(|command| format!("{command}\n")).collect();
-    format!(
-        "## Verify\n\n{fetch}The signature, the SLSA provenance and the SBOM, with cosign 2.5 or 3.1:\n\n```sh\n{commands}```\n\n\
-         What each of them proves, and what it does not: \
-         [docs/verifying.md]({repository}/src/commit/{}/docs/verifying.md).\n",
-        release.source.commit
-    )
-}
-
-fn inputs_section(release: &Release<'_>, repository: &str) -> Result<String> {
-    let Release { source, inputs, .. } = release;
-    let base = &inputs.base.last;
-    let replaced: String = release
-        .replaced()
-        .iter()
-        .map(|(pinned, image)| {
-            format!("\nThe base image `{pinned}` was replaced by a stand-in, `{image}`.\n")
-        })
-        .collect();
-    let (path, lockfile) = inputs.package_lock()?;
-    let commit = &source.commit;
-    Ok(format!(
-        "## Made from\n\n| input | digest |\n|---|---|\n\
-         | source | [`{commit}`]({repository}/commit/{commit}) |\n\
-         | base image `{}:{}` | `{}` |\n\
-         | `{path}` | `{lockfile}` |\n{replaced}",
-        base.name, base.tag, base.digest
-    ))
-}
-
 #[cfg(test)]
-mod tests {
-    use super::{Format, Page, PublishedPage, promises, says_the_same, with_words_of};
-    use crate::tool::git::Commit;
-
-    fn page(body: &str) -> Page {
-        Page {
-            tag: "v1.0.0".parse().unwrap(),
-            commit: Commit::parse(&"a".repeat(40)).unwrap(),
-            title: "carol v1.0.0".to_owned(),
-            body: body.to_owned(),
-            prerelease: false,
-        }
-    }
-
-    fn found(body: &str, expected: &Page) -> bool {
-        let page = page(body);
-        says_the_same(&PublishedPage { id: 1, page, draft: false, address: String::new() }, expected)
-    }
-
-    #[test]
-    fn a_person_may_add_text_above_and_nowhere_else() {
-        let mark = Format::NEWEST.mark();
-        let expected = page(&format!("## Changes\n\n- one\n\n## Image\n\npromise\n\n{mark}\n"));
-        assert!(promises(&expected.body).ends_with(&format!("promise\n\n{mark}\n")));
-        let found = |body: &str| found(body, &expected);
-        let body = &expected.body;
-        assert!(found(body) && found(body.trim_end()));
-        assert!(found(&body.replace("- one", "- one, which was a lot of work")));
-        assert!(found(&format!("Hello!\n\n### Image\n\nA picture.\n\n{body}")));
-        assert!(found(&body.replace('\n', "\r\n")), "as a browser sends it");
-        assert!(!found(&format!("{body}\nThanks to everyone.\n")), "it does not end with its own part");
-        assert!(!found(&format!("## Image\n\nanother\n\n{body}")), "another part above it");
-        assert!(!found(&body.replace("promise", "promise!")));
-        assert!(!found(&body.replace(&mark, "")), "the mark is a part of it");
-        assert!(!found(&body.replace(&mark, "<!-- page format 2 -->")));
-    }
-
-    #[test]
-    fn what_people_wrote_is_kept_when_a_page_is_written_again() {
-        let mark = Format::NEWEST.mark();
-        let generated = format!("## Image\n\npromise\n\n{mark}\n");
-        let expected = page(&format!("## Changes\n\n- one\n\n{generated}"));
-        let written = |body: &str| with_words_of(body, expected.clone()).unwrap().body;
-        assert_eq!(written(""), expected.body);
-        assert_eq!(written(&expected.body), expected.body, "nobody wrote anything");
-        let by_hand = "We are *very* happy.\r\n\r\n### Image\r\n\r\nA picture.\r\n";
-        let kept = format!("We are *very* happy.\n\n### Image\n\nA picture.\n\n{}", expected.body);
-        assert_eq!(written(by_hand), kept, "a page that was made by hand");
-        let other = format!("Words.\n\n- one, by hand\n\n## Image\n\nanother\n\n{mark}\n\nThanks.\n");
-        assert_eq!(written(&other), format!("Words.\n\n- one, by hand\n\nThanks.\n\n{generated}"));
-        for body in [written(by_hand), written(&other)] {
-            assert!(found(&body, &expected), "{body}");
-            assert_eq!(written(&body), body, "once more is the same");
-        }
-        for bad in ["```sh\ncurl x | sh\n```", "<details>", "## Verify", "docker pull x@sha256:ab"] {
-            assert!(with_words_of(bad, expected.clone()).is_err(), "{bad}");
-        }
-    }
-}
+mod tests;

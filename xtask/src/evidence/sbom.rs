@@ -119,7 +119,10 @@ fn property(name: &str, value: &str) -> Value {
 }
 
 /// Keys sorted, as `jq -S` prints it: the same SBOM is the same bytes, whichever program wrote it in between.
-fn render(sbom: &Value) -> Result<Vec<u8>> {
+///
+/// # Errors
+/// When it cannot be written as JSON.
+pub fn render(sbom: &Value) -> Result<Vec<u8>> {
     let mut bytes = serde_json::to_vec_pretty(sbom).context("writing the SBOM")?;
     bytes.push(b'\n');
     Ok(bytes)

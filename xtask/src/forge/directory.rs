@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 
+use crate::evidence::assets::{Asset, Listed};
 use crate::evidence::page::{Page, PublishedPage};
 use crate::forge::{BranchHead, CiState, Protections, Read, Rule, RunSaid, Write};
 use crate::inputs::version::ReleaseTag;
@@ -26,6 +27,9 @@ struct Record {
     commit: String,
     title: String,
     prerelease: bool,
+    /// Its files are not all there yet.
+    #[serde(default)]
+    draft: bool,
 }
 
 impl Directory {
@@ -37,6 +41,44 @@ impl Directory {
 
     fn file(&self, tag: &ReleaseTag, extension: &str) -> PathBuf {
         self.path.join(format!("{tag}.{extension}"))
+    }
+
+    /// Where the files of a page are. Their names are those of this program.
+    fn files(&self, tag: &ReleaseTag) -> PathBuf {
+        self.path.join(tag.to_string())
+    }
+
+    fn listed(&self, tag: &ReleaseTag) -> Result<Vec<Listed>> {
+        let files = self.files(tag);
+        let doing = || format!("listing `{}`", files.display());
+        let entries = match fs::read_dir(&files) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(error).with_context(doing),
+        };
+        let mut listed = Vec::new();
+        for entry in entries {
+            let entry = entry.with_context(doing)?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            listed.push(Listed { id: 0, name, size: entry.metadata().with_context(doing)?.len() });
+        }
+        Ok(listed)
+    }
+
+    fn write(&self, page: &Page, draft: bool) -> Result<PublishedPage> {
+        let text = self.file(&page.tag, "md");
+        write_whole(&text, page.body.as_bytes())?;
+        let record = Record {
+            tag: page.tag.to_string(),
+            commit: page.commit.to_string(),
+            title: page.title.clone(),
+            prerelease: page.prerelease,
+            draft,
+        };
+        // Last: a page exists once its record does.
+        write_whole(&self.file(&page.tag, "json"), &serde_json::to_vec_pretty(&record)?)?;
+        let (page, address) = (page.clone(), text.display().to_string());
+        Ok(PublishedPage { id: 0, draft, address, assets: self.listed(&page.tag)?, page })
     }
 }
 
@@ -89,7 +131,8 @@ impl Read for Directory {
         let commit = Commit::parse(&record.commit)?;
         let page =
             Page { tag: tag.clone(), commit, title: record.title, body, prerelease: record.prerelease };
-        Ok(Some(PublishedPage { id: 0, page, draft: false, address: text.display().to_string() }))
+        let (draft, address, assets) = (record.draft, text.display().to_string(), self.listed(tag)?);
+        Ok(Some(PublishedPage { id: 0, page, draft, address, assets }))
     }
 
     fn pages(&self) -> Result<Vec<PublishedPage>> {
@@ -103,6 +146,14 @@ impl Read for Directory {
             }
         }
         Ok(pages)
+    }
+
+    fn assets(&self, tag: &ReleaseTag, wanted: &[&Listed]) -> Vec<Result<Option<Vec<u8>>>> {
+        let read = |listed: &&Listed| {
+            let file = self.files(tag).join(&listed.name);
+            fs::read(&file).map(Some).with_context(|| format!("reading `{}`", file.display()))
+        };
+        wanted.iter().map(read).collect()
     }
 
     fn shows_as_latest(&self, _highest: &ReleaseTag) -> Result<bool> {
@@ -131,22 +182,23 @@ impl Write for Directory {
         bail!("a directory has no rules, and was asked for one about {rule}")
     }
 
-    fn publish(&self, page: &Page) -> Result<String> {
-        let text = self.file(&page.tag, "md");
-        write_whole(&text, page.body.as_bytes())?;
-        let record = Record {
-            tag: page.tag.to_string(),
-            commit: page.commit.to_string(),
-            title: page.title.clone(),
-            prerelease: page.prerelease,
-        };
-        // Last: a page exists once its record does.
-        write_whole(&self.file(&page.tag, "json"), &serde_json::to_vec_pretty(&record)?)?;
-        Ok(text.display().to_string())
+    fn draft(&self, page: &Page) -> Result<PublishedPage> {
+        self.write(page, true)
+    }
+
+    fn upload(&self, published: &PublishedPage, asset: &Asset) -> Result<()> {
+        let files = self.files(&published.page.tag);
+        fs::create_dir_all(&files).with_context(|| format!("making `{}`", files.display()))?;
+        write_whole(&files.join(&asset.name), &asset.bytes)
+    }
+
+    fn remove(&self, published: &PublishedPage, listed: &Listed) -> Result<()> {
+        let file = self.files(&published.page.tag).join(&listed.name);
+        fs::remove_file(&file).with_context(|| format!("removing `{}`", file.display()))
     }
 
     fn update(&self, _published: &PublishedPage, page: &Page) -> Result<()> {
-        self.publish(page).map(|_address| ())
+        self.write(page, false).map(|_page| ())
     }
 
     fn settle_latest(&self, _highest: &ReleaseTag) -> Result<bool> {
@@ -167,6 +219,7 @@ fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::Directory;
+    use crate::evidence::assets::Asset;
     use crate::evidence::page::Page;
     use crate::forge::{Read as _, Write as _};
     use crate::process::scratch::Scratch;
@@ -184,8 +237,18 @@ mod tests {
             prerelease: true,
         };
         assert_eq!(forge.page(&page.tag).unwrap(), None);
-        forge.publish(&page).unwrap();
-        assert_eq!(forge.page(&page.tag).unwrap().unwrap().page, page);
+        let draft = forge.draft(&page).unwrap();
+        assert!(draft.draft);
+        let asset = Asset { name: "SHA256SUMS".to_owned(), bytes: b"x".to_vec() };
+        forge.upload(&draft, &asset).unwrap();
+        forge.update(&draft, &page).unwrap();
+        let found = forge.page(&page.tag).unwrap().unwrap();
+        assert_eq!((&found.page, found.draft), (&page, false));
+        let listed = &found.assets[0];
+        assert_eq!((listed.name.as_str(), listed.size), ("SHA256SUMS", 1));
+        assert_eq!(forge.assets(&page.tag, &[listed]).pop().unwrap().unwrap(), Some(asset.bytes));
+        forge.remove(&found, listed).unwrap();
+        assert_eq!(forge.page(&page.tag).unwrap().unwrap().assets, []);
         let mut names: Vec<_> = scratch
             .path()
             .read_dir()
@@ -193,6 +256,6 @@ mod tests {
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
             .collect();
         names.sort();
-        assert_eq!(names, ["v1.0.0-rc.1.json", "v1.0.0-rc.1.md"]);
+        assert_eq!(names, ["v1.0.0-rc.1", "v1.0.0-rc.1.json", "v1.0.0-rc.1.md"]);
     }
 }

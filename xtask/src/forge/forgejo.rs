@@ -2,6 +2,7 @@
 //! Decisions follow status codes and JSON fields, never the words of a message.
 
 mod answers;
+mod assets;
 mod branches;
 mod checks;
 mod protections;

@@ -103,6 +103,11 @@ impl Legacy {
         build_type(provenance, digest)
     }
 
+    /// What is attested, and each envelope.
+    pub(super) fn envelopes(&self) -> &[(Attested, Vec<u8>)] {
+        &self.envelopes
+    }
+
     fn bundles(&self, signature: &Bundle, hint: &Hint) -> Vec<Bundle> {
         let bundle = |(of, envelope): &(Attested, Vec<u8>)| Bundle::new(Of::Attestation(*of), envelope, hint);
         let attested = self.envelopes.iter().map(bundle);

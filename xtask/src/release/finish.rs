@@ -8,7 +8,7 @@ use crate::release::plan::Plan;
 use crate::release::state::State;
 use crate::release::step::Step;
 use crate::release::tags::Published;
-use crate::release::{Context, conflict, tags};
+use crate::release::{Context, assets, conflict, tags};
 use crate::verify;
 use crate::verify::known::Known;
 
@@ -38,7 +38,8 @@ pub(super) fn run(context: &Context<'_>, mut state: State) -> Result<Finished> {
         let (plan, (published, _)) = plan_of(context, &now)?;
         changed |= latest_step(context, &plan, &now.known, published)?;
         let closed = context.step(Step::Close, "", || {
-            let Some(wrong) = verify::closed(&context.verifier(), published.digest())? else {
+            let attested = assets::attested(context, published)?;
+            let Some(wrong) = verify::closed(&context.verifier(), published.digest(), attested)? else {
                 let removes = plan.does(Step::Close);
                 return Ok(Closed::Right(removes && tags::remove_candidates(context, &now.known)?));
             };
@@ -100,18 +101,20 @@ fn page_step(context: &Context<'_>, state: State) -> Result<(String, State, bool
     context.step(Step::Page, &title, || {
         let (found, image) = (state.page, state.image);
         let (published, page) = image.context("there is no page to publish")?;
-        let address = match &found {
-            Some(found) => {
-                let page = page::with_words_of(&found.page.body, page).with_context(|| {
-                    format!(
-                        "keeping what people wrote on {}: change that in the browser, and run this again",
-                        found.address
-                    )
-                })?;
-                forge.update(found, &page).map(|()| found.address.clone())?
-            }
-            None => forge.publish(&context.new_page(published.proven())?)?,
+        // Nobody sees the page before its files are there.
+        let found = match found {
+            Some(found) => found,
+            None => forge.draft(&context.new_page(published.proven())?)?,
         };
+        let page = page::with_words_of(&found.page.body, page).with_context(|| {
+            format!(
+                "keeping what people wrote on {}: change that in the browser, and run this again",
+                found.address
+            )
+        })?;
+        assets::complete(context, &published)?;
+        forge.update(&found, &page)?;
+        let address = found.address;
         Ok((address, State::of_published(context, published)?, true))
     })
 }

@@ -11,12 +11,12 @@ use crate::process::shown;
 use crate::verify::proven::Proven;
 
 impl Context<'_> {
-    /// The page of a proven image, in a format.
+    /// The page of a proven image.
     ///
     /// # Errors
     /// When it is larger than a page may be.
-    pub fn page(&self, proven: &Proven, format: Format) -> Result<Page> {
-        self.page_with(proven, format, None)
+    pub fn page(&self, proven: &Proven) -> Result<Page> {
+        self.page_with(proven, None)
     }
 
     /// The page that is published where there is none: it also tells how much the image grew since the previous release.
@@ -29,7 +29,7 @@ impl Context<'_> {
             self.line(Step::Page, &format!("without the sizes of images: {}", shown::error(&error)));
             None
         });
-        self.page_with(proven, Format::NEWEST, sizes.as_ref())
+        self.page_with(proven, sizes.as_ref())
     }
 
     /// `None` where there is nothing to compare with: a first release, or a previous one in another registry.
@@ -40,7 +40,7 @@ impl Context<'_> {
         Ok(registry.sizes(&digest.to_string())?.map(|after| Sizes { before, after }))
     }
 
-    fn page_with(&self, proven: &Proven, format: Format, sizes: Option<&Sizes>) -> Result<Page> {
+    fn page_with(&self, proven: &Proven, sizes: Option<&Sizes>) -> Result<Page> {
         let key_address = self.verifier().key_address();
         let details = Details {
             history: &self.history,
@@ -48,6 +48,7 @@ impl Context<'_> {
             is_of_work_tree: self.target.invocation.is_of_work_tree(),
             sizes,
         };
+        let format = Format::of_release(proven.build_type());
         page::write(format, &self.release, &details, proven.digest(), proven.smoked())
     }
 }

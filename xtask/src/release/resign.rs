@@ -79,8 +79,11 @@ fn store(context: &Context<'_>, digest: &Digest, signature: &Signature) -> Resul
     bundles::show(registry, &subject, legacy, uploaded, signature)
 }
 
-/// A bundle by another key than the release's would be somebody else's.
-fn check_key(context: &Context<'_>) -> Result<()> {
+/// What another key than the release's signs would be somebody else's.
+///
+/// # Errors
+/// A [`crate::process::failure::Refusal`] when the private key is another one's.
+pub(super) fn check_key(context: &Context<'_>) -> Result<()> {
     let derived = context.tools.cosign.public_key(&context.target.key).map_err(refused)?;
     let verifier = context.verifier();
     let committed = verifier.public_key().map_err(refused)?;

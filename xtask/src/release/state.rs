@@ -8,9 +8,9 @@ use crate::evidence::claims::{About, about};
 use crate::evidence::page::{self, Format, Page, PublishedPage};
 use crate::oci::reference::{Digest, Tag};
 use crate::process::parallel::both;
-use crate::release::Context;
 use crate::release::plan::{Facts, Found};
 use crate::release::tags::Published;
+use crate::release::{Context, assets};
 use crate::verify;
 use crate::verify::claim::{Claim, Verdict};
 use crate::verify::known::Known;
@@ -111,16 +111,15 @@ impl State {
                 Ok((target.forge.page(tag)?, mark))
             },
         )?;
-        // A page keeps the format that it was written in, and what a newer xtask wrote is not for this one to change.
-        let format = page.as_ref().map_or(Ok(Format::NEWEST), |found| Format::of(&found.page.body));
         let write = |published: Published| {
-            let page = context.page(published.proven(), *format.as_ref().unwrap_or(&Format::NEWEST))?;
+            let page = context.page(published.proven())?;
             anyhow::Ok((published, page))
         };
         let public = public.map(write).transpose()?;
-        let is_right = |found: &PublishedPage| {
-            let says_the_same = |(_, expected): &(Published, Page)| page::says_the_same(found, expected);
-            format.is_err() || public.as_ref().is_some_and(says_the_same)
+        let page_fact = match &page {
+            None => Found::Absent,
+            Some(found) if is_page_right(context, found, public.as_ref())? => Found::Right,
+            Some(_) => Found::Wrong,
         };
         let mut candidates = known.tags().iter().filter(|name| candidate::is_of(tag, name)).peekable();
         let candidate = compare(candidates.peek(), |name| name.contains(release.source.commit.short()));
@@ -131,13 +130,31 @@ impl State {
             signature: image.signature,
             provenance: image.provenance,
             sbom: image.sbom,
-            page: compare(page.as_ref(), is_right),
+            page: page_fact,
             latest,
             mark,
         };
         let (conflict, digest) = (image.conflict, digest.cloned());
         let (is_between_formats, is_repaired) = (false, false);
         Ok(Self { facts, conflict, image: public, digest, page, known, is_between_formats, is_repaired })
+    }
+}
+
+/// Whether the page says what it has to, and has the files that it has to. What a newer xtask wrote is not for this one to
+/// change.
+fn is_page_right(
+    context: &Context<'_>,
+    found: &PublishedPage,
+    public: Option<&(Published, Page)>,
+) -> Result<bool> {
+    if Format::of(&found.page.body).is_err() {
+        return Ok(true);
+    }
+    match public {
+        Some((published, expected)) if page::says_the_same(found, expected) => {
+            assets::are_complete(context, found, published)
+        }
+        _ => Ok(false),
     }
 }
 

@@ -110,9 +110,9 @@ pub enum Put {
 /// and nobody but the gates makes a proof:
 ///
 /// ```compile_fail,E0624
-/// # use xtask::{evidence::provenance::Smoked, oci::reference::Digest, verify::proven::Proven};
+/// # use xtask::{evidence::provenance::{BuildType, Smoked}, oci::reference::Digest, verify::proven::Proven};
 /// fn made_up(digest: &Digest) -> Proven {
-///     Proven::new(digest, Smoked::default())
+///     Proven::new(digest, Smoked::default(), BuildType::NEWEST)
 /// }
 /// ```
 ///

@@ -122,6 +122,8 @@ impl<'a> Cosign<'a> {
         let output = self.call(&command.arguments)?.dir(dir).output()?;
         match output.status.code() {
             Some(0) => output.text().map(Ok),
+            // A later cosign that does not take the flags has not judged anything.
+            Some(_) if output.stderr.contains("unknown flag") => Err(output.failure()),
             Some(_) => Ok(Err(verdict(&output.stderr).to_owned())),
             None => Err(output.failure()),
         }

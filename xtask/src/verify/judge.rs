@@ -1,5 +1,6 @@
 //! Each claim as a pure function of what was seen.
 
+pub(super) mod assets;
 mod attachments;
 mod bundles;
 mod form;

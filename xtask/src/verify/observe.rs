@@ -1,5 +1,6 @@
 //! What `verify` asks, each thing once and side by side; nothing is judged here.
 
+pub(super) mod assets;
 mod bundles;
 pub(super) mod contents;
 mod cosign;
@@ -27,6 +28,7 @@ use crate::verify::known::Known;
 
 use crate::verify::claim::{Seen, Unseen};
 
+pub(super) use assets::AssetsSeen;
 pub(super) use bundles::{BundleSeen, BundlesSeen};
 pub(super) use contents::ContentsSeen;
 pub use contents::base_manifests;
@@ -46,6 +48,8 @@ pub(super) struct PublicSeen {
 pub(super) struct Names {
     pub(super) forge_tag: Seen<Option<Commit>>,
     pub(super) page: Seen<Option<PublishedPage>>,
+    /// Its files; none where there is no page.
+    pub(super) assets: Seen<AssetsSeen>,
 }
 
 /// What is the same for all releases of an image, asked once.
@@ -76,7 +80,16 @@ pub(super) fn names(verifier: &Verifier<'_>, page: Option<&Seen<Option<Published
     thread::scope(|scope| {
         let forge_tag = scope.spawn(|| seen(forge.tag(tag)));
         let page = page.cloned().unwrap_or_else(|| seen(forge.page(tag)));
-        Names { page, forge_tag: join(forge_tag) }
+        let assets = match &page {
+            Ok(Some(page)) => {
+                assets::look(page, &|tag, wanted| forge.assets(tag, wanted), &|signature, sums| {
+                    assets::check_sums(verifier, signature, sums)
+                })
+            }
+            Ok(None) => Ok(AssetsSeen::default()),
+            Err(unseen) => Err(unseen.clone()),
+        };
+        Names { page, assets, forge_tag: join(forge_tag) }
     })
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::evidence::provenance::Smoked;
+use crate::evidence::provenance::{BuildType, Smoked};
 use crate::oci::reference::Digest;
 
 /// An image that verifies as the release at hand. Only the gates of [`crate::verify`] make one, and only with one can a version
@@ -11,6 +11,7 @@ use crate::oci::reference::Digest;
 pub struct Proven {
     digest: Digest,
     smoked: Smoked,
+    build_type: BuildType,
 }
 
 /// Why there is no proof: a claim about the image was checked, and is not true.
@@ -35,14 +36,14 @@ impl std::error::Error for Disproved {}
 
 impl Proven {
     /// Where every claim about `digest` holds.
-    pub(super) fn new(digest: &Digest, smoked: Smoked) -> Self {
-        Self { digest: digest.clone(), smoked }
+    pub(super) fn new(digest: &Digest, smoked: Smoked, build_type: BuildType) -> Self {
+        Self { digest: digest.clone(), smoked, build_type }
     }
 
     /// Without proof, for the build that shows that the test of the fault kit can fail.
     #[cfg(feature = "broken-resume")]
     pub(crate) fn without_proof(digest: &Digest) -> Self {
-        Self { digest: digest.clone(), smoked: Smoked::default() }
+        Self { digest: digest.clone(), smoked: Smoked::default(), build_type: BuildType::NEWEST }
     }
 
     /// The digest of its index.
@@ -55,5 +56,11 @@ impl Proven {
     #[must_use]
     pub fn smoked(&self) -> &Smoked {
         &self.smoked
+    }
+
+    /// Of which type its provenance is, which decides what else its release has.
+    #[must_use]
+    pub fn build_type(&self) -> BuildType {
+        self.build_type
     }
 }

@@ -5,6 +5,7 @@ use std::thread;
 
 use anyhow::{Result, anyhow};
 
+use crate::evidence::bundle::Hint;
 use crate::evidence::claims;
 use crate::evidence::page::PublishedPage;
 use crate::forge::RunSaid;
@@ -16,7 +17,7 @@ use crate::process::parallel::both;
 
 use super::claim::{Claim, Seen, Unseen};
 use super::judge::run::{self, Named};
-use super::judge::{image, public};
+use super::judge::{assets, image, public};
 use super::observe::store::Layout;
 use super::observe::{self, Common, ImageSeen, Place, PublicSeen};
 use super::{Verifier, others};
@@ -142,7 +143,8 @@ fn online(verifier: &Verifier<'_>, asked: Option<&Digest>, shared: &Shared<'_>) 
         let key = verifier.key_address();
         let run = asked_run(&seen, |id| verifier.forge.run(id));
         crate::process::interrupt::check()?;
-        let claims = judge(release, key.as_deref(), &seen, &public, common, &run);
+        let hint = observe::seen(verifier.public_key().and_then(Hint::of));
+        let claims = judge(release, (key.as_deref(), &hint), &seen, &public, common, &run);
         let digest = seen.ok().map(|(digest, _)| digest);
         let not_asked = match &run {
             Ok(Some((_, Ok(RunSaid::Untold(why))))) => {
@@ -175,7 +177,7 @@ pub(super) fn asked_run(
 /// Every claim, of what was seen of a release: of the image that was looked at, if there was one, and of what is public.
 pub(super) fn judge(
     release: &Release<'_>,
-    key_address: Option<&str>,
+    (key_address, hint): (Option<&str>, &Seen<Hint>),
     image: &Seen<(Digest, ImageSeen)>,
     public: &PublicSeen,
     common: &Common,
@@ -184,7 +186,9 @@ pub(super) fn judge(
     let mut claims = match image {
         Ok((digest, seen)) => {
             let of_image = image::judge(release, digest, seen, &others(&common.tags, digest));
-            [of_image, public::judge(release, digest, key_address, public, Some(seen))].concat()
+            let attested = assets::attested(digest, seen, &of_image, hint);
+            let of_names = public::judge(release, digest, key_address, public, Some(seen), &attested);
+            [of_image, of_names].concat()
         }
         Err(unseen) => without_image(release, public, unseen),
     };
@@ -223,6 +227,6 @@ fn without_image(release: &Release<'_>, seen: &PublicSeen, unseen: &Unseen) -> V
     let mut claims: Vec<_> = claims::OF_IMAGE.into_iter().map(unjudged).collect();
     claims.push(public::tag_image(release, None, &seen.version_tag));
     claims.extend(public::names(release, &seen.names));
-    claims.extend([claims::PAGE_IMAGE, claims::PAGE_COMMANDS].map(unjudged));
+    claims.extend([claims::PAGE_IMAGE, claims::PAGE_COMMANDS, claims::PAGE_ASSETS].map(unjudged));
     claims
 }

@@ -52,7 +52,6 @@ fn a_version_that_was_published_is_not_published_again_as_another_image() -> Res
         project.push_tag(TAG)?;
         let tag: Tag = TAG.parse()?;
         let first = project.laptop(&["release", TAG]).run()?.success()?.digest()?;
-        let page = Snapshot::of(&project)?.pages;
         let lose_it = || {
             let gone = project.repository.registry().remove_tag(&tag)? == Removal::Gone;
             ensure!(gone, "`{tag}` was not there to remove");
@@ -62,6 +61,7 @@ fn a_version_that_was_published_is_not_published_again_as_another_image() -> Res
         lose_it()?;
         let again = project.laptop(&["release", TAG]).run()?.success()?.digest()?;
         assert_eq!(again, first);
+        let page = Snapshot::of(&project)?.pages;
 
         lose_it()?;
         let elsewhere = project.commit("fix: one more")?;

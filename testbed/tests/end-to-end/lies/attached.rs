@@ -65,17 +65,21 @@ impl Signer {
         kind: &'static str,
         predicate: &Value,
     ) -> Result<Signed> {
-        let (runner, docker) = (Runner::new(&environment()), DockerConfig::new(&environment(), None)?);
-        let program = export("TESTBED_COSIGN_2")?;
-        let cosign = Cosign::new(&runner, &*program, &docker, PATIENCE);
         // Of the subjects, the digests count.
         let platforms: Vec<_> =
             platforms.iter().map(|digest| ("platform".to_owned(), digest.clone())).collect();
         let predicate = serde_json::to_vec(predicate).context("writing a predicate")?;
         let statement = statement(kind, &predicate, &self.image, digest, &platforms)?;
-        let key = SigningKey { private_key: self.key.clone(), password: self.password.clone() };
-        let signature = cosign.sign_blob(&key, &pae(&statement))?;
+        let signature = self.sign_bytes(&pae(&statement))?;
         Ok(Signed { bytes: seal(&statement, &signature), predicate_type: kind })
+    }
+
+    /// The signature of bytes, in base64.
+    pub(super) fn sign_bytes(&self, bytes: &[u8]) -> Result<String> {
+        let (runner, docker) = (Runner::new(&environment()), DockerConfig::new(&environment(), None)?);
+        let program = export("TESTBED_COSIGN_2")?;
+        let key = SigningKey { private_key: self.key.clone(), password: self.password.clone() };
+        Cosign::new(&runner, &*program, &docker, PATIENCE).sign_blob(&key, bytes)
     }
 }
 
@@ -125,7 +129,8 @@ impl Honest {
     /// Attests in place of what is attested of that type, with the project's key.
     pub(super) fn attest_anew(&self, kind: &'static str, predicate: &Value) -> Result<()> {
         self.replace_attestation(self.own.attest(&self.digest, &self.manifests()?, kind, predicate)?)?;
-        self.bundle_again()
+        self.bundle_again()?;
+        self.files_again(&self.digest)
     }
 
     /// Puts an attestation in the place of ours of its type.

@@ -10,6 +10,7 @@ use xtask::process::scratch::random_hex;
 use xtask::process::secret::Secret;
 
 use super::attached::{self, Signer};
+use super::files::Files;
 use super::registry::Registry;
 use super::state::{Forge, State};
 use crate::forge::project::{Project, Secrets, new_key};
@@ -45,6 +46,7 @@ pub(super) struct Honest {
     /// A copy of everything under another name, to put it back from.
     kept: Registry,
     saved: State,
+    files: Files,
 }
 
 /// Releases, and puts all that is public aside.
@@ -72,6 +74,7 @@ pub(super) fn make() -> Result<Honest> {
     let own = Signer::new(&project, &image, private_key.clone(), password.clone());
     let password = Secret::new(random_hex()?);
     let other = Signer::new(&project, &image, new_key(&project.checkout, "other", &password)?, password);
+    let files = Files::of(&project)?;
     let honest = Honest {
         project,
         proxy,
@@ -86,6 +89,7 @@ pub(super) fn make() -> Result<Honest> {
         other,
         kept,
         saved,
+        files,
     };
     honest.verify(&[])?.success().context("before the first lie")?;
     Ok(honest)
@@ -115,7 +119,8 @@ impl Honest {
     /// Makes everything as it was.
     pub(super) fn undo(&self) -> Result<()> {
         self.proxy.pass();
-        self.saved.put_back(&self.project, &self.registry, &self.kept, &self.forge)
+        self.saved.put_back(&self.project, &self.registry, &self.kept, &self.forge)?;
+        self.files.put_back(&self.project)
     }
 
     /// The platforms' manifests, amd64 first.

@@ -12,7 +12,7 @@ use super::honest::Honest;
 const OF_THE_REGISTRY: &[&str] = of_an_image!("tag.image", "latest");
 
 /// What is asked of the forge's API.
-const OF_THE_FORGE: &[&str] = &["tag.git", "page.state", "page.image", "page.commands"];
+const OF_THE_FORGE: &[&str] = &["tag.git", "page.state", "page.image", "page.commands", "page.assets"];
 
 /// From now on the answer to `path` has one byte more.
 fn change_bytes(honest: &Honest, path: &str) {

@@ -106,6 +106,7 @@ impl Honest {
             attest(TEST_RESULT_PREDICATE, &self.test_result)?,
         ];
         attached::store(&self.registry, &digest, &envelopes)?;
+        self.files_again(&digest)?;
         self.edit_page(|body| body.replace(self.digest.as_str(), digest.as_str()))
     }
 

@@ -18,6 +18,7 @@ pub(super) const LIES: &[Lie] = &[
             "smoke",
             "page.image",
             "page.commands",
+            "page.assets",
             "latest",
         ],
         unchecked: &["attachments"],
@@ -27,6 +28,6 @@ pub(super) const LIES: &[Lie] = &[
         name: "git tag deleted on the forge",
         make: |honest| honest.forge.delete_tag(&honest.project),
         wrong: &["tag.git", "page.state"],
-        unchecked: &["page.image", "page.commands"],
+        unchecked: &["page.image", "page.commands", "page.assets"],
     },
 ];

@@ -13,6 +13,7 @@ use xtask::contents::cache::Cache;
 use xtask::evidence::attached::Kind;
 use xtask::evidence::bundle;
 use xtask::evidence::commands::{test_result_command, verify_commands};
+use xtask::evidence::page::PublishedPage;
 use xtask::forge::Read as _;
 use xtask::forge::forgejo::Forgejo;
 use xtask::http::Curl;
@@ -97,6 +98,7 @@ pub(super) fn record(project: &Project, dir: &Path) -> Result<()> {
     }
     let forge = Forgejo::new(curl, &git, &config, None, None);
     let page = forge.page(release.tag())?.context("there is no page")?;
+    let assets = assets(&forge, &place, &page)?;
     let stand_ins: BTreeMap<_, _> = STAND_INS
         .into_iter()
         .filter_map(|name| Some((name, environment().get(name).ok().flatten()?.to_owned())))
@@ -109,11 +111,22 @@ pub(super) fn record(project: &Project, dir: &Path) -> Result<()> {
         "page": {
             "id": page.id, "commit": page.page.commit.as_str(), "title": page.page.title,
             "body": page.page.body, "prerelease": page.page.prerelease, "draft": page.draft,
-            "address": page.address,
+            "address": page.address, "assets": assets,
         },
     });
     place.write("release.json", &serde_json::to_vec_pretty(&record)?)?;
     ensure_nothing_of_this_machine(project, dir)
+}
+
+/// The files of the page; returns their names.
+fn assets(forge: &Forgejo, place: &Place<'_>, page: &PublishedPage) -> Result<Vec<String>> {
+    let mut listed: Vec<_> = page.assets.iter().collect();
+    listed.sort_by_key(|listed| &listed.name);
+    for (listed, bytes) in listed.iter().zip(forge.assets(&page.page.tag, &listed)) {
+        let bytes = bytes?.with_context(|| format!("`{}` cannot be downloaded", listed.name))?;
+        place.write(&format!("assets/{}", listed.name), &bytes)?;
+    }
+    Ok(listed.into_iter().map(|listed| listed.name.clone()).collect())
 }
 
 /// The index, and of each platform manifest and config; returns the platforms' manifests.

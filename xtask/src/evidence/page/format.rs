@@ -1,13 +1,17 @@
-//! The format of a page, by which it is written, compared and judged: a page that is public keeps the one that it says it
-//! has (docs/decisions/0015-formats-have-versions.md).
+//! The format of a page, by which it is written, compared and judged (docs/decisions/0015-formats-have-versions.md). What is
+//! attested decides it, so that nobody can take from a page what its release has.
 
 use std::fmt;
+
+use crate::evidence::provenance::BuildType;
 
 /// One format. A new one is a new arm here; the older arms stay, for the pages that have them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// `<!-- page format 1 -->`
     One,
+    /// It has commands for the files of the page.
+    Two,
 }
 
 /// A page says that it has a format that is not known here.
@@ -18,14 +22,21 @@ const BEGIN: &str = "<!-- page format ";
 const END: &str = " -->";
 
 impl Format {
-    /// What a page is written in that is not there yet.
-    pub const NEWEST: Self = Self::One;
+    /// The one of a new release.
+    pub const NEWEST: Self = Self::Two;
 
-    const ALL: [Self; 1] = [Self::One];
+    const ALL: [Self; 2] = [Self::One, Self::Two];
+
+    /// The one of a release whose provenance is of `build_type`.
+    #[must_use]
+    pub fn of_release(build_type: BuildType) -> Self {
+        if build_type.has_assets() { Self::Two } else { Self::One }
+    }
 
     fn number(self) -> u32 {
         match self {
             Self::One => 1,
+            Self::Two => 2,
         }
     }
 
@@ -33,6 +44,13 @@ impl Format {
     #[must_use]
     pub fn mark(self) -> String {
         format!("{BEGIN}{}{END}", self.number())
+    }
+
+    /// What people wrote below the last mark of a page with this text, in whichever format.
+    #[must_use]
+    pub fn below(body: &str) -> &str {
+        let end = |format: Self| body.rfind(&format.mark()).map(|start| start + format.mark().len());
+        Self::ALL.into_iter().filter_map(end).max().map_or("", |end| &body[end..])
     }
 
     /// The format of a page with this text: that of its last mark, and the first format where it has none, as nothing is
@@ -60,18 +78,34 @@ impl fmt::Display for Newer {
 #[cfg(test)]
 mod tests {
     use super::{Format, Newer};
+    use crate::evidence::provenance::BuildType;
+
+    #[test]
+    fn what_is_attested_decides_the_format() {
+        assert_eq!(BuildType::ALL.map(Format::of_release), [Format::One, Format::Two]);
+        assert_eq!(Format::of_release(BuildType::NEWEST), Format::NEWEST);
+    }
+
+    #[test]
+    fn what_is_below_is_below_the_last_mark() {
+        let (one, two) = (Format::One.mark(), Format::Two.mark());
+        assert_eq!(Format::below("nothing\n"), "");
+        assert_eq!(Format::below(&format!("a\n{two}\nb\n{one}\nc\n")), "\nc\n");
+        assert_eq!(Format::below(&format!("a\n{one}\nb\n{two}\nc\n")), "\nc\n");
+    }
 
     #[test]
     fn a_page_has_the_format_of_its_last_mark() {
-        let mark = Format::NEWEST.mark();
+        let mark = Format::One.mark();
         assert_eq!(mark, "<!-- page format 1 -->");
         for body in
             ["", "text\n", &mark, &format!("before\n\n{mark}\n\nafter\n"), &format!("a\r\n{mark}\r\nb\r\n")]
         {
             assert_eq!(Format::of(body), Ok(Format::One), "{body:?}");
         }
-        assert_eq!(Format::of(&format!("{mark}\n<!-- page format 2 -->\n")), Err(Newer(2)));
-        assert_eq!(Format::of(&format!("<!-- page format 2 -->\n{mark}\n")), Ok(Format::One));
+        assert_eq!(Format::of(&format!("{mark}\n{}\n", Format::Two.mark())), Ok(Format::Two));
+        assert_eq!(Format::of(&format!("{mark}\n<!-- page format 3 -->\n")), Err(Newer(3)));
+        assert_eq!(Format::of(&format!("<!-- page format 3 -->\n{mark}\n")), Ok(Format::One));
         // What stands in a line, or says no number, is no mark.
         for other in ["- <!-- page format 2 -->", "<!-- page format two -->", "<!-- page format 0 -->"] {
             assert_eq!(Format::of(&format!("{mark}\n{other}\n")), Ok(Format::One), "{other}");

@@ -92,6 +92,12 @@ impl BuildType {
         self.attested().contains(&Attested::TestResult)
     }
 
+    /// Whether its release has its evidence as files on the page too (docs/decisions/0030-files-on-the-page.md).
+    #[must_use]
+    pub fn has_assets(self) -> bool {
+        self != Self::V1
+    }
+
     /// Whether a predicate of this type has exactly the groups of internal parameters that it has to have, or may have.
     ///
     /// # Errors

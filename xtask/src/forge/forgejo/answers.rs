@@ -3,6 +3,7 @@
 use anyhow::{Result, ensure};
 use serde::Deserialize;
 
+use crate::evidence::assets::Listed;
 use crate::evidence::page::{Page, PublishedPage};
 use crate::inputs::version::ReleaseTag;
 use crate::tool::git::Commit;
@@ -47,6 +48,28 @@ pub(super) struct Release {
     pub(super) draft: bool,
     pub(super) prerelease: bool,
     pub(super) html_url: String,
+    #[serde(default)]
+    pub(super) assets: Vec<Attachment>,
+}
+
+/// `GET /settings/attachment`
+#[derive(Deserialize)]
+pub(super) struct AttachmentSettings {
+    pub(super) enabled: bool,
+}
+
+/// A file of a release.
+#[derive(Deserialize)]
+pub(super) struct Attachment {
+    id: u64,
+    name: String,
+    size: u64,
+}
+
+impl From<Attachment> for Listed {
+    fn from(Attachment { id, name, size }: Attachment) -> Self {
+        Self { id, name, size }
+    }
 }
 
 impl Release {
@@ -62,7 +85,8 @@ impl Release {
             Commit::parse(&self.target_commitish).or_else(|_no_commit| Commit::parse(&"0".repeat(40)))?;
         let page =
             Page { tag: tag.clone(), commit, title: self.name, body: self.body, prerelease: self.prerelease };
-        Ok(PublishedPage { id: self.id, page, draft: self.draft, address: self.html_url })
+        let assets = self.assets.into_iter().map(Listed::from).collect();
+        Ok(PublishedPage { id: self.id, page, draft: self.draft, address: self.html_url, assets })
     }
 }
 

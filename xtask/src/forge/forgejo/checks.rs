@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, Result, bail, ensure};
 
+use super::answers::AttachmentSettings;
 use super::{Forgejo, PAGE_SIZE, status};
 use crate::forge::{CiState, Read as _};
 use crate::http::Request;
@@ -69,6 +70,22 @@ impl Forgejo {
         let skew = theirs.abs_diff(crate::process::time::now()?);
         Ok((skew > MOST_CLOCK_SKEW).then(|| {
             Problem::new("clock", format!("this machine's clock is {skew} s off the forge's; set it, for example with `timedatectl set-ntp true`"))
+        }))
+    }
+
+    /// Whether the forge takes files for its pages at all. Of types and sizes it tells those for issues alone, and it may not tell
+    /// anything: then the upload does.
+    pub(super) fn check_attachments(&self) -> Result<Option<Problem>> {
+        let response = self.send(Request::new("GET", format!("{}/settings/attachment", self.api)))?;
+        if matches!(response.status, 401 | 403 | 404) {
+            return Ok(None);
+        }
+        ensure!(response.status == 200, response.unexpected());
+        let AttachmentSettings { enabled } = response.json()?;
+        Ok((!enabled).then(|| {
+            let text = "the forge takes no files for a release page, which has the attestations and the SBOM; its administrator switches \
+                        them on with `ENABLED = true` in `[attachment]` of its `app.ini`";
+            Problem::new("attachments", text)
         }))
     }
 

@@ -4,6 +4,7 @@ use anyhow::{Context as _, Result, bail};
 
 use super::answers::{Branch, Release, Repository, TagAnswer};
 use super::{Forgejo, PAGE_SIZE, branches};
+use crate::evidence::assets::Listed;
 use crate::evidence::page::PublishedPage;
 use crate::forge::{BranchHead, CiState, Read, RunSaid};
 use crate::http::Request;
@@ -98,6 +99,10 @@ impl Read for Forgejo {
             }
         }
         bail!("listing the releases of `{}`: no end after {MOST_PAGES} pages", self.config.repository)
+    }
+
+    fn assets(&self, tag: &ReleaseTag, wanted: &[&Listed]) -> Vec<Result<Option<Vec<u8>>>> {
+        self.download(tag, wanted)
     }
 
     fn shows_as_latest(&self, highest: &ReleaseTag) -> Result<bool> {

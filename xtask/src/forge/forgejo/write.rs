@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::Forgejo;
 use super::answers::Release;
+use crate::evidence::assets::{Asset, Listed};
 use crate::evidence::page::{Page, PublishedPage};
 use crate::forge::{Protections, Read as _, Rule, Write};
 use crate::http::Request;
@@ -27,8 +28,10 @@ const SETTLING: [Duration; 5] = [
 
 impl Write for Forgejo {
     fn preflight(&self, tag: &ReleaseTag, commit: &Commit) -> Result<Vec<Problem>> {
-        let checks: [&(dyn Fn() -> Result<Option<Problem>> + Sync); 3] =
-            [&|| self.check_tag(tag, commit), &|| self.check_branch(commit), &|| self.check_clock()];
+        let checks: [&(dyn Fn() -> Result<Option<Problem>> + Sync); 4] =
+            [&|| self.check_tag(tag, commit), &|| self.check_branch(commit), &|| self.check_clock(), &|| {
+                self.check_attachments()
+            }];
         let found: Vec<Result<Option<Problem>>> = thread::scope(|scope| {
             let running: Vec<_> = checks.iter().map(|check| scope.spawn(check)).collect();
             running
@@ -43,7 +46,8 @@ impl Write for Forgejo {
     }
 
     fn check_access(&self) -> Result<Vec<Problem>> {
-        let mut problems: Vec<_> = [self.check_token(), self.check_clock()?].into_iter().flatten().collect();
+        let found = [self.check_token(), self.check_clock()?, self.check_attachments()?];
+        let mut problems: Vec<_> = found.into_iter().flatten().collect();
         let response = self.send(Request::new("GET", self.url("releases?limit=1")))?;
         if response.status != 200 {
             let error = response.unexpected();
@@ -66,20 +70,20 @@ impl Write for Forgejo {
         self.make_rule(rule, maintainers)
     }
 
-    fn publish(&self, page: &Page) -> Result<String> {
+    fn draft(&self, page: &Page) -> Result<PublishedPage> {
         let body = json!({
             "tag_name": page.tag.to_string(),
             "target_commitish": page.commit.as_str(),
             "name": page.title,
             "body": page.body,
-            "draft": false,
+            "draft": true,
             "prerelease": page.prerelease,
         });
         let (mut pauses, mut is_lost) = (SETTLING.iter(), false);
         loop {
             let failure = match self.change("POST", "releases", &body) {
                 Ok(response) => match response.status {
-                    201 => return Ok(response.json::<Release>()?.html_url),
+                    201 => return response.json::<Release>()?.into_page(&page.tag),
                     409 | 422 | 500..=599 => response.unexpected(),
                     _ => return Err(response.unexpected()),
                 },
@@ -93,14 +97,21 @@ impl Write for Forgejo {
             // Another run made it meanwhile, or the forge made it although its answer was an error or got lost: what is there
             // decides. A tag has at most one page, so a second `POST` is refused.
             if let Some(found) = self.page(&page.tag)? {
-                self.update(&found, page)?;
-                return Ok(found.address);
+                return Ok(found);
             }
             match pauses.next() {
                 Some(pause) => thread::sleep(*pause),
                 None => return Err(failure),
             }
         }
+    }
+
+    fn upload(&self, published: &PublishedPage, asset: &Asset) -> Result<()> {
+        self.attach(published, asset)
+    }
+
+    fn remove(&self, published: &PublishedPage, listed: &Listed) -> Result<()> {
+        self.detach(published, listed)
     }
 
     fn update(&self, published: &PublishedPage, page: &Page) -> Result<()> {

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::Client;
 use super::manifest::is_manifest;
 use super::token::Send;
-use crate::http::{Request, Response};
+use crate::http::{Request, Response, is_redirect, resolve};
 use crate::oci::reference::{Digest, Registry};
 
 /// More than any registry needs, and an end to those that lead in a circle.
@@ -90,27 +90,8 @@ impl Client {
     }
 }
 
-fn is_redirect(request: &Request, response: &Response) -> bool {
-    matches!(request.method(), "GET" | "HEAD") && matches!(response.status, 301 | 302 | 303 | 307 | 308)
-}
-
 fn own(response: &Response, name: &str) -> Option<String> {
     response.header(name).map(str::to_owned)
-}
-
-/// `location` as an answer to a request for `base` (RFC 3986 §5.2, without paths that are relative to the last one: no
-/// registry sends them).
-fn resolve(base: &str, location: &str) -> Result<String> {
-    if location.starts_with("https://") || location.starts_with("http://") {
-        return Ok(location.to_owned());
-    }
-    let (scheme, rest) = base.split_once("://").with_context(|| format!("`{base}` is no address"))?;
-    let host = rest.split(['/', '?']).next().unwrap_or(rest);
-    match location {
-        _ if location.starts_with("//") => Ok(format!("{scheme}:{location}")),
-        _ if location.starts_with('/') => Ok(format!("{scheme}://{host}{location}")),
-        _ => bail!("its `Location` is no address"),
-    }
 }
 
 /// What a storage server sent, under the headers of the registry: the digest that it said, and a type that is a
@@ -133,23 +114,8 @@ fn as_of_registry(response: Response, said: Option<&str>, kind: Option<&str>) ->
 
 #[cfg(test)]
 mod tests {
-    use super::{as_of_registry, resolve};
+    use super::as_of_registry;
     use crate::http::Response;
-
-    #[test]
-    fn an_address_is_resolved_against_the_one_that_was_asked() {
-        let resolved = |location| resolve("https://forge.example.org/v2/acme/carol/blobs/x", location);
-        for (location, expected) in [
-            ("https://s3.example.org/x?signature=y", "https://s3.example.org/x?signature=y"),
-            ("//s3.example.org/x", "https://s3.example.org/x"),
-            ("/storage/x", "https://forge.example.org/storage/x"),
-        ] {
-            assert_eq!(resolved(location).unwrap(), expected);
-        }
-        for bad in ["", "x", "?x", "file:///etc/passwd", "ftp://s3.example.org/x"] {
-            assert!(resolved(bad).is_err(), "{bad}");
-        }
-    }
 
     #[test]
     fn what_the_registry_said_counts_and_not_what_the_storage_says() {

@@ -141,7 +141,10 @@ fn situations() -> Vec<(&'static str, Facts)> {
             Facts { stable: false, candidate: Right, page: Absent, latest: NotAsked, ..finished },
         ),
         ("the same of a backport", Facts { candidate: Right, page: Absent, latest: NotAsked, ..finished }),
-        ("page with other facts, a draft, or the wrong pre-release flag", Facts { page: Wrong, ..finished }),
+        (
+            "page with other facts or files, a draft, or the wrong pre-release flag",
+            Facts { page: Wrong, ..finished },
+        ),
         ("`latest` on another version", Facts { latest: Wrong, ..finished }),
         ("the forge marks another page as its latest", Facts { mark: Wrong, ..finished }),
         ("a candidate is left", Facts { candidate: Right, ..finished }),

@@ -30,6 +30,15 @@ impl VerifyCommand {
         )
     }
 
+    /// `cosign verify-blob`: the `signature` of a file. It asks nobody. cosign 3 says that a bundle is preferred, and cosign 2
+    /// wants Sigstore's own roots for one (docs/facts.md#signed-bytes).
+    #[must_use]
+    pub fn blob(key: &str, signature: &str, file: &str) -> Self {
+        let arguments =
+            ["verify-blob", "--key", key, "--insecure-ignore-tlog", "--signature", signature, file];
+        Self { arguments: arguments.map(str::to_owned).to_vec() }
+    }
+
     /// The same question about the image in a directory that `cosign save` made.
     #[must_use]
     pub fn of_layout(mut self, directory: &Path) -> Self {

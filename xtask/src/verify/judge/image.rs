@@ -242,6 +242,15 @@ pub(in crate::verify) fn smoked(release: &Release<'_>, seen: &ImageSeen, digest:
     provenance.smoked(&platforms)
 }
 
+/// The build type of its provenance.
+///
+/// # Errors
+/// When it has none that is known here.
+pub(in crate::verify) fn build_type(seen: &ImageSeen, digest: &Digest) -> Result<BuildType> {
+    let answer = seen.provenance.as_ref().map_err(|unseen| anyhow!("{unseen}"))?;
+    BuildType::of_predicate(&only_predicate(accepted(answer)?, PROVENANCE_PREDICATE, digest)?)
+}
+
 /// Whether the attestations are those that were just made. Another run of the same release may have put its own in their
 /// place, whose provenance then names another run; that it is true was judged like ours.
 pub(in crate::verify) fn check_unchanged(

@@ -5,23 +5,26 @@ use anyhow::{Context as _, Result, bail, ensure};
 use crate::evidence::claims;
 use crate::evidence::commands::verify_commands;
 use crate::evidence::page::{self, Format, PublishedPage};
+use crate::evidence::provenance::BuildType;
 use crate::inputs::release::Release;
 use crate::inputs::source::Source;
 use crate::oci::reference::Digest;
 use crate::tool::git::Commit;
 
+use super::assets::{self, Due};
 use super::image::smoked;
 use crate::verify::claim::{Claim, Seen, Unseen, Verdict};
 use crate::verify::observe::{Answer, ImageSeen, LatestSeen, Names, PublicSeen};
 
 /// Judges what was seen under the release's names. `image` is what the page's cosign commands gave; `None` where they were
-/// run before, by the same process.
+/// run before, by the same process. `attested` says which files the page has to have.
 pub(in crate::verify) fn judge(
     release: &Release<'_>,
     digest: &Digest,
     key_address: Option<&str>,
     seen: &PublicSeen,
     image: Option<&ImageSeen>,
+    attested: &Seen<Due>,
 ) -> Vec<Claim> {
     let mut claims = vec![tag_image(release, Some(digest), &seen.version_tag)];
     claims.extend(names(release, &seen.names));
@@ -30,7 +33,10 @@ pub(in crate::verify) fn judge(
         ensure!(page.page.body.contains(digest.as_str()), "the page does not name `{digest}`");
         Ok(format!("names `{digest}`"))
     }));
-    claims.push(commands(release, digest, key_address, &page, image));
+    let build_type = attested.as_ref().ok().map(|attested| attested.build_type);
+    claims.push(commands(release, digest, key_address, &page, image, build_type));
+    let is_there = page.map(|_page| ());
+    claims.push(assets::judge(release, digest, attested, &is_there, &seen.names.assets));
     claims
 }
 
@@ -70,18 +76,20 @@ fn found_page(seen: &Seen<Option<PublishedPage>>) -> Seen<&PublishedPage> {
     page.as_ref().ok_or(Unseen::Follows(claims::PAGE_STATE))
 }
 
-/// Every fenced line of the page is one that a release prints in the page's format, to the letter: nobody is given anything
-/// else to paste. Its cosign commands were run as they stand, and nothing else that a page says is ever run.
+/// Every fenced line of the page is one that a release prints in the format of its provenance's build type, to the letter: nobody
+/// is given anything else to paste. Its cosign commands were run as they stand, and nothing else that a page says is ever run.
 fn commands(
     release: &Release<'_>,
     digest: &Digest,
     key_address: Option<&str>,
     page: &Seen<&PublishedPage>,
     image: Option<&ImageSeen>,
+    build_type: Option<BuildType>,
 ) -> Claim {
     let page = page.as_ref().map_err(Clone::clone).and_then(|page| {
         let format = Format::of(&page.page.body).map_err(|newer| Unseen::Unknown(newer.to_string()))?;
-        Ok((page, format))
+        // Without a provenance that is known nobody can say more than the page itself.
+        Ok((page, build_type.map_or(format, Format::of_release)))
     });
     let text = Claim::judge(claims::PAGE_COMMANDS, &page, |(page, format)| {
         let (found, expected) =

@@ -4,7 +4,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use crate::evidence::attached::{Kind, PROVENANCE_PREDICATE, SBOM_PREDICATE};
+use crate::evidence::assets;
+use crate::evidence::attached::{Attested, Kind, PROVENANCE_PREDICATE, SBOM_PREDICATE};
 use crate::evidence::bundle::MARK;
 use crate::evidence::provenance::SBOM_FILE;
 use crate::evidence::sbom;
@@ -61,7 +62,43 @@ impl World {
         self.tags.insert(kind.tag(of), digest);
         if kind == Kind::Attestations {
             self.bundle_again(of);
+            if of == &self.digest {
+                self.files_again(of);
+            }
         }
+    }
+
+    /// After a change of what is attached to `of`, by somebody with the key: the files on the page follow, where there are some.
+    pub(super) fn files_again(&mut self, of: &Digest) {
+        let layers = self.layers_of(of, Kind::Attestations);
+        let envelope = |of: Attested| {
+            let is_it =
+                |(layer, _): &&(Value, Vec<u8>)| layer["annotations"]["predicateType"] == of.predicate_type();
+            layers.iter().find(is_it).map(|(_, bytes)| (of, bytes.clone()))
+        };
+        let envelopes: Vec<_> = Attested::ALL.into_iter().filter_map(envelope).collect();
+        let tag = self.tag.parse().expect("a tag");
+        let Ok(documents) = assets::documents(&tag, of, &envelopes) else { return };
+        if self.files.is_empty() {
+            return;
+        }
+        let sums = documents.last().expect("the digests").bytes.clone();
+        let signature = Key::Own.signature();
+        if let Some(signed) = &mut self.signed {
+            signed.insert((signature.to_owned(), Digest::of(&sums)));
+        }
+        let signed = assets::signed(&sums, signature, &self.hint);
+        for asset in documents.into_iter().chain(signed) {
+            self.put_file(&asset.name, asset.bytes);
+        }
+    }
+
+    /// The file `name` of the page, with other bytes.
+    pub(super) fn put_file(&mut self, name: &str, bytes: Vec<u8>) {
+        let page = self.page.as_mut().expect("there is a page");
+        let listed = page.assets.iter_mut().find(|listed| listed.name == name).expect("it is listed");
+        listed.size = bytes.len() as u64;
+        self.files.insert(listed.id, bytes);
     }
 
     /// One layer more beside those that are attached to the released image.

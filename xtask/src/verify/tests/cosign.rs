@@ -105,6 +105,12 @@ impl World {
         if self.is_signed(signature, payload) { Ok(()) } else { Err("invalid signature".to_owned()) }
     }
 
+    /// The answer to a signature of a page's digests.
+    pub(super) fn check_sums(&self, signature: &[u8], sums: &[u8]) -> Result<(), String> {
+        let signature = String::from_utf8_lossy(signature);
+        if self.is_signed(&signature, sums) { Ok(()) } else { Err("invalid signature".to_owned()) }
+    }
+
     /// What is attached to `digest`: each layer and its bytes.
     pub(super) fn layers_of(&self, digest: &Digest, kind: Kind) -> Vec<(Value, Vec<u8>)> {
         if !self.tags.contains_key(&kind.tag(digest)) || self.silent_registry.is_some() {

@@ -123,6 +123,7 @@ impl World {
         name_products(&mut provenance.1, &self.json(digest.as_str()));
         let tag = self.tag.clone();
         self.sign_and_attest(&tag, &digest, &platforms, &[provenance, sbom, test_result]);
+        self.files_again(&digest);
         self.tags.insert("latest".to_owned(), digest.clone());
         let before = self.digest.clone();
         self.edit_page(|body| body.replace(before.as_str(), digest.as_str()));

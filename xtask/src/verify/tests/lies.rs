@@ -19,11 +19,13 @@ macro_rules! of_an_image {
             // Which image the page is about, nobody knows.
             "page.image",
             "page.commands",
+            "page.assets",
             $($more),*
         ]
     };
 }
 
+mod assets;
 mod attested;
 mod build_type;
 mod bundles;
@@ -42,6 +44,7 @@ mod signatures;
 mod smoke;
 mod tags;
 
+use crate::evidence::claims;
 use crate::process::parallel::both;
 use crate::verify::claim::{Claim, Verdict};
 
@@ -60,8 +63,23 @@ pub(super) struct Lie {
     pub(super) unchecked: &'static [&'static str],
 }
 
+impl Lie {
+    /// The claims that must be unchecked: also that the files are the attestations', where one of these does not hold.
+    pub(super) fn unchecked(&self) -> Vec<&'static str> {
+        let mut all = self.unchecked.to_vec();
+        let has_lost = |id| has(self.wrong, id) || has(self.unchecked, id);
+        if [claims::PROVENANCE, claims::SBOM, claims::SMOKE].into_iter().any(has_lost)
+            && !has(self.wrong, claims::PAGE_ASSETS)
+            && !has(self.unchecked, claims::PAGE_ASSETS)
+        {
+            all.push(claims::PAGE_ASSETS);
+        }
+        all
+    }
+}
+
 /// All of them, by what they are about.
-pub(super) const TOPICS: [&[Lie]; 16] = [
+pub(super) const TOPICS: [&[Lie]; 17] = [
     tags::LIES,
     keys::LIES,
     signatures::LIES,
@@ -77,16 +95,18 @@ pub(super) const TOPICS: [&[Lie]; 16] = [
     run::LIES,
     image::LIES,
     page::LIES,
+    assets::LIES,
     registry::LIES,
 ];
 
 /// The verdicts that differ from what the lie must make of them, a line each.
 fn deviations(claims: &[Claim], lie: &Lie) -> Vec<String> {
     let mut deviations = Vec::new();
+    let unchecked = lie.unchecked();
     for Claim { id, verdict, evidence, .. } in claims {
         let expected = match *id {
             id if has(lie.wrong, id) => Verdict::False,
-            id if has(lie.unchecked, id) => Verdict::Unchecked,
+            id if has(&unchecked, id) => Verdict::Unchecked,
             _ => Verdict::Holds,
         };
         if *verdict != expected {
@@ -102,7 +122,7 @@ fn deviations(claims: &[Claim], lie: &Lie) -> Vec<String> {
     let lost = claims.iter().filter(follows).filter(|claim| !claim.see.is_some_and(is_named));
     deviations.extend(lost.map(|claim| format!("`{}` does not say what to see: {:?}", claim.id, claim.see)));
     let is_missing = |pattern: &&&str| !claims.iter().any(|claim| is(pattern, claim.id));
-    let missing = lie.wrong.iter().chain(lie.unchecked).filter(is_missing);
+    let missing = lie.wrong.iter().chain(&unchecked).filter(is_missing);
     deviations.extend(missing.map(|pattern| format!("there is no claim `{pattern}`")));
     deviations
 }

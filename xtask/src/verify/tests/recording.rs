@@ -15,6 +15,7 @@ use crate::contents::base::{Base, Place as BasePlace};
 use crate::contents::cache::Cache;
 use crate::contents::facts::LayerFacts;
 use crate::contents::read::{Known, Part as Layered};
+use crate::evidence::assets::Listed;
 use crate::evidence::attached::PROVENANCE_PREDICATE;
 use crate::evidence::bundle::Hint;
 use crate::evidence::page::{Page, PublishedPage};
@@ -33,10 +34,11 @@ use crate::process::scratch::Scratch;
 use crate::tool::cosign::VerifyCommand;
 use crate::tool::git::{Commit, Signer};
 use crate::verify::claim::{Claim, Seen};
+use crate::verify::observe::assets;
 use crate::verify::observe::contents::{self, ContentsSeen};
 use crate::verify::observe::image::{self, Sources};
 use crate::verify::observe::{
-    Answer, BranchSeen, Common, LatestSeen, Names, Part, Place, PublicSeen, SourceSeen, seen,
+    Answer, AssetsSeen, BranchSeen, Common, LatestSeen, Names, Part, Place, PublicSeen, SourceSeen, seen,
 };
 use crate::verify::{judge, survey};
 
@@ -93,6 +95,9 @@ struct RecordedPage {
     prerelease: bool,
     draft: bool,
     address: String,
+    /// The names of its files, in the order of their numbers.
+    #[serde(default)]
+    assets: Vec<String>,
 }
 
 /// The committed recordings, the oldest first.
@@ -180,7 +185,13 @@ impl Recording {
             body: recorded.body,
             prerelease: recorded.prerelease,
         };
-        let RecordedPage { id, draft, address, .. } = recorded;
+        let RecordedPage { id, draft, address, assets, .. } = recorded;
+        let mut files = BTreeMap::new();
+        for (id, name) in (1..).zip(&assets) {
+            files.insert(id, fs::read(dir.join("assets").join(name))?);
+        }
+        let listed = (1..).zip(assets).map(|(id, name)| Listed { id, name, size: files[&id].len() as u64 });
+        let assets: Vec<_> = listed.collect();
         let cosign = COSIGN.map(|name| fs::read_to_string(dir.join("cosign").join(name)).ok());
         let source = Source { tag: page.tag.clone(), commit, time: record.time, is_tagged: true };
         let mut world = World {
@@ -192,7 +203,8 @@ impl Recording {
             layers,
             signed_commit: signed_commit(cosign[0].as_deref().context("no signature was recorded")?)?,
             forge_tag: Some(Commit::parse(&record.forge_tag)?),
-            page: Some(PublishedPage { id, page, draft, address }),
+            page: Some(PublishedPage { id, page, draft, address, assets }),
+            files,
             source: signed_on_main(&source.commit),
             hint: Hint::of(inputs.public_key.as_deref().context("the commit has no key")?)?,
             referrers: None,
@@ -253,7 +265,15 @@ impl Recording {
             }
             Err(unseen) => Err(unseen),
         };
-        let names = Names { forge_tag: seen(world.forge_tag()), page: seen(world.page()) };
+        let page = seen(world.page());
+        let assets = match &page {
+            Ok(Some(page)) => assets::look(page, &|_, wanted| world.assets(wanted), &|signature, sums| {
+                Ok(world.check_sums(signature, sums))
+            }),
+            Ok(None) => Ok(AssetsSeen::default()),
+            Err(unseen) => Err(unseen.clone()),
+        };
+        let names = Names { forge_tag: seen(world.forge_tag()), page, assets };
         let public = PublicSeen { version_tag, names };
         let tags = seen(world.tags());
         let latest = tags.clone().map(|tags| {
@@ -263,7 +283,8 @@ impl Recording {
         });
         let key = self.key_address();
         let run = survey::asked_run(&image, |id| world.run(id));
-        let claims = survey::judge(&release, Some(&key), &image, &public, &Common { tags, latest }, &run);
+        let (hint, common) = (Ok(world.hint.clone()), Common { tags, latest });
+        let claims = survey::judge(&release, (Some(&key), &hint), &image, &public, &common, &run);
         let (of_source, _) = judge::source::judge(&self.source, &world.source);
         let of_keys = judge::keys::judge(&self.source.tag, &world.keys.seen(&self.source)?);
         Ok([claims, of_source, of_keys].concat())

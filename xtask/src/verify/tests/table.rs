@@ -14,8 +14,8 @@ const END: &str = "<!-- the end of the table of lies -->\n";
 
 fn table() -> String {
     let mut text = String::from("| change | false | unchecked |\n|---|---|---|\n");
-    for Lie { name, wrong, unchecked, .. } in TOPICS.into_iter().flatten() {
-        text += &format!("| {name} | {} | {} |\n", ids(wrong), ids(unchecked));
+    for lie @ Lie { name, wrong, .. } in TOPICS.into_iter().flatten() {
+        text += &format!("| {name} | {} | {} |\n", ids(wrong), ids(&lie.unchecked()));
     }
     text
 }

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::contents::facts::LayerFacts;
 use crate::contents::read::Layers;
+use crate::evidence::assets::Listed;
 use crate::evidence::attached::Kind;
 use crate::evidence::bundle::{self, Hint};
 use crate::evidence::page::PublishedPage;
@@ -40,6 +41,8 @@ pub(super) struct World {
     pub(super) signed_commit: Option<Commit>,
     pub(super) forge_tag: Option<Commit>,
     pub(super) page: Option<PublishedPage>,
+    /// The bytes of its files, by their number; what is not there is listed and not served.
+    pub(super) files: BTreeMap<u64, Vec<u8>>,
     /// What a bundle says of the key.
     pub(super) hint: Hint,
     /// What refers to the released index, in a registry that lists it by itself.
@@ -124,6 +127,17 @@ impl World {
     pub(super) fn page(&self) -> Result<Option<PublishedPage>> {
         answers(self.silent_forge)?;
         Ok(self.page.clone().filter(|page| !page.draft))
+    }
+}
+
+impl World {
+    /// What the first file of each name gives, as the forge answers.
+    pub(super) fn assets(&self, wanted: &[&Listed]) -> Vec<Result<Option<Vec<u8>>>> {
+        let bytes = |listed: &&Listed| {
+            answers(self.silent_forge)?;
+            Ok(self.files.get(&listed.id).cloned())
+        };
+        wanted.iter().map(bytes).collect()
     }
 }
 

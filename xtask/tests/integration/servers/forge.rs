@@ -5,13 +5,16 @@ use std::fs;
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 use xshell::cmd;
+use xtask::evidence::assets::{Asset, Listed, SUMS};
+use xtask::evidence::page::{Page, PublishedPage};
 use xtask::forge::forgejo::Forgejo;
-use xtask::forge::{CiState, Read as _};
+use xtask::forge::{CiState, Read as _, Write as _};
 use xtask::inputs::config::Config;
 use xtask::process::Runner;
 use xtask::process::environment::Environment;
 use xtask::process::failure::exit_code;
 use xtask::process::scratch::Scratch;
+use xtask::process::secret::Secret;
 use xtask::tool::git::{Commit, Git};
 
 use super::server::{Server, curl, empty};
@@ -19,8 +22,8 @@ use super::server::{Server, curl, empty};
 /// As many contexts as a forge gives on one page, when it is not asked for more.
 const ONE_PAGE: usize = 30;
 
-/// The state of a commit on `server`, for which `contexts` must be green.
-fn ci_state(server: &Server, contexts: &[&str]) -> Result<CiState> {
+/// The client of `server`, where `contexts` must be green, with a token or without.
+fn forge(server: &Server, contexts: &[&str], token: Option<Secret>) -> Result<Forgejo> {
     let scratch = Scratch::new()?;
     let runner = Runner::new(&Environment::of_this_process());
     let sh = runner.shell()?;
@@ -32,7 +35,12 @@ fn ci_state(server: &Server, contexts: &[&str]) -> Result<CiState> {
         "ci-contexts": contexts, "smoke": {"port": 3000, "health": "/healthz", "version": "/version"},
     }))?;
     let git = Git::discover(&runner, scratch.path())?;
-    Forgejo::new(curl(), &git, &config, None, None).ci_state(&Commit::parse(&"a".repeat(40))?)
+    Ok(Forgejo::new(curl(), &git, &config, token, None))
+}
+
+/// The state of a commit on `server`, for which `contexts` must be green.
+fn ci_state(server: &Server, contexts: &[&str]) -> Result<CiState> {
+    forge(server, contexts, None)?.ci_state(&Commit::parse(&"a".repeat(40))?)
 }
 
 /// A forge that gives `statuses` a page at a time, never more than `most`, whatever is asked for.
@@ -73,5 +81,69 @@ fn statuses_without_an_end_are_none_and_a_busy_forge_is_transient() -> Result<()
     assert!(error.to_string().contains("no end after"), "{error:#}");
     let busy = Server::start(|_, _| (502, vec![("Retry-After", "0".to_owned())], Vec::new()))?;
     assert_eq!(ci_state(&busy, &[]).err().map(|error| exit_code(&error)), Some(75));
+    Ok(())
+}
+
+/// What the file of a page gives.
+fn file(forge: &Forgejo) -> Result<Option<Vec<u8>>> {
+    let listed = Listed { id: 1, name: SUMS.to_owned(), size: 4 };
+    forge.assets(&"v1.0.0".parse()?, &[&listed]).pop().context("no answer")?
+}
+
+const FILE: &str = "GET /acme/carol/releases/download/v1.0.0/SHA256SUMS";
+
+#[test]
+fn a_file_is_asked_for_as_anyone_may_and_a_token_goes_to_the_forge_alone() -> Result<()> {
+    let storage = Server::start(|_, _| (200, Vec::new(), b"sums".to_vec()))?;
+    let elsewhere = format!("http://localhost:{}/bucket/x?signature=s", storage.address.port());
+    let server = Server::start(move |asked, _| match &asked.authorization {
+        Some(_) => (302, vec![("Location", elsewhere.clone())], Vec::new()),
+        None => empty(404),
+    })?;
+    let token = Some(Secret::new("token-of-alice"));
+    assert_eq!(file(&forge(&server, &[], token)?)?, Some(b"sums".to_vec()), "of a draft");
+    let asked: Vec<_> = server.log()?.into_iter().map(|asked| (asked.what, asked.authorization)).collect();
+    let with_token = Some("token token-of-alice".to_owned());
+    assert_eq!(asked, [(FILE.to_owned(), None), (FILE.to_owned(), with_token)]);
+    assert!(storage.log()?.iter().all(|asked| asked.authorization.is_none()));
+
+    let public =
+        Server::start(
+            |asked, _| {
+                if asked.what == FILE { (200, Vec::new(), b"sums".to_vec()) } else { empty(404) }
+            },
+        )?;
+    let token = Some(Secret::new("token-of-alice"));
+    assert_eq!(file(&forge(&public, &[], token)?)?, Some(b"sums".to_vec()));
+    assert!(public.log()?.iter().all(|asked| asked.authorization.is_none()));
+    Ok(())
+}
+
+#[test]
+fn a_file_that_leads_in_a_circle_is_none() -> Result<()> {
+    let circle =
+        Server::start(|_, address| (302, vec![("Location", format!("http://{address}/again"))], Vec::new()))?;
+    let error = file(&forge(&circle, &[], None)?).err().context("there is an end")?;
+    assert!(format!("{error:#}").contains("leads nowhere"), "{error:#}");
+    Ok(())
+}
+
+#[test]
+fn an_upload_is_sent_once_and_a_refusal_names_the_settings() -> Result<()> {
+    let page = Page {
+        tag: "v1.0.0".parse()?,
+        commit: Commit::parse(&"a".repeat(40))?,
+        title: String::new(),
+        body: String::new(),
+        prerelease: false,
+    };
+    let published = PublishedPage { id: 7, page, draft: true, address: String::new(), assets: Vec::new() };
+    let asset = Asset { name: SUMS.to_owned(), bytes: b"sums".to_vec() };
+    for (status, code, words) in [(413, 1, "`MAX_SIZE`"), (400, 1, "`ALLOWED_TYPES`"), (502, 75, "502")] {
+        let server = Server::start(move |_, _| empty(status))?;
+        let error = forge(&server, &[], None)?.upload(&published, &asset).err().context("it is taken")?;
+        assert!(format!("{error:#}").contains(words) && exit_code(&error) == code, "{status}: {error:#}");
+        assert_eq!(server.asked()?, ["POST /api/v1/repos/acme/carol/releases/7/assets?name=SHA256SUMS"]);
+    }
     Ok(())
 }

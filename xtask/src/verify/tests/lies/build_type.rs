@@ -129,7 +129,7 @@ pub(super) const LIES: &[Lie] = &[
                 });
             }
         },
-        wrong: &["provenance.form", "signature", "signature.platforms", "attachments"],
+        wrong: &["provenance.form", "signature", "signature.platforms", "attachments", "page.commands"],
         unchecked: &[],
     },
     seen(

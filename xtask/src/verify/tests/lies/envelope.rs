@@ -119,7 +119,7 @@ pub(super) const LIES: &[Lie] = &[
             layer["digest"] = attached.as_str().into();
             world.replace_attestation(PROVENANCE_PREDICATE, Some(layer));
         },
-        wrong: &["attachments"],
+        wrong: &["attachments", "page.assets"],
         unchecked: &[],
     },
 ];

@@ -57,6 +57,7 @@ pub(super) const LIES: &[Lie] = &[
             "provenance.products",
             "provenance.run",
             "smoke",
+            "page.assets",
         ],
     },
     said(

@@ -16,14 +16,14 @@ pub(super) const LIES: &[Lie] = &[
         name: "no page",
         tell: |world| world.page = None,
         wrong: &["page.state"],
-        unchecked: &["page.image", "page.commands"],
+        unchecked: &["page.image", "page.commands", "page.assets"],
     },
     Lie {
         // A stranger does not see it.
         name: "page made a draft",
         tell: |world| page(world).draft = true,
         wrong: &["page.state"],
-        unchecked: &["page.image", "page.commands"],
+        unchecked: &["page.image", "page.commands", "page.assets"],
     },
     Lie {
         name: "page marked as a pre-release",
@@ -89,7 +89,7 @@ pub(super) const LIES: &[Lie] = &[
     Lie {
         name: "a command more, and no format on the page",
         tell: |world| {
-            world.edit_page(|body| format!("{INJECTED}{}", body.replace(&Format::One.mark(), "")));
+            world.edit_page(|body| format!("{INJECTED}{}", body.replace(&Format::NEWEST.mark(), "")));
         },
         wrong: &["page.commands"],
         unchecked: &[],

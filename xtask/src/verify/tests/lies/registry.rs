@@ -88,6 +88,6 @@ pub(super) const LIES: &[Lie] = &[
         name: "forge does not answer",
         tell: |world| world.silent_forge = Some("connection refused"),
         wrong: &[],
-        unchecked: &["provenance.run", "tag.git", "page.state", "page.image", "page.commands"],
+        unchecked: &["provenance.run", "tag.git", "page.state", "page.image", "page.commands", "page.assets"],
     },
 ];

@@ -51,6 +51,7 @@ pub(super) const LIES: &[Lie] = &[
             "smoke",
             "page.image",
             "page.commands",
+            "page.assets",
             "latest",
         ],
         unchecked: &["attachments"],
@@ -98,7 +99,7 @@ pub(super) const LIES: &[Lie] = &[
             world.page.as_mut().expect("a page").draft = true;
         },
         wrong: &["tag.git", "page.state"],
-        unchecked: &["page.image", "page.commands"],
+        unchecked: &["page.image", "page.commands", "page.assets"],
     },
     Lie {
         name: "git tag on a commit that was never merged",

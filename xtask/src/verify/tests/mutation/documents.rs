@@ -115,6 +115,7 @@ impl Documents {
             found.add_bundles(&image);
         }
         found.honest.signed = Some(std::mem::take(&mut found.signed));
+        found.honest.files_again(&image);
         found
     }
 
@@ -243,6 +244,10 @@ impl Documents {
             .collect();
         let page = &mut world.page.as_mut().expect("there is a page").page;
         page.body = of_digests(std::mem::take(&mut page.body));
+        // The files on the page are held against what is attached byte for byte: here they follow it.
+        if who == Who::Signer {
+            world.files_again(&world.digest.clone());
+        }
         world
     }
 }

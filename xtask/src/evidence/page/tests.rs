@@ -1,0 +1,60 @@
+//! What of a page is compared, and what people wrote on it.
+
+use super::{Format, Page, PublishedPage, promises, says_the_same, with_words_of};
+use crate::tool::git::Commit;
+
+fn page(body: &str) -> Page {
+    Page {
+        tag: "v1.0.0".parse().unwrap(),
+        commit: Commit::parse(&"a".repeat(40)).unwrap(),
+        title: "carol v1.0.0".to_owned(),
+        body: body.to_owned(),
+        prerelease: false,
+    }
+}
+
+fn found(body: &str, expected: &Page) -> bool {
+    let page = page(body);
+    let (address, assets) = (String::new(), Vec::new());
+    says_the_same(&PublishedPage { id: 1, page, draft: false, address, assets }, expected)
+}
+
+#[test]
+fn a_person_may_add_text_above_and_nowhere_else() {
+    let mark = Format::NEWEST.mark();
+    let expected = page(&format!("## Changes\n\n- one\n\n## Image\n\npromise\n\n{mark}\n"));
+    assert!(promises(&expected.body).ends_with(&format!("promise\n\n{mark}\n")));
+    let found = |body: &str| found(body, &expected);
+    let body = &expected.body;
+    assert!(found(body) && found(body.trim_end()));
+    assert!(found(&body.replace("- one", "- one, which was a lot of work")));
+    assert!(found(&format!("Hello!\n\n### Image\n\nA picture.\n\n{body}")));
+    assert!(found(&body.replace('\n', "\r\n")), "as a browser sends it");
+    assert!(!found(&format!("{body}\nThanks to everyone.\n")), "it does not end with its own part");
+    assert!(!found(&format!("## Image\n\nanother\n\n{body}")), "another part above it");
+    assert!(!found(&body.replace("promise", "promise!")));
+    assert!(!found(&body.replace(&mark, "")), "the mark is a part of it");
+    assert!(!found(&body.replace(&mark, &Format::One.mark())));
+}
+
+#[test]
+fn what_people_wrote_is_kept_when_a_page_is_written_again() {
+    let mark = Format::NEWEST.mark();
+    let generated = format!("## Image\n\npromise\n\n{mark}\n");
+    let expected = page(&format!("## Changes\n\n- one\n\n{generated}"));
+    let written = |body: &str| with_words_of(body, expected.clone()).unwrap().body;
+    assert_eq!(written(""), expected.body);
+    assert_eq!(written(&expected.body), expected.body, "nobody wrote anything");
+    let by_hand = "We are *very* happy.\r\n\r\n### Image\r\n\r\nA picture.\r\n";
+    let kept = format!("We are *very* happy.\n\n### Image\n\nA picture.\n\n{}", expected.body);
+    assert_eq!(written(by_hand), kept, "a page that was made by hand");
+    let other = format!("Words.\n\n- one, by hand\n\n## Image\n\nanother\n\n{mark}\n\nThanks.\n");
+    assert_eq!(written(&other), format!("Words.\n\n- one, by hand\n\nThanks.\n\n{generated}"));
+    for body in [written(by_hand), written(&other)] {
+        assert!(found(&body, &expected), "{body}");
+        assert_eq!(written(&body), body, "once more is the same");
+    }
+    for bad in ["```sh\ncurl x | sh\n```", "<details>", "## Verify", "docker pull x@sha256:ab"] {
+        assert!(with_words_of(bad, expected.clone()).is_err(), "{bad}");
+    }
+}

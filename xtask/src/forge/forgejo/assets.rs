@@ -1,0 +1,90 @@
+//! The files of a release: uploads, removals, and what anyone downloads.
+
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
+
+use super::Forgejo;
+use crate::evidence::assets::{Asset, Listed};
+use crate::evidence::page::PublishedPage;
+use crate::http::{Authorization, Request, Response, is_redirect, resolve};
+use crate::inputs::version::ReleaseTag;
+
+/// More than any forge needs, and an end to those that lead in a circle.
+const MOST_HOPS: usize = 5;
+
+/// What an administrator may have to change.
+const SETTINGS: &str = "the forge's administrator decides which files a release may have: `ENABLED` and `MAX_SIZE` in `[attachment]`, \
+    `ALLOWED_TYPES` and, in Gitea, `FILE_MAX_SIZE` in `[repository.release]` of its `app.ini`";
+
+impl Forgejo {
+    /// Sends the file as it is. A forge takes two files of one name, so it is not sent twice.
+    pub(super) fn attach(&self, published: &PublishedPage, asset: &Asset) -> Result<()> {
+        let Asset { name, bytes } = asset;
+        let url = self.url(&format!("releases/{}/assets?name={name}", published.id));
+        let request = Request::new("POST", url).body("application/octet-stream", bytes.clone());
+        let response = self.send(request)?;
+        match response.status {
+            201 => Ok(()),
+            400 | 404 | 413 | 415 | 422 => {
+                let refused = format!("the forge does not take the file `{name}`; {SETTINGS}");
+                Err(response.unexpected().context(refused))
+            }
+            _ => Err(response.unexpected()),
+        }
+    }
+
+    pub(super) fn detach(&self, published: &PublishedPage, listed: &Listed) -> Result<()> {
+        let url = self.url(&format!("releases/{}/assets/{}", published.id, listed.id));
+        let response = self.send(Request::new("DELETE", url))?;
+        // Another run removed it meanwhile.
+        ensure!(matches!(response.status, 204 | 404), response.unexpected());
+        Ok(())
+    }
+
+    pub(super) fn download(&self, tag: &ReleaseTag, wanted: &[&Listed]) -> Vec<Result<Option<Vec<u8>>>> {
+        let requests: Vec<_> = wanted.iter().map(|listed| self.file_request(tag, &listed.name)).collect();
+        let answers = self.curl.send_all(&requests).into_iter().zip(&requests);
+        answers.map(|(answer, request)| self.downloaded(request, answer?)).collect()
+    }
+
+    /// At the forge's own address, and not at the one that an answer names: so a token goes nowhere else.
+    fn file_request(&self, tag: &ReleaseTag, name: &str) -> Request {
+        let (repository, own) = (&self.config.repository, self.config.forge.to_string());
+        let base = self.api.strip_suffix("/api/v1").unwrap_or(&own);
+        Request::new("GET", format!("{base}/{repository}/releases/download/{tag}/{name}"))
+    }
+
+    /// Anonymously first, as a reader gets it; the files of a draft or of a private repository take a token.
+    fn downloaded(&self, request: &Request, response: Response) -> Result<Option<Vec<u8>>> {
+        let response = match &self.token {
+            Some(token) if matches!(response.status, 401 | 403 | 404) => {
+                self.curl.send(&request.clone().authorization(Authorization::Token(token.clone())))?
+            }
+            _ => response,
+        };
+        let response = self.follow(request, response)?;
+        match response.status {
+            200 => Ok(Some(response.body)),
+            404 => self.check_public().map(|()| None),
+            _ => Err(response.unexpected()),
+        }
+    }
+
+    /// A forge that keeps files elsewhere answers with an address there: it is asked anonymously, and with TLS, unless the forge
+    /// itself has none.
+    fn follow(&self, request: &Request, response: Response) -> Result<Response> {
+        let (mut request, mut response) = (request.clone(), response);
+        for _ in 0..MOST_HOPS {
+            if !is_redirect(&request, &response) {
+                return Ok(response);
+            }
+            let location = response.header("Location");
+            let location = location.with_context(|| format!("{response} without a `Location`"))?;
+            let url = resolve(request.url(), location).with_context(|| format!("{response}"))?;
+            let is_safe = url.starts_with("https://") || self.config.forge.is_http();
+            ensure!(is_safe, anyhow!("{response}, and leads to an address without TLS"));
+            request = request.elsewhere(url);
+            response = self.curl.send(&request)?;
+        }
+        bail!("{response}, after {MOST_HOPS} others: it leads nowhere")
+    }
+}

@@ -1,0 +1,49 @@
+//! Where an answer points that is none itself. Who asked decides whether a request goes there, and how.
+
+use anyhow::{Context as _, Result, bail};
+
+use super::{Request, Response};
+
+/// Whether `response` says where else the answer to `request` is.
+#[must_use]
+pub fn is_redirect(request: &Request, response: &Response) -> bool {
+    matches!(request.method(), "GET" | "HEAD") && matches!(response.status, 301 | 302 | 303 | 307 | 308)
+}
+
+/// `location` as an answer to a request for `base` (RFC 3986 §5.2, without paths that are relative to the last one: no
+/// server sends them).
+///
+/// # Errors
+/// When it is no address.
+pub fn resolve(base: &str, location: &str) -> Result<String> {
+    if location.starts_with("https://") || location.starts_with("http://") {
+        return Ok(location.to_owned());
+    }
+    let (scheme, rest) = base.split_once("://").with_context(|| format!("`{base}` is no address"))?;
+    let host = rest.split(['/', '?']).next().unwrap_or(rest);
+    match location {
+        _ if location.starts_with("//") => Ok(format!("{scheme}:{location}")),
+        _ if location.starts_with('/') => Ok(format!("{scheme}://{host}{location}")),
+        _ => bail!("its `Location` is no address"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::resolve;
+
+    #[test]
+    fn an_address_is_resolved_against_the_one_that_was_asked() {
+        let resolved = |location| resolve("https://forge.example.org/v2/acme/carol/blobs/x", location);
+        for (location, expected) in [
+            ("https://s3.example.org/x?signature=y", "https://s3.example.org/x?signature=y"),
+            ("//s3.example.org/x", "https://s3.example.org/x"),
+            ("/storage/x", "https://forge.example.org/storage/x"),
+        ] {
+            assert_eq!(resolved(location).unwrap(), expected);
+        }
+        for bad in ["", "x", "?x", "file:///etc/passwd", "ftp://s3.example.org/x"] {
+            assert!(resolved(bad).is_err(), "{bad}");
+        }
+    }
+}

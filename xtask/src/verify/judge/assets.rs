@@ -1,0 +1,109 @@
+//! The claim that the page has the release's evidence as files: byte for byte what is attached in the registry, with digests that
+//! the key signed.
+
+use anyhow::{Context as _, Result, bail, ensure};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+use crate::evidence::assets::{self, SIGNATURE};
+use crate::evidence::attached::Attested;
+use crate::evidence::bundle::Hint;
+use crate::evidence::claims;
+use crate::evidence::provenance::BuildType;
+use crate::inputs::release::Release;
+use crate::oci::reference::Digest;
+
+use super::image::build_type;
+use crate::verify::claim::{Claim, Seen, Unseen, Verdict};
+use crate::verify::observe::{AssetsSeen, ImageSeen};
+
+/// What is attested of the released image, which says what files its page has.
+pub struct Due {
+    /// Of its provenance.
+    pub build_type: BuildType,
+    /// The digest of each envelope, and what it is marked as; `None` where that is nothing of ours.
+    pub envelopes: Vec<(Option<Attested>, Digest)>,
+    /// What a bundle says of the key.
+    pub hint: Hint,
+}
+
+/// What is attested of `image`, where its `claims` about that hold.
+pub(in crate::verify) fn attested(
+    image: &Digest,
+    seen: &ImageSeen,
+    claims: &[Claim],
+    hint: &Seen<Hint>,
+) -> Seen<Due> {
+    #[derive(Deserialize)]
+    struct Manifest {
+        layers: Vec<Layer>,
+    }
+    #[derive(Deserialize)]
+    struct Layer {
+        digest: Digest,
+        #[serde(default)]
+        annotations: BTreeMap<String, String>,
+    }
+    let lacks = |id: &&str| claims.iter().any(|claim| claim.id == *id && claim.verdict != Verdict::Holds);
+    if let Some(id) = [claims::PROVENANCE, claims::SBOM, claims::SMOKE].into_iter().find(lacks) {
+        return Err(Unseen::Follows(id));
+    }
+    let build_type = build_type(seen, image).map_err(|_unknown| Unseen::Follows(claims::PROVENANCE_FORM))?;
+    let attached = seen.attached.as_ref().map_err(Clone::clone)?;
+    let manifest = attached.attestations.as_deref().unwrap_or_default();
+    let manifest: Manifest =
+        serde_json::from_slice(manifest).map_err(|_none| Unseen::Follows(claims::ATTACHMENTS))?;
+    let of = |layer: &Layer| {
+        let kind = layer.annotations.get("predicateType")?;
+        Attested::ALL.into_iter().find(|of| of.predicate_type() == kind)
+    };
+    let envelopes = manifest.layers.into_iter().map(|layer| (of(&layer), layer.digest)).collect();
+    Ok(Due { build_type, envelopes, hint: hint.clone()? })
+}
+
+/// Judges the files; `digest` is the image.
+pub(in crate::verify) fn judge(
+    release: &Release<'_>,
+    digest: &Digest,
+    attested: &Seen<Due>,
+    page: &Seen<()>,
+    seen: &Seen<AssetsSeen>,
+) -> Claim {
+    let looked_at = page.clone().and_then(|()| {
+        let attested = attested.as_ref().map_err(Clone::clone)?;
+        let due = attested.build_type.has_assets();
+        Ok(if due { Some((attested, seen.as_ref().map_err(Clone::clone)?)) } else { None })
+    });
+    Claim::judge(claims::PAGE_ASSETS, &looked_at, |looked_at| match looked_at {
+        None => Ok("none: a release of the first build type has no files".to_owned()),
+        Some((attested, seen)) => ours(release, digest, attested, seen),
+    })
+}
+
+fn ours(release: &Release<'_>, digest: &Digest, attested: &Due, seen: &AssetsSeen) -> Result<String> {
+    let tag = release.tag();
+    for name in assets::names(tag) {
+        let count = seen.listed.iter().filter(|listed| listed.name == name).count();
+        ensure!(count <= 1, "the page has {count} files `{name}`");
+        ensure!(
+            count == 0 || seen.bytes.contains_key(&name),
+            "the page lists a file `{name}` that nobody can download, or that is larger than any of a release"
+        );
+    }
+    let is_marked = |of: &Attested| attested.envelopes.iter().any(|(marked, _)| *marked == Some(*of));
+    let due: Vec<_> = Attested::ALL.into_iter().filter(is_marked).collect();
+    for of in &due {
+        let name = assets::envelope_name(*of, tag);
+        let Some(bytes) = seen.bytes.get(&name) else { continue };
+        let found = Digest::of(bytes);
+        ensure!(
+            attested.envelopes.iter().any(|(_, envelope)| *envelope == found),
+            "the file `{name}` is not the attestation of the {of} in the registry: its digest is `{found}`"
+        );
+    }
+    let count = assets::check(tag, digest, &due, &seen.bytes, &attested.hint)?;
+    match seen.signature.as_ref().with_context(|| format!("there is no `{SIGNATURE}`"))? {
+        Ok(()) => Ok(format!("{count} files, as they are attached, and their digests are signed by the key")),
+        Err(words) => bail!("cosign does not accept `{SIGNATURE}`: {words}"),
+    }
+}
