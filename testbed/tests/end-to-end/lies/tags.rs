@@ -18,10 +18,9 @@ pub(super) const LIES: &[Lie] = &[
             "smoke",
             "page.image",
             "page.commands",
-            "page.assets",
             "latest",
         ],
-        unchecked: &["attachments"],
+        unchecked: &["attachments", "page.assets"],
     },
     Lie {
         // The forge makes a draft of the page, which a stranger does not see.

@@ -26,6 +26,8 @@ const WITHOUT_A_BUILD_TYPE: &[&str] = &[
     "provenance.builder",
     "provenance.time",
     "provenance.products",
+    "provenance.run",
+    "smoke",
     "page.assets",
 ];
 

@@ -51,7 +51,6 @@ pub(super) const LIES: &[Lie] = &[
             "smoke",
             "page.image",
             "page.commands",
-            "page.assets",
             "latest",
         ],
         unchecked: &["attachments"],
