@@ -159,6 +159,21 @@ fn by_digest(dir: &Path) -> Result<Vec<(Digest, Vec<u8>)>> {
     entries.map(read).collect()
 }
 
+/// What was read of each layer, in `dir`.
+fn layers(dir: &Path) -> Result<BTreeMap<Digest, Option<Arc<LayerFacts>>>> {
+    let unpacked = |(digest, packed): (Digest, Vec<u8>)| {
+        let mut facts = Vec::new();
+        GzDecoder::new(&packed[..]).read_to_end(&mut facts)?;
+        Ok((digest, Some(Arc::new(serde_json::from_slice(&facts)?))))
+    };
+    by_digest(dir)?.into_iter().map(unpacked).collect()
+}
+
+/// What the page's files hold, by the number that each has on the forge; from `dir`.
+fn page_files(dir: &Path, names: &[String]) -> Result<BTreeMap<u64, Vec<u8>>> {
+    (1..).zip(names).map(|(id, name)| Ok((id, fs::read(dir.join(name))?))).collect()
+}
+
 impl Recording {
     /// Reads the recording in `dir`.
     pub(super) fn load(dir: &Path) -> Result<Self> {
@@ -171,12 +186,6 @@ impl Recording {
             Ok(paths.iter().map(|path| fs::read(committed.join(path)).ok()).collect())
         })?;
         let image: Image = record.image.parse()?;
-        let mut layers = BTreeMap::new();
-        for (digest, packed) in by_digest(&dir.join("layers"))? {
-            let mut facts = Vec::new();
-            GzDecoder::new(&packed[..]).read_to_end(&mut facts)?;
-            layers.insert(digest, Some(Arc::new(serde_json::from_slice::<LayerFacts>(&facts)?)));
-        }
         let recorded = record.page;
         let page = Page {
             tag,
@@ -186,12 +195,9 @@ impl Recording {
             prerelease: recorded.prerelease,
         };
         let RecordedPage { id, draft, address, assets, .. } = recorded;
-        let mut files = BTreeMap::new();
-        for (id, name) in (1..).zip(&assets) {
-            files.insert(id, fs::read(dir.join("assets").join(name))?);
-        }
+        let files = page_files(&dir.join("assets"), &assets)?;
         let listed = (1..).zip(assets).map(|(id, name)| Listed { id, name, size: files[&id].len() as u64 });
-        let assets: Vec<_> = listed.collect();
+        let assets = listed.collect();
         let cosign = COSIGN.map(|name| fs::read_to_string(dir.join("cosign").join(name)).ok());
         let source = Source { tag: page.tag.clone(), commit, time: record.time, is_tagged: true };
         let mut world = World {
@@ -200,7 +206,7 @@ impl Recording {
             blobs: by_digest(&dir.join("blobs"))?.into_iter().collect(),
             damaged: BTreeSet::new(),
             tags: record.tags,
-            layers,
+            layers: layers(&dir.join("layers"))?,
             signed_commit: signed_commit(cosign[0].as_deref().context("no signature was recorded")?)?,
             forge_tag: Some(Commit::parse(&record.forge_tag)?),
             page: Some(PublishedPage { id, page, draft, address, assets }),
