@@ -93,7 +93,7 @@ pub(super) fn files_section(release: &Release<'_>, key_address: Option<&str>) ->
         return "\nThe attestations, the SBOM and their digests, signed by the key, are files beside this page.\n".to_owned();
     }
     format!(
-        "\nWithout the registry, from the files of this page: the attestations and the SBOM are what was signed.\n\n\
+        "\nOr without the registry, by the files of this page, whose digests the key signs:\n\n\
          ```sh\n{}\n```\n",
         commands.join("\n")
     )
