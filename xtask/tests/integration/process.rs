@@ -65,7 +65,14 @@ fn a_stream_is_read_as_it_comes_and_ends_with_the_one_who_failed_first() {
     };
     let long = "head -c 100000000 /dev/zero";
     assert_eq!(stream(long, u64::MAX).unwrap(), 100_000_000, "more than is ever held");
-    let error = format!("{:#}", stream("echo half; echo broken >&2; exit 3", 2).unwrap_err());
+    let script = "echo half; echo broken >&2; exit 3";
+    let broken = runner.call(cmd!(sh, "sh -c {script}"));
+    // It reads to the end, which comes when the child has: one that stops reading before has the child killed.
+    let half = broken.stream(|output| -> anyhow::Result<()> {
+        std::io::copy(output, &mut std::io::sink())?;
+        bail!("half of an answer")
+    });
+    let error = format!("{:#}", half.unwrap_err());
     assert!(error.contains("exited with 3: broken"), "a half answer is not what went wrong: {error}");
     let began = Instant::now();
     let error = format!("{:#}", stream(&format!("{long}; sleep 60"), 10).unwrap_err());

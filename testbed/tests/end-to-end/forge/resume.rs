@@ -119,20 +119,20 @@ fn killed_while_the_highest_page_is_hidden_it_shows_it_again() -> Result<()> {
         project.laptop(&["release", "v0.2.0"]).run()?.success()?;
         push("v0.1.1", &backport)?;
 
-        // The first change hides the page, and the second one, which shows it, does not arrive.
+        // The first change shows the run's own page, the second one hides the other, and the third, which shows it, does not arrive.
         let changes = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&changes);
         proxy.set_rule(move |request| {
             let is_change = request.method == "PATCH" && request.path.contains("/releases/");
-            let is_second = is_change && counted.fetch_add(1, Ordering::SeqCst) == 1;
-            if is_second { Fault::Hang } else { Fault::Pass }
+            let is_third = is_change && counted.fetch_add(1, Ordering::SeqCst) == 2;
+            if is_third { Fault::Hang } else { Fault::Pass }
         });
         let is_hidden = || -> Result<bool> {
             Ok(project.repository.release("v0.2.0")?.context("the page is gone")?.draft)
         };
         let mut running = project.laptop(&["release", "v0.1.1"]).start()?;
         // Not before it has come: a curl that was left would send it when the proxy lets everything pass again.
-        running.until("the second change", |_| Ok((changes.load(Ordering::SeqCst) > 1).then_some(())))?;
+        running.until("the third change", |_| Ok((changes.load(Ordering::SeqCst) > 2).then_some(())))?;
         running.signal(Signal::SIGKILL)?;
         running.wait()?;
         proxy.pass();
