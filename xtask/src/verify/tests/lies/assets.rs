@@ -74,7 +74,7 @@ pub(super) const LIES: &[Lie] = &[
         tell: |world| {
             listed(world).clear();
             world.edit_page(|body| {
-                let (above, files) = body.split_once("Without the registry").expect("it names the files");
+                let (above, files) = body.split_once("Or without the registry").expect("it names the files");
                 let (_, below) = files.split_once("## Made from").expect("more comes below");
                 let body = format!("{above}## Made from{below}");
                 body.replace(&Format::Two.mark(), &Format::One.mark())
