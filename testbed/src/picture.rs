@@ -20,7 +20,7 @@ use crate::{bench, commands, lock};
 const PICTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/images/release-page.png");
 
 /// In pixels: as wide as the forge's page gets, and the first screens of it.
-const SIZE: &str = "--window-size=1280,1800";
+const SIZE: &str = "--window-size=1280,2140";
 
 /// A release of two platforms, or a browser's start, on a slow machine.
 const PATIENCE: Duration = Duration::from_secs(600);
