@@ -61,22 +61,16 @@ impl Asker<'_> {
 
     fn packages(&self) -> Vec<Finding> {
         let lock = self.config.service.join(PACKAGE_LOCK);
-        match self.ask_npm() {
-            Ok(answers) => {
-                let mut found = match answers.advisories.and_then(|answer| self.advisories(&lock, &answer)) {
-                    Ok(found) => found,
-                    Err(error) => vec![unanswered(&lock, "`npm audit`", &error)],
-                };
-                found.extend(
-                    match answers.signatures.and_then(|answer| signatures::findings(&lock, &answer)) {
-                        Ok(found) => found,
-                        Err(error) => vec![unanswered(&lock, "`npm audit signatures`", &error)],
-                    },
-                );
-                found
-            }
-            Err(error) => vec![unanswered(&lock, "npm in the base image", &error)],
-        }
+        let answers = match self.ask_npm() {
+            Ok(answers) => answers,
+            Err(error) => return vec![unanswered(&lock, "npm in the base image", &error)],
+        };
+        let advisories = answers.advisories.and_then(|answer| self.advisories(&lock, &answer));
+        let signatures = answers.signatures.and_then(|answer| signatures::findings(&lock, &answer));
+        [("`npm audit`", advisories), ("`npm audit signatures`", signatures)]
+            .into_iter()
+            .flat_map(|(what, found)| found.unwrap_or_else(|error| vec![unanswered(&lock, what, &error)]))
+            .collect()
     }
 
     /// What `npm audit` answered, against the exceptions; one that cannot be read is none, and is told by the other checks.
