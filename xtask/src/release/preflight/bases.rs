@@ -47,7 +47,7 @@ pub(super) fn base_images(
     Ok((Vec::new(), problems))
 }
 
-/// The platforms that an index lacks.
+/// A problem for each platform that an index lacks.
 fn without_platform(config: &Config, reference: &str, manifest: &str) -> Result<Vec<Problem>> {
     let index = index::platforms(manifest.as_bytes()).with_context(|| {
         format!("`{reference}` is not an index of several platforms; pin the digest of the index")
