@@ -83,7 +83,7 @@ struct Descriptor {
     annotations: BTreeMap<String, String>,
 }
 
-/// The image specification v1.1, "Image Configuration", and what Docker and `BuildKit` write besides.
+/// The image specification v1.1, "Image Configuration", with the additions of Docker and `BuildKit`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(
