@@ -111,7 +111,7 @@ pub enum Put {
 /// }
 /// ```
 ///
-/// and nobody but the gates makes a proof:
+/// and only the gates make a proof:
 ///
 /// ```compile_fail,E0624
 /// # use xtask::{evidence::provenance::{BuildType, Smoked}, oci::reference::Digest, verify::proven::Proven};

@@ -54,7 +54,7 @@ impl Document {
     }
 }
 
-/// All of them, of one release.
+/// All documents of one release.
 pub(super) struct Documents {
     pub(super) honest: World,
     pub(super) all: Vec<Document>,
