@@ -79,9 +79,7 @@ fn start_again(secrets: &[(&OsStr, &OsStr)]) -> Result<anyhow::Error> {
     let (reader, mut writer) = io::pipe().context("making a pipe for the secrets")?;
     // Nobody reads yet: if the pipe is too small, fail instead of waiting for ever.
     fcntl(&writer, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).context("preparing the pipe for the secrets")?;
-    writer
-        .write_all(&written(secrets)?)
-        .context("handing over the secrets: a pipe takes less than they are")?;
+    writer.write_all(&written(secrets)?).context("handing over the secrets: they do not fit into a pipe")?;
     drop(writer);
     #[expect(
         clippy::disallowed_methods,
@@ -131,7 +129,7 @@ fn read(bytes: &[u8]) -> Result<Vec<(OsString, OsString)>> {
         let is_named = std::str::from_utf8(name).is_ok_and(VariableName::may_be_named);
         let is_known = is_named || is_secret(OsStr::from_bytes(name));
         let is_new = secrets.iter().all(|(seen, _)| seen.as_bytes() != name);
-        ensure!(is_known && is_new && !value.is_empty(), "an entry is unknown, empty or there twice");
+        ensure!(is_known && is_new && !value.is_empty(), "an entry is unknown, empty or duplicated");
         secrets.push((OsStr::from_bytes(name).to_owned(), OsString::from_vec(value.to_vec())));
     }
     Ok(secrets)

@@ -38,7 +38,7 @@ pub fn run(environment: &Environment, directory: &Path) -> Result<()> {
     let directory = outside(&git, directory)?;
     if directory.try_exists().with_context(|| format!("looking for `{}`", directory.display()))? {
         refuse!(
-            "`{}` is there already; name one that is not, so that no key is overwritten",
+            "`{}` is there already; name a new directory, so that no key is overwritten",
             directory.display()
         );
     }

@@ -131,14 +131,14 @@ fn read_pair(cosign: &Cosign<'_>, directory: &Path) -> Result<Option<PublicKey>>
     let read = |name: &str| fs::read_to_string(directory.join(name));
     let (Ok(private_key), Ok(password), Ok(public)) = (read(PRIVATE_KEY), read(PASSWORD), read(PUBLIC_KEY))
     else {
-        refuse!("`{shown}` is there already, and does not hold a key pair; name a directory that is not");
+        refuse!("`{shown}` is there already, but does not hold a key pair; name a new directory");
     };
     let key = SigningKey { private_key: Secret::new(private_key), password: Secret::new(password) };
     let derived = cosign.public_key(&key).with_context(|| format!("reading the key pair in `{shown}`"))?;
     let [derived, public] = [derived, public].map(|pem| PublicKey::parse(pem.as_bytes()));
     let (derived, public) = (derived?, public.with_context(|| format!("reading `{shown}/{PUBLIC_KEY}`"))?);
     if derived != public {
-        refuse!("`{shown}` holds two halves of different keys; name a directory that is not there");
+        refuse!("`{shown}` holds two halves of different keys; name a new directory");
     }
     Ok(Some(public))
 }

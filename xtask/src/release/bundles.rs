@@ -221,7 +221,7 @@ fn remove_stale(registry: &Client, subject: &Subject, ours: &[&Digest], listed: 
         match registry.remove_manifest(digest)? {
             Removal::Gone | Removal::Missing => {}
             Removal::Refused(status) => bail!(
-                "the registry does not let the bundle `{digest}` of an earlier run be removed (status {status}): delete it by \
+                "the registry refuses to remove the bundle `{digest}` of an earlier run (status {status}): delete it by \
                  hand"
             ),
         }

@@ -81,14 +81,14 @@ fn why_kept(
     tags: &[String],
 ) -> Option<String> {
     if public == Some(&candidate.digest) {
-        return Some("the version tag names it by now".to_owned());
+        return Some("the version tag names it now".to_owned());
     }
     let own = candidate.tag.as_str();
     let is_other = |name: &&String| {
         name.as_str() != own && candidate::is_of(&source.tag, name) && name.contains(source.commit.short())
     };
     let other = tags.iter().find(is_other)?;
-    Some(format!("`{other}` may be of another run of this release that goes on with them"))
+    Some(format!("`{other}` may be of another run of this release, which still needs them"))
 }
 
 /// The tags of what is attached to the candidate and to each of its platforms, signatures first. The platforms in
@@ -189,7 +189,7 @@ fn refused(removal: &Removal) -> Option<u16> {
 /// The command that removes the references by hand.
 fn by_hand(image: &Image, references: &[String]) -> String {
     format!(
-        "remove them with `for each in {}; do crane delete {image}$each; done`, as one who may delete",
+        "remove them with `for each in {}; do crane delete {image}$each; done`, as an account that may delete",
         references.join(" ")
     )
 }

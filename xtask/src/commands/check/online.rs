@@ -97,7 +97,7 @@ pub(super) fn exceptions(root: &Path) -> Vec<Finding> {
 }
 
 fn unread(what: &str) -> Vec<Finding> {
-    let text = format!("nobody was asked, as {what} cannot be read; the other findings say why");
+    let text = format!("no registry was asked, because {what} cannot be read; the other findings say why");
     vec![Finding::error(Rule::OnlineUnanswered, MANIFEST, text)]
 }
 

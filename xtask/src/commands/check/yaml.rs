@@ -86,7 +86,7 @@ pub(super) fn read(text: &str) -> Result<Node> {
     let mut bytes = text.as_bytes();
     let mut parser = Parser::new();
     parser.set_input_string(&mut bytes);
-    let mut next = || parser.parse().context("it is no YAML that can be read");
+    let mut next = || parser.parse().context("it is not readable YAML");
     next()?;
     let start = next()?;
     ensure!(!matches!(start.data, EventData::StreamEnd), "it is empty");
@@ -135,7 +135,7 @@ fn node(event: Event, depth: usize, next: &mut impl FnMut() -> Result<Event>) ->
                     break Value::Map(entries);
                 }
                 let key = node(event, depth + 1, next)?;
-                let Value::Text(name) = key.value else { bail!("line {}: a key is no text", key.line) };
+                let Value::Text(name) = key.value else { bail!("line {}: a key is not a text", key.line) };
                 ensure!(
                     name != "<<",
                     "line {}: merge keys (`<<`) are refused; write the values out",
@@ -195,11 +195,11 @@ mod tests {
             ("<<: {a: b}\n", "merge keys"),
             ("a: b\na: c\n", "twice"),
             ("a: b\n\"a\": c\n", "twice"),
-            ("[a]: b\n", "a key is no text"),
+            ("[a]: b\n", "a key is not a text"),
             ("a: b\n---\na: c\n", "more than one document"),
             ("", "empty"),
-            ("a: [b\n", "no YAML"),
-            ("a:\n\t- b\n", "no YAML"),
+            ("a: [b\n", "not readable YAML"),
+            ("a:\n\t- b\n", "not readable YAML"),
             (&*nested, "deeper"),
             (&*"a".repeat(2 << 20), "longer"),
         ] {

@@ -41,7 +41,7 @@ fn read(path: &Path) -> Result<Option<String>> {
         Err(error) => return Err(error.into()),
     };
     if !kind.is_file() {
-        bail!("it is no regular file, and would be replaced by one; put a file in its place");
+        bail!("it is not a regular file and would be replaced by one; put a file in its place");
     }
     let mut bytes = Vec::new();
     fs::File::open(path)?.take(LARGEST + 1).read_to_end(&mut bytes)?;
@@ -79,6 +79,6 @@ mod tests {
         assert_eq!(fs::read(&path).unwrap(), b"caf\xe9");
         fs::rename(&path, root.join("elsewhere")).unwrap();
         symlink("elsewhere", &path).unwrap();
-        assert!(format!("{:#}", keep().unwrap_err()).contains("no regular file"));
+        assert!(format!("{:#}", keep().unwrap_err()).contains("not a regular file"));
     }
 }

@@ -53,8 +53,8 @@ impl Named {
         let registry: Registry = text.parse().map_err(misuse)?;
         if !registry.is_loopback() {
             let words = format!(
-                "`--registry` is `{text}`: a rehearsal goes to this machine alone, such as `127.0.0.1:5000`, or to an image \
-                 with its digest that is started here"
+                "`--registry` is `{text}`: a rehearsal stays on this machine; name a registry such as \
+                 `127.0.0.1:5000`, or an image with its digest to start here"
             );
             return Err(Misuse::new(words).into());
         }
@@ -94,7 +94,7 @@ pub(super) fn ensure(environment: &Environment, root: &Path, named: Option<&str>
         environment: environment.clone(),
         registry,
         remedy: "look at it with `docker logs xtask-rehearsal-registry`",
-        note: "`docker rm --force --volumes xtask-rehearsal-registry` ends the registry that they ask",
+        note: "`docker rm --force --volumes xtask-rehearsal-registry` removes the registry that these commands use",
     })
 }
 

@@ -55,7 +55,7 @@ impl Plan {
         // A wrong list has to be corrected first: a new key would not repair it.
         let keys = Keys::of_work_tree(root)?;
         if pair.is_some_and(|pair| *pair == present) {
-            refuse!("the directory has the present key; name a directory that is not there, for the new one");
+            refuse!("the directory holds the present key; name a new directory for the new key");
         }
         let tags = release_tags(&git.tags()?);
         let Some(highest) = tags.iter().max() else {

@@ -60,7 +60,7 @@ pub(super) fn store(
     let fingerprint = PublicKey::parse(public.as_bytes())?.fingerprint();
     if PublicKey::parse(verifier.public_key()?)?.fingerprint() == fingerprint {
         return Err(Misuse::new(
-            "`--attest-key` is the key of the release: who rebuilds has one of their own",
+            "`--attest-key` is the release's own key: a rebuilder signs with another one",
         )
         .into());
     }
@@ -76,7 +76,7 @@ pub(super) fn store(
     if let Some(signature) = stored(registry, &tag, &statement)?
         && cosign.verify_blob(public.as_bytes(), &signature, &pae(&statement))?.is_ok()
     {
-        return Ok(format!("the same statement by {fingerprint} was there"));
+        return Ok(format!("the same statement by {fingerprint} was there already"));
     }
     let envelope = seal(&statement, &cosign.sign_blob(key, &pae(&statement))?);
     let signed = [Signed::parse(envelope, TEST_RESULT_PREDICATE, &predicate, digest)?];

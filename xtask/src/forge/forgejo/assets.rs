@@ -81,7 +81,7 @@ impl Forgejo {
             let location = location.with_context(|| format!("{response} without a `Location`"))?;
             let url = resolve(request.url(), location).with_context(|| format!("{response}"))?;
             let is_safe = url.starts_with("https://") || self.config.forge.is_http();
-            ensure!(is_safe, anyhow!("{response}, and leads to an address without TLS"));
+            ensure!(is_safe, anyhow!("{response}, which redirects to an address without TLS"));
             request = request.elsewhere(url);
             response = self.curl.send(&request)?;
         }

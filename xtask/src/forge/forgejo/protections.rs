@@ -82,7 +82,7 @@ fn of_tags(rules: &[TagRule], config: &Config, address: &str) -> Protections {
     // `/…/` is a regular expression, which this code does not read.
     if let Some(rule) = rules.iter().find(|rule| rule.name_pattern.starts_with('/')) {
         return said(format!(
-            "tags by the expression `{}`, which is not read here",
+            "tags by the regular expression `{}`, which is not read here",
             rule.name_pattern.escape_debug()
         ));
     }
@@ -233,7 +233,7 @@ mod tests {
         for (patterns, expected) in [
             (&["v*"][..], "tags by `v*`"),
             (&["x", "*"], "tags by `*`"),
-            (&["/^v[0-9]/"], "tags by the expression"),
+            (&["/^v[0-9]/"], "tags by the regular expression"),
             (&[], "problem: everybody who may write"),
             (&["v1.*"], "problem: everybody who may write"),
             (&["v*.*.3"], "problem: everybody who may write"),

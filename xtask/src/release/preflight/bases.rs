@@ -83,7 +83,7 @@ fn by_builder(
         return Ok(Vec::new());
     };
     let text = format!(
-        "`{reference}` cannot be had: asked for directly, {unasked:#}; by the builder, {error:#}; if it needs a login, name \
+        "`{reference}` cannot be read: directly, {unasked:#}; by the builder, {error:#}; if it needs a login, name \
          its registry in `registries` in `Cargo.toml`"
     );
     Ok(vec![Problem::new("base image", text)])

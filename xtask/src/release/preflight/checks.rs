@@ -111,7 +111,7 @@ fn docker(session: &Session<'_>, tools: &Tools<'_>, target: &Target) -> Result<F
 /// anything.
 fn denies_sources(session: &Session<'_>, tools: &Tools<'_>) -> Result<Found> {
     tools.docker.check_denial(&session.config.builder).context(
-        "the builder does not keep to a source policy, so nothing would hold the build to what the commit pins; use \
+        "the builder does not enforce a source policy, so nothing would restrict the build to what the commit pins; use \
          BuildKit 0.13 or newer, with buildx 0.13 or newer",
     )?;
     Ok((Vec::new(), Vec::new()))

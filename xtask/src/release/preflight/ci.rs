@@ -77,7 +77,7 @@ fn problem(state: &CiState) -> Option<Problem> {
 fn timed_out(names: &[String], limit: Duration) -> Problem {
     let text = format!(
         "`{}` did not finish within {} s; run the release again when it has, or raise `timeouts.ci` in `Cargo.toml`. \
-         Where one runner runs all jobs, it cannot finish while this job waits for it",
+         If one runner runs all jobs, it cannot finish while this job waits for it",
         names.join("`, `"),
         limit.as_secs()
     );

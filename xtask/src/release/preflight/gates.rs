@@ -19,7 +19,7 @@ use crate::release::{Context, Session};
 pub(super) fn look(context: &Context<'_>) -> Result<Found> {
     let Context { session, target, release, .. } = context;
     let source = release.source;
-    let doing = "the tag could not be held against the forge's default branch";
+    let doing = "the tag could not be compared with the forge's default branch";
     let Some(default) = DefaultBranch::read(&*target.forge, session.git).context(doing)? else {
         return Ok(Found::default());
     };

@@ -164,7 +164,7 @@ fn previous_key(git: &Git, source: &Source) -> Result<Option<(ReleaseTag, Digest
     }
     ensure!(
         !git.is_shallow(),
-        "this clone is shallow, so that the release before is not seen; run `git fetch --unshallow --tags`"
+        "this clone is shallow and lacks the previous release; run `git fetch --unshallow --tags`"
     );
     Ok(None)
 }

@@ -113,8 +113,7 @@ fn branch_of(
         seen(check_not_behind(git, forge, default))?;
     }
     if found.is_none() && git.is_shallow() {
-        let text =
-            "this clone is shallow, so that the commit's branch is not seen; run `git fetch --unshallow`";
+        let text = "this clone is shallow and does not show the commit's branch; run `git fetch --unshallow`";
         return Err(Unseen::Unknown(text.to_owned()));
     }
     Ok(BranchSeen { default: name.clone(), head: head.clone(), branches: config.branches.clone(), found })

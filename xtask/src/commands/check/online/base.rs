@@ -171,7 +171,7 @@ fn judge(image: &BaseImage, answers: &Answers, wanted: &[String]) -> Vec<Finding
     match &answers.tag {
         Tag::Same => {}
         Tag::Gone => {
-            let text = format!("there is no tag `{tag}` of `{name}`; write one that is, with its digest");
+            let text = format!("there is no tag `{tag}` of `{name}`; write an existing one, with its digest");
             found.push(error(Rule::BaseTag, text));
         }
         Tag::Other(current, age) => {
