@@ -1,4 +1,4 @@
-//! A commit as an image: its files, the recipe, and the login that the builder has. `release` pushes what comes out,
+//! A commit built as an image: its files, the build recipe, and the builder's login. `release` pushes the result;
 //! `verify --rebuild` compares it with what is public.
 
 mod export;
@@ -23,7 +23,7 @@ use crate::tool::git::Git;
 
 use export::Export;
 
-/// The build of one release's commit. Nothing is exported before it is needed: a finished release needs no files.
+/// The build of one release's commit. The files are exported only when needed: a finished release needs none.
 pub struct ImageBuild<'a> {
     release: Release<'a>,
     docker: &'a Docker<'a>,
@@ -33,7 +33,7 @@ pub struct ImageBuild<'a> {
 }
 
 impl<'a> ImageBuild<'a> {
-    /// Of `release`, by `docker`, whose commit is in `git`.
+    /// The build of `release` by `docker`; its commit is in `git`.
     #[must_use]
     pub fn new(
         release: Release<'a>,
@@ -44,7 +44,7 @@ impl<'a> ImageBuild<'a> {
         Self { release, docker, git, environment, export: OnceLock::new() }
     }
 
-    /// The top of the commit's files, exported when they are first asked for: the build context.
+    /// The top of the commit's files, which is the build context. They are exported when first asked for.
     ///
     /// # Errors
     /// When git fails or the disk is full.
@@ -56,8 +56,9 @@ impl<'a> ImageBuild<'a> {
         Ok(self.export.get_or_init(|| export).tree())
     }
 
-    /// Builds without pushing anything, writes the image as an OCI layout into the tar file `file`, and returns the digest of
-    /// its index. Nothing is taken from earlier builds: their layers may be the very ones that were published.
+    /// Builds without pushing anything, writes the image as an OCI layout into the tar file `file`, and returns the
+    /// digest of its index. Nothing is reused from earlier builds: their layers may be the very ones that were
+    /// published.
     ///
     /// # Errors
     /// When the build fails.
@@ -65,10 +66,10 @@ impl<'a> ImageBuild<'a> {
         self.docker.build(&self.recipe(Output::Layout(file.to_owned()), Cache::own()?)?, None)
     }
 
-    /// Everything that decides what comes out, and nothing of this machine.
+    /// Everything that decides the result of the build, and nothing that depends on this machine.
     ///
     /// # Errors
-    /// When the commit cannot be exported, or a secret of the build is not set.
+    /// When the commit cannot be exported, or a build secret is not set.
     pub fn recipe(&self, output: Output, cache: Cache) -> Result<Build> {
         let Release { config, source, .. } = self.release;
         let labels = labels::of(&self.release);
@@ -98,7 +99,7 @@ impl<'a> ImageBuild<'a> {
         })
     }
 
-    /// What the commit pins, and nothing else.
+    /// The sources that the commit pins, and no others.
     fn sources(&self) -> Sources {
         let Release { inputs, stand_ins, .. } = self.release;
         let image = |base: &BaseImage| match stand_in::of(stand_ins, base) {
@@ -112,7 +113,7 @@ impl<'a> ImageBuild<'a> {
     }
 }
 
-/// What to do about secrets of the build that are not set.
+/// What to do about build secrets that are not set.
 #[must_use]
 pub fn missing_secrets(names: &[String]) -> String {
     let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();

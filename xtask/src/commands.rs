@@ -1,4 +1,4 @@
-//! The commands of `cargo xtask`, a file each: this is their table of contents, and `cli` has every flag.
+//! The commands of `cargo xtask`, one file each. This file is their table of contents; `cli` has every flag.
 
 pub mod check;
 pub mod ci;
@@ -33,7 +33,7 @@ use cli::{Cli, Command};
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let is_verify = matches!(cli.command, Command::Verify(_));
-    // Before anything else: no child may find a secret in this process's environment.
+    // This comes first: no child may find a secret in this process's environment.
     let environment = match handover::environment(cli.command.named_variables()) {
         Ok(environment) => environment,
         Err(error) if is_verify => return failed(&verify::outcome::of_error(error)),

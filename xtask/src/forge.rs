@@ -14,14 +14,14 @@ use crate::inputs::version::ReleaseTag;
 use crate::process::problem::Problem;
 use crate::tool::git::Commit;
 
-/// What CI says of a commit.
+/// CI's result for a commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CiState {
-    /// All that counts has passed.
+    /// Everything that counts has passed.
     Green,
-    /// These contexts have not been decided yet, and none is red.
+    /// These contexts are not decided yet, and none is red.
     Pending(Vec<String>),
-    /// Not green, and it stays so until somebody does something: what was found, and what to do.
+    /// Not green, and it stays so until somebody acts: what was found, and what to do.
     Red(String),
 }
 
@@ -34,23 +34,23 @@ pub struct BranchHead {
     pub head: Commit,
 }
 
-/// What the forge's own protections of tags and branches come to.
+/// What the forge's own protections of tags and branches amount to.
 #[derive(Clone, Debug, Default)]
 pub struct Protections {
-    /// What there is, or why it was not asked.
+    /// The protections that exist, or why they were not asked for.
     pub said: Vec<String>,
-    /// What is missing, and what is there and protects nothing.
+    /// What is missing, and what exists but protects nothing.
     pub problems: Vec<Problem>,
-    /// The rules that would end a problem each, and that nobody has made.
+    /// The rules that would each solve a problem and that nobody has made.
     pub missing: Vec<Rule>,
-    /// The forge told its rules; it does not tell them to everybody.
+    /// Whether the forge listed its rules; it does not list them for everybody.
     pub were_told: bool,
 }
 
-/// A rule of the forge that keeps a release to those who may make one.
+/// A rule of the forge that limits releasing to those who may release.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rule {
-    /// Tags that begin with `v`, which release.
+    /// Tags that begin with `v`; pushing one starts a release.
     Tags,
     /// A branch that is released from, by its name.
     Branch(String),
@@ -68,7 +68,7 @@ impl fmt::Display for Rule {
 /// A run of the forge's Actions, as the forge has it on record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunRecord {
-    /// The number in its address.
+    /// The number in the run's address.
     pub number: u64,
     /// What started it, such as `push`.
     pub event: String,
@@ -80,62 +80,63 @@ pub struct RunRecord {
     pub workflow: String,
 }
 
-/// What a forge says of a run.
+/// The forge's answer about a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RunSaid {
-    /// It has that record.
+    /// It has this record.
     Recorded(RunRecord),
-    /// It tells of runs, and has none of that id.
+    /// It lists runs, but has none with that id.
     Missing,
-    /// It does not tell whoever asked, for this reason: it has no such question, Actions is off, or a login is wanted.
+    /// It does not tell the caller, for this reason: it has no such API, Actions is off, or it wants a login.
     Untold(String),
 }
 
 /// What anyone may ask a forge.
 pub trait Read: Sync {
-    /// What the forge's record of the run `id` says, the number that is the same on the whole instance.
+    /// The forge's record of the run `id`, the number that is unique on the whole instance.
     ///
     /// # Errors
     /// When the forge cannot be asked.
     fn run(&self, id: u64) -> Result<RunSaid>;
 
-    /// What CI says of `commit`, as far as it is asked for.
+    /// CI's result for `commit`, as far as the configuration asks for it.
     ///
     /// # Errors
     /// When the forge cannot be asked.
     fn ci_state(&self, commit: &Commit) -> Result<CiState>;
 
-    /// What is wrong with the forge's own `tag`, which must be at `commit`: a page for a missing tag would create it.
+    /// What is wrong with the forge's own `tag`, which must be at `commit`: publishing a page for a missing tag would
+    /// create the tag.
     ///
     /// # Errors
     /// When the forge cannot be asked.
     fn check_tag(&self, tag: &ReleaseTag, commit: &Commit) -> Result<Option<Problem>>;
 
-    /// The commit that the forge has `tag` at.
+    /// The commit that `tag` names on the forge.
     ///
     /// # Errors
     /// When the forge cannot be asked.
     fn tag(&self, tag: &ReleaseTag) -> Result<Option<Commit>>;
 
-    /// The object that the forge has `tag` at: an annotated tag's own, and the commit of a lightweight one.
+    /// The object that `tag` names on the forge: the tag object of an annotated tag, the commit of a lightweight one.
     ///
     /// # Errors
     /// When the forge cannot be asked.
     fn tag_object(&self, tag: &ReleaseTag) -> Result<Option<Commit>>;
 
-    /// The branch that the forge takes for the repository's main one; `None` where there is no forge to have one.
+    /// The repository's default branch on the forge; `None` if there is no forge.
     ///
     /// # Errors
     /// When the forge cannot be asked, or the repository is empty.
     fn default_branch(&self) -> Result<Option<BranchHead>>;
 
-    /// The commit that the forge has the branch `name` at.
+    /// The commit that the branch `name` names on the forge.
     ///
     /// # Errors
-    /// When the forge cannot be asked, or nobody could ask for that name.
+    /// When the forge cannot be asked, or the name cannot be put into an address.
     fn branch(&self, name: &str) -> Result<Option<Commit>>;
 
-    /// The file `path` of `commit`, as the forge has it.
+    /// The file `path` of `commit` on the forge.
     ///
     /// # Errors
     /// When the forge cannot be asked.
@@ -147,32 +148,33 @@ pub trait Read: Sync {
     /// When the forge cannot be asked.
     fn page(&self, tag: &ReleaseTag) -> Result<Option<PublishedPage>>;
 
-    /// All pages of release tags, drafts included where the credentials let them be seen.
+    /// All pages of release tags, including drafts if the credentials may see them.
     ///
     /// # Errors
     /// When the forge cannot be asked.
     fn pages(&self) -> Result<Vec<PublishedPage>>;
 
-    /// The bytes of files of the page of `tag`, in their order, as anyone gets them by name, and with the credentials where not
-    /// everybody may; `None` where there are none.
+    /// The bytes of files of the page of `tag`, in their order: each downloaded by name as anyone would, and with the
+    /// credentials if that is not allowed. `None` for a file that does not exist.
     ///
     /// # Errors
-    /// Of each: when the forge cannot be asked for it.
+    /// For each file: when the forge cannot be asked for it.
     fn assets(&self, tag: &ReleaseTag, wanted: &[&Listed]) -> Vec<Result<Option<Vec<u8>>>>;
 
-    /// Whether the forge shows `highest`, the highest stable release, as its latest one; yes where that has no page.
+    /// Whether the forge shows `highest`, the highest stable release, as its latest one. True if that release has no
+    /// page.
     ///
     /// # Errors
     /// When the forge cannot be asked.
     fn shows_as_latest(&self, highest: &ReleaseTag) -> Result<bool>;
 
-    /// Where anyone gets the file `path` of `commit`, if the forge serves files.
+    /// The address where anyone gets the file `path` of `commit`, if the forge serves files.
     fn raw_address(&self, commit: &Commit, path: &str) -> Option<String>;
 }
 
-/// What a release does on its forge, and what it asks before that with its token.
+/// What a release does on its forge, and what it asks first with its token.
 pub trait Write: Read {
-    /// What is wrong with publishing `tag` at `commit` here; every problem at once, and read-only.
+    /// What is wrong with publishing `tag` at `commit` here: every problem at once, read-only.
     ///
     /// # Errors
     /// When the forge cannot be asked.
@@ -184,19 +186,21 @@ pub trait Write: Read {
     /// When the forge cannot be asked.
     fn check_access(&self) -> Result<Vec<Problem>>;
 
-    /// What the forge's protections leave to people who are no maintainers: tags, and branches that are released.
+    /// What the forge's protections allow to people who are not maintainers, for tags and for branches that are
+    /// released from.
     ///
     /// # Errors
     /// When the forge cannot be asked.
     fn protections(&self) -> Result<Protections>;
 
-    /// Makes a rule that is missing. `maintainers`, accounts of the forge, may push the tags of releases then.
+    /// Creates a missing rule. `maintainers`, accounts of the forge, may then push release tags.
     ///
     /// # Errors
     /// When the forge refuses.
     fn protect(&self, rule: &Rule, maintainers: &[String]) -> Result<()>;
 
-    /// Makes `page` as a draft, which nobody sees without a right to, and returns it; or the one that is there by now.
+    /// Creates `page` as a draft, which only people with access can see, and returns it. If there is a page by now,
+    /// returns that one.
     ///
     /// # Errors
     /// When the forge refuses.
@@ -205,22 +209,23 @@ pub trait Write: Read {
     /// Adds a file to the page.
     ///
     /// # Errors
-    /// When the forge refuses, or does not say that it has it: then it may have it nevertheless.
+    /// When the forge refuses, or does not confirm; in the second case it may have the file nevertheless.
     fn upload(&self, published: &PublishedPage, asset: &Asset) -> Result<()>;
 
-    /// Removes a file from the page, where it is still there.
+    /// Removes a file from the page, if it is still there.
     ///
     /// # Errors
     /// When the forge refuses.
     fn remove(&self, published: &PublishedPage, listed: &Listed) -> Result<()>;
 
-    /// Changes the page to what `page` says, and shows it to everyone.
+    /// Changes the published page to `page` and makes it visible to everyone.
     ///
     /// # Errors
     /// When the forge refuses.
     fn update(&self, published: &PublishedPage, page: &Page) -> Result<()>;
 
-    /// Makes the forge show `highest`, the highest stable release, as its latest one, and says whether it had to.
+    /// Makes the forge show `highest`, the highest stable release, as its latest one. Returns whether it had to change
+    /// anything.
     ///
     /// # Errors
     /// When the forge refuses.

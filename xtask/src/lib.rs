@@ -1,5 +1,5 @@
-//! The release tool of this repository, in layers: each knows only those above it in this list, and a test reads the `use`
-//! lines to see that it stays so. `docs/architecture.md` has the map.
+//! The release tool of this repository, in layers. Each layer uses only those above it in this list; a test reads the
+//! `use` lines to enforce that. `docs/architecture.md` has the map.
 
 pub mod process;
 

@@ -1,7 +1,7 @@
-//! The release: its steps in order, a line each. `docs/releasing.md` tells the same story in prose.
+//! The release: its steps in order, one line each. `docs/releasing.md` describes the same in prose.
 //!
-//! What a step gives is what the next one takes, so that the wrong order does not compile: a [`build::Candidate`] is attested,
-//! what is attested is proven by the gates of [`crate::verify`], and only a [`Proven`] image gets a version tag.
+//! Each step takes what the previous one gives, so that the wrong order does not compile: a [`build::Candidate`] is
+//! attested, the gates of [`crate::verify`] prove what is attested, and only a [`Proven`] image gets a version tag.
 
 mod assets;
 mod attest;
@@ -63,9 +63,9 @@ pub struct Session<'a> {
     pub environment: &'a Environment,
     /// The repository.
     pub git: &'a Git,
-    /// What is released, and where.
+    /// What to release, and where.
     pub config: &'a Config,
-    /// What a person sees.
+    /// Progress output for people.
     pub steps: &'a Steps,
 }
 
@@ -77,29 +77,29 @@ pub struct Tools<'a> {
     pub cosign: Cosign<'a>,
     /// May push.
     pub registry: Client,
-    /// What everyone sees.
+    /// The same tools without a login: what everyone sees.
     pub anonymous: Anonymous<'a>,
 }
 
-/// What a release ended in.
+/// The result of a release.
 pub struct Outcome {
-    /// The image's digest: of the index.
+    /// The digest of the image's index.
     pub digest: Digest,
-    /// Where the page is.
+    /// The page's address.
     pub page: String,
-    /// How anyone checks the image.
+    /// The commands by which anyone checks the image.
     pub commands: [VerifyCommand; 3],
-    /// Nothing had to be done.
+    /// Whether the release was already complete.
     pub was_finished: bool,
 }
 
-/// One release under way.
+/// One release in progress.
 pub struct Context<'a> {
-    /// The command that it is part of.
+    /// The command that this release is part of.
     pub session: Session<'a>,
     /// The tools.
     pub tools: &'a Tools<'a>,
-    /// Where it goes, and with what right.
+    /// Where the release goes, and with which credentials.
     pub target: &'a Target,
     /// What is released.
     pub release: Release<'a>,
@@ -109,11 +109,12 @@ pub struct Context<'a> {
     pub build: ImageBuild<'a>,
 }
 
-/// Releases `source` to `target`, or finishes what an earlier run began: what is done is read from the registry and the
-/// forge, never from a record of our own.
+/// Releases `source` to `target`, or finishes what an earlier run began. What is done already is read from the registry
+/// and the forge, never from a record of our own.
 ///
 /// # Errors
-/// A [`crate::process::failure::Refusal`] when a rule or a conflict forbids it; any other error can be tried again.
+/// A [`crate::process::failure::Refusal`] when a rule or a conflict forbids the release; after any other error, try
+/// again.
 pub fn run(session: &Session<'_>, target: &Target, source: &Source) -> Result<Outcome> {
     let inputs = &Inputs::of_commit(session.git, &source.commit, session.config).map_err(refused)?;
     inputs.ensure_kept()?;
@@ -136,7 +137,7 @@ pub fn run(session: &Session<'_>, target: &Target, source: &Source) -> Result<Ou
     Ok(Outcome { commands: verify_commands(&context.release, &digest), digest, page, was_finished })
 }
 
-/// What is public already; `None` when there is no version tag.
+/// What is public already; `None` if there is no version tag.
 fn published(context: &Context<'_>) -> Result<Option<State>> {
     let tag = context.release.tag().registry_tag();
     let ask = || context.tools.registry.digest_of(tag.as_str());
@@ -150,8 +151,8 @@ fn published(context: &Context<'_>) -> Result<Option<State>> {
     whole(context, &digest, state).map(Some)
 }
 
-/// `state`, or what comes of it where an earlier run died between its two formats just when another one published
-/// (docs/decisions/0021-both-formats.md): the bundles are made anew from the attestations that are there.
+/// Returns `state`, repaired if necessary: an earlier run may have died between its two formats just as another run
+/// published (docs/decisions/0021-both-formats.md). The bundles are then made again from the existing attestations.
 fn whole(context: &Context<'_>, digest: &Digest, state: State) -> Result<State> {
     let may_lack = state.is_between_formats && context.release.config.signatures.bundles;
     if !may_lack || !matches!(verify::standing(&context.verifier(), digest)?, Standing::Lacking) {
@@ -161,7 +162,7 @@ fn whole(context: &Context<'_>, digest: &Digest, state: State) -> Result<State> 
     Ok(State { is_repaired: true, ..State::of_public(context, digest)? })
 }
 
-/// Everything up to the version tag. The page is written before it: what cannot be told is not published.
+/// Everything up to the version tag. The page is composed first: nothing is published whose page cannot be written.
 fn make_and_publish(context: &Context<'_>) -> Result<State> {
     let of_another_run = |digest: &Digest| {
         context.step(Step::Verify, "published by a concurrent run", || State::of_public(context, digest))
@@ -184,7 +185,7 @@ fn make_and_publish(context: &Context<'_>) -> Result<State> {
 }
 
 impl<'a> Tools<'a> {
-    /// With `login`, and with `anonymous`.
+    /// `login` can push; `anonymous` reads as everyone does.
     #[must_use]
     pub fn new(
         session: &Session<'a>,
@@ -210,10 +211,10 @@ impl<'a> Tools<'a> {
 }
 
 impl<'a> Context<'a> {
-    /// Of the release of `source` to `target`.
+    /// The context of releasing `source` to `target`.
     ///
     /// # Errors
-    /// When git does not tell its history.
+    /// When git cannot read the history.
     pub fn new(
         session: &Session<'a>,
         tools: &'a Tools<'a>,
@@ -239,7 +240,7 @@ impl<'a> Context<'a> {
         })
     }
 
-    /// What verifies the release: it only reads.
+    /// The verifier of this release; it only reads.
     #[must_use]
     pub fn verifier(&self) -> Verifier<'_> {
         Verifier {
@@ -261,13 +262,13 @@ impl<'a> Context<'a> {
         self.session.steps.run(step.name(), detail, work)
     }
 
-    /// A line of a step that is not run: what it found.
+    /// Prints the finding of a step that is not run.
     fn line(&self, step: Step, detail: &str) {
         self.session.steps.line(step.name(), detail);
     }
 
-    /// What docker is watched by while it talks to the registry, as it has no timeout of its own
-    /// (docs/facts.md#silence). A registry that hangs costs at most twice `timeouts.http` this way.
+    /// Watches docker while it talks to the registry, because docker has no timeout of its own (docs/facts.md#silence).
+    /// A registry that hangs then costs at most twice `timeouts.http`.
     fn registry_watch(&self) -> Watch<'_> {
         let registry = &self.tools.registry;
         Watch::new(self.session.config.timeouts.http(), || registry.answers())

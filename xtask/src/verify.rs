@@ -1,5 +1,6 @@
-//! Every claim of a release, derived again: the gates inside `release`, and `cargo xtask verify` for everyone else. `observe`
-//! asks and judges nothing; `judge` judges and asks nothing. Nothing here writes, and nothing here knows how a release is made.
+//! Derives every claim of a release again: as the gates inside `release`, and as `cargo xtask verify` for everyone
+//! else. `observe` asks and judges nothing; `judge` judges and asks nothing. Nothing here writes, and nothing here
+//! knows how a release is made.
 
 pub mod by_hand;
 pub mod claim;
@@ -49,18 +50,18 @@ pub use observe::store::Layout;
 pub use observe::{base_manifests, in_words, labels_of, seen};
 pub use standing::{Standing, standing};
 
-/// What verifying works with. All of it only reads.
+/// The parts that verification works with. All of them only read.
 #[derive(Clone, Copy)]
 pub struct Verifier<'a> {
-    /// What is verified.
+    /// The release to verify.
     pub release: Release<'a>,
-    /// The key of its signatures, where it is not the commit's.
+    /// The key for its signatures, if it is not the commit's.
     pub key: Option<&'a [u8]>,
     /// The forge that it is on.
     pub forge: &'a dyn Read,
-    /// Its registry: with the login, where there is one.
+    /// Its registry, with the login if there is one.
     pub registry: &'a Client,
-    /// As `registry`.
+    /// With the same access as `registry`.
     pub cosign: &'a Cosign<'a>,
     /// What everyone sees.
     pub anonymous: &'a Anonymous<'a>,
@@ -68,13 +69,13 @@ pub struct Verifier<'a> {
     pub docker: &'a Docker<'a>,
     /// Starts programs.
     pub runner: &'a Runner,
-    /// Says where layers are cached.
+    /// Decides where layers are cached.
     pub environment: &'a Environment,
-    /// What a person sees.
+    /// Progress output for people.
     pub steps: &'a Steps,
 }
 
-/// What someone without credentials sees.
+/// What somebody without credentials sees.
 pub struct Anonymous<'a> {
     /// Verifies.
     pub cosign: Cosign<'a>,
@@ -83,7 +84,7 @@ pub struct Anonymous<'a> {
 }
 
 impl Verifier<'_> {
-    /// The key of its signatures, as PEM.
+    /// The key for the signatures, as PEM.
     ///
     /// # Errors
     /// When the commit has none.
@@ -92,19 +93,19 @@ impl Verifier<'_> {
         key.with_context(|| format!("commit {} has no `{PUBLIC_KEY}`", self.release.source.commit))
     }
 
-    /// Where anyone gets the public key of the released commit, if the forge serves files.
+    /// The address where anyone gets the public key of the released commit, if the forge serves files.
     #[must_use]
     pub fn key_address(&self) -> Option<String> {
         self.forge.raw_address(&self.release.source.commit, PUBLIC_KEY)
     }
 }
 
-/// The gate for an image that this run made: its claims hold, and its attestations came back as they went in. Another run
-/// of the same release may be writing them just then, and a registry has nothing under a tag for a moment while it is
-/// overwritten (docs/facts.md#overwrite-gap): what does not hold is looked at once more.
+/// The gate for an image that this run made: its claims hold, and its attestations read back unchanged. Another run of
+/// the same release may be writing them at the same time, and while a tag is overwritten a registry may briefly have
+/// nothing under it (docs/facts.md#overwrite-gap). So if a claim does not hold, everything is looked at once more.
 ///
 /// # Errors
-/// A [`Disproved`] when one does not hold; other errors when one could not be checked.
+/// A [`Disproved`] when a claim does not hold; other errors when one could not be checked.
 pub fn fresh(verifier: &Verifier<'_>, digest: &Digest, attestations: &Attestations) -> Result<Proven> {
     let check = || {
         let (seen, claims) = image(verifier, digest)?;
@@ -124,10 +125,10 @@ pub fn fresh(verifier: &Verifier<'_>, digest: &Digest, attestations: &Attestatio
     check().or_else(|_first| check())
 }
 
-/// The gate for an image that an earlier run published: the claims about it and about the forge's tag, as a page for a
-/// missing tag would create it. There is a proof where all of them hold. Another run of the same release may be between its
-/// two formats just then (docs/decisions/0021-both-formats.md): where nothing but what is attached is wrong, it is looked at
-/// once more.
+/// The gate for an image that an earlier run published: the claims about it, and about the forge's tag, because a page
+/// for a missing tag would create that tag. There is a proof if all of them hold. Another run of the same release may
+/// be between its two formats at the same time (docs/decisions/0021-both-formats.md). So if only the attachments are
+/// wrong, everything is looked at once more.
 ///
 /// # Errors
 /// When nothing could be asked at all.
@@ -136,7 +137,7 @@ pub fn of_public(verifier: &Verifier<'_>, digest: &Digest) -> Result<(Vec<Claim>
     if is_between_formats(&claims) { public_once(verifier, digest) } else { Ok((claims, proven)) }
 }
 
-/// Whether nothing is wrong but what is attached, as while a run is between its two formats, or when it died there.
+/// Whether only the attachments are wrong, as while a run is between its two formats, or after it died there.
 #[must_use]
 pub fn is_between_formats(claims: &[Claim]) -> bool {
     let mut broken = claims.iter().filter(|claim| claim.verdict != Verdict::Holds).peekable();
@@ -167,21 +168,21 @@ fn image(verifier: &Verifier<'_>, digest: &Digest) -> Result<(ImageSeen, Vec<Cla
     Ok((seen, claims))
 }
 
-/// What is attached to `digest` in another form than ours, among all `tags`.
+/// What is attached to `digest` in a format other than ours, among all `tags`.
 fn others(tags: &Seen<Vec<String>>, digest: &Digest) -> Seen<Vec<String>> {
     let tags = tags.as_ref().map_err(Clone::clone)?;
     Ok(attached::other_tags(tags, digest))
 }
 
-/// The claims about the tagged commit, and those of them that were not asked: from the clone in `git`. `forge` may be asked
-/// whether that is behind.
+/// The claims about the tagged commit, from the clone in `git`, and the ids of those that were not asked. `forge` may
+/// be asked whether the clone is behind.
 #[must_use]
 pub fn source(git: &Git, forge: Option<&dyn Read>, source: &Source) -> (Vec<Claim>, Vec<&'static str>) {
     judge::source::judge(source, &observe::source(git, forge, source))
 }
 
-/// The claims about the key that the signatures of `verifier`'s release are held against: from the clone in `git`. `forge` may
-/// be asked whether that is behind; `shared` is what all releases have in common.
+/// The claims about the key that the release's signatures are checked with, from the clone in `git`. `forge` may be
+/// asked whether the clone is behind; `shared` is what all releases have in common.
 #[must_use]
 pub fn keys(
     verifier: &Verifier<'_>,
@@ -192,7 +193,7 @@ pub fn keys(
     judge::keys::judge(verifier.release.tag(), &observe::keys::keys(verifier, git, forge, shared))
 }
 
-/// What the names of the files of `page` that are ours give, as anyone gets it.
+/// The bytes of our files on `page`, by name, as anyone downloads them.
 ///
 /// # Errors
 /// When the forge does not answer.
@@ -200,7 +201,7 @@ pub fn assets(forge: &dyn Read, page: &PublishedPage) -> Result<BTreeMap<String,
     observe::assets::downloaded(page, &|tag, wanted| forge.assets(tag, wanted)).map(|found| found.bytes)
 }
 
-/// Whether cosign accepts the `signature` of the digests `sums` of a page's files; `Err` of the inner result is its no.
+/// Whether cosign accepts `signature` for `sums`, the digests of a page's files. The inner `Err` is cosign's rejection.
 ///
 /// # Errors
 /// When cosign cannot be run.
@@ -208,7 +209,7 @@ pub fn sums(verifier: &Verifier<'_>, signature: &[u8], sums: &[u8]) -> Result<Re
     observe::assets::check_sums(verifier, signature, sums)
 }
 
-/// Whether cosign accepts `digest` as `tag`, another release than the one at hand, by the same key.
+/// Whether cosign accepts `digest` as `tag`, another release than the present one, by the same key.
 ///
 /// # Errors
 /// When it does not, or cannot be asked.
@@ -216,10 +217,10 @@ pub fn signature(verifier: &Verifier<'_>, tag: &ReleaseTag, digest: &Digest) -> 
     observe::signature(verifier, tag, digest)
 }
 
-/// The gate at the end: everything that is public says the same. Where a higher version is released, `latest` is its
-/// business: its run may be about to move it. `attested` is what is attached to the image by now.
+/// The gate at the end: everything that is public is consistent. If a higher version is released, `latest` is left to
+/// that version's run, which may be about to move it. `attested` is what is attached to the image now.
 ///
-/// Gives what is false, in words; `None` when every claim holds.
+/// Returns what is false, in words; `None` when every claim holds.
 ///
 /// # Errors
 /// When a claim could not be checked and none is false.
@@ -245,14 +246,15 @@ pub fn closed(verifier: &Verifier<'_>, digest: &Digest, attested: Due) -> Result
     }
 }
 
-/// The error for claims that could not be checked while none is false, as `text` says: a [`Transient`] one where it was a
-/// server that may answer later.
+/// The error for claims that could not be checked while none is false; `text` describes them. It is [`Transient`] if a
+/// server was at fault that may answer later.
 #[must_use]
 pub fn unchecked(claims: &[Claim], text: String) -> anyhow::Error {
     if claims.iter().any(|claim| claim.is_transient) { Transient::new(text).into() } else { anyhow!(text) }
 }
 
-/// The claims that do not hold, in words, and the worst verdict: one that is false outweighs any that is unknown.
+/// The worst verdict among the claims that do not hold, and these claims in words. A false claim outweighs any
+/// unchecked one.
 pub fn broken(claims: &[Claim]) -> Option<(Verdict, String)> {
     let broken: Vec<_> = claims.iter().filter(|claim| claim.verdict != Verdict::Holds).collect();
     let worst = broken.iter().map(|claim| claim.verdict).max()?;

@@ -7,14 +7,14 @@ use anyhow::{Context as _, Result};
 use crate::process::scratch::Scratch;
 use crate::tool::git::{Commit, Git};
 
-/// The exported commit; the files go away with it.
+/// The exported commit. Dropping this removes the files.
 pub(super) struct Export {
     scratch: Scratch,
 }
 
 impl Export {
-    /// Exports the commit. Its configuration counts as well, and not the work tree's: a newer xtask that finishes an
-    /// older tag gives the same digest.
+    /// Exports the commit. The configuration is also the commit's, not the work tree's, so a newer xtask that finishes
+    /// an older tag gives the same digest.
     ///
     /// # Errors
     /// When git fails or the disk is full.

@@ -1,4 +1,4 @@
-//! The docker configuration that a build works with: the login of the release, and those for base images.
+//! The docker configuration for a build: the release's login, and the logins for base images.
 
 use anyhow::Result;
 
@@ -9,11 +9,11 @@ use crate::process::environment::Environment;
 use crate::process::progress::Steps;
 use crate::tool::docker::DockerConfig;
 
-/// Makes it; `push` is the login of the registry that the image goes to. A registry whose variables are not set is asked
-/// anonymously, and that is said: it may well answer.
+/// Creates the configuration. `push` is the login for the image's registry. A registry whose variables are not set is
+/// asked anonymously, which may well work; a line says so.
 ///
 /// # Errors
-/// When it cannot be written, or the environment holds something that is no login.
+/// When the configuration cannot be written, or the environment holds an invalid login.
 pub fn docker_config(
     config: &Config,
     environment: &Environment,

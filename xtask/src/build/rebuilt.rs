@@ -1,4 +1,4 @@
-//! The tagged commit built once more, to be compared with what is public.
+//! The tagged commit built again, to compare it with what is public.
 
 use std::fs;
 use std::path::PathBuf;
@@ -13,20 +13,20 @@ use crate::process::Runner;
 use crate::process::scratch::Scratch;
 use crate::tool::tar;
 
-/// The image as an unpacked OCI layout (image specification v1.1, "Image Layout"); its files go away with it.
+/// The image as an unpacked OCI layout (image specification v1.1, "Image Layout"). Dropping this removes the files.
 pub struct Rebuilt {
     scratch: Scratch,
-    /// The digest of its index, as this engine compresses it.
+    /// The digest of the image's index, as compressed by this engine.
     pub digest: Digest,
-    /// What it consists of, which does not depend on the engine.
+    /// The image's content, which does not depend on the engine.
     pub content: Content,
 }
 
 impl Rebuilt {
-    /// Builds it; nothing is pushed.
+    /// Builds the image; nothing is pushed.
     ///
     /// # Errors
-    /// When the build fails, or what it wrote cannot be read.
+    /// When the build fails, or its output cannot be read.
     pub fn of(build: &ImageBuild<'_>, runner: &Runner) -> Result<Self> {
         let scratch = Scratch::new()?;
         let archive = scratch.path().join("image.tar");
@@ -44,10 +44,10 @@ impl Rebuilt {
         file(&self.scratch, digest)
     }
 
-    /// A blob's bytes, held against its digest.
+    /// A blob's bytes, checked against its digest.
     ///
     /// # Errors
-    /// When it is not there, or has other bytes.
+    /// When the blob is missing, or has other bytes.
     pub fn blob(&self, digest: &Digest) -> Result<Vec<u8>> {
         blob(&self.scratch, digest)
     }

@@ -1,5 +1,5 @@
-//! `cargo xtask check`: the rules that a pull request must keep so that its commit can be released. Reads the work tree
-//! and needs no tool but git and cargo; with `--online` it also asks registries.
+//! `cargo xtask check`: the rules that a pull request must keep so that its commit can be released. It reads the work
+//! tree and needs only git and cargo. With `--online` it also asks registries.
 
 #[cfg(test)]
 mod hostile;
@@ -24,8 +24,8 @@ use crate::process::environment::Environment;
 use crate::process::interrupt;
 use crate::tool::git::Git;
 
-/// Checks the repository around the current directory, and prints every finding; with `json`, as one document. With
-/// `is_online`, registries are asked as well.
+/// Checks the repository around the current directory and prints every finding; with `json`, as one document. With
+/// `is_online`, it also asks registries.
 ///
 /// # Errors
 /// A [`crate::process::failure::Refusal`] when a rule is broken.
@@ -54,7 +54,7 @@ pub fn check(root: &Path) -> Result<()> {
     report::verdict(root, &findings(root))
 }
 
-/// Everything that is found in the repository at `root`.
+/// All findings in the repository at `root`.
 fn findings(root: &Path) -> Vec<Finding> {
     let (inputs, policies) = match Config::of_work_tree(root) {
         Ok(config) => (inputs(root, &config), policies::findings(root, &config)),
@@ -72,7 +72,7 @@ fn findings(root: &Path) -> Vec<Finding> {
     .concat()
 }
 
-/// Configuration, Dockerfile and lockfile, which are held against each other.
+/// Checks configuration, Dockerfile and lockfile against each other.
 fn inputs(root: &Path, config: &Config) -> Vec<Finding> {
     let mut found = Vec::new();
     if !testbed::is_in(root) && config.source_url() == pin::HOME {
@@ -86,7 +86,7 @@ fn inputs(root: &Path, config: &Config) -> Vec<Finding> {
     found
 }
 
-/// What `error` is about: the lines of the Dockerfile where they are the reason, else the error itself.
+/// The findings in `error`: lines of the Dockerfile if they are the cause, else the error itself.
 fn unreadable(error: &anyhow::Error) -> Vec<Finding> {
     let unclear = error.downcast_ref::<Unclear>();
     let mut found = unclear.map_or_else(Vec::new, |unclear| unclear.findings.clone());
@@ -144,7 +144,7 @@ fn public_key(root: &Path) -> Vec<Finding> {
     }
 }
 
-/// Without a list there is nothing to say that [`public_key`] has not said.
+/// If there is no list of keys, [`public_key`] reports everything.
 fn key_history(root: &Path) -> Vec<Finding> {
     let wrong = Keys::of_work_tree(root).err();
     wrong

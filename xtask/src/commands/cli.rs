@@ -9,9 +9,9 @@ use crate::inputs::version::ReleaseTag;
 
 /// Builds, proves and publishes the releases of this repository's service.
 ///
-/// Exit codes: 0 done; 1 something failed, or for `verify` a claim is false; 2 wrong usage; 3 refused, nothing changed;
-/// 4 `verify` could not check everything; 75 transient, the same command may succeed later; 130 or 143 stopped by a signal.
-/// Data goes to standard output, everything else to standard error.
+/// Exit codes: 0 done; 1 something failed, or `verify` found a false claim; 2 wrong usage; 3 refused, nothing changed;
+/// 4 `verify` could not check everything; 75 transient failure, the same command may succeed later; 130 or 143 stopped
+/// by a signal. Data goes to standard output, everything else to standard error.
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", version, arg_required_else_help = true)]
 pub struct Cli {
@@ -20,114 +20,116 @@ pub struct Cli {
     pub command: Command,
 }
 
-/// The commands; each has a file of its own.
+/// The commands. Each has its own file.
 #[derive(Subcommand)]
 pub enum Command {
-    /// Release a tag: build, prove, sign, attest, publish; or finish what an earlier run began
+    /// Release a tag: build, prove, sign, attest, publish. Also finishes what an earlier run began
     Release {
-        /// Such as `v1.2.3` [default: the tag that the workflow runs for, else the tag at HEAD]
+        /// A tag such as `v1.2.3` [default: the tag that the workflow runs for, else the tag at HEAD]
         #[arg(value_name = "TAG")]
         tag: Option<String>,
-        /// Change nothing: print each step as done, to do, or in conflict
+        /// Change nothing; print each step as done, to do, or in conflict
         #[arg(long)]
         plan: bool,
-        /// Print JSON instead of text: an event a line, or with `--plan` one document; docs/releasing.md has their form
+        /// Print JSON instead of text: one event per line, or one document with `--plan`; docs/releasing.md describes
+        /// both formats
         #[arg(long)]
         json: bool,
     },
-    /// Release for real, on a throwaway registry with a throwaway key; the page goes to `target/rehearsal/`
+    /// Release for real, but to a throwaway registry and with a throwaway key; the page goes to `target/rehearsal/`
     Rehearse {
         /// A tag, or a commit to release as the next version [default: the tag at HEAD, else HEAD]
         #[arg(value_name = "TAG or COMMIT")]
         what: Option<String>,
-        /// The files of the work tree instead, as they are: what is committed, changed or new, and not ignored
+        /// Release the files of the work tree as they are: committed, changed and new files, but no ignored ones
         #[arg(long, conflicts_with = "what")]
         work_tree: bool,
-        /// A registry of this machine, as `127.0.0.1:PORT`, or the image with its digest of one to start [default: the
-        /// testbed's in the tool's own repository, else one that is started]
+        /// A registry on this machine as `127.0.0.1:PORT`, or a registry image with its digest to start [default: the
+        /// testbed's registry in the tool's own repository, elsewhere one that is started]
         #[arg(long, value_name = "HOST:PORT or IMAGE@DIGEST")]
         registry: Option<String>,
     },
     /// Check every claim of a release: its image, signature, provenance, SBOM, page and tags
     Verify(crate::commands::verify::Options),
-    /// Give a release from before Sigstore bundles the ones that it lacks, from the attestations that it has
+    /// Add the missing Sigstore bundles to a release from before the tool stored them, using its existing attestations
     Resign {
-        /// Such as `v1.2.3`
+        /// A tag such as `v1.2.3`
         #[arg(value_name = "TAG")]
         tag: String,
     },
     /// Check the rules that a change must keep so that its commit can be released
     Check {
-        /// Also ask registries: about the base images and what npm knows of the packages
+        /// Also ask registries about the base images, and npm about the packages
         #[arg(long)]
         online: bool,
-        /// Print one JSON document instead of text; docs/rules.md has its form
+        /// Print one JSON document instead of text; docs/rules.md describes its format
         #[arg(long)]
         json: bool,
     },
-    /// Write what self-hosters' cosign, podman and skopeo should accept, from the configuration, to `policies/`
+    /// Write policies for self-hosters' cosign, podman and skopeo to `policies/`, generated from the configuration
     Policies {
-        /// Write nothing; refuse when a policy is not what the configuration says
+        /// Write nothing; refuse if a policy differs from what the configuration gives
         #[arg(long)]
         check: bool,
     },
-    /// Print what the release page will say of the changes, or add it to CHANGELOG.md
+    /// Print the changes as the release page will list them, or add them to CHANGELOG.md
     Notes {
-        /// A tag, or a commit as the next version [default: the tag at HEAD, else HEAD]
+        /// A tag, or a commit to treat as the next version [default: the tag at HEAD, else HEAD]
         #[arg(value_name = "TAG or COMMIT")]
         what: Option<String>,
-        /// The release to compare with [default: the one before it on its own line]
+        /// The release to compare with [default: the previous release in the same line of history]
         #[arg(long, value_name = "TAG")]
         from: Option<ReleaseTag>,
-        /// Print one document, `xtask-notes/1`
+        /// Print one JSON document, `xtask-notes/1`
         #[arg(long, conflicts_with = "changelog")]
         json: bool,
-        /// Print nothing, and give `CHANGELOG.md` of the work tree a section of this version, where it has none; nothing else
-        /// in the file changes
+        /// Print nothing; add a section for this version to the work tree's `CHANGELOG.md` if it has none. The rest of
+        /// the file does not change
         #[arg(long)]
         changelog: bool,
-        /// Ask nothing but git: what a release writes
+        /// Ask only git, not the forge: the result is what a release writes
         #[arg(long)]
         offline: bool,
     },
-    /// Write into another repository what it needs to release its service with this tool; nothing is overwritten
+    /// Write the files that another repository needs to release its service with this tool; overwrites nothing
     Init(crate::commands::init::Options),
     /// Make the key pair that signs releases: the public half goes into the repository, the private half to DIR
     Keygen {
-        /// A new directory outside of the repository
+        /// A new directory outside the repository
         #[arg(value_name = "DIR")]
         directory: PathBuf,
     },
-    /// Have another key sign from the next version on: the present one, in `COSIGN_PRIVATE_KEY` with `COSIGN_PASSWORD`,
-    /// endorses it; the same command completes a rotation that was stopped
+    /// Replace the signing key from the next version on. The present key, in `COSIGN_PRIVATE_KEY` with
+    /// `COSIGN_PASSWORD`, endorses the new one. The same command completes an interrupted rotation
     Rotate {
-        /// Where the new pair goes: a directory outside of the repository, new or of a rotation that was stopped
+        /// The directory for the new key pair, outside the repository: a new one, or that of an interrupted rotation
         #[arg(value_name = "DIR")]
         directory: PathBuf,
-        /// Rotate without the present key, which is lost or stolen; `verify` reports these words for ever
+        /// Rotate without the present key because it is lost or stolen; `verify` reports WHY for ever
         #[arg(long, value_name = "WHY")]
         lost: Option<String>,
     },
-    /// Look at everything that a release needs of this machine and its secrets, with the remedy for what is missing
+    /// Check everything that a release needs of this machine and its secrets, and print the remedy for what is missing
     Doctor {
-        /// First protect the tags and branches that no rule of the forge protects, as far as `FORGEJO_TOKEN` may: of all
-        /// accounts, these alone may push a release tag then
+        /// First create the forge's missing protection rules for tags and branches, as far as `FORGEJO_TOKEN` may. Only
+        /// these accounts can push a release tag afterwards
         #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = clap::builder::NonEmptyStringValueParser::new())]
         fix: Vec<String>,
     },
     /// Run everything that a change must pass: format, lints, unit, service and end-to-end tests
     Ci {
-        /// Only these parts of it [default: all]
+        /// Run only these stages [default: all]
         #[arg(value_name = "STAGE")]
         stages: Vec<crate::commands::ci::Stage>,
-        /// Only the unit and end-to-end tests whose names contain NAME; then not every end-to-end test has to run
+        /// Run only the unit and end-to-end tests whose names contain NAME; the check that every end-to-end test ran is
+        /// off
         #[arg(value_name = "NAME", last = true)]
         name: Option<String>,
     },
 }
 
 impl Command {
-    /// Whether it reads variables that the configuration names: secrets of a build, logins for base images.
+    /// Whether the command reads variables that the configuration names: build secrets and logins for base images.
     #[must_use]
     pub fn named_variables(&self) -> Named {
         match self {

@@ -1,5 +1,5 @@
-//! `cargo xtask doctor`: everything that a release needs and that does not depend on a tag, in one go; each finding with
-//! its remedy. Changes nothing, unless `--fix` asks for the forge's rules that are missing.
+//! `cargo xtask doctor`: one look at everything that a release needs and that does not depend on a tag, with a remedy
+//! for each finding. It changes nothing, unless `--fix` asks it to create the forge's missing rules.
 
 use anyhow::{Context as _, Result};
 use xshell::cmd;
@@ -25,16 +25,16 @@ use crate::release::{Session, Tools, smoke};
 use crate::tool::docker::DockerConfig;
 use crate::tool::git::Git;
 
-/// Programs that are used as they are, and how to ask them for their version.
+/// Programs that are used as installed, with the command that installs each.
 const PROGRAMS: [(&str, &str); 3] =
     [("git", "apt-get install git"), ("curl", "apt-get install curl"), ("tar", "apt-get install tar")];
 
-/// Looks, and prints a line for each finding. Where `maintainers` are named, the rules that the forge lacks are made first, and
-/// of all accounts these may push the tags of releases then.
+/// Checks everything and prints a line for each finding. If `maintainers` are named, it first creates the rules that
+/// the forge lacks; afterwards only these accounts can push release tags.
 ///
 /// # Errors
-/// A [`Refusal`] when something is missing, or the forge does not let the token make a rule; [`Transient`] when a server was
-/// away and nothing else is wrong.
+/// A [`Refusal`] when something is missing, or the forge does not let the token create a rule; [`Transient`] when a
+/// server was unavailable and nothing else is wrong.
 pub fn run(environment: &Environment, maintainers: &[String]) -> Result<()> {
     let runner = &Runner::new(environment);
     let git = &Git::here(runner)?;
@@ -65,7 +65,7 @@ pub fn run(environment: &Environment, maintainers: &[String]) -> Result<()> {
         }
         Err(error) => problems.push(Problem::of_error("commit", error)),
     }
-    // What needs a secret that is missing has been said already.
+    // A missing secret has been reported already; skip the checks that need it.
     all.retain(|(name, _)| has_secrets || !["signing key", "registry"].contains(name));
     all.push(("forge", Box::new(|| Ok((Vec::new(), target.forge.check_access()?)))));
     all.push(("protections", Box::new(|| protections(target))));
@@ -89,7 +89,7 @@ pub fn run(environment: &Environment, maintainers: &[String]) -> Result<()> {
     conclude(&problems)
 }
 
-/// The key that the repository comes with signs nothing.
+/// The placeholder key that comes with the repository cannot sign anything.
 fn placeholder(inputs: &Inputs) -> Option<Problem> {
     let key = inputs.public_key.as_deref()?;
     is_placeholder(key).then(|| {
@@ -101,13 +101,13 @@ fn placeholder(inputs: &Inputs) -> Option<Problem> {
     })
 }
 
-/// Who may push what is released. A forge that does not answer has been named already.
+/// Who may push what is released. A forge that does not answer is reported by another check.
 fn protections(target: &Target) -> Result<Found> {
     let Protections { said, problems, .. } = target.forge.protections()?;
     Ok((said.into_iter().map(|text| ("", text)).collect(), problems))
 }
 
-/// Makes the rules that are missing, and none of those that somebody made otherwise.
+/// Creates the missing rules. Rules that somebody set up differently stay as they are.
 #[expect(clippy::print_stdout, reason = "this is the command's data")]
 fn make_rules(target: &Target, maintainers: &[String]) -> Result<()> {
     let found = target.forge.protections().context("asking for the forge's rules; none was made")?;
@@ -121,7 +121,8 @@ fn make_rules(target: &Target, maintainers: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// Whether a signed tag could be verified: by a program of this machine, with the list of the default branch.
+/// Whether a signed tag could be verified: `ssh-keygen` must be installed, and the default branch must have the list of
+/// signers.
 fn signed_tags(session: &Session<'_>, target: &Target) -> Result<Found> {
     session.git.check_ssh_keygen()?;
     let default = DefaultBranch::read(&*target.forge, session.git)?;
@@ -136,7 +137,7 @@ fn signed_tags(session: &Session<'_>, target: &Target) -> Result<Found> {
     Ok((Vec::new(), problem.into_iter().collect()))
 }
 
-/// Which of the platforms the smoke test can run here.
+/// Which of the platforms the smoke test can run on this machine.
 fn platforms(session: &Session<'_>, tools: &Tools<'_>) -> Result<Found> {
     let runs = tools.docker.runs()?;
     let is_run = |platform: &String| runs.contains(platform);
@@ -174,8 +175,8 @@ fn version(runner: &Runner, (program, remedy): (&'static str, &'static str)) -> 
     })
 }
 
-/// The version in what `program --version` prints; none where it is another program of that name: other tars take other
-/// options than GNU's.
+/// The version in the output of `program --version`. None when it is another program of that name: a tar other than
+/// GNU's takes other options.
 fn version_in<'a>(program: &str, text: &'a str) -> Option<&'a str> {
     let line = text.lines().next()?;
     let rest = match program {

@@ -1,5 +1,6 @@
-//! Secrets out of reach of children. Whatever runs as the same user can read the environment that a process was started
-//! with, from `/proc`: so the program starts itself once more without them, and hands them to itself on standard input.
+//! Keeps secrets out of reach of children. Any process of the same user can read from `/proc` the environment that a
+//! process was started with. So the program starts itself once more without the secrets and passes them to itself on
+//! standard input.
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, IsTerminal as _, Read as _, Write as _};
@@ -26,35 +27,35 @@ pub const SECRETS: [&str; 6] = [
     "GITHUB_TOKEN",
 ];
 
-/// Whether the command reads variables that the configuration names. What it names is not known yet, so that every variable
-/// is taken out which it could name: each of them may hold a secret.
+/// Whether the command reads variables that the configuration names. The configuration has not been read at this point,
+/// so every variable that it could name is taken out: each may hold a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Named {
-    /// It may.
+    /// It may read them.
     Taken,
-    /// It does not.
+    /// It does not read them.
     Left,
 }
 
 /// Tells the second process that the secrets are on standard input.
 const MARKER: &str = "XTASK_SECRETS_ON_STDIN";
 
-/// What a pipe holds before somebody reads it.
+/// The capacity of a pipe that nobody reads yet.
 const MOST_BYTES: usize = 64 << 10;
 
-/// The environment of this process, with the secrets, which are then nowhere in `/proc`. Where there are some, this returns
-/// in a second process in place of this one.
+/// The environment of this process including the secrets, which are then nowhere in `/proc`. If there are secrets, this
+/// function returns in a second process that replaces this one.
 ///
 /// # Errors
-/// When they cannot be handed over; [`Misuse`] when standard input holds something else.
+/// When the secrets cannot be handed over; [`Misuse`] when standard input holds something else.
 pub fn environment(named: Named) -> Result<Environment> {
-    // Secrets are in this process's memory: it ends up in no core file, and no process of this user may look into it. An
-    // executable that is started is readable again, so both processes say so.
+    // The secrets are in this process's memory: write no core file, and let no process of this user look into it.
+    // Executing a program makes the process readable again, so both processes set this.
     setrlimit(Resource::RLIMIT_CORE, 0, 0).context("forbidding core dumps")?;
     prctl::set_dumpable(false).context("keeping other processes from reading this one")?;
     let environment = Environment::of_this_process();
     if environment.get(MARKER)?.is_some() {
-        // It would be called `exe`.
+        // Otherwise the process would be called `exe`.
         prctl::set_name(c"xtask").context("naming this process")?;
         let secrets = received().map_err(|error| {
             Misuse::new(format!(
@@ -73,14 +74,12 @@ fn is_secret(name: &OsStr) -> bool {
     SECRETS.iter().any(|known| OsStr::new(known) == name)
 }
 
-/// Returns only when it fails.
+/// Returns only on failure.
 fn start_again(secrets: &[(&OsStr, &OsStr)]) -> Result<anyhow::Error> {
     let (reader, mut writer) = io::pipe().context("making a pipe for the secrets")?;
-    // Nobody reads yet: a pipe that is too small is an error and no endless wait.
+    // Nobody reads yet: if the pipe is too small, fail instead of waiting for ever.
     fcntl(&writer, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).context("preparing the pipe for the secrets")?;
-    writer
-        .write_all(&written(secrets)?)
-        .context("handing over the secrets: a pipe takes less than they are")?;
+    writer.write_all(&written(secrets)?).context("handing over the secrets: they do not fit into a pipe")?;
     drop(writer);
     #[expect(
         clippy::disallowed_methods,
@@ -98,7 +97,7 @@ fn start_again(secrets: &[(&OsStr, &OsStr)]) -> Result<anyhow::Error> {
     Ok(anyhow::Error::new(command.exec()).context("starting `/proc/self/exe` again, without the secrets"))
 }
 
-/// As the environment has them: `NAME=value`, each followed by a zero.
+/// The format of the environment: `NAME=value`, each followed by a zero byte.
 fn written(secrets: &[(&OsStr, &OsStr)]) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     for (name, value) in secrets {
@@ -130,7 +129,7 @@ fn read(bytes: &[u8]) -> Result<Vec<(OsString, OsString)>> {
         let is_named = std::str::from_utf8(name).is_ok_and(VariableName::may_be_named);
         let is_known = is_named || is_secret(OsStr::from_bytes(name));
         let is_new = secrets.iter().all(|(seen, _)| seen.as_bytes() != name);
-        ensure!(is_known && is_new && !value.is_empty(), "an entry is unknown, empty or there twice");
+        ensure!(is_known && is_new && !value.is_empty(), "an entry is unknown, empty or duplicated");
         secrets.push((OsStr::from_bytes(name).to_owned(), OsString::from_vec(value.to_vec())));
     }
     Ok(secrets)

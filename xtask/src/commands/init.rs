@@ -1,5 +1,5 @@
-//! `cargo xtask init`: everything that another repository needs to release its service with this tool. It overwrites nothing:
-//! for a file that is there already it says what of it goes where.
+//! `cargo xtask init`: everything that another repository needs to release its service with this tool. It overwrites
+//! nothing: where a Dockerfile exists already, it says where each of its lines went.
 
 mod base;
 mod dockerfile;
@@ -30,37 +30,37 @@ use crate::tool::git::Git;
 use files::File;
 use survey::Survey;
 
-/// cargo fetches the tool and the index of its packages.
+/// Time for cargo to fetch the tool and the package index.
 const LOCK: Duration = Duration::from_secs(600);
 
-/// What the command line says.
+/// The command-line options.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct Options {
     /// The repository
     #[arg(value_name = "DIR")]
     pub directory: PathBuf,
-    /// Write nothing; name what this version would write in another way
+    /// Write nothing; list the files that this version would write differently
     #[arg(long)]
     pub check: bool,
-    /// The forge's address [default: as the remote `origin` says]
+    /// The forge's address [default: the configuration's, else that of the remote `origin`]
     #[arg(long, value_name = "URL")]
     pub forge: Option<String>,
-    /// The repository's name there [default: as the remote `origin` says]
+    /// The repository's name there [default: the configuration's, else that of the remote `origin`]
     #[arg(long, value_name = "OWNER/NAME")]
     pub repository: Option<String>,
-    /// The service's folder [default: the one with a package-lock.json]
+    /// The service's folder [default: the configuration's, else the one with a package-lock.json]
     #[arg(long, value_name = "FOLDER")]
     pub service: Option<String>,
-    /// The port that the service listens on [default: that of `EXPOSE` in its Dockerfile]
+    /// The port that the service listens on [default: the configuration's, else that of `EXPOSE` in its Dockerfile]
     #[arg(long)]
     pub port: Option<u16>,
-    /// The path that answers 200 once the service is up [default: /]
+    /// The path that answers 200 once the service is up [default: the configuration's, else /]
     #[arg(long, value_name = "PATH")]
     pub health: Option<String>,
-    /// The base image, with its digest [default: the one of this project's own service]
+    /// The base image, with its digest [default: that of the Dockerfile if it has a digest, else this project's own]
     #[arg(long, value_name = "IMAGE@DIGEST")]
     pub base: Option<String>,
-    /// Where this tool is fetched from [default: its own repository]
+    /// The repository to fetch this tool from [default: its own]
     #[arg(long, value_name = "URL")]
     pub tool_url: Option<String>,
     /// A commit of this tool [default: the tag of this version]
@@ -68,10 +68,11 @@ pub struct Options {
     pub tool_rev: Option<String>,
 }
 
-/// Writes what is missing, or with `check` names what is out of date.
+/// Writes what is missing. With `check`, names what is out of date and writes nothing.
 ///
 /// # Errors
-/// [`crate::process::failure::Misuse`] for what has to be named; a [`Refusal`] when something is out of date.
+/// [`crate::process::failure::Misuse`] when a required value cannot be found and must be given; a [`Refusal`] when
+/// something is out of date.
 pub fn run(environment: &Environment, options: &Options) -> Result<()> {
     let runner = &Runner::new(environment);
     let directory = &options.directory;
@@ -92,7 +93,7 @@ pub fn run(environment: &Environment, options: &Options) -> Result<()> {
     say_next(&survey)
 }
 
-/// Names what this version writes in another way.
+/// Names the files that this version writes differently.
 fn check(root: &Path, files: &[File]) -> Result<()> {
     let mut stale = Vec::new();
     for file in files {
@@ -138,7 +139,7 @@ fn write(survey: &Survey, file: &File) -> Result<()> {
     Ok(())
 }
 
-/// A Dockerfile for another builder is not overwritten: the new one stands beside it.
+/// A Dockerfile made for another builder is not overwritten; the new one is written beside it.
 fn beside(survey: &Survey, file: &File) -> Result<()> {
     let path = survey.root.join("Dockerfile.new");
     fs::write(&path, &file.text).with_context(|| format!("writing `{}`", path.display()))?;
@@ -151,7 +152,7 @@ fn beside(survey: &Survey, file: &File) -> Result<()> {
     Ok(())
 }
 
-/// What becomes of each line of an old Dockerfile that says something.
+/// For each relevant line of an old Dockerfile: what became of it.
 fn goes_where(old: &Existing, survey: &Survey) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(base) = &old.base {
@@ -191,7 +192,7 @@ fn goes_where(old: &Existing, survey: &Survey) -> Vec<String> {
     lines
 }
 
-/// The exact versions of the tool and of what it is made of: a release is built with `--locked`.
+/// Pins the exact versions of the tool and its dependencies: a release builds with `--locked`.
 fn lock(runner: &Runner, root: &Path) -> Result<()> {
     if root.join(CARGO_LOCK).try_exists().context("looking for `Cargo.lock`")? {
         return Ok(());

@@ -1,5 +1,5 @@
-//! `cargo xtask keygen`: the key pair that signs every release. The public half goes into the repository; the private half
-//! and its password go into a new directory outside of it, for their owner to store (docs/keys.md).
+//! `cargo xtask keygen`: makes the key pair that signs every release. The public half goes into the repository. The
+//! private half and its password go into a new directory outside it, for their owner to store (docs/keys.md).
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{ErrorKind, Write as _};
@@ -20,14 +20,15 @@ use crate::tool::cosign::{Cosign, Program};
 use crate::tool::docker::DockerConfig;
 use crate::tool::git::Git;
 
-/// What the new directory holds.
+/// The files in the new directory.
 pub(super) const PRIVATE_KEY: &str = "cosign.key";
 pub(super) const PASSWORD: &str = "cosign.password";
 
 /// Makes the pair; the private half goes into the new directory `directory`.
 ///
 /// # Errors
-/// A [`crate::process::failure::Refusal`] when there is a public key, or such a directory, or when it would be in the repository.
+/// A [`crate::process::failure::Refusal`] when the repository has a public key already, the directory exists, or it
+/// would be inside the repository.
 pub fn run(environment: &Environment, directory: &Path) -> Result<()> {
     let runner = &Runner::new(environment);
     let git = Git::here(runner)?;
@@ -37,7 +38,7 @@ pub fn run(environment: &Environment, directory: &Path) -> Result<()> {
     let directory = outside(&git, directory)?;
     if directory.try_exists().with_context(|| format!("looking for `{}`", directory.display()))? {
         refuse!(
-            "`{}` is there already; name one that is not, so that no key is overwritten",
+            "`{}` is there already; name a new directory, so that no key is overwritten",
             directory.display()
         );
     }
@@ -76,7 +77,8 @@ pub(super) fn make_pair(cosign: &Cosign<'_>, place: &Path) -> Result<()> {
     create(&place.join(PASSWORD), 0o600, password.expose().as_bytes())
 }
 
-/// A second key would be another identity: who wants one says so. The placeholder is nobody's.
+/// A second key would be another identity, which has to be asked for explicitly (`rotate`). The placeholder counts as
+/// no key.
 fn check_free(public_key: &Path) -> Result<()> {
     let reading = || format!("reading `{}`", public_key.display());
     let found = match fs::read(public_key) {
@@ -93,7 +95,7 @@ fn check_free(public_key: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The absolute path of the directory to make: not one that could be committed.
+/// The absolute path of the directory to make. It must not be inside the repository, where it could be committed.
 pub(super) fn outside(git: &Git, directory: &Path) -> Result<PathBuf> {
     let shown = directory.display();
     let name = directory.file_name().with_context(|| format!("`{shown}` does not end in a name"))?;
@@ -109,7 +111,7 @@ pub(super) fn outside(git: &Git, directory: &Path) -> Result<PathBuf> {
     Ok(parent.join(name))
 }
 
-/// The public half, where nothing is or the placeholder: it is in place whole, or not at all.
+/// Writes the public half, in place of nothing or of the placeholder. The write is atomic.
 fn write_public(path: &Path, key: &[u8]) -> Result<()> {
     let part = path.with_extension("pub.new");
     create(&part, 0o644, key)?;

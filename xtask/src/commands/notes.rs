@@ -1,5 +1,5 @@
-//! `cargo xtask notes`: the first section of a page, in any repository with version tags: from git, and with the numbers of the
-//! pull requests that the forge tells.
+//! `cargo xtask notes`: the first section of a release page, for any repository with version tags. It comes from git;
+//! the forge adds the numbers of the pull requests.
 
 mod changelog;
 
@@ -23,10 +23,10 @@ use crate::process::stdout;
 use crate::refuse;
 use crate::tool::git::Git;
 
-/// What is made of the notes.
+/// The output format of the notes.
 #[derive(Clone, Copy)]
 pub enum Form {
-    /// The section of a page.
+    /// The section of a release page.
     Section,
     /// One document for programs.
     Json,
@@ -35,7 +35,7 @@ pub enum Form {
 }
 
 impl Form {
-    /// By the flags, of which at most one is there.
+    /// The format that the flags select; at most one of them is set.
     #[must_use]
     pub fn of(json: bool, changelog: bool) -> Self {
         match (json, changelog) {
@@ -46,12 +46,12 @@ impl Form {
     }
 }
 
-/// Prints the section for `what`, a tag, or a commit as the next version: what changed since `from`, or since the release
-/// before it; or another `form` of it. Commits are linked where the commit has the release's configuration, which names
-/// the forge, and may order them. That forge is asked for pull requests, unless `offline`.
+/// Prints the section for `what`: a tag, or a commit as the next version. It lists the changes since `from`, or since
+/// the previous release; `form` selects another output. If the commit has the release's configuration, which names the
+/// forge, commits are linked, and grouped if it says so. That forge is asked for pull requests, unless `offline`.
 ///
 /// # Errors
-/// As [`Source::to_try`]; a [`crate::process::failure::Refusal`] where there is no tag `from`; when git does not answer; or when
+/// As [`Source::to_try`]; a [`crate::process::failure::Refusal`] when there is no tag `from`; when git fails; or when
 /// the changelog cannot be read or written.
 pub fn run(
     environment: &Environment,
@@ -93,7 +93,7 @@ pub fn run(
     }
 }
 
-/// What the forge tells. A forge that does not is worth a line and no more.
+/// The pull requests that the forge lists. If it does not answer, the notes say so in one line and go on without them.
 fn pulls(runner: &Runner, git: &Git, config: &Config, history: &History) -> Result<Pulls> {
     let Some(previous) = history.previous.as_ref().filter(|_| !history.commits.is_empty()) else {
         return Ok(Pulls::default());

@@ -1,4 +1,4 @@
-//! `cargo xtask release --plan`: what the same command without `--plan` would do, from questions alone.
+//! `cargo xtask release --plan`: what the same command without `--plan` would do. It only reads.
 
 use anyhow::{Context as _, Result};
 use serde::Serialize;
@@ -43,10 +43,10 @@ struct Row {
     reason: Option<&'static str>,
 }
 
-/// Prints the plan for `asked`, or for the tag at HEAD. Reads, and needs a secret only for what is not public.
+/// Prints the plan for `asked`, or for the tag at HEAD. It only reads, and needs a secret only for what is not public.
 ///
 /// # Errors
-/// A [`Refusal`] when a step is in conflict; other errors when something cannot be asked.
+/// A [`Refusal`] when a step is in conflict; other errors when a server or tool does not answer.
 pub fn run(environment: &Environment, asked: Option<&str>, json: bool) -> Result<()> {
     let runner = &Runner::new(environment);
     let git = &Git::here(runner)?;
@@ -55,7 +55,7 @@ pub fn run(environment: &Environment, asked: Option<&str>, json: bool) -> Result
     let source = &Source::to_release(git, run.as_ref(), asked)?;
     let config = &Config::of_commit(git, &source.commit)?;
     let inputs = &Inputs::of_commit(git, &source.commit, config)?;
-    // Only what reads: a missing secret is nothing to a reader, and one for another host is not sent.
+    // Only for reading: a missing secret is no problem here, and a secret for another host is not sent.
     let secrets = Secrets::to_read(keychain(environment, &own)?);
     let target = &with_secrets(environment, runner, config, git, secrets, run.as_ref())?;
     let steps = &Steps::new(environment)?;

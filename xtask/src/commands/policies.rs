@@ -1,5 +1,5 @@
-//! `cargo xtask policies`: what a self-hoster's own tools should accept, written from this repository's configuration to
-//! `policies/` for cosign, podman and skopeo.
+//! `cargo xtask policies`: writes policies to `policies/` from this repository's configuration. They tell a
+//! self-hoster's cosign, podman and skopeo what to accept.
 
 mod content;
 
@@ -17,16 +17,16 @@ use crate::process::environment::Environment;
 use crate::process::failure::Refusal;
 use crate::tool::git::Git;
 
-/// Where they are, from the top of the repository.
+/// The directory of the policies, from the top of the repository.
 const DIRECTORY: &str = "policies";
 
-/// What fixes every finding here.
+/// The remedy for every finding here.
 const REMEDY: &str = "run `cargo xtask policies` and commit what it wrote";
 
-/// Writes the policies of the repository around the current directory; with `check`, only compares.
+/// Writes the policies of the repository around the current directory. With `check`, it only compares them.
 ///
 /// # Errors
-/// With `check` a [`Refusal`] when one is not what the configuration says; else when one cannot be written.
+/// With `check`, a [`Refusal`] when a policy differs from the configuration; otherwise when a policy cannot be written.
 pub fn run(environment: &Environment, check: bool) -> Result<()> {
     let git = Git::here(&Runner::new(environment))?;
     if check {
@@ -40,7 +40,7 @@ pub fn run(environment: &Environment, check: bool) -> Result<()> {
 /// Writes the policies of the repository at `root`.
 ///
 /// # Errors
-/// When one cannot be written.
+/// When a policy cannot be written.
 pub(super) fn write_all(root: &Path) -> Result<()> {
     for (path, text) in content::files(&Config::of_work_tree(root)?, Keys::of_work_tree(root)?.as_ref())? {
         write(root, &path, &text)?;
@@ -59,15 +59,15 @@ fn write(root: &Path, path: &str, text: &str) -> Result<()> {
 /// Compares the policies of the repository at `root` with its configuration.
 ///
 /// # Errors
-/// A [`Refusal`] that names each one which differs.
+/// A [`Refusal`] that names each policy that differs.
 pub fn check(root: &Path) -> Result<()> {
     let found = differences(root, &Config::of_work_tree(root)?)?;
     if found.is_empty() { Ok(()) } else { Err(Refusal::new(finding::joined(&found)).into()) }
 }
 
-/// As [`check`], as findings.
+/// As [`check`], but returns findings.
 pub(super) fn findings(root: &Path, config: &Config) -> Vec<Finding> {
-    // What is wrong with the keys has a rule of its own.
+    // Problems with the keys have their own rule.
     if Keys::of_work_tree(root).is_err() {
         return Vec::new();
     }

@@ -1,5 +1,5 @@
-//! `cargo xtask rehearse`: the release, step by step, with real parts that nobody else sees. Each rehearsal has a key and
-//! a place in the registry of its own, so it never meets what an earlier one left.
+//! `cargo xtask rehearse`: the release, step by step, with real parts that nobody else sees. Each rehearsal has its own
+//! key and its own place in the registry, so it never meets what an earlier one left.
 
 mod place;
 
@@ -32,7 +32,7 @@ use place::Place;
 /// Where pages and the public key go, from the top of the repository.
 pub(crate) const DIRECTORY: &str = "target/rehearsal";
 
-/// Rehearses the release of `what`, or of the work tree; `registry` is what the command line names.
+/// Rehearses the release of `what`, or of the work tree. `registry` is the value of `--registry`.
 ///
 /// # Errors
 /// As the release itself.
@@ -43,7 +43,7 @@ pub fn run(
     registry: Option<&str>,
 ) -> Result<()> {
     let checkout = Git::here(&Runner::new(environment))?;
-    // Before anything is started: what is wrong with the arguments needs no real parts to be said.
+    // Before anything starts: wrong arguments are reported without any real parts.
     let uncommitted = if work_tree { Some(checkout.work_tree()?) } else { None };
     let (git, source, command) = match &uncommitted {
         Some(made) => (made.git.clone(), Source::of_commit(&made.git, &made.commit)?, REHEARSE_WORK_TREE),
@@ -63,7 +63,7 @@ pub fn run(
 
     let parent = git.root().join("target");
     fs::create_dir_all(&parent).with_context(|| format!("making `{}`", parent.display()))?;
-    // A rehearsal that fails leaves the last good one as it was.
+    // A rehearsal that fails leaves the last good one unchanged.
     let staged = Scratch::within(&parent)?;
     let target = target(place, runner, &config, command, staged.path()).map_err(refused)?;
     let session = Session { runner, environment, git: &git, config: &config, steps: &steps };
@@ -74,7 +74,7 @@ pub fn run(
     Ok(())
 }
 
-/// A file that was changed and is not committed is easily taken for one that was tried.
+/// A changed but uncommitted file is easily mistaken for one that was rehearsed.
 fn tell_of_changes(git: &Git, source: &Source, steps: &Steps) -> Result<()> {
     if git.peel("HEAD")?.as_ref() != Some(&source.commit) {
         return Ok(());
@@ -110,7 +110,7 @@ fn target(place: &Place, runner: &Runner, config: &Config, command: &str, staged
     })
 }
 
-/// A key pair whose private half is never outside a private directory, and is gone before the first step.
+/// Makes a key pair. The private half exists only in a private directory, which is removed before the first step.
 fn throwaway_key(
     environment: &Environment,
     runner: &Runner,

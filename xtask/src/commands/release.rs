@@ -1,5 +1,5 @@
-//! `cargo xtask release`: the release to the configured forge, by its workflow or by a person. The same command for both;
-//! the provenance says which.
+//! `cargo xtask release`: releases to the configured forge. A workflow and a person run the same command; the
+//! provenance records which of the two it was.
 
 use anyhow::{Context as _, Result};
 
@@ -25,18 +25,18 @@ use crate::release::unfinished;
 use crate::release::{self, Outcome, Session};
 use crate::tool::git::Git;
 
-/// Releases `asked`, or the tag that the workflow was started for, or the tag at HEAD; `json` prints events in place of
-/// text.
+/// Releases `asked`, else the tag that the workflow was started for, else the tag at HEAD. `json` prints events instead
+/// of text.
 ///
 /// # Errors
-/// As [`release::run`]; exit code 2 or 3 when it cannot even begin.
+/// As [`release::run`]; exit code 2 or 3 when the release cannot even begin.
 pub fn run(environment: &Environment, asked: Option<&str>, json: bool) -> Result<()> {
     let released = release(environment, asked, json);
     if json
         && let Err(error) = &released
         && let Err(unprinted) = Event::failed(error).print()
     {
-        // Why it failed is said on standard error as well, and decides the exit code.
+        // The reason for the failure is printed on standard error as well, and decides the exit code.
         eprintln!("xtask: {unprinted:#}");
     }
     released
@@ -74,7 +74,8 @@ fn release(environment: &Environment, asked: Option<&str>, json: bool) -> Result
     reported.map_err(unfinished::after_the_end)
 }
 
-/// Where `config` wants its release, with whatever `secrets` there are: `doctor` looks at the rest even when one is missing.
+/// The target that `config` names, with whatever `secrets` there are. `doctor` checks the rest even when one is
+/// missing.
 ///
 /// # Errors
 /// When the environment is invalid.
@@ -118,7 +119,7 @@ fn invocation(config: &Config, run: Option<&Run>) -> Result<Invocation> {
     Ok(Invocation::Workflow { path, event, run_id, run_number, attempt })
 }
 
-/// The file in `owner/repo/.forgejo/workflows/x.yml@refs/tags/v1`, where owner and repository are the configured ones.
+/// The file in `owner/repo/.forgejo/workflows/x.yml@refs/tags/v1`; owner and repository must be the configured ones.
 fn workflow_path<'a>(reference: &'a str, config: &Config) -> Result<&'a str> {
     let found = reference.split_once('@').and_then(|(file, _)| {
         let (owner, rest) = file.split_once('/')?;

@@ -1,4 +1,4 @@
-//! `cargo xtask resign`: gives a release from before bundles the ones that it lacks.
+//! `cargo xtask resign`: adds the missing bundles to a release that was made before the tool stored them.
 
 use anyhow::Result;
 
@@ -15,7 +15,7 @@ use crate::release::secrets::Secrets;
 use crate::release::{Session, preflight, resign};
 use crate::tool::git::Git;
 
-/// Adds to the release `asked` what it lacks.
+/// Adds the missing bundles to the release `asked`.
 ///
 /// # Errors
 /// As [`resign::run`]; exit code 2 or 3 when it cannot even begin.

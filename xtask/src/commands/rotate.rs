@@ -1,9 +1,9 @@
-//! `cargo xtask rotate`: another key signs from the next version on, and the present one endorses it. A rotation that was
-//! stopped anywhere is completed by the same command.
+//! `cargo xtask rotate`: another key signs from the next version on, and the present key endorses it. If a rotation is
+//! interrupted at any point, the same command completes it.
 //!
-//! The order of the [`STEPS`] is what makes that so. The new pair is in its directory, whole, before anything names it. The
-//! list of keys is replaced last of what needs the old key, and from then on says what the rotation is; what comes after
-//! follows from it.
+//! The order of the [`STEPS`] makes that possible. The new pair is complete in its directory before anything names it.
+//! Of the steps that need the old key, replacing the list of keys is the last. From then on the list describes the
+//! rotation, and the remaining steps follow from it.
 
 mod plan;
 mod write;
@@ -31,15 +31,15 @@ use super::keygen::{self, PASSWORD, PRIVATE_KEY};
 use super::policies;
 use plan::Plan;
 
-/// What is rotated, and how.
+/// What to rotate, and how.
 pub struct Options {
-    /// Where the new pair is put: a directory outside of the repository, new or of a rotation that was stopped.
+    /// The directory for the new pair, outside the repository: a new one, or that of an interrupted rotation.
     pub directory: PathBuf,
-    /// Why the present key cannot endorse the new one, where it cannot.
+    /// Why the present key cannot endorse the new one, if it cannot.
     pub lost: Option<String>,
 }
 
-/// The steps, in their order. Each can be done again.
+/// The number of steps. Each step can be repeated.
 pub const STEPS: usize = 6;
 
 /// What the steps work with.
@@ -51,16 +51,17 @@ struct Rotation<'a> {
     plan: Plan,
 }
 
-/// Rotates.
+/// Rotates the key.
 ///
 /// # Errors
-/// A [`crate::process::failure::Refusal`] where nothing could come of it: nothing was changed then. Any other error can be tried again.
+/// A [`crate::process::failure::Refusal`] when the rotation is impossible; nothing was changed then. After any other
+/// error, try again.
 pub fn run(environment: &Environment, options: &Options) -> Result<()> {
     let git = Git::here(&Runner::new(environment))?;
     run_steps(environment, &git, options, STEPS)
 }
 
-/// As [`run`], in the repository of `git`, and stops after `most` steps, as a machine that loses power would: for the tests.
+/// As [`run`], in the repository of `git`, but stops after `most` steps, as a power failure would. For the tests.
 ///
 /// # Errors
 /// As [`run`].
@@ -95,7 +96,7 @@ pub fn run_steps(environment: &Environment, git: &Git, options: &Options, most: 
     if most == STEPS { rotation.report() } else { Ok(()) }
 }
 
-/// The key that signs now, from the environment. It must be the one that the repository shows.
+/// The present signing key, from the environment. Its public half must be the repository's.
 fn present_key(environment: &Environment, cosign: &Cosign<'_>, present: &PublicKey) -> Result<SigningKey> {
     let private_key = environment.secret("COSIGN_PRIVATE_KEY")?.filter(|key| !key.expose().is_empty());
     let (Some(private_key), Some(password)) = (private_key, environment.secret("COSIGN_PASSWORD")?) else {
@@ -121,7 +122,7 @@ fn present_key(environment: &Environment, cosign: &Cosign<'_>, present: &PublicK
     Ok(key)
 }
 
-/// The public half of the pair in `directory`, which an earlier run made; `None` where there is no such directory.
+/// The public half of the pair in `directory`, which an earlier run made. `None` if there is no such directory.
 fn read_pair(cosign: &Cosign<'_>, directory: &Path) -> Result<Option<PublicKey>> {
     let shown = directory.display();
     if !directory.try_exists().with_context(|| format!("looking for `{shown}`"))? {
@@ -130,20 +131,20 @@ fn read_pair(cosign: &Cosign<'_>, directory: &Path) -> Result<Option<PublicKey>>
     let read = |name: &str| fs::read_to_string(directory.join(name));
     let (Ok(private_key), Ok(password), Ok(public)) = (read(PRIVATE_KEY), read(PASSWORD), read(PUBLIC_KEY))
     else {
-        refuse!("`{shown}` is there already, and does not hold a key pair; name a directory that is not");
+        refuse!("`{shown}` is there already, but does not hold a key pair; name a new directory");
     };
     let key = SigningKey { private_key: Secret::new(private_key), password: Secret::new(password) };
     let derived = cosign.public_key(&key).with_context(|| format!("reading the key pair in `{shown}`"))?;
     let [derived, public] = [derived, public].map(|pem| PublicKey::parse(pem.as_bytes()));
     let (derived, public) = (derived?, public.with_context(|| format!("reading `{shown}/{PUBLIC_KEY}`"))?);
     if derived != public {
-        refuse!("`{shown}` holds two halves of different keys; name a directory that is not there");
+        refuse!("`{shown}` holds two halves of different keys; name a new directory");
     }
     Ok(Some(public))
 }
 
 impl Rotation<'_> {
-    /// The pair appears in its directory whole, or not at all.
+    /// Makes the pair; the directory appears complete or not at all.
     fn make_pair(&self) -> Result<()> {
         let directory = self.directory;
         let shown = directory.display();

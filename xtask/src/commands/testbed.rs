@@ -1,5 +1,5 @@
-//! The testbed, as the commands that need real parts on loopback ask for it: through its own command line, since its
-//! package is not one that xtask depends on.
+//! The testbed, for the commands that need real parts on loopback. They use its command line, because xtask does not
+//! depend on its package.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,10 +14,11 @@ use crate::process::{Call, Runner};
 /// The first start builds and downloads what the machine lacks.
 const PROVISIONING: Duration = Duration::from_secs(60 * 60);
 
-/// Set where a testbed's exports are in the environment already: then it is taken as it is.
+/// Set if a testbed's exports are already in the environment; that testbed is used as it is.
 const REGISTRY: &str = "TESTBED_REGISTRY";
 
-/// Whether the repository at `root` has a testbed: the tool's own has, one that uses the tool has not.
+/// Whether the repository at `root` has a testbed. The tool's own repository has one; a repository that uses the tool
+/// does not.
 pub(super) fn is_in(root: &Path) -> bool {
     root.join("testbed/Cargo.toml").is_file()
 }
@@ -27,14 +28,14 @@ pub(super) fn is_in(root: &Path) -> bool {
 pub(super) enum Purpose {
     /// docker, cosign, a registry and a base image.
     Rehearsal,
-    /// All of it: the forge, its runner and second opinions as well.
+    /// The whole testbed: also the forge, its runner and the second opinions.
     Tests,
 }
 
-/// Brings the testbed up where it is not, and returns `environment` with its exports.
+/// Brings the testbed up if it is not running, and returns `environment` with its exports.
 ///
 /// # Errors
-/// When it cannot be brought up.
+/// When the testbed cannot be brought up.
 pub(super) fn ensure(environment: &Environment, root: &Path, purpose: Purpose) -> Result<Environment> {
     if environment.get(REGISTRY)?.is_some() {
         return Ok(environment.clone());
@@ -50,7 +51,7 @@ pub(super) fn ensure(environment: &Environment, root: &Path, purpose: Purpose) -
     Ok(environment.with(exports))
 }
 
-/// A call of the testbed, which sees its own variables: its directory, or a forge that is there already.
+/// A call of the testbed. It also sees the testbed's own variables: its directory, or an existing forge.
 fn call(environment: &Environment, root: &Path, command: &str) -> Result<Call> {
     let runner = Runner::new(environment);
     let sh = runner.shell()?;

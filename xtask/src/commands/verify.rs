@@ -1,5 +1,5 @@
-//! `cargo xtask verify`: the claims of one release or of all, checked with read rights alone. Only `--attest` writes, a
-//! statement of the rebuilder's own.
+//! `cargo xtask verify`: checks the claims of one release or of all, with read access only. Only `--attest` writes: a
+//! statement by the rebuilder.
 
 mod attest;
 mod before;
@@ -43,21 +43,21 @@ use reading::Reading;
 use report::Entry;
 use subject::{Repository, Subject, release_of_image};
 
-/// What one run works with.
+/// The parts of one run.
 struct Verify<'a> {
     environment: &'a Environment,
     runner: &'a Runner,
     repository: &'a Repository,
     options: &'a Options,
     key: Option<Vec<u8>>,
-    /// Signs a rebuild, with `--attest`.
+    /// With `--attest`: signs the statement about the rebuild.
     attest_key: Option<SigningKey>,
     /// Empty without `--login`.
     keychain: Keychain,
     history: SharedHistory,
 }
 
-/// What is asked about one release.
+/// What to verify.
 enum Wanted {
     VersionTag,
     Digest(Image, Digest),
@@ -66,8 +66,8 @@ enum Wanted {
 /// Verifies what `options` name.
 ///
 /// # Errors
-/// [`Verdicts`] with exit code 1 when a claim is false, 4 when one could not be checked or anything else stood in the way;
-/// [`Misuse`] for arguments that cannot be right.
+/// [`Verdicts`] with exit code 1 when a claim is false, 4 when one could not be checked or any other problem occurred;
+/// [`Misuse`] for invalid arguments.
 pub fn run(environment: &Environment, options: &Options) -> Result<()> {
     asked(environment, options).map_err(outcome::of_error)
 }
@@ -145,7 +145,8 @@ impl Verify<'_> {
         })
     }
 
-    /// A client for the image's registry, which is spoken to as the repository's configuration says, where it has one.
+    /// A client for the image's registry. If the repository has a configuration, it decides how the registry is
+    /// reached.
     fn client(&self, image: &Image) -> Result<Client> {
         let config = self.config()?;
         let image = config.as_ref().map_or_else(|| image.clone(), |config| config.reached(image.clone()));
@@ -157,13 +158,13 @@ impl Verify<'_> {
         })
     }
 
-    /// The configuration at HEAD, where there is one.
+    /// The configuration at HEAD, if any.
     fn config(&self) -> Result<Option<Config>> {
         let git = &self.repository.git;
         git.peel("HEAD")?.map_or(Ok(None), |head| Config::if_any(git, &head))
     }
 
-    /// Everything that has a version tag or a page. One run lists both, and the tags of the registry, once.
+    /// Everything that has a version tag or a page. The pages and the registry's tags are listed once per run.
     fn all(&self) -> Result<Vec<Entry>> {
         let config = Config::of_head(&self.repository.git)?;
         self.read(&config, None, |reading| {
@@ -194,7 +195,7 @@ impl Verify<'_> {
             Ok(subject) => subject,
             Err(error) => {
                 crate::process::interrupt::check()?;
-                // One commit that cannot be read is no reason to say nothing of the others.
+                // If one commit cannot be read, still report on the others.
                 let claim = Claim::unseen(claims::CONFIGURATION, &Unseen::Unknown(format!("{error:#}")));
                 return Ok(alone(tag, Some(commit), claim));
             }
@@ -202,14 +203,14 @@ impl Verify<'_> {
         if subject.config.image()? == reading.image {
             return self.survey(reading, &subject, &Asked::VersionTag, shared);
         }
-        // It was released under another name, where it has to be looked for.
+        // It was released under another image name; look for it there.
         self.read(&subject.config, None, |reading| {
             let shared = Shared::new(&reading.registry, None);
             self.survey(reading, &subject, &Asked::VersionTag, &shared)
         })
     }
 
-    /// Asks with no secret, but for `--login`.
+    /// Reads without secrets, except with `--login`.
     fn read<T>(
         &self,
         config: &Config,
@@ -284,7 +285,8 @@ impl Verify<'_> {
         Ok(entry)
     }
 
-    /// What is left where every claim holds: a statement about the rebuild, a copy; and who else has left a statement.
+    /// What a run leaves behind when every claim holds: a statement about the rebuild, and a copy. Also lists the
+    /// statements of other rebuilders.
     fn leave(
         &self,
         verifier: &Verifier<'_>,
@@ -310,7 +312,7 @@ impl Verify<'_> {
     }
 }
 
-/// What cosign saves, and the manifests of the base image beside it: they tell which layers are the base's.
+/// Saves what cosign saves, and beside it the manifests of the base image, which show which layers are the base's.
 fn save(verifier: &Verifier<'_>, digest: &Digest, dir: &Path) -> Result<()> {
     verifier.cosign.save(verifier.release.image, digest, dir)?;
     for (digest, bytes) in base_manifests(verifier)? {

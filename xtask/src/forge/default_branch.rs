@@ -8,19 +8,19 @@ use crate::inputs::config::{Config, MANIFEST};
 use crate::inputs::keys::Keys;
 use crate::tool::git::Git;
 
-/// What its head says.
+/// What the head of the default branch says.
 pub struct DefaultBranch {
-    /// Its name, and the commit that was read.
+    /// The branch's name, and the commit that was read.
     pub branch: BranchHead,
-    /// The configuration there.
+    /// The configuration at that commit.
     pub config: Config,
-    /// `keys/allowed_signers`, where it has one.
+    /// `keys/allowed_signers`, if the commit has one.
     pub allowed_signers: Option<Vec<u8>>,
 }
 
 impl DefaultBranch {
-    /// Reads it: which commit is the forge's to say, and its files are read from `git`, where it has the commit, as an
-    /// object cannot be another under the same name. `None` where there is no forge.
+    /// Reads the default branch. The forge says which commit it is at. If `git` has that commit, its files are read
+    /// from there: an object's name fixes its content. `None` if there is no forge.
     ///
     /// # Errors
     /// When the forge cannot be asked, or the branch has no valid configuration.
@@ -42,10 +42,11 @@ impl DefaultBranch {
         Ok(Some(Self { branch, config, allowed_signers }))
     }
 
-    /// The history of keys there, read as [`DefaultBranch::read`] reads. The inner result is what it is.
+    /// The branch's history of keys, read in the same way as in [`DefaultBranch::read`]. The inner result says whether
+    /// the history is valid.
     ///
     /// # Errors
-    /// The outer result's: when the forge cannot be asked.
+    /// The outer result: when the forge cannot be asked.
     pub fn keys(&self, forge: &dyn Read, git: &Git) -> Result<Result<Keys>> {
         let head = &self.branch.head;
         let is_here = git.peel(head.as_str())?.is_some();

@@ -1,4 +1,4 @@
-//! A directory in place of a forge: where a rehearsal publishes its page, as Markdown to read and JSON to read back.
+//! A directory instead of a forge: a rehearsal publishes its page there, as Markdown to read and JSON to read back.
 
 use std::fs;
 use std::io;
@@ -19,7 +19,7 @@ pub struct Directory {
     path: PathBuf,
 }
 
-/// The page's facts besides its text.
+/// The page's data besides its text.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Record {
@@ -27,7 +27,7 @@ struct Record {
     commit: String,
     title: String,
     prerelease: bool,
-    /// Its files are not all there yet.
+    /// Whether files may still be missing.
     #[serde(default)]
     draft: bool,
 }
@@ -43,7 +43,7 @@ impl Directory {
         self.path.join(format!("{tag}.{extension}"))
     }
 
-    /// Where the files of a page are. Their names are those of this program.
+    /// Where the files of a page are. This program chooses their names.
     fn files(&self, tag: &ReleaseTag) -> PathBuf {
         self.path.join(tag.to_string())
     }
@@ -75,7 +75,7 @@ impl Directory {
             prerelease: page.prerelease,
             draft,
         };
-        // Last: a page exists once its record does.
+        // Written last: the page exists once its record does.
         write_whole(&self.file(&page.tag, "json"), &serde_json::to_vec_pretty(&record)?)?;
         let (page, address) = (page.clone(), text.display().to_string());
         Ok(PublishedPage { id: 0, draft, address, assets: self.listed(&page.tag)?, page })
@@ -95,7 +95,7 @@ impl Read for Directory {
         Ok(None)
     }
 
-    /// A directory has no tags of its own: what its page was published for.
+    /// A directory has no tags of its own, so this is the commit that the page was published for.
     fn tag(&self, tag: &ReleaseTag) -> Result<Option<Commit>> {
         Ok(self.page(tag)?.map(|published| published.page.commit))
     }
@@ -206,7 +206,7 @@ impl Write for Directory {
     }
 }
 
-/// Writes beside the place and renames, so that a reader never sees a part.
+/// Writes to a temporary name and renames, so that a reader never sees a partial file.
 fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     let part = path.with_extension("part");
     let written = fs::write(&part, bytes).and_then(|()| fs::rename(&part, path));

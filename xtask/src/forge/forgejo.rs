@@ -1,5 +1,5 @@
-//! Forgejo and Gitea through their common API (docs/facts.md#recorded-answers).
-//! Decisions follow status codes and JSON fields, never the words of a message.
+//! Forgejo and Gitea through their common API (docs/facts.md#recorded-answers). Decisions follow status codes and JSON
+//! fields, never the words of a message.
 
 mod answers;
 mod assets;
@@ -24,10 +24,10 @@ use crate::process::failure::NotPublic;
 use crate::process::secret::Secret;
 use crate::tool::git::{Commit, Git};
 
-/// Releases in one answer: the most that a forge gives unless its administrator allows more.
+/// Releases per answer: the most that a forge gives unless its administrator allows more.
 const PAGE_SIZE: usize = 50;
 
-/// Where anyone gets the file `path` of `commit`, in the repository of `config`.
+/// The address where anyone gets the file `path` of `commit`, in the repository of `config`.
 #[must_use]
 pub fn raw_address(config: &Config, commit: &Commit, path: &str) -> String {
     format!("{}/raw/commit/{commit}/{path}", config.source_url())
@@ -41,13 +41,13 @@ pub struct Forgejo {
     api: String,
     token: Option<Secret>,
     own_run: status::OwnRun,
-    /// Whether anyone may read the repository; asked where it matters.
+    /// Whether anyone may read the repository; asked only if needed.
     is_public: OnceLock<bool>,
 }
 
 impl Forgejo {
-    /// The forge of `config`, asked with `token`, or as anyone may; in its own `run` at the address that the runner gives,
-    /// which may be an internal one.
+    /// The forge of `config`, asked with `token`, or anonymously without one. In a `run` of its own, it is asked at the
+    /// address that the runner gives, which may be an internal one.
     #[must_use]
     pub fn new(curl: Curl, git: &Git, config: &Config, token: Option<Secret>, run: Option<&Run>) -> Self {
         let api = match run.and_then(|run| run.value("API_URL")) {
@@ -82,7 +82,8 @@ impl Forgejo {
         }
     }
 
-    /// Forges deny a repository that one may not read: without a token "there is none" may mean just that.
+    /// To someone who may not read a repository, forges answer that it does not exist. Without a token, a 404 may mean
+    /// just that.
     fn check_public(&self) -> Result<()> {
         if self.token.is_some() {
             return Ok(());

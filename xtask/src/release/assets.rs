@@ -1,5 +1,5 @@
-//! The files of the page: what is attested, and digests of it that the key signs. What is there already stays, whoever uploaded
-//! it; runs side by side end with one of each (docs/decisions/0030-files-on-the-page.md).
+//! The files of the page: what is attested, and a list of their digests that the key signs. A correct file stays,
+//! whoever uploaded it; concurrent runs end with one of each (docs/decisions/0030-files-on-the-page.md).
 
 use std::collections::BTreeMap;
 
@@ -15,18 +15,18 @@ use crate::release::tags::Published;
 use crate::release::{Context, resign};
 use crate::verify::{self, Due};
 
-/// How often it is looked at what there is: once when nothing is to do, once more after each change, and some for the changes of
-/// another run.
+/// The most looks at the existing files: one if there is nothing to do, one more after each change, and some for the
+/// changes of another run.
 const MOST_LOOKS: usize = 6;
 
-/// What the page of an image has to have, but for what follows from a signature.
+/// The files that the page of an image must have, except those that depend on a signature.
 struct Wanted {
     documents: Vec<Asset>,
     hint: Hint,
 }
 
 impl Wanted {
-    /// Of what is attached to the image by now.
+    /// The files for what is attached to the image now.
     fn of(context: &Context<'_>, published: &Published) -> Result<Self> {
         let digest = published.digest();
         let attached = Legacy::read(&context.tools.registry, digest)?;
@@ -38,7 +38,7 @@ impl Wanted {
         self.documents.last().map_or(&[], |sums| &sums.bytes)
     }
 
-    /// The signature among the files in `bytes`, where it is one of the digests by the key.
+    /// The signature among the files in `bytes`, if it is the key's signature of these digests.
     fn signature(&self, context: &Context<'_>, bytes: &BTreeMap<String, Vec<u8>>) -> Result<Option<String>> {
         let Some(found) = bytes.get(SIGNATURE) else { return Ok(None) };
         let Ok(signature) = assets::read_signature(found) else { return Ok(None) };
@@ -52,10 +52,10 @@ impl Wanted {
     }
 }
 
-/// What is attached to a public image by now, and so belongs on its page.
+/// What is attached to a public image now and therefore belongs on its page.
 ///
 /// # Errors
-/// When the registry does not answer, or does not have what a release attaches.
+/// When the registry does not answer, or lacks what a release attaches.
 pub(super) fn attested(context: &Context<'_>, published: &Published) -> Result<Due> {
     let attached = Legacy::read(&context.tools.registry, published.digest())?;
     let digests = attached.envelopes().iter().map(|(of, bytes)| (Some(*of), Digest::of(bytes)));
@@ -66,7 +66,7 @@ pub(super) fn attested(context: &Context<'_>, published: &Published) -> Result<D
     })
 }
 
-/// Whether the page `found` has all files that it has to have, each once.
+/// Whether the page `found` has every required file, each once.
 ///
 /// # Errors
 /// When the registry or the forge does not answer.
@@ -84,11 +84,11 @@ pub(super) fn are_complete(
     Ok(assets::changes(&wanted.with(&signature), &found.assets, &bytes).is_empty())
 }
 
-/// Gives the page of `published`, a draft or not, the files that it lacks.
+/// Adds the missing files to the page of `published`, whether a draft or not.
 ///
 /// # Errors
-/// A [`crate::process::failure::Refusal`] when a signature is needed and the key is another one; other errors when the forge does
-/// not take a file.
+/// A [`crate::process::failure::Refusal`] when a signature is needed and the private key is not the release's; other
+/// errors when the forge rejects a file.
 pub(super) fn complete(context: &Context<'_>, published: &Published) -> Result<()> {
     if !published.proven().build_type().has_assets() {
         return Ok(());
@@ -115,7 +115,8 @@ pub(super) fn complete(context: &Context<'_>, published: &Published) -> Result<(
                 Change::Remove(listed) => forge.remove(&page, listed)?,
                 Change::Upload(asset) => match forge.upload(&page, asset) {
                     Ok(()) => {}
-                    // It may be there although its answer is not: the next look tells. Once: each may take as long as a request may.
+                    // The upload may have succeeded although the answer was lost; the next look shows. This is
+                    // tolerated only once, because each request may take its full timeout.
                     Err(error) if is_transient(&error) && lost.is_none() => lost = Some(error),
                     Err(error) => return Err(error),
                 },

@@ -1,6 +1,7 @@
-//! Steps 7 to 9, sign and attest: the signature by cosign, which adds none that is there; the attestations written here,
-//! signed by cosign and stored together, by one manifest `PUT`. Whatever else writes them at the same time, there is one of each
-//! (docs/decisions/0010-attestations-are-one-write.md). Where the configuration wants bundles, they are stored after that.
+//! Steps 7 to 9, sign and attest. cosign signs, and does not repeat an existing signature. The attestations are written
+//! here, signed by cosign and stored together by one manifest `PUT`; even with concurrent runs, there is one of each
+//! (docs/decisions/0010-attestations-are-one-write.md). If the configuration asks for bundles, they are stored after
+//! that.
 
 use anyhow::Result;
 
@@ -17,7 +18,7 @@ use crate::release::Context;
 use crate::release::build::Candidate;
 use crate::release::bundles::{self, Legacy, Signature, Uploaded};
 
-/// The attestations, signed and nowhere but here.
+/// The signed attestations, not stored anywhere yet.
 pub(super) struct Signed {
     /// In the order of [`Attested::ALL`].
     envelopes: Vec<Envelope>,
@@ -28,14 +29,14 @@ pub(super) struct Signed {
 pub(super) struct Stored(Attestations);
 
 impl Stored {
-    /// What was attested.
+    /// The contents of the attestations.
     pub(super) fn attestations(&self) -> &Attestations {
         &self.0
     }
 }
 
-/// Signs the index and each platform's manifest. Stored at once; where it is there already, nothing changes. Gives the bundle
-/// of the index's signature, which is nowhere yet; `None` where the configuration wants none.
+/// Signs the index and each platform's manifest. The signatures are stored at once; an existing one stays. Returns the
+/// bundle of the index's signature, which is not stored yet; `None` if the configuration wants no bundles.
 ///
 /// # Errors
 /// When cosign fails.
@@ -54,10 +55,10 @@ pub(super) fn sign(context: &Context<'_>, digest: &Digest) -> Result<Option<Sign
     Ok(Some(signature))
 }
 
-/// Signs the attestations, side by side, as statements about the index and each platform's manifest.
+/// Signs the attestations in parallel, as statements about the index and each platform's manifest.
 ///
 /// # Errors
-/// When cosign fails, or signs something else than it was given.
+/// When cosign fails, or signs something other than what it was given.
 pub(super) fn attest(
     context: &Context<'_>,
     candidate: &Candidate,
@@ -75,11 +76,11 @@ pub(super) fn attest(
     Ok(Signed { envelopes, attestations })
 }
 
-/// Stores the attestations where cosign looks for them: the blobs first, then the manifest that names them, which takes
-/// the place of whatever was there. Then the bundles of the same envelopes, and of the signature.
+/// Stores the attestations where cosign looks for them: first the blobs, then the manifest that names them, which
+/// replaces any earlier one. Then stores the bundles of the same envelopes, and of the signature.
 ///
 /// # Errors
-/// When the registry does not take them.
+/// When the registry rejects one of them.
 pub(super) fn store(
     registry: &Client,
     digest: &Digest,

@@ -1,4 +1,4 @@
-//! Step 5, build: the reproducible build, pushed under a candidate tag; and what its provenance says.
+//! Step 5, build: the reproducible build, pushed under a candidate tag, and its provenance.
 
 use std::thread;
 use std::time::Instant;
@@ -20,31 +20,31 @@ use crate::release::visibility;
 use crate::tool::docker::sources::denied;
 use crate::tool::docker::{Cache, Output, START_ENGINE};
 
-/// An image that was built and pushed, and that only its candidate tag names.
+/// An image that was built and pushed. Only its candidate tag names it.
 pub(super) struct Candidate {
     /// The digest of the index.
     pub(super) digest: Digest,
     /// The platform and digest of each manifest in it.
     pub(super) manifests: Vec<(String, Digest)>,
-    /// The tag that names it.
+    /// The candidate tag.
     pub(super) tag: Tag,
-    /// When it was done, in seconds since 1970.
+    /// When the build ended, in seconds since 1970.
     pub(super) finished: u64,
 }
 
-/// Builds and pushes the candidate, and asks the registry for what it stored. The builder pushes: `docker push` puts each
-/// platform's manifest under the tag itself, and on Forgejo a tag that moves makes its old digest unreachable, so that the
-/// index finds its manifests gone.
+/// Builds and pushes the candidate, and asks the registry what it stored. The builder pushes, because `docker push`
+/// puts each platform's manifest under the tag itself: on Forgejo, moving a tag makes its old digest unreachable, and
+/// the index would then lack its manifests.
 ///
 /// # Errors
-/// When the build or the push fails, or when the registry holds something else than was built; a
+/// When the build or the push fails, or when the registry holds something other than what was built; a
 /// [`crate::process::failure::Refusal`] when it hides what has to be public.
 pub(super) fn run(context: &Context<'_>) -> Result<Candidate> {
     let Context { tools, release, .. } = context;
     let tag = candidate::new_tag(release.source)?;
     let name = release.image.tagged(&tag);
     let digest = push(context, &name)?;
-    // By digest: another run of the same release may have ended by now, and taken the tag away.
+    // By digest, because another run of the same release may have ended by now and removed the tag.
     let stored = tools.registry.manifest(digest.as_str())?;
     let stored = stored.with_context(|| {
         format!("`{digest}` is not in the registry after its push as `{name}`: does someone else push there?")
@@ -54,11 +54,11 @@ pub(super) fn run(context: &Context<'_>) -> Result<Candidate> {
     Ok(Candidate { digest, manifests, tag, finished: now()? })
 }
 
-/// Builds and pushes as `name`, within the step's timeout. Whatever is not the commit's fault, or the engine's, may be a
-/// network's: then it is built once more.
+/// Builds and pushes as `name`, within the step's timeout. A failure that is neither the commit's nor the engine's
+/// fault may be the network's; the build is then tried once more.
 fn push(context: &Context<'_>, name: &str) -> Result<Digest> {
     let is_plain_elsewhere = context.release.image.registry.is_plain_elsewhere();
-    // A rehearsal is signed with a throwaway key, and repeated.
+    // A rehearsal is signed with a throwaway key and is repeated often, so it may share the cache.
     let cache = if context.target.is_throwaway { Cache::Shared } else { Cache::own()? };
     let output = Output::Push { name: name.to_owned(), is_plain_elsewhere };
     let mut build = context.build.recipe(output, cache)?;
@@ -68,7 +68,7 @@ fn push(context: &Context<'_>, name: &str) -> Result<Digest> {
         Ok(digest) => return Ok(digest),
         Err(error) => explain(context, error)?,
     };
-    // docker was asked meanwhile, so the shortest of the pauses is behind it.
+    // The shortest pause has already passed while docker was asked.
     let pause = backoff::pause(2, backoff::random()?);
     build.timeout = build.timeout.saturating_sub(began.elapsed() + pause);
     if build.timeout.is_zero() {
@@ -80,9 +80,9 @@ fn push(context: &Context<'_>, name: &str) -> Result<Digest> {
     context.tools.docker.build(&build, Some(&watch)).or_else(|error| Err(explain(context, error)?))
 }
 
-/// Why a build failed, as far as it will be the same the next time: a source that was denied, a registry that says nothing and
-/// was asked several times by now, an engine that has gone and says no more than `EOF`. Gives the error back where it is none
-/// of them.
+/// Why a build failed, if it would fail the same way the next time: a source was denied, the registry is silent after
+/// several attempts, or the engine has gone and reports only `EOF`. Any other error is returned as `Ok`, with a hint
+/// about the lockfile.
 fn explain(context: &Context<'_>, error: anyhow::Error) -> Result<anyhow::Error> {
     crate::process::interrupt::check()?;
     if is_silent(&error) {
@@ -96,7 +96,7 @@ fn explain(context: &Context<'_>, error: anyhow::Error) -> Result<anyhow::Error>
         );
     }
     match context.tools.docker.engine() {
-        // `npm ci` in the build is what judges the lockfile in the end.
+        // In the end, `npm ci` in the build judges the lockfile.
         Ok(_) => Ok(error.context(format!(
             "building the image; if `npm ci` in the build refuses the lockfile, {}",
             remedy(&context.session.config.service)
@@ -105,7 +105,7 @@ fn explain(context: &Context<'_>, error: anyhow::Error) -> Result<anyhow::Error>
     }
 }
 
-/// A lockfile that one version of npm has written may be incomplete for another, and writing it once more with the first one
+/// A lockfile written by one version of npm may be incomplete for another. Writing it again with the same version
 /// changes nothing.
 fn remedy(service: &Folder) -> String {
     format!(
@@ -115,7 +115,7 @@ fn remedy(service: &Folder) -> String {
 }
 
 impl Candidate {
-    /// Its provenance predicate, as JSON.
+    /// The provenance predicate as JSON.
     ///
     /// # Errors
     /// When it cannot be written.

@@ -1,4 +1,4 @@
-//! The bundles, stored beside the legacy format: after it, from the envelopes that it holds, and before the version tag
+//! The bundles, stored beside the legacy format: after it, made from its envelopes, and before the version tag
 //! (docs/decisions/0021-both-formats.md).
 
 use std::collections::BTreeMap;
@@ -18,17 +18,17 @@ use crate::oci::reference::Digest;
 use crate::oci::registry::{Client, Manifest, Removal, Wanted};
 use crate::release::Context;
 
-/// How often they are made again because another run has changed the attestations meanwhile.
+/// How often the bundles are made again because another run changed the attestations meanwhile.
 const MOST_ROUNDS: u32 = 5;
 
-/// The bundle of a signature, and what a bundle says of the key.
+/// The bundle of a signature, and the key hint that bundles carry.
 pub(super) struct Signature {
     bundle: Bundle,
     hint: Hint,
 }
 
 impl Signature {
-    /// Has cosign sign `digest` as the release of `context`, whose provenance is of `build_type`. Stores nothing.
+    /// Has cosign sign `digest` as the release of `context`, whose provenance has `build_type`. Stores nothing.
     ///
     /// # Errors
     /// When cosign fails.
@@ -43,22 +43,22 @@ impl Signature {
 
 /// The attestations under the legacy tag.
 pub(super) struct Legacy {
-    /// The manifest that names them.
+    /// The manifest that names the attestations.
     manifest: Digest,
     envelopes: Vec<(Attested, Vec<u8>)>,
 }
 
 impl Legacy {
-    /// Those that this run has just stored, under `manifest`.
+    /// The attestations that this run has just stored under `manifest`.
     pub(super) fn stored(manifest: &Digest, envelopes: &[Signed]) -> Self {
         let bytes = envelopes.iter().map(|envelope| envelope.bytes.clone());
         Self { manifest: manifest.clone(), envelopes: Attested::ALL.into_iter().zip(bytes).collect() }
     }
 
-    /// Those that are there.
+    /// The attestations in the registry.
     ///
     /// # Errors
-    /// When they are not one of each that belongs to the build type of the provenance among them.
+    /// When they are not exactly one of each kind that the provenance's build type requires.
     pub(super) fn read(registry: &Client, digest: &Digest) -> Result<Self> {
         #[derive(Deserialize)]
         struct Attached {
@@ -93,17 +93,17 @@ impl Legacy {
         Ok(Self { manifest: found.digest, envelopes })
     }
 
-    /// The build type of the provenance, which is about `digest`.
+    /// The build type of the provenance about `digest`.
     ///
     /// # Errors
-    /// When it is none that this xtask knows.
+    /// When this xtask does not know the build type.
     pub(super) fn build_type(&self, digest: &Digest) -> Result<BuildType> {
         let provenance = self.envelopes.iter().find(|(of, _)| *of == Attested::Provenance);
         let (_, provenance) = provenance.context("there is no provenance")?;
         build_type(provenance, digest)
     }
 
-    /// What is attested, and each envelope.
+    /// Each kind of attestation with its envelope.
     pub(super) fn envelopes(&self) -> &[(Attested, Vec<u8>)] {
         &self.envelopes
     }
@@ -123,19 +123,19 @@ fn build_type(envelope: &[u8], digest: &Digest) -> Result<BuildType> {
         .context("reading the attached provenance")
 }
 
-/// Bundles whose bytes the registry has, and that nothing names yet.
+/// Bundles whose bytes the registry has, but that nothing names yet.
 pub(super) struct Uploaded {
     bundles: Vec<Manifest>,
     index: Manifest,
-    /// The registry lists by itself what refers to an image: then a manifest that is stored is one that is seen.
+    /// Whether the registry itself lists what refers to an image. If so, storing a manifest makes it visible.
     lists: bool,
 }
 
 impl Uploaded {
-    /// Uploads all that nobody sees.
+    /// Uploads everything that does not become visible by its upload.
     ///
     /// # Errors
-    /// When the registry does not take it.
+    /// When the registry rejects something.
     pub(super) fn new(
         registry: &Client,
         subject: &Subject,
@@ -155,7 +155,8 @@ impl Uploaded {
         Ok(Self { bundles, index, lists })
     }
 
-    /// Shows them: by one write where the registry does not list referrers, so that runs side by side leave one of each.
+    /// Makes the bundles visible. If the registry does not list referrers, this takes one write, so concurrent runs
+    /// leave one of each.
     fn show(&self, registry: &Client, subject: &Subject) -> Result<()> {
         if !self.lists {
             return registry.put(&bundle::tag(subject.digest()).parse()?, &self.index);
@@ -167,10 +168,10 @@ impl Uploaded {
     }
 }
 
-/// Uploads blobs side by side.
+/// Uploads blobs in parallel.
 ///
 /// # Errors
-/// When the registry does not take one.
+/// When the registry rejects one.
 pub(super) fn upload<'b>(registry: &Client, blobs: impl Iterator<Item = &'b [u8]>) -> Result<()> {
     thread::scope(|scope| {
         let running: Vec<_> = blobs.map(|bytes| scope.spawn(|| registry.put_blob(bytes))).collect();
@@ -181,11 +182,11 @@ pub(super) fn upload<'b>(registry: &Client, blobs: impl Iterator<Item = &'b [u8]
     })
 }
 
-/// Shows the bundles of `legacy`, unless another run changes the attestations: what is stored in the end is made of what is
-/// attached in the end.
+/// Makes the bundles of `legacy` visible. If another run changes the attestations meanwhile, the bundles are made
+/// again, so that in the end they match the attestations that are attached.
 ///
 /// # Errors
-/// When the registry does not take them, or the attestations do not come to rest.
+/// When the registry rejects them, or the attestations keep changing.
 pub(super) fn show(
     registry: &Client,
     subject: &Subject,
@@ -207,8 +208,8 @@ pub(super) fn show(
     )
 }
 
-/// Removes the bundles of attestations that an earlier run has left in a registry which lists them by itself. A signature of
-/// another run says the same as ours, and stays: two runs that removed each other's would leave none.
+/// Removes bundles of attestations that an earlier run left in a registry that lists referrers. A signature by another
+/// run says the same as ours and stays: two runs that removed each other's would leave none.
 fn remove_stale(registry: &Client, subject: &Subject, ours: &[&Digest], listed: &[Digest]) -> Result<()> {
     for digest in listed.iter().filter(|digest| !ours.contains(digest)) {
         let Some(manifest) = registry.manifest(digest.as_str())? else { continue };
@@ -220,7 +221,7 @@ fn remove_stale(registry: &Client, subject: &Subject, ours: &[&Digest], listed: 
         match registry.remove_manifest(digest)? {
             Removal::Gone | Removal::Missing => {}
             Removal::Refused(status) => bail!(
-                "the registry does not let the bundle `{digest}` of an earlier run be removed (status {status}): delete it by \
+                "the registry refuses to remove the bundle `{digest}` of an earlier run (status {status}): delete it by \
                  hand"
             ),
         }

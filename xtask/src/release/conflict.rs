@@ -1,4 +1,4 @@
-//! A version tag that is there and does not verify as this release: nobody but a person can decide what to do.
+//! A version tag exists but does not verify as this release: only a person can decide what to do.
 
 use anyhow::{Error, Result};
 
@@ -10,9 +10,9 @@ use crate::process::interrupt::Interrupted;
 use crate::release::Context;
 use crate::release::step::Step;
 
-/// The refusal where a claim about a public image is false, as `text` says: a conflict that nobody but a person can
-/// resolve. Names both images: the public one, and what the tagged commit gives here. It is said before the commit is built
-/// again for that; a signal meanwhile ends it as a signal.
+/// The refusal when a claim about a public image is false, as `text` says: a conflict that only a person can resolve.
+/// It names both images: the public one, and the one that the tagged commit gives here. The conflict is reported before
+/// the commit is built again for that comparison. A signal during the build ends it as a signal.
 pub(super) fn refusal(context: &Context<'_>, digest: &Digest, text: &str) -> Error {
     let name = context.release.tagged();
     context.session.steps.line("conflict", &format!("`{name}` is public as `{digest}`: {text}"));
@@ -21,12 +21,12 @@ pub(super) fn refusal(context: &Context<'_>, digest: &Digest, text: &str) -> Err
     conflict(&name, digest, text, compared)
 }
 
-/// A version that was published once is not published again as another image, although the registry does not have it any
-/// more: its page names what people have pulled. Asked before anything is signed.
+/// A version that was published once is not published again as another image, even if the registry no longer has the
+/// first one: its page names what people have pulled. This is checked before anything is signed.
 ///
 /// # Errors
-/// A [`Refusal`] when the page names another image than `digest`, which this run has made; other errors when the forge does not
-/// answer.
+/// A [`Refusal`] when the page names an image other than `digest`, which this run made; other errors when the forge
+/// does not answer.
 pub(super) fn check_page(context: &Context<'_>, digest: &Digest) -> Result<()> {
     let (tag, tagged) = (context.release.tag(), context.release.tagged());
     let page = context.target.forge.page(tag)?;

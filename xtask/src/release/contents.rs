@@ -1,5 +1,5 @@
-//! Step 6, contents: what was pushed is read from its layers, on every platform. A binary for another platform, or other
-//! packages than the lockfile's, end the release before anything is signed; the rest becomes the SBOM.
+//! Step 6, contents: reads the pushed image from its layers, on every platform. A binary for another platform, or
+//! packages that differ from the lockfile's, end the release before anything is signed. The rest becomes the SBOM.
 
 use anyhow::{Context as _, Result, anyhow};
 
@@ -15,13 +15,13 @@ use crate::process::failure::Refusal;
 use crate::release::Context;
 use crate::release::build::Candidate;
 
-/// What a refusal of this step leaves behind.
+/// What remains after a refusal in this step.
 const REMAINS: &str = "nothing was signed or published; the registry has the image as a candidate, which the next release removes";
 
-/// Reads what was built, holds it against the rules, and writes its SBOM.
+/// Reads what was built, checks it against the rules, and writes its SBOM.
 ///
 /// # Errors
-/// A [`Refusal`] when a rule is broken; any other error when it cannot be read.
+/// A [`Refusal`] when a rule is broken; any other error when the image cannot be read.
 pub(super) fn run(context: &Context<'_>, candidate: &Candidate) -> Result<Vec<u8>> {
     let Context { session, tools, release, .. } = context;
     let cache = Cache::new(session.environment)?;
@@ -30,7 +30,7 @@ pub(super) fn run(context: &Context<'_>, candidate: &Candidate) -> Result<Vec<u8
     let place = Place::for_release(release)?;
     let platforms: Vec<_> = parts.iter().map(|part| part.platform.clone()).collect();
     let base = Base::of(&place.digest, &platforms, &cache, |digest| {
-        // docker knows the logins and mirrors that the build was made with.
+        // docker knows the logins and mirrors that the build used.
         Ok(tools.docker.raw_manifest(&format!("{}@{digest}", place.name))?.into_bytes())
     })?;
     let contents = read(&parts, Some(&base), &tools.registry, &cache, Known::All)?;

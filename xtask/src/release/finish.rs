@@ -1,4 +1,4 @@
-//! Steps 12 to 14: the page, `latest`, and the last look at everything that is public.
+//! Steps 12 to 14: the page, `latest`, and a last look at everything that is public.
 
 use anyhow::{Context as _, Result, bail};
 
@@ -12,24 +12,26 @@ use crate::release::{Context, assets, conflict, tags};
 use crate::verify;
 use crate::verify::known::Known;
 
-/// How often they are done when another run of the same release changes what they left.
+/// How often these steps are done if another run of the same release changes their result.
 const MOST_ROUNDS: u32 = 3;
 
-/// What the last steps came to.
+/// The result of the last steps.
 pub(super) struct Finished {
     /// The image that the version tag names.
     pub(super) digest: Digest,
     /// The page's address.
     pub(super) page: String,
-    /// Something had to be done.
+    /// Whether anything had to be done.
     pub(super) changed: bool,
 }
 
 /// Everything after the version tag. Another run of the same release may move the tag to its own digest of the same
-/// content, and write its own page, until both have looked: what turns out to be wrong at the end is looked at once more.
+/// content, and write its own page, until both have looked. So anything that turns out to be wrong at the end is looked
+/// at once more.
 ///
 /// # Errors
-/// A [`crate::process::failure::Refusal`] for a conflict; other errors when a step fails or a claim is false after all rounds.
+/// A [`crate::process::failure::Refusal`] for a conflict; other errors when a step fails, or when a claim is still
+/// false after all rounds.
 pub(super) fn run(context: &Context<'_>, mut state: State) -> Result<Finished> {
     let mut changed = false;
     for round in 1.. {
@@ -61,9 +63,9 @@ pub(super) fn run(context: &Context<'_>, mut state: State) -> Result<Finished> {
 
 /// How one round of the last steps ended.
 enum Closed {
-    /// All is right; says whether candidates were removed.
+    /// Everything is right; the value says whether candidates were removed.
     Right(bool),
-    /// Something is not: what is there now.
+    /// Something is wrong; the value is the present state.
     Again(Box<State>),
 }
 
@@ -74,7 +76,7 @@ fn look_again(context: &Context<'_>, digest: &Digest) -> Result<Closed> {
     Ok(Closed::Again(Box::new(State::of_public(context, &found)?)))
 }
 
-/// What is left to do for a public image, which is proven where there is no conflict, and its page.
+/// What is left to do for a public image, the image (proven if there is no conflict), and its page.
 fn plan_of<'s>(context: &Context<'_>, state: &'s State) -> Result<(Plan, &'s (Published, Page))> {
     let plan = Plan::of(&state.facts);
     let digest = state.digest.as_ref().context("there is no image to finish the release of")?;
@@ -85,8 +87,9 @@ fn plan_of<'s>(context: &Context<'_>, state: &'s State) -> Result<(Plan, &'s (Pu
     Ok((plan, image))
 }
 
-/// The page's address, what there is after this step, and whether the page was written. A new page takes the forge's mark,
-/// and other versions may have come meanwhile: where `latest` and the mark belong is looked at once more then.
+/// The page's address, the state after this step, and whether the page was written. A new page takes the forge's mark,
+/// and other versions may have appeared meanwhile. So after writing it, the state is read again to see where `latest`
+/// and the mark belong.
 fn page_step(context: &Context<'_>, state: State) -> Result<(String, State, bool)> {
     let forge = &context.target.forge;
     let (plan, (_, page)) = plan_of(context, &state)?;
@@ -119,7 +122,7 @@ fn page_step(context: &Context<'_>, state: State) -> Result<(String, State, bool
     })
 }
 
-/// The registry's `latest` and the forge's own mark; says whether one was moved.
+/// Moves the registry's `latest` and the forge's own mark; returns whether one of them moved.
 fn latest_step(context: &Context<'_>, plan: &Plan, known: &Known, published: &Published) -> Result<bool> {
     let detail = tags::describe_latest(known, context.release.source);
     if !plan.does(Step::Latest) && !plan.does(Step::Mark) {
@@ -130,7 +133,7 @@ fn latest_step(context: &Context<'_>, plan: &Plan, known: &Known, published: &Pu
         if plan.does(Step::Latest) {
             tags::move_latest(context, published)?;
         }
-        // After a backport the forge shows the wrong release as its latest.
+        // After a backport, the forge shows the wrong release as its latest.
         let highest = known.highest().filter(|_| plan.does(Step::Mark));
         let settled = highest.map_or(Ok(false), |highest| context.target.forge.settle_latest(highest))?;
         Ok(plan.does(Step::Latest) || settled)

@@ -12,18 +12,18 @@ use crate::release::{Context, attest, build, conflict, contents, preflight, smok
 use crate::verify;
 use crate::verify::proven::Proven;
 
-/// What has become of an image that was made.
+/// The outcome for an image that was made.
 pub(super) enum Made {
-    /// Only its candidate tag names it.
+    /// The image is proven, and only its candidate tag names it.
     Proven(Proven),
-    /// Another run of the same release published it meanwhile, under this digest, and its attestations stay.
+    /// Another run of the same release published it meanwhile under this digest; its attestations stay.
     Public(Digest),
 }
 
-/// Makes and proves the image. One that is refused loses what was attached to it.
+/// Makes and proves the image. If the image is refused, what was attached to it is removed.
 ///
 /// # Errors
-/// A [`crate::process::failure::Refusal`] when preflight refuses; any other error can be tried again.
+/// A [`crate::process::failure::Refusal`] when preflight refuses; after any other error, try again.
 pub(super) fn run(context: &Context<'_>) -> Result<(Candidate, Made)> {
     let Context { session, tools, release, .. } = context;
     let (mut toolchain, _) = both(
@@ -47,7 +47,7 @@ pub(super) fn run(context: &Context<'_>) -> Result<(Candidate, Made)> {
     )?;
     toolchain.add_builder(&builder);
 
-    // A run beside this one writes the page after the tag: where there is one of its pages, the tag is there as well.
+    // A concurrent run writes its page after the version tag, so if its page is there, the tag is too.
     let page = conflict::check_page(context, digest);
     if let Some(public) = published(context, digest)? {
         return Ok((candidate, Made::Public(public)));
@@ -61,7 +61,7 @@ pub(super) fn run(context: &Context<'_>) -> Result<(Candidate, Made)> {
     Ok((candidate, made))
 }
 
-/// What the version tag names by now, if it names anything.
+/// The digest that the version tag names now, if any.
 fn published(context: &Context<'_>, digest: &Digest) -> Result<Option<Digest>> {
     tags::published(&context.tools.registry, &context.release.tag().registry_tag(), digest)
 }
@@ -90,8 +90,8 @@ fn prove(context: &Context<'_>, candidate: &Candidate, attestations: Attestation
     context.step(Step::Verify, "anonymously, with the commands of the page", verify).map(Made::Proven)
 }
 
-/// The version tag is public before what belongs to it, so that a release which is stopped in between cannot be resumed. The
-/// test of the fault kit must see that.
+/// Publishes the version tag before what belongs to it, so that a release interrupted in between cannot be resumed. The
+/// fault kit's test must detect that.
 #[cfg(feature = "broken-resume")]
 fn publish_too_early(context: &Context<'_>, digest: &Digest) -> Result<()> {
     let tag = context.release.tag().registry_tag();

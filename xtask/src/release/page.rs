@@ -1,4 +1,4 @@
-//! The page of a release: the same text for the same image, but for what is told once, when it is new.
+//! The page of a release. The same image gives the same text, except for what is only said when the page is new.
 
 use anyhow::Result;
 
@@ -19,8 +19,8 @@ impl Context<'_> {
         self.page_with(proven, None)
     }
 
-    /// The page that is published where there is none: it also tells how much the image grew since the previous release.
-    /// Nobody compares that with a page that is there, so a registry that does not tell it keeps no page back.
+    /// The page to publish if there is none. It also says how much the image grew since the previous release. Nothing
+    /// compares that part with an existing page, so a registry that does not answer does not hold the page back.
     ///
     /// # Errors
     /// As [`Context::page`].
@@ -32,7 +32,7 @@ impl Context<'_> {
         self.page_with(proven, sizes.as_ref())
     }
 
-    /// `None` where there is nothing to compare with: a first release, or a previous one in another registry.
+    /// `None` if there is nothing to compare with: a first release, or a previous one in another registry.
     fn sizes(&self, digest: &Digest) -> Result<Option<Sizes>> {
         let Some(previous) = &self.history.previous else { return Ok(None) };
         let registry = &self.tools.registry;

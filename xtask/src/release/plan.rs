@@ -1,5 +1,5 @@
-//! What a release has to do, as a pure function of what was found: all rules about stopping half-way and running again.
-//! `state` finds the facts, `release::run` does what the plan says, `release --plan` prints it.
+//! What a release has to do, as a pure function of what was found. It holds every rule for stopping half-way and
+//! running again. `state` finds the facts, `release::run` does what the plan says, `release --plan` prints it.
 
 #[cfg(test)]
 mod tests;
@@ -8,30 +8,30 @@ use serde::Serialize;
 
 use crate::release::step::Step;
 
-/// What was found of one thing.
+/// What was found about one thing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Found {
-    /// There was nothing to ask about: what it would belong to is not there, or it belongs to another release.
+    /// Not applicable: what it would belong to is missing, or it belongs to another release.
     NotAsked,
-    /// It is not there.
+    /// It is missing.
     Absent,
-    /// It is there, and is this release's.
+    /// It exists and is this release's.
     Right,
-    /// It is there, and says something else.
+    /// It exists but says something else.
     Wrong,
 }
 
 /// Everything that a plan depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Facts {
-    /// Not a pre-release.
+    /// Whether the version is stable, not a pre-release.
     pub stable: bool,
-    /// A candidate's tag of this release tag: wrong when it is of another commit.
+    /// A candidate tag for this release tag; wrong if it belongs to another commit.
     pub candidate: Found,
-    /// The version tag in the registry: right when its image is the commit's, and the git tag is on the forge.
+    /// The version tag in the registry; right if its image is the commit's and the git tag is on the forge.
     pub version_tag: Found,
-    /// The signature of its image; asked only where the version tag is there.
+    /// The signature of that image; asked for only if the version tag exists.
     pub signature: Found,
     /// The same for the provenance.
     pub provenance: Found,
@@ -39,35 +39,35 @@ pub struct Facts {
     pub sbom: Found,
     /// The release page.
     pub page: Found,
-    /// The registry's `latest`; asked only where it belongs to this release.
+    /// The registry's `latest`; asked for only if it belongs to this release.
     pub latest: Found,
-    /// The forge's own mark of the latest page: right when it is on the highest stable version.
+    /// The forge's own mark of the latest page; right if it is on the highest stable version.
     pub mark: Found,
 }
 
-/// What is to be done about a step.
+/// What to do about a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Nothing.
+    /// Nothing is left to do.
     Done,
-    /// It.
+    /// Do the step.
     Do,
     /// Nothing, until a person has decided.
     Conflict(&'static str),
 }
 
-/// What to do, in the order of the steps. With a conflict in it there is nothing to do in it.
+/// What to do, in the order of the steps. A plan with a conflict does nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
     /// Each step once.
     pub steps: [(Step, Action); 8],
 }
 
-/// Why a step waits whose own facts would let it go on.
+/// Why a step waits although its own facts would allow it.
 const WAITS: &str = "nothing is changed while another step is in conflict";
 
 impl Facts {
-    /// Of a release that has no version tag: all else is asked when there is one.
+    /// For a release without a version tag; everything else is asked for only if there is one.
     #[must_use]
     pub fn nothing_public(stable: bool) -> Self {
         let none = Found::NotAsked;
@@ -86,12 +86,13 @@ impl Facts {
 }
 
 impl Plan {
-    /// The rules.
+    /// The plan that the rules give for `facts`.
     #[must_use]
     pub fn of(facts: &Facts) -> Self {
         let image = match facts.version_tag {
             Found::Absent => [Action::Do; 4],
-            // Never moved and never written twice: what stands behind it is proven, or it is a conflict.
+            // A version tag is never moved and never written twice: the image that it names is proven, or there is a
+            // conflict.
             Found::Right | Found::Wrong | Found::NotAsked => [
                 Action::Done,
                 proven(
@@ -112,14 +113,14 @@ impl Plan {
             Found::Absent | Found::Wrong if facts.stable => Action::Do,
             _ => Action::Done,
         };
-        // A new page takes the mark, except that of a pre-release, which no forge shows as its latest.
+        // A new page takes the mark, unless it is a pre-release's, which no forge shows as its latest.
         let moves = page == Action::Do && facts.stable;
         let mark = if moves || matches!(facts.mark, Found::Absent | Found::Wrong) {
             Action::Do
         } else {
             Action::Done
         };
-        // A build leaves a candidate; else there is something to remove where something was found.
+        // A build leaves a candidate to remove; otherwise there is something to remove only if a candidate was found.
         let builds = image[0] == Action::Do;
         let is_left = matches!(facts.candidate, Found::Right | Found::Wrong);
         let close = if builds || is_left { Action::Do } else { Action::Done };
@@ -139,7 +140,7 @@ impl Plan {
         .held()
     }
 
-    /// With a conflict, everything that would be done waits for it.
+    /// With a conflict, every step that is still to do waits.
     fn held(mut self) -> Self {
         if self.is_conflict() {
             for (_, action) in self.steps.iter_mut().filter(|(_, action)| *action == Action::Do) {

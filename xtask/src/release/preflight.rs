@@ -1,5 +1,5 @@
-//! Step 2, preflight: every problem at once, each with its remedy, and nothing changed. A check that could not run is a
-//! problem like any other.
+//! Step 2, preflight: reports every problem at once, each with its remedy, and changes nothing. A check that could not
+//! run is a problem like any other.
 
 mod bases;
 pub(crate) mod checks;
@@ -25,34 +25,35 @@ use crate::tool::docker::BuilderVersion;
 /// The exported commit, the build's metadata and the attestations must fit, with room to spare.
 const SCRATCH_SPACE: u64 = 256 << 20;
 
-/// What preflight learned on the way, for the provenance.
+/// What preflight learned on the way that goes into the provenance.
 pub struct Toolchain {
-    /// Version by name of the tool.
+    /// The version of each tool, by the tool's name.
     pub versions: BTreeMap<String, String>,
-    /// Where this program is from.
+    /// Where this program comes from.
     pub tool: ToolSource,
     /// When the release began, in seconds since 1970.
     pub started: u64,
 }
 
 impl Toolchain {
-    /// What built the image: asked for beside the smoke test, as a missing builder has failed the build by then.
+    /// Adds the builder. It is asked for its version beside the smoke test: if there were no builder, the build would
+    /// have failed before.
     pub fn add_builder(&mut self, builder: &BuilderVersion) {
         let version = format!("{} ({} driver)", builder.buildkit, builder.driver);
         self.versions.insert("buildkit".to_owned(), version);
     }
 }
 
-/// A check gives the versions it saw and the problems it found.
+/// A check returns the versions that it saw and the problems that it found.
 pub(crate) type Found = (Vec<(&'static str, String)>, Vec<Problem>);
 
-/// A check by name.
+/// A check and its name.
 pub(crate) type Check<'a> = (&'static str, Box<dyn Fn() -> Result<Found> + Send + Sync + 'a>);
 
-/// Runs all checks side by side.
+/// Runs all checks in parallel.
 ///
 /// # Errors
-/// A [`Refusal`] that lists every problem; [`Transient`] where all of them are.
+/// A [`Refusal`] that lists every problem; [`Transient`] if all of them are transient.
 pub fn run(context: &Context<'_>) -> Result<Toolchain> {
     let Context { session, tools, target, release, .. } = context;
     let (source, inputs) = (release.source, release.inputs);
@@ -76,7 +77,7 @@ pub fn run(context: &Context<'_>) -> Result<Toolchain> {
         }
     }
     if problems.is_empty() {
-        // Last, as a person who has to do something else should not wait to be told.
+        // Last: somebody who has to fix another problem should not have to wait to hear of it.
         problems.extend(ci.wait(session, target, source)?);
     }
     if problems.is_empty() { Ok(Toolchain { versions, tool, started }) } else { Err(refusal(&problems)) }
@@ -85,7 +86,7 @@ pub fn run(context: &Context<'_>) -> Result<Toolchain> {
 /// The result of each check, in their order.
 ///
 /// # Errors
-/// When a signal ended them.
+/// When a signal interrupted them.
 pub(crate) fn side_by_side(checks: &[Check<'_>]) -> Result<Vec<(&'static str, Result<Found>)>> {
     let results = thread::scope(|scope| {
         let running: Vec<_> = checks.iter().map(|(name, check)| (*name, scope.spawn(check))).collect();
@@ -104,8 +105,7 @@ pub fn refusal(problems: &[Problem]) -> anyhow::Error {
     problems_found("the release cannot begin, and nothing was changed", problems)
 }
 
-/// One refusal for all `problems`, under a heading; where all of them may pass by themselves, it is no refusal but
-/// [`Transient`].
+/// One refusal for all `problems`, under a heading. If all of them are transient, the error is [`Transient`] instead.
 #[must_use]
 pub fn problems_found(heading: &str, problems: &[Problem]) -> anyhow::Error {
     let lines: String =
@@ -115,10 +115,10 @@ pub fn problems_found(heading: &str, problems: &[Problem]) -> anyhow::Error {
     if is_transient { Transient::new(text).into() } else { Refusal::new(text).into() }
 }
 
-/// Whether there is room for the files of a release: asked before the first of them is written.
+/// Whether there is room for the files of a release. Asked before the first of them is written.
 ///
 /// # Errors
-/// A [`Refusal`] when there is not.
+/// A [`Refusal`] if there is not.
 pub fn check_disk() -> Result<()> {
     let dir = temporary_directory();
     let free = free_bytes(&dir)?;

@@ -1,5 +1,5 @@
-//! `cargo xtask resign`: the bundles that a published release lacks, from the attestations that it has. Nothing else about it
-//! changes, and its other claims have to hold before.
+//! `cargo xtask resign`: makes the bundles that a published release lacks from its attestations. Nothing else about the
+//! release changes, and its other claims must hold first.
 
 use anyhow::{Result, bail};
 
@@ -16,19 +16,19 @@ use crate::release::{Context, Session, Tools};
 use crate::tool::docker::DockerConfig;
 use crate::verify::{self, Standing};
 
-/// What came of it.
+/// The result.
 pub struct Resigned {
     /// The release's image.
     pub digest: Digest,
-    /// There were no bundles, and there are now.
+    /// Whether bundles were added.
     pub changed: bool,
 }
 
-/// Gives the release of `source` the bundles that it lacks.
+/// Adds the missing bundles to the release of `source`.
 ///
 /// # Errors
-/// A [`crate::process::failure::Refusal`] where it is not published, where another claim does not hold, or where the key is
-/// another one; other errors can be tried again.
+/// A [`crate::process::failure::Refusal`] when the release is not published, when another claim does not hold, or when
+/// the private key is not the release's; after other errors, try again.
 pub fn run(session: &Session<'_>, target: &Target, source: &Source) -> Result<Resigned> {
     let inputs = &Inputs::of_commit(session.git, &source.commit, session.config).map_err(refused)?;
     let login = DockerConfig::new(session.environment, target.login())?;
@@ -49,13 +49,13 @@ pub fn run(session: &Session<'_>, target: &Target, source: &Source) -> Result<Re
     }
 }
 
-/// Gives the published image `digest` the bundles that it lacks, as [`verify::standing`] tells.
+/// Adds the missing bundles, as reported by [`verify::standing`], to the published image `digest`.
 ///
 /// # Errors
 /// As [`run`].
 pub(super) fn add(context: &Context<'_>, digest: &Digest) -> Result<()> {
     check_key(context)?;
-    // It says of the release what its older signature says.
+    // The new signature says the same about the release as its older one.
     let sign = || {
         let build_type = Legacy::read(&context.tools.registry, digest)?.build_type(digest)?;
         Signature::new(context, digest, build_type)
@@ -79,10 +79,10 @@ fn store(context: &Context<'_>, digest: &Digest, signature: &Signature) -> Resul
     bundles::show(registry, &subject, legacy, uploaded, signature)
 }
 
-/// What another key than the release's signs would be somebody else's.
+/// A signature by another key would not be the release's.
 ///
 /// # Errors
-/// A [`crate::process::failure::Refusal`] when the private key is another one's.
+/// A [`crate::process::failure::Refusal`] when the private key is not the one that signed the release.
 pub(super) fn check_key(context: &Context<'_>) -> Result<()> {
     let derived = context.tools.cosign.public_key(&context.target.key).map_err(refused)?;
     let verifier = context.verifier();

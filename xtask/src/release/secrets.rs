@@ -1,4 +1,4 @@
-//! The secrets of a release, as the environment has them, and what is wrong with them.
+//! The secrets of a release from the environment, and the problems with them.
 
 use anyhow::Result;
 
@@ -13,7 +13,7 @@ use crate::tool::cosign::SigningKey;
 const MAKE_TOKEN: &str = "make a token with `write:package` for an account that may write the packages of the owner, \
     and store it as the secret `REGISTRY_TOKEN`";
 
-/// What signs, and what may be sent to whom.
+/// The signing key, and which credential may be sent to which host.
 pub(crate) struct Secrets {
     pub(crate) key: SigningKey,
     pub(crate) keychain: Keychain,
@@ -21,15 +21,15 @@ pub(crate) struct Secrets {
 }
 
 impl Secrets {
-    /// What a reader may send to whom, and no signing key.
+    /// The credentials of a reader; no signing key.
     pub(crate) fn to_read(keychain: Keychain) -> Self {
         let none = || Secret::new("");
         let key = SigningKey { private_key: none(), password: none() };
         Self { key, keychain, problems: Vec::new() }
     }
 
-    /// All that the environment has. `own` is the configuration that the command was started with, and not that of what is
-    /// released: it says which hosts the secrets are for.
+    /// All secrets in the environment. `own` is the configuration that the command was started with, not that of the
+    /// released commit: it says which hosts the secrets are for.
     pub(crate) fn to_release(environment: &Environment, own: &Config) -> Result<Self> {
         let private_key = environment.secret("COSIGN_PRIVATE_KEY")?.filter(|key| !key.expose().is_empty());
         let password = environment.secret("COSIGN_PASSWORD")?;
@@ -58,7 +58,8 @@ impl Secrets {
         Ok(Self { key, keychain: keychain(environment, own)?, problems })
     }
 
-    /// What is wrong with sending them where the commit of a release wants them: the commit does not choose.
+    /// The problems with sending the secrets to the hosts in the released commit. The commit does not get to choose
+    /// them.
     pub(crate) fn check_hosts(
         &self,
         environment: &Environment,
@@ -86,7 +87,7 @@ impl Secrets {
     }
 }
 
-/// Whether it is the token that the forge gives every run (docs/facts.md#automatic-token).
+/// Whether this is the token that the forge gives every run (docs/facts.md#automatic-token).
 fn is_automatic(environment: &Environment, token: &Secret) -> Result<bool> {
     if environment.runner("RUN_ID")?.is_none() {
         return Ok(false);
@@ -133,8 +134,8 @@ mod tests {
         assert_eq!(problems(&environment.with([("REGISTRY_TOKEN", "another-token")])), "");
     }
 
-    /// The registry that is named is the one that the image is in, also where it is spoken to without TLS: only because the
-    /// configuration at hand says so, and not because the commit does.
+    /// The named registry is the one that holds the image, even if it is reached without TLS. Only the configuration at
+    /// hand can allow that, not the commit's.
     #[test]
     fn a_named_registry_is_spoken_to_as_the_configuration_at_hand_says() {
         let environment =

@@ -1,5 +1,5 @@
-//! Step 6, smoke: each platform's image, pulled back, run as strictly as a careful self-hoster would, and asked over a network
-//! of its own. The engine's own platform comes first; the others are run where the engine can emulate them.
+//! Step 6, smoke: each platform's image is pulled back, run as strictly as a careful self-hoster would, and queried
+//! over its own network. The engine's own platform comes first; the others are run if the engine can emulate them.
 
 mod attempt;
 mod image;
@@ -23,28 +23,30 @@ use crate::tool::docker::Network;
 use attempt::Attempt;
 use image::Image;
 
-/// How much longer than by itself a service may take where its processor is emulated.
+/// How many times longer a service may take when its processor is emulated.
 const EMULATED: u32 = 4;
 
-/// How long an engine may take to say whether it can run a platform: node says its version within a second by itself.
+/// How long an engine may take to show whether it can run a platform. Natively, node prints its version within a
+/// second.
 const LOOK: Duration = Duration::from_secs(60);
 
 /// Whether the engine can run a platform that is not its own.
 enum Ability {
     Runs,
-    /// It cannot, as these words say.
+    /// It cannot, for this reason.
     Cannot(String),
 }
 
-/// Pulls, runs, asks and stops the image of each platform that the engine can run.
+/// Pulls, runs, queries and stops the image of each platform that the engine can run.
 ///
 /// # Errors
-/// When one does not start, answer, say what it is, or stop on SIGTERM, with its log and the commands to try it by hand; a
-/// [`crate::process::failure::Refusal`] when a platform cannot be run that must be.
+/// When an image does not start, does not answer, does not report the right version, or does not stop on SIGTERM; the
+/// error has its log and the commands to try it by hand. A [`crate::process::failure::Refusal`] when a platform that
+/// must be run cannot be run.
 pub(super) fn run(context: &Context<'_>, candidate: &Candidate) -> Result<Smoked> {
     let docker = &context.tools.docker;
     let label = &context.session.config.repository.to_string();
-    // One network for all platforms, as one is tried after the other.
+    // One network for all platforms, because they are tried one after the other.
     let (network, (own, images)) =
         both(|| docker.network(label), || both(|| docker.platform(), || image::all(context, candidate)))?;
     if context.session.config.smoke.http().is_none_or(|http| http.version.is_none()) {
@@ -66,7 +68,7 @@ pub(super) fn run(context: &Context<'_>, candidate: &Candidate) -> Result<Smoked
     Ok(tried.into_iter().collect())
 }
 
-/// Whether `platform` is an engine's `own`, which names no variant.
+/// Whether `platform` is the engine's `own`, which names no variant.
 fn is_platform(platform: &str, own: &str) -> bool {
     platform.strip_prefix(own).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
@@ -77,7 +79,8 @@ fn run_native(context: &Context<'_>, image: &Image, network: &Network<'_>) -> Re
     Ok((image.platform.clone(), Tried::Native))
 }
 
-/// What asks it is the node of the engine's own platform, where there is one: emulated, it starts as slowly as the service.
+/// If there is an image of the engine's own platform, its node queries the service: an emulated node starts as slowly
+/// as the service.
 fn run_emulated(
     context: &Context<'_>,
     image: &Image,
@@ -110,7 +113,7 @@ fn not_run(context: &Context<'_>, image: &Image, words: &str) -> Result<Tried> {
     Ok(Tried::NotRun)
 }
 
-/// How an engine learns to run `platform`, such as `linux/arm64`.
+/// How to make an engine able to run `platform`, such as `linux/arm64`.
 #[must_use]
 pub(crate) fn emulation(platform: &str) -> String {
     let architecture = platform.split('/').nth(1).unwrap_or(platform);
@@ -125,7 +128,7 @@ fn pull(context: &Context<'_>, image: &Image) -> Result<()> {
     docker.pull(&image.reference, &image.platform, timeout, Some(&context.registry_watch()))
 }
 
-/// By digest, so one that the engine has is the right one, and its registry need not answer.
+/// Companions are pinned by digest, so one that the engine has is the right one, and its registry need not answer.
 fn pull_companions(context: &Context<'_>, platform: &str) -> Result<()> {
     let (docker, timeout) = (&context.tools.docker, context.session.config.timeouts.pull());
     for companion in &context.session.config.smoke.companions {
@@ -137,14 +140,14 @@ fn pull_companions(context: &Context<'_>, platform: &str) -> Result<()> {
     Ok(())
 }
 
-/// Whether the engine can run a platform: by the node in its image.
+/// Whether the engine can run a platform; tried with the node in its image.
 fn look(context: &Context<'_>, image: &Image) -> Result<Ability> {
     pull(context, image)?;
     let run = runs::node(context, image, None, &["--version"]);
     let output = context.tools.docker.run(&run, LOOK)?;
     match output.status.code() {
         Some(0) => Ok(Ability::Runs),
-        // docker's own: it could not make the container, or the image has no such program.
+        // docker's own exit codes: it could not create the container, or the image has no such program.
         Some(125 | 127) => bail!(
             "looking whether the image for {} can be run, by the `{}` in it: {:#}",
             image.platform,

@@ -1,4 +1,4 @@
-//! What registry and forge show of a release: the facts that its plan follows from, and what was seen on the way.
+//! What the registry and the forge show of a release: the facts that decide its plan, and what was seen on the way.
 
 use anyhow::Result;
 
@@ -17,25 +17,25 @@ use crate::verify::known::Known;
 
 /// What was found.
 pub struct State {
-    /// What the plan depends on.
+    /// The facts that the plan depends on.
     pub facts: Facts,
-    /// The claims that are false, in words; empty when none is.
+    /// The false claims, in words; empty if there are none.
     pub conflict: String,
-    /// What is public and proven, and the page as it has to be; none where there is a conflict, or no image.
+    /// The proven public image, and the page as it has to be; `None` if there is a conflict, or no image.
     pub image: Option<(Published, Page)>,
-    /// What the version tag names.
+    /// The digest that the version tag names.
     pub digest: Option<Digest>,
-    /// The page as it is.
+    /// The page as it is now.
     pub page: Option<PublishedPage>,
     /// The registry's tags.
     pub known: Known,
-    /// Nothing is false but what is attached, as a run leaves it that dies between its two formats.
+    /// Whether only the attachments are wrong, in the way a run leaves them that dies between its two formats.
     pub is_between_formats: bool,
-    /// This run has given it the bundles that it lacked.
+    /// Whether this run has added missing bundles.
     pub is_repaired: bool,
 }
 
-/// What stands behind a version tag.
+/// The facts about the image that the version tag names.
 struct Image {
     version_tag: Found,
     signature: Found,
@@ -45,10 +45,10 @@ struct Image {
 }
 
 impl State {
-    /// Of a release whose version tag is on `digest`, which has to be proven.
+    /// The state of a release whose version tag names `digest`; the image has to be proven.
     ///
     /// # Errors
-    /// When something cannot be asked, or a claim could not be checked and none is false.
+    /// When a server does not answer, or when a claim could not be checked and none is false.
     pub fn of_public(context: &Context<'_>, digest: &Digest) -> Result<Self> {
         let verifier = context.verifier();
         let (known, (claims, proven)) =
@@ -63,10 +63,10 @@ impl State {
         Ok(Self { is_between_formats, ..state })
     }
 
-    /// Of a release that this run has just proven and put the version tag on.
+    /// The state of a release whose image this run has just proven and given the version tag.
     ///
     /// # Errors
-    /// When something cannot be asked.
+    /// When a server does not answer.
     pub fn of_published(context: &Context<'_>, published: Published) -> Result<Self> {
         let digest = published.digest().clone();
         let image = Image::of_nothing_false(Found::Right, Found::Right);
@@ -74,10 +74,10 @@ impl State {
         Self::look(context, Some(&digest), Some(published), image, known)
     }
 
-    /// Of a release that has no version tag, with everything that can be asked nevertheless.
+    /// The state of a release without a version tag, with everything that can be asked anyway.
     ///
     /// # Errors
-    /// When something cannot be asked.
+    /// When a server does not answer.
     pub fn of_unreleased(context: &Context<'_>) -> Result<Self> {
         let image = Image::of_nothing_false(Found::Absent, Found::NotAsked);
         Self::look(context, None, None, image, Known::ask(&context.tools.registry)?)
@@ -140,8 +140,8 @@ impl State {
     }
 }
 
-/// Whether the page says what it has to, and has the files that it has to. What a newer xtask wrote is not for this one to
-/// change.
+/// Whether the page has the right text and every required file. A page written by a newer xtask counts as right: this
+/// version does not change it.
 fn is_page_right(
     context: &Context<'_>,
     found: &PublishedPage,
@@ -173,7 +173,7 @@ impl Image {
         Self { version_tag, signature: attached, provenance: attached, sbom: attached, conflict }
     }
 
-    /// `Err` says what could not be checked, when nothing is known to be false.
+    /// `Err` says what could not be checked, if nothing is known to be false.
     fn of_claims(claims: &[Claim], known: &Known, digest: &Digest) -> Result<Self, String> {
         let conflict = verify::broken(claims);
         if let Some((Verdict::Unchecked, text)) = conflict {

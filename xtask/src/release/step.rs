@@ -1,39 +1,40 @@
-//! The steps of a release by the names that are printed, planned, put into events and looked up when one fails.
+//! The steps of a release, with the names under which they are printed, planned, reported as events and looked up after
+//! a failure.
 
-/// One of them, in their order; some run side by side.
+/// One of the steps, in their order. Some run in parallel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Is the version tag there?
+    /// Looks whether the version tag exists.
     Look,
-    /// Every problem that can be known before anything is made.
+    /// Finds every problem that can be known before anything is made.
     Preflight,
-    /// The commit as files.
+    /// Exports the commit as files.
     Export,
-    /// The candidate, pushed.
+    /// Builds and pushes the candidate.
     Build,
-    /// Each platform's image, run and asked.
+    /// Runs and queries each platform's image.
     Smoke,
-    /// What is in the layers.
+    /// Reads what is in the layers.
     Contents,
-    /// The signature.
+    /// Signs the image.
     Sign,
-    /// The attestations, signed.
+    /// Signs the attestations.
     Attest,
-    /// The attestations, stored.
+    /// Stores the attestations.
     Store,
-    /// The gates.
+    /// Runs the gates.
     Verify,
-    /// The version tag.
+    /// Puts the version tag.
     Tag,
-    /// The release page.
+    /// Writes the release page.
     Page,
-    /// The registry's `latest`, and with it, where it is run, the forge's own mark.
+    /// Moves the registry's `latest`. When this step runs, it also moves the forge's own mark.
     Latest,
-    /// The forge's own mark, in plans alone.
+    /// Moves the forge's own mark; appears only in plans.
     Mark,
-    /// The candidates' end, and the last look.
+    /// Removes the candidates, and takes a last look.
     Close,
-    /// The commit built again, where the version tag names an image that does not verify.
+    /// Builds the commit again if the version tag names an image that does not verify.
     Compare,
 }
 
@@ -57,7 +58,7 @@ impl Step {
         Self::Compare,
     ];
 
-    /// As it is printed.
+    /// The name that is printed.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -80,7 +81,7 @@ impl Step {
         }
     }
 
-    /// The step that is printed as `name`.
+    /// The step with the printed name `name`.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|step| step.name() == name)

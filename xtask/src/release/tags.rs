@@ -1,4 +1,5 @@
-//! Steps 11, 13 and 14: the version tag, `latest`, and the candidate's end. A version tag is written once and never again.
+//! Steps 11, 13 and 14: the version tag, `latest`, and the removal of candidates. A version tag is written once and
+//! never again.
 
 use std::thread;
 use std::time::Duration;
@@ -17,19 +18,20 @@ use crate::verify;
 use crate::verify::known::Known;
 use crate::verify::proven::Proven;
 
-/// A registry may answer 404 for 10-21 ms while a tag is overwritten (docs/facts.md#overwrite-gap): a reader asks once
-/// more.
+/// A registry may answer 404 for 10-21 ms while a tag is overwritten (docs/facts.md#overwrite-gap), so a reader asks
+/// once more.
 const OVERWRITE_GAP: Duration = Duration::from_millis(60);
 
-/// How often `latest` is moved when others move it as well.
+/// How often `latest` is moved if others move it as well.
 const MOST_MOVES: usize = 6;
 
-/// The digest that `tag` names by now, where another run of the same release was faster. It may differ from `digest`, which
-/// this run made, in how its layers are compressed: that run may have had another engine. What it consists of is the same.
+/// The digest that `tag` names now, if another run of the same release was faster. It may differ from `digest`, which
+/// this run made, in how the layers are compressed, because the other run may have used another engine. The content is
+/// the same.
 ///
 /// # Errors
-/// A [`crate::process::failure::Refusal`] when the tag names an image of other content; other errors when the registry does not
-/// answer.
+/// A [`crate::process::failure::Refusal`] when the tag names an image with other content; other errors when the
+/// registry does not answer.
 pub(super) fn published(registry: &Client, tag: &Tag, digest: &Digest) -> Result<Option<Digest>> {
     let Some(found) = registry.digest_of(tag.as_str())? else { return Ok(None) };
     if &found == digest {
@@ -46,11 +48,12 @@ pub(super) fn published(registry: &Client, tag: &Tag, digest: &Digest) -> Result
     Ok(Some(found))
 }
 
-/// Asks once more for the git tag, here and on the forge, when nothing is left to do but to publish: someone may have moved
-/// it while the image was made.
+/// Checks the git tag again, here and on the forge, when only publishing is left to do: somebody may have moved it
+/// while the image was made.
 ///
 /// # Errors
-/// A [`crate::process::failure::Refusal`] when it is gone or elsewhere; other errors when git or the forge does not answer.
+/// A [`crate::process::failure::Refusal`] when the tag is gone or has moved; other errors when git or the forge does
+/// not answer.
 pub(super) fn check_git_tag(context: &Context<'_>) -> Result<()> {
     let (session, target, source) = (&context.session, context.target, context.release.source);
     let (here, there) =
@@ -70,7 +73,7 @@ pub(super) fn check_git_tag(context: &Context<'_>) -> Result<()> {
 pub struct Published(Proven);
 
 impl Published {
-    /// Of an image that is public and was proven where it is.
+    /// For an image that is already public and was proven there.
     pub(super) fn found(proven: Proven) -> Self {
         Self(proven)
     }
@@ -81,7 +84,7 @@ impl Published {
         &self.0
     }
 
-    /// The digest of its index.
+    /// The digest of the image's index.
     #[must_use]
     pub fn digest(&self) -> &Digest {
         self.0.digest()
@@ -92,7 +95,8 @@ impl Published {
 pub enum Put {
     /// The image that was proven.
     Ours(Published),
-    /// Another run of the same release was faster: an image of the same content, which has to be proven where it is.
+    /// Another run of the same release was faster: the tag names an image of the same content, which has to be proven
+    /// there.
     Other(Digest),
 }
 
@@ -107,7 +111,7 @@ pub enum Put {
 /// }
 /// ```
 ///
-/// and nobody but the gates makes a proof:
+/// and only the gates make a proof:
 ///
 /// ```compile_fail,E0624
 /// # use xtask::{evidence::provenance::{BuildType, Smoked}, oci::reference::Digest, verify::proven::Proven};
@@ -137,9 +141,9 @@ pub fn publish(registry: &Client, tag: &Tag, proven: Proven) -> Result<Put> {
     Ok(if &found == proven.digest() { Put::Ours(Published(proven)) } else { Put::Other(found) })
 }
 
-/// Puts `latest` where it belongs: on the highest stable version in the registry, which is this release unless a higher one
-/// came meanwhile. Runs of other versions may move it at the same time; each looks again after its own move, so that the
-/// last one to look leaves it right.
+/// Puts `latest` where it belongs: on the highest stable version in the registry. That is this release, unless a higher
+/// one has appeared meanwhile. Runs of other versions may move it at the same time. Each run looks again after its own
+/// move, so the last one to look leaves it right.
 ///
 /// # Errors
 /// When the registry does not answer, or when a higher version appears that is not signed.
@@ -155,10 +159,10 @@ pub(super) fn move_latest(context: &Context<'_>, published: &Published) -> Resul
         if registry.digest_of(latest.as_str())?.as_ref() == Some(&wanted) {
             return Ok(());
         }
-        // What we put there must be proven: a version tag can be pushed by anyone who may push.
+        // What we put there must be proven: anyone who may push can push a version tag.
         if !is_ours {
             verify::signature(&context.verifier(), highest, &wanted).with_context(|| {
-                format!("`{highest}` came while `latest` was moved; run `cargo xtask release {highest}` to put `latest` right")
+                format!("`{highest}` appeared while `latest` was moved; `cargo xtask release {highest}` corrects `latest`")
             })?;
         }
         registry.put(&latest, &registry.bytes_of(&wanted)?)?;
@@ -166,7 +170,7 @@ pub(super) fn move_latest(context: &Context<'_>, published: &Published) -> Resul
     bail!("`latest` was moved by others {MOST_MOVES} times in a row; run the release again")
 }
 
-/// In words, where `latest` belongs.
+/// Where `latest` belongs, in words.
 #[must_use]
 pub(super) fn describe_latest(known: &Known, source: &Source) -> String {
     match known.highest() {
@@ -176,9 +180,9 @@ pub(super) fn describe_latest(known: &Known, source: &Source) -> String {
     }
 }
 
-/// Removes the tags that held the image before it was proven, in this run and in those that ended early, and says whether
-/// one was there and is gone. Where another run of the same release goes on, the version tag holds the image for it. A
-/// registry that removes no tag has its way: the release is public and complete.
+/// Removes the tags that kept the image before it was proven, from this run and from runs that ended early. Returns
+/// whether one was removed. If another run of the same release is still going, the version tag keeps the image for it.
+/// If the registry does not remove tags, that is accepted: the release is public and complete.
 ///
 /// # Errors
 /// When the registry does not answer.
@@ -197,7 +201,8 @@ pub(super) fn remove_candidates(context: &Context<'_>, known: &Known) -> Result<
     Ok(removed)
 }
 
-/// The same bytes under another tag: no tool that could change them touches them. Returns what the tag names afterwards.
+/// Puts the same bytes under another tag, without any tool in between that could change them. Returns the digest that
+/// the tag names afterwards.
 fn copy(registry: &Client, tag: &Tag, digest: &Digest) -> Result<Digest> {
     let manifest = registry.bytes_of(digest)?;
     registry.put(tag, &manifest)?;

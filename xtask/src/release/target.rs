@@ -1,4 +1,4 @@
-//! Where a release goes, and with what right: the real forge, or a rehearsal's throwaway parts.
+//! Where a release goes, and with which credentials: the real forge, or a rehearsal's throwaway parts.
 
 use std::path::PathBuf;
 
@@ -17,43 +17,43 @@ use crate::tool::cosign::SigningKey;
 pub struct Target {
     /// Where the image goes.
     pub image: Image,
-    /// The right to push it there; empty where no one asks for it.
+    /// The credentials to push it there; empty if none are needed.
     pub keychain: Keychain,
-    /// What signs.
+    /// The signing key.
     pub key: SigningKey,
-    /// The public key, where it is not `cosign.pub` at the top of the released commit.
+    /// The public key, if it is not `cosign.pub` at the top of the released commit.
     pub public_key: Option<Vec<u8>>,
     /// The public key as the printed commands name it: a relative path.
     pub public_key_name: String,
-    /// What to do when the registry refuses, or when it is a throwaway one and does not answer.
+    /// What to do when the registry refuses, or when it is a throwaway registry and does not answer.
     pub registry_remedy: &'static str,
-    /// The registry is this machine's own, for a rehearsal: where it does not answer, somebody has to start it.
+    /// Whether the registry is this machine's own, for a rehearsal. If it does not answer, somebody has to start it.
     pub is_throwaway: bool,
     /// Where the page goes.
     pub forge: Box<dyn Write>,
-    /// What stands in for base images that cannot be reached.
+    /// Stand-ins for base images that cannot be reached.
     pub stand_ins: Vec<StandIn>,
     /// `cosign`, or a path.
     pub cosign: PathBuf,
-    /// Who runs it.
+    /// Who runs the release.
     pub invocation: Invocation,
 }
 
 impl Target {
-    /// The right to push to the image's registry.
+    /// The credentials for the image's registry.
     #[must_use]
     pub fn credentials(&self) -> Option<&Credentials> {
         self.keychain.credentials(&self.image.registry)
     }
 
-    /// The error of a question to the registry while nothing is changed yet. A registry elsewhere that is away or busy needs
-    /// nothing but time; whatever else it is needs the remedy.
+    /// The error of a request to the registry before anything was changed. If a remote registry is away or busy,
+    /// waiting is enough; in every other case the remedy is needed.
     #[must_use]
     pub fn registry_error(&self, doing: &str, error: Error) -> Error {
         unanswered(self.is_throwaway, self.registry_remedy, doing, error)
     }
 
-    /// The registry and the right to push to it.
+    /// The registry and the credentials to push to it.
     #[must_use]
     pub fn login(&self) -> Option<(&Registry, &Credentials)> {
         self.credentials().map(|credentials| (&self.image.registry, credentials))

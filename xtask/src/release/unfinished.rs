@@ -1,11 +1,11 @@
-//! What is said of the next run when a release has not come to its end.
+//! What to say about the next run when a release did not finish.
 
 use crate::process::failure::{ExitCode, exit_code};
 use crate::process::interrupt::Interrupted;
 use crate::process::progress::AtStep;
 use crate::release::step::Step;
 
-/// What is public, what the next run will do, and what to type; `None` where the same command would end the same way.
+/// What is public, what the next run will do, and what to type. `None` if the same command would end the same way.
 #[must_use]
 pub fn next_run(error: &anyhow::Error) -> Option<String> {
     let is_stopped = error.chain().any(<dyn std::error::Error>::is::<Interrupted>);
@@ -19,14 +19,14 @@ pub fn next_run(error: &anyhow::Error) -> Option<String> {
     Some(format!("{}; {first}run the same command again", after(step)))
 }
 
-/// An error from after the last step: the release is done, and nobody was told.
+/// An error after the last step: the release is complete, but the report of it failed.
 #[must_use]
 pub fn after_the_end(error: anyhow::Error) -> anyhow::Error {
     error.context(AtStep::new(Step::Close.name()))
 }
 
-/// By the step that did not end: the version tag is the point from which an image is public, and what comes after it waits
-/// for its end.
+/// Depends on the step that failed. With the version tag the image becomes public; the steps after it are completed by
+/// the next run.
 fn after(step: Option<Step>) -> &'static str {
     match step {
         Some(Step::Tag) => {

@@ -1,5 +1,5 @@
-//! Whether the image that was pushed can be read by those whom the page is for: some registries make every new package
-//! private, and the commands of its page would then work for nobody.
+//! Whether the audience of the page can read the pushed image. Some registries make every new package private; the
+//! commands on its page would then work for nobody.
 
 use anyhow::{Context as _, Result};
 
@@ -9,10 +9,10 @@ use crate::oci::registry::Client;
 use crate::process::failure::NotPublic;
 use crate::refuse;
 
-/// Asks for `digest` as anyone may, where anyone should.
+/// Asks for `digest` anonymously, if it should be public.
 ///
 /// # Errors
-/// A [`crate::process::failure::Refusal`] when it is hidden; other errors when the registry does not answer.
+/// A [`crate::process::failure::Refusal`] when the image is hidden; other errors when the registry does not answer.
 pub fn check(anonymous: &Client, digest: &Digest, visibility: Visibility) -> Result<()> {
     if visibility == Visibility::Private {
         return Ok(());

@@ -1,5 +1,5 @@
-//! A candidate that was refused after it was signed: its signatures and attestations are removed from the registry again, as
-//! whoever may push could name it as the release otherwise, and every verifier would accept that
+//! Removes the signatures and attestations of a candidate that was refused after it was signed. Otherwise anyone who
+//! may push could name that candidate as the release, and every verifier would accept it
 //! (docs/decisions/0032-a-refused-candidate-loses-its-signatures.md).
 
 use anyhow::{Context as _, Error, Result};
@@ -17,13 +17,14 @@ use crate::release::Context;
 use crate::release::build::Candidate;
 use crate::verify::proven::Disproved;
 
-/// How the line of it begins.
+/// The name at the start of its lines in the output.
 const LINE: &str = "withdraw";
 
-/// Does `work` on a candidate that is signed, or about to be. Where that ends in a refusal, what was attached to it is removed.
+/// Does `work` on a candidate that is signed or about to be. If the work ends in a refusal, what was attached to the
+/// candidate is removed.
 ///
 /// # Errors
-/// Those of `work`; a signal while things are removed.
+/// Those of `work`; a signal during the removal.
 pub(super) fn unless_refused<T>(
     context: &Context<'_>,
     candidate: &Candidate,
@@ -50,13 +51,13 @@ pub(super) fn unless_refused<T>(
     Err(error)
 }
 
-/// Whether the candidate itself was refused. What a signal ended, what is transient and what failed for another reason may go on
-/// in the next run, with what is there.
+/// Whether the candidate itself was refused. After a signal, a transient failure or any other error, the next run may
+/// continue with what is there.
 fn is_refused(error: &Error) -> bool {
     error.chain().any(|cause| cause.is::<Refusal>() || cause.is::<Disproved>())
 }
 
-/// Something in the registry that is to go.
+/// Something to remove from the registry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Reference {
     Tag(String),
@@ -72,7 +73,7 @@ impl std::fmt::Display for Reference {
     }
 }
 
-/// Why everything stays, where it does: what else may need it. `public` is what the version tag names.
+/// Why everything stays, if it does: something else may need it. `public` is the digest that the version tag names.
 fn why_kept(
     source: &Source,
     candidate: &Candidate,
@@ -80,18 +81,18 @@ fn why_kept(
     tags: &[String],
 ) -> Option<String> {
     if public == Some(&candidate.digest) {
-        return Some("the version tag names it by now".to_owned());
+        return Some("the version tag names it now".to_owned());
     }
     let own = candidate.tag.as_str();
     let is_other = |name: &&String| {
         name.as_str() != own && candidate::is_of(&source.tag, name) && name.contains(source.commit.short())
     };
     let other = tags.iter().find(is_other)?;
-    Some(format!("`{other}` may be of another run of this release that goes on with them"))
+    Some(format!("`{other}` may be of another run of this release, which still needs them"))
 }
 
-/// The tags of what is attached to the candidate and to each of its platforms, signatures first; the platforms in `public` are
-/// those of the image that the version tag names.
+/// The tags of what is attached to the candidate and to each of its platforms, signatures first. The platforms in
+/// `public` belong to the image that the version tag names; they are skipped.
 fn references(candidate: &Candidate, public: &[Digest]) -> Vec<Reference> {
     let own = candidate.manifests.iter().map(|(_, digest)| digest).filter(|digest| !public.contains(digest));
     let signatures = [&candidate.digest].into_iter().chain(own).map(|digest| Kind::Signatures.tag(digest));
@@ -99,7 +100,7 @@ fn references(candidate: &Candidate, public: &[Digest]) -> Vec<Reference> {
     signatures.chain(rest).map(Reference::Tag).collect()
 }
 
-/// Removes what was attached, then the candidate's tag, and gives what is to be said of it.
+/// Removes what was attached, then the candidate's tag. Returns the lines to print.
 fn withdraw(context: &Context<'_>, candidate: &Candidate) -> Result<Vec<String>> {
     let (registry, source, image) = (&context.tools.registry, context.release.source, context.release.image);
     let public = registry.digest_of(source.tag.registry_tag().as_str())?;
@@ -128,12 +129,12 @@ fn withdraw(context: &Context<'_>, candidate: &Candidate) -> Result<Vec<String>>
             candidate.digest
         )]);
     }
-    // It would tell the next run that this one goes on.
+    // The candidate tag would tell the next run that this one is still going.
     registry.remove_tag(&candidate.tag)?;
     Ok(vec![format!("`{}` was refused: its signatures and attestations are removed", candidate.digest)])
 }
 
-/// The manifests of our bundles about `digest`, as the registry or their index lists them.
+/// The manifests of our bundles about `digest`, as listed by the registry or by their index.
 fn bundles(context: &Context<'_>, digest: &Digest) -> Result<Vec<Digest>> {
     let (registry, source) = (&context.tools.registry, context.release.source);
     let listed = match registry.referrers(digest)? {
@@ -162,8 +163,8 @@ fn bundles(context: &Context<'_>, digest: &Digest) -> Result<Vec<Digest>> {
     Ok(ours)
 }
 
-/// Removes it; gives the status with which the registry says no. One that removes no single tag may remove what the tag names,
-/// which is about this candidate alone.
+/// Removes a reference; returns the status if the registry refuses. A registry that does not remove single tags may
+/// remove the manifest that the tag names, which is about this candidate only.
 fn remove(registry: &Client, reference: &Reference) -> Result<Option<u16>> {
     let tag = match reference {
         Reference::Manifest(digest) => return Ok(refused(&registry.remove_manifest(digest)?)),
@@ -185,10 +186,10 @@ fn refused(removal: &Removal) -> Option<u16> {
     }
 }
 
-/// What removes them by hand.
+/// The command that removes the references by hand.
 fn by_hand(image: &Image, references: &[String]) -> String {
     format!(
-        "remove them with `for each in {}; do crane delete {image}$each; done`, as one who may delete",
+        "remove them with `for each in {}; do crane delete {image}$each; done`, as an account that may delete",
         references.join(" ")
     )
 }

@@ -1,4 +1,4 @@
-//! For each claim the command that shows its matter to a person, without this program.
+//! For each claim, the command with which a person can check it without this program.
 
 use crate::evidence::assets::SUMS;
 use crate::evidence::claims;
@@ -11,11 +11,11 @@ use crate::oci::reference::{Digest, Tag};
 
 use super::claim::Claim;
 
-/// What prints the predicate that an attestation command accepts, from an envelope that holds nothing else.
+/// Prints the predicate that an attestation command accepts; an envelope with any other field is an error.
 const PREDICATE: &str = "| jq -r 'if keys == [\"payload\",\"payloadType\",\"signatures\"] then .payload else error(\"unknown fields\") end' \
     | base64 -d | jq .predicate";
 
-/// Adds the commands to the claims of one release; `digest` is the image that was looked at.
+/// Adds the commands to the claims of one release. `digest` is the image that was looked at.
 pub fn add(release: &Release<'_>, digest: Option<&Digest>, claims: &mut [Claim]) {
     for claim in claims {
         claim.by_hand = command(release, digest, claim.id);
@@ -36,7 +36,7 @@ fn command(release: &Release<'_>, digest: Option<&Digest>, id: &str) -> Option<S
             claims::IMAGE_LABELS => format!("{INSPECT} {pinned} --format '{{{{json .Image}}}}'"),
             // It unpacks every layer and compares with the config, as this claim does.
             claims::IMAGE_CONTENT => format!("crane validate --remote {pinned}"),
-            // What it prints is what was added: lines that begin with `>`, after all of the base image's.
+            // It prints what was added: lines that begin with `>`, after all of the base image's.
             claims::IMAGE_BASE => format!(
                 "layers() {{ crane manifest --platform $1 $2 | jq -r '.layers[].digest'; }}; for each in {}; do \
                  diff <(layers $each {}) <(layers $each {pinned}); done",

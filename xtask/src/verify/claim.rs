@@ -1,4 +1,4 @@
-//! A claim, its verdict, and how a verdict comes about.
+//! A claim, its verdict, and how the verdict is reached.
 
 use std::fmt;
 
@@ -10,23 +10,23 @@ pub type Seen<T> = Result<T, Unseen>;
 /// Why there is nothing to judge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unseen {
-    /// It could not be asked: in these words.
+    /// The question could not be asked, for this reason.
     Unknown(String),
-    /// As [`Unseen::Unknown`], and it may be answered later: a server was away, busy or silent.
+    /// As [`Unseen::Unknown`], but it may be answered later: a server was away, busy or silent.
     Away(String),
-    /// It was asked, and what came was wrong whatever it was expected to say: in these words.
+    /// There was an answer, but it is wrong whatever the claim expects, for this reason.
     Wrong(String),
-    /// There is nothing to look at because that other claim does not hold.
+    /// There is nothing to look at because this other claim does not hold.
     Follows(&'static str),
 }
 
-/// What became of a claim; ordered from good to bad.
+/// The verdict on a claim, ordered from good to bad.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// It was checked and is true.
     Holds,
-    /// It could not be checked: that is not a yes.
+    /// It could not be checked. That is not a yes.
     Unchecked,
     /// It was checked and is not true.
     False,
@@ -42,28 +42,28 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// One thing that a release says of itself.
+/// One statement that a release makes about itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Claim {
     /// Stable: scripts may rely on it. docs/verifying.md has the list.
     pub id: &'static str,
     /// Whether it is true.
     pub verdict: Verdict,
-    /// What was found, or what stood in the way.
+    /// What was found, or what prevented the check.
     pub evidence: String,
-    /// The claim that does not hold, for which there is nothing to look at here.
+    /// The failed claim because of which there is nothing to look at here.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub see: Option<&'static str>,
-    /// It could not be checked, and may be later.
+    /// Whether it could not be checked now but may be later.
     #[serde(skip)]
     pub is_transient: bool,
-    /// The command that shows it to a person.
+    /// The command with which a person can check it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub by_hand: Option<String>,
 }
 
 impl Claim {
-    /// The verdict on what was seen; `judge` gives the evidence, or what is wrong.
+    /// The verdict on what was seen. `judge` returns the evidence, or an error that says what is wrong.
     pub fn judge<T>(
         id: &'static str,
         seen: &Seen<T>,
@@ -81,12 +81,12 @@ impl Claim {
         Self { id, verdict, evidence, see, is_transient, by_hand: None }
     }
 
-    /// The verdict where there is nothing to judge.
+    /// The verdict if there is nothing to judge.
     pub fn unseen(id: &'static str, unseen: &Unseen) -> Self {
         Self::judge::<()>(id, &Err(unseen.clone()), |()| Ok(String::new()))
     }
 
-    /// What this claim says is seen by claims that need it to hold: they do not repeat its verdict as their own.
+    /// For claims that need this one to hold: they refer to it instead of repeating its verdict.
     ///
     /// # Errors
     /// When it does not hold.

@@ -1,5 +1,5 @@
-//! The claim that the commit gives the published image, and where a rebuilt one first differs from it: layer and file, or
-//! the place in the config.
+//! The claim that the commit gives the published image. If a rebuilt image differs, it says where the two first differ:
+//! the layer and file, or the place in the config.
 
 use std::fs::File;
 use std::path::Path;
@@ -34,7 +34,7 @@ struct Descriptor {
     media_type: String,
 }
 
-/// One platform's image, by its manifest and its config.
+/// One platform's image, as its manifest and config.
 struct Part {
     manifest: Manifest,
     config: Value,
@@ -63,11 +63,11 @@ impl Part {
     }
 }
 
-/// What a rebuild came to: its digest, and where it differs, the platform and where that was found.
+/// The result of a rebuild: its digest, and if it differs, the platform and where the difference is.
 type Compared = (Digest, Option<(String, Result<String>)>);
 
-/// Whether the commit gives the same content here; if not, where it differs first. Where it does, also whether the digest is the
-/// same.
+/// Whether the commit gives the same content here, and if not, where the two first differ. The `bool` says whether the
+/// digest is the same too; `None` if the content differs.
 pub fn rebuilt(verifier: &Verifier<'_>, build: &ImageBuild<'_>, digest: &Digest) -> (Claim, Option<bool>) {
     let rebuild = || {
         let built = Rebuilt::of(build, verifier.runner)?;
@@ -85,7 +85,7 @@ pub fn rebuilt(verifier: &Verifier<'_>, build: &ImageBuild<'_>, digest: &Digest)
     (judge(digest, &compared), is_same)
 }
 
-/// A difference stays one where it cannot be explained: otherwise its author could excuse it.
+/// A difference that cannot be explained is still a difference; otherwise its author could excuse it that way.
 fn judge(digest: &Digest, compared: &Seen<Compared>) -> Claim {
     Claim::judge(claims::REBUILD, compared, |(built, difference)| match difference {
         Some((platform, found)) => {
@@ -104,7 +104,7 @@ fn judge(digest: &Digest, compared: &Seen<Compared>) -> Claim {
     })
 }
 
-/// Says where the image for `platform` of `published` and of `rebuilt` first differ.
+/// Describes where the images for `platform` in `published` and in `rebuilt` first differ.
 ///
 /// # Errors
 /// When one of them cannot be read.

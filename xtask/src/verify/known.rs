@@ -1,4 +1,4 @@
-//! Which versions a registry has, and where `latest` belongs.
+//! The versions that a registry has, and where `latest` belongs.
 
 use anyhow::Result;
 
@@ -13,7 +13,7 @@ pub struct Known {
 }
 
 impl Known {
-    /// Lists them.
+    /// Lists the tags.
     ///
     /// # Errors
     /// When the registry does not answer.
@@ -21,27 +21,27 @@ impl Known {
         registry.tags().map(Self::of)
     }
 
-    /// Of a list of them.
+    /// From a list of tags.
     #[must_use]
     pub fn of(tags: Vec<String>) -> Self {
         let highest = highest_stable(&release_tags(&tags)).cloned();
         Self { tags, highest }
     }
 
-    /// The highest stable version that is released, which is where `latest` belongs. A git tag alone is no release: one
-    /// whose release failed must not hold `latest` back (docs/decisions/0008-latest-follows-the-registry.md).
+    /// The highest stable version that is released, which is where `latest` belongs. A git tag alone is not a release:
+    /// a version whose release failed must not hold `latest` back (docs/decisions/0008-latest-follows-the-registry.md).
     #[must_use]
     pub fn highest(&self) -> Option<&ReleaseTag> {
         self.highest.as_ref()
     }
 
-    /// As [`Known::highest`], once `tag` is released as well.
+    /// As [`Known::highest`], as if `tag` were released too.
     #[must_use]
     pub fn highest_with<'a>(&'a self, tag: &'a ReleaseTag) -> Option<&'a ReleaseTag> {
         self.highest.iter().chain(Some(tag).filter(|tag| tag.is_stable())).max()
     }
 
-    /// All of them.
+    /// All tags.
     #[must_use]
     pub fn tags(&self) -> &[String] {
         &self.tags

@@ -1,4 +1,4 @@
-//! What `verify` asks, each thing once and side by side; nothing is judged here.
+//! Everything that `verify` asks, each thing once and in parallel. Nothing is judged here.
 
 pub(super) mod assets;
 mod bundles;
@@ -44,15 +44,15 @@ pub(super) struct PublicSeen {
     pub(super) names: Names,
 }
 
-/// What the forge has under them.
+/// What the forge has under these names.
 pub(super) struct Names {
     pub(super) forge_tag: Seen<Option<Commit>>,
     pub(super) page: Seen<Option<PublishedPage>>,
-    /// Its files; none where there is no page.
+    /// The page's files; empty if there is no page.
     pub(super) assets: Seen<AssetsSeen>,
 }
 
-/// What is the same for all releases of an image, asked once.
+/// What is the same for all releases of an image, and is asked once.
 pub(super) struct Common {
     /// All tags of the registry.
     pub(super) tags: Seen<Vec<String>>,
@@ -74,7 +74,7 @@ impl LatestSeen {
     }
 }
 
-/// Looks at what the forge has, unless the `page` is known already.
+/// Asks what the forge has; the `page` is not asked for if it is known already.
 pub(super) fn names(verifier: &Verifier<'_>, page: Option<&Seen<Option<PublishedPage>>>) -> Names {
     let (tag, forge) = (verifier.release.tag(), verifier.forge);
     thread::scope(|scope| {
@@ -93,7 +93,7 @@ pub(super) fn names(verifier: &Verifier<'_>, page: Option<&Seen<Option<Published
     })
 }
 
-/// Lists the registry's tags, and looks where `latest` is. What is known of one version tag is not asked again.
+/// Lists the registry's tags, and looks where `latest` is. A version tag that is already known is not asked for again.
 pub(super) fn common(registry: &Client, known_tag: Option<(&ReleaseTag, Digest)>) -> Common {
     let (known, latest) = thread::scope(|scope| {
         let latest = scope.spawn(|| registry.digest_of(Tag::latest().as_str()));
@@ -126,7 +126,7 @@ pub(super) fn signature(verifier: &Verifier<'_>, tag: &ReleaseTag, digest: &Dige
         .map_err(|words| anyhow!("`{command}` says: {words}"))
 }
 
-/// What came of a question. Bytes that are not those of their digest are an answer, and a wrong one.
+/// The answer to a question. Bytes that do not match their digest are an answer, and a wrong one.
 ///
 /// # Errors
 /// Why there is nothing to judge.
@@ -142,7 +142,7 @@ pub fn seen<T>(result: Result<T>) -> Seen<T> {
     })
 }
 
-/// The error, and what to type where it says that something is not public.
+/// The error in words, with what to type if it says that something is not public.
 pub fn in_words(error: &anyhow::Error) -> String {
     let is_hidden = error.chain().any(<dyn std::error::Error>::is::<NotPublic>);
     let remedy = if is_hidden {
@@ -157,7 +157,7 @@ fn join<T>(thread: thread::ScopedJoinHandle<'_, Seen<T>>) -> Seen<T> {
     thread.join().unwrap_or_else(|_panic| Err(Unseen::Unknown("a thread panicked".to_owned())))
 }
 
-/// A directory that has the public key where the printed commands name it: they run there as they stand.
+/// A directory with the public key at the path that the printed commands use, so that they run there as they stand.
 fn key_directory(verifier: &Verifier<'_>) -> Result<Scratch> {
     let release = verifier.release;
     let key = verifier.public_key()?;

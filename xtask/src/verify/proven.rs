@@ -1,12 +1,12 @@
-//! The proof that a release goes by: an image all of whose claims hold.
+//! The proof that a release depends on: an image whose claims all hold.
 
 use std::fmt;
 
 use crate::evidence::provenance::{BuildType, Smoked};
 use crate::oci::reference::Digest;
 
-/// An image that verifies as the release at hand. Only the gates of [`crate::verify`] make one, and only with one can a version
-/// tag be put on an image: code that publishes without proof does not compile.
+/// An image that verifies as the present release. Only the gates of [`crate::verify`] create one, and a version tag can
+/// be put only on such an image: code that publishes without proof does not compile.
 #[derive(Clone, Debug)]
 pub struct Proven {
     digest: Digest,
@@ -14,7 +14,7 @@ pub struct Proven {
     build_type: BuildType,
 }
 
-/// Why there is no proof: a claim about the image was checked, and is not true.
+/// Why there is no proof: a claim about the image was checked and is not true.
 #[derive(Debug)]
 pub struct Disproved(String);
 
@@ -35,30 +35,30 @@ impl fmt::Display for Disproved {
 impl std::error::Error for Disproved {}
 
 impl Proven {
-    /// Where every claim about `digest` holds.
+    /// For when every claim about `digest` holds.
     pub(super) fn new(digest: &Digest, smoked: Smoked, build_type: BuildType) -> Self {
         Self { digest: digest.clone(), smoked, build_type }
     }
 
-    /// Without proof, for the build that shows that the test of the fault kit can fail.
+    /// Without proof, for the build that shows that the fault kit's test can fail.
     #[cfg(feature = "broken-resume")]
     pub(crate) fn without_proof(digest: &Digest) -> Self {
         Self { digest: digest.clone(), smoked: Smoked::default(), build_type: BuildType::NEWEST }
     }
 
-    /// The digest of its index.
+    /// The digest of the image's index.
     #[must_use]
     pub fn digest(&self) -> &Digest {
         &self.digest
     }
 
-    /// How it was tried, as its provenance says: that of another run, where that run was faster.
+    /// How it was tested, according to its provenance. If another run was faster, that is the other run's provenance.
     #[must_use]
     pub fn smoked(&self) -> &Smoked {
         &self.smoked
     }
 
-    /// Of which type its provenance is, which decides what else its release has.
+    /// The build type of its provenance, which decides what else its release has.
     #[must_use]
     pub fn build_type(&self) -> BuildType {
         self.build_type

@@ -1,5 +1,5 @@
-//! Who says that they have built the released commit again. Anybody who may push can add such a statement: what is listed here is
-//! information, and makes no claim true or false.
+//! Who says that they have rebuilt the released commit. Anybody who may push can add such a statement, so the list is
+//! information only and makes no claim true or false.
 
 use anyhow::{Context as _, Result, ensure};
 use serde::Serialize;
@@ -14,7 +14,7 @@ use crate::tool::git::Git;
 use super::Verifier;
 use super::observe::deciding;
 
-/// So many statements are looked at.
+/// The most statements that are looked at.
 const MOST: usize = 20;
 
 /// One statement.
@@ -22,9 +22,9 @@ const MOST: usize = 20;
 pub struct Rebuild {
     /// The first digits of the fingerprint of the key that its tag is for.
     pub key: String,
-    /// The name under which the default branch lists that key; `None` where it does not.
+    /// The name under which the default branch lists that key; `None` if it does not.
     pub by: Option<String>,
-    /// What it says, or why that was not looked at, for people.
+    /// What it says, or why it was not looked at, for people.
     pub says: String,
 }
 
@@ -47,7 +47,7 @@ pub fn list(verifier: &Verifier<'_>, git: &Git, tags: &[String], digest: &Digest
         let known = known.as_ref().ok()?;
         known.iter().find(|known| rebuild::tag(digest, &known.key.fingerprint()) == *tag)
     };
-    // Whoever fills the registry with tags of foreign keys does not hide those of known ones.
+    // Known keys come first, so nobody can hide them by filling the registry with tags of unknown keys.
     found.sort_by_key(|(tag, _)| key_of(tag).is_none());
     found.truncate(MOST);
     let one = |(tag, digits): (&String, &str)| {
@@ -66,7 +66,7 @@ pub fn list(verifier: &Verifier<'_>, git: &Git, tags: &[String], digest: &Digest
     found.into_iter().map(one).collect()
 }
 
-/// The keys that the default branch lists, or `HEAD` where the clone does not know that.
+/// The keys that the default branch lists, or `HEAD` if the clone does not know the default branch.
 fn known(git: &Git) -> Result<Vec<Known>> {
     let Some((at, _)) = deciding(git)? else { return Ok(Vec::new()) };
     let paths = git.names_in(&at, KNOWN_KEYS)?;
@@ -81,7 +81,7 @@ fn known(git: &Git) -> Result<Vec<Known>> {
     paths.iter().zip(files).map(key).collect()
 }
 
-/// What the statement under `tag` says, which must be by `key`: whether the digest was the same as well.
+/// The content of the statement under `tag`, which must be by `key`: whether the digest was the same too.
 fn said(verifier: &Verifier<'_>, tag: &str, digest: &Digest, key: &PublicKey) -> Result<bool> {
     let registry = verifier.registry;
     let manifest = registry.manifest(tag)?.with_context(|| format!("there is no `{tag}`"))?;

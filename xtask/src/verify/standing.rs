@@ -1,4 +1,4 @@
-//! How a published image stands to its bundles: for the command that adds them, and for nothing that publishes.
+//! The state of a published image's bundles, for the command that adds them. Nothing that publishes uses it.
 
 use anyhow::Result;
 
@@ -10,17 +10,17 @@ use super::judge::{image, public};
 use super::observe::{self, BundleSeen, ImageSeen, Place, seen};
 use super::{Verifier, broken, others};
 
-/// What stands beside an image that is published, as far as its bundles go.
+/// The state of a published image as far as its bundles go.
 pub enum Standing {
     /// Every claim holds, and there are bundles.
     Bundled,
-    /// Every claim holds but for bundles that are missing, or that hold attestations of another run of the release.
+    /// Every claim holds, except that bundles are missing, or hold attestations of another run of the release.
     Lacking,
     /// Something else does not hold: the claims.
     Broken(Vec<Claim>),
 }
 
-/// How a published image stands: [`Standing::Lacking`] is for whoever adds the bundles, and for nobody else.
+/// The state of a published image. [`Standing::Lacking`] is only meant for code that adds the bundles.
 ///
 /// # Errors
 /// When nothing could be asked at all.

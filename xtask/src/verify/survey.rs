@@ -1,4 +1,4 @@
-//! All claims of one release: asked side by side, then judged.
+//! All claims of one release: asked in parallel, then judged.
 
 use std::sync::OnceLock;
 use std::thread;
@@ -26,36 +26,36 @@ use super::{Verifier, others};
 pub enum Asked<'a> {
     /// Whatever its version tag names.
     VersionTag,
-    /// That image, which may be kept under another name than the configured one: then nothing public is asked for.
+    /// This image, which may be stored under another name than the configured one; then nothing public is asked for.
     Digest(&'a Digest),
     /// The image in a directory.
     Layout(&'a Layout),
 }
 
-/// What came of it.
+/// The result.
 pub struct Survey {
     /// The image that was looked at, if there was one.
     pub digest: Option<Digest>,
-    /// All of them, in the order of their ids in the documentation.
+    /// All claims, in the order of their ids in the documentation.
     pub claims: Vec<Claim>,
-    /// Claims that this way of asking leaves out.
+    /// Claims that this kind of request leaves out.
     pub not_asked: Vec<&'static str>,
-    /// It says that it is a rehearsal.
+    /// Whether it says that it is a rehearsal.
     pub is_rehearsal: bool,
-    /// The tags of the registry, where they were listed.
+    /// The tags of the registry, if they were listed.
     pub tags: Vec<String>,
 }
 
-/// What several releases of one image share: it is asked once, by the first that needs it.
+/// What several releases of one image share. It is asked once, by the first that needs it.
 pub struct Shared<'a> {
     registry: &'a Client,
     common: OnceLock<Common>,
-    /// All pages, where they were listed.
+    /// All pages, if they were listed.
     pub pages: Option<Vec<PublishedPage>>,
 }
 
 impl<'a> Shared<'a> {
-    /// Of the image that `registry` is asked for; `pages` are all of the forge's, where they were listed.
+    /// For the image in `registry`; `pages` are all of the forge's, if they were listed.
     #[must_use]
     pub fn new(registry: &'a Client, pages: Option<Vec<PublishedPage>>) -> Self {
         Self { registry, common: OnceLock::new(), pages }
@@ -70,7 +70,7 @@ impl<'a> Shared<'a> {
 /// Asks and judges.
 ///
 /// # Errors
-/// When a signal stopped it.
+/// When a signal interrupted it.
 pub fn run(verifier: &Verifier<'_>, asked: &Asked<'_>, shared: &Shared<'_>) -> Result<Survey> {
     let release = &verifier.release;
     match asked {
@@ -98,7 +98,7 @@ fn offline(verifier: &Verifier<'_>, layout: &Layout) -> Result<Survey> {
     let seen = observe::image(verifier, digest, Place::Layout(layout), None)?;
     let others = layout.others().into_iter().map(ToString::to_string).collect();
     let mut claims = image::judge(&verifier.release, digest, &seen, &Ok(others));
-    // A blob that nothing above looks into is part of what was saved as well.
+    // A blob that no other check looks into is part of what was saved, too.
     if let Err(unseen) = observe::seen(layout.check()) {
         let present = claims.iter_mut().filter(|claim| claim.id == claims::IMAGE_PRESENT);
         present.for_each(|claim| *claim = Claim::unseen(claims::IMAGE_PRESENT, &unseen));
@@ -116,9 +116,9 @@ fn online(verifier: &Verifier<'_>, asked: Option<&Digest>, shared: &Shared<'_>) 
         .as_ref()
         .map(|pages| Ok(pages.iter().find(|found| found.page.tag == release.source.tag).cloned()));
     thread::scope(|scope| {
-        // The forge is asked while the registry still wants a token.
+        // The forge is asked while the registry still negotiates a token.
         let names = scope.spawn(|| observe::names(verifier, page.as_ref()));
-        // The manifest and not just its digest: what is known of the index spares a question.
+        // Asks for the manifest, not just its digest: a known index saves a question.
         let tagged = observe::seen(registry.manifest(tag.as_str()));
         let version_tag = tagged.clone().map(|found| found.map(|manifest| manifest.digest));
         let known = version_tag.clone().ok().flatten().map(|digest| (&release.source.tag, digest));
@@ -158,10 +158,10 @@ fn online(verifier: &Verifier<'_>, asked: Option<&Digest>, shared: &Shared<'_>) 
     })
 }
 
-/// The run that the provenance names, and what the forge says of it; `None` where it names none.
+/// The run that the provenance names, and what the forge says about it; `None` if it names none.
 pub(super) type RunSeen = Seen<Option<(Named, Seen<RunSaid>)>>;
 
-/// Asks the forge for the run that the provenance names: only then is known which one that is.
+/// Asks the forge for the run that the provenance names. Which run that is becomes known only with the provenance.
 pub(super) fn asked_run(
     image: &Seen<(Digest, ImageSeen)>,
     ask: impl FnOnce(u64) -> Result<RunSaid>,
@@ -174,7 +174,7 @@ pub(super) fn asked_run(
     }))
 }
 
-/// Every claim, of what was seen of a release: of the image that was looked at, if there was one, and of what is public.
+/// Every claim, from what was seen of a release: the image that was looked at, if there was one, and what is public.
 pub(super) fn judge(
     release: &Release<'_>,
     (key_address, hint): (Option<&str>, &Seen<Hint>),
@@ -204,7 +204,7 @@ pub(super) fn judge(
     claims
 }
 
-/// What the version tag leads to: the image to look at, and its index where that came along.
+/// Where the version tag leads: the image to look at, with its index if that came along.
 pub(super) fn tagged_image(tagged: &Seen<Option<Manifest>>) -> Seen<&Manifest> {
     match tagged {
         Ok(Some(manifest)) => Ok(manifest),
@@ -213,7 +213,7 @@ pub(super) fn tagged_image(tagged: &Seen<Option<Manifest>>) -> Seen<&Manifest> {
     }
 }
 
-/// A version tag that answers with wrong bytes is false once, and not in every claim that begins with it.
+/// A version tag that answers with wrong bytes makes one claim false, not every claim that starts from it.
 fn after_tag(unseen: Unseen) -> Unseen {
     match unseen {
         unknown @ (Unseen::Unknown(_) | Unseen::Away(_)) => unknown,
@@ -221,7 +221,7 @@ fn after_tag(unseen: Unseen) -> Unseen {
     }
 }
 
-/// What can be told where the version tag leads nowhere.
+/// The claims that can be judged when the version tag leads nowhere.
 fn without_image(release: &Release<'_>, seen: &PublicSeen, unseen: &Unseen) -> Vec<Claim> {
     let unjudged = |id| Claim::unseen(id, unseen);
     let mut claims: Vec<_> = claims::OF_IMAGE.into_iter().map(unjudged).collect();

@@ -1,5 +1,5 @@
-//! Recorded releases (`testdata/released`): each verifies with the tool of today, and every lie about the newest one is seen.
-//! Nothing here asks a server or starts a program (docs/decisions/0015-formats-have-versions.md).
+//! Recorded releases (`testdata/released`): each one verifies with today's tool, and every lie about the newest one is
+//! detected. Nothing here asks a server or starts a program (docs/decisions/0015-formats-have-versions.md).
 
 mod bundle;
 mod change;

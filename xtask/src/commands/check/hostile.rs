@@ -1,4 +1,4 @@
-//! Random and changed files of a repository, and answers of npm and of registries.
+//! Fuzz tests: random and changed files of a repository, and answers of npm and of registries.
 
 use super::online::{advisories, base, signatures};
 use super::{renovate, workflows};

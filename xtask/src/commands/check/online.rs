@@ -1,5 +1,5 @@
-//! `cargo xtask check --online`: what registries say today of what the work tree pins. A release does not depend on it: the same
-//! commit would be released today and refused tomorrow.
+//! `cargo xtask check --online`: what registries say today about what the work tree pins. A release does not depend on
+//! it: otherwise the same commit could be released today and refused tomorrow.
 
 pub(super) mod advisories;
 pub(super) mod base;
@@ -20,7 +20,7 @@ use crate::process::Runner;
 use crate::process::environment::Environment;
 use crate::process::time::now;
 
-/// The work tree, and with what it is asked about.
+/// The work tree, and the means to ask about it.
 struct Asker<'a> {
     environment: &'a Environment,
     runner: &'a Runner,
@@ -30,7 +30,8 @@ struct Asker<'a> {
     stand_ins: Vec<StandIn>,
 }
 
-/// What is found in the work tree at `root`. What cannot be read is found by the other checks, and then nobody is asked.
+/// The findings for the work tree at `root`. Files that cannot be read are reported by the other checks; nobody is
+/// asked then.
 pub(super) fn findings(environment: &Environment, runner: &Runner, root: &Path) -> Vec<Finding> {
     let Ok(config) = Config::of_work_tree(root) else { return unread("the configuration") };
     let read = |paths: &[String]| paths.iter().map(|path| file(root, path)).collect();
@@ -73,7 +74,8 @@ impl Asker<'_> {
             .collect()
     }
 
-    /// What `npm audit` answered, against the exceptions; one that cannot be read is none, and is told by the other checks.
+    /// Compares the answer of `npm audit` with the exceptions. A file of exceptions that cannot be read counts as empty
+    /// here; another check reports it.
     fn advisories(&self, lock: &str, answer: &[u8]) -> Result<Vec<Finding>> {
         let reported = advisories::read(answer, &self.inputs.lockfile)?;
         let exceptions: Vec<Exception> = match file(self.root, exceptions::FILE)? {
@@ -84,7 +86,7 @@ impl Asker<'_> {
     }
 }
 
-/// What is found in the file of exceptions, without asking anyone and whatever the day is.
+/// The findings about the file of exceptions itself: asks nobody and does not depend on the date.
 pub(super) fn exceptions(root: &Path) -> Vec<Finding> {
     let read = file(root, exceptions::FILE)
         .and_then(|bytes| bytes.map_or_else(|| Ok(Vec::new()), |bytes| exceptions::read(&bytes)));
@@ -95,11 +97,11 @@ pub(super) fn exceptions(root: &Path) -> Vec<Finding> {
 }
 
 fn unread(what: &str) -> Vec<Finding> {
-    let text = format!("nobody was asked, as {what} cannot be read; the other findings say why");
+    let text = format!("no registry was asked, because {what} cannot be read; the other findings say why");
     vec![Finding::error(Rule::OnlineUnanswered, MANIFEST, text)]
 }
 
-/// A question without an answer.
+/// The finding for a question that got no answer.
 fn unanswered(file: &str, what: &str, error: &anyhow::Error) -> Finding {
     let text = format!(
         "{what} could not be asked: {error:#}; run `cargo xtask check --online` again where the registry can be reached and \

@@ -1,4 +1,4 @@
-//! The rules of Renovate's file, as far as it can be read simply: presets that it extends are not looked into.
+//! The rules for Renovate's file. Only the file itself is read, not the presets that it extends.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +9,7 @@ use crate::inputs::finding::{Finding, Rule};
 
 const FILE: &str = "renovate.json";
 
-/// What is found in the file of the repository at `root`.
+/// The findings in the file of the repository at `root`.
 pub(super) fn findings(root: &Path) -> Vec<Finding> {
     match fs::read(root.join(FILE)) {
         Ok(bytes) => of_file(&bytes),
@@ -56,7 +56,7 @@ pub(super) fn of_file(bytes: &[u8]) -> Vec<Finding> {
     found
 }
 
-/// Whether a rule may be about the base image or the service's packages: it is, unless it names others alone.
+/// Whether a Renovate rule may apply to the base image or the service's packages. It does, unless it names only others.
 fn reaches_image(rule: &Value) -> bool {
     let names_others = |key: &str| {
         let list = rule[key].as_array();

@@ -1,4 +1,4 @@
-//! How findings are told: as text with a pointer to the rule, or as one JSON document.
+//! How findings are reported: as text with a pointer to the rule, or as one JSON document.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use crate::process::failure::Refusal;
 use crate::process::shown::lines;
 use crate::process::stdout;
 
-/// The version of the document's form: it changes when a field does; a new rule is no change.
+/// The version of the document's format. It changes when a field does; a new rule does not change it.
 const SCHEMA: &str = "xtask-check/1";
 
 /// The `--json` document.
@@ -28,14 +28,14 @@ struct Entry<'a> {
     rule: &'static str,
     severity: Severity,
     file: &'a str,
-    /// From 1; `null` where the finding is about the whole file.
+    /// Counted from 1; `null` if the finding is about the whole file.
     line: Option<usize>,
     text: &'a str,
     why: &'static str,
     documentation: String,
 }
 
-/// Where a rule is explained: in the repository itself, or, where the tool is a dependency, in the tool's.
+/// Where a rule is explained: in this repository if it is the tool's own, else in the tool's repository.
 fn documentation(root: &Path, finding: &Finding) -> String {
     let directory = if testbed::is_in(root) { "docs".to_owned() } else { documents() };
     format!("{directory}/rules.md#{}", finding.rule.id())
@@ -72,7 +72,7 @@ pub(super) fn verdict(root: &Path, findings: &[Finding]) -> Result<()> {
 }
 
 /// # Errors
-/// A [`Refusal`] with the number of errors, which stand elsewhere.
+/// A [`Refusal`] with the number of errors; the document lists them.
 pub(super) fn counted(findings: &[Finding]) -> Result<()> {
     match findings.iter().filter(|finding| finding.is_error()).count() {
         0 => Ok(()),

@@ -1,4 +1,4 @@
-//! The rules of workflows: what runs beside the release's secrets, and who gets them.
+//! The rules for workflows: what runs beside the release's secrets, and who gets them.
 
 #[cfg(test)]
 mod tests;
@@ -16,19 +16,19 @@ use crate::oci::reference::Digest;
 /// Where forges look for workflows, from the top of the repository.
 const DIRECTORIES: [&str; 3] = [".forgejo/workflows", ".gitea/workflows", ".github/workflows"];
 
-/// The only one that may have secrets.
+/// The only workflow that may have secrets.
 const RELEASE: &str = ".forgejo/workflows/release.yml";
 
-/// What the runner sets by itself, unless a step says otherwise.
+/// Tokens that the runner sets by itself, unless a step overrides them.
 const AUTOMATIC_TOKENS: [&str; 3] = ["FORGEJO_TOKEN", "GITEA_TOKEN", "GITHUB_TOKEN"];
 
-/// A workflow and what is found in it.
+/// A workflow and the findings in it.
 struct Workflow<'a> {
     file: &'a str,
     findings: Vec<Finding>,
 }
 
-/// What is found in the workflows of the repository at `root`.
+/// The findings in the workflows of the repository at `root`.
 pub(super) fn findings(root: &Path) -> Vec<Finding> {
     let mut found = Vec::new();
     let mut trees = Vec::new();
@@ -88,7 +88,7 @@ fn read(file: &str, text: &str, findings: &mut Vec<Finding>) -> Option<Node> {
     }
 }
 
-/// What is found in one workflow.
+/// The findings in one workflow.
 #[cfg(test)]
 pub(super) fn of_text(file: &str, text: &str) -> Vec<Finding> {
     let mut found = Vec::new();
@@ -146,7 +146,7 @@ impl Workflow<'_> {
         }
     }
 
-    /// Of a job or of a service beside it: a name, or a map with one.
+    /// The image of a job, or of a service beside it: a name, or a map with one.
     fn image(&mut self, node: &Node) {
         let image = node.text().or_else(|| node.get("image")?.text()).unwrap_or_default();
         if image.rsplit_once('@').is_none_or(|(_, digest)| digest.parse::<Digest>().is_err()) {
@@ -168,8 +168,9 @@ impl Workflow<'_> {
 
     fn concurrency(&mut self, tree: &Node) {
         let value = |key: &str| tree.get("concurrency")?.get(key)?.text();
-        // Forgejo's default for pushes is to cancel: a tag that is pushed again would end a release half-way. And a group
-        // for all tags loses releases on Gitea, which cancels whatever waits in it when a newer run comes.
+        // Forgejo's default for pushes is to cancel: a tag that is pushed again would end a release half-way. A single
+        // group for all tags would lose releases on Gitea, which cancels a waiting run of the group when a newer run
+        // arrives.
         if value("group") != Some("release-${{ github.ref }}") || value("cancel-in-progress") != Some("false")
         {
             let text = "`release.yml` must have `concurrency` with `group: 'release-${{ github.ref }}'` and \
@@ -210,7 +211,7 @@ fn node_has_secret(node: &Node) -> bool {
     found
 }
 
-/// Whether an expression reads a secret other than the automatic token. Expressions do not tell capitals from small letters.
+/// Whether an expression reads a secret other than the automatic token. Expressions are case-insensitive.
 fn has_secret(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
     let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
@@ -227,7 +228,7 @@ fn has_secret(text: &str) -> bool {
     })
 }
 
-/// A note where a job of the release waits for the same machines as a job of another workflow.
+/// A note if a job of the release waits for the same machines as a job of another workflow.
 fn shared_label(trees: &[(String, Node)]) -> Vec<Finding> {
     let labels = |tree: &Node| -> Vec<(String, usize)> {
         let jobs = tree.get("jobs").map(Node::entries).unwrap_or_default();

@@ -1,5 +1,5 @@
-//! YAML as workflows need it: a tree with line numbers. Anchors, aliases, tags, duplicate keys and further documents are
-//! refused: a workflow needs none of them, and with them two readers may see two workflows.
+//! YAML as far as workflows need it: a tree with line numbers. Anchors, aliases, tags, duplicate keys and further
+//! documents are refused. No workflow needs them, and with them two parsers may see two different workflows.
 
 use std::collections::BTreeSet;
 
@@ -12,36 +12,36 @@ const LONGEST: usize = 1 << 20;
 /// No workflow is nested deeper.
 const DEEPEST: usize = 64;
 
-/// A value on a line.
+/// A value and its line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Node {
-    /// From 1.
+    /// Counted from 1.
     pub(super) line: usize,
     pub(super) value: Value,
 }
 
-/// What a value is.
+/// The kinds of value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Value {
-    /// Without its quotes.
+    /// A text, without its quotes.
     Text(String),
     List(Vec<Node>),
-    /// Key and value, in order; no key twice.
+    /// Keys and values, in order. No key occurs twice.
     Map(Vec<(String, Node)>),
 }
 
 impl Node {
-    /// The value of `key`, where this is a map that has it.
+    /// The value of `key`, if this is a map that has it.
     pub(super) fn get(&self, key: &str) -> Option<&Self> {
         self.entries().iter().find(|(name, _)| name == key).map(|(_, node)| node)
     }
 
-    /// Of a map; none of anything else.
+    /// The entries of a map; none for anything else.
     pub(super) fn entries(&self) -> &[(String, Self)] {
         if let Value::Map(entries) = &self.value { entries } else { &[] }
     }
 
-    /// Of a list; none of anything else.
+    /// The items of a list; none for anything else.
     pub(super) fn items(&self) -> &[Self] {
         if let Value::List(items) = &self.value { items } else { &[] }
     }
@@ -50,7 +50,7 @@ impl Node {
         if let Value::Text(text) = &self.value { Some(text) } else { None }
     }
 
-    /// Calls `visit` for each entry of each map in this one, however deep.
+    /// Calls `visit` for each entry of each map in this node, at any depth.
     pub(super) fn each_entry<'a>(&'a self, visit: &mut impl FnMut(&'a str, &'a Self)) {
         for (key, node) in self.entries() {
             visit(key, node);
@@ -77,16 +77,16 @@ impl Node {
 /// Reads one document.
 ///
 /// # Errors
-/// When it is no YAML, or has what is refused here.
+/// When the text is not YAML, or contains something that is refused here.
 pub(super) fn read(text: &str) -> Result<Node> {
     ensure!(text.len() <= LONGEST, "it is longer than {LONGEST} bytes");
     refuse_tags_before_commas(text)?;
-    // The parser gives up with a panic where the file ends in the indentation of a block (`|`, `>`).
+    // The parser panics if the file ends inside the indentation of a block (`|`, `>`).
     let text = format!("{text}\n");
     let mut bytes = text.as_bytes();
     let mut parser = Parser::new();
     parser.set_input_string(&mut bytes);
-    let mut next = || parser.parse().context("it is no YAML that can be read");
+    let mut next = || parser.parse().context("it is not readable YAML");
     next()?;
     let start = next()?;
     ensure!(!matches!(start.data, EventData::StreamEnd), "it is empty");
@@ -97,7 +97,7 @@ pub(super) fn read(text: &str) -> Result<Node> {
     Ok(node)
 }
 
-/// The parser gives up with a panic at a tag that a comma follows, as in `[!x,y]`.
+/// Refuses a tag that a comma follows, as in `[!x,y]`: the parser would panic.
 fn refuse_tags_before_commas(text: &str) -> Result<()> {
     for (line, number) in text.lines().zip(1..) {
         for word in line.split_whitespace() {
@@ -135,7 +135,7 @@ fn node(event: Event, depth: usize, next: &mut impl FnMut() -> Result<Event>) ->
                     break Value::Map(entries);
                 }
                 let key = node(event, depth + 1, next)?;
-                let Value::Text(name) = key.value else { bail!("line {}: a key is no text", key.line) };
+                let Value::Text(name) = key.value else { bail!("line {}: a key is not a text", key.line) };
                 ensure!(
                     name != "<<",
                     "line {}: merge keys (`<<`) are refused; write the values out",
@@ -195,11 +195,11 @@ mod tests {
             ("<<: {a: b}\n", "merge keys"),
             ("a: b\na: c\n", "twice"),
             ("a: b\n\"a\": c\n", "twice"),
-            ("[a]: b\n", "a key is no text"),
+            ("[a]: b\n", "a key is not a text"),
             ("a: b\n---\na: c\n", "more than one document"),
             ("", "empty"),
-            ("a: [b\n", "no YAML"),
-            ("a:\n\t- b\n", "no YAML"),
+            ("a: [b\n", "not readable YAML"),
+            ("a:\n\t- b\n", "not readable YAML"),
             (&*nested, "deeper"),
             (&*"a".repeat(2 << 20), "longer"),
         ] {

@@ -1,4 +1,4 @@
-//! The base image, with its digest: nothing is built on a tag that can move.
+//! The base image with its digest: nothing is built on a tag that can move.
 
 use anyhow::{Context as _, Result};
 
@@ -6,14 +6,14 @@ use super::Options;
 use crate::inputs::dockerfile::existing::Existing;
 use crate::process::failure::Misuse;
 
-/// The base image of this project, whose digest Renovate keeps fresh.
+/// This project's own Dockerfile; Renovate keeps its digest current.
 const OWN: &str = include_str!("../../../../Dockerfile");
 
-/// What stands after `FROM`: as the command line says, else this project's own pin. What the old Dockerfile has is kept where
-/// it is pinned.
+/// The reference after `FROM`: the one from the command line, else the old Dockerfile's if it has a digest, else this
+/// project's own pin.
 ///
 /// # Errors
-/// [`Misuse`] when what is named has no digest.
+/// [`Misuse`] when the image on the command line has no digest.
 pub(super) fn pinned(options: &Options, old: Option<&Existing>) -> Result<String> {
     if let Some(named) = &options.base {
         if !named.contains("@sha256:") {
@@ -31,7 +31,7 @@ pub(super) fn pinned(options: &Options, old: Option<&Existing>) -> Result<String
     }
 }
 
-/// This project's own.
+/// This project's own pin.
 fn own() -> Result<String> {
     let from = OWN.lines().rfind(|line| line.starts_with("FROM "));
     from.and_then(|line| line.split_whitespace().nth(1))

@@ -1,21 +1,21 @@
-//! The Dockerfile of a service, plain or with a build step, by the rules of docs/reproducible.md.
+//! The Dockerfile of a service, with or without a build step, following the rules of docs/reproducible.md.
 
 use super::survey::Survey;
 use super::tool;
 use crate::inputs::dockerfile::says_musl;
 
-/// Behind a proxy with a certificate authority of its own, npm is given that authority.
+/// Behind a proxy that has its own certificate authority, npm is given that authority.
 const AUTHORITY: &str = "RUN --mount=type=secret,id=ca --mount=type=cache,target=/root/.npm \\
     if [ -s /run/secrets/ca ]; then export NODE_EXTRA_CA_CERTS=/run/secrets/ca; fi && \\
 ";
 
-/// What npm calls the processors.
+/// npm has its own names for processors.
 const PROCESSOR: &str = "    case $TARGETARCH in amd64) cpu=x64 ;; 386) cpu=ia32 ;; ppc64le) cpu=ppc64 ;; *) cpu=$TARGETARCH ;; esac && \\
 ";
 
 const QUIET: &str = "--no-audit --no-fund --no-update-notifier";
 
-/// Its text.
+/// The text of the Dockerfile.
 pub(super) fn text(survey: &Survey) -> String {
     let service = if survey.builds { built(survey) } else { plain(survey) };
     format!(
@@ -30,7 +30,7 @@ pub(super) fn text(survey: &Survey) -> String {
     )
 }
 
-/// The stage with the packages: on the building machine, for the platform of the image.
+/// The stage with the packages: it runs on the building machine and installs for the platform of the image.
 fn dependencies(survey: &Survey) -> String {
     let base = &survey.base;
     let libc = if says_musl(base) { "musl" } else { "glibc" };
@@ -47,7 +47,7 @@ fn dependencies(survey: &Survey) -> String {
     )
 }
 
-/// The stage with the service as it is in the repository.
+/// The stage that takes the service as it is in the repository.
 fn plain(survey: &Survey) -> String {
     format!(
         "FROM --platform=$BUILDPLATFORM {} AS service\n\
@@ -63,7 +63,7 @@ fn plain(survey: &Survey) -> String {
     )
 }
 
-/// The stage that builds it, once for all platforms, with the development dependencies.
+/// The stage that builds the service, with the development dependencies, once for all platforms.
 fn built(survey: &Survey) -> String {
     let script = survey.command.iter().skip(1).find(|word| !word.starts_with('-'));
     let output = script.and_then(|script| script.split_once('/')).map_or("dist", |(top, _)| top);
@@ -89,7 +89,7 @@ fn built(survey: &Survey) -> String {
     )
 }
 
-/// The image itself: nothing runs in it.
+/// The image itself: no command runs in this stage.
 fn last(survey: &Survey) -> String {
     let old = survey.dockerfile.iter();
     let variables: String =
@@ -116,7 +116,7 @@ fn last(survey: &Survey) -> String {
     )
 }
 
-/// What `npm ci` reads.
+/// The files that `npm ci` reads.
 fn manifests(survey: &Survey) -> String {
     let npmrc = survey.has_npmrc.then_some(".npmrc");
     paths(survey, ["package.json", "package-lock.json"].into_iter().chain(npmrc))
@@ -138,7 +138,7 @@ fn sources(survey: &Survey) -> String {
     lines
 }
 
-/// What the service can say of itself, as `file`.
+/// Writes the facts that the service can report about itself to `file`.
 fn said(file: &str) -> String {
     format!(
         "printf '{{\"version\":\"%s\",\"commit\":\"%s\",\"source\":\"%s\"}}\\n' \"$VERSION\" \"$REVISION\" \"$SOURCE\" > {file} && "

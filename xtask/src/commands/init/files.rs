@@ -1,4 +1,4 @@
-//! The files of an adopter's repository: those that are this tool's, word for word, and those that are the adopter's own once
+//! The files of an adopter's repository. Some stay this tool's, word for word; the others are the adopter's own once
 //! they are written.
 
 use anyhow::Result;
@@ -10,24 +10,24 @@ use crate::inputs::DOCKERFILE;
 use crate::inputs::config::{Config, MANIFEST};
 use crate::inputs::pin::HOME;
 
-/// This repository's own, which an adopter gets as they are, or nearly.
+/// This repository's own files. An adopter gets them unchanged, or nearly so.
 const CI: &str = include_str!("../../../../.forgejo/workflows/ci.yml");
 const RELEASE: &str = include_str!("../../../../.forgejo/workflows/release.yml");
 const RENOVATE: &str = include_str!("../../../../renovate.json");
 const TOOLCHAIN: &str = include_str!("../../../../rust-toolchain.toml");
 const VERIFYING: &str = include_str!("../../../../docs/verifying.md");
 
-/// What the documents of this project call its service.
+/// The service's name in this project's documents.
 const OWN_NAME: &str = "carol";
 
-/// One file.
+/// A file to write.
 pub(super) struct File {
     /// From the top of the repository.
     pub(super) path: &'static str,
     pub(super) text: String,
 }
 
-/// Those that are the adopter's own. `config` is what the manifest among them says, or the one that is there already.
+/// The files that are the adopter's own. `config` is the existing configuration, or that of the manifest written here.
 ///
 /// # Errors
 /// When the configuration has no image name.
@@ -44,7 +44,7 @@ pub(super) fn own(survey: &Survey, options: &Options, config: &Config) -> Result
     ])
 }
 
-/// Without what looks into the sources of this tool.
+/// This repository's `renovate.json` without the part that looks into the tool's own sources.
 fn renovate() -> String {
     let own = RENOVATE.split_once("  \"customManagers\": [").and_then(|(before, rest)| {
         let (_, after) = rest.split_once("\n  ],\n")?;
@@ -53,7 +53,7 @@ fn renovate() -> String {
     own.unwrap_or_else(|| RENOVATE.to_owned())
 }
 
-/// Those that are this tool's, of a repository with this configuration.
+/// The files that stay this tool's, for a repository with this configuration.
 ///
 /// # Errors
 /// When the configuration has no image name.
@@ -123,7 +123,7 @@ fn package(options: &Options) -> String {
     )
 }
 
-/// The build context is the exported commit; of that, the image needs only the service.
+/// The build context is the exported commit; the image needs only the service from it.
 fn dockerignore(survey: &Survey) -> String {
     let prefix = survey.prefix();
     let npmrc = survey.has_npmrc.then_some(".npmrc");
@@ -156,12 +156,12 @@ fn compose(survey: &Survey, config: &Config) -> Result<String> {
     ))
 }
 
-/// The page for everyone who pulls the image, with the names of this configuration and links to the tool's own documents.
+/// The page for everyone who pulls the image, with this configuration's names and links to the tool's own documents.
 fn verifying(config: &Config) -> Result<String> {
     let name = config.repository.name.to_ascii_lowercase();
     let documents = tool::documents();
     let own_image = HOME.trim_start_matches("https://");
-    // The addresses of formats are the same for everyone.
+    // The addresses of the formats are the same for every repository.
     let (mark, formats) = ("\u{0}", format!("{HOME}/src/tag/provenance-v"));
     let text = VERIFYING.replace(&formats, mark).replace(HOME, &config.source_url());
     let text = text.replace(own_image, &config.image()?.to_string());
@@ -180,7 +180,7 @@ fn verifying(config: &Config) -> Result<String> {
     Ok(linked.replace(mark, &formats))
 }
 
-/// `text` without what an adopter may set in a workflow: the runner's label.
+/// `text` without the one setting that an adopter may change in a workflow: the runner's label.
 pub(super) fn comparable(text: &str) -> String {
     text.lines()
         .filter(|line| !line.trim_start().starts_with("runs-on:"))

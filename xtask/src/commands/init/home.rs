@@ -7,7 +7,7 @@ use super::survey::missing;
 use crate::inputs::config::Config;
 use crate::tool::git::Git;
 
-/// The forge and the repository's name there: as the command line says, else the configuration, else the remote `origin`.
+/// The forge and the repository's name there: from the command line, else the configuration, else the remote `origin`.
 pub(super) fn of(git: &Git, options: &Options, known: Option<&Config>) -> Result<(String, String)> {
     let origin = git.origin()?;
     let of_config = known.map(|config| (config.forge.to_string(), config.repository.to_string()));
@@ -20,7 +20,8 @@ pub(super) fn of(git: &Git, options: &Options, known: Option<&Config>) -> Result
     ))
 }
 
-/// `https://host/owner/name.git`, `ssh://git@host:2222/owner/name.git` or `git@host:owner/name.git`; a user is left out.
+/// Reads `https://host/owner/name.git`, `ssh://git@host:2222/owner/name.git` or `git@host:owner/name.git`, without the
+/// user.
 fn parse_remote(url: &str) -> Option<(String, String)> {
     let (scheme, rest) = match url.split_once("://") {
         Some((scheme @ ("http" | "https"), rest)) => (scheme, rest.to_owned()),

@@ -1,4 +1,5 @@
-//! What a repository says of its service before it has this tool: package.json, the Dockerfile that it may have, the remote.
+//! What a repository says about its service before it has this tool: its package.json, its Dockerfile if it has one,
+//! its remote.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -37,7 +38,7 @@ const NOT_SHIPPED: [&str; 17] = [
     "renovate.json",
 ];
 
-/// The part of package.json that is read.
+/// The part of package.json that is read here.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Package {
     #[serde(default)]
@@ -58,40 +59,40 @@ struct Scripts {
     build: Option<String>,
 }
 
-/// Everything that the files are made from.
+/// Everything that goes into the files.
 pub(super) struct Survey {
     /// The top of the repository.
     pub(super) root: PathBuf,
     /// The folder of the package, `.` for the top.
     pub(super) folder: String,
     pub(super) package: Package,
-    /// The forge's address and `owner/name`.
+    /// The forge's address; `repository` is `owner/name` there.
     pub(super) forge: String,
     pub(super) repository: String,
     pub(super) branch: String,
-    /// The program and its arguments, with the script's path from the package's folder.
+    /// The program and its arguments. The script's path is relative to the package's folder.
     pub(super) command: Vec<String>,
     pub(super) port: u16,
     pub(super) health: String,
-    /// What stands after `FROM`, with its digest.
+    /// The image reference after `FROM`, with its digest.
     pub(super) base: String,
-    /// What the image takes of the package's folder: directories, and files.
+    /// The directories, then the files, that the image takes from the package's folder.
     pub(super) directories: Vec<String>,
     pub(super) files: Vec<String>,
-    /// `tsconfig.json` and the like, which the build step reads.
+    /// Files such as `tsconfig.json` that the build step reads.
     pub(super) build_files: Vec<String>,
     pub(super) has_npmrc: bool,
-    /// There is a build step.
+    /// Whether there is a build step.
     pub(super) builds: bool,
-    /// The Dockerfile that is there, if any.
+    /// The existing Dockerfile, if any.
     pub(super) dockerfile: Option<Existing>,
 }
 
 impl Survey {
-    /// Reads the repository of `git`; what is `known` is the configuration that it has already.
+    /// Reads the repository of `git`. `known` is its existing configuration, if any.
     ///
     /// # Errors
-    /// [`Misuse`] that names the flag for what cannot be found out.
+    /// [`Misuse`] that names the flag for a value that cannot be found.
     pub(super) fn of(git: &Git, options: &Options, known: Option<&Config>) -> Result<Self> {
         let root = git.root().to_owned();
         let tracked = git.tracked()?;
@@ -135,12 +136,12 @@ impl Survey {
         })
     }
 
-    /// The folder of the package with a slash, or nothing for the top.
+    /// The package's folder with a trailing slash, or nothing for the top.
     pub(super) fn prefix(&self) -> String {
         if self.folder == "." { String::new() } else { format!("{}/", self.folder) }
     }
 
-    /// What the release is called.
+    /// The title of the release.
     pub(super) fn title(&self) -> &str {
         let name = self.package.name.rsplit('/').next().unwrap_or_default();
         let repository = self.repository.rsplit('/').next().unwrap_or_default();
@@ -161,7 +162,7 @@ fn read(path: &Path) -> Result<Vec<u8>> {
     fs::read(path).with_context(reading)
 }
 
-/// The folder with the only package.json that has a lockfile beside it, unless it is `named`.
+/// The `named` folder, else the only one with a package.json and a lockfile beside it.
 fn folder(tracked: &[String], named: Option<&str>) -> Result<String> {
     let folders: Vec<_> = tracked
         .iter()
@@ -185,7 +186,7 @@ fn folder(tracked: &[String], named: Option<&str>) -> Result<String> {
     Err(Misuse::new(words).into())
 }
 
-/// The configuration, where `init` has been here before.
+/// The configuration, if `init` has run here before.
 pub(super) fn configured(root: &Path) -> Result<Option<Config>> {
     let path = root.join(config::MANIFEST);
     if !path.is_file() || !Config::is_in(Some(&read(&path)?)) {
@@ -194,7 +195,7 @@ pub(super) fn configured(root: &Path) -> Result<Option<Config>> {
     Config::of_work_tree(root).map(Some)
 }
 
-/// The program that starts the service: the old Dockerfile's, else `npm start`'s, else `main`.
+/// The command that starts the service: the old Dockerfile's, else `npm start`'s, else `main`.
 fn command(package: &Package, old: Option<&Existing>) -> Result<Vec<String>> {
     let of_dockerfile = old.and_then(|old| old.command.as_ref()).map(|command| command.value.clone());
     let of_start =
@@ -215,7 +216,7 @@ fn command(package: &Package, old: Option<&Existing>) -> Result<Vec<String>> {
     Ok(words)
 }
 
-/// The directories and the files of a package's folder that its image takes.
+/// The directories and files that the image takes from the package's folder.
 fn shipped(tracked: &[&str]) -> (Vec<String>, Vec<String>) {
     let (mut directories, mut files) = (Vec::new(), Vec::new());
     for path in tracked {

@@ -1,14 +1,14 @@
-//! Where this tool is from, as an adopter's files name it.
+//! Where an adopter's files say that this tool comes from.
 
 use super::Options;
 use crate::inputs::pin::HOME;
 
-/// Its documents at the version of this program.
+/// The address of the tool's documents at the version of this program.
 pub(in crate::commands) fn documents() -> String {
     format!("{HOME}/src/tag/v{}/docs", env!("CARGO_PKG_VERSION"))
 }
 
-/// The dependency line: by tag, unless the command line names a commit of a fork or of a version that is not out yet.
+/// The dependency line: by tag, unless the command line names a commit of a fork or of an unreleased version.
 pub(super) fn dependency(options: &Options) -> String {
     let url = options.tool_url.as_deref().unwrap_or(HOME);
     let choice = match &options.tool_rev {

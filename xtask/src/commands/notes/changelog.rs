@@ -1,4 +1,4 @@
-//! `CHANGELOG.md` of the work tree, which a person keeps as well.
+//! `CHANGELOG.md` of the work tree, which people edit as well.
 
 use std::fs;
 use std::io::{ErrorKind, Read as _};
@@ -9,16 +9,16 @@ use semver::Version;
 
 use crate::evidence::notes;
 
-/// The file, below the top of the work tree.
+/// The path from the top of the work tree.
 pub(super) const FILE: &str = "CHANGELOG.md";
 
-/// In bytes: the longest that are kept by hand have a few MiB.
+/// In bytes. The longest changelogs kept by hand have a few MiB.
 const LARGEST: u64 = 16 << 20;
 
-/// Adds the section of a version to the file below `root`. Whether there was none.
+/// Adds the section of a version to the file below `root`, if it has none. Returns whether it added one.
 ///
 /// # Errors
-/// When the file is something else than a text, or cannot be written; then it is as it was.
+/// When the file is not a text file, or cannot be written. It is unchanged then.
 pub(super) fn keep(root: &Path, version: &Version, section: &str) -> Result<bool> {
     let path = root.join(FILE);
     let document = read(&path).with_context(|| format!("reading `{FILE}`"))?;
@@ -41,7 +41,7 @@ fn read(path: &Path) -> Result<Option<String>> {
         Err(error) => return Err(error.into()),
     };
     if !kind.is_file() {
-        bail!("it is no regular file, and would be replaced by one; put a file in its place");
+        bail!("it is not a regular file and would be replaced by one; put a file in its place");
     }
     let mut bytes = Vec::new();
     fs::File::open(path)?.take(LARGEST + 1).read_to_end(&mut bytes)?;
@@ -79,6 +79,6 @@ mod tests {
         assert_eq!(fs::read(&path).unwrap(), b"caf\xe9");
         fs::rename(&path, root.join("elsewhere")).unwrap();
         symlink("elsewhere", &path).unwrap();
-        assert!(format!("{:#}", keep().unwrap_err()).contains("no regular file"));
+        assert!(format!("{:#}", keep().unwrap_err()).contains("not a regular file"));
     }
 }

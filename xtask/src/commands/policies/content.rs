@@ -8,7 +8,8 @@ use crate::evidence::provenance::{BuildType, LOCAL_BUILDER, RELEASE, RELEASE_WOR
 use crate::inputs::config::Config;
 use crate::inputs::keys::Keys;
 
-/// What [`crate::inputs::version::ReleaseTag`] takes, as a regular expression of CUE, which has no escapes between `#"` and `"#`.
+/// The tags that [`crate::inputs::version::ReleaseTag`] accepts, as a regular expression of CUE, which has no escapes
+/// between `#"` and `"#`.
 const REF: &str = r##"#"^refs/tags/v(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)(-[0-9a-z.-]+)?$"#"##;
 
 /// Each file's path below `policies/`, and its text.
@@ -24,7 +25,7 @@ pub(super) fn files(config: &Config, keys: Option<&Keys>) -> Result<Vec<(String,
     ])
 }
 
-/// For `cosign verify-attestation --policy`. Definitions are closed, and a field with `!` has to be there
+/// For `cosign verify-attestation --policy`. Definitions are closed, and a field with `!` is required
 /// (docs/facts.md#cue-policies).
 fn provenance(config: &Config) -> Result<String> {
     let repository = quoted(&config.source_url())?;
@@ -57,7 +58,7 @@ fn provenance(config: &Config) -> Result<String> {
     ))
 }
 
-/// The parameters are exhaustive by the build type; beside the other fields there may be more.
+/// The build type fixes the set of parameters; there may be further fields beside the others.
 fn predicate(name: &str, config: &Config, run: &str, builder: &str) -> Result<String> {
     let platforms: Vec<_> =
         config.platforms.iter().map(|platform| quoted(&platform.to_string())).collect::<Result<_>>()?;
@@ -86,14 +87,14 @@ fn predicate(name: &str, config: &Config, run: &str, builder: &str) -> Result<St
     ))
 }
 
-/// A JSON string is one of CUE as well.
+/// A JSON string is also a CUE string.
 fn quoted(text: &str) -> Result<String> {
     serde_json::to_string(text).context("quoting a value of the configuration")
 }
 
-/// For containers-policy.json(5): a part that is merged into a machine's own file, which has a default already.
-/// `matchRepository`, as cosign signs the repository's name without a tag. With a history of keys a signature by any of the
-/// accepted ones is enough, so that a rotation leaves no gap.
+/// For containers-policy.json(5): a part to merge into a machine's own file, which has a default already. It uses
+/// `matchRepository`, because cosign signs the repository's name without a tag. With a history of keys, a signature by
+/// any accepted key is enough, so a rotation leaves no gap.
 fn policy(config: &Config, name: &str, keys: Option<&Keys>) -> Result<String> {
     let image = config.image()?.to_string();
     let mut requirement = json!({
@@ -113,7 +114,8 @@ fn policy(config: &Config, name: &str, keys: Option<&Keys>) -> Result<String> {
     Ok(serde_json::to_string_pretty(&policy).context("writing `policy.json`")? + "\n")
 }
 
-/// For containers-registries.d(5): without it the signatures, which are beside the image, are not looked for.
+/// For containers-registries.d(5): without this file, podman and skopeo do not look for the signatures, which are
+/// stored beside the image.
 fn registry(config: &Config) -> Result<String> {
     Ok(format!(
         "# Written by `cargo xtask policies`; for `/etc/containers/registries.d/`.\n\

@@ -1,5 +1,5 @@
-//! Where a rehearsal's image goes: the testbed's registry in the tool's own repository, elsewhere a throwaway registry that is
-//! named, or that is started with the docker engine that is there.
+//! Where a rehearsal's image goes. In the tool's own repository it is the testbed's registry. Elsewhere it is a
+//! throwaway registry: one that `--registry` names, or one that the local docker engine starts.
 
 use std::path::Path;
 use std::thread;
@@ -18,10 +18,10 @@ use crate::tool::docker::{Docker, DockerConfig};
 /// The registry that is started: the one that the distribution specification grew from.
 const IMAGE: &str = "registry:2@sha256:a3d8aaa63ed8681a604f1dea0aa03f100d5895b6a58ace528858a7b332415373";
 
-/// Its container, which stays, so that the printed commands can be tried; the next rehearsal uses it again.
+/// The registry's container. It keeps running so that the printed commands can be tried; the next rehearsal reuses it.
 const CONTAINER: &str = "xtask-rehearsal-registry";
 
-/// How long it may take until it answers.
+/// How long the registry may take to answer.
 const START: Duration = Duration::from_secs(30);
 
 /// A registry on this machine, and the environment to work in.
@@ -30,16 +30,17 @@ pub(super) struct Place {
     pub(super) registry: Registry,
     /// What to do when the registry does not answer.
     pub(super) remedy: &'static str,
-    /// How a reader gets the tools for the printed commands, or gets rid of what was started; empty for nothing to say.
+    /// How to get the tools for the printed commands, or how to remove what was started. Empty if there is nothing to
+    /// say.
     pub(super) note: &'static str,
 }
 
-/// What `--registry` may name.
+/// The two kinds of value for `--registry`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Named {
-    /// A registry that runs already.
+    /// A running registry.
     Running(Registry),
-    /// The image of one to start.
+    /// The image of a registry to start.
     Image(String),
 }
 
@@ -52,8 +53,8 @@ impl Named {
         let registry: Registry = text.parse().map_err(misuse)?;
         if !registry.is_loopback() {
             let words = format!(
-                "`--registry` is `{text}`: a rehearsal goes to this machine alone, such as `127.0.0.1:5000`, or to an image \
-                 with its digest that is started here"
+                "`--registry` is `{text}`: a rehearsal stays on this machine; name a registry such as \
+                 `127.0.0.1:5000`, or an image with its digest to start here"
             );
             return Err(Misuse::new(words).into());
         }
@@ -61,10 +62,10 @@ impl Named {
     }
 }
 
-/// Makes it ready; `named` is what the command line says.
+/// Makes the registry ready. `named` is the value of `--registry`.
 ///
 /// # Errors
-/// [`Misuse`] when `named` is no registry of this machine; other errors when one cannot be started.
+/// [`Misuse`] when `named` is not a registry on this machine; other errors when a registry cannot be started.
 pub(super) fn ensure(environment: &Environment, root: &Path, named: Option<&str>) -> Result<Place> {
     let named = named.map(Named::parse).transpose()?;
     if named.is_none() && testbed::is_in(root) {
@@ -93,7 +94,7 @@ pub(super) fn ensure(environment: &Environment, root: &Path, named: Option<&str>
         environment: environment.clone(),
         registry,
         remedy: "look at it with `docker logs xtask-rehearsal-registry`",
-        note: "`docker rm --force --volumes xtask-rehearsal-registry` ends the registry that they ask",
+        note: "`docker rm --force --volumes xtask-rehearsal-registry` removes the registry that these commands use",
     })
 }
 

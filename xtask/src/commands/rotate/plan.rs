@@ -1,4 +1,4 @@
-//! What there is to do: begin a rotation, or complete one whose list of keys is written.
+//! What to do: begin a rotation, or complete one whose list of keys is already written.
 
 use anyhow::{Context as _, Result, ensure};
 use semver::Version;
@@ -10,30 +10,30 @@ use crate::inputs::{PUBLIC_KEY, is_placeholder};
 use crate::refuse;
 use crate::tool::git::Git;
 
-/// What there is to do in the work tree.
+/// What to do in the work tree.
 pub(super) enum Plan {
-    /// All of it.
+    /// A new rotation: every step.
     Begin {
-        /// Of the new key, from 2 on.
+        /// The number of the new key, 2 or higher.
         number: usize,
         /// The key that signs now.
         present: PublicKey,
-        /// Its first version, where there is no list yet.
+        /// The present key's first version, if there is no list yet.
         first: Option<Version>,
         /// The first version of the new key.
         from: Version,
-        /// Why it is not endorsed, where it is not.
+        /// Why the new key is not endorsed, if it is not.
         lost: Option<String>,
     },
-    /// What follows from the list: its last key is the new one.
+    /// The list is written and its last key is the new one; the remaining steps follow from it.
     Complete,
 }
 
 impl Plan {
-    /// For the work tree and the tags of `git`; `pair` is the key that an earlier run made.
+    /// The plan for the work tree and the tags of `git`. `pair` is the key that an earlier run made.
     ///
     /// # Errors
-    /// A [`crate::process::failure::Refusal`] when there is nothing that could be rotated.
+    /// A [`crate::process::failure::Refusal`] when there is nothing to rotate.
     pub(super) fn of(git: &Git, pair: Option<&PublicKey>, lost: Option<&str>) -> Result<Self> {
         let root = git.root();
         let present = in_work_tree(root, PUBLIC_KEY)?;
@@ -52,10 +52,10 @@ impl Plan {
             check_before(git, entries.len(), &present, pair)?;
             return Ok(Self::Complete);
         }
-        // A list that is wrong is corrected first: a new key would not mend it.
+        // A wrong list has to be corrected first: a new key would not repair it.
         let keys = Keys::of_work_tree(root)?;
         if pair.is_some_and(|pair| *pair == present) {
-            refuse!("the directory has the present key; name a directory that is not there, for the new one");
+            refuse!("the directory holds the present key; name a new directory for the new key");
         }
         let tags = release_tags(&git.tags()?);
         let Some(highest) = tags.iter().max() else {
@@ -78,7 +78,7 @@ impl Plan {
     }
 }
 
-/// `cosign.pub` is the new key already, or the one before it still.
+/// `cosign.pub` must be the new key already, or still the previous one.
 fn check_before(git: &Git, number: usize, present: &PublicKey, pair: &PublicKey) -> Result<()> {
     if present == pair {
         return Ok(());
@@ -93,13 +93,14 @@ fn check_before(git: &Git, number: usize, present: &PublicKey, pair: &PublicKey)
     Ok(())
 }
 
-/// The first version that `present` has signed: every release here must be by it, as nothing says which other keys were right.
+/// The first version that `present` signed. Every release here must be signed by it: without a list, nothing says which
+/// other keys were valid.
 fn first_version(git: &Git, tags: &[ReleaseTag], present: &PublicKey) -> Result<Version> {
     let mut first: Option<&ReleaseTag> = None;
     for tag in tags {
         let commit = git.peel(&tag.git_ref())?.with_context(|| format!("`{tag}` was there just now"))?;
         let [pem] = git.files(&commit, [PUBLIC_KEY])?;
-        // It is from before this tool.
+        // The tag is from before this tool.
         let Some(pem) = pem else { continue };
         let key = PublicKey::parse(&pem).with_context(|| format!("reading `{PUBLIC_KEY}` of {tag}"))?;
         if key != *present {

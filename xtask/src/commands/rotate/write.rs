@@ -1,4 +1,4 @@
-//! What a rotation writes into the work tree, each file whole or not at all, and what it says at its end.
+//! What a rotation writes into the work tree (each write is atomic), and the report at its end.
 
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write as _};
@@ -16,7 +16,7 @@ use crate::oci::reference::Digest;
 const HEADING: &str = "# Every key that has signed releases, the oldest first: docs/keys.md of the release tool says what each line means.\n\
     # Written by `cargo xtask rotate`.\n";
 
-/// Puts `bytes` at `path` of the work tree.
+/// Writes `bytes` to `path` in the work tree.
 pub(super) fn replace(root: &Path, path: &str, bytes: &[u8]) -> Result<()> {
     let doing = || format!("writing `{path}`");
     let (file, part) = (root.join(path), root.join(format!("{path}.new")));
@@ -27,7 +27,7 @@ pub(super) fn replace(root: &Path, path: &str, bytes: &[u8]) -> Result<()> {
     fs::rename(&part, &file).with_context(doing)
 }
 
-/// Removes what an earlier run, which could endorse, has left.
+/// Removes the endorsement that an earlier run, which had the old key, left behind.
 pub(super) fn remove(root: &Path, path: &str) -> Result<()> {
     match fs::remove_file(root.join(path)) {
         Err(error) if error.kind() != ErrorKind::NotFound => {
@@ -37,8 +37,8 @@ pub(super) fn remove(root: &Path, path: &str) -> Result<()> {
     }
 }
 
-/// The text of the list with `entry` at its end. What people have written there stays. `first` is the key before it where there
-/// is no list yet.
+/// The text of the list with `entry` added at its end. What people wrote into the file stays. `first` is the previous
+/// key, if there is no list yet.
 pub(super) fn history(root: &Path, first: Option<(Digest, Version)>, entry: &Entry) -> Result<String> {
     let found = in_work_tree(root, HISTORY)?;
     let mut text = match (found, first) {
@@ -51,7 +51,7 @@ pub(super) fn history(root: &Path, first: Option<(Digest, Version)>, entry: &Ent
     }
     text += &table(&entry.fingerprint, &entry.from);
     if let Some(words) = &entry.unendorsed {
-        // A JSON string without control characters is one of TOML.
+        // A JSON string without control characters is also a TOML string.
         let words = serde_json::to_string(words).context("quoting the words of `--lost`")?;
         text += &format!("unendorsed = {words}\n");
     }
@@ -63,7 +63,7 @@ fn table(fingerprint: &Digest, from: &Version) -> String {
     format!("\n[[key]]\nfingerprint = \"{fingerprint}\"\nfrom = \"{from}\"\n")
 }
 
-/// Says what is there now, and what to do with it.
+/// Reports what is there now, and what to do with it.
 #[expect(clippy::print_stdout, reason = "this is the command's data")]
 pub(super) fn report(root: &Path, config: &Config, directory: &Path) -> Result<()> {
     let keys = Keys::of_work_tree(root)?.with_context(|| format!("there is no `{HISTORY}`"))?;

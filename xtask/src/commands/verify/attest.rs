@@ -1,4 +1,5 @@
-//! `verify --rebuild --attest`: a statement by the rebuilder's own key that the commit gives the released image, stored beside it.
+//! `verify --rebuild --attest`: a statement, signed with the rebuilder's own key, that the commit gives the released
+//! image. It is stored beside the image.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -22,10 +23,10 @@ use crate::process::secret::Secret;
 use crate::tool::cosign::SigningKey;
 use crate::verify::Verifier;
 
-/// An encrypted key of cosign's has less than 1 KiB.
+/// Generous: cosign's encrypted keys have less than 1 KiB.
 const MOST_BYTES: u64 = 16 << 10;
 
-/// The key in `file`, whose password is in the environment.
+/// The key in `file`, with the password from the environment.
 ///
 /// # Errors
 /// [`Misuse`] when there is no password, or the file cannot be read.
@@ -42,11 +43,12 @@ pub(super) fn key(environment: &Environment, file: &Path) -> Result<SigningKey> 
     Ok(SigningKey { private_key: Secret::new(read().map_err(misuse)?), password })
 }
 
-/// Signs and stores that the rebuild gave `digest`, or the same content. Gives what was done, in words: where the same statement by
-/// that key is there already, nothing.
+/// Signs and stores the statement that the rebuild gave `digest`, or the same content. Returns a description of what
+/// was done. If the same statement by the same key is stored already, it does nothing.
 ///
 /// # Errors
-/// When cosign does not take the key, or the registry not the statement; [`Misuse`] for the key of the release itself.
+/// When cosign does not accept the key, or the registry does not accept the statement; [`Misuse`] for the key of the
+/// release itself.
 pub(super) fn store(
     verifier: &Verifier<'_>,
     key: &SigningKey,
@@ -58,7 +60,7 @@ pub(super) fn store(
     let fingerprint = PublicKey::parse(public.as_bytes())?.fingerprint();
     if PublicKey::parse(verifier.public_key()?)?.fingerprint() == fingerprint {
         return Err(Misuse::new(
-            "`--attest-key` is the key of the release: who rebuilds has one of their own",
+            "`--attest-key` is the release's own key: a rebuilder signs with another one",
         )
         .into());
     }
@@ -74,7 +76,7 @@ pub(super) fn store(
     if let Some(signature) = stored(registry, &tag, &statement)?
         && cosign.verify_blob(public.as_bytes(), &signature, &pae(&statement))?.is_ok()
     {
-        return Ok(format!("the same statement by {fingerprint} was there"));
+        return Ok(format!("the same statement by {fingerprint} was there already"));
     }
     let envelope = seal(&statement, &cosign.sign_blob(key, &pae(&statement))?);
     let signed = [Signed::parse(envelope, TEST_RESULT_PREDICATE, &predicate, digest)?];
@@ -87,7 +89,7 @@ pub(super) fn store(
     Ok(format!("signed by {fingerprint}, and stored as `{tag}`"))
 }
 
-/// The signature that is stored of exactly that statement.
+/// The stored signature of exactly this statement, if any.
 fn stored(registry: &Client, tag: &str, statement: &[u8]) -> Result<Option<String>> {
     let Some(manifest) = registry.manifest(tag)? else { return Ok(None) };
     let Ok(layer) = layer_of(&manifest.bytes) else { return Ok(None) };
@@ -95,7 +97,7 @@ fn stored(registry: &Client, tag: &str, statement: &[u8]) -> Result<Option<Strin
     Ok(open(&envelope).ok().filter(|opened| opened.payload == statement).map(|opened| opened.signature))
 }
 
-/// Whoever attests has to write.
+/// `--attest` writes to the registry, so it needs a login.
 ///
 /// # Errors
 /// When there is no login for the registry.

@@ -1,4 +1,5 @@
-//! What `verify --all` meets besides releases: a project that adopts this tool has a history, and a clone may lack tags.
+//! What `verify --all` meets besides its own releases: an adopter has tags from before this tool, and a clone may lack
+//! tags.
 
 use anyhow::{Result, bail};
 
@@ -13,8 +14,8 @@ use super::report::Entry;
 use crate::verify::claim::{Claim, Seen, Unseen};
 use crate::verify::survey::Shared;
 
-/// The entry of a tag whose commit has no configuration: it is from before this tool, unless the registry or the page
-/// says something else.
+/// The entry of a tag whose commit has no configuration. It is from before this tool, unless the registry or the page
+/// contradicts that.
 pub(super) fn older_than_this_tool(
     git: &Git,
     shared: &Shared<'_>,
@@ -58,7 +59,7 @@ pub(super) fn older_than_this_tool(
     }))
 }
 
-/// The entry of a release about which there is one thing to say.
+/// The entry of a release with a single claim.
 pub(super) fn alone(tag: &ReleaseTag, commit: Option<String>, claim: Claim) -> Entry {
     Entry {
         tag: tag.to_string(),
@@ -73,9 +74,10 @@ pub(super) fn alone(tag: &ReleaseTag, commit: Option<String>, claim: Claim) -> E
     }
 }
 
-/// A version tag or a page for which the repository has no tag: there is nothing to hold it against.
+/// A version tag or a page for which the repository has no git tag, so that there is nothing to compare it with.
 ///
-/// The claim is false where the forge has none either; a clone that is behind its forge says nothing of the release.
+/// The claim is false if the forge has no such tag either. If only this clone lacks it, that says nothing about the
+/// release.
 pub(super) fn without_commit(tag: &ReleaseTag, on_forge: &Seen<Option<Commit>>) -> Entry {
     let behind = match on_forge {
         Ok(Some(commit)) => Err(Unseen::Unknown(format!(

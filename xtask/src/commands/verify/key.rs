@@ -1,4 +1,4 @@
-//! The claim about a key that was brought along.
+//! The claim about the key that `--key` names.
 
 use std::fs;
 use std::path::Path;
@@ -12,7 +12,7 @@ use crate::inputs::PUBLIC_KEY;
 use super::subject::Subject;
 use crate::verify::claim::Claim;
 
-/// The claim, for the checkout at `root`.
+/// Judges the key against the checkout at `root`.
 pub(super) fn key_claim(root: &Path, key: &[u8], subject: &Subject, is_rehearsal: bool) -> Result<Claim> {
     let file = root.join(rehearse::DIRECTORY).join(PUBLIC_KEY);
     let rehearsed = if is_rehearsal && file.is_file() {
@@ -24,8 +24,8 @@ pub(super) fn key_claim(root: &Path, key: &[u8], subject: &Subject, is_rehearsal
     Ok(Claim::judge(claims::KEY, &Ok(()), |()| judge_key(key, committed, rehearsed.as_deref())))
 }
 
-/// Whether the key that was brought along is the one that is vouched for: by the commit, or for a rehearsal on this machine by
-/// the rehearsal itself.
+/// Whether the key is the one that is vouched for: by the commit, or, for a rehearsal on this machine, by the rehearsal
+/// itself.
 fn judge_key(key: &[u8], committed: Option<&[u8]>, rehearsed: Option<&[u8]>) -> Result<String> {
     let same = |other: &[u8]| key.trim_ascii_end() == other.trim_ascii_end();
     if let Some(rehearsed) = rehearsed {

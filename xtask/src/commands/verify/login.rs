@@ -1,4 +1,4 @@
-//! `verify --login`: which tokens of the environment are used, and for which host. Without the flag none is.
+//! `verify --login`: which tokens of the environment are used, and for which hosts. Without the flag, none is used.
 
 use anyhow::Result;
 
@@ -11,11 +11,11 @@ use crate::process::failure::Misuse;
 use super::Wanted;
 use super::subject::Repository;
 
-/// The tokens for the hosts of the checkout here. Of a repository that was named by its address, the forge is the one of
-/// that address; which registry the token is for, the environment has to say.
+/// The tokens for the hosts that the checkout's configuration names. For a repository given by its address, the forge
+/// is the one at that address, and the environment has to say which registry the token is for.
 ///
 /// # Errors
-/// [`Misuse`] when there is no token for what is asked; when a variable is invalid.
+/// [`Misuse`] when there is no token for these hosts; when a variable is invalid.
 pub(super) fn keychain(
     environment: &Environment,
     repository: &Repository,

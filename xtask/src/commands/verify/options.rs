@@ -1,4 +1,4 @@
-//! What `verify` is asked for, and what can be wrong with that before anything else is asked.
+//! The options of `verify`, and the checks on them that need no network.
 
 use std::path::PathBuf;
 
@@ -6,50 +6,52 @@ use anyhow::Result;
 
 use crate::process::failure::Misuse;
 
-/// What is verified, and how.
+/// What to verify, and how.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct Options {
     /// A tag such as `v1.2.3`, or an image by its digest [default: the tag at HEAD]
     #[arg(value_name = "TAG or IMAGE@DIGEST")]
     pub what: Option<String>,
-    /// Every version tag of the registry and every release page, including tags without a page and pages without a tag
+    /// Verify every version tag of the registry and every release page, including tags without a page and pages without
+    /// a tag
     #[arg(long, conflicts_with_all = ["what", "save", "offline"])]
     pub all: bool,
-    /// The public key, instead of the commit's `cosign.pub`; the two are compared
+    /// Use this public key instead of the commit's `cosign.pub`; the two are compared
     #[arg(long, value_name = "FILE")]
     pub key: Option<PathBuf>,
-    /// The repository, instead of the checkout here: an address that `git clone` takes
+    /// Use the repository at this address (anything that `git clone` takes) instead of the checkout here
     #[arg(long, value_name = "URL")]
     pub source: Option<String>,
-    /// Read what is not public, with `REGISTRY_TOKEN` and `FORGEJO_TOKEN`: each is sent to its own host alone
+    /// Read what is not public with `REGISTRY_TOKEN` and `FORGEJO_TOKEN`; each is sent only to its own host
     #[arg(long, conflicts_with = "offline")]
     pub login: bool,
-    /// Build the tagged commit again, and compare its digest
+    /// Build the tagged commit again and compare its digest
     #[arg(long, conflicts_with = "offline")]
     pub rebuild: bool,
     /// The buildx builder for `--rebuild`, instead of the configured one
     #[arg(long, value_name = "NAME", requires = "rebuild")]
     pub builder: Option<String>,
-    /// When every claim holds, sign that the rebuild gave the same with your own key, and store that beside the image: it needs
-    /// `--login` with a `REGISTRY_TOKEN` that may write
+    /// When every claim holds, sign with your own key that the rebuild gave the same result, and store that statement
+    /// beside the image. Needs `--login` with a `REGISTRY_TOKEN` that may write
     #[arg(long, requires_all = ["rebuild", "login", "attest_key"], conflicts_with = "all")]
     pub attest: bool,
-    /// The private key for `--attest`, as `cosign generate-key-pair` makes one; its password is in `COSIGN_PASSWORD`
+    /// The private key for `--attest`, in the format of `cosign generate-key-pair`; its password is in
+    /// `COSIGN_PASSWORD`
     #[arg(long, value_name = "FILE", requires = "attest")]
     pub attest_key: Option<PathBuf>,
-    /// When every claim holds, copy the image, its signatures and attestations to the new directory DIR
+    /// When every claim holds, copy the image with its signatures and attestations to the new directory DIR
     #[arg(long, value_name = "DIR", conflicts_with = "offline")]
     pub save: Option<PathBuf>,
-    /// Check what `--save` copied to DIR, without a network
+    /// Check what `--save` copied to DIR, without network access
     #[arg(long, value_name = "DIR")]
     pub offline: Option<PathBuf>,
-    /// Print one JSON document instead of text; docs/verifying.md has its form
+    /// Print one JSON document instead of text; docs/verifying.md describes its format
     #[arg(long)]
     pub json: bool,
 }
 
 impl Options {
-    /// What can be said of its paths before anything is asked.
+    /// Checks the paths before any server is asked.
     pub(super) fn check_paths(&self) -> Result<()> {
         if let Some(dir) = self.save.as_ref().filter(|dir| dir.exists()) {
             let text = format!("`--save`: `{}` is there already: name a new directory", dir.display());
@@ -65,7 +67,7 @@ impl Options {
         Ok(())
     }
 
-    /// The public key that was brought along.
+    /// The public key that `--key` names.
     pub(super) fn read_key(&self) -> Result<Option<Vec<u8>>> {
         let Some(file) = &self.key else { return Ok(None) };
         let misuse =

@@ -1,4 +1,4 @@
-//! What an error of `verify` means: that something could not be checked, and never that a claim is false.
+//! What an error of `verify` means: something could not be checked. It never means that a claim is false.
 
 use anyhow::Error;
 
@@ -6,8 +6,8 @@ use crate::process::failure::{ExitCode, Misuse, Verdicts};
 use crate::process::interrupt::Interrupted;
 use crate::verify::in_words;
 
-/// `error` with its class: a verdict, a misuse or a signal stays what it is; whatever else went wrong, a rule that would
-/// forbid a release among it, has left something unchecked (exit code 4).
+/// `error` with its class. A verdict, a misuse or a signal keeps its class. Any other error, including a rule that
+/// would forbid a release, means that something was left unchecked (exit code 4).
 #[must_use]
 pub fn of_error(error: Error) -> Error {
     let has_class = |cause: &(dyn std::error::Error + 'static)| {

@@ -1,4 +1,4 @@
-//! Whom `verify` asks: the registry, the forge and cosign of one configuration, with nothing that could write.
+//! The registry, the forge and cosign that `verify` asks for one configuration, with nothing that could write.
 
 use anyhow::Result;
 
@@ -22,7 +22,7 @@ use crate::verify::{Anonymous, Verifier};
 
 use super::subject::Subject;
 
-/// What it is made from.
+/// What [`Reading`] is made from.
 pub(super) struct Whom<'a> {
     pub(super) runner: &'a Runner,
     pub(super) environment: &'a Environment,
@@ -30,7 +30,7 @@ pub(super) struct Whom<'a> {
     pub(super) config: &'a Config,
     /// Empty without `--login`.
     pub(super) keychain: &'a Keychain,
-    /// Whether the commit is built again: then base images are read with the logins that the configuration names.
+    /// Whether the commit is built again. If so, base images are read with the logins that the configuration names.
     pub(super) builds: bool,
 }
 
@@ -48,7 +48,7 @@ pub(super) struct Reading<'a> {
     steps: &'a Steps,
 }
 
-/// Runs `work` with the parts that `whom` is asked by about `image`.
+/// Runs `work` with the parts made from `whom`, for `image`.
 pub(super) fn with<T>(
     whom: &Whom<'_>,
     image: &Image,
@@ -85,7 +85,7 @@ pub(super) fn with<T>(
 }
 
 impl Reading<'_> {
-    /// What verifies `release`, whose signatures are by `key` where that is not the commit's.
+    /// The verifier of `release`. `key` replaces the commit's public key, if given.
     pub(super) fn verifier<'b>(&'b self, release: Release<'b>, key: Option<&'b [u8]>) -> Verifier<'b> {
         Verifier {
             release,
@@ -103,7 +103,7 @@ impl Reading<'_> {
 }
 
 impl Subject {
-    /// The release that the commit describes, at the place that is read.
+    /// The release that the commit describes, at the location that is read.
     pub(super) fn release<'b>(&'b self, config: &'b Config, reading: &'b Reading<'_>) -> Release<'b> {
         Release {
             config,

@@ -1,4 +1,4 @@
-//! What `verify` prints: text for people, one JSON document for machines.
+//! The output of `verify`: text for people, one JSON document for machines.
 
 use anyhow::{Context as _, Result};
 use serde::Serialize;
@@ -10,7 +10,7 @@ use crate::process::stdout;
 use crate::verify::claim::{Claim, Verdict};
 use crate::verify::rebuilds::Rebuild;
 
-/// The version of the document's form: it changes when a field does; a new claim is no change.
+/// The version of the document's format. It changes when a field does; a new claim does not change it.
 const SCHEMA: &str = "xtask-verify/2";
 
 /// The `--json` document.
@@ -24,23 +24,23 @@ struct Document<'a> {
 #[derive(Serialize)]
 pub(super) struct Entry {
     pub(super) tag: String,
-    /// `None` where the repository has no such tag.
+    /// `None` if the repository has no such tag.
     pub(super) commit: Option<String>,
-    /// With its digest; `None` where no digest is known.
+    /// With its digest; `None` if no digest is known.
     pub(super) image: Option<String>,
     pub(super) claims: Vec<Claim>,
-    /// Claims that were left out, because of how it was asked.
+    /// Claims that were left out because of how `verify` was called.
     pub(super) not_asked: Vec<&'static str>,
-    /// Why it is no release of this tool; then nothing is claimed of it.
+    /// Why this is not a release of this tool; if set, nothing is claimed about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) not_released_by_this_tool: Option<String>,
-    /// Who says that they have built it again.
+    /// The statements by others that they have rebuilt it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) rebuilds: Vec<Rebuild>,
-    /// Why it was not attested, though every claim holds.
+    /// Why it was not attested although every claim holds.
     #[serde(skip)]
     pub(super) unattested: Option<anyhow::Error>,
-    /// Why it was not saved, though every claim holds.
+    /// Why it was not saved although every claim holds.
     #[serde(skip)]
     pub(super) unsaved: Option<anyhow::Error>,
 }
@@ -93,7 +93,7 @@ fn text(entry: &Entry) -> String {
     text
 }
 
-/// The verdict on all of them.
+/// The verdict on all entries.
 ///
 /// # Errors
 /// [`Verdicts`] with exit code 1 when a claim is false, 4 when one could not be checked.

@@ -15,12 +15,12 @@ use crate::tool::git::Git;
 
 use crate::verify::labels_of;
 
-/// The label that says which release an image is.
+/// The label with the version that the image says it is.
 const VERSION: &str = "org.opencontainers.image.version";
-/// The label that says of which commit.
+/// The label with the commit.
 const REVISION: &str = "org.opencontainers.image.revision";
 
-/// What a commit says of its release.
+/// What a commit says about its release.
 pub(super) struct Subject {
     pub(super) source: Source,
     pub(super) config: Config,
@@ -28,7 +28,7 @@ pub(super) struct Subject {
 }
 
 impl Subject {
-    /// Reads it from git.
+    /// Reads the subject from git.
     pub(super) fn of(repository: &Repository, source: Source) -> Result<Self> {
         let commit = &source.commit;
         let config = Config::of_commit(&repository.git, commit)?;
@@ -38,7 +38,7 @@ impl Subject {
     }
 }
 
-/// Where commits are read from.
+/// The repository that commits are read from.
 pub(super) struct Repository {
     pub(super) git: Git,
     address: Option<String>,
@@ -57,12 +57,12 @@ impl Repository {
         Ok(Self { git, address: None, _clone: None })
     }
 
-    /// Whether it is the checkout here, and not one that was named.
+    /// Whether this is the checkout here, not a repository given by its address.
     pub(super) fn is_here(&self) -> bool {
         self.address.is_none()
     }
 
-    /// Whether it was named by the address that `config` has.
+    /// Whether it was given by the same web address that `config` has.
     pub(super) fn is_at_its_address(&self, config: &Config) -> bool {
         self.address.as_ref().is_some_and(|address| address.starts_with("http")) && self.check(config).is_ok()
     }
@@ -84,10 +84,10 @@ impl Repository {
     }
 }
 
-/// The release that an image says that it is, and the commit, by its labels: what `verify` then holds it to.
+/// The release and the commit that an image claims in its labels. `verify` then checks the image against them.
 ///
 /// # Errors
-/// When there is no such image, it has no such label, or the registry does not answer.
+/// When there is no such image, it lacks the version label, or the registry does not answer.
 pub(super) fn release_of_image(client: &Client, digest: &Digest) -> Result<(ReleaseTag, Option<String>)> {
     let labels = labels_of(client, digest)?;
     let version = labels.get(VERSION);

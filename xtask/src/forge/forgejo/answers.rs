@@ -1,4 +1,4 @@
-//! What the API answers, as far as it is read.
+//! The API's answers, as far as they are read.
 
 use anyhow::{Result, ensure};
 use serde::Deserialize;
@@ -73,14 +73,14 @@ impl From<Attachment> for Listed {
 }
 
 impl Release {
-    /// The release as a page of `tag`. The forge finds tags whatever their case, so the name is held against it.
+    /// The release as a page of `tag`. The forge finds tags case-insensitively, so the name is compared.
     pub(super) fn into_page(self, tag: &ReleaseTag) -> Result<PublishedPage> {
         ensure!(
             self.tag_name == tag.to_string(),
             "the forge answered with the release of `{}` for `{tag}`",
             self.tag_name
         );
-        // Pages that people make name a branch, or nothing: then the page says nothing about the commit.
+        // A page that a person made names a branch, or nothing. Such a page says nothing about the commit.
         let commit =
             Commit::parse(&self.target_commitish).or_else(|_no_commit| Commit::parse(&"0".repeat(40)))?;
         let page =

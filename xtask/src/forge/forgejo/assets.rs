@@ -1,4 +1,4 @@
-//! The files of a release: uploads, removals, and what anyone downloads.
+//! The files of a release: uploads, removals, and public downloads.
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 
@@ -8,7 +8,7 @@ use crate::evidence::page::PublishedPage;
 use crate::http::{Authorization, Request, Response, is_redirect, resolve};
 use crate::inputs::version::ReleaseTag;
 
-/// More than any forge needs, and an end to those that lead in a circle.
+/// More redirects than any forge needs; ends a redirect loop.
 const MOST_HOPS: usize = 5;
 
 /// What an administrator may have to change.
@@ -16,7 +16,7 @@ const SETTINGS: &str = "the forge's administrator decides which files a release 
     `ALLOWED_TYPES` and, in Gitea, `FILE_MAX_SIZE` in `[repository.release]` of its `app.ini`";
 
 impl Forgejo {
-    /// Sends the file as it is. A forge takes two files of one name, so it is not sent twice.
+    /// Uploads the file as it is. A forge accepts two files with the same name, so the upload is not repeated.
     pub(super) fn attach(&self, published: &PublishedPage, asset: &Asset) -> Result<()> {
         let Asset { name, bytes } = asset;
         let url = self.url(&format!("releases/{}/assets?name={name}", published.id));
@@ -35,7 +35,7 @@ impl Forgejo {
     pub(super) fn detach(&self, published: &PublishedPage, listed: &Listed) -> Result<()> {
         let url = self.url(&format!("releases/{}/assets/{}", published.id, listed.id));
         let response = self.send(Request::new("DELETE", url))?;
-        // Another run removed it meanwhile.
+        // A 404 means that another run removed it meanwhile.
         ensure!(matches!(response.status, 204 | 404), response.unexpected());
         Ok(())
     }
@@ -46,14 +46,14 @@ impl Forgejo {
         answers.map(|(answer, request)| self.downloaded(request, answer?)).collect()
     }
 
-    /// At the forge's own address, and not at the one that an answer names: so a token goes nowhere else.
+    /// The request goes to the forge's own address, not to one named in an answer, so a token is sent nowhere else.
     fn file_request(&self, tag: &ReleaseTag, name: &str) -> Request {
         let (repository, own) = (&self.config.repository, self.config.forge.to_string());
         let base = self.api.strip_suffix("/api/v1").unwrap_or(&own);
         Request::new("GET", format!("{base}/{repository}/releases/download/{tag}/{name}"))
     }
 
-    /// Anonymously first, as a reader gets it; the files of a draft or of a private repository take a token.
+    /// Asks anonymously first, as a reader would. The files of a draft or of a private repository need the token.
     fn downloaded(&self, request: &Request, response: Response) -> Result<Option<Vec<u8>>> {
         let response = match &self.token {
             Some(token) if matches!(response.status, 401 | 403 | 404) => {
@@ -69,8 +69,8 @@ impl Forgejo {
         }
     }
 
-    /// A forge that keeps files elsewhere answers with an address there: it is asked anonymously, and with TLS, unless the forge
-    /// itself has none.
+    /// A forge that keeps files elsewhere redirects there. The redirect is followed anonymously, and only with TLS,
+    /// unless the forge itself has none.
     fn follow(&self, request: &Request, response: Response) -> Result<Response> {
         let (mut request, mut response) = (request.clone(), response);
         for _ in 0..MOST_HOPS {
@@ -81,7 +81,7 @@ impl Forgejo {
             let location = location.with_context(|| format!("{response} without a `Location`"))?;
             let url = resolve(request.url(), location).with_context(|| format!("{response}"))?;
             let is_safe = url.starts_with("https://") || self.config.forge.is_http();
-            ensure!(is_safe, anyhow!("{response}, and leads to an address without TLS"));
+            ensure!(is_safe, anyhow!("{response}, which redirects to an address without TLS"));
             request = request.elsewhere(url);
             response = self.curl.send(&request)?;
         }

@@ -1,14 +1,14 @@
-//! The names of branches, which a forge or a commit chooses, in addresses that are asked.
+//! Branch names in request addresses. A forge or a commit chooses these names.
 
 use anyhow::{Result, ensure};
 
-/// Longer ones are none that people type.
+/// People do not type longer ones.
 const LONGEST: usize = 200;
 
-/// Whether `name` can stand in an address as it is and be nothing else there.
+/// Whether `name` can be put into an address as it is, without changing the address's meaning.
 ///
 /// # Errors
-/// When it cannot, which git would allow of some names.
+/// When it cannot; git allows such names.
 pub(super) fn check_name(name: &str) -> Result<()> {
     let plain = |word: &str| {
         !word.is_empty()

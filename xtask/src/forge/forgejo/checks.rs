@@ -1,4 +1,4 @@
-//! What the forge must say of a commit, a token and a clock before a release begins.
+//! What the forge must confirm about a commit, a token and the clock before a release begins.
 
 use anyhow::{Context as _, Result, bail, ensure};
 
@@ -10,10 +10,10 @@ use crate::inputs::config::CiStatus;
 use crate::process::problem::Problem;
 use crate::tool::git::Commit;
 
-/// A clock further off than this makes tokens and time stamps worthless.
+/// In seconds. With a larger clock skew, tokens and time stamps are worthless.
 const MOST_CLOCK_SKEW: u64 = 120;
 
-/// A commit with more pages of contexts than this is not one that people look at.
+/// More pages of contexts than people would ever look at.
 const MAX_STATUS_PAGES: usize = 40;
 
 impl Forgejo {
@@ -40,9 +40,9 @@ impl Forgejo {
         Ok(Some(Problem::new("branch", text)))
     }
 
-    /// What the statuses of `commit` come to. All pages are read: the newest come first, so that the context which failed
-    /// before the others is on the last one. Only an empty page is the end: how many there are in one is the server's to
-    /// decide, and the total that Gitea names is wrong.
+    /// CI's result from the statuses of `commit`. All pages are read, because the newest statuses come first and the
+    /// context that failed first is on the last page. Only an empty page marks the end: the server decides how many
+    /// statuses a page has, and the total that Gitea reports is wrong.
     pub(super) fn read_ci_state(&self, commit: &Commit) -> Result<CiState> {
         if self.config.ci_status == CiStatus::Off {
             return Ok(CiState::Green);
@@ -73,8 +73,8 @@ impl Forgejo {
         }))
     }
 
-    /// Whether the forge takes files for its pages at all. Of types and sizes it tells those for issues alone, and it may not tell
-    /// anything: then the upload does.
+    /// Whether the forge accepts files for its pages at all. Its settings for types and sizes are those of issues, and
+    /// it may not answer at all; then the upload shows it.
     pub(super) fn check_attachments(&self) -> Result<Option<Problem>> {
         let response = self.send(Request::new("GET", format!("{}/settings/attachment", self.api)))?;
         if matches!(response.status, 401 | 403 | 404) {

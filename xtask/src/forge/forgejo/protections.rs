@@ -1,6 +1,6 @@
-//! What the forge's own protections leave to everybody who may write: `doctor` names what is missing, and the call that sets
-//! it; `doctor --fix` makes that call. The rules are read as Forgejo and Gitea read them, as far as people write them: a name,
-//! or a pattern with `*`.
+//! What the forge's own protections leave open to everybody with write access. `doctor` names what is missing and the
+//! API call that creates it; `doctor --fix` makes that call. Patterns are read as Forgejo and Gitea read them, as far
+//! as people use them: a name, or a pattern with `*`.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use crate::http::Request;
 use crate::inputs::config::{CiStatus, Config};
 use crate::process::problem::Problem;
 
-/// Tags that a rule must cover to cover every release.
+/// A rule that covers these tags counts as covering every release.
 const TAGS: [&str; 3] = ["v0.1.0", "v10.20.30", "v1.2.3-rc.1"];
 
 /// `GET /repos/{o}/{r}/tag_protections`
@@ -52,14 +52,14 @@ impl Forgejo {
         Ok(found)
     }
 
-    /// Makes `rule`; `maintainers` may push the tags of releases then.
+    /// Creates `rule`; `maintainers` may then push release tags.
     pub(super) fn make_rule(&self, rule: &Rule, maintainers: &[String]) -> Result<()> {
         let response = self.change("POST", path(rule), &body(rule, &self.config, maintainers))?;
         ensure!(response.status == 201, response.unexpected());
         Ok(())
     }
 
-    /// `None` where the token may not ask, or there is none.
+    /// `None` if the token may not ask, or if there is no token.
     fn rules<T: serde::de::DeserializeOwned>(&self, rest: &str) -> Result<Option<Vec<T>>> {
         if self.token.is_none() {
             return Ok(None);
@@ -79,10 +79,10 @@ fn of_tags(rules: &[TagRule], config: &Config, address: &str) -> Protections {
     if let Some(rule) = rules.iter().find(covers) {
         return said(format!("tags by `{}`", rule.name_pattern.escape_debug()));
     }
-    // `/…/` is a regular expression, which is not read here.
+    // `/…/` is a regular expression, which this code does not read.
     if let Some(rule) = rules.iter().find(|rule| rule.name_pattern.starts_with('/')) {
         return said(format!(
-            "tags by the expression `{}`, which is not read here",
+            "tags by the regular expression `{}`, which is not read here",
             rule.name_pattern.escape_debug()
         ));
     }
@@ -96,9 +96,9 @@ fn of_tags(rules: &[TagRule], config: &Config, address: &str) -> Protections {
     )
 }
 
-/// Whether what is released is merged, and not pushed by anybody.
+/// Whether commits reach the released branch only by merging, not by a push from anybody.
 fn of_branch(name: &str, rules: &[BranchRule], config: &Config, address: &str) -> Protections {
-    // A rule of that very name goes before a pattern.
+    // A rule with exactly this name takes precedence over a pattern.
     let exact = rules.iter().find(|rule| rule.rule_name == name);
     let rule = exact.or_else(|| rules.iter().find(|rule| matches(&rule.rule_name, name)));
     match rule {
@@ -110,7 +110,7 @@ fn of_branch(name: &str, rules: &[BranchRule], config: &Config, address: &str) -
             );
             missing(rule, &found, &remedy)
         }
-        // Somebody made that rule: it is for them to change.
+        // Somebody made that rule, so it is theirs to change.
         Some(rule) if rule.enable_push && !rule.enable_push_whitelist => problem(
             &format!(
                 "the rule `{}` lets everybody who may write push to `{name}`",
@@ -138,7 +138,7 @@ fn problem(found: &str, remedy: &str) -> Protections {
     Protections { problems: vec![problem], ..Protections::default() }
 }
 
-/// Where rules of that kind are made, below the repository's address.
+/// The API path, below the repository's address, at which rules of this kind are created.
 fn path(rule: &Rule) -> &'static str {
     match rule {
         Rule::Tags => "tag_protections",
@@ -146,7 +146,7 @@ fn path(rule: &Rule) -> &'static str {
     }
 }
 
-/// What makes `rule`; `maintainers` may push the tags of releases.
+/// The request body that creates `rule`; `maintainers` may push release tags.
 fn body(rule: &Rule, config: &Config, maintainers: &[String]) -> Value {
     let name = match rule {
         Rule::Tags => return json!({ "name_pattern": "v*", "whitelist_usernames": maintainers }),
@@ -160,9 +160,9 @@ fn body(rule: &Rule, config: &Config, maintainers: &[String]) -> Value {
     body
 }
 
-/// The call that makes a rule. The token is on no command line.
+/// The shell command that creates a rule. It puts no token on a command line.
 fn call(address: &str, rule: &Rule, body: &Value) -> String {
-    // No `'` is left that could end the shell's string: as JSON it is the same character.
+    // Escapes every `'`, which could end the shell's string; in JSON it stays the same character.
     let body = body.to_string().replace('\'', "\\u0027");
     format!(
         "`printf 'Authorization: token %s' \"$FORGEJO_TOKEN\" | curl --fail --header @- \
@@ -171,8 +171,8 @@ fn call(address: &str, rule: &Rule, body: &Value) -> String {
     )
 }
 
-/// Whether the pattern covers `name`: `*` is any text without `/`, `**` any. Read from the left with every place of `name`
-/// that its beginning may reach, so that no pattern takes longer than its length.
+/// Whether the pattern covers `name`. `*` is any text without `/`, `**` is any text. Reads the pattern from the left
+/// and keeps every position in `name` that can be reached, so the time is bounded by the pattern's length.
 fn matches(pattern: &str, name: &str) -> bool {
     let places = || name.char_indices().map(|(at, _)| at).chain([name.len()]);
     let (mut rest, mut reached) = (pattern, BTreeSet::from([0]));
@@ -233,7 +233,7 @@ mod tests {
         for (patterns, expected) in [
             (&["v*"][..], "tags by `v*`"),
             (&["x", "*"], "tags by `*`"),
-            (&["/^v[0-9]/"], "tags by the expression"),
+            (&["/^v[0-9]/"], "tags by the regular expression"),
             (&[], "problem: everybody who may write"),
             (&["v1.*"], "problem: everybody who may write"),
             (&["v*.*.3"], "problem: everybody who may write"),

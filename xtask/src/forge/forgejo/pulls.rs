@@ -1,5 +1,5 @@
-//! The pull requests by which the commits of a range came. Nothing depends on them: what they cost is bounded, and an answer
-//! that is not whole counts for nothing.
+//! The pull requests that brought the commits of a range. Nothing depends on them, so their cost is bounded, and an
+//! incomplete answer counts as none.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -15,13 +15,13 @@ use crate::process::Runner;
 use crate::process::time::parse_rfc3339;
 use crate::tool::git::Commit;
 
-/// For all questions together.
+/// For all requests together.
 pub const BUDGET: Duration = Duration::from_secs(5);
 
-/// Beyond so many answers, older ones are not asked for.
+/// After this many pages, older pull requests are not asked for.
 const MOST_PAGES: usize = 20;
 
-/// One below the least number with ten digits: no forge has so many.
+/// One below the smallest number with ten digits; no forge has that many.
 const GREATEST_NUMBER: u32 = 999_999_999;
 
 /// `GET /repos/{o}/{r}/pulls`
@@ -29,7 +29,8 @@ const GREATEST_NUMBER: u32 = 999_999_999;
 struct Pull {
     number: u32,
     merged: bool,
-    /// Of the default branch: a merge, or the last commit of a squash or rebase. Gitea has it before the merge as well.
+    /// A commit on the default branch: the merge, or the last commit of a squash or rebase. Gitea sets it before the
+    /// merge as well.
     merge_commit_sha: Option<String>,
     head: Head,
     /// RFC 3339.
@@ -41,11 +42,11 @@ struct Head {
     sha: String,
 }
 
-/// Asks the forge of `config`, as anyone may, which merged pull requests brought `commits`, none of which came before `since`,
-/// in seconds since 1970.
+/// Asks the forge of `config` anonymously which merged pull requests brought `commits`. None of these came before
+/// `since`, in seconds since 1970.
 ///
 /// # Errors
-/// When a whole answer did not come within `budget`, or has another form.
+/// When a complete answer did not arrive within `budget`, or has another format.
 pub fn pulls(
     runner: &Runner,
     config: &Config,
@@ -66,7 +67,7 @@ pub fn pulls(
     })
 }
 
-/// `ask` gives the pages, which are counted from one, those first that changed last.
+/// `ask` returns a page by its number, counted from 1; the most recently updated pull requests come first.
 fn read(
     commits: &BTreeSet<&str>,
     since: u64,
@@ -117,7 +118,7 @@ mod tests {
         serde_json::from_value(value).unwrap()
     }
 
-    /// What is found for the commits `a` to `d`, and how many pages were asked for.
+    /// The results for the commits `a` to `d`, and how many pages were asked for.
     fn found(pages: Vec<Vec<Pull>>, since: u64) -> (Vec<Option<u32>>, usize) {
         let (ids, mut pages, mut asked) = (["a", "b", "c", "d"].map(id), pages.into_iter(), 0);
         let pulls = read(&ids.iter().map(String::as_str).collect(), since, |page| {

@@ -12,7 +12,7 @@ use crate::inputs::version::ReleaseTag;
 use crate::process::problem::Problem;
 use crate::tool::git::Commit;
 
-/// A forge that lists more than this is not listing one repository's releases.
+/// More pages than one repository's releases can fill.
 const MOST_PAGES: usize = 200;
 
 impl Read for Forgejo {
@@ -91,7 +91,7 @@ impl Read for Forgejo {
             if listed.is_empty() {
                 return Ok(pages);
             }
-            // Other tags may have releases as well: they are ignored here.
+            // Other tags may have releases as well; they are ignored here.
             for release in listed {
                 if let Ok(tag) = release.tag_name.parse() {
                     pages.push(release.into_page(&tag)?);

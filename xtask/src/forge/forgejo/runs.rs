@@ -1,4 +1,4 @@
-//! What a forge has on record of a run of its Actions. Forgejo and Gitea tell it under one address and in fields of their own
+//! A forge's record of an Actions run. Forgejo and Gitea serve it at the same address but in different fields
 //! (docs/facts.md#runs-by-the-api).
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -58,14 +58,14 @@ impl Forgejo {
                 ensure!(answer.id == id, "{response} with the run {}, and {id} was asked for", answer.id);
                 answer.record().with_context(|| format!("{response}: reading it")).map(RunSaid::Recorded)
             }
-            // A forge that does not know the question says the same as one that has no such run.
+            // A forge without this API answers the same as one that has no such run.
             404 => of_missing(&response, &ask("?limit=1")?),
             _ => untold(&response),
         }
     }
 }
 
-/// What a 404 means: where the forge lists runs, it has none of that id.
+/// What a 404 means: if the forge lists runs, it has none with that id.
 fn of_missing(response: &Response, listed: &Response) -> Result<RunSaid> {
     match listed.status {
         200 => Ok(RunSaid::Missing),
@@ -74,7 +74,7 @@ fn of_missing(response: &Response, listed: &Response) -> Result<RunSaid> {
     }
 }
 
-/// What is no answer to the question, and none that may come later.
+/// [`RunSaid::Untold`] for a status that refuses the question for good; an error for any other status.
 fn untold(response: &Response) -> Result<RunSaid> {
     match response.status {
         401 | 403 | 405 | 410 | 501 => Ok(RunSaid::Untold(response.to_string())),

@@ -1,15 +1,15 @@
-//! Whether a commit's state on the forge allows its release: a pure decision over the newest status of each context.
+//! Whether a commit's state on the forge allows its release: a pure decision from the newest status of each context.
 
 use serde::Deserialize;
 
 use crate::forge::CiState;
 use crate::inputs::run::Run;
 
-/// The release's own workflow, by the `name:` that this repository gives it: its state says nothing about the commit, and
-/// while it runs it is pending. Both forges write contexts as `<name> / <job> (<event>)`.
+/// The release's own workflow, by the `name:` that this repository gives it. Its state says nothing about the commit,
+/// and is pending while it runs. Both forges write contexts as `<name> / <job> (<event>)`.
 const RELEASE_WORKFLOW: &str = "release";
 
-/// `GET /repos/{o}/{r}/commits/{sha}/status`: a page of the newest status of each context.
+/// `GET /repos/{o}/{r}/commits/{sha}/status`: a page with the newest status of each context.
 #[derive(Deserialize)]
 pub(super) struct Combined {
     pub(super) statuses: Option<Vec<Status>>,
@@ -22,7 +22,7 @@ pub(super) struct Status {
     context: String,
 }
 
-/// The name of the workflow that runs now, where it has another one than this repository gives it.
+/// The name of the running workflow, if it differs from the one that this repository uses.
 #[derive(Default)]
 pub(super) struct OwnRun {
     workflow: Option<String>,
@@ -39,8 +39,8 @@ impl OwnRun {
     }
 }
 
-/// What the statuses of a commit come to. `required` names the contexts that must be there and green; where it is empty,
-/// there must be one at least, and all must be. A skipped one says nothing (Gitea has that state).
+/// The result from a commit's statuses. `required` names the contexts that must exist and be green. If it is empty,
+/// there must be at least one context, and all must be green. A skipped one does not count (Gitea has that state).
 pub(super) fn judge(statuses: &[Status], required: &[String], own_run: &OwnRun) -> CiState {
     const REMEDY: &str =
         "fix it, then run the release again; `ci-status = \"off\"` in `Cargo.toml` lifts the rule";

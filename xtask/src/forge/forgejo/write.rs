@@ -1,4 +1,4 @@
-//! What a release does on a forge, and what it asks before that with its token.
+//! What a release does on a forge, and what it asks first with its token.
 
 use std::thread;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::process::failure::is_transient;
 use crate::process::problem::Problem;
 use crate::tool::git::Commit;
 
-/// The page's API answers 422 while the server still takes in the first push to a repository.
+/// The page API answers 422 while the server still processes the first push to a repository.
 const SETTLING: [Duration; 5] = [
     Duration::from_millis(100),
     Duration::from_millis(200),
@@ -87,15 +87,15 @@ impl Write for Forgejo {
                     409 | 422 | 500..=599 => response.unexpected(),
                     _ => return Err(response.unexpected()),
                 },
-                // Once: each time may take as long as a request may.
+                // Only once, because each attempt may take its full timeout.
                 Err(lost) if !is_lost => {
                     is_lost = true;
                     lost
                 }
                 Err(lost) => return Err(lost),
             };
-            // Another run made it meanwhile, or the forge made it although its answer was an error or got lost: what is there
-            // decides. A tag has at most one page, so a second `POST` is refused.
+            // Another run made the page meanwhile, or the forge made it although its answer was an error or was lost:
+            // what exists now decides. A tag has at most one page, so a second `POST` is refused.
             if let Some(found) = self.page(&page.tag)? {
                 return Ok(found);
             }
@@ -132,8 +132,8 @@ impl Write for Forgejo {
         if self.shows_as_latest(highest)? {
             return Ok(false);
         }
-        // The forge shows the page with the newest date, which after a backport is the wrong one. Hiding and showing
-        // a page stamps it anew (docs/facts.md#latest-page); nothing else about it changes.
+        // The forge shows the page with the newest date, which is the wrong one after a backport. Hiding and showing a
+        // page gives it a new date (docs/facts.md#latest-page); nothing else about it changes.
         let Some(page) = self.page(highest)? else { return Ok(false) };
         if !page.draft {
             self.patch(page.id, &json!({ "draft": true }))?;

@@ -1,4 +1,4 @@
-//! The rules held against every combination of facts, and the documentation against the rules.
+//! Checks the rules against every combination of facts, and the documentation against the rules.
 
 use std::fmt::Write as _;
 
@@ -36,7 +36,7 @@ fn reachable() -> Vec<Facts> {
 
 fn is_reachable(facts: &Facts) -> bool {
     let image = [facts.signature, facts.provenance, facts.sbom];
-    // What is behind a version tag is asked only where there is one, and then each question has an answer, unless
+    // What the version tag names is asked about only if the tag exists. Then each question has an answer, unless
     // something else is known to be wrong.
     match facts.version_tag {
         NotAsked => false,

@@ -1,4 +1,4 @@
-//! What preflight looks at about base images: that they are there, for every platform, and are what the Dockerfile says.
+//! The preflight checks of base images: they exist, for every platform, and are what the Dockerfile says.
 
 use anyhow::{Context as _, Result};
 
@@ -11,7 +11,8 @@ use crate::release::preflight::Found;
 use crate::release::target::Target;
 use crate::release::{Session, Tools};
 
-/// A base image from elsewhere is for trying out: what is published for others must be made of what the Dockerfile says.
+/// Stand-ins for base images are only for trying things out: what is published must be made of what the Dockerfile
+/// says.
 pub(super) fn stand_ins(target: &Target) -> Result<Found> {
     let mut problems = Vec::new();
     for stand_in in &target.stand_ins {
@@ -27,7 +28,7 @@ pub(super) fn stand_ins(target: &Target) -> Result<Found> {
     Ok((Vec::new(), problems))
 }
 
-/// What the Dockerfile pins must be there, for every platform that is built.
+/// The base images that the Dockerfile pins must exist, for every platform that is built.
 pub(super) fn base_images(
     session: &Session<'_>,
     tools: &Tools<'_>,
@@ -46,12 +47,12 @@ pub(super) fn base_images(
     Ok((Vec::new(), problems))
 }
 
-/// The platforms that an index lacks.
+/// A problem for each platform that an index lacks.
 fn without_platform(config: &Config, reference: &str, manifest: &str) -> Result<Vec<Problem>> {
     let index = index::platforms(manifest.as_bytes()).with_context(|| {
         format!("`{reference}` is not an index of several platforms; pin the digest of the index")
     })?;
-    // `linux/arm64/v8` is what some publishers call `linux/arm64`.
+    // Some publishers call `linux/arm64` `linux/arm64/v8`.
     let has = |wanted: &Platform| {
         index.iter().any(|(platform, _)| {
             *platform == wanted.to_string() || platform.starts_with(&format!("{wanted}/"))
@@ -66,8 +67,8 @@ fn without_platform(config: &Config, reference: &str, manifest: &str) -> Result<
     Ok(lacking.collect())
 }
 
-/// An image that its own registry does not show may be known to the builder: from a mirror, or from a build before this
-/// one. What the builder can begin with is good enough.
+/// The builder may have an image that its own registry does not show: from a mirror, or from an earlier build. It is
+/// enough that the builder can start from it.
 fn by_builder(
     session: &Session<'_>,
     tools: &Tools<'_>,
@@ -82,7 +83,7 @@ fn by_builder(
         return Ok(Vec::new());
     };
     let text = format!(
-        "`{reference}` cannot be had: asked for directly, {unasked:#}; by the builder, {error:#}; if it needs a login, name \
+        "`{reference}` cannot be read: directly, {unasked:#}; by the builder, {error:#}; if it needs a login, name \
          its registry in `registries` in `Cargo.toml`"
     );
     Ok(vec![Problem::new("base image", text)])

@@ -1,4 +1,4 @@
-//! What preflight looks at: each a function of its own, read-only.
+//! The preflight checks: one function each, read-only.
 
 use std::net::Ipv4Addr;
 
@@ -16,15 +16,15 @@ use crate::release::{Session, Tools};
 use crate::tool::cosign::Generation;
 use crate::tool::docker::START_ENGINE;
 
-/// The oldest buildx and engine that the recipe was tried with.
+/// The oldest buildx and engine that the build recipe was tried with.
 const OLDEST_BUILDX: (u64, u64) = (0, 13);
 const OLDEST_ENGINE: (u64, u64) = (26, 0);
 
-/// What decides which program runs, from the top of a repository.
+/// The files that decide which program runs, from the top of a repository.
 const DECIDES_TOOL: [&str; 6] =
     ["xtask", "Cargo.toml", CARGO_LOCK, ".cargo", "rust-toolchain.toml", "rust-toolchain"];
 
-/// What does not depend on what is released.
+/// The checks that do not depend on what is released.
 pub(crate) fn of_machine<'a>(
     session: &'a Session<'_>,
     tools: &'a Tools<'_>,
@@ -40,7 +40,7 @@ pub(crate) fn of_machine<'a>(
     ]
 }
 
-/// What depends on the commit.
+/// The checks that depend on the commit.
 pub(crate) fn of_commit<'a>(
     session: &'a Session<'_>,
     tools: &'a Tools<'_>,
@@ -53,8 +53,8 @@ pub(crate) fn of_commit<'a>(
     ]
 }
 
-/// Which xtask runs, so that a provenance says it even where a newer one finishes an older tag: the one that HEAD pins, or
-/// HEAD's own.
+/// The source of the running xtask: the pin at HEAD, or HEAD itself. The provenance records it, also when a newer xtask
+/// finishes an older tag.
 pub(crate) fn own_source(session: &Session<'_>) -> Result<ToolSource> {
     let head = session.git.peel("HEAD")?.context("HEAD has no commit")?;
     let is_modified = session.git.differs(&head, &DECIDES_TOOL)? || session.git.adds_to(&DECIDES_TOOL)?;
@@ -67,7 +67,7 @@ pub(crate) fn own_source(session: &Session<'_>) -> Result<ToolSource> {
     Ok(ToolSource { url, commit, is_modified })
 }
 
-/// The same as a version.
+/// The same, in the form of a version.
 pub(crate) fn own_version(ToolSource { commit, is_modified, .. }: &ToolSource) -> (String, String) {
     let dirty = if *is_modified { ".dirty" } else { "" };
     (XTASK.to_owned(), format!("{}+{}{dirty}", env!("CARGO_PKG_VERSION"), commit.short()))
@@ -107,16 +107,17 @@ fn docker(session: &Session<'_>, tools: &Tools<'_>, target: &Target) -> Result<F
     Ok((vec![("docker", engine.version), ("docker-buildx", buildx)], problems))
 }
 
-/// What goes into an image is promised by what the builder denies, so it has to deny something first.
+/// The builder's denial of other sources is what guarantees the content of an image, so first check that it denies
+/// anything.
 fn denies_sources(session: &Session<'_>, tools: &Tools<'_>) -> Result<Found> {
     tools.docker.check_denial(&session.config.builder).context(
-        "the builder does not keep to a source policy, so nothing would hold the build to what the commit pins; use \
+        "the builder does not enforce a source policy, so nothing would restrict the build to what the commit pins; use \
          BuildKit 0.13 or newer, with buildx 0.13 or newer",
     )?;
     Ok((Vec::new(), Vec::new()))
 }
 
-/// Whether `registry` is one of those that an engine speaks to without TLS: by its name, or in a network such as
+/// Whether `registry` is among those that the engine reaches without TLS: by name, or in a network such as
 /// `10.0.0.0/8`.
 fn speaks_http(insecure: &[String], registry: &str) -> bool {
     let host = registry.rsplit_once(':').map_or(registry, |(host, _)| host);
@@ -140,7 +141,7 @@ fn build_secrets(session: &Session<'_>) -> Result<Found> {
     Ok((Vec::new(), missing.into_iter().collect()))
 }
 
-/// Its digest comes first: one that is not listed is not started at all.
+/// The digest is checked first: a cosign that is not listed is never started.
 fn cosign(tools: &Tools<'_>) -> Result<Found> {
     let digest = tools.cosign.program().digest()?;
     let generation = match tools.cosign.generation()? {
@@ -151,9 +152,9 @@ fn cosign(tools: &Tools<'_>) -> Result<Found> {
     Ok((vec![("cosign", version)], Vec::new()))
 }
 
-/// The secret key must be the one whose public half the repository shows, at the released commit.
+/// The secret key must match the public key in the repository at the released commit.
 fn key(tools: &Tools<'_>, target: &Target, inputs: &Inputs) -> Result<Found> {
-    // What is wrong with cosign itself is said by its own check.
+    // Problems with cosign itself are reported by its own check.
     if tools.cosign.program().digest().is_err() || tools.cosign.generation().is_err() {
         return Ok(Found::default());
     }

@@ -1,4 +1,4 @@
-//! CI's word on the commit. What is not decided yet is waited for: a tag is often pushed right after the commit, and a
+//! CI's result for the commit. A pending result is waited for: a tag is often pushed right after its commit, and a
 //! workflow that runs on every push starts again for the tag.
 
 use std::sync::OnceLock;
@@ -13,16 +13,16 @@ use crate::process::problem::Problem;
 use crate::release::Session;
 use crate::release::target::Target;
 
-/// Between two questions; the first pauses are shorter.
+/// The pause between two questions; the first pauses are shorter.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 
-/// What was seen when all checks looked.
+/// What was seen when all checks ran.
 #[derive(Default)]
 pub(super) struct Gate(OnceLock<CiState>);
 
 impl Gate {
-    /// Looks once; what is pending is no problem yet.
+    /// Looks once; a pending result is not a problem yet.
     ///
     /// # Errors
     /// When the forge cannot be asked.
@@ -36,7 +36,7 @@ impl Gate {
     /// Waits until nothing is pending, at most `timeouts.ci`.
     ///
     /// # Errors
-    /// When the forge cannot be asked, or a signal stops it.
+    /// When the forge cannot be asked, or a signal interrupts it.
     pub(super) fn wait(
         &self,
         session: &Session<'_>,
@@ -77,7 +77,7 @@ fn problem(state: &CiState) -> Option<Problem> {
 fn timed_out(names: &[String], limit: Duration) -> Problem {
     let text = format!(
         "`{}` did not finish within {} s; run the release again when it has, or raise `timeouts.ci` in `Cargo.toml`. \
-         Where one runner runs all jobs, it cannot finish while this job waits for it",
+         If one runner runs all jobs, it cannot finish while this job waits for it",
         names.join("`, `"),
         limit.as_secs()
     );

@@ -1,5 +1,6 @@
-//! What the forge's default branch decides about the tag: the gates of the tagged commit must be the ones there, and where it
-//! asks for a signature, the tag must have one. The right to push a branch and tag it is no right to decide what a release needs.
+//! What the forge's default branch requires of the tag. The tagged commit must have the same gates as that branch; if
+//! the branch requires signed tags, the tag must be signed. The right to push a branch and tag it does not include
+//! deciding what a release needs.
 
 use anyhow::{Context as _, Result};
 
@@ -13,12 +14,12 @@ use crate::release::preflight::{Found, keys};
 use crate::release::target::Target;
 use crate::release::{Context, Session};
 
-/// Each gate that the commit has set otherwise, and what is wrong with the tag. A rehearsal has no forge, and keeps to the
-/// commit's gates.
+/// Each gate that the commit sets differently, and what is wrong with the tag. A rehearsal has no forge, so the
+/// commit's own gates apply.
 pub(super) fn look(context: &Context<'_>) -> Result<Found> {
     let Context { session, target, release, .. } = context;
     let source = release.source;
-    let doing = "the tag could not be held against the forge's default branch";
+    let doing = "the tag could not be compared with the forge's default branch";
     let Some(default) = DefaultBranch::read(&*target.forge, session.git).context(doing)? else {
         return Ok(Found::default());
     };
@@ -43,7 +44,8 @@ fn problem(
     Problem::new("gates", text)
 }
 
-/// Why the tag is not one that a listed signer has signed, where it is not. The forge must have the very object.
+/// Why the tag does not count as signed by a listed signer, if it does not. The forge must have the very same tag
+/// object.
 fn unsigned(
     session: &Session<'_>,
     target: &Target,

@@ -1,5 +1,5 @@
-//! Whether the history of keys on the forge's default branch names the commit's key for the released version: `verify` holds
-//! the release against it for ever.
+//! Whether the history of keys on the forge's default branch names the commit's key for the released version. `verify`
+//! will always check the release against that history.
 
 use anyhow::{Context as _, Result};
 
@@ -10,7 +10,7 @@ use crate::inputs::keys::{HISTORY, Keys, PublicKey};
 use crate::inputs::version::ReleaseTag;
 use crate::release::Context;
 
-/// What is wrong, where something is. What is wrong with the commit's key itself is said by its own check.
+/// What is wrong, if anything. Problems with the commit's key itself are reported by its own check.
 pub(super) fn wrong(context: &Context<'_>, default: &DefaultBranch) -> Result<Option<String>> {
     let Context { session, tools, target, release, .. } = context;
     let key = release.inputs.public_key.as_deref().and_then(|pem| PublicKey::parse(pem).ok());
@@ -29,7 +29,7 @@ pub(super) fn wrong(context: &Context<'_>, default: &DefaultBranch) -> Result<Op
     if let Some(why) = not_named(&keys, release.tag(), &key) {
         return Ok(Some(format!("{place}, {why}")));
     }
-    // A cosign that is not the listed one is named by its own check, and is not started.
+    // A cosign that is not listed is reported by its own check, and is not started.
     if tools.cosign.program().digest().is_err() {
         return Ok(None);
     }
@@ -48,7 +48,7 @@ pub(super) fn wrong(context: &Context<'_>, default: &DefaultBranch) -> Result<Op
     Ok(None)
 }
 
-/// Why `key` does not sign `tag`, where it does not.
+/// Why `key` may not sign `tag`, if it may not.
 fn not_named(keys: &Keys, tag: &ReleaseTag, key: &PublicKey) -> Option<String> {
     let fingerprint = key.fingerprint();
     let named = keys.of_version(tag);

@@ -1,5 +1,4 @@
-//! One platform's image, in a network of its own: what stands beside it is started, then the service, which is asked and
-//! stopped.
+//! One platform's image, in a network of its own: starts the companions, then the service, queries it and stops it.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -16,26 +15,27 @@ use super::image::Image;
 use super::probe::{self, Answers};
 use super::{report, runs};
 
-/// Between two tries of a command in a container that is still starting.
+/// The pause between two tries of a command in a container that is still starting.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// How long a service is asked from beside it before somebody looks whether it still runs.
+/// How long the service is queried from beside it before a check that it still runs.
 const GLANCE: Duration = Duration::from_secs(5);
 
-/// How long docker and the start of node may take beside what is waited for.
+/// Extra time for docker and the start of node.
 const DOCKER: Duration = Duration::from_secs(30);
 
-/// What is tried, and how.
+/// What to try, and how.
 pub(super) struct Attempt<'a, 'r> {
     pub(super) context: &'a Context<'r>,
     pub(super) image: &'a Image,
-    /// How many times longer everything may take.
+    /// The factor by which every time limit grows.
     pub(super) factor: u32,
-    /// The image whose node asks the service, from beside it; without one it is the service's own, in its container.
+    /// The image whose node queries the service from beside it. Without one, the node in the service's own container
+    /// does.
     pub(super) asker: Option<&'a Image>,
 }
 
-/// The containers of an attempt; they end with it.
+/// The containers of an attempt. They are removed when this is dropped.
 #[derive(Default)]
 pub(super) struct Containers<'a> {
     pub(super) companions: Vec<(&'a Companion, Container<'a>)>,
@@ -43,10 +43,10 @@ pub(super) struct Containers<'a> {
 }
 
 impl<'a> Attempt<'a, '_> {
-    /// Starts, asks and stops.
+    /// Starts, queries and stops the service.
     ///
     /// # Errors
-    /// When it does not do what it should, with all that helps to find out why.
+    /// When the service does not do what it should, with everything that helps to find out why.
     pub(super) fn run(&self, network: &Network<'_>) -> Result<()> {
         let mut containers = Containers::default();
         let tried = self.start_companions(&mut containers, network).and_then(|()| {
@@ -91,7 +91,7 @@ impl<'a> Attempt<'a, '_> {
         Ok(())
     }
 
-    /// Over the service's network, until it is healthy or its time is over.
+    /// Queries the service over its network until it is healthy or the time is up.
     fn ask(&self, http: &Http<'_>, service: &Container<'_>, network: &Network<'_>) -> Result<()> {
         let asked = match self.asker {
             Some(asker) => self.ask_from_beside(asker, http, service, network),
@@ -106,16 +106,18 @@ impl<'a> Attempt<'a, '_> {
         })
     }
 
-    /// By the node in the service's container: a service that ends takes what asks it along, which is then seen at once.
+    /// Queries with the node in the service's container: if the service ends, the query ends with it, and the failure
+    /// shows at once.
     fn ask_from_within(&self, http: &Http<'_>, service: &Container<'_>) -> Result<Answers> {
         let question = probe::question(http, self.patience());
         let command = [self.image.node(), "-e", probe::PROGRAM, &question];
-        // What an image's `NODE_OPTIONS` loads is for the service alone.
+        // What an image's `NODE_OPTIONS` loads is meant for the service only.
         let output = service.exec(&["NODE_OPTIONS="], &command, self.patience() + DOCKER);
         self.answers(&output.context("asking the service")?)
     }
 
-    /// By a node in a container of its own. It does not end with the service, so now and then that is looked at.
+    /// Queries with a node in a container of its own. That container does not end with the service, so now and then a
+    /// check looks whether the service still runs.
     fn ask_from_beside(
         &self,
         asker: &Image,
@@ -146,7 +148,7 @@ impl<'a> Attempt<'a, '_> {
     fn no_probe(&self, output: &Output) -> anyhow::Error {
         let node = self.image.node();
         match output.status.code() {
-            // docker's, for a program that is not there.
+            // docker's exit codes for a program that does not exist.
             Some(126 | 127) => anyhow!(
                 "the image has no `{node}`, which asks the service; for a service without node set `smoke.command` in \
                  place of `port` and `health`"

@@ -1,4 +1,5 @@
-//! One platform's image as its config has it, read from the registry: where its node is, and what a failure names.
+//! One platform's image as described by its config, read from the registry: where its node is, and what a failure
+//! names.
 
 use std::collections::BTreeMap;
 
@@ -16,9 +17,9 @@ use crate::release::build::Candidate;
 pub(super) struct Image {
     /// Such as `linux/arm64`.
     pub(super) platform: String,
-    /// `registry/path@sha256:…` of its manifest.
+    /// `registry/path@sha256:…` of the image's manifest.
     pub(super) reference: String,
-    /// What it is run with.
+    /// The configuration that it runs with.
     pub(super) config: RunConfig,
 }
 
@@ -27,7 +28,7 @@ struct Config {
     config: RunConfig,
 }
 
-/// The OCI image specification's `config`, as far as it is needed here.
+/// The part of the OCI image specification's `config` that is needed here.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub(super) struct RunConfig {
@@ -39,7 +40,7 @@ pub(super) struct RunConfig {
     pub(super) labels: Option<BTreeMap<String, String>>,
 }
 
-/// Every platform's image of what was built.
+/// The image of every platform in the candidate.
 ///
 /// # Errors
 /// When the registry does not have them.
@@ -70,12 +71,13 @@ fn fetch(registry: &Client, wanted: &[Wanted]) -> Result<Vec<Vec<u8>>> {
 }
 
 impl Image {
-    /// Where the image has node: as its own command names it, else where images without a shell have it, else on its PATH.
+    /// The path of node in the image: as the image's own command names it, else where images without a shell have it,
+    /// else found on its PATH.
     pub(super) fn node(&self) -> &str {
         node(&self.config)
     }
 
-    /// For a service without a version path: the labels name this release.
+    /// For a service without a version path: the labels must name this release.
     ///
     /// # Errors
     /// When they do not.
@@ -97,7 +99,7 @@ impl Image {
 }
 
 fn node(config: &RunConfig) -> &str {
-    /// Where distroless images have it, on no PATH.
+    /// Where distroless images have node; it is on no PATH there.
     const DISTROLESS: &str = "/nodejs/bin";
     let is_node = |word: &&String| matches!(word.rsplit('/').next(), Some("node" | "nodejs"));
     let mut words = [&config.entrypoint, &config.cmd].into_iter().flatten().flatten();

@@ -1,5 +1,5 @@
-//! What asks the service: a small program that the node of its own image runs, by the service's name in the network. So it
-//! needs no port of the engine's machine, and no curl or shell in the image.
+//! The program that queries the service: the node of the service's own image runs it, and it reaches the service by
+//! name in the network. So it needs no port on the engine's machine, and no curl or shell in the image.
 
 use std::time::Duration;
 
@@ -13,10 +13,10 @@ use crate::inputs::source::Source;
 /// The program.
 pub(super) const PROGRAM: &str = include_str!("probe.js");
 
-/// More than the start of an answer that is no version says nothing to a person.
+/// The start of a wrong answer that is shown, in characters. More would not help a reader.
 const SHOWN: usize = 200;
 
-/// What the program printed.
+/// The program's output.
 #[derive(Deserialize)]
 pub(super) struct Answers {
     health: Answer,
@@ -25,12 +25,12 @@ pub(super) struct Answers {
 
 impl Answers {
     /// # Errors
-    /// When it printed something else.
+    /// When the program printed something else.
     pub(super) fn parse(printed: &str) -> Result<Self> {
         serde_json::from_str(printed.trim()).context("reading what the probe of the service printed")
     }
 
-    /// Whether the service has said that it is up.
+    /// Whether the service reported that it is up.
     pub(super) fn is_healthy(&self) -> bool {
         self.health.status == Some(200)
     }
@@ -44,7 +44,7 @@ struct Answer {
     error: Option<String>,
 }
 
-/// The version path's answer; a service may say more.
+/// The answer of the version path. A service may add other fields.
 #[derive(Deserialize)]
 struct Version {
     version: String,
@@ -59,10 +59,10 @@ pub(super) fn question(http: &Http<'_>, patience: Duration) -> String {
         .to_string()
 }
 
-/// Judges what was answered.
+/// Judges the answers.
 ///
 /// # Errors
-/// When the service did not become healthy, or says that it is something else.
+/// When the service did not become healthy, or reports another version or commit.
 pub(super) fn judge(answers: &Answers, http: &Http<'_>, patience: Duration, source: &Source) -> Result<()> {
     let Answers { health, version } = answers;
     ensure!(
@@ -103,7 +103,7 @@ impl Answer {
     }
 }
 
-/// The start of what a service says, without what a terminal would obey.
+/// The start of the service's answer, without characters that a terminal would act on.
 fn shown(text: &str) -> String {
     let plain = |c: char| if c.is_control() { ' ' } else { c };
     let start: String = text.chars().take(SHOWN).map(plain).collect();

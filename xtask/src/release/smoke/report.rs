@@ -1,4 +1,5 @@
-//! What helps to find out why an image does not do what it should: what was set, its log, and the commands to try it by hand.
+//! What helps to find out why an image does not do what it should: its settings, its log, and the commands to try it by
+//! hand.
 
 use std::ffi::OsStr;
 
@@ -11,10 +12,10 @@ use crate::tool::docker::Container;
 
 use super::attempt::{Attempt, Containers};
 
-/// The network of the commands that are tried by hand.
+/// The network in the commands to try by hand.
 const BY_HAND: &str = "smoke";
 
-/// `error` with all that helps; what a signal ended, or a rule, says enough.
+/// `error` with everything that helps. An error from a signal or from a rule is returned as it is.
 pub(super) fn explain(attempt: &Attempt<'_, '_>, error: Error, containers: &Containers<'_>) -> Error {
     let is_final =
         |cause: &(dyn std::error::Error + 'static)| cause.is::<Interrupted>() || cause.is::<Refusal>();
@@ -38,7 +39,7 @@ fn log(who: &str, container: &Container<'_>) -> String {
     }
 }
 
-/// What the service was run with, in words.
+/// The settings that the service ran with, in words.
 fn set(attempt: &Attempt<'_, '_>) -> String {
     let (run, config) = (attempt.service(BY_HAND), &attempt.image.config);
     let list =

@@ -1,4 +1,4 @@
-//! The containers of an attempt: the service, what stands beside it, and what asks it.
+//! The containers of an attempt: the service, its companions, and the one that queries it.
 
 use crate::inputs::config::{ALIAS, Companion};
 use crate::release::Context;
@@ -21,7 +21,7 @@ impl Attempt<'_, '_> {
         }
     }
 
-    /// A companion keeps its capabilities and its root: images of databases change their user as they start.
+    /// A companion keeps its capabilities and a writable root: database images change their user as they start.
     pub(super) fn companion(&self, companion: &Companion, network: &str) -> Run {
         Run {
             image: companion.image.clone(),
@@ -37,7 +37,7 @@ impl Attempt<'_, '_> {
     }
 }
 
-/// The node of an image, as strictly as the service is run, but for what its `NODE_OPTIONS` loads.
+/// The node of an image, run as strictly as the service, but without what its `NODE_OPTIONS` loads.
 pub(super) fn node(
     context: &Context<'_>,
     image: &Image,
@@ -53,7 +53,7 @@ pub(super) fn node(
     }
 }
 
-/// An image alone, with nothing that it may write to and within the bounds of the configuration.
+/// The bare image: it can write to nothing, and runs within the limits of the configuration.
 fn strictly(context: &Context<'_>, image: &Image) -> Run {
     let smoke = &context.session.config.smoke;
     Run {

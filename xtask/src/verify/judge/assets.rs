@@ -1,5 +1,5 @@
-//! The claim that the page has the release's evidence as files: byte for byte what is attached in the registry, with digests that
-//! the key signed.
+//! The claim that the page has the release's evidence as files: byte for byte what is attached in the registry, with
+//! digests that the key signed.
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde::Deserialize;
@@ -17,17 +17,17 @@ use super::image::build_type;
 use crate::verify::claim::{Claim, Seen, Unseen, Verdict};
 use crate::verify::observe::{AssetsSeen, ImageSeen};
 
-/// What is attested of the released image, which says what files its page has.
+/// What is attested about the released image. It determines which files the page must have.
 pub struct Due {
-    /// Of its provenance.
+    /// The build type of its provenance.
     pub build_type: BuildType,
-    /// The digest of each envelope, and what it is marked as; `None` where that is nothing of ours.
+    /// The digest of each envelope, and the kind that it is marked as; `None` if it is none of ours.
     pub envelopes: Vec<(Option<Attested>, Digest)>,
-    /// What a bundle says of the key.
+    /// The key hint that bundles carry.
     pub hint: Hint,
 }
 
-/// What is attested of `image`, where its `claims` about that hold.
+/// What is attested about `image`, if the `claims` about the attestations hold.
 pub(in crate::verify) fn attested(
     image: &Digest,
     seen: &ImageSeen,

@@ -1,4 +1,4 @@
-//! The claim that nothing is attached to an image, in either format, but what its release attached.
+//! The claim that, in either format, only what its release attached is attached to an image.
 
 use anyhow::{Result, ensure};
 
@@ -12,17 +12,18 @@ use crate::verify::observe::{Answer, Attached, BundlesSeen, ImageSeen};
 use super::image::borrow;
 use super::{bundles, form};
 
-/// One attestation that there has to be.
+/// One required attestation.
 pub(super) struct Due<'a> {
-    /// Which one.
+    /// Its kind.
     pub(super) of: Attested,
-    /// That there is one.
+    /// The claim that there is one.
     pub(super) claim: &'a Claim,
-    /// What cosign said of it.
+    /// cosign's answer about it.
     pub(super) answer: &'a Seen<Answer>,
 }
 
-/// Nothing is attached but what cosign accepted by the key. Where it does not accept all that is due, there is nothing to count.
+/// Nothing is attached except what cosign accepted by the key. If cosign does not accept all that is required, there is
+/// nothing to count against.
 pub(super) fn judge(
     signature: &Claim,
     due: &[Due<'_>],
@@ -51,7 +52,7 @@ pub(super) fn judge(
     })
 }
 
-/// What cosign printed; nothing where it did not accept it.
+/// cosign's output; empty if it did not accept the attestation.
 fn accepted(answer: &Seen<Answer>) -> &str {
     match answer {
         Ok(Answer::Accepted(output)) => output,
@@ -59,7 +60,7 @@ fn accepted(answer: &Seen<Answer>) -> &str {
     }
 }
 
-/// As of the image itself: podman and skopeo look at the platforms' signatures alone.
+/// The same check for the platforms' signatures, because podman and skopeo look at these only.
 fn only_ours_of_parts(found: &Attached, printed: &str) -> Result<()> {
     let ours = signatures(printed)?.len();
     let layers = found.of_parts.iter().map(|one| form::attached(Kind::Signatures, one.as_deref()));
@@ -104,7 +105,7 @@ fn only_ours(
         attestations.len(),
         attestations.iter().map(|one| one.mark.as_str()).collect::<Vec<_>>().join(", ")
     );
-    // What was read above is what is attached, and not what cosign made of it (docs/facts.md#envelopes).
+    // The envelopes that were read above are the attached ones, not cosign's version of them (docs/facts.md#envelopes).
     for attached in &attestations {
         form::check_mark(attached, &of_each)?;
         ensure!(

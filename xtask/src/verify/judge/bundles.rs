@@ -1,4 +1,5 @@
-//! Whether what refers to an image are this release's bundles: the signature, and the very attestations of the legacy format.
+//! Whether what refers to an image is exactly this release's bundles: the signature, and the very attestations of the
+//! legacy format.
 
 use anyhow::{Context as _, Result, bail, ensure};
 
@@ -12,8 +13,8 @@ use crate::inputs::source::Source;
 use crate::oci::reference::Digest;
 use crate::verify::observe::BundlesSeen;
 
-/// Whether the signatures say that there are bundles. A release from before them does not, and may have been given some
-/// since.
+/// Whether the signatures say that there are bundles. A release from before bundles does not say so, but may have been
+/// given some since.
 pub(super) fn promised(signatures: &[Signature]) -> Result<bool> {
     for said in signatures.iter().filter_map(|signature| signature.bundle.as_deref()) {
         ensure!(said == MARK.1, "the signature says that there are bundles `{said}`: expected `{}`", MARK.1);
@@ -21,7 +22,8 @@ pub(super) fn promised(signatures: &[Signature]) -> Result<bool> {
     Ok(signatures.iter().any(|signature| signature.bundle.is_some()))
 }
 
-/// The bundles: each of them ours, a signature and one of each attestation that is `due`; or none at all, where none is promised.
+/// The bundles: a signature and one of each attestation that is `due`, all of them ours; or none at all, if none are
+/// promised.
 pub(super) fn ours<'s>(
     seen: &'s BundlesSeen,
     is_promised: bool,
@@ -54,8 +56,8 @@ pub(super) fn ours<'s>(
     Ok(ours)
 }
 
-/// The bundles of the signature name the commit where a provenance of `build_type` demands that of signatures, and do not where it
-/// is older: as [`crate::evidence::statement::check_signatures`].
+/// Checks that the bundles of the signature name the commit if a provenance of `build_type` demands that of signatures,
+/// and do not if it is older; as [`crate::evidence::statement::check_signatures`].
 pub(super) fn check_commit(
     bundles: &[&Bundle],
     digest: &Digest,
@@ -78,8 +80,8 @@ pub(super) fn check_commit(
     Ok(())
 }
 
-/// Whether cosign printed what is stored as `attached`. cosign 3 reads bundles where there are some, and prints what it read in
-/// a form of its own.
+/// Whether cosign printed what is stored as `attached`. cosign 3 reads bundles if there are any, and prints what it
+/// read in its own format.
 pub(super) fn was_printed(attached: &Digest, printed: &[&str], bundles: &[&Bundle]) -> bool {
     if printed.iter().any(|envelope| &Digest::of(envelope.as_bytes()) == attached) {
         return true;
@@ -92,7 +94,7 @@ pub(super) fn was_printed(attached: &Digest, printed: &[&str], bundles: &[&Bundl
     same.and_then(|bundle| is_same(bundle)).unwrap_or(false)
 }
 
-/// The attestations in bundles are those that are `attached` in the legacy format, byte for byte.
+/// Checks that the attestations in bundles are those `attached` in the legacy format, byte for byte.
 pub(super) fn check_same(bundles: &[&Bundle], attached: &[&Digest]) -> Result<()> {
     for bundle in bundles.iter().filter(|bundle| bundle.of != Of::Signature) {
         let envelope = Digest::of(&bundle.envelope);

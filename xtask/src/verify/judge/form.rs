@@ -1,5 +1,5 @@
-//! Whether the documents of an image, and of what is attached to it, have exactly the fields that builders and cosign write. Other
-//! claims compare only some of the fields, and another program may act on any of them.
+//! Whether the documents of an image, and of what is attached to it, have exactly the fields that builders and cosign
+//! write. Other claims compare only some of the fields, but another program may act on any of them.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ const MANIFEST: [&str; 2] =
 const CONFIG: [&str; 2] =
     ["application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json"];
 
-/// Where cosign keeps a signature, and where it says what an attestation is of.
+/// The annotation in which cosign keeps a signature, and the one with an attestation's predicate type.
 const SIGNATURE: &str = "dev.cosignproject.cosign/signature";
 const PREDICATE_TYPE: &str = "predicateType";
 
@@ -83,7 +83,7 @@ struct Descriptor {
     annotations: BTreeMap<String, String>,
 }
 
-/// The image specification v1.1, "Image Configuration", and what Docker and `BuildKit` write besides.
+/// The image specification v1.1, "Image Configuration", with the additions of Docker and `BuildKit`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(
@@ -123,7 +123,7 @@ struct RunConfig {
     healthcheck: Option<Value>,
     on_build: Option<Vec<String>>,
     shell: Option<Vec<String>>,
-    // Docker's own, which an image from before `BuildKit` has in the base.
+    // Docker's own fields, which a base image from before `BuildKit` may have.
     hostname: Option<String>,
     domainname: Option<String>,
     image: Option<String>,
@@ -155,12 +155,12 @@ struct History {
     empty_layer: Option<bool>,
 }
 
-/// A text that may be left out, and is not `null`.
+/// A text that may be left out but not `null`.
 fn text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     String::deserialize(deserializer).map(Some)
 }
 
-/// Holds the index and each platform's manifest and config, as far as they are there, against their formats.
+/// Checks the index and each platform's manifest and config against their formats, as far as they exist.
 pub(super) fn check_image(index: &[u8], parts: &[Part]) -> Result<()> {
     let Index { schema_version, media_type, manifests, .. } =
         exact::parse(index).context("the index is not of the form of one")?;
@@ -204,23 +204,23 @@ fn check_manifest_entry(entry: &Entry, part: &Part) -> Result<()> {
 
 fn check_type(what: &str, schema: u64, media_type: Option<&str>, known: &[&str]) -> Result<()> {
     ensure!(schema == SCHEMA, "{what} is of version {schema}: expected {SCHEMA}");
-    // The specification recommends it, and does not ask for it.
+    // The specification recommends it but does not require it.
     let is_known = media_type.is_none_or(|media_type| known.contains(&media_type));
     ensure!(is_known, "{what} is a `{}`", media_type.unwrap_or_default());
     Ok(())
 }
 
-/// What is attached in one layer.
+/// One attached layer.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Layer {
-    /// Of its bytes.
+    /// The digest of its bytes.
     pub(super) digest: Digest,
     /// The predicate type that an attestation is marked with; empty for a signature.
     pub(super) mark: String,
     signature: String,
 }
 
-/// The layers of what cosign keeps under a tag; none where there is nothing.
+/// The layers of what cosign keeps under a tag; empty if there is nothing.
 pub(super) fn attached(kind: Kind, bytes: Option<&[u8]>) -> Result<Vec<Layer>> {
     let Some(bytes) = bytes else { return Ok(Vec::new()) };
     let (what, media_type) = match kind {
@@ -247,7 +247,7 @@ pub(super) fn attached(kind: Kind, bytes: Option<&[u8]>) -> Result<Vec<Layer>> {
         let signature = signature.with_context(|| format!("`{digest}` among the {what} has no signature"))?;
         let is_marked = match kind {
             Kind::Signatures => mark.is_none() && !signature.is_empty(),
-            // It is in the envelope.
+            // An attestation's signature is in its envelope.
             Kind::Attestations => mark.is_some() && signature.is_empty(),
         };
         ensure!(
@@ -255,7 +255,7 @@ pub(super) fn attached(kind: Kind, bytes: Option<&[u8]>) -> Result<Vec<Layer>> {
             "`{digest}` among the {what} has other annotations"
         );
         let layer = Layer { digest, mark: mark.unwrap_or_default(), signature };
-        // Another attestation of a type is told where that is judged.
+        // A second attestation of a kind is reported where that kind is judged.
         let is_twice = kind == Kind::Signatures && layers.contains(&layer);
         ensure!(!is_twice, "`{}` is among the {what} twice", layer.digest);
         layers.push(layer);
@@ -263,7 +263,7 @@ pub(super) fn attached(kind: Kind, bytes: Option<&[u8]>) -> Result<Vec<Layer>> {
     Ok(layers)
 }
 
-/// Whether an attestation is marked as what cosign took it for: `printed` is what it printed of each.
+/// Whether an attestation is marked as the kind that cosign accepted it as. `printed` is cosign's output for each kind.
 pub(super) fn check_mark(layer: &Layer, printed: &[(Attested, Vec<&str>)]) -> Result<()> {
     let is_marked = |of: Attested| layer.mark == of.predicate_type();
     let is_of = |printed: &[&str]| printed.iter().any(|one| Digest::of(one.as_bytes()) == layer.digest);

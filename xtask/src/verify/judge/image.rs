@@ -22,7 +22,7 @@ use crate::evidence::statement::{check_signatures, only_attestation, only_predic
 use crate::verify::claim::{Claim, Seen, Unseen};
 use crate::verify::observe::{Answer, ImageSeen, Part, Said};
 
-/// Judges what was seen of the image; `tags` names what is attached to it besides signatures and attestations.
+/// Judges what was seen of the image. `tags` names what is attached to it besides signatures and attestations.
 pub(in crate::verify) fn judge(
     release: &Release<'_>,
     digest: &Digest,
@@ -73,7 +73,7 @@ pub(in crate::verify) fn judge(
     claims
 }
 
-/// The claim that there is one provenance, and what it says where that holds.
+/// The claim that there is one provenance, and its content if the claim holds.
 pub(in crate::verify) fn provenance(seen: &ImageSeen, digest: &Digest) -> (Claim, Seen<Value>) {
     let about = about(seen);
     attested(claims::PROVENANCE, &seen.provenance, PROVENANCE_PREDICATE, digest, |attestation| {
@@ -81,13 +81,14 @@ pub(in crate::verify) fn provenance(seen: &ImageSeen, digest: &Digest) -> (Claim
     })
 }
 
-/// Whether an attestation beside a provenance of a build type is about the image, as far as both are known.
+/// Checks that an attestation is about the image. The provenance's build type decides what that means; anything unknown
+/// is not checked.
 fn about(seen: &ImageSeen) -> impl Fn(&Attestation, Option<BuildType>) -> Result<()> {
     let platforms = seen.platforms().ok();
     let manifests: Option<Vec<_>> = platforms.map(|all| all.into_iter().map(|(_, digest)| digest).collect());
     move |attestation, build_type| match (build_type, &manifests) {
         (Some(build_type), Some(manifests)) => attestation.check_subjects(build_type, manifests),
-        // What is unknown here is another claim, which does not hold.
+        // What is unknown here belongs to another claim, which does not hold.
         _ => Ok(()),
     }
 }
@@ -102,7 +103,7 @@ pub(in crate::verify) fn is_rehearsal(seen: &ImageSeen, digest: &Digest) -> bool
     command.is_some_and(|command| [REHEARSE, REHEARSE_WORK_TREE].contains(&command))
 }
 
-/// What takes no key: that all of it is there, and what it says of itself.
+/// The claims that need no key: that the image is complete, and what it says about itself.
 fn contents(release: &Release<'_>, digest: &Digest, seen: &ImageSeen) -> Vec<Claim> {
     let present = Claim::judge(claims::IMAGE_PRESENT, &whole(seen), |(index, parts)| {
         ensure!(index.is_some(), "there is no `{}`", release.image.pinned(digest));
@@ -110,7 +111,7 @@ fn contents(release: &Release<'_>, digest: &Digest, seen: &ImageSeen) -> Vec<Cla
             |part: &Part| part.missing.iter().map(|what| format!("{what} of {}", part.platform)).collect();
         let missing: Vec<String> = parts.iter().flat_map::<Vec<_>, _>(lacks).collect();
         ensure!(missing.is_empty(), "there is no {}", missing.join(", no "));
-        // What is no index at all is for `image.platforms` to say.
+        // Bytes that are no index at all are reported by `image.platforms`.
         if let Some(index) = index.filter(|_| !parts.is_empty()) {
             form::check_image(index, parts)?;
         }
@@ -140,7 +141,7 @@ fn contents(release: &Release<'_>, digest: &Digest, seen: &ImageSeen) -> Vec<Cla
     [vec![present, platforms, labels], layers].concat()
 }
 
-/// What each platform's image says of itself; nothing where one of them says nothing.
+/// What each platform's image says about itself; an error if one of them says nothing.
 fn said(seen: &ImageSeen) -> Seen<Vec<(&str, &Said)>> {
     let parts = match &seen.parts {
         Ok(parts) => parts,
@@ -155,7 +156,7 @@ pub(super) fn borrow<T>(seen: &Seen<T>) -> Seen<&T> {
     seen.as_ref().map_err(Clone::clone)
 }
 
-/// The index and its parts; bytes that are no index have none, which is for `image.platforms` to say.
+/// The index and its parts. Bytes that are no index have no parts; `image.platforms` reports that.
 fn whole(seen: &ImageSeen) -> Seen<(Option<&Vec<u8>>, &[Part])> {
     let index = borrow(&seen.index)?.as_ref();
     match &seen.parts {
@@ -185,7 +186,8 @@ fn signed(
     Ok(format!("{count} by the key, with `version={}`{commit}, of {} digests", tag.version(), digests.len()))
 }
 
-/// The claim that there is exactly one such attestation, which `check` takes, and its predicate when it holds.
+/// The claim that there is exactly one such attestation and that `check` accepts it; and its predicate if the claim
+/// holds.
 pub(super) fn attested(
     id: &'static str,
     seen: &Seen<Answer>,
@@ -221,7 +223,7 @@ fn judge_labels(release: &Release<'_>, index: &[u8], said: &[(&str, &Said)]) -> 
             );
         }
     }
-    // A base image may have labels of its own, and no annotation of it is taken over.
+    // A base image may have its own labels, but its annotations are not taken over.
     let annotations = places.iter().filter(|(kind, ..)| *kind == "annotation");
     for (_, place, found) in annotations {
         let other = found.keys().find(|key| !expected.iter().any(|(ours, _)| ours == key));
@@ -230,10 +232,10 @@ fn judge_labels(release: &Release<'_>, index: &[u8], said: &[(&str, &Said)]) -> 
     Ok(format!("{} of each on the index and {} platforms", expected.len(), said.len()))
 }
 
-/// How the image was tried, as its provenance says.
+/// How the image was tested, according to its provenance.
 ///
 /// # Errors
-/// When it has none that says so.
+/// When it has no provenance that says so.
 pub(in crate::verify) fn smoked(release: &Release<'_>, seen: &ImageSeen, digest: &Digest) -> Result<Smoked> {
     let answer = seen.provenance.as_ref().map_err(|unseen| anyhow!("{unseen}"))?;
     let predicate = only_predicate(accepted(answer)?, PROVENANCE_PREDICATE, digest)?;
@@ -251,8 +253,8 @@ pub(in crate::verify) fn build_type(seen: &ImageSeen, digest: &Digest) -> Result
     BuildType::of_predicate(&only_predicate(accepted(answer)?, PROVENANCE_PREDICATE, digest)?)
 }
 
-/// Whether the attestations are those that were just made. Another run of the same release may have put its own in their
-/// place, whose provenance then names another run; that it is true was judged like ours.
+/// Whether the attestations are the ones that were just made. Another run of the same release may have replaced them
+/// with its own. Their provenance then names that run; its truth was judged like ours.
 pub(in crate::verify) fn check_unchanged(
     seen: &ImageSeen,
     digest: &Digest,

@@ -1,5 +1,5 @@
-//! The claims about the key that the release's signatures are held against: that the history of the project's keys names it
-//! for this version, and that the holder is the one of the release before.
+//! The claims about the key that the release's signatures are checked with: that the history of the project's keys
+//! names it for this version, and that its holder is the same as that of the previous release.
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 
@@ -22,7 +22,7 @@ pub(in crate::verify) fn judge(tag: &ReleaseTag, seen: &KeysSeen) -> Vec<Claim> 
     vec![history, continuity]
 }
 
-/// What is false outweighs what is not known. The fingerprint is said whatever comes of it.
+/// A false answer outweighs an unknown one. The fingerprint is reported in every case.
 fn of_history(tag: &ReleaseTag, seen: &KeysSeen) -> Seen<Result<String, String>> {
     let used = seen.used.as_ref().map_err(Clone::clone)?;
     let HistorySeen { at, branch, keys, endorsed } = seen.history.as_ref().map_err(Clone::clone)?;
@@ -78,8 +78,8 @@ fn not_endorsed(number: usize, key: &Key) -> Option<String> {
     Some(format!("no key endorses key {number}, which signs from {} on: \"{words}\"", key.entry.from))
 }
 
-/// The holder of the key that signs now is the one of the release before where the key is the same, or each one between named
-/// the next. Otherwise nothing shows it, which no later release repairs for this one.
+/// The holder of the present key is the holder of the previous release's key if the key is the same, or if each key in
+/// between endorsed the next. Otherwise nothing shows it, and no later release can repair that for this one.
 fn of_continuity(seen: &KeysSeen, history: &Claim) -> Seen<Result<String, String>> {
     let used = seen.used.as_ref().map_err(|_unseen| Unseen::Follows(claims::KEY_HISTORY))?;
     let Some((previous, before)) = seen.previous.as_ref().map_err(Clone::clone)? else {

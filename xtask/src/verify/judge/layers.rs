@@ -1,4 +1,5 @@
-//! The claims about what is in the layers: that they are those of the config, for the platform, and that the SBOM lists it.
+//! The claims about the layers: they are those of the config, they are for the platform, and the SBOM lists their
+//! content.
 
 use anyhow::{Result, anyhow, ensure};
 use serde_json::Value;
@@ -11,7 +12,8 @@ use crate::inputs::release::Release;
 use crate::verify::claim::{Claim, Seen, Unseen};
 use crate::verify::observe::ContentsSeen;
 
-/// What takes no attestation. An image that is not for its platforms is not looked into: `platforms` is that claim.
+/// The claims that need no attestation. An image that is not for its platforms is not looked into: the claim
+/// `platforms` covers that.
 pub(in crate::verify) fn judge(platforms: &Claim, seen: &Seen<ContentsSeen>) -> Vec<Claim> {
     let seen = match seen {
         Err(Unseen::Follows(id)) => Err(Unseen::Follows(id)),
@@ -23,7 +25,7 @@ pub(in crate::verify) fn judge(platforms: &Claim, seen: &Seen<ContentsSeen>) -> 
     let machine = content.holds().and(seen).and_then(|seen| {
         let found: Result<Vec<_>, _> = seen.platforms.iter().map(machine::check).collect();
         match (found, &seen.base) {
-            // A base image may bring files for other machines.
+            // A base image may contain files for other machines.
             (Err(_), Err(Unseen::Wrong(_))) => Err(Unseen::Follows(claims::IMAGE_BASE)),
             (Err(wrong), Err(unknown)) => Err(Unseen::Unknown(format!(
                 "{wrong}; or they are the base image's, which is not known: {unknown}"
@@ -37,7 +39,7 @@ pub(in crate::verify) fn judge(platforms: &Claim, seen: &Seen<ContentsSeen>) -> 
     vec![content, base, machine]
 }
 
-/// The attested SBOM is the one that is written of what is in the image. `claims` are the ones before it.
+/// The claim that the attested SBOM is the one that the image's content gives. `claims` are the earlier ones.
 pub(in crate::verify) fn components(
     release: &Release<'_>,
     claims: &[Claim],

@@ -1,4 +1,4 @@
-//! The claims about the provenance, held field by field against what the tagged commit says.
+//! The claims about the provenance, compared field by field with what the tagged commit says.
 
 mod inputs;
 
@@ -24,13 +24,13 @@ use crate::verify::claim::{Claim, Seen, Unseen};
 use crate::verify::observe::ImageSeen;
 use inputs::{described, expected_dependencies, resource};
 
-/// What a run of the workflow says of itself.
+/// The keys in which a workflow run describes itself.
 const RUN_KEYS: [&str; 3] = ["event_name", "run_id", "run_number"];
 
 /// How far a builder's clock may be ahead of the verifier's, in seconds.
 const CLOCK_SKEW: u64 = 600;
 
-/// Judges the predicate; its parts are judged only when it is there and has our form. `bom` is the SBOM's predicate.
+/// Judges the predicate. Its parts are judged only if it exists and has our format. `bom` is the SBOM's predicate.
 pub(in crate::verify) fn judge(
     release: &Release<'_>,
     seen: &ImageSeen,
@@ -104,7 +104,7 @@ fn source(release: &Release<'_>, provenance: &Provenance) -> Result<String> {
     let git_ref = definition.external_parameters.git_ref();
     ensure!(git_ref == Some(&tag.git_ref()), "it is of {git_ref:?}: expected `{}`", tag.git_ref());
     let source = resource(definition, "source")?;
-    // Only a rehearsal may be of what nobody has committed; it has to say so.
+    // Only a rehearsal may be made of uncommitted files, and it has to say so.
     let work_tree = BTreeMap::from([(WORK_TREE.to_owned(), "true".to_owned())]);
     ensure!(
         source.annotations.is_empty() || source.annotations == work_tree,
@@ -126,7 +126,7 @@ fn source(release: &Release<'_>, provenance: &Provenance) -> Result<String> {
     Ok(format!("{expected} {} at {commit}", tag.git_ref()))
 }
 
-/// What a run says of itself is one thing, wherever it says it. That it is true, only the forge knows.
+/// What the provenance says about its run is consistent wherever it is said. Whether it is true, only the forge knows.
 fn check_run(release: &Release<'_>, provenance: &Provenance) -> Result<()> {
     let definition = &provenance.build_definition;
     let id = &provenance.run_details.metadata.invocation_id;
@@ -178,8 +178,8 @@ fn builder(release: &Release<'_>, provenance: &Provenance) -> Result<String> {
     Ok(format!("{found}, {tool}"))
 }
 
-/// Which xtask ran: named once, of this repository or of the one that the commit pins it from. It may be newer than the tag;
-/// where it was modified, that is said.
+/// Which xtask ran. It must be named once, from this repository or from the one that the commit pins it from. It may be
+/// newer than the tag; if it was modified, the evidence says so.
 fn tool(source: &str, dependencies: &[Resource]) -> Result<String> {
     let [resource] = dependencies else {
         bail!("it names {} builder dependencies: expected one", dependencies.len())
@@ -219,7 +219,7 @@ fn times(release: &Release<'_>, provenance: &Provenance) -> Result<String> {
     Ok(format!("{} to {}", metadata.started_on, metadata.finished_on))
 }
 
-/// What it says came out is the manifests of the index and the SBOM that is attested, and nothing else.
+/// The products that it names are exactly the manifests of the index and the attested SBOM.
 fn check_products(provenance: &Provenance, platforms: &[(String, Digest)], bom: &Value) -> Result<String> {
     let made = |(platform, digest): &(String, Digest)| (format!("manifest {platform}"), digest.clone());
     let mut expected: Vec<_> = platforms.iter().map(made).collect();

@@ -16,8 +16,8 @@ use super::image::smoked;
 use crate::verify::claim::{Claim, Seen, Unseen, Verdict};
 use crate::verify::observe::{Answer, ImageSeen, LatestSeen, Names, PublicSeen};
 
-/// Judges what was seen under the release's names. `image` is what the page's cosign commands gave; `None` where they were
-/// run before, by the same process. `attested` says which files the page has to have.
+/// Judges what was seen under the release's names. `image` is the result of the page's cosign commands; `None` if the
+/// same process ran them before. `attested` determines which files the page must have.
 pub(in crate::verify) fn judge(
     release: &Release<'_>,
     digest: &Digest,
@@ -40,7 +40,7 @@ pub(in crate::verify) fn judge(
     claims
 }
 
-/// The claim that the version tag is there, and names the image that was asked for.
+/// The claim that the version tag exists and names the image that was asked for.
 pub(in crate::verify) fn tag_image(
     release: &Release<'_>,
     digest: Option<&Digest>,
@@ -55,7 +55,7 @@ pub(in crate::verify) fn tag_image(
     })
 }
 
-/// What can be told without a digest: the git tag, and that there is a page.
+/// The claims that need no digest: the git tag, and that there is a page.
 pub(in crate::verify) fn names(release: &Release<'_>, seen: &Names) -> Vec<Claim> {
     let tag = &release.source.tag;
     let state = Claim::judge(claims::PAGE_STATE, &seen.page, |page| {
@@ -76,8 +76,9 @@ fn found_page(seen: &Seen<Option<PublishedPage>>) -> Seen<&PublishedPage> {
     page.as_ref().ok_or(Unseen::Follows(claims::PAGE_STATE))
 }
 
-/// Every fenced line of the page is one that a release prints in the format of its provenance's build type, to the letter: nobody
-/// is given anything else to paste. Its cosign commands were run as they stand, and nothing else that a page says is ever run.
+/// Every fenced line of the page must be one that a release prints in the format of its provenance's build type, to the
+/// letter, so that nobody is given anything else to paste. Its cosign commands were run as they stand. Nothing else on
+/// a page is ever run.
 fn commands(
     release: &Release<'_>,
     digest: &Digest,
@@ -88,7 +89,7 @@ fn commands(
 ) -> Claim {
     let page = page.as_ref().map_err(Clone::clone).and_then(|page| {
         let format = Format::of(&page.page.body).map_err(|newer| Unseen::Unknown(newer.to_string()))?;
-        // Without a provenance that is known nobody can say more than the page itself.
+        // Without a known provenance, only the page itself says which format it has.
         Ok((page, build_type.map_or(format, Format::of_release)))
     });
     let text = Claim::judge(claims::PAGE_COMMANDS, &page, |(page, format)| {
@@ -100,7 +101,7 @@ fn commands(
             found.join("\n"),
             expected.join("\n")
         );
-        // Without a provenance that can be read, which is another claim, nobody knows what the page has to say of the trial.
+        // Without a readable provenance, which is another claim, nobody knows what the page has to say about the test.
         if let Some(Ok(smoked)) = image.map(|image| smoked(release, image, digest)) {
             let ours = page::generated(*format, release, key_address, digest, &smoked)?;
             ensure!(
@@ -155,7 +156,7 @@ fn judge_latest(seen: &LatestSeen) -> Result<String> {
     Ok(format!("names {tag}"))
 }
 
-/// The lines of every fenced block (`CommonMark` 0.31 §4.5): what a reader would paste.
+/// The lines of every fenced block (`CommonMark` 0.31 §4.5), which a reader would paste.
 fn fenced(body: &str) -> Vec<String> {
     let mut lines = Vec::new();
     let mut fence: Option<String> = None;
@@ -164,7 +165,7 @@ fn fenced(body: &str) -> Vec<String> {
         let mark = text.chars().next().filter(|mark| matches!(mark, '`' | '~'));
         let run: String = text.chars().take_while(|c| Some(*c) == mark).collect();
         match &fence {
-            // What begins with backticks and has more of them further on is a code span, and opens no block.
+            // A line that begins with backticks and has more of them further on is a code span and opens no block.
             None if run.len() >= 3 && !(run.starts_with('`') && text[run.len()..].contains('`')) => {
                 fence = Some(run);
             }

@@ -1,4 +1,4 @@
-//! The claim that the run of the workflow which a provenance names is one that the forge has on record, for the same commit.
+//! The claim that the forge has on record the workflow run that a provenance names, for the same commit.
 
 use anyhow::{Result, bail, ensure};
 use serde_json::Value;
@@ -12,17 +12,17 @@ use crate::verify::claim::{Claim, Seen, Unseen};
 /// The run that a provenance names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::verify) struct Named {
-    /// The instance-wide number.
+    /// The number that is unique on the whole instance.
     pub(in crate::verify) id: u64,
     number: String,
     event: String,
     workflow: String,
 }
 
-/// The run that the provenance in `predicate` names; `None` where it names none, as that of a person's own machine.
+/// The run that the provenance in `predicate` names. `None` if it names none, as that of a person's own machine.
 ///
 /// # Errors
-/// Why that cannot be told.
+/// Why that is unknown.
 pub(in crate::verify) fn named(predicate: &Seen<Value>) -> Seen<Option<Named>> {
     let predicate = predicate.as_ref().map_err(Clone::clone)?;
     let read = Provenance::read(predicate).map_err(|_form| Unseen::Follows(claims::PROVENANCE_FORM))?;
@@ -30,14 +30,14 @@ pub(in crate::verify) fn named(predicate: &Seen<Value>) -> Seen<Option<Named>> {
     let Some(workflow) = definition.external_parameters.workflow else { return Ok(None) };
     let said = |key: &str| definition.internal_parameters.get(RUN).and_then(|run| run.get(key)).cloned();
     let id = said("run_id").and_then(|id| id.parse().ok());
-    // A run that is not named, or by no number, is `provenance.builder`'s to say.
+    // A provenance without a run, or without its numbers, is reported by `provenance.builder`.
     let (Some(id), Some(number), Some(event)) = (id, said("run_number"), said("event_name")) else {
         return Err(Unseen::Follows(claims::PROVENANCE_BUILDER));
     };
     Ok(Some(Named { id, number, event, workflow: workflow.path }))
 }
 
-/// Judges it; `None` where the forge does not tell.
+/// Judges the run; `None` if the forge does not tell.
 pub(in crate::verify) fn judge(release: &Release<'_>, named: &Named, said: &Seen<RunSaid>) -> Option<Claim> {
     if matches!(said, Ok(RunSaid::Untold(_))) {
         return None;

@@ -1,4 +1,4 @@
-//! The claim that a test result is attested, and says of the image what its provenance and its commit say.
+//! The claim that a test result is attested, and agrees with the provenance and the commit.
 
 use anyhow::{Result, ensure};
 use serde_json::Value;
@@ -15,8 +15,8 @@ use crate::verify::observe::{Answer, ImageSeen};
 
 use super::image::attested;
 
-/// Judges it; `None` beside a provenance of a build type that knows of no test result. `about` says whether an attestation is about
-/// what it has to be about.
+/// Judges the test result; `None` if the provenance's build type has none. `about` checks that an attestation is about
+/// the right subjects.
 pub(super) fn judge(
     release: &Release<'_>,
     seen: &ImageSeen,
@@ -28,7 +28,7 @@ pub(super) fn judge(
     if build_type.is_some_and(|build_type| !build_type.has_test_result()) {
         return None;
     }
-    // Whether there has to be one, only the provenance says.
+    // Only the provenance says whether there has to be one.
     if build_type.is_none() && matches!(seen.test_result, Ok(Answer::Rejected(_))) {
         return Some(Claim::unseen(claims::SMOKE, &Unseen::Follows(claims::PROVENANCE)));
     }
@@ -45,7 +45,7 @@ pub(super) fn judge(
     }))
 }
 
-/// What the provenance says of it; nothing where it is not of the form that says so.
+/// The provenance's own record of the test; `None` if its format has no such record.
 fn smoked(release: &Release<'_>, provenance: &Value) -> Option<Smoked> {
     let read = Provenance::read(provenance).ok()?;
     read.build_definition.internal_parameters.get(SMOKE)?;

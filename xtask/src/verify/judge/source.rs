@@ -1,4 +1,5 @@
-//! The claims about where the released commit is from: a branch that may be released, and a tag that somebody signed.
+//! The claims about the origin of the released commit: it is on a branch that may be released, and somebody signed its
+//! tag.
 
 use anyhow::{Context as _, bail};
 
@@ -9,7 +10,7 @@ use crate::inputs::source::Source;
 use crate::verify::claim::Claim;
 use crate::verify::observe::{BranchSeen, SourceSeen};
 
-/// Judges what was seen, and names what was not asked although every release could be.
+/// Judges what was seen, and names the claims that were not asked although they apply to every release.
 pub(in crate::verify) fn judge(source: &Source, seen: &SourceSeen) -> (Vec<Claim>, Vec<&'static str>) {
     let Source { tag, commit, .. } = source;
     let branch = seen.branch.as_ref().map(|seen| {

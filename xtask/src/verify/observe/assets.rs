@@ -1,4 +1,4 @@
-//! The files on a release page that have a name of ours, as anyone downloads them.
+//! The files on a release page that have one of our names, as anyone downloads them.
 
 use std::collections::BTreeMap;
 
@@ -13,22 +13,23 @@ use crate::verify::claim::Seen;
 
 use super::{key_directory, seen};
 
-/// What a page has of them.
+/// What was found of these files on a page.
 #[derive(Clone, Default)]
 pub(in crate::verify) struct AssetsSeen {
-    /// Those of our names, each as often as it is there.
+    /// The files with our names, each as often as it is listed.
     pub(in crate::verify) listed: Vec<Listed>,
-    /// What each name gives; nothing where it is listed and gives none, or is larger than any of ours.
+    /// The bytes for each name; missing if the name is listed but gives nothing, or more than any file of ours.
     pub(in crate::verify) bytes: BTreeMap<String, Vec<u8>>,
-    /// cosign's answer to the printed command, `Err` where that is no; nothing where one of its two files is missing.
+    /// cosign's answer to the printed command, `Err` if it rejects; `None` if one of the command's two files is
+    /// missing.
     pub(in crate::verify) signature: Option<Result<(), String>>,
 }
 
-/// What gives the bytes of files.
+/// Downloads the bytes of files.
 pub(in crate::verify) type Download<'a> =
     dyn Fn(&ReleaseTag, &[&Listed]) -> Vec<Result<Option<Vec<u8>>>> + Sync + 'a;
 
-/// cosign's answer to the signature in the first file, of the second.
+/// cosign's answer to the signature in the first file, for the bytes of the second.
 pub(in crate::verify) type CheckSums<'a> = dyn Fn(&[u8], &[u8]) -> Result<Result<(), String>> + Sync + 'a;
 
 /// Looks at the files of `page`.
@@ -46,7 +47,7 @@ pub(in crate::verify) fn look(
     Ok(AssetsSeen { signature, ..found })
 }
 
-/// The files of `page` that have a name of ours, and what each name gives; cosign is not asked.
+/// The files of `page` with our names, and the bytes for each name. cosign is not asked.
 ///
 /// # Errors
 /// When the forge does not answer for one.
@@ -64,7 +65,7 @@ pub(in crate::verify) fn downloaded(page: &PublishedPage, download: &Download<'_
     Ok(AssetsSeen { listed, bytes, signature: None })
 }
 
-/// Runs the command that the page prints for its files, where they and the public key are.
+/// Runs the command that the page prints for its files, in a directory with these files and the public key.
 ///
 /// # Errors
 /// When cosign cannot be run.

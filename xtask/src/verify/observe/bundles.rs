@@ -1,5 +1,6 @@
-//! The bundles beside an image, and what else refers to it. A signature in one is cosign's to judge, of bytes that are read
-//! here: cosign 2 reads no bundle, and cosign 3 takes any that the key signed for a signature.
+//! The bundles beside an image, and everything else that refers to it. The signature in a bundle is judged by cosign
+//! for bytes that are read here, because cosign 2 reads no bundles, and cosign 3 takes any bundle that the key signed
+//! for a signature.
 
 use anyhow::{Context as _, Result};
 use serde_json::Value;
@@ -18,31 +19,31 @@ use super::seen;
 /// Everything that refers to an image.
 #[derive(Clone, Default)]
 pub(in crate::verify) struct BundlesSeen {
-    /// The tag that names them, where it is a tag.
+    /// The tag that names them, if there is one.
     pub(in crate::verify) tag: Option<String>,
     pub(in crate::verify) found: Vec<BundleSeen>,
 }
 
-/// One of them.
+/// One reference to the image.
 #[derive(Clone)]
 pub(in crate::verify) struct BundleSeen {
-    /// Its manifest.
+    /// The digest of its manifest.
     pub(in crate::verify) manifest: Digest,
-    /// What it is, or why it is none of ours.
+    /// The bundle, or why it is not one of ours.
     pub(in crate::verify) read: Result<Bundle, String>,
-    /// Of a signature: cosign's answer, `Err` where that is no.
+    /// For a signature: cosign's answer, `Err` if it rejects.
     pub(in crate::verify) signature: Option<Result<(), String>>,
 }
 
-/// Asks cosign whether the signature in base64 is one of the bytes, by the key.
+/// Asks cosign whether the base64 signature is one of these bytes by the key.
 pub(in crate::verify) type Check<'a> = dyn Fn(&str, &[u8]) -> Result<Result<(), String>> + Sync + 'a;
 
-/// cosign, asked with the release's key.
+/// Asks cosign with the release's key.
 pub(super) fn ask(verifier: &Verifier<'_>, signature: &str, bytes: &[u8]) -> Result<Result<(), String>> {
     verifier.anonymous.cosign.verify_blob(verifier.public_key()?, signature, bytes)
 }
 
-/// Looks at them; `None` where the store leaves them out. `index` is the image's own.
+/// Looks at the bundles; `None` if the store leaves them out. `index` is the image's own.
 pub(super) fn look(
     release: &Release<'_>,
     store: &dyn Store,
@@ -60,7 +61,7 @@ pub(super) fn look(
             match bundle::entries(&index) {
                 Ok(named) => (tag, named.into_iter().map(|(digest, entry)| (digest, Some(entry))).collect()),
                 Err(error) => {
-                    // It is false by what it is, and nobody can say of what.
+                    // What it is makes it false; nobody can say what it is about.
                     let read = Err(format!("{error:#}"));
                     let found = vec![BundleSeen { manifest: Digest::of(&index), read, signature: None }];
                     return Ok(Some(BundlesSeen { tag, found }));

@@ -1,4 +1,5 @@
-//! What is in the layers of an image: unpacked anew above the base image, and known of it from before.
+//! What is in the layers of an image. Layers above the base image are unpacked anew; the base image's may be known from
+//! before.
 
 use std::sync::{Arc, OnceLock};
 
@@ -22,21 +23,21 @@ use crate::verify::observe::store::Store;
 use super::Part;
 use super::seen;
 
-/// What is in an image. A copy of it shares what is large.
+/// The content of an image. A copy shares the large parts.
 #[derive(Clone)]
 pub(in crate::verify) struct ContentsSeen {
-    /// On each platform.
+    /// The content on each platform.
     pub(in crate::verify) platforms: Arc<[Contents]>,
-    /// How many layers were unpacked for that, or known from before.
+    /// How many layers were unpacked for this, or known from before.
     pub(in crate::verify) layers: usize,
-    /// That the lowest of them are the base image's, as the base image's manifests say.
+    /// Whether the lowest layers are the base image's, according to the base image's manifests.
     pub(in crate::verify) base: Seen<()>,
-    /// The SBOM of it, once it was written.
+    /// The SBOM of this content, once it has been written.
     sbom: Arc<OnceLock<Result<Value, String>>>,
 }
 
 impl ContentsSeen {
-    /// The SBOM that a release writes of this, or why it writes none.
+    /// The SBOM that a release would write for this content, or why it would write none.
     pub(in crate::verify) fn sbom(&self, release: &Release<'_>) -> Result<&Value> {
         let write = || {
             let bytes = sbom::of(release, &self.platforms)?;
@@ -47,7 +48,7 @@ impl ContentsSeen {
     }
 }
 
-/// What `read` says of the layers of all `parts`, where each of them is whole.
+/// The result of `read` for the layers of all `parts`, if each of them is complete.
 pub(in crate::verify) fn look(
     parts: &Seen<Vec<Part>>,
     read: impl FnOnce(&[Layered]) -> Result<ContentsSeen>,
@@ -63,7 +64,7 @@ pub(in crate::verify) fn look(
     seen(read(&layered))
 }
 
-/// Reads the layers: above the base image as they are now, and those of the base image once on a machine.
+/// Reads the layers: those above the base image every time, those of the base image once per machine.
 pub(super) fn read_all(
     verifier: &Verifier<'_>,
     store: &dyn Store,
@@ -74,7 +75,7 @@ pub(super) fn read_all(
     contents_of(parts, base, store, &cache, Known::Base)
 }
 
-/// What is in the layers of `parts`, as far as it can be told without the `base` where that is not known.
+/// The content of the layers in `parts`, as far as it is known without the `base` if that is unknown.
 pub(in crate::verify) fn contents_of(
     parts: &[Layered],
     base: Result<Base>,
@@ -90,8 +91,8 @@ pub(in crate::verify) fn contents_of(
     Ok(ContentsSeen { platforms, layers, base: base.map(drop), sbom: Arc::default() })
 }
 
-/// The base image's own registry is asked, anonymously, unless the manifests are known from before. A release has a
-/// docker besides, which knows the logins and mirrors that the build was made with.
+/// Asks the base image's own registry anonymously, unless the manifests are known from before. A release also has a
+/// docker, which knows the logins and mirrors that the build used.
 fn base(verifier: &Verifier<'_>, store: &dyn Store, parts: &[Layered], cache: &Cache) -> Result<Base> {
     let platforms: Vec<_> = parts.iter().map(|part| part.platform.clone()).collect();
     find_base(verifier, &platforms, cache, |digest| store.base(digest))
@@ -107,7 +108,7 @@ pub fn base_manifests(verifier: &Verifier<'_>) -> Result<Vec<(Digest, Vec<u8>)>>
     Ok(find_base(verifier, &platforms, &cache, |_digest| None)?.manifests().to_vec())
 }
 
-/// Looks at what is `kept` first, and only there where it says that it is the place.
+/// Looks at what is `kept` first; if `kept` says that it is the place for these manifests, nobody else is asked.
 fn find_base(
     verifier: &Verifier<'_>,
     platforms: &[String],

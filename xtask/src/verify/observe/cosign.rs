@@ -1,4 +1,4 @@
-//! What cosign says of an image: the printed commands, run as they stand.
+//! What cosign says about an image: the printed commands, run as they stand.
 
 use std::path::Path;
 use std::thread;
@@ -15,19 +15,19 @@ use crate::verify::observe::store::Store;
 
 use super::{join, key_directory, seen};
 
-/// What cosign said of one command.
+/// cosign's answer to one command.
 #[derive(Clone)]
 pub(in crate::verify) enum Answer {
-    /// It accepted the image, and printed this.
+    /// It accepted the image and printed this.
     Accepted(String),
-    /// It did not, in these words.
+    /// It rejected the image with these words.
     Rejected(String),
 }
 
-/// Whom to ask, and about what.
+/// Whom to ask, and about which image.
 #[derive(Clone, Copy)]
 pub(super) struct Questions<'a> {
-    /// Anonymous where that is allowed.
+    /// Anonymous if that is allowed.
     pub(super) cosign: &'a Cosign<'a>,
     /// Where the image is.
     pub(super) store: &'a dyn Store,
@@ -36,7 +36,7 @@ pub(super) struct Questions<'a> {
 }
 
 impl Questions<'_> {
-    /// Runs `commands` side by side, where the release's public key is.
+    /// Runs `commands` in parallel, in a directory with the release's public key.
     pub(super) fn ask(self, verifier: &Verifier<'_>, commands: &[VerifyCommand]) -> Vec<Seen<Answer>> {
         let key = match key_directory(verifier) {
             Ok(key) => key,
@@ -52,8 +52,9 @@ impl Questions<'_> {
         })
     }
 
-    /// cosign exits alike when an attestation is wrong and when the registry is down (docs/facts.md#exit-codes): it is
-    /// believed when it says so again after the registry has answered for the very thing that it rejected.
+    /// cosign exits with the same code when an attestation is wrong and when the registry is down
+    /// (docs/facts.md#exit-codes). So a rejection counts only if cosign repeats it after the registry has answered for
+    /// the very thing that cosign rejected.
     fn ask_one(self, command: &VerifyCommand, dir: &Path) -> Result<Answer> {
         if let Ok(output) = self.cosign.try_verify(command, dir)? {
             return Ok(Answer::Accepted(output));

@@ -1,4 +1,4 @@
-//! What the registry and cosign show of an image, asked side by side.
+//! What the registry and cosign show of an image, asked in parallel.
 
 use anyhow::Result;
 
@@ -22,10 +22,10 @@ use super::cosign::{Answer, Questions};
 use super::parts::{self, Attached, Contents, Part};
 use super::seen;
 
-/// Where an image is looked at.
+/// Where the image is read from.
 #[derive(Clone, Copy)]
 pub(in crate::verify) enum Place<'a> {
-    /// The registry, anonymously where that is allowed.
+    /// The registry, anonymously if that is allowed.
     Registry,
     /// A directory that `verify --save` made.
     Layout(&'a Layout),
@@ -36,18 +36,18 @@ pub(in crate::verify) struct ImageSeen {
     /// The index's bytes.
     pub(in crate::verify) index: Seen<Option<Vec<u8>>>,
     pub(in crate::verify) parts: Seen<Vec<Part>>,
-    /// Of the legacy format, whichever the printed command reads.
+    /// In the legacy format, whichever format the printed command reads.
     pub(in crate::verify) signature: Seen<Answer>,
-    /// `None` where a layout holds no such signatures.
+    /// `None` if a layout holds no such signatures.
     pub(in crate::verify) part_signatures: Option<Seen<Answer>>,
     pub(in crate::verify) provenance: Seen<Answer>,
     pub(in crate::verify) sbom: Seen<Answer>,
-    /// No release of the first build type has one.
+    /// Releases of the first build type have none.
     pub(in crate::verify) test_result: Seen<Answer>,
     pub(in crate::verify) attached: Seen<Attached>,
-    /// What else refers to the image; `None` where a layout leaves that out.
+    /// Everything else that refers to the image; `None` if a layout leaves that out.
     pub(in crate::verify) bundles: Seen<Option<BundlesSeen>>,
-    /// What is in the layers.
+    /// The content of the layers.
     pub(in crate::verify) contents: Seen<ContentsSeen>,
 }
 
@@ -58,16 +58,16 @@ impl ImageSeen {
     }
 }
 
-/// One question.
+/// Asks one question.
 fn one(store: &dyn Store, wanted: Wanted) -> Seen<Option<Vec<u8>>> {
     store.fetch(&[wanted]).into_iter().next().map_or(Ok(None), seen)
 }
 
-/// Looks at the image. What is `known` of its index spares the wait for it: the same digest is the same bytes. It is
-/// still asked for, as `docker pull` by digest asks for it.
+/// Looks at the image. What is `known` of its index saves waiting for it, because the same digest means the same bytes.
+/// The index is still asked for, as `docker pull` by digest asks for it.
 ///
 /// # Errors
-/// When a signal stopped it.
+/// When a signal interrupted it.
 pub(in crate::verify) fn image(
     verifier: &Verifier<'_>,
     digest: &Digest,
@@ -86,25 +86,25 @@ pub(in crate::verify) fn image(
     look(&verifier.release, digest, place, known, sources)
 }
 
-/// What answers when an image is looked at.
+/// The sources of the answers about an image.
 #[derive(Clone, Copy)]
 pub(in crate::verify) struct Sources<'a> {
-    /// Has its bytes.
+    /// Has the image's bytes.
     pub(in crate::verify) store: &'a dyn Store,
-    /// cosign's answer to each of the commands.
+    /// cosign's answer to each command.
     pub(in crate::verify) ask: &'a (dyn Fn(&[VerifyCommand]) -> Vec<Seen<Answer>> + Sync),
-    /// What is in the layers of the parts.
+    /// The content of the layers of the parts.
     pub(in crate::verify) unpack: &'a (dyn Fn(&Seen<Vec<Part>>) -> Seen<ContentsSeen> + Sync),
     /// cosign's answer to a signature of bytes.
     pub(in crate::verify) check: &'a Check<'a>,
-    /// What a bundle says of the key.
+    /// The key hint that bundles carry.
     pub(in crate::verify) hint: &'a Seen<Hint>,
 }
 
-/// As [`image`], from wherever the answers come.
+/// As [`image`], with answers from any source.
 ///
 /// # Errors
-/// When a signal stopped it.
+/// When a signal interrupted it.
 pub(in crate::verify) fn look(
     release: &Release<'_>,
     digest: &Digest,
@@ -147,7 +147,7 @@ pub(in crate::verify) fn look(
     let mut next =
         || answers.next().unwrap_or_else(|| Err(Unseen::Unknown("cosign was not asked".to_owned())));
     let printed = next();
-    // Where the printed command reads bundles, somebody has to look at what all others read.
+    // If the printed command reads bundles, the signature that all other programs read has to be checked separately.
     let reads_bundles = matches!(&printed, Ok(Answer::Accepted(output)) if is_of_bundles(output));
     let signature = if reads_bundles {
         let legacy = commands[0].clone().of_legacy();
@@ -169,7 +169,7 @@ pub(in crate::verify) fn look(
     })
 }
 
-/// A private owner's image cannot be read anonymously: then it is read with the login, and that is said.
+/// A private owner's image cannot be read anonymously. It is then read with the login, and a line says so.
 fn reader<'a>(
     verifier: &'a Verifier<'_>,
     digest: &Digest,
@@ -194,20 +194,20 @@ fn reader<'a>(
     }
 }
 
-/// The page's three commands, and the one that it leaves out.
+/// The page's three commands, and the one that the page leaves out.
 fn of_index(release: &Release<'_>, digest: &Digest, place: Place<'_>) -> Vec<VerifyCommand> {
     let mut commands = Vec::from(verify_commands(release, digest));
     commands.push(test_result_command(release, digest));
     match place {
         Place::Registry => commands,
         Place::Layout(layout) => {
-            // `cosign save` leaves bundles out of the directory's index, and cosign 3 may find their blobs.
+            // `cosign save` leaves bundles out of the directory's index, but cosign 3 may find their blobs.
             commands.into_iter().map(|command| command.of_layout(layout.path()).of_legacy()).collect()
         }
     }
 }
 
-/// One command for the signatures of all platforms, which podman and skopeo look at; `cosign save` leaves them out.
+/// One command for the signatures of all platforms, which podman and skopeo look at. `cosign save` leaves them out.
 fn of_parts(
     release: &Release<'_>,
     platforms: &Seen<Vec<(String, Digest)>>,

@@ -1,6 +1,6 @@
-//! What the clone and cosign show of the project's keys: the one that the release's signatures are held against, the history
-//! of keys, and the key of the release before. The history is read where the forge's default branch is, and not at the
-//! released commit: whoever tags a commit brings its `cosign.pub` along.
+//! What the clone and cosign show of the project's keys: the key that the release's signatures are checked with, the
+//! history of keys, and the key of the previous release. The history is read at the forge's default branch, not at the
+//! released commit, because whoever tags a commit also brings its `cosign.pub`.
 
 use std::sync::OnceLock;
 
@@ -24,44 +24,44 @@ use super::source::deciding;
 /// What was found.
 #[derive(Clone)]
 pub(in crate::verify) struct KeysSeen {
-    /// The fingerprint of the key that the signatures are held against.
+    /// The fingerprint of the key that the signatures are checked with.
     pub(in crate::verify) used: Seen<Digest>,
     /// The history.
     pub(in crate::verify) history: Seen<HistorySeen>,
-    /// Whether the history is as new as the release: asked only where it does not name that key for it.
+    /// Whether the history is as new as the release; asked only if it does not name that key for the release.
     pub(in crate::verify) is_new_enough: Seen<()>,
-    /// The release before that has a key, and the key's fingerprint; `None` for the first.
+    /// The previous release that has a key, and that key's fingerprint; `None` for the first release.
     pub(in crate::verify) previous: Seen<Option<(ReleaseTag, Digest)>>,
 }
 
-/// The history, and what cosign says of it.
+/// The history, and what cosign says about it.
 #[derive(Clone)]
 pub(in crate::verify) struct HistorySeen {
-    /// The commit that it was read at.
+    /// The commit at which it was read.
     pub(in crate::verify) at: Commit,
-    /// The default branch that this is the head of, where the clone knows it.
+    /// The default branch whose head this is, if the clone knows it.
     pub(in crate::verify) branch: Option<String>,
     /// The keys, or why they cannot be read.
     pub(in crate::verify) keys: Result<Keys, String>,
-    /// For each endorsement the number of the endorsed key, and whether cosign accepts it.
+    /// For each endorsement: the number of the endorsed key, and whether cosign accepts it.
     pub(in crate::verify) endorsed: Vec<(usize, Seen<Result<(), String>>)>,
 }
 
-/// The history as several releases share it: it is read and judged once.
+/// The history, shared by several releases: it is read and judged once.
 #[derive(Default)]
 pub struct SharedHistory(OnceLock<Seen<HistorySeen>>);
 
-/// What answers when keys are looked at.
+/// The sources of the answers about keys.
 #[derive(Clone, Copy)]
 pub(in crate::verify) struct Sources<'a> {
-    /// Files of the commit that decides.
+    /// Reads files of the commit that decides.
     pub(in crate::verify) files: Reader<'a>,
     /// Whether cosign accepts an endorsement.
     pub(in crate::verify) ask: &'a (dyn Fn(&Endorsement<'_>) -> Seen<Result<(), String>> + Sync),
 }
 
-/// Looks at the keys of `verifier`'s release in its clone. `forge` is asked only whether a clone whose history does not name
-/// the key is behind; none where nobody may be asked.
+/// Looks at the keys of `verifier`'s release in its clone. `forge` is asked only whether the clone is behind, if its
+/// history does not name the key; `None` if nobody may be asked.
 pub(in crate::verify) fn keys(
     verifier: &Verifier<'_>,
     git: &Git,
@@ -82,12 +82,12 @@ pub(in crate::verify) fn keys(
     KeysSeen { used, history, is_new_enough, previous: seen(previous_key(git, source)) }
 }
 
-/// Whether `keys` name the one with the fingerprint `used` for `tag`.
+/// Whether `keys` name the key with the fingerprint `used` for `tag`.
 pub(in crate::verify) fn names(keys: &Keys, tag: &ReleaseTag, used: &Digest) -> bool {
     keys.of_version(tag).is_some_and(|(_, key)| key.entry.fingerprint == *used)
 }
 
-/// The key that was brought along, else the released commit's.
+/// The key that was given on the command line, else the released commit's.
 fn used(verifier: &Verifier<'_>) -> Seen<Digest> {
     let (release, brought) = (verifier.release, verifier.key);
     let committed = release.inputs.public_key.as_deref();
@@ -124,7 +124,7 @@ pub(in crate::verify) fn history(
     Ok(HistorySeen { at, branch, keys, endorsed })
 }
 
-/// A history that is older than the release says nothing of its key.
+/// A history that is older than the release says nothing about the release's key.
 fn check_new_enough(
     git: &Git,
     forge: Option<&dyn Read>,
@@ -150,7 +150,7 @@ fn check_new_enough(
     Ok(())
 }
 
-/// The nearest release before `source` whose commit has a key: older ones are from before this tool.
+/// The nearest earlier release of `source` whose commit has a key. Releases without one are from before this tool.
 fn previous_key(git: &Git, source: &Source) -> Result<Option<(ReleaseTag, Digest)>> {
     let mut tags = release_tags(&git.tags_within(&source.commit)?);
     while let Some(tag) = previous(&source.tag, &tags).cloned() {
@@ -164,7 +164,7 @@ fn previous_key(git: &Git, source: &Source) -> Result<Option<(ReleaseTag, Digest
     }
     ensure!(
         !git.is_shallow(),
-        "this clone is shallow, so that the release before is not seen; run `git fetch --unshallow --tags`"
+        "this clone is shallow and lacks the previous release; run `git fetch --unshallow --tags`"
     );
     Ok(None)
 }

@@ -1,5 +1,5 @@
-//! What an image consists of: the index, each platform's manifest, config and layers, and what is attached. Two rounds of
-//! questions are enough, as only the manifests tell what else there has to be.
+//! The parts of an image: the index, each platform's manifest, config and layers, and what is attached. Two rounds of
+//! questions are enough, because only the manifests name further parts.
 
 use std::collections::BTreeMap;
 
@@ -21,36 +21,36 @@ use super::seen;
 pub(in crate::verify) struct Part {
     /// Such as `linux/arm64`.
     pub(in crate::verify) platform: String,
-    /// What its manifest and its config say; `None` where one of them is not there.
+    /// What its manifest and config say; `None` if one of them is missing.
     pub(in crate::verify) said: Option<Said>,
-    /// Its layers, as manifest and config name them; `None` likewise.
+    /// Its layers, as named by manifest and config; `None` in the same case.
     pub(in crate::verify) layered: Option<Layered>,
-    /// The bytes of its manifest, where it is there.
+    /// The bytes of its manifest, if it exists.
     pub(in crate::verify) manifest: Option<Vec<u8>>,
-    /// Those of its config.
+    /// The bytes of its config, if it exists.
     pub(in crate::verify) config: Option<Vec<u8>>,
-    /// What is not there of it: its manifest, its config, layers.
+    /// What is missing of it: its manifest, its config, layers.
     pub(in crate::verify) missing: Vec<String>,
 }
 
-/// What a platform's image says of itself.
+/// What a platform's image says about itself.
 pub(in crate::verify) struct Said {
-    /// The platform that its config is for, as the index would name it.
+    /// The platform of its config, in the index's notation.
     pub(in crate::verify) platform: String,
     pub(in crate::verify) labels: BTreeMap<String, String>,
     pub(in crate::verify) annotations: BTreeMap<String, String>,
 }
 
-/// The manifests of what cosign keeps beside an image, as they are; `None` where there is none.
+/// The manifests of what cosign keeps beside an image, unchanged; `None` if there is none.
 #[derive(Default)]
 pub(in crate::verify) struct Attached {
     pub(in crate::verify) signatures: Option<Vec<u8>>,
     pub(in crate::verify) attestations: Option<Vec<u8>>,
-    /// The signatures of each platform's image; nothing where a layout leaves them out.
+    /// The signatures of each platform's image; empty if a layout leaves them out.
     pub(in crate::verify) of_parts: Vec<Option<Vec<u8>>>,
 }
 
-/// All of it.
+/// All parts.
 pub(super) struct Contents {
     /// The index's bytes.
     pub(super) index: Seen<Option<Vec<u8>>>,
@@ -85,7 +85,8 @@ struct RunConfig {
     labels: BTreeMap<String, String>,
 }
 
-/// Looks at everything; `known` is what is known of the index, which is asked for nevertheless unless it cannot be asked for.
+/// Looks at everything. `known` is what is known of the index; the index is asked for anyway, unless that is
+/// impossible.
 pub(super) fn look(
     store: &dyn Store,
     digest: &Digest,
@@ -120,7 +121,7 @@ pub(super) fn look(
     }
 }
 
-/// The labels of the image `digest`, as the first of its platforms has them.
+/// The labels of the image `digest`, taken from its first platform.
 ///
 /// # Errors
 /// When there is no such image, or the registry does not answer.
@@ -137,7 +138,7 @@ pub fn labels_of(client: &Client, digest: &Digest) -> Result<BTreeMap<String, St
     Ok(said.labels)
 }
 
-/// The second round: configs and layers, each once, as platforms share some.
+/// The second round: configs and layers, each once, because platforms share some.
 fn look_at_parts(
     store: &dyn Store,
     platforms: &[(String, Digest)],
@@ -187,7 +188,7 @@ fn look_at_parts(
     Ok(parts.collect())
 }
 
-/// What the config says, and what is gone.
+/// Adds what the config says and what is missing.
 fn complete<'a>(part: &mut Part, manifest: &ImageManifest, found: impl Fn(&Wanted) -> Option<&'a [u8]>) {
     let digest = &manifest.config.digest;
     match found(&Wanted::Blob(digest.clone())).map(serde_json::from_slice::<ImageConfig>) {

@@ -1,5 +1,6 @@
-//! What the clone knows of the released commit and its tag: which of the branches that may be released have it, and who
-//! signed the tag. Which branches and whose keys those are is read at the head of the default branch.
+//! What the clone knows about the released commit and its tag: which of the branches that may be released contain the
+//! commit, and who signed the tag. The list of branches and the signers' keys are read at the head of the default
+//! branch.
 
 use anyhow::{Context as _, Result, bail};
 
@@ -12,25 +13,25 @@ use crate::verify::claim::{Seen, Unseen};
 
 use super::seen;
 
-/// What was found; `None` is what nobody asked.
+/// What was found; `None` if it was not asked.
 #[derive(Clone)]
 pub(in crate::verify) struct SourceSeen {
-    /// The branches. Not asked where the clone does not say which of its branches is the forge's default one.
+    /// The branches. Not asked if the clone does not say which of its branches is the forge's default.
     pub(in crate::verify) branch: Option<Seen<BranchSeen>>,
-    /// The tag's signer, or why it has none. Not asked where the configuration does not demand one.
+    /// The tag's signer, or why it has none. Not asked if the configuration does not demand one.
     pub(in crate::verify) signer: Option<Seen<Result<Signer, String>>>,
 }
 
 /// The branches that may be released.
 #[derive(Clone)]
 pub(in crate::verify) struct BranchSeen {
-    /// The name of the default branch, whose configuration names them.
+    /// The name of the default branch; its configuration lists the branches.
     pub(in crate::verify) default: String,
     /// Its head.
     pub(in crate::verify) head: Commit,
     /// Their names.
     pub(in crate::verify) branches: Vec<String>,
-    /// The one of them that the commit is in the history of.
+    /// The one whose history contains the commit.
     pub(in crate::verify) found: Option<String>,
 }
 
@@ -42,8 +43,8 @@ struct KnownDefault {
     config: Config,
 }
 
-/// Looks at `source` in its clone. `forge` is asked only whether a clone that does not have the commit on a branch is behind;
-/// none where nobody may be asked.
+/// Looks at `source` in its clone. `forge` is asked only whether the clone is behind, if the clone does not have the
+/// commit on a branch; `None` if nobody may be asked.
 #[must_use]
 pub(in crate::verify) fn source(git: &Git, forge: Option<&dyn Read>, source: &Source) -> SourceSeen {
     let default = match default(git) {
@@ -62,8 +63,8 @@ pub(in crate::verify) fn source(git: &Git, forge: Option<&dyn Read>, source: &So
     SourceSeen { branch, signer: seen(signer).transpose() }
 }
 
-/// The commit whose word counts for every release: the head of the default branch, and its name, where the clone knows it,
-/// else the one that is checked out.
+/// The commit that decides for every release: the head of the default branch, with the branch's name, if the clone
+/// knows it; else the commit that is checked out.
 pub(in crate::verify) fn deciding(git: &Git) -> Result<Option<(Commit, Option<String>)>> {
     if let Some(default) = default(git)? {
         return Ok(Some((default.head, Some(default.name))));
@@ -71,8 +72,8 @@ pub(in crate::verify) fn deciding(git: &Git) -> Result<Option<(Commit, Option<St
     Ok(git.peel("HEAD")?.map(|head| (head, None)))
 }
 
-/// The default branch of the forge, where this is a clone of it and says so. Its own configuration says what the forge is, and
-/// not the released commit's.
+/// The default branch of the forge, if this is a clone of the forge's repository and knows that branch. The branch's
+/// own configuration says what the forge is, not the released commit's.
 fn default(git: &Git) -> Result<Option<KnownDefault>> {
     let upstream = git.upstream()?;
     let Some(name) = upstream.default.clone() else { return Ok(None) };
@@ -83,7 +84,7 @@ fn default(git: &Git) -> Result<Option<KnownDefault>> {
     Ok(is_of_forge.then_some(KnownDefault { upstream, name, head, config }))
 }
 
-/// Whether `origin` is an address of the repository of `config`, by whatever protocol and port.
+/// Whether `origin` is an address of the repository of `config`, by any protocol and port.
 fn is_at(origin: &str, config: &Config) -> bool {
     let (origin, repository) =
         (origin.to_ascii_lowercase(), config.repository.to_string().to_ascii_lowercase());
@@ -94,7 +95,7 @@ fn is_at(origin: &str, config: &Config) -> bool {
     before.is_some_and(|before| before.contains(&host))
 }
 
-/// The commit that is checked out, where it has a configuration.
+/// The commit that is checked out, if it has a configuration.
 fn at_head(git: &Git) -> Result<Option<(Commit, Config)>> {
     let Some(head) = git.peel("HEAD")? else { return Ok(None) };
     Ok(Config::if_any(git, &head)?.map(|config| (head, config)))
@@ -112,8 +113,7 @@ fn branch_of(
         seen(check_not_behind(git, forge, default))?;
     }
     if found.is_none() && git.is_shallow() {
-        let text =
-            "this clone is shallow, so that the commit's branch is not seen; run `git fetch --unshallow`";
+        let text = "this clone is shallow and does not show the commit's branch; run `git fetch --unshallow`";
         return Err(Unseen::Unknown(text.to_owned()));
     }
     Ok(BranchSeen { default: name.clone(), head: head.clone(), branches: config.branches.clone(), found })
@@ -131,7 +131,7 @@ fn containing(git: &Git, source: &Source, default: &KnownDefault) -> Result<Opti
     Ok(None)
 }
 
-/// A checkout that was not fetched for a while says nothing about a commit that it does not have on its branches.
+/// A checkout that has not been fetched for a while says nothing about a commit that is missing from its branches.
 fn check_not_behind(git: &Git, forge: Option<&dyn Read>, default: &KnownDefault) -> Result<()> {
     const REMEDY: &str = "run `git fetch origin`, then verify again";
     for name in &default.config.branches {

@@ -1,4 +1,4 @@
-//! Where an image's bytes are read from: a registry, or a directory that `verify --save` made of one.
+//! Where an image's bytes are read from: a registry, or a directory that `verify --save` made from one.
 
 use std::fs;
 use std::io::{ErrorKind, Read as _};
@@ -13,33 +13,35 @@ use crate::evidence::bundle;
 use crate::oci::reference::Digest;
 use crate::oci::registry::{Client, Got, Wanted, WrongBytes};
 
-/// More than a manifest, a config or an attestation of ours has.
+/// Larger than any manifest, config or attestation of ours.
 const LARGEST: u64 = 64 << 20;
 
-/// What can be asked for an image's parts. Every answer is held against its digest.
+/// Answers requests for an image's parts. Every answer is checked against its digest.
 pub(in crate::verify) trait Store: Layers {
-    /// What there is of `wanted`, in its order; `None` where there is none.
+    /// The bytes for each of `wanted`, in order; `None` for what does not exist.
     fn fetch(&self, wanted: &[Wanted]) -> Vec<Result<Option<Vec<u8>>>>;
 
-    /// A manifest of the base image, from a store that has it instead of the base image's registry; `None` from all others.
+    /// A manifest of the base image, from a store that has it in place of the base image's registry; `None` from all
+    /// others.
     fn base(&self, _digest: &Digest) -> Option<Result<Vec<u8>>> {
         None
     }
 
-    /// Which manifests refer to `digest`.
+    /// The manifests that refer to `digest`.
     fn referrers(&self, digest: &Digest) -> Result<Referrers>;
 
-    /// The reference by which the store has what cosign keeps beside `digest`, if it has one.
+    /// The reference under which the store has what cosign keeps beside `digest`, if any.
     fn attached(&self, digest: &Digest, kind: Kind) -> Option<String>;
 }
 
-/// Which manifests refer to an image.
+/// The manifests that refer to an image.
 pub(in crate::verify) enum Referrers {
-    /// The store leaves them out: `cosign save` does.
+    /// The store leaves them out, as `cosign save` does.
     NotKept,
     /// As the registry lists them.
     Listed(Vec<Digest>),
-    /// As the index under a tag lists them, in a registry that does not: `None` where there is no such tag.
+    /// As listed by the index under a tag, in a registry that does not list them itself; `None` if there is no such
+    /// tag.
     Tagged(Option<Vec<u8>>),
 }
 
@@ -61,7 +63,7 @@ impl Store for Client {
     }
 }
 
-/// An OCI image layout (image specification v1.1, "Image Layout") as `cosign save` writes it: one image with what is
+/// An OCI image layout (image specification v1.1, "Image Layout") as written by `cosign save`: one image with what is
 /// attached to it.
 pub struct Layout {
     path: PathBuf,
@@ -90,9 +92,9 @@ impl Layout {
     /// Opens the directory.
     ///
     /// # Errors
-    /// When it is no layout, or does not hold exactly one image.
+    /// When it is not a layout, or does not hold exactly one image.
     pub fn open(path: &Path) -> Result<Self> {
-        // Commands run elsewhere, where the public key is.
+        // Commands run in another directory, where the public key is.
         let path = path.canonicalize().with_context(|| format!("looking for `{}`", path.display()))?;
         let file = path.join("index.json");
         let remedy = || {
@@ -112,7 +114,7 @@ impl Layout {
         Ok(Self { path, image: image.clone(), entries: index.manifests })
     }
 
-    /// The digest of its image.
+    /// The digest of the image in it.
     pub(in crate::verify) fn image(&self) -> &Digest {
         &self.image
     }
@@ -132,7 +134,7 @@ impl Layout {
         self.entries.iter().filter(is_other).map(|entry| &entry.digest).collect()
     }
 
-    /// Reads every blob to its end: each must have the bytes of its name.
+    /// Reads every blob completely: its bytes must match the digest in its name.
     pub(in crate::verify) fn check(&self) -> Result<()> {
         let blobs = self.path.join("blobs").join("sha256");
         let doing = || format!("listing `{}`", blobs.display());
@@ -160,7 +162,7 @@ impl Layout {
         Ok(bytes)
     }
 
-    /// A layer is read to its end: a registry is believed, what is on this disk is not.
+    /// A layer is read completely: a registry is trusted to have what it lists, but this disk is not.
     fn has_blob(&self, digest: &Digest) -> Result<bool> {
         let path = self.file(digest);
         let doing = || format!("reading `{}`", path.display());
@@ -206,7 +208,7 @@ impl Store for Layout {
     }
 }
 
-/// The file's bytes; `None` when there is none.
+/// The file's bytes; `None` if it does not exist.
 fn read_bounded(path: &Path) -> Result<Option<Vec<u8>>> {
     let file = match fs::File::open(path) {
         Ok(file) => file,

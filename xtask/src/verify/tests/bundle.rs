@@ -1,4 +1,4 @@
-//! Bundles beside an image, as a release stores them, and as somebody may change them.
+//! Bundles beside an image, as a release stores them and as somebody may change them.
 
 use serde_json::{Value, json};
 
@@ -23,7 +23,7 @@ impl World {
         self.signature_bundle_of(of, version, self.signed_commit.as_ref(), by)
     }
 
-    /// The bundle of a signature that names this commit, or none.
+    /// The bundle of a signature that names this commit, or no commit.
     pub(super) fn signature_bundle_of(
         &self,
         of: &Digest,
@@ -32,14 +32,14 @@ impl World {
         by: Key,
     ) -> Bundle {
         let build_type = if commit.is_some() { BuildType::V2 } else { BuildType::V1 };
-        // Where it is not named, it may be any.
+        // If the signature names no commit, any will do.
         let commit = commit.or(self.forge_tag.as_ref()).expect("the forge has the tag").clone();
         let tag = format!("v{version}").parse().expect("a tag");
         let source = Source { tag, commit, time: 0, is_tagged: true };
         Bundle::of_signature(of, SignedAs::of(&source, build_type), by.signature(), &self.hint)
     }
 
-    /// The bundle of whatever envelope is attached of a type.
+    /// The bundle of the attached envelope of a kind.
     pub(super) fn attestation_bundle(&self, of: Attested) -> Bundle {
         let layers = self.layers_of(&self.digest, Kind::Attestations);
         let is_wanted =
@@ -48,7 +48,7 @@ impl World {
         Bundle::new(Of::Attestation(of), envelope, &self.hint)
     }
 
-    /// Stores a bundle, and its manifest: nothing names it yet.
+    /// Stores a bundle and its manifest; nothing names the manifest yet.
     pub(super) fn put_bundle(&mut self, of: &Digest, bundle: &Bundle) -> Digest {
         self.blobs.insert(Digest::of(&bundle.bytes), bundle.bytes.clone());
         let manifest = bundle.manifest(&self.subject(of)).expect("JSON is written");
@@ -57,7 +57,7 @@ impl World {
         digest
     }
 
-    /// What is attached of the released image.
+    /// The kinds that are attached to the released image.
     pub(super) fn attested(&self) -> Vec<Attested> {
         let layers = self.layers_of(&self.digest, Kind::Attestations);
         let is_there = |of: &Attested| {
@@ -66,14 +66,14 @@ impl World {
         Attested::ALL.into_iter().filter(is_there).collect()
     }
 
-    /// The bundles of the released image, as they are made of what is attached.
+    /// The bundles of the released image, made from what is attached.
     pub(super) fn bundles(&self) -> Vec<Bundle> {
         let signature = self.signature_bundle(&self.digest.clone(), &self.version(), Key::Own);
         let attested = self.attested().into_iter().map(|of| self.attestation_bundle(of));
         [signature].into_iter().chain(attested).collect()
     }
 
-    /// Names `manifests`, and nothing else, as what refers to `of`.
+    /// Makes `manifests`, and nothing else, refer to `of`.
     pub(super) fn refer_only(&mut self, of: &Digest, manifests: &[Digest]) {
         if self.referrers.is_some() {
             self.referrers = Some(manifests.to_vec());
@@ -95,7 +95,7 @@ impl World {
         self.tags.insert(bundle::tag(of), index);
     }
 
-    /// Stores `bundles`, and nothing else, beside the released image.
+    /// Stores `bundles`, and no others, beside the released image.
     pub(super) fn bundle_only(&mut self, bundles: &[Bundle]) {
         let of = self.digest.clone();
         let manifests: Vec<_> = bundles.iter().map(|bundle| self.put_bundle(&of, bundle)).collect();
@@ -111,21 +111,21 @@ impl World {
         bundle::named(index.to_string().as_bytes()).expect("an index")
     }
 
-    /// One more that refers to the released image, in front of all others.
+    /// Adds one more reference to the released image, before all others.
     pub(super) fn refer_first(&mut self, manifest: Digest) {
         let (of, mut all) = (self.digest.clone(), self.referring());
         all.insert(0, manifest);
         self.refer_only(&of, &all);
     }
 
-    /// The registry lists by itself what refers to an image, and there is no tag for that.
+    /// Makes the registry list referrers itself; there is no tag for them then.
     pub(super) fn list_referrers(&mut self) {
         let listed = self.referring();
         self.tags.remove(&bundle::tag(&self.digest));
         self.referrers = Some(listed);
     }
 
-    /// After a change of what is attached to `of`, by somebody with the key: the bundles follow, where there are some.
+    /// After somebody with the key changed what is attached to `of`: makes the bundles follow, if there are any.
     pub(super) fn bundle_again(&mut self, of: &Digest) {
         let build_type = if self.signed_commit.is_some() { BuildType::V2 } else { BuildType::V1 };
         let is_whole = || self.attested() == build_type.attested();

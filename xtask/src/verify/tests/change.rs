@@ -1,4 +1,4 @@
-//! What somebody with a key, or without, can change of what is attached to an image.
+//! Changes to what is attached to an image, as somebody could make them with or without a key.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -16,7 +16,7 @@ use crate::oci::reference::Digest;
 use super::cosign::{OTHER_KEY, SIGNATURE, statement};
 use super::world::World;
 
-/// The digits of a digest that nothing has.
+/// The hex digits of a digest that nothing has.
 pub(super) const NOTHING: &str = "00000000000000000000000000000000000000000000000000000000000000ff";
 
 /// Who signs.
@@ -38,7 +38,7 @@ impl Key {
 }
 
 impl World {
-    /// The version that is verified.
+    /// The version to verify.
     pub(super) fn version(&self) -> String {
         self.tag.trim_start_matches('v').to_owned()
     }
@@ -50,7 +50,7 @@ impl World {
         entries.map(|entry| entry["digest"].as_str().expect("a digest").parse().expect("a digest")).collect()
     }
 
-    /// What `layers` are attached to `of`, in place of all that was.
+    /// Attaches `layers` to `of`, in place of everything that was attached.
     pub(super) fn attach_only(&mut self, of: &Digest, kind: Kind, layers: &[Value]) {
         let manifest = json!({
             "schemaVersion": 2,
@@ -68,7 +68,8 @@ impl World {
         }
     }
 
-    /// After a change of what is attached to `of`, by somebody with the key: the files on the page follow, where there are some.
+    /// After somebody with the key changed what is attached to `of`: makes the files on the page follow, if there are
+    /// any.
     pub(super) fn files_again(&mut self, of: &Digest) {
         let layers = self.layers_of(of, Kind::Attestations);
         let envelope = |of: Attested| {
@@ -93,7 +94,7 @@ impl World {
         }
     }
 
-    /// The file `name` of the page, with other bytes.
+    /// Gives the file `name` of the page other bytes.
     pub(super) fn put_file(&mut self, name: &str, bytes: Vec<u8>) {
         let page = self.page.as_mut().expect("there is a page");
         let listed = page.assets.iter_mut().find(|listed| listed.name == name).expect("it is listed");
@@ -101,7 +102,7 @@ impl World {
         self.files.insert(listed.id, bytes);
     }
 
-    /// One layer more beside those that are attached to the released image.
+    /// Adds one layer to those attached to the released image.
     pub(super) fn attach(&mut self, kind: Kind, layer: Value) {
         let digest = self.digest.clone();
         let mut layers: Vec<_> = self.layers_of(&digest, kind).into_iter().map(|(layer, _)| layer).collect();
@@ -115,7 +116,7 @@ impl World {
         json!({ "mediaType": media_type, "size": size, "digest": digest, "annotations": annotations })
     }
 
-    /// What a signature as `version` says.
+    /// What a signature for `version` says.
     fn said(&self, version: &str) -> Value {
         let mut said = json!({ VERSION: version });
         if let Some(commit) = &self.signed_commit {
@@ -144,7 +145,7 @@ impl World {
         self.layer("application/vnd.dev.cosign.simplesigning.v1+json", &annotations, &payload)
     }
 
-    /// Signs `digest` in place of all its signatures, and says of which format its bundles are.
+    /// Signs `digest` in place of all its signatures, and says that its bundles have `format`.
     pub(super) fn sign_marked(&mut self, digest: &Digest, version: &str, format: &str) {
         let mut said = self.said(version);
         said[MARK.0] = format.into();
@@ -158,7 +159,7 @@ impl World {
         self.attach_only(digest, Kind::Signatures, &[layer]);
     }
 
-    /// A statement about `digest`, as a release has them whose signatures say the same as this one's.
+    /// A statement about `digest`, as in a release whose signatures say the same as this one's.
     fn statement(&self, digest: &Digest, kind: &str, predicate: &Value) -> Value {
         let subject = |digest: &Digest| json!({ "name": "carol", "digest": { "sha256": digest.hex() } });
         let mut statement = json!({
@@ -198,19 +199,19 @@ impl World {
         self.layer("application/vnd.dsse.envelope.v1+json", &annotations, envelope)
     }
 
-    /// The envelope that is attached of a type.
+    /// The attached envelope of a kind.
     pub(super) fn envelope_of(&self, kind: &str) -> Value {
         let layers = self.layers_of(&self.digest, Kind::Attestations);
         let found = layers.iter().find(|(layer, _)| layer["annotations"]["predicateType"] == kind);
         serde_json::from_slice(&found.expect("it is attested").1).expect("an envelope")
     }
 
-    /// What is attested of the released image.
+    /// The attested predicate of a kind for the released image.
     pub(super) fn predicate(&self, kind: &str) -> Value {
         statement(&self.envelope_of(kind))["predicate"].take()
     }
 
-    /// Puts `layer`, or nothing, in the place of what is attested of a type.
+    /// Replaces the attestation of a kind with `layer`, or with nothing.
     pub(super) fn replace_attestation(&mut self, kind: &str, layer: Option<Value>) {
         let digest = self.digest.clone();
         let layers = self.layers_of(&digest, Kind::Attestations).into_iter().map(|(layer, _)| layer);
@@ -220,7 +221,7 @@ impl World {
         self.attach_only(&digest, Kind::Attestations, &layers);
     }
 
-    /// Attests `predicate` in place of what is attested of a type.
+    /// Attests `predicate` in place of the attestation of a kind.
     pub(super) fn attest_anew(&mut self, kind: &str, predicate: &Value, by: Key) {
         let digest = self.digest.clone();
         let layer = self.attestation(&digest, kind, predicate, by);
@@ -236,14 +237,14 @@ impl World {
         self.attest_anew(PROVENANCE_PREDICATE, &changed, Key::Own);
     }
 
-    /// Changes one value of the provenance, which must be there.
+    /// Changes one existing value of the provenance.
     pub(super) fn set(&mut self, pointer: &str, value: impl Into<Value>) {
         self.change_provenance(|provenance| {
             *provenance.pointer_mut(pointer).expect("the provenance has that field") = value.into();
         });
     }
 
-    /// Changes a resource that the provenance names: a dependency, or a byproduct.
+    /// Changes a resource that the provenance names: a dependency or a byproduct.
     pub(super) fn change_resource(&mut self, list: &str, name: &str, change: impl FnOnce(&mut Value)) {
         self.change_provenance(|provenance| {
             let list = provenance.pointer_mut(list).and_then(Value::as_array_mut).expect("it has the list");

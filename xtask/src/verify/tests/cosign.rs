@@ -1,5 +1,6 @@
-//! What cosign says of what the registry has, without cosign: everything that was recorded is signed by the key, and whatever a
-//! lie lets somebody else sign carries [`OTHER_KEY`]. A test holds it against what the real one printed.
+//! cosign's answers about what the registry has, without cosign. Everything that was recorded counts as signed by the
+//! key, and whatever a lie lets somebody else sign carries [`OTHER_KEY`]. A test compares this stand-in with the output
+//! of the real cosign.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -19,11 +20,12 @@ use super::world::World;
 /// A signature by somebody else.
 pub(super) const OTHER_KEY: &str = "b3RoZXI=";
 
-/// Where a signature is, in the manifest that keeps it.
+/// The annotation with the signature, in the manifest that holds it.
 pub(super) const SIGNATURE: &str = "dev.cosignproject.cosign/signature";
 
 impl World {
-    /// The answers to the commands about the image `digest` and its platforms, as `version`, in the order of the commands.
+    /// The answers to the commands about the image `digest` and its platforms for `version`, in the order of the
+    /// commands.
     pub(super) fn cosign(&self, version: &str, digest: &Digest, how_many: usize) -> Vec<Seen<Answer>> {
         let mut answers = vec![self.signatures(version, std::slice::from_ref(digest))];
         answers.extend(Attested::ALL.map(|of| self.attestations(digest, of.predicate_type())));
@@ -36,7 +38,7 @@ impl World {
         answers
     }
 
-    /// A refusal counts when the registry answers for what was refused, as `verify` has it.
+    /// A rejection counts if the registry answers for what was rejected, as in `verify`.
     fn refused(&self, digest: &Digest, kind: Kind, words: &str) -> Seen<Answer> {
         let answer = self.fetch(&[Wanted::Manifest(kind.tag(digest))]).pop();
         seen(answer.unwrap_or(Ok(None)))?;
@@ -91,7 +93,7 @@ impl World {
         Ok(Answer::Accepted(accepted.concat()))
     }
 
-    /// Whether the key signed those bytes: anything, unless it is known what it signed.
+    /// Whether the key signed these bytes: yes for anything, unless it is known what the key signed.
     fn is_signed(&self, signature: &str, payload: &[u8]) -> bool {
         match &self.signed {
             Some(signed) => signed.contains(&(signature.to_owned(), Digest::of(payload))),
@@ -111,7 +113,7 @@ impl World {
         if self.is_signed(&signature, sums) { Ok(()) } else { Err("invalid signature".to_owned()) }
     }
 
-    /// What is attached to `digest`: each layer and its bytes.
+    /// What is attached to `digest`: each layer with its bytes.
     pub(super) fn layers_of(&self, digest: &Digest, kind: Kind) -> Vec<(Value, Vec<u8>)> {
         if !self.tags.contains_key(&kind.tag(digest)) || self.silent_registry.is_some() {
             return Vec::new();
@@ -130,8 +132,8 @@ fn read(bytes: &[u8]) -> Option<Json> {
     serde_json::from_slice(bytes).ok()
 }
 
-/// The text at the end of a path of keys, in any spelling: nothing is refused for how it is written, so that whatever is
-/// wrong with that is `verify`'s to see.
+/// The text at the end of a path of keys, in any spelling. Nothing is rejected for how it is written here: detecting
+/// that is `verify`'s task.
 fn text<'a>(json: &'a Json, path: &[&str]) -> &'a str {
     let found = path.iter().try_fold(json, |json, key| json.get(key));
     found.and_then(Json::as_str).unwrap_or_default()

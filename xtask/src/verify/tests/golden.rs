@@ -1,4 +1,4 @@
-//! Every recorded release verifies, and its page is what would be written in its format.
+//! Every recorded release verifies, and its page equals what would be written in its format.
 
 use serde_json::json;
 
@@ -18,7 +18,7 @@ use super::change::Key;
 use super::recording::{Recording, all};
 use super::world::World;
 
-/// The claims that do not hold, in words, and the ids of all.
+/// The claims that do not hold, in words, and the ids of all claims.
 fn broken(claims: &[Claim]) -> (Vec<String>, Vec<&'static str>) {
     let broken = claims.iter().filter(|claim| claim.verdict != Verdict::Holds);
     let words = broken.map(|claim| format!("`{}` {}: {}", claim.id, claim.verdict, claim.evidence)).collect();
@@ -31,7 +31,7 @@ fn a_release_of_every_format_verifies() {
     assert!(recordings.iter().map(|(number, _)| *number).eq(1..=u32::try_from(recordings.len()).unwrap()));
     for (number, dir) in recordings {
         let recording = Recording::load(&dir).unwrap();
-        // What cosign printed then, whatever was asked: its commands are the page's, which is judged as well.
+        // The recorded output of cosign, whatever is asked. The commands are the page's, which is judged too.
         let printed = |_: &_, _: &[_]| {
             let none = || Answer::Rejected("none of the attestations matched".to_owned());
             let printed = recording.cosign.iter().cloned();
@@ -44,13 +44,13 @@ fn a_release_of_every_format_verifies() {
             [&claims::OF_IMAGE[..], &claims::OF_NAMES, &claims::OF_SOURCE, &claims::OF_KEYS].concat();
         let products = expected.iter().position(|id| *id == claims::PROVENANCE_PRODUCTS).unwrap();
         expected.insert(products + 1, claims::PROVENANCE_RUN);
-        // Only one of today has a test result.
+        // Only a present-day release has a test result.
         expected.retain(|id| *id != claims::SMOKE || recording.world.attested() == Attested::ALL);
         assert_eq!(ids, expected, "format {number}");
     }
 }
 
-/// The verdict on `attachments` of a release from before bundles, with what somebody adds to it.
+/// The verdict on `attachments` of a release from before bundles, after somebody adds something to it.
 fn of_before_bundles(add: impl FnOnce(&mut World)) -> Verdict {
     let (_, dir) = all().unwrap().remove(0);
     let recording = Recording::load(&dir).unwrap();
@@ -91,7 +91,7 @@ fn a_page_of_every_format_is_left_as_it_is() {
         assert_eq!(Format::of(&found.page.body), Ok(format), "format {number}");
         let provenance = serde_json::from_value::<Provenance>(world.predicate(PROVENANCE_PREDICATE)).unwrap();
         let smoked = provenance.smoked(&release.platforms()).unwrap();
-        // What is above the image is for people to write, and is not compared.
+        // People write the part above the image's part; it is not compared.
         let history = History {
             previous: None,
             commits: Vec::new(),
@@ -117,7 +117,7 @@ fn a_page_of_every_format_is_left_as_it_is() {
     }
 }
 
-/// What is no longer true of a release from before the second build type, with a change by the key.
+/// The claims that no longer hold for a release from before the second build type, after a change by the key.
 fn of_the_first_build_type(change: impl FnOnce(&mut World)) -> Vec<&'static str> {
     let (_, dir) = all().unwrap().remove(1);
     let recording = Recording::load(&dir).unwrap();

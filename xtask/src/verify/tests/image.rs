@@ -1,5 +1,5 @@
-//! Another image in the place of the released one, rebuilt from its parts with a change; and, by somebody who has the key,
-//! signed, attested, tagged and on the page as a release is.
+//! Another image in place of the released one, rebuilt from its parts with a change. If somebody with the key did it,
+//! the image is also signed, attested, tagged and on the page, as a release is.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::oci::reference::Digest;
 use super::change::Key;
 use super::world::World;
 
-/// A release that there was before.
+/// An earlier release.
 pub(super) const OLDER: &str = "v0.0.9";
 
 /// An image in its parts.
@@ -25,14 +25,14 @@ pub(super) struct Parts {
 
 /// One platform's image.
 pub(super) struct Platform {
-    /// Its entry in the index, of which digest and size are filled in.
+    /// Its entry in the index. Digest and size are filled in.
     pub(super) entry: Value,
-    /// Of whose config digest and size are filled in.
+    /// The digest and size of its config are filled in.
     pub(super) manifest: Value,
     pub(super) config: Value,
 }
 
-/// The label or annotation of an image.
+/// Sets the label or annotation of an image.
 pub(super) fn label(table: &mut Value, key: &str, value: &str) {
     let place = &mut table[format!("org.opencontainers.image.{key}")];
     assert!(place.is_string() && *place != value, "`{key}` is {place}");
@@ -40,7 +40,7 @@ pub(super) fn label(table: &mut Value, key: &str, value: &str) {
 }
 
 impl Parts {
-    /// Every label and annotation `key`.
+    /// Sets every label and annotation `key`.
     pub(super) fn label_all(&mut self, key: &str, value: &str) {
         label(&mut self.index["annotations"], key, value);
         for platform in &mut self.platforms {
@@ -67,7 +67,7 @@ impl World {
         Parts { index, platforms }
     }
 
-    /// Stores the image with a change; returns the digests of its index and of its platforms.
+    /// Stores the changed image; returns the digests of its index and of its platforms.
     fn store_changed(&mut self, change: impl FnOnce(&mut Self, &mut Parts)) -> (Digest, Vec<Digest>) {
         let mut parts = self.parts();
         change(self, &mut parts);
@@ -91,7 +91,7 @@ impl World {
         Attested::ALL.map(|of| (of, self.predicate(of.predicate_type())))
     }
 
-    /// Puts the version tag on the image with a change, which nobody signs.
+    /// Puts the version tag on the changed image, which nobody signs.
     pub(super) fn push_changed(&mut self, change: impl FnOnce(&mut Self, &mut Parts)) {
         let (digest, _) = self.store_changed(change);
         self.tags.insert(self.tag.clone(), digest);
@@ -116,7 +116,7 @@ impl World {
         self.tags.insert(tag.to_owned(), digest.clone());
     }
 
-    /// Releases the image with a change, by the project's key, so that nothing but the change itself is wrong.
+    /// Releases the changed image by the project's key, so that only the change itself is wrong.
     pub(super) fn release_changed(&mut self, change: impl FnOnce(&mut Self, &mut Parts)) {
         let [mut provenance, sbom, test_result] = self.predicates();
         let (digest, platforms) = self.store_changed(change);
@@ -129,7 +129,7 @@ impl World {
         self.edit_page(|body| body.replace(before.as_str(), digest.as_str()));
     }
 
-    /// An older release by the project's key, of another commit; returns its digest.
+    /// Makes an older release by the project's key, from another commit; returns its digest.
     pub(super) fn release_older(&mut self) -> Digest {
         let [(_, mut provenance), (_, mut bom), (_, mut test_result)] = self.predicates();
         let (version, commit) = (OLDER.trim_start_matches('v'), "8".repeat(40));
@@ -148,7 +148,7 @@ impl World {
         let source = inputs.iter_mut().find(|input| input["name"] == "source").expect("a source");
         let ours = source["digest"]["gitCommit"].as_str().expect("a commit").to_owned();
         source["digest"]["gitCommit"] = commit.clone().into();
-        // The source is named by its tag, and each file by the commit.
+        // The source is named by its tag, each file by the commit.
         for uri in inputs.iter_mut().filter_map(|input| input.get_mut("uri")) {
             let text = uri.as_str().expect("an address").replace(&ours, &commit);
             *uri = text.replace(&format!("refs/tags/{}", self.tag), &format!("refs/tags/{OLDER}")).into();
@@ -171,7 +171,7 @@ impl World {
         }
     }
 
-    /// Puts `files` in place of the last layer, of which the config knows nothing.
+    /// Replaces the last layer with one of `files`, which the config does not know.
     pub(super) fn replace_last_layer(&mut self, parts: &mut Parts, files: &[Vec<u8>]) {
         let layer = self.store_layer(files);
         for Platform { manifest, .. } in &mut parts.platforms {
@@ -188,7 +188,7 @@ impl World {
     }
 }
 
-/// Has the provenance name the manifests of another index.
+/// Makes the provenance name the manifests of another index.
 fn name_products(provenance: &mut Value, index: &Value) {
     let is_manifest =
         |product: &&Value| product["name"].as_str().is_some_and(|name| name.starts_with("manifest "));

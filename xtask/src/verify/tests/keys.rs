@@ -1,5 +1,5 @@
-//! The keys of a project with a history, as a clone has them, and the stand-in for cosign that judges endorsements: one is
-//! right when it is the digest of the key that signs and of the statement.
+//! The keys of a project with a history, as a clone has them, and the stand-in for cosign that judges endorsements: an
+//! endorsement is right if it is the digest of the signing key and the statement.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +24,7 @@ pub(super) struct KeyWorld {
     pub(super) used: Vec<u8>,
     /// The files at the head of the default branch.
     pub(super) files: BTreeMap<String, Vec<u8>>,
-    /// The release before, and its key.
+    /// The previous release and its key.
     pub(super) previous: Option<(ReleaseTag, Vec<u8>)>,
     /// Whether the forge has a later head.
     pub(super) is_behind: bool,
@@ -32,7 +32,7 @@ pub(super) struct KeyWorld {
     pub(super) is_without_cosign: bool,
 }
 
-/// The first key of the history, with which the release before was signed.
+/// The first key of the history, which signed the previous release.
 pub(super) const OLDER: &str = PEM[0];
 /// A key that the project never had.
 pub(super) const FOREIGN: &str = PEM[1];
@@ -62,7 +62,7 @@ impl KeyWorld {
         self.files.insert(path.to_owned(), bytes.to_vec());
     }
 
-    /// Writes the list of keys: each with its first version, and more of its lines.
+    /// Writes the list of keys: each with its first version and further lines.
     pub(super) fn list(&mut self, keys: &[(&[u8], &str, &str)]) -> Result<()> {
         let mut text = String::new();
         for (pem, from, more) in keys {
@@ -87,7 +87,7 @@ impl KeyWorld {
         Ok(if is_right { Ok(()) } else { Err("invalid signature".to_owned()) })
     }
 
-    /// What `verify` sees of it.
+    /// What `verify` sees of this.
     pub(super) fn seen(&self, source: &Source) -> Result<KeysSeen> {
         let files = |paths: &[String]| Ok(paths.iter().map(|path| self.files.get(path).cloned()).collect());
         let ask = |asked: &Endorsement<'_>| self.ask(asked);
@@ -109,7 +109,7 @@ impl KeyWorld {
     }
 }
 
-/// What stands for the signature of a key with that fingerprint.
+/// Stands for a signature by the key with this fingerprint.
 pub(super) fn signature(by: &Digest, statement: &str) -> String {
     STANDARD.encode(Digest::of(format!("{by} {statement}").as_bytes()).hex())
 }

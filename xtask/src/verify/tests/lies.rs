@@ -1,9 +1,9 @@
-//! The lies: one change at a time that somebody could make to a public release, in what the registry and the forge have. Each
-//! makes exactly the claims false that it is about; what cannot be looked at because of it is unchecked, and everything else
-//! still holds. docs/verifying.md has the table, written by `table.rs`; some are told on a real registry and forge as well
-//! (`testbed/tests/end-to-end/lies`).
+//! The lies: each is one change that somebody could make to a public release, in what the registry and the forge have.
+//! Each lie makes exactly the claims false that it is about. Claims that can no longer be looked at because of it are
+//! unchecked, and everything else still holds. docs/verifying.md has the table, written by `table.rs`. Some lies are
+//! also told on a real registry and forge (`testbed/tests/end-to-end/lies`).
 
-/// Every claim that there is nothing to look at for where no image is found, and `more`.
+/// Every claim that has nothing to look at if no image is found, and `more`.
 macro_rules! of_an_image {
     ($($more:literal),*) => {
         &[
@@ -16,7 +16,7 @@ macro_rules! of_an_image {
             "sbom",
             "sbom.components",
             "smoke",
-            // Which image the page is about, nobody knows.
+            // Nobody knows which image the page is about.
             "page.image",
             "page.commands",
             "page.assets",
@@ -53,18 +53,19 @@ use super::world::World;
 
 /// One change to the honest release.
 pub(super) struct Lie {
-    /// What was done, as the table has it.
+    /// What was done, in the table's words.
     pub(super) name: &'static str,
-    /// Does it.
+    /// Makes the change.
     pub(super) tell: fn(&mut World),
-    /// The claims that must be false; `provenance.*` is every claim that begins so.
+    /// The claims that must be false; `provenance.*` is every claim that begins with `provenance.`.
     pub(super) wrong: &'static [&'static str],
-    /// The claims that must be unchecked, written likewise.
+    /// The claims that must be unchecked, in the same notation.
     pub(super) unchecked: &'static [&'static str],
 }
 
 impl Lie {
-    /// The claims that must be unchecked: also that the files are the attestations', where one of these does not hold.
+    /// The claims that must be unchecked. If one of the attestations does not hold, that includes the claim about the
+    /// page's files.
     pub(super) fn unchecked(&self) -> Vec<&'static str> {
         let mut all = self.unchecked.to_vec();
         let has_lost = |id| has(self.wrong, id) || has(self.unchecked, id);
@@ -78,7 +79,7 @@ impl Lie {
     }
 }
 
-/// All of them, by what they are about.
+/// All lies, by subject.
 pub(super) const TOPICS: [&[Lie]; 17] = [
     tags::LIES,
     keys::LIES,
@@ -99,7 +100,7 @@ pub(super) const TOPICS: [&[Lie]; 17] = [
     registry::LIES,
 ];
 
-/// The verdicts that differ from what the lie must make of them, a line each.
+/// The verdicts that differ from what the lie must cause, one per line.
 fn deviations(claims: &[Claim], lie: &Lie) -> Vec<String> {
     let mut deviations = Vec::new();
     let unchecked = lie.unchecked();
@@ -114,7 +115,8 @@ fn deviations(claims: &[Claim], lie: &Lie) -> Vec<String> {
             deviations.push(format!("`{id}` {verdict}, expected that it {expected}: {evidence}"));
         }
     }
-    // What is unchecked although every server answered is so because of a claim that does not hold, and says which.
+    // If every server answered, a claim is unchecked only because of another claim that does not hold, and it names
+    // that claim.
     let is_named = |see: &str| claims.iter().any(|claim| claim.id == see && claim.verdict != Verdict::Holds);
     let is_newer = |claim: &Claim| claim.evidence.contains("newer xtask");
     let follows =
@@ -131,7 +133,7 @@ fn has(patterns: &[&str], id: &str) -> bool {
     patterns.iter().any(|pattern| is(pattern, id))
 }
 
-/// Whether `pattern` names the claim, or ends in `*` and begins as it does.
+/// Whether `pattern` is the claim's id, or ends in `*` and the id begins with what is before it.
 fn is(pattern: &str, id: &str) -> bool {
     pattern.strip_suffix('*').map_or(pattern == id, |start| id.starts_with(start))
 }

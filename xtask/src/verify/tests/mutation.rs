@@ -1,5 +1,5 @@
-//! Every change of one field of every document of a release: none of them leaves everything that `verify` claims true. Whoever
-//! changes a document has all that names it name the new one, and with the key has it signed.
+//! Every change of one field of every document of a release: after none of them do all of `verify`'s claims still hold.
+//! Whoever changes a document makes everything that names it name the new one, and with the key also signs it.
 
 mod documents;
 mod exceptions;
@@ -37,7 +37,7 @@ fn mutations(own: &Documents, other: &Documents) -> Vec<Mutation> {
     mutations
 }
 
-/// Calls `check` with each of the numbers below `count`, on two threads; what it gives is in order.
+/// Calls `check` with each number below `count`, on two threads; the results are in order.
 fn each<T: Send>(count: usize, check: impl Fn(usize) -> Option<T> + Sync) -> Vec<T> {
     let next = AtomicUsize::new(0);
     let work = || {
@@ -67,24 +67,24 @@ fn load(number: usize) -> Recording {
     Recording::load(&dir).unwrap().with_a_small_base()
 }
 
-/// With this variable in the environment every change is tried: that takes minutes.
+/// With this variable in the environment, every change is tried, which takes minutes.
 const EVERY: &str = "XTASK_EVERY_CHANGE";
 
-/// One of so many changes is tried otherwise: those that the seed chooses, the same ones on every machine.
+/// Otherwise one in this many changes is tried. The seed chooses them, so they are the same on every machine.
 const ONE_OF: u64 = 48;
 const SEED: u64 = 16;
 
-/// So few would mean that nothing is made.
+/// Fewer would mean that hardly any changes are generated.
 const AT_LEAST: usize = 20_000;
 
-/// Whether the change at that place is one that is tried where not all are.
+/// Whether the change with this number is tried when not all are.
 fn is_chosen(number: usize) -> bool {
     let mut mixed = (number as u64 ^ SEED).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     mixed ^= mixed >> 32;
     mixed.is_multiple_of(ONE_OF)
 }
 
-/// What `verify --rebuild` compares (`Content`): the config of each platform.
+/// What `verify --rebuild` compares (`Content`): each platform's config.
 fn content(world: &World) -> Content {
     let manifest = |digest: &_| Ok(world.blobs[digest].clone());
     Content::of(&world.blobs[&world.digest], manifest).expect("an image")
@@ -95,7 +95,8 @@ fn no_change_of_any_field_of_any_document_leaves_every_claim_true() {
     let newest = all().unwrap().len() - 1;
     let (recording, other) = (load(newest), load(newest - 1));
     let (own, other) = (Documents::of(recording.world.clone()), Documents::of(other.world.clone()));
-    // What is written again and not changed is the same release: what is seen below is the change.
+    // A document that is only rewritten, not changed, is still the same release; so what is detected below is the
+    // change.
     for (place, document) in own.all.iter().enumerate() {
         let world = own.with(place, Who::Signer, Clone::clone);
         let broken = broken(&recording.judge_with_the_stand_in(&world));
@@ -143,7 +144,7 @@ fn no_change_of_any_field_of_any_document_leaves_every_claim_true() {
         chosen.len(),
         survivors.join("\n")
     );
-    // An exception that nothing needs any more would hide what it was not made for.
+    // An exception that is no longer needed could hide something that it was not made for.
     let unused = each(EXCEPTIONS.len(), |place| {
         let covered = mutations.iter().filter(|mutation| excepted(mutation) == Some(place));
         let Exception { document, path, .. } = EXCEPTIONS[place];

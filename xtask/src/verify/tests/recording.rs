@@ -1,4 +1,4 @@
-//! A recorded release, read as `verify` reads one that is public.
+//! A recorded release, read in the way that `verify` reads a public one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -45,10 +45,10 @@ use crate::verify::{judge, survey};
 use super::keys::KeyWorld;
 use super::world::World;
 
-/// What cosign printed, in the order in which it is asked.
+/// cosign's recorded outputs, in the order in which it is asked.
 const COSIGN: [&str; 5] = ["signature", "provenance", "sbom", "test-result", "platforms"];
 
-/// What is said to commands about an image.
+/// Answers commands about an image.
 type Cosign<'a> = dyn Fn(&Digest, &[VerifyCommand]) -> Vec<Seen<Answer>> + Sync + 'a;
 
 /// A recording.
@@ -60,12 +60,12 @@ pub(super) struct Recording {
     stand_ins: Vec<StandIn>,
     /// What is public.
     pub(super) world: World,
-    /// What cosign printed; nothing where there was no such thing.
+    /// cosign's outputs; `None` if there was no such thing.
     pub(super) cosign: [Option<String>; 5],
     pub(super) base: BTreeMap<Digest, Vec<u8>>,
-    /// What the image was found to hold: layers are unpacked anew only where there are others.
+    /// What the honest image was found to contain. Layers are unpacked again only if they are others.
     honest: Mutex<Option<(Vec<Layered>, ContentsSeen)>>,
-    /// What was read of layers.
+    /// What was read from layers.
     kept: Scratch,
 }
 
@@ -95,7 +95,7 @@ struct RecordedPage {
     prerelease: bool,
     draft: bool,
     address: String,
-    /// The names of its files, in the order of their numbers.
+    /// The names of the page's files, in the order of their numbers.
     #[serde(default)]
     assets: Vec<String>,
 }
@@ -113,7 +113,8 @@ pub(super) fn all() -> Result<Vec<(u32, PathBuf)>> {
     Ok(found)
 }
 
-/// What a clone says of a commit that is merged, and whose tag is signed as its main branch demands: no recording has one.
+/// What a clone says about a commit that is merged and whose tag is signed as its main branch demands. No recording has
+/// one.
 fn signed_on_main(commit: &Commit) -> SourceSeen {
     let main = "main".to_owned();
     let branch = BranchSeen {
@@ -133,7 +134,7 @@ fn signed_commit(printed: &str) -> Result<Option<Commit>> {
     payloads[0]["optional"][COMMIT].as_str().map(Commit::parse).transpose()
 }
 
-/// The run that the provenance names, as the forge had it on record: it was released by a runner.
+/// The run that the provenance names, as the forge would have recorded it: the release was made by a runner.
 fn recorded_run(world: &World) -> Result<(u64, RunSaid)> {
     let provenance: Provenance = serde_json::from_value(world.predicate(PROVENANCE_PREDICATE))?;
     let run = &provenance.build_definition.internal_parameters[RUN];
@@ -147,7 +148,7 @@ fn recorded_run(world: &World) -> Result<(u64, RunSaid)> {
     Ok((run["run_id"].parse()?, RunSaid::Recorded(record)))
 }
 
-/// The files of `dir` that are named by a digest.
+/// The files in `dir` that are named by a digest.
 fn by_digest(dir: &Path) -> Result<Vec<(Digest, Vec<u8>)>> {
     let entries = fs::read_dir(dir).with_context(|| format!("listing `{}`", dir.display()))?;
     let read = |entry: std::io::Result<fs::DirEntry>| {
@@ -159,7 +160,7 @@ fn by_digest(dir: &Path) -> Result<Vec<(Digest, Vec<u8>)>> {
     entries.map(read).collect()
 }
 
-/// What was read of each layer, in `dir`.
+/// What was read from each layer in `dir`.
 fn layers(dir: &Path) -> Result<BTreeMap<Digest, Option<Arc<LayerFacts>>>> {
     let unpacked = |(digest, packed): (Digest, Vec<u8>)| {
         let mut facts = Vec::new();
@@ -169,7 +170,7 @@ fn layers(dir: &Path) -> Result<BTreeMap<Digest, Option<Arc<LayerFacts>>>> {
     by_digest(dir)?.into_iter().map(unpacked).collect()
 }
 
-/// What the page's files hold, by the number that each has on the forge; from `dir`.
+/// The contents of the page's files from `dir`, by the number that each has on the forge.
 fn page_files(dir: &Path, names: &[String]) -> Result<BTreeMap<u64, Vec<u8>>> {
     (1..).zip(names).map(|(id, name)| Ok((id, fs::read(dir.join(name))?))).collect()
 }
@@ -248,12 +249,12 @@ impl Recording {
         }
     }
 
-    /// Where the page gets the public key.
+    /// The address from which the page gets the public key.
     pub(super) fn key_address(&self) -> String {
         forgejo::raw_address(&self.config, &self.source.commit, PUBLIC_KEY)
     }
 
-    /// Every claim of the release, where `world` is what is public and `ask` is cosign.
+    /// Every claim of the release, with `world` as what is public and `ask` as cosign.
     pub(super) fn judge(&self, world: &World, ask: &Cosign<'_>) -> Result<Vec<Claim>> {
         let release = self.release();
         let unpack = |parts: &Seen<Vec<Part>>| contents::look(parts, |parts| self.contents(world, parts));
@@ -296,20 +297,22 @@ impl Recording {
         Ok([claims, of_source, of_keys].concat())
     }
 
-    /// What was found in the honest image, once it was judged.
+    /// What was found in the honest image, after it was judged.
     pub(super) fn honest_contents(&self) -> Option<ContentsSeen> {
         let honest = self.honest.lock().ok()?;
         honest.as_ref().map(|(_, contents)| contents.clone())
     }
 
-    /// What is in the layers of `parts`: the tool has read all of them before, but those that the registry now answers wrong.
+    /// The content of the layers of `parts`. All layers have been read before, except those for which the registry now
+    /// answers wrongly.
     fn contents(&self, world: &World, parts: &[Layered]) -> Result<ContentsSeen> {
         let mut honest = self.honest.lock().map_err(|_poison| anyhow!("a test failed before"))?;
         let is_honest = world.layers == self.world.layers;
         if let Some((_, contents)) = honest.as_ref().filter(|(known, _)| is_honest && known == parts) {
             return Ok(contents.clone());
         }
-        // What was read of the recorded layers is written once; where one of them is another by now, nothing is known.
+        // The facts about the recorded layers are written only once. If one of the layers is another now, nothing is
+        // known.
         let is_known = world.layers.iter().all(|(_, facts)| facts.is_some());
         let fresh = Scratch::new()?;
         let home = if is_known { self.kept.path() } else { fresh.path() };

@@ -1,5 +1,5 @@
-//! A recorded release whose base image has fewer packages, so that a hundred lies are judged in less than a second: most of an
-//! SBOM is about what the base image brings. Everything else of the recording is as it was.
+//! A recorded release whose base image has fewer packages, so that a hundred lies are judged in less than a second:
+//! most of an SBOM is about what the base image contains. The rest of the recording is unchanged.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -13,14 +13,14 @@ use crate::verify::claim::Claim;
 use super::recording::Recording;
 use super::world::World;
 
-/// As many packages of the operating system are left.
+/// The number of operating-system packages that are kept.
 const FEW: usize = 3;
 
-/// The packages that npm itself is made of.
+/// The packages that npm itself consists of.
 const NPMS_OWN: &str = "usr/local/lib/node_modules/npm/node_modules/";
 
 impl Recording {
-    /// The same with a small base image, and an SBOM and a provenance to fit, by the key.
+    /// The same with a small base image, and an SBOM and a provenance by the key that fit it.
     pub(super) fn with_a_small_base(mut self) -> Self {
         for digest in self.base_layers() {
             let facts = self.world.layers.get_mut(&digest).and_then(Option::as_mut).expect("it was recorded");
@@ -33,7 +33,7 @@ impl Recording {
                 }
             }
         }
-        // Its SBOM is another one by now; what is in the image is known after that.
+        // The SBOM is another one now; after this call, the image's content is known.
         drop(self.judge_with_the_stand_in(&self.world));
         let contents = self.honest_contents().expect("the honest image was read");
         let bom = contents.sbom(&self.release()).expect("an SBOM").clone();
@@ -49,7 +49,7 @@ impl Recording {
         layers.map(|layer| layer["digest"].as_str().expect("a digest").parse().expect("a digest")).collect()
     }
 
-    /// Every claim of the release, where `world` is what is public.
+    /// Every claim of the release, with `world` as what is public.
     pub(super) fn judge_with_the_stand_in(&self, world: &World) -> Vec<Claim> {
         let version = world.version();
         self.judge(world, &|digest, commands| world.cosign(&version, digest, commands.len()))

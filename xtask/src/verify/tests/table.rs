@@ -1,4 +1,4 @@
-//! The table of docs/verifying.md: which claims each lie makes false. Written from the lies themselves; with
+//! The table of docs/verifying.md: which claims each lie makes false. It is generated from the lies themselves; with
 //! `XTASK_WRITE_TABLE=1` the test writes it.
 
 use std::fs;

@@ -1,4 +1,4 @@
-//! All that is public of a release: what a registry and a forge answer, as values that a test can change.
+//! Everything that is public about a release: the answers of a registry and a forge, as values that a test can change.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -25,41 +25,42 @@ use super::keys::KeyWorld;
 /// What is public.
 #[derive(Clone)]
 pub(super) struct World {
-    /// The tag that is verified.
+    /// The tag to verify.
     pub(super) tag: String,
     /// The index that was released under it.
     pub(super) digest: Digest,
-    /// What the registry has by digest, besides layers.
+    /// What the registry has by digest, except layers.
     pub(super) blobs: BTreeMap<Digest, Vec<u8>>,
-    /// The digests and tags for which it answers with one byte more.
+    /// The digests and tags for which the registry answers with one extra byte.
     pub(super) damaged: BTreeSet<String>,
-    /// Its tags.
+    /// The registry's tags.
     pub(super) tags: BTreeMap<String, Digest>,
-    /// Its layers, and what is in them: `None` where the bytes are not those of the digest.
+    /// The registry's layers and their contents; `None` if the bytes do not match the digest.
     pub(super) layers: BTreeMap<Digest, Option<Arc<LayerFacts>>>,
-    /// The commit that its signatures name; none where they are older.
+    /// The commit that the signatures name; `None` if they are older.
     pub(super) signed_commit: Option<Commit>,
     pub(super) forge_tag: Option<Commit>,
     pub(super) page: Option<PublishedPage>,
-    /// The bytes of its files, by their number; what is not there is listed and not served.
+    /// The bytes of the page's files by their number. A number that is missing here is listed but not served.
     pub(super) files: BTreeMap<u64, Vec<u8>>,
-    /// What a bundle says of the key.
+    /// The key hint that bundles carry.
     pub(super) hint: Hint,
-    /// What refers to the released index, in a registry that lists it by itself.
+    /// What refers to the released index, if the registry lists referrers itself.
     pub(super) referrers: Option<Vec<Digest>>,
-    /// Each signature by the key, and the digest of what it signs; `None` where every signature but [`OTHER_KEY`] is one.
+    /// Each signature by the key, with the digest of what it signs; `None` if every signature except [`OTHER_KEY`]
+    /// counts as the key's.
     ///
     /// [`OTHER_KEY`]: super::cosign::OTHER_KEY
     pub(super) signed: Option<BTreeSet<(String, Digest)>>,
-    /// What a clone knows of the tagged commit.
+    /// What a clone knows about the tagged commit.
     pub(super) source: SourceSeen,
-    /// What it knows of the project's keys.
+    /// What the clone knows about the project's keys.
     pub(super) keys: KeyWorld,
     /// The run that the forge has on record, by its id.
     pub(super) run: (u64, RunSaid),
-    /// Why the registry does not answer, where it does not.
+    /// Why the registry does not answer, if it does not.
     pub(super) silent_registry: Option<&'static str>,
-    /// The same of the forge.
+    /// The same for the forge.
     pub(super) silent_forge: Option<&'static str>,
 }
 
@@ -68,7 +69,7 @@ fn answers(silent: Option<&'static str>) -> Result<()> {
 }
 
 impl World {
-    /// What there is for `reference`, which stands for `digest`.
+    /// The bytes for `reference`, which stands for `digest`.
     fn blob(&self, reference: &str, digest: &Digest) -> Result<Option<Vec<u8>>> {
         answers(self.silent_registry)?;
         let Some(bytes) = self.blobs.get(digest) else { return Ok(None) };
@@ -123,7 +124,7 @@ impl World {
         })
     }
 
-    /// As a stranger sees it: no draft.
+    /// The page as a stranger sees it: no draft.
     pub(super) fn page(&self) -> Result<Option<PublishedPage>> {
         answers(self.silent_forge)?;
         Ok(self.page.clone().filter(|page| !page.draft))
@@ -131,7 +132,7 @@ impl World {
 }
 
 impl World {
-    /// What the first file of each name gives, as the forge answers.
+    /// The first file of each name, as the forge serves it.
     pub(super) fn assets(&self, wanted: &[&Listed]) -> Vec<Result<Option<Vec<u8>>>> {
         let bytes = |listed: &&Listed| {
             answers(self.silent_forge)?;
@@ -142,7 +143,7 @@ impl World {
 }
 
 impl Layers for World {
-    /// Nobody has to fetch a layer that was read before; those that have other bytes are none of them.
+    /// A layer that was read before need not be fetched; a layer with other bytes does not count as one.
     fn layer(&self, digest: &Digest, _scratch: &Path) -> Result<Option<PathBuf>> {
         self.layers.get(digest).context("there is no such layer")?;
         WrongBytes::check_bytes("the registry answers", b"other bytes", digest)?;

@@ -1,5 +1,5 @@
-//! What `npm audit --json` says, version 2 of its report: the advisories of each package, held against the lockfile and the
-//! exceptions.
+//! The output of `npm audit --json` (version 2 of its report): the advisories of each package, compared with the
+//! lockfile and the exceptions.
 
 #[cfg(test)]
 pub(in crate::commands::check) mod tests;
@@ -17,7 +17,7 @@ use crate::inputs::finding::{Finding, Rule};
 use crate::inputs::lockfile::Lockfile;
 use crate::oci::exact;
 
-/// How much of an advisory's title is told; in characters.
+/// The longest part of an advisory's title that is shown, in characters.
 const LONGEST_TITLE: usize = 200;
 
 #[derive(Deserialize)]
@@ -37,7 +37,7 @@ struct Vulnerable {
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Via {
-    /// Another package of the report, which has the advisory.
+    /// The name of another package in the report, which has the advisory.
     Package(String),
     Advisory(Advisory),
 }
@@ -60,14 +60,14 @@ pub(in crate::commands::check) struct Reported {
     severity: String,
     title: String,
     url: String,
-    /// Whether development alone asks for it.
+    /// Whether only development dependencies need the package.
     is_dev: bool,
 }
 
 /// Reads the report.
 ///
 /// # Errors
-/// When it is of another form, or about a package that the lockfile does not have.
+/// When it has another format, or is about a package that the lockfile does not have.
 pub(in crate::commands::check) fn read(answer: &[u8], lockfile: &Lockfile) -> Result<Vec<Reported>> {
     let report: Report = exact::parse(answer).context("reading what `npm audit --json` printed")?;
     let version = report.audit_report_version;
@@ -108,14 +108,14 @@ pub(in crate::commands::check) fn read(answer: &[u8], lockfile: &Lockfile) -> Re
     Ok(found.into_values().collect())
 }
 
-/// `GHSA-…` where its address ends with that, else its number.
+/// `GHSA-…` if the advisory's address ends with that, else its number.
 fn name_of(advisory: &Advisory) -> String {
     let last = advisory.url.rsplit('/').next().filter(|last| last.starts_with("GHSA-"));
     last.map_or_else(|| format!("npm-{}", advisory.source), str::to_owned)
 }
 
-/// Whether `version` is one of `range`. npm names every place of a package beside every advisory of it, also where one is about
-/// an older version alone. A range that is not understood has every version.
+/// Whether `version` is in `range`. npm lists every location of a package with every advisory about it, even if the
+/// advisory is only about an older version. A range that this code does not understand contains every version.
 fn is_in(range: &str, version: &str) -> bool {
     let Ok(version) = Version::parse(version) else { return true };
     let holds = |comparator: &str| {
@@ -133,7 +133,7 @@ fn is_in(range: &str, version: &str) -> bool {
     range.split("||").any(|part| part.split_whitespace().all(holds))
 }
 
-/// What is found at the time `now`, in seconds since 1970.
+/// The findings at the time `now`, in seconds since 1970.
 pub(super) fn judge(
     lock: &str,
     service: &Folder,

@@ -1,5 +1,5 @@
-//! A base image in its registry: whether it is still there, for every platform, and how old it is beside what its tag names now.
-//! Whether a digest has ever been the tag's, no registry says.
+//! A base image in its registry: whether it is still there, whether it has every platform, and how much older it is
+//! than the image that its tag names now. No registry says whether a digest has ever had the tag.
 
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
@@ -18,7 +18,7 @@ use crate::oci::reference::Digest;
 use crate::oci::registry::{Client, Credentials};
 use crate::process::time::parse_rfc3339;
 
-/// What its registry says of a pinned image.
+/// The registry's answers about a pinned image.
 #[derive(Debug, PartialEq, Eq)]
 struct Answers {
     pinned: Pinned,
@@ -28,9 +28,9 @@ struct Answers {
 #[derive(Debug, PartialEq, Eq)]
 enum Pinned {
     Gone,
-    /// A manifest of one platform, or something else.
+    /// The manifest of a single platform, or something else.
     NoIndex,
-    /// For these platforms.
+    /// An index for these platforms.
     Index(Vec<String>),
 }
 
@@ -38,13 +38,13 @@ enum Pinned {
 enum Tag {
     Gone,
     Same,
-    /// Another digest, and by how many seconds the pinned image is older: less than nothing where it is newer. `None` where
-    /// the pinned one is not there to be compared.
+    /// The tag has another digest. The number is how many seconds older the pinned image is, negative if it is newer.
+    /// `None` if the pinned image is gone and cannot be compared.
     Other(Digest, Option<i64>),
 }
 
 impl Asker<'_> {
-    /// What is found about one image that the Dockerfile pins.
+    /// The findings about one image that the Dockerfile pins.
     pub(super) fn base_image(&self, image: &BaseImage) -> Result<Vec<Finding>> {
         let mut found = Vec::new();
         let (place, tag) = match stand_in::of(&self.stand_ins, image) {
@@ -68,7 +68,7 @@ impl Asker<'_> {
         Ok(found.into_iter().map(|finding| Finding { line, ..finding }).collect())
     }
 
-    /// The login that the configuration names for its registry, where the environment has it.
+    /// The login that the configuration names for the image's registry, if the environment has it.
     fn credentials(&self, place: &Place) -> Result<Option<Credentials>> {
         let host = place.name.split('/').next();
         let registry = self.config.registries.iter().find(|registry| Some(registry.host.as_str()) == host);
@@ -78,7 +78,7 @@ impl Asker<'_> {
         })
     }
 
-    /// The first line of the Dockerfile that has the digest.
+    /// The first line of the Dockerfile that contains the digest.
     fn line_of(&self, digest: &str) -> Result<Option<usize>> {
         let bytes = super::file(self.root, DOCKERFILE)?.unwrap_or_default();
         let text = String::from_utf8_lossy(&bytes);
@@ -112,7 +112,8 @@ fn ask(client: &Client, digest: &Digest, tag: &str) -> Result<Answers> {
     Ok(Answers { pinned, tag })
 }
 
-/// When the image of the first platform was made, in seconds since 1970 (image specification v1.1, "Image Configuration").
+/// When the image of the first platform was created, in seconds since 1970 (image specification v1.1, "Image
+/// Configuration").
 fn created(client: &Client, manifest: &[u8]) -> Result<u64> {
     let first = platforms(manifest).ok().and_then(|listed| listed.into_iter().next());
     let config = match first {
@@ -123,7 +124,7 @@ fn created(client: &Client, manifest: &[u8]) -> Result<u64> {
     date(&bytes).with_context(|| format!("reading the config `{config}`"))
 }
 
-/// `created` of a config, which may have a fraction of a second.
+/// The field `created` of a config, which may have a fraction of a second.
 pub(in crate::commands::check) fn date(config: &[u8]) -> Result<u64> {
     #[derive(Deserialize)]
     struct Config {
@@ -136,7 +137,7 @@ pub(in crate::commands::check) fn date(config: &[u8]) -> Result<u64> {
     }
 }
 
-/// `wanted` are the platforms that it has to be for.
+/// `wanted` are the platforms that the image must have.
 fn judge(image: &BaseImage, answers: &Answers, wanted: &[String]) -> Vec<Finding> {
     let BaseImage { reference, name, tag, digest } = image;
     let error = |rule, text: String| Finding::error(rule, DOCKERFILE, text);
@@ -170,7 +171,7 @@ fn judge(image: &BaseImage, answers: &Answers, wanted: &[String]) -> Vec<Finding
     match &answers.tag {
         Tag::Same => {}
         Tag::Gone => {
-            let text = format!("there is no tag `{tag}` of `{name}`; write one that is, with its digest");
+            let text = format!("there is no tag `{tag}` of `{name}`; write an existing one, with its digest");
             found.push(error(Rule::BaseTag, text));
         }
         Tag::Other(current, age) => {

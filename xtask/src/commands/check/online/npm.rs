@@ -1,5 +1,6 @@
-//! npm of the base image, asked in a build: it gets the manifests and the lockfile of the service and nothing else of the work
-//! tree, and what it prints comes out as files. No program of this machine reads what a commit says to npm.
+//! Asks the npm of the base image, inside a build. The build gets the service's manifests and lockfile and nothing else
+//! from the work tree; npm's output comes out as files. npm never runs on this machine itself, so nothing here acts on
+//! what a commit tells npm.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -21,26 +22,26 @@ use crate::process::scratch::Scratch;
 use crate::tool::docker::sources::Sources;
 use crate::tool::docker::{Build, Cache, Docker, Output};
 
-/// More than npm says of fifty thousand packages; in bytes.
+/// More than npm prints for fifty thousand packages; in bytes.
 const LARGEST: u64 = 32 << 20;
 
-/// How much of what npm says to a person an error has; in characters.
+/// The longest part of npm's error output that an error quotes, in characters.
 const LAST_WORDS: usize = 600;
 
-/// npm's settings of the service.
+/// The service's npm settings.
 const NPMRC: &str = ".npmrc";
 
-/// What npm answered: JSON, or why there is none.
+/// npm's answers: JSON, or the reason why there is none.
 pub(super) struct Answers {
     pub(super) advisories: Result<Vec<u8>>,
     pub(super) signatures: Result<Vec<u8>>,
 }
 
 impl Asker<'_> {
-    /// Asks npm of the image that the first stage is built on.
+    /// Asks the npm of the image that the first stage is built on.
     ///
     /// # Errors
-    /// When the build fails, which is not npm's answer.
+    /// When the build itself fails; npm's own errors are in the answers.
     pub(super) fn ask_npm(&self) -> Result<Answers> {
         let image = self.inputs.base.builders.first().unwrap_or(&self.inputs.base.last);
         let (scratch, answers) = (Scratch::new()?, Scratch::new()?);
@@ -59,7 +60,7 @@ impl Asker<'_> {
         Ok(Answers { advisories, signatures })
     }
 
-    /// What `npm ci` reads, by path.
+    /// The files that `npm ci` reads, by path.
     fn files(&self) -> Result<BTreeMap<String, Vec<u8>>> {
         let service = &self.config.service;
         let mut paths = [PACKAGE_JSON, PACKAGE_LOCK, NPMRC].map(|name| service.join(name)).to_vec();
@@ -89,7 +90,7 @@ impl Asker<'_> {
             proxies: self.environment.proxies()?,
             builder: self.config.builder.clone(),
             network: self.config.build_network.clone(),
-            // What npm says today, and not what it said to the build before.
+            // A fresh cache: the question is what npm says today, not what it told an earlier build.
             cache: Cache::own()?,
             output,
             timeout: self.config.timeouts.build(),
@@ -97,8 +98,8 @@ impl Asker<'_> {
     }
 }
 
-/// A Dockerfile that asks in `folder`, with secrets in variables of their names. npm's exit code is 1 both where it found
-/// something and where it could not ask, so it is kept and the answer is read.
+/// A Dockerfile that asks npm in `folder`, with each secret in the variable of its name. npm exits with 1 both when it
+/// found something and when it could not ask, so the exit code is kept and the answer is read.
 fn recipe(image: &BaseImage, folder: &str, secrets: &[String]) -> String {
     let all = "--include=dev --include=optional --include=peer";
     let mounts: String = secrets.iter().map(|name| format!(" --mount=type=secret,id={name}")).collect();
@@ -125,7 +126,7 @@ fn recipe(image: &BaseImage, folder: &str, secrets: &[String]) -> String {
     )
 }
 
-/// What npm printed for `name`, where `is_answer` takes it: else what it said beside it.
+/// The output of npm for `name` if `is_answer` accepts it; otherwise an error with what npm printed on standard error.
 fn answer(dir: &Path, name: &str, is_answer: impl Fn(&[u8]) -> Result<()>) -> Result<Vec<u8>> {
     let part = |end: &str| read(&dir.join(format!("{name}.{end}")));
     let (code, printed) = (part("code")?, part("json")?);
@@ -137,7 +138,7 @@ fn answer(dir: &Path, name: &str, is_answer: impl Fn(&[u8]) -> Result<()>) -> Re
     Ok(printed)
 }
 
-/// Whether npm printed something else than an error.
+/// Whether npm printed something other than an error.
 fn is_answer(printed: &[u8]) -> Result<()> {
     let Value::Object(answer) = exact::value(printed).context("it printed no JSON")? else {
         bail!("it printed no object");
@@ -146,7 +147,7 @@ fn is_answer(printed: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// The end of what npm says to a person, in one line.
+/// npm's error output in one line, cut to its first [`LAST_WORDS`] characters.
 fn last_words(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
     let lines: Vec<_> = text

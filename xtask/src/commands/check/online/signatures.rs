@@ -1,5 +1,5 @@
-//! What `npm audit signatures --json` says: the packages whose bytes no key of their registry signed, and those whose attestation
-//! does not hold.
+//! The output of `npm audit signatures --json`: packages that no key of their registry signed, and packages whose
+//! attestation does not verify.
 
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
@@ -21,10 +21,10 @@ struct Package {
     code: String,
 }
 
-/// What is found of the packages in the lockfile `lock`.
+/// The findings about the packages in the lockfile `lock`.
 ///
 /// # Errors
-/// When the answer is another one.
+/// When the answer has another format.
 pub(in crate::commands::check) fn findings(lock: &str, answer: &[u8]) -> Result<Vec<Finding>> {
     let report: Report =
         exact::parse(answer).context("reading what `npm audit signatures --json` printed")?;
@@ -50,7 +50,7 @@ mod tests {
 
     #[test]
     fn a_package_that_nobody_signed_is_an_error() {
-        // The form of npm 11.19 (`lib/utils/verify-signatures.js`).
+        // The format of npm 11.19 (`lib/utils/verify-signatures.js`).
         let answer = br#"{"invalid": [{"code": "EINTEGRITYSIGNATURE", "message": "m", "integrity": "sha512-", "keyid": "SHA256:k",
             "location": "node_modules/a", "name": "a", "registry": "https://npm.example.org/", "version": "1.0.0", "type": "dependencies"}],
             "missing": [{"integrity": "sha512-", "location": "node_modules/@s/b", "name": "@s/b", "registry": "https://npm.example.org/",

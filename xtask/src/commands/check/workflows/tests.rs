@@ -4,7 +4,7 @@ use super::{Finding, RELEASE, Rule, read, shared_label};
 
 const CI: &str = ".forgejo/workflows/ci.yml";
 
-/// The ids of what is found in `text`, each once.
+/// The ids of the findings in `text`, each once.
 fn rules(file: &str, text: &str) -> Vec<Rule> {
     let mut found = Vec::new();
     read(file, text, &mut found);

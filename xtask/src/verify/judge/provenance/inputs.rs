@@ -1,4 +1,4 @@
-//! The claim that the build read what the commit pins and nothing else: its dependencies, and the steps that have a network.
+//! The claim that the build read only what the commit pins: its dependencies, and the steps that have network access.
 
 use anyhow::{Context as _, Result, bail, ensure};
 
@@ -35,9 +35,10 @@ pub(super) fn judge(release: &Release<'_>, provenance: &Provenance) -> Result<St
         "it names more than the source, its files, its base images and its archives"
     );
     let stand_in = !others.is_empty();
-    // Only a rehearsal or a test may be made of something else than the Dockerfile says; it has to say so.
+    // Only a rehearsal or a test may be made of something other than what the Dockerfile says, and it has to say so.
     ensure!(!stand_in || release.is_trial(), "a stand-in took the base image's place");
-    // The digests are told one by one above; this holds all else of them, and their order.
+    // The digests were compared one by one above. This compares everything else about the dependencies, and their
+    // order.
     let ours = expected_dependencies(release, false);
     let is_input = |resource: &&Resource| resource.name != "source";
     let (found, ours): (Vec<_>, Vec<_>) = (
@@ -60,8 +61,8 @@ pub(super) fn judge(release: &Release<'_>, provenance: &Provenance) -> Result<St
     ))
 }
 
-/// The steps that have a network are the Dockerfile's. Where it names none although it has to, or although its build type knows
-/// of none, it is not of that form.
+/// The steps with network access are the Dockerfile's. If the list is missing although the build type requires it, or
+/// exists although the build type has none, the provenance is not of that form; this check does not report it.
 fn check_network(release: &Release<'_>, definition: &BuildDefinition) -> Result<()> {
     let names_them = BuildType::of(&definition.build_type).is_ok_and(BuildType::names_networked_steps);
     let Some(said) = definition.internal_parameters.get(NETWORK).filter(|_| names_them) else {
@@ -83,7 +84,7 @@ fn check_network(release: &Release<'_>, definition: &BuildDefinition) -> Result<
     Ok(())
 }
 
-/// What the provenance of a build of the commit names.
+/// The dependencies that the provenance of a build of the commit names.
 pub(super) fn expected_dependencies(release: &Release<'_>, is_of_work_tree: bool) -> Vec<Resource> {
     resolved_dependencies(&Inputs {
         config: release.config,

@@ -9,7 +9,7 @@ use crate::evidence::page::Format;
 use crate::inputs::version::ReleaseTag;
 use crate::oci::reference::Digest;
 
-/// A lie that the files' own claim sees.
+/// A lie that only the files' own claim detects.
 const fn seen(name: &'static str, tell: fn(&mut World)) -> Lie {
     Lie { name, tell, wrong: &["page.assets"], unchecked: &[] }
 }
@@ -28,7 +28,7 @@ fn remove(world: &mut World, name: &str) {
     assert_eq!(listed(world).len(), before - 1, "there is one `{name}`");
 }
 
-/// One file more, whatever others there are.
+/// Adds one more file, whatever others there are.
 fn add(world: &mut World, name: &str, bytes: &[u8]) {
     let id = 1 + listed(world).iter().map(|listed| listed.id).max().unwrap_or(0);
     listed(world).push(Listed { id, name: name.to_owned(), size: bytes.len() as u64 });
@@ -41,7 +41,7 @@ fn file(world: &World, name: &str) -> Vec<u8> {
     world.files[&listed.id].clone()
 }
 
-/// The files that follow from these envelopes, with digests signed by somebody.
+/// Puts the files on the page that follow from these envelopes, with digests signed by somebody.
 fn with_envelopes(world: &mut World, envelopes: &[(Attested, Vec<u8>)], by: Key) {
     let documents = assets::documents(&tag(world), &world.digest, envelopes).expect("documents");
     let sums = documents.last().expect("the digests").bytes.clone();

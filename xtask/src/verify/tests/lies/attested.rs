@@ -8,7 +8,7 @@ use super::predicate::DEPENDENCIES;
 use crate::evidence::attached::{Kind, PROVENANCE_PREDICATE};
 use crate::oci::reference::Digest;
 
-/// The parts but for `provenance.form`, where it cannot be read.
+/// The claims about its parts except `provenance.form`, for when it cannot be read.
 const REST: &[&str] = &[
     "provenance.source",
     "provenance.inputs",
@@ -19,7 +19,7 @@ const REST: &[&str] = &[
     "smoke",
 ];
 
-/// As [`REST`], and nobody knows either which files are due.
+/// As [`REST`]; in addition, nobody knows which files are due.
 const WITHOUT_A_BUILD_TYPE: &[&str] = &[
     "provenance.source",
     "provenance.inputs",
@@ -31,10 +31,10 @@ const WITHOUT_A_BUILD_TYPE: &[&str] = &[
     "page.assets",
 ];
 
-/// Where cosign accepts no provenance, the page's command fails as well.
+/// If cosign accepts no provenance, the page's command fails too.
 const REJECTED: &[&str] = &["provenance", "page.commands"];
 
-/// Then there is nothing to count what is attached against either.
+/// Then there is also nothing to count the attachments against.
 const WITHOUT: &[&str] = &["attachments", "provenance.*", "smoke"];
 
 pub(super) const LIES: &[Lie] = &[
@@ -54,7 +54,7 @@ pub(super) const LIES: &[Lie] = &[
         unchecked: WITHOUT,
     },
     Lie {
-        // Both are accepted, so nothing foreign is attached; which one is meant, nobody knows.
+        // Both are accepted, so nothing foreign is attached, but nobody knows which one is meant.
         name: "a second provenance by the key",
         tell: |world| {
             let (digest, predicate) = (world.digest.clone(), world.predicate(PROVENANCE_PREDICATE));
@@ -75,7 +75,7 @@ pub(super) const LIES: &[Lie] = &[
         unchecked: WITHOUT,
     },
     Lie {
-        // In all the rest it is the honest one.
+        // In every other respect it is the honest one.
         name: "provenance whose subject is another digest",
         tell: |world| {
             let (elsewhere, predicate) = (Digest::of(b"no image"), world.predicate(PROVENANCE_PREDICATE));

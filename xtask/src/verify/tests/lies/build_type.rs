@@ -1,5 +1,5 @@
-//! Lies in what a release says since the second build type: the steps that have a network, the commit in the signatures, and the
-//! platforms among the subjects. All by the key.
+//! Lies in what a release says since the second build type: the steps with network access, the commit in the
+//! signatures, and the platforms among the subjects. All by the key.
 
 use serde_json::{Value, json};
 
@@ -18,7 +18,7 @@ const NETWORK: &str = "/buildDefinition/internalParameters/network";
 /// A commit that nobody released.
 const OTHER: &str = "8888888888888888888888888888888888888888";
 
-/// A lie that one claim sees, or several.
+/// A lie that one or several claims detect.
 const fn seen(name: &'static str, tell: fn(&mut World), wrong: &'static [&'static str]) -> Lie {
     Lie { name, tell, wrong, unchecked: &[] }
 }
@@ -31,7 +31,7 @@ fn change_steps(world: &mut World, change: impl FnOnce(&mut serde_json::Map<Stri
     });
 }
 
-/// Leaves a group of internal parameters out.
+/// Leaves out a group of internal parameters.
 fn without_group(world: &mut World, group: &str) {
     world.change_provenance(|provenance| {
         let groups = provenance["buildDefinition"]["internalParameters"].as_object_mut();
@@ -39,12 +39,12 @@ fn without_group(world: &mut World, group: &str) {
     });
 }
 
-/// Says that the provenance is of the first build type.
+/// Says that the provenance has the first build type.
 fn call_it_the_first(provenance: &mut Value) {
     provenance["buildDefinition"]["buildType"] = BuildType::V1.address().into();
 }
 
-/// Signs `digest` in place of its signatures, and names that commit, or none.
+/// Signs `digest` in place of its signatures, naming this commit or none.
 fn sign(world: &mut World, digest: &Digest, commit: Option<&str>) {
     let layer = signature(world, digest, commit);
     world.attach_only(digest, Kind::Signatures, &[layer]);
@@ -58,7 +58,7 @@ fn signature(world: &mut World, digest: &Digest, commit: Option<&str>) -> Value 
     world.signature_that_says(digest, &said, Key::Own)
 }
 
-/// The bundles, with one of a signature that names that commit, or none, in the place of ours.
+/// The bundles, where that of the signature is replaced by one that names this commit or none.
 fn bundles(world: &World, commit: Option<&str>) -> Vec<Bundle> {
     let commit = commit.map(|commit| Commit::parse(commit).expect("a commit"));
     let bundle = world.signature_bundle_of(&world.digest, &world.version(), commit.as_ref(), Key::Own);
@@ -106,14 +106,14 @@ pub(super) const LIES: &[Lie] = &[
     Lie {
         name: "the provenance without how the image was tried",
         tell: |world| without_group(world, "smoke"),
-        // The page says how it was.
+        // The page says how the image was tested.
         wrong: &["provenance.form", "page.commands"],
         unchecked: &["smoke"],
     },
     Lie {
         name: "the provenance passed off as one of the first build type",
         tell: |world| world.change_provenance(call_it_the_first),
-        // It has more subjects than such a provenance: nobody knows then what is due.
+        // It has more subjects than a provenance of that type, so nobody knows what is due.
         wrong: &["provenance"],
         unchecked: &["provenance.*", "smoke"],
     },

@@ -1,5 +1,6 @@
-//! Lies about bundles, and about what else refers to the image: under the tag of the index, and in a registry that lists it by
-//! itself. Bundles add nothing to what is signed, so whatever is wrong with them is `attachments` alone.
+//! Lies about bundles, and about what else refers to the image: under the tag of the index, and in a registry that
+//! lists referrers itself. Bundles add nothing to what is signed, so anything wrong with them affects only
+//! `attachments`.
 
 use serde_json::json;
 
@@ -14,7 +15,7 @@ const PROVENANCE: Of = Of::Attestation(Attested::Provenance);
 const SBOM: Of = Of::Attestation(Attested::Sbom);
 const TEST_RESULT: Of = Of::Attestation(Attested::TestResult);
 
-/// A lie that `attachments` alone sees.
+/// A lie that only `attachments` detects.
 const fn attached(name: &'static str, tell: fn(&mut World)) -> Lie {
     Lie { name, tell, wrong: &["attachments"], unchecked: &[] }
 }
@@ -26,7 +27,7 @@ fn foreign(world: &mut World) -> Digest {
     world.put_bundle(&of, &bundle)
 }
 
-/// Puts `bundle` in the place of ours of the same kind.
+/// Replaces our bundle of the same kind with `bundle`.
 fn replace(world: &mut World, bundle: Bundle) {
     let mut bundles = world.bundles();
     bundles.retain(|ours| ours.of != bundle.of);

@@ -1,5 +1,5 @@
-//! Lies in the envelope of an attestation, which cosign accepts all the same: by the key, and with more in it than its format
-//! names, or less. The bundle holds the same envelope, and is not one of ours then.
+//! Lies in the envelope of an attestation that cosign accepts nevertheless. They are by the key, with more or less in
+//! the envelope than its format names. The bundle holds the same envelope, and then is not one of ours.
 
 use serde_json::{Value, json};
 
@@ -10,10 +10,10 @@ use super::Lie;
 use crate::evidence::attached::{Kind, PROVENANCE_PREDICATE, SBOM_PREDICATE};
 use crate::oci::reference::Digest;
 
-/// Where there is not exactly one SBOM, neither its components can be looked at nor whether the provenance names it.
+/// If there is not exactly one SBOM, neither its components nor its mention in the provenance can be checked.
 const OF_SBOM: &[&str] = &["sbom.components", "provenance.products"];
 
-/// Puts a changed envelope in the place of an attestation.
+/// Replaces an attestation with a changed envelope.
 fn change(world: &mut World, kind: &str, change: impl FnOnce(&mut Value)) {
     let mut envelope = world.envelope_of(kind);
     change(&mut envelope);
@@ -21,7 +21,7 @@ fn change(world: &mut World, kind: &str, change: impl FnOnce(&mut Value)) {
     world.replace_attestation(kind, Some(layer));
 }
 
-/// Puts an envelope around a changed statement in the place of an attestation.
+/// Replaces an attestation with an envelope around a changed statement.
 fn restate(world: &mut World, kind: &str, change: impl FnOnce(&mut Value)) {
     let mut statement = statement(&world.envelope_of(kind));
     change(&mut statement);
@@ -107,7 +107,7 @@ pub(super) const LIES: &[Lie] = &[
         unchecked: OF_SBOM,
     },
     Lie {
-        // As if it had put the bytes of the envelope into another form.
+        // As if cosign had rewritten the bytes of the envelope in another format.
         name: "cosign shows another provenance than the one that is attached",
         tell: |world| {
             let layers = world.layers_of(&world.digest.clone(), Kind::Attestations);

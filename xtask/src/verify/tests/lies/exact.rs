@@ -1,5 +1,5 @@
-//! Lies in what nobody looks at twice: fields beside those that are compared, in a form that is read all the same. All of them
-//! were found by changing every field (`mutation.rs`).
+//! Lies in fields that nobody compares, beside those that are compared, in a document that can be read nevertheless.
+//! All of them were found by changing every field (`mutation.rs`).
 
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ use crate::evidence::bundle::Of;
 const BYPRODUCTS: &str = "/runDetails/byproducts";
 const INTERNAL: &str = "/buildDefinition/internalParameters";
 
-/// What is false when the signature of the index says something else.
+/// The claims that are false if the signature of the index says something else.
 const OF_SIGNATURE: &[&str] = &["signature", "attachments"];
 
 /// A lie in the provenance, by the key.
@@ -21,7 +21,7 @@ const fn said(name: &'static str, tell: fn(&mut World), wrong: &'static [&'stati
     Lie { name, tell, wrong, unchecked: &[] }
 }
 
-/// Has the signature say something else, by the key.
+/// Makes the signature say something else, by the key.
 fn sign(world: &mut World, change: impl FnOnce(&mut Value)) {
     let digest = world.digest.clone();
     let (mut layer, payload) = world.layers_of(&digest, Kind::Signatures).remove(0);

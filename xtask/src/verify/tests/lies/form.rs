@@ -1,5 +1,5 @@
-//! Lies in the documents of a registry, beside what is compared: by the key where it signs them, and by whoever can write there
-//! where it does not. All of them were found by changing every field (`mutation.rs`).
+//! Lies in the documents of a registry, beside what is compared: by the key in what it signs, and by anyone with write
+//! access in the rest. All of them were found by changing every field (`mutation.rs`).
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use super::Lie;
 use crate::evidence::attached::Kind;
 use crate::evidence::bundle;
 
-/// A lie that one claim sees.
+/// A lie that one claim detects.
 const fn one(name: &'static str, tell: fn(&mut World), wrong: &'static [&'static str]) -> Lie {
     Lie { name, tell, wrong, unchecked: &[] }
 }

@@ -1,5 +1,5 @@
-//! Lies about the image, most of them by somebody who has the key: signed, attested, tagged and on the page as a release is,
-//! and only the image itself is another one.
+//! Lies about the image, most of them by somebody who has the key: the image is signed, attested, tagged and on the
+//! page as a release is, but it is another image.
 
 use super::super::image::{Parts, label};
 use super::super::world::World;
@@ -7,17 +7,17 @@ use super::Lie;
 use crate::contents::elf;
 use crate::contents::layer::tests::file;
 
-/// Releases the image with another label of the first platform.
+/// Releases the image with a changed label of the first platform.
 fn relabel(world: &mut World, key: &str, value: &str) {
     world.release_changed(|_, parts| label(&mut parts.platforms[0].config["config"]["Labels"], key, value));
 }
 
-/// A program for a machine that nothing here is released for: s390x.
+/// A program for s390x, a machine that nothing here is released for.
 fn elsewhere() -> Vec<u8> {
     elf::tests::file(22, true, true, "", "libc.so.6")
 }
 
-/// The other platform's image under each platform.
+/// Swaps the two platforms' images.
 fn swap(parts: &mut Parts) {
     let first = parts.platforms[0].entry["platform"].take();
     parts.platforms[0].entry["platform"] = parts.platforms[1].entry["platform"].take();
@@ -26,7 +26,7 @@ fn swap(parts: &mut Parts) {
 
 pub(super) const LIES: &[Lie] = &[
     Lie {
-        // cosign accepts what is not there. Which platforms the image is for is in the index, its labels are not.
+        // cosign accepts what does not exist. The index says which platforms the image is for, but not its labels.
         name: "a platform's manifest deleted",
         tell: |world| {
             let platform = world.platforms().remove(1);

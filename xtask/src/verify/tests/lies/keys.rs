@@ -1,5 +1,5 @@
-//! Lies about keys: one that a commit brings along, a history that was changed, a rotation that nobody endorsed. The release
-//! is the first by the second key of its project.
+//! Lies about keys: one that a commit brings along, a history that was changed, a rotation that nobody endorsed. The
+//! release is the first by the second key of its project.
 
 use crate::inputs::PUBLIC_KEY;
 use crate::inputs::keys::statement;
@@ -9,7 +9,7 @@ use super::super::keys::{FOREIGN, OLDER, signature};
 use super::super::world::World;
 use super::Lie;
 
-/// Has the list name the present key from another version on, or with more lines.
+/// Makes the list name the present key from another version on, or with further lines.
 fn relist(world: &mut World, from: &str, more: &str) {
     let present = world.keys.used.clone();
     let listed = world.keys.list(&[(OLDER.as_bytes(), "0.0.1", ""), (&present, from, more)]);
@@ -128,7 +128,7 @@ pub(super) const LIES: &[Lie] = &[
         unchecked: &["key.history", "key.continuity"],
     },
     Lie {
-        // The history is right: it says that the key before was lost.
+        // The history is right: it says that the previous key was lost.
         name: "a new key that the one before it has not endorsed, since the release before",
         tell: |world| {
             relist(world, "0.0.10-0", "unendorsed = \"the key before it was lost\"");

@@ -19,7 +19,7 @@ pub(super) const LIES: &[Lie] = &[
         unchecked: &["page.image", "page.commands", "page.assets"],
     },
     Lie {
-        // A stranger does not see it.
+        // A stranger does not see a draft.
         name: "page made a draft",
         tell: |world| page(world).draft = true,
         wrong: &["page.state"],
@@ -95,7 +95,7 @@ pub(super) const LIES: &[Lie] = &[
         unchecked: &[],
     },
     Lie {
-        // It may have other commands; what it says of the image is the same in every format.
+        // Its commands may differ, but what it says about the image is the same in every format.
         name: "page that says that a newer xtask wrote it",
         tell: |world| world.edit_page(|body| format!("{INJECTED}{body}<!-- page format 99 -->\n")),
         wrong: &[],

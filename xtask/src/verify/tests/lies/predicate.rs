@@ -34,7 +34,7 @@ fn add(world: &mut World, list: &str, resource: Value) {
     });
 }
 
-/// Says that a person ran `command`, and not the workflow.
+/// Says that a person ran `command`, not the workflow.
 fn by_a_person(world: &mut World, command: &str) {
     world.change_provenance(|provenance| {
         let parameters = provenance.pointer_mut(PARAMETERS).and_then(Value::as_object_mut);

@@ -1,5 +1,5 @@
-//! A registry that answers with other bytes than it was asked for, or has lost some, and servers that do not answer. What was
-//! not seen is unchecked and never holds.
+//! A registry that answers with other bytes than it was asked for, or has lost some, and servers that do not answer.
+//! What was not seen is unchecked; it never holds.
 
 use serde_json::Value;
 
@@ -7,7 +7,7 @@ use super::super::world::World;
 use super::Lie;
 use crate::oci::reference::Digest;
 
-/// From now on the answer for `reference` has one byte more.
+/// From now on, the answer for `reference` has one extra byte.
 fn damage(world: &mut World, reference: &str) {
     world.damaged.insert(reference.to_owned());
 }
@@ -19,7 +19,7 @@ fn blob(world: &World, key: &str) -> Digest {
     digest.expect("the manifest has it").parse().expect("a digest")
 }
 
-/// The layer that is on top of the first platform's image.
+/// The top layer of the first platform's image.
 fn last_layer(world: &World) -> Digest {
     let manifest = world.json(world.platforms()[0].as_str());
     let layers = manifest["layers"].as_array().expect("a manifest has layers");

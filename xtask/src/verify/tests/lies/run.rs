@@ -1,4 +1,4 @@
-//! Lies about the run of the workflow that made a release: in the provenance, by the key, or in what the forge has on record.
+//! Lies about the workflow run that made a release: in the provenance, by the key, or in the forge's records.
 
 use super::super::world::World;
 use super::Lie;
@@ -7,12 +7,12 @@ use crate::tool::git::Commit;
 
 const RUN: &str = "/buildDefinition/internalParameters/forgejo";
 
-/// A lie that `provenance.run` alone sees.
+/// A lie that only `provenance.run` detects.
 const fn seen(name: &'static str, tell: fn(&mut World)) -> Lie {
     Lie { name, tell, wrong: &["provenance.run"], unchecked: &[] }
 }
 
-/// Changes what the forge has on record.
+/// Changes the forge's record.
 fn record(world: &mut World, change: impl FnOnce(&mut RunRecord)) {
     let RunSaid::Recorded(record) = &mut world.run.1 else { panic!("the forge has the run") };
     change(record);

@@ -1,5 +1,5 @@
-//! Lies about the SBOM. One that differs from the release's is not the one that the provenance names; where the provenance is
-//! made to fit, only the image tells.
+//! Lies about the SBOM. An SBOM that differs from the release's is not the one that the provenance names. If the
+//! provenance is made to fit, only the image reveals it.
 
 use serde_json::{Value, json};
 
@@ -7,13 +7,13 @@ use super::super::change::Key;
 use super::Lie;
 use crate::evidence::attached::{Kind, SBOM_PREDICATE};
 
-/// What is not the SBOM that was released, nor the one that is made of the image.
+/// For an SBOM that is neither the released one nor the one that the image gives.
 const OTHER: &[&str] = &["sbom.components", "provenance.products"];
 
-/// Where there is not exactly one, neither its components can be looked at nor whether the provenance names it.
+/// If there is not exactly one SBOM, neither its components nor its mention in the provenance can be checked.
 const OF_IT: &[&str] = &["sbom.components", "provenance.products"];
 
-/// Where cosign accepts none, there is nothing to count what is attached against either.
+/// If cosign accepts no SBOM, there is also nothing to count the attachments against.
 const WITHOUT: &[&str] = &["attachments", "sbom.components", "provenance.products"];
 
 fn components(sbom: &mut Value) -> &mut Vec<Value> {

@@ -1,5 +1,6 @@
-//! Lies about signatures, and about what else is attached to the digest. What is attached is counted against what cosign
-//! accepts: where it accepts no signature, nobody can say which of what is there is too much, and `attachments` is unchecked.
+//! Lies about signatures, and about what else is attached to the digest. The attachments are counted against what
+//! cosign accepts. If it accepts no signature, nobody can say which of them is one too many, and `attachments` is
+//! unchecked.
 
 use serde_json::json;
 
@@ -15,14 +16,14 @@ fn sign(world: &mut World, version: Option<&str>, by: Key) {
     world.sign_anew(&digest, version, by);
 }
 
-/// Signs it once more, beside its own signature.
+/// Signs the released image again, beside its own signature.
 fn sign_beside(world: &mut World, version: &str, by: Key) {
     let digest = world.digest.clone();
     let layer = world.signature(&digest, Some(version), by);
     world.attach(Kind::Signatures, layer);
 }
 
-/// Attests what is attested already once more, by another key.
+/// Attests the same again, by another key.
 fn attest_beside(world: &mut World, kind: &str) {
     let (digest, predicate) = (world.digest.clone(), world.predicate(kind));
     let layer = world.attestation(&digest, kind, &predicate, Key::Other);
@@ -65,7 +66,7 @@ pub(super) const LIES: &[Lie] = &[
         unchecked: &["attachments"],
     },
     Lie {
-        // cosign shows what it accepts; the rest is seen by counting.
+        // cosign shows what it accepts; counting detects the rest.
         name: "another key's signature beside ours",
         tell: |world| sign_beside(world, &world.version(), Key::Other),
         wrong: &["attachments"],

@@ -1,4 +1,5 @@
-//! Lies about how the image was tried: in the test result, which says what provenance and commit say, and in the provenance itself.
+//! Lies about how the image was tested: in the test result, which must agree with provenance and commit, and in the
+//! provenance itself.
 
 use serde_json::{Value, json};
 
@@ -7,12 +8,12 @@ use super::super::world::World;
 use super::Lie;
 use crate::evidence::attached::{Kind, TEST_RESULT_PREDICATE};
 
-/// A lie that `smoke` alone sees.
+/// A lie that only `smoke` detects.
 const fn seen(name: &'static str, tell: fn(&mut World)) -> Lie {
     Lie { name, tell, wrong: &["smoke"], unchecked: &[] }
 }
 
-/// A lie after which cosign accepts no test result: there is nothing to count what is attached against either.
+/// A lie after which cosign accepts no test result: there is also nothing to count the attachments against.
 const fn rejected(name: &'static str, tell: fn(&mut World)) -> Lie {
     Lie { name, tell, wrong: &["smoke"], unchecked: &["attachments"] }
 }
@@ -58,7 +59,7 @@ pub(super) const LIES: &[Lie] = &[
     Lie {
         name: "provenance with a platform run natively that was emulated",
         tell: |world| world.set("/buildDefinition/internalParameters/smoke/linux~1arm64", "native"),
-        // The page says how it was.
+        // The page says how the image was tested.
         wrong: &["smoke", "page.commands"],
         unchecked: &[],
     },

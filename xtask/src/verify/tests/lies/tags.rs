@@ -1,4 +1,4 @@
-//! Lies about the tags: the registry's version tag and `latest`, and git's; what the tagged commit is from.
+//! Lies about the tags: the registry's version tag and `latest`, git's tag, and the origin of the tagged commit.
 
 use serde_json::json;
 
@@ -8,7 +8,7 @@ use super::Lie;
 use crate::tool::git::Commit;
 use crate::verify::claim::Unseen;
 
-/// Puts `latest` on the version `tag`, an image of its own that is made for it.
+/// Puts `latest` on the version `tag`, with an image made for it.
 fn latest_on(world: &mut World, tag: &str) {
     let older = world.release_older();
     let mut index = world.json(older.as_str());
@@ -20,7 +20,7 @@ fn latest_on(world: &mut World, tag: &str) {
 
 pub(super) const LIES: &[Lie] = &[
     Lie {
-        // `latest` still names the honest image, which has no version tag any more.
+        // `latest` still names the honest image, which no longer has a version tag.
         name: "version tag moved to an image that nobody signed",
         tell: |world| world.push_changed(|world, parts| world.add_layer(parts, &[])),
         wrong: &[
@@ -35,7 +35,7 @@ pub(super) const LIES: &[Lie] = &[
         unchecked: &["attachments", "provenance.*", "sbom.components", "smoke"],
     },
     Lie {
-        // By the key, and with all that belongs to it: but for another version and commit.
+        // By the key, and with everything that belongs to it, but for another version and commit.
         name: "version tag moved to the signed image of an older release",
         tell: |world| {
             let older = world.release_older();
@@ -91,7 +91,7 @@ pub(super) const LIES: &[Lie] = &[
         unchecked: &[],
     },
     Lie {
-        // The forge makes a draft of the page, which a stranger does not see.
+        // The forge turns the page into a draft, which a stranger does not see.
         name: "git tag deleted on the forge",
         tell: |world| {
             world.forge_tag = None;
@@ -116,7 +116,7 @@ pub(super) const LIES: &[Lie] = &[
         unchecked: &[],
     },
     Lie {
-        // The forge has another head than the clone, which may be behind.
+        // The forge has another head than the clone, so the clone may be behind.
         name: "git tag on such a commit, and a clone that is behind the forge",
         tell: |world| {
             let words = "run `git fetch origin`, then verify again".to_owned();

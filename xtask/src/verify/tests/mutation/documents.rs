@@ -1,5 +1,6 @@
-//! The documents of a release, in the order in which they name each other, and the release with one of them in other bytes:
-//! whatever names it by digest names the new one, as far as whoever changed it can sign.
+//! The documents of a release, in the order in which they name each other, and the release with one of them in other
+//! bytes. Whatever names that document by its digest then names the new one, as far as the author of the change can
+//! sign.
 
 use std::collections::BTreeSet;
 
@@ -19,26 +20,26 @@ use super::json::Json;
 /// Who changes a document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Who {
-    /// Whoever has the project's key: what it signs is signed anew, of the new digests.
+    /// Somebody with the project's key: what the key signs is signed again, with the new digests.
     Signer,
-    /// Whoever can write to the registry and the forge: what is signed stays as it is.
+    /// Somebody who can write to the registry and the forge: what is signed stays as it is.
     Writer,
 }
 
-/// How a document is kept.
+/// How a document is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Form {
     /// A blob or a manifest, named by its digest.
     Blob,
-    /// The same, with what is signed in it: an envelope, or a bundle around one.
+    /// The same, with signed content: an envelope, or a bundle around one.
     Envelope,
     /// The same, and all of it is signed: the payload of a signature.
     Signed,
-    /// What is signed in an envelope, in base64.
+    /// The signed content of an envelope, in base64.
     Statement,
 }
 
-/// One of them.
+/// One document.
 #[derive(Clone)]
 pub(super) struct Document {
     pub(super) name: String,
@@ -53,7 +54,7 @@ impl Document {
     }
 }
 
-/// All of them, of one release.
+/// All documents of one release.
 pub(super) struct Documents {
     pub(super) honest: World,
     pub(super) all: Vec<Document>,
@@ -77,14 +78,14 @@ fn parsed(digest: &Value) -> Digest {
     digest.as_str().expect("a digest").parse().expect("a digest")
 }
 
-/// Text that stands for other text by now.
+/// Text that has been replaced by other text.
 struct Renamed {
     from: String,
     to: String,
 }
 
 impl Documents {
-    /// Those of `world`, of which everything is signed as it must be.
+    /// The documents of `world`, in which everything is signed as it must be.
     pub(super) fn of(honest: World) -> Self {
         let mut found = Self { honest, all: Vec::new(), signed: BTreeSet::new() };
         let index = found.honest.json(found.honest.digest.as_str());
@@ -110,7 +111,7 @@ impl Documents {
                 &Kind::Signatures.tag(digest),
             );
         }
-        // Releases from before bundles have none.
+        // Releases from before bundles have no bundles.
         if found.honest.tags.contains_key(&bundle::tag(&image)) {
             found.add_bundles(&image);
         }
@@ -139,7 +140,7 @@ impl Documents {
 
     fn add_attestations(&mut self, image: &Digest) {
         let layers = self.honest.layers_of(image, Kind::Attestations);
-        // A provenance names the SBOM, so it comes after it.
+        // A provenance names the SBOM, so it comes after the SBOM.
         let kinds = [
             ("test result", TEST_RESULT_PREDICATE),
             ("sbom", SBOM_PREDICATE),
@@ -183,18 +184,18 @@ impl Documents {
         self.add_tagged("index of the bundles", &bundle::tag(image));
     }
 
-    /// The document of that name.
+    /// The document with this name.
     pub(super) fn named(&self, name: &str) -> Option<&Document> {
         self.all.iter().find(|document| document.name == name)
     }
 
-    /// The release with `change` in the document at a place, by `who`. The change is made in what names the new documents
-    /// below it, which is the same where there are none.
+    /// The release with `change` made by `who` in the document at the place `target`. The later documents that name it
+    /// follow, as far as `who` can sign them.
     pub(super) fn with(&self, target: usize, who: Who, change: impl FnOnce(&Json) -> Json) -> World {
         let mut world = self.honest.clone();
         let mut renamed: Vec<Renamed> = Vec::new();
         let mut sizes: Vec<(String, usize)> = Vec::new();
-        // Nothing names a document before it in the list.
+        // No document before it in the list names it.
         let old = &self.all[target].bytes;
         let new = change(&Json::parse(old)).to_string().into_bytes();
         for (place, document) in self.all.iter().enumerate().skip(target) {
@@ -244,7 +245,7 @@ impl Documents {
             .collect();
         let page = &mut world.page.as_mut().expect("there is a page").page;
         page.body = of_digests(std::mem::take(&mut page.body));
-        // The files on the page are held against what is attached byte for byte: here they follow it.
+        // The files on the page are compared byte for byte with what is attached; here they follow it.
         if who == Who::Signer {
             world.files_again(&world.digest.clone());
         }
@@ -252,14 +253,14 @@ impl Documents {
     }
 }
 
-/// What stands in the text by now: the latest change first, as an envelope holds what was renamed before it.
+/// The present text: the latest change is applied first, because an envelope holds what was renamed before it.
 fn rename(text: String, renamed: &[Renamed]) -> String {
     renamed.iter().rev().fold(text, |text, Renamed { from, to }| {
         if text.contains(from.as_str()) { text.replace(from.as_str(), to) } else { text }
     })
 }
 
-/// Every signature of the old payload is one of the new.
+/// Every signature of the old payload becomes one of the new payload.
 fn sign_as_before(world: &mut World, old: &[u8], new: &[u8]) {
     let signed = world.signed.as_mut().expect("it is known what is signed");
     let (old, new) = (Digest::of(old), Digest::of(new));
@@ -267,7 +268,7 @@ fn sign_as_before(world: &mut World, old: &[u8], new: &[u8]) {
     signed.extend(more.into_iter().map(|(signature, _)| (signature, new.clone())));
 }
 
-/// The SBOM's digest in the provenance, where the statement is of an SBOM.
+/// The SBOM's digest in the provenance, if the statement is about an SBOM.
 fn renamed_sbom(old: &[u8], new: &[u8]) -> Option<Renamed> {
     let digest = |statement: &[u8]| -> Option<String> {
         let statement: Value = serde_json::from_slice(statement).ok()?;
@@ -280,7 +281,7 @@ fn renamed_sbom(old: &[u8], new: &[u8]) -> Option<Renamed> {
     (from != to).then_some(Renamed { from, to })
 }
 
-/// The JSON around an envelope, and what is in that.
+/// The JSON around an envelope, and the content in it.
 fn opened(bytes: &[u8], path: &[&str]) -> (Value, Vec<u8>) {
     let json: Value = serde_json::from_slice(bytes).expect("it is JSON");
     let envelope = path.iter().fold(&json, |json, key| &json[*key]);

@@ -1,31 +1,33 @@
-//! The changes after which everything still holds, and why nothing is wrong then.
+//! The changes after which every claim still holds, and why that is right.
 
 use super::documents::Who;
 use super::json::Op;
 
-/// Some of them.
+/// A group of such changes.
 pub(super) struct Exception {
-    /// How the document's name begins.
+    /// What the document's name begins with.
     pub(super) document: &'static str,
-    /// The path to the field, where `*` is any number; or a path above it that ends in `/`, or in nothing.
+    /// The path to the field, where `*` is any number. A path that ends in `/` covers everything below it, and `/`
+    /// alone covers the whole document.
     pub(super) path: &'static str,
-    /// What is done to it; every change where there is none.
+    /// The kinds of change; all of them if empty.
     pub(super) ops: &'static [Op],
-    /// Why that is no lie.
+    /// Why that is not a lie.
     pub(super) why: Why,
 }
 
-/// Why a change may pass.
+/// Why a change may go undetected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Why {
-    /// The claim `rebuild` sees it, and nothing else can: what it is follows from running the build. That it does is tested.
+    /// Only the claim `rebuild` can detect it, because the right value follows from running the build. A test checks
+    /// that `rebuild` does.
     Rebuild,
-    /// It is no evidence.
+    /// It is not evidence.
     Because(&'static str),
 }
 
 impl Exception {
-    /// Whether it is about that change.
+    /// Whether the exception covers this change.
     pub(super) fn covers(&self, document: &str, pointer: &str, op: Op, who: Who) -> bool {
         let numberless: String = pointer
             .split('/')

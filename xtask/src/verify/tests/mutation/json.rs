@@ -1,36 +1,36 @@
-//! JSON in the order and with the keys that it is written with, and every change of one field of it.
+//! JSON with its keys and their order as written, and every change of one field of it.
 
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
-/// One text.
+/// A JSON value.
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::verify::tests) enum Json {
-    /// Members as they are written: a key may be there twice.
+    /// Members as they are written; a key may occur twice.
     Object(Vec<(String, Self)>),
     Array(Vec<Self>),
     /// Anything else.
     Leaf(Value),
 }
 
-/// A change of the member or element that a path leads to.
+/// A change of the member or element at the end of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::verify::tests) enum Op {
     /// It is left out.
     Delete,
-    /// It is there twice.
+    /// It occurs twice.
     Double,
-    /// Its key is there twice, with another value before it.
+    /// Its key occurs twice, first with another value.
     Before,
-    /// Its key is there twice, with another value after it.
+    /// Its key occurs twice, the second time with another value.
     After,
-    /// Its key is spelled with other letters.
+    /// Its key is written in different case.
     Spell,
-    /// Its key is there in two spellings, of which the other one comes first.
+    /// Its key occurs in two spellings, the different one first.
     Spelled,
-    /// It is in the place of the element after it.
+    /// It changes places with the next element.
     Swap,
     /// It has another type.
     Type,
@@ -38,20 +38,20 @@ pub(in crate::verify::tests) enum Op {
     Null,
     /// It has another value of its type.
     Change,
-    /// It has a field or an element more.
+    /// It has one more field or element.
     More,
     /// It is that of another release.
     Other,
 }
 
-/// What leads to a member or an element.
+/// One step of a path: to a member or an element.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::verify::tests) enum Step {
     Key(String),
     Index(usize),
 }
 
-/// A change.
+/// A change and its place.
 #[derive(Clone, Debug)]
 pub(in crate::verify::tests) struct Change {
     path: Vec<Step>,
@@ -59,7 +59,7 @@ pub(in crate::verify::tests) struct Change {
 }
 
 impl Change {
-    /// The path as a JSON pointer, where `/` in a key stands as it is.
+    /// The path as a JSON pointer, except that a `/` in a key is not escaped.
     pub(in crate::verify::tests) fn pointer(&self) -> String {
         let step = |step: &Step| match step {
             Step::Key(key) => format!("/{key}"),
@@ -75,7 +75,7 @@ impl Json {
         serde_json::from_slice(bytes).expect("it is JSON")
     }
 
-    /// The last value of a key in any spelling.
+    /// The last value of a key, in any spelling.
     pub(in crate::verify::tests) fn get(&self, key: &str) -> Option<&Self> {
         let Self::Object(members) = self else { return None };
         members.iter().rev().find(|(name, _)| name.eq_ignore_ascii_case(key)).map(|(_, value)| value)
@@ -96,7 +96,7 @@ impl Json {
         }
     }
 
-    /// Sets `size` beside every digest of `sizes`.
+    /// Sets `size` beside every digest in `sizes`.
     pub(in crate::verify::tests) fn resize(&mut self, sizes: &[(String, usize)]) {
         match self {
             Self::Object(members) => {
@@ -128,7 +128,7 @@ impl Json {
                 for (key, value) in members {
                     let path = [path, &[Step::Key(key.clone())]].concat();
                     let ops = [Op::Delete, Op::Double, Op::Before, Op::After, Op::Spell, Op::Spelled];
-                    // A key that has no letters has no other spelling.
+                    // A key without letters has no other spelling.
                     let ops = ops.into_iter().filter(|op| {
                         !matches!(op, Op::Spell | Op::Spelled)
                             || key.contains(|c: char| c.is_ascii_alphabetic())
@@ -164,7 +164,7 @@ impl Json {
         self.collect(other, path, changes);
     }
 
-    /// The text with one change; `other` is what the change was made with.
+    /// The value with one change; `other` is the document that the change was made with.
     pub(in crate::verify::tests) fn with(&self, change: &Change, other: Option<&Self>) -> Self {
         let mut changed = self.clone();
         changed.apply(&change.path, change.op, other);
@@ -239,7 +239,7 @@ impl Json {
         }
     }
 
-    /// Another value of the same type; of a container, one with something more.
+    /// Another value of the same type; for a container, one with something added.
     fn another(&self) -> Self {
         match self {
             Self::Leaf(Value::String(text)) => Self::Leaf(another_text(text).into()),
@@ -258,7 +258,7 @@ impl Json {
     }
 }
 
-/// The same with another last character, which is a digit where that was one: a digest stays a digest.
+/// The text with another last character. A digit stays a digit, so that a digest stays a digest.
 fn another_text(text: &str) -> String {
     let mut text = text.to_owned();
     match text.pop() {

@@ -1,4 +1,4 @@
-//! A report of the form that npm 10 and 11 print, read with the lockfile that it is about.
+//! A report in the format that npm 10 and 11 print, read with the lockfile that it is about.
 
 use serde_json::{Value, json};
 
