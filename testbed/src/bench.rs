@@ -125,7 +125,7 @@ fn publish(options: &Options, command: &str, text: &str) -> Result<()> {
 pub(crate) fn of_testbed(environment: &Environment) -> Result<Environment> {
     let layout = Layout::from_environment(environment)?;
     let Some(state) = State::read(&layout)? else {
-        bail!("the testbed is not up; `cargo testbed up` brings it up");
+        bail!("the testbed is not up; start it with `cargo testbed up`");
     };
     let path = environment.get("PATH")?.context("reading `PATH`: it is not set")?;
     let mut variables = state.variables(&Host::of_this_machine(path, layout.root())?.path());

@@ -116,7 +116,7 @@ pub(crate) fn down(environment: &Environment, purge: bool) -> Result<()> {
 pub(crate) fn env(environment: &Environment, json: bool) -> Result<()> {
     let layout = Layout::from_environment(environment)?;
     let Some(state) = State::read(&layout)? else {
-        bail!("the testbed is not up; `cargo testbed up` brings it up");
+        bail!("the testbed is not up; start it with `cargo testbed up`");
     };
     for name in &state.services {
         if services::processes(&layout, name)?.is_empty() {

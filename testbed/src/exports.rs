@@ -45,7 +45,7 @@ impl State {
             Ok(bytes) => {
                 let state = serde_json::from_slice(&bytes);
                 state.map(Some).with_context(|| {
-                    format!("reading `{}`: run `cargo testbed up` to write it anew", path.display())
+                    format!("reading `{}`: run `cargo testbed up` to write it again", path.display())
                 })
             }
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),

@@ -53,7 +53,7 @@ pub(crate) fn restore(cx: &Context) -> Result<()> {
                 let shell = cx.runner.shell()?;
                 cx.runner.call(cmd!(shell, "{ip} link delete {BRIDGE}")).run()?;
             }
-            None => cx.progress.line("network", &format!("the bridge {BRIDGE} stays, as there is no `ip`")),
+            None => cx.progress.line("network", &format!("the bridge {BRIDGE} stays: there is no `ip`")),
         }
     }
     remove_file(&note)

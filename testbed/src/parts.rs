@@ -125,7 +125,7 @@ pub(crate) fn ensure(cx: &Context, needed: impl Fn(&str) -> bool) -> Result<Vec<
     for part in all {
         let found = part.find(cx)?;
         let gone =
-            || anyhow!("{} was provisioned and is not found; run `cargo testbed down --purge`", part.name());
+            || anyhow!("{} was provisioned but is not found; run `cargo testbed down --purge`", part.name());
         parts.push((part, found.ok_or_else(gone)?));
     }
     Ok(parts)

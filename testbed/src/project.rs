@@ -237,9 +237,9 @@ impl Project {
                 return done;
             }
             xtask::process::interrupt::check()?;
-            eprintln!("testbed: docker's engine was started anew meanwhile: once more");
+            eprintln!("testbed: docker's engine was restarted meanwhile; trying again");
         }
-        bail!("docker's engine was started anew {MOST_ENGINES} times in a row")
+        bail!("docker's engine was restarted {MOST_ENGINES} times in a row")
     }
 
     /// Removes containers of this project's images, and their networks.

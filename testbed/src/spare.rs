@@ -185,7 +185,8 @@ fn id(pid: u32) -> Result<Pid> {
 
 fn found(cx: &Context, part: &dyn Part) -> Result<Found> {
     let name = part.name();
-    part.find(cx)?.with_context(|| format!("the testbed has no {name} of its own to start a second one of"))
+    part.find(cx)?
+        .with_context(|| format!("the testbed has no {name} of its own, so it cannot start a second one"))
 }
 
 /// The service that runs `program` with `words` and its configuration.

@@ -112,7 +112,7 @@ impl Kit {
                 xtask::process::interrupt::check()?;
                 let tried = trial::run(&lane, baseline, case, seed).or_else(|error| {
                     xtask::process::interrupt::check()?;
-                    eprintln!("testbed: {case}: {error:#}; once more");
+                    eprintln!("testbed: {case}: {error:#}; trying again");
                     trial::run(&lane, baseline, case, seed)
                 });
                 xtask::process::interrupt::check()?;

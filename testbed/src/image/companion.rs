@@ -32,7 +32,7 @@ const DOCKERFILE: &str = include_str!("companion.Dockerfile");
 /// exported, and the tests that need the database say so.
 pub(crate) fn ensure(cx: &Context, docker: &Found, address: SocketAddr, state: &mut State) -> Result<()> {
     let Some(debian) = &cx.host.debian else {
-        cx.progress.line("companion", "not made, which needs root on Debian 12 or later");
+        cx.progress.line("companion", "not made; this needs root on Debian 12 or later");
         return Ok(());
     };
     let recipe = [RECIPE, &debian.codename, &PACKAGES.concat(), EPOCH, DOCKERFILE];

@@ -57,7 +57,7 @@ fn build(cx: &Context, source: &Path) -> Result<()> {
     let Package { package_manager: pnpm } =
         serde_json::from_slice(&json).with_context(|| format!("reading `{}`", file.display()))?;
     ensure!(pnpm.starts_with("pnpm@"), "the forge's pages are built with `{pnpm}`, which is not known here");
-    let node = Node.find(cx)?.context("node is not there: `cargo testbed up`")?;
+    let node = Node.find(cx)?.context("node is missing; run `cargo testbed up`")?;
     let bin = node.program.parent().context("node is in no directory")?;
     let path = format!("{}:{}", text(bin)?, cx.host.path());
     let npx = cx.required("npx")?;

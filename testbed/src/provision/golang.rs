@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(45 * 60);
 
 /// If a part that is built from its Go module cannot be provisioned, the reason.
 pub(crate) fn obstacle(cx: &Context) -> Option<String> {
-    cx.host.which("go").is_none().then(|| "install Go, with which it is built from its module".to_owned())
+    cx.host.which("go").is_none().then(|| "install Go; it is built from its Go module".to_owned())
 }
 
 /// Builds `package@version` into `into`, under the last element of the package's path.

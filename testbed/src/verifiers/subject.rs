@@ -180,7 +180,10 @@ impl Subject {
 /// `Cargo.toml` with the requested format.
 fn configured(manifest: &str, format: Format) -> Result<String> {
     let line = "\nforge = ";
-    ensure!(manifest.contains(line) && !manifest.contains("\nsignatures = "), "`Cargo.toml` is another one");
+    ensure!(
+        manifest.contains(line) && !manifest.contains("\nsignatures = "),
+        "`Cargo.toml` is not as expected"
+    );
     Ok(match format {
         Format::Legacy => manifest.replacen(line, &format!("\nsignatures = [\"legacy\"]{line}"), 1),
         Format::Bundle | Format::Both => manifest.to_owned(),

@@ -37,7 +37,7 @@ pub(crate) fn given(cx: &Context) -> Result<Option<[String; 3]>> {
         Ok(values) if values[0] == own => Ok(None),
         Ok(values) => Ok(Some(values)),
         Err(values) if values.is_empty() => Ok(None),
-        Err(_some) => bail!("of `{}` some are set and others not: set all three or none", names.join("`, `")),
+        Err(_some) => bail!("only some of `{}` are set; set all three or none", names.join("`, `")),
     }
 }
 

@@ -59,7 +59,7 @@ impl Existing {
         let user: User = response.json()?;
         if !user.is_admin {
             bail!(
-                "`{ADMIN_TOKEN}` is the token of `{}`, who is no administrator; make one of an administrator",
+                "`{ADMIN_TOKEN}` is the token of `{}`, who is not an administrator; use an administrator's token",
                 user.login
             );
         }
