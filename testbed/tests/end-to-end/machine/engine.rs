@@ -31,8 +31,8 @@ impl Engine {
         let host = export("DOCKER_HOST")?;
         let why = || {
             format!(
-                "`DOCKER_HOST` is `{host}`, which `cargo testbed up` did not start. Only an engine that it started may be \
-                 killed, so this test cannot run here"
+                "`DOCKER_HOST` is `{host}`, which `cargo testbed up` did not start. Only an engine that it started may \
+                 be killed, so this test cannot run here"
             )
         };
         let dir =
