@@ -1,5 +1,6 @@
-//! `cargo testbed bench`: what a release costs, beside a straight script that does the same without the guarantees. One
-//! machine, one run, mixed order; nothing is asserted. `docs/benchmarks.md` explains the figures.
+//! `cargo testbed bench`: what a release costs, measured against a straight script that does the same work without
+//! the guarantees. Both run on one machine, in one run, in mixed order. Nothing is asserted. `docs/benchmarks.md`
+//! explains the figures.
 
 mod check;
 mod contestant;
@@ -40,28 +41,28 @@ const MOST_COLD_ROUNDS: u16 = 3;
 /// What is measured, and how often.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// How often each is measured with a warm builder
+    /// Rounds with a warm builder; each round measures both once
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=200))]
     rounds: u16,
-    /// Measure with an emptied builder as well, up to three times; empties the cache for everyone on this engine
+    /// Also measure with an emptied builder, at most three rounds; empties the cache for everyone on this engine
     #[arg(long)]
     cold: bool,
-    /// Measure `verify --all` as well, of so many releases and of ten; each takes a release's time to make
+    /// Also measure `verify --all` with N releases and with ten; making each one takes as long as a release
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(11..=500))]
     all_releases: Option<u16>,
-    /// Measure the notes of 10,000 and 100,000 commits, and nothing else; needs no testbed
+    /// Measure only the notes of 10,000 and 100,000 commits; needs no testbed
     #[arg(long, conflicts_with_all = ["cold", "all_releases"])]
     notes: bool,
-    /// Measure `xtask check` on this repository and on a large one, and nothing else; needs no testbed
+    /// Measure only `xtask check`, on this repository and on a large one; needs no testbed
     #[arg(long, conflicts_with_all = ["cold", "all_releases", "notes"])]
     check: bool,
     /// Repeat the order of an earlier run
     #[arg(long)]
     seed: Option<u64>,
-    /// Put the result into docs/benchmarks.md
+    /// Write the result into docs/benchmarks.md
     #[arg(long)]
     write: bool,
-    /// Two files and a command: run it, its output into the files, and print what it used
+    /// Two files and a command: run the command with its output in the files, and print what it used
     #[arg(last = true, hide = true)]
     measured: Vec<String>,
 }
@@ -109,7 +110,7 @@ pub(crate) fn run(environment: &Environment, options: &Options) -> Result<()> {
     publish(options, "bench", &text)
 }
 
-/// Prints the figures of a command, and puts them into the document where that was asked for.
+/// Prints a command's figures and, if asked, writes them into the document.
 #[expect(clippy::print_stdout, reason = "this is the command's data")]
 fn publish(options: &Options, command: &str, text: &str) -> Result<()> {
     println!("{text}");
@@ -119,11 +120,12 @@ fn publish(options: &Options, command: &str, text: &str) -> Result<()> {
     Ok(())
 }
 
-/// The environment of a shell that has the exports, with cosign 2 before any other: the script has its flags.
+/// The environment of a shell that has the exports. cosign 2 comes first on the PATH, because the script uses its
+/// flags.
 pub(crate) fn of_testbed(environment: &Environment) -> Result<Environment> {
     let layout = Layout::from_environment(environment)?;
     let Some(state) = State::read(&layout)? else {
-        bail!("the testbed is not up; `cargo testbed up` brings it up");
+        bail!("the testbed is not up; start it with `cargo testbed up`");
     };
     let path = environment.get("PATH")?.context("reading `PATH`: it is not set")?;
     let mut variables = state.variables(&Host::of_this_machine(path, layout.root())?.path());
@@ -144,7 +146,7 @@ fn check_programs(environment: &Environment) -> Result<()> {
     Ok(())
 }
 
-/// The `xtask` of this build, brought up to date, and its target directory.
+/// The up-to-date `xtask` of this build, and its target directory.
 pub(crate) fn build_xtask(runner: &Runner) -> Result<(PathBuf, PathBuf)> {
     let own = std::env::current_exe().context("finding this program's own file")?;
     let dir = own.parent().context("this program is in no directory")?;
@@ -160,7 +162,7 @@ pub(crate) fn build_xtask(runner: &Runner) -> Result<(PathBuf, PathBuf)> {
     Ok((dir.join("xtask"), target.to_owned()))
 }
 
-/// Seconds of `cargo run` beyond the binary itself, for a command that does nothing.
+/// Seconds that `cargo run` adds to the time of the binary itself, for a command that does nothing.
 fn what_cargo_adds(runner: &Runner, xtask: &Path, target: &Path, rounds: u16) -> Result<String> {
     let shell = runner.shell()?;
     let time = |call: xtask::process::Call| {

@@ -1,4 +1,4 @@
-//! The network of the second engine: a bridge and a range of addresses of its own, and the rules that let its containers
+//! The network of the second engine: a bridge, its own range of addresses, and the rules that let its containers
 //! reach each other and the world. The engine itself writes no rules (see `services/engine/second.rs`).
 
 use std::path::Path;
@@ -11,10 +11,10 @@ use crate::context::Context;
 use crate::layout::Layout;
 use crate::parts::docker_2;
 
-/// The first two numbers of its addresses. RFC 2544 sets the range aside for tests: it is in use nowhere.
+/// The first two numbers of its addresses. RFC 2544 reserves the range for tests, so no real network uses it.
 const RANGE: &str = "198.18";
 
-/// The bridge of one testbed, which tells it from that of another on the same machine.
+/// The bridge of one testbed. Its name differs from that of any other testbed on the same machine.
 pub(crate) struct Bridge {
     name: String,
     /// The third number of the first address: a multiple of 16.
@@ -22,10 +22,10 @@ pub(crate) struct Bridge {
 }
 
 impl Bridge {
-    /// The one of the testbed in this directory.
+    /// The bridge of the testbed in this directory.
     pub(crate) fn of(layout: &Layout) -> Self {
         let hash = Sha256::digest(layout.root().as_os_str().as_encoded_bytes());
-        // The kernel's bound on a name is 15 bytes.
+        // The kernel allows at most 15 bytes in a name.
         let name = format!("testbed-{:02x}{:02x}{:02x}", hash[0], hash[1], hash[2]);
         Self { name, third: hash[3] & 0xf0 }
     }
@@ -35,12 +35,12 @@ impl Bridge {
         &self.name
     }
 
-    /// All addresses: the lower half is the bridge's.
+    /// All addresses; the lower half is the bridge's.
     fn range(&self) -> String {
         format!("{RANGE}.{}.0/20", self.third)
     }
 
-    /// Addresses for the networks that are made by name.
+    /// Addresses for networks that are created by name.
     pub(crate) fn networks(&self) -> String {
         format!("{RANGE}.{}.0/21", self.third + 8)
     }
@@ -49,14 +49,14 @@ impl Bridge {
     fn rules(&self) -> [(&'static str, String); 3] {
         let range = self.range();
         [
-            // A first engine lets nothing pass that it does not know, not even from container to container.
+            // A first engine's rules drop all traffic that they do not know, even from container to container.
             ("filter", format!("-A FORWARD -s {range} -j ACCEPT")),
             ("filter", format!("-A FORWARD -d {range} -j ACCEPT")),
             ("nat", format!("-A POSTROUTING -s {range} ! -d {range} -j MASQUERADE")),
         ]
     }
 
-    /// Makes what is not there of it.
+    /// Creates the parts that are missing.
     pub(crate) fn make(&self, cx: &Context) -> Result<()> {
         let name = self.name();
         if !self.exists() {
@@ -72,7 +72,7 @@ impl Bridge {
         Ok(())
     }
 
-    /// Takes all of it back, with the bridges of networks that were left.
+    /// Removes all of it, including the bridges of networks that were left behind.
     pub(crate) fn remove(&self, cx: &Context) -> Result<()> {
         if !self.exists() {
             return Ok(());
@@ -92,7 +92,7 @@ impl Bridge {
         Path::new("/sys/class/net").join(&self.name).exists()
     }
 
-    /// The interfaces with an address of the range in `ip -oneline address`, the bridge last.
+    /// The interfaces in `ip -oneline address` that have an address in the range, the bridge last.
     fn interfaces(&self, listing: &str) -> Vec<String> {
         let is_ours = |address: &str| {
             let mut numbers = address.strip_prefix(RANGE)?.strip_prefix('.')?.split('.');

@@ -23,7 +23,7 @@ struct Arguments {
 enum Command {
     /// Provision what is missing and start what is not running; does nothing the second time
     Up {
-        /// What for: a rehearsal needs neither the forge nor the second opinions, which take minutes to build
+        /// Purpose: a rehearsal needs neither the forge nor the second opinions, which take minutes to build
         #[arg(long = "for", value_name = "PURPOSE", value_parser = ["rehearsal", "tests"], default_value = "tests")]
         purpose: String,
         /// Run the published Forgejo image instead of building Gitea, where docker can pull it (not tried yet)
@@ -42,20 +42,21 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Say of each part whether it runs, where, and which version
+    /// Show for each part whether it runs, where, and in which version
     Status,
-    /// Disturb a release at its calls and requests, run it again, and look whether all is as if nothing had happened
+    /// Disturb a release at its calls and requests, run it again, and check that no trace of the fault is left
     Faults(faults::Options),
-    /// Release twice at once, then once more, and look at the same
+    /// Release twice at once, then once more, and check the same
     Races(faults::races::Options),
-    /// What the tools of a disturbed release are called through
+    /// Stands in for the tools of a disturbed release
     #[command(hide = true)]
     Shim(faults::shim::Options),
-    /// Measure a release beside a straight script that does the same, and print the figures as Markdown
+    /// Measure a release against a straight script that does the same, and print the figures as Markdown
     Bench(bench::Options),
-    /// Ask the verifiers that people use about a release in each format; builds them, which takes half an hour
+    /// Verify a release in each format with the verifiers that people use; building them takes half an hour
     Verifiers(verifiers::Options),
-    /// Release, and put a picture of the forge's page into docs/images; needs chromium, and builds the forge's styles
+    /// Release, and write a picture of the forge's page into docs/images; needs chromium, and builds the forge's
+    /// styles
     Picture,
 }
 
@@ -73,7 +74,7 @@ pub fn run() -> ExitCode {
 }
 
 fn dispatch(command: Command) -> Result<ExitCode> {
-    // It becomes another program, which must not find signals blocked.
+    // The shim becomes another program, which must not inherit blocked signals.
     if let Command::Shim(options) = &command {
         return faults::shim::run(options);
     }

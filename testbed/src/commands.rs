@@ -1,4 +1,4 @@
-//! The four commands.
+//! The commands `up`, `down`, `env` and `status`.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -26,12 +26,12 @@ use crate::services::{self, buildkit, forge, registry};
 /// What a rehearsal needs.
 const FOR_REHEARSAL: [&str; 3] = ["docker", "cosign 2", "registry"];
 
-/// Provisions what is missing, starts what does not run, and writes the exports last. Without `whole`, only what a
-/// rehearsal needs; with `forgejo`, the forge is the published Forgejo image.
+/// Provisions what is missing, starts what is not running, and writes the exports last. Without `whole`, only for a
+/// rehearsal. With `forgejo`, the forge is the published Forgejo image.
 pub(crate) fn up(environment: &Environment, whole: bool, forgejo: bool) -> Result<()> {
     let cx = Context::new(environment)?;
     let _lock = lock::acquire(&cx.layout, &cx.progress)?;
-    // A call that asks for less must not take from others what is up already.
+    // A call that asks for less must not take away what others already use.
     let has_forge = State::read(&cx.layout)?.is_some_and(|state| state.exports.contains_key(forge::URL));
     let whole = whole || has_forge;
     for name in ["prefix", "run", "data", "downloads/npm"] {
@@ -85,7 +85,7 @@ pub(crate) fn up(environment: &Environment, whole: bool, forgejo: bool) -> Resul
     Ok(())
 }
 
-/// Ends what `up` started.
+/// Stops what `up` started.
 pub(crate) fn down(environment: &Environment, purge: bool) -> Result<()> {
     let cx = Context::new(environment)?;
     if !cx.layout.root().exists() {
@@ -93,7 +93,7 @@ pub(crate) fn down(environment: &Environment, purge: bool) -> Result<()> {
         return Ok(());
     }
     let _lock = lock::acquire(&cx.layout, &cx.progress)?;
-    // First, so that nobody is told to use what is about to end.
+    // This comes first, so that nobody starts to use what is about to stop.
     remove_file(&cx.layout.state())?;
     forge::stop(&cx)?;
     services::end(&cx, buildkit::NAME)?;
@@ -116,7 +116,7 @@ pub(crate) fn down(environment: &Environment, purge: bool) -> Result<()> {
 pub(crate) fn env(environment: &Environment, json: bool) -> Result<()> {
     let layout = Layout::from_environment(environment)?;
     let Some(state) = State::read(&layout)? else {
-        bail!("the testbed is not up; `cargo testbed up` brings it up");
+        bail!("the testbed is not up; start it with `cargo testbed up`");
     };
     for name in &state.services {
         if services::processes(&layout, name)?.is_empty() {
@@ -133,7 +133,7 @@ pub(crate) fn env(environment: &Environment, json: bool) -> Result<()> {
     print(&text)
 }
 
-/// Says what is there and what runs.
+/// Prints what is there and what runs.
 pub(crate) fn status(environment: &Environment) -> Result<()> {
     let layout = Layout::from_environment(environment)?;
     let state = State::read(&layout)?.unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What the committed configuration of this repository calls its forge and itself: tests put their own in its place.
+//! The forge and the name in the committed configuration of this repository. Tests replace them with their own.
 
 /// `forge` in `Cargo.toml`.
 pub const FORGE: &str = "https://forge.wynning.tech";

@@ -1,4 +1,4 @@
-//! What every step needs: where things live, what the machine has, how to run programs, where to report.
+//! What every step needs: the directories, the machine, a way to run programs, and a way to report.
 
 use std::path::{Path, PathBuf};
 
@@ -11,8 +11,8 @@ use crate::layout::Layout;
 use crate::progress::Progress;
 use crate::services::engine::{FIRST, SECOND};
 
-/// Settings of Go, npm and pip which say where they fetch from and keep things. Not secrets; the runner's allow-list is for
-/// releases and leaves them out.
+/// Settings of Go, npm and pip for where they fetch from and where they keep things. They are not secret. The
+/// runner's allow-list is for releases and leaves them out.
 const PACKAGE_SETTINGS: [&str; 18] = [
     "GOPROXY",
     "GOSUMDB",
@@ -50,7 +50,8 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    /// Takes our own exports out of `environment`: `up` in a shell that has them must not take itself for the machine.
+    /// Takes our own exports out of `environment`: `up` in a shell that has them must not mistake them for the
+    /// machine's own.
     pub(crate) fn new(environment: &Environment) -> Result<Self> {
         let layout = Layout::from_environment(environment)?;
         let path = environment.get("PATH")?.context("looking for programs: `PATH` is not set")?;
@@ -87,7 +88,7 @@ impl Context {
         Ok(call)
     }
 
-    /// A program that every machine with this workspace has, or the hint that it is missing.
+    /// A program that every machine with this workspace has. If it is missing, the error says how to install it.
     pub(crate) fn required(&self, program: &str) -> Result<PathBuf> {
         match self.host.which(program) {
             Some(path) => Ok(path),

@@ -1,5 +1,5 @@
-//! Lets the kernel run programs of the other architecture by an emulator, also in containers: `binfmt_misc`. It is the
-//! whole machine's, so one that is registered already is used, and only what was registered here is taken back.
+//! Lets the kernel run programs of the other architecture through an emulator, in containers too: `binfmt_misc`.
+//! The registration is for the whole machine. An existing one is used, and only our own is removed again.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,33 +14,33 @@ use crate::parts::Found;
 use crate::parts::emulator;
 use crate::provision::text;
 
-/// Where the kernel keeps what it knows.
+/// Where the kernel lists the registrations.
 const DIRECTORY: &str = "/proc/sys/fs/binfmt_misc";
 
-/// The architecture that can be emulated, in docker's words.
+/// The variable with the emulated architecture, in docker's terms.
 pub(crate) const EXPORT: &str = "TESTBED_EMULATION";
 
-/// The kernel opens the emulator when it is registered: only then is it there in a container.
+/// The kernel opens the emulator at registration. Only then can containers use it.
 const OPEN_AT_ONCE: char = 'F';
 
-/// The header of an ELF file of 64 bits, least significant byte first, of an executable, up to its architecture.
+/// The start of a 64-bit little-endian ELF executable, up to the architecture.
 const HEADER: [u8; 18] = [0x7f, b'E', b'L', b'F', 2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0];
 
-/// Which bytes count: not the ABI; and a position-independent executable, of type 3, is one as well.
+/// Which bytes count. The ABI does not; and type 3, a position-independent executable, matches too.
 const MASK: [u8; 20] =
     [255, 255, 255, 255, 255, 255, 255, 0, 255, 255, 255, 255, 255, 255, 255, 255, 254, 255, 255, 255];
 
-/// The architecture that this machine is not.
+/// The architecture that this machine does not have.
 pub(crate) struct Foreign {
-    /// In docker's words.
+    /// In docker's terms.
     docker: &'static str,
-    /// In QEMU's.
+    /// In QEMU's terms.
     pub(crate) machine: &'static str,
-    /// In ELF's `e_machine`, as it stands in the file.
+    /// ELF's `e_machine`, as its bytes are in the file.
     elf: [u8; 2],
 }
 
-/// The one of the two architectures of a release that this machine is not.
+/// Of the two architectures of a release, the one that this machine does not have.
 pub(crate) fn foreign(cx: &Context) -> Foreign {
     match cx.host.architecture {
         "arm64" => Foreign { docker: "amd64", machine: "x86_64", elf: [0x3e, 0] },
@@ -68,7 +68,7 @@ impl Entry {
         })
     }
 
-    /// Whether containers can run programs of `foreign` by it.
+    /// Whether containers can run programs of `foreign` with it.
     fn serves(&self, foreign: &Foreign) -> bool {
         let architecture = hex(&foreign.elf);
         self.is_enabled
@@ -78,7 +78,7 @@ impl Entry {
     }
 }
 
-/// Whether the emulator has to be had: nobody has registered one, and it can be done here.
+/// Whether an emulator must be provisioned: nobody has registered one, and registering one is possible here.
 pub(crate) fn needs_emulator(cx: &Context) -> Result<bool> {
     let foreign = foreign(cx);
     let others = entries()?.into_iter().filter(|(_, entry)| !is_ours(cx, entry));
@@ -86,8 +86,8 @@ pub(crate) fn needs_emulator(cx: &Context) -> Result<bool> {
     Ok(!is_served && cx.host.is_root && cx.host.debian.is_some() && Path::new(DIRECTORY).is_dir())
 }
 
-/// Registers `emulator` unless one is registered, and exports what can be emulated. Where it cannot be done, that is said
-/// and nothing exported: the tests that need it say so as well.
+/// Registers `emulator` unless one is registered already, and exports the emulated architecture. Where this is not
+/// possible, it says so and exports nothing; the tests that need emulation say so too.
 pub(crate) fn ensure(cx: &Context, emulator: Option<&Found>, state: &mut State) -> Result<()> {
     let foreign = foreign(cx);
     match register(cx, emulator, &foreign) {
@@ -118,7 +118,7 @@ fn register(cx: &Context, emulator: Option<&Found>, foreign: &Foreign) -> Result
     }
     let file = Path::new(DIRECTORY).join("register");
     if !file.exists() {
-        // Before it is done: a killed run must not leave what nobody takes back.
+        // The note comes before the mount: a killed run must not leave a mount that nobody removes.
         let note = note(cx);
         fs::write(&note, "").with_context(|| format!("writing `{}`", note.display()))?;
         let shell = cx.runner.shell()?;
@@ -128,7 +128,7 @@ fn register(cx: &Context, emulator: Option<&Found>, foreign: &Foreign) -> Result
     Ok("registered")
 }
 
-/// What the kernel is told: `:name:M::magic:mask:interpreter:flags`.
+/// The line for the kernel: `:name:M::magic:mask:interpreter:flags`.
 fn registration(name: &str, foreign: &Foreign, interpreter: &str) -> String {
     let escaped = |bytes: &[u8]| bytes.iter().map(|byte| format!("\\x{byte:02x}")).collect::<String>();
     let magic = escaped(&HEADER) + &escaped(&foreign.elf);
@@ -139,7 +139,7 @@ fn name(foreign: &Foreign) -> String {
     format!("testbed-{}", foreign.machine)
 }
 
-/// Takes back what this testbed registered, and the mount that it made.
+/// Removes what this testbed registered, and the mount that it made.
 pub(crate) fn remove(cx: &Context) -> Result<()> {
     for (file, _entry) in entries()?.iter().filter(|(_, entry)| is_ours(cx, entry)) {
         write(file, "-1")?;
@@ -156,18 +156,18 @@ pub(crate) fn remove(cx: &Context) -> Result<()> {
     remove_file(&note)
 }
 
-/// Says that the mount is ours.
+/// The file that marks the mount as ours.
 fn note(cx: &Context) -> PathBuf {
     cx.layout.data("binfmt-mounted")
 }
 
-/// An emulator of this directory, also of an earlier run's recipe.
+/// Whether the emulator is in this directory, even one from an earlier recipe.
 fn is_ours(cx: &Context, entry: &Entry) -> bool {
     entry.interpreter.starts_with(cx.layout.prefix(""))
         && text(&entry.interpreter).is_ok_and(|path| path.contains(emulator::NAME))
 }
 
-/// All registrations; none where nothing is mounted.
+/// All registrations; none if nothing is mounted.
 fn entries() -> Result<Vec<(PathBuf, Entry)>> {
     let mut found = Vec::new();
     let directory = Path::new(DIRECTORY);
@@ -176,13 +176,13 @@ fn entries() -> Result<Vec<(PathBuf, Entry)>> {
     }
     for file in fs::read_dir(directory).with_context(|| format!("listing `{DIRECTORY}`"))? {
         let file = file.with_context(|| format!("listing `{DIRECTORY}`"))?;
-        // One file can only be written, the other holds no registration.
+        // `register` can only be written, and `status` holds no registration.
         if file.file_name() == "register" || file.file_name() == "status" {
             continue;
         }
         let path = file.path();
         let text = fs::read_to_string(&path).with_context(|| format!("reading `{}`", path.display()))?;
-        // Those known by the end of a name have no magic, and are not for binaries.
+        // Registrations by file extension have no magic and are not for binaries.
         found.extend(Entry::parse(&text).map(|entry| (path, entry)));
     }
     Ok(found)

@@ -1,4 +1,4 @@
-//! What a running testbed tells the tests: the exports, kept in `run/state.json` and printed by `env`.
+//! The exports: what a running testbed tells the tests. They are kept in `run/state.json`, and `env` prints them.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,7 +14,7 @@ use crate::layout::Layout;
 /// Written at the end of `up`, by rename; gone while nothing runs.
 #[derive(Serialize, Deserialize, Default, Debug, PartialEq, Eq)]
 pub(crate) struct State {
-    /// Variables for the tests, `PATH` left out.
+    /// Variables for the tests, without `PATH`.
     pub(crate) exports: BTreeMap<String, String>,
     /// Directories that go before the person's own `PATH`.
     pub(crate) path: Vec<String>,
@@ -45,7 +45,7 @@ impl State {
             Ok(bytes) => {
                 let state = serde_json::from_slice(&bytes);
                 state.map(Some).with_context(|| {
-                    format!("reading `{}`: run `cargo testbed up` to write it anew", path.display())
+                    format!("reading `{}`: run `cargo testbed up` to write it again", path.display())
                 })
             }
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
@@ -53,7 +53,7 @@ impl State {
         }
     }
 
-    /// Writes it whole or not at all, for this user alone: it holds the forge's token.
+    /// Writes it whole or not at all. Only this user can read it, because it holds the forge's token.
     pub(crate) fn write(&self, layout: &Layout) -> Result<()> {
         let path = layout.state();
         let text = serde_json::to_string_pretty(self).context("rendering the testbed's state")?;
@@ -70,7 +70,7 @@ impl State {
     }
 }
 
-/// One `export KEY='value'` a line.
+/// One line `export KEY='value'` for each variable.
 pub(crate) fn for_shell(variables: &BTreeMap<String, String>) -> String {
     variables
         .iter()

@@ -1,5 +1,6 @@
-//! `cargo testbed faults`: stop a release anywhere, run it again, and it is done. Every call and every request of a release
-//! is disturbed in turn, on a real forge; `docs/reliability.md` says what must hold afterwards.
+//! `cargo testbed faults`: a release may stop anywhere, and running it again completes it. Each call and each
+//! request of a release is disturbed in turn, on a real forge. `docs/reliability.md` says what must hold
+//! afterwards.
 
 mod case;
 mod choice;
@@ -37,33 +38,34 @@ pub use trial::{Looks, Outcome};
 /// What is disturbed.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Every call killed before, in the middle and after it, and every request with each of seven faults: takes hours
+    /// Kill every call before, in the middle and after it, and disturb every request with each of seven faults:
+    /// takes hours
     #[arg(long, conflicts_with_all = ["sample", "case"])]
     all: bool,
-    /// So many cases by chance, from every step of the release
+    /// Number of random cases, from every step of the release
     #[arg(long, default_value_t = 40, value_parser = clap::value_parser!(u16).range(1..))]
     sample: u16,
-    /// Repeat the choice, and the points in time, of an earlier run
+    /// Repeat the choice and the timing of an earlier run
     #[arg(long)]
     seed: Option<u64>,
-    /// This case alone, by its name
+    /// Only the case with this name
     #[arg(long, value_name = "NAME")]
     case: Option<Case>,
     /// Projects that are released side by side
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=8))]
     lanes: u8,
-    /// Write results into this file, a line a case, and leave out what is in it already
+    /// Write results into this file, one line per case, and skip the cases that it already has
     #[arg(long = "continue", value_name = "FILE")]
     file: Option<PathBuf>,
-    /// Begin no case after so long: `--continue` goes on another time
+    /// Start no case after this many minutes; `--continue` resumes later
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
     minutes: Option<u16>,
-    /// Put the result into docs/reliability.md
+    /// Write the result into docs/reliability.md
     #[arg(long)]
     write: bool,
 }
 
-/// Tries the cases and prints what they came to; a violation is an error.
+/// Tries the cases and prints the results; a violation is an error.
 #[expect(clippy::print_stdout, reason = "this is the command's data")]
 pub(crate) fn run(environment: &Environment, options: &Options) -> Result<()> {
     let environment = &bench::of_testbed(environment)?;
@@ -112,7 +114,7 @@ pub(crate) fn run(environment: &Environment, options: &Options) -> Result<()> {
     }
 }
 
-/// The asked seed, or a new one.
+/// The seed that was asked for, or a new one.
 fn seed(asked: Option<u64>) -> Result<u64> {
     match asked {
         Some(seed) => Ok(seed),

@@ -1,4 +1,4 @@
-//! Directories and files that only this user sees, and removals for which "not there" is what was wanted.
+//! Directories and files that only this user sees, and removals that accept that nothing is there.
 
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Write as _};

@@ -1,6 +1,6 @@
-//! A forge as the end-to-end tests use it: users, repositories, secrets, pushes, runs and what they leave. Only what
-//! Forgejo 15 and Gitea 1.26 both have is asked for; where their answers differ, `answers.rs` reads either by its shape,
-//! never by the product's name.
+//! A forge as the end-to-end tests use it: users, repositories, secrets, pushes, runs and their results. It only
+//! uses what both Forgejo 15 and Gitea 1.26 have. Where their answers differ, `answers.rs` tells them apart by
+//! their shape, never by the product's name.
 
 mod answers;
 mod attachments;
@@ -27,7 +27,7 @@ pub use repository::Repository;
 
 use crate::services::forge::{ADMIN_TOKEN, URL};
 
-/// One request, on a machine that builds images beside it.
+/// Enough for one request while the machine also builds images.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A forge, with the right to administer it.
@@ -62,13 +62,13 @@ impl Client {
         Ok(Self { curl: Curl::new(&runner, PATIENCE), runner, url, token })
     }
 
-    /// Where it is, without a slash at its end.
+    /// Its address, without a trailing slash.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Its container registry, as it stands in image references: `127.0.0.1:3055`.
+    /// Its container registry, as in image references: `127.0.0.1:3055`.
     #[must_use]
     pub fn registry(&self) -> &str {
         self.url.split_once("://").map_or(&*self.url, |(_, host)| host)
@@ -82,7 +82,7 @@ impl Client {
         self.new_user_seen_by(prefix, "public")
     }
 
-    /// As [`Client::new_user`]; what the user owns is seen by nobody else, packages among it.
+    /// Like [`Client::new_user`], but nobody else sees what the user owns, packages included.
     ///
     /// # Errors
     /// When the forge refuses.
@@ -106,12 +106,12 @@ impl Client {
         Ok(user)
     }
 
-    /// The same forge, asked with another `token`.
+    /// The same forge with another `token`.
     fn with_token(&self, token: &Secret) -> Self {
         Self { token: token.clone(), ..self.clone() }
     }
 
-    /// Asks the API; any status is an answer. `path` begins with a slash.
+    /// Calls the API. Any status is an answer. `path` begins with a slash.
     ///
     /// # Errors
     /// When no answer comes.
@@ -119,7 +119,7 @@ impl Client {
         self.send(Authorization::Token(self.token.clone()), method, &format!("/api/v1{path}"), body)
     }
 
-    /// As [`Client::api`], and every other status than these is an error with the forge's words.
+    /// Like [`Client::api`], but any other status is an error with the forge's message.
     fn expect(
         &self,
         statuses: &[u16],
@@ -169,7 +169,7 @@ impl User {
         struct Answer {
             sha1: String,
         }
-        // Both forges make tokens only for who shows the password; a token is not enough.
+        // Both forges only make a token for a user who gives the password; a token is not enough.
         let who = Authorization::Basic(self.name.clone(), self.password.clone());
         let body = json!({ "name": random_hex()?, "scopes": scopes });
         let path = format!("/api/v1/users/{}/tokens", self.name);
@@ -198,10 +198,10 @@ impl User {
         self.new_repository_named(owner, &format!("repo-{}", &random_hex()?[..8]), private)
     }
 
-    /// As [`User::new_repository`], with a name of the caller's.
+    /// Like [`User::new_repository`], with a given name.
     ///
     /// # Errors
-    /// When the forge refuses, or has it already.
+    /// When the forge refuses, or already has it.
     pub fn new_repository_named(&self, owner: &str, name: &str, private: bool) -> Result<Repository> {
         let client = self.client.with_token(&self.token);
         let path = if owner == self.name { "/user/repos".to_owned() } else { format!("/orgs/{owner}/repos") };

@@ -1,17 +1,18 @@
-//! The parts of documents that the testbed's commands write: each between two markers, of which the first names its command.
+//! The parts of documents that the testbed's commands write. Each part is between two markers, and the first marker
+//! names the command.
 
 use std::fs;
 
 use anyhow::{Context as _, Result};
 
-/// Where documents are.
+/// The directory of the documents.
 const DOCS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs");
 
-/// What stands after a generated part.
+/// The line after a generated part.
 const END: &str = "<!-- end -->\n";
 
-/// Puts `text` into the `document` below `docs/`, in place of what `command` wrote there before. `command` is without
-/// `cargo testbed` and `--write`, such as `bench --notes`.
+/// Writes `text` into the `document` below `docs/`, in place of what `command` wrote there before. `command` leaves
+/// out `cargo testbed` and `--write`: `bench --notes`, for example.
 pub(crate) fn write(document: &str, command: &str, text: &str) -> Result<()> {
     let path = format!("{DOCS}/{document}");
     let before = fs::read_to_string(&path).with_context(|| format!("reading `{path}`"))?;

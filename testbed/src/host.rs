@@ -1,4 +1,4 @@
-//! What this machine is and has: its Debian release, its architecture, whether we are root, and which programs it has.
+//! This machine: its Debian release, its architecture, whether we are root, and which programs it has.
 
 use std::fs;
 use std::io;
@@ -10,21 +10,21 @@ use anyhow::{Context as _, Result, bail};
 /// The first Debian release whose C library runs the newer release's programs.
 const OLDEST_DEBIAN: u32 = 12;
 
-/// The first Debian release that has docker 26, buildx and cosign itself.
+/// The first Debian release that ships docker 26, buildx and cosign.
 const COMPLETE_DEBIAN: u32 = 13;
 
 /// The codename of [`COMPLETE_DEBIAN`].
 const COMPLETE_CODENAME: &str = "trixie";
 
-/// What is needed to know of the machine before anything is decided.
+/// What must be known about the machine before anything is decided.
 pub(crate) struct Host {
-    /// Whether we may do everything here.
+    /// Whether we are root.
     pub(crate) is_root: bool,
-    /// Its Debian release, when programs can be unpacked from Debian's archive here.
+    /// Its Debian release, if programs can be unpacked from Debian's archive here.
     pub(crate) debian: Option<Debian>,
-    /// Its architecture in Go's and docker's words: `amd64`, `arm64`.
+    /// Its architecture in Go's and docker's terms: `amd64`, `arm64`.
     pub(crate) architecture: &'static str,
-    /// Where programs are looked for, our own directories left out.
+    /// Where programs are looked up, without our own directories.
     pub(crate) path: Vec<PathBuf>,
 }
 
@@ -38,7 +38,7 @@ pub(crate) struct Debian {
 }
 
 impl Host {
-    /// Looks at this machine. `ours` is left out of the PATH, as a shell may have our own exports.
+    /// Looks at this machine. `ours` is left out of the PATH, because a shell may have our own exports.
     pub(crate) fn of_this_machine(path: &str, ours: &Path) -> Result<Self> {
         let release = match fs::read_to_string("/etc/os-release") {
             Ok(text) => text,
@@ -88,7 +88,7 @@ impl Host {
     }
 }
 
-/// A process's entry in `/proc` belongs to its effective user. Where there is no `/proc` there is no Debian either.
+/// The owner of a process's entry in `/proc` is its effective user. Without a `/proc` it is not Debian either.
 fn is_root() -> Result<bool> {
     match fs::metadata("/proc/self") {
         Ok(entry) => Ok(entry.uid() == 0),
@@ -98,12 +98,12 @@ fn is_root() -> Result<bool> {
 }
 
 fn is_executable(file: &Path) -> bool {
-    // A file that cannot be looked at cannot be run either.
+    // A file whose metadata cannot be read cannot be run either.
     fs::metadata(file).is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
 }
 
-/// The release that `/etc/os-release` names, when it is Debian and new enough. A derivative is not Debian: its archive
-/// has other packages under the same names.
+/// The release that `/etc/os-release` names, if it is Debian and new enough. A derivative does not count: its
+/// archive has other packages under the same names.
 fn debian(os_release: &str) -> Option<Debian> {
     let field = |name: &str| {
         let line = os_release.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='))?;

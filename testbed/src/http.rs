@@ -1,4 +1,4 @@
-//! The two questions that ready checks ask: GET or HEAD of a path on loopback. Not for anything beyond this machine.
+//! The two requests of ready checks: GET or HEAD of a path on loopback. Not for anything beyond this machine.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result};
 /// How long a service on this machine may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// More than the headers of any answer that is asked for here.
+/// More than the headers of any answer that is expected here.
 const LIMIT: u64 = 64 << 10;
 
 /// The status and headers of an answer, as they came.
@@ -22,7 +22,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// A header's value; names are compared without regard to case.
+    /// A header's value. The case of the name does not matter.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.head.lines().skip(1).find_map(|line| {
             let (key, value) = line.split_once(':')?;
@@ -31,7 +31,7 @@ impl Answer {
     }
 }
 
-/// Asks a TCP service on this machine. `None` while nobody answers there.
+/// Asks a TCP service on this machine. `None` while nothing answers there.
 pub(crate) fn over_tcp(address: SocketAddr, method: &str, path: &str) -> Result<Option<Answer>> {
     let Ok(stream) = TcpStream::connect_timeout(&address, PATIENCE) else { return Ok(None) };
     stream.set_read_timeout(Some(PATIENCE)).context("setting a timeout on a socket")?;
@@ -39,7 +39,7 @@ pub(crate) fn over_tcp(address: SocketAddr, method: &str, path: &str) -> Result<
     ask(stream, method, path)
 }
 
-/// Asks a service behind a unix socket. `None` while nobody answers there.
+/// Asks a service behind a unix socket. `None` while nothing answers there.
 pub(crate) fn over_unix(socket: &Path, method: &str, path: &str) -> Result<Option<Answer>> {
     let Ok(stream) = UnixStream::connect(socket) else { return Ok(None) };
     stream.set_read_timeout(Some(PATIENCE)).context("setting a timeout on a socket")?;
@@ -47,9 +47,9 @@ pub(crate) fn over_unix(socket: &Path, method: &str, path: &str) -> Result<Optio
     ask(stream, method, path)
 }
 
-/// A broken connection counts as no answer: the caller polls, or treats it as down.
+/// A broken connection counts as no answer: the caller polls again, or treats the service as down.
 fn ask(mut stream: impl Read + Write, method: &str, path: &str) -> Result<Option<Answer>> {
-    // A manifest is only shown to a client that says which kinds it takes.
+    // A registry shows a manifest only to a client that accepts its media type.
     let accept = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json";
     let request = format!("{method} {path} HTTP/1.0\r\nHost: localhost\r\nAccept: {accept}\r\n\r\n");
     if stream.write_all(request.as_bytes()).is_err() {

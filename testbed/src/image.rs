@@ -1,5 +1,6 @@
-//! The base image of the service's Dockerfile. Where its registry cannot be reached, a stand-in with the same layout is
-//! made from Debian and npm packages, for both platforms and without running anything of the other one.
+//! The base image of the service's Dockerfile. If its registry cannot be reached, a stand-in with the same layout
+//! is made from Debian and npm packages. It covers both platforms, and making it runs no program of the other
+//! platform.
 
 pub(crate) mod companion;
 pub(crate) mod musl;
@@ -26,47 +27,48 @@ use crate::services::registry;
 /// Name in messages.
 const NAME: &str = "base image";
 
-/// Both platforms of a release, in docker's words.
+/// Both platforms of a release, in docker's terms.
 const ARCHITECTURES: [&str; 2] = ["amd64", "arm64"];
 
-/// The stand-in's name in the loopback registry: the path that `node:22-slim` has upstream.
+/// The stand-in's name in the loopback registry. It is the path of `node:22-slim` upstream.
 const REPOSITORY: &str = "library/node";
 
 /// Its tag.
 const TAG: &str = "22-slim";
 
-/// The variable with its reference, which is not there where the real image can be had.
+/// The variable with its reference. It is not set if the real image is available.
 const STAND_IN: &str = "TESTBED_BASE_STAND_IN";
 
-/// What it takes the place of; any other base image is used as it is.
+/// The image that it replaces. Any other base image is used as it is.
 const IMITATES: &str = "node:22-slim";
 
-/// 2020-01-01: before any commit, or a release's `SOURCE_DATE_EPOCH` would lie before its base image.
+/// 2020-01-01, which is before any commit. Otherwise a release's `SOURCE_DATE_EPOCH` would be before its base
+/// image.
 const EPOCH: &str = "1577836800";
 
-/// Raised when the recipe below or in `tree.rs` changes.
+/// Increased when the recipe below or in `tree.rs` changes.
 const RECIPE: &str = "2";
 
-/// How long the upstream registry may take before the stand-in is made instead.
+/// How long the upstream registry may take before the stand-in is made.
 const PROBE: Duration = Duration::from_secs(15);
 
-/// An image that is made here, of which the registry keeps the bytes and a directory the digest.
+/// An image that is made here. The registry keeps its bytes, and a directory keeps its digest.
 struct Made<'a> {
     /// Its name in messages.
     part: &'a str,
-    /// Its directory, named by all that decides its content.
+    /// Its directory. The name depends on everything that decides the content.
     dir: PathBuf,
     /// Its path in the registry.
     repository: &'a str,
     tag: &'a str,
     dockerfile: &'a str,
-    /// `NAME=value` for the Dockerfile, if it takes one.
+    /// `NAME=value` for the Dockerfile, if it takes an argument.
     argument: Option<String>,
     /// Writes the tree of an architecture to a file, with every time set to [`EPOCH`].
     tree: &'a dyn Fn(&str, &Path) -> Result<()>,
 }
 
-/// Makes sure that the base image can be had, and exports the stand-in when one is used.
+/// Makes sure that the base image is available, and exports the stand-in if it is used.
 pub(crate) fn ensure(cx: &Context, docker: &Found, address: SocketAddr, state: &mut State) -> Result<()> {
     let codename = cx.host.debian.as_ref().map_or("", |debian| debian.codename.as_str());
     let dockerfile = include_str!("image/Dockerfile");
@@ -162,7 +164,7 @@ fn known_digest(dir: &Path) -> Result<Option<String>> {
     fs::read_to_string(&path).map(Some).with_context(|| format!("reading `{}`", path.display()))
 }
 
-/// Asks the registry of the Dockerfile's own base image.
+/// Asks the registry for the base image of the Dockerfile.
 fn upstream_answers(cx: &Context, docker: &Found, state: &State) -> Result<bool> {
     let path = cx.repository.join("Dockerfile");
     let text = fs::read_to_string(&path).with_context(|| format!("reading `{}`", path.display()))?;
@@ -179,7 +181,7 @@ fn upstream_answers(cx: &Context, docker: &Found, state: &State) -> Result<bool>
     Ok(answers)
 }
 
-/// The reference of the first `FROM` that is pinned by digest.
+/// The reference of the first `FROM` that is pinned by a digest.
 fn pinned_base(dockerfile: &str) -> Option<&str> {
     let from = dockerfile.lines().filter_map(|line| line.trim().strip_prefix("FROM "));
     from.flat_map(str::split_whitespace).find(|word| word.contains("@sha256:"))
@@ -197,7 +199,7 @@ fn read_digest(metadata: &PathBuf) -> Result<String> {
     Ok(metadata.digest)
 }
 
-/// The call with the engine's own variables, as the tests will have them.
+/// The call with the engine's own variables, as the tests have them.
 pub(crate) fn with_docker(mut call: Call, state: &State) -> Call {
     for key in ["DOCKER_HOST", "DOCKER_CONFIG"] {
         if let Some(value) = state.exports.get(key) {

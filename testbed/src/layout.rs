@@ -1,11 +1,12 @@
-//! Where everything lives: one state directory outside `target/`, so that a fresh clone finds what an older one made.
+//! Where everything is kept: one state directory outside `target/`, so that a fresh clone finds what an older one
+//! made.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use xtask::process::environment::Environment;
 
-/// The kernel's bound on the path of a unix socket, less what containerd appends to its own.
+/// The kernel's limit for the path of a unix socket, less what containerd appends to its own.
 const LONGEST_SOCKET_PATH: usize = 107 - ".ttrpc".len();
 
 /// The paths below the state directory.
@@ -15,7 +16,7 @@ pub(crate) struct Layout {
 }
 
 impl Layout {
-    /// `TESTBED_DIR`, else `$XDG_CACHE_HOME/carol-testbed`, else `~/.cache/carol-testbed`. Makes nothing.
+    /// `TESTBED_DIR`, else `$XDG_CACHE_HOME/carol-testbed`, else `~/.cache/carol-testbed`. Creates nothing.
     pub(crate) fn from_environment(environment: &Environment) -> Result<Self> {
         let root = match (environment.get("TESTBED_DIR")?, environment.get("XDG_CACHE_HOME")?) {
             (Some(dir), _) => PathBuf::from(dir),
@@ -48,12 +49,12 @@ impl Layout {
         &self.root
     }
 
-    /// Held by the process that changes the state directory.
+    /// The lock of the process that changes the state directory.
     pub(crate) fn lock(&self) -> PathBuf {
         self.root.join("lock")
     }
 
-    /// Fetched files, kept for the next time something is unpacked or built from them.
+    /// Fetched files, kept for the next time that something is unpacked or built from them.
     pub(crate) fn downloads(&self, name: &str) -> PathBuf {
         self.root.join("downloads").join(name)
     }
@@ -63,7 +64,7 @@ impl Layout {
         self.root.join("prefix").join(name)
     }
 
-    /// What belongs to the running testbed: sockets, configurations, logs, exports.
+    /// Files of the running testbed: sockets, configurations, logs, exports.
     pub(crate) fn run(&self, name: &str) -> PathBuf {
         self.root.join("run").join(name)
     }

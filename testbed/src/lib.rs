@@ -1,6 +1,6 @@
-//! Brings up the real parts that the tests run on: docker, cosign, a registry, a base image, a forge with its runner. The
-//! parts are listed in `parts.rs`, what runs in the background in `services.rs`; [`committed`], [`forge_client`], [`proxy`],
-//! [`run`], [`spare`] and [`watcher`] are for the tests.
+//! Brings up the real parts that the tests run on: docker, cosign, a registry, a base image, a forge with its
+//! runner. `parts.rs` lists the parts, and `services.rs` lists what runs in the background. [`committed`],
+//! [`forge_client`], [`proxy`], [`run`], [`spare`] and [`watcher`] are for the tests.
 
 mod bench;
 mod bridge;

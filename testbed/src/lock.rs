@@ -1,4 +1,4 @@
-//! One process at a time changes the state directory: a file lock, which the kernel drops when its holder ends.
+//! Only one process at a time changes the state directory. The kernel drops the file lock when its holder ends.
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _, Write as _};
@@ -16,7 +16,7 @@ use crate::files::private_dir;
 use crate::layout::Layout;
 use crate::progress::Progress;
 
-/// How often a waiting process looks again. Waiting in the kernel instead would not hear Ctrl-C.
+/// How often a waiting process tries again. A wait in the kernel would not react to Ctrl-C.
 const INTERVAL: Duration = Duration::from_millis(100);
 
 /// The right to change the state directory, until it is dropped.
@@ -25,7 +25,7 @@ pub(crate) struct Lock {
     _file: Flock<File>,
 }
 
-/// Waits for the lock, and says for whom.
+/// Waits for the lock, and says which process holds it.
 pub(crate) fn acquire(layout: &Layout, progress: &Progress) -> Result<Lock> {
     let mut said = false;
     loop {
@@ -34,7 +34,7 @@ pub(crate) fn acquire(layout: &Layout, progress: &Progress) -> Result<Lock> {
         let file = File::options().create(true).truncate(false).read(true).write(true).open(&path);
         let file = file.with_context(|| format!("opening the lock `{}`", path.display()))?;
         match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-            // `down --purge` removes the file that it holds: then this lock is on a file that nobody else sees.
+            // `down --purge` removes the file while it holds the lock. A lock on a removed file excludes nobody.
             Ok(held) if is_at(&held, &path)? => {
                 sign(&held).with_context(|| format!("writing the lock `{}`", path.display()))?;
                 return Ok(Lock { _file: held });

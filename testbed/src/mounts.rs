@@ -1,4 +1,4 @@
-//! Unmounts what a killed docker engine leaves below the state directory.
+//! Unmounts what a killed docker engine left mounted below the state directory.
 
 use std::ffi::OsString;
 use std::fs;

@@ -1,7 +1,7 @@
 //! The machine's network, as far as dockerd needs and changes it.
 //!
-//! Takes back what dockerd leaves in the machine's network when it ends: its bridge, its chains, and the policy that it
-//! gives to forwarded packets. Only when the bridge was not there before ours, and no other engine uses it.
+//! When dockerd ends, this removes what it leaves in the machine's network: its bridge, its chains, and its policy
+//! for forwarded packets. That happens only if the bridge was not there before ours, and no other engine uses it.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -18,7 +18,7 @@ use crate::process;
 /// dockerd's default bridge.
 const BRIDGE: &str = "docker0";
 
-/// Notes before dockerd starts what the machine was like, unless an engine was there first.
+/// Before dockerd starts, notes the state of the machine's network, unless an engine was there first.
 pub(crate) fn remember(cx: &Context) -> Result<()> {
     if has_bridge() {
         return Ok(());
@@ -28,7 +28,7 @@ pub(crate) fn remember(cx: &Context) -> Result<()> {
     fs::write(&note, policy).with_context(|| format!("writing `{}`", note.display()))
 }
 
-/// Puts the machine's network back as [`remember`] found it.
+/// Restores the machine's network to the state that [`remember`] found.
 pub(crate) fn restore(cx: &Context) -> Result<()> {
     let note = note(cx);
     let policy = match fs::read_to_string(&note) {
@@ -36,7 +36,7 @@ pub(crate) fn restore(cx: &Context) -> Result<()> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(error).with_context(|| format!("reading `{}`", note.display())),
     };
-    // Another testbed, or the machine's own engine, came later and shares the bridge: theirs now.
+    // Another testbed, or the machine's own engine, started later and shares the bridge, which is now theirs.
     if process::is_any_running("dockerd")? {
         return remove_file(&note);
     }
@@ -53,16 +53,16 @@ pub(crate) fn restore(cx: &Context) -> Result<()> {
                 let shell = cx.runner.shell()?;
                 cx.runner.call(cmd!(shell, "{ip} link delete {BRIDGE}")).run()?;
             }
-            None => cx.progress.line("network", &format!("the bridge {BRIDGE} stays, as there is no `ip`")),
+            None => cx.progress.line("network", &format!("the bridge {BRIDGE} stays: there is no `ip`")),
         }
     }
     remove_file(&note)
 }
 
-/// The largest packet, in bytes, that the interface of the default route passes, `None` without such a route.
+/// The largest packet, in bytes, that the interface of the default route passes; `None` without such a route.
 ///
-/// dockerd gives its containers 1500 unless told. Behind a smaller one they depend on being told of each packet that was
-/// too large, and connections hang where that does not arrive.
+/// dockerd gives its containers 1500 by default. Behind an interface with less, containers depend on a report for
+/// each packet that was too large. Where the reports do not arrive, connections hang.
 pub(crate) fn mtu() -> Result<Option<u32>> {
     const ROUTES: &str = "/proc/net/route";
     let routes = fs::read_to_string(ROUTES).with_context(|| format!("reading `{ROUTES}`"))?;
@@ -73,7 +73,7 @@ pub(crate) fn mtu() -> Result<Option<u32>> {
     Ok(Some(mtu))
 }
 
-/// The interface of the default route in a table as in `/proc/net/route`: its destination and its mask are zero.
+/// The interface of the default route, in a table like `/proc/net/route`: its destination and its mask are zero.
 fn default_interface(routes: &str) -> Option<&str> {
     routes.lines().find_map(|line| {
         let fields: Vec<_> = line.split_whitespace().collect();
@@ -95,12 +95,13 @@ fn run(cx: &Context, words: &[&str]) -> Result<String> {
     cx.runner.call(cmd!(shell, "{program} --wait {words...}")).read()
 }
 
-/// The policy in what `iptables -S FORWARD` says.
+/// The policy in the output of `iptables -S FORWARD`.
 fn policy(listing: &str) -> &str {
     listing.lines().find_map(|line| line.strip_prefix("-P FORWARD ")).unwrap_or("ACCEPT")
 }
 
-/// The commands that undo what `iptables -S` lists of docker's: rules elsewhere first, then its own chains.
+/// The commands that undo docker's rules in the output of `iptables -S`: first its rules in other chains, then its
+/// own chains.
 fn removals(listing: &str) -> Vec<Vec<String>> {
     let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
     let lines: Vec<_> = listing.lines().map(words).collect();

@@ -1,5 +1,5 @@
-//! The list of parts: programs that the tests need. Each is used from the machine when it is there and good enough,
-//! else provisioned.
+//! The list of parts: programs that the tests need. The machine's own program is used if it is good enough.
+//! Otherwise the part is provisioned.
 
 pub(crate) mod actionlint;
 pub(crate) mod buildkit;
@@ -29,24 +29,24 @@ use xtask::process::failure::Refusal;
 use crate::context::Context;
 use crate::exports::State;
 
-/// One thing to have before anything can be started.
+/// Something that must be there before anything can start.
 pub(crate) trait Part: Sync {
     /// Its name in messages.
     fn name(&self) -> &'static str;
 
-    /// The usable part, from the machine or provisioned by an earlier run. Changes nothing.
+    /// The usable part, from the machine or provisioned by an earlier run. It changes nothing.
     fn find(&self, cx: &Context) -> Result<Option<Found>>;
 
-    /// How a person gets it where [`Part::provision`] cannot: the reason and the command. `None` where it can.
+    /// If [`Part::provision`] cannot make it, the reason and the command that installs it. Otherwise `None`.
     fn obstacle(&self, cx: &Context) -> Option<String>;
 
-    /// Makes it below the state directory; [`Part::find`] finds it afterwards.
+    /// Makes it below the state directory. [`Part::find`] finds it afterwards.
     fn provision(&self, cx: &Context) -> Result<()>;
 
     /// Tells the tests about it.
     fn export(&self, found: &Found, state: &mut State);
 
-    /// Whether it is compiled, for minutes, so that the others need not wait for it.
+    /// Whether it takes minutes to compile. The other parts do not wait for it.
     fn is_slow(&self) -> bool {
         false
     }
@@ -55,11 +55,11 @@ pub(crate) trait Part: Sync {
 /// A part that can be used.
 #[derive(Clone, Debug)]
 pub(crate) struct Found {
-    /// Its version, as it says it.
+    /// Its version, as the program reports it.
     pub(crate) version: String,
     /// Its main program, absolute.
     pub(crate) program: PathBuf,
-    /// The state directory's prefix that holds it; `None` when it is the machine's own.
+    /// Its prefix in the state directory; `None` if it is the machine's own.
     pub(crate) prefix: Option<PathBuf>,
 }
 
@@ -71,7 +71,7 @@ impl Found {
     }
 }
 
-/// All parts, in the order in which they are reported. The slow ones are built in this order.
+/// All parts, in the order of the report. The slow ones are built in this order.
 fn all() -> [&'static dyn Part; 18] {
     [
         &docker::Docker,
@@ -95,8 +95,8 @@ fn all() -> [&'static dyn Part; 18] {
     ]
 }
 
-/// Finds every part whose name is `needed` and provisions the missing ones, the slow ones beside the others. What can
-/// neither be found nor provisioned is named all at once, before anything is changed.
+/// Finds every part whose name is `needed`, and provisions the missing ones, the slow ones in parallel to the
+/// others. If some can neither be found nor provisioned, one error names them all, before anything changes.
 pub(crate) fn ensure(cx: &Context, needed: impl Fn(&str) -> bool) -> Result<Vec<(&'static dyn Part, Found)>> {
     let all: Vec<_> = all().into_iter().filter(|part| needed(part.name())).collect();
     let mut missing = Vec::new();
@@ -125,7 +125,7 @@ pub(crate) fn ensure(cx: &Context, needed: impl Fn(&str) -> bool) -> Result<Vec<
     for part in all {
         let found = part.find(cx)?;
         let gone =
-            || anyhow!("{} was provisioned and is not found; run `cargo testbed down --purge`", part.name());
+            || anyhow!("{} was provisioned but is not found; run `cargo testbed down --purge`", part.name());
         parts.push((part, found.ok_or_else(gone)?));
     }
     Ok(parts)
@@ -140,7 +140,7 @@ fn provision(cx: &Context, parts: &[&'static dyn Part]) -> Result<()> {
     Ok(())
 }
 
-/// The first `MAJOR.MINOR` in what a program says of its version.
+/// The first `MAJOR.MINOR` in a program's version output.
 pub(crate) fn version_in(text: &str) -> Option<(u64, u64)> {
     let words = text.split(|c: char| c.is_whitespace() || c == ',' || c == '"');
     words.map(|word| word.trim_start_matches('v')).find_map(|word| {

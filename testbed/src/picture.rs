@@ -1,5 +1,5 @@
-//! `cargo testbed picture`: a release page as people see it. A release is made on the testbed's forge, and a browser takes a
-//! picture of the forge's own page.
+//! `cargo testbed picture`: a release page as people see it. It makes a release on the testbed's forge, and a
+//! browser takes a picture of the forge's own page.
 
 use std::path::Path;
 use std::time::Duration;
@@ -16,22 +16,22 @@ use crate::project::{Commit, Project};
 use crate::provision::text;
 use crate::{bench, commands, lock};
 
-/// Where documents show it from.
+/// The file that documents show.
 const PICTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/images/release-page.png");
 
-/// In pixels: as wide as the forge's page gets, and the first screens of it.
+/// In pixels: as wide as the forge's page gets, and long enough for its first screens.
 const SIZE: &str = "--window-size=1280,2140";
 
-/// A release of two platforms, or a browser's start, on a slow machine.
+/// Enough for a release of two platforms, or a browser's start, on a slow machine.
 const PATIENCE: Duration = Duration::from_secs(600);
 
-/// The release before, which the notes begin at.
+/// The previous release, where the notes begin.
 const BEFORE: &str = "v1.3.0";
 
 /// The release whose page is shown.
 const TAG: &str = "v2.0.0";
 
-/// What people have done since then: some of each kind that notes tell apart.
+/// The changes since then: some of each kind that notes tell apart.
 const COMMITS: [Commit<'_>; 7] = [
     Commit {
         author: "Ada Example <ada@example.org>",
@@ -54,7 +54,7 @@ const COMMITS: [Commit<'_>; 7] = [
     Commit { author: "Ada Example <ada@example.org>", message: "ci: run the tests on two versions of node" },
 ];
 
-/// Releases, and puts the picture into `docs/images/`.
+/// Releases, and writes the picture into `docs/images/`.
 pub(crate) fn run(environment: &Environment) -> Result<()> {
     let cx = Context::new(environment)?;
     let Some(browser) = cx.host.which("chromium") else {
@@ -64,7 +64,7 @@ pub(crate) fn run(environment: &Environment) -> Result<()> {
         let _lock = lock::acquire(&cx.layout, &cx.progress)?;
         pages::ensure(&cx)?;
     }
-    // Starts the forge anew where it ran without them.
+    // Restarts the forge if it ran without them.
     commands::up(environment, true, false)?;
     let environment = &bench::of_testbed(environment)?;
     let (xtask, _target) = bench::build_xtask(&Runner::new(environment))?;
@@ -80,13 +80,14 @@ pub(crate) fn run(environment: &Environment) -> Result<()> {
     project.remove_images()
 }
 
-/// Has `browser` show `page` and write what it shows.
+/// Makes `browser` show `page` and write a picture of it.
 fn take(project: &Project, browser: &Path, page: &str) -> Result<()> {
     let shell = project.runner.shell()?;
     let profile = Scratch::new()?;
     let (data, picture) =
         (format!("--user-data-dir={}", text(profile.path())?), format!("--screenshot={PICTURE}"));
-    // In a container, or as root, its sandbox does not start; it shows nothing but a page of this machine's own forge.
+    // Its sandbox does not start in a container or as root. The browser only shows a page of this machine's own
+    // forge.
     let fixed = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", SIZE];
     let call = project.runner.call(cmd!(shell, "{browser} {fixed...} {data} {picture} {page}"));
     call.timeout(PATIENCE).run().context("taking the picture")

@@ -1,4 +1,4 @@
-//! Starts background programs, and waits for what they do. `process/table.rs` finds and ends them.
+//! Starts background programs, and waits until they are ready. `process/table.rs` finds and ends them.
 
 mod table;
 
@@ -19,7 +19,7 @@ use crate::files::remove_file;
 use table::start_time;
 pub(crate) use table::{Process, find, is_any_running, with_variable};
 
-/// How often a waiter looks.
+/// The polling interval of a wait.
 const INTERVAL: Duration = Duration::from_millis(40);
 
 /// How many lines of a log an error shows.
@@ -29,25 +29,26 @@ const TAIL: usize = 15;
 pub(crate) struct Service {
     /// Its name in messages.
     pub(crate) name: &'static str,
-    /// What to run, absolute.
+    /// The program, as an absolute path.
     pub(crate) program: PathBuf,
     /// Its arguments; `marker` must be among them.
     pub(crate) arguments: Vec<OsString>,
-    /// The file of this state directory that tells it from every other instance of the program.
+    /// The file of this state directory that tells it apart from every other instance of the program.
     pub(crate) marker: PathBuf,
-    /// More environment.
+    /// Additional environment variables.
     pub(crate) environment: BTreeMap<&'static str, OsString>,
-    /// Where its output goes.
+    /// The file for its output.
     pub(crate) log: PathBuf,
 }
 
 impl Service {
-    /// Starts it; any exit before [`Service::wait`] says yes is an error there.
+    /// Starts it. If it exits before [`Service::wait`] finds it ready, that is an error there.
     pub(crate) fn start(&self, runner: &Runner) -> Result<u32> {
         remove_file(&self.log)?;
         let shell = runner.shell()?;
         let (program, arguments) = (&self.program, &self.arguments);
-        // It outlives the clone that it was started from, and what it starts must find a directory to be in.
+        // It outlives the clone that it was started from, and its child processes need an existing working
+        // directory.
         let dir = self.log.parent().context("a log without a directory")?;
         let mut call = runner.call(cmd!(shell, "{program} {arguments...}")).dir(dir);
         for (key, value) in &self.environment {
@@ -56,7 +57,8 @@ impl Service {
         call.detach(&self.log)
     }
 
-    /// Waits until `ready` says yes; an end of the process or the deadline is an error that shows the log's end.
+    /// Waits until `ready` says yes. If the process ends or the deadline passes, the error shows the end of the
+    /// log.
     pub(crate) fn wait(
         &self,
         pid: u32,
@@ -65,7 +67,7 @@ impl Service {
     ) -> Result<()> {
         let mut ended = false;
         let done = poll(limit, || {
-            // By pid: a program that is just being loaded has no command line yet.
+            // By pid, because a program that is still being loaded has no command line yet.
             ended = start_time(i32::try_from(pid)?)?.is_none();
             Ok(ended || ready()?)
         })?;
@@ -77,7 +79,7 @@ impl Service {
     }
 }
 
-/// Asks until the answer is yes; `false` when it was still no after `limit`.
+/// Asks until the answer is yes; `false` if it is still no after `limit`.
 pub(crate) fn poll(limit: Duration, mut ask: impl FnMut() -> Result<bool>) -> Result<bool> {
     let deadline = Instant::now() + limit;
     loop {

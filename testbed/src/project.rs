@@ -1,5 +1,5 @@
-//! A project that is released: a repository with this project's last commit on the forge, a clone of it that knows the forge
-//! by the proxy's address alone, and what a release is trusted with.
+//! A project that is released: a repository on the forge with this project's last commit, a clone that reaches the
+//! forge only at the proxy's address, and the secrets of a release.
 
 use std::fs;
 use std::net::ToSocketAddrs as _;
@@ -28,22 +28,22 @@ use crate::services::{self, engine::FIRST};
 /// The repository that is released.
 const SOURCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
-/// Its name on the forge, below a user of its own.
+/// Its name on the forge. Its owner is a user of its own.
 const NAME: &str = "carol";
 
-/// How long the forge may take to see a push that git has ended.
+/// How long the forge may take to notice a push after git has ended.
 const NOTICED: Duration = Duration::from_secs(30);
 
-/// How often in a row an engine may be started anew.
+/// How often in a row an engine may be restarted.
 const MOST_ENGINES: usize = 6;
 
-/// How long an engine may take to be there that somebody starts anew.
+/// How long an engine that somebody restarts may take to answer.
 const ENGINE: Duration = Duration::from_secs(300);
 
-/// How long killed processes may take to be gone.
+/// How long killed processes may take to disappear.
 const GONE: Duration = Duration::from_secs(10);
 
-/// A commit that changes nothing but a file of its own.
+/// A commit that only changes a file of its own.
 pub(crate) struct Commit<'a> {
     /// `NAME <ADDRESS>`
     pub(crate) author: &'a str,
@@ -57,17 +57,17 @@ pub(crate) struct Project {
     pub(crate) runner: Runner,
     pub(crate) repository: Repository,
     pub(crate) proxy: Proxy,
-    /// Where the forge itself is.
+    /// The address of the forge itself.
     pub(crate) forge: String,
-    /// Where its clone is.
+    /// The directory of its clone.
     pub(crate) checkout: PathBuf,
     user: User,
     key: Key,
 }
 
 impl Project {
-    /// Makes it in `dir`, with each of `tags` on a commit of its own, in this order. `configure` gets `Cargo.toml` with the
-    /// forge's address and the repository's name in it, and returns what is committed.
+    /// Makes it in `dir`, with each of `tags` on a commit of its own, in this order. `configure` gets `Cargo.toml`
+    /// with the forge's address and the repository's name filled in, and returns the version to commit.
     pub(crate) fn new(
         environment: &Environment,
         dir: &Path,
@@ -82,7 +82,7 @@ impl Project {
         let proxy = Proxy::start(found.next().with_context(|| format!("`{host}` has no address"))?)?;
         let user = client.new_user("testbed")?;
         let repository = user.new_repository_named(user.name(), NAME, false)?;
-        // A pushed tag must start nothing.
+        // A pushed tag must not start a workflow.
         repository.switch_actions(false)?;
         let project = Self {
             environment: environment.clone(),
@@ -118,7 +118,7 @@ impl Project {
         self.push(tags)
     }
 
-    /// Adds commits, and `tag` on the last of them.
+    /// Adds commits, with `tag` on the last of them.
     pub(crate) fn add(&self, commits: &[Commit<'_>], tag: &str) -> Result<()> {
         for Commit { author, message } in commits {
             self.commit(message, message, author)?;
@@ -133,10 +133,10 @@ impl Project {
         self.git(&["commit", "--quiet", "--author", author, "--message", message]).map(drop)
     }
 
-    /// Pushes all, and says of each of `tags` what CI would say.
+    /// Pushes everything, and sets a green status on each of `tags`, as CI would.
     fn push(&self, tags: &[&str]) -> Result<()> {
         self.repository.push(&self.checkout, &["HEAD:refs/heads/main", "--tags"])?;
-        // Until it has, it answers 500 for a branch that it has.
+        // Before it has noticed the push, it answers 500 for a branch that exists.
         let head = self.git(&["rev-parse", "HEAD"])?;
         let noticed = poll(NOTICED, || self.repository.has_noticed(&head))?;
         ensure!(noticed, "the forge does not notice the push of {head}");
@@ -159,7 +159,7 @@ impl Project {
         self.runner.call(cmd!(shell, "git -C {dir} {somebody...} {unsigned...} {words...}")).read()
     }
 
-    /// Adds to a call what `xtask release` finds in the environment of a person.
+    /// Adds to a call what `xtask release` finds in a person's environment.
     pub(crate) fn trusted(&self, call: Call) -> Result<Call> {
         let token = self.user.token();
         Ok(self
@@ -171,7 +171,7 @@ impl Project {
             .secret_env("FORGEJO_TOKEN", token))
     }
 
-    /// As [`Project::trusted`], without secrets.
+    /// Like [`Project::trusted`], without secrets.
     pub(crate) fn untrusted(&self, mut call: Call) -> Result<Call> {
         for name in ["TESTBED_BASE_STAND_IN", "DOCKER_CONFIG"] {
             if let Some(value) = self.environment.get(name)? {
@@ -181,14 +181,14 @@ impl Project {
         Ok(call)
     }
 
-    /// A login to the forge's registry, by the name that this project knows it by.
+    /// A login to the forge's registry, at the address that this project uses for it.
     pub(crate) fn login(&self) -> Result<DockerConfig> {
         let image: Image = format!("{}/{}", self.proxy.address(), self.repository.full_name()).parse()?;
         let credentials = Credentials::new(self.user.name(), self.user.token().clone());
         DockerConfig::new(&self.environment, Some((&image.registry, &credentials)))
     }
 
-    /// What depends on this project, and what it is in the names of cases.
+    /// The names that depend on this project, and their replacements in the names of cases.
     pub(crate) fn names(&self, dir: &Path) -> Result<Vec<(String, String)>> {
         let pair = |from: &str, to: &str| (from.to_owned(), to.to_owned());
         Ok(vec![
@@ -199,14 +199,15 @@ impl Project {
         ])
     }
 
-    /// Takes away what releases left on the forge.
+    /// Removes what releases left on the forge.
     pub(crate) fn reset(&self) -> Result<()> {
-        // In this order: no page without its image.
+        // In this order, so that no page is without its image.
         self.repository.remove_releases()?;
         self.repository.remove_image()
     }
 
-    /// Ends what a run left that had `tmp` as its `TMPDIR`, as when the machine goes down; says how much there was.
+    /// Ends the processes of a run that had `tmp` as its `TMPDIR`, as when the machine goes down. Returns how many
+    /// there were.
     pub(crate) fn end_processes(&self, tmp: &Path) -> Result<usize> {
         let variable = format!("TMPDIR={}", text(tmp)?);
         let mut most = 0;
@@ -214,7 +215,7 @@ impl Project {
             let left = with_variable(&variable)?;
             most = most.max(left.len());
             for process in &left {
-                // An error means that it has just ended by itself.
+                // An error means that it has just ended on its own.
                 kill(Pid::from_raw(process.pid), Signal::SIGKILL).ok();
             }
             Ok(left.is_empty())
@@ -223,8 +224,8 @@ impl Project {
         Ok(most)
     }
 
-    /// Does `work` while one engine runs. Where another run started it anew meanwhile, the result of `work` says nothing
-    /// about releases, and `work` is done again.
+    /// Does `work` while the engine is not restarted. If another run restarted it meanwhile, the result of `work`
+    /// says nothing about releases, and `work` is repeated.
     pub(crate) fn on_one_engine<T>(&self, work: impl Fn() -> Result<T>) -> Result<T> {
         let engine = || services::processes(&Layout::from_environment(&self.environment)?, FIRST.dockerd);
         for _ in 0..MOST_ENGINES {
@@ -236,18 +237,18 @@ impl Project {
                 return done;
             }
             xtask::process::interrupt::check()?;
-            eprintln!("testbed: docker's engine was started anew meanwhile: once more");
+            eprintln!("testbed: docker's engine was restarted meanwhile; trying again");
         }
-        bail!("docker's engine was started anew {MOST_ENGINES} times in a row")
+        bail!("docker's engine was restarted {MOST_ENGINES} times in a row")
     }
 
-    /// Removes containers of this project's images, and the networks that they were in.
+    /// Removes containers of this project's images, and their networks.
     pub(crate) fn remove_containers(&self) -> Result<()> {
         let image = format!(" {}/{}@", self.proxy.address(), self.repository.full_name());
         let listed = self.docker(&["ps", "--all", "--no-trunc", "--format", "{{.Names}} {{.Image}}"])?;
         for line in listed.lines().filter(|line| line.contains(&image)) {
             let name = line.split(' ').next().unwrap_or_default();
-            // One that is being removed already is gone as well.
+            // An error means that it is already being removed.
             self.docker(&["rm", "--force", "--volumes", name]).ok();
         }
         let ours = format!("label={LABEL}={}", self.repository.full_name());
@@ -262,7 +263,7 @@ impl Project {
         let image = format!("{}/{}", self.proxy.address(), self.repository.full_name());
         let listed = self.docker(&["image", "ls", "--quiet", "--no-trunc", &image])?;
         for id in listed.lines() {
-            // Several names may have one id, which goes with the first.
+            // Several names may have the same id, which is removed with the first.
             self.docker(&["image", "rm", "--force", id]).ok();
         }
         Ok(())

@@ -1,5 +1,5 @@
-//! Makes parts: each in a directory that gets its final name only when it is complete, so that a killed run leaves
-//! nothing that looks finished.
+//! Makes parts. Each is made in a directory that gets its final name only when it is complete, so that a killed run
+//! leaves nothing that looks finished.
 
 pub(crate) mod debian;
 pub(crate) mod golang;
@@ -18,7 +18,7 @@ use crate::context::Context;
 use crate::files::private_dir;
 use crate::files::remove_dir;
 
-/// Between a name and the id of the process that makes it.
+/// Goes between a name and the id of the process that makes it.
 const PARTIAL: &str = ".partial-";
 
 /// The directory of a part: its name and a short hash of everything that decides its content.
@@ -36,25 +36,27 @@ fn key(recipe: &[&str]) -> String {
     hash.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Runs `make` on an empty directory next to `dir` and renames it to `dir` after success. The lock is held.
+/// Runs `make` on an empty directory next to `dir`, and renames it to `dir` on success. The caller holds the lock.
 pub(crate) fn complete(cx: &Context, dir: &Path, make: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
     let partial = partial(dir);
     private_dir(&partial)?;
     make(&partial)?;
-    // The rename must not reach the disk before the content, or a power cut leaves a finished name on an empty file.
+    // The content must reach the disk before the rename. Otherwise a power cut leaves a finished name on an empty
+    // file.
     let shell = cx.runner.shell()?;
     cx.runner.call(cmd!(shell, "sync --file-system {partial}")).run()?;
     fs::rename(&partial, dir).with_context(|| format!("completing `{}`", dir.display()))
 }
 
-/// What `path` is called until it is complete. A child that outlives a killed run writes to that run's name, not to ours.
+/// The name of `path` until it is complete. A child that outlives a killed run writes to that run's name, not to
+/// ours.
 pub(crate) fn partial(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(format!("{PARTIAL}{}", std::process::id()));
     PathBuf::from(name)
 }
 
-/// Removes what killed runs left in `dir`. The lock is held, so none of it is in the making.
+/// Removes what killed runs left in `dir`. The caller holds the lock, so nothing there is still being made.
 pub(crate) fn sweep(dir: &Path) -> Result<()> {
     for entry in fs::read_dir(dir).with_context(|| format!("listing `{}`", dir.display()))? {
         let entry = entry.with_context(|| format!("listing `{}`", dir.display()))?;
@@ -65,14 +67,14 @@ pub(crate) fn sweep(dir: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Writes a program of one `exec` line: programs from a prefix do not find their libraries there by themselves.
+/// Writes a program of one `exec` line. Programs from a prefix do not find their libraries there on their own.
 pub(crate) fn wrapper(file: &Path, text: &str) -> Result<()> {
     fs::write(file, text)
         .and_then(|()| fs::set_permissions(file, fs::Permissions::from_mode(0o755)))
         .with_context(|| format!("writing `{}`", file.display()))
 }
 
-/// Where the libraries unpacked in `partial` will be once it is called `prefix`. Empty when the machine had them all.
+/// The directories of the libraries in `partial` once it is renamed to `prefix`. Empty if the machine had them all.
 pub(crate) fn libraries(partial: &Path, prefix: &Path) -> Result<Vec<String>> {
     let mut dirs = Vec::new();
     for parent in ["usr/lib", "lib"].iter().filter(|parent| partial.join(parent).is_dir()) {
@@ -87,7 +89,7 @@ pub(crate) fn libraries(partial: &Path, prefix: &Path) -> Result<Vec<String>> {
     Ok(dirs)
 }
 
-/// Where the program that loads the others will be once `partial`, which holds a C library, is called `prefix`.
+/// The path of the dynamic loader once `partial`, which has a C library, is renamed to `prefix`.
 pub(crate) fn loader(partial: &Path, prefix: &Path) -> Result<PathBuf> {
     for dir in libraries(partial, partial)? {
         for entry in fs::read_dir(&dir).with_context(|| format!("listing `{dir}`"))? {

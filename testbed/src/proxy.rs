@@ -1,6 +1,6 @@
-//! A proxy on loopback in front of one server, the forge: it numbers and records every request, and does to each what a
-//! rule says. The forge is registry, token server and API at once, and answers with addresses at the host that it was asked
-//! by: a client that was given the proxy's address stays on the proxy.
+//! A proxy on loopback in front of one server, the forge. It numbers and records every request, and a rule decides
+//! what happens to each. The forge is registry, token server and API at once. Its answers have addresses at the
+//! host that the request named, so a client that was given the proxy's address stays on the proxy.
 
 mod exchange;
 mod fault;
@@ -18,45 +18,45 @@ use anyhow::{Context as _, Result};
 
 pub use fault::{Answer, Fault, Rewrite};
 
-/// A request before anything is done with it.
+/// A request before anything is done to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestSeen {
     /// Its number since the last [`Proxy::take`], from 1.
     pub n: u64,
     /// Such as `GET`.
     pub method: String,
-    /// With the query: `/v2/token?service=…`.
+    /// The path with its query: `/v2/token?service=…`.
     pub path: String,
 }
 
-/// A request and what became of it.
+/// A request and its outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exchange {
     /// The request.
     pub request: RequestSeen,
     /// When it came.
     pub at: SystemTime,
-    /// When the server behind answered, and with which status; `None` while it has not, or when it was not asked.
+    /// When the server answered, and with which status. `None` if it has not answered yet, or was not asked.
     pub answered: Option<(SystemTime, u16)>,
-    /// What the client was answered; `None` while it waits, or when it got no whole head.
+    /// The status that the client got. `None` while it waits, or if it got no complete head.
     pub status: Option<u16>,
-    /// Bytes in the request's body that were handed on.
+    /// Bytes of the request's body that were passed on.
     pub pushed: u64,
-    /// What was done to it, in a word; empty for [`Fault::Pass`].
+    /// The name of the fault; empty for [`Fault::Pass`].
     pub fault: &'static str,
 }
 
-/// What went through.
+/// Everything that went through the proxy.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Log {
-    /// By number.
+    /// In the order of their numbers.
     pub exchanges: Vec<Exchange>,
-    /// Connections of clients, those that came with something else than HTTP included.
+    /// Connections of clients, including those that did not speak HTTP.
     pub connections: u64,
 }
 
 impl Log {
-    /// How often each method was asked.
+    /// How often each method was requested.
     #[must_use]
     pub fn methods(&self) -> BTreeMap<String, u64> {
         let mut methods = BTreeMap::new();
@@ -72,7 +72,7 @@ impl Log {
         self.exchanges.iter().map(|exchange| exchange.pushed).sum()
     }
 
-    /// Requests that ask for a change: all but `GET`, `HEAD` and `OPTIONS`.
+    /// Requests for a change: all but `GET`, `HEAD` and `OPTIONS`.
     #[must_use]
     pub fn writes(&self) -> Vec<&Exchange> {
         self.exchanges.iter().filter(|exchange| is_write(&exchange.request.method)).collect()
@@ -83,10 +83,10 @@ fn is_write(method: &str) -> bool {
     !["GET", "HEAD", "OPTIONS"].contains(&method)
 }
 
-/// What is done to a request.
+/// Decides what is done to a request.
 type Rule = dyn Fn(&RequestSeen) -> Fault + Send + Sync;
 
-/// A running proxy; it ends with the value, connections that are under way apart.
+/// A running proxy. It ends when the value is dropped, except for connections that are under way.
 pub struct Proxy {
     address: SocketAddr,
     shared: Arc<Shared>,
@@ -100,23 +100,23 @@ struct Shared {
     stop: AtomicBool,
 }
 
-/// What is written down.
+/// The record of the proxy.
 #[derive(Default)]
 struct Book {
     /// Requests since the start.
     count: u64,
-    /// Of these, before the last [`Proxy::take`].
+    /// How many of them came before the last [`Proxy::take`].
     before: u64,
     connections: u64,
     exchanges: BTreeMap<u64, Exchange>,
-    /// Requests that ask for a change, and that the server has been handed and not answered.
+    /// Requests for a change that the server has received and not answered.
     writing: u64,
-    /// When the last one of these ended.
+    /// When the last of these ended.
     wrote: Option<Instant>,
 }
 
 impl Proxy {
-    /// Listens on a free loopback port and hands on to `upstream`, everything at first.
+    /// Listens on a free loopback port. At first, everything is passed on to `upstream`.
     ///
     /// # Errors
     /// When no port can be opened.
@@ -137,7 +137,7 @@ impl Proxy {
                 }
                 let shared = Arc::clone(&serving);
                 thread::spawn(move || {
-                    // A client that hangs up in the middle is no news; anything else would make the log wrong.
+                    // A client that hangs up in the middle is normal. Any other error would make the log wrong.
                     let served = client.and_then(|client| exchange::serve(&client, &shared));
                     if let Err(error) = served.or_else(hung_up) {
                         eprintln!("testbed: the proxy: {error}");
@@ -148,23 +148,24 @@ impl Proxy {
         Ok(Self { address, shared })
     }
 
-    /// Where it listens.
+    /// The address that it listens on.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// From now on, `rule` decides about each request before it is handed on.
+    /// From now on, `rule` decides about each request before it is passed on.
     pub fn set_rule(&self, rule: impl Fn(&RequestSeen) -> Fault + Send + Sync + 'static) {
         *lock(&self.shared.rule) = Arc::new(rule);
     }
 
-    /// From now on, everything is handed on as it is.
+    /// From now on, everything is passed on unchanged.
     pub fn pass(&self) {
         self.set_rule(|_| Fault::Pass);
     }
 
-    /// What went through since the last call; the numbers begin again. Requests that are under way are in it as they are.
+    /// What went through since the last call; the numbers start again. Requests under way are included in their
+    /// current state.
     #[must_use]
     pub fn take(&self) -> Log {
         let mut book = lock(&self.shared.book);
@@ -173,8 +174,8 @@ impl Proxy {
         Log { exchanges, connections: std::mem::take(&mut book.connections) }
     }
 
-    /// Tells, at any time, whether the server behind has a request that asks for a change, or had one less than `margin` ago.
-    /// While it has none, nothing changes there through this proxy.
+    /// A check, for use at any time, whether the server is working on a request for a change or was less than
+    /// `margin` ago. While it is not, nothing changes there through this proxy.
     pub fn writes_lately(&self, margin: Duration) -> impl Fn() -> bool + Send + 'static {
         let shared = Arc::clone(&self.shared);
         move || {
@@ -187,13 +188,13 @@ impl Proxy {
 impl Drop for Proxy {
     fn drop(&mut self) {
         self.shared.stop.store(true, Ordering::Relaxed);
-        // Wakes the thread, which then sees that it is over. An error means that it sees it anyway.
+        // Wakes the thread, which then sees that it must stop. On an error it sees that anyway.
         drop(TcpStream::connect(self.address));
     }
 }
 
 impl Shared {
-    /// Writes a request down and asks the rule about it; returns its number since the start with that.
+    /// Records a request and asks the rule about it. Returns its number since the start, and the fault.
     fn decide(&self, method: &str, path: &str) -> (u64, Fault) {
         let (number, request) = {
             let mut book = lock(&self.book);
@@ -213,12 +214,12 @@ impl Shared {
         (number, fault)
     }
 
-    /// The server gets a request of this method.
+    /// Records that the server gets a request of this method.
     fn is_handed_on(&self, method: &str) {
         lock(&self.book).writing += u64::from(is_write(method));
     }
 
-    /// It has answered it, or was left.
+    /// Records that the server has answered the request, or that the proxy stopped waiting.
     fn has_ended(&self, method: &str) {
         if is_write(method) {
             let mut book = lock(&self.book);
@@ -227,7 +228,7 @@ impl Shared {
         }
     }
 
-    /// Adds to what is written of a request, unless that was taken meanwhile.
+    /// Adds to the record of a request, unless the record was taken meanwhile.
     fn note(&self, number: u64, note: impl FnOnce(&mut Exchange)) {
         if let Some(exchange) = lock(&self.book).exchanges.get_mut(&number) {
             note(exchange);

@@ -1,5 +1,5 @@
-//! A run of `xtask` as a process of its own: its output goes to files, it is watched, sent signals and waited for, and read
-//! when it has ended. Who starts it chooses its environment.
+//! A run of `xtask` as a separate process. Its output goes to files. It can be watched, sent signals and waited
+//! for, and its output is read after it has ended. The caller chooses its environment.
 
 mod finished;
 
@@ -19,21 +19,21 @@ use crate::provision::text;
 
 pub use finished::Finished;
 
-/// Between two looks.
+/// The polling interval.
 const INTERVAL: Duration = Duration::from_millis(2);
 
-/// No run takes so long, not even one that is disturbed, on a machine under load.
+/// Longer than any run takes, even a disturbed one on a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(600);
 
-/// Where a run's output goes.
+/// The files for a run's output.
 pub struct Output {
     stdout: PathBuf,
     stderr: PathBuf,
-    /// What the shell says that becomes the program.
+    /// The output of the shell that becomes the program.
     shell: PathBuf,
 }
 
-/// A run that may still be going on; what is left of it is killed with the value.
+/// A run that may still be going on. When the value is dropped, whatever is left of the run is killed.
 pub struct Running {
     pid: Pid,
     output: Output,
@@ -43,15 +43,15 @@ pub struct Running {
 }
 
 impl Output {
-    /// Files in `dir`; `name` tells them from those of another run there.
+    /// Files in `dir`. `name` tells them apart from those of another run there.
     #[must_use]
     pub fn new(dir: &Path, name: &str) -> Self {
         let file = |stream: &str| dir.join(format!("{stream}{name}"));
         Self { stdout: file("stdout"), stderr: file("stderr"), shell: file("shell") }
     }
 
-    /// What `sh` is called with, so that it gives way to `program` and the process is the program's own. `before` is
-    /// shell commands that go first; `within` is a program in whose place `program` runs, such as `unshare --net`.
+    /// The arguments for `sh`, which then becomes `program`, so that the process is the program's own. `before` has
+    /// shell commands that run first. `within` is a program that becomes `program`, such as `unshare --net`.
     ///
     /// # Errors
     /// When a path is not UTF-8.
@@ -72,12 +72,12 @@ impl Output {
         Ok(words)
     }
 
-    /// Starts `call`, which is one of `sh` with [`Output::shell_arguments`].
+    /// Starts `call`, which must run `sh` with [`Output::shell_arguments`].
     ///
     /// # Errors
     /// When it does not start, or the files cannot be made.
     pub fn start(self, call: Call) -> Result<Running> {
-        // A first look at the files must not find those of an earlier run.
+        // The first look at the files must not find those of an earlier run.
         for path in [&self.stdout, &self.stderr] {
             fs::write(path, "").with_context(|| format!("making `{}`", path.display()))?;
         }
@@ -95,7 +95,7 @@ impl Running {
         self.pid
     }
 
-    /// What it has said so far on standard error.
+    /// What it has written to standard error so far.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -103,7 +103,7 @@ impl Running {
         read(&self.output.stderr)
     }
 
-    /// Sends a signal to it alone, as a terminal does: its children are in process groups of their own.
+    /// Sends a signal to it alone, as a terminal does; its children are in their own process groups.
     ///
     /// # Errors
     /// When it has ended.
@@ -111,7 +111,7 @@ impl Running {
         kill(self.pid, signal).with_context(|| format!("sending {signal} to xtask"))
     }
 
-    /// Its exit code, or the negative signal, when it has ended.
+    /// Its exit code, or the negative signal, if it has ended.
     ///
     /// # Errors
     /// When the system does not know it.
@@ -126,7 +126,7 @@ impl Running {
         Ok(self.status)
     }
 
-    /// Whether it had ended when it was last asked.
+    /// Whether it had ended at the last [`Running::poll`].
     #[must_use]
     pub fn ended(&self) -> bool {
         self.status.is_some()
@@ -135,10 +135,10 @@ impl Running {
     /// Waits until `ask` has an answer.
     ///
     /// # Errors
-    /// When it ends before that, or goes on for too long; both show what it said.
+    /// When it ends before that, or goes on for too long. Both errors show its output.
     pub fn until<T>(&mut self, what: &str, mut ask: impl FnMut(&Self) -> Result<Option<T>>) -> Result<T> {
         loop {
-            // Asked once more after its end, as the answer may have come with it.
+            // Asks once more after its end, because the answer may have come with it.
             let code = self.poll()?;
             if let Some(answer) = ask(self)? {
                 return Ok(answer);
@@ -150,14 +150,14 @@ impl Running {
         }
     }
 
-    /// Waits until `step` has begun, and returns what was said by then.
+    /// Waits until `step` has begun, and returns the output up to then.
     ///
     /// # Errors
     /// As [`Running::until`].
     pub fn until_step(&mut self, step: &str) -> Result<String> {
         self.until(&format!("step `{step}`"), |running| {
             let said = running.said()?;
-            // Whole lines alone: callers read the step's own.
+            // Only whole lines count, because callers read the line of the step.
             let whole = said.rsplit_once('\n').map_or("", |(whole, _)| whole);
             let begun = whole.lines().any(|line| line.split_whitespace().nth(1) == Some(step));
             Ok(begun.then_some(said))
@@ -192,7 +192,7 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         if self.status.is_none() {
-            // Nobody waits for it any more; an error means that it has just ended.
+            // Nobody waits for it any longer. An error means that it has just ended.
             killpg(self.pid, Signal::SIGKILL).ok();
             waitpid(self.pid, None).ok();
         }

@@ -32,7 +32,7 @@ pub(crate) const NAMES: [&str; 10] = [
     FIRST.shims,
 ];
 
-/// The file in a service's command line by which its process is known.
+/// The file in a service's command line that identifies its process.
 pub(crate) fn marker(layout: &Layout, name: &str) -> PathBuf {
     let of_engine = [FIRST, SECOND].iter().find_map(|engine| engine.marker(layout, name));
     if let Some(marker) = of_engine {
@@ -51,10 +51,10 @@ pub(crate) fn processes(layout: &Layout, name: &str) -> Result<Vec<Process>> {
     process::find(&marker(layout, name))
 }
 
-/// How long a service may take to end by itself: dockerd gives its containers time.
+/// How long a service may take to end. dockerd gives its containers time.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Ends a service, also one that another run started, and says so.
+/// Ends a service, even one that another run started, and says so.
 pub(crate) fn end(cx: &Context, name: &str) -> Result<()> {
     for process in processes(&cx.layout, name)? {
         process.end(PATIENCE)?;

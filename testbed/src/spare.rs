@@ -1,5 +1,6 @@
-//! A registry and a builder of one test's own, beside those that all share: the same programs with the same settings. Each
-//! may be killed and started again, and may live on a small file system, which is of its process alone and gone with it.
+//! A registry and a builder for one test alone, besides those that all tests share: the same programs with the same
+//! settings. Each may be killed and restarted. It may have a small file system that belongs to its process and is
+//! gone with it.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -27,37 +28,37 @@ use crate::process::{Service, poll};
 use crate::provision::text;
 use crate::services::{buildkit, registry};
 
-/// Each takes less than a second on a machine that does nothing else.
+/// Each starts in less than a second on an idle machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How long the end of one takes that is asked to, with room to spare.
+/// How long one takes to end after SIGTERM, with room to spare.
 const ENDING: Duration = Duration::from_secs(5);
 
-/// Mounts a file system of size `$1` on `$2`, and becomes the program after them.
+/// Mounts a file system of size `$1` on `$2`, then becomes the program that follows.
 const MOUNT: &str = "mount -t tmpfs -o size=\"$1\" tmpfs \"$2\" && shift 2 && exec \"$@\"";
 
-/// A running program with a directory of its own; it ends with the value.
+/// A running program with its own directory. It ends when the value is dropped.
 pub struct Spare {
     cx: Context,
     service: Service,
-    /// Where it is reached: `127.0.0.1:port`, or `unix://…`.
+    /// Its address: `127.0.0.1:port`, or `unix://…`.
     address: String,
     is_ready: Box<dyn Fn() -> Result<bool> + Send + Sync>,
     pid: Pid,
-    /// Whether it has a file system of its own.
+    /// Whether it has its own file system.
     is_small: bool,
     scratch: Scratch,
 }
 
 impl Spare {
-    /// A registry, whose storage is as large as `size` says (`16m`) or as this machine's disk.
+    /// A registry. `size` (`16m`) limits its storage; without it, this machine's disk does.
     ///
     /// # Errors
     /// When it does not start.
     pub fn registry(environment: &Environment, size: Option<&str>) -> Result<Self> {
         let (cx, scratch) = (Context::new(environment)?, Scratch::new()?);
         let found = found(&cx, &Registry)?;
-        // Bound and let go: it is found free again, or the start fails.
+        // Bound and released. If the port is taken meanwhile, the start fails.
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr());
         let address = free.context("looking for a free loopback port")?;
         let (disk, own) = (scratch.path().join("disk"), text(scratch.path())?.to_owned());
@@ -67,10 +68,10 @@ impl Spare {
         Self::start(cx, service, address.to_string(), &configuration, size, Box::new(is_ready), scratch)
     }
 
-    /// A builder, all of whose files fit into `size`.
+    /// A builder whose files must all fit into `size`.
     ///
     /// # Errors
-    /// When it does not start, or the testbed has none but one that runs elsewhere.
+    /// When it does not start, or the testbed only has one that runs elsewhere.
     pub fn builder(environment: &Environment, size: &str) -> Result<Self> {
         let (cx, scratch) = (Context::new(environment)?, Scratch::new()?);
         let found = found(&cx, &Buildkit)?;
@@ -112,7 +113,7 @@ impl Spare {
         Ok(spare)
     }
 
-    /// Where it is reached: `127.0.0.1:port`, or `unix://…`.
+    /// Its address: `127.0.0.1:port`, or `unix://…`.
     #[must_use]
     pub fn address(&self) -> &str {
         &self.address
@@ -124,10 +125,10 @@ impl Spare {
         self.pid
     }
 
-    /// Starts it anew on the files that it left, once it was killed.
+    /// Restarts it on its old files after it was killed.
     ///
     /// # Errors
-    /// When it has a file system of its own, which is gone with its process, and when it does not start.
+    /// When it has its own file system, which is gone with its process, or when it does not start.
     pub fn start_again(&mut self) -> Result<()> {
         ensure!(!self.is_small, "the file system of {} is gone with its process", self.service.name);
         ensure!(poll(ENDING, || is_over(self.pid))?, "{} still runs", self.service.name);
@@ -135,10 +136,10 @@ impl Spare {
         self.wait()
     }
 
-    /// Makes its file system as large as `size` says, as when somebody has made room.
+    /// Resizes its file system to `size`, as when somebody has made room.
     ///
     /// # Errors
-    /// When it has none of its own.
+    /// When it does not have its own file system.
     pub fn grow(&self, size: &str) -> Result<()> {
         ensure!(self.is_small, "{} has no file system of its own", self.service.name);
         let shell = self.cx.runner.shell()?;
@@ -154,7 +155,7 @@ impl Spare {
     }
 
     fn end(&self) -> Result<()> {
-        // Time to end what it runs itself; then not any more.
+        // First it has time to end its own processes; after that it is killed.
         kill(self.pid, Signal::SIGTERM).context("sending SIGTERM")?;
         if !poll(ENDING, || is_over(self.pid))? {
             kill(self.pid, Signal::SIGKILL).context("sending SIGKILL")?;
@@ -172,7 +173,7 @@ impl Drop for Spare {
     }
 }
 
-/// Whether a child has ended; one that has is gone from the table with the answer.
+/// Whether a child has ended. If it has, this call also removes it from the process table.
 fn is_over(pid: Pid) -> Result<bool> {
     let status = waitpid(pid, Some(WaitPidFlag::WNOHANG)).context("asking whether it has ended")?;
     Ok(status != WaitStatus::StillAlive)
@@ -184,10 +185,11 @@ fn id(pid: u32) -> Result<Pid> {
 
 fn found(cx: &Context, part: &dyn Part) -> Result<Found> {
     let name = part.name();
-    part.find(cx)?.with_context(|| format!("the testbed has no {name} of its own to start a second one of"))
+    part.find(cx)?
+        .with_context(|| format!("the testbed has no {name} of its own, so it cannot start a second one"))
 }
 
-/// What `words` and its configuration make of `program`.
+/// The service that runs `program` with `words` and its configuration.
 fn service(name: &'static str, program: PathBuf, words: &[&str], scratch: &Scratch, path: String) -> Service {
     let marker = scratch.path().join("configuration");
     let words = words.iter().map(OsString::from);

@@ -1,6 +1,7 @@
-//! `cargo testbed verifiers`: what the verifiers that people use say of a release, in each format, and of the same release
-//! held against another key, another version, and beside a stranger's bundle. Also which programs carry all of it to another
-//! registry. Real programs, a real release on the testbed's forge; `docs/verifying.md` has the tables.
+//! `cargo testbed verifiers`: what the verifiers that people use say about a release, in each format. They also
+//! check the same release against another key, against another version, and with a stranger's bundle beside it. The
+//! command also shows which programs copy all the evidence to another registry. Programs, release and forge are
+//! real; `docs/verifying.md` has the tables.
 
 mod ask;
 mod carrier;
@@ -24,18 +25,18 @@ use subject::{Format, Subject};
 use table::{Case, Row};
 use tool::Found;
 
-/// The version that the release has, and one that it does not have.
+/// The version of the release, and another one.
 const VERSIONS: (&str, &str) = ("0.1.0", "0.1.1");
 
-/// What is done with the answers.
+/// What happens to the answers.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Put the tables into docs/verifying.md
+    /// Write the tables into docs/verifying.md
     #[arg(long)]
     write: bool,
 }
 
-/// Asks everyone and prints the tables; a lie that somebody accepts is an error.
+/// Asks every verifier and prints the tables. A lie that any verifier accepts is an error.
 #[expect(clippy::print_stdout, reason = "this is the command's data")]
 pub(crate) fn run(environment: &Environment, options: &Options) -> Result<()> {
     let cx = Context::new(environment)?;
@@ -77,7 +78,7 @@ struct Round<'a> {
 }
 
 impl Round<'_> {
-    /// Releases once for each format and asks everyone about each.
+    /// Releases once for each format, and asks every verifier about each release.
     fn all(&self) -> Result<(Vec<Row>, Vec<carrier::Carried>)> {
         let key_dir = self.dir("stranger")?;
         let stranger = Key::make(self.environment, &key_dir)?;
@@ -101,7 +102,7 @@ impl Round<'_> {
         Ok((rows, carried))
     }
 
-    /// Asks everyone about one image.
+    /// Asks every verifier about one image.
     fn about(
         &self,
         subject: &Subject,

@@ -1,5 +1,6 @@
-//! Looks at what anyone sees of a project, every 20 ms while it may change: no version tag, no `latest` and no
-//! page before the signature and the attestations that belong to it, in both formats, and none of these gone afterwards.
+//! Looks at what anyone can see of a project, every 20 ms while it may change. There must be no version tag, no
+//! `latest` and no page before its signature and attestations are there in both formats, and none of these may
+//! disappear afterwards.
 
 mod anonymous;
 pub mod http;
@@ -16,27 +17,27 @@ use serde::Deserialize;
 use anonymous::Anonymous;
 use http::Answer;
 
-/// From one look to the next.
+/// The time between two looks.
 const PERIOD: Duration = Duration::from_millis(20);
 
-/// From one look to the next while nothing can change: somebody may have come another way.
+/// The time between two looks while nothing can change. Somebody may have come another way.
 const IDLE_PERIOD: Duration = Duration::from_millis(200);
 
-/// How soon it is seen that something can change again.
+/// How soon the watcher notices that something can change again.
 const WAKING: Duration = Duration::from_millis(5);
 
-/// A registry may answer 404 for 10-21 ms while a tag is overwritten (docs/facts.md#overwrite-gap): a tag that was there
-/// before is asked for once more after this time.
+/// A registry may answer 404 for 10-21 ms while a tag is overwritten (docs/facts.md#overwrite-gap). After this
+/// time, the watcher asks once more for a tag that was there before.
 const OVERWRITE_GAP: Duration = Duration::from_millis(60);
 
-/// What the attestations of a release are about, as cosign writes it beside each (docs/facts.md).
+/// The predicate types of a release's attestations, as cosign writes them beside each (docs/facts.md).
 pub const PREDICATE_TYPES: [&str; 3] = [
     "https://cyclonedx.org/bom",
     "https://in-toto.io/attestation/test-result/v0.1",
     "https://slsa.dev/provenance/v1",
 ];
 
-/// What the bundles of a release are of, as the index that names them says beside each.
+/// The types of a release's bundles, as the index that lists the bundles gives them.
 pub const BUNDLE_TYPES: [&str; 4] = [
     "https://cyclonedx.org/bom",
     "https://in-toto.io/attestation/test-result/v0.1",
@@ -44,7 +45,7 @@ pub const BUNDLE_TYPES: [&str; 4] = [
     "https://slsa.dev/provenance/v1",
 ];
 
-/// The watch; it ends with the value.
+/// The watch. It ends when the value is dropped.
 pub struct Watcher {
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<Result<Report>>>,
@@ -53,17 +54,17 @@ pub struct Watcher {
 /// What was seen.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
-    /// How often it was looked while something could change.
+    /// How many looks there were while something could change.
     pub looks: usize,
     /// How long something could change.
     pub watched: Duration,
-    /// The longest time from one of these looks to the next.
+    /// The longest time between two of these looks.
     pub longest_gap: Duration,
-    /// When each tag, and each page as `page v1.2.3`, was seen for the first time.
+    /// When each tag, and each page as `page v1.2.3`, was first seen.
     pub first: BTreeMap<String, Instant>,
-    /// What must not be, each once, in words.
+    /// What must not happen, each violation once, in words.
     pub violations: BTreeSet<String>,
-    /// What each version tag names: it never moves.
+    /// The digest of each version tag, which must never change.
     digests: BTreeMap<String, String>,
 }
 
@@ -71,12 +72,12 @@ pub struct Report {
 struct Eyes {
     anonymous: Anonymous,
     report: Report,
-    /// Manifests of attestations and indexes of bundles, by digest, that hold all types.
+    /// Digests of attestation manifests and bundle indexes that have all types.
     complete: BTreeSet<String>,
 }
 
 impl Watcher {
-    /// Looks at the repository `name` (`owner/name`) and the image of the same name, of the forge at `url`.
+    /// Watches the repository `name` (`owner/name`) and the image of the same name on the forge at `url`.
     ///
     /// # Errors
     /// When the forge does not answer anonymously.
@@ -84,8 +85,8 @@ impl Watcher {
         Self::start_beside(url, name, || true)
     }
 
-    /// As [`Watcher::start`], for a project that changes only while `may_change` says so: at other times it is looked ten
-    /// times less often, which leaves the machine to those who are watched.
+    /// Like [`Watcher::start`], for a project that changes only while `may_change` says so. At other times there
+    /// are ten times fewer looks, which leaves the machine to the watched releases.
     ///
     /// # Errors
     /// As [`Watcher::start`].
@@ -105,18 +106,18 @@ impl Watcher {
     /// Ends the watch and returns what was seen.
     ///
     /// # Errors
-    /// When the forge did not answer at some time.
+    /// When the forge failed to answer at any time.
     pub fn stop(mut self) -> Result<Report> {
         self.stop.store(true, Ordering::Relaxed);
         let thread = self.thread.take().context("the watch was ended before")?;
         thread.join().map_err(|_panic| anyhow!("the watcher panicked"))?
     }
 
-    /// As [`Watcher::stop`].
+    /// Like [`Watcher::stop`], and checks the report.
     ///
     /// # Errors
-    /// As [`Watcher::stop`], on a violation, and when one of `tags` was not seen, or not seen coming: then the looks were
-    /// too far apart to say anything.
+    /// Like [`Watcher::stop`]; on a violation; and when one of `tags` was not seen, or its order was not seen. In
+    /// that case the looks were too far apart to say anything.
     pub fn finish(self, tags: &[&str]) -> Result<Report> {
         let report = self.stop()?;
         ensure!(report.violations.is_empty(), "{:#?}", report.violations);
@@ -163,13 +164,13 @@ impl Eyes {
             self.look()?;
             thread::sleep(PERIOD.saturating_sub(began.elapsed()));
         }
-        // Once more, so that what came just before the end is judged.
+        // A last look judges what came just before the end.
         self.look()?;
         Ok(self.report)
     }
 
-    /// The order of the questions matters: what is asked first is older, so that nothing which became public in between is
-    /// held against a list from before.
+    /// The order of the requests matters. The first answer is the oldest, so nothing that became public in between
+    /// is checked against an older list.
     fn look(&mut self) -> Result<()> {
         let pages = self.anonymous.pages()?;
         let latest_before = self.latest()?;
@@ -198,7 +199,7 @@ impl Eyes {
             self.judge(tag, &digest, &tags)?;
             judged.insert(digest);
         }
-        // It moves: only a digest that it had before and after the list is one that it had then.
+        // `latest` moves. A digest only counts if `latest` had it both before and after the list.
         if let Some(digest) = latest_before
             && !judged.contains(&digest)
             && self.latest()?.as_ref() == Some(&digest)
@@ -211,8 +212,8 @@ impl Eyes {
         Ok(())
     }
 
-    /// What `tag` names must be signed and attested, in both formats: in the list `tags`, which is older than the tag's
-    /// digest.
+    /// The image that `tag` names must be signed and attested in both formats, according to the list `tags`, which
+    /// is older than the tag's digest.
     fn judge(&mut self, tag: &str, digest: &str, tags: &BTreeSet<String>) -> Result<()> {
         for wanted in [stored(digest, "sig"), stored(digest, "att"), bundled(digest)] {
             if !tags.contains(&wanted) && !self.is_being_overwritten(&wanted)? {
@@ -223,7 +224,7 @@ impl Eyes {
         self.judge_types(tag, digest, &bundled(digest), &BUNDLE_TYPES)
     }
 
-    /// What is stored as `proof` of the image must be of all these types.
+    /// The manifest stored as `proof` of the image must have all these types.
     fn judge_types(&mut self, tag: &str, digest: &str, proof: &str, types: &[&'static str]) -> Result<()> {
         let Some(manifest) = self.digest_over_gap(proof)? else { return Ok(()) };
         if self.complete.contains(&manifest) {
@@ -239,7 +240,7 @@ impl Eyes {
         Ok(())
     }
 
-    /// Whether a tag that is not in a list was there before and is again.
+    /// Whether a tag that is not in a list was there before and is there again.
     fn is_being_overwritten(&mut self, tag: &str) -> Result<bool> {
         Ok(self.report.first.contains_key(tag) && self.digest_over_gap(tag)?.is_some())
     }
@@ -261,8 +262,8 @@ impl Eyes {
     }
 }
 
-/// Those of the types that nothing in a manifest of attestations, or in an index of bundles, has. One that was replaced since
-/// is no manifest, and misses none.
+/// The types that no entry of an attestation manifest or bundle index has. A manifest that was replaced meanwhile
+/// is gone and counts as complete.
 fn missing_types(answer: &Answer, wanted: &[&'static str]) -> Result<Vec<&'static str>> {
     if answer.status == 404 {
         return Ok(Vec::new());
@@ -273,8 +274,8 @@ fn missing_types(answer: &Answer, wanted: &[&'static str]) -> Result<Vec<&'stati
     Ok(wanted.iter().copied().filter(is_missing).collect())
 }
 
-/// What the layers of one of cosign's manifests are marked as: the predicate type of an attestation, nothing for a
-/// signature. Of an index of bundles, what each of them is marked as.
+/// The types in one of cosign's manifests: the predicate type of each attestation layer, nothing for a signature.
+/// For an index of bundles, the type of each bundle.
 ///
 /// # Errors
 /// When it is no manifest.
@@ -297,13 +298,13 @@ pub fn predicate_types(manifest: &[u8]) -> Result<Vec<String>> {
     Ok(layers.chain(manifest.manifests.into_iter().map(of("dev.sigstore.bundle.predicateType"))).collect())
 }
 
-/// The tag that cosign keeps what it signs under.
+/// The tag under which cosign stores its signatures or attestations of an image.
 #[must_use]
 pub fn stored(digest: &str, kind: &str) -> String {
     format!("{}.{kind}", digest.replace(':', "-"))
 }
 
-/// The tag of the index that names an image's bundles.
+/// The tag of the index that lists an image's bundles.
 #[must_use]
 pub fn bundled(digest: &str) -> String {
     digest.replace(':', "-")

@@ -1,2 +1,2 @@
-// What everybody is greeted with.
+// The greeting for everyone.
 export const greeting = (name) => `hello, ${name}`;

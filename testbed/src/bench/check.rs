@@ -1,5 +1,5 @@
-//! What `xtask check` costs: on this repository, and on one of thousands of packages and workflows that is made for it. Needs
-//! nothing of the testbed.
+//! What `xtask check` costs: on this repository, and on a generated one with thousands of packages and workflows.
+//! Needs no testbed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,10 +17,10 @@ use super::measure::{self, Subject, Usage};
 use super::report::spread;
 use crate::provision::text;
 
-/// This repository, of which the last commit is measured.
+/// This repository; its last commit is measured.
 const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
-/// Of the large repository.
+/// The size of the large repository.
 const PACKAGES: usize = 5_000;
 const WORKFLOWS: usize = 1_000;
 
@@ -28,15 +28,15 @@ const MANIFEST: &str = "service/package.json";
 const LOCKFILE: &str = "service/package-lock.json";
 const FLOWS: &str = ".forgejo/workflows";
 
-/// What was measured of one repository.
+/// The measurements of one repository.
 struct Measured {
     what: String,
-    /// Seconds that its check may take.
+    /// The target for its check, in seconds.
     target: f64,
     rounds: Vec<Usage>,
 }
 
-/// Measures both, and gives the figures as Markdown.
+/// Measures both and returns the figures as Markdown.
 pub(super) fn measure(environment: &Environment, xtask: &Path, rounds: u16) -> Result<String> {
     let (runner, scratch) = (Runner::new(environment), Scratch::new()?);
     let own = clone(&runner, &scratch.path().join("own"))?;
@@ -57,7 +57,7 @@ fn clone(runner: &Runner, dir: &Path) -> Result<PathBuf> {
     Ok(dir.to_owned())
 }
 
-/// Gives the service a chain of packages, and the repository the same workflow under many names.
+/// Gives the service a chain of packages, and the repository many copies of one workflow.
 fn enlarge(dir: &Path) -> Result<()> {
     let read = |path: &str| fs::read(dir.join(path)).with_context(|| format!("reading `{path}`"));
     let write = |path: &str, bytes: &[u8]| {
@@ -75,7 +75,7 @@ fn name(number: usize) -> String {
     format!("package-{number}")
 }
 
-/// Each package needs the next one.
+/// Each package depends on the next one.
 fn lockfile(manifest: &Value, count: usize) -> Value {
     let integrity = format!("sha512-{}", STANDARD.encode([0; 64]));
     let root: Map<_, _> = ["name", "version", "license", "dependencies", "engines"]

@@ -1,5 +1,5 @@
-//! The two that are compared: each has a repository of its own on the forge with the same content, a clone of it, and
-//! knows the forge by the proxy's address.
+//! The two contestants. Each has its own repository on the forge, with the same content as the other's, and a clone
+//! of it. Both reach the forge at the proxy's address.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -29,37 +29,37 @@ const PROJECT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 /// The baseline.
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/bench/straight-script.sh");
 
-/// One of the two.
+/// One of the two contestants.
 pub(super) struct Contestant {
     repository: Repository,
     checkout: PathBuf,
     words: Vec<String>,
     variables: Vec<(&'static str, String)>,
     secrets: Vec<(&'static str, Secret)>,
-    /// The image as it is known through the proxy.
+    /// The image, addressed through the proxy.
     image: Image,
     /// Kept for its login.
     _docker: Option<DockerConfig>,
 }
 
-/// What both are made from.
+/// What both contestants are made from.
 pub(super) struct Arena<'a> {
     /// The testbed's environment.
     pub(super) environment: &'a Environment,
-    /// The forge itself, for what is not measured.
+    /// The forge itself, for requests that are not measured.
     pub(super) client: &'a Client,
-    /// Who owns both repositories.
+    /// The owner of both repositories.
     pub(super) user: &'a User,
     /// `127.0.0.1:port` of the proxy.
     pub(super) proxy: &'a str,
-    /// What both sign with.
+    /// The key that both sign with.
     pub(super) key: &'a Key,
-    /// Where clones go.
+    /// The directory for the clones.
     pub(super) scratch: &'a Path,
 }
 
 impl Arena<'_> {
-    /// `xtask release`, in a clone of that name.
+    /// `xtask release`, in a clone called `name`.
     pub(super) fn ours(&self, name: &str, xtask: &Path) -> Result<Contestant> {
         let (repository, checkout) = self.repository(name)?;
         let mut secrets = self.signing();
@@ -74,7 +74,7 @@ impl Arena<'_> {
         Ok(Contestant { repository, checkout, words, variables, secrets, image, _docker: None })
     }
 
-    /// The baseline. It is logged in before it starts, as ours brings its login in a variable.
+    /// The baseline. It logs in before it starts, because ours gets its login from a variable.
     pub(super) fn script(&self) -> Result<Contestant> {
         let (repository, checkout) = self.repository("script")?;
         let mut secrets = self.signing();
@@ -104,7 +104,8 @@ impl Arena<'_> {
         format!("{}/{}", self.proxy, repository.full_name()).parse()
     }
 
-    /// What xtask adds to a build on this machine: the base image's stand-in and the machine's certificates.
+    /// The arguments that xtask adds to a build on this machine: the stand-in for the base image and the machine's
+    /// certificates.
     fn build_flags(&self, checkout: &Path) -> Result<String> {
         let path = checkout.join("Dockerfile");
         let recipe = fs::read_to_string(&path).with_context(|| format!("reading `{}`", path.display()))?;
@@ -120,7 +121,8 @@ impl Arena<'_> {
         Ok(flags.join(" "))
     }
 
-    /// A repository with the project's last commit and a green status. Actions are off: a pushed tag must start nothing.
+    /// A repository with the project's last commit and a green status. Actions are off, so that a pushed tag starts
+    /// nothing.
     fn repository(&self, name: &str) -> Result<(Repository, PathBuf)> {
         let repository = self.user.new_repository(self.user.name(), false)?;
         let off = json!({ "has_actions": false });
@@ -152,32 +154,32 @@ impl Arena<'_> {
 }
 
 impl Contestant {
-    /// Makes `tag` on the same commit as all others and pushes it.
+    /// Makes `tag` on the commit that all other tags are on, and pushes it.
     pub(super) fn tag(&self, runner: &Runner, tag: &str) -> Result<()> {
         git(runner, &self.checkout, &["tag", tag, "main"])?;
         self.repository.push(&self.checkout, &[&format!("refs/tags/{tag}")])
     }
 
-    /// Releases `tag`; returns what that cost, and standard error.
+    /// Releases `tag`; returns the cost and standard error.
     pub(super) fn release(&self, runner: &Runner, tag: &str, scratch: &Path) -> Result<(Usage, String)> {
         let words: Vec<&str> = self.words.iter().map(String::as_str).chain([tag]).collect();
         let (variables, secrets) = (&*self.variables, &*self.secrets);
         run(runner, &Subject { words: &words, dir: &self.checkout, variables, secrets }, scratch)
     }
 
-    /// What runs without a secret, as anyone may; a command that fails is an error.
+    /// Runs `words` without secrets, as anyone can. A command that fails is an error.
     pub(super) fn look(&self, runner: &Runner, words: &[&str], scratch: &Path) -> Result<Usage> {
         let variables = &*self.variables;
         let subject = Subject { words, dir: &self.checkout, variables, secrets: &[] };
         run(runner, &subject, scratch).map(|(usage, _said)| usage)
     }
 
-    /// The first word of its release.
+    /// The first word of its release command.
     pub(super) fn program(&self) -> &str {
         self.words.first().map_or("", String::as_str)
     }
 
-    /// The image as it is known through the proxy, and the digest that `tag` names.
+    /// The image, addressed through the proxy, and the digest that `tag` names.
     pub(super) fn image_of(&self, tag: &str) -> Result<(Image, Digest)> {
         let digest = self.repository.registry().digest_of(tag)?;
         let digest = digest.with_context(|| format!("there is no `{}`", self.repository.image()))?;
@@ -196,7 +198,7 @@ impl Contestant {
         self.docker(runner, &remove.collect::<Vec<_>>()).map(|_| ())
     }
 
-    /// Empties the builder's cache, everyone's.
+    /// Empties the builder's cache, which everyone on this engine shares.
     pub(super) fn empty_cache(&self, runner: &Runner) -> Result<()> {
         self.docker(runner, &["builder", "prune", "--all", "--force"]).map(|_| ())
     }

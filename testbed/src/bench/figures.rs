@@ -12,7 +12,7 @@ pub(crate) struct Spread {
 }
 
 impl Spread {
-    /// `None` of no numbers.
+    /// `None` if there are no numbers.
     pub(crate) fn of(numbers: impl IntoIterator<Item = f64>) -> Option<Self> {
         let mut sorted: Vec<_> = numbers.into_iter().collect();
         sorted.sort_by(f64::total_cmp);
@@ -44,7 +44,7 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// Whether the first of a pair goes first, for each of `rounds`: as often as not, in a random order.
+    /// For each of `rounds`, whether the first of the pair starts: in half of the rounds, in random order.
     pub(crate) fn halves(&mut self, rounds: usize) -> Vec<bool> {
         let mut order: Vec<_> = (0..rounds).map(|round| round % 2 == 0).collect();
         for last in (1..order.len()).rev() {

@@ -1,4 +1,4 @@
-//! The key pair of one measurement: made once, as making one is no part of a release.
+//! The key pair of one measurement. It is made once, because making a key is no part of a release.
 
 use std::fs;
 use std::path::Path;
@@ -12,11 +12,11 @@ use xtask::process::secret::Secret;
 use xtask::tool::cosign::Cosign;
 use xtask::tool::docker::DockerConfig;
 
-/// What both sign with.
+/// The key pair that both sign with.
 pub(crate) struct Key {
     /// The encrypted PEM.
     pub(crate) private: Secret,
-    /// What it is encrypted with.
+    /// The password of the private key.
     pub(crate) password: Secret,
     /// The public half, as PEM.
     pub(crate) public: String,

@@ -1,4 +1,4 @@
-//! What the figures were measured on.
+//! The machine that the figures were measured on.
 
 use std::fs;
 
@@ -10,16 +10,16 @@ use xtask::process::time::{now, rfc3339};
 
 use crate::forge_client::Client;
 
-/// The averages of one, five and fifteen minutes (proc(5)).
+/// The load averages over one, five and fifteen minutes (proc(5)).
 pub(crate) fn load() -> Result<String> {
     Ok(line("/proc/loadavg")?.split(' ').take(3).collect::<Vec<_>>().join(" "))
 }
 
-/// The machine and the programs, a name and a value a line.
+/// The machine and the programs, as pairs of name and value.
 pub(crate) fn describe(environment: &Environment, client: &Client) -> Result<Vec<(&'static str, String)>> {
     let runner = Runner::new(environment);
     let shell = runner.shell()?;
-    // It names the plugins.
+    // Docker finds its plugins there.
     let config = environment.get("DOCKER_CONFIG")?.unwrap_or_default();
     let docker =
         |words: &[&str]| runner.call(cmd!(shell, "docker {words...}")).env("DOCKER_CONFIG", config).read();
@@ -59,7 +59,7 @@ fn line(path: &str) -> Result<String> {
     Ok(text.lines().next().unwrap_or_default().to_owned())
 }
 
-/// The value of the first `name : value`.
+/// The value of the first line `name : value`.
 fn field(path: &str, name: &str) -> Result<String> {
     let text = fs::read_to_string(path).with_context(|| format!("reading `{path}`"))?;
     let mut lines = text.lines().filter_map(|line| line.split_once(':'));
@@ -72,7 +72,7 @@ fn memory(total: &str) -> Result<String> {
     Ok(format!("{:.1} GiB", kib / f64::from(1 << 20)))
 }
 
-/// Distributions build it with the version `devel`; the compiler tells their builds apart.
+/// Distributions build cosign with the version `devel`; the Go version tells their builds apart.
 fn cosign(text: &str) -> String {
     let value = |wanted: &str| {
         let mut lines = text.lines().filter_map(|line| line.split_once(':'));

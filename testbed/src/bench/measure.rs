@@ -1,5 +1,5 @@
-//! What one process tree costs. A process of our own stands between: the kernel adds up what a process's ended
-//! descendants used (getrusage(2), `RUSAGE_CHILDREN`), so it needs one that has had no others.
+//! What one process tree costs. The kernel adds up what all ended descendants of a process used (getrusage(2),
+//! `RUSAGE_CHILDREN`). The command therefore runs below a process of ours that has no other descendants.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -15,10 +15,10 @@ use xtask::process::secret::Secret;
 
 use crate::provision::text;
 
-/// For a cold build with all of its downloads.
+/// Enough for a cold build with all of its downloads.
 const PATIENCE: Duration = Duration::from_secs(30 * 60);
 
-/// What the contestants read besides what every child sees.
+/// Variables that the contestants read, besides those that every child gets.
 const HANDED_ON: [&str; 12] = [
     "BUILDX_CONFIG",
     "BUILD_FLAGS",
@@ -34,30 +34,30 @@ const HANDED_ON: [&str; 12] = [
     "TESTBED_BASE_STAND_IN",
 ];
 
-/// What a process tree used.
+/// The usage of a process tree.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Usage {
     /// Seconds from start to end.
     pub(super) wall: f64,
-    /// Seconds of CPU, user and system, of all its processes.
+    /// Seconds of CPU time, user and system, of all its processes.
     pub(super) cpu: f64,
-    /// KiB of the largest of its processes.
+    /// Peak memory of its largest process, in KiB.
     pub(super) peak: i64,
 }
 
-/// A command whose cost is asked for.
+/// A command to measure.
 pub(super) struct Subject<'a> {
     /// Program and arguments.
     pub(super) words: &'a [&'a str],
     /// Where it runs.
     pub(super) dir: &'a Path,
-    /// Variables that are no secrets.
+    /// Variables that are not secret.
     pub(super) variables: &'a [(&'static str, String)],
-    /// Variables that are.
+    /// Variables that are secret.
     pub(super) secrets: &'a [(&'static str, Secret)],
 }
 
-/// Runs the command and returns its cost with its standard error.
+/// Runs the command; returns its cost and its standard error.
 pub(super) fn run(runner: &Runner, subject: &Subject<'_>, scratch: &Path) -> Result<(Usage, String)> {
     let own = std::env::current_exe().context("finding this program's own file")?;
     let (out, err) = (scratch.join("stdout"), scratch.join("stderr"));
@@ -76,7 +76,8 @@ pub(super) fn run(runner: &Runner, subject: &Subject<'_>, scratch: &Path) -> Res
     Ok((usage, said))
 }
 
-/// The process between: runs `words` (two files for the output, then the command) and prints what it used.
+/// The process in between: runs `words` (two files for the output, then the command) and prints what the command
+/// used.
 #[expect(clippy::print_stdout, reason = "this is what the parent process reads")]
 pub(super) fn stand_between(environment: &Environment, words: &[String]) -> Result<()> {
     let (files, command) = words.split_at_checked(2).context("two files and a command are expected")?;

@@ -1,5 +1,5 @@
-//! What the notes of a long range cost: `xtask notes` beside the bare `git log` that asks for the same fields, and beside git-cliff
-//! where that is installed, over repositories that are made for it. Needs nothing of the testbed.
+//! What the notes of a long range cost: `xtask notes` against a bare `git log` that asks for the same fields, and
+//! against git-cliff where it is installed. The repositories are generated. Needs no testbed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,17 +19,17 @@ use super::report::spread;
 use crate::progress::Progress;
 use crate::provision::text;
 
-/// As many commits are in a range.
+/// How many commits a range has.
 const LENGTHS: [usize; 2] = [10_000, 100_000];
 
 const RANGE: &str = "v1.0.0..v1.1.0";
 
-/// The types and scopes of Conventional Commits that the commits have in turn.
+/// Types and scopes of Conventional Commits. The commits take them in turn.
 const TYPES: [&str; 10] =
     ["feat", "fix", "docs", "chore", "refactor", "perf", "test", "ci", "build", "style"];
 const SCOPES: [&str; 5] = ["api", "db", "ui", "net", "core"];
 
-/// What git-cliff makes of such commits: groups by type, breaking changes marked.
+/// git-cliff's configuration for such commits: groups by type, breaking changes marked.
 const CLIFF: &str = r#"[changelog]
 body = """
 {% for group, commits in commits | group_by(attribute="group") %}
@@ -47,25 +47,25 @@ commit_parsers = [
 ]
 "#;
 
-/// How often its size is looked at, while it runs.
+/// The interval at which the size of `xtask` is read while it runs.
 const LOOK: Duration = Duration::from_millis(2);
 
-/// The processes of one round.
+/// What the processes of one round used.
 struct Round {
     log: Usage,
     ours: Usage,
     cliff: Option<Usage>,
 }
 
-/// What was measured of one range.
+/// The measurements of one range.
 struct Range {
     commits: usize,
     rounds: Vec<Round>,
-    /// KiB of `xtask` itself, without the git that it starts.
+    /// Peak memory of `xtask` itself in KiB, without the git that it starts.
     own: Option<u64>,
 }
 
-/// Measures all ranges, and gives the figures as Markdown.
+/// Measures all ranges and returns the figures as Markdown.
 pub(super) fn measure(environment: &Environment, xtask: &Path, rounds: u16, seed: u64) -> Result<String> {
     let (runner, scratch, mut random) = (Runner::new(environment), Scratch::new()?, Random::new(seed));
     let (shell, cliff) = (runner.shell()?, environment.find_program(Path::new("git-cliff"))?);
@@ -83,7 +83,7 @@ pub(super) fn measure(environment: &Environment, xtask: &Path, rounds: u16, seed
     Ok(render(&found, &version))
 }
 
-/// A repository, and who reads it.
+/// A repository, and the programs that read it.
 struct Arena<'a> {
     runner: &'a Runner,
     dir: PathBuf,
@@ -137,15 +137,15 @@ impl<'a> Arena<'a> {
         Ok(usage)
     }
 
-    /// The kernel's own high-water mark (proc(5), `VmHWM`), from a run that is not timed: what getrusage(2) tells is the largest
-    /// of all processes, which is git.
+    /// The high-water mark that the kernel keeps for `xtask` itself (proc(5), `VmHWM`), from a run that is not
+    /// timed. getrusage(2) gives the largest of all processes, which is git.
     fn own_peak(&self) -> Result<Option<u64>> {
         let (shell, xtask) = (self.runner.shell()?, self.xtask);
         let log = self.scratch.join("own-peak");
         let call = self.runner.call(cmd!(shell, "{xtask} notes v1.1.0")).dir(&self.dir);
         let status = format!("/proc/{}/status", call.detach(&log)?);
         let mut peak = None;
-        // A process that has ended has no such line any more.
+        // A process that has ended no longer has such a line.
         while let Some(now) = fs::read_to_string(&status).ok().as_deref().and_then(high_water) {
             peak = Some(now);
             sleep(LOOK);
@@ -154,13 +154,13 @@ impl<'a> Arena<'a> {
     }
 }
 
-/// KiB, of `/proc/PID/status`.
+/// KiB, from `/proc/PID/status`.
 fn high_water(status: &str) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     line.trim().strip_suffix(" kB")?.parse().ok()
 }
 
-/// The input of `git fast-import`: a commit, `v1.0.0`, and so many after it, `v1.1.0`.
+/// The input of `git fast-import`: a commit tagged `v1.0.0`, then `commits` more, the last one tagged `v1.1.0`.
 fn stream(commits: usize) -> String {
     let mut stream = String::new();
     for number in 0..=commits {

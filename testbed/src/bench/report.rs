@@ -19,7 +19,7 @@ pub(super) struct Run {
 }
 
 impl Run {
-    /// Seconds without those in which nothing but the smoke test ran.
+    /// Seconds, minus those in which only the smoke test ran.
     fn without_smoke(&self) -> f64 {
         self.usage.wall - alone(&self.steps, "smoke")
     }

@@ -1,4 +1,4 @@
-//! The rounds: who releases which tag when.
+//! The rounds: which contestant releases which tag, and when.
 
 use std::net::ToSocketAddrs as _;
 use std::path::Path;
@@ -61,14 +61,16 @@ impl Bench {
         Ok(Self { runner, progress, proxy, ours, script, many, scratch, random, tags: 0 })
     }
 
-    /// One release of each that does not count: afterwards the registry has the base image, and the builder its layers.
+    /// One release by each that does not count. Afterwards the registry has the base image, and the builder has its
+    /// layers.
     pub(super) fn warm_up(&mut self) -> Result<()> {
         let tag = self.next_tag()?;
         self.measure("ours", &tag, false)?;
         self.measure("script", &tag, false).map(|_| ())
     }
 
-    /// A tag a round, released by both. `again` is ours on the tag that it has just released; a cold round has none.
+    /// Each round has one tag, which both release. `again` is ours on the tag that it has just released; a cold
+    /// round has none.
     pub(super) fn rounds(&mut self, rounds: u16, cold: bool) -> Result<Runs> {
         let mut runs = Runs::default();
         let orders = self.random.halves(rounds.into());
@@ -91,7 +93,7 @@ impl Bench {
         Ok(runs)
     }
 
-    /// Removes both contestants' images from the engine.
+    /// Removes the images of both contestants from the engine.
     pub(super) fn clean_up(&self) -> Result<()> {
         self.ours.remove_images(&self.runner)?;
         self.script.remove_images(&self.runner)
@@ -113,7 +115,7 @@ impl Bench {
     fn measure(&self, who: &str, tag: &str, cold: bool) -> Result<Run> {
         let contestant = if who == "script" { &self.script } else { &self.ours };
         if cold {
-            // The other's as well: they share the base image's layers.
+            // The other contestant's images too: both share the base image's layers.
             self.clean_up()?;
             contestant.empty_cache(&self.runner)?;
         }

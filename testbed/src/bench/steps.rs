@@ -19,7 +19,8 @@ impl Step {
     }
 }
 
-/// What `xtask` prints: a line as each step starts (`   1.23s  name  detail`), then a table (`  name  1.23s`).
+/// Reads the output of `xtask`: a line as each step starts (`   1.23s  name  detail`), then a table
+/// (`  name  1.23s`).
 pub(crate) fn of_xtask(text: &str) -> Vec<Step> {
     let mut starts = HashMap::new();
     let mut steps = Vec::new();
@@ -52,7 +53,8 @@ fn number(word: &str) -> Option<f64> {
     Some(number)
 }
 
-/// What the script prints: `<seconds since 1970> name` as each step starts, `end` last. Other lines are its tools'.
+/// Reads the output of the script: `<seconds since 1970> name` as each step starts, `end` last. Other lines come
+/// from its tools.
 pub(super) fn of_script(text: &str) -> Vec<Step> {
     let marks: Vec<(f64, &str)> = text
         .lines()
@@ -69,8 +71,8 @@ pub(super) fn of_script(text: &str) -> Vec<Step> {
     marks.windows(2).map(step).collect()
 }
 
-/// Seconds in which the step `name` ran and no other did: what a run would be shorter by without it. Its parts, such as
-/// `smoke-arm64` of `smoke`, are no others.
+/// Seconds in which only the step `name` ran: the run would be that much shorter without it. Parts of the step,
+/// such as `smoke-arm64` of `smoke`, do not count as other steps.
 pub(super) fn alone(steps: &[Step], name: &str) -> f64 {
     let Some(step) = steps.iter().find(|step| step.name == name) else { return 0.0 };
     let is_part = |other: &Step| other.name.strip_prefix(name).is_some_and(|rest| rest.starts_with('-'));

@@ -1,5 +1,5 @@
-//! What checking costs: `xtask verify` beside the cosign commands of the release's page, and `verify --all` of many
-//! releases.
+//! What verification costs: `xtask verify` against the cosign commands of the release page, and `verify --all` over
+//! many releases.
 
 use anyhow::{Context as _, Result, ensure};
 use xtask::evidence::attached::PROVENANCE_PREDICATE;
@@ -15,42 +15,42 @@ use super::rounds::Bench;
 /// How many releases there are when `verify --all` is first measured.
 pub(super) const FEW: u16 = 10;
 
-/// A run over many releases takes as long as all of a round.
+/// A run over many releases takes as long as a whole round.
 const MOST_ROUNDS: u16 = 3;
 
-/// One release, checked by both.
+/// One release, verified both ways.
 pub(super) struct Round {
     /// `xtask verify TAG`.
     ours: Usage,
-    /// Each command of the page, as a process of its own.
+    /// Each command of the page, in a process of its own.
     plain: Vec<Usage>,
 }
 
-/// `xtask verify --all` of so many releases.
+/// `xtask verify --all` over this number of releases.
 pub(super) struct All {
     releases: u16,
     runs: Vec<Usage>,
 }
 
 impl Round {
-    /// What nobody can be faster than who runs these commands.
+    /// The slowest command. Nobody who runs these commands can be faster.
     fn slowest(&self) -> f64 {
         self.plain.iter().map(|usage| usage.wall).fold(0.0, f64::max)
     }
 
-    /// The commands as a person runs them.
+    /// The commands one after the other, as a person runs them.
     fn one_by_one(&self) -> f64 {
         self.plain.iter().map(|usage| usage.wall).sum()
     }
 
-    /// Beyond 1 it takes longer than it should.
+    /// Above 1, it takes longer than it should.
     fn of_target(&self) -> f64 {
         self.ours.wall / (1.3 * self.slowest() + 0.15)
     }
 }
 
 impl Bench {
-    /// `verify` and the commands of the page on the same release, in mixed order, without a secret.
+    /// `verify` and the page's commands on the same release, in mixed order, without secrets.
     pub(super) fn verify(&mut self, rounds: u16) -> Result<Vec<Round>> {
         let (tag, mut done) = (self.last_tag(), Vec::new());
         let commands = commands(&self.ours, &tag)?;
@@ -75,7 +75,7 @@ impl Bench {
         Ok(done)
     }
 
-    /// Releases one commit under many tags, and checks them all when there are few and at the end.
+    /// Releases one commit under many tags. Verifies all of them when there are few, and again at the end.
     pub(super) fn verify_all(&self, releases: u16, rounds: u16) -> Result<Vec<All>> {
         let (many, mut done) = (&self.many, Vec::new());
         for number in 1..=releases {
@@ -102,7 +102,7 @@ impl Bench {
     }
 }
 
-/// The three commands of the page of `tag`. No word of them needs quotes.
+/// The three commands on the page of `tag`. No word in them needs quotes.
 fn commands(contestant: &Contestant, tag: &str) -> Result<[String; 3]> {
     let (image, digest) = contestant.image_of(tag)?;
     let tag: ReleaseTag = tag.parse()?;
@@ -147,7 +147,7 @@ pub(super) fn render(rounds: &[Round], all: &[All]) -> String {
     text + &growth(all).unwrap_or_default()
 }
 
-/// How the time grows with the number of releases, by the medians.
+/// How the median time grows with the number of releases.
 fn growth(all: &[All]) -> Option<String> {
     let ([few, ..], [.., many]) = (all, all) else { return None };
     let median = |all: &All| Spread::of(all.runs.iter().map(|usage| usage.wall)).map(|spread| spread.median);

@@ -1,5 +1,5 @@
-//! Cases: one call or request of a release, and what happens to it. A case has a name that finds the same call or request
-//! in another run.
+//! Cases: one call or request of a release, and the fault that hits it. The name of a case finds the same call or
+//! request in another run.
 
 use std::fmt;
 use std::str::FromStr;
@@ -15,45 +15,45 @@ use crate::proxy;
 pub enum Kind {
     /// A program that `xtask` starts.
     Call,
-    /// A request to the forge, by whatever program.
+    /// A request to the forge, by any program.
     Request,
 }
 
 /// One call or request of a release.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Target {
-    /// Which of both.
+    /// Whether it is a call or a request.
     pub kind: Kind,
-    /// What it is, without what chance makes.
+    /// What it is, without its random parts.
     pub label: String,
-    /// Which one of that label, from 1.
+    /// Which one with that label, counted from 1.
     pub occurrence: usize,
 }
 
-/// What happens to it.
+/// What happens to a call or request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Injury {
-    /// `xtask` is killed, the tool is not run.
+    /// `xtask` is killed and the tool is not run.
     KillBefore,
-    /// `xtask` and the tool are killed while it runs; by some seeds the tool goes on alone.
+    /// `xtask` and the tool are killed while the tool runs. With some seeds the tool goes on alone.
     KillMiddle,
-    /// `xtask` is killed when the tool has ended, before it sees that.
+    /// `xtask` is killed after the tool has ended, before it notices.
     KillAfter,
     /// The tool exits with 1 and does nothing.
     Fail,
     /// The tool or the forge does not answer.
     Hang,
-    /// Answered without the forge: too many requests.
+    /// Not sent to the forge, and answered with "too many requests".
     Status429,
-    /// Answered without the forge: an internal error.
+    /// Not sent to the forge, and answered with an internal error.
     Status500,
-    /// Answered without the forge: a page of a proxy.
+    /// Not sent to the forge, and answered with a proxy's error page.
     Status502,
-    /// The connection is closed, and the forge has not seen the request.
+    /// The connection is closed before the forge sees the request.
     CutBefore,
-    /// The connection is closed, and the forge has done what was asked.
+    /// The connection is closed after the forge has done what was asked.
     CutAfter,
-    /// Half of the answer comes.
+    /// Only half of the answer arrives.
     Truncated,
 }
 
@@ -62,7 +62,7 @@ pub enum Injury {
 pub struct Case {
     /// What is disturbed.
     pub target: Target,
-    /// How.
+    /// What happens to it.
     pub injury: Injury,
 }
 
@@ -71,10 +71,10 @@ use Injury::{
     Truncated,
 };
 
-/// What can happen to a call; the first three are the matrix.
+/// The faults of a call; the first three are the matrix.
 const OF_CALLS: [Injury; 5] = [KillBefore, KillMiddle, KillAfter, Fail, Hang];
 
-/// What can happen to a request.
+/// The faults of a request.
 const OF_REQUESTS: [Injury; 7] = [Status429, Status500, Status502, CutBefore, CutAfter, Truncated, Hang];
 
 impl Injury {
@@ -94,7 +94,7 @@ impl Injury {
         }
     }
 
-    /// What can happen to a target of that kind.
+    /// The faults that a target of that kind can have.
     #[must_use]
     pub fn of(kind: Kind) -> &'static [Self] {
         match kind {
@@ -103,7 +103,7 @@ impl Injury {
         }
     }
 
-    /// What happens to every target of that kind in the whole matrix.
+    /// The faults that every target of that kind has in the whole matrix.
     #[must_use]
     pub fn matrix(kind: Kind) -> &'static [Self] {
         match kind {
@@ -112,12 +112,12 @@ impl Injury {
         }
     }
 
-    /// Whether `xtask` does not survive it.
+    /// Whether `xtask` is killed by it.
     pub(super) fn kills(self) -> bool {
         matches!(self, KillBefore | KillMiddle | KillAfter)
     }
 
-    /// For the proxy; everything else passes there.
+    /// The proxy's part in the fault. The proxy passes on whatever the shims disturb.
     pub(super) fn of_request(self) -> proxy::Fault {
         match self {
             Status429 => proxy::Fault::too_many_requests(),
@@ -133,8 +133,8 @@ impl Injury {
 }
 
 impl Target {
-    /// Whether it ends within seconds: what hangs does so by a timeout of the configuration, which is short here. The other
-    /// tools have a whole minute; such a case is tried by name alone.
+    /// Whether the case ends within seconds. A hanging request, curl or cosign ends at a configured timeout, which
+    /// is short here. The other tools have a whole minute, so such a case is only tried by name.
     pub(super) fn is_bounded(&self, injury: Injury) -> bool {
         let is_configured = self.label.starts_with("curl ") || self.label.starts_with("cosign ");
         self.kind == Kind::Request || injury != Hang || is_configured
@@ -142,7 +142,8 @@ impl Target {
 }
 
 impl Case {
-    /// For the shims: `micros` is what the call takes undisturbed. `None` for what only a request can suffer.
+    /// The action for the shims; `micros` is how long the call takes undisturbed. `None` for faults that only
+    /// requests have.
     pub(super) fn action(&self, seed: u64, micros: u64) -> Option<Action> {
         Some(match self.injury {
             KillBefore => Action::KillBefore,
@@ -159,7 +160,7 @@ impl Case {
         })
     }
 
-    /// The same case at another call or request of the same label.
+    /// The same case at another call or request with the same label.
     #[must_use]
     pub fn elsewhere(&self) -> Self {
         let mut other = self.clone();

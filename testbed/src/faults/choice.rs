@@ -1,4 +1,4 @@
-//! Which cases are tried: all, or some by chance. Nothing but a seed decides.
+//! Which cases are tried: all of them, or a random sample. Only the seed decides.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::case::{Case, Injury, Kind, Target};
 
-/// Targets in the order in which they came, each with its number among those of its label.
+/// Targets in their order, each numbered among those with the same label.
 pub(super) fn numbered(kind: Kind, labels: impl IntoIterator<Item = String>) -> Vec<Target> {
     let mut seen = BTreeMap::<String, usize>::new();
     let number = |label: String| {
@@ -16,8 +16,8 @@ pub(super) fn numbered(kind: Kind, labels: impl IntoIterator<Item = String>) -> 
     labels.into_iter().map(number).collect()
 }
 
-/// `count` cases by chance, as evenly over steps, and over the calls and requests of each, as there are enough: every step
-/// of the release gets one before any has two.
+/// `count` random cases, spread as evenly as possible over the steps, and over the calls and requests of each step.
+/// Every step of the release gets one case before any step gets two.
 pub(super) fn sample(targets: &[(String, Target)], count: usize, seed: u64) -> Vec<Case> {
     let mut groups = BTreeMap::<(&str, Kind), Vec<(u64, Case)>>::new();
     for (step, target) in targets {
@@ -42,13 +42,13 @@ pub(super) fn sample(targets: &[(String, Target)], count: usize, seed: u64) -> V
         chosen.extend(steps.values().filter_map(|cases| cases.get(row)).map(|(_, _, case)| case.clone()));
         row += 1;
     }
-    // One row of all steps is never cut: `count` is the least.
+    // Each step keeps its first case even if `count` is smaller than the number of steps.
     chosen.truncate(count.max(steps.len()));
     chosen
 }
 
-/// All cases of the matrix: every call and request once, in the order of the release, before any comes a second time. A
-/// matrix that was not finished has then seen each kind.
+/// All cases of the matrix. Every call and request comes once, in the order of the release, before any comes a
+/// second time. A matrix that was not finished has then seen each kind.
 pub(super) fn matrix(targets: &[(String, Target)]) -> Vec<Case> {
     let mut targets: Vec<_> = targets.iter().collect();
     targets.sort_by_key(|(_, target)| target.occurrence);
@@ -59,7 +59,7 @@ pub(super) fn matrix(targets: &[(String, Target)]) -> Vec<Case> {
     cases.filter(|case| seen.insert(case.clone())).collect()
 }
 
-/// A number that only the seed and the text decide.
+/// A number that depends only on the seed and the text.
 pub(super) fn chance(seed: u64, text: &str) -> u64 {
     let digest = Sha256::digest(format!("{seed} {text}"));
     digest.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))

@@ -11,7 +11,7 @@ use super::trial::Outcome;
 use crate::bench::machine;
 use crate::forge_client::Client;
 
-/// What the matrix of so many `cases` came to; some may still be open.
+/// The results of the matrix of `cases` cases, some of which may still be open.
 pub(super) fn matrix(kit: &Kit, cases: usize, seed: u64, outcomes: &[Outcome]) -> Result<String> {
     let (calls, requests): (Vec<_>, Vec<_>) =
         kit.targets().iter().partition(|(_, target)| target.kind == super::Kind::Call);
@@ -28,7 +28,7 @@ pub(super) fn matrix(kit: &Kit, cases: usize, seed: u64, outcomes: &[Outcome]) -
     Ok(format!("{intro}\n{}", results::table(outcomes)?))
 }
 
-/// How many were tried of each commit, where there is more than one.
+/// The commits and, if there is more than one, how many cases were tried on each.
 fn commits(outcomes: &[Outcome]) -> String {
     let mut counts = BTreeMap::<&str, usize>::new();
     for outcome in outcomes {
@@ -43,7 +43,7 @@ fn commits(outcomes: &[Outcome]) -> String {
     }
 }
 
-/// How closely the anonymous client looked, in the cases of which it is known.
+/// How closely the anonymous client looked, in the cases that recorded it.
 fn looks(outcomes: &[Outcome]) -> String {
     let looks: Vec<_> = outcomes.iter().map(|one| &one.looks).filter(|looks| looks.count > 0).collect();
     let count: usize = looks.iter().map(|looks| looks.count).sum();
@@ -59,14 +59,14 @@ fn looks(outcomes: &[Outcome]) -> String {
     )
 }
 
-/// The machine, as a table: asked for before a run, as load and commit are others after it.
+/// The machine, as a table. Ask for it before a run, because load and commit may have changed after it.
 pub(super) fn machine(environment: &Environment) -> Result<String> {
     let machine = machine::describe(environment, &Client::from_environment(environment)?)?;
     let rows: String = machine.iter().map(|(name, value)| format!("| {name} | {value} |\n")).collect();
     Ok(format!("| | |\n|---|---|\n{rows}"))
 }
 
-/// Puts `generated`, below the table of the `machine`, into the part that the command `name` writes.
+/// Writes the table of the `machine`, and `generated` below it, into the part that belongs to the command `name`.
 pub(super) fn write(machine: &str, name: &str, generated: &str) -> Result<()> {
     crate::generated::write("reliability.md", name, &format!("{machine}\n{generated}"))
 }

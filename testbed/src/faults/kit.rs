@@ -1,4 +1,4 @@
-//! The kit: lanes that are set up, and cases that are tried on them side by side.
+//! The kit: lanes that are set up, and the cases that run on them side by side.
 
 use std::collections::VecDeque;
 use std::path::Path;
@@ -19,13 +19,13 @@ use crate::progress::Progress;
 /// Lanes with their undisturbed releases.
 pub struct Kit {
     lanes: Vec<(Mutex<Lane>, Baseline)>,
-    /// Holds the lanes' files, unless they are in a directory that stays.
+    /// Holds the lanes' files, unless they are in a directory that is kept.
     _scratch: Option<Scratch>,
 }
 
 impl Kit {
-    /// Makes `lanes` projects on the forge of `environment`, which has the testbed's exports, and releases each undisturbed.
-    /// `xtask` is what is tested, `testbed` this program.
+    /// Makes `lanes` projects on the forge of `environment`, which has the testbed's exports, and releases each
+    /// undisturbed. `xtask` is the program under test, and `testbed` is this program.
     ///
     /// # Errors
     /// When a part of the testbed refuses, or the undisturbed release fails.
@@ -35,7 +35,7 @@ impl Kit {
         Ok(Self { _scratch: Some(scratch), ..kit })
     }
 
-    /// As [`Kit::set_up`], in the directory `parent`, which stays.
+    /// Like [`Kit::set_up`], in the directory `parent`, which is kept.
     ///
     /// # Errors
     /// As [`Kit::set_up`].
@@ -47,7 +47,7 @@ impl Kit {
         lanes: usize,
     ) -> Result<Self> {
         let programs = Programs::copy(parent, xtask, testbed)?;
-        // What is measured has nothing of the kind beside it.
+        // Only one lane measures at a time.
         let measuring = Mutex::new(());
         let make = |index: usize| {
             let dir = parent.join(format!("lane-{index}"));
@@ -76,20 +76,20 @@ impl Kit {
         self.lanes.first().map_or(0.0, |(_, baseline)| baseline.took.as_secs_f64())
     }
 
-    /// Every call killed in three ways, every request with each of the seven faults.
+    /// Every call killed in three ways, and every request with each of the seven faults.
     #[must_use]
     pub fn matrix(&self) -> Vec<Case> {
         choice::matrix(self.targets())
     }
 
-    /// `count` cases by chance, at least one of every step of the release.
+    /// `count` random cases, at least one from every step of the release.
     #[must_use]
     pub fn sample(&self, count: usize, seed: u64) -> Vec<Case> {
         choice::sample(self.targets(), count, seed)
     }
 
-    /// Tries each of `cases`, on whatever lane is free, and hands each outcome to `done` as it comes. A case that could not
-    /// be tried, twice, is a violation. None begins after `until`.
+    /// Tries each of `cases` on any free lane, and passes each outcome to `done` as it comes. A case that could not
+    /// be tried in two attempts is a violation. No case starts after `until`.
     ///
     /// # Errors
     /// When `done` fails, or after a signal.
@@ -104,7 +104,7 @@ impl Kit {
         let done = Mutex::new(done);
         let work = |lane: &Mutex<Lane>, baseline: &Baseline| {
             while until.is_none_or(|until| Instant::now() < until) {
-                // Who else has this kit takes turns with these cases.
+                // Other users of this kit take turns with these cases.
                 let lane = lane.lock().unwrap_or_else(PoisonError::into_inner);
                 let Some(case) = open.lock().unwrap_or_else(PoisonError::into_inner).pop_front() else {
                     break;
@@ -112,11 +112,11 @@ impl Kit {
                 xtask::process::interrupt::check()?;
                 let tried = trial::run(&lane, baseline, case, seed).or_else(|error| {
                     xtask::process::interrupt::check()?;
-                    eprintln!("testbed: {case}: {error:#}; once more");
+                    eprintln!("testbed: {case}: {error:#}; trying again");
                     trial::run(&lane, baseline, case, seed)
                 });
                 xtask::process::interrupt::check()?;
-                // A check that could not be made has failed, and is no reason to leave out the other cases.
+                // A check that could not be made has failed. The other cases are still tried.
                 let outcome = tried.unwrap_or_else(|error| Outcome::not_tried(case, &error));
                 done.lock().unwrap_or_else(PoisonError::into_inner)(outcome)?;
             }
@@ -125,7 +125,8 @@ impl Kit {
         side_by_side(&self.lanes, |(lane, baseline)| work(lane, baseline)).map(|_| ())
     }
 
-    /// How many requests that ask for a change a release sends that was finished before; its exit code is an error unless 0.
+    /// The requests for a change that `xtask release` sends for a finished release. An exit code other than 0 is an
+    /// error.
     ///
     /// # Errors
     /// When a part of the testbed refuses, or a run fails.
@@ -143,7 +144,7 @@ impl Kit {
         Ok(writes.writes().iter().map(name).collect())
     }
 
-    /// Takes away what the lanes left in the engine.
+    /// Removes what the lanes left in the engine.
     ///
     /// # Errors
     /// When docker fails.
@@ -155,7 +156,7 @@ impl Kit {
     }
 }
 
-/// Does `work` for each lane at once.
+/// Does `work` for all lanes at once.
 fn side_by_side<L: Send, T: Send>(
     lanes: impl IntoIterator<Item = L>,
     work: impl Fn(L) -> Result<T> + Sync,
@@ -167,7 +168,7 @@ fn side_by_side<L: Send, T: Send>(
     })
 }
 
-/// A line a case, and how to see a bad one again.
+/// Prints one line per case and, for a bad one, the command that repeats it.
 pub(super) fn print(progress: &Progress, number: usize, all: usize, outcome: &Outcome, seed: u64) {
     let Outcome { case, instead, met, first, seconds, violations, .. } = outcome;
     let instead = instead.as_ref().map(|other| format!(", in its place `{other}`")).unwrap_or_default();

@@ -1,13 +1,13 @@
-//! What a call or a request is, so that the same one is found in another run, of another project: its words without what
-//! is made by chance or depends on the machine.
+//! Labels: what a call or a request is, so that the same one is found in another run, of another project. A label
+//! has its words without the parts that are random or depend on the machine.
 
-/// Names of one project and what they become, in the order in which they are replaced.
+/// Names of one project and their replacements, in the order of replacement.
 pub(super) type Names = [(String, String)];
 
-/// More than any call's words that tell it from others.
+/// More characters than it takes to tell any call from the others.
 const MOST: usize = 120;
 
-/// Hexadecimal digits from this many on are a digest, a commit or chance.
+/// A hexadecimal number with at least this many digits is a digest, a commit or random.
 const HEX: usize = 12;
 
 /// The form of a UUID: digits in groups.
@@ -19,7 +19,7 @@ pub(super) fn of_call(program: &str, arguments: &[String], names: &Names) -> Str
     line.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MOST).collect()
 }
 
-/// A call of curl by its configuration: the method and the address, and none of the headers.
+/// A call of curl, from its configuration: the method and the address, but no headers.
 pub(super) fn of_curl(config: &str, names: &Names) -> String {
     let value = |name: &str| {
         let mut lines = config.lines().filter_map(|line| line.split_once(" = "));
@@ -46,7 +46,7 @@ fn normal(text: &str, names: &Names) -> String {
     without_upload(&without_port(&words.collect::<Vec<_>>().join("/")))
 }
 
-/// A candidate tag is made by chance.
+/// A candidate tag has a random part.
 fn without_candidate(text: &str) -> String {
     let mut parts = text.split("candidate-");
     let mut out = parts.next().unwrap_or_default().to_owned();
@@ -58,7 +58,7 @@ fn without_candidate(text: &str) -> String {
     out
 }
 
-/// An upload's name is made by chance, of whatever letters.
+/// The name of an upload is random, and may have any letters.
 fn without_upload(text: &str) -> String {
     const UPLOADS: &str = "/blobs/uploads/";
     let Some((before, rest)) = text.split_once(UPLOADS) else { return text.to_owned() };

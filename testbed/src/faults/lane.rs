@@ -1,5 +1,5 @@
-//! A lane: one project with a proxy and shims, on which one case after the other is tried, and what its undisturbed
-//! release was like. Several lanes know nothing of each other.
+//! A lane: one project with a proxy and shims, on which cases are tried one after the other, and the record of its
+//! undisturbed release. Lanes know nothing of each other.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -23,14 +23,14 @@ use crate::proxy::{Exchange, Log};
 /// The tag that is released in every case.
 pub(super) const TAG: &str = "v0.1.0";
 
-/// Twenty times and more what a release takes on an idle machine.
+/// At least twenty times as long as a release takes on an idle machine.
 const SLOW: Duration = Duration::from_secs(120);
 
-/// Short, so that what hangs does not hang long, and longer than anything takes on a machine under load.
+/// Short, so that a hang ends soon, but longer than anything takes on a loaded machine.
 const TIMEOUTS: &str =
     "\n[workspace.metadata.release.timeouts]\nbuild = 40\npull = 15\ncosign = 10\nhttp = 4\n";
 
-/// One platform: a second one asks and pushes the same things once more.
+/// One platform: a second one only repeats the same requests and pushes.
 const PLATFORMS: (&str, &str) =
     ("platforms = [\"linux/amd64\", \"linux/arm64\"]", "platforms = [\"linux/amd64\"]");
 
@@ -41,7 +41,7 @@ fn configured(manifest: &str) -> Result<String> {
     Ok(manifest.replace(PLATFORMS.0, PLATFORMS.1) + TIMEOUTS)
 }
 
-/// The programs under test, copied: they may be rebuilt while a long matrix runs.
+/// Copies of the programs under test, which may be rebuilt while a long matrix runs.
 pub(super) struct Programs {
     pub(super) xtask: PathBuf,
     pub(super) testbed: PathBuf,
@@ -60,7 +60,7 @@ pub(super) struct Lane {
 /// The undisturbed release.
 pub(super) struct Baseline {
     pub(super) made: Made,
-    /// Each call and request with the step that it came in, in order.
+    /// Each call and request with its step, in order.
     pub(super) targets: Vec<(String, Target)>,
     /// How long each call took, in microseconds.
     pub(super) micros: BTreeMap<Target, u64>,
@@ -111,7 +111,7 @@ impl Lane {
         Command { project, xtask, arguments, dir, files, shims: Some(&self.shims), is_trusted: true }
     }
 
-    /// Tells the shims what the next run is; returns where they write its calls down.
+    /// Gives the shims the plan for the next run; returns the log of its calls.
     pub(super) fn plan(&self, files: &Path, measures: bool, strike: Option<Strike>) -> Result<PathBuf> {
         let log = files.join("calls");
         let (xtask, names) = (self.xtask.clone(), self.names.clone());
@@ -119,7 +119,7 @@ impl Lane {
         Ok(log)
     }
 
-    /// The name of a request.
+    /// The label of a request.
     pub(super) fn label(&self, method: &str, path: &str) -> String {
         label::of_request(method, path, &self.names)
     }
@@ -129,7 +129,7 @@ impl Lane {
         self.names.clone()
     }
 
-    /// An undisturbed release of `tag` where nothing was before.
+    /// An undisturbed release of `tag` on an empty project.
     pub(super) fn release(&self, tag: &str) -> Result<Made> {
         self.project.reset()?;
         let files = self.files()?;
@@ -140,7 +140,8 @@ impl Lane {
         State::of(&self.project.repository)?.into_made(tag)
     }
 
-    /// Releases undisturbed and measures. The release before it, `warm`, filled builder and engine, as in every case.
+    /// Releases undisturbed and measures. The release `warm` came before it and filled builder and engine, as in
+    /// every case.
     pub(super) fn baseline(&self, warm: &Made) -> Result<Baseline> {
         self.project.reset()?;
         let files = self.files()?;
@@ -175,7 +176,7 @@ impl Lane {
         Ok(Baseline { made, targets, micros, took: run.took })
     }
 
-    /// Requests with the time since 1970 at which they came.
+    /// Requests with the time since 1970 at which they arrived.
     fn requests(&self, log: &Log) -> Result<Vec<(Duration, Target)>> {
         let label = |one: &Exchange| self.label(&one.request.method, &one.request.path);
         let targets = numbered(Kind::Request, log.exchanges.iter().map(label));
@@ -186,7 +187,7 @@ impl Lane {
         timed.collect()
     }
 
-    /// Takes away what the lane left on this machine; what it made on the forge stays, as that of all tests.
+    /// Removes what the lane left on this machine. What it made on the forge stays, as with every test.
     pub(super) fn clean_up(&self) -> Result<()> {
         self.project.remove_containers()?;
         self.project.remove_images()

@@ -1,4 +1,4 @@
-//! What a shim is told, and what it writes down: files in the directory that the shims are in, since `xtask` hands nothing
+//! What a shim is told, and what it records. Both are files in the shims' directory, because `xtask` passes nothing
 //! of its environment on to its tools.
 
 use std::fs;
@@ -14,7 +14,7 @@ use xtask::process::environment::Environment;
 
 use crate::provision::text;
 
-/// What `xtask release` starts.
+/// The programs that `xtask release` starts.
 pub(super) const PROGRAMS: [&str; 6] = ["cargo", "cosign", "curl", "docker", "git", "tar"];
 
 /// The plan of one run.
@@ -22,9 +22,9 @@ pub(super) const PROGRAMS: [&str; 6] = ["cargo", "cosign", "curl", "docker", "gi
 pub(super) struct Plan {
     /// The program whose calls count; nothing else is ever killed.
     pub(super) xtask: PathBuf,
-    /// Names of the project and what they are in labels.
+    /// Names of the project and their replacements in labels.
     pub(super) names: Vec<(String, String)>,
-    /// Where this run's calls are written down.
+    /// Where the calls of this run are recorded.
     pub(super) log: PathBuf,
     /// Whether to measure how long each call takes.
     pub(super) measures: bool,
@@ -44,15 +44,15 @@ pub(super) struct Strike {
 /// What happens to a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Action {
-    /// `xtask` is killed, and the tool is not run.
+    /// `xtask` is killed and the tool is not run.
     KillBefore,
-    /// `xtask` is killed when the tool has run for `micros`; the tool too, unless it is left `alone`.
+    /// `xtask` is killed after the tool has run for `micros`; so is the tool, unless it is left `alone`.
     KillMiddle { micros: u64, alone: bool },
     /// The tool runs to its end, and `xtask` is killed before it sees that.
     KillAfter,
-    /// The tool is not run and exits with 1.
+    /// The tool is not run. The shim exits with 1.
     Fail,
-    /// The tool is not run and does not end.
+    /// The tool is not run. The shim does not end.
     Hang,
 }
 
@@ -66,12 +66,12 @@ pub(super) struct Call {
     pub(super) at: Duration,
     /// Whether something happened to it.
     pub(super) struck: bool,
-    /// When it was measured and has ended.
+    /// How long it took, if it was measured and has ended.
     pub(super) took: Option<Duration>,
 }
 
 impl Plan {
-    /// Makes the shims in `dir`: `testbed` is this program, `environment` has the real ones on its PATH.
+    /// Makes the shims in `dir`. `testbed` is this program; `environment` has the real tools on its PATH.
     pub(super) fn install(dir: &Path, testbed: &Path, environment: &Environment) -> Result<()> {
         let path = environment.get("PATH")?.context("reading `PATH`: it is not set")?;
         for program in PROGRAMS {
@@ -79,7 +79,7 @@ impl Plan {
             let real = real.with_context(|| format!("`{program}` is not on the PATH"))?;
             let words = [text(testbed)?, "shim", text(dir)?, program, text(&real)?];
             let words: Vec<_> = words.iter().map(|word| quoted(word)).collect();
-            // The tools' own children do not come here.
+            // What the tools start themselves does not go through a shim.
             let script = format!("#!/bin/sh\nPATH={} exec {} \"$@\"\n", quoted(path), words.join(" "));
             let shim = dir.join(program);
             fs::write(&shim, script).with_context(|| format!("writing `{}`", shim.display()))?;
@@ -89,7 +89,7 @@ impl Plan {
         Ok(())
     }
 
-    /// Puts the plan into `dir`, for the next run.
+    /// Writes the plan for the next run into `dir`.
     pub(super) fn write(&self, dir: &Path) -> Result<()> {
         let json = serde_json::to_vec(self).context("rendering the plan of the shims")?;
         fs::write(dir.join("plan.json"), json).context("writing the plan of the shims")?;
@@ -102,7 +102,7 @@ impl Plan {
         serde_json::from_slice(&json).context("reading the plan of the shims")
     }
 
-    /// Writes a call down. Several may be under way: a lock makes their numbers and occurrences their own.
+    /// Records a call. Calls may overlap, so a lock gives each its own number and occurrence.
     pub(super) fn record(&self, label: &str, at: Duration) -> Result<(Call, Option<Action>)> {
         let _lock = self.lock()?;
         let calls = read_calls(&self.log)?;
@@ -114,7 +114,7 @@ impl Plan {
         Ok((call, strike.map(|strike| strike.action)))
     }
 
-    /// Writes down how long a call took.
+    /// Records how long a call took.
     pub(super) fn record_end(&self, call: Call, took: Duration) -> Result<()> {
         let _lock = self.lock()?;
         self.append(&Call { took: Some(took), ..call })

@@ -27,13 +27,13 @@ const TAGS: [&str; 3] = ["v0.1.0", "v0.1.1", "v0.2.0"];
 /// How often, and whether to keep it.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// So many of each kind
+    /// Number of races of each kind
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..))]
     count: u16,
-    /// Repeat the points in time of an earlier run
+    /// Repeat the timing of an earlier run
     #[arg(long)]
     seed: Option<u64>,
-    /// Put the result into docs/reliability.md
+    /// Write the result into docs/reliability.md
     #[arg(long)]
     write: bool,
 }
@@ -49,18 +49,18 @@ pub enum Pair {
     Backport,
 }
 
-/// What a race came to.
+/// The result of a race.
 #[derive(Clone, Debug)]
 pub struct Race {
     /// Which two.
     pub pair: Pair,
-    /// How long after the first the second was started.
+    /// How long after the first release the second one started.
     pub offset: Duration,
     /// How both ended.
     pub codes: [i32; 2],
-    /// How long it took with all checks.
+    /// How long it took, all checks included.
     pub seconds: f64,
-    /// What was not as it must be.
+    /// What was wrong.
     pub violations: Vec<String>,
 }
 
@@ -78,7 +78,7 @@ impl Pair {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Same, Self::Neighbours, Self::Backport];
 
-    /// In the order in which they are started; the second is the higher one, or by some seeds the lower one.
+    /// The tags in the order in which they start. The second is the higher one or, with some seeds, the lower one.
     fn tags(self, swapped: bool) -> [usize; 2] {
         match (self, swapped) {
             (Self::Same, _) => [0, 0],
@@ -122,7 +122,7 @@ impl Races {
     /// One race; `seed` and `number` decide when the second release starts, and which is the second.
     ///
     /// # Errors
-    /// When it could not be held.
+    /// When the race could not be held.
     pub fn hold(&self, pair: Pair, number: usize, seed: u64) -> Result<Race> {
         self.lane.project.on_one_engine(|| self.hold_on_engine(pair, number, seed))
     }
@@ -153,10 +153,10 @@ impl Races {
         Ok(Race { pair, offset, codes, seconds: began.elapsed().as_secs_f64(), violations })
     }
 
-    /// Releases both at once; either may fail, but neither by a wrong command line or without a reason.
+    /// Releases both at once. Either may fail, but not because of a wrong command line, and not without a reason.
     fn both(&self, tags: [usize; 2], offset: Duration) -> Result<([Finished; 2], Vec<String>)> {
         let [one, two] = [self.lane.files()?, self.lane.files()?];
-        // Both take their calls from the shims of the lane, which disturb nothing.
+        // Both use the lane's shims, which disturb nothing.
         self.lane.plan(&one, false, None)?;
         let arguments = tags.map(|tag| ["release", TAGS[tag]]);
         let mut second = self.lane.command(&arguments[1], &two);
@@ -180,7 +180,7 @@ impl Races {
         Ok((runs, violations))
     }
 
-    /// The undisturbed release of one of both.
+    /// The undisturbed release of one of the two.
     fn once_more(&self, made: &Made) -> Result<Vec<String>> {
         let files = self.lane.files()?;
         self.lane.plan(&files, false, None)?;
@@ -193,7 +193,7 @@ impl Races {
         Ok(violations)
     }
 
-    /// Takes away what the races left in the engine.
+    /// Removes what the races left in the engine.
     ///
     /// # Errors
     /// When docker fails.
@@ -202,7 +202,7 @@ impl Races {
     }
 }
 
-/// Holds the races and prints what they came to; a violation is an error.
+/// Holds the races and prints the results; a violation is an error.
 #[expect(clippy::print_stdout, reason = "this is the command's data")]
 pub(crate) fn run(environment: &Environment, options: &Options) -> Result<()> {
     let environment = &of_testbed(environment)?;

@@ -1,5 +1,5 @@
-//! The results of a matrix: one JSON line a case in a file, so that an interrupted one can be continued, and what they
-//! come to.
+//! The results of a matrix: a file with one JSON line per case, so that an interrupted matrix can be continued, and
+//! the table made of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
@@ -12,7 +12,7 @@ use super::case::{Case, Injury, Kind};
 use super::trial::Outcome;
 use crate::bench::figures::Spread;
 
-/// What is done, and where it is written down.
+/// What is done, and the file that records it.
 #[derive(Default)]
 pub(super) struct Results {
     pub(super) outcomes: Vec<Outcome>,
@@ -26,11 +26,11 @@ struct Header {
 }
 
 impl Results {
-    /// Opens `path` to go on with what is in it, or makes it; returns the seed that it was begun with, else `seed`.
+    /// Opens `path` to continue it, or creates it. Returns the seed that it was started with, else `seed`.
     pub(super) fn open(path: &Path, seed: u64) -> Result<(Self, u64)> {
         let doing = || format!("reading the results in `{}`", path.display());
         let text = if path.exists() { fs::read_to_string(path).with_context(doing)? } else { String::new() };
-        // A line without its end was being written when everything stopped.
+        // An incomplete line was being written when everything stopped.
         let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
         let mut lines = whole.lines();
         let header =
@@ -52,7 +52,7 @@ impl Results {
         Ok((results, seed))
     }
 
-    /// Names of the cases that are done; the others are forgotten.
+    /// The names of the cases that are done; forgets the others.
     pub(super) fn done(&mut self) -> BTreeSet<String> {
         self.outcomes.retain(Outcome::was_tried);
         self.outcomes.iter().map(|outcome| outcome.case.clone()).collect()
@@ -72,7 +72,7 @@ impl Results {
     }
 }
 
-/// How many cases, violations and targets that did not come there are, by kind and fault, as a Markdown table.
+/// The number of cases, violations and missed targets, by kind and fault, as a Markdown table.
 pub(super) fn table(outcomes: &[Outcome]) -> Result<String> {
     let mut groups = BTreeMap::<(Kind, Injury), Vec<&Outcome>>::new();
     for outcome in outcomes {

@@ -1,4 +1,4 @@
-//! What is run in a lane: `xtask` in its clone, with or without the shims and the secrets.
+//! The programs that run in a lane: `xtask` in its clone, with or without the shims and the secrets.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,15 +10,15 @@ use crate::project::Project;
 use crate::provision::text;
 use crate::run::{Finished, Output, Running};
 
-/// What is run.
+/// A command to run.
 pub(super) struct Command<'a> {
     pub(super) project: &'a Project,
     pub(super) xtask: &'a Path,
-    /// Of `xtask`.
+    /// The arguments of `xtask`.
     pub(super) arguments: &'a [&'a str],
     /// The clone.
     pub(super) dir: &'a Path,
-    /// Where its files go: `tmp/`, which becomes its `TMPDIR`, and what it says.
+    /// The directory for its files: `tmp/`, which becomes its `TMPDIR`, and its output.
     pub(super) files: &'a Path,
     /// The shims, if its calls count.
     pub(super) shims: Option<&'a Path>,

@@ -1,4 +1,4 @@
-//! The program between `xtask` and each of its tools (`testbed shim`). It counts the call, does to it what the plan says,
+//! The program between `xtask` and each of its tools (`testbed shim`). It counts the call, does what the plan says,
 //! and otherwise becomes the tool.
 
 use std::io::{Read as _, Write as _};
@@ -17,7 +17,7 @@ use xshell::{Shell, cmd};
 use super::label;
 use super::plan::{Action, Plan};
 
-/// More than any call that hangs is waited for.
+/// Longer than anyone waits for a call that hangs.
 const LONGEST_HANG: Duration = Duration::from_secs(600);
 
 /// A call, as the shim's script hands it on.
@@ -25,22 +25,22 @@ const LONGEST_HANG: Duration = Duration::from_secs(600);
 pub(crate) struct Options {
     /// The directory of the shims
     dir: PathBuf,
-    /// Its name
+    /// The name of the tool
     program: String,
-    /// Where it is
+    /// The real tool
     real: PathBuf,
-    /// What it is called with
+    /// The arguments of the call
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     arguments: Vec<String>,
 }
 
-/// Does what the plan says with the call.
+/// Does to the call what the plan says.
 pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     let plan = Plan::read(&options.dir)?;
     let parent = getppid();
     let mut input = None;
     let label = if options.program == "curl" && options.arguments == ["-q", "--config", "-"] {
-        // The request is on standard input, with its credential: read, named, and handed on.
+        // The request is on standard input, with its credential. It is read, labelled and passed on.
         let mut config = Vec::new();
         std::io::stdin().read_to_end(&mut config).context("reading the configuration for curl")?;
         let label = label::of_curl(&String::from_utf8_lossy(&config), &plan.names);
@@ -101,7 +101,7 @@ impl Tool<'_> {
                 }
                 self.kill_xtask()?;
                 if !alone {
-                    // The group is this process's and the tool's.
+                    // The group consists of this process and the tool.
                     killpg(getpgrp(), Signal::SIGKILL).context("ending the tool's group")?;
                 }
                 Ok(code(child.wait().context("waiting for the tool")?))
@@ -109,10 +109,10 @@ impl Tool<'_> {
         }
     }
 
-    /// Kills `xtask`, and nothing that has its process id by now.
+    /// Kills `xtask`, but not another process that has its process id by now.
     fn kill_xtask(&self) -> Result<()> {
         let program = std::fs::read_link(format!("/proc/{}/exe", self.parent));
-        // It may have been ended by somebody else meanwhile.
+        // Someone else may have ended it meanwhile.
         let Ok(program) = program else { return Ok(()) };
         let expected = &self.plan.xtask;
         ensure!(&program == expected, "`{}` is not `{}`", program.display(), expected.display());
@@ -122,7 +122,7 @@ impl Tool<'_> {
         }
     }
 
-    /// With this process's own streams: what stands between must not be seen.
+    /// Uses this process's own streams: nobody may notice the process in between.
     fn command(&self) -> Result<Command> {
         let shell = Shell::new().context("finding the current directory")?;
         let (real, arguments) = (&self.options.real, &self.options.arguments);
@@ -136,7 +136,7 @@ impl Tool<'_> {
         }
         let mut child = command.spawn().with_context(|| starting(&self.options.real))?;
         if let (Some(input), Some(mut pipe)) = (&self.input, child.stdin.take()) {
-            // A tool that ends before it has read everything says so by its exit.
+            // A tool that ends before it has read everything reports that with its exit code.
             pipe.write_all(input).or_else(|error| match error.kind() {
                 std::io::ErrorKind::BrokenPipe => Ok(()),
                 _ => Err(error),
@@ -162,7 +162,7 @@ fn starting(program: &Path) -> String {
     format!("starting `{}`", program.display())
 }
 
-/// A signal is 1: no caller here tells the two apart.
+/// A signal becomes 1: no caller here tells the two apart.
 fn code(status: std::process::ExitStatus) -> ExitCode {
     let code = status.code().and_then(|code| u8::try_from(code).ok());
     code.map_or(ExitCode::FAILURE, ExitCode::from)

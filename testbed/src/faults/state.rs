@@ -1,4 +1,4 @@
-//! What a release leaves for others to see, and how it must stand after a disturbed one.
+//! What a release leaves for others to see, and how it must look after a disturbed release.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,8 @@ use crate::watcher::{BUNDLE_TYPES, PREDICATE_TYPES, bundled, predicate_types, st
 pub(super) struct State {
     /// Tags of the image with their digests.
     pub(super) tags: BTreeMap<String, String>,
-    /// Of each tag of cosign's, the predicate types of its layers, empty for a signature; or those of the bundles.
+    /// For each of cosign's tags, the predicate types of its layers (empty for a signature), or those of the
+    /// bundles.
     layers: BTreeMap<String, Vec<String>>,
     pages: Vec<Release>,
     /// The tag of the page that the forge shows as its latest.
@@ -25,7 +26,7 @@ pub(super) struct Made {
     pub(super) tag: String,
     pub(super) digest: String,
     page: Release,
-    /// cosign's tags: of every signature, and of the attestations.
+    /// cosign's tags: those of every signature, and those of the attestations.
     pub(super) signatures: BTreeSet<String>,
 }
 
@@ -46,7 +47,7 @@ impl State {
         Ok(Self { tags, layers, pages: repository.releases()?, latest_page })
     }
 
-    /// What the undisturbed release of `tag` left where nothing was before.
+    /// What the undisturbed release of `tag` left on an empty project.
     pub(super) fn into_made(self, tag: &str) -> Result<Made> {
         let digest = self.tags.get(tag).with_context(|| format!("`{tag}` is not in the registry"))?.clone();
         let mut pages = self.pages.into_iter().filter(|page| page.tag_name == tag);
@@ -55,7 +56,7 @@ impl State {
         Ok(Made { tag: tag.to_owned(), digest, page, signatures })
     }
 
-    /// What is not as it must be when the releases `made`, and no others, are there and `latest` is the release `latest`.
+    /// What is wrong if exactly the releases `made` should be there, with `latest` as the latest one.
     pub(super) fn faults(&self, made: &[&Made], latest: &Made) -> Vec<String> {
         let mut faults = Vec::new();
         let expected: BTreeSet<&str> = made
@@ -113,14 +114,14 @@ impl State {
     }
 }
 
-/// The names of a page's files, each as often as it is there. What is in them is for `xtask verify` to say.
+/// The names of a page's files, each as often as it occurs. Their content is for `xtask verify` to check.
 fn files(page: &Release) -> Vec<&str> {
     let mut names: Vec<_> = page.assets.iter().map(|asset| asset.name.as_str()).collect();
     names.sort_unstable();
     names
 }
 
-/// The address and the forge's own number may be others.
+/// The address and the forge's own number may differ.
 fn is_same(one: &Release, other: &Release) -> bool {
     (&one.name, &one.body, one.draft, one.prerelease, &one.target_commitish)
         == (&other.name, &other.body, other.draft, other.prerelease, &other.target_commitish)

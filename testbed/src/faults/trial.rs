@@ -1,4 +1,4 @@
-//! One case tried: a release that is disturbed, the same command again, and the question whether all is as if nothing had
+//! One case tried: a disturbed release, the same command again, and a check that everything is as if nothing had
 //! happened.
 
 use std::fs;
@@ -22,31 +22,32 @@ use crate::proxy::Fault;
 use crate::run::Finished;
 use crate::watcher::Report;
 
-/// How long what an ended run started may take to end: docker's plugins are asked, and waited for, by nobody.
+/// How long processes of an ended run may take to end. Nobody tells docker's plugins to end, and nobody waits for
+/// them.
 const GONE: Duration = Duration::from_secs(1);
 
-/// How the violation begins of a case about which nothing can be said.
+/// The beginning of the violation for a case without a result.
 const NOT_TRIED: &str = "it could not be tried";
 
-/// What a case came to.
+/// The result of a case.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Outcome {
     /// The case's name.
     pub case: String,
-    /// The case that was tried in its place, as its own call or request did not come.
+    /// The case that was tried in its place, because its own call or request did not come.
     pub instead: Option<String>,
-    /// Whether the call or request came, so that anything happened to it.
+    /// Whether the call or request came and was disturbed.
     pub met: bool,
     /// How the disturbed run ended: the exit code, negative for a signal.
     pub first: i32,
     /// How long both runs and all checks took.
     pub seconds: f64,
-    /// What was not as it must be.
+    /// What was wrong.
     pub violations: Vec<String>,
     /// How closely it was watched.
     #[serde(default)]
     pub looks: Looks,
-    /// The commit whose `xtask` it was, where the matrix was told.
+    /// The commit of the `xtask` under test, if the matrix was told.
     #[serde(default)]
     pub commit: String,
 }
@@ -54,21 +55,21 @@ pub struct Outcome {
 /// Anonymous polling of what is public, while something could change.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Looks {
-    /// How many.
+    /// The number of polls.
     pub count: usize,
-    /// Within how many seconds.
+    /// The seconds that they span.
     pub seconds: f64,
-    /// The longest time from one to the next, in seconds.
+    /// The longest time between two polls, in seconds.
     pub longest: f64,
 }
 
 impl Outcome {
-    /// Whether something can be said about the case.
+    /// Whether the case has a result.
     pub(super) fn was_tried(&self) -> bool {
         !self.violations.iter().any(|text| text.starts_with(NOT_TRIED))
     }
 
-    /// Of a case about which nothing can be said.
+    /// The outcome of a case without a result.
     pub(super) fn not_tried(case: &Case, error: &anyhow::Error) -> Self {
         let violations = vec![format!("{NOT_TRIED}: {error:#}")];
         Self {
@@ -91,7 +92,7 @@ impl Looks {
     }
 }
 
-/// Tries `case`; where its target does not come, another one of the same kind.
+/// Tries `case`. If its target does not come, tries another one of the same kind.
 pub(super) fn run(lane: &Lane, baseline: &Baseline, case: &Case, seed: u64) -> Result<Outcome> {
     let first = try_once(lane, baseline, case, seed)?;
     if first.met {
@@ -119,7 +120,8 @@ fn try_on_engine(lane: &Lane, baseline: &Baseline, case: &Case, seed: u64) -> Re
     let one = lane.files()?;
     let (first, met) = disturbed(lane, case, action, &one)?;
     let mut violations = judge_first(lane, case, &first, met)?;
-    // The tool that was left alone goes on beside the second run; everything else ends, as when the machine goes down.
+    // A tool that was left alone goes on beside the second run. Everything else ends, as when the machine goes
+    // down.
     let goes_on = matches!(action, Some(Action::KillMiddle { alone: true, .. }));
     if !goes_on {
         end(lane, &one)?;
@@ -148,7 +150,7 @@ fn try_on_engine(lane: &Lane, baseline: &Baseline, case: &Case, seed: u64) -> Re
     Ok(Outcome { case, instead: None, met, first, seconds, violations, looks, commit: String::new() })
 }
 
-/// The first run, and whether what was to be disturbed came.
+/// The first run, and whether the target of the fault came.
 fn disturbed(lane: &Lane, case: &Case, action: Option<Action>, files: &Path) -> Result<(Finished, bool)> {
     let (label, occurrence) = (case.target.label.clone(), case.target.occurrence);
     let met = Arc::new(AtomicBool::new(false));
@@ -178,7 +180,7 @@ fn disturbed(lane: &Lane, case: &Case, action: Option<Action>, files: &Path) -> 
     Ok((run?, met.load(Ordering::SeqCst) || struck))
 }
 
-/// How a disturbed release may end: killed, done, failed, or refused with nothing public.
+/// Checks how a disturbed release ended. It may be killed, succeed, fail, or refuse with nothing public.
 fn judge_first(lane: &Lane, case: &Case, run: &Finished, met: bool) -> Result<Vec<String>> {
     let is_killed = case.target.kind == Kind::Call && case.injury.kills() && met;
     let mut violations = Vec::new();
@@ -200,7 +202,7 @@ fn judge_first(lane: &Lane, case: &Case, run: &Finished, met: bool) -> Result<Ve
     Ok(violations)
 }
 
-/// What is untrue in the closing sentence of a release that failed, where the version tag is `public` or is not.
+/// What is untrue in the closing sentence of a failed release, given whether the version tag is `public`.
 fn untrue(stderr: &str, public: bool) -> Option<String> {
     let closing = stderr.lines().rfind(|line| line.ends_with("run the same command again"))?;
     let says_none = closing.contains("this run pushed no version tag");
@@ -210,7 +212,7 @@ fn untrue(stderr: &str, public: bool) -> Option<String> {
     wrong.then(|| format!("the version tag is {}public, and `{closing}`", if public { "" } else { "not " }))
 }
 
-/// Ends what the run with these files left.
+/// Ends what the run with these files left running.
 fn end(lane: &Lane, files: &Path) -> Result<()> {
     lane.project.end_processes(&files.join("tmp"))?;
     lane.project.remove_containers()
@@ -230,7 +232,7 @@ pub(super) fn left_of(files: &Path) -> Result<Vec<String>> {
     Ok(left)
 }
 
-/// What an anonymous `xtask verify` says, when it does not exit with 0.
+/// The output of an anonymous `xtask verify`, if it does not exit with 0.
 pub(super) fn verify(lane: &Lane, tag: &str) -> Result<Option<String>> {
     let files = lane.files()?;
     let arguments = ["verify", tag];

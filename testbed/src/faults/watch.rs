@@ -1,5 +1,5 @@
-//! What others could see of releases while they ran: by anonymous polling, and by the order in which the proxy saw what was
-//! asked of the forge, which leaves no time between two looks.
+//! What others could see of releases while they ran. Anonymous polling shows it, and so does the order in which the
+//! proxy saw the requests, which has no gaps between two looks.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
@@ -11,8 +11,8 @@ use crate::project::Project;
 use crate::proxy::Exchange;
 use crate::watcher::{Report, Watcher};
 
-/// How long the forge may go on with a change that was asked for: its answer says that it is done, and one that was cut off
-/// says nothing.
+/// How long the forge may still work on a change after the request. An answer says that the change is done; a
+/// request that was cut off has no answer.
 const SETTLES: Duration = Duration::from_millis(200);
 
 /// A watch over one project.
@@ -22,7 +22,7 @@ pub(super) struct Watch<'a> {
 }
 
 impl<'a> Watch<'a> {
-    /// From now on.
+    /// Watches from now on.
     pub(super) fn start(project: &'a Project) -> Result<Self> {
         drop(project.proxy.take());
         let (name, may_change) = (project.repository.full_name(), project.proxy.writes_lately(SETTLES));
@@ -30,7 +30,7 @@ impl<'a> Watch<'a> {
         Ok(Self { project, watcher })
     }
 
-    /// Until now: how closely it was looked, and what must not be, when nothing but `made` was released.
+    /// Watches until now. Returns how closely it looked, and what was wrong if nothing but `made` was released.
     pub(super) fn stop(self, made: &[&Made]) -> Result<(Report, Vec<String>)> {
         let report = self.watcher.stop()?;
         let exchanges = self.project.proxy.take().exchanges;
@@ -46,13 +46,13 @@ impl<'a> Watch<'a> {
 /// What proves the image of a version tag.
 struct Proof<'a> {
     tag: &'a str,
-    /// Tags of cosign's: every signature, and the attestations.
+    /// cosign's tags: those of every signature, and those of the attestations.
     stored: &'a BTreeSet<String>,
 }
 
-/// Whatever was asked for before the forge had said that it holds what must come first: before a version tag the signatures
-/// and attestations of its image, before `latest` and a page all that and the version tag. What is asked for counts, also
-/// where a fault kept it from the forge.
+/// Requests that came too early: before the forge had said that it holds what must come first. Before a version tag
+/// come the signatures and attestations of its image. Before `latest` and a page come all of these and the version
+/// tag. A request counts even if a fault kept it from the forge.
 fn too_early(exchanges: &[Exchange], name: &str, proofs: &[Proof<'_>]) -> Vec<String> {
     let manifest = |tag: &str| format!("/v2/{name}/manifests/{tag}");
     let is_there = |tag: &str, at: SystemTime| {
@@ -77,7 +77,7 @@ fn too_early(exchanges: &[Exchange], name: &str, proofs: &[Proof<'_>]) -> Vec<St
     violations
 }
 
-/// Whether the forge had said, before `at`, that it has what was put or asked for.
+/// Whether the forge had said, before `at`, that it has what the request put or asked for.
 fn holds(exchange: &Exchange, at: SystemTime) -> bool {
     let is_said = exchange.answered.is_some_and(|(then, status)| then <= at && (200..300).contains(&status));
     is_said && ["GET", "HEAD", "PUT"].contains(&&*exchange.request.method)

@@ -1,28 +1,28 @@
-//! What forges answer, read by shape. Gitea's shapes were recorded from 1.26.0; Forgejo's runs are read by its published
-//! API description, and have not been recorded.
+//! The forges' answers, told apart by shape. Gitea's shapes were recorded from 1.26.0. Forgejo's runs follow its
+//! published API description and have not been recorded.
 
 use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
 
-/// How far a run, or a status of a commit, is.
+/// The state of a run, or of a commit's status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    /// Not begun: queued behind another, or no runner has taken it.
+    /// Not started: queued behind another, or not yet taken by a runner.
     Waiting,
-    /// Begun and not ended.
+    /// Started and not ended.
     Running,
     /// Green.
     Success,
     /// Red.
     Failure,
-    /// Ended by somebody, or by a newer run of its concurrency group.
+    /// Ended by a person, or by a newer run of its concurrency group.
     Cancelled,
-    /// Left out by a condition.
+    /// Skipped by a condition.
     Skipped,
 }
 
 impl State {
-    /// Whether nothing will change it any more, a re-run apart.
+    /// Whether it can no longer change, except by a re-run.
     #[must_use]
     pub fn is_final(self) -> bool {
         !matches!(self, Self::Waiting | Self::Running)
@@ -46,15 +46,15 @@ impl State {
 pub struct Run {
     /// Unique on the forge: the run's `RUN_ID`.
     pub id: u64,
-    /// Counted in the repository: the run's `RUN_NUMBER`.
+    /// Its count in the repository: the run's `RUN_NUMBER`.
     pub number: u64,
-    /// The tag or branch that it is for, short: `v0.1.0`.
+    /// The tag or branch of the run, in short form: `v0.1.0`.
     pub reference: String,
     /// The workflow's file name.
     pub workflow: String,
-    /// How far it is.
+    /// Its state.
     pub state: State,
-    /// When it began and ended, RFC 3339 with whole seconds, as the forge says; before 1971 or empty for "not yet".
+    /// Start and end in RFC 3339 with whole seconds, as the forge says. Empty or before 1971 means "not yet".
     pub times: (String, String),
 }
 
@@ -70,7 +70,7 @@ struct RunAnswer {
     #[serde(alias = "index_in_repo")]
     run_number: u64,
     status: String,
-    /// Gitea: how a run ended whose status is `completed`.
+    /// Gitea: the result of a run whose status is `completed`.
     conclusion: Option<String>,
     /// Gitea: `release.yml@refs/tags/v0.1.0`.
     path: Option<String>,
@@ -143,15 +143,15 @@ impl Jobs {
     }
 }
 
-/// What was said of a commit.
+/// A status of a commit.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 pub struct Status {
-    /// Who says it: `release / release (push)`.
+    /// Its source: `release / release (push)`.
     pub context: String,
-    /// What: `pending`, `success`, `failure`, `error`.
+    /// Its value: `pending`, `success`, `failure`, `error`.
     #[serde(rename = "status")]
     pub state: String,
-    /// Where to read more: on Gitea by the run's id, on Forgejo by its number.
+    /// Its link. Gitea's has the run's id, Forgejo's has the run's number.
     pub target_url: String,
 }
 
@@ -160,19 +160,19 @@ pub struct Status {
 pub struct Release {
     /// The forge's own number for it.
     pub id: u64,
-    /// The tag that it is about.
+    /// Its tag.
     pub tag_name: String,
-    /// What it was made for: a commit, a branch, or nothing.
+    /// The commit or branch that it was made for, or nothing.
     pub target_commitish: String,
     /// Its title.
     pub name: String,
-    /// Markdown.
+    /// Its text, in Markdown.
     pub body: String,
-    /// Not visible to the public.
+    /// Whether it is hidden from the public.
     pub draft: bool,
-    /// Marked as a pre-release.
+    /// Whether it is marked as a pre-release.
     pub prerelease: bool,
-    /// Where a person reads it.
+    /// The address of the page.
     pub html_url: String,
     /// Its files.
     #[serde(default)]

@@ -1,4 +1,4 @@
-//! Files of releases, as a person attaches and removes them in a browser.
+//! The files of releases, as a person attaches and removes them in a browser.
 
 use anyhow::{Context as _, Result, ensure};
 use xtask::http::{Authorization, Request};
@@ -6,7 +6,7 @@ use xtask::http::{Authorization, Request};
 use super::Repository;
 
 impl Repository {
-    /// Adds a file to the page of `tag`, also where there is one of that name.
+    /// Adds a file to the page of `tag`, even if there is one with that name.
     ///
     /// # Errors
     /// When the forge refuses, or there is no page.
@@ -19,7 +19,7 @@ impl Repository {
         Ok(())
     }
 
-    /// What the file of that name on the page of `tag` gives.
+    /// The content of the file `name` on the page of `tag`.
     ///
     /// # Errors
     /// When the forge refuses, or there is none.

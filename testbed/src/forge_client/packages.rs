@@ -1,4 +1,4 @@
-//! The versions of an image as the forge's package list has them: tags, and manifests that have no tag of their own.
+//! The versions of an image in the forge's package list: tags, and manifests without a tag.
 
 use anyhow::Result;
 use serde::Deserialize;
@@ -13,7 +13,7 @@ struct Package {
 }
 
 impl Repository {
-    /// Tags, and `sha256:…` of manifests without a tag.
+    /// Tags, and `sha256:…` for manifests without a tag.
     ///
     /// # Errors
     /// When the forge refuses.
@@ -27,7 +27,7 @@ impl Repository {
             .collect())
     }
 
-    /// Deletes one of them, as the forge's clean-up does; one that is gone by now is what was wanted.
+    /// Deletes a version, as the forge's clean-up does. It is no error if the version is already gone.
     ///
     /// # Errors
     /// When the forge refuses.

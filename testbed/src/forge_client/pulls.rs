@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::Repository;
 
-/// The forge looks at a new one in the background, and merges it only after that.
+/// The forge checks a new pull request in the background and merges it only after that.
 const PATIENCE: Duration = Duration::from_secs(30);
 const INTERVAL: Duration = Duration::from_millis(100);
 

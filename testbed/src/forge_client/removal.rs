@@ -1,4 +1,4 @@
-//! What a release left on the forge, taken away again, so that the same tag can be released once more.
+//! Removes what a release left on the forge, so that the same tag can be released once more.
 
 use anyhow::Result;
 use serde::Deserialize;

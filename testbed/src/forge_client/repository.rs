@@ -12,15 +12,15 @@ use xtask::process::secret::Secret;
 
 use super::{Client, Release, State, Status};
 
-/// A push of a whole project, on a machine that builds images beside it.
+/// Enough to push a whole project while the machine also builds images.
 const PUSH: Duration = Duration::from_secs(5 * 60);
 
-/// Hands the token to git, which asks for it by the protocol of gitcredentials(7). The token is in git's environment:
-/// nothing is on an argv or in a file.
+/// Gives git the token by the protocol of gitcredentials(7). The token is in git's environment, and never on an
+/// argv or in a file.
 const CREDENTIAL_HELPER: &str =
     r#"!f() { test "$1" = get && printf 'username=x\npassword=%s\n' "$FORGE_TOKEN"; }; f"#;
 
-/// A repository and its owner's rights.
+/// A repository, with its owner's rights.
 pub struct Repository {
     pub(super) client: Client,
     pub(super) owner: String,
@@ -39,7 +39,7 @@ impl Repository {
         format!("{}/{}", self.owner, self.name)
     }
 
-    /// Where people see it, and where git clones it from.
+    /// Its page, which is also the address that git clones.
     #[must_use]
     pub fn url(&self) -> String {
         format!("{}/{}", self.client.url(), self.full_name())
@@ -51,12 +51,12 @@ impl Repository {
         &self.image
     }
 
-    /// The API's path of something in this repository.
+    /// The API path of something in this repository.
     pub(super) fn path(&self, rest: &str) -> String {
         format!("/repos/{}/{rest}", self.full_name())
     }
 
-    /// Switches the Actions unit: while it is off, a push starts no workflow.
+    /// Switches the Actions unit on or off. While it is off, a push starts no workflow.
     ///
     /// # Errors
     /// When the forge refuses.
@@ -65,8 +65,8 @@ impl Repository {
         self.client.expect(&[200], "PATCH", &path, Some(&json!({ "has_actions": on }))).map(|_| ())
     }
 
-    /// Whether the forge has taken notice of the push of `commit`. It does so a moment after git has ended, and only then
-    /// decides whether a workflow starts: before that, the unit must not be switched.
+    /// Whether the forge has noticed the push of `commit`. It does so a moment after git has ended, and only then
+    /// decides whether a workflow starts. The unit must not be switched before that.
     ///
     /// # Errors
     /// When the forge refuses.
@@ -84,7 +84,7 @@ impl Repository {
         self.client.expect(&[201, 204], "PUT", &path, Some(&json!({ "data": value.expose() }))).map(|_| ())
     }
 
-    /// Stores a new variable for workflows.
+    /// Creates a variable for workflows.
     ///
     /// # Errors
     /// When the forge refuses.
@@ -93,10 +93,10 @@ impl Repository {
         self.client.expect(&[201, 204], "POST", &path, Some(&json!({ "value": value }))).map(|_| ())
     }
 
-    /// Says of a commit on the forge what a CI system would say.
+    /// Sets a status of a commit on the forge, as a CI system does.
     ///
     /// # Errors
-    /// When the forge refuses, or `state` is none that a status can have.
+    /// When the forge refuses, or a status cannot have `state`.
     pub fn set_status(&self, commit: &str, context: &str, state: State) -> Result<()> {
         let state = match state {
             State::Success => "success",
@@ -108,8 +108,8 @@ impl Repository {
         self.client.expect(&[201], "POST", &self.path(&format!("statuses/{commit}")), Some(&body)).map(|_| ())
     }
 
-    /// All that has been said of a commit, in no order to rely on within a second. The forge itself says something of
-    /// every run as soon as it exists.
+    /// All statuses of a commit. Within a second their order is not reliable. The forge itself sets a status for
+    /// every run as soon as the run exists.
     ///
     /// # Errors
     /// When the forge refuses.
@@ -121,7 +121,7 @@ impl Repository {
     /// `git push` of `refspecs` from the repository in `dir`; options such as `--tags` count as refspecs.
     ///
     /// # Errors
-    /// When git fails; the error has its words.
+    /// When git fails; the error has its message.
     pub fn push(&self, dir: &Path, refspecs: &[&str]) -> Result<()> {
         let (shell, url) = (self.client.runner.shell()?, self.url());
         let call = self.client.runner.call(cmd!(shell, "git -C {dir} push --quiet {url} {refspecs...}"));
@@ -135,7 +135,7 @@ impl Repository {
         pushed.with_context(|| format!("pushing to the test repository `{url}`"))
     }
 
-    /// Publishes a release, as a person would on the forge's page; `release` is the API's own form.
+    /// Publishes a release, as a person does on the forge's page. `release` is in the API's own form.
     ///
     /// # Errors
     /// When the forge refuses.
@@ -151,7 +151,7 @@ impl Repository {
         self.client.expect(&[200], "GET", &self.path("releases?limit=50"), None)?.json()
     }
 
-    /// The release of `tag`, a draft included.
+    /// The release of `tag`, even if it is a draft.
     ///
     /// # Errors
     /// When the forge refuses.

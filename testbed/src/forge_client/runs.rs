@@ -11,17 +11,18 @@ use xtask::process::secret::redact;
 use super::answers::{Jobs, Runs};
 use super::{Repository, Run};
 
-/// How often a waiter asks. Each question is a process, on a machine that is busy with the run.
+/// The polling interval. Each poll is a process, on a machine that is busy with the run.
 const INTERVAL: Duration = Duration::from_millis(250);
 
 /// How many lines of a log an error shows.
 const TAIL: usize = 40;
 
-/// More attempts or jobs than this, no test makes.
+/// No test makes more attempts or jobs than this.
 const MOST: usize = 20;
 
 impl Repository {
-    /// All runs, newest first: waiting, queued and cancelled ones as well, which the forges' `actions/tasks` leaves out.
+    /// All runs, newest first, including waiting, queued and cancelled ones, which the forges' `actions/tasks`
+    /// leaves out.
     ///
     /// # Errors
     /// When the forge refuses.
@@ -31,11 +32,11 @@ impl Repository {
         answer.runs().context("reading the list of runs")
     }
 
-    /// Waits until the newest run of `workflow` (a file name) for `reference` (a tag or branch) has ended, however it
-    /// ended.
+    /// Waits until the newest run of `workflow` (a file name) for `reference` (a tag or branch) has ended, with any
+    /// result.
     ///
     /// # Errors
-    /// When it has not after `limit`; the error has the end of its log.
+    /// When it has not ended after `limit`; the error has the end of its log.
     pub fn wait_for_run(&self, reference: &str, workflow: &str, limit: Duration) -> Result<Run> {
         let deadline = Instant::now() + limit;
         loop {
@@ -69,10 +70,10 @@ impl Repository {
         )
     }
 
-    /// The logs of a run's jobs, one after the other, as the forge keeps them: a time stamp before each line.
+    /// The logs of a run's jobs, one after the other, as the forge keeps them, with a time stamp before each line.
     ///
-    /// By the API where it has them (Gitea, Forgejo 16), else from the web (Forgejo 15), which shows a private
-    /// repository's to nobody without a session.
+    /// They come from the API where it has them (Gitea, Forgejo 16), else from the web (Forgejo 15). For a private
+    /// repository, the web shows them only within a session.
     ///
     /// # Errors
     /// When there is no log: a run that was cancelled before it started has none.

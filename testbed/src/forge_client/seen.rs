@@ -1,4 +1,4 @@
-//! What people see of a repository on the web, and what they are told of.
+//! What people see of a repository on the web, and which notifications they get.
 
 use anyhow::{Context as _, Result, ensure};
 use serde::Deserialize;
@@ -32,7 +32,7 @@ struct Event {
 }
 
 impl User {
-    /// The titles of all that this user was told of, read or not.
+    /// The titles of all notifications of this user, read or not.
     ///
     /// # Errors
     /// When the forge refuses.
@@ -54,13 +54,13 @@ impl Repository {
         Ok(issue.number)
     }
 
-    /// What has happened to an issue, references to it included.
+    /// The events of an issue, including references to it.
     ///
     /// # Errors
     /// When the forge refuses.
     pub fn timeline(&self, issue: u64) -> Result<Vec<String>> {
         let path = self.path(&format!("issues/{issue}/timeline?limit=50"));
-        // `null` where nothing has.
+        // `null` if there are none.
         let events: Option<Vec<Event>> = self.client.expect(&[200], "GET", &path, None)?.json()?;
         let events = events.unwrap_or_default().into_iter();
         Ok(events.map(|event| format!("{} {}", event.id, event.r#type)).collect())

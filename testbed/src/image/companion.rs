@@ -1,5 +1,5 @@
-//! A database for tests of services that need one: redis of Debian's packages, for both platforms. Made as the stand-in
-//! for the base image is, as the registry that has the usual one cannot be counted on.
+//! A database for tests of services that need one: redis from Debian's packages, for both platforms. It is made
+//! like the stand-in for the base image, because the registry with the usual image may not be reachable.
 
 use std::net::SocketAddr;
 
@@ -17,10 +17,10 @@ const EXPORT: &str = "TESTBED_COMPANION";
 /// Its path in the loopback registry.
 const REPOSITORY: &str = "testbed/redis";
 
-/// Its tag: which version it is, its digest tells.
+/// Its tag. Its digest, not its tag, tells the version.
 const TAG: &str = "debian";
 
-/// Raised when the recipe below changes.
+/// Increased when the recipe below changes.
 const RECIPE: &str = "1";
 
 /// `dash` is for a `ready` command that needs a shell.
@@ -28,11 +28,11 @@ const PACKAGES: [&str; 6] = ["base-files", "base-passwd", "coreutils", "dash", "
 
 const DOCKERFILE: &str = include_str!("companion.Dockerfile");
 
-/// Makes it unless the registry has it, and exports it. Needs what a stand-in needs; elsewhere nothing is exported, and
-/// the tests that need it say so.
+/// Makes it unless the registry has it, and exports it. It needs what a stand-in needs. Without that, nothing is
+/// exported, and the tests that need the database say so.
 pub(crate) fn ensure(cx: &Context, docker: &Found, address: SocketAddr, state: &mut State) -> Result<()> {
     let Some(debian) = &cx.host.debian else {
-        cx.progress.line("companion", "not made, which needs root on Debian 12 or later");
+        cx.progress.line("companion", "not made; this needs root on Debian 12 or later");
         return Ok(());
     };
     let recipe = [RECIPE, &debian.codename, &PACKAGES.concat(), EPOCH, DOCKERFILE];

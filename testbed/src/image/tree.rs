@@ -1,5 +1,5 @@
-//! The file tree of an image for one platform, as a tar file: Debian packages unpacked, never configured, so that it works
-//! for a platform that this machine cannot run.
+//! The file tree of an image for one platform, as a tar file. Debian packages are unpacked but never configured, so
+//! this also works for a platform that this machine cannot run.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
@@ -14,10 +14,10 @@ use crate::parts::node;
 use crate::provision::debian::{self, Archive, Closure, remove_documentation};
 use crate::provision::npm;
 
-/// The npm that the image carries; the lockfile format of node 22's own.
+/// The npm in the image. It has the lockfile format of node 22's own npm.
 pub(super) const NPM_VERSION: &str = "10.9.9";
 
-/// A shell, the tools of a Dockerfile's `RUN` lines, and what node is linked to.
+/// A shell, the tools for a Dockerfile's `RUN` lines, and the libraries that node is linked to.
 const PACKAGES: [&str; 12] = [
     "base-files",
     "base-passwd",
@@ -35,7 +35,7 @@ const PACKAGES: [&str; 12] = [
 
 const ENTRYPOINT: &str = include_str!("docker-entrypoint.sh");
 
-/// The unprivileged user of the real image, which a service may name by number or by name.
+/// The unprivileged user of the real image. A service may name it by number or by name.
 pub(super) const USER_ID: u32 = 1000;
 
 /// Writes the tree of the base image for `architecture` to `tar`, with every time set to `epoch`.
@@ -43,7 +43,7 @@ pub(super) fn base(cx: &Context, architecture: &str, epoch: &str, tar: &Path) ->
     make(cx, &PACKAGES, architecture, epoch, tar, |root| add_node(cx, root, architecture))
 }
 
-/// Writes a tree of `packages` with all that they need, and what `add` does to it.
+/// Writes a tree of `packages` and all their dependencies, changed by `add`.
 pub(super) fn make(
     cx: &Context,
     packages: &[&str],
@@ -59,7 +59,7 @@ pub(super) fn make(
     let unpacked = archive.unpack(packages, Closure::OnNothing, &root)?;
     merge_usr(cx, &root)?;
     remove_documentation(&root)?;
-    // Scanners read from there what is installed.
+    // Scanners read the list of installed packages from there.
     directory(&root.join("var/lib/dpkg"))?;
     file(&root.join("var/lib/dpkg/status"), &debian::status(cx, &unpacked)?, 0o644)?;
     add_users(&root)?;
@@ -67,7 +67,7 @@ pub(super) fn make(
     pack(cx, &root, epoch, tar)
 }
 
-/// Writes a finished tree to `tar`, and removes it.
+/// Writes a finished tree to `tar` and removes the tree.
 pub(super) fn pack(cx: &Context, root: &Path, epoch: &str, tar: &Path) -> Result<()> {
     let shell = cx.runner.shell()?;
     let call = cmd!(
@@ -78,7 +78,8 @@ pub(super) fn pack(cx: &Context, root: &Path, epoch: &str, tar: &Path) -> Result
     remove_dir(root)
 }
 
-/// Packages of a release that still ships files in `/bin` and `/lib` expect links there, as on an installed machine.
+/// Packages of a release that still ships files in `/bin` and `/lib` expect links there, as on an installed
+/// machine.
 fn merge_usr(cx: &Context, root: &Path) -> Result<()> {
     let shell = cx.runner.shell()?;
     for name in ["bin", "sbin", "lib", "lib64"] {
@@ -95,7 +96,7 @@ fn merge_usr(cx: &Context, root: &Path) -> Result<()> {
     Ok(())
 }
 
-/// What the packages' own scripts would do: the accounts of a fresh machine, and the image's user.
+/// What the packages' own scripts would do: adds the accounts of a fresh machine, and the image's user.
 fn add_users(root: &Path) -> Result<()> {
     let master = |name: &str| {
         let path = root.join("usr/share/base-passwd").join(name);
@@ -108,14 +109,14 @@ fn add_users(root: &Path) -> Result<()> {
     add_home(root)
 }
 
-/// The home directory of the image's user.
+/// Adds the home directory of the image's user.
 pub(super) fn add_home(root: &Path) -> Result<()> {
     let home = root.join("home/node");
     directory(&home)?;
     chown(&home, Some(USER_ID), Some(USER_ID)).with_context(|| format!("giving away `{}`", home.display()))
 }
 
-/// Node and npm where the real image has them.
+/// Puts node and npm where the real image has them.
 fn add_node(cx: &Context, root: &Path, architecture: &str) -> Result<()> {
     let local = root.join("usr/local");
     let (bin, modules) = (local.join("bin"), local.join("lib/node_modules/npm"));
@@ -133,7 +134,7 @@ fn add_node(cx: &Context, root: &Path, architecture: &str) -> Result<()> {
     add_programs(&bin)
 }
 
-/// What stands beside node in `bin`: npm, which is there as a package, and the image's entrypoint.
+/// Adds what is beside node in `bin`: npm, which comes as a package, and the image's entrypoint.
 pub(super) fn add_programs(bin: &Path) -> Result<()> {
     for name in ["npm", "npx"] {
         let target = format!("../lib/node_modules/npm/bin/{name}-cli.js");
@@ -144,7 +145,7 @@ pub(super) fn add_programs(bin: &Path) -> Result<()> {
     file(&bin.join("docker-entrypoint.sh"), ENTRYPOINT, 0o755)
 }
 
-/// With the modes of an installed machine, whatever this process's umask is.
+/// Gives a directory the mode of an installed machine, whatever this process's umask is.
 pub(super) fn directory(path: &Path) -> Result<()> {
     fs::create_dir_all(path).with_context(|| format!("making `{}`", path.display()))?;
     mode(path, 0o755)

@@ -1,4 +1,4 @@
-//! actionlint: another reader of the workflows, which knows their grammar and the types of their expressions.
+//! actionlint: a second reader of the workflows, which knows their grammar and the types of their expressions.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ use crate::context::Context;
 use crate::exports::State;
 use crate::provision::{self, golang};
 
-/// Never the machine's own: another version has other findings.
+/// Never the machine's own: another version reports other findings.
 const VERSION: &str = "v1.7.12";
 
 const PACKAGE: &str = "github.com/rhysd/actionlint/cmd/actionlint";

@@ -1,5 +1,5 @@
-//! `BuildKit` of its own, built from its Go module: a builder of another version and driver than docker's, on which a
-//! commit has to give the same digest. One that runs already is given by `TESTBED_BUILDKIT` instead.
+//! A separate `BuildKit`, built from its Go module. Its version and driver differ from docker's own builder, and a
+//! commit must give the same digest on both. `TESTBED_BUILDKIT` gives one that already runs instead.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ use crate::context::Context;
 use crate::exports::State;
 use crate::provision::golang::Module;
 
-/// Without cgo: it runs on any Linux.
+/// Without cgo, so that it runs on any Linux.
 const MODULE: Module = Module {
     path: "github.com/moby/buildkit",
     version: "v0.34.2",
@@ -52,7 +52,7 @@ impl Part for Buildkit {
     }
 
     fn export(&self, _found: &Found, _state: &mut State) {
-        // The tests speak to the running service, see `services/buildkit.rs`.
+        // The tests use the running service, see `services/buildkit.rs`.
     }
 
     fn is_slow(&self) -> bool {

@@ -1,5 +1,5 @@
-//! The newest buildx, built from its Go module: the client that people have who take docker from its maker. The engines' own
-//! are of a distribution and older.
+//! The newest buildx, built from its Go module: the client of people who get docker from its maker. The engines'
+//! own come from a distribution and are older.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ use crate::context::Context;
 use crate::exports::State;
 use crate::provision::golang::{self, Module};
 
-/// Without cgo: it runs on any Linux.
+/// Without cgo, so that it runs on any Linux.
 const MODULE: Module = Module {
     path: "github.com/docker/buildx",
     version: "v0.38.2",

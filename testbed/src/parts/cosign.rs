@@ -1,5 +1,5 @@
-//! Both majors of cosign that a release may be verified with. Which major a program is, it shows by what it can do: a
-//! distribution's build may call itself `devel`.
+//! Both major versions of cosign that can verify a release. What a program can do shows its major version, because
+//! a distribution's build may call itself `devel`.
 
 use std::path::{Path, PathBuf};
 
@@ -12,13 +12,13 @@ use crate::exports::State;
 use crate::provision::debian::{Archive, Closure};
 use crate::provision::{self, golang};
 
-/// Where Debian's package is not available, and the tests' second choice of 2.x.
+/// Used where Debian's package is not available; the tests' second choice of 2.x.
 const VERSION_2: &str = "v2.6.5";
 
 /// The tests' 3.x.
 const VERSION_3: &str = "v3.1.3";
 
-/// The flag that came with 3.0.
+/// A flag that only 3.0 and later have.
 const FLAG_OF_3: &str = "--use-signing-config";
 
 /// Cosign 2, the one on the PATH.
@@ -104,7 +104,7 @@ fn without_go(cx: &Context, major: &str, version: &str) -> Option<String> {
     })
 }
 
-/// The machine's own cosign when it is of that major, else the provisioned one.
+/// The machine's own cosign if it has that major version, else the provisioned one.
 fn find(cx: &Context, major: u8, prefix: &Path) -> Result<Option<Found>> {
     if let Some(program) = cx.host.which("cosign")
         && major_of(cx, &program)? == major

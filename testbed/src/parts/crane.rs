@@ -1,4 +1,4 @@
-//! Crane: another second opinion, and the handiest tool to look into a registry with.
+//! Crane: another second opinion, and the handiest tool for looking into a registry.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ use crate::context::Context;
 use crate::exports::State;
 use crate::provision::{self, golang};
 
-/// Pinned, so that a cached build stays good.
+/// Pinned, so that a cached build stays valid.
 const VERSION: &str = "v0.22.1";
 
 const PACKAGE: &str = "github.com/google/go-containerregistry/cmd/crane";

@@ -1,5 +1,6 @@
-//! The docker engine with containerd, its command line and buildx. The machine's own serves when it is recent, local
-//! and keeps its images in containerd's store: only then can its builder push an index of two platforms.
+//! The docker engine with containerd, its command line and buildx. The machine's own engine is used if it is
+//! recent, local, and keeps its images in containerd's store. Without that store its builder cannot push an index
+//! of two platforms.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -14,20 +15,20 @@ use crate::exports::State;
 use crate::provision::debian::{Archive, Closure};
 use crate::provision::{self, text, wrapper};
 
-/// Docker 26 brought the containerd image store into reach of `docker buildx build --push` for several platforms.
+/// Since docker 26, `docker buildx build --push` works for several platforms with the containerd image store.
 const OLDEST_ENGINE: (u64, u64) = (26, 0);
 
-/// `--metadata-file` and `imagetools` as they are used here.
+/// The first version with `--metadata-file` and `imagetools` as they are used here.
 const OLDEST_BUILDX: (u64, u64) = (0, 13);
 
-/// From the release that has docker 26; statically linked, or linked to nothing but the C library.
+/// From the release that has docker 26. They are linked statically, or to the C library alone.
 const PACKAGES: [&str; 5] = ["docker.io", "docker-cli", "docker-buildx", "containerd", "tini"];
 
-/// From the machine's own release: their libraries must fit it.
+/// From the machine's own release, because their libraries must fit it.
 const NATIVE_PACKAGES: [&str; 2] = ["runc", "iptables"];
 
-/// Programs that need libraries of the prefix, and where they are in it. `-nft` because the kernel of a recent machine
-/// has no other backend built in.
+/// Programs that need libraries from the prefix, with their paths in it. `-nft`, because the kernel of a recent
+/// machine has no other backend built in.
 const WRAPPED: [(&str, &str); 3] = [
     ("runc", "usr/sbin/runc"),
     ("iptables", "usr/sbin/iptables-nft"),
@@ -100,10 +101,10 @@ impl Part for Docker {
     }
 }
 
-/// Buildx in the prefix: the docker client finds it only as a plugin of its configuration.
+/// Buildx in the prefix. The docker client only finds it as a plugin of its configuration.
 pub(crate) const BUILDX: &str = "usr/libexec/docker/cli-plugins/docker-buildx";
 
-/// Where the provisioned engine is or will be.
+/// The prefix of the provisioned engine, whether or not it exists yet.
 pub(crate) fn prefix(cx: &Context) -> PathBuf {
     let debian = cx.host.debian.as_ref();
     let releases = debian.map_or(("", ""), |debian| (debian.codename.as_str(), debian.complete.as_str()));
@@ -115,13 +116,13 @@ pub(crate) fn prefix(cx: &Context) -> PathBuf {
     )
 }
 
-/// What [`link_programs`] makes, as ingredients of a prefix.
+/// What [`link_programs`] makes, as part of a prefix's recipe.
 pub(super) fn programs() -> [String; 2] {
     [WRAPPED.map(|(name, target)| format!("{name}={target}")).concat(), LINKED.concat()]
 }
 
-/// Makes `bin/`, which goes on the PATH of daemons and tests: links to the programs that need nothing of the prefix, and
-/// wrappers, by name, around those that do.
+/// Makes `bin/`, which goes on the PATH of daemons and tests. It has links to the programs that need nothing from
+/// the prefix, and wrappers for those that do.
 pub(super) fn link_programs(partial: &Path, prefix: &Path) -> Result<()> {
     let bin = partial.join("bin");
     fs::create_dir_all(&bin).with_context(|| format!("making `{}`", bin.display()))?;
@@ -143,10 +144,10 @@ pub(super) fn link_programs(partial: &Path, prefix: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The version of the machine's own engine when it is good enough.
+/// The version of the machine's own engine, if it is good enough.
 fn usable_engine(cx: &Context, docker: &Path) -> Result<Option<String>> {
     let host = cx.variable("DOCKER_HOST")?.unwrap_or("unix://");
-    // An engine on another machine does not reach a registry on this one's loopback.
+    // An engine on another machine cannot reach a registry on this one's loopback.
     if !host.starts_with("unix://") {
         return Ok(None);
     }

@@ -1,6 +1,6 @@
-//! A second docker engine, of a newer version and with another compressor than the first: a commit has to give the same
-//! image content there. Always provisioned, as a machine has one engine at most; one that runs already is given by
-//! `TESTBED_ENGINE_2` and its companions instead.
+//! A second docker engine. Its version is newer than the first's and its compressor is different, but a commit must
+//! give the same image content on both. It is always provisioned, because a machine has one engine at most.
+//! `TESTBED_ENGINE_2` and its companions give one that already runs instead.
 
 use std::path::{Path, PathBuf};
 
@@ -18,16 +18,16 @@ use crate::provision::{self, text};
 /// Its name in messages.
 pub(crate) const NAME: &str = "docker-2";
 
-/// Where the newest engine is packaged. What it has on the day of the first `up` is kept.
+/// The Debian release with the newest engine. Whatever version it has at the first `up` is kept.
 const RELEASE: &str = "sid";
 
-/// Linked to nothing but a C library that Debian 12 has, or statically.
+/// They are linked statically, or only to a C library that Debian 12 has.
 const PACKAGES: [&str; 4] = ["docker.io", "docker-cli", "docker-buildx", "containerd"];
 
-/// From the machine's own release: the newest ones want a newer C library. `tini` is docker's init.
+/// From the machine's own release, because the newest ones need a newer C library. `tini` is docker's init.
 const NATIVE_PACKAGES: [&str; 3] = ["runc", "iptables", "tini"];
 
-/// Has `ip`, which makes the bridge. In a directory of its own, as its programs are in `bin` in some releases.
+/// Has `ip`, which makes the bridge. It has its own directory, because some releases have its programs in `bin`.
 const IP_PACKAGE: &str = "iproute2";
 
 /// See [`Part`].
@@ -72,11 +72,11 @@ impl Part for Docker2 {
     }
 
     fn export(&self, _found: &Found, _state: &mut State) {
-        // The tests speak to the running service, see `services/engine/second.rs`.
+        // The tests use the running service, see `services/engine/second.rs`.
     }
 }
 
-/// Unpacks `ip` and makes the wrapper by which it finds its libraries.
+/// Unpacks `ip`, and makes the wrapper with which it finds its libraries.
 fn add_ip(archive: &Archive<'_>, partial: &Path, prefix: &Path) -> Result<()> {
     let (unpacked, there) = (partial.join("ip"), prefix.join("ip"));
     private_dir(&unpacked)?;
@@ -89,7 +89,7 @@ fn add_ip(archive: &Archive<'_>, partial: &Path, prefix: &Path) -> Result<()> {
     provision::wrapper(&partial.join("bin/ip"), &script)
 }
 
-/// Where it is or will be.
+/// Its prefix, whether or not it exists yet.
 pub(crate) fn prefix(cx: &Context) -> PathBuf {
     let codename = cx.host.debian.as_ref().map_or("", |debian| debian.codename.as_str());
     let [wrapped, linked] = programs();

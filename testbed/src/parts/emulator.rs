@@ -1,5 +1,5 @@
-//! QEMU for programs of the other architecture: one statically linked program of Debian's package, which `emulation.rs`
-//! makes known to the kernel.
+//! QEMU for programs of the other architecture: one statically linked program from Debian's package, which
+//! `emulation.rs` registers with the kernel.
 
 use std::fs;
 use std::path::PathBuf;
@@ -39,7 +39,7 @@ impl Part for Emulator {
     }
 
     fn obstacle(&self, _cx: &Context) -> Option<String> {
-        // Asked for only where it can be provisioned.
+        // It is only asked for where it can be provisioned.
         None
     }
 
@@ -61,17 +61,17 @@ impl Part for Emulator {
             })?;
             let program = partial.join("bin/qemu");
             fs::rename(found, &program).with_context(|| format!("keeping `{}`", found.display()))?;
-            // The other architectures' are a hundred times as large.
+            // The programs for the other architectures take up a hundred times as much space.
             remove_dir(&unpacked)
         })
     }
 
     fn export(&self, _found: &Found, _state: &mut State) {
-        // What is exported is that the kernel knows it, see `emulation.rs`.
+        // The export says that the kernel knows it, see `emulation.rs`.
     }
 }
 
-/// Since Debian 13 the programs of the plain package are the statically linked ones.
+/// Since Debian 13, the plain package has the statically linked programs.
 fn package(codename: &str) -> &'static str {
     if codename == "bookworm" { "qemu-user-static" } else { "qemu-user" }
 }

@@ -1,5 +1,5 @@
-//! The forge: Gitea, whose release API, container registry and Actions answer as Forgejo's do. Built from its Go module,
-//! and always at this version; an existing forge is given by `TESTBED_FORGE_URL` instead.
+//! The forge: Gitea, whose release API, container registry and Actions answer like Forgejo's. It is built from its
+//! Go module, always in this version. `TESTBED_FORGE_URL` gives an existing forge instead.
 
 use std::path::PathBuf;
 
@@ -13,7 +13,7 @@ use crate::files::private_dir;
 use crate::provision;
 use crate::provision::golang::{self, Module};
 
-/// Where its source is.
+/// The module with its source.
 pub(crate) const MODULE: Module = Module {
     path: "code.gitea.io/gitea",
     version: "v1.26.0",
@@ -23,7 +23,7 @@ pub(crate) const MODULE: Module = Module {
     cgo: true,
 };
 
-/// What it reads beside its binary: page templates, licences and translations, icons.
+/// What it reads besides its binary: page templates, licences and translations, icons.
 pub(crate) const STATIC: [&str; 3] = ["templates", "options", "public"];
 
 /// See [`Part`].
@@ -62,7 +62,7 @@ impl Part for Forge {
             MODULE.build(cx, &source, &partial.join("bin/gitea"))?;
             let shell = cx.runner.shell()?;
             for name in STATIC {
-                // Go's cache is read-only and may be cleaned; `go clean` must not take the forge's pages away.
+                // Go's cache is read-only and may be cleaned. `go clean` must not remove the forge's pages.
                 let (from, to) = (source.join(name), partial.join("share"));
                 let copy = cmd!(shell, "cp --recursive --no-preserve=mode {from} {to}");
                 cx.runner.call(copy).run()?;
@@ -72,7 +72,7 @@ impl Part for Forge {
     }
 
     fn export(&self, _found: &Found, _state: &mut State) {
-        // The tests speak to the running service, see `services/forge.rs`.
+        // The tests use the running service, see `services/forge.rs`.
     }
 
     fn is_slow(&self) -> bool {

@@ -1,5 +1,5 @@
-//! Judges that others wrote: the in-toto project's definition of provenance and CycloneDX's schema, as Python packages in
-//! an environment of their own. `testbed/judges/` has the scripts that call them.
+//! Judges by other people: the in-toto project's definition of provenance, and CycloneDX's schema. They are Python
+//! packages in an environment of their own. The scripts in `testbed/judges/` call them.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,13 +12,13 @@ use crate::context::Context;
 use crate::exports::State;
 use crate::provision;
 
-/// Each package in one version and with the digests that it may have.
+/// Each package in one version, with the digests that it may have.
 const REQUIREMENTS: &str = include_str!("../../judges/requirements.txt");
 
-/// What the pinned packages ask for.
+/// The oldest Python that the pinned packages accept.
 const OLDEST: (u64, u64) = (3, 11);
 
-/// For a slow registry.
+/// Enough for a slow registry.
 const PATIENCE: Duration = Duration::from_secs(10 * 60);
 
 /// See [`Part`].
@@ -39,7 +39,7 @@ impl Part for Judges {
     fn obstacle(&self, cx: &Context) -> Option<String> {
         let missing =
             || format!("Python 3.11 or later with venv: `{}`", cx.host.install_command("python3-venv"));
-        // An error is told when it is provisioned.
+        // An error is reported when it is provisioned.
         matches!(python(cx), Ok(None)).then(missing)
     }
 
@@ -51,7 +51,7 @@ impl Part for Judges {
             let file = partial.join("requirements.txt");
             std::fs::write(&file, REQUIREMENTS).with_context(|| format!("writing `{}`", file.display()))?;
             let python = partial.join("bin/python");
-            // Wheels alone: what is fetched runs when it is asked to judge, not before.
+            // Only wheels, so that nothing that is fetched runs before it is asked to judge.
             let install = cmd!(
                 shell,
                 "{python} -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: --requirement {file}"
@@ -66,7 +66,7 @@ impl Part for Judges {
     }
 }
 
-/// The version of the machine's Python when it is recent enough.
+/// The version of the machine's Python, if it is recent enough.
 fn python(cx: &Context) -> Result<Option<String>> {
     let Some(program) = cx.host.which("python3") else { return Ok(None) };
     let shell = cx.runner.shell()?;
@@ -74,7 +74,7 @@ fn python(cx: &Context) -> Result<Option<String>> {
     Ok(Some(version).filter(|version| version_in(version) >= Some(OLDEST)))
 }
 
-/// The environment holds links to the Python that made it.
+/// The prefix depends on `python`, because the environment links to the Python that made it.
 fn prefix(cx: &Context, python: &str) -> PathBuf {
     provision::prefix(cx, "judges", &["1", REQUIREMENTS, python])
 }

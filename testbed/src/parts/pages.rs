@@ -1,5 +1,5 @@
-//! The forge's own scripts and styles, built from the source in its Go module with the tools that its lockfile names. Tests ask
-//! the forge's API and need none of it; only a picture of a page does.
+//! The forge's own scripts and styles. They are built from the source in its Go module, with the tools that its
+//! lockfile names. Tests use the forge's API and do not need them; only a picture of a page does.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,16 +15,16 @@ use crate::context::Context;
 use crate::files::{private_dir, remove_dir};
 use crate::provision::{self, text};
 
-/// For some hundred packages, and a build of a minute, on a slow machine.
+/// Enough for some hundred packages and a build of a minute, on a slow machine.
 const PATIENCE: Duration = Duration::from_secs(30 * 60);
 
-/// Where a forge with its scripts and styles finds its pages, if they have been built.
+/// The directory of pages for a forge with its scripts and styles, if it has been built.
 pub(crate) fn built(cx: &Context) -> Option<PathBuf> {
     let share = prefix(cx).join("share");
     share.exists().then_some(share)
 }
 
-/// Builds them unless they are there. The lock is held.
+/// Builds them unless they are there. The caller holds the lock.
 pub(crate) fn ensure(cx: &Context) -> Result<()> {
     if built(cx).is_some() {
         return Ok(());
@@ -57,7 +57,7 @@ fn build(cx: &Context, source: &Path) -> Result<()> {
     let Package { package_manager: pnpm } =
         serde_json::from_slice(&json).with_context(|| format!("reading `{}`", file.display()))?;
     ensure!(pnpm.starts_with("pnpm@"), "the forge's pages are built with `{pnpm}`, which is not known here");
-    let node = Node.find(cx)?.context("node is not there: `cargo testbed up`")?;
+    let node = Node.find(cx)?.context("node is missing; run `cargo testbed up`")?;
     let bin = node.program.parent().context("node is in no directory")?;
     let path = format!("{}:{}", text(bin)?, cx.host.path());
     let npx = cx.required("npx")?;

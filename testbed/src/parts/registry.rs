@@ -60,7 +60,7 @@ impl Part for Registry {
     }
 
     fn export(&self, _found: &Found, _state: &mut State) {
-        // The tests speak to the running service, see `services/registry.rs`.
+        // The tests use the running service, see `services/registry.rs`.
     }
 }
 

@@ -16,7 +16,7 @@ use crate::provision;
 const MANIFEST: &str = include_str!("../../judges/renovate/package.json");
 const LOCKFILE: &str = include_str!("../../judges/renovate/package-lock.json");
 
-/// Some 800 packages, from a slow registry.
+/// Enough for some 800 packages from a slow registry.
 const PATIENCE: Duration = Duration::from_secs(20 * 60);
 
 /// See [`Part`].
@@ -48,7 +48,8 @@ impl Part for Renovate {
                 std::fs::write(&file, text).with_context(|| format!("writing `{}`", file.display()))?;
             }
             let (npm, shell) = (cx.required("npm")?, cx.runner.shell()?);
-            // Optional are compiled parts for other machines and faster ways of what is there in JavaScript.
+            // The optional packages are compiled parts for other machines, and faster versions of what is there in
+            // JavaScript.
             let install = cmd!(
                 shell,
                 "{npm} ci --ignore-scripts --omit=optional --no-audit --no-fund --no-update-notifier --logs-max=0 --silent"
@@ -63,7 +64,7 @@ impl Part for Renovate {
     }
 }
 
-/// What the manifest pins.
+/// The version that the manifest pins.
 fn version() -> Result<String> {
     let manifest: Value = serde_json::from_str(MANIFEST).context("reading Renovate's `package.json`")?;
     let version = manifest["dependencies"]["renovate"].as_str();

@@ -1,4 +1,4 @@
-//! The forge's runner, which starts the jobs of workflows. Built from its Go module, always at this version.
+//! The forge's runner, which starts the jobs of workflows. It is built from its Go module, always in this version.
 
 use std::path::PathBuf;
 
@@ -44,7 +44,7 @@ impl Part for ForgeRunner {
     }
 
     fn export(&self, _found: &Found, _state: &mut State) {
-        // Nobody calls it; the forge hands it its jobs.
+        // Nobody calls it. The forge gives it its jobs.
     }
 
     fn is_slow(&self) -> bool {

@@ -1,5 +1,5 @@
-//! Skopeo: a second opinion on digests and on the policies that self-hosters give it and podman, from another code base
-//! than docker's and cosign's.
+//! Skopeo: a second opinion on digests, and on the policies that self-hosters write for skopeo and podman. Its code
+//! base is not docker's or cosign's.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,10 +13,11 @@ use crate::exports::State;
 use crate::provision::debian::{Archive, Closure};
 use crate::provision::{self, text, wrapper};
 
-/// The first that reads signatures of the form that cosign writes, and verifies them.
+/// The first version that reads and verifies signatures in cosign's form.
 const OLDEST: (u64, u64) = (1, 13);
 
-/// Words in a build that refuses all of them, whatever its version: some of Debian's say so instead of looking.
+/// Words in a build that refuses all signatures, whatever its version. Some of Debian's builds do, without looking
+/// at any.
 const DISABLED: &[u8] = b"sigstore disabled";
 
 /// See [`Part`].
@@ -60,11 +61,11 @@ impl Part for Skopeo {
     }
 }
 
-/// Makes `bin/skopeo` of `prefix`, as a Debian release packages it.
+/// Makes `bin/skopeo` in `prefix`, from the package of a Debian release.
 pub(crate) fn unpack(cx: &Context, release: &str, prefix: &Path) -> Result<()> {
     provision::complete(cx, prefix, |partial| {
         let archive = Archive::open(cx, release, cx.host.architecture)?;
-        // With the C library of that release: skopeo is linked to a newer one than Debian 12 has.
+        // With the C library of that release, because skopeo is linked to a newer one than Debian 12 has.
         archive.unpack(&["skopeo"], Closure::OnNothing, partial)?;
         let bin = partial.join("bin");
         fs::create_dir_all(&bin).with_context(|| format!("making `{}`", bin.display()))?;
@@ -81,14 +82,14 @@ pub(crate) fn unpack(cx: &Context, release: &str, prefix: &Path) -> Result<()> {
     })
 }
 
-/// `1.18.0` of `skopeo version 1.18.0`.
+/// `1.18.0` from `skopeo version 1.18.0`.
 pub(crate) fn version(cx: &Context, program: &Path) -> Result<String> {
     let shell = cx.runner.shell()?;
     let text = cx.runner.call(cmd!(shell, "{program} --version")).read()?;
     Ok(text.split_whitespace().nth(2).unwrap_or_default().to_owned())
 }
 
-/// Whether the program in `file` looks at signatures.
+/// Whether the program in `file` checks signatures.
 fn verifies(file: &[u8]) -> bool {
     !file.windows(DISABLED.len()).any(|window| window == DISABLED)
 }

@@ -1,4 +1,4 @@
-//! Syft: an independent scanner, whose list of what is in an image is held against the release's SBOM.
+//! Syft: an independent scanner. Its list of an image's contents is compared with the release's SBOM.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ use crate::context::Context;
 use crate::exports::State;
 use crate::provision::golang::{self, Module};
 
-/// Pinned, so that the differences which the tests explain stay the same.
+/// Pinned, so that the differences that the tests explain stay the same.
 const MODULE: Module = Module {
     path: "github.com/anchore/syft",
     version: "v1.57.1",
@@ -35,7 +35,7 @@ impl Part for Syft {
         }
         let program = prefix.join("bin/syft");
         let shell = cx.runner.shell()?;
-        // Without the variable it asks its maker whether there is a newer one.
+        // Without the variable it asks its maker for a newer version.
         let call = cx.runner.call(cmd!(shell, "{program} --version"));
         let said = call.env("SYFT_CHECK_FOR_APP_UPDATE", "false").read()?;
         let version = said.trim_start_matches("syft ").to_owned();

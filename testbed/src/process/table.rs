@@ -1,5 +1,5 @@
-//! Finds and ends processes. One of ours is known by its own command line, which names a file of this state directory,
-//! and not by a recorded pid: that finds the orphan of a killed `up` as well, and never a reused pid.
+//! Finds and ends processes. A process is ours if its own command line names a file of this state directory.
+//! Recorded pids are not used. This also finds the orphans of a killed `up`, and never matches a reused pid.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -46,7 +46,7 @@ impl Process {
     }
 }
 
-/// Our background programs that have `marker` as one of their arguments, oldest first.
+/// Our background programs with `marker` among their arguments, oldest first.
 pub(crate) fn find(marker: &Path) -> Result<Vec<Process>> {
     matching("cmdline", |command_line| is_service(command_line, marker))
 }
@@ -57,8 +57,8 @@ pub(crate) fn is_any_running(program: &str) -> Result<bool> {
     Ok(!matching("cmdline", is_it)?.is_empty())
 }
 
-/// Every process that was started with `assignment`, such as `NAME=value`, in its environment, oldest first. Other
-/// users' processes do not show theirs.
+/// Every process that was started with `assignment`, such as `NAME=value`, in its environment, oldest first. The
+/// environment of other users' processes is not visible.
 pub(crate) fn with_variable(assignment: &str) -> Result<Vec<Process>> {
     matching("environ", |environment| {
         environment.split(|byte| *byte == 0).any(|found| found == assignment.as_bytes())
@@ -83,7 +83,8 @@ fn matching(file: &str, wanted: impl Fn(&[u8]) -> bool) -> Result<Vec<Process>> 
     Ok(found)
 }
 
-/// Whether a NUL-separated command line is one of our programs' with `marker`: a pager or an editor on the file is not.
+/// Whether a NUL-separated command line is that of one of our programs with `marker`. A pager or an editor that
+/// shows the file does not count.
 fn is_service(command_line: &[u8], marker: &Path) -> bool {
     const PROGRAMS: [&str; 9] = [
         "apt-get",
@@ -106,7 +107,7 @@ fn program_of(command_line: &[u8]) -> Option<&OsStr> {
     Path::new(OsStr::from_bytes(first)).file_name()
 }
 
-/// In clock ticks since the machine's start; `None` for a process that has ended.
+/// The start time in clock ticks since the machine's start; `None` for a process that has ended.
 pub(super) fn start_time(pid: i32) -> Result<Option<u64>> {
     let path = PathBuf::from(format!("/proc/{pid}/stat"));
     let Some(stat) = read_proc(&path)? else { return Ok(None) };
@@ -115,7 +116,7 @@ pub(super) fn start_time(pid: i32) -> Result<Option<u64>> {
     Ok((state != 'Z' && state != 'X').then_some(start))
 }
 
-/// State and start time: fields 3 and 22. The second field is a name in parentheses that may hold anything.
+/// State and start time: fields 3 and 22. The second field is a name in parentheses and may contain anything.
 fn parse_stat(stat: &str) -> Option<(char, u64)> {
     let (_, rest) = stat.rsplit_once(')')?;
     let mut fields = rest.split_whitespace();
@@ -124,7 +125,7 @@ fn parse_stat(stat: &str) -> Option<(char, u64)> {
     Some((state, start))
 }
 
-/// A file of a process, or `None` when the process is gone or another user's.
+/// A file of a process; `None` if the process is gone or another user's.
 fn read_proc(path: &Path) -> Result<Option<Vec<u8>>> {
     match fs::read(path) {
         Ok(bytes) => Ok(Some(bytes)),

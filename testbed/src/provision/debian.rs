@@ -1,5 +1,6 @@
-//! Fetches and unpacks Debian packages without installing them: a private apt configuration with its own sources,
-//! lists and cache, which reads the machine's keys and proxy settings and changes nothing outside the state directory.
+//! Fetches and unpacks Debian packages without installing them. A private apt configuration has its own sources,
+//! lists and cache. It reads the machine's keys and proxy settings, and changes nothing outside the state
+//! directory.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,7 +15,7 @@ use crate::files::private_dir;
 use crate::files::remove_dir;
 use crate::process;
 
-/// For a slow mirror.
+/// Enough for a slow mirror.
 const PATIENCE: Duration = Duration::from_secs(15 * 60);
 
 /// One release for one architecture.
@@ -24,19 +25,19 @@ pub(crate) struct Archive<'a> {
     configuration: PathBuf,
 }
 
-/// Which packages come along with the named ones.
+/// Which dependencies come with the named packages.
 #[derive(Clone, Copy)]
 pub(crate) enum Closure {
     /// None: their programs need nothing that a Debian machine lacks.
     Nothing,
-    /// What this machine does not have yet.
+    /// Those that this machine does not have yet.
     OnThisMachine,
-    /// Everything, as for an empty machine.
+    /// All of them, as for an empty machine.
     OnNothing,
 }
 
 impl<'a> Archive<'a> {
-    /// Makes the private configuration and fetches the package lists, with their signatures checked by apt.
+    /// Makes the private configuration and fetches the package lists. apt checks their signatures.
     pub(crate) fn open(cx: &'a Context, release: &str, architecture: &str) -> Result<Self> {
         let Some(debian) = &cx.host.debian else {
             bail!("unpacking Debian packages needs root on Debian 12 or later");
@@ -60,7 +61,7 @@ impl<'a> Archive<'a> {
         Ok(archive)
     }
 
-    /// Fetches `packages` with their `closure` and unpacks them over `into`. Returns the files that they came in.
+    /// Fetches `packages` with their `closure` and unpacks them over `into`. Returns the package files.
     pub(crate) fn unpack(&self, packages: &[&str], closure: Closure, into: &Path) -> Result<Vec<PathBuf>> {
         let (runner, shell) = (&self.cx.runner, self.cx.runner.shell()?);
         let conf = &self.configuration;
@@ -74,7 +75,7 @@ impl<'a> Archive<'a> {
             Closure::Nothing => &["download"],
             _ => &["--yes", "--download-only", "--reinstall", "install"],
         };
-        // apt names only what it has not got, so it is asked with a cache that is always empty.
+        // apt only names what it does not have yet, so this call uses a cache that is always empty.
         let empty = format!("Dir::Cache::archives={}/", text(&self.dir.join("none"))?);
         let list = cmd!(
             shell,
@@ -99,7 +100,7 @@ impl<'a> Archive<'a> {
     }
 }
 
-/// Later settings win over the machine's own; its hooks are dropped, as they would act on the machine.
+/// Later settings override the machine's own. Its hooks are dropped, because they would act on the machine.
 fn configuration(dir: &str, architecture: &str) -> String {
     format!(
         r#"#clear APT::Update::Pre-Invoke;
@@ -132,7 +133,7 @@ Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled "false";
     )
 }
 
-/// The file names in what `--print-uris` says: `'URI' NAME SIZE HASH` a line.
+/// The file names in the output of `--print-uris`, which has lines `'URI' NAME SIZE HASH`.
 fn parse_uris(text: &str) -> Result<Vec<String>> {
     let mut names = Vec::new();
     for line in text.lines().filter(|line| line.starts_with('\'')) {
@@ -148,7 +149,7 @@ fn parse_uris(text: &str) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// What dpkg would have written down of `packages`, in the order of their names: one paragraph each, that says that it is
+/// What dpkg would record of `packages`, in the order of their names: for each a paragraph that says that it is
 /// installed.
 pub(crate) fn status(cx: &Context, packages: &[PathBuf]) -> Result<String> {
     let shell = cx.runner.shell()?;
@@ -162,13 +163,13 @@ pub(crate) fn status(cx: &Context, packages: &[PathBuf]) -> Result<String> {
     Ok(paragraphs.join("\n"))
 }
 
-/// A field of a package, from the file that it came in.
+/// A field of a package, read from its file.
 pub(crate) fn field(cx: &Context, package: &Path, name: &str) -> Result<String> {
     let shell = cx.runner.shell()?;
     cx.runner.call(cmd!(shell, "dpkg-deb --field {package} {name}")).read()
 }
 
-/// Removes what no program needs and a small tree should not carry.
+/// Removes files that no program needs and that a small tree should not have.
 pub(crate) fn remove_documentation(tree: &Path) -> Result<()> {
     for dir in ["doc", "doc-base", "man", "info", "locale", "lintian", "bug", "gcc", "gdb"] {
         remove_dir(&tree.join("usr/share").join(dir))?;

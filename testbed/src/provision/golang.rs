@@ -1,4 +1,4 @@
-//! Builds one program from a Go module. The module comes from where this machine's Go is set to fetch from, and Go's
+//! Builds one program from a Go module. The module comes from wherever this machine's Go fetches modules, and Go's
 //! checksum database vouches for it.
 
 use std::path::{Path, PathBuf};
@@ -13,12 +13,12 @@ use crate::context::Context;
 use crate::files::private_dir;
 use crate::provision;
 
-/// For the largest, on a slow machine.
+/// Enough for the largest program on a slow machine.
 const PATIENCE: Duration = Duration::from_secs(45 * 60);
 
-/// Why a part that is built from its Go module cannot be provisioned, if it cannot.
+/// If a part that is built from its Go module cannot be provisioned, the reason.
 pub(crate) fn obstacle(cx: &Context) -> Option<String> {
-    cx.host.which("go").is_none().then(|| "install Go, with which it is built from its module".to_owned())
+    cx.host.which("go").is_none().then(|| "install Go; it is built from its Go module".to_owned())
 }
 
 /// Builds `package@version` into `into`, under the last element of the package's path.
@@ -31,8 +31,8 @@ pub(crate) fn install(cx: &Context, package: &str, version: &str, into: &Path) -
     cx.with_package_settings(call)?.run().with_context(|| format!("building `{package}` {version}"))
 }
 
-/// Builds a program of one file, `source`, against `requirement`, a module with its version, as the file `into`. All other
-/// versions follow from that module's own.
+/// Builds the one-file program `source` against `requirement`, a module with its version, into the file `into`.
+/// That module decides all other versions.
 pub(crate) fn program(cx: &Context, source: &str, requirement: &str, into: &Path) -> Result<()> {
     let (go, dir) = (cx.required("go")?, Scratch::new()?);
     let file = dir.path().join("main.go");
@@ -54,29 +54,30 @@ pub(crate) fn program(cx: &Context, source: &str, requirement: &str, into: &Path
     Ok(())
 }
 
-/// A module that `go install` refuses, as its `go.mod` replaces others: it is fetched, and built where it lies.
+/// A module that `go install` refuses because its `go.mod` replaces others. It is fetched, and built in its own
+/// directory.
 pub(crate) struct Module {
     /// Its path.
     pub(crate) path: &'static str,
     /// Its version, with the `v`.
     pub(crate) version: &'static str,
-    /// The program's package in it, such as `./cmd/program`.
+    /// The program's package in the module, such as `./cmd/program`.
     pub(crate) package: &'static str,
     /// Build tags, separated by spaces.
     pub(crate) tags: &'static str,
-    /// The variable that holds the version which the program reports, and that version.
+    /// The variable with the version that the program reports, and that version.
     pub(crate) reported: (&'static str, &'static str),
-    /// Whether a C compiler takes part.
+    /// Whether it needs a C compiler.
     pub(crate) cgo: bool,
 }
 
 impl Module {
-    /// Where it is or will be provisioned, for a part of this `name`.
+    /// The prefix for a part of this `name`, whether or not it exists yet.
     pub(crate) fn prefix(&self, cx: &Context, name: &str) -> Result<PathBuf> {
         Ok(provision::prefix(cx, name, &["1", self.version, &version(cx)?]))
     }
 
-    /// Builds the program as `bin/NAME` of `prefix`.
+    /// Builds the program as `bin/NAME` in `prefix`.
     pub(crate) fn provision(&self, cx: &Context, prefix: &Path, name: &str) -> Result<()> {
         provision::complete(cx, prefix, |partial| {
             let source = self.fetch(cx)?;
@@ -85,7 +86,7 @@ impl Module {
         })
     }
 
-    /// Fetches the source, which Go's checksum database vouches for, and returns where it lies in Go's cache.
+    /// Fetches the source, which Go's checksum database vouches for, and returns its directory in Go's cache.
     pub(crate) fn fetch(&self, cx: &Context) -> Result<PathBuf> {
         #[derive(Deserialize)]
         #[serde(rename_all = "PascalCase")]
@@ -97,7 +98,7 @@ impl Module {
         let call = cx.runner.call(cmd!(shell, "{go} mod download -json {module}"));
         let call = call.env("GOFLAGS", "").timeout(PATIENCE);
         let answer = cx.with_package_settings(call)?.output()?;
-        // It prints JSON on failure too, with the reason in it.
+        // On failure it prints JSON as well, with the reason in it.
         let text = answer.text()?;
         if !answer.status.success() {
             bail!("fetching `{module}`: {}", text.trim());
@@ -107,7 +108,7 @@ impl Module {
         Ok(download.dir)
     }
 
-    /// Builds the program in `source`, which [`Module::fetch`] returned, as the file `into`.
+    /// Builds the program in `source`, which [`Module::fetch`] returned, into the file `into`.
     pub(crate) fn build(&self, cx: &Context, source: &Path, into: &Path) -> Result<()> {
         let go = cx.required("go")?;
         let (shell, tags, package) = (cx.runner.shell()?, self.tags, self.package);
@@ -125,7 +126,7 @@ impl Module {
     }
 }
 
-/// The version of the Go that builds, such as `go1.26.8`; empty where there is none.
+/// The version of the Go that builds, such as `go1.26.8`; empty if there is none.
 pub(crate) fn version(cx: &Context) -> Result<String> {
     let Some(go) = cx.host.which("go") else { return Ok(String::new()) };
     let shell = cx.runner.shell()?;

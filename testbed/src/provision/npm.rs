@@ -1,4 +1,4 @@
-//! Fetches packages from where this machine's npm is set to fetch from; npm checks their integrity.
+//! Fetches packages from wherever this machine's npm fetches them. npm checks their integrity.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,14 +11,14 @@ use crate::context::Context;
 use crate::files::private_dir;
 use crate::files::remove_dir;
 
-/// For a slow registry.
+/// Enough for a slow registry.
 const PATIENCE: Duration = Duration::from_secs(10 * 60);
 
-/// Fetches `name@version`, unless it is there, and unpacks its content into `into`, which must exist.
+/// Fetches `name@version` unless it is there, and unpacks its content into `into`, which must exist.
 pub(crate) fn unpack(cx: &Context, name: &str, version: &str, into: &Path) -> Result<()> {
     let package = fetch(cx, name, version)?;
     let shell = cx.runner.shell()?;
-    // The registry's tarballs carry their packers' user ids.
+    // The registry's tarballs have the user ids of their packers.
     let call = cmd!(
         shell,
         "tar --extract --gzip --file {package} --directory {into} --strip-components=1 --no-same-owner"

@@ -1,5 +1,5 @@
 //! Reads the machine's own package sources and derives private ones from them: the same mirrors and keys, another
-//! suite. No address of a mirror is written down anywhere in this repository.
+//! suite. This repository contains no address of a mirror.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -8,15 +8,15 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 
-/// The release that is never released: it has neither updates nor a security suite.
+/// The release that is never released. It has neither updates nor a security suite.
 const UNSTABLE: &str = "sid";
 
-/// One place that packages come from, in the words of sources.list(5).
+/// One place where packages come from, in the terms of sources.list(5).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Source {
     uris: String,
     suites: Vec<String>,
-    /// A keyring's path, or the key itself over several lines; empty for apt's own keyrings.
+    /// A keyring's path, or the key itself on several lines; empty for apt's own keyrings.
     signed_by: String,
 }
 
@@ -64,7 +64,7 @@ pub(crate) fn for_release(sources: &[Source], codename: &str, wanted: &str) -> R
             let has_suite = rest.is_empty() || (rest.starts_with('-') && wanted != UNSTABLE);
             has_suite.then(|| format!("{wanted}{rest}"))
         });
-        // Backports would win over the release's own versions for nobody, and not every mirror has them.
+        // Backports never override the release's own versions, and not every mirror has them.
         let suites: Vec<_> = suites.filter(|suite| !suite.contains("-backports")).collect();
         if suites.is_empty() {
             continue;
@@ -110,7 +110,7 @@ fn parse_line(line: &str) -> Option<Source> {
     })
 }
 
-/// deb822 style: stanzas of `Field: value`, a value goes on in lines that begin with a space.
+/// deb822 style: stanzas of `Field: value`. A value continues on lines that begin with a space.
 fn parse_deb822(text: &str) -> Vec<Source> {
     let mut stanzas: Vec<Vec<(String, String)>> = vec![Vec::new()];
     for line in text.lines().filter(|line| !line.starts_with('#')) {

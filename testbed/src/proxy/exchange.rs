@@ -1,5 +1,5 @@
-//! One connection of a client: its requests one after the other, each on a connection of its own to the server, so that
-//! what is done to one says nothing about the next.
+//! One connection of a client: its requests one after the other. Each has its own connection to the server, so that
+//! a fault in one does not affect the next.
 
 use std::cell::Cell;
 use std::io::{self, BufRead, BufReader, Write};
@@ -11,16 +11,16 @@ use super::fault::{Answer, Fault};
 use super::framing::{Body, Head, Kind, copy, forward, read, read_head};
 use super::{Shared, hung_up};
 
-/// What a server says to a client that begins with TLS: clients of a loopback registry try that first.
+/// The answer of a server to a client that starts with TLS. Clients of a loopback registry try that first.
 const NOT_HTTP: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
-/// Headers about one connection alone, and the one that the proxy answers itself.
+/// Headers that concern only one connection, and the one that the proxy answers itself.
 const OF_A_CONNECTION: [&str; 4] = ["Connection", "Keep-Alive", "Proxy-Connection", "Expect"];
 
-/// More than any answer that is changed or cut in half.
+/// Larger than any answer that is changed or cut in half.
 const ANSWER_LIMIT: u64 = 256 << 20;
 
-/// No client waits longer for an answer that does not come.
+/// No client waits longer for an answer.
 const LONGEST_HANG: Duration = Duration::from_secs(120);
 
 /// Whether the client may send another request on the connection.
@@ -30,7 +30,7 @@ enum Then {
     Close,
 }
 
-/// What a client sends.
+/// The client's side of the connection.
 type Client<'a> = BufReader<&'a TcpStream>;
 
 /// A request that is under way.
@@ -39,7 +39,7 @@ struct Asked<'a> {
     number: u64,
     head: Head,
     body: Body,
-    /// Whether the server works on it, as far as is known.
+    /// Whether the server is working on it, as far as the proxy knows.
     is_handed_on: Cell<bool>,
 }
 
@@ -126,7 +126,7 @@ impl Asked<'_> {
         self.shared.note(self.number, |exchange| exchange.status = Some(status));
     }
 
-    /// Hands the whole request on; returns the answer's head, and its body to be read.
+    /// Passes the whole request on. Returns the head of the answer, with its body still to be read.
     fn ask(&self, client: &mut impl BufRead) -> io::Result<(Head, BufReader<TcpStream>)> {
         let server = TcpStream::connect(self.shared.upstream)?;
         server.set_nodelay(true)?;
@@ -142,7 +142,7 @@ impl Asked<'_> {
         let mut server = BufReader::new(server);
         loop {
             let head = read_head(&mut server, Kind::Answer)?.ok_or(io::ErrorKind::UnexpectedEof)?;
-            // The client has had its interim answer, or asked for none.
+            // The client already has its interim answer, or did not ask for one.
             let status = head.status()?;
             if !(100..200).contains(&status) {
                 let answered = Some((SystemTime::now(), status));
@@ -205,7 +205,7 @@ impl Asked<'_> {
     }
 }
 
-/// Reads until the client hangs up or has said nothing for too long.
+/// Reads until the client hangs up, or has sent nothing for too long.
 fn hang(client: &mut Client<'_>) -> io::Result<()> {
     client.get_ref().set_read_timeout(Some(LONGEST_HANG))?;
     match io::copy(client, &mut io::sink()) {
@@ -214,8 +214,8 @@ fn hang(client: &mut Client<'_>) -> io::Result<()> {
     }
 }
 
-/// The server's end. A server may answer, and stop to read, before it has all: the rest of the request then goes nowhere,
-/// and the answer is read.
+/// The server's side. A server may answer and stop reading before it has the whole request. The rest of the request
+/// is then dropped, and the answer is read.
 struct Sending<'a> {
     server: &'a TcpStream,
     refused: bool,

@@ -1,4 +1,4 @@
-//! What can be done to a request.
+//! The faults that a request can have.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,54 +6,55 @@ use std::time::Duration;
 /// What happens to one request.
 #[derive(Clone)]
 pub enum Fault {
-    /// It is handed on, and the answer handed back.
+    /// The request is passed on, and the answer is passed back.
     Pass,
-    /// The proxy answers by itself, once it has read the request; the server is not asked.
+    /// The proxy answers by itself after it has read the request. The server is not asked.
     Status {
         /// The status code.
         code: u16,
-        /// Headers beside `Content-Length`.
+        /// Headers besides `Content-Length`.
         headers: Vec<(String, String)>,
         /// The body.
         body: Vec<u8>,
     },
     /// The connection is closed before the request reaches the server.
     CutBefore,
-    /// The server gets the whole request and answers; the client gets nothing, and the connection is closed.
+    /// The server gets the whole request and answers. The client gets nothing, and the connection is closed.
     CutAfter,
-    /// The client gets half of the answer's body, of an answer without one half of its head; then the connection is closed.
+    /// The client gets half of the answer's body, or half of its head if there is no body. Then the connection is
+    /// closed.
     Truncate,
-    /// Nothing is answered until the client gives up; the server is not asked.
+    /// Nothing is answered until the client gives up. The server is not asked.
     Hang,
-    /// It is handed on after this time.
+    /// The request is passed on after this time.
     Delay(Duration),
-    /// The answer is another one.
+    /// The answer is changed.
     Rewrite(Rewrite),
 }
 
 /// Changes an answer.
 pub type Rewrite = Arc<dyn Fn(&mut Answer) + Send + Sync>;
 
-/// An answer of the server, as a whole.
+/// A complete answer of the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     /// The status code.
     pub status: u16,
-    /// Without those that frame the body; of an answer to `HEAD`, `Content-Length` is here.
+    /// Without the headers that frame the body. In an answer to `HEAD`, `Content-Length` is included.
     pub headers: Vec<(String, String)>,
-    /// Empty in an answer to `HEAD`, whatever is put here.
+    /// The body. In an answer to `HEAD` it stays empty, whatever is put here.
     pub body: Vec<u8>,
 }
 
 impl Answer {
-    /// The first header of that name, whatever its case.
+    /// The first header with that name, in any case.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         let mut headers = self.headers.iter();
         headers.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
-    /// Puts `value` in place of all headers of that name.
+    /// Replaces all headers with that name by `value`.
     pub fn set_header(&mut self, name: &str, value: &str) {
         self.headers.retain(|(key, _)| !key.eq_ignore_ascii_case(name));
         self.headers.push((name.to_owned(), value.to_owned()));
@@ -61,26 +62,26 @@ impl Answer {
 }
 
 impl Fault {
-    /// An answer without the server that has a code, one header and a body.
+    /// An answer without the server, with a status code, one header and a body.
     #[must_use]
     pub fn status(code: u16, header: (&str, &str), body: &str) -> Self {
         let headers = vec![(header.0.to_owned(), header.1.to_owned())];
         Self::Status { code, headers, body: body.as_bytes().to_owned() }
     }
 
-    /// 429 that asks for a second of patience.
+    /// A 429 that asks the client to wait for a second.
     #[must_use]
     pub fn too_many_requests() -> Self {
         Self::status(429, ("Retry-After", "1"), "")
     }
 
-    /// 500 as a forge that has lost its database answers.
+    /// A 500, as from a forge that has lost its database.
     #[must_use]
     pub fn internal_error() -> Self {
         Self::status(500, ("Content-Type", "application/json"), "{\"message\":\"injected\"}")
     }
 
-    /// 502 as a reverse proxy answers, with a page.
+    /// A 502 with a page, as from a reverse proxy.
     #[must_use]
     pub fn bad_gateway() -> Self {
         let page = "<html><head><title>502 Bad Gateway</title></head><body>injected</body></html>";
@@ -92,7 +93,7 @@ impl Fault {
         Self::Rewrite(Arc::new(change))
     }
 
-    /// In a word, for the log; empty when nothing is done.
+    /// A short name for the log; empty if nothing is done.
     pub(super) fn name(&self) -> &'static str {
         match self {
             Self::Pass => "",

@@ -1,8 +1,9 @@
-//! Where a message of HTTP/1.1 ends: its head, and how its body is framed (RFC 9112 §6). Only as much as the proxy needs.
+//! Where a message of HTTP/1.1 ends: its head, and how its body is framed (RFC 9112 §6). It does only what the
+//! proxy needs.
 
 use std::io::{self, BufRead, Read, Write};
 
-/// More than any head that a client or the forge sends here.
+/// Larger than any head that a client or the forge sends here.
 const HEAD_LIMIT: u64 = 64 << 10;
 
 /// The head of a request or of an answer.
@@ -10,7 +11,7 @@ const HEAD_LIMIT: u64 = 64 << 10;
 pub(super) struct Head {
     /// The first line, such as `GET / HTTP/1.1`.
     pub(super) start: String,
-    /// Names as they came.
+    /// The headers, with their names as they came.
     pub(super) headers: Vec<(String, String)>,
 }
 
@@ -21,7 +22,7 @@ pub(super) enum Body {
     Sized(u64),
     /// In chunks.
     Chunked,
-    /// Up to the end of the connection: answers alone.
+    /// Up to the end of the connection. Only answers have this.
     UntilClose,
 }
 
@@ -34,8 +35,8 @@ pub(super) enum Kind {
     Answer,
 }
 
-/// Reads the next head; `None` at the end of the connection. What is no HTTP, such as the first bytes of TLS, is an
-/// error of the kind [`io::ErrorKind::InvalidData`].
+/// Reads the next head; `None` at the end of the connection. Anything other than HTTP, such as the first bytes of
+/// TLS, is an error of the kind [`io::ErrorKind::InvalidData`].
 pub(super) fn read_head(from: &mut impl BufRead, kind: Kind) -> io::Result<Option<Head>> {
     let mut bytes = Vec::new();
     let mut limited = from.take(HEAD_LIMIT);
@@ -47,7 +48,7 @@ pub(super) fn read_head(from: &mut impl BufRead, kind: Kind) -> io::Result<Optio
             [] if bytes.is_empty() => return Ok(None),
             b"\r\n" | b"\n" if start > 0 => return parse(bytes).map(Some),
             [.., b'\n'] if start > 0 || is_first_line(line, kind) => {}
-            // The end in the middle of a head is no other protocol.
+            // An end in the middle of a head does not mean another protocol.
             [.., b'\n'] => return Err(invalid("no HTTP/1.1")),
             _ if start == 0 && !is_first_line(&[line, b"\n"].concat(), kind) => {
                 return Err(invalid("no HTTP/1.1"));
@@ -88,25 +89,25 @@ impl Head {
         self.word(1).parse().map_err(|_no_number| invalid("a status that is none"))
     }
 
-    /// The first header of that name, whatever its case.
+    /// The first header with that name, in any case.
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         let mut headers = self.headers.iter();
         headers.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
-    /// The head without the headers of these names.
+    /// Removes the headers with these names.
     pub(super) fn remove(&mut self, names: &[&str]) {
         self.headers.retain(|(key, _)| !names.iter().any(|name| key.eq_ignore_ascii_case(name)));
     }
 
-    /// As it is sent.
+    /// The bytes to send.
     pub(super) fn bytes(&self) -> Vec<u8> {
         let headers: String =
             self.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
         format!("{}\r\n{headers}\r\n", self.start).into_bytes()
     }
 
-    /// What follows, or `without` when no header says so.
+    /// The framing of the body that follows, or `without` if no header gives one.
     pub(super) fn body(&self, without: Body) -> io::Result<Body> {
         if self.header("Transfer-Encoding").is_some_and(|value| value.eq_ignore_ascii_case("chunked")) {
             return Ok(Body::Chunked);
@@ -120,7 +121,7 @@ impl Head {
     }
 }
 
-/// Hands the body on as it is framed, and returns how many bytes of content it had.
+/// Passes the body on as it is framed. Returns how many bytes of content it had.
 pub(super) fn forward(body: Body, from: &mut impl BufRead, to: &mut impl Write) -> io::Result<u64> {
     match body {
         Body::Sized(size) => copy(from, to, size).map(|()| size),
@@ -141,7 +142,7 @@ pub(super) fn read(body: Body, from: &mut impl BufRead, limit: u64) -> io::Resul
     Ok(content)
 }
 
-/// Hands chunks on to `raw` as they are, and what is in them to `content`.
+/// Passes chunks on to `raw` unchanged, and their content to `content`.
 fn chunks(from: &mut impl BufRead, raw: &mut impl Write, content: &mut impl Write) -> io::Result<u64> {
     let mut total = 0;
     loop {
@@ -186,7 +187,7 @@ fn forward_line(from: &mut impl BufRead, to: &mut impl Write) -> io::Result<Stri
     Ok(line)
 }
 
-/// Exactly `size` bytes.
+/// Copies exactly `size` bytes.
 pub(super) fn copy(from: &mut impl Read, to: &mut impl Write, size: u64) -> io::Result<()> {
     if io::copy(&mut from.take(size), to)? == size {
         Ok(())

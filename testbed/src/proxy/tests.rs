@@ -1,4 +1,4 @@
-//! The proxy between a client and a server that are nothing but sockets.
+//! The proxy between a client and a server that are plain sockets.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::{Fault, Proxy};
 
-/// A server that reads to the end of each request's body, counts requests, and answers `answer`.
+/// A server that reads each request's body to its end, counts requests, and answers `answer`.
 fn server(answer: &'static str) -> (SocketAddr, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -42,13 +42,13 @@ fn server(answer: &'static str) -> (SocketAddr, Arc<AtomicUsize>) {
     (address, count)
 }
 
-/// What the client gets for `request` on a connection of its own.
+/// The answer that a client gets for `request` on its own connection.
 fn ask(proxy: &Proxy, request: &str) -> String {
     let mut client = TcpStream::connect(proxy.address()).unwrap();
     client.write_all(request.as_bytes()).unwrap();
     client.shutdown(Shutdown::Write).unwrap();
     let mut answer = Vec::new();
-    // A reset is an end like any other.
+    // A reset counts as an end.
     client.read_to_end(&mut answer).ok();
     String::from_utf8(answer).unwrap()
 }

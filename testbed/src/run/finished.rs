@@ -1,11 +1,11 @@
-//! What a run of `xtask` left when it had ended.
+//! The result of a run of `xtask` that has ended.
 
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use xtask::oci::reference::Digest;
 
-/// How many of its last lines a report shows.
+/// How many of the last lines a report shows.
 const LAST_WORDS: usize = 6;
 
 /// How a run ended.
@@ -16,15 +16,15 @@ pub struct Finished {
     pub stdout: String,
     /// What it wrote to standard error.
     pub stderr: String,
-    /// From its start until its end was seen.
+    /// The time from its start until its end was seen.
     pub took: Duration,
 }
 
 impl Finished {
-    /// The run, if it ended well.
+    /// The run, if it succeeded.
     ///
     /// # Errors
-    /// When it did not, with all that it said.
+    /// When it failed; the error has all its output.
     pub fn success(self) -> Result<Self> {
         ensure!(self.code == 0, "xtask exited with {}:\n{}{}", self.code, self.stdout, self.stderr);
         Ok(self)
@@ -43,7 +43,7 @@ impl Finished {
     /// The image's digest.
     ///
     /// # Errors
-    /// When the summary names none.
+    /// When the summary has none.
     pub fn digest(&self) -> Result<Digest> {
         self.field("digest")?.parse()
     }
@@ -51,33 +51,33 @@ impl Finished {
     /// The image by its digest.
     ///
     /// # Errors
-    /// When the summary names none.
+    /// When the summary has none.
     pub fn pinned(&self) -> Result<String> {
         let tagged = self.field("image")?;
         let (name, _tag) = tagged.rsplit_once(':').with_context(|| format!("`{tagged}` has no tag"))?;
         Ok(format!("{name}@{}", self.digest()?))
     }
 
-    /// The commands at the end of standard output, as a person selects them to paste.
+    /// The commands at the end of standard output, as a person selects them for pasting.
     ///
     /// # Errors
-    /// When standard output does not end so.
+    /// When standard output does not end with commands.
     pub fn commands(&self) -> Result<&str> {
         let last = self.stdout.rsplit_once("\n\n").map(|(_, commands)| commands);
         last.with_context(|| format!("standard output ends in no block of its own:\n{}", self.stdout))
     }
 
-    /// The exit code and the last lines of standard error in one, for a report.
+    /// The exit code and the last lines of standard error in one line, for a report.
     #[must_use]
     pub fn last_words(&self) -> String {
         let lines: Vec<_> = self.stderr.trim().lines().collect();
         format!("exit {}: {}", self.code, lines[lines.len().saturating_sub(LAST_WORDS)..].join(" / "))
     }
 
-    /// That it released the image of `digest`.
+    /// Checks that it released the image of `digest`.
     ///
     /// # Errors
-    /// When it did not end well, or with another digest.
+    /// When it failed, or released another digest.
     pub(crate) fn released(&self, digest: &str) -> Result<()> {
         ensure!(self.code == 0, "{}", self.last_words());
         let made = self.field("digest")?;

@@ -1,5 +1,5 @@
-//! Runs `buildkitd` on a private socket: a second builder beside the engine's own. All that it writes is below the state
-//! directory.
+//! Runs `buildkitd` on a private socket: a second builder besides the engine's own. Everything that it writes is
+//! below the state directory.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -21,19 +21,19 @@ use crate::provision::text;
 /// Its name in messages.
 pub(crate) const NAME: &str = "buildkit";
 
-/// The exported address, as `docker buildx create --driver remote` takes it.
+/// The exported address, in the form that `docker buildx create --driver remote` takes.
 pub(crate) const ADDRESS: &str = "TESTBED_BUILDKIT";
 
-/// It takes half a second.
+/// It takes half a second to start.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The address of one that runs already. A shell may have our own exports: those name the one that we start.
+/// The address of one that already runs. A shell may have our own exports, which name the one that we start.
 pub(crate) fn given(cx: &Context) -> Result<Option<String>> {
     let own = address(cx)?;
     Ok(cx.variable(ADDRESS)?.filter(|given| *given != own).map(str::to_owned))
 }
 
-/// Takes the one that was given, and ends our own.
+/// Uses the one that was given, and ends our own.
 pub(crate) fn take(cx: &Context, given: &str, state: &mut State) -> Result<()> {
     end(cx, NAME)?;
     cx.progress.line(NAME, &format!("{given} is used"));
@@ -41,7 +41,7 @@ pub(crate) fn take(cx: &Context, given: &str, state: &mut State) -> Result<()> {
     Ok(())
 }
 
-/// Starts it unless it runs and answers, and exports where it is.
+/// Starts it unless it runs and answers, and exports its address.
 pub(crate) fn ensure(
     cx: &Context,
     buildkit: &Found,
@@ -86,7 +86,7 @@ fn start(cx: &Context, buildkit: &Found, docker: &Found) -> Result<()> {
     service.wait(pid, PATIENCE, || Ok(is_ready(cx)))
 }
 
-/// Where it looks for runc: with the engine, where that one is provisioned.
+/// The PATH on which it finds runc. A provisioned engine has runc too.
 pub(crate) fn path(cx: &Context, docker: &Found) -> Result<String> {
     match &docker.prefix {
         Some(prefix) => Ok(format!("{}:{}", text(&prefix.join("bin"))?, cx.host.path())),
@@ -94,7 +94,7 @@ pub(crate) fn path(cx: &Context, docker: &Found) -> Result<String> {
     }
 }
 
-/// It listens once its worker is there.
+/// It listens only once its worker is ready.
 fn is_ready(cx: &Context) -> bool {
     UnixStream::connect(cx.layout.run("buildkit.sock")).is_ok()
 }
@@ -103,8 +103,8 @@ fn address(cx: &Context) -> Result<String> {
     Ok(format!("unix://{}", text(&cx.layout.run("buildkit.sock"))?))
 }
 
-/// Steps of a build share the machine's network, as there is no plugin that could make another; that a build asks for it by
-/// name has to be allowed. What is left out has a default below `/run` or `/etc`.
+/// Build steps share the machine's network, because there is no plugin that makes another one. A build may only ask
+/// for that network by name if it is allowed. Settings that are left out default to paths below `/run` or `/etc`.
 pub(crate) fn configuration(root: &str, address: &str, traces: &str, registry: SocketAddr) -> String {
     format!(
         "root = '{root}'\n\

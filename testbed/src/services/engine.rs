@@ -1,5 +1,5 @@
-//! Runs the provisioned docker engines: containerd, then dockerd, on private sockets. An engine of the machine's own is
-//! used as it is, and nothing here touches it.
+//! Runs the provisioned docker engines: containerd, then dockerd, on private sockets. The machine's own engine is
+//! used as it is, and nothing here changes it.
 
 pub(crate) mod second;
 
@@ -28,10 +28,10 @@ use crate::parts::docker::BUILDX;
 use crate::process::Service;
 use crate::provision::text;
 
-/// Up takes a second; a machine under load is given much more.
+/// The start takes a second. A loaded machine gets much more time.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// One of the two engines: the names of its parts, and what its files end in.
+/// One of the two engines: the names of its parts, and the suffix of its files.
 pub(crate) struct Engine {
     /// The image and container store.
     pub(crate) containerd: &'static str,
@@ -42,15 +42,15 @@ pub(crate) struct Engine {
     suffix: &'static str,
 }
 
-/// The one that everything runs on unless another is asked for.
+/// The engine for everything, unless another is asked for.
 pub(crate) const FIRST: Engine =
     Engine { containerd: "containerd", dockerd: "dockerd", shims: "containers", suffix: "" };
 
-/// The newer one beside it.
+/// The newer engine besides the first.
 pub(crate) const SECOND: Engine =
     Engine { containerd: "containerd-2", dockerd: "dockerd-2", shims: "containers-2", suffix: "-2" };
 
-/// Starts the first unless it runs and answers, and exports where it is.
+/// Starts the first engine unless it runs and answers, and exports its address.
 pub(crate) fn ensure(cx: &Context, docker: &Found, state: &mut State) -> Result<()> {
     let Some(prefix) = &docker.prefix else {
         if let Some(host) = cx.variable("DOCKER_HOST")? {
@@ -65,12 +65,12 @@ pub(crate) fn ensure(cx: &Context, docker: &Found, state: &mut State) -> Result<
 }
 
 impl Engine {
-    /// Where it listens.
+    /// The socket that it listens on.
     pub(crate) fn socket(&self, layout: &Layout) -> PathBuf {
         layout.run(&format!("docker{}.sock", self.suffix))
     }
 
-    /// Where its store listens.
+    /// The socket that its store listens on.
     pub(crate) fn store(&self, layout: &Layout) -> PathBuf {
         layout.run(&format!("containerd{}.sock", self.suffix))
     }
@@ -85,7 +85,7 @@ impl Engine {
         layout.data(&format!("docker-config{}", self.suffix))
     }
 
-    /// The file in the command line of a process of it, `None` for a name that is none of its processes'.
+    /// The file in the command line of one of its processes; `None` if no process of it has that name.
     pub(crate) fn marker(&self, layout: &Layout, name: &str) -> Option<PathBuf> {
         let suffix = self.suffix;
         match name {
@@ -96,8 +96,8 @@ impl Engine {
         }
     }
 
-    /// Starts it, with `settings` beside those that both have, unless it runs and answers. What the machine needs for it
-    /// is done in `prepare`, once nothing is left of an earlier one.
+    /// Starts it unless it runs and answers. `settings` are added to those that both engines have. `prepare` makes
+    /// the machine ready once nothing is left of an earlier engine.
     fn run(
         &self,
         cx: &Context,
@@ -151,7 +151,7 @@ impl Engine {
                 mounts::unmount_below(&parent.join(format!("{dir}{suffix}")), &cx.runner)?;
             }
         }
-        // A pid file from before a restart of the machine may name a process of somebody else.
+        // A pid file from before a restart of the machine may name another process.
         remove_file(&cx.layout.run(&format!("dockerd{suffix}.pid")))?;
         remove_file(&self.socket(&cx.layout))?;
         let store = self.store(&cx.layout);
@@ -184,7 +184,8 @@ impl Engine {
         symlink(&target, &link).with_context(|| format!("linking `{}`", link.display()))
     }
 
-    /// Kubernetes' interface and the `/opt` tree are off: both make directories outside the state directory.
+    /// Kubernetes' interface and the `/opt` tree are off, because both make directories outside the state
+    /// directory.
     fn containerd_configuration(&self, cx: &Context) -> Result<String> {
         let name = format!("containerd{}", self.suffix);
         Ok(format!(

@@ -1,5 +1,5 @@
-//! Where the tests get their forge from: Gitea, built here; Forgejo's published image; or one that is there already. The
-//! exports say only where it is and what its administrator's token is, and the tests cannot tell which it is.
+//! Where the tests get their forge from: Gitea, built here; Forgejo's published image; or one that already exists.
+//! The exports only have its address and its administrator's token, so the tests cannot tell which it is.
 
 mod administration;
 mod existing;
@@ -24,13 +24,13 @@ use crate::parts::{Found, Part as _};
 /// Its name in messages.
 pub(crate) const NAME: &str = "forge";
 
-/// The exported address, without a slash at its end.
+/// The exported address, without a trailing slash.
 pub(crate) const URL: &str = "TESTBED_FORGE_URL";
 
 /// The exported token of an administrator, with all scopes.
 pub(crate) const ADMIN_TOKEN: &str = "TESTBED_FORGE_ADMIN_TOKEN";
 
-/// Asked for first, as a name that stays the same is easier to read in logs.
+/// Tried first, because a fixed address is easier to read in logs.
 const PREFERRED_PORT: u16 = 3055;
 
 /// Where the forge comes from.
@@ -39,12 +39,12 @@ pub(crate) enum Origin {
     Gitea,
     /// Its published image.
     Forgejo,
-    /// Given by the environment, with its runner.
+    /// Given by the environment; it has its own runner.
     Existing(Existing),
 }
 
 impl Origin {
-    /// What the environment gives wins over `forgejo`.
+    /// A forge from the environment takes precedence over `forgejo`.
     pub(crate) fn decide(cx: &Context, forgejo: bool) -> Result<Self> {
         Ok(match (Existing::given(cx)?, forgejo) {
             (Some(existing), _) => Self::Existing(existing),
@@ -53,7 +53,7 @@ impl Origin {
         })
     }
 
-    /// Whether the part of that name has to be there.
+    /// Whether it needs the part of that name.
     pub(crate) fn needs(&self, part: &str) -> bool {
         match self {
             Self::Gitea => true,
@@ -62,7 +62,7 @@ impl Origin {
         }
     }
 
-    /// Makes it run, with its runner, and ends what is not needed; exports its address and the administrator's token.
+    /// Starts it with its runner, and ends what is not needed. Exports its address and the administrator's token.
     pub(crate) fn ensure<'a>(
         &self,
         cx: &Context,
@@ -93,11 +93,11 @@ impl Origin {
     }
 }
 
-/// Ends the forge and its runner, wherever the forge came from.
+/// Ends the forge and its runner, whatever the origin of the forge.
 pub(crate) fn stop(cx: &Context) -> Result<()> {
     runner::stop(cx)?;
     end(cx, NAME)?;
-    // An engine of our own ends with its containers; the machine's goes on.
+    // An engine of our own ends with its containers, but the machine's own goes on.
     if forgejo::was_used(cx)?
         && let Some(docker) = Docker.find(cx)?
         && docker.prefix.is_none()

@@ -1,4 +1,4 @@
-//! Loopback ports for services that want the same one every time, so that addresses written down once still hold.
+//! Loopback ports for services that want the same port every time, so that recorded addresses stay valid.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -14,7 +14,7 @@ pub(crate) fn last(cx: &Context, name: &str) -> Result<Option<SocketAddr>> {
     match fs::read_to_string(&path) {
         Ok(text) => match text.trim().parse() {
             Ok(port) => Ok(Some(loopback(port))),
-            // A file cut short by a crash is no reason to stop: any free port will do.
+            // A file that a crash cut short is no reason to stop: any free port will do.
             Err(_cut_short) => Ok(None),
         },
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
@@ -27,9 +27,10 @@ pub(crate) fn loopback(port: u16) -> SocketAddr {
     SocketAddr::from((Ipv4Addr::LOCALHOST, port))
 }
 
-/// `wanted` when it is free, else any free one; remembered for [`last`].
+/// `wanted` if it is free, else any free port. Remembered for [`last`].
 ///
-/// It is bound and let go: only the service itself can hold it, so somebody may be quicker; then its start fails.
+/// The port is bound and released, because only the service itself can keep it. If another process takes it first,
+/// the service fails to start.
 pub(crate) fn claim(cx: &Context, name: &str, wanted: SocketAddr) -> Result<SocketAddr> {
     let free = TcpListener::bind(wanted).or_else(|error| match error.kind() {
         ErrorKind::AddrInUse => TcpListener::bind((Ipv4Addr::LOCALHOST, 0)),

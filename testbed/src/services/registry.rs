@@ -19,16 +19,16 @@ use crate::provision::text;
 /// Its name in messages.
 pub(crate) const NAME: &str = "registry";
 
-/// Asked for first, as a name that stays the same is easier to read in logs.
+/// Tried first, because a fixed address is easier to read in logs.
 const PREFERRED_PORT: u16 = 5055;
 
-/// A header that our registry sends with every answer: another program on the port does not.
+/// A header that our registry sends with every answer. Another program on the port does not send it.
 const HEADER: &str = "X-Testbed";
 
-/// It takes a tenth of a second.
+/// It takes a tenth of a second to start.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Starts it unless it runs and answers, and exports where it is.
+/// Starts it unless it runs and answers, and exports its address.
 pub(crate) fn ensure(cx: &Context, registry: &Found, state: &mut State) -> Result<SocketAddr> {
     let mut address = ports::last(cx, NAME)?.unwrap_or(ports::loopback(PREFERRED_PORT));
     if !processes(&cx.layout, NAME)?.is_empty() && is_ready(cx, address)? {
@@ -73,13 +73,13 @@ pub(crate) fn is_ready_at(address: SocketAddr, root: &str) -> Result<bool> {
     Ok(answer.is_some_and(|answer| answer.status == 200 && answer.header(HEADER) == Some(root)))
 }
 
-/// Whether a manifest is there, by its path such as `/v2/NAME/manifests/DIGEST`.
+/// Whether a manifest exists, by its path, such as `/v2/NAME/manifests/DIGEST`.
 pub(crate) fn has(address: SocketAddr, path: &str) -> Result<bool> {
     let answer = http::over_tcp(address, "HEAD", path)?;
     Ok(answer.is_some_and(|answer| answer.status == 200))
 }
 
-/// Its settings; `root` tells it from every other registry.
+/// Its settings. `root` tells it apart from every other registry.
 pub(crate) fn configuration(storage: &str, address: SocketAddr, root: &str) -> String {
     format!(
         "version: 0.1\nlog:\n  level: warn\n  accesslog:\n    disabled: true\n\

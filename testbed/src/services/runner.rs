@@ -1,5 +1,5 @@
-//! Runs the forge's runner. Its jobs run on this machine and see its whole environment, so that is put together here:
-//! what a release needs, and nothing else.
+//! Runs the forge's runner. Its jobs run on this machine and see the runner's whole environment. That environment
+//! is therefore built here, from what a release needs and nothing else.
 
 mod environment;
 
@@ -28,13 +28,13 @@ use crate::provision::text;
 /// Its name in messages, and on the forge.
 pub(crate) const NAME: &str = "runner";
 
-/// It says hello to the forge in a second.
+/// It announces itself to the forge within a second.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long a job's processes may take to clean up when the runner is stopped.
 const JOB_PATIENCE: Duration = Duration::from_secs(20);
 
-/// Starts it unless it runs as it should.
+/// Starts it unless it already runs with the right configuration.
 pub(crate) fn ensure(cx: &Context, found: &Found, forge: &Forge, state: &mut State) -> Result<()> {
     let dir = cx.layout.run(NAME);
     private_dir(&dir)?;
@@ -66,7 +66,7 @@ pub(crate) fn ensure(cx: &Context, found: &Found, forge: &Forge, state: &mut Sta
         environment: jobs.variables.into_iter().map(|(key, value)| (key, OsString::from(value))).collect(),
         log: cx.layout.log(NAME),
     };
-    // Without the allow-listed part of this process's own environment: that is for our children, not for jobs.
+    // Without the allow-listed part of this process's own environment, which is for our children, not for jobs.
     let pid = service.start(&Runner::new(&Environment::default()))?;
     service.wait(pid, PATIENCE, || is_ready(cx, state))?;
     cx.progress.line(NAME, "started, label `docker`");
@@ -77,7 +77,7 @@ pub(crate) fn ensure(cx: &Context, found: &Found, forge: &Forge, state: &mut Sta
 pub(crate) fn stop(cx: &Context) -> Result<()> {
     end(cx, NAME)?;
     let marker = format!("TMPDIR={}", text(&cx.layout.run(NAME).join("tmp"))?);
-    // Again, as a process that cleans up may start others.
+    // Repeated, because a process that cleans up may start others.
     for _ in 0..5 {
         let leftovers = process::with_variable(&marker)?;
         if leftovers.is_empty() {
@@ -93,7 +93,8 @@ pub(crate) fn stop(cx: &Context) -> Result<()> {
     )
 }
 
-/// Makes the runner known to the forge. The token goes over standard input, which its own dialogue reads.
+/// Registers the runner with the forge. The token goes over standard input, where the runner's own dialogue reads
+/// it.
 fn register(cx: &Context, found: &Found, forge: &Forge, dir: &Path, configuration: &str) -> Result<()> {
     remove_file(&dir.join("registration.json"))?;
     let draft = dir.join("registration.yaml");
@@ -106,7 +107,7 @@ fn register(cx: &Context, found: &Found, forge: &Forge, dir: &Path, configuratio
     remove_file(&draft)
 }
 
-/// Whether the forge has heard of it.
+/// Whether the forge knows it.
 fn is_ready(cx: &Context, state: &State) -> Result<bool> {
     /// Gitea wraps the list, Forgejo does not.
     #[derive(Deserialize)]
@@ -132,8 +133,8 @@ fn is_ready(cx: &Context, state: &State) -> Result<bool> {
     Ok(runners.iter().any(|known| known.name == NAME && known.status != "offline"))
 }
 
-/// Two jobs at once, as on a forge that serves more than one repository. The hash over `inputs` makes a runner that was
-/// started with others be started anew; paths are written as JSON strings, which YAML reads.
+/// Two jobs at once, as on a forge that serves more than one repository. The hash over `inputs` restarts a runner
+/// that was started with other inputs. Paths are written as JSON strings, which YAML can read.
 fn configuration(dir: &Path, inputs: &[String]) -> Result<String> {
     let mut hash = Sha256::new();
     for input in inputs {

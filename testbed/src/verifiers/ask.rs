@@ -1,4 +1,5 @@
-//! How each verifier is asked whether it accepts an image by a key: with the words and files that its manual names for that.
+//! How each verifier is asked whether it accepts an image with a key: with the arguments and files that its manual
+//! gives.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,43 +13,43 @@ use xtask::process::{Output, Runner};
 use super::tool::Found;
 use crate::provision::text;
 
-/// For one question, on a machine under load.
+/// Enough for one question on a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// How a program is asked.
 #[derive(Clone, Copy)]
 pub(super) enum Way {
-    /// As a release's page prints it.
+    /// As on a release's page.
     Cosign,
-    /// As a release's page prints it, with a trusted root in a file. With bundles cosign 2.6 asks for one, also where a key is
-    /// given, and would fetch that of the public Sigstore.
+    /// As on a release's page, with a trusted root in a file. For bundles, cosign 2.6 asks for a trusted root even
+    /// if a key is given, and would fetch that of the public Sigstore.
     CosignTrusting,
-    /// By a policy, at a copy.
+    /// With a policy, while it copies the image.
     Skopeo,
-    /// By a `ClusterImagePolicy`.
+    /// With a `ClusterImagePolicy`.
     PolicyController,
-    /// By a `ClusterPolicy` whose rule is of this type.
+    /// With a `ClusterPolicy` whose rule has this type.
     Kyverno(&'static str),
     /// With each bundle as a file.
     SigstoreGo,
 }
 
 impl Way {
-    /// Whether it can be told which version is wanted.
+    /// Whether it can be told which version is expected.
     fn knows_versions(self) -> bool {
         matches!(self, Self::Cosign | Self::CosignTrusting | Self::Kyverno(_))
     }
 }
 
-/// What is asked.
+/// A question to a verifier.
 pub(super) struct Question<'a> {
     /// `HOST/OWNER/NAME@DIGEST`
     pub(super) image: &'a str,
-    /// The public key that the image is held against.
+    /// The public key that the image is checked with.
     pub(super) key: &'a Path,
-    /// The version that is wanted, without `v`.
+    /// The expected version, without `v`.
     pub(super) version: &'a str,
-    /// Whether the version is what is asked about.
+    /// Whether the question is about the version.
     pub(super) is_about_version: bool,
     /// The bundles of the image, as files.
     pub(super) bundles: &'a [PathBuf],
@@ -56,14 +57,14 @@ pub(super) struct Question<'a> {
     pub(super) dir: &'a Path,
 }
 
-/// What came out.
+/// The answer to a question.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Answer {
     /// The verifier exits with 0.
     Accepts,
-    /// It does not; the last line that it says.
+    /// It exits with another code; this is the last line of its output.
     Refuses(String),
-    /// There is nothing that it could be asked about.
+    /// There is nothing that it could check.
     NotAsked,
 }
 
@@ -109,19 +110,19 @@ pub(super) fn ask(runner: &Runner, found: &Found, question: &Question<'_>) -> Re
     let accepts = answers.contains(&Answer::Accepts);
     let refusal = answers.into_iter().find(|answer| *answer != Answer::Accepts);
     Ok(match refusal {
-        // Whoever reads bundles from a list takes those that are by the key, and leaves a stranger's alone.
+        // A verifier that picks bundles from a list takes those with the right key, and ignores a stranger's.
         Some(refusal) if !(accepts && matches!(way, Way::SigstoreGo)) => refusal,
         _ => Answer::Accepts,
     })
 }
 
-/// What a program has said by its exit code.
+/// The answer that a program gives with its exit code.
 fn answer(way: Way, output: &Output) -> Result<Answer> {
     let text = output.text()?;
     let said = format!("{text}\n{}", output.stderr);
     let mut lines = said.lines().map(str::trim).filter(|line| !line.is_empty());
     if output.status.success() {
-        // It says the same of an image that no rule was about.
+        // It exits with 0 for an image that no rule matched, too.
         let was_asked = !matches!(way, Way::Kyverno(_)) || !lines.any(|line| line.starts_with("pass: 0"));
         ensure!(was_asked, "the policy was not about the image: {said}");
         return Ok(Answer::Accepts);
@@ -133,7 +134,7 @@ fn words(list: &[&str]) -> Vec<String> {
     list.iter().map(|&word| word.to_owned()).collect()
 }
 
-/// The three commands of a page.
+/// The three commands of a release page.
 fn cosign(options: &[&str], question: &Question<'_>) -> Result<Vec<Vec<String>>> {
     let fixed = [&["--key", text(question.key)?, "--insecure-ignore-tlog"], options].concat();
     let version = format!("version={}", question.version);
@@ -144,7 +145,7 @@ fn cosign(options: &[&str], question: &Question<'_>) -> Result<Vec<Vec<String>>>
     Ok(vec![words(&signature), attestation("slsaprovenance1"), attestation("cyclonedx")])
 }
 
-/// A copy, by a policy that accepts this key alone.
+/// A copy, with a policy that accepts only this key.
 fn skopeo(question: &Question<'_>) -> Result<Vec<String>> {
     let repository = repository(question.image)?;
     let accepted = json!([{
@@ -157,7 +158,7 @@ fn skopeo(question: &Question<'_>) -> Result<Vec<String>> {
     let policy = write(question, "policy.json", &policy)?;
     let registries = question.dir.join("registries.d");
     fs::create_dir(&registries).with_context(|| format!("making `{}`", registries.display()))?;
-    // JSON is YAML as well.
+    // JSON is valid YAML.
     write(question, "registries.d/registry.yaml", &lookaside)?;
     let copy = question.dir.join("copy");
     let (from, to) = (format!("docker://{}", question.image), format!("dir:{}", text(&copy)?));
@@ -165,7 +166,7 @@ fn skopeo(question: &Question<'_>) -> Result<Vec<String>> {
     Ok(words(&[&global[..], &["copy", "--quiet", "--src-tls-verify=false", &from, &to]].concat()))
 }
 
-/// A policy that asks for a signature and for the provenance.
+/// A policy that requires a signature and the provenance.
 fn policy_controller(question: &Question<'_>) -> Result<Vec<String>> {
     let provenance = json!([{ "name": "provenance", "predicateType": "https://slsa.dev/provenance/v1" }]);
     let key = json!({ "data": pem(question)?, "hashAlgorithm": "sha256" });
@@ -185,7 +186,7 @@ fn policy_controller(question: &Question<'_>) -> Result<Vec<String>> {
     Ok(words(&["--policy", text(&policy)?, "--image", question.image, "--log-level", "error"]))
 }
 
-/// A policy whose rule is of that `kind`, and a pod with the image.
+/// A policy with a rule of that `kind`, and a pod with the image.
 fn kyverno(kind: &str, question: &Question<'_>) -> Result<Vec<String>> {
     let key = json!({
         "keys": {
@@ -213,12 +214,12 @@ fn kyverno(kind: &str, question: &Question<'_>) -> Result<Vec<String>> {
         "metadata": { "name": "pod", "namespace": "default" },
         "spec": { "containers": [{ "name": "service", "image": question.image }] },
     });
-    // JSON is YAML as well, and it looks at no file of another name.
+    // JSON is valid YAML. Kyverno ignores files with another extension.
     let (policy, pod) = (write(question, "policy.yaml", &policy)?, write(question, "pod.yaml", &pod)?);
     Ok(words(&["apply", text(&policy)?, "--resource", text(&pod)?, "--registry"]))
 }
 
-/// Each bundle by itself.
+/// Each bundle on its own.
 fn sigstore_go(question: &Question<'_>) -> Result<Vec<Vec<String>>> {
     let (_, digest) = question.image.rsplit_once("@sha256:").context("the image has no digest")?;
     let key = text(question.key)?;
@@ -234,7 +235,7 @@ fn pem(question: &Question<'_>) -> Result<String> {
     fs::read_to_string(question.key).with_context(|| format!("reading `{}`", question.key.display()))
 }
 
-/// Writes a file of the question.
+/// Writes a file for the question.
 fn write(question: &Question<'_>, name: &str, content: &Value) -> Result<PathBuf> {
     let path = question.dir.join(name);
     fs::write(&path, content.to_string()).with_context(|| format!("writing `{}`", path.display()))?;

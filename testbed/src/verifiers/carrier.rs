@@ -1,4 +1,4 @@
-//! Programs that copy an image to another registry, and what of its evidence they take along.
+//! Programs that copy an image to another registry, and how much of its evidence they copy.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -19,21 +19,21 @@ use crate::context::Context;
 use crate::progress::Progress;
 use crate::provision::text;
 
-/// For a copy of some hundred megabytes between two registries on this machine.
+/// Enough for a copy of some hundred megabytes between two registries on this machine.
 const PATIENCE: Duration = Duration::from_secs(300);
 
 /// One program and its command.
 pub(super) struct Carrier {
-    /// As the table has it.
+    /// The name in the table.
     name: &'static str,
     from: From,
-    /// What the table shows of the command.
+    /// The command in the table.
     command: &'static str,
-    /// The arguments, once for each time that it has to be run.
+    /// The arguments of each run that the copy takes.
     words: fn(&Copy<'_>) -> Vec<Vec<String>>,
 }
 
-/// From where to where.
+/// The source and the destination.
 struct Copy<'a> {
     /// `HOST/OWNER/NAME`
     from: &'a str,
@@ -41,17 +41,17 @@ struct Copy<'a> {
     to: &'a Image,
     /// `host:port` of both registries.
     hosts: [&'a str; 2],
-    /// The tags that are made of digests.
+    /// The tags that are derived from digests.
     tags: &'a [String],
 }
 
 impl Copy<'_> {
-    /// The released image, and the place for it.
+    /// The released image, and its destination.
     fn image(&self) -> [String; 2] {
         [format!("{}@{}", self.from, self.digest), format!("{}:{TAG}", self.to)]
     }
 
-    /// The image, and what lies under each of the tags beside it.
+    /// The image, and what each of the tags beside it names.
     fn each(&self) -> Vec<[String; 2]> {
         let beside =
             self.tags.iter().map(|tag| [format!("{}:{tag}", self.from), format!("{}:{tag}", self.to)]);
@@ -59,18 +59,18 @@ impl Copy<'_> {
     }
 }
 
-/// What arrived.
+/// What has arrived.
 pub(super) struct Carried {
     name: &'static str,
     command: &'static str,
     legacy: bool,
     platforms: bool,
     bundles: bool,
-    /// What `xtask verify` finds false of the copy.
+    /// The claims that `xtask verify` finds false for the copy.
     wrong: Vec<String>,
 }
 
-/// Finds all carriers, and builds those that are missing.
+/// Finds all carriers, and builds the missing ones.
 pub(super) fn programs(cx: &Context, environment: &Environment) -> Result<Vec<(Carrier, PathBuf)>> {
     let found = |carrier: Carrier| {
         let program = program(cx, environment, carrier.name, &carrier.from)?;
@@ -79,7 +79,7 @@ pub(super) fn programs(cx: &Context, environment: &Environment) -> Result<Vec<(C
     carriers().into_iter().map(found).collect()
 }
 
-/// All that are tried. crane and skopeo copy one thing at a time.
+/// All carriers. crane and skopeo copy one thing at a time.
 fn carriers() -> Vec<Carrier> {
     let cosign = |name, from| Carrier {
         name,
@@ -142,7 +142,7 @@ fn words(fixed: &[&str], pair: [String; 2]) -> Vec<String> {
     fixed.iter().map(|&word| word.to_owned()).chain(pair).collect()
 }
 
-/// Copies `subject` with each into the registry at `host`, and looks what is there then.
+/// Copies `subject` with each carrier into the registry at `host`, and checks what has arrived.
 pub(super) fn all(
     progress: &Progress,
     host: &str,
@@ -161,7 +161,7 @@ pub(super) fn all(
         let copy = Copy { from, digest: subject.digest(), to: &to, hosts: [host, &proxy], tags: &tags };
         for words in (carrier.words)(&copy) {
             let (runner, shell) = (&project.runner, project.runner.shell()?);
-            // regctl keeps its settings below the home directory.
+            // regctl keeps its settings in the home directory.
             let call = runner.call(cmd!(shell, "{program} {words...}")).env("HOME", text(scratch)?);
             call.timeout(PATIENCE).run().with_context(|| format!("copying with {}", carrier.name))?;
         }
@@ -171,7 +171,7 @@ pub(super) fn all(
     Ok(carried)
 }
 
-/// Compares what lies beside the image here and there.
+/// Compares what is beside the image in both registries.
 fn arrived(subject: &Subject, to: &Image, carrier: &Carrier) -> Result<Carried> {
     let (here, digest) = (subject.project().repository.registry(), subject.digest());
     let there = registry::Client::new(Curl::new(&subject.project().runner, PATIENCE), to.clone(), None);
@@ -195,14 +195,14 @@ fn arrived(subject: &Subject, to: &Image, carrier: &Carrier) -> Result<Carried> 
     })
 }
 
-/// The bundles that refer to `digest`, in whatever order.
+/// The bundles that refer to `digest`, in any order.
 fn bundles(registry: &registry::Client, digest: &Digest) -> Result<BTreeSet<String>> {
     let Some(index) = registry.manifest(&bundle::tag(digest))? else { return Ok(BTreeSet::new()) };
     let listed = subject::names(&index.bytes)?.manifests;
     listed.into_iter().map(|named| Ok(registry.bytes_of(&named.digest)?.digest.to_string())).collect()
 }
 
-/// A line for each program.
+/// One line for each program.
 pub(super) fn render(carried: &[Carried]) -> String {
     let word = |kept: bool| if kept { "kept" } else { "lost" };
     let mut text = "| copied by | legacy format | signatures of the platforms' manifests | bundles | false for `xtask verify` |\n\

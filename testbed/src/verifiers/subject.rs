@@ -1,4 +1,5 @@
-//! What the verifiers look at: a real release, with its evidence in one format or in both, and with a stranger's beside it.
+//! What the verifiers check: a real release, with evidence in one format or in both, and with a stranger's bundle
+//! beside it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,15 +19,15 @@ use crate::project::Project;
 /// The tag that is released.
 pub(super) const TAG: &str = "v0.1.0";
 
-/// For a release of two platforms, one of them emulated.
+/// Enough for a release of two platforms, one of them emulated.
 const RELEASE: Duration = Duration::from_secs(600);
 
-/// The formats in which the evidence lies beside the image.
+/// The formats of the evidence beside the image.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Format {
     /// `signatures = ["legacy"]`
     Legacy,
-    /// Bundles alone: no release leaves that, so the tags of the other format are deleted.
+    /// Only bundles. No release leaves only these, so the tags of the other format are deleted.
     Bundle,
     /// As a release leaves it.
     Both,
@@ -51,11 +52,11 @@ pub(super) struct Subject {
     project: Project,
     xtask: PathBuf,
     digest: Digest,
-    /// Where its files are.
+    /// The directory of its files.
     dir: PathBuf,
 }
 
-/// As much of an index, and of a manifest, as names other things.
+/// The part of an index or a manifest that names other things.
 #[derive(Deserialize)]
 pub(super) struct Names {
     #[serde(default)]
@@ -70,7 +71,7 @@ pub(super) struct Named {
 }
 
 impl Subject {
-    /// Releases in a repository of its own, by `xtask`.
+    /// Makes a release with `xtask`, in its own repository.
     pub(super) fn release(
         environment: &Environment,
         xtask: &Path,
@@ -98,7 +99,7 @@ impl Subject {
         legacy.into_iter().try_for_each(|tag| self.project.repository.delete_image_version(tag))
     }
 
-    /// `HOST/OWNER/NAME@DIGEST`, as its signature names it.
+    /// `HOST/OWNER/NAME@DIGEST`, as in its signature.
     pub(super) fn image(&self) -> String {
         let name = self.project.repository.full_name();
         format!("{}/{name}@{}", self.project.proxy.address(), self.digest)
@@ -109,12 +110,12 @@ impl Subject {
         &self.project
     }
 
-    /// The index.
+    /// The digest of the index.
     pub(super) fn digest(&self) -> &Digest {
         &self.digest
     }
 
-    /// The manifests of its platforms.
+    /// The digests of its platforms' manifests.
     pub(super) fn platforms(&self) -> Result<Vec<Digest>> {
         let index = self.project.repository.registry().bytes_of(&self.digest)?;
         Ok(names(&index.bytes)?.manifests.into_iter().map(|named| named.digest).collect())
@@ -125,7 +126,7 @@ impl Subject {
         self.project.checkout.join("cosign.pub")
     }
 
-    /// Fetches the bundles into files.
+    /// Writes the bundles into files.
     pub(super) fn bundles(&self) -> Result<Vec<PathBuf>> {
         let registry = self.project.repository.registry();
         let Some(index) = registry.manifest(&bundle::tag(&self.digest))? else { return Ok(Vec::new()) };
@@ -142,7 +143,7 @@ impl Subject {
         Ok(files)
     }
 
-    /// Adds what a stranger may leave who can push, and has another key: a bundle, as cosign 3 makes it by itself.
+    /// Adds a bundle of a stranger who can push but has another key, in the form that cosign 3 makes by default.
     pub(super) fn add_strangers_bundle(&self, cosign: &Path, key: &Key) -> Result<()> {
         let (project, image) = (&self.project, self.image());
         let login = project.login()?;
@@ -156,7 +157,7 @@ impl Subject {
         call.secret_env("COSIGN_PASSWORD", &key.password).run().context("signing as a stranger")
     }
 
-    /// The claims that `xtask verify` finds false of a copy of the image.
+    /// The claims that `xtask verify` finds false for a copy of the image.
     pub(super) fn wrong(&self, copy: &str) -> Result<Vec<String>> {
         let (project, xtask, shell) = (&self.project, &self.xtask, self.project.runner.shell()?);
         let verify = cmd!(shell, "{xtask} verify {copy} --json");
@@ -169,17 +170,20 @@ impl Subject {
         Ok(wrong.filter_map(|claim| claim["id"].as_str()).map(str::to_owned).collect())
     }
 
-    /// Takes away what it left in the engine.
+    /// Removes what it left in the engine.
     pub(super) fn clean_up(&self) -> Result<()> {
         self.project.remove_containers()?;
         self.project.remove_images()
     }
 }
 
-/// `Cargo.toml` with the format that is asked for.
+/// `Cargo.toml` with the requested format.
 fn configured(manifest: &str, format: Format) -> Result<String> {
     let line = "\nforge = ";
-    ensure!(manifest.contains(line) && !manifest.contains("\nsignatures = "), "`Cargo.toml` is another one");
+    ensure!(
+        manifest.contains(line) && !manifest.contains("\nsignatures = "),
+        "`Cargo.toml` is not as expected"
+    );
     Ok(match format {
         Format::Legacy => manifest.replacen(line, &format!("\nsignatures = [\"legacy\"]{line}"), 1),
         Format::Bundle | Format::Both => manifest.to_owned(),

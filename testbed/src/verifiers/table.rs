@@ -1,18 +1,18 @@
-//! The answers as a table, and what must hold of them.
+//! The answers as a table, and what they must satisfy.
 
 use super::ask::Answer;
 use super::subject::Format;
 
-/// What is asked of each image.
+/// The question about each image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Case {
-    /// As it was released, by the project's key.
+    /// As released, with the project's key.
     Honest,
-    /// By another key.
+    /// With another key.
     AnotherKey,
     /// As another version.
     AnotherVersion,
-    /// By the project's key, with a stranger's bundle beside the release's.
+    /// With the project's key, and with a stranger's bundle beside the release's own.
     Stranger,
 }
 
@@ -38,7 +38,7 @@ pub(super) struct Row {
     pub(super) answer: Answer,
 }
 
-/// A line for each verifier and format, a column for each case.
+/// One line for each verifier and format, one column for each case.
 pub(super) fn render(verifiers: &[&str], rows: &[Row]) -> String {
     let mut text = "| verifier | format |".to_owned();
     text.extend(Case::ALL.map(|case| format!(" {} |", case.name())));
@@ -57,7 +57,7 @@ pub(super) fn render(verifiers: &[&str], rows: &[Row]) -> String {
     text
 }
 
-/// What is wrong: another key that somebody accepts. Which version it is, some do not look at, and the table says so.
+/// What is wrong: another key that a verifier accepts. Some do not check the version, and the table says so.
 pub(super) fn wrong(rows: &[Row]) -> Vec<String> {
     let accepted = rows.iter().filter(|row| row.case == Case::AnotherKey && row.answer == Answer::Accepts);
     accepted

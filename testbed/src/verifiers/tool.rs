@@ -1,5 +1,5 @@
-//! The programs that are asked, and where each comes from. They are not parts of `up`: to build them takes longer than all
-//! tests, and no test needs them.
+//! The programs that are asked, and where each comes from. They are not parts of `up`: building them takes longer
+//! than all tests, and no test needs them.
 
 use std::path::{Path, PathBuf};
 
@@ -24,15 +24,15 @@ pub(super) struct Tool {
 
 /// Where a program comes from.
 pub(super) enum From {
-    /// A part of the testbed, which this export names.
+    /// A part of the testbed, whose path is in this export.
     Testbed(&'static str),
     /// A package of a Go module that `go install` builds.
     Package(&'static str, &'static str),
-    /// A Go module that has to be built where it lies.
+    /// A Go module that must be built in its own directory.
     Module(golang::Module),
-    /// A Go program of our own, of one file, for a library.
+    /// A Go program of our own, in one file, that uses a library.
     Program { source: &'static str, module: &'static str, version: &'static str },
-    /// skopeo, as this release of Debian packages it.
+    /// skopeo, as packaged by this release of Debian.
     Debian(&'static str),
 }
 
@@ -42,7 +42,7 @@ pub(super) struct Found {
     pub(super) program: PathBuf,
 }
 
-/// All that are asked whether they accept a release.
+/// All programs that are asked whether they accept a release.
 fn all() -> Vec<Tool> {
     vec![
         Tool { name: "cosign 2.5.0", from: From::Testbed("TESTBED_COSIGN_2"), way: Way::Cosign },
@@ -85,7 +85,7 @@ fn all() -> Vec<Tool> {
     ]
 }
 
-/// The last one of the second major.
+/// The last release of cosign 2.
 pub(super) const COSIGN_2_6: From = From::Package("github.com/sigstore/cosign/v2/cmd/cosign", "v2.6.5");
 
 /// Kyverno's command line.
@@ -98,13 +98,13 @@ const KYVERNO: golang::Module = golang::Module {
     cgo: false,
 };
 
-/// Finds all verifiers, and builds those that are missing.
+/// Finds all verifiers, and builds the missing ones.
 pub(super) fn verifiers(cx: &Context, environment: &Environment) -> Result<Vec<Found>> {
     let found = |tool: Tool| Ok(Found { program: program(cx, environment, tool.name, &tool.from)?, tool });
     all().into_iter().map(found).collect()
 }
 
-/// The program called `name`, built where it is missing.
+/// The program called `name`, built if it is missing.
 pub(super) fn program(cx: &Context, environment: &Environment, name: &str, from: &From) -> Result<PathBuf> {
     Ok(match from {
         From::Testbed(export) => {
@@ -145,7 +145,7 @@ pub(super) fn program(cx: &Context, environment: &Environment, name: &str, from:
     })
 }
 
-/// Makes `prefix`, unless it is there.
+/// Makes `prefix` unless it exists.
 fn once(cx: &Context, name: &str, prefix: &Path, make: impl FnOnce() -> Result<()>) -> Result<()> {
     if prefix.exists() {
         return Ok(());
@@ -157,7 +157,7 @@ fn once(cx: &Context, name: &str, prefix: &Path, make: impl FnOnce() -> Result<(
     Ok(())
 }
 
-/// What a program is called that Go builds of a package.
+/// The name of the program that Go builds from a package.
 fn last(package: &str) -> &str {
     package.rsplit('/').next().unwrap_or(package)
 }

@@ -1,4 +1,4 @@
-//! What anyone may ask of the forge and its registry.
+//! What anyone can ask the forge and its registry.
 
 use std::collections::BTreeSet;
 
@@ -11,11 +11,11 @@ use crate::forge_client::Asset;
 
 use super::http::{Answer, Server};
 
-/// A manifest is only shown to who says which kinds it takes.
+/// A registry shows a manifest only to a client that accepts its media type.
 const ACCEPT: &str = "Accept: application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
     application/vnd.docker.distribution.manifest.list.v2+json";
 
-/// A release page, as far as it is looked at.
+/// The fields of a release page that the watcher checks.
 #[derive(Deserialize)]
 pub(super) struct Page {
     pub(super) tag_name: String,
@@ -24,7 +24,7 @@ pub(super) struct Page {
 }
 
 impl Page {
-    /// The files that a page's commands name and that it has not. A page that a person made names none.
+    /// The files that a page's commands name and that the page does not have. A page made by a person names none.
     pub(super) fn missing_files(&self) -> Result<Vec<String>> {
         if Format::of(&self.body) != Ok(Format::Two) {
             return Ok(Vec::new());
@@ -37,13 +37,13 @@ impl Page {
 /// An anonymous client of one project.
 pub(super) struct Anonymous {
     server: Server,
-    /// `owner/name`, of the repository and of its image alike.
+    /// `owner/name`, of both the repository and its image.
     name: String,
     token: String,
 }
 
 impl Anonymous {
-    /// Of the project `name` on the forge at `url`.
+    /// A client for the project `name` on the forge at `url`.
     pub(super) fn new(url: &str, name: &str) -> Result<Self> {
         let (server, name) = (Server::of(url)?, name.to_owned());
         let mut anonymous = Self { server, name, token: String::new() };
@@ -57,7 +57,7 @@ impl Anonymous {
         self.server.ask("GET", &path, &[])?.json()
     }
 
-    /// All tags of the image; none where there is no image.
+    /// All tags of the image; none if there is no image.
     pub(super) fn tags(&mut self) -> Result<BTreeSet<String>> {
         #[derive(Deserialize)]
         struct Tags {
@@ -70,13 +70,13 @@ impl Anonymous {
         Ok(answer.json::<Tags>()?.tags.unwrap_or_default())
     }
 
-    /// What a tag names; `None` where there is none.
+    /// The digest that a tag names; `None` if there is no such tag.
     pub(super) fn digest(&mut self, tag: &str) -> Result<Option<String>> {
         let answer = self.registry("HEAD", &format!("manifests/{tag}"), &[ACCEPT])?;
         Ok(answer.header("Docker-Content-Digest").filter(|_| answer.status == 200).map(str::to_owned))
     }
 
-    /// The manifest of a digest.
+    /// The manifest with a digest.
     pub(super) fn manifest(&mut self, digest: &str) -> Result<Answer> {
         self.registry("GET", &format!("manifests/{digest}"), &[ACCEPT])
     }
@@ -97,7 +97,7 @@ impl Anonymous {
         Ok(answer)
     }
 
-    /// What anyone gets who asks.
+    /// The token that anyone gets.
     fn new_token(&self) -> Result<String> {
         #[derive(Deserialize)]
         struct Token {

@@ -1,4 +1,5 @@
-//! One question by plain HTTP without a process: for polling every 20 ms, and for a service that is asked as any client would.
+//! One request over plain HTTP, without a process: for polling every 20 ms, and for using a service like any
+//! client.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs as _};
@@ -6,22 +7,22 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 
-/// How long an answer may take on a machine that builds images beside it.
+/// How long an answer may take while the machine also builds images.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Where to ask.
+/// The server to ask.
 #[derive(Clone)]
 pub struct Server {
     address: SocketAddr,
     host: String,
 }
 
-/// What came back.
+/// The answer.
 pub struct Answer {
     /// The status code.
     pub status: u16,
     head: String,
-    /// The body as it came.
+    /// The body as it arrived.
     pub body: Vec<u8>,
 }
 
@@ -39,7 +40,7 @@ impl Server {
         Ok(Self { address, host: host.to_owned() })
     }
 
-    /// Asks; `headers` are whole lines. An answer of any status is one.
+    /// Sends a request; `headers` are whole lines. Any status is an answer.
     ///
     /// # Errors
     /// When no answer comes.
@@ -77,7 +78,7 @@ impl Answer {
         pairs.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
 
-    /// The body of a 200.
+    /// The body of a 200, as JSON.
     ///
     /// # Errors
     /// When it has another status or is not the expected JSON.

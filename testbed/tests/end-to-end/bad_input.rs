@@ -1,4 +1,5 @@
-//! What the repository or the command line can have wrong: each is refused by name, with what to do, and changes nothing.
+//! What can be wrong in the repository or on the command line. Each error is refused, says what is wrong and what
+//! to do, and changes nothing.
 
 use anyhow::{Result, ensure};
 
@@ -12,7 +13,7 @@ const USAGE: i32 = 2;
 /// A rule or the machine forbids it.
 pub(crate) const REFUSED: i32 = 3;
 
-/// Runs `xtask` where it must refuse; `words` are what was found, what was expected and what to do.
+/// Runs `xtask` where it must refuse. `words` say what was found, what was expected and what to do.
 pub(crate) fn ensure_refused(checkout: &Checkout, run: Xtask<'_>, code: i32, words: &[&str]) -> Result<()> {
     let pages = checkout.pages()?;
     let Finished { code: found, stdout, stderr, .. } = run.run()?;
@@ -33,7 +34,7 @@ pub(crate) fn ensure_refused(checkout: &Checkout, run: Xtask<'_>, code: i32, wor
     checkout.ensure_nothing_is_left()
 }
 
-/// Refusals of what the clone holds after `change` was committed.
+/// Expects the same refusal for a clone in which `change` was committed.
 fn ensure_commit_is_refused(change: impl FnOnce(&Checkout) -> Result<()>, words: &[&str]) -> Result<()> {
     let checkout = Checkout::new()?;
     change(&checkout)?;
@@ -56,7 +57,7 @@ fn a_tag_that_is_no_version() -> Result<()> {
     test(|| {
         let checkout = Checkout::new()?;
         for tag in ["vfoo1", "v1.2", "v01.2.3", "1.2.3"] {
-            // That there is such a tag makes it no version.
+            // The existence of such a tag does not make it a version.
             checkout.git(&["tag", tag])?;
         }
         for tag in ["v1.2", "v01.2.3"] {

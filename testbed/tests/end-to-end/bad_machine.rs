@@ -1,4 +1,4 @@
-//! What the machine can lack: each is refused by name, with what to do, and changes nothing.
+//! What a machine can lack. Each lack is refused, says what is missing and what to do, and changes nothing.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -43,7 +43,8 @@ fn cosign_is_not_installed() -> Result<()> {
     })
 }
 
-/// A directory with every program of the PATH except cosign: where it is differs, and others may share its directory.
+/// A directory with every program of the PATH except cosign. cosign's own directory differs between machines and
+/// may have other programs.
 fn path_without_cosign(dir: &Path) -> Result<String> {
     fs::create_dir(dir).with_context(|| format!("making `{}`", dir.display()))?;
     let environment = Environment::of_this_process();
@@ -62,7 +63,7 @@ fn path_without_cosign(dir: &Path) -> Result<String> {
 fn cosign_is_of_a_major_that_nobody_tried() -> Result<()> {
     test(|| {
         let checkout = Checkout::new()?;
-        // A stand-in, not a cosign: the real one without either flag.
+        // A stand-in for a cosign that has neither flag; it wraps the real one.
         let bin = checkout.beside("cosign-without-flags");
         fs::create_dir(&bin)?;
         let script = format!(
@@ -87,7 +88,7 @@ fn cosign_is_of_a_major_that_nobody_tried() -> Result<()> {
 fn the_registry_is_down() -> Result<()> {
     test(|| {
         let checkout = Checkout::new()?;
-        // Nothing listens there, and nobody is given this port who asks for a free one.
+        // Nothing listens there, and a process that asks for a free port never gets this one.
         let closed = "127.0.0.1:1";
         let run = Xtask::new(&checkout, &["rehearse"]).env("TESTBED_REGISTRY", closed);
         ensure_refused(&checkout, run, REFUSED, &[closed, "`cargo testbed up`"])
@@ -104,7 +105,7 @@ fn the_disk_is_full_to_the_last_byte() -> Result<()> {
     test(|| ensure_refused_on_a_small_disk("! cat /dev/zero >\"$TMPDIR/filler\" 2>/dev/null"))
 }
 
-/// `fill` is run in a `TMPDIR` of one MiB before `xtask` is.
+/// Runs `fill` before `xtask` in a `TMPDIR` of one MiB.
 fn ensure_refused_on_a_small_disk(fill: &str) -> Result<()> {
     let checkout = Checkout::new()?;
     let small = small_tmp("1m", &format!("{fill} && exec \"$@\""));

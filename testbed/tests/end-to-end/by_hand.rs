@@ -1,4 +1,4 @@
-//! The commands around a release that need no testbed but cosign: `notes` and `keygen`.
+//! The commands around a release that need nothing of the testbed but cosign: `notes` and `keygen`.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -43,7 +43,7 @@ fn notes_of_a_tag_are_the_commits_since_the_one_before() -> Result<()> {
 #[test]
 fn a_new_key_signs_and_is_nowhere_but_in_its_directory() -> Result<()> {
     test(|| {
-        // In place of the placeholder that the repository comes with.
+        // Replaces the placeholder that the repository comes with.
         let checkout = Checkout::new()?;
         let keys = checkout.beside("keys");
         let run = Xtask::new(&checkout, &["keygen", text(&keys)?]).run()?.success()?;

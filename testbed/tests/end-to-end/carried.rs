@@ -1,4 +1,4 @@
-//! An image that is carried to another registry takes its signature and attestations along, with either cosign.
+//! An image that is copied to another registry keeps its signature and attestations, with either cosign.
 
 use anyhow::{Context as _, Result, ensure};
 use xtask::process::scratch::Scratch;

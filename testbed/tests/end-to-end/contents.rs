@@ -1,4 +1,4 @@
-//! Images that hold something else than the platform and the lockfile say: refused before anything is signed.
+//! Images whose content differs from the platform and the lockfile: refused before anything is signed.
 
 use anyhow::{Result, ensure};
 
@@ -7,11 +7,11 @@ use crate::harness::checkout::Checkout;
 use crate::harness::run::Xtask;
 use crate::harness::{export, image, test};
 
-/// A line of the stage that makes the service, which runs on the building machine for every platform.
+/// A line in the stage that makes the service. That stage runs on the building machine for every platform.
 const STAGE: &str = "COPY service/src ./src\n";
 
-/// Rehearses a commit of `checkout` whose Dockerfile has `line` after [`STAGE`]: it must be refused in these `words`, with nothing in the
-/// registry but a candidate that nobody signed.
+/// Rehearses a commit of `checkout` whose Dockerfile has `line` after [`STAGE`]. The rehearsal must refuse it with
+/// these `words`, and leave nothing in the registry but an unsigned candidate.
 fn ensure_refused(checkout: &Checkout, line: &str, words: &[&str]) -> Result<()> {
     checkout.replace("Dockerfile", STAGE, &format!("{STAGE}{line}\n"))?;
     checkout.commit("an image that must not leave")?;

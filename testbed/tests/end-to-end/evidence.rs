@@ -1,4 +1,4 @@
-//! Provenance and SBOM as a verifier gets them, held against git: not against what xtask says.
+//! Provenance and SBOM as a verifier gets them, compared with git and not with xtask's own output.
 
 use std::collections::BTreeSet;
 
@@ -182,7 +182,8 @@ fn another_rehearsal_of_the_commit_makes_the_same_sbom_byte_for_byte() -> Result
         let shared = rehearsal()?;
         let checkout = Checkout::as_committed()?;
         let run = Xtask::new(&checkout, &["rehearse"]).run()?.success()?;
-        // Cosign renders what it attests anew; the provenance has the digest of the file itself.
+        // Cosign renders an attested document again, so its bytes differ. The provenance has the digest of the file
+        // itself.
         let digest = |checkout: &Checkout, run: &Finished| -> Result<Value> {
             let byproducts = provenance(checkout, run)?["runDetails"]["byproducts"].take();
             Ok(named(&byproducts, "sbom.cdx.json")?["digest"].clone())

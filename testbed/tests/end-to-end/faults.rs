@@ -1,5 +1,6 @@
-//! A release that is disturbed anywhere is finished by the same command (docs/reliability.md): a sample of the matrix that
-//! `cargo testbed faults --all` tries as a whole, races, and the kit itself on a release that cannot be resumed.
+//! A release that is disturbed anywhere is finished by the same command (docs/reliability.md). This tests a sample
+//! of the matrix that `cargo testbed faults --all` tries completely, races, and the kit itself on a release that
+//! cannot be resumed.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -16,23 +17,23 @@ use crate::harness::run::{program, program_with};
 use crate::harness::shared::lasting_directory;
 use crate::harness::{environment, test};
 
-/// At least so many cases, and one of every step; the whole matrix has a command of its own.
+/// At least this many cases, and one of every step. The whole matrix has its own command.
 const CASES: usize = 8;
 
-/// Races of each kind; a hundred have a command of their own.
+/// Races of each kind. A hundred of them have their own command.
 const RACES: usize = 2;
 
 /// The program that the shims become.
 const TESTBED: &str = env!("CARGO_BIN_EXE_testbed");
 
-/// A new seed, shown past libtest: it repeats the choice.
+/// A new seed, written past libtest, so that the choice can be repeated.
 fn seed(of: &str) -> Result<u64> {
     let seed = u64::from_str_radix(&random_hex()?[..8], 16)?;
     writeln!(std::io::stderr(), "\n{of}: seed {seed}")?;
     Ok(seed)
 }
 
-/// The kit that the tests share, with two lanes: each lane costs two releases before the first case.
+/// The kit that the tests share. It has two lanes, because each lane costs two releases before the first case.
 fn kit() -> Result<&'static Kit> {
     static SHARED: OnceLock<Result<(Kit, Flock<File>), String>> = OnceLock::new();
     let make = || {
@@ -78,7 +79,7 @@ fn a_release_that_is_disturbed_at_any_step_is_finished_by_the_same_command() -> 
     })
 }
 
-/// One fault each that passes: in what `xtask` asks, in what docker and cosign ask for it, and in a tool itself.
+/// Transient faults: in the requests of `xtask`, in those that docker and cosign send for it, and in a tool itself.
 const PASSING: [&str; 9] = [
     "request truncated 1 HEAD /v2/acme/carol/manifests/v0.1.0",
     "request 429 1 POST /v2/acme/carol/blobs/uploads/",
@@ -95,7 +96,7 @@ const PASSING: [&str; 9] = [
 fn a_fault_that_passes_does_not_end_a_release() -> Result<()> {
     test(|| {
         let kit = kit()?;
-        // Of a call the name has all its words, which are many.
+        // The name of a call contains all of its words, which are many.
         let whole = |name: &&str| -> Result<Case> {
             let case: Case = name.parse()?;
             let mut targets = kit.targets().iter().map(|(_, target)| target);
@@ -151,7 +152,7 @@ fn the_kit_goes_red_for_a_release_that_cannot_be_resumed() -> Result<()> {
         };
         let mut targets = kit.targets().iter().map(|(_, target)| target);
         let target = targets.find(stores).context("no call stores the attestations")?.clone();
-        // Of both, only the first leaves a version tag without attestations behind; a stranger sees either.
+        // Only the first of the two leaves a version tag without attestations behind, but a stranger sees both.
         let cases =
             [Injury::KillBefore, Injury::KillAfter].map(|injury| Case { target: target.clone(), injury });
         for (outcome, is_stuck) in try_all(&kit, &cases, 0)?.iter().zip([true, false]) {

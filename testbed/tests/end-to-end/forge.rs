@@ -1,5 +1,5 @@
-//! `git tag` and `git push --tags` against a real forge: its runner, its registry, its release pages. Each test makes a
-//! user and a repository of its own; nothing here asks which forge it is.
+//! `git tag` and `git push --tags` against a real forge: its runner, its registry, its release pages. Each test
+//! makes its own user and repository, and no test depends on which forge it is.
 
 mod adopted;
 mod assets;

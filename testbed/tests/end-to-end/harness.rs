@@ -1,5 +1,5 @@
-//! What every test needs: its place beside the others, the marker that it ran, the testbed's exports, and programs of this
-//! machine.
+//! What every test needs: its place beside the others, the marker that it ran, the testbed's exports, and the
+//! programs of this machine.
 
 pub(crate) mod builder;
 pub(crate) mod checkout;
@@ -24,32 +24,33 @@ use xshell::cmd;
 use xtask::process::environment::Environment;
 use xtask::process::{Call, Runner};
 
-/// Between two looks at something that another process is about to do.
+/// The polling interval for something that another process is about to do.
 const INTERVAL: Duration = Duration::from_millis(2);
 
-/// Longer than anything that a test waits for on a machine under load.
+/// Longer than anything that a test waits for on a loaded machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Tests that may run side by side share it, those that may not have it for themselves. A test that waits to be alone keeps
-/// later ones from starting, so both get their turn; no test takes it twice.
+/// Tests that may run side by side share this lock; the others hold it alone. A test that waits to be alone keeps
+/// later tests from starting, so both get their turn. No test takes the lock twice.
 static MACHINE: RwLock<()> = RwLock::new(());
 
-/// Runs the body of a test that others may run beside, in this process.
+/// Runs the body of a test, in this process. Other tests may run beside it.
 pub(crate) fn test<T: FnOnce() -> Result<()>>(body: T) -> Result<()> {
     let _shared = MACHINE.read().unwrap_or_else(PoisonError::into_inner);
     marked(body)
 }
 
-/// As [`test`], while no other test runs: for one that ends what all of them use, takes away what they rely on, or would
-/// take what they make for its own.
+/// Like [`test`], while no other test runs. It is for tests that end what all tests use, remove what they rely on,
+/// or would mistake what they make for their own.
 pub(crate) fn alone<T: FnOnce() -> Result<()>>(body: T) -> Result<()> {
     let _alone = MACHINE.write().unwrap_or_else(PoisonError::into_inner);
     marked(body)
 }
 
-/// Runs `body` and, when it passes, leaves the file by which `cargo xtask ci` knows that it ran, with the seconds that it
-/// took. The name is that of the function which `body` is written in: a test without this call has no file, and `ci` fails.
-/// A failure is told at once: libtest keeps it to the end, which a run that is stopped does not reach.
+/// Runs `body` and, if it passes, leaves the file that tells `cargo xtask ci` that it ran, with the seconds that it
+/// took. The file has the name of the function that `body` is written in. A test without this call has no file, and
+/// `ci` fails. A failure is reported at once: libtest keeps it until the end, which a run that is stopped does not
+/// reach.
 fn marked<T: FnOnce() -> Result<()>>(body: T) -> Result<()> {
     export("TESTBED_REGISTRY")?;
     // `end_to_end::rehearsal::name::{{closure}}`; libtest leaves the crate out.
@@ -57,7 +58,7 @@ fn marked<T: FnOnce() -> Result<()>>(body: T) -> Result<()> {
     let name = name.split_once("::").map_or(name, |(_crate, name)| name);
     let started = Instant::now();
     if let Err(error) = body() {
-        // Past libtest, which catches what is printed.
+        // Past libtest, which captures the output.
         writeln!(io::stderr(), "\n{name} failed: {error:#}")?;
         return Err(error);
     }
@@ -74,7 +75,8 @@ pub(crate) fn environment() -> Environment {
     Environment::of_this_process()
 }
 
-/// One of the testbed's exports. A test without them fails: it must never pass for having had nothing to run on.
+/// One of the testbed's exports. A test without them fails, so that it never passes because it had nothing to run
+/// on.
 pub(crate) fn export(name: &str) -> Result<String> {
     let value = environment().get(name)?.map(str::to_owned);
     value.with_context(|| {
@@ -82,7 +84,7 @@ pub(crate) fn export(name: &str) -> Result<String> {
     })
 }
 
-/// A call of `program`, with the environment that tools see.
+/// A call of `program` with the environment of the tools.
 pub(crate) fn call(program: impl AsRef<Path>, arguments: &[&str]) -> Result<Call> {
     let runner = Runner::new(&environment());
     let sh = runner.shell()?;
@@ -94,12 +96,12 @@ pub(crate) fn call(program: impl AsRef<Path>, arguments: &[&str]) -> Result<Call
     }
 }
 
-/// What `program` prints.
+/// The output of `program`.
 pub(crate) fn read(program: impl AsRef<Path>, arguments: &[&str]) -> Result<String> {
     call(program, arguments)?.read()
 }
 
-/// Asks until there is an answer; `what` is what it waits for.
+/// Asks until there is an answer. `what` names what it waits for.
 pub(crate) fn wait_for<T>(what: &str, mut ask: impl FnMut() -> Result<Option<T>>) -> Result<T> {
     let deadline = Instant::now() + PATIENCE;
     loop {

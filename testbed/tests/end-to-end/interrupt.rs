@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM in the middle: the exit code says so, and nothing is left.
+//! Ctrl-C and SIGTERM in the middle of a run: the exit code says so, and nothing is left.
 
 use std::time::{Duration, Instant};
 
@@ -10,10 +10,10 @@ use crate::harness::processes;
 use crate::harness::run::{Running, Xtask};
 use crate::harness::{test, wait_for};
 
-/// A build that takes longer than any test; the number is in no other process.
+/// A build that takes longer than any test. No other process has this number.
 const LONG_BUILD: &str = "sleep 86423";
 
-/// How long an engine that was asked for a container takes to make it, with room to spare.
+/// How long an engine may take to make a requested container, with room to spare.
 const LATE: Duration = Duration::from_secs(2);
 
 /// Sends `signal` and checks the end.
@@ -57,7 +57,7 @@ fn ctrl_c_in_the_build() -> Result<()> {
 fn ctrl_c_while_the_container_is_asked() -> Result<()> {
     test(|| {
         let checkout = Checkout::new()?;
-        // It never answers, and as the first process of its container does not hear SIGTERM either.
+        // It never answers. As the first process of its container, it does not react to SIGTERM either.
         let silent = "ENTRYPOINT [\"node\", \"-e\", \"setInterval(() => {}, 1000)\"]";
         checkout.replace("Dockerfile", "ENTRYPOINT [\"node\", \"/app/src/server.js\"]", silent)?;
         checkout.commit("a service that does not answer")?;
@@ -86,7 +86,7 @@ fn sigterm_before_the_engine_has_made_the_container() -> Result<()> {
         let mut running = Xtask::new(&checkout, &["rehearse"]).start()?;
         running.until("`docker run`", |_| runs(&checkout, &["docker run ", "-smoke-"]))?;
         ensure_ends(&checkout, running, Signal::SIGTERM, 143)?;
-        // The engine may go on with what a client asked for that is gone: nothing may turn up later either.
+        // The engine may continue a request whose client is gone, so nothing may turn up later either.
         let window = Instant::now() + LATE;
         while Instant::now() < window {
             checkout.ensure_nothing_is_left()?;

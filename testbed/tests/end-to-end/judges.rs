@@ -1,5 +1,5 @@
-//! What others say of a release by programs of their own: in-toto of the provenance, CycloneDX of the SBOM, crane of the
-//! image. Each judge is given something wrong as well: one that takes everything would say nothing.
+//! What independent programs say about a release: in-toto about the provenance, CycloneDX about the SBOM, crane
+//! about the image. Each judge also gets something wrong, because a judge that accepts everything proves nothing.
 
 use std::path::Path;
 
@@ -25,7 +25,7 @@ fn accepts(script: &str, document: &Value) -> Result<()> {
     Ok(())
 }
 
-/// Refused, with `words` among the reasons.
+/// Refused, with `words` in the reason.
 fn refuses(script: &str, document: &Value, words: &str) -> Result<()> {
     let verdict = judge(script, document)?;
     ensure!(!verdict.status.success(), "{script} takes {document}");
@@ -50,7 +50,7 @@ fn in_toto_reads_the_provenance_without_loss() -> Result<()> {
         refuses("provenance.py", &wrong_type, "digest")?;
         let no_time = with(&|p| p["runDetails"]["metadata"]["startedOn"] = json!("yesterday"));
         refuses("provenance.py", &no_time, "startedOn")?;
-        // Taken by the parser, and lost when it is written again.
+        // The parser accepts this, but it is lost when it is written again.
         let another_name = with(&|p| p["runDetails"]["metadata"]["invocation_id"] = json!("x"));
         refuses("provenance.py", &another_name, "no SLSA v1 provenance")
     })
@@ -87,7 +87,7 @@ fn crane_finds_the_image_whole_and_misses_a_layer() -> Result<()> {
     test(|| {
         let (crane, pinned) = (export("TESTBED_CRANE")?, rehearsal()?.run.pinned()?);
         assert_eq!(read(&crane, &["digest", &pinned])?, rehearsal()?.run.digest()?.as_str());
-        // All layers are fetched and compared with their digests, compressed and not.
+        // Fetches all layers and compares their digests, compressed and uncompressed.
         read(&crane, &["validate", "--remote", &pinned])?;
         let platforms = image::platforms(&pinned, &image::json(&pinned)?)?;
         let [(_, manifest), ..] = &platforms[..] else { anyhow::bail!("the index is empty") };
@@ -100,7 +100,7 @@ fn crane_finds_the_image_whole_and_misses_a_layer() -> Result<()> {
     })
 }
 
-/// Stores a manifest beside `beside`, by its digest; returns its name.
+/// Stores a manifest by its digest in the repository of `beside`; returns its name.
 fn push(beside: &str, manifest: &Value) -> Result<String> {
     let (text, (name, _)) = (manifest.to_string(), beside.split_once('@').unwrap_or((beside, "")));
     let (registry, path) = name.split_once('/').unwrap_or((name, ""));

@@ -1,10 +1,11 @@
-//! Lies that are told on real servers: one honest release on the real forge, and then one change at a time that somebody
-//! could make to it afterwards: in the registry, on the forge, or on the way. Each must make exactly the claims false that
-//! it is about; what cannot be looked at because of it is unchecked, and everything else still holds. Undone, the release
-//! verifies again. All kinds of lies are told about a recorded release (`xtask/src/verify/tests/lies.rs`): here are those
-//! that show that cosign, the registry and the forge do what that one takes for granted. docs/verifying.md has both tables.
+//! Lies on real servers. There is one honest release on the real forge. One change at a time is made to it, of a
+//! kind that somebody could make afterwards: in the registry, on the forge, or on the way. Each change must make
+//! exactly the claims false that it concerns. Claims that it makes impossible to check are unchecked, and all
+//! others still hold. Once the change is undone, the release verifies again. All kinds of lies are told about a
+//! recorded release (`xtask/src/verify/tests/lies.rs`). The lies here show that cosign, the registry and the forge
+//! do what those tests take for granted. docs/verifying.md has both tables.
 
-/// Every claim that there is nothing to look at for where no image is found, and `more`.
+/// Every claim that cannot be checked if no image is found, and `more`.
 macro_rules! of_an_image {
     ($($more:literal),*) => {
         &[
@@ -17,7 +18,7 @@ macro_rules! of_an_image {
             "sbom",
             "sbom.components",
             "smoke",
-            // Which image the page is about, nobody knows.
+            // Nobody knows which image the page is about.
             "page.image",
             "page.commands",
             "page.assets",
@@ -51,17 +52,17 @@ use crate::harness::test;
 
 /// One change to the honest release.
 pub(crate) struct Lie {
-    /// What was done, as the table has it.
+    /// The change, as in the table.
     name: &'static str,
-    /// Does it. One undo serves all: [`Honest::undo`] puts the saved state back.
+    /// Makes the change. One undo serves all changes: [`Honest::undo`] restores the saved state.
     make: fn(&Honest) -> Result<()>,
-    /// The claims that must be false; `provenance.*` is every claim that begins so.
+    /// The claims that must be false; `provenance.*` is every claim with this prefix.
     wrong: &'static [&'static str],
-    /// The claims that must be unchecked, written likewise.
+    /// The claims that must be unchecked, in the same notation.
     unchecked: &'static [&'static str],
 }
 
-/// By what they are about.
+/// Grouped by subject.
 const TOPICS: [&[Lie]; 8] = [
     tags::LIES,
     signatures::LIES,

@@ -1,6 +1,6 @@
-//! Generated lockfiles, installed by npm 10 and npm 11 from a tiny static registry in this program: what our reader takes,
-//! both install to the same bytes, and these are the packages that it computes. Of each honest lockfile there is a hostile
-//! twin, which is refused or held to the same.
+//! Generated lockfiles, installed by npm 10 and npm 11 from a tiny static registry in this program. If our reader
+//! accepts a lockfile, both must install it to the same bytes, with the packages that the reader computes. Each
+//! honest lockfile has a hostile twin, which is refused or held to the same standard.
 
 mod graph;
 mod npm;
@@ -22,16 +22,16 @@ use graph::{Dice, Project};
 use npm::{Npm, Tree};
 use static_registry::Registry;
 
-/// So many in `ci`, which takes a minute.
+/// The number of lockfiles in `ci`, which take a minute.
 const USUAL: u64 = 20;
 
-/// What our reader takes a lockfile to install.
+/// What our reader thinks a lockfile installs.
 struct Accepted {
     installed: BTreeMap<String, (String, String, bool)>,
     tolerated: BTreeSet<String>,
 }
 
-/// `Err` of the inner result says why it is refused.
+/// The inner `Err` has the reason for a refusal.
 fn judged(project: &Project, lock: &Value) -> Result<Result<Accepted, String>> {
     let service = Folder::default();
     let (manifest, lock) = (project.manifest.to_string(), lock.to_string());
@@ -61,18 +61,18 @@ fn judged(project: &Project, lock: &Value) -> Result<Result<Accepted, String>> {
 enum Held {
     /// The same tree.
     Same,
-    /// The same but for optional packages that one of them leaves out.
+    /// The same tree, except for optional packages that one of them leaves out.
     LessOptional,
-    /// The same, and a name or version in it is not the lockfile's: an archive says what it is only when it is unpacked. The
-    /// image is held against the lockfile for that.
+    /// The same tree, but with a name or version that is not the lockfile's. An archive only shows its name and
+    /// version when it is unpacked; the image is compared with the lockfile for that.
     OtherName,
-    /// One refuses it, which ends a build.
+    /// One of them refuses it, which ends a build.
     OneAlone,
     /// Both refuse it.
     Neither,
 }
 
-/// Installs with both, and compares.
+/// Installs with both, and compares the trees.
 fn held(
     npms: &[Npm; 2],
     project: &Project,
@@ -93,8 +93,8 @@ fn held(
         ensure!(!(is_one && is_honest), "one npm installs what the other refuses: {lock:#}");
         return Ok(if is_one { Held::OneAlone } else { Held::Neither });
     };
-    // npm 10 may leave there what nothing installed asks for, and leave out what an optional package that does not fit asks
-    // for as well (docs/facts.md#lockfile-and-platform).
+    // npm 10 may leave packages in place that nothing installed asks for. It may also leave out what an optional
+    // package that does not fit asks for (docs/facts.md#lockfile-and-platform).
     let (ten, eleven) = (ten.without(&accepted.tolerated), eleven.without(&accepted.tolerated));
     let as_read = [&ten, &eleven].map(|tree| is_what_we_read(tree, accepted));
     let is_in_one = |path: &str| ten.has(path) != eleven.has(path);
@@ -133,7 +133,7 @@ fn is_what_we_read(tree: &Tree, accepted: &Accepted) -> Result<()> {
     Ok(())
 }
 
-/// `LOCKFILES=200` for the first of them, `LOCKFILES=100..200` for the later half.
+/// `LOCKFILES=200` for the first 200, `LOCKFILES=100..200` for the second half of them.
 fn seeds() -> Result<Range<u64>> {
     let environment = environment();
     let Some(text) = environment.get("LOCKFILES")? else { return Ok(0..USUAL) };

@@ -1,5 +1,5 @@
-//! What a machine can do to a release that is under way: each time it ends with a message that says what happened, and the
-//! same command finishes it once the machine is as it should be.
+//! What a machine can do to a release in progress. Each time the release ends with a message that says what
+//! happened, and the same command finishes it once the machine is in order again.
 
 mod clock;
 mod disk;

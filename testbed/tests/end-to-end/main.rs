@@ -1,7 +1,7 @@
-//! The end-to-end tests: what a person sees of `cargo xtask`, on the testbed's real docker, registry and cosign. Run by
-//! `cargo xtask ci`, two side by side; by hand with the testbed's exports set (docs/testbed.md):
+//! The end-to-end tests: what a person sees of `cargo xtask`, on the testbed's real docker, registry and cosign.
+//! `cargo xtask ci` runs them, two at a time. To run some by hand, set the testbed's exports (docs/testbed.md):
 //! `cargo test --package testbed --features end-to-end --test end-to-end -- --test-threads=2 NAME`.
-//! Each goes through `harness::test`, or `harness::alone` where no other may run beside it.
+//! Each test goes through `harness::test`, or through `harness::alone` if no other test may run beside it.
 
 mod bad_input;
 mod bad_machine;

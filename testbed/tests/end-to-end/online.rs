@@ -1,5 +1,6 @@
-//! `check --online` with a real registry, builder and base image. The npm registry is the real one, but for its answer to
-//! `npm audit`, which a mirror need not give and which would be another one tomorrow: that is a stand-in's.
+//! `check --online` with a real registry, builder and base image. The npm registry is the real one, except for its
+//! answer to `npm audit`. A mirror need not give that answer, and it may change from day to day, so a stand-in
+//! gives it.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -16,18 +17,18 @@ use crate::harness::checkout::Checkout;
 use crate::harness::run::Xtask;
 use crate::harness::{call, export, read, test};
 
-/// Where npm asks for advisories.
+/// The path at which npm asks for advisories.
 const ADVISORIES: &str = "/-/npm/v1/security/advisories/bulk";
 
-/// Answers for advisories, and sends npm to its own registry for everything else.
+/// Answers requests for advisories, and redirects npm to its own registry for everything else.
 struct AuditStandIn {
     url: String,
-    /// Without one it refuses the question, as a mirror does.
+    /// Without an answer, it refuses the request, as a mirror does.
     answer: Arc<Mutex<Option<String>>>,
 }
 
 impl AuditStandIn {
-    /// For as long as the tests run.
+    /// Runs for as long as the tests run.
     fn start() -> Result<Self> {
         let real = read("npm", &["config", "get", "registry"])?;
         let listener = TcpListener::bind("127.0.0.1:0")?;
@@ -77,7 +78,7 @@ fn reply(mut stream: TcpStream, answer: &Mutex<Option<String>>, real: &str) -> R
     Ok(stream.write_all(body.as_bytes())?)
 }
 
-/// What `check --online --json` finds of these rules, as rule, severity and text.
+/// The findings of `check --online --json` for these rules, as rule, severity and text.
 fn found(checkout: &Checkout, stand_in: &str, rules: &[&str]) -> Result<Vec<(String, String, String)>> {
     let run = Xtask::new(checkout, &["check", "--online", "--json"])
         .env("TESTBED_BASE_STAND_IN", stand_in)
@@ -99,7 +100,7 @@ fn found(checkout: &Checkout, stand_in: &str, rules: &[&str]) -> Result<Vec<(Str
     Ok(all.into_iter().filter(|(rule, _, text)| wanted(rule, text)).collect())
 }
 
-/// `package` of the service's lockfile with its version.
+/// `package` in the service's lockfile, with its version.
 fn locked(checkout: &Checkout, package: &str) -> Result<String> {
     let lock: Value = serde_json::from_slice(&checkout.committed("service/package-lock.json")?)?;
     let version = lock["packages"][format!("node_modules/{package}")]["version"].as_str();

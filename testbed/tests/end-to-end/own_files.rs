@@ -1,6 +1,6 @@
-//! What others say of this repository's own files by programs of their own: actionlint and zizmor of the workflows,
-//! hadolint of the Dockerfiles, cargo-deny of the crates, Renovate of its configuration. Each is then given a file with
-//! something wrong: a judge that takes everything would say nothing.
+//! What independent programs say about this repository's own files: actionlint and zizmor about the workflows,
+//! hadolint about the Dockerfiles, cargo-deny about the crates, Renovate about its configuration. Each then gets a
+//! file with an error, because a judge that accepts everything proves nothing.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ use crate::harness::{call, export, test};
 const CI: &str = ".forgejo/workflows/ci.yml";
 const WORKFLOWS: [&str; 2] = [CI, ".forgejo/workflows/release.yml"];
 
-/// The Dockerfile of a release that is tested on as it was.
+/// The Dockerfile of a recorded release, which the tests keep unchanged.
 const RECORDED: &str = "xtask/testdata/";
 
 /// Runs `program` at the top of `checkout`.
@@ -32,7 +32,7 @@ fn accepts(judge: &str, verdict: &Output) -> Result<()> {
     Ok(())
 }
 
-/// Refused, with `words` among the reasons.
+/// Refused, with `words` in the reason.
 fn refuses(judge: &str, verdict: &Output, words: &str) -> Result<()> {
     ensure!(!verdict.status.success(), "{judge} takes what should be refused with `{words}`");
     let said = format!("{}{}", verdict.text()?, verdict.stderr);
@@ -46,7 +46,7 @@ fn actionlint_takes_the_workflows_and_refuses_a_context_without_that_field() -> 
         let checkout = Checkout::as_committed()?;
         let judge = || {
             let settings = ["-no-color", "-config-file", "testbed/judges/actionlint.yaml"];
-            // The same on a machine that has these programs as on one that has not.
+            // The result must not depend on whether the machine has these programs.
             let alone = ["-shellcheck=", "-pyflakes="];
             ask(&checkout, export("TESTBED_ACTIONLINT")?, &[&settings[..], &alone, &WORKFLOWS].concat())
         };

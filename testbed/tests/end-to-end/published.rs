@@ -1,4 +1,4 @@
-//! What a rehearsal published: the image as other clients see it in the registry.
+//! What a rehearsal published: the image in the registry, as other clients see it.
 
 use std::collections::BTreeMap;
 
@@ -25,7 +25,8 @@ fn crane_and_skopeo_see_the_printed_digest_under_the_tag_and_latest() -> Result<
             let raw = call(export("TESTBED_SKOPEO")?, &inspect)?.output()?.success()?.stdout;
             assert_eq!(Digest::of(&raw), digest, "skopeo, {reference}");
         }
-        // What is signed is named by its digest: the index, with its attestations and bundles, and each platform's manifest.
+        // What is signed is named by its digest: the index, with its attestations and bundles, and each platform's
+        // manifest.
         let pinned = run.pinned()?;
         let mut expected = vec!["latest".to_owned(), "v0.1.0".to_owned(), cosign_tag(&pinned, ".att")];
         expected.extend([cosign_tag(&pinned, ".sig"), cosign_tag(&pinned, "")]);
@@ -33,8 +34,8 @@ fn crane_and_skopeo_see_the_printed_digest_under_the_tag_and_latest() -> Result<
             expected.push(cosign_tag(&manifest, ".sig"));
         }
         expected.sort();
-        // The distribution registry 2.x cannot remove the candidate's tag, a forge can: what is left of it names the
-        // proven image.
+        // Unlike a forge, the distribution registry 2.x cannot remove the candidate's tag. A candidate tag that is
+        // left names the proven image.
         let (candidates, others): (Vec<_>, Vec<_>) =
             image::tags(&pinned)?.into_iter().partition(|tag| tag.starts_with("candidate-"));
         assert_eq!(others, expected);
@@ -46,7 +47,7 @@ fn crane_and_skopeo_see_the_printed_digest_under_the_tag_and_latest() -> Result<
     })
 }
 
-/// The tag under which cosign keeps what belongs to `name@sha256:…`: with `ending`, and bundles without one.
+/// The tag under which cosign stores what belongs to `name@sha256:…`: with `ending`, or without one for bundles.
 fn cosign_tag(pinned: &str, ending: &str) -> String {
     let digest = pinned.split_once('@').map_or(pinned, |(_, digest)| digest);
     format!("{}{ending}", digest.replace(':', "-"))

@@ -1,6 +1,7 @@
-//! A release as it was published, recorded byte for byte: xtask's own tests verify each committed recording, and tell lies
-//! about it (docs/decisions/0015-formats-have-versions.md). Here one is made of a release by the forge's runner, and held
-//! against the committed one in its form. With `TESTBED_RECORD=DIR` it is written there instead.
+//! A published release, recorded byte for byte. xtask's own tests verify each committed recording, and tell lies
+//! about it (docs/decisions/0015-formats-have-versions.md). This test records a release by the forge's runner, and
+//! compares its form with the newest committed recording. With `TESTBED_RECORD=DIR` the recording is written there
+//! instead.
 
 mod shape;
 mod write;
@@ -13,10 +14,10 @@ use xtask::process::scratch::Scratch;
 use crate::forge::released::{released, with_one_commit};
 use crate::harness::{environment, test};
 
-/// The committed recordings: a directory for each version of the formats.
+/// The committed recordings: one directory for each version of the formats.
 const COMMITTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../xtask/testdata/released");
 
-/// That of the newest version.
+/// The recording of the newest version.
 fn newest() -> Result<PathBuf> {
     let mut numbers = Vec::new();
     for entry in std::fs::read_dir(COMMITTED).context("listing the committed recordings")? {

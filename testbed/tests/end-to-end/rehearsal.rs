@@ -1,4 +1,4 @@
-//! A rehearsal in a clone without tags: what it says, what the words are worth, and what it leaves on disk.
+//! A rehearsal in a clone without tags: what it prints, whether that is true, and what it leaves on disk.
 
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -71,7 +71,7 @@ fn the_printed_commands_work_as_pasted_with_both_majors_of_cosign() -> Result<()
         for cosign in ["TESTBED_COSIGN_2", "TESTBED_COSIGN_3"] {
             let pasted = paste(commands, cosign)?;
             ensure!(pasted.status.success(), "{cosign}: {}", pasted.stderr);
-            // They check something: the same commands do not pass for another version.
+            // They do check something: for another version, the same commands fail.
             let other = paste(&commands.replace("version=0.1.0", "version=0.1.1"), cosign)?;
             ensure!(!other.status.success(), "{cosign} took a signature of 0.1.0 for one of 0.1.1");
         }
@@ -79,7 +79,7 @@ fn the_printed_commands_work_as_pasted_with_both_majors_of_cosign() -> Result<()
     })
 }
 
-/// Gives `commands` to a shell at the top of the clone, with the given cosign in front.
+/// Runs `commands` in a shell at the top of the clone, with the given cosign first on the PATH.
 fn paste(commands: &str, cosign: &str) -> Result<Output> {
     let bin = Scratch::new()?;
     symlink(export(cosign)?, bin.path().join("cosign")).context("linking cosign")?;

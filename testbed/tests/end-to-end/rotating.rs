@@ -1,5 +1,5 @@
-//! `rotate`, with the real cosign: every way in which it can be stopped, and what it refuses. What releases and podman make of a
-//! rotation is in `forge::rotated`.
+//! `rotate`, with the real cosign: every way in which it can be stopped, and what it refuses. `forge::rotated`
+//! tests how releases and podman treat a rotation.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -20,7 +20,7 @@ use crate::harness::checkout::{Checkout, text};
 use crate::harness::run::Xtask;
 use crate::harness::{environment, export, test};
 
-/// A clone with a key of its own and a release by it.
+/// A clone with its own key, and a release with that key.
 struct Repository {
     checkout: Checkout,
     key: Secret,
@@ -42,13 +42,13 @@ impl Repository {
         self.checkout.beside("new-key")
     }
 
-    /// The command, as the holder of the present key types it.
+    /// The command as the holder of the current key runs it.
     fn rotate(&self) -> Result<Xtask<'_>> {
         let run = Xtask::new(&self.checkout, &["rotate", text(&self.directory())?]);
         Ok(run.env("COSIGN_PRIVATE_KEY", self.key.expose()).env("COSIGN_PASSWORD", self.password.expose()))
     }
 
-    /// The same in this process, which stops after `most` steps.
+    /// The same in this process, stopping after `most` steps.
     fn stopped_after(&self, most: usize) -> Result<()> {
         let secrets =
             [("COSIGN_PRIVATE_KEY", self.key.expose()), ("COSIGN_PASSWORD", self.password.expose())];
@@ -62,7 +62,7 @@ impl Repository {
         fs::read(self.checkout.top().join(path)).with_context(|| format!("reading `{path}`"))
     }
 
-    /// Completes the rotation, and looks at all that is there then.
+    /// Completes the rotation, and checks everything that it leaves.
     fn ensure_completed(&self) -> Result<()> {
         let run = self.rotate()?.run()?.success()?;
         ensure!(run.stdout.contains("key 2 of keys/history.toml, endorsed by key 1"), "{}", run.stdout);
@@ -147,7 +147,7 @@ fn a_rotation_that_was_stopped_after_any_step_is_completed_by_the_same_command()
             repository.ensure_completed().with_context(doing)?;
             let now = repository.read("cosign.pub")?;
             ensure!(made.is_none_or(|made| made == now), "{}: a second key was made", doing());
-            // Once more changes nothing.
+            // Running it once more changes nothing.
             let before = (repository.read("keys/history.toml")?, repository.read("keys/0002.endorsement")?);
             repository.ensure_completed().with_context(doing)?;
             let after = (repository.read("keys/history.toml")?, repository.read("keys/0002.endorsement")?);
@@ -157,7 +157,7 @@ fn a_rotation_that_was_stopped_after_any_step_is_completed_by_the_same_command()
     })
 }
 
-/// A cosign that ends the process which has started it, with SIGKILL, before or after it has done what the argument says.
+/// A cosign that kills the process that started it with SIGKILL, before or after the command named by the argument.
 fn deadly(checkout: &Checkout, cosign: &str, command: &str, before: bool) -> Result<String> {
     let bin = checkout.beside("bin");
     fs::create_dir_all(&bin)?;
@@ -201,7 +201,7 @@ fn a_rotation_that_was_killed_while_cosign_ran_is_completed_by_the_same_command(
 fn a_key_that_was_lost_is_replaced_without_an_endorsement_and_the_list_says_so() -> Result<()> {
     test(|| {
         let repository = Repository::new()?;
-        // The endorsement was made, and then the old key was found to be stolen.
+        // The endorsement was made before the old key was found to be stolen.
         repository.stopped_after(3)?;
         let directory = repository.directory();
         let arguments = ["rotate", text(&directory)?, "--lost", "stolen \"by night\""];

@@ -1,4 +1,4 @@
-//! The same commit gives the same digest, whatever the machine looks like around it.
+//! The same commit gives the same digest, whatever surrounds it on the machine.
 
 use std::os::unix::fs::symlink;
 

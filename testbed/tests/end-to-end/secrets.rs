@@ -13,16 +13,16 @@ use crate::harness::processes::{self, Process};
 use crate::harness::run::{Finished, Running, Xtask};
 use crate::harness::{alone, image, test};
 
-/// What a release's secrets are called. A rehearsal has no use for any of them.
+/// The names of a release's secrets. A rehearsal needs none of them.
 const NAMES: [&str; 5] =
     ["FORGEJO_TOKEN", "GITHUB_TOKEN", "REGISTRY_TOKEN", "COSIGN_PRIVATE_KEY", "COSIGN_PASSWORD"];
 
-/// What the build itself may read.
+/// The secret that the build itself may read.
 const BUILD_SECRET: &str = "E2E_BUILD_SECRET";
 
 #[test]
 fn no_secret_is_where_it_was_not_given() -> Result<()> {
-    // Each program has to be seen before it ends.
+    // Alone, because each program must be seen before it ends.
     alone(|| {
         let checkout = Checkout::for_both_platforms()?;
         checkout.read_a_secret(BUILD_SECRET)?;
@@ -36,7 +36,7 @@ fn no_secret_is_where_it_was_not_given() -> Result<()> {
         let (finished, seen) = watch(run.start()?)?;
         let finished = finished.success()?;
         let key = own_key(&checkout, &seen)?;
-        // Its length was read by the build, or there would be no image.
+        // The build checks the length of the secret. Without the secret there would be no image.
         let given = |process: &Process| {
             process.name() == "docker-buildx"
                 && process.variable(BUILD_SECRET) == Some(&secrets[BUILD_SECRET])
@@ -55,7 +55,7 @@ fn no_secret_is_where_it_was_not_given() -> Result<()> {
     })
 }
 
-/// What npm runs when its settings name a program in git's place, wherever a dependency comes from git.
+/// npm would run these programs: its settings can name one in git's place, for any dependency that comes from git.
 #[test]
 fn nothing_that_a_commit_names_is_run_on_this_machine() -> Result<()> {
     test(|| {
@@ -83,7 +83,7 @@ fn nothing_that_a_commit_names_is_run_on_this_machine() -> Result<()> {
     })
 }
 
-/// All processes of the machine but xtask itself, looked at again and again until the run ends.
+/// All processes of the machine except xtask itself, polled until the run ends.
 fn watch(mut running: Running) -> Result<(Finished, BTreeSet<Process>)> {
     let mut seen = BTreeSet::new();
     running.until("it ends", |running| {
@@ -93,8 +93,8 @@ fn watch(mut running: Running) -> Result<(Finished, BTreeSet<Process>)> {
     Ok((running.wait()?, seen))
 }
 
-/// The rehearsal's throwaway key and its password, as its cosign was given them. That they were seen, and the other
-/// programs too, shows that the watch was quick enough to see something.
+/// The rehearsal's throwaway key and its password, as they were given to its cosign. The watch saw them and the
+/// other programs, which shows that it was fast enough.
 fn own_key(checkout: &Checkout, seen: &BTreeSet<Process>) -> Result<BTreeMap<&'static str, String>> {
     let (mut programs, mut key) = (BTreeSet::new(), BTreeMap::new());
     for process in seen {
@@ -114,7 +114,7 @@ fn own_key(checkout: &Checkout, seen: &BTreeSet<Process>) -> Result<BTreeMap<&'s
     Ok(key)
 }
 
-/// What `process` must not have. Programs that are not of this run are looked at for its secrets as well.
+/// What `process` must not have. Programs outside this run are checked for its secrets too.
 fn leaks(
     process: &Process,
     secrets: &BTreeMap<&'static str, String>,
@@ -130,8 +130,8 @@ fn leaks(
             leak(name, "argument list");
         }
     }
-    // Also a child that is not yet its own program, and still has the environment of xtask.
-    // The build, and docker's questions to its plugins on the way to it.
+    // This also checks a child that has not become its own program yet and still has xtask's environment. Only the
+    // build may have its secret, and docker's queries to its plugins before the build.
     let builds = ["docker", "docker-buildx"].contains(&process.name())
         && ["buildx build ", "docker-cli-plugin-"].iter().any(|words| process.arguments.contains(words));
     let may_have = |name: &str| name == BUILD_SECRET && builds;
@@ -147,7 +147,7 @@ fn leaks(
     leaks
 }
 
-/// What must be nowhere: each secret, and the rehearsal's own key line by line.
+/// What must not appear anywhere: each secret, and the rehearsal's own key, line by line.
 fn needles(
     secrets: &BTreeMap<&'static str, String>,
     key: &BTreeMap<&'static str, String>,
@@ -159,7 +159,7 @@ fn needles(
     Ok(needles)
 }
 
-/// Everything that others can read afterwards, each with its name.
+/// Everything that others can read afterwards, each place with its name.
 fn places(checkout: &Checkout, run: &Finished) -> Result<Vec<(String, Vec<u8>)>> {
     let mut places = vec![
         ("standard output".to_owned(), run.stdout.clone().into_bytes()),
@@ -183,7 +183,7 @@ fn places(checkout: &Checkout, run: &Finished) -> Result<Vec<(String, Vec<u8>)>>
         let config = image::config(&manifest)?;
         places.push((format!("the manifest of {platform}"), image::manifest(&manifest)?));
         places.push((format!("the configuration of {platform}"), config.to_string().into_bytes()));
-        // The last layer is the service; those below are the base image's, made before the secrets were.
+        // The last layer is the service. Those below are the base image's, made before the secrets existed.
         let layers = image::json(&manifest)?["layers"].take();
         let own = layers.as_array().and_then(|layers| layers.last()).context("there is no layer")?;
         let blob = format!("{name}@{}", own["digest"].as_str().unwrap_or_default());

@@ -1,4 +1,5 @@
-//! Services as they are: what they need to start is configured, and one that does not start says why.
+//! Services as they occur in practice: the configuration says what they need to start, and a service that does not
+//! start says why.
 
 mod job;
 
@@ -10,13 +11,13 @@ use crate::harness::checkout::Checkout;
 use crate::harness::run::{Finished, Xtask};
 use crate::harness::{alone, export, read, test};
 
-/// Something failed on the way.
+/// Exit code 1: a step failed.
 const FAILED: i32 = 1;
 
 const ENTRYPOINT: &str = "ENTRYPOINT [\"node\", \"/app/src/server.js\"]";
 const SMOKE: &str = "port = 3000\nhealth = \"/healthz\"\nversion = \"/version\"\n";
 
-/// A clone whose service is started by a shell that runs `script`, and is tried as `smoke` says.
+/// A clone whose service is a shell that runs `script`, with `smoke` as the settings of its smoke test.
 fn service(script: &str, smoke: &str) -> Result<Checkout> {
     let checkout = Checkout::new()?;
     let words = serde_json::to_string(&["sh", "-c", script])?;
@@ -32,7 +33,7 @@ fn rehearse(checkout: &Checkout) -> Result<Finished> {
     Ok(run)
 }
 
-/// The rehearsal ends with `code` in the smoke test, and says each of `words`.
+/// Checks that the rehearsal ends with `code` in the smoke test, and says each of `words`.
 fn ensure_fails(checkout: &Checkout, code: i32, words: &[&str]) -> Result<()> {
     let Finished { code: found, stderr, .. } = rehearse(checkout)?;
     ensure!(found == code, "exit code {found}, expected {code}:\n{stderr}");
@@ -97,7 +98,7 @@ fn one_that_writes_ends_with_143_and_does_not_know_its_version() -> Result<()> {
 
 #[test]
 fn one_without_http_is_asked_by_a_command() -> Result<()> {
-    // The command has a second, and is a new process each time.
+    // The command has one second, and each attempt is a new process.
     alone(|| {
         let script = "trap 'exit 0' TERM; while :; do sleep 0.1; done";
         let checkout = service(script, "command = [\"test\", \"-d\", \"/app\"]\n")?;
@@ -131,7 +132,7 @@ fn one_that_needs_another_beside_it_reaches_it_by_name_and_nothing_else() -> Res
     })
 }
 
-/// It is asked from beside, by the image of the other platform, which goes on where this one has ended.
+/// The probe beside it uses the image of the other platform, which still runs where this one has ended.
 #[test]
 fn one_that_ends_where_its_processor_is_emulated_stops_the_release() -> Result<()> {
     test(|| {
@@ -145,7 +146,7 @@ fn one_that_ends_where_its_processor_is_emulated_stops_the_release() -> Result<(
     })
 }
 
-/// Its node runs on one kind of processor alone, also where the others are emulated.
+/// Its node runs on only one kind of processor, even where the others are emulated.
 #[test]
 fn a_platform_that_cannot_be_run_is_said_not_to_be_and_refused_where_all_must_be() -> Result<()> {
     test(|| {

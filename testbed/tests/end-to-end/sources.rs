@@ -1,5 +1,5 @@
-//! The builder takes what a commit pins and denies everything else, whatever a Dockerfile turns out to mean to it. Each of
-//! these is read by `check` first, which may say something or not; the builder has the last word.
+//! The builder accepts what a commit pins and denies everything else, however it interprets a Dockerfile. `check`
+//! reads each of these inputs first and may or may not report it. The builder has the last word.
 
 use std::fs;
 use std::time::Duration;
@@ -14,13 +14,13 @@ use xtask::tool::docker::{Build, Cache, Docker, DockerConfig, Output};
 
 use crate::harness::{environment, export, test};
 
-/// `P` is the pinned base image, `OTHER` a digest that nothing pins.
+/// `P` stands for the pinned base image, and `OTHER` for a digest that nothing pins.
 struct Input {
     name: &'static str,
     recipe: &'static str,
-    /// What the builder is denied; nothing where it builds with the base image alone.
+    /// What the builder denies; `None` if it builds with the base image alone.
     denied: Option<&'static str>,
-    /// Whether `check` says something of it as well.
+    /// Whether `check` reports it too.
     is_found: bool,
 }
 
@@ -41,7 +41,7 @@ const INPUTS: [Input; 30] = [
     denied_as("a frontend in another case", "# Syntax=frontend.example.org/x\nFROM P\n", FRONTEND, true),
     denied_as("a frontend without a blank", "#syntax=frontend.example.org/x\nFROM P\n", FRONTEND, true),
     denied_as("a frontend behind `//`", "// syntax=frontend.example.org/x\nFROM P\n", FRONTEND, true),
-    // A newer `BuildKit` reads the line, and denies the frontend.
+    // A newer `BuildKit` reads the line and denies the frontend.
     built("a frontend behind a byte order mark", "\u{feff}# syntax=frontend.example.org/x\nFROM P\n", true),
     denied_as(
         "a frontend by digest",
@@ -140,7 +140,7 @@ const INPUTS: [Input; 30] = [
     built("a copy from a stage", "FROM P AS a\nRUN touch /x\nFROM P\nCOPY --link --from=a /x /x\n", false),
 ];
 
-/// The first base image that something stands in for, and what does.
+/// The first base image that has a stand-in, and the stand-in.
 fn base() -> Result<(String, String)> {
     let recipe = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../Dockerfile"))?;
     let pinned = dockerfile::read(&recipe, &[])?.base.last.reference;

@@ -1,4 +1,4 @@
-//! What is rehearsed when there are tags.
+//! What is rehearsed if there are tags.
 
 use anyhow::Result;
 

@@ -1,5 +1,6 @@
-//! Nothing that a commit names is run on the machine that releases it: a commit with settings that make npm run one of its
-//! files, released by a program that is not the commit's own. `release` gets as far as preflight, which refuses.
+//! Nothing that a commit names is run on the machine that releases it. Here, a commit has settings that make npm
+//! run one of its files, and a program that is not the commit's own releases it. `release` gets as far as
+//! preflight, which refuses.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -13,7 +14,7 @@ use xtask::process::{Call, Runner};
 
 use crate::servers::server::{Server, empty};
 
-/// A registry and forge that has nothing, for as long as the tests run.
+/// A registry and forge that has nothing. It runs for as long as the tests run.
 pub(crate) fn serve() -> Result<String> {
     Ok(Server::start(|_, _| empty(404))?.address.to_string())
 }
@@ -24,7 +25,7 @@ pub(crate) fn change(root: &Path, top: &Path, file: &str, from: &str, to: &str) 
     Ok(fs::write(top.join(file), text.replacen(from, to, 1))?)
 }
 
-/// A release of what is in `top`, as its first commit and tag.
+/// A release of the content of `top`, as its first commit and tag.
 pub(crate) fn release(top: &Path) -> Result<Call> {
     let runner = Runner::new(&Environment::of_this_process());
     let (sh, xtask) = (runner.shell()?, env!("CARGO_BIN_EXE_xtask"));
@@ -41,7 +42,8 @@ pub(crate) fn release(top: &Path) -> Result<Call> {
     Ok(call)
 }
 
-/// A dependency from git has npm start `git`, and is refused as such; without one the release gets as far as preflight.
+/// With a dependency from git, npm starts `git`, so the dependency is refused. Without one, the release gets as far
+/// as preflight.
 #[test]
 fn a_program_that_the_commits_settings_for_npm_name_is_not_run() -> Result<()> {
     let host = serve()?;

@@ -1,4 +1,4 @@
-//! What `tool/git` promises, shown on real git: the settings of a user, of a machine and of the repository change nothing.
+//! What `tool/git` promises, tested with real git: settings of a user, a machine or a repository change nothing.
 
 #![expect(clippy::unwrap_used, reason = "what a test sets up must work")]
 
@@ -16,7 +16,7 @@ use xtask::process::failure::exit_code;
 use xtask::process::scratch::Scratch;
 use xtask::tool::git::Git;
 
-/// A repository whose user has every setting that ever changed what git prints or writes.
+/// A repository whose user has every setting that has ever changed what git prints or writes.
 struct Repository {
     scratch: Scratch,
     runner: Runner,
@@ -60,7 +60,7 @@ impl Repository {
         self.scratch.path().join("top")
     }
 
-    /// From now on the user has settings.
+    /// From now on, the user has settings.
     fn set(&self) {
         let home = self.home();
         let settings = SETTINGS.replace("HOME", home.to_str().unwrap());
@@ -237,7 +237,7 @@ fn notes_compare_the_images_of_both_commits_and_say_what_they_cannot_read() {
             r#"{{"lockfileVersion": 3, "packages": {{"": {{"dependencies": {{"a": "*"}}}}, "node_modules/a": {{"version": "{version}"}}}}}}"#
         )
     };
-    // A folder in the place of the configuration, which is no reason to have no notes.
+    // A folder in place of the configuration, which must not prevent the notes.
     let repository = Repository::new(&[
         ("package-lock.json", lock("1.0.0").as_bytes()),
         ("Dockerfile", b"FROM node:20\n"),

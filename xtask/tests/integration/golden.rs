@@ -1,5 +1,6 @@
-//! Release notes of small repositories, held against one text each in `golden/`. Where a change of the notes is meant,
-//! `BLESS=1 cargo test --package xtask --test integration golden` writes the texts again; the difference is for review.
+//! Release notes of small repositories, each compared with a text in `golden/`. If the notes change on purpose,
+//! `BLESS=1 cargo test --package xtask --test integration golden` rewrites the texts, and the difference is
+//! reviewed.
 
 #![expect(clippy::unwrap_used, reason = "what a test sets up must work")]
 

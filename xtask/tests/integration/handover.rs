@@ -1,4 +1,5 @@
-//! What children can find of the secrets: a program in git's place looks where any process of the same user may look.
+//! What child processes can find of the secrets. A program in git's place looks wherever any process of the same
+//! user can look.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -22,7 +23,7 @@ fn call(arguments: &[&str]) -> Result<Call> {
 fn no_child_finds_a_secret_in_the_environment_of_xtask() -> Result<()> {
     let scratch = Scratch::new()?;
     let (git, found) = (scratch.path().join("git"), scratch.path().join("found"));
-    // All that is above it, up to the first process.
+    // All processes above it, up to the first one.
     let look = format!(
         "#!/bin/sh\nprocess=$$\nwhile [ \"$process\" -gt 1 ]; do\n  tr '\\0\\n' '\\n ' < /proc/$process/environ\n  \
          cat /proc/$process/cmdline\n  set -- $(cut -d ')' -f 2- /proc/$process/stat)\n  \
@@ -38,7 +39,7 @@ fn no_child_finds_a_secret_in_the_environment_of_xtask() -> Result<()> {
     {
         let mut call =
             call(arguments)?.env("PATH", &path).dir(scratch.path()).env("HOME", "/marker-of-the-parent");
-        // A plain `verify` reads nothing that a configuration names.
+        // A plain `verify` reads no secret that a configuration names.
         let named = (arguments[0] != "verify").then_some("NPM_TOKEN");
         for name in SECRETS.into_iter().chain(named) {
             call = call.env(name, format!("canary of {name}\nsecond canary"));

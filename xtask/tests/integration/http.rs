@@ -1,4 +1,4 @@
-//! curl as `http.rs` runs it, against a server of a few lines on loopback that answers each connection as it is told.
+//! curl as `http.rs` runs it, against a small server on loopback that answers each connection as instructed.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
@@ -12,7 +12,7 @@ use xtask::process::Runner;
 use xtask::process::environment::Environment;
 use xtask::process::scratch::Scratch;
 
-/// Answers the connections one after the other, and returns the first lines of what they asked.
+/// Answers the connections one after the other, and returns the first line of each request.
 fn serve(answers: &'static [&'static str]) -> Result<(String, JoinHandle<Result<Vec<String>>>)> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let url = format!("http://{}/", listener.local_addr()?);
@@ -52,7 +52,7 @@ fn a_cut_answer_and_a_busy_server_are_asked_again() -> Result<()> {
     Ok(())
 }
 
-/// Old versions of curl hold only an answer that says its size against a bound.
+/// Old versions of curl only enforce a size limit if the answer gives its size.
 #[test]
 fn a_download_ends_at_its_bound_whether_or_not_the_answer_says_its_size() -> Result<()> {
     const UNSIZED: &str = "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nwhole";
@@ -71,7 +71,7 @@ fn a_download_ends_at_its_bound_whether_or_not_the_answer_says_its_size() -> Res
     Ok(())
 }
 
-/// What a server sends without an end is not waited for.
+/// A response without an end is not read forever.
 #[test]
 fn a_download_without_an_end_is_ended() -> Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
@@ -79,7 +79,7 @@ fn a_download_without_an_end_is_ended() -> Result<()> {
     let server = thread::spawn(move || {
         let (mut stream, _) = listener.accept()?;
         stream.write_all(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")?;
-        // Until the client has gone.
+        // Until the client is gone.
         while stream.write_all(&[b'x'; 1 << 10]).is_ok() {}
         Ok::<_, Error>(())
     });
@@ -110,7 +110,7 @@ fn after_the_last_try_the_caller_has_the_answer() -> Result<()> {
 
 #[test]
 fn a_server_that_says_nothing_is_told_from_one_that_is_away_or_busy() -> Result<()> {
-    // Nobody accepts: the system does, and nothing comes.
+    // Nobody accepts the connection. The system does, and no answer comes.
     let hangs = TcpListener::bind("127.0.0.1:0")?;
     let away = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
     let (busy, server) = serve(&[BUSY, BUSY, BUSY, BUSY])?;
@@ -126,7 +126,7 @@ fn a_server_that_says_nothing_is_told_from_one_that_is_away_or_busy() -> Result<
     Ok(())
 }
 
-/// A header that no clock can follow changes neither the answer nor the end of the program.
+/// A header with an impossible date changes neither the answer nor how the program ends.
 #[test]
 fn a_server_that_asks_for_an_absurd_time_is_answered_as_it_is() -> Result<()> {
     const ABSURD: &str = "HTTP/1.1 429 Too Many Requests\r\nRetry-After: Mon, 23 Nov 2026 5124095576030432:00:00 GMT\r\n\

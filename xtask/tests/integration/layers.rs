@@ -27,7 +27,7 @@ fn named(text: &str) -> Vec<&str> {
     text.split("crate::").skip(1).map(|rest| &rest[..word(rest)]).collect()
 }
 
-/// What is wrong with `text`, which is part of the layer `own`.
+/// The layers that `text` names but must not, as part of the layer `own`.
 fn upward<'a>(layers: &[String], own: &str, text: &'a str) -> Vec<&'a str> {
     let rank = |name: &str| layers.iter().position(|layer| layer == name);
     let own = rank(own);

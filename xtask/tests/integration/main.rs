@@ -1,5 +1,5 @@
-//! What the library and the program promise, shown on real processes, git, curl and servers on loopback. One program, so
-//! that all of it runs side by side: most of these tests wait.
+//! What the library and the program promise, tested with real processes, git, curl and servers on loopback. All of
+//! it is one program, so that the tests run side by side: most of them wait.
 
 mod canary;
 mod cosign;

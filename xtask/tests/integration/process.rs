@@ -1,4 +1,4 @@
-//! What `process.rs` promises, shown on real processes.
+//! What `process.rs` promises, tested with real processes.
 
 use std::cell::Cell;
 use std::io::Read as _;
@@ -67,7 +67,8 @@ fn a_stream_is_read_as_it_comes_and_ends_with_the_one_who_failed_first() {
     assert_eq!(stream(long, u64::MAX).unwrap(), 100_000_000, "more than is ever held");
     let script = "echo half; echo broken >&2; exit 3";
     let broken = runner.call(cmd!(sh, "sh -c {script}"));
-    // It reads to the end, which comes when the child has: one that stops reading before has the child killed.
+    // It reads to the end, which comes when the child has ended. If it stopped reading earlier, the child would be
+    // killed.
     let half = broken.stream(|output| -> anyhow::Result<()> {
         std::io::copy(output, &mut std::io::sink())?;
         bail!("half of an answer")
@@ -150,7 +151,7 @@ fn a_call_that_ends_while_the_watch_looks_has_done_its_work() {
             return Ok(());
         }
         let deadline = Instant::now() + Duration::from_secs(20);
-        // Reaped as well: by then the call knows its exit code.
+        // Reaped as well: by then, the call knows its exit code.
         while std::path::Path::new(&format!("/proc/{}", pid.trim())).exists() {
             assert!(Instant::now() < deadline, "the child does not end");
             std::thread::yield_now();
@@ -161,7 +162,7 @@ fn a_call_that_ends_while_the_watch_looks_has_done_its_work() {
     runner.call(cmd!(sh, "sh -c {script} {pid_file}")).run_watched(Some(&watch)).unwrap();
 }
 
-/// A killed process that no one has reaped yet is a zombie: as dead as it gets here.
+/// A killed process that nobody has reaped yet is a zombie, which counts as dead.
 fn is_alive(pid: &str) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let state = stat.rsplit(") ").next().and_then(|rest| rest.chars().next());
@@ -194,7 +195,7 @@ fn the_printed_command_reads_back_as_the_same_arguments() {
     assert_eq!(printed.split('\n').collect::<Vec<_>>(), awkward);
 }
 
-/// Counts its runs in a file and succeeds in the third one.
+/// Records its runs in a file, and succeeds in the third run.
 const THIRD_TIME: &str = "cat > /dev/null; echo run >> $0; test $(wc -l < $0) -ge 3";
 
 #[test]

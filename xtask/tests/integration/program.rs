@@ -1,4 +1,4 @@
-//! The program itself, against a server of a few lines on loopback.
+//! The program itself, against a small server on loopback.
 
 mod changelog;
 mod exit_codes;

@@ -1,4 +1,4 @@
-//! Rules of this repository as tests; a failure says what to type.
+//! Rules of this repository as tests. A failure says which command to run.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use xshell::cmd;
 use xtask::process::Runner;
 use xtask::process::environment::Environment;
 
-/// What xtask may cost: see `docs/decisions/` before raising it.
+/// How many crates xtask may depend on. See `docs/decisions/` before raising it.
 const MOST_CRATES: usize = 40;
 
 fn root() -> PathBuf {

@@ -1,5 +1,5 @@
-//! Who signed a tag, asked of real git and ssh-keygen: only a listed key counts, whatever the repository's settings and the
-//! user's key rings say.
+//! Who signed a tag, checked with real git and ssh-keygen. Only a listed key counts, whatever the repository's
+//! settings and the user's key rings say.
 
 #![expect(clippy::unwrap_used, reason = "what a test sets up must work")]
 
@@ -12,7 +12,7 @@ use xtask::process::environment::Environment;
 use xtask::process::scratch::Scratch;
 use xtask::tool::git::{Commit, Git, Signer};
 
-/// A repository with one commit, and two people with a key each.
+/// A repository with one commit, and two people with one key each.
 struct Repository {
     scratch: Scratch,
     path: String,
@@ -51,13 +51,13 @@ impl Repository {
         self.runner().call(cmd!(sh, "git {arguments...}")).dir(&self.top()).read().unwrap()
     }
 
-    /// The tag `name` at HEAD, signed with the key of `who`.
+    /// Makes the tag `name` at HEAD, signed with the key of `who`.
     fn sign(&self, name: &str, who: &str) {
         let key = format!("user.signingKey={}", self.beside(who).display());
         self.git(&["-c", "gpg.format=ssh", "-c", &key, "tag", "--sign", "--message", name, name]);
     }
 
-    /// A list with the key of `who`, for signatures of git.
+    /// A list with the key of `who`, for signatures made with git.
     fn allows(&self, who: &str) -> String {
         let key = fs::read_to_string(self.beside(&format!("{who}.pub"))).unwrap();
         format!("{who}@example.org namespaces=\"git\" {key}")
@@ -75,7 +75,7 @@ impl Repository {
         self.asked().signer(tag, &self.head(), allowed.as_bytes()).unwrap()
     }
 
-    /// Why nobody signed it.
+    /// Checks why the tag counts as unsigned.
     fn refused(&self, tag: &str, allowed: &str, words: &str) {
         let found = self.signer(tag, allowed).unwrap_err();
         assert!(found.contains(words), "{tag}: {found}");
@@ -124,7 +124,7 @@ fn a_signature_of_another_tag_or_commit_is_none_of_this_one() {
     repository.git(&["commit", "--quiet", "--allow-empty", "--message", "second"]);
     repository.refused("v0.1.0", &allowed, "of the commit");
 
-    // The same signature below other words.
+    // The same signature under a different message.
     repository.sign("v0.3.0", "alice");
     let object = repository.git(&["cat-file", "tag", "v0.3.0"]) + "\n";
     let forged = object.replacen("\n\nv0.3.0\n", "\n\nother words\n", 1);

@@ -1,5 +1,5 @@
-//! What a clone says of a released commit and its tag, read from real git: the branches that may be released, and the
-//! signers that the default branch lists.
+//! What a clone says about a released commit and its tag, read from real git: the branches that may be released,
+//! and the signers that the default branch lists.
 
 #![expect(clippy::unwrap_used, reason = "what a test sets up must work")]
 
@@ -32,7 +32,7 @@ fn manifest(branch: &str, more: &str) -> String {
     )
 }
 
-/// A repository on a forge: `v0.1.0` on main, and `v0.2.0` on a branch that allows itself.
+/// A repository on a forge: `v0.1.0` is on main, and `v0.2.0` is on a branch that allows itself.
 struct Forge {
     scratch: Scratch,
     runner: Runner,
@@ -72,7 +72,7 @@ impl Forge {
         self.git("forge", "commit --quiet --allow-empty --message x");
     }
 
-    /// A checkout, as somebody has who cloned it from the forge.
+    /// A checkout, as someone has who cloned it from the forge.
     fn checkout(&self) -> Git {
         self.git(".", "clone --quiet forge checkout");
         self.git("checkout", &format!("config remote.origin.url {URL}"));
@@ -80,12 +80,12 @@ impl Forge {
     }
 }
 
-/// The claims about `tag`, and what was not asked.
+/// The claims about `tag`, and the claims that were not asked.
 fn claims(git: &Git, tag: &str) -> (Vec<(&'static str, Verdict)>, Vec<&'static str>) {
     claims_with(git, None, tag)
 }
 
-/// As [`claims`], where a forge may be asked.
+/// Like [`claims`], with a forge that may be asked.
 fn claims_with(
     git: &Git,
     forge: Option<&dyn Read>,
@@ -167,7 +167,7 @@ fn the_default_branch_says_that_tags_are_signed_and_by_whom() {
         "signed before it was merged"
     );
     assert_eq!(of("v0.1.0"), [(BRANCH, Verdict::Holds), (SIGNED, Verdict::False)]);
-    // The commit's own configuration says that any tag will do.
+    // The commit's own configuration says that any tag is acceptable.
     assert_eq!(of("v0.2.0"), [(BRANCH, Verdict::Unchecked), (SIGNED, Verdict::False)]);
     assert_eq!(of("v0.2.1"), [(BRANCH, Verdict::Unchecked), (SIGNED, Verdict::Holds)]);
 }

@@ -1,5 +1,5 @@
-//! What preflight asks of a builder, with a script in docker's place for builders that no machine of ours has: one that knows
-//! no source policy, and one that answers only the second time.
+//! What preflight asks of a builder. A script in docker's place acts as builders that no machine of ours has: one
+//! without source policies, and one that answers only the second time.
 
 #![expect(clippy::unwrap_used, reason = "what a test sets up must work")]
 
@@ -11,11 +11,11 @@ use xtask::process::environment::Environment;
 use xtask::process::scratch::Scratch;
 use xtask::tool::docker::{Docker, DockerConfig};
 
-/// What a builder prints that denies the source it is asked for, when it is given a policy.
+/// The output of a builder that denies the requested source if it is given a policy.
 const DENIES: &str = "cat > /dev/null; grep -q '\"action\":\"DENY\"' \"$EXPERIMENTAL_BUILDKIT_SOURCE_POLICY\" || exit 0\n\
     echo 'ERROR: source \"https://denied.invalid/\" denied by policy: source denied by policy' >&2; exit 1\n";
 
-/// What is said of a docker that runs `script`, and how often it was started.
+/// The result for a docker that runs `script`, and how often it was started.
 fn said(script: &str) -> (Result<(), String>, usize) {
     let scratch = Scratch::new().unwrap();
     let (program, starts) = (scratch.path().join("docker"), scratch.path().join("starts"));

@@ -1,4 +1,4 @@
-//! The work tree as a commit, with the git of this machine: what is in it, and that nothing of it stays.
+//! The work tree as a commit, with the git of this machine: what is in it, and that nothing of it remains.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -36,7 +36,7 @@ fn everything(dir: &Path) -> Result<Vec<(String, Vec<u8>)>> {
 #[test]
 fn the_work_tree_is_a_commit_that_leaves_nothing_behind() -> Result<()> {
     let scratch = Scratch::new()?;
-    // A name that the environment's list of directories would be cut at.
+    // A name that would be split in the environment's list of directories.
     let top = scratch.path().join("a:b");
     fs::create_dir(&top)?;
     git(&top, &["init", "--quiet"])?;

@@ -1,5 +1,5 @@
-// Answers what a native module says, so that a missing or wrong binary is a failed health check; and with which C library
-// node runs: its report names a version of glibc, or none.
+// Answers with the result of a native module, so that a missing or wrong binary fails the health check. It also
+// says which C library node uses: node's report has a glibc version only with glibc.
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 

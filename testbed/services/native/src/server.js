@@ -1,4 +1,4 @@
-// Answers what both native modules say, so that a missing or wrong binary is a failed health check.
+// Answers with the results of both native modules, so that a missing or wrong binary fails the health check.
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 

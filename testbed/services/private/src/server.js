@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { greeting } from '@acme/greeting';
 
-// Only where the image is built is there a build.json.
+// build.json only exists where the image is built.
 const build = JSON.parse(readFileSync(new URL('../build.json', import.meta.url), 'utf8'));
 const answers = {
   '/healthz': { status: 'ok' },

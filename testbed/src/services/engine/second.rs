@@ -1,4 +1,5 @@
-//! The second engine: as the first, with a bridge and rules of its own, so that neither touches the other's network.
+//! The second engine. It is like the first, but has its own bridge and rules, so that neither touches the other's
+//! network.
 
 use std::path::Path;
 
@@ -20,10 +21,11 @@ pub(crate) const ADDRESS: &str = "TESTBED_ENGINE_2";
 /// The directory of its `docker`.
 const PROGRAMS: &str = "TESTBED_ENGINE_2_BIN";
 
-/// Its `DOCKER_CONFIG`, in which its buildx is a plugin.
+/// Its `DOCKER_CONFIG`, with its buildx as a plugin.
 const CONFIGURATION: &str = "TESTBED_ENGINE_2_CONFIG";
 
-/// What a person has set for one that runs already. A shell may have our own exports: those name the one that we start.
+/// The settings of a person for one that already runs. A shell may have our own exports, which name the one that we
+/// start.
 pub(crate) fn given(cx: &Context) -> Result<Option<[String; 3]>> {
     let names = [ADDRESS, PROGRAMS, CONFIGURATION];
     let own = SECOND.address(&cx.layout)?;
@@ -35,11 +37,11 @@ pub(crate) fn given(cx: &Context) -> Result<Option<[String; 3]>> {
         Ok(values) if values[0] == own => Ok(None),
         Ok(values) => Ok(Some(values)),
         Err(values) if values.is_empty() => Ok(None),
-        Err(_some) => bail!("of `{}` some are set and others not: set all three or none", names.join("`, `")),
+        Err(_some) => bail!("only some of `{}` are set; set all three or none", names.join("`, `")),
     }
 }
 
-/// Takes the one that was given, and ends our own.
+/// Uses the one that was given, and ends our own.
 pub(crate) fn take(cx: &Context, given: [String; 3], state: &mut State) -> Result<()> {
     stop(cx)?;
     cx.progress.line(SECOND.dockerd, &format!("{} is used", given[0]));
@@ -49,11 +51,11 @@ pub(crate) fn take(cx: &Context, given: [String; 3], state: &mut State) -> Resul
     Ok(())
 }
 
-/// Starts it unless it runs and answers, and exports where it is.
+/// Starts it unless it runs and answers, and exports its address.
 pub(crate) fn ensure(cx: &Context, docker: &Found, state: &mut State) -> Result<()> {
     let prefix = docker.prefix.as_deref().unwrap_or(Path::new("/usr"));
     let bridge = Bridge::of(&cx.layout);
-    // Two engines that write rules themselves flush each other's chains, which have the same names.
+    // Two engines that both write rules flush each other's chains, because the chains have the same names.
     let settings = json!({
         "bridge": bridge.name(),
         "iptables": false,
@@ -62,11 +64,11 @@ pub(crate) fn ensure(cx: &Context, docker: &Found, state: &mut State) -> Result<
         "ip-forward-no-drop": true,
         "default-address-pools": [{ "base": bridge.networks(), "size": 26 }],
     });
-    // Also when it runs: a firewall that was set up anew has removed the rules.
+    // Even if it already runs: a firewall that was reloaded has removed the rules.
     bridge.make(cx)?;
     SECOND.run(cx, prefix, &settings, || {
-        // With pools of its own, docker 28 removes `docker0`, whosever it is, when it finds the networks of its last run
-        // (`configureNetworking` in moby's daemon/daemon_unix.go).
+        // If docker 28 has pools of its own and finds the networks of its last run, it removes `docker0`, even if
+        // that belongs to another engine (`configureNetworking` in moby's daemon/daemon_unix.go).
         remove_dir(&cx.layout.data("docker-2/network"))
     })?;
     state.export(ADDRESS, SECOND.address(&cx.layout)?);
@@ -76,7 +78,7 @@ pub(crate) fn ensure(cx: &Context, docker: &Found, state: &mut State) -> Result<
     Ok(())
 }
 
-/// Ends it, and takes its network back.
+/// Ends it, and removes its network.
 pub(crate) fn stop(cx: &Context) -> Result<()> {
     SECOND.stop(cx)?;
     if docker_2::prefix(cx).exists() { Bridge::of(&cx.layout).remove(cx) } else { Ok(()) }

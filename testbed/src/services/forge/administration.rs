@@ -1,4 +1,4 @@
-//! What is done on a forge's own command line: making an administrator, and a token for a runner.
+//! What needs a forge's own command line: creating an administrator, and a token for a runner.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,12 +13,12 @@ use super::{ADMIN_TOKEN, NAME};
 use crate::context::Context;
 use crate::files::{private_dir, read_file, write_private};
 
-/// For one question.
+/// Enough for one command.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A forge that answers, and that we administer on its command line.
 pub(crate) struct Forge {
-    /// Without a slash at its end.
+    /// Without a trailing slash.
     pub(crate) url: String,
     pub(super) program: PathBuf,
     pub(super) arguments: Vec<String>,
@@ -27,25 +27,25 @@ pub(crate) struct Forge {
 }
 
 impl Forge {
-    /// Runs its command line for administrators. What it prints may be a secret.
+    /// Runs its command line for administrators. The output may be a secret.
     fn administer(&self, cx: &Context, words: &[&str]) -> Result<String> {
         let (shell, program, arguments) = (cx.runner.shell()?, &self.program, &self.arguments);
         let mut call = cx.runner.call(cmd!(shell, "{program} {arguments...} {words...}"));
         for (key, value) in &self.environment {
             call = call.env(key, value);
         }
-        // Warnings about the configuration come first, and on the same stream.
+        // Warnings about the configuration come first, on the same stream.
         Ok(call.read()?.lines().last().unwrap_or_default().to_owned())
     }
 
-    /// The token with which a runner makes itself known.
+    /// The token that registers a runner.
     pub(crate) fn runner_token(&self, cx: &Context) -> Result<Secret> {
         let token =
             self.administer(cx, self.runner_token).context("asking the forge for a runner's token")?;
         Secret::single_line("the runner's registration token", token)
     }
 
-    /// The administrator's token of this forge, made by the first `up` that finds none which it knows.
+    /// The administrator's token of this forge. The first `up` that finds no token that the forge knows makes one.
     pub(super) fn admin_token(&self, cx: &Context) -> Result<Secret> {
         let dir = cx.layout.run(NAME);
         private_dir(&dir)?;
@@ -56,7 +56,7 @@ impl Forge {
                 return Ok(token);
             }
         }
-        // A name of its own each time: a run that was killed between the two calls has left its user behind.
+        // A new name each time: a run that was killed between the two calls has left its user behind.
         let name = format!("testbed-{}", &random_hex()?[..8]);
         let email = format!("{name}@example.org");
         let create = ["admin", "user", "create", "--username", &name, "--email", &email, "--admin"];
@@ -74,7 +74,7 @@ impl Forge {
         Secret::single_line(ADMIN_TOKEN, token)
     }
 
-    /// Another forge may have run here before this one, with the same state directory.
+    /// Another forge may have run here before, with the same state directory.
     fn knows(&self, cx: &Context, token: &Secret) -> Result<bool> {
         let request = Request::new("GET", format!("{}/api/v1/user", self.url))
             .authorization(Authorization::Token(token.clone()));

@@ -1,4 +1,5 @@
-//! A forge that is there already, given by the environment: Forgejo or Gitea, with a runner that has the label `docker`.
+//! A forge that already exists, given by the environment: Forgejo or Gitea, with a runner that has the label
+//! `docker`.
 
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use crate::context::Context;
 use crate::exports::State;
 use crate::services::ports;
 
-/// For a forge somewhere in the network.
+/// Enough for a forge elsewhere on the network.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The forge that the person named.
@@ -23,8 +24,8 @@ pub(crate) struct Existing {
 }
 
 impl Existing {
-    /// The forge in `TESTBED_FORGE_URL` and `TESTBED_FORGE_ADMIN_TOKEN`. A shell may have our own exports: those name
-    /// the forge that we start.
+    /// The forge in `TESTBED_FORGE_URL` and `TESTBED_FORGE_ADMIN_TOKEN`. A shell may have our own exports, which
+    /// name the forge that we start.
     pub(crate) fn given(cx: &Context) -> Result<Option<Self>> {
         let own = ports::last(cx, NAME)?.map(|address| format!("http://{address}"));
         let url = cx.variable(URL)?.map(|url| url.trim_end_matches('/').to_owned());
@@ -38,7 +39,7 @@ impl Existing {
         }
     }
 
-    /// Makes sure that it answers and that the token is an administrator's, and exports both.
+    /// Makes sure that it answers and that the token belongs to an administrator. Exports both.
     pub(crate) fn ensure(&self, cx: &Context, state: &mut State) -> Result<()> {
         #[derive(Deserialize)]
         struct User {
@@ -58,7 +59,7 @@ impl Existing {
         let user: User = response.json()?;
         if !user.is_admin {
             bail!(
-                "`{ADMIN_TOKEN}` is the token of `{}`, who is no administrator; make one of an administrator",
+                "`{ADMIN_TOKEN}` is the token of `{}`, who is not an administrator; use an administrator's token",
                 user.login
             );
         }

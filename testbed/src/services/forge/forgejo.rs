@@ -1,8 +1,9 @@
-//! The published Forgejo image in place of Gitea, for people whose docker can pull it: `testbed up --forge forgejo`.
+//! The published Forgejo image instead of Gitea, for people whose docker can pull it: `testbed up --forge forgejo`.
 //!
-//! Not tried yet with the image itself, for want of access to a public container registry: only the steps around it, with
-//! Gitea in the container's place. The settings are those of `settings.rs` in the image's own spelling, the command line
-//! is the one that Forgejo 15 documents, and the runner is Gitea's. A second testbed on the same engine shares the name.
+//! The image itself has not been tried yet, for want of access to a public container registry. Only the steps
+//! around it have, with Gitea in the container's place. The settings are those of `settings.rs` in the image's own
+//! spelling, the command line is the one that Forgejo 15 documents, and the runner is Gitea's. A second testbed on
+//! the same engine would use the same name.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -21,16 +22,16 @@ use crate::services::ports;
 /// Forgejo 15, the long-term release, as an index of all its platforms.
 const IMAGE: &str = "codeberg.org/forgejo/forgejo:15.0.3@sha256:55bb42bec9abef5223744804f164e37d37b20df7e8b8b4807ba213ad4f071d6d";
 
-/// Its name in messages, and the container's.
+/// Its name in messages, and the name of the container.
 const NAME: &str = "carol-testbed-forgejo";
 
-/// For the pull.
+/// The time for the pull.
 const PULL: Duration = Duration::from_secs(15 * 60);
 
-/// For its start.
+/// The time for its start.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Starts it anew unless it runs and answers.
+/// Starts a new one unless it runs and answers.
 pub(super) fn ensure(cx: &Context, docker: &Path, state: &State) -> Result<Forge> {
     let last = ports::last(cx, NAME)?.unwrap_or(ports::loopback(PREFERRED_PORT));
     let address = if is_running(cx, docker, state)? && is_ready(last)? {
@@ -49,7 +50,7 @@ pub(super) fn ensure(cx: &Context, docker: &Path, state: &State) -> Result<Forge
     })
 }
 
-/// Removes the container with all that it stores, where there is one.
+/// Removes the container with everything that it stores, if there is one.
 pub(super) fn stop(cx: &Context, docker: &Path, state: &State) -> Result<()> {
     if !was_used(cx)? {
         return Ok(());
@@ -99,7 +100,7 @@ fn is_running(cx: &Context, docker: &Path, state: &State) -> Result<bool> {
     Ok(!with_docker(cx.runner.call(list), state).read()?.is_empty())
 }
 
-/// What the docker client must be told to find the engine.
+/// The variables with which the docker client finds the engine.
 fn client(state: &State) -> Vec<(&'static str, String)> {
     let variables = ["DOCKER_HOST", "DOCKER_CONFIG"];
     variables.into_iter().filter_map(|key| Some((key, state.exports.get(key)?.clone()))).collect()

@@ -1,5 +1,5 @@
-//! Runs Gitea on a loopback port. All that it stores belongs to one `up`: `down` removes it, so that the next one starts
-//! with an empty forge.
+//! Runs Gitea on a loopback port. Everything that it stores belongs to one `up`: `down` removes it, so that the
+//! next `up` starts with an empty forge.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::process::Service;
 use crate::provision::text;
 use crate::services::{end, marker, ports, processes};
 
-/// It takes a second, the making of its database included.
+/// The start takes a second, including the creation of its database.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Starts it unless it runs and answers.
@@ -60,7 +60,7 @@ pub(super) fn ensure(cx: &Context, gitea: &Found, state: &mut State) -> Result<F
     })
 }
 
-/// The forge's own secrets, made once: what it has encrypted with them is lost without them.
+/// The forge's own secrets, made once: without them, what it has encrypted is lost.
 fn keys(cx: &Context, gitea: &Found) -> Result<[String; 3]> {
     let path = cx.layout.run(NAME).join("keys");
     if let Some(text) = read_file(&path)? {

@@ -1,4 +1,4 @@
-//! The forge's `app.ini`: everything on loopback, nothing that reaches out of this machine.
+//! The forge's `app.ini`: everything is on loopback, and nothing reaches beyond this machine.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -9,9 +9,9 @@ use crate::provision::text;
 
 /// What the configuration depends on besides the address.
 pub(super) struct Settings {
-    /// Where it stores everything.
+    /// The directory for everything that it stores.
     pub(super) dir: PathBuf,
-    /// Where its templates are.
+    /// The directory of its templates.
     pub(super) share: PathBuf,
     /// `SECRET_KEY`, `INTERNAL_TOKEN` and `JWT_SECRET`.
     pub(super) keys: [String; 3],
@@ -23,9 +23,9 @@ impl Settings {
         let (dir, share) = (text(&self.dir)?, text(&self.share)?);
         let [secret_key, internal_token, jwt_secret] = &self.keys;
         let (ip, port) = (address.ip(), address.port());
-        // Workflow directories: only Forgejo's, as on the forge that the project lives on. Root is what a bare machine's
-        // container runs as. The journal mode lets readers go on while a push is written. No line for each request: a
-        // watcher alone asks a hundred times a second.
+        // Workflow directories are only Forgejo's, as on the forge that the project lives on. Root is the user in a
+        // bare machine's container. The journal mode lets readers go on while a push is written. Requests are not
+        // logged, because a watcher alone sends a hundred per second.
         Ok(format!(
             "APP_NAME = testbed\nRUN_MODE = prod\nI_AM_BEING_UNSAFE_RUNNING_AS_ROOT = true\nWORK_PATH = {dir}\n\
              [server]\nPROTOCOL = http\nHTTP_ADDR = {ip}\nHTTP_PORT = {port}\nDOMAIN = {ip}\n\

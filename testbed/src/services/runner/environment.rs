@@ -10,8 +10,8 @@ use crate::context::Context;
 use crate::exports::State;
 use crate::provision::text;
 
-/// Who runs the jobs, and whom they trust in the network; the proxies come to it. `RUSTUP_TOOLCHAIN` is not among them: a
-/// checkout says itself which toolchain it wants.
+/// The user who runs the jobs, the certificates that they trust, and their docker configuration. The proxies are added
+/// to these. `RUSTUP_TOOLCHAIN` is left out, because a checkout says which toolchain it wants.
 const INHERITED: [&str; 10] = [
     "HOME",
     "USER",
@@ -28,20 +28,20 @@ const INHERITED: [&str; 10] = [
 /// Exports of the testbed that a release reads.
 const EXPORTED: [&str; 3] = ["DOCKER_HOST", "DOCKER_CONFIG", "TESTBED_BASE_STAND_IN"];
 
-/// Name of the directory that all jobs compile into, so that only the first one compiles everything.
+/// The name of the directory that all jobs compile into, so that only the first job compiles everything.
 pub(super) const TARGET: &str = "runner-target";
 
 /// The environment of the runner.
 pub(super) struct Jobs {
-    /// All of it.
+    /// All its variables.
     pub(super) variables: BTreeMap<&'static str, String>,
-    /// What of it depends on the testbed, and not on who has called `up`: only when this changes, a running runner has to
-    /// be started anew, which ends its jobs.
+    /// The part that depends on the testbed and not on the caller of `up`. Only a change of this part restarts a
+    /// running runner, which ends its jobs.
     pub(super) own: Vec<String>,
 }
 
-/// Puts it together. `tmp` tells the processes of its jobs from all others of the machine: the variable
-/// for it is one that a release hands on to its children.
+/// Builds the environment. `tmp` tells the processes of its jobs apart from all others of the machine, because a
+/// release passes that variable on to its children.
 pub(super) fn of_jobs(cx: &Context, state: &State, tmp: &Path) -> Result<Jobs> {
     let (mut environment, mut own) = (BTreeMap::new(), Vec::new());
     for name in INHERITED.into_iter().chain(PROXIES) {
@@ -57,7 +57,7 @@ pub(super) fn of_jobs(cx: &Context, state: &State, tmp: &Path) -> Result<Jobs> {
     }
     let home =
         cx.variable("HOME")?.context("putting the runner's environment together: `HOME` is not set")?;
-    // Named even where they are the default: a rustup that started us has set them, a plain call has not.
+    // Set even to their defaults: they are set if rustup started us, and unset in a plain call.
     for (name, default) in [("CARGO_HOME", ".cargo"), ("RUSTUP_HOME", ".rustup")] {
         let dir = cx.variable(name)?.map_or_else(|| format!("{home}/{default}"), str::to_owned);
         environment.insert(name, dir);
@@ -73,7 +73,7 @@ pub(super) fn of_jobs(cx: &Context, state: &State, tmp: &Path) -> Result<Jobs> {
     Ok(Jobs { variables: environment, own })
 }
 
-/// Each directory once, where it comes first.
+/// Each directory once, at its first position.
 fn path<'a>(dirs: impl Iterator<Item = &'a str>) -> String {
     let mut kept = Vec::new();
     for dir in dirs {

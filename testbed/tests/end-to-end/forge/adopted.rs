@@ -1,5 +1,5 @@
-//! A repository outside of this one, around a service that knows nothing of its release: `init` writes what it needs, its own
-//! workflows test and release it, and its one dependency moves on.
+//! An independent repository, around a service that knows nothing of its release. `init` writes what it needs, its
+//! own workflows test and release it, and its one dependency is updated.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,13 +15,13 @@ use crate::harness::checkout::{Checkout, text};
 use crate::harness::run::Xtask;
 use crate::harness::{call, environment, read, test};
 
-/// The service, as it was before.
+/// The service before its adoption.
 const SERVICE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/services/clock");
 
-/// A runner that has to compile the tool.
+/// The time for a runner that has to compile the tool.
 const CI: Duration = Duration::from_secs(15 * 60);
 
-/// cargo fetches the tool.
+/// The time for cargo to fetch the tool.
 const FETCH: Duration = Duration::from_secs(600);
 
 #[test]
@@ -31,7 +31,7 @@ fn a_repository_made_by_init_is_released_by_its_own_workflow_and_moves_on() -> R
         let adopter = adopt(&tool)?;
         release(&adopter, "v0.1.0")?;
 
-        // Newer by one commit; the adopter changes one line, and cargo the lockfile.
+        // The new tool is one commit ahead. The adopter changes one line, and cargo changes the lockfile.
         let (old, new) = (tool.head()?, tool.commit("a newer tool")?);
         tool.push_main()?;
         adopter.checkout.replace("xtask/Cargo.toml", &old, &new)?;
@@ -55,7 +55,7 @@ fn a_repository_made_by_init_is_released_by_its_own_workflow_and_moves_on() -> R
     })
 }
 
-/// Does with `testbed/services/clock` what docs/adopting.md says: four commands, and one file to look at.
+/// Does with `testbed/services/clock` what docs/adopting.md describes: four commands, and one file to review.
 fn adopt(tool: &Project) -> Result<Project> {
     let client = Client::from_environment(&environment())?;
     let user = client.new_user("adopter")?;
@@ -95,7 +95,7 @@ fn adopt(tool: &Project) -> Result<Project> {
     Ok(adopter)
 }
 
-/// Pushes main and then a tag: CI goes green, and the workflow releases.
+/// Pushes main and then a tag. CI turns green, and the workflow releases.
 fn release(adopter: &Project, tag: &str) -> Result<()> {
     adopter.repository.push(adopter.checkout.top(), &["HEAD:refs/heads/main"])?;
     let commit = adopter.head()?;
@@ -113,7 +113,7 @@ fn release(adopter: &Project, tag: &str) -> Result<()> {
     Xtask::new(&adopter.checkout, &["verify", tag]).run()?.success().map(|_| ())
 }
 
-/// Writes `Cargo.lock` anew for the dependency that has moved, and changes no other.
+/// Updates `Cargo.lock` for the dependency that has moved, and for no other.
 fn lock(top: &Path) -> Result<()> {
     call("cargo", &["update", "--quiet", "--package", "xtask"])?.dir(top).timeout(FETCH).run()
 }

@@ -1,5 +1,5 @@
-//! The files of a release page: what is missing, wrong or there twice is put right by the same command, and what people attached
-//! stays.
+//! The files of a release page. The same command repairs what is missing, wrong or duplicated, and leaves files
+//! alone that people attached.
 
 use anyhow::{Context as _, Result, ensure};
 use xtask::evidence::assets::{SIGNATURE, SUMS, names, sbom_name};
@@ -12,7 +12,7 @@ use crate::harness::test;
 const TAG: &str = "v0.1.0";
 const PICTURE: &str = "picture.png";
 
-/// The names of the page's files, each as often as it is there.
+/// The names of the page's files, each as often as it occurs.
 fn files(project: &Project) -> Result<Vec<String>> {
     let page = project.repository.release(TAG)?.context("there is no page")?;
     let mut names: Vec<_> = page.assets.into_iter().map(|asset| asset.name).collect();
@@ -20,7 +20,7 @@ fn files(project: &Project) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// Whether the claim about the files, and no other, is false.
+/// Whether only the claim about the files is false.
 fn is_seen(project: &Project) -> Result<bool> {
     let run = Xtask::new(&project.checkout, &["verify", TAG, "--json"]).run()?;
     let report: serde_json::Value = serde_json::from_str(&run.stdout)?;

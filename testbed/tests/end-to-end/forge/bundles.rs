@@ -1,5 +1,5 @@
-//! Both formats beside an image: what both majors of cosign say of them, a stranger's bundle, a release that dies between the
-//! two writes, and a release from before bundles that gets some.
+//! Both formats beside an image: what both major versions of cosign say about them, a stranger's bundle, a release
+//! that dies between the two writes, and a release from before bundles that gets bundles.
 
 use std::os::unix::fs::symlink;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use crate::harness::{call, environment, export, test};
 
 const TAG: &str = "v0.1.0";
 
-/// A `PATH` on which `cosign` is the one that the variable names.
+/// A `PATH` on which `cosign` is the program that the variable names.
 struct Cosign {
     bin: Scratch,
 }
@@ -37,7 +37,7 @@ impl Cosign {
         Ok(format!("{}:{}", text(self.bin.path())?, environment().get("PATH")?.unwrap_or_default()))
     }
 
-    /// What the page tells people to paste, pasted.
+    /// Runs what the page tells people to paste.
     fn paste(&self, project: &Project, commands: &[String]) -> Result<()> {
         for command in commands {
             let run = call("sh", &["-c", command])?.dir(project.checkout.top()).env("PATH", self.path()?);
@@ -52,7 +52,7 @@ impl Cosign {
     }
 }
 
-/// The cosign commands of the release's page that are about the image.
+/// The cosign commands on the release's page that check the image.
 fn commands(project: &Project) -> Result<Vec<String>> {
     let page = project.repository.release(TAG)?.context("there is no page")?;
     let image = project.repository.image().to_string();
@@ -134,7 +134,8 @@ fn killed_between_the_two_formats_it_is_not_public_and_the_next_run_stores_both(
     })
 }
 
-/// Whether the request writes the tag that this ends in: `.att` for the attestations, else the bundles.
+/// Whether the request writes the tag of a format: the `.att` tag for the attestations, else the tag of the
+/// bundles.
 fn writes(request: &RequestSeen, attestations: bool) -> bool {
     let tag = request.path.rsplit('/').next().unwrap_or_default();
     let is_it = if attestations { tag.ends_with(".att") } else { !tag.contains('.') };
@@ -152,7 +153,7 @@ fn what_a_run_overwrites_that_dies_beside_one_that_publishes_is_made_whole_by_th
         project.checkout.replace("Cargo.toml", before, &format!("{timeouts}{before}"))?;
         let project = project.committed("chore: by way of a proxy")?.pushed()?;
         project.push_tag(TAG)?;
-        // The first run's attestations arrive when the second run has published, and its bundles never do.
+        // The first run's attestations arrive after the second run has published, and its bundles never arrive.
         let [arrived, published, dies] = [(); 3].map(|()| Arc::new(AtomicBool::new(false)));
         let (seen, is_late, last) = (Arc::clone(&arrived), Arc::clone(&published), Arc::clone(&dies));
         proxy.set_rule(move |request| {
@@ -220,13 +221,13 @@ fn a_release_in_the_legacy_format_gets_bundles_and_nothing_else_changes() -> Res
 }
 
 impl Project {
-    /// Commits what was changed.
+    /// Commits the changes.
     fn committed(self, subject: &str) -> Result<Self> {
         self.checkout.commit(subject)?;
         Ok(self)
     }
 
-    /// Signs a digest with some key as cosign 3 does by itself: in a bundle.
+    /// Signs a digest with a key as cosign 3 does by default, in a bundle.
     fn sign_in_a_bundle(&self, digest: &Digest, key: &Secret, password: &Secret) -> Result<()> {
         let image = self.repository.image();
         let credentials = xtask::oci::registry::Credentials::new(self.user.name(), self.user.token().clone());

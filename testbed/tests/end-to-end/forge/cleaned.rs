@@ -1,4 +1,4 @@
-//! What a forge's clean-up of packages leaves of a killed release is enough to finish it.
+//! After a release was killed and the forge has cleaned up its packages, enough is left to finish the release.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,8 @@ use super::project::Project;
 use super::snapshot::Snapshot;
 use crate::harness::test;
 
-/// Releases `tag`, kills it when the image is pushed, lets `clean` happen, and releases it again. Returns the digest.
+/// Releases `tag`, kills the release once the image is pushed, runs `clean`, and releases again. The digest must
+/// stay the same.
 fn kill_clean_and_finish(project: &Project, tag: &str, clean: impl FnOnce() -> Result<()>) -> Result<()> {
     project.push_tag(tag)?;
     let mut running = project.laptop(&["release", tag]).start()?;
@@ -28,7 +29,8 @@ fn kill_clean_and_finish(project: &Project, tag: &str, clean: impl FnOnce() -> R
     project.clean_up()
 }
 
-/// Manifests without a tag that no tag's index names: what the forge deletes at night (docs/facts.md#clean-up-of-digests).
+/// Manifests without a tag that no tag's index names. The forge deletes these at night
+/// (docs/facts.md#clean-up-of-digests).
 fn unreferenced(project: &Project) -> Result<Vec<String>> {
     let versions = project.repository.image_versions()?;
     let registry = project.repository.registry();
@@ -61,7 +63,7 @@ fn a_killed_release_is_finished_after_the_forge_has_cleaned_up() -> Result<()> {
             );
             Ok(())
         })?;
-        // A rule that also deletes candidates leaves nothing at all of the second one.
+        // A clean-up rule that also deletes candidates leaves nothing of the second release.
         kill_clean_and_finish(&project, "v0.1.1", || {
             for version in project.repository.image_versions()? {
                 if version.starts_with("candidate-") {

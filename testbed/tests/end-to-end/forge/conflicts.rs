@@ -1,4 +1,5 @@
-//! Somebody was there before: a version tag in the registry with other bytes, a git tag that is elsewhere or nowhere.
+//! Somebody else was there first: a version tag in the registry with other bytes, or a git tag that is elsewhere or
+//! missing.
 
 use anyhow::{Context as _, Result, ensure};
 use testbed::forge_client::State;
@@ -12,7 +13,7 @@ use crate::harness::{test, wait_for};
 
 const TAG: &str = "v0.1.0";
 
-/// Pushes an image that nobody signed: an index of nothing.
+/// Pushes an unsigned image: an empty index.
 pub(super) fn push_foreign(project: &Project, tag: &str) -> Result<Digest> {
     let media_type = "application/vnd.oci.image.index.v1+json";
     let bytes =
@@ -33,7 +34,7 @@ fn a_version_tag_with_other_bytes_is_refused_with_both_digests() -> Result<()> {
         let ours = ours.context("the message names no digest of this commit")?;
         assert_ne!(ours, foreign.as_str());
 
-        // The named digest is the one that the release has once the tag is free, as the message advises.
+        // The digest in the message is the digest of the release once the tag is free, as the message advises.
         let tag: Tag = TAG.parse()?;
         ensure!(
             project.repository.registry().remove_tag(&tag)? == Removal::Gone,
@@ -57,7 +58,7 @@ fn a_version_that_was_published_is_not_published_again_as_another_image() -> Res
             ensure!(gone, "`{tag}` was not there to remove");
             Ok::<_, anyhow::Error>(())
         };
-        // The same commit is the same image.
+        // The same commit gives the same image.
         lose_it()?;
         let again = project.laptop(&["release", TAG]).run()?.success()?.digest()?;
         assert_eq!(again, first);
@@ -83,7 +84,7 @@ fn a_version_that_was_published_is_not_published_again_as_another_image() -> Res
     })
 }
 
-/// What the other tests rely on when the watcher says nothing.
+/// The other tests rely on this when the watcher reports nothing.
 #[test]
 fn the_watcher_sees_a_tag_that_nobody_signed() -> Result<()> {
     test(|| {
@@ -121,9 +122,9 @@ fn a_git_tag_that_is_not_on_the_forge_or_elsewhere_there() -> Result<()> {
     })
 }
 
-/// Starts a release, lets `move_tag` happen while the image is tried, and expects a refusal that says `words`.
+/// Starts a release, runs `move_tag` during the smoke test, and expects a refusal that says `words`.
 fn ensure_refused_when_moved(words: &[&str], move_tag: impl FnOnce(&Project) -> Result<()>) -> Result<()> {
-    // To try the emulated one takes long enough for what happens meanwhile.
+    // The smoke test of the emulated platform takes long enough for `move_tag`.
     let project = Project::for_both_platforms()?.pushed()?;
     project.push_tag(TAG)?;
     let mut running = project.laptop(&["release", TAG]).start()?;

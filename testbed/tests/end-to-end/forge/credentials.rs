@@ -1,4 +1,4 @@
-//! Secrets that cannot do what they are for: each is refused by name, with what to make instead, and never printed.
+//! Secrets that cannot do their job. Each is refused by name, with what to create instead, and is never printed.
 
 use anyhow::{Context as _, Result, ensure};
 use testbed::forge_client::State;
@@ -11,7 +11,7 @@ use crate::harness::{call, test};
 
 const RELEASE: [&str; 2] = ["release", "v0.1.0"];
 
-/// A project that could be released, were it not for its secrets.
+/// A project that could be released if its secrets were right.
 fn tagged() -> Result<Project> {
     let project = Project::ready()?;
     project.push_tag("v0.1.0")?;
@@ -23,7 +23,7 @@ fn the_automatic_token_as_registry_credential() -> Result<()> {
     test(|| {
         let project = tagged()?;
         let token = project.user.new_token(&["write:repository"])?;
-        // As in a run: the workflow's own token is only there for as long as one goes on.
+        // As in a run, because a workflow's own token only exists while its run goes on.
         let run = project
             .laptop(&RELEASE)
             .env("GITHUB_RUN_ID", "1")
@@ -50,12 +50,12 @@ fn a_registry_token_that_may_not_write_packages() -> Result<()> {
     })
 }
 
-/// As long as a real one.
+/// As long as a real token.
 fn bad_token() -> Result<String> {
     Ok(format!("{}{}", random_hex()?, &random_hex()?[..8]))
 }
 
-/// Neither `token` nor any form that a header has it in is in `said`.
+/// Checks that `said` contains neither `token` nor any form in which a header has it.
 fn ensure_hidden(project: &Project, token: &str, said: &str) -> Result<()> {
     let user = project.user.name();
     ensure!(!said.contains(token), "it is there:\n{said}");

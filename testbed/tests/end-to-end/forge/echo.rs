@@ -1,5 +1,5 @@
-//! A server that refuses every credential and sends it back in its answer. Forgejo does so with a bad token, Gitea does
-//! not; here it is so on either.
+//! A server that refuses every credential and sends it back in its answer. Forgejo does that with a bad token,
+//! Gitea does not. This server lets the test run on either.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
-/// A client that says nothing for so long has gone.
+/// A client that sends nothing for this long is gone.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The server; it ends with the value.
+/// The server. It ends when the value is dropped.
 pub(super) struct Echo {
     address: SocketAddr,
     stop: Arc<AtomicBool>,
@@ -30,7 +30,7 @@ impl Echo {
                 if stopped.load(Ordering::Relaxed) {
                     return;
                 }
-                // A client that hangs up in the middle is no business of the server's.
+                // It does not matter to the server if a client hangs up in the middle.
                 stream.and_then(answer).ok();
             }
         });
@@ -46,7 +46,7 @@ impl Echo {
 impl Drop for Echo {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
-        // Wakes the thread, which then sees that it is over.
+        // Wakes the thread, which then sees that it must stop.
         TcpStream::connect(self.address).ok();
     }
 }
@@ -66,7 +66,7 @@ fn answer(mut stream: TcpStream) -> std::io::Result<()> {
         }
         first.get_or_insert(line);
     }
-    // An answer to HEAD has no body to send anything back in.
+    // An answer to HEAD has no body that could send anything back.
     let is_head = first.is_some_and(|line| line.starts_with("HEAD "));
     let (status, body) = if is_head {
         ("404 Not Found", String::new())

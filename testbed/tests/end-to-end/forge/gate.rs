@@ -18,18 +18,19 @@ fn a_commit_without_a_green_state_is_refused_until_it_has_one() -> Result<()> {
         project.refused(&release, &["the forge has no status for the commit", "`ci-status = \"off\"`"])?;
         project.set_status(&head, State::Failure)?;
         project.refused(&release, &["`ci / ci (push)` is failure", "fix it, then run the release again"])?;
-        // One that is green beside one that is not changes nothing.
+        // A second status that is green does not outweigh the red one.
         project.repository.set_status(&head, "lint", State::Success)?;
         project.refused(&release, &["`ci / ci (push)` is failure"])?;
         Snapshot::of(&project)?.ensure_empty()?;
 
-        // A red one is found among more than fit on a page, and the oldest is on the last.
+        // A red status is found even if there are more statuses than fit on a page: it is the oldest, so it is on
+        // the last page.
         for number in 0..31 {
             project.repository.set_status(&head, &format!("job {number}"), State::Success)?;
         }
         project.refused(&release, &["`ci / ci (push)` is failure"])?;
 
-        // What is not decided yet is waited for.
+        // A pending status is waited for.
         project.set_status(&head, State::Waiting)?;
         let mut waiting = project.laptop(&release).start()?;
         waiting.until("it waits", |run| {

@@ -1,4 +1,4 @@
-//! What a commit says of its own release counts only where the forge's default branch says the same.
+//! What a commit says about its own release counts only if the forge's default branch says the same.
 
 use anyhow::Result;
 
@@ -25,14 +25,14 @@ fn a_branch_that_allows_itself_is_refused_until_main_allows_it() -> Result<()> {
         let words = [&branches(&main), "`ci-status` is `\"off\"`", "change it on `main` first"];
         project.refused(&release, &words)?;
 
-        // Somebody else's commit on main, which this clone does not have, is read from the forge.
+        // Another person's commit on main, which this clone does not have, is read from the forge.
         let other = Checkout::of(&project.repository.url())?;
         other.write("CHANGES", "somebody else's\n")?;
         other.commit("chore: somebody else's")?;
         project.repository.push(other.top(), &["HEAD:refs/heads/main"])?;
         project.refused(&release, &[&branches(&other.git(&["rev-parse", "HEAD"])?)])?;
 
-        // Merged, it is main's own word, whatever it is worth.
+        // Once merged, it is what main itself says, whatever that is worth.
         project.checkout.git(&["fetch", "--quiet", &project.repository.url(), "main"])?;
         project.checkout.git(&["merge", "--quiet", "--no-edit", "FETCH_HEAD"])?;
         project.push_main()?;

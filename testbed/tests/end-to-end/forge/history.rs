@@ -1,4 +1,4 @@
-//! Releases that are not simply the next one: a pre-release, and an older line after a newer one.
+//! Releases that are not simply the next version: a pre-release, and a backport to an older line.
 
 use anyhow::{Context as _, Result};
 use testbed::forge_client::State;
@@ -8,7 +8,7 @@ use super::project::Project;
 use super::snapshot::Snapshot;
 use crate::harness::test;
 
-/// So many bytes of text, of which no half can be guessed.
+/// Random text of `length` bytes, which hardly compresses.
 fn noise(length: usize) -> Result<String> {
     let mut text = String::new();
     while text.len() < length {
@@ -24,7 +24,7 @@ fn a_pre_release_and_a_backport_leave_latest_where_it_is() -> Result<()> {
         let first = project.head()?;
         let backport = project.commit("fix: for the old line")?;
         let candidate = project.commit("feat: new in the candidate")?;
-        // Half a MiB that does not become smaller, in the image.
+        // Adds half a MiB to the image that does not compress.
         project.checkout.write("service/src/ballast", &noise(512 << 10)?)?;
         let second = project.commit("fix: found in the candidate")?;
         project.push_main()?;
@@ -56,7 +56,7 @@ fn a_pre_release_and_a_backport_leave_latest_where_it_is() -> Result<()> {
         let grown = notes.lines().find(|line| line.starts_with("- Image for `linux/")).context("no size")?;
         assert!(grown.contains(" MiB (+0."), "{grown}");
 
-        // By the runner: moving the forge's own "latest" back takes what the automatic token may do.
+        // By the runner, because the automatic token must be allowed to move the forge's own "latest" back.
         project.switch_workflows_on()?;
         project.checkout.git(&["tag", "v0.1.1", &backport])?;
         project.push_tags()?;

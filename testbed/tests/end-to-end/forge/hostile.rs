@@ -1,5 +1,5 @@
-//! Release notes as the forge renders them: a commit's subject is text on the page, whatever it is made of, and nobody hears of
-//! it.
+//! Release notes as the forge renders them. A commit's subject is plain text on the page, whatever it contains, and
+//! nobody is notified of it.
 
 mod rendered;
 mod subjects;
@@ -18,14 +18,15 @@ use subjects::Names;
 
 const TAG: &str = "v0.2.0";
 
-/// As many subjects there are at least.
+/// The test has at least this many subjects.
 const MOST_HOSTILE: usize = 300;
 
-/// As plain text, so many links at least would be made of them.
+/// As plain text, the subjects would give at least this many links.
 const LINKS_OF_PLAIN_TEXT: usize = 100;
 
 impl Project {
-    /// A commit for each of `subjects`, which change no file; the commits with their subjects.
+    /// Makes one commit for each of `subjects`, none of which changes a file. Returns the commits with their
+    /// subjects.
     fn commit_all(&self, subjects: Vec<String>) -> Result<BTreeMap<String, String>> {
         let old = self.head()?;
         self.checkout.import(&subjects::stream(&old, &subjects))?;
@@ -37,7 +38,7 @@ impl Project {
     }
 }
 
-/// Holds a rendered page against what was committed and written.
+/// Compares a rendered page with what was committed and written.
 fn ensure_as_committed(
     html: &str,
     committed: &BTreeMap<String, String>,
@@ -86,7 +87,7 @@ fn the_forge_shows_every_subject_as_it_was_committed_and_tells_nobody() -> Resul
             commit: &project.head()?,
         });
         ensure!(subjects.len() >= MOST_HOSTILE, "{} subjects", subjects.len());
-        // An entry of a list ends what the one before it began, but for a comment of HTML.
+        // An entry of a list ends whatever the entry before it began, except an HTML comment.
         let shown = subjects.iter().map(|subject| subjects::shown(subject));
         let plain = shown.filter(|subject| !subject.contains("<!--"));
         let plain: String = plain.map(|subject| format!("- {subject}\n")).collect();
@@ -95,8 +96,8 @@ fn the_forge_shows_every_subject_as_it_was_committed_and_tells_nobody() -> Resul
         project.set_status(&project.head()?, State::Success)?;
         project.push_tag(TAG)?;
 
-        // By a page, and not by the forge's API for Markdown: in Gitea 1.26.0, a hash in a text that belongs to no
-        // repository ends the whole server.
+        // Uses a page and not the forge's API for Markdown: in Gitea 1.26.0, a hash in a text that belongs to no
+        // repository crashes the whole server.
         repository.publish(&json!({ "tag_name": "plain", "target_commitish": "main", "body": plain }))?;
         let of_plain_text = repository.release_html("plain")?.matches("rel=\"nofollow\"").count();
         ensure!(of_plain_text >= LINKS_OF_PLAIN_TEXT, "this forge links {of_plain_text} of them");
@@ -107,7 +108,7 @@ fn the_forge_shows_every_subject_as_it_was_committed_and_tells_nobody() -> Resul
         ensure!(!body.contains(" more.\n"), "a subject had no room on the page");
         ensure_as_committed(&repository.release_html(TAG)?, &committed, &body, &repository.url())?;
         assert_eq!(repository.timeline(issue)?, before);
-        // Once this is heard of, everything before it was.
+        // Once this notification has arrived, all earlier ones have as well.
         let meant = "meant for somebody";
         repository.open_issue(meant, &format!("@{}", mentioned.name()))?;
         let heard = wait_for("a notification", || {

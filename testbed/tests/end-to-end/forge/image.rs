@@ -1,4 +1,4 @@
-//! The published image as somebody gets it who knows its name and nothing else.
+//! The published image as someone gets it who knows only its name.
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
@@ -7,7 +7,7 @@ use testbed::watcher::http::Server;
 use super::project::Project;
 use crate::harness::{call, read, wait_for};
 
-/// A container that does not outlive the value.
+/// A container that is removed when the value is dropped.
 pub(crate) struct Container(pub(crate) String);
 
 impl Drop for Container {
@@ -27,7 +27,7 @@ pub(crate) fn forget(project: &Project) -> Result<()> {
         pairs.filter(|(repository, _)| *repository == name).map(|(_, id)| id.to_owned()).collect()
     };
     for id in ours(read("docker", &list)?) {
-        // One id may be listed under several names, which all go at once.
+        // One id may be listed under several names. They are all removed at once.
         if call("docker", &["image", "inspect", &id])?.output()?.status.success() {
             read("docker", &["image", "rm", "--force", &id])?;
         }
@@ -37,7 +37,7 @@ pub(crate) fn forget(project: &Project) -> Result<()> {
     Ok(())
 }
 
-/// `docker run` with a port and nothing else: the image answers, and says that it is `version` of `commit`.
+/// `docker run` with a port and nothing else. The service must answer, and say that it is `version` of `commit`.
 pub(super) fn try_out(reference: &str, version: &str, commit: &str) -> Result<()> {
     let run = ["run", "--detach", "--publish", "127.0.0.1::3000", reference];
     let container = Container(read("docker", &run)?);

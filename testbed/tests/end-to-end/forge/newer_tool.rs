@@ -1,4 +1,5 @@
-//! A tag whose own xtask does not compile is released by the xtask of a later commit, and the provenance says so.
+//! If the xtask of a tagged commit does not compile, the xtask of a later commit releases the tag, and the
+//! provenance says so.
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
@@ -11,7 +12,7 @@ use crate::harness::test;
 
 const MAIN: &str = "xtask/src/main.rs";
 
-/// The one dependency of the builder, and the commit of the source.
+/// The only dependency of the builder, and the commit of the source.
 fn named(project: &Project, run: &Finished) -> Result<(Value, Value)> {
     let provenance = evidence::provenance(&project.checkout, run)?;
     let tools = &provenance["runDetails"]["builder"]["builderDependencies"];

@@ -1,4 +1,4 @@
-//! The published page as a reader uses it: its commands are cut out and run as they stand.
+//! The published page as a reader uses it: its commands are extracted and run unchanged.
 
 use std::os::unix::fs::symlink;
 
@@ -8,7 +8,7 @@ use xtask::process::scratch::Scratch;
 use crate::harness::checkout::text;
 use crate::harness::{call, environment, export};
 
-/// What stands between the fences of a page, in its order.
+/// The content of the fences on a page, in order.
 pub(super) fn commands(body: &str) -> Result<Vec<String>> {
     let mut commands = Vec::new();
     let mut is_open = false;
@@ -25,7 +25,8 @@ pub(super) fn commands(body: &str) -> Result<Vec<String>> {
     Ok(commands)
 }
 
-/// Gives `commands` to a shell in an empty directory, logged in nowhere, with the cosign of the export `cosign` in front.
+/// Runs `commands` in a shell in an empty directory, without any login. The cosign in the variable `cosign` comes
+/// first on the PATH.
 pub(super) fn paste(commands: &[String], cosign: &str) -> Result<()> {
     let (empty, bin, docker) = (Scratch::new()?, Scratch::new()?, Scratch::new()?);
     symlink(export(cosign)?, bin.path().join("cosign")).context("linking cosign")?;

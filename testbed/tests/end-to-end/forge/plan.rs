@@ -1,4 +1,4 @@
-//! `release --plan` and `release --json`: what programs read, before, during and after a release.
+//! `release --plan` and `release --json`: the output for programs before, during and after a release.
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ use crate::harness::test;
 
 const TAG: &str = "v0.1.0";
 
-/// The plan of somebody who has no secret; nothing may change.
+/// The plan as someone without secrets gets it. It must not change anything.
 fn plan(project: &Project, code: i32) -> Result<Value> {
     let before = Snapshot::of(project)?;
     let run = Xtask::new(&project.checkout, &["release", TAG, "--plan", "--json"]).run()?;
@@ -58,7 +58,7 @@ fn a_plan_says_what_is_done_and_what_is_not_and_needs_no_secret() -> Result<()> 
         assert_eq!(actions(&after), ["done"; 8], "{after:#}");
         assert_eq!(after["digest"], last["digest"]);
 
-        // What is no signature of ours: a conflict in one step, and none that would be done.
+        // Without our signature, one step is a conflict, and no other step would be done.
         let digest = project.digest(TAG)?.replace(':', "-");
         let removal = project.repository.registry().remove_tag(&format!("{digest}.sig").parse()?)?;
         ensure!(removal == Removal::Gone, "no signature");

@@ -1,4 +1,5 @@
-//! What another branch's build leaves in the cache of the same builder: a release and a rebuild take nothing of it.
+//! The cache content that another branch's build leaves in the same builder. A release and a rebuild use none of
+//! it.
 
 use anyhow::{Result, ensure};
 use xtask::process::scratch::random_hex;
@@ -10,12 +11,12 @@ use crate::harness::{call, export, read, test};
 
 const TAG: &str = "v0.1.0";
 
-/// What the step writes that looks for the cache, and where.
+/// What the step that reads the cache writes, and the file that it writes.
 const CLEAN: &str = "nothing";
 const POISON: &str = "poisoned";
 const FILE: &str = "/app/found";
 
-/// A build of something else, which writes into the cache mount that is called `cache`.
+/// A build of something else that writes into the cache mount `cache`.
 fn poison(cache: &str) -> Result<()> {
     let images = export("TESTBED_BASE_STAND_IN")?;
     let image = images.split(' ').next().unwrap_or_default();
@@ -25,7 +26,7 @@ fn poison(cache: &str) -> Result<()> {
     call("docker", &["buildx", "build", "--no-cache", "--output=type=cacheonly", "-"])?.stdin(recipe).run()
 }
 
-/// The file of an image.
+/// The content of the file in an image.
 fn found(image: &str) -> Result<String> {
     read("docker", &["run", "--rm", "--network=none", "--entrypoint=cat", image, FILE])
 }
@@ -44,7 +45,7 @@ fn what_another_build_left_in_a_cache_reaches_neither_a_release_nor_a_rebuild() 
         project.set_status(&project.head()?, testbed::forge_client::State::Success)?;
         poison(&cache)?;
 
-        // The poison works: a rehearsal shares its cache with every build, and leaves a poisoned layer as well.
+        // The poison works: a rehearsal shares its cache with every build, and also leaves a poisoned layer.
         let rehearsed = Xtask::new(&project.checkout, &["rehearse"]).run()?.success()?;
         ensure!(found(&rehearsed.pinned()?)? == POISON, "the cache was not poisoned");
 

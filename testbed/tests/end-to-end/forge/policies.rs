@@ -1,5 +1,5 @@
-//! The policies that a self-hoster takes from the repository, with the tools that they are for: what a release made
-//! passes, and what only looks like it does not.
+//! The policies that self-hosters take from the repository, with the tools that they are for. An image of a release
+//! passes, and an image that only looks like one does not.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ use crate::harness::checkout::{Checkout, text};
 use crate::harness::run::Xtask;
 use crate::harness::{call, export, image, read, test};
 
-/// A copy of the released index in a repository of its own, which nobody signed.
+/// An unsigned copy of the released index in a repository of its own.
 fn copy() -> Result<String> {
     let project = &released()?.project;
     let name = format!("{}/e2e-{}/carol", export("TESTBED_REGISTRY")?, &random_hex()?[..12]);
@@ -26,7 +26,7 @@ fn copy() -> Result<String> {
     Ok(format!("{name}@{}", project.digest(TAG)?))
 }
 
-/// Signs or attests with one of the keys that the test has.
+/// Signs or attests with one of the test's keys.
 fn cosign(arguments: &[&str], key: &Secret, password: &Secret) -> Result<()> {
     let (verb, rest) = arguments.split_first().context("no command")?;
     let fixed = [*verb, "--yes", "--key", "env://COSIGN_PRIVATE_KEY", "--tlog-upload=false"];
@@ -34,7 +34,7 @@ fn cosign(arguments: &[&str], key: &Secret, password: &Secret) -> Result<()> {
     call.secret_env("COSIGN_PRIVATE_KEY", key).secret_env("COSIGN_PASSWORD", password).run()
 }
 
-/// What both majors of cosign say of the provenance of `pinned` under a policy; they must agree.
+/// How both major versions of cosign judge the provenance of `pinned` under a policy; they must agree.
 fn under_policy(pinned: &str, policy: &Path) -> Result<Result<(), String>> {
     let key = released()?.project.checkout.top().join("cosign.pub");
     let fixed = ["verify-attestation", "--key", text(&key)?, "--insecure-ignore-tlog"];
@@ -45,7 +45,7 @@ fn under_policy(pinned: &str, policy: &Path) -> Result<Result<(), String>> {
     Ok(if two.status.success() { Ok(()) } else { Err(two.stderr + &three.stderr) })
 }
 
-/// The provenance of the release, changed.
+/// The provenance of the release with a change.
 fn changed(change: impl FnOnce(&mut Value)) -> Result<Value> {
     let Released { project, again: (again, _), .. } = released()?;
     let mut provenance = evidence::provenance(&project.checkout, again)?;
@@ -53,7 +53,7 @@ fn changed(change: impl FnOnce(&mut Value)) -> Result<Value> {
     Ok(provenance)
 }
 
-/// Gives the copy this provenance and no other, signed with the project's own key.
+/// Gives the copy this provenance alone, signed with the project's own key.
 fn attest(pinned: &str, provenance: &Value) -> Result<()> {
     let scratch = Scratch::new()?;
     let file = scratch.path().join("provenance.json");
@@ -115,7 +115,7 @@ fn cosign_takes_the_provenance_of_the_release_and_none_of_another_origin() -> Re
     })
 }
 
-/// The policy as docs/verifying.md says to narrow it.
+/// The policy, narrowed to one tag as docs/verifying.md describes.
 fn for_one_tag(policy: &Path, tag: &str) -> Result<PathBuf> {
     let text = fs::read_to_string(policy)?;
     let any = text.lines().find(|line| line.starts_with("#Ref: ")).context("the policy has no `#Ref`")?;
@@ -162,8 +162,8 @@ fn cosign_takes_what_a_person_released_only_where_the_policy_is_told_to() -> Res
     })
 }
 
-/// `skopeo copy` of `reference` as a machine does it that has the policies of `checkout` beside a default of refusing
-/// everything, with the public key `key`.
+/// `skopeo copy` of `reference` on a machine with the policies of `checkout`, the public key `key`, and a default
+/// that rejects everything.
 fn skopeo(checkout: &Checkout, key: &Path, reference: &str) -> Result<Output> {
     skopeo_with(checkout, reference, |requirement| {
         requirement["keyPath"] = json!(text(key)?);
@@ -171,7 +171,8 @@ fn skopeo(checkout: &Checkout, key: &Path, reference: &str) -> Result<Output> {
     })
 }
 
-/// As a machine does it that has installed the policies of `checkout`, whose keys are elsewhere here, as `install` says.
+/// The same on a machine with the policies of `checkout`, whose keys are elsewhere here. `install` puts them into
+/// the policy.
 pub(super) fn skopeo_with(
     checkout: &Checkout,
     reference: &str,
@@ -222,7 +223,7 @@ fn skopeo_takes_the_released_image_and_each_platform_of_it() -> Result<()> {
         for reference in manifests.iter().chain([&project.image(TAG)?]) {
             ensure_copied(&skopeo(&project.checkout, &key, reference)?, reference)?;
         }
-        // Out of the policy's scope, nothing is taken: the same image under another name.
+        // Nothing outside the policy's scope is accepted: here, the same image under another name.
         ensure_refused(
             &skopeo(&project.checkout, &key, &copy()?)?,
             "another repository",
@@ -256,7 +257,7 @@ fn skopeo_refuses_what_nobody_or_another_key_signed() -> Result<()> {
         each(Some("A signature was required, but no signature exists"))?;
         cosign(&["sign", "--recursive", &pinned], &other, &password)?;
         each(Some("cryptographic signature verification failed"))?;
-        // The refusals were about the signature: with the right one the same image passes.
+        // The refusals were because of the signature: with the right one, the same image passes.
         cosign(&["sign", "--recursive", &pinned], &own, &password)?;
         each(None)
     })

@@ -1,5 +1,5 @@
-//! What nobody may read anonymously: it is released where the configuration says that it is private, and verified with
-//! `--login` alone.
+//! An image that nobody can read anonymously. It is released only if the configuration says that it is private, and
+//! verified only with `--login`.
 
 use anyhow::{Result, ensure};
 use serde_json::json;
@@ -16,7 +16,7 @@ const UNCHECKED: i32 = 4;
 /// Nothing public was changed.
 const REFUSED: i32 = 3;
 
-/// Hides the project's owner, and with it all that belongs to it.
+/// Hides the project's owner, and with it everything that the owner has.
 fn hide(project: &Project) -> Result<()> {
     let name = project.user.name();
     let body = json!({ "login_name": name, "source_id": 0, "visibility": "private" });
@@ -45,7 +45,7 @@ fn a_private_owners_release_is_made_and_verified_with_a_login() -> Result<()> {
         let released = project.laptop(&["release", TAG]).run()?.success()?;
         ensure!(released.stderr.contains("cannot be read anonymously"), "{}", released.stderr);
 
-        // All the secrets are there, and none is used.
+        // All secrets are set, and none of them is used.
         let run = project.laptop(&["verify", TAG]).run()?;
         ensure!(run.code == UNCHECKED, "exit code {}:\n{}{}", run.code, run.stdout, run.stderr);
         ensure!(run.stdout.contains("add `--login`"), "{}", run.stdout);

@@ -1,5 +1,5 @@
-//! This project in a new repository of a new user, with a key of its own: what somebody has who took it over and changed
-//! nothing but `cosign.pub` and the forge's address.
+//! This project in a new repository of a new user, with its own key, as if someone had adopted it and changed only
+//! `cosign.pub` and the forge's address.
 
 use std::path::Path;
 
@@ -16,7 +16,7 @@ use crate::harness::checkout::{Checkout, text};
 use crate::harness::run::Xtask;
 use crate::harness::{call, environment, export, wait_for};
 
-/// The name that CI gives its state of a commit.
+/// The context of CI's status for a commit.
 const CI: &str = "ci / ci (push)";
 
 /// The repository and its clone.
@@ -25,43 +25,44 @@ pub(crate) struct Project {
     pub(crate) repository: Repository,
     pub(crate) checkout: Checkout,
     pub(crate) secrets: Secrets,
-    /// Where the forge is.
+    /// The address of the forge.
     pub(crate) forge: String,
 }
 
-/// What a release is trusted with.
+/// The secrets of a release.
 pub(crate) struct Secrets {
     pub(crate) private_key: Secret,
     pub(crate) password: Secret,
     pub(crate) registry_token: Secret,
-    /// For releases from a laptop; the workflow has its automatic token.
+    /// For releases from a laptop. The workflow uses its automatic token.
     pub(crate) forge_token: Secret,
 }
 
 impl Project {
-    /// A project of one platform, whose clone goes away with the value. Its main branch is not pushed yet.
+    /// A project with one platform. Its clone is removed when the value is dropped. Its main branch is not pushed
+    /// yet.
     pub(crate) fn new() -> Result<Self> {
         let checkout = Checkout::as_committed()?;
         checkout.keep_one_platform()?;
         Self::of(checkout)
     }
 
-    /// As [`Project::new`], of both platforms.
+    /// Like [`Project::new`], with both platforms.
     pub(crate) fn for_both_platforms() -> Result<Self> {
         Self::of(Checkout::as_committed()?)
     }
 
-    /// As [`Project::for_both_platforms`], in a directory that stays.
+    /// Like [`Project::for_both_platforms`], in a directory that is kept.
     pub(crate) fn within(parent: &Path) -> Result<Self> {
         Self::of(Checkout::within(parent)?)
     }
 
-    /// A project of which main is on the forge with one green commit.
+    /// A project whose main branch is on the forge, with one green commit.
     pub(crate) fn ready() -> Result<Self> {
         Self::new()?.pushed()
     }
 
-    /// With main on the forge, and HEAD green.
+    /// Pushes main and sets a green status on HEAD.
     pub(crate) fn pushed(self) -> Result<Self> {
         self.push_main()?;
         self.set_status(&self.head()?, State::Success)?;
@@ -90,8 +91,8 @@ impl Project {
         Ok(Self { user, repository, checkout, secrets, forge })
     }
 
-    /// Puts a proxy between `xtask` and the forge: the configuration, which is not committed yet, knows the forge by the
-    /// proxy's address alone.
+    /// Puts a proxy between `xtask` and the forge. The configuration, which is not committed yet, only has the
+    /// proxy's address.
     pub(crate) fn go_by_proxy(&self) -> Result<Proxy> {
         let address = self.forge.strip_prefix("http://");
         let address =
@@ -109,26 +110,26 @@ impl Project {
         self.checkout.git(&["rev-parse", "HEAD"])
     }
 
-    /// Commits a change of no consequence and returns the commit.
+    /// Commits an irrelevant change and returns the commit.
     pub(crate) fn commit(&self, subject: &str) -> Result<String> {
         self.checkout.write("CHANGES", &format!("{subject}\n"))?;
         self.checkout.commit(subject)?;
         self.head()
     }
 
-    /// Pushes HEAD as main while Actions is off, so that no CI starts inside of CI.
+    /// Pushes HEAD as main while Actions is off, so that CI does not start CI.
     pub(crate) fn push_main(&self) -> Result<()> {
         self.repository.push(self.checkout.top(), &["HEAD:refs/heads/main"])?;
         let head = self.head()?;
         wait_for("the forge to notice the push", || Ok(self.repository.has_noticed(&head)?.then_some(())))
     }
 
-    /// Says of a commit what CI would.
+    /// Sets the status of a commit as CI would.
     pub(crate) fn set_status(&self, commit: &str, state: State) -> Result<()> {
         self.repository.set_status(commit, CI, state)
     }
 
-    /// Stores the secrets and lets workflows start.
+    /// Stores the secrets and switches workflows on.
     pub(crate) fn switch_workflows_on(&self) -> Result<()> {
         self.repository.switch_actions(true)?;
         let Secrets { private_key, password, registry_token, .. } = &self.secrets;
@@ -137,7 +138,7 @@ impl Project {
         self.repository.set_secret("REGISTRY_TOKEN", registry_token)
     }
 
-    /// `git tag`, at HEAD.
+    /// `git tag` on HEAD.
     pub(crate) fn tag(&self, tag: &str) -> Result<()> {
         self.checkout.git(&["tag", tag]).map(|_| ())
     }
@@ -158,7 +159,7 @@ impl Project {
         Ok(self.repository.latest_release()?.context("the forge has no latest release")?.tag_name)
     }
 
-    /// Looks at what strangers see, from now on.
+    /// Watches from now on what strangers see.
     pub(super) fn watch(&self) -> Result<Watcher> {
         Watcher::start(&self.forge, &self.repository.full_name())
     }
@@ -175,7 +176,7 @@ impl Project {
     }
 }
 
-/// A key pair beside the clone: `name.pub`, and the private half as it is returned.
+/// Makes a key pair beside the clone, with the public half in `name.pub`. Returns the private half.
 pub(crate) fn new_key(checkout: &Checkout, name: &str, password: &Secret) -> Result<Secret> {
     let prefix = checkout.beside(name);
     let make =

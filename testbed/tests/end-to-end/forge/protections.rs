@@ -1,4 +1,5 @@
-//! `doctor` names the protections that the forge lacks; the calls that it prints make them, and so does `doctor --fix`.
+//! `doctor` names the protections that the forge lacks. The calls that it prints create them, and so does `doctor
+//! --fix`.
 
 use anyhow::{Context as _, Result, ensure};
 

@@ -1,4 +1,5 @@
-//! Release notes name the pull requests that the forge tells, however it merged them, and only when it is asked.
+//! Release notes name the pull requests that the forge reports, for every way of merging, and only when the forge
+//! is asked.
 
 use anyhow::{Context as _, Result, ensure};
 
@@ -31,7 +32,7 @@ fn notes_link_the_pull_request_of_each_way_to_merge_and_do_without_a_forge() -> 
             let link = format!("([#{number}]({}/pulls/{number}), [", repository.url());
             let mut lines = asked.stdout.lines().filter(|line| line.contains(&link));
             let line = lines.next().with_context(|| format!("nothing of {style} in\n{}", asked.stdout))?;
-            // The forge gives a squash the title of its pull request.
+            // The forge gives a squash commit the title of its pull request.
             ensure!(line.contains(&format!("`by {style}`")) || line.contains("`from squash`"), "{line}");
             ensure!(lines.next().is_none(), "{style} twice in\n{}", asked.stdout);
         }

@@ -1,5 +1,5 @@
-//! `verify --rebuild`: anyone with a clone builds the released commit again and gets the released digest, whatever the
-//! builder, the directory, the umask and the cache.
+//! `verify --rebuild`: anyone with a clone can build the released commit again and get the released digest, with
+//! any builder, directory, umask and cache.
 
 use std::fs;
 use std::path::Path;
@@ -12,13 +12,13 @@ use crate::harness::checkout::{Checkout, text};
 use crate::harness::run::{Finished, Xtask};
 use crate::harness::test;
 
-/// `verify --rebuild` on `builder`, without a secret.
+/// `verify --rebuild` on `builder`, without secrets.
 fn rebuild<'a>(builder: &Builder, checkout: &'a Checkout) -> Result<Xtask<'a>> {
     let run = Xtask::new(checkout, &["verify", TAG, "--rebuild", "--builder", builder.name()]);
     Ok(run.env("DOCKER_CONFIG", builder.configuration()?))
 }
 
-/// The verdict on the digest, such as `ok`, and why.
+/// The verdict on the digest, such as `ok`, and the reason.
 pub(super) fn verdict(run: &Finished) -> Result<(&str, &str)> {
     let mut claims = run.stdout.lines().filter_map(|line| line.split_once(' '));
     let claim =
@@ -26,7 +26,7 @@ pub(super) fn verdict(run: &Finished) -> Result<(&str, &str)> {
     claim.with_context(|| format!("nothing is said about the rebuild:\n{}{}", run.stdout, run.stderr))
 }
 
-/// All claims are true, the rebuild among them.
+/// All claims hold, including the rebuild.
 pub(crate) fn ensure_rebuilt(run: &Finished) -> Result<()> {
     let (mark, why) = verdict(run)?;
     ensure!(run.code == 0 && mark == "ok", "exit code {}, {mark}: {why}\n{}", run.code, run.stdout);
@@ -43,7 +43,7 @@ fn with_another_builder_with_nothing_cached() -> Result<()> {
         builder.buildx(&["prune", "--builder", builder.name(), "--all", "--force"])?;
         ensure_rebuilt(&rebuild(&builder, checkout)?.run()?)?;
 
-        // Named builders may also be kept in a place of their own.
+        // Named builders may also be kept in a separate place.
         let configuration = Path::new(builder.configuration()?);
         let elsewhere = configuration.join("elsewhere");
         fs::rename(configuration.join("buildx"), &elsewhere)?;
@@ -67,7 +67,7 @@ fn clone_of_the_release() -> Result<Checkout> {
     Checkout::of(&released()?.project.repository.url())
 }
 
-/// What the other tests rely on when the digest is the same.
+/// The other tests rely on this when the digest is the same.
 #[test]
 fn another_commit_gives_another_digest() -> Result<()> {
     test(|| {

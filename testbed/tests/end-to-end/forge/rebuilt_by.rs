@@ -1,4 +1,5 @@
-//! A rebuild by somebody else: attested beside the image with their own key, listed, and no claim of the release.
+//! A rebuild by another person: attested beside the image with that person's key and listed, but not a claim of the
+//! release.
 
 use anyhow::{Result, ensure};
 use xtask::process::scratch::random_hex;

@@ -1,4 +1,4 @@
-//! A candidate that the release's own gate refuses after it was signed: nothing that is signed is left of it.
+//! A candidate that the release's own gate refuses after signing: nothing that was signed remains.
 
 use anyhow::{Result, ensure};
 use xtask::evidence::attached::Kind;
@@ -12,7 +12,7 @@ use crate::harness::test;
 
 const TAG: &str = "v0.1.0";
 
-/// Somebody attaches an SBOM that nobody signed, which makes `attachments` false.
+/// Attaches an unsigned SBOM, which makes `attachments` false.
 fn attach(project: &Project, digest: &Digest) -> Result<Tag> {
     const MEDIA_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
     let registry = project.repository.registry();
@@ -36,7 +36,7 @@ fn a_candidate_that_is_refused_after_it_was_signed_loses_its_signatures() -> Res
         let rehearsed = Xtask::new(&project.checkout, &["rehearse", TAG]).run()?.success()?.digest()?;
         let foreign = attach(&project, &rehearsed)?;
 
-        // Once more: a run of its own does not stand in the way of the next one.
+        // Twice: a refused run must not block the next run.
         for _ in 0..2 {
             let refused = project.laptop(&["release", TAG]).run()?;
             ensure!(refused.code == 1, "it ended with {}:\n{}", refused.code, refused.stderr);
@@ -61,7 +61,7 @@ fn a_candidate_that_is_refused_after_it_was_signed_loses_its_signatures() -> Res
     })
 }
 
-/// An earlier run was killed when it had signed, and its candidate is still there: it might be going on.
+/// An earlier run was killed after it had signed. Its candidate is still there, so it might still be running.
 #[test]
 fn what_another_run_may_need_stays_and_the_command_that_removes_it_is_said() -> Result<()> {
     test(|| {

@@ -1,5 +1,5 @@
-//! One release by the runner that several tests look at, and the same release once more from a laptop. Its clone stays
-//! below the target directory, as libtest has no place to end things, and is replaced by the next run's.
+//! One release by the runner that several tests look at, and the same release once more from a laptop. libtest has
+//! no teardown, so its clone stays below the target directory, and the next run replaces it.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -20,19 +20,19 @@ use crate::harness::shared::lasting_directory;
 /// The tag that is released.
 pub(crate) const TAG: &str = "v0.1.0";
 
-/// What is left of the release.
+/// What remains of the release.
 pub(crate) struct Released {
     pub(crate) project: Project,
     pub(super) run: Run,
-    /// What was there once the runner was done.
+    /// The state after the runner was done.
     pub(super) after: Snapshot,
-    /// `xtask release` afterwards, and what was there then.
+    /// The result of a later `xtask release`, and the state after it.
     pub(super) again: (Finished, Snapshot),
-    /// Held to the end of the process: a second run of the tests waits for the clone.
+    /// Held to the end of the process, so that a second run of the tests waits for the clone.
     _lock: Flock<File>,
 }
 
-/// The release; made by the first test that asks.
+/// The release. The first test that asks makes it.
 pub(crate) fn released() -> Result<&'static Released> {
     static RELEASED: OnceLock<Result<Released, String>> = OnceLock::new();
     let made = RELEASED.get_or_init(|| make().map_err(|error| format!("{error:#}")));
@@ -59,7 +59,7 @@ fn make() -> Result<Released> {
     Ok(Released { project, run, after, again, _lock: lock })
 }
 
-/// A release of its own by the runner, with one commit since the tag before it.
+/// A separate release by the runner, with one commit since the previous tag.
 pub(crate) fn with_one_commit() -> Result<Project> {
     let project = Project::for_both_platforms()?;
     project.push_tag("v0.0.9")?;
@@ -72,7 +72,7 @@ pub(crate) fn with_one_commit() -> Result<Project> {
     Ok(project)
 }
 
-/// Past libtest, which shows nothing of a test that passes: docs/benchmarks.md has these numbers.
+/// Writes past libtest, which hides the output of a test that passes. docs/benchmarks.md has these numbers.
 fn print_times(report: &Report, log: &str, pushed: Instant) -> Result<()> {
     let seconds = |name: &str| {
         let first = report.first.get(name).with_context(|| format!("`{name}` was not seen"))?;
@@ -93,7 +93,7 @@ fn print_times(report: &Report, log: &str, pushed: Instant) -> Result<()> {
     Ok(())
 }
 
-/// The table of durations at the end of a release, in a log with a time stamp before each line.
+/// The table of durations at the end of a release, from a log with a time stamp before each line.
 fn steps(log: &str) -> Vec<&str> {
     let lines = log.lines().filter_map(|line| line.split_once(' ').map(|(_stamp, text)| text));
     let is_row = |line: &&str| {

@@ -1,4 +1,5 @@
-//! Releases of a project: by the runner, and by a person; those that are refused, and those that are killed.
+//! Releases of a project, by the runner and by a person, including those that are refused and those that are
+//! killed.
 
 use std::time::Duration;
 
@@ -15,14 +16,14 @@ use crate::harness::{processes, read, wait_for};
 /// The workflow that releases.
 pub(super) const WORKFLOW: &str = "release.yml";
 
-/// A run on a machine where nothing is compiled yet, behind another one.
+/// The time for a run behind another one, on a machine where nothing is compiled yet.
 const RUN: Duration = Duration::from_secs(15 * 60);
 
-/// How much of a red run's log an error shows.
+/// How many lines of a red run's log an error shows.
 const TAIL: usize = 80;
 
 impl Project {
-    /// `xtask` as a person runs it, with all that a release takes in the environment.
+    /// `xtask` as a person runs it, with everything that a release needs in the environment.
     pub(crate) fn laptop(&self, arguments: &[&str]) -> Xtask<'_> {
         let Secrets { private_key, password, registry_token, forge_token } = &self.secrets;
         Xtask::new(&self.checkout, arguments)
@@ -32,12 +33,12 @@ impl Project {
             .env("FORGEJO_TOKEN", forge_token.expose())
     }
 
-    /// As [`Project::ensure_refused`], for a person with the right secrets.
+    /// Like [`Project::ensure_refused`], for a person with the right secrets.
     pub(crate) fn refused(&self, arguments: &[&str], words: &[&str]) -> Result<String> {
         self.ensure_refused(self.laptop(arguments), words)
     }
 
-    /// Runs `xtask` where it must refuse, say `words` and change nothing. Returns all that it said.
+    /// Runs `xtask` where it must refuse, say `words` and change nothing. Returns its whole output.
     pub(crate) fn ensure_refused(&self, run: Xtask<'_>, words: &[&str]) -> Result<String> {
         let before = Snapshot::of(self)?;
         let Finished { code, stdout, stderr, .. } = run.run()?;
@@ -60,7 +61,7 @@ impl Project {
         Ok((run, log))
     }
 
-    /// As [`Project::wait_for_run`]; a run that is not green is an error with the end of its log.
+    /// Like [`Project::wait_for_run`]. A run that is not green is an error with the end of its log.
     pub(super) fn wait_for_green_run(&self, tag: &str) -> Result<(Run, String)> {
         let (run, log) = self.wait_for_run(tag)?;
         if run.state != State::Success {
@@ -76,12 +77,12 @@ impl Project {
         Ok((run, log))
     }
 
-    /// Ends what a killed release left: processes, then containers, then networks.
+    /// Ends what a killed release left running: processes, then containers, then networks.
     pub(super) fn clean_up(&self) -> Result<()> {
         wait_for("the end of what the release started", || {
             let left = processes::of(&self.checkout)?;
             for process in &left {
-                // An error means that it has just ended by itself.
+                // An error means that it has just ended on its own.
                 kill(process.pid, Signal::SIGKILL).ok();
             }
             Ok(left.is_empty().then_some(()))

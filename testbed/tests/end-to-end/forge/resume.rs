@@ -1,4 +1,4 @@
-//! A release that was killed: the same command goes on from what the registry and the forge show.
+//! A release that was killed: the same command continues from the state in the registry and on the forge.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,12 +13,12 @@ use super::snapshot::Snapshot;
 use crate::harness::run::Xtask;
 use crate::harness::test;
 
-/// What dies.
+/// What is killed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Victim {
-    /// The release and all that it started, as when the machine goes down.
+    /// The release and everything that it started, as when the machine goes down.
     All,
-    /// The release alone: what it started goes on beside the next run.
+    /// The release alone. What it started goes on beside the next run.
     Alone,
 }
 
@@ -36,7 +36,7 @@ fn kill_and_resume(project: &Project, tag: &str, step: &str, victim: Victim) -> 
 
     let resumed = project.laptop(&["release", tag]).run()?.success()?;
     let digest = resumed.digest()?;
-    // It was built and pushed before it was killed: the line of `smoke` has the image by digest.
+    // It had built and pushed the image before it was killed, because the line of `smoke` has the image's digest.
     ensure!(said.contains(digest.as_str()), "the first run made another image than {digest}:\n{said}");
     let after = Snapshot::of(project)?;
     ensure!(after.tags[tag] == digest.as_str() && after.tags["latest"] == digest.as_str(), "{after:#?}");
@@ -75,7 +75,8 @@ fn killed_while_it_publishes() -> Result<()> {
     })
 }
 
-/// Releases `tag` at HEAD, stops it as soon as `step` begins, and releases it again: what it `said` of the next run is so.
+/// Releases `tag` at HEAD, stops it as soon as `step` begins, and releases again. What it `said` about the next run
+/// must be true.
 fn stop_and_resume(project: &Project, tag: &str, step: &str, said: &str) -> Result<()> {
     project.push_tag(tag)?;
     let mut running = project.laptop(&["release", tag]).start()?;
@@ -99,7 +100,7 @@ fn stopped_it_says_what_the_next_run_will_do() -> Result<()> {
     })
 }
 
-/// A plain release has no such step, so the matrix of docs/reliability.md does not come by here.
+/// An ordinary release does not have this step, so the matrix of docs/reliability.md does not cover it.
 #[test]
 fn killed_while_the_highest_page_is_hidden_it_shows_it_again() -> Result<()> {
     test(|| {
@@ -108,8 +109,8 @@ fn killed_while_the_highest_page_is_hidden_it_shows_it_again() -> Result<()> {
         let newer = project.commit("feat: the new line")?;
         let backport = project.commit("fix: for the old line")?;
         project.push_main()?;
-        // In this order: the forge shows the page of the newest commit as its latest, and of two that are as new that of
-        // the tag which came last.
+        // The order matters: the forge shows the page of the newest commit as its latest. If two are equally new,
+        // it shows the page of the tag that came last.
         let push = |tag: &str, commit: &str| -> Result<()> {
             project.set_status(commit, State::Success)?;
             project.checkout.git(&["tag", tag, commit])?;
@@ -119,7 +120,8 @@ fn killed_while_the_highest_page_is_hidden_it_shows_it_again() -> Result<()> {
         project.laptop(&["release", "v0.2.0"]).run()?.success()?;
         push("v0.1.1", &backport)?;
 
-        // The first change shows the run's own page, the second one hides the other, and the third, which shows it, does not arrive.
+        // The first change shows the run's own page, the second hides the other page. The third, which would show
+        // it again, never arrives.
         let changes = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&changes);
         proxy.set_rule(move |request| {
@@ -131,7 +133,8 @@ fn killed_while_the_highest_page_is_hidden_it_shows_it_again() -> Result<()> {
             Ok(project.repository.release("v0.2.0")?.context("the page is gone")?.draft)
         };
         let mut running = project.laptop(&["release", "v0.1.1"]).start()?;
-        // Not before it has come: a curl that was left would send it when the proxy lets everything pass again.
+        // Waits for the third change: a curl that was left running would send it once the proxy lets everything
+        // pass again.
         running.until("the third change", |_| Ok((changes.load(Ordering::SeqCst) > 2).then_some(())))?;
         running.signal(Signal::SIGKILL)?;
         running.wait()?;

@@ -1,5 +1,5 @@
-//! Four keys of one project, and what strangers make of its releases: `verify` with the history of the end, and skopeo with the
-//! policies of each time.
+//! Four keys of one project, and what strangers can tell about its releases: `verify` with the final history, and
+//! skopeo with the policies of each period.
 
 use std::fs;
 use std::path::Path;
@@ -30,7 +30,7 @@ fn merge(project: &Project, subject: &str) -> Result<()> {
     project.set_status(&project.head()?, State::Success)
 }
 
-/// Rotates with the cosign that a variable of the testbed names, takes the new secrets, and merges.
+/// Rotates with the cosign that a variable of the testbed names, switches to the new secrets, and merges.
 fn rotate(project: &mut Project, number: usize, cosign: &str, more: &[&str]) -> Result<()> {
     let directory = project.checkout.beside(&format!("key-{number}"));
     let program = export(cosign)?;
@@ -45,7 +45,7 @@ fn rotate(project: &mut Project, number: usize, cosign: &str, more: &[&str]) -> 
     merge(project, &format!("keys: key {number}"))
 }
 
-/// What skopeo says of an image, with the policy as it is now and the keys that docs/keys.md says to install.
+/// skopeo's answer for an image, with the current policy and the keys that docs/keys.md says to install.
 fn pulled(project: &Project, tag: &str) -> Result<xtask::process::Output> {
     skopeo_with(&project.checkout, &project.image(tag)?, |requirement| {
         let paths = requirement["keyPaths"].as_array().context("the policy has no list of keys")?;
@@ -70,7 +70,7 @@ fn evidence<'a>(document: &'a Value, tag: &str, id: &str) -> Result<&'a str> {
 
 const REFUSED: &str = "cryptographic signature verification failed";
 
-/// Three keys and five releases, the last of them of an older line.
+/// Three keys and five releases, the last of them on an older line.
 fn release_five(project: &mut Project) -> Result<()> {
     release(project, "v0.1.0")?;
     release(project, "v0.1.1")?;
@@ -124,7 +124,7 @@ fn every_release_verifies_after_rotations_and_a_key_that_was_lost_is_never_forgo
         release(&project, "v0.4.1")?;
         ensure_copied(&pulled(&project, "v0.4.1")?, "what the new key signed")?;
         ensure_refused(&pulled(&project, "v0.3.0-rc.1")?, "what the lost key signed", REFUSED)?;
-        // The clone from before the rotation does not know the new key, and says that it does not.
+        // The clone from before the rotation does not know the new key, and says so.
         stranger.git(&[
             "fetch",
             "--quiet",

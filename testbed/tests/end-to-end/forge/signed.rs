@@ -1,5 +1,5 @@
-//! What cosign and xtask keep beside an image: one signature, and one attestation of each type, after any number of runs; and
-//! the same in bundles.
+//! What cosign and xtask store beside an image: one signature, and one attestation of each type, after any number
+//! of runs. The same holds for bundles.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use xtask::oci::reference::Digest;
 use super::project::Project;
 
 impl Project {
-    /// One signature, and one attestation of each type, in both formats.
+    /// Checks for one signature and one attestation of each type, in both formats.
     pub(super) fn ensure_signed_once(&self, digest: &Digest) -> Result<()> {
         let signatures = self.layers(digest, "sig")?.len();
         ensure!(signatures == 1, "{signatures} signatures");
@@ -29,7 +29,7 @@ impl Project {
         Ok(())
     }
 
-    /// What there are bundles of; `None` where nothing names any.
+    /// The types of the bundles; `None` if nothing names any bundles.
     pub(super) fn bundles(&self, digest: &Digest) -> Result<Option<Vec<String>>> {
         let found = self.repository.registry().manifest(&bundled(digest.as_str()))?;
         found.map(|index| predicate_types(&index.bytes)).transpose()

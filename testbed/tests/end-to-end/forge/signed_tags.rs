@@ -1,4 +1,5 @@
-//! Where main asks for signed tags, a release needs somebody whom main lists, besides the release's own key.
+//! If main requires signed tags, a release needs a signature by someone whom main lists, in addition to the
+//! release's own key.
 
 use anyhow::Result;
 use testbed::forge_client::State;
@@ -10,7 +11,7 @@ use crate::harness::{read, test};
 
 const TAG: &str = "v0.1.0";
 
-/// Makes a key for `who`, and returns it as `allowed_signers` has it.
+/// Makes a key for `who` and returns its line for `allowed_signers`.
 fn new_signer(project: &Project, who: &str) -> Result<String> {
     let file = project.checkout.beside(who);
     read("ssh-keygen", &["-q", "-t", "ed25519", "-N", "", "-f", text(&file)?])?;
@@ -54,7 +55,7 @@ fn a_tag_that_no_listed_maintainer_signed_is_refused() -> Result<()> {
         push()?;
         project.refused(&release, &["No principal matched"])?;
 
-        // Signed here, and not yet there.
+        // Signed in this clone, but not yet on the forge.
         sign(&project, "alice")?;
         project.refused(&release, &["it is another tag at the same commit"])?;
         push()?;

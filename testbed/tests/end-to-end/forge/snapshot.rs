@@ -1,4 +1,4 @@
-//! All that a release leaves for others to see, to tell whether something was changed.
+//! Everything that a release leaves for others to see, to detect whether something has changed.
 
 use std::collections::BTreeMap;
 
@@ -24,12 +24,12 @@ impl Snapshot {
         Ok(Self { tags, pages: project.repository.releases()? })
     }
 
-    /// Tags that are no business of cosign's.
+    /// Tags that cosign does not use.
     pub(crate) fn image_tags(&self) -> Vec<&str> {
         self.tags.keys().map(String::as_str).filter(|tag| !tag.starts_with("sha256-")).collect()
     }
 
-    /// The page of `tag`; there must be one, and only one.
+    /// The page of `tag`, which must exist exactly once.
     pub(crate) fn page(&self, tag: &str) -> Result<&Release> {
         let mut pages = self.pages.iter().filter(|page| page.tag_name == tag);
         let page = pages.next().with_context(|| format!("there is no page for `{tag}`"))?;
@@ -37,7 +37,7 @@ impl Snapshot {
         Ok(page)
     }
 
-    /// Nothing was released here, and nothing is left of a try.
+    /// Nothing was released here, and no attempt has left anything.
     pub(crate) fn ensure_empty(&self) -> Result<()> {
         ensure!(self.tags.is_empty() && self.pages.is_empty(), "something was published: {self:#?}");
         Ok(())

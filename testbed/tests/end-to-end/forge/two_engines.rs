@@ -1,4 +1,4 @@
-//! One release on two engines, which compress layers in different ways: the same content, and one version tag.
+//! One release on two engines that compress layers in different ways: the same content, and one version tag.
 
 use anyhow::{Result, ensure};
 use nix::sys::signal::Signal;
@@ -9,10 +9,10 @@ use super::snapshot::Snapshot;
 use crate::harness::run::{Finished, Xtask};
 use crate::harness::{environment, test};
 
-/// Set where the first run is to be killed at every step, and not at a sample of them.
+/// If set, the first run is killed at every step and not only at some of them.
 const EVERY_STEP: &str = "TESTBED_EVERY_STEP";
 
-/// What everyone sees of a finished release of `tag`: every name leads to one digest, which is returned.
+/// What everyone sees of a finished release of `tag`: every name leads to one digest. Returns that digest.
 fn ensure_one_release(project: &Project, tag: &str) -> Result<String> {
     let after = Snapshot::of(project)?;
     let digest = project.digest(tag)?;
@@ -24,7 +24,7 @@ fn ensure_one_release(project: &Project, tag: &str) -> Result<String> {
     Ok(digest)
 }
 
-/// Releases `tag` on the second engine, kills that as soon as `step` begins, and releases it on the first.
+/// Releases `tag` on the second engine, kills it as soon as `step` begins, and releases it on the first.
 fn begin_on_one_and_finish_on_the_other(project: &Project, tag: &str, step: &str) -> Result<Finished> {
     project.push_tag(tag)?;
     let mut running = project.laptop(&["release", tag]).on_the_second_engine()?.start()?;
@@ -87,7 +87,7 @@ fn a_rebuild_on_the_other_engine_holds_and_says_that_it_compresses_in_another_wa
         let (mark, why) = verdict(&run)?;
         ensure!(mark == "ok" && why.contains("compressed in another way"), "{}", run.stdout);
 
-        // Where the tag is the second engine's, the first one's digest is the other one.
+        // If the tag is from the second engine, the first engine's digest is the different one.
         project.push_tag("v0.1.1")?;
         let released = project.laptop(&["release", "v0.1.1"]).on_the_second_engine()?.run()?.success()?;
         let again = project.laptop(&["release", "v0.1.1"]).run()?.success()?;

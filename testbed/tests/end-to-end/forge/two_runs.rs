@@ -1,4 +1,4 @@
-//! Two runs of one release at once: both end well, in one release.
+//! Two runs of one release at once: both succeed, and the result is one release.
 
 use anyhow::{Result, ensure};
 

@@ -23,7 +23,7 @@ fn two_tags_in_one_push_are_both_released_and_latest_is_the_higher_one() -> Resu
         project.switch_workflows_on()?;
         let watcher = project.watch()?;
         project.push_tags()?;
-        // In whatever order they run, or side by side.
+        // They may run in any order, or side by side.
         for tag in ["v0.3.0", "v0.3.1"] {
             project.wait_for_green_run(tag)?;
         }

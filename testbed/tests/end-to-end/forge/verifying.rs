@@ -1,4 +1,5 @@
-//! `verify` in the hands of those who did not release: without a clone, without a network, over everything there is.
+//! `verify` as used by people who did not make the release: without a clone, without a network, and over everything
+//! there is.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,7 +15,7 @@ use crate::harness::checkout::text;
 use crate::harness::run::{Finished, Xtask};
 use crate::harness::{read, test};
 
-/// A network of its own, with no address to be reached at.
+/// A separate network without any reachable address.
 const NO_NETWORK: &str = "unshare --map-root-user --net";
 
 /// The claim that the forge has the run on record.
@@ -31,7 +32,7 @@ pub(super) fn document(run: &Finished, code: i32) -> Result<Value> {
     Ok(document)
 }
 
-/// Each release's claims and their verdicts.
+/// The claims of each release, with their verdicts.
 pub(super) fn verdicts(document: &Value) -> Result<BTreeMap<String, BTreeMap<String, String>>> {
     let releases = document["releases"].as_array().context("no releases")?;
     let of_release = |release: &Value| {
@@ -43,13 +44,13 @@ pub(super) fn verdicts(document: &Value) -> Result<BTreeMap<String, BTreeMap<Str
     releases.iter().map(of_release).collect()
 }
 
-/// What is not true of a release.
+/// The claims of a release that are false.
 pub(super) fn broken<'a>(of: &'a BTreeMap<String, BTreeMap<String, String>>, tag: &str) -> Vec<&'a str> {
     let claims = of.get(tag).into_iter().flatten();
     claims.filter(|(_, verdict)| *verdict == "false").map(|(id, _)| id.as_str()).collect()
 }
 
-/// A directory that has git, cosign and curl, and nothing else.
+/// A directory with git, cosign and curl, and nothing else.
 fn three_tools(beside: &Path) -> Result<String> {
     let dir = beside.join("three-tools");
     fs::create_dir_all(&dir)?;
@@ -86,7 +87,7 @@ fn a_stranger_needs_the_digest_the_key_an_address_and_three_tools() -> Result<()
         let run = Xtask::new(&project.checkout, &arguments).before(&elsewhere).run()?;
         let document = document(&run, 0)?;
         assert_eq!(verdicts(&document)?[TAG]["key"], "holds");
-        // Whether the forge tells a stranger of its runs is the forge's to say.
+        // The forge decides whether it tells a stranger about its runs.
         match verdicts(&document)?[TAG].get(RUN).map(String::as_str) {
             None => assert_eq!(document["releases"][0]["not_asked"], json!([RUN])),
             told => assert_eq!((told, &document["releases"][0]["not_asked"]), (Some("holds"), &json!([]))),
@@ -185,7 +186,7 @@ fn all_means_what_has_no_partner_as_well() -> Result<()> {
             ["tag.git"],
             "an image that no tag of the repository stands for"
         );
-        // A person has released it: there is no run that the forge could have on record.
+        // A person released it, so the forge has no run on record.
         let is_asked = |id: &&String| *id != "provenance.run";
         let ids = |tag: &str| found[tag].keys().filter(is_asked).collect::<Vec<_>>();
         assert_eq!(
@@ -204,7 +205,7 @@ fn nothing_is_taken_for_granted_when_nobody_answers() -> Result<()> {
         let words = ["verify", TAG, "--json"];
         let run = Xtask::new(&project.checkout, &words).within(NO_NETWORK).run()?;
         let verdicts = verdicts(&document(&run, UNCHECKED)?)?;
-        // Which key the project has, the clone alone says.
+        // Only the clone says which key the project has.
         let asked = verdicts[TAG].iter().filter(|(id, _)| !id.starts_with("key."));
         assert!(asked.map(|(_, verdict)| verdict).all(|verdict| verdict == "unchecked"), "{verdicts:#?}");
         Ok(())

@@ -1,4 +1,4 @@
-//! A pushed tag, and nothing else, becomes a verified release; one that must not be released turns its run red.
+//! A pushed tag alone becomes a verified release. A tag that must not be released turns its run red.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -13,7 +13,7 @@ use super::{image, page};
 use crate::evidence;
 use crate::harness::test;
 
-/// The engine's copies of the image: one test pulls what the other takes away.
+/// The engine's copies of the image. One test pulls what the other removes.
 static COPIES: Mutex<()> = Mutex::new(());
 
 #[test]
@@ -57,11 +57,11 @@ fn the_image_is_pulled_by_tag_and_answers() -> Result<()> {
 fn every_claim_of_the_release_holds() -> Result<()> {
     test(|| {
         let project = &released()?.project;
-        // Without a secret, as anyone with a clone.
+        // Without secrets, as anyone with a clone can.
         let verify = crate::harness::run::Xtask::new(&project.checkout, &["verify", TAG]).run()?.success()?;
         let (_, claims) = verify.stdout.split_once("\n\n").context("verify lists no claims")?;
         ensure!(claims.lines().count() > 10, "too few claims:\n{claims}");
-        // The clone is not the forge's, so it cannot tell what is merged there.
+        // The clone was not made from the forge, so it cannot tell what is merged there.
         let other: Vec<_> = claims.lines().filter(|line| !line.starts_with("ok ")).collect();
         ensure!(other == ["-      not asked            source.branch"], "{other:#?}");
         Ok(())

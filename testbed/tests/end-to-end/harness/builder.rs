@@ -1,4 +1,4 @@
-//! A builder beside docker's own, known by name in a configuration of one test alone.
+//! A builder besides docker's own, registered by name in the configuration of one test only.
 
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -10,21 +10,21 @@ use xtask::process::scratch::Scratch;
 use super::checkout::text;
 use super::{call, export};
 
-/// What it is called.
+/// Its name.
 const NAME: &str = "elsewhere";
 
-/// The builder's name and where it is written down, which goes away with the value.
+/// The builder's name and its configuration, which is removed when the value is dropped.
 pub(crate) struct Builder {
     configuration: Scratch,
-    /// Where nobody else may use it meanwhile.
+    /// Held while no other test may use it.
     _turn: Option<MutexGuard<'static, ()>>,
 }
 
 impl Builder {
-    /// The one that listens at `address`.
+    /// The builder that listens at `address`.
     pub(crate) fn new(address: &str) -> Result<Self> {
         let builder = Self { configuration: Scratch::new()?, _turn: None };
-        // As a person has it who keeps docker's configuration in a directory of their own.
+        // As for a person who keeps docker's configuration in a separate directory.
         let plugins = Path::new(&export("DOCKER_CONFIG")?).join("cli-plugins");
         if plugins.is_dir() {
             symlink(&plugins, builder.configuration.path().join("cli-plugins")).context("linking plugins")?;
@@ -33,24 +33,24 @@ impl Builder {
         Ok(builder)
     }
 
-    /// The testbed's second `BuildKit`, for one test at a time: one of them empties its cache.
+    /// The testbed's second `BuildKit`. Only one test at a time may use it, because one test empties its cache.
     pub(crate) fn second() -> Result<Self> {
         static TURN: Mutex<()> = Mutex::new(());
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(Self { _turn: Some(turn), ..Self::new(&export("TESTBED_BUILDKIT")?)? })
     }
 
-    /// What it is called.
+    /// Its name.
     pub(crate) fn name(&self) -> &'static str {
         NAME
     }
 
-    /// Where docker finds it: `DOCKER_CONFIG`.
+    /// Its `DOCKER_CONFIG`.
     pub(crate) fn configuration(&self) -> Result<&str> {
         text(self.configuration.path())
     }
 
-    /// `docker buildx`, which knows it.
+    /// `docker buildx` with this builder.
     pub(crate) fn buildx(&self, arguments: &[&str]) -> Result<String> {
         let call = call("docker", &[&["buildx"], arguments].concat())?;
         call.env("DOCKER_CONFIG", self.configuration.path()).read()

@@ -1,4 +1,4 @@
-//! A clone of the repository under test, at its HEAD and without tags, that one test may change as it likes.
+//! A clone of the repository under test, at its HEAD and without tags. A test may change it in any way.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,18 +13,18 @@ use super::{image, read, wait_for};
 /// The repository under test.
 const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
-/// The clone and a private place for temporary files; both go away with the value.
+/// The clone and a private directory for temporary files. Both are removed when the value is dropped.
 pub(crate) struct Checkout {
     top: PathBuf,
     tmp: PathBuf,
-    /// Owner and name, which end the name of every image that runs here make.
+    /// Owner and name. The name of every image that is made here ends with them.
     repository: String,
     _scratch: Option<Scratch>,
 }
 
 impl Checkout {
-    /// A clone whose images carry a name of their own, so that what it leaves in a registry or an engine that others use
-    /// at the same time can be told from theirs. They are for one platform.
+    /// A clone whose images have a unique name, for one platform. The name tells what it leaves in a registry or an
+    /// engine apart from what other users of these leave at the same time.
     pub(crate) fn new() -> Result<Self> {
         let checkout = Self::for_both_platforms()?;
         checkout.keep_one_platform()?;
@@ -32,7 +32,7 @@ impl Checkout {
         Ok(checkout)
     }
 
-    /// As [`Checkout::new`], with images for both platforms.
+    /// Like [`Checkout::new`], with images for both platforms.
     pub(crate) fn for_both_platforms() -> Result<Self> {
         let mut checkout = Self::as_committed()?;
         checkout.call_it(&format!("acme/e2e-{}", &random_hex()?[..12]))?;
@@ -40,7 +40,7 @@ impl Checkout {
         Ok(checkout)
     }
 
-    /// A clone of exactly the commit under test: two of them give the same digest.
+    /// A clone of exactly the commit under test. Two such clones give the same digest.
     pub(crate) fn as_committed() -> Result<Self> {
         let scratch = Scratch::new()?;
         let mut checkout = Self::within(scratch.path())?;
@@ -48,12 +48,12 @@ impl Checkout {
         Ok(checkout)
     }
 
-    /// As [`Checkout::as_committed`], in a directory that stays.
+    /// Like [`Checkout::as_committed`], in a directory that is kept.
     pub(crate) fn within(parent: &Path) -> Result<Self> {
         Self::cloned(parent, &["--no-tags", REPOSITORY])
     }
 
-    /// A clone of what is at `url`, with its tags.
+    /// A clone of the repository at `url`, with its tags.
     pub(crate) fn of(url: &str) -> Result<Self> {
         let scratch = Scratch::new()?;
         let mut checkout = Self::cloned(scratch.path(), &[url])?;
@@ -61,7 +61,7 @@ impl Checkout {
         Ok(checkout)
     }
 
-    /// A new repository with no commit, whose name on the forge will be `repository`.
+    /// A new repository without commits. Its name on the forge will be `repository`.
     pub(crate) fn started(repository: &str) -> Result<Self> {
         let scratch = Scratch::new()?;
         let (top, tmp) = (scratch.path().join("checkout"), scratch.path().join("tmp"));
@@ -84,7 +84,7 @@ impl Checkout {
         Ok(checkout)
     }
 
-    /// Gives the repository another owner and name; nothing is committed.
+    /// Gives the repository another owner and name, without committing.
     pub(crate) fn call_it(&mut self, repository: &str) -> Result<()> {
         let line = |repository: &str| format!("repository = \"{repository}\"");
         self.replace("Cargo.toml", &line(&self.repository), &line(repository))?;
@@ -92,8 +92,8 @@ impl Checkout {
         Ok(())
     }
 
-    /// Leaves this machine's own platform; nothing is committed. The other one is emulated: with it, everything is asked for
-    /// and pushed once more, and most of the time goes by until its service has started.
+    /// Keeps only this machine's own platform, without committing. The other one is emulated. It repeats every
+    /// request and push, and most of the time passes until its service has started.
     pub(crate) fn keep_one_platform(&self) -> Result<()> {
         let both = "platforms = [\"linux/amd64\", \"linux/arm64\"]";
         self.replace("Cargo.toml", both, &format!("platforms = [\"linux/{}\"]", native()))
@@ -104,7 +104,7 @@ impl Checkout {
         &self.top
     }
 
-    /// `TMPDIR` of what runs here. No other process has it in its environment.
+    /// The `TMPDIR` of what runs here. No other process has it in its environment.
     pub(crate) fn tmp(&self) -> &Path {
         &self.tmp
     }
@@ -114,7 +114,7 @@ impl Checkout {
         self.tmp.with_file_name(name)
     }
 
-    /// Runs git here, as somebody, with none of this machine's settings for signing.
+    /// Runs git here, with a made-up author and without this machine's settings for signing.
     pub(crate) fn git(&self, arguments: &[&str]) -> Result<String> {
         let somebody = ["-c", "user.name=e2e", "-c", "user.email=e2e@example.org"];
         let unsigned = ["-c", "commit.gpgSign=false", "-c", "tag.gpgSign=false"];
@@ -122,7 +122,7 @@ impl Checkout {
         read("git", &[&here, &somebody[..], &unsigned, arguments].concat())
     }
 
-    /// A file of the last commit.
+    /// The content of a file in the last commit.
     pub(crate) fn committed(&self, path: &str) -> Result<Vec<u8>> {
         let show = super::call("git", &["-C", text(&self.top)?, "show", &format!("HEAD:{path}")])?;
         Ok(show.output()?.success()?.stdout)
@@ -134,14 +134,14 @@ impl Checkout {
         self.git(&["commit", "--quiet", "--message", subject]).map(|_| ())
     }
 
-    /// Makes the commits of a stream for `git fast-import` on `refs/heads/imported`, and goes on from there.
+    /// Imports a stream for `git fast-import` on `refs/heads/imported`, and continues from there.
     pub(crate) fn import(&self, stream: &str) -> Result<()> {
         let import = super::call("git", &["-C", text(&self.top)?, "fast-import", "--quiet"])?;
         import.stdin(stream).run().context("importing commits")?;
         self.git(&["reset", "--quiet", "--hard", "imported"]).map(|_| ())
     }
 
-    /// Writes a file of the work tree.
+    /// Writes a file in the work tree.
     pub(crate) fn write(&self, path: &str, content: &str) -> Result<()> {
         let path = self.top.join(path);
         if let Some(parent) = path.parent() {
@@ -150,7 +150,7 @@ impl Checkout {
         fs::write(&path, content).with_context(|| format!("writing `{}`", path.display()))
     }
 
-    /// Changes `from`, which must be there, to `to`, at its first place.
+    /// Replaces the first `from`, which must be there, by `to`.
     pub(crate) fn replace(&self, path: &str, from: &str, to: &str) -> Result<()> {
         let file = self.top.join(path);
         let text = fs::read_to_string(&file).with_context(|| format!("reading `{}`", file.display()))?;
@@ -158,8 +158,8 @@ impl Checkout {
         self.write(path, &text.replacen(from, to, 1))
     }
 
-    /// Has the build of the first stage read a secret of 36 characters, by the name of its variable. The line is another one
-    /// each time: what a builder has kept was made without it.
+    /// Makes the build of the first stage read a secret of 36 characters, by the name of its variable. The line
+    /// differs each time, so that a builder has no cached result for it.
     pub(crate) fn read_a_secret(&self, name: &str) -> Result<()> {
         let table = "[workspace.metadata.release]\n";
         self.replace("Cargo.toml", table, &format!("{table}build-secrets = [\"{name}\"]\n"))?;
@@ -179,7 +179,7 @@ impl Checkout {
         Ok(names)
     }
 
-    /// What is left of runs here, besides pages: temporary files, containers, networks, processes.
+    /// Checks that runs here have left nothing besides pages: temporary files, containers, networks, processes.
     pub(crate) fn ensure_nothing_is_left(&self) -> Result<()> {
         let files = names_in(&self.tmp)?;
         ensure!(files.is_empty(), "left in TMPDIR: {files:?}");
@@ -187,13 +187,13 @@ impl Checkout {
         ensure!(containers.is_empty(), "containers left: {containers:?}");
         let networks = self.networks()?;
         ensure!(networks.is_empty(), "networks left: {networks:?}");
-        // What docker asks its plugins for is waited for by nobody.
+        // Nobody waits for what docker asks of its plugins.
         wait_for("the end of what xtask started", || Ok(super::processes::of(self)?.is_empty().then_some(())))
     }
 
-    /// Containers made from images of this clone, running or not, by name, with their state.
+    /// Containers from images of this clone, running or not, by name, with their state.
     pub(crate) fn containers(&self) -> Result<Vec<(String, String)>> {
-        // Untruncated: the short form leaves the digest out, or shows an id in place of the name.
+        // Untruncated, because the short form leaves the digest out, or shows an id instead of the name.
         let ps = ["ps", "--all", "--no-trunc", "--format", "{{.Names}} {{.State}} {{.Image}}"];
         let all = read("docker", &ps)?;
         let ours = format!("/{}@", self.repository);
@@ -211,14 +211,14 @@ impl Checkout {
         Ok(names.lines().map(str::to_owned).collect())
     }
 
-    /// Repositories in the registry that runs here made.
+    /// Repositories that runs here made in the registry.
     pub(crate) fn repositories(&self) -> Result<Vec<String>> {
         let ours = format!("/{}", self.repository);
         Ok(image::catalog()?.into_iter().filter(|name| name.ends_with(&ours)).collect())
     }
 }
 
-/// Names in a directory; none when it does not exist.
+/// The names in a directory; none if it does not exist.
 fn names_in(dir: &Path) -> Result<Vec<String>> {
     if !dir.exists() {
         return Ok(Vec::new());
@@ -227,7 +227,7 @@ fn names_in(dir: &Path) -> Result<Vec<String>> {
     fs::read_dir(dir)?.map(name).collect()
 }
 
-/// This machine's architecture in docker's words.
+/// This machine's architecture in docker's terms.
 pub(crate) fn native() -> &'static str {
     if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" }
 }

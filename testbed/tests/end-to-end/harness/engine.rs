@@ -1,11 +1,11 @@
-//! The testbed's second engine: another version than the first, whose layers are compressed in another way.
+//! The testbed's second engine. It has another version than the first and compresses layers differently.
 
 use anyhow::{Context as _, Result};
 
 use super::run::Xtask;
 use super::{environment, export};
 
-/// The variables by which docker and buildx are the second engine's.
+/// The variables that make docker and buildx use the second engine.
 pub(crate) fn second() -> Result<[(&'static str, String); 3]> {
     let path = environment().get("PATH")?.map(str::to_owned).context("`PATH` is not set")?;
     Ok([
@@ -16,7 +16,7 @@ pub(crate) fn second() -> Result<[(&'static str, String); 3]> {
 }
 
 impl Xtask<'_> {
-    /// With the second engine in place of the first.
+    /// Uses the second engine instead of the first.
     pub(crate) fn on_the_second_engine(self) -> Result<Self> {
         Ok(second()?.into_iter().fold(self, |run, (name, value)| run.env(name, value)))
     }

@@ -1,4 +1,4 @@
-//! What the registry holds, asked with crane: a client that has nothing in common with xtask's own.
+//! The content of the registry, read with crane, a client that shares nothing with xtask's own.
 
 use anyhow::{Context as _, Result};
 use serde_json::Value;
@@ -10,7 +10,7 @@ pub(crate) fn manifest(reference: &str) -> Result<Vec<u8>> {
     Ok(call(export("TESTBED_CRANE")?, &["manifest", reference])?.output()?.success()?.stdout)
 }
 
-/// As [`manifest`], parsed.
+/// Like [`manifest`], parsed.
 pub(crate) fn json(reference: &str) -> Result<Value> {
     serde_json::from_slice(&manifest(reference)?).with_context(|| format!("parsing `{reference}`"))
 }
@@ -28,13 +28,13 @@ pub(crate) fn platforms(pinned: &str, index: &Value) -> Result<Vec<(String, Stri
     Ok(manifests.iter().map(entry).collect())
 }
 
-/// The configuration behind a platform's manifest.
+/// The configuration that a platform's manifest names.
 pub(crate) fn config(manifest: &str) -> Result<Value> {
     let text = read(export("TESTBED_CRANE")?, &["config", manifest])?;
     serde_json::from_str(&text).with_context(|| format!("parsing the configuration of `{manifest}`"))
 }
 
-/// Tags of the repository that `image` is in, in order.
+/// The tags of the repository of `image`, sorted.
 pub(crate) fn tags(image: &str) -> Result<Vec<String>> {
     let name = image.split('@').next().unwrap_or(image);
     let mut tags: Vec<_> =
@@ -49,7 +49,7 @@ pub(crate) fn catalog() -> Result<Vec<String>> {
     Ok(names.lines().map(str::to_owned).collect())
 }
 
-/// A layer's files as an uncompressed archive.
+/// The files of a layer as an uncompressed archive.
 pub(crate) fn layer(blob: &str) -> Result<Vec<u8>> {
     let script = "\"$1\" blob \"$2\" | gzip --decompress --stdout";
     let call = call("sh", &["-c", script, "sh", &export("TESTBED_CRANE")?, blob])?;

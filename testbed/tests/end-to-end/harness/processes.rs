@@ -15,13 +15,14 @@ pub(crate) struct Process {
     program: String,
     /// Its arguments, each followed by a space.
     pub(crate) arguments: String,
-    /// `KEY=value`, NUL between them.
+    /// `KEY=value` entries, separated by NUL.
     environment: String,
 }
 
 impl Process {
-    /// A process may end between two reads: what cannot be read any more is empty. It may also become another program:
-    /// then its environment would be taken for the earlier one's, so it is read again until it stays what it was.
+    /// A process may end between two reads, so whatever can no longer be read is empty. It may also become another
+    /// program. Its environment must then not be taken for that of the earlier program, so it is read until it
+    /// stays the same.
     fn read(pid: Pid) -> Self {
         let file = |name: &str| fs::read(format!("/proc/{pid}/{name}")).unwrap_or_default();
         let program = || fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
@@ -48,12 +49,12 @@ impl Process {
         variables.find(|(key, _)| *key == name).map(|(_, value)| value)
     }
 
-    /// Whether a run in `checkout` started it, also where its parent has changed: `TMPDIR` is inherited.
+    /// Whether a run in `checkout` started it, even if its parent has changed: `TMPDIR` is inherited.
     pub(crate) fn is_of(&self, checkout: &Checkout) -> Result<bool> {
         Ok(self.variable("TMPDIR") == Some(text(checkout.tmp())?))
     }
 
-    /// Whether its environment has `text` anywhere.
+    /// Whether `text` occurs anywhere in its environment.
     pub(crate) fn environment_has(&self, text: &str) -> bool {
         self.environment.contains(text)
     }

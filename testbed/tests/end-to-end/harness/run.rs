@@ -14,10 +14,10 @@ use super::{call, environment};
 
 pub(crate) use testbed::run::{Finished, Running};
 
-/// A build of everything, on a machine that builds images beside it.
+/// The time for a complete build, on a machine that also builds images.
 const COLD: Duration = Duration::from_secs(600);
 
-/// A run of `xtask` that is not started yet.
+/// A run of `xtask` that has not started yet.
 #[must_use = "it does nothing until it is started"]
 pub(crate) struct Xtask<'a> {
     checkout: &'a Checkout,
@@ -33,19 +33,19 @@ impl<'a> Xtask<'a> {
         Self { checkout, arguments, variables: Vec::new(), before: ":", within: "" }
     }
 
-    /// A variable over those of the tests.
+    /// Sets a variable in addition to those of the tests.
     pub(crate) fn env(mut self, key: &str, value: impl Into<String>) -> Self {
         self.variables.push((key.to_owned(), value.into()));
         self
     }
 
-    /// Shell commands in the process that becomes `xtask`.
+    /// Shell commands that run first in the process that becomes `xtask`.
     pub(crate) fn before(mut self, commands: &'a str) -> Self {
         self.before = commands;
         self
     }
 
-    /// A program in whose place `xtask` then runs, such as `unshare --net`.
+    /// A program that becomes `xtask`, such as `unshare --net`.
     pub(crate) fn within(mut self, words: &'a str) -> Self {
         self.within = words;
         self
@@ -53,7 +53,7 @@ impl<'a> Xtask<'a> {
 
     /// Starts it.
     pub(crate) fn start(self) -> Result<Running> {
-        // Another run may go on in the same clone.
+        // Another run may be going on in the same clone.
         static STARTED: AtomicUsize = AtomicUsize::new(0);
         let number = STARTED.fetch_add(1, Ordering::Relaxed);
         let beside = self.checkout.tmp().parent().context("a clone without a directory")?;
@@ -77,14 +77,14 @@ impl<'a> Xtask<'a> {
     }
 }
 
-/// The `xtask` of this build, brought up to date once: a stale one would be tested in its place.
+/// The `xtask` of this build, brought up to date once, so that no stale one is tested.
 pub(crate) fn program() -> Result<&'static Path> {
     static PROGRAM: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     let built = PROGRAM.get_or_init(|| build().map_err(|error| format!("{error:#}")));
     built.as_deref().map_err(|error| anyhow!("building xtask: {error}"))
 }
 
-/// `xtask` with a feature, in a target directory of its own below that of the tests.
+/// `xtask` with a feature, in its own target directory below that of the tests.
 pub(crate) fn program_with(feature: &str) -> Result<PathBuf> {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join(feature);
     let words = ["build", "--quiet", "--locked", "--package=xtask", "--bin=xtask", "--features", feature];

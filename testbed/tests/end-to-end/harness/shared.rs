@@ -1,5 +1,5 @@
-//! One rehearsal of the commit under test that several tests look at. Its clone stays below the target directory, as
-//! libtest has no place to end things, and is replaced by the next run's.
+//! One rehearsal of the commit under test that several tests look at. libtest has no teardown, so its clone stays
+//! below the target directory, and the next run replaces it.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -11,22 +11,22 @@ use nix::fcntl::{Flock, FlockArg};
 use super::checkout::Checkout;
 use super::run::{Finished, Xtask};
 
-/// What is left of the rehearsal.
+/// What remains of the rehearsal.
 pub(crate) struct Shared {
     pub(crate) checkout: Checkout,
     pub(crate) run: Finished,
-    /// Held to the end of the process: a second run of the tests waits for the clone.
+    /// Held to the end of the process, so that a second run of the tests waits for the clone.
     _lock: Flock<File>,
 }
 
-/// The rehearsal; made by the first test that asks.
+/// The rehearsal. The first test that asks makes it.
 pub(crate) fn rehearsal() -> Result<&'static Shared> {
     static SHARED: OnceLock<Result<Shared, String>> = OnceLock::new();
     let made = SHARED.get_or_init(|| make().map_err(|error| format!("{error:#}")));
     made.as_ref().map_err(|error| anyhow!("the rehearsal that this test looks at: {error}"))
 }
 
-/// The empty directory `name` below the target directory, and the lock that keeps it this process's own.
+/// The empty directory `name` below the target directory, and the lock that reserves it for this process.
 pub(crate) fn lasting_directory(name: &str) -> Result<(PathBuf, Flock<File>)> {
     let parent = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let lock = File::create(parent.with_extension("lock")).context("making the lock of the shared clone")?;

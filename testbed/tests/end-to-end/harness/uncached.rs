@@ -1,4 +1,4 @@
-//! A docker that builds with nothing cached, and leaves what its builder has kept for other tests where it is.
+//! A docker that builds without a cache, and leaves the builder's cache for other tests alone.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -11,10 +11,11 @@ use super::checkout::text;
 use super::environment;
 use super::run::{Finished, Xtask};
 
-/// Beside the program once it has built.
+/// A file beside the program that exists once it has built.
 const BUILT: &str = "built";
 
-/// Runs `xtask`, with a program in docker's place that hands everything on to it, and to a build `--no-cache`.
+/// Runs `xtask` with a program in docker's place. The program passes everything on to docker, and adds `--no-cache`
+/// to a build.
 pub(crate) fn run_uncached(run: Xtask<'_>) -> Result<Finished> {
     let bin = Scratch::new()?;
     let (docker, built) = (bin.path().join("docker"), bin.path().join(BUILT));

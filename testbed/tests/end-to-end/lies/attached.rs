@@ -1,4 +1,4 @@
-//! What cosign keeps beside an image, made and changed: signatures and attestations by one key or another.
+//! Makes and changes what cosign stores beside an image: signatures and attestations, by one key or another.
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
@@ -21,10 +21,10 @@ use crate::harness::{PATIENCE, call, environment, export};
 /// The predicate type of an SBOM.
 pub(super) const SBOM_TYPE: &str = "https://cyclonedx.org/bom";
 
-/// Keys reach cosign by environment alone.
+/// Keys only reach cosign through the environment.
 const KEY: [&str; 4] = ["--yes", "--key", "env://COSIGN_PRIVATE_KEY", "--tlog-upload=false"];
 
-/// Somebody with a key, and the right to push.
+/// Someone with a key and the right to push.
 pub(super) struct Signer {
     image: Image,
     credentials: Credentials,
@@ -51,13 +51,13 @@ impl Signer {
         self.cosign("TESTBED_COSIGN_2", &[&["sign"], &KEY[..], options].concat(), digest)
     }
 
-    /// Signs a digest as cosign 3 does by itself: in a bundle.
+    /// Signs a digest as cosign 3 does by default, in a bundle.
     pub(super) fn sign_in_a_bundle(&self, digest: &Digest) -> Result<()> {
         let options = ["--use-signing-config=false"];
         self.cosign("TESTBED_COSIGN_3", &[&["sign"], &KEY[..], &options].concat(), digest)
     }
 
-    /// A statement as a release makes it, that `predicate` is about `digest` and then `platforms`, in its envelope.
+    /// A statement as a release makes it, in its envelope: `predicate` is about `digest` and then `platforms`.
     pub(super) fn attest(
         &self,
         digest: &Digest,
@@ -65,7 +65,7 @@ impl Signer {
         kind: &'static str,
         predicate: &Value,
     ) -> Result<Signed> {
-        // Of the subjects, the digests count.
+        // Only the digests of the subjects matter.
         let platforms: Vec<_> =
             platforms.iter().map(|digest| ("platform".to_owned(), digest.clone())).collect();
         let predicate = serde_json::to_vec(predicate).context("writing a predicate")?;
@@ -83,7 +83,7 @@ impl Signer {
     }
 }
 
-/// Stores what is attested of `digest` as a release does.
+/// Stores the attestations of `digest` as a release does.
 pub(super) fn store(registry: &Registry, digest: &Digest, envelopes: &[Signed]) -> Result<()> {
     let config = attached::config(envelopes)?;
     for blob in envelopes.iter().map(|envelope| &envelope.bytes).chain([&config]) {
@@ -93,12 +93,12 @@ pub(super) fn store(registry: &Registry, digest: &Digest, envelopes: &[Signed]) 
     registry.put(&stored_as(digest, "att"), &Manifest { media_type, bytes })
 }
 
-/// The tag under which cosign keeps what belongs to a digest.
+/// The tag under which cosign stores what belongs to a digest.
 pub(super) fn stored_as(digest: &Digest, kind: &str) -> String {
     format!("sha256-{}.{kind}", digest.hex())
 }
 
-/// The provenance, the SBOM and the test result that are attested of `digest`.
+/// The predicates attested for `digest`: the provenance, the SBOM and the test result.
 pub(super) fn predicates(registry: &Registry, digest: &Digest) -> Result<[Value; 3]> {
     let stored = registry.manifest(&stored_as(digest, "att"))?.json()?;
     let predicate = |kind: &str| {
@@ -113,7 +113,7 @@ pub(super) fn predicates(registry: &Registry, digest: &Digest) -> Result<[Value;
     Ok([predicate(PROVENANCE_PREDICATE)?, predicate(SBOM_TYPE)?, predicate(TEST_RESULT_PREDICATE)?])
 }
 
-/// Which layer holds the attestation of a type.
+/// The position of the layer with the attestation of a type.
 fn position(stored: &Value, kind: &str) -> Result<usize> {
     let layers = stored["layers"].as_array().context("attestations without layers")?;
     let found = layers.iter().position(|layer| layer["annotations"]["predicateType"] == kind);
@@ -121,19 +121,19 @@ fn position(stored: &Value, kind: &str) -> Result<usize> {
 }
 
 impl Honest {
-    /// Takes all signatures of the release's index away.
+    /// Removes all signatures of the release's index.
     pub(super) fn unsign(&self) -> Result<()> {
         self.registry.delete(&stored_as(&self.digest, "sig"))
     }
 
-    /// Attests in place of what is attested of that type, with the project's key.
+    /// Replaces the attestation of that type by another one, with the project's key.
     pub(super) fn attest_anew(&self, kind: &'static str, predicate: &Value) -> Result<()> {
         self.replace_attestation(self.own.attest(&self.digest, &self.manifests()?, kind, predicate)?)?;
         self.bundle_again()?;
         self.files_again(&self.digest)
     }
 
-    /// Puts an attestation in the place of ours of its type.
+    /// Replaces our attestation of its type.
     pub(super) fn replace_attestation(&self, new: Signed) -> Result<()> {
         let stored = self.registry.manifest(&stored_as(&self.digest, "att"))?.json()?;
         let kinds = Attested::ALL.map(Attested::predicate_type).into_iter();
@@ -148,7 +148,7 @@ impl Honest {
         store(&self.registry, &self.digest, &envelopes)
     }
 
-    /// Makes the bundles anew of what is attested, beside the signature's, as somebody with the key may.
+    /// Makes new bundles of the current attestations, besides the signature's bundle, as someone with the key can.
     fn bundle_again(&self) -> Result<()> {
         let key = std::fs::read(self.project.checkout.top().join("cosign.pub")).context("reading the key")?;
         let (hint, index) = (Hint::of(&key)?, self.registry.manifest(self.digest.as_str())?);
@@ -173,7 +173,7 @@ impl Honest {
         self.registry.put(&tag, &Manifest::of(&named)?)
     }
 
-    /// Attests a changed provenance, with the project's key.
+    /// Attests a changed provenance with the project's key.
     pub(super) fn change_provenance(&self, change: impl FnOnce(&mut Value)) -> Result<()> {
         let mut changed = self.provenance.clone();
         change(&mut changed);
@@ -181,13 +181,13 @@ impl Honest {
         self.attest_anew(PROVENANCE_PREDICATE, &changed)
     }
 
-    /// Attests a changed SBOM, with the project's key, and returns its digest.
+    /// Attests a changed SBOM with the project's key, and returns its digest.
     pub(super) fn change_sbom(&self, change: impl FnOnce(&mut Value)) -> Result<Digest> {
         let mut changed = self.sbom.clone();
         change(&mut changed);
         ensure!(changed != self.sbom, "the SBOM is as it was");
         self.attest_anew(SBOM_TYPE, &changed)?;
-        // As the release writes it.
+        // In the form in which the release writes it.
         Ok(Digest::of(&[&serde_json::to_vec_pretty(&changed)?, &b"\n"[..]].concat()))
     }
 }

@@ -1,4 +1,4 @@
-//! The files of the page: as they were, and as somebody with the key makes them of what is attached now.
+//! The files of the page: as they were, and as someone with the key makes them from the current attestations.
 
 use anyhow::{Context as _, Result};
 use xtask::evidence::assets::{self, Asset};
@@ -10,11 +10,11 @@ use super::attached::stored_as;
 use super::honest::{Honest, TAG};
 use crate::forge::project::Project;
 
-/// What they were.
+/// The original files.
 pub(super) struct Files(Vec<Asset>);
 
 impl Files {
-    /// Those that are there.
+    /// The files that are there now.
     pub(super) fn of(project: &Project) -> Result<Self> {
         let file = |name: String| {
             let bytes = project.repository.file(TAG, &name)?;
@@ -23,7 +23,7 @@ impl Files {
         Ok(Self(assets::names(&TAG.parse()?).into_iter().map(file).collect::<Result<_>>()?))
     }
 
-    /// Puts them back where others are there.
+    /// Restores them where others are there.
     pub(super) fn put_back(&self, project: &Project) -> Result<()> {
         self.0.iter().try_for_each(|asset| put(project, asset))
     }
@@ -38,7 +38,7 @@ fn put(project: &Project, Asset { name, bytes }: &Asset) -> Result<()> {
 }
 
 impl Honest {
-    /// Makes the page's files of what is attached to `digest`, with digests that the project's key signs.
+    /// Makes the page's files from the attestations of `digest`, with checksums that the project's key signs.
     pub(super) fn files_again(&self, digest: &Digest) -> Result<()> {
         let stored = self.registry.manifest(&stored_as(digest, "att"))?.json()?;
         let layers = stored["layers"].as_array().context("attestations without layers")?;

@@ -1,5 +1,5 @@
-//! The honest release that everything is done to, beside an older one. It knows the forge by a proxy's address alone,
-//! so that a lie may be told on the way as well.
+//! The honest release that all lies are about, beside an older one. It reaches the forge only at a proxy's address,
+//! so that a lie can also be told on the way.
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
@@ -21,35 +21,35 @@ pub(super) const TAG: &str = "v0.2.0";
 /// A stable release before it.
 pub(super) const OLDER: &str = "v0.1.0";
 
-/// A slow server costs this long four times (docs/releasing.md, "Exit codes").
+/// A slow server costs four times this long (docs/releasing.md, "Exit codes").
 const HTTP_TIMEOUT: &str = "\n[workspace.metadata.release.timeouts]\nhttp = 2\n";
 
-/// The release, and all that it takes to lie about it.
+/// The release, and everything needed to lie about it.
 pub(super) struct Honest {
     pub(super) project: Project,
-    /// Between `xtask` and the forge.
+    /// Runs between `xtask` and the forge.
     pub(super) proxy: Proxy,
-    /// The image as `xtask` knows it.
+    /// The image at the address that `xtask` uses.
     pub(super) image: Image,
-    /// The same image, not by the proxy.
+    /// The same image, without the proxy.
     pub(super) registry: Registry,
     pub(super) forge: Forge,
-    /// Of the index under [`TAG`].
+    /// The digest of the index under [`TAG`].
     pub(super) digest: Digest,
-    /// The predicates that are attested.
+    /// The attested predicates.
     pub(super) provenance: Value,
     pub(super) sbom: Value,
     pub(super) test_result: Value,
     /// The project's key, and a stranger's.
     pub(super) own: Signer,
     pub(super) other: Signer,
-    /// A copy of everything under another name, to put it back from.
+    /// A copy of everything under another name, for the undo.
     kept: Registry,
     saved: State,
     files: Files,
 }
 
-/// Releases, and puts all that is public aside.
+/// Releases, and saves everything public.
 pub(super) fn make() -> Result<Honest> {
     let project = Project::for_both_platforms()?;
     let proxy = project.go_by_proxy()?;
@@ -95,7 +95,7 @@ pub(super) fn make() -> Result<Honest> {
     Ok(honest)
 }
 
-/// Releases the older one, then the one that is lied about.
+/// Releases the older one, then the one that the lies are about.
 fn release_both(project: &Project) -> Result<()> {
     let older = project.head()?;
     let ours = project.commit("feat: what is new")?;
@@ -110,13 +110,13 @@ fn release_both(project: &Project) -> Result<()> {
 }
 
 impl Honest {
-    /// `xtask verify` as a stranger runs it, with what else is asked of it.
+    /// `xtask verify` as a stranger runs it, with the arguments `more`.
     pub(super) fn verify(&self, more: &[&str]) -> Result<Finished> {
         let arguments = [&["verify", TAG, "--json"], more].concat();
         Xtask::new(&self.project.checkout, &arguments).run()
     }
 
-    /// Makes everything as it was.
+    /// Restores everything.
     pub(super) fn undo(&self) -> Result<()> {
         self.proxy.pass();
         self.saved.put_back(&self.project, &self.registry, &self.kept, &self.forge)?;
@@ -130,7 +130,7 @@ impl Honest {
         Ok(manifests)
     }
 
-    /// Puts `tag` on what `reference` has.
+    /// Puts `tag` on the manifest of `reference`.
     pub(super) fn move_tag(&self, tag: &str, reference: &str) -> Result<()> {
         self.registry.put(tag, &self.registry.manifest(reference)?)
     }

@@ -1,10 +1,10 @@
-//! Lies about the image, most of them by somebody who has the key: signed, attested, tagged and on the page as a
-//! release is, and only the image itself is another one.
+//! Lies about the image, most of them by someone who has the key. The image is signed, attested, tagged and on the
+//! page like a release; only the image itself is a different one.
 
 use super::Lie;
 use super::surgery::archive_of;
 
-/// The header of a program for a machine that nothing here is released for.
+/// The header of a program for an architecture that nothing here is released for.
 fn s390x() -> Vec<u8> {
     let mut header = vec![0; 64];
     header[..8].copy_from_slice(b"\x7fELF\x02\x02\x01\0");
@@ -22,7 +22,7 @@ pub(super) const LIES: &[Lie] = &[
         unchecked: &[],
     },
     Lie {
-        // What the key vouches for is believed; only the bytes of a build that is one's own tell.
+        // What the key vouches for is believed. Only the verifier's own build shows the difference.
         name: "a layer more, which only `--rebuild` finds",
         make: |honest| honest.release_changed(|parts| honest.add_a_layer(parts)),
         wrong: &["rebuild"],

@@ -1,5 +1,5 @@
-//! Tells each lie, asks `xtask verify`, and holds its verdicts against the table. Deviations are collected: one run
-//! shows all of them.
+//! Tells each lie, runs `xtask verify`, and compares its verdicts with the table. Deviations are collected, so that
+//! one run shows all of them.
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde::Deserialize;
@@ -8,11 +8,12 @@ use super::Lie;
 use super::honest::{self, Honest};
 use crate::harness::run::Finished;
 
-/// Exit codes of `xtask verify` (docs/verifying.md): a claim is false; none is, but one could not be checked.
+/// Exit codes of `xtask verify` (docs/verifying.md): a claim is false; or no claim is false, but one could not be
+/// checked.
 const FALSE: i32 = 1;
 const UNCHECKED: i32 = 4;
 
-/// The `--json` document, as far as it is compared.
+/// The parts of the `--json` document that are compared.
 #[derive(Deserialize)]
 struct Report {
     releases: Vec<Entry>,
@@ -28,7 +29,7 @@ struct Claim {
     id: String,
     verdict: String,
     evidence: String,
-    /// The claim because of which there is nothing to look at.
+    /// The claim that explains why this one could not be checked.
     see: Option<String>,
 }
 
@@ -54,7 +55,7 @@ fn tell(honest: &Honest, lie: &Lie) -> Result<Vec<String>> {
     deviations(&honest.verify(more)?, lie.wrong, lie.unchecked)
 }
 
-/// What a run said that it must not have said, a line each.
+/// The deviations of a run from what was expected, one per line.
 fn deviations(run: &Finished, wrong: &[&str], unchecked: &[&str]) -> Result<Vec<String>> {
     let report: Report = serde_json::from_str(&run.stdout)
         .with_context(|| format!("exit code {} and no report: {}", run.code, run.stderr.trim_end()))?;
@@ -81,7 +82,7 @@ fn deviations(run: &Finished, wrong: &[&str], unchecked: &[&str]) -> Result<Vec<
             deviations.push(format!("`{id}` is {verdict}, expected {expected}: {evidence}"));
         }
     }
-    // What is unchecked although every server answered is so because of a claim that does not hold, and says which.
+    // If every server answered, an unchecked claim follows from a claim that does not hold, and says which.
     let is_named = |see: &str| claims.iter().any(|claim| claim.id == see && claim.verdict != "holds");
     let follows = |claim: &&Claim| claim.verdict == "unchecked" && !wrong.is_empty();
     let lost = claims.iter().filter(follows).filter(|claim| !claim.see.as_deref().is_some_and(is_named));
@@ -96,7 +97,7 @@ fn has(patterns: &[&str], id: &str) -> bool {
     patterns.iter().any(|pattern| is(pattern, id))
 }
 
-/// Whether `pattern` names the claim, or ends in `*` and begins as it does.
+/// Whether `pattern` is the claim's id, or ends in `*` and the id starts with the rest.
 fn is(pattern: &str, id: &str) -> bool {
     pattern.strip_suffix('*').map_or(pattern == id, |start| id.starts_with(start))
 }

@@ -1,5 +1,5 @@
-//! Lies on the way: a registry that answers with other bytes than it was asked for, and servers that do not answer, or
-//! with something else. What was not seen is unchecked and never holds.
+//! Lies on the way: a registry that answers with other bytes than requested, and servers that do not answer or
+//! answer with something else. What was not seen is unchecked and never holds.
 
 use anyhow::{Context as _, Result};
 use testbed::proxy::{Fault, RequestSeen};
@@ -8,13 +8,13 @@ use xtask::oci::reference::Digest;
 use super::Lie;
 use super::honest::Honest;
 
-/// What is asked of the registry, cosign's questions included.
+/// Claims that need the registry, including cosign's requests.
 const OF_THE_REGISTRY: &[&str] = of_an_image!("tag.image", "latest");
 
-/// What is asked of the forge's API.
+/// Claims that need the forge's API.
 const OF_THE_FORGE: &[&str] = &["tag.git", "page.state", "page.image", "page.commands", "page.assets"];
 
-/// From now on the answer to `path` has one byte more.
+/// From now on, the answer to `path` has one more byte.
 fn change_bytes(honest: &Honest, path: &str) {
     let path = format!("/v2/{}/{path}", honest.image.path);
     honest.proxy.set_rule(move |request| {
@@ -26,7 +26,7 @@ fn change_bytes(honest: &Honest, path: &str) {
     });
 }
 
-/// From now on every request below `path` suffers `fault`.
+/// From now on, every request below `path` gets `fault`.
 fn suffer(honest: &Honest, path: &'static str, fault: Fault) -> Result<()> {
     honest.proxy.set_rule(
         move |request: &RequestSeen| {
@@ -41,7 +41,7 @@ fn html() -> Fault {
     Fault::status(200, ("Content-Type", "text/html"), "<html><body>back soon</body></html>")
 }
 
-/// The blob that `key` of the first platform's manifest names.
+/// The blob at `key` in the manifest of the first platform.
 fn blob(honest: &Honest, key: &str) -> Result<Digest> {
     let manifest = honest.registry.manifest(honest.manifests()?[0].as_str())?.json()?;
     let digest = manifest.pointer(key).and_then(|digest| digest.as_str());

@@ -1,4 +1,4 @@
-//! A lie about the provenance, and one in it, by the project's key.
+//! A lie about the provenance, and one in it, with the project's key.
 
 use anyhow::Result;
 use serde_json::Value;
@@ -11,10 +11,10 @@ use super::honest::Honest;
 /// The digits of a digest that nothing has.
 const NOTHING: &str = "00000000000000000000000000000000000000000000000000000000000000ff";
 
-/// Where cosign accepts no provenance, the page's command fails as well.
+/// If cosign accepts no provenance, the page's command fails as well.
 const REJECTED: &[&str] = &["provenance", "page.commands"];
 
-/// Then there is nothing to count what is attached against either.
+/// In that case there is also nothing to count the attachments against.
 const WITHOUT: &[&str] = &["attachments", "provenance.*", "smoke", "page.assets"];
 
 /// Changes the digest of the dependency or byproduct `name`.
@@ -30,7 +30,7 @@ const DEPENDENCIES: &str = "/buildDefinition/resolvedDependencies";
 
 pub(super) const LIES: &[Lie] = &[
     Lie {
-        // In all the rest it is the honest one.
+        // Everything else is as in the honest provenance.
         name: "provenance whose subject is another digest",
         make: |honest| {
             let elsewhere = Digest::of(b"no image");

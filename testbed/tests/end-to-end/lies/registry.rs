@@ -1,5 +1,5 @@
-//! The forge's registry by plain requests: what a pusher may do and `xtask` never does, such as a manifest stored by
-//! its digest, a blob taken from another image, something deleted.
+//! The forge's registry through plain requests. They do what a pusher may do and `xtask` never does: store a
+//! manifest by its digest, take a blob from another image, delete something.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,13 +15,13 @@ use xtask::process::secret::Secret;
 
 use crate::harness::environment;
 
-/// What the registry is asked for.
+/// The media types that are requested.
 const ACCEPT: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json";
 
-/// The type of what is no manifest.
+/// The type of everything that is not a manifest.
 const BYTES: &str = "application/octet-stream";
 
-/// One request, on a machine that builds images beside it.
+/// The time for one request while the machine also builds images.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A manifest's bytes and their type.
@@ -31,12 +31,12 @@ pub(super) struct Manifest {
     pub(super) bytes: Vec<u8>,
 }
 
-/// The repository of one image, with its owner's right.
+/// The repository of one image, with its owner's rights.
 #[derive(Clone)]
 pub(super) struct Registry {
-    /// Changes things.
+    /// For changes.
     curl: Curl,
-    /// Looks, without a process for each look.
+    /// For reads, without a process for each.
     server: Server,
     /// `http://…/v2`
     base: String,
@@ -45,7 +45,7 @@ pub(super) struct Registry {
 }
 
 impl Manifest {
-    /// What `json` is as a manifest; it says its type itself.
+    /// `json` as a manifest. It states its own type.
     pub(super) fn of(json: &Value) -> Result<Self> {
         let media_type = json["mediaType"].as_str().context("a manifest without `mediaType`")?.to_owned();
         Ok(Self { media_type, bytes: serde_json::to_vec(json)? })
@@ -59,7 +59,7 @@ impl Manifest {
         serde_json::from_slice(&self.bytes).context("reading a manifest")
     }
 
-    /// What it names: the manifests of an index, or the config and layers of an image.
+    /// The digests that it names: the manifests of an index, or the config and layers of an image.
     pub(super) fn names(&self) -> Result<(Vec<Digest>, Vec<Digest>)> {
         let json = self.json()?;
         let list = |key: &str| json[key].as_array().into_iter().flatten();
@@ -85,7 +85,7 @@ impl Registry {
         Self { path: path.to_owned(), ..self.clone() }
     }
 
-    /// Looks at something that is there, or not: 200 or 404.
+    /// Reads something that may or may not exist: 200 or 404.
     fn look(&self, method: &str, rest: &str) -> Result<Answer> {
         let path = format!("/v2/{}/{rest}", self.path);
         let who = format!("Authorization: Basic {}", self.credentials.pair.expose());
@@ -162,14 +162,14 @@ impl Registry {
         Ok(digest)
     }
 
-    /// Takes a blob from another image; 202 would say that it is not there.
+    /// Takes a blob from another image. A 202 would mean that the blob is not there.
     fn mount(&self, digest: &Digest, from: &Self) -> Result<()> {
         let rest = format!("blobs/uploads/?mount={digest}&from={}", from.path);
         self.change(201, "POST", &rest, BYTES, b"")
     }
 
-    /// Copies what `from` has as `reference` to the same reference here, with what is missing of all that it
-    /// names.
+    /// Copies the manifest of `reference` in `from` to the same reference here, along with everything it names that
+    /// is missing here.
     pub(super) fn copy(&self, reference: &str, from: &Self) -> Result<()> {
         let manifest = from.manifest(reference)?;
         let (manifests, blobs) = manifest.names()?;

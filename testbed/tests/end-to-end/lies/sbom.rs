@@ -1,4 +1,4 @@
-//! A lie about the SBOM: where the provenance is made to fit, only the image tells.
+//! A lie about the SBOM. If the provenance is made to match, only the image shows it.
 
 use anyhow::{Context as _, Result};
 use serde_json::Value;

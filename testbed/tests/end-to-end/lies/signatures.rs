@@ -1,4 +1,4 @@
-//! Lies about signatures, and about what else is attached to the digest.
+//! Lies about signatures, and about other attachments of the digest.
 
 use xtask::evidence::bundle;
 

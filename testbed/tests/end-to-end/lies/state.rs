@@ -1,4 +1,4 @@
-//! All of a release that somebody else could change, and how it is put back.
+//! Everything of a release that someone else could change, and how it is restored.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ pub(super) struct State {
     git_tag: Option<String>,
 }
 
-/// What a reader sees of the page.
+/// The parts of the page that a reader sees.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Page {
     pub(super) body: String,
@@ -30,7 +30,7 @@ pub(super) struct Page {
     pub(super) prerelease: bool,
 }
 
-/// The forge's API for one page and one tag, with an administrator's right.
+/// The forge's API for one page and one tag, with an administrator's rights.
 pub(super) struct Forge {
     client: Client,
     repository: String,
@@ -38,7 +38,7 @@ pub(super) struct Forge {
 }
 
 impl State {
-    /// What is there now; `manifests` are those to look for.
+    /// The current state; `manifests` are those to look for.
     pub(super) fn of(registry: &Registry, forge: &Forge, manifests: &[Digest]) -> Result<Self> {
         let mut found = Vec::new();
         for digest in manifests {
@@ -48,7 +48,7 @@ impl State {
         Ok(Self { tags: registry.tags()?, manifests: found, page, git_tag: forge.git_tag()? })
     }
 
-    /// Makes everything as it is here; `kept` has a copy of each manifest.
+    /// Restores this state. `kept` has a copy of each manifest.
     pub(super) fn put_back(
         &self,
         project: &Project,
@@ -109,7 +109,7 @@ impl Forge {
         }
     }
 
-    /// The page's number and the page, a draft included.
+    /// The page and its number, even if it is a draft.
     fn find(&self) -> Result<Option<(u64, Page)>> {
         let pages = self.ask("GET", "releases?limit=50", None)?.context("the forge lists no pages")?;
         let is_ours = |page: &&Value| page["tag_name"].as_str() == Some(&*self.tag);
@@ -135,7 +135,7 @@ impl Forge {
         self.ask("POST", "releases", Some(&fields))?.context("the page was not made").map(|_| ())
     }
 
-    /// The commit that the tag is at.
+    /// The commit of the tag.
     pub(super) fn git_tag(&self) -> Result<Option<String>> {
         let found = self.ask("GET", &format!("tags/{}", self.tag), None)?;
         found
@@ -143,13 +143,13 @@ impl Forge {
             .transpose()
     }
 
-    /// Pushes the commit or tag `what` to the tag, wherever it is.
+    /// Pushes the commit or tag `what` to the tag, wherever the tag is.
     pub(super) fn push_tag(&self, project: &Project, what: &str) -> Result<()> {
         let refspec = format!("+{what}:refs/tags/{}", self.tag);
         project.repository.push(project.checkout.top(), &[&refspec])
     }
 
-    /// Deletes the tag, and waits until the forge has drawn its conclusion: the page becomes a draft.
+    /// Deletes the tag, and waits until the forge has turned the page into a draft.
     pub(super) fn delete_tag(&self, project: &Project) -> Result<()> {
         project.repository.push(project.checkout.top(), &[&format!(":refs/tags/{}", self.tag)])?;
         wait_for("the page to follow its tag", || Ok(self.page()?.draft.then_some(())))

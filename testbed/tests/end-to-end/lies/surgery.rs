@@ -1,6 +1,6 @@
-//! Another image in the place of the released one, by somebody who has the key: rebuilt from its parts with a change,
-//! signed and attested as a release is, with a provenance that names its manifests, and named by both tags and the
-//! page.
+//! Another image in the place of the released one, by someone who has the key. It is rebuilt from its parts with a
+//! change, and signed and attested like a release. Its provenance names its manifests, and both tags and the page
+//! name it.
 
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use super::attached::{self, SBOM_TYPE};
 use super::honest::{Honest, TAG};
 use super::registry::{Manifest, Registry};
 
-/// An archive without files: what is there in each layer's end.
+/// An archive without files, which is how every layer ends.
 const EMPTY_ARCHIVE: [u8; 1024] = [0; 1024];
 
 /// An archive with one file (POSIX.1-2017 pax, "ustar Interchange Format").
@@ -30,7 +30,7 @@ pub(super) fn archive_of(path: &str, content: &[u8]) -> Vec<u8> {
     [archive.as_slice(), &EMPTY_ARCHIVE].concat()
 }
 
-/// An image in its parts.
+/// The parts of an image.
 pub(super) struct Parts {
     pub(super) index: Value,
     pub(super) platforms: Vec<Platform>,
@@ -38,9 +38,9 @@ pub(super) struct Parts {
 
 /// One platform's image.
 pub(super) struct Platform {
-    /// Its entry in the index, of which digest and size are filled in.
+    /// Its entry in the index. Digest and size are filled in later.
     pub(super) entry: Value,
-    /// Of whose config digest and size are filled in.
+    /// The digest and size of its config are filled in later.
     pub(super) manifest: Value,
     pub(super) config: Value,
 }
@@ -59,7 +59,7 @@ impl Parts {
         Ok(Self { index, platforms: platforms? })
     }
 
-    /// Stores all of it, the index under `tags`.
+    /// Stores everything, with the index under `tags`.
     fn store(mut self, registry: &Registry, tags: &[&str]) -> Result<Manifest> {
         let mut entries = Vec::new();
         for Platform { mut entry, mut manifest, config } in self.platforms {
@@ -86,7 +86,7 @@ fn text(value: &Value) -> Result<&str> {
 }
 
 impl Honest {
-    /// Releases the image with a change, by the project's key, so that nothing but the change itself is wrong.
+    /// Releases the image with a change, using the project's key, so that only the change itself is wrong.
     pub(super) fn release_changed(&self, change: impl FnOnce(&mut Parts) -> Result<()>) -> Result<()> {
         let mut parts = Parts::of(&self.registry, &self.digest)?;
         change(&mut parts)?;
@@ -110,7 +110,7 @@ impl Honest {
         self.edit_page(|body| body.replace(self.digest.as_str(), digest.as_str()))
     }
 
-    /// What the provenance says came out, for the manifests of another index.
+    /// The byproducts in the provenance, for the manifests of another index.
     fn byproducts(&self, index: &Manifest) -> Result<Value> {
         let ours = self.provenance["runDetails"]["byproducts"].as_array().context("no byproducts")?;
         let is_manifest =
@@ -129,12 +129,12 @@ impl Honest {
         Ok(products.into())
     }
 
-    /// One layer more in every platform's image: one without a file.
+    /// Adds an empty layer to every platform's image.
     pub(super) fn add_a_layer(&self, parts: &mut Parts) -> Result<()> {
         self.add_archive(parts, &EMPTY_ARCHIVE)
     }
 
-    /// A layer more in every platform's image, with these files.
+    /// Adds a layer with these files to every platform's image.
     pub(super) fn add_archive(&self, parts: &mut Parts, archive: &[u8]) -> Result<()> {
         let digest = self.registry.upload(archive)?;
         let layer = json!({

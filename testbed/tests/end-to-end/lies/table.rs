@@ -1,6 +1,6 @@
-//! The second table of docs/verifying.md: the lies that are told on real servers. Written from the lies themselves; with
-//! `E2E_WRITE_TABLE=1` the test writes it. The first one is of all lies about what was recorded
-//! (`xtask/src/verify/tests/table.rs`), and says of the same change the same.
+//! The second table of docs/verifying.md: the lies on real servers. It is generated from the lies themselves; with
+//! `E2E_WRITE_TABLE=1` the test writes it. The first table has all lies about the recorded release
+//! (`xtask/src/verify/tests/table.rs`), and agrees on every change that is in both.
 
 use std::fs;
 

@@ -5,7 +5,7 @@ use super::honest::{OLDER, TAG};
 
 pub(super) const LIES: &[Lie] = &[
     Lie {
-        // By the key, and with all that belongs to it: but for another version and commit.
+        // Signed with the key, and with all that belongs to it, but for another version and commit.
         name: "version tag moved to the signed image of an older release",
         make: |honest| honest.move_tag(TAG, OLDER),
         wrong: &[
@@ -23,7 +23,7 @@ pub(super) const LIES: &[Lie] = &[
         unchecked: &["attachments", "page.assets"],
     },
     Lie {
-        // The forge makes a draft of the page, which a stranger does not see.
+        // The forge turns the page into a draft, which a stranger cannot see.
         name: "git tag deleted on the forge",
         make: |honest| honest.forge.delete_tag(&honest.project),
         wrong: &["tag.git", "page.state"],

@@ -1,4 +1,5 @@
-//! Generated packages that ask for one another, a project that asks for some, and lockfiles with something wrong.
+//! Generated packages that depend on one another, a project that depends on some of them, and lockfiles with an
+//! error.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,13 +15,13 @@ use sha2::{Digest as _, Sha512};
 
 use super::static_registry::Registry;
 
-/// The later ask for nothing; each asks only for later ones.
+/// The last ones have no dependencies. Each package depends only on later ones.
 const NAMES: [&str; 10] =
     ["pkg0", "pkg1", "@acme/pkg2", "pkg3", "pkg4", "pkg5", "bundler", "for-arm", "for-darwin", "pkg9"];
 const VERSIONS: [&str; 2] = ["1.0.0", "2.0.0"];
 const LOCAL: &str = "packages/core";
 
-/// The same numbers for the same seed: a linear congruential generator.
+/// A linear congruential generator: the same seed gives the same numbers.
 pub(super) struct Dice(u64);
 
 impl Dice {
@@ -43,13 +44,13 @@ impl Dice {
 pub(super) struct Project {
     pub(super) manifest: Value,
     pub(super) registry: String,
-    /// Whether the lockfile says where each archive is.
+    /// Whether the lockfile has the address of each archive.
     pub(super) has_addresses: bool,
     local: Option<Value>,
 }
 
 impl Project {
-    /// Puts its packages into `registry` below a folder of their own.
+    /// Puts its packages into `registry`, below a folder of their own.
     pub(super) fn generate(dice: &mut Dice, seed: u64, registry: &Registry) -> Result<Self> {
         let url = format!("{}/s{seed}", registry.url);
         for (number, name) in NAMES.iter().enumerate() {
@@ -97,12 +98,12 @@ impl Project {
         Ok(Self { manifest, registry: format!("{url}/"), has_addresses: dice.one_in(2), local })
     }
 
-    /// By folder, as our reader takes them.
+    /// The manifests by folder, as our reader expects them.
     pub(super) fn local_manifests(&self) -> BTreeMap<String, Vec<u8>> {
         self.local.iter().map(|manifest| (LOCAL.to_owned(), manifest.to_string().into_bytes())).collect()
     }
 
-    /// A new folder with it, and with `lock` unless that is null.
+    /// Makes a new folder with the project and, unless it is null, with `lock`.
     pub(super) fn write(&self, dir: &Path, lock: &Value) -> Result<()> {
         fs::create_dir_all(dir.join(LOCAL))?;
         fs::write(dir.join("package.json"), self.manifest.to_string())?;
@@ -115,7 +116,7 @@ impl Project {
         Ok(())
     }
 
-    /// The lockfile with one thing wrong, and what it is.
+    /// The lockfile with one error, and a description of the error.
     pub(super) fn hostile(&self, dice: &mut Dice, lock: &Value) -> Result<(String, Value)> {
         let mut twin = lock.clone();
         let packages = twin["packages"].as_object_mut().context("a lockfile without packages")?;
@@ -186,7 +187,7 @@ fn package(dice: &mut Dice, number: usize, version: &str) -> Value {
     manifest
 }
 
-/// An archive as npm packs it: in the folder `package`, without times.
+/// An archive as npm packs it: in the folder `package`, without time stamps.
 fn packed(files: &[(String, Vec<u8>)]) -> Result<Vec<u8>> {
     let mut archive = GzEncoder::new(Vec::new(), Compression::fast());
     for (path, bytes) in files {

@@ -1,4 +1,4 @@
-//! One npm, and what it leaves of a lockfile.
+//! One npm, and what it installs from a lockfile.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -16,13 +16,13 @@ pub(super) struct Npm {
     program: PathBuf,
 }
 
-/// Files by path with their bytes, links with where they lead.
+/// Files by path with their bytes, and links with their targets.
 pub(super) struct Tree {
     pub(super) files: BTreeMap<String, Vec<u8>>,
 }
 
 impl Npm {
-    /// That version, by the npm of this machine.
+    /// Fetches that version with the npm of this machine.
     pub(super) fn fetch(version: &str, scratch: &Path) -> Result<Self> {
         let dir = scratch.join(format!("npm-{version}"));
         fs::create_dir(&dir)?;
@@ -56,7 +56,7 @@ impl Npm {
         Ok(call("node", &[&[program][..], words, &fixed].concat())?.dir(dir))
     }
 
-    /// The lockfile that it writes, with addresses or without as the project has it.
+    /// The lockfile that it writes, with or without addresses, depending on the project.
     pub(super) fn lock(&self, project: &Project, dir: &Path) -> Result<Value> {
         let place = dir.join("lock");
         project.write(&place, &Value::Null)?;
@@ -67,7 +67,7 @@ impl Npm {
         Ok(serde_json::from_slice(&lock)?)
     }
 
-    /// What `npm ci` leaves; `None` where it refuses.
+    /// What `npm ci` installs; `None` if it refuses.
     pub(super) fn install(&self, dir: &Path, registry: &str) -> Result<Option<Tree>> {
         let words = ["ci", "--omit=dev", "--os=linux", "--cpu=x64", "--libc=glibc"];
         let output = self.call(dir, registry, &words)?.output()?;
@@ -80,7 +80,7 @@ impl Npm {
     }
 }
 
-/// All below a `node_modules`, less what npm keeps for itself.
+/// Everything below a `node_modules`, except npm's own records.
 fn collect(root: &Path, inside: &str, files: &mut BTreeMap<String, Vec<u8>>) -> Result<()> {
     for entry in fs::read_dir(root.join(inside))? {
         let entry = entry?;
@@ -109,14 +109,14 @@ impl Tree {
         self.files.contains_key(&format!("{package}/package.json"))
     }
 
-    /// Less the packages at these paths.
+    /// The tree without the packages at these paths.
     pub(super) fn without(&self, packages: &BTreeSet<String>) -> Self {
         let is_of = |path: &str| packages.iter().any(|package| path.starts_with(&format!("{package}/")));
         let files = self.files.iter().filter(|(path, _)| !is_of(path));
         Self { files: files.map(|(path, bytes)| (path.clone(), bytes.clone())).collect() }
     }
 
-    /// Name and version by path of the package.
+    /// Name and version of each package by its path.
     pub(super) fn packages(&self) -> Result<BTreeMap<String, (String, String)>> {
         let manifests =
             self.files.iter().filter_map(|(path, bytes)| Some((path.strip_suffix("/package.json")?, bytes)));

@@ -1,5 +1,5 @@
-//! As much of an npm registry as `npm ci` and `npm install` read: documents and archives that were put into a table before.
-//! No npm registry of anybody, and none that anything is published to.
+//! The part of an npm registry that `npm ci` and `npm install` read: documents and archives from a table that was
+//! filled before. It is nobody's npm registry, and nothing can be published to it.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -17,7 +17,7 @@ pub(super) struct Registry {
 }
 
 impl Registry {
-    /// For as long as the tests run.
+    /// Runs for as long as the tests run.
     pub(super) fn start() -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let url = format!("http://{}", listener.local_addr()?);

@@ -1,4 +1,5 @@
-//! A clock that is off. A stand-in: not this machine's clock is set, but the `Date` of the forge's answers.
+//! A clock that is wrong. As a stand-in, the test changes the `Date` of the forge's answers and not this machine's
+//! clock.
 
 use std::time::Instant;
 
@@ -8,7 +9,7 @@ use testbed::proxy::Fault;
 use super::scene::Scene;
 use crate::harness::{read, test};
 
-/// How far the clocks are apart, in seconds.
+/// The difference between the clocks, in seconds.
 const SKEW: u64 = 600;
 
 #[test]
@@ -29,7 +30,7 @@ fn a_date_of_the_forge_in_place_of_a_clock_ten_minutes_off_is_refused() -> Resul
             let seconds =
                 said.split_once("this machine's clock is ").and_then(|(_, rest)| rest.split_once(" s off"));
             let seconds: u64 = seconds.with_context(|| format!("no number of seconds: {said}"))?.0.parse()?;
-            // The date stood still while the machine's clock went on, and both are cut to seconds.
+            // The date stood still while the machine's clock went on, and both are truncated to seconds.
             let most = asked.elapsed().as_secs() + 1;
             ensure!(
                 seconds.abs_diff(SKEW) <= most,

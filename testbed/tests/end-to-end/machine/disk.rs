@@ -1,4 +1,4 @@
-//! A disk that is full in the middle: of the export, of the build, of the push. Each lies on a small file system.
+//! A disk that becomes full during the export, the build or the push. Each of these uses a small file system.
 
 use std::fs::{self, File};
 
@@ -10,10 +10,10 @@ use crate::harness::builder::Builder;
 use crate::harness::small_tmp::small_tmp;
 use crate::harness::{environment, test};
 
-/// A file that git keeps in a few hundred KiB and that fits into [`SMALL`] once.
+/// The size of a file that git stores in a few hundred KiB, and that fits into [`SMALL`] only once.
 const LARGE: u64 = 200 << 20;
 
-/// More than preflight asks for.
+/// More than preflight requires.
 const SMALL: &str = "300m";
 
 /// Room for a whole release.
@@ -28,13 +28,13 @@ fn the_disk_is_full_in_the_export() -> Result<()> {
         file.set_len(LARGE).context("making a large file")?;
         checkout.git(&["add", "zeros"])?;
         scene.push()?;
-        // The names that are left in the small `TMPDIR`, which nobody sees from outside.
+        // The names left in the small `TMPDIR`, which is not visible from outside.
         let left = checkout.beside("left");
         let look = "\"$@\"; code=$?; ls -A \"$TMPDIR\" >\"$TMPDIR/../left\"; exit $code";
         let run = scene.release().within(&small_tmp(SMALL, look)).run()?;
         let left = fs::read_to_string(&left).context("the list of what is left was not made")?;
         ensure!(left.is_empty(), "left in TMPDIR: {left}");
-        // 3 where preflight, which runs beside it, found no room either.
+        // 3 if preflight, which runs in parallel, found no space either.
         ensure!(matches!(run.code, 1 | 3), "exit code {}:\n{}", run.code, run.stderr);
         scene.ensure_nothing_public(&run, &["step `export`", "if that disk is full", "`TMPDIR`"])?;
         scene.ensure_finishes()

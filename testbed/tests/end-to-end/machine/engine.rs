@@ -1,5 +1,5 @@
-//! The engine is killed in the middle: of the build, of the smoke test, of the push. All tests share it, so each of these
-//! runs alone, and brings it up again before it ends, however it ends.
+//! The engine is killed during the build, the smoke test or the push. All tests share the engine, so each of these
+//! tests runs alone, and restarts the engine before it ends, whatever its result.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,13 +16,13 @@ use crate::harness::processes::{self, Process};
 use crate::harness::run::Finished;
 use crate::harness::{alone, call, environment, export, read, wait_for};
 
-/// A step of the build that is seen before it ends; the number is in no other process.
+/// A step of the build that can be seen before it ends. No other process has this number.
 const STEP: &str = "sleep 3.86423";
 
 /// The testbed's own engine.
 struct Engine {
     pid: Pid,
-    /// What tells its command line from that of any other engine.
+    /// Tells its command line apart from that of any other engine.
     settings: PathBuf,
 }
 
@@ -31,8 +31,8 @@ impl Engine {
         let host = export("DOCKER_HOST")?;
         let why = || {
             format!(
-                "`DOCKER_HOST` is `{host}`, and no engine that `cargo testbed up` has started: only such a one may be \
-                 killed, so that this cannot be shown here"
+                "`DOCKER_HOST` is `{host}`, which `cargo testbed up` did not start. Only an engine that it started may \
+                 be killed, so this test cannot run here"
             )
         };
         let dir =
@@ -55,7 +55,7 @@ impl Engine {
         kill(self.pid, Signal::SIGKILL).context("killing the engine")
     }
 
-    /// It was killed, which `run` has not survived: brings it up again.
+    /// Restarts the engine after it was killed, which must have made `run` fail.
     fn bring_up(&self, run: &Finished) -> Result<()> {
         ensure!(run.code != 0, "nothing was missing:\n{}", run.stderr);
         wait_for("the end of the engine", || Ok(self.process()?.is_none().then_some(())))?;
@@ -104,7 +104,7 @@ fn the_engine_is_killed_in_the_build() -> Result<()> {
 fn the_engine_is_killed_in_the_smoke_test() -> Result<()> {
     alone(|| {
         let (scene, engine) = (Scene::new()?, Engine::new()?);
-        // It is seen before it answers.
+        // Slow enough that the container is seen before it answers.
         let slow = "ENTRYPOINT [\"sh\", \"-c\", \"sleep 2 && exec node /app/src/server.js\"]";
         scene.project.checkout.replace(
             "Dockerfile",
@@ -120,10 +120,10 @@ fn the_engine_is_killed_in_the_smoke_test() -> Result<()> {
         engine.kill()?;
         let run = running.wait()?;
         engine.bring_up(&run)?;
-        // Nobody could take the container away; how to do it is said.
+        // Nobody could remove the container, so the message says how to do it.
         let remove = ["rm", "--force", &name];
         ensure!(run.stderr.contains(&format!("`docker {}`", remove.join(" "))), "{}", run.stderr);
-        // The probe that asks it is left as well, and so is the network of both.
+        // The probe that queries it is left as well, and so is their network.
         for (name, _) in scene.project.checkout.containers()? {
             read("docker", &["rm", "--force", "--volumes", &name])?;
         }
@@ -145,11 +145,11 @@ fn the_engine_is_killed_in_the_push() -> Result<()> {
         let (killed, pid) = (Arc::new(AtomicBool::new(false)), engine.pid);
         let first = Arc::clone(&killed);
         proxy.set_rule(move |request| {
-            // Preflight opens an upload and puts nothing into it.
+            // Preflight opens an upload but puts nothing into it.
             let is_it =
                 matches!(&*request.method, "PUT" | "PATCH") && request.path.contains("/blobs/uploads/");
             if is_it && !first.swap(true, Ordering::SeqCst) {
-                // An error means that it is gone, which is what the test then sees.
+                // An error means that it is already gone, which the test sees below.
                 kill(pid, Signal::SIGKILL).ok();
             }
             Fault::Pass

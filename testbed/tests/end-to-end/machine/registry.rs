@@ -1,4 +1,4 @@
-//! A registry that is killed and started again while an image is pushed to it, and one that says nothing any more.
+//! A registry that is killed and restarted while an image is pushed to it, and one that stops answering.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -25,7 +25,7 @@ fn the_registry_is_killed_between_blob_and_manifest() -> Result<()> {
         proxy.set_rule(move |request| {
             let is_it = request.method == "PUT" && request.path.contains("/manifests/");
             if is_it && !first.swap(true, Ordering::SeqCst) {
-                // An error means that it is gone, which is what the test then sees.
+                // An error means that it is already gone, which the test sees below.
                 kill(pid, Signal::SIGKILL).ok();
                 return Fault::CutBefore;
             }
@@ -48,7 +48,7 @@ fn the_registry_is_killed_between_blob_and_manifest() -> Result<()> {
 #[test]
 fn the_registry_hangs_in_the_push() -> Result<()> {
     test(|| {
-        // Preflight opens an upload and puts nothing into it.
+        // Preflight opens an upload but puts nothing into it.
         let is_blob = |request: &RequestSeen| {
             matches!(&*request.method, "PUT" | "PATCH") && request.path.contains("/blobs/uploads/")
         };
@@ -63,7 +63,8 @@ fn the_registry_hangs_in_the_pull() -> Result<()> {
         let is_pull = move |request: &RequestSeen| {
             let is = |method, what| request.method == method && request.path.contains(what);
             let pushed = is_pushed.fetch_or(is("PUT", "/manifests/candidate-"), Ordering::SeqCst);
-            // `xtask` itself asks whether anyone may have the image, and then for what the images say of themselves.
+            // `xtask` itself first asks whether anyone may have the image, and then reads the images'
+            // configurations.
             let read = is_read.fetch_or(pushed && is("GET", "/blobs/sha256:"), Ordering::SeqCst);
             read && is("HEAD", "/manifests/sha256:")
         };
@@ -71,8 +72,8 @@ fn the_registry_hangs_in_the_pull() -> Result<()> {
     })
 }
 
-/// The forge says nothing to anyone from the first request on that `begins` names; the release ends long before the step's
-/// timeout, and `words` say where.
+/// From the first request that `begins` selects, the forge answers nothing. The release must end long before the
+/// step's timeout, and its error must say `words`.
 fn hangs(begins: impl Fn(&RequestSeen) -> bool + Send + Sync + 'static, words: &[&str]) -> Result<()> {
     let (scene, proxy) = Scene::by_proxy()?;
     scene.configure("timeouts = { http = 4 }")?;

@@ -1,4 +1,4 @@
-//! A release that something happens to, and what must be seen of it afterwards.
+//! A release that is disturbed, and what must be visible of it afterwards.
 
 use std::time::Duration;
 
@@ -17,13 +17,13 @@ use crate::harness::run::{Finished, Xtask};
 /// The tag that is released.
 const TAG: &str = "v0.1.0";
 
-/// One request to a registry on this machine.
+/// The time for one request to a registry on this machine.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A project, and where its image goes.
+/// A project, and the destination of its image.
 pub(super) struct Scene {
     pub(super) project: Project,
-    /// As strangers find it, by no proxy.
+    /// As strangers find it, without a proxy.
     image: Image,
     /// Whether the registry can remove a tag; distribution 2 cannot.
     removes_tags: bool,
@@ -38,14 +38,14 @@ impl Scene {
         Ok(Self { project, image, removes_tags: true, variables: Vec::new() })
     }
 
-    /// As [`Scene::new`], with a proxy between `xtask` and the forge.
+    /// Like [`Scene::new`], with a proxy between `xtask` and the forge.
     pub(super) fn by_proxy() -> Result<(Self, Proxy)> {
         let scene = Self::new()?;
         let proxy = scene.project.go_by_proxy()?;
         Ok((scene, proxy))
     }
 
-    /// The image goes to `by`, which is a distribution registry at `registry`, or a proxy before it.
+    /// Pushes the image to `by`, which is a distribution registry at `registry` or a proxy in front of it.
     pub(super) fn push_to(&mut self, registry: &str, by: &str) -> Result<()> {
         let name = self.project.repository.full_name();
         self.image = format!("{registry}/{name}").parse()?;
@@ -53,17 +53,17 @@ impl Scene {
         self.configure(&format!("image = \"{by}/{name}\""))
     }
 
-    /// One more line of the configuration.
+    /// Adds a line to the configuration.
     pub(super) fn configure(&self, line: &str) -> Result<()> {
         self.project.checkout.replace("Cargo.toml", "title = ", &format!("{line}\ntitle = "))
     }
 
-    /// A variable that `xtask` runs with from now on.
+    /// Sets a variable for `xtask` from now on.
     pub(super) fn set(&mut self, name: &'static str, value: &str) {
         self.variables.push((name, value.to_owned()));
     }
 
-    /// Commits what was changed, and pushes it with the tag.
+    /// Commits the changes, and pushes them with the tag.
     pub(super) fn push(&self) -> Result<()> {
         self.project.checkout.git(&[
             "commit",
@@ -88,13 +88,13 @@ impl Scene {
         self.variables.iter().fold(run, |run, (name, value)| run.env(name, value))
     }
 
-    /// The disturbed run: it failed, said each of `words` and what the next run will do, and left nothing that anyone could
-    /// take for a release.
+    /// Checks the disturbed run. It must fail, say each of `words` and what the next run will do, and leave nothing
+    /// that could be mistaken for a release.
     pub(super) fn ensure_failed(&self, run: &Finished, words: &[&str]) -> Result<()> {
         self.ensure_ended(run, 1, words)
     }
 
-    /// As [`Scene::ensure_failed`], where nothing is to be fixed.
+    /// Like [`Scene::ensure_failed`], where nothing needs to be fixed.
     pub(super) fn ensure_transient(&self, run: &Finished, words: &[&str]) -> Result<()> {
         self.ensure_ended(run, 75, words)
     }
@@ -105,7 +105,7 @@ impl Scene {
         self.ensure_nothing_public(run, &[words, &next].concat())
     }
 
-    /// As [`Scene::ensure_failed`], with any exit code.
+    /// Like [`Scene::ensure_failed`], with any exit code.
     pub(super) fn ensure_nothing_public(&self, run: &Finished, words: &[&str]) -> Result<()> {
         let Finished { stdout, stderr, .. } = run;
         let message = stderr.split_once("\nxtask: ").map_or("", |(_, message)| message);
@@ -121,13 +121,13 @@ impl Scene {
         self.project.checkout.ensure_nothing_is_left()
     }
 
-    /// Runs the same command undisturbed: it finishes the release, which holds.
+    /// Runs the same command undisturbed. It must finish the release, and the release must verify.
     pub(super) fn ensure_finishes(&self) -> Result<()> {
         let run = self.release().run()?.success()?;
         self.ensure_released(&run)
     }
 
-    /// What `run` ended in: tags, page, every claim of `verify`, and nothing else.
+    /// Checks the result of `run`: tags, page, every claim of `verify`, and nothing else.
     pub(super) fn ensure_released(&self, run: &Finished) -> Result<()> {
         let (digest, registry) = (run.digest()?, self.registry());
         for tag in [TAG, "latest"] {

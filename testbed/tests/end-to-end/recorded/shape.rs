@@ -1,5 +1,4 @@
-//! The form of a recording: its files, and the keys of what is JSON in them, without what differs from one release to the
-//! next.
+//! The form of a recording: its files, and the keys of its JSON, without what differs from one release to the next.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use flate2::read::GzDecoder;
 use serde_json::{Deserializer, Value};
 
-/// Every file below `dir`, by its path in it.
+/// Every file below `dir`, with its path relative to it.
 fn files(dir: &Path) -> Result<Vec<(String, PathBuf)>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(dir).with_context(|| format!("listing `{}`", dir.display()))? {
@@ -28,7 +27,7 @@ fn files(dir: &Path) -> Result<Vec<(String, PathBuf)>> {
     Ok(found)
 }
 
-/// Copies the recording in `from` to `to`, which must not be there.
+/// Copies the recording in `from` to `to`, which must not exist.
 pub(super) fn copy(from: &Path, to: &Path) -> Result<()> {
     fs::create_dir_all(to.parent().unwrap_or(to))
         .and_then(|()| fs::create_dir(to))
@@ -41,7 +40,7 @@ pub(super) fn copy(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Shows each file of the recording in `dir`, unpacked.
+/// Calls `look` with each file of the recording in `dir`, unpacked.
 pub(super) fn each(dir: &Path, look: &mut dyn FnMut(&str, &[u8]) -> Result<()>) -> Result<()> {
     for (name, path) in files(dir)? {
         let bytes = fs::read(&path)?;
@@ -62,7 +61,7 @@ pub(super) fn of(dir: &Path) -> Result<BTreeSet<String>> {
         let name = without_digests(name);
         lines.insert(name.clone());
         let depth = match name.split('/').next() {
-            // What is read of a layer is by path, and the base image is somebody else's.
+            // The facts about a layer are keyed by path, and the base image is somebody else's.
             Some("layers") => 1,
             Some("base" | "commit") => 0,
             _ => usize::MAX,
@@ -75,7 +74,7 @@ pub(super) fn of(dir: &Path) -> Result<BTreeSet<String>> {
     Ok(lines)
 }
 
-/// Adds the keys of `value`; what an envelope holds is looked into as well.
+/// Adds the keys of `value`, including those inside an envelope.
 fn keys(value: &Value, place: &str, depth: usize, lines: &mut BTreeSet<String>) {
     match value {
         Value::Object(fields) if depth > 0 => {
@@ -95,7 +94,7 @@ fn keys(value: &Value, place: &str, depth: usize, lines: &mut BTreeSet<String>) 
     }
 }
 
-/// `text` with every digest as `*`.
+/// `text` with every digest replaced by `*`.
 fn without_digests(text: &str) -> String {
     let is_digest = |word: &str| word.len() == 64 && word.chars().all(|c| c.is_ascii_hexdigit());
     let parts = text.split_inclusive(|c: char| !c.is_ascii_alphanumeric()).map(|part| {

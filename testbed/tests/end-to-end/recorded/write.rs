@@ -37,7 +37,7 @@ use crate::harness::{call, environment, export};
 
 const STAND_INS: [&str; 2] = ["TESTBED_BASE_STAND_IN", "TESTBED_BASE_STAND_IN_FOR"];
 
-/// A directory that is written.
+/// A directory that is written to.
 struct Place<'a>(&'a Path);
 
 impl Place<'_> {
@@ -118,7 +118,7 @@ pub(super) fn record(project: &Project, dir: &Path) -> Result<()> {
     ensure_nothing_of_this_machine(project, dir)
 }
 
-/// The files of the page; returns their names.
+/// Records the files of the page; returns their names.
 fn assets(forge: &Forgejo, place: &Place<'_>, page: &PublishedPage) -> Result<Vec<String>> {
     let mut listed: Vec<_> = page.assets.iter().collect();
     listed.sort_by_key(|listed| &listed.name);
@@ -129,7 +129,7 @@ fn assets(forge: &Forgejo, place: &Place<'_>, page: &PublishedPage) -> Result<Ve
     Ok(listed.into_iter().map(|listed| listed.name.clone()).collect())
 }
 
-/// The index, and of each platform manifest and config; returns the platforms' manifests.
+/// Records the index, and the manifest and config of each platform. Returns the platforms' manifests.
 fn image_blobs(client: &Client, place: &Place<'_>, index: &Digest) -> Result<Vec<Digest>> {
     let bytes = client.bytes_of(index)?.bytes;
     place.blob(index, &bytes)?;
@@ -146,7 +146,7 @@ fn image_blobs(client: &Client, place: &Place<'_>, index: &Digest) -> Result<Vec
     Ok(platforms)
 }
 
-/// What cosign keeps beside `of`, and each of its layers: signed payloads, or envelopes.
+/// Records what cosign stores beside `of`, and each of its layers: signed payloads, or envelopes.
 fn attached(client: &Client, place: &Place<'_>, of: &Digest, kind: Kind) -> Result<()> {
     let found = client.manifest(&kind.tag(of))?.with_context(|| format!("there is no `{}`", kind.tag(of)))?;
     place.blob(&found.digest, &found.bytes)?;
@@ -157,7 +157,7 @@ fn attached(client: &Client, place: &Place<'_>, of: &Digest, kind: Kind) -> Resu
     Ok(())
 }
 
-/// The bundles of `of`, and the index that names them: the testbed's registries list no referrers.
+/// Records the bundles of `of`, and the index that names them. The testbed's registries do not list referrers.
 fn bundles(client: &Client, place: &Place<'_>, of: &Digest) -> Result<()> {
     let index = client.manifest(&bundle::tag(of))?.context("there are no bundles")?;
     place.blob(&index.digest, &index.bytes)?;
@@ -178,7 +178,7 @@ fn digest(descriptor: &Value) -> Result<Digest> {
     descriptor["digest"].as_str().context("a descriptor without digest")?.parse()
 }
 
-/// What cosign prints for the commands of the page, and for the signatures of the platforms.
+/// Records the output of cosign for the commands of the page, and for the signatures of the platforms.
 fn cosign(
     project: &Project,
     place: &Place<'_>,
@@ -203,7 +203,7 @@ fn cosign(
     Ok(())
 }
 
-/// What `verify` reads of the layers, and the manifests of the base image: what it keeps for the next time.
+/// Records what `verify` caches: its facts about the layers, and the manifests of the base image.
 fn layers(project: &Project, place: &Place<'_>) -> Result<()> {
     let kept = Scratch::new()?;
     let home = text(kept.path())?;
@@ -218,7 +218,7 @@ fn layers(project: &Project, place: &Place<'_>) -> Result<()> {
     };
     for digest in digests("layers")? {
         let facts = cache.layer(&digest).with_context(|| format!("`{digest}` was not kept"))?;
-        // No name and no time: the same facts give the same bytes.
+        // Without a name or a time, so that the same facts give the same bytes.
         let mut file = GzBuilder::new().write(Vec::new(), Compression::best());
         file.write_all(&serde_json::to_vec(&facts)?)?;
         place.write(&format!("layers/sha256-{}.json.gz", digest.hex()), &file.finish()?)?;
@@ -230,7 +230,7 @@ fn layers(project: &Project, place: &Place<'_>) -> Result<()> {
     Ok(())
 }
 
-/// What is committed says nothing of this machine, and holds no secret.
+/// Checks that the recording reveals nothing about this machine and contains no secret.
 fn ensure_nothing_of_this_machine(project: &Project, dir: &Path) -> Result<()> {
     let secrets = &project.secrets;
     let secrets = [&secrets.private_key, &secrets.password, &secrets.registry_token, &secrets.forge_token];

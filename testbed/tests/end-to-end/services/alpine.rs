@@ -1,5 +1,5 @@
-//! A service on alpine, with a module that has another binary for musl. Where alpine's image cannot be had, the testbed's
-//! stand-in takes its place, whose musl is a real one.
+//! A service on alpine, with a module that has a different binary for musl. If alpine's image is not available, the
+//! testbed's stand-in replaces it; its musl is a real one.
 
 use anyhow::{Result, ensure};
 
@@ -7,13 +7,13 @@ use super::asked::Asked;
 use super::worked::{TAG, Worked};
 use crate::harness::{environment, test};
 
-/// What the service is built on.
+/// The base image of the service.
 const BASE: &str = "node:22-alpine";
 
-/// The same image by a name that does not say what it is; beside a digest the tag is for people.
+/// The same image under a tag that does not say what it is. Beside a digest, the tag is only for people.
 const UNNAMED: &str = "node:22-own";
 
-/// With the stand-in in the place of `base`, if there is one.
+/// Replaces `base` by the stand-in, if there is one.
 fn on_musl(worked: Worked, base: &str) -> Result<Worked> {
     Ok(match environment().get("TESTBED_MUSL_STAND_IN")? {
         None => worked,
@@ -36,7 +36,7 @@ fn a_service_on_alpine_is_the_same_everywhere_and_answers_on_both_platforms() ->
     })
 }
 
-/// `check` goes by the name of the base image.
+/// `check` looks at the name of the base image.
 #[test]
 fn packages_for_another_c_library_stop_the_release_where_only_the_image_tells() -> Result<()> {
     test(|| {

@@ -1,4 +1,4 @@
-//! One platform's image as somebody starts and asks it who pulled it.
+//! The image of one platform, pulled, started and queried as a user does it.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use crate::forge::image::Container;
 use crate::harness::checkout::native;
 use crate::harness::{call, export, read, wait_for};
 
-/// A pull from loopback, on a machine that builds beside it.
+/// The time for a pull from loopback, on a machine that is also building.
 const PULL: Duration = Duration::from_secs(300);
 
-/// What is to be started.
+/// What to start.
 pub(super) struct Asked<'a> {
     platform: &'a str,
     image: &'a str,
@@ -23,18 +23,18 @@ pub(super) struct Asked<'a> {
 }
 
 impl<'a> Asked<'a> {
-    /// The image of a platform, such as `linux/arm64`, which listens on `port`.
+    /// The image of a platform, such as `linux/arm64`, whose service listens on `port`.
     pub(super) fn new(platform: &'a str, image: &'a str, port: u16) -> Self {
         Self { platform, image, port, options: Vec::new() }
     }
 
-    /// More options of `docker run`.
+    /// Adds options of `docker run`.
     pub(super) fn with(mut self, options: &[&str]) -> Self {
         self.options.extend(options.iter().map(|option| (*option).to_owned()));
         self
     }
 
-    /// Pulls and starts it. It must become healthy and say which release it is; then what it answers on `paths` is returned.
+    /// Pulls and starts it. It must become healthy and say which release it is. Returns its answers on `paths`.
     pub(super) fn ask(&self, worked: &Worked, paths: &[&str]) -> Result<Vec<Value>> {
         let (_, architecture) = self.platform.split_once('/').context("a platform without `/`")?;
         if architecture != native() {

@@ -1,4 +1,4 @@
-//! A service that needs a database, an environment and a place to write to, and that ends with 143.
+//! A service that needs a database, environment variables and a writable directory, and that exits with 143.
 
 use anyhow::{Context as _, Result, ensure};
 use xtask::process::scratch::random_hex;
@@ -8,7 +8,7 @@ use super::worked::Worked;
 use crate::forge::image::Container;
 use crate::harness::{export, read, test};
 
-/// A network that does not outlive the value.
+/// A network that is removed when the value is dropped.
 struct Network(String);
 
 impl Drop for Network {

@@ -4,8 +4,9 @@ use anyhow::Result;
 
 use crate::harness::test;
 
-/// `manifest` with the tables of `addition` in it: a key that both have is the addition's, and a table that only the
-/// addition has comes at the end. Both are as people write them: a line for each key, no dotted keys.
+/// `manifest` with the tables of `addition` merged in. If both have a key, the addition's wins. A table that only
+/// the addition has goes to the end. Both must be in the style that people write: one line for each key, and no
+/// dotted keys.
 pub(super) fn merged(manifest: &str, addition: &str) -> String {
     let mut tables = tables(manifest);
     for (header, keys) in self::tables(addition) {
@@ -26,7 +27,7 @@ pub(super) fn merged(manifest: &str, addition: &str) -> String {
         .collect()
 }
 
-/// Each header with the lines up to the next one; first the lines before any, below an empty one.
+/// Each header with the lines up to the next header. The lines before the first one come under an empty header.
 fn tables(text: &str) -> Vec<(String, Vec<String>)> {
     let mut tables = vec![(String::new(), Vec::new())];
     for line in text.lines() {

@@ -1,5 +1,5 @@
-//! A service with native modules: sharp, of which npm installs another package on each platform, and better-sqlite3, of
-//! which the builder fetches another archive. Its health check uses both.
+//! A service with native modules. For sharp, npm installs a different package on each platform. For better-sqlite3,
+//! the builder fetches a different archive. Its health check uses both.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -14,21 +14,21 @@ use super::asked::Asked;
 use super::worked::Worked;
 use crate::harness::{export, test};
 
-/// What the service's files say in place of where the archives are, and of their digests.
+/// The placeholders in the service's files for the address of the archives and for their digests.
 const PLACE: &str = "https://archives.example.org";
 const NO_DIGEST: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
-/// The platforms in docker's words and in those of the archives' names.
+/// The platforms in docker's terms, and in those of the archives' names.
 const PLATFORMS: [(&str, &str); 2] = [("amd64", "x64"), ("arm64", "arm64")];
 
-/// Serves the archives on loopback for as long as the tests run, and returns its URL.
+/// Serves the archives on loopback for as long as the tests run. Returns the URL.
 fn serve(directory: PathBuf) -> Result<String> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("looking for a free loopback port")?;
     let url = format!("http://{}", listener.local_addr()?);
     thread::spawn(move || {
         for stream in listener.incoming() {
             let directory = directory.clone();
-            // The builder asks for both at once. What it misses, it asks for again or says so.
+            // The builder requests both at once. If it misses one, it retries or reports that.
             thread::spawn(move || {
                 if let Err(error) = stream.map_err(Into::into).and_then(|stream| answer(stream, &directory)) {
                     eprintln!("serving an archive: {error:#}");
@@ -39,7 +39,7 @@ fn serve(directory: PathBuf) -> Result<String> {
     Ok(url)
 }
 
-/// Answers one request: the archive whose name ends as the path does.
+/// Answers one request with the archive whose name matches the end of the path.
 fn answer(mut stream: TcpStream, directory: &Path) -> Result<()> {
     let mut lines = BufReader::new(stream.try_clone()?).lines();
     let request = lines.next().context("an empty request")??;
@@ -64,12 +64,12 @@ fn answer(mut stream: TcpStream, directory: &Path) -> Result<()> {
     Ok(())
 }
 
-/// `text` with each archive's URL and digest.
+/// `text` with each archive's URL and digest filled in.
 fn filled_in(text: &str, url: &str, directory: &Path) -> Result<String> {
     let mut text = text.replace(PLACE, url);
     for (architecture, name) in PLATFORMS {
         let digest = Digest::of(&fs::read(directory.join(format!("{architecture}.tar.gz")))?);
-        // The digest stands before the name in the Dockerfile, and after it in the configuration.
+        // In the Dockerfile the digest comes before the name, in the configuration after it.
         let Some(end) = text.find(&format!("-linux-{name}.tar.gz")) else { return Ok(text) };
         let before = text[..end].rfind(NO_DIGEST).filter(|at| !text[*at..end].contains('\n'));
         let at = before.or_else(|| text[end..].find(NO_DIGEST).map(|at| end + at));

@@ -1,4 +1,4 @@
-//! The service of this repository, as one that needs nothing.
+//! The service of this repository, an example of a service that needs nothing.
 
 use anyhow::Result;
 

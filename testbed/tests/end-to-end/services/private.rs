@@ -1,4 +1,4 @@
-//! A service one of whose packages comes from the forge's own npm registry, which asks for a token.
+//! A service with a package from the forge's own npm registry, which requires a token.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -13,15 +13,15 @@ use super::worked::Worked;
 use crate::harness::checkout::text;
 use crate::harness::{call, environment, test};
 
-/// The package, which the tests publish.
+/// The package that the tests publish.
 const PACKAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/services/private-greeting");
 
-/// A registry with the package in it, whose owner nobody sees without a token.
+/// A registry with the package. Nobody sees its owner without a token.
 struct Registry {
     owner: User,
-    /// As npm takes it, with a slash at its end.
+    /// In the form that npm takes, with a trailing slash.
     url: String,
-    /// Of the published package, as a lockfile has it.
+    /// The integrity of the published package, as in a lockfile.
     integrity: String,
 }
 
@@ -31,7 +31,7 @@ impl Registry {
         let owner = client.new_hidden_user("npm")?;
         let url = format!("{}/api/packages/{}/npm/", client.url(), owner.name());
         let scratch = Scratch::new()?;
-        // On no command line: npm reads the token from its configuration.
+        // Not on a command line: npm reads the token from its configuration.
         let configuration = scratch.path().join("npmrc");
         let authority = authority(&url)?;
         let token = owner.new_token(&["write:package"])?;
@@ -52,7 +52,7 @@ impl Registry {
         Ok(Self { url, integrity: field("integrity")?.to_owned(), owner })
     }
 
-    /// Whether the package can be had, with a token or without.
+    /// Whether the package can be downloaded, with or without a token.
     fn gives(&self, token: Option<&str>) -> Result<bool> {
         let url = format!("{}@acme%2Fgreeting", self.url);
         let curl = call(
@@ -64,7 +64,7 @@ impl Registry {
     }
 }
 
-/// The URL as npm's configuration names whom a token is for.
+/// The URL in the form in which npm's configuration says whom a token is for.
 fn authority(url: &str) -> Result<&str> {
     url.find("//").map(|start| &url[start..]).with_context(|| format!("`{url}` is no URL"))
 }

@@ -1,4 +1,5 @@
-//! What an independent scanner finds in each platform's image, held against the SBOM of the release, in both directions.
+//! What an independent scanner finds in each platform's image, compared with the SBOM of the release in both
+//! directions.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,12 +9,12 @@ use serde_json::Value;
 use super::worked::{Released, Worked};
 use crate::harness::{call, export, test};
 
-/// The kinds of packages that both list: the first word of a package URL.
+/// The kinds of packages that both list: the type in a package URL.
 const KINDS: [&str; 4] = ["npm", "deb", "apk", "generic"];
 
 impl Released {
-    /// For each platform, every package that syft finds is in the SBOM, and the other way round. What may differ is in
-    /// docs/verifying.md, rule by rule.
+    /// For each platform, checks that every package that syft finds is in the SBOM, and the other way round.
+    /// docs/verifying.md lists the permitted differences, rule by rule.
     pub(super) fn sbom_is_what_the_scanner_finds(&self, worked: &Worked) -> Result<()> {
         let sbom = self.sbom(worked)?;
         for (platform, image) in self.platforms()? {
@@ -40,7 +41,7 @@ impl Released {
     }
 }
 
-/// What the SBOM says is in the image of `platform`, without what a bundler has put into other files.
+/// What the SBOM lists for the image of `platform`, without what a bundler has put into other files.
 fn listed(sbom: &Value, platform: &str) -> Result<BTreeSet<String>> {
     let components = sbom["components"].as_array().context("the SBOM has no components")?;
     let is_there = |component: &&Value| {
@@ -50,17 +51,17 @@ fn listed(sbom: &Value, platform: &str) -> Result<BTreeSet<String>> {
         let is_here = platforms.peek().is_none() || platforms.any(|property| property["value"] == platform);
         is_here && named("xtask:bundled").next().is_none()
     };
-    // A workspace has no package URL, as it is in no registry; its reference is made like one.
+    // A workspace has no package URL, because no registry has it. Its reference is made in the same form.
     let url =
         |component: &Value| component["purl"].as_str().or(component["bom-ref"].as_str()).and_then(package);
     Ok(components.iter().filter(is_there).filter_map(url).collect())
 }
 
-/// What syft finds in an image, with the files that it knows it by.
+/// What syft finds in an image, with the files in which it found it.
 fn found(image: &str) -> Result<BTreeMap<String, Vec<String>>> {
     let (syft, image) = (export("TESTBED_SYFT")?, format!("registry:{image}"));
     let scan = call(syft, &["scan", &image, "--output", "syft-json", "--quiet"])?;
-    // Plain HTTP on loopback; and it asks nobody whether there is a newer syft.
+    // Plain HTTP on loopback. The second variable keeps syft from asking for a newer version.
     let scan = scan.env("SYFT_REGISTRY_INSECURE_USE_HTTP", "true").env("SYFT_CHECK_FOR_APP_UPDATE", "false");
     let printed = scan.output()?.success()?.stdout;
     let document: Value = serde_json::from_slice(&printed).context("reading what syft printed")?;
@@ -75,20 +76,20 @@ fn found(image: &str) -> Result<BTreeMap<String, Vec<String>>> {
     Ok(found)
 }
 
-/// Whether a rule says why the scanner finds what the SBOM does not list.
+/// Whether a rule explains why the scanner finds what the SBOM does not list.
 fn is_explained(url: &str, paths: &[String], ours: &BTreeSet<String>, service: &str) -> bool {
     let Some((kind, rest)) = url.strip_prefix("pkg:").and_then(|url| url.split_once('/')) else {
         return false;
     };
     let Some((name, version)) = rest.rsplit_once('@') else { return false };
     match kind {
-        // A program that it knows by its bytes, of an operating-system package which is listed.
+        // A program that it recognises by its bytes, from an operating-system package that is listed.
         "generic" => ours.iter().any(|ours| {
             let package = ours.strip_prefix("pkg:deb/debian/").or(ours.strip_prefix("pkg:apk/alpine/"));
             let package = package.and_then(|package| package.split_once('@'));
             package.is_some_and(|(owner, packaged)| owner == name && packaged.contains(version))
         }),
-        // The service itself, or a `package.json` in a folder of an installed package, which installs nothing.
+        // The service itself, or a `package.json` in a subfolder of an installed package, which installs nothing.
         "npm" => paths.iter().all(|path| {
             let is_service = service == name && !path.contains("/node_modules/");
             is_service || (path.contains("/node_modules/") && !is_installed(path))
@@ -97,15 +98,15 @@ fn is_explained(url: &str, paths: &[String], ours: &BTreeSet<String>, service: &
     }
 }
 
-/// Whether a `package.json` lies where npm installs a package: `node_modules/name/` or `node_modules/@scope/name/`.
+/// Whether a `package.json` is where npm installs a package: `node_modules/name/` or `node_modules/@scope/name/`.
 fn is_installed(path: &str) -> bool {
     let Some((_, rest)) = path.rsplit_once("/node_modules/") else { return false };
     let depth = if rest.starts_with('@') { 2 } else { 1 };
     rest.matches('/').count() == depth
 }
 
-/// The package URL without its qualifiers, such as `pkg:npm/@acme/greeting@1.0.0`; `None` for other kinds. Decoded, as the
-/// scanner encodes the colon of an epoch, which the specification leaves as it is.
+/// The package URL without its qualifiers, such as `pkg:npm/@acme/greeting@1.0.0`; `None` for other kinds. It is
+/// decoded, because the scanner encodes the colon of an epoch, which the specification leaves as it is.
 fn package(url: &str) -> Option<String> {
     let url = url.split(['?', '#']).next()?;
     let (kind, _) = url.strip_prefix("pkg:")?.split_once('/')?;

@@ -1,4 +1,4 @@
-//! A service that is compiled, of two workspaces.
+//! A compiled service with two workspaces.
 
 use anyhow::Result;
 

@@ -1,4 +1,4 @@
-//! A worked service in a repository of its own, and its release.
+//! A worked service in its own repository, and its release.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,19 +16,19 @@ use crate::harness::image;
 use crate::harness::run::{Finished, Xtask};
 use crate::harness::uncached::run_uncached;
 
-/// Where they are.
+/// The directory of the services.
 const SERVICES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/services");
 
-/// The files in which something is only known when a test runs.
+/// The files with values that are only known when a test runs.
 const FILLED_IN: [&str; 4] = ["Dockerfile", "release.toml", ".npmrc", "package-lock.json"];
 
 /// The tag that is released.
 pub(super) const TAG: &str = "v0.1.0";
 
-/// A service with all that it needs to be released.
+/// A service with everything that it needs for a release.
 pub(super) struct Worked {
     pub(super) project: Project,
-    /// What a release and a rebuild need in the environment besides.
+    /// Additional environment variables of a release and a rebuild.
     variables: Vec<(String, String)>,
 }
 
@@ -44,15 +44,15 @@ impl Worked {
         Ok(Self { project: Project::for_both_platforms()?, variables: Vec::new() })
     }
 
-    /// The one below `testbed/services/NAME`, in place of this repository's own. In the files of [`FILLED_IN`] each name
-    /// of `values` becomes its value; what stands in `release.toml` goes to `Cargo.toml`.
+    /// The service in `testbed/services/NAME`, in place of this repository's own. In the files of [`FILLED_IN`],
+    /// each name in `values` is replaced by its value. The content of `release.toml` is merged into `Cargo.toml`.
     pub(super) fn new(name: &str, values: &[(&str, &str)]) -> Result<Self> {
         Self::filled_in(name, |text| {
             Ok(values.iter().fold(text.to_owned(), |text, (name, value)| text.replace(name, value)))
         })
     }
 
-    /// As [`Worked::new`], with what `fill_in` makes of each of these files.
+    /// Like [`Worked::new`], with each of these files transformed by `fill_in`.
     pub(super) fn filled_in(name: &str, fill_in: impl Fn(&str) -> Result<String>) -> Result<Self> {
         let worked = Self::own()?;
         let checkout = &worked.project.checkout;
@@ -74,13 +74,13 @@ impl Worked {
         Ok(worked)
     }
 
-    /// With a variable in the environment of releases and rebuilds.
+    /// Adds a variable to the environment of releases and rebuilds.
     pub(super) fn with(mut self, name: &str, value: &str) -> Self {
         self.variables.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// What the service calls itself in its `package.json`.
+    /// The service's name in its `package.json`.
     pub(super) fn package_name(&self) -> Result<String> {
         let checkout = &self.project.checkout;
         let at_the_top = checkout.top().join("package.json").exists();
@@ -95,7 +95,7 @@ impl Worked {
         self.variables.iter().fold(run, |run, (name, value)| run.env(name, value))
     }
 
-    /// Releases it, and once more, which changes nothing.
+    /// Releases it twice; the second time must change nothing.
     pub(super) fn release(&self) -> Result<Released> {
         let project = &self.project;
         project.push_main()?;
@@ -115,8 +115,8 @@ impl Released {
         image::platforms(&self.pinned, &image::json(&self.pinned)?)
     }
 
-    /// Built once more, on the same engine and with no layer cached, it is the same image; on the second engine and on the
-    /// second `BuildKit` it has the same content.
+    /// Built again on the same engine without cached layers, it must be the same image. On the second engine and on
+    /// the second `BuildKit`, it must have the same content.
     pub(super) fn is_the_same_everywhere(&self, worked: &Worked) -> Result<()> {
         let here = run_uncached(worked.run(&["rehearse", TAG]))?.success()?;
         ensure!(here.digest()? == self.run.digest()?, "on the same engine it is {}", here.digest()?);
@@ -132,13 +132,13 @@ impl Released {
         ensure_rebuilt(&rebuild.env("DOCKER_CONFIG", builder.configuration()?).run()?)
     }
 
-    /// The SBOM that the release carries.
+    /// The SBOM of the release.
     pub(super) fn sbom(&self, worked: &Worked) -> Result<serde_json::Value> {
         crate::evidence::predicate(&worked.project.checkout, &self.run, 2)
     }
 }
 
-/// The digest of each platform's configuration: it names every layer by its uncompressed bytes.
+/// The digest of each platform's configuration, which names every layer by its uncompressed bytes.
 fn content(pinned: &str) -> Result<BTreeMap<String, String>> {
     let platforms = image::platforms(pinned, &image::json(pinned)?)?;
     let of_platform = |(platform, manifest): (String, String)| {
@@ -149,7 +149,7 @@ fn content(pinned: &str) -> Result<BTreeMap<String, String>> {
     platforms.into_iter().map(of_platform).collect()
 }
 
-/// Every file, in the order of their paths. What npm has installed to try things out is no part of a service.
+/// Every file, sorted by path. What npm has installed for experiments is not part of a service.
 fn files_below(directory: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(directory).with_context(|| format!("listing `{}`", directory.display()))? {

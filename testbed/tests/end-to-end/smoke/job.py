@@ -1,5 +1,5 @@
-"""What a job in a container is to its engine: a network of its own, in which the registry's address leads to the registry
-and no other port of the engine's machine does. Usage: job.py SOCKET PORT PROGRAM ARGUMENT..."""
+"""Acts like a job in a container: it has its own network, in which the registry's address leads to the registry, and no
+other port of the engine's machine is reachable. Usage: job.py SOCKET PORT PROGRAM ARGUMENT..."""
 
 import fcntl
 import socket

@@ -1,4 +1,4 @@
-//! A job in a container of its own: its network is not the engine's.
+//! A job in its own container, whose network is not the engine's.
 
 use std::io;
 use std::net::{Shutdown, TcpStream};
@@ -11,7 +11,7 @@ use crate::harness::checkout::{Checkout, text};
 use crate::harness::run::Xtask;
 use crate::harness::{export, test};
 
-/// Runs a program in a network that leads to the registry alone.
+/// Runs a program in a network that only reaches the registry.
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/end-to-end/smoke/job.py");
 
 #[test]
@@ -28,12 +28,12 @@ fn a_job_whose_network_is_not_the_engines_tries_the_image_as_well() -> Result<()
     })
 }
 
-/// Connects every client of `listener` with `address`, for as long as the tests run.
+/// Connects every client of `listener` to `address` for as long as the tests run.
 fn lead_to(listener: &UnixListener, address: &str) -> Result<()> {
     let (listener, address) = (listener.try_clone()?, address.to_owned());
     thread::spawn(move || {
         for client in listener.incoming() {
-            // A connection that fails is seen by the client, which says so.
+            // If a connection fails, the client notices and reports it.
             client.and_then(|client| connect(client, &address)).ok();
         }
     });

@@ -1,10 +1,10 @@
-//! The repositories, each as its name, the tag whose notes are read, and how it came to be.
+//! The repositories, each as its name, the tag whose notes are read, and how it is made.
 
 use super::story::Story;
 
 type Tell = fn(&mut Story);
 
-/// Every story has one release behind it, unless its name says something else.
+/// Every story has one earlier release, unless its name says otherwise.
 pub(super) const ALL: [(&str, &str, Tell); 50] = [
     ("first-release", "v0.1.0", |s| {
         s.commit("feat: a").tag("v0.1.0");
@@ -276,7 +276,7 @@ groups = [
 ]
 "#;
 
-/// The release that others are compared with; once told, nothing more.
+/// The release that others are compared with. Further calls add nothing.
 fn first(story: &mut Story) -> &mut Story {
     if story.is_new() { story.commit("first").tag("v0.1.0") } else { story }
 }

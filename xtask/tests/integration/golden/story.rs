@@ -1,4 +1,4 @@
-//! A repository that is written commit by commit through `git fast-import`: the same story gives the same commits.
+//! A repository that `git fast-import` writes commit by commit: the same story gives the same commits.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,17 +14,17 @@ use xtask::process::environment::Environment;
 use xtask::process::scratch::Scratch;
 use xtask::tool::git::Git;
 
-/// The first commit's time; each next one is a minute later.
+/// The time of the first commit. Each further commit is a minute later.
 const BEGINNING: usize = 1_700_000_000;
 
 pub(super) struct Story {
     scratch: Scratch,
     runner: Runner,
-    /// What is not imported yet.
+    /// What has not been imported yet.
     stream: Vec<u8>,
-    /// What the next commit changes.
+    /// The changes of the next commit.
     changes: String,
-    /// The commit that each branch ends with, by its mark.
+    /// The last commit of each branch, by its mark.
     heads: BTreeMap<String, usize>,
     branch: String,
     author: String,
@@ -73,7 +73,7 @@ impl Story {
         self.merge(&[], message)
     }
 
-    /// A commit on the branch, with the ends of `others` as further parents.
+    /// A commit on the branch, with the last commits of `others` as further parents.
     pub(super) fn merge(&mut self, others: &[&str], message: impl AsRef<[u8]>) -> &mut Self {
         self.commits += 1;
         let (mark, time, message) = (self.commits, BEGINNING + 60 * self.commits, message.as_ref());
@@ -95,7 +95,7 @@ impl Story {
         self
     }
 
-    /// Goes on with `branch`; a new one begins where the present one ends.
+    /// Continues on `branch`. A new branch starts at the end of the current one.
     pub(super) fn on(&mut self, branch: &str) -> &mut Self {
         if let Some(head) = self.heads.get(&self.branch).copied() {
             self.heads.entry(branch.to_owned()).or_insert(head);
@@ -104,25 +104,25 @@ impl Story {
         self
     }
 
-    /// Goes on with a branch that has no commit.
+    /// Continues on a branch without commits.
     pub(super) fn orphan(&mut self, branch: &str) -> &mut Self {
         branch.clone_into(&mut self.branch);
         self
     }
 
-    /// Whose commits follow.
+    /// The author of the commits that follow.
     pub(super) fn by(&mut self, author: &str) -> &mut Self {
         author.clone_into(&mut self.author);
         self
     }
 
-    /// What the next commit has at `path`.
+    /// The content of `path` in the next commit.
     pub(super) fn file(&mut self, path: &str, content: &str) -> &mut Self {
         self.changes += &format!("M 100644 inline {path}\ndata {}\n{content}\n", content.len());
         self
     }
 
-    /// Has the files of the branch in the work tree.
+    /// Checks the files of the branch out into the work tree.
     pub(super) fn checkout(&mut self) -> &mut Self {
         self.commit("checked out").run("checkout --quiet HEAD")
     }
@@ -133,14 +133,14 @@ impl Story {
         self
     }
 
-    /// A tag without a message on the end of the branch.
+    /// A tag without a message, on the last commit of the branch.
     pub(super) fn tag(&mut self, name: &str) -> &mut Self {
         let head = self.heads[&self.branch];
         self.stream.extend(format!("reset refs/tags/{name}\nfrom :{head}\n\n").into_bytes());
         self
     }
 
-    /// The name of the commit that the branch ends with.
+    /// The id of the branch's last commit.
     pub(super) fn id(&mut self) -> String {
         let (marks, stream) = (self.scratch.path().join("marks"), std::mem::take(&mut self.stream));
         let marks = marks.display();
@@ -153,13 +153,13 @@ impl Story {
         all.lines().find_map(|line| line.strip_prefix(&mark)).unwrap().to_owned()
     }
 
-    /// A commit as `git revert` writes it, of the one that the branch ends with.
+    /// A commit as `git revert` writes it, for the last commit of the branch.
     pub(super) fn revert(&mut self, subject: &str) -> &mut Self {
         let id = self.id();
         self.commit(format!("Revert \"{subject}\"\n\nThis reverts commit {id}.\n"))
     }
 
-    /// Runs git on what is there so far, the name of the branch's end in place of `HEAD`.
+    /// Runs git on what is there so far, with the id of the branch's last commit in place of `HEAD`.
     pub(super) fn run(&mut self, arguments: &str) -> &mut Self {
         let id = self.id();
         self.git(&arguments.replace("HEAD", &id), Vec::new());

@@ -1,4 +1,4 @@
-//! `notes --changelog` writes a section once, and only that.
+//! `notes --changelog` writes a section once, and nothing else.
 
 use std::fs;
 

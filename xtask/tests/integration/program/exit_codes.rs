@@ -1,4 +1,4 @@
-//! What the exit codes mean (docs/releasing.md, "Exit codes"), where what is wrong is on the way and not in the release.
+//! What the exit codes mean (docs/releasing.md, "Exit codes") if the fault is on the way and not in the release.
 
 use std::fs;
 use std::net::TcpListener;
@@ -38,7 +38,7 @@ fn verify_says_false_of_nothing_that_could_not_be_asked() -> Result<()> {
     fs::remove_file(dir.join("Cargo.toml"))?;
     git(&dir, &["commit", "--quiet", "--all", "--message=no configuration"])?;
     git(&dir, &["tag", "v0.3.0"])?;
-    // Nobody listens on this port.
+    // Nothing listens on this port.
     let away = format!("http://{}/acme/carol", TcpListener::bind("127.0.0.1:0")?.local_addr()?);
     let pinned = format!("{host}/acme/carol@sha256:{}", "a".repeat(64));
     let cases: [(&[&str], &str); 5] = [

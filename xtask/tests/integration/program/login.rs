@@ -1,4 +1,4 @@
-//! To whom `verify` and `release` send which secret: the server wants a login for everything.
+//! Which secret `verify` and `release` send to whom. The server requires a login for everything.
 
 use anyhow::Result;
 use xtask::process::scratch::Scratch;
@@ -46,7 +46,7 @@ fn with_login_each_token_goes_to_the_host_of_the_checkout() -> Result<()> {
     let dir = repository(&scratch, "own", &host, &format!("{host}/acme/carol"))?;
     let output = verify(&dir, &["v0.1.0", "--login"], &[])?;
     let asked = server.asked()?;
-    // `acme:canary-registry`, as the Basic scheme has it.
+    // `acme:canary-registry` in the form of the Basic scheme.
     let basic = "Basic YWNtZTpjYW5hcnktcmVnaXN0cnk=";
     let sent = |path: &str, what: &str| {
         let mut of_path = asked.iter().filter(|(line, _)| line.contains(path));
@@ -77,7 +77,7 @@ fn with_login_neither_an_argument_nor_a_commit_chooses_who_is_given_a_token() ->
     assert_eq!(mirror.asked()?, []);
     assert_eq!(server.asked()?, []);
 
-    // The commit names the other server for both, and so does its address; the work tree is another project's.
+    // The commit names the other server for both, and so does its address. The work tree is another project's.
     let theirs = repository(&scratch, "theirs", &elsewhere, &format!("{elsewhere}/acme/carol"))?;
     let source = theirs.to_string_lossy().into_owned();
     let output = verify(&dir, &["v0.1.0", "--login", "--source", &source], &[("REGISTRY", &host)])?;
@@ -102,7 +102,7 @@ fn a_tagged_commit_does_not_choose_who_is_given_the_tokens_of_its_release() -> R
     }
     assert_eq!((evil.asked()?, server.asked()?), (Vec::new(), Vec::new()));
 
-    // What only reads asks there as anyone may.
+    // A command that only reads makes anonymous requests there.
     let output = xtask(&dir, &["release", "v0.1.0", "--plan"], &[])?;
     let asked = evil.asked()?;
     assert!(!asked.is_empty(), "{}", said(&output));

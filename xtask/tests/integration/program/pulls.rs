@@ -1,4 +1,4 @@
-//! `notes` asks the forge for pull requests as anyone may, and what it answers ends nothing.
+//! `notes` asks the forge for pull requests anonymously, and no answer makes it fail.
 
 use anyhow::{Result, ensure};
 use xtask::process::scratch::Scratch;

@@ -1,4 +1,4 @@
-//! A repository, and a server on loopback that is its registry and forge at once and keeps what it was sent.
+//! A repository, and a server on loopback that is both its registry and its forge, and records what it gets.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -13,7 +13,7 @@ use xtask::process::environment::Environment;
 use xtask::process::scratch::Scratch;
 use xtask::process::{Output, Runner};
 
-/// Every secret that a shell or a step may have, by the name it has there.
+/// Every secret that a shell or a step may have, under its name there.
 pub(crate) const SECRETS: [(&str, &str); 5] = [
     ("REGISTRY_TOKEN", "canary-registry"),
     ("FORGEJO_TOKEN", "canary-forgejo"),
@@ -22,23 +22,23 @@ pub(crate) const SECRETS: [(&str, &str); 5] = [
     ("COSIGN_PASSWORD", "canary-password"),
 ];
 
-/// Who asks has to log in.
+/// Requires a login.
 const DENIED: &str = "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"packages\"\r\nContent-Length: 0\r\n\
     Connection: close\r\n\r\n";
 
-/// A server that keeps the head of every request.
+/// A server that records the head of every request.
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     heads: Arc<Mutex<Vec<String>>>,
 }
 
 impl Server {
-    /// One that wants a login for everything.
+    /// A server that requires a login for everything.
     pub(crate) fn start() -> Result<Self> {
         Self::answering(DENIED)
     }
 
-    /// One that always gives the same answer.
+    /// A server that always gives the same answer.
     pub(crate) fn answering(answer: &'static str) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let (address, heads) = (listener.local_addr()?, Arc::new(Mutex::new(Vec::new())));
@@ -53,7 +53,7 @@ impl Server {
         Ok(Self { address, heads })
     }
 
-    /// What was asked since the last time: the first line, and the `Authorization` where there is one.
+    /// The requests since the last call: the first line, and the `Authorization` header if there is one.
     pub(crate) fn asked(&self) -> Result<Vec<(String, Option<String>)>> {
         let heads =
             std::mem::take(&mut *self.heads.lock().map_err(|_poisoned| anyhow!("the server panicked"))?);
@@ -80,7 +80,7 @@ fn serve(stream: TcpStream, kept: &Mutex<Vec<String>>, answer: &str) -> Result<(
     Ok(stream.write_all(answer.as_bytes())?)
 }
 
-/// A repository of which the commit at `v0.1.0` releases to `host` and `image`.
+/// A repository whose commit at `v0.1.0` releases to `host` and `image`.
 pub(crate) fn repository(scratch: &Scratch, name: &str, host: &str, image: &str) -> Result<PathBuf> {
     let (root, dir) = (Path::new(env!("CARGO_MANIFEST_DIR")).join(".."), scratch.path().join(name));
     fs::create_dir_all(dir.join("service"))?;
@@ -116,7 +116,7 @@ pub(crate) fn verify(dir: &Path, arguments: &[&str], more: &[(&str, &str)]) -> R
     xtask(dir, &[&["verify"], arguments].concat(), more)
 }
 
-/// Runs it with every secret in its environment.
+/// Runs the program with every secret in its environment.
 pub(crate) fn xtask(dir: &Path, arguments: &[&str], more: &[(&str, &str)]) -> Result<Output> {
     let runner = Runner::new(&Environment::of_this_process());
     let (sh, program) = (runner.shell()?, env!("CARGO_BIN_EXE_xtask"));

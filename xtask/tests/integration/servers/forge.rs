@@ -1,4 +1,4 @@
-//! The forge client: what CI says of a commit.
+//! The forge client: what CI says about a commit.
 
 use std::fs;
 
@@ -19,10 +19,10 @@ use xtask::tool::git::{Commit, Git};
 
 use super::server::{Server, curl, empty};
 
-/// As many contexts as a forge gives on one page, when it is not asked for more.
+/// The number of contexts on a page, unless more are requested.
 const ONE_PAGE: usize = 30;
 
-/// The client of `server`, where `contexts` must be green, with a token or without.
+/// The client of `server`, where `contexts` must be green, with or without a token.
 fn forge(server: &Server, contexts: &[&str], token: Option<Secret>) -> Result<Forgejo> {
     let scratch = Scratch::new()?;
     let runner = Runner::new(&Environment::of_this_process());
@@ -38,12 +38,12 @@ fn forge(server: &Server, contexts: &[&str], token: Option<Secret>) -> Result<Fo
     Ok(Forgejo::new(curl(), &git, &config, token, None))
 }
 
-/// The state of a commit on `server`, for which `contexts` must be green.
+/// The state of a commit on `server`, where `contexts` must be green.
 fn ci_state(server: &Server, contexts: &[&str]) -> Result<CiState> {
     forge(server, contexts, None)?.ci_state(&Commit::parse(&"a".repeat(40))?)
 }
 
-/// A forge that gives `statuses` a page at a time, never more than `most`, whatever is asked for.
+/// A forge that gives `statuses` page by page, at most `most` per page, whatever is requested.
 fn paging(statuses: Vec<Value>, most: usize) -> Result<Server> {
     Server::start(move |asked, _| {
         let page = asked.what.rsplit_once("page=").and_then(|(_, page)| page.parse::<usize>().ok());
@@ -59,7 +59,7 @@ fn status(number: usize, state: &str) -> Value {
 
 #[test]
 fn a_red_status_counts_on_whichever_page_it_is() -> Result<()> {
-    // The newest comes first, so that the one that failed first is the last of all.
+    // The newest comes first, so the one that failed first is the last of all.
     let mut statuses: Vec<_> = (1..=ONE_PAGE).map(|number| status(number, "success")).collect();
     assert_eq!(ci_state(&paging(statuses.clone(), ONE_PAGE)?, &[])?, CiState::Green);
     statuses.push(status(31, "failure"));
@@ -84,7 +84,7 @@ fn statuses_without_an_end_are_none_and_a_busy_forge_is_transient() -> Result<()
     Ok(())
 }
 
-/// What the file of a page gives.
+/// The content of a file of a page.
 fn file(forge: &Forgejo) -> Result<Option<Vec<u8>>> {
     let listed = Listed { id: 1, name: SUMS.to_owned(), size: 4 };
     forge.assets(&"v1.0.0".parse()?, &[&listed]).pop().context("no answer")?

@@ -1,4 +1,4 @@
-//! The forge client: what the default branch says, where the clone does not have its head.
+//! The forge client: what the default branch says, if the clone does not have its head.
 
 use anyhow::{Context as _, Result};
 use serde_json::json;
@@ -18,7 +18,7 @@ const MANIFEST: &str = "[workspace.metadata.release]\nforge = \"https://forge.ex
     title = \"carol\"\ndescription = \"d\"\nlicenses = \"MIT\"\nplatforms = [\"linux/amd64\"]\nbranches = [\"main\"]\n\
     [workspace.metadata.release.smoke]\nport = 3000\nhealth = \"/healthz\"\nversion = \"/version\"\n";
 
-/// What `server` says of its default branch, to a clone that has nothing of it.
+/// What `server` says about its default branch, for a clone that has nothing of it.
 fn read(server: &Server) -> Result<Option<DefaultBranch>> {
     let scratch = Scratch::new()?;
     let runner = Runner::new(&Environment::of_this_process());
@@ -33,7 +33,7 @@ fn json_of(value: &serde_json::Value) -> Answer {
     (200, Vec::new(), value.to_string().into_bytes())
 }
 
-/// A forge whose default branch is called `name`.
+/// A forge with a default branch called `name`.
 fn forge(name: &'static str, file: fn(&str) -> Answer) -> Result<Server> {
     Server::start(move |Asked { what, .. }, _| {
         let head = "b".repeat(40);

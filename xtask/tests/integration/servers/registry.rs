@@ -1,4 +1,4 @@
-//! The registry client against a server that answers as registries do that the testbed lacks.
+//! The registry client against a server that behaves like registries that the testbed does not have.
 
 use std::collections::BTreeMap;
 use std::net::TcpListener;
@@ -11,7 +11,7 @@ use super::server::{Asked, Server, alice, challenge, empty};
 
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 
-/// A registry that wants a token, answers `HEAD` by itself, and keeps what it has at `storage`.
+/// A registry that requires a token, answers `HEAD` itself, and stores its content at `storage`.
 fn redirecting(storage: String, status: u16, says_digest: bool) -> Result<Server> {
     Server::start(move |asked, address| {
         if asked.what.starts_with("GET /token") {
@@ -32,7 +32,7 @@ fn redirecting(storage: String, status: u16, says_digest: bool) -> Result<Server
 
 const STORED: &[u8] = br#"{"mediaType":"application/vnd.oci.image.index.v1+json"}"#;
 
-/// A storage that has `bytes` for everyone.
+/// A storage that gives `bytes` to everyone.
 fn storage(bytes: &'static [u8]) -> Result<Server> {
     let octets = || vec![("Content-Type", "application/octet-stream".to_owned())];
     Server::start(move |_, _| (200, octets(), bytes.to_vec()))
@@ -42,7 +42,7 @@ fn storage(bytes: &'static [u8]) -> Result<Server> {
 fn what_a_registry_keeps_elsewhere_is_fetched_without_its_credentials() -> Result<()> {
     for status in [302, 303, 307, 308] {
         let storage = storage(STORED)?;
-        // Another name of this machine, so that it is another host.
+        // Another name of this machine, which therefore counts as another host.
         let elsewhere = format!("http://localhost:{}/bucket/x", storage.address.port());
         let registry = redirecting(elsewhere, status, status != 302)?;
         let client = registry.client(Some(alice()))?;
@@ -68,7 +68,7 @@ fn what_a_registry_keeps_elsewhere_is_fetched_without_its_credentials() -> Resul
 
 #[test]
 fn what_comes_from_elsewhere_is_held_against_the_digest() -> Result<()> {
-    // A manifest as well, but another one.
+    // A valid manifest, but a different one.
     let storage = storage(br#"{"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}"#)?;
     for says_digest in [true, false] {
         let elsewhere = format!("http://127.0.0.1:{}/x", storage.address.port());
@@ -107,7 +107,7 @@ fn a_registry_leads_in_no_circle_and_to_no_host_without_tls() -> Result<()> {
         ensure!(!error.contains("signature") && error.contains(why), "{error}");
         assert_eq!(server.asked()?.len(), 1);
     }
-    // What is named is tried: nobody listens on this port.
+    // A named host is tried: nothing listens on this port.
     let named = format!("127.0.0.1:{}", TcpListener::bind("127.0.0.1:0")?.local_addr()?.port());
     let to = format!("http://{named}/x");
     let server = Server::start(move |_, _| (307, vec![("Location", to.clone())], Vec::new()))?;
@@ -119,7 +119,7 @@ fn a_registry_leads_in_no_circle_and_to_no_host_without_tls() -> Result<()> {
 
 #[test]
 fn a_tag_is_removed_with_a_right_that_is_asked_for_then_alone() -> Result<()> {
-    // A token is what it was asked for.
+    // The token is the scope that was requested.
     let server = Server::start(|asked, address| {
         if let Some(query) = asked.what.strip_prefix("GET /token?") {
             let actions = query.rsplit_once("%3A").map_or("", |(_, actions)| actions);
@@ -164,7 +164,7 @@ fn a_registry_that_removes_no_tag_has_its_way() -> Result<()> {
     }
     assert_eq!((removal(202)?, removal(404)?), (Removal::Gone, Removal::Missing));
     assert!(removal(501).is_err(), "it is not known whether it is gone");
-    // The same when it is the token server that says no.
+    // The same if the token server refuses.
     let server = Server::start(|asked, address| match asked.what.starts_with("GET /token") {
         true => empty(403),
         false => challenge(address),
@@ -174,7 +174,7 @@ fn a_registry_that_removes_no_tag_has_its_way() -> Result<()> {
     Ok(())
 }
 
-/// Answers a page of tags for each query, with the link to the next one.
+/// Answers each query with a page of tags and the link to the next page.
 fn paging(pages: Vec<(&'static str, &'static str, String)>) -> Result<Server> {
     let pages: BTreeMap<_, _> = pages.into_iter().map(|(query, tags, link)| (query, (tags, link))).collect();
     Server::start(move |asked, address| {
@@ -194,7 +194,7 @@ fn link(address: &str, query: &str) -> String {
 fn the_next_page_of_tags_is_where_the_registry_says() -> Result<()> {
     let server = paging(vec![
         ("n=100", r#"["v1.0.0", "v1.1.0"]"#, link("", "next_page=opaque")),
-        // Nothing new, and yet not the end.
+        // Nothing new, but not the last page.
         ("next_page=opaque", r#"["v1.1.0"]"#, link("http://SELF", "next_page=two")),
         ("next_page=two", r#"["v2.0.0"]"#, link("https://SELF", "next_page=three")),
         ("next_page=three", r#"["v3.0.0"]"#, String::new()),
@@ -226,7 +226,7 @@ fn a_page_on_another_host_is_not_asked_for() -> Result<()> {
         ensure!(!format!("{error:#}").contains("no answer"), "it was asked for: {error:#}");
     }
     assert!(elsewhere.asked()?.is_empty());
-    // And a list without an end is none.
+    // A list without an end is an error, too.
     let server = paging(vec![("n=100", r#"["v1.0.0"]"#, link("", "n=100"))])?;
     let error = server.client(None)?.tags().err().context("there is no end")?;
     ensure!(format!("{error:#}").contains("no end after"), "{error:#}");

@@ -1,4 +1,4 @@
-//! A server of a few lines on loopback, which answers as each test says.
+//! A small server on loopback, which answers as each test requires.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -13,7 +13,7 @@ use xtask::process::Runner;
 use xtask::process::environment::Environment;
 use xtask::process::secret::Secret;
 
-/// A question, as far as the tests care: its first words, and who sent it.
+/// A request, as far as the tests care: its first words, and who sent it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Asked {
     pub(crate) what: String,
@@ -30,14 +30,14 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// `answer` gets the question and the server's own address.
+    /// `answer` gets the request and the server's own address.
     pub(crate) fn start(answer: impl Fn(&Asked, SocketAddr) -> Answer + Send + 'static) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let (address, asked) = (listener.local_addr()?, Arc::new(Mutex::new(Vec::new())));
         let log = Arc::clone(&asked);
         thread::spawn(move || {
             for stream in listener.incoming() {
-                // A client that goes away in between is its own test's failure.
+                // A client that disconnects early makes its own test fail.
                 let _served = stream
                     .map_err(Into::into)
                     .and_then(|stream| serve(&stream, &log, &|asked| answer(asked, address)));
@@ -50,7 +50,7 @@ impl Server {
         Ok(Client::new(curl(), format!("{}/acme/carol", self.address).parse()?, credentials))
     }
 
-    /// What was asked so far, without who asked.
+    /// The requests so far, without their senders.
     pub(crate) fn asked(&self) -> Result<Vec<String>> {
         Ok(self.log()?.into_iter().map(|asked| asked.what).collect())
     }
@@ -100,7 +100,7 @@ pub(crate) fn alice() -> Credentials {
     Credentials::new("alice", Secret::new("password-of-alice"))
 }
 
-/// What asks it.
+/// The client.
 pub(crate) fn curl() -> Curl {
     Curl::new(&Runner::new(&Environment::of_this_process()), Duration::from_secs(30))
 }

@@ -1,4 +1,4 @@
-//! A package that is private by accident is found out before it is published.
+//! A package that is private by accident is detected before it is published.
 
 use anyhow::{Context as _, Result};
 use xtask::inputs::config::Visibility;

@@ -1,5 +1,5 @@
-// Counts visits in redis, and keeps the last answer below /tmp: a service that needs a database, to be told where it is,
-// and a place to write to.
+// Counts visits in redis, and keeps the last answer below /tmp: a service that needs a database, its address, and a
+// writable directory.
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { createClient } from 'redis';
@@ -10,7 +10,7 @@ if (!address) {
   process.exit(1);
 }
 
-// Only where the image is built is there a build.json.
+// build.json only exists where the image is built.
 const build = JSON.parse(readFileSync(new URL('../build.json', import.meta.url), 'utf8'));
 const last = `${mkdtempSync('/tmp/visits-')}/last`;
 const redis = createClient({ url: address, socket: { connectTimeout: 2000 } });
@@ -44,7 +44,7 @@ const server = createServer((request, response) => {
 });
 server.listen(Number(process.env.PORT ?? 8080), '0.0.0.0');
 
-// As many frameworks and init processes do it: the exit code says by which signal.
+// Like many frameworks and init processes, it exits with a code that names the signal.
 process.on('SIGTERM', () => {
   server.close(() => {
     redis.destroy();

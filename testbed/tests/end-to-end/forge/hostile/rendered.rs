@@ -1,23 +1,23 @@
-//! A page as the forge renders it, read element by element: HTML as Go's serializer writes it, and nothing else. An element that
-//! release notes have no use for is an error.
+//! Reads a page as the forge renders it, element by element. It understands the HTML that Go's serializer writes,
+//! and nothing else. An element that release notes do not need is an error.
 
 use anyhow::{Context as _, Result, bail, ensure};
 
 /// What a reader finds on a page.
 #[derive(Default)]
 pub(super) struct Rendered {
-    /// The words of each entry of a list, which are code, and what the entry links to.
+    /// The text of each entry of a list, which is code, and the target of the entry's link.
     pub(super) entries: Vec<(String, String)>,
     /// The lines of blocks of code.
     pub(super) commands: Vec<String>,
-    /// What is linked to.
+    /// The targets of all links.
     pub(super) links: Vec<String>,
 }
 
-/// How the part of a web page begins that is made of Markdown.
+/// The start of the part of a web page that is rendered from Markdown.
 const MARKUP: &str = "<div class=\"render-content markup\">";
 
-/// Elements that carry no meaning of their own here.
+/// Elements that have no meaning of their own here.
 const PLAIN: [&str; 17] = [
     "h2", "h3", "p", "strong", "ul", "li", "code", "pre", "div", "details", "summary", "table", "thead",
     "tbody", "tr", "th", "td",
@@ -31,7 +31,7 @@ enum Token<'a> {
 }
 
 impl Rendered {
-    /// Of a whole web page, or of the part that is Markdown.
+    /// Reads a whole web page, or only its Markdown part.
     pub(super) fn read(html: &str) -> Result<Self> {
         let mut rest = html.split_once(MARKUP).map_or(html, |(_, part)| part);
         let (mut found, mut open) = (Self::default(), Vec::new());
@@ -42,7 +42,7 @@ impl Rendered {
                     found.start(name, attributes, &open)?;
                     open.push(name);
                 }
-                // The end of the element that the part is in.
+                // The end of the element that contains the part.
                 Token::End("div") if open.is_empty() => break,
                 Token::End(name) => ensure!(open.pop() == Some(name), "`</{name}>` ends another element"),
             }
@@ -65,7 +65,7 @@ impl Rendered {
                 self.links.push(link);
             }
             "li" => self.entries.push(Default::default()),
-            // The syntax of commands in colours, and a patch beside what is a colour in CSS.
+            // The syntax highlighting of commands, and the colour sample beside a CSS colour.
             "span" if is_in("pre") || attributes.starts_with("class=\"color-preview\"") => {}
             _ => ensure!(PLAIN.contains(&name), "`<{name} {attributes}>` on a page, in {open:?}"),
         }
@@ -91,7 +91,7 @@ fn next<'a>(rest: &mut &'a str) -> Result<Option<Token<'a>>> {
         *rest = after;
         return Ok((!text.is_empty()).then(|| decoded(text)).transpose()?.map(Token::Text));
     };
-    // The serializer writes `>` as itself nowhere but at the end of a tag.
+    // The serializer only writes a plain `>` at the end of a tag.
     let (tag, after) = tag.split_once('>').context("a tag that does not end")?;
     *rest = after;
     Ok(Some(match tag.strip_prefix('/') {
@@ -108,7 +108,7 @@ fn attribute(attributes: &str, name: &str) -> Result<String> {
     decoded(rest.split('"').next().unwrap_or_default())
 }
 
-/// Text with the five references that the serializer writes.
+/// Decodes the five character references that the serializer writes.
 fn decoded(text: &str) -> Result<String> {
     let mut parts = text.split('&');
     let mut decoded = parts.next().unwrap_or_default().to_owned();

@@ -1,24 +1,26 @@
-//! Subjects that Markdown, HTML or a forge would make something else of than text: each kind in each place of a subject.
+//! Subjects that Markdown, HTML or a forge would turn into something other than text: each kind in each place of a
+//! subject.
 
 use xtask::process::shown::is_hidden;
 
-/// What is real on the forge, and could be linked or told.
+/// Things that exist on the forge, and that it could link or notify.
 pub(super) struct Names<'a> {
     pub(super) user: &'a str,
     /// `organisation/team`
     pub(super) team: &'a str,
     /// `owner/name`
     pub(super) repository: &'a str,
-    /// Of the repository, on the web.
+    /// The web address of the repository.
     pub(super) address: &'a str,
     pub(super) issue: u64,
     pub(super) commit: &'a str,
 }
 
-/// Where a kind stands, for `{}`. None of them begins as a type of Conventional Commits: a page shows these subjects whole.
+/// The places of a kind, at `{}`. None of them begins like a type of Conventional Commits, because a page shows
+/// such subjects whole.
 const PLACES: [&str; 6] = ["{}", "words {} words", "{}{}", "`{}", "parser: {}", "[{}](<{}>)"];
 
-/// What reads the same on every forge.
+/// Kinds that are the same on every forge.
 const KINDS: [&str; 40] = [
     "# heading",
     "## Image",
@@ -81,10 +83,10 @@ pub(super) fn all(names: &Names<'_>) -> Vec<String> {
     kinds.flat_map(|kind| PLACES.map(|place| place.replace("{}", &kind))).collect()
 }
 
-/// As many characters of a subject are shown.
+/// A page shows this many characters of a subject.
 const LONGEST: usize = 200;
 
-/// What a page shows of a subject: one line, a blank for each character that separates, and without what cannot be seen.
+/// How a page shows a subject: in one line, with a blank for each separator and without invisible characters.
 pub(super) fn shown(subject: &str) -> String {
     let line = subject.replace('\n', " ");
     let blank = |c: char| if c.is_whitespace() && c.is_control() { ' ' } else { c };
@@ -92,7 +94,7 @@ pub(super) fn shown(subject: &str) -> String {
     visible.trim().chars().take(LONGEST).collect()
 }
 
-/// The input of `git fast-import`: a commit for each subject, onto `parent`, which change nothing.
+/// The input of `git fast-import`: a commit on top of `parent` for each subject, without any changes to files.
 pub(super) fn stream(parent: &str, subjects: &[String]) -> String {
     let mut stream = String::new();
     for (number, subject) in subjects.iter().enumerate() {
