@@ -1,4 +1,4 @@
-//! What an exception needs, and what makes it none.
+//! What an exception needs, and what makes it invalid.
 
 use serde_json::{Value, json};
 
@@ -17,7 +17,7 @@ pub(crate) fn document() -> Value {
     })
 }
 
-/// The document with another value at `pointer`; a null is taken out.
+/// The document with another value at `pointer`; null removes the field.
 fn with(pointer: &str, value: Value) -> Vec<u8> {
     let mut document = document();
     let (parent, key) = pointer.rsplit_once('/').unwrap();

@@ -1,5 +1,5 @@
-//! What each entry of the lockfile must say, so that npm can take it in one way only. Entries of tools are held to the same:
-//! their scripts and bytes are in the build as much as any.
+//! What each entry of the lockfile must say, so that npm can take it in only one way. Entries of development
+//! dependencies must follow the same rules: their scripts and bytes are in the build too.
 
 use anyhow::Result;
 
@@ -13,16 +13,16 @@ use crate::inputs::config::Folder;
 /// More findings of one kind help nobody.
 const SHOWN: usize = 20;
 
-/// What is wrong with an entry, and whether npm has to write the file anew to repair it.
+/// What is wrong with an entry, and how to repair it.
 pub(super) struct Wrong(pub(super) String, pub(super) Remedy);
 
 #[derive(Clone, Copy)]
 pub(super) enum Remedy {
     /// npm repairs it by itself.
     Again,
-    /// npm keeps such an entry until the file is gone.
+    /// npm keeps such an entry until the file is deleted.
     Anew,
-    /// The package has to be another one.
+    /// Another package is needed.
     Other(&'static str),
 }
 
@@ -37,7 +37,7 @@ fn anew(text: impl Into<String>) -> Wrong {
 }
 
 impl Lockfile {
-    /// Entries that npm could take in more ways than one, or that pin no bytes: of every kind, tools included.
+    /// Entries of any kind, development included, that npm could take in more than one way or that pin no bytes.
     ///
     /// # Errors
     /// As [`Lockfile::installed`].
@@ -149,7 +149,7 @@ fn wrong_bundle(entry: &Entry, bundler: Option<&str>) -> Option<Wrong> {
         None if entry.in_bundle => {
             Some(anew("has `inBundle`, and no package around it lists it in its `bundleDependencies`"))
         }
-        // npm fetches what the service itself bundles as it does everything else.
+        // npm fetches the packages that the service itself bundles like all others.
         None | Some("") => None,
         Some(bundler) if !is_in_node_modules(bundler) => Some(Wrong(
             format!("is bundled by `{}`, a folder of the service's own", bundler.escape_debug()),
@@ -197,7 +197,7 @@ fn wrong_folder(entry: &Entry) -> Option<Wrong> {
     foreign_ranges(entry, true)
 }
 
-/// A dependency that npm would fetch from git or an address, or in an installed package from this machine.
+/// A dependency that npm would fetch from git or an address, or for an installed package from this machine.
 fn foreign_ranges(entry: &Entry, is_ours: bool) -> Option<Wrong> {
     let ranges = &entry.ranges;
     let tables = [

@@ -14,7 +14,7 @@ fn platform(text: &str) -> Platform {
     Platform::try_from(text.to_owned()).unwrap()
 }
 
-/// `a`, with a script, on both platforms, and `b`, without one.
+/// Packages on both platforms: `a` with a script, and `b` without one.
 fn installed() -> Installed {
     let locked = |name: &str, has_install_script| Locked {
         name: name.to_owned(),

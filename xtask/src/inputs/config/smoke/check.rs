@@ -1,4 +1,4 @@
-//! Invalid values in the configuration of the smoke test, refused by name.
+//! Refuses invalid values in the configuration of the smoke test, and names them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -79,7 +79,7 @@ impl Companion {
     }
 }
 
-/// A number with a unit, as docker reads it.
+/// Whether it is a number with a unit in docker's notation.
 fn is_size(text: &str) -> bool {
     let number = text.strip_suffix(['k', 'm', 'g']).unwrap_or_default();
     !number.starts_with(['0', '+']) && number.parse::<u32>().is_ok()
@@ -104,7 +104,7 @@ fn check_words(key: &str, words: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// `:` and `,` separate docker's own options from a path.
+/// In docker's options, `:` and `,` separate a path from what follows.
 fn check_directories(lists: &[(&str, &Vec<String>)]) -> Result<()> {
     let mut seen = BTreeSet::new();
     for (key, path) in lists.iter().flat_map(|(key, paths)| paths.iter().map(move |path| (key, path))) {
