@@ -115,7 +115,7 @@ enum Justification {
 /// # Errors
 /// When it is not such a document, or a statement lacks something that an exception needs.
 pub fn read(bytes: &[u8]) -> Result<Vec<Exception>> {
-    let document: Document = exact::parse(bytes).context("it is no OpenVEX document of version 0.2.0")?;
+    let document: Document = exact::parse(bytes).context("it is not an OpenVEX document of version 0.2.0")?;
     ensure!(document.context == CONTEXT, "`@context` is `{}`: expected `{CONTEXT}`", document.context);
     ensure!(!document.id.is_empty() && !document.author.is_empty(), "`@id` or `author` is empty");
     ensure!(document.version > 0, "`version` counts from 1");
@@ -139,7 +139,7 @@ fn of_statement(statement: Statement, of_document: &str) -> Result<Vec<Exception
     let is_name = |c: char| c.is_ascii_alphanumeric() || "-_.:".contains(c);
     ensure!(
         !vulnerability.name.is_empty() && vulnerability.name.chars().all(is_name),
-        "the name is none of an advisory, such as `GHSA-…`"
+        "the name is not that of an advisory, such as `GHSA-…`"
     );
     let said = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.trim().is_empty());
     match status {
@@ -164,7 +164,7 @@ fn of_statement(statement: Statement, of_document: &str) -> Result<Vec<Exception
         let version = id.strip_prefix("pkg:npm/").and_then(|rest| rest.rsplit_once('@'));
         ensure!(
             version.is_some_and(|(name, version)| !name.is_empty() && !version.is_empty()),
-            "the product `{id}` is no npm package with its version, such as `pkg:npm/%40scope/name@1.2.3`"
+            "the product `{id}` is not an npm package with its version, such as `pkg:npm/%40scope/name@1.2.3`"
         );
         let vulnerability = vulnerability.name.clone();
         Ok(Exception { vulnerability, package: id, until: until.clone(), end, reason: reason.clone() })

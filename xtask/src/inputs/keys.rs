@@ -113,8 +113,8 @@ impl Keys {
     }
 
     /// The keys whose signatures somebody may still meet: the present key, and the one before it. The earlier key is
-    /// left out if it is retired. It is also left out if it has not endorsed its successor, because then nothing links
-    /// the two.
+    /// left out if it is retired. It is also left out if it has not endorsed its successor, because then there is no
+    /// reason to trust both.
     #[must_use]
     pub fn accepted(&self) -> Vec<(usize, &Key)> {
         let mut accepted = Vec::new();

@@ -45,7 +45,7 @@ fn undecided(decisions: &[Native], installed: &Installed) -> Vec<String> {
 fn ways(package: &str, version: &str, platforms: &[&Platform]) -> String {
     const HEAD: &str = "[[workspace.metadata.release.native]]";
     let mut text = format!(
-        "`{package}` {version} brings an install script, which the image does not run, and nobody has decided what then. \
+        "`{package}` {version} brings an install script. The image does not run it, so decide what replaces it. \
          Write one of these into `Cargo.toml`. It works without the script (try it):\n\
          {HEAD}\npackage = \"{package}\"\nscript = \"unneeded\"\n\
          The Dockerfile builds it in a stage of the target platform (docs/services.md):\n\
@@ -83,7 +83,7 @@ fn of_package(package: &str, decisions: &[Native], installed: &Installed) -> Vec
     let mut problems = Vec::new();
     if archives.len() != of_it.len() {
         problems.push(format!(
-            "`native` has archives for `{package}`, and `build` or `script` besides: keep one way"
+            "`native` has archives for `{package}`, and also `build` or `script`: keep only one of them"
         ));
     }
     for platform in &needed {

@@ -49,7 +49,7 @@ impl ToolPin {
         let mut found = lockfile.package.into_iter().filter(|package| package.name == PACKAGE);
         let Some(package) = found.next() else { return Ok(None) };
         if found.next().is_some() {
-            bail!("`{CARGO_LOCK}` has `{PACKAGE}` twice: which of them releases cannot be told");
+            bail!("`{CARGO_LOCK}` has `{PACKAGE}` twice: it is unclear which one releases");
         }
         package.source.map(|source| parse(&source)).transpose()
     }

@@ -20,7 +20,7 @@ pub struct Release<'a> {
     pub image: &'a Image,
     /// The public key's name in the printed commands: a relative path.
     pub key_name: &'a str,
-    /// Replacements for base images; only in trials.
+    /// Stand-ins for base images; only in trials.
     pub stand_ins: &'a [StandIn],
 }
 
@@ -49,7 +49,7 @@ impl<'a> Release<'a> {
         self.config.platforms.iter().map(ToString::to_string).collect()
     }
 
-    /// Each pinned base image that is replaced, and its replacement.
+    /// Each pinned base image that has a stand-in, and the stand-in.
     #[must_use]
     pub fn replaced(&self) -> Vec<(String, String)> {
         let pairs = self.inputs.base.distinct().filter_map(|base| {

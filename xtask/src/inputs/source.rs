@@ -87,7 +87,7 @@ impl Source {
             Some(commit) => Self::at(git, tag, commit, false),
             None => refuse!(
                 "there is no tag `{tag}` here, and no commit {commit}, which the image names: a rehearsal of a work tree \
-                 is verified by the run that made it, and by none after it"
+                 can be verified only by the run that made it"
             ),
         }
     }

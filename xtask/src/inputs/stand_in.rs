@@ -1,4 +1,4 @@
-//! Replacements for base images that cannot be reached. They are only for trials between loopback registries, and both
+//! Stand-ins for base images that cannot be reached. They are only for trials between loopback registries, and both
 //! the provenance and the page name them.
 
 use anyhow::{Context as _, Result, ensure};
@@ -12,7 +12,7 @@ const IMAGES: &str = "TESTBED_BASE_STAND_IN";
 /// The image that each of them imitates, in the same order. Without this variable their own names decide.
 const NAMES: &str = "TESTBED_BASE_STAND_IN_FOR";
 
-/// A replacement for a base image.
+/// A stand-in for a base image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StandIn {
     /// `registry/path:tag@sha256:…`.
@@ -22,7 +22,7 @@ pub struct StandIn {
 }
 
 impl StandIn {
-    /// The replacements that the environment names, separated by spaces.
+    /// The stand-ins that the environment names, separated by spaces.
     ///
     /// # Errors
     /// When one of them imitates nothing.
@@ -34,7 +34,7 @@ impl StandIn {
         let (images, names) = (words(IMAGES)?, words(NAMES)?);
         ensure!(
             names.is_empty() || names.len() == images.len(),
-            "`{IMAGES}` names {} images and `{NAMES}` {}: expected as many",
+            "`{IMAGES}` names {} images and `{NAMES}` {}: expected the same number",
             images.len(),
             names.len()
         );
@@ -73,7 +73,7 @@ impl StandIn {
     }
 }
 
-/// The replacement for `base`, if there is one.
+/// The stand-in for `base`, if there is one.
 #[must_use]
 pub fn of<'a>(stand_ins: &'a [StandIn], base: &BaseImage) -> Option<&'a StandIn> {
     stand_ins.iter().find(|stand_in| stand_in.imitates(base))

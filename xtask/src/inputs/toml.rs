@@ -10,7 +10,7 @@ const LONGEST: usize = 128 << 10;
 /// How deep arrays and inline tables may nest.
 const DEEPEST: usize = 16;
 
-/// The most dots in one dotted key: each name in it is a level too.
+/// The maximum number of dots in one dotted key: each name in it is a level too.
 const MOST_DOTS: usize = 16;
 
 /// Parses `text`.
@@ -50,7 +50,7 @@ fn check_depth(text: &str) -> Result<()> {
         }
         ensure!(
             depth <= DEEPEST && dots <= MOST_DOTS,
-            "it is nested deeper than {DEEPEST} brackets, or has a key of more than {MOST_DOTS} dots"
+            "it is nested deeper than {DEEPEST} brackets, or has a key with more than {MOST_DOTS} dots"
         );
     }
     Ok(())

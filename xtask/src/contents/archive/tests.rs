@@ -1,9 +1,9 @@
-//! Small tar files, and what is refused of them.
+//! Small tar files, valid and refused ones.
 
 use super::{Archive, Entry, Kind};
 use anyhow::Result;
 
-/// One entry of a tar file, with its header in GNU's or POSIX's form.
+/// One entry of a tar file, with a header in GNU's or POSIX's form.
 pub(crate) fn entry(kind: u8, path: &str, link: &str, content: &[u8]) -> Vec<u8> {
     let mut block = [0u8; 512];
     block[..path.len()].copy_from_slice(path.as_bytes());

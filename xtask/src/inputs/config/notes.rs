@@ -13,7 +13,7 @@ use crate::process::shown::is_hidden;
 /// The type that stands for every commit that no group names.
 const OTHERS: &str = "*";
 
-/// The most groups, and the most types in one group.
+/// The maximum number of groups, and of types in one group.
 const MOST: usize = 32;
 
 /// The longest title or type, in characters.

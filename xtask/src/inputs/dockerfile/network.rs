@@ -119,7 +119,7 @@ pub(super) fn check(instruction: &Instruction, networked: &BTreeSet<usize>, find
         findings.note(
             Rule::DockerfileRunNetwork,
             instruction.line,
-            "has a network, and installs nothing; write `RUN --network=none …`, so that it makes the same on every day",
+            "has a network, and installs nothing; write `RUN --network=none …`, so that its result is the same every day",
         );
     }
 }

@@ -82,7 +82,7 @@ fn parse(written: Written) -> Result<Entry> {
 /// A version as in a release tag, without the `v`.
 fn version(text: &str) -> Result<Version> {
     let tag = format!("v{text}").parse::<ReleaseTag>();
-    let tag = tag.with_context(|| format!("`{text}` is no version that a release can have"))?;
+    let tag = tag.with_context(|| format!("`{text}` is not a version that a release can have"))?;
     Ok(tag.version().clone())
 }
 

@@ -58,7 +58,7 @@ impl<'a> Address<'a> {
             bail!("{kind}");
         }
         let Some((scheme, rest)) = text.split_once("://").filter(|(scheme, _)| is_web(scheme)) else {
-            bail!("it is no `https` address");
+            bail!("it is not an `https` address");
         };
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
         let is_host = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.:".contains(c);
@@ -117,7 +117,7 @@ pub(super) fn other_source(text: &str) -> Option<&'static str> {
         _ if scheme.starts_with("git+") || scheme.contains('@') => Some(GIT),
         "http" | "https" if lower.contains(".git#") || lower.ends_with(".git") => Some(GIT),
         "file" | "link" | "workspace" | "portal" => {
-            Some("it is a file or folder, and no archive of a registry")
+            Some("it is a file or folder, not an archive in a registry")
         }
         _ => None,
     }
@@ -132,9 +132,9 @@ pub(super) fn foreign_range(range: &str) -> Option<&'static str> {
         return None;
     }
     other_source(range).or_else(|| match range {
-        _ if range.contains("://") => Some("it is an address of its own, and no version"),
+        _ if range.contains("://") => Some("it is an address of its own, not a version"),
         _ if [".", "~/", "/"].iter().any(|start| range.starts_with(start)) && range.contains('/') => {
-            Some("it is a file or folder, and no archive of a registry")
+            Some("it is a file or folder, not an archive in a registry")
         }
         _ if range.contains('/') && !range.contains(' ') => Some(GIT),
         _ => None,
@@ -157,8 +157,8 @@ mod tests {
             ("git@forge.example.org:a/b", Some("git repository")),
             ("https://forge.example.org/a/b.git#0123", Some("git repository")),
             ("file:../a.tgz", Some("file or folder")),
-            ("ftp://npm.example.org/a.tgz", Some("no `https` address")),
-            ("//npm.example.org/a.tgz", Some("no `https` address")),
+            ("ftp://npm.example.org/a.tgz", Some("not an `https` address")),
+            ("//npm.example.org/a.tgz", Some("not an `https` address")),
             ("https://user:word@npm.example.org/a.tgz", Some("its host")),
             ("https:///a.tgz", Some("its host")),
             ("https://npm.example.org/a/../b.tgz", Some("`..`")),

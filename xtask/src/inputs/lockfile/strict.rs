@@ -55,7 +55,7 @@ impl Lockfile {
             } else if is_in_node_modules(path) {
                 let is_reached = reached.contains(path.as_str()) || bundler.is_some();
                 wrong_package(path, entry, bundler).or_else(|| {
-                    (!is_reached).then(|| again("is installed for nothing: no package asks for it"))
+                    (!is_reached).then(|| again("is installed although no package asks for it"))
                 })
             } else {
                 wrong_folder(entry)
@@ -76,7 +76,7 @@ impl Lockfile {
                 Some(anew(format!("is a link to `{to}`, for which there is no entry")))
             }
             Ok(target) if target.is_empty() || is_in_node_modules(target) => {
-                Some(anew(format!("is a link to `{target}`, which is no folder of the service's own")))
+                Some(anew(format!("is a link to `{target}`, which is not a folder of the service's own")))
             }
             Ok(_) => {
                 let says =
@@ -111,10 +111,10 @@ fn wrong_package(path: &str, entry: &Entry, bundler: Option<&str>) -> Option<Wro
     let (_, folder) = path.rsplit_once("node_modules/")?;
     let version = entry.version.as_deref().unwrap_or_default();
     if !is_place(path) {
-        return Some(anew("is at no place where npm looks for a package"));
+        return Some(anew("is not at a place where npm looks for a package"));
     }
     if !is_name(&name) || !is_name(folder) {
-        return Some(anew(format!("has the name `{}`, which is none", name.escape_debug())));
+        return Some(anew(format!("has the name `{}`, which is not a package name", name.escape_debug())));
     }
     if !is_version(version) {
         return Some(anew(format!(
@@ -127,7 +127,7 @@ fn wrong_package(path: &str, entry: &Entry, bundler: Option<&str>) -> Option<Wro
     }
     if entry.has_shrinkwrap {
         let text =
-            "has `hasShrinkwrap`: npm follows a lockfile inside of it, whose packages have no integrity here";
+            "has `hasShrinkwrap`: npm follows a lockfile inside it, and its packages have no integrity here";
         return Some(Wrong(
             text.to_owned(),
             Remedy::Other("depend on a version of it without `npm-shrinkwrap.json`"),

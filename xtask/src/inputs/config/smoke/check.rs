@@ -16,7 +16,7 @@ impl Smoke {
                 ensure!(self.version.is_none(), "`smoke.version` needs `smoke.port` and `smoke.health`");
                 ensure!(
                     !self.command.is_empty(),
-                    "`smoke` asks nothing: set `port` and `health`, or `command` for a service without HTTP"
+                    "`smoke` checks nothing: set `port` and `health`, or `command` for a service without HTTP"
                 );
             }
             (Some(port), Some(_)) => ensure!(port > 0, "`smoke.port` is 0: expected the service's port"),
@@ -100,7 +100,7 @@ fn check_words(key: &str, words: &[String]) -> Result<()> {
     let is_word = |word: &String| !word.contains('\0');
     ensure!(words.iter().all(is_word), "`{key}` has a NUL character, which no argument can hold");
     let first = words.first().is_none_or(|program| !program.is_empty() && !program.starts_with('-'));
-    ensure!(first, "`{key}` begins with no program: expected a list such as `[\"pg_isready\", \"--quiet\"]`");
+    ensure!(first, "`{key}` does not begin with a program: expected a list such as `[\"pg_isready\", \"--quiet\"]`");
     Ok(())
 }
 
@@ -167,7 +167,7 @@ mod tests {
         let with = |more: &str| format!("{HTTP}{more}");
         let companion = |more: &str| format!("{HTTP}{COMPANION}{more}");
         let cases = [
-            (String::new(), "`smoke` asks nothing"),
+            (String::new(), "`smoke` checks nothing"),
             ("port = 3000".to_owned(), "go together"),
             ("health = \"/\"".to_owned(), "go together"),
             ("port = 0\nhealth = \"/\"".to_owned(), "smoke.port"),
