@@ -1,5 +1,5 @@
-//! `[[workspace.metadata.release.native]]`: the decisions about packages with an install script. The image's `npm ci
-//! --ignore-scripts` does not run the scripts.
+//! `[[workspace.metadata.release.native]]`: the decisions about packages with an install script. The image's
+//! `npm ci --ignore-scripts` does not run the scripts.
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde::Deserialize;

@@ -1,5 +1,5 @@
-//! The files of a commit, written from git's own objects: exactly the bytes that the commit id stands for. `git
-//! archive` would apply attributes and filters of the commit, the user and the machine.
+//! The files of a commit, written from git's own objects: exactly the bytes that the commit id stands for.
+//! `git archive` would apply attributes and filters of the commit, the user and the machine.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, Permissions};
