@@ -231,7 +231,10 @@ impl Header {
         let sum: u64 = block.iter().map(|byte| u64::from(*byte)).sum();
         let own: u64 = block[148..156].iter().map(|byte| u64::from(*byte)).sum();
         let said = number(&block[148..156])?;
-        ensure!(said == sum - own + 8 * u64::from(b' '), "a header's checksum is wrong: it is not a tar file");
+        ensure!(
+            said == sum - own + 8 * u64::from(b' '),
+            "a header's checksum is wrong: it is not a tar file"
+        );
         let mut path = string(&block[..100]).to_owned();
         // GNU's own format has other fields there.
         let prefix = if &block[257..263] == b"ustar\0" { string(&block[345..500]) } else { &[] };

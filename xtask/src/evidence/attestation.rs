@@ -44,8 +44,9 @@ impl Subject {
     /// The only digest.
     fn digest(&self) -> Result<Digest> {
         let hex = self.digest.get("sha256").filter(|_| self.digest.len() == 1);
-        let hex =
-            hex.with_context(|| format!("its subject `{}` does not have exactly one digest, of SHA-256", self.name))?;
+        let hex = hex.with_context(|| {
+            format!("its subject `{}` does not have exactly one digest, of SHA-256", self.name)
+        })?;
         format!("sha256:{hex}").parse()
     }
 }

@@ -67,7 +67,9 @@ fn signature(payload: SignaturePayload) -> Result<Signature> {
             [VERSION, COMMIT, MARK.0].contains(&key.as_str()),
             "a signature has the annotation `{key}`, which none of ours has"
         );
-        let Value::String(value) = value else { bail!("a signature says `{key}={value}`, which is not text") };
+        let Value::String(value) = value else {
+            bail!("a signature says `{key}={value}`, which is not text")
+        };
         said.insert(key, value);
     }
     Ok(Signature {

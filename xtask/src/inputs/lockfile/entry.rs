@@ -166,7 +166,10 @@ impl Lock {
                 "`package-lock.json` has an entry whose path has {} bytes or is nested more than {MOST_NESTED} deep",
                 path.len()
             );
-            ensure!(is_plain(path), "`package-lock.json` has an entry for `{path}`, which is not a plain path");
+            ensure!(
+                is_plain(path),
+                "`package-lock.json` has an entry for `{path}`, which is not a plain path"
+            );
         }
         Ok(lock)
     }

@@ -54,9 +54,8 @@ impl Lockfile {
                 self.wrong_link(path, entry)
             } else if is_in_node_modules(path) {
                 let is_reached = reached.contains(path.as_str()) || bundler.is_some();
-                wrong_package(path, entry, bundler).or_else(|| {
-                    (!is_reached).then(|| again("is installed although no package asks for it"))
-                })
+                wrong_package(path, entry, bundler)
+                    .or_else(|| (!is_reached).then(|| again("is installed although no package asks for it")))
             } else {
                 wrong_folder(entry)
             };

@@ -25,8 +25,7 @@ impl Cosign<'_> {
         arguments.push(&blob);
         let output = self.with_key(&arguments, key)?.repeatable().read()?;
         let signature = output.trim();
-        let decoded =
-            STANDARD.decode(signature).context("`cosign sign-blob` did not print a signature")?;
+        let decoded = STANDARD.decode(signature).context("`cosign sign-blob` did not print a signature")?;
         ensure!(
             !decoded.is_empty() && STANDARD.encode(&decoded) == signature,
             "`cosign sign-blob` did not print a signature in canonical base64"

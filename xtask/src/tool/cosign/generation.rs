@@ -109,12 +109,7 @@ mod tests {
             ("v2.5.3", TWO, TWO, Ok(Generation::Two)),
             ("v3.1.3", THREE, THREE, Ok(Generation::Three)),
             ("devel", THREE, THREE, Ok(Generation::Three)),
-            (
-                "v2.6.5",
-                THREE,
-                THREE,
-                Err("this cosign (v2.6.5) needs Sigstore's trusted root"),
-            ),
+            ("v2.6.5", THREE, THREE, Err("this cosign (v2.6.5) needs Sigstore's trusted root")),
             (
                 "v2.6.1",
                 THREE,

@@ -100,7 +100,10 @@ fn check_words(key: &str, words: &[String]) -> Result<()> {
     let is_word = |word: &String| !word.contains('\0');
     ensure!(words.iter().all(is_word), "`{key}` has a NUL character, which no argument can hold");
     let first = words.first().is_none_or(|program| !program.is_empty() && !program.starts_with('-'));
-    ensure!(first, "`{key}` does not begin with a program: expected a list such as `[\"pg_isready\", \"--quiet\"]`");
+    ensure!(
+        first,
+        "`{key}` does not begin with a program: expected a list such as `[\"pg_isready\", \"--quiet\"]`"
+    );
     Ok(())
 }
 
