@@ -1,4 +1,4 @@
-//! Tells npm packages in an image by their place and their `package.json`.
+//! Recognizes npm packages in an image by their place and their `package.json`.
 
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};

@@ -92,7 +92,7 @@ pub fn is_transient(error: &anyhow::Error) -> bool {
     exit_code(error) == ExitCode::TryAgain as u8
 }
 
-/// It cannot be read anonymously, and this run has no login. This is no exit code of its own: the caller decides.
+/// It cannot be read anonymously, and this run has no login. It has no exit code of its own: the caller decides.
 #[derive(Debug)]
 pub struct NotPublic(String);
 

@@ -9,7 +9,7 @@ use super::{Cosign, INSTALL};
 /// Adds no entry to the transparency log.
 pub(super) const TLOG: &str = "--tlog-upload=false";
 
-/// Which flags this cosign needs. It is told by capability, because distributions build cosign with the version
+/// Which flags this cosign needs. It is detected by capability, because distributions build cosign with the version
 /// `devel`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Generation {
@@ -20,7 +20,7 @@ pub enum Generation {
 }
 
 impl Generation {
-    /// Tells the generation by the accepted flags, because the help need not show them. `takes` says whether a command
+    /// Detects the generation by the accepted flags, because the help need not show them. `takes` says whether a command
     /// accepts all of the given flags.
     fn by_flags(
         version: impl Fn() -> Result<String>,

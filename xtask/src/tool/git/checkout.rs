@@ -1,4 +1,4 @@
-//! What a checkout tells besides its commits: its origin, the current branch, its files.
+//! What a checkout says besides its commits: its origin, the current branch, its files.
 
 use anyhow::{Result, bail};
 

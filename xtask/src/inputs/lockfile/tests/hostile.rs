@@ -158,8 +158,8 @@ fn shapes() -> Vec<Row> {
             "an address of its own",
         ),
         ("node_modules/.bin", "version", json!("1.0.0"), "the name `.bin`"),
-        ("node_modules/a/lib/x", "version", json!("1.0.0"), "no place where npm looks"),
-        ("node_modules/a/node_modules", "version", json!("1.0.0"), "no place where npm looks"),
+        ("node_modules/a/lib/x", "version", json!("1.0.0"), "not at a place where npm looks"),
+        ("node_modules/a/node_modules", "version", json!("1.0.0"), "not at a place where npm looks"),
     ]
 }
 
