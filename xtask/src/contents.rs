@@ -1,5 +1,5 @@
-//! What is in an image, read from its layers: ELF files, npm packages, the packages of the operating system, node.
-//! `layer` reads one layer, `image` puts layers upon each other, and what is judged of them is here as well.
+//! The contents of an image, read from its layers: ELF files, npm packages, packages of the operating system, node.
+//! `layer` reads one layer, and `image` stacks the layers. The checks on the contents are here too.
 
 mod archive;
 pub mod base;

@@ -1,5 +1,5 @@
-//! What a release leaves behind, and how it is read back: attestations and their envelopes, provenance, SBOM, page. Pure:
-//! nothing here asks anyone.
+//! What a release leaves behind, and how it is read back: attestations and their envelopes, provenance, SBOM, page. All
+//! of it is pure: nothing here sends a request.
 
 pub mod assets;
 pub mod attached;

@@ -1,5 +1,6 @@
-//! curl as an HTTP client: one request a call, everything about it on standard input, so that no credential is ever on
-//! an argv. Redirects are not followed here: who asked decides where a request may go on, and with which credentials.
+//! curl as an HTTP client, with one request per call. The whole request goes to curl's standard input, so that no
+//! credential is ever on an argv. Redirects are not followed here: the caller decides whether a request may go to
+//! another address, and with which credentials.
 
 #[cfg(test)]
 mod hostile;
@@ -34,10 +35,10 @@ pub use web_url::{FileUrl, WebUrl};
 
 const INSTALL: &str = "install it, for example with `apt-get install curl`";
 
-/// More than an error shows of an answer's words.
+/// How much of an answer's body an error needs at most.
 const MOST_WORDS: u64 = 64 << 10;
 
-/// How often a file is looked at while it grows.
+/// How often the size of a growing file is checked.
 const LOOK: Duration = Duration::from_millis(100);
 
 /// An HTTP client with one timeout.
@@ -49,20 +50,20 @@ pub struct Curl {
 }
 
 impl Curl {
-    /// `timeout` bounds each request as a whole, with everything that is tried again.
+    /// `timeout` bounds each request as a whole, retries included.
     #[must_use]
     pub fn new(runner: &Runner, timeout: Duration) -> Self {
         Self { runner: runner.clone(), timeout, retries: true }
     }
 
-    /// The same client for a caller that asks again by itself.
+    /// The same client, for a caller that retries by itself.
     #[must_use]
     pub fn without_retries(self) -> Self {
         Self { retries: false, ..self }
     }
 
-    /// Sends `request`; any status is an answer. Passing faults are tried again when the request may be sent twice
-    /// (`retry.rs` has the rules).
+    /// Sends `request`. Any status is an answer. Transient faults are retried if the request is idempotent (`retry.rs`
+    /// has the rules).
     ///
     /// # Errors
     /// When no complete answer came.
@@ -70,8 +71,8 @@ impl Curl {
         self.send_within(request, self.timeout, None)
     }
 
-    /// As [`Curl::send`], and writes the body of an answer with status 200 to `file`: at most `most` bytes of it, and for
-    /// at most `timeout`. Of any other answer the response has the beginning of the body.
+    /// As [`Curl::send`], but writes the body of an answer with status 200 to `file`, at most `most` bytes and within
+    /// `timeout`. For any other answer the response has the beginning of the body.
     ///
     /// # Errors
     /// When no complete answer came, or it is too large.
@@ -144,7 +145,7 @@ impl Curl {
                 _ => Tried::Final(Error::msg(words)),
             });
         }
-        // curl exits with 0 when the connection ends within the head of an answer.
+        // curl exits with 0 when the connection ends within an answer's header section.
         Ok(match parse_response(&output.stdout, request).with_context(doing) {
             Ok(response) => Tried::Answer(response),
             Err(error) => Tried::NoAnswer(Transient::new(format!("{error:#}")).into()),

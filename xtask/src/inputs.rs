@@ -1,5 +1,5 @@
-//! What a commit decides about its release, read from git and never from the work tree: what the Dockerfile and the
-//! lockfile pin, the digests of the files that do, and the public key.
+//! What a commit determines about its release: the pins of its Dockerfile and lockfile, the digests of the files that
+//! decide what is built, and the public key. All of it is read from git, never from the work tree.
 
 pub mod config;
 pub mod credentials;
@@ -40,22 +40,22 @@ use crate::tool::git::{Commit, Git};
 
 /// The build's recipe, at the top of the repository.
 pub const DOCKERFILE: &str = "Dockerfile";
-/// What the service asks for, in its folder.
+/// The dependencies that the service asks for, in its folder.
 pub const PACKAGE_JSON: &str = "package.json";
-/// What it gets.
+/// The dependencies that it gets, in the same folder.
 pub const PACKAGE_LOCK: &str = "package-lock.json";
-/// How npm is to work there.
+/// The npm configuration for that folder.
 const NPMRC: &str = ".npmrc";
 /// The public half of the signing key.
 pub const PUBLIC_KEY: &str = "cosign.pub";
-/// Who may sign a tag, as git takes it for `gpg.ssh.allowedSignersFile` (ssh-keygen(1), "ALLOWED SIGNERS"). It counts on the
-/// forge's default branch alone.
+/// Who may sign a tag, in the format of `gpg.ssh.allowedSignersFile` (ssh-keygen(1), "ALLOWED SIGNERS"). Only the file
+/// on the forge's default branch counts.
 pub const ALLOWED_SIGNERS: &str = "keys/allowed_signers";
-/// The `cosign.pub` that this project's own repository comes with. Nobody has its private half: a copy of the repository
-/// has to make a key pair of its own (docs/keys.md).
+/// The `cosign.pub` in this project's own repository. Nobody has its private half: a copy of the repository needs a key
+/// pair of its own (docs/keys.md).
 const PLACEHOLDER_KEY: &str = "sha256:6f450da5d3b094b19cde1c67adc2290e9b5c4d124d66ef7cc080270540aa36e4";
 
-/// Whether `key` is the placeholder, by which nothing can be signed.
+/// Whether `key` is the placeholder, for which nothing can be signed.
 #[must_use]
 pub fn is_placeholder(key: &[u8]) -> bool {
     Digest::of(key).as_str() == PLACEHOLDER_KEY
@@ -63,33 +63,33 @@ pub fn is_placeholder(key: &[u8]) -> bool {
 
 /// What a commit pins.
 pub struct Inputs {
-    /// What the Dockerfile pins.
+    /// The base images, from the Dockerfile.
     pub base: BaseImages,
-    /// What the Dockerfile downloads, each by its digest.
+    /// The files that the Dockerfile downloads, each with its digest.
     pub downloads: Vec<Download>,
     /// The steps of the Dockerfile that have a network.
     pub networked: Vec<NetworkedStep>,
-    /// What the lockfile pins.
+    /// The packages, from the lockfile.
     pub lockfile: Lockfile,
-    /// Path and digest of each file that decides what is built.
+    /// The path and digest of each file that decides what is built.
     pub files: Vec<(String, Digest)>,
-    /// Digest of the file that the configuration is in.
+    /// The digest of the file with the configuration.
     pub configuration: Option<Digest>,
-    /// `cosign.pub`, where the commit has one.
+    /// `cosign.pub`, if the commit has one.
     pub public_key: Option<Vec<u8>>,
-    /// The release tool, where it is a dependency and not part of the repository.
+    /// The release tool, if it is a dependency and not part of the repository.
     pub tool: Option<ToolPin>,
-    /// Every rule that it breaks: a commit with one is not released, and what was released can be verified all the same.
+    /// The broken rules. A commit that breaks one is not released, but an earlier release of it can still be verified.
     pub problems: Vec<Finding>,
-    /// What is allowed and has a price.
+    /// What is allowed but has a price.
     pub notes: Vec<Finding>,
 }
 
-/// Where the files of a commit, or of a work tree, are read from: the bytes at each path, in order, where it has them.
+/// Reads files of a commit or of a work tree: the bytes at each path, in order, or `None` where there is no file.
 pub type Reader<'a> = &'a dyn Fn(&[String]) -> Result<Vec<Option<Vec<u8>>>>;
 
 impl Inputs {
-    /// Reads what `commit` pins, whose configuration is `config`.
+    /// Reads the pins of `commit`, whose configuration is `config`.
     ///
     /// # Errors
     /// A [`Refusal`] when the Dockerfile or the lockfile breaks a rule; other errors when a file is missing.
@@ -98,7 +98,7 @@ impl Inputs {
         Self::read(config, &read).with_context(|| format!("reading what commit {commit} pins"))
     }
 
-    /// As [`Inputs::of_commit`], from anywhere.
+    /// As [`Inputs::of_commit`], from any source.
     ///
     /// # Errors
     /// As [`Inputs::of_commit`].
@@ -162,7 +162,7 @@ impl Inputs {
         Err(Refusal::new(finding::joined(&self.problems)).into())
     }
 
-    /// Path and digest of the lockfile.
+    /// The path and digest of the lockfile.
     ///
     /// # Errors
     /// When there is none.
@@ -173,13 +173,13 @@ impl Inputs {
     }
 }
 
-/// The files that decide what is built, as they are.
+/// The files that decide what is built, unparsed.
 struct Files {
     recipe: Vec<u8>,
-    /// Path and content, as of the lockfile.
+    /// Path and content, as for `lock`.
     manifest: (String, Vec<u8>),
     lock: (String, Vec<u8>),
-    /// Whether npm is told to leave peer dependencies alone.
+    /// Whether npm is configured to leave peer dependencies alone.
     legacy_peers: bool,
     configuration: Option<Digest>,
     public_key: Option<Vec<u8>>,
@@ -204,7 +204,7 @@ impl Files {
         })
     }
 
-    /// Path and digest of each that is part of the image, or decides what is.
+    /// The path and digest of each file that decides what is in the image.
     fn digests(&self) -> Vec<(String, Digest)> {
         let file = |path: &str, bytes: &[u8]| (path.to_owned(), Digest::of(bytes));
         let [(manifest, manifest_bytes), (lock, lock_bytes)] = [&self.manifest, &self.lock];

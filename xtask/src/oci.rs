@@ -1,5 +1,5 @@
-//! Images and where they are kept: references, digests and manifests, the registry client, and the keychain that binds each
-//! credential to one host.
+//! Images and where they are stored: references, digests and manifests, the registry client, and the keychain that
+//! binds each credential to one host.
 
 pub mod exact;
 #[cfg(test)]

@@ -36,14 +36,14 @@ pub use call::Call;
 pub use output::Output;
 pub use wait::Watch;
 
-/// Makes calls with one base environment. Shared by threads.
+/// Makes calls that all start from one base environment. Threads share it.
 #[derive(Clone)]
 pub struct Runner {
     inherited: Vec<(OsString, OsString)>,
 }
 
 impl Runner {
-    /// Children will see the allow-listed part of `environment` and nothing else.
+    /// Children see the allow-listed part of `environment` and nothing else.
     #[must_use]
     pub fn new(environment: &Environment) -> Self {
         let inherited =
@@ -51,7 +51,7 @@ impl Runner {
         Self { inherited }
     }
 
-    /// A shell to write commands with. Not shared: one a thread.
+    /// A shell to write commands with. Each thread needs its own.
     ///
     /// # Errors
     /// When the current directory is gone.
@@ -59,7 +59,7 @@ impl Runner {
         Shell::new().context("finding the current directory")
     }
 
-    /// A call of `cmd`, to be finished by one of [`Call`]'s `run`, `read`, `output`, `inherit` and `detach`.
+    /// A call of `cmd`. Finish it with one of [`Call`]'s `run`, `read`, `output`, `inherit` and `detach`.
     pub fn call(&self, cmd: Cmd<'_>) -> Call {
         let mut command = Command::from(cmd);
         command.env_clear().envs(self.inherited.iter().map(|(key, value)| (key, value)));

@@ -1,4 +1,4 @@
-//! One file a tool: a constructor, and a method for each question that is asked of it.
+//! One file per tool: a constructor, and a method for each use of the tool.
 
 pub mod cosign;
 pub mod docker;

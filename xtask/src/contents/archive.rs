@@ -1,5 +1,6 @@
-//! A tar stream, entry by entry (POSIX.1-2017 pax, "ustar Interchange Format", and GNU tar's long names), as layers are
-//! made of it. Engines read what is ambiguous in different ways, so that is refused: what is read here is what they unpack.
+//! Reads a tar stream entry by entry (POSIX.1-2017 pax, "ustar Interchange Format", and GNU tar's long names), as far
+//! as layers use the format. Engines read ambiguous archives in different ways, so these are refused: what is read here
+//! is what engines unpack.
 
 #[cfg(test)]
 pub(super) mod tests;
@@ -10,36 +11,36 @@ use anyhow::{Context as _, Result, bail, ensure};
 
 const BLOCK: usize = 512;
 
-/// A path that is longer cannot be opened (`PATH_MAX`).
+/// A longer path cannot be opened (`PATH_MAX`).
 const LONGEST_PATH: usize = 4096;
 
-/// Extended attributes and a long path fit in this many times over.
+/// Extended attributes and a long path fit into this many times over.
 const LARGEST_HEADER: u64 = 1 << 20;
 
-/// What an entry is.
+/// The kind of an entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     File,
     Directory,
-    /// With its target, as it is written.
+    /// With its target, as written.
     Symlink(String),
-    /// With the path of the entry that it is the same file as.
+    /// With the path of the entry that is the same file.
     HardLink(String),
     /// A device or a pipe.
     Special,
 }
 
-/// One entry; what it holds comes next in the stream.
+/// One entry. Its contents follow in the stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Entry {
-    /// Without a leading or trailing slash; empty for the root directory.
+    /// The path without a leading or trailing slash; empty for the root directory.
     pub(super) path: String,
     pub(super) kind: Kind,
     pub(super) size: u64,
     pub(super) rights: Rights,
 }
 
-/// What a header says besides: mode, owner, group, and time in seconds since 1970.
+/// The other fields of a header: mode, owner, group, and time in seconds since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Rights {
     pub(super) mode: u64,
@@ -51,12 +52,12 @@ pub(super) struct Rights {
 /// The entries of a stream.
 pub(super) struct Archive<R> {
     stream: R,
-    /// What is left of the entry that was given last.
+    /// How many bytes of the current entry are unread.
     left: u64,
     padding: u64,
 }
 
-/// What an extended header says of the entry after it.
+/// The fields that an extended header sets for the next entry.
 #[derive(Default)]
 struct Extended {
     path: Option<Vec<u8>>,
@@ -69,7 +70,7 @@ impl<R: Read> Archive<R> {
         Self { stream, left: 0, padding: 0 }
     }
 
-    /// The next entry; `None` at the end, behind which nothing but zeros may come.
+    /// The next entry; `None` at the end. Only zeros may follow the end.
     pub(super) fn next(&mut self) -> Result<Option<Entry>> {
         let mut extended = Extended::default();
         loop {
@@ -114,13 +115,13 @@ impl<R: Read> Archive<R> {
             ),
         };
         let path = normal(&path).with_context(doing)?;
-        // What follows the header of a link or a directory is nothing, whatever its size says: readers differ there.
-        ensure!(kind == Kind::File || size == 0, "{}: it is no file, and has {size} bytes", doing());
+        // Nothing may follow the header of a link or a directory, whatever its size field says: readers differ there.
+        ensure!(kind == Kind::File || size == 0, "{}: it is not a file but has {size} bytes", doing());
         (self.left, self.padding) = (size, padding(size));
         Ok(Entry { path, kind, size, rights: header.rights })
     }
 
-    /// Reads what the last entry holds, as far as `buffer` goes.
+    /// Reads contents of the current entry, up to the size of `buffer`.
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
         let most = usize::try_from(self.left).unwrap_or(usize::MAX).min(buffer.len());
         let mut done = 0;
@@ -160,7 +161,7 @@ impl<R: Read> Archive<R> {
         loop {
             match self.stream.read(&mut chunk).context("unpacking")? {
                 0 => return Ok(()),
-                size => ensure!(chunk[..size].iter().all(|byte| *byte == 0), "there is more behind its end"),
+                size => ensure!(chunk[..size].iter().all(|byte| *byte == 0), "there is more after its end"),
             }
         }
     }
@@ -196,7 +197,7 @@ impl<R: Read> Archive<R> {
     }
 }
 
-/// The records of a pax header: length, blank, key, `=`, value, line break. The value may be any bytes.
+/// The records of a pax header: length, space, key, `=`, value, line break. The value may be any bytes.
 fn records(mut rest: &[u8]) -> impl Iterator<Item = Result<(&[u8], &[u8])>> {
     std::iter::from_fn(move || {
         if rest.is_empty() {
@@ -230,15 +231,18 @@ impl Header {
         let sum: u64 = block.iter().map(|byte| u64::from(*byte)).sum();
         let own: u64 = block[148..156].iter().map(|byte| u64::from(*byte)).sum();
         let said = number(&block[148..156])?;
-        ensure!(said == sum - own + 8 * u64::from(b' '), "a header's checksum is wrong: it is no tar file");
+        ensure!(
+            said == sum - own + 8 * u64::from(b' '),
+            "a header's checksum is wrong: it is not a tar file"
+        );
         let mut path = string(&block[..100]).to_owned();
-        // GNU's own format has other things there.
+        // GNU's own format has other fields there.
         let prefix = if &block[257..263] == b"ustar\0" { string(&block[345..500]) } else { &[] };
         if !prefix.is_empty() {
             path = [prefix, b"/", &path].concat();
         }
         let link = string(&block[157..257]).to_owned();
-        // Other readers take what is no number here for none.
+        // Other readers take an invalid number here for zero.
         let other = |field: &[u8]| number(field).unwrap_or(0);
         let rights = Rights {
             mode: other(&block[100..108]),
@@ -254,31 +258,31 @@ fn string(field: &[u8]) -> &[u8] {
     &field[..field.iter().position(|byte| *byte == 0).unwrap_or(field.len())]
 }
 
-/// Octal digits, or, with the first bit set, the number itself.
+/// Octal digits or, with the first bit set, a binary number.
 fn number(field: &[u8]) -> Result<u64> {
     if field[0] & 0x80 != 0 {
         let fits = field[0] == 0x80 && field[1..field.len() - 8].iter().all(|byte| *byte == 0);
         ensure!(fits, "a number in a header is too large");
         return Ok(field[field.len() - 8..].iter().fold(0, |number, byte| (number << 8) | u64::from(*byte)));
     }
-    let digits = std::str::from_utf8(string(field)).context("a number in a header is none")?.trim();
+    let digits = std::str::from_utf8(string(field)).context("a number in a header is invalid")?.trim();
     if digits.is_empty() {
         return Ok(0);
     }
     u64::from_str_radix(digits, 8)
-        .with_context(|| format!("`{}` in a header is no number", digits.escape_debug()))
+        .with_context(|| format!("`{}` in a header is not a number", digits.escape_debug()))
 }
 
 fn padding(size: u64) -> u64 {
     size.next_multiple_of(BLOCK as u64) - size
 }
 
-/// Names that are not UTF-8 are shown as they can be; no rule asks for such a name.
+/// A name that is not UTF-8 is converted with replacement characters. No rule looks for such a name.
 fn text(bytes: Vec<u8>) -> String {
     String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
 
-/// The path from the root of the image, with neither `.` nor a slash at either end.
+/// The path from the root of the image, without `.` and without a slash at either end.
 fn normal(path: &str) -> Result<String> {
     ensure!(path.len() <= LONGEST_PATH, "its path has {} bytes", path.len());
     ensure!(!path.contains('\0'), "its path has a zero byte");

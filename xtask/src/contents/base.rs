@@ -1,4 +1,5 @@
-//! Which layers of an image are its base image's: asked of whatever has the manifests that the Dockerfile pins by digest.
+//! Which layers of an image come from its base image. The manifests that the Dockerfile pins by digest decide, wherever
+//! they are fetched from.
 
 #[cfg(test)]
 mod tests;
@@ -14,28 +15,28 @@ use crate::oci::index;
 use crate::oci::reference::{Digest, Image};
 use crate::oci::registry::WrongBytes;
 
-/// Docker Hub's registry has another name than its images.
+/// The host of Docker Hub's registry differs from the one in its image names.
 const DOCKER_HUB: (&str, &str) = ("docker.io/", "registry-1.docker.io/");
 
-/// A base image's layers, for each platform.
+/// The layers of a base image, for each platform.
 pub struct Base {
     layers: Vec<(String, Vec<Digest>)>,
     manifests: Vec<(Digest, Vec<u8>)>,
 }
 
-/// Where a base image is.
+/// The name and digest of a base image.
 pub struct Place {
-    /// Its name in its registry.
+    /// The name, with its registry.
     pub name: String,
-    /// What is pinned: an index.
+    /// The pinned digest, which is that of an index.
     pub digest: Digest,
 }
 
 impl Place {
-    /// Where the base image of the final stage is: a stand-in only where a stand-in may be.
+    /// The base image of the final stage, or its stand-in in a release where one is allowed.
     ///
     /// # Errors
-    /// When the stand-in's name cannot be read.
+    /// When the name of the stand-in cannot be parsed.
     pub fn for_release(release: &Release<'_>) -> Result<Self> {
         let base = &release.inputs.base.last;
         match stand_in::of(release.stand_ins, base).filter(|_| release.is_trial()) {
@@ -44,7 +45,7 @@ impl Place {
         }
     }
 
-    /// What the Dockerfile pins.
+    /// The image that the Dockerfile pins.
     #[must_use]
     pub fn of(base: &BaseImage) -> Self {
         let full = base.full_name();
@@ -52,10 +53,10 @@ impl Place {
         Self { name: name.to_owned(), digest: base.digest.clone() }
     }
 
-    /// What stands in for it: `registry/path:tag@sha256:…`.
+    /// The stand-in `reference`, in the form `registry/path:tag@sha256:…`.
     ///
     /// # Errors
-    /// When it is not of that form.
+    /// When it does not have that form.
     pub fn of_stand_in(reference: &str) -> Result<Self> {
         let doing = || format!("reading the stand-in `{reference}`");
         let (tagged, digest) = reference.split_once('@').with_context(doing)?;
@@ -66,10 +67,10 @@ impl Place {
         Ok(Self { name: name.to_owned(), digest: digest.parse().with_context(doing)? })
     }
 
-    /// The repository that is asked for it.
+    /// The repository that serves it.
     ///
     /// # Errors
-    /// When its name is none.
+    /// When its name is not an image name.
     pub fn image(&self) -> Result<Image> {
         match self.name.strip_prefix(DOCKER_HUB.0) {
             Some(path) => format!("{}{path}", DOCKER_HUB.1).parse(),
@@ -79,10 +80,11 @@ impl Place {
 }
 
 impl Base {
-    /// Reads the index `digest` and the manifests of `platforms` in it. What is not in the cache is `asked` for.
+    /// Reads the index `digest` and its manifests for `platforms`. Manifests that are not in the cache are requested
+    /// with `ask`.
     ///
     /// # Errors
-    /// When it cannot be asked, or is not there for one of the platforms.
+    /// When a request fails, or one of the platforms is missing.
     pub fn of(
         digest: &Digest,
         platforms: &[String],
@@ -97,7 +99,7 @@ impl Base {
             }
             let bytes = ask(digest)?;
             WrongBytes::check_bytes(&format!("`{digest}` of the base image is answered"), &bytes, digest)?;
-            // What cannot be kept is asked for again the next time.
+            // A manifest that cannot be stored is requested again the next time.
             cache.keep_manifest(digest, &bytes).ok();
             manifests.push((digest.clone(), bytes.clone()));
             Ok(bytes)
@@ -106,7 +108,7 @@ impl Base {
         let index = index::platforms(&manifest(digest)?).with_context(doing)?;
         let mut layers = Vec::new();
         for wanted in platforms {
-            // `linux/arm64/v8` is what some publishers call `linux/arm64`.
+            // Some publishers call `linux/arm64` `linux/arm64/v8`.
             let same = |(platform, _): &&(String, Digest)| {
                 platform == wanted || platform.starts_with(&format!("{wanted}/"))
             };
@@ -124,10 +126,10 @@ impl Base {
         &self.manifests
     }
 
-    /// How many layers of `part` are the base image's.
+    /// How many layers of `part` come from the base image.
     ///
     /// # Errors
-    /// [`Damaged`] when its lowest layers are others.
+    /// [`Damaged`] when the lowest layers of `part` are not those of the base image.
     pub fn count(&self, part: &Part) -> Result<usize> {
         let of_base =
             self.layers.iter().find(|(platform, _)| platform == &part.platform).map(|(_, layers)| layers);

@@ -1,5 +1,5 @@
-//! What was read of layers before, by digest: a base image is read once on a machine, and not for every release. An entry that
-//! is damaged or of another version of this program counts as none.
+//! A cache of what was read from layers, by digest: a machine reads a base image once, not for every release. An entry
+//! that is damaged or written by another version of this program is ignored.
 
 use std::fs::{self, File};
 use std::io::Read as _;
@@ -12,19 +12,19 @@ use crate::oci::reference::Digest;
 use crate::process::environment::Environment;
 use crate::process::scratch::Scratch;
 
-/// Raised with every change of what is read of a layer: [`LayerFacts`] and whatever fills it.
+/// Raised whenever the facts that are read from a layer change: [`LayerFacts`] and the code that fills it.
 const FORMAT: u32 = 1;
 
-/// The facts of two million files.
+/// Enough for the facts of two million files.
 const LARGEST: u64 = 512 << 20;
 
-/// A directory of entries.
+/// A directory with the entries.
 pub struct Cache {
     directory: Option<PathBuf>,
 }
 
 impl Cache {
-    /// `$XDG_CACHE_HOME/xtask`, else `~/.cache/xtask`; where there is neither, nothing is kept.
+    /// `$XDG_CACHE_HOME/xtask`, else `~/.cache/xtask`. Without both, nothing is stored.
     ///
     /// # Errors
     /// When a variable is not UTF-8.
@@ -35,7 +35,7 @@ impl Cache {
         Ok(Self { directory: parent.map(|parent| parent.join("xtask")) })
     }
 
-    /// What was read of the layer whose compressed bytes are `digest`.
+    /// The facts of the layer whose compressed bytes have the digest `digest`.
     #[must_use]
     pub fn layer(&self, digest: &Digest) -> Option<LayerFacts> {
         let bytes = read(&self.file("layers", digest)?)?;
@@ -44,7 +44,7 @@ impl Cache {
         (head == head_of(facts).as_bytes()).then(|| serde_json::from_slice(facts).ok()).flatten()
     }
 
-    /// Keeps what was read of a layer.
+    /// Stores the facts of a layer.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -53,13 +53,13 @@ impl Cache {
         self.keep("layers", digest, &[head_of(&facts).as_bytes(), b"\n", &facts].concat())
     }
 
-    /// The manifest `digest`, where it was kept.
+    /// The manifest `digest`, if it was stored.
     #[must_use]
     pub fn manifest(&self, digest: &Digest) -> Option<Vec<u8>> {
         read(&self.file("manifests", digest)?).filter(|bytes| &Digest::of(bytes) == digest)
     }
 
-    /// Keeps a manifest, whose bytes must be those of `digest`.
+    /// Stores a manifest. Its bytes must match `digest`.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -71,7 +71,7 @@ impl Cache {
         Some(self.directory.as_ref()?.join(kind).join(format!("sha256-{}", digest.hex())))
     }
 
-    /// Readers see the whole entry or none, also while another process writes it.
+    /// Readers see a complete entry or none, even while another process writes it.
     fn keep(&self, kind: &str, digest: &Digest, bytes: &[u8]) -> Result<()> {
         let Some(file) = self.file(kind, digest) else { return Ok(()) };
         let doing = || format!("writing `{}`", file.display());
@@ -87,7 +87,7 @@ fn head_of(facts: &[u8]) -> String {
     format!("xtask-layer {FORMAT} {}", Digest::of(facts))
 }
 
-/// Whatever stands in the way, the layer is read again.
+/// Any error means a cache miss: the layer is read again.
 fn read(file: &Path) -> Option<Vec<u8>> {
     let file = File::open(file).ok()?;
     let mut bytes = Vec::new();

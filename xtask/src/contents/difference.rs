@@ -1,4 +1,5 @@
-//! Where two layers first differ: one pass over both, side by side, of which no more is kept than a digest of each file.
+//! Finds the first difference between two layers, in one pass over both in parallel. Only a digest of each file is
+//! kept.
 
 use std::io::{BufReader, Read};
 
@@ -10,7 +11,7 @@ use super::archive::{Archive, Entry, Kind, Rights};
 use super::layer::{Compression, MOST_BYTES};
 use crate::process::time::rfc3339;
 
-/// The first entry by its kind, mode, owner, size, time and name, or, where those are the same, by its bytes; in words.
+/// Describes the first entry that differs in kind, mode, owner, size, time or name, or else in its contents.
 ///
 /// # Errors
 /// When one of the two cannot be read.
@@ -40,7 +41,7 @@ fn unpacked<'a>((layer, compression): (impl Read + 'a, Compression)) -> Box<dyn 
     }
 }
 
-/// The digest of what the last entry holds.
+/// The digest of the current entry's contents.
 fn content<R: Read>(archive: &mut Archive<R>) -> Result<Vec<u8>> {
     let (mut hash, mut chunk) = (Sha256::new(), vec![0; 1 << 16]);
     loop {

@@ -1,6 +1,6 @@
-//! What an ELF file says of the machine that it runs on: its header, its interpreter and the libraries that it needs
-//! (System V ABI, "Object Files" and "Program Loading and Dynamic Linking"). Any bytes may be given: what cannot be read is
-//! not there.
+//! What an ELF file says about the machine for which it is made: its header, its interpreter and the libraries that it
+//! needs (System V ABI, "Object Files" and "Program Loading and Dynamic Linking"). It accepts any bytes: a part that
+//! cannot be read counts as missing.
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -13,10 +13,10 @@ pub const MAGIC: &[u8] = b"\x7fELF";
 /// An interpreter's name is a path.
 const LONGEST_NAME: usize = 4096;
 
-/// A file has a dozen segments; some linkers make a few dozen.
+/// A file has about a dozen segments, and with some linkers a few dozen.
 const MOST_SEGMENTS: usize = 256;
 
-/// A library that needs more others than this does not exist.
+/// No library needs more others.
 const MOST_DYNAMIC: usize = 4096;
 
 const PT_DYNAMIC: u32 = 2;
@@ -31,25 +31,25 @@ const DT_STRTAB: u64 = 5;
 pub enum Libc {
     /// GNU's, as in Debian.
     Glibc,
-    /// As in Alpine.
+    /// musl, as in Alpine.
     Musl,
 }
 
 /// What one ELF file says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Elf {
-    /// `e_machine`, as the ABI numbers it.
+    /// `e_machine`, with the ABI's numbers.
     pub machine: u16,
-    /// 64 bits, and not 32.
+    /// Whether it has 64 bits instead of 32.
     pub is_64: bool,
-    /// The most significant byte comes first.
+    /// Whether the most significant byte comes first.
     pub is_big_endian: bool,
-    /// The C library that it is linked with, where its interpreter or the libraries that it needs tell.
+    /// The C library with which it is linked, if its interpreter or the libraries that it needs show that.
     pub libc: Option<Libc>,
 }
 
 impl Elf {
-    /// Reads `bytes`: a whole file, or its beginning, which tells less. `None` where it is no ELF file.
+    /// Parses `bytes`: a whole file, or its beginning, which yields less. `None` if it is not an ELF file.
     #[must_use]
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         if !bytes.starts_with(MAGIC) {
@@ -80,7 +80,7 @@ impl std::fmt::Display for Libc {
     }
 }
 
-/// The C library that a loader or library of that file name belongs to.
+/// The C library to which a loader or library of that file name belongs.
 #[must_use]
 pub fn libc_of(name: &str) -> Option<Libc> {
     let is_musl = name.starts_with("ld-musl-") || name.starts_with("libc.musl-") || name == "libc.so";
@@ -99,7 +99,7 @@ pub fn libc_of(name: &str) -> Option<Libc> {
     }
 }
 
-/// A segment of the file, as the program header has it.
+/// A segment of the file, from the program header.
 struct Segment {
     kind: u32,
     offset: u64,
@@ -126,7 +126,7 @@ impl<'a> File<'a> {
         Some(if self.is_big_endian { bytes.iter().fold(0, fold) } else { bytes.iter().rev().fold(0, fold) })
     }
 
-    /// A number that is as wide as an address.
+    /// A number with the width of an address.
     fn word(&self, offset: u64) -> Option<u64> {
         self.number(offset, if self.is_64 { 8 } else { 4 })
     }
@@ -159,7 +159,7 @@ impl<'a> File<'a> {
         Some(segments)
     }
 
-    /// By the interpreter where there is one, else by the libraries.
+    /// The C library by the interpreter, else by the needed libraries.
     fn libc(&self) -> Option<Libc> {
         let segments = self.segments()?;
         let of_kind = |kind: u32| segments.iter().find(move |segment| segment.kind == kind);

@@ -1,4 +1,5 @@
-//! What is kept of a layer: the facts that a release is judged by, and the names that hide or replace what is below.
+//! What is kept of a layer: the facts by which a release is judged, and the names that hide or replace files of lower
+//! layers.
 
 use std::collections::BTreeMap;
 
@@ -12,23 +13,23 @@ use crate::oci::reference::Digest;
 /// One layer, read to its end.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LayerFacts {
-    /// The digest of the uncompressed bytes, as an image's config names the layer.
+    /// The digest of the uncompressed bytes, which names the layer in an image's config.
     pub diff_id: Digest,
-    /// How many uncompressed bytes there are.
+    /// The number of uncompressed bytes.
     pub size: u64,
-    /// What is known of a path.
+    /// The facts by path.
     pub facts: BTreeMap<String, Fact>,
-    /// Hard links, and the paths that they are the same file as.
+    /// Hard links, each with the path of the same file.
     pub hard_links: BTreeMap<String, String>,
-    /// Every other path that is no directory: it takes the place of what is below.
+    /// All other paths that are not directories: they replace what is at the path in lower layers.
     pub others: Vec<String>,
-    /// Paths that are hidden, with all below them.
+    /// Paths that are hidden, together with everything below them.
     pub whiteouts: Vec<String>,
-    /// Directories in which nothing of the layers below is seen.
+    /// Directories that hide everything in them from lower layers.
     pub opaque: Vec<String>,
 }
 
-/// What is known of a path.
+/// A fact about a path.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fact {
@@ -36,9 +37,9 @@ pub enum Fact {
     Elf(Elf),
     /// A `package.json`.
     Manifest(Manifest),
-    /// A symbolic link in a `node_modules` directory, and its target as it is written.
+    /// A symbolic link in a `node_modules` directory, with its target as written.
     Link(String),
-    /// A list of installed Debian packages, or one such package.
+    /// A list of installed Debian packages, or a single such package.
     Debian(Vec<OsPackage>),
     /// Alpine's list of installed packages.
     Alpine(Vec<OsPackage>),
@@ -46,6 +47,6 @@ pub enum Fact {
     OsRelease(OsRelease),
     /// The loader of a C library, whatever kind of file it is.
     Loader(super::elf::Libc),
-    /// A list of installed packages that is not read: of RPM.
+    /// A list of installed packages that this program cannot read: RPM's.
     Unread,
 }

@@ -1,4 +1,4 @@
-//! Random and changed layers, and the files in them: an image's contents are its maker's to choose.
+//! Random and mutated layers, and the files in them: the maker of an image chooses its contents.
 
 use super::archive::tests::{archive, entry, file, pax};
 use super::elf::{self, Elf};
@@ -71,7 +71,7 @@ readers! {
         seeds: vec![b"app/node_modules/@s/b/node_modules/c/package.json".to_vec()],
         words: &["node_modules", "/", "@", "..", ".", "package.json", "a", "\0", "node_modules/"],
         read: |bytes| {
-            // No longer one comes out of an archive.
+            // An archive yields no longer path.
             let path: String = String::from_utf8_lossy(bytes).chars().take(4096).collect();
             let is_outside = npm::place(&path) == npm::Place::Outside;
             assert!(is_outside || path.contains("node_modules"));

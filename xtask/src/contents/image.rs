@@ -1,4 +1,4 @@
-//! Layers upon each other, as an engine unpacks them: what is in the image, and from which layer it came.
+//! Stacks layers as an engine unpacks them: the contents of the image, and the layer of each file.
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -12,76 +12,76 @@ use super::facts::{Fact, LayerFacts};
 use super::npm::{self, Manifest, Place};
 use super::system::{OsPackage, OsRelease};
 
-/// What is in one platform's image.
+/// The contents of one platform's image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Contents {
-    /// Such as `linux/arm64`.
+    /// The platform, such as `linux/arm64`.
     pub platform: String,
-    /// How many of its layers are the base image's; `None` where that is not known.
+    /// How many of its layers come from the base image; `None` if that is unknown.
     pub base_layers: Option<usize>,
     /// The npm packages, by path.
     pub packages: Vec<NpmPackage>,
     /// The operating system's packages, sorted.
     pub system: Vec<OsPackage>,
-    /// Those are Alpine's, and not Debian's.
+    /// Whether these are Alpine's packages instead of Debian's.
     pub is_alpine: bool,
     /// The operating system.
     pub release: Option<OsRelease>,
-    /// Lists of packages that are there and not read.
+    /// Lists of packages that exist but cannot be read.
     pub unread: Vec<String>,
     /// The programs called `node`.
     pub node: Vec<String>,
     /// `NODE_VERSION` of the image's environment.
     pub node_version: Option<String>,
-    /// Every ELF file but the loaders, by path.
+    /// All ELF files except the loaders, by path.
     pub elf: Vec<ElfFile>,
-    /// The C libraries that have a loader.
+    /// The C libraries for which there is a loader.
     pub libcs: BTreeSet<Libc>,
 }
 
-/// One npm package, where it is.
+/// An npm package in the image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NpmPackage {
     /// Its directory.
     pub path: String,
-    /// What its `package.json` says.
+    /// The contents of its `package.json`.
     pub manifest: Manifest,
-    /// How it came there.
+    /// How it got there.
     pub kind: Kind,
-    /// The paths in `node_modules` directories that lead here.
+    /// The links in `node_modules` directories that point to it.
     pub links: Vec<String>,
-    /// The layer that its `package.json` is in, from 0.
+    /// The layer with its `package.json`, from 0.
     pub layer: usize,
 }
 
-/// How a package came where it is.
+/// How a package got to its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// npm put it there.
     Installed,
-    /// It is among the files of another package.
+    /// It is part of another package's files.
     Inside,
-    /// A folder of the repository that a link leads to: a workspace, or a `file:` dependency.
+    /// It is a folder of the repository to which a link points: a workspace or a `file:` dependency.
     Local,
 }
 
 /// One ELF file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ElfFile {
-    /// Where it is.
+    /// The path.
     pub path: String,
-    /// What it says.
+    /// What the file says.
     pub elf: Elf,
-    /// The layer that it is in, from 0.
+    /// The layer with the file, from 0.
     pub layer: usize,
 }
 
 impl Contents {
-    /// Puts `layers` upon each other, the lowest first. `base_layers` of them are the base image's, where that is known;
-    /// `node_version` is `NODE_VERSION` of the environment in the image's config.
+    /// Stacks `layers`, the lowest first. `base_layers` is the number of layers from the base image, if known.
+    /// `node_version` is `NODE_VERSION` in the environment of the image's config.
     ///
     /// # Errors
-    /// When a package's file is a hard link to nothing.
+    /// When a package's `package.json` is a hard link to a file that was not read.
     pub fn of(
         platform: &str,
         layers: &[LayerFacts],
@@ -114,7 +114,7 @@ impl Contents {
                     contents.system.extend(packages.iter().cloned());
                     contents.is_alpine |= matches!(fact, Fact::Alpine(_));
                 }
-                // `etc/` comes first by name, and is what the system itself reads first.
+                // `etc/` comes first by name, and the system itself reads it first.
                 Fact::OsRelease(release) => drop(contents.release.get_or_insert_with(|| release.clone())),
                 Fact::Loader(libc) => drop(contents.libcs.insert(*libc)),
                 Fact::Unread => contents.unread.push(path),
@@ -126,7 +126,7 @@ impl Contents {
         Ok(contents)
     }
 
-    /// Whether what is in `layer` was put upon the base image; also where that cannot be told.
+    /// Whether `layer` is above the base image's layers. True if that is unknown.
     #[must_use]
     pub fn is_above(&self, layer: usize) -> bool {
         self.base_layers.is_none_or(|base| layer >= base)
@@ -135,7 +135,7 @@ impl Contents {
 
 type Seen<'a> = BTreeMap<String, (usize, &'a Fact)>;
 
-/// What is seen at each path, and the layer that it is from.
+/// The visible fact at each path, and its layer.
 fn stack(layers: &[LayerFacts]) -> Result<Seen<'_>> {
     let mut seen = Seen::new();
     for (number, layer) in layers.iter().enumerate() {
@@ -165,7 +165,8 @@ fn stack(layers: &[LayerFacts]) -> Result<Seen<'_>> {
     Ok(seen)
 }
 
-/// A path that is no directory hides what was there, and what was below; and above it there are only directories.
+/// A path that is not a directory hides the earlier entry at that path and everything below it. All of its parents are
+/// directories now.
 fn replace<'a>(seen: &mut Seen<'_>, paths: impl Iterator<Item = &'a String>) {
     let mut last = "";
     for path in paths {
@@ -225,7 +226,7 @@ fn packages(seen: &Seen<'_>) -> Vec<NpmPackage> {
     packages
 }
 
-/// Where the link `path` leads, by its words alone.
+/// The target of the link `path`, computed from the text alone.
 fn resolve(path: &str, target: &str) -> String {
     let mut words: Vec<_> = if target.starts_with('/') { Vec::new() } else { path.split('/').collect() };
     words.pop();

@@ -1,4 +1,4 @@
-//! The packages of an image, held against what the lockfile installs on its platform, in both directions.
+//! Compares the packages of an image with those that the lockfile installs on its platform, in both directions.
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -16,18 +16,18 @@ use crate::inputs::lockfile::{Libc, Locked, Lockfile, Target};
 /// More packages in one message help nobody.
 const SHOWN: usize = 8;
 
-/// An image whose packages are the lockfile's.
+/// The result for an image whose packages are the lockfile's.
 #[derive(Debug, Default)]
 pub struct Held {
-    /// What the lockfile says of the package at a path of the image.
+    /// The lockfile's entry for the package at a path of the image.
     pub locked: BTreeMap<String, Locked>,
-    /// What is in no `node_modules`, because a bundler put it into the service's own files.
+    /// Packages that are not in a `node_modules`, because a bundler put them into the service's own files.
     pub bundled: Vec<Locked>,
-    /// How many optional or local packages of the lockfile are not in the image.
+    /// The number of optional and local packages of the lockfile that the image does not have.
     pub left_out: usize,
 }
 
-/// Why an image is not what the lockfile installs.
+/// How an image differs from what the lockfile installs.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Unlike {
     platform: String,
@@ -67,10 +67,11 @@ impl std::fmt::Display for Unlike {
     }
 }
 
-/// The platform of an image in npm's words. Its C library is the one that node is linked with, else that of its loader.
+/// The platform of an image in npm's terms. Its C library is the one with which node is linked, else the one of its
+/// loader.
 ///
 /// # Errors
-/// When node has no name for the platform.
+/// When Node.js has no name for the platform.
 pub fn target(contents: &Contents) -> Result<Target> {
     let node = contents.node.iter().find_map(|path| {
         let file = contents.elf.iter().find(|file| &file.path == path)?;
@@ -84,10 +85,11 @@ pub fn target(contents: &Contents) -> Result<Target> {
     Target::new(&platform, if is_musl { Libc::Musl } else { Libc::Glibc })
 }
 
-/// Compares. Packages of the base image, and what came within another package's archive, are nothing of the lockfile's.
+/// Compares the packages. Those of the base image, and those that came within another package's archive, do not count.
 ///
 /// # Errors
-/// [`Unlike`] when they differ; a [`crate::process::failure::Refusal`] when the lockfile installs nothing sensible there.
+/// [`Unlike`] when they differ. A [`crate::process::failure::Refusal`] when the lockfile cannot be installed on that
+/// platform.
 pub fn check(contents: &Contents, lockfile: &Lockfile, dependencies: Dependencies) -> Result<Held> {
     let target = target(contents)?;
     let (installed, tolerated) = (lockfile.installed(&target)?, lockfile.tolerated(&target)?);
@@ -128,12 +130,12 @@ pub fn check(contents: &Contents, lockfile: &Lockfile, dependencies: Dependencie
     Err(Unlike { platform, target, missing, excess, nothing_installed: above.count() == 0 }.into())
 }
 
-/// The key of a folder beside the service's, such as `../shared`, without the way there.
+/// The key of a folder outside the service's, such as `../shared`, without the leading `../`.
 fn inner(key: &str) -> &str {
     key.trim_start_matches("../")
 }
 
-/// The path itself, and what is left of it behind each slash: an image has the service in some folder.
+/// The path, and its rest after each slash: an image may have the service in any folder.
 fn suffixes(path: &str) -> impl Iterator<Item = &str> {
     [path].into_iter().chain(path.match_indices('/').map(|(at, _)| &path[at + 1..]))
 }

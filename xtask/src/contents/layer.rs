@@ -1,4 +1,4 @@
-//! One layer as a stream: what it says of ELF files and packages, and the digest of its uncompressed bytes.
+//! Reads one layer as a stream: its facts about ELF files and packages, and the digest of its uncompressed bytes.
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -16,38 +16,39 @@ use super::npm::{self, Manifest, Place};
 use super::system;
 use crate::oci::reference::Digest;
 
-/// More than an image of a service has in one layer; a small archive can unpack to anything.
+/// No image of a service has more in one layer. A small archive can unpack to any size.
 pub(super) const MOST_BYTES: u64 = 8 << 30;
 
-/// As many files have inode numbers in a usual file system.
+/// The number of files for which a usual file system has inodes.
 const MOST_ENTRIES: usize = 2_000_000;
 
-/// The names of that many files.
+/// Enough for the names of that many files.
 const MOST_NAME_BYTES: usize = 256 << 20;
 
-/// A longer ELF file is read as far as this: its libraries are then not known, only its machine and its interpreter.
+/// A longer ELF file is read up to this size. Then its machine and interpreter are known, but not its libraries.
 const LARGEST_ELF: u64 = 64 << 20;
 
-/// The list of a system with every package of its distribution.
+/// Enough for the list of a system with every package of its distribution.
 const LARGEST_LIST: u64 = 256 << 20;
 
 const WHITEOUT: &str = ".wh.";
 const OPAQUE: &str = ".wh..wh..opq";
 
-/// How a layer is compressed, as the manifest's media type says it.
+/// The compression of a layer, by the media type in the manifest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Compression {
-    /// Not at all.
+    /// Not compressed.
     None,
-    /// The usual way.
+    /// gzip, which is the usual one.
     Gzip,
 }
 
 impl Compression {
-    /// By media type (image specification v1.1, "Image Layer Filesystem Changeset"; Docker's image manifest V 2).
+    /// The compression for a media type (image specification v1.1, "Image Layer Filesystem Changeset"; Docker's image
+    /// manifest V 2).
     ///
     /// # Errors
-    /// When it is of another type.
+    /// When the media type is another one.
     pub fn of(media_type: &str) -> Result<Self> {
         Ok(match media_type {
             "application/vnd.oci.image.layer.v1.tar" => Self::None,
@@ -65,7 +66,7 @@ impl Compression {
 /// Reads a layer to its end.
 ///
 /// # Errors
-/// When it cannot be read, is no tar file, or holds something that is not plain.
+/// When it cannot be read, is not a tar file, or has an entry that is refused as ambiguous.
 pub fn read(layer: impl Read, compression: Compression) -> Result<LayerFacts> {
     match compression {
         Compression::None => read_tar(layer),
@@ -85,7 +86,7 @@ fn read_tar(tar: impl Read) -> Result<LayerFacts> {
     Ok(LayerFacts { diff_id, size, facts, hard_links, others, whiteouts, opaque })
 }
 
-/// Hashes what goes through.
+/// Hashes and counts the bytes that pass through.
 struct Counted<R> {
     inner: R,
     hash: Sha256,
@@ -154,7 +155,7 @@ impl Collector {
                 self.file(&path, size, archive).with_context(doing)?
             }
         };
-        // An archive may have a path twice: the last one counts.
+        // An archive may have a path twice: the last entry counts.
         self.forget(&path);
         match fact {
             Some(fact) => drop(self.facts.insert(path, fact)),
@@ -190,7 +191,7 @@ impl Collector {
         self.elf(path, size, archive)
     }
 
-    /// A file in the way of a name is no reason to refuse an image: packages bring broken ones for their tests.
+    /// A file that merely has this name is no reason to refuse an image: packages contain broken ones for their tests.
     fn manifest<R: Read>(
         &mut self,
         directory: &str,
@@ -222,7 +223,7 @@ impl Collector {
         Ok(loader.or_else(|| Elf::parse(&self.buffer).map(Fact::Elf)))
     }
 
-    /// The whole file.
+    /// The contents of the whole file.
     fn whole<R: Read>(&mut self, size: u64, most: u64, archive: &mut Archive<R>) -> Result<&[u8]> {
         ensure!(size <= most, "it has {size} bytes");
         self.buffer.clear();
@@ -244,7 +245,7 @@ impl Collector {
     }
 }
 
-/// The loader of a system, and not a file of that name somewhere.
+/// Whether it is a loader of the system, not a file of that name somewhere else.
 fn is_loader(path: &str) -> bool {
     let words: Vec<_> = path.split('/').collect();
     let [directories @ .., name] = &words[..] else { return false };

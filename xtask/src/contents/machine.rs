@@ -1,4 +1,5 @@
-//! No wrong binary leaves: every ELF file above the base image is for the image's platform, and for its C library.
+//! Prevents the release of a wrong binary: every ELF file above the base image must be for the image's platform and its
+//! C library.
 
 #[cfg(test)]
 mod tests;
@@ -7,20 +8,20 @@ use super::elf::{Elf, Libc};
 use super::image::{Contents, ElfFile};
 use super::npm;
 
-/// Files that no processor of the machine runs, such as programs for the kernel's own virtual machine or for a graphics
+/// ELF files that no processor of the machine runs, such as programs for the kernel's virtual machine or for a graphics
 /// card, by `e_machine`: CUDA, AMD GPU, BPF.
 const NO_PROCESSOR: [u16; 3] = [190, 224, 247];
 
-/// What an ELF file of a platform has.
+/// The properties of an ELF file for a platform.
 struct Expected {
     machine: u16,
     is_64: bool,
     is_big_endian: bool,
-    /// Words that stand for it in the names of prebuilt files; the first is npm's own.
+    /// Words for this platform in the names of prebuilt files. The first one is npm's own.
     words: &'static [&'static str],
 }
 
-/// Words that stand for a processor in the names of prebuilt files, by `e_machine`.
+/// Words for a processor in the names of prebuilt files, by `e_machine`.
 const WORDS: [(u16, &[&str]); 10] = [
     (62, &["x64", "amd64", "x86_64"]),
     (183, &["arm64", "aarch64", "armv8"]),
@@ -34,7 +35,7 @@ const WORDS: [(u16, &[&str]); 10] = [
     (20, &["ppc"]),
 ];
 
-/// Other systems whose programs are ELF files.
+/// Other systems whose programs are ELF files too.
 const OTHER_SYSTEMS: [&str; 8] =
     ["android", "freebsd", "openbsd", "netbsd", "sunos", "illumos", "dragonfly", "openharmony"];
 
@@ -65,10 +66,10 @@ impl Expected {
     }
 }
 
-/// What was found of ELF files, in words.
+/// Summarizes the ELF files in words.
 ///
 /// # Errors
-/// Names a file that is for another platform, its package, and what to do.
+/// When a file is for another platform. The error names the file, its package, and the remedy.
 pub fn check(contents: &Contents) -> Result<String, Wrong> {
     let above = || contents.elf.iter().filter(|file| contents.is_above(file.layer));
     let platform = contents.platform.clone();
@@ -97,10 +98,10 @@ pub fn check(contents: &Contents) -> Result<String, Wrong> {
     })
 }
 
-/// Why a platform's image must not leave.
+/// Why a platform's image must not be released.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wrong {
-    /// What the platform's binaries look like is not known.
+    /// It is unknown what binaries for this platform look like.
     Unknown(String),
     /// Binaries for something else.
     Files {
@@ -108,9 +109,9 @@ pub enum Wrong {
         platform: String,
         /// The C libraries that the image has.
         libcs: String,
-        /// Each file, and what it is for.
+        /// Each file, and the platform that it is for.
         files: Vec<String>,
-        /// How npm installs what can run there.
+        /// The npm command that installs packages for this platform.
         install: String,
     },
 }
@@ -151,7 +152,7 @@ fn describe(file: &ElfFile, right: &[&ElfFile]) -> String {
     format!("`{}` {package}{beside} is for {}", file.path, name(&file.elf))
 }
 
-/// What an ELF file is for, in words.
+/// The platform of an ELF file, in words.
 fn name(elf: &Elf) -> String {
     let machine = WORDS.iter().find(|(machine, _)| *machine == elf.machine);
     let mut name =
@@ -167,8 +168,8 @@ fn name(elf: &Elf) -> String {
     }
 }
 
-/// Whether the file is one of several that a package brings, one a platform: a part of its path names another platform,
-/// and in place of that part there is one with a right file.
+/// Whether a package has several such files, one per platform, and this one is for another platform: one part of its
+/// path names another platform, and next to that part there is a right file.
 fn is_spare(file: &ElfFile, right: &[&ElfFile], expected: &Expected, contents: &Contents) -> bool {
     let Some(package) = npm::package_of(&file.path) else { return false };
     let rest = &file.path[package.len() + 1..];

@@ -1,4 +1,4 @@
-//! What is an npm package in an image, by its place and its `package.json`.
+//! Recognizes npm packages in an image by their place and their `package.json`.
 
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
@@ -7,32 +7,32 @@ use serde_json::Value;
 /// The file's name.
 pub(super) const MANIFEST: &str = "package.json";
 
-/// A larger one is none.
+/// A larger file is not a `package.json`.
 pub(super) const LARGEST_MANIFEST: u64 = 4 << 20;
 
-/// The directory that packages are installed in.
+/// The directory in which packages are installed.
 const MODULES: &str = "node_modules";
 
-/// What a `package.json` says, as far as it is asked for; npm reads the rest.
+/// The fields of a `package.json` that are needed here. npm reads the others.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
-    /// With its scope.
+    /// The name, with its scope.
     pub name: Option<String>,
-    /// As npm cleans it.
+    /// The version, in npm's cleaned form.
     pub version: Option<String>,
-    /// An SPDX identifier or expression, or any other words.
+    /// The licence: an SPDX identifier or expression, or any other words.
     pub license: Option<String>,
 }
 
 impl Manifest {
-    /// Reads the file. Duplicate keys are taken as JavaScript takes them: the last one counts.
+    /// Parses the file. As in JavaScript, the last of several equal keys counts.
     ///
     /// # Errors
-    /// When it is no JSON object.
+    /// When it is not a JSON object.
     pub(super) fn parse(bytes: &[u8]) -> Result<Self> {
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-        let value: Value = serde_json::from_slice(bytes).context("it is no JSON")?;
-        let fields = value.as_object().context("it is no JSON object")?;
+        let value: Value = serde_json::from_slice(bytes).context("it is not JSON")?;
+        let fields = value.as_object().context("it is not a JSON object")?;
         let text = |value: Option<&Value>| {
             let text = value.and_then(Value::as_str).map(str::trim).filter(|text| !text.is_empty());
             text.map(|text| text.chars().filter(|c| !c.is_control()).take(LONGEST).collect::<String>())
@@ -48,25 +48,25 @@ impl Manifest {
     }
 }
 
-/// Names have at most 214 bytes, versions 256; licences are expressions.
+/// Names have at most 214 bytes and versions 256. Licences are expressions.
 const LONGEST: usize = 1024;
 
-/// A version as npm writes it into a lockfile: without `v` or `=` before it and without build metadata.
+/// A version as npm writes it to a lockfile: without a leading `v` or `=` and without build metadata.
 pub(super) fn clean_version(version: &str) -> &str {
     let version = version.trim_start_matches(['=', 'v', ' ']);
     version.split('+').next().unwrap_or(version)
 }
 
-/// Where a directory stands among installed packages.
+/// The place of a directory among installed packages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Place {
     /// `…/node_modules/NAME`, where npm installs a package.
     Installed,
-    /// Also `…/node_modules/NAME`, but within the files of another package: it came in that one's archive.
+    /// Also `…/node_modules/NAME`, but within the files of another package: it came in that package's archive.
     Inside,
-    /// Elsewhere below a `node_modules`: no package of its own, but a part of one.
+    /// Elsewhere below a `node_modules`: part of a package, not a package itself.
     Part,
-    /// In no `node_modules`: local code, or nothing that is installed.
+    /// Not in a `node_modules`: local code, or nothing that is installed.
     Outside,
 }
 
@@ -93,19 +93,19 @@ pub fn place(path: &str) -> Place {
     }
 }
 
-/// `.bin` and `.cache` are no packages.
+/// `.bin` and `.cache` are not packages.
 fn is_name(word: &str) -> bool {
     !word.is_empty() && !word.starts_with('.') && word != MODULES
 }
 
-/// The innermost installed package that the file `path` belongs to.
+/// The innermost installed package to which the file `path` belongs.
 #[must_use]
 pub fn package_of(path: &str) -> Option<&str> {
     let ends = path.match_indices('/').map(|(at, _)| at);
     ends.rev().map(|end| &path[..end]).find(|directory| place(directory) == Place::Installed)
 }
 
-/// Whether `path` is one that a link may have in a `node_modules` directory: `node_modules/NAME` or `node_modules/@SCOPE/NAME`.
+/// Whether a link in a `node_modules` directory may be at `path`: `node_modules/NAME` or `node_modules/@SCOPE/NAME`.
 pub(super) fn is_link_place(path: &str) -> bool {
     matches!(place(path), Place::Installed | Place::Inside)
 }

@@ -1,4 +1,4 @@
-//! An image's layers, fetched and read: each once, two at a time, and held against the image's config.
+//! Fetches and reads an image's layers: each once, two at a time, and checks them against the image's config.
 
 #[cfg(test)]
 mod tests;
@@ -21,16 +21,16 @@ use crate::oci::reference::Digest;
 use crate::oci::registry::{Client, WrongBytes};
 use crate::process::scratch::Scratch;
 
-/// Layers are large, and a machine that builds images has two processors.
+/// Layers are large, and a machine that builds images may have only two processors.
 const READERS: usize = 2;
 
-/// Where layers are.
+/// A source of layers.
 pub trait Layers: Sync {
-    /// The file that holds the layer's bytes, which are those of `digest`: in `scratch`, or where it is kept anyway. `None`
-    /// where there is no such layer.
+    /// The file with the layer's bytes, which must match `digest`: in `scratch`, or where it already is. `None` when
+    /// there is no such layer.
     ///
     /// # Errors
-    /// When it cannot be fetched; [`WrongBytes`] when it has other bytes.
+    /// When it cannot be fetched. [`WrongBytes`] when its bytes do not match.
     fn layer(&self, digest: &Digest, scratch: &Path) -> Result<Option<PathBuf>>;
 }
 
@@ -41,7 +41,7 @@ impl Layers for Client {
     }
 }
 
-/// An image whose bytes are those that it is named by, and which is not what it says all the same: no fault that passes.
+/// The image's bytes match its digest, but its contents are invalid. This is not a transient fault.
 #[derive(Debug)]
 pub struct Damaged(pub(super) String);
 
@@ -53,26 +53,26 @@ impl std::fmt::Display for Damaged {
 
 impl std::error::Error for Damaged {}
 
-/// One platform's image, as its manifest and its config have it.
+/// One platform's image, from its manifest and its config.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part {
-    /// Such as `linux/arm64`.
+    /// The platform, such as `linux/arm64`.
     pub platform: String,
     /// Its layers, the lowest first.
     pub layers: Vec<Layer>,
     /// The digests of the layers' uncompressed bytes.
     pub diff_ids: Vec<Digest>,
-    /// `NODE_VERSION` of the environment.
+    /// `NODE_VERSION` in the environment.
     pub node_version: Option<String>,
 }
 
-/// A layer as a manifest names it.
+/// A layer, from a manifest.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Layer {
-    /// Of the compressed bytes.
+    /// The digest of the compressed bytes.
     pub digest: Digest,
-    /// How it is compressed.
+    /// The media type, which tells the compression.
     pub media_type: String,
 }
 
@@ -86,7 +86,7 @@ impl Part {
     /// Reads a platform's manifest and config.
     ///
     /// # Errors
-    /// When they are none.
+    /// When they are not a manifest and a config.
     pub fn of(platform: &str, manifest: &[u8], config: &[u8]) -> Result<Self> {
         #[derive(Deserialize)]
         struct ImageConfig {
@@ -122,20 +122,20 @@ impl Part {
     }
 }
 
-/// Which layers are taken from what was read of them before.
+/// For which layers cached facts may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Known {
     /// All of them: they were just pushed.
     All,
-    /// The base image's. What is above is looked at as it is now.
+    /// Those of the base image. The layers above it are read anew.
     Base,
 }
 
-/// What is in each platform's image. Where the `base` image is not known, every layer is read.
+/// Reads the contents of each platform's image. If the `base` image is unknown, every layer is read.
 ///
 /// # Errors
-/// When a layer cannot be fetched; [`WrongBytes`] when a layer, or what is in it, has other bytes than its digest says;
-/// [`Damaged`] when it cannot be unpacked, or the image does not stand on its base.
+/// When a layer cannot be fetched. [`WrongBytes`] when the bytes of a layer, compressed or unpacked, do not match its
+/// digest. [`Damaged`] when it cannot be unpacked, or the image is not based on its base image.
 pub fn read(
     parts: &[Part],
     base: Option<&Base>,
@@ -227,7 +227,7 @@ fn fetch(job: &Job<'_>, layers: &dyn Layers, cache: &Cache) -> Result<LayerFacts
     let file = File::open(&path).with_context(doing)?;
     let facts = layer::read(file, compression)
         .map_err(|error| anyhow!(Damaged(format!("{}: {error:#}", doing()))))?;
-    // What cannot be kept is read again the next time.
+    // Facts that cannot be stored are read again the next time.
     cache.keep_layer(digest, &facts).ok();
     Ok(facts)
 }

@@ -1,36 +1,37 @@
-//! The packages of an operating system, as an image lists them: dpkg's `status` (deb-control(5)), also one file a package as
-//! in distroless images, and apk's `installed` (Alpine's wiki, "Apk spec"); and the system's own name (os-release(5)).
+//! The packages of the operating system, as an image lists them: dpkg's `status` (deb-control(5)), also with one file
+//! per package as in distroless images, and apk's `installed` (Alpine's wiki, "Apk spec"). Also the system's own name
+//! (os-release(5)).
 
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
-/// One package.
+/// A package of the operating system.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct OsPackage {
-    /// Such as `libc6`.
+    /// The name, such as `libc6`.
     pub name: String,
-    /// With epoch and revision.
+    /// The version, with epoch and revision.
     pub version: String,
-    /// In the system's own words, such as `amd64` or `x86_64`.
+    /// The architecture in the system's own terms, such as `amd64` or `x86_64`.
     pub architecture: Option<String>,
-    /// The source package that it is built from, where that is called otherwise.
+    /// The source package from which it is built, if that has another name.
     pub source: Option<String>,
-    /// That one's version, where it differs.
+    /// The version of the source package, if it differs.
     pub source_version: Option<String>,
-    /// As the package says it; Debian's say nothing.
+    /// The licence that the package declares. Debian's packages declare none.
     pub license: Option<String>,
 }
 
-/// The system.
+/// The operating system.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct OsRelease {
-    /// Such as `debian`.
+    /// The id, such as `debian`.
     pub id: String,
-    /// Such as `12`; Debian's unstable has none.
+    /// The version, such as `12`; Debian's unstable has none.
     pub version: Option<String>,
 }
 
-/// Reads dpkg's list; packages that are not installed (removed ones stay listed) are left out.
+/// Parses dpkg's list. Packages that are not installed are left out: removed ones stay in the list.
 ///
 /// # Errors
 /// When it is not UTF-8, or a package has no name or version.
@@ -46,7 +47,7 @@ pub(super) fn debian(bytes: &[u8]) -> Result<Vec<OsPackage>> {
             paragraph.lines().find_map(value).filter(|value| !value.is_empty())
         };
         let Some(name) = field("Package") else { continue };
-        // `want flag status`; distroless images write none.
+        // `want flag status`. Distroless images have no such field.
         if field("Status").is_some_and(|status| !status.ends_with(" installed")) {
             continue;
         }
@@ -67,7 +68,7 @@ pub(super) fn debian(bytes: &[u8]) -> Result<Vec<OsPackage>> {
     Ok(packages)
 }
 
-/// Reads apk's list.
+/// Parses apk's list.
 ///
 /// # Errors
 /// When it is not UTF-8, or a package has no version.
@@ -92,7 +93,7 @@ pub(super) fn alpine(bytes: &[u8]) -> Result<Vec<OsPackage>> {
     Ok(packages)
 }
 
-/// Reads `os-release`; nothing where it names no system.
+/// Parses `os-release`; `None` if it names no system.
 pub(super) fn os_release(bytes: &[u8]) -> Option<OsRelease> {
     let text = std::str::from_utf8(bytes).ok()?;
     let value = |key: &str| {

@@ -1,5 +1,6 @@
-//! The files of a release page, from which a release is verified without its registry: each attestation as it is attached, the
-//! SBOM that one of them holds, their digests, and a signature of these by the key (docs/decisions/0030-files-on-the-page.md).
+//! The files of a release page, from which a release can be verified without its registry: each attestation as it is
+//! attached to the image, the SBOM that one of them holds, the digests of these files, and a signature of the digests
+//! by the key (docs/decisions/0030-files-on-the-page.md).
 
 use std::collections::BTreeMap;
 
@@ -14,7 +15,7 @@ use crate::evidence::sbom;
 use crate::inputs::version::ReleaseTag;
 use crate::oci::reference::Digest;
 
-/// The digests of the others, as `sha256sum` writes them.
+/// The digests of the other files, in the form of `sha256sum`.
 pub const SUMS: &str = "SHA256SUMS";
 
 /// The signature of [`SUMS`], in base64, as cosign 2 and 3 read it.
@@ -23,26 +24,26 @@ pub const SIGNATURE: &str = "SHA256SUMS.sig";
 /// The same signature in a Sigstore bundle, which cosign 3 prefers.
 pub const BUNDLE: &str = "SHA256SUMS.sigstore.json";
 
-/// More than any of them has, in bytes: an SBOM of 10,000 packages has a tenth.
+/// The largest file, in bytes. An SBOM of 10,000 packages has a tenth of that.
 pub const LARGEST: u64 = 64 << 20;
 
 /// A file for a page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Asset {
-    /// Its name. That of a document has the tag in it, and so the digests that are signed are those of this release.
+    /// Its name. The name of a document contains the tag, so the signed digests are those of this release.
     pub name: String,
-    /// All of it.
+    /// Its contents.
     pub bytes: Vec<u8>,
 }
 
-/// A file that a page has, by what the forge says of it.
+/// A file of a page, as the forge lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
-    /// The forge's own number for it.
+    /// The forge's own id for it.
     pub id: u64,
-    /// Its name; a page may have two of one name.
+    /// Its name. A page may have two files with the same name.
     pub name: String,
-    /// In bytes.
+    /// Its size in bytes.
     pub size: u64,
 }
 
@@ -65,7 +66,7 @@ pub fn sbom_name(tag: &ReleaseTag) -> String {
     format!("sbom-{tag}.cdx.json")
 }
 
-/// The name of each file of the release `tag`, in the order in which a page names them.
+/// The names of all files of the release `tag`, in the order in which a page names them.
 #[must_use]
 pub fn names(tag: &ReleaseTag) -> Vec<String> {
     let signed = [SUMS, SIGNATURE, BUNDLE].map(str::to_owned);
@@ -76,11 +77,11 @@ pub fn names(tag: &ReleaseTag) -> Vec<String> {
         .collect()
 }
 
-/// The files of the release `tag` that follow from its attestations, which are about `image`: the envelopes as they are attached,
-/// the SBOM in the bytes whose digest the provenance has, and the digests of all of these.
+/// The files of the release `tag` that follow from its attestations, which are about `image`: the envelopes as they are
+/// attached, the SBOM in the bytes whose digest the provenance has, and the digests of all of these.
 ///
 /// # Errors
-/// When there is no attestation of an SBOM, or one that is none.
+/// When no attestation is one of an SBOM, or that attestation is invalid.
 pub fn documents(tag: &ReleaseTag, image: &Digest, envelopes: &[(Attested, Vec<u8>)]) -> Result<Vec<Asset>> {
     let mut assets: Vec<_> =
         envelopes.iter().map(|(of, bytes)| Asset::new(envelope_name(*of, tag), bytes.clone())).collect();
@@ -97,16 +98,16 @@ pub fn documents(tag: &ReleaseTag, image: &Digest, envelopes: &[(Attested, Vec<u
     Ok(assets)
 }
 
-/// The files that follow from a signature of the digests `sums`, in base64.
+/// The files that follow from `signature`, which signs the digests `sums` and is in base64.
 #[must_use]
 pub fn signed(sums: &[u8], signature: &str, hint: &Hint) -> [Asset; 2] {
     [Asset::new(SIGNATURE, signature), Asset::new(BUNDLE, of_blob(sums, signature, hint))]
 }
 
-/// The signature in the file [`SIGNATURE`]. Whether it is right is for cosign to say.
+/// The signature in the file [`SIGNATURE`]. Only cosign can tell whether it is valid.
 ///
 /// # Errors
-/// When it is not canonical base64, and nothing else.
+/// When it is anything other than canonical base64.
 pub fn read_signature(bytes: &[u8]) -> Result<&str> {
     let text = std::str::from_utf8(bytes).context("it is not UTF-8")?;
     let decoded = STANDARD.decode(text).context("it is not base64")?;
@@ -115,18 +116,20 @@ pub fn read_signature(bytes: &[u8]) -> Result<&str> {
     Ok(text)
 }
 
-/// What has to be done to a page's files.
+/// A change to a page's files.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Change<'a> {
-    /// There is a newer one of its name.
+    /// There is a newer file with the same name.
     Remove(&'a Listed),
-    /// There is none, or one that says something else: that stays until this one is there.
+    /// There is no such file, or one with other contents. The old file stays until this one is there.
     Upload(&'a Asset),
 }
 
-/// What makes the page have each of `wanted` once, where it has the files `listed` and, of those that have a name of ours, these
-/// bytes. Other files are left alone. Of two with one name the forge's higher number stays, whoever decides, and is compared once it
-/// is the only one: runs side by side end with one, and a file that is replaced is never missing.
+/// The changes after which the page has each of `wanted` once. `listed` are the page's files, and `bytes` the contents
+/// of those with a name of ours. Other files are left alone.
+///
+/// Of two files with the same name, every run keeps the one with the forge's higher id. Its contents are compared once
+/// it is the only one. So parallel runs end with one file, and a file that is being replaced is never missing.
 #[must_use]
 pub fn changes<'a>(
     wanted: &'a [Asset],
@@ -147,11 +150,11 @@ pub fn changes<'a>(
     changes
 }
 
-/// Whether the files in `bytes`, and no others of our names, are those that follow from the attestations among them; gives the
-/// digests that are signed. That each attestation is one of the image's is for the caller to see.
+/// Checks that the files in `bytes` are exactly those that follow from the attestations among them, and returns how
+/// many there are. The caller must check that each attestation is one of the image's.
 ///
 /// # Errors
-/// When one is missing, or has other bytes.
+/// When a file is missing, has other bytes, or belongs to nothing that is attested.
 pub fn check(
     tag: &ReleaseTag,
     image: &Digest,
@@ -167,10 +170,10 @@ pub fn check(
     let signature = read_signature(of(SIGNATURE)?).with_context(|| format!("reading `{SIGNATURE}`"))?;
     let wanted: Vec<_> = documents.iter().cloned().chain(signed(sums, signature, hint)).collect();
     for Asset { name, bytes } in &wanted {
-        ensure!(of(name)? == bytes, "the file `{name}` is not what follows from the attestations");
+        ensure!(of(name)? == bytes, "the file `{name}` does not follow from the attestations");
     }
     match bytes.keys().find(|name| !wanted.iter().any(|asset| &asset.name == *name)) {
-        Some(other) => bail!("the page has a file `{other}`, and nothing of the kind is attested"),
+        Some(other) => bail!("the page has a file `{other}`, but nothing like it is attested"),
         None => Ok(wanted.len()),
     }
 }

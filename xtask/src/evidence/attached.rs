@@ -1,5 +1,5 @@
-//! What cosign keeps beside an image, in its legacy format (docs/decisions/0001-legacy-cosign-format.md): the tags, the types
-//! of the attestations, and the manifest that holds them.
+//! What cosign stores next to an image in its legacy format (docs/decisions/0001-legacy-cosign-format.md): the tags,
+//! the types of the attestations, and the manifest that holds them.
 
 mod manifest;
 mod signed;
@@ -12,29 +12,30 @@ use crate::oci::reference::Digest;
 pub use manifest::{MEDIA_TYPE, config, manifest};
 pub use signed::Signed;
 
-/// The predicate type of a provenance, as the statement has it. cosign is given it whole as well: its short name re-marshals
-/// the predicate when it is used to sign, and cosign 3.1 then signs even an empty one (docs/facts.md#short-predicate-type).
+/// The predicate type of a provenance, as in the statement. cosign gets the full type too. If its short name is used to
+/// sign, cosign re-marshals the predicate, and cosign 3.1 then even signs an empty one
+/// (docs/facts.md#short-predicate-type).
 pub const PROVENANCE_PREDICATE: &str = "https://slsa.dev/provenance/v1";
 
-/// The predicate type of an SBOM, as the statement has it.
+/// The predicate type of an SBOM, as in the statement.
 pub const SBOM_PREDICATE: &str = "https://cyclonedx.org/bom";
 
 /// The predicate type of a test result (<https://github.com/in-toto/attestation/blob/main/spec/predicates/test-result.md>).
 pub const TEST_RESULT_PREDICATE: &str = "https://in-toto.io/attestation/test-result/v0.1";
 
-/// What a release attests of an image, in the order in which it is stored.
+/// The attestations of a release about an image, in the order in which they are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Attested {
     /// How it was built.
     Provenance,
     /// What is in it.
     Sbom,
-    /// How it was tried.
+    /// How it was tested.
     TestResult,
 }
 
 impl Attested {
-    /// Each once: the one list of them.
+    /// Each once. This is the only list of them.
     pub const ALL: [Self; 3] = [Self::Provenance, Self::Sbom, Self::TestResult];
 
     /// The predicate type of its statement.
@@ -58,7 +59,7 @@ impl fmt::Display for Attested {
     }
 }
 
-/// The predicates that a release attests.
+/// The predicates of a release's attestations.
 pub struct Attestations {
     /// The SLSA provenance predicate, as JSON.
     pub provenance: Vec<u8>,
@@ -69,7 +70,7 @@ pub struct Attestations {
 }
 
 impl Attestations {
-    /// The predicate of one of them.
+    /// One of the predicates.
     #[must_use]
     pub fn predicate(&self, attested: Attested) -> &[u8] {
         match attested {
@@ -80,7 +81,7 @@ impl Attestations {
     }
 }
 
-/// The two kinds of things that are attached.
+/// The two kinds of attached objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Signatures, under the tag `sha256-<hex>.sig`.
@@ -90,7 +91,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The tag that holds them, of the image `digest`.
+    /// The tag that holds them for the image `digest`.
     #[must_use]
     pub fn tag(self, digest: &Digest) -> String {
         let suffix = match self {
@@ -100,7 +101,7 @@ impl Kind {
         format!("{}.{suffix}", prefix(digest))
     }
 
-    /// How `cosign save` marks them in a directory's index.
+    /// The mark by which `cosign save` tells them apart in a directory's index.
     #[must_use]
     pub fn mark(self) -> &'static str {
         match self {
@@ -110,19 +111,19 @@ impl Kind {
     }
 }
 
-/// The tags among `tags` that hold something else about `digest`: a newer cosign's bundles, or an SBOM that nobody signed.
+/// The tags among `tags` that hold something else about `digest`: a newer cosign's bundles, or an unsigned SBOM.
 #[must_use]
 pub fn other_tags(tags: &[String], digest: &Digest) -> Vec<String> {
     let ours = [Kind::Signatures, Kind::Attestations].map(|kind| kind.tag(digest));
     let prefix = prefix(digest);
-    // What somebody says of a rebuild is nothing that the release or a verifier of images relies on.
+    // Statements about a rebuild do not count: neither the release nor a verifier of images relies on them.
     let is_other = |tag: &&String| {
         tag.starts_with(&prefix) && !ours.contains(tag) && rebuild::digits(tag, digest).is_none()
     };
     tags.iter().filter(is_other).cloned().collect()
 }
 
-/// What the tags of everything that is attached to `digest` begin with.
+/// The beginning of the tags of everything that is attached to `digest`.
 fn prefix(digest: &Digest) -> String {
     format!("sha256-{}", digest.hex())
 }

@@ -1,5 +1,6 @@
-//! An attestation: an in-toto statement about an image, in a DSSE envelope. Written and read by one form for each build type of
-//! the provenance that it is, or that is beside it (docs/decisions/0028-statements-of-our-own.md).
+//! An attestation: an in-toto statement about an image, in a DSSE envelope. There is one form per build type. It
+//! applies to the provenance of that build type and to the attestations of the same release
+//! (docs/decisions/0028-statements-of-our-own.md).
 
 use std::collections::BTreeMap;
 
@@ -12,10 +13,10 @@ use crate::evidence::provenance::BuildType;
 use crate::oci::exact;
 use crate::oci::reference::{Digest, Image};
 
-/// The type of a statement of today (<https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md>).
+/// The type of a current statement (<https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md>).
 const STATEMENT: &str = "https://in-toto.io/Statement/v1";
 
-/// The one that cosign writes, which an older release has.
+/// The type that cosign writes, and that older releases have.
 const OLDER_STATEMENT: &str = "https://in-toto.io/Statement/v0.1";
 
 #[derive(Serialize, Deserialize)]
@@ -40,19 +41,20 @@ impl Subject {
         Self { name, digest: BTreeMap::from([("sha256".to_owned(), digest.hex().to_owned())]) }
     }
 
-    /// The one digest.
+    /// The only digest.
     fn digest(&self) -> Result<Digest> {
         let hex = self.digest.get("sha256").filter(|_| self.digest.len() == 1);
-        let hex =
-            hex.with_context(|| format!("its subject `{}` has not one digest, of SHA-256", self.name))?;
+        let hex = hex.with_context(|| {
+            format!("its subject `{}` does not have exactly one digest, of SHA-256", self.name)
+        })?;
         format!("sha256:{hex}").parse()
     }
 }
 
-/// The statement that `predicate` is about the index `digest` of `image` and the manifests of its platforms, as it is signed.
+/// The statement to sign: `predicate` is about the index `digest` of `image` and the manifests of its platforms.
 ///
 /// # Errors
-/// When the predicate is no JSON.
+/// When the predicate is not JSON.
 pub fn statement(
     predicate_type: &str,
     predicate: &[u8],
@@ -73,22 +75,23 @@ pub fn statement(
     serde_json::to_vec(&statement).context("writing a statement")
 }
 
-/// A statement as it was signed, about one image.
+/// A signed statement about one image.
 #[derive(Debug)]
 pub struct Attestation {
     statement_type: String,
-    /// The digest of the image, then those of the manifests in it.
+    /// The digest of the image, followed by those of its platforms' manifests.
     subjects: Vec<Digest>,
-    /// What is said of it.
+    /// The predicate about the image.
     pub predicate: Value,
 }
 
 impl Attestation {
-    /// Reads the envelope `bytes`, which must have one signature, be of `predicate_type` and about `digest` first of all.
-    /// Whether the signature is right is for cosign to say, and [`Attestation::check_subjects`] holds the other subjects.
+    /// Reads the envelope `bytes`. It must have exactly one signature and the given `predicate_type`, and its first
+    /// subject must be `digest`. Only cosign can tell whether the signature is valid, and
+    /// [`Attestation::check_subjects`] checks the other subjects.
     ///
     /// # Errors
-    /// When it is anything else, or holds a field that its format does not name, or one twice.
+    /// When it is anything else, or has an unknown or duplicate field.
     pub fn read(bytes: &[u8], predicate_type: &str, digest: &Digest) -> Result<Self> {
         let payload = open(bytes)?.payload;
         let statement: Statement =
@@ -104,11 +107,11 @@ impl Attestation {
         Ok(Self { statement_type, subjects, predicate })
     }
 
-    /// Whether it is about what an attestation beside a provenance of `build_type` is about: the image alone, and of a later one
-    /// than the first also the manifest of each of its `platforms`, in the order of the index.
+    /// Checks the subjects by the `build_type` of the release's provenance. For the first build type the image is the
+    /// only subject. For later ones the manifests of its `platforms` follow, in the order of the index.
     ///
     /// # Errors
-    /// When it is about more, or less, or not of the right form.
+    /// When there are other subjects, or the statement has another type.
     pub fn check_subjects(&self, build_type: BuildType, platforms: &[Digest]) -> Result<()> {
         let manifests = &self.subjects[1..];
         if !build_type.has_own_statements() {
@@ -134,7 +137,7 @@ impl Attestation {
     }
 }
 
-/// The predicate of the envelope `bytes`, as [`Attestation::read`].
+/// The predicate in the envelope `bytes`, with the checks of [`Attestation::read`].
 ///
 /// # Errors
 /// As [`Attestation::read`].
@@ -152,7 +155,7 @@ mod tests {
 
     const TYPE: &str = "https://slsa.dev/provenance/v1";
 
-    /// A statement of today about an image of two platforms.
+    /// A current statement about an image with two platforms.
     fn today() -> Value {
         let platforms = [("linux/amd64", "amd"), ("linux/arm64", "arm")];
         let platforms = platforms.map(|(name, text)| (name.to_owned(), Digest::of(text.as_bytes())));

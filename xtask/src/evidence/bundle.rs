@@ -1,6 +1,6 @@
-//! Sigstore bundles v0.3 beside an image, which cosign 3 prefers to its legacy format: one artifact manifest for the signature
-//! and one for each attestation (docs/decisions/0021-both-formats.md). A bundle of an attestation holds the envelope of the
-//! legacy format, byte for byte; a bundle of the signature holds a statement of its own.
+//! Sigstore bundles v0.3 of an image, which cosign 3 prefers to its legacy format: one artifact manifest for the
+//! signature and one for each attestation (docs/decisions/0021-both-formats.md). The bundle of an attestation holds the
+//! envelope of the legacy format, byte for byte. The bundle of the signature holds a statement of its own.
 
 mod artifact;
 
@@ -22,23 +22,23 @@ use crate::oci::reference::Digest;
 
 pub use artifact::{EMPTY_CONFIG, INDEX_TYPE, MANIFEST_TYPE, Subject, entries, index, layer_of, named};
 
-/// The type of a bundle, of the layer that holds it and of the manifest that names the layer
+/// The media type of a bundle, of the layer that holds it and of the manifest that names the layer
 /// (<https://docs.sigstore.dev/about/bundle/>).
 pub const MEDIA_TYPE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
 
-/// The predicate type of a signature: cosign 3 signs a statement as well.
+/// The predicate type of a signature. cosign 3 signs a statement for it too.
 pub const SIGN_PREDICATE: &str = "https://sigstore.dev/cosign/sign/v1";
 
-/// What is annotated beside the version in the legacy signature of a release that has bundles too: that they were there
-/// cannot be taken back without the key.
+/// An annotation next to the version in the legacy signature, if the release also has bundles. Without the key nobody
+/// can make it look as if there had been none.
 pub const MARK: (&str, &str) = ("bundle", "v0.3");
 
-/// What a bundle is of.
+/// The content of a bundle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Of {
     /// The image's signature.
     Signature,
-    /// What is attested of it.
+    /// An attestation about the image.
     Attestation(Attested),
 }
 
@@ -62,36 +62,36 @@ impl fmt::Display for Of {
     }
 }
 
-/// What a bundle says of the key: the SHA-256 of its DER, in base64.
+/// A bundle's hint at the key: the SHA-256 of its DER, in base64.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hint(String);
 
 impl Hint {
-    /// Of the public key `pem`.
+    /// The hint for the public key `pem`.
     ///
     /// # Errors
-    /// When it is no public key in PEM.
+    /// When it is not a public key in PEM.
     pub fn of(pem: &[u8]) -> Result<Self> {
         let text = std::str::from_utf8(pem).context("the public key is not UTF-8")?;
         let body = text.trim().strip_prefix("-----BEGIN PUBLIC KEY-----");
         let body = body.and_then(|rest| rest.strip_suffix("-----END PUBLIC KEY-----"));
-        let body: String = body.context("the public key is no PEM")?.split_ascii_whitespace().collect();
-        let der = STANDARD.decode(body).context("the public key is no PEM")?;
+        let body: String = body.context("the public key is not PEM")?.split_ascii_whitespace().collect();
+        let der = STANDARD.decode(body).context("the public key is not PEM")?;
         Ok(Self(STANDARD.encode(sha2::Sha256::digest(der))))
     }
 }
 
-/// The tag of the index that names the bundles of `digest` where the registry has no referrers API (distribution
+/// The tag of the index that names the bundles of `digest` in a registry without the referrers API (distribution
 /// specification v1.1, "Referrers Tag Schema").
 #[must_use]
 pub fn tag(digest: &Digest) -> String {
     format!("sha256-{}", digest.hex())
 }
 
-/// The statement that signs `digest` as a release: as `cosign sign -a commit=… -a version=…` of cosign 3 has it.
+/// The statement that signs `digest` as a release, in the form of `cosign sign -a commit=… -a version=…` of cosign 3.
 #[must_use]
 pub fn statement(digest: &Digest, signed_as: SignedAs<'_>) -> Vec<u8> {
-    // Neither a version nor a commit has a character that JSON escapes.
+    // Neither a version nor a commit has a character that JSON would escape.
     let annotations = signed_as.annotations().into_iter().map(|(key, value)| format!(r#""{key}":"{value}""#));
     let annotations = annotations.collect::<Vec<_>>().join(",");
     format!(
@@ -101,27 +101,27 @@ pub fn statement(digest: &Digest, signed_as: SignedAs<'_>) -> Vec<u8> {
     .into_bytes()
 }
 
-/// One bundle.
+/// A bundle.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bundle {
-    /// What it is of.
+    /// Its content.
     pub of: Of,
-    /// Its envelope, byte for byte as it was signed.
+    /// Its envelope, byte for byte as signed.
     pub envelope: Vec<u8>,
-    /// All of it.
+    /// The complete bundle.
     pub bytes: Vec<u8>,
 }
 
 impl Bundle {
-    /// The bundle of `envelope`.
+    /// The bundle with the envelope `envelope`.
     #[must_use]
     pub fn new(of: Of, envelope: &[u8], hint: &Hint) -> Self {
         let bytes = [head(hint).as_bytes(), envelope, b"}"].concat();
         Self { of, envelope: envelope.to_vec(), bytes }
     }
 
-    /// The bundle of the signature that signs `digest` as a release, where `signature` is the one over the statement's
-    /// pre-authentication encoding, in base64.
+    /// The bundle of the signature that signs `digest` as a release. `signature`, in base64, is over the
+    /// pre-authentication encoding of the statement.
     #[must_use]
     pub fn of_signature(digest: &Digest, signed_as: SignedAs<'_>, signature: &str, hint: &Hint) -> Self {
         Self::new(Of::Signature, &seal(&statement(digest, signed_as), signature), hint)
@@ -133,8 +133,8 @@ impl Bundle {
         open(&self.envelope).is_ok_and(|opened| opened.payload == statement(digest, signed_as))
     }
 
-    /// Reads a bundle about `digest`, released from `source`. It must have the form that [`Bundle::new`] gives it, byte for byte
-    /// but for the envelope, and that must be read by everyone as we read it. Whether its signature is right is not looked at.
+    /// Parses a bundle about `digest`, released from `source`. Apart from the envelope it must have the form of
+    /// [`Bundle::new`], byte for byte, and the envelope must have only one reading. The signature is not verified here.
     ///
     /// # Errors
     /// When it is anything else.
@@ -156,11 +156,11 @@ impl Bundle {
             }
         }
         let (tag, why) = (&source.tag, why.join("; "));
-        bail!("it is no signature of `{digest}` as {tag}, and no attestation of it ({why})")
+        bail!("it is neither a signature of `{digest}` as {tag} nor an attestation of it ({why})")
     }
 }
 
-/// Whether `bytes` are a bundle of an attestation of ours about `digest`, by whichever key.
+/// Whether `bytes` are a bundle with an attestation of ours about `digest`, by any key.
 #[must_use]
 pub fn is_attestation(bytes: &[u8], digest: &Digest) -> bool {
     let bundle = exact::value(bytes).ok();
@@ -170,7 +170,7 @@ pub fn is_attestation(bytes: &[u8], digest: &Digest) -> bool {
     Attested::ALL.iter().any(is_of)
 }
 
-/// The bundle of bytes that are no statement: their digest, and their signature in base64, as cosign 3 writes one.
+/// The bundle for bytes that are not a statement: their digest, and their signature in base64, in the form of cosign 3.
 #[must_use]
 pub fn of_blob(bytes: &[u8], signature: &str, hint: &Hint) -> Vec<u8> {
     let digest = STANDARD.encode(sha2::Sha256::digest(bytes));
@@ -181,7 +181,7 @@ pub fn of_blob(bytes: &[u8], signature: &str, hint: &Hint) -> Vec<u8> {
     .into_bytes()
 }
 
-/// Everything of a bundle before its envelope.
+/// The part of a bundle before its envelope.
 fn head(hint: &Hint) -> String {
     format!(
         r#"{{"mediaType":"{MEDIA_TYPE}","verificationMaterial":{{"publicKey":{{"hint":"{}"}}}},"dsseEnvelope":"#,

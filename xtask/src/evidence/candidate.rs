@@ -1,6 +1,6 @@
-//! The tag that holds an image before it is proven: `candidate-<tag>-<12 digits of the commit>-<4 random digits>`. Two
-//! tags on one commit are two images, as each carries its version. Each run has a tag of its own: an engine fails the
-//! second of two builds that name one image at once (docs/facts.md#one-name-two-builds).
+//! The tag of an image that is not yet verified: `candidate-<tag>-<12 digits of the commit>-<4 random digits>`. Two
+//! tags on one commit are two images, because each contains its version. Each run has a tag of its own: if two builds
+//! name the same image at the same time, an engine fails the second one (docs/facts.md#one-name-two-builds).
 
 use anyhow::Result;
 
@@ -9,23 +9,23 @@ use crate::inputs::version::ReleaseTag;
 use crate::oci::reference::Tag;
 use crate::process::scratch::random_hex;
 
-/// How many random digits there are: with them the longest release tag gives a tag of 128 characters, which is the most.
+/// The number of random digits. With them the longest release tag gives a tag of 128 characters, which is the maximum.
 const RANDOM: usize = 4;
 
-/// How many digits of the commit.
+/// The number of digits of the commit.
 const COMMIT: usize = 12;
 
-/// The candidate's tag for one run.
+/// The candidate tag for one run.
 ///
 /// # Errors
-/// When the machine has no randomness.
+/// When the machine has no source of randomness.
 pub fn new_tag(source: &Source) -> Result<Tag> {
     let random = random_hex()?;
     format!("{}{}-{}", prefix(&source.tag), source.commit.short(), &random[..RANDOM]).parse()
 }
 
-/// Whether `name` is the tag of a candidate for `tag`, whichever run left it, of whichever commit: once the
-/// version tag is there, none of them can become it.
+/// Whether `name` is a candidate tag for `tag`, of any run and any commit. Once the version tag exists, none of them
+/// can become it.
 #[must_use]
 pub fn is_of(tag: &ReleaseTag, name: &str) -> bool {
     let is_hex =

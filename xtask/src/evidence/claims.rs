@@ -1,14 +1,14 @@
-//! The claims about a release, by the ids that reports, documents and scripts name them with: an id never changes its meaning.
+//! The claims about a release, by their ids in reports, documents and scripts. The meaning of an id never changes.
 
-/// The whole image is there.
+/// The image is complete.
 pub const IMAGE_PRESENT: &str = "image.present";
 /// It has the released platforms.
 pub const IMAGE_PLATFORMS: &str = "image.platforms";
 /// Its labels and annotations name the release.
 pub const IMAGE_LABELS: &str = "image.labels";
-/// Its layers hold what the configs say.
+/// Its layers match the configs.
 pub const IMAGE_CONTENT: &str = "image.content";
-/// It stands on the base image that the commit pins.
+/// It is based on the base image that the commit pins.
 pub const IMAGE_BASE: &str = "image.base";
 /// Every binary is for its platform.
 pub const IMAGE_MACHINE: &str = "image.machine";
@@ -18,58 +18,58 @@ pub const SIGNATURE: &str = "signature";
 pub const SIGNATURE_PLATFORMS: &str = "signature.platforms";
 /// Nothing else is attached.
 pub const ATTACHMENTS: &str = "attachments";
-/// There is one attestation of a provenance.
+/// There is exactly one attestation of a provenance.
 pub const PROVENANCE: &str = "provenance";
 /// It has the form of its build type.
 pub const PROVENANCE_FORM: &str = "provenance.form";
 /// It names the tagged commit.
 pub const PROVENANCE_SOURCE: &str = "provenance.source";
-/// It names what the commit pins.
+/// It names the pins of the commit.
 pub const PROVENANCE_INPUTS: &str = "provenance.inputs";
 /// It names this repository's builder.
 pub const PROVENANCE_BUILDER: &str = "provenance.builder";
 /// Its times are possible.
 pub const PROVENANCE_TIME: &str = "provenance.time";
-/// It names what is in the index.
+/// It names the contents of the index.
 pub const PROVENANCE_PRODUCTS: &str = "provenance.products";
-/// The forge has the run on record that it names: asked where the forge tells, and where it was a run.
+/// The forge has a record of the run that it names. Judged if it names a workflow run and the forge reports runs.
 pub const PROVENANCE_RUN: &str = "provenance.run";
-/// There is one attestation of an SBOM.
+/// There is exactly one attestation of an SBOM.
 pub const SBOM: &str = "sbom";
-/// It lists what is in the image.
+/// It lists the contents of the image.
 pub const SBOM_COMPONENTS: &str = "sbom.components";
-/// There is one attestation of a test result, which says what the provenance says.
+/// There is exactly one attestation of a test result, and it agrees with the provenance.
 pub const SMOKE: &str = "smoke";
 /// The version tag names the image.
 pub const TAG_IMAGE: &str = "tag.image";
 /// The git tag is on the forge, at the commit.
 pub const TAG_GIT: &str = "tag.git";
-/// The commit is in the history of a branch that may be released.
+/// The commit is in the history of a branch from which releases are allowed.
 pub const SOURCE_BRANCH: &str = "source.branch";
-/// A listed maintainer signed the git tag: where the configuration demands it.
+/// A listed maintainer signed the git tag. Judged if the configuration requires it.
 pub const TAG_SIGNED: &str = "tag.signed";
-/// The key is the one that the history of the project's keys names for this version.
+/// The key is the one that the project's key history names for this version.
 pub const KEY_HISTORY: &str = "key.history";
-/// It is the key of the release before, or one that was endorsed since.
+/// The key is that of the previous release, or was endorsed since.
 pub const KEY_CONTINUITY: &str = "key.continuity";
-/// There is a page.
+/// There is a release page.
 pub const PAGE_STATE: &str = "page.state";
 /// It names the image.
 pub const PAGE_IMAGE: &str = "page.image";
-/// Its commands are those that were run.
+/// Its commands are the ones that were run.
 pub const PAGE_COMMANDS: &str = "page.commands";
 /// It has the release's evidence as files.
 pub const PAGE_ASSETS: &str = "page.assets";
-/// `latest` is on the highest stable version.
+/// `latest` points to the highest stable version.
 pub const LATEST: &str = "latest";
-/// The commit gives the same content: with `verify --rebuild`.
+/// A build of the commit gives the same content. Judged with `verify --rebuild`.
 pub const REBUILD: &str = "rebuild";
-/// The key that was brought along is vouched for: with `verify --key`.
+/// The given key is vouched for. Judged with `verify --key`.
 pub const KEY: &str = "key";
-/// The commit says how it is released: with `verify --all`, where it does not.
+/// The commit says how it is released. Judged with `verify --all`, if the commit does not.
 pub const CONFIGURATION: &str = "configuration";
 
-/// The claims about an image. A test holds them against what is judged.
+/// The claims about an image. A test compares the list with what is judged.
 pub const OF_IMAGE: [&str; 19] = [
     IMAGE_PRESENT,
     IMAGE_PLATFORMS,
@@ -99,23 +99,23 @@ pub const OF_NAMES: [&str; 7] =
 /// The claims about the tagged commit, which are judged from a clone.
 pub const OF_SOURCE: [&str; 2] = [SOURCE_BRANCH, TAG_SIGNED];
 
-/// The claims about the key that the signatures are held against, which are judged from a clone.
+/// The claims about the key that verifies the signatures, which are judged from a clone.
 pub const OF_KEYS: [&str; 2] = [KEY_HISTORY, KEY_CONTINUITY];
 
-/// What a claim about an image is about.
+/// The object of a claim about an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum About {
-    /// The image itself, and everything that is not one of the others.
+    /// The image itself, and everything that belongs to none of the others.
     Image,
     /// Its signatures.
     Signature,
-    /// Its provenance, and the test result, which says a part of it once more.
+    /// Its provenance, and the test result, which repeats a part of it.
     Provenance,
     /// Its SBOM.
     Sbom,
 }
 
-/// What the claim `id` is about.
+/// The object of the claim `id`.
 #[must_use]
 pub fn about(id: &str) -> About {
     match id.split('.').next() {

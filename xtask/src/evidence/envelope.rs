@@ -1,5 +1,5 @@
-//! A DSSE envelope around what is signed. The one reader, for what cosign signed as for what it accepted: exactly the fields that
-//! the format names, each once.
+//! The DSSE envelope around a signed statement. There is one reader, for what cosign signed and for what it accepted.
+//! It accepts exactly the fields of the format, each once.
 
 use anyhow::{Context as _, Result, bail, ensure};
 use base64::Engine as _;
@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::oci::exact;
 
-/// The type of what the envelope of an attestation holds.
+/// The payload type of an attestation's envelope.
 const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
 
 /// <https://github.com/secure-systems-lab/dsse/blob/master/envelope.md>
@@ -28,32 +28,32 @@ struct Signature {
     sig: String,
 }
 
-/// What an envelope holds.
+/// The contents of an envelope.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Opened {
-    /// The statement, as it was signed.
+    /// The statement, as signed.
     pub payload: Vec<u8>,
-    /// The one signature, in base64: of [`pae`] of the payload.
+    /// The only signature, in base64, over [`pae`] of the payload.
     pub signature: String,
 }
 
-/// Reads the envelope `bytes`, which must have one signature. Whether that is right is for cosign to say.
+/// Parses the envelope `bytes`, which must have exactly one signature. Only cosign can tell whether it is valid.
 ///
 /// # Errors
-/// When it is no such envelope, or holds a field that its format does not name, or one twice.
+/// When it is not such an envelope, or has an unknown or duplicate field.
 pub fn open(bytes: &[u8]) -> Result<Opened> {
     let envelope: Envelope = exact::parse(bytes).context("it is not a DSSE envelope")?;
     ensure!(envelope.payload_type == PAYLOAD_TYPE, "the payload is `{}`", envelope.payload_type);
     let [signature] = &envelope.signatures[..] else {
         bail!("it has {} signatures: expected one", envelope.signatures.len());
     };
-    // Nobody signs it, and cosign leaves it empty.
+    // It is not signed, and cosign leaves it empty.
     ensure!(signature.key_id.is_empty(), "the signature names the key `{}`", signature.key_id);
     ensure!(!decode("signature", &signature.sig)?.is_empty(), "the signature is empty");
     Ok(Opened { payload: decode("payload", &envelope.payload)?, signature: signature.sig.clone() })
 }
 
-/// An envelope around `payload`, as cosign 3 writes one. `signature` is in base64.
+/// An envelope around `payload`, in the form of cosign 3. `signature` is in base64.
 #[must_use]
 pub fn seal(payload: &[u8], signature: &str) -> Vec<u8> {
     let payload = STANDARD.encode(payload);
@@ -63,7 +63,7 @@ pub fn seal(payload: &[u8], signature: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-/// What the signature of an envelope is made of: the pre-authentication encoding of `payload`
+/// The input of an envelope's signature: the pre-authentication encoding of `payload`
 /// (<https://github.com/secure-systems-lab/dsse/blob/master/protocol.md>).
 #[must_use]
 pub fn pae(payload: &[u8]) -> Vec<u8> {
@@ -71,7 +71,7 @@ pub fn pae(payload: &[u8]) -> Vec<u8> {
     [head.as_bytes(), payload].concat()
 }
 
-/// Bytes have one spelling in base64: anything else is refused.
+/// Bytes have only one canonical spelling in base64. All others are refused.
 fn decode(what: &str, text: &str) -> Result<Vec<u8>> {
     let bytes = STANDARD.decode(text).with_context(|| format!("the {what} is not base64"))?;
     ensure!(STANDARD.encode(&bytes) == text, "the {what} is not in the canonical form of base64");

@@ -1,4 +1,4 @@
-//! Random and changed evidence: what a registry and a forge hand out, and what cosign prints of it.
+//! Random and mutated evidence: what a registry and a forge serve, and cosign's output for it.
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! What an image says of itself: its labels and annotations, and the platforms of its index.
+//! What an image says about itself: its labels and annotations, and the platforms of its index.
 
 use anyhow::{Context as _, Result, ensure};
 
@@ -8,7 +8,7 @@ use crate::oci::index;
 use crate::oci::reference::Digest;
 use crate::process::time::rfc3339;
 
-/// The pre-defined keys of the OCI image specification ("Annotations"), the same as labels and as annotations.
+/// The pre-defined keys of the OCI image specification ("Annotations"). Labels and annotations have the same ones.
 #[must_use]
 pub fn of(release: &Release<'_>) -> Vec<(&'static str, String)> {
     let Release { config, source, inputs, .. } = release;
@@ -29,7 +29,7 @@ pub fn of(release: &Release<'_>) -> Vec<(&'static str, String)> {
 /// The manifests of an index, which must be exactly the configured platforms.
 ///
 /// # Errors
-/// When it is no index, or has other platforms.
+/// When it is not an index, or has other platforms.
 pub fn platforms(bytes: &[u8], config: &Config) -> Result<Vec<(String, Digest)>> {
     let manifests = index::platforms(bytes).context("reading the pushed image's index")?;
     let mut found: Vec<_> = manifests.iter().map(|(platform, _)| platform.clone()).collect();

@@ -1,4 +1,5 @@
-//! The first section of a page: what changed since the previous release, as Markdown. A pure function of what git says.
+//! The first section of a page: the changes since the previous release, as Markdown. It is a pure function of git's
+//! answers.
 
 mod change;
 mod changelog;
@@ -23,15 +24,16 @@ pub use changelog::{changelog, with as with_section};
 pub use document::document;
 pub use sizes::Sizes;
 
-/// The list ends before it is larger than this, in bytes: forges bound what a page may hold.
+/// The largest size of the list, in bytes: forges limit the size of a page.
 const LARGEST: usize = 60 << 10;
 
-/// As many changes are on the first screen, those that matter most to a person who runs the service; the others are folded.
+/// The number of changes on the first screen: those that matter most to a person who runs the service. The others are
+/// collapsed.
 const HANDFUL: usize = 10;
 
-/// What a maintainer wrote, and the section about the changes: the same history gives the same text. `repository` is the
-/// repository's address on its forge; without it, nothing is a link. `groups` are those of the commit's configuration, `sizes`
-/// those of the two images, where there is one and they are known.
+/// The maintainer's words, and the section about the changes: the same history gives the same text. `repository` is the
+/// repository's address on its forge; without it there are no links. `groups` are those of the commit's configuration.
+/// `sizes` are those of the two images, if both exist and their sizes are known.
 #[must_use]
 pub fn section(
     repository: Option<&str>,
@@ -55,13 +57,13 @@ pub fn section(
     format!("{words}## Changes\n\n{kind}\n\n{}\n{since}\n", told.text(repository))
 }
 
-/// What there is to say.
+/// The content of the section.
 struct Told<'a> {
     changes: Vec<Change<'a>>,
     groups: &'a Groups,
     compared: Compared,
     people: &'a People,
-    /// Commits that revert each other.
+    /// How many commits revert each other.
     left_out: usize,
 }
 
@@ -119,7 +121,7 @@ impl<'a> Told<'a> {
         page.text
     }
 
-    /// What breaks has a list of its own.
+    /// Breaking changes are excluded: they have a list of their own.
     fn at(&self, place: Place) -> impl Iterator<Item = &Change<'a>> {
         self.changes.iter().filter(move |change| change.place == place && change.breaking.is_none())
     }
@@ -129,13 +131,13 @@ impl<'a> Told<'a> {
         groups.map(|(place, _)| self.at(Place::Group(place)).count()).sum()
     }
 
-    /// The groups on the first screen, by their places.
+    /// The positions of the groups on the first screen.
     fn listed(&self) -> impl Iterator<Item = usize> {
         let listed = self.groups.iter().enumerate().filter(|(_, group)| group.show == Show::Listed);
         listed.map(|(place, _)| place)
     }
 
-    /// Writes the first of the changes that matter, and gives back the others, below the headings that they have.
+    /// Writes the first of the most important changes, and returns the others, under their headings.
     fn handful(&self, page: &mut Page<'_>) -> Vec<(String, Vec<Entry<'_>>)> {
         let mut named = self.listed().filter(|place| *place != self.groups.others());
         let says_kind = named.any(|place| self.at(Place::Group(place)).next().is_some());
@@ -143,7 +145,7 @@ impl<'a> Told<'a> {
         let is_plain = !says_kind && !is_breaking && self.compared.upgrade.is_empty();
         let (mut room, mut others) = (HANDFUL, Vec::new());
         for place in self.listed() {
-            // One list needs no heading.
+            // A single list needs no heading.
             let heading = if is_plain { String::new() } else { self.groups.at(place).heading() };
             let mut shown = entries(self.at(Place::Group(place)));
             let rest = shown.split_off(room.min(shown.len()));
@@ -157,17 +159,17 @@ impl<'a> Told<'a> {
     }
 }
 
-/// What is written of it so far.
+/// The page written so far.
 struct Page<'a> {
     repository: Option<&'a str>,
     text: String,
-    /// How large it may become, in bytes.
+    /// Its largest size, in bytes.
     room: usize,
-    /// Changes for which there was no room.
+    /// How many changes did not fit.
     untold: usize,
 }
 
-/// An entry of a list, which is written when there is room for it: most of a long range never are.
+/// An entry of a list. It is rendered only if there is room: most entries of a long range never are.
 #[derive(Clone, Copy)]
 enum Entry<'a> {
     /// Markdown.
@@ -184,7 +186,7 @@ fn lines(lines: &[String]) -> Vec<Entry<'_>> {
 }
 
 impl Page<'_> {
-    /// A list under a heading, if there is something in it.
+    /// Writes a list under a heading, if it is not empty.
     fn list(&mut self, heading: &str, entries: &[Entry<'_>]) {
         let mut is_first = true;
         for entry in entries {
@@ -209,7 +211,7 @@ impl Page<'_> {
         }
     }
 
-    /// Lists below their headings, behind a line that a reader opens.
+    /// Writes lists with their headings, collapsed behind a line that a reader opens.
     fn fold(&mut self, summary: &str, lists: Vec<(String, Vec<Entry<'_>>)>) {
         let count: usize = lists.iter().map(|(_, entries)| entries.len()).sum();
         if count == 0 {
@@ -223,7 +225,7 @@ impl Page<'_> {
         self.text += "\n</details>\n";
     }
 
-    /// `None` where there is no room for it, however short its words are.
+    /// `None` when there is no room for it, however short its text is.
     fn entry(&self, entry: Entry<'_>) -> Option<String> {
         let change = match entry {
             Entry::Line(line) => return Some(format!("- {line}\n")),

@@ -1,4 +1,4 @@
-//! The release page: what changed, how to get the image, and how to check it.
+//! The release page: the changes, how to get the image, and how to check it.
 
 mod format;
 mod sections;
@@ -22,50 +22,50 @@ use sections::{files_section, image_section, inputs_section, verify_section};
 /// A release page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page {
-    /// The tag that it is about.
+    /// Its tag.
     pub tag: ReleaseTag,
-    /// What the tag points at.
+    /// The commit of the tag.
     pub commit: Commit,
     /// Its title.
     pub title: String,
-    /// Markdown.
+    /// The text, in Markdown.
     pub body: String,
-    /// Shown as a pre-release, and never as the latest one.
+    /// Whether it is shown as a pre-release, and never as the latest release.
     pub prerelease: bool,
 }
 
-/// A page as a forge has it.
+/// A page on a forge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublishedPage {
-    /// The forge's own number for it.
+    /// The forge's own id for it.
     pub id: u64,
-    /// What it says.
+    /// Its contents.
     pub page: Page,
-    /// Not visible to the public.
+    /// Whether it is hidden from the public.
     pub draft: bool,
-    /// Where a person reads it.
+    /// The address for a person.
     pub address: String,
-    /// Its files, in no order.
+    /// Its files, in no particular order.
     pub assets: Vec<Listed>,
 }
 
-/// What a page says beside what the commit and the image say.
+/// What a page says besides the contents of the commit and the image.
 pub struct Details<'a> {
-    /// The commits since the previous release.
+    /// The history since the previous release.
     pub history: &'a History,
-    /// Where anyone gets the public key, if the forge serves files.
+    /// The address of the public key, if the forge serves files.
     pub key_address: Option<&'a str>,
-    /// It is of a work tree, and of no commit that is in a repository.
+    /// Whether it is about a work tree, whose commit is not in a repository.
     pub is_of_work_tree: bool,
-    /// Those of this image and of the previous release's, where they were asked for.
+    /// The sizes of this image and of the previous release's, if they were requested.
     pub sizes: Option<&'a notes::Sizes>,
 }
 
-/// Writes the page in a format: the same release gives the same text. `smoked` is what the provenance says of how the image
-/// was tried.
+/// Writes the page in a format: the same release gives the same text. `smoked` says how the image was tested, as in the
+/// provenance.
 ///
 /// # Errors
-/// When the inputs name no lockfile.
+/// When the lockfile is not among the inputs.
 pub fn write(
     format: Format,
     release: &Release<'_>,
@@ -93,7 +93,7 @@ pub fn write(
     })
 }
 
-/// The part about the image, in a format: from its heading to the end of the page.
+/// The part about the image, in a format. It extends from its heading to the end of the page.
 ///
 /// # Errors
 /// As [`write`].
@@ -118,8 +118,9 @@ pub fn generated(
     Ok(format!("{text}\n{}\n", format.mark()))
 }
 
-/// Whether the published page ends with what `expected`, in the same format, says about the image, to everyone: a person may
-/// have added words above it, in a browser that ends lines in its own way.
+/// Whether the published page is visible, has the same pre-release mark as `expected`, and ends with the same part
+/// about the image. Both must have the same format. People may have added words above that part, in a browser with
+/// other line endings.
 #[must_use]
 pub fn says_the_same(found: &PublishedPage, expected: &Page) -> bool {
     ends_with(&found.page.body, promises(&expected.body))
@@ -127,29 +128,29 @@ pub fn says_the_same(found: &PublishedPage, expected: &Page) -> bool {
         && !found.draft
 }
 
-/// Whether a page's text ends with `generated`, and has no such part above that.
+/// Whether a page's text ends with `generated`, and has no other part about an image above it.
 #[must_use]
 pub fn ends_with(body: &str, generated: &str) -> bool {
     promises(&body.replace("\r\n", "\n")).trim_end() == generated.trim_end()
 }
 
-/// The part of the page that must stand as it was written: everything below the changes.
+/// The part of the page that must stay as it was written: everything below the changes.
 #[must_use]
 pub fn promises(body: &str) -> &str {
     image_part(body).map_or(body, |start| &body[start..])
 }
 
-/// Where the first part about an image begins.
+/// The beginning of the first part about an image.
 fn image_part(body: &str) -> Option<usize> {
     let mut found = body.match_indices(IMAGE_HEADING).map(|(start, _)| start);
     found.find(|start| *start == 0 || body[..*start].ends_with('\n'))
 }
 
-/// `page` with what people wrote on the page that is there, whose text is `found`: above the generated part of that, or all of
-/// it where somebody made it by hand; and what they wrote below it, above it from now on.
+/// `page`, with the words that people wrote on the published page, whose text is `found`. These are the text above its
+/// generated part, or the whole text if the page was made by hand. Text below the generated part moves above it.
 ///
 /// # Errors
-/// When a page that was made by hand has something that could pass for the generated part.
+/// When a page that was made by hand contains something that could pass for the generated part.
 pub fn with_words_of(found: &str, page: Page) -> Result<Page> {
     let found = found.replace("\r\n", "\n");
     let generated = promises(&page.body);
@@ -169,13 +170,13 @@ const WORK_TREE: &str =
 
 const IMAGE_HEADING: &str = "## Image\n";
 
-/// Whether a page has the part about an image that [`write`] gives it; the rest may be by others.
+/// Whether a page has the part about an image that [`write`] makes. Other people may have written the rest.
 #[must_use]
 pub fn has_image_part(body: &str) -> bool {
     pulled(body).is_some()
 }
 
-/// What the part about the image has after `docker pull`, where there is such a part.
+/// The text after `docker pull` in the part about the image, if there is such a part.
 #[must_use]
 pub fn pulled(body: &str) -> Option<&str> {
     let (_, rest) = body.split_once(&format!("{IMAGE_HEADING}\n```sh\ndocker pull "))?;

@@ -1,6 +1,6 @@
-//! Build provenance of SLSA 1.2 (<https://slsa.dev/spec/v1.2/build-provenance>): the predicate of our attestation.
-//! The page of each build type, below `docs/buildtypes`, describes the fields for verifiers.
-//! Unknown fields are refused when a predicate is read back, as the specification asks of verifiers.
+//! Build provenance of SLSA 1.2 (<https://slsa.dev/spec/v1.2/build-provenance>): the predicate of our attestation. The
+//! page of each build type, below `docs/buildtypes`, describes the fields for verifiers. When a predicate is read back,
+//! unknown fields are refused, as the specification asks of verifiers.
 
 mod build_type;
 mod facts;
@@ -21,43 +21,43 @@ pub use smoked::{Smoked, Tried};
 
 /// The file of the workflow that releases.
 pub const RELEASE_WORKFLOW: &str = ".forgejo/workflows/release.yml";
-/// The builder's dependency that is this program: the checkout that it was run from.
+/// The builder dependency that is this program: the checkout from which it was run.
 pub const XTASK: &str = "xtask";
-/// The annotation of [`XTASK`], with the value `true`, where its files differ from the commit.
+/// The annotation of [`XTASK`], with the value `true`, if its files differ from the commit.
 pub const MODIFIED: &str = "modified";
 /// The group of internal parameters that names the build's secrets.
 pub const BUILD_SECRETS: &str = "buildSecrets";
 /// The group of internal parameters that names the steps that have a network.
 pub const NETWORK: &str = "network";
-/// Where each of the secrets is from.
+/// The origin of each secret.
 pub const OF_ENVIRONMENT: &str = "environment";
-/// The annotation of the source, with the value `true`, where it is a work tree: its commit is in no repository.
+/// The annotation of the source, with the value `true`, if it is a work tree: its commit is not in a repository.
 pub const WORK_TREE: &str = "workTree";
-/// The command of a person who releases.
+/// The command with which a person releases.
 pub const RELEASE: &str = "cargo xtask release";
-/// The command of a person who tries a release out.
+/// The command with which a person tries out a release.
 pub const REHEARSE: &str = "cargo xtask rehearse";
 
-/// The group of internal parameters of a workflow's run.
+/// The group of internal parameters of a workflow run.
 pub const RUN: &str = "forgejo";
-/// How the id of a local run begins.
+/// The beginning of a local run's id.
 pub const LOCAL_RUN: &str = "urn:xtask:local-run:";
-/// The type of a platform's manifest among the things that came out.
+/// The media type of a platform's manifest among the products.
 pub const MANIFEST_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
-/// The type of the SBOM.
+/// The media type of the SBOM.
 pub const SBOM_TYPE: &str = "application/vnd.cyclonedx+json";
-/// The internal parameter that says how each platform's image was tried.
+/// The internal parameter that says how each platform's image was tested.
 pub const SMOKE: &str = "smoke";
-/// The same for what is not committed yet.
+/// The command for a rehearsal of uncommitted files.
 pub const REHEARSE_WORK_TREE: &str = "cargo xtask rehearse --work-tree";
 
-/// What the SBOM is called among the things that came out.
+/// The name of the SBOM among the products.
 pub const SBOM_FILE: &str = "sbom.cdx.json";
 
-/// What is claimed for a run of the workflow; which forge it was on is the repository's address.
+/// The builder id for a run of the workflow. The repository's address says on which forge it ran.
 pub const WORKFLOW_BUILDER: &str =
     "https://forge.wynning.tech/james/carol/src/tag/provenance-v1/docs/builder.md#forgejo-actions";
-/// What is claimed for a person's machine.
+/// The builder id for a person's machine.
 pub const LOCAL_BUILDER: &str =
     "https://forge.wynning.tech/james/carol/src/tag/provenance-v1/docs/builder.md#local-run";
 
@@ -65,7 +65,7 @@ pub const LOCAL_BUILDER: &str =
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Provenance {
-    /// What was asked for, and from what it was made.
+    /// What was requested, and from which inputs it was made.
     pub build_definition: BuildDefinition,
     /// Who made it, and when.
     pub run_details: RunDetails,
@@ -85,7 +85,7 @@ pub struct BuildDefinition {
     pub resolved_dependencies: Vec<Resource>,
 }
 
-/// Exactly one of `workflow` and `local_run` is there.
+/// Exactly one of `workflow` and `local_run` is set.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ExternalParameters {
@@ -95,9 +95,9 @@ pub struct ExternalParameters {
     /// A person's command that built it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub local_run: Option<LocalRun>,
-    /// The recipe's path in the source.
+    /// The path of the Dockerfile in the source.
     pub dockerfile: String,
-    /// What the index holds.
+    /// The platforms of the index.
     pub platforms: Vec<String>,
 }
 
@@ -105,7 +105,7 @@ pub struct ExternalParameters {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Workflow {
-    /// The repository's page.
+    /// The address of the repository.
     pub repository: String,
     /// `refs/tags/v1.2.3`.
     #[serde(rename = "ref")]
@@ -118,30 +118,30 @@ pub struct Workflow {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct LocalRun {
-    /// The repository's page.
+    /// The address of the repository.
     pub repository: String,
     /// `refs/tags/v1.2.3`.
     #[serde(rename = "ref")]
     pub git_ref: String,
-    /// What was typed.
+    /// The command that was typed.
     pub command: String,
 }
 
-/// The in-toto resource descriptor, as far as it is used here.
+/// The in-toto resource descriptor, with the fields that are used here.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Resource {
-    /// What it is for.
+    /// Its role.
     pub name: String,
-    /// Where it is from.
+    /// Its origin.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub uri: Option<String>,
-    /// Algorithm to lower-case hexadecimal digits.
+    /// Lower-case hexadecimal digits by algorithm.
     pub digest: BTreeMap<String, String>,
-    /// The type of a thing that was made.
+    /// The media type of a product.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub media_type: Option<String>,
-    /// What a reader must know besides.
+    /// Additional facts for the reader.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub annotations: BTreeMap<String, String>,
 }
@@ -150,11 +150,11 @@ pub struct Resource {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RunDetails {
-    /// Who is trusted to have run it.
+    /// Who is trusted to have carried out the run.
     pub builder: Builder,
-    /// Which run it was.
+    /// Identifies the run.
     pub metadata: Metadata,
-    /// What else came out of it.
+    /// The other products of the run.
     pub byproducts: Vec<Resource>,
 }
 
@@ -164,9 +164,9 @@ pub struct RunDetails {
 pub struct Builder {
     /// A link to `docs/builder.md`, which says what the builder does and does not guarantee.
     pub id: String,
-    /// Its parts by name.
+    /// The versions of its parts, by name.
     pub version: BTreeMap<String, String>,
-    /// Where its own parts are from: exactly one, [`XTASK`].
+    /// The origin of its own parts: exactly one, [`XTASK`].
     pub builder_dependencies: Vec<Resource>,
 }
 
@@ -174,7 +174,7 @@ pub struct Builder {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Metadata {
-    /// The run's page and attempt, or a random URN for a local run.
+    /// The address of the run and attempt, or a random URN for a local run.
     pub invocation_id: String,
     /// When the release began.
     pub started_on: String,
@@ -183,10 +183,10 @@ pub struct Metadata {
 }
 
 impl Provenance {
-    /// Reads a predicate, which must be written as [`Provenance::new`] writes one.
+    /// Parses a predicate, which must have the form that [`Provenance::new`] writes.
     ///
     /// # Errors
-    /// When it has a field more, or less, or one in another form.
+    /// When a field is missing, unknown, or in another form.
     pub fn read(predicate: &Value) -> Result<Self> {
         let read: Self = serde_json::from_value(predicate.clone()).context("it is not of our form")?;
         let written = serde_json::to_value(&read).context("writing it again")?;
@@ -194,8 +194,8 @@ impl Provenance {
         Ok(read)
     }
 
-    /// How the image was tried, which must be said of exactly these `platforms`; nothing is known where an older tool said
-    /// nothing.
+    /// How the image was tested, for exactly these `platforms`. Nothing is known if the predicate says nothing about
+    /// it, as with older tools.
     ///
     /// # Errors
     /// As [`Smoked::of_words`].
@@ -208,14 +208,14 @@ impl Provenance {
 }
 
 impl ExternalParameters {
-    /// The git ref that it was built for, of whichever kind of run.
+    /// The git ref for which it was built, for either kind of run.
     #[must_use]
     pub fn git_ref(&self) -> Option<&String> {
         let of_workflow = self.workflow.as_ref().map(|workflow| &workflow.git_ref);
         of_workflow.or(self.local_run.as_ref().map(|run| &run.git_ref))
     }
 
-    /// The page of the repository that it was built from.
+    /// The address of the repository from which it was built.
     #[must_use]
     pub fn repository(&self) -> Option<&String> {
         let of_workflow = self.workflow.as_ref().map(|workflow| &workflow.repository);

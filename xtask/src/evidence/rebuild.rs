@@ -1,5 +1,5 @@
-//! What somebody signs who has built a released commit again: an in-toto test result about the image, by their own key, under a
-//! tag of its own (docs/decisions/0034-a-rebuild-is-attested.md). It adds to no claim of the release and takes from none.
+//! The statement of somebody who has rebuilt a released commit: an in-toto test result about the image, signed by their
+//! own key, under a tag of its own (docs/decisions/0034-a-rebuild-is-attested.md). It changes no claim of the release.
 
 use std::collections::BTreeMap;
 
@@ -12,24 +12,24 @@ use crate::evidence::provenance::LOCAL_BUILDER;
 use crate::inputs::release::Release;
 use crate::oci::reference::Digest;
 
-/// Where the default branch lists the keys of those who rebuild, a public key `<name>.pub` each.
+/// The folder on the default branch with the rebuilders' public keys, one `<name>.pub` each.
 pub const KNOWN_KEYS: &str = "keys/rebuilders";
 
 /// How many digits of a key's fingerprint are in the tag: a tag has at most 128 characters.
 const DIGITS: usize = 32;
 
-/// What the tags that hold statements about `digest` begin with.
+/// The beginning of the tags with statements about `digest`.
 fn prefix(digest: &Digest) -> String {
     format!("sha256-{}.rebuilt-", digest.hex())
 }
 
-/// The tag that holds the statement about `digest` by the key with that fingerprint: each key writes its own.
+/// The tag of the statement about `digest` by the key with that fingerprint. Each key has its own tag.
 #[must_use]
 pub fn tag(digest: &Digest, fingerprint: &Digest) -> String {
     format!("{}{}", prefix(digest), &fingerprint.hex()[..DIGITS])
 }
 
-/// The first digits of the key's fingerprint in such a tag; `None` where it is another one.
+/// The first digits of the key's fingerprint in such a tag; `None` for any other tag.
 #[must_use]
 pub fn digits<'t>(tag: &'t str, digest: &Digest) -> Option<&'t str> {
     let digits = tag.strip_prefix(&prefix(digest))?;
@@ -37,8 +37,8 @@ pub fn digits<'t>(tag: &'t str, digest: &Digest) -> Option<&'t str> {
     (digits.len() == DIGITS && digits.bytes().all(is_hex)).then_some(digits)
 }
 
-/// The predicate: the release's commit, built with `builder`, gave the same content, and the same digest or one of another
-/// compression, which is a warning.
+/// The predicate: a build of the release's commit with `builder` gave the same content. The digest is the same too, or
+/// it differs only by the compression, which is a warning.
 #[must_use]
 pub fn predicate(release: &Release<'_>, is_same_digest: bool, builder: &BTreeMap<String, String>) -> Value {
     const CONTENT: &str = "same content";
@@ -58,8 +58,8 @@ pub fn predicate(release: &Release<'_>, is_same_digest: bool, builder: &BTreeMap
     })
 }
 
-/// Whether the envelope `bytes` says that the digest was the same, and not the content alone. It must be about `digest` and this
-/// release, of exactly that form. Whether its signature is right is for cosign to say.
+/// Whether the envelope `bytes` says that the digest was the same, and not only the content. It must be about `digest`
+/// and this release, in exactly that form. Only cosign can tell whether its signature is valid.
 ///
 /// # Errors
 /// When it is anything else.

@@ -1,5 +1,6 @@
-//! The SBOM: what is in the image on each platform, in one `CycloneDX` 1.6 document (<https://cyclonedx.org/docs/1.6/json/>,
-//! docs/decisions/0012-one-sbom-for-the-index.md). The same image of the same commit gives the same bytes on every machine.
+//! The SBOM: the contents of the image on every platform, in one `CycloneDX` 1.6 document
+//! (<https://cyclonedx.org/docs/1.6/json/>, docs/decisions/0012-one-sbom-for-the-index.md). The same image of the same
+//! commit gives the same bytes on every machine.
 
 mod component;
 mod license;
@@ -24,32 +25,32 @@ use crate::tool::git::Commit;
 
 use component::Component;
 
-/// What identifies the release that an SBOM is of.
+/// Identifies the release of an SBOM.
 pub struct Subject<'a> {
     /// The image's title.
     pub title: &'a str,
     /// The released version.
     pub tag: &'a ReleaseTag,
-    /// The commit that it is made from.
+    /// The commit of the tag.
     pub commit: &'a Commit,
     /// The commit's time in seconds since 1970.
     pub time: u64,
 }
 
-/// One platform's image, and what the lockfile says of it.
+/// One platform's image, and what the lockfile says about it.
 pub struct Platform<'a> {
-    /// What is in it.
+    /// The contents of the image.
     pub contents: &'a Contents,
-    /// The packages that are the lockfile's.
+    /// The packages that come from the lockfile.
     pub held: &'a Held,
-    /// The archives that the build took for packages whose install script is not run, by package.
+    /// The archives that the build used for packages whose install script does not run, by package.
     pub archives: Vec<(&'a str, &'a Archive)>,
 }
 
-/// The SBOM of what is in the image: the same bytes for everybody who reads the same image.
+/// The SBOM of the image's contents: everybody who reads the same image gets the same bytes.
 ///
 /// # Errors
-/// [`installed::Unlike`] when the packages are not the lockfile's.
+/// [`installed::Unlike`] when the packages are not those of the lockfile.
 pub fn of(release: &Release<'_>, contents: &[Contents]) -> Result<Vec<u8>> {
     let Release { config, source, inputs, .. } = release;
     let held = contents
@@ -91,7 +92,7 @@ pub fn write(subject: &Subject<'_>, platforms: &[Platform<'_>]) -> Result<Vec<u8
     let reference = format!("{}@{version}", subject.title);
     let mut metadata = json!({
         "timestamp": rfc3339(subject.time),
-        // Machines have different versions of the tool, and that is no fact about the software.
+        // Machines have different versions of the tool, but the version is not a fact about the software.
         "tools": {"components": [{"type": "application", "name": "xtask"}]},
         "component": {
             "type": "application", "bom-ref": reference, "name": subject.title, "version": version,
@@ -118,7 +119,8 @@ fn property(name: &str, value: &str) -> Value {
     json!({"name": name, "value": value})
 }
 
-/// Keys sorted, as `jq -S` prints it: the same SBOM is the same bytes, whichever program wrote it in between.
+/// Renders it with sorted keys, as `jq -S` prints it: the same SBOM has the same bytes, even if another program has
+/// rewritten it in between.
 ///
 /// # Errors
 /// When it cannot be written as JSON.
@@ -128,7 +130,7 @@ pub fn render(sbom: &Value) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The digest that a release's provenance has of its SBOM, which cosign renders anew when it attests it.
+/// The digest of the SBOM in a release's provenance. cosign re-renders the SBOM when it attests it.
 ///
 /// # Errors
 /// When it cannot be written as JSON.
@@ -136,7 +138,7 @@ pub fn digest(sbom: &Value) -> Result<Digest> {
     Ok(Digest::of(&render(sbom)?))
 }
 
-/// Where `found` is not the `expected` SBOM, in words; `None` where it is.
+/// Describes how `found` differs from the `expected` SBOM; `None` if it does not.
 #[must_use]
 pub fn difference(found: &Value, expected: &Value) -> Option<String> {
     const SHOWN: usize = 5;
@@ -185,7 +187,7 @@ pub fn difference(found: &Value, expected: &Value) -> Option<String> {
     ))
 }
 
-/// A UUID made of what the SBOM is of (RFC 9562 §5.8, version 8), in place of a random one.
+/// A UUID that is derived from the SBOM's release (RFC 9562 §5.8, version 8) instead of a random one.
 fn serial_number(subject: &Subject<'_>) -> String {
     let digest = Digest::of(format!("{} {}", subject.tag, subject.commit).as_bytes());
     let hex = digest.hex();

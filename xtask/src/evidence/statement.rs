@@ -1,4 +1,4 @@
-//! What cosign prints, read strictly: signature payloads here, attestations by the reader that the release has as well.
+//! Parses cosign's output strictly: signature payloads here, and attestations with the same reader as in a release.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ use crate::oci::reference::Digest;
 /// (<https://github.com/sigstore/cosign/blob/main/specs/SIGNATURE_SPEC.md>).
 const SIGNATURE_TYPE: &str = "cosign container image signature";
 
-/// One entry of what `cosign verify` prints.
+/// One entry in the output of `cosign verify`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SignaturePayload {
@@ -36,7 +36,7 @@ struct Critical {
     kind: String,
 }
 
-/// Where the image was when it was signed, which a copy of it is not.
+/// Where the image was when it was signed. A copy of the image is elsewhere.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Identity {
@@ -51,7 +51,7 @@ struct SignedImage {
     digest: Digest,
 }
 
-/// What `cosign verify` printed: an array of payloads for each image that it was asked about.
+/// Parses the output of `cosign verify`: an array of payloads for each image in the command.
 pub fn signatures(output: &str) -> Result<Vec<Signature>> {
     let arrays: Vec<Vec<SignaturePayload>> =
         exact::parse_all(output).context("what cosign printed is not the expected JSON")?;
@@ -65,9 +65,11 @@ fn signature(payload: SignaturePayload) -> Result<Signature> {
     for (key, value) in payload.optional.unwrap_or_default() {
         ensure!(
             [VERSION, COMMIT, MARK.0].contains(&key.as_str()),
-            "a signature says `{key}`, which none of ours does"
+            "a signature has the annotation `{key}`, which none of ours has"
         );
-        let Value::String(value) = value else { bail!("a signature says `{key}={value}`, which is no text") };
+        let Value::String(value) = value else {
+            bail!("a signature says `{key}={value}`, which is not text")
+        };
         said.insert(key, value);
     }
     Ok(Signature {
@@ -84,19 +86,21 @@ pub struct Signature {
     digest: Digest,
     version: Option<String>,
     commit: Option<String>,
-    /// The format of the bundles that it says there are.
+    /// The format of the bundles that the signature says there are.
     pub bundle: Option<String>,
     is_of_bundle: bool,
 }
 
-/// Whether cosign printed what it read from bundles.
+/// Whether cosign's output comes from bundles.
 pub fn is_of_bundles(output: &str) -> bool {
     signatures(output).is_ok_and(|found| found.iter().any(|signature| signature.is_of_bundle))
 }
 
-/// Every signature that cosign accepted is of one of `digests` and names the release of `source`, and none of them lacks one;
-/// returns how many there are. A provenance of `build_type` says whether they name the commit as well: then each digest has one
-/// that does, and an older one beside it may not. Without a provenance nobody knows which is due.
+/// Checks that every signature that cosign accepted is for one of `digests` and names the release of `source`, and that
+/// each digest has one. Returns the number of signatures.
+///
+/// The `build_type` of the provenance decides whether signatures name the commit. If they do, each digest needs one
+/// that does, but there may also be older ones that do not. Without a provenance both kinds are accepted.
 pub fn check_signatures(
     output: &str,
     source: &Source,
@@ -106,7 +110,7 @@ pub fn check_signatures(
     let found = signatures(output)?;
     for signature in &found {
         ensure!(digests.contains(&signature.digest), "a signature is of `{}`", signature.digest);
-        ensure!(!signature.is_of_bundle, "a signature is the one of a bundle");
+        ensure!(!signature.is_of_bundle, "a signature comes from a bundle");
         check_release(signature, source, build_type)?;
     }
     let is_due = build_type.is_some_and(BuildType::has_signed_commit);
@@ -115,7 +119,7 @@ pub fn check_signatures(
         ensure!(of_it.peek().is_some(), "there is no signature of `{digest}`");
         ensure!(
             !is_due || of_it.any(|signature| signature.commit.is_some()),
-            "no signature of `{digest}` says `{COMMIT}={}`, as one beside such a provenance does",
+            "no signature of `{digest}` says `{COMMIT}={}`: with such a provenance one must",
             source.commit
         );
     }
@@ -132,17 +136,17 @@ fn check_release(signature: &Signature, source: &Source, build_type: Option<Buil
     ensure!(said == commit, "a signature says `{COMMIT}={said}`: expected `{COMMIT}={commit}`");
     ensure!(
         build_type.is_none_or(BuildType::has_signed_commit),
-        "a signature says `{COMMIT}={said}`, which none beside such an old provenance does: which of the two is another's?"
+        "a signature says `{COMMIT}={said}`, which none does with such an old provenance: one of the two belongs to another release"
     );
     Ok(())
 }
 
-/// The DSSE envelopes that `cosign verify-attestation` printed, one a line.
+/// The DSSE envelopes in the output of `cosign verify-attestation`, one per line.
 pub fn envelopes(output: &str) -> impl Iterator<Item = &str> {
     output.lines().filter(|line| !line.trim().is_empty())
 }
 
-/// The one attestation that cosign accepted.
+/// The only attestation that cosign accepted.
 pub fn only_attestation(output: &str, predicate_type: &str, digest: &Digest) -> Result<Attestation> {
     let envelopes: Vec<_> = envelopes(output).collect();
     let [envelope] = envelopes[..] else {
@@ -151,7 +155,7 @@ pub fn only_attestation(output: &str, predicate_type: &str, digest: &Digest) -> 
     Attestation::read(envelope.as_bytes(), predicate_type, digest)
 }
 
-/// What it says.
+/// The predicate of [`only_attestation`].
 pub fn only_predicate(output: &str, predicate_type: &str, digest: &Digest) -> Result<Value> {
     Ok(only_attestation(output, predicate_type, digest)?.predicate)
 }

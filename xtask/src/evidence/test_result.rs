@@ -1,6 +1,7 @@
-//! The result of the smoke test, as an in-toto predicate: on which platforms the image was run and how, on which not, and by which
-//! configuration (<https://github.com/in-toto/attestation/blob/main/spec/predicates/test-result.md>). All of it follows from the
-//! commit and from what the provenance says, so a reader writes it again and compares.
+//! The result of the smoke test, as an in-toto predicate: on which platforms the image was run and how, on which it was
+//! not, and with which configuration
+//! (<https://github.com/in-toto/attestation/blob/main/spec/predicates/test-result.md>). All of it follows from the
+//! commit and the provenance, so a reader writes it again and compares.
 
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
@@ -9,7 +10,7 @@ use crate::evidence::provenance::{Smoked, Tried};
 use crate::inputs::config::MANIFEST;
 use crate::inputs::release::Release;
 
-/// The predicate of `release`, whose image was tried as `smoked` says. A platform that was not run is a warning.
+/// The predicate of `release`, whose image was tested as in `smoked`. A platform that was not run is a warning.
 ///
 /// # Errors
 /// When the commit has no configuration.

@@ -1,4 +1,4 @@
-//! Random and changed answers of servers.
+//! Random and mutated answers of servers.
 
 use super::Request;
 use super::response::{parse_response, split_response};

@@ -1,30 +1,30 @@
-//! Where an answer points that is none itself. Who asked decides whether a request goes there, and how.
+//! Where a redirect points. The caller decides whether a request goes there, and with which credentials.
 
 use anyhow::{Context as _, Result, bail};
 
 use super::{Request, Response};
 
-/// Whether `response` says where else the answer to `request` is.
+/// Whether `response` redirects `request` to another address.
 #[must_use]
 pub fn is_redirect(request: &Request, response: &Response) -> bool {
     matches!(request.method(), "GET" | "HEAD") && matches!(response.status, 301 | 302 | 303 | 307 | 308)
 }
 
-/// `location` as an answer to a request for `base` (RFC 3986 §5.2, without paths that are relative to the last one: no
-/// server sends them).
+/// Resolves `location`, from an answer to a request for `base` (RFC 3986 §5.2). A `location` relative to the path of
+/// `base` is not supported: no server sends one.
 ///
 /// # Errors
-/// When it is no address.
+/// When it is not an address.
 pub fn resolve(base: &str, location: &str) -> Result<String> {
     if location.starts_with("https://") || location.starts_with("http://") {
         return Ok(location.to_owned());
     }
-    let (scheme, rest) = base.split_once("://").with_context(|| format!("`{base}` is no address"))?;
+    let (scheme, rest) = base.split_once("://").with_context(|| format!("`{base}` is not an address"))?;
     let host = rest.split(['/', '?']).next().unwrap_or(rest);
     match location {
         _ if location.starts_with("//") => Ok(format!("{scheme}:{location}")),
         _ if location.starts_with('/') => Ok(format!("{scheme}://{host}{location}")),
-        _ => bail!("its `Location` is no address"),
+        _ => bail!("its `Location` is not an address"),
     }
 }
 

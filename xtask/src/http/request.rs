@@ -8,24 +8,24 @@ use anyhow::{Context as _, Result, ensure};
 
 use crate::process::secret::Secret;
 
-/// A try in which no byte comes or goes for so many seconds is given up, so that there is time for another.
+/// An attempt is given up after this many seconds without a byte in either direction, so that time is left for a retry.
 const LONGEST_SILENCE: &str = "10";
 
-/// How a request proves who sends it.
+/// How a request authenticates.
 #[derive(Clone, Default)]
 pub enum Authorization {
-    /// Not at all.
+    /// It does not.
     #[default]
     Anonymous,
     /// User and password or token.
     Basic(String, Secret),
-    /// `Authorization: Bearer …`: a registry's own short-lived token.
+    /// `Authorization: Bearer …`: a short-lived token of the registry.
     Bearer(Secret),
-    /// `Authorization: token …`: the forge API's form.
+    /// `Authorization: token …`: the form of the forge's API.
     Token(Secret),
 }
 
-/// What is sent.
+/// An HTTP request.
 #[derive(Clone)]
 pub struct Request {
     pub(super) method: &'static str,
@@ -38,7 +38,8 @@ pub struct Request {
 }
 
 impl Request {
-    /// A request without a body. All but a `POST` may be sent twice: the second one finds what the first one left.
+    /// A request without a body. All methods but `POST` count as idempotent: a second request finds the result of the
+    /// first.
     #[must_use]
     pub fn new(method: &'static str, url: impl Into<String>) -> Self {
         Self {
@@ -52,8 +53,8 @@ impl Request {
         }
     }
 
-    /// The same question at another address, which a server gave: anonymously, and with a query that may be a right by
-    /// itself, so no message shows it.
+    /// The same request for another address, which a server named. It is anonymous. No message shows the query of that
+    /// address, because the query may itself grant access.
     #[must_use]
     pub fn elsewhere(&self, url: impl Into<String>) -> Self {
         Self {
@@ -64,7 +65,7 @@ impl Request {
         }
     }
 
-    /// Where it goes.
+    /// The address that it goes to.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
@@ -76,7 +77,7 @@ impl Request {
         self.method
     }
 
-    /// Says of a `POST` that it may be sent twice: a second one does no harm.
+    /// Marks a `POST` as idempotent: a second one does no harm.
     #[must_use]
     pub fn repeatable(mut self) -> Self {
         self.is_repeatable = true;
@@ -98,7 +99,7 @@ impl Request {
         request
     }
 
-    /// Who sends it.
+    /// How it authenticates.
     #[must_use]
     pub fn authorization(mut self, authorization: Authorization) -> Self {
         self.authorization = authorization;
@@ -114,8 +115,8 @@ impl Request {
         }
     }
 
-    /// The request as a curl configuration file. The body cannot travel in it (curl has one standard input), so it is
-    /// named as the file at `body`. The answer's body goes to `sink`, where there is one.
+    /// The request as a curl configuration file. The body cannot be part of it, because curl has only one standard
+    /// input, so it is in the file `body`. The answer's body goes to `sink`, if there is one.
     pub(super) fn config(
         &self,
         left: Duration,
@@ -131,7 +132,7 @@ impl Request {
             option("connect-timeout", "10")?,
             option("max-time", &format!("{:.3}", left.as_secs_f64().max(1.0)))?,
             option("url", &self.url)?,
-            // Some proxies mangle what they think they know of HTTP/2.
+            // Some proxies mangle HTTP/2.
             "http1.1".to_owned(),
             option("header", "Expect:")?,
             option("header", "User-Agent: xtask")?,
@@ -139,7 +140,7 @@ impl Request {
         match sink {
             None => lines.push("include".to_owned()),
             Some(Sink { file, most }) => {
-                let file = file.to_str().context("the file that an answer goes to has no UTF-8 name")?;
+                let file = file.to_str().context("the name of the file for the answer is not UTF-8")?;
                 lines.extend([
                     option("dump-header", "-")?,
                     option("output", file)?,
@@ -176,16 +177,16 @@ impl Request {
     }
 }
 
-/// Where a large answer goes.
+/// The file for a large answer.
 pub(super) struct Sink<'a> {
     pub(super) file: &'a Path,
-    /// In bytes.
+    /// The largest size that is accepted, in bytes.
     pub(super) most: u64,
 }
 
 impl Sink<'_> {
-    /// Whether the file is still small enough. Before 8.4, curl's own bound is for answers that say their size alone
-    /// (curl(1), `--max-filesize`).
+    /// Whether the file is still small enough. Before 8.4, curl's own limit applies only to answers that announce their
+    /// size (curl(1), `--max-filesize`).
     pub(super) fn check(&self) -> Result<()> {
         let size = match std::fs::metadata(self.file) {
             Ok(found) => found.len(),
@@ -197,7 +198,7 @@ impl Sink<'_> {
     }
 }
 
-/// `name = "value"`, escaped as curl(1) `--config` says. A line break would start another option.
+/// `name = "value"`, escaped as curl(1) `--config` requires. A line break would start another option.
 fn option(name: &str, value: &str) -> Result<String> {
     ensure!(!value.chars().any(char::is_control), "a control character in the `{name}` of an HTTP request");
     Ok(format!("{name} = \"{}\"", value.replace('\\', "\\\\").replace('"', "\\\"")))

@@ -1,4 +1,4 @@
-//! What a server answered, as `curl --include` prints it.
+//! A server's answer, as `curl --include` prints it.
 
 use std::fmt;
 
@@ -9,30 +9,30 @@ use super::retry::is_transient;
 use crate::process::failure::Transient;
 use crate::process::secret::redact;
 
-/// What came back.
+/// A server's answer.
 pub struct Response {
     /// The status code.
     pub status: u16,
     headers: Vec<(String, String)>,
-    /// The body, unread.
+    /// The body as received.
     pub body: Vec<u8>,
     request: String,
 }
 
 impl Response {
-    /// The first header of that name, whatever its case.
+    /// The first header of that name, in any case.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
-    /// All headers of that name, in their order.
+    /// All headers of that name, in order.
     pub fn headers<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         let named = self.headers.iter().filter(move |(key, _)| key.eq_ignore_ascii_case(name));
         named.map(|(_, value)| value.as_str())
     }
 
-    /// The same answer with `value` as its one header of that name, or with none.
+    /// The same answer with `value` as its only header of that name, or without one.
     #[must_use]
     pub(crate) fn with_header(mut self, name: &str, value: Option<&str>) -> Self {
         self.headers.retain(|(key, _)| !key.eq_ignore_ascii_case(name));
@@ -43,13 +43,14 @@ impl Response {
     /// The body as JSON.
     ///
     /// # Errors
-    /// When it is something else: an HTML page of a proxy is the usual case.
+    /// When it is anything else, usually the HTML page of a proxy.
     pub fn json<T: serde::de::DeserializeOwned>(&self) -> Result<T> {
         serde_json::from_slice(&self.body)
             .with_context(|| format!("{self}: the body is not the expected JSON"))
     }
 
-    /// The error for a status that the caller did not expect: a [`Transient`] one where it may be another later.
+    /// The error for a status that the caller did not expect. It is [`Transient`] if the same request may get another
+    /// status later.
     #[must_use]
     pub fn unexpected(&self) -> anyhow::Error {
         const SHOWN: usize = 400;
@@ -66,7 +67,8 @@ impl fmt::Display for Response {
     }
 }
 
-/// Splits what `curl --include` printed. Interim answers (`100 Continue`) come as heads of their own before it.
+/// Parses the output of `curl --include`. Interim answers (`100 Continue`) precede the answer, each with headers of its
+/// own.
 pub(super) fn parse_response(bytes: &[u8], request: &Request) -> Result<Response> {
     let mut rest = bytes;
     let mut response = parse_head(&mut rest, request)?;
@@ -74,14 +76,14 @@ pub(super) fn parse_response(bytes: &[u8], request: &Request) -> Result<Response
     Ok(response)
 }
 
-/// Takes one answer of several off `rest`. Where it ends is known by its `Content-Length` alone.
+/// Takes the first of several answers off `rest`. Only its `Content-Length` tells where it ends.
 pub(super) fn split_response(rest: &mut &[u8], request: &Request) -> Result<Response> {
     let mut response = parse_head(rest, request)?;
     if request.method == "HEAD" || matches!(response.status, 204 | 304) {
         return Ok(response);
     }
     let length = response.header("Content-Length").context("the answer does not say how long it is")?;
-    let length: usize = length.parse().with_context(|| format!("`{length}` is no length"))?;
+    let length: usize = length.parse().with_context(|| format!("`{length}` is not a length"))?;
     ensure!(length <= rest.len(), "the answer ends too early");
     let (body, others) = rest.split_at(length);
     response.body = body.to_vec();
@@ -89,7 +91,7 @@ pub(super) fn split_response(rest: &mut &[u8], request: &Request) -> Result<Resp
     Ok(response)
 }
 
-/// Takes the head of an answer, and interim ones before it, off `rest`.
+/// Takes an answer's status line and headers off `rest`, and those of interim answers before it.
 fn parse_head(rest: &mut &[u8], request: &Request) -> Result<Response> {
     loop {
         let end = rest
@@ -120,7 +122,7 @@ fn parse_head(rest: &mut &[u8], request: &Request) -> Result<Response> {
 
 #[cfg(test)]
 impl Response {
-    /// What a server is made to say in a test.
+    /// A server's answer, made up for a test.
     pub(crate) fn of(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Self {
         let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let request = Request::new("GET", "http://localhost/").summary();

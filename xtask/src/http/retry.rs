@@ -1,4 +1,4 @@
-//! Whether a request is sent again, and when: a pure decision over status codes and curl's exit codes.
+//! Whether and when a request is retried: a pure decision from status codes and curl's exit codes.
 
 use std::time::Duration;
 
@@ -6,52 +6,52 @@ use super::Response;
 use crate::process::backoff::{self, MOST_TRIES};
 use crate::process::time::parse_http_date;
 
-/// What came of one try.
+/// The result of one attempt.
 pub(super) enum Tried {
-    /// A whole answer, of any status.
+    /// A complete answer, of any status.
     Answer(Response),
-    /// None, or a part: it may be different the next time.
+    /// No answer, or part of one. The next attempt may have another result.
     NoAnswer(anyhow::Error),
-    /// It will be the same the next time.
+    /// An error that the next attempt would repeat.
     Final(anyhow::Error),
 }
 
-/// What a pause depends on, besides what came of the try.
+/// What a pause depends on besides the result of the attempt.
 pub(super) struct Moment {
-    /// How many tries there were, this one included.
+    /// The number of attempts so far, this one included.
     pub(super) tries: u32,
-    /// From 0 to 1: clients that failed together must not come back together.
+    /// From 0 to 1. Jitter: clients that failed together must not come back together.
     pub(super) random: f64,
     /// Seconds since 1970.
     pub(super) now: u64,
-    /// Until the request as a whole is given up.
+    /// The time until the request as a whole is given up.
     pub(super) left: Duration,
 }
 
-/// The longest `Retry-After` that is honoured; with a longer one the answer is returned as it is.
+/// The longest `Retry-After` that is honoured. An answer with a longer one is returned to the caller.
 const MOST_PATIENCE: Duration = Duration::from_secs(20);
 
-/// curl's exit codes (curl(1), "EXIT CODES") for a name or a server that cannot be reached, an answer that was cut off, a
-/// time-out, a failed handshake, an empty answer, and a connection that broke while sending or receiving.
+/// curl's exit codes (curl(1), "EXIT CODES") for a name or a server that cannot be reached, an answer that was cut off,
+/// a timeout, a failed handshake, an empty answer, and a connection that broke while sending or receiving.
 const NO_ANSWER: [i32; 10] = [5, 6, 7, 18, 28, 35, 52, 55, 56, 92];
 
-/// Whether curl's exit code stands for a fault that may pass.
+/// Whether curl's exit code means a transient fault.
 pub(super) fn is_no_answer(exit: Option<i32>) -> bool {
     exit.is_some_and(|exit| NO_ANSWER.contains(&exit))
 }
 
-/// Whether it stands for a server that said nothing for too long: it may be away, or hang.
+/// Whether curl's exit code means that the server was silent for too long: it may be away, or hang.
 pub(super) fn is_silence(exit: Option<i32>) -> bool {
     exit == Some(28)
 }
 
-/// Whether an answer with `status` may be another one later.
+/// Whether the same request may get another status than `status` later.
 pub(super) fn is_transient(status: u16) -> bool {
     matches!(status, 408 | 425 | 429 | 500 | 502..=504)
 }
 
-/// How long to wait before the next try; `None` when what was tried is what the caller gets. A server that answers with
-/// 429 has done nothing yet, whatever it was asked for.
+/// How long to wait before the next attempt, or `None` if the caller gets this result. With 429 a server has not acted
+/// on the request, so even a request that is not idempotent may be repeated.
 pub(super) fn pause(is_repeatable: bool, tried: &Tried, moment: &Moment) -> Option<Duration> {
     let is_undone = matches!(tried, Tried::Answer(response) if response.status == 429);
     if !(is_repeatable || is_undone) || moment.tries >= MOST_TRIES {

@@ -1,8 +1,8 @@
-//! A server that says nothing, told from one that refuses or is away.
+//! Tells a silent server from one that refuses or cannot be reached.
 
 use crate::process::failure::Transient;
 
-/// Whether `error` is of a request that a server was silent to, in its last try.
+/// Whether `error` comes from a request whose last attempt timed out without an answer.
 #[must_use]
 pub fn is_silent(error: &anyhow::Error) -> bool {
     error.chain().filter_map(|cause| cause.downcast_ref::<Transient>()).any(Transient::is_timeout)

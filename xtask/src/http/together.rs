@@ -1,5 +1,5 @@
-//! Several small questions to one server in one process, over one connection: what is asked before anything can be said of
-//! a release takes as long as its processes take to start.
+//! Several small requests to one server, by one curl process over one connection. The checks before a release take
+//! about as long as their processes take to start.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use super::response::split_response;
 use super::{Curl, INSTALL, Request, Response};
 
 impl Curl {
-    /// Sends `requests`, which have no bodies and may be sent twice; answers are in their order. A request that gets no
-    /// answer this way, or one that may pass, is sent once more on its own, as [`Curl::send`] does.
+    /// Sends `requests`, which must have no body and be idempotent. The answers are in the order of `requests`. A
+    /// request that gets no answer this way, or a transient one, is sent again on its own by [`Curl::send`].
     pub fn send_all(&self, requests: &[Request]) -> Vec<Result<Response>> {
-        // Why it failed is told by the request that fails again.
+        // A request that fails again on its own reports the reason.
         let together = self.send_together(requests).unwrap_or_default();
         let mut answers = together.into_iter();
         let good = |response: &Response| (200..500).contains(&response.status) && response.status != 429;

@@ -1,4 +1,4 @@
-//! Web addresses, parsed or refused.
+//! Web addresses, either parsed or refused.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use serde::Deserialize;
 pub struct WebUrl(String);
 
 impl WebUrl {
-    /// Whether it is spoken to without TLS.
+    /// Whether connections to it are without TLS.
     #[must_use]
     pub fn is_http(&self) -> bool {
         self.0.starts_with("http://")
@@ -45,8 +45,8 @@ impl fmt::Display for WebUrl {
     }
 }
 
-/// The `http` or `https` address of a file, as a Dockerfile names it after `ADD`: everything that an address may have, but a
-/// user, and what a shell or the builder would replace.
+/// The `http` or `https` address of a file after `ADD` in a Dockerfile. It may have every part of an address except a
+/// user, and none of the characters that a shell or the builder would expand.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct FileUrl(String);

@@ -1,5 +1,5 @@
-//! `[workspace.metadata.release]` of the top `Cargo.toml`, read from the bytes that git has of a commit: verifying
-//! needs no Rust toolchain. Unknown keys are errors. docs/configuration.md describes every key.
+//! `[workspace.metadata.release]` in the top `Cargo.toml`. It is read from the bytes that git has for a commit, so that
+//! verifying needs no Rust toolchain. Unknown keys are errors. docs/configuration.md describes every key.
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -29,18 +29,18 @@ pub use signatures::Signatures;
 pub use smoke::{ALIAS, Companion, Http, Platforms, Smoke};
 pub use values::{Folder, Platform, RepositoryName, VariableName};
 
-/// Where the table is, from the top of the repository.
+/// The file with the table, relative to the top of the repository.
 pub const MANIFEST: &str = "Cargo.toml";
 
-/// What is released, where, and how long each part of it may take.
+/// What is released, where to, and how long each step may take.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Config {
-    /// The forge's public address, such as `https://forge.example.org`: what links and provenance say.
+    /// The forge's public address, such as `https://forge.example.org`, as in links and provenance.
     pub forge: WebUrl,
     /// `owner/name` of the repository on the forge.
     pub repository: RepositoryName,
-    /// Where the image goes; by default the forge's host and the repository's name in lower case.
+    /// The name of the image. The default is the forge's host and the repository's name in lower case.
     image: Option<String>,
     /// Who may pull the image.
     #[serde(default)]
@@ -51,20 +51,20 @@ pub struct Config {
     pub description: String,
     /// `org.opencontainers.image.licenses`, an SPDX expression.
     pub licenses: String,
-    /// What the index holds, such as `linux/amd64`.
+    /// The platforms of the index, such as `linux/amd64`.
     pub platforms: Vec<Platform>,
     /// Where the service's npm packages are in its image.
     #[serde(default)]
     pub dependencies: Dependencies,
-    /// Branches on the forge that a released commit may come from.
+    /// The branches on the forge from which a released commit may come.
     pub branches: Vec<String>,
-    /// Whether the forge must show a successful status for the commit.
+    /// Whether the forge must report a successful status for the commit.
     #[serde(default)]
     pub ci_status: CiStatus,
-    /// The contexts that must be there and successful, as the forge names them; empty for all that there are.
+    /// The status contexts that must exist and be successful, as the forge names them. If empty, all that exist.
     #[serde(default)]
     pub ci_contexts: Vec<String>,
-    /// What a released git tag has to be.
+    /// Which git tags may be released.
     #[serde(default)]
     pub tags: TagPolicy,
     /// A buildx builder by name; empty for the current one.
@@ -73,36 +73,37 @@ pub struct Config {
     /// `--network` of the build, such as `host`; empty for docker's default.
     #[serde(default)]
     pub build_network: String,
-    /// SHA-256 digests of the cosign binaries that may sign, those behind the word `known` among them; empty for any.
+    /// The SHA-256 digests of the cosign binaries that may sign, including those that the word `known` stands for. If
+    /// empty, any cosign may.
     #[serde(default, deserialize_with = "values::cosign_digests")]
     pub cosign_digests: Vec<Digest>,
-    /// In which formats the image is signed and attested.
+    /// The formats of signatures and attestations.
     #[serde(default)]
     pub signatures: Signatures,
     /// The folder of the service's package.
     #[serde(default)]
     pub service: Folder,
-    /// What was decided about packages that bring an install script.
+    /// The decisions about packages with an install script.
     #[serde(default)]
     pub native: Vec<Native>,
-    /// Environment variables that the build is given as secrets of the same names.
+    /// Environment variables that the build gets as secrets of the same names.
     #[serde(default)]
     pub build_secrets: Vec<VariableName>,
-    /// Logins for the registries that base images come from.
+    /// Logins for the registries of base images.
     #[serde(default)]
     pub registries: Vec<BaseRegistry>,
-    /// Hosts besides loopback that are spoken to without TLS: the forge, the registry, or where a registry keeps its blobs.
+    /// Hosts without TLS, in addition to loopback: the forge, the registry, or where a registry stores its blobs.
     #[serde(default)]
     pub plain_http: Vec<Registry>,
-    /// The npm registries that the lockfile may name; empty for any one host.
+    /// The npm registries that the lockfile may name. If empty, all packages may come from any single host.
     #[serde(default)]
     pub npm_registries: Vec<WebUrl>,
-    /// How release notes are ordered.
+    /// How release notes are grouped.
     #[serde(default)]
     pub notes: Notes,
-    /// How the image is tried out.
+    /// The smoke test of the image.
     pub smoke: Smoke,
-    /// How long a step may take.
+    /// The timeouts of the steps.
     #[serde(default)]
     pub timeouts: Timeouts,
 }
@@ -111,7 +112,7 @@ pub struct Config {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Dependencies {
-    /// In a `node_modules` directory, as npm puts them there.
+    /// In a `node_modules` directory, where npm puts them.
     #[default]
     Installed,
     /// In the service's own files, where a bundler puts them.
@@ -122,21 +123,21 @@ pub enum Dependencies {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Visibility {
-    /// Anyone, without a login: an image that is not readable so is not published.
+    /// Anyone, without a login. An image that cannot be pulled anonymously is not published.
     #[default]
     Public,
-    /// Who has a login for it.
+    /// Only those with a login for it.
     Private,
 }
 
-/// Whether the commit's status on the forge decides.
+/// Whether the commit's status on the forge decides about the release.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CiStatus {
-    /// A missing or red status refuses the release.
+    /// A missing or failed status refuses the release.
     #[default]
     Required,
-    /// Not looked at.
+    /// The status is ignored.
     Off,
 }
 
@@ -168,7 +169,7 @@ impl Config {
         self.smoke.check()
     }
 
-    /// A token in a request that everyone on the way can read is worth a word in the configuration.
+    /// Without TLS anyone on the way can read the token in a request, so the configuration must explicitly allow it.
     fn check_forge(&self) -> Result<()> {
         if !self.forge.is_http() {
             return Ok(());
@@ -186,7 +187,7 @@ impl Config {
     /// The image's public name.
     ///
     /// # Errors
-    /// When it is no image name.
+    /// When it is not a valid image name.
     pub fn image(&self) -> Result<Image> {
         let image = match &self.image {
             Some(name) => name.parse().context("reading `image`"),
@@ -199,13 +200,13 @@ impl Config {
         image.map(|image| self.reached(image))
     }
 
-    /// `image` with its registry spoken to as this configuration says.
+    /// `image` with its registry in the form of [`Config::spoken_to`].
     #[must_use]
     pub fn reached(&self, image: Image) -> Image {
         Image { registry: self.spoken_to(image.registry), ..image }
     }
 
-    /// `registry`, spoken to as this configuration says.
+    /// `registry`, without TLS if this configuration says so.
     #[must_use]
     pub fn spoken_to(&self, registry: Registry) -> Registry {
         if self.is_plain_http(&registry) { registry.over_http() } else { registry }
@@ -215,7 +216,7 @@ impl Config {
         self.plain_http.iter().any(|named| named.as_str() == host.as_str())
     }
 
-    /// The repository's page on the forge, as provenance and `org.opencontainers.image.source` name it.
+    /// The address of the repository on the forge, as in provenance and `org.opencontainers.image.source`.
     #[must_use]
     pub fn source_url(&self) -> String {
         format!("{}/{}", self.forge, self.repository)

@@ -1,5 +1,5 @@
-//! The tokens of the environment, and the host that each is for: the configuration at hand says it, and never the commit, the
-//! argument or the answer that a program works on.
+//! The tokens in the environment, and the host to which each may go. Only the configuration at hand decides that, never
+//! the commit, argument or answer that the program works on.
 
 use anyhow::{Context as _, Result};
 
@@ -10,7 +10,8 @@ use crate::oci::registry::Credentials;
 use crate::process::environment::Environment;
 use crate::process::secret::Secret;
 
-/// The tokens of the environment, each for its host: those of `own`, unless `REGISTRY` names another registry.
+/// The tokens in the environment, each bound to its host. The hosts are those of `own`, unless `REGISTRY` names another
+/// registry.
 ///
 /// # Errors
 /// When a variable is invalid.
@@ -29,7 +30,7 @@ pub fn keychain(environment: &Environment, own: &Config) -> Result<Keychain> {
     Ok(keychain)
 }
 
-/// `REGISTRY_TOKEN` and whose it is, where it is set.
+/// `REGISTRY_TOKEN` and its user, if it is set.
 ///
 /// # Errors
 /// When a variable is invalid.
@@ -39,10 +40,10 @@ pub fn registry_login(environment: &Environment, own: &Config) -> Result<Option<
     Ok(Some(Credentials::new(user, token)))
 }
 
-/// The registry that `REGISTRY_TOKEN` is for.
+/// The registry to which `REGISTRY_TOKEN` belongs.
 ///
 /// # Errors
-/// When `REGISTRY` is no registry.
+/// When `REGISTRY` is not a registry.
 pub fn registry_of(environment: &Environment, own: &Config) -> Result<Registry> {
     match named_registry(environment)? {
         Some(named) => Ok(own.spoken_to(named)),
@@ -50,15 +51,16 @@ pub fn registry_of(environment: &Environment, own: &Config) -> Result<Registry> 
     }
 }
 
-/// The registry that `REGISTRY_TOKEN` is for, where the environment says it.
+/// The registry to which `REGISTRY_TOKEN` belongs, if the environment names one.
 ///
 /// # Errors
-/// When `REGISTRY` is no registry.
+/// When `REGISTRY` is not a registry.
 pub fn named_registry(environment: &Environment) -> Result<Option<Registry>> {
     environment.get("REGISTRY")?.map(|name| name.parse().context("reading `REGISTRY`")).transpose()
 }
 
-/// `FORGEJO_TOKEN`, unless it is the automatic one of a run on another forge than that of `own`: every step of a run has it.
+/// `FORGEJO_TOKEN`, except when it is the automatic token of a run on another forge than that of `own`: every step of a
+/// run has that token.
 ///
 /// # Errors
 /// When one of the variables is invalid.
@@ -69,7 +71,7 @@ pub fn forge_token(environment: &Environment, own: &Config) -> Result<Option<Sec
     Ok(given.filter(|token| !(is_foreign && automatic == Some(token.expose()))))
 }
 
-/// `GITHUB_TOKEN`, where it is the automatic one of a run on the forge of `own`: all that Gitea's runner sets.
+/// `GITHUB_TOKEN`, if it is the automatic token of a run on the forge of `own`. Gitea's runner sets no other.
 ///
 /// # Errors
 /// When one of the variables is invalid.

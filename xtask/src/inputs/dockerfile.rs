@@ -1,5 +1,5 @@
-//! The rules that a Dockerfile must keep so that the same commit gives the same digest (docs/reproducible.md), and what it
-//! pins. They are told early and all at once; what the image is made of is read from the image.
+//! The rules that a Dockerfile must follow so that the same commit gives the same digest (docs/reproducible.md), and
+//! its pins. Broken rules are reported early and all at once. What the image really consists of is read from the image.
 
 mod dates;
 pub mod existing;
@@ -27,38 +27,39 @@ use stages::Stages;
 pub use image::{BaseImage, BaseImages, says_musl};
 pub use network::NetworkedStep;
 
-/// In bytes. What is told of a line looks at the stages before it, so that a file of a megabyte would take minutes.
+/// The largest Dockerfile, in bytes. Each line is checked against the stages before it, so a file of a megabyte would
+/// take minutes.
 const LARGEST: usize = 64 << 10;
 
-/// What a Dockerfile pins, and how it keeps the rules.
+/// A Dockerfile's pins, and its findings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recipe {
-    /// The images that it builds in and on.
+    /// The images in which and on which it builds.
     pub base: BaseImages,
-    /// What it fetches with `ADD --checksum`.
+    /// The files that it fetches with `ADD --checksum`.
     pub downloads: Vec<Download>,
     /// Every step that has a network.
     pub networked: Vec<NetworkedStep>,
-    /// What the image's packages run on, by the `--libc` of its `npm ci`, else by the name of the base image.
+    /// The C library for the image's packages: from the `--libc` of its `npm ci`, else from the name of the base image.
     pub libc: Libc,
-    /// The first line before the final stage that runs on the image's platform, and not on the building machine's.
+    /// The first line before the final stage that runs on the image's platform instead of the building machine's.
     pub runs_on_target: Option<usize>,
-    /// Every broken rule, and what is allowed and has a price, in the order of the lines.
+    /// Broken rules and notes, in the order of the lines.
     pub findings: Vec<Finding>,
 }
 
-/// A file that the builder fetches and holds against a digest.
+/// A file that the builder fetches and checks against a digest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Download {
-    /// In the Dockerfile, from 1.
+    /// The line in the Dockerfile, from 1.
     pub line: usize,
-    /// As it is written.
+    /// The address, as written.
     pub url: String,
-    /// Of its bytes.
+    /// The digest of the file.
     pub digest: Digest,
 }
 
-/// What is found, in the order of reading.
+/// Findings, in the order in which they were made.
 #[derive(Default)]
 struct Findings(Vec<Finding>);
 
@@ -78,16 +79,16 @@ impl Findings {
     }
 }
 
-/// What is found in a Dockerfile, also where it is left open what the image is made of.
+/// The findings in a Dockerfile, even if it is unclear what the image consists of.
 #[must_use]
 pub fn findings(text: &str, platforms: &[Platform]) -> Vec<Finding> {
     look(text, platforms).1
 }
 
-/// Reads the Dockerfile of an image of `platforms`, and holds it against the rules.
+/// Reads the Dockerfile of an image for `platforms`, and checks it against the rules.
 ///
 /// # Errors
-/// A [`Refusal`] that lists every broken rule, when one of them leaves it open what the image is made of.
+/// A [`Refusal`] that lists every broken rule, if one of them makes it unclear what the image consists of.
 pub fn read(text: &str, platforms: &[Platform]) -> Result<Recipe> {
     match look(text, platforms) {
         (Some(recipe), _) => Ok(recipe),
@@ -155,7 +156,7 @@ fn look(text: &str, platforms: &[Platform]) -> (Option<Recipe>, Vec<Finding>) {
     (recipe, findings)
 }
 
-/// What an `ADD` fetches, where it fetches something.
+/// The file that an `ADD` downloads, if it downloads one.
 fn download(instruction: &Instruction, findings: &mut Findings) -> Option<Download> {
     let is_remote = |word: &&str| word.contains("://") || word.starts_with("git@");
     let remote: Vec<_> = instruction.arguments().filter(is_remote).collect();

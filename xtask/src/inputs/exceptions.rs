@@ -1,6 +1,6 @@
-//! The known vulnerabilities that stop nothing, for a time and with a reason: an OpenVEX document, version 0.2.0
-//! (<https://github.com/openvex/spec/blob/v0.2.0/OPENVEX-SPEC.md>). The format has no expiry and allows no field of one's own, so
-//! `status_notes` begins with one (docs/decisions/0037-exceptions-are-openvex.md).
+//! Known vulnerabilities that are accepted for a limited time and for a stated reason, as an OpenVEX document, version
+//! 0.2.0 (<https://github.com/openvex/spec/blob/v0.2.0/OPENVEX-SPEC.md>). The format has no expiry and allows no
+//! additional fields, so `status_notes` begins with the last day (docs/decisions/0037-exceptions-are-openvex.md).
 
 #[cfg(test)]
 pub(super) mod tests;
@@ -13,30 +13,31 @@ use serde::Deserialize;
 use crate::oci::exact;
 use crate::process::time::parse_rfc3339;
 
-/// Where it is, from the top of the repository. Without it there are no exceptions.
+/// The path of the document, relative to the top of the repository. Without it there are no exceptions.
 pub const FILE: &str = "security/exceptions.openvex.json";
 
-/// Of the format's version.
+/// Identifies the version of the format.
 const CONTEXT: &str = "https://openvex.dev/ns/v0.2.0";
 
-/// An exception without a foreseeable end is a decision to live with it, which the format has no word for either.
+/// The longest period. An exception without a foreseeable end is a decision to live with the vulnerability, and the
+/// format has no word for that either.
 const LONGEST_DAYS: u64 = 366;
 
-/// The seconds of a day.
+/// A day in seconds.
 pub const DAY: u64 = 24 * 60 * 60;
 
-/// One vulnerability of one package that stops nothing.
+/// One accepted vulnerability of one package.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exception {
-    /// As the npm registry names it: `GHSA-…`.
+    /// The id in the npm registry: `GHSA-…`.
     pub vulnerability: String,
     /// The package with its version, as a package URL: `pkg:npm/%40scope/name@1.2.3`.
     pub package: String,
-    /// The last day on which it counts: `2027-02-28`.
+    /// The last day on which the exception applies: `2027-02-28`.
     pub until: String,
-    /// When that day is over, in seconds since 1970.
+    /// The end of that day, in seconds since 1970.
     pub end: u64,
-    /// Why it stops nothing.
+    /// Why the vulnerability is accepted.
     pub reason: String,
 }
 
@@ -59,7 +60,7 @@ struct Document {
     _tooling: Option<String>,
 }
 
-/// The format's other fields are refused: each would narrow or widen what a statement is about.
+/// Other fields of the format are refused, because each would narrow or widen what a statement covers.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Statement {
@@ -90,7 +91,7 @@ struct Product {
     id: String,
 }
 
-/// `fixed` is none of them: a fixed version is not reported, so a statement about one excuses nothing.
+/// `fixed` is missing on purpose: a fixed version is not reported, so a statement about one would excuse nothing.
 #[derive(Clone, Copy, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 enum Status {
@@ -109,12 +110,12 @@ enum Justification {
     InlineMitigationsAlreadyExist,
 }
 
-/// Reads the document: an exception for each product of each statement.
+/// Reads the document. Each product of each statement gives one exception.
 ///
 /// # Errors
-/// When it is no such document, or one of its statements lacks what an exception needs.
+/// When it is not such a document, or a statement lacks something that an exception needs.
 pub fn read(bytes: &[u8]) -> Result<Vec<Exception>> {
-    let document: Document = exact::parse(bytes).context("it is no OpenVEX document of version 0.2.0")?;
+    let document: Document = exact::parse(bytes).context("it is not an OpenVEX document of version 0.2.0")?;
     ensure!(document.context == CONTEXT, "`@context` is `{}`: expected `{CONTEXT}`", document.context);
     ensure!(!document.id.is_empty() && !document.author.is_empty(), "`@id` or `author` is empty");
     ensure!(document.version > 0, "`version` counts from 1");
@@ -138,7 +139,7 @@ fn of_statement(statement: Statement, of_document: &str) -> Result<Vec<Exception
     let is_name = |c: char| c.is_ascii_alphanumeric() || "-_.:".contains(c);
     ensure!(
         !vulnerability.name.is_empty() && vulnerability.name.chars().all(is_name),
-        "the name is none of an advisory, such as `GHSA-…`"
+        "the name is not that of an advisory, such as `GHSA-…`"
     );
     let said = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.trim().is_empty());
     match status {
@@ -163,7 +164,7 @@ fn of_statement(statement: Statement, of_document: &str) -> Result<Vec<Exception
         let version = id.strip_prefix("pkg:npm/").and_then(|rest| rest.rsplit_once('@'));
         ensure!(
             version.is_some_and(|(name, version)| !name.is_empty() && !version.is_empty()),
-            "the product `{id}` is no npm package with its version, such as `pkg:npm/%40scope/name@1.2.3`"
+            "the product `{id}` is not an npm package with its version, such as `pkg:npm/%40scope/name@1.2.3`"
         );
         let vulnerability = vulnerability.name.clone();
         Ok(Exception { vulnerability, package: id, until: until.clone(), end, reason: reason.clone() })
@@ -171,7 +172,7 @@ fn of_statement(statement: Statement, of_document: &str) -> Result<Vec<Exception
     products.into_iter().map(each).collect()
 }
 
-/// The day, its end and the reason of `Until 2027-02-28: why`.
+/// The last day, its end and the reason, from `Until 2027-02-28: why`.
 fn expiry(notes: &str) -> Result<(String, u64, String)> {
     let malformed = || format!("`status_notes` is `{notes}`: expected `Until 2027-02-28: why`");
     let (day, reason) =

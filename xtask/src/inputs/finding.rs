@@ -1,4 +1,4 @@
-//! What `cargo xtask check` finds, as one type: which rule, how grave, where, and what to do about it.
+//! A finding of `cargo xtask check`: the rule, the severity, the place, and the remedy.
 
 mod rules;
 
@@ -8,18 +8,18 @@ use serde::Serialize;
 
 pub use rules::Rule;
 
-/// How grave a finding is.
+/// The severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// The commit cannot be released.
     Error,
-    /// It can, at a price that the text names.
+    /// The commit can be released, at a price that the text names.
     Note,
 }
 
 impl Severity {
-    /// As it is printed.
+    /// The word in reports.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -29,18 +29,18 @@ impl Severity {
     }
 }
 
-/// A rule that is broken, or a note, at its place.
+/// A broken rule or a note, with its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// The rule.
     pub rule: Rule,
-    /// How grave it is.
+    /// The severity.
     pub severity: Severity,
-    /// From the top of the repository, where it is about one file.
+    /// The path relative to the top of the repository, if it is about one file.
     pub file: String,
-    /// From 1, where it is about one line.
+    /// The line, from 1, if it is about one line.
     pub line: Option<usize>,
-    /// What was found, and what to write in its place.
+    /// What was found, and what to write instead.
     pub text: String,
 }
 
@@ -51,25 +51,25 @@ impl Finding {
         Self { rule, severity: Severity::Error, file: file.into(), line: None, text: text.into() }
     }
 
-    /// What is allowed and has a price.
+    /// A note in `file`: something that is allowed but has a price.
     #[must_use]
     pub fn note(rule: Rule, file: impl Into<String>, text: impl Into<String>) -> Self {
         Self { severity: Severity::Note, ..Self::error(rule, file, text) }
     }
 
-    /// The same, on a line from 1.
+    /// The same finding at a line, counted from 1.
     #[must_use]
     pub fn at(self, line: usize) -> Self {
         Self { line: Some(line), ..self }
     }
 
-    /// Whether it keeps the commit from being released.
+    /// Whether it prevents the release of the commit.
     #[must_use]
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error
     }
 
-    /// As `check` prints it, in the form that editors and CI systems make links of.
+    /// The line that `check` prints, in the form that editors and CI systems turn into links.
     #[must_use]
     pub fn report(&self) -> String {
         let Self { rule, severity, file, text, .. } = self;
@@ -78,7 +78,7 @@ impl Finding {
     }
 }
 
-/// For a list under a heading of its own, without rule and severity.
+/// Without rule and severity, for a list under a heading of its own.
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.line {
@@ -94,12 +94,12 @@ impl From<&Finding> for String {
     }
 }
 
-/// A file that leaves it open what it means, with what was found in it: the context of the error that refuses it.
+/// A file whose meaning is unclear, and all findings in it. It is the context of the error that refuses the file.
 #[derive(Debug)]
 pub struct Unclear {
-    /// From the top of the repository.
+    /// The path relative to the top of the repository.
     pub file: &'static str,
-    /// All of it, notes included.
+    /// All findings, notes included.
     pub findings: Vec<Finding>,
 }
 
@@ -109,7 +109,7 @@ impl fmt::Display for Unclear {
     }
 }
 
-/// One finding a line.
+/// One finding per line.
 #[must_use]
 pub fn joined(findings: &[Finding]) -> String {
     findings.iter().map(Finding::to_string).collect::<Vec<_>>().join("\n")

@@ -1,4 +1,4 @@
-//! The commits of a release: those since the right previous tag, as its notes list them.
+//! The commits of a release for its notes: those since the appropriate previous tag.
 
 use anyhow::{Context as _, Result};
 
@@ -12,29 +12,31 @@ use crate::process::failure::Refusal;
 use crate::process::parallel::both;
 use crate::tool::git::{Commit, Git, LogEntry};
 
-/// What came with a release.
+/// The history of a release since the previous one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct History {
-    /// The release that it is compared with; none for the first.
+    /// The release with which it is compared; `None` for the first release.
     pub previous: Option<ReleaseTag>,
-    /// The commits since then, newest first; none of the first release, which has no news.
+    /// The commits since then, newest first. Empty for the first release, which has no news.
     pub commits: Vec<LogEntry>,
-    /// Who made them; nobody for the first release.
+    /// Who made them; empty for the first release.
     pub people: People,
-    /// What a maintainer wrote about it, in `release-notes/<tag>.md` of the commit, else in the message of the tag.
+    /// What a maintainer wrote about the release: in `release-notes/<tag>.md` of the commit, else in the message of the
+    /// tag.
     pub words: Option<String>,
-    /// What the two commits say of their images; none for the first release.
+    /// What the two commits say about their images; `None` for the first release.
     pub shapes: Option<Shapes>,
-    /// The pull requests that a forge told, where one was asked: git knows none but by subjects.
+    /// The pull requests that the forge reported, if it was queried. git knows pull requests only from commit subjects.
     pub pulls: Pulls,
 }
 
 impl History {
-    /// Asks git: the same commit and tag give the same answer. `from` is the release to compare with, where it is not the
-    /// previous one.
+    /// Queries git: the same commit and tag give the same result. `from` is the release to compare with, if it is not
+    /// the previous one.
     ///
     /// # Errors
-    /// A [`Refusal`] for words in a file that cannot stand on a page; any other error when git does not answer.
+    /// A [`Refusal`] when the maintainer's file has text that is not allowed on a page. Any other error when git does
+    /// not answer.
     pub fn of(git: &Git, source: &Source, from: Option<&ReleaseTag>) -> Result<Self> {
         let commit = &source.commit;
         let (range, words) = both(|| Range::of(git, source, from), || words(git, source))?;
@@ -55,7 +57,7 @@ impl History {
     }
 }
 
-/// What a release is compared with, and what came since.
+/// The release for comparison, and the changes since.
 struct Range {
     previous: ReleaseTag,
     commits: Vec<LogEntry>,
@@ -71,8 +73,9 @@ impl Range {
             let before = before.with_context(|| format!("there is no tag `{from}` here"))?;
             return Self::since(git, commit, from, &before).map(|(range, _)| Some(range));
         }
-        // To ask which tags are in the history takes as long as to read it. The log itself says whether one is. If the one
-        // that is preferred among all is, then it is also preferred among those.
+        // Finding the tags within the history takes as long as reading the history. So the log of the tag that is
+        // preferred among all tags is read first, and the log shows whether that tag is in the history. If it is, it is
+        // also the preferred one among the tags in the history.
         let tags = release_tags(&git.tags()?);
         let Some(likely) = previous(tag, &tags) else { return Ok(None) };
         if let Some(before) = git.peel(&likely.git_ref())? {
@@ -88,16 +91,16 @@ impl Range {
         Self::since(git, commit, previous, &before).map(|(range, _)| Some(range))
     }
 
-    /// Also whether `before` is in the history of `commit`.
+    /// Also returns whether `before` is in the history of `commit`.
     fn since(git: &Git, commit: &Commit, previous: &ReleaseTag, before: &Commit) -> Result<(Self, bool)> {
         let (log, shapes) = both(|| git.log(Some(before), commit), || Shapes::of(git, before, commit))?;
-        // A path from `commit` to `before` ends with a child of `before`, which is no part of what `before` has.
+        // A path from `commit` back to `before` ends with a child of `before`, and that child is within the range.
         let is_in_history = log.touches_its_beginning || before == commit;
         Ok((Self { previous: previous.clone(), commits: log.entries, shapes }, is_in_history))
     }
 }
 
-/// What a maintainer wrote.
+/// What a maintainer wrote about the release.
 fn words(git: &Git, source: &Source) -> Result<Option<String>> {
     let Source { tag, commit, is_tagged, .. } = source;
     let path = format!("release-notes/{tag}.md");
@@ -111,9 +114,10 @@ fn words(git: &Git, source: &Source) -> Result<Option<String>> {
     Ok(message.and_then(|message| words::of_tag(tag, &message)))
 }
 
-/// The tag whose commits are not news: for a stable release the previous stable one; for a pre-release the one before it of the
-/// same version, else the previous stable one, else any. "Previous" is the highest below it among the tags in its own
-/// history, so a backport is compared with its own line. `None` for the first release.
+/// The tag with which a release is compared. For a stable release it is the previous stable one. For a pre-release it
+/// is the previous pre-release of the same version, else the previous stable one, else any previous one. "Previous"
+/// means the highest lower version among the tags in its own history, so a backport is compared with its own line.
+/// `None` for the first release.
 pub(crate) fn previous<'a>(tag: &ReleaseTag, in_history: &'a [ReleaseTag]) -> Option<&'a ReleaseTag> {
     let below = || in_history.iter().filter(|other| *other < tag);
     let stable = || below().filter(|other| other.is_stable()).max();

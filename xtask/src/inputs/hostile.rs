@@ -1,5 +1,5 @@
-//! Random and changed documents for every reader of what a commit holds: each file is read as a release reads it, and no reader
-//! may panic or hang.
+//! Random and mutated documents for every reader of a commit's files. Each file is read as a release reads it, and no
+//! reader may panic or hang.
 
 use std::path::Path;
 
@@ -25,7 +25,7 @@ fn own_config() -> Config {
     Config::of_work_tree(&Path::new(env!("CARGO_MANIFEST_DIR")).join("..")).unwrap()
 }
 
-/// Reads the inputs of this repository, with other bytes in one of the files.
+/// Reads the inputs of this repository, with the bytes of one file replaced.
 fn inputs_with(path: &str, bytes: &[u8]) {
     assert!(FILES.contains(&path));
     let read = |paths: &[String]| {
@@ -53,7 +53,7 @@ fn platforms() -> Vec<Platform> {
     ["linux/amd64", "linux/arm64"].map(|name| name.to_owned().try_into().unwrap()).into()
 }
 
-/// Everything that is asked of a lockfile.
+/// Calls everything that is called for a lockfile.
 fn ask(found: &Lockfile) {
     for platform in platforms() {
         let target = Target::new(&platform, lockfile::Libc::Glibc).unwrap();

@@ -1,5 +1,5 @@
-//! The history of the project's keys, in `keys/`: which key signs which versions, and that each one was named by the one
-//! before it. A repository without it has one key, its `cosign.pub`.
+//! The history of the project's keys, in `keys/`: which key signs which versions, and that each key was endorsed by the
+//! one before it. A repository without a history has a single key, its `cosign.pub`.
 //!
 //! | file | is |
 //! |---|---|
@@ -21,68 +21,70 @@ pub use files::in_work_tree;
 pub use public_key::PublicKey;
 pub use read::{Entry, check_words, read};
 
-/// Where they are.
+/// The folder of the history.
 pub const DIRECTORY: &str = "keys";
-/// The list.
+/// The list of the keys.
 pub const HISTORY: &str = "keys/history.toml";
-/// The first line of a [`statement`]: no image signature or attestation begins so, and no later form of a statement.
+/// The first line of a [`statement`]. No image signature or attestation begins with it, and a later form of the
+/// statement will have another one.
 const STATEMENT: &str = "xtask-key-endorsement/1";
 
-/// Every key, the oldest first; never empty.
+/// All keys, the oldest first; never empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Keys {
     /// The keys in the order in which they sign.
     pub keys: Vec<Key>,
-    /// Whether there is a history; else the one key is `cosign.pub`.
+    /// Whether there is a history. Otherwise the only key is `cosign.pub`.
     pub is_written: bool,
 }
 
 /// One key of the history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Key {
-    /// What the list says of it.
+    /// The key's entry in the list.
     pub entry: Entry,
     /// The public key.
     pub public: PublicKey,
-    /// The signature of the key before it over the [`statement`], in base64; none for the first, and for one that is not endorsed.
+    /// The signature of the previous key over the [`statement`], in base64. `None` for the first key and for a key that
+    /// is not endorsed.
     pub endorsement: Option<String>,
 }
 
-/// What the key before it has to have signed for a key to be endorsed.
+/// The endorsement of a key: what the previous key must have signed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endorsement<'a> {
     /// The number of the endorsed key; the first key of a history is 1.
     pub number: usize,
-    /// The public half of the key that signs.
+    /// The public half of the signing key.
     pub by: &'a PublicKey,
     /// The signature, in base64.
     pub signature: &'a str,
-    /// What is signed.
+    /// The [`statement`] that is signed.
     pub statement: String,
 }
 
-/// What the key with the fingerprint `old` signs to endorse the one with the fingerprint `new`, which signs the versions from
-/// `from` on. To the byte: four lines, each ended by a line feed.
+/// The statement that the key with the fingerprint `old` signs to endorse the key with the fingerprint `new`, which
+/// signs the versions from `from` on. Its bytes are fixed: four lines, each ended by a line feed.
 #[must_use]
 pub fn statement(old: &Digest, new: &Digest, from: &Version) -> String {
     format!("{STATEMENT}\nold {old}\nnew {new}\nfrom {from}\n")
 }
 
-/// The file of the key with this number.
+/// The path of the public key with this number.
 #[must_use]
 pub fn public_file(number: usize) -> String {
     format!("{DIRECTORY}/{number:04}.pub")
 }
 
-/// The file with the endorsement of the key with this number.
+/// The path of the endorsement of the key with this number.
 #[must_use]
 pub fn endorsement_file(number: usize) -> String {
     format!("{DIRECTORY}/{number:04}.endorsement")
 }
 
 impl Keys {
-    /// The number of the key that signs `tag`, and the key: the last one that begins at or below that version, unless another
-    /// one lists it.
+    /// The key that signs `tag`, and its number: the key that lists the version in `also`, else the last one whose
+    /// first version is not above it.
     #[must_use]
     pub fn of_version(&self, tag: &ReleaseTag) -> Option<(usize, &Key)> {
         let version = tag.version();
@@ -97,7 +99,7 @@ impl Keys {
         (1..).zip(&self.keys).find(|(_, key)| key.entry.fingerprint == *fingerprint).map(|(number, _)| number)
     }
 
-    /// Every endorsement that there is, for cosign to judge.
+    /// All endorsements, for cosign to verify.
     #[must_use]
     pub fn endorsements(&self) -> Vec<Endorsement<'_>> {
         let pairs = (2..).zip(self.keys.windows(2));
@@ -110,8 +112,9 @@ impl Keys {
         endorsed.collect()
     }
 
-    /// Those that somebody may still meet: the present one, and the one before it unless it is retired or did not name its
-    /// successor, which then has no reason to be trusted beside it.
+    /// The keys whose signatures somebody may still meet: the present key, and the one before it. The earlier key is
+    /// left out if it is retired. It is also left out if it has not endorsed its successor, because then there is no
+    /// reason to trust both.
     #[must_use]
     pub fn accepted(&self) -> Vec<(usize, &Key)> {
         let mut accepted = Vec::new();
@@ -127,13 +130,13 @@ impl Keys {
     }
 }
 
-/// The pre-release that is below every other one.
+/// The lowest possible pre-release.
 fn lowest() -> semver::Prerelease {
     semver::Prerelease::new("0").expect("`0` is a pre-release")
 }
 
-/// The lowest version above `tag`, as a key that follows it begins there: `1.2.4-0` after `v1.2.3`, `1.3.0-rc.1.0` after
-/// `v1.3.0-rc.1`.
+/// The lowest version above `tag`, where the range of the next key begins: `1.2.4-0` after `v1.2.3`, `1.3.0-rc.1.0`
+/// after `v1.3.0-rc.1`.
 ///
 /// # Errors
 /// When there is no such version.

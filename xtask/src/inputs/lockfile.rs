@@ -1,4 +1,5 @@
-//! `package-lock.json`: held against `package.json`, and what npm installs of it on a platform, computed from the file alone.
+//! `package-lock.json`: its comparison with `package.json`, and the packages that npm installs from it for a platform,
+//! computed from the file alone.
 
 mod address;
 mod bundles;
@@ -28,20 +29,21 @@ pub use address::Registries;
 pub use marks::leaves_peers_alone;
 pub use target::{Libc, Target};
 
-/// One entry of the lockfile that is installed somewhere.
+/// An entry of the lockfile that is installed for some platform.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Locked {
-    /// The package's own name, also where it is installed under another.
+    /// The package's own name, even if it is installed under another one.
     pub name: String,
-    /// Its exact version; empty for local code that has none.
+    /// Its exact version; empty for local code without one.
     pub version: String,
-    /// Subresource integrity (`sha512-…`) of its archive; none for local code, and for what came in another's archive.
+    /// The subresource integrity (`sha512-…`) of its archive. `None` for local code, and for a package that is bundled
+    /// in another one's archive.
     pub integrity: Option<String>,
-    /// Nothing needs it: an optional dependency, or something that only such a one asks for.
+    /// Whether nothing needs it: it is an optional dependency, or only optional dependencies need it.
     pub optional: bool,
-    /// A folder of the repository: a workspace, or a `file:` dependency.
+    /// Whether it is a folder of the repository: a workspace or a `file:` dependency.
     pub local: bool,
-    /// It brings a script that npm would run after unpacking it.
+    /// Whether it has a script that npm would run after unpacking it.
     pub has_install_script: bool,
 }
 
@@ -51,19 +53,20 @@ pub struct Lockfile {
 }
 
 impl Lockfile {
-    /// What `npm ci --omit=dev` installs for `target`, by path in the lockfile such as `node_modules/fastify`: what has to
-    /// be in an image of that platform. Links are not listed, but where they lead.
+    /// The packages that `npm ci --omit=dev` installs for `target` and that an image for that platform must have, by
+    /// path in the lockfile, such as `node_modules/fastify`. In place of a link, its target is listed.
     ///
     /// # Errors
-    /// A [`crate::process::failure::Refusal`] when a package that has to be installed does not fit the platform, or has no entry.
+    /// A [`crate::process::failure::Refusal`] when a required package does not fit the platform or has no entry.
     pub fn installed(&self, target: &Target) -> Result<BTreeMap<String, Locked>> {
         let selection = self.select(target)?;
         let optional = |path: &str| selection.optional.contains(path);
         Ok(selection.installed.iter().map(|path| self.locked(path, optional(path))).collect())
     }
 
-    /// What may be there besides [`Lockfile::installed`]: packages that fit the platform, and that npm leaves in place in
-    /// some versions though everything that asks for them is left out, or that came in an installed package's archive.
+    /// The packages that may be present in addition to [`Lockfile::installed`]. They fit the platform, and either came
+    /// in an installed package's archive, or some versions of npm leave them in place although everything that depends
+    /// on them is omitted.
     ///
     /// # Errors
     /// As [`Lockfile::installed`].
@@ -75,11 +78,11 @@ impl Lockfile {
         Graph::new(&self.lock)?.select(target)
     }
 
-    /// The folders that it links to, workspaces and `file:` dependencies, each with the path of its package.json in the
-    /// repository.
+    /// The folders to which the lockfile links (workspaces and `file:` dependencies), each with the path of its
+    /// package.json in the repository.
     ///
     /// # Errors
-    /// When a folder is outside of the repository.
+    /// When a folder is outside the repository.
     pub fn local_manifests(&self, service: &Folder) -> Result<Vec<(String, String)>> {
         let folders = self.lock.packages.keys().filter(|path| is_local(path));
         folders
@@ -87,8 +90,8 @@ impl Lockfile {
             .collect()
     }
 
-    /// The entry at `path`, and whether development alone asks for it. Its mark says that, so
-    /// [`Lockfile::wrong_marks`] has to have found nothing.
+    /// The entry at `path`, and whether only development needs it. The latter is the entry's own mark, so
+    /// [`Lockfile::wrong_marks`] must have found nothing.
     #[must_use]
     pub fn at(&self, path: &str) -> Option<(Locked, bool)> {
         let entry = self.lock.packages.get(path)?;
@@ -109,7 +112,7 @@ impl Lockfile {
     }
 }
 
-/// The name that the entry at `path` says, else the one that its folder has, with its scope.
+/// The name in the entry at `path`, else the name of its folder, including the scope.
 fn package_name(path: &str, entry: &Entry) -> String {
     entry.name.clone().unwrap_or_else(|| folder_name(path).to_owned())
 }
@@ -125,11 +128,12 @@ fn folder_name(path: &str) -> &str {
     }
 }
 
-/// Compares what the lockfile was made for with what package.json asks for now. npm itself lets a changed range pass as
-/// long as the locked version satisfies it.
+/// Compares the ranges for which the lockfile was made with those in package.json. npm itself accepts a changed range
+/// as long as the locked version satisfies it.
 ///
 /// # Errors
-/// A [`crate::process::failure::Refusal`] when they disagree or a package has no integrity; other errors when they cannot be read.
+/// A [`crate::process::failure::Refusal`] when they disagree or a package has no integrity. Other errors when they
+/// cannot be read.
 pub fn check(service: &Folder, package_json: &[u8], package_lock: &[u8]) -> Result<Lockfile> {
     let manifest: Manifest = serde_json::from_slice(package_json).context("reading `package.json`")?;
     let lock = Lock::parse(package_lock)?;
@@ -148,7 +152,7 @@ pub fn check(service: &Folder, package_json: &[u8], package_lock: &[u8]) -> Resu
     if let Some(difference) = unlike {
         refuse!("{}", out_of_sync("package.json", &difference, service));
     }
-    // What `npm ci --omit=dev` installs on some platform.
+    // The packages that `npm ci --omit=dev` installs on at least one platform.
     for path in Graph::new(&lock)?.production() {
         if graph::is_in_node_modules(path) {
             check_package(path, &lock.packages[path], service)?;
@@ -161,7 +165,7 @@ fn out_of_sync(manifest: &str, difference: &str, service: &Folder) -> String {
     format!("`package-lock.json` is out of sync with `{manifest}`: {difference}; {}", remedy(service))
 }
 
-/// What to type when npm would write the lockfile of `service` in another way.
+/// The command to type when npm would write the lockfile of `service` differently.
 #[must_use]
 pub fn remedy(service: &Folder) -> String {
     format!("run `npm install --package-lock-only` {} and commit the result", service.in_words())
@@ -171,7 +175,7 @@ fn is_local(path: &str) -> bool {
     !path.is_empty() && !graph::is_in_node_modules(path)
 }
 
-/// `path` as seen from the service's folder, as git names it.
+/// `path`, relative to the service's folder, as a path in the repository.
 fn in_repository(service: &Folder, path: &str) -> Result<String> {
     let whole = service.join(path);
     let mut components = Vec::new();
@@ -185,7 +189,7 @@ fn in_repository(service: &Folder, path: &str) -> Result<String> {
     Ok(components.join("/"))
 }
 
-/// Whether the version and the bytes of what is installed are pinned.
+/// Checks that the package's version and bytes are pinned.
 fn check_package(path: &str, entry: &Entry, service: &Folder) -> Result<()> {
     let name = package_name(path, entry);
     let version = entry.version.as_ref();
@@ -209,7 +213,7 @@ fn check_package(path: &str, entry: &Entry, service: &Folder) -> Result<()> {
     Ok(())
 }
 
-/// npm does not repair an entry of a lockfile while the package is installed.
+/// npm does not repair a lockfile entry while the package is installed.
 fn write_anew(service: &Folder) -> String {
     format!(
         "delete `node_modules` and `package-lock.json` {}, run `npm install` there, and commit the result",
@@ -217,7 +221,7 @@ fn write_anew(service: &Folder) -> String {
     )
 }
 
-/// The first range that the two do not share, in words.
+/// The first difference between the two, in words.
 fn difference(manifest: &Ranges, locked: &Ranges) -> Option<String> {
     let (asked, made_for) = (manifest.needed(), locked.needed());
     let kinds = [

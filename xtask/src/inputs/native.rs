@@ -1,5 +1,5 @@
-//! Packages that bring an install script: each needs a decision in the configuration, and each archive that the Dockerfile
-//! fetches stands there.
+//! Packages with an install script. Each needs a decision in the configuration, and each archive that the Dockerfile
+//! fetches must be listed there.
 
 #[cfg(test)]
 mod tests;
@@ -11,11 +11,11 @@ use crate::inputs::config::{Native, Platform, Way};
 use crate::inputs::dockerfile::Download;
 use crate::inputs::lockfile::Locked;
 
-/// What is installed on a platform, by path in the lockfile.
+/// The installed packages of each platform, by path in the lockfile.
 pub type Installed = Vec<(Platform, BTreeMap<String, Locked>)>;
 
-/// Holds the decisions against what is installed on each platform, and the downloads of the Dockerfile against the archives.
-/// Gives every problem.
+/// Checks the decisions against the packages of each platform, and the decided archives against the Dockerfile's
+/// downloads. Returns all problems.
 #[must_use]
 pub fn problems(decisions: &[Native], installed: &Installed, downloads: &[Download]) -> Vec<String> {
     let mut problems = undecided(decisions, installed);
@@ -45,7 +45,7 @@ fn undecided(decisions: &[Native], installed: &Installed) -> Vec<String> {
 fn ways(package: &str, version: &str, platforms: &[&Platform]) -> String {
     const HEAD: &str = "[[workspace.metadata.release.native]]";
     let mut text = format!(
-        "`{package}` {version} brings an install script, which the image does not run, and nobody has decided what then. \
+        "`{package}` {version} brings an install script. The image does not run it, so decide what replaces it. \
          Write one of these into `Cargo.toml`. It works without the script (try it):\n\
          {HEAD}\npackage = \"{package}\"\nscript = \"unneeded\"\n\
          The Dockerfile builds it in a stage of the target platform (docs/services.md):\n\
@@ -60,7 +60,7 @@ fn ways(package: &str, version: &str, platforms: &[&Platform]) -> String {
     text
 }
 
-/// What is wrong with the decisions about one package.
+/// The problems of the decisions about one package.
 fn of_package(package: &str, decisions: &[Native], installed: &Installed) -> Vec<String> {
     let of_it: Vec<_> = decisions.iter().filter(|native| native.package == package).collect();
     let has = |packages: &BTreeMap<String, Locked>| packages.values().any(|locked| locked.name == package);
@@ -83,7 +83,7 @@ fn of_package(package: &str, decisions: &[Native], installed: &Installed) -> Vec
     let mut problems = Vec::new();
     if archives.len() != of_it.len() {
         problems.push(format!(
-            "`native` has archives for `{package}`, and `build` or `script` besides: keep one way"
+            "`native` has archives for `{package}`, and also `build` or `script`: keep only one of them"
         ));
     }
     for platform in &needed {
@@ -131,7 +131,7 @@ fn of_downloads(decisions: &[Native], downloads: &[Download]) -> Vec<String> {
     problems
 }
 
-/// Packages that are to be built on the target platform, where no stage of the Dockerfile runs there.
+/// Problems for packages that are to be built on the target platform when no stage of the Dockerfile runs there.
 #[must_use]
 pub fn without_a_stage(decisions: &[Native], runs_on_target: bool) -> Vec<String> {
     let built = decisions.iter().filter(|native| native.way == Way::Target && !runs_on_target);

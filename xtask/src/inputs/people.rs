@@ -1,35 +1,35 @@
-//! Who made the changes of a release, by name: no address of anybody is shown. People are told apart by their names, as the
-//! mailmap has them.
+//! Who made the changes of a release, by name. No address is shown. People are identified by their names after the
+//! mailmap is applied.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::tool::git::LogEntry;
 
-/// How the names of programs begin that open pull requests, where they do not end as [`is_bot`] knows. Joan Bot is a person.
+/// How the names of programs that open pull requests begin. [`is_bot`] knows some endings too. Joan Bot is a person.
 const BOTS: [&str; 5] = ["renovate", "dependabot", "github-actions", "gitea-actions", "forgejo-actions"];
 
-/// Somebody who wrote a change, or a part of one.
+/// An author or co-author of a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Person {
-    /// As commits name them: hostile input.
+    /// The name in the commits: hostile input.
     pub name: String,
-    /// It is the first release with a commit of theirs; `None` where that cannot be said.
+    /// Whether this is the first release with a commit of theirs; `None` if that is unknown.
     pub is_first: Option<bool>,
 }
 
-/// All of them, each once, in the order of their names.
+/// All authors and co-authors, each once, in the order of their names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct People {
-    /// Authors and co-authors.
+    /// The people.
     pub people: Vec<Person>,
-    /// Programs.
+    /// The programs.
     pub bots: BTreeSet<String>,
 }
 
 impl People {
-    /// Those of `commits`, without merges that say no more than that. `known` are authors of earlier commits, where the
-    /// history could be read.
+    /// The people and programs of `commits`, without merges that have only git's own words. `known` are the authors of
+    /// earlier commits, if the history could be read.
     #[must_use]
     pub fn of(commits: &[LogEntry], known: Option<&BTreeSet<String>>) -> Self {
         let authors = authors(commits);
@@ -46,8 +46,8 @@ impl People {
     }
 }
 
-/// Who may have made their first contribution: the authors, without programs. Whoever helped with the commit of another may
-/// have done so before.
+/// The authors, without programs: this may be their first contribution. Co-authors are left out, because they may have
+/// helped before without being an author.
 #[must_use]
 pub fn authors(commits: &[LogEntry]) -> BTreeSet<String> {
     let told = commits.iter().filter(|entry| !entry.is_bare_merge());
@@ -55,7 +55,7 @@ pub fn authors(commits: &[LogEntry]) -> BTreeSet<String> {
     authors.into_iter().filter(|name| !is_bot(name)).map(str::to_owned).collect()
 }
 
-/// A range has many commits and few people: most names are known by where they are in memory.
+/// A range has many commits and few people: most names are recognized by their address in memory.
 fn distinct<'a>(names: impl Iterator<Item = &'a Arc<str>>) -> BTreeSet<&'a str> {
     let (mut seen, mut distinct) = (BTreeSet::new(), BTreeSet::new());
     for name in names {

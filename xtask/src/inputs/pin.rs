@@ -1,4 +1,4 @@
-//! Where the release tool itself comes from: a repository that uses it as a dependency pins it in `Cargo.lock`, by commit.
+//! The origin of the release tool itself: a repository that has it as a dependency pins it by commit in `Cargo.lock`.
 
 use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
@@ -12,26 +12,26 @@ pub const CARGO_LOCK: &str = "Cargo.lock";
 /// The tool's own repository.
 pub const HOME: &str = "https://forge.wynning.tech/james/carol";
 
-/// In bytes.
+/// The largest `Cargo.lock`, in bytes.
 const LONGEST: usize = 1 << 20;
 
 /// The package of this tool.
 pub const PACKAGE: &str = "xtask";
 
-/// The tool as another repository depends on it.
+/// The tool as a dependency of another repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ToolPin {
-    /// The address that cargo fetches it from, without what chooses the commit.
+    /// The address from which cargo fetches it, without the part that selects the commit.
     pub url: String,
     /// The commit.
     pub commit: Commit,
 }
 
 impl ToolPin {
-    /// Reads `Cargo.lock`. `None` where the tool is part of the repository itself, as it is in its own.
+    /// Reads `Cargo.lock`. `None` if the tool is part of the repository itself, as in its own.
     ///
     /// # Errors
-    /// When it is no lockfile, or has the tool from somewhere else than a git repository.
+    /// When it is not a lockfile, or the tool does not come from a git repository.
     pub fn of(lockfile: &[u8]) -> Result<Option<Self>> {
         #[derive(Deserialize)]
         struct Lockfile {
@@ -49,7 +49,7 @@ impl ToolPin {
         let mut found = lockfile.package.into_iter().filter(|package| package.name == PACKAGE);
         let Some(package) = found.next() else { return Ok(None) };
         if found.next().is_some() {
-            bail!("`{CARGO_LOCK}` has `{PACKAGE}` twice: which of them releases cannot be told");
+            bail!("`{CARGO_LOCK}` has `{PACKAGE}` twice: it is unclear which one releases");
         }
         package.source.map(|source| parse(&source)).transpose()
     }

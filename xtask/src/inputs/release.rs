@@ -1,4 +1,4 @@
-//! A release by what its tagged commit says of it, and the names that it goes by. It makes nothing and asks nothing.
+//! A release as its tagged commit describes it, and its names. This module makes and queries nothing.
 
 use crate::inputs::Inputs;
 use crate::inputs::config::Config;
@@ -14,13 +14,13 @@ pub struct Release<'a> {
     pub config: &'a Config,
     /// The tag and the commit.
     pub source: &'a Source,
-    /// What the commit pins.
+    /// The commit's pins.
     pub inputs: &'a Inputs,
-    /// Where the image is.
+    /// The image's name.
     pub image: &'a Image,
-    /// The public key as the printed commands name it: a relative path.
+    /// The public key's name in the printed commands: a relative path.
     pub key_name: &'a str,
-    /// Images in place of base images; none but in trials.
+    /// Stand-ins for base images; only in trials.
     pub stand_ins: &'a [StandIn],
 }
 
@@ -31,25 +31,25 @@ impl<'a> Release<'a> {
         &self.source.tag
     }
 
-    /// The image by its version tag.
+    /// The image reference with the version tag.
     #[must_use]
     pub fn tagged(&self) -> String {
         self.image.tagged(&self.source.tag.registry_tag())
     }
 
-    /// Whether it is one that nobody else can reach: only then may something stand in for a base image.
+    /// Whether the image is in a registry that nobody else can reach. Only then may a base image be replaced.
     #[must_use]
     pub fn is_trial(&self) -> bool {
         self.image.registry.is_loopback()
     }
 
-    /// What is built and released: `linux/amd64` and the like.
+    /// The released platforms, such as `linux/amd64`.
     #[must_use]
     pub fn platforms(&self) -> Vec<String> {
         self.config.platforms.iter().map(ToString::to_string).collect()
     }
 
-    /// Each pinned base image that something stands in for, and what does.
+    /// Each pinned base image that has a stand-in, and the stand-in.
     #[must_use]
     pub fn replaced(&self) -> Vec<(String, String)> {
         let pairs = self.inputs.base.distinct().filter_map(|base| {

@@ -1,5 +1,5 @@
-//! The workflow run that this process is part of, where it is one of the repository that is released. What any other
-//! runner says of itself counts for nothing: not its address, not its tag, not its number.
+//! The workflow run that this process is part of, if the run belongs to the released repository. The variables of any
+//! other run count for nothing: not its address, not its tag, not its number.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use anyhow::Result;
 use crate::inputs::config::Config;
 use crate::process::environment::Environment;
 
-/// What is asked of a run.
+/// The variables of a run.
 const NAMES: [&str; 9] = [
     "API_URL",
     "EVENT_NAME",
@@ -27,7 +27,7 @@ pub struct Run {
 }
 
 impl Run {
-    /// The run that `environment` tells of, if its server and repository are those of `config`.
+    /// The run that `environment` describes, if its server and repository are those of `config`.
     ///
     /// # Errors
     /// When a variable is not UTF-8.
@@ -47,7 +47,7 @@ impl Run {
         Ok(Some(Self { values }))
     }
 
-    /// What the runner's variable says, without `FORGEJO_` or `GITHUB_`.
+    /// The value of a runner's variable, by its name without `FORGEJO_` or `GITHUB_`.
     #[must_use]
     pub fn value(&self, name: &str) -> Option<&str> {
         self.values.get(name).map(String::as_str)

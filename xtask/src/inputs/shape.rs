@@ -1,5 +1,6 @@
-//! What a commit says of its image: the packages, the base image, and what it asks of the person who runs it. Read to compare
-//! two releases. A part that cannot be read, such as one by older rules, is not compared, and ends nothing.
+//! What a commit says about its image: the packages, the base image, and what it asks of the person who runs it. It is
+//! read to compare two releases. A part that cannot be read, for example because it follows older rules, is left out of
+//! the comparison and is no error.
 
 use std::collections::BTreeSet;
 
@@ -11,56 +12,57 @@ use crate::inputs::lockfile::pinned::Pinned;
 use crate::inputs::{DOCKERFILE, PACKAGE_LOCK};
 use crate::tool::git::{Commit, Git, NoFile};
 
-/// A larger Dockerfile or configuration, in bytes, is not read.
+/// A larger Dockerfile or configuration is not read; in bytes.
 const LARGEST: usize = 1 << 20;
 
 /// One part of a commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Part<T> {
-    /// It says this.
+    /// It has this content.
     Read(T),
-    /// It has no such file.
+    /// There is no such file.
     Absent,
-    /// It has one that cannot be read.
+    /// The file cannot be read.
     Unread,
 }
 
-/// What the image is tried with before it is signed.
+/// The parameters of the smoke test.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Trial {
     /// The names of the service's variables.
     pub variables: BTreeSet<String>,
-    /// What it listens on.
+    /// The port on which it listens.
     pub port: Option<u16>,
-    /// Where it writes: directories in memory and volumes.
+    /// The directories to which it writes: in memory and on volumes.
     pub writable: BTreeSet<String>,
 }
 
-/// What a commit says of its image.
+/// What a commit says about its image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shape {
-    /// By the lockfile.
+    /// From the lockfile.
     pub packages: Part<Pinned>,
-    /// By the Dockerfile.
+    /// From the Dockerfile.
     pub runtime: Part<runtime::Runtime>,
-    /// By the configuration.
+    /// From the configuration.
     pub trial: Part<Trial>,
 }
 
-/// Those of two releases.
+/// The shapes of two releases.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shapes {
-    /// Of the one that is compared with.
+    /// The earlier release.
     pub before: Shape,
-    /// Of the one that the notes are about.
+    /// The release that the notes are about.
     pub after: Shape,
 }
 
 impl Shapes {
-    /// Asks git for both. Where the older configuration cannot be read, its lockfile is looked for where the newer one is.
+    /// Reads both from git. If the older configuration cannot be read, its lockfile is expected in the newer one's
+    /// folder.
     ///
     /// # Errors
-    /// When git does not answer: another run may get an answer, and would write other notes.
+    /// When git does not answer: another run might get an answer and write different notes.
     pub fn of(git: &Git, before: &Commit, after: &Commit) -> Result<Self> {
         let config = |commit| anyhow::Ok(config(file(git, commit, MANIFEST)?));
         let (after_config, before_config) = (config(after)?, config(before)?);
@@ -98,7 +100,7 @@ impl<T> Part<T> {
     }
 }
 
-/// A folder in the place of a file is one that cannot be read.
+/// A folder in place of a file counts as a file that cannot be read.
 fn file(git: &Git, commit: &Commit, path: &str) -> Result<Part<Vec<u8>>> {
     match git.files(commit, [path]) {
         Ok([Some(bytes)]) => Ok(Part::Read(bytes)),
@@ -108,7 +110,7 @@ fn file(git: &Git, commit: &Commit, path: &str) -> Result<Part<Vec<u8>>> {
     }
 }
 
-/// A repository without the table has none, and is no less worth its notes.
+/// A repository without the table counts as having no configuration. It still gets its notes.
 fn config(manifest: Part<Vec<u8>>) -> Part<Config> {
     match manifest {
         Part::Read(bytes) if !Config::is_in(Some(&bytes)) => Part::Absent,
@@ -120,7 +122,7 @@ fn text(bytes: &[u8]) -> Option<&str> {
     std::str::from_utf8(bytes).ok().filter(|text| text.len() <= LARGEST)
 }
 
-/// By the rules for a base image where they are kept; what breaks them is taken as it is written.
+/// The base image by the rules, if the Dockerfile follows them; otherwise as it is written.
 fn image(bytes: &[u8], config: &Part<Config>) -> Option<runtime::Runtime> {
     let text = text(bytes)?;
     let platforms = match config {

@@ -1,4 +1,4 @@
-//! Step 1, resolve: which tag, and which commit it stands for.
+//! Step 1, resolve: the tag, and its commit.
 
 use anyhow::{Context as _, Result};
 
@@ -13,19 +13,20 @@ use crate::tool::git::{Commit, Git};
 pub struct Source {
     /// The tag; in a rehearsal it need not exist yet.
     pub tag: ReleaseTag,
-    /// The commit behind it, annotated or lightweight.
+    /// The commit of the tag, which may be annotated or lightweight.
     pub commit: Commit,
-    /// The commit's time in seconds since 1970: every time stamp in the image.
+    /// The commit's time in seconds since 1970. All timestamps in the image have this value.
     pub time: u64,
-    /// The tag was there when the run began.
+    /// Whether the tag existed when the run began.
     pub is_tagged: bool,
 }
 
 impl Source {
-    /// The tag to release: `asked`, else the one that this repository's workflow `run` is for, else the one at HEAD.
+    /// The tag to release: `asked`, else the tag of this repository's workflow `run`, else the one at HEAD.
     ///
     /// # Errors
-    /// [`Misuse`] when it is no release tag, [`crate::process::failure::Refusal`] when it does not exist or the clone is shallow.
+    /// [`Misuse`] when it is not a release tag, [`crate::process::failure::Refusal`] when it does not exist or the
+    /// clone is shallow.
     pub fn to_release(git: &Git, run: Option<&Run>, asked: Option<&str>) -> Result<Self> {
         check_whole(git)?;
         let value = |name: &str| run.and_then(|run| run.value(name));
@@ -42,7 +43,7 @@ impl Source {
         Self::of_tag(git, tag)
     }
 
-    /// What to try out: a tag, or a commit under the version that would come next.
+    /// What to try out: a tag, or a commit under the next version.
     ///
     /// # Errors
     /// As [`Source::to_release`].
@@ -56,7 +57,7 @@ impl Source {
         };
         match asked.parse::<ReleaseTag>() {
             Ok(tag) => Self::of_tag(git, tag),
-            // What looks like a version was meant as a tag; anything else may be a commit or a branch.
+            // A word that looks like a version was meant as a tag. Anything else may be a commit or a branch.
             Err(misuse) if asked.starts_with('v') && asked[1..].starts_with(|c: char| c.is_ascii_digit()) => {
                 Err(misuse.into())
             }
@@ -67,7 +68,7 @@ impl Source {
         }
     }
 
-    /// A commit that is tried out under the version that would come next, whatever tags are at HEAD.
+    /// A commit to try out under the next version, whatever tags are at HEAD.
     ///
     /// # Errors
     /// As [`Source::to_release`].
@@ -76,22 +77,22 @@ impl Source {
         Self::next_version(git, commit.as_str())
     }
 
-    /// What a rehearsal of `tag` was made of, where there is no such tag: the commit that its image names.
+    /// The source of a rehearsal of `tag` when there is no such tag: the commit that its image names.
     ///
     /// # Errors
-    /// [`crate::process::failure::Refusal`] when the commit is not here.
+    /// [`crate::process::failure::Refusal`] when this clone does not have the commit.
     pub fn of_rehearsal(git: &Git, tag: ReleaseTag, revision: &str) -> Result<Self> {
         let commit = Commit::parse(revision)?;
         match git.peel(commit.as_str())? {
             Some(commit) => Self::at(git, tag, commit, false),
             None => refuse!(
                 "there is no tag `{tag}` here, and no commit {commit}, which the image names: a rehearsal of a work tree \
-                 is verified by the run that made it, and by none after it"
+                 can be verified only by the run that made it"
             ),
         }
     }
 
-    /// The commit behind `tag`.
+    /// The commit of `tag`.
     ///
     /// # Errors
     /// [`crate::process::failure::Refusal`] when there is no such tag.
@@ -121,15 +122,16 @@ impl Source {
         Ok(Self { tag, commit, time, is_tagged })
     }
 
-    /// When it was released, in seconds since 1970: an annotated tag says it, else it is the commit's time.
+    /// The time of the release, in seconds since 1970: that of an annotated tag, else that of the commit.
     ///
     /// # Errors
-    /// When git does not answer, or the tag claims to be of no date of this calendar.
+    /// When git does not answer, or the tag claims a time before 1970 or in a year with five digits.
     pub fn released(&self, git: &Git) -> Result<u64> {
         if self.is_tagged { git.tag_time(&self.tag.to_string()) } else { Ok(self.time) }
     }
 
-    /// Whether the tag is in this clone where it was when the run began: a fetch may have moved it. `Err` says where it is.
+    /// Whether this clone still has the tag at the commit where it was when the run began: a fetch may have moved it.
+    /// `Err` says where it is now.
     ///
     /// # Errors
     /// The outer result's: when git does not answer.
@@ -146,7 +148,7 @@ impl Source {
     }
 }
 
-/// The names that are release tags; others are ignored.
+/// The names that are release tags. Others are ignored.
 #[must_use]
 pub fn release_tags(names: &[String]) -> Vec<ReleaseTag> {
     names.iter().flat_map(|name| name.parse()).collect()

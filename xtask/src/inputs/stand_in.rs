@@ -1,5 +1,5 @@
-//! Images in place of base images that cannot be reached: for trials, between loopback registries, and said in the provenance
-//! and on the page.
+//! Stand-ins for base images that cannot be reached. They are only for trials between loopback registries, and both
+//! the provenance and the page name them.
 
 use anyhow::{Context as _, Result, ensure};
 
@@ -9,23 +9,23 @@ use crate::process::environment::Environment;
 
 /// One or more references, each with its digest.
 const IMAGES: &str = "TESTBED_BASE_STAND_IN";
-/// What each of them imitates, in the same order; without it their own names say so.
+/// The image that each of them imitates, in the same order. Without this variable their own names decide.
 const NAMES: &str = "TESTBED_BASE_STAND_IN_FOR";
 
-/// One of them.
+/// A stand-in for a base image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StandIn {
     /// `registry/path:tag@sha256:…`.
     pub image: String,
-    /// The name and tag that it imitates, without docker's own additions: `node:22-slim`.
+    /// The imitated name and tag, without docker's own additions: `node:22-slim`.
     imitates: String,
 }
 
 impl StandIn {
-    /// Those that the environment names: several are separated by blanks.
+    /// The stand-ins that the environment names, separated by spaces.
     ///
     /// # Errors
-    /// When one imitates nothing.
+    /// When one of them imitates nothing.
     pub fn of_environment(environment: &Environment) -> Result<Vec<Self>> {
         let words = |name| {
             let value = environment.get(name)?.unwrap_or_default();
@@ -34,7 +34,7 @@ impl StandIn {
         let (images, names) = (words(IMAGES)?, words(NAMES)?);
         ensure!(
             names.is_empty() || names.len() == images.len(),
-            "`{IMAGES}` names {} images and `{NAMES}` {}: expected as many",
+            "`{IMAGES}` names {} images and `{NAMES}` {}: expected the same number",
             images.len(),
             names.len()
         );
@@ -53,16 +53,16 @@ impl StandIn {
         each.collect()
     }
 
-    /// Whether it may take the place of `base`: another image is used as it is.
+    /// Whether it may replace `base`. All other images are used unchanged.
     #[must_use]
     pub fn imitates(&self, base: &BaseImage) -> bool {
         short(&base.full_name()) == self.imitates
     }
 
-    /// The image without tag and digest.
+    /// The image without its tag and digest.
     ///
     /// # Errors
-    /// When it has no digest, or is no image.
+    /// When it has no digest or is not an image.
     pub fn name(&self) -> Result<Image> {
         let (name, digest) =
             self.image.split_once('@').with_context(|| format!("`{}` names no digest", self.image))?;
@@ -73,7 +73,7 @@ impl StandIn {
     }
 }
 
-/// What stands in for `base`, if anything does.
+/// The stand-in for `base`, if there is one.
 #[must_use]
 pub fn of<'a>(stand_ins: &'a [StandIn], base: &BaseImage) -> Option<&'a StandIn> {
     stand_ins.iter().find(|stand_in| stand_in.imitates(base))

@@ -1,27 +1,27 @@
-//! TOML of a commit, within bounds: the parser calls itself for each level of a document, and one that is nested deep enough
-//! ends the program.
+//! Parses TOML from a commit, within bounds. The parser is recursive, and a document that is nested deeply enough would
+//! crash the program.
 
 use anyhow::{Result, ensure};
 use serde::de::DeserializeOwned;
 
-/// In bytes. The parser takes time that grows with the square of the tables and keys.
+/// The longest document, in bytes. The parser's time grows with the square of the number of tables and keys.
 const LONGEST: usize = 128 << 10;
 
-/// Of arrays and inline tables.
+/// How deep arrays and inline tables may nest.
 const DEEPEST: usize = 16;
 
-/// Of the names in one dotted key, as each of them is a level as well.
+/// The maximum number of dots in one dotted key: each name in it is a level too.
 const MOST_DOTS: usize = 16;
 
-/// Reads `text`.
+/// Parses `text`.
 ///
 /// # Errors
-/// When it is no TOML of that form, or too long or too deep.
+/// When it is not TOML of the expected form, or is too long or nested too deep.
 pub(super) fn parse<T: DeserializeOwned>(text: &str) -> Result<T> {
     parse_within(LONGEST, text)
 }
 
-/// As [`parse`], of a file that may have `longest` bytes.
+/// As [`parse`], for a file of up to `longest` bytes.
 ///
 /// # Errors
 /// As [`parse`].
@@ -31,8 +31,8 @@ pub(super) fn parse_within<T: DeserializeOwned>(longest: usize, text: &str) -> R
     Ok(basic_toml::from_str(text)?)
 }
 
-/// Up to the place where the text is no TOML, which is where the parser stops, brackets and dots in strings and comments
-/// are told from others.
+/// Checks the nesting. Brackets and dots in strings and comments do not count. This is exact up to the first syntax
+/// error, and the parser stops there.
 fn check_depth(text: &str) -> Result<()> {
     let (mut depth, mut dots, mut rest) = (0_usize, 0, text);
     while let Some(c) = rest.chars().next() {
@@ -50,13 +50,13 @@ fn check_depth(text: &str) -> Result<()> {
         }
         ensure!(
             depth <= DEEPEST && dots <= MOST_DOTS,
-            "it is nested deeper than {DEEPEST} brackets, or has a key of more than {MOST_DOTS} dots"
+            "it is nested deeper than {DEEPEST} brackets, or has a key with more than {MOST_DOTS} dots"
         );
     }
     Ok(())
 }
 
-/// What follows the string at the beginning of `text`, which has no end where it is not closed.
+/// The text after the string at the beginning of `text`. Without a closing quote the string extends to the end.
 fn after_string(text: &str, quote: char) -> &str {
     let [one, three] = [1, 3].map(|count| quote.to_string().repeat(count));
     let end = if text.starts_with(&three) { three } else { one };

@@ -1,4 +1,4 @@
-//! Release tags: `v` and a strict `SemVer` 2.0 version, without build metadata.
+//! Release tags: `v` and a strict `SemVer` 2.0 version without build metadata.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,7 +8,7 @@ use semver::Version;
 use crate::oci::reference::Tag;
 use crate::process::failure::Misuse;
 
-/// A registry tag holds 128 characters, and the candidate's tag has a commit and a word besides.
+/// A registry tag holds 128 characters, and a candidate's tag also has a commit and a word.
 const LONGEST: usize = 100;
 
 /// A git tag that names a release, such as `v1.2.3` or `v2.0.0-rc.1`. Ordered by `SemVer` precedence.
@@ -24,7 +24,7 @@ impl ReleaseTag {
         &self.version
     }
 
-    /// Not a pre-release: only these may become `latest`.
+    /// Whether it is not a pre-release. Only stable versions may become `latest`.
     #[must_use]
     pub fn is_stable(&self) -> bool {
         self.version.pre.is_empty()
@@ -77,7 +77,7 @@ impl fmt::Display for ReleaseTag {
     }
 }
 
-/// The highest stable version of `tags`: where `latest` belongs.
+/// The highest stable version in `tags`, to which `latest` should point.
 pub fn highest_stable<'a>(tags: impl IntoIterator<Item = &'a ReleaseTag>) -> Option<&'a ReleaseTag> {
     tags.into_iter().filter(|tag| tag.is_stable()).max()
 }

@@ -1,6 +1,6 @@
-//! What a maintainer wrote about a release, in `release-notes/<tag>.md` of the commit or else in the message of the tag: Markdown
-//! that is shown as it is, above everything else. It may hold nothing that a reader, or a renderer, could take for the part of
-//! the page that is generated.
+//! What a maintainer wrote about a release, in `release-notes/<tag>.md` of the commit or else in the message of the
+//! tag. It is Markdown that is shown unchanged, above everything else. It must hold nothing that a reader or a renderer
+//! could take for the generated part of the page.
 
 use anyhow::{Context as _, Result, ensure};
 
@@ -8,18 +8,18 @@ use crate::inputs::version::ReleaseTag;
 use crate::process::shown::is_hidden;
 use crate::process::token;
 
-/// A file that is larger, in bytes, is no introduction.
+/// The largest file, in bytes. An introduction is shorter.
 const LARGEST: usize = 16 << 10;
 
-/// The words of the file, or why they cannot stand on a page.
+/// The text of the file, or the reason why it is not allowed on a page.
 ///
 /// # Errors
-/// Names the line that has to change.
+/// Names the line that must be changed.
 pub fn read(bytes: &[u8]) -> Result<String> {
     ensure!(bytes.len() <= LARGEST, "it is larger than {} KiB", LARGEST >> 10);
     let text = std::str::from_utf8(bytes).context("it is not UTF-8")?.replace("\r\n", "\n");
     let (mut before, mut is_in_list) = ("", false);
-    // A number alone does not end the paragraph before it.
+    // A number alone does not interrupt a paragraph.
     let begins = |line: &str, before: &str| {
         is_item(line) && (before.trim().is_empty() || line.trim_start().starts_with(['-', '*', '+']))
     };
@@ -29,7 +29,8 @@ pub fn read(bytes: &[u8]) -> Result<String> {
         }
         is_in_list = match line.trim() {
             "" => is_in_list,
-            // What is neither an item nor indented ends a list; and a line of stars and dashes is a rule.
+            // A line that is neither an item nor indented ends a list. A line of only stars, dashes and underscores is
+            // a horizontal rule.
             text if text.chars().all(|c| " *-_".contains(c)) => false,
             _ => begins(line, before) || (is_in_list && (is_item(line) || line.starts_with("  "))),
         };
@@ -38,8 +39,8 @@ pub fn read(bytes: &[u8]) -> Result<String> {
     Ok(text.trim().to_owned())
 }
 
-/// The words of an annotated tag, where they say more than the version. A tag that is public cannot be corrected, so words that
-/// cannot stand on a page are a sentence about them, and no refusal.
+/// The text of an annotated tag, if it says more than the version. A public tag cannot be corrected. If its text is not
+/// allowed on a page, the result is a sentence that says so, not a refusal.
 #[must_use]
 pub fn of_tag(tag: &ReleaseTag, message: &[u8]) -> Option<String> {
     match read(message) {
@@ -49,7 +50,7 @@ pub fn of_tag(tag: &ReleaseTag, message: &[u8]) -> Option<String> {
     }
 }
 
-/// `v1.2.3`, `Release 1.2.3`, and the like.
+/// Whether it is only `v1.2.3`, `Release 1.2.3` or the like.
 fn says_no_more(tag: &ReleaseTag, text: &str) -> bool {
     let text = text.to_ascii_lowercase();
     let mut words: Vec<_> = text.split_whitespace().map(|word| word.trim_matches(['.', ':'])).collect();
@@ -58,7 +59,7 @@ fn says_no_more(tag: &ReleaseTag, text: &str) -> bool {
     words.iter().all(|word| word.strip_prefix('v').unwrap_or(word) == version)
 }
 
-/// Why a line cannot stand on a page, below the line `before`, in a list or not.
+/// Why a line is not allowed on a page. `before` is the line above it.
 fn unfit(line: &str, before: &str, is_in_list: bool) -> Option<&'static str> {
     if line.chars().any(is_hidden) {
         Some("a character that cannot be seen, such as a tab; write blanks, or leave it out")
@@ -83,12 +84,12 @@ fn unfit(line: &str, before: &str, is_in_list: bool) -> Option<&'static str> {
     }
 }
 
-/// What begins the inside of a quote, or of an item of a list: everything up to the text.
+/// The characters before the text in a quote or a list item.
 fn is_marker(c: char) -> bool {
     " >-*+.)".contains(c) || c.is_ascii_digit()
 }
 
-/// Whether a line is an item that has a text, at the left or one level in.
+/// Whether a line is a list item with text, at the left or nested.
 fn is_item(line: &str) -> bool {
     let text = line.trim_start_matches(' ');
     let number = text.trim_start_matches(|c: char| c.is_ascii_digit());
@@ -100,7 +101,8 @@ fn is_item(line: &str) -> bool {
     rest.starts_with(' ') && !rest.trim().is_empty()
 }
 
-/// Indented so far that it is a block of code (`CommonMark` 0.31 §4.4): by itself, in a quote or in an item.
+/// Whether the line is indented so far that it is a code block (`CommonMark` 0.31 §4.4): alone, in a quote or in an
+/// item.
 fn is_indented(line: &str, is_in_list: bool) -> bool {
     let blanks = line.len() - line.trim_start_matches(' ').len();
     let is_nested = blanks == 4 && is_in_list && is_item(line);
@@ -109,7 +111,7 @@ fn is_indented(line: &str, is_in_list: bool) -> bool {
         || markers.trim_start_matches(' ').contains("     ")
 }
 
-/// Whether a sign is written by its name or number, other than those that Markdown cannot do without.
+/// Whether a character is written as an entity, by name or number, other than the ones that Markdown needs.
 fn has_entity(line: &str) -> bool {
     let is_plain = |rest: &str| ["lt;", "gt;", "amp;"].iter().any(|name| rest.starts_with(name));
     let is_name = |rest: &str| {
@@ -120,7 +122,7 @@ fn has_entity(line: &str) -> bool {
     line.split('&').skip(1).any(|rest| is_name(rest) && !is_plain(rest))
 }
 
-/// Whether a line reads like a digest, with the marks that are not shown left out.
+/// Whether a line reads like a digest once invisible markup is removed.
 fn has_digest(line: &str) -> bool {
     const DIGITS: usize = 64;
     let shown: String = line.chars().filter(|c| !"*_~`\\".contains(*c)).collect();
@@ -129,7 +131,7 @@ fn has_digest(line: &str) -> bool {
         || shown.split(|c: char| !c.is_ascii_hexdigit()).any(is_long)
 }
 
-/// Of the first or second level: with `#`, or underlined.
+/// Whether the line is a heading of the first or second level, with `#` or underlined.
 fn is_heading(line: &str, before: &str) -> bool {
     let text = line.trim_start_matches(is_marker);
     let hashes = text.chars().take_while(|c| *c == '#').count();
@@ -175,7 +177,8 @@ mod tests {
         );
     }
 
-    /// One of 29 texts of four of these lines, where it is accepted, is rendered without what words may not hold.
+    /// The test tries every 29th text of four of these lines. An accepted text must render without anything that is
+    /// forbidden.
     const LINES: [&str; 26] = [
         "",
         "text",

@@ -1,5 +1,5 @@
-//! JSON that can be read in one way only: no key twice in one object, in no spelling and at no depth. `serde_json` alone
-//! keeps the last of two such keys.
+//! JSON with only one reading: no object has a key twice, in any spelling and at any depth. `serde_json` by itself
+//! keeps the last of two equal keys.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -11,23 +11,23 @@ use serde::de::{DeserializeOwned, Error as _, IntoDeserializer};
 use serde::forward_to_deserialize_any;
 use serde_json::{Map, Number, Value};
 
-/// An SBOM of ten thousand packages in base64 is a third of this.
+/// The SBOM of ten thousand packages in base64 has a third of this size.
 const MOST_BYTES: usize = 32 << 20;
 
-/// Ours nest seven deep at most; `CycloneDX` lets components hold components.
+/// Our documents nest at most seven deep. `CycloneDX` allows components within components.
 const MOST_DEPTH: usize = 48;
 
 /// Reads one JSON text.
 ///
 /// # Errors
-/// When it is longer than 32 MiB, no JSON, nested more than 48 deep, or one of its objects has a key twice.
+/// When it is longer than 32 MiB, not JSON, nested more than 48 deep, or has an object with a key twice.
 pub fn value(bytes: &[u8]) -> Result<Value> {
     ensure!(bytes.len() <= MOST_BYTES, "it has {} bytes: expected {MOST_BYTES} at most", bytes.len());
     let Exact(value) = serde_json::from_slice(bytes)?;
     Ok(value)
 }
 
-/// As [`value`], into a type, which says itself whether it takes unknown fields.
+/// As [`value`], into a type. The type itself decides whether it accepts unknown fields.
 ///
 /// # Errors
 /// As [`value`], and when it is not of that type.
@@ -35,7 +35,7 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     Ok(T::deserialize(Fields(value(bytes)?))?)
 }
 
-/// As [`parse`], of one text after the other.
+/// As [`parse`], for a sequence of JSON texts.
 ///
 /// # Errors
 /// As [`parse`], for any of them.
@@ -44,12 +44,12 @@ pub fn parse_all<T: DeserializeOwned>(text: &str) -> Result<Vec<T>> {
     let values = serde_json::Deserializer::from_str(text).into_iter::<Exact>();
     let parsed = values.map(|read| {
         let Exact(value) = read?;
-        T::deserialize(Fields(value)).context("it has another form")
+        T::deserialize(Fields(value)).context("it has an unexpected form")
     });
     parsed.collect()
 }
 
-/// A value that was read with [`MOST_DEPTH`].
+/// A value that nests at most [`MOST_DEPTH`] deep.
 struct Exact(Value);
 
 impl<'de> Deserialize<'de> for Exact {
@@ -58,7 +58,7 @@ impl<'de> Deserialize<'de> for Exact {
     }
 }
 
-/// Reads a value that may nest this deep.
+/// Reads a value that may nest `left` levels deep.
 #[derive(Clone, Copy)]
 struct Depth {
     left: usize,
@@ -104,7 +104,9 @@ impl<'de> Visitor<'de> for Depth {
     }
 
     fn visit_f64<E: de::Error>(self, value: f64) -> Result<Value, E> {
-        Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("it has a number that is none"))
+        Number::from_f64(value)
+            .map(Value::Number)
+            .ok_or_else(|| E::custom("it has a number that is not finite"))
     }
 
     fn visit_str<E: de::Error>(self, value: &str) -> Result<Value, E> {
@@ -128,7 +130,7 @@ impl<'de> Visitor<'de> for Depth {
         while let Some(key) = map.next_key::<String>()? {
             if !spellings.insert(folded(&key)) {
                 return Err(A::Error::custom(format!(
-                    "an object has the key {key:?} twice, in one spelling or in two"
+                    "an object has the key {key:?} twice, perhaps in another spelling"
                 )));
             }
             object.insert(key, map.next_value_seed(inner)?);
@@ -137,8 +139,8 @@ impl<'de> Visitor<'de> for Depth {
     }
 }
 
-/// A value of which a type with fields is read from an object alone: `serde` takes an array for one as well, whose elements
-/// are the fields in the order of our declarations.
+/// A value from which a struct is read only if it is an object. `serde` also accepts an array, and takes its elements
+/// for the fields in the order of their declaration.
 struct Fields(Value);
 
 impl IntoDeserializer<'_, serde_json::Error> for Fields {
@@ -178,7 +180,7 @@ impl<'de> Deserializer<'de> for Fields {
         visitor: V,
     ) -> Result<V::Value, Self::Error> {
         if !self.0.is_object() {
-            return Err(Self::Error::custom(format!("`{name}` is no object")));
+            return Err(Self::Error::custom(format!("`{name}` is not an object")));
         }
         self.deserialize_any(visitor)
     }
@@ -210,8 +212,8 @@ impl<'de> Deserializer<'de> for Fields {
     }
 }
 
-/// The same for all spellings of a key. Upper case first: it is the same for letters that lower case leaves apart, such as
-/// `ſ` and `s`.
+/// The same result for all spellings of a key. Upper case comes first because it unifies letters that lower case keeps
+/// apart, such as `ſ` and `s`.
 fn folded(key: &str) -> String {
     if key.is_ascii() {
         return key.to_ascii_lowercase();

@@ -1,4 +1,4 @@
-//! Random and changed documents of registries, and names of images.
+//! Random and mutated documents of registries, and image names.
 
 use serde_json::Value;
 
@@ -22,7 +22,7 @@ readers! {
             drop(annotations(bytes));
             drop(config_of(bytes));
             let Ok(value) = exact::value(bytes) else { return };
-            // What is read in one way only is what everybody reads.
+            // An accepted document reads the same for everybody.
             assert_eq!(serde_json::from_slice::<Value>(bytes).unwrap(), value);
         },
     }

@@ -1,4 +1,4 @@
-//! The OCI image index (image specification v1.1, "OCI Image Index"): which platforms an image has, and where.
+//! The OCI image index (image specification v1.1, "OCI Image Index"): an image's platforms and their manifests.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -22,7 +22,7 @@ struct Descriptor {
     platform: Option<Platform>,
 }
 
-/// What an image runs on, as an index has it and as an image's config has it.
+/// A platform, in the form of an index and of an image's config.
 #[derive(Deserialize)]
 pub struct Platform {
     os: String,
@@ -30,7 +30,7 @@ pub struct Platform {
     variant: Option<String>,
 }
 
-/// `linux/arm64`, with the variant where there is one.
+/// `linux/arm64`, with the variant if there is one.
 impl fmt::Display for Platform {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.os, self.architecture)?;
@@ -38,10 +38,10 @@ impl fmt::Display for Platform {
     }
 }
 
-/// Platform and digest of each manifest.
+/// The platform and digest of each manifest.
 ///
 /// # Errors
-/// When the bytes are no index: a manifest of a single platform is none.
+/// When the bytes are not an index. The manifest of a single platform is not one.
 pub fn platforms(bytes: &[u8]) -> Result<Vec<(String, Digest)>> {
     let named = |manifest: Descriptor| {
         let platform = manifest.platform.map_or_else(|| "no platform".to_owned(), |found| found.to_string());
@@ -62,10 +62,10 @@ fn parse(bytes: &[u8]) -> Result<Index> {
     exact::parse(bytes).context("it is not an image index")
 }
 
-/// The digest of the config that a platform's `manifest` names.
+/// The digest of the config that the `manifest` of a platform names.
 ///
 /// # Errors
-/// When it is no image manifest.
+/// When it is not an image manifest.
 pub fn config_of(manifest: &[u8]) -> Result<Digest> {
     #[derive(Deserialize)]
     struct Manifest {
@@ -79,15 +79,15 @@ pub fn config_of(manifest: &[u8]) -> Result<Digest> {
     Ok(manifest.config.digest)
 }
 
-/// What an image consists of, whichever engine made it: the digest of each platform's config, by platform. A config names
-/// every layer by its uncompressed bytes (image specification v1.1, "Image Configuration", `rootfs.diff_ids`). Manifests
-/// and the index name layers by their compressed bytes, and engines compress in different ways
-/// (docs/facts.md#compression).
+/// The content of an image, independent of the engine that built it: the config digest of each platform. A config
+/// identifies every layer by its uncompressed bytes (image specification v1.1, "Image Configuration",
+/// `rootfs.diff_ids`). Manifests and the index identify layers by their compressed bytes, and engines compress
+/// differently (docs/facts.md#compression).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Content(BTreeMap<String, Digest>);
 
 impl Content {
-    /// The content of the image whose index is `index`; `manifest` gets the bytes of one of its manifests.
+    /// The content of the image with the index `index`. `manifest` gets the bytes of one of its manifests.
     ///
     /// # Errors
     /// When the index or a manifest cannot be read, or a platform is named twice.
@@ -102,7 +102,7 @@ impl Content {
         Ok(Self(configs))
     }
 
-    /// The first platform, by name, that is not the same in both; `None` when both are the same.
+    /// The first platform, by name, that differs; `None` when both are the same.
     #[must_use]
     pub fn difference<'a>(&'a self, other: &'a Self) -> Option<&'a str> {
         let platforms = self.0.keys().chain(other.0.keys());

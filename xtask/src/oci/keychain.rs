@@ -1,12 +1,12 @@
-//! Which secret may go to which host: each is bound to one when it is read, and no other host is given it, whatever a
-//! commit, an argument or an answer names.
+//! Which secret may go to which host. Each secret is bound to one host when it is read. No other host gets it, whatever
+//! a commit, an argument or an answer names.
 
 use crate::http::WebUrl;
 use crate::oci::reference::Registry;
 use crate::oci::registry::Credentials;
 use crate::process::secret::Secret;
 
-/// The secrets that requests may carry. Empty, it reads as anyone does.
+/// The secrets that requests may carry. With an empty one, requests are anonymous.
 #[derive(Clone, Default)]
 pub struct Keychain {
     registry: Option<(Registry, Credentials)>,
@@ -14,31 +14,31 @@ pub struct Keychain {
 }
 
 impl Keychain {
-    /// With the credentials for `registry`, and for no other.
+    /// Adds the credentials for `registry`. No other registry gets them.
     #[must_use]
     pub fn with_registry(self, registry: Registry, credentials: Credentials) -> Self {
         Self { registry: Some((registry, credentials)), ..self }
     }
 
-    /// With the token for `forge`, and for no other.
+    /// Adds the token for `forge`. No other forge gets it.
     #[must_use]
     pub fn with_forge(self, forge: WebUrl, token: Secret) -> Self {
         Self { forge: Some((forge, token)), ..self }
     }
 
-    /// What `registry` may be told.
+    /// The credentials for `registry`.
     #[must_use]
     pub fn credentials(&self, registry: &Registry) -> Option<&Credentials> {
         self.registry.as_ref().filter(|(bound, _)| bound == registry).map(|(_, credentials)| credentials)
     }
 
-    /// What `forge` may be told.
+    /// The token for `forge`.
     #[must_use]
     pub fn token(&self, forge: &WebUrl) -> Option<&Secret> {
         self.forge.as_ref().filter(|(bound, _)| bound == forge).map(|(_, token)| token)
     }
 
-    /// The registry that there are credentials for.
+    /// The registry for which there are credentials.
     #[must_use]
     pub fn registry(&self) -> Option<&Registry> {
         self.registry.as_ref().map(|(registry, _)| registry)

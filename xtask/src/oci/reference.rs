@@ -1,4 +1,4 @@
-//! Names that matter as types: parse or refuse. The grammar is that of the OCI distribution specification v1.1
+//! Important names as types that parse or refuse. The grammar is that of the OCI distribution specification v1.1
 //! ("Pulling manifests"), narrowed to what docker, cosign and Forgejo all accept.
 
 mod digest;
@@ -10,7 +10,8 @@ use anyhow::{Result, bail, ensure};
 
 pub use digest::Digest;
 
-/// A registry's host and optional port, such as `forge.example.org` or `127.0.0.1:5000`, and how it is spoken to.
+/// A registry's host and optional port, such as `forge.example.org` or `127.0.0.1:5000`, and whether connections use
+/// TLS.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, serde::Deserialize)]
 #[serde(try_from = "String")]
 pub struct Registry {
@@ -26,13 +27,13 @@ impl Registry {
         host == "localhost" || host.parse::<std::net::Ipv4Addr>().is_ok_and(|address| address.is_loopback())
     }
 
-    /// The same registry, spoken to without TLS: only for one that the configuration names for that.
+    /// The same registry without TLS, only for one that the configuration lists as such.
     #[must_use]
     pub fn over_http(self) -> Self {
         Self { is_plain: true, ..self }
     }
 
-    /// Whether it is spoken to without TLS, although it is not on this machine: docker and cosign must be told.
+    /// Whether it is without TLS although it is not on this machine. Docker and cosign must be told so.
     #[must_use]
     pub fn is_plain_elsewhere(&self) -> bool {
         self.is_plain && !self.is_loopback()
@@ -45,7 +46,7 @@ impl Registry {
         format!("{scheme}://{}", self.name)
     }
 
-    /// The text form, as docker's configuration keys it.
+    /// The text form, which is its key in docker's configuration.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.name
@@ -55,8 +56,8 @@ impl Registry {
 impl FromStr for Registry {
     type Err = anyhow::Error;
 
-    /// Docker, cosign and we speak plain HTTP to loopback registries and HTTPS to all others, unless the configuration
-    /// says otherwise.
+    /// Docker, cosign and this tool use plain HTTP for loopback registries and HTTPS for all others, unless the
+    /// configuration says otherwise.
     fn from_str(text: &str) -> Result<Self> {
         let (host, port) = text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port)));
         let label = |label: &str| {
@@ -66,7 +67,7 @@ impl FromStr for Registry {
                 && !label.ends_with('-')
         };
         let port_is_right = port.is_none_or(|port| port.parse::<u16>().is_ok_and(|number| number > 0));
-        // Without a dot, a port or `localhost`, docker reads the first word as part of a Docker Hub name.
+        // Without a dot, a port or `localhost`, docker takes the first component for part of a Docker Hub name.
         let is_a_host = host.contains('.') || port.is_some() || host == "localhost";
         ensure!(
             text.len() <= 255 && host.split('.').all(label) && port_is_right && is_a_host,
@@ -88,9 +89,9 @@ impl TryFrom<String> for Registry {
 /// An image's name in one registry, without tag or digest: `forge.example.org/acme/carol`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Image {
-    /// Where it is.
+    /// The registry.
     pub registry: Registry,
-    /// Its path there, such as `acme/carol`.
+    /// The path in the registry, such as `acme/carol`.
     pub path: String,
 }
 
@@ -135,7 +136,7 @@ impl fmt::Display for Image {
     }
 }
 
-/// `[a-z0-9]+([._-][a-z0-9]+)*`, with `__` and runs of `-` allowed as separators by the specification.
+/// `[a-z0-9]+([._-][a-z0-9]+)*`. The specification also allows `__` and runs of `-` as separators.
 fn is_path_component(component: &str) -> bool {
     let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-".contains(c);
     let edge = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
@@ -146,13 +147,13 @@ fn is_path_component(component: &str) -> bool {
         && !["..", "._", "_.", ".-", "-.", "-_", "_-", "___"].iter().any(|pair| component.contains(pair))
 }
 
-/// A tag of a registry: `[a-z0-9_][a-z0-9._-]{0,127}`. Lower case only, as Forgejo stores tags lower-cased
-/// (docs/facts.md#lower-cased-tags): an upper-case one would come back under another name.
+/// A tag of a registry: `[a-z0-9_][a-z0-9._-]{0,127}`. Only lower case, because Forgejo stores tags in lower case
+/// (docs/facts.md#lower-cased-tags): an upper-case tag would come back under another name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Tag(String);
 
 impl Tag {
-    /// The tag that follows the highest stable version.
+    /// The tag that moves to each new highest stable version.
     #[must_use]
     pub fn latest() -> Self {
         Self("latest".to_owned())

@@ -1,5 +1,5 @@
-//! The OCI distribution API, as far as a release needs it: manifests, tags, small blobs, and the token dance.
-//! What each server does differently is in the comments; every answer's bytes are held against their digest.
+//! The OCI distribution API, as far as a release needs it: manifests, tags, small blobs, and token authentication.
+//! Comments note where servers differ. Every answer is checked against its digest.
 
 mod blobs;
 mod challenge;
@@ -32,7 +32,7 @@ pub use removal::Removal;
 pub use several::{Got, Wanted};
 pub use wrong_bytes::WrongBytes;
 
-/// Reads `text` as each header that is taken apart here.
+/// Parses `text` as each header that this module takes apart.
 #[cfg(test)]
 pub(super) fn read_headers(text: &str) {
     let challenge = challenge::Challenge::parse(text);
@@ -45,44 +45,44 @@ pub struct Client {
     curl: Curl,
     image: Image,
     credentials: Option<Credentials>,
-    /// Hosts that it may send us to without TLS.
+    /// Hosts without TLS to which the registry may redirect.
     plain_http: Vec<Registry>,
     token: Mutex<Option<Secret>>,
-    /// Manifests by digest, as they were seen: their bytes cannot change.
+    /// The manifests seen so far, by digest: their bytes cannot change.
     seen: Mutex<BTreeMap<Digest, Manifest>>,
 }
 
 impl Client {
-    /// Asks for `image` with `credentials`, or anonymously.
+    /// A client for `image`, with `credentials` or anonymous.
     #[must_use]
     pub fn new(curl: Curl, image: Image, credentials: Option<Credentials>) -> Self {
         let plain_http = Vec::new();
         Self { curl, image, credentials, plain_http, token: Mutex::new(None), seen: Mutex::default() }
     }
 
-    /// The same client for a registry that may keep its bytes on `hosts`, without TLS.
+    /// The same client for a registry that may store its bytes on `hosts`, without TLS.
     #[must_use]
     pub fn with_plain_http(self, hosts: &[Registry]) -> Self {
         Self { plain_http: hosts.to_vec(), ..self }
     }
 
-    /// Whether it asks as anyone may.
+    /// Whether its requests are anonymous.
     #[must_use]
     pub fn is_anonymous(&self) -> bool {
         self.credentials.is_none()
     }
 
-    /// The image whose repository this is.
+    /// The image to which this repository belongs.
     #[must_use]
     pub fn image(&self) -> &Image {
         &self.image
     }
 
-    /// Whether the registry answers at all: asks for nothing (distribution specification, "end-1").
+    /// Whether the registry answers at all. It requests nothing (distribution specification, "end-1").
     ///
     /// # Errors
-    /// When it says nothing, as [`http::is_silent`] tells. Any answer will do: the next request
-    /// finds out whether it refuses or is away.
+    /// When it stays silent, as [`http::is_silent`] tells. Any answer will do: the next request finds out whether the
+    /// registry refuses or is away.
     pub fn answers(&self) -> Result<()> {
         let request = Request::new("GET", format!("{}/v2/", self.image.registry.base_url()));
         self.curl
@@ -91,10 +91,10 @@ impl Client {
             .or_else(|error| if http::is_silent(&error) { Err(error) } else { Ok(()) })
     }
 
-    /// The digest that `reference` (a tag or a digest) has now; `None` when there is none.
+    /// The current digest of `reference` (a tag or a digest); `None` when it does not exist.
     ///
     /// # Errors
-    /// When the registry cannot be asked.
+    /// When the request fails.
     pub fn digest_of(&self, reference: &str) -> Result<Option<Digest>> {
         let request =
             Request::new("HEAD", self.url(&format!("manifests/{reference}"))).header("Accept", ACCEPT);
@@ -109,11 +109,11 @@ impl Client {
         }
     }
 
-    /// The manifest behind `reference`; `None` when there is none.
+    /// The manifest of `reference` (a tag or a digest); `None` when it does not exist.
     ///
     /// # Errors
-    /// When the registry cannot be asked; [`WrongBytes`] when the bytes are not those of the digest that was asked for, or
-    /// of the one that the answer itself names.
+    /// When the request fails. [`WrongBytes`] when the bytes do not match the requested digest or the digest that the
+    /// answer itself names.
     pub fn manifest(&self, reference: &str) -> Result<Option<Manifest>> {
         let response = self.send(&self.manifest_request(reference))?;
         self.read_manifest(response, reference)
@@ -134,11 +134,11 @@ impl Client {
         Ok(Some(manifest))
     }
 
-    /// The manifest of `digest`, from what was seen of it before or from the registry: for its bytes, and not for whether
-    /// it is still there.
+    /// The manifest with `digest`, from memory or from the registry. This is for its bytes: it does not tell whether
+    /// the registry still has it.
     ///
     /// # Errors
-    /// As [`Client::manifest`], and when there is none.
+    /// As [`Client::manifest`], and when it does not exist.
     pub fn bytes_of(&self, digest: &Digest) -> Result<Manifest> {
         let known = self.seen().get(digest).cloned();
         let found = match known {
@@ -148,10 +148,10 @@ impl Client {
         found.with_context(|| format!("`{}` is gone from the registry", self.image.pinned(digest)))
     }
 
-    /// What the image `digest` consists of.
+    /// The content of the image with `digest`.
     ///
     /// # Errors
-    /// As [`Client::bytes_of`], and when it is no index of images.
+    /// As [`Client::bytes_of`], and when it is not an index of images.
     pub fn content_of(&self, digest: &Digest) -> Result<Content> {
         let reading = || format!("reading what `{}` consists of", self.image.pinned(digest));
         let index = self.bytes_of(digest).with_context(reading)?;
@@ -162,7 +162,7 @@ impl Client {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Stores `manifest` under `tag`: how a tag is put on a digest without docker, byte for byte.
+    /// Stores `manifest` under `tag`. This puts a tag on a digest byte for byte, without docker.
     ///
     /// # Errors
     /// When the registry refuses, or stores it under another digest.

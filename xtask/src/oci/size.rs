@@ -1,15 +1,15 @@
-//! How large an image is to pull: its config and its layers as the registry stores them.
+//! The download size of an image: its config and layers as the registry stores them.
 
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
 
 use crate::oci::exact;
 
-/// The bytes that a platform's `manifest` says its config and its layers have together (image specification v1.1, "OCI Content
-/// Descriptors", `size`).
+/// The total size in bytes of the config and the layers that the `manifest` of a platform names (image specification
+/// v1.1, "OCI Content Descriptors", `size`).
 ///
 /// # Errors
-/// When it is no image manifest.
+/// When it is not an image manifest.
 pub fn of(manifest: &[u8]) -> Result<u64> {
     #[derive(Deserialize)]
     struct Manifest {
@@ -22,7 +22,7 @@ pub fn of(manifest: &[u8]) -> Result<u64> {
     }
     let Manifest { config, layers } = exact::parse(manifest).context("it is not an image manifest")?;
     let sum = layers.iter().try_fold(config.size, |sum, layer| sum.checked_add(layer.size));
-    sum.context("its layers are larger than anything can be")
+    sum.context("the sum of its sizes does not fit 64 bits")
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! How long to wait before something is tried again.
+//! How long to wait before the next attempt.
 
 use std::time::Duration;
 
@@ -6,20 +6,21 @@ use anyhow::{Context as _, Result};
 
 use crate::process::scratch::random_hex;
 
-/// Tries of one question.
+/// How often one request is attempted.
 pub const MOST_TRIES: u32 = 4;
 
-/// The first pause, before chance lengthens or shortens it by half; each further one is three times as long.
+/// The first pause, before jitter shortens or lengthens it by up to half. Each further pause is three times as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 
-/// The pause after so many `tries`, one at least. `random` is from 0 to 1: what failed together must not come back together.
+/// The pause after `tries` attempts (counted from 1). `random` is from 0 to 1 and adds jitter, so that clients which
+/// failed together do not come back together.
 #[must_use]
 pub fn pause(tries: u32, random: f64) -> Duration {
     let backoff = FIRST_PAUSE * 3_u32.pow(tries.clamp(1, MOST_TRIES) - 1);
     backoff.mul_f64(0.5 + random.clamp(0.0, 1.0))
 }
 
-/// From 0 to 1.
+/// A random number from 0 to 1.
 ///
 /// # Errors
 /// When the system gives no random bytes.

@@ -1,4 +1,4 @@
-//! One call of a program: what it gets, how long it may take, how often it is made, and what is kept of its output.
+//! One call of a program: its input and environment, its timeout, its retries, and what is kept of its output.
 
 mod stream;
 
@@ -20,15 +20,15 @@ use super::{backoff, command_line};
 use crate::process::interrupt::{self, Registration};
 use crate::process::secret::{Secret, redact};
 
-/// How long a child may run when its caller does not say.
+/// The timeout when the caller sets none.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// More than any answer that is parsed: a registry's manifest is at most 10 MiB (docs/facts.md#manifest-size), the SBOM
-/// of a large service a few.
+/// Larger than any answer that is parsed: a registry's manifest has at most 10 MiB (docs/facts.md#manifest-size), the
+/// SBOM of a large service a few.
 const STDOUT_LIMIT: usize = 64 << 20;
 
-/// How much of a child's last words an error shows. A build whose compiler fails writes 6 KiB after the reason: what npm and
-/// node-gyp say of it, and then the step once more.
+/// How much of the end of a child's standard error an error shows. When a compiler fails in a build, another 6 KiB
+/// follow the reason: npm's and node-gyp's reports, and then the build step again.
 const STDERR_TAIL: usize = 8 << 10;
 
 /// One call of a program, before it is made.
@@ -36,7 +36,7 @@ const STDERR_TAIL: usize = 8 << 10;
 pub struct Call {
     command: Command,
     stdin: Option<Vec<u8>>,
-    /// Where standard output goes, where it is not kept.
+    /// Where standard output goes when it is not kept in memory.
     stdout: Option<File>,
     timeout: Duration,
     hint: Option<&'static str>,
@@ -45,7 +45,7 @@ pub struct Call {
 }
 
 impl Call {
-    /// The environment is complete but for what only this child gets, and the process group is its own.
+    /// `command` has its own process group, and its environment lacks only the variables of this one child.
     pub(super) fn new(command: Command) -> Self {
         Self {
             command,
@@ -58,7 +58,7 @@ impl Call {
         }
     }
 
-    /// Bytes for standard input, which is closed after them. Without this it is `/dev/null`.
+    /// Bytes for standard input, which is closed after them. The default is `/dev/null`.
     pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
         self.stdin = Some(bytes.into());
         self
@@ -70,7 +70,7 @@ impl Call {
         self
     }
 
-    /// A secret for this child alone.
+    /// A secret that only this child gets.
     pub fn secret_env(self, key: &str, secret: &Secret) -> Self {
         self.env(key, secret.expose())
     }
@@ -81,26 +81,26 @@ impl Call {
         self
     }
 
-    /// How long it may take; the default is one minute.
+    /// The timeout; the default is one minute.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// What to do when the program is not installed.
+    /// What the error advises when the program is not installed.
     pub fn install_hint(mut self, hint: &'static str) -> Self {
         self.hint = Some(hint);
         self
     }
 
-    /// For calls that clean up: they also run after Ctrl-C.
+    /// For cleanup: the call also runs after Ctrl-C.
     pub fn after_interrupt(mut self) -> Self {
         self.after_interrupt = true;
         self
     }
 
-    /// For a tool that asks a server, does no harm when it asks twice, and says in prose alone why it failed: any exit code
-    /// but 0 may pass, so it is run up to three times more within its timeout.
+    /// For an idempotent request of a tool that asks a server and explains a failure only in prose. Any exit code but 0
+    /// may be transient, so the tool is run up to three more times within its timeout.
     pub fn repeatable(mut self) -> Self {
         self.may_be_repeated = true;
         self
@@ -109,15 +109,16 @@ impl Call {
     /// Runs it; any exit code but 0 is an error.
     ///
     /// # Errors
-    /// When it cannot start, fails or takes too long; the error names the command and its last words.
+    /// When it cannot start, fails or takes too long. The error names the command and shows the end of its standard
+    /// error.
     pub fn run(self) -> Result<()> {
         self.output()?.success().map(|_| ())
     }
 
-    /// As [`Call::run`], for as long as `watch` sees nothing wrong.
+    /// As [`Call::run`], but ends the child when `watch` reports an error.
     ///
     /// # Errors
-    /// As [`Call::run`], and the watch's own, which is not tried again.
+    /// As [`Call::run`], and the watch's own error, which is not retried.
     pub fn run_watched(self, watch: Option<&Watch<'_>>) -> Result<()> {
         self.output_watched(watch)?.success().map(|_| ())
     }
@@ -133,7 +134,7 @@ impl Call {
         Ok(text)
     }
 
-    /// Runs it with its standard output in `file`: for more than [`Call::output`] holds.
+    /// Runs it with its standard output in `file`, for more output than [`Call::output`] holds.
     ///
     /// # Errors
     /// As [`Call::run`].
@@ -142,7 +143,7 @@ impl Call {
         self.run()
     }
 
-    /// Runs it and leaves the judgement of its exit status to the caller.
+    /// Runs it and leaves it to the caller to judge the exit status.
     ///
     /// # Errors
     /// When it cannot start, is ended by a signal, takes too long, or prints more than the bound.
@@ -150,10 +151,10 @@ impl Call {
         self.output_watched(None)
     }
 
-    /// As [`Call::output`], for as long as `watch` sees nothing wrong.
+    /// As [`Call::output`], but ends the child when `watch` reports an error.
     ///
     /// # Errors
-    /// As [`Call::output`], and the watch's own, which is not tried again.
+    /// As [`Call::output`], and the watch's own error, which is not retried.
     pub fn output_watched(mut self, watch: Option<&Watch<'_>>) -> Result<Output> {
         let deadline = Instant::now() + self.timeout;
         let (mut tries, mut left) = (1, self.timeout);
@@ -185,7 +186,7 @@ impl Call {
         let stdout = child.stdout.take().map(|pipe| collect(pipe, STDOUT_LIMIT, group));
         let stderr = child.stderr.take().map(|pipe| collect_tail(pipe, STDERR_TAIL));
         let status = wait(child, group, timeout, watch, &line);
-        // Whatever the child left behind in its group still holds the pipes.
+        // Processes that the child left behind in its group still hold the pipes.
         interrupt::end(group, Signal::SIGKILL);
         let stdout = join(stdout).with_context(|| format!("reading what `{line}` printed"))?;
         let stderr = redact(&String::from_utf8_lossy(&join(stderr)?));
@@ -197,7 +198,7 @@ impl Call {
         Ok(output)
     }
 
-    /// Runs it with this process's own standard error for both streams: for long work that reports to a person.
+    /// Runs it with both output streams on this process's standard error, for long work that reports to a person.
     ///
     /// # Errors
     /// As [`Call::run`].
@@ -228,7 +229,7 @@ impl Call {
         Ok(self.spawn(&line)?.id())
     }
 
-    /// The command as it can be pasted into a shell, redacted.
+    /// The redacted command line, ready to paste into a shell.
     #[must_use]
     pub fn line(&self) -> String {
         redact(&command_line::quoted(self.command.get_program(), self.command.get_args()))
@@ -256,7 +257,8 @@ impl Call {
         })
     }
 
-    /// Puts the child on the list of what a signal ends; a signal between start and listing is seen here.
+    /// Adds the child to the list of process groups that a signal ends. A signal that arrived between start and
+    /// registration is noticed here.
     fn register(&self, child: &Child) -> Result<Option<Registration>> {
         if self.after_interrupt {
             return Ok(None);

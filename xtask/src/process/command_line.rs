@@ -2,13 +2,13 @@
 
 use std::ffi::OsStr;
 
-/// `program` and `arguments`, each quoted where a shell would otherwise read something into it.
+/// `program` and `arguments`, each quoted where a shell would otherwise interpret something in it.
 pub fn quoted<'a>(program: &'a OsStr, arguments: impl IntoIterator<Item = &'a OsStr>) -> String {
     let words = std::iter::once(program).chain(arguments);
     words.map(|word| quote(&word.to_string_lossy())).collect::<Vec<_>>().join(" ")
 }
 
-/// One word, quoted when it holds anything but harmless characters.
+/// One word, quoted unless all of its characters are harmless.
 #[must_use]
 pub fn quote(word: &str) -> String {
     let harmless = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);

@@ -1,5 +1,5 @@
-//! The one place that reads the process environment: a snapshot at start, asked by name, and the allow-list of what
-//! children may see of it.
+//! The one place that reads the process environment. It takes a snapshot at start, which is then read by name, and has
+//! the allow-list of the variables that children may see.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -9,8 +9,8 @@ use anyhow::{Context as _, Result, anyhow};
 
 use crate::process::secret::{Secret, register};
 
-/// What every child sees: where programs are, who we are, how to reach the network and docker. Nothing that a forge's
-/// runner adds (tokens, event files), no `COSIGN_*` (cosign binds each flag to one), no `GIT_*`.
+/// What every child sees: where programs are, who the user is, how to reach the network and docker. Nothing that a
+/// forge's runner adds (tokens, event files), no `COSIGN_*` (cosign binds each flag to one), no `GIT_*`.
 const INHERITED: [&str; 23] = [
     "PATH",
     "HOME",
@@ -37,7 +37,7 @@ const INHERITED: [&str; 23] = [
     "NO_COLOR",
 ];
 
-/// Addresses of proxies, which every child sees as well, and which may hold a password.
+/// Addresses of proxies. Every child sees them too, and they may hold a password.
 pub const PROXIES: [&str; 8] = [
     "HTTP_PROXY",
     "HTTPS_PROXY",
@@ -55,7 +55,7 @@ pub fn is_inherited(name: &str) -> bool {
     INHERITED.contains(&name) || PROXIES.contains(&name)
 }
 
-/// A snapshot of the environment, taken once in `main`, so that everything below it is a function of its arguments.
+/// A snapshot of the environment, taken once in `main`, so that all code below is a function of its arguments.
 #[derive(Clone, Default)]
 pub struct Environment {
     variables: BTreeMap<OsString, OsString>,
@@ -76,7 +76,7 @@ impl Environment {
         Self { variables: pairs.into_iter().map(|(key, value)| (key.into(), value.into())).collect() }
     }
 
-    /// The same environment with `pairs` set over it.
+    /// The same environment with `pairs` added; they replace variables of the same name.
     #[must_use]
     pub fn with<K: Into<OsString>, V: Into<OsString>>(
         &self,
@@ -94,7 +94,7 @@ impl Environment {
         self
     }
 
-    /// Those whose names `is_wanted` and that are not empty, with their values.
+    /// The non-empty variables whose names are `is_wanted`, with their values.
     #[must_use]
     pub fn only(&self, is_wanted: impl Fn(&OsStr) -> bool) -> Vec<(&OsStr, &OsStr)> {
         let variables = self.variables.iter().filter(|(_, value)| !value.is_empty());
@@ -104,7 +104,8 @@ impl Environment {
             .collect()
     }
 
-    /// The variable's value; an empty one counts as unset, as forges set what they do not know to the empty string.
+    /// The variable's value. An empty one counts as unset, because forges set what they do not know to the empty
+    /// string.
     ///
     /// # Errors
     /// When the value is not UTF-8.
@@ -133,12 +134,12 @@ impl Environment {
     /// A secret of one line, such as a token.
     ///
     /// # Errors
-    /// When it holds a control character: that would end the header or the line it is sent in.
+    /// When it holds a control character, which would end the header or the line in which it is sent.
     pub fn token(&self, name: &str) -> Result<Option<Secret>> {
         self.get(name)?.map(|value| Secret::single_line(name, value)).transpose()
     }
 
-    /// A secret that may be empty or span lines, such as a key or its password. Set but empty is `Some`.
+    /// A secret that may be empty or span several lines, such as a key or its password. Set but empty is `Some`.
     ///
     /// # Errors
     /// When the value is not UTF-8.
@@ -159,7 +160,7 @@ impl Environment {
         names.map(|name| Ok((name, self.get(name)?.unwrap_or_default()))).collect()
     }
 
-    /// Where `program` is: itself when it is a path, else in the first directory of the PATH that has it.
+    /// Where `program` is: `program` itself when it is a path, else in the first directory on the PATH that has it.
     ///
     /// # Errors
     /// When the PATH is not UTF-8.
@@ -172,7 +173,7 @@ impl Environment {
         Ok(directories.map(|directory| Path::new(directory).join(program)).find(|path| path.is_file()))
     }
 
-    /// The names of the proxy variables that are set, of those that `BuildKit` knows.
+    /// The names of the set proxy variables, among those that `BuildKit` knows.
     ///
     /// # Errors
     /// When one is not UTF-8.
@@ -184,7 +185,7 @@ impl Environment {
         Ok(names)
     }
 
-    /// Registers the passwords in the addresses of proxies, so that no message shows them.
+    /// Registers the passwords in proxy addresses, so that no message shows them.
     fn hide_proxy_passwords(&self) {
         let values = PROXIES.iter().filter_map(|name| self.variables.get(OsStr::new(name))?.to_str());
         for user in values.filter_map(|value| value.rsplit_once('@')).map(|(before, _)| before) {

@@ -9,7 +9,7 @@ use crate::process::interrupt::Interrupted;
 pub enum ExitCode {
     /// Everything that was asked for is done.
     Done = 0,
-    /// Something failed on the way: fix it, then run the same command again.
+    /// A step failed: fix the cause, then run the same command again.
     Failed = 1,
     /// The command line was wrong.
     Usage = 2,
@@ -17,24 +17,24 @@ pub enum ExitCode {
     Refused = 3,
     /// A claim could not be checked (`verify` only).
     Unchecked = 4,
-    /// Transient (`EX_TEMPFAIL` of sysexits.h): nothing is to be fixed, the same command may succeed later.
+    /// Transient (`EX_TEMPFAIL` of sysexits.h): there is nothing to fix, and the same command may succeed later.
     TryAgain = 75,
 }
 
-/// A rule says no, and nothing was changed. Exit code 3.
+/// A rule forbids it, and nothing was changed. Exit code 3.
 #[derive(Debug)]
 pub struct Refusal(String);
 
 impl Refusal {
-    /// `message` names what was found, what was expected and what to type next.
+    /// `message` says what was found, what was expected and what to type next.
     #[must_use]
     pub fn new(message: impl Into<String>) -> Self {
         Self(message.into())
     }
 }
 
-/// An error from before anything was changed, as the refusal that it is; what a signal ended, or what is transient, stays
-/// what it was.
+/// Turns an error from before any change into a [`Refusal`]. An interrupt, a misuse and a transient error keep their
+/// class.
 #[must_use]
 pub fn refused(error: anyhow::Error) -> anyhow::Error {
     let has_class = |cause: &(dyn std::error::Error + 'static)| {
@@ -51,7 +51,7 @@ impl fmt::Display for Refusal {
 
 impl std::error::Error for Refusal {}
 
-/// A server that was away, busy or silent: the same question may be answered later. Exit code 75, and never a refusal.
+/// A server was away, busy or silent, and may answer the same request later. Exit code 75, and never a refusal.
 #[derive(Debug)]
 pub struct Transient {
     message: String,
@@ -59,19 +59,19 @@ pub struct Transient {
 }
 
 impl Transient {
-    /// `message` names what was asked, and what came of it.
+    /// `message` says what was requested and how it failed.
     #[must_use]
     pub fn new(message: impl Into<String>) -> Self {
         Self { message: message.into(), is_timeout: false }
     }
 
-    /// As [`Transient::new`], where no answer came in all the time that there was.
+    /// As [`Transient::new`], where the whole timeout passed without an answer.
     #[must_use]
     pub fn timeout(message: impl Into<String>) -> Self {
         Self { message: message.into(), is_timeout: true }
     }
 
-    /// Whether no answer came in time.
+    /// Whether the timeout passed without an answer.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
         self.is_timeout
@@ -86,13 +86,13 @@ impl fmt::Display for Transient {
 
 impl std::error::Error for Transient {}
 
-/// Whether the same command may succeed later with nothing fixed.
+/// Whether the same command may succeed later although nothing was fixed.
 #[must_use]
 pub fn is_transient(error: &anyhow::Error) -> bool {
     exit_code(error) == ExitCode::TryAgain as u8
 }
 
-/// It cannot be read without a login, which this run does not have. Not a class of its own: the caller decides.
+/// It cannot be read anonymously, and this run has no login. It has no exit code of its own: the caller decides.
 #[derive(Debug)]
 pub struct NotPublic(String);
 
@@ -117,7 +117,7 @@ impl std::error::Error for NotPublic {}
 pub struct Misuse(String);
 
 impl Misuse {
-    /// `message` names the argument, what is wrong with it and a right one.
+    /// `message` names the argument, says what is wrong with it and gives a valid one.
     #[must_use]
     pub fn new(message: impl Into<String>) -> Self {
         Self(message.into())
@@ -163,7 +163,7 @@ macro_rules! refuse {
     };
 }
 
-/// The exit code for `error`: what its chain holds decides, never its words.
+/// The exit code for `error`. The error types in its chain decide, never its wording.
 #[must_use]
 pub fn exit_code(error: &anyhow::Error) -> u8 {
     if let Some(interrupted) = error.chain().find_map(|cause| cause.downcast_ref::<Interrupted>()) {

@@ -1,6 +1,6 @@
-//! Hostile documents for the tests of readers. A reader may refuse a document or accept it; it must not panic or hang, nor on
-//! documents of 10 MB.
-//! `FUZZ_SECONDS` tries more of them, and other ones each time (docs/testbed.md).
+//! Hostile documents for the tests of readers. A reader may refuse or accept a document. It must not panic or hang, not
+//! even on documents of 10 MB. With `FUZZ_SECONDS` a test tries more documents, and different ones each time
+//! (docs/testbed.md).
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,21 +15,21 @@ use proptest::test_runner::{Config, RngAlgorithm, TestError, TestRng, TestRunner
 
 use crate::process::environment::Environment;
 
-/// No document of a case takes longer, on a machine that does other things as well.
+/// No document of a case takes longer, even on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What every test run tries of each reader.
+/// How many documents every test run tries on each reader.
 const CASES: u32 = 60;
 
-/// What is read, and of what the documents are made.
+/// A reader under test, and the material for its documents.
 pub(crate) struct Reader {
     /// For messages.
     pub(crate) name: &'static str,
-    /// Documents that it accepts.
+    /// Documents that the reader accepts.
     pub(crate) seeds: Vec<Vec<u8>>,
-    /// What means something in its documents.
+    /// Words with a meaning in its documents.
     pub(crate) words: &'static [&'static str],
-    /// Reads one, and asserts what must hold of one that is accepted.
+    /// Reads one document, and asserts what must hold for an accepted one.
     pub(crate) read: fn(&[u8]),
 }
 
@@ -47,7 +47,7 @@ enum Change {
 }
 
 impl Reader {
-    /// Reads random documents, and changed seeds.
+    /// Reads the seeds, mutated seeds and random documents.
     pub(crate) fn withstands_hostile_documents(&self) {
         for seed in &self.seeds {
             self.ends_well(seed.clone()).unwrap_or_else(|error| panic!("{}: {error}", self.name));
@@ -55,7 +55,7 @@ impl Reader {
         let seconds = Environment::of_this_process().get("FUZZ_SECONDS").unwrap().map(str::to_owned);
         let end = seconds.map(|seconds| Instant::now() + Duration::from_secs(seconds.parse().unwrap()));
         let config = Config { cases: CASES, failure_persistence: None, ..Config::default() };
-        // A test that everybody runs says the same to everybody.
+        // A normal test run is deterministic: everybody gets the same result.
         let mut runner = match end {
             None => TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha)),
             Some(_) => TestRunner::new(config),
@@ -70,8 +70,8 @@ impl Reader {
         }
     }
 
-    /// Reads documents of [`LARGE`] bytes: the first seed, again and again, and the first word that opens something. A long run
-    /// tries every seed and every word.
+    /// Reads documents of [`LARGE`] bytes: the first seed repeated, and the first word repeated. A long run does so
+    /// with every seed and every word.
     pub(crate) fn withstands_large_documents(&self) {
         let is_long = Environment::of_this_process().get("FUZZ_SECONDS").unwrap().is_some();
         let most = if is_long { usize::MAX } else { 1 };
@@ -85,7 +85,7 @@ impl Reader {
         }
     }
 
-    /// Whether the document is read to its end, in a thread of its own as a hang cannot be ended.
+    /// Whether the document is read to its end. A thread of its own reads it, because a hang cannot be ended.
     fn ends_well(&self, document: Vec<u8>) -> Result<(), TestCaseError> {
         let (done, ended) = mpsc::channel();
         let read = self.read;
@@ -96,7 +96,7 @@ impl Reader {
                 text.or_else(|| payload.downcast_ref::<&str>().map(|text| (*text).to_owned()))
                     .unwrap_or_default()
             });
-            // Nobody waits any more after a hang.
+            // After a hang nobody receives this.
             done.send(why).unwrap_or_default();
         });
         reader.unwrap();
@@ -135,10 +135,10 @@ fn change() -> impl Strategy<Value = Change> {
     ]
 }
 
-/// How long a large document is, in bytes.
+/// The size of a large document, in bytes.
 const LARGE: usize = 10_000_000;
 
-/// No case is larger; in bytes.
+/// The largest case, in bytes.
 const LARGEST_CASE: usize = 1 << 20;
 
 fn changed(mut document: Vec<u8>, change: &Change, words: &[Vec<u8>], seeds: &[Vec<u8>]) -> Vec<u8> {
@@ -186,14 +186,14 @@ fn changed(mut document: Vec<u8>, change: &Change, words: &[Vec<u8>], seeds: &[V
     document
 }
 
-/// Enough of a document to make it again.
+/// Enough of a document to reproduce it.
 fn shown(document: &[u8]) -> String {
     let text = document.escape_ascii().to_string();
     let end = text.len().min(4000);
     format!("{}{}", &text[..end], if end < text.len() { " …" } else { "" })
 }
 
-/// The file at `path`, from the top of the repository.
+/// The file at `path`, relative to the top of the repository.
 pub(crate) fn file(path: &str) -> Vec<u8> {
     fs::read(top().join(path)).unwrap_or_else(|error| panic!("reading `{path}`: {error}"))
 }
@@ -202,7 +202,7 @@ fn top() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// A test for each reader: a module for each, named as it.
+/// The tests of each reader, in a module with the reader's name.
 macro_rules! readers {
     ($($name:ident: { seeds: $seeds:expr, words: $words:expr, read: $read:expr $(,)? })*) => {$(
         mod $name {

@@ -1,7 +1,7 @@
 //! Ctrl-C and SIGTERM: end the children's process groups, let every guard on the stack clean up, exit 130 or 143.
 //!
-//! The signals are blocked in every thread and taken by one that waits for them, so no code runs in a handler.
-//! Children start with an empty signal mask: the standard library resets it.
+//! The signals are blocked in every thread and taken by one that waits for them, so no code runs in a handler. Children
+//! start with an empty signal mask, because the standard library resets it.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -17,10 +17,10 @@ use nix::unistd::Pid;
 /// How long a child has between SIGTERM and SIGKILL.
 pub(crate) const GRACE: Duration = Duration::from_secs(3);
 
-/// The signal that was received; 0 before any.
+/// The received signal; 0 before there is one.
 static RECEIVED: AtomicI32 = AtomicI32::new(0);
 
-/// Process groups of the children that run now.
+/// Process groups of the running children.
 static CHILDREN: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
 
 /// The error with which everything unwinds after a signal.
@@ -28,7 +28,7 @@ static CHILDREN: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
 pub struct Interrupted(i32);
 
 impl Interrupted {
-    /// By the signal of that number, in a test.
+    /// As if the signal of that number had been received, in a test.
     #[cfg(test)]
     pub(crate) fn by(signal: i32) -> Self {
         Self(signal)
@@ -50,7 +50,8 @@ impl fmt::Display for Interrupted {
 
 impl std::error::Error for Interrupted {}
 
-/// Starts watching. Called once, first in `main`: threads inherit the mask of the thread that starts them.
+/// Starts watching. `main` calls it once, before anything else: threads inherit the mask of the thread that starts
+/// them.
 ///
 /// # Errors
 /// When the signals cannot be blocked.
@@ -71,7 +72,7 @@ pub fn watch() -> Result<()> {
     Ok(())
 }
 
-/// `Err` once a signal was received: called before each new child, so that nothing starts after it.
+/// `Err` once a signal was received. It is called before each new child, so that none starts after the signal.
 ///
 /// # Errors
 /// [`Interrupted`].
@@ -82,7 +83,7 @@ pub fn check() -> Result<(), Interrupted> {
     }
 }
 
-/// Sends `signal` to a whole process group. A group that is gone already is what was wanted.
+/// Sends `signal` to a whole process group. It is no error when the group is already gone.
 pub(crate) fn end(group: i32, signal: Signal) {
     match killpg(Pid::from_raw(group), signal) {
         Ok(()) | Err(nix::errno::Errno::ESRCH) => {}
@@ -96,7 +97,7 @@ fn end_children(signal: Signal) {
     }
 }
 
-/// Keeps a child's process group on the list for as long as it lives.
+/// Keeps a child's process group on the list for as long as this value lives.
 pub(crate) struct Registration(i32);
 
 impl Registration {

@@ -1,11 +1,11 @@
-//! What a finished child left, and the error that it may be.
+//! The output and exit status of a finished child, and the error for a failure.
 
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
 
 use anyhow::{Context as _, Result, anyhow};
 
-/// What a finished child left.
+/// The output and exit status of a finished child.
 pub struct Output {
     /// How it ended.
     pub status: ExitStatus,
@@ -18,10 +18,10 @@ pub struct Output {
 }
 
 impl Output {
-    /// The output itself when the exit code is 0.
+    /// The output itself when the exit code is 0, else [`Output::failure`].
     ///
     /// # Errors
-    /// Names the command, how it ended and its last words.
+    /// Names the command, its exit status and the end of its standard error.
     pub fn success(self) -> Result<Self> {
         if self.status.success() { Ok(self) } else { Err(self.failure()) }
     }
@@ -55,7 +55,8 @@ impl Output {
     }
 }
 
-/// The beginning of a command line, and how much more there is: the arguments of a build would hide why it failed.
+/// The beginning of a command line and the length of the rest. Whole, the arguments of a build would hide why it
+/// failed.
 fn shortened(line: &str) -> String {
     const SHOWN: usize = 400;
     match line.char_indices().nth(SHOWN) {

@@ -1,5 +1,4 @@
-//! Work that does not wait for other work: one piece for each of many items, on as many threads as there are processors; or two
-//! pieces.
+//! Independent work in parallel: one task per item on as many threads as there are processors, or two tasks.
 
 use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,10 +8,10 @@ use anyhow::{Result, anyhow};
 
 use crate::process::failure::is_transient;
 
-/// Works on all of `items`, as many at once as there are processors; results are in the order of `items`.
+/// Works on all of `items`, as many at a time as there are processors. The results are in the order of `items`.
 ///
 /// # Errors
-/// The first error in that order.
+/// The first error, in the order of `items`.
 pub fn side_by_side<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> Result<R> + Sync) -> Result<Vec<R>> {
     let next = AtomicUsize::new(0);
     let workers = thread::available_parallelism().map_or(1, NonZero::get).min(items.len());
@@ -30,10 +29,11 @@ pub fn side_by_side<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> Result<R
     results.into_iter().map(|(_, result)| result).collect()
 }
 
-/// Runs two pieces of work side by side and returns both results.
+/// Runs two tasks in parallel and returns both results.
 ///
 /// # Errors
-/// Those of the two; when both fail the error says both, and counts as the first's that is not transient.
+/// Those of the two tasks. When both fail, the error names both. Its class is that of the first error, unless only the
+/// first error is transient: then it is that of the second.
 pub fn both<A: Send, B: Send>(
     first: impl FnOnce() -> Result<A> + Send,
     second: impl FnOnce() -> Result<B> + Send,
@@ -43,11 +43,11 @@ pub fn both<A: Send, B: Send>(
         let first = first();
         let second = second.join().map_err(|_panic| anyhow!("a thread panicked"))?;
         match (first, second) {
-            // What is transient is not worth another try while something else is wrong.
+            // A retry for the transient error is pointless while the other one remains.
             (Err(first), Err(second)) if is_transient(&first) && !is_transient(&second) => {
-                Err(second.context(format!("{first:#}; besides")))
+                Err(second.context(format!("{first:#}; also")))
             }
-            (Err(first), Err(second)) => Err(first.context(format!("{second:#}; besides"))),
+            (Err(first), Err(second)) => Err(first.context(format!("{second:#}; also"))),
             (first, second) => Ok((first?, second?)),
         }
     })
@@ -64,7 +64,7 @@ mod tests {
         assert_eq!(both(|| Ok(1), || Ok(2)).unwrap(), (1, 2));
         assert!(both(|| Ok(1), || -> Result<()> { bail!("no") }).is_err());
         let error = both(|| -> Result<()> { bail!("one") }, || -> Result<()> { bail!("two") }).unwrap_err();
-        assert_eq!(format!("{error:#}"), "two; besides: one");
+        assert_eq!(format!("{error:#}"), "two; also: one");
         assert!(both(|| -> Result<()> { bail!("no") }, || Ok(2)).is_err());
         let away = || -> Result<()> { Err(Transient::new("away").into()) };
         assert!(!is_transient(&both(away, || -> Result<()> { bail!("no") }).unwrap_err()));

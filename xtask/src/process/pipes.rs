@@ -1,4 +1,4 @@
-//! Reading and writing a child's standard streams at once, each on a thread of its own and within bounds.
+//! Reads and writes a child's standard streams at the same time, each on a thread of its own and within bounds.
 
 use std::io::{self, Read};
 use std::thread::{self, JoinHandle};
@@ -13,13 +13,13 @@ pub(super) fn feed(
     bytes: Vec<u8>,
 ) -> JoinHandle<io::Result<Vec<u8>>> {
     thread::spawn(move || match pipe.write_all(&bytes) {
-        // A child that ends without reading all of its input says why by its exit code.
+        // A child that ends without reading all of its input gives the reason by its exit code.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Vec::new()),
         result => result.map(|()| Vec::new()),
     })
 }
 
-/// Reads everything; past `limit` it ends the child, as nobody will read on.
+/// Reads everything. Past `limit` it ends the child, because the rest will not be read.
 pub(super) fn collect(
     pipe: impl Read + Send + 'static,
     limit: usize,

@@ -1,5 +1,5 @@
 //! What a person sees while a command works: a line for each step as it starts, with the time since the command began,
-//! and a table of durations at the end. On a terminal the line of the running step counts along.
+//! and a table of durations at the end. On a terminal the running step's line counts up.
 
 pub mod events;
 
@@ -18,7 +18,7 @@ use crate::process::shown::one_line;
 
 use events::Event;
 
-/// How often a live line is painted anew.
+/// How often a live line is redrawn.
 const REPAINT: Duration = Duration::from_millis(100);
 
 /// The steps of one command.
@@ -26,13 +26,13 @@ pub struct Steps {
     began: Instant,
     style: Style,
     finished: Mutex<Vec<(String, Duration)>>,
-    /// Keeps lines of threads apart, the live ones among them.
+    /// Keeps the lines of different threads apart, live ones included.
     terminal: Arc<Mutex<()>>,
-    /// Prints steps as events as well, where that is asked for.
+    /// Also prints steps as events, if requested.
     print_event: Option<fn(&Event<'_>) -> Result<()>>,
 }
 
-/// The step that an error comes from: its context, found by [`anyhow::Error::downcast_ref`].
+/// The step in which an error occurred, as its context: [`anyhow::Error::downcast_ref`] finds it.
 #[derive(Debug)]
 pub struct AtStep(String);
 
@@ -63,11 +63,11 @@ struct Style {
     color: bool,
 }
 
-/// What takes the live line of a step off the terminal, whichever step it is of.
+/// Clears the live line of any step from the terminal.
 const CLEAR: &str = "\r\x1b[K";
 
 impl Style {
-    /// One whole line, in the place of a live one.
+    /// One complete line, which replaces a live one.
     fn line(self, elapsed: Duration, name: &str, detail: &str) -> String {
         let clear = if self.live { CLEAR } else { "" };
         let (bold, plain) = if self.color { ("\x1b[1m", "\x1b[0m") } else { ("", "") };
@@ -80,7 +80,7 @@ impl Style {
 }
 
 impl Steps {
-    /// Lines go to standard error, as data alone goes to standard output.
+    /// Lines go to standard error, because standard output is for data only.
     ///
     /// # Errors
     /// When the environment cannot be read.
@@ -96,7 +96,7 @@ impl Steps {
         })
     }
 
-    /// Lines without a live one: for steps that write to the terminal themselves.
+    /// Steps without a live line, for work that writes to the terminal itself.
     #[must_use]
     pub fn plain() -> Self {
         let style = Style { live: false, color: false };
@@ -109,7 +109,7 @@ impl Steps {
         }
     }
 
-    /// The same steps, each of them an event on standard output besides.
+    /// The same steps, each also an event on standard output.
     #[must_use]
     pub fn with_events(self) -> Self {
         Self { print_event: Some(print_event), ..self }
@@ -146,12 +146,12 @@ impl Steps {
     /// One line that belongs to no step of its own.
     pub fn line(&self, name: &str, detail: &str) {
         let _one_at_a_time = self.terminal.lock().unwrap_or_else(PoisonError::into_inner);
-        // Put together first: standard error is not buffered, and a line must not be seen in parts.
+        // Formatted first: standard error is not buffered, and a line must not appear in parts.
         let line = self.style.line(self.began.elapsed(), name, detail);
         eprint!("{line}");
     }
 
-    /// Each step with its duration, and the whole, as lines.
+    /// The duration of each step and of the whole, as lines.
     #[must_use]
     pub fn table(&self) -> String {
         let row = |name: &str, took: Duration| format!("  {name:<12} {:>7.2}s\n", took.as_secs_f64());
@@ -164,12 +164,12 @@ impl Steps {
     }
 }
 
-/// For whatever lifetime the event has.
+/// A function, so that it works for every lifetime of the event.
 fn print_event(event: &Event<'_>) -> Result<()> {
     event.print()
 }
 
-/// A line below the others that counts until the step ends, then vanishes.
+/// The last line of the terminal, which counts until the step ends and then vanishes.
 struct Live {
     stop: Sender<()>,
     painter: JoinHandle<()>,
@@ -192,7 +192,7 @@ impl Live {
                     return;
                 }
             }
-            // Without a terminal there is no line on it to take away.
+            // Without a terminal there is no line to clear.
             drop(paint(""));
         });
         Self { stop, painter }

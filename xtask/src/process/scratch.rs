@@ -1,4 +1,4 @@
-//! Private temporary directories: mode 0700, an unguessable name, removed on every way out.
+//! Private temporary directories: mode 0700, an unguessable name, removed however the process ends its work.
 
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Read as _};
@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 
 use crate::process::environment::temporary_directory;
 
-/// A directory that only this user can read and that goes away with the value.
+/// A directory that only this user can read. Dropping the value removes it.
 pub struct Scratch {
     path: PathBuf,
     is_there: bool,
@@ -19,7 +19,7 @@ impl Scratch {
     /// Makes `<temporary directory>/xtask-<random>`.
     ///
     /// # Errors
-    /// When the directory cannot be made, a full disk included.
+    /// When the directory cannot be made, for example on a full disk.
     pub fn new() -> Result<Self> {
         Self::within(&temporary_directory())
     }
@@ -37,7 +37,7 @@ impl Scratch {
         Ok(Self { path, is_there: true })
     }
 
-    /// Makes it the directory `place`, in place of what is there: readers see the old one or the new one.
+    /// Moves it to `place` and replaces what is there. Readers see either the old directory or the new one.
     ///
     /// # Errors
     /// When `place` is on another file system or cannot be replaced.

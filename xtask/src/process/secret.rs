@@ -1,4 +1,4 @@
-//! Secrets as a type that cannot be printed, and the redaction of everything that may echo one.
+//! Secrets as a type that cannot be printed, and the redaction of all text that may echo one.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -6,17 +6,17 @@ use anyhow::{Result, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-/// What stands in a message where a secret stood.
+/// Replaces a secret in a message.
 const MASK: &str = "***";
 
 /// Fragments shorter than this are not masked: masking `a` would make every message unreadable.
 const SHORTEST_MASKED: usize = 6;
 
-/// Every fragment of every secret of this process. One list, so that no message can be built past it.
+/// Every fragment of every secret of this process. There is one list, so that no message can bypass it.
 static FRAGMENTS: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
-/// A password, token or private key. It has neither `Debug` nor `Display`; [`Secret::expose`] is the one way out,
-/// and its callers are the places that hand a secret to a child: by environment or by standard input.
+/// A password, token or private key. It has neither `Debug` nor `Display`. [`Secret::expose`] is the only way out, and
+/// its callers hand the secret to a child: by environment or by standard input.
 #[derive(Clone)]
 pub struct Secret(String);
 
@@ -28,10 +28,10 @@ impl Secret {
         Self(value)
     }
 
-    /// A secret that goes into a header or a line-based config: refuses control characters.
+    /// A secret that goes into a header or a line-based config. It must not hold control characters.
     ///
     /// # Errors
-    /// When the value is empty or holds a control character (a pasted newline is the usual one).
+    /// When the value is empty or holds a control character (usually a pasted newline).
     pub fn single_line(name: &str, value: impl Into<String>) -> Result<Self> {
         let secret = Self::new(value);
         if secret.0.is_empty() || secret.0.chars().any(char::is_control) {
@@ -43,8 +43,8 @@ impl Secret {
         Ok(secret)
     }
 
-    /// `user:secret` in base64, as HTTP's Basic scheme and docker's configuration have it: a secret of its own, since a
-    /// server may send back what it was sent.
+    /// `user:secret` in base64, as in HTTP's Basic scheme and docker's configuration. It is a secret of its own,
+    /// because a server may send back what it received.
     #[must_use]
     pub fn with_user(&self, user: &str) -> Self {
         Self::new(STANDARD.encode(format!("{user}:{}", self.0)))
@@ -57,14 +57,15 @@ impl Secret {
     }
 }
 
-/// Masks every known secret in `text`, whole, by line, and in base64 (forges echo bad tokens in their 401 message).
+/// Masks every known secret in `text`: as a whole, line by line, and in base64. (Forges echo bad tokens in their 401
+/// message.)
 #[must_use]
 pub fn redact(text: &str) -> String {
     let fragments = FRAGMENTS.lock().unwrap_or_else(PoisonError::into_inner);
     fragments.iter().fold(text.to_owned(), |text, fragment| text.replace(fragment.as_str(), MASK))
 }
 
-/// Has [`redact`] mask `value` from now on: for what is a secret only in part, such as an address with a password.
+/// Makes [`redact`] mask `value` from now on. For the secret part of a longer text, such as the password in an address.
 pub(crate) fn register(value: &str) {
     let mut fragments = FRAGMENTS.lock().unwrap_or_else(PoisonError::into_inner);
     let whole = [value.to_owned(), STANDARD.encode(value)];
@@ -74,7 +75,7 @@ pub(crate) fn register(value: &str) {
             fragments.push(fragment);
         }
     }
-    // Longest first, so that a secret which contains another is masked whole.
+    // Longest first, so that a secret which contains another one is masked as a whole.
     fragments.sort_by_key(|fragment| std::cmp::Reverse(fragment.len()));
 }
 

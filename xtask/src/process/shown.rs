@@ -1,10 +1,11 @@
-//! Text from outside as a terminal may show it: a label, a page, a server's answer or a commit message may hold characters that
-//! move the cursor, hide what follows or turn its order round, and a report that they could rewrite proves nothing.
+//! Makes foreign text safe to show in a terminal. A label, a page, a server's answer or a commit message may hold
+//! characters that move the cursor, hide the text after them or reverse its order. A report that such text can rewrite
+//! proves nothing.
 
 use super::secret::redact;
 
-/// Whether nothing is shown for `c`, or it changes how its neighbours are: control and format characters (Unicode 16.0,
-/// categories Cc, Cf, Zl and Zp), and letters that are blank.
+/// Whether `c` is invisible or changes how its neighbours look: control and format characters (Unicode 16.0, categories
+/// Cc, Cf, Zl and Zp), and letters that are blank.
 #[must_use]
 pub fn is_hidden(c: char) -> bool {
     c.is_control()
@@ -16,19 +17,19 @@ pub fn is_hidden(c: char) -> bool {
             | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// `text` with every character that is not shown written as `\u{…}`. Lines stay lines: for an error.
+/// `text` with every hidden character written as `\u{…}`. Line breaks stay: this form is for errors.
 #[must_use]
 pub fn lines(text: &str) -> String {
     escaped(text, |c| is_hidden(c) && c != '\n' && c != '\t')
 }
 
-/// An error with all that led to it, without secrets, as [`lines`].
+/// An error with its whole chain, redacted, as [`lines`] shows it.
 #[must_use]
 pub fn error(error: &anyhow::Error) -> String {
     lines(&redact(&format!("{error:#}")))
 }
 
-/// The same on one line: for a claim or a step, which begins a line of its own.
+/// As [`lines`], but on one line, for a claim or a step that has a line of its own.
 #[must_use]
 pub fn one_line(text: &str) -> String {
     escaped(text, is_hidden)

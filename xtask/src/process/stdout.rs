@@ -1,10 +1,10 @@
-//! Data for programs and people who read it, on standard output: a reader that has gone away is an error and no panic.
+//! Data on standard output, for programs and people. When the reader has gone away, that is an error and not a panic.
 
 use std::io::{self, Write as _};
 
 use anyhow::{Context as _, Result};
 
-/// Prints `text` as it is.
+/// Prints `text` unchanged.
 ///
 /// # Errors
 /// When standard output is closed.

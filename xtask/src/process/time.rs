@@ -4,13 +4,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result, ensure};
 
-/// The last second whose year has four digits: nothing later can be written, and a reader refuses it.
+/// The last second whose year has four digits. A later time cannot be written in this form, and readers refuse it.
 pub const LATEST: u64 = 253_402_300_799;
 
-/// The present, in seconds since 1970-01-01T00:00:00Z.
+/// The current time, in seconds since 1970-01-01T00:00:00Z.
 ///
 /// # Errors
-/// When the machine's clock stands before 1970.
+/// When the machine's clock is set before 1970.
 pub fn now() -> Result<u64> {
     Ok(SystemTime::now()
         .duration_since(UNIX_EPOCH)
@@ -24,14 +24,14 @@ pub fn rfc3339(seconds: u64) -> String {
     humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_secs(seconds.min(LATEST))).to_string()
 }
 
-/// The seconds of a time as [`rfc3339`] writes it.
+/// The seconds since 1970 of a time that [`rfc3339`] wrote.
 ///
 /// # Errors
 /// When it has another form.
 pub fn parse_rfc3339(text: &str) -> Result<u64> {
     let malformed = || format!("`{text}` is not a time such as `2026-11-23T18:09:00Z`");
     let seconds = seconds(humantime::parse_rfc3339(text).with_context(malformed)?).with_context(malformed)?;
-    // Only one way to write it is right: no fraction, no leap second.
+    // There is one canonical form: no fraction, no leap second.
     ensure!(rfc3339(seconds) == text, malformed());
     Ok(seconds)
 }

@@ -1,20 +1,21 @@
-//! Strings that look like secrets, by the shapes that their issuers give them. This finds what somebody pasted into a commit by
-//! accident. It cannot find a secret without a shape, such as Forgejo's tokens, which look like the names of commits.
+//! Finds strings that look like secrets, by the shapes that their issuers give them. The purpose is to catch what
+//! somebody pasted into a commit by accident. A secret without a shape goes unnoticed, such as Forgejo's tokens, which
+//! look like commit ids.
 
 use std::borrow::Cow;
 
-/// What stands in the place of a secret's hidden part.
+/// Replaces the hidden part of a secret.
 const MASK: char = '…';
 
-/// How a token begins, which characters follow, and how many of them at least.
+/// How a token begins, which characters follow, and the least number of them.
 struct Shape {
     prefix: &'static str,
     is_part: fn(u8) -> bool,
     least: usize,
 }
 
-/// By the documentation of GitHub, GitLab, Slack, AWS, npm, Google, Stripe, Docker, `PyPI`, Hugging Face, Vault and age, and
-/// RFC 7515 for `eyJ`, which is how a JSON object begins in base64.
+/// From the documentation of GitHub, GitLab, Slack, AWS, npm, Google, Stripe, Docker, `PyPI`, Hugging Face, Vault and
+/// age, and from RFC 7515 for `eyJ`, the beginning of a JSON object in base64.
 const SHAPES: [Shape; 33] = [
     shape("ghp_", alphanumeric, 20),
     shape("gho_", alphanumeric, 20),
@@ -79,13 +80,13 @@ fn base64(byte: u8) -> bool {
     dotted(byte) || matches!(byte, b'+' | b'/' | b'=')
 }
 
-/// `OpenAI`'s and others' prefix, which words such as `sk-learn` have as well: a key has a run of at least so many letters and
-/// digits near its beginning, both of them.
+/// The prefix of keys of `OpenAI` and others. Words such as `sk-learn` have it too, so a key must also have, within its
+/// first [`SK_NEAR`] characters, a run of at least [`SK_RUN`] letters and digits that holds both.
 const SK: &str = "sk-";
 const SK_RUN: usize = 16;
 const SK_NEAR: usize = 64;
 
-/// The frame of a private key (RFC 7468), with any label of at most so many bytes.
+/// The frame of a private key (RFC 7468). Its label is at most [`LONGEST_LABEL`] bytes long.
 const BEGIN: &str = "-----BEGIN ";
 const END: &str = "-----END ";
 const FRAME: &str = "-----";
@@ -94,13 +95,14 @@ const LONGEST_LABEL: usize = 64;
 /// What people write in place of a password.
 const PLACEHOLDERS: [&str; 6] = ["password", "pass", "passwd", "secret", "token", "user"];
 
-/// A secret in a text: what is before `hidden` says its kind.
+/// A secret in a text. The text before `hidden` shows its kind and stays.
 struct Found {
     hidden: usize,
     end: usize,
 }
 
-/// `text` with the part of each secret that is secret as `…`, such as `ghp_…`. Takes time in proportion to the text.
+/// `text` with the secret part of each secret replaced by `…`, as in `ghp_…`. The time is linear in the length of the
+/// text.
 #[must_use]
 pub fn masked(text: &str) -> Cow<'_, str> {
     let (mut shown, mut kept, mut at) = (String::new(), 0, 0);
@@ -126,8 +128,8 @@ pub fn is_in(text: &str) -> bool {
     (0..text.len()).any(|at| found_at(text, at).is_some())
 }
 
-/// A secret that begins at `at`. What every shape looks at before it is sure is bounded, or ends before the next place where the
-/// same shape can begin.
+/// The secret that begins at `at`. The time stays linear because each shape looks at a bounded number of bytes before
+/// it is certain, or only as far as the next place where the same shape can begin.
 fn found_at(text: &str, at: usize) -> Option<Found> {
     let rest = &text.as_bytes()[at..];
     match rest.first()? {
@@ -146,7 +148,7 @@ fn token(bytes: &[u8], at: usize) -> Option<Found> {
     let length =
         |tail: &[u8], is_part: fn(u8) -> bool| tail.iter().take_while(|byte| is_part(**byte)).count();
     for Shape { prefix, is_part, least } in &SHAPES {
-        // Most bytes begin no token, which is seen without a comparison of strings.
+        // Most bytes begin no token. Comparing one byte first is cheaper than comparing strings.
         if rest[0] != prefix.as_bytes()[0] {
             continue;
         }
@@ -167,7 +169,8 @@ fn token(bytes: &[u8], at: usize) -> Option<Found> {
         .then(|| Found { hidden, end: hidden + length(tail, dashed) })
 }
 
-/// From the frame's first line to the end of its last, else of the text. The lines of a subject are one.
+/// From the end of the frame's first line to the end of its last line, or to the end of the text. In a commit's subject
+/// the lines of a key are joined into one.
 fn private_key(text: &str, at: usize) -> Option<Found> {
     let rest = text.as_bytes()[at..].strip_prefix(BEGIN.as_bytes())?;
     let near = &rest[..rest.len().min(LONGEST_LABEL)];
@@ -189,7 +192,7 @@ fn end_of_key(text: &str, from: usize) -> Option<usize> {
     Some(last + text[last..].find(FRAME)? + FRAME.len())
 }
 
-/// `user:password` of `scheme://user:password@host`; with http also a user alone, where tokens stand as well.
+/// `user:password` in `scheme://user:password@host`. With http also a user alone, because tokens are given there too.
 fn user_of_address(text: &str, at: usize) -> Option<Found> {
     let rest = text[at..].strip_prefix("://")?;
     let is_end = |c: char| c.is_whitespace() || c.is_control() || "/?#\"<>`".contains(c);

@@ -1,4 +1,4 @@
-//! The end of a child, at most for so long.
+//! Waits for a child to end, with a timeout.
 
 use std::process::{Child, ExitStatus};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -10,23 +10,25 @@ use nix::sys::signal::Signal;
 
 use crate::process::interrupt::{self, GRACE};
 
-/// How long the news of a child's end may take.
+/// How long it may take to learn that a child has ended.
 const LAST_LOOK: Duration = Duration::from_millis(20);
 
-/// What is looked at while a child runs that would not notice it by itself.
+/// A check that is repeated while a child runs, for a problem that the child itself would not notice.
 pub struct Watch<'a> {
     interval: Duration,
     look: Box<dyn Fn() -> Result<()> + 'a>,
 }
 
 impl<'a> Watch<'a> {
-    /// `look` is called once in each `interval`, not at once; an error ends the child.
+    /// `look` is called once per `interval`, the first time after one `interval`. When it returns an error, the child
+    /// is ended.
     pub fn new(interval: Duration, look: impl Fn() -> Result<()> + 'a) -> Self {
         Self { interval, look: Box::new(look) }
     }
 }
 
-/// Waits for the end, at most for the timeout and the grace after it, and no longer than `watch` sees nothing wrong.
+/// Waits until the child ends. When the timeout passes or `watch` reports an error, its process group is ended: first
+/// by SIGTERM, after the grace period by SIGKILL.
 pub(super) fn wait(
     mut child: Child,
     group: i32,
@@ -52,7 +54,7 @@ pub(super) fn wait(
             Err(RecvTimeoutError::Timeout) => {
                 given_up = given_up.or_else(|| reason(deadline, timeout, watch, line));
                 if given_up.is_some() {
-                    // The look takes its time: a child that ended meanwhile has done its work.
+                    // `look` takes time: a child that ended meanwhile has done its work.
                     if let Ok(status) = ended.recv_timeout(LAST_LOOK) {
                         given_up = None;
                         break status.with_context(|| format!("waiting for `{line}`"))?;
@@ -70,7 +72,7 @@ pub(super) fn wait(
     given_up.map_or(Ok(status), Err)
 }
 
-/// Why the child is to be ended now, if it is.
+/// The reason to end the child now, if there is one.
 fn reason(deadline: Instant, timeout: Duration, watch: Option<&Watch<'_>>, line: &str) -> Option<Error> {
     if Instant::now() >= deadline {
         return Some(anyhow!("`{line}` did not finish within {} s and was ended", timeout.as_secs_f32()));

@@ -1,5 +1,5 @@
 //! cosign with a key pair and no transparency log, in the format that cosign 2 and 3, podman and skopeo all verify
-//! (docs/facts.md#legacy-format). Every way we call it is in this file and those below it.
+//! (docs/facts.md#legacy-format). Every call of cosign is in this file and those below it.
 
 mod blob;
 mod generation;
@@ -29,13 +29,13 @@ pub use verify_command::VerifyCommand;
 const INSTALL: &str =
     "install cosign 2.5 or 3.1: https://docs.sigstore.dev/cosign/system_config/installation/";
 
-/// An image's layers over a slow line.
+/// Enough to download an image's layers over a slow line.
 const SAVE: Duration = Duration::from_secs(600);
 
 /// The predicate type of an SBOM, by cosign's short name for `https://cyclonedx.org/bom`.
 pub const SBOM_TYPE: &str = "cyclonedx";
 
-/// The private key as it comes from a secret store, and its password.
+/// The private key, as a secret store provides it, and its password.
 #[derive(Clone)]
 pub struct SigningKey {
     /// The encrypted PEM.
@@ -54,7 +54,7 @@ pub struct Cosign<'a> {
 }
 
 impl<'a> Cosign<'a> {
-    /// `program` is `cosign`, or another [`Program`].
+    /// `program` is `cosign` or another [`Program`].
     #[must_use]
     pub fn new(
         runner: &'a Runner,
@@ -65,7 +65,7 @@ impl<'a> Cosign<'a> {
         Self { runner, program: program.into(), config, timeout, generation: Mutex::new(None) }
     }
 
-    /// What is run.
+    /// The program that runs as cosign.
     #[must_use]
     pub const fn program(&self) -> &Program {
         &self.program
@@ -76,14 +76,14 @@ impl<'a> Cosign<'a> {
     /// # Errors
     /// When cosign fails; it never overwrites a key.
     pub fn generate_key_pair(&self, prefix: &Path, password: &Secret) -> Result<()> {
-        // Told by its flags first: a cosign that we do not know may ask questions or put the key elsewhere.
+        // The flags are checked first: an unknown cosign may ask questions or put the key elsewhere.
         self.generation()?;
         let prefix = prefix.display().to_string();
         let arguments = ["generate-key-pair", "--output-key-prefix", &prefix];
         self.call(&arguments)?.secret_env("COSIGN_PASSWORD", password).run()
     }
 
-    /// The public half of `key`, as PEM: proves that the key can be read and its password is right.
+    /// The public half of `key`, as PEM. This proves that the key can be read and that its password is right.
     ///
     /// # Errors
     /// When the key or its password is wrong.
@@ -91,8 +91,8 @@ impl<'a> Cosign<'a> {
         self.with_key(&["public-key", "--key", KEY], key)?.read()
     }
 
-    /// Signs `image@digest` and the manifest of each platform in it, which is what podman and skopeo check. The annotations are
-    /// part of the signed payload. Signing again adds nothing.
+    /// Signs `image@digest` and the manifest of each of its platforms, because podman and skopeo check the latter. The
+    /// annotations are part of the signed payload. Signing again adds nothing.
     ///
     /// # Errors
     /// When cosign fails.
@@ -113,8 +113,8 @@ impl<'a> Cosign<'a> {
         self.with_key(&arguments, key)?.repeatable().run()
     }
 
-    /// Runs a command that the release page prints, from `dir`, and returns what cosign printed: for a signature a JSON
-    /// array of payloads, for attestations one DSSE envelope a line. `Err` of the inner result is cosign's no.
+    /// Runs in `dir` a command that the release page prints, and returns cosign's output: for a signature a JSON array
+    /// of payloads, for attestations one DSSE envelope per line. `Err` of the inner result is cosign's rejection.
     ///
     /// # Errors
     /// When cosign cannot be run or does not end in time.
@@ -122,14 +122,14 @@ impl<'a> Cosign<'a> {
         let output = self.call(&command.arguments)?.dir(dir).output()?;
         match output.status.code() {
             Some(0) => output.text().map(Ok),
-            // A later cosign that does not take the flags has not judged anything.
+            // A later cosign that does not know the flags has not judged anything.
             Some(_) if output.stderr.contains("unknown flag") => Err(output.failure()),
             Some(_) => Ok(Err(verdict(&output.stderr).to_owned())),
             None => Err(output.failure()),
         }
     }
 
-    /// Copies `image@digest` with its signatures and attestations to the new directory `dir`, as an OCI layout.
+    /// Saves `image@digest` with its signatures and attestations to the new directory `dir`, as an OCI layout.
     ///
     /// # Errors
     /// When cosign fails.
@@ -141,7 +141,7 @@ impl<'a> Cosign<'a> {
         self.call(&arguments)?.timeout(SAVE).run()
     }
 
-    /// cosign 3 writes bundles by default, which cosign 2, podman and skopeo do not verify.
+    /// By default cosign 3 writes bundles, which cosign 2, podman and skopeo do not verify.
     fn legacy_format(&self) -> Result<&'static [&'static str]> {
         Ok(match self.generation()? {
             Generation::Two => &[],
@@ -162,19 +162,21 @@ impl<'a> Cosign<'a> {
     }
 }
 
-/// For a registry that the configuration names for it: cosign knows by itself what is on this machine.
+/// Only for a registry that the configuration lists as being without TLS: cosign itself recognizes registries on this
+/// machine.
 pub(super) fn without_tls(image: &Image) -> Option<&'static str> {
     image.registry.is_plain_elsewhere().then_some("--allow-http-registry")
 }
 
-/// The line of what cosign said that tells why: it warns of the missing log entry first, and repeats itself after.
+/// The line of cosign's output that gives the reason. cosign first warns of the missing log entry, and repeats itself
+/// afterwards.
 fn verdict(stderr: &str) -> &str {
     let mut lines = stderr.lines().map(str::trim).filter(|line| !line.is_empty());
     let error = lines.clone().find_map(|line| line.strip_prefix("Error: "));
     error.or_else(|| lines.find(|line| !line.starts_with("WARNING"))).unwrap_or("it gives no reason")
 }
 
-/// Keys reach cosign by environment alone.
+/// Keys reach cosign only by environment.
 const KEY: &str = "env://COSIGN_PRIVATE_KEY";
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! docker and buildx: typed, with a private configuration directory so that a login never reaches the user's own.
+//! docker and buildx: typed, with a private configuration directory, so that a login never reaches the user's own.
 
 mod build;
 mod config;
@@ -31,7 +31,7 @@ pub use run::{LABEL, Run};
 
 const INSTALL: &str = "install docker 26 or newer with buildx: https://docs.docker.com/engine/install/";
 
-/// What to do about an engine that does not answer.
+/// Advice for an engine that does not answer.
 pub const START_ENGINE: &str =
     "start it, for example with `systemctl start docker`, or set `DOCKER_HOST` to where it listens";
 
@@ -41,20 +41,20 @@ pub struct Docker<'a> {
     config: &'a DockerConfig,
 }
 
-/// What the engine and its client say of themselves.
+/// What the engine and its client report about themselves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Engine {
     /// The server's version, such as `26.1.5`.
     pub version: String,
     /// Whether it keeps images in containerd's store, which a multi-platform build on its own builder needs.
     pub has_containerd_store: bool,
-    /// The version of the buildx plugin, such as `0.13.1`; `None` where there is none.
+    /// The version of the buildx plugin, such as `0.13.1`; `None` when it is not installed.
     pub buildx: Option<String>,
-    /// Registries that it speaks to without TLS, by name and as networks such as `127.0.0.0/8`.
+    /// Registries without TLS, by name and as networks such as `127.0.0.0/8`.
     pub insecure_registries: Vec<String>,
 }
 
-/// What the builder is.
+/// The driver and version of a builder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BuilderVersion {
     /// `docker`, `docker-container`, `remote`, `kubernetes`.
@@ -64,13 +64,13 @@ pub struct BuilderVersion {
 }
 
 impl<'a> Docker<'a> {
-    /// docker that reads `config` instead of the user's own.
+    /// docker with `config` in place of the user's own configuration.
     #[must_use]
     pub fn new(runner: &'a Runner, config: &'a DockerConfig) -> Self {
         Self { runner, config }
     }
 
-    /// Asks the engine, which proves that it runs.
+    /// Queries the engine, which proves that it runs.
     ///
     /// # Errors
     /// When docker is not installed or its engine does not answer.
@@ -80,7 +80,7 @@ impl<'a> Docker<'a> {
         parse_engine(&json.success()?.text()?)
     }
 
-    /// What the builder is that a build would use.
+    /// The builder that a build would use.
     ///
     /// # Errors
     /// When there is no such builder.
@@ -91,11 +91,11 @@ impl<'a> Docker<'a> {
         parse_builder(&text)
     }
 
-    /// Builds, for as long as `watch` sees nothing wrong; returns the index's digest from the metadata file, never from
-    /// prose.
+    /// Builds, and ends the build when `watch` reports an error. Returns the index digest from the metadata file, never
+    /// from prose.
     ///
     /// # Errors
-    /// When the build or the push fails, or the watch does.
+    /// When the build or the push fails, and the watch's own error.
     pub fn build(&self, build: &Build, watch: Option<&Watch<'_>>) -> Result<Digest> {
         #[derive(Deserialize)]
         struct Metadata {
@@ -112,7 +112,7 @@ impl<'a> Docker<'a> {
         Ok(metadata.digest)
     }
 
-    /// Builds what has no digest: [`Output::Files`].
+    /// Runs a build whose result has no digest: [`Output::Files`].
     ///
     /// # Errors
     /// When the build fails.
@@ -121,7 +121,7 @@ impl<'a> Docker<'a> {
         self.build_call(build, scratch.path(), None)?.run()
     }
 
-    /// The call for `build`, with the policy of its sources in `scratch`.
+    /// The call for `build`. The policy of its sources is written to `scratch`.
     fn build_call(&self, build: &Build, scratch: &Path, more: Option<String>) -> Result<Call> {
         let policy = build.sources.write(scratch)?;
         let mut arguments = build.arguments();
@@ -131,18 +131,18 @@ impl<'a> Docker<'a> {
         Ok(build.secrets.iter().fold(call, |call, (name, secret)| call.secret_env(name, secret)))
     }
 
-    /// The manifest or index behind `reference`, as its registry stores it.
+    /// The manifest or index at `reference`, as its registry stores it.
     ///
     /// # Errors
-    /// When it is not there or its registry does not answer.
+    /// When it does not exist or its registry does not answer.
     pub fn raw_manifest(&self, reference: &str) -> Result<String> {
         self.call(&["buildx", "imagetools", "inspect", "--raw", reference])?.repeatable().read()
     }
 
-    /// Pulls `reference` for `platform`, for as long as `watch` sees nothing wrong.
+    /// Pulls `reference` for `platform`, and ends the pull when `watch` reports an error.
     ///
     /// # Errors
-    /// When it cannot be pulled, or the watch fails.
+    /// When it cannot be pulled, and the watch's own error.
     pub fn pull(
         &self,
         reference: &str,
@@ -154,7 +154,7 @@ impl<'a> Docker<'a> {
         self.call(&words)?.timeout(timeout).repeatable().run_watched(watch)
     }
 
-    /// Whether the engine has `reference`, of whichever platform.
+    /// Whether the engine has `reference`, for any platform.
     ///
     /// # Errors
     /// When docker cannot be run.
@@ -163,7 +163,7 @@ impl<'a> Docker<'a> {
         Ok(output.status.success())
     }
 
-    /// Makes a network that has no way out.
+    /// Makes a network without access to the outside.
     ///
     /// # Errors
     /// When it cannot be made.
@@ -174,7 +174,7 @@ impl<'a> Docker<'a> {
     fn call<S: AsRef<std::ffi::OsStr>>(&self, arguments: &[S]) -> Result<Call> {
         let sh = self.runner.shell()?;
         let call = self.runner.call(cmd!(sh, "docker {arguments...}")).install_hint(INSTALL);
-        // buildx would start git, which has nothing to say of an exported commit, with the secrets of the build.
+        // buildx would start git with the secrets of the build, and git knows nothing about an exported commit.
         let call = call.env("DOCKER_CONFIG", self.config.path()).env("BUILDX_GIT_INFO", "false");
         Ok(match self.config.buildx() {
             Some(buildx) => call.env("BUILDX_CONFIG", buildx),
@@ -183,7 +183,7 @@ impl<'a> Docker<'a> {
     }
 }
 
-/// Reads `docker info --format '{{json .}}'`.
+/// Parses `docker info --format '{{json .}}'`.
 fn parse_engine(json: &str) -> Result<Engine> {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
@@ -237,7 +237,7 @@ fn parse_engine(json: &str) -> Result<Engine> {
     })
 }
 
-/// Reads `docker buildx inspect`, which has no machine-readable form: `Driver:` and the first node's version.
+/// Parses `docker buildx inspect`, which has no machine-readable form: `Driver:` and the first node's version.
 fn parse_builder(text: &str) -> Result<BuilderVersion> {
     let value = |wanted: &[&str]| {
         text.lines()

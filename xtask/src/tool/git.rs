@@ -1,4 +1,4 @@
-//! git, asked only for formats that are documented as stable.
+//! git, used only with output formats that are documented as stable.
 
 mod checkout;
 mod commit;
@@ -37,13 +37,13 @@ pub use work_tree::WorkTree;
 
 const INSTALL: &str = "install it, for example with `apt-get install git`";
 
-/// A whole history over a slow line.
+/// Enough to clone a whole history over a slow line.
 const CLONE: Duration = Duration::from_secs(600);
 
-/// All objects of a large repository from a slow disk.
+/// Enough to read all objects of a large repository from a slow disk.
 const EXPORT: Duration = Duration::from_secs(300);
 
-/// Where tags are, and how their names are printed.
+/// Where tags are stored, and the format that prints their names.
 const TAGS: &str = "refs/tags";
 const TAG_NAME: &str = "--format=%(refname:strip=2)";
 
@@ -53,18 +53,18 @@ pub struct Git {
     runner: Runner,
     root: PathBuf,
     is_shallow: bool,
-    /// The directories that the user trusts git to work in.
+    /// The directories in which the user allows git to work (`safe.directory`).
     trusted: Vec<OsString>,
     objects: Option<work_tree::Objects>,
-    /// Where git keeps it, once that was asked.
+    /// The repository's git directory, once it was queried.
     directory: Arc<OnceLock<String>>,
 }
 
 impl Git {
-    /// The repository around `dir`.
+    /// The repository to which `dir` belongs.
     ///
     /// # Errors
-    /// When git is not installed or `dir` is in no work tree.
+    /// When git is not installed or `dir` is not in a work tree.
     pub fn discover(runner: &Runner, dir: &Path) -> Result<Self> {
         let sh = runner.shell()?;
         let trusted = sealed::trusted_directories(runner)?;
@@ -78,7 +78,7 @@ impl Git {
         Ok(Self { runner: runner.clone(), root: root.into(), is_shallow, trusted, objects: None, directory })
     }
 
-    /// The repository that the command was started in.
+    /// The repository in which the command was started.
     ///
     /// # Errors
     /// As [`Git::discover`].
@@ -86,12 +86,12 @@ impl Git {
         Self::discover(runner, &environment::current_directory()?)
     }
 
-    /// A bare clone of the repository at `url`, whole and with its tags, in the new directory `dir`. Nothing of it is
-    /// run or checked out. The one call that sees the user's configuration: proxies, certificates and credentials for the
-    /// network are there.
+    /// A complete bare clone of the repository at `url`, with its tags, in the new directory `dir`. Nothing in it is
+    /// run or checked out. This is the only call that sees the user's configuration, because proxies, certificates and
+    /// credentials for the network are set there.
     ///
     /// # Errors
-    /// When git fails, or `url` is of a kind that runs a program.
+    /// When git fails, or `url` has a scheme that runs a program.
     pub fn cloned(runner: &Runner, url: &str, dir: &Path) -> Result<Self> {
         let sh = runner.shell()?;
         let clone = cmd!(sh, "git -c core.hooksPath=/dev/null clone --quiet --bare -- {url} {dir}");
@@ -111,19 +111,19 @@ impl Git {
         })
     }
 
-    /// The top of the work tree; of a bare clone, the clone.
+    /// The top of the work tree. For a bare clone, the clone itself.
     #[must_use]
     pub fn root(&self) -> &Path {
         &self.root
     }
 
-    /// Whether history is cut off, as `git clone --depth` does.
+    /// Whether the history is cut off, as by `git clone --depth`.
     #[must_use]
     pub fn is_shallow(&self) -> bool {
         self.is_shallow
     }
 
-    /// The commit that `revision` leads to through annotated tags; `None` when there is no such revision.
+    /// The commit that `revision` resolves to through annotated tags; `None` when there is no such revision.
     ///
     /// # Errors
     /// When git fails for another reason.
@@ -133,13 +133,13 @@ impl Git {
             self.call(&["rev-parse", "--verify", "--quiet", "--end-of-options", &peeled])?.output()?;
         match output.status.code() {
             Some(0) => Commit::parse(output.text()?.trim_end()).map(Some),
-            // `--quiet` makes 1 mean "no such object" alone.
+            // With `--quiet`, exit code 1 means only "no such object".
             Some(1) => Ok(None),
             _ => Err(output.failure()),
         }
     }
 
-    /// Names of the tags at `commit`.
+    /// The names of the tags at `commit`.
     ///
     /// # Errors
     /// When git fails.
@@ -147,7 +147,7 @@ impl Git {
         self.lines(["for-each-ref", "--points-at", commit.as_str(), TAG_NAME, TAGS])
     }
 
-    /// Names of all tags.
+    /// The names of all tags.
     ///
     /// # Errors
     /// When git fails.
@@ -155,7 +155,7 @@ impl Git {
         self.lines(["for-each-ref", TAG_NAME, TAGS])
     }
 
-    /// Names of the tags in the history of `commit`, its own included.
+    /// The names of the tags in the history of `commit`, including those at `commit`.
     ///
     /// # Errors
     /// When git fails.
@@ -163,18 +163,18 @@ impl Git {
         self.lines(["for-each-ref", "--merged", commit.as_str(), TAG_NAME, TAGS])
     }
 
-    /// The bytes of each of the files at `paths` in `commit`; `None` for one that it does not have.
+    /// The bytes of the file at each of `paths` in `commit`; `None` where there is none.
     ///
     /// # Errors
-    /// [`NoFile`] when something else is at a path; any other error when git fails or answers in another form than
-    /// `git cat-file --batch` documents.
+    /// [`NoFile`] when something else is at a path. Any other error when git fails or its answer does not follow the
+    /// documentation of `git cat-file --batch`.
     pub fn files<const N: usize>(&self, commit: &Commit, paths: [&str; N]) -> Result<[Option<Vec<u8>>; N]> {
         let paths = paths.map(str::to_owned);
         let mut answers = self.files_at(commit, &paths)?.into_iter();
         Ok(std::array::from_fn(|_| answers.next().flatten()))
     }
 
-    /// As [`Git::files`], of any number of paths.
+    /// As [`Git::files`], for any number of paths.
     ///
     /// # Errors
     /// As [`Git::files`].
@@ -190,7 +190,7 @@ impl Git {
         paths.iter().map(next).collect()
     }
 
-    /// Whether the work tree differs from `commit` below one of `paths`.
+    /// Whether the work tree differs from `commit` at or below any of `paths`.
     ///
     /// # Errors
     /// When git fails.
@@ -204,25 +204,25 @@ impl Git {
         }
     }
 
-    /// When the commit was made, in seconds since 1970.
+    /// The time of the commit, in seconds since 1970.
     ///
     /// # Errors
-    /// When git fails, or the commit claims to be older than 1970 or of a year with five digits.
+    /// When git fails, or the commit claims a time before 1970 or in a year with five digits.
     pub fn commit_time(&self, commit: &Commit) -> Result<u64> {
         let show = ["show", "--no-patch", "--no-show-signature", "--format=%ct", "--end-of-options"];
         let text = self.call(&[&show[..], &[commit.as_str()]].concat())?.read()?;
         let time: Option<u64> = text.parse().ok().filter(|time| *time <= LATEST);
         time.with_context(|| {
             format!(
-                "commit {commit} was made at `{text}` seconds since 1970: expected a date of this calendar"
+                "commit {commit} was made at `{text}` seconds since 1970: expected a date from 1970 to 9999"
             )
         })
     }
 
-    /// Whether `ancestor` is part of the history of `descendant`.
+    /// Whether `ancestor` is in the history of `descendant`.
     ///
     /// # Errors
-    /// When git fails, which is not the same answer as no.
+    /// When git fails, which does not mean no.
     pub fn is_ancestor(&self, ancestor: &Commit, descendant: &Commit) -> Result<bool> {
         let output =
             self.call(&["merge-base", "--is-ancestor", ancestor.as_str(), descendant.as_str()])?.output()?;
@@ -233,12 +233,12 @@ impl Git {
         }
     }
 
-    /// Writes the files of `commit` below `dir/tree`, byte for byte as git stores them, with modes that do not depend on the
-    /// umask and the commit's time on everything: the build context is the commit and nothing else.
+    /// Writes the files of `commit` below `dir/tree`, byte for byte as git stores them. Modes do not depend on the
+    /// umask, and everything has the commit's time: the build context is exactly the commit.
     ///
     /// # Errors
-    /// A [`crate::process::failure::Refusal`] for submodules, Git LFS pointers, links out of the tree and names that differ in case
-    /// alone; other errors when git fails or the disk is full.
+    /// A [`crate::process::failure::Refusal`] for submodules, Git LFS pointers, links out of the tree, and names that
+    /// differ only in case. Other errors when git fails or the disk is full.
     pub fn export(&self, commit: &Commit, dir: &Path) -> Result<()> {
         let (objects, tree) = (dir.join("objects"), dir.join("tree"));
         std::fs::create_dir(&tree).with_context(|| format!("making `{}`", tree.display()))?;

@@ -1,4 +1,4 @@
-//! GNU tar, to unpack what the builder exports.
+//! GNU tar, which unpacks what the builder exports.
 
 use std::path::Path;
 
@@ -7,10 +7,10 @@ use xshell::cmd;
 
 use crate::process::Runner;
 
-/// Unpacks an OCI layout, which holds no file but blobs and their index.
+/// Unpacks an OCI layout, which holds only blobs and their index.
 ///
 /// # Errors
-/// When it is no tar file or the disk is full.
+/// When it is not a tar file or the disk is full.
 pub fn unpack_layout(runner: &Runner, archive: &Path, dir: &Path) -> Result<()> {
     let sh = runner.shell()?;
     runner.call(cmd!(sh, "tar --extract --no-same-owner --file {archive} --directory {dir}")).run()

@@ -122,7 +122,7 @@ fn a_signature_of_another_tag_or_commit_is_none_of_this_one() {
     repository.git(&["update-ref", "refs/tags/v0.2.0", "refs/tags/v0.1.0"]);
     repository.refused("v0.2.0", &allowed, "another tag, `v0.1.0`");
     repository.git(&["commit", "--quiet", "--allow-empty", "--message", "second"]);
-    repository.refused("v0.1.0", &allowed, "of the commit");
+    repository.refused("v0.1.0", &allowed, "points to commit");
 
     // The same signature under a different message.
     repository.sign("v0.3.0", "alice");

@@ -1,9 +1,9 @@
-//! Small tar files, and what is refused of them.
+//! Small tar files, valid and refused ones.
 
 use super::{Archive, Entry, Kind};
 use anyhow::Result;
 
-/// One entry of a tar file, with its header in GNU's or POSIX's form.
+/// One entry of a tar file, with a header in GNU's or POSIX's form.
 pub(crate) fn entry(kind: u8, path: &str, link: &str, content: &[u8]) -> Vec<u8> {
     let mut block = [0u8; 512];
     block[..path.len()].copy_from_slice(path.as_bytes());
@@ -92,11 +92,11 @@ fn what_readers_could_take_in_different_ways_is_refused() {
         (archive(&[entry(b'S', "sparse", "", b"")]), "sparse"),
         (archive(&[pax("GNU.sparse.major", "1"), file("a", b"")]), "sparse"),
         (archive(&[pax("size", "2"), file("a", b"1")]), "two sizes"),
-        (archive(&[entry(b'2', "a", "b", b"content")]), "no file, and has 7 bytes"),
+        (archive(&[entry(b'2', "a", "b", b"content")]), "not a file but has 7 bytes"),
         (archive(&[pax("path", &"x".repeat(5000)), file("a", b"")]), "path has 5000 bytes"),
         (archive(&[pax("comment", &"x".repeat(1 << 20)), file("a", b"")]), "a header of"),
         (archive(&[entry(b'x', "p", "", b"99 path=a\n"), file("a", b"")]), "length key=value"),
-        (behind, "more behind its end"),
+        (behind, "more after its end"),
         (checksum, "checksum"),
     ];
     for (bytes, expected) in cases {

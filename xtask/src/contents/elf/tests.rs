@@ -2,7 +2,7 @@
 
 use super::{Elf, Libc};
 
-/// A small ELF file with an interpreter and the library that it needs, where there are such.
+/// A small ELF file, with an interpreter and a needed library if these are given.
 pub(crate) fn file(machine: u16, is_64: bool, big: bool, interpreter: &str, needed: &str) -> Vec<u8> {
     let mut bytes = vec![0u8; 1024];
     let mut put = |at: usize, size: usize, value: u64| {
@@ -90,7 +90,7 @@ fn damaged_bytes_are_read_without_end_or_panic() {
         for length in 0..whole.len() {
             let _found = Elf::parse(&whole[..length]);
         }
-        // Every byte of headers and tables, with the values that break arithmetic.
+        // Every byte of the headers and tables, with values that break arithmetic.
         for at in (0..256).chain(512..660) {
             for value in [0, 1, 0x7f, 0x80, 0xff] {
                 for run in [1, 2, 4, 8] {

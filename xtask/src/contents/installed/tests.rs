@@ -1,4 +1,4 @@
-//! A small lockfile, and images that have it.
+//! A small lockfile, and images with its packages.
 
 use super::super::archive::tests::{entry, file};
 use super::super::image::Contents;
@@ -9,7 +9,7 @@ use crate::inputs::config::{Dependencies, Folder};
 use crate::inputs::lockfile::{self, Lockfile};
 use serde_json::json;
 
-/// A service with a nested, an aliased, a scoped, an optional and a local package, and a development dependency.
+/// A service with a nested, an aliased, a scoped, an optional and a local package, and with a development dependency.
 pub(crate) fn lockfile() -> Lockfile {
     let manifest = json!({
         "name": "service", "dependencies": {"a": "1", "old": "npm:real@4", "@acme/core": "*"},

@@ -10,7 +10,7 @@ fn binary(path: &str, machine: u16, needed: &str) -> Vec<u8> {
     file(path, &elf::file(machine, !matches!(machine, 3 | 40), machine == 22, "", needed))
 }
 
-/// Held against an image with glibc, whose base has a binary of another platform.
+/// The result for an image with glibc whose base image has a binary for another platform.
 fn judge(platform: &str, files: &[Vec<u8>]) -> Result<String, Wrong> {
     let base = facts(&[binary("lib64/ld-linux-x86-64.so.2", 62, ""), binary("usr/lib/strange", 8, "")]);
     check(&Contents::of(platform, &[base, facts(files)], Some(1), None).unwrap())

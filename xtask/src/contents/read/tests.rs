@@ -1,4 +1,4 @@
-//! Images on a shelf in memory.
+//! Images in memory.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

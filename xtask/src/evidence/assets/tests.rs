@@ -1,4 +1,4 @@
-//! The files of a page: what they are, and what makes a page have them.
+//! The files of a page: their contents, and the changes after which a page has them.
 
 use std::collections::BTreeMap;
 
@@ -63,7 +63,7 @@ fn a_page_is_made_to_have_each_file_once_and_others_are_left_alone() {
     let other = bytes(&[("a", "x"), ("b", "b")]);
     assert_eq!(changes(&wanted, &page, &other), [Change::Upload(&a)], "the wrong one stays until then");
     assert_eq!(changes(&wanted, &page, &bytes(&[("b", "b")])), [Change::Upload(&a)], "it cannot be read");
-    // Two runs, which see the same, keep the same one, whatever it says: the next look compares it.
+    // Two runs that see the same files keep the same one, whatever its contents. The next comparison checks it.
     let twice = [listed(7, "a"), listed(5, "a"), listed(6, "b")];
     assert_eq!(changes(&wanted, &twice, &other), [Change::Remove(&twice[1])]);
 }

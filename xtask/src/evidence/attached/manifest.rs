@@ -1,4 +1,4 @@
-//! The manifest and config that hold attestations under a tag, as cosign 2.5 and 3.1 write them: a layer for each
+//! The manifest and config that hold attestations under a tag, in the form of cosign 2.5 and 3.1: one layer per
 //! envelope (docs/facts.md#form-of-stored-attestations).
 
 use anyhow::{Context as _, Result};
@@ -7,10 +7,11 @@ use serde_json::json;
 use super::signed::Signed;
 use crate::oci::reference::Digest;
 
-/// The manifest's type. A registry takes it like any image; it must be able to read the config, so that cannot be empty.
+/// The manifest's type. A registry accepts it like any image, but it must be able to parse the config, so the config
+/// cannot be empty.
 pub const MEDIA_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
 
-/// No time: the same envelopes give the same bytes.
+/// No real time: the same envelopes give the same bytes.
 const NEVER: &str = "0001-01-01T00:00:00Z";
 
 /// The config, as JSON.
@@ -42,7 +43,7 @@ pub fn manifest(envelopes: &[Signed], config: &[u8]) -> Result<Vec<u8>> {
             "size": envelope.bytes.len(),
             "digest": Digest::of(&envelope.bytes),
             "annotations": {
-                // cosign reads the signature from inside the envelope, and wants the key to be there.
+                // cosign reads the signature from the envelope, but requires this key.
                 "dev.cosignproject.cosign/signature": "",
                 "predicateType": envelope.predicate_type,
             },
@@ -67,8 +68,8 @@ mod tests {
     use crate::oci::reference::Digest;
     use serde_json::{Value, json};
 
-    /// What cosign 2.5.0 stored on distribution 2.8 after two `attest`, recorded; the digests are those of `one`, `two`
-    /// and of our config here.
+    /// Recorded: what cosign 2.5.0 stored on distribution 2.8 after two `attest`. The digests are those of `one`, `two`
+    /// and the config in this test.
     #[test]
     fn it_is_what_cosign_writes() {
         let envelopes = [("one", "https://slsa.dev/provenance/v1"), ("two", "https://cyclonedx.org/bom")]

@@ -1,4 +1,4 @@
-//! A signed attestation as cosign gives it, read strictly before anything is stored.
+//! A signed attestation in cosign's output, checked strictly before anything is stored.
 
 use anyhow::{Context as _, Result, ensure};
 
@@ -6,16 +6,16 @@ use crate::evidence::attestation::predicate;
 use crate::oci::exact;
 use crate::oci::reference::Digest;
 
-/// A DSSE envelope, byte for byte as it was signed.
+/// A DSSE envelope, byte for byte as signed.
 pub struct Signed {
-    /// What the registry stores.
+    /// The bytes that the registry stores.
     pub bytes: Vec<u8>,
-    /// Of which type its predicate is.
+    /// The type of its predicate.
     pub predicate_type: &'static str,
 }
 
 impl Signed {
-    /// `bytes` must be one signature of the predicate `given`, of `predicate_type`, about `digest` alone.
+    /// Parses `bytes`, which must be one signature of the predicate `given`, of `predicate_type`, about `digest` alone.
     ///
     /// # Errors
     /// When they are anything else.

@@ -1,4 +1,4 @@
-//! How bundles lie in a registry: a manifest for each, whose subject is the image, and the index that names them.
+//! How bundles are stored in a registry: one manifest each, whose subject is the image, and the index that names them.
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde::Deserialize;
@@ -11,13 +11,13 @@ use crate::oci::reference::Digest;
 /// The type of the manifest that holds a bundle.
 pub const MANIFEST_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
 
-/// The type of the index that stands in for the referrers API.
+/// The type of the index that replaces the referrers API.
 pub const INDEX_TYPE: &str = "application/vnd.oci.image.index.v1+json";
 
 /// The config of an artifact (image specification v1.1, "Guidance for an Empty Descriptor").
 pub const EMPTY_CONFIG: &[u8] = b"{}";
 
-/// The image that bundles are about, as their manifests name it.
+/// The image of the bundles, as their manifests name it.
 #[derive(Clone, Debug)]
 pub struct Subject {
     digest: Digest,
@@ -25,10 +25,10 @@ pub struct Subject {
 }
 
 impl Subject {
-    /// The image whose index is `bytes`.
+    /// The image with the index `bytes`.
     ///
     /// # Errors
-    /// When they are no JSON.
+    /// When they are not JSON.
     pub fn of(bytes: &[u8]) -> Result<Self> {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
@@ -53,7 +53,7 @@ impl Subject {
 }
 
 impl Bundle {
-    /// The manifest that holds it, as JSON.
+    /// The manifest that holds the bundle, as JSON.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -61,12 +61,12 @@ impl Bundle {
         serde_json::to_vec(&self.manifest_value(subject)).context("writing the manifest of a bundle")
     }
 
-    /// Whether `manifest` is the one that holds it, and says nothing else.
+    /// Checks that `manifest` is the one that holds the bundle, without additions.
     ///
     /// # Errors
-    /// When it is not.
+    /// When it is anything else.
     pub fn check_manifest(&self, manifest: &[u8], subject: &Subject) -> Result<()> {
-        let found = exact::value(manifest).context("it is no manifest")?;
+        let found = exact::value(manifest).context("it is not a manifest")?;
         ensure!(found == self.manifest_value(subject), "its manifest is not the one of such a bundle");
         Ok(())
     }
@@ -89,10 +89,10 @@ impl Bundle {
         })
     }
 
-    /// Whether `entry` is what names it in an index, and says nothing else.
+    /// Checks that `entry` is the one that names the bundle in an index, without additions.
     ///
     /// # Errors
-    /// When it is not.
+    /// When it is anything else.
     pub fn check_entry(&self, entry: &Value, subject: &Subject) -> Result<()> {
         ensure!(entry == &self.entry(subject)?, "the index describes it as {entry}");
         Ok(())
@@ -117,7 +117,7 @@ impl Bundle {
     }
 }
 
-/// The index that names `bundles` where the registry has no referrers API, as JSON.
+/// The index that names `bundles` in a registry without the referrers API, as JSON.
 ///
 /// # Errors
 /// When it cannot be written.
@@ -127,10 +127,11 @@ pub fn index(bundles: &[Bundle], subject: &Subject) -> Result<Vec<u8>> {
     serde_json::to_vec(&index).context("writing the index of the bundles")
 }
 
-/// What an index of referrers says of each manifest that it names, ours or not, where it says nothing else.
+/// The entries of an index of referrers, of ours and of others, each with its digest. The index must have no other
+/// fields.
 ///
 /// # Errors
-/// When it is no such index.
+/// When it is not such an index.
 pub fn entries(index: &[u8]) -> Result<Vec<(Digest, Value)>> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -149,10 +150,10 @@ pub fn entries(index: &[u8]) -> Result<Vec<(Digest, Value)>> {
     index.manifests.into_iter().map(named).collect()
 }
 
-/// The manifests that an index of referrers names, ours or not.
+/// The manifests that an index of referrers names, ours and others.
 ///
 /// # Errors
-/// When it is no index.
+/// When it is not an index.
 pub fn named(index: &[u8]) -> Result<Vec<Digest>> {
     #[derive(Deserialize)]
     struct Index {
@@ -166,10 +167,10 @@ pub fn named(index: &[u8]) -> Result<Vec<Digest>> {
     Ok(index.manifests.into_iter().map(|entry| entry.digest).collect())
 }
 
-/// The digest of the bundle in an artifact's manifest, which has one layer.
+/// The digest of the bundle in an artifact's manifest, which must have one layer.
 ///
 /// # Errors
-/// When it has not.
+/// When it has another number of layers.
 pub fn layer_of(manifest: &[u8]) -> Result<Digest> {
     #[derive(Deserialize)]
     struct Manifest {

@@ -1,4 +1,4 @@
-//! Bundles, held against one that cosign 3.1.3 wrote.
+//! Compares bundles with one that cosign 3.1.3 wrote.
 
 use serde_json::{Value, json};
 
@@ -39,7 +39,7 @@ fn value(bytes: &[u8]) -> Value {
     serde_json::from_slice(bytes).unwrap()
 }
 
-/// What `sign --upload=false --bundle -a version=1.0.0` of cosign 3.1.3 wrote for that key, without its white space.
+/// Output of `sign --upload=false --bundle -a version=1.0.0` of cosign 3.1.3 for that key, without white space.
 #[test]
 fn the_bundle_of_a_signature_is_what_cosign_3_writes() {
     let digest = "sha256:4820576ba1719172865c07b9c752056d0c92eae124be47a8207a88266fbeb217".parse().unwrap();

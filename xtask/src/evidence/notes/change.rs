@@ -1,5 +1,5 @@
-//! What a commit says of itself: its kind, by Conventional Commits 1.0.0 where it follows them, and what it breaks. A commit
-//! without that convention is a change like any other. <https://www.conventionalcommits.org/en/v1.0.0/>
+//! What a commit says about itself: its kind, by Conventional Commits 1.0.0 if it follows them, and what it breaks. A
+//! commit that does not follow them is a change like any other. <https://www.conventionalcommits.org/en/v1.0.0/>
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::inputs::config::Groups;
 use crate::tool::git::{Commit, LogEntry};
 
-/// What a change is to a person who runs the service, in the order of a page.
+/// What a change means to a person who runs the service, in the order of a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Group {
@@ -18,14 +18,14 @@ pub(super) enum Group {
     Features,
     Fixes,
     Performance,
-    /// Everything that does not say what it is.
+    /// All changes without a known kind.
     Others,
     Dependencies,
-    /// What changes nothing for somebody who runs it.
+    /// Changes that make no difference to a person who runs the service.
     Maintenance,
 }
 
-/// What the usual types, in lower case, are to everybody.
+/// The meaning of the usual types, in lower case.
 const KINDS: [(&str, Group); 17] = [
     ("feat", Group::Features),
     ("feature", Group::Features),
@@ -46,34 +46,34 @@ const KINDS: [(&str, Group); 17] = [
     ("tests", Group::Maintenance),
 ];
 
-/// The type of a change of dependencies, and how the scope of one begins, whatever its type.
+/// The type of a dependency change. A scope that begins with it has the same meaning, whatever the type.
 const DEPENDENCIES: &str = "deps";
 
-/// Digits of a pull request's number: no forge has a thousand million of them.
+/// The maximum number of digits in a pull request's number: no forge has a billion pull requests.
 const LONGEST_NUMBER: usize = 9;
 
-/// Where a page has a change.
+/// The place of a change on a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
     /// In a group of the configuration.
     Group(usize),
-    /// Beside what the lockfiles say.
+    /// Next to what the lockfiles say.
     Dependencies,
 }
 
-/// One commit, read.
+/// A parsed commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Change<'a> {
     pub(super) commit: &'a Commit,
-    /// Their names.
+    /// The names of its authors.
     pub(super) authors: &'a [Arc<str>],
     pub(super) group: Group,
     pub(super) place: Place,
-    /// Without its type, where the heading tells it.
+    /// The text without its type, if the heading shows the type.
     pub(super) text: Cow<'a, str>,
-    /// It breaks something: what its footers say of that, if they do.
+    /// Set if it breaks something: the explanations in its footers, if any.
     pub(super) breaking: Option<&'a [String]>,
-    /// The pull request that it came by, where a forge told it.
+    /// The number of its pull request, if the forge reported it.
     pub(super) pull: Option<u32>,
 }
 
@@ -85,8 +85,8 @@ impl<'a> Change<'a> {
         Self { commit: &entry.commit, authors: &entry.authors, group, place, text, breaking, pull: None }
     }
 
-    /// Its text and the number of the pull request that it came by: the one that the text ends with, as ` (#7)`, which forges
-    /// write below a squashed one, else the one that the forge told.
+    /// The text and the number of its pull request: the number at the end of the text in the form ` (#7)`, which forges
+    /// add to a squashed commit, else the one that the forge reported.
     pub(super) fn pull_request(&self) -> Option<(&str, u32)> {
         self.squashed().or_else(|| Some((&*self.text, self.pull?)))
     }
@@ -101,12 +101,12 @@ impl<'a> Change<'a> {
     }
 }
 
-/// What a subject says of its commit.
+/// What a subject says about its commit.
 struct Kind<'a> {
     group: Group,
     place: Place,
     text: Cow<'a, str>,
-    /// It has the `!` of a breaking change.
+    /// Whether it has the `!` of a breaking change.
     is_marked: bool,
 }
 
@@ -120,7 +120,7 @@ impl<'a> Kind<'a> {
         })
     }
 
-    /// `None` where the subject has no type, or one that nobody knows.
+    /// `None` when the subject has no type or an unknown one.
     fn by_type(subject: &'a str, groups: &Groups) -> Option<Self> {
         let (head, text) = subject.split_once(": ")?;
         let (head, is_marked) = head.strip_suffix('!').map_or((head, false), |head| (head, true));
@@ -151,15 +151,15 @@ impl<'a> Kind<'a> {
     }
 }
 
-/// The commits that somebody reads about, newest first: without merges that say no more than that, and without what was
-/// reverted within the range, together with what reverted it. Also how many were left out as such a pair.
+/// The commits for the reader, newest first. Left out are merges with only git's own words, and pairs of a commit and
+/// its revert within the range. Also returns the number of commits in such pairs.
 pub(super) fn without_reverted(entries: &[LogEntry]) -> (Vec<&LogEntry>, usize) {
     let named: BTreeSet<&str> = entries.iter().filter_map(|entry| entry.message.reverts.as_deref()).collect();
     let known: BTreeSet<&str> =
         entries.iter().map(|entry| entry.commit.as_str()).filter(|commit| named.contains(commit)).collect();
     let mut cancelled: BTreeSet<&str> = BTreeSet::new();
     for entry in entries.iter().filter(|entry| !entry.is_bare_merge()) {
-        // The newest first: where a revert was reverted, what it had reverted stays.
+        // Newest first: when a revert was itself reverted, the commit that it had reverted stays.
         let Some(other) = entry.message.reverts.as_deref().filter(|id| known.contains(id)) else { continue };
         let this = entry.commit.as_str();
         if this != other && !cancelled.contains(this) && !cancelled.contains(other) {

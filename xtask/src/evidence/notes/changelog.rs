@@ -33,7 +33,7 @@ const KINDS: [(Kind, &str); 6] = [
     (Kind::Security, "Security"),
 ];
 
-/// The first words by which a change says what it is, where its type does not.
+/// First words that tell the kind of a change when its type does not.
 const VERBS: [(&str, Kind); 12] = [
     ("add", Kind::Added),
     ("adds", Kind::Added),
@@ -49,8 +49,9 @@ const VERBS: [(&str, Kind); 12] = [
     ("fixed", Kind::Fixed),
 ];
 
-/// The section, from its heading to a line break: the same history gives the same text. `time` is when the release was made, in
-/// seconds since 1970; its day is by UTC. What the configuration does not list on the first screen of a page is left out.
+/// The section, from its heading to a line break: the same history gives the same text. `time` is that of the release
+/// in seconds since 1970; the heading has its day in UTC. Changes that the configuration keeps off the first screen of
+/// a page are left out.
 #[must_use]
 pub fn changelog(
     repository: Option<&str>,
@@ -69,7 +70,7 @@ pub fn changelog(
         None if history.words.is_none() => text += "\nThe first release.\n",
         None => {}
     }
-    // Of the heading, which is in brackets for it.
+    // The definition of the heading's link: the heading has its version in brackets for it.
     match (repository, &history.previous) {
         (Some(repository), Some(previous)) => {
             text + &format!("\n[{version}]: {repository}/compare/{previous}...{tag}\n")
@@ -104,7 +105,7 @@ fn body(repository: Option<&str>, told: &Told<'_>) -> String {
     page.text
 }
 
-/// What the lockfiles say, else what the commits do.
+/// The dependencies from the lockfiles, else from the commits.
 fn dependencies<'a>(told: &'a Told<'_>) -> Vec<Entry<'a>> {
     match &told.compared.dependencies[..] {
         [] => entries(told.at(Place::Dependencies)),
@@ -113,7 +114,7 @@ fn dependencies<'a>(told: &'a Told<'_>) -> Vec<Entry<'a>> {
 }
 
 impl Kind {
-    /// `None` of what nobody needs to know who runs it.
+    /// `None` for a change that a person who runs the service need not know.
     fn of(change: &Change<'_>, groups: &Groups) -> Option<Self> {
         let is_listed = match change.place {
             Place::Group(place) => groups.at(place).show == Show::Listed,

@@ -1,5 +1,5 @@
-//! What differs between the images of two releases, read from their commits: what a person has to do before upgrading, and
-//! the dependencies. Names and versions are hostile input, shown as they are written.
+//! The differences between the images of two releases, read from their commits: what a person has to do before
+//! upgrading, and the dependencies. Names and versions are hostile input, and are shown as written.
 
 use std::collections::BTreeSet;
 
@@ -10,10 +10,10 @@ use crate::inputs::version::ReleaseTag;
 
 use super::text::as_written;
 
-/// More values are not listed on one line.
+/// The maximum number of values on one line.
 const MOST: usize = 20;
 
-/// Lines of Markdown, each an entry of a list or a sentence.
+/// Lines of Markdown. Each is a list entry or a sentence.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Compared {
     /// What changes for the person who runs it.
@@ -92,7 +92,8 @@ impl Compared {
         self.dependencies.push(format!("Base image {names}{digests}"));
     }
 
-    /// The port that the service is asked on is one that it has, whether or not the Dockerfile names it.
+    /// The port in the configuration of the smoke test counts as a port of the service, whether or not the Dockerfile
+    /// names it.
     fn ports(&mut self, before: &Shape, after: &Shape) {
         let asked = match (&before.trial, &after.trial) {
             (Part::Read(before), Part::Read(after)) => [before.port, after.port],
@@ -161,7 +162,7 @@ impl Compared {
         self.licenses(before, after);
     }
 
-    /// A lockfile without any, by an npm that wrote none, has nothing to compare with.
+    /// A lockfile without licences, from an npm that wrote none, is not compared.
     fn licenses(&mut self, before: &Pinned, after: &Pinned) {
         let new: BTreeSet<_> = after.licenses.difference(&before.licenses).cloned().collect();
         if !before.licenses.is_empty() && !new.is_empty() {
@@ -175,7 +176,7 @@ fn parts(reference: &str) -> (&str, Option<&str>) {
     reference.split_once('@').map_or((reference, None), |(name, digest)| (name, Some(digest)))
 }
 
-/// Of the images `node` and distroless' `nodejs22-debian12`.
+/// The major version in the names `node` and distroless' `nodejs22-debian12`.
 fn node_major(tagged: &str) -> Option<&str> {
     let last = tagged.rsplit('/').next()?;
     let (name, tag) = last.split_once(':').unwrap_or((last, ""));

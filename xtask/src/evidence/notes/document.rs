@@ -1,5 +1,5 @@
-//! The notes for programs: the same data as the section of a page, with what commits say as it was written, but for what looks
-//! like a secret.
+//! The notes for programs: the same data as the section of a page. The text of commits is unchanged, except that
+//! anything that looks like a secret is masked.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -15,7 +15,7 @@ use crate::process::token::masked;
 use super::Told;
 use super::change::{Change, Group, Place};
 
-/// `schema` changes when a field does, and not when there is one more.
+/// `schema` changes when the meaning or form of a field does, but not when a field is added.
 #[derive(Serialize)]
 struct Document<'a> {
     schema: &'static str,
@@ -26,7 +26,7 @@ struct Document<'a> {
     /// Markdown.
     words: Option<&'a str>,
     changes: Vec<Row<'a>>,
-    /// Markdown, as the next two.
+    /// Markdown, and so are the next two fields.
     upgrade: &'a [String],
     dependencies: &'a [String],
     not_compared: &'a [String],
@@ -39,7 +39,7 @@ struct Document<'a> {
 #[derive(Serialize)]
 struct Contributor<'a> {
     name: &'a str,
-    /// `null` where that cannot be said.
+    /// `null` if that is unknown.
     first: Option<bool>,
 }
 
@@ -48,12 +48,12 @@ struct Row<'a> {
     commit: &'a str,
     authors: Vec<&'a str>,
     group: Group,
-    /// Of the page; `null` where it is not listed.
+    /// The heading on the page; `null` if the change is not listed.
     heading: Option<&'a str>,
     text: Cow<'a, str>,
-    /// Its number; `null` where none is known.
+    /// Its number; `null` if it is unknown.
     pull_request: Option<u32>,
-    /// What its footers say is broken; `null` where it breaks nothing.
+    /// The breaking changes in its footers; `null` if it breaks nothing.
     breaking: Option<Vec<Cow<'a, str>>>,
 }
 
@@ -83,7 +83,7 @@ impl<'a> Row<'a> {
 /// One document, `xtask-notes/1`, with every change: the same history gives the same text.
 ///
 /// # Errors
-/// Not for any history.
+/// Never, for any history.
 pub fn document(source: &Source, groups: &Groups, history: &History) -> Result<String> {
     let told = Told::of(history, groups);
     // A first release has no news, as on its page.

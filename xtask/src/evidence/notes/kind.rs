@@ -1,11 +1,11 @@
-//! The first sentences of the notes: what kind of release it is, and whether there is something to do before upgrading.
+//! The first sentences of the notes: the kind of release, and whether there is something to do before upgrading.
 
 use crate::inputs::version::ReleaseTag;
 
 use super::change::{Change, Group};
 use super::compared::Compared;
 
-/// Two sentences, by the step between the versions and by what the changes say of themselves.
+/// Two sentences, from the step between the versions and from what the changes say about themselves.
 pub(super) fn sentences(
     tag: &ReleaseTag,
     previous: &ReleaseTag,
@@ -30,8 +30,8 @@ pub(super) fn sentences(
     format!("**{}{with}.** {todo}", step(tag, previous))
 }
 
-/// By the step from one stable version to the next. A version after a pre-release, or below the one that it is compared with,
-/// has no such step.
+/// Names the step from one stable version to the next. There is no such step after a pre-release, or to a version below
+/// the compared one.
 fn step(tag: &ReleaseTag, previous: &ReleaseTag) -> &'static str {
     let (new, old) = (tag.version(), previous.version());
     if !tag.is_stable() {

@@ -1,13 +1,13 @@
-//! A line about the people who made a release. Their names are hostile input, shown as they are written.
+//! A line about the people who made a release. Their names are hostile input, and are shown as written.
 
 use crate::inputs::people::{People, Person};
 
 use super::text::as_written;
 
-/// More names are counted.
+/// The maximum number of names. Further ones are only counted.
 const MOST: usize = 20;
 
-/// Who contributed, and for whom it was the first time; nothing where there is nobody.
+/// Who contributed, and who did so for the first time; empty if there is nobody.
 pub(super) fn line(people: &People) -> String {
     let People { people, bots } = people;
     let first: Vec<_> = people.iter().filter(|person| person.is_first == Some(true)).collect();

@@ -1,25 +1,25 @@
-//! How the size of an image changed, platform by platform.
+//! How the size of an image changed on each platform.
 
 use std::collections::BTreeMap;
 
 use super::text::as_written;
 
-/// A smaller difference, in bytes, is not worth a line: a tenth of a MiB.
+/// The smallest difference that is worth a line, in bytes: a tenth of a MiB.
 const LEAST: u64 = MIB / 10;
 
 const MIB: u64 = 1 << 20;
 
-/// What a pull of each platform moves, in bytes: of the release that is compared with, and of this one.
+/// The download size of each platform in bytes, for the compared release and for this one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sizes {
-    /// By platform.
+    /// The compared release, by platform.
     pub before: BTreeMap<String, u64>,
-    /// By platform.
+    /// This release, by platform.
     pub after: BTreeMap<String, u64>,
 }
 
 impl Sizes {
-    /// An entry for each platform that both have and that grew or shrank. Markdown.
+    /// A Markdown entry for each platform that both have and whose size changed.
     pub(super) fn lines(&self) -> Vec<String> {
         let both = self
             .after
@@ -36,7 +36,7 @@ impl Sizes {
     }
 }
 
-/// With one digit after the point.
+/// With one decimal place.
 fn mib(bytes: u64) -> String {
     let tenths = u128::from(bytes) * 10 / u128::from(MIB);
     format!("{}.{}", tenths / 10, tenths % 10)

@@ -1,16 +1,17 @@
-//! Words of a commit as Markdown that shows them as they are: a commit message is hostile input.
+//! Shows words of a commit unchanged in Markdown: a commit message is hostile input.
 
 use std::borrow::Cow;
 
 use crate::process::shown::is_hidden;
 use crate::process::token;
 
-/// What is longer than this, in characters, is cut.
+/// Longer text is cut to this many characters.
 const LONGEST: usize = 200;
 
-/// `words` as a code span (`CommonMark` 0.31 §6.1): within one, neither Markdown nor what a forge does to text afterwards
-/// (links to bare addresses, issues, commits and people, `:emoji:`) changes anything. What cannot be seen is dropped, and what
-/// looks like a secret is masked, before the end is cut off: a part of a secret has no shape.
+/// `words` as a code span (`CommonMark` 0.31 §6.1). Within a code span neither Markdown nor a forge's own processing
+/// (links to bare addresses, issues, commits and people, `:emoji:`) changes anything. Invisible characters are dropped,
+/// and anything that looks like a secret is masked. The text is cut only after that, because part of a secret has no
+/// recognizable shape.
 pub(super) fn as_written(words: &str) -> String {
     let visible = visible(words);
     let masked = token::masked(visible.trim());
@@ -20,19 +21,19 @@ pub(super) fn as_written(words: &str) -> String {
     }
     let runs = shown.split(|c| c != '`').map(str::len);
     let fence = "`".repeat(runs.max().unwrap_or(0) + 1);
-    // A blank at both ends is not shown. It also parts the backtick from a `~`: a reader that counts marks of either kind as
-    // one run would take the line for the beginning of a block of code.
+    // A space at both ends is not shown. It also separates the backtick from a `~`: some readers count a run of both
+    // characters as one fence, and would take the line for the beginning of a code block.
     let is_apart = shown.starts_with(['`', '~']) || shown.ends_with('`');
     let space = if is_apart { " " } else { "" };
     format!("{fence}{space}{shown}{space}{fence}")
 }
 
-/// Most words are ASCII, and none of it is hidden but the control characters.
+/// Most words are printable ASCII, in which nothing is hidden.
 fn visible(words: &str) -> Cow<'_, str> {
     if words.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
         return Cow::Borrowed(words);
     }
-    // Two words stay two, whatever a commit has between them.
+    // Two words stay two, whatever white space is between them.
     let blank = |c: char| if c.is_control() && c.is_whitespace() { ' ' } else { c };
     Cow::Owned(words.chars().map(blank).filter(|c| !is_hidden(*c)).collect())
 }

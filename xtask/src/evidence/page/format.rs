@@ -1,20 +1,20 @@
-//! The format of a page, by which it is written, compared and judged (docs/decisions/0015-formats-have-versions.md). What is
-//! attested decides it, so that nobody can take from a page what its release has.
+//! The format of a page, by which it is written, compared and judged (docs/decisions/0015-formats-have-versions.md).
+//! The attested provenance decides it, so nobody can remove from a page what its release must have.
 
 use std::fmt;
 
 use crate::evidence::provenance::BuildType;
 
-/// One format. A new one is a new arm here; the older arms stay, for the pages that have them.
+/// A format. A new one is a new arm here. The older arms stay for the pages that have these formats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// `<!-- page format 1 -->`
     One,
-    /// It has commands for the files of the page.
+    /// It has commands for the page's files.
     Two,
 }
 
-/// A page says that it has a format that is not known here.
+/// The page has a format that this program does not know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Newer(u32);
 
@@ -22,12 +22,12 @@ const BEGIN: &str = "<!-- page format ";
 const END: &str = " -->";
 
 impl Format {
-    /// The one of a new release.
+    /// The format of a new release.
     pub const NEWEST: Self = Self::Two;
 
     const ALL: [Self; 2] = [Self::One, Self::Two];
 
-    /// The one of a release whose provenance is of `build_type`.
+    /// The format of a release whose provenance has the type `build_type`.
     #[must_use]
     pub fn of_release(build_type: BuildType) -> Self {
         if build_type.has_assets() { Self::Two } else { Self::One }
@@ -40,24 +40,24 @@ impl Format {
         }
     }
 
-    /// The last line of a page: Markdown shows nothing of it.
+    /// The last line of a page, which Markdown does not show.
     #[must_use]
     pub fn mark(self) -> String {
         format!("{BEGIN}{}{END}", self.number())
     }
 
-    /// What people wrote below the last mark of a page with this text, in whichever format.
+    /// The text that people wrote below the last mark of a page with this text, in any format.
     #[must_use]
     pub fn below(body: &str) -> &str {
         let end = |format: Self| body.rfind(&format.mark()).map(|start| start + format.mark().len());
         Self::ALL.into_iter().filter_map(end).max().map_or("", |end| &body[end..])
     }
 
-    /// The format of a page with this text: that of its last mark, and the first format where it has none, as nothing is
-    /// gained by taking a mark away.
+    /// The format of a page with this text: that of its last mark, or the first format if it has no mark. Nothing is
+    /// gained by removing a mark.
     ///
     /// # Errors
-    /// [`Newer`] when it is a later one than this program knows.
+    /// [`Newer`] when it is later than the formats that this program knows.
     pub fn of(body: &str) -> Result<Self, Newer> {
         let number = |line: &str| line.trim().strip_prefix(BEGIN)?.strip_suffix(END)?.parse::<u32>().ok();
         let read = |number: u32| match Self::ALL.into_iter().find(|format| format.number() == number) {
@@ -71,7 +71,7 @@ impl Format {
 
 impl fmt::Display for Newer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the page was written by a newer xtask, in format {}: look with a newer one", self.0)
+        write!(f, "the page was written by a newer xtask, in format {}: read it with a newer one", self.0)
     }
 }
 
@@ -106,7 +106,7 @@ mod tests {
         assert_eq!(Format::of(&format!("{mark}\n{}\n", Format::Two.mark())), Ok(Format::Two));
         assert_eq!(Format::of(&format!("{mark}\n<!-- page format 3 -->\n")), Err(Newer(3)));
         assert_eq!(Format::of(&format!("<!-- page format 3 -->\n{mark}\n")), Ok(Format::One));
-        // What stands in a line, or says no number, is no mark.
+        // Text within a line is not a mark, and neither is one without a valid number.
         for other in ["- <!-- page format 2 -->", "<!-- page format two -->", "<!-- page format 0 -->"] {
             assert_eq!(Format::of(&format!("{mark}\n{other}\n")), Ok(Format::One), "{other}");
         }

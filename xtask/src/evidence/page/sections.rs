@@ -1,4 +1,4 @@
-//! The sections of a page that are about the image, and their commands.
+//! The sections of a page about the image, and their commands.
 
 use anyhow::Result;
 
@@ -10,7 +10,7 @@ use crate::inputs::config::Visibility;
 use crate::inputs::release::Release;
 use crate::oci::reference::Digest;
 
-/// What a reader is given to paste: the lines of the fenced blocks of a page in that format.
+/// The commands for a reader to paste: the lines in the fenced blocks of a page in that format.
 #[must_use]
 pub fn commands(
     format: Format,
@@ -72,7 +72,7 @@ pub(super) fn verify_section(
     )
 }
 
-/// Downloads the files and checks them without asking anybody else; nothing where they are not served.
+/// Commands that download the files and check them without any other request. Empty if the forge does not serve files.
 fn file_commands(release: &Release<'_>, key_address: Option<&str>) -> Vec<String> {
     if key_address.is_none() {
         return Vec::new();
@@ -80,7 +80,7 @@ fn file_commands(release: &Release<'_>, key_address: Option<&str>) -> Vec<String
     let tag = release.tag();
     let base = format!("{}/releases/download/{tag}", release.config.source_url());
     vec![
-        // curl takes the braces apart: no shell may.
+        // curl expands the braces, so the shell must not.
         format!("curl -fsSLO '{base}/{{{}}}'", assets::names(tag).join(",")),
         sums_command(release).to_string(),
         format!("sha256sum -c {SUMS}"),

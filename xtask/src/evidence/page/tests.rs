@@ -1,4 +1,4 @@
-//! What of a page is compared, and what people wrote on it.
+//! Which part of a page is compared, and the words that people wrote on it.
 
 use super::{Format, Page, PublishedPage, promises, says_the_same, with_words_of};
 use crate::tool::git::Commit;

@@ -1,4 +1,4 @@
-//! The versions of the predicate (docs/decisions/0015-formats-have-versions.md), and what belongs to a release of each.
+//! The versions of the predicate (docs/decisions/0015-formats-have-versions.md), and what a release of each has.
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
@@ -7,14 +7,14 @@ use crate::evidence::attached::Attested;
 
 use super::{BUILD_SECRETS, NETWORK, Provenance, RUN, SMOKE};
 
-/// A version of the predicate. Its address is a page at a tag that never moves, the same for everyone who uses this tool, so
-/// that one policy can name it: another form of the predicate gets another address.
+/// A version of the predicate. Its address is a page at a tag that never moves. It is the same for everyone who uses
+/// this tool, so that one policy can name it. Another form of the predicate gets another address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BuildType {
-    /// The first one.
+    /// The first version.
     V1,
-    /// It names the steps that have a network; the signatures beside it name the commit, the attestations each platform, and one
-    /// of them says how the image was tried.
+    /// It names the steps that have a network. Signatures of its release name the commit, attestations name each
+    /// platform, and one attestation is about the smoke test.
     V2,
 }
 
@@ -22,10 +22,10 @@ impl BuildType {
     /// Each once, the oldest first.
     pub const ALL: [Self; 2] = [Self::V1, Self::V2];
 
-    /// The one that a release is given.
+    /// The version for new releases.
     pub const NEWEST: Self = Self::V2;
 
-    /// What `buildType` says.
+    /// The value of `buildType`.
     #[must_use]
     pub fn address(self) -> &'static str {
         match self {
@@ -38,10 +38,10 @@ impl BuildType {
         }
     }
 
-    /// The one of that address.
+    /// The version with that address.
     ///
     /// # Errors
-    /// When this xtask knows none.
+    /// When this xtask does not know it.
     pub fn of(address: &str) -> Result<Self> {
         let Some(known) = Self::ALL.into_iter().find(|known| known.address() == address) else {
             let [older, newest] = Self::ALL.map(Self::address);
@@ -50,7 +50,7 @@ impl BuildType {
         Ok(known)
     }
 
-    /// That of a predicate which may have any form otherwise.
+    /// The version of a predicate, which may otherwise have any form.
     ///
     /// # Errors
     /// When it names none, or one that this xtask does not know.
@@ -71,13 +71,14 @@ impl BuildType {
         self != Self::V1
     }
 
-    /// Whether the statements of its release are written here and name each platform, and not cosign's, which name the index alone.
+    /// Whether this tool writes the statements of its release, and they name each platform. cosign's statements name
+    /// only the index.
     #[must_use]
     pub fn has_own_statements(self) -> bool {
         self != Self::V1
     }
 
-    /// What is attested of its release.
+    /// The attestations of its release.
     #[must_use]
     pub fn attested(self) -> &'static [Attested] {
         match self {
@@ -86,22 +87,23 @@ impl BuildType {
         }
     }
 
-    /// Whether a test result is attested of its release.
+    /// Whether its release has an attestation of a test result.
     #[must_use]
     pub fn has_test_result(self) -> bool {
         self.attested().contains(&Attested::TestResult)
     }
 
-    /// Whether its release has its evidence as files on the page too (docs/decisions/0030-files-on-the-page.md).
+    /// Whether its release also has its evidence as files on the page (docs/decisions/0030-files-on-the-page.md).
     #[must_use]
     pub fn has_assets(self) -> bool {
         self != Self::V1
     }
 
-    /// Whether a predicate of this type has exactly the groups of internal parameters that it has to have, or may have.
+    /// Checks that a predicate of this type has all required groups of internal parameters, and otherwise only optional
+    /// ones.
     ///
     /// # Errors
-    /// When it has another, or lacks one.
+    /// When it has another group, or lacks one.
     pub fn check_groups(self, predicate: &Provenance) -> Result<()> {
         let found = &predicate.build_definition.internal_parameters;
         let mut known = vec![SMOKE, BUILD_SECRETS, RUN];

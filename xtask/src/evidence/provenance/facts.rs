@@ -1,4 +1,4 @@
-//! From the facts of a release to its predicate.
+//! Makes the predicate from the facts of a release.
 
 #[cfg(test)]
 mod tests;
@@ -24,78 +24,79 @@ pub enum Invocation {
     Workflow {
         /// `.forgejo/workflows/release.yml`.
         path: String,
-        /// What started it, such as `push`.
+        /// The event that started it, such as `push`.
         event: String,
-        /// The instance-wide id that the API takes.
+        /// The id for the API, unique within the forge.
         run_id: String,
         /// The number in the run's address.
         run_number: String,
-        /// Counts from 1.
+        /// The number of the attempt, from 1.
         attempt: String,
     },
     /// A person at a machine.
     Local {
-        /// What was typed.
+        /// The command that was typed.
         command: String,
-        /// Random, for the invocation's id.
+        /// Random text for the invocation's id.
         nonce: String,
     },
 }
 
-/// Where this program is from: the checkout that it was run from, or the dependency that the checkout pins. A newer one may
-/// finish an older tag.
+/// The origin of this program: the checkout from which it was run, or the dependency that the checkout pins. A newer
+/// program may finish an older tag.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ToolSource {
     /// Its repository.
     pub url: String,
     /// Its commit.
     pub commit: Commit,
-    /// Its files, or what pins them, differ from what is committed.
+    /// Whether its files, or those that pin it, differ from the commit.
     pub is_modified: bool,
 }
 
-/// Everything that the predicate is made of.
+/// All facts for the predicate.
 pub struct Facts<'a> {
     /// The repository and the platforms.
     pub config: &'a Config,
     /// The released tag.
     pub tag: &'a ReleaseTag,
-    /// What it points at.
+    /// The commit of the tag.
     pub commit: &'a Commit,
     /// Who runs it.
     pub invocation: &'a Invocation,
-    /// Path in the source and digest of each file that decides what is built.
+    /// The path in the source and the digest of each file that decides what is built.
     pub files: &'a [(String, Digest)],
-    /// What the Dockerfile pins.
+    /// The base images, from the Dockerfile.
     pub base: &'a BaseImages,
     /// The steps of the Dockerfile that have a network.
     pub networked: &'a [NetworkedStep],
-    /// What stood in for a base image that could not be reached: as pinned, and where it was taken from.
+    /// Stand-ins for base images that could not be reached: each pinned reference, with the source that was used
+    /// instead.
     pub stand_ins: &'a [(String, String)],
-    /// Versions of docker, buildx, `BuildKit`, cosign and of this program.
+    /// The versions of docker, buildx, `BuildKit`, cosign and this program.
     pub versions: BTreeMap<String, String>,
-    /// Where this program is from.
+    /// The origin of this program.
     pub tool: &'a ToolSource,
-    /// How each platform's image was tried.
+    /// How each platform's image was tested.
     pub smoked: &'a Smoked,
     /// When the release began, in seconds since 1970.
     pub started: u64,
     /// When the image was built.
     pub finished: u64,
-    /// Name, media type and digest of what else came out.
+    /// The name, media type and digest of each other product.
     pub byproducts: Vec<(String, String, Digest)>,
 }
 
-/// What a build reads, as the commit has it.
+/// The inputs of a build, from the commit.
 #[derive(Clone, Copy)]
 pub struct Inputs<'a> {
     /// The repository, and the archives for packages whose install script is not run.
     pub config: &'a Config,
     /// The released tag.
     pub tag: &'a ReleaseTag,
-    /// What it points at.
+    /// The commit of the tag.
     pub commit: &'a Commit,
-    /// The source is a work tree.
+    /// Whether the source is a work tree.
     pub is_of_work_tree: bool,
     /// As [`Facts::files`].
     pub files: &'a [(String, Digest)],
@@ -106,7 +107,7 @@ pub struct Inputs<'a> {
 }
 
 impl Provenance {
-    /// Writes the predicate down.
+    /// Makes the predicate.
     #[must_use]
     pub fn new(facts: &Facts<'_>) -> Self {
         let source = facts.config.source_url();
@@ -163,7 +164,7 @@ impl Invocation {
         }
     }
 
-    /// Whether it rehearses what is not committed.
+    /// Whether it is a rehearsal of uncommitted files.
     #[must_use]
     pub fn is_of_work_tree(&self) -> bool {
         matches!(self, Self::Local { command, .. } if command == REHEARSE_WORK_TREE)
@@ -185,13 +186,13 @@ fn internal_parameters(facts: &Facts<'_>) -> BTreeMap<String, BTreeMap<String, S
     parameters
 }
 
-/// The words of each step that has a network, by its place in the Dockerfile, such as `Dockerfile:12`.
+/// The words of each step that has a network, by its line in the Dockerfile, such as `Dockerfile:12`.
 #[must_use]
 pub fn network(steps: &[NetworkedStep]) -> BTreeMap<String, String> {
     steps.iter().map(|step| (format!("{DOCKERFILE}:{}", step.line), step.words.clone())).collect()
 }
 
-/// The names of the build's secrets, each with where it is from; `None` where there is none.
+/// The names of the build's secrets, each with its origin; `None` if there are none.
 #[must_use]
 pub fn build_secrets(config: &Config) -> Option<BTreeMap<String, String>> {
     let names = config.build_secrets.iter().map(|name| (name.to_string(), OF_ENVIRONMENT.to_owned()));
@@ -216,7 +217,7 @@ fn external_parameters(facts: &Facts<'_>) -> ExternalParameters {
     }
 }
 
-/// Everything that the build reads, in the order of the commit: the same for who writes it and for who judges it.
+/// Everything that the build reads, in the order of the commit. The writer and the verifier both use this list.
 #[must_use]
 pub fn resolved_dependencies(facts: &Inputs<'_>) -> Vec<Resource> {
     let (source, commit) = (facts.config.source_url(), facts.commit);
@@ -254,7 +255,7 @@ pub fn resolved_dependencies(facts: &Inputs<'_>) -> Vec<Resource> {
     resources
 }
 
-/// Where this program is from, as a link that git understands.
+/// The origin of this program, as a URI that git understands.
 #[must_use]
 pub fn xtask_uri(source: &str, commit: &Commit) -> String {
     format!("git+{source}@{commit}#{XTASK}")
@@ -279,7 +280,7 @@ fn resource(name: &str, uri: String) -> Resource {
     }
 }
 
-/// One thing that came out.
+/// A product of the run.
 #[must_use]
 pub fn byproduct(name: &str, media_type: &str, digest: &Digest) -> Resource {
     Resource {

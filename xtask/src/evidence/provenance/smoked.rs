@@ -1,22 +1,23 @@
-//! On which platforms an image was started and asked before it was signed: what the provenance records, and the page says.
+//! On which platforms an image was started and tested before it was signed. The provenance records it, and the page
+//! reports it.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-/// How one platform's image was tried.
+/// How one platform's image was tested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tried {
     /// Run by an engine of that platform.
     Native,
-    /// Run by an engine of another one, which emulates it.
+    /// Run by an engine of another platform, by emulation.
     Emulated,
-    /// Built and checked, and not run: the engine cannot.
+    /// Built and checked, but not run, because the engine cannot run it.
     NotRun,
 }
 
-/// How each platform was tried.
+/// How each platform's image was tested.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Smoked(BTreeMap<String, Tried>);
 
@@ -48,16 +49,16 @@ impl FromIterator<(String, Tried)> for Smoked {
 }
 
 impl Smoked {
-    /// As the provenance has it: a word for each platform.
+    /// The form in the provenance: one word per platform.
     #[must_use]
     pub fn words(&self) -> BTreeMap<String, String> {
         self.0.iter().map(|(platform, tried)| (platform.clone(), tried.to_string())).collect()
     }
 
-    /// Reads what a provenance has, which must be about exactly these `platforms`.
+    /// Parses the form in a provenance, which must cover exactly these `platforms`.
     ///
     /// # Errors
-    /// When it is about others, or has a word that is not known.
+    /// When it covers other platforms, or has an unknown word.
     pub fn of_words(words: &BTreeMap<String, String>, platforms: &[String]) -> Result<Self> {
         let mut expected = platforms.to_vec();
         expected.sort();
@@ -70,7 +71,7 @@ impl Smoked {
         tried.collect::<Result<_>>().context("reading how the image was tried")
     }
 
-    /// The same for the reader of a page; empty when nothing is known.
+    /// The same as sentences for the reader of a page; empty if nothing is known.
     #[must_use]
     pub fn sentences(&self) -> String {
         let (left_out, run): (Vec<_>, Vec<_>) =

@@ -1,4 +1,4 @@
-//! The components of one platform's image, and how they are written.
+//! The components of one platform's image, and their JSON.
 
 use std::collections::BTreeSet;
 
@@ -11,12 +11,12 @@ use crate::contents::image::{Contents, Kind, NpmPackage};
 use crate::inputs::config::Archive;
 use crate::inputs::lockfile::Locked;
 
-/// Code of the repository has no package URL: a public package of the same name is another thing.
+/// Code of the repository has no package URL, because a public package of the same name is something else.
 const LOCAL: (&str, &str) = ("xtask:local", "true");
 
-/// One thing, wherever it is, on one platform or several.
+/// A component in all of its places, on one platform or several.
 pub(super) struct Component {
-    /// Its `bom-ref`: what is the same thing has the same.
+    /// Its `bom-ref`, which is the same wherever the component is the same.
     pub(super) reference: String,
     kind: &'static str,
     name: String,
@@ -24,9 +24,9 @@ pub(super) struct Component {
     purl: Option<String>,
     cpe: Option<String>,
     license: Option<String>,
-    /// Algorithm and digits of the archive that it was taken from.
+    /// The algorithm and hexadecimal digits of its archive's hash.
     hash: Option<(&'static str, String)>,
-    /// Where that archive is, where no registry has it.
+    /// The address of that archive, if it is not in a registry.
     distribution: Option<String>,
     properties: BTreeSet<(&'static str, &'static str)>,
     places: BTreeSet<String>,
@@ -51,7 +51,7 @@ impl Component {
         }
     }
 
-    /// The same thing in another place, or on another platform.
+    /// Merges the same component from another place or platform.
     pub(super) fn add(&mut self, other: Self) {
         self.license = self.license.take().or(other.license);
         self.properties.extend(other.properties);
@@ -59,7 +59,7 @@ impl Component {
         self.platforms.extend(other.platforms);
     }
 
-    /// As it is written; `all` are the platforms of the image.
+    /// Its JSON. `all` are the platforms of the image.
     pub(super) fn json(&self, all: &[&str]) -> Value {
         let (group, name) = match self.name.split_once('/') {
             Some((scope, name)) if scope.starts_with('@') => (Some(scope), name),
@@ -91,7 +91,7 @@ impl Component {
     }
 }
 
-/// Everything in one platform's image.
+/// All components of one platform's image.
 pub(super) fn of(platform: &Platform<'_>) -> Vec<Component> {
     let Platform { contents, held, archives } = platform;
     let mut components: Vec<_> =
@@ -106,7 +106,7 @@ pub(super) fn of(platform: &Platform<'_>) -> Vec<Component> {
     components
 }
 
-/// An archive is known by its hash besides: the same name and version from elsewhere is another thing.
+/// The hash of its archive identifies a package too: the same name and version from another source is something else.
 fn npm(package: &NpmPackage, locked: Option<&Locked>) -> Component {
     let folder = package.path.rsplit("node_modules/").next().unwrap_or(&package.path);
     let name =
@@ -132,7 +132,7 @@ fn npm(package: &NpmPackage, locked: Option<&Locked>) -> Component {
     component
 }
 
-/// What a bundler put into the service's own files: the lockfile alone says what it is.
+/// A package that a bundler put into the service's own files: only the lockfile describes it.
 fn bundled(locked: &Locked) -> Component {
     let version = Some(locked.version.as_str()).filter(|version| !version.is_empty());
     let url = purl::npm(&locked.name, version);
@@ -148,7 +148,7 @@ fn bundled(locked: &Locked) -> Component {
     component
 }
 
-/// What the build took from an archive in place of running a package's install script.
+/// What the build took from an archive instead of running a package's install script.
 fn prebuilt(package: &str, archive: &Archive) -> Component {
     let (name, reference) =
         (format!("{package} (prebuilt)"), format!("native:{package}:{}", archive.platform));
@@ -194,7 +194,8 @@ fn node(contents: &Contents) -> Option<Component> {
     Some(component)
 }
 
-/// The hexadecimal digits of an integrity that is one SHA-512 hash (Subresource Integrity, "The integrity attribute").
+/// The hexadecimal digits of an integrity that is a single SHA-512 hash (Subresource Integrity, "The integrity
+/// attribute").
 pub(super) fn sha512(integrity: &str) -> Option<(&'static str, String)> {
     let bytes = STANDARD.decode(integrity.strip_prefix("sha512-")?).ok()?;
     (bytes.len() == 64).then(|| ("SHA-512", bytes.iter().map(|byte| format!("{byte:02x}")).collect()))

@@ -1,9 +1,9 @@
-//! Licences as `CycloneDX` wants them: an SPDX identifier, an SPDX expression, or words.
+//! Licences in the form of `CycloneDX`: an SPDX identifier, an SPDX expression, or words.
 
 use serde_json::{Value, json};
 
-/// Identifiers of the SPDX list 3.25 that are in use at npm and in Alpine. Any other word is shown as it is, which is
-/// valid as well: the schema refuses identifiers that are not on its list.
+/// Identifiers of the SPDX list 3.25 that are in use at npm and in Alpine. Any other text is given unchanged as words,
+/// which is valid too: the schema refuses identifiers that are not on its list.
 const KNOWN: [&str; 70] = [
     "0BSD",
     "AFL-2.1",
@@ -88,7 +88,7 @@ pub(super) fn json(text: &str) -> Value {
     }
 }
 
-/// Identifiers that are known, joined by `AND` and `OR`, with parentheses that close.
+/// Whether it consists of known identifiers, joined by `AND` and `OR`, with balanced parentheses.
 fn is_expression(text: &str) -> bool {
     let spaced = text.replace('(', " ( ").replace(')', " ) ");
     let (mut depth, mut wants_name) = (0usize, true);

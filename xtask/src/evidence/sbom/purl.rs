@@ -1,4 +1,4 @@
-//! Package URLs, by which scanners look for a component (<https://github.com/package-url/purl-spec>).
+//! Package URLs, by which scanners identify a component (<https://github.com/package-url/purl-spec>).
 
 use crate::contents::system::{OsPackage, OsRelease};
 
@@ -14,8 +14,8 @@ pub(super) fn node(version: Option<&str>) -> String {
     with_version("pkg:generic/node", version)
 }
 
-/// `pkg:deb/debian/libc6@2.36-9?arch=amd64&distro=debian-12&upstream=glibc`: `kind` is `deb` or `apk`. Vulnerabilities are
-/// recorded of source packages, which is what `upstream` is for.
+/// `pkg:deb/debian/libc6@2.36-9?arch=amd64&distro=debian-12&upstream=glibc`: `kind` is `deb` or `apk`. Vulnerabilities
+/// are recorded for source packages, and `upstream` names these.
 pub(super) fn system(kind: &str, package: &OsPackage, release: Option<&OsRelease>) -> String {
     let namespace =
         release.map_or(if kind == "apk" { "alpine" } else { "debian" }, |release| release.id.as_str());
@@ -44,7 +44,7 @@ fn with_version(url: &str, version: Option<&str>) -> String {
     version.map_or_else(|| url.to_owned(), |version| format!("{url}@{}", encode(version)))
 }
 
-/// Percent-encoding; the specification leaves the colon as it is.
+/// Percent-encodes text; the specification leaves the colon unchanged.
 fn encode(text: &str) -> String {
     let encode = |byte: u8| match byte {
         b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b':' => {

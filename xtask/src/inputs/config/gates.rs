@@ -1,5 +1,6 @@
-//! The gates: the values that decide whether a commit may be released, and with what. A commit that could set them for itself
-//! would pass whatever it liked, so those of a tagged commit count only where the forge's default branch has the same.
+//! The gates: the values that decide whether a commit may be released, and with which tools and parameters. A commit
+//! that sets them itself could allow itself anything. So the values in a tagged commit count only if the forge's
+//! default branch has the same ones.
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
@@ -9,31 +10,31 @@ use serde::Deserialize;
 
 use super::{CiStatus, Config};
 
-/// What a released git tag has to be.
+/// Which git tags may be released.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TagPolicy {
     /// Any tag, a lightweight one included.
     #[default]
     Any,
-    /// An annotated tag, signed by somebody whom `keys/allowed_signers` of the forge's default branch lists.
+    /// Only an annotated tag, signed by somebody in `keys/allowed_signers` on the forge's default branch.
     Signed,
 }
 
-/// A gate that two configurations do not agree on; both values as they would be written.
+/// A gate with different values in two configurations. Both values are as they would be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
     /// The key.
     pub key: &'static str,
-    /// What the tagged commit has.
+    /// The value in the tagged commit.
     pub tagged: String,
-    /// What the default branch has.
+    /// The value on the default branch.
     pub default: String,
 }
 
 impl Config {
-    /// The gates in which this configuration of a tagged commit is another than `default`, the default branch's. Which of
-    /// the two is stricter does not matter: a difference is for people to settle.
+    /// The gates of this configuration, which is a tagged commit's, that differ from those of the default branch's
+    /// configuration, `default`. It does not matter which of the two is stricter: people must resolve the difference.
     ///
     /// # Errors
     /// When one of them has no valid image name.
@@ -71,7 +72,7 @@ fn text(value: impl Display) -> String {
     format!("{:?}", value.to_string())
 }
 
-/// A list whose order means nothing.
+/// A list whose order does not matter.
 fn set(values: &[impl Display]) -> String {
     let values: BTreeSet<_> = values.iter().map(text).collect();
     format!("[{}]", values.into_iter().collect::<Vec<_>>().join(", "))
@@ -82,7 +83,7 @@ mod tests {
     use crate::inputs::config::Config;
     use crate::inputs::config::tests::{example, example_with};
 
-    /// The keys that differ where the tagged commit has one line more than the default branch.
+    /// The differing keys, when the tagged commit has one additional line.
     fn keys(tagged: &Config, default: &Config) -> Vec<&'static str> {
         tagged.gates_differing_from(default).unwrap().iter().map(|found| found.key).collect()
     }

@@ -1,5 +1,5 @@
-//! Inputs that not everyone may read, and hosts that are spoken to without TLS. A commit says their names alone; every value
-//! comes from the environment.
+//! Inputs that not everyone may read, and hosts without TLS. A commit holds only names of variables and hosts. Every
+//! secret value comes from the environment.
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde::Deserialize;
@@ -11,42 +11,42 @@ use crate::oci::registry::Credentials;
 use crate::process::environment::Environment;
 use crate::process::secret::Secret;
 
-/// How docker names Docker Hub in its configuration, whatever the image's name says.
+/// The name of Docker Hub in docker's configuration, whatever the image's name is.
 const HUB_KEY: &str = "https://index.docker.io/v1/";
 
-/// A registry that base images come from, and the variables that hold the login for it.
+/// A registry of base images, and the variables with the login for it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct BaseRegistry {
-    /// The host with its port, as the `FROM` line has it; `docker.io` for Docker Hub.
+    /// The host and port, as in the `FROM` line; `docker.io` for Docker Hub.
     pub host: Registry,
-    /// The variable that holds the user's name.
+    /// The variable with the user's name.
     user: Option<VariableName>,
-    /// The user's name itself, in place of that.
+    /// The user's name itself, as an alternative to `user`.
     user_name: Option<String>,
-    /// The variable that holds the password or token.
+    /// The variable with the password or token.
     token: VariableName,
 }
 
-/// A login, or why there is none.
+/// A login, or the reason why there is none.
 pub enum Login {
-    /// For that registry alone.
+    /// The login, only for that registry.
     With(Credentials),
-    /// These variables are not set: the registry is asked as by anyone.
+    /// The variables that are not set: requests to the registry are anonymous.
     Without(Vec<String>),
 }
 
 impl BaseRegistry {
-    /// What the configuration of docker calls it.
+    /// Its key in docker's configuration.
     #[must_use]
     pub fn docker_key(&self) -> &str {
         if self.host.as_str() == "docker.io" { HUB_KEY } else { self.host.as_str() }
     }
 
-    /// The login that the environment has for it.
+    /// The login for it from the environment.
     ///
     /// # Errors
-    /// When a variable holds something that is no user or token.
+    /// When a variable does not hold a valid user or token.
     pub fn login(&self, environment: &Environment) -> Result<Login> {
         let mut missing = Vec::new();
         let mut value = |name: &VariableName| -> Result<Option<Secret>> {
@@ -91,7 +91,7 @@ impl BaseRegistry {
     }
 }
 
-/// What comes without TLS, somebody on the way can keep back, and see who asks.
+/// Without TLS, somebody on the way can withhold answers and see who makes a request.
 pub(super) fn check_npm_registries(
     registries: &[WebUrl],
     is_plain: impl Fn(&Registry) -> bool,
@@ -107,7 +107,8 @@ pub(super) fn check_npm_registries(
     Ok(())
 }
 
-/// Each registry once, with a way to name the user, and none that has a login of its own already.
+/// Checks that each registry is listed once, with a way to name the user, and that none of them is the image's
+/// registry, which has a login of its own.
 pub(super) fn check_registries(registries: &[BaseRegistry], released_to: &Registry) -> Result<()> {
     for (number, registry) in registries.iter().enumerate() {
         registry.check()?;
@@ -124,10 +125,10 @@ pub(super) fn check_registries(registries: &[BaseRegistry], released_to: &Regist
     Ok(())
 }
 
-/// Secrets by the names of their variables.
+/// Secrets with the names of their variables.
 pub type NamedSecrets = Vec<(String, Secret)>;
 
-/// The values of the build's secrets; `Err` of the inner result names the variables that are not set.
+/// The values of the build's secrets. `Err` of the inner result names the variables that are not set.
 ///
 /// # Errors
 /// When a value is not UTF-8.

@@ -1,10 +1,10 @@
-//! How long each step may take.
+//! The timeouts of the steps.
 
 use std::time::Duration;
 
 use serde::Deserialize;
 
-/// Bounds in seconds.
+/// Timeouts in seconds.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Timeouts {
@@ -22,31 +22,31 @@ impl Default for Timeouts {
 }
 
 impl Timeouts {
-    /// The image build with its push.
+    /// For the image build and its push.
     #[must_use]
     pub fn build(&self) -> Duration {
         Duration::from_secs(self.build.into())
     }
 
-    /// The pull of the pushed image.
+    /// For the pull of the pushed image.
     #[must_use]
     pub fn pull(&self) -> Duration {
         Duration::from_secs(self.pull.into())
     }
 
-    /// One cosign call.
+    /// For one cosign call.
     #[must_use]
     pub fn cosign(&self) -> Duration {
         Duration::from_secs(self.cosign.into())
     }
 
-    /// How long a pending status is waited for.
+    /// For a pending status to be decided.
     #[must_use]
     pub fn ci(&self) -> Duration {
         Duration::from_secs(self.ci.into())
     }
 
-    /// One HTTP request.
+    /// For one HTTP request.
     #[must_use]
     pub fn http(&self) -> Duration {
         Duration::from_secs(self.http.into())

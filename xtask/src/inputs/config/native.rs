@@ -1,5 +1,5 @@
-//! `[[workspace.metadata.release.native]]`: what was decided about packages that bring an install script, which the image's
-//! `npm ci --ignore-scripts` does not run.
+//! `[[workspace.metadata.release.native]]`: the decisions about packages with an install script. The image's
+//! `npm ci --ignore-scripts` does not run the scripts.
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde::Deserialize;
@@ -8,24 +8,24 @@ use super::values::Platform;
 use crate::http::FileUrl;
 use crate::oci::reference::Digest;
 
-/// One decision about one package.
+/// A decision about one package.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Table")]
 pub struct Native {
     /// The package's own name, such as `better-sqlite3`.
     pub package: String,
-    /// What is done in place of its script.
+    /// What replaces its script.
     pub way: Way,
 }
 
-/// What is done in place of an install script.
+/// What replaces an install script.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Way {
-    /// The builder fetches what the script would have made or fetched for this platform.
+    /// The builder fetches the file that the script would have made or fetched for this platform.
     Archive(Archive),
-    /// The Dockerfile builds it in a stage of the target platform: emulated, or on a native node of the builder.
+    /// The Dockerfile builds it in a stage of the target platform, by emulation or on a native node of the builder.
     Target,
-    /// The package works without.
+    /// Nothing: the package works without its script.
     Unneeded,
 }
 
@@ -34,9 +34,9 @@ pub enum Way {
 pub struct Archive {
     /// The platform that it is for.
     pub platform: Platform,
-    /// Where it is, as the Dockerfile writes it.
+    /// The address, as in the Dockerfile.
     pub url: FileUrl,
-    /// Of its bytes.
+    /// The digest of the file.
     pub sha256: Digest,
 }
 
@@ -86,7 +86,7 @@ impl TryFrom<Table> for Native {
 }
 
 impl Native {
-    /// The archive, where it is one, with the name that provenance gives it: `native better-sqlite3 linux/amd64`.
+    /// The archive, if the decision is one, with its name in provenance: `native better-sqlite3 linux/amd64`.
     #[must_use]
     pub fn archive(&self) -> Option<(String, &Archive)> {
         match &self.way {

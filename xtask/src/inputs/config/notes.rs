@@ -1,4 +1,4 @@
-//! Which commits stand under which heading of the release notes.
+//! How commits are sorted under the headings of the release notes.
 
 #[cfg(test)]
 mod tests;
@@ -10,62 +10,62 @@ use serde::Deserialize;
 
 use crate::process::shown::is_hidden;
 
-/// The type of every commit that no group names.
+/// The type that stands for every commit that no group names.
 const OTHERS: &str = "*";
 
-/// More groups, and more types of one, are no order.
+/// The maximum number of groups, and of types in one group.
 const MOST: usize = 32;
 
-/// Longer titles and types, in characters, are none.
+/// The longest title or type, in characters.
 const LONGEST: usize = 50;
 
-/// What of ASCII besides letters, digits and blanks can stand in a title: nothing that Markdown, HTML or a forge reads as
-/// more than itself, but for `&`, which is written as an entity.
+/// The ASCII characters that a title may have besides letters, digits and spaces. Markdown, HTML and forges give none
+/// of them a special meaning, except `&`, which is written as an entity.
 const PUNCTUATION: &str = "-,&/'()+";
 
-/// How release notes are ordered.
+/// How release notes are grouped.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Notes {
-    /// In the order of the page.
+    /// The groups, in the order of the page.
     #[serde(default)]
     pub groups: Groups,
 }
 
-/// Groups of commits, one of which takes what the others do not name.
+/// Groups of commits. One of them takes all commits that the others do not name.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Vec<Written>")]
 pub struct Groups {
     groups: Vec<Group>,
-    /// The place of the one for all others.
+    /// The position of the group for all other commits.
     others: usize,
 }
 
 /// Commits under one heading.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
-    /// The words before the colon of a subject, in lower case.
+    /// The commit types in lower case: the words before the colon of a subject.
     types: BTreeSet<String>,
     /// The heading, as plain text.
     pub title: String,
-    /// Where it stands.
+    /// How the group is shown.
     pub show: Show,
 }
 
-/// Where a group stands on a page.
+/// How a group is shown on a page.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Show {
-    /// Among the changes that matter most, in so far as there is room.
+    /// Among the most important changes, as far as there is room.
     #[default]
     Listed,
-    /// Behind a line that a reader opens.
+    /// Collapsed, behind a line that a reader opens.
     Folded,
-    /// Counted.
+    /// Only as a number.
     Hidden,
 }
 
-/// A group as the configuration has it.
+/// A group as written in the configuration.
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 struct Written {
@@ -86,7 +86,8 @@ impl Group {
         self.title.replace('&', "&amp;")
     }
 
-    /// Whether a commit keeps its type in the text: what is folded together tells its kinds.
+    /// Whether a commit's text keeps its type. It does in a collapsed group of several types, where it tells them
+    /// apart.
     #[must_use]
     pub fn keeps_types(&self) -> bool {
         self.show == Show::Folded && self.types.len() > 1
@@ -94,12 +95,12 @@ impl Group {
 }
 
 impl Groups {
-    /// In the order of the page.
+    /// The groups, in the order of the page.
     pub fn iter(&self) -> impl Iterator<Item = &Group> {
         self.groups.iter()
     }
 
-    /// The place of the group that names the type, in any case.
+    /// The position of the group that names the type, in any case.
     #[must_use]
     pub fn named(&self, name: &str) -> Option<usize> {
         let name = name.to_lowercase();
@@ -107,19 +108,19 @@ impl Groups {
         self.groups.iter().position(is_in)
     }
 
-    /// The place of the group for commits that no group names.
+    /// The position of the group for commits that no group names.
     #[must_use]
     pub fn others(&self) -> usize {
         self.others
     }
 
-    /// The group at a place that [`Groups::named`] or [`Groups::others`] gave.
+    /// The group at a position from [`Groups::named`] or [`Groups::others`].
     #[must_use]
     pub fn at(&self, place: usize) -> &Group {
         &self.groups[place]
     }
 
-    /// With a group for what none names, the last where there is no other.
+    /// Adds a group for all other commits at the end, unless there is one.
     fn of(mut groups: Vec<Group>) -> Self {
         let others = groups.iter().position(|group| group.types.contains(OTHERS)).unwrap_or_else(|| {
             groups.push(Group::new(&[OTHERS], "Other changes", Show::Listed));
@@ -153,7 +154,7 @@ impl TryFrom<Vec<Written>> for Groups {
         ensure!(written.len() <= MOST, "`notes.groups` has more than {MOST} groups");
         let (mut groups, mut types, mut titles) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
         for written in written {
-            // serde shows the outermost words of an error alone.
+            // serde shows only the outermost context of an error.
             let group = group(written).map_err(|error| anyhow!("{error:#}"))?;
             for name in &group.types {
                 ensure!(types.insert(name.clone()), "`notes.groups` has the type `{name}` in two groups");

@@ -1,4 +1,4 @@
-//! Where a configuration is read from: a work tree, a commit, the text of a manifest.
+//! The sources of a configuration: a work tree, a commit, the text of a manifest.
 
 use std::path::Path;
 
@@ -21,8 +21,8 @@ impl Config {
         Self::from_manifest(&text)
     }
 
-    /// Reads the configuration of `commit`, which decides about its image, and not the work tree's: a newer xtask that
-    /// finishes an older tag gives the same digest.
+    /// Reads the configuration of `commit`. It decides about the commit's image, not the one in the work tree: a newer
+    /// xtask that finishes an older tag gives the same digest.
     ///
     /// # Errors
     /// As [`Config::of_work_tree`], and when git fails.
@@ -31,7 +31,7 @@ impl Config {
         Self::of_file(commit, manifest)
     }
 
-    /// As [`Config::of_commit`]; `None` where the commit is from before this tool.
+    /// As [`Config::of_commit`]; `None` if the commit is older than the use of this tool.
     ///
     /// # Errors
     /// As [`Config::of_commit`].
@@ -43,17 +43,17 @@ impl Config {
         Self::of_file(commit, manifest).map(Some)
     }
 
-    /// The configuration at HEAD, which the person or the workflow has checked out. Secrets are for its hosts, whatever a
-    /// released commit says.
+    /// The configuration at HEAD, which the person or the workflow has checked out. Secrets go only to its hosts,
+    /// whatever a released commit says.
     ///
     /// # Errors
-    /// When HEAD has none.
+    /// When HEAD has no configuration.
     pub fn of_head(git: &Git) -> Result<Self> {
         let head = git.peel("HEAD")?.context("HEAD has no commit yet; commit something first")?;
         Self::of_commit(git, &head).context("reading the configuration at HEAD")
     }
 
-    /// As [`Config::of_commit`], of what git gave for [`MANIFEST`].
+    /// As [`Config::of_commit`], from the bytes that git has for [`MANIFEST`].
     ///
     /// # Errors
     /// As [`Config::of_commit`].
@@ -63,8 +63,8 @@ impl Config {
         Self::from_manifest(text)
     }
 
-    /// Whether `manifest`, what git gave for [`MANIFEST`], has the table at all, right or wrong: a commit without it is from
-    /// before this tool.
+    /// Whether `manifest`, the bytes that git has for [`MANIFEST`], contains the table at all, valid or not. A commit
+    /// without it is older than the use of this tool.
     #[must_use]
     pub fn is_in(manifest: Option<&[u8]>) -> bool {
         #[derive(Deserialize)]
@@ -87,7 +87,7 @@ impl Config {
         })
     }
 
-    /// Reads the text of a [`MANIFEST`].
+    /// Parses the text of a [`MANIFEST`].
     ///
     /// # Errors
     /// As [`Config::of_work_tree`].

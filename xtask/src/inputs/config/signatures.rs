@@ -1,13 +1,13 @@
-//! In which formats a release is signed.
+//! The formats in which a release is signed.
 
 use anyhow::{Result, bail, ensure};
 use serde::Deserialize;
 
-/// The formats, as the list `signatures` names them.
+/// The formats, from the list `signatures`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Vec<Format>")]
 pub struct Signatures {
-    /// Sigstore bundles as well as the legacy format, which is always written.
+    /// Whether Sigstore bundles are written in addition to the legacy format, which is always written.
     pub bundles: bool,
 }
 

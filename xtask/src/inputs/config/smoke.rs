@@ -1,4 +1,4 @@
-//! How the image is tried out before it is signed: what it is started with, what it is asked, what stands beside it.
+//! The smoke test of an image before it is signed: its parameters, its requests, and its companions.
 
 mod check;
 
@@ -7,99 +7,99 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-/// The service's own name in the network of its try.
+/// The service's own name in the network of its smoke test.
 pub const ALIAS: &str = "service";
 
-/// How the image is tried out before it is signed. Every value is public: it is in the repository, and in messages.
+/// The smoke test of an image before it is signed. No value is secret: they are in the repository and in messages.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Smoke {
-    /// As in [`Http`], as are the next two.
+    /// As in [`Http`]; so are the next two fields.
     port: Option<u16>,
     health: Option<String>,
     version: Option<String>,
     /// A command that must succeed in the container; empty for none.
     #[serde(default)]
     pub command: Vec<String>,
-    /// Variables of the service.
+    /// The service's environment variables.
     #[serde(default)]
     pub env: BTreeMap<String, String>,
-    /// Directories that are in memory.
+    /// Directories that are kept in memory.
     #[serde(default)]
     pub tmpfs: Vec<String>,
-    /// Directories that are an empty volume each.
+    /// Directories that get an empty volume each.
     #[serde(default)]
     pub writable: Vec<String>,
-    /// With what the service may exit after SIGTERM.
+    /// The exit codes with which the service may stop after SIGTERM.
     #[serde(default = "Smoke::default_exit_codes")]
     pub exit_codes: Vec<u8>,
-    /// Seconds until the service must answer.
+    /// The seconds within which the service must answer.
     #[serde(default = "Smoke::default_start_seconds")]
     start_seconds: u16,
-    /// Seconds that the service may take to stop on SIGTERM.
+    /// The seconds that the service may take to stop after SIGTERM.
     #[serde(default = "Smoke::default_stop_seconds")]
     stop_seconds: u16,
-    /// The most memory that each container gets, as docker reads it, such as `512m`.
+    /// The memory limit of each container, in docker's notation, such as `512m`.
     #[serde(default = "Smoke::default_memory")]
     pub memory: String,
-    /// The most processes and threads that each container gets.
+    /// The limit of processes and threads in each container.
     #[serde(default = "Smoke::default_pids")]
     pub pids: u32,
-    /// What becomes of a platform that cannot be run here.
+    /// What to do about a platform that this machine cannot run.
     #[serde(default)]
     pub platforms: Platforms,
-    /// What the service needs beside it.
+    /// The other containers that the service needs.
     #[serde(default, rename = "companion")]
     pub companions: Vec<Companion>,
 }
 
-/// What becomes of a platform that cannot be run here.
+/// What to do about a platform that this machine cannot run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Platforms {
-    /// It is said that it was not run.
+    /// Report that it was not run.
     #[default]
     Possible,
-    /// The release is refused.
+    /// Refuse the release.
     All,
 }
 
-/// A container beside the service, such as a database.
+/// Another container that the service needs, such as a database.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Companion {
     /// The image, with its digest.
     pub image: String,
-    /// The name that the service reaches it by.
+    /// The name under which the service reaches it.
     pub alias: String,
-    /// Its variables.
+    /// Its environment variables.
     #[serde(default)]
     pub env: BTreeMap<String, String>,
-    /// What it is started with in place of the image's own arguments; empty for those.
+    /// Arguments in place of the image's own; empty for the image's own.
     #[serde(default)]
     pub command: Vec<String>,
-    /// Directories that are in memory.
+    /// Directories that are kept in memory.
     #[serde(default)]
     pub tmpfs: Vec<String>,
-    /// A command that succeeds in it once it is ready; empty where running is enough.
+    /// A command that succeeds in the container once it is ready. If empty, it is ready once it is running.
     #[serde(default)]
     pub ready: Vec<String>,
 }
 
-/// What a service is asked that answers over HTTP.
+/// The requests to a service that answers over HTTP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Http<'a> {
-    /// The port that the service listens on in the container.
+    /// The port on which the service listens in the container.
     pub port: u16,
     /// The path that answers 200 once the service is up.
     pub health: &'a str,
-    /// The path that answers `{"version": …, "commit": …}`; without it the image's labels say both.
+    /// The path that answers `{"version": …, "commit": …}`. Without it, both are taken from the image's labels.
     pub version: Option<&'a str>,
 }
 
 impl Smoke {
     fn default_exit_codes() -> Vec<u8> {
-        // 143 is what a process reports that SIGTERM ended: 128 and the signal's number.
+        // 143 is the exit code of a process that SIGTERM ended: 128 and the signal's number.
         vec![0, 143]
     }
 
@@ -119,20 +119,20 @@ impl Smoke {
         512
     }
 
-    /// What the service is asked over HTTP, if anything.
+    /// The HTTP requests to the service, if it answers over HTTP.
     #[must_use]
     pub fn http(&self) -> Option<Http<'_>> {
         let (port, health) = self.port.zip(self.health.as_deref())?;
         Some(Http { port, health, version: self.version.as_deref() })
     }
 
-    /// Until when the service must answer.
+    /// The time within which the service must answer.
     #[must_use]
     pub fn start_timeout(&self) -> Duration {
         Duration::from_secs(self.start_seconds.into())
     }
 
-    /// How long the service may take to stop on SIGTERM.
+    /// The time that the service may take to stop after SIGTERM.
     #[must_use]
     pub fn stop_timeout(&self) -> Duration {
         Duration::from_secs(self.stop_seconds.into())

@@ -19,7 +19,7 @@ const MANIFEST: &str = r#"
     version = "/version"
 "#;
 
-/// For the tests of what works with a configuration.
+/// A configuration for tests that need one.
 pub(crate) fn example() -> Config {
     Config::from_manifest(MANIFEST).unwrap()
 }

@@ -1,4 +1,4 @@
-//! Values of the configuration that are parsed or refused where they are read.
+//! Values of the configuration that are either parsed or refused when they are read.
 
 #[cfg(test)]
 mod tests;
@@ -45,7 +45,7 @@ impl fmt::Display for RepositoryName {
     }
 }
 
-/// Digests, and the word `known` for those of [`known`].
+/// Digests, and the word `known` for those in [`known`].
 pub(super) fn cosign_digests<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Digest>, D::Error> {
     let mut digests = Vec::new();
     for word in Vec::<String>::deserialize(deserializer)? {
@@ -57,12 +57,12 @@ pub(super) fn cosign_digests<'de, D: Deserializer<'de>>(deserializer: D) -> Resu
     Ok(digests)
 }
 
-/// `os/architecture` with an optional variant, in the one spelling that `BuildKit` writes into an index.
+/// `os/architecture` with an optional variant, in the only spelling that `BuildKit` writes into an index.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Platform(String);
 
-/// What other programs call the architectures of `BuildKit`, and what to write instead.
+/// Other programs' names for the architectures of `BuildKit`, and what to write instead.
 const OTHER_NAMES: [(&str, &str); 8] = [
     ("x86_64", "amd64"),
     ("x86-64", "amd64"),
@@ -91,7 +91,7 @@ impl TryFrom<String> for Platform {
             (2..=3).contains(&words.len()) && words.iter().all(plain),
             "`{text}` is not a platform such as `linux/amd64`"
         );
-        // As containerd's `platforms.Normalize` has it: the index that comes out is compared with this.
+        // As in containerd's `platforms.Normalize`: the result is compared with the index that is built.
         Ok(Self(match words[..] {
             [os, "arm64", "v8" | "8"] => format!("{os}/arm64"),
             [os, "amd64", "v1"] => format!("{os}/amd64"),
@@ -114,13 +114,13 @@ impl fmt::Display for Platform {
 pub struct Folder(String);
 
 impl Folder {
-    /// A path below it, as git names it.
+    /// A path below the folder, as git names it.
     #[must_use]
     pub fn join(&self, path: &str) -> String {
         if self.0 == "." { path.to_owned() } else { format!("{}/{path}", self.0) }
     }
 
-    /// For `run … in …` of a message: the folder, or the top of the repository.
+    /// The folder, or the top of the repository, in the words of a message such as `run … in …`.
     #[must_use]
     pub fn in_words(&self) -> String {
         if self.0 == "." { "at the top of the repository".to_owned() } else { format!("in `{}/`", self.0) }
@@ -157,13 +157,13 @@ impl fmt::Display for Folder {
     }
 }
 
-/// The name of an environment variable that a commit may name: one that holds a secret, and that no program which is
-/// started here reads for itself.
+/// The name of an environment variable that a commit may name: one that holds a secret and that none of the programs
+/// started here reads itself.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(try_from = "String")]
 pub struct VariableName(String);
 
-/// What the release's own variables are called, and what docker, buildx, git and the dynamic linker read.
+/// The prefixes of the release's own variables, and of those that docker, buildx, git and the dynamic linker read.
 const RESERVED_PREFIXES: [&str; 15] = [
     "COSIGN_",
     "FORGEJO_",

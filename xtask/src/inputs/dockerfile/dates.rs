@@ -1,6 +1,6 @@
-//! A stage whose files carry the commit's time must hold something of the commit. `BuildKit` looks at contents and not at dates
-//! when it copies from a stage: where a later commit gives the same contents, its copy is the one of the earlier commit, with
-//! the dates of that, as long as the cache has it.
+//! A stage whose files get the commit's time must contain something that depends on the commit. When `BuildKit` copies
+//! from a stage it compares contents, not dates. If a later commit gives the same contents, the builder's cache
+//! supplies the copy of the earlier commit, with its dates.
 
 use super::Findings;
 use super::parse::Instruction;

@@ -1,20 +1,21 @@
-//! What a Dockerfile that was written for another builder says of its service: read to begin with, and believed in nothing.
+//! What a Dockerfile that was written for another builder says about its service. It is a starting point, and none of
+//! it is trusted.
 
 use super::parse::{Instruction, instructions};
 
-/// Something on a line.
+/// A value with its line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct At<T> {
-    /// From 1.
+    /// The line, from 1.
     pub line: usize,
-    /// What is there.
+    /// The value.
     pub value: T,
 }
 
-/// What its last stage says.
+/// The contents of its last stage.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Existing {
-    /// The image that it begins with, as written.
+    /// The image with which it begins, as written.
     pub base: Option<At<String>>,
     /// The first port of `EXPOSE`.
     pub port: Option<At<u16>>,
@@ -22,15 +23,15 @@ pub struct Existing {
     pub variables: Vec<At<String>>,
     /// The directories of `VOLUME`.
     pub volumes: Vec<At<String>>,
-    /// The program and its arguments; none where they are written for a shell.
+    /// The program and its arguments; `None` if they are written as a shell command.
     pub command: Option<At<Vec<String>>>,
     /// Lines that install packages of the operating system.
     pub packages: Vec<At<String>>,
-    /// It is written for this tool: its stages have the names that the tool's own Dockerfiles give them.
+    /// Whether it was written for this tool: its stages have the names that are used in the tool's own Dockerfiles.
     pub is_ours: bool,
 }
 
-/// Reads it; nothing is known of one that is too long.
+/// Reads it. The result is empty for a file that is too long.
 #[must_use]
 pub fn read(text: &str) -> Existing {
     if text.len() > super::LARGEST {
@@ -48,7 +49,7 @@ pub fn read(text: &str) -> Existing {
     for instruction in &all[last..] {
         take(&mut found, &mut arguments, instruction);
     }
-    // `CMD` is what `ENTRYPOINT` is given.
+    // `CMD` holds the arguments of `ENTRYPOINT`.
     if let Some(command) = found.command.as_mut() {
         command.value.append(&mut arguments);
     }

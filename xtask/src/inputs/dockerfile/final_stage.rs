@@ -1,19 +1,19 @@
-//! What may stand in the final stage. Nothing runs there, and what it records has to be the same by every `BuildKit`: docs/facts.md,
-//! "What the last stage records".
+//! The instructions that the final stage may have. Nothing runs there, and every version of `BuildKit` must record the
+//! same: docs/facts.md, "What the last stage records".
 
 use super::Findings;
 use super::parse::{self, Instruction};
 use super::stages::BUILD_ARGUMENTS;
 use crate::inputs::finding::Rule;
 
-/// A default that no build replaces is recorded as it is written.
+/// A default that no build argument replaces is recorded as it is written.
 fn is_harmless_argument(instruction: &Instruction) -> bool {
     let mut arguments = parse::arguments(instruction);
     instruction.is("ARG")
         && arguments.all(|(name, default)| default.is_some() && !BUILD_ARGUMENTS.contains(&name))
 }
 
-/// What is refused, why, and what to write in its place.
+/// The refused instructions, with the reason and what to write instead.
 const REFUSED: [(&str, &str); 4] = [
     (
         "RUN",

@@ -1,23 +1,23 @@
-//! Images as a Dockerfile pins them.
+//! Images, as a Dockerfile pins them.
 
 use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::oci::reference::Digest;
 
-/// A base image as a `FROM` line pins it.
+/// A base image, as a `FROM` line pins it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BaseImage {
-    /// As the Dockerfile writes it: `node:22-slim@sha256:…`.
+    /// The reference as written: `node:22-slim@sha256:…`.
     pub reference: String,
-    /// Without tag and digest: `node`.
+    /// The name without tag and digest: `node`.
     pub name: String,
-    /// The tag beside the digest: what Renovate follows.
+    /// The tag before the digest, which Renovate follows.
     pub tag: String,
-    /// What is built on.
+    /// The digest, which decides what is used.
     pub digest: Digest,
 }
 
-/// Whether the name of an image says that it is built on musl.
+/// Whether an image's name says that it is based on musl.
 #[must_use]
 pub fn says_musl(image: &str) -> bool {
     let words = image.to_ascii_lowercase();
@@ -25,7 +25,7 @@ pub fn says_musl(image: &str) -> bool {
 }
 
 impl BaseImage {
-    /// `written` is where it stands, such as `FROM`.
+    /// `written` is the text before the reference, such as `FROM`.
     pub(super) fn parse(written: &str, reference: &str) -> Result<Self> {
         let Some((tagged, digest)) = reference.split_once('@') else {
             bail!(
@@ -43,7 +43,7 @@ impl BaseImage {
         Ok(Self { reference: reference.to_owned(), name: name.to_owned(), tag: base_tag(tag)?, digest })
     }
 
-    /// Whether its name says that it is built on musl.
+    /// Whether its name says that it is based on musl.
     pub(super) fn is_musl(&self) -> bool {
         says_musl(&self.reference)
     }
@@ -58,8 +58,8 @@ impl BaseImage {
         }
     }
 
-    /// The package URL (`pkg:docker/…`) of the purl specification, type `docker`: names without a registry are Docker
-    /// Hub's.
+    /// The package URL (`pkg:docker/…`) by the purl specification, type `docker`: names without a registry are those of
+    /// Docker Hub.
     #[must_use]
     pub fn package_url(&self) -> String {
         match self.name.split_once('/') {
@@ -76,22 +76,22 @@ impl BaseImage {
     }
 }
 
-/// The base images of a Dockerfile that keeps the rules.
+/// The base images of a Dockerfile that follows the rules.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BaseImages {
-    /// What the other stages build in, each once; the first is the first stage's.
+    /// The images of all other stages, each once; the first stage's comes first.
     pub builders: Vec<BaseImage>,
-    /// What the final stage, the published image, is made of.
+    /// The image on which the final stage, the published image, is based.
     pub last: BaseImage,
 }
 
 impl BaseImages {
-    /// All of them, each once.
+    /// All base images, each once.
     pub fn distinct(&self) -> impl Iterator<Item = &BaseImage> {
         std::iter::once(&self.last).chain(self.builders.iter().filter(|base| **base != self.last))
     }
 
-    /// Each with the name that provenance gives it: `builder-image`, `builder-image-2` …, `base-image`.
+    /// Each image with its name in provenance: `builder-image`, `builder-image-2` …, `base-image`.
     #[must_use]
     pub fn named(&self) -> Vec<(String, &BaseImage)> {
         let builder = |(base, number): (_, u32)| match number {
@@ -102,7 +102,8 @@ impl BaseImages {
     }
 }
 
-/// Tags of other people's images may be in upper case, unlike ours. `[\w][\w.-]{0,127}` of the distribution specification.
+/// Tags of other people's images may have upper case, unlike ours: `[\w][\w.-]{0,127}` of the distribution
+/// specification.
 fn base_tag(tag: &str) -> Result<String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
     let is_tag = (1..=128).contains(&tag.len()) && tag.chars().all(plain) && !tag.starts_with(['.', '-']);

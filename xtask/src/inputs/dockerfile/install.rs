@@ -1,4 +1,4 @@
-//! How a Dockerfile installs packages: what the lockfile pins, for the platform of the image, and nothing else.
+//! Checks that a Dockerfile installs exactly the packages that the lockfile pins, for the platform of the image.
 
 use super::Findings;
 use super::image::BaseImage;
@@ -6,10 +6,10 @@ use super::parse::Instruction;
 use crate::inputs::finding::Rule;
 use crate::inputs::lockfile::Libc;
 
-/// npm's names for what installs without the lockfile having the last word.
+/// npm's names for commands that may install something other than the lockfile says.
 const INSTALLS: [&str; 8] = ["install", "i", "in", "ins", "add", "update", "up", "upgrade"];
 
-/// The commands of a `RUN`, each as its words.
+/// The commands of a `RUN`, each split into words.
 pub(super) fn commands(instruction: &Instruction) -> Vec<Vec<String>> {
     let text = format!("{}\n{}", instruction.text, instruction.body);
     let words =
@@ -18,12 +18,12 @@ pub(super) fn commands(instruction: &Instruction) -> Vec<Vec<String>> {
     words.lines().map(|line| line.split_whitespace().map(word).collect()).collect()
 }
 
-/// The words from `npm` on, where a command is one of npm's.
+/// The npm subcommand and the words after `npm`, if the command calls npm.
 fn npm(command: &[String]) -> Option<(&str, &[String])> {
     call_of(command, "npm")
 }
 
-/// What `program` is asked for, and all of its words, where a command calls it.
+/// The subcommand of `program` and all words after `program`, if the command calls it.
 pub(super) fn call_of<'a>(command: &'a [String], program: &str) -> Option<(&'a str, &'a [String])> {
     let at = command.iter().position(|word| word == program)?;
     let arguments = &command[at + 1..];
@@ -37,7 +37,7 @@ fn has(arguments: &[String], flag: &str) -> bool {
         .any(|word| word.strip_prefix(flag).is_some_and(|rest| rest.is_empty() || rest.starts_with('=')))
 }
 
-/// The values of a flag, which npm takes behind a `=` or as the next word.
+/// The values of a flag. npm takes a value after `=` or as the next word.
 fn values<'a>(arguments: &'a [String], flag: &str) -> impl Iterator<Item = &'a str> {
     arguments.iter().enumerate().filter_map(move |(at, word)| match word.strip_prefix(flag)? {
         "" => arguments.get(at + 1).map(String::as_str),
@@ -120,12 +120,12 @@ fn check_ci(line: usize, arguments: &[String], is_on_target: bool, findings: &mu
     }
 }
 
-/// Some of the workspaces, where an image has to have what all of them ask for.
+/// Whether it installs only some of the workspaces. An image must have the dependencies of all of them.
 fn is_partial(arguments: &[String]) -> bool {
     is_production(arguments) && (has(arguments, "--workspace") || has(arguments, "-w"))
 }
 
-/// What the last `npm ci` asks for, else what the base image is called.
+/// The C library that the last `npm ci` names, else the one in the name of the base image.
 pub(super) fn libc(instructions: &[Instruction], base: &BaseImage, findings: &mut Findings) -> Libc {
     let mut asked = None;
     for instruction in instructions.iter().filter(|instruction| instruction.is("RUN")) {

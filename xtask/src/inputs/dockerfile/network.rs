@@ -1,5 +1,5 @@
-//! Which steps have a network: they are named in the provenance, since no source policy covers what they fetch. And a `RUN`
-//! that installs nothing needs none: what it makes must not depend on what a server answers that day.
+//! Which steps have a network. Provenance names them, because no source policy covers what they fetch. A `RUN` that
+//! installs nothing needs no network: its result must not depend on what a server answers that day.
 
 use std::collections::BTreeSet;
 
@@ -8,40 +8,41 @@ use super::install::{call_of, commands};
 use super::parse::{self, Instruction};
 use crate::inputs::finding::Rule;
 
-/// Words of commands that install, and hold what they fetch against a lockfile or a signature.
+/// Commands that install, and check what they fetch against a lockfile or a signature.
 const INSTALLS: [[&str; 2]; 5] =
     [["npm", "ci"], ["npm", "rebuild"], ["apt-get", "install"], ["apt", "install"], ["apk", "add"]];
 
-/// In bytes, after how many no more continued lines are looked at: a step with so many flags has a network, as far as anybody knows.
+/// Continuation lines are read up to this many bytes. A step with more flags than that counts as having a network.
 const LOOKED_AT: usize = 2 << 10;
 
-/// Longer steps are cut to so many characters: the rest is in the Dockerfile, whose digest is in the provenance.
+/// The words of a longer step are cut to this many characters: the rest is in the Dockerfile, whose digest is in the
+/// provenance.
 const TOLD: usize = 1_000;
 
 /// A `RUN` that has a network, or may have one.
 ///
-/// Provenance of the build type `forgejo-release-v2` names them, and `verify` reads them again: what is read of a Dockerfile
-/// here must not change for any that was released.
+/// Provenance of the build type `forgejo-release-v2` names these steps, and `verify` reads them again. So the result
+/// for a released Dockerfile must never change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NetworkedStep {
-    /// Where it begins in the Dockerfile, from 1.
+    /// The line in the Dockerfile on which it begins, from 1.
     pub line: usize,
-    /// Its words from `RUN` or `ONBUILD` on, one space between them: those of its continued lines too, and no heredoc. Cut to
-    /// 1,000 characters, and `…` in place of the rest.
+    /// Its words from `RUN` or `ONBUILD` on, separated by single spaces. They include its continuation lines, but not
+    /// heredocs. After 1,000 characters, `…` replaces the rest.
     pub words: String,
 }
 
-/// Every step that is not surely without a network, in the order of the lines.
+/// All steps that may have a network, in the order of the lines.
 ///
-/// `BuildKit` strips white space from a line, joins it with those that continue it, and takes the first word for the
-/// instruction. So each line from which on this reads `RUN` is taken for a step, be it one, or text in a heredoc or in a continued
-/// line: where the reading of a heredoc differs, more is named and nothing is left out.
+/// `BuildKit` strips white space from a line, joins the line with its continuation lines, and takes the first word for
+/// the instruction. So each line that reads as `RUN` in this way counts as a step, even if it is text in a heredoc or
+/// in a continuation line. Where heredocs are parsed differently, too much is named but nothing is left out.
 pub(super) fn steps(text: &str) -> Vec<NetworkedStep> {
     let escape = parse::escape(text);
     let lines: Vec<_> = parse::without_mark(text).split('\n').collect();
     let step = |at: usize| {
         let continued = parse::continued(lines[at].trim_start(), escape);
-        // It begins with the first line that says something.
+        // A step begins with its first non-empty line.
         if continued.unwrap_or(lines[at]).trim().is_empty() {
             return None;
         }
@@ -52,7 +53,7 @@ pub(super) fn steps(text: &str) -> Vec<NetworkedStep> {
     (0..lines.len()).filter_map(step).collect()
 }
 
-/// The first of `lines` with those that continue it, up to [`LOOKED_AT`].
+/// The first of `lines`, joined with its continuation lines, up to [`LOOKED_AT`].
 fn joined(lines: &[&str], escape: char) -> String {
     let mut logical = String::new();
     for (number, line) in lines.iter().enumerate() {
@@ -69,7 +70,7 @@ fn joined(lines: &[&str], escape: char) -> String {
     logical
 }
 
-/// Whether more of a line can make a `RUN` of it.
+/// Whether the beginning of a line can still become a `RUN`.
 fn may_be_run(logical: &str) -> bool {
     let text = logical.trim_start().as_bytes();
     ["run", "onbuild"].iter().any(|keyword| {
@@ -78,8 +79,8 @@ fn may_be_run(logical: &str) -> bool {
     })
 }
 
-/// What follows `RUN`, and all of it; `None` where it is another instruction. What follows `ONBUILD` is run in the stages that
-/// are built on this one.
+/// The text after `RUN`, and the whole line; `None` for another instruction. The instruction after `ONBUILD` runs in
+/// the stages that are based on this one.
 fn run(logical: &str) -> Option<(&str, &str)> {
     let all = logical.trim();
     let mut rest = all;
@@ -95,11 +96,11 @@ fn run(logical: &str) -> Option<(&str, &str)> {
     }
 }
 
-/// Whether `--network=none` is among the flags, all of them up to it written plainly: quotes and escapes make one flag of
-/// several words, and a bare `--` ends them.
+/// Whether `--network=none` is among the flags. All flags up to it must be written plainly: quotes and escapes can join
+/// several words into one flag, and a bare `--` ends the flags.
 fn is_without_network(arguments: &str, escape: char) -> bool {
     let is_plain = |word: &str| word.starts_with("--") && word != "--" && !word.contains(['"', '\'', escape]);
-    // A last word may go on in what is not looked at.
+    // The last word may continue beyond what was read.
     let words = arguments.split_whitespace();
     let complete = words.clone().zip(words.skip(1)).map(|(word, _)| word);
     complete.take_while(|word| is_plain(word)).any(|flag| flag == "--network=none")
@@ -118,7 +119,7 @@ pub(super) fn check(instruction: &Instruction, networked: &BTreeSet<usize>, find
         findings.note(
             Rule::DockerfileRunNetwork,
             instruction.line,
-            "has a network, and installs nothing; write `RUN --network=none …`, so that it makes the same on every day",
+            "has a network, and installs nothing; write `RUN --network=none …`, so that its result is the same every day",
         );
     }
 }
@@ -182,7 +183,7 @@ mod tests {
         assert!(long.starts_with("RUN é é") && long.ends_with('…'), "{long}");
     }
 
-    /// As `BuildKit` 0.34 reads it (`parser.Parse`, `extractBuilderFlags`), each of these has a network.
+    /// By `BuildKit` 0.34 (`parser.Parse`, `extractBuilderFlags`), each of these has a network.
     #[test]
     fn no_spelling_hides_a_step_with_a_network() {
         for text in [
@@ -204,11 +205,11 @@ mod tests {
         }
         for (text, expected) in [
             ("ONBUILD \\\n  RUN make", vec![1, 2]),
-            // What follows is no part of a heredoc, as nothing begins one in quotes.
+            // The following lines are not part of a heredoc, because a heredoc cannot begin within quotes.
             ("RUN --network=none echo \"a <<E b\"\nRUN make\nRUN --network=none cat <<E\nE", vec![2]),
-            // An escaped escape continues nothing.
+            // An escaped escape character continues no line.
             ("RUN --network=none echo \\\\\nRUN make", vec![2]),
-            // A directive is one only before anything else.
+            // A directive counts only before anything else.
             ("# a comment\n# escape=`\nRUN --network=none echo `\nRUN make", vec![4]),
             ("# check=skip=all\n#Escape = `\nRUN --network=no`\nne make\nRUN --network=none make", vec![]),
         ] {

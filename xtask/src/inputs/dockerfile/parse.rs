@@ -1,14 +1,14 @@
-//! A Dockerfile as instructions with line numbers. Reads what the rules need, so that they can be told early and kindly; what
-//! a Dockerfile means is for the builder to say.
+//! Parses a Dockerfile into instructions with line numbers. It reads what the rules need, so that problems are reported
+//! early and with advice. The builder decides what a Dockerfile means.
 
 use std::collections::{BTreeMap, VecDeque};
 
-/// One instruction: its logical line, without what its heredocs hold.
+/// One instruction: its logical line, without the contents of its heredocs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Instruction {
-    /// Where it begins, from 1.
+    /// The line on which it begins, from 1.
     pub(super) line: usize,
-    /// Continuations joined, comments left out.
+    /// The text with continuation lines joined and comments removed.
     pub(super) text: String,
     /// The lines of its heredocs.
     pub(super) body: String,
@@ -33,13 +33,13 @@ impl Instruction {
         self.text.split_once(char::is_whitespace).map_or("", |(_, rest)| rest).trim()
     }
 
-    /// What is a list in JSON, or else words.
+    /// The arguments: a JSON list, or else words.
     pub(super) fn list(&self) -> Vec<String> {
         let list = serde_json::from_str(self.rest());
         list.unwrap_or_else(|_plain| self.words().map(str::to_owned).collect())
     }
 
-    /// The name of the stage that a `FROM image AS name` begins, as it is looked up.
+    /// The name of the stage that `FROM image AS name` begins, in lower case for look-ups.
     pub(super) fn stage_name(&self) -> Option<String> {
         match self.arguments().collect::<Vec<_>>()[..] {
             [_, keyword, name] if keyword.eq_ignore_ascii_case("as") => Some(name.to_ascii_lowercase()),
@@ -57,13 +57,14 @@ impl Instruction {
         self.words().map_while(|word| word.strip_prefix("--"))
     }
 
-    /// The words that are no flags.
+    /// The words after the flags.
     pub(super) fn arguments(&self) -> impl Iterator<Item = &str> {
         self.words().skip_while(|word| word.starts_with("--"))
     }
 }
 
-/// Line and value of the `syntax` directive, as `BuildKit` finds it: in any case, after `#` or `//`, before everything else.
+/// The line and value of the `syntax` directive, as `BuildKit` finds it: in any case, after `#` or `//`, before
+/// everything else.
 pub(super) fn syntax(text: &str) -> Option<(usize, &str)> {
     let lines = without_mark(text).lines().zip(1..);
     let comments = lines.map_while(|(line, number)| {
@@ -79,8 +80,8 @@ fn directive<'a>(comment: &'a str, name: &str) -> Option<&'a str> {
     key.trim().eq_ignore_ascii_case(name).then_some(value.trim())
 }
 
-/// What joins a line with the next one, by the `escape` directive: among the directives before everything else, as `BuildKit`
-/// takes them.
+/// The escape character that joins lines, from the `escape` directive. As in `BuildKit`, the directive counts only
+/// among the directives before everything else.
 pub(super) fn escape(text: &str) -> char {
     const DIRECTIVES: [&str; 3] = ["syntax", "escape", "check"];
     let is_one = |comment: &&str| DIRECTIVES.iter().any(|name| directive(comment, name).is_some());
@@ -89,13 +90,14 @@ pub(super) fn escape(text: &str) -> char {
     if comments.take_while(is_one).any(is_backtick) { '`' } else { '\\' }
 }
 
-/// A line without what continues it on the next one: an escape at its end, unless that is escaped.
+/// A line without its continuation mark: an escape character at the end that is not itself escaped. `None` if the line
+/// does not continue.
 pub(super) fn continued(line: &str, escape: char) -> Option<&str> {
     let part = line.trim_end_matches('\r').trim_end_matches([' ', '\t']).strip_suffix(escape)?;
     (!part.ends_with(escape)).then_some(part)
 }
 
-/// Some editors put a byte order mark before everything.
+/// Some editors put a byte order mark at the beginning.
 pub(super) fn without_mark(text: &str) -> &str {
     text.strip_prefix('\u{feff}').unwrap_or(text)
 }
@@ -141,11 +143,11 @@ pub(super) fn instructions(text: &str) -> Vec<Instruction> {
 
 struct Heredoc {
     end: String,
-    /// The last line may be indented with tabs.
+    /// Whether the last line may be indented with tabs.
     tabs: bool,
 }
 
-/// The heredocs that an instruction begins: `<<EOF`, `<<-EOF`, `<<"EOF"`.
+/// The heredocs that an instruction opens: `<<EOF`, `<<-EOF`, `<<"EOF"`.
 fn heredocs(instruction: &Instruction) -> VecDeque<Heredoc> {
     if !["RUN", "COPY", "ADD"].iter().any(|keyword| instruction.is(keyword)) {
         return VecDeque::new();
@@ -165,7 +167,7 @@ fn heredocs(instruction: &Instruction) -> VecDeque<Heredoc> {
     instruction.words().filter_map(read).collect()
 }
 
-/// `$NAME`, `${NAME}` and `${NAME:-default}` replaced by what is known; `Err` names a variable that is not.
+/// Replaces `$NAME`, `${NAME}` and `${NAME:-default}` by the `known` values. `Err` names an unknown variable.
 pub(super) fn expand(text: &str, known: &BTreeMap<String, String>) -> Result<String, String> {
     let mut expanded = String::new();
     let mut rest = text;

@@ -1,16 +1,18 @@
-//! What a Dockerfile says of its image to the person who runs it: to compare two releases, also of one that breaks the rules.
+//! What a Dockerfile tells the person who runs its image. It is read to compare two releases, even from a Dockerfile
+//! that breaks the rules.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::parse::{self, Instruction};
 use super::stages;
 
-/// What the final stage says, and the stages that it goes back to: hostile input, as written.
+/// The contents of the final stage and of the stages on which it is based: hostile input, as written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Runtime {
-    /// The image behind the final stage; none for one that a variable without a value names, and for `scratch`.
+    /// The image on which the final stage is based. `None` for `scratch`, and for a name with a variable that has no
+    /// value.
     pub base: Option<String>,
-    /// Whom the service runs as; none where the base image decides.
+    /// The user that the service runs as; `None` if the base image decides.
     pub user: Option<String>,
     /// The ports of `EXPOSE`, without `/tcp`.
     pub ports: BTreeSet<String>,
@@ -18,7 +20,7 @@ pub struct Runtime {
     pub volumes: BTreeSet<String>,
 }
 
-/// Reads it; nothing is known of one that is too long.
+/// Reads it. The result is empty for a file that is too long.
 #[must_use]
 pub fn read(text: &str) -> Runtime {
     if text.len() > super::LARGEST {
@@ -39,7 +41,7 @@ pub fn read(text: &str) -> Runtime {
     begun.pop().map(|(_, stage)| stage).unwrap_or_default()
 }
 
-/// The name of the stage, and what it takes over.
+/// The name of the stage, and the values that it inherits.
 fn begin(
     from: &Instruction,
     stages: &[(Option<String>, Runtime)],

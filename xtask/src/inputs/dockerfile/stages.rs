@@ -1,4 +1,4 @@
-//! The stages of a Dockerfile, and the images that they take something from.
+//! The stages of a Dockerfile, and the images from which they take something.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +8,10 @@ use super::parse::{self, Instruction};
 use crate::inputs::config::Platform;
 use crate::inputs::finding::Rule;
 
-/// Given to the build, so that a default in the Dockerfile does not count.
+/// Build arguments that the build always sets, so defaults in the Dockerfile do not count.
 pub(super) const BUILD_ARGUMENTS: [&str; 4] = ["VERSION", "REVISION", "SOURCE", "SOURCE_DATE_EPOCH"];
 
-/// A stage and the image that it goes back to; none for `scratch`.
+/// A stage and the image on which it is based; `None` for `scratch`.
 struct Stage {
     name: Option<String>,
     base: Option<BaseImage>,
@@ -23,7 +23,7 @@ pub(super) struct Stages<'a> {
     /// The defaults of `ARG` before the first `FROM`.
     arguments: BTreeMap<String, String>,
     stages: Vec<Stage>,
-    /// What is copied or mounted from an image that is no stage.
+    /// Images from which files are copied or mounted without being a stage.
     copied: Vec<BaseImage>,
 }
 
@@ -51,12 +51,12 @@ impl<'a> Stages<'a> {
         }
     }
 
-    /// Whether the current stage runs on the platforms of the image, and not on the building machine's.
+    /// Whether the current stage runs on the platforms of the image instead of the building machine's.
     pub(super) fn is_on_target(&self) -> bool {
         self.stages.last().is_some_and(|stage| stage.is_on_target)
     }
 
-    /// The images; none where the final stage has none.
+    /// The base images; `None` if the final stage has none.
     pub(super) fn finish(mut self, findings: &mut Findings) -> Option<BaseImages> {
         let Some(last) = self.stages.pop() else {
             findings.problem(Rule::DockerfileFrom, 1, "the Dockerfile has no `FROM`");
@@ -86,7 +86,7 @@ impl<'a> Stages<'a> {
         if let Ok(reference) = parse::expand(image, &self.arguments) {
             return self.image_or_stage(from.line, "FROM ", &reference, findings);
         }
-        // `FROM native-${TARGETARCH}`: a stage for each platform.
+        // `FROM native-${TARGETARCH}`: one stage per platform.
         let mut base = None;
         for platform in self.platforms {
             let known = self.arguments.clone().into_iter().chain(variables(platform)).collect();
@@ -144,7 +144,7 @@ impl<'a> Stages<'a> {
         image.map_err(|error| findings.problem(Rule::DockerfileFromDigest, line, format!("{error:#}"))).ok()
     }
 
-    /// By name, or by number from 0.
+    /// Finds a stage by its name, or by its number from 0.
     fn find(&self, reference: &str) -> Option<&Stage> {
         let reference = reference.to_ascii_lowercase();
         let named = self.stages.iter().find(|stage| stage.name.as_deref() == Some(reference.as_str()));
@@ -152,7 +152,7 @@ impl<'a> Stages<'a> {
     }
 }
 
-/// Takes the defaults of an `ARG` before the first `FROM`: those that count.
+/// Adds the defaults of an `ARG` before the first `FROM`, except those that the build replaces.
 pub(super) fn take_defaults(argument: &Instruction, known: &mut BTreeMap<String, String>) {
     for (name, default) in parse::arguments(argument) {
         let value = default.and_then(|default| parse::expand(default, known).ok());
@@ -162,7 +162,7 @@ pub(super) fn take_defaults(argument: &Instruction, known: &mut BTreeMap<String,
     }
 }
 
-/// What `BuildKit` sets for a platform before the first `FROM`.
+/// The variables that `BuildKit` sets for a platform before the first `FROM`.
 fn variables(platform: &Platform) -> Vec<(String, String)> {
     let text = platform.to_string();
     let mut words = text.split('/');

@@ -1,4 +1,4 @@
-//! Rules and readings of Dockerfiles, as tables.
+//! The rules for Dockerfiles and the parsing of them, as tables.
 
 use anyhow::{Result, ensure};
 
@@ -80,7 +80,7 @@ fn each_broken_rule_is_refused_by_the_line_that_breaks_it() {
     }
 }
 
-/// By what must come of it: nothing, or words of a problem.
+/// Each case has its expected result: no problem, or words of a problem.
 fn hold(cases: &[(String, &str)]) {
     for (text, expected) in cases {
         let found = match check(text) {
@@ -103,7 +103,7 @@ fn images_are_read_through_arguments_and_wherever_they_are_taken_from() {
         ("ARG NODE\nFROM ${NODE}\n".to_owned(), "line 2: `FROM ${NODE}`: `NODE` has no value"),
         ("ARG NODE=node:22\nFROM ${NODE}\n".to_owned(), "`FROM node:22` names no digest"),
         (format!("ARG VERSION={PIN}\nFROM $VERSION\n"), "`VERSION` has no value"),
-        // Images that are copied from.
+        // Images from which files are copied.
         (
             format!("{two}COPY --from=tools.example.org/uv:1 /uv /bin/{last}"),
             "line 2: `COPY --from=tools.example.org/uv:1`",
@@ -119,7 +119,7 @@ fn what_runs_and_what_is_recorded_follows_the_rules() {
     let two = format!("FROM --platform=$BUILDPLATFORM {PIN} AS build\n");
     let last = format!("\nFROM {PIN}\nCOPY --link --from=build /out/ /\n");
     hold(&[
-        // What runs in the final stage, and what is recorded there.
+        // What runs in the final stage, and what is recorded for it.
         (
             format!("{two}RUN npm ci --ignore-scripts{last}RUN npm ci --omit=dev\n"),
             "line 5: `RUN npm ci --omit=dev` in the final stage: nothing runs",
@@ -128,7 +128,7 @@ fn what_runs_and_what_is_recorded_follows_the_rules() {
         (format!("FROM {PIN}\nEXPOSE 3000\nHEALTHCHECK CMD x\n"), "line 3: `HEALTHCHECK CMD x`"),
         (format!("FROM {PIN}\nARG VERSION=1\n"), "line 2: `ARG VERSION=1`"),
         (format!("FROM {PIN}\nARG A=1\nVOLUME /data\nWORKDIR /app\nLABEL a=b\n"), ""),
-        // What installs without the lockfile.
+        // Commands that install without the lockfile.
         (
             format!("{two}RUN npm install --omit=dev{last}"),
             "line 2: `npm install` may install something else",

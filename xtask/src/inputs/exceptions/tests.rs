@@ -1,4 +1,4 @@
-//! What an exception needs, and what makes it none.
+//! What an exception needs, and what makes it invalid.
 
 use serde_json::{Value, json};
 
@@ -17,7 +17,7 @@ pub(crate) fn document() -> Value {
     })
 }
 
-/// The document with another value at `pointer`; a null is taken out.
+/// The document with another value at `pointer`; null removes the field.
 fn with(pointer: &str, value: Value) -> Vec<u8> {
     let mut document = document();
     let (parent, key) = pointer.rsplit_once('/').unwrap();
@@ -52,19 +52,19 @@ fn what_an_exception_lacks_is_named() {
         ("status_notes", json!("it is fine"), "expected `Until 2027-02-28: why`"),
         ("status_notes", json!("Until 2027-02-30: why"), "expected `Until"),
         ("status_notes", json!("Until 2027-02-28:  "), "expected `Until"),
-        ("status_notes", Value::Null, "no OpenVEX document"),
+        ("status_notes", Value::Null, "not an OpenVEX document"),
         ("status_notes", json!("Until 2028-02-28: why"), "more than 366 days"),
         ("justification", Value::Null, "`justification` or `impact_statement`"),
-        ("justification", json!("because"), "no OpenVEX document"),
+        ("justification", json!("because"), "not an OpenVEX document"),
         ("status", json!("affected"), "`action_statement`"),
-        ("status", json!("fixed"), "no OpenVEX document"),
+        ("status", json!("fixed"), "not an OpenVEX document"),
         ("products", json!([]), "`products` is empty"),
-        ("products", json!([{"@id": "pkg:npm/minimist"}]), "no npm package with its version"),
-        ("products", json!([{"@id": "pkg:npm/a@1", "subcomponents": []}]), "no OpenVEX document"),
+        ("products", json!([{"@id": "pkg:npm/minimist"}]), "not an npm package with its version"),
+        ("products", json!([{"@id": "pkg:npm/a@1", "subcomponents": []}]), "not an OpenVEX document"),
         ("products", json!([{"@id": "pkg:npm/a@1"}, {"@id": "pkg:npm/a@1"}]), "two statements"),
-        ("vulnerability", json!({"name": ""}), "none of an advisory"),
+        ("vulnerability", json!({"name": ""}), "not that of an advisory"),
         ("timestamp", json!("yesterday"), "reading `timestamp`"),
-        ("expires", json!("2027-02-28"), "no OpenVEX document"),
+        ("expires", json!("2027-02-28"), "not an OpenVEX document"),
     ] {
         let error = read(&with(&format!("{statement}/{key}"), value)).unwrap_err();
         assert!(format!("{error:#}").contains(words), "{key}: {error:#}");

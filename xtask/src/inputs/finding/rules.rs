@@ -1,4 +1,4 @@
-//! Every rule of `cargo xtask check`, once: its stable id and why it is one. `docs/rules.md` has a section for each.
+//! Every rule of `cargo xtask check`, with its stable id and its reason. `docs/rules.md` has a section for each.
 
 macro_rules! rules {
     ($($name:ident, $id:literal, $why:literal;)+) => {
@@ -12,13 +12,14 @@ macro_rules! rules {
             /// Every rule, in the order of `docs/rules.md`.
             pub const ALL: &[Self] = &[$(Self::$name),+];
 
-            /// The id, which never changes its meaning: in reports, in JSON, and as a heading of `docs/rules.md`.
+            /// The id, whose meaning never changes. It is used in reports, in JSON, and as a heading in
+            /// `docs/rules.md`.
             #[must_use]
             pub const fn id(self) -> &'static str {
                 match self { $(Self::$name => $id,)+ }
             }
 
-            /// Why it is a rule.
+            /// The reason for the rule.
             #[must_use]
             pub const fn why(self) -> &'static str {
                 match self { $(Self::$name => $why,)+ }
@@ -89,7 +90,7 @@ rules! {
 mod tests {
     use super::Rule;
 
-    /// Heading and text of each section of the documentation.
+    /// The heading and text of each section of the documentation.
     fn sections(text: &str) -> Vec<(&str, &str)> {
         text.split("\n## ").skip(1).map(|section| section.split_once('\n').unwrap_or((section, ""))).collect()
     }

@@ -1,4 +1,4 @@
-//! The files of the history: read together, and held against each other.
+//! The files of the history: reads them and checks that they agree.
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -11,14 +11,15 @@ use semver::Version;
 use super::{Entry, HISTORY, Key, Keys, PublicKey, endorsement_file, lowest, public_file, read};
 use crate::inputs::{PUBLIC_KEY, Reader};
 
-/// cosign's are below 100 bytes.
+/// cosign's signatures have less than 100 bytes.
 const LONGEST_ENDORSEMENT: usize = 512;
 
 impl Keys {
-    /// Reads the history and the files that it names, from a commit or a work tree. The inner result is what they are.
+    /// Reads the history and the files that it names, from a commit or a work tree. The inner result says whether they
+    /// are valid.
     ///
     /// # Errors
-    /// The outer result's: when `files` fails. The inner one's: when a file is missing or not of its form, or `cosign.pub` is
+    /// The outer result: when `files` fails. The inner result: when a file is missing or malformed, or `cosign.pub` is
     /// not the last key.
     pub fn read(files: Reader<'_>) -> Result<Result<Self>> {
         let mut found = files(&[PUBLIC_KEY.to_owned(), HISTORY.to_owned()])?.into_iter();
@@ -33,10 +34,10 @@ impl Keys {
         Ok(with_files(&present, entries, files(&paths)?))
     }
 
-    /// The history in the work tree at `root`, where it has one.
+    /// The history in the work tree at `root`, if it has one.
     ///
     /// # Errors
-    /// As both of [`Keys::read`].
+    /// As both results of [`Keys::read`].
     pub fn of_work_tree(root: &Path) -> Result<Option<Self>> {
         if in_work_tree(root, HISTORY)?.is_none() {
             return Ok(None);
@@ -45,7 +46,7 @@ impl Keys {
         Self::read(&files)?.map(Some)
     }
 
-    /// What a repository without a history has: one key for every version.
+    /// For a repository without a history: one key for every version.
     fn of_one(public: PublicKey) -> Self {
         let entry = Entry {
             fingerprint: public.fingerprint(),
@@ -58,10 +59,10 @@ impl Keys {
     }
 }
 
-/// The file `path` of the work tree at `root`, where it has one.
+/// The file `path` in the work tree at `root`, if it exists.
 ///
 /// # Errors
-/// When it is there and cannot be read.
+/// When it exists but cannot be read.
 pub fn in_work_tree(root: &Path, path: &str) -> Result<Option<Vec<u8>>> {
     match std::fs::read(root.join(path)) {
         Ok(bytes) => Ok(Some(bytes)),
@@ -70,7 +71,7 @@ pub fn in_work_tree(root: &Path, path: &str) -> Result<Option<Vec<u8>>> {
     }
 }
 
-/// The present key, and what the list says where there is one.
+/// The present key, and the entries of the list if there is one.
 fn listed(present: Option<Vec<u8>>, history: Option<Vec<u8>>) -> Result<(PublicKey, Option<Vec<Entry>>)> {
     let present = present.with_context(|| format!("there is no `{PUBLIC_KEY}`"))?;
     let present = PublicKey::parse(&present).with_context(|| format!("reading `{PUBLIC_KEY}`"))?;
@@ -78,7 +79,7 @@ fn listed(present: Option<Vec<u8>>, history: Option<Vec<u8>>) -> Result<(PublicK
     Ok((present, entries.with_context(|| format!("reading `{HISTORY}`"))?))
 }
 
-/// The keys of `entries`, with what was `found` of each one's two files; the last is the present one.
+/// The keys of `entries`. `found` has the contents of each key's two files. The last key must be the present one.
 fn with_files(present: &PublicKey, entries: Vec<Entry>, found: Vec<Option<Vec<u8>>>) -> Result<Keys> {
     let mut found = found.into_iter();
     let mut keys: Vec<Key> = Vec::new();
@@ -115,7 +116,7 @@ fn with_files(present: &PublicKey, entries: Vec<Entry>, found: Vec<Option<Vec<u8
     Ok(Keys { keys, is_written: true })
 }
 
-/// One line of base64, as cosign takes it.
+/// One line of base64, in cosign's form.
 fn signature(bytes: &[u8]) -> Result<String> {
     ensure!(bytes.len() <= LONGEST_ENDORSEMENT, "it has {} bytes: expected a signature", bytes.len());
     let text = std::str::from_utf8(bytes).context("it is not text")?;

@@ -6,22 +6,22 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::oci::reference::Digest;
 
-/// A key of RSA 8192 is below this.
+/// An RSA 8192 key is shorter.
 const LONGEST: usize = 2048;
 const BEGIN: &str = "-----BEGIN PUBLIC KEY-----";
 const END: &str = "-----END PUBLIC KEY-----";
 
-/// A public key (`SubjectPublicKeyInfo`, RFC 5280 §4.1). Whether it is one that can verify anything is cosign's to say.
+/// A public key (`SubjectPublicKeyInfo`, RFC 5280 §4.1). Only cosign decides whether it can verify anything.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublicKey {
     der: Vec<u8>,
 }
 
 impl PublicKey {
-    /// Reads the one block of a PEM file (RFC 7468).
+    /// Reads a PEM file with exactly one block (RFC 7468).
     ///
     /// # Errors
-    /// When it is anything else, or there is more beside it.
+    /// When it is anything else, or has other text besides the block.
     pub fn parse(pem: &[u8]) -> Result<Self> {
         ensure!(pem.len() <= LONGEST, "it has {} bytes: expected one public key in PEM", pem.len());
         let text = std::str::from_utf8(pem).context("it is not text: expected one public key in PEM")?;
@@ -37,13 +37,13 @@ impl PublicKey {
         Ok(Self { der })
     }
 
-    /// SHA-256 of the key in DER: the same in every spelling of the file.
+    /// The SHA-256 of the key in DER, which is the same for every spelling of the file.
     #[must_use]
     pub fn fingerprint(&self) -> Digest {
         Digest::of(&self.der)
     }
 
-    /// The file, as cosign writes it.
+    /// The file in cosign's form.
     #[must_use]
     pub fn pem(&self) -> String {
         let text = STANDARD.encode(&self.der);

@@ -1,4 +1,4 @@
-//! `keys/history.toml`: one table `[[key]]` for each key, the oldest first.
+//! `keys/history.toml`: one table `[[key]]` per key, the oldest first.
 
 use anyhow::{Context as _, Result, ensure};
 use semver::Version;
@@ -8,29 +8,29 @@ use crate::inputs::toml;
 use crate::inputs::version::ReleaseTag;
 use crate::oci::reference::Digest;
 
-/// One key a year would fill it in a century.
+/// Enough for one key a year for a century.
 const MOST_KEYS: usize = 100;
 const LONGEST: usize = 64 << 10;
-/// Of the words that say why a key is not endorsed.
+/// The longest reason for a key that is not endorsed, in bytes.
 const LONGEST_WORDS: usize = 300;
 const TABLE: &str = "[[key]]";
 
-/// What the list says of one key.
+/// An entry of the list: one key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// SHA-256 of the public key in DER.
+    /// The SHA-256 of the public key in DER.
     pub fingerprint: Digest,
-    /// The first version that it signs; the last one is below the first of the next key.
+    /// The first version that it signs. The last one is below the first version of the next key.
     pub from: Version,
-    /// Versions below `from` that it signs as well: of an older line, released after the rotation.
+    /// Versions below `from` that it also signs: those of an older line, released after the rotation.
     pub also: Vec<Version>,
-    /// Why the key before it has not endorsed it, where that is so.
+    /// Why the key before it has not endorsed it, if that is so.
     pub unendorsed: Option<String>,
-    /// Policies for podman and skopeo do not accept it any more.
+    /// Whether policies for podman and skopeo no longer accept it.
     pub retired: bool,
 }
 
-/// As it is written: what its texts are is told with the line.
+/// The entry as written. Its texts are parsed later, so that an error can name the line.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {
@@ -43,10 +43,10 @@ struct Written {
     retired: bool,
 }
 
-/// Reads the list. An error names the line.
+/// Parses the list. Errors name the line.
 ///
 /// # Errors
-/// When it is no such list, or two of its keys could be meant for one version.
+/// When it is not such a list, or two of its keys could apply to one version.
 pub fn read(bytes: &[u8]) -> Result<Vec<Entry>> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -79,14 +79,14 @@ fn parse(written: Written) -> Result<Entry> {
     Ok(Entry { fingerprint, from: version(&from)?, also, unendorsed, retired })
 }
 
-/// As in a release tag, without the `v`.
+/// A version as in a release tag, without the `v`.
 fn version(text: &str) -> Result<Version> {
     let tag = format!("v{text}").parse::<ReleaseTag>();
-    let tag = tag.with_context(|| format!("`{text}` is no version that a release can have"))?;
+    let tag = tag.with_context(|| format!("`{text}` is not a version that a release can have"))?;
     Ok(tag.version().clone())
 }
 
-/// Whether `entry` may follow those `before` it.
+/// Checks that `entry` may follow the entries `before` it.
 fn check(entry: &Entry, before: &[Entry]) -> Result<()> {
     if let Some(older) = before.last() {
         ensure!(
@@ -116,10 +116,10 @@ fn check(entry: &Entry, before: &[Entry]) -> Result<()> {
     entry.unendorsed.as_deref().map_or(Ok(()), check_words)
 }
 
-/// Whether `words` can say why a key is not endorsed.
+/// Checks that `words` can be the reason why a key is not endorsed.
 ///
 /// # Errors
-/// When they are none, or too many for one line.
+/// When they are empty, too long, or not one line.
 pub fn check_words(words: &str) -> Result<()> {
     let is_shown = words.len() <= LONGEST_WORDS && !words.chars().any(char::is_control);
     ensure!(

@@ -1,11 +1,11 @@
-//! The history is read in one way or refused, with the line.
+//! The history has only one reading, or is refused with the line of the error.
 
 use std::collections::BTreeMap;
 
 use super::{HISTORY, Keys, PublicKey, next_version, read, statement};
 use crate::inputs::PUBLIC_KEY;
 
-/// Three keys that cosign made; nobody has their private halves.
+/// Three public keys from cosign. Nobody has their private halves.
 pub(crate) const PEM: [&str; 3] = [
     "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEvzaAR3BBtb2F2M9TEuWlkkM9CkuC\n\
      4EuYg9URXT//JTM3dLpHBWpG9/p4Tmk5aNinZyp0uBVsZDD2o+MYRhypOA==\n-----END PUBLIC KEY-----\n",
@@ -105,8 +105,8 @@ fn a_list_of_any_other_form_is_refused_with_the_line() {
         (format!("{first}{}", table(1, "1.0.0", "also = [\"0.9.9\", \"0.9.9\"]")), "listed before"),
         (format!("{first}{}", table(1, "1.0.0", "unendorsed = \"\"")), "must say why"),
         (format!("{first}{}", table(1, "1.0.0", "unendorsed = \"a\\nb\"")), "must say why"),
-        (table(0, "0.1.0+build", ""), "line 1, key 1: `0.1.0+build` is no version"),
-        (table(0, "0.1", ""), "line 1, key 1: `0.1` is no version"),
+        (table(0, "0.1.0+build", ""), "line 1, key 1: `0.1.0+build` is not a version"),
+        (table(0, "0.1", ""), "line 1, key 1: `0.1` is not a version"),
         (table(0, "0.1.0", "until = \"1.0.0\""), "unknown field `until`"),
         (table(0, "0.1.0", "from = \"0.2.0\""), "duplicate key"),
         (format!("x = 1\n{first}"), "unknown field `x`"),
@@ -149,7 +149,7 @@ fn files_that_do_not_fit_the_list_are_refused_by_name() {
 #[test]
 fn a_key_has_one_fingerprint_however_its_file_is_spelled() {
     let key = PublicKey::parse(PEM[0].as_bytes()).unwrap();
-    // `openssl pkey -pubin -in cosign.pub -outform DER | sha256sum` printed it.
+    // Output of `openssl pkey -pubin -in cosign.pub -outform DER | sha256sum`.
     assert_eq!(key.fingerprint().hex(), "ab05410f609dc561151b3fc03597ad1524c76da84ae820cc1b86826c80f412c8");
     assert_eq!(key.pem(), PEM[0]);
     for spelling in [PEM[0].trim_end().to_owned(), PEM[0].replace('\n', "\r\n"), format!("\n{}\n", PEM[0])] {

@@ -1,4 +1,4 @@
-//! Where an entry's archive comes from: the field `resolved`, and the ranges that npm reads as an address.
+//! The origin of an entry's archive: the field `resolved`, and version ranges that npm takes for an address.
 
 use anyhow::{Result, bail, ensure};
 
@@ -9,20 +9,20 @@ use crate::oci::reference::Registry;
 /// The addresses that the configuration allows.
 #[derive(Clone, Debug, Default)]
 pub struct Registries {
-    /// `npm-registries`; empty for any one host.
+    /// `npm-registries`. If empty, any single host is allowed.
     pub named: Vec<WebUrl>,
-    /// `plain-http`: hosts besides loopback that are spoken to without TLS.
+    /// `plain-http`: hosts without TLS, in addition to loopback.
     pub plain_http: Vec<Registry>,
 }
 
 impl Registries {
-    /// What `config` names.
+    /// The addresses that `config` allows.
     #[must_use]
     pub fn of(config: &Config) -> Self {
         Self { named: config.npm_registries.clone(), plain_http: config.plain_http.clone() }
     }
 
-    /// Whether an address is below one of those that are named; any is where none is.
+    /// Whether an address is below one of the named registries. Without named registries, any address is.
     pub(super) fn have(&self, address: &Address<'_>) -> bool {
         let is_below = |registry: &WebUrl| {
             let rest = address.text.strip_prefix(&registry.to_string());
@@ -31,7 +31,7 @@ impl Registries {
         self.named.is_empty() || self.named.iter().any(is_below)
     }
 
-    /// Whether nobody on the way can replace what comes from there, or the configuration says that nobody does.
+    /// Whether nobody on the way can replace what comes from this address, or the configuration trusts the network.
     pub(super) fn trust(&self, address: &Address<'_>) -> bool {
         address.is_https()
             || address.authority.parse().is_ok_and(|host: Registry| {
@@ -44,7 +44,7 @@ impl Registries {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Address<'a> {
     text: &'a str,
-    /// Scheme and host with its port.
+    /// The scheme, and the host with its port.
     pub(super) host: &'a str,
     authority: &'a str,
     path: &'a str,
@@ -52,13 +52,13 @@ pub(super) struct Address<'a> {
 
 impl<'a> Address<'a> {
     /// # Errors
-    /// When it can be read in more ways than one, or is no `http` or `https` address at all: the error says what it is.
+    /// When it can be read in more than one way, or is not an `http` or `https` address. The error says what it is.
     pub(super) fn parse(text: &'a str) -> Result<Self> {
         if let Some(kind) = other_source(text) {
             bail!("{kind}");
         }
         let Some((scheme, rest)) = text.split_once("://").filter(|(scheme, _)| is_web(scheme)) else {
-            bail!("it is no `https` address");
+            bail!("it is not an `https` address");
         };
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
         let is_host = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.:".contains(c);
@@ -79,7 +79,8 @@ impl<'a> Address<'a> {
         self.text.starts_with("https://")
     }
 
-    /// Whether the file's name says another package or version. Registries that name no file by them are not judged.
+    /// Whether the name of the file says another package or version. It does not judge registries that name files in
+    /// another way.
     pub(super) fn is_of_another(&self, name: &str, version: &str) -> bool {
         let file = self.path.rsplit('/').next().unwrap_or_default();
         let Some(stem) = file.strip_suffix(".tgz") else { return false };
@@ -88,7 +89,7 @@ impl<'a> Address<'a> {
         let versions = [Some(version), plain];
         let is_this = |version: &str| stem == version || stem == format!("{base}-{version}");
         let other_file = !versions.into_iter().flatten().any(is_this);
-        // The layout of npm's registry has the whole name before the file.
+        // In the layout of npm's registry, the full package name precedes the file.
         let folder = self.path.rsplit_once("/-/").map(|(folder, _)| folder.to_ascii_lowercase());
         let encoded = name.to_ascii_lowercase();
         let spellings = [encoded.clone(), encoded.replace('/', "%2f"), encoded.replace('@', "%40")];
@@ -106,7 +107,7 @@ fn is_web(scheme: &str) -> bool {
     matches!(scheme, "https" | "http")
 }
 
-/// What `text` names, if it is neither a registry's address nor a range of versions: npm fetches it without an integrity, or
+/// What `text` names if it is neither a registry's address nor a version range: npm fetches it without an integrity, or
 /// from this machine.
 pub(super) fn other_source(text: &str) -> Option<&'static str> {
     let lower = text.trim().to_ascii_lowercase();
@@ -116,7 +117,7 @@ pub(super) fn other_source(text: &str) -> Option<&'static str> {
         _ if scheme.starts_with("git+") || scheme.contains('@') => Some(GIT),
         "http" | "https" if lower.contains(".git#") || lower.ends_with(".git") => Some(GIT),
         "file" | "link" | "workspace" | "portal" => {
-            Some("it is a file or folder, and no archive of a registry")
+            Some("it is a file or folder, not an archive in a registry")
         }
         _ => None,
     }
@@ -124,16 +125,16 @@ pub(super) fn other_source(text: &str) -> Option<&'static str> {
 
 const GIT: &str = "it is a git repository, for which npm has no integrity";
 
-/// What a range of a package asks for, if not a version of a registry: an address, git, or a path.
+/// What a range names if it is not a version in a registry: an address, git, or a path.
 pub(super) fn foreign_range(range: &str) -> Option<&'static str> {
     let range = range.trim();
     if range.starts_with("npm:") {
         return None;
     }
     other_source(range).or_else(|| match range {
-        _ if range.contains("://") => Some("it is an address of its own, and no version"),
+        _ if range.contains("://") => Some("it is an address of its own, not a version"),
         _ if [".", "~/", "/"].iter().any(|start| range.starts_with(start)) && range.contains('/') => {
-            Some("it is a file or folder, and no archive of a registry")
+            Some("it is a file or folder, not an archive in a registry")
         }
         _ if range.contains('/') && !range.contains(' ') => Some(GIT),
         _ => None,
@@ -156,8 +157,8 @@ mod tests {
             ("git@forge.example.org:a/b", Some("git repository")),
             ("https://forge.example.org/a/b.git#0123", Some("git repository")),
             ("file:../a.tgz", Some("file or folder")),
-            ("ftp://npm.example.org/a.tgz", Some("no `https` address")),
-            ("//npm.example.org/a.tgz", Some("no `https` address")),
+            ("ftp://npm.example.org/a.tgz", Some("not an `https` address")),
+            ("//npm.example.org/a.tgz", Some("not an `https` address")),
             ("https://user:word@npm.example.org/a.tgz", Some("its host")),
             ("https:///a.tgz", Some("its host")),
             ("https://npm.example.org/a/../b.tgz", Some("`..`")),

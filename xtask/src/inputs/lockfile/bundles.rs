@@ -1,15 +1,15 @@
-//! Which packages come inside another one's archive, by npm's own rule: it computes that (`getBundler` of its arborist) and
-//! does not read `inBundle`.
+//! Which packages are bundled in another package's archive, by npm's own rule: npm computes that (`getBundler` of its
+//! arborist) and does not read `inBundle`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::entry::{Bundle, Lock};
 use super::graph::Graph;
 
-/// The path of the package in whose archive each comes, by its own path.
+/// For each bundled package, by path, the path of the package whose archive contains it.
 pub(super) fn of<'a>(lock: &'a Lock, graph: &Graph<'a>) -> BTreeMap<&'a str, &'a str> {
     let mut bundled = BTreeMap::new();
-    // Outer packages come first in the table: what is within a bundled one belongs to the outer bundler.
+    // Outer packages come first in the table: packages within a bundled one belong to the outer bundler.
     for (bundler, entry) in &lock.packages {
         if let Bundle::Names(names) = &entry.bundle_dependencies
             && !bundled.contains_key(bundler.as_str())
@@ -22,7 +22,8 @@ pub(super) fn of<'a>(lock: &'a Lock, graph: &Graph<'a>) -> BTreeMap<&'a str, &'a
     bundled
 }
 
-/// What `bundler` lists, what is below that, and what those ask for and find in the same `node_modules`.
+/// The packages that `bundler` lists, everything below them, and those of their dependencies that are in the same
+/// `node_modules`.
 fn brought_by<'a>(lock: &'a Lock, graph: &Graph<'a>, bundler: &str, names: &[String]) -> BTreeSet<&'a str> {
     let separator = if bundler.is_empty() { "" } else { "/" };
     let inside = format!("{bundler}{separator}node_modules/");

@@ -1,4 +1,4 @@
-//! Where archives come from: the registries that the configuration names, or one host alone.
+//! Checks the origin of archives: the registries that the configuration names, or one single host.
 
 use std::collections::BTreeMap;
 
@@ -9,15 +9,15 @@ use super::strict::{Remedy, Wrong, in_words, shortened};
 use crate::inputs::config::Folder;
 
 impl Lockfile {
-    /// Entries from elsewhere than the configuration's registries; and a note that names the one host where the
-    /// configuration names none.
+    /// Entries from other places than the configuration's registries. Also a note that names the single host, if the
+    /// configuration names no registry.
     #[must_use]
     pub fn elsewhere(&self, service: &Folder, registries: &Registries) -> (Vec<String>, Option<String>) {
         let (mut found, mut hosts) = (Vec::new(), BTreeMap::<&str, (usize, &str)>::new());
         for (path, entry) in
             self.lock.packages.iter().filter(|(path, entry)| !entry.link && is_in_node_modules(path))
         {
-            // What is no address at all is named by `problems`.
+            // `problems` reports entries that are not an address at all.
             let Some(Ok(address)) = entry.resolved.as_deref().map(Address::parse) else { continue };
             if !registries.trust(&address) {
                 let wrong = Wrong(

@@ -1,5 +1,5 @@
-//! What `package-lock.json` says, in formats 2 and 3 (npm 7 and newer): the table `packages` by path. Format 2 has a second
-//! table for npm 6, which no npm of today reads.
+//! The contents of `package-lock.json` in formats 2 and 3 (npm 7 and newer): the table `packages` by path. Format 2 has
+//! a second table for npm 6, which no current npm reads.
 //! <https://docs.npmjs.com/cli/v10/configuring-npm/package-lock-json>
 
 use std::collections::BTreeMap;
@@ -9,16 +9,16 @@ use serde::Deserialize;
 
 use crate::oci::exact;
 
-/// A lockfile larger than this is not one.
+/// No real lockfile is larger.
 const LARGEST: usize = 32 << 20;
-/// The largest that we have seen has a tenth of them.
+/// The largest lockfile that we have seen has a tenth of that.
 const MOST_ENTRIES: usize = 100_000;
-/// npm nests a dozen deep where packages disagree about versions.
+/// npm nests a dozen levels deep when packages disagree about versions.
 const MOST_NESTED: usize = 64;
-/// Linux takes no longer path.
+/// Linux accepts no longer path.
 const LONGEST_PATH: usize = 4096;
 
-/// The ranges that a package asks for, by the kind of dependency.
+/// The version ranges that a package asks for, by the kind of dependency.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct Ranges {
@@ -30,7 +30,7 @@ pub(super) struct Ranges {
 }
 
 impl Ranges {
-    /// `dependencies` without what stands in `optionalDependencies` as well, where npm reads it.
+    /// `dependencies` without those that are also in `optionalDependencies`, because npm takes those from there.
     pub(super) fn needed(&self) -> BTreeMap<String, String> {
         let all =
             self.dependencies.iter().filter(|(name, _)| !self.optional_dependencies.contains_key(*name));
@@ -38,14 +38,14 @@ impl Ranges {
     }
 }
 
-/// What is said of one peer dependency.
+/// The properties of one peer dependency.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(default)]
 pub(super) struct PeerMeta {
     pub(super) optional: bool,
 }
 
-/// What package.json says of itself, where npm believes it and not the lockfile.
+/// Those parts of package.json that npm takes from there and not from the lockfile.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Manifest {
     pub(super) workspaces: Option<Workspaces>,
@@ -61,44 +61,44 @@ pub(super) struct Lock {
     pub(super) packages: BTreeMap<String, Entry>,
 }
 
-/// One path of the table.
+/// One entry of the table.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct Entry {
-    /// Set where the folder's name is not the package's: an alias, a workspace.
+    /// Set if the folder does not have the package's name: an alias or a workspace.
     pub(super) name: Option<String>,
     pub(super) version: Option<String>,
-    /// An address, or the folder that a link leads to.
+    /// An address, or the folder to which a link points.
     pub(super) resolved: Option<String>,
     pub(super) integrity: Option<String>,
-    /// Whatever the package has there: an expression, or an object with its `type`, as npm once had it.
+    /// Whatever the package has: an expression, or in npm's former style an object with a `type`.
     pub(super) license: Option<serde_json::Value>,
     pub(super) link: bool,
-    /// npm's own marks: held against what a walk from the root says, see `marks.rs`.
+    /// npm's own marks. They are checked by a walk from the root, see `marks.rs`.
     pub(super) dev: bool,
     pub(super) optional: bool,
     pub(super) dev_optional: bool,
-    /// Nothing asks for it.
+    /// Whether no package asks for it.
     pub(super) extraneous: bool,
-    /// Comes inside another package's archive, whose integrity covers it.
+    /// Whether it is bundled in another package's archive, whose integrity covers it.
     pub(super) in_bundle: bool,
-    /// The names of what its archive brings along.
+    /// The names of the packages that its archive bundles.
     pub(super) bundle_dependencies: Bundle,
-    /// Another spelling of that, which npm's lockfiles do not have.
+    /// Another spelling of the same key, which npm's lockfiles do not have.
     pub(super) bundled_dependencies: Option<Bundle>,
-    /// Its archive has a lockfile of its own, which npm follows.
+    /// Whether its archive has a lockfile of its own, which npm follows.
     pub(super) has_shrinkwrap: bool,
     pub(super) has_install_script: bool,
     pub(super) os: Words,
     pub(super) cpu: Words,
     pub(super) libc: Words,
-    /// Of the root alone.
+    /// Only in the root.
     pub(super) workspaces: Option<Workspaces>,
     #[serde(flatten)]
     pub(super) ranges: Ranges,
 }
 
-/// One word or a list of them.
+/// One word or a list of words.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 pub(super) enum Words {
@@ -121,7 +121,7 @@ impl Words {
     }
 }
 
-/// The names of what a package's archive brings along, or whether it brings all that it asks for.
+/// The names of the packages that an archive bundles, or whether it bundles all of its dependencies.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 pub(super) enum Bundle {
@@ -135,7 +135,7 @@ impl Default for Bundle {
     }
 }
 
-/// The patterns of folders that are workspaces.
+/// The patterns of workspace folders.
 #[derive(Debug, Deserialize, PartialEq, Eq)]
 #[serde(untagged)]
 pub(super) enum Workspaces {
@@ -166,12 +166,15 @@ impl Lock {
                 "`package-lock.json` has an entry whose path has {} bytes or is nested more than {MOST_NESTED} deep",
                 path.len()
             );
-            ensure!(is_plain(path), "`package-lock.json` has an entry for `{path}`, which is no plain path");
+            ensure!(
+                is_plain(path),
+                "`package-lock.json` has an entry for `{path}`, which is not a plain path"
+            );
         }
         Ok(lock)
     }
 
-    /// Where a link leads: the path of the entry that holds what is linked.
+    /// The target of a link: the path of the entry for the linked folder.
     pub(super) fn target(&self, path: &str, link: &Entry) -> Result<&str> {
         let resolved = link.resolved.as_deref().unwrap_or_default().trim_end_matches('/');
         match self.packages.get_key_value(resolved) {
@@ -183,7 +186,7 @@ impl Lock {
     }
 }
 
-/// Relative, with `..` at the beginning at most.
+/// Whether the path is relative, with `..` only at the beginning.
 fn is_plain(path: &str) -> bool {
     let mut components = path.split('/').skip_while(|component| *component == "..");
     let ordinary = |component: &str| {

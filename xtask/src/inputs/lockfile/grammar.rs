@@ -1,9 +1,9 @@
-//! The forms that names, versions, paths and hashes of a lockfile have, where npm takes them as they are meant.
+//! The forms of names, versions, paths and hashes in a lockfile that npm takes as they are meant.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-/// An archive in the repository, beside or below the service: its integrity is looked at as that of any.
+/// An archive in the repository, in the service's folder or below it. Its integrity is checked like any other's.
 pub(super) fn is_archive_of_ours(resolved: &str) -> bool {
     let Some(path) = resolved.strip_prefix("file:") else { return false };
     let is_archive = [".tgz", ".tar.gz", ".tar"].iter().any(|end| path.ends_with(end));
@@ -13,13 +13,13 @@ pub(super) fn is_archive_of_ours(resolved: &str) -> bool {
     is_archive && path.split('/').all(is_word)
 }
 
-/// Exactly one hash, in the one way that base64 writes it.
+/// Exactly one hash, in canonical base64.
 pub(super) fn is_integrity(text: &str) -> bool {
     let hash = text.strip_prefix("sha512-").and_then(|hash| STANDARD.decode(hash).ok());
     hash.is_some_and(|hash| hash.len() == 64)
 }
 
-/// Folders of packages one in the other, the first of them in the service's or a folder of its own.
+/// Nested package folders. The first one is in the service's folder or in a local folder.
 pub(super) fn is_place(path: &str) -> bool {
     let words: Vec<_> = path.split('/').collect();
     let Some(first) = words.iter().position(|word| *word == "node_modules") else { return false };
@@ -34,7 +34,7 @@ pub(super) fn is_place(path: &str) -> bool {
     rest.is_empty()
 }
 
-/// As npm's registry has them, with the capitals of the old ones.
+/// A name by the rules of npm's registry. Capitals are allowed, because old names have them.
 pub(super) fn is_name(name: &str) -> bool {
     let is_word = |word: &str| {
         !word.is_empty()
@@ -50,7 +50,7 @@ pub(super) fn is_name(name: &str) -> bool {
         }
 }
 
-/// Exact, with three numbers: everything else is a range, a tag or an address for npm.
+/// An exact version with three numbers. npm takes everything else for a range, a tag or an address.
 pub(super) fn is_version(version: &str) -> bool {
     let end = version.find(['-', '+']).unwrap_or(version.len());
     let (core, rest) = version.split_at(end);

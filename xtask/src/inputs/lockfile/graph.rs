@@ -1,5 +1,6 @@
-//! Which packages npm installs: the lockfile's entries as a graph, walked from the root. The marks `dev` and `optional` of
-//! the lockfile are not believed (`marks.rs` compares them); that of a peer may say that it can be missing.
+//! Which packages npm installs: the lockfile's entries as a graph, walked from the root. The lockfile's marks `dev` and
+//! `optional` are not trusted (`marks.rs` checks them), except that the mark of a peer may say that the peer can be
+//! missing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,16 +11,16 @@ use super::target::Target;
 use super::workspaces;
 use crate::refuse;
 
-/// Why one package asks for another.
+/// How one package depends on another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Kind {
-    /// Only while developing.
+    /// Only for development.
     pub(super) dev: bool,
-    /// Goes without it as well.
+    /// Works without it too.
     pub(super) optional: bool,
-    /// Takes it where something else brings it: an optional peer.
+    /// Uses it if something else installs it: an optional peer.
     welcome: bool,
-    /// As a peer alone, which npm with `legacy-peer-deps` does not read.
+    /// Only as a peer. npm with `legacy-peer-deps` ignores these.
     pub(super) peer: bool,
 }
 
@@ -34,8 +35,8 @@ impl Kind {
         !self.dev && !self.optional
     }
 
-    /// Whether npm may forget to take the mark `dev` from what is asked for so: it looks at these once, on its way, and follows
-    /// only needs and peers when a mark goes later on.
+    /// Whether npm may fail to remove the mark `dev` from the target of such a dependency. npm looks at these once, on
+    /// its way. When a mark is removed later, it follows only required dependencies and peers.
     pub(super) const fn keeps_marks(self) -> bool {
         self.welcome || (self.optional && !self.peer)
     }
@@ -43,26 +44,26 @@ impl Kind {
 
 pub(super) type Paths<'a> = BTreeSet<&'a str>;
 
-/// The entries that are no links, with what each asks for.
+/// The entries that are not links, with their dependencies.
 pub(super) struct Graph<'a> {
     lock: &'a Lock,
     edges: BTreeMap<&'a str, Vec<(&'a str, Kind)>>,
 }
 
-/// What a platform gets.
+/// The packages of a platform.
 pub(super) struct Selection<'a> {
-    /// What has to be there.
+    /// The packages that must be present.
     pub(super) installed: Paths<'a>,
-    /// Those of it that nothing needs: optional dependencies, and what only they ask for.
+    /// Those of `installed` that nothing needs: optional dependencies, and packages that only they need.
     pub(super) optional: Paths<'a>,
-    /// What nothing installed asks for, and some versions of npm leave there all the same.
+    /// Packages that nothing installed asks for, but that some versions of npm leave in place.
     pub(super) tolerated: Paths<'a>,
 }
 
 impl<'a> Graph<'a> {
     /// # Errors
-    /// A [`crate::process::failure::Refusal`] when an entry asks for a package that the lockfile does not have; other errors when a
-    /// link leads nowhere.
+    /// A [`crate::process::failure::Refusal`] when an entry asks for a package that the lockfile does not have. Other
+    /// errors when a link has no target.
     pub(super) fn new(lock: &'a Lock) -> Result<Self> {
         let mut edges = BTreeMap::new();
         for (path, entry) in lock.packages.iter().filter(|(_, entry)| !entry.link) {
@@ -71,15 +72,15 @@ impl<'a> Graph<'a> {
         Ok(Self { lock, edges })
     }
 
-    /// What production asks for on any platform.
+    /// The packages that production asks for on any platform.
     pub(super) fn production(&self) -> Paths<'a> {
         self.reach(|kind, _| !kind.dev)
     }
 
-    /// What `npm ci --omit=dev` installs for `target`.
+    /// The packages that `npm ci --omit=dev` installs for `target`.
     ///
     /// # Errors
-    /// A [`crate::process::failure::Refusal`] for a package that has to be installed and does not fit.
+    /// A [`crate::process::failure::Refusal`] for a required package that does not fit.
     pub(super) fn select(&self, target: &Target) -> Result<Selection<'a>> {
         let production = self.production();
         let needed_by_any = self.reach(|kind, _| !kind.optional);
@@ -108,12 +109,12 @@ impl<'a> Graph<'a> {
         })
     }
 
-    /// The packages that the one at `path` asks for, as it finds them.
+    /// The dependencies of the package at `path`, resolved from its place.
     pub(super) fn asked_by(&self, path: &str) -> impl Iterator<Item = &'a str> {
         self.edges.get(path).into_iter().flatten().map(|(to, _)| *to)
     }
 
-    /// Those that it asks for not only while it is developed.
+    /// The same without development dependencies.
     pub(super) fn needed_by(&self, path: &str) -> impl Iterator<Item = &'a str> {
         self.edges.get(path).into_iter().flatten().filter(|(_, kind)| !kind.dev).map(|(to, _)| *to)
     }
@@ -122,12 +123,12 @@ impl<'a> Graph<'a> {
         target.fits(&self.lock.packages[path])
     }
 
-    /// The entries that are reached from the root by edges that `follow` accepts, without the root.
+    /// The entries that can be reached from the root along edges that `follow` accepts, without the root.
     pub(super) fn reach(&self, follow: impl Fn(Kind, &str) -> bool) -> Paths<'a> {
         self.walk(vec![""], |_, kind, to| follow(kind, to))
     }
 
-    /// What is reached by way of tools, whatever else asks for it.
+    /// The entries that can be reached through development dependencies, whatever else asks for them.
     pub(super) fn tools(&self) -> Paths<'a> {
         let dev = self.edges.values().flatten().filter(|(_, kind)| kind.dev).map(|(to, _)| *to);
         let mut tools: Paths<'a> = dev.collect();
@@ -135,7 +136,7 @@ impl<'a> Graph<'a> {
         tools
     }
 
-    /// The entries that are reached from `open`, without the root.
+    /// The entries that can be reached from `open`, without the root.
     pub(super) fn walk(
         &self,
         mut open: Vec<&'a str>,
@@ -152,7 +153,7 @@ impl<'a> Graph<'a> {
         seen
     }
 
-    /// `unfit` with all that cannot do without one of them.
+    /// `unfit`, and all packages that cannot work without one of them.
     fn with_dependents(&self, mut unfit: Paths<'a>, among: &Paths<'a>) -> Paths<'a> {
         let mut dependents: BTreeMap<&str, Vec<&'a str>> = BTreeMap::new();
         for from in among {
@@ -171,7 +172,7 @@ impl<'a> Graph<'a> {
         unfit
     }
 
-    /// npm omits development dependencies from the root's and the workspaces' `node_modules` alone.
+    /// npm omits development dependencies only from the `node_modules` of the root and of workspaces.
     fn is_below_a_linked_folder(&self, path: &str) -> bool {
         let top = path.split_once("/node_modules/").map(|(top, _)| top);
         top.is_some_and(|top| !is_in_node_modules(top) && !top.is_empty())
@@ -202,7 +203,7 @@ pub(super) fn is_in_node_modules(path: &str) -> bool {
     path.starts_with("node_modules/") || path.contains("/node_modules/")
 }
 
-/// Each name once. Of a name that stands in several tables, npm reads the last of peer, needed, optional and development
+/// Each name once. If a name is in several tables, npm uses the last of peer, required, optional and development
 /// dependencies.
 fn edges_of<'a>(lock: &'a Lock, path: &str, entry: &'a Entry) -> Result<Vec<(&'a str, Kind)>> {
     let ranges = &entry.ranges;
@@ -213,14 +214,14 @@ fn edges_of<'a>(lock: &'a Lock, path: &str, entry: &'a Entry) -> Result<Vec<(&'a
     }
     kinds.extend(ranges.dependencies.keys().map(|name| (name.as_str(), NEEDED)));
     kinds.extend(ranges.optional_dependencies.keys().map(|name| (name.as_str(), OPTIONAL)));
-    // Only a folder of one's own has tools installed.
+    // Development dependencies are installed only for local folders.
     if !is_in_node_modules(path) {
         kinds.extend(ranges.dev_dependencies.keys().map(|name| (name.as_str(), DEV)));
     }
     let mut edges = Vec::new();
     for (name, kind) in kinds {
         match resolve(lock, path, name)? {
-            // With `legacy-peer-deps` npm does not install what only a peer asks for.
+            // With `legacy-peer-deps` npm does not install packages that only a peer dependency asks for.
             Some(to) if kind == PEER && lock.packages[to].dev => {
                 edges.push((to, Kind { optional: true, ..PEER }));
             }
@@ -246,7 +247,8 @@ pub(super) fn is_locked(lock: &Lock, path: &str, name: &str) -> bool {
     matches!(resolve(lock, path, name), Ok(Some(_)))
 }
 
-/// What `require(name)` finds from `path`: the nearest `node_modules` upward that has it, through a link.
+/// What `require(name)` finds from `path`: the package in the nearest `node_modules` upward that has it. Links are
+/// followed.
 fn resolve<'a>(lock: &'a Lock, path: &str, name: &str) -> Result<Option<&'a str>> {
     let mut directory = path;
     loop {

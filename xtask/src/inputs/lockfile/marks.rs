@@ -1,5 +1,5 @@
-//! npm's own marks in the lockfile, held against a walk from the root. npm 10 installs by the marks and npm 11 by walking:
-//! where they differ, one lockfile gives two trees (docs/facts.md#marks-of-a-lockfile).
+//! Checks npm's own marks in the lockfile by a walk from the root. npm 10 installs by the marks and npm 11 by walking.
+//! If they disagree, one lockfile gives two trees (docs/facts.md#marks-of-a-lockfile).
 
 use anyhow::Result;
 
@@ -8,7 +8,7 @@ use super::graph::{Graph, Kind, Paths};
 use super::{Lockfile, remedy};
 use crate::inputs::config::Folder;
 
-/// Whether `.npmrc` has npm leave peers alone, so that what only they ask for is not installed by them.
+/// Whether `.npmrc` makes npm ignore peer dependencies, so that packages which only peers ask for are not installed.
 #[must_use]
 pub fn leaves_peers_alone(npmrc: &[u8]) -> bool {
     let text = String::from_utf8_lossy(npmrc);
@@ -19,23 +19,23 @@ pub fn leaves_peers_alone(npmrc: &[u8]) -> bool {
     value.is_some_and(|value| value == "true")
 }
 
-/// What a walk says of all entries.
+/// The result of a walk over all entries.
 struct Walked<'a> {
     all: Paths<'a>,
-    /// Asked for without tools, whatever is done about peers.
+    /// Reachable without development dependencies, with or without peers.
     production: Paths<'a>,
-    /// The same, by edges whose marks npm always gets right with these settings.
+    /// The same, but only along edges whose marks npm always gets right with these settings.
     certain: Paths<'a>,
     /// The same without peers.
     asked: Paths<'a>,
-    /// Nothing goes without it.
+    /// Required: nothing works without it.
     needed: Paths<'a>,
     needed_with_peers: Paths<'a>,
 }
 
 impl Lockfile {
-    /// Entries whose marks `dev`, `optional` or `devOptional` are not what a walk from the root gives. `legacy_peers`: see
-    /// [`leaves_peers_alone`].
+    /// Entries whose marks `dev`, `optional` or `devOptional` differ from the result of a walk from the root.
+    /// `legacy_peers`: see [`leaves_peers_alone`].
     ///
     /// # Errors
     /// As [`Lockfile::installed`].

@@ -1,5 +1,5 @@
-//! The packages that a lockfile pins for production, by name: to compare two releases. Read by the rules of the format alone, as
-//! what was released is compared whether or not it would be released today.
+//! The packages that a lockfile pins for production, by name, to compare two releases. Only the rules of the format
+//! apply: a release is compared whether or not it would be allowed today.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,12 +13,12 @@ use super::package_name;
 /// The versions of each package, by its own name: hostile input.
 pub type Versions = BTreeMap<String, BTreeSet<String>>;
 
-/// What production installs on any platform.
+/// The packages that production installs on any platform.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pinned {
-    /// Every package.
+    /// All packages.
     pub versions: Versions,
-    /// The names of those that the service itself, a workspace or another folder of the repository asks for.
+    /// The names of the direct dependencies of the service, a workspace or another folder of the repository.
     pub direct: BTreeSet<String>,
     /// What the packages say of their licences: hostile input.
     pub licenses: BTreeSet<String>,
@@ -28,7 +28,7 @@ impl Pinned {
     /// Reads `package-lock.json`.
     ///
     /// # Errors
-    /// When it is no lockfile of format 2 or 3, or asks for a package that it does not have.
+    /// When it is not a lockfile of format 2 or 3, or asks for a package that it does not have.
     pub fn read(package_lock: &[u8]) -> Result<Self> {
         let lock = Lock::parse(package_lock)?;
         ensure!(

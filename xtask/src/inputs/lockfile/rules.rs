@@ -1,4 +1,4 @@
-//! What a lockfile must have besides the root's ranges, so that npm installs on each platform what the service needs.
+//! Conditions on a lockfile besides the root's ranges, so that npm installs on each platform what the service needs.
 
 use std::collections::BTreeMap;
 
@@ -11,9 +11,9 @@ use super::{Lockfile, difference, is_local, out_of_sync, write_anew};
 use crate::inputs::config::Folder;
 
 impl Lockfile {
-    /// What is wrong with local code: folders whose package.json, by folder in `manifests`, asks for something else than the
-    /// lockfile was made for; and names that npm reads in another way than they are meant. Besides, entries of any kind that
-    /// npm could take in more ways than one.
+    /// The problems of local code: folders whose package.json (in `manifests`, by folder) does not match the lockfile,
+    /// and names that npm does not take as they are meant. Also entries of any kind that npm could take in more than
+    /// one way.
     ///
     /// # Errors
     /// When a package.json cannot be read, and as [`Lockfile::installed`].
@@ -35,8 +35,8 @@ impl Lockfile {
         Ok(problems)
     }
 
-    /// Optional packages whose name says that they are for one of the platforms, and for which the lockfile has no entry: npm
-    /// 10 installs without them and says nothing (npm/cli issue 8320).
+    /// Optional packages that by their name are for one of the platforms, but for which the lockfile has no entry: npm
+    /// 10 installs without them and reports nothing (npm/cli issue 8320).
     #[must_use]
     pub fn unlocked(&self, service: &Folder, targets: &[Target]) -> Vec<String> {
         let mut problems = Vec::new();
@@ -55,7 +55,7 @@ impl Lockfile {
         problems
     }
 
-    /// Scripts of the service's own, which the image's `npm ci` does not run.
+    /// Install scripts of the service itself, which the image's `npm ci` does not run.
     #[must_use]
     pub fn own_scripts(&self) -> Vec<String> {
         let own = self.lock.packages.iter().filter(|(path, _)| path.is_empty() || is_local(path));
@@ -80,12 +80,12 @@ impl Lockfile {
     }
 }
 
-/// The package.json of a folder, as seen from the service's own.
+/// The package.json of a folder, relative to the service's folder.
 fn manifest_of(folder: &str) -> String {
     if folder.is_empty() { "package.json".to_owned() } else { format!("{folder}/package.json") }
 }
 
-/// npm counts what stands in both tables as a tool, and leaves it out of production.
+/// npm counts a package that is in both tables as a development dependency, and leaves it out of production.
 fn read_as_tools(path: &str, ranges: &Ranges) -> Option<String> {
     let is_both = |name: &&String| {
         ranges.dependencies.contains_key(*name) || ranges.optional_dependencies.contains_key(*name)

@@ -1,5 +1,5 @@
-//! What each entry of the lockfile must say, so that npm can take it in one way only. Entries of tools are held to the same:
-//! their scripts and bytes are in the build as much as any.
+//! What each entry of the lockfile must say, so that npm can take it in only one way. Entries of development
+//! dependencies must follow the same rules: their scripts and bytes are in the build too.
 
 use anyhow::Result;
 
@@ -13,16 +13,16 @@ use crate::inputs::config::Folder;
 /// More findings of one kind help nobody.
 const SHOWN: usize = 20;
 
-/// What is wrong with an entry, and whether npm has to write the file anew to repair it.
+/// What is wrong with an entry, and how to repair it.
 pub(super) struct Wrong(pub(super) String, pub(super) Remedy);
 
 #[derive(Clone, Copy)]
 pub(super) enum Remedy {
     /// npm repairs it by itself.
     Again,
-    /// npm keeps such an entry until the file is gone.
+    /// npm keeps such an entry until the file is deleted.
     Anew,
-    /// The package has to be another one.
+    /// Another package is needed.
     Other(&'static str),
 }
 
@@ -37,7 +37,7 @@ fn anew(text: impl Into<String>) -> Wrong {
 }
 
 impl Lockfile {
-    /// Entries that npm could take in more ways than one, or that pin no bytes: of every kind, tools included.
+    /// Entries of any kind, development included, that npm could take in more than one way or that pin no bytes.
     ///
     /// # Errors
     /// As [`Lockfile::installed`].
@@ -54,9 +54,8 @@ impl Lockfile {
                 self.wrong_link(path, entry)
             } else if is_in_node_modules(path) {
                 let is_reached = reached.contains(path.as_str()) || bundler.is_some();
-                wrong_package(path, entry, bundler).or_else(|| {
-                    (!is_reached).then(|| again("is installed for nothing: no package asks for it"))
-                })
+                wrong_package(path, entry, bundler)
+                    .or_else(|| (!is_reached).then(|| again("is installed although no package asks for it")))
             } else {
                 wrong_folder(entry)
             };
@@ -76,7 +75,7 @@ impl Lockfile {
                 Some(anew(format!("is a link to `{to}`, for which there is no entry")))
             }
             Ok(target) if target.is_empty() || is_in_node_modules(target) => {
-                Some(anew(format!("is a link to `{target}`, which is no folder of the service's own")))
+                Some(anew(format!("is a link to `{target}`, which is not a folder of the service's own")))
             }
             Ok(_) => {
                 let says =
@@ -111,10 +110,10 @@ fn wrong_package(path: &str, entry: &Entry, bundler: Option<&str>) -> Option<Wro
     let (_, folder) = path.rsplit_once("node_modules/")?;
     let version = entry.version.as_deref().unwrap_or_default();
     if !is_place(path) {
-        return Some(anew("is at no place where npm looks for a package"));
+        return Some(anew("is not at a place where npm looks for a package"));
     }
     if !is_name(&name) || !is_name(folder) {
-        return Some(anew(format!("has the name `{}`, which is none", name.escape_debug())));
+        return Some(anew(format!("has the name `{}`, which is not a package name", name.escape_debug())));
     }
     if !is_version(version) {
         return Some(anew(format!(
@@ -127,7 +126,7 @@ fn wrong_package(path: &str, entry: &Entry, bundler: Option<&str>) -> Option<Wro
     }
     if entry.has_shrinkwrap {
         let text =
-            "has `hasShrinkwrap`: npm follows a lockfile inside of it, whose packages have no integrity here";
+            "has `hasShrinkwrap`: npm follows a lockfile inside it, and its packages have no integrity here";
         return Some(Wrong(
             text.to_owned(),
             Remedy::Other("depend on a version of it without `npm-shrinkwrap.json`"),
@@ -149,7 +148,7 @@ fn wrong_bundle(entry: &Entry, bundler: Option<&str>) -> Option<Wrong> {
         None if entry.in_bundle => {
             Some(anew("has `inBundle`, and no package around it lists it in its `bundleDependencies`"))
         }
-        // npm fetches what the service itself bundles as it does everything else.
+        // npm fetches the packages that the service itself bundles like all others.
         None | Some("") => None,
         Some(bundler) if !is_in_node_modules(bundler) => Some(Wrong(
             format!("is bundled by `{}`, a folder of the service's own", bundler.escape_debug()),
@@ -197,7 +196,7 @@ fn wrong_folder(entry: &Entry) -> Option<Wrong> {
     foreign_ranges(entry, true)
 }
 
-/// A dependency that npm would fetch from git or an address, or in an installed package from this machine.
+/// A dependency that npm would fetch from git or an address, or for an installed package from this machine.
 fn foreign_ranges(entry: &Entry, is_ours: bool) -> Option<Wrong> {
     let ranges = &entry.ranges;
     let tables = [

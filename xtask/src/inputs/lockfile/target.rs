@@ -1,21 +1,21 @@
-//! The platform that a set of packages is installed for, in npm's words.
+//! The platform for which packages are installed, in npm's terms.
 
 use anyhow::{Result, bail};
 
 use super::entry::Entry;
 use crate::inputs::config::Platform;
 
-/// The C library of the image that the packages run in.
+/// The C library of the image in which the packages run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Libc {
-    /// Debian's and most others'.
+    /// The C library of Debian and most others.
     Glibc,
-    /// Alpine's.
+    /// The C library of Alpine.
     Musl,
 }
 
 impl Libc {
-    /// As `npm --libc` writes it.
+    /// The word for `npm --libc`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -25,7 +25,7 @@ impl Libc {
     }
 }
 
-/// A platform as `npm --os --cpu --libc` names it, which is how packages say where they fit.
+/// A platform in the terms of `npm --os --cpu --libc`, in which packages declare where they fit.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Target {
     /// `process.platform`, such as `linux`.
@@ -37,10 +37,10 @@ pub struct Target {
 }
 
 impl Target {
-    /// The platform's name at npm, by what Node.js calls the architecture.
+    /// The platform in npm's terms, with Node.js's name for the architecture.
     ///
     /// # Errors
-    /// When Node.js has no name for it.
+    /// When Node.js has no name for the architecture.
     pub fn new(platform: &Platform, libc: Libc) -> Result<Self> {
         let text = platform.to_string();
         let cpu = match text.as_str() {
@@ -59,7 +59,7 @@ impl Target {
         Ok(Self { os: "linux".to_owned(), cpu: cpu.to_owned(), libc })
     }
 
-    /// Whether the package says that it runs here, by npm's rule (`checkPlatform` of its `npm-install-checks`).
+    /// Whether the package declares that it runs here, by npm's rule (`checkPlatform` of its `npm-install-checks`).
     pub(super) fn fits(&self, entry: &Entry) -> bool {
         fits(&self.os, entry.os.list())
             && fits(&self.cpu, entry.cpu.list())
@@ -73,7 +73,7 @@ impl std::fmt::Display for Target {
     }
 }
 
-/// None of the words with `!`, and one of the others if there are any.
+/// Accepts no value that is listed with `!`. If there are words without `!`, the value must be one of them.
 fn fits(value: &str, words: &[String]) -> bool {
     if words.is_empty() || words == ["any"] {
         return true;

@@ -1,4 +1,4 @@
-//! The lockfile's rules, and what is installed, as tables.
+//! The rules for lockfiles and the installed packages, as tables.
 
 mod hostile;
 mod notes;
@@ -9,7 +9,7 @@ use super::{Libc, Locked, Target};
 use crate::inputs::config::Folder;
 use serde_json::{Value, json};
 
-/// A hash that could be one.
+/// A valid hash.
 const SHA: &str =
     "sha512-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==";
 
@@ -80,7 +80,7 @@ fn disagreement_is_refused_in_both_directions_and_every_kind() {
     }
 }
 
-/// Lockfiles that npm wrote, without addresses, and the folders that npm 10.9.4 and 11.19.1 left of each after
+/// Lockfiles that npm wrote, without addresses, and the folders that remained of each after npm 10.9.4 and 11.19.1 ran
 /// `npm ci --omit=dev --ignore-scripts --os=linux --cpu=… --libc=…`.
 const RECORDED: [(&str, &str); 7] = [
     ("aliases-and-dev", include_str!("fixtures/aliases-and-dev.json")),
@@ -188,8 +188,8 @@ fn a_lockfile_that_leads_nowhere_is_refused() {
     for (path, entry, expected) in [
         ("node_modules/a", json!({"resolved": "elsewhere", "link": true}), "`elsewhere`"),
         ("node_modules/a", json!({"link": true, "resolved": "node_modules/a"}), "`node_modules/a`"),
-        ("node_modules/../a", json!({}), "no plain path"),
-        ("/a", json!({}), "no plain path"),
+        ("node_modules/../a", json!({}), "not a plain path"),
+        ("/a", json!({}), "not a plain path"),
         ("node_modules/b", json!({"version": "1.0.0"}), "no entry for `a`"),
     ] {
         let mut lock = json!({"lockfileVersion": 3, "packages": {"": {"dependencies": {"a": "1"}}}});

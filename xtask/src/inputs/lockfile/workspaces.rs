@@ -4,9 +4,9 @@ use anyhow::{Result, ensure};
 
 use super::entry::Lock;
 
-/// More alternatives than this in the patterns of one package are a mistake.
+/// More alternatives in the patterns of one package are a mistake.
 const MOST_PATTERNS: usize = 1000;
-/// A longer pattern is one too.
+/// So is a longer pattern.
 const LONGEST_PATTERN: usize = 4096;
 
 /// The folder of each workspace.
@@ -29,7 +29,7 @@ fn is_top(path: &str) -> bool {
     path.strip_prefix("node_modules/").is_some_and(|name| !name.contains("/node_modules/"))
 }
 
-/// The last pattern that fits decides; one that begins with `!` takes away.
+/// The last matching pattern decides. One that begins with `!` excludes.
 fn is_meant(patterns: &[String], folder: &str) -> bool {
     let last = patterns.iter().rev().find(|pattern| fits(pattern.trim_start_matches('!'), folder));
     last.is_some_and(|pattern| !pattern.starts_with('!'))
@@ -49,7 +49,7 @@ fn word_fits(pattern: &[u8], word: &[u8]) -> bool {
     matches(pattern, word, |letter| *letter == b'*', |wanted, letter| *wanted == b'?' || wanted == letter)
 }
 
-/// Whether a pattern with stars fits. Goes back to the last star alone, which is enough and keeps the time quadratic.
+/// Whether a pattern with stars matches. Going back only to the last star is enough and keeps the time quadratic.
 fn matches<T>(
     pattern: &[T],
     text: &[T],
@@ -73,7 +73,7 @@ fn matches<T>(
     pattern[at..].iter().all(is_star)
 }
 
-/// `packages/{a,b}` as `packages/a` and `packages/b`.
+/// Expands `packages/{a,b}` to `packages/a` and `packages/b`.
 fn alternatives(pattern: &str) -> Vec<String> {
     let braces = pattern.split_once('{').and_then(|(before, rest)| {
         let (inside, after) = rest.split_once('}')?;

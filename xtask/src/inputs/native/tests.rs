@@ -14,7 +14,7 @@ fn platform(text: &str) -> Platform {
     Platform::try_from(text.to_owned()).unwrap()
 }
 
-/// `a`, with a script, on both platforms, and `b`, without one.
+/// Packages on both platforms: `a` with a script, and `b` without one.
 fn installed() -> Installed {
     let locked = |name: &str, has_install_script| Locked {
         name: name.to_owned(),
@@ -67,7 +67,7 @@ fn every_package_with_a_script_needs_one_decision_for_every_platform() {
             "where it is not installed",
         ),
         (format!("{amd64}{amd64}{arm64}"), &[URL, other], "more than one archive of `a` for `linux/amd64`"),
-        (format!("{amd64}{arm64}{}", way("build = \"target\"")), &[URL, other], "keep one way"),
+        (format!("{amd64}{arm64}{}", way("build = \"target\"")), &[URL, other], "keep only one of them"),
         (format!("{}{}", way("script = \"unneeded\""), way("build = \"target\"")), &[], "more than once"),
         (
             format!(

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 
-/// `sha256:` and 64 lower-case hexadecimal digits: the only algorithm that every tool here agrees on.
+/// `sha256:` and 64 lower-case hexadecimal digits. SHA-256 is the only algorithm that all tools here support.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Digest(String);
@@ -20,10 +20,10 @@ impl Digest {
         Self::of_hash(&sha2::Sha256::digest(bytes))
     }
 
-    /// The digest of everything that `reader` gives, which may be more than fits into memory.
+    /// The digest of everything that `reader` yields, which need not fit into memory.
     ///
     /// # Errors
-    /// When it cannot be read.
+    /// When `reader` fails.
     pub fn of_reader(mut reader: impl Read) -> io::Result<Self> {
         use sha2::Digest as _;
         let (mut hasher, mut chunk) = (sha2::Sha256::new(), vec![0; 1 << 16]);
@@ -35,12 +35,12 @@ impl Digest {
         }
     }
 
-    /// The digest whose 32 bytes are `hash`.
+    /// The digest with the 32 bytes `hash`.
     pub(crate) fn of_hash(hash: &[u8]) -> Self {
         Self(format!("sha256:{}", hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>()))
     }
 
-    /// The 64 digits alone, as in-toto writes them.
+    /// Only the 64 digits, as in-toto writes them.
     #[must_use]
     pub fn hex(&self) -> &str {
         &self.0["sha256:".len()..]

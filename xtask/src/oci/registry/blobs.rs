@@ -1,5 +1,5 @@
-//! Blobs: small ones are read whole, large ones go to a file, and what an attestation needs is stored. Where an upload goes
-//! on.
+//! Blobs: reads small ones into memory, downloads large ones to a file, and stores those of attestations. Also the
+//! address of an upload.
 
 use std::fs::File;
 use std::path::Path;
@@ -11,22 +11,22 @@ use super::{Client, WrongBytes};
 use crate::http::{Request, Response};
 use crate::oci::reference::Digest;
 
-/// A layer that is larger is no part of a service.
+/// A service has no larger layer.
 const LARGEST_FILE: u64 = 4 << 30;
 
-/// For one layer over a slow line. A server that says nothing is given up long before.
+/// For one layer over a slow line. A silent server is given up much earlier.
 const LONGEST_DOWNLOAD: Duration = Duration::from_secs(15 * 60);
 
 impl Client {
-    /// A blob's bytes, held against its digest; `None` when there is none.
+    /// A blob's bytes, checked against its digest; `None` when it does not exist.
     ///
     /// # Errors
-    /// When the registry cannot be asked; [`WrongBytes`] when the bytes are not those of the digest.
+    /// When the request fails. [`WrongBytes`] when the bytes do not match the digest.
     pub fn blob(&self, digest: &Digest) -> Result<Option<Vec<u8>>> {
         read(self.send(&Request::new("GET", self.blob_url(digest)))?, digest)
     }
 
-    /// Writes a blob of any size to `file`, and holds the bytes against its digest; says whether there is one.
+    /// Downloads a blob of any size to `file` and checks it against its digest. Returns whether the blob exists.
     ///
     /// # Errors
     /// As [`Client::blob`], and when the file cannot be written.
@@ -43,16 +43,16 @@ impl Client {
         Ok(true)
     }
 
-    /// Whether there is such a blob, by what the registry says: nothing is read.
+    /// Whether the registry says that the blob exists, without reading it.
     ///
     /// # Errors
-    /// When the registry cannot be asked.
+    /// When the request fails.
     pub fn has_blob(&self, digest: &Digest) -> Result<bool> {
         is_there(&self.send(&Request::new("HEAD", self.blob_url(digest)))?)
     }
 
-    /// Stores `bytes` as a blob, unless it is there, and returns its digest: in one piece, as the distribution
-    /// specification has it ("POST then PUT").
+    /// Stores `bytes` as a blob, unless it exists, and returns its digest. The upload is in one piece ("POST then PUT"
+    /// in the distribution specification).
     ///
     /// # Errors
     /// When the registry refuses, or stores it under another digest.
@@ -66,7 +66,8 @@ impl Client {
         let request = Request::new("PUT", format!("{upload}{separator}digest={digest}"));
         let response = self.send(&request.body("application/octet-stream", bytes))?;
         if response.status == 404 && self.has_blob(&digest)? {
-            // It was sent twice, as the first answer was lost: the first one has used the upload up.
+            // The first answer was lost and the request was repeated, but the first request had already completed the
+            // upload.
             return Ok(digest);
         }
         ensure!(response.status == 201, response.unexpected());
@@ -76,18 +77,18 @@ impl Client {
         Ok(digest)
     }
 
-    /// Proves the right to push: opens an upload and cancels it.
+    /// Proves the right to push by opening and cancelling an upload.
     ///
     /// # Errors
     /// When the registry does not let these credentials push.
     pub fn check_push(&self) -> Result<()> {
         let cancelled = self.send(&Request::new("DELETE", self.open_upload()?))?;
-        // 405 and 404: the server does not cancel, and drops the empty upload in its own time.
+        // 405 and 404: the server cannot cancel, and drops the empty upload after a while.
         ensure!(matches!(cancelled.status, 200 | 202 | 204 | 404 | 405), cancelled.unexpected());
         Ok(())
     }
 
-    /// Opens an upload and returns its address. One that nobody goes on with is dropped by the registry in its own time.
+    /// Opens an upload and returns its address. The registry drops an abandoned upload after a while.
     fn open_upload(&self) -> Result<String> {
         let request = Request::new("POST", self.url("blobs/uploads/")).repeatable();
         let response = self.send(&request.body("application/octet-stream", ""))?;
@@ -112,7 +113,7 @@ pub(super) fn read(response: Response, digest: &Digest) -> Result<Option<Vec<u8>
     }
 }
 
-/// Whether an answer says that there is one.
+/// Whether an answer says that the blob exists.
 pub(super) fn is_there(response: &Response) -> Result<bool> {
     match response.status {
         200 => Ok(true),
@@ -121,7 +122,7 @@ pub(super) fn is_there(response: &Response) -> Result<bool> {
     }
 }
 
-/// Forgejo's `Location` is relative, distribution's is absolute; another host must not get our credentials.
+/// `Location` is relative in Forgejo and absolute in distribution. Another host must not get our credentials.
 fn upload_address(response: &Response, base: &str) -> Result<String> {
     let location = response.header("Location").with_context(|| format!("{response} without a `Location`"))?;
     let upload = if location.starts_with('/') { format!("{base}{location}") } else { location.to_owned() };

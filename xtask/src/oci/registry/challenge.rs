@@ -1,4 +1,4 @@
-//! How a registry says where its tokens are given out, and to whom our password may go.
+//! Where a registry says that its tokens are issued, and which of these servers may get our password.
 
 use anyhow::{Result, ensure};
 
@@ -21,7 +21,8 @@ impl Challenge {
         Some(Self { realm: value("realm")?, service: value("service") })
     }
 
-    /// A registry names who gets our password: only itself, or a server that proves its name by TLS.
+    /// The registry names the server that gets our password. Accepted are the registry itself and any server that
+    /// proves its name by TLS, and for a loopback registry another one on this machine.
     pub(super) fn check_realm(&self, registry: &Registry) -> Result<()> {
         let is_itself = self.realm.starts_with(&format!("{}/", registry.base_url()));
         let is_loopback_like_it = registry.is_loopback()
@@ -45,7 +46,7 @@ impl Challenge {
     }
 }
 
-/// Percent-encoding of a query value (RFC 3986 §2.3 names the characters that stay).
+/// Percent-encodes a query value (RFC 3986 §2.3 names the characters that stay).
 fn encode(value: &str) -> String {
     let encode = |byte: u8| match byte {
         b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),

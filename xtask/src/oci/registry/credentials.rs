@@ -5,16 +5,16 @@ use crate::process::secret::Secret;
 /// User and password or token for one registry.
 #[derive(Clone)]
 pub struct Credentials {
-    /// Ignored by Forgejo when the password is a token, but it must not be empty.
+    /// Must not be empty. Forgejo ignores it when the password is a token.
     pub user: String,
     /// Password or token.
     pub password: Secret,
-    /// Both together, as they are sent.
+    /// Both together, in the encoding in which they are sent.
     pub pair: Secret,
 }
 
 impl Credentials {
-    /// The right of `user`.
+    /// The credentials of `user`.
     #[must_use]
     pub fn new(user: impl Into<String>, password: Secret) -> Self {
         let user = user.into();

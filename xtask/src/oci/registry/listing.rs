@@ -1,5 +1,5 @@
-//! The tags of an image, page by page, as the registry itself says where the next page is (distribution specification,
-//! "Listing Tags"): some take an opaque cursor in place of the last tag.
+//! The tags of an image, page by page. The registry itself says where the next page is (distribution specification,
+//! "Listing Tags"), because some registries take an opaque cursor in place of the last tag.
 
 use std::collections::BTreeSet;
 
@@ -9,14 +9,14 @@ use serde::Deserialize;
 use super::Client;
 use crate::http::{Request, Response};
 
-/// A registry that lists more pages than this is not listing one image's tags.
+/// The tags of one image never need more pages.
 const MOST_PAGES: usize = 200;
 
 impl Client {
     /// All tags, in the registry's order; empty when the image does not exist.
     ///
     /// # Errors
-    /// When the registry cannot be asked, answers something else, or sends its caller to another host.
+    /// When a request fails, an answer has another form, or the registry points to another host.
     pub fn tags(&self) -> Result<Vec<String>> {
         #[derive(Deserialize)]
         struct Page {
@@ -32,7 +32,7 @@ impl Client {
                 _ => return Err(response.unexpected()),
             }
             let page = response.json::<Page>()?.tags.unwrap_or_default();
-            // Forgejo sends a `Link` to a next page even on the last one: only an empty page ends the list there.
+            // Forgejo sends a `Link` to a next page even on the last one, so only an empty page ends the list there.
             let is_empty = page.is_empty();
             tags.extend(page.into_iter().filter(|tag| known.insert(tag.clone())));
             match self.next_page(&response)? {
@@ -43,11 +43,11 @@ impl Client {
         bail!("listing the tags of `{}`: no end after {MOST_PAGES} pages", self.image)
     }
 
-    /// The address of the next page: on this registry, as the request for it carries the right to read.
+    /// The address of the next page. It must be on this registry, because the request for it carries our credentials.
     fn next_page(&self, response: &Response) -> Result<Option<String>> {
         let Some(link) = response.headers("Link").find_map(next_link) else { return Ok(None) };
         let doing = || format!("{response} with a link to `{link}`");
-        // Behind a proxy a registry may name itself with the other scheme; the one that we speak stays.
+        // Behind a proxy a registry may name itself with the other scheme. The scheme of the connection stays.
         let rest = link.strip_prefix("https://").or_else(|| link.strip_prefix("http://"));
         let path = match rest {
             Some(rest) => rest.strip_prefix(self.image.registry.as_str()).with_context(doing)?,

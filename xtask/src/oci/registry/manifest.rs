@@ -1,4 +1,4 @@
-//! A manifest, and what an answer must be to hold one.
+//! A manifest, and the checks on an answer with a manifest.
 
 use anyhow::{Context as _, Result, ensure};
 
@@ -6,11 +6,11 @@ use super::WrongBytes;
 use crate::http::Response;
 use crate::oci::reference::Digest;
 
-/// Manifest types that an image, a signature or an attestation may have. The registry must not convert between them.
+/// The manifest types of images, signatures and attestations. The registry must not convert between them.
 pub(super) const ACCEPT: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
     application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json";
 
-/// A manifest as stored: its bytes are what the digest is of.
+/// A manifest as stored. The digest covers exactly these bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Manifest {
     /// The digest of `bytes`, computed here.
@@ -22,14 +22,14 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// `bytes` of `media_type`, to be stored.
+    /// A manifest to be stored: `bytes` of `media_type`.
     #[must_use]
     pub fn new(media_type: impl Into<String>, bytes: Vec<u8>) -> Self {
         Self { digest: Digest::of(&bytes), media_type: media_type.into(), bytes }
     }
 }
 
-/// Whether a `Content-Type` is that of a manifest.
+/// Whether `media_type` is that of a manifest.
 pub(super) fn is_manifest(media_type: &str) -> bool {
     ACCEPT.split(", ").any(|kind| kind == essence(media_type))
 }
@@ -39,11 +39,12 @@ fn essence(media_type: &str) -> &str {
     media_type.split(';').next().unwrap_or_default().trim()
 }
 
-/// The manifest in an answer for `reference`, when it is what was asked for and what the answer says that it is.
+/// The manifest in an answer for `reference`. Its bytes must match the requested digest and the digest that the answer
+/// names.
 pub(super) fn read(response: Response, reference: &str) -> Result<Manifest> {
     let media_type =
         response.header("Content-Type").with_context(|| format!("{response} without a type"))?.to_owned();
-    // A page of a proxy in between is no answer of the registry, and not a manifest that is false.
+    // The HTML page of a proxy is not an answer of the registry, and must not count as a false manifest.
     ensure!(is_manifest(&media_type), "{response} with `{}`: expected a manifest", essence(&media_type));
     let asked = reference.parse::<Digest>().ok();
     for named in [asked, said_digest(&response)?].into_iter().flatten() {
@@ -52,7 +53,7 @@ pub(super) fn read(response: Response, reference: &str) -> Result<Manifest> {
     Ok(Manifest::new(media_type, response.body))
 }
 
-/// What the registry says that the digest of its answer is.
+/// The digest that the registry names for its answer.
 pub(super) fn said_digest(response: &Response) -> Result<Option<Digest>> {
     let header = response.header("Docker-Content-Digest").map(str::parse).transpose();
     header.with_context(|| format!("{response} with a bad `Docker-Content-Digest`"))

@@ -1,5 +1,6 @@
-//! Registries that keep their bytes elsewhere: Forgejo with direct serving, and most hosted ones, answer `GET` of a blob or a
-//! manifest with the address of a storage server. It is asked anonymously, and what it sends is held against the digest.
+//! Registries that store their bytes elsewhere. Forgejo with direct serving and most hosted registries answer `GET` of
+//! a blob or a manifest with a redirect to a storage server. The request to that server is anonymous, and the bytes
+//! that it sends are checked against the digest.
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde::Deserialize;
@@ -10,23 +11,23 @@ use super::token::Send;
 use crate::http::{Request, Response, is_redirect, resolve};
 use crate::oci::reference::{Digest, Registry};
 
-/// More than any registry needs, and an end to those that lead in a circle.
+/// More than any registry needs, and a limit for redirects in a circle.
 const MOST_HOPS: usize = 5;
 
-/// The headers by which a registry says what it sends: of a storage server they say nothing.
+/// Headers by which a registry describes its answer. From a storage server they mean nothing.
 const DIGEST: &str = "Docker-Content-Digest";
 const TYPE: &str = "Content-Type";
 
 impl Client {
-    /// Goes where `response` points, when it points anywhere: `request` is the question that it answers.
+    /// Follows the redirect in `response`, if it is one. `request` is the request that it answers.
     ///
     /// # Errors
-    /// When the address is none that a request may go to, or nothing comes from there.
+    /// When requests may not go to that address, or no answer comes from there.
     pub(super) fn follow(&self, request: &Request, response: Response) -> Result<Response> {
         self.follow_by(request, response, &|request| self.curl.send(request))
     }
 
-    /// As [`Client::follow`], where `send` is what sends.
+    /// As [`Client::follow`], but sends with `send`.
     pub(super) fn follow_by(
         &self,
         request: &Request,
@@ -52,7 +53,8 @@ impl Client {
         bail!("{response}, after {MOST_HOPS} others: it leads nowhere")
     }
 
-    /// The digest that the registry says its answer has. Of a tag it must say one: the bytes come from somebody else.
+    /// The digest that the registry names for its answer. For a tag there must be one, because the bytes come from
+    /// another server.
     fn said(&self, request: &Request, response: &Response) -> Result<Option<String>> {
         let tag = request.url().rsplit_once("/manifests/").map(|(_, reference)| reference);
         let tag = tag.filter(|reference| request.method() == "GET" && reference.parse::<Digest>().is_err());
@@ -67,8 +69,8 @@ impl Client {
         }
     }
 
-    /// With TLS anywhere, as nothing is given away; without it only where the configuration says so by name, or from one
-    /// server of this machine to another.
+    /// Any address with TLS, because the request carries no secret. Without TLS only a host that the configuration
+    /// names, or from one server of this machine to another.
     fn check_address(&self, url: &str) -> Result<()> {
         if url.starts_with("https://") {
             return Ok(());
@@ -94,8 +96,8 @@ fn own(response: &Response, name: &str) -> Option<String> {
     response.header(name).map(str::to_owned)
 }
 
-/// What a storage server sent, under the headers of the registry: the digest that it said, and a type that is a
-/// manifest's where there is one: the registry's, the storage's, or the one in the manifest itself.
+/// The storage server's answer under the registry's headers: its digest, and a manifest's media type if one is found.
+/// The registry's type comes first, then the storage server's, then the one in the manifest itself.
 fn as_of_registry(response: Response, said: Option<&str>, kind: Option<&str>) -> Response {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]

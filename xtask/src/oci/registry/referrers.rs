@@ -1,5 +1,5 @@
-//! What refers to an image: the manifests that name it as their `subject`. Registries with the referrers API list them
-//! (distribution specification v1.1, "Listing Referrers"); for all others the client keeps an index under a tag.
+//! The referrers of an image: manifests that name it as their `subject`. A registry with the referrers API lists them
+//! (distribution specification v1.1, "Listing Referrers"). For all others the client maintains an index under a tag.
 
 use anyhow::{Context as _, Result, ensure};
 use serde::Deserialize;
@@ -9,19 +9,19 @@ use crate::http::{Request, Response};
 use crate::oci::exact;
 use crate::oci::reference::Digest;
 
-/// More than this many refer to no image of ours.
+/// No image of ours has more referrers.
 const MOST: usize = 1000;
 
 impl Client {
-    /// The manifests that refer to `digest`; `None` where the registry does not list them.
+    /// The manifests that refer to `digest`; `None` if the registry does not list referrers.
     ///
     /// # Errors
-    /// When the registry cannot be asked, or answers something else than a whole list.
+    /// When the request fails, or the answer is not a complete list.
     pub fn referrers(&self, digest: &Digest) -> Result<Option<Vec<Digest>>> {
         read(&self.send(&Request::new("GET", self.url(&format!("referrers/{digest}"))))?)
     }
 
-    /// Stores `manifest` by its digest, under no tag.
+    /// Stores `manifest` by its digest, without a tag.
     ///
     /// # Errors
     /// As [`Client::put`].
@@ -30,7 +30,8 @@ impl Client {
     }
 }
 
-/// The list in an answer; `None` where the registry does not know the question: each says that in its own way.
+/// The list in an answer; `None` if the registry does not support this request, which registries say by different
+/// statuses.
 fn read(response: &Response) -> Result<Option<Vec<Digest>>> {
     #[derive(Deserialize)]
     struct Index {
@@ -47,7 +48,7 @@ fn read(response: &Response) -> Result<Option<Vec<Digest>>> {
     }
     ensure!(
         response.header("Link").is_none(),
-        "{response} with more than one page of referrers: nobody but a stranger refers to an image so often"
+        "{response} with more than one page of referrers: a release adds only a few"
     );
     let index: Index = exact::parse(&response.body).with_context(|| format!("{response}: reading it"))?;
     let found: Vec<_> = index.manifests.unwrap_or_default().into_iter().map(|entry| entry.digest).collect();

@@ -1,4 +1,4 @@
-//! The end of a tag, in registries that let one end and in those that do not.
+//! Removes a tag or a manifest, and tells whether the registry allowed it.
 
 use anyhow::Result;
 
@@ -7,20 +7,20 @@ use super::token::Scope;
 use crate::http::Request;
 use crate::oci::reference::{Digest, Tag};
 
-/// What became of a tag that was to be removed.
+/// The result of a removal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Removal {
-    /// It was there and is gone.
+    /// It existed and was removed.
     Gone,
-    /// It was not there.
+    /// It did not exist.
     Missing,
-    /// It stays, as the registry says no with this status: it removes no single tag, keeps its tags for good, or does not let
-    /// this account.
+    /// It stays: the registry refused with this status. It cannot remove a single tag, never removes tags, or does not
+    /// allow it to this account.
     Refused(u16),
 }
 
 impl Client {
-    /// Removes `tag` alone: the digest stays reachable through its other tags.
+    /// Removes only `tag`: the digest stays reachable through its other tags.
     ///
     /// # Errors
     /// When the registry does not answer.
@@ -28,7 +28,7 @@ impl Client {
         self.remove(tag.as_str())
     }
 
-    /// Removes the manifest `digest`, with whatever tags it has.
+    /// Removes the manifest `digest` and all of its tags.
     ///
     /// # Errors
     /// As [`Client::remove_tag`].
@@ -42,8 +42,8 @@ impl Client {
         Ok(match response.status {
             200 | 202 | 204 => Removal::Gone,
             404 => Removal::Missing,
-            // 400 and 405: the distribution registry 2.x removes no single tag, only a digest with all of its tags. 401 and
-            // 403: no right to. 412: an immutable tag.
+            // 400 and 405: the distribution registry 2.x cannot remove a single tag, only a digest with all of its
+            // tags. 401 and 403: no permission. 412: an immutable tag.
             status @ (400 | 401 | 403 | 405 | 412) => Removal::Refused(status),
             _ => return Err(response.unexpected()),
         })

@@ -1,4 +1,4 @@
-//! Several questions at once.
+//! Several requests at once.
 
 use anyhow::Result;
 
@@ -6,30 +6,30 @@ use super::{Client, Manifest};
 use crate::http::{Request, Response};
 use crate::oci::reference::Digest;
 
-/// What is asked for.
+/// A request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wanted {
     /// A manifest, by its digest or its tag.
     Manifest(String),
-    /// A small blob with its bytes.
+    /// A small blob, with its bytes.
     Blob(Digest),
-    /// Whether there is a blob.
+    /// Whether a blob exists.
     HasBlob(Digest),
 }
 
-/// What there is.
+/// An answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Got {
     /// A manifest.
     Manifest(Manifest),
     /// A blob's bytes.
     Blob(Vec<u8>),
-    /// There is such a blob.
+    /// The blob exists.
     There,
 }
 
 impl Got {
-    /// The bytes of a manifest or a blob; none of a blob that was only looked for.
+    /// The bytes of a manifest or a blob. Empty for a blob whose existence alone was asked for.
     #[must_use]
     pub fn into_bytes(self) -> Vec<u8> {
         match self {
@@ -41,8 +41,8 @@ impl Got {
 }
 
 impl Client {
-    /// Asks for all of `wanted` over one connection; answers are in its order, `None` where there is none, each as
-    /// [`Client::manifest`], [`Client::blob`] and [`Client::has_blob`] give it.
+    /// Sends all of `wanted` over one connection. The answers are in the order of `wanted`, each as
+    /// [`Client::manifest`], [`Client::blob`] or [`Client::has_blob`] returns it; `None` for what does not exist.
     pub fn several(&self, wanted: &[Wanted]) -> Vec<Result<Option<Got>>> {
         let requests: Vec<_> = wanted.iter().map(|wanted| self.request(wanted)).collect();
         let answers = self.send_all(&requests);

@@ -1,4 +1,4 @@
-//! How large the platforms of an image are.
+//! The download size of an image per platform.
 
 use std::collections::BTreeMap;
 
@@ -7,15 +7,15 @@ use anyhow::{Context as _, Result, ensure};
 use super::{Client, Got, Wanted};
 use crate::oci::{index, size};
 
-/// An index with more platforms is none that a release made.
+/// No release makes an index with more platforms.
 const MOST_PLATFORMS: usize = 32;
 
 impl Client {
-    /// The bytes of each platform's image at `reference`, a tag or digest, as the registry stores it; `None` where there is
-    /// no such image.
+    /// The size of each platform's image at `reference` (a tag or a digest), in bytes as the registry stores them;
+    /// `None` when there is no such image.
     ///
     /// # Errors
-    /// When the registry cannot be asked, or has something else there than an index of images.
+    /// When a request fails, or `reference` is not an index of images.
     pub fn sizes(&self, reference: &str) -> Result<Option<BTreeMap<String, u64>>> {
         let Some(index) = self.manifest(reference)? else { return Ok(None) };
         let platforms = index::platforms(&index.bytes)?;

@@ -1,4 +1,4 @@
-//! How a request is sent: with the token at hand, and with another one when the registry asks for it.
+//! How a request is authorized: with the current token, or with a new one when the registry requires it.
 
 use std::sync::PoisonError;
 
@@ -11,26 +11,27 @@ use crate::http::{Authorization, Request, Response};
 use crate::process::failure::NotPublic;
 use crate::process::secret::Secret;
 
-/// What sends a request: into memory, or into a file.
+/// Sends a request. The answer goes to memory or to a file.
 pub(super) type Send<'a> = dyn Fn(&Request) -> Result<Response> + 'a;
 
-/// What a token is asked for: no more than the request needs.
+/// The scope of a token: no more than the request needs.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Scope {
-    /// Everything but a removal.
+    /// Everything except removal.
     Usual,
     /// The removal of a tag.
     Delete,
 }
 
-/// What a token server says.
+/// The answer of a token server.
 enum Answer {
     Token(Secret),
     Refused(Response),
 }
 
 impl Client {
-    /// Sends all of them with the token at hand; whatever the registry wants another one for is sent on its own.
+    /// Sends all requests with the current token. Those for which the registry requires another token are sent again,
+    /// one by one.
     pub(super) fn send_all(&self, requests: &[Request]) -> Vec<Result<Response>> {
         let authorization = self.at_hand();
         let authorized = requests.iter().map(|request| request.clone().authorization(authorization.clone()));
@@ -43,19 +44,19 @@ impl Client {
         checked.collect()
     }
 
-    /// Sends with the token at hand; when the registry asks for another, gets one and sends again. Goes where the answer
-    /// points.
+    /// Sends with the current token. When the registry requires another one, gets it and sends again. Follows
+    /// redirects.
     pub(super) fn send(&self, request: &Request) -> Result<Response> {
         self.send_by(request, &|request| self.curl.send(request))
     }
 
-    /// As [`Client::send`], where `send` is what sends.
+    /// As [`Client::send`], but sends with `send`.
     pub(super) fn send_by(&self, request: &Request, send: &Send<'_>) -> Result<Response> {
         let response = self.authorized(Scope::Usual, request, send)?;
         self.follow_by(request, response, send)
     }
 
-    /// As [`Client::send`], with a token for `scope`; follows nothing.
+    /// As [`Client::send`], with a token for `scope`, and without following redirects.
     pub(super) fn send_as(&self, scope: Scope, request: &Request) -> Result<Response> {
         self.authorized(scope, request, &|request| self.curl.send(request))
     }
@@ -88,7 +89,7 @@ impl Client {
         if self.is_hidden(&response) { Err(self.not_public(&response)) } else { Ok(response) }
     }
 
-    /// Whether the answer is a no to somebody without credentials.
+    /// Whether the registry refused an anonymous request.
     fn is_hidden(&self, response: &Response) -> bool {
         self.credentials.is_none() && matches!(response.status, 401 | 403)
     }

@@ -1,12 +1,12 @@
-//! The error for an answer that is not what it is named.
+//! The error for a digest mismatch in an answer.
 
 use std::fmt;
 
 use crate::http::Response;
 use crate::oci::reference::Digest;
 
-/// A registry's answer has other bytes than the digest that names them: not a fault that passes, but something that is
-/// not true.
+/// A registry's answer does not match the digest that names it. This is not a transient fault: the registry's claim is
+/// false.
 #[derive(Debug)]
 pub struct WrongBytes {
     answer: String,
@@ -14,23 +14,23 @@ pub struct WrongBytes {
 }
 
 impl WrongBytes {
-    /// The bytes of `response` must be those of `expected`.
+    /// Checks the body of `response` against the digest `expected`.
     pub(super) fn check(response: &Response, expected: &Digest) -> Result<(), Self> {
         Self::check_bytes(&response.to_string(), &response.body, expected)
     }
 
-    /// The bytes that came from `answer`, as a message names it, must be those of `expected`.
+    /// Checks `bytes` against the digest `expected`. `answer` names their source in the message.
     ///
     /// # Errors
-    /// When they are not.
+    /// When they do not match.
     pub fn check_bytes(answer: &str, bytes: &[u8], expected: &Digest) -> Result<(), Self> {
         Self::check_digest(answer, Digest::of(bytes), expected)
     }
 
-    /// The digest `found` of what came from `answer` must be `expected`.
+    /// Checks the digest `found` against `expected`. `answer` names the source of the bytes in the message.
     ///
     /// # Errors
-    /// When it is not.
+    /// When they do not match.
     pub fn check_digest(answer: &str, found: Digest, expected: &Digest) -> Result<(), Self> {
         if &found == expected { Ok(()) } else { Err(Self { answer: answer.to_owned(), found }) }
     }

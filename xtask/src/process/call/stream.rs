@@ -1,4 +1,4 @@
-//! A child whose standard output is read while it runs, and is never held as a whole.
+//! A child whose standard output is read while it runs and is never held as a whole.
 
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
@@ -13,16 +13,16 @@ use crate::process::output::Output;
 use crate::process::pipes::{collect_tail, join};
 use crate::process::wait::wait;
 
-/// As much is read at once: a pipe holds 64 KiB (pipe(7)).
+/// How much is read at a time: a pipe holds 64 KiB (pipe(7)).
 const CHUNK: usize = 64 << 10;
 
 impl Call {
-    /// Runs it, and gives `read` its standard output as it comes. `read` sets the bounds of what it keeps; where it fails, the
-    /// child is ended. Any exit code but 0 is an error.
+    /// Runs it and passes its standard output to `read` as it arrives. `read` limits what it keeps. When `read` fails,
+    /// the child is ended. Any exit code but 0 is an error.
     ///
     /// # Errors
-    /// As [`Call::run`], and what `read` returns. A child that failed by itself is told first: what it printed until then was
-    /// no whole answer.
+    /// As [`Call::run`], and those of `read`. When the child failed by itself, its failure is reported rather than that
+    /// of `read`: its output was incomplete.
     pub fn stream<T: Send>(mut self, read: impl FnOnce(&mut dyn BufRead) -> Result<T> + Send) -> Result<T> {
         self.command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let line = self.line();
@@ -40,7 +40,7 @@ impl Call {
                 found
             });
             let status = wait(child, group, self.timeout, None, &line);
-            // Whatever the child left behind in its group still holds the pipe.
+            // Processes that the child left behind in its group still hold the pipe.
             interrupt::end(group, Signal::SIGKILL);
             (status, reader.join())
         });

@@ -1,5 +1,5 @@
-//! `release --json`: one event a line on standard output, for programs that start a release. docs/releasing.md has the
-//! form; `schema` changes when a field does.
+//! `release --json`: one event per line on standard output, for programs that start a release. docs/releasing.md
+//! describes the format; `schema` changes when a field does.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::process::failure::exit_code;
 use crate::process::secret::redact;
 use crate::process::stdout;
 
-/// The form of every line.
+/// The schema of every line.
 const SCHEMA: &str = "xtask-release/1";
 
 /// What happened.
@@ -19,18 +19,18 @@ const SCHEMA: &str = "xtask-release/1";
 pub enum Event<'a> {
     /// A step has begun.
     Begun {
-        /// As it is printed.
+        /// The step's name, as in the lines for people.
         step: &'a str,
         /// What it works on.
         detail: String,
     },
     /// A step has ended.
     Finished {
-        /// As it is printed.
+        /// The step's name, as in the lines for people.
         step: &'a str,
         /// How long it took.
         seconds: f64,
-        /// Whether it went well.
+        /// Whether it succeeded.
         ok: bool,
     },
     /// The release is done.
@@ -39,22 +39,22 @@ pub enum Event<'a> {
         tag: String,
         /// Its commit.
         commit: &'a str,
-        /// The image by its tag.
+        /// The image reference, by tag.
         image: String,
         /// The digest of the index.
         digest: &'a str,
-        /// Where the page is.
+        /// The address of the release page.
         page: &'a str,
-        /// How anyone checks the image.
+        /// The commands with which anyone can check the image.
         commands: Vec<String>,
-        /// Nothing had to be done.
+        /// The release was already complete: nothing had to be done.
         finished_before: bool,
     },
-    /// The release has failed, or is refused.
+    /// The release failed or was refused.
     Failed {
-        /// The exit code of the process.
+        /// The exit code of this process.
         exit: u8,
-        /// The whole message.
+        /// The complete error message.
         error: String,
     },
 }
@@ -75,13 +75,13 @@ impl<'a> Event<'a> {
         Self::Finished { step, seconds: (took.as_secs_f64() * 1000.0).round() / 1000.0, ok }
     }
 
-    /// The last line of a release that did not end well.
+    /// The last event of a release that did not succeed.
     #[must_use]
     pub fn failed(error: &anyhow::Error) -> Self {
         Self::Failed { exit: exit_code(error), error: redact(&format!("{error:#}")) }
     }
 
-    /// Prints it as a line of its own.
+    /// Prints it on a line of its own.
     ///
     /// # Errors
     /// When standard output is closed.

@@ -2,7 +2,7 @@ use std::time::Instant;
 
 use super::{SHAPES, is_in, masked};
 
-/// Letters and digits as a token has them: no secret stands in this file.
+/// Letters and digits as in a token, in place of a real secret.
 fn random(length: usize) -> String {
     "a1B2c3D4e5F6g7H8".chars().cycle().take(length).collect()
 }

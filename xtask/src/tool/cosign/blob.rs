@@ -1,5 +1,5 @@
-//! Signatures over bytes that are no image, of which both majors make and take the same ones (docs/facts.md#signed-bytes): of
-//! the statement in a bundle, which cosign 2 cannot sign as such, and of one key over the next.
+//! Signatures over bytes that are not an image: over the statement in a bundle, which cosign 2 cannot sign as such, and
+//! of one key over the next one. cosign 2 and 3 make and accept the same signatures (docs/facts.md#signed-bytes).
 
 use std::fs;
 use std::path::Path;
@@ -13,7 +13,7 @@ use super::{Cosign, KEY, SigningKey, verdict};
 use crate::process::scratch::Scratch;
 
 impl Cosign<'_> {
-    /// Signs `bytes`, and returns an ECDSA signature over their SHA-256, in DER and canonical base64. Stores nothing.
+    /// Signs `bytes`. Returns an ECDSA signature over their SHA-256, as DER in canonical base64. Stores nothing.
     ///
     /// # Errors
     /// When cosign fails, or prints something else.
@@ -25,17 +25,16 @@ impl Cosign<'_> {
         arguments.push(&blob);
         let output = self.with_key(&arguments, key)?.repeatable().read()?;
         let signature = output.trim();
-        let decoded =
-            STANDARD.decode(signature).context("what `cosign sign-blob` printed is no signature")?;
+        let decoded = STANDARD.decode(signature).context("`cosign sign-blob` did not print a signature")?;
         ensure!(
             !decoded.is_empty() && STANDARD.encode(&decoded) == signature,
-            "what `cosign sign-blob` printed is no signature in canonical base64"
+            "`cosign sign-blob` did not print a signature in canonical base64"
         );
         Ok(signature.to_owned())
     }
 
-    /// Whether `signature`, in base64, is one of `bytes` by the public key `public`, as PEM. `Err` of the inner result is
-    /// cosign's no. It asks nobody.
+    /// Whether `signature` (base64) over `bytes` is valid for the public key `public` (PEM). `Err` of the inner result
+    /// is cosign's rejection. It makes no network request.
     ///
     /// # Errors
     /// When cosign cannot be run, does not know the flags, or does not end in time.
@@ -50,7 +49,7 @@ impl Cosign<'_> {
         let output = self.call(&arguments)?.output()?;
         match output.status.code() {
             Some(0) => Ok(Ok(())),
-            // A later cosign that does not take the flags has not judged anything.
+            // A later cosign that does not know the flags has not judged anything.
             Some(_) if output.stderr.contains("unknown flag") => Err(output.failure()),
             Some(_) => Ok(Err(verdict(&output.stderr).to_owned())),
             None => Err(output.failure()),
@@ -58,7 +57,7 @@ impl Cosign<'_> {
     }
 }
 
-/// The path of a new file with these bytes.
+/// The path of a new file that holds `bytes`.
 fn written(directory: &Path, name: &str, bytes: &[u8]) -> Result<String> {
     let path = directory.join(name);
     fs::write(&path, bytes).with_context(|| format!("writing `{}`", path.display()))?;

@@ -1,4 +1,4 @@
-//! Which flags a cosign takes, asked with the flags themselves: its help need not show them.
+//! Which flags a cosign accepts. It is tried with the flags themselves, because its help need not show them.
 
 use std::sync::PoisonError;
 
@@ -6,20 +6,22 @@ use anyhow::{Result, bail};
 
 use super::{Cosign, INSTALL};
 
-/// No entry in the transparency log.
+/// Adds no entry to the transparency log.
 pub(super) const TLOG: &str = "--tlog-upload=false";
 
-/// What flags this cosign has: told by capability, as distributions build it with the version `devel`.
+/// Which flags this cosign needs. It is detected by capability, because distributions build cosign with the version
+/// `devel`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Generation {
     /// 2.x: signs in the legacy format, with `--tlog-upload=false`.
     Two,
-    /// 3.x: needs two flags more for the same.
+    /// 3.x: needs two more flags for the same format.
     Three,
 }
 
 impl Generation {
-    /// By the flags that it takes, which its help need not show: `takes` says whether it takes all of those.
+    /// Detects the generation by the accepted flags, because the help need not show them. `takes` says whether a command
+    /// accepts all of the given flags.
     fn by_flags(
         version: impl Fn() -> Result<String>,
         takes: impl Fn(&str, &[&str]) -> Result<bool>,
@@ -43,7 +45,7 @@ impl Generation {
             let version = if generation == Self::Three { version()? } else { String::new() };
             if version.starts_with("v2.") {
                 bail!(
-                    "this cosign ({version}) does not verify an image that has bundles as well without Sigstore's trusted root; \
+                    "this cosign ({version}) needs Sigstore's trusted root to verify an image that also has bundles; \
                      {INSTALL}"
                 );
             }
@@ -57,12 +59,12 @@ impl Generation {
 }
 
 impl Cosign<'_> {
-    /// Which flags it needs.
+    /// The generation, which decides the flags.
     ///
     /// # Errors
     /// When cosign is missing, or has neither generation's flags.
     pub fn generation(&self) -> Result<Generation> {
-        // Checks side by side ask for it: the second one waits for the answer of the first.
+        // Parallel checks need it: the second one waits for the first one's answer.
         let mut known = self.generation.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = *known {
             return Ok(known);
@@ -73,14 +75,14 @@ impl Cosign<'_> {
         Ok(generation)
     }
 
-    /// What it says of itself; distributions build it with the version `devel`.
+    /// The version that it reports, which is `devel` in builds of distributions.
     fn version(&self) -> Result<String> {
         let text = self.call(&["version"])?.read()?;
         let version = text.lines().find_map(|line| line.trim().strip_prefix("GitVersion:"));
         Ok(version.map_or("without a version", str::trim).to_owned())
     }
 
-    /// Whether `command` takes these flags: an unknown one is an error before `--help` is looked at.
+    /// Whether `command` accepts these flags. cosign reports an unknown flag before it evaluates `--help`.
     fn takes(&self, command: &str, flags: &[&str]) -> Result<bool> {
         let mut arguments = vec![command];
         arguments.extend(flags);
@@ -107,12 +109,7 @@ mod tests {
             ("v2.5.3", TWO, TWO, Ok(Generation::Two)),
             ("v3.1.3", THREE, THREE, Ok(Generation::Three)),
             ("devel", THREE, THREE, Ok(Generation::Three)),
-            (
-                "v2.6.5",
-                THREE,
-                THREE,
-                Err("this cosign (v2.6.5) does not verify an image that has bundles as well"),
-            ),
+            ("v2.6.5", THREE, THREE, Err("this cosign (v2.6.5) needs Sigstore's trusted root")),
             (
                 "v2.6.1",
                 THREE,

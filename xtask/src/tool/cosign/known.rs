@@ -1,12 +1,12 @@
-//! The files that Sigstore published as cosign, of versions that this tool knows. `cosign-digests = ["known"]` takes these.
-//! Distributions build their own, which are none of them.
+//! The cosign files that Sigstore published, for the versions that this tool knows. `cosign-digests = ["known"]`
+//! accepts them. Distributions build their own files, which are not among them.
 
 use anyhow::Result;
 
 use crate::oci::reference::Digest;
 
-/// Version, platform and SHA-256, from the release's `cosign_checksums.txt`; docs/facts.md#cosigns-own-files says how they were
-/// come by. Renovate moves those of 3.1 (`customManagers` in `renovate.json`).
+/// Version, platform and SHA-256, from the release's `cosign_checksums.txt`. docs/facts.md#cosigns-own-files tells how
+/// they were obtained. Renovate updates those of 3.1 (`customManagers` in `renovate.json`).
 const KNOWN: [(&str, &str, &str); 4] = [
     ("v3.0.6", "linux-amd64", "c956e5dfcac53d52bcf058360d579472f0c1d2d9b69f55209e256fe7783f4c74"),
     ("v3.0.6", "linux-arm64", "bedac92e8c3729864e13d4a17048007cfafa79d5deca993a43a90ffe018ef2b8"),
@@ -17,12 +17,12 @@ const KNOWN: [(&str, &str, &str); 4] = [
 /// The digests of all of them.
 ///
 /// # Errors
-/// When one of the table is no digest.
+/// When an entry of the table is not a digest.
 pub fn known() -> Result<Vec<Digest>> {
     KNOWN.iter().map(|(_, _, hex)| format!("sha256:{hex}").parse()).collect()
 }
 
-/// What the file is called, such as `cosign v3.1.3 (linux-amd64)`.
+/// The name of the file, such as `cosign v3.1.3 (linux-amd64)`.
 pub(super) fn name_of(digest: &Digest) -> Option<String> {
     let (version, platform, _) = KNOWN.iter().find(|(_, _, hex)| *hex == digest.hex())?;
     Some(format!("cosign {version} ({platform})"))

@@ -1,6 +1,6 @@
-//! Which file is run as cosign. Where digests are listed, it is a private copy, hashed as it lies there: what is run is what
-//! was hashed, also where somebody else may write the directory that cosign is in. A file that stays open would not do: it
-//! can be written to by its owner between the hash and the start.
+//! Which file runs as cosign. With pinned digests it is a private copy, and the copy is hashed. So the hashed bytes are
+//! what runs, even if somebody else may write to cosign's directory. Keeping the original file open would not be
+//! enough: its owner can write to it between the hash and the start.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, copy};
@@ -21,7 +21,7 @@ use crate::refuse;
 /// cosign 3.1 has 130 MB.
 const LARGEST: u64 = 1 << 30;
 
-/// A cosign by name or path, that may have to be one of certain files.
+/// cosign by name or path, possibly restricted to files with certain digests.
 #[derive(Clone)]
 pub struct Program(Arc<Inner>);
 
@@ -35,30 +35,30 @@ struct Inner {
 struct Copy {
     digest: Digest,
     path: PathBuf,
-    /// Removed with the last clone.
+    /// Removed together with the last clone.
     _directory: Scratch,
 }
 
 impl From<&str> for Program {
-    /// Any file of that name.
+    /// cosign by name, with any digest.
     fn from(name: &str) -> Self {
         Self::new(Path::new(name), &[], &Environment::default())
     }
 }
 
 impl Program {
-    /// `name` is `cosign`, or a path to another one. With `pins`, one of these files alone is run.
+    /// `name` is `cosign` or a path to a cosign. With `pins`, only a file with one of these digests is run.
     #[must_use]
     pub fn new(name: &Path, pins: &[Digest], environment: &Environment) -> Self {
         let (name, pins) = (name.to_owned(), pins.to_vec());
         Self(Arc::new(Inner { name, pins, environment: environment.clone(), copy: Mutex::new(None) }))
     }
 
-    /// What to start.
+    /// The file to run.
     ///
     /// # Errors
-    /// A [`crate::process::failure::Refusal`] when it is not among the pins: nothing has been started by then. Other errors
-    /// when it is on no directory of the PATH or cannot be copied.
+    /// A [`crate::process::failure::Refusal`] when the digest is not among the pins. In that case nothing has been
+    /// started. Other errors when the program is not on the PATH or cannot be copied.
     pub(super) fn path(&self) -> Result<PathBuf> {
         if self.0.pins.is_empty() {
             Ok(self.0.name.clone())
@@ -67,7 +67,7 @@ impl Program {
         }
     }
 
-    /// The digest of what is started, where pins ask for it.
+    /// The digest of the file to run; `None` without pins.
     ///
     /// # Errors
     /// As [`Program::path`].
@@ -109,14 +109,14 @@ impl Program {
     }
 }
 
-/// Copies, and hashes the copy.
+/// Makes a copy, and hashes the copy.
 fn copied(from: &Path, to: &Path) -> Result<Digest> {
     let source = File::open(from)?;
     let size = source.metadata()?.size();
     ensure!(size <= LARGEST, "it has {size} bytes, and no cosign has more than {LARGEST}");
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o500).open(to)?;
     copy(&mut source.take(LARGEST), &mut file)?;
-    // A file that is open for writing cannot be started.
+    // A file that is open for writing cannot be executed.
     drop(file);
     Ok(Digest::of_reader(File::open(to)?)?)
 }

@@ -1,18 +1,18 @@
-//! The commands that check an image, as a page prints them and as a release runs them.
+//! The commands that check an image, as a page prints them and a release runs them.
 
 use std::path::Path;
 
 use crate::oci::reference::{Digest, Image};
 use crate::process::command_line;
 
-/// A command for checking an image, as it is printed and as it is run: one source for both.
+/// A command that checks an image. It is printed and run from this one source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifyCommand {
     pub(super) arguments: Vec<String>,
 }
 
 impl VerifyCommand {
-    /// `cosign verify`: the signature, with the version signed along so that an older signed image is no match.
+    /// `cosign verify`: the signature. The signed version must match too, so that an older signed image does not pass.
     #[must_use]
     pub fn signature(key: &str, version: &semver::Version, image: &Image, digests: &[&Digest]) -> Self {
         Self::new("verify", key, &["-a".to_owned(), format!("version={version}")], image, digests)
@@ -30,8 +30,8 @@ impl VerifyCommand {
         )
     }
 
-    /// `cosign verify-blob`: the `signature` of a file. It asks nobody. cosign 3 says that a bundle is preferred, and cosign 2
-    /// wants Sigstore's own roots for one (docs/facts.md#signed-bytes).
+    /// `cosign verify-blob`: the `signature` of a file. It makes no network request. cosign 3 prints that it prefers a
+    /// bundle, but for a bundle cosign 2 wants Sigstore's own roots (docs/facts.md#signed-bytes).
     #[must_use]
     pub fn blob(key: &str, signature: &str, file: &str) -> Self {
         let arguments =
@@ -39,7 +39,7 @@ impl VerifyCommand {
         Self { arguments: arguments.map(str::to_owned).to_vec() }
     }
 
-    /// The same question about the image in a directory that `cosign save` made.
+    /// The same check of the image in a directory that `cosign save` made.
     #[must_use]
     pub fn of_layout(mut self, directory: &Path) -> Self {
         self.arguments.pop();
@@ -47,21 +47,21 @@ impl VerifyCommand {
         self
     }
 
-    /// The same question about the legacy format alone: where there are bundles, cosign 3 looks at nothing else.
+    /// The same check of the legacy format only: if there are bundles, cosign 3 looks at nothing else.
     #[must_use]
     pub fn of_legacy(mut self) -> Self {
         self.arguments.insert(1, "--new-bundle-format=false".to_owned());
         self
     }
 
-    /// Whether it asks for signatures, and not for an attestation.
+    /// Whether it checks signatures, not an attestation.
     #[must_use]
     pub fn is_signature(&self) -> bool {
         self.arguments.first().is_some_and(|verb| verb == "verify")
     }
 
     fn new(verb: &str, key: &str, wanted: &[String], image: &Image, digests: &[&Digest]) -> Self {
-        // The only network that is needed is the registry's: no log is asked, and the page says so.
+        // It needs only the registry's network: it queries no log, and the page says so.
         let fixed = [verb, "--key", key, "--insecure-ignore-tlog"].map(str::to_owned);
         let images: Vec<_> = digests.iter().map(|digest| image.pinned(digest)).collect();
         let plain: Vec<_> = super::without_tls(image).into_iter().map(str::to_owned).collect();

@@ -1,4 +1,4 @@
-//! What a build is asked for, and how that reads as arguments of buildx.
+//! The parameters of a build, and the buildx arguments that they become.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -10,11 +10,11 @@ use super::sources::Sources;
 use crate::process::scratch::random_hex;
 use crate::process::secret::Secret;
 
-/// What `docker buildx build` is asked for.
+/// The parameters of `docker buildx build`.
 pub struct Build {
     /// The exported commit.
     pub context: PathBuf,
-    /// Every platform of the index; empty for the builder's own.
+    /// All platforms of the index; empty for the builder's own platform.
     pub platforms: Vec<String>,
     /// Build arguments, labels and annotations, by name.
     pub arguments: Vec<(&'static str, String)>,
@@ -22,39 +22,41 @@ pub struct Build {
     pub labels: Vec<(&'static str, String)>,
     /// Annotations on the index and on each manifest.
     pub annotations: Vec<(&'static str, String)>,
-    /// References to satisfy from elsewhere: `name` as the Dockerfile writes it, and where to take it.
+    /// Replacements for references: `name` as in the Dockerfile, and the source to use instead.
     pub stand_ins: Vec<(String, String)>,
     /// What the builder may fetch besides the context.
     pub sources: Sources,
     /// A file with extra CA certificates for the build stage, mounted as the secret `ca`.
     pub ca_certificates: Option<PathBuf>,
-    /// Secrets by name: buildx reads each from a variable of that name, and `RUN --mount=type=secret,id=NAME` mounts it.
+    /// Secrets by name. buildx reads each from a variable of that name, and `RUN --mount=type=secret,id=NAME` mounts
+    /// it.
     pub secrets: Vec<(String, Secret)>,
-    /// Proxy variables of the environment, by name. `BuildKit` knows them: they are in no layer, history or cache key.
+    /// Proxy variables of the environment, by name. `BuildKit` knows these names and keeps their values out of layers,
+    /// history and cache keys.
     pub proxies: Vec<&'static str>,
     /// A buildx builder by name; empty for the current one.
     pub builder: String,
     /// `--network`; empty for the default.
     pub network: String,
-    /// What earlier builds on this builder leave to this one.
+    /// What this build takes over from earlier builds on the same builder.
     pub cache: Cache,
-    /// Where the image goes.
+    /// The destination of the image.
     pub output: Output,
-    /// How long it may take.
+    /// The timeout.
     pub timeout: Duration,
 }
 
-/// What a build takes from earlier ones on the same builder. A layer is kept by what it was made of, but what a step found in a
-/// cache mount, or fetched, is in no key: another build can have left anything there.
+/// What a build takes over from earlier builds on the same builder. The key of a cached layer covers its inputs. It
+/// does not cover what a step found in a cache mount or fetched: another build can have left anything there.
 pub enum Cache {
-    /// Their layers, and what their steps left in cache mounts.
+    /// Their layers, and the contents of their cache mounts.
     Shared,
-    /// Nothing: every step runs, and cache mounts are empty ones under a name that nobody can know before.
+    /// Nothing. Every step runs, with empty cache mounts under an unpredictable name.
     Own(String),
 }
 
 impl Cache {
-    /// One that is for a single build.
+    /// A cache for a single build.
     ///
     /// # Errors
     /// When the system gives no random bytes.
@@ -63,19 +65,19 @@ impl Cache {
     }
 }
 
-/// Where a build's image goes. Media types are pinned: they are part of every digest, and builders differ in their
-/// default.
+/// The destination of a build's image. Media types are pinned: they are part of every digest, and builders have
+/// different defaults.
 pub enum Output {
     /// Pushed.
     Push {
         /// `registry/path:tag`.
         name: String,
-        /// To a registry without TLS that is not on this machine.
+        /// The registry is not on this machine and has no TLS.
         is_plain_elsewhere: bool,
     },
     /// Written as an OCI layout, in a tar file.
     Layout(PathBuf),
-    /// Its files alone, written below a directory: no image.
+    /// Only its files, written below a directory, without an image.
     Files(PathBuf),
 }
 
@@ -101,7 +103,7 @@ impl Build {
         arguments
             .extend((!self.platforms.is_empty()).then(|| format!("--platform={}", self.platforms.join(","))));
         if self.platforms.len() == 1 {
-            // Else a single platform is a manifest without an index around it: docs/facts.md#one-platform.
+            // Otherwise a single platform is a manifest without an index around it: docs/facts.md#one-platform.
             arguments.push("--build-arg=BUILDKIT_MULTI_PLATFORM=1".to_owned());
         }
         let each = |flag: &str, pairs: &[(&str, String)]| -> Vec<String> {
@@ -109,7 +111,7 @@ impl Build {
         };
         arguments.extend(each("build-arg", &self.arguments));
         arguments.extend(each("label", &self.labels));
-        // buildx 0.13 takes `index,manifest:` for a part of the key: one flag for each.
+        // buildx 0.13 takes `index,manifest:` for a part of the key, so each level needs a flag of its own.
         for level in ["index", "manifest"] {
             let annotation = |(key, value): &(&str, String)| format!("--annotation={level}:{key}={value}");
             arguments.extend(self.annotations.iter().map(annotation));
@@ -122,12 +124,12 @@ impl Build {
         arguments
             .extend(self.ca_certificates.iter().map(|path| format!("--secret=id=ca,src={}", path.display())));
         arguments.extend(self.secrets.iter().map(|(name, _)| format!("--secret=id={name},env={name}")));
-        // Without a value: buildx takes it from its environment, as a proxy's address may hold a password.
+        // Without values: buildx takes them from its environment, because a proxy's address may hold a password.
         arguments.extend(self.proxies.iter().map(|name| format!("--build-arg={name}")));
         arguments.extend((!self.builder.is_empty()).then(|| format!("--builder={}", self.builder)));
         arguments.extend((!self.network.is_empty()).then(|| format!("--network={}", self.network)));
         if let Cache::Own(name) = &self.cache {
-            // `--no-cache` leaves cache mounts as they are: docs/facts.md#cache-mounts.
+            // `--no-cache` does not empty cache mounts: docs/facts.md#cache-mounts.
             arguments
                 .extend(["--no-cache".to_owned(), format!("--build-arg=BUILDKIT_CACHE_MOUNT_NS={name}")]);
         }

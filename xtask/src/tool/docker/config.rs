@@ -14,13 +14,14 @@ use crate::oci::registry::Credentials;
 use crate::process::environment::Environment;
 use crate::process::scratch::Scratch;
 
-/// More than any configuration of docker.
+/// No configuration of docker is larger.
 const LARGEST_CONFIG: u64 = 1 << 20;
 
-/// The user's `proxies`: by engine, then by kind.
+/// The `proxies` of the user's configuration: by engine, then by kind.
 type Proxies = BTreeMap<String, BTreeMap<String, String>>;
 
-/// A `DOCKER_CONFIG` of our own: the credentials that it is given, and links to what the user's has besides credentials.
+/// A private `DOCKER_CONFIG`: the given credentials, and links to everything in the user's configuration except
+/// credentials.
 pub struct DockerConfig {
     scratch: Scratch,
     buildx: Option<PathBuf>,
@@ -28,23 +29,24 @@ pub struct DockerConfig {
 }
 
 impl DockerConfig {
-    /// Makes it; without credentials everything in it is anonymous.
+    /// Makes one. Without credentials all access is anonymous.
     ///
     /// # Errors
     /// When it cannot be written.
     pub fn new(environment: &Environment, login: Option<(&Registry, &Credentials)>) -> Result<Self> {
         let logins = login.map(|(registry, credentials)| (registry.as_str(), credentials));
-        // Only a build depends on the user's configuration, and `for_builds` refuses one that cannot be read. Here docker
-        // then talks to its default engine.
+        // Only builds depend on the user's configuration, and `for_builds` refuses an unreadable one. Here docker falls
+        // back to its default engine.
         let context = Users::read(environment).ok().and_then(|users| users.current_context);
         Self::write(environment, logins, &Users { proxies: Proxies::new(), current_context: context })
     }
 
-    /// Makes one for builds: with the logins for base images, each by docker's name for its registry, and with the `proxies`
-    /// of the user's configuration. Those with a password are left out: docker would show it to whatever a build runs.
+    /// Makes one for builds. It has the logins for base images, each under docker's name for the registry, and the
+    /// `proxies` of the user's configuration. Proxies with a password are left out, because docker would expose the
+    /// password to everything that a build runs.
     ///
     /// # Errors
-    /// When it cannot be written, or the user's cannot be read.
+    /// When it cannot be written, or the user's configuration cannot be read.
     pub fn for_builds(
         environment: &Environment,
         login: Option<(&Registry, &Credentials)>,
@@ -82,7 +84,7 @@ impl DockerConfig {
         serde_json::to_writer(file, &config).with_context(|| format!("writing `{}`", path.display()))?;
 
         let users = users_directory(environment)?;
-        // A private directory hides plugins and contexts that are installed per user.
+        // A private directory hides the plugins and contexts that are installed per user.
         for shared in ["cli-plugins", "contexts"] {
             if let Some(target) =
                 users.as_ref().map(|users| users.join(shared)).filter(|target| target.is_dir())
@@ -98,7 +100,7 @@ impl DockerConfig {
         Ok(Self { scratch, buildx: buildx.filter(|buildx| buildx.is_dir()), drops_proxies: false })
     }
 
-    /// Whether the user's configuration has a proxy that was left out.
+    /// Whether a proxy of the user's configuration was left out.
     #[must_use]
     pub fn drops_proxies(&self) -> bool {
         self.drops_proxies
@@ -110,7 +112,7 @@ impl DockerConfig {
         self.scratch.path()
     }
 
-    /// Where the user's named builders are kept, for `BUILDX_CONFIG`: buildx itself looks there first, then below
+    /// Where the user's named builders are stored, for `BUILDX_CONFIG`. buildx looks there first, then below
     /// `DOCKER_CONFIG`.
     pub(super) fn buildx(&self) -> Option<&Path> {
         self.buildx.as_deref()
@@ -125,13 +127,13 @@ fn users_directory(environment: &Environment) -> Result<Option<PathBuf>> {
     })
 }
 
-/// What is taken from the user's own configuration; everything else in it stays where it is.
+/// What is read from the user's configuration.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Users {
     #[serde(default)]
     proxies: Proxies,
-    /// Which of the `contexts` docker talks to, unless `DOCKER_CONTEXT` or `DOCKER_HOST` says so.
+    /// The entry of `contexts` that docker uses, unless `DOCKER_CONTEXT` or `DOCKER_HOST` is set.
     current_context: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! A container that does not outlive the value.
+//! A container that is removed together with its value.
 
 use std::time::Duration;
 
@@ -8,24 +8,24 @@ use serde::Deserialize;
 use super::Docker;
 use crate::process::Output;
 
-/// How many of its last lines an error shows.
+/// How many of the last log lines an error shows.
 const LOG_LINES: &str = "40";
 
-/// A container that is removed on every way out.
+/// A container that is removed however the process ends its work.
 pub struct Container<'a> {
     docker: &'a Docker<'a>,
     name: String,
 }
 
-/// How a container stands.
+/// The state of a container.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ContainerState {
-    /// Whether its process lives.
+    /// Whether its process is running.
     pub running: bool,
-    /// Its exit code once it does not.
+    /// Its exit code, once the process has ended.
     pub exit_code: i32,
-    /// Whether it was ended for want of memory.
+    /// Whether it was killed because it ran out of memory.
     #[serde(rename = "OOMKilled", default)]
     pub lacked_memory: bool,
     #[serde(default)]
@@ -35,16 +35,16 @@ pub struct ContainerState {
 }
 
 impl ContainerState {
-    /// How long it ran, where it has ended and the engine says when.
+    /// How long it ran, if it has ended and the engine reports the times.
     #[must_use]
     pub fn ran_for(&self) -> Option<Duration> {
         let (started, finished) = (since_1970(&self.started_at)?, since_1970(&self.finished_at)?);
-        // Of one that ends at once, the engine may write down the end before the start.
+        // When a container ends at once, the engine may record the end before the start.
         (!self.running).then(|| finished.saturating_sub(started))
     }
 }
 
-/// A time as the engine writes it, with up to nine digits of a second: `2026-11-28T11:12:36.123456789Z`.
+/// A time in the engine's format, with up to nine digits after the second: `2026-11-28T11:12:36.123456789Z`.
 fn since_1970(text: &str) -> Option<Duration> {
     let (whole, fraction) = text.strip_suffix('Z')?.split_once('.').unwrap_or((text.strip_suffix('Z')?, "0"));
     let seconds = crate::process::time::parse_rfc3339(&format!("{whole}Z")).ok()?;
@@ -53,21 +53,22 @@ fn since_1970(text: &str) -> Option<Duration> {
 }
 
 impl<'a> Container<'a> {
-    /// The container of that name, started or about to be.
+    /// The container with that name, started or about to be started.
     pub(super) fn new(docker: &'a Docker<'a>, name: String) -> Self {
         Self { docker, name }
     }
 
-    /// Whether it runs, and how it ended.
+    /// Whether it is running, and how it ended.
     ///
     /// # Errors
-    /// When docker does not say.
+    /// When docker does not report it.
     pub fn state(&self) -> Result<ContainerState> {
         let json = self.docker.call(&["inspect", "--format", "{{json .State}}", &self.name])?.read()?;
         serde_json::from_str(&json).context("reading what `docker inspect` printed")
     }
 
-    /// Runs `command` in it, with `variables` besides its own, for at most `timeout`; how it ended is the caller's to judge.
+    /// Runs `command` in it, with `variables` added to its own, for at most `timeout`. The caller judges the exit
+    /// status.
     ///
     /// # Errors
     /// When docker fails, or the command does not end in time.
@@ -82,10 +83,10 @@ impl<'a> Container<'a> {
         self.docker.call(&words)?.timeout(timeout).output()
     }
 
-    /// The end of what it wrote to both streams, without secrets and without what a terminal would obey.
+    /// The last lines of both streams, redacted and without terminal control characters.
     ///
     /// # Errors
-    /// When docker does not say.
+    /// When docker does not report them.
     pub fn logs(&self) -> Result<String> {
         let output = self.docker.call(&["logs", "--tail", LOG_LINES, &self.name])?.output()?.success()?;
         let stdout = crate::process::secret::redact(&String::from_utf8_lossy(&output.stdout));
@@ -139,7 +140,7 @@ mod tests {
             state("2026-11-28T11:12:36Z", "2026-11-28T11:12:36.25Z").ran_for(),
             Some(Duration::from_millis(250))
         );
-        // One that never started, and one that is not over.
+        // A container that never started, and one that is still running.
         assert_eq!(state("0001-01-01T00:00:00Z", "0001-01-01T00:00:00Z").ran_for(), None);
         assert_eq!(state("2026-11-28T11:12:36Z", "").ran_for(), None);
     }

@@ -1,4 +1,4 @@
-//! A network that does not outlive the value.
+//! A network that is removed together with its value.
 
 use std::time::Duration;
 
@@ -6,18 +6,18 @@ use anyhow::{Context as _, Result};
 
 use super::{Docker, run::LABEL};
 
-/// How long the engine may take for one.
+/// How long the engine may take to make a network.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A network without a way out, that is removed on every way out.
+/// A network without access to the outside, which is removed however the process ends its work.
 pub struct Network<'a> {
     docker: &'a Docker<'a>,
     name: String,
 }
 
 impl<'a> Network<'a> {
-    /// Makes one, labelled with `label`. An engine has room for about thirty: where it has none left, those go that runs
-    /// which were killed left more than an hour ago.
+    /// Makes a network with the label `label`. An engine has room for about thirty. If the first attempt fails,
+    /// networks older than an hour are removed, which killed runs have left behind, and a second attempt follows.
     ///
     /// # Errors
     /// When it cannot be made.
@@ -33,7 +33,7 @@ impl<'a> Network<'a> {
         Ok(network)
     }
 
-    /// A signal does not end the call: what the engine goes on to make would be there after it was removed.
+    /// A signal does not end the call. Otherwise the engine might make the network after its removal.
     fn create(&self, label: &str) -> Result<()> {
         crate::process::interrupt::check()?;
         let label = format!("{LABEL}={label}");

@@ -1,11 +1,11 @@
-//! Which platforms an engine runs: its own, and those that it emulates.
+//! The platforms that an engine can run: its own, and those that it emulates.
 
 use anyhow::{Context as _, Result};
 
 use super::Docker;
 
 impl Docker<'_> {
-    /// The engine's own platform, such as `linux/amd64`, wherever the engine is.
+    /// The platform of the engine, such as `linux/amd64`. The engine may be on another machine.
     ///
     /// # Errors
     /// When the engine does not answer.
@@ -13,10 +13,10 @@ impl Docker<'_> {
         self.call(&["version", "--format", "{{.Server.Os}}/{{.Server.Arch}}"])?.read()
     }
 
-    /// The platforms that the engine can run by itself or by emulation, as the `BuildKit` in it has tried.
+    /// The platforms that the engine can run, natively or by emulation, as determined by its `BuildKit`.
     ///
     /// # Errors
-    /// When docker does not say.
+    /// When docker does not report them.
     pub fn runs(&self) -> Result<Vec<String>> {
         let context = self.call(&["context", "show"])?.read()?;
         let text = self.call(&["buildx", "inspect", &context])?.read()?;
@@ -24,11 +24,11 @@ impl Docker<'_> {
     }
 }
 
-/// Reads the first node's `Platforms:` of `docker buildx inspect`.
+/// Parses the first node's `Platforms:` in the output of `docker buildx inspect`.
 fn parse_platforms(text: &str) -> Result<Vec<String>> {
     let line = text.lines().find_map(|line| line.trim_start().strip_prefix("Platforms:"));
     let line = line.with_context(|| format!("`docker buildx inspect` names no platforms:\n{text}"))?;
-    // Those that a builder prefers are marked with `*`.
+    // `*` marks the platforms that the builder prefers.
     Ok(line.split(',').map(|platform| platform.trim().trim_end_matches('*').to_owned()).collect())
 }
 

@@ -1,4 +1,4 @@
-//! What a container is started with, and how that reads as arguments of docker: for a call, and for a person to paste.
+//! The parameters of a container, and the docker arguments that they become: for a call, and for a person to paste.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -11,42 +11,42 @@ use crate::process::Output;
 use crate::process::command_line::quoted;
 use crate::process::scratch::random_hex;
 
-/// The label of everything that is made for a try, with the repository's name: what is left can be told by it.
+/// The label of everything that a smoke test makes, with the repository's name as its value. It identifies leftovers.
 pub const LABEL: &str = "xtask-smoke";
 
-/// A container that is to be started.
+/// The parameters of a container.
 #[derive(Clone, Debug)]
 pub struct Run {
-    /// The image, by digest, and already there.
+    /// The image, by digest. The engine must already have it.
     pub image: String,
-    /// The platform, where the engine's own is not meant.
+    /// The platform, if it is not the engine's own.
     pub platform: Option<String>,
-    /// The network that it is in; none at all without one.
+    /// Its network; without one it has no network at all.
     pub network: Option<String>,
     /// Its name in that network.
     pub alias: Option<String>,
-    /// As strictly as a careful self-hoster runs a service: a read-only root and no capabilities.
+    /// The restrictions of a careful self-hoster: a read-only root and no capabilities.
     pub is_strict: bool,
-    /// The most memory, as docker reads it.
+    /// The memory limit, in docker's notation.
     pub memory: String,
-    /// The most processes and threads.
+    /// The limit of processes and threads.
     pub pids: u32,
-    /// Its variables.
+    /// Its environment variables.
     pub env: BTreeMap<String, String>,
-    /// Directories that are in memory.
+    /// Directories that are kept in memory.
     pub tmpfs: Vec<String>,
-    /// Directories that are an anonymous volume each.
+    /// Directories that get an anonymous volume each.
     pub writable: Vec<String>,
-    /// What is started in place of the image's own program.
+    /// The program to start in place of the image's own.
     pub entrypoint: Option<String>,
-    /// What it gets in place of the image's own arguments.
+    /// Its arguments, in place of the image's own.
     pub arguments: Vec<String>,
     /// The value of [`LABEL`].
     pub label: String,
 }
 
 impl Run {
-    /// What stands after `docker run`, after `first`.
+    /// The words after `docker`: `first`, and then the parameters.
     pub(super) fn arguments(&self, first: &[&str]) -> Vec<String> {
         let mut words: Vec<String> = first.iter().map(|word| (*word).to_owned()).collect();
         words.push(format!("--network={}", self.network.as_deref().unwrap_or("none")));
@@ -66,7 +66,7 @@ impl Run {
         words
     }
 
-    /// The same for a person to paste; `first` is what comes first.
+    /// The same as a command line for a person to paste, beginning with `first`.
     #[must_use]
     pub fn by_hand(&self, first: &[&str]) -> String {
         let words = self.arguments(&[&["run"], first].concat());
@@ -82,14 +82,14 @@ impl Docker<'_> {
     pub fn start(&self, run: &Run) -> Result<Container<'_>> {
         let name = format!("{LABEL}-{}", random_hex()?);
         let label = format!("{LABEL}={}", run.label);
-        // Made before the start, so that a container that half-started is removed as well.
+        // Made before the start, so that a half-started container is removed too.
         let container = Container::new(self, name.clone());
         let words = run.arguments(&["run", "--detach", "--name", &name, "--label", &label, "--pull=never"]);
         self.call(&words)?.run()?;
         Ok(container)
     }
 
-    /// Runs a container to its end, at most for `timeout`; how it ended is the caller's to judge.
+    /// Runs a container until it ends, for at most `timeout`. The caller judges the exit status.
     ///
     /// # Errors
     /// When docker cannot be run, or it takes too long.

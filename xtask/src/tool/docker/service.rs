@@ -1,4 +1,4 @@
-//! A container that stays: a service of this machine that later commands ask.
+//! A container that stays: a local service for later commands too.
 
 use std::time::Duration;
 
@@ -6,11 +6,12 @@ use anyhow::{Context as _, Result};
 
 use super::Docker;
 
-/// Its image may have to be pulled.
+/// The image may have to be pulled first.
 const START: Duration = Duration::from_secs(300);
 
 impl Docker<'_> {
-    /// The address on loopback of `port` in the container `name`, which is started from `image` where it does not run.
+    /// The loopback address of `port` in the container `name`. The container is started from `image` if it is not
+    /// running.
     ///
     /// # Errors
     /// When it cannot be started.
@@ -20,7 +21,8 @@ impl Docker<'_> {
         if running.status.success() {
             return first_line(&running.text()?);
         }
-        // One that has stopped has lost its port; where there is none this fails, and the next line says all.
+        // A stopped container has lost its port. If there is no container, this fails without harm, and the next error
+        // includes its output.
         let stopped = self.call(&["rm", "--force", "--volumes", name])?.output()?;
         let publish = format!("--publish=127.0.0.1::{port}");
         let named = format!("--name={name}");
@@ -30,7 +32,7 @@ impl Docker<'_> {
     }
 }
 
-/// `docker port` prints a line for each address; with one published address there is one.
+/// `docker port` prints one line per address. Only one address is published.
 fn first_line(text: &str) -> Result<String> {
     let line = text.lines().next().map(str::trim).filter(|line| !line.is_empty());
     line.map(str::to_owned).context("docker names no port of the container")

@@ -1,6 +1,6 @@
-//! What a build may fetch, as a source policy that `BuildKit` enforces: whatever a Dockerfile turns out to mean, the builder
-//! takes the named images, files and the context, and denies the rest. What a `RUN` fetches over a network is no source.
-//! <https://github.com/moby/buildkit/blob/master/docs/build-repro.md>
+//! What a build may fetch, as a source policy that `BuildKit` enforces. Whatever a Dockerfile turns out to mean, the
+//! builder accepts the context and the named images and files, and denies everything else. What a `RUN` fetches over a
+//! network is not a source. <https://github.com/moby/buildkit/blob/master/docs/build-repro.md>
 
 use std::path::{Path, PathBuf};
 
@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 
 use crate::oci::reference::Digest;
 
-/// The variable that buildx reads the policy's path from.
+/// The variable from which buildx reads the path of the policy.
 pub(super) const VARIABLE: &str = "EXPERIMENTAL_BUILDKIT_SOURCE_POLICY";
 
-/// The words of a build that asked for something else.
+/// `BuildKit`'s wording for a denied source.
 const DENIED: &str = "\" denied by policy";
 
 /// What a build may fetch besides its context.
@@ -25,8 +25,8 @@ pub struct Sources {
 }
 
 impl Sources {
-    /// The policy. A rule that comes later has the last word; a file's rule has the builder demand the digest, wherever the
-    /// Dockerfile asks for it.
+    /// The policy. Later rules override earlier ones. The rule for a file makes the builder require its digest,
+    /// wherever the Dockerfile uses the file.
     fn policy(&self) -> Value {
         let rule = |action: &str, identifier: &str, kind: &str| json!({"action": action, "selector": {"identifier": identifier, "matchType": kind}});
         let mut rules = vec![rule("DENY", "*", "WILDCARD"), rule("ALLOW", "local://*", "WILDCARD")];
@@ -50,7 +50,7 @@ impl Sources {
     }
 }
 
-/// The source that a build was denied, where that is why it failed: `docker-image://docker.io/library/alpine:latest`.
+/// The denied source, if that is why the build failed: `docker-image://docker.io/library/alpine:latest`.
 #[must_use]
 pub fn denied(error: &anyhow::Error) -> Option<String> {
     let text = format!("{error:#}");

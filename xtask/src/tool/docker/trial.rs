@@ -1,4 +1,4 @@
-//! Small builds that answer a question about the builder.
+//! Small builds that find out something about the builder.
 
 use std::time::Duration;
 
@@ -9,26 +9,26 @@ use super::sources::{self, Sources};
 use crate::process::Call;
 use crate::process::scratch::Scratch;
 
-/// For the builder to find out what a base image is.
+/// Enough for the builder to look up a base image.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 impl Docker<'_> {
-    /// Asks the builder for `reference` on all of `platforms`, in whichever way a build would get it.
+    /// Checks that the builder gets `reference` for all of `platforms`, in the same way as in a real build.
     ///
     /// # Errors
-    /// When a build on it could not begin.
+    /// When a build based on it could not begin.
     pub fn has_base(&self, reference: &str, platforms: &[String], builder: &str) -> Result<()> {
         let platforms = format!("--platform={}", platforms.join(","));
         self.trial(&format!("FROM {reference}\n"), builder, Some(platforms))?.run()
     }
 
-    /// Asks the builder for a file that a policy denies. The name of its host is one that never exists (RFC 6761), so that a
-    /// builder without policies fetches nothing either.
+    /// Checks that the builder refuses a file that a policy denies. Its host name is one that never exists (RFC 6761),
+    /// so that a builder without policies fetches nothing either.
     ///
     /// # Errors
-    /// When it is not for the policy that the builder has none of it.
+    /// When the builder does not refuse the file because of the policy.
     pub fn check_denial(&self, builder: &str) -> Result<()> {
-        // It ends with an error either way, so a fault that passes is told from the answer by asking again.
+        // The call fails in either case, so a second attempt tells a transient fault from the answer.
         self.denies(builder).or_else(|_first| self.denies(builder))
     }
 
@@ -44,7 +44,7 @@ impl Docker<'_> {
         }
     }
 
-    /// A build of `recipe`, on standard input, whose result nobody keeps.
+    /// A build of `recipe`, given on standard input. Its result is discarded.
     fn trial(&self, recipe: &str, builder: &str, more: Option<String>) -> Result<Call> {
         let fixed = ["buildx", "build", "--progress=plain", "--provenance=false", "--output=type=cacheonly"];
         let builder = (!builder.is_empty()).then(|| format!("--builder={builder}"));

@@ -1,11 +1,11 @@
-//! What a checkout says of itself beside its commits: where it is from, what is checked out, which files it has.
+//! What a checkout says besides its commits: its origin, the current branch, its files.
 
 use anyhow::{Result, bail};
 
 use super::Git;
 
 impl Git {
-    /// The address of the remote `origin`, where there is one.
+    /// The address of the remote `origin`, if there is one.
     ///
     /// # Errors
     /// When git fails.
@@ -18,7 +18,7 @@ impl Git {
         }
     }
 
-    /// The branch that is checked out; none where a commit is by itself.
+    /// The current branch; `None` when HEAD is detached.
     ///
     /// # Errors
     /// When git fails.
@@ -31,8 +31,8 @@ impl Git {
         }
     }
 
-    /// Whether the work tree has files in `paths` that are in no commit, ignored or not: cargo reads a new `build.rs` or
-    /// `.cargo/config.toml` whether or not git does.
+    /// Whether the work tree has files in `paths` that are not in a commit, ignored or not: cargo reads a new
+    /// `build.rs` or `.cargo/config.toml` even if git ignores it.
     ///
     /// # Errors
     /// When git fails.
@@ -41,7 +41,7 @@ impl Git {
         Ok(!self.call(&arguments)?.output()?.success()?.stdout.is_empty())
     }
 
-    /// The files that are tracked, from the top of the repository.
+    /// The tracked files, relative to the top of the repository.
     ///
     /// # Errors
     /// When git fails, or a name is not UTF-8.

@@ -1,16 +1,16 @@
-//! The name of a commit.
+//! The id of a commit.
 
 use anyhow::{Result, ensure};
 
-/// A commit's full object name: 40 hexadecimal digits, or 64 in a SHA-256 repository.
+/// A full commit id: 40 hexadecimal digits, or 64 in a SHA-256 repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Commit(String);
 
 impl Commit {
-    /// Parses a full object name.
+    /// Parses a full commit id.
     ///
     /// # Errors
-    /// When it is none.
+    /// When it is not one.
     pub fn parse(text: &str) -> Result<Self> {
         let is_hex = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
         ensure!(matches!(text.len(), 40 | 64) && is_hex, "`{text}` is not a full commit name");
@@ -23,7 +23,7 @@ impl Commit {
         &self.0
     }
 
-    /// The first twelve digits, as candidate tags carry them.
+    /// The first twelve digits, as in candidate tags.
     #[must_use]
     pub fn short(&self) -> &str {
         &self.0[..12]

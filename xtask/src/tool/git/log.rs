@@ -1,4 +1,4 @@
-//! The commits of a range, with their messages and who wrote them, read while git prints them.
+//! The commits of a range with their messages and authors, parsed while git prints them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, Read as _};
@@ -15,18 +15,19 @@ use super::{Commit, Git, Message};
 pub struct LogEntry {
     /// The commit.
     pub commit: Commit,
-    /// How many commits it stands on: more than one make it a merge.
+    /// The number of its parents: with more than one it is a merge.
     pub parents: usize,
-    /// The name of its author by the mailmap, without an address: hostile input. `None` where nothing of it can be shown.
+    /// The name of its author by the mailmap, without an address: hostile input. `None` when no part of it can be
+    /// shown.
     pub author: Option<Arc<str>>,
-    /// The author, first, and those in its trailers `Co-authored-by`, in the same way, each once.
+    /// The author first, then the names in its `Co-authored-by` trailers, processed in the same way, each once.
     pub authors: Vec<Arc<str>>,
-    /// What it says: hostile input.
+    /// Its message: hostile input.
     pub message: Message,
 }
 
 impl LogEntry {
-    /// Whether it is a merge with no more than git's own words: one with a subject of its own is a change.
+    /// Whether it is a merge with git's default subject. A merge with a subject of its own counts as a change.
     #[must_use]
     pub fn is_bare_merge(&self) -> bool {
         self.parents > 1 && self.message.subject.starts_with("Merge ")
@@ -36,43 +37,43 @@ impl LogEntry {
 /// The commits of a range, newest first.
 #[derive(Debug, Default)]
 pub struct Log {
-    /// Each once, merges included.
+    /// Each commit once, merges included.
     pub entries: Vec<LogEntry>,
-    /// One of them is a child of the commit that the range begins after.
+    /// Whether one of them is a child of the commit after which the range begins.
     pub touches_its_beginning: bool,
 }
 
-/// What is behind this many bytes of a message is not read.
+/// How many bytes of a message are read.
 pub const LONGEST_MESSAGE: usize = 16 << 10;
 
-/// As much of another field is read, in bytes.
+/// How many bytes of any other field are read.
 const LONGEST_FIELD: usize = 64 << 10;
 
-/// A range whose commits say more than this, in bytes, is none that notes can be made of.
+/// The largest total size of the messages in a range, in bytes. Notes cannot be made from more.
 const MOST_SAID: usize = 256 << 20;
 
-/// More co-authors of one commit are left out.
+/// Further co-authors of a commit are left out.
 const MOST_AUTHORS: usize = 100;
 
-/// A history of a million commits.
+/// Enough for a history of a million commits.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// What is asked of a commit. Nothing of it can hold a NUL.
+/// The fields of a commit. None of them can hold a NUL.
 const FIELDS: [&str; 5] =
     ["%H", "%P", "%aN", "%(trailers:key=Co-authored-by,only=true,unfold=true,valueonly=true)", "%B"];
 
-/// The format of `git log` for these fields, each ended by a NUL but the last, which `-z` ends.
+/// The `git log` format for these fields. A NUL ends each of them; for the last one, `-z` adds it.
 #[must_use]
 pub fn log_format() -> String {
     FIELDS.join("%x00")
 }
 
 impl Git {
-    /// The commits that `to` has and `from` has not. What is no UTF-8 in a message, whatever encoding it claims, is shown as
-    /// U+FFFD. The mailmap is that of `to`.
+    /// The commits in `to` that are not in `from`. Bytes of a message that are not UTF-8 become U+FFFD, whatever
+    /// encoding the commit claims. The mailmap is that of `to`.
     ///
     /// # Errors
-    /// When git fails, its output does not have the asked form, or the commits say more than 256 MiB.
+    /// When git fails, its output does not have the requested form, or the commit messages have more than 256 MiB.
     pub fn log(&self, from: Option<&Commit>, to: &Commit) -> Result<Log> {
         let range = from.map_or_else(|| to.to_string(), |from| format!("{from}..{to}"));
         let format = format!("--format={}", log_format());
@@ -92,7 +93,8 @@ impl Git {
     }
 }
 
-/// The name of each of `contacts`, where one can be shown, by what the mailmap made of them.
+/// The name of each of `contacts` after the mailmap was applied. Contacts without a name that can be shown are left
+/// out.
 fn shown(contacts: BTreeSet<String>, mapped: &BTreeMap<String, String>) -> BTreeMap<String, Arc<str>> {
     let shown = |contact: String| {
         let shown = name(mapped.get(&contact).unwrap_or(&contact))?;
@@ -101,7 +103,7 @@ fn shown(contacts: BTreeSet<String>, mapped: &BTreeMap<String, String>) -> BTree
     contacts.into_iter().filter_map(shown).collect()
 }
 
-/// Each once, the author first.
+/// Each name once, the author first.
 fn authors(author: Option<Arc<str>>, others: &[String], names: &BTreeMap<String, Arc<str>>) -> Vec<Arc<str>> {
     let mut authors: Vec<Arc<str>> = Vec::new();
     for name in author.into_iter().chain(others.iter().filter_map(|other| names.get(other).cloned())) {
@@ -116,9 +118,9 @@ fn authors(author: Option<Arc<str>>, others: &[String], names: &BTreeMap<String,
 #[derive(Default)]
 struct Reading {
     log: Log,
-    /// The values of the trailers of those entries that have some.
+    /// The trailer values of the entries that have any, by the entry's position.
     others: Vec<(usize, Vec<String>)>,
-    /// Of each author as git prints it: a range has many commits and few people.
+    /// The name of each author, by git's output: a range has many commits and few people.
     names: BTreeMap<Vec<u8>, Option<Arc<str>>>,
     said: usize,
 }
@@ -160,7 +162,7 @@ impl Reading {
         }
         ensure!(
             self.said <= MOST_SAID,
-            "the commits say more than {MOST_SAID} bytes: name a newer release to begin at"
+            "the commit messages have more than {MOST_SAID} bytes: name a newer release to start from"
         );
         let author = self.author(author);
         self.log.entries.push(LogEntry {
@@ -183,7 +185,7 @@ impl Reading {
     }
 }
 
-/// Reads up to the next NUL, and keeps `most` bytes in `field`. Whether anything ended it but the end of the output.
+/// Reads up to the next NUL and keeps `most` bytes in `field`. Returns false when the output ended instead.
 fn next(from: &mut dyn BufRead, field: &mut Vec<u8>, most: usize) -> Result<bool> {
     const DOING: &str = "reading what `git log` prints";
     field.clear();

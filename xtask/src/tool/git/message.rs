@@ -1,27 +1,27 @@
-//! What release notes need of a commit's message, however long it is.
+//! The parts of a commit message that release notes need, however long the message is.
 
-/// Read from a message, which is hostile input.
+/// Parts of a message, which is hostile input.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Message {
-    /// Its first paragraph on one line, as git's own `%s`.
+    /// The first paragraph on one line, like git's own `%s`.
     pub subject: String,
-    /// What its footers say is broken, by Conventional Commits 1.0.0: each on one line.
+    /// The breaking changes in its footers, by Conventional Commits 1.0.0, each on one line.
     pub breaking: Vec<String>,
-    /// The commit that it says it reverts, in the words of `git revert`; any run of hexadecimal digits.
+    /// The commit that it claims to revert, in the words of `git revert`: any run of hexadecimal digits.
     pub reverts: Option<String>,
 }
 
-/// The footers that say what a change breaks.
+/// The footers that announce a breaking change.
 const BREAKING: [&str; 2] = ["BREAKING CHANGE: ", "BREAKING-CHANGE: "];
 
 impl Message {
-    /// Any text has these parts, if empty ones.
+    /// Never fails: each part may be empty.
     #[must_use]
     pub fn of(text: &str) -> Self {
         Self { subject: subject(text), breaking: footers(text), reverts: reverted(text).map(str::to_owned) }
     }
 
-    /// How much of it is held, in bytes.
+    /// The size of the kept parts, in bytes.
     pub(super) fn size(&self) -> usize {
         let footers: usize = self.breaking.iter().map(String::len).sum();
         self.subject.len() + footers + self.reverts.as_ref().map_or(0, String::len)
@@ -38,7 +38,7 @@ fn subject(text: &str) -> String {
     subject
 }
 
-/// What the footers of a message say is broken: each to its end, over several lines.
+/// The breaking changes in the footers of a message. A footer may span several lines.
 fn footers(text: &str) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     let mut is_inside = false;

@@ -1,15 +1,15 @@
-//! The files of one folder of a commit.
+//! The files in one folder of a commit.
 
 use anyhow::{Context as _, Result, ensure};
 
 use super::Git;
 use super::commit::Commit;
 
-/// More than this many are in no folder that is listed.
+/// No folder that is listed has more files.
 const MOST: usize = 1000;
 
 impl Git {
-    /// The paths of what is directly in the folder `dir` of `commit`; none where there is no such folder.
+    /// The paths of the entries directly in the folder `dir` of `commit`; none when there is no such folder.
     ///
     /// # Errors
     /// When git fails, or a name is not UTF-8.

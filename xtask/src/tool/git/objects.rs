@@ -1,10 +1,10 @@
-//! What `git cat-file --batch` prints (its manual page, "BATCH OUTPUT").
+//! Parses the output of `git cat-file --batch` (its manual page, "BATCH OUTPUT").
 
 use std::fmt;
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-/// A path names a folder or a submodule where a file was asked for.
+/// A path is a folder or a submodule where a file was expected.
 #[derive(Debug)]
 pub struct NoFile(String);
 
@@ -16,7 +16,7 @@ impl fmt::Display for NoFile {
 
 impl std::error::Error for NoFile {}
 
-/// Takes one answer of `git cat-file --batch` off `rest`: `<name> <type> <size>`, the bytes, a line break; or
+/// Takes the first answer of `git cat-file --batch` off `rest`: `<name> <type> <size>`, the bytes and a line break, or
 /// `<what was asked> missing`.
 pub(super) fn next(rest: &mut &[u8]) -> Result<Option<Vec<u8>>> {
     let end = rest.iter().position(|byte| *byte == b'\n').context("the answer ends too early")?;

@@ -1,5 +1,5 @@
-//! The people of a history, by name. The mailmap is the file of the commit that it is asked for, and not of the work tree or of
-//! whoever runs this: the same commit gives the same names.
+//! The people in a history, by name. The mailmap is the file in the given commit. The mailmaps of the work tree and of
+//! the user do not count, so the same commit always gives the same names.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,18 +10,18 @@ use crate::process::Call;
 use crate::process::shown::is_hidden;
 use crate::process::token::masked;
 
-/// In a longer history, in commits, nobody is looked for: it takes a second to read so many.
+/// The longest history, in commits, in which known authors are searched. Reading that many takes a second.
 pub const LONGEST_HISTORY: usize = 200_000;
 
-/// Among as many commits most people of the next release are found.
+/// How many commits are searched first: most authors of the next release are among them.
 const NEAR: usize = 1_000;
 
-/// A longer name, in characters, is cut.
+/// Longer names are cut to this many characters.
 const LONGEST_NAME: usize = 60;
 
 impl Git {
-    /// A call that sees the mailmap of `commit` and no other. git reads the one of the work tree besides, where it has one:
-    /// it is started in its own directory, without a work tree.
+    /// A call that sees only the mailmap of `commit`. git also reads the one in the work tree if it has a work tree, so
+    /// it is started in its own directory without one.
     pub(super) fn call_with_mailmap(&self, commit: &Commit, arguments: &[&str]) -> Result<Call> {
         let directory = self.directory()?;
         let mailmap = format!("mailmap.blob={commit}:.mailmap");
@@ -37,7 +37,8 @@ impl Git {
         Ok(self.directory.get_or_init(|| found))
     }
 
-    /// What the mailmap of `commit` makes of each of `contacts` that it can change, all of which [`contact`] gave.
+    /// Applies the mailmap of `commit` to each of `contacts`. They must come from [`contact`]. Those in a form that the
+    /// mailmap cannot map are missing from the result.
     pub(super) fn mapped(
         &self,
         commit: &Commit,
@@ -61,11 +62,11 @@ impl Git {
         Ok(contacts.into_iter().zip(answers).collect())
     }
 
-    /// Those of `names` who are the author of a commit that `tag` has, by the mailmap of `commit`. `None` where that cannot
-    /// be said: the history is cut off, or longer than [`LONGEST_HISTORY`].
+    /// Those of `names` who wrote a commit in the history of `tag`, by the mailmap of `commit`. `None` when that is
+    /// unknown, because the history is cut off or longer than [`LONGEST_HISTORY`].
     ///
     /// # Errors
-    /// When git fails or its output does not have the asked form.
+    /// When git fails or its output does not have the requested form.
     pub fn known_authors(
         &self,
         tag: &str,
@@ -93,7 +94,7 @@ impl Git {
     }
 }
 
-/// How many commits there are, and by whom.
+/// The number of commits, and their authors.
 fn parse_shortlog(text: &str) -> Result<(usize, BTreeSet<String>)> {
     let (mut commits, mut names) = (0, BTreeSet::new());
     for line in text.lines() {
@@ -105,8 +106,8 @@ fn parse_shortlog(text: &str) -> Result<(usize, BTreeSet<String>)> {
     Ok((commits, names))
 }
 
-/// Somebody's name as it may be shown: on one line, without what cannot be seen, and without an address: of one in the place
-/// of a name, what is before `@`. `None` where nothing is left.
+/// A person's name as it may be shown: on one line, without invisible characters and without an address. If the name is
+/// itself an address, only the part before `@` is kept. `None` when nothing is left.
 pub(super) fn name(author: &str) -> Option<String> {
     let author = author.split(" <").next().unwrap_or_default();
     let author = if author.starts_with('<') { "" } else { author };
@@ -121,12 +122,12 @@ pub(super) fn name(author: &str) -> Option<String> {
     (!name.is_empty()).then(|| name.to_owned())
 }
 
-/// The value of a trailer as [`Git::mapped`] takes it.
+/// The value of a trailer, in the form for [`Git::mapped`].
 pub(super) fn contact(value: &str) -> String {
     value.trim().to_owned()
 }
 
-/// `Name <address>`: git refuses to answer at all where one is of another form.
+/// Whether it has the form `Name <address>`: a single value in another form makes git reject all of them.
 fn is_contact(value: &str) -> bool {
     let parts = value.strip_suffix('>').and_then(|value| value.split_once(" <"));
     parts.is_some_and(|(name, address)| {

@@ -1,4 +1,4 @@
-//! git without the settings of this machine and its user: they change what git prints and what it makes of files, and a
+//! git without the settings of this machine and its user. They change git's output and the files that it writes, and a
 //! release must not depend on who makes it.
 
 use std::ffi::OsString;
@@ -11,7 +11,7 @@ use xshell::cmd;
 use super::INSTALL;
 use crate::process::{Call, Runner};
 
-/// Settings that a repository may have for itself, and that must not count either.
+/// Settings that a repository itself may have and that must not count either.
 const SETTINGS: [(&str, &str); 8] = [
     ("color.ui", "never"),
     ("column.ui", "never"),
@@ -23,8 +23,9 @@ const SETTINGS: [(&str, &str); 8] = [
     ("log.showSignature", "false"),
 ];
 
-/// Keeps system and user configuration, attributes, replaced objects and grafts away from `call`. `trusted` is handed on:
-/// where a checkout belongs to another user, as it often does in a container, git works in no other directory.
+/// Keeps system and user configuration, attributes, replaced objects and grafts away from `call`. The directories in
+/// `trusted` stay allowed: a checkout often belongs to another user in a container, and git then works only in
+/// directories that are listed as safe.
 pub(super) fn seal(call: Call, trusted: &[OsString]) -> Call {
     let trusted = trusted.iter().map(|directory| ("safe.directory", directory.clone()));
     let settings: Vec<_> =
@@ -43,7 +44,7 @@ pub(super) fn seal(call: Call, trusted: &[OsString]) -> Call {
     call
 }
 
-/// The values of `safe.directory` in system and user configuration, the only places where git obeys them.
+/// The values of `safe.directory` in the system and user configuration. git honours the setting only there.
 ///
 /// # Errors
 /// When git is not installed or cannot read its configuration.
@@ -56,7 +57,7 @@ pub(super) fn trusted_directories(runner: &Runner) -> Result<Vec<OsString>> {
             let values = output.stdout.split(|byte| *byte == 0).filter(|value| !value.is_empty());
             Ok(values.map(|value| OsString::from_vec(value.to_vec())).collect())
         }
-        // git-config(1): the key is not there.
+        // git-config(1): the key is not set.
         Some(1) => Ok(Vec::new()),
         _ => Err(output.failure()),
     }

@@ -1,5 +1,6 @@
-//! Who signed a tag, by git's own verification. Signatures are SSH's, those by a FIDO key included: git takes the keys that
-//! count from a file that the caller names, while for OpenPGP and X.509 it takes those of the user who happens to run it.
+//! Who signed a tag, by git's own verification. Only SSH signatures count, including those with a FIDO key: for them
+//! git takes the accepted keys from a file that the caller names. For OpenPGP and X.509 it takes the keys of the user
+//! who happens to run it.
 
 use std::fs;
 
@@ -11,11 +12,11 @@ use crate::process::scratch::Scratch;
 
 const INSTALL: &str = "install it, for example with `apt-get install openssh-client`";
 
-/// More than anybody lists.
+/// The largest list of allowed signers, in bytes: nobody has a longer one.
 const MOST_ALLOWED: usize = 1 << 20;
 
-/// What git must not take from the repository's own settings. The programs of the other formats fail, so that no key ring
-/// decides (docs/facts.md#signed-tags); the SSH program is the one on the PATH.
+/// Overrides for the repository's own settings. The programs of the other formats are set to fail, so that no key ring
+/// decides (docs/facts.md#signed-tags). The SSH program is the one on the PATH.
 const SETTINGS: [&str; 6] = [
     "gpg.program=false",
     "gpg.openpgp.program=false",
@@ -25,24 +26,25 @@ const SETTINGS: [&str; 6] = [
     "gpg.minTrustLevel=fully",
 ];
 
-/// Somebody who signed.
+/// Who signed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signer {
-    /// As the list of allowed signers names them.
+    /// The name in the list of allowed signers.
     pub principal: String,
-    /// The key's, as `ssh-keygen -l` prints it: `SHA256:` and 43 characters.
+    /// The key's fingerprint, as `ssh-keygen -l` prints it: `SHA256:` and 43 characters.
     pub fingerprint: String,
 }
 
-/// The name of a tag's object. It has the form of a commit's.
+/// The id of a tag object. It has the form of a commit id.
 type TagObject = Commit;
 
 impl Git {
-    /// Who signed `tag`, which must be an annotated tag of that name at `commit`, with a key in `allowed`, the content of an
-    /// `allowed_signers` file (ssh-keygen(1), "ALLOWED SIGNERS"). `Err` of the inner result says why nobody did.
+    /// Who signed `tag`. It must be an annotated tag with that name at `commit`, signed with a key in `allowed`, the
+    /// content of an `allowed_signers` file (ssh-keygen(1), "ALLOWED SIGNERS"). `Err` of the inner result gives the
+    /// reason for a rejection.
     ///
     /// # Errors
-    /// When git or ssh-keygen is not installed, or answers in another form than documented: that is neither yes nor no.
+    /// When git or ssh-keygen is not installed, or answers in an undocumented form: that is neither yes nor no.
     pub fn signer(&self, tag: &str, commit: &Commit, allowed: &[u8]) -> Result<Result<Signer, String>> {
         ensure!(allowed.len() <= MOST_ALLOWED, "the list of allowed signers is larger than 1 MiB");
         let object = match self.tag_object(tag, commit)? {
@@ -55,7 +57,7 @@ impl Git {
         fs::write(&file, allowed).context("writing the allowed signers for git")?;
         let list = format!("gpg.ssh.allowedSignersFile={}", file.display());
         let settings = SETTINGS.iter().copied().chain([list.as_str()]).flat_map(|setting| ["-c", setting]);
-        // The object and not the tag's name, which may be moved meanwhile.
+        // By the object's id, because the tag's name may be moved in the meantime.
         let arguments: Vec<_> = settings.chain(["verify-tag", "--raw", object.as_str()]).collect();
         let output = self.call(&arguments)?.output()?;
         match output.status.code() {
@@ -65,10 +67,11 @@ impl Git {
         }
     }
 
-    /// The object of `tag`, an annotated tag of that name at `commit`. `Err` of the inner result says what it is instead.
+    /// The object of `tag`, which must be an annotated tag with that name at `commit`. `Err` of the inner result says
+    /// what it is instead.
     ///
     /// # Errors
-    /// When git fails, or answers in another form than documented.
+    /// When git fails, or answers in an undocumented form.
     pub fn tag_object(&self, tag: &str, commit: &Commit) -> Result<Result<TagObject, String>> {
         let fields = ["objecttype", "objectname", "type", "object", "tag"].map(|field| format!("%({field})"));
         let format = format!("--format={}", fields.join("%00"));
@@ -76,14 +79,14 @@ impl Git {
         tag_object(&printed, tag, commit)
     }
 
-    /// Whether there is an `ssh-keygen`: git says of a missing program what it says of a missing signature.
+    /// Checks that there is an `ssh-keygen`: git reports a missing program in the same way as a missing signature.
     ///
     /// # Errors
     /// When it cannot be started.
     pub fn check_ssh_keygen(&self) -> Result<()> {
         let sh = self.runner.shell()?;
         let ask = cmd!(sh, "ssh-keygen -Y find-principals -s /dev/null -f /dev/null");
-        // It fails, as there is no signature: what matters is that it starts.
+        // It fails because there is no signature. All that matters is that it starts.
         self.runner
             .call(ask)
             .install_hint(INSTALL)
@@ -93,8 +96,8 @@ impl Git {
     }
 }
 
-/// Reads what `for-each-ref` printed of `tag`. An object under another name than its own is somebody's signature of
-/// another release; a tag of a tag says nothing about the commit that is held against the forge.
+/// Parses the `for-each-ref` output for `tag`. An object with another tag name is somebody's signature of another
+/// release. A tag of a tag says nothing about the commit that is compared with the forge.
 fn tag_object(printed: &str, tag: &str, commit: &Commit) -> Result<Result<TagObject, String>> {
     if printed.is_empty() {
         return Ok(Err("there is no such tag here".to_owned()));
@@ -104,10 +107,10 @@ fn tag_object(printed: &str, tag: &str, commit: &Commit) -> Result<Result<TagObj
     };
     Ok(match (kind, of) {
         ("tag", "commit") if name != tag => {
-            Err(format!("its object is the one of another tag, `{}`", name.escape_debug()))
+            Err(format!("its object belongs to another tag, `{}`", name.escape_debug()))
         }
         ("tag", "commit") if target != commit.as_str() => {
-            Err(format!("its object is of the commit {target}"))
+            Err(format!("its object points to commit {target}"))
         }
         ("tag", "commit") => Ok(Commit::parse(id)?),
         ("tag", _) => Err("it is a tag of a tag".to_owned()),
@@ -115,7 +118,7 @@ fn tag_object(printed: &str, tag: &str, commit: &Commit) -> Result<Result<TagObj
     })
 }
 
-/// Reads what ssh-keygen printed of a signature that git accepts.
+/// Parses the ssh-keygen output for a signature that git accepts.
 fn said(printed: &str) -> Result<Signer> {
     let signer = |line: &str| {
         let (principal, key) = line.strip_prefix("Good \"git\" signature for ")?.rsplit_once(" with ")?;
@@ -129,11 +132,11 @@ fn said(printed: &str) -> Result<Signer> {
     let mut found = printed.lines().filter_map(signer);
     match (found.next(), found.next()) {
         (Some(signer), None) => Ok(signer),
-        _ => bail!("git accepts the signature, and does not say whose it is: {}", one_line(printed)),
+        _ => bail!("git accepts the signature but does not say whose it is: {}", one_line(printed)),
     }
 }
 
-/// The words of git and ssh-keygen, parts of which the tag's author may have written.
+/// The output of git and ssh-keygen on one line. The tag's author may have written parts of it.
 fn one_line(words: &str) -> String {
     let lines: Vec<_> = words.trim().lines().map(|line| line.escape_debug().to_string()).collect();
     lines.join("; ")
@@ -171,7 +174,7 @@ mod tests {
         assert_eq!((signer.principal.as_str(), signer.fingerprint), ("alice@example.org", key.clone()));
         for bad in [
             String::new(),
-            // git refuses these with exit code 1: were it to accept one, nobody is named.
+            // git refuses these with exit code 1. If it accepted one, no signer would be named.
             format!("Good \"git\" signature with ED25519 key {key}\n"),
             "Good \"git\" signature for alice with ED25519 key SHA256:x\n".to_owned(),
             format!("{good}{good}"),
@@ -183,8 +186,8 @@ mod tests {
 
 #[cfg(test)]
 mod hostile {
-    //! What git and ssh-keygen print of a tag and of a list of allowed signers, parts of which their authors have written. The
-    //! list itself is read by ssh-keygen alone.
+    //! The output of git and ssh-keygen for a tag and a list of allowed signers, parts of which their authors have
+    //! written. Only ssh-keygen reads the list itself.
 
     use super::{one_line, said, tag_object};
     use crate::process::hostile::readers;

@@ -1,11 +1,11 @@
-//! What stands in an annotated tag: its message, without the signature, and when it was made.
+//! The contents of an annotated tag: its message without the signature, and its time.
 
 use anyhow::{Context as _, Result};
 
 use super::Git;
 use crate::process::time::LATEST;
 
-/// How a signature begins (`gpg-interface.c` of git): what follows is for programs.
+/// How a signature begins (`gpg-interface.c` of git): the text from there on is for programs.
 const SIGNATURES: [&str; 4] = [
     "-----BEGIN PGP SIGNATURE-----",
     "-----BEGIN PGP MESSAGE-----",
@@ -14,10 +14,10 @@ const SIGNATURES: [&str; 4] = [
 ];
 
 impl Git {
-    /// The message of `tag`, as written: hostile input. `None` where there is no such tag, or it is a lightweight one.
+    /// The message of `tag`, unchanged: hostile input. `None` when there is no such tag or it is a lightweight one.
     ///
     /// # Errors
-    /// When git fails, or answers in another form than documented.
+    /// When git fails, or answers in an undocumented form.
     pub fn tag_message(&self, tag: &str) -> Result<Option<Vec<u8>>> {
         let name = format!("refs/tags/{tag}");
         let format = "--format=%(objecttype)%00%(contents)";
@@ -30,16 +30,16 @@ impl Git {
         Ok((&printed[..end] == b"tag").then(|| without_signature(&printed[end + 1..]).to_owned()))
     }
 
-    /// When `tag` was made, in seconds since 1970; of a lightweight one, when its commit was.
+    /// The time of `tag`, in seconds since 1970. For a lightweight tag, the time of its commit.
     ///
     /// # Errors
-    /// When git fails, there is no such tag, or it claims to be older than 1970 or of a year with five digits.
+    /// When git fails, there is no such tag, or it claims a time before 1970 or in a year with five digits.
     pub fn tag_time(&self, tag: &str) -> Result<u64> {
         let name = format!("refs/tags/{tag}");
         let text = self.call(&["for-each-ref", "--format=%(creatordate:unix)", &name])?.read()?;
         let time: Option<u64> = text.parse().ok().filter(|time| *time <= LATEST);
         time.with_context(|| {
-            format!("`{tag}` was made at `{text}` seconds since 1970: expected a date of this calendar")
+            format!("`{tag}` was made at `{text}` seconds since 1970: expected a date from 1970 to 9999")
         })
     }
 }

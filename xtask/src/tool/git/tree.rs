@@ -1,5 +1,5 @@
-//! The files of a commit, written from git's own objects: the bytes that the commit id stands for. `git archive` would
-//! apply the attributes and filters of the commit, of the user and of the machine.
+//! The files of a commit, written from git's own objects: exactly the bytes that the commit id stands for.
+//! `git archive` would apply attributes and filters of the commit, the user and the machine.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, Permissions};
@@ -15,13 +15,13 @@ use nix::sys::time::TimeSpec;
 
 use crate::refuse;
 
-/// How the pointer to a file in Git LFS begins (<https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md>).
+/// The beginning of a Git LFS pointer (<https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md>).
 const LFS_POINTER: &[u8] = b"version https://git-lfs.github.com/spec/";
 
-/// More files than this are no service's repository.
+/// No service's repository has more files.
 const MAX_ENTRIES: usize = 200_000;
 
-/// What an entry of a tree is.
+/// The kind of a tree entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     File,
@@ -37,10 +37,11 @@ pub(super) struct Entry {
     path: String,
 }
 
-/// Reads `git ls-tree -r -z --full-tree` (git-ls-tree(1), "OUTPUT FORMAT").
+/// Parses `git ls-tree -r -z --full-tree` (git-ls-tree(1), "OUTPUT FORMAT").
 ///
 /// # Errors
-/// A [`crate::process::failure::Refusal`] that names an entry which has no content of its own or would be written somewhere else.
+/// A [`crate::process::failure::Refusal`] that names an entry which has no content of its own or would be written
+/// elsewhere.
 pub(super) fn entries(output: &[u8]) -> Result<Vec<Entry>> {
     let records: Vec<_> = output.split(|byte| *byte == 0).filter(|record| !record.is_empty()).collect();
     ensure!(records.len() <= MAX_ENTRIES, "the commit has more than {MAX_ENTRIES} files");
@@ -49,7 +50,7 @@ pub(super) fn entries(output: &[u8]) -> Result<Vec<Entry>> {
     for entry in &entries {
         if let Some(other) = lower_cased.insert(entry.path.to_lowercase(), &entry.path) {
             refuse!(
-                "the commit has `{other}` and `{}`, which are one file where names ignore case; rename one of them",
+                "the commit has `{other}` and `{}`, which are the same file where names ignore case; rename one of them",
                 entry.path
             );
         }
@@ -82,7 +83,7 @@ fn entry(record: &[u8]) -> Result<Entry> {
     Ok(Entry { kind, object: object.to_owned(), path: path.to_owned() })
 }
 
-/// Whether the link at `path` leads to a place within the tree.
+/// Whether the target of the link at `path` is within the tree.
 fn stays_within(path: &str, target: &str) -> bool {
     let mut depth = path.split('/').count() - 1;
     for part in Path::new(target).components() {
@@ -96,16 +97,17 @@ fn stays_within(path: &str, target: &str) -> bool {
     !target.is_empty()
 }
 
-/// What `git cat-file --batch` is asked for.
+/// The input for `git cat-file --batch`.
 pub(super) fn asked(entries: &[Entry]) -> String {
     entries.iter().map(|entry| format!("{}\n", entry.object)).collect()
 }
 
-/// Writes `entries` below `dir`, which is empty; `objects` is what `git cat-file --batch` printed for [`asked`]. Modes do
-/// not depend on the umask, and everything has the time `time`, in seconds since 1970.
+/// Writes `entries` below the empty directory `dir`. `objects` is the output of `git cat-file --batch` for [`asked`].
+/// Modes do not depend on the umask, and everything gets the time `time`, in seconds since 1970.
 ///
 /// # Errors
-/// A [`crate::process::failure::Refusal`] for what is no content; other errors when the disk is full or the answer is cut off.
+/// A [`crate::process::failure::Refusal`] for an entry without content of its own. Other errors when the disk is full
+/// or the answer is cut off.
 pub(super) fn write(entries: &[Entry], objects: File, dir: &Path, time: u64) -> Result<()> {
     let mut objects = BufReader::new(objects);
     let mut directories = BTreeSet::new();
@@ -117,7 +119,7 @@ pub(super) fn write(entries: &[Entry], objects: File, dir: &Path, time: u64) -> 
         fs::create_dir_all(parent).with_context(|| format!("making `{}`", parent.display()))?;
         write_one(entry, &mut objects, &path, time).with_context(|| format!("writing `{}`", entry.path))?;
     }
-    // Last, as a directory's time changes with each file in it.
+    // Directories come last, because their times change with each file that is written into them.
     for directory in directories {
         let doing = || format!("setting mode and time of `{}`", directory.display());
         fs::set_permissions(&directory, Permissions::from_mode(0o755)).with_context(doing)?;
@@ -163,7 +165,7 @@ fn write_one(entry: &Entry, objects: &mut BufReader<File>, path: &Path, time: u6
     set_time(path, time)
 }
 
-/// Sets both times, of a link itself and not of what it leads to.
+/// Sets both times. For a link, those of the link and not of its target.
 fn set_time(path: &Path, time: u64) -> Result<()> {
     let spec = TimeSpec::from_duration(Duration::from_secs(time));
     Ok(utimensat(AT_FDCWD, path, &spec, &spec, UtimensatFlags::NoFollowSymlink)?)

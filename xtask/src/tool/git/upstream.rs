@@ -1,21 +1,21 @@
-//! Where a clone is from, as far as it says so itself: the branches of its origin, and which of them is the default one.
+//! What a clone says about its origin: the origin's branches, and which one is the default.
 
 use anyhow::Result;
 
 use super::{Commit, Git};
 
-/// The branches of the repository that this one is a clone of.
+/// The branches of the repository from which this one was cloned.
 pub struct Upstream {
-    /// Where they are: `refs/heads` of a bare clone, `refs/remotes/origin` of a checkout.
+    /// Where they are stored: `refs/heads` in a bare clone, `refs/remotes/origin` in a checkout.
     refs: &'static str,
-    /// The name of the default branch, where the clone has it.
+    /// The name of the default branch, if the clone has it.
     pub default: Option<String>,
-    /// It is a bare clone, which `verify` makes for itself: nothing was committed to its branches since.
+    /// Whether it is a bare clone, which `verify` makes for itself: nothing was committed to its branches since.
     pub is_bare: bool,
 }
 
 impl Git {
-    /// The branches of where this clone is from.
+    /// The branches of the repository from which this one was cloned.
     ///
     /// # Errors
     /// When git fails.
@@ -31,14 +31,14 @@ impl Git {
                 let name = output.text()?;
                 name.trim_end().strip_prefix(refs).and_then(|name| name.strip_prefix('/')).map(str::to_owned)
             }
-            // `--quiet` makes 1 mean "no such ref, or no symbolic one" alone.
+            // With `--quiet`, exit code 1 means only "no such ref, or not a symbolic one".
             Some(1) => None,
             _ => return Err(output.failure()),
         };
         Ok(Upstream { refs, default, is_bare })
     }
 
-    /// The commit that the clone has the branch `name` of `upstream` at.
+    /// The commit of the branch `name` of `upstream`, as of the clone.
     ///
     /// # Errors
     /// When git fails.

@@ -1,5 +1,5 @@
-//! The work tree as a commit that is in no repository: its objects are in a private directory, and index, branch and files
-//! stay as they are.
+//! The work tree as a commit that is not in the repository: its objects are in a private directory. The user's index,
+//! branch and files stay unchanged.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use super::{Commit, Git};
 use crate::process::Call;
 use crate::process::scratch::Scratch;
 
-/// Where objects are looked for and written, when not in the repository alone.
+/// Where objects are read and written, besides the repository itself.
 #[derive(Clone)]
 pub(super) struct Objects {
     own: PathBuf,
@@ -18,26 +18,27 @@ pub(super) struct Objects {
 }
 
 impl Objects {
-    /// A call that reads both and writes the private one (git(1), "ENVIRONMENT").
+    /// Makes `call` read both object directories and write to the private one (git(1), "ENVIRONMENT").
     pub(super) fn of(&self, call: Call) -> Call {
-        // Quoted, as a colon would begin another directory.
+        // Quoted, because a colon would begin another directory.
         let path = self.repository.display().to_string().replace('\\', "\\\\").replace('"', "\\\"");
         call.env("GIT_OBJECT_DIRECTORY", &self.own)
             .env("GIT_ALTERNATE_OBJECT_DIRECTORIES", format!("\"{path}\""))
     }
 }
 
-/// Such a commit; it goes away with the value.
+/// A commit of the work tree. Dropping the value removes it.
 pub struct WorkTree {
-    /// The repository as it would be with the commit.
+    /// The repository as if it had the commit.
     pub git: Git,
     /// The commit, a child of HEAD.
     pub commit: Commit,
     _scratch: Scratch,
 }
 
-/// git takes a file as unchanged by its size and times, unless it may have been changed at the very time at which the index
-/// was written: an index that is newer than the user's own would hide such a change.
+/// Keeps the time of the index. git recognizes an unchanged file by size and times, except when the file may have
+/// changed at the very moment at which the index was written. An index newer than the user's own would hide such a
+/// change.
 fn copy_with_time(from: &Path, to: &Path) -> std::io::Result<()> {
     let written = fs::metadata(from)?.modified()?;
     fs::copy(from, to)?;
@@ -45,8 +46,8 @@ fn copy_with_time(from: &Path, to: &Path) -> std::io::Result<()> {
 }
 
 impl Git {
-    /// Commits the files of the work tree, tracked and new ones, without those that are ignored, to nowhere. The same files
-    /// on the same HEAD give the same commit.
+    /// Commits the tracked and new files of the work tree, without ignored ones. The commit is on no branch. The same
+    /// files on the same HEAD give the same commit.
     ///
     /// # Errors
     /// When there is no commit yet, or git fails.
@@ -62,7 +63,7 @@ impl Git {
 
         let users = PathBuf::from(path("index")?);
         if users.exists() {
-            // So that ignored files stay which are tracked nevertheless, and unchanged ones are not read again.
+            // So that files which are both tracked and ignored stay, and unchanged files are not read again.
             copy_with_time(&users, &index).with_context(|| format!("copying `{}`", users.display()))?;
         } else {
             git.on_index(&["read-tree", head.as_str()], &index)?.run()?;
@@ -79,7 +80,7 @@ impl Git {
         Ok(WorkTree { git, commit, _scratch: scratch })
     }
 
-    /// How many tracked files of the work tree differ from `commit`.
+    /// The number of tracked files in the work tree that differ from `commit`.
     ///
     /// # Errors
     /// When git fails.
@@ -89,7 +90,7 @@ impl Git {
         Ok(names.split('\0').filter(|name| !name.is_empty()).count())
     }
 
-    /// A call with `index` in place of the user's.
+    /// A call with `index` in place of the user's index.
     fn on_index(&self, arguments: &[&str], index: &Path) -> Result<Call> {
         Ok(self.call(arguments)?.env("GIT_INDEX_FILE", index))
     }

@@ -98,8 +98,8 @@ fn a_registry_leads_in_no_circle_and_to_no_host_without_tls() -> Result<()> {
     for (location, why) in [
         ("http://192.0.2.1/x?signature=s", "without TLS"),
         ("http://127.0.0.1@192.0.2.1/x?signature=s", "without TLS"),
-        ("file:///etc/passwd?signature=s", "no address"),
-        ("", "no address"),
+        ("file:///etc/passwd?signature=s", "not an address"),
+        ("", "not an address"),
     ] {
         let server = Server::start(move |_, _| (307, vec![("Location", location.to_owned())], Vec::new()))?;
         let error = server.client(None)?.blob(&digest).err().context(location)?;

@@ -1,4 +1,4 @@
-//! Where a new section goes in a changelog. Everything else in the file stays as it is.
+//! Inserts a section into a changelog. The rest of the file stays unchanged.
 
 use semver::Version;
 
@@ -7,9 +7,10 @@ const BEGINNING: &str = "# Changelog\n\nAll notable changes to this project will
 [Keep a Changelog](https://keepachangelog.com/en/1.1.0/), and this project adheres to\n[Semantic Versioning]\
 (https://semver.org/spec/v2.0.0.html).\n\n## [Unreleased]\n";
 
-/// `document` with `section` of `version`: before the first section of an older version, so that it is below `Unreleased`, and a
-/// backport is below the newer line. Without one, it comes last, before the definitions of links. `None` where the version
-/// has a section already. Without a document it is a new one. Line ends are those of the document.
+/// Inserts `section` of `version` into `document`, before the first section of an older version. So it is below
+/// `Unreleased`, and a backport is below the newer line. If there is no older version, it comes last, before the link
+/// definitions. `None` if the version already has a section. Without a document, a new one is started. The line endings
+/// are those of the document.
 #[must_use]
 pub fn with(document: Option<&str>, version: &Version, section: &str) -> Option<String> {
     let document = document.filter(|document| !document.trim().is_empty()).unwrap_or(BEGINNING);
@@ -25,7 +26,8 @@ pub fn with(document: Option<&str>, version: &Version, section: &str) -> Option<
     Some(format!("{start}{added}{}", after.trim_start_matches(['\r', '\n'])))
 }
 
-/// The sections of versions, each with where its heading begins; not what a block of code or a comment shows as one.
+/// The versions with sections, each with the position of its heading. Headings in code blocks and comments do not
+/// count.
 fn headings(document: &str) -> Vec<(usize, Version)> {
     let (mut found, mut place, mut fence, mut is_comment) = (Vec::new(), 0, None, false);
     for line in document.split_inclusive('\n') {
@@ -49,7 +51,7 @@ fn headings(document: &str) -> Vec<(usize, Version)> {
     found
 }
 
-/// The marks with which a line begins or ends a block of code (`CommonMark` 0.31 §4.5).
+/// The marks with which a line begins or ends a code block (`CommonMark` 0.31 §4.5).
 fn opening(line: &str) -> Option<&str> {
     let text = line.trim_start_matches(' ');
     let mark = text.chars().next().filter(|c| "`~".contains(*c) && line.len() - text.len() < 4)?;
@@ -57,14 +59,14 @@ fn opening(line: &str) -> Option<&str> {
     (marks.len() >= 3).then_some(marks)
 }
 
-/// Of `## [1.2.3] - 2026-11-29`, `## v1.2.3` and the like.
+/// The version in a heading such as `## [1.2.3] - 2026-11-29` or `## v1.2.3`.
 fn version(line: &str) -> Option<Version> {
     let text = line.strip_prefix("## ")?.trim_start().trim_start_matches('[').trim_start_matches('v');
     let end = text.find(|c: char| c.is_whitespace() || "])(:,".contains(c)).unwrap_or(text.len());
     Version::parse(&text[..end]).ok()
 }
 
-/// Before the definitions of links with which a changelog ends, where it does.
+/// The position before the link definitions at the end of a changelog, if it has any.
 fn end(document: &str) -> usize {
     let mut end = document.len();
     for line in document.split_inclusive('\n').rev() {

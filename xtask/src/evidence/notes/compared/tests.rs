@@ -50,7 +50,7 @@ fn what_a_person_has_to_do_is_read_from_the_two_commits() {
             &["Volumes: none → `/data`.", "Ports: `3000` → `8080`."],
         ),
         (tried(&[], Some(3000), &[]), tried(&[], Some(8080), &[]), &["Ports: `3000` → `8080`."]),
-        // The older configuration cannot be read: nothing is said of its port.
+        // The older configuration cannot be read, so nothing is said about its port.
         (
             Shape { trial: Part::Unread, ..tried(&[], Some(1), &[]) },
             tried(&["NEW"], Some(8080), &["/tmp"]),
@@ -68,7 +68,7 @@ fn what_a_person_has_to_do_is_read_from_the_two_commits() {
     ] {
         assert_eq!(compared(before.clone(), after.clone()).upgrade, expected, "{before:?}\n{after:?}");
     }
-    // A port that the Dockerfile now names as well is no new one.
+    // A port that the Dockerfile now names too is not a new one.
     let named = Shape { runtime: image("FROM x\nEXPOSE 3000").runtime, ..tried(&[], Some(3000), &[]) };
     assert_eq!(compared(tried(&[], Some(3000), &[]), named), Compared::default());
 }
@@ -136,7 +136,7 @@ fn what_cannot_be_read_is_said_in_a_line_and_the_rest_is_compared() {
     let expected = ["lockfile", "configuration"]
         .map(|name| format!("The {name} of v1.0.0 could not be read, so what it says is not compared."));
     assert_eq!(found.unread, expected);
-    // What one of them does not have is no news.
+    // A part that one of them does not have is not news.
     assert_eq!(compared(Shape { packages: Part::Absent, ..shape() }, image("FROM x")), Compared::default());
 }
 

@@ -1,5 +1,5 @@
-//! Whatever the commits say, a Markdown parser with every extension on finds the page's own structure and no other, and each
-//! commit once, as it was written.
+//! Whatever the commits say: a Markdown parser with every extension must find exactly the page's own structure, and
+//! each commit once, as it was written.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -18,11 +18,11 @@ use crate::tool::git::{Commit, LogEntry, Message};
 
 const REPOSITORY: &str = "https://forge.example.org/a/b";
 
-/// A test draws this many pages, of up to [`MOST_COMMITS`] each.
+/// The number of pages in a test, each with up to [`MOST_COMMITS`] commits.
 const PAGES: u64 = 400;
 const MOST_COMMITS: u64 = 12;
 
-/// What subjects are made of: what Markdown and forges read as something else than text, and what cannot be seen.
+/// Parts of subjects: what Markdown and forges give a special meaning, and invisible characters.
 const FRAGMENTS: [&str; 60] = [
     "# ",
     "## Image\n",
@@ -86,7 +86,7 @@ const FRAGMENTS: [&str; 60] = [
     "\n\nBREAKING CHANGE: ",
 ];
 
-/// xorshift64*, so that a page is known by its number.
+/// xorshift64*, so that a number identifies a page.
 struct Random(u64);
 
 impl Random {
@@ -129,7 +129,7 @@ fn history(random: &mut Random) -> History {
     }
 }
 
-/// What a person sees of words that a code span shows.
+/// The words that a person sees in a code span.
 fn seen(words: &str) -> String {
     let words = words.replace(['\r', '\n', '\t'], " ");
     let shown: String = words.chars().filter(|c| !is_hidden(*c)).collect();
@@ -137,7 +137,7 @@ fn seen(words: &str) -> String {
     if shown.is_empty() { "(no subject)".to_owned() } else { shown }
 }
 
-/// The words that a page shows as they were written, and the commits that it links to.
+/// The words that a page shows as written, and the commits to which it links.
 fn read(page: &str) -> (Vec<String>, Vec<String>) {
     let (mut words, mut commits) = (Vec::new(), Vec::new());
     for event in Parser::new_ext(page, Options::all()) {
@@ -192,7 +192,7 @@ fn every_commit_is_there_once_and_nothing_that_it_says_is_markup() {
             })
             .map(seen)
             .collect();
-        // Each is named among all, and as somebody new.
+        // Each name is in the list of all people, and in the list of first contributors.
         let people: Vec<_> = history.people.people.iter().map(|person| seen(&person.name)).collect();
         expected.extend(people.iter().chain(&people).cloned());
         words.sort();

@@ -1,4 +1,4 @@
-//! Invalid values in the configuration of the smoke test, refused by name.
+//! Refuses invalid values in the configuration of the smoke test, and names them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,7 +16,7 @@ impl Smoke {
                 ensure!(self.version.is_none(), "`smoke.version` needs `smoke.port` and `smoke.health`");
                 ensure!(
                     !self.command.is_empty(),
-                    "`smoke` asks nothing: set `port` and `health`, or `command` for a service without HTTP"
+                    "`smoke` checks nothing: set `port` and `health`, or `command` for a service without HTTP"
                 );
             }
             (Some(port), Some(_)) => ensure!(port > 0, "`smoke.port` is 0: expected the service's port"),
@@ -79,7 +79,7 @@ impl Companion {
     }
 }
 
-/// A number with a unit, as docker reads it.
+/// Whether it is a number with a unit in docker's notation.
 fn is_size(text: &str) -> bool {
     let number = text.strip_suffix(['k', 'm', 'g']).unwrap_or_default();
     !number.starts_with(['0', '+']) && number.parse::<u32>().is_ok()
@@ -100,11 +100,14 @@ fn check_words(key: &str, words: &[String]) -> Result<()> {
     let is_word = |word: &String| !word.contains('\0');
     ensure!(words.iter().all(is_word), "`{key}` has a NUL character, which no argument can hold");
     let first = words.first().is_none_or(|program| !program.is_empty() && !program.starts_with('-'));
-    ensure!(first, "`{key}` begins with no program: expected a list such as `[\"pg_isready\", \"--quiet\"]`");
+    ensure!(
+        first,
+        "`{key}` does not begin with a program: expected a list such as `[\"pg_isready\", \"--quiet\"]`"
+    );
     Ok(())
 }
 
-/// `:` and `,` separate docker's own options from a path.
+/// In docker's options, `:` and `,` separate a path from what follows.
 fn check_directories(lists: &[(&str, &Vec<String>)]) -> Result<()> {
     let mut seen = BTreeSet::new();
     for (key, path) in lists.iter().flat_map(|(key, paths)| paths.iter().map(move |path| (key, path))) {
@@ -167,7 +170,7 @@ mod tests {
         let with = |more: &str| format!("{HTTP}{more}");
         let companion = |more: &str| format!("{HTTP}{COMPANION}{more}");
         let cases = [
-            (String::new(), "`smoke` asks nothing"),
+            (String::new(), "`smoke` checks nothing"),
             ("port = 3000".to_owned(), "go together"),
             ("health = \"/\"".to_owned(), "go together"),
             ("port = 0\nhealth = \"/\"".to_owned(), "smoke.port"),

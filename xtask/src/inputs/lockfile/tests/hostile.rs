@@ -1,4 +1,5 @@
-//! Lockfiles that npm would take in another way than they look, each refused with the entry and what to type.
+//! Lockfiles that npm would take differently than they look. Each is refused, and the message names the entry and the
+//! remedy.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +8,8 @@ use super::{SHA, check};
 use crate::inputs::config::Folder;
 use serde_json::{Value, json};
 
-/// One of each: needed, nested, optional, aliased, a tool, shared by tool and option, a link, a bundler with what it brings.
+/// One entry of each kind: required, nested, optional, aliased, a development dependency, one that is shared by
+/// development and an optional package, a link, and a bundler with its bundled packages.
 fn honest() -> Value {
     let entry = |value: Value| {
         let mut entry = json!({"version": "1.0.0", "integrity": SHA});
@@ -39,7 +41,7 @@ fn findings(lockfile: &Lockfile) -> Vec<String> {
     found
 }
 
-/// What is said of a lockfile, refused at once or by its findings.
+/// The messages about a lockfile: the refusal, or its findings.
 fn said(lock: &Value) -> Vec<String> {
     let manifest = lock["packages"][""].to_string();
     match check(manifest.as_bytes(), lock.to_string().as_bytes()) {
@@ -53,7 +55,7 @@ fn an_honest_lockfile_is_taken() {
     assert_eq!(said(&honest()), Vec::<String>::new());
 }
 
-/// The entry, the field, its hostile value, and words of the answer.
+/// The entry, the field, its hostile value, and words of the message.
 type Row = (&'static str, &'static str, Value, &'static str);
 
 const A: &str = "node_modules/a";
@@ -62,7 +64,7 @@ const O: &str = "node_modules/o";
 const INNER: &str = "node_modules/big/node_modules/in";
 const HASH: &str = "has the integrity";
 
-/// Hashes that are none, too many, or written in another way.
+/// Hashes that are invalid, too many, or not canonical.
 fn hashes() -> Vec<Row> {
     let other = SHA.replace("AAAA", "BBBB");
     let two = format!("{SHA} {other}");
@@ -87,7 +89,7 @@ fn hashes() -> Vec<Row> {
     ]
 }
 
-/// Archives from elsewhere.
+/// Archives from other places.
 fn sources() -> Vec<Row> {
     vec![
         (A, "resolved", json!("git+ssh://git@forge.example.org/a/b.git#0123"), "git repository"),
@@ -156,8 +158,8 @@ fn shapes() -> Vec<Row> {
             "an address of its own",
         ),
         ("node_modules/.bin", "version", json!("1.0.0"), "the name `.bin`"),
-        ("node_modules/a/lib/x", "version", json!("1.0.0"), "no place where npm looks"),
-        ("node_modules/a/node_modules", "version", json!("1.0.0"), "no place where npm looks"),
+        ("node_modules/a/lib/x", "version", json!("1.0.0"), "not at a place where npm looks"),
+        ("node_modules/a/node_modules", "version", json!("1.0.0"), "not at a place where npm looks"),
     ]
 }
 

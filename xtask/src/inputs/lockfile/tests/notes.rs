@@ -1,4 +1,4 @@
-//! What is said about a lockfile and stops no release.
+//! Notes about a lockfile that do not prevent a release.
 
 use super::super::Registries;
 use super::{SHA, check};
