@@ -1,15 +1,15 @@
-# The image of the service in `service/`. The same commit gives the same digest on every machine and with every BuildKit:
-# docs/reproducible.md has the rules, and `cargo xtask check` holds this file against them. docs/services.md has one like
-# this for services of other shapes.
-# `--platform=$BUILDPLATFORM`: these stages run natively on the building machine; nothing runs for the target platforms.
+# The image of the service in `service/`. The same commit gives the same content on every machine, with every BuildKit.
+# docs/reproducible.md has the rules, and `cargo xtask check` checks this file against them. docs/services.md has
+# Dockerfiles for services of other shapes.
+# `--platform=$BUILDPLATFORM`: these stages run natively on the building machine; nothing runs on the target platforms.
 FROM --platform=$BUILDPLATFORM node:22-slim@sha256:83f487e0a63425e5b4d146fb5e5be574bcbe1b7b843d3ebafdd95eaf7767a7e5 AS dependencies
 ARG TARGETARCH
 WORKDIR /out/app
 COPY service/package.json service/package-lock.json service/.npmrc ./
-# The secret is there behind a proxy with a certificate authority of its own; it is in no layer.
-# npm installs what fits the image's platform, and not the machine's. Where no package differs between platforms, their
-# layers have the same digest.
-# The date is the one that npm gives every file it packs: as long as the lockfile stays, so does this layer.
+# The secret is set only behind a proxy that has its own certificate authority; it is in no layer.
+# npm installs packages for the image's platform, not for the building machine. If no package differs between platforms,
+# the layers of all platforms have the same digest.
+# npm gives this date to every file that it packs: as long as the lockfile stays the same, so does this layer.
 RUN --mount=type=secret,id=ca --mount=type=cache,target=/root/.npm \
     if [ -s /run/secrets/ca ]; then export NODE_EXTRA_CA_CERTS=/run/secrets/ca; fi && \
     case $TARGETARCH in amd64) cpu=x64 ;; 386) cpu=ia32 ;; ppc64le) cpu=ppc64 ;; *) cpu=$TARGETARCH ;; esac && \

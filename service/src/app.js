@@ -8,8 +8,8 @@ import { versionRoute } from './routes/version.js';
 
 const BODY_LIMIT_BYTES = 64 * 1024;
 
-// Longer than the 60 s after which common proxies drop an idle upstream connection: when we are the first to close,
-// a request that is already on its way is lost.
+// Longer than the 60 s after which common proxies drop an idle upstream connection: if the service closes it first, a
+// request that is already on its way is lost.
 const KEEP_ALIVE_TIMEOUT_MS = 72_000;
 
 /**
@@ -44,12 +44,12 @@ export function buildApp({ config, buildInfo, logger = false }) {
 function timeouts({ requestTimeoutMs }) {
   return {
     requestTimeout: requestTimeoutMs,
-    // For connections that have gone silent in any state, a client that does not read its answer among them.
+    // For connections that go silent in any state, including a client that does not read its answer.
     connectionTimeout: 2 * requestTimeoutMs,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     http: {
       headersTimeout: Math.ceil(requestTimeoutMs / 2),
-      // Node looks every 30 s by default, which would make shorter timeouts a promise only.
+      // By default Node checks only every 30 s, so it would enforce shorter timeouts too late.
       connectionsCheckingInterval: Math.ceil(requestTimeoutMs / 10),
     },
   };
@@ -60,7 +60,7 @@ function handleError(error, request, reply) {
   if (status < 500) {
     return sendError(reply, status, error.message);
   }
-  // What went wrong inside is for the log: it may hold addresses, queries or secrets.
+  // Only the log gets the cause of an internal error: it may contain addresses, queries or secrets.
   request.log.error({ err: error }, 'request failed');
   const message = 'the service could not answer; its log has the reason under this request id';
   return sendError(reply, status, message, request.id);

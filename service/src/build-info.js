@@ -1,4 +1,4 @@
-// What this copy of the service is: the release's version and commit, from the file that the image build leaves.
+// Which release this copy of the service is: its version and commit, from the file that the image build writes.
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
@@ -14,7 +14,7 @@ const RULES = {
 /**
  * Reads `build.json`.
  *
- * @param {string | URL} file where it lies
+ * @param {string | URL} file where it is
  * @returns {{ version: string, commit: string | null, source: string | null }} frozen; `0.0.0-dev` and nulls when
  *   there is no such file
  * @throws {Error} when it cannot be read or is malformed; the message names the file and every wrong field

@@ -1,15 +1,15 @@
-// The environment, read once: every variable, its default and what it may hold.
+// The environment, read once: every variable, its default and its allowed values.
 //
-// The rules are our own and not a JSON schema's, because schema libraries convert before they check: `1e3` and ` 80`
-// would pass for ports, and a person who wrote them has most likely meant something else.
+// The rules are our own code and not a JSON schema, because schema libraries convert before they check: `1e3` and ` 80`
+// would pass as ports, although the person who wrote them most likely meant something else.
 import { isIP } from 'node:net';
 
-/** Log levels that `LOG_LEVEL` may name; there is none that turns the log off. */
+/** Log levels that `LOG_LEVEL` may name; none of them turns the log off. */
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'];
 
 const PREFIX = 'CAROL_';
 
-// The upper bound leaves room below the 10 s after which `docker stop` kills.
+// The upper bound of the shutdown timeout is below the 10 s after which `docker stop` kills the process.
 const VARIABLES = {
   HOST: { key: 'host', fallback: '0.0.0.0', ...ipAddress() },
   PORT: { key: 'port', fallback: '3000', ...wholeNumber(0, 65535) },
@@ -20,7 +20,7 @@ const VARIABLES = {
 };
 
 /**
- * Reads the configuration from an environment. Pure: looks at nothing but `env`.
+ * Reads the configuration from an environment. Pure: it reads nothing but `env`.
  *
  * @param {Record<string, string | undefined>} env usually `process.env`
  * @returns {{ config: Config, problems: undefined } | { config: undefined, problems: string[] }}
@@ -32,7 +32,7 @@ const VARIABLES = {
  * @property {string} logLevel one of `LOG_LEVELS`
  * @property {number} requestTimeoutMs time a client has to send a whole request, in milliseconds
  * @property {number} shutdownTimeoutMs time from the first signal to a forced end, in milliseconds
- * @property {number} drainMs time for which requests are still taken after the first signal, in milliseconds
+ * @property {number} drainMs time during which requests are still accepted after the first signal, in milliseconds
  */
 export function readConfig(env) {
   const config = {};
@@ -57,13 +57,13 @@ export function readConfig(env) {
 function unknownVariables(env) {
   const known = Object.keys(VARIABLES).filter((name) => name.startsWith(PREFIX));
   const list = known.map((name) => `\`${name}\``).join(', ');
-  // The value stays out of the message: what was put under a wrong name may be a secret.
+  // The message does not contain the value: a value under a wrong name may be a secret.
   return Object.keys(env)
     .filter((name) => name.startsWith(PREFIX) && !known.includes(name) && !isServiceLink(name, env[name]))
     .map((name) => `\`${name}\` is not known; expected one of ${list}; correct the name or unset it`);
 }
 
-// Kubernetes gives every pod variables named after the services beside it. One that is called `carol` or `carol-web`
+// Kubernetes gives every pod variables named after the services around it. A service called `carol` or `carol-web`
 // must not keep this one from starting.
 function isServiceLink(name, value) {
   const byName = /_SERVICE_(HOST|PORT(_\w+)?)$|_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?$/;
@@ -87,7 +87,7 @@ function oneOf(allowed) {
   };
 }
 
-// A name such as `localhost` may stand for two addresses, and one server has one.
+// A name such as `localhost` may stand for two addresses, but a server listens on one.
 function ipAddress() {
   return {
     expected: 'an IP address such as 0.0.0.0, 127.0.0.1 or ::',

@@ -1,7 +1,7 @@
-// How the log looks: one JSON object a line on stdout, with a terminal or without one.
+// The form of the log: one JSON object per line on stdout, with or without a terminal.
 
-// The logger's own stream writes in the background: when the process ends, the last lines can come out of order or not
-// at all, and they are the ones that say why it ended. `process.stdout` has written a line when the call returns.
+// The logger's own stream writes in the background: when the process ends, its last lines can be out of order or
+// missing, and those lines say why it ended. `process.stdout` has written a line when the call returns.
 const stream = process.stdout;
 
 /**

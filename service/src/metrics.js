@@ -2,7 +2,7 @@
 import { collectDefaultMetrics, Gauge, Histogram, Registry } from '@prometheus-io/client';
 
 /**
- * Makes the metrics of one app, in a registry of their own so that two apps in a process do not meet.
+ * Makes the metrics of one app, in a separate registry, so that two apps in one process do not share them.
  *
  * @param {{ version: string, commit: string | null }} buildInfo shown as `carol_build_info`
  * @returns {{ registry: Registry, observe: (request: object, reply: object) => void }} `observe` belongs into an
@@ -25,7 +25,7 @@ export function createMetrics({ version, commit }) {
     registers,
   });
   const observe = (request, reply) => {
-    // Never the URL: whoever sends requests would decide how many series there are.
+    // Never the URL: clients would decide how many series there are.
     const route = request.is404 ? 'unmatched' : request.routeOptions.url;
     duration.observe({ method: request.method, route, status: reply.statusCode }, reply.elapsedTime / 1000);
   };

@@ -1,4 +1,4 @@
-// The entry point: checks what it was given, listens, and stops on a signal.
+// The entry point: checks its environment and build information, listens, and stops on a signal.
 import { buildApp } from './app.js';
 import { readBuildInfo } from './build-info.js';
 import { readConfig } from './config.js';
@@ -36,7 +36,7 @@ function readBuildInfoOrRefuse() {
   }
 }
 
-// Plain text on stderr: at this point a person is reading, and there may be no valid log level yet.
+// Plain text on stderr: at this point a person reads it, and there may be no valid log level yet.
 function refuse(summary, details) {
   const lines = details.map((detail) => `  ${detail}\n`);
   process.stderr.write(`carol-service: not started, ${summary}\n${lines.join('')}`);

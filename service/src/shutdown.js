@@ -1,4 +1,4 @@
-// How the service stops: finish what has been started, then leave, and do not take longer than allowed.
+// How the service stops: it finishes the requests in flight and exits, within the allowed time.
 import { setTimeout as wait } from 'node:timers/promises';
 
 const SIGNALS = ['SIGTERM', 'SIGINT'];
@@ -52,7 +52,7 @@ function trackRequests(server) {
 }
 
 // A closing server waits for connections that have not sent a whole request yet, and for those that were told to stay
-// open by an answer already under way. Neither owes anybody an answer, so they must not hold up the end.
+// open by an answer already under way. No client waits for an answer on either, so they must not delay the exit.
 async function closeApp(app, inFlight) {
   const sweep = setInterval(() => {
     if (inFlight.size === 0) {

@@ -1,4 +1,4 @@
-// The file that the image build leaves: absent, right, or wrong in one of many ways.
+// The file that the image build writes: absent, valid, or wrong in one of many ways.
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';

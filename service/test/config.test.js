@@ -1,4 +1,4 @@
-// The environment: what is taken, and what is refused with which words.
+// The environment: which values are accepted, and which are refused with which message.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readConfig } from '../src/config.js';

@@ -1,4 +1,4 @@
-// What the tests share: an app without a port, and the service as a process of its own.
+// Shared by the tests: an app without a port, and the service as a separate process.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cpSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -18,7 +18,7 @@ export const BUILD_INFO = {
   source: 'https://forge.example.org/acme/carol',
 };
 
-/** An app that is closed when the test ends. `options` replace what `buildApp` is given. */
+/** An app that is closed when the test ends. `options` override the options of `buildApp`. */
 export function build(t, options = {}) {
   const app = buildApp({ config: readConfig({}).config, buildInfo: BUILD_INFO, ...options });
   t.after(() => app.close());
@@ -44,7 +44,7 @@ export function temporaryDirectory(t) {
 
 /**
  * Runs the service as a process, with nothing but `env` in its environment. `line(match)` gives the first log line for
- * which `match` holds, `ended` the exit code and what was written.
+ * which `match` holds; `ended` gives the exit code and the output.
  */
 export function run(t, env = {}, dir = ROOT) {
   const child = spawn(process.execPath, [join(dir, 'src', 'server.js')], {
@@ -92,7 +92,7 @@ function readLog(stream) {
   return { lines, line };
 }
 
-/** A connection on which `send` writes and `received` gives everything that came until it was closed. */
+/** A connection: `send` writes to it, and `received` gives everything that arrived until it was closed. */
 export async function connect(t, port) {
   const socket = net.connect(port, '127.0.0.1');
   t.after(() => socket.destroy());

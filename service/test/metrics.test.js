@@ -11,7 +11,7 @@ async function scrape(app) {
   return response.body;
 }
 
-/** Values of the label `name` in the request metric, each once. */
+/** The distinct values of the label `name` in the request metric. */
 function labels(text, name) {
   const found = text.matchAll(new RegExp(`^http_request_duration_seconds_count{.*?${name}="([^"]*)"`, 'gm'));
   return [...new Set([...found].map((match) => match[1]))];

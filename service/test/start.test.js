@@ -7,8 +7,8 @@ import { BUILD_INFO, run, start, unpack } from './helper.js';
 
 const limit = { timeout: 20_000 };
 
-// Loaded before the service: throws as soon as the service says that it wants to hear of such things, while the only
-// background thread is busy, so that a line which needs that thread would be late.
+// Loaded before the service. It throws as soon as the service registers its handler for uncaught exceptions. The only
+// background thread is busy then, so a log line that needs that thread would be late.
 const THROW_LATER = `
 import { pbkdf2 } from 'node:crypto';
 process.on('newListener', (name) => {

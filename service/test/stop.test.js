@@ -12,7 +12,7 @@ const HEAD =
 
 const isStopping = (entry) => entry.msg === 'stopping';
 
-/** A request whose body is half sent, known to be in the service's hands. */
+/** A request whose body is half sent, and which the service has already received. */
 async function upload(t, service) {
   const client = await connect(t, service.port);
   client.send(HEAD + BODY.slice(0, 5));
@@ -20,7 +20,7 @@ async function upload(t, service) {
   return { ...client, finish: () => client.send(BODY.slice(5)) };
 }
 
-/** Comes back when nobody listens any more; a connection that was made just before may still be reset. */
+/** Returns when nobody listens any more; a connection that was made just before may still be reset. */
 async function refusesConnections({ url }) {
   let outcome;
   do {
@@ -29,7 +29,7 @@ async function refusesConnections({ url }) {
   } while (outcome !== 'ECONNREFUSED');
 }
 
-/** A connection that has had its answer and was kept open. */
+/** A connection that was kept open after its answer. */
 async function keptAlive(t, service) {
   const client = await connect(t, service.port);
   client.send('GET /healthz HTTP/1.1\r\nHost: carol\r\n\r\n');

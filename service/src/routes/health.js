@@ -1,12 +1,12 @@
-// Whether the process lives (`/healthz`) and whether it wants new requests (`/readyz`).
+// Whether the process is alive (`/healthz`) and whether it is ready for new requests (`/readyz`).
 
-// Probes come every few seconds: only their failures are worth a line.
+// Probes come every few seconds: only their failures are worth a log line.
 const options = { logLevel: 'warn' };
 
 /**
  * Adds the probes.
  *
- * @param {import('fastify').FastifyInstance} app its `lifecycle.stopping` decides about readiness
+ * @param {import('fastify').FastifyInstance} app its `lifecycle.stopping` decides whether it is ready
  */
 export async function healthRoutes(app) {
   app.get('/healthz', options, async () => ({ status: 'ok' }));

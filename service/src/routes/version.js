@@ -1,4 +1,4 @@
-// Which release this is, so that what runs can be compared with what was signed.
+// Which release this is, so that the running service can be compared with the signed image.
 
 /**
  * Adds `GET /version`.
