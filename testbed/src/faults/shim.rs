@@ -125,7 +125,7 @@ impl Tool<'_> {
     /// Uses this process's own streams: nobody may notice the process in between.
     fn command(&self) -> Result<Command> {
         let shell = Shell::new().context("finding the current directory")?;
-        let (real, arguments) = (&self.options.real, &self.options.arguments);
+        let (real, arguments) = (&self.options.real, cached(&self.options.program, &self.options.arguments));
         Ok(Command::from(cmd!(shell, "{real} {arguments...}")))
     }
 
@@ -158,6 +158,18 @@ impl Tool<'_> {
     }
 }
 
+/// The arguments for the real tool. A release builds without the builder's cache, which would be most of the time of each of
+/// thousands of cases and says nothing about resuming. Here its build takes what the cache has; that a release does not has a
+/// test of its own (docs/decisions/0024-a-release-has-a-cache-of-its-own.md).
+fn cached<'a>(program: &str, arguments: &'a [String]) -> Vec<&'a str> {
+    let is_build = program == "docker" && arguments.starts_with(&["buildx".to_owned(), "build".to_owned()]);
+    let is_kept = |argument: &&str| {
+        !is_build
+            || (*argument != "--no-cache" && !argument.starts_with("--build-arg=BUILDKIT_CACHE_MOUNT_NS="))
+    };
+    arguments.iter().map(String::as_str).filter(is_kept).collect()
+}
+
 fn starting(program: &Path) -> String {
     format!("starting `{}`", program.display())
 }
@@ -166,4 +178,22 @@ fn starting(program: &Path) -> String {
 fn code(status: std::process::ExitStatus) -> ExitCode {
     let code = status.code().and_then(|code| u8::try_from(code).ok());
     code.map_or(ExitCode::FAILURE, ExitCode::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::cached;
+
+    #[test]
+    fn a_build_takes_what_the_builder_has_kept_and_other_calls_stay_as_they_are() {
+        let of = |program: &str, words: &str| {
+            let words: Vec<_> = words.split(' ').map(str::to_owned).collect();
+            cached(program, &words).join(" ")
+        };
+        let build = "buildx build --no-cache --build-arg=BUILDKIT_CACHE_MOUNT_NS=5f --build-arg=VERSION=1 .";
+        assert_eq!(of("docker", build), "buildx build --build-arg=VERSION=1 .");
+        for (program, words) in [("docker", "buildx ls --no-cache"), ("curl", build)] {
+            assert_eq!(of(program, words), words);
+        }
+    }
 }
