@@ -154,7 +154,7 @@ mod tests {
         assert_eq!(read(["tag", &id, "commit", commit.as_str(), "v1.0.0"]).unwrap().as_str(), id);
         for (fields, words) in [
             (["tag", &id, "commit", commit.as_str(), "v0.9.0"], "another tag, `v0.9.0`"),
-            (["tag", &id, "commit", &id, "v1.0.0"], "of the commit aaaa"),
+            (["tag", &id, "commit", &id, "v1.0.0"], "points to commit aaaa"),
             (["tag", &id, "tag", &id, "v1.0.0"], "a tag of a tag"),
             (["tag", &id, "tree", &id, "v1.0.0"], "a tag of a tag"),
             (["commit", commit.as_str(), "", "", ""], "lightweight"),

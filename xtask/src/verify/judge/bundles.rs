@@ -71,11 +71,11 @@ pub(super) fn check_commit(
     };
     ensure!(
         is_as(build_type),
-        "no bundle of the signature signs `{digest}` as one beside a provenance of that build type does"
+        "no bundle of the signature signs `{digest}` in the way that a provenance of that build type requires"
     );
     ensure!(
         build_type.has_signed_commit() || !is_as(BuildType::NEWEST),
-        "a bundle of the signature names the commit, which none beside such an old provenance does"
+        "a bundle of the signature names the commit, which none does with such an old provenance"
     );
     Ok(())
 }
