@@ -77,6 +77,8 @@ fn run(command: Command, environment: &Environment) -> Result<()> {
         Command::Keygen { directory } => keygen::run(environment, &directory),
         Command::Rotate { directory, lost } => rotate::run(environment, &rotate::Options { directory, lost }),
         Command::Doctor { fix } => doctor::run(environment, &fix),
-        Command::Ci { stages, name } => ci::run(environment, &stages, name.as_deref()),
+        Command::Ci { stages, all, name } => {
+            ci::run(environment, &stages, ci::Extent { all, name: name.as_deref() })
+        }
     }
 }

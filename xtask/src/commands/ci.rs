@@ -1,5 +1,6 @@
 //! `cargo xtask ci`: everything that a change must pass, here as on the forge. Nothing is skipped in silence: the
-//! end-to-end tests report by name that they ran, and one that did not fails the command.
+//! end-to-end tests report by name that they ran, and one that did not fails the command. Those that are too long for every
+//! change are counted, and run with `--all`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -30,7 +31,22 @@ const AT_ONCE: &str = "--test-threads=8";
 const SIDE_BY_SIDE: &str = "--test-threads=2";
 
 /// A cold build, or all end-to-end tests on a machine that is slow or does something else.
-const PATIENCE: Duration = Duration::from_secs(75 * 60);
+const PATIENCE: Duration = Duration::from_secs(120 * 60);
+
+/// Which tests of a stage run.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Extent<'a> {
+    /// Also those that are too long for every change; libtest knows them as ignored.
+    pub all: bool,
+    /// Only those whose names contain this, whatever their length.
+    pub name: Option<&'a str>,
+}
+
+impl Extent<'_> {
+    fn has_long_ones(self) -> bool {
+        self.all || self.name.is_some()
+    }
+}
 
 /// A part of it. The first three and the last are about the release tool itself, and run in its own repository alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -59,8 +75,11 @@ impl Stage {
     }
 
     /// What is run of `named` in a repository with a testbed, or in one without.
-    fn chosen(named: &[Self], has_testbed: bool) -> Result<Vec<Self>> {
+    fn chosen(named: &[Self], has_testbed: bool, all: bool) -> Result<Vec<Self>> {
         let possible: &[Self] = if has_testbed { &Self::OWN } else { &Self::ANY };
+        if all && !has_testbed {
+            return Err(Misuse::new("`--all` is for the release tool's own repository").into());
+        }
         if let Some(other) = named.iter().find(|stage| !possible.contains(stage)) {
             let words = format!(
                 "`{other:?}` is for the release tool's own repository; here there are `check` and `service`"
@@ -71,15 +90,15 @@ impl Stage {
     }
 }
 
-/// Runs `stages`, or all where none is named, and goes on after one that fails; `name` picks tests.
+/// Runs `stages`, or all where none is named, and goes on after one that fails; `extent` picks tests.
 ///
 /// # Errors
 /// When something does not pass: names every stage that did not.
-pub fn run(environment: &Environment, stages: &[Stage], name: Option<&str>) -> Result<()> {
+pub fn run(environment: &Environment, stages: &[Stage], extent: Extent<'_>) -> Result<()> {
     let git = Git::here(&Runner::new(environment))?;
     let (root, steps) = (git.root(), Steps::plain());
     let has_testbed = testbed::is_in(root);
-    let stages = &Stage::chosen(stages, has_testbed)?;
+    let stages = &Stage::chosen(stages, has_testbed, extent.all)?;
     let mut failed = Vec::new();
     let mut testbed = None;
     for stage in stages {
@@ -90,11 +109,11 @@ pub fn run(environment: &Environment, stages: &[Stage], name: Option<&str>) -> R
                 brought_up.map_err(|error| format!("{error:#}"))
             });
             match exports {
-                Ok(exports) => one(*stage, exports, root, &steps, name),
+                Ok(exports) => one(*stage, exports, root, &steps, extent),
                 Err(words) => Err(anyhow!("there is no testbed: {words}")),
             }
         } else {
-            one(*stage, environment, root, &steps, name)
+            one(*stage, environment, root, &steps, extent)
         };
         if let Err(error) = result {
             crate::process::interrupt::check()?;
@@ -112,7 +131,7 @@ fn one(
     environment: &Environment,
     root: &Path,
     steps: &Steps,
-    name: Option<&str>,
+    extent: Extent<'_>,
 ) -> Result<()> {
     const CLIPPY: [&str; 8] = [
         "clippy",
@@ -128,7 +147,7 @@ fn one(
     let cargo = |arguments: &[&str]| cargo(&runner, root, arguments)?.inherit();
     let tests: Vec<_> = ["test", "--quiet", "--locked", "--workspace"]
         .into_iter()
-        .chain(name)
+        .chain(extent.name)
         .chain(["--", AT_ONCE])
         .collect();
     match stage {
@@ -138,7 +157,7 @@ fn one(
         Stage::Service => steps.run("service", "npm test", || service_tests(environment, root)),
         Stage::Check => steps.run("check", "", || check::check(root)),
         Stage::EndToEnd => {
-            steps.run("end-to-end", "on real parts", || end_to_end_tests(environment, root, name))
+            steps.run("end-to-end", "on real parts", || end_to_end_tests(environment, root, extent))
         }
     }
 }
@@ -154,7 +173,7 @@ fn service_tests(environment: &Environment, root: &Path) -> Result<()> {
     runner.call(cmd!(sh, "npm test")).dir(service).timeout(PATIENCE).inherit()
 }
 
-fn end_to_end_tests(environment: &Environment, root: &Path, name: Option<&str>) -> Result<()> {
+fn end_to_end_tests(environment: &Environment, root: &Path, extent: Extent<'_>) -> Result<()> {
     let ran = root.join(RAN);
     if ran.exists() {
         fs::remove_dir_all(&ran).with_context(|| format!("removing `{}`", ran.display()))?;
@@ -178,17 +197,31 @@ fn end_to_end_tests(environment: &Environment, root: &Path, name: Option<&str>) 
         Ok(call)
     };
     let picked = |arguments: &[&'static str]| -> Vec<&str> {
-        name.into_iter().chain(arguments.iter().copied()).collect()
+        extent.name.into_iter().chain(arguments.iter().copied()).collect()
     };
-    let listed = tests(&picked(&["--list", "--format=terse"]))?.read()?;
-    let passed = tests(&picked(&[SIDE_BY_SIDE]))?.inherit();
+    let list = |which: &'static str| -> Result<BTreeSet<String>> {
+        Ok(parse_list(&tests(&picked(&["--list", "--format=terse", which]))?.read()?))
+    };
+    let mut listed = list("--include-ignored")?;
+    let long = if extent.has_long_ones() { BTreeSet::new() } else { list("--ignored")? };
+    listed.retain(|test| !long.contains(test));
+    let which = extent.has_long_ones().then_some("--include-ignored");
+    let passed = tests(&picked(&[&[SIDE_BY_SIDE], which.as_slice()].concat()))?.inherit();
     let durations = durations(&ran);
     if let Ok(durations) = &durations {
         eprintln!("the slowest that passed, in seconds:\n{}", slowest(durations));
     }
     // Where a test failed, that is what is told, and not a file that could not be read.
     passed?;
-    check_all_ran(&parse_list(&listed), &durations?.into_keys().collect())
+    check_all_ran(&listed, &durations?.into_keys().collect())?;
+    let count = listed.len();
+    match long.len() {
+        0 => eprintln!("all {count} end-to-end tests ran"),
+        more => eprintln!(
+            "{count} end-to-end tests ran; `cargo xtask ci --all` runs {more} more, which take long"
+        ),
+    }
+    Ok(())
 }
 
 /// Names in what `cargo test -- --list --format=terse` prints: `name: test`.
@@ -222,7 +255,6 @@ fn check_all_ran(listed: &BTreeSet<String>, ran: &BTreeSet<String>) -> Result<()
     if !missing.is_empty() {
         bail!("these end-to-end tests did not run to their end: {}", missing.join(", "));
     }
-    eprintln!("all {} end-to-end tests ran", listed.len());
     Ok(())
 }
 
@@ -245,10 +277,11 @@ mod tests {
 
     #[test]
     fn a_repository_without_a_testbed_has_its_own_stages() {
-        assert_eq!(Stage::chosen(&[], true).unwrap().len(), 6);
-        assert_eq!(Stage::chosen(&[], false).unwrap(), [Stage::Check, Stage::Service]);
-        assert_eq!(Stage::chosen(&[Stage::Service], false).unwrap(), [Stage::Service]);
-        assert!(Stage::chosen(&[Stage::EndToEnd], false).is_err());
+        assert_eq!(Stage::chosen(&[], true, true).unwrap().len(), 6);
+        assert_eq!(Stage::chosen(&[], false, false).unwrap(), [Stage::Check, Stage::Service]);
+        assert_eq!(Stage::chosen(&[Stage::Service], false, false).unwrap(), [Stage::Service]);
+        assert!(Stage::chosen(&[Stage::EndToEnd], false, false).is_err());
+        assert!(Stage::chosen(&[], false, true).is_err());
     }
 
     #[test]

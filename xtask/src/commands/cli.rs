@@ -121,8 +121,10 @@ pub enum Command {
         /// Run only these stages [default: all]
         #[arg(value_name = "STAGE")]
         stages: Vec<crate::commands::ci::Stage>,
-        /// Run only the unit and end-to-end tests whose names contain NAME; the check that every end-to-end test ran is
-        /// off
+        /// Run also the end-to-end tests that are too long for every change
+        #[arg(long, conflicts_with = "name")]
+        all: bool,
+        /// Run only the unit and end-to-end tests whose names contain NAME, the long ones among them
         #[arg(value_name = "NAME", last = true)]
         name: Option<String>,
     },

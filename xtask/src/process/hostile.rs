@@ -19,7 +19,7 @@ use crate::process::environment::Environment;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How many documents every test run tries on each reader.
-const CASES: u32 = 60;
+const CASES: u32 = 30;
 
 /// A reader under test, and the material for its documents.
 pub(crate) struct Reader {

@@ -11,6 +11,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use xtask::process::environment::Environment;
+use xtask::process::parallel::side_by_side;
 
 use story::Story;
 
@@ -18,8 +19,7 @@ use story::Story;
 fn notes_of_small_repositories_are_as_reviewed() {
     let dir = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/integration/golden"));
     let is_blessed = Environment::of_this_process().get("BLESS").unwrap().is_some();
-    let mut wrong = Vec::new();
-    for (name, tag, tell) in stories::ALL {
+    let wrong = side_by_side(&stories::ALL, |(name, tag, tell)| {
         let mut story = Story::new();
         tell(&mut story);
         let found = story.notes(tag);
@@ -28,10 +28,9 @@ fn notes_of_small_repositories_are_as_reviewed() {
             fs::write(&path, &found).unwrap();
         }
         let expected = fs::read_to_string(&path).unwrap_or_default();
-        if found != expected {
-            wrong.push(format!("{name}: expected\n{expected}\nfound\n{found}"));
-        }
-    }
+        Ok((found != expected).then(|| format!("{name}: expected\n{expected}\nfound\n{found}")))
+    });
+    let wrong: Vec<_> = wrong.unwrap().into_iter().flatten().collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     let texts = fs::read_dir(&dir).unwrap().filter(|entry| {
         entry.as_ref().unwrap().path().extension().is_some_and(|extension| extension == "md")

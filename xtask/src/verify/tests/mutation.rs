@@ -71,7 +71,7 @@ fn load(number: usize) -> Recording {
 const EVERY: &str = "XTASK_EVERY_CHANGE";
 
 /// Otherwise one in this many changes is tried. The seed chooses them, so they are the same on every machine.
-const ONE_OF: u64 = 48;
+const ONE_OF: u64 = 192;
 const SEED: u64 = 16;
 
 /// Fewer would mean that hardly any changes are generated.
