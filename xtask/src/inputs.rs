@@ -5,6 +5,7 @@ pub mod config;
 pub mod credentials;
 pub mod dockerfile;
 pub mod exceptions;
+mod files;
 pub mod finding;
 pub mod history;
 #[cfg(test)]
@@ -30,6 +31,7 @@ use anyhow::{Context as _, Result};
 
 use crate::inputs::config::{Config, MANIFEST, Platform};
 use crate::inputs::dockerfile::{BaseImages, Download, NetworkedStep, Recipe};
+use crate::inputs::files::{Files, required};
 use crate::inputs::finding::{Finding, Rule, Unclear};
 use crate::inputs::lockfile::{Libc, Lockfile, Registries, Target};
 use crate::inputs::native::Installed;
@@ -171,49 +173,6 @@ impl Inputs {
         let file = self.files.iter().find(|(path, _)| is_it(path));
         file.map(|(path, digest)| (path.as_str(), digest)).context("the lockfile is not among the inputs")
     }
-}
-
-/// The files that decide what is built, unparsed.
-struct Files {
-    recipe: Vec<u8>,
-    /// Path and content, as for `lock`.
-    manifest: (String, Vec<u8>),
-    lock: (String, Vec<u8>),
-    /// Whether npm is configured to leave peer dependencies alone.
-    legacy_peers: bool,
-    configuration: Option<Digest>,
-    public_key: Option<Vec<u8>>,
-    tool: Option<ToolPin>,
-}
-
-impl Files {
-    fn read(config: &Config, read: Reader<'_>) -> Result<Self> {
-        let [manifest, lock] = [PACKAGE_JSON, PACKAGE_LOCK].map(|name| config.service.join(name));
-        let npmrc = config.service.join(NPMRC);
-        let paths = [DOCKERFILE, &manifest, &lock, PUBLIC_KEY, pin::CARGO_LOCK, &npmrc, MANIFEST];
-        let mut found = read(&paths.map(str::to_owned))?.into_iter();
-        let mut next = || found.next().flatten();
-        Ok(Self {
-            recipe: required(DOCKERFILE, next())?,
-            manifest: (manifest.clone(), required(&manifest, next())?),
-            lock: (lock.clone(), required(&lock, next())?),
-            public_key: next(),
-            tool: next().map(|bytes| ToolPin::of(&bytes)).transpose()?.flatten(),
-            legacy_peers: next().is_some_and(|bytes| lockfile::leaves_peers_alone(&bytes)),
-            configuration: next().map(|bytes| Digest::of(&bytes)),
-        })
-    }
-
-    /// The path and digest of each file that decides what is in the image.
-    fn digests(&self) -> Vec<(String, Digest)> {
-        let file = |path: &str, bytes: &[u8]| (path.to_owned(), Digest::of(bytes));
-        let [(manifest, manifest_bytes), (lock, lock_bytes)] = [&self.manifest, &self.lock];
-        vec![file(DOCKERFILE, &self.recipe), file(manifest, manifest_bytes), file(lock, lock_bytes)]
-    }
-}
-
-fn required(path: &str, found: Option<Vec<u8>>) -> Result<Vec<u8>> {
-    found.with_context(|| format!("there is no `{path}`"))
 }
 
 fn read_recipe(bytes: &[u8], platforms: &[Platform]) -> Result<Recipe> {

@@ -1,0 +1,52 @@
+//! The files of a commit or of a work tree that decide what is built.
+
+use anyhow::{Context as _, Result};
+
+use super::config::{Config, MANIFEST};
+use super::lockfile;
+use super::pin::{self, ToolPin};
+use super::{DOCKERFILE, NPMRC, PACKAGE_JSON, PACKAGE_LOCK, PUBLIC_KEY, Reader};
+use crate::oci::reference::Digest;
+
+/// The files that decide what is built, unparsed.
+pub(super) struct Files {
+    pub(super) recipe: Vec<u8>,
+    /// Path and content, as for `lock`.
+    pub(super) manifest: (String, Vec<u8>),
+    pub(super) lock: (String, Vec<u8>),
+    /// Whether npm is configured to leave peer dependencies alone.
+    pub(super) legacy_peers: bool,
+    pub(super) configuration: Option<Digest>,
+    pub(super) public_key: Option<Vec<u8>>,
+    pub(super) tool: Option<ToolPin>,
+}
+
+impl Files {
+    pub(super) fn read(config: &Config, read: Reader<'_>) -> Result<Self> {
+        let [manifest, lock] = [PACKAGE_JSON, PACKAGE_LOCK].map(|name| config.service.join(name));
+        let npmrc = config.service.join(NPMRC);
+        let paths = [DOCKERFILE, &manifest, &lock, PUBLIC_KEY, pin::CARGO_LOCK, &npmrc, MANIFEST];
+        let mut found = read(&paths.map(str::to_owned))?.into_iter();
+        let mut next = || found.next().flatten();
+        Ok(Self {
+            recipe: required(DOCKERFILE, next())?,
+            manifest: (manifest.clone(), required(&manifest, next())?),
+            lock: (lock.clone(), required(&lock, next())?),
+            public_key: next(),
+            tool: next().map(|bytes| ToolPin::of(&bytes)).transpose()?.flatten(),
+            legacy_peers: next().is_some_and(|bytes| lockfile::leaves_peers_alone(&bytes)),
+            configuration: next().map(|bytes| Digest::of(&bytes)),
+        })
+    }
+
+    /// The path and digest of each file that decides what is in the image.
+    pub(super) fn digests(&self) -> Vec<(String, Digest)> {
+        let file = |path: &str, bytes: &[u8]| (path.to_owned(), Digest::of(bytes));
+        let [(manifest, manifest_bytes), (lock, lock_bytes)] = [&self.manifest, &self.lock];
+        vec![file(DOCKERFILE, &self.recipe), file(manifest, manifest_bytes), file(lock, lock_bytes)]
+    }
+}
+
+pub(super) fn required(path: &str, found: Option<Vec<u8>>) -> Result<Vec<u8>> {
+    found.with_context(|| format!("there is no `{path}`"))
+}
