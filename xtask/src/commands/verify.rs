@@ -3,6 +3,7 @@
 
 mod attest;
 mod before;
+mod claims;
 mod key;
 mod login;
 mod options;
@@ -12,12 +13,10 @@ mod report;
 mod subject;
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::build::ImageBuild;
-use crate::evidence::claims;
+use crate::evidence::claims::CONFIGURATION;
 use crate::evidence::page::PublishedPage;
 use crate::forge::Read;
 use crate::http::Curl;
@@ -33,11 +32,10 @@ use crate::process::failure::Misuse;
 use crate::process::parallel::side_by_side;
 use crate::tool::cosign::SigningKey;
 use crate::verify::claim::{Claim, Unseen};
-use crate::verify::survey::{self, Asked, Shared};
-use crate::verify::{self, Layout, SharedHistory, Verifier, base_manifests, by_hand, difference, rebuilds};
+use crate::verify::survey::{Asked, Shared};
+use crate::verify::{self, Layout, SharedHistory};
 
 use before::{alone, older_than_this_tool, without_commit};
-use key::key_claim;
 pub use options::Options;
 use reading::Reading;
 use report::Entry;
@@ -196,7 +194,7 @@ impl Verify<'_> {
             Err(error) => {
                 crate::process::interrupt::check()?;
                 // If one commit cannot be read, still report on the others.
-                let claim = Claim::unseen(claims::CONFIGURATION, &Unseen::Unknown(format!("{error:#}")));
+                let claim = Claim::unseen(CONFIGURATION, &Unseen::Unknown(format!("{error:#}")));
                 return Ok(alone(tag, Some(commit), claim));
             }
         };
@@ -228,97 +226,4 @@ impl Verify<'_> {
         };
         reading::with(&whom, &image, work)
     }
-
-    fn survey(
-        &self,
-        reading: &Reading<'_>,
-        subject: &Subject,
-        asked: &Asked<'_>,
-        shared: &Shared<'_>,
-    ) -> Result<Entry> {
-        let mut config = subject.config.clone();
-        config.builder = self.options.builder.clone().unwrap_or(config.builder);
-        let verifier = &reading.verifier(subject.release(&config, reading), self.key.as_deref());
-        if self.options.attest {
-            attest::check_login(verifier.registry)?;
-        }
-        let found = survey::run(verifier, asked, shared)?;
-        let (mut claims, mut not_asked) = (found.claims, found.not_asked);
-        let git = &self.repository.git;
-        if found.is_rehearsal || !subject.source.is_tagged {
-            not_asked.push(claims::SOURCE_BRANCH);
-            not_asked.extend(claims::OF_KEYS);
-        } else {
-            let is_asked = !not_asked.contains(&claims::TAG_GIT);
-            let forge = is_asked.then_some(&reading.forge as &dyn Read);
-            let (of_source, unasked) = verify::source(git, forge, &subject.source);
-            claims.extend(of_source);
-            not_asked.extend(unasked);
-            claims.extend(verify::keys(verifier, git, forge, &self.history));
-        }
-        if let Some(key) = &self.key {
-            claims.insert(0, key_claim(git.root(), key, subject, found.is_rehearsal)?);
-        }
-        let mut is_same_digest = None;
-        if let Some(digest) = found.digest.as_ref().filter(|_| self.options.rebuild) {
-            let build = ImageBuild::new(verifier.release, &reading.docker, git, self.environment);
-            let (claim, is_same) = difference::rebuilt(verifier, &build, digest);
-            claims.push(claim);
-            is_same_digest = is_same;
-            crate::process::interrupt::check()?;
-        }
-        by_hand::add(&verifier.release, found.digest.as_ref(), &mut claims);
-        let mut entry = Entry {
-            tag: subject.source.tag.to_string(),
-            commit: Some(subject.source.commit.to_string()),
-            image: found.digest.as_ref().map(|digest| reading.image.pinned(digest)),
-            claims,
-            not_asked,
-            not_released_by_this_tool: None,
-            rebuilds: Vec::new(),
-            unattested: None,
-            unsaved: None,
-        };
-        if let Some(digest) = &found.digest {
-            self.leave(verifier, digest, is_same_digest, &mut entry, found.tags)?;
-        }
-        Ok(entry)
-    }
-
-    /// What a run leaves behind when every claim holds: a statement about the rebuild, and a copy. Also lists the
-    /// statements of other rebuilders.
-    fn leave(
-        &self,
-        verifier: &Verifier<'_>,
-        digest: &Digest,
-        is_same_digest: Option<bool>,
-        entry: &mut Entry,
-        mut tags: Vec<String>,
-    ) -> Result<()> {
-        let holds = report::conclude(std::slice::from_ref(entry)).is_ok();
-        if let (Some(key), Some(is_same), true) = (&self.attest_key, is_same_digest, holds) {
-            let attest = || attest::store(verifier, key, digest, is_same);
-            match verifier.steps.run("attest", digest.as_str(), attest) {
-                Ok(said) => verifier.steps.line("attest", &said),
-                Err(error) => entry.unattested = Some(error),
-            }
-            tags = verifier.registry.tags()?;
-        }
-        entry.rebuilds = rebuilds::list(verifier, &self.repository.git, &tags, digest);
-        if let Some(dir) = self.options.save.as_ref().filter(|_| holds) {
-            entry.unsaved = save(verifier, digest, dir).err();
-        }
-        Ok(())
-    }
-}
-
-/// Saves what cosign saves, and beside it the manifests of the base image, which show which layers are the base's.
-fn save(verifier: &Verifier<'_>, digest: &Digest, dir: &Path) -> Result<()> {
-    verifier.cosign.save(verifier.release.image, digest, dir)?;
-    for (digest, bytes) in base_manifests(verifier)? {
-        let file = dir.join("blobs").join("sha256").join(digest.hex());
-        std::fs::write(&file, bytes).with_context(|| format!("writing `{}`", file.display()))?;
-    }
-    eprintln!("saved to `{}`; verify it with `--offline {}`", dir.display(), dir.display());
-    Ok(())
 }

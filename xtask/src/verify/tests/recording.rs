@@ -1,19 +1,17 @@
 //! A recorded release, read in the way that `verify` reads a public one.
 
+mod files;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 use anyhow::{Context as _, Result, anyhow};
-use flate2::read::GzDecoder;
-use serde::Deserialize;
 use serde_json::Value;
 
 use crate::contents::base::{Base, Place as BasePlace};
 use crate::contents::cache::Cache;
-use crate::contents::facts::LayerFacts;
 use crate::contents::read::{Known, Part as Layered};
 use crate::evidence::assets::Listed;
 use crate::evidence::attached::PROVENANCE_PREDICATE;
@@ -42,6 +40,8 @@ use crate::verify::observe::{
 };
 use crate::verify::{judge, survey};
 
+use files::{Record, RecordedPage, by_digest, layers, page_files};
+
 use super::keys::KeyWorld;
 use super::world::World;
 
@@ -67,37 +67,6 @@ pub(super) struct Recording {
     honest: Mutex<Option<(Vec<Layered>, ContentsSeen)>>,
     /// What was read from layers.
     kept: Scratch,
-}
-
-/// `release.json`
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Record {
-    tag: String,
-    commit: String,
-    time: u64,
-    image: String,
-    digest: Digest,
-    latest: Option<Digest>,
-    tags: BTreeMap<String, Digest>,
-    forge_tag: String,
-    stand_ins: BTreeMap<String, String>,
-    page: RecordedPage,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RecordedPage {
-    id: u64,
-    commit: String,
-    title: String,
-    body: String,
-    prerelease: bool,
-    draft: bool,
-    address: String,
-    /// The names of the page's files, in the order of their numbers.
-    #[serde(default)]
-    assets: Vec<String>,
 }
 
 /// The committed recordings, the oldest first.
@@ -146,33 +115,6 @@ fn recorded_run(world: &World) -> Result<(u64, RunSaid)> {
         workflow: "release.yml".to_owned(),
     };
     Ok((run["run_id"].parse()?, RunSaid::Recorded(record)))
-}
-
-/// The files in `dir` that are named by a digest.
-fn by_digest(dir: &Path) -> Result<Vec<(Digest, Vec<u8>)>> {
-    let entries = fs::read_dir(dir).with_context(|| format!("listing `{}`", dir.display()))?;
-    let read = |entry: std::io::Result<fs::DirEntry>| {
-        let path = entry?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let digest = name.trim_end_matches(".json.gz").replace('-', ":").parse()?;
-        Ok((digest, fs::read(path)?))
-    };
-    entries.map(read).collect()
-}
-
-/// What was read from each layer in `dir`.
-fn layers(dir: &Path) -> Result<BTreeMap<Digest, Option<Arc<LayerFacts>>>> {
-    let unpacked = |(digest, packed): (Digest, Vec<u8>)| {
-        let mut facts = Vec::new();
-        GzDecoder::new(&packed[..]).read_to_end(&mut facts)?;
-        Ok((digest, Some(Arc::new(serde_json::from_slice(&facts)?))))
-    };
-    by_digest(dir)?.into_iter().map(unpacked).collect()
-}
-
-/// The contents of the page's files from `dir`, by the number that each has on the forge.
-fn page_files(dir: &Path, names: &[String]) -> Result<BTreeMap<u64, Vec<u8>>> {
-    (1..).zip(names).map(|(id, name)| Ok((id, fs::read(dir.join(name))?))).collect()
 }
 
 impl Recording {
