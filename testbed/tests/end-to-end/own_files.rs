@@ -12,7 +12,7 @@ use crate::harness::checkout::{Checkout, text};
 use crate::harness::{call, export, test};
 
 const CI: &str = ".forgejo/workflows/ci.yml";
-const WORKFLOWS: [&str; 2] = [CI, ".forgejo/workflows/release.yml"];
+const WORKFLOWS: [&str; 3] = [CI, ".forgejo/workflows/nightly.yml", ".forgejo/workflows/release.yml"];
 
 /// The Dockerfile of a recorded release, which the tests keep unchanged.
 const RECORDED: &str = "xtask/testdata/";
