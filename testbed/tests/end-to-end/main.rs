@@ -5,6 +5,7 @@
 
 mod bad_input;
 mod bad_machine;
+mod base;
 mod by_hand;
 mod carried;
 mod contents;

@@ -1,0 +1,73 @@
+//! A base image that its registry serves only to those who are logged in.
+
+use anyhow::{Context as _, Result, ensure};
+use testbed::forge_client::{Client, User};
+use xtask::oci::reference::Registry;
+use xtask::oci::registry::Credentials;
+use xtask::tool::docker::DockerConfig;
+
+use crate::bad_input::REFUSED;
+use crate::harness::checkout::{Checkout, text};
+use crate::harness::run::Xtask;
+use crate::harness::{call, environment, export, test};
+
+/// The variable that holds the token.
+const VARIABLE: &str = "BASE_TOKEN";
+
+/// Copies the stand-in for the base image to the registry of `owner`, at `host`. Nobody else may read it.
+fn private_base(owner: &User, host: &str) -> Result<String> {
+    let source = export("TESTBED_BASE_STAND_IN")?;
+    let (tagged, digest) = source.split_once('@').context("the stand-in has no digest")?;
+    let (untagged, _) = tagged.rsplit_once(':').context("the stand-in has no tag")?;
+    let name = format!("{host}/{}/node:22-slim", owner.name());
+    let registry: Registry = host.parse()?;
+    let credentials = Credentials::new(owner.name(), owner.token().clone());
+    let login = DockerConfig::new(&environment(), Some((&registry, &credentials)))?;
+    let (file, from, to) = (
+        login.path().join("config.json"),
+        format!("docker://{untagged}@{digest}"),
+        format!("docker://{name}"),
+    );
+    let insecure = ["--src-tls-verify=false", "--dest-tls-verify=false"];
+    let copy = [&["copy", "--all", "--preserve-digests"], &insecure[..], &["--dest-authfile", text(&file)?]];
+    call(export("TESTBED_SKOPEO")?, &[&copy.concat()[..], &[&from, &to]].concat())?.run()?;
+    Ok(format!("{name}@{digest}"))
+}
+
+/// A clone that is built on `base`, with a login for its registry.
+fn built_on(base: &str, host: &str, user: &str) -> Result<Checkout> {
+    let checkout = Checkout::new()?;
+    let recipe = String::from_utf8(checkout.committed("Dockerfile")?).context("reading the Dockerfile")?;
+    let (_, pinned) = recipe.rsplit_once("\nFROM ").context("the Dockerfile has no `FROM`")?;
+    let pinned = pinned.lines().next().context("an empty `FROM`")?;
+    checkout.write("Dockerfile", &recipe.replace(pinned, base))?;
+    let login = format!(
+        "[[workspace.metadata.release.registries]]\nhost = \"{host}\"\nuser-name = \"{user}\"\ntoken = \"{VARIABLE}\"\n\n"
+    );
+    let next = "[workspace.lints.rust]";
+    checkout.replace("Cargo.toml", next, &format!("{login}{next}"))?;
+    checkout.commit("a base image behind a login")?;
+    Ok(checkout)
+}
+
+#[test]
+fn a_base_image_behind_a_login_is_read_with_the_variable_that_the_configuration_names() -> Result<()> {
+    test(|| {
+        let client = Client::from_environment(&environment())?;
+        let owner = client.new_hidden_user("base")?;
+        let base = private_base(&owner, client.registry())?;
+        let checkout = built_on(&base, client.registry(), owner.name())?;
+
+        let without = Xtask::new(&checkout, &["rehearse"]).run()?;
+        ensure!(without.code == REFUSED, "exit code {}:\n{}", without.code, without.stderr);
+        ensure!(without.stderr.contains(VARIABLE), "no word about `{VARIABLE}`:\n{}", without.stderr);
+
+        let token = owner.new_token(&["read:package"])?;
+        let with = Xtask::new(&checkout, &["rehearse"]).env(VARIABLE, token.expose()).run()?.success()?;
+        ensure!(with.pinned()?.contains('@'), "{}", with.stdout);
+        for said in [&with.stdout, &with.stderr] {
+            ensure!(!said.contains(token.expose()), "the token was printed");
+        }
+        checkout.ensure_nothing_is_left()
+    })
+}
