@@ -76,7 +76,7 @@ pub(crate) fn up(environment: &Environment, whole: bool, forgejo: bool) -> Resul
         emulation::ensure(&cx, emulator.map(|(_, found)| found), &mut state)?;
         match second {
             Some(given) => second::take(&cx, given, &mut state)?,
-            None => second::ensure(&cx, of(docker_2::NAME)?, &mut state)?,
+            None => second::ensure(&cx, of(docker_2::NAME)?, address, &mut state)?,
         }
         origin.ensure(&cx, of, &mut state)?;
     }

@@ -1,4 +1,4 @@
-//! A base image that its registry serves only to those who are logged in.
+//! Base images that only the build can read without help: behind a login, and from the engine's mirror of Docker Hub.
 
 use anyhow::{Context as _, Result, ensure};
 use testbed::forge_client::{Client, User};
@@ -34,13 +34,19 @@ fn private_base(owner: &User, host: &str) -> Result<String> {
     Ok(format!("{name}@{digest}"))
 }
 
-/// A clone that is built on `base`, with a login for its registry.
-fn built_on(base: &str, host: &str, user: &str) -> Result<Checkout> {
+/// A clone that is built on `base`. Nothing is committed.
+fn built_on(base: &str) -> Result<Checkout> {
     let checkout = Checkout::new()?;
     let recipe = String::from_utf8(checkout.committed("Dockerfile")?).context("reading the Dockerfile")?;
     let (_, pinned) = recipe.rsplit_once("\nFROM ").context("the Dockerfile has no `FROM`")?;
     let pinned = pinned.lines().next().context("an empty `FROM`")?;
     checkout.write("Dockerfile", &recipe.replace(pinned, base))?;
+    Ok(checkout)
+}
+
+/// As [`built_on`], with a login for the registry of `base`.
+fn built_behind_login(base: &str, host: &str, user: &str) -> Result<Checkout> {
+    let checkout = built_on(base)?;
     let login = format!(
         "[[workspace.metadata.release.registries]]\nhost = \"{host}\"\nuser-name = \"{user}\"\ntoken = \"{VARIABLE}\"\n\n"
     );
@@ -56,7 +62,7 @@ fn a_base_image_behind_a_login_is_read_with_the_variable_that_the_configuration_
         let client = Client::from_environment(&environment())?;
         let owner = client.new_hidden_user("base")?;
         let base = private_base(&owner, client.registry())?;
-        let checkout = built_on(&base, client.registry(), owner.name())?;
+        let checkout = built_behind_login(&base, client.registry(), owner.name())?;
 
         let without = Xtask::new(&checkout, &["rehearse"]).run()?;
         ensure!(without.code == REFUSED, "exit code {}:\n{}", without.code, without.stderr);
@@ -68,6 +74,32 @@ fn a_base_image_behind_a_login_is_read_with_the_variable_that_the_configuration_
         for said in [&with.stdout, &with.stderr] {
             ensure!(!said.contains(token.expose()), "the token was printed");
         }
+        checkout.ensure_nothing_is_left()
+    })
+}
+
+#[test]
+fn a_base_image_that_only_the_engines_mirror_serves_is_built_on_and_read() -> Result<()> {
+    test(|| {
+        let stand_in = export("TESTBED_BASE_STAND_IN")?;
+        let (_, digest) = stand_in.split_once('@').context("the stand-in has no digest")?;
+        // Docker Hub has no image with this digest, and is out of reach.
+        let checkout = built_on(&format!("node:22-slim@{digest}"))?;
+        checkout.commit("a base image from a mirror")?;
+        let run = |arguments: &[&str]| {
+            let run = Xtask::new(&checkout, arguments);
+            run.env("TESTBED_BASE_STAND_IN", "").env("TESTBED_BASE_STAND_IN_FOR", "")
+        };
+        let on_first = run(&["rehearse"]).run()?;
+        ensure!(
+            on_first.code == REFUSED,
+            "an engine without a mirror: {}\n{}",
+            on_first.code,
+            on_first.stderr
+        );
+
+        let released = run(&["rehearse"]).on_the_second_engine()?.run()?.success()?;
+        ensure!(released.pinned()?.contains('@'), "{}", released.stdout);
         checkout.ensure_nothing_is_left()
     })
 }

@@ -8,12 +8,14 @@ use anyhow::{Context as _, Result, anyhow};
 
 use super::cache::Cache;
 use super::read::{Damaged, Manifest, Part};
+use crate::http::Curl;
 use crate::inputs::dockerfile::BaseImage;
 use crate::inputs::release::Release;
 use crate::inputs::stand_in;
 use crate::oci::index;
-use crate::oci::reference::{Digest, Image};
-use crate::oci::registry::WrongBytes;
+use crate::oci::reference::{Digest, Image, Registry};
+use crate::oci::registry::{Client, WrongBytes};
+use crate::tool::docker::Docker;
 
 /// The host of Docker Hub's registry differs from the one in its image names.
 const DOCKER_HUB: (&str, &str) = ("docker.io/", "registry-1.docker.io/");
@@ -77,6 +79,44 @@ impl Place {
             None => self.name.parse(),
         }
     }
+}
+
+/// The manifest or index `digest` of the image at `place`, with docker, which has the logins that the build used. If it
+/// cannot read an image of Docker Hub, the engine's mirrors are asked: the build uses them, and docker's client does not.
+/// It does not matter who serves the bytes, because they are compared with the digest.
+///
+/// # Errors
+/// When nobody serves it.
+pub fn through_docker(docker: &Docker<'_>, curl: &Curl, place: &Place, digest: &Digest) -> Result<Vec<u8>> {
+    let unread = match docker.raw_manifest(&format!("{}@{digest}", place.name)) {
+        Ok(manifest) => return Ok(manifest.into_bytes()),
+        Err(error) => error,
+    };
+    let Some(path) = place.name.strip_prefix(DOCKER_HUB.0) else { return Err(unread) };
+    let mut tried = unread;
+    for url in docker.engine()?.mirrors {
+        let asked = at_mirror(&url, path).and_then(|image| {
+            let found = Client::new(curl.clone(), image, None).manifest(digest.as_str())?;
+            found.with_context(|| format!("it has no `{digest}`"))
+        });
+        match asked {
+            Ok(manifest) => return Ok(manifest.bytes),
+            Err(error) => tried = tried.context(format!("the engine's mirror `{url}`: {error:#}")),
+        }
+    }
+    Err(tried)
+}
+
+/// The image that Docker Hub has at `path`, at one of the engine's mirrors. The engine accepts only URLs of a host and
+/// scheme (moby's `ValidateMirror`).
+fn at_mirror(url: &str, path: &str) -> Result<Image> {
+    let (scheme, host) = url.split_once("://").with_context(|| format!("`{url}` is not a URL"))?;
+    let registry: Registry = host.trim_end_matches('/').parse()?;
+    let image: Image = format!("{registry}/{path}").parse()?;
+    Ok(match scheme {
+        "http" => Image { registry: registry.over_http(), ..image },
+        _ => image,
+    })
 }
 
 impl Base {

@@ -3,11 +3,12 @@
 
 use anyhow::{Context as _, Result, anyhow};
 
-use crate::contents::base::{Base, Place};
+use crate::contents::base::{self, Base, Place};
 use crate::contents::cache::Cache;
 use crate::contents::read::{Known, Part, read};
 use crate::contents::{installed, machine};
 use crate::evidence::sbom;
+use crate::http::Curl;
 use crate::oci::index;
 use crate::oci::reference::Digest;
 use crate::oci::registry::Client;
@@ -29,9 +30,9 @@ pub(super) fn run(context: &Context<'_>, candidate: &Candidate) -> Result<Vec<u8
     let parts = parts.collect::<Result<Vec<_>>>()?;
     let place = Place::for_release(release)?;
     let platforms: Vec<_> = parts.iter().map(|part| part.platform.clone()).collect();
+    let curl = Curl::new(session.runner, session.config.timeouts.http());
     let base = Base::of(&place.digest, &platforms, &cache, |digest| {
-        // docker knows the logins and mirrors that the build used.
-        Ok(tools.docker.raw_manifest(&format!("{}@{digest}", place.name))?.into_bytes())
+        base::through_docker(&tools.docker, &curl, &place, digest)
     })?;
     let contents = read(&parts, Some(&base), &tools.registry, &cache, Known::All)?;
     for contents in &contents {

@@ -52,6 +52,9 @@ pub struct Engine {
     pub buildx: Option<String>,
     /// Registries without TLS, by name and as networks such as `127.0.0.0/8`.
     pub insecure_registries: Vec<String>,
+    /// The mirrors that it asks in place of Docker Hub, as URLs such as `http://mirror.example.org:5000/`. The client does
+    /// not ask them.
+    pub mirrors: Vec<String>,
 }
 
 /// The driver and version of a builder.
@@ -210,6 +213,9 @@ fn parse_engine(json: &str) -> Result<Engine> {
     #[serde(rename_all = "PascalCase")]
     struct IndexConfig {
         secure: bool,
+        mirrors: Option<Vec<String>>,
+        #[serde(default)]
+        official: bool,
     }
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
@@ -226,6 +232,8 @@ fn parse_engine(json: &str) -> Result<Engine> {
         info.client_info.plugins.unwrap_or_default().into_iter().find(|plugin| plugin.name == "buildx");
     let networks = info.registry_config.as_ref().and_then(|config| config.insecure_networks.clone());
     let indexes = info.registry_config.and_then(|config| config.index_configs).unwrap_or_default();
+    let mirrors = indexes.values().filter(|index| index.official).filter_map(|index| index.mirrors.clone());
+    let mirrors = mirrors.flatten().collect();
     let named = indexes.into_iter().filter(|(_, index)| !index.secure).map(|(name, _)| name);
     Ok(Engine {
         version,
@@ -234,6 +242,7 @@ fn parse_engine(json: &str) -> Result<Engine> {
         buildx: buildx
             .and_then(|plugin| plugin.version)
             .map(|version| version.trim_start_matches('v').to_owned()),
+        mirrors,
     })
 }
 
@@ -273,12 +282,13 @@ mod tests {
             "ClientInfo": {"Plugins": [{"Name": "compose"}, {"Name": "buildx", "Version": "v0.30.1"}]},
             "RegistryConfig": {"InsecureRegistryCIDRs": ["127.0.0.0/8"], "IndexConfigs": {
                 "10.99.0.1:5000": {"Name": "10.99.0.1:5000", "Mirrors": [], "Secure": false, "Official": false},
-                "docker.io": {"Name": "docker.io", "Mirrors": [], "Secure": true, "Official": true}}}}"#;
+                "docker.io": {"Name": "docker.io", "Mirrors": ["http://10.99.0.1:5000/"], "Secure": true, "Official": true}}}}"#;
         let expected = Engine {
             version: "26.1.5".to_owned(),
             has_containerd_store: true,
             buildx: Some("0.30.1".to_owned()),
             insecure_registries: vec!["127.0.0.0/8".to_owned(), "10.99.0.1:5000".to_owned()],
+            mirrors: vec!["http://10.99.0.1:5000/".to_owned()],
         };
         assert_eq!(parse_engine(json).unwrap(), expected);
         let bare = parse_engine(
@@ -286,7 +296,13 @@ mod tests {
         );
         assert_eq!(
             bare.unwrap(),
-            Engine { has_containerd_store: false, buildx: None, insecure_registries: Vec::new(), ..expected }
+            Engine {
+                has_containerd_store: false,
+                buildx: None,
+                insecure_registries: Vec::new(),
+                mirrors: Vec::new(),
+                ..expected
+            }
         );
         let none =
             r#"{"ServerVersion": "", "ClientInfo": {}, "ServerErrors": ["cannot connect to the daemon"]}"#;

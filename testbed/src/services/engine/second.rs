@@ -1,6 +1,7 @@
 //! The second engine. It is like the first, but has its own bridge and rules, so that neither touches the other's
 //! network.
 
+use std::net::SocketAddr;
 use std::path::Path;
 
 use anyhow::{Result, bail};
@@ -52,7 +53,7 @@ pub(crate) fn take(cx: &Context, given: [String; 3], state: &mut State) -> Resul
 }
 
 /// Starts it unless it runs and answers, and exports its address.
-pub(crate) fn ensure(cx: &Context, docker: &Found, state: &mut State) -> Result<()> {
+pub(crate) fn ensure(cx: &Context, docker: &Found, registry: SocketAddr, state: &mut State) -> Result<()> {
     let prefix = docker.prefix.as_deref().unwrap_or(Path::new("/usr"));
     let bridge = Bridge::of(&cx.layout);
     // Two engines that both write rules flush each other's chains, because the chains have the same names.
@@ -62,6 +63,8 @@ pub(crate) fn ensure(cx: &Context, docker: &Found, state: &mut State) -> Result<
         "ip6tables": false,
         "ip-masq": false,
         "ip-forward-no-drop": true,
+        // Nothing here reaches Docker Hub. Its images are what the testbed's registry has.
+        "registry-mirrors": [format!("http://{registry}")],
         "default-address-pools": [{ "base": bridge.networks(), "size": 26 }],
     });
     // Even if it already runs: a firewall that was reloaded has removed the rules.

@@ -2,6 +2,8 @@
 
 use anyhow::{Context as _, Result};
 
+use crate::contents::base::{self, Place};
+use crate::http::Curl;
 use crate::inputs::Inputs;
 use crate::inputs::config::{Config, Platform};
 use crate::inputs::stand_in;
@@ -36,10 +38,12 @@ pub(super) fn base_images(
     inputs: &Inputs,
 ) -> Result<Found> {
     let mut problems = Vec::new();
-    for base in inputs.base.distinct() {
-        let stand_in = stand_in::of(&target.stand_ins, base);
-        let reference = stand_in.map_or(&base.reference, |stand_in| &stand_in.image);
-        match tools.docker.raw_manifest(reference) {
+    let curl = Curl::new(session.runner, session.config.timeouts.http());
+    for pinned in inputs.base.distinct() {
+        let stand_in = stand_in::of(&target.stand_ins, pinned);
+        let reference = stand_in.map_or(&pinned.reference, |stand_in| &stand_in.image);
+        let place = stand_in.map_or_else(|| Ok(Place::of(pinned)), |it| Place::of_stand_in(&it.image))?;
+        match base::through_docker(&tools.docker, &curl, &place, &place.digest) {
             Ok(manifest) => problems.extend(without_platform(session.config, reference, &manifest)?),
             Err(unasked) => problems.extend(by_builder(session, tools, reference, &unasked)?),
         }
@@ -48,8 +52,8 @@ pub(super) fn base_images(
 }
 
 /// A problem for each platform that an index lacks.
-fn without_platform(config: &Config, reference: &str, manifest: &str) -> Result<Vec<Problem>> {
-    let index = index::platforms(manifest.as_bytes()).with_context(|| {
+fn without_platform(config: &Config, reference: &str, manifest: &[u8]) -> Result<Vec<Problem>> {
+    let index = index::platforms(manifest).with_context(|| {
         format!("`{reference}` is not an index of several platforms; pin the digest of the index")
     })?;
     // Some publishers call `linux/arm64` `linux/arm64/v8`.
@@ -112,9 +116,10 @@ mod tests {
             "schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json",
             "manifests": [manifest("amd64", ""), manifest("arm64", "v8")],
         });
-        let problems = without_platform(&config, "node:22-slim@sha256:x", &index.to_string()).unwrap();
+        let problems =
+            without_platform(&config, "node:22-slim@sha256:x", index.to_string().as_bytes()).unwrap();
         assert_eq!(problems.len(), 1, "{problems:?}");
         assert!(problems[0].text.contains("has no `linux/s390x`"), "{problems:?}");
-        assert!(without_platform(&config, "node:22-slim@sha256:x", "{}").is_err());
+        assert!(without_platform(&config, "node:22-slim@sha256:x", b"{}").is_err());
     }
 }

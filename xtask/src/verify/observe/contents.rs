@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use anyhow::{Context as _, Result, anyhow};
 use serde_json::Value;
 
-use crate::contents::base::{Base, Place};
+use crate::contents::base::{self, Base, Place};
 use crate::contents::cache::Cache;
 use crate::contents::image::Contents;
 use crate::contents::read::{Known, Layers, Part as Layered, read};
@@ -118,7 +118,7 @@ fn find_base(
     let place = Place::for_release(&verifier.release)?;
     let image = place.image()?;
     let curl = Curl::new(verifier.runner, verifier.release.config.timeouts.http());
-    let registry = Client::new(curl, image.clone(), None);
+    let registry = Client::new(curl.clone(), image.clone(), None);
     Base::of(&place.digest, platforms, cache, |digest| {
         if let Some(kept) = kept(digest) {
             return kept;
@@ -128,12 +128,8 @@ fn find_base(
         match found.and_then(|found| found.with_context(|| format!("{}: there is none", doing()))) {
             Ok(manifest) => Ok(manifest.bytes),
             Err(error) if verifier.registry.is_anonymous() => Err(error),
-            Err(error) => {
-                let asked = verifier.docker.raw_manifest(&format!("{}@{digest}", place.name));
-                asked
-                    .map(String::into_bytes)
-                    .map_err(|other| error.context(format!("{other:#}; before that")))
-            }
+            Err(error) => base::through_docker(verifier.docker, &curl, &place, digest)
+                .map_err(|other| error.context(format!("{other:#}; before that"))),
         }
     })
 }
