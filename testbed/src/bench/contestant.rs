@@ -1,5 +1,5 @@
-//! The two contestants. Each has its own repository on the forge, with the same content as the other's, and a clone
-//! of it. Both reach the forge at the proxy's address.
+//! The contestants. Each has its own repository on the forge, with the same content as the others', and a clone of it.
+//! All of them reach the forge at the proxy's address.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -29,7 +29,7 @@ const PROJECT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 /// The baseline.
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/bench/straight-script.sh");
 
-/// One of the two contestants.
+/// One of the contestants.
 pub(super) struct Contestant {
     repository: Repository,
     checkout: PathBuf,
@@ -42,17 +42,17 @@ pub(super) struct Contestant {
     _docker: Option<DockerConfig>,
 }
 
-/// What both contestants are made from.
+/// What all contestants are made from.
 pub(super) struct Arena<'a> {
     /// The testbed's environment.
     pub(super) environment: &'a Environment,
     /// The forge itself, for requests that are not measured.
     pub(super) client: &'a Client,
-    /// The owner of both repositories.
+    /// The owner of their repositories.
     pub(super) user: &'a User,
     /// `127.0.0.1:port` of the proxy.
     pub(super) proxy: &'a str,
-    /// The key that both sign with.
+    /// The key that all of them sign with.
     pub(super) key: &'a Key,
     /// The directory for the clones.
     pub(super) scratch: &'a Path,
@@ -74,9 +74,10 @@ impl Arena<'_> {
         Ok(Contestant { repository, checkout, words, variables, secrets, image, _docker: None })
     }
 
-    /// The baseline. It logs in before it starts, because ours gets its login from a variable.
-    pub(super) fn script(&self) -> Result<Contestant> {
-        let (repository, checkout) = self.repository("script")?;
+    /// The baseline, in a clone called `name`, with `flags` added to its build. It logs in before it starts, because ours
+    /// gets its login from a variable.
+    pub(super) fn script(&self, name: &str, flags: &str) -> Result<Contestant> {
+        let (repository, checkout) = self.repository(name)?;
         let mut secrets = self.signing();
         secrets.push(("FORGE_TOKEN", self.user.token().clone()));
         let image = self.image(&repository)?;
@@ -85,7 +86,7 @@ impl Arena<'_> {
         let mut variables = vec![
             ("FORGE", format!("http://{}", self.proxy)),
             ("REPOSITORY", repository.full_name()),
-            ("BUILD_FLAGS", self.build_flags(&checkout)?),
+            ("BUILD_FLAGS", format!("{} {flags}", self.build_flags(&checkout)?)),
             ("DOCKER_CONFIG", text(docker.path())?.to_owned()),
         ];
         let users = self.environment.get("DOCKER_CONFIG")?.map(|config| Path::new(config).join("buildx"));

@@ -17,13 +17,15 @@ use crate::forge_client::Client;
 use crate::progress::Progress;
 use crate::proxy::Proxy;
 
-/// Both contestants, ready to release.
+/// The contestants, ready to release.
 pub(super) struct Bench {
     pub(super) runner: Runner,
     pub(super) progress: Progress,
     proxy: Proxy,
     pub(super) ours: Contestant,
     script: Contestant,
+    /// The script with what a release does, too: its build takes nothing from the cache.
+    uncached: Contestant,
     /// Has a repository for many releases.
     pub(super) many: Contestant,
     pub(super) scratch: Scratch,
@@ -54,11 +56,12 @@ impl Bench {
         let address = proxy.address().to_string();
         let (user, key, proxy_address, scratch_path) = (&user, &key, &*address, scratch.path());
         let arena = Arena { environment, client, user, proxy: proxy_address, key, scratch: scratch_path };
-        let (ours, script) = (arena.ours("ours", xtask)?, arena.script()?);
+        let (ours, script) = (arena.ours("ours", xtask)?, arena.script("script", "")?);
+        let uncached = arena.script("uncached", "--no-cache")?;
         let many = arena.ours("many", xtask)?;
         progress.line("bench", &format!("order by seed {seed}"));
         let (runner, random) = (Runner::new(environment), Random::new(seed));
-        Ok(Self { runner, progress, proxy, ours, script, many, scratch, random, tags: 0 })
+        Ok(Self { runner, progress, proxy, ours, script, uncached, many, scratch, random, tags: 0 })
     }
 
     /// One release by each that does not count. Afterwards the registry has the base image, and the builder has its
@@ -66,11 +69,12 @@ impl Bench {
     pub(super) fn warm_up(&mut self) -> Result<()> {
         let tag = self.next_tag()?;
         self.measure("ours", &tag, false)?;
-        self.measure("script", &tag, false).map(|_| ())
+        self.measure("script", &tag, false)?;
+        self.measure("uncached", &tag, false).map(|_| ())
     }
 
-    /// Each round has one tag, which both release. `again` is ours on the tag that it has just released; a cold
-    /// round has none.
+    /// Each round has one tag, which all release. `again` is ours on the tag that it has just released, and `uncached` the
+    /// script without the cache; a cold round has neither.
     pub(super) fn rounds(&mut self, rounds: u16, cold: bool) -> Result<Runs> {
         let mut runs = Runs::default();
         let orders = self.random.halves(rounds.into());
@@ -80,12 +84,14 @@ impl Bench {
             let mut order = if ours_first { vec!["ours", "script"] } else { vec!["script", "ours"] };
             if !cold {
                 order.insert(if ours_first && at_once { 1 } else { 2 }, "again");
+                order.push("uncached");
             }
             for who in order {
                 let run = self.measure(who, &tag, cold)?;
                 match who {
                     "ours" => runs.ours.push(run),
                     "script" => runs.script.push(run),
+                    "uncached" => runs.uncached.push(run),
                     _ => runs.again.push(run),
                 }
             }
@@ -93,10 +99,11 @@ impl Bench {
         Ok(runs)
     }
 
-    /// Removes the images of both contestants from the engine.
+    /// Removes the contestants' images from the engine.
     pub(super) fn clean_up(&self) -> Result<()> {
         self.ours.remove_images(&self.runner)?;
-        self.script.remove_images(&self.runner)
+        self.script.remove_images(&self.runner)?;
+        self.uncached.remove_images(&self.runner)
     }
 
     /// The tag that was released last.
@@ -109,11 +116,16 @@ impl Bench {
         let tag = self.last_tag();
         self.ours.tag(&self.runner, &tag)?;
         self.script.tag(&self.runner, &tag)?;
+        self.uncached.tag(&self.runner, &tag)?;
         Ok(tag)
     }
 
     fn measure(&self, who: &str, tag: &str, cold: bool) -> Result<Run> {
-        let contestant = if who == "script" { &self.script } else { &self.ours };
+        let contestant = match who {
+            "script" => &self.script,
+            "uncached" => &self.uncached,
+            _ => &self.ours,
+        };
         if cold {
             // The other contestant's images too: both share the base image's layers.
             self.clean_up()?;
@@ -125,7 +137,10 @@ impl Bench {
         let traffic = self.proxy.take();
         let kind = if cold { "cold" } else { "warm" };
         self.progress.line("bench", &format!("{tag} {kind} {who}: {:.2} s", usage.wall));
-        let steps = if who == "script" { steps::of_script(&said) } else { steps::of_xtask(&said) };
+        let steps = match who {
+            "script" | "uncached" => steps::of_script(&said),
+            _ => steps::of_xtask(&said),
+        };
         Ok(Run { usage, traffic, steps })
     }
 }
