@@ -9,7 +9,7 @@ COPY service/package.json service/package-lock.json service/.npmrc ./
 # The secret is set only behind a proxy that has its own certificate authority; it is in no layer.
 # npm installs packages for the image's platform, not for the building machine. If no package differs between platforms,
 # the layers of all platforms have the same digest.
-# npm gives this date to every file that it packs: as long as the lockfile stays the same, so does this layer.
+# npm gives this date to every file that it packs. As long as the lockfile stays the same, this layer does too.
 RUN --mount=type=secret,id=ca --mount=type=cache,target=/root/.npm \
     if [ -s /run/secrets/ca ]; then export NODE_EXTRA_CA_CERTS=/run/secrets/ca; fi && \
     case $TARGETARCH in amd64) cpu=x64 ;; 386) cpu=ia32 ;; ppc64le) cpu=ppc64 ;; *) cpu=$TARGETARCH ;; esac && \

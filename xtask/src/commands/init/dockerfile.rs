@@ -19,8 +19,8 @@ const QUIET: &str = "--no-audit --no-fund --no-update-notifier";
 pub(super) fn text(survey: &Survey) -> String {
     let service = if survey.builds { built(survey) } else { plain(survey) };
     format!(
-        "# The image of the service. The same commit gives the same image on every machine: `cargo xtask check` holds this file\n\
-         # against the rules. The rules, and Dockerfiles for services of other shapes:\n\
+        "# The image of the service. The same commit gives the same content on every machine. `cargo xtask check` checks\n\
+         # this file against the rules for that. The rules, and Dockerfiles for other kinds of services:\n\
          # {0}/reproducible.md\n\
          # {0}/services.md\n\
          {1}\n{service}\n{2}",
@@ -72,7 +72,7 @@ fn built(survey: &Survey) -> String {
         files => format!("COPY {} ./\n", paths(survey, files.iter().map(String::as_str))),
     };
     format!(
-        "# Built once, for all platforms; what builds it is in no layer.\n\
+        "# Built once for all platforms. The build tools are in no layer of the image.\n\
          FROM --platform=$BUILDPLATFORM {} AS service\n\
          WORKDIR /build\n\
          COPY {} ./\n\

@@ -71,7 +71,7 @@ pub(super) fn ours(config: &Config) -> Result<Vec<File>> {
 }
 
 const MAIN: &str =
-    "//! `cargo xtask`: the releases of this repository's service, by the tool that `xtask/Cargo.toml` pins.
+    "//! `cargo xtask` releases this repository's service, with the tool that `xtask/Cargo.toml` pins.
 
 fn main() -> std::process::ExitCode {
     xtask::main()
@@ -88,17 +88,18 @@ pub(super) fn manifest(survey: &Survey) -> String {
     let or = |text: &str, otherwise: &str| quoted(if text.is_empty() { otherwise } else { text });
     let package = &survey.package;
     format!(
-        "# The workspace of `cargo xtask`, which releases the service; the service is no part of it.\n\
+        "# The workspace of `cargo xtask`, which releases the service. The service itself is not part of it.\n\
          [workspace]\nresolver = \"3\"\nmembers = [\"xtask\"]\n\n\
-         # What is released, and where: {}/configuration.md\n\
+         # What is released, and where. This page describes every key:\n\
+         # {}/configuration.md\n\
          [workspace.metadata.release]\n\
          forge = {}\nrepository = {}\ntitle = {}\ndescription = {}\nlicenses = {}\n\
          platforms = [\"linux/amd64\", \"linux/arm64\"]\nbranches = [{}]\nservice = {}\n\n\
-         # How each platform's image is tried before it is signed.\n\
+         # How each platform's image is tested before it is signed.\n\
          [workspace.metadata.release.smoke]\nport = {}\nhealth = {}\n\n\
          # Short builds matter more than a debugger here; backtraces keep their line numbers.\n\
          [profile.dev]\ndebug = \"line-tables-only\"\n\n[profile.dev.package.\"*\"]\ndebug = false\n\n\
-         # Layers are unpacked and hashed: unoptimized, that takes tens of times as long.\n{}",
+         # Layers are unpacked and hashed: in unoptimized code, that takes tens of times as long.\n{}",
         tool::documents(),
         quoted(&survey.forge),
         quoted(&survey.repository),
@@ -123,7 +124,7 @@ fn package(options: &Options) -> String {
     )
 }
 
-/// The build context is the exported commit; the image needs only the service from it.
+/// The build context is the whole exported commit, and the image needs only the service.
 fn dockerignore(survey: &Survey) -> String {
     let prefix = survey.prefix();
     let npmrc = survey.has_npmrc.then_some(".npmrc");
@@ -131,9 +132,7 @@ fn dockerignore(survey: &Survey) -> String {
     let names = ["package.json", "package-lock.json"].into_iter().chain(npmrc).chain(built);
     let own = survey.directories.iter().chain(&survey.files).map(String::as_str);
     let lines: String = names.chain(own).map(|name| format!("!{prefix}{name}\n")).collect();
-    format!(
-        "# The build context is the exported commit; of that, the image needs only the service.\n*\n{lines}"
-    )
+    format!("# The build context is the whole exported commit. The image needs only the service.\n*\n{lines}")
 }
 
 fn compose(survey: &Survey, config: &Config) -> Result<String> {
@@ -143,11 +142,11 @@ fn compose(survey: &Survey, config: &Config) -> Result<String> {
         survey.health
     );
     Ok(format!(
-        "# For those who host the service themselves: copy it, set the version, `docker compose up -d`.\n\
+        "# For self-hosters: copy this file, set the version, and run `docker compose up -d`.\n\
          services:\n  {title}:\n    \
-         # A tag can be moved, a digest cannot: the release page names the digest.\n    \
+         # A tag can be moved, a digest cannot. The digest is on the release page.\n    \
          image: {}:v0.1.0\n    restart: unless-stopped\n    \
-         # Only this machine can reach it; put a reverse proxy in front to let others in.\n    \
+         # Only this machine can reach the service; put a reverse proxy in front to let others in.\n    \
          ports:\n      - \"127.0.0.1:{port}:{port}\"\n    \
          read_only: true\n    cap_drop: [ALL]\n    security_opt: [\"no-new-privileges:true\"]\n    \
          healthcheck:\n      test: {}\n      interval: 30s\n      timeout: 3s\n      start_period: 10s\n",
