@@ -55,7 +55,7 @@ fn a_repository_made_by_init_is_released_by_its_own_workflow_and_moves_on() -> R
     })
 }
 
-/// Does with `testbed/services/clock` what docs/adopting.md describes: four commands, and one file to review.
+/// Does with `testbed/services/clock` what docs/adopting.md describes: five commands, and two files to review.
 fn adopt(tool: &Project) -> Result<Project> {
     let client = Client::from_environment(&environment())?;
     let user = client.new_user("adopter")?;

@@ -1,8 +1,9 @@
 //! The preflight checks of base images: they exist, for every platform, and are what the Dockerfile says.
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 
-use crate::contents::base::{self, Place};
+use crate::contents::base::{self, Base, Place};
+use crate::contents::cache::Cache;
 use crate::http::Curl;
 use crate::inputs::Inputs;
 use crate::inputs::config::{Config, Platform};
@@ -45,10 +46,27 @@ pub(super) fn base_images(
         let place = stand_in.map_or_else(|| Ok(Place::of(pinned)), |it| Place::of_stand_in(&it.image))?;
         match base::through_docker(&tools.docker, &curl, &place, &place.digest) {
             Ok(manifest) => problems.extend(without_platform(session.config, reference, &manifest)?),
-            Err(unasked) => problems.extend(by_builder(session, tools, reference, &unasked)?),
+            // The layers of the final stage's base image are told apart by its manifests: the builder alone is not enough.
+            Err(unread) if *pinned == inputs.base.last && !is_known(session, &place)? => {
+                problems.push(Problem::new("base image", unreadable(reference, &unread)));
+            }
+            Err(unread) => problems.extend(by_builder(session, tools, reference, &unread)?),
         }
     }
     Ok((Vec::new(), problems))
+}
+
+/// Whether an earlier release or `verify` on this machine has read the manifests of the base image at `place`.
+fn is_known(session: &Session<'_>, place: &Place) -> Result<bool> {
+    let platforms: Vec<_> = session.config.platforms.iter().map(ToString::to_string).collect();
+    let cache = Cache::new(session.environment)?;
+    Ok(Base::of(&place.digest, &platforms, &cache, |digest| bail!("`{digest}` is not known")).is_ok())
+}
+
+fn unreadable(reference: &str, unread: &anyhow::Error) -> String {
+    format!(
+        "`{reference}` cannot be read: {unread:#}; if it needs a login, name its registry in `registries` in `Cargo.toml`"
+    )
 }
 
 /// A problem for each platform that an index lacks.
@@ -77,19 +95,16 @@ fn by_builder(
     session: &Session<'_>,
     tools: &Tools<'_>,
     reference: &str,
-    unasked: &anyhow::Error,
+    unread: &anyhow::Error,
 ) -> Result<Vec<Problem>> {
     crate::process::interrupt::check()?;
     let platforms: Vec<_> = session.config.platforms.iter().map(ToString::to_string).collect();
-    let Err(error) = tools.docker.has_base(reference, &platforms, &session.config.builder) else {
+    let Err(unbuilt) = tools.docker.has_base(reference, &platforms, &session.config.builder) else {
         let detail = format!("the builder has `{reference}`, whose own registry does not show it");
         session.steps.line("base image", &detail);
         return Ok(Vec::new());
     };
-    let text = format!(
-        "`{reference}` cannot be read: directly, {unasked:#}; by the builder, {error:#}; if it needs a login, name \
-         its registry in `registries` in `Cargo.toml`"
-    );
+    let text = format!("{}; by the builder, {unbuilt:#}", unreadable(reference, unread));
     Ok(vec![Problem::new("base image", text)])
 }
 
