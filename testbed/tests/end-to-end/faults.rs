@@ -17,6 +17,9 @@ use crate::harness::run::{program, program_with};
 use crate::harness::shared::lasting_directory;
 use crate::harness::{environment, test};
 
+/// So many cases are tried for every change.
+const FEW: usize = 4;
+
 /// At least this many cases, and one of every step. The whole matrix has its own command.
 const CASES: usize = 8;
 
@@ -64,18 +67,37 @@ fn try_all(kit: &Kit, cases: &[Case], seed: u64) -> Result<Vec<Outcome>> {
     Ok(outcomes)
 }
 
+/// Tries `cases`: none may be a violation, and most must have been met.
+fn all_end_well(kit: &Kit, cases: &[Case], seed: u64) -> Result<()> {
+    let outcomes = try_all(kit, cases, seed)?;
+    ensure!(outcomes.len() == cases.len(), "{} of {} cases", outcomes.len(), cases.len());
+    let wrong: Vec<_> = outcomes.iter().filter(|outcome| !outcome.violations.is_empty()).collect();
+    ensure!(wrong.is_empty(), "with seed {seed}: {wrong:#?}");
+    let met = outcomes.iter().filter(|outcome| outcome.met).count();
+    ensure!(met * 4 >= outcomes.len() * 3, "only {met} of {} cases were met", outcomes.len());
+    Ok(())
+}
+
 #[test]
+fn a_release_that_is_disturbed_is_finished_by_the_same_command() -> Result<()> {
+    test(|| {
+        let (seed, kit) = (seed("faults")?, kit()?);
+        let sample = sample(kit, seed);
+        let each = sample.len().div_ceil(FEW);
+        let offset = usize::try_from(seed % u64::try_from(each)?)?;
+        let cases: Vec<_> = sample.into_iter().skip(offset).step_by(each).collect();
+        all_end_well(kit, &cases, seed)
+    })
+}
+
+#[test]
+#[ignore = "long: `cargo xtask ci --all`"]
 fn a_release_that_is_disturbed_at_any_step_is_finished_by_the_same_command() -> Result<()> {
     test(|| {
-        let seed = seed("faults")?;
-        let kit = kit()?;
-        let outcomes = try_all(kit, &sample(kit, seed), seed)?;
-        ensure!(outcomes.len() >= CASES, "{} cases", outcomes.len());
-        let wrong: Vec<_> = outcomes.iter().filter(|outcome| !outcome.violations.is_empty()).collect();
-        ensure!(wrong.is_empty(), "with seed {seed}: {wrong:#?}");
-        let met = outcomes.iter().filter(|outcome| outcome.met).count();
-        ensure!(met * 4 >= outcomes.len() * 3, "only {met} of {} cases were met", outcomes.len());
-        Ok(())
+        let (seed, kit) = (seed("faults")?, kit()?);
+        let cases = sample(kit, seed);
+        ensure!(cases.len() >= CASES, "{} cases", cases.len());
+        all_end_well(kit, &cases, seed)
     })
 }
 
@@ -93,6 +115,7 @@ const PASSING: [&str; 9] = [
 ];
 
 #[test]
+#[ignore = "long: `cargo xtask ci --all`"]
 fn a_fault_that_passes_does_not_end_a_release() -> Result<()> {
     test(|| {
         let kit = kit()?;
@@ -116,6 +139,7 @@ fn a_fault_that_passes_does_not_end_a_release() -> Result<()> {
 }
 
 #[test]
+#[ignore = "long: `cargo xtask ci --all`"]
 fn two_releases_at_once_both_end_as_one_after_the_other() -> Result<()> {
     test(|| {
         let seed = seed("races")?;
@@ -141,6 +165,7 @@ fn a_finished_release_run_again_sends_no_write() -> Result<()> {
 }
 
 #[test]
+#[ignore = "long: `cargo xtask ci --all`"]
 fn the_kit_goes_red_for_a_release_that_cannot_be_resumed() -> Result<()> {
     test(|| {
         let broken = program_with("broken-resume")?;

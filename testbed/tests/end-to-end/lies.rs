@@ -75,6 +75,12 @@ const TOPICS: [&[Lie]; 8] = [
 ];
 
 #[test]
+fn one_lie_of_each_topic_makes_exactly_its_claims_false() -> Result<()> {
+    test(|| judge::check(TOPICS.map(|lies| &lies[..1])))
+}
+
+#[test]
+#[ignore = "long: `cargo xtask ci --all`"]
 fn every_lie_makes_exactly_its_claims_false() -> Result<()> {
     test(|| judge::check(TOPICS))
 }

@@ -167,6 +167,7 @@ fn npms_advisories_are_errors_unless_an_exception_counts() -> Result<()> {
 }
 
 #[test]
+#[ignore = "long: `cargo xtask ci --all`"]
 fn a_base_image_is_compared_with_what_its_tag_names_now() -> Result<()> {
     test(|| {
         let checkout = Checkout::new()?;

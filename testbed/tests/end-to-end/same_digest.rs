@@ -22,6 +22,7 @@ fn in_another_directory_with_another_umask() -> Result<()> {
 }
 
 #[test]
+#[ignore = "long: `cargo xtask ci --all`"]
 fn twice_in_one_clone_and_with_nothing_cached_the_second_time() -> Result<()> {
     test(|| {
         let checkout = Checkout::as_committed()?;

@@ -69,6 +69,7 @@ fn wrong(run: &Finished) -> Result<Vec<String>> {
 }
 
 #[test]
+#[ignore = "long: `cargo xtask ci --all`"]
 fn both_majors_make_and_take_both_formats_and_see_a_strangers_bundle() -> Result<()> {
     test(|| {
         let cosigns = [Cosign::of("TESTBED_COSIGN_2")?, Cosign::of("TESTBED_COSIGN_3")?];
@@ -143,6 +144,7 @@ fn writes(request: &RequestSeen, attestations: bool) -> bool {
 }
 
 #[test]
+#[ignore = "long: `cargo xtask ci --all`"]
 fn what_a_run_overwrites_that_dies_beside_one_that_publishes_is_made_whole_by_the_same_command() -> Result<()>
 {
     test(|| {

@@ -48,6 +48,7 @@ fn unreferenced(project: &Project) -> Result<Vec<String>> {
 }
 
 #[test]
+#[ignore = "long: `cargo xtask ci --all`"]
 fn a_killed_release_is_finished_after_the_forge_has_cleaned_up() -> Result<()> {
     test(|| {
         let project = Project::ready()?;

@@ -47,6 +47,7 @@ fn a_version_tag_with_other_bytes_is_refused_with_both_digests() -> Result<()> {
 }
 
 #[test]
+#[ignore = "long: `cargo xtask ci --all`"]
 fn a_version_that_was_published_is_not_published_again_as_another_image() -> Result<()> {
     test(|| {
         let project = Project::ready()?;
@@ -144,6 +145,7 @@ fn ensure_refused_when_moved(words: &[&str], move_tag: impl FnOnce(&Project) -> 
 }
 
 #[test]
+#[ignore = "long: `cargo xtask ci --all`"]
 fn a_git_tag_that_moves_while_the_release_runs() -> Result<()> {
     test(|| {
         ensure_refused_when_moved(&["`v0.1.0` is at", "on the forge and at"], |project| {

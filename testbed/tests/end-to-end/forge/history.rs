@@ -18,6 +18,7 @@ fn noise(length: usize) -> Result<String> {
 }
 
 #[test]
+#[ignore = "long: `cargo xtask ci --all`"]
 fn a_pre_release_and_a_backport_leave_latest_where_it_is() -> Result<()> {
     test(|| {
         let project = Project::new()?;

@@ -29,6 +29,7 @@ fn actions(plan: &Value) -> Vec<&str> {
 }
 
 #[test]
+#[ignore = "long: `cargo xtask ci --all`"]
 fn a_plan_says_what_is_done_and_what_is_not_and_needs_no_secret() -> Result<()> {
     test(|| {
         let project = Project::ready()?;

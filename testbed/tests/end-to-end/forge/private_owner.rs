@@ -27,6 +27,7 @@ fn hide(project: &Project) -> Result<()> {
 }
 
 #[test]
+#[ignore = "long: `cargo xtask ci --all`"]
 fn a_private_owners_release_is_made_and_verified_with_a_login() -> Result<()> {
     test(|| {
         let project = Project::ready()?;

@@ -34,6 +34,7 @@ pub(crate) fn ensure_rebuilt(run: &Finished) -> Result<()> {
 }
 
 #[test]
+#[ignore = "long: `cargo xtask ci --all`"]
 fn with_another_builder_with_nothing_cached() -> Result<()> {
     test(|| {
         let checkout = &released()?.project.checkout;

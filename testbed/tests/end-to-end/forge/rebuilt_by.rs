@@ -15,6 +15,7 @@ use crate::harness::test;
 const TAG: &str = "v0.1.0";
 
 #[test]
+#[ignore = "long: `cargo xtask ci --all`"]
 fn a_rebuild_is_attested_by_its_own_key_and_changes_no_claim() -> Result<()> {
     test(|| {
         let project = Project::ready()?;

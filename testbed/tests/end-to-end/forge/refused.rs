@@ -29,6 +29,7 @@ fn attach(project: &Project, digest: &Digest) -> Result<Tag> {
 }
 
 #[test]
+#[ignore = "long: `cargo xtask ci --all`"]
 fn a_candidate_that_is_refused_after_it_was_signed_loses_its_signatures() -> Result<()> {
     test(|| {
         let project = Project::ready()?;

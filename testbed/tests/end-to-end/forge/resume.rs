@@ -47,6 +47,7 @@ fn kill_and_resume(project: &Project, tag: &str, step: &str, victim: Victim) -> 
 }
 
 #[test]
+#[ignore = "long: `cargo xtask ci --all`"]
 fn killed_while_the_image_is_tried_it_ends_in_the_digest_of_a_rehearsal() -> Result<()> {
     test(|| {
         let project = Project::ready()?;
@@ -58,6 +59,7 @@ fn killed_while_the_image_is_tried_it_ends_in_the_digest_of_a_rehearsal() -> Res
 }
 
 #[test]
+#[ignore = "long: `cargo xtask ci --all`"]
 fn killed_while_it_signs_and_attests() -> Result<()> {
     test(|| {
         let project = Project::ready()?;
@@ -92,6 +94,7 @@ fn stop_and_resume(project: &Project, tag: &str, step: &str, said: &str) -> Resu
 }
 
 #[test]
+#[ignore = "long: `cargo xtask ci --all`"]
 fn stopped_it_says_what_the_next_run_will_do() -> Result<()> {
     test(|| {
         let project = Project::ready()?;
@@ -102,6 +105,7 @@ fn stopped_it_says_what_the_next_run_will_do() -> Result<()> {
 
 /// An ordinary release does not have this step, so the matrix of docs/reliability.md does not cover it.
 #[test]
+#[ignore = "long: `cargo xtask ci --all`"]
 fn killed_while_the_highest_page_is_hidden_it_shows_it_again() -> Result<()> {
     test(|| {
         let project = Project::new()?;

@@ -40,6 +40,7 @@ fn begin_on_one_and_finish_on_the_other(project: &Project, tag: &str, step: &str
 }
 
 #[test]
+#[ignore = "long: `cargo xtask ci --all`"]
 fn one_release_on_two_engines_is_finished_by_the_other_wherever_the_first_was_killed() -> Result<()> {
     test(|| {
         let project = Project::ready()?;
@@ -77,6 +78,7 @@ fn two_runs_at_once_on_two_engines_end_in_one_release() -> Result<()> {
 }
 
 #[test]
+#[ignore = "long: `cargo xtask ci --all`"]
 fn a_rebuild_on_the_other_engine_holds_and_says_that_it_compresses_in_another_way() -> Result<()> {
     test(|| {
         let project = Project::for_both_platforms()?.pushed()?;

@@ -13,6 +13,7 @@ use crate::harness::{read, test};
 const SKEW: u64 = 600;
 
 #[test]
+#[ignore = "long: `cargo xtask ci --all`"]
 fn a_date_of_the_forge_in_place_of_a_clock_ten_minutes_off_is_refused() -> Result<()> {
     test(|| {
         let (scene, proxy) = Scene::by_proxy()?;

@@ -20,6 +20,7 @@ const SMALL: &str = "300m";
 const ENOUGH: &str = "2g";
 
 #[test]
+#[ignore = "long: `cargo xtask ci --all`"]
 fn the_disk_is_full_in_the_export() -> Result<()> {
     test(|| {
         let scene = Scene::new()?;
@@ -42,6 +43,7 @@ fn the_disk_is_full_in_the_export() -> Result<()> {
 }
 
 #[test]
+#[ignore = "long: `cargo xtask ci --all`"]
 fn the_disk_is_full_in_the_build() -> Result<()> {
     test(|| {
         let spare = Spare::builder(&environment(), "16m")?;
@@ -58,6 +60,7 @@ fn the_disk_is_full_in_the_build() -> Result<()> {
 }
 
 #[test]
+#[ignore = "long: `cargo xtask ci --all`"]
 fn the_disk_is_full_in_the_push() -> Result<()> {
     test(|| {
         let registry = Spare::registry(&environment(), Some("16m"))?;

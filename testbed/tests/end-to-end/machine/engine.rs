@@ -101,6 +101,7 @@ fn the_engine_is_killed_in_the_build() -> Result<()> {
 }
 
 #[test]
+#[ignore = "long: `cargo xtask ci --all`"]
 fn the_engine_is_killed_in_the_smoke_test() -> Result<()> {
     alone(|| {
         let (scene, engine) = (Scene::new()?, Engine::new()?);
@@ -138,6 +139,7 @@ fn the_engine_is_killed_in_the_smoke_test() -> Result<()> {
 }
 
 #[test]
+#[ignore = "long: `cargo xtask ci --all`"]
 fn the_engine_is_killed_in_the_push() -> Result<()> {
     alone(|| {
         let ((scene, proxy), engine) = (Scene::by_proxy()?, Engine::new()?);

@@ -46,6 +46,7 @@ fn the_registry_is_killed_between_blob_and_manifest() -> Result<()> {
 }
 
 #[test]
+#[ignore = "long: `cargo xtask ci --all`"]
 fn the_registry_hangs_in_the_push() -> Result<()> {
     test(|| {
         // Preflight opens an upload but puts nothing into it.
@@ -57,6 +58,7 @@ fn the_registry_hangs_in_the_push() -> Result<()> {
 }
 
 #[test]
+#[ignore = "long: `cargo xtask ci --all`"]
 fn the_registry_hangs_in_the_pull() -> Result<()> {
     test(|| {
         let (is_pushed, is_read) = (AtomicBool::new(false), AtomicBool::new(false));

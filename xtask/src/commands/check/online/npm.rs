@@ -102,6 +102,8 @@ impl Asker<'_> {
 /// found something and when it could not ask, so the exit code is kept and the answer is read.
 fn recipe(image: &BaseImage, folder: &str, secrets: &[String]) -> String {
     let all = "--include=dev --include=optional --include=peer";
+    // By default npm waits 10 and then 60 seconds between its tries, for each of the three questions.
+    let patience = "--fetch-retry-mintimeout=1000 --fetch-retry-maxtimeout=5000";
     let mounts: String = secrets.iter().map(|name| format!(" --mount=type=secret,id={name}")).collect();
     let exports: String = secrets
         .iter()
@@ -115,7 +117,7 @@ fn recipe(image: &BaseImage, folder: &str, secrets: &[String]) -> String {
          RUN --mount=type=secret,id=ca{mounts} {exports}\
          if [ -s /run/secrets/ca ]; then export NODE_EXTRA_CA_CERTS=/run/secrets/ca; fi; \
          mkdir /answers; \
-         ask() {{ name=$1; shift; npm \"$@\" --no-fund --no-update-notifier \
+         ask() {{ name=$1; shift; npm \"$@\" --no-fund --no-update-notifier {patience} \
          > /answers/$name.json 2> /answers/$name.err; echo $? > /answers/$name.code; }}; \
          ask audit audit --json {all}; \
          ask ci ci --ignore-scripts --no-audit {all}; \
