@@ -1,5 +1,5 @@
 //! The files of the page: what is attested, and a list of their digests that the key signs. A correct file stays,
-//! whoever uploaded it; concurrent runs end with one of each (docs/decisions/0030-files-on-the-page.md).
+//! no matter who uploaded it; concurrent runs end with one of each (docs/decisions/0030-files-on-the-page.md).
 
 use std::collections::BTreeMap;
 

@@ -1,6 +1,6 @@
 //! What the clone and cosign show of the project's keys: the key that the release's signatures are checked with, the
 //! history of keys, and the key of the previous release. The history is read at the forge's default branch, not at the
-//! released commit, because whoever tags a commit also brings its `cosign.pub`.
+//! released commit, because the person who tags a commit also brings its `cosign.pub`.
 
 use std::sync::OnceLock;
 

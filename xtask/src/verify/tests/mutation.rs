@@ -1,5 +1,5 @@
 //! Every change of one field of every document of a release: after none of them do all of `verify`'s claims still hold.
-//! Whoever changes a document makes everything that names it name the new one, and with the key also signs it.
+//! The attacker who changes a document updates everything that names it, and signs it if they have the key.
 
 mod documents;
 mod exceptions;
