@@ -79,6 +79,7 @@ fn a_base_image_behind_a_login_is_read_with_the_variable_that_the_configuration_
 }
 
 #[test]
+#[ignore = "long: `cargo xtask ci --all`"]
 fn a_base_image_that_only_the_engines_mirror_serves_is_built_on_and_read() -> Result<()> {
     test(|| {
         let stand_in = export("TESTBED_BASE_STAND_IN")?;

@@ -137,6 +137,7 @@ impl Repository {
 }
 
 #[test]
+#[ignore = "long: `cargo xtask ci --all`"]
 fn a_rotation_that_was_stopped_after_any_step_is_completed_by_the_same_command() -> Result<()> {
     test(|| {
         for most in 0..=STEPS {

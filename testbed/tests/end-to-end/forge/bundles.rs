@@ -103,6 +103,7 @@ fn both_majors_make_and_take_both_formats_and_see_a_strangers_bundle() -> Result
 }
 
 #[test]
+#[ignore = "long: `cargo xtask ci --all`"]
 fn killed_between_the_two_formats_it_is_not_public_and_the_next_run_stores_both() -> Result<()> {
     test(|| {
         let project = Project::new()?;

@@ -64,6 +64,7 @@ fn a_candidate_that_is_refused_after_it_was_signed_loses_its_signatures() -> Res
 
 /// An earlier run was killed after it had signed. Its candidate is still there, so it might still be running.
 #[test]
+#[ignore = "long: `cargo xtask ci --all`"]
 fn what_another_run_may_need_stays_and_the_command_that_removes_it_is_said() -> Result<()> {
     test(|| {
         let project = Project::ready()?;

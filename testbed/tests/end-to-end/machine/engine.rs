@@ -82,6 +82,7 @@ impl Drop for Engine {
 }
 
 #[test]
+#[ignore = "long: `cargo xtask ci --all`"]
 fn the_engine_is_killed_in_the_build() -> Result<()> {
     alone(|| {
         let (scene, engine) = (Scene::new()?, Engine::new()?);

@@ -29,6 +29,7 @@ fn released() -> Result<(Worked, Released)> {
 }
 
 #[test]
+#[ignore = "long: `cargo xtask ci --all`"]
 fn a_service_on_alpine_answers_on_both_platforms() -> Result<()> {
     test(|| {
         let (worked, released) = released()?;
