@@ -12,6 +12,11 @@ use xtask::tool::git::Git;
 
 use super::Repository;
 
+/// The notes of `source`, by the default groups.
+fn section(git: &Git, source: &Source) -> String {
+    notes::section(None, &Groups::default(), &source.tag, &History::of(git, source, None).unwrap(), None)
+}
+
 #[test]
 fn a_subject_that_is_not_utf_8_is_shown_with_replacements() {
     let repository = Repository::new(&[("a.js", b"one\n")]);
@@ -110,15 +115,7 @@ fn notes_compare_the_images_of_both_commits_and_say_what_they_cannot_read() {
     repository.git("tag v0.2.0");
     let git = repository.asked();
     let source = Source::of_tag(&git, "v0.2.0".parse().unwrap()).unwrap();
-    let notes = || {
-        notes::section(
-            None,
-            &Groups::default(),
-            &source.tag,
-            &History::of(&git, &source, None).unwrap(),
-            None,
-        )
-    };
+    let notes = || section(&git, &source);
     let text = notes();
     for part in [
         "### Upgrade notes\n\n- Node.js `20` → `22`.\n- The user that it runs as: ",
@@ -146,13 +143,7 @@ fn notes_do_not_see_replaced_commits_or_grafts_and_refuse_a_history_that_is_cut_
     let notes = || {
         let git = repository.asked();
         let source = Source::of_tag(&git, "v0.2.0".parse().unwrap()).unwrap();
-        notes::section(
-            None,
-            &Groups::default(),
-            &source.tag,
-            &History::of(&git, &source, None).unwrap(),
-            None,
-        )
+        section(&git, &source)
     };
     let log = || repository.git("log --format=%s v0.1.0..v0.2.0");
     let text = notes();
