@@ -4,6 +4,7 @@
 mod export;
 pub mod logins;
 pub mod rebuilt;
+mod steps;
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -16,7 +17,9 @@ use crate::inputs::dockerfile::BaseImage;
 use crate::inputs::release::Release;
 use crate::inputs::stand_in;
 use crate::oci::reference::Digest;
+use crate::process::Watch;
 use crate::process::environment::Environment;
+use crate::refuse;
 use crate::tool::docker::sources::Sources;
 use crate::tool::docker::{Build, Cache, Docker, Output};
 use crate::tool::git::Git;
@@ -63,7 +66,24 @@ impl<'a> ImageBuild<'a> {
     /// # Errors
     /// When the build fails.
     pub fn to_layout(&self, file: &Path) -> Result<Digest> {
-        self.docker.build(&self.recipe(Output::Layout(file.to_owned()), Cache::own()?)?, None)
+        self.run(&self.recipe(Output::Layout(file.to_owned()), Cache::own()?)?, None)
+    }
+
+    /// Runs `recipe`, ends it when `watch` reports an error, and returns the digest of the index.
+    ///
+    /// # Errors
+    /// When the build fails, and the watch's own error; a [`crate::process::failure::Refusal`] when the builder ran a
+    /// step with a network that the provenance would not name.
+    pub fn run(&self, recipe: &Build, watch: Option<&Watch<'_>>) -> Result<Digest> {
+        let built = self.docker.build(recipe, watch)?;
+        if let Some(step) = steps::first_unnamed(&built.networked, &self.release.inputs.networked) {
+            refuse!(
+                "the builder ran `{}` with a network, and no step of the Dockerfile that has one is its origin, so the provenance \
+                 would not name it; if a base image brings it (`ONBUILD`), take another base image",
+                step.command
+            );
+        }
+        Ok(built.digest)
     }
 
     /// Everything that decides the result of the build, and nothing that depends on this machine.

@@ -18,6 +18,7 @@ mod judges;
 mod lies;
 mod lockfiles;
 mod machine;
+mod networked;
 mod online;
 mod own_files;
 mod published;

@@ -1,15 +1,14 @@
 //! The same commit gives the same digest, whatever surrounds it on the machine.
 
-use std::os::unix::fs::symlink;
-
 use anyhow::Result;
 use xtask::process::scratch::Scratch;
 
-use crate::harness::checkout::{Checkout, text};
+use crate::harness::checkout::Checkout;
+use crate::harness::engine::newest_buildx;
 use crate::harness::run::Xtask;
 use crate::harness::shared::rehearsal;
+use crate::harness::test;
 use crate::harness::uncached::run_uncached;
-use crate::harness::{export, test};
 
 #[test]
 fn in_another_directory_with_another_umask() -> Result<()> {
@@ -68,11 +67,8 @@ fn with_the_newest_buildx() -> Result<()> {
     test(|| {
         let checkout = Checkout::as_committed()?;
         let configuration = Scratch::new()?;
-        let plugins = configuration.path().join("cli-plugins");
-        std::fs::create_dir(&plugins)?;
-        symlink(export("TESTBED_BUILDX")?, plugins.join("docker-buildx"))?;
         let rehearse = Xtask::new(&checkout, &["rehearse"]);
-        let run = rehearse.env("DOCKER_CONFIG", text(configuration.path())?).run()?.success()?;
+        let run = rehearse.env("DOCKER_CONFIG", newest_buildx(&configuration)?).run()?.success()?;
         assert_eq!(run.digest()?, rehearsal()?.run.digest()?);
         let predicate = crate::evidence::predicate(&checkout, &run, 1)?;
         let version = predicate["runDetails"]["builder"]["version"]["docker-buildx"].as_str();

@@ -141,14 +141,15 @@ const INPUTS: [Input; 30] = [
 ];
 
 /// The first base image that has a stand-in, and the stand-in.
-fn base() -> Result<(String, String)> {
+pub(crate) fn base() -> Result<(String, String)> {
     let recipe = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../Dockerfile"))?;
     let pinned = dockerfile::read(&recipe, &[])?.base.last.reference;
     let images = export("TESTBED_BASE_STAND_IN")?;
     Ok((pinned, images.split(' ').next().context("there is no stand-in")?.to_owned()))
 }
 
-fn build(scratch: &Scratch, (pinned, stand_in): &(String, String)) -> Build {
+/// The build of `context` in `scratch`, on the stand-in of the base image.
+pub(crate) fn build(scratch: &Scratch, (pinned, stand_in): &(String, String)) -> Build {
     Build {
         context: scratch.path().join("context"),
         platforms: vec!["linux/amd64".to_owned()],

@@ -12,6 +12,7 @@ use crate::inputs::config::Folder;
 use crate::inputs::lockfile;
 use crate::oci::reference::{Digest, Tag};
 use crate::process::backoff;
+use crate::process::failure::Refusal;
 use crate::process::time::now;
 use crate::refuse;
 use crate::release::Context;
@@ -64,7 +65,7 @@ fn push(context: &Context<'_>, name: &str) -> Result<Digest> {
     let mut build = context.build.recipe(output, cache)?;
     let watch = context.registry_watch();
     let began = Instant::now();
-    let first = match context.tools.docker.build(&build, Some(&watch)) {
+    let first = match context.build.run(&build, Some(&watch)) {
         Ok(digest) => return Ok(digest),
         Err(error) => explain(context, error)?,
     };
@@ -77,15 +78,15 @@ fn push(context: &Context<'_>, name: &str) -> Result<Digest> {
     let words = format!("{first:#}");
     context.session.steps.line("again", words.lines().next_back().unwrap_or_default());
     thread::sleep(pause);
-    context.tools.docker.build(&build, Some(&watch)).or_else(|error| Err(explain(context, error)?))
+    context.build.run(&build, Some(&watch)).or_else(|error| Err(explain(context, error)?))
 }
 
-/// Why a build failed, if it would fail the same way the next time: a source was denied, the registry is silent after
-/// several attempts, or the engine has gone and reports only `EOF`. Any other error is returned as `Ok`, with a hint
+/// Why a build failed, if it would fail the same way the next time: it is refused, a source was denied, the registry is
+/// silent after several attempts, or the engine has gone and reports only `EOF`. Any other error is returned as `Ok`, with a hint
 /// about the lockfile.
 fn explain(context: &Context<'_>, error: anyhow::Error) -> Result<anyhow::Error> {
     crate::process::interrupt::check()?;
-    if is_silent(&error) {
+    if is_silent(&error) || error.is::<Refusal>() {
         return Err(error);
     }
     if let Some(source) = denied(&error) {

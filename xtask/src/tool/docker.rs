@@ -6,6 +6,7 @@ mod container;
 mod engine;
 mod network;
 mod platforms;
+mod record;
 mod run;
 mod service;
 pub mod sources;
@@ -16,10 +17,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use serde::Deserialize;
 use xshell::cmd;
 
-use crate::oci::reference::Digest;
 use crate::process::scratch::Scratch;
 use crate::process::{Call, Runner, Watch};
 
@@ -28,6 +27,7 @@ pub use config::DockerConfig;
 pub use container::{Container, ContainerState};
 pub use engine::Engine;
 pub use network::Network;
+pub use record::{Built, RanStep};
 pub use run::{LABEL, Run};
 
 const INSTALL: &str = "install docker 26 or newer with buildx: https://docs.docker.com/engine/install/";
@@ -79,25 +79,19 @@ impl<'a> Docker<'a> {
         parse_builder(&text)
     }
 
-    /// Builds, and ends the build when `watch` reports an error. Returns the index digest from the metadata file, never
-    /// from prose.
+    /// Builds, and ends the build when `watch` reports an error. The result is read from the metadata file, never from
+    /// prose.
     ///
     /// # Errors
-    /// When the build or the push fails, and the watch's own error.
-    pub fn build(&self, build: &Build, watch: Option<&Watch<'_>>) -> Result<Digest> {
-        #[derive(Deserialize)]
-        struct Metadata {
-            #[serde(rename = "containerimage.digest")]
-            digest: Digest,
-        }
+    /// When the build or the push fails, the metadata file cannot be read, and the watch's own error.
+    pub fn build(&self, build: &Build, watch: Option<&Watch<'_>>) -> Result<Built> {
         let scratch = Scratch::new()?;
         let metadata = scratch.path().join("metadata.json");
         let file = format!("--metadata-file={}", metadata.display());
-        self.build_call(build, scratch.path(), Some(file))?.run_watched(watch)?;
+        let call = self.build_call(build, scratch.path(), Some(file))?;
+        call.env(record::VARIABLE.0, record::VARIABLE.1).run_watched(watch)?;
         let json = fs::read(&metadata).with_context(|| format!("reading `{}`", metadata.display()))?;
-        let metadata: Metadata =
-            serde_json::from_slice(&json).context("reading the digest in the build's metadata file")?;
-        Ok(metadata.digest)
+        record::read(&json)
     }
 
     /// Runs a build whose result has no digest: [`Output::Files`].

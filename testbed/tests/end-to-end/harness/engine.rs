@@ -1,7 +1,13 @@
-//! The testbed's second engine. It has another version than the first and compresses layers differently.
+//! Other builders than the first engine's: the testbed's second engine, which has another version and compresses layers
+//! differently, and the newest buildx.
+
+use std::fs;
+use std::os::unix::fs::symlink;
 
 use anyhow::{Context as _, Result};
+use xtask::process::scratch::Scratch;
 
+use super::checkout::text;
 use super::run::Xtask;
 use super::{environment, export};
 
@@ -13,6 +19,14 @@ pub(crate) fn second() -> Result<[(&'static str, String); 3]> {
         ("DOCKER_CONFIG", export("TESTBED_ENGINE_2_CONFIG")?),
         ("PATH", format!("{}:{path}", export("TESTBED_ENGINE_2_BIN")?)),
     ])
+}
+
+/// Makes `configuration` a directory for `DOCKER_CONFIG` with the newest buildx as docker's plugin, and returns its path.
+pub(crate) fn newest_buildx(configuration: &Scratch) -> Result<String> {
+    let plugins = configuration.path().join("cli-plugins");
+    fs::create_dir(&plugins)?;
+    symlink(export("TESTBED_BUILDX")?, plugins.join("docker-buildx"))?;
+    Ok(text(configuration.path())?.to_owned())
 }
 
 impl Xtask<'_> {

@@ -183,7 +183,8 @@ mod tests {
         assert!(long.starts_with("RUN é é") && long.ends_with('…'), "{long}");
     }
 
-    /// By `BuildKit` 0.34 (`parser.Parse`, `extractBuilderFlags`), each of these has a network.
+    /// By `BuildKit` 0.34 (`parser.Parse`, `extractBuilderFlags`), each of these has a network, or would have it if flags
+    /// knew the escape character of the file. An end-to-end test compares our reading with what `BuildKit` runs.
     #[test]
     fn no_spelling_hides_a_step_with_a_network() {
         for text in [
