@@ -126,7 +126,7 @@ fn throwaway_key(
     let private_key =
         fs::read_to_string(prefix.with_extension("key")).context("reading the rehearsal's private key")?;
     let public_key = fs::read(prefix.with_extension("pub")).context("reading the rehearsal's public key")?;
-    Ok((SigningKey { private_key: Secret::new(private_key), password }, public_key))
+    Ok((SigningKey::new(Secret::new(private_key), password), public_key))
 }
 
 #[expect(clippy::print_stdout, reason = "this is the command's data")]

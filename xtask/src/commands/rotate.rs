@@ -105,7 +105,7 @@ fn present_key(environment: &Environment, cosign: &Cosign<'_>, present: &PublicK
              or, if it is lost, add `--lost \"WHY\"`, which every verification reports from then on"
         );
     };
-    let key = SigningKey { private_key, password };
+    let key = SigningKey::new(private_key, password);
     let derived = cosign.public_key(&key).context(
         "`COSIGN_PRIVATE_KEY` cannot be read with `COSIGN_PASSWORD`; set both again, the key as the whole PEM text with its \
          line breaks",
@@ -133,7 +133,7 @@ fn read_pair(cosign: &Cosign<'_>, directory: &Path) -> Result<Option<PublicKey>>
     else {
         refuse!("`{shown}` is there already, but does not hold a key pair; name a new directory");
     };
-    let key = SigningKey { private_key: Secret::new(private_key), password: Secret::new(password) };
+    let key = SigningKey::new(Secret::new(private_key), Secret::new(password));
     let derived = cosign.public_key(&key).with_context(|| format!("reading the key pair in `{shown}`"))?;
     let [derived, public] = [derived, public].map(|pem| PublicKey::parse(pem.as_bytes()));
     let (derived, public) = (derived?, public.with_context(|| format!("reading `{shown}/{PUBLIC_KEY}`"))?);

@@ -24,7 +24,7 @@ impl Secrets {
     /// The credentials of a reader; no signing key.
     pub(crate) fn to_read(keychain: Keychain) -> Self {
         let none = || Secret::new("");
-        let key = SigningKey { private_key: none(), password: none() };
+        let key = SigningKey::new(none(), none());
         Self { key, keychain, problems: Vec::new() }
     }
 
@@ -51,10 +51,7 @@ impl Secrets {
             Some(_) => {}
         }
         let none = || Secret::new("");
-        let key = SigningKey {
-            private_key: private_key.unwrap_or_else(none),
-            password: password.unwrap_or_else(none),
-        };
+        let key = SigningKey::new(private_key.unwrap_or_else(none), password.unwrap_or_else(none));
         Ok(Self { key, keychain: keychain(environment, own)?, problems })
     }
 

@@ -8,7 +8,7 @@ mod program;
 mod verify_command;
 
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -38,10 +38,18 @@ pub const SBOM_TYPE: &str = "cyclonedx";
 /// The private key, as a secret store provides it, and its password.
 #[derive(Clone)]
 pub struct SigningKey {
-    /// The encrypted PEM.
-    pub private_key: Secret,
-    /// May be empty.
-    pub password: Secret,
+    private_key: Secret,
+    password: Secret,
+    /// Deriving it decrypts the private key, for which cosign takes a third of a second on purpose (scrypt).
+    public_key: OnceLock<String>,
+}
+
+impl SigningKey {
+    /// `private_key` is the encrypted PEM; `password` may be empty.
+    #[must_use]
+    pub const fn new(private_key: Secret, password: Secret) -> Self {
+        Self { private_key, password, public_key: OnceLock::new() }
+    }
 }
 
 /// cosign with one docker configuration for the registry's credentials.
@@ -88,7 +96,11 @@ impl<'a> Cosign<'a> {
     /// # Errors
     /// When the key or its password is wrong.
     pub fn public_key(&self, key: &SigningKey) -> Result<String> {
-        self.with_key(&["public-key", "--key", KEY], key)?.read()
+        if let Some(derived) = key.public_key.get() {
+            return Ok(derived.clone());
+        }
+        let derived = self.with_key(&["public-key", "--key", KEY], key)?.read()?;
+        Ok(key.public_key.get_or_init(|| derived).clone())
     }
 
     /// Signs `image@digest` and the manifest of each of its platforms, because podman and skopeo check the latter. The

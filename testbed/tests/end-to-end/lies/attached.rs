@@ -78,7 +78,7 @@ impl Signer {
     pub(super) fn sign_bytes(&self, bytes: &[u8]) -> Result<String> {
         let (runner, docker) = (Runner::new(&environment()), DockerConfig::new(&environment(), None)?);
         let program = export("TESTBED_COSIGN_2")?;
-        let key = SigningKey { private_key: self.key.clone(), password: self.password.clone() };
+        let key = SigningKey::new(self.key.clone(), self.password.clone());
         Cosign::new(&runner, &*program, &docker, PATIENCE).sign_blob(&key, bytes)
     }
 }

@@ -40,7 +40,7 @@ pub(super) fn key(environment: &Environment, file: &Path) -> Result<SigningKey> 
         Ok::<_, std::io::Error>(text)
     };
     let misuse = |error| Misuse::new(format!("`--attest-key`: reading `{}`: {error}", file.display()));
-    Ok(SigningKey { private_key: Secret::new(read().map_err(misuse)?), password })
+    Ok(SigningKey::new(Secret::new(read().map_err(misuse)?), password))
 }
 
 /// Signs and stores the statement that the rebuild gave `digest`, or the same content. Returns a description of what
