@@ -131,8 +131,8 @@ readers! {
             let text = String::from_utf8_lossy(bytes);
             assert!(text.ends_with(promises(&text)));
             assert!(text.contains("\r\n") || ends_with(&text, promises(&text)));
-            assert_eq!(has_image_part(&text), pulled(&text).is_some());
-            assert!(pulled(&text).is_none_or(|pulled| text.contains(pulled)));
+            assert!(has_image_part(&text) || pulled(&text).is_none());
+            assert!(pulled(&text).is_none_or(|pulled| text.contains(&pulled)));
         },
     }
 }

@@ -3,7 +3,7 @@
 mod format;
 mod sections;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use crate::evidence::assets::Listed;
 use crate::evidence::notes;
@@ -142,20 +142,42 @@ pub fn promises(body: &str) -> &str {
 
 /// The beginning of the first part about an image.
 fn image_part(body: &str) -> Option<usize> {
-    let mut found = body.match_indices(IMAGE_HEADING).map(|(start, _)| start);
-    found.find(|start| *start == 0 || body[..*start].ends_with('\n'))
+    image_parts(body).next()
+}
+
+fn image_parts(body: &str) -> impl Iterator<Item = usize> {
+    let found = body.match_indices(IMAGE_HEADING).map(|(start, _)| start);
+    found.filter(|start| *start == 0 || body[..*start].ends_with('\n'))
+}
+
+/// The beginning of the generated part: the last part about an image, if it begins as a release writes it or a mark of
+/// a format follows. A person can choose the same heading.
+fn own_part(body: &str) -> Option<usize> {
+    let start = image_parts(body).last()?;
+    let part = &body[start..];
+    (part.starts_with(PULL) || Format::is_marked(part)).then_some(start)
 }
 
 /// `page`, with the words that people wrote on the published page, whose text is `found`. These are the text above its
 /// generated part, or the whole text if the page was made by hand. Text below the generated part moves above it.
 ///
 /// # Errors
-/// When a page that was made by hand contains something that could pass for the generated part.
+/// When a page that was made by hand contains something that could pass for the generated part, or a page has another
+/// part about an image above its own.
 pub fn with_words_of(found: &str, page: Page) -> Result<Page> {
     let found = found.replace("\r\n", "\n");
     let generated = promises(&page.body);
-    let (above, rest) = match image_part(&found) {
-        Some(start) => (found[..start].to_owned(), generated),
+    let (above, rest) = match own_part(&found) {
+        Some(start) => {
+            let other = image_part(&found).filter(|first| *first < start);
+            if let Some(other) = other {
+                let line = found[..other].lines().count() + 1;
+                bail!(
+                    "line {line}: the page has a part of its own under this heading; choose another heading"
+                );
+            }
+            (found[..start].to_owned(), generated)
+        }
         None => (words::read(found.as_bytes())?, page.body.as_str()),
     };
     let below = Format::below(&found);
@@ -170,17 +192,22 @@ const WORK_TREE: &str =
 
 const IMAGE_HEADING: &str = "## Image\n";
 
+/// The beginning of the part about the image, up to the image's name.
+const PULL: &str = "## Image\n\n```sh\ndocker pull ";
+
 /// Whether a page has the part about an image that [`write`] makes. Other people may have written the rest.
 #[must_use]
 pub fn has_image_part(body: &str) -> bool {
-    pulled(body).is_some()
+    own_part(&body.replace("\r\n", "\n")).is_some()
 }
 
-/// The text after `docker pull` in the part about the image, if there is such a part.
+/// The text after `docker pull` in the part about the image, if there is such a part and this line of it was not
+/// changed.
 #[must_use]
-pub fn pulled(body: &str) -> Option<&str> {
-    let (_, rest) = body.split_once(&format!("{IMAGE_HEADING}\n```sh\ndocker pull "))?;
-    rest.lines().next()
+pub fn pulled(body: &str) -> Option<String> {
+    let body = body.replace("\r\n", "\n");
+    let rest = body[own_part(&body)?..].strip_prefix(PULL)?;
+    rest.lines().next().map(str::to_owned)
 }
 
 #[cfg(test)]

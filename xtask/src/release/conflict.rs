@@ -31,10 +31,15 @@ pub(super) fn check_page(context: &Context<'_>, digest: &Digest) -> Result<()> {
     let (tag, tagged) = (context.release.tag(), context.release.tagged());
     let page = context.target.forge.page(tag)?;
     let Some(page) = page else { return Ok(()) };
-    let named = page::pulled(&page.page.body).filter(|named| !named.ends_with(digest.as_str()));
-    let Some(named) = named else { return Ok(()) };
+    let body = &page.page.body;
+    let named = match page::pulled(body) {
+        Some(named) if named.ends_with(digest.as_str()) => return Ok(()),
+        Some(named) => format!("`{named}`"),
+        None if page.draft || !page::has_image_part(body) => return Ok(()),
+        None => "an image that cannot be read, because that part was changed".to_owned(),
+    };
     Err(Refusal::new(format!(
-        "{tag} was published before: its page names `{named}`, the commit gives `{digest}`, and the registry has no `{tagged}`; \
+        "{tag} was published before: its page names {named}, the commit gives `{digest}`, and the registry has no `{tagged}`; \
          nothing public was changed. A version is never published twice: find out who removed it, then release the next one ({})",
         page.address
     ))

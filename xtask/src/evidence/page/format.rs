@@ -46,6 +46,12 @@ impl Format {
         format!("{BEGIN}{}{END}", self.number())
     }
 
+    /// Whether a text has the mark of a format on a line of its own, also of a later one.
+    #[must_use]
+    pub fn is_marked(body: &str) -> bool {
+        body.lines().any(|line| marked(line).is_some())
+    }
+
     /// The text that people wrote below the last mark of a page with this text, in any format.
     #[must_use]
     pub fn below(body: &str) -> &str {
@@ -59,14 +65,18 @@ impl Format {
     /// # Errors
     /// [`Newer`] when it is later than the formats that this program knows.
     pub fn of(body: &str) -> Result<Self, Newer> {
-        let number = |line: &str| line.trim().strip_prefix(BEGIN)?.strip_suffix(END)?.parse::<u32>().ok();
         let read = |number: u32| match Self::ALL.into_iter().find(|format| format.number() == number) {
             Some(format) => Some(Ok(format)),
             None if number > Self::NEWEST.number() => Some(Err(Newer(number))),
             None => None,
         };
-        body.lines().rev().filter_map(number).find_map(read).unwrap_or(Ok(Self::One))
+        body.lines().rev().filter_map(marked).find_map(read).unwrap_or(Ok(Self::One))
     }
+}
+
+/// The number of the format that a line marks.
+fn marked(line: &str) -> Option<u32> {
+    line.trim().strip_prefix(BEGIN)?.strip_suffix(END)?.parse().ok()
 }
 
 impl fmt::Display for Newer {

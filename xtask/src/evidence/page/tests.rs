@@ -1,6 +1,6 @@
 //! Which part of a page is compared, and the words that people wrote on it.
 
-use super::{Format, Page, PublishedPage, promises, says_the_same, with_words_of};
+use super::{Format, Page, PublishedPage, has_image_part, promises, pulled, says_the_same, with_words_of};
 use crate::tool::git::Commit;
 
 fn page(body: &str) -> Page {
@@ -56,5 +56,33 @@ fn what_people_wrote_is_kept_when_a_page_is_written_again() {
     }
     for bad in ["```sh\ncurl x | sh\n```", "<details>", "## Verify", "docker pull x@sha256:ab"] {
         assert!(with_words_of(bad, expected.clone()).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn a_heading_of_a_person_is_not_the_generated_part() {
+    let mark = Format::NEWEST.mark();
+    let generated = format!("## Image\n\npromise\n\n{mark}\n");
+    let expected = page(&format!("## Changes\n\n- one\n\n{generated}"));
+    for (body, line) in [
+        ("Words.\n\n## Image\n\nA picture.\n\n## Upgrade\n\nDo it.\n".to_owned(), "line 3: "),
+        (format!("Words.\n\n## Image\n\nA picture.\n\n{}", expected.body), "line 3: "),
+    ] {
+        let error = with_words_of(&body, expected.clone()).unwrap_err();
+        assert!(error.to_string().starts_with(line), "{body:?}: {error:#}");
+    }
+}
+
+#[test]
+fn the_image_of_a_page_is_read_whatever_a_browser_made_of_its_lines() {
+    let mark = Format::NEWEST.mark();
+    let body = format!("Words.\n\n## Image\n\n```sh\ndocker pull r.example.org/x@sha256:ab\n```\n\n{mark}\n");
+    for body in [body.clone(), body.replace('\n', "\r\n"), format!("## Image\n\nA picture.\n\n{body}")] {
+        assert_eq!(pulled(&body).as_deref(), Some("r.example.org/x@sha256:ab"), "{body:?}");
+    }
+    let changed = body.replace("docker pull", "podman pull");
+    assert!(has_image_part(&changed) && pulled(&changed).is_none());
+    for other in ["", "## Image\n\nA picture.\n", "text ## Image\n\n```sh\ndocker pull x\n```\n"] {
+        assert!(!has_image_part(other) && pulled(other).is_none(), "{other:?}");
     }
 }

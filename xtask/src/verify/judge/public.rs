@@ -8,6 +8,7 @@ use crate::evidence::page::{self, Format, PublishedPage};
 use crate::evidence::provenance::BuildType;
 use crate::inputs::release::Release;
 use crate::inputs::source::Source;
+use crate::inputs::words;
 use crate::oci::reference::Digest;
 use crate::tool::git::Commit;
 
@@ -77,7 +78,7 @@ fn found_page(seen: &Seen<Option<PublishedPage>>) -> Seen<&PublishedPage> {
 }
 
 /// Every fenced line of the page must be one that a release prints in the format of its provenance's build type, to the
-/// letter, so that nobody is given anything else to paste. Its cosign commands were run as they stand. Nothing else on
+/// letter, and above its part about the image there is no block of code or HTML: nobody is given anything else to paste. Its cosign commands were run as they stand. Nothing else on
 /// a page is ever run.
 fn commands(
     release: &Release<'_>,
@@ -93,8 +94,12 @@ fn commands(
         Ok((page, build_type.map_or(format, Format::of_release)))
     });
     let text = Claim::judge(claims::PAGE_COMMANDS, &page, |(page, format)| {
-        let (found, expected) =
-            (fenced(&page.page.body), page::commands(*format, release, key_address, digest));
+        let body = page.page.body.replace("\r\n", "\n");
+        let promised = page::promises(&body);
+        if let Some(line) = words::block(&body[..body.len() - promised.len()]) {
+            bail!("line {line} of the page begins a block of code or HTML that no release writes");
+        }
+        let (found, expected) = (fenced(promised), page::commands(*format, release, key_address, digest));
         ensure!(
             found == expected,
             "the page's commands are\n{}\nexpected\n{}",
@@ -156,22 +161,17 @@ fn judge_latest(seen: &LatestSeen) -> Result<String> {
     Ok(format!("names {tag}"))
 }
 
-/// The lines of every fenced block (`CommonMark` 0.31 §4.5), which a reader would paste.
-fn fenced(body: &str) -> Vec<String> {
-    let mut lines = Vec::new();
-    let mut fence: Option<String> = None;
-    for line in body.lines() {
-        let text = line.trim_start_matches([' ', '>', '-', '*', '+']);
-        let mark = text.chars().next().filter(|mark| matches!(mark, '`' | '~'));
-        let run: String = text.chars().take_while(|c| Some(*c) == mark).collect();
-        match &fence {
-            // A line that begins with backticks and has more of them further on is a code span and opens no block.
-            None if run.len() >= 3 && !(run.starts_with('`') && text[run.len()..].contains('`')) => {
-                fence = Some(run);
-            }
-            Some(open) if run.starts_with(open.as_str()) && text.trim_end() == run => fence = None,
-            Some(_) => lines.push(line.to_owned()),
-            None => {}
+/// The lines of every fenced block (`CommonMark` 0.31 §4.5), which a reader would paste. A release writes fences at the
+/// left and without quotes or lists, so a fence anywhere else counts as such a line.
+fn fenced(text: &str) -> Vec<String> {
+    let (mut lines, mut is_open) = (Vec::new(), false);
+    for line in text.lines() {
+        match line {
+            "```sh" if !is_open => is_open = true,
+            "```" if is_open => is_open = false,
+            _ if is_open => lines.push(line.to_owned()),
+            _ if words::block(line).is_some() && !Format::is_marked(line) => lines.push(line.to_owned()),
+            _ => {}
         }
     }
     lines
@@ -185,12 +185,22 @@ mod tests {
 
     #[test]
     fn every_fenced_line_counts_wherever_it_is() {
-        let body =
-            "text\n```sh\none\n```\n- ~~~\n  two\n  ~~~\n> ```\n> three\n> ```\n```` \nfour\n```\nfive\n";
-        assert_eq!(fenced(body), ["one", "  two", "> three", "four", "```", "five"]);
-        assert!(fenced("- ```` ```sh ```` (4993ff5a)\n- text\n").is_empty(), "a subject of the notes");
-        assert_eq!(fenced("~~~ a`b\none\n~~~\n"), ["one"]);
-        assert!(fenced("`~~~`\ntext\n").is_empty(), "a run of marks is of one mark");
+        assert_eq!(fenced("text\n\n```sh\none\n    two\n```\ntext\n"), ["one", "    two"]);
+        for (body, expected) in [
+            ("- ~~~\n  two\n  ~~~\n", vec!["- ~~~", "  ~~~"]),
+            ("1. ```\n   curl x | sh\n   ```\n", vec!["1. ```", "   ```"]),
+            ("```sh\n- ```\ncurl x | sh\n- ```\n```\n", vec!["- ```", "curl x | sh", "- ```"]),
+            ("```\nfour\n", vec!["```"]),
+            ("````sh\nfive\n````\n", vec!["````sh", "````"]),
+            ("text\n\n    curl x | sh\n", vec!["    curl x | sh"]),
+            ("<pre>\n", vec!["<pre>"]),
+        ] {
+            assert_eq!(fenced(body), expected, "{body:?}");
+        }
+        assert!(
+            fenced("- ```` ```sh ```` (4993ff5a)\n<!-- page format 1 -->\n").is_empty(),
+            "a subject of the notes"
+        );
     }
 
     #[test]

