@@ -1,10 +1,11 @@
 //! `cargo xtask resign`: makes the bundles that a published release lacks from its attestations. Nothing else about the
 //! release changes, and its other claims must hold first.
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 
 use crate::evidence::bundle::Subject;
 use crate::inputs::Inputs;
+use crate::inputs::keys::PublicKey;
 use crate::inputs::source::Source;
 use crate::oci::reference::Digest;
 use crate::process::failure::refused;
@@ -85,13 +86,19 @@ fn store(context: &Context<'_>, digest: &Digest, signature: &Signature) -> Resul
 /// A [`crate::process::failure::Refusal`] when the private key is not the one that signed the release.
 pub(super) fn check_key(context: &Context<'_>) -> Result<()> {
     let derived = context.tools.cosign.public_key(&context.target.key).map_err(refused)?;
+    let derived =
+        PublicKey::parse(derived.as_bytes()).context("reading the public key that cosign printed")?;
     let verifier = context.verifier();
     let committed = verifier.public_key().map_err(refused)?;
-    if derived.trim().as_bytes() != committed.trim_ascii() {
+    let committed =
+        PublicKey::parse(committed).context("reading the commit's public key").map_err(refused)?;
+    if derived != committed {
         refuse!(
-            "the key in `COSIGN_PRIVATE_KEY` is not the one that signed {}: set the secret that belongs to that commit's \
-             public key; nothing was changed",
-            context.release.tag()
+            "the key in `COSIGN_PRIVATE_KEY` has the public half `{}`, and {} is signed by `{}`: set the secret that belongs \
+             to that commit's public key; nothing was signed",
+            derived.fingerprint(),
+            context.release.tag(),
+            committed.fingerprint()
         );
     }
     Ok(())

@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result, ensure};
 use crate::commands::rehearse;
 use crate::evidence::claims;
 use crate::inputs::PUBLIC_KEY;
+use crate::inputs::keys::PublicKey;
 
 use super::subject::Subject;
 use crate::verify::claim::Claim;
@@ -27,14 +28,17 @@ pub(super) fn key_claim(root: &Path, key: &[u8], subject: &Subject, is_rehearsal
 /// Whether the key is the one that is vouched for: by the commit, or, for a rehearsal on this machine, by the rehearsal
 /// itself.
 fn judge_key(key: &[u8], committed: Option<&[u8]>, rehearsed: Option<&[u8]>) -> Result<String> {
-    let same = |other: &[u8]| key.trim_ascii_end() == other.trim_ascii_end();
+    let key = PublicKey::parse(key).context("reading the key")?;
+    let same = |other: &[u8], file: &str| -> Result<bool> {
+        Ok(key == PublicKey::parse(other).with_context(|| format!("reading `{file}`"))?)
+    };
     if let Some(rehearsed) = rehearsed {
         let file = format!("{}/{PUBLIC_KEY}", rehearse::DIRECTORY);
-        ensure!(same(rehearsed), "this is a rehearsal, and `{file}` is another key");
+        ensure!(same(rehearsed, &file)?, "this is a rehearsal, and `{file}` is another key");
         return Ok(format!("the same as `{file}`: a rehearsal, and no release"));
     }
     let committed = committed.with_context(|| format!("the commit has no `{PUBLIC_KEY}`"))?;
-    ensure!(same(committed), "`{PUBLIC_KEY}` of the commit is another key");
+    ensure!(same(committed, PUBLIC_KEY)?, "`{PUBLIC_KEY}` of the commit is another key");
     Ok(format!("the same as `{PUBLIC_KEY}` of the commit"))
 }
 
@@ -44,10 +48,18 @@ mod tests {
 
     #[test]
     fn a_key_is_the_commits_or_of_a_rehearsal_the_rehearsals() {
-        assert!(judge_key(b"a\n", Some(b"a"), None).is_ok());
-        assert!(judge_key(b"b", Some(b"a"), None).is_err() && judge_key(b"b", None, None).is_err());
-        let rehearsed = judge_key(b"b", Some(b"a"), Some(b"b\n")).unwrap();
+        let pem = |key: &str| format!("-----BEGIN PUBLIC KEY-----\n{key}\n-----END PUBLIC KEY-----\n");
+        let (a, b) = (pem("AAAABBBB"), pem("CCCCDDDD"));
+        let judge = |key: &str, committed: Option<&str>, rehearsed: Option<&str>| {
+            judge_key(key.as_bytes(), committed.map(str::as_bytes), rehearsed.map(str::as_bytes))
+        };
+        for same in [a.trim_end().to_owned(), a.replace('\n', "\r\n"), pem("AAAA\nBBBB")] {
+            assert!(judge(&a, Some(&same), None).is_ok() && judge(&same, Some(&a), None).is_ok(), "{same:?}");
+        }
+        assert!(judge(&b, Some(&a), None).is_err() && judge(&b, None, None).is_err());
+        assert!(judge("no key", Some("no key"), None).is_err());
+        let rehearsed = judge(&b, Some(&a), Some(b.trim_end())).unwrap();
         assert!(rehearsed.contains("a rehearsal"), "{rehearsed}");
-        assert!(judge_key(b"a", Some(b"a"), Some(b"b")).is_err(), "the commit's key signs no rehearsal");
+        assert!(judge(&a, Some(&a), Some(&b)).is_err(), "the commit's key signs no rehearsal");
     }
 }
