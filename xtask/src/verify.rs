@@ -158,7 +158,9 @@ fn public_once(verifier: &Verifier<'_>, digest: &Digest) -> Result<(Vec<Claim>, 
 
 fn proven(verifier: &Verifier<'_>, seen: &ImageSeen, digest: &Digest) -> Result<Proven> {
     let smoked: Smoked = image::smoked(&verifier.release, seen, digest)?;
-    Ok(Proven::new(digest, smoked, image::build_type(seen, digest)?))
+    let envelopes = judge::assets::envelopes(seen).map_err(|unseen| anyhow!("{unseen}"))?;
+    let envelopes = envelopes.into_iter().map(|(_, digest)| digest).collect();
+    Ok(Proven::new(digest, smoked, image::build_type(seen, digest)?, envelopes))
 }
 
 fn image(verifier: &Verifier<'_>, digest: &Digest) -> Result<(ImageSeen, Vec<Claim>)> {

@@ -37,6 +37,7 @@ mod network;
 mod page;
 mod provenance;
 mod registry;
+mod replaced;
 mod sbom;
 mod signatures;
 mod state;

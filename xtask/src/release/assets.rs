@@ -3,16 +3,18 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context as _, Error, Result, bail};
+use anyhow::{Context as _, Error, Result, anyhow, bail, ensure};
 
 use crate::evidence::assets::{self, Asset, Change, SIGNATURE};
 use crate::evidence::bundle::Hint;
 use crate::evidence::page::PublishedPage;
 use crate::oci::reference::Digest;
-use crate::process::failure::is_transient;
+use crate::process::failure::{Refusal, is_transient};
 use crate::release::bundles::Legacy;
 use crate::release::tags::Published;
 use crate::release::{Context, resign};
+use crate::verify::claim::{Claim, Verdict};
+use crate::verify::proven::Proven;
 use crate::verify::{self, Due};
 
 /// The most looks at the existing files: one if there is nothing to do, one more after each change, and some for the
@@ -29,7 +31,7 @@ impl Wanted {
     /// The files for what is attached to the image now.
     fn of(context: &Context<'_>, published: &Published) -> Result<Self> {
         let digest = published.digest();
-        let attached = Legacy::read(&context.tools.registry, digest)?;
+        let attached = judged(context, published)?;
         let documents = assets::documents(context.release.tag(), digest, attached.envelopes())?;
         Ok(Self { documents, hint: Hint::of(context.verifier().public_key()?)? })
     }
@@ -52,12 +54,51 @@ impl Wanted {
     }
 }
 
+/// The attestations of a public image, read again: the ones that were judged, or else ones that are judged now. Another
+/// run of the same release may have stored its own since, and anyone who may push can replace them, while the key is
+/// about to sign their digests.
+///
+/// # Errors
+/// When they cannot be read, or do not verify.
+fn judged(context: &Context<'_>, published: &Published) -> Result<Legacy> {
+    let (registry, digest) = (&context.tools.registry, published.digest());
+    let are_judged = |proven: &Proven, found: &Legacy| {
+        proven.is_judged(found.envelopes().iter().map(|(_, bytes)| bytes.as_slice()))
+    };
+    let found = Legacy::read(registry, digest)?;
+    if are_judged(published.proven(), &found) {
+        return Ok(found);
+    }
+    let (claims, proven) = verify::of_public(&context.verifier(), digest)?;
+    let proven = proven.ok_or_else(|| replaced(context, &claims))?;
+    let found = Legacy::read(registry, digest)?;
+    ensure!(
+        are_judged(&proven, &found),
+        "the attestations of `{}` changed again while they were read: find out who writes them, then run the same command again",
+        context.release.tagged()
+    );
+    Ok(found)
+}
+
+fn replaced(context: &Context<'_>, claims: &[Claim]) -> Error {
+    let name = context.release.tagged();
+    match verify::broken(claims) {
+        Some((Verdict::False, text)) => Refusal::new(format!(
+            "the attestations of `{name}` were replaced after they were proven: {text}; its page was not finished: find out who \
+             may push there, then release the next version"
+        ))
+        .into(),
+        Some((_, text)) => verify::unchecked(claims, format!("the attestations of `{name}` were replaced: {text}")),
+        None => anyhow!("the attestations of `{name}` were replaced, and could not be read; run the same command again"),
+    }
+}
+
 /// What is attached to a public image now and therefore belongs on its page.
 ///
 /// # Errors
-/// When the registry does not answer, or lacks what a release attaches.
+/// When the registry does not answer, lacks what a release attaches, or has other attestations that do not verify.
 pub(super) fn attested(context: &Context<'_>, published: &Published) -> Result<Due> {
-    let attached = Legacy::read(&context.tools.registry, published.digest())?;
+    let attached = judged(context, published)?;
     let digests = attached.envelopes().iter().map(|(of, bytes)| (Some(*of), Digest::of(bytes)));
     Ok(Due {
         build_type: published.proven().build_type(),

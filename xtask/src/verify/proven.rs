@@ -1,5 +1,6 @@
 //! The proof that a release depends on: an image whose claims all hold.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::evidence::provenance::{BuildType, Smoked};
@@ -12,6 +13,7 @@ pub struct Proven {
     digest: Digest,
     smoked: Smoked,
     build_type: BuildType,
+    envelopes: BTreeSet<Digest>,
 }
 
 /// Why there is no proof: a claim about the image was checked and is not true.
@@ -36,14 +38,19 @@ impl std::error::Error for Disproved {}
 
 impl Proven {
     /// For when every claim about `digest` holds.
-    pub(super) fn new(digest: &Digest, smoked: Smoked, build_type: BuildType) -> Self {
-        Self { digest: digest.clone(), smoked, build_type }
+    pub(super) fn new(
+        digest: &Digest,
+        smoked: Smoked,
+        build_type: BuildType,
+        envelopes: BTreeSet<Digest>,
+    ) -> Self {
+        Self { digest: digest.clone(), smoked, build_type, envelopes }
     }
 
     /// Without proof, for the build that shows that the fault kit's test can fail.
     #[cfg(feature = "broken-resume")]
     pub(crate) fn without_proof(digest: &Digest) -> Self {
-        Self { digest: digest.clone(), smoked: Smoked::default(), build_type: BuildType::NEWEST }
+        Self::new(digest, Smoked::default(), BuildType::NEWEST, BTreeSet::new())
     }
 
     /// The digest of the image's index.
@@ -62,5 +69,30 @@ impl Proven {
     #[must_use]
     pub fn build_type(&self) -> BuildType {
         self.build_type
+    }
+
+    /// Whether these, and no others, are the attestations that were judged. What is attached can be replaced at any
+    /// time by anyone who may push.
+    #[must_use]
+    pub fn is_judged<'a>(&self, envelopes: impl IntoIterator<Item = &'a [u8]>) -> bool {
+        envelopes.into_iter().map(Digest::of).collect::<BTreeSet<_>>() == self.envelopes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Proven;
+    use crate::evidence::provenance::{BuildType, Smoked};
+    use crate::oci::reference::Digest;
+
+    #[test]
+    fn only_all_of_the_judged_attestations_are_the_judged_ones() {
+        let [a, b, c] = [&b"a"[..], b"b", b"c"];
+        let judged = [a, b].map(Digest::of).into();
+        let proven = Proven::new(&Digest::of(b"x"), Smoked::default(), BuildType::NEWEST, judged);
+        assert!(proven.is_judged([a, b]) && proven.is_judged([b, a]));
+        for other in [vec![a], vec![a, b, c], vec![a, c], vec![]] {
+            assert!(!proven.is_judged(other.clone()), "{other:?}");
+        }
     }
 }

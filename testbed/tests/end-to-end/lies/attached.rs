@@ -114,7 +114,7 @@ pub(super) fn predicates(registry: &Registry, digest: &Digest) -> Result<[Value;
 }
 
 /// The position of the layer with the attestation of a type.
-fn position(stored: &Value, kind: &str) -> Result<usize> {
+pub(super) fn position(stored: &Value, kind: &str) -> Result<usize> {
     let layers = stored["layers"].as_array().context("attestations without layers")?;
     let found = layers.iter().position(|layer| layer["annotations"]["predicateType"] == kind);
     found.with_context(|| format!("no attestation of `{kind}` in {stored:#}"))

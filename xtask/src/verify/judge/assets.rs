@@ -34,6 +34,17 @@ pub(in crate::verify) fn attested(
     claims: &[Claim],
     hint: &Seen<Hint>,
 ) -> Seen<Due> {
+    let lacks = |id: &&str| claims.iter().any(|claim| claim.id == *id && claim.verdict != Verdict::Holds);
+    if let Some(id) = [claims::PROVENANCE, claims::SBOM, claims::SMOKE].into_iter().find(lacks) {
+        return Err(Unseen::Follows(id));
+    }
+    let build_type = build_type(seen, image).map_err(|_unknown| Unseen::Follows(claims::PROVENANCE_FORM))?;
+    Ok(Due { build_type, envelopes: envelopes(seen)?, hint: hint.clone()? })
+}
+
+/// The attached envelopes: their digests, and the kind that each is marked as. If every claim holds, cosign accepts each
+/// of them.
+pub(in crate::verify) fn envelopes(seen: &ImageSeen) -> Seen<Vec<(Option<Attested>, Digest)>> {
     #[derive(Deserialize)]
     struct Manifest {
         layers: Vec<Layer>,
@@ -44,11 +55,6 @@ pub(in crate::verify) fn attested(
         #[serde(default)]
         annotations: BTreeMap<String, String>,
     }
-    let lacks = |id: &&str| claims.iter().any(|claim| claim.id == *id && claim.verdict != Verdict::Holds);
-    if let Some(id) = [claims::PROVENANCE, claims::SBOM, claims::SMOKE].into_iter().find(lacks) {
-        return Err(Unseen::Follows(id));
-    }
-    let build_type = build_type(seen, image).map_err(|_unknown| Unseen::Follows(claims::PROVENANCE_FORM))?;
     let attached = seen.attached.as_ref().map_err(Clone::clone)?;
     let manifest = attached.attestations.as_deref().unwrap_or_default();
     let manifest: Manifest =
@@ -57,8 +63,7 @@ pub(in crate::verify) fn attested(
         let kind = layer.annotations.get("predicateType")?;
         Attested::ALL.into_iter().find(|of| of.predicate_type() == kind)
     };
-    let envelopes = manifest.layers.into_iter().map(|layer| (of(&layer), layer.digest)).collect();
-    Ok(Due { build_type, envelopes, hint: hint.clone()? })
+    Ok(manifest.layers.into_iter().map(|layer| (of(&layer), layer.digest)).collect())
 }
 
 /// Judges the files; `digest` is the image.

@@ -1,0 +1,78 @@
+//! Attestations that someone replaces while the release runs, after they were proven. The key must not sign their
+//! digests.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context as _, Result, ensure};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+use testbed::forge_client::State;
+use testbed::proxy::Fault;
+use xtask::evidence::attached::{Attested, Signed};
+use xtask::evidence::envelope::seal;
+
+use super::attached::{position, store, stored_as};
+use super::registry::Registry;
+use crate::bad_input::REFUSED;
+use crate::forge::project::Project;
+use crate::harness::test;
+
+const TAG: &str = "v0.1.0";
+
+/// Replaces the SBOM of the release under [`TAG`] with one that says something else, and keeps its signature.
+fn replace_sbom(registry: &Registry) -> Result<()> {
+    let digest = registry.manifest(TAG)?.digest();
+    let stored = registry.manifest(&stored_as(&digest, "att"))?.json()?;
+    let envelope = |attested: Attested| {
+        let kind = attested.predicate_type();
+        let layer = stored["layers"][position(&stored, kind)?]["digest"].as_str().context("a layer")?;
+        let bytes = registry.blob(&layer.parse()?)?;
+        Ok(Signed {
+            bytes: if attested == Attested::Sbom { forged(&bytes)? } else { bytes },
+            predicate_type: kind,
+        })
+    };
+    let envelopes = Attested::ALL.into_iter().map(envelope).collect::<Result<Vec<_>>>()?;
+    store(registry, &digest, &envelopes)
+}
+
+fn forged(envelope: &[u8]) -> Result<Vec<u8>> {
+    let envelope: Value = serde_json::from_slice(envelope)?;
+    let payload = STANDARD.decode(envelope["payload"].as_str().context("no payload")?)?;
+    let payload = String::from_utf8(payload)?;
+    let other = payload.replace("\"name\":\"", "\"name\":\"forged-");
+    ensure!(other != payload, "nothing was changed");
+    Ok(seal(other.as_bytes(), envelope["signatures"][0]["sig"].as_str().context("no signature")?))
+}
+
+#[test]
+fn attestations_that_are_replaced_after_the_proof_are_not_signed_for_the_page() -> Result<()> {
+    test(|| {
+        let project = Project::new()?;
+        let proxy = project.go_by_proxy()?;
+        let commit = project.commit("feat: what is new")?;
+        project.push_main()?;
+        project.set_status(&commit, State::Success)?;
+        project.checkout.git(&["tag", TAG, &commit])?;
+        project.push_tags()?;
+        let (user, path) = (&project.user, project.repository.full_name());
+        let registry = Registry::new(&project.forge, &path, user.name(), user.token())?;
+
+        // The version tag is public when the draft of the page is made.
+        let is_replaced = AtomicBool::new(false);
+        proxy.set_rule(move |request| {
+            let makes_page = request.method == "POST" && request.path.ends_with("/releases");
+            if makes_page && !is_replaced.swap(true, Ordering::SeqCst) {
+                replace_sbom(&registry).expect("the SBOM is replaced");
+            }
+            Fault::Pass
+        });
+        let run = project.laptop(&["release", TAG]).run()?;
+        ensure!(run.code == REFUSED, "exit code {}:\n{}", run.code, run.stderr);
+        ensure!(run.stderr.contains("were replaced after they were proven"), "{}", run.stderr);
+        let page = project.repository.release(TAG)?.context("there is no draft")?;
+        ensure!(page.draft && page.assets.is_empty(), "draft: {}, files: {}", page.draft, page.assets.len());
+        Ok(())
+    })
+}
