@@ -101,7 +101,9 @@ impl Curl {
             let pause = retry::pause(request.is_repeatable, &tried, &moment).filter(|_| self.retries);
             match (pause, tried) {
                 (Some(pause), _) => {
-                    crate::process::interrupt::check()?;
+                    if !request.is_cleanup {
+                        crate::process::interrupt::check()?;
+                    }
                     thread::sleep(pause);
                 }
                 (None, Tried::Answer(response)) => return Ok(response),
@@ -126,15 +128,11 @@ impl Curl {
         };
         let config = request.config(left, body.as_deref(), sink).with_context(doing)?;
         let watch = sink.map(|sink| Watch::new(LOOK, || sink.check()));
-        let output = self
-            .runner
-            // `-q` first: the user's own curlrc must not change what a request means.
-            .call(cmd!(sh, "curl -q --config -"))
-            .install_hint(INSTALL)
-            .stdin(config)
-            .timeout(left + Duration::from_secs(5))
-            .output_watched(watch.as_ref())
-            .with_context(doing)?;
+        // `-q` first: the user's own curlrc must not change what a request means.
+        let call = self.runner.call(cmd!(sh, "curl -q --config -")).install_hint(INSTALL).stdin(config);
+        let call = if request.is_cleanup { call.after_interrupt() } else { call };
+        let call = call.timeout(left + Duration::from_secs(5));
+        let output = call.output_watched(watch.as_ref()).with_context(doing)?;
         sink.map_or(Ok(()), Sink::check).with_context(doing)?;
         if !output.status.success() {
             let code = output.status.code();

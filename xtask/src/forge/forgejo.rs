@@ -15,7 +15,7 @@ mod write;
 use std::sync::OnceLock;
 
 use anyhow::{Result, ensure};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::http::{Authorization, Curl, Request, Response};
 use crate::inputs::config::Config;
@@ -113,6 +113,15 @@ impl Forgejo {
 
     fn patch(&self, id: u64, body: &Value) -> Result<()> {
         let response = self.change("PATCH", &format!("releases/{id}"), body)?;
+        ensure!(response.status == 200, response.unexpected());
+        Ok(())
+    }
+
+    /// Makes a page visible, also after Ctrl-C.
+    fn show(&self, id: u64) -> Result<()> {
+        let request = Request::new("PATCH", self.url(&format!("releases/{id}")));
+        let body = json!({ "draft": false }).to_string();
+        let response = self.send(request.body("application/json", body).after_interrupt())?;
         ensure!(response.status == 200, response.unexpected());
         Ok(())
     }

@@ -35,6 +35,7 @@ pub struct Request {
     authorization: Authorization,
     pub(super) is_repeatable: bool,
     has_private_query: bool,
+    pub(super) is_cleanup: bool,
 }
 
 impl Request {
@@ -50,6 +51,7 @@ impl Request {
             authorization: Authorization::Anonymous,
             is_repeatable: matches!(method, "GET" | "HEAD" | "PUT" | "DELETE" | "PATCH"),
             has_private_query: false,
+            is_cleanup: false,
         }
     }
 
@@ -75,6 +77,13 @@ impl Request {
     #[must_use]
     pub fn method(&self) -> &'static str {
         self.method
+    }
+
+    /// For cleanup: it is also sent after Ctrl-C.
+    #[must_use]
+    pub fn after_interrupt(mut self) -> Self {
+        self.is_cleanup = true;
+        self
     }
 
     /// Marks a `POST` as idempotent: a second one does no harm.

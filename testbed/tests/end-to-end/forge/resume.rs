@@ -1,12 +1,12 @@
 //! A release that was killed: the same command continues from the state in the registry and on the forge.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
 use anyhow::{Context as _, Result, ensure};
 use nix::sys::signal::Signal;
 use testbed::forge_client::State;
-use testbed::proxy::Fault;
+use testbed::proxy::{Fault, Proxy};
 
 use super::project::Project;
 use super::snapshot::Snapshot;
@@ -103,26 +103,68 @@ fn stopped_it_says_what_the_next_run_will_do() -> Result<()> {
     })
 }
 
+/// A project that reaches the forge by a proxy, with v0.2.0 released and v0.1.1 to release. The forge would then show
+/// the page of v0.1.1 as its latest, so the page of v0.2.0 is hidden and shown again.
+fn backport_to_release() -> Result<(Project, Proxy)> {
+    let project = Project::new()?;
+    let proxy = project.go_by_proxy()?;
+    let newer = project.commit("feat: the new line")?;
+    let backport = project.commit("fix: for the old line")?;
+    project.push_main()?;
+    // The order matters: the forge shows the page of the newest commit as its latest. If two are equally new, it shows
+    // the page of the tag that came last.
+    let push = |tag: &str, commit: &str| -> Result<()> {
+        project.set_status(commit, State::Success)?;
+        project.checkout.git(&["tag", tag, commit])?;
+        project.push_tags()
+    };
+    push("v0.2.0", &newer)?;
+    project.laptop(&["release", "v0.2.0"]).run()?.success()?;
+    push("v0.1.1", &backport)?;
+    Ok((project, proxy))
+}
+
+fn is_hidden(project: &Project) -> Result<bool> {
+    Ok(project.repository.release("v0.2.0")?.context("the page is gone")?.draft)
+}
+
+#[test]
+#[ignore = "long: `cargo xtask ci --all`"]
+fn ctrl_c_while_the_highest_page_is_hidden_shows_it_again() -> Result<()> {
+    test(|| {
+        let (project, proxy) = backport_to_release()?;
+        // The forge hides the page, and its answer is held back.
+        let (changes, (release, released)) = (AtomicUsize::new(0), mpsc::channel::<()>());
+        let released = Arc::new(Mutex::new(released));
+        proxy.set_rule(move |request| {
+            let is_change = request.method == "PATCH" && request.path.contains("/releases/");
+            if is_change && changes.fetch_add(1, Ordering::SeqCst) == 1 {
+                let released = Arc::clone(&released);
+                return Fault::Rewrite(Arc::new(move |_| {
+                    let released = released.lock().unwrap_or_else(PoisonError::into_inner);
+                    // An error means that the test is over.
+                    let _ended = released.recv();
+                }));
+            }
+            Fault::Pass
+        });
+        let mut running = project.laptop(&["release", "v0.1.1"]).start()?;
+        running.until("the hidden page", |_| Ok(is_hidden(&project)?.then_some(())))?;
+        running.signal(Signal::SIGINT)?;
+        let ended = running.wait()?;
+        drop(release);
+        ensure!(ended.code == 130, "exit code {}:\n{}", ended.code, ended.stderr);
+        ensure!(!is_hidden(&project)?, "the page of v0.2.0 is still hidden:\n{}", ended.stderr);
+        project.clean_up()
+    })
+}
+
 /// An ordinary release does not have this step, so the matrix of docs/reliability.md does not cover it.
 #[test]
 #[ignore = "long: `cargo xtask ci --all`"]
 fn killed_while_the_highest_page_is_hidden_it_shows_it_again() -> Result<()> {
     test(|| {
-        let project = Project::new()?;
-        let proxy = project.go_by_proxy()?;
-        let newer = project.commit("feat: the new line")?;
-        let backport = project.commit("fix: for the old line")?;
-        project.push_main()?;
-        // The order matters: the forge shows the page of the newest commit as its latest. If two are equally new,
-        // it shows the page of the tag that came last.
-        let push = |tag: &str, commit: &str| -> Result<()> {
-            project.set_status(commit, State::Success)?;
-            project.checkout.git(&["tag", tag, commit])?;
-            project.push_tags()
-        };
-        push("v0.2.0", &newer)?;
-        project.laptop(&["release", "v0.2.0"]).run()?.success()?;
-        push("v0.1.1", &backport)?;
+        let (project, proxy) = backport_to_release()?;
 
         // The first change shows the run's own page, the second hides the other page. The third, which would show
         // it again, never arrives.
@@ -133,9 +175,6 @@ fn killed_while_the_highest_page_is_hidden_it_shows_it_again() -> Result<()> {
             let is_third = is_change && counted.fetch_add(1, Ordering::SeqCst) == 2;
             if is_third { Fault::Hang } else { Fault::Pass }
         });
-        let is_hidden = || -> Result<bool> {
-            Ok(project.repository.release("v0.2.0")?.context("the page is gone")?.draft)
-        };
         let mut running = project.laptop(&["release", "v0.1.1"]).start()?;
         // Waits for the third change: a curl that was left running would send it once the proxy lets everything
         // pass again.
@@ -143,7 +182,7 @@ fn killed_while_the_highest_page_is_hidden_it_shows_it_again() -> Result<()> {
         running.signal(Signal::SIGKILL)?;
         running.wait()?;
         proxy.pass();
-        ensure!(is_hidden()?, "the page of v0.2.0 is not hidden");
+        ensure!(is_hidden(&project)?, "the page of v0.2.0 is not hidden");
 
         project.laptop(&["release", "v0.1.1"]).run()?.success()?;
         let after = Snapshot::of(&project)?;

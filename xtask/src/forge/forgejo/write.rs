@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use serde_json::json;
 
 use super::Forgejo;
@@ -135,10 +135,14 @@ impl Write for Forgejo {
         // The forge shows the page with the newest date, which is the wrong one after a backport. Hiding and showing a
         // page gives it a new date (docs/facts.md#latest-page); nothing else about it changes.
         let Some(page) = self.page(highest)? else { return Ok(false) };
-        if !page.draft {
-            self.patch(page.id, &json!({ "draft": true }))?;
-        }
-        self.patch(page.id, &json!({ "draft": false }))?;
-        Ok(true)
+        let hidden = if page.draft { Ok(()) } else { self.patch(page.id, &json!({ "draft": true })) };
+        // The first change may have arrived although it failed or a signal ended it, and this is another release's page.
+        self.show(page.id).with_context(|| {
+            format!(
+                "the page of {highest} may be hidden now: run this again, or publish that draft at {}",
+                page.address
+            )
+        })?;
+        hidden.map(|()| true)
     }
 }
