@@ -10,6 +10,8 @@ use crate::evidence::candidate;
 use crate::inputs::source::Source;
 use crate::oci::reference::{Digest, Tag};
 use crate::oci::registry::{Client, Removal};
+use crate::process::failure::is_transient;
+use crate::process::interrupt::Interrupted;
 use crate::process::parallel::both;
 use crate::refuse;
 use crate::release::Context;
@@ -30,22 +32,32 @@ const MOST_MOVES: usize = 6;
 /// the same.
 ///
 /// # Errors
-/// A [`crate::process::failure::Refusal`] when the tag names an image with other content; other errors when the
+/// A [`crate::process::failure::Refusal`] when the tag names anything with other content; other errors when the
 /// registry does not answer.
 pub(super) fn published(registry: &Client, tag: &Tag, digest: &Digest) -> Result<Option<Digest>> {
     let Some(found) = registry.digest_of(tag.as_str())? else { return Ok(None) };
     if &found == digest {
         return Ok(Some(found));
     }
-    let (theirs, ours) = (registry.content_of(&found)?, registry.content_of(digest)?);
-    if let Some(platform) = theirs.difference(&ours) {
+    let ours = registry.content_of(digest)?;
+    let other = match registry.content_of(&found) {
+        Ok(theirs) => theirs.difference(&ours).map(|platform| format!("another image for {platform}")),
+        Err(error) if is_transient(&error) || is_interrupted(&error) => return Err(error),
+        // Whatever it is, it is not an image of several platforms that can be read.
+        Err(error) => Some(format!("something else there: {error:#}")),
+    };
+    if let Some(other) = other {
         refuse!(
-            "`{}` already names `{found}`, and this release is `{digest}`, with another image for {platform}: \
-             a version tag is never moved; find out who pushed it, then release the next version",
+            "`{}` already names `{found}`, and this release is `{digest}`, with {other}; \
+             a version tag is never moved: find out who pushed it, then release the next version",
             registry.image().tagged(tag)
         );
     }
     Ok(Some(found))
+}
+
+fn is_interrupted(error: &anyhow::Error) -> bool {
+    error.chain().any(<dyn std::error::Error>::is::<Interrupted>)
 }
 
 /// Checks the git tag again, here and on the forge, when only publishing is left to do: somebody may have moved it

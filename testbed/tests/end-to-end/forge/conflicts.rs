@@ -162,3 +162,34 @@ fn a_git_tag_that_moves_while_the_release_runs() -> Result<()> {
         })
     })
 }
+
+/// Puts the version tag on one platform's image of the candidate, as `docker push` of that image does.
+fn push_one_platform(project: &Project) -> Result<()> {
+    let registry = project.repository.registry();
+    let tags = project.repository.registry_tags()?;
+    let candidate = tags.iter().find(|tag| tag.starts_with("candidate-")).context("there is no candidate")?;
+    let index = registry.manifest(candidate)?.context("the candidate has no manifest")?;
+    let index: serde_json::Value = serde_json::from_slice(&index.bytes)?;
+    let digest = index["manifests"][0]["digest"].as_str().context("the candidate has no platform")?;
+    let manifest = registry.manifest(digest)?.context("the platform has no manifest")?;
+    registry.put(&TAG.parse()?, &manifest)
+}
+
+#[test]
+#[ignore = "long: `cargo xtask ci --all`"]
+fn a_version_tag_that_appears_while_the_release_runs_and_is_no_index() -> Result<()> {
+    test(|| {
+        let project = Project::for_both_platforms()?.pushed()?;
+        project.push_tag(TAG)?;
+        let mut running = project.laptop(&["release", TAG]).start()?;
+        running.until_step("smoke")?;
+        push_one_platform(&project)?;
+        let ended = running.wait()?;
+        ensure!(ended.code == REFUSED, "exit code {}, expected {REFUSED}:\n{}", ended.code, ended.stderr);
+        for word in ["already names `sha256:", "something else there", "a version tag is never moved"] {
+            ensure!(ended.stderr.contains(word), "it does not say `{word}`:\n{}", ended.stderr);
+        }
+        ensure!(Snapshot::of(&project)?.pages.is_empty(), "there is a page");
+        project.checkout.ensure_nothing_is_left()
+    })
+}
