@@ -10,6 +10,7 @@ use anyhow::Result;
 
 use crate::evidence::assets::{Asset, Listed};
 use crate::evidence::page::{Page, PublishedPage};
+use crate::inputs::signers::SignedTag;
 use crate::inputs::version::ReleaseTag;
 use crate::process::problem::Problem;
 use crate::tool::git::Commit;
@@ -122,7 +123,7 @@ pub trait Read: Sync {
     ///
     /// # Errors
     /// When the forge cannot be asked.
-    fn tag_object(&self, tag: &ReleaseTag) -> Result<Option<Commit>>;
+    fn tag_object(&self, tag: SignedTag<'_>) -> Result<Option<Commit>>;
 
     /// The repository's default branch on the forge; `None` if there is no forge.
     ///

@@ -19,6 +19,7 @@ pub mod pulls;
 pub mod release;
 pub mod run;
 pub mod shape;
+pub mod signers;
 pub mod source;
 pub mod stand_in;
 mod toml;

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::evidence::assets::{Asset, Listed};
 use crate::evidence::page::{Page, PublishedPage};
 use crate::forge::{BranchHead, CiState, Protections, Read, Rule, RunSaid, Write};
+use crate::inputs::signers::SignedTag;
 use crate::inputs::version::ReleaseTag;
 use crate::process::problem::Problem;
 use crate::tool::git::Commit;
@@ -100,8 +101,11 @@ impl Read for Directory {
         Ok(self.page(tag)?.map(|published| published.page.commit))
     }
 
-    fn tag_object(&self, tag: &ReleaseTag) -> Result<Option<Commit>> {
-        self.tag(tag)
+    fn tag_object(&self, tag: SignedTag<'_>) -> Result<Option<Commit>> {
+        match tag {
+            SignedTag::Release(tag) => self.tag(tag),
+            SignedTag::Approval(_) => Ok(None),
+        }
     }
 
     fn default_branch(&self) -> Result<Option<BranchHead>> {

@@ -20,7 +20,7 @@ use serde::Deserialize;
 use crate::http::WebUrl;
 use crate::oci::reference::{Digest, Image, Registry};
 
-pub use gates::{Difference, TagPolicy};
+pub use gates::{Difference, TagPolicy, TagSigners};
 pub use inputs::{BaseRegistry, Login, NamedSecrets, build_secrets};
 pub use limits::Timeouts;
 pub use native::{Archive, Native, Way};
@@ -67,6 +67,9 @@ pub struct Config {
     /// Which git tags may be released.
     #[serde(default)]
     pub tags: TagPolicy,
+    /// How many people must sign a release with git tags.
+    #[serde(default)]
+    pub tag_signers: TagSigners,
     /// A buildx builder by name; empty for the current one.
     #[serde(default)]
     pub builder: String,
@@ -146,6 +149,7 @@ impl Config {
         let image = self.image()?;
         inputs::check_registries(&self.registries, &image.registry)?;
         self.check_forge()?;
+        self.check_signers()?;
         inputs::check_npm_registries(&self.npm_registries, |host| self.is_plain_http(host))?;
         for (number, platform) in self.platforms.iter().enumerate() {
             ensure!(

@@ -1,5 +1,6 @@
 //! git, used only with output formats that are documented as stable.
 
+mod allowed;
 mod checkout;
 mod commit;
 mod log;

@@ -5,6 +5,7 @@ use crate::evidence::claims;
 use crate::evidence::commands::{sums_command, test_result_command, verify_commands};
 use crate::inputs::keys::{DIRECTORY, HISTORY};
 use crate::inputs::release::Release;
+use crate::inputs::signers::SignedTag;
 use crate::inputs::source::Source;
 use crate::inputs::{ALLOWED_SIGNERS, PUBLIC_KEY};
 use crate::oci::reference::{Digest, Tag};
@@ -89,7 +90,8 @@ fn of_clone(Source { tag, commit, .. }: &Source, id: &str) -> Option<String> {
         }
         claims::TAG_SIGNED => Some(format!(
             "git show origin/HEAD:{ALLOWED_SIGNERS} > allowed_signers && \
-             git -c gpg.ssh.allowedSignersFile=allowed_signers verify-tag {tag}"
+             git -c gpg.ssh.allowedSignersFile=allowed_signers verify-tag {tag} $(git tag --list {})",
+            SignedTag::Approval(tag)
         )),
         claims::KEY_HISTORY => Some(format!(
             "git show {tag}:{PUBLIC_KEY} | openssl pkey -pubin -outform DER | sha256sum && git show origin/HEAD:{HISTORY}"

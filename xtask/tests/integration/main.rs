@@ -13,6 +13,7 @@ mod program;
 mod repository;
 mod servers;
 mod signed_tags;
+mod signers;
 mod sources;
 mod trial;
 mod work_tree;

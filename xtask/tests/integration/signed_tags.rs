@@ -12,14 +12,14 @@ use xtask::process::environment::Environment;
 use xtask::process::scratch::Scratch;
 use xtask::tool::git::{Commit, Git, Signer};
 
-/// A repository with one commit, and two people with one key each.
-struct Repository {
+/// A repository with one commit, and keys by their names.
+pub(crate) struct Repository {
     scratch: Scratch,
     path: String,
 }
 
 impl Repository {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let path = Environment::of_this_process().get("PATH").unwrap().unwrap_or_default().to_owned();
         let repository = Self { scratch: Scratch::new().unwrap(), path };
         fs::create_dir(repository.top()).unwrap();
@@ -27,10 +27,14 @@ impl Repository {
         repository.git(&["init", "--quiet"]);
         repository.git(&["commit", "--quiet", "--allow-empty", "--message", "first"]);
         for name in ["alice", "mallory"] {
-            let (sh, file) = (repository.runner().shell().unwrap(), repository.beside(name));
-            repository.runner().call(cmd!(sh, "ssh-keygen -q -t ed25519 -N '' -f {file}")).run().unwrap();
+            repository.new_key(name);
         }
         repository
+    }
+
+    pub(crate) fn new_key(&self, name: &str) {
+        let (sh, file) = (self.runner().shell().unwrap(), self.beside(name));
+        self.runner().call(cmd!(sh, "ssh-keygen -q -t ed25519 -N '' -f {file}")).run().unwrap();
     }
 
     fn beside(&self, name: &str) -> PathBuf {
@@ -46,28 +50,28 @@ impl Repository {
         Runner::new(&Environment::from_pairs([("PATH", self.path.clone()), ("HOME", home)]))
     }
 
-    fn git(&self, arguments: &[&str]) -> String {
+    pub(crate) fn git(&self, arguments: &[&str]) -> String {
         let sh = self.runner().shell().unwrap();
         self.runner().call(cmd!(sh, "git {arguments...}")).dir(&self.top()).read().unwrap()
     }
 
     /// Makes the tag `name` at HEAD, signed with the key of `who`.
-    fn sign(&self, name: &str, who: &str) {
+    pub(crate) fn sign(&self, name: &str, who: &str) {
         let key = format!("user.signingKey={}", self.beside(who).display());
         self.git(&["-c", "gpg.format=ssh", "-c", &key, "tag", "--sign", "--message", name, name]);
     }
 
     /// A list with the key of `who`, for signatures made with git.
-    fn allows(&self, who: &str) -> String {
+    pub(crate) fn allows(&self, who: &str) -> String {
         let key = fs::read_to_string(self.beside(&format!("{who}.pub"))).unwrap();
         format!("{who}@example.org namespaces=\"git\" {key}")
     }
 
-    fn asked(&self) -> Git {
+    pub(crate) fn asked(&self) -> Git {
         Git::discover(&self.runner(), &self.top()).unwrap()
     }
 
-    fn head(&self) -> Commit {
+    pub(crate) fn head(&self) -> Commit {
         self.asked().peel("HEAD").unwrap().unwrap()
     }
 

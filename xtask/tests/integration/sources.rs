@@ -171,3 +171,62 @@ fn the_default_branch_says_that_tags_are_signed_and_by_whom() {
     assert_eq!(of("v0.2.0"), [(BRANCH, Verdict::Unchecked), (SIGNED, Verdict::False)]);
     assert_eq!(of("v0.2.1"), [(BRANCH, Verdict::Unchecked), (SIGNED, Verdict::Holds)]);
 }
+
+#[test]
+fn a_second_signature_that_this_clone_may_lack_is_not_missing() {
+    const TWO: &str = "tags = \"signed\"\ntag-signers = 2\n";
+    let forge = Forge::new(TWO);
+    let sh = forge.runner.shell().unwrap();
+    fs::create_dir(forge.dir("forge/keys")).unwrap();
+    let mut list = String::new();
+    for name in ["alice", "bob"] {
+        let key = forge.dir(name);
+        forge.runner.call(cmd!(sh, "ssh-keygen -q -t ed25519 -N '' -f {key}")).run().unwrap();
+        list += &format!("{name}@example.org {}", fs::read_to_string(key.with_extension("pub")).unwrap());
+    }
+    fs::write(forge.dir("forge/keys/allowed_signers"), list).unwrap();
+    forge.commit("main", TWO);
+    let sign = |who: &str, tag: &str| {
+        let key = forge.dir(who).display().to_string();
+        let sign = format!("-c gpg.format=ssh -c user.signingKey={key} tag --sign --force --message m");
+        forge.git("forge", &format!("{sign} {tag} main"));
+    };
+    sign("alice", "v0.3.0");
+    let (git, address) = (forge.checkout(), forge.dir("forge").display().to_string());
+    let cloned = |name: &str| {
+        let bare = Git::cloned(&forge.runner, &address, &forge.dir(name)).unwrap();
+        claims(&bare, "v0.3.0").0
+    };
+    let signed = |verdict| vec![(BRANCH, Verdict::Holds), (SIGNED, verdict)];
+    assert_eq!(cloned("before"), signed(Verdict::False), "a new clone has what the forge has");
+
+    for (status, verdict) in [(200, Verdict::Unchecked), (404, Verdict::False)] {
+        let server = Server::start(move |asked, _| match asked.what.as_str() {
+            "GET /api/v1/repos/acme/carol/tags/approved/v0.3.0" => {
+                let id = "a".repeat(40);
+                (
+                    status,
+                    Vec::new(),
+                    format!("{{\"id\":\"{id}\",\"commit\":{{\"sha\":\"{id}\"}}}}").into_bytes(),
+                )
+            }
+            "GET /api/v1/repos/acme/carol" => (200, Vec::new(), b"{}".to_vec()),
+            _ => empty(500),
+        });
+        let server = server.unwrap();
+        let config =
+            manifest("main", TWO).replace("https://forge.example.org", &format!("http://{}", server.address));
+        let asked = Forgejo::new(curl(), &git, &Config::from_manifest(&config).unwrap(), None, None);
+        assert_eq!(claims_with(&git, Some(&asked), "v0.3.0").0, signed(verdict), "{status}");
+    }
+    assert_eq!(claims(&git, "v0.3.0").0, signed(Verdict::Unchecked), "the forge was not asked");
+
+    for (who, verdict) in [("alice", Verdict::False), ("bob", Verdict::Holds)] {
+        sign(who, "approved/v0.3.0");
+        forge.git("checkout", &format!("fetch --quiet --force --tags {address}"));
+        assert_eq!(claims(&git, "v0.3.0").0, signed(verdict), "approved by {who}");
+    }
+    assert_eq!(cloned("after"), signed(Verdict::Holds));
+    // Releases from before the rule need a second signature as well.
+    assert_eq!(claims(&git, "v0.1.0").0, signed(Verdict::False));
+}

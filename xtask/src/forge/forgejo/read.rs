@@ -8,6 +8,7 @@ use crate::evidence::assets::Listed;
 use crate::evidence::page::PublishedPage;
 use crate::forge::{BranchHead, CiState, Read, RunSaid};
 use crate::http::Request;
+use crate::inputs::signers::SignedTag;
 use crate::inputs::version::ReleaseTag;
 use crate::process::problem::Problem;
 use crate::tool::git::Commit;
@@ -46,7 +47,7 @@ impl Read for Forgejo {
         answer.map(|found| Commit::parse(&found.commit.sha)).transpose()
     }
 
-    fn tag_object(&self, tag: &ReleaseTag) -> Result<Option<Commit>> {
+    fn tag_object(&self, tag: SignedTag<'_>) -> Result<Option<Commit>> {
         let answer: Option<TagAnswer> = self.get(&format!("tags/{tag}"))?;
         answer.map(|found| Commit::parse(&found.id)).transpose()
     }

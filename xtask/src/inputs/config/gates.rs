@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Display;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use serde::Deserialize;
 
 use super::{CiStatus, Config};
@@ -21,6 +21,29 @@ pub enum TagPolicy {
     Signed,
 }
 
+/// How many people must sign a release with git tags: the second one signs `approved/v1.2.3`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "i64")]
+pub enum TagSigners {
+    /// One person, if tags must be signed at all.
+    #[default]
+    One,
+    /// Two people with a key each.
+    Two,
+}
+
+impl TryFrom<i64> for TagSigners {
+    type Error = String;
+
+    fn try_from(number: i64) -> Result<Self, String> {
+        match number {
+            1 => Ok(Self::One),
+            2 => Ok(Self::Two),
+            _ => Err(format!("`{number}` is not a number of signers: expected `1` or `2`")),
+        }
+    }
+}
+
 /// A gate with different values in two configurations. Both values are as they would be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
@@ -33,6 +56,15 @@ pub struct Difference {
 }
 
 impl Config {
+    /// A second signature without a first one is a mistake in the configuration.
+    pub(super) fn check_signers(&self) -> Result<()> {
+        ensure!(
+            self.tag_signers == TagSigners::One || self.tags == TagPolicy::Signed,
+            "`tag-signers` is `2`, and tags need not be signed; add `tags = \"signed\"`"
+        );
+        Ok(())
+    }
+
     /// The gates of this configuration, which is a tagged commit's, that differ from those of the default branch's
     /// configuration, `default`. It does not matter which of the two is stricter: people must resolve the difference.
     ///
@@ -45,7 +77,7 @@ impl Config {
         Ok(differing.map(|((key, tagged), (_, default))| Difference { key, tagged, default }).collect())
     }
 
-    fn gates(&self) -> Result<[(&'static str, String); 9]> {
+    fn gates(&self) -> Result<[(&'static str, String); 10]> {
         let ci_status = match self.ci_status {
             CiStatus::Required => "required",
             CiStatus::Off => "off",
@@ -54,9 +86,14 @@ impl Config {
             TagPolicy::Any => "any",
             TagPolicy::Signed => "signed",
         };
+        let tag_signers = match self.tag_signers {
+            TagSigners::One => "1",
+            TagSigners::Two => "2",
+        };
         Ok([
             ("branches", set(&self.branches)),
             ("tags", text(tags)),
+            ("tag-signers", tag_signers.to_owned()),
             ("ci-status", text(ci_status)),
             ("ci-contexts", set(&self.ci_contexts)),
             ("image", text(self.image()?)),
@@ -106,6 +143,16 @@ mod tests {
             assert_eq!(keys(&example(), &example_with(line)), [expected], "{line}, on the default branch");
             assert!(keys(&example_with(line), &example_with(line)).is_empty(), "{line}, on both");
         }
+    }
+
+    #[test]
+    fn a_commit_that_asks_for_fewer_signers_than_the_default_branch_differs_from_it() {
+        let (one, two) = ("tags = \"signed\"", "tags = \"signed\"\ntag-signers = 2");
+        let found = example_with(one).gates_differing_from(&example_with(two)).unwrap();
+        let [found] = &found[..] else { panic!("{found:?}") };
+        assert_eq!((found.key, found.tagged.as_str(), found.default.as_str()), ("tag-signers", "1", "2"));
+        assert_eq!(keys(&example_with(two), &example_with(one)), ["tag-signers"]);
+        assert_eq!(keys(&example_with("tag-signers = 1"), &example()), [""; 0]);
     }
 
     #[test]

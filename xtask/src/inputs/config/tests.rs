@@ -55,6 +55,10 @@ fn what_cannot_be_meant_is_refused_by_name() {
         (r#"["linux/amd64"]"#, r#"["linux/x86_64"]"#, "write `linux/amd64`"),
         ("title =", "build-secrets = [\"COSIGN_PASSWORD\"]\ntitle =", "COSIGN_PASSWORD"),
         ("title =", "build-secrets = [\"A\", \"A\"]\ntitle =", "`A` twice"),
+        ("title =", "tag-signers = 2\ntitle =", "add `tags = \"signed\"`"),
+        ("title =", "tags = \"signed\"\ntag-signers = 3\ntitle =", "`3` is not a number of signers"),
+        ("title =", "tags = \"signed\"\ntag-signers = 0\ntitle =", "`0` is not a number of signers"),
+        ("title =", "tags = \"signed\"\ntag-signers = \"2\"\ntitle =", "tag-signers"),
         ("https://forge", "http://forge", "plain-http = [\"forge.example.org\"]"),
         (
             "[workspace.metadata.release.smoke]",

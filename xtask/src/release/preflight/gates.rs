@@ -1,5 +1,5 @@
 //! What the forge's default branch requires of the tag. The tagged commit must have the same gates as that branch; if
-//! the branch requires signed tags, the tag must be signed. The right to push a branch and tag it does not include
+//! the branch requires signatures on tags, those must be there. The right to push a branch and tag it does not include
 //! deciding what a release needs.
 
 use anyhow::{Context as _, Result};
@@ -8,11 +8,13 @@ use crate::forge::BranchHead;
 use crate::forge::default_branch::DefaultBranch;
 use crate::inputs::ALLOWED_SIGNERS;
 use crate::inputs::config::{Difference, TagPolicy};
+use crate::inputs::signers::{SignedTag, Signers};
 use crate::inputs::source::Source;
 use crate::process::problem::Problem;
 use crate::release::preflight::{Found, keys};
 use crate::release::target::Target;
 use crate::release::{Context, Session};
+use crate::tool::git::Commit;
 
 /// Each gate that the commit sets differently, and what is wrong with the tag. A rehearsal has no forge, so the
 /// commit's own gates apply.
@@ -26,8 +28,8 @@ pub(super) fn look(context: &Context<'_>) -> Result<Found> {
     let differing = session.config.gates_differing_from(&default.config).context(doing)?;
     let mut problems: Vec<_> = differing.iter().map(|found| problem(found, &default.branch)).collect();
     if default.config.tags == TagPolicy::Signed {
-        problems
-            .extend(unsigned(session, target, source, &default)?.map(|text| Problem::new("git tag", text)));
+        let texts = unsigned(session, target, source, &default)?;
+        problems.extend(texts.into_iter().map(|text| Problem::new("git tag", text)));
     }
     problems.extend(keys::wrong(context, &default)?.map(|text| Problem::new("signing key", text)));
     Ok((Vec::new(), problems))
@@ -44,35 +46,94 @@ fn problem(
     Problem::new("gates", text)
 }
 
-/// Why the tag does not count as signed by a listed signer, if it does not. The forge must have the very same tag
-/// object.
+/// Why the release does not count as signed by those who must sign it. The forge must have the very same tag objects.
 fn unsigned(
     session: &Session<'_>,
     target: &Target,
     source: &Source,
     default: &DefaultBranch,
-) -> Result<Option<String>> {
+) -> Result<Vec<String>> {
     let (Source { tag, commit, .. }, branch) = (source, &default.branch.name);
     let Some(allowed) = &default.allowed_signers else {
-        return Ok(Some(format!(
+        return Ok(vec![format!(
             "`tags` is `\"signed\"` on `{branch}`, which has no `{ALLOWED_SIGNERS}`; commit the keys of those who may sign \
              tags there (docs/keys.md)"
-        )));
+        )]);
     };
-    let name = tag.to_string();
-    if let Err(words) = session.git.signer(&name, commit, allowed)? {
-        return Ok(Some(format!(
-            "`{tag}` is not signed by anyone in `{ALLOWED_SIGNERS}` of `{branch}`: {words}; sign it with a key that is \
-             listed there, `git -c gpg.format=ssh tag --sign --force {tag} {commit}`, and push it with \
-             `git push --force origin {tag}`"
-        )));
+    let Signers { release, approval } =
+        Signers::of(session.git, source, allowed, default.config.tag_signers)?;
+    let mut problems = Vec::new();
+    let both = [(SignedTag::Release(tag), Some(release)), (SignedTag::Approval(tag), approval)];
+    for (signed, signer) in both {
+        let Some(signer) = signer else { continue };
+        problems.extend(match signer {
+            Err(words) => Some(not_signed(signed, &words, commit, branch)),
+            Ok(_) => other_on_forge(session, target, signed, commit)?,
+        });
     }
-    let here = session.git.tag_object(&name, commit)?;
-    let there = target.forge.tag_object(tag)?;
-    Ok((here.ok() != there).then(|| {
-        format!(
-            "`{tag}` is signed here, and on the forge it is another tag at the same commit; push the signed one with \
-             `git push --force origin {tag}`"
-        )
-    }))
+    Ok(problems)
+}
+
+/// Says that nobody who counts has signed `tag`, and what they type.
+fn not_signed(tag: SignedTag<'_>, words: &str, commit: &Commit, branch: &str) -> String {
+    let list = format!("`{ALLOWED_SIGNERS}` of `{branch}`");
+    let push = format!("`git push --force origin {tag}`");
+    match tag {
+        SignedTag::Release(_) => format!(
+            "`{tag}` is not signed by anyone in {list}: {words}; sign it with a key that is listed there, `git -c \
+             gpg.format=ssh tag --sign --force {tag} {commit}`, and push it with {push}"
+        ),
+        SignedTag::Approval(_) => format!(
+            "`tag-signers` is `2` on `{branch}`, and `{tag}` is not signed by a second person in {list}: {words}; have \
+             another person who is listed there sign it, `git -c gpg.format=ssh tag --sign --force --message {tag} {tag} \
+             {commit}`, and push it with {push}; then run this release again"
+        ),
+    }
+}
+
+/// Whether the forge has another object as `tag` than this clone, where it is signed.
+fn other_on_forge(
+    session: &Session<'_>,
+    target: &Target,
+    tag: SignedTag<'_>,
+    commit: &Commit,
+) -> Result<Option<String>> {
+    let here = session.git.tag_object(&tag.to_string(), commit)?.ok();
+    let push = format!("push the signed one with `git push --force origin {tag}`");
+    Ok(match target.forge.tag_object(tag)? {
+        there if there == here => None,
+        None => Some(format!("`{tag}` is signed here, and it is not on the forge; {push}")),
+        Some(_) => Some(format!(
+            "`{tag}` is signed here, and on the forge it is another tag at the same commit; {push}"
+        )),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::not_signed;
+    use crate::inputs::signers::SignedTag;
+    use crate::tool::git::Commit;
+
+    #[test]
+    fn a_refusal_says_who_has_to_type_what() {
+        let (tag, commit) = ("v1.2.3".parse().unwrap(), Commit::parse(&"b".repeat(40)).unwrap());
+        let first = not_signed(SignedTag::Release(&tag), "why", &commit, "main");
+        let second = not_signed(SignedTag::Approval(&tag), "why", &commit, "main");
+        for (text, words) in [
+            (&first, format!("`git -c gpg.format=ssh tag --sign --force v1.2.3 {commit}`")),
+            (&first, "`git push --force origin v1.2.3`".to_owned()),
+            (
+                &second,
+                format!(
+                    "`git -c gpg.format=ssh tag --sign --force --message approved/v1.2.3 approved/v1.2.3 {commit}`"
+                ),
+            ),
+            (&second, "`git push --force origin approved/v1.2.3`; then run this release again".to_owned()),
+        ] {
+            assert!(text.contains(&words), "no {words} in: {text}");
+        }
+        assert!(!first.contains("approved/") && first.contains("of `main`: why"), "{first}");
+        assert!(second.contains("by a second person in `keys/allowed_signers` of `main`: why"), "{second}");
+    }
 }

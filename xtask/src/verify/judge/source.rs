@@ -1,11 +1,13 @@
-//! The claims about the origin of the released commit: it is on a branch that may be released, and somebody signed its
-//! tag.
+//! The claims about the origin of the released commit: it is on a branch that may be released, and those who must sign
+//! it have done so.
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow};
 
 use crate::evidence::claims;
 use crate::inputs::ALLOWED_SIGNERS;
+use crate::inputs::signers::{SignedTag, Signers};
 use crate::inputs::source::Source;
+use crate::tool::git::Signer;
 
 use crate::verify::claim::Claim;
 use crate::verify::observe::{BranchSeen, SourceSeen};
@@ -25,12 +27,22 @@ pub(in crate::verify) fn judge(source: &Source, seen: &SourceSeen) -> (Vec<Claim
             Ok(format!("in the history of `{found}`, one of {named}"))
         })
     });
-    let signer = seen.signer.as_ref().map(|seen| {
-        Claim::judge(claims::TAG_SIGNED, seen, |signer| match signer {
-            Ok(signer) => Ok(format!("signed by `{}` with the key {}", signer.principal, signer.fingerprint)),
-            Err(words) => bail!("`{tag}` is not signed by anyone in `{ALLOWED_SIGNERS}`: {words}"),
+    let signers = seen.signers.as_ref().map(|seen| {
+        Claim::judge(claims::TAG_SIGNED, seen, |Signers { release, approval }| {
+            let named = |Signer { principal, fingerprint }: &Signer| {
+                format!("by `{principal}` with the key {fingerprint}")
+            };
+            let first = release.as_ref().map_err(|words| {
+                anyhow!("`{tag}` is not signed by anyone in `{ALLOWED_SIGNERS}`: {words}")
+            })?;
+            let Some(approval) = approval else { return Ok(format!("signed {}", named(first))) };
+            let approved = SignedTag::Approval(tag);
+            let second = approval.as_ref().map_err(|words| {
+                anyhow!("`{approved}` is not signed by a second person in `{ALLOWED_SIGNERS}`: {words}")
+            })?;
+            Ok(format!("signed {}, and approved {}", named(first), named(second)))
         })
     });
     let not_asked = if branch.is_none() { vec![claims::SOURCE_BRANCH] } else { Vec::new() };
-    (branch.into_iter().chain(signer).collect(), not_asked)
+    (branch.into_iter().chain(signers).collect(), not_asked)
 }

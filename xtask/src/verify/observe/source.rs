@@ -6,9 +6,10 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::forge::Read;
 use crate::inputs::ALLOWED_SIGNERS;
-use crate::inputs::config::{Config, TagPolicy};
+use crate::inputs::config::{Config, TagPolicy, TagSigners};
+use crate::inputs::signers::{SignedTag, Signers};
 use crate::inputs::source::Source;
-use crate::tool::git::{Commit, Git, Signer, Upstream};
+use crate::tool::git::{Commit, Git, Upstream};
 use crate::verify::claim::{Seen, Unseen};
 
 use super::seen;
@@ -18,8 +19,8 @@ use super::seen;
 pub(in crate::verify) struct SourceSeen {
     /// The branches. Not asked if the clone does not say which of its branches is the forge's default.
     pub(in crate::verify) branch: Option<Seen<BranchSeen>>,
-    /// The tag's signer, or why it has none. Not asked if the configuration does not demand one.
-    pub(in crate::verify) signer: Option<Seen<Result<Signer, String>>>,
+    /// Who signed the release. Not asked if the configuration does not demand a signature.
+    pub(in crate::verify) signers: Option<Seen<Signers>>,
 }
 
 /// The branches that may be released.
@@ -49,18 +50,20 @@ struct KnownDefault {
 pub(in crate::verify) fn source(git: &Git, forge: Option<&dyn Read>, source: &Source) -> SourceSeen {
     let default = match default(git) {
         Ok(default) => default,
-        Err(error) => return SourceSeen { branch: Some(seen(Err(error))), signer: None },
+        Err(error) => return SourceSeen { branch: Some(seen(Err(error))), signers: None },
     };
     let branch = default.as_ref().map(|default| branch_of(git, forge, source, default));
     let decides = match &default {
         Some(default) => Ok(Some((default.head.clone(), default.config.clone()))),
         None => at_head(git),
     };
-    let signer = decides.and_then(|decides| match decides {
-        Some((head, config)) if config.tags == TagPolicy::Signed => signer(git, source, &head).map(Some),
+    let signers = decides.and_then(|decides| match decides {
+        Some((head, config)) if config.tags == TagPolicy::Signed => {
+            signers(git, forge, source, &head, config.tag_signers).map(Some)
+        }
         _ => Ok(None),
     });
-    SourceSeen { branch, signer: seen(signer).transpose() }
+    SourceSeen { branch, signers: seen(signers).transpose() }
 }
 
 /// The commit that decides for every release: the head of the default branch, with the branch's name, if the clone
@@ -148,12 +151,37 @@ fn check_not_behind(git: &Git, forge: Option<&dyn Read>, default: &KnownDefault)
     Ok(())
 }
 
-fn signer(git: &Git, source: &Source, head: &Commit) -> Result<Result<Signer, String>> {
+/// Who signed the release, by the list of the commit `head`, which demands `wanted` signatures.
+fn signers(
+    git: &Git,
+    forge: Option<&dyn Read>,
+    source: &Source,
+    head: &Commit,
+    wanted: TagSigners,
+) -> Result<Signers> {
     let [allowed] = git.files(head, [ALLOWED_SIGNERS])?;
-    match allowed {
-        Some(allowed) => git.signer(&source.tag.to_string(), &source.commit, &allowed),
-        None => Ok(Err(format!("commit {head}, which demands signed tags, has no `{ALLOWED_SIGNERS}`"))),
+    let Some(allowed) = allowed else {
+        let why = format!("commit {head}, which demands signed tags, has no `{ALLOWED_SIGNERS}`");
+        return Ok(Signers { release: Err(why), approval: None });
+    };
+    let found = Signers::of(git, source, &allowed, wanted)?;
+    if found.release.is_ok() && found.approval.as_ref().is_some_and(Result::is_err) {
+        check_has_approval(git, forge, SignedTag::Approval(&source.tag))?;
     }
+    Ok(found)
+}
+
+/// A checkout may not have the second person's tag, which is often made later than the release's own.
+fn check_has_approval(git: &Git, forge: Option<&dyn Read>, tag: SignedTag<'_>) -> Result<()> {
+    if git.tags()?.contains(&tag.to_string()) || git.upstream()?.is_bare {
+        return Ok(());
+    }
+    let remedy = "run `git fetch --tags origin`, then verify again";
+    let Some(forge) = forge else { bail!("there is no `{tag}`, as far as this clone knows; {remedy}") };
+    if forge.tag_object(tag)?.is_some() {
+        bail!("the forge has `{tag}`, and this clone does not; {remedy}");
+    }
+    Ok(())
 }
 
 #[cfg(test)]

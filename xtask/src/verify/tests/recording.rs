@@ -22,6 +22,7 @@ use crate::evidence::signed_as::COMMIT;
 use crate::forge::{RunRecord, RunSaid, forgejo};
 use crate::inputs::config::{Config, MANIFEST};
 use crate::inputs::release::Release;
+use crate::inputs::signers::Signers;
 use crate::inputs::source::Source;
 use crate::inputs::stand_in::StandIn;
 use crate::inputs::{Inputs, PUBLIC_KEY};
@@ -94,7 +95,8 @@ fn signed_on_main(commit: &Commit) -> SourceSeen {
     };
     let fingerprint = format!("SHA256:{}", "a".repeat(43));
     let signer = Signer { principal: "alice@example.org".to_owned(), fingerprint };
-    SourceSeen { branch: Some(Ok(branch)), signer: Some(Ok(Ok(signer))) }
+    let signers = Signers { release: Ok(signer), approval: None };
+    SourceSeen { branch: Some(Ok(branch)), signers: Some(Ok(signers)) }
 }
 
 /// The commit that the printed signature names.

@@ -5,7 +5,8 @@ use serde_json::json;
 use super::super::image::OLDER;
 use super::super::world::World;
 use super::Lie;
-use crate::tool::git::Commit;
+use crate::inputs::signers::Signers;
+use crate::tool::git::{Commit, Signer};
 use crate::verify::claim::Unseen;
 
 /// Puts `latest` on the version `tag`, with an image made for it.
@@ -16,6 +17,21 @@ fn latest_on(world: &mut World, tag: &str) {
     let digest = world.put(&index);
     world.tags.insert(tag.to_owned(), digest.clone());
     world.tags.insert("latest".to_owned(), digest);
+}
+
+/// Who signed the version's own tag.
+fn first(world: &World) -> Signer {
+    match &world.source.signers {
+        Some(Ok(Signers { release: Ok(signer), .. })) => signer.clone(),
+        _ => panic!("the tag is signed"),
+    }
+}
+
+/// Demands two signers, the second one as `approval` says.
+fn approved(world: &mut World, approval: Result<Signer, String>) {
+    let signers = Signers { release: Ok(first(world)), approval: Some(approval) };
+    let tag = world.tag.parse().expect("a release tag");
+    world.source.signers = Some(Ok(signers.as_two_people(&tag, b"")));
 }
 
 pub(super) const LIES: &[Lie] = &[
@@ -111,9 +127,46 @@ pub(super) const LIES: &[Lie] = &[
     },
     Lie {
         name: "git tag that no listed key has signed",
-        tell: |world| world.source.signer = Some(Ok(Err("No principal matched".to_owned()))),
+        tell: |world| {
+            let why = Err("No principal matched".to_owned());
+            world.source.signers = Some(Ok(Signers { release: why, approval: None }));
+        },
         wrong: &["tag.signed"],
         unchecked: &[],
+    },
+    Lie {
+        name: "no signed tag `approved/…`, where two people must sign",
+        tell: |world| approved(world, Err("there is no such tag here".to_owned())),
+        wrong: &["tag.signed"],
+        unchecked: &[],
+    },
+    Lie {
+        name: "tag `approved/…` signed by the same person, with another key",
+        tell: |world| {
+            let signer = Signer { fingerprint: format!("SHA256:{}", "b".repeat(43)), ..first(world) };
+            approved(world, Ok(signer));
+        },
+        wrong: &["tag.signed"],
+        unchecked: &[],
+    },
+    Lie {
+        name: "tag `approved/…` signed with the same key, under another name",
+        tell: |world| {
+            let signer = Signer { principal: "bob@example.org".to_owned(), ..first(world) };
+            approved(world, Ok(signer));
+        },
+        wrong: &["tag.signed"],
+        unchecked: &[],
+    },
+    Lie {
+        // The forge has the tag, and the clone was made before it.
+        name: "a clone that is older than the tag `approved/…`",
+        tell: |world| {
+            let words = "run `git fetch --tags origin`, then verify again".to_owned();
+            world.source.signers = Some(Err(Unseen::Unknown(words)));
+        },
+        wrong: &[],
+        unchecked: &["tag.signed"],
     },
     Lie {
         // The forge has another head than the clone, so the clone may be behind.
