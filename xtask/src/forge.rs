@@ -53,6 +53,8 @@ pub struct Protections {
 pub enum Rule {
     /// Tags that begin with `v`; pushing one starts a release.
     Tags,
+    /// Tags that begin with `approved/`, by which a second person signs a release.
+    Approvals,
     /// A branch that is released from, by its name.
     Branch(String),
 }
@@ -61,6 +63,7 @@ impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tags => write!(f, "tags `v*`: the named maintainers alone may push them"),
+            Self::Approvals => write!(f, "tags `approved/*`: the named maintainers alone may push them"),
             Self::Branch(name) => write!(f, "branch `{name}`: nobody may push to it, changes are merged"),
         }
     }

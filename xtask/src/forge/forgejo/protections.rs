@@ -1,8 +1,7 @@
 //! What the forge's own protections leave open to everybody with write access. `doctor` names what is missing and the
-//! API call that creates it; `doctor --fix` makes that call. Patterns are read as Forgejo and Gitea read them, as far
-//! as people use them: a name, or a pattern with `*`.
+//! API call that creates it; `doctor --fix` makes that call.
 
-use std::collections::BTreeSet;
+mod pattern;
 
 use anyhow::{Result, ensure};
 use serde::Deserialize;
@@ -11,11 +10,15 @@ use serde_json::{Value, json};
 use super::Forgejo;
 use crate::forge::{Protections, Rule};
 use crate::http::Request;
-use crate::inputs::config::{CiStatus, Config};
+use crate::inputs::config::{CiStatus, Config, TagSigners};
 use crate::process::problem::Problem;
+
+use pattern::matches;
 
 /// A rule that covers these tags counts as covering every release.
 const TAGS: [&str; 3] = ["v0.1.0", "v10.20.30", "v1.2.3-rc.1"];
+/// The same for the second person's tags.
+const APPROVALS: [&str; 3] = ["approved/v0.1.0", "approved/v10.20.30", "approved/v1.2.3-rc.1"];
 
 /// `GET /repos/{o}/{r}/tag_protections`
 #[derive(Deserialize)]
@@ -41,10 +44,14 @@ impl Forgejo {
             return Ok(said(text.to_owned()));
         };
         let address = self.url("");
-        let mut found = Protections { were_told: true, ..of_tags(&tags, &self.config, &address) };
-        for name in &self.config.branches {
-            let Protections { said, problems, missing, .. } =
-                of_branch(name, &branches, &self.config, &address);
+        let mut all = vec![of_tags(&Rule::Tags, &tags, &self.config, &address)];
+        if self.config.tag_signers == TagSigners::Two {
+            all.push(of_tags(&Rule::Approvals, &tags, &self.config, &address));
+        }
+        let branch = |name: &String| of_branch(name, &branches, &self.config, &address);
+        all.extend(self.config.branches.iter().map(branch));
+        let mut found = Protections { were_told: true, ..Protections::default() };
+        for Protections { said, problems, missing, .. } in all {
             found.said.extend(said);
             found.problems.extend(problems);
             found.missing.extend(missing);
@@ -73,27 +80,35 @@ impl Forgejo {
     }
 }
 
-/// Whether every release tag is protected.
-fn of_tags(rules: &[TagRule], config: &Config, address: &str) -> Protections {
-    let covers = |rule: &&TagRule| TAGS.iter().all(|tag| matches(&rule.name_pattern, tag));
+/// Whether every tag of the kind of `wanted` is protected.
+fn of_tags(wanted: &Rule, rules: &[TagRule], config: &Config, address: &str) -> Protections {
+    let (kind, tags, found) = match wanted {
+        Rule::Approvals => (
+            "approvals",
+            APPROVALS,
+            "everybody who may write to the repository may push a tag such as `approved/v1.2.3`, and so replace a signed one",
+        ),
+        _ => (
+            "tags",
+            TAGS,
+            "everybody who may write to the repository may push a tag such as `v1.2.3`, and so release",
+        ),
+    };
+    // In a rule for tags, unlike one for branches, `*` is any text.
+    let pattern = |rule: &TagRule| rule.name_pattern.replace('*', "**");
+    let covers = |rule: &&TagRule| tags.iter().all(|tag| matches(&pattern(rule), tag));
     if let Some(rule) = rules.iter().find(covers) {
-        return said(format!("tags by `{}`", rule.name_pattern.escape_debug()));
+        return said(format!("{kind} by `{}`", rule.name_pattern.escape_debug()));
     }
     // `/…/` is a regular expression, which this code does not read.
     if let Some(rule) = rules.iter().find(|rule| rule.name_pattern.starts_with('/')) {
         return said(format!(
-            "tags by the regular expression `{}`, which is not read here",
+            "{kind} by the regular expression `{}`, which is not read here",
             rule.name_pattern.escape_debug()
         ));
     }
-    missing(
-        Rule::Tags,
-        "everybody who may write to the repository may push a tag such as `v1.2.3`, and so release",
-        &format!(
-            "{}, with the names of those who may release",
-            call(address, &Rule::Tags, &body(&Rule::Tags, config, &["NAME".to_owned()]))
-        ),
-    )
+    let call = call(address, wanted, &body(wanted, config, &["NAME".to_owned()]));
+    missing(wanted.clone(), found, &format!("{call}, with the names of those who may push it"))
 }
 
 /// Whether commits reach the released branch only by merging, not by a push from anybody.
@@ -141,15 +156,17 @@ fn problem(found: &str, remedy: &str) -> Protections {
 /// The API path, below the repository's address, at which rules of this kind are created.
 fn path(rule: &Rule) -> &'static str {
     match rule {
-        Rule::Tags => "tag_protections",
+        Rule::Tags | Rule::Approvals => "tag_protections",
         Rule::Branch(_) => "branch_protections",
     }
 }
 
 /// The request body that creates `rule`; `maintainers` may push release tags.
 fn body(rule: &Rule, config: &Config, maintainers: &[String]) -> Value {
+    let tags = |pattern: &str| json!({ "name_pattern": pattern, "whitelist_usernames": maintainers });
     let name = match rule {
-        Rule::Tags => return json!({ "name_pattern": "v*", "whitelist_usernames": maintainers }),
+        Rule::Tags => return tags("v*"),
+        Rule::Approvals => return tags("approved/*"),
         Rule::Branch(name) => name,
     };
     let requires = config.ci_status == CiStatus::Required;
@@ -171,33 +188,10 @@ fn call(address: &str, rule: &Rule, body: &Value) -> String {
     )
 }
 
-/// Whether the pattern covers `name`. `*` is any text without `/`, `**` is any text. Reads the pattern from the left
-/// and keeps every position in `name` that can be reached, so the time is bounded by the pattern's length.
-fn matches(pattern: &str, name: &str) -> bool {
-    let places = || name.char_indices().map(|(at, _)| at).chain([name.len()]);
-    let (mut rest, mut reached) = (pattern, BTreeSet::from([0]));
-    while let Some(first) = rest.chars().next() {
-        let is_any = rest.starts_with("**");
-        rest = &rest[if is_any { 2 } else { first.len_utf8() }..];
-        reached = match (is_any, first) {
-            (true, _) => places().filter(|at| reached.first().is_some_and(|first| first <= at)).collect(),
-            (false, '*') => {
-                let goes_on = |from: &usize, at: usize| *from <= at && !name[*from..at].contains('/');
-                places().filter(|at| reached.iter().any(|from| goes_on(from, *at))).collect()
-            }
-            (false, wanted) => {
-                let here = reached.into_iter().filter(|at| name[*at..].starts_with(wanted));
-                here.map(|at| at + wanted.len_utf8()).collect()
-            }
-        };
-    }
-    reached.contains(&name.len())
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{BranchRule, TagRule, matches, of_branch, of_tags};
-    use crate::forge::Protections;
+    use super::{BranchRule, TagRule, of_branch, of_tags};
+    use crate::forge::{Protections, Rule};
     use crate::inputs::config::tests::{example, example_with};
 
     const ADDRESS: &str = "https://forge.example.org/api/v1/repos/acme/carol";
@@ -205,27 +199,6 @@ mod tests {
     fn text(found: &Protections) -> String {
         let problems = found.problems.iter().map(|problem| format!("problem: {}", problem.text));
         found.said.iter().cloned().chain(problems).collect::<Vec<_>>().join("\n")
-    }
-
-    #[test]
-    fn a_pattern_covers_what_the_forge_takes_it_for() {
-        for (pattern, name, expected) in [
-            ("v*", "v1.2.3", true),
-            ("*", "main", true),
-            ("v*.*.*", "v1.2.3", true),
-            ("main", "main", true),
-            ("main", "main2", false),
-            ("release/*", "release/1.x", true),
-            ("release/*", "release/1/x", false),
-            ("**", "release/1/x", true),
-            ("v1.*", "v10.20.30", false),
-            ("", "v1", false),
-            ("**/x", "a/b/x", true),
-            ("*ä*", "xäy", true),
-            (&*format!("{}b", "*a".repeat(40)), &*"a".repeat(80), false),
-        ] {
-            assert_eq!(matches(pattern, name), expected, "{pattern} {name}");
-        }
     }
 
     #[test]
@@ -240,11 +213,28 @@ mod tests {
         ] {
             let rules: Vec<_> =
                 patterns.iter().map(|pattern| TagRule { name_pattern: (*pattern).to_owned() }).collect();
-            let found = text(&of_tags(&rules, &example(), ADDRESS));
+            let found = text(&of_tags(&Rule::Tags, &rules, &example(), ADDRESS));
             assert!(found.starts_with(expected), "{patterns:?}: {found}");
         }
-        let found = text(&of_tags(&[], &example(), ADDRESS));
+        let found = text(&of_tags(&Rule::Tags, &[], &example(), ADDRESS));
         assert!(found.contains("--data '{\"name_pattern\":\"v*\""), "{found}");
+    }
+
+    #[test]
+    fn approvals_are_protected_by_a_rule_for_all_of_them() {
+        for (pattern, expected) in [
+            ("approved/*", "approvals by `approved/*`"),
+            ("*", "approvals by `*`"),
+            ("/^approved/", "approvals by the regular expression"),
+            ("v*", "problem: everybody who may write"),
+            ("approved/v1.*", "problem: everybody who may write"),
+        ] {
+            let rules = [TagRule { name_pattern: pattern.to_owned() }];
+            let found = text(&of_tags(&Rule::Approvals, &rules, &example(), ADDRESS));
+            assert!(found.starts_with(expected), "{pattern}: {found}");
+        }
+        let found = text(&of_tags(&Rule::Approvals, &[], &example(), ADDRESS));
+        assert!(found.contains("--data '{\"name_pattern\":\"approved/*\""), "{found}");
     }
 
     #[test]
