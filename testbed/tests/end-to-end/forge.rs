@@ -2,6 +2,7 @@
 //! makes its own user and repository, and no test depends on which forge it is.
 
 mod adopted;
+mod approvals;
 mod assets;
 mod bundles;
 mod cleaned;

@@ -2,9 +2,11 @@
 //! --fix`.
 
 use anyhow::{Context as _, Result, ensure};
+use testbed::forge_client::Client;
 
+use super::approvals::require_two;
 use super::project::Project;
-use crate::harness::{call, test};
+use crate::harness::{call, environment, test};
 
 /// The call that `doctor` prints for a rule of that kind.
 fn printed<'a>(stdout: &'a str, kind: &str) -> Result<&'a str> {
@@ -52,6 +54,27 @@ fn doctor_makes_the_rules_that_are_missing_and_no_other() -> Result<()> {
         }
         let again = project.laptop(&["doctor", "--fix", name]).run()?.stdout;
         ensure!(!again.contains("made "), "{again}");
+        Ok(())
+    })
+}
+
+#[test]
+fn approvals_are_pushed_by_those_whom_doctor_names_alone() -> Result<()> {
+    test(|| {
+        let project = Project::ready()?;
+        require_two(&project)?;
+        let other = Client::from_environment(&environment())?.new_user("e2e")?;
+        let fixed = project.laptop(&["doctor", "--fix", other.name()]).run()?.stdout;
+        for line in [
+            "made     protections  tags `approved/*`: the named maintainers alone may push them",
+            "ok       protections  tags by `v*`, approvals by `approved/*`, `main` by `main`",
+        ] {
+            ensure!(fixed.contains(line), "no `{line}`:\n{fixed}");
+        }
+        let push =
+            |tag: &str| project.repository.push(project.checkout.top(), &[&format!("HEAD:refs/tags/{tag}")]);
+        push("other/v0.1.0")?;
+        ensure!(push("approved/v0.1.0").is_err(), "the owner is not named, and has pushed an approval");
         Ok(())
     })
 }

@@ -12,17 +12,17 @@ use crate::harness::{read, test};
 const TAG: &str = "v0.1.0";
 
 /// Makes a key for `who` and returns its line for `allowed_signers`.
-fn new_signer(project: &Project, who: &str) -> Result<String> {
+pub(super) fn new_signer(project: &Project, who: &str) -> Result<String> {
     let file = project.checkout.beside(who);
     read("ssh-keygen", &["-q", "-t", "ed25519", "-N", "", "-f", text(&file)?])?;
     let key = std::fs::read_to_string(file.with_extension("pub"))?;
     Ok(format!("{who}@example.org namespaces=\"git\" {key}"))
 }
 
-/// Signs HEAD as `who`.
-fn sign(project: &Project, who: &str) -> Result<()> {
+/// Signs HEAD as `who`, with the tag `tag`.
+pub(super) fn sign(project: &Project, who: &str, tag: &str) -> Result<()> {
     let key = format!("user.signingKey={}", text(&project.checkout.beside(who))?);
-    let sign = ["-c", "gpg.format=ssh", "-c", &key, "tag", "--sign", "--force", "--message", TAG, TAG];
+    let sign = ["-c", "gpg.format=ssh", "-c", &key, "tag", "--sign", "--force", "--message", tag, tag];
     project.checkout.git(&sign).map(|_| ())
 }
 
@@ -51,12 +51,12 @@ fn a_tag_that_no_listed_maintainer_signed_is_refused() -> Result<()> {
         project.checkout.git(&["tag", "--force", TAG])?;
         push()?;
         project.refused(&release, &["it is a lightweight tag", "tag --sign --force v0.1.0"])?;
-        sign(&project, "mallory")?;
+        sign(&project, "mallory", TAG)?;
         push()?;
         project.refused(&release, &["No principal matched"])?;
 
         // Signed in this clone, but not yet on the forge.
-        sign(&project, "alice")?;
+        sign(&project, "alice", TAG)?;
         project.refused(&release, &["it is another tag at the same commit"])?;
         push()?;
         project.laptop(&release).run()?.success()?;
