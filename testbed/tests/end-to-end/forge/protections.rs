@@ -2,6 +2,7 @@
 //! --fix`.
 
 use anyhow::{Context as _, Result, ensure};
+use serde_json::json;
 use testbed::forge_client::Client;
 
 use super::approvals::require_two;
@@ -54,6 +55,27 @@ fn doctor_makes_the_rules_that_are_missing_and_no_other() -> Result<()> {
         }
         let again = project.laptop(&["doctor", "--fix", name]).run()?.stdout;
         ensure!(!again.contains("made "), "{again}");
+        Ok(())
+    })
+}
+
+#[test]
+fn a_rule_for_any_tag_covers_approvals() -> Result<()> {
+    test(|| {
+        let project = Project::ready()?;
+        require_two(&project)?;
+        let client = Client::from_environment(&environment())?;
+        let path = format!("/repos/{}/tag_protections", project.repository.full_name());
+        let rule = json!({ "name_pattern": "*", "whitelist_usernames": [client.new_user("e2e")?.name()] });
+        let made = client.api("POST", &path, Some(&rule))?;
+        ensure!(made.status == 201, made.unexpected());
+        let found = project.laptop(&["doctor", "--fix", project.user.name()]).run()?.stdout;
+        ensure!(
+            found.contains("tags by `*`, approvals by `*`") && !found.contains("made     protections  tags"),
+            "{found}"
+        );
+        let pushed = project.repository.push(project.checkout.top(), &["HEAD:refs/tags/approved/v0.1.0"]);
+        ensure!(pushed.is_err(), "the owner is not named, and has pushed an approval");
         Ok(())
     })
 }

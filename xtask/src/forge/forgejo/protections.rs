@@ -94,7 +94,7 @@ fn of_tags(wanted: &Rule, rules: &[TagRule], config: &Config, address: &str) -> 
             "everybody who may write to the repository may push a tag such as `v1.2.3`, and so release",
         ),
     };
-    // In a rule for tags, unlike one for branches, `*` is any text.
+    // In a rule for tags, unlike one for branches, `*` is any text (docs/facts.md#tag-rules).
     let pattern = |rule: &TagRule| rule.name_pattern.replace('*', "**");
     let covers = |rule: &&TagRule| tags.iter().all(|tag| matches(&pattern(rule), tag));
     if let Some(rule) = rules.iter().find(covers) {
