@@ -120,22 +120,28 @@ fn a_checkout_holds_what_it_has_and_says_nothing_of_what_it_may_lack() {
     assert_eq!(claims(&git, "v0.2.0"), (vec![], vec![BRANCH]), "nothing says which branch is the default");
 }
 
+/// A forge whose main is at `head`, and the configuration that names it.
+fn forge_at(head: String) -> (Server, Config) {
+    let server = Server::start(move |asked, _| match asked.what.as_str() {
+        "GET /api/v1/repos/acme/carol/branches/main" => {
+            (200, Vec::new(), format!("{{\"commit\": {{\"id\": \"{head}\"}}}}").into_bytes())
+        }
+        _ => empty(404),
+    });
+    let server = server.unwrap();
+    let address = format!("http://{}", server.address);
+    let config = manifest("main", "").replace("https://forge.example.org", &address);
+    (server, Config::from_manifest(&config).unwrap())
+}
+
 #[test]
 fn a_checkout_that_has_what_the_forge_has_tells_a_commit_on_no_branch() {
     let forge = Forge::new("");
     let git = forge.checkout();
     let head = git.peel("refs/remotes/origin/main").unwrap().unwrap().to_string();
     for (head, verdict) in [(head, Verdict::False), ("b".repeat(40), Verdict::Unchecked)] {
-        let server = Server::start(move |asked, _| match asked.what.as_str() {
-            "GET /api/v1/repos/acme/carol/branches/main" => {
-                (200, Vec::new(), format!("{{\"commit\": {{\"id\": \"{head}\"}}}}").into_bytes())
-            }
-            _ => empty(404),
-        });
-        let server = server.unwrap();
-        let address = format!("http://{}", server.address);
-        let config = manifest("main", "").replace("https://forge.example.org", &address);
-        let asked = Forgejo::new(curl(), &git, &Config::from_manifest(&config).unwrap(), None, None);
+        let (server, config) = forge_at(head);
+        let asked = Forgejo::new(curl(), &git, &config, None, None);
         assert_eq!(claims_with(&git, Some(&asked), "v0.2.0"), (vec![(BRANCH, verdict)], vec![]));
         assert_eq!(claims_with(&git, Some(&asked), "v0.1.0"), (vec![(BRANCH, Verdict::Holds)], vec![]));
         assert_eq!(server.asked().unwrap().len(), 1, "nobody is asked about a commit that is merged");
@@ -170,6 +176,15 @@ fn the_default_branch_says_that_tags_are_signed_and_by_whom() {
     // The commit's own configuration says that any tag is acceptable.
     assert_eq!(of("v0.2.0"), [(BRANCH, Verdict::Unchecked), (SIGNED, Verdict::False)]);
     assert_eq!(of("v0.2.1"), [(BRANCH, Verdict::Unchecked), (SIGNED, Verdict::Holds)]);
+
+    // The signer may have been taken off the list since.
+    let head = git.peel("refs/remotes/origin/main").unwrap().unwrap().to_string();
+    for (head, verdict) in [(head, Verdict::Holds), ("b".repeat(40), Verdict::Unchecked)] {
+        let (_server, config) = forge_at(head);
+        let asked = Forgejo::new(curl(), &git, &config, None, None);
+        let found = claims_with(&git, Some(&asked), "v0.1.1").0;
+        assert_eq!(found, [(BRANCH, Verdict::Holds), (SIGNED, verdict)]);
+    }
 }
 
 #[test]
@@ -201,7 +216,11 @@ fn a_second_signature_that_this_clone_may_lack_is_not_missing() {
     assert_eq!(cloned("before"), signed(Verdict::False), "a new clone has what the forge has");
 
     for (status, verdict) in [(200, Verdict::Unchecked), (404, Verdict::False)] {
+        let head = git.peel("refs/remotes/origin/main").unwrap().unwrap().to_string();
         let server = Server::start(move |asked, _| match asked.what.as_str() {
+            "GET /api/v1/repos/acme/carol/branches/main" => {
+                (200, Vec::new(), format!("{{\"commit\": {{\"id\": \"{head}\"}}}}").into_bytes())
+            }
             "GET /api/v1/repos/acme/carol/tags/approved/v0.3.0" => {
                 let id = "a".repeat(40);
                 (

@@ -39,8 +39,8 @@ fn of_history(tag: &ReleaseTag, seen: &KeysSeen) -> Seen<Result<String, String>>
     if let Some(why) = rejected {
         return wrong(&why);
     }
+    seen.is_new_enough.as_ref().map_err(Clone::clone)?;
     if !names(keys, tag, used) {
-        seen.is_new_enough.as_ref().map_err(Clone::clone)?;
         return wrong(&not_named(keys, tag));
     }
     if let Some(unseen) = endorsed.iter().find_map(|(_, said)| said.as_ref().err()) {

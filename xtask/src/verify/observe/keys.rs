@@ -19,7 +19,7 @@ use crate::verify::Verifier;
 use crate::verify::claim::{Seen, Unseen};
 
 use super::seen;
-use super::source::deciding;
+use super::source::{check_current, deciding};
 
 /// What was found.
 #[derive(Clone)]
@@ -28,7 +28,8 @@ pub(in crate::verify) struct KeysSeen {
     pub(in crate::verify) used: Seen<Digest>,
     /// The history.
     pub(in crate::verify) history: Seen<HistorySeen>,
-    /// Whether the history is as new as the release; asked only if it does not name that key for the release.
+    /// Whether the history is the forge's present one: a key that was lost may have been replaced. If the forge is not
+    /// asked, whether it is as new as the release.
     pub(in crate::verify) is_new_enough: Seen<()>,
     /// The previous release that has a key, and that key's fingerprint; `None` for the first release.
     pub(in crate::verify) previous: Seen<Option<(ReleaseTag, Digest)>>,
@@ -47,9 +48,12 @@ pub(in crate::verify) struct HistorySeen {
     pub(in crate::verify) endorsed: Vec<(usize, Seen<Result<(), String>>)>,
 }
 
-/// The history, shared by several releases: it is read and judged once.
+/// The history, shared by several releases: it is read and judged once, and compared with the forge's once.
 #[derive(Default)]
-pub struct SharedHistory(OnceLock<Seen<HistorySeen>>);
+pub struct SharedHistory {
+    history: OnceLock<Seen<HistorySeen>>,
+    is_current: OnceLock<Seen<()>>,
+}
 
 /// The sources of the answers about keys.
 #[derive(Clone, Copy)]
@@ -60,8 +64,8 @@ pub(in crate::verify) struct Sources<'a> {
     pub(in crate::verify) ask: &'a (dyn Fn(&Endorsement<'_>) -> Seen<Result<(), String>> + Sync),
 }
 
-/// Looks at the keys of `verifier`'s release in its clone. `forge` is asked only whether the clone is behind, if its
-/// history does not name the key; `None` if nobody may be asked.
+/// Looks at the keys of `verifier`'s release in its clone. `forge` is asked only whether the clone is behind; `None` if
+/// nobody may be asked.
 pub(in crate::verify) fn keys(
     verifier: &Verifier<'_>,
     git: &Git,
@@ -70,13 +74,17 @@ pub(in crate::verify) fn keys(
 ) -> KeysSeen {
     let source = verifier.release.source;
     let used = used(verifier);
-    let history = shared.0.get_or_init(|| history_at_head(git, &verifier.anonymous.cosign)).clone();
+    let history = shared.history.get_or_init(|| history_at_head(git, &verifier.anonymous.cosign)).clone();
     let is_named = match (&used, &history) {
         (Ok(used), Ok(HistorySeen { keys: Ok(keys), .. })) => names(keys, &source.tag, used),
         _ => true,
     };
     let is_new_enough = match &history {
         Ok(history) if !is_named => seen(check_new_enough(git, forge, history, source)),
+        Ok(HistorySeen { at, branch: Some(name), .. }) => {
+            let check = || seen(check_current(git, forge, name, at, "the history of keys"));
+            shared.is_current.get_or_init(check).clone()
+        }
         _ => Ok(()),
     };
     KeysSeen { used, history, is_new_enough, previous: seen(previous_key(git, source)) }
@@ -132,14 +140,7 @@ fn check_new_enough(
     source: &Source,
 ) -> Result<()> {
     match (branch, forge) {
-        (Some(name), Some(forge)) => {
-            let there = forge.branch(name)?;
-            ensure!(
-                there.as_ref() == Some(at),
-                "the history of keys was read at {at}, and `{name}` is elsewhere on the forge; run `git fetch origin`, then \
-                 verify again"
-            );
-        }
+        (Some(name), Some(_)) => check_current(git, forge, name, at, "the history of keys")?,
         _ => ensure!(
             git.is_ancestor(&source.commit, at)?,
             "the history of keys was read at {at}, which does not have {} in its history and may be older; check out the \

@@ -2,7 +2,7 @@
 //! commit, and who signed the tag. The list of branches and the signers' keys are read at the head of the default
 //! branch.
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::forge::Read;
 use crate::inputs::ALLOWED_SIGNERS;
@@ -45,7 +45,7 @@ struct KnownDefault {
 }
 
 /// Looks at `source` in its clone. `forge` is asked only whether the clone is behind, if the clone does not have the
-/// commit on a branch; `None` if nobody may be asked.
+/// commit on a branch or lists signers; `None` if nobody may be asked.
 #[must_use]
 pub(in crate::verify) fn source(git: &Git, forge: Option<&dyn Read>, source: &Source) -> SourceSeen {
     let default = match default(git) {
@@ -59,11 +59,35 @@ pub(in crate::verify) fn source(git: &Git, forge: Option<&dyn Read>, source: &So
     };
     let signers = decides.and_then(|decides| match decides {
         Some((head, config)) if config.tags == TagPolicy::Signed => {
+            if let Some(KnownDefault { name, .. }) = &default {
+                check_current(git, forge, name, &head, &format!("`{ALLOWED_SIGNERS}`"))?;
+            }
             signers(git, forge, source, &head, config.tag_signers).map(Some)
         }
         _ => Ok(None),
     });
     SourceSeen { branch, signers: seen(signers).transpose() }
+}
+
+/// A key or a signer that was lost is taken off a list, which an old checkout does not know. `what` was read at `at`, the
+/// head of the default branch `name` in this clone.
+pub(in crate::verify) fn check_current(
+    git: &Git,
+    forge: Option<&dyn Read>,
+    name: &str,
+    at: &Commit,
+    what: &str,
+) -> Result<()> {
+    let Some(forge) = forge else { return Ok(()) };
+    if git.upstream()?.is_bare {
+        return Ok(());
+    }
+    let there = forge.branch(name)?;
+    ensure!(
+        there.as_ref() == Some(at),
+        "{what} was read at {at}, and `{name}` is elsewhere on the forge; run `git fetch origin`, then verify again"
+    );
+    Ok(())
 }
 
 /// The commit that decides for every release: the head of the default branch, with the branch's name, if the clone

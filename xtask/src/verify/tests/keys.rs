@@ -10,12 +10,11 @@ use base64::engine::general_purpose::STANDARD;
 use crate::inputs::PUBLIC_KEY;
 use crate::inputs::keys::tests::PEM;
 use crate::inputs::keys::{Endorsement, HISTORY, PublicKey, statement};
-use crate::inputs::source::Source;
 use crate::inputs::version::ReleaseTag;
 use crate::oci::reference::Digest;
 use crate::tool::git::Commit;
 use crate::verify::claim::{Seen, Unseen};
-use crate::verify::observe::keys::{self, KeysSeen, Sources, fingerprint, names};
+use crate::verify::observe::keys::{self, KeysSeen, Sources, fingerprint};
 
 /// What a clone knows.
 #[derive(Clone)]
@@ -88,16 +87,13 @@ impl KeyWorld {
     }
 
     /// What `verify` sees of this.
-    pub(super) fn seen(&self, source: &Source) -> Result<KeysSeen> {
+    pub(super) fn seen(&self) -> Result<KeysSeen> {
         let files = |paths: &[String]| Ok(paths.iter().map(|path| self.files.get(path).cloned()).collect());
         let ask = |asked: &Endorsement<'_>| self.ask(asked);
         let head = Commit::parse(&"a".repeat(40))?;
         let history = keys::history(head, Some("main".to_owned()), Sources { files: &files, ask: &ask });
         let used = PublicKey::parse(&self.used)?.fingerprint();
-        let is_named = history
-            .as_ref()
-            .is_ok_and(|history| history.keys.as_ref().is_ok_and(|keys| names(keys, &source.tag, &used)));
-        let is_new_enough = match self.is_behind && !is_named {
+        let is_new_enough = match self.is_behind {
             true => Err(Unseen::Unknown("run `git fetch origin`".to_owned())),
             false => Ok(()),
         };

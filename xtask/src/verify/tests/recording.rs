@@ -237,7 +237,7 @@ impl Recording {
         let (hint, common) = (Ok(world.hint.clone()), Common { tags, latest });
         let claims = survey::judge(&release, (Some(&key), &hint), &image, &public, &common, &run);
         let (of_source, _) = judge::source::judge(&self.source, &world.source);
-        let of_keys = judge::keys::judge(&self.source.tag, &world.keys.seen(&self.source)?);
+        let of_keys = judge::keys::judge(&self.source.tag, &world.keys.seen()?);
         Ok([claims, of_source, of_keys].concat())
     }
 

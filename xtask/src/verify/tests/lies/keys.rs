@@ -44,6 +44,13 @@ pub(super) const LIES: &[Lie] = &[
         unchecked: &["key.history", "key.continuity"],
     },
     Lie {
+        // The forge may have taken the key off the list since.
+        name: "a clone that is behind the forge",
+        tell: |world| world.keys.is_behind = true,
+        wrong: &[],
+        unchecked: &["key.history", "key.continuity"],
+    },
+    Lie {
         name: "signed by the key before the rotation",
         tell: |world| world.keys.used = OLDER.into(),
         wrong: &["key.history"],
