@@ -10,6 +10,7 @@ mod options;
 pub mod outcome;
 mod reading;
 mod report;
+mod secrets;
 mod subject;
 
 use std::collections::BTreeSet;
@@ -39,6 +40,7 @@ use before::{alone, older_than_this_tool, without_commit};
 pub use options::Options;
 use reading::Reading;
 use report::Entry;
+use secrets::Allowed;
 use subject::{Repository, Subject, release_of_image};
 
 /// The parts of one run.
@@ -52,6 +54,8 @@ struct Verify<'a> {
     attest_key: Option<SigningKey>,
     /// Empty without `--login`.
     keychain: Keychain,
+    /// What a rebuild may use.
+    allowed: Allowed,
     history: SharedHistory,
 }
 
@@ -94,6 +98,7 @@ fn asked(environment: &Environment, options: &Options) -> Result<()> {
         key,
         attest_key,
         keychain,
+        allowed: Allowed::of(options, repository)?,
         history: SharedHistory::default(),
     };
     let entries = if options.all { verify.all()? } else { vec![verify.one(&wanted)?] };
@@ -223,6 +228,7 @@ impl Verify<'_> {
             config,
             keychain: &self.keychain,
             builds: self.options.rebuild,
+            allowed: &self.allowed,
         };
         reading::with(&whom, &image, work)
     }

@@ -76,6 +76,8 @@ fn another_commit_gives_another_digest() -> Result<()> {
         checkout.replace("service/src/server.js", "\n", "\n\n")?;
         checkout.commit("chore: one byte more")?;
         checkout.git(&["tag", "--force", TAG])?;
+        // A clone that knows no default branch does not know that the commit is on none.
+        checkout.git(&["remote", "set-head", "origin", "--delete"])?;
         let run = Xtask::new(checkout, &["verify", TAG, "--rebuild"]).run()?;
         let (mark, why) = verdict(&run)?;
         assert!(
@@ -83,5 +85,57 @@ fn another_commit_gives_another_digest() -> Result<()> {
             "{mark} {why}"
         );
         Ok(())
+    })
+}
+
+/// What a person may have in the environment for other work.
+const SECRET: &str = "AWS_SECRET_ACCESS_KEY";
+
+#[test]
+fn a_commit_chooses_neither_the_secrets_of_its_rebuild_nor_whether_it_is_built() -> Result<()> {
+    test(|| {
+        let checkout = &clone_of_the_release()?;
+        let token = &released()?.project.secrets.registry_token;
+        let manifest = String::from_utf8(checkout.committed("Cargo.toml")?)?;
+        let login = format!(
+            "[[workspace.metadata.release.registries]]\nhost = \"127.0.0.1:9\"\nuser-name = \"x\"\ntoken = \"{SECRET}\"\n\n"
+        );
+        let asking = |key: &str| {
+            let (title, smoke) = ("\ntitle =", "[workspace.metadata.release.smoke]");
+            let asking = manifest.replacen(title, &format!("\n{key}title ="), 1);
+            let asking = asking.replacen(smoke, &format!("{login}{smoke}"), 1);
+            ensure!(
+                asking.len() >= manifest.len() + login.len() + key.len(),
+                "the manifest has another form: {manifest}"
+            );
+            anyhow::Ok(asking)
+        };
+        let tagged = |manifest: &str| {
+            checkout.write("Cargo.toml", manifest)?;
+            checkout.commit("chore: ask for more")?;
+            checkout.git(&["tag", "--force", TAG])
+        };
+        let unchecked = |run: &Finished, words: &[&str]| {
+            let (mark, why) = verdict(run)?;
+            let is_said = words.iter().all(|words| why.contains(words));
+            ensure!(mark == "?" && is_said, "{mark} {why}\n{}", run.stderr);
+            anyhow::Ok(())
+        };
+        let verify = |more: &[&str]| {
+            let run = Xtask::new(checkout, &[&["verify", TAG, "--rebuild"], more].concat());
+            run.env(SECRET, "canary-of-somebody").env("REGISTRY_TOKEN", token.expose()).run()
+        };
+
+        // On no branch: it is not built, and its host is asked without the secret.
+        tagged(&asking("")?)?;
+        let doubtful = verify(&[])?;
+        unchecked(&doubtful, &["`source.branch` is false"])?;
+        ensure!(doubtful.stderr.contains("`127.0.0.1:9` is asked without a login"), "{}", doubtful.stderr);
+
+        tagged(&asking(&format!("build-secrets = [\"{SECRET}\"]\n"))?)?;
+        unchecked(&verify(&[])?, &[SECRET, "add `--login`"])?;
+        checkout.write("Cargo.toml", &manifest)?;
+        let asked = format!("`build-secrets`: `{SECRET}`; `registries`: `127.0.0.1:9` with `{SECRET}`");
+        unchecked(&verify(&["--login"])?, &[&asked, "work tree does not name"])
     })
 }

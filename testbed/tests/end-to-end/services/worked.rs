@@ -125,10 +125,10 @@ impl Released {
             content(&elsewhere.pinned()?)? == content(&self.pinned)?,
             "the second engine gives other content"
         );
-        let rebuild = ["verify", TAG, "--rebuild"];
+        let rebuild = ["verify", TAG, "--rebuild", "--login"];
         ensure_rebuilt(&worked.run(&rebuild).on_the_second_engine()?.run()?)?;
         let builder = Builder::second()?;
-        let rebuild = worked.run(&["verify", TAG, "--rebuild", "--builder", builder.name()]);
+        let rebuild = worked.run(&["verify", TAG, "--rebuild", "--login", "--builder", builder.name()]);
         ensure_rebuilt(&rebuild.env("DOCKER_CONFIG", builder.configuration()?).run()?)
     }
 

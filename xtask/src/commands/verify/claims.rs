@@ -13,6 +13,7 @@ use crate::build::ImageBuild;
 use crate::evidence::claims;
 use crate::forge::Read;
 use crate::oci::reference::Digest;
+use crate::verify::claim::{Claim, Unseen};
 use crate::verify::survey::{self, Asked, Shared};
 use crate::verify::{self, Verifier, base_manifests, by_hand, difference, rebuilds};
 
@@ -49,8 +50,13 @@ impl Verify<'_> {
         }
         let mut is_same_digest = None;
         if let Some(digest) = found.digest.as_ref().filter(|_| self.options.rebuild) {
-            let build = ImageBuild::new(verifier.release, &reading.docker, git, self.environment);
-            let (claim, is_same) = difference::rebuilt(verifier, &build, digest);
+            let (claim, is_same) = match self.allowed.why_not_built(&config, &claims) {
+                Some(why) => (Claim::unseen(claims::REBUILD, &Unseen::Unknown(why)), None),
+                None => {
+                    let build = ImageBuild::new(verifier.release, &reading.docker, git, self.environment);
+                    difference::rebuilt(verifier, &build, digest)
+                }
+            };
             claims.push(claim);
             is_same_digest = is_same;
             crate::process::interrupt::check()?;

@@ -20,6 +20,7 @@ use crate::tool::docker::{Docker, DockerConfig};
 use crate::tool::git::Git;
 use crate::verify::{Anonymous, Verifier};
 
+use super::secrets::Allowed;
 use super::subject::Subject;
 
 /// What [`Reading`] is made from.
@@ -30,8 +31,10 @@ pub(super) struct Whom<'a> {
     pub(super) config: &'a Config,
     /// Empty without `--login`.
     pub(super) keychain: &'a Keychain,
-    /// Whether the commit is built again. If so, base images are read with the logins that the configuration names.
+    /// Whether the commit is built again. If so, base images are read with the logins that the configuration names and
+    /// `allowed` has.
     pub(super) builds: bool,
+    pub(super) allowed: &'a Allowed,
 }
 
 /// Everything that is asked.
@@ -54,14 +57,21 @@ pub(super) fn with<T>(
     image: &Image,
     work: impl FnOnce(&Reading<'_>) -> Result<T>,
 ) -> Result<T> {
-    let Whom { runner, environment, git, config, keychain, builds } = whom;
+    let Whom { runner, environment, git, config, keychain, builds, allowed } = whom;
     let timeouts = config.timeouts;
     let curl = Curl::new(runner, timeouts.http());
     let credentials = keychain.credentials(&image.registry);
     let login = credentials.map(|credentials| (&image.registry, credentials));
     let steps = &Steps::new(environment)?;
     let docker = &if *builds {
-        logins::docker_config(config, environment, login, steps)?
+        let (config, left_out) = allowed.logins(config);
+        for host in left_out {
+            steps.line(
+                "login",
+                &format!("`{host}` is asked without a login: {}", allowed.why_without_login()),
+            );
+        }
+        logins::docker_config(&config, environment, login, steps)?
     } else {
         DockerConfig::new(environment, login)?
     };

@@ -1,6 +1,8 @@
 //! Inputs that not everyone may read, and hosts without TLS. A commit holds only names of variables and hosts. Every
 //! secret value comes from the environment.
 
+use std::fmt;
+
 use anyhow::{Context as _, Result, bail, ensure};
 use serde::Deserialize;
 
@@ -67,6 +69,12 @@ impl BaseRegistry {
         })
     }
 
+    /// Whether `other` sends the same variables to the same host.
+    #[must_use]
+    pub fn is_same_login(&self, other: &Self) -> bool {
+        (&self.host, &self.user, &self.token) == (&other.host, &other.user, &other.token)
+    }
+
     fn check(&self) -> Result<()> {
         ensure!(
             !["index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"]
@@ -88,6 +96,13 @@ impl BaseRegistry {
                 self.host
             ),
         }
+    }
+}
+
+impl fmt::Display for BaseRegistry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` with `{}`", self.host, self.token)?;
+        self.user.as_ref().map_or(Ok(()), |user| write!(f, " of `{user}`"))
     }
 }
 
