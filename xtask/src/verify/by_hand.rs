@@ -9,6 +9,7 @@ use crate::inputs::signers::SignedTag;
 use crate::inputs::source::Source;
 use crate::inputs::{ALLOWED_SIGNERS, PUBLIC_KEY};
 use crate::oci::reference::{Digest, Tag};
+use crate::process::command_line::quote;
 
 use super::claim::Claim;
 
@@ -42,7 +43,7 @@ fn command(release: &Release<'_>, digest: Option<&Digest>, id: &str) -> Option<S
                 "layers() {{ crane manifest --platform $1 $2 | jq -r '.layers[].digest'; }}; for each in {}; do \
                  diff <(layers $each {}) <(layers $each {pinned}); done",
                 release.platforms().join(" "),
-                release.inputs.base.last.reference
+                quote(&release.inputs.base.last.reference)
             ),
             claims::IMAGE_MACHINE => format!(
                 "mkdir root && docker export $(docker create {pinned}) | tar --extract --directory root && \
@@ -70,7 +71,7 @@ fn command(release: &Release<'_>, digest: Option<&Digest>, id: &str) -> Option<S
     match id {
         claims::TAG_IMAGE => Some(format!("{INSPECT} {}", image.tagged(&tag.registry_tag()))),
         claims::TAG_GIT => {
-            Some(format!("git ls-remote {repository} 'refs/tags/{tag}' 'refs/tags/{tag}^{{}}'"))
+            Some(format!("git ls-remote {} 'refs/tags/{tag}' 'refs/tags/{tag}^{{}}'", quote(&repository)))
         }
         claims::PAGE_STATE | claims::PAGE_IMAGE | claims::PAGE_COMMANDS => {
             Some(format!("{repository}/releases/tag/{tag}"))

@@ -76,7 +76,7 @@ fn text(entry: &Entry) -> String {
         text += &format!("{mark}  {:<20} {}\n", claim.id, one_line(&claim.evidence));
         let shown = claim.verdict != Verdict::Holds && claim.see.is_none();
         if let Some(command) = claim.by_hand.as_ref().filter(|_| shown) {
-            text += &format!("{:<27}by hand: {command}\n", "");
+            text += &format!("{:<27}by hand: {}\n", "", one_line(command));
         }
     }
     for Rebuild { key, by, says } in &entry.rebuilds {
@@ -137,10 +137,11 @@ mod tests {
     #[test]
     fn a_claim_has_one_line_whatever_was_found() {
         let found = Unseen::Wrong("a\u{1b}[1A\u{1b}[2K\nok     signature            held".to_owned());
-        let entry = Entry { claims: vec![Claim::unseen(claims::IMAGE_LABELS, &found)], ..entry() };
-        let report = text(&entry);
+        let mut claim = Claim::unseen(claims::IMAGE_LABELS, &found);
+        claim.by_hand = Some("inspect a\u{1b}[1A\nok     signature            held".to_owned());
+        let report = text(&Entry { claims: vec![claim], ..entry() });
         let lines: Vec<_> = report.lines().skip(3).collect();
-        assert_eq!(lines.len(), 1, "{report}");
+        assert_eq!(lines.len(), 2, "{report}");
         assert!(lines[0].starts_with("FALSE  image.labels") && !report.contains('\u{1b}'), "{report}");
     }
 

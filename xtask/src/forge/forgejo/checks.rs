@@ -7,6 +7,7 @@ use super::{Forgejo, PAGE_SIZE, status};
 use crate::forge::{CiState, Read as _};
 use crate::http::Request;
 use crate::inputs::config::CiStatus;
+use crate::process::command_line::quote;
 use crate::process::problem::Problem;
 use crate::tool::git::Commit;
 
@@ -22,9 +23,7 @@ impl Forgejo {
         for name in &self.config.branches {
             let Some(head) = self.branch(name)? else { continue };
             if self.git.peel(head.as_str())?.is_none() {
-                seen.push(format!(
-                    "`{name}` is at {head}, which is not in this clone (`git fetch origin {name}`)"
-                ));
+                seen.push(not_here(name, &head));
             } else if self.git.is_ancestor(commit, &head)? {
                 return Ok(None);
             } else {
@@ -97,5 +96,23 @@ impl Forgejo {
                  elsewhere make a token with `write:repository` in your settings on the forge",
             )
         })
+    }
+}
+
+/// A branch's name may hold what a shell would run.
+fn not_here(name: &str, head: &Commit) -> String {
+    format!("`{name}` is at {head}, which is not in this clone (`git fetch origin {}`)", quote(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::not_here;
+    use crate::tool::git::Commit;
+
+    #[test]
+    fn the_name_of_a_branch_is_one_word_of_a_command() {
+        let head = Commit::parse(&"a".repeat(40)).unwrap();
+        assert!(not_here("main", &head).ends_with("(`git fetch origin main`)"));
+        assert!(not_here("x;$(id)", &head).ends_with("(`git fetch origin 'x;$(id)'`)"));
     }
 }

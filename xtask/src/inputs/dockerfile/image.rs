@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-use crate::oci::reference::Digest;
+use crate::oci::reference::{Digest, Registry};
 
 /// A base image, as a `FROM` line pins it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,20 +27,30 @@ pub fn says_musl(image: &str) -> bool {
 impl BaseImage {
     /// `written` is the text before the reference, such as `FROM`.
     pub(super) fn parse(written: &str, reference: &str) -> Result<Self> {
-        let Some((tagged, digest)) = reference.split_once('@') else {
+        let (tagged, digest) = match reference.split_once('@') {
+            Some((tagged, digest)) => (tagged, Some(digest)),
+            None => (reference, None),
+        };
+        let (name, tag) = match tagged.rsplit_once(':') {
+            Some((name, tag)) if !tag.contains('/') => (name, Some(tag)),
+            _ => (tagged, None),
+        };
+        // First of all: the messages below and the commands of `verify` repeat it.
+        check_name(name).with_context(|| format!("reading `{written}{reference}`"))?;
+        let tag = tag.map(base_tag).transpose()?;
+        let Some(digest) = digest else {
             bail!(
                 "`{written}{reference}` names no digest, so what it takes can change; \
                  write `{reference}@sha256:…` with the digest from `docker buildx imagetools inspect {reference}`"
             );
         };
-        let (name, tag) = match tagged.rsplit_once(':') {
-            Some((name, tag)) if !tag.contains('/') => (name, tag),
-            _ => bail!(
+        let Some(tag) = tag else {
+            bail!(
                 "`{written}{reference}` names no tag; write one before the digest, so that updates can be found"
-            ),
+            );
         };
         let digest = digest.parse().with_context(|| format!("reading `{written}{reference}`"))?;
-        Ok(Self { reference: reference.to_owned(), name: name.to_owned(), tag: base_tag(tag)?, digest })
+        Ok(Self { reference: reference.to_owned(), name: name.to_owned(), tag, digest })
     }
 
     /// Whether its name says that it is based on musl.
@@ -71,9 +81,33 @@ impl BaseImage {
     }
 
     fn has_registry(&self) -> bool {
-        let first = self.name.split('/').next().unwrap_or_default();
-        self.name.contains('/') && (first.contains(['.', ':']) || first == "localhost")
+        registry_and_path(&self.name).0.is_some()
     }
+}
+
+/// The name's registry, if it has one, and the rest. The first component is a registry if docker takes it for one.
+fn registry_and_path(name: &str) -> (Option<&str>, &str) {
+    match name.split_once('/') {
+        Some((first, path)) if first.contains(['.', ':']) || first == "localhost" => (Some(first), path),
+        _ => (None, name),
+    }
+}
+
+/// Checks the characters of an image's name. The builder knows the rest of the grammar, which is stricter.
+fn check_name(name: &str) -> Result<()> {
+    let (registry, path) = registry_and_path(name);
+    if let Some(registry) = registry {
+        registry.parse::<Registry>()?;
+    }
+    let edge = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let is_component = |part: &str| {
+        part.starts_with(edge) && part.ends_with(edge) && part.chars().all(|c| edge(c) || "._-".contains(c))
+    };
+    ensure!(
+        name.len() <= 255 && path.split('/').all(is_component),
+        "`{name}` is not the name of an image: expected lower-case words of `a-z`, `0-9`, joined by `.`, `_`, `-` or `/`"
+    );
+    Ok(())
 }
 
 /// The base images of a Dockerfile that follows the rules.
@@ -109,4 +143,51 @@ fn base_tag(tag: &str) -> Result<String> {
     let is_tag = (1..=128).contains(&tag.len()) && tag.chars().all(plain) && !tag.starts_with(['.', '-']);
     ensure!(is_tag, "`{tag}` is not a registry tag");
     Ok(tag.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::BaseImage;
+    use crate::oci::reference::Digest;
+
+    #[test]
+    fn a_base_image_has_the_name_of_an_image() {
+        let parse = |name: &str| BaseImage::parse("FROM ", &format!("{name}:22@{}", Digest::of(b"x")));
+        for good in [
+            "node",
+            "library/node",
+            "ghcr.io/acme/a__b--c.d_e",
+            "localhost/x",
+            "127.0.0.1:5000/acme/node",
+            "Registry.Example.org/x",
+        ] {
+            assert_eq!(parse(good).unwrap().name, good);
+        }
+        let long = "a".repeat(256);
+        for bad in [
+            "",
+            "evil.example/n;`id>&2`;\u{1b}[1A\u{1b}[2Kok",
+            "node$(id)",
+            "evil.example/a b",
+            "evil.example:x/n",
+            "-evil.example/n",
+            "a//b",
+            "a/../b",
+            "Node",
+            &long,
+        ] {
+            let error = format!("{:#}", parse(bad).unwrap_err());
+            assert!(
+                error.contains("is not the name of an image") || error.contains("is not a registry"),
+                "{error}"
+            );
+        }
+        // A name is judged before it becomes part of a command.
+        let error = format!("{:#}", BaseImage::parse("FROM ", "node;id").unwrap_err());
+        assert!(!error.contains("imagetools"), "{error}");
+        assert!(
+            format!("{:#}", BaseImage::parse("FROM ", "node").unwrap_err())
+                .contains("imagetools inspect node")
+        );
+    }
 }
