@@ -17,7 +17,6 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::evidence::claims::CONFIGURATION;
 use crate::evidence::page::PublishedPage;
 use crate::forge::Read;
 use crate::http::Curl;
@@ -32,11 +31,11 @@ use crate::process::environment::Environment;
 use crate::process::failure::Misuse;
 use crate::process::parallel::side_by_side;
 use crate::tool::cosign::SigningKey;
-use crate::verify::claim::{Claim, Unseen};
+use crate::tool::git::Commit;
 use crate::verify::survey::{Asked, Shared};
 use crate::verify::{self, Layout, SharedHistory};
 
-use before::{alone, older_than_this_tool, without_commit};
+use before::{older_than_this_tool, unread, without_commit};
 pub use options::Options;
 use reading::Reading;
 use report::Entry;
@@ -180,29 +179,31 @@ impl Verify<'_> {
             let shared = Shared::new(&reading.registry, Some(pages));
             let released: Vec<_> = released.into_iter().collect();
             side_by_side(&released, |tag| {
-                match older_than_this_tool(&self.repository.git, &shared, &tags, tag)? {
-                    Some(entry) => Ok(entry),
-                    None => self.one_of_all(reading, &shared, tag),
+                // If one tag cannot be looked at, still report on the others.
+                match self.repository.git.peel(&tag.git_ref()) {
+                    Err(error) => unread(tag, None, error),
+                    Ok(None) => Ok(without_commit(tag, &verify::seen(reading.forge.tag(tag)))),
+                    Ok(Some(commit)) => self
+                        .one_of_all(reading, &shared, &tags, tag, &commit)
+                        .or_else(|error| unread(tag, Some(commit.to_string()), error)),
                 }
             })
         })
     }
 
-    fn one_of_all(&self, reading: &Reading<'_>, shared: &Shared<'_>, tag: &ReleaseTag) -> Result<Entry> {
-        if self.repository.git.peel(&tag.git_ref())?.is_none() {
-            return Ok(without_commit(tag, &verify::seen(reading.forge.tag(tag))));
+    fn one_of_all(
+        &self,
+        reading: &Reading<'_>,
+        shared: &Shared<'_>,
+        in_registry: &[String],
+        tag: &ReleaseTag,
+        commit: &Commit,
+    ) -> Result<Entry> {
+        let git = &self.repository.git;
+        if let Some(entry) = older_than_this_tool(git, shared, in_registry, tag, commit)? {
+            return Ok(entry);
         }
-        let source = Source::of_tag(&self.repository.git, tag.clone())?;
-        let commit = source.commit.to_string();
-        let subject = match Subject::of(self.repository, source) {
-            Ok(subject) => subject,
-            Err(error) => {
-                crate::process::interrupt::check()?;
-                // If one commit cannot be read, still report on the others.
-                let claim = Claim::unseen(CONFIGURATION, &Unseen::Unknown(format!("{error:#}")));
-                return Ok(alone(tag, Some(commit), claim));
-            }
-        };
+        let subject = Subject::of(self.repository, Source::of_tag(git, tag.clone())?)?;
         if subject.config.image()? == reading.image {
             return self.survey(reading, &subject, &Asked::VersionTag, shared);
         }

@@ -1,5 +1,6 @@
 //! The program itself, against a small server on loopback.
 
+mod all;
 mod changelog;
 mod exit_codes;
 mod login;

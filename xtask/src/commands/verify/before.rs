@@ -1,17 +1,19 @@
-//! What `verify --all` meets besides its own releases: an adopter has tags from before this tool, and a clone may lack
-//! tags.
+//! What `verify --all` meets besides its own releases: an adopter has tags from before this tool, a clone may lack
+//! tags, and a tag may be on a commit that cannot be read.
 
-use anyhow::{Result, bail};
+use anyhow::{Error, Result, bail};
 
 use crate::evidence::claims;
 use crate::evidence::page;
 use crate::inputs::config::{self, Config};
 use crate::inputs::source::release_tags;
 use crate::inputs::version::ReleaseTag;
+use crate::process::interrupt::Interrupted;
 use crate::tool::git::{Commit, Git};
 
 use super::report::Entry;
 use crate::verify::claim::{Claim, Seen, Unseen};
+use crate::verify::in_words;
 use crate::verify::survey::Shared;
 
 /// The entry of a tag whose commit has no configuration. It is from before this tool, unless the registry or the page
@@ -21,9 +23,9 @@ pub(super) fn older_than_this_tool(
     shared: &Shared<'_>,
     in_registry: &[String],
     tag: &ReleaseTag,
+    commit: &Commit,
 ) -> Result<Option<Entry>> {
-    let Some(commit) = git.peel(&tag.git_ref())? else { return Ok(None) };
-    let [manifest] = git.files(&commit, [config::MANIFEST])?;
+    let [manifest] = git.files(commit, [config::MANIFEST])?;
     if Config::is_in(manifest.as_deref()) {
         return Ok(None);
     }
@@ -59,8 +61,21 @@ pub(super) fn older_than_this_tool(
     }))
 }
 
+/// The entry of a tag that could not be looked at because of `error`.
+///
+/// # Errors
+/// `error` itself, if a signal interrupted it.
+pub(super) fn unread(tag: &ReleaseTag, commit: Option<String>, error: Error) -> Result<Entry> {
+    crate::process::interrupt::check()?;
+    if error.chain().any(<dyn std::error::Error>::is::<Interrupted>) {
+        return Err(error);
+    }
+    let claim = Claim::unseen(claims::CONFIGURATION, &Unseen::Unknown(in_words(&error)));
+    Ok(alone(tag, commit, claim))
+}
+
 /// The entry of a release with a single claim.
-pub(super) fn alone(tag: &ReleaseTag, commit: Option<String>, claim: Claim) -> Entry {
+fn alone(tag: &ReleaseTag, commit: Option<String>, claim: Claim) -> Entry {
     Entry {
         tag: tag.to_string(),
         commit,
@@ -94,7 +109,10 @@ pub(super) fn without_commit(tag: &ReleaseTag, on_forge: &Seen<Option<Commit>>) 
 
 #[cfg(test)]
 mod tests {
-    use super::without_commit;
+    use anyhow::{Context as _, Result, bail};
+
+    use super::{unread, without_commit};
+    use crate::process::interrupt::Interrupted;
     use crate::tool::git::Commit;
     use crate::verify::claim::{Unseen, Verdict};
 
@@ -109,5 +127,16 @@ mod tests {
         ] {
             assert_eq!(without_commit(&tag, &on_forge).claims[0].verdict, verdict, "{on_forge:?}");
         }
+    }
+
+    #[test]
+    fn one_tag_ends_the_report_on_all_only_after_a_signal() {
+        let unread = |error| unread(&"v0.1.0".parse().unwrap(), None, error);
+        let odd: Result<()> = (|| bail!("`Cargo.toml` is no file"))();
+        let entry = unread(odd.context("reading the commit").unwrap_err()).unwrap();
+        let claim = &entry.claims[0];
+        assert_eq!((claim.id, claim.verdict), ("configuration", Verdict::Unchecked));
+        assert!(claim.evidence.contains("`Cargo.toml` is no file"), "{}", claim.evidence);
+        assert!(unread(anyhow::Error::from(Interrupted::by(2)).context("asking git")).is_err());
     }
 }

@@ -17,7 +17,7 @@ const BUSY: &str =
 
 #[test]
 fn a_registry_that_is_busy_is_neither_refused_nor_a_matter_of_secrets() -> Result<()> {
-    let (server, scratch) = (Server::answering(BUSY)?, Scratch::new()?);
+    let (server, scratch) = (Server::answering(|_request| BUSY.to_owned())?, Scratch::new()?);
     let host = server.address.to_string();
     let dir = repository(&scratch, "own", &host, &format!("{host}/acme/carol"))?;
     let output = xtask(&dir, &["release", "v0.1.0"], &[("COSIGN_PASSWORD", "x")])?;
@@ -31,7 +31,7 @@ fn a_registry_that_is_busy_is_neither_refused_nor_a_matter_of_secrets() -> Resul
 
 #[test]
 fn verify_says_false_of_nothing_that_could_not_be_asked() -> Result<()> {
-    let (server, scratch) = (Server::answering(BUSY)?, Scratch::new()?);
+    let (server, scratch) = (Server::answering(|_request| BUSY.to_owned())?, Scratch::new()?);
     let host = server.address.to_string();
     let dir = repository(&scratch, "own", &host, &format!("{host}/acme/carol"))?;
     git(&dir, &["tag", "v0.2.0"])?;

@@ -35,11 +35,11 @@ pub(crate) struct Server {
 impl Server {
     /// A server that requires a login for everything.
     pub(crate) fn start() -> Result<Self> {
-        Self::answering(DENIED)
+        Self::answering(|_request| DENIED.to_owned())
     }
 
-    /// A server that always gives the same answer.
-    pub(crate) fn answering(answer: &'static str) -> Result<Self> {
+    /// A server that gives the answer to the first line of each request.
+    pub(crate) fn answering(answer: fn(&str) -> String) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let (address, heads) = (listener.local_addr()?, Arc::new(Mutex::new(Vec::new())));
         let kept = Arc::clone(&heads);
@@ -68,13 +68,14 @@ impl Server {
     }
 }
 
-fn serve(stream: TcpStream, kept: &Mutex<Vec<String>>, answer: &str) -> Result<()> {
+fn serve(stream: TcpStream, kept: &Mutex<Vec<String>>, answer: fn(&str) -> String) -> Result<()> {
     let mut lines = BufReader::new(stream.try_clone()?).lines();
     let mut head = String::new();
     while let Some(line) = lines.next().transpose()?.filter(|line| !line.is_empty()) {
         head.push_str(&line);
         head.push('\n');
     }
+    let answer = answer(head.lines().next().unwrap_or_default());
     kept.lock().map_err(|_poisoned| anyhow!("another thread panicked"))?.push(head);
     let mut stream = stream;
     Ok(stream.write_all(answer.as_bytes())?)

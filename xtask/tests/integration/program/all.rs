@@ -1,0 +1,57 @@
+//! `verify --all` reports on every release, whatever one of their tags is on.
+
+use std::fs;
+
+use anyhow::{Result, ensure};
+use xshell::cmd;
+use xtask::process::Runner;
+use xtask::process::environment::Environment;
+use xtask::process::scratch::Scratch;
+
+use super::server::{Server, git, repository, said, verify};
+
+/// A registry with three version tags and no image, and a forge without pages.
+fn answer(request: &str) -> String {
+    let (status, body) = match request {
+        _ if request.contains("/tags/list") => {
+            ("200 OK", r#"{"name": "acme/carol", "tags": ["v0.1.0", "v0.2.0", "v0.3.0"]}"#)
+        }
+        _ if request.contains("/releases?") => ("200 OK", "[]"),
+        _ => ("404 Not Found", "{}"),
+    };
+    format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len())
+}
+
+#[test]
+fn a_tag_that_cannot_be_read_hides_no_other_release() -> Result<()> {
+    let (server, scratch) = (Server::answering(answer)?, Scratch::new()?);
+    let host = server.address.to_string();
+    let dir = repository(&scratch, "own", &host, &format!("{host}/acme/carol"))?;
+    let runner = Runner::new(&Environment::of_this_process());
+    let sh = runner.shell()?;
+    let author = ["-c", "user.name=x", "-c", "user.email=x@example.org"];
+    let late = cmd!(sh, "git {author...} commit --quiet --allow-empty --message=late");
+    runner.call(late).dir(&dir).env("GIT_COMMITTER_DATE", "@253402300800 +0000").run()?;
+    git(&dir, &["tag", "v0.3.0"])?;
+    git(&dir, &["branch", "good", "HEAD~1"])?;
+    fs::remove_file(dir.join("Cargo.toml"))?;
+    fs::create_dir(dir.join("Cargo.toml"))?;
+    fs::write(dir.join("Cargo.toml/x"), "")?;
+    git(&dir, &["add", "--all"])?;
+    git(&dir, &["commit", "--quiet", "--message=a directory"])?;
+    git(&dir, &["tag", "v0.2.0"])?;
+    git(&dir, &["checkout", "--quiet", "good"])?;
+
+    let output = verify(&dir, &["--all"], &[])?;
+    let said = said(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    let of_tag = |tag: &str| {
+        let report = said.split_once(&format!("{tag} at ")).map_or("", |(_, report)| report);
+        report.split("\n\nv").next().unwrap_or_default().to_owned()
+    };
+    ensure!(of_tag("v0.1.0").contains("FALSE  tag.image"), "{said}");
+    for odd in ["v0.2.0", "v0.3.0"] {
+        ensure!(of_tag(odd).contains("?      configuration"), "{odd}: {said}");
+    }
+    Ok(())
+}
