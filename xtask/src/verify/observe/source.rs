@@ -113,13 +113,31 @@ fn default(git: &Git) -> Result<Option<KnownDefault>> {
 
 /// Whether `origin` is an address of the repository of `config`, by any protocol and port.
 fn is_at(origin: &str, config: &Config) -> bool {
-    let (origin, repository) =
-        (origin.to_ascii_lowercase(), config.repository.to_string().to_ascii_lowercase());
-    let host = config.forge.authority();
-    let host = host.rsplit_once(':').map_or(host, |(host, _)| host).to_ascii_lowercase();
-    let path = origin.trim_end_matches('/').trim_end_matches(".git");
-    let before = path.strip_suffix(&repository).and_then(|before| before.strip_suffix(['/', ':']));
-    before.is_some_and(|before| before.contains(&host))
+    let (forge, repository) = (config.source_url(), config.repository.to_string());
+    let Some((forge_host, forge_path)) = host_and_path(&forge) else { return false };
+    // A forge below a path of its host has it in web addresses only.
+    let paths = [forge_path, repository.as_str()];
+    host_and_path(origin).is_some_and(|(host, path)| {
+        host.eq_ignore_ascii_case(forge_host) && paths.iter().any(|known| known.eq_ignore_ascii_case(path))
+    })
+}
+
+/// The host and the path in an address, as git reads it (git-clone(1), "GIT URLS"): `https://host:port/path`,
+/// `ssh://user@host:port/path` or `user@host:path`. `None` for a directory, for any other protocol, and for characters
+/// that programs read in different ways.
+fn host_and_path(address: &str) -> Option<(&str, &str)> {
+    let (authority, path) = match address.split_once("://") {
+        Some((scheme, rest)) => {
+            let known = ["https", "http", "ssh"].iter().any(|known| known.eq_ignore_ascii_case(scheme));
+            rest.split_once('/').filter(|_| known)?
+        }
+        None => address.split_once(':').filter(|(before, _)| !before.contains('/'))?,
+    };
+    let host = authority.rsplit_once('@').map_or(authority, |(_user, host)| host);
+    let host = host.rsplit_once(':').map_or(host, |(host, _port)| host);
+    let is_plain = |c: char| c.is_ascii_graphic() && !"?#\\".contains(c);
+    let path = path.trim_matches('/');
+    address.chars().all(is_plain).then_some((host, path.strip_suffix(".git").unwrap_or(path)))
 }
 
 /// The commit that is checked out, if it has a configuration.
@@ -222,6 +240,8 @@ mod tests {
             "https://user@forge.example.org:8443/acme/carol/",
             "git@forge.example.org:Acme/carol.git",
             "ssh://git@forge.example.org:2222/Acme/carol.git",
+            "forge.example.org:/Acme/carol.git/",
+            "HTTPS://Forge.Example.org/acme/carol",
         ] {
             assert!(is_at(origin, &config), "{origin}");
         }
@@ -230,6 +250,19 @@ mod tests {
             "https://forge.example.org/somebody/carol",
             "https://mirror.example.net/Acme/carol",
             "https://forge.example.org/notAcme/carol",
+            "https://forge.example.org/Acme/carol.git.git",
+            "https://myforge.example.org/Acme/carol",
+            "https://forge.example.org.evil.example/Acme/carol",
+            "https://forge.example.org@evil.example/Acme/carol",
+            "https://forge.example.org:x@evil.example/Acme/carol",
+            "https://evil.example?@forge.example.org/Acme/carol",
+            "https://evil.example\\@forge.example.org/Acme/carol",
+            "https://evil.example/forge.example.org/Acme/carol",
+            "git@evil.example:forge.example.org/Acme/carol",
+            "forge.example.org@evil.example:Acme/carol",
+            "/srv/forge.example.org/Acme/carol",
+            "./forge.example.org:Acme/carol",
+            "file://forge.example.org/Acme/carol",
         ] {
             assert!(!is_at(origin, &config), "{origin}");
         }
