@@ -30,7 +30,7 @@ use crate::process::Runner;
 use crate::process::environment::Environment;
 use crate::process::failure::Misuse;
 use crate::process::parallel::side_by_side;
-use crate::tool::cosign::SigningKey;
+use crate::tool::cosign::{Program, SigningKey};
 use crate::tool::git::Commit;
 use crate::verify::survey::{Asked, Shared};
 use crate::verify::{self, Layout, SharedHistory};
@@ -51,6 +51,8 @@ struct Verify<'a> {
     key: Option<Vec<u8>>,
     /// With `--attest`: signs the statement about the rebuild.
     attest_key: Option<SigningKey>,
+    /// The only program that gets that key.
+    cosign: Program,
     /// Empty without `--login`.
     keychain: Keychain,
     /// What a rebuild may use.
@@ -87,6 +89,10 @@ fn asked(environment: &Environment, options: &Options) -> Result<()> {
     let key = options.read_key()?;
     let attest_key = options.attest_key.as_deref().map(|file| attest::key(environment, file)).transpose()?;
     let repository = &Repository::find(runner, options.source.as_deref())?;
+    let cosign = match &attest_key {
+        Some(_) => attest::cosign(environment, repository)?,
+        None => "cosign".into(),
+    };
     let keychain =
         if options.login { login::keychain(environment, repository, &wanted)? } else { Keychain::default() };
     let verify = Verify {
@@ -96,6 +102,7 @@ fn asked(environment: &Environment, options: &Options) -> Result<()> {
         options,
         key,
         attest_key,
+        cosign,
         keychain,
         allowed: Allowed::of(options, repository)?,
         history: SharedHistory::default(),
@@ -230,6 +237,7 @@ impl Verify<'_> {
             keychain: &self.keychain,
             builds: self.options.rebuild,
             allowed: &self.allowed,
+            cosign: &self.cosign,
         };
         reading::with(&whom, &image, work)
     }

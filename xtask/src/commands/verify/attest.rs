@@ -20,8 +20,10 @@ use crate::oci::registry::{Client, Manifest};
 use crate::process::environment::Environment;
 use crate::process::failure::Misuse;
 use crate::process::secret::Secret;
-use crate::tool::cosign::SigningKey;
+use crate::tool::cosign::{Program, SigningKey};
 use crate::verify::Verifier;
+
+use super::subject::Repository;
 
 /// Generous: cosign's encrypted keys have less than 1 KiB.
 const MOST_BYTES: u64 = 16 << 10;
@@ -41,6 +43,16 @@ pub(super) fn key(environment: &Environment, file: &Path) -> Result<SigningKey> 
     };
     let misuse = |error| Misuse::new(format!("`--attest-key`: reading `{}`: {error}", file.display()));
     Ok(SigningKey::new(Secret::new(read().map_err(misuse)?), password))
+}
+
+/// The cosign that gets the key: one that the caller's own configuration allows. It is looked at before it is started.
+///
+/// # Errors
+/// When the configuration cannot be read; a [`crate::process::failure::Refusal`] when it allows only other files.
+pub(super) fn cosign(environment: &Environment, repository: &Repository) -> Result<Program> {
+    let program = Program::new(Path::new("cosign"), &repository.own_config()?.cosign_digests, environment);
+    program.digest().context("`--attest-key` gives the key to cosign")?;
+    Ok(program)
 }
 
 /// Signs and stores the statement that the rebuild gave `digest`, or the same content. Returns a description of what

@@ -2,7 +2,6 @@
 
 use anyhow::Result;
 
-use crate::inputs::config::Config;
 use crate::inputs::credentials::{forge_token, named_registry, registry_login, registry_of};
 use crate::oci::keychain::Keychain;
 use crate::process::environment::Environment;
@@ -21,8 +20,7 @@ pub(super) fn keychain(
     repository: &Repository,
     wanted: &Wanted,
 ) -> Result<Keychain> {
-    let git = &repository.git;
-    let own = if repository.is_here() { Config::of_work_tree(git.root())? } else { Config::of_head(git)? };
+    let own = repository.own_config()?;
     let mut keychain = Keychain::default();
     let registry = if repository.is_here() {
         Some(registry_of(environment, &own)?)

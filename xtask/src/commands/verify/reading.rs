@@ -15,7 +15,7 @@ use crate::oci::registry::Client;
 use crate::process::Runner;
 use crate::process::environment::Environment;
 use crate::process::progress::Steps;
-use crate::tool::cosign::Cosign;
+use crate::tool::cosign::{Cosign, Program};
 use crate::tool::docker::{Docker, DockerConfig};
 use crate::tool::git::Git;
 use crate::verify::{Anonymous, Verifier};
@@ -35,6 +35,7 @@ pub(super) struct Whom<'a> {
     /// `allowed` has.
     pub(super) builds: bool,
     pub(super) allowed: &'a Allowed,
+    pub(super) cosign: &'a Program,
 }
 
 /// Everything that is asked.
@@ -57,7 +58,7 @@ pub(super) fn with<T>(
     image: &Image,
     work: impl FnOnce(&Reading<'_>) -> Result<T>,
 ) -> Result<T> {
-    let Whom { runner, environment, git, config, keychain, builds, allowed } = whom;
+    let Whom { runner, environment, git, config, keychain, builds, allowed, cosign } = whom;
     let timeouts = config.timeouts;
     let curl = Curl::new(runner, timeouts.http());
     let credentials = keychain.credentials(&image.registry);
@@ -76,7 +77,7 @@ pub(super) fn with<T>(
         DockerConfig::new(environment, login)?
     };
     let nobody = &DockerConfig::new(environment, None)?;
-    let cosign = |docker| Cosign::new(runner, "cosign", docker, timeouts.cosign());
+    let cosign = |docker| Cosign::new(runner, (*cosign).clone(), docker, timeouts.cosign());
     let client = |credentials| {
         Client::new(curl.clone(), image.clone(), credentials).with_plain_http(&config.plain_http)
     };

@@ -33,7 +33,7 @@ impl Allowed {
         if !repository.is_here() {
             return Ok(Self::Elsewhere);
         }
-        let Config { registries, build_secrets, .. } = Config::of_work_tree(repository.git.root())?;
+        let Config { registries, build_secrets, .. } = repository.own_config()?;
         Ok(Self::Named { registries, build_secrets })
     }
 

@@ -62,6 +62,15 @@ impl Repository {
         self.address.is_none()
     }
 
+    /// The configuration that the command was started with: that of the work tree, or of the default branch of a
+    /// repository given by its address.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(super) fn own_config(&self) -> Result<Config> {
+        if self.is_here() { Config::of_work_tree(self.git.root()) } else { Config::of_head(&self.git) }
+    }
+
     /// Whether it was given by the same web address that `config` has.
     pub(super) fn is_at_its_address(&self, config: &Config) -> bool {
         self.address.as_ref().is_some_and(|address| address.starts_with("http")) && self.check(config).is_ok()

@@ -1,6 +1,10 @@
 //! Which secret `verify` and `release` send to whom. The server requires a login for everything.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
 use anyhow::Result;
+use xtask::process::environment::Environment;
 use xtask::process::scratch::Scratch;
 
 use super::server::{Server, configure, repository, said, verify, xtask};
@@ -109,5 +113,30 @@ fn a_tagged_commit_does_not_choose_who_is_given_the_tokens_of_its_release() -> R
     for (line, authorization) in &asked {
         assert_eq!(authorization, &None, "{line}");
     }
+    Ok(())
+}
+
+#[test]
+fn a_rebuilders_key_is_given_to_no_cosign_but_a_pinned_one() -> Result<()> {
+    let (server, scratch) = (Server::start()?, Scratch::new()?);
+    let host = server.address.to_string();
+    let dir = repository(&scratch, "own", &host, &format!("{host}/acme/carol"))?;
+    let (bin, started) = (scratch.path().join("bin"), scratch.path().join("started"));
+    fs::create_dir(&bin)?;
+    fs::write(bin.join("cosign"), format!("#!/bin/sh\ntouch {}\n", started.display()))?;
+    fs::set_permissions(bin.join("cosign"), fs::Permissions::from_mode(0o755))?;
+    fs::write(scratch.path().join("alice.key"), "a key")?;
+    // The commit pins nothing. What counts is the configuration here.
+    let manifest = fs::read_to_string(dir.join("Cargo.toml"))?;
+    let pinned = format!("cosign-digests = [\"sha256:{}\"]\ntitle =", "0".repeat(64));
+    fs::write(dir.join("Cargo.toml"), manifest.replacen("title =", &pinned, 1))?;
+    let path =
+        format!("{}:{}", bin.display(), Environment::of_this_process().get("PATH")?.unwrap_or_default());
+    let key = scratch.path().join("alice.key").to_string_lossy().into_owned();
+    let attest = ["v0.1.0", "--rebuild", "--login", "--attest", "--attest-key", &key];
+    let output = verify(&dir, &attest, &[("PATH", &path)])?;
+    assert!(said(&output).contains("not among `cosign-digests`"), "{}", said(&output));
+    assert_eq!(output.status.code(), Some(4), "{}", said(&output));
+    assert!(!started.exists(), "it was started");
     Ok(())
 }
