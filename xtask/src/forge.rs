@@ -20,10 +20,21 @@ use crate::tool::git::Commit;
 pub enum CiState {
     /// Everything that counts has passed.
     Green,
-    /// These contexts are not decided yet, and none is red.
-    Pending(Vec<String>),
+    /// Some contexts are not decided yet, and none is red.
+    Pending(Awaited),
     /// Not green, and it stays so until somebody acts: what was found, and what to do.
     Red(String),
+}
+
+/// The contexts that a release waits for. The names are safe to print.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Awaited {
+    /// Those that are pending.
+    pub pending: Vec<String>,
+    /// Those that the configuration requires and for which the forge has no status that counts.
+    pub missing: Vec<String>,
+    /// Each context that the forge has for the commit, with its status: `ci / test (push)` is success.
+    pub present: Vec<String>,
 }
 
 /// A branch of the forge.

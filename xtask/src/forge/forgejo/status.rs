@@ -2,8 +2,9 @@
 
 use serde::Deserialize;
 
-use crate::forge::CiState;
+use crate::forge::{Awaited, CiState};
 use crate::inputs::run::Run;
+use crate::process::shown::one_line;
 
 /// The release's own workflow, by the `name:` that this repository gives it. Its state says nothing about the commit,
 /// and is pending while it runs. Both forges write contexts as `<name> / <job> (<event>)`.
@@ -58,11 +59,16 @@ pub(super) fn judge(statuses: &[Status], required: &[String], own_run: &OwnRun) 
     if !red.is_empty() {
         return CiState::Red(format!("{}: expected success; {REMEDY}", red.join(", ")));
     }
-    let pending = counted.iter().filter(|status| is(status, "pending")).map(|status| status.context.clone());
+    let pending = counted.iter().filter(|status| is(status, "pending"));
+    let pending: Vec<_> = pending.map(|status| one_line(&status.context)).collect();
     let missing = required.iter().filter(|name| !counted.iter().any(|status| &status.context == *name));
-    let awaited: Vec<_> = pending.chain(missing.cloned()).collect();
-    match (awaited.is_empty(), counted.is_empty()) {
-        (false, _) => CiState::Pending(awaited),
+    let missing: Vec<_> = missing.cloned().collect();
+    let present = |status: &Status| one_line(&format!("`{}` is {}", status.context, status.status));
+    match (pending.is_empty() && missing.is_empty(), counted.is_empty()) {
+        (false, _) => {
+            let present = statuses.iter().filter(|status| !own_run.is(status)).map(present).collect();
+            CiState::Pending(Awaited { pending, missing, present })
+        }
         (true, false) => CiState::Green,
         (true, true) => CiState::Red(
             "the forge has no status for the commit: expected a successful one; run CI for it, then run the release \
@@ -75,7 +81,7 @@ pub(super) fn judge(statuses: &[Status], required: &[String], own_run: &OwnRun) 
 #[cfg(test)]
 mod tests {
     use super::{OwnRun, Status, judge};
-    use crate::forge::CiState;
+    use crate::forge::{Awaited, CiState};
 
     fn state(statuses: &[(&str, &str)], required: &[&str]) -> CiState {
         let status = |(context, status): &(&str, &str)| Status {
@@ -87,8 +93,10 @@ mod tests {
         judge(&statuses, &required, &OwnRun { workflow: Some("publish".to_owned()) })
     }
 
-    fn waits_for(names: &[&str]) -> CiState {
-        CiState::Pending(names.iter().map(|name| (*name).to_owned()).collect())
+    fn waits_for(pending: &[&str], missing: &[&str], present: &[&str]) -> CiState {
+        let [pending, missing, present] =
+            [pending, missing, present].map(|names| names.iter().map(|name| (*name).to_owned()).collect());
+        CiState::Pending(Awaited { pending, missing, present })
     }
 
     const CI: (&str, &str) = ("ci / test (push)", "success");
@@ -114,15 +122,29 @@ mod tests {
 
     #[test]
     fn what_is_pending_is_waited_for_and_what_was_skipped_says_nothing() {
-        assert_eq!(state(&[CI, (LINT, "pending")], &[]), waits_for(&[LINT]));
+        let present = ["`ci / test (push)` is success", "`release-notes / lint (push)` is pending"];
+        assert_eq!(state(&[CI, (LINT, "pending")], &[]), waits_for(&[LINT], &[], &present));
         assert_eq!(state(&[CI, (LINT, "skipped")], &[]), CiState::Green);
     }
 
     #[test]
     fn contexts_that_are_named_must_be_there_and_no_other_counts() {
         assert_eq!(state(&[CI, (LINT, "failure")], &[CI.0]), CiState::Green);
-        assert_eq!(state(&[(LINT, "success")], &[CI.0]), waits_for(&[CI.0]));
-        assert_eq!(state(&[CI, (LINT, "pending")], &[CI.0, LINT, "more"]), waits_for(&[LINT, "more"]));
+        let own = ("release / release (push)", "pending");
+        let present = "`release-notes / lint (push)` is success";
+        assert_eq!(state(&[(LINT, "success"), own], &[CI.0]), waits_for(&[], &[CI.0], &[present]));
+        let skipped = "`ci / test (push)` is skipped";
+        assert_eq!(state(&[(CI.0, "skipped")], &[CI.0]), waits_for(&[], &[CI.0], &[skipped]));
+        let CiState::Pending(awaited) = state(&[CI, (LINT, "pending")], &[CI.0, LINT, "more"]) else {
+            panic!()
+        };
+        assert_eq!(
+            (&awaited.pending[..], &awaited.missing[..]),
+            (&[LINT.to_owned()][..], &["more".to_owned()][..])
+        );
+        let hostile = state(&[("a\n- docker: b\u{1b}[2K", "pending")], &[]);
+        let shown = "a\\n- docker: b\\u{1b}[2K";
+        assert_eq!(hostile, waits_for(&[shown], &[], &[&format!("`{shown}` is pending")]));
         assert!(matches!(state(&[(CI.0, "failure")], &[CI.0, "more"]), CiState::Red(_)));
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use crate::forge::CiState;
+use crate::forge::{Awaited, CiState};
 use crate::inputs::source::Source;
 use crate::process::problem::Problem;
 use crate::release::Session;
@@ -16,6 +16,9 @@ use crate::release::target::Target;
 /// The pause between two questions; the first pauses are shorter.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
+
+/// How many of the forge's contexts a message lists.
+const MOST_LISTED: usize = 20;
 
 /// What was seen when all checks ran.
 #[derive(Default)]
@@ -42,23 +45,24 @@ impl Gate {
         session: &Session<'_>,
         target: &Target,
         source: &Source,
-    ) -> Result<Option<Problem>> {
+    ) -> Result<Vec<Problem>> {
         let limit = session.config.timeouts.ci();
         let deadline = Instant::now() + limit;
         let (mut state, mut pause) = (self.0.get().cloned(), FIRST_PAUSE);
-        let mut said = Vec::new();
+        let mut said = String::new();
         loop {
             let now = match state.take() {
                 Some(state) => state,
                 None => target.forge.ci_state(&source.commit)?,
             };
-            let CiState::Pending(names) = now else { return Ok(problem(&now)) };
+            let CiState::Pending(awaited) = now else { return Ok(problem(&now).into_iter().collect()) };
             if Instant::now() + pause > deadline {
-                return Ok(Some(timed_out(&names, limit)));
+                return Ok(timed_out(&awaited, limit));
             }
-            if said != names {
-                session.steps.line("ci status", &format!("waiting for `{}`", names.join("`, `")));
-                said = names;
+            let waits = waiting(&awaited);
+            if said != waits {
+                session.steps.line("ci status", &waits);
+                said = waits;
             }
             thread::sleep(pause);
             crate::process::interrupt::check()?;
@@ -74,12 +78,86 @@ fn problem(state: &CiState) -> Option<Problem> {
     }
 }
 
-fn timed_out(names: &[String], limit: Duration) -> Problem {
-    let text = format!(
-        "`{}` did not finish within {} s; run the release again when it has, or raise `timeouts.ci` in `Cargo.toml`. \
-         If one runner runs all jobs, it cannot finish while this job waits for it",
-        names.join("`, `"),
-        limit.as_secs()
-    );
-    Problem::transient("ci status", text)
+fn waiting(awaited: &Awaited) -> String {
+    let Awaited { pending, missing, .. } = awaited;
+    let names = [&pending[..], missing].concat().join("`, `");
+    if missing.is_empty() {
+        return format!("waiting for `{names}`");
+    }
+    format!("waiting for `{names}`; the forge has no status of `{}` yet", missing.join("`, `"))
+}
+
+/// What is pending may end by itself. A context that was never there may have another name.
+fn timed_out(awaited: &Awaited, limit: Duration) -> Vec<Problem> {
+    let (Awaited { pending, missing, present }, limit) = (awaited, limit.as_secs());
+    let mut problems = Vec::new();
+    if !pending.is_empty() {
+        let text = format!(
+            "`{}` did not finish within {limit} s; run the release again when it has, or raise `timeouts.ci` in `Cargo.toml`. \
+             If one runner runs all jobs, it cannot finish while this job waits for it",
+            pending.join("`, `")
+        );
+        problems.push(Problem::transient("ci status", text));
+    }
+    if !missing.is_empty() {
+        let text = format!(
+            "the forge had no status of `{}` within {limit} s, which `ci-contexts` in `Cargo.toml` requires; it has {}. Write \
+             the names as the forge does, on the default branch, too, or let CI report them, then run the release again",
+            missing.join("`, `"),
+            listed(present)
+        );
+        problems.push(Problem::new("ci status", text));
+    }
+    problems
+}
+
+fn listed(present: &[String]) -> String {
+    let shown = present.iter().take(MOST_LISTED).cloned().collect::<Vec<_>>().join(", ");
+    match present.len() {
+        0 => "none for the commit".to_owned(),
+        all if all > MOST_LISTED => format!("{shown} and {} more", all - MOST_LISTED),
+        _ => shown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{MOST_LISTED, timed_out, waiting};
+    use crate::forge::Awaited;
+    use crate::process::failure::exit_code;
+    use crate::release::preflight::refusal;
+
+    fn awaited(pending: &[&str], missing: &[&str], present: &[&str]) -> Awaited {
+        let [pending, missing, present] =
+            [pending, missing, present].map(|names| names.iter().map(|name| (*name).to_owned()).collect());
+        Awaited { pending, missing, present }
+    }
+
+    #[test]
+    fn only_what_is_there_is_worth_waiting_for_again() {
+        for (pending, missing, code) in
+            [(&["a"][..], &[][..], 75), (&[], &["tset"], 3), (&["a"], &["tset"], 3)]
+        {
+            let awaited = awaited(pending, missing, &["`test` is success"]);
+            let problems = timed_out(&awaited, Duration::from_secs(900));
+            assert_eq!(problems.len(), pending.len() + missing.len());
+            let error = refusal(&problems);
+            assert_eq!(exit_code(&error), code, "{error:#}");
+            let says = |words: &str| error.to_string().contains(words);
+            assert_eq!(says("`a` did not finish within 900 s"), !pending.is_empty(), "{error:#}");
+            assert_eq!(
+                says("no status of `tset`") && says("`test` is success"),
+                !missing.is_empty(),
+                "{error:#}"
+            );
+            assert_eq!(waiting(&awaited).contains("no status of `tset` yet"), !missing.is_empty());
+        }
+        let many = vec!["`x` is success"; MOST_LISTED + 5];
+        let said = &timed_out(&awaited(&[], &["y"], &many), Duration::ZERO)[0].text;
+        assert!(said.contains("and 5 more"), "{said}");
+        let none = &timed_out(&awaited(&[], &["y"], &[]), Duration::ZERO)[0].text;
+        assert!(none.contains("it has none for the commit"), "{none}");
+    }
 }
