@@ -2,6 +2,9 @@
 //! may push could name that candidate as the release, and every verifier would accept it
 //! (docs/decisions/0032-a-refused-candidate-loses-its-signatures.md).
 
+#[cfg(test)]
+mod tests;
+
 use anyhow::{Context as _, Error, Result};
 
 use crate::evidence::attached::Kind;
@@ -34,21 +37,33 @@ pub(super) fn unless_refused<T>(
         Err(error) if is_refused(&error) => error,
         other => return other,
     };
-    let say = |text: &str| context.session.steps.line(LINE, text);
-    match withdraw(context, candidate) {
-        Ok(said) => said.iter().for_each(|text| say(text)),
-        Err(stopped) if stopped.chain().any(<dyn std::error::Error>::is::<Interrupted>) => {
-            return Err(stopped);
-        }
-        Err(failed) => {
-            let all = references(candidate, &[]).iter().map(Reference::to_string).collect::<Vec<_>>();
-            let command = by_hand(context.release.image, &all);
-            say(&format!(
-                "the signatures of the refused candidate could not be removed: {failed:#}; {command}"
-            ));
-        }
-    }
+    let (said, error) = ended(context.release.image, candidate, error, withdraw(context, candidate));
+    said.iter().for_each(|text| context.session.steps.line(LINE, text));
     Err(error)
+}
+
+/// The lines to print after the removal, and the error to end with: `refused`, unless a signal stopped the removal.
+fn ended(
+    image: &Image,
+    candidate: &Candidate,
+    refused: Error,
+    removal: Result<Vec<String>>,
+) -> (Vec<String>, Error) {
+    let failed = match removal {
+        Ok(said) => return (said, refused),
+        Err(failed) => failed,
+    };
+    let all: Vec<_> = references(candidate, &[]).iter().map(Reference::to_string).collect();
+    let command = by_hand(image, &all);
+    let is_stopped = failed.chain().any(<dyn std::error::Error>::is::<Interrupted>);
+    let said = if is_stopped {
+        format!(
+            "the candidate was refused ({refused:#}), and the removal of its signatures was stopped; {command}"
+        )
+    } else {
+        format!("the signatures of the refused candidate could not be removed: {failed:#}; {command}")
+    };
+    (vec![said], if is_stopped { failed } else { refused })
 }
 
 /// Whether the candidate itself was refused. After a signal, a transient failure or any other error, the next run may
@@ -192,83 +207,4 @@ fn by_hand(image: &Image, references: &[String]) -> String {
         "remove them with `for each in {}; do crane delete {image}$each; done`, as an account that may delete",
         references.join(" ")
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Reference, is_refused, references, why_kept};
-    use crate::evidence::candidate::new_tag;
-    use crate::inputs::source::Source;
-    use crate::oci::reference::Digest;
-    use crate::process::failure::{Refusal, Transient};
-    use crate::process::interrupt::Interrupted;
-    use crate::release::build::Candidate;
-    use crate::tool::git::Commit;
-    use crate::verify::proven::Disproved;
-    use anyhow::{Error, anyhow};
-
-    fn source() -> Source {
-        let commit = Commit::parse(&"a".repeat(40)).unwrap();
-        Source { tag: "v1.0.0".parse().unwrap(), commit, time: 0, is_tagged: true }
-    }
-
-    fn candidate() -> Candidate {
-        let manifests = ["amd", "arm"].map(|name| (name.to_owned(), Digest::of(name.as_bytes()))).to_vec();
-        Candidate { digest: Digest::of(b"image"), manifests, tag: new_tag(&source()).unwrap(), finished: 0 }
-    }
-
-    #[test]
-    fn only_a_refusal_withdraws_and_nothing_that_may_pass() {
-        let refused: [Error; 3] = [
-            Refusal::new("the git tag was moved").into(),
-            Disproved::new("`attachments` is false").into(),
-            Error::from(Disproved::new("`sbom` is false")).context("verifying"),
-        ];
-        for error in refused {
-            assert!(is_refused(&error), "{error:#}");
-        }
-        let passing: [Error; 4] = [
-            Transient::new("`GET` answered 503").into(),
-            Interrupted::by(15).into(),
-            anyhow!("cosign exited with 1"),
-            Error::from(Transient::new("503")).context("verifying"),
-        ];
-        for error in passing {
-            assert!(!is_refused(&error), "{error:#}");
-        }
-    }
-
-    #[test]
-    fn what_is_public_or_of_another_run_stays() {
-        let (source, candidate) = (source(), candidate());
-        let kept = |public: Option<&Digest>, tags: &[&str]| {
-            let tags: Vec<_> = tags.iter().map(|tag| (*tag).to_owned()).collect();
-            why_kept(&source, &candidate, public, &tags).is_some()
-        };
-        let (own, other) = (candidate.tag.to_string(), Digest::of(b"other"));
-        let beside = format!("candidate-v1.0.0-{}-0000", "a".repeat(12));
-        assert!(!kept(None, &[&own, "v0.9.0"]));
-        assert!(!kept(Some(&other), &[&own]), "another image is public");
-        assert!(kept(Some(&candidate.digest), &[&own]));
-        assert!(kept(None, &[&own, &beside]));
-        for elsewhere in
-            [format!("candidate-v1.0.0-{}-0000", "b".repeat(12)), beside.replace("v1.0.0", "v1.0.1")]
-        {
-            assert!(!kept(None, &[&own, &elsewhere]), "{elsewhere}");
-        }
-    }
-
-    #[test]
-    fn the_platforms_lose_theirs_as_well_but_not_those_that_are_public() {
-        let candidate = candidate();
-        let tag = |name: &str, end: &str| {
-            Reference::Tag(format!("sha256-{}{end}", Digest::of(name.as_bytes()).hex()))
-        };
-        let rest = [tag("image", ".att"), tag("image", "")];
-        let all =
-            [vec![tag("image", ".sig"), tag("amd", ".sig"), tag("arm", ".sig")], rest.to_vec()].concat();
-        assert_eq!(references(&candidate, &[]), all);
-        let own = [vec![tag("image", ".sig"), tag("arm", ".sig")], rest.to_vec()].concat();
-        assert_eq!(references(&candidate, &[Digest::of(b"amd")]), own);
-    }
 }

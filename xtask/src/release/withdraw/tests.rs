@@ -1,0 +1,92 @@
+//! What a refused candidate loses, and what is said about it.
+
+use super::{Reference, ended, is_refused, references, why_kept};
+use crate::evidence::candidate::new_tag;
+use crate::inputs::source::Source;
+use crate::oci::reference::Digest;
+use crate::process::failure::{Refusal, Transient};
+use crate::process::interrupt::Interrupted;
+use crate::release::build::Candidate;
+use crate::tool::git::Commit;
+use crate::verify::proven::Disproved;
+use anyhow::{Error, anyhow};
+
+fn source() -> Source {
+    let commit = Commit::parse(&"a".repeat(40)).unwrap();
+    Source { tag: "v1.0.0".parse().unwrap(), commit, time: 0, is_tagged: true }
+}
+
+fn candidate() -> Candidate {
+    let manifests = ["amd", "arm"].map(|name| (name.to_owned(), Digest::of(name.as_bytes()))).to_vec();
+    Candidate { digest: Digest::of(b"image"), manifests, tag: new_tag(&source()).unwrap(), finished: 0 }
+}
+
+#[test]
+fn only_a_refusal_withdraws_and_nothing_that_may_pass() {
+    let refused: [Error; 3] = [
+        Refusal::new("the git tag was moved").into(),
+        Disproved::new("`attachments` is false").into(),
+        Error::from(Disproved::new("`sbom` is false")).context("verifying"),
+    ];
+    for error in refused {
+        assert!(is_refused(&error), "{error:#}");
+    }
+    let passing: [Error; 4] = [
+        Transient::new("`GET` answered 503").into(),
+        Interrupted::by(15).into(),
+        anyhow!("cosign exited with 1"),
+        Error::from(Transient::new("503")).context("verifying"),
+    ];
+    for error in passing {
+        assert!(!is_refused(&error), "{error:#}");
+    }
+}
+
+#[test]
+fn whatever_stops_the_removal_the_command_for_it_is_printed() {
+    let image = "forge.example.org/acme/carol".parse().unwrap();
+    let ended = |removal| ended(&image, &candidate(), Refusal::new("moved").into(), removal);
+    let (said, error) = ended(Ok(vec!["removed".to_owned()]));
+    assert!(said == ["removed"] && error.is::<Refusal>());
+    for (failure, words) in [
+        (Error::from(Interrupted::by(2)).context("asking the registry"), "was stopped"),
+        (anyhow!("answered 500"), "answered 500"),
+    ] {
+        let is_signal = failure.chain().any(<dyn std::error::Error>::is::<Interrupted>);
+        let (said, error) = ended(Err(failure));
+        let [line] = &said[..] else { panic!("{said:?}") };
+        assert!(line.contains("crane delete forge.example.org/acme/carol$each"), "{line}");
+        assert!(line.contains(words) && error.is::<Refusal>() != is_signal, "{line}: {error:#}");
+    }
+}
+
+#[test]
+fn what_is_public_or_of_another_run_stays() {
+    let (source, candidate) = (source(), candidate());
+    let kept = |public: Option<&Digest>, tags: &[&str]| {
+        let tags: Vec<_> = tags.iter().map(|tag| (*tag).to_owned()).collect();
+        why_kept(&source, &candidate, public, &tags).is_some()
+    };
+    let (own, other) = (candidate.tag.to_string(), Digest::of(b"other"));
+    let beside = format!("candidate-v1.0.0-{}-0000", "a".repeat(12));
+    assert!(!kept(None, &[&own, "v0.9.0"]));
+    assert!(!kept(Some(&other), &[&own]), "another image is public");
+    assert!(kept(Some(&candidate.digest), &[&own]));
+    assert!(kept(None, &[&own, &beside]));
+    for elsewhere in [format!("candidate-v1.0.0-{}-0000", "b".repeat(12)), beside.replace("v1.0.0", "v1.0.1")]
+    {
+        assert!(!kept(None, &[&own, &elsewhere]), "{elsewhere}");
+    }
+}
+
+#[test]
+fn the_platforms_lose_theirs_as_well_but_not_those_that_are_public() {
+    let candidate = candidate();
+    let tag =
+        |name: &str, end: &str| Reference::Tag(format!("sha256-{}{end}", Digest::of(name.as_bytes()).hex()));
+    let rest = [tag("image", ".att"), tag("image", "")];
+    let all = [vec![tag("image", ".sig"), tag("amd", ".sig"), tag("arm", ".sig")], rest.to_vec()].concat();
+    assert_eq!(references(&candidate, &[]), all);
+    let own = [vec![tag("image", ".sig"), tag("arm", ".sig")], rest.to_vec()].concat();
+    assert_eq!(references(&candidate, &[Digest::of(b"amd")]), own);
+}
