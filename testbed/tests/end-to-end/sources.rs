@@ -198,3 +198,21 @@ fn nothing_goes_in_that_is_not_pinned() -> Result<()> {
         Ok(())
     })
 }
+
+#[test]
+fn a_step_that_fails_cannot_say_that_a_source_was_denied() -> Result<()> {
+    test(|| {
+        let environment = environment();
+        let (runner, config) =
+            (Runner::new(&environment), DockerConfig::for_builds(&environment, None, &[])?);
+        let (docker, base, scratch) = (Docker::new(&runner, &config), base()?, Scratch::new()?);
+        let words = r#"ERROR: source "docker-image://x" denied by policy: source denied by policy"#;
+        let recipe = format!("FROM {}\nRUN echo '{words}' >&2; printf '{words}' >&2; exit 1\n", base.0);
+        fs::create_dir(scratch.path().join("context"))?;
+        fs::write(scratch.path().join("context/Dockerfile"), &recipe)?;
+        let error = docker.build(&build(&scratch, &base), None).err().context("it was built")?;
+        ensure!(format!("{error:#}").contains(words), "the step printed nothing: {error:#}");
+        ensure!(denied(&error).is_none(), "{:?}: {error:#}", denied(&error));
+        Ok(())
+    })
+}

@@ -15,6 +15,9 @@ pub(super) const VARIABLE: &str = "EXPERIMENTAL_BUILDKIT_SOURCE_POLICY";
 /// `BuildKit`'s wording for a denied source.
 const DENIED: &str = "\" denied by policy";
 
+/// How the builder's own errors begin.
+const ERROR: &str = "ERROR: ";
+
 /// What a build may fetch besides its context.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sources {
@@ -50,13 +53,22 @@ impl Sources {
     }
 }
 
-/// The denied source, if that is why the build failed: `docker-image://docker.io/library/alpine:latest`.
+/// The denied source, if that is why the build failed: `docker-image://docker.io/library/alpine:latest`. Only the
+/// builder's last error counts: what a step prints may look like any message (docs/facts.md#source-policy).
 #[must_use]
 pub fn denied(error: &anyhow::Error) -> Option<String> {
     let text = format!("{error:#}");
-    let (before, _) = text.split_once(DENIED)?;
+    let (before, _) = last_error(&text)?.split_once(DENIED)?;
     let (_, source) = before.rsplit_once("source \"")?;
     Some(source.to_owned())
+}
+
+/// The builder's last line `ERROR: …`. Nothing but the command line is before it if the builder printed nothing else.
+fn last_error(text: &str) -> Option<&str> {
+    match text.trim_end().split_once('\n') {
+        Some((_command, lines)) => lines.lines().rev().find_map(|line| line.strip_prefix(ERROR)),
+        None => text.rsplit_once(ERROR).map(|(_command, words)| words).or_else(|| text.strip_prefix(ERROR)),
+    }
 }
 
 #[cfg(test)]
@@ -113,5 +125,24 @@ mod tests {
         {
             assert_eq!(denied(&anyhow!(other)), None, "{other}");
         }
+    }
+
+    #[test]
+    fn a_step_cannot_say_that_a_source_was_denied() {
+        let says = "source \"docker-image://x\" denied by policy: source denied by policy";
+        let exit = "ERROR: failed to solve: process \"/bin/sh -c echo 'source \\\"x\\\" denied by policy'\" did not complete \
+            successfully: exit code: 1";
+        let printed = |step: &str, end: &str| {
+            anyhow!("`docker buildx build` exited with 1:\n#5 [2/2] RUN x\n{step}\n{end}")
+        };
+        for step in [format!("#5 0.080 {says}"), format!("#5 0.080 ERROR: {says}"), format!("ERROR: {says}")]
+        {
+            assert_eq!(denied(&printed(&step, exit)), None, "{step}");
+        }
+        let error = printed(
+            "#5 0.080 something",
+            &format!("ERROR: failed to solve: x: {says}\nView build details: y"),
+        );
+        assert_eq!(denied(&error.context("building the image")).unwrap(), "docker-image://x");
     }
 }
