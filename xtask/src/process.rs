@@ -23,14 +23,14 @@ pub mod time;
 pub mod token;
 mod wait;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 
 use anyhow::{Context as _, Result};
 use xshell::{Cmd, Shell};
 
-use crate::process::environment::Environment;
+use crate::process::environment::{Environment, SSH_AGENT};
 
 pub use call::Call;
 pub use output::Output;
@@ -40,6 +40,7 @@ pub use wait::Watch;
 #[derive(Clone)]
 pub struct Runner {
     inherited: Vec<(OsString, OsString)>,
+    ssh_agent: Option<OsString>,
 }
 
 impl Runner {
@@ -48,7 +49,7 @@ impl Runner {
     pub fn new(environment: &Environment) -> Self {
         let inherited =
             environment.inherited().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
-        Self { inherited }
+        Self { inherited, ssh_agent: environment.ssh_agent().map(OsStr::to_owned) }
     }
 
     /// A shell to write commands with. Each thread needs its own.
@@ -57,6 +58,15 @@ impl Runner {
     /// When the current directory is gone.
     pub fn shell(&self) -> Result<Shell> {
         Shell::new().context("finding the current directory")
+    }
+
+    /// As [`Runner::call`], for a program that may connect by SSH with the keys in the user's agent.
+    pub fn call_with_ssh_agent(&self, cmd: Cmd<'_>) -> Call {
+        let call = self.call(cmd);
+        match &self.ssh_agent {
+            Some(socket) => call.env(SSH_AGENT, socket),
+            None => call,
+        }
     }
 
     /// A call of `cmd`. Finish it with one of [`Call`]'s `run`, `read`, `output`, `inherit` and `detach`.

@@ -49,6 +49,10 @@ pub const PROXIES: [&str; 8] = [
     "all_proxy",
 ];
 
+/// Where the agent with the user's SSH keys listens. Only programs that connect by SSH see it: whoever reaches it can
+/// sign with every key in it.
+pub const SSH_AGENT: &str = "SSH_AUTH_SOCK";
+
 /// Whether every child sees the variable `name`.
 #[must_use]
 pub fn is_inherited(name: &str) -> bool {
@@ -197,6 +201,12 @@ impl Environment {
         }
     }
 
+    /// [`SSH_AGENT`], as it is set.
+    #[must_use]
+    pub fn ssh_agent(&self) -> Option<&OsStr> {
+        self.variables.get(OsStr::new(SSH_AGENT)).map(OsString::as_os_str)
+    }
+
     /// What a child may see of this environment.
     pub fn inherited(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
         self.variables
@@ -241,6 +251,7 @@ mod tests {
             ("FORGEJO_TOKEN", "t"),
             ("COSIGN_REPOSITORY", "elsewhere"),
             ("GIT_DIR", "/elsewhere"),
+            ("SSH_AUTH_SOCK", "/run/agent"),
         ]);
         let seen: Vec<_> = environment.inherited().map(|(key, _)| key.to_owned()).collect();
         assert_eq!(seen, ["PATH"]);

@@ -155,7 +155,7 @@ impl<'a> Docker<'a> {
 
     fn call<S: AsRef<std::ffi::OsStr>>(&self, arguments: &[S]) -> Result<Call> {
         let sh = self.runner.shell()?;
-        let call = self.runner.call(cmd!(sh, "docker {arguments...}")).install_hint(INSTALL);
+        let call = self.runner.call_with_ssh_agent(cmd!(sh, "docker {arguments...}")).install_hint(INSTALL);
         // buildx would start git with the secrets of the build, and git knows nothing about an exported commit.
         let call = call.env("DOCKER_CONFIG", self.config.path()).env("BUILDX_GIT_INFO", "false");
         Ok(match self.config.buildx() {

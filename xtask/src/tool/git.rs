@@ -96,7 +96,7 @@ impl Git {
     pub fn cloned(runner: &Runner, url: &str, dir: &Path) -> Result<Self> {
         let sh = runner.shell()?;
         let clone = cmd!(sh, "git -c core.hooksPath=/dev/null clone --quiet --bare -- {url} {dir}");
-        let call = runner.call(clone).env("GIT_ALLOW_PROTOCOL", "https:http:ssh:git:file");
+        let call = runner.call_with_ssh_agent(clone).env("GIT_ALLOW_PROTOCOL", "https:http:ssh:git:file");
         call.install_hint(INSTALL).timeout(CLONE).run().context("cloning the source")?;
         let ask = cmd!(sh, "git -C {dir} rev-parse --is-shallow-repository");
         let shallow = sealed::seal(runner.call(ask), &[]).read().context("looking at the clone")?;

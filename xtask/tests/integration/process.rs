@@ -32,6 +32,18 @@ fn a_child_sees_the_secret_it_is_given_and_no_other() {
 }
 
 #[test]
+fn only_a_child_that_connects_by_ssh_sees_the_agent() {
+    let path = Environment::of_this_process().get("PATH").unwrap().unwrap_or_default().to_owned();
+    let runner =
+        Runner::new(&Environment::from_pairs([("PATH", path.as_str()), ("SSH_AUTH_SOCK", "/run/agent")]));
+    let sh = runner.shell().unwrap();
+    let seen = runner.call_with_ssh_agent(cmd!(sh, "env")).read().unwrap();
+    assert!(seen.contains("SSH_AUTH_SOCK=/run/agent"), "{seen}");
+    let others = runner.call(cmd!(sh, "env")).read().unwrap();
+    assert!(!others.contains("SSH_AUTH_SOCK"), "{others}");
+}
+
+#[test]
 fn an_error_has_the_command_the_exit_code_and_the_last_words_but_no_secret() {
     let runner = runner();
     let sh = runner.shell().unwrap();

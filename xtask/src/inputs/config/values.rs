@@ -10,6 +10,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
 use crate::oci::reference::Digest;
+use crate::process::environment::SSH_AGENT;
 use crate::tool::cosign::known;
 
 /// `owner/name` on a forge.
@@ -181,7 +182,7 @@ const RESERVED_PREFIXES: [&str; 15] = [
     "SSL_",
     "XDG_",
 ];
-const RESERVED: [&str; 2] = ["REGISTRY_USER", "REGISTRY_TOKEN"];
+const RESERVED: [&str; 3] = ["REGISTRY_USER", "REGISTRY_TOKEN", SSH_AGENT];
 
 impl VariableName {
     /// The name.
