@@ -38,6 +38,23 @@ const REFUSED: [(&str, &str); 4] = [
     ),
 ];
 
+/// Whether an earlier stage has the directory below `/out`, and a `COPY` before the line brings it: then nothing is
+/// made here.
+fn is_copied_before(instructions: &[Instruction], workdir: &Instruction) -> bool {
+    let (mut stage, mut made, mut is_there) = (None, Vec::new(), false);
+    for instruction in instructions.iter().take_while(|instruction| instruction.line < workdir.line) {
+        if instruction.is("FROM") {
+            (stage, is_there) = (instruction.stage_name(), false);
+        } else if instruction.is("WORKDIR") {
+            made.extend(stage.clone().zip(instruction.rest().strip_prefix("/out")));
+        } else if instruction.is("COPY") && instruction.arguments().eq(["/out/", "/"]) {
+            let from = instruction.flag("from").unwrap_or_default().to_ascii_lowercase();
+            is_there |= made.contains(&(from, workdir.rest()));
+        }
+    }
+    is_there
+}
+
 pub(super) fn check(instructions: &[Instruction], findings: &mut Findings) {
     let last = instructions.iter().rev().take_while(|instruction| !instruction.is("FROM"));
     for instruction in last {
@@ -49,7 +66,7 @@ pub(super) fn check(instructions: &[Instruction], findings: &mut Findings) {
                 format!("`{}` in the final stage: {why}", instruction.text),
             );
         }
-        if instruction.is("WORKDIR") {
+        if instruction.is("WORKDIR") && !is_copied_before(instructions, instruction) {
             findings.note(
                 Rule::DockerfileFinalWorkdir,
                 instruction.line,
@@ -78,6 +95,32 @@ pub(super) fn check(instructions: &[Instruction], findings: &mut Findings) {
                     instruction.text
                 ),
             );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check;
+    use crate::inputs::dockerfile::Findings;
+    use crate::inputs::dockerfile::parse::instructions;
+    use crate::inputs::finding::Rule;
+
+    #[test]
+    fn a_working_directory_that_a_stage_brings_needs_no_note() {
+        let stage = "FROM a AS Made\nWORKDIR /out/app\n";
+        for (text, is_noted) in [
+            (format!("{stage}FROM a\nCOPY --link --from=made /out/ /\nWORKDIR /app\n"), false),
+            (format!("{stage}FROM a\nWORKDIR /app\nCOPY --link --from=made /out/ /\n"), true),
+            (format!("{stage}FROM a\nCOPY --link --from=made /out/ /\nWORKDIR /application\n"), true),
+            (format!("{stage}FROM a\nCOPY --link --from=made /out/ /srv/\nWORKDIR /app\n"), true),
+            (format!("{stage}FROM a\nCOPY --link --from=other /out/ /\nWORKDIR /app\n"), true),
+            (format!("{stage}FROM a AS b\nCOPY --link --from=made /out/ /\nFROM a\nWORKDIR /app\n"), true),
+        ] {
+            let mut findings = Findings::default();
+            check(&instructions(&text), &mut findings);
+            let found = findings.0.iter().any(|finding| finding.rule == Rule::DockerfileFinalWorkdir);
+            assert_eq!(found, is_noted, "{text}");
         }
     }
 }
