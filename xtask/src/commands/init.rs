@@ -2,9 +2,13 @@
 //! nothing: where a Dockerfile exists already, it says where each of its lines went.
 
 mod base;
+mod carried;
+mod command;
 mod dockerfile;
 mod files;
 mod home;
+mod missing;
+mod shipped;
 mod survey;
 pub(super) mod tool;
 
@@ -19,8 +23,6 @@ use xshell::cmd;
 use crate::commands::policies;
 use crate::inputs::DOCKERFILE;
 use crate::inputs::config::Config;
-use crate::inputs::dockerfile::existing::Existing;
-use crate::inputs::dockerfile::says_musl;
 use crate::inputs::pin::CARGO_LOCK;
 use crate::process::Runner;
 use crate::process::environment::Environment;
@@ -146,50 +148,10 @@ fn beside(survey: &Survey, file: &File) -> Result<()> {
     eprintln!(
         "wrote    Dockerfile.new: put it in the place of `{DOCKERFILE}` (`mv Dockerfile.new {DOCKERFILE}`), of which"
     );
-    for line in survey.dockerfile.iter().flat_map(|old| goes_where(old, survey)) {
+    for line in survey.dockerfile.iter().flat_map(|old| carried::lines(old, survey)) {
         eprintln!("           {line}");
     }
     Ok(())
-}
-
-/// For each relevant line of an old Dockerfile: what became of it.
-fn goes_where(old: &Existing, survey: &Survey) -> Vec<String> {
-    let mut lines = Vec::new();
-    if let Some(base) = &old.base {
-        let became = if base.value == survey.base {
-            "is kept".to_owned()
-        } else if says_musl(&base.value) == says_musl(&survey.base) {
-            format!("became `{}` (`--base` names another)", survey.base)
-        } else {
-            format!(
-                "became `{}`, which has another C library (`--base {}@sha256:…` keeps it)",
-                survey.base, base.value
-            )
-        };
-        lines.push(format!("line {}, `FROM {}`, {became}", base.line, base.value));
-    }
-    let kept = |line: usize, what: &str, place: &str| format!("line {line}, `{what}`, {place}");
-    lines.extend(
-        old.port.iter().map(|port| {
-            kept(port.line, &format!("EXPOSE {}", port.value), "is `smoke.port` in `Cargo.toml`")
-        }),
-    );
-    lines.extend(
-        old.variables.iter().map(|env| kept(env.line, &format!("ENV {}", env.value), "is in the last stage")),
-    );
-    lines.extend(old.volumes.iter().map(|volume| {
-        kept(
-            volume.line,
-            &format!("VOLUME {}", volume.value),
-            "is in the last stage, and the service's user owns it",
-        )
-    }));
-    lines.extend(
-        old.command.iter().map(|command| kept(command.line, &command.value.join(" "), "is `ENTRYPOINT`")),
-    );
-    let own = format!("needs a base image of your own: {}/services.md#system-packages", tool::documents());
-    lines.extend(old.packages.iter().map(|run| kept(run.line, &format!("RUN {}", run.value), &own)));
-    lines
 }
 
 /// Pins the exact versions of the tool and its dependencies: a release builds with `--locked`.
@@ -213,6 +175,12 @@ fn say_next(survey: &Survey) -> Result<()> {
     };
     if !ignored.lines().any(|line| matches!(line.trim(), "target" | "target/" | "/target" | "/target/")) {
         eprintln!("add      `/target/` to .gitignore");
+    }
+    if survey.dockerfile.as_ref().is_none_or(|old| !old.is_ours) {
+        eprintln!("\nlook at these:");
+        for note in carried::notes(survey) {
+            eprintln!("  {note}");
+        }
     }
     eprintln!(
         "\nnext, in `{}`:\n  cargo xtask keygen ~/{}-keys\n  git add --all && git commit --message 'releases by cargo xtask'\n  \

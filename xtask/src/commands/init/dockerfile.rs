@@ -1,5 +1,7 @@
 //! The Dockerfile of a service, with or without a build step, following the rules of docs/reproducible.md.
 
+use super::command::HOME;
+use super::shipped::Shipped;
 use super::survey::Survey;
 use super::tool;
 use crate::inputs::dockerfile::says_musl;
@@ -14,6 +16,9 @@ const PROCESSOR: &str = "    case $TARGETARCH in amd64) cpu=x64 ;; 386) cpu=ia32
 ";
 
 const QUIET: &str = "--no-audit --no-fund --no-update-notifier";
+
+/// The directory that a build step reads. The image takes what it writes.
+const SOURCES: &str = "src";
 
 /// The text of the Dockerfile.
 pub(super) fn text(survey: &Survey) -> String {
@@ -65,9 +70,7 @@ fn plain(survey: &Survey) -> String {
 
 /// The stage that builds the service, with the development dependencies, once for all platforms.
 fn built(survey: &Survey) -> String {
-    let script = survey.command.iter().skip(1).find(|word| !word.starts_with('-'));
-    let output = script.and_then(|script| script.split_once('/')).map_or("dist", |(top, _)| top);
-    let configured: String = match survey.build_files.as_slice() {
+    let configured: String = match survey.shipped.build_files.as_slice() {
         [] => String::new(),
         files => format!("COPY {} ./\n", paths(survey, files.iter().map(String::as_str))),
     };
@@ -79,40 +82,66 @@ fn built(survey: &Survey) -> String {
          {AUTHORITY}    npm ci --ignore-scripts {QUIET}\n\
          {configured}{}\
          ARG VERSION REVISION SOURCE SOURCE_DATE_EPOCH\n\
-         RUN --network=none npm run build && mkdir -p /out/app && cp -r {output} package.json package-lock.json /out/app/ && \\\n    {}{}\\\n    \
+         RUN --network=none npm run build && mkdir -p /out/app && cp -r {} package.json package-lock.json /out/app/ && \\\n    {}{}\\\n    \
          find /out -exec touch --no-dereference --date=\"@$SOURCE_DATE_EPOCH\" {{}} +\n",
         survey.base,
         manifests(survey),
         sources(survey),
+        taken(survey).join(" "),
         said("/out/app/build.json"),
         volumes(survey),
     )
 }
 
+/// What the image takes: what the build step writes, and everything at the top except its sources.
+pub(super) fn taken(survey: &Survey) -> Vec<&str> {
+    if !survey.builds {
+        return survey.shipped.all().collect();
+    }
+    let output = output(survey);
+    let others = survey.shipped.all().filter(|name| *name != output && *name != SOURCES);
+    [output].into_iter().chain(others).collect()
+}
+
+/// What the image does not take, of what a service might read.
+pub(super) fn left_out(survey: &Survey) -> Vec<&str> {
+    let taken = taken(survey);
+    let Shipped { build_files, left_out, .. } = &survey.shipped;
+    let others = build_files.iter().chain(left_out).map(String::as_str);
+    survey.shipped.all().filter(|name| !taken.contains(name)).chain(others).collect()
+}
+
+/// The file or directory at the top that the build step writes.
+fn output(survey: &Survey) -> &str {
+    let script = survey.command.script();
+    match script.split_once('/') {
+        Some((top, _)) => top,
+        None if survey.shipped.all().any(|name| name == script) => "dist",
+        None => script,
+    }
+}
+
 /// The image itself: no command runs in this stage.
 fn last(survey: &Survey) -> String {
     let old = survey.dockerfile.iter();
-    let variables: String =
-        old.clone().flat_map(|old| &old.variables).map(|env| format!("ENV {}\n", env.value)).collect();
+    let variables: Vec<_> =
+        old.clone().flat_map(|old| &old.variables).map(|env| env.value.as_str()).collect();
+    let is_set = variables.iter().any(|env| env.split_whitespace().any(|word| word.starts_with("NODE_ENV")));
+    let mode = (!is_set).then_some("NODE_ENV=production");
+    let variables: String = mode.into_iter().chain(variables).map(|env| format!("ENV {env}\n")).collect();
     let volumes: String =
         old.flat_map(|old| &old.volumes).map(|volume| format!("VOLUME {}\n", volume.value)).collect();
-    let mut script = false;
-    let words = survey.command.iter().enumerate().map(|(number, word)| {
-        let is_script = number > 0 && !script && !word.starts_with('-');
-        script |= is_script;
-        let word = if is_script { format!("/app/{word}") } else { word.clone() };
-        format!("{word:?}")
-    });
     format!(
         "FROM {}\n\
          COPY --link --from=dependencies /out/ /\n\
          COPY --link --from=service /out/ /\n\
-         ENV NODE_ENV=production\n{variables}{volumes}\
+         WORKDIR {HOME}\n\
+         {variables}{volumes}\
          USER 1000:1000\n\
          STOPSIGNAL SIGTERM\n\
-         ENTRYPOINT [{}]\n",
+         {}\n",
         survey.base,
-        words.collect::<Vec<_>>().join(", "),
+        survey.command.entrypoint(),
     )
 }
 
@@ -131,9 +160,9 @@ fn paths<'a>(survey: &Survey, names: impl IntoIterator<Item = &'a str>) -> Strin
 fn sources(survey: &Survey) -> String {
     let prefix = survey.prefix();
     let mut lines: String =
-        survey.directories.iter().map(|name| format!("COPY {prefix}{name} ./{name}\n")).collect();
-    if !survey.files.is_empty() {
-        lines += &format!("COPY {} ./\n", paths(survey, survey.files.iter().map(String::as_str)));
+        survey.shipped.directories.iter().map(|name| format!("COPY {prefix}{name} ./{name}\n")).collect();
+    if !survey.shipped.files.is_empty() {
+        lines += &format!("COPY {} ./\n", paths(survey, survey.shipped.files.iter().map(String::as_str)));
     }
     lines
 }
@@ -153,46 +182,70 @@ fn volumes(survey: &Survey) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
-
-    use super::text;
+    use super::{left_out, text};
+    use crate::commands::init::command;
+    use crate::commands::init::shipped::Shipped;
     use crate::commands::init::survey::Survey;
-    use crate::inputs::dockerfile;
-    use crate::inputs::finding::Finding;
+    use crate::commands::init::survey::tests::example;
+    use crate::inputs::dockerfile::{self, existing};
     use crate::inputs::lockfile::Libc;
 
-    fn survey(base: String) -> Survey {
-        Survey {
-            root: PathBuf::new(),
-            folder: ".".to_owned(),
-            package: serde_json::from_str("{}").unwrap(),
-            forge: "https://forge.example.org".to_owned(),
-            repository: "acme/app".to_owned(),
-            branch: "main".to_owned(),
-            command: vec!["node".to_owned(), "index.js".to_owned()],
-            port: 3000,
-            health: "/".to_owned(),
-            base,
-            directories: Vec::new(),
-            files: vec!["index.js".to_owned()],
-            build_files: Vec::new(),
-            has_npmrc: false,
-            builds: false,
-            dockerfile: None,
-        }
+    fn pinned(tag: &str) -> String {
+        format!("node:{tag}@sha256:{}", "a".repeat(64))
     }
 
     #[test]
-    fn packages_are_for_the_c_library_of_the_base() {
+    fn packages_are_for_the_c_library_of_the_base_and_check_finds_nothing() {
         for (tag, expected) in
             [("22-slim", Libc::Glibc), ("22-alpine3.22", Libc::Musl), ("22-MUSL", Libc::Musl)]
         {
             for builds in [false, true] {
-                let survey = Survey { builds, ..survey(format!("node:{tag}@sha256:{}", "a".repeat(64))) };
+                let survey = Survey { builds, ..example(pinned(tag)) };
                 let recipe = dockerfile::read(&text(&survey), &[]).unwrap();
                 assert_eq!(recipe.libc, expected, "{tag}");
-                assert!(!recipe.findings.iter().any(Finding::is_error), "{tag}: {:?}", recipe.findings);
+                assert!(recipe.findings.is_empty(), "{tag}: {:?}", recipe.findings);
             }
         }
+    }
+
+    #[test]
+    fn a_built_service_has_the_files_that_it_reads_when_it_runs() {
+        let tracked =
+            ["src/x.ts", "public/a.css", "migrations/1.sql", "knexfile.js", "tsconfig.json", "test/x.ts"];
+        let survey = |script: &str| Survey {
+            builds: true,
+            command: command::tests::of_main(&format!("node {script}")),
+            shipped: Shipped::of(&tracked),
+            ..example(pinned("22-slim"))
+        };
+        for (script, copied) in [
+            (
+                "dist/server.js",
+                "cp -r dist public migrations knexfile.js package.json package-lock.json /out/app/",
+            ),
+            ("src/x.js", "cp -r src public migrations knexfile.js package.json"),
+            ("server.js", "cp -r server.js public migrations"),
+            ("knexfile.js", "cp -r dist public migrations knexfile.js package.json"),
+        ] {
+            let text = text(&survey(script));
+            assert!(text.contains(copied), "expected `{copied}` in:\n{text}");
+        }
+        assert_eq!(left_out(&survey("dist/server.js")), ["src", "tsconfig.json", "test"]);
+    }
+
+    #[test]
+    fn the_service_runs_in_its_own_directory_and_each_variable_is_set_once() {
+        let last = |old: &str| {
+            let survey = Survey { dockerfile: Some(existing::read(old)), ..example(pinned("22-slim")) };
+            let text = text(&survey);
+            text[text.rfind("FROM").unwrap()..].to_owned()
+        };
+        let plain = last("FROM node\nENV TZ=UTC\nARG A\nENV A=$A\n");
+        assert!(
+            plain.contains("/out/ /\nWORKDIR /app\nENV NODE_ENV=production\nENV TZ=UTC\nUSER"),
+            "{plain}"
+        );
+        let given = last("FROM node\nENV NODE_ENV=production PORT=80\n");
+        assert!(given.contains("WORKDIR /app\nENV NODE_ENV=production PORT=80\nUSER"), "{given}");
     }
 }

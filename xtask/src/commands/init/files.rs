@@ -128,10 +128,9 @@ fn package(options: &Options) -> String {
 fn dockerignore(survey: &Survey) -> String {
     let prefix = survey.prefix();
     let npmrc = survey.has_npmrc.then_some(".npmrc");
-    let built = survey.build_files.iter().filter(|_| survey.builds).map(String::as_str);
+    let built = survey.shipped.build_files.iter().filter(|_| survey.builds).map(String::as_str);
     let names = ["package.json", "package-lock.json"].into_iter().chain(npmrc).chain(built);
-    let own = survey.directories.iter().chain(&survey.files).map(String::as_str);
-    let lines: String = names.chain(own).map(|name| format!("!{prefix}{name}\n")).collect();
+    let lines: String = names.chain(survey.shipped.all()).map(|name| format!("!{prefix}{name}\n")).collect();
     format!("# The build context is the whole exported commit. The image needs only the service.\n*\n{lines}")
 }
 

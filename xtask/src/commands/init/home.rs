@@ -3,21 +3,19 @@
 use anyhow::Result;
 
 use super::Options;
-use super::survey::missing;
 use crate::inputs::config::Config;
 use crate::tool::git::Git;
 
 /// The forge and the repository's name there: from the command line, else the configuration, else the remote `origin`.
-pub(super) fn of(git: &Git, options: &Options, known: Option<&Config>) -> Result<(String, String)> {
+pub(super) fn of(
+    git: &Git,
+    options: &Options,
+    known: Option<&Config>,
+) -> Result<(Option<String>, Option<String>)> {
     let origin = git.origin()?;
     let of_config = known.map(|config| (config.forge.to_string(), config.repository.to_string()));
     let (forge, repository) = of_config.or(origin.as_deref().and_then(parse_remote)).unzip();
-    let forge = options.forge.clone().or(forge);
-    let repository = options.repository.clone().or(repository);
-    Ok((
-        forge.ok_or_else(|| missing("forge", "--forge https://forge.example.org"))?,
-        repository.ok_or_else(|| missing("repository's name there", "--repository owner/name"))?,
-    ))
+    Ok((options.forge.clone().or(forge), options.repository.clone().or(repository)))
 }
 
 /// Reads `https://host/owner/name.git`, `ssh://git@host:2222/owner/name.git` or `git@host:owner/name.git`, without the

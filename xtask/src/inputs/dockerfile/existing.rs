@@ -1,7 +1,12 @@
 //! What a Dockerfile that was written for another builder says about its service. It is a starting point, and none of
-//! it is trusted.
+//! it is trusted. Every instruction ends up in one of the fields, so that none is lost without a word.
 
-use super::parse::{Instruction, instructions};
+mod health;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::parse::{self, Instruction, instructions};
+use super::stages;
 
 /// A value with its line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,21 +17,27 @@ pub struct At<T> {
     pub value: T,
 }
 
-/// The contents of its last stage.
+/// The contents of its last stage and of the stages on which that is based.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Existing {
     /// The image with which it begins, as written.
     pub base: Option<At<String>>,
     /// The first port of `EXPOSE`.
     pub port: Option<At<u16>>,
-    /// Each `ENV`, as written after the keyword.
+    /// The absolute path of its last `WORKDIR`.
+    pub workdir: Option<At<String>>,
+    /// The path of the address that `HEALTHCHECK` asks.
+    pub health: Option<At<String>>,
+    /// Each `ENV` that needs no `ARG`, as written after the keyword.
     pub variables: Vec<At<String>>,
     /// The directories of `VOLUME`.
     pub volumes: Vec<At<String>>,
     /// The program and its arguments; `None` if they are written as a shell command.
     pub command: Option<At<Vec<String>>>,
-    /// Lines that install packages of the operating system.
-    pub packages: Vec<At<String>>,
+    /// The instructions that `command` comes from, as written.
+    pub command_lines: Vec<At<String>>,
+    /// Every instruction that is in no field above, as written, those of other stages included.
+    pub others: Vec<At<String>>,
     /// Whether it was written for this tool: its stages have the names that are used in the tool's own Dockerfiles.
     pub is_ours: bool,
 }
@@ -38,63 +49,185 @@ pub fn read(text: &str) -> Existing {
         return Existing::default();
     }
     let all = instructions(text);
-    let last = all.iter().rposition(|instruction| instruction.is("FROM")).unwrap_or(0);
-    let mut found = Existing {
-        is_ours: all.iter().any(|instruction| {
-            instruction.is("COPY") && instruction.text.contains("--from=dependencies /out/")
-        }),
-        ..Existing::default()
-    };
-    let mut arguments = Vec::new();
-    for instruction in &all[last..] {
-        take(&mut found, &mut arguments, instruction);
+    let mut reader = Reader::default();
+    let mut begun: Vec<Vec<&Instruction>> = Vec::new();
+    for instruction in &all {
+        match begun.last_mut() {
+            _ if instruction.is("FROM") => begun.push(vec![instruction]),
+            Some(stage) => stage.push(instruction),
+            None => reader.before_stages(instruction),
+        }
     }
-    // `CMD` holds the arguments of `ENTRYPOINT`.
-    if let Some(command) = found.command.as_mut() {
-        command.value.append(&mut arguments);
+    let chain = chain(&begun, &reader.values);
+    for (number, stage) in begun.iter().enumerate() {
+        for instruction in stage {
+            if chain.contains(&number) {
+                reader.take(instruction, chain.first() == Some(&number));
+            } else {
+                reader.other(instruction);
+            }
+        }
     }
+    let mut found = reader.finish();
+    found.is_ours = all
+        .iter()
+        .any(|instruction| instruction.is("COPY") && instruction.text.contains("--from=dependencies /out/"));
     found
 }
 
-fn take(found: &mut Existing, arguments: &mut Vec<String>, instruction: &Instruction) {
-    let line = instruction.line;
-    let rest = || instruction.rest();
-    match instruction.keyword().to_ascii_uppercase().as_str() {
-        "FROM" => {
-            found.base = instruction.arguments().next().map(|image| At { line, value: image.to_owned() });
+/// The stages that make up the last one, in order: the last, the one that its `FROM` names, and so on.
+fn chain(stages: &[Vec<&Instruction>], values: &BTreeMap<String, String>) -> BTreeSet<usize> {
+    let mut numbers = BTreeSet::new();
+    let mut next = stages.len().checked_sub(1);
+    while let Some(number) = next {
+        numbers.insert(number);
+        let image = stages[number][0].arguments().next().unwrap_or_default();
+        let image = parse::expand(image, values).unwrap_or_default().to_ascii_lowercase();
+        next = stages[..number].iter().rposition(|stage| stage[0].stage_name().as_ref() == Some(&image));
+    }
+    numbers
+}
+
+/// What has been read so far.
+#[derive(Default)]
+struct Reader {
+    found: Existing,
+    /// The values of `ARG` and `ENV`, as far as they are known.
+    values: BTreeMap<String, String>,
+    /// The names of every `ARG`.
+    arguments: BTreeSet<String>,
+    entrypoint: Option<At<Vec<String>>>,
+    cmd: Option<At<Vec<String>>>,
+    is_shell: bool,
+}
+
+impl Reader {
+    fn before_stages(&mut self, instruction: &Instruction) {
+        if instruction.is("ARG") {
+            stages::take_defaults(instruction, &mut self.values);
+            self.arguments.extend(parse::arguments(instruction).map(|(name, _)| name.to_owned()));
         }
-        "EXPOSE" => {
-            let port = instruction.words().next().and_then(|word| word.split('/').next()?.parse().ok());
-            found.port = found.port.take().or(port.map(|value| At { line, value }));
+        self.other(instruction);
+    }
+
+    fn other(&mut self, instruction: &Instruction) {
+        self.found.others.push(At { line: instruction.line, value: instruction.text.clone() });
+    }
+
+    /// Takes an instruction of the chain. `is_first` says whether its stage is the one that begins with an image.
+    fn take(&mut self, instruction: &Instruction, is_first: bool) {
+        let line = instruction.line;
+        let rest = instruction.rest();
+        match instruction.keyword().to_ascii_uppercase().as_str() {
+            "FROM" if is_first => {
+                let image = instruction.arguments().next().unwrap_or_default();
+                let image = parse::expand(image, &self.values).unwrap_or_else(|_unknown| image.to_owned());
+                self.found.base = Some(At { line, value: image });
+            }
+            "EXPOSE" => self.expose(instruction),
+            "ENV" => self.variable(instruction),
+            "ARG" => self.before_stages(instruction),
+            "WORKDIR" => self.workdir(instruction),
+            "VOLUME" => {
+                self.found.volumes.extend(instruction.list().into_iter().map(|value| At { line, value }));
+            }
+            "HEALTHCHECK" => {
+                self.found.health = health::path(rest).map(|value| At { line, value });
+                self.other(instruction);
+            }
+            "ENTRYPOINT" => {
+                let words = serde_json::from_str::<Vec<String>>(rest).ok();
+                self.is_shell = words.is_none();
+                self.entrypoint = words.map(|value| At { line, value });
+                self.command_line(instruction);
+            }
+            "CMD" => {
+                self.cmd = Some(At { line, value: instruction.list() });
+                self.command_line(instruction);
+            }
+            _ => self.other(instruction),
         }
-        "ENV" => found.variables.push(At { line, value: rest().to_owned() }),
-        "VOLUME" => {
-            found.volumes.extend(instruction.list().into_iter().map(|value| At { line, value }));
-        }
-        "ENTRYPOINT" => {
-            let words = serde_json::from_str::<Vec<String>>(rest()).ok();
-            found.command = words.map(|value| At { line, value });
-        }
-        "CMD" => {
-            let words = serde_json::from_str::<Vec<String>>(rest())
-                .unwrap_or_else(|_shell| rest().split_whitespace().map(str::to_owned).collect());
-            match found.command {
-                Some(_) => *arguments = words,
-                None => found.command = Some(At { line, value: words }),
+    }
+
+    fn expose(&mut self, instruction: &Instruction) {
+        let line = instruction.line;
+        for word in instruction.words() {
+            let port = parse::expand(word, &self.values).ok();
+            let port = port.and_then(|port| port.trim_end_matches("/tcp").parse().ok());
+            match port {
+                Some(value) if self.found.port.is_none() => self.found.port = Some(At { line, value }),
+                _ => self.found.others.push(At { line, value: format!("EXPOSE {word}") }),
             }
         }
-        "RUN"
-            if ["apt-get", "apk", "apt"].iter().any(|tool| instruction.words().any(|word| word == *tool)) =>
-        {
-            found.packages.push(At { line, value: rest().to_owned() });
-        }
-        _ => {}
     }
+
+    /// A variable whose value comes from an `ARG` has no value without it.
+    fn variable(&mut self, instruction: &Instruction) {
+        let rest = instruction.rest();
+        if names_used(rest).any(|name| self.arguments.contains(name)) {
+            return self.other(instruction);
+        }
+        for (name, value) in parse::arguments(instruction) {
+            if let Some(Ok(value)) = value.map(|value| parse::expand(value, &self.values)) {
+                self.values.insert(name.to_owned(), value);
+            }
+        }
+        self.found.variables.push(At { line: instruction.line, value: rest.to_owned() });
+    }
+
+    fn workdir(&mut self, instruction: &Instruction) {
+        let Ok(path) = parse::expand(instruction.rest().trim_matches(['"', '\'']), &self.values) else {
+            return self.other(instruction);
+        };
+        let before = self.found.workdir.take();
+        let top = before.as_ref().map_or("", |before| before.value.as_str());
+        let path = if path.starts_with('/') { path } else { format!("{top}/{path}") };
+        let path =
+            format!("/{}", path.split('/').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/"));
+        self.found.workdir = Some(At { line: instruction.line, value: path });
+        self.found.others.extend(
+            before.map(|before| At { line: before.line, value: format!("WORKDIR {}", before.value) }),
+        );
+    }
+
+    fn command_line(&mut self, instruction: &Instruction) {
+        let keyword = instruction.keyword().to_ascii_uppercase();
+        let is_same = |known: &At<String>| known.value.to_ascii_uppercase().starts_with(&keyword);
+        let (replaced, kept) = self.found.command_lines.drain(..).partition(is_same);
+        self.found.command_lines = kept;
+        self.found.others.extend::<Vec<_>>(replaced);
+        self.found.command_lines.push(At { line: instruction.line, value: instruction.text.clone() });
+    }
+
+    /// `CMD` holds the arguments of `ENTRYPOINT`. A shell gets none.
+    fn finish(self) -> Existing {
+        let mut found = self.found;
+        found.command = match (self.entrypoint, self.cmd) {
+            (Some(entrypoint), cmd) => {
+                let more = cmd.map(|cmd| cmd.value).unwrap_or_default();
+                Some(At { line: entrypoint.line, value: [entrypoint.value, more].concat() })
+            }
+            (None, cmd) => cmd.filter(|_| !self.is_shell),
+        };
+        found
+    }
+}
+
+/// The names after `$` and `${`.
+fn names_used(text: &str) -> impl Iterator<Item = &str> {
+    text.split('$').skip(1).map(|rest| {
+        let rest = rest.strip_prefix('{').unwrap_or(rest);
+        &rest[..rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(rest.len())]
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::read;
+    use super::{Existing, read};
+
+    fn others(found: &Existing) -> Vec<(usize, &str)> {
+        found.others.iter().map(|other| (other.line, other.value.as_str())).collect()
+    }
 
     #[test]
     fn the_last_stage_says_how_the_service_is_run() {
@@ -102,20 +235,55 @@ mod tests {
             "FROM node:22 AS build\nRUN npm ci\n\nFROM node:22-slim\nWORKDIR /app\nRUN apt-get update && \\\n  apt-get install -y ffmpeg\n\
              ENV TZ=UTC LOG=info\nCOPY . .\nVOLUME [\"/data\"]\nEXPOSE 8080/tcp\nENTRYPOINT [\"node\"]\nCMD [\"index.js\", \"--port=8080\"]\n",
         );
-        assert_eq!(found.base.unwrap().value, "node:22-slim");
-        assert_eq!((found.port.as_ref().unwrap().line, found.port.unwrap().value), (11, 8080));
+        assert_eq!(found.base.as_ref().unwrap().value, "node:22-slim");
+        assert_eq!((found.port.as_ref().unwrap().line, found.port.as_ref().unwrap().value), (11, 8080));
         assert_eq!(found.variables[0].value, "TZ=UTC LOG=info");
         assert_eq!(found.volumes[0].value, "/data");
-        assert_eq!(found.command.unwrap().value, ["node", "index.js", "--port=8080"]);
-        assert_eq!(found.packages.len(), 1);
+        assert_eq!(found.command.as_ref().unwrap().value, ["node", "index.js", "--port=8080"]);
+        assert_eq!(found.workdir.as_ref().unwrap().value, "/app");
         assert!(!found.is_ours);
     }
 
     #[test]
     fn what_is_written_for_a_shell_is_read_as_words() {
         assert_eq!(read("FROM node\nCMD node server.js\n").command.unwrap().value, ["node", "server.js"]);
-        assert_eq!(read("FROM node\nENTRYPOINT node server.js\n").command, None);
+        let shell = read("FROM node\nENTRYPOINT node server.js\nCMD [\"x\"]\n");
+        assert_eq!((shell.command, shell.command_lines.len()), (None, 2));
+        let reversed = read("FROM node\nCMD [\"server.js\"]\nENTRYPOINT [\"node\"]\n");
+        assert_eq!(reversed.command.unwrap().value, ["node", "server.js"]);
         assert_eq!(read("").base, None);
         assert!(read(include_str!("../../../../Dockerfile")).is_ours);
+    }
+
+    #[test]
+    fn no_instruction_is_lost() {
+        let found = read(
+            "ARG NODE=22\nFROM node:${NODE} AS base\nWORKDIR /usr\nFROM base AS build\nRUN npm run build\nFROM base\n\
+             WORKDIR src/app\nARG REV\nENV REV=$REV\nENV TZ=UTC\nLABEL a=b\nUSER node\nEXPOSE 80 9090\nEXPOSE $X\n\
+             HEALTHCHECK CMD curl -f http://localhost:80/health || exit 1\nCMD [\"a\"]\nCMD [\"node\", \"b.js\"]\n",
+        );
+        assert_eq!(found.base.as_ref().unwrap().value, "node:22");
+        assert_eq!(found.workdir.as_ref().unwrap().value, "/usr/src/app");
+        assert_eq!(found.health.as_ref().unwrap().value, "/health");
+        assert_eq!(found.variables.len(), 1);
+        assert_eq!(found.command_lines[0].line, 17);
+        assert_eq!(
+            others(&found),
+            [
+                (1, "ARG NODE=22"),
+                (4, "FROM base AS build"),
+                (5, "RUN npm run build"),
+                (6, "FROM base"),
+                (3, "WORKDIR /usr"),
+                (8, "ARG REV"),
+                (9, "ENV REV=$REV"),
+                (11, "LABEL a=b"),
+                (12, "USER node"),
+                (13, "EXPOSE 9090"),
+                (14, "EXPOSE $X"),
+                (15, "HEALTHCHECK CMD curl -f http://localhost:80/health || exit 1"),
+                (16, "CMD [\"a\"]"),
+            ]
+        );
     }
 }

@@ -1,0 +1,263 @@
+//! What became of each line of a Dockerfile that was there before, and what else a person should look at.
+
+use super::command::{HOME, Origin};
+use super::survey::{Health, Survey};
+use super::tool;
+use crate::inputs::dockerfile::existing::{At, Existing};
+use crate::inputs::dockerfile::says_musl;
+use crate::process::secret::redact;
+use crate::process::shown;
+
+/// The part of a line that is shown, in characters.
+const SHOWN: usize = 60;
+
+/// Why an instruction is not carried over, by its keyword.
+const REASONS: [(&str, &str); 12] = [
+    ("FROM", "the stages are `dependencies` and `service`"),
+    ("WORKDIR", "each stage has a directory of its own, and the service runs in `/app`"),
+    ("USER", "the service runs as `USER 1000:1000`"),
+    (
+        "LABEL",
+        "a release writes the standard labels; add another one to the last stage if something reads it",
+    ),
+    ("MAINTAINER", "`LABEL` has replaced it"),
+    (
+        "ARG",
+        "the last stage has no `ARG`, because BuildKit versions record it in different ways; write its value where it is \
+         used",
+    ),
+    ("ENV", "it refers to an `ARG`, which the last stage does not have; add the line with its value there"),
+    ("EXPOSE", "it publishes nothing, and the smoke test asks only `smoke.port`"),
+    ("SHELL", "no shell runs in the last stage"),
+    ("ONBUILD", "no image is built on this one"),
+    ("ENTRYPOINT", "it does not start the image"),
+    ("CMD", "it does not start the image"),
+];
+
+/// For each line of the `old` Dockerfile: what became of it.
+pub(super) fn lines(old: &Existing, survey: &Survey) -> Vec<String> {
+    let mut all = Vec::new();
+    let mut said = |line: usize, what: &str, became: &str| {
+        all.push((line, format!("line {line}, `{}`, {became}", short(what))));
+    };
+    if let Some(base) = &old.base {
+        said(base.line, &format!("FROM {}", base.value), &base_became(&base.value, &survey.base));
+    }
+    if let Some(port) = &old.port {
+        let became = format!("is `smoke.port` in `Cargo.toml`, {}", survey.port);
+        said(port.line, &format!("EXPOSE {}", port.value), &became);
+    }
+    if let Some(At { line, value }) = &old.workdir {
+        let became = if value == HOME { "is kept".to_owned() } else { format!("became `{HOME}`") };
+        said(*line, &format!("WORKDIR {value}"), &became);
+    }
+    for env in &old.variables {
+        said(env.line, &format!("ENV {}", env.value), "is in the last stage");
+    }
+    for volume in &old.volumes {
+        let became = "is in the last stage, and the service's user owns it";
+        said(volume.line, &format!("VOLUME {}", volume.value), became);
+    }
+    for command in &old.command_lines {
+        said(command.line, &command.value, &command_became(survey));
+    }
+    for other in &old.others {
+        said(other.line, &other.value, &other_became(&other.value, old, survey));
+    }
+    all.sort_by_key(|(line, _)| *line);
+    all.into_iter().map(|(_, text)| text).collect()
+}
+
+/// What to look at in the files that were written.
+pub(super) fn notes(survey: &Survey) -> Vec<String> {
+    let listed = |names: Vec<&str>| {
+        names.iter().map(|name| format!("`{}`", short(name))).collect::<Vec<_>>().join(", ")
+    };
+    let taken: Vec<_> = super::dockerfile::taken(survey);
+    let left: Vec<_> = super::dockerfile::left_out(survey);
+    let mut notes = vec![format!("the image has {}", listed(taken))];
+    if !left.is_empty() {
+        notes.push(format!(
+            "it does not have {}; if the service reads one of them, copy it in the stage `service`",
+            listed(left)
+        ));
+    }
+    if survey.dockerfile.as_ref().is_none_or(|old| old.command_lines.is_empty()) {
+        notes.push(format!("`{}` is from {}", survey.command.entrypoint(), survey.command.origin.said()));
+    }
+    match survey.health_from {
+        Health::Guessed => notes.push(format!(
+            "`smoke.health = \"{}\"` is a guess: nothing in the repository says which path answers 200; if it is another one, \
+             change it in `Cargo.toml`, or name it in the first run with `--health /healthz`",
+            survey.health
+        )),
+        Health::Healthcheck => {
+            notes.push(format!("`smoke.health = \"{}\"` is from `HEALTHCHECK`", survey.health));
+        }
+        Health::Said => {}
+    }
+    notes
+}
+
+fn base_became(old: &str, new: &str) -> String {
+    if old == new {
+        return "is kept".to_owned();
+    }
+    let name = old.split('@').next().unwrap_or_default();
+    let library = if says_musl(old) == says_musl(new) { "" } else { ", which has another C library" };
+    format!(
+        "became `{new}`{library}; to keep it, give its digest: `--base {name}@sha256:…`, which `docker buildx imagetools \
+         inspect {name} --format '{{{{.Manifest.Digest}}}}'` prints"
+    )
+}
+
+fn command_became(survey: &Survey) -> String {
+    let entrypoint = survey.command.entrypoint();
+    match survey.command.origin {
+        Origin::Dockerfile => format!("is `{entrypoint}`"),
+        origin => format!(
+            "is not carried over: it does not start `node` itself, which has to get the signals; `{entrypoint}` is from {}",
+            origin.said()
+        ),
+    }
+}
+
+fn other_became(instruction: &str, old: &Existing, survey: &Survey) -> String {
+    let keyword = instruction.split_whitespace().next().unwrap_or_default().to_ascii_uppercase();
+    let why = match keyword.as_str() {
+        "STOPSIGNAL" if instruction.ends_with("SIGTERM") => return "is in the last stage".to_owned(),
+        "STOPSIGNAL" => "the last stage has `STOPSIGNAL SIGTERM`; change that if the service waits for another".to_owned(),
+        "RUN" => run_reason(instruction, survey),
+        "COPY" | "ADD" if instruction.contains("--from=") => {
+            "the last stage takes `/out` of the stages `dependencies` and `service`; copy anything else to `/out` in the \
+             stage `service`"
+                .to_owned()
+        }
+        "COPY" | "ADD" => "the stage `service` copies what git tracks; compare its `COPY` lines".to_owned(),
+        "HEALTHCHECK" => {
+            let asked = old.health.as_ref().map(|_| ", and its path is `smoke.health`").unwrap_or_default();
+            format!(
+                "BuildKit versions record it in different ways; `compose.example.yml` has a `healthcheck`{asked}"
+            )
+        }
+        keyword => REASONS
+            .iter()
+            .find_map(|(known, why)| (*known == keyword).then_some(*why))
+            .unwrap_or("`init` does not know it")
+            .to_owned(),
+    };
+    format!("is not carried over: {why}")
+}
+
+/// A `RUN` may do several things at once.
+fn run_reason(instruction: &str, survey: &Survey) -> String {
+    let words: Vec<_> = instruction.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-')).collect();
+    let has = |names: &[&str]| words.iter().any(|word| names.contains(word));
+    let by_npm = has(&["npm", "yarn", "pnpm"]);
+    let mut reasons = Vec::new();
+    if has(&["apt-get", "apk", "apt"]) {
+        reasons.push(format!(
+            "it needs a base image of your own: {}/services.md#system-packages",
+            tool::documents()
+        ));
+    }
+    if by_npm && has(&["install", "ci", "i", "prune"]) {
+        reasons.push("the stage `dependencies` installs the production packages of the lockfile".to_owned());
+    }
+    if by_npm && has(&["build"]) && survey.builds {
+        reasons.push("the stage `service` runs `npm run build`".to_owned());
+    }
+    if reasons.is_empty() {
+        reasons.push(
+            "nothing runs in the last stage; if the service needs its result, run it in the stage `service`"
+                .to_owned(),
+        );
+    }
+    reasons.join("; ")
+}
+
+/// The beginning of a foreign line, for a report.
+fn short(text: &str) -> String {
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let start: String = words.chars().take(SHOWN).collect();
+    let more = if start.len() < words.len() { "…" } else { "" };
+    shown::one_line(&redact(&format!("{start}{more}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{lines, notes};
+    use crate::commands::init::command::Command;
+    use crate::commands::init::survey::tests::example;
+    use crate::commands::init::survey::{Health, Survey};
+    use crate::inputs::dockerfile::existing;
+
+    const OLD: &str = "FROM node:22-alpine AS build\nWORKDIR /build\nRUN npm ci\nFROM node:22-alpine\nARG REV\nENV REV=$REV\n\
+        ENV TZ=UTC\nLABEL a=b\nWORKDIR /usr/src/app\nRUN apk add --no-cache curl\nRUN npm run build && npm prune\nCOPY . .\n\
+        COPY --from=build /x /x\nVOLUME /data\nUSER node\nEXPOSE 3000 9090\n\
+        HEALTHCHECK CMD curl http://localhost:3000/up\nSTOPSIGNAL SIGTERM\nRUN ./patch.sh\nSHELL [\"sh\"]\nONBUILD RUN x\nWHAT x\n\
+        CMD [\"node\", \"src/server.js\"]\n";
+
+    fn survey() -> Survey {
+        let old = existing::read(OLD);
+        let package = serde_json::from_str("{}").unwrap();
+        Survey {
+            command: Command::of(&package, Some(&old)).unwrap(),
+            builds: true,
+            dockerfile: Some(old),
+            ..example("node:22-slim@sha256:0".to_owned())
+        }
+    }
+
+    #[test]
+    fn every_line_says_what_became_of_it() {
+        let survey = survey();
+        let said = lines(survey.dockerfile.as_ref().unwrap(), &survey);
+        // Each instruction is one line here, and one of them exposes two ports.
+        assert_eq!(said.len(), OLD.lines().count() + 1, "{said:#?}");
+        let text = said.join("\n");
+        for words in [
+            "line 3, `RUN npm ci`, is not carried over: the stage `dependencies` installs",
+            "line 4, `FROM node:22-alpine`, became `node:22-slim@sha256:0`, which has another C library; to keep it, give its digest: \
+             `--base node:22-alpine@sha256:…`, which `docker buildx imagetools inspect node:22-alpine --format \
+             '{{.Manifest.Digest}}'` prints",
+            "line 6, `ENV REV=$REV`, is not carried over: it refers to an `ARG`",
+            "line 9, `WORKDIR /usr/src/app`, became `/app`",
+            "line 10, `RUN apk add --no-cache curl`, is not carried over: it needs a base image of your own: https://",
+            "line 11, `RUN npm run build && npm prune`, is not carried over: the stage `dependencies` installs the production \
+             packages of the lockfile; the stage `service` runs `npm run build`",
+            "line 16, `EXPOSE 9090`, is not carried over",
+            "is not carried over: BuildKit versions record it in different ways; `compose.example.yml` has a `healthcheck`, \
+             and its path is `smoke.health`",
+            "line 18, `STOPSIGNAL SIGTERM`, is in the last stage",
+            "line 22, `WHAT x`, is not carried over: `init` does not know it",
+            "line 23, `CMD [\"node\", \"src/server.js\"]`, is `ENTRYPOINT [\"node\", \"/app/src/server.js\"]`",
+        ] {
+            assert!(text.contains(words), "expected `{words}` in:\n{text}");
+        }
+    }
+
+    #[test]
+    fn the_command_that_was_written_is_said_with_its_source() {
+        let package = serde_json::from_str(r#"{"scripts": {"start": "node dist/x.js"}}"#).unwrap();
+        let old = existing::read("FROM node\nENTRYPOINT [\"tini\", \"--\"]\nCMD [\"npm\", \"start\"]\n");
+        let command = Command::of(&package, Some(&old)).unwrap();
+        let survey = Survey { command, dockerfile: Some(old), ..survey() };
+        let said = lines(survey.dockerfile.as_ref().unwrap(), &survey);
+        for line in &said[1..] {
+            let words = "`ENTRYPOINT [\"node\", \"/app/dist/x.js\"]` is from `scripts.start` of package.json";
+            assert!(line.contains("is not carried over") && line.ends_with(words), "{line}");
+        }
+        let without = Survey { dockerfile: None, ..survey };
+        assert!(notes(&without).iter().any(|note| note.contains("is from `scripts.start`")));
+    }
+
+    #[test]
+    fn a_guess_is_called_one() {
+        let said = |health_from| notes(&Survey { health_from, ..survey() }).join("\n");
+        let guess = said(Health::Guessed);
+        assert!(guess.contains("is a guess") && guess.contains("`--health /healthz`"), "{guess}");
+        assert!(said(Health::Healthcheck).contains("is from `HEALTHCHECK`"));
+        assert!(!said(Health::Said).contains("smoke.health"));
+    }
+}
