@@ -8,6 +8,7 @@ mod dockerfile;
 mod files;
 mod home;
 mod missing;
+mod next;
 mod shipped;
 mod survey;
 pub(super) mod tool;
@@ -73,8 +74,8 @@ pub struct Options {
 /// Writes what is missing. With `check`, names what is out of date and writes nothing.
 ///
 /// # Errors
-/// [`crate::process::failure::Misuse`] when a required value cannot be found and must be given; a [`Refusal`] when
-/// something is out of date.
+/// [`crate::process::failure::Misuse`] when required values cannot be found and must be given; a [`Refusal`] when something is out of date. What needs a network is done last: when that fails, everything
+/// else has been written, and the error says what to type.
 pub fn run(environment: &Environment, options: &Options) -> Result<()> {
     let runner = &Runner::new(environment);
     let directory = &options.directory;
@@ -87,12 +88,16 @@ pub fn run(environment: &Environment, options: &Options) -> Result<()> {
     let known = survey::configured(git.root())?;
     let survey = Survey::of(&git, options, known.as_ref())?;
     let config = known.map_or_else(|| Config::from_manifest(&files::manifest(&survey)), Ok)?;
-    for file in files::own(&survey, options, &config)?.iter().chain(&files::ours(&config)?) {
+    let ours = files::ours(&config)?;
+    for file in files::own(&survey, options, &config)?.iter().chain(&ours) {
         write(&survey, file)?;
     }
-    lock(runner, &survey.root)?;
-    policies::write_all(&survey.root)?;
-    say_next(&survey)
+    ignore_target(&survey.root)?;
+    let mut left = next::Left::default();
+    left.unless(policies::write_all(&survey.root), "`policies/` is not written", "`cargo xtask policies`");
+    left.unless(lock(runner, &survey.root), "`Cargo.lock` is not written", "`cargo generate-lockfile`");
+    next::say(&survey);
+    left.conclude(&tool::dependency(options))
 }
 
 /// Names the files that this version writes differently.
@@ -154,40 +159,55 @@ fn beside(survey: &Survey, file: &File) -> Result<()> {
     Ok(())
 }
 
+/// Has git ignore what cargo builds, which nobody wants to commit.
+fn ignore_target(root: &Path) -> Result<()> {
+    const FILE: &str = ".gitignore";
+    let path = root.join(FILE);
+    let found = match fs::read_to_string(&path) {
+        Ok(found) => found,
+        Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
+        Err(error) => return Err(error).with_context(|| format!("reading `{FILE}`")),
+    };
+    if let Some(text) = ignoring_target(&found) {
+        fs::write(&path, text).with_context(|| format!("writing `{FILE}`"))?;
+        eprintln!("added    `/target/` to {FILE}");
+    }
+    Ok(())
+}
+
+/// A `.gitignore` with a line for cargo's directory. `None` if it has one.
+fn ignoring_target(found: &str) -> Option<String> {
+    let is_it = |line: &str| matches!(line.trim(), "target" | "target/" | "/target" | "/target/");
+    let end = if found.is_empty() || found.ends_with('\n') { "" } else { "\n" };
+    (!found.lines().any(is_it)).then(|| format!("{found}{end}/target/\n"))
+}
+
 /// Pins the exact versions of the tool and its dependencies: a release builds with `--locked`.
 fn lock(runner: &Runner, root: &Path) -> Result<()> {
     if root.join(CARGO_LOCK).try_exists().context("looking for `Cargo.lock`")? {
         return Ok(());
     }
     let sh = runner.shell()?;
-    let call = runner.call(cmd!(sh, "cargo generate-lockfile --quiet")).dir(root).timeout(LOCK);
-    call.run()
-        .context("writing `Cargo.lock`; run `cargo generate-lockfile` there when the network is back")?;
+    runner.call(cmd!(sh, "cargo generate-lockfile --quiet")).dir(root).timeout(LOCK).run()?;
     eprintln!("wrote    {CARGO_LOCK}");
     Ok(())
 }
 
-fn say_next(survey: &Survey) -> Result<()> {
-    let ignored = match fs::read_to_string(survey.root.join(".gitignore")) {
-        Ok(lines) => lines,
-        Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
-        Err(error) => return Err(error).context("reading `.gitignore`"),
-    };
-    if !ignored.lines().any(|line| matches!(line.trim(), "target" | "target/" | "/target" | "/target/")) {
-        eprintln!("add      `/target/` to .gitignore");
-    }
-    if survey.dockerfile.as_ref().is_none_or(|old| !old.is_ours) {
-        eprintln!("\nlook at these:");
-        for note in carried::notes(survey) {
-            eprintln!("  {note}");
+#[cfg(test)]
+mod tests {
+    use super::ignoring_target;
+
+    #[test]
+    fn cargos_directory_is_ignored_once() {
+        for (found, expected) in [
+            ("", Some("/target/\n")),
+            ("node_modules\n", Some("node_modules\n/target/\n")),
+            ("node_modules", Some("node_modules\n/target/\n")),
+            ("# no target\n!target\n", Some("# no target\n!target\n/target/\n")),
+            ("target/\n", None),
+            ("x\n /target \n", None),
+        ] {
+            assert_eq!(ignoring_target(found).as_deref(), expected, "{found:?}");
         }
     }
-    eprintln!(
-        "\nnext, in `{}`:\n  cargo xtask keygen ~/{}-keys\n  git add --all && git commit --message 'releases by cargo xtask'\n  \
-         cargo xtask check\n  cargo xtask rehearse\nthen store the secrets ({}/keys.md#storing), push, and `git tag v0.1.0 && git push origin v0.1.0`",
-        survey.root.display(),
-        survey.title(),
-        tool::documents()
-    );
-    Ok(())
 }

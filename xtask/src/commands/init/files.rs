@@ -17,6 +17,9 @@ const RENOVATE: &str = include_str!("../../../../renovate.json");
 const TOOLCHAIN: &str = include_str!("../../../../rust-toolchain.toml");
 const VERIFYING: &str = include_str!("../../../../docs/verifying.md");
 
+/// The package with the pinned tool, from the top of the repository.
+pub(super) const PACKAGE: &str = "xtask/Cargo.toml";
+
 /// The service's name in this project's documents.
 const OWN_NAME: &str = "carol";
 
@@ -35,11 +38,10 @@ pub(super) fn own(survey: &Survey, options: &Options, config: &Config) -> Result
     let file = |path, text| File { path, text };
     Ok(vec![
         file(MANIFEST, manifest(survey)),
-        file("xtask/Cargo.toml", package(options)),
+        file(PACKAGE, package(options)),
         file("xtask/src/main.rs", MAIN.to_owned()),
         file(DOCKERFILE, dockerfile::text(survey)),
         file(".dockerignore", dockerignore(survey)),
-        file(".gitignore", "/target/\n".to_owned()),
         file("compose.example.yml", compose(survey, config)?),
     ])
 }

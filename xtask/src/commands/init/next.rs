@@ -1,0 +1,75 @@
+//! The end of `init`: what to look at, what to type next, and what is left to do.
+
+use anyhow::{Result, anyhow};
+
+use super::survey::Survey;
+use super::{carried, files, tool};
+use crate::process::shown;
+
+/// What could not be done, with the command that does it later.
+#[derive(Default)]
+pub(super) struct Left(Vec<String>);
+
+impl Left {
+    /// Remembers `what` is missing and the `command` for it, if the attempt failed.
+    pub(super) fn unless(&mut self, tried: Result<()>, what: &str, command: &str) {
+        if let Err(error) = tried {
+            self.0.push(format!("{what}: {}\n  then run {command} there", shown::error(&error)));
+        }
+    }
+
+    /// Names everything that is left. `dependency` is the line with the tool.
+    ///
+    /// # Errors
+    /// When something is left.
+    pub(super) fn conclude(self, dependency: &str) -> Result<()> {
+        if self.0.is_empty() {
+            return Ok(());
+        }
+        let lines: String = self.0.iter().map(|words| format!("\n- {words}")).collect();
+        Err(anyhow!(
+            "everything else is written, and this is left to do:{lines}\nthe tool is fetched as `{}` says: `{dependency}`; if it \
+             is somewhere else, change that line ({})",
+            files::PACKAGE,
+            tool::page("adopting.md#from-a-fork-or-an-unreleased-version")
+        ))
+    }
+}
+
+/// What to look at, and what to type next.
+pub(super) fn say(survey: &Survey) {
+    if survey.dockerfile.as_ref().is_none_or(|old| !old.is_ours) {
+        eprintln!("\nlook at these:");
+        for note in carried::notes(survey) {
+            eprintln!("  {note}");
+        }
+    }
+    eprintln!(
+        "\nnext, in `{}`:\n  cargo xtask keygen ~/{}-keys\n  git add --all && git commit --message 'releases by cargo xtask'\n  \
+         cargo xtask check\n  cargo xtask rehearse\nthen store the secrets ({}), push, and `git tag v0.1.0 && git push origin v0.1.0`",
+        survey.root.display(),
+        survey.title(),
+        tool::page("keys.md#storing")
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::anyhow;
+
+    use super::Left;
+
+    #[test]
+    fn what_is_left_is_said_with_the_command_for_it() {
+        let mut left = Left::default();
+        left.unless(Ok(()), "a is not written", "`a`");
+        left.unless(Err(anyhow!("no network")), "`Cargo.lock` is not written", "`cargo generate-lockfile`");
+        let error = left.conclude("xtask = 1").unwrap_err().to_string();
+        assert!(
+            error.contains("- `Cargo.lock` is not written: no network\n  then run `cargo generate-lockfile`"),
+            "{error}"
+        );
+        assert!(error.contains("`xtask = 1`") && !error.contains("a is not"), "{error}");
+        Left::default().conclude("").unwrap();
+    }
+}
