@@ -6,6 +6,7 @@ mod carried;
 mod command;
 mod dockerfile;
 mod files;
+mod flags;
 mod home;
 mod missing;
 mod next;
@@ -63,6 +64,9 @@ pub struct Options {
     /// The base image, with its digest [default: that of the Dockerfile if it has a digest, else this project's own]
     #[arg(long, value_name = "IMAGE@DIGEST")]
     pub base: Option<String>,
+    /// The label of the runner that releases [default: docker, as for CI]
+    #[arg(long, value_name = "LABEL", value_parser = label)]
+    pub runner: Option<String>,
     /// The repository to fetch this tool from [default: its own]
     #[arg(long, value_name = "URL")]
     pub tool_url: Option<String>,
@@ -71,10 +75,17 @@ pub struct Options {
     pub tool_rev: Option<String>,
 }
 
+/// A label of a runner, as a workflow may write it without quotes.
+fn label(text: &str) -> Result<String, String> {
+    let is_label = !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+    if is_label { Ok(text.to_owned()) } else { Err("expected letters, digits, `-`, `_` and `.`".to_owned()) }
+}
+
 /// Writes what is missing. With `check`, names what is out of date and writes nothing.
 ///
 /// # Errors
-/// [`crate::process::failure::Misuse`] when required values cannot be found and must be given; a [`Refusal`] when something is out of date. What needs a network is done last: when that fails, everything
+/// [`crate::process::failure::Misuse`] when required values cannot be found and must be given, or an option would change
+/// nothing; a [`Refusal`] when something is out of date. What needs a network is done last: when that fails, everything
 /// else has been written, and the error says what to type.
 pub fn run(environment: &Environment, options: &Options) -> Result<()> {
     let runner = &Runner::new(environment);
@@ -83,12 +94,13 @@ pub fn run(environment: &Environment, options: &Options) -> Result<()> {
         format!("`{}` is no git repository; run `git init` there first", directory.display())
     })?;
     if options.check {
-        return check(git.root(), &files::ours(&Config::of_work_tree(git.root())?)?);
+        return check(git.root(), &files::ours(&Config::of_work_tree(git.root())?, None)?);
     }
     let known = survey::configured(git.root())?;
+    flags::check(options, git.root(), known.as_ref())?;
     let survey = Survey::of(&git, options, known.as_ref())?;
     let config = known.map_or_else(|| Config::from_manifest(&files::manifest(&survey)), Ok)?;
-    let ours = files::ours(&config)?;
+    let ours = files::ours(&config, options.runner.as_deref())?;
     for file in files::own(&survey, options, &config)?.iter().chain(&ours) {
         write(&survey, file)?;
     }
@@ -96,7 +108,7 @@ pub fn run(environment: &Environment, options: &Options) -> Result<()> {
     let mut left = next::Left::default();
     left.unless(policies::write_all(&survey.root), "`policies/` is not written", "`cargo xtask policies`");
     left.unless(lock(runner, &survey.root), "`Cargo.lock` is not written", "`cargo generate-lockfile`");
-    next::say(&survey);
+    next::say(&survey, options);
     left.conclude(&tool::dependency(options))
 }
 
@@ -195,7 +207,7 @@ fn lock(runner: &Runner, root: &Path) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::ignoring_target;
+    use super::{ignoring_target, label};
 
     #[test]
     fn cargos_directory_is_ignored_once() {
@@ -208,6 +220,14 @@ mod tests {
             ("x\n /target \n", None),
         ] {
             assert_eq!(ignoring_target(found).as_deref(), expected, "{found:?}");
+        }
+    }
+
+    #[test]
+    fn a_label_needs_no_quotes() {
+        assert_eq!(label("release-1").unwrap(), "release-1");
+        for bad in ["", "a b", "a: b", "a\nb", "[x]"] {
+            assert!(label(bad).is_err(), "{bad:?}");
         }
     }
 }

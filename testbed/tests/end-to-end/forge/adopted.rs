@@ -13,10 +13,10 @@ use xtask::process::secret::Secret;
 use super::project::{Project, Secrets};
 use crate::harness::checkout::{Checkout, text};
 use crate::harness::run::Xtask;
-use crate::harness::{call, environment, read, test};
+use crate::harness::{call, environment, export, read, test};
 
-/// The service before its adoption.
-const SERVICE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/services/clock");
+/// The services before their adoption.
+const SERVICES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/services");
 
 /// The time for a runner that has to compile the tool.
 const CI: Duration = Duration::from_secs(15 * 60);
@@ -56,24 +56,76 @@ fn a_repository_made_by_init_is_released_by_its_own_workflow_and_moves_on() -> R
     })
 }
 
+/// A built service with files that it reads in its working directory, and with a Dockerfile for another builder.
+#[test]
+fn a_built_service_with_a_foreign_dockerfile_is_rehearsed_as_init_wrote_it() -> Result<()> {
+    test(|| {
+        let tool = Project::ready()?;
+        let (checkout, url, head) = (service("acme/board", "board")?, tool.repository.url(), tool.head()?);
+        checkout.git(&["remote", "add", "origin", "https://forge.example.org/acme/board.git"])?;
+        let init = Xtask::new(&checkout, &["init", ".", "--tool-url", &url, "--tool-rev", &head]);
+        let said = init.run()?.success()?.stderr;
+        for words in [
+            "line 3, `FROM node:22-slim`, became `node:22-slim@sha256:",
+            "line 4, `WORKDIR /usr/src/app`, became `/app`",
+            "line 10, `RUN npm run build && npm prune --omit=dev`, is not carried over",
+            "line 14, `ENV REVISION=$REVISION`, is not carried over",
+            "line 16, `LABEL org.example.team=\"notices\"`, is not carried over",
+            "line 19, `USER node`, is not carried over",
+            "line 20, `EXPOSE 9229`, is not carried over",
+            "and its path is `smoke.health`",
+            "line 22, `CMD [\"node\", \"/usr/src/app/dist/server.js\"]`, is `ENTRYPOINT [\"node\", \"/app/dist/server.js\"]`",
+            "the image has `dist`, `config`, `migrations`, `public`",
+            "added    `/target/` to .gitignore",
+        ] {
+            ensure!(said.contains(words), "`init` does not say `{words}`:\n{said}");
+        }
+        fs::rename(checkout.top().join("Dockerfile.new"), checkout.top().join("Dockerfile"))?;
+        let keys = checkout.beside("keys");
+        Xtask::new(&checkout, &["keygen", text(&keys)?]).run()?.success()?;
+        checkout.commit("releases by cargo xtask")?;
+        let checked = Xtask::new(&checkout, &["check"]).run()?.success()?;
+        ensure!(!checked.stdout.contains("Dockerfile:"), "{}", checked.stdout);
+
+        // The emulated platform repeats everything.
+        checkout.keep_one_platform()?;
+        Xtask::new(&checkout, &["policies"]).run()?.success()?;
+        checkout.commit("one platform")?;
+        let registry = export("TESTBED_REGISTRY")?;
+        Xtask::new(&checkout, &["rehearse", "--registry", &registry]).run()?.success()?;
+
+        let late = Xtask::new(&checkout, &["init", ".", "--health", "/other"]).run()?;
+        ensure!(late.code == 2 && late.stderr.contains("change it there"), "{}", late.stderr);
+        Ok(())
+    })
+}
+
+/// A new repository with one of the services.
+fn service(repository: &str, name: &str) -> Result<Checkout> {
+    let checkout = Checkout::started(repository)?;
+    let directory = Path::new(SERVICES).join(name);
+    for file in files_below(&directory)? {
+        let path = text(file.strip_prefix(&directory)?)?.to_owned();
+        checkout.write(&path, &fs::read_to_string(&file)?)?;
+    }
+    checkout.commit("a service")?;
+    Ok(checkout)
+}
+
 /// Does with `testbed/services/clock` what docs/adopting.md describes: five commands, and two files to review.
 fn adopt(tool: &Project) -> Result<Project> {
     let client = Client::from_environment(&environment())?;
     let user = client.new_user("adopter")?;
     let repository = user.new_repository_named(user.name(), "clock", false)?;
     repository.switch_actions(false)?;
-    let checkout = Checkout::started(&repository.full_name())?;
-    for file in files_below(Path::new(SERVICE))? {
-        let path = text(file.strip_prefix(SERVICE)?)?.to_owned();
-        checkout.write(&path, &fs::read_to_string(&file)?)?;
-    }
-    checkout.commit("a service")?;
+    let checkout = service(&repository.full_name(), "clock")?;
     checkout.git(&["remote", "add", "origin", &format!("{}.git", repository.url())])?;
 
     let (url, head) = (tool.repository.url(), tool.head()?);
     let init =
         Xtask::new(&checkout, &["init", ".", "--tool-url", &url, "--tool-rev", &head]).run()?.success()?;
-    for words in ["`EXPOSE 8080`, is `smoke.port`", "`node index.js`, is `ENTRYPOINT`", "keygen"] {
+    for words in ["`EXPOSE 8080`, is `smoke.port`", "is `ENTRYPOINT [\"node\", \"/app/index.js\"]`", "keygen"]
+    {
         ensure!(init.stderr.contains(words), "`init` does not say `{words}`:\n{}", init.stderr);
     }
     let main = checkout.top().join("xtask/src/main.rs");

@@ -20,6 +20,12 @@ const VERIFYING: &str = include_str!("../../../../docs/verifying.md");
 /// The package with the pinned tool, from the top of the repository.
 pub(super) const PACKAGE: &str = "xtask/Cargo.toml";
 
+/// The workflow that releases, from the top of the repository.
+pub(super) const RELEASE_WORKFLOW: &str = ".forgejo/workflows/release.yml";
+
+/// The label of the runner in this repository's workflows.
+const RUNNER: &str = "docker";
+
 /// The service's name in this project's documents.
 const OWN_NAME: &str = "carol";
 
@@ -55,18 +61,21 @@ fn renovate() -> String {
     own.unwrap_or_else(|| RENOVATE.to_owned())
 }
 
-/// The files that stay this tool's, for a repository with this configuration.
+/// The files that stay this tool's, for a repository with this configuration. `runner` is the label of the runner that
+/// releases.
 ///
 /// # Errors
 /// When the configuration has no image name.
-pub(super) fn ours(config: &Config) -> Result<Vec<File>> {
+pub(super) fn ours(config: &Config, runner: Option<&str>) -> Result<Vec<File>> {
     let file = |path, text| File { path, text };
     let release = RELEASE.replace("--package xtask", "--package release");
+    let runs_on = |label: &str| format!("runs-on: {label}\n");
+    let release = release.replace(&runs_on(RUNNER), &runs_on(runner.unwrap_or(RUNNER)));
     Ok(vec![
         file(".cargo/config.toml", ALIAS.to_owned()),
         file("rust-toolchain.toml", TOOLCHAIN.to_owned()),
         file(".forgejo/workflows/ci.yml", CI.to_owned()),
-        file(".forgejo/workflows/release.yml", release),
+        file(RELEASE_WORKFLOW, release),
         file("renovate.json", renovate()),
         file("docs/verifying.md", verifying(config)?),
     ])
@@ -191,6 +200,20 @@ pub(super) fn comparable(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use serde_json::Value;
+
+    use super::{RELEASE_WORKFLOW, ours};
+    use crate::inputs::config::tests::example;
+
+    #[test]
+    fn the_runner_that_releases_is_named_in_its_workflow_alone() {
+        for (runner, expected) in [(None, "runs-on: docker"), (Some("release"), "runs-on: release")] {
+            for file in ours(&example(), runner).unwrap() {
+                let label = file.text.lines().map(str::trim).find(|line| line.starts_with("runs-on:"));
+                let expected = if file.path == RELEASE_WORKFLOW { expected } else { "runs-on: docker" };
+                assert!(label.is_none_or(|label| label == expected), "{}: {label:?}", file.path);
+            }
+        }
+    }
 
     #[test]
     fn renovate_looks_into_this_tools_sources_in_this_repository_alone() {

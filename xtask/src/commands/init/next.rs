@@ -3,7 +3,7 @@
 use anyhow::{Result, anyhow};
 
 use super::survey::Survey;
-use super::{carried, files, tool};
+use super::{Options, carried, files, tool};
 use crate::process::shown;
 
 /// What could not be done, with the command that does it later.
@@ -37,7 +37,7 @@ impl Left {
 }
 
 /// What to look at, and what to type next.
-pub(super) fn say(survey: &Survey) {
+pub(super) fn say(survey: &Survey, options: &Options) {
     if survey.dockerfile.as_ref().is_none_or(|old| !old.is_ours) {
         eprintln!("\nlook at these:");
         for note in carried::notes(survey) {
@@ -51,6 +51,13 @@ pub(super) fn say(survey: &Survey) {
         survey.title(),
         tool::page("keys.md#storing")
     );
+    if options.runner.is_none() {
+        eprintln!(
+            "`check` notes that CI and the release run on the same runner; once the release has one of its own, write its label \
+             after `runs-on:` in `{}`",
+            files::RELEASE_WORKFLOW
+        );
+    }
 }
 
 #[cfg(test)]
