@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, anyhow, ensure};
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
 
 use crate::inputs::config::{Companion, Http, Smoke};
 use crate::process::Output;
@@ -184,18 +184,33 @@ impl<'a> Attempt<'a, '_> {
         let smoke = self.smoke();
         let patience = smoke.stop_timeout() * self.factor;
         container.stop(patience)?;
-        let state = container.state()?;
-        let is_clean = u8::try_from(state.exit_code).is_ok_and(|code| smoke.exit_codes.contains(&code));
-        let expected = smoke.exit_codes.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ");
-        ensure!(
-            !state.running && is_clean,
-            "the service exited with {} within {} s of SIGTERM: expected {expected} (`smoke.exit-codes`){}",
-            state.exit_code,
-            patience.as_secs(),
-            if state.exit_code == 137 { "; 137 is what docker's SIGKILL after that time gives" } else { "" }
-        );
-        Ok(())
+        match wrong_end(&container.state()?, &smoke.exit_codes, patience) {
+            None => Ok(()),
+            Some(words) => bail!(words),
+        }
     }
+}
+
+/// What is wrong with how the service ended after SIGTERM. `None` if nothing is.
+fn wrong_end(state: &ContainerState, expected: &[u8], patience: Duration) -> Option<String> {
+    if !state.running && u8::try_from(state.exit_code).is_ok_and(|code| expected.contains(&code)) {
+        return None;
+    }
+    let expected = expected.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ");
+    let seconds = patience.as_secs();
+    // What docker's SIGKILL gives.
+    if state.running || state.exit_code == 137 {
+        return Some(format!(
+            "the service did not end within {seconds} s of SIGTERM, so it was killed: expected exit code {expected} \
+             (`smoke.exit-codes`); as process 1, node ends at SIGTERM only with a handler, such as \
+             `process.once('SIGTERM', () => server.close())`, and only when every connection and timer is closed \
+             (`smoke.stop-seconds` gives it more time)"
+        ));
+    }
+    Some(format!(
+        "the service exited with {} within {seconds} s of SIGTERM: expected {expected} (`smoke.exit-codes`)",
+        state.exit_code
+    ))
 }
 
 fn ensure_runs(container: &Container<'_>) -> Result<()> {
@@ -208,4 +223,41 @@ fn ended(state: &ContainerState) -> String {
     let after = state.ran_for().map(|time| format!(" after {:.1} s", time.as_secs_f32())).unwrap_or_default();
     let memory = if state.lacked_memory { ", for want of memory (`smoke.memory`)" } else { "" };
     format!("exited with {}{after}{memory}", state.exit_code)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::wrong_end;
+    use crate::tool::docker::ContainerState;
+
+    #[test]
+    fn a_service_that_ignores_sigterm_is_told_from_one_that_exits_with_another_code() {
+        for (state, expected) in [
+            (r#"{"Running": false, "ExitCode": 0}"#, None),
+            (
+                r#"{"Running": false, "ExitCode": 143}"#,
+                Some("exited with 143 within 10 s of SIGTERM: expected 0 or 7"),
+            ),
+            (
+                r#"{"Running": false, "ExitCode": 137}"#,
+                Some("did not end within 10 s of SIGTERM, so it was killed"),
+            ),
+            (
+                r#"{"Running": false, "ExitCode": 137}"#,
+                Some("`process.once('SIGTERM', () => server.close())`"),
+            ),
+            (r#"{"Running": true, "ExitCode": 0}"#, Some("did not end")),
+        ] {
+            let read: ContainerState = serde_json::from_str(state).unwrap();
+            let words = wrong_end(&read, &[0, 7], Duration::from_secs(10));
+            match expected {
+                None => assert_eq!(words, None, "{state}"),
+                Some(expected) => {
+                    assert!(words.as_ref().is_some_and(|words| words.contains(expected)), "{words:?}");
+                }
+            }
+        }
+    }
 }

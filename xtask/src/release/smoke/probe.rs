@@ -67,7 +67,8 @@ pub(super) fn judge(answers: &Answers, http: &Http<'_>, patience: Duration, sour
     let Answers { health, version } = answers;
     ensure!(
         answers.is_healthy(),
-        "`{}` on port {} did not answer 200 within {} s: {}",
+        "`{}` on port {} did not answer 200 within {} s: {}; `smoke.health` and `smoke.port` in `Cargo.toml` say what is \
+         asked",
         http.health,
         http.port,
         patience.as_secs(),
@@ -171,7 +172,7 @@ mod tests {
                 "it answered 503, `not  [31myet`",
             ),
             (json!({"health": {"error": "connect ECONNREFUSED"}}), "`connect ECONNREFUSED`"),
-            (json!({"health": {}}), "no answer"),
+            (json!({"health": {}}), "no answer; `smoke.health` and `smoke.port` in `Cargo.toml`"),
             (json!({"health": {"status": 200}}), "did not ask"),
             (answers(json!({"status": 404, "body": "x"})), "`/version` did not answer 200: it answered 404"),
             (answers(json!({"status": 200, "body": "1.2.3"})), "must answer JSON"),
