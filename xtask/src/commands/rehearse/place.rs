@@ -53,8 +53,8 @@ impl Named {
         let registry: Registry = text.parse().map_err(misuse)?;
         if !registry.is_loopback() {
             let words = format!(
-                "`--registry` is `{text}`: a rehearsal stays on this machine; name a registry such as \
-                 `127.0.0.1:5000`, or an image with its digest to start here"
+                "`--registry` is `{text}`: a rehearsal stays on this machine; name a registry that runs on it, such as \
+                 `--registry 127.0.0.1:5000`, or an image to start here, as `--registry IMAGE@sha256:DIGEST`"
             );
             return Err(Misuse::new(words).into());
         }
@@ -102,7 +102,10 @@ fn start(environment: &Environment, image: &str) -> Result<Registry> {
     let runner = &Runner::new(environment);
     let config = &DockerConfig::new(environment, None)?;
     let address = Docker::new(runner, config).service(CONTAINER, image, 5000).with_context(|| {
-        format!("starting a throwaway registry from `{image}`; name one that runs with `--registry 127.0.0.1:PORT`")
+        format!(
+            "starting a throwaway registry from `{image}`; name one that runs with `--registry 127.0.0.1:PORT`, or another \
+             image to start with `--registry IMAGE@sha256:DIGEST`"
+        )
     })?;
     let registry: Registry = address.parse()?;
     let ask = Request::new("GET", format!("{}/v2/", registry.base_url()));

@@ -21,13 +21,13 @@ impl Docker<'_> {
         if running.status.success() {
             return first_line(&running.text()?);
         }
-        // A stopped container has lost its port. If there is no container, this fails without harm, and the next error
-        // includes its output.
-        let stopped = self.call(&["rm", "--force", "--volumes", name])?.output()?;
+        // A stopped container has lost its port. Without a container this changes nothing, and what docker then says would
+        // only distract from why the start failed.
+        self.call(&["rm", "--force", "--volumes", name])?.output()?;
         let publish = format!("--publish=127.0.0.1::{port}");
         let named = format!("--name={name}");
         let run = ["run", "--detach", &named, &publish, "--security-opt=no-new-privileges", image];
-        self.call(&run)?.timeout(START).run().with_context(|| stopped.stderr.trim().to_owned())?;
+        self.call(&run)?.timeout(START).run()?;
         first_line(&self.call(&["port", name, &inner])?.read()?)
     }
 }
