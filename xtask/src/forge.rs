@@ -15,6 +15,10 @@ use crate::inputs::version::ReleaseTag;
 use crate::process::problem::Problem;
 use crate::tool::git::Commit;
 
+/// What to do without a token for the forge.
+pub const NO_TOKEN: &str = "`FORGEJO_TOKEN` is not set; in a workflow write `FORGEJO_TOKEN: ${{ github.token }}` into the \
+    step's `env`, elsewhere make a token with `write:repository` in your settings on the forge";
+
 /// CI's result for a commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CiState {

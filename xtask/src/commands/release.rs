@@ -59,6 +59,7 @@ fn release(environment: &Environment, asked: Option<&str>, json: bool) -> Result
     }
     let secrets = Secrets::to_release(environment, &own)?;
     let mut problems = secrets.problems.clone();
+    problems.extend(secrets.check_others(environment, &own, &config).map_err(refused)?);
     problems.extend(secrets.check_hosts(environment, &own, &config).map_err(refused)?);
     if !problems.is_empty() {
         return Err(preflight::refusal(&problems));

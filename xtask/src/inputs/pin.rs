@@ -12,6 +12,21 @@ pub const CARGO_LOCK: &str = "Cargo.lock";
 /// The tool's own repository.
 pub const HOME: &str = "https://forge.wynning.tech/james/carol";
 
+/// The address of a page of the tool's documents at the version of this program, such as `keys.md#storing`, as a
+/// literal. A repository that uses the tool does not have these pages.
+macro_rules! document {
+    ($page:literal) => {
+        concat!(
+            "https://forge.wynning.tech/james/carol/src/tag/v",
+            env!("CARGO_PKG_VERSION"),
+            "/docs/",
+            $page
+        )
+    };
+}
+
+pub(crate) use document;
+
 /// The largest `Cargo.lock`, in bytes.
 const LONGEST: usize = 1 << 20;
 
@@ -72,6 +87,12 @@ mod tests {
     fn lockfile(source: &str) -> Vec<u8> {
         format!("version = 4\n\n[[package]]\nname = \"release\"\nversion = \"0.0.0\"\n\n[[package]]\nname = \"xtask\"\nversion = \"0.1.0\"\n{source}")
             .into_bytes()
+    }
+
+    #[test]
+    fn a_document_is_in_the_tools_own_repository() {
+        let expected = format!("{}/src/tag/v{}/docs/keys.md#storing", super::HOME, env!("CARGO_PKG_VERSION"));
+        assert_eq!(document!("keys.md#storing"), expected);
     }
 
     #[test]

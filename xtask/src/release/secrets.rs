@@ -2,8 +2,11 @@
 
 use anyhow::Result;
 
-use crate::inputs::config::Config;
+use crate::build::missing_secrets;
+use crate::forge::NO_TOKEN;
+use crate::inputs::config::{self, Config};
 use crate::inputs::credentials::{keychain, registry_of};
+use crate::inputs::pin::document;
 use crate::oci::keychain::Keychain;
 use crate::process::environment::Environment;
 use crate::process::problem::Problem;
@@ -35,8 +38,15 @@ impl Secrets {
         let password = environment.secret("COSIGN_PASSWORD")?;
         let token = environment.token("REGISTRY_TOKEN")?;
         let mut problems = Vec::new();
-        if private_key.is_none() || password.is_none() {
-            let text = "`COSIGN_PRIVATE_KEY` or `COSIGN_PASSWORD` is not set; make them with `cargo xtask keygen DIR`, and store them as docs/keys.md says";
+        let key =
+            [("`COSIGN_PRIVATE_KEY`", private_key.is_none()), ("`COSIGN_PASSWORD`", password.is_none())];
+        let unset: Vec<_> = key.into_iter().filter_map(|(name, is_unset)| is_unset.then_some(name)).collect();
+        if !unset.is_empty() {
+            let (names, is) = (unset.join(" and "), if unset.len() > 1 { "are" } else { "is" });
+            let text = format!(
+                "{names} {is} not set; make the pair with `cargo xtask keygen DIR`, and store it: {}",
+                document!("keys.md#storing")
+            );
             problems.push(Problem::new("signing key", text));
         }
         match &token {
@@ -53,6 +63,23 @@ impl Secrets {
         let none = || Secret::new("");
         let key = SigningKey::new(private_key.unwrap_or_else(none), password.unwrap_or_else(none));
         Ok(Self { key, keychain: keychain(environment, own)?, problems })
+    }
+
+    /// What else has to be in the environment to release a commit with the configuration `released`: a token for the
+    /// forge of `own`, and the build's secrets. No server is asked, so that everything is listed at once.
+    pub(crate) fn check_others(
+        &self,
+        environment: &Environment,
+        own: &Config,
+        released: &Config,
+    ) -> Result<Vec<Problem>> {
+        let mut problems = Vec::new();
+        if self.keychain.token(&own.forge).is_none() {
+            problems.push(Problem::new("forge token", NO_TOKEN));
+        }
+        let found = config::build_secrets(&released.build_secrets, environment)?;
+        problems.extend(found.err().map(|names| Problem::new("build secrets", missing_secrets(&names))));
+        Ok(problems)
     }
 
     /// The problems with sending the secrets to the hosts in the released commit. The commit does not get to choose
@@ -106,14 +133,25 @@ mod tests {
     use crate::process::environment::Environment;
 
     fn problems(environment: &Environment) -> String {
-        let secrets = Secrets::to_release(environment, &example()).unwrap();
-        secrets.problems.iter().map(|problem| format!("{}\n", problem.text)).collect()
+        let own = example_with("build-secrets = [\"NPM_TOKEN\"]");
+        let secrets = Secrets::to_release(environment, &own).unwrap();
+        let others = secrets.check_others(environment, &own, &own).unwrap();
+        secrets.problems.iter().chain(&others).map(|problem| format!("{}\n", problem.text)).collect()
     }
 
     #[test]
     fn missing_secrets_are_all_named_at_once() {
         let text = problems(&Environment::default());
-        assert!(text.contains("COSIGN_PRIVATE_KEY") && text.contains("REGISTRY_TOKEN"), "{text}");
+        for name in [
+            "`COSIGN_PRIVATE_KEY` and `COSIGN_PASSWORD` are",
+            "`REGISTRY_TOKEN`",
+            "`FORGEJO_TOKEN`",
+            "`NPM_TOKEN`",
+        ] {
+            assert!(text.contains(name), "expected {name} in:\n{text}");
+        }
+        let half = problems(&Environment::from_pairs([("COSIGN_PRIVATE_KEY", "key-material")]));
+        assert!(half.starts_with("`COSIGN_PASSWORD` is not set"), "{half}");
     }
 
     #[test]
@@ -124,6 +162,8 @@ mod tests {
             ("REGISTRY_TOKEN", "automatic-token"),
             ("COSIGN_PRIVATE_KEY", "key-material"),
             ("COSIGN_PASSWORD", ""),
+            ("FORGEJO_TOKEN", "made-by-hand"),
+            ("NPM_TOKEN", "for-packages"),
         ]);
         let text = problems(&environment);
         assert!(text.contains("automatic token of the run") && text.contains("write:package"), "{text}");

@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 
 use super::answers::AttachmentSettings;
 use super::{Forgejo, PAGE_SIZE, status};
-use crate::forge::{CiState, Read as _};
+use crate::forge::{CiState, NO_TOKEN, Read as _};
 use crate::http::Request;
 use crate::inputs::config::CiStatus;
 use crate::process::command_line::quote;
@@ -89,13 +89,7 @@ impl Forgejo {
     }
 
     pub(super) fn check_token(&self) -> Option<Problem> {
-        self.token.is_none().then(|| {
-            Problem::new(
-                "forge token",
-                "`FORGEJO_TOKEN` is not set; in a workflow write `FORGEJO_TOKEN: ${{ github.token }}` into the step's `env`, \
-                 elsewhere make a token with `write:repository` in your settings on the forge",
-            )
-        })
+        self.token.is_none().then(|| Problem::new("forge token", NO_TOKEN))
     }
 }
 
