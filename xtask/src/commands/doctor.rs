@@ -1,6 +1,8 @@
 //! `cargo xtask doctor`: one look at everything that a release needs and that does not depend on a tag, with a remedy
 //! for each finding. It changes nothing, unless `--fix` asks it to create the forge's missing rules.
 
+mod seen;
+
 use anyhow::{Context as _, Result};
 use xshell::cmd;
 
@@ -9,6 +11,7 @@ use crate::commands::release::with_secrets;
 use crate::forge::Protections;
 use crate::forge::default_branch::DefaultBranch;
 use crate::inputs::config::{Config, Platforms, TagPolicy};
+use crate::inputs::pin::document;
 use crate::inputs::run::Run;
 use crate::inputs::{ALLOWED_SIGNERS, Inputs, PUBLIC_KEY, is_placeholder};
 use crate::process::Runner;
@@ -73,20 +76,37 @@ pub fn run(environment: &Environment, maintainers: &[String]) -> Result<()> {
         all.push(("signed tags", Box::new(|| signed_tags(session, target))));
     }
     all.push(("platforms", Box::new(|| platforms(session, tools))));
-    all.push(("disk", Box::new(|| preflight::check_disk().map(|()| Found::default()))));
+    all.push(("disk", Box::new(|| preflight::check_disk().map(disk))));
     all.extend(
         PROGRAMS
             .iter()
             .map(|program| -> Check<'_> { ("programs", Box::new(move || version(runner, *program))) }),
     );
-    for (name, result) in preflight::side_by_side(&all)? {
+    let results = preflight::side_by_side(&all)?;
+    let is_good = |(name, result): &(&str, Result<Found>)| {
+        *name == "cosign" && result.as_ref().is_ok_and(|(_, found)| found.is_empty())
+    };
+    let has_cosign = results.iter().any(is_good);
+    let names: Vec<_> = results.iter().map(|(name, _)| *name).collect();
+    for (number, (name, result)) in results.into_iter().enumerate() {
         match result {
+            Ok((versions, found)) if found.is_empty() && versions.is_empty() => {
+                let nth = names[..number].iter().filter(|earlier| **earlier == name).count();
+                print_good(name, &[("", seen::words(name, nth, config, &target.image, has_cosign))]);
+            }
             Ok((versions, found)) if found.is_empty() => print_good(name, &versions),
             Ok((_, found)) => problems.extend(found),
             Err(error) => problems.push(Problem::of_error(name, &error)),
         }
     }
     conclude(&problems)
+}
+
+/// The free space, in bytes, in words.
+fn disk(free: u64) -> Found {
+    let (mib, gib) = (free >> 20, free >> 30);
+    let words = if gib > 0 { format!("{gib} GiB free") } else { format!("{mib} MiB free") };
+    (vec![("", words)], Vec::new())
 }
 
 /// The placeholder key that comes with the repository cannot sign anything.
@@ -129,8 +149,9 @@ fn signed_tags(session: &Session<'_>, target: &Target) -> Result<Found> {
     let problem = default.filter(|default| default.allowed_signers.is_none()).map(|DefaultBranch { branch, .. }| {
         let text = format!(
             "`tags` is `\"signed\"`, and the forge's default branch `{}` has no `{ALLOWED_SIGNERS}`; commit the keys of those \
-             who may sign tags there (docs/keys.md)",
-            branch.name
+             who may sign tags there ({})",
+            branch.name,
+            document!("keys.md")
         );
         Problem::new("signed tags", text)
     });
@@ -214,7 +235,13 @@ fn conclude(problems: &[Problem]) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::version_in;
+    use super::{disk, version_in};
+
+    #[test]
+    fn the_free_space_is_said() {
+        assert_eq!(disk(5 << 30).0, [("", "5 GiB free".to_owned())]);
+        assert_eq!(disk(300 << 20).0, [("", "300 MiB free".to_owned())]);
+    }
 
     #[test]
     fn the_programs_are_the_ones_that_are_meant() {

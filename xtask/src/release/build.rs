@@ -76,7 +76,8 @@ fn push(context: &Context<'_>, name: &str) -> Result<Digest> {
         return Err(first);
     }
     let words = format!("{first:#}");
-    context.session.steps.line("again", words.lines().next_back().unwrap_or_default());
+    let why = words.lines().next_back().unwrap_or_default();
+    context.session.steps.line("build", &format!("failed once, trying again: {why}"));
     thread::sleep(pause);
     context.build.run(&build, Some(&watch)).or_else(|error| Err(explain(context, error)?))
 }

@@ -115,11 +115,12 @@ pub fn problems_found(heading: &str, problems: &[Problem]) -> anyhow::Error {
     if is_transient { Transient::new(text).into() } else { Refusal::new(text).into() }
 }
 
-/// Whether there is room for the files of a release. Asked before the first of them is written.
+/// Checks that there is room for the files of a release, and returns the free bytes. Asked before the first of them is
+/// written.
 ///
 /// # Errors
 /// A [`Refusal`] if there is not.
-pub fn check_disk() -> Result<()> {
+pub fn check_disk() -> Result<u64> {
     let dir = temporary_directory();
     let free = free_bytes(&dir)?;
     if free < SCRATCH_SPACE {
@@ -130,7 +131,7 @@ pub fn check_disk() -> Result<()> {
             SCRATCH_SPACE >> 20
         );
     }
-    Ok(())
+    Ok(free)
 }
 
 fn free_bytes(dir: &Path) -> Result<u64> {
