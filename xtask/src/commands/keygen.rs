@@ -10,6 +10,7 @@ use anyhow::{Context as _, Result};
 
 use crate::inputs::config::Config;
 use crate::inputs::keys::PublicKey;
+use crate::inputs::pin::document;
 use crate::inputs::{PUBLIC_KEY, is_placeholder};
 use crate::process::Runner;
 use crate::process::environment::Environment;
@@ -89,7 +90,8 @@ fn check_free(public_key: &Path) -> Result<()> {
     if !is_placeholder(&found) {
         refuse!(
             "there is a `{PUBLIC_KEY}`, and nothing was changed; to use another key from now on run `cargo xtask rotate DIR`; if \
-             nothing was released by this one, `git rm {PUBLIC_KEY}` and run this again (docs/keys.md)"
+             nothing was released by this one, `git rm {PUBLIC_KEY}` and run this again ({})",
+            document!("keys.md")
         );
     }
     Ok(())
@@ -137,7 +139,8 @@ fn report(config: &Config, directory: &Path, public: &PublicKey) {
          2. Store two secrets at {}/settings/actions/secrets:\n   \
          `COSIGN_PRIVATE_KEY`, all of `{PRIVATE_KEY}` with its line breaks\n   \
          `COSIGN_PASSWORD`, what is in `{PASSWORD}`, without a line break after it\n\
-         3. Move `{directory}` to two offline media: docs/keys.md says why",
-        config.source_url()
+         3. Move `{directory}` to two offline media: {} says why",
+        config.source_url(),
+        document!("keys.md")
     );
 }

@@ -7,6 +7,7 @@ mod tests;
 use super::elf::{Elf, Libc};
 use super::image::{Contents, ElfFile};
 use super::npm;
+use crate::inputs::pin::document;
 
 /// ELF files that no processor of the machine runs, such as programs for the kernel's virtual machine or for a graphics
 /// card, by `e_machine`: CUDA, AMD GPU, BPF.
@@ -135,7 +136,8 @@ impl std::fmt::Display for Wrong {
                     f,
                     "the image for `{platform}`{with} has binaries that cannot run there: {shown}{more}; install \
                      dependencies for the platform that the image is for, with `{install}` in the \
-                     Dockerfile (docs/services.md#native-modules), or remove the file there"
+                     Dockerfile ({}), or remove the file there",
+                    document!("services.md#native-modules")
                 )
             }
         }

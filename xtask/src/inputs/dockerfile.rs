@@ -19,6 +19,7 @@ use crate::inputs::DOCKERFILE;
 use crate::inputs::config::Platform;
 use crate::inputs::finding::{self, Finding, Rule};
 use crate::inputs::lockfile::Libc;
+use crate::inputs::pin::document;
 use crate::oci::reference::Digest;
 use crate::process::failure::Refusal;
 use parse::Instruction;
@@ -180,8 +181,9 @@ fn download(instruction: &Instruction, findings: &mut Findings) -> Option<Downlo
                 line,
                 format!(
                     "`{}` downloads what nothing pins; commit the file, or write `ADD --checksum=sha256:… https://… …` with \
-                     one address and no variable, and name it in `[[workspace.metadata.release.native]]` (docs/services.md)",
-                    instruction.text
+                     one address and no variable, and name it in `[[workspace.metadata.release.native]]` ({})",
+                    instruction.text,
+                    document!("services.md")
                 ),
             );
             None

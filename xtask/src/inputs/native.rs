@@ -10,6 +10,7 @@ use std::fmt::Write as _;
 use crate::inputs::config::{Native, Platform, Way};
 use crate::inputs::dockerfile::Download;
 use crate::inputs::lockfile::Locked;
+use crate::inputs::pin::document;
 
 /// The installed packages of each platform, by path in the lockfile.
 pub type Installed = Vec<(Platform, BTreeMap<String, Locked>)>;
@@ -48,9 +49,10 @@ fn ways(package: &str, version: &str, platforms: &[&Platform]) -> String {
         "`{package}` {version} brings an install script. The image does not run it, so decide what replaces it. \
          Write one of these into `Cargo.toml`. It works without the script (try it):\n\
          {HEAD}\npackage = \"{package}\"\nscript = \"unneeded\"\n\
-         The Dockerfile builds it in a stage of the target platform (docs/services.md):\n\
+         The Dockerfile builds it in a stage of the target platform ({}):\n\
          {HEAD}\npackage = \"{package}\"\nbuild = \"target\"\n\
-         The Dockerfile fetches what the script would have made, for each platform:"
+         The Dockerfile fetches what the script would have made, for each platform:",
+        document!("services.md")
     );
     for platform in platforms {
         let archive = format!("platform = \"{platform}\"\nurl = \"https://…\"\nsha256 = \"…\"");
@@ -123,8 +125,11 @@ fn of_downloads(decisions: &[Native], downloads: &[Download]) -> Vec<String> {
     for archive in archives {
         if !downloads.iter().any(|download| download.url == archive.url.to_string()) {
             problems.push(format!(
-                "`native` names `{}`, which the Dockerfile does not fetch; write `ADD --checksum={} {} …` (docs/services.md)",
-                archive.url, archive.sha256, archive.url
+                "`native` names `{}`, which the Dockerfile does not fetch; write `ADD --checksum={} {} …` ({})",
+                archive.url,
+                archive.sha256,
+                archive.url,
+                document!("services.md")
             ));
         }
     }
@@ -138,8 +143,9 @@ pub fn without_a_stage(decisions: &[Native], runs_on_target: bool) -> Vec<String
     let problem = |native: &Native| {
         format!(
             "`native` says `build = \"target\"` for `{}`, and no stage of the Dockerfile before the last runs on the target \
-             platform; write one without `--platform=$BUILDPLATFORM` (docs/services.md)",
-            native.package
+             platform; write one without `--platform=$BUILDPLATFORM` ({})",
+            native.package,
+            document!("services.md")
         )
     };
     built.map(problem).collect()

@@ -8,6 +8,7 @@ mod golden;
 mod handover;
 mod http;
 mod layers;
+mod messages;
 mod process;
 mod program;
 mod repository;

@@ -3,7 +3,8 @@
 use anyhow::{Result, anyhow};
 
 use super::survey::Survey;
-use super::{Options, carried, files, tool};
+use super::{Options, carried, files};
+use crate::inputs::pin::document;
 use crate::process::shown;
 
 /// What could not be done, with the command that does it later.
@@ -31,7 +32,7 @@ impl Left {
             "everything else is written, and this is left to do:{lines}\nthe tool is fetched as `{}` says: `{dependency}`; if it \
              is somewhere else, change that line ({})",
             files::PACKAGE,
-            tool::page("adopting.md#from-a-fork-or-an-unreleased-version")
+            document!("adopting.md#from-a-fork-or-an-unreleased-version")
         ))
     }
 }
@@ -49,7 +50,7 @@ pub(super) fn say(survey: &Survey, options: &Options) {
          cargo xtask check\n  cargo xtask rehearse\nthen store the secrets ({}), push, and `git tag v0.1.0 && git push origin v0.1.0`",
         survey.root.display(),
         survey.title(),
-        tool::page("keys.md#storing")
+        document!("keys.md#storing")
     );
     if options.runner.is_none() {
         eprintln!(

@@ -8,11 +8,6 @@ pub(in crate::commands) fn documents() -> String {
     format!("{HOME}/src/tag/v{}/docs", env!("CARGO_PKG_VERSION"))
 }
 
-/// The address of one of them, such as `keys.md#storing`.
-pub(super) fn page(name: &str) -> String {
-    format!("{}/{name}", documents())
-}
-
 /// The dependency line: by tag, unless the command line names a commit of a fork or of an unreleased version.
 pub(super) fn dependency(options: &Options) -> String {
     let url = options.tool_url.as_deref().unwrap_or(HOME);

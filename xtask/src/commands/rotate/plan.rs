@@ -4,6 +4,7 @@ use anyhow::{Context as _, Result, ensure};
 use semver::Version;
 
 use crate::inputs::keys::{HISTORY, Keys, PublicKey, in_work_tree, next_version, public_file, read};
+use crate::inputs::pin::document;
 use crate::inputs::source::release_tags;
 use crate::inputs::version::ReleaseTag;
 use crate::inputs::{PUBLIC_KEY, is_placeholder};
@@ -106,8 +107,9 @@ fn first_version(git: &Git, tags: &[ReleaseTag], present: &PublicKey) -> Result<
         if key != *present {
             refuse!(
                 "`{PUBLIC_KEY}` of {tag} is another key, {}, and there is no `{HISTORY}`; write down the keys before the \
-                 present one first, as docs/keys.md says (\"The history\")",
-                key.fingerprint()
+                 present one first, as {} says (\"The history\")",
+                key.fingerprint(),
+                document!("keys.md")
             );
         }
         first = Some(first.map_or(tag, |first| first.min(tag)));

@@ -11,10 +11,14 @@ use crate::commands::keygen::{PASSWORD, PRIVATE_KEY};
 use crate::inputs::PUBLIC_KEY;
 use crate::inputs::config::Config;
 use crate::inputs::keys::{DIRECTORY, Entry, HISTORY, Keys, in_work_tree, public_file, read};
+use crate::inputs::pin::document;
 use crate::oci::reference::Digest;
 
-const HEADING: &str = "# Every key that has signed releases, the oldest first: docs/keys.md of the release tool says what each line means.\n\
-    # Written by `cargo xtask rotate`.\n";
+const HEADING: &str = concat!(
+    "# Every key that has signed releases, the oldest first. What each line means: ",
+    document!("keys.md"),
+    "\n# Written by `cargo xtask rotate`.\n"
+);
 
 /// Writes `bytes` to `path` in the work tree.
 pub(super) fn replace(root: &Path, path: &str, bytes: &[u8]) -> Result<()> {
@@ -88,10 +92,11 @@ pub(super) fn report(root: &Path, config: &Config, directory: &Path) -> Result<(
          3. Replace two secrets at {}/settings/actions/secrets:\n   \
          `COSIGN_PRIVATE_KEY`, all of `{PRIVATE_KEY}` with its line breaks\n   \
          `COSIGN_PASSWORD`, what is in `{PASSWORD}`, without a line break after it\n\
-         4. Move `{directory}` to two offline media, and publish the fingerprint in a second place: docs/keys.md says why\n\
+         4. Move `{directory}` to two offline media, and publish the fingerprint in a second place: {} says why\n\
          5. Tell those who use podman or skopeo to install the new `policies/policy.json`, and the keys that it accepts, before \
          they pull {from} or later:",
-        config.source_url()
+        config.source_url(),
+        document!("keys.md")
     );
     for (number, _) in keys.accepted() {
         println!("   `cp {} /etc/containers/{name}-{number:04}.pub`", public_file(number));

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::{Config, MANIFEST};
+use crate::inputs::pin::document;
 use crate::inputs::toml;
 use crate::tool::git::{Commit, Git};
 
@@ -104,13 +105,17 @@ impl Config {
         struct Metadata {
             release: Option<Config>,
         }
-        const READING: &str =
-            "reading `[workspace.metadata.release]` in `Cargo.toml`; docs/configuration.md lists the keys";
+        const READING: &str = concat!(
+            "reading `[workspace.metadata.release]` in `Cargo.toml`; ",
+            document!("configuration.md"),
+            " lists the keys"
+        );
         let manifest: Manifest = toml::parse(text).context(READING)?;
         let release = manifest.workspace.and_then(|workspace| workspace.metadata?.release);
         let Some(config) = release else {
             bail!(
-                "`Cargo.toml` has no `[workspace.metadata.release]`; docs/configuration.md shows a whole one"
+                "`Cargo.toml` has no `[workspace.metadata.release]`; a whole one is in {}",
+                document!("configuration.md")
             );
         };
         config.check().context("checking `[workspace.metadata.release]` in `Cargo.toml`")?;

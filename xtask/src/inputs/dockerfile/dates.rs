@@ -5,6 +5,7 @@
 use super::Findings;
 use super::parse::Instruction;
 use crate::inputs::finding::Rule;
+use crate::inputs::pin::document;
 
 const TIME: &str = "SOURCE_DATE_EPOCH";
 const COMMIT: &str = "REVISION";
@@ -20,9 +21,9 @@ pub(super) fn check(instructions: &[Instruction], findings: &mut Findings) {
             findings.problem(
                 Rule::DockerfileDates,
                 dated.line,
-                "gives files the date of the commit where nothing in them is the commit's: with the same contents, the builder's \
+                concat!("gives files the date of the commit where nothing in them is the commit's: with the same contents, the builder's \
                  cache has them with the date of an older commit, and the digest differs. Write `$REVISION` into a file of this \
-                 stage, such as the `build.json` of docs/services.md, or use a constant date",
+                 stage, such as the `build.json` of ", document!("services.md"), ", or use a constant date"),
             );
         }
     }

@@ -5,6 +5,7 @@ use super::Findings;
 use super::parse::{self, Instruction};
 use super::stages::BUILD_ARGUMENTS;
 use crate::inputs::finding::Rule;
+use crate::inputs::pin::document;
 
 /// A default that no build argument replaces is recorded as it is written.
 fn is_harmless_argument(instruction: &Instruction) -> bool {
@@ -17,9 +18,13 @@ fn is_harmless_argument(instruction: &Instruction) -> bool {
 const REFUSED: [(&str, &str); 4] = [
     (
         "RUN",
-        "nothing runs there, because it would need the image's platform or an emulator. Run it in a stage \
+        concat!(
+            "nothing runs there, because it would need the image's platform or an emulator. Run it in a stage \
          `FROM --platform=$BUILDPLATFORM …` that ends in `/out`, and take the result with `COPY --link --from=… /out/ /`; \
-         system packages go into a base image of your own (docs/services.md)",
+         system packages go into a base image of your own (",
+            document!("services.md#system-packages"),
+            ")"
+        ),
     ),
     (
         "ARG",
@@ -33,8 +38,12 @@ const REFUSED: [(&str, &str); 4] = [
     ),
     (
         "HEALTHCHECK",
-        "BuildKit versions record it in different ways, so their digests differ. Write it into the compose file \
-         as `healthcheck:`, or as `livenessProbe` for Kubernetes (docs/reproducible.md)",
+        concat!(
+            "BuildKit versions record it in different ways, so their digests differ. Write it into the compose file \
+         as `healthcheck:`, or as `livenessProbe` for Kubernetes (",
+            document!("reproducible.md"),
+            ")"
+        ),
     ),
 ];
 

@@ -5,6 +5,7 @@ use super::image::BaseImage;
 use super::parse::Instruction;
 use crate::inputs::finding::Rule;
 use crate::inputs::lockfile::Libc;
+use crate::inputs::pin::document;
 
 /// npm's names for commands that may install something other than the lockfile says.
 const INSTALLS: [&str; 8] = ["install", "i", "in", "ins", "add", "update", "up", "upgrade"];
@@ -73,7 +74,8 @@ pub(super) fn check(instruction: &Instruction, is_on_target: bool, findings: &mu
                 line,
                 format!(
                     "`{program}` downloads what nothing pins; write `ADD --checksum=sha256:… https://… …` in a stage \
-                     `FROM scratch`, and name it in `[[workspace.metadata.release.native]]` (docs/services.md)"
+                     `FROM scratch`, and name it in `[[workspace.metadata.release.native]]` ({})",
+                    document!("services.md")
                 ),
             );
         }
@@ -95,8 +97,12 @@ fn check_ci(line: usize, arguments: &[String], is_on_target: bool, findings: &mu
         findings.problem(
             Rule::DockerfileNpmScripts,
             line,
-            "`npm ci` runs what packages bring, on the building machine; write `npm ci --ignore-scripts` \
-             (docs/services.md says what then of a package that needs its script)",
+            concat!(
+                "`npm ci` runs what packages bring, on the building machine; write `npm ci --ignore-scripts` (what then \
+                 of a package that needs its script: ",
+                document!("services.md"),
+                ")"
+            ),
         );
     }
     if !is_on_target
@@ -106,16 +112,23 @@ fn check_ci(line: usize, arguments: &[String], is_on_target: bool, findings: &mu
         findings.problem(
             Rule::DockerfileNpmTarget,
             line,
-            "`npm ci --omit=dev` installs what fits the building machine, and not the image; write `ARG TARGETARCH` before it \
-             and `--os=linux --cpu=… --libc=…`, as in docs/services.md",
+            concat!(
+                "`npm ci --omit=dev` installs what fits the building machine, and not the image; write `ARG TARGETARCH` \
+                 before it and `--os=linux --cpu=… --libc=…`, as in ",
+                document!("services.md")
+            ),
         );
     }
     if is_partial(arguments) {
         findings.note(
             Rule::DockerfileNpmWorkspace,
             line,
-            "`npm ci --workspace` leaves out what other workspaces ask for, and the image must have all of the lockfile's \
-             production packages (docs/services.md)",
+            concat!(
+                "`npm ci --workspace` leaves out what other workspaces ask for, and the image must have all of the \
+                 lockfile's production packages (",
+                document!("services.md"),
+                ")"
+            ),
         );
     }
 }

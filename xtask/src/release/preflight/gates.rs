@@ -8,6 +8,7 @@ use crate::forge::BranchHead;
 use crate::forge::default_branch::DefaultBranch;
 use crate::inputs::ALLOWED_SIGNERS;
 use crate::inputs::config::{Difference, TagPolicy};
+use crate::inputs::pin::document;
 use crate::inputs::signers::{SignedTag, Signers};
 use crate::inputs::source::Source;
 use crate::process::problem::Problem;
@@ -57,7 +58,8 @@ fn unsigned(
     let Some(allowed) = &default.allowed_signers else {
         return Ok(vec![format!(
             "`tags` is `\"signed\"` on `{branch}`, which has no `{ALLOWED_SIGNERS}`; commit the keys of those who may sign \
-             tags there (docs/keys.md)"
+             tags there ({})",
+            document!("keys.md")
         )]);
     };
     let Signers { release, approval } =

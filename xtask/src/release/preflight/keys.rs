@@ -7,6 +7,7 @@ use crate::forge::BranchHead;
 use crate::forge::default_branch::DefaultBranch;
 use crate::inputs::PUBLIC_KEY;
 use crate::inputs::keys::{HISTORY, Keys, PublicKey};
+use crate::inputs::pin::document;
 use crate::inputs::version::ReleaseTag;
 use crate::release::Context;
 
@@ -21,7 +22,8 @@ pub(super) fn wrong(context: &Context<'_>, default: &DefaultBranch) -> Result<Op
         Ok(keys) => keys,
         Err(error) => {
             let text = format!(
-                "the history of keys {place} is wrong: {error:#}; correct it on `{name}` (docs/keys.md)"
+                "the history of keys {place} is wrong: {error:#}; correct it on `{name}` ({})",
+                document!("keys.md")
             );
             return Ok(Some(text));
         }
@@ -40,8 +42,9 @@ pub(super) fn wrong(context: &Context<'_>, default: &DefaultBranch) -> Result<Op
         if let Err(words) = said.with_context(doing)? {
             return Ok(Some(format!(
                 "{place}, cosign rejects the endorsement of key {}: {words}; make it again from the key before it \
-                 (docs/keys.md)",
-                asked.number
+                 ({})",
+                asked.number,
+                document!("keys.md")
             )));
         }
     }

@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use crate::evidence::claims;
 use crate::inputs::PUBLIC_KEY;
 use crate::inputs::keys::{HISTORY, Key, Keys};
+use crate::inputs::pin::document;
 use crate::inputs::version::ReleaseTag;
 use crate::oci::reference::Digest;
 
@@ -62,9 +63,10 @@ fn of_history(tag: &ReleaseTag, seen: &KeysSeen) -> Seen<Result<String, String>>
 fn not_named(keys: &Keys, tag: &ReleaseTag) -> String {
     match keys.of_version(tag) {
         Some((_, key)) if !keys.is_written => format!(
-            "`{PUBLIC_KEY}` is {} and there is no `{HISTORY}`: find out who changed the key; docs/keys.md says how to write down \
-             a rotation",
-            key.entry.fingerprint
+            "`{PUBLIC_KEY}` is {} and there is no `{HISTORY}`: find out who changed the key; {} says how to write down a \
+             rotation",
+            key.entry.fingerprint,
+            document!("keys.md")
         ),
         Some((number, key)) => {
             format!("`{HISTORY}` names key {number} for {tag}, which is {}", key.entry.fingerprint)

@@ -1,0 +1,86 @@
+//! Messages are read where the tool's own pages are not: in a repository that uses it. So they link to the pages at the
+//! tool's own address.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The one page that every repository with this tool has.
+const EVERYWHERE: &str = "verifying.md";
+
+fn files(dir: &Path) -> Vec<PathBuf> {
+    let entries =
+        fs::read_dir(dir).expect("a directory of sources").map(|entry| entry.expect("its entry").path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
+/// The string literals in the part of a source before its tests. A comment may hold quotes, and so may a character.
+fn literals(source: &str) -> Vec<String> {
+    let source = source.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
+    let mut found = Vec::new();
+    let mut chars = source.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            '/' if chars.peek() == Some(&'/') => {
+                chars.by_ref().find(|c| *c == '\n');
+            }
+            '\'' => {
+                let quoted: String = chars.clone().take(3).collect();
+                if quoted.starts_with("\"'") || quoted == "\\\"'" {
+                    chars.by_ref().find(|c| *c == '\'');
+                }
+            }
+            '"' => {
+                let mut text = String::new();
+                while let Some(c) = chars.next().filter(|c| *c != '"') {
+                    text.push(c);
+                    text.extend((c == '\\').then(|| chars.next()).flatten());
+                }
+                found.push(text);
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+/// The pages that a text names without an address.
+fn bare(text: &str) -> Vec<&str> {
+    let named = text.match_indices("docs/").filter_map(|(at, _)| {
+        let page = &text[at + "docs/".len()..];
+        let end = page.find(".md")? + ".md".len();
+        let page = &page[..end];
+        let is_page = page.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+        (is_page && !text[..at].ends_with('/') && page != EVERYWHERE).then_some(page)
+    });
+    named.collect()
+}
+
+#[test]
+fn no_message_names_a_page_that_only_this_repository_has() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let (mut wrong, mut read) = (Vec::new(), 0);
+    for file in files(&source) {
+        let name = file.strip_prefix(&source).unwrap().to_str().unwrap().to_owned();
+        if name.contains("tests") || !name.ends_with(".rs") {
+            continue;
+        }
+        let text = fs::read_to_string(&file).unwrap();
+        for literal in literals(&text) {
+            read += 1;
+            wrong.extend(bare(&literal).iter().map(|page| format!("{name}: docs/{page} in \"{literal}\"")));
+        }
+    }
+    assert!(read > 3000, "only {read} literals were read");
+    assert!(wrong.is_empty(), "write `document!(\"…\")` of `inputs::pin` instead:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_page_without_an_address_is_seen() {
+    let source = "// \"docs/a.md\"\nlet q = '\"'; f(\"see docs/keys.md, \\\"docs/b.md\\\"\", \"docs/verifying.md\");\n\
+        g(\"https://x/docs/c.md ../docs/d.md docs/ and e.md\");\n#[cfg(test)]\nmod tests { \"docs/f.md\" }\n";
+    let found: Vec<_> = literals(source)
+        .iter()
+        .flat_map(|text| bare(text).into_iter().map(str::to_owned).collect::<Vec<_>>())
+        .collect();
+    assert_eq!(found, ["keys.md", "b.md"]);
+}
