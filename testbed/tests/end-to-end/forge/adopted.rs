@@ -112,7 +112,7 @@ fn service(repository: &str, name: &str) -> Result<Checkout> {
     Ok(checkout)
 }
 
-/// Does with `testbed/services/clock` what docs/adopting.md describes: five commands, and two files to review.
+/// Does with `testbed/services/clock` what docs/adopting.md describes, as far as files and commands go.
 fn adopt(tool: &Project) -> Result<Project> {
     let client = Client::from_environment(&environment())?;
     let user = client.new_user("adopter")?;
