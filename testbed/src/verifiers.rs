@@ -1,7 +1,7 @@
 //! `cargo testbed verifiers`: what the verifiers that people use say about a release, in each format. They also
 //! check the same release against another key, against another version, and with a stranger's bundle beside it. The
 //! command also shows which programs copy all the evidence to another registry. Programs, release and forge are
-//! real; `docs/verifying.md` has the tables.
+//! real; `docs/verification-tests.md` has the tables.
 
 mod ask;
 mod carrier;
@@ -31,7 +31,7 @@ const VERSIONS: (&str, &str) = ("0.1.0", "0.1.1");
 /// What happens to the answers.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Write the tables into docs/verifying.md
+    /// Write the tables into docs/verification-tests.md
     #[arg(long)]
     write: bool,
 }
@@ -61,7 +61,7 @@ pub(crate) fn run(environment: &Environment, options: &Options) -> Result<()> {
     let (verifiers, carriers) = (table::render(&names, &rows), carrier::render(&carried));
     println!("{verifiers}\n{carriers}");
     if options.write {
-        generated::write("verifying.md", "verifiers", &format!("{verifiers}\n{carriers}"))?;
+        generated::write("verification-tests.md", "verifiers", &format!("{verifiers}\n{carriers}"))?;
     }
     let wrong = table::wrong(&rows);
     if wrong.is_empty() { Ok(()) } else { bail!("{}", wrong.join("\n")) }

@@ -3,7 +3,7 @@
 //! exactly the claims false that it concerns. Claims that it makes impossible to check are unchecked, and all
 //! others still hold. Once the change is undone, the release verifies again. All kinds of lies are told about a
 //! recorded release (`xtask/src/verify/tests/lies.rs`). The lies here show that cosign, the registry and the forge
-//! do what those tests take for granted. docs/verifying.md has both tables.
+//! do what those tests take for granted. docs/verification-tests.md has both tables.
 
 /// Every claim that cannot be checked if no image is found, and `more`.
 macro_rules! of_an_image {

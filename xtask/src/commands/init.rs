@@ -13,6 +13,7 @@ mod next;
 mod shipped;
 mod survey;
 pub(super) mod tool;
+mod verifying;
 
 use std::fs;
 use std::io::ErrorKind;

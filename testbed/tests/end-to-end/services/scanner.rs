@@ -14,7 +14,7 @@ const KINDS: [&str; 4] = ["npm", "deb", "apk", "generic"];
 
 impl Released {
     /// For each platform, checks that every package that syft finds is in the SBOM, and the other way round.
-    /// docs/verifying.md lists the permitted differences, rule by rule.
+    /// docs/verification-tests.md lists the permitted differences, rule by rule.
     pub(super) fn sbom_is_what_the_scanner_finds(&self, worked: &Worked) -> Result<()> {
         let sbom = self.sbom(worked)?;
         for (platform, image) in self.platforms()? {

@@ -5,17 +5,15 @@ use anyhow::Result;
 use serde_json::json;
 
 use super::survey::Survey;
-use super::{Options, dockerfile, tool};
+use super::{Options, dockerfile, tool, verifying};
 use crate::inputs::DOCKERFILE;
 use crate::inputs::config::{Config, MANIFEST};
-use crate::inputs::pin::HOME;
 
 /// This repository's own files. An adopter gets them unchanged, or nearly so.
 const CI: &str = include_str!("../../../../.forgejo/workflows/ci.yml");
 const RELEASE: &str = include_str!("../../../../.forgejo/workflows/release.yml");
 const RENOVATE: &str = include_str!("../../../../renovate.json");
 const TOOLCHAIN: &str = include_str!("../../../../rust-toolchain.toml");
-const VERIFYING: &str = include_str!("../../../../docs/verifying.md");
 
 /// The package with the pinned tool, from the top of the repository.
 pub(super) const PACKAGE: &str = "xtask/Cargo.toml";
@@ -25,9 +23,6 @@ pub(super) const RELEASE_WORKFLOW: &str = ".forgejo/workflows/release.yml";
 
 /// The label of the runner in this repository's workflows.
 const RUNNER: &str = "docker";
-
-/// The service's name in this project's documents.
-const OWN_NAME: &str = "carol";
 
 /// A file to write.
 pub(super) struct File {
@@ -77,7 +72,7 @@ pub(super) fn ours(config: &Config, runner: Option<&str>) -> Result<Vec<File>> {
         file(".forgejo/workflows/ci.yml", CI.to_owned()),
         file(RELEASE_WORKFLOW, release),
         file("renovate.json", renovate()),
-        file("docs/verifying.md", verifying(config)?),
+        file("docs/verifying.md", verifying::page(config)?),
     ])
 }
 
@@ -163,30 +158,6 @@ fn compose(survey: &Survey, config: &Config) -> Result<String> {
         config.image()?,
         json!(["CMD", "node", "-e", ask]),
     ))
-}
-
-/// The page for everyone who pulls the image, with this configuration's names and links to the tool's own documents.
-fn verifying(config: &Config) -> Result<String> {
-    let name = config.repository.name.to_ascii_lowercase();
-    let documents = tool::documents();
-    let own_image = HOME.trim_start_matches("https://");
-    // The addresses of the formats are the same for every repository.
-    let (mark, formats) = ("\u{0}", format!("{HOME}/src/tag/provenance-v"));
-    let text = VERIFYING.replace(&formats, mark).replace(HOME, &config.source_url());
-    let text = text.replace(own_image, &config.image()?.to_string());
-    let text = ["{}.yaml", "{}.pub", "{}-$"]
-        .iter()
-        .fold(text, |text, form| text.replace(&form.replace("{}", OWN_NAME), &form.replace("{}", &name)));
-    let mut linked = String::new();
-    for (number, part) in text.split("](").enumerate() {
-        if number > 0 {
-            linked += "](";
-            let is_kept = ["#", "http", "../"].iter().any(|start| part.starts_with(start));
-            linked += &if is_kept { String::new() } else { format!("{documents}/") };
-        }
-        linked += part;
-    }
-    Ok(linked.replace(mark, &formats))
 }
 
 /// `text` without the one setting that an adopter may change in a workflow: the runner's label.

@@ -8,6 +8,11 @@ pub(in crate::commands) fn documents() -> String {
     format!("{HOME}/src/tag/v{}/docs", env!("CARGO_PKG_VERSION"))
 }
 
+/// What `cargo install` is told to install this version of the tool, as a program for those who verify.
+pub(super) fn install() -> String {
+    format!("--git {HOME} --tag v{} xtask", env!("CARGO_PKG_VERSION"))
+}
+
 /// The dependency line: by tag, unless the command line names a commit of a fork or of an unreleased version.
 pub(super) fn dependency(options: &Options) -> String {
     let url = options.tool_url.as_deref().unwrap_or(HOME);

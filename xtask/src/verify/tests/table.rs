@@ -1,5 +1,5 @@
-//! The table of docs/verifying.md: which claims each lie makes false. It is generated from the lies themselves; with
-//! `XTASK_WRITE_TABLE=1` the test writes it.
+//! The table of docs/verification-tests.md: which claims each lie makes false. It is generated from the lies themselves;
+//! with `XTASK_WRITE_TABLE=1` the test writes it.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use crate::process::environment::Environment;
 
 use super::lies::{Lie, TOPICS};
 
-const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/verifying.md");
+const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/verification-tests.md");
 
 const BEGIN: &str = "<!-- the table of lies: written by xtask/src/verify/tests/table.rs -->\n";
 const END: &str = "<!-- the end of the table of lies -->\n";
@@ -27,7 +27,7 @@ fn ids(claims: &[&str]) -> String {
 #[test]
 fn the_table_is_as_documented() {
     let document = fs::read_to_string(DOCUMENT).unwrap();
-    let (before, rest) = document.split_once(BEGIN).expect("docs/verifying.md has a table of lies");
+    let (before, rest) = document.split_once(BEGIN).expect("docs/verification-tests.md has a table of lies");
     let (found, after) = rest.split_once(END).expect("the table of lies has an end");
     let expected = table();
     if Environment::of_this_process().get("XTASK_WRITE_TABLE").unwrap().is_some() {
@@ -36,6 +36,6 @@ fn the_table_is_as_documented() {
     }
     assert_eq!(
         found, expected,
-        "docs/verifying.md is behind the lies; run this test with `XTASK_WRITE_TABLE=1`"
+        "docs/verification-tests.md is behind the lies; run this test with `XTASK_WRITE_TABLE=1`"
     );
 }
