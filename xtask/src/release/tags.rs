@@ -204,13 +204,20 @@ pub(super) fn remove_candidates(context: &Context<'_>, known: &Known) -> Result<
         match context.tools.registry.remove_tag(&name.parse()?)? {
             Removal::Gone => removed = true,
             Removal::Missing => {}
-            Removal::Refused(status) => {
-                let stays = format!("`{name}` stays: the registry answers {status} to its removal");
-                context.line(Step::Close, &stays);
-            }
+            Removal::Refused(status) => context.line(Step::Close, &kept(name, status)),
         }
     }
     Ok(removed)
+}
+
+/// Why a candidate's tag is still there, for people who wonder whether that is an error.
+fn kept(name: &str, status: u16) -> String {
+    let why = match status {
+        401 | 403 => "the registry does not let this account delete tags",
+        412 => "the registry never changes or deletes a tag",
+        _ => "this registry cannot delete tags",
+    };
+    format!("`{name}` is kept: {why} ({status}); it does no harm")
 }
 
 /// Puts the same bytes under another tag, without any tool in between that could change them. Returns the digest that
@@ -229,4 +236,22 @@ fn copy(registry: &Client, tag: &Tag, digest: &Digest) -> Result<Digest> {
             registry.image().tagged(tag)
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::kept;
+
+    #[test]
+    fn a_candidate_that_is_kept_says_why() {
+        for (status, why) in [
+            (400, "this registry cannot delete tags (400)"),
+            (401, "the registry does not let this account delete tags (401)"),
+            (403, "the registry does not let this account delete tags (403)"),
+            (405, "this registry cannot delete tags (405)"),
+            (412, "the registry never changes or deletes a tag (412)"),
+        ] {
+            assert_eq!(kept("candidate-a", status), format!("`candidate-a` is kept: {why}; it does no harm"));
+        }
+    }
 }
