@@ -3,6 +3,7 @@
 
 mod canary;
 mod cosign;
+mod documents;
 mod git;
 mod golden;
 mod handover;
