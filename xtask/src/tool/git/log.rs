@@ -79,7 +79,8 @@ impl Git {
         let format = format!("--format={}", log_format());
         let log =
             ["log", "--no-show-signature", "--encoding=UTF-8", "-z", &format, "--end-of-options", &range];
-        let call = self.call_with_mailmap(to, &log)?.timeout(PATIENCE);
+        // Into a pipe, git writes every commit by itself if it is not told otherwise (git(1), "GIT_FLUSH").
+        let call = self.call_with_mailmap(to, &log)?.env("GIT_FLUSH", "0").timeout(PATIENCE);
         let mut reading = call.stream(|from_git| Reading::of(from_git, from))?;
         let contacts: BTreeSet<String> =
             reading.others.iter().flat_map(|(_, others)| others.iter().cloned()).collect();
