@@ -1,5 +1,5 @@
 //! `cargo xtask notes`: the first section of a release page, for any repository with version tags. It comes from git;
-//! the forge adds the numbers of the pull requests.
+//! the forge adds the numbers of pull requests that git does not have.
 
 mod changelog;
 

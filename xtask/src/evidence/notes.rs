@@ -74,9 +74,10 @@ impl<'a> Told<'a> {
             (Some(previous), Some(shapes)) => Compared::of(previous, shapes),
             _ => Compared::default(),
         };
-        let told = |entry: &'a LogEntry| Change {
-            pull: history.pulls.of(&entry.commit),
-            ..Change::of(entry, groups)
+        // What git knows comes first, so that a page and `xtask notes` name the same pull request.
+        let told = |entry: &'a LogEntry| {
+            let change = Change::of(entry, groups);
+            Change { pull: change.pull.or_else(|| history.pulls.of(&entry.commit)), ..change }
         };
         let changes = entries.into_iter().map(told).collect();
         Self { changes, groups, compared, people: &history.people, left_out }

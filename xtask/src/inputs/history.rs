@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result};
 
-use crate::inputs::people::{People, authors};
+use crate::inputs::people::{Names, People};
 use crate::inputs::pulls::Pulls;
 use crate::inputs::shape::Shapes;
 use crate::inputs::source::{Source, release_tags};
@@ -26,7 +26,7 @@ pub struct History {
     pub words: Option<String>,
     /// What the two commits say about their images; `None` for the first release.
     pub shapes: Option<Shapes>,
-    /// The pull requests that the forge reported, if it was queried. git knows pull requests only from commit subjects.
+    /// The pull requests that the forge reported, if it was queried, besides those that git knows.
     pub pulls: Pulls,
 }
 
@@ -50,8 +50,9 @@ impl History {
                 pulls: Pulls::default(),
             });
         };
-        let known = git.known_authors(&previous.to_string(), commit, &authors(&commits))?;
-        let people = People::of(&commits, known.as_ref());
+        let names = Names::of(&commits);
+        let known = git.known_authors(&previous.to_string(), commit, &names.authors)?;
+        let people = People::of(&names, known.as_ref());
         let (previous, shapes, pulls) = (Some(previous), Some(shapes), Pulls::default());
         Ok(Self { previous, commits, people, words, shapes, pulls })
     }

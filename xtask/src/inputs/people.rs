@@ -27,43 +27,46 @@ pub struct People {
     pub bots: BTreeSet<String>,
 }
 
-impl People {
-    /// The people and programs of `commits`, without merges that have only git's own words. `known` are the authors of
-    /// earlier commits, if the history could be read.
+/// The names in the commits of a range.
+pub struct Names<'a> {
+    /// Authors and co-authors, programs included.
+    all: BTreeSet<&'a str>,
+    /// The authors, without programs: this may be their first contribution. Co-authors are left out, because they may
+    /// have helped before without being an author.
+    pub authors: BTreeSet<String>,
+}
+
+impl<'a> Names<'a> {
+    /// The names in `commits`, without merges that have only git's own words. A range has many commits and few people:
+    /// most lists of authors are recognized by their address in memory.
     #[must_use]
-    pub fn of(commits: &[LogEntry], known: Option<&BTreeSet<String>>) -> Self {
-        let authors = authors(commits);
-        let told = commits.iter().filter(|entry| !entry.is_bare_merge());
-        let all = distinct(told.flat_map(|entry| &entry.authors)).into_iter().map(str::to_owned);
+    pub fn of(commits: &'a [LogEntry]) -> Self {
+        let (mut seen, mut all, mut authors) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        for entry in commits.iter().filter(|entry| !entry.is_bare_merge()) {
+            if seen.insert(Arc::as_ptr(&entry.authors).cast::<u8>()) {
+                all.extend(entry.authors.iter().map(|name| &**name));
+                authors.extend(entry.author.iter().filter(|name| !is_bot(name)).map(ToString::to_string));
+            }
+        }
+        Self { all, authors }
+    }
+}
+
+impl People {
+    /// The people and programs that `names` are. `known` are the authors of earlier commits, if the history could be
+    /// read.
+    #[must_use]
+    pub fn of(names: &Names<'_>, known: Option<&BTreeSet<String>>) -> Self {
+        let all = names.all.iter().map(|name| (*name).to_owned());
         let (bots, people): (BTreeSet<_>, BTreeSet<_>) = all.partition(|name| is_bot(name));
         let ordered: BTreeMap<_, _> =
             people.into_iter().map(|name| ((name.to_lowercase(), name.clone()), name)).collect();
         let person = |name: String| {
-            let is_first = known.map(|known| authors.contains(&name) && !known.contains(&name));
+            let is_first = known.map(|known| names.authors.contains(&name) && !known.contains(&name));
             Person { name, is_first }
         };
         Self { people: ordered.into_values().map(person).collect(), bots }
     }
-}
-
-/// The authors, without programs: this may be their first contribution. Co-authors are left out, because they may have
-/// helped before without being an author.
-#[must_use]
-pub fn authors(commits: &[LogEntry]) -> BTreeSet<String> {
-    let told = commits.iter().filter(|entry| !entry.is_bare_merge());
-    let authors = distinct(told.filter_map(|entry| entry.author.as_ref()));
-    authors.into_iter().filter(|name| !is_bot(name)).map(str::to_owned).collect()
-}
-
-/// A range has many commits and few people: most names are recognized by their address in memory.
-fn distinct<'a>(names: impl Iterator<Item = &'a Arc<str>>) -> BTreeSet<&'a str> {
-    let (mut seen, mut distinct) = (BTreeSet::new(), BTreeSet::new());
-    for name in names {
-        if seen.insert(Arc::as_ptr(name).cast::<u8>()) {
-            distinct.insert(&**name);
-        }
-    }
-    distinct
 }
 
 fn is_bot(name: &str) -> bool {
@@ -77,7 +80,7 @@ mod tests {
     use std::collections::BTreeSet;
     use std::sync::Arc;
 
-    use super::{People, authors};
+    use super::{Names, People};
     use crate::tool::git::{Commit, LogEntry, Message};
 
     fn entry(parents: usize, message: &str, author: Option<&str>, others: &[&str]) -> LogEntry {
@@ -86,6 +89,7 @@ mod tests {
             parents,
             author: author.map(Arc::from),
             authors: author.iter().chain(others).map(|name| Arc::from(*name)).collect(),
+            pull: None,
             message: Message::of(message),
         }
     }
@@ -102,16 +106,17 @@ mod tests {
             entry(2, "feat: x", Some("Squasher"), &[]),
         ];
         let known = BTreeSet::from(["Zed".to_owned(), "Joan Bot".to_owned()]);
-        let people = People::of(&commits, Some(&known));
+        let names = Names::of(&commits);
+        let people = People::of(&names, Some(&known));
         let found: Vec<_> =
             people.people.iter().map(|person| (&*person.name, person.is_first.unwrap())).collect();
         let expected =
             [("Ann", true), ("bob", true), ("Joan Bot", false), ("Squasher", true), ("Zed", false)];
         assert_eq!(found, expected);
         assert_eq!(people.bots.iter().collect::<Vec<_>>(), ["Renovate Bot", "acme-bot", "dependabot[bot]"]);
-        assert_eq!(authors(&commits).into_iter().collect::<Vec<_>>(), ["Ann", "Squasher", "Zed", "bob"]);
-        assert!(People::of(&commits, None).people.iter().all(|person| person.is_first.is_none()));
-        let helped = People::of(&commits[..1], Some(&known));
+        assert_eq!(names.authors.iter().collect::<Vec<_>>(), ["Ann", "Squasher", "Zed", "bob"]);
+        assert!(People::of(&names, None).people.iter().all(|person| person.is_first.is_none()));
+        let helped = People::of(&Names::of(&commits[..1]), Some(&known));
         assert_eq!(helped.people[0].is_first, Some(false), "a co-author may have been one before");
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::inputs::config::Groups;
-use crate::tool::git::{Commit, LogEntry};
+use crate::tool::git::{Commit, LogEntry, pull_request_number};
 
 /// What a change means to a person who runs the service, in the order of a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -49,9 +49,6 @@ const KINDS: [(&str, Group); 17] = [
 /// The type of a dependency change. A scope that begins with it has the same meaning, whatever the type.
 const DEPENDENCIES: &str = "deps";
 
-/// The maximum number of digits in a pull request's number: no forge has a billion pull requests.
-const LONGEST_NUMBER: usize = 9;
-
 /// The place of a change on a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
@@ -73,7 +70,7 @@ pub(super) struct Change<'a> {
     pub(super) text: Cow<'a, str>,
     /// Set if it breaks something: the explanations in its footers, if any.
     pub(super) breaking: Option<&'a [String]>,
-    /// The number of its pull request, if the forge reported it.
+    /// The number of its pull request, if a merge or the forge named it.
     pub(super) pull: Option<u32>,
 }
 
@@ -82,21 +79,26 @@ impl<'a> Change<'a> {
         let footers = &entry.message.breaking;
         let Kind { group, place, text, is_marked } = Kind::of(&entry.message.subject, groups);
         let breaking = (is_marked || !footers.is_empty()).then_some(&footers[..]);
-        Self { commit: &entry.commit, authors: &entry.authors, group, place, text, breaking, pull: None }
+        Self {
+            commit: &entry.commit,
+            authors: &entry.authors,
+            group,
+            place,
+            text,
+            breaking,
+            pull: entry.pull,
+        }
     }
 
     /// The text and the number of its pull request: the number at the end of the text in the form ` (#7)`, which forges
-    /// add to a squashed commit, else the one that the forge reported.
+    /// add to a squashed commit, else the one that a merge or the forge named.
     pub(super) fn pull_request(&self) -> Option<(&str, u32)> {
         self.squashed().or_else(|| Some((&*self.text, self.pull?)))
     }
 
     fn squashed(&self) -> Option<(&str, u32)> {
         let (text, number) = self.text.strip_suffix(')')?.rsplit_once(" (#")?;
-        let is_number = (1..=LONGEST_NUMBER).contains(&number.len())
-            && number.bytes().all(|byte| byte.is_ascii_digit())
-            && !number.starts_with('0');
-        let number = number.parse().ok().filter(|_| is_number)?;
+        let number = pull_request_number(number)?;
         (!text.trim().is_empty()).then_some((text, number))
     }
 }
@@ -179,7 +181,14 @@ mod tests {
 
     fn entry(number: u8, parents: usize, message: &str) -> LogEntry {
         let commit = Commit::parse(&format!("{number:02x}").repeat(20)).unwrap();
-        LogEntry { commit, parents, author: None, authors: Vec::new(), message: Message::of(message) }
+        LogEntry {
+            commit,
+            parents,
+            author: None,
+            authors: [].into(),
+            pull: None,
+            message: Message::of(message),
+        }
     }
 
     #[test]

@@ -120,7 +120,7 @@ mod tests {
     use super::document;
     use crate::inputs::config::Groups;
     use crate::inputs::history::History;
-    use crate::inputs::people::People;
+    use crate::inputs::people::{Names, People};
     use crate::inputs::pulls::Pulls;
     use crate::inputs::source::Source;
     use crate::tool::git::{Commit, LogEntry, Message};
@@ -134,7 +134,8 @@ mod tests {
             commit: commit.clone(),
             parents: 1,
             author: Some("Ann".into()),
-            authors: vec!["Ann".into(), "Bob".into()],
+            authors: ["Ann".into(), "Bob".into()].into(),
+            pull: None,
             message: Message::of(message),
         };
         let commits = vec![
@@ -145,7 +146,7 @@ mod tests {
         pulls.add(&commit, 12);
         let mut history = History {
             previous: Some("v1.0.0".parse().unwrap()),
-            people: People::of(&commits, Some(&BTreeSet::new())),
+            people: People::of(&Names::of(&commits), Some(&BTreeSet::new())),
             commits,
             words: Some("Hello.".to_owned()),
             shapes: None,

@@ -74,7 +74,8 @@ mod tests {
                     commit: Commit::parse(&"a".repeat(40)).unwrap(),
                     parents: 1,
                     author: None,
-                    authors: Vec::new(),
+                    authors: [].into(),
+                    pull: None,
                     message: Message::of(message),
                 })
                 .collect();

@@ -17,7 +17,8 @@ fn told_in(groups: &Groups, messages: &[&str]) -> String {
         commit: Commit::parse(&format!("{number:040x}")).unwrap(),
         parents: 1,
         author: None,
-        authors: Vec::new(),
+        authors: [].into(),
+        pull: None,
         message: Message::of(message),
     };
     let commits = messages.iter().enumerate().map(entry).collect();
@@ -68,8 +69,14 @@ fn a_change_links_to_the_pull_request_that_the_forge_told_where_its_subject_name
     let commit = Commit::parse(&"a".repeat(40)).unwrap();
     let told = |subject: &str| {
         let message = Message::of(subject);
-        let entry =
-            LogEntry { commit: commit.clone(), parents: 1, author: None, authors: Vec::new(), message };
+        let entry = LogEntry {
+            commit: commit.clone(),
+            parents: 1,
+            author: None,
+            authors: [].into(),
+            pull: None,
+            message,
+        };
         let mut pulls = Pulls::default();
         pulls.add(&commit, 12);
         pulls.add(&commit, 15);
@@ -84,7 +91,14 @@ fn a_change_links_to_the_pull_request_that_the_forge_told_where_its_subject_name
 #[test]
 fn an_entry_is_left_out_only_where_it_has_no_room() {
     let commit = Commit::parse(&"a".repeat(40)).unwrap();
-    let entry = LogEntry { commit, parents: 1, author: None, authors: Vec::new(), message: Message::of("x") };
+    let entry = LogEntry {
+        commit,
+        parents: 1,
+        author: None,
+        authors: [].into(),
+        pull: None,
+        message: Message::of("x"),
+    };
     let change = Change::of(&entry, &Groups::default());
     let told_in = |room: usize| {
         let repository = Some("https://forge.example.org/a/b");

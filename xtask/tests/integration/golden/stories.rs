@@ -5,7 +5,7 @@ use super::story::Story;
 type Tell = fn(&mut Story);
 
 /// Every story has one earlier release, unless its name says otherwise.
-pub(super) const ALL: [(&str, &str, Tell); 50] = [
+pub(super) const ALL: [(&str, &str, Tell); 55] = [
     ("first-release", "v0.1.0", |s| {
         s.commit("feat: a").tag("v0.1.0");
     }),
@@ -105,6 +105,58 @@ pub(super) const ALL: [(&str, &str, Tell); 50] = [
             .on("main")
             .merge(&["side"], "Merge pull request 'b' (#7) from side into main")
             .tag("v0.2.0");
+    }),
+    ("pull-request-merged", "v0.2.0", |s| {
+        linked(s).on("side").commit("fix: b").commit("fix: c").on("main").commit("fix: d");
+        s.merge(
+            &["side"],
+            "Merge pull request 'It''s (#3) from x into y' (#7) from side into main\n\nReviewed-on: x\n",
+        );
+        s.commit("fix: e").tag("v0.2.0");
+    }),
+    ("pull-request-of-each-forge", "v0.2.0", |s| {
+        linked(s);
+        for (side, message) in [
+            ("forgejo", "Merge pull request 'A title' (#1) from ann/carol:forgejo into main"),
+            ("github", "Merge pull request #2 from ann/github\n\nA title"),
+            ("gitlab", "Merge branch 'gitlab' into 'main'\n\nA title\n\nSee merge request acme/carol!3"),
+            ("words", "feat: a subject of its own\n\nSee merge request acme/carol!4\n"),
+        ] {
+            s.on(side).commit(format!("fix: merged by {side}")).on("main").merge(&[side], message);
+        }
+        s.tag("v0.2.0");
+    }),
+    ("pull-request-within-another", "v0.2.0", |s| {
+        linked(s).on("outer").commit("fix: outer").on("inner").commit("fix: inner").on("outer");
+        s.commit("fix: outer again").merge(&["inner"], "Merge pull request 'i' (#8) from inner into outer");
+        s.on("main").commit("fix: main").on("outer").merge(&["main"], "Merge branch 'main' into outer");
+        s.on("by-hand")
+            .commit("fix: by hand")
+            .on("outer")
+            .merge(&["by-hand"], "Merge branch 'by-hand' into outer");
+        s.commit("fix: squashed into outer (#9)");
+        s.on("main").merge(&["outer"], "Merge pull request 'o' (#10) from outer into main").tag("v0.2.0");
+    }),
+    ("pull-request-fast-forward", "v0.2.0", |s| {
+        // The line continues on the branch: what it had merged is the rest of the line.
+        linked(s).on("side").commit("fix: side").on("main").commit("fix: main").on("a").commit("fix: a");
+        s.on("main").merge(&["a"], "Merge pull request 'a' (#11) from a into main");
+        s.on("side").merge(&["main"], "Merge branch 'main' into side").commit("fix: after").tag("v0.2.0");
+    }),
+    ("pull-request-in-hostile-words", "v0.2.0", |s| {
+        linked(s);
+        for (side, message) in [
+            ("long", "Merge pull request 'x' (#1234567890) from long into main"),
+            ("markup", "Merge pull request 'x' (#1](x)) from markup into main"),
+            ("zeros", "Merge pull request #01 from ann/zeros"),
+            ("spaces", "Merge branch 'x'\n\nSee merge request acme carol!5"),
+            ("subject", "See merge request acme/carol!6"),
+        ] {
+            s.on(side).commit(format!("fix: {side}")).on("main").merge(&[side], message);
+        }
+        s.on("x").commit("fix: x").on("main").on("y").commit("fix: y").on("main");
+        s.merge(&["x", "y"], "Merge pull request 'octopus' (#12) from x into main");
+        s.commit("Merge pull request 'no merge' (#13) from x into main").tag("v0.2.0");
     }),
     ("squash-merge", "v0.2.0", |s| {
         first(s).on("side").commit("wip").on("main").commit("feat: a (#12)\n\n* wip\n* more\n").tag("v0.2.0");
@@ -279,4 +331,9 @@ groups = [
 /// The release that others are compared with. Further calls add nothing.
 fn first(story: &mut Story) -> &mut Story {
     if story.is_new() { story.commit("first").tag("v0.1.0") } else { story }
+}
+
+/// As [`first`], with a configuration that names the forge, so that the notes have links.
+fn linked(story: &mut Story) -> &mut Story {
+    first(story.linked().file("Cargo.toml", CONFIGURATION))
 }

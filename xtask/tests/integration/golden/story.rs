@@ -30,6 +30,8 @@ pub(super) struct Story {
     author: String,
     encoding: Option<String>,
     commits: usize,
+    /// Whether the notes link to the forge of the configuration.
+    is_linked: bool,
 }
 
 impl Story {
@@ -48,6 +50,7 @@ impl Story {
             author: "Ann <ann@example.org>".to_owned(),
             encoding: None,
             commits: 0,
+            is_linked: false,
         };
         fs::create_dir(story.top()).unwrap();
         story.git("init --quiet --initial-branch=main", Vec::new());
@@ -166,12 +169,20 @@ impl Story {
         self
     }
 
+    /// Links the notes to the forge of the configuration.
+    pub(super) fn linked(&mut self) -> &mut Self {
+        self.is_linked = true;
+        self
+    }
+
     pub(super) fn notes(&mut self, tag: &str) -> String {
         self.id();
         let git = Git::discover(&self.runner, &self.top()).unwrap();
         let source = Source::of_tag(&git, tag.parse().unwrap()).unwrap();
         let config = Config::if_any(&git, &source.commit).unwrap();
+        let repository = config.as_ref().filter(|_| self.is_linked).map(Config::source_url);
         let groups = config.map(|config| config.notes.groups).unwrap_or_default();
-        notes::section(None, &groups, &source.tag, &History::of(&git, &source, None).unwrap(), None)
+        let history = History::of(&git, &source, None).unwrap();
+        notes::section(repository.as_deref(), &groups, &source.tag, &history, None)
     }
 }

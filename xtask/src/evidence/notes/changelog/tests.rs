@@ -8,7 +8,14 @@ use crate::tool::git::{Commit, LogEntry, Message};
 
 fn entry(message: &str) -> LogEntry {
     let commit = Commit::parse(&"a".repeat(40)).unwrap();
-    LogEntry { commit, parents: 1, author: None, authors: Vec::new(), message: Message::of(message) }
+    LogEntry {
+        commit,
+        parents: 1,
+        author: None,
+        authors: [].into(),
+        pull: None,
+        message: Message::of(message),
+    }
 }
 
 fn history(previous: Option<&str>, messages: &[&str]) -> History {

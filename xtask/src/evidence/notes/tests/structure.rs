@@ -10,7 +10,7 @@ use super::super::change::Change;
 use super::super::section;
 use crate::inputs::config::Groups;
 use crate::inputs::history::History;
-use crate::inputs::people::People;
+use crate::inputs::people::{Names, People};
 use crate::inputs::pulls::Pulls;
 use crate::process::shown::is_hidden;
 use crate::process::token::masked;
@@ -113,12 +113,13 @@ fn history(random: &mut Random) -> History {
             .filter(|author| seen(author) != "(no subject)")
             .map(Arc::from)
             .collect(),
+        pull: None,
         message: Message::of(&message),
     };
     let commits: Vec<_> = (0..random.below(MOST_COMMITS))
         .map(|number| entry(number, random.message(), random.message()))
         .collect();
-    let people = People::of(&commits, Some(&BTreeSet::new()));
+    let people = People::of(&Names::of(&commits), Some(&BTreeSet::new()));
     History {
         previous: Some("v1.2.3".parse().unwrap()),
         commits,

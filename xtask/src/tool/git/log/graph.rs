@@ -1,0 +1,155 @@
+//! Which merge of a pull request brought each commit of a range.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::LogEntry;
+
+/// The parents of the commits that were read so far. A commit whose only parent was read right after it, as in a
+/// history without merges, takes no memory.
+#[derive(Default)]
+pub(super) struct Graph {
+    /// Where a commit has other parents, by its position: their names, separated by spaces.
+    others: Vec<(usize, String)>,
+    /// The parents of the last commit, in the same form.
+    last: String,
+    /// The numbers of the merges of a pull request, by their position.
+    numbers: BTreeMap<usize, u32>,
+    count: usize,
+}
+
+impl Graph {
+    /// Adds the next commit: its name, its parents, and its number if it merged a pull request. Returns how many bytes
+    /// are kept.
+    pub(super) fn add(&mut self, commit: &str, parents: &str, number: Option<u32>) -> usize {
+        let kept = self.keep_last(Some(commit));
+        self.last.clear();
+        self.last += parents;
+        if let Some(number) = number {
+            self.numbers.insert(self.count, number);
+        }
+        self.count += 1;
+        kept
+    }
+
+    /// Keeps the parents of the last commit, unless they are `next` alone.
+    fn keep_last(&mut self, next: Option<&str>) -> usize {
+        if self.count == 0 || next == Some(&*self.last) {
+            return 0;
+        }
+        self.others.push((self.count - 1, self.last.clone()));
+        self.last.len()
+    }
+
+    /// Sets the pull request of each of `entries`, which are the added commits. A merge brings what its first parent
+    /// did not have.
+    ///
+    /// The first parents of the newest commit are the line that was merged into. All of them are marked, then the
+    /// merges among them are followed from the oldest to the newest. What the other parents of a merge reach, and
+    /// nothing before it did, was brought by it; these commits are in turn a line with merges of its own.
+    pub(super) fn tell(mut self, entries: &mut [LogEntry]) {
+        if self.numbers.is_empty() {
+            return;
+        }
+        self.keep_last(None);
+        let parents = self.parents(entries);
+        let mut is_told = vec![false; entries.len()];
+        let mut lines = vec![(0, None)];
+        while let Some((newest, number)) = lines.pop() {
+            let mut next = Some(newest);
+            while let Some(this) = next.filter(|this| !is_told[*this]) {
+                is_told[this] = true;
+                let own = self.numbers.get(&this).copied().or(number);
+                entries[this].pull = own;
+                next = match parents.get(&this) {
+                    None => Some(this + 1),
+                    Some(parents) => {
+                        let merged = parents.iter().skip(1).flatten();
+                        lines.extend(merged.map(|newest| (*newest, own)));
+                        parents.first().copied().flatten()
+                    }
+                };
+            }
+        }
+    }
+
+    /// The positions of the parents, first parent first, of each commit whose only parent is not the one right after
+    /// it. A parent outside of the range has none.
+    fn parents(&self, entries: &[LogEntry]) -> HashMap<usize, Vec<Option<usize>>> {
+        let position: HashMap<&str, usize> =
+            entries.iter().enumerate().map(|(position, entry)| (entry.commit.as_str(), position)).collect();
+        let positions = |names: &String| names.split(' ').map(|name| position.get(name).copied()).collect();
+        self.others.iter().map(|(commit, names)| (*commit, positions(names))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Graph, LogEntry};
+    use crate::tool::git::{Commit, Message};
+
+    fn entry(commit: &str) -> LogEntry {
+        LogEntry {
+            commit: Commit::parse(commit).unwrap(),
+            parents: 1,
+            author: None,
+            authors: [].into(),
+            pull: None,
+            message: Message::default(),
+        }
+    }
+
+    /// The number of each commit of a history, newest first: a commit is a letter, its parents, and `#` before the
+    /// digit of the pull request that it merged.
+    fn told(history: &[&str]) -> String {
+        let id = |letter: char| format!("{:02x}", letter as u32).repeat(20);
+        let (mut graph, mut entries) = (Graph::default(), Vec::new());
+        for commit in history {
+            let (letters, number) = commit.split_once('#').unwrap_or((commit, ""));
+            let mut ids = letters.chars().map(id);
+            let commit = ids.next().unwrap();
+            let parents = ids.collect::<Vec<_>>().join(" ");
+            graph.add(&commit, &parents, number.parse().ok());
+            entries.push(entry(&commit));
+        }
+        graph.tell(&mut entries);
+        let number = |entry: &LogEntry| entry.pull.map_or("-".to_owned(), |pull| pull.to_string());
+        entries.iter().map(number).collect()
+    }
+
+    #[test]
+    fn a_commit_has_the_number_of_the_innermost_merge_that_brought_it() {
+        for (history, expected, why) in [
+            (&[][..], "", "nothing"),
+            (&["cb", "ba", "a"], "---", "no merge"),
+            (&["dbc", "cx", "bx"], "---", "a merge without a number"),
+            (&["dbc#1", "cx", "bx"], "11-", "a merge"),
+            (&["gf", "fbe#1", "ex", "bx"], "-11-", "a merge below the newest commit"),
+            (&["dxc#1", "cx"], "11", "a first parent outside of the range"),
+            (&["dbx#1", "bx"], "1-", "a second parent outside of the range"),
+            (&["dbc#1", "c", "b"], "11-", "two roots"),
+            (&["fbe#1", "edc#2", "dx", "cx", "bx"], "1212-", "a merge within a merged branch"),
+            (&["fbe#1", "edc", "dx", "cx", "bx"], "1111-", "the same without a number"),
+            (&["fce#1", "edc", "dx", "cx"], "111-", "a branch that had merged the line"),
+            (&["fce#1", "edc#2", "dx", "cx"], "121-", "a branch that had merged the line by a pull request"),
+            (&["gef#2", "fc", "ebc#1", "cx", "bx"], "2211-", "a branch that was merged twice"),
+            (&["fbcd", "dx", "cx", "bx"], "----", "an octopus"),
+            (&["fbe#1", "edcy", "yx", "dx", "cx", "bx"], "11111-", "an octopus within a merged branch"),
+            (&["fed", "ex", "dbc#1", "cx", "bx"], "--11-", "a line that was fast-forwarded to a branch"),
+            (&["dbc#1", "bx", "cb"], "1-1", "a parent that git printed before one of its children"),
+        ] {
+            assert_eq!(told(history), expected, "{why}");
+        }
+    }
+
+    #[test]
+    fn a_chain_of_a_hundred_thousand_merges_is_followed_without_recursion() {
+        let id = |number: usize| format!("{number:040x}");
+        let (mut graph, mut entries) = (Graph::default(), Vec::new());
+        for number in (0..100_000).rev() {
+            graph.add(&id(number + 1), &format!("{} {}", id(200_000), id(number)), Some(7));
+            entries.push(entry(&id(number + 1)));
+        }
+        graph.tell(&mut entries);
+        assert!(entries.iter().all(|entry| entry.pull == Some(7)));
+    }
+}
