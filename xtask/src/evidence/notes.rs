@@ -5,6 +5,7 @@ mod change;
 mod changelog;
 mod compared;
 mod document;
+mod head;
 mod kind;
 mod people;
 mod sizes;
@@ -16,9 +17,10 @@ use crate::inputs::people::People;
 use crate::inputs::version::ReleaseTag;
 use crate::tool::git::LogEntry;
 
-use change::{Change, Place, without_reverted};
+use change::{Change, without_reverted};
 use compared::Compared;
-use text::as_written;
+use head::{Heads, Place};
+use text::{as_written, is_longer};
 
 pub use changelog::{changelog, with as with_section};
 pub use document::document;
@@ -26,6 +28,10 @@ pub use sizes::Sizes;
 
 /// The largest size of the list, in bytes: forges limit the size of a page.
 const LARGEST: usize = 60 << 10;
+
+/// The bytes of a line with a text and a commit that belong to neither: `- ` and two backticks, a space and two
+/// parentheses, the line break.
+const FRAME: usize = 8;
 
 /// The number of changes on the first screen: those that matter most to a person who runs the service. The others are
 /// collapsed.
@@ -74,9 +80,10 @@ impl<'a> Told<'a> {
             (Some(previous), Some(shapes)) => Compared::of(previous, shapes),
             _ => Compared::default(),
         };
+        let mut heads = Heads::of(groups);
         // What git knows comes first, so that a page and `xtask notes` name the same pull request.
         let told = |entry: &'a LogEntry| {
-            let change = Change::of(entry, groups);
+            let change = Change::of(entry, &mut heads);
             Change { pull: change.pull.or_else(|| history.pulls.of(&entry.commit)), ..change }
         };
         let changes = entries.into_iter().map(told).collect();
@@ -234,18 +241,22 @@ impl Page<'_> {
         };
         let (commit, short) = (change.commit, change.commit.short());
         let link = self.repository.map_or(0, |repository| repository.len() + commit.as_str().len());
-        if self.text.len() + short.len() + link > self.room {
+        // Most entries of a long range come when the page is full. They are not rendered to be thrown away.
+        let left = self.room.checked_sub(self.text.len() + FRAME + short.len() + link)?;
+        let pull_request = self.repository.and_then(|repository| Some((repository, change.pull_request()?)));
+        let text = pull_request.map_or(&*change.text, |(_, (text, _))| text);
+        if is_longer(text, left) {
             return None;
         }
         let named = match self.repository {
             Some(repository) => format!("[{short}]({repository}/commit/{commit})"),
             None => short.to_string(),
         };
-        let mut entry = match self.repository.zip(change.pull_request()) {
-            Some((repository, (text, number))) => {
+        let mut entry = match pull_request {
+            Some((repository, (_, number))) => {
                 format!("- {} ([#{number}]({repository}/pulls/{number}), {named})\n", as_written(text))
             }
-            None => format!("- {} ({named})\n", as_written(&change.text)),
+            None => format!("- {} ({named})\n", as_written(text)),
         };
         for footer in change.breaking.into_iter().flatten() {
             entry += &format!("  - {}\n", as_written(footer));

@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result};
 
-use crate::inputs::people::{Names, People};
+use crate::inputs::people::{People, authors};
 use crate::inputs::pulls::Pulls;
 use crate::inputs::shape::Shapes;
 use crate::inputs::source::{Source, release_tags};
@@ -10,7 +10,7 @@ use crate::inputs::version::ReleaseTag;
 use crate::inputs::words;
 use crate::process::failure::Refusal;
 use crate::process::parallel::both;
-use crate::tool::git::{Commit, Git, LogEntry};
+use crate::tool::git::{Commit, Git, Log, LogEntry, Names};
 
 /// The history of a release since the previous one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,7 +40,7 @@ impl History {
     pub fn of(git: &Git, source: &Source, from: Option<&ReleaseTag>) -> Result<Self> {
         let commit = &source.commit;
         let (range, words) = both(|| Range::of(git, source, from), || words(git, source))?;
-        let Some(Range { previous, commits, shapes }) = range else {
+        let Some(Range { previous, commits, names, shapes }) = range else {
             return Ok(Self {
                 previous: None,
                 commits: Vec::new(),
@@ -50,8 +50,7 @@ impl History {
                 pulls: Pulls::default(),
             });
         };
-        let names = Names::of(&commits);
-        let known = git.known_authors(&previous.to_string(), commit, &names.authors)?;
+        let known = git.known_authors(&previous.to_string(), commit, &authors(&names))?;
         let people = People::of(&names, known.as_ref());
         let (previous, shapes, pulls) = (Some(previous), Some(shapes), Pulls::default());
         Ok(Self { previous, commits, people, words, shapes, pulls })
@@ -62,6 +61,7 @@ impl History {
 struct Range {
     previous: ReleaseTag,
     commits: Vec<LogEntry>,
+    names: Names,
     shapes: Shapes,
 }
 
@@ -96,8 +96,9 @@ impl Range {
     fn since(git: &Git, commit: &Commit, previous: &ReleaseTag, before: &Commit) -> Result<(Self, bool)> {
         let (log, shapes) = both(|| git.log(Some(before), commit), || Shapes::of(git, before, commit))?;
         // A path from `commit` back to `before` ends with a child of `before`, and that child is within the range.
-        let is_in_history = log.touches_its_beginning || before == commit;
-        Ok((Self { previous: previous.clone(), commits: log.entries, shapes }, is_in_history))
+        let Log { entries: commits, names, touches_its_beginning } = log;
+        let is_in_history = touches_its_beginning || before == commit;
+        Ok((Self { previous: previous.clone(), commits, names, shapes }, is_in_history))
     }
 }
 

@@ -92,6 +92,9 @@ const END: &str = "-----END ";
 const FRAME: &str = "-----";
 const LONGEST_LABEL: usize = 64;
 
+/// What follows the scheme of an address (RFC 3986).
+const SCHEME_END: &str = "://";
+
 /// What people write in place of a password.
 const PLACEHOLDERS: [&str; 6] = ["password", "pass", "passwd", "secret", "token", "user"];
 
@@ -128,15 +131,43 @@ pub fn is_in(text: &str) -> bool {
     (0..text.len()).any(|at| found_at(text, at).is_some())
 }
 
+/// By first byte, the second bytes of what begins a secret, as a set of bits. No secret is shorter, and all are ASCII.
+static BEGINNINGS: [u128; 128] = {
+    let mut table = [0; 128];
+    let mut at = 0;
+    while at < SHAPES.len() {
+        add(&mut table, SHAPES[at].prefix.as_bytes());
+        at += 1;
+    }
+    add(&mut table, SK.as_bytes());
+    add(&mut table, BEGIN.as_bytes());
+    add(&mut table, SCHEME_END.as_bytes());
+    table
+};
+
+const fn add(table: &mut [u128; 128], prefix: &[u8]) {
+    table[prefix[0] as usize] |= 1 << prefix[1];
+}
+
+/// Whether a secret may begin at `at` in `bytes`. Almost none does, and a page has many words: one look at a table says
+/// so.
+#[must_use]
+pub fn may_begin(bytes: &[u8], at: usize) -> bool {
+    let (first, second) = (bytes[at], if at + 1 < bytes.len() { bytes[at + 1] } else { 0 });
+    first < 128 && second < 128 && BEGINNINGS[usize::from(first)] & (1 << second) != 0
+}
+
 /// The secret that begins at `at`. The time stays linear because each shape looks at a bounded number of bytes before
 /// it is certain, or only as far as the next place where the same shape can begin.
 fn found_at(text: &str, at: usize) -> Option<Found> {
-    let rest = &text.as_bytes()[at..];
-    match rest.first()? {
+    let bytes = text.as_bytes();
+    if !may_begin(bytes, at) {
+        return None;
+    }
+    match bytes[at] {
         b':' => user_of_address(text, at),
         b'-' => private_key(text, at),
-        byte if byte.is_ascii_alphabetic() => token(text.as_bytes(), at),
-        _ => None,
+        _ => token(bytes, at),
     }
 }
 
@@ -148,10 +179,6 @@ fn token(bytes: &[u8], at: usize) -> Option<Found> {
     let length =
         |tail: &[u8], is_part: fn(u8) -> bool| tail.iter().take_while(|byte| is_part(**byte)).count();
     for Shape { prefix, is_part, least } in &SHAPES {
-        // Most bytes begin no token. Comparing one byte first is cheaper than comparing strings.
-        if rest[0] != prefix.as_bytes()[0] {
-            continue;
-        }
         let Some(tail) = rest.strip_prefix(prefix.as_bytes()) else { continue };
         if length(&tail[..tail.len().min(*least)], *is_part) == *least {
             let hidden = at + prefix.len();
@@ -194,7 +221,7 @@ fn end_of_key(text: &str, from: usize) -> Option<usize> {
 
 /// `user:password` in `scheme://user:password@host`. With http also a user alone, because tokens are given there too.
 fn user_of_address(text: &str, at: usize) -> Option<Found> {
-    let rest = text[at..].strip_prefix("://")?;
+    let rest = text[at..].strip_prefix(SCHEME_END)?;
     let is_end = |c: char| c.is_whitespace() || c.is_control() || "/?#\"<>`".contains(c);
     let (user, _) = rest[..rest.find(is_end).unwrap_or(rest.len())].rsplit_once('@')?;
     let scheme =
@@ -205,7 +232,7 @@ fn user_of_address(text: &str, at: usize) -> Option<Found> {
         None if is_http && user.bytes().all(dotted) => user,
         None => return None,
     };
-    let hidden = at + "://".len();
+    let hidden = at + SCHEME_END.len();
     (!is_placeholder(secret)).then(|| Found { hidden, end: hidden + user.len() })
 }
 

@@ -29,7 +29,7 @@ use crate::process::time::LATEST;
 use crate::process::{Call, Runner, environment};
 
 pub use commit::Commit;
-pub use log::{LONGEST_MESSAGE, Log, LogEntry, log_format};
+pub use log::{LONGEST_MESSAGE, Log, LogEntry, Names, log_format};
 pub use message::Message;
 pub use objects::NoFile;
 pub use people::LONGEST_HISTORY;

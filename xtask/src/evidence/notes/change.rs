@@ -5,58 +5,9 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use serde::Serialize;
-
-use crate::inputs::config::Groups;
 use crate::tool::git::{Commit, LogEntry, pull_request_number};
 
-/// What a change means to a person who runs the service, in the order of a page.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum Group {
-    Security,
-    Features,
-    Fixes,
-    Performance,
-    /// All changes without a known kind.
-    Others,
-    Dependencies,
-    /// Changes that make no difference to a person who runs the service.
-    Maintenance,
-}
-
-/// The meaning of the usual types, in lower case.
-const KINDS: [(&str, Group); 17] = [
-    ("feat", Group::Features),
-    ("feature", Group::Features),
-    ("fix", Group::Fixes),
-    ("bugfix", Group::Fixes),
-    ("hotfix", Group::Fixes),
-    ("security", Group::Security),
-    ("perf", Group::Performance),
-    ("revert", Group::Others),
-    (DEPENDENCIES, Group::Dependencies),
-    ("build", Group::Maintenance),
-    ("chore", Group::Maintenance),
-    ("ci", Group::Maintenance),
-    ("docs", Group::Maintenance),
-    ("refactor", Group::Maintenance),
-    ("style", Group::Maintenance),
-    ("test", Group::Maintenance),
-    ("tests", Group::Maintenance),
-];
-
-/// The type of a dependency change. A scope that begins with it has the same meaning, whatever the type.
-const DEPENDENCIES: &str = "deps";
-
-/// The place of a change on a page.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
-    /// In a group of the configuration.
-    Group(usize),
-    /// Next to what the lockfiles say.
-    Dependencies,
-}
+use super::head::{Group, Head, Heads, Place};
 
 /// A parsed commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,9 +26,9 @@ pub(super) struct Change<'a> {
 }
 
 impl<'a> Change<'a> {
-    pub(super) fn of(entry: &'a LogEntry, groups: &Groups) -> Self {
+    pub(super) fn of(entry: &'a LogEntry, heads: &mut Heads<'a>) -> Self {
         let footers = &entry.message.breaking;
-        let Kind { group, place, text, is_marked } = Kind::of(&entry.message.subject, groups);
+        let (Head { group, place, is_marked, .. }, text) = heads.of_subject(&entry.message.subject);
         let breaking = (is_marked || !footers.is_empty()).then_some(&footers[..]);
         Self {
             commit: &entry.commit,
@@ -103,56 +54,6 @@ impl<'a> Change<'a> {
     }
 }
 
-/// What a subject says about its commit.
-struct Kind<'a> {
-    group: Group,
-    place: Place,
-    text: Cow<'a, str>,
-    /// Whether it has the `!` of a breaking change.
-    is_marked: bool,
-}
-
-impl<'a> Kind<'a> {
-    fn of(subject: &'a str, groups: &Groups) -> Self {
-        Self::by_type(subject, groups).unwrap_or_else(|| Self {
-            group: Group::Others,
-            place: Place::Group(groups.others()),
-            text: Cow::Borrowed(subject),
-            is_marked: false,
-        })
-    }
-
-    /// `None` when the subject has no type or an unknown one.
-    fn by_type(subject: &'a str, groups: &Groups) -> Option<Self> {
-        let (head, text) = subject.split_once(": ")?;
-        let (head, is_marked) = head.strip_suffix('!').map_or((head, false), |head| (head, true));
-        let (name, scope) = match head.split_once('(') {
-            Some((name, scope)) => (name, Some(scope.strip_suffix(')')?)),
-            None => (head, None),
-        };
-        let usual = KINDS.iter().find(|(usual, _)| usual.eq_ignore_ascii_case(name)).map(|(_, group)| *group);
-        let is_by_scope = usual.is_some() && scope.is_some_and(|scope| scope.starts_with(DEPENDENCIES));
-        let group = if is_by_scope { Group::Dependencies } else { usual.unwrap_or(Group::Others) };
-        let named = groups.named(if is_by_scope { DEPENDENCIES } else { name });
-        usual.or(named.map(|_| Group::Others))?;
-        let place = match named {
-            Some(place) => Place::Group(place),
-            None if group == Group::Dependencies => Place::Dependencies,
-            None => Place::Group(groups.others()),
-        };
-        let keeps_type = match place {
-            Place::Group(place) => named.is_none() || groups.at(place).keeps_types(),
-            Place::Dependencies => false,
-        };
-        let text = match scope {
-            _ if keeps_type => Cow::Borrowed(subject),
-            Some(scope) if !scope.is_empty() => Cow::Owned(format!("{scope}: {text}")),
-            _ => Cow::Borrowed(text),
-        };
-        Some(Self { group, place, text, is_marked })
-    }
-}
-
 /// The commits for the reader, newest first. Left out are merges with only git's own words, and pairs of a commit and
 /// its revert within the range. Also returns the number of commits in such pairs.
 pub(super) fn without_reverted(entries: &[LogEntry]) -> (Vec<&LogEntry>, usize) {
@@ -174,7 +75,7 @@ pub(super) fn without_reverted(entries: &[LogEntry]) -> (Vec<&LogEntry>, usize) 
 
 #[cfg(test)]
 mod tests {
-    use super::{Change, Group, Place, without_reverted};
+    use super::{Change, Group, Heads, Place, without_reverted};
     use crate::inputs::config::Groups;
     use crate::inputs::config::tests::example_with;
     use crate::tool::git::{Commit, LogEntry, Message};
@@ -209,7 +110,8 @@ mod tests {
             ("a (#)", None),
         ] {
             let entry = entry(1, 1, subject);
-            let change = Change::of(&entry, &Groups::default());
+            let groups = Groups::default();
+            let change = Change::of(&entry, &mut Heads::of(&groups));
             assert_eq!(change.pull_request(), expected, "{subject}");
             let told = Change { pull: Some(5), ..change };
             assert_eq!(told.pull_request(), expected.or(Some((&*told.text, 5))));
@@ -236,7 +138,8 @@ mod tests {
             ("", Group::Others, "", false),
         ] {
             let entry = entry(1, 1, subject);
-            let change = Change::of(&entry, &Groups::default());
+            let groups = Groups::default();
+            let change = Change::of(&entry, &mut Heads::of(&groups));
             assert_eq!(
                 (change.group, &*change.text, change.breaking.is_some()),
                 (group, text, is_breaking),
@@ -264,13 +167,13 @@ mod tests {
             ("*: x", Group::Others, Place::Group(3), "*: x", false),
         ] {
             let entry = entry(1, 1, subject);
-            let change = Change::of(&entry, groups);
+            let change = Change::of(&entry, &mut Heads::of(groups));
             let found = (change.group, change.place, &*change.text, change.breaking.is_some());
             assert_eq!(found, (group, place, text, is_breaking), "{subject}");
         }
         let config = example_with(r#"notes = { groups = [{ types = ["deps"], title = "D" }] }"#);
         let entry = entry(1, 1, "chore(deps): x");
-        assert_eq!(Change::of(&entry, &config.notes.groups).place, Place::Group(0));
+        assert_eq!(Change::of(&entry, &mut Heads::of(&config.notes.groups)).place, Place::Group(0));
     }
 
     #[test]

@@ -8,7 +8,8 @@ use crate::inputs::history::History;
 use crate::inputs::version::ReleaseTag;
 use crate::process::time::rfc3339;
 
-use super::change::{Change, Group, Place};
+use super::change::Change;
+use super::head::{Group, Place};
 use super::{Entry, LARGEST, Page, Told, entries, lines};
 
 pub use file::with;

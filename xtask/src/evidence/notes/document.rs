@@ -13,7 +13,8 @@ use crate::inputs::source::Source;
 use crate::process::token::masked;
 
 use super::Told;
-use super::change::{Change, Group, Place};
+use super::change::Change;
+use super::head::{Group, Place};
 
 /// `schema` changes when the meaning or form of a field does, but not when a field is added.
 #[derive(Serialize)]
@@ -120,10 +121,10 @@ mod tests {
     use super::document;
     use crate::inputs::config::Groups;
     use crate::inputs::history::History;
-    use crate::inputs::people::{Names, People};
+    use crate::inputs::people::People;
     use crate::inputs::pulls::Pulls;
     use crate::inputs::source::Source;
-    use crate::tool::git::{Commit, LogEntry, Message};
+    use crate::tool::git::{Commit, LogEntry, Message, Names};
 
     #[test]
     fn a_document_has_every_change_as_it_was_written() {
@@ -142,11 +143,15 @@ mod tests {
             entry("feat(api)!: <b>\n\nBREAKING CHANGE: ws://a:b@c"),
             entry("words \u{1b}[2K https://a:b@c"),
         ];
+        let names = Names {
+            authors: BTreeSet::from(["Ann".into()]),
+            all: BTreeSet::from(["Ann".into(), "Bob".into()]),
+        };
         let mut pulls = Pulls::default();
         pulls.add(&commit, 12);
         let mut history = History {
             previous: Some("v1.0.0".parse().unwrap()),
-            people: People::of(&Names::of(&commits), Some(&BTreeSet::new())),
+            people: People::of(&names, Some(&BTreeSet::new())),
             commits,
             words: Some("Hello.".to_owned()),
             shapes: None,

@@ -2,8 +2,9 @@
 
 use crate::inputs::version::ReleaseTag;
 
-use super::change::{Change, Group};
+use super::change::Change;
 use super::compared::Compared;
+use super::head::Group;
 
 /// Two sentences, from the step between the versions and from what the changes say about themselves.
 pub(super) fn sentences(
@@ -52,6 +53,7 @@ mod tests {
     use super::sentences;
     use crate::evidence::notes::change::Change;
     use crate::evidence::notes::compared::Compared;
+    use crate::evidence::notes::head::Heads;
     use crate::inputs::config::Groups;
     use crate::tool::git::{Commit, LogEntry, Message};
 
@@ -79,7 +81,9 @@ mod tests {
                     message: Message::of(message),
                 })
                 .collect();
-            let changes: Vec<_> = entries.iter().map(|entry| Change::of(entry, &Groups::default())).collect();
+            let groups = Groups::default();
+            let mut heads = Heads::of(&groups);
+            let changes: Vec<_> = entries.iter().map(|entry| Change::of(entry, &mut heads)).collect();
             let upgrade = if upgrade { vec!["Node".to_owned()] } else { Vec::new() };
             let compared = Compared { upgrade, ..Compared::default() };
             let found = sentences(&tag.parse().unwrap(), &previous.parse().unwrap(), &changes, &compared);

@@ -1,6 +1,6 @@
 mod structure;
 
-use super::{Change, Entry, Page, Told};
+use super::{Change, Entry, Heads, Page, Told};
 use crate::inputs::config::Groups;
 use crate::inputs::config::tests::example_with;
 use crate::inputs::history::History;
@@ -99,7 +99,8 @@ fn an_entry_is_left_out_only_where_it_has_no_room() {
         pull: None,
         message: Message::of("x"),
     };
-    let change = Change::of(&entry, &Groups::default());
+    let groups = Groups::default();
+    let change = Change::of(&entry, &mut Heads::of(&groups));
     let told_in = |room: usize| {
         let repository = Some("https://forge.example.org/a/b");
         let mut page = Page { repository, text: String::new(), room, untold: 0 };

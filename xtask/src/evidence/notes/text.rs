@@ -15,9 +15,12 @@ const LONGEST: usize = 200;
 pub(super) fn as_written(words: &str) -> String {
     let visible = visible(words);
     let masked = token::masked(visible.trim());
-    let shown = masked.char_indices().nth(LONGEST).map_or(&*masked, |(end, _)| &masked[..end]);
+    let shown = cut(&masked);
     if shown.is_empty() {
         return "(no subject)".to_owned();
+    }
+    if !shown.contains('`') && !shown.starts_with('~') {
+        return format!("`{shown}`");
     }
     let runs = shown.split(|c| c != '`').map(str::len);
     let fence = "`".repeat(runs.max().unwrap_or(0) + 1);
@@ -28,9 +31,34 @@ pub(super) fn as_written(words: &str) -> String {
     format!("{fence}{space}{shown}{space}{fence}")
 }
 
+/// Whether [`as_written`] certainly has more than `length` bytes, by a quick look at the first ones: printable ASCII that
+/// begins no secret is shown byte by byte, except blanks at an end.
+pub(super) fn is_longer(words: &str, length: usize) -> bool {
+    let bytes = words.as_bytes();
+    if bytes.len() <= length || length >= LONGEST || bytes[0] == b' ' {
+        return false;
+    }
+    let mut at = 0;
+    while at < bytes.len() && matches!(bytes[at], b' '..=b'~') && !token::may_begin(bytes, at) {
+        if at >= length && bytes[at] != b' ' {
+            return true;
+        }
+        at += 1;
+    }
+    false
+}
+
+fn cut(text: &str) -> &str {
+    // A character has at least one byte.
+    if text.len() <= LONGEST {
+        return text;
+    }
+    text.char_indices().nth(LONGEST).map_or(text, |(end, _)| &text[..end])
+}
+
 /// Most words are printable ASCII, in which nothing is hidden.
 fn visible(words: &str) -> Cow<'_, str> {
-    if words.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+    if is_printable(words) {
         return Cow::Borrowed(words);
     }
     // Two words stay two, whatever white space is between them.
@@ -38,9 +66,19 @@ fn visible(words: &str) -> Cow<'_, str> {
     Cow::Owned(words.chars().map(blank).filter(|c| !is_hidden(*c)).collect())
 }
 
+/// A loop and no iterator, because a page has many words, which are read by unoptimized code.
+fn is_printable(words: &str) -> bool {
+    for byte in words.as_bytes() {
+        if !matches!(byte, b' '..=b'~') {
+            return false;
+        }
+    }
+    true
+}
+
 #[cfg(test)]
 mod tests {
-    use super::as_written;
+    use super::{as_written, is_longer};
 
     #[test]
     fn words_are_shown_as_they_are_and_become_neither_markup_nor_a_link() {
@@ -68,6 +106,30 @@ mod tests {
             assert_eq!(as_written(words), shown);
         }
         assert!(as_written(&"x".repeat(10_000)).len() <= 202);
+    }
+
+    #[test]
+    fn what_is_certainly_longer_is_longer() {
+        let long = "x".repeat(300);
+        let token = format!("fix: ghp_{}", "a1B2".repeat(9));
+        let words = [
+            "fix: the parser",
+            " a      ",
+            "caf\u{e9} ist offen",
+            "a\u{200b}b",
+            &*token,
+            &*long,
+            "",
+            "`",
+            "a:b-c",
+        ];
+        for words in words {
+            for length in 0..400 {
+                assert!(!is_longer(words, length) || as_written(words).len() > length, "{words} {length}");
+            }
+        }
+        assert!(is_longer("fix: the parser", 14) && !is_longer("fix: the parser", 15));
+        assert!(is_longer(&long, 199) && !is_longer(&long, 200));
     }
 
     #[test]

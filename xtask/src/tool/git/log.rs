@@ -37,8 +37,21 @@ impl LogEntry {
     /// Whether it is a merge with git's default subject. A merge with a subject of its own counts as a change.
     #[must_use]
     pub fn is_bare_merge(&self) -> bool {
-        self.parents > 1 && self.message.subject.starts_with("Merge ")
+        is_bare_merge(self.parents, &self.message)
     }
+}
+
+fn is_bare_merge(parents: usize, message: &Message) -> bool {
+    parents > 1 && message.subject.starts_with("Merge ")
+}
+
+/// The names in the commits of a range, without merges that have only git's own words.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Names {
+    /// The authors.
+    pub authors: BTreeSet<Arc<str>>,
+    /// The authors and co-authors.
+    pub all: BTreeSet<Arc<str>>,
 }
 
 /// The commits of a range, newest first.
@@ -46,6 +59,8 @@ impl LogEntry {
 pub struct Log {
     /// Each commit once, merges included.
     pub entries: Vec<LogEntry>,
+    /// Who made them.
+    pub names: Names,
     /// Whether one of them is a child of the commit after which the range begins.
     pub touches_its_beginning: bool,
 }
@@ -84,9 +99,16 @@ impl Git {
             reading.others.iter().flat_map(|(_, others)| others.iter().cloned()).collect();
         let mapped = self.mapped(to, contacts.clone())?;
         let names = shown(contacts, &mapped);
+        let Log { entries, names: told, .. } = &mut reading.log;
+        let authors_told = reading.known.values().filter(|author| author.is_told);
+        told.authors = authors_told.filter_map(|author| author.name.clone()).collect();
+        told.all = told.authors.clone();
         for (number, others) in &reading.others {
-            let entry = &mut reading.log.entries[*number];
+            let entry = &mut entries[*number];
             entry.authors = authors(entry.author.clone(), others, &names).into();
+            if !entry.is_bare_merge() {
+                told.all.extend(entry.authors.iter().cloned());
+            }
         }
         Ok(reading.log)
     }

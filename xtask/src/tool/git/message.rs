@@ -14,11 +14,49 @@ pub struct Message {
 /// The footers that announce a breaking change.
 const BREAKING: [&str; 2] = ["BREAKING CHANGE: ", "BREAKING-CHANGE: "];
 
+/// How `git revert` begins the line that names a commit.
+const REVERTS: &str = "This reverts commit ";
+
 impl Message {
     /// Never fails: each part may be empty.
     #[must_use]
     pub fn of(text: &str) -> Self {
-        Self { subject: subject(text), breaking: footers(text), reverts: reverted(text).map(str::to_owned) }
+        let (first, body) = text.split_once('\n').unwrap_or((text, ""));
+        // Most first paragraphs of a long history are one line.
+        let first = first.trim();
+        let is_line = body.is_empty() || (body.starts_with('\n') && !first.is_empty());
+        let subject = if is_line { first.to_owned() } else { subject(text) };
+        let mut message = Self { subject, ..Self::default() };
+        if !body.is_empty() {
+            message.read(body);
+        }
+        message
+    }
+
+    /// The footers, which may span several lines, and the first revert.
+    fn read(&mut self, body: &str) {
+        let mut is_inside = false;
+        for line in body.lines() {
+            if self.reverts.is_none() {
+                self.reverts = line.strip_prefix(REVERTS).map(hexadecimal);
+            }
+            let line = line.trim_end();
+            let begins = match line.starts_with('B') {
+                true => BREAKING.iter().find_map(|footer| line.strip_prefix(footer)),
+                false => None,
+            };
+            match (begins, self.breaking.last_mut()) {
+                (Some(text), _) => {
+                    self.breaking.push(text.trim().to_owned());
+                    is_inside = true;
+                }
+                (None, Some(last)) if is_inside && !line.is_empty() && !is_footer(line) => {
+                    last.push(' ');
+                    *last += line.trim();
+                }
+                _ => is_inside = false,
+            }
+        }
     }
 
     /// The size of the kept parts, in bytes.
@@ -38,27 +76,6 @@ fn subject(text: &str) -> String {
     subject
 }
 
-/// The breaking changes in the footers of a message. A footer may span several lines.
-fn footers(text: &str) -> Vec<String> {
-    let mut found: Vec<String> = Vec::new();
-    let mut is_inside = false;
-    for line in text.lines().skip(1).map(str::trim_end) {
-        let begins = BREAKING.iter().find_map(|footer| line.strip_prefix(footer));
-        match (begins, found.last_mut()) {
-            (Some(text), _) => {
-                found.push(text.trim().to_owned());
-                is_inside = true;
-            }
-            (None, Some(last)) if is_inside && !line.is_empty() && !is_footer(line) => {
-                last.push(' ');
-                *last += line.trim();
-            }
-            _ => is_inside = false,
-        }
-    }
-    found
-}
-
 /// `Signed-off-by: …` or `Fixes #…`.
 fn is_footer(line: &str) -> bool {
     let is_token =
@@ -66,9 +83,8 @@ fn is_footer(line: &str) -> bool {
     [": ", " #"].iter().any(|mark| line.split_once(mark).is_some_and(|(token, _)| is_token(token)))
 }
 
-fn reverted(text: &str) -> Option<&str> {
-    let (_, rest) = text.split_once("\nThis reverts commit ")?;
-    rest.split(|c: char| !c.is_ascii_hexdigit()).next()
+fn hexadecimal(rest: &str) -> String {
+    rest.split(|c: char| !c.is_ascii_hexdigit()).next().unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]
@@ -80,6 +96,9 @@ mod tests {
         for (text, subject) in [
             ("fix: a \x1f and `tick`\n\nmore\n", "fix: a \x1f and `tick`"),
             ("\r\nfix: a\r\n b\r\n\r\nc", "fix: a b"),
+            (" fix: a \n\nb", "fix: a"),
+            (" \n\nfix: a\n", "fix: a"),
+            ("fix: a\nb", "fix: a b"),
             ("", ""),
             ("\n \n", ""),
         ] {
@@ -102,6 +121,7 @@ mod tests {
             ("Revert \"x\"\n\nThis reverts commit 0a1b.", Some("0a1b")),
             ("x\n\nThis reverts commit  ", Some("")),
             ("This reverts commit 0a1b.", None),
+            ("x\n\nThis reverts commit 1.\r\nThis reverts commit 2.", Some("1")),
         ] {
             assert_eq!(Message::of(text).reverts.as_deref(), commit, "{text:?}");
         }

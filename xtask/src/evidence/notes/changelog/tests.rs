@@ -1,5 +1,6 @@
 use super::{Kind, changelog};
 use crate::evidence::notes::change::Change;
+use crate::evidence::notes::head::Heads;
 use crate::inputs::config::Groups;
 use crate::inputs::history::History;
 use crate::inputs::people::People;
@@ -50,7 +51,7 @@ fn a_change_has_the_type_that_it_names_or_that_its_first_word_does() {
         ("chore(deps): update x", None),
     ] {
         let (entry, groups) = (entry(message), Groups::default());
-        assert_eq!(Kind::of(&Change::of(&entry, &groups), &groups), kind, "{message}");
+        assert_eq!(Kind::of(&Change::of(&entry, &mut Heads::of(&groups)), &groups), kind, "{message}");
     }
 }
 

@@ -7,14 +7,15 @@ use std::sync::Arc;
 use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag};
 
 use super::super::change::Change;
+use super::super::head::Heads;
 use super::super::section;
 use crate::inputs::config::Groups;
 use crate::inputs::history::History;
-use crate::inputs::people::{Names, People};
+use crate::inputs::people::People;
 use crate::inputs::pulls::Pulls;
 use crate::process::shown::is_hidden;
 use crate::process::token::masked;
-use crate::tool::git::{Commit, LogEntry, Message};
+use crate::tool::git::{Commit, LogEntry, Message, Names};
 
 const REPOSITORY: &str = "https://forge.example.org/a/b";
 
@@ -119,7 +120,8 @@ fn history(random: &mut Random) -> History {
     let commits: Vec<_> = (0..random.below(MOST_COMMITS))
         .map(|number| entry(number, random.message(), random.message()))
         .collect();
-    let people = People::of(&Names::of(&commits), Some(&BTreeSet::new()));
+    let authors: BTreeSet<_> = commits.iter().filter_map(|entry| entry.author.clone()).collect();
+    let people = People::of(&Names { all: authors.clone(), authors }, Some(&BTreeSet::new()));
     History {
         previous: Some("v1.2.3".parse().unwrap()),
         commits,
@@ -182,8 +184,9 @@ fn every_commit_is_there_once_and_nothing_that_it_says_is_markup() {
         let history = history(&mut Random(number.wrapping_mul(0x9e37_79b9_7f4a_7c15)));
         let page = section(Some(REPOSITORY), &Groups::default(), &"v1.3.0".parse().unwrap(), &history, None);
         let (mut words, commits) = read(&page);
-        let changes: Vec<_> =
-            history.commits.iter().map(|entry| Change::of(entry, &Groups::default())).collect();
+        let groups = Groups::default();
+        let mut heads = Heads::of(&groups);
+        let changes: Vec<_> = history.commits.iter().map(|entry| Change::of(entry, &mut heads)).collect();
         let mut expected: Vec<_> = changes
             .iter()
             .flat_map(|change| {

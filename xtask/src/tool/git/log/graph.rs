@@ -1,6 +1,6 @@
 //! Which merge of a pull request brought each commit of a range.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use super::LogEntry;
 
@@ -12,21 +12,15 @@ pub(super) struct Graph {
     others: Vec<(usize, String)>,
     /// The parents of the last commit, in the same form.
     last: String,
-    /// The numbers of the merges of a pull request, by their position.
-    numbers: BTreeMap<usize, u32>,
     count: usize,
 }
 
 impl Graph {
-    /// Adds the next commit: its name, its parents, and its number if it merged a pull request. Returns how many bytes
-    /// are kept.
-    pub(super) fn add(&mut self, commit: &str, parents: &str, number: Option<u32>) -> usize {
+    /// Adds the next commit with its parents. Returns how many bytes are kept.
+    pub(super) fn add(&mut self, commit: &str, parents: &str) -> usize {
         let kept = self.keep_last(Some(commit));
         self.last.clear();
         self.last += parents;
-        if let Some(number) = number {
-            self.numbers.insert(self.count, number);
-        }
         self.count += 1;
         kept
     }
@@ -40,14 +34,14 @@ impl Graph {
         self.last.len()
     }
 
-    /// Sets the pull request of each of `entries`, which are the added commits. A merge brings what its first parent
-    /// did not have.
+    /// Sets the pull request of each of `entries`, which are the added commits. So far, the merges of pull requests
+    /// have theirs. A merge brings what its first parent did not have.
     ///
     /// The first parents of the newest commit are the line that was merged into. All of them are marked, then the
     /// merges among them are followed from the oldest to the newest. What the other parents of a merge reach, and
     /// nothing before it did, was brought by it; these commits are in turn a line with merges of its own.
     pub(super) fn tell(mut self, entries: &mut [LogEntry]) {
-        if self.numbers.is_empty() {
+        if entries.iter().all(|entry| entry.pull.is_none()) {
             return;
         }
         self.keep_last(None);
@@ -58,13 +52,12 @@ impl Graph {
             let mut next = Some(newest);
             while let Some(this) = next.filter(|this| !is_told[*this]) {
                 is_told[this] = true;
-                let own = self.numbers.get(&this).copied().or(number);
+                let own = entries[this].pull.or(number);
                 entries[this].pull = own;
-                next = match parents.get(&this) {
+                next = match &parents[this] {
                     None => Some(this + 1),
                     Some(parents) => {
-                        let merged = parents.iter().skip(1).flatten();
-                        lines.extend(merged.map(|newest| (*newest, own)));
+                        lines.extend(parents.iter().skip(1).flatten().map(|newest| (*newest, own)));
                         parents.first().copied().flatten()
                     }
                 };
@@ -72,13 +65,16 @@ impl Graph {
         }
     }
 
-    /// The positions of the parents, first parent first, of each commit whose only parent is not the one right after
-    /// it. A parent outside of the range has none.
-    fn parents(&self, entries: &[LogEntry]) -> HashMap<usize, Vec<Option<usize>>> {
+    /// For each commit the positions of its parents, first parent first; `None` when that is the commit right after it
+    /// alone. A parent outside of the range has no position.
+    fn parents(&self, entries: &[LogEntry]) -> Vec<Option<Vec<Option<usize>>>> {
         let position: HashMap<&str, usize> =
             entries.iter().enumerate().map(|(position, entry)| (entry.commit.as_str(), position)).collect();
-        let positions = |names: &String| names.split(' ').map(|name| position.get(name).copied()).collect();
-        self.others.iter().map(|(commit, names)| (*commit, positions(names))).collect()
+        let mut parents = vec![None; entries.len()];
+        for (commit, names) in &self.others {
+            parents[*commit] = Some(names.split(' ').map(|name| position.get(name).copied()).collect());
+        }
+        parents
     }
 }
 
@@ -87,13 +83,13 @@ mod tests {
     use super::{Graph, LogEntry};
     use crate::tool::git::{Commit, Message};
 
-    fn entry(commit: &str) -> LogEntry {
+    fn entry(commit: &str, pull: Option<u32>) -> LogEntry {
         LogEntry {
             commit: Commit::parse(commit).unwrap(),
             parents: 1,
             author: None,
             authors: [].into(),
-            pull: None,
+            pull,
             message: Message::default(),
         }
     }
@@ -108,8 +104,8 @@ mod tests {
             let mut ids = letters.chars().map(id);
             let commit = ids.next().unwrap();
             let parents = ids.collect::<Vec<_>>().join(" ");
-            graph.add(&commit, &parents, number.parse().ok());
-            entries.push(entry(&commit));
+            graph.add(&commit, &parents);
+            entries.push(entry(&commit, number.parse().ok()));
         }
         graph.tell(&mut entries);
         let number = |entry: &LogEntry| entry.pull.map_or("-".to_owned(), |pull| pull.to_string());
@@ -146,8 +142,8 @@ mod tests {
         let id = |number: usize| format!("{number:040x}");
         let (mut graph, mut entries) = (Graph::default(), Vec::new());
         for number in (0..100_000).rev() {
-            graph.add(&id(number + 1), &format!("{} {}", id(200_000), id(number)), Some(7));
-            entries.push(entry(&id(number + 1)));
+            graph.add(&id(number + 1), &format!("{} {}", id(200_000), id(number)));
+            entries.push(entry(&id(number + 1), (number == 99_999).then_some(7)));
         }
         graph.tell(&mut entries);
         assert!(entries.iter().all(|entry| entry.pull == Some(7)));

@@ -1,13 +1,15 @@
 //! Reads what `git log` prints, record by record, and keeps no more than a bound.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::ffi::CStr;
 use std::io::{BufRead, Read as _};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
 
 use super::graph::Graph;
-use super::{Commit, FIELDS, LONGEST_MESSAGE, Log, LogEntry, Message};
+use super::{Commit, FIELDS, LONGEST_MESSAGE, Log, LogEntry, Message, is_bare_merge};
 use crate::tool::git::people::{contact, name};
 use crate::tool::git::pull_request;
 
@@ -20,6 +22,11 @@ const MOST_SAID: usize = 256 << 20;
 /// Further co-authors of a commit are left out.
 const MOST_AUTHORS: usize = 100;
 
+const DOING: &str = "reading what `git log` prints";
+
+/// The fields of a commit, as git prints them.
+type Record<'a> = [&'a [u8]; FIELDS.len()];
+
 /// What was read so far.
 #[derive(Default)]
 pub(super) struct Reading {
@@ -27,37 +34,45 @@ pub(super) struct Reading {
     /// The trailer values of the entries that have any, by the entry's position.
     pub(super) others: Vec<(usize, Vec<String>)>,
     /// Each author, by git's output: a range has many commits and few people.
-    known: BTreeMap<Vec<u8>, Author>,
+    pub(super) known: BTreeMap<Vec<u8>, Author>,
     graph: Graph,
     said: usize,
 }
 
-/// An author, and the list of authors of a commit that has no other one.
-#[derive(Clone)]
-struct Author {
-    name: Option<Arc<str>>,
+/// The author of commits.
+pub(super) struct Author {
+    pub(super) name: Option<Arc<str>>,
+    /// The list of authors of a commit that has no other one.
     alone: Arc<[Arc<str>]>,
+    /// Whether one of the commits is more than a bare merge.
+    pub(super) is_told: bool,
 }
 
 impl Reading {
     pub(super) fn of(from_git: &mut dyn BufRead, from: Option<&Commit>) -> Result<Self> {
         let (mut reading, mut fields) = (Self::default(), [const { Vec::new() }; FIELDS.len()]);
         loop {
+            // Most records are in the buffer as a whole, and are read there. The others are put together.
+            let record = record(from_git.fill_buf().context(DOING)?);
+            if let Some((fields, length)) = record {
+                reading.take(fields, from)?;
+                from_git.consume(length);
+                continue;
+            }
             for (number, field) in fields.iter_mut().enumerate() {
-                let most = if number == FIELDS.len() - 1 { LONGEST_MESSAGE + 3 } else { LONGEST_FIELD };
-                let is_there = next(from_git, field, most)?;
+                let is_there = next(from_git, field, most(number))?;
                 if !is_there && number == 0 && field.is_empty() {
                     std::mem::take(&mut reading.graph).tell(&mut reading.log.entries);
                     return Ok(reading);
                 }
                 ensure!(is_there, "`git log` printed a record with too few fields");
             }
-            reading.take(&fields, from)?;
+            reading.take(fields.each_ref().map(Vec::as_slice), from)?;
         }
     }
 
-    fn take(&mut self, [ids, author, others, message]: &[Vec<u8>; 4], from: Option<&Commit>) -> Result<()> {
-        let ids = String::from_utf8_lossy(ids);
+    fn take(&mut self, [ids, author, others, message]: Record<'_>, from: Option<&Commit>) -> Result<()> {
+        let ids = text(ids);
         let (commit, parents) = ids.split_once(' ').context("`git log` printed no parents")?;
         let count = match parents.len() {
             0 => 0,
@@ -65,16 +80,19 @@ impl Reading {
             length if length == commit.len() => 1,
             _ => parents.split(' ').count(),
         };
-        self.log.touches_its_beginning |=
-            from.is_some_and(|from| parents.split(' ').any(|parent| parent == from.as_str()));
-        let message = String::from_utf8_lossy(message);
+        let is_parent = |of: &Commit| match count {
+            1 => parents == of.as_str(),
+            _ => parents.split(' ').any(|parent| parent == of.as_str()),
+        };
+        self.log.touches_its_beginning |= from.is_some_and(is_parent);
+        let message = text(message);
         let message = &message[..message.floor_char_boundary(LONGEST_MESSAGE)];
-        let number = if count == 2 { pull_request::merged(message) } else { None };
-        self.said += self.graph.add(commit, parents, number);
+        let pull = if count == 2 { pull_request::merged(message) } else { None };
+        self.said += self.graph.add(commit, parents);
         let message = Message::of(message);
         self.said += message.size();
         if !others.is_empty() {
-            let others = String::from_utf8_lossy(others);
+            let others = text(others);
             let others: Vec<_> = others.lines().take(MOST_AUTHORS).map(contact).collect();
             self.said += others.iter().map(String::len).sum::<usize>();
             self.others.push((self.log.entries.len(), others));
@@ -84,25 +102,50 @@ impl Reading {
             "the commit messages have more than {MOST_SAID} bytes: name a newer release to start from"
         );
         let commit = Commit::parse(commit)?;
-        let Author { name: author, alone: authors } = self.author(author);
-        self.log.entries.push(LogEntry { commit, parents: count, author, authors, pull: None, message });
+        let (author, authors) = self.author(author, !is_bare_merge(count, &message));
+        self.log.entries.push(LogEntry { commit, parents: count, author, authors, pull, message });
         Ok(())
     }
 
-    fn author(&mut self, printed: &[u8]) -> Author {
-        if let Some(known) = self.known.get(printed) {
-            return known.clone();
+    /// The author's name, and the list of authors of a commit that has no other one.
+    fn author(&mut self, printed: &[u8], is_told: bool) -> (Option<Arc<str>>, Arc<[Arc<str>]>) {
+        if let Some(known) = self.known.get_mut(printed) {
+            known.is_told |= is_told;
+            return (known.name.clone(), Arc::clone(&known.alone));
         }
-        let name: Option<Arc<str>> = name(&String::from_utf8_lossy(printed)).map(Arc::from);
-        let author = Author { alone: name.iter().cloned().collect(), name };
-        self.known.insert(printed.to_owned(), author.clone());
-        author
+        let name: Option<Arc<str>> = name(&text(printed)).map(Arc::from);
+        let alone: Arc<[_]> = name.iter().cloned().collect();
+        let author = Author { name: name.clone(), alone: Arc::clone(&alone), is_told };
+        self.known.insert(printed.to_owned(), author);
+        (name, alone)
     }
+}
+
+/// Checking all of it is faster than looking for replacements, and most text needs none.
+fn text(bytes: &[u8]) -> Cow<'_, str> {
+    std::str::from_utf8(bytes).map_or_else(|_error| String::from_utf8_lossy(bytes), Cow::Borrowed)
+}
+
+/// How many bytes of a field are read.
+fn most(number: usize) -> usize {
+    if number == FIELDS.len() - 1 { LONGEST_MESSAGE + 3 } else { LONGEST_FIELD }
+}
+
+/// The first record in `bytes`, and its length. `None` if its end is not there, or a field has too many bytes.
+fn record(bytes: &[u8]) -> Option<(Record<'_>, usize)> {
+    let (mut fields, mut length) = (Record::default(), 0);
+    for (number, field) in fields.iter_mut().enumerate() {
+        *field = CStr::from_bytes_until_nul(&bytes[length..]).ok()?.to_bytes();
+        if field.len() > most(number) {
+            return None;
+        }
+        length += field.len() + 1;
+    }
+    Some((fields, length))
 }
 
 /// Reads up to the next NUL and keeps `most` bytes in `field`. Returns false when the output ended instead.
 fn next(from: &mut dyn BufRead, field: &mut Vec<u8>, most: usize) -> Result<bool> {
-    const DOING: &str = "reading what `git log` prints";
     field.clear();
     from.take(most as u64 + 1).read_until(0, field).context(DOING)?;
     if field.last() == Some(&0) {
@@ -119,6 +162,8 @@ fn next(from: &mut dyn BufRead, field: &mut Vec<u8>, most: usize) -> Result<bool
 
 #[cfg(test)]
 mod tests {
+    use std::io::BufReader;
+
     use super::{Commit, Log, Reading};
 
     fn read(text: &str) -> anyhow::Result<Log> {
@@ -158,6 +203,36 @@ mod tests {
             3,
             "what is left out of a message ends with it"
         );
+    }
+
+    #[test]
+    fn a_record_is_the_same_wherever_a_buffer_ends() {
+        let [commit, parent] = ["b", "c"].map(|digit| digit.repeat(40));
+        let long = "x".repeat(20_000);
+        let messages = ["fix: a\n\nBREAKING CHANGE: b\n", "", "Merge branch 'x'", &long, "last"];
+        let record =
+            |message: &&str| format!("{commit} {parent} {parent}\0Ann\0Bob <b@c>\nCid <c@d>\0{message}\0");
+        let text: String = messages.iter().map(record).collect();
+        let whole = Reading::of(&mut text.as_bytes(), None).unwrap();
+        assert_eq!(whole.log.entries.len(), messages.len());
+        assert_eq!(whole.log.entries[3].message.subject, long[..16 << 10]);
+        for size in [1, 7, 100, 4096, 64 << 10] {
+            let mut buffer = BufReader::with_capacity(size, text.as_bytes());
+            let found = Reading::of(&mut buffer, None).unwrap();
+            assert_eq!((found.log.entries, found.others), (whole.log.entries.clone(), whole.others.clone()));
+        }
+    }
+
+    #[test]
+    fn an_author_of_merges_with_git_s_own_words_alone_is_not_told() {
+        let [commit, parent] = ["b", "c"].map(|digit| digit.repeat(40));
+        let text: String = [("Ann", "Merge branch 'x'"), ("Bob", "Merge branch 'y'"), ("Bob", "feat: z")]
+            .map(|(author, message)| format!("{commit} {parent} {parent}\0{author}\0\0{message}\0"))
+            .concat();
+        let found = Reading::of(&mut text.as_bytes(), None).unwrap();
+        let told: Vec<_> =
+            found.known.values().map(|author| (author.name.as_deref().unwrap(), author.is_told)).collect();
+        assert_eq!(told, [("Ann", false), ("Bob", true)]);
     }
 
     #[test]
