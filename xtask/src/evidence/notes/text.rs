@@ -115,6 +115,7 @@ mod tests {
         let words = [
             "fix: the parser",
             " a      ",
+            "   abc",
             "caf\u{e9} ist offen",
             "a\u{200b}b",
             &*token,
