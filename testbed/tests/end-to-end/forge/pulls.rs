@@ -1,5 +1,5 @@
-//! Release notes name the pull requests that the forge reports, for every way of merging, and only when the forge
-//! is asked.
+//! Release notes name the pull requests of every way of merging when the forge is asked, and without it those that the
+//! forge wrote into a commit.
 
 use anyhow::{Context as _, Result, ensure};
 
@@ -37,7 +37,10 @@ fn notes_link_the_pull_request_of_each_way_to_merge_and_do_without_a_forge() -> 
             ensure!(lines.next().is_none(), "{style} twice in\n{}", asked.stdout);
         }
         let offline = notes(&["--offline"])?.stdout;
-        assert_eq!(offline.matches("/pulls/").count(), 1, "the squash says it itself:\n{offline}");
+        let is_told = |number: &u64| offline.contains(&format!("([#{number}]("));
+        let told: Vec<_> =
+            numbers.iter().filter(|(_, number)| is_told(number)).map(|(style, _)| style).collect();
+        assert_eq!(told, [&"merge", &"squash"], "in\n{offline}");
         Ok(())
     })
 }
