@@ -45,12 +45,23 @@ pub(super) fn say(survey: &Survey, options: &Options) {
             eprintln!("  {note}");
         }
     }
+    let (recipe, replace) = match &survey.dockerfile {
+        Some(old) if !old.is_ours => ("Dockerfile.new", "  mv Dockerfile.new Dockerfile\n"),
+        _ => ("Dockerfile", ""),
+    };
     eprintln!(
-        "\nnext, in `{}`:\n  cargo xtask keygen ~/{}-keys\n  git add --all && git commit --message 'releases by cargo xtask'\n  \
-         cargo xtask check\n  cargo xtask rehearse\nthen store the secrets ({}), push, and `git tag v0.1.0 && git push origin v0.1.0`",
+        "\nnext, in `{}`:\n  review `{recipe}` and the table `smoke` in `Cargo.toml`\n{replace}  \
+         cargo xtask keygen ~/{}-keys\n  git add --all && git commit --message 'releases by cargo xtask'\n  \
+         cargo xtask check\n  cargo xtask rehearse\n\
+         then, on the forge ({}):\n  store three secrets and the variable `REGISTRY`: {}\n  set up the runner: {}\n  \
+         target/debug/xtask doctor --fix NAME    (protections: {})\n  \
+         push, wait for CI, then `git tag v0.1.0 && git push origin v0.1.0`",
         survey.root.display(),
         survey.title(),
-        document!("keys.md#storing")
+        document!("setup.md"),
+        document!("setup.md#secrets"),
+        document!("setup.md#the-runners-machine"),
+        document!("setup.md#protections"),
     );
     if options.runner.is_none() {
         eprintln!(

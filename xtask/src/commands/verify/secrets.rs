@@ -6,6 +6,7 @@ use anyhow::Result;
 
 use crate::evidence::claims;
 use crate::inputs::config::{BaseRegistry, Config, VariableName};
+use crate::inputs::pin::document;
 use crate::verify::claim::{Claim, Verdict};
 
 use super::options::Options;
@@ -116,8 +117,10 @@ fn why_doubtful(claims: &[Claim], has_secrets: bool) -> Option<String> {
     let worst = doubtful.max_by_key(|claim| claim.verdict)?;
     Some(format!(
         "not built: `{}` {}, and a build runs what the commit says; clear that up first, or build it by hand \
-         (docs/reproducible.md)",
-        worst.id, worst.verdict
+         ({})",
+        worst.id,
+        worst.verdict,
+        document!("reproducible.md#check-it-yourself")
     ))
 }
 
