@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use crate::build::missing_secrets;
 use crate::forge::NO_TOKEN;
-use crate::inputs::config::{self, Config};
+use crate::inputs::config::{self, BaseRegistry, Config};
 use crate::inputs::credentials::{keychain, registry_of};
 use crate::inputs::pin::document;
 use crate::oci::keychain::Keychain;
@@ -107,6 +107,13 @@ impl Secrets {
             );
             problems.push(Problem::new("forge token", text));
         }
+        problems.extend(not_named(own, released).into_iter().map(|(check, asked)| {
+            let text = format!(
+                "the commit asks for {asked}, which `Cargo.toml` at HEAD does not name; if the commit may have it, check out its \
+                 tag and run this again"
+            );
+            Problem::new(check, text)
+        }));
         Ok(problems)
     }
 }
@@ -122,6 +129,16 @@ fn is_automatic(environment: &Environment, token: &Secret) -> Result<bool> {
         }
     }
     Ok(false)
+}
+
+/// The logins and build secrets that `released` asks for and `own` does not name.
+fn not_named(own: &Config, released: &Config) -> Vec<(&'static str, String)> {
+    let is_named = |asked: &BaseRegistry| own.registries.iter().any(|named| named.is_same_login(asked));
+    let logins = released.registries.iter().filter(|asked| !is_named(asked));
+    let secrets = released.build_secrets.iter().filter(|asked| !own.build_secrets.contains(asked));
+    let logins = logins.map(|asked| ("login", format!("the login {asked} (`registries`)")));
+    let secrets = secrets.map(|asked| ("build secrets", format!("the secret `{asked}` (`build-secrets`)")));
+    logins.chain(secrets).collect()
 }
 
 #[cfg(test)]
@@ -215,5 +232,24 @@ mod tests {
             panic!("two problems were expected")
         };
         assert_eq!((registry.check, forge.check), ("registry", "forge token"));
+    }
+
+    #[test]
+    fn a_commit_gets_no_login_and_no_secret_that_the_configuration_at_hand_does_not_name() {
+        let asking = |host: &str, secret: &str| {
+            let registry = format!("[{{ host = \"{host}\", user-name = \"x\", token = \"BASE_TOKEN\" }}]");
+            example_with(&format!("registries = {registry}\nbuild-secrets = [\"{secret}\"]"))
+        };
+        let environment = Environment::from_pairs([("REGISTRY_TOKEN", "one-token")]);
+        let own = asking("base.example.org", "NPM_TOKEN");
+        let secrets = Secrets::to_release(&environment, &own).unwrap();
+        let checks = |released: &Config| {
+            let problems = secrets.check_hosts(&environment, &own, released).unwrap();
+            problems.into_iter().map(|problem| problem.check).collect::<Vec<_>>()
+        };
+        assert_eq!(checks(&own), [""; 0]);
+        assert_eq!(checks(&example()), [""; 0], "it asks for less");
+        assert_eq!(checks(&asking("evil.example.org", "NPM_TOKEN")), ["login"]);
+        assert_eq!(checks(&asking("base.example.org", "AWS_SECRET")), ["build secrets"]);
     }
 }
