@@ -10,11 +10,11 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result, anyhow, bail};
 use nix::sys::signal::Signal;
 
 use super::output::Output;
-use super::pipes::{collect, collect_tail, feed, join};
+use super::pipes::{Printed, Running, collect, collect_tail, feed, join};
 use super::wait::{Watch, wait};
 use super::{backoff, command_line};
 use crate::process::interrupt::{self, Registration};
@@ -146,7 +146,8 @@ impl Call {
     /// Runs it and leaves it to the caller to judge the exit status.
     ///
     /// # Errors
-    /// When it cannot start, is ended by a signal, takes too long, or prints more than the bound.
+    /// When it cannot start, is ended by a signal, takes too long, or prints more than the bound, and when a process that
+    /// it left behind keeps its standard output open: the output may be a part.
     pub fn output(self) -> Result<Output> {
         self.output_watched(None)
     }
@@ -182,18 +183,27 @@ impl Call {
         let mut child = self.spawn(&line)?;
         let _registration = self.register(&child)?;
         let group = group_of(&child)?;
-        let feeder = child.stdin.take().map(|pipe| feed(pipe, self.stdin.clone().unwrap_or_default()));
-        let stdout = child.stdout.take().map(|pipe| collect(pipe, STDOUT_LIMIT, group));
-        let stderr = child.stderr.take().map(|pipe| collect_tail(pipe, STDERR_TAIL));
+        let (running, ended) = Running::new().context("making a pipe")?;
+        let input = || self.stdin.clone().unwrap_or_default();
+        let feeder = child.stdin.take().map(|pipe| feed(pipe, input(), ended.clone()));
+        let stdout = child.stdout.take().map(|pipe| collect(Printed::new(pipe, &ended), STDOUT_LIMIT, group));
+        let stderr = child.stderr.take().map(|pipe| collect_tail(Printed::new(pipe, &ended), STDERR_TAIL));
         let status = wait(child, group, timeout, watch, &line);
         // Processes that the child left behind in its group still hold the pipes.
         interrupt::end(group, Signal::SIGKILL);
-        let stdout = join(stdout).with_context(|| format!("reading what `{line}` printed"))?;
-        let stderr = redact(&String::from_utf8_lossy(&join(stderr)?));
-        if let Some(feeder) = feeder {
-            join(Some(feeder)).with_context(|| format!("writing to the standard input of `{line}`"))?;
+        drop(running);
+        let stdout = join(stdout).with_context(|| format!("reading what `{line}` printed"));
+        let stderr = join(stderr)?;
+        join(feeder).with_context(|| format!("writing to the standard input of `{line}`"))?;
+        // The timeout is the first reason, and the output that it cut off a consequence.
+        let status = status?;
+        let output = Output { status, stdout: stdout?, stderr: stderr.text(), command_line: line };
+        if self.stdout.is_some() && stderr.is_open && output.status.success() {
+            bail!(
+                "`{}` left a process behind, which may still write what it should print",
+                output.command_line
+            );
         }
-        let output = Output { status: status?, stdout, stderr, command_line: line };
         interrupt::check().or_else(|stopped| if self.after_interrupt { Ok(()) } else { Err(stopped) })?;
         Ok(output)
     }

@@ -1,21 +1,115 @@
-//! Reads and writes a child's standard streams at the same time, each on a thread of its own and within bounds.
+//! Reads and writes a child's standard streams at the same time, each on a thread of its own and within bounds. A
+//! process that the child left behind may hold the other ends open for as long as it likes, so nothing here waits for
+//! them much longer than for the child itself.
 
-use std::io::{self, Read};
+use std::io::{self, PipeReader, PipeWriter, Read, Write};
+use std::os::fd::AsFd;
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
 
 use crate::process::interrupt;
+use crate::process::secret;
 
+/// How long the rest of a child's output may take after the child has ended. All of it is in the pipe by then.
+const REST: Duration = Duration::from_secs(3);
+
+/// A pipe that can be written to takes this many bytes at once (`PIPE_BUF` in pipe(7)).
+const AT_ONCE: usize = 4096;
+
+/// Tells readers and writers that the child has ended, when it is dropped.
+pub(super) struct Running(#[expect(dead_code, reason = "dropping it is the message")] PipeWriter);
+
+/// The side of [`Running`] that is told.
+#[derive(Clone)]
+pub(super) struct Ended(Arc<PipeReader>);
+
+impl Running {
+    pub(super) fn new() -> io::Result<(Self, Ended)> {
+        let (told, telling) = io::pipe()?;
+        Ok((Self(telling), Ended(Arc::new(told))))
+    }
+}
+
+/// The output of a child. Reading fails with [`io::ErrorKind::TimedOut`] when the output has not ended [`REST`] after
+/// the child: what was read until then may be a part.
+pub(super) struct Printed<R> {
+    pipe: R,
+    ended: Ended,
+    deadline: Option<Instant>,
+}
+
+impl<R: Read + AsFd> Printed<R> {
+    pub(super) fn new(pipe: R, ended: &Ended) -> Self {
+        Self { pipe, ended: ended.clone(), deadline: None }
+    }
+}
+
+impl<R: Read + AsFd> Read for Printed<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.deadline.is_none()
+            && wait(self.pipe.as_fd(), PollFlags::POLLIN, &self.ended)? == Woken::ByTheEnd
+        {
+            self.deadline = Some(Instant::now() + REST);
+        }
+        if let Some(deadline) = self.deadline {
+            let mut pipe = [PollFd::new(self.pipe.as_fd(), PollFlags::POLLIN)];
+            let is_over = loop {
+                let left = deadline.saturating_duration_since(Instant::now());
+                match poll(&mut pipe, PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO)) {
+                    Err(Errno::EINTR) => {}
+                    found => break found? == 0 || left.is_zero(),
+                }
+            };
+            if is_over {
+                let words = "a process that it left behind keeps this open, so there may be more";
+                return Err(io::Error::new(io::ErrorKind::TimedOut, words));
+            }
+        }
+        self.pipe.read(buffer)
+    }
+}
+
+#[derive(PartialEq, Eq)]
+enum Woken {
+    ByThePipe,
+    ByTheEnd,
+}
+
+/// Waits until the pipe is ready or the child has ended.
+fn wait(pipe: std::os::fd::BorrowedFd<'_>, flags: PollFlags, ended: &Ended) -> io::Result<Woken> {
+    let mut both = [PollFd::new(pipe, flags), PollFd::new(ended.0.as_fd(), PollFlags::POLLIN)];
+    loop {
+        match poll(&mut both, PollTimeout::NONE) {
+            Err(Errno::EINTR) => {}
+            found => break found.map(drop)?,
+        }
+    }
+    Ok(if both[1].any().unwrap_or(true) { Woken::ByTheEnd } else { Woken::ByThePipe })
+}
+
+/// Writes `bytes`. A child that ends without reading all of its input gives the reason by its exit code.
 pub(super) fn feed(
-    mut pipe: impl io::Write + Send + 'static,
+    mut pipe: impl Write + AsFd + Send + 'static,
     bytes: Vec<u8>,
-) -> JoinHandle<io::Result<Vec<u8>>> {
-    thread::spawn(move || match pipe.write_all(&bytes) {
-        // A child that ends without reading all of its input gives the reason by its exit code.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Vec::new()),
-        result => result.map(|()| Vec::new()),
+    ended: Ended,
+) -> JoinHandle<io::Result<()>> {
+    thread::spawn(move || {
+        for part in bytes.chunks(AT_ONCE) {
+            if wait(pipe.as_fd(), PollFlags::POLLOUT, &ended)? == Woken::ByTheEnd {
+                break;
+            }
+            match pipe.write_all(part) {
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => break,
+                result => result?,
+            }
+        }
+        Ok(())
     })
 }
 
@@ -36,26 +130,47 @@ pub(super) fn collect(
     })
 }
 
-/// Reads everything and keeps the last `limit` bytes.
+/// The end of an output.
+#[derive(Default)]
+pub(super) struct Tail {
+    bytes: Vec<u8>,
+    /// Whether a process that the child left behind may write more.
+    pub(super) is_open: bool,
+}
+
+impl Tail {
+    /// The text, redacted.
+    pub(super) fn text(&self) -> String {
+        let text = secret::redact(&String::from_utf8_lossy(&self.bytes));
+        if !self.is_open {
+            return text;
+        }
+        format!("{}\n(a process that it left behind still has its standard error open)", text.trim_end())
+    }
+}
+
+/// Reads everything and keeps the last `limit` bytes, or fewer if they would begin within a secret.
 pub(super) fn collect_tail(
     mut pipe: impl Read + Send + 'static,
     limit: usize,
-) -> JoinHandle<io::Result<Vec<u8>>> {
+) -> JoinHandle<io::Result<Tail>> {
     thread::spawn(move || {
         let (mut kept, mut chunk) = (Vec::new(), [0_u8; 8192]);
-        loop {
-            let read = pipe.read(&mut chunk)?;
-            if read == 0 {
-                return Ok(kept);
+        let is_open = loop {
+            match pipe.read(&mut chunk) {
+                Ok(0) => break false,
+                Err(error) if error.kind() == io::ErrorKind::TimedOut => break true,
+                read => kept.extend_from_slice(&chunk[..read?]),
             }
-            kept.extend_from_slice(&chunk[..read]);
-            kept.drain(..kept.len().saturating_sub(limit));
-        }
+            // A secret of which a part was dropped would not be recognized any more.
+            kept.drain(..kept.len().saturating_sub(limit + secret::longest()));
+        };
+        Ok(Tail { bytes: secret::tail(&kept, limit).to_vec(), is_open })
     })
 }
 
-pub(super) fn join(thread: Option<JoinHandle<io::Result<Vec<u8>>>>) -> Result<Vec<u8>> {
-    let Some(thread) = thread else { return Ok(Vec::new()) };
+pub(super) fn join<T: Default>(thread: Option<JoinHandle<io::Result<T>>>) -> Result<T> {
+    let Some(thread) = thread else { return Ok(T::default()) };
     thread
         .join()
         .map_err(|_panic| anyhow!("the thread that reads a child's output panicked"))?

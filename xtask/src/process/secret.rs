@@ -65,6 +65,28 @@ pub fn redact(text: &str) -> String {
     fragments.iter().fold(text.to_owned(), |text, fragment| text.replace(fragment.as_str(), MASK))
 }
 
+/// The size of the longest text that [`redact`] masks, in bytes.
+pub(super) fn longest() -> usize {
+    let fragments = FRAGMENTS.lock().unwrap_or_else(PoisonError::into_inner);
+    fragments.iter().map(String::len).max().unwrap_or_default()
+}
+
+/// The last `most` of `bytes`, or fewer if they would begin within a secret: [`redact`] does not know the rest of one.
+pub(super) fn tail(bytes: &[u8], most: usize) -> &[u8] {
+    let fragments = FRAGMENTS.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut start = bytes.len().saturating_sub(most);
+    let end_around = |fragment: &String, at: usize| {
+        let (fragment, size) = (fragment.as_bytes(), fragment.len());
+        (at.saturating_sub(size - 1)..at)
+            .find(|from| bytes[*from..].starts_with(fragment))
+            .map(|from| from + size)
+    };
+    while let Some(end) = fragments.iter().filter_map(|fragment| end_around(fragment, start)).max() {
+        start = end;
+    }
+    &bytes[start..]
+}
+
 /// Makes [`redact`] mask `value` from now on. For the secret part of a longer text, such as the password in an address.
 pub(crate) fn register(value: &str) {
     let mut fragments = FRAGMENTS.lock().unwrap_or_else(PoisonError::into_inner);
@@ -81,7 +103,7 @@ pub(crate) fn register(value: &str) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Secret, redact};
+    use super::{Secret, redact, tail};
 
     #[test]
     fn a_secret_is_masked_whole_by_line_and_in_base64() {
@@ -103,6 +125,23 @@ mod tests {
         let _inner = Secret::new("inner-value");
         let _outer = Secret::new("outer-inner-value-outer");
         assert_eq!(redact("x outer-inner-value-outer x"), "x *** x");
+    }
+
+    #[test]
+    fn a_tail_does_not_begin_within_a_secret_nor_within_one_that_overlaps_it() {
+        let _secrets = ["tail-secret-one", "one-and-two", "two-more"].map(Secret::new);
+        for (text, most, expected) in [
+            ("x tail-secret-one y", 2, " y"),
+            ("x tail-secret-one y", 3, " y"),
+            ("x tail-secret-one y", 16, " y"),
+            ("x tail-secret-one y", 17, "tail-secret-one y"),
+            ("x tail-secret-one y", 100, "x tail-secret-one y"),
+            ("tail-secret-one-and-two-more end", 28, " end"),
+            ("tail-secret-on", 3, "-on"),
+            ("", 3, ""),
+        ] {
+            assert_eq!(tail(text.as_bytes(), most), expected.as_bytes(), "{text}, {most}");
+        }
     }
 
     #[test]

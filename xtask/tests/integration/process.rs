@@ -66,6 +66,59 @@ fn only_the_end_of_long_output_is_shown() {
 }
 
 #[test]
+fn a_secret_where_long_output_is_cut_is_not_shown_in_part() {
+    let runner = runner();
+    let sh = runner.shell().unwrap();
+    let secret = "boundary-secret-value";
+    let _known = Secret::new(secret);
+    for after in [8191, 8181, 8172] {
+        let script = "{ head -c 9000 /dev/zero | tr '\\0' x; printf %s $0; head -c $1 /dev/zero | tr '\\0' y; } >&2; exit 1";
+        let after = after.to_string();
+        let error = runner.call(cmd!(sh, "sh -c {script} {secret} {after}")).run().unwrap_err().to_string();
+        let shown = error.split_once("exited with 1: ").unwrap().1;
+        assert!(shown.chars().all(|c| c == 'y'), "{after}: {}", &shown[..100]);
+    }
+}
+
+#[test]
+fn a_process_that_is_left_behind_delays_no_call_and_a_part_is_not_taken_for_all() {
+    let runner = runner();
+    let sh = runner.shell().unwrap();
+    let (began, scratch) = (Instant::now(), Scratch::new().unwrap());
+    let pids = scratch.path().join("pids");
+    std::fs::write(&pids, "").unwrap();
+    // In a session of its own, no signal to the child's group reaches it.
+    let left = |streams: &str, code: u8| {
+        let script = format!(
+            "had=$(wc -l < $0); setsid sh -c 'echo $$ >> $0; exec sleep 100' $0 {streams} & \
+             while [ $(wc -l < $0) = $had ]; do :; done; echo half; echo why >&2; exit {code}"
+        );
+        runner.call(cmd!(sh, "sh -c {script} {pids}")).timeout(Duration::from_secs(50))
+    };
+    let part = "a process that it left behind keeps this open";
+    let error = format!("{:#}", left("2>/dev/null", 0).read().unwrap_err());
+    assert!(error.contains("reading what `sh -c") && error.contains(part), "{error}");
+    let mut seen = String::new();
+    let found = left("2>/dev/null", 0).stream(|output| Ok(output.read_to_string(&mut seen)?));
+    assert!(format!("{:#}", found.unwrap_err()).contains(part));
+    assert_eq!(seen, "half\n", "what there was is read");
+    assert_eq!(left(">/dev/null", 0).read().unwrap(), "half", "its standard output has ended");
+    let error = left(">/dev/null", 3).run().unwrap_err().to_string();
+    assert!(
+        error.contains("exited with 3") && error.contains("why\n(a process that it left behind"),
+        "{error}"
+    );
+    let file = || std::fs::File::create(scratch.path().join("saved")).unwrap();
+    let error = left("", 0).save(file()).unwrap_err().to_string();
+    assert!(error.contains("left a process behind"), "{error}");
+    assert!(began.elapsed() < Duration::from_secs(40), "{:?}", began.elapsed());
+    let pids = std::fs::read_to_string(pids).unwrap();
+    assert_eq!(pids.lines().count(), 5);
+    let pids = pids.lines();
+    runner.call(cmd!(sh, "kill {pids...}")).run().unwrap();
+}
+
+#[test]
 fn a_stream_is_read_as_it_comes_and_ends_with_the_one_who_failed_first() {
     let runner = runner();
     let sh = runner.shell().unwrap();

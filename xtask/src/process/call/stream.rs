@@ -10,7 +10,7 @@ use nix::sys::signal::Signal;
 use super::{Call, STDERR_TAIL, group_of};
 use crate::process::interrupt;
 use crate::process::output::Output;
-use crate::process::pipes::{collect_tail, join};
+use crate::process::pipes::{Printed, Running, collect_tail, join};
 use crate::process::wait::wait;
 
 /// How much is read at a time: a pipe holds 64 KiB (pipe(7)).
@@ -30,7 +30,9 @@ impl Call {
         let _registration = self.register(&child)?;
         let group = group_of(&child)?;
         let stdout = child.stdout.take().with_context(|| format!("`{line}` has no standard output"))?;
-        let stderr = child.stderr.take().map(|pipe| collect_tail(pipe, STDERR_TAIL));
+        let (running, ended) = Running::new().context("making a pipe")?;
+        let stdout = Printed::new(stdout, &ended);
+        let stderr = child.stderr.take().map(|pipe| collect_tail(Printed::new(pipe, &ended), STDERR_TAIL));
         let (status, found) = thread::scope(|scope| {
             let reader = scope.spawn(move || {
                 let found = read(&mut BufReader::with_capacity(CHUNK, stdout));
@@ -42,10 +44,11 @@ impl Call {
             let status = wait(child, group, self.timeout, None, &line);
             // Processes that the child left behind in its group still hold the pipe.
             interrupt::end(group, Signal::SIGKILL);
+            drop(running);
             (status, reader.join())
         });
         let found = found.map_err(|_panic| anyhow!("the thread that reads what `{line}` prints panicked"))?;
-        let stderr = super::redact(&String::from_utf8_lossy(&join(stderr)?));
+        let stderr = join(stderr)?.text();
         let output = Output { status: status?, stdout: Vec::new(), stderr, command_line: line };
         interrupt::check()?;
         if output.status.code().is_some_and(|code| code != 0) {
