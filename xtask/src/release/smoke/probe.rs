@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::inputs::config::{ALIAS, Http};
 use crate::inputs::source::Source;
+use crate::process::secret::redact;
 
 /// The program.
 pub(super) const PROGRAM: &str = include_str!("probe.js");
@@ -104,11 +105,12 @@ impl Answer {
     }
 }
 
-/// The start of the service's answer, without characters that a terminal would act on.
+/// The start of the service's answer, without characters that a terminal would act on. It is redacted first: the start
+/// of a secret would not be recognized.
 fn shown(text: &str) -> String {
     let plain = |c: char| if c.is_control() { ' ' } else { c };
-    let start: String = text.chars().take(SHOWN).map(plain).collect();
-    crate::process::secret::redact(start.trim())
+    let start: String = redact(text).chars().take(SHOWN).map(plain).collect();
+    start.trim().to_owned()
 }
 
 #[cfg(test)]
@@ -116,6 +118,7 @@ mod tests {
     use super::{Answers, judge, question};
     use crate::inputs::config::Http;
     use crate::inputs::source::Source;
+    use crate::process::secret::Secret;
     use crate::tool::git::Commit;
     use anyhow::Result;
     use serde_json::{Value, json};
@@ -155,6 +158,17 @@ mod tests {
             question,
             json!({"host": "service", "port": 3000, "health": "/healthz", "version": "/version", "patience": 30000})
         );
+    }
+
+    #[test]
+    fn a_secret_that_an_answer_echoes_is_shown_neither_whole_nor_in_part() {
+        let _known = Secret::new("probed-secret-value");
+        for before in 180..200 {
+            let body = format!("{}probed-secret-value", "x".repeat(before));
+            let printed = json!({"health": {"status": 503, "body": body}}).to_string();
+            let error = judge_printed(&printed, &HTTP).unwrap_err().to_string();
+            assert!(!error.contains("pro"), "{error}");
+        }
     }
 
     #[test]
