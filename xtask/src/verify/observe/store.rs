@@ -1,10 +1,13 @@
 //! Where an image's bytes are read from: a registry, or a directory that `verify --save` made from one.
 
-use std::fs;
-use std::io::{ErrorKind, Read as _};
+use std::fs::{self, File};
+use std::io::{ErrorKind, Read as _, Take};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
 use serde::Deserialize;
 
 use crate::contents::read::Layers;
@@ -15,6 +18,9 @@ use crate::oci::registry::{Client, Got, Wanted, WrongBytes};
 
 /// Larger than any manifest, config or attestation of ours.
 const LARGEST: u64 = 64 << 20;
+
+/// Larger than any layer that is read here, in bytes.
+const LARGEST_LAYER: u64 = 8 << 30;
 
 /// Answers requests for an image's parts. Every answer is checked against its digest.
 pub(in crate::verify) trait Store: Layers {
@@ -166,11 +172,7 @@ impl Layout {
     fn has_blob(&self, digest: &Digest) -> Result<bool> {
         let path = self.file(digest);
         let doing = || format!("reading `{}`", path.display());
-        let file = match fs::File::open(&path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
-            Err(error) => return Err(error).with_context(doing),
-        };
+        let Some(file) = open_bounded(&path, LARGEST_LAYER).with_context(doing)? else { return Ok(false) };
         let found = Digest::of_reader(file).with_context(doing)?;
         WrongBytes::check_digest(&format!("`{}`", path.display()), found, digest)?;
         Ok(true)
@@ -210,13 +212,81 @@ impl Store for Layout {
 
 /// The file's bytes; `None` if it does not exist.
 fn read_bounded(path: &Path) -> Result<Option<Vec<u8>>> {
-    let file = match fs::File::open(path) {
+    let Some(mut file) = open_bounded(path, LARGEST)? else { return Ok(None) };
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok(Some(bytes))
+}
+
+/// The file, if it has at most `most` bytes; `None` if it does not exist. Somebody else may have made the directory: a
+/// pipe or a device in it, or a link to one, may never end.
+fn open_bounded(path: &Path, most: u64) -> Result<Option<Take<File>>> {
+    let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
+    let file = match File::options().read(true).custom_flags(flags.bits()).open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.raw_os_error() == Some(Errno::ELOOP as i32) => bail!("it is a symbolic link"),
         Err(error) => return Err(error.into()),
     };
-    let mut bytes = Vec::new();
-    file.take(LARGEST + 1).read_to_end(&mut bytes)?;
-    ensure!(bytes.len() as u64 <= LARGEST, "it is larger than {} MiB", LARGEST >> 20);
-    Ok(Some(bytes))
+    let found = file.metadata()?;
+    ensure!(found.is_file(), "it is not a file");
+    ensure!(found.len() <= most, "it is larger than {} MiB", most >> 20);
+    // A file that grows meanwhile is read no further.
+    Ok(Some(file.take(found.len())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Layout;
+    use crate::oci::reference::Digest;
+    use crate::process::scratch::Scratch;
+    use nix::sys::stat::Mode;
+    use std::fs;
+    use std::os::unix::fs::symlink;
+    use std::path::Path;
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    /// What the layout says about a blob that `make` puts at a path, or nothing if it never says anything.
+    fn said(make: fn(&Path)) -> [Option<String>; 2] {
+        let scratch = Scratch::new().unwrap();
+        let blobs = scratch.path().join("blobs/sha256");
+        fs::create_dir_all(&blobs).unwrap();
+        let digest = Digest::of(b"blob");
+        let image = format!(
+            r#"{{"manifests": [{{"digest": "{digest}", "annotations": {{"kind": "dev.cosignproject.cosign/image"}}}}]}}"#
+        );
+        fs::write(scratch.path().join("index.json"), image).unwrap();
+        make(&blobs.join(digest.hex()));
+        let (layout, (sender, answer)) = (Layout::open(scratch.path()).unwrap(), mpsc::channel());
+        std::thread::spawn(move || {
+            for result in [layout.check(), layout.blob(&digest).map(drop)] {
+                sender
+                    .send(result.map_or_else(|error| format!("{error:#}"), |()| "fine".to_owned()))
+                    .unwrap();
+            }
+        });
+        [(); 2].map(|()| answer.recv_timeout(Duration::from_secs(20)).ok())
+    }
+
+    #[test]
+    fn a_blob_that_never_ends_is_refused_at_once() {
+        type Case = (fn(&Path), &'static str);
+        let cases: [Case; 6] = [
+            (|path| fs::write(path, b"blob").unwrap(), "fine"),
+            (|path| nix::unistd::mkfifo(path, Mode::S_IRWXU).unwrap(), "it is not a file"),
+            (|path| symlink("/dev/zero", path).unwrap(), "it is a symbolic link"),
+            (|path| fs::create_dir(path).unwrap(), "it is not a file"),
+            (|path| fs::write(path, b"other").unwrap(), "sha256:"),
+            (|path| fs::File::create(path).unwrap().set_len(9 << 30).unwrap(), "it is larger than"),
+        ];
+        for (make, expected) in cases {
+            for found in said(make) {
+                assert!(
+                    found.as_ref().is_some_and(|found| found.contains(expected)),
+                    "{expected}: {found:?}"
+                );
+            }
+        }
+    }
 }
