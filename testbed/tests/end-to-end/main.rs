@@ -15,6 +15,7 @@ mod forge;
 mod harness;
 mod interrupt;
 mod judges;
+mod layers;
 mod lies;
 mod lockfiles;
 mod machine;

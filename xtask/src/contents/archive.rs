@@ -1,13 +1,16 @@
 //! Reads a tar stream entry by entry (POSIX.1-2017 pax, "ustar Interchange Format", and GNU tar's long names), as far
-//! as layers use the format. Engines read ambiguous archives in different ways, so these are refused: what is read here
-//! is what engines unpack.
+//! as layers use the format. Engines read ambiguous archives in different ways. What cannot be read in one way is refused
+//! here, and the rest is read as most engines do and told ([`Entry::odd`]).
 
+mod header;
 #[cfg(test)]
 pub(super) mod tests;
 
 use std::io::Read;
 
 use anyhow::{Context as _, Result, bail, ensure};
+
+use header::{Extended, Header, Odd};
 
 const BLOCK: usize = 512;
 
@@ -38,6 +41,8 @@ pub(super) struct Entry {
     pub(super) kind: Kind,
     pub(super) size: u64,
     pub(super) rights: Rights,
+    /// Why other readers may take this entry for another one.
+    pub(super) odd: Odd,
 }
 
 /// The other fields of a header: mode, owner, group, and time in seconds since 1970.
@@ -55,14 +60,6 @@ pub(super) struct Archive<R> {
     /// How many bytes of the current entry are unread.
     left: u64,
     padding: u64,
-}
-
-/// The fields that an extended header sets for the next entry.
-#[derive(Default)]
-struct Extended {
-    path: Option<Vec<u8>>,
-    link: Option<Vec<u8>>,
-    size: Option<u64>,
 }
 
 impl<R: Read> Archive<R> {
@@ -86,24 +83,30 @@ impl<R: Read> Archive<R> {
             let header = Header::parse(&block)?;
             (self.left, self.padding) = (header.size, padding(header.size));
             match header.kind {
-                b'x' => self.pax(&mut extended)?,
-                b'g' => self.pax(&mut Extended::default())?,
-                b'L' => extended.path = Some(self.long_name()?),
-                b'K' => extended.link = Some(self.long_name()?),
+                b'x' => extended.pax(&self.header_bytes()?)?,
+                b'L' => extended.long_path(&self.header_bytes()?),
+                b'K' => extended.long_link(&self.header_bytes()?),
+                // Some readers remove what is at its path, and forget the extended headers before it.
+                b'g' => {
+                    Extended::default().pax(&self.header_bytes()?)?;
+                    let (path, kind, size, odd) =
+                        (String::new(), Kind::Special, 0, Some("it is a global header"));
+                    return Ok(Some(Entry { path, kind, size, rights: header.rights, odd }));
+                }
                 _ => return self.entry(header, extended).map(Some),
             }
         }
     }
 
-    fn entry(&mut self, header: Header, extended: Extended) -> Result<Entry> {
-        let path = text(extended.path.unwrap_or(header.path));
+    fn entry(&mut self, header: Header, mut extended: Extended) -> Result<Entry> {
+        let (path, is_path_text) = text(extended.path().unwrap_or(header.path));
         let doing = || format!("reading the entry `{}`", path.escape_debug());
-        ensure!(extended.size.is_none_or(|size| size == header.size || header.size == 0), "it has two sizes");
-        let size = extended.size.unwrap_or(header.size);
-        let link = text(extended.link.unwrap_or(header.link));
+        let size = extended.size().unwrap_or(header.size);
+        ensure!(size == header.size || header.size == 0, "it has two sizes");
+        let (link, is_link_text) = text(extended.link().unwrap_or(header.link));
         let kind = match header.kind {
-            b'0' | 0 | b'7' if path.ends_with('/') => Kind::Directory,
-            b'0' | 0 | b'7' => Kind::File,
+            0 if path.ends_with('/') => Kind::Directory,
+            b'0' | 0 => Kind::File,
             b'1' => Kind::HardLink(normal(&link).with_context(doing)?),
             b'2' => Kind::Symlink(link),
             b'3' | b'4' | b'6' => Kind::Special,
@@ -114,11 +117,22 @@ impl<R: Read> Archive<R> {
                 char::from(other).escape_debug()
             ),
         };
+        let is_named_directory = path.ends_with('/') && kind != Kind::Directory;
+        // Without the rights for it, an engine leaves a device out, and what a lower layer has there remains.
+        let is_device =
+            matches!(header.kind, b'3' | b'4') && !normal(&path).is_ok_and(|path| path.starts_with("dev/"));
+        let told = [
+            (!is_path_text || !is_link_text, "its name is not UTF-8"),
+            (is_named_directory, "it is named like a directory"),
+            (is_device, "it is a device outside of `dev`"),
+        ];
+        let told = told.into_iter().find(|(is_so, _)| *is_so).map(|(_, why)| why);
+        let odd: Odd = extended.odd().or(header.odd).or(told);
         let path = normal(&path).with_context(doing)?;
         // Nothing may follow the header of a link or a directory, whatever its size field says: readers differ there.
         ensure!(kind == Kind::File || size == 0, "{}: it is not a file but has {size} bytes", doing());
         (self.left, self.padding) = (size, padding(size));
-        Ok(Entry { path, kind, size, rights: header.rights })
+        Ok(Entry { path, kind, size, rights: header.rights, odd })
     }
 
     /// Reads contents of the current entry, up to the size of `buffer`.
@@ -172,114 +186,19 @@ impl<R: Read> Archive<R> {
         self.read(&mut bytes)?;
         Ok(bytes)
     }
-
-    fn long_name(&mut self) -> Result<Vec<u8>> {
-        let mut name = self.header_bytes()?;
-        name.truncate(name.iter().position(|byte| *byte == 0).unwrap_or(name.len()));
-        Ok(name)
-    }
-
-    fn pax(&mut self, extended: &mut Extended) -> Result<()> {
-        let bytes = self.header_bytes()?;
-        for record in records(&bytes) {
-            let (key, value) = record.context("reading an extended header")?;
-            match key {
-                b"path" => extended.path = Some(value.to_owned()),
-                b"linkpath" => extended.link = Some(value.to_owned()),
-                b"size" => extended.size = Some(std::str::from_utf8(value)?.parse()?),
-                _ if key.starts_with(b"GNU.sparse.") => {
-                    bail!("it has a sparse file, which builders do not write")
-                }
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-}
-
-/// The records of a pax header: length, space, key, `=`, value, line break. The value may be any bytes.
-fn records(mut rest: &[u8]) -> impl Iterator<Item = Result<(&[u8], &[u8])>> {
-    std::iter::from_fn(move || {
-        if rest.is_empty() {
-            return None;
-        }
-        let record = (|| {
-            let blank = rest.iter().take(20).position(|byte| *byte == b' ')?;
-            let length: usize = std::str::from_utf8(&rest[..blank]).ok()?.parse().ok()?;
-            let record = rest.get(blank + 1..length)?.strip_suffix(b"\n")?;
-            let equals = record.iter().position(|byte| *byte == b'=')?;
-            rest = &rest[length..];
-            Some((&record[..equals], &record[equals + 1..]))
-        })();
-        if record.is_none() {
-            rest = &[];
-        }
-        Some(record.context("a record is not of the form `length key=value`"))
-    })
-}
-
-struct Header {
-    path: Vec<u8>,
-    link: Vec<u8>,
-    size: u64,
-    kind: u8,
-    rights: Rights,
-}
-
-impl Header {
-    fn parse(block: &[u8; BLOCK]) -> Result<Self> {
-        let sum: u64 = block.iter().map(|byte| u64::from(*byte)).sum();
-        let own: u64 = block[148..156].iter().map(|byte| u64::from(*byte)).sum();
-        let said = number(&block[148..156])?;
-        ensure!(
-            said == sum - own + 8 * u64::from(b' '),
-            "a header's checksum is wrong: it is not a tar file"
-        );
-        let mut path = string(&block[..100]).to_owned();
-        // GNU's own format has other fields there.
-        let prefix = if &block[257..263] == b"ustar\0" { string(&block[345..500]) } else { &[] };
-        if !prefix.is_empty() {
-            path = [prefix, b"/", &path].concat();
-        }
-        let link = string(&block[157..257]).to_owned();
-        // Other readers take an invalid number here for zero.
-        let other = |field: &[u8]| number(field).unwrap_or(0);
-        let rights = Rights {
-            mode: other(&block[100..108]),
-            owner: other(&block[108..116]),
-            group: other(&block[116..124]),
-            time: other(&block[136..148]),
-        };
-        Ok(Self { path, link, size: number(&block[124..136])?, kind: block[156], rights })
-    }
-}
-
-fn string(field: &[u8]) -> &[u8] {
-    &field[..field.iter().position(|byte| *byte == 0).unwrap_or(field.len())]
-}
-
-/// Octal digits or, with the first bit set, a binary number.
-fn number(field: &[u8]) -> Result<u64> {
-    if field[0] & 0x80 != 0 {
-        let fits = field[0] == 0x80 && field[1..field.len() - 8].iter().all(|byte| *byte == 0);
-        ensure!(fits, "a number in a header is too large");
-        return Ok(field[field.len() - 8..].iter().fold(0, |number, byte| (number << 8) | u64::from(*byte)));
-    }
-    let digits = std::str::from_utf8(string(field)).context("a number in a header is invalid")?.trim();
-    if digits.is_empty() {
-        return Ok(0);
-    }
-    u64::from_str_radix(digits, 8)
-        .with_context(|| format!("`{}` in a header is not a number", digits.escape_debug()))
 }
 
 fn padding(size: u64) -> u64 {
     size.next_multiple_of(BLOCK as u64) - size
 }
 
-/// A name that is not UTF-8 is converted with replacement characters. No rule looks for such a name.
-fn text(bytes: Vec<u8>) -> String {
-    String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+/// The name, and whether it is UTF-8. If not, it is converted with replacement characters, and other names may become the
+/// same.
+fn text(bytes: Vec<u8>) -> (String, bool) {
+    let text =
+        String::from_utf8(bytes).map_err(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
+    let is_text = text.is_ok();
+    (text.unwrap_or_else(|lossy| lossy), is_text)
 }
 
 /// The path from the root of the image, without `.` and without a slash at either end.

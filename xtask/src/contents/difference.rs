@@ -53,7 +53,7 @@ fn content<R: Read>(archive: &mut Archive<R>) -> Result<Vec<u8>> {
 }
 
 fn words(entry: &Entry) -> String {
-    let Entry { path, kind, size, rights: Rights { mode, owner, group, time } } = entry;
+    let Entry { path, kind, size, rights: Rights { mode, owner, group, time }, odd: _ } = entry;
     let (kind, target) = match kind {
         Kind::File => ("file", None),
         Kind::Directory => ("directory", None),

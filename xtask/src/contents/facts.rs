@@ -23,10 +23,17 @@ pub struct LayerFacts {
     pub hard_links: BTreeMap<String, String>,
     /// All other paths that are not directories: they replace what is at the path in lower layers.
     pub others: Vec<String>,
+    /// Directories that have an entry, sorted.
+    pub directories: Vec<String>,
+    /// Directories that have no entry before the first one that is directly in them, sorted. Where a lower layer has a
+    /// symbolic link at such a path, engines differ.
+    pub undeclared: Vec<String>,
     /// Paths that are hidden, together with everything below them.
     pub whiteouts: Vec<String>,
     /// Directories that hide everything in them from lower layers.
     pub opaque: Vec<String>,
+    /// Why engines unpack the layer in different ways, if they may: the first entry and the reason.
+    pub odd: Option<String>,
 }
 
 /// A fact about a path.
@@ -39,6 +46,8 @@ pub enum Fact {
     Manifest(Manifest),
     /// A symbolic link in a `node_modules` directory, with its target as written.
     Link(String),
+    /// Any other symbolic link.
+    Symlink,
     /// A list of installed Debian packages, or a single such package.
     Debian(Vec<OsPackage>),
     /// Alpine's list of installed packages.

@@ -1,16 +1,20 @@
 //! Stacks layers as an engine unpacks them: the contents of the image, and the layer of each file.
 
+mod stack;
 #[cfg(test)]
 pub(crate) mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 
 use super::elf::{Elf, Libc};
 use super::facts::{Fact, LayerFacts};
 use super::npm::{self, Manifest, Place};
 use super::system::{OsPackage, OsRelease};
+use stack::{Seen, stack};
+
+pub use stack::Unsure;
 
 /// The contents of one platform's image.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,14 +85,15 @@ impl Contents {
     /// `node_version` is `NODE_VERSION` in the environment of the image's config.
     ///
     /// # Errors
-    /// When a package's `package.json` is a hard link to a file that was not read.
+    /// When a package's `package.json` is a hard link to a file that was not read, or engines unpack a layer above the
+    /// base image in different ways. [`Unsure`] when that layer may be the base image's.
     pub fn of(
         platform: &str,
         layers: &[LayerFacts],
         base_layers: Option<usize>,
         node_version: Option<String>,
     ) -> Result<Self> {
-        let seen = stack(layers)?;
+        let seen = stack(layers, base_layers)?;
         let mut contents = Self {
             platform: platform.to_owned(),
             base_layers,
@@ -118,7 +123,7 @@ impl Contents {
                 Fact::OsRelease(release) => drop(contents.release.get_or_insert_with(|| release.clone())),
                 Fact::Loader(libc) => drop(contents.libcs.insert(*libc)),
                 Fact::Unread => contents.unread.push(path),
-                Fact::Manifest(_) | Fact::Link(_) => {}
+                Fact::Manifest(_) | Fact::Link(_) | Fact::Symlink => {}
             }
         }
         contents.system.sort();
@@ -130,70 +135,6 @@ impl Contents {
     #[must_use]
     pub fn is_above(&self, layer: usize) -> bool {
         self.base_layers.is_none_or(|base| layer >= base)
-    }
-}
-
-type Seen<'a> = BTreeMap<String, (usize, &'a Fact)>;
-
-/// The visible fact at each path, and its layer.
-fn stack(layers: &[LayerFacts]) -> Result<Seen<'_>> {
-    let mut seen = Seen::new();
-    for (number, layer) in layers.iter().enumerate() {
-        layer.opaque.iter().for_each(|directory| hide_below(&mut seen, directory));
-        for path in &layer.whiteouts {
-            hide(&mut seen, path);
-        }
-        let names = layer.facts.keys().chain(layer.hard_links.keys()).chain(&layer.others);
-        if !seen.is_empty() {
-            replace(&mut seen, names);
-        }
-        for (path, fact) in &layer.facts {
-            seen.insert(path.clone(), (number, fact));
-        }
-        for (path, target) in &layer.hard_links {
-            if let Some((_, fact)) = seen.get(target) {
-                seen.insert(path.clone(), (number, fact));
-            } else {
-                let (directory, name) = path.rsplit_once('/').unwrap_or(("", path));
-                ensure!(
-                    name != npm::MANIFEST || npm::place(directory) != Place::Installed,
-                    "`{path}` is a hard link to `{target}`, which is not read: copy the packages into the image as files"
-                );
-            }
-        }
-    }
-    Ok(seen)
-}
-
-/// A path that is not a directory hides the earlier entry at that path and everything below it. All of its parents are
-/// directories now.
-fn replace<'a>(seen: &mut Seen<'_>, paths: impl Iterator<Item = &'a String>) {
-    let mut last = "";
-    for path in paths {
-        hide(seen, path);
-        let directory = path.rsplit_once('/').map_or("", |(directory, _)| directory);
-        if directory != last {
-            let ends = directory.match_indices('/').map(|(at, _)| at).chain([directory.len()]);
-            for end in ends {
-                seen.remove(&directory[..end]);
-            }
-            last = directory;
-        }
-    }
-}
-
-fn hide(seen: &mut Seen<'_>, path: &str) {
-    seen.remove(path);
-    hide_below(seen, path);
-}
-
-fn hide_below(seen: &mut Seen<'_>, directory: &str) {
-    let prefix = if directory.is_empty() { String::new() } else { format!("{directory}/") };
-    let below =
-        seen.range(prefix.clone()..).map(|(path, _)| path).take_while(|path| path.starts_with(&prefix));
-    let below: Vec<_> = below.cloned().collect();
-    for path in &below {
-        seen.remove(path);
     }
 }
 

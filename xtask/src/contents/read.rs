@@ -15,7 +15,7 @@ use serde::Deserialize;
 use super::base::Base;
 use super::cache::Cache;
 use super::facts::LayerFacts;
-use super::image::Contents;
+use super::image::{Contents, Unsure};
 use super::layer::{self, Compression};
 use crate::oci::reference::Digest;
 use crate::oci::registry::{Client, WrongBytes};
@@ -173,8 +173,9 @@ pub fn read(
             own.push(found.clone());
         }
         let version = part.node_version.clone();
-        let read = Contents::of(&part.platform, &own, count, version)
-            .map_err(|error| Damaged(format!("{error:#}")))?;
+        let read = Contents::of(&part.platform, &own, count, version).map_err(|error| {
+            if error.is::<Unsure>() { error } else { Damaged(format!("{error:#}")).into() }
+        })?;
         contents.push(read);
     }
     Ok(contents)

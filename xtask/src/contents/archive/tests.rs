@@ -3,8 +3,13 @@
 use super::{Archive, Entry, Kind};
 use anyhow::Result;
 
-/// One entry of a tar file, with a header in GNU's or POSIX's form.
+/// One entry of a tar file, with a header in POSIX's form.
 pub(crate) fn entry(kind: u8, path: &str, link: &str, content: &[u8]) -> Vec<u8> {
+    changed(kind, path, link, content, |_| {})
+}
+
+/// Like [`entry`], after `change` changed its header.
+fn changed(kind: u8, path: &str, link: &str, content: &[u8], change: fn(&mut [u8; 512])) -> Vec<u8> {
     let mut block = [0u8; 512];
     block[..path.len()].copy_from_slice(path.as_bytes());
     block[100..108].copy_from_slice(b"0000755\0");
@@ -12,6 +17,7 @@ pub(crate) fn entry(kind: u8, path: &str, link: &str, content: &[u8]) -> Vec<u8>
     block[156] = kind;
     block[157..157 + link.len()].copy_from_slice(link.as_bytes());
     block[257..265].copy_from_slice(b"ustar\x0000");
+    change(&mut block);
     block[148..156].fill(b' ');
     let sum: u32 = block.iter().map(|byte| u32::from(*byte)).sum();
     block[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
@@ -80,12 +86,99 @@ fn long_names_come_in_both_ways() {
     assert_eq!(paths(&[pax("path", "b"), file("a", b""), file("c", b"")]).unwrap(), ["b", "c"], "once");
 }
 
+/// The records of a pax header.
+fn record(key: &str, value: &str) -> Vec<u8> {
+    pax(key, value)[512..].split(|byte| *byte == 0).next().unwrap().to_vec()
+}
+
+/// Several records in one pax header.
+fn records(all: &[(&str, &str)]) -> Vec<u8> {
+    let records: Vec<_> = all.iter().flat_map(|(key, value)| record(key, value)).collect();
+    entry(b'x', "PaxHeaders", "", &records)
+}
+
+#[test]
+fn what_readers_take_in_different_ways_is_read_as_go_reads_it_and_told() {
+    let long = |name: &str| entry(b'L', "././@LongLink", "", format!("{name}\0").as_bytes());
+    let long_link = |name: &str| entry(b'K', "././@LongLink", "", format!("{name}\0").as_bytes());
+    let (a, global) = (|| file("a", b""), || entry(b'g', "pax_global_header", "", &record("comment", "x")));
+    type Case<'a> = (&'a [Vec<u8>], &'a [&'a str], Option<&'a str>);
+    let cases: [Case<'_>; 26] = [
+        (&[a()], &["a"], None),
+        (&[pax("path", "x"), a()], &["x"], None),
+        (&[long("x"), long_link("y"), a()], &["x"], None),
+        (
+            &[records(&[("path", "x"), ("mtime", "1"), ("SCHILY.xattr.security.capability", "y")]), a()],
+            &["x"],
+            None,
+        ),
+        (&[long("x"), pax("path", "y"), a()], &["x"], Some("several")),
+        (&[pax("path", "y"), long("x"), a()], &["x"], Some("several")),
+        (&[pax("mtime", "1"), long_link("x"), a()], &["a"], Some("several")),
+        (&[pax("path", "x"), pax("mtime", "1"), a()], &["a"], Some("several")),
+        (&[long("x"), long("y"), a()], &["y"], Some("several")),
+        (&[long_link("x"), long_link("y"), a()], &["a"], Some("several")),
+        (&[records(&[("path", "x"), ("path", "y")]), a()], &["y"], Some("a key twice")),
+        (&[pax("path", ""), a()], &["a"], Some("empty")),
+        (&[pax("linkpath", ""), a()], &["a"], Some("empty")),
+        (&[pax("size", ""), a()], &["a"], Some("empty")),
+        (&[long(""), a()], &["a"], Some("empty")),
+        (&[long_link(""), a()], &["a"], Some("empty")),
+        (&[global(), a()], &["", "a"], Some("global")),
+        (&[long("x"), global(), a()], &["", "a"], Some("global")),
+        (&[pax("hdrcharset", "BINARY"), a()], &["a"], Some("do not write")),
+        (&[pax("SCHILY.realsize", "1"), a()], &["a"], Some("do not write")),
+        (&[pax("SCHILY.xattr.trusted.overlay.redirect", "/x"), a()], &["a"], Some("do not write")),
+        (&[file("a/", b"1")], &["a"], Some("like a directory")),
+        (&[entry(0, "a/", "", b"")], &["a"], None),
+        (&[entry(b'3', "a", "", b""), entry(b'4', "./dev/b", "", b"")], &["a", "dev/b"], Some("a device")),
+        (&[changed(b'0', "a", "", b"", |block| block[1] = 0xff)], &["a\u{fffd}"], Some("not UTF-8")),
+        (&[changed(b'2', "a", "", b"", |block| block[157] = 0xff)], &["a"], Some("not UTF-8")),
+    ];
+    for (parts, paths, why) in cases {
+        let found = entries(&archive(parts)).unwrap();
+        assert_eq!(found.iter().map(|entry| entry.path.as_str()).collect::<Vec<_>>(), paths);
+        let told = found.iter().find_map(|entry| entry.odd);
+        assert_eq!(told.is_some(), why.is_some(), "{paths:?}: {told:?}");
+        assert!(told.is_none_or(|told| told.contains(why.unwrap())), "expected `{why:?}`: {told:?}");
+    }
+}
+
+#[test]
+fn a_header_has_the_fields_of_its_format() {
+    fn prefix(block: &mut [u8; 512]) {
+        block[345..349].copy_from_slice(b"some");
+    }
+    let gnu = |block: &mut [u8; 512]| {
+        prefix(block);
+        block[257..265].copy_from_slice(b"ustar  \0");
+    };
+    let star = |block: &mut [u8; 512]| {
+        block[345..500].fill(b'p');
+        block[508..].copy_from_slice(b"tar\0");
+    };
+    let of = |change| entries(&archive(&[changed(b'0', "a", "", b"", change)])).unwrap().remove(0);
+    assert_eq!((of(prefix).path.as_str(), of(prefix).odd), ("some/a", None));
+    assert_eq!((of(gnu).path.as_str(), of(gnu).odd.is_some()), ("a", true));
+    assert_eq!((of(star).path, of(star).odd.is_some()), (format!("{}/a", "p".repeat(131)), true));
+    // Blanks and zero bytes around a number are filler: the file's content is no header of a further entry.
+    let hidden = file("b", b"");
+    for filler in [b'\0', b' '] {
+        let mut bytes = file("a", &hidden);
+        bytes[124] = filler;
+        bytes[148..156].fill(b' ');
+        let sum: u32 = bytes[..512].iter().map(|byte| u32::from(*byte)).sum();
+        bytes[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+        assert_eq!(paths(&[bytes]).unwrap(), ["a"]);
+    }
+}
+
 #[test]
 fn what_readers_could_take_in_different_ways_is_refused() {
     let behind = [archive(&[file("a", b"1")]), file("b", b"2")].concat();
     let mut checksum = archive(&[file("a", b"1")]);
     checksum[0] = b'b';
-    let cases: [(Vec<u8>, &str); 12] = [
+    let cases: [(Vec<u8>, &str); 14] = [
         (archive(&[file("../etc/passwd", b"")]), "leads upwards"),
         (archive(&[file("a/../../b", b"")]), "leads upwards"),
         (archive(&[entry(b'1', "a", "../b", b"")]), "leads upwards"),
@@ -96,6 +189,8 @@ fn what_readers_could_take_in_different_ways_is_refused() {
         (archive(&[pax("path", &"x".repeat(5000)), file("a", b"")]), "path has 5000 bytes"),
         (archive(&[pax("comment", &"x".repeat(1 << 20)), file("a", b"")]), "a header of"),
         (archive(&[entry(b'x', "p", "", b"99 path=a\n"), file("a", b"")]), "length key=value"),
+        (archive(&[entry(b'7', "a", "", b"")]), "its type is `7`"),
+        (archive(&[changed(b'0', "a", "", b"", |block| block[124] = b'+')]), "`+0000000000` in a header"),
         (behind, "more after its end"),
         (checksum, "checksum"),
     ];

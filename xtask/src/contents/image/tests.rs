@@ -4,7 +4,7 @@ use super::super::archive::tests::{entry, file};
 use super::super::elf::{Libc, tests as elf};
 use super::super::facts::LayerFacts;
 use super::super::layer::tests::facts;
-use super::{Contents, Kind, resolve};
+use super::{Contents, Kind, Unsure, resolve};
 
 pub(crate) fn manifest(path: &str, name: &str, version: &str) -> Vec<u8> {
     let content = format!(r#"{{"name": "{name}", "version": "{version}", "license": "MIT"}}"#);
@@ -73,16 +73,66 @@ fn local_packages_are_those_that_a_link_leads_to() {
 #[test]
 fn a_hard_link_is_the_file_that_it_is_linked_to() {
     let x64 = elf::file(62, true, false, "", "");
-    let linked = contents(&[
-        facts(&[file("app/a.node", &x64)]),
-        facts(&[entry(b'1', "app/b.node", "app/a.node", b"")]),
-    ]);
-    let found: Vec<_> = linked.elf.iter().map(|file| (file.path.as_str(), file.layer)).collect();
-    assert_eq!(found, [("app/a.node", 0), ("app/b.node", 1)]);
+    let link = || entry(b'1', "app/b.node", "app/a.node", b"");
+    let apart = [facts(&[file("app/a.node", &x64)]), facts(&[link()])];
+    let paths =
+        |image: Contents| image.elf.into_iter().map(|file| (file.path, file.layer)).collect::<Vec<_>>();
+    let both = |layer| vec![("app/a.node".to_owned(), 0), ("app/b.node".to_owned(), layer)];
+    assert_eq!(paths(contents(&[facts(&[file("app/a.node", &x64), link()])])), both(0));
+    assert_eq!(
+        paths(Contents::of("linux/amd64", &apart, Some(2), None).unwrap()),
+        both(1),
+        "of a base image"
+    );
     let lost =
         facts(&[file("store/1", b"{}"), entry(b'1', "app/node_modules/a/package.json", "store/1", b"")]);
     let error = Contents::of("linux/amd64", &[lost], None, None).unwrap_err();
     assert!(error.to_string().contains("hard link to `store/1`"), "{error}");
+}
+
+#[test]
+fn an_odd_layer_is_refused_above_the_base_image_alone() {
+    let link = || entry(b'2', "m", "app/node_modules", b"");
+    let below = || manifest("m/evil", "evil", "1.0.0");
+    let declared = || entry(b'5', "m", "", b"");
+    let within = || entry(b'5', "m/evil", "", b"");
+    type Case<'a> = (&'a str, [&'a [Vec<u8>]; 3], bool);
+    let cases: [Case<'_>; 9] = [
+        ("in one layer", [&[], &[], &[link(), below()]], true),
+        ("in two layers", [&[], &[link()], &[below()]], true),
+        ("from the base image", [&[link()], &[], &[below()]], true),
+        ("of a directory", [&[link()], &[], &[within()]], true),
+        ("of a whiteout", [&[link()], &[], &[file("m/.wh.evil", b"")]], true),
+        ("of a link that is a directory now", [&[link()], &[], &[declared(), below()]], false),
+        ("of a link that was a directory before", [&[link()], &[declared()], &[below()]], false),
+        ("of a link that is gone", [&[link()], &[file(".wh.m", b"")], &[below()]], false),
+        ("within the base image", [&[link(), below()], &[], &[]], false),
+    ];
+    for (what, layers, is_refused) in cases {
+        let layers = layers.map(facts);
+        let result = Contents::of("linux/amd64", &layers, Some(1), None);
+        let error = result.err().map(|error| format!("{error:#}"));
+        assert_eq!(error.is_some(), is_refused, "{what}: {error:?}");
+        assert!(error.is_none_or(|error| {
+            error.starts_with("engines unpack layer 3 in different ways, because of `m")
+        }));
+        let unsure = Contents::of("linux/amd64", &layers, None, None).err();
+        assert_eq!(
+            unsure.is_some_and(|error| error.is::<Unsure>()),
+            is_refused || what.starts_with("within"),
+            "{what}"
+        );
+    }
+}
+
+#[test]
+fn a_directory_replaces_a_file() {
+    let base = || {
+        facts(&[manifest("app/node_modules/a", "a", "1.0.0"), manifest("app/node_modules/b", "b", "1.0.0")])
+    };
+    let directory = |path| facts(&[entry(b'5', path, "", b"")]);
+    assert_eq!(paths(&[base(), directory("app/node_modules/a/package.json")]), ["app/node_modules/b"]);
+    assert_eq!(paths(&[base(), directory("app/node_modules/a")]).len(), 2, "and leaves what is below");
 }
 
 #[test]

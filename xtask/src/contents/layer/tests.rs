@@ -56,6 +56,82 @@ fn a_layer_is_the_digest_of_its_uncompressed_bytes_and_what_is_in_it() {
 }
 
 #[test]
+fn a_layer_that_engines_unpack_in_different_ways_is_told() {
+    let (directory, text) = (|path: &str| entry(b'5', path, "", b""), |path: &str| file(path, b""));
+    let (link, hard) = (|path, to| entry(b'2', path, to, b""), |path, to| entry(b'1', path, to, b""));
+    const MANIFEST: &str = "app/node_modules/a/package.json";
+    let cases: [(&[Vec<u8>], Option<&str>); 34] = [
+        (&[directory("a"), text("a/b"), link("a/c", "../x"), hard("a/d", "a/b"), text("a/.wh.e")], None),
+        (&[directory("a"), directory("a"), directory("a/b"), text("a/b/c")], None),
+        (&[text("a/b/c"), text("a/b/d"), text("a/e")], None),
+        (&[text("a/.wh..wh..opq"), text("a/b")], None),
+        (&[hard("a/.wh.b", "c")], None),
+        (&[directory("./")], None),
+        (&[text("a"), text("a")], Some("`a`: it is there twice")),
+        (&[text("a"), directory("a")], Some("`a`: it is there twice")),
+        (&[directory("a"), link("a", "b")], Some("`a`: it is there twice")),
+        (&[text("a/.wh.b"), text("a/.wh.b")], Some("twice")),
+        (&[text("a/b"), directory("a")], Some("`a`: it comes after")),
+        (&[text("a/b/c"), link("a", "x")], Some("`a`: it comes after")),
+        (
+            &[link("m", "app/node_modules"), text("m/evil/package.json")],
+            Some("`m/evil/package.json`: it is below"),
+        ),
+        (&[link("m", "app/node_modules"), hard("m/x/y", "a")], Some("`m/x/y`: it is below")),
+        (&[link("m", "app"), text("m/.wh.node_modules")], Some("`m/.wh.node_modules`: it is below")),
+        (&[link("m", "app"), directory("m/a/b")], Some("`m/a/b`: it is below")),
+        (&[text("m"), text("m/a")], Some("`m/a`: it is below")),
+        (&[text("a/b"), text("a/.wh.b")], Some("`a/b`: the layer has it")),
+        (&[text("a/.wh.b"), text("a/b")], Some("`a/b`: the layer has it")),
+        (&[text("good/package.json"), text(".wh.good")], Some("`good`: the layer has it")),
+        (&[text(".wh.good"), text("good/package.json")], Some("`good`: the layer has it")),
+        (&[text("a/b"), text("a/.wh..wh..opq")], Some("comes after what is beside it")),
+        (&[text("b"), text(".wh..wh..opq")], Some("comes after what is beside it")),
+        (&[text("a/.wh.")], Some("cannot be hidden")),
+        (&[text("a/.wh..")], Some("cannot be hidden")),
+        (&[text("a/.wh...")], Some("cannot be hidden")),
+        (&[text("a/.wh..wh.plnk")], Some("cannot be hidden")),
+        (&[text(".wh..wh.a/b")], Some("below a whiteout")),
+        (&[hard("a", "b")], Some("hard link to what is not a file")),
+        (&[hard("a", "b"), text("b")], Some("hard link to what is not a file")),
+        (&[link("b", "c"), hard("a", "b")], Some("hard link to what is not a file")),
+        (&[text("x"), hard("packages/a/package.json", "x")], Some("a file that is not read")),
+        (&[link(MANIFEST, "/x.json")], Some("is a symbolic link")),
+        (&[text(".")], Some("the root directory")),
+    ];
+    for (entries, expected) in cases {
+        let odd = facts(entries).odd;
+        assert_eq!(odd.is_some(), expected.is_some(), "{expected:?}: {odd:?}");
+        assert!(odd.as_ref().is_none_or(|odd| odd.contains(expected.unwrap())), "{expected:?}: {odd:?}");
+    }
+}
+
+#[test]
+fn an_odd_layer_of_a_base_image_is_read_as_it_is_unpacked() {
+    let manifest =
+        |name: &str| file("app/node_modules/a/package.json", format!(r#"{{"name": "{name}"}}"#).as_bytes());
+    let names = |entries: &[Vec<u8>]| {
+        let of = |fact: &Fact| match fact {
+            Fact::Manifest(manifest) => manifest.name.clone().unwrap(),
+            other => format!("{other:?}"),
+        };
+        facts(entries).facts.values().map(of).collect::<Vec<_>>()
+    };
+    assert_eq!(names(&[manifest("first"), manifest("second")]), ["second"]);
+    assert_eq!(
+        names(&[manifest("first"), file("app/node_modules", b"")]),
+        [""; 0],
+        "it replaces what is below"
+    );
+    assert_eq!(names(&[manifest("first"), entry(b'5', "app/node_modules", "", b"")]), ["first"]);
+    let chain = facts(&[file("a", b"1"), entry(b'1', "c", "a", b""), entry(b'1', "b", "c", b"")]);
+    assert_eq!(chain.hard_links["b"], "a");
+    let x64 = elf::file(62, true, false, "", "libc.so.6");
+    let named = facts(&[file("app/package.json", &x64), file("lib/package.json", &vec![b' '; 5 << 20])]);
+    assert!(matches!(named.facts["app/package.json"], Fact::Elf(_)), "a name does not hide a binary");
+}
+
+#[test]
 fn a_layer_that_is_cut_off_or_continued_is_refused() {
     let whole = gzip(&archive(&[file("a", &[7; 5000])]));
     for length in [0, 10, whole.len() / 2, whole.len() - 1] {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use flate2::read::GzDecoder;
 use serde::Deserialize;
+use serde_json::{Value, json};
 
 use crate::contents::facts::LayerFacts;
 use crate::oci::reference::Digest;
@@ -61,7 +62,14 @@ pub(super) fn layers(dir: &Path) -> Result<BTreeMap<Digest, Option<Arc<LayerFact
     let unpacked = |(digest, packed): (Digest, Vec<u8>)| {
         let mut facts = Vec::new();
         GzDecoder::new(&packed[..]).read_to_end(&mut facts)?;
-        Ok((digest, Some(Arc::new(serde_json::from_slice(&facts)?))))
+        let mut facts: Value = serde_json::from_slice(&facts)?;
+        // Recorded before these were read: the layers of an honest release have nothing that they would tell.
+        for (field, nothing) in [("directories", json!([])), ("undeclared", json!([])), ("odd", Value::Null)]
+        {
+            let fields = facts.as_object_mut().context("facts are an object")?;
+            fields.entry(field).or_insert(nothing);
+        }
+        Ok((digest, Some(Arc::new(serde_json::from_value(facts)?))))
     };
     by_digest(dir)?.into_iter().map(unpacked).collect()
 }

@@ -1,0 +1,229 @@
+//! Collects the facts about a layer's entries, one after the other.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+
+use anyhow::{Context as _, Result, ensure};
+
+use super::super::archive::{Archive, Entry, Kind};
+use super::super::elf::{self, Elf};
+use super::super::facts::Fact;
+use super::super::npm::{self, Manifest, Place};
+use super::super::system;
+use super::names::{ReadAs, is_loader, read_as};
+use super::places::{Places, Was};
+
+/// The number of files for which a usual file system has inodes.
+const MOST_ENTRIES: usize = 2_000_000;
+
+/// Enough for the names of that many files.
+const MOST_NAME_BYTES: usize = 256 << 20;
+
+/// A longer ELF file is read up to this size. Then its machine and interpreter are known, but not its libraries.
+const LARGEST_ELF: u64 = 64 << 20;
+
+/// Enough for the list of a system with every package of its distribution.
+const LARGEST_LIST: u64 = 256 << 20;
+
+const MANIFEST_OF: &str = "/package.json";
+const WHITEOUT: &str = ".wh.";
+const OPAQUE: &str = ".wh..wh..opq";
+
+/// What is known of a layer so far.
+#[derive(Default)]
+pub(super) struct Collector {
+    pub(super) facts: BTreeMap<String, Fact>,
+    pub(super) hard_links: BTreeMap<String, String>,
+    pub(super) places: Places,
+    pub(super) whiteouts: Vec<String>,
+    pub(super) opaque: Vec<String>,
+    entries: usize,
+    name_bytes: usize,
+    buffer: Vec<u8>,
+}
+
+impl Collector {
+    pub(super) fn entry<R: Read>(&mut self, entry: Entry, archive: &mut Archive<R>) -> Result<()> {
+        self.entries += 1;
+        self.name_bytes += entry.path.len();
+        if let Kind::Symlink(target) | Kind::HardLink(target) = &entry.kind {
+            self.name_bytes += target.len();
+        }
+        ensure!(
+            self.entries <= MOST_ENTRIES && self.name_bytes <= MOST_NAME_BYTES,
+            "it has more than {MOST_ENTRIES} entries, or more than {} MiB of names",
+            MOST_NAME_BYTES >> 20
+        );
+        let Entry { path, kind, size, odd, .. } = entry;
+        if let Some(why) = odd {
+            self.places.tell(&path, why);
+        }
+        if path.is_empty() {
+            if kind != Kind::Directory {
+                self.places.tell(&path, "the root directory is no directory");
+            }
+            return Ok(());
+        }
+        let (directory, name) = path.rsplit_once('/').unwrap_or(("", &path));
+        if directory.split('/').any(|word| word.starts_with(WHITEOUT)) {
+            self.places.tell(&path, "it is below a whiteout");
+        }
+        if let Some(hidden) = name.strip_prefix(WHITEOUT) {
+            self.whiteout(&path, directory, hidden, name == OPAQUE);
+            return Ok(());
+        }
+        let was = match &kind {
+            Kind::Directory => Was::Directory,
+            Kind::Symlink(_) => Was::Symlink,
+            Kind::HardLink(_) | Kind::Special | Kind::File => Was::File,
+        };
+        let linked = match &kind {
+            Kind::HardLink(target) => self.places.at(target),
+            _ => None,
+        };
+        self.forget(&path, was);
+        self.places.add(&path, was);
+        let fact = match kind {
+            Kind::Directory | Kind::Special => None,
+            Kind::HardLink(target) => {
+                self.hard_link(path, target, linked);
+                return Ok(());
+            }
+            Kind::Symlink(target) => Some(self.symlink(&path, target)),
+            Kind::File => {
+                let doing = || format!("reading `{}`", path.escape_debug());
+                self.file(&path, size, archive).with_context(doing)?
+            }
+        };
+        if let Some(fact) = fact {
+            self.facts.insert(path, fact);
+        }
+        Ok(())
+    }
+
+    fn whiteout(&mut self, path: &str, directory: &str, hidden: &str, is_opaque: bool) {
+        if is_opaque && self.places.has_below(directory) {
+            self.places.tell(path, "it comes after what is beside it");
+        }
+        if !is_opaque && (matches!(hidden, "" | "." | "..") || hidden.starts_with(WHITEOUT)) {
+            self.places.tell(path, "it hides a path that cannot be hidden");
+        }
+        self.places.add(path, Was::Marker);
+        match (is_opaque, directory) {
+            (true, _) => self.opaque.push(directory.to_owned()),
+            (false, "") => self.whiteouts.push(hidden.to_owned()),
+            (false, _) => self.whiteouts.push(format!("{directory}/{hidden}")),
+        }
+    }
+
+    /// `linked` is what was at `target` before.
+    fn hard_link(&mut self, path: String, target: String, linked: Option<Was>) {
+        if linked != Some(Was::File) {
+            self.places.tell(&path, "it is a hard link to what is not a file of this layer before it");
+        }
+        let target = self.hard_links.get(&target).cloned().unwrap_or(target);
+        // An installed package's is refused with other words (`image/stack.rs`).
+        let is_installed =
+            path.strip_suffix(MANIFEST_OF).is_some_and(|of| npm::place(of) == Place::Installed);
+        if !is_installed && read_as(&path).is_some_and(|wanted| read_as(&target) != Some(wanted)) {
+            self.places.tell(&path, "it is a hard link to a file that is not read");
+        }
+        self.hard_links.insert(path, target);
+    }
+
+    fn symlink(&mut self, path: &str, target: String) -> Fact {
+        if path.strip_suffix(MANIFEST_OF).is_some_and(|of| npm::place(of) == Place::Installed) {
+            self.places.tell(path, "it is a symbolic link, and is not read");
+        }
+        let name = path.rsplit('/').next().unwrap_or(path);
+        if npm::is_link_place(path) {
+            return Fact::Link(target);
+        }
+        elf::libc_of(name).filter(|_| is_loader(path)).map_or(Fact::Symlink, Fact::Loader)
+    }
+
+    /// An archive may have a path twice: the last entry counts, and only a directory leaves what is below it.
+    fn forget(&mut self, path: &str, now: Was) {
+        self.facts.remove(path);
+        self.hard_links.remove(path);
+        if now == Was::Directory || !self.places.has_below(path) {
+            return;
+        }
+        let prefix = format!("{path}/");
+        let is_below = |name: &&String| name.starts_with(&prefix);
+        let facts = self.facts.range(prefix.clone()..).map(|(name, _)| name);
+        let links = self.hard_links.range(prefix.clone()..).map(|(name, _)| name);
+        let below: Vec<_> = facts.take_while(is_below).chain(links.take_while(is_below)).cloned().collect();
+        for name in &below {
+            self.facts.remove(name);
+            self.hard_links.remove(name);
+        }
+    }
+
+    fn file<R: Read>(&mut self, path: &str, size: u64, archive: &mut Archive<R>) -> Result<Option<Fact>> {
+        match read_as(path) {
+            Some(ReadAs::Manifest) => self.manifest(path, size, archive),
+            Some(ReadAs::Debian) => {
+                Ok(Some(Fact::Debian(system::debian(self.whole(size, LARGEST_LIST, archive)?)?)))
+            }
+            Some(ReadAs::Alpine) => {
+                Ok(Some(Fact::Alpine(system::alpine(self.whole(size, LARGEST_LIST, archive)?)?)))
+            }
+            Some(ReadAs::OsRelease) => {
+                Ok(system::os_release(self.whole(size, 1 << 20, archive)?).map(Fact::OsRelease))
+            }
+            Some(ReadAs::Unread) => Ok(Some(Fact::Unread)),
+            None => self.elf(path, size, archive),
+        }
+    }
+
+    /// A file that merely has this name is no reason to refuse an image: packages contain broken ones for their tests.
+    fn manifest<R: Read>(&mut self, path: &str, size: u64, archive: &mut Archive<R>) -> Result<Option<Fact>> {
+        let directory = path.rsplit_once('/').map_or("", |(directory, _)| directory);
+        let is_installed = npm::place(directory) == Place::Installed;
+        if size > npm::LARGEST_MANIFEST && !is_installed {
+            return self.elf(path, size, archive);
+        }
+        match Manifest::parse(self.whole(size, npm::LARGEST_MANIFEST, archive)?) {
+            Ok(manifest) => Ok(Some(Fact::Manifest(manifest))),
+            Err(_) if is_installed => Ok(Some(Fact::Manifest(Manifest::default()))),
+            // The name does not make a binary another one.
+            Err(_) => Ok(Elf::parse(&self.buffer).map(Fact::Elf)),
+        }
+    }
+
+    fn elf<R: Read>(&mut self, path: &str, size: u64, archive: &mut Archive<R>) -> Result<Option<Fact>> {
+        if size < 52 {
+            return Ok(None);
+        }
+        self.part(elf::MAGIC.len() as u64, archive)?;
+        if self.buffer != elf::MAGIC {
+            return Ok(None);
+        }
+        self.part(size.min(LARGEST_ELF), archive)?;
+        let name = path.rsplit('/').next().unwrap_or(path);
+        let loader = elf::libc_of(name).filter(|_| is_loader(path)).map(Fact::Loader);
+        Ok(loader.or_else(|| Elf::parse(&self.buffer).map(Fact::Elf)))
+    }
+
+    /// The contents of the whole file.
+    fn whole<R: Read>(&mut self, size: u64, most: u64, archive: &mut Archive<R>) -> Result<&[u8]> {
+        ensure!(size <= most, "it has {size} bytes");
+        self.buffer.clear();
+        self.part(size, archive)?;
+        Ok(&self.buffer)
+    }
+
+    /// Reads on until the buffer has `size` bytes.
+    fn part<R: Read>(&mut self, size: u64, archive: &mut Archive<R>) -> Result<()> {
+        let size = usize::try_from(size)?;
+        if size <= elf::MAGIC.len() {
+            self.buffer.clear();
+        }
+        let had = self.buffer.len().min(size);
+        self.buffer.resize(size, 0);
+        let got = archive.read(&mut self.buffer[had..])?;
+        ensure!(had + got == size, "it is shorter than it says");
+        Ok(())
+    }
+}
