@@ -258,6 +258,7 @@ fn packages(listed: &str) -> BTreeSet<String> {
 }
 
 #[test]
+#[ignore = "long: `cargo xtask ci --all`"]
 fn what_is_read_is_what_a_container_has_or_the_image_is_refused() -> Result<()> {
     test(|| {
         let mut differ = Vec::new();

@@ -1,6 +1,6 @@
 //! The places of a layer's entries. An engine unpacks each entry as it comes, into an empty directory or on top of the
 //! lower layers, and BuildKit never writes a layer for which that makes a difference. This tells the layers for which it
-//! does.
+//! does (docs/facts.md#odd-layers).
 
 use std::collections::{BTreeMap, BTreeSet};
 
