@@ -1,11 +1,11 @@
-//! The repositories, each as its name, the tag whose notes are read, and how it is made.
+//! The repositories of one line of history, each as its name, the tag whose notes are read, and how it is made.
 
 use super::story::Story;
 
-type Tell = fn(&mut Story);
+pub(super) type Tell = fn(&mut Story);
 
 /// Every story has one earlier release, unless its name says otherwise.
-pub(super) const ALL: [(&str, &str, Tell); 55] = [
+pub(super) const OTHERS: [(&str, &str, Tell); 29] = [
     ("first-release", "v0.1.0", |s| {
         s.commit("feat: a").tag("v0.1.0");
     }),
@@ -38,152 +38,6 @@ pub(super) const ALL: [(&str, &str, Tell); 55] = [
         first(s)
             .commit("a\n\nBREAKING CHANGE: one\nBREAKING-CHANGE: two\n\nBREAKING CHANGES: none\n")
             .tag("v0.2.0");
-    }),
-    ("backport", "v1.2.9", |s| {
-        s.commit("a").tag("v1.2.8").on("line").on("main").commit("feat: b").tag("v1.3.0");
-        s.on("line").commit("fix: c").tag("v1.2.9");
-    }),
-    ("backport-is-news-on-its-line-only", "v1.3.1", |s| {
-        s.commit("a").tag("v1.2.8").on("line").on("main").commit("feat: b").tag("v1.3.0");
-        s.on("line").commit("fix: c").tag("v1.2.9").on("main").commit("fix: d").tag("v1.3.1");
-    }),
-    ("backport-merged-back", "v1.3.1", |s| {
-        s.commit("a").tag("v1.2.8").on("line").on("main").commit("feat: b").tag("v1.3.0");
-        s.on("line")
-            .commit("fix: c")
-            .tag("v1.2.9")
-            .on("main")
-            .merge(&["line"], "Merge branch 'line'")
-            .tag("v1.3.1");
-    }),
-    ("candidate-first", "v0.2.0-rc.1", |s| {
-        first(s).commit("feat: a").tag("v0.2.0-rc.1");
-    }),
-    ("candidate-next", "v0.2.0-rc.2", |s| {
-        first(s).commit("feat: a").tag("v0.2.0-rc.1").commit("fix: b").tag("v0.2.0-rc.2");
-    }),
-    ("candidate-tenth", "v0.2.0-rc.10", |s| {
-        first(s)
-            .commit("feat: a")
-            .tag("v0.2.0-rc.2")
-            .commit("fix: b")
-            .tag("v0.2.0-rc.9")
-            .commit("c")
-            .tag("v0.2.0-rc.10");
-    }),
-    ("candidate-became-stable", "v0.2.0", |s| {
-        first(s).commit("feat: a").tag("v0.2.0-rc.1").commit("fix: b").tag("v0.2.0");
-    }),
-    ("candidate-same-commit", "v0.2.0", |s| {
-        first(s).commit("feat: a").tag("v0.2.0-rc.1").tag("v0.2.0");
-    }),
-    ("candidates-only", "v0.1.0-rc.2", |s| {
-        s.commit("a").tag("v0.1.0-rc.1").commit("b").tag("v0.1.0-rc.2");
-    }),
-    ("candidate-of-abandoned-version", "v0.3.0-rc.1", |s| {
-        first(s).commit("a").tag("v0.2.0-rc.1").commit("b").tag("v0.3.0-rc.1");
-    }),
-    ("side-branch", "v0.2.0", |s| {
-        first(s)
-            .on("side")
-            .commit("feat: b")
-            .on("main")
-            .commit("fix: c")
-            .merge(&["side"], "Merge branch 'side'")
-            .tag("v0.2.0");
-    }),
-    ("side-branch-tagged", "v0.2.0", |s| {
-        first(s).on("side").commit("feat: b").tag("v0.1.5").on("main").commit("fix: c").tag("v0.2.0");
-    }),
-    ("merge-with-words", "v0.2.0", |s| {
-        first(s).on("side").commit("b").on("main").merge(&["side"], "feat: everything of side").tag("v0.2.0");
-    }),
-    ("merge-of-pull-request", "v0.2.0", |s| {
-        first(s)
-            .on("side")
-            .commit("b")
-            .on("main")
-            .merge(&["side"], "Merge pull request 'b' (#7) from side into main")
-            .tag("v0.2.0");
-    }),
-    ("pull-request-merged", "v0.2.0", |s| {
-        linked(s).on("side").commit("fix: b").commit("fix: c").on("main").commit("fix: d");
-        s.merge(
-            &["side"],
-            "Merge pull request 'It''s (#3) from x into y' (#7) from side into main\n\nReviewed-on: x\n",
-        );
-        s.commit("fix: e").tag("v0.2.0");
-    }),
-    ("pull-request-of-each-forge", "v0.2.0", |s| {
-        linked(s);
-        for (side, message) in [
-            ("forgejo", "Merge pull request 'A title' (#1) from ann/carol:forgejo into main"),
-            ("github", "Merge pull request #2 from ann/github\n\nA title"),
-            ("gitlab", "Merge branch 'gitlab' into 'main'\n\nA title\n\nSee merge request acme/carol!3"),
-            ("words", "feat: a subject of its own\n\nSee merge request acme/carol!4\n"),
-        ] {
-            s.on(side).commit(format!("fix: merged by {side}")).on("main").merge(&[side], message);
-        }
-        s.tag("v0.2.0");
-    }),
-    ("pull-request-within-another", "v0.2.0", |s| {
-        linked(s).on("outer").commit("fix: outer").on("inner").commit("fix: inner").on("outer");
-        s.commit("fix: outer again").merge(&["inner"], "Merge pull request 'i' (#8) from inner into outer");
-        s.on("main").commit("fix: main").on("outer").merge(&["main"], "Merge branch 'main' into outer");
-        s.on("by-hand")
-            .commit("fix: by hand")
-            .on("outer")
-            .merge(&["by-hand"], "Merge branch 'by-hand' into outer");
-        s.commit("fix: squashed into outer (#9)");
-        s.on("main").merge(&["outer"], "Merge pull request 'o' (#10) from outer into main").tag("v0.2.0");
-    }),
-    ("pull-request-fast-forward", "v0.2.0", |s| {
-        // The line continues on the branch: what it had merged is the rest of the line.
-        linked(s).on("side").commit("fix: side").on("main").commit("fix: main").on("a").commit("fix: a");
-        s.on("main").merge(&["a"], "Merge pull request 'a' (#11) from a into main");
-        s.on("side").merge(&["main"], "Merge branch 'main' into side").commit("fix: after").tag("v0.2.0");
-    }),
-    ("pull-request-in-hostile-words", "v0.2.0", |s| {
-        linked(s);
-        for (side, message) in [
-            ("long", "Merge pull request 'x' (#1234567890) from long into main"),
-            ("markup", "Merge pull request 'x' (#1](x)) from markup into main"),
-            ("zeros", "Merge pull request #01 from ann/zeros"),
-            ("spaces", "Merge branch 'x'\n\nSee merge request acme carol!5"),
-            ("subject", "See merge request acme/carol!6"),
-        ] {
-            s.on(side).commit(format!("fix: {side}")).on("main").merge(&[side], message);
-        }
-        s.on("x").commit("fix: x").on("main").on("y").commit("fix: y").on("main");
-        s.merge(&["x", "y"], "Merge pull request 'octopus' (#12) from x into main");
-        s.commit("Merge pull request 'no merge' (#13) from x into main").tag("v0.2.0");
-    }),
-    ("squash-merge", "v0.2.0", |s| {
-        first(s).on("side").commit("wip").on("main").commit("feat: a (#12)\n\n* wip\n* more\n").tag("v0.2.0");
-    }),
-    ("octopus", "v0.2.0", |s| {
-        first(s).on("x").commit("fix: x").on("main").on("y");
-        s.commit("fix: y").on("main").merge(&["x", "y"], "Merge branches 'x' and 'y'").tag("v0.2.0");
-    }),
-    ("two-roots", "v0.2.0", |s| {
-        first(s)
-            .orphan("other")
-            .commit("other: its first")
-            .orphan("main")
-            .merge(&["other"], "Merge 'other'")
-            .tag("v0.2.0");
-    }),
-    ("revert", "v0.2.0", |s| {
-        first(s).commit("feat: a").revert("feat: a").commit("b").tag("v0.2.0");
-    }),
-    ("revert-of-revert", "v0.2.0", |s| {
-        first(s).commit("feat: a").revert("feat: a").revert("Revert \"feat: a\"").tag("v0.2.0");
-    }),
-    ("revert-of-released", "v0.2.0", |s| {
-        first(s).revert("first").tag("v0.2.0");
-    }),
-    ("revert-of-unknown", "v0.2.0", |s| {
-        first(s).commit(format!("Revert \"x\"\n\nThis reverts commit {}.\n", "0".repeat(40))).tag("v0.2.0");
     }),
     ("crlf", "v0.2.0", |s| {
         first(s)
@@ -329,11 +183,11 @@ groups = [
 "#;
 
 /// The release that others are compared with. Further calls add nothing.
-fn first(story: &mut Story) -> &mut Story {
+pub(super) fn first(story: &mut Story) -> &mut Story {
     if story.is_new() { story.commit("first").tag("v0.1.0") } else { story }
 }
 
 /// As [`first`], with a configuration that names the forge, so that the notes have links.
-fn linked(story: &mut Story) -> &mut Story {
+pub(super) fn linked(story: &mut Story) -> &mut Story {
     first(story.linked().file("Cargo.toml", CONFIGURATION))
 }

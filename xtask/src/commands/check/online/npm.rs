@@ -19,6 +19,7 @@ use crate::inputs::{PACKAGE_JSON, PACKAGE_LOCK, stand_in};
 use crate::oci::exact;
 use crate::process::progress::Steps;
 use crate::process::scratch::Scratch;
+use crate::process::secret::redact;
 use crate::tool::docker::sources::Sources;
 use crate::tool::docker::{Build, Cache, Docker, Output};
 
@@ -149,9 +150,10 @@ fn is_answer(printed: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// npm's error output in one line, cut to its first [`LAST_WORDS`] characters.
+/// npm's error output in one line, cut to its first [`LAST_WORDS`] characters. It is redacted first: the start of a
+/// secret would not be recognized.
 fn last_words(bytes: &[u8]) -> String {
-    let text = String::from_utf8_lossy(bytes);
+    let text = redact(&String::from_utf8_lossy(bytes));
     let lines: Vec<_> = text
         .lines()
         .map(|line| line.trim_start_matches("npm error").trim())
