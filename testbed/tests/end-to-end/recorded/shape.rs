@@ -61,9 +61,8 @@ pub(super) fn of(dir: &Path) -> Result<BTreeSet<String>> {
         let name = without_digests(name);
         lines.insert(name.clone());
         let depth = match name.split('/').next() {
-            // The facts about a layer are keyed by path, and the base image is somebody else's.
-            Some("layers") => 1,
-            Some("base" | "commit") => 0,
+            // What `xtask` has read in a layer is no format of a release, and the base image is somebody else's.
+            Some("layers" | "base" | "commit") => 0,
             _ => usize::MAX,
         };
         for value in Deserializer::from_slice(bytes).into_iter::<Value>().map_while(Result::ok) {
