@@ -3,8 +3,10 @@
 //! who happens to run it.
 
 use std::fs;
+use std::os::unix::process::ExitStatusExt as _;
 
 use anyhow::{Context as _, Result, bail, ensure};
+use nix::sys::signal::Signal;
 use xshell::cmd;
 
 use super::{Commit, Git};
@@ -63,6 +65,11 @@ impl Git {
         match output.status.code() {
             Some(0) => said(&output.stderr).map(Ok),
             Some(1) => Ok(Err(format!("git does not accept its signature: {}", one_line(&output.stderr)))),
+            // For every kind but SSH, `SETTINGS` name a program that reads nothing. It may end before git has written to it
+            // what was signed.
+            None if output.status.signal() == Some(Signal::SIGPIPE as i32) => {
+                Ok(Err("git does not accept its signature: it was not made with an SSH key".to_owned()))
+            }
             _ => Err(output.failure()),
         }
     }
