@@ -83,6 +83,12 @@ pub fn check() -> Result<(), Interrupted> {
     }
 }
 
+/// Whether a signal is the reason for `error`.
+#[must_use]
+pub fn is_reason(error: &anyhow::Error) -> bool {
+    error.chain().any(<dyn std::error::Error>::is::<Interrupted>)
+}
+
 /// Sends `signal` to a whole process group. It is no error when the group is already gone.
 pub(crate) fn end(group: i32, signal: Signal) {
     match killpg(Pid::from_raw(group), signal) {

@@ -6,7 +6,7 @@ use crate::build::rebuilt::Rebuilt;
 use crate::evidence::page;
 use crate::oci::reference::Digest;
 use crate::process::failure::Refusal;
-use crate::process::interrupt::Interrupted;
+use crate::process::interrupt;
 use crate::release::Context;
 use crate::release::step::Step;
 
@@ -61,7 +61,7 @@ fn compare(context: &Context<'_>, digest: &Digest) -> Result<String> {
 fn conflict(name: &str, digest: &Digest, text: &str, compared: Result<String>) -> Error {
     let ours = match compared {
         Ok(ours) => ours,
-        Err(error) if error.chain().any(<dyn std::error::Error>::is::<Interrupted>) => return error,
+        Err(error) if interrupt::is_reason(&error) => return error,
         Err(error) => format!("could not build the commit to compare: {error:#}"),
     };
     Refusal::new(format!(

@@ -11,7 +11,7 @@ use crate::inputs::source::Source;
 use crate::oci::reference::{Digest, Tag};
 use crate::oci::registry::{Client, Removal};
 use crate::process::failure::is_transient;
-use crate::process::interrupt::Interrupted;
+use crate::process::interrupt;
 use crate::process::parallel::both;
 use crate::refuse;
 use crate::release::Context;
@@ -42,7 +42,7 @@ pub(super) fn published(registry: &Client, tag: &Tag, digest: &Digest) -> Result
     let ours = registry.content_of(digest)?;
     let other = match registry.content_of(&found) {
         Ok(theirs) => theirs.difference(&ours).map(|platform| format!("another image for {platform}")),
-        Err(error) if is_transient(&error) || is_interrupted(&error) => return Err(error),
+        Err(error) if is_transient(&error) || interrupt::is_reason(&error) => return Err(error),
         // Whatever it is, it is not an image of several platforms that can be read.
         Err(error) => Some(format!("something else there: {error:#}")),
     };
@@ -54,10 +54,6 @@ pub(super) fn published(registry: &Client, tag: &Tag, digest: &Digest) -> Result
         );
     }
     Ok(Some(found))
-}
-
-fn is_interrupted(error: &anyhow::Error) -> bool {
-    error.chain().any(<dyn std::error::Error>::is::<Interrupted>)
 }
 
 /// Checks the git tag again, here and on the forge, when only publishing is left to do: somebody may have moved it

@@ -1,14 +1,14 @@
 //! What to say about the next run when a release did not finish.
 
 use crate::process::failure::{ExitCode, exit_code};
-use crate::process::interrupt::Interrupted;
+use crate::process::interrupt;
 use crate::process::progress::AtStep;
 use crate::release::step::Step;
 
 /// What is public, what the next run will do, and what to type. `None` if the same command would end the same way.
 #[must_use]
 pub fn next_run(error: &anyhow::Error) -> Option<String> {
-    let is_stopped = error.chain().any(<dyn std::error::Error>::is::<Interrupted>);
+    let is_stopped = interrupt::is_reason(error);
     let first = match exit_code(error) {
         _ if is_stopped => "",
         code if code == ExitCode::Failed as u8 => "fix this, then ",

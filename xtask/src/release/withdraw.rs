@@ -15,7 +15,7 @@ use crate::oci::index;
 use crate::oci::reference::{Digest, Image};
 use crate::oci::registry::{Client, Removal, Wanted};
 use crate::process::failure::Refusal;
-use crate::process::interrupt::Interrupted;
+use crate::process::interrupt;
 use crate::release::Context;
 use crate::release::build::Candidate;
 use crate::verify::proven::Disproved;
@@ -55,7 +55,7 @@ fn ended(
     };
     let all: Vec<_> = references(candidate, &[]).iter().map(Reference::to_string).collect();
     let command = by_hand(image, &all);
-    let is_stopped = failed.chain().any(<dyn std::error::Error>::is::<Interrupted>);
+    let is_stopped = interrupt::is_reason(&failed);
     let said = if is_stopped {
         format!(
             "the candidate was refused ({refused:#}), and the removal of its signatures was stopped; {command}"

@@ -8,7 +8,7 @@ use crate::evidence::page;
 use crate::inputs::config::{self, Config};
 use crate::inputs::source::release_tags;
 use crate::inputs::version::ReleaseTag;
-use crate::process::interrupt::Interrupted;
+use crate::process::interrupt;
 use crate::tool::git::{Commit, Git};
 
 use super::report::Entry;
@@ -66,8 +66,8 @@ pub(super) fn older_than_this_tool(
 /// # Errors
 /// `error` itself, if a signal interrupted it.
 pub(super) fn unread(tag: &ReleaseTag, commit: Option<String>, error: Error) -> Result<Entry> {
-    crate::process::interrupt::check()?;
-    if error.chain().any(<dyn std::error::Error>::is::<Interrupted>) {
+    interrupt::check()?;
+    if interrupt::is_reason(&error) {
         return Err(error);
     }
     let claim = Claim::unseen(claims::CONFIGURATION, &Unseen::Unknown(in_words(&error)));

@@ -5,7 +5,7 @@ use crate::evidence::candidate::new_tag;
 use crate::inputs::source::Source;
 use crate::oci::reference::Digest;
 use crate::process::failure::{Refusal, Transient};
-use crate::process::interrupt::Interrupted;
+use crate::process::interrupt::{self, Interrupted};
 use crate::release::build::Candidate;
 use crate::tool::git::Commit;
 use crate::verify::proven::Disproved;
@@ -52,7 +52,7 @@ fn whatever_stops_the_removal_the_command_for_it_is_printed() {
         (Error::from(Interrupted::by(2)).context("asking the registry"), "was stopped"),
         (anyhow!("answered 500"), "answered 500"),
     ] {
-        let is_signal = failure.chain().any(<dyn std::error::Error>::is::<Interrupted>);
+        let is_signal = interrupt::is_reason(&failure);
         let (said, error) = ended(Err(failure));
         let [line] = &said[..] else { panic!("{said:?}") };
         assert!(line.contains("crane delete forge.example.org/acme/carol$each"), "{line}");
