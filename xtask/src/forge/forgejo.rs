@@ -107,21 +107,22 @@ impl Forgejo {
         NotPublic::new(format!("the repository `{}`", self.config.source_url())).into()
     }
 
-    fn change(&self, method: &'static str, rest: &str, body: &Value) -> Result<Response> {
-        self.send(Request::new(method, self.url(rest)).body("application/json", body.to_string()))
+    fn request(&self, method: &'static str, rest: &str, body: &Value) -> Request {
+        Request::new(method, self.url(rest)).body("application/json", body.to_string())
     }
 
     fn patch(&self, id: u64, body: &Value) -> Result<()> {
-        let response = self.change("PATCH", &format!("releases/{id}"), body)?;
-        ensure!(response.status == 200, response.unexpected());
-        Ok(())
+        self.patched(self.request("PATCH", &format!("releases/{id}"), body))
     }
 
     /// Makes a page visible, also after Ctrl-C.
     fn show(&self, id: u64) -> Result<()> {
-        let request = Request::new("PATCH", self.url(&format!("releases/{id}")));
-        let body = json!({ "draft": false }).to_string();
-        let response = self.send(request.body("application/json", body).after_interrupt())?;
+        let shown = json!({ "draft": false });
+        self.patched(self.request("PATCH", &format!("releases/{id}"), &shown).after_interrupt())
+    }
+
+    fn patched(&self, request: Request) -> Result<()> {
+        let response = self.send(request)?;
         ensure!(response.status == 200, response.unexpected());
         Ok(())
     }

@@ -61,7 +61,7 @@ impl Forgejo {
 
     /// Creates `rule`; `maintainers` may then push release tags.
     pub(super) fn make_rule(&self, rule: &Rule, maintainers: &[String]) -> Result<()> {
-        let response = self.change("POST", path(rule), &body(rule, &self.config, maintainers))?;
+        let response = self.send(self.request("POST", path(rule), &body(rule, &self.config, maintainers)))?;
         ensure!(response.status == 201, response.unexpected());
         Ok(())
     }

@@ -81,7 +81,7 @@ impl Write for Forgejo {
         });
         let (mut pauses, mut is_lost) = (SETTLING.iter(), false);
         loop {
-            let failure = match self.change("POST", "releases", &body) {
+            let failure = match self.send(self.request("POST", "releases", &body)) {
                 Ok(response) => match response.status {
                     201 => return response.json::<Release>()?.into_page(&page.tag),
                     409 | 422 | 500..=599 => response.unexpected(),
