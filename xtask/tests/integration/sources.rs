@@ -177,13 +177,16 @@ fn the_default_branch_says_that_tags_are_signed_and_by_whom() {
     assert_eq!(of("v0.2.0"), [(BRANCH, Verdict::Unchecked), (SIGNED, Verdict::False)]);
     assert_eq!(of("v0.2.1"), [(BRANCH, Verdict::Unchecked), (SIGNED, Verdict::Holds)]);
 
-    // The signer may have been taken off the list since.
+    // The signer may have been taken off the list since, also where a clone is new and its origin an old mirror.
     let head = git.peel("refs/remotes/origin/main").unwrap().unwrap().to_string();
+    let bare = Git::cloned(&forge.runner, &origin, &forge.dir("bare")).unwrap();
     for (head, verdict) in [(head, Verdict::Holds), ("b".repeat(40), Verdict::Unchecked)] {
         let (_server, config) = forge_at(head);
-        let asked = Forgejo::new(curl(), &git, &config, None, None);
-        let found = claims_with(&git, Some(&asked), "v0.1.1").0;
-        assert_eq!(found, [(BRANCH, Verdict::Holds), (SIGNED, verdict)]);
+        for git in [&git, &bare] {
+            let asked = Forgejo::new(curl(), git, &config, None, None);
+            let found = claims_with(git, Some(&asked), "v0.1.1").0;
+            assert_eq!(found, [(BRANCH, Verdict::Holds), (SIGNED, verdict)]);
+        }
     }
 }
 

@@ -82,7 +82,7 @@ pub(in crate::verify) fn keys(
     let is_new_enough = match &history {
         Ok(history) if !is_named => seen(check_new_enough(git, forge, history, source)),
         Ok(HistorySeen { at, branch: Some(name), .. }) => {
-            let check = || seen(check_current(git, forge, name, at, "the history of keys"));
+            let check = || seen(check_current(forge, name, at, "the history of keys"));
             shared.is_current.get_or_init(check).clone()
         }
         _ => Ok(()),
@@ -140,7 +140,7 @@ fn check_new_enough(
     source: &Source,
 ) -> Result<()> {
     match (branch, forge) {
-        (Some(name), Some(_)) => check_current(git, forge, name, at, "the history of keys")?,
+        (Some(name), Some(_)) => check_current(forge, name, at, "the history of keys")?,
         _ => ensure!(
             git.is_ancestor(&source.commit, at)?,
             "the history of keys was read at {at}, which does not have {} in its history and may be older; check out the \

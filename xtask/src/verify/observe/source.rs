@@ -60,7 +60,7 @@ pub(in crate::verify) fn source(git: &Git, forge: Option<&dyn Read>, source: &So
     let signers = decides.and_then(|decides| match decides {
         Some((head, config)) if config.tags == TagPolicy::Signed => {
             if let Some(KnownDefault { name, .. }) = &default {
-                check_current(git, forge, name, &head, &format!("`{ALLOWED_SIGNERS}`"))?;
+                check_current(forge, name, &head, &format!("`{ALLOWED_SIGNERS}`"))?;
             }
             signers(git, forge, source, &head, config.tag_signers).map(Some)
         }
@@ -69,19 +69,15 @@ pub(in crate::verify) fn source(git: &Git, forge: Option<&dyn Read>, source: &So
     SourceSeen { branch, signers: seen(signers).transpose() }
 }
 
-/// A key or a signer that was lost is taken off a list, which an old checkout does not know. `what` was read at `at`, the
-/// head of the default branch `name` in this clone.
+/// A key or a signer that was lost is taken off a list, which an old clone, or a clone of an old mirror, does not know.
+/// `what` was read at `at`, the head of the default branch `name` in this clone.
 pub(in crate::verify) fn check_current(
-    git: &Git,
     forge: Option<&dyn Read>,
     name: &str,
     at: &Commit,
     what: &str,
 ) -> Result<()> {
     let Some(forge) = forge else { return Ok(()) };
-    if git.upstream()?.is_bare {
-        return Ok(());
-    }
     let there = forge.branch(name)?;
     ensure!(
         there.as_ref() == Some(at),
