@@ -82,6 +82,11 @@ fn label(text: &str) -> Result<String, String> {
     if is_label { Ok(text.to_owned()) } else { Err("expected letters, digits, `-`, `_` and `.`".to_owned()) }
 }
 
+/// Each of `all` on a line of its own, below a sentence.
+fn listed(all: &[String]) -> String {
+    all.iter().map(|words| format!("\n- {words}")).collect()
+}
+
 /// Writes what is missing. With `check`, names what is out of date and writes nothing.
 ///
 /// # Errors

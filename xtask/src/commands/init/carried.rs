@@ -2,9 +2,9 @@
 
 use super::command::{HOME, Origin};
 use super::survey::{Health, Survey};
-use super::tool;
 use crate::inputs::dockerfile::existing::{At, Existing};
 use crate::inputs::dockerfile::says_musl;
+use crate::inputs::pin::document;
 use crate::process::secret::redact;
 use crate::process::shown;
 
@@ -156,10 +156,8 @@ fn run_reason(instruction: &str, survey: &Survey) -> String {
     let by_npm = has(&["npm", "yarn", "pnpm"]);
     let mut reasons = Vec::new();
     if has(&["apt-get", "apk", "apt"]) {
-        reasons.push(format!(
-            "it needs a base image of your own: {}/services.md#system-packages",
-            tool::documents()
-        ));
+        let needs = concat!("it needs a base image of your own: ", document!("services.md#system-packages"));
+        reasons.push(needs.to_owned());
     }
     if by_npm && has(&["install", "ci", "i", "prune"]) {
         reasons.push("the stage `dependencies` installs the production packages of the lockfile".to_owned());

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-use super::{Options, files, tool};
+use super::{Options, files, listed, tool};
 use crate::inputs::DOCKERFILE;
 use crate::inputs::config::{Config, MANIFEST};
 use crate::inputs::dockerfile::existing;
@@ -32,7 +32,7 @@ pub(super) fn check(options: &Options, root: &Path, known: Option<&Config>) -> R
     if refused.is_empty() {
         return Ok(());
     }
-    let lines: String = refused.iter().map(|words| format!("\n- {words}")).collect();
+    let lines = listed(&refused);
     Err(Misuse::new(format!("nothing was written, because these options would change nothing:{lines}"))
         .into())
 }

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 
+use super::listed;
 use crate::process::failure::Misuse;
 
 /// The values that nothing in the repository says, so that they are all named at once.
@@ -28,7 +29,7 @@ impl Missing {
         if self.0.is_empty() {
             return Ok(());
         }
-        let lines: String = self.0.iter().map(|words| format!("\n- {words}")).collect();
+        let lines = listed(&self.0);
         Err(Misuse::new(format!(
             "nothing was written, because the repository does not say everything:{lines}"
         ))

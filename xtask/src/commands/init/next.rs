@@ -3,7 +3,7 @@
 use anyhow::{Result, anyhow};
 
 use super::survey::Survey;
-use super::{Options, carried, files};
+use super::{Options, carried, files, listed};
 use crate::inputs::pin::document;
 use crate::process::shown;
 
@@ -27,7 +27,7 @@ impl Left {
         if self.0.is_empty() {
             return Ok(());
         }
-        let lines: String = self.0.iter().map(|words| format!("\n- {words}")).collect();
+        let lines = listed(&self.0);
         Err(anyhow!(
             "everything else is written, and this is left to do:{lines}\nthe tool is fetched as `{}` says: `{dependency}`; if it \
              is somewhere else, change that line ({})",

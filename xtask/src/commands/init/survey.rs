@@ -99,10 +99,7 @@ impl Survey {
         let port = missing.unless(port, "the port", "--port 3000");
         let service = options.service.clone().or(known.map(|config| config.service.to_string()));
         let folder = missing.or(folder(&tracked, service.as_deref()));
-        let prefix = match folder.as_str() {
-            "" | "." => String::new(),
-            folder => format!("{folder}/"),
-        };
+        let prefix = prefix(&folder);
         let package = package(&root, &prefix)?;
         let command = missing.or(Command::of(&package, old));
         missing.none()?;
@@ -132,7 +129,7 @@ impl Survey {
 
     /// The package's folder with a trailing slash, or nothing for the top.
     pub(super) fn prefix(&self) -> String {
-        if self.folder == "." { String::new() } else { format!("{}/", self.folder) }
+        prefix(&self.folder)
     }
 
     /// The title of the release.
@@ -141,6 +138,11 @@ impl Survey {
         let repository = self.repository.rsplit('/').next().unwrap_or_default();
         if name.is_empty() { repository } else { name }
     }
+}
+
+/// What the paths in `folder` begin with. There is no folder while it is missing.
+fn prefix(folder: &str) -> String {
+    if matches!(folder, "" | ".") { String::new() } else { format!("{folder}/") }
 }
 
 /// The path that answers 200, and where it was found.
