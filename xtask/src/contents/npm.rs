@@ -93,6 +93,13 @@ pub fn place(path: &str) -> Place {
     }
 }
 
+/// Whether `path` is the `package.json` of an installed package.
+#[must_use]
+pub fn is_installed_manifest(path: &str) -> bool {
+    let (directory, name) = path.rsplit_once('/').unwrap_or(("", path));
+    name == MANIFEST && place(directory) == Place::Installed
+}
+
 /// `.bin` and `.cache` are not packages.
 fn is_name(word: &str) -> bool {
     !word.is_empty() && !word.starts_with('.') && word != MODULES

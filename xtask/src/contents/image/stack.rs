@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{Result, bail, ensure};
 
 use super::super::facts::{Fact, LayerFacts};
-use super::super::npm::{self, Place};
+use super::super::npm;
 
 /// The facts at the paths of an image, each with the number of its layer, from 0.
 pub(super) type Seen<'a> = BTreeMap<String, (usize, &'a Fact)>;
@@ -45,14 +45,10 @@ fn below_link(layer: &LayerFacts, seen: &Seen<'_>) -> Option<String> {
     };
     let is_declared = |path: &str| layer.directories.binary_search_by(|name| name.as_str().cmp(path)).is_ok();
     layer.undeclared.iter().find_map(|directory| {
-        let above = directory.match_indices('/').map(|(at, _)| &directory[..at]);
-        let mut up = above.collect::<Vec<_>>().into_iter().rev();
-        let first = Some(directory.as_str());
-        let found = first
-            .into_iter()
-            .chain(&mut up)
-            .take_while(|path| !is_declared(path))
-            .find(|path| is_link(path))?;
+        let up = std::iter::successors(Some(directory.as_str()), |path| {
+            path.rsplit_once('/').map(|(above, _)| above)
+        });
+        let found = up.take_while(|path| !is_declared(path)).find(|path| is_link(path))?;
         Some(format!("`{}`: in a lower layer, it is a symbolic link", found.escape_debug()))
     })
 }
@@ -78,13 +74,13 @@ pub(super) fn stack(layers: &[LayerFacts], base_layers: Option<usize>) -> Result
             seen.insert(path.clone(), (number, fact));
         }
         for (path, target) in &layer.hard_links {
-            let (directory, name) = path.rsplit_once('/').unwrap_or(("", path));
+            let name = path.rsplit('/').next();
             // The name says what a file is read as, and the file may have been read under another one.
-            let is_meant = |fact: &Fact| matches!(fact, Fact::Manifest(_)) == (name == npm::MANIFEST);
+            let is_meant = |fact: &Fact| matches!(fact, Fact::Manifest(_)) == (name == Some(npm::MANIFEST));
             match seen.get(target).map(|(_, fact)| *fact).filter(|fact| is_meant(fact)) {
                 Some(fact) => drop(seen.insert(path.clone(), (number, fact))),
                 None => ensure!(
-                    name != npm::MANIFEST || npm::place(directory) != Place::Installed,
+                    !npm::is_installed_manifest(path),
                     "`{path}` is a hard link to `{target}`, which is not read: copy the packages into the image as files"
                 ),
             }

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, ensure};
 use super::super::archive::{Archive, Entry, Kind};
 use super::super::elf::{self, Elf};
 use super::super::facts::Fact;
-use super::super::npm::{self, Manifest, Place};
+use super::super::npm::{self, Manifest};
 use super::super::system;
 use super::names::{ReadAs, is_loader, read_as};
 use super::places::{Places, Was};
@@ -25,7 +25,6 @@ const LARGEST_ELF: u64 = 64 << 20;
 /// Enough for the list of a system with every package of its distribution.
 const LARGEST_LIST: u64 = 256 << 20;
 
-const MANIFEST_OF: &str = "/package.json";
 const WHITEOUT: &str = ".wh.";
 const OPAQUE: &str = ".wh..wh..opq";
 
@@ -123,16 +122,16 @@ impl Collector {
         }
         let target = self.hard_links.get(&target).cloned().unwrap_or(target);
         // An installed package's is refused with other words (`image/stack.rs`).
-        let is_installed =
-            path.strip_suffix(MANIFEST_OF).is_some_and(|of| npm::place(of) == Place::Installed);
-        if !is_installed && read_as(&path).is_some_and(|wanted| read_as(&target) != Some(wanted)) {
+        if !npm::is_installed_manifest(&path)
+            && read_as(&path).is_some_and(|wanted| read_as(&target) != Some(wanted))
+        {
             self.places.tell(&path, "it is a hard link to a file that is not read");
         }
         self.hard_links.insert(path, target);
     }
 
     fn symlink(&mut self, path: &str, target: String) -> Fact {
-        if path.strip_suffix(MANIFEST_OF).is_some_and(|of| npm::place(of) == Place::Installed) {
+        if npm::is_installed_manifest(path) {
             self.places.tell(path, "it is a symbolic link, and is not read");
         }
         let name = path.rsplit('/').next().unwrap_or(path);
@@ -179,8 +178,7 @@ impl Collector {
 
     /// A file that merely has this name is no reason to refuse an image: packages contain broken ones for their tests.
     fn manifest<R: Read>(&mut self, path: &str, size: u64, archive: &mut Archive<R>) -> Result<Option<Fact>> {
-        let directory = path.rsplit_once('/').map_or("", |(directory, _)| directory);
-        let is_installed = npm::place(directory) == Place::Installed;
+        let is_installed = npm::is_installed_manifest(path);
         if size > npm::LARGEST_MANIFEST && !is_installed {
             return self.elf(path, size, archive);
         }
