@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use crate::build::missing_secrets;
 use crate::forge::NO_TOKEN;
-use crate::inputs::config::{self, BaseRegistry, Config};
+use crate::inputs::config::{self, Config};
 use crate::inputs::credentials::{keychain, registry_of};
 use crate::inputs::pin::document;
 use crate::oci::keychain::Keychain;
@@ -133,8 +133,7 @@ fn is_automatic(environment: &Environment, token: &Secret) -> Result<bool> {
 
 /// The logins and build secrets that `released` asks for and `own` does not name.
 fn not_named(own: &Config, released: &Config) -> Vec<(&'static str, String)> {
-    let is_named = |asked: &BaseRegistry| own.registries.iter().any(|named| named.is_same_login(asked));
-    let logins = released.registries.iter().filter(|asked| !is_named(asked));
+    let logins = released.registries.iter().filter(|asked| !own.names_login(asked));
     let secrets = released.build_secrets.iter().filter(|asked| !own.build_secrets.contains(asked));
     let logins = logins.map(|asked| ("login", format!("the login {asked} (`registries`)")));
     let secrets = secrets.map(|asked| ("build secrets", format!("the secret `{asked}` (`build-secrets`)")));

@@ -19,7 +19,7 @@ pub(super) enum Allowed {
     /// None, because the only configuration is that of the repository at `--source`.
     Elsewhere,
     /// Those that the checkout's own configuration names.
-    Named { registries: Vec<BaseRegistry>, build_secrets: Vec<VariableName> },
+    Named(Box<Config>),
 }
 
 impl Allowed {
@@ -34,16 +34,15 @@ impl Allowed {
         if !repository.is_here() {
             return Ok(Self::Elsewhere);
         }
-        let Config { registries, build_secrets, .. } = repository.own_config()?;
-        Ok(Self::Named { registries, build_secrets })
+        Ok(Self::Named(Box::new(repository.own_config()?)))
     }
 
     fn registry(&self, asked: &BaseRegistry) -> bool {
-        matches!(self, Self::Named { registries, .. } if registries.iter().any(|own| own.is_same_login(asked)))
+        matches!(self, Self::Named(own) if own.names_login(asked))
     }
 
     fn build_secret(&self, asked: &VariableName) -> bool {
-        matches!(self, Self::Named { build_secrets, .. } if build_secrets.contains(asked))
+        matches!(self, Self::Named(own) if own.build_secrets.contains(asked))
     }
 
     /// `config` with no other login than the allowed ones, and the hosts that are therefore asked without one.
@@ -59,7 +58,7 @@ impl Allowed {
         match self {
             Self::WithoutLogin => "there is no `--login`",
             Self::Elsewhere => "with `--source` nobody gets one",
-            Self::Named { .. } => "`registries` in your work tree has no such entry",
+            Self::Named(_) => "`registries` in your work tree has no such entry",
         }
     }
 
@@ -85,7 +84,7 @@ impl Allowed {
                  repository, read its `Cargo.toml`, and verify in the clone",
                 secrets.join(", ")
             )),
-            Self::Named { .. } if !(secrets.is_empty() && logins.is_empty()) => {
+            Self::Named(_) if !(secrets.is_empty() && logins.is_empty()) => {
                 let asked: Vec<_> = [("build-secrets", secrets), ("registries", logins)]
                     .into_iter()
                     .filter(|(_, names)| !names.is_empty())
@@ -102,9 +101,9 @@ impl Allowed {
     }
 }
 
-/// Whoever made a doubtful commit gets neither a build on this machine nor a secret. A build with secrets waits until
-/// every claim about the commit holds; one without waits only for what is known to be false. Nothing can repair the
-/// continuity of a key after a loss, so whoever gives the key that they know vouches for it.
+/// The author of a doubtful commit gets neither a build on this machine nor a secret. A build with secrets waits until
+/// every claim about the commit holds; one without secrets waits only while a claim is false. After the loss of a key,
+/// its continuity is false for ever; a reader who gives the key by `--key` knows it from elsewhere.
 fn why_doubtful(claims: &[Claim], has_secrets: bool) -> Option<String> {
     let is_key_known = claims.iter().any(|claim| claim.id == claims::KEY && claim.verdict == Verdict::Holds);
     let is_about_source = |id| match id {
@@ -145,7 +144,7 @@ mod tests {
     }
 
     fn named(config: Config) -> Allowed {
-        Allowed::Named { registries: config.registries, build_secrets: config.build_secrets }
+        Allowed::Named(Box::new(config))
     }
 
     const HUB: (&str, &str, &str) = ("docker.io", "HUB_USER", "HUB_TOKEN");

@@ -6,6 +6,7 @@ use std::fmt;
 use anyhow::{Context as _, Result, bail, ensure};
 use serde::Deserialize;
 
+use super::Config;
 use super::values::VariableName;
 use crate::http::WebUrl;
 use crate::oci::reference::Registry;
@@ -70,8 +71,7 @@ impl BaseRegistry {
     }
 
     /// Whether `other` sends the same variables to the same host.
-    #[must_use]
-    pub fn is_same_login(&self, other: &Self) -> bool {
+    fn is_same_login(&self, other: &Self) -> bool {
         (&self.host, &self.user, &self.token) == (&other.host, &other.user, &other.token)
     }
 
@@ -96,6 +96,14 @@ impl BaseRegistry {
                 self.host
             ),
         }
+    }
+}
+
+impl Config {
+    /// Whether this configuration sends the same variables to the same host as `asked`.
+    #[must_use]
+    pub fn names_login(&self, asked: &BaseRegistry) -> bool {
+        self.registries.iter().any(|own| own.is_same_login(asked))
     }
 }
 
