@@ -1,8 +1,6 @@
 //! `cargo xtask doctor`: one look at everything that a release needs and that does not depend on a tag, with a remedy
 //! for each finding. It changes nothing, unless `--fix` asks it to create the forge's missing rules.
 
-mod seen;
-
 use anyhow::{Context as _, Result};
 use xshell::cmd;
 
@@ -21,7 +19,7 @@ use crate::process::problem::Problem;
 use crate::process::progress::Steps;
 use crate::process::shown;
 use crate::refuse;
-use crate::release::preflight::{self, Check, Found, checks};
+use crate::release::preflight::{self, Check, Found, checks, saw};
 use crate::release::secrets::Secrets;
 use crate::release::target::Target;
 use crate::release::{Session, Tools, smoke};
@@ -70,7 +68,10 @@ pub fn run(environment: &Environment, maintainers: &[String]) -> Result<()> {
     }
     // A missing secret has been reported already; skip the checks that need it.
     all.retain(|(name, _)| has_secrets || !["signing key", "registry"].contains(name));
-    all.push(("forge", Box::new(|| Ok((Vec::new(), target.forge.check_access()?)))));
+    all.push((
+        "forge",
+        Box::new(|| Ok(saw(format!("`{}` answers", config.forge), target.forge.check_access()?))),
+    ));
     all.push(("protections", Box::new(|| protections(target))));
     if config.tags == TagPolicy::Signed {
         all.push(("signed tags", Box::new(|| signed_tags(session, target))));
@@ -82,18 +83,8 @@ pub fn run(environment: &Environment, maintainers: &[String]) -> Result<()> {
             .iter()
             .map(|program| -> Check<'_> { ("programs", Box::new(move || version(runner, *program))) }),
     );
-    let results = preflight::side_by_side(&all)?;
-    let is_good = |(name, result): &(&str, Result<Found>)| {
-        *name == "cosign" && result.as_ref().is_ok_and(|(_, found)| found.is_empty())
-    };
-    let has_cosign = results.iter().any(is_good);
-    let names: Vec<_> = results.iter().map(|(name, _)| *name).collect();
-    for (number, (name, result)) in results.into_iter().enumerate() {
+    for (name, result) in preflight::side_by_side(&all)? {
         match result {
-            Ok((versions, found)) if found.is_empty() && versions.is_empty() => {
-                let nth = names[..number].iter().filter(|earlier| **earlier == name).count();
-                print_good(name, &[("", seen::words(name, nth, config, &target.image, has_cosign))]);
-            }
             Ok((versions, found)) if found.is_empty() => print_good(name, &versions),
             Ok((_, found)) => problems.extend(found),
             Err(error) => problems.push(Problem::of_error(name, &error)),
@@ -106,7 +97,7 @@ pub fn run(environment: &Environment, maintainers: &[String]) -> Result<()> {
 fn disk(free: u64) -> Found {
     let (mib, gib) = (free >> 20, free >> 30);
     let words = if gib > 0 { format!("{gib} GiB free") } else { format!("{mib} MiB free") };
-    (vec![("", words)], Vec::new())
+    saw(words, [])
 }
 
 /// The placeholder key that comes with the repository cannot sign anything.
@@ -155,7 +146,7 @@ fn signed_tags(session: &Session<'_>, target: &Target) -> Result<Found> {
         );
         Problem::new("signed tags", text)
     });
-    Ok((Vec::new(), problem.into_iter().collect()))
+    Ok(saw("nothing is missing", problem))
 }
 
 /// Which of the platforms the smoke test can run on this machine.

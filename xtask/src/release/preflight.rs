@@ -44,8 +44,14 @@ impl Toolchain {
     }
 }
 
-/// A check returns the versions that it saw and the problems that it found.
+/// A check returns what it saw and the problems that it found. What it saw is the version of a tool, by the tool's name,
+/// or words for `doctor`, without a name.
 pub(crate) type Found = (Vec<(&'static str, String)>, Vec<Problem>);
+
+/// What a check returns that saw `words` and found `problems`.
+pub(crate) fn saw(words: impl Into<String>, problems: impl IntoIterator<Item = Problem>) -> Found {
+    (vec![("", words.into())], problems.into_iter().collect())
+}
 
 /// A check and its name.
 pub(crate) type Check<'a> = (&'static str, Box<dyn Fn() -> Result<Found> + Send + Sync + 'a>);
@@ -70,7 +76,8 @@ pub fn run(context: &Context<'_>) -> Result<Toolchain> {
     for (name, result) in side_by_side(&checks)? {
         match result {
             Ok((seen, found)) => {
-                versions.extend(seen.into_iter().map(|(tool, version)| (tool.to_owned(), version)));
+                let of_tools = seen.into_iter().filter(|(tool, _)| !tool.is_empty());
+                versions.extend(of_tools.map(|(tool, version)| (tool.to_owned(), version)));
                 problems.extend(found);
             }
             Err(error) => problems.push(Problem::of_error(name, &error)),

@@ -29,8 +29,20 @@ fn what_doctor_prints_protects_tags_and_branches() -> Result<()> {
             call("sh", &["-c", &command])?.secret_env("FORGEJO_TOKEN", token).run()?;
         }
         let found = project.laptop(&["doctor"]).run()?.stdout;
-        let line = "ok       protections  tags by `v*`, `main` by `main`";
-        ensure!(found.contains(line), "{found}");
+        for line in [
+            "ok       protections  tags by `v*`, `main` by `main`",
+            "ok       docker       the builder fetches only what a source policy allows",
+            "ok       base image   each exists for every platform",
+            "ok       build secrets none configured",
+            "ok       signing key  belongs to `cosign.pub`",
+            &format!("ok       registry     takes pushes to `{}`", project.repository.image()),
+        ] {
+            ensure!(found.contains(line), "no `{line}` in:\n{found}");
+        }
+        let path = environment().get("PATH")?.map(str::to_owned).context("`PATH` is not set")?;
+        let path: Vec<_> = path.split(':').filter(|directory| !directory.contains("cosign")).collect();
+        let without = project.laptop(&["doctor"]).env("PATH", path.join(":")).run()?.stdout;
+        ensure!(without.contains("ok       signing key  not looked at"), "{without}");
         let nobody = project.laptop(&["doctor"]).env("FORGEJO_TOKEN", "").run()?.stdout;
         ensure!(nobody.contains("ok       protections  not asked"), "{nobody}");
         Ok(())

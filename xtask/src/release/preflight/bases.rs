@@ -10,7 +10,7 @@ use crate::inputs::config::{Config, Platform};
 use crate::inputs::stand_in;
 use crate::oci::index;
 use crate::process::problem::Problem;
-use crate::release::preflight::Found;
+use crate::release::preflight::{Found, saw};
 use crate::release::target::Target;
 use crate::release::{Session, Tools};
 
@@ -28,7 +28,7 @@ pub(super) fn stand_ins(target: &Target) -> Result<Found> {
             problems.push(Problem::new("base image", text));
         }
     }
-    Ok((Vec::new(), problems))
+    Ok(saw("no stand-in is in the way", problems))
 }
 
 /// The base images that the Dockerfile pins must exist, for every platform that is built.
@@ -53,7 +53,7 @@ pub(super) fn base_images(
             Err(unread) => problems.extend(by_builder(session, tools, reference, &unread)?),
         }
     }
-    Ok((Vec::new(), problems))
+    Ok(saw("each exists for every platform", problems))
 }
 
 /// Whether an earlier release or `verify` on this machine has read the manifests of the base image at `place`.

@@ -6,11 +6,12 @@ use anyhow::{Context as _, Result};
 
 use crate::build::missing_secrets;
 use crate::evidence::provenance::{ToolSource, XTASK};
+use crate::inputs::config::{self, VariableName};
 use crate::inputs::keys::PublicKey;
 use crate::inputs::pin::{CARGO_LOCK, ToolPin};
 use crate::inputs::{Inputs, PUBLIC_KEY};
 use crate::process::problem::Problem;
-use crate::release::preflight::{Check, Found, bases};
+use crate::release::preflight::{Check, Found, bases, saw};
 use crate::release::target::Target;
 use crate::release::{Session, Tools};
 use crate::tool::cosign::Generation;
@@ -114,7 +115,7 @@ fn denies_sources(session: &Session<'_>, tools: &Tools<'_>) -> Result<Found> {
         "the builder does not enforce a source policy, so nothing would restrict the build to what the commit pins; use \
          BuildKit 0.13 or newer, with buildx 0.13 or newer",
     )?;
-    Ok((Vec::new(), Vec::new()))
+    Ok(saw("the builder fetches only what a source policy allows", []))
 }
 
 /// Whether `registry` is among those that the engine reaches without TLS: by name, or in a network such as
@@ -136,9 +137,17 @@ fn speaks_http(insecure: &[String], registry: &str) -> bool {
 }
 
 fn build_secrets(session: &Session<'_>) -> Result<Found> {
-    let found = crate::inputs::config::build_secrets(&session.config.build_secrets, session.environment)?;
+    let found = config::build_secrets(&session.config.build_secrets, session.environment)?;
     let missing = found.err().map(|names| Problem::new("build secrets", missing_secrets(&names)));
-    Ok((Vec::new(), missing.into_iter().collect()))
+    Ok(saw(secrets_set(&session.config.build_secrets), missing))
+}
+
+fn secrets_set(names: &[VariableName]) -> String {
+    if names.is_empty() {
+        return "none configured".to_owned();
+    }
+    let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+    format!("{} set", names.join(", "))
 }
 
 /// The digest is checked first: a cosign that is not listed is never started.
@@ -156,7 +165,7 @@ fn cosign(tools: &Tools<'_>) -> Result<Found> {
 fn key(tools: &Tools<'_>, target: &Target, inputs: &Inputs) -> Result<Found> {
     // Problems with cosign itself are reported by its own check.
     if tools.cosign.program().digest().is_err() || tools.cosign.generation().is_err() {
-        return Ok(Found::default());
+        return Ok(saw("not looked at: cosign is missing or not the configured one", []));
     }
     let derived = tools.cosign.public_key(&target.key).context(
         "`COSIGN_PRIVATE_KEY` cannot be read with `COSIGN_PASSWORD`; set both secrets again, \
@@ -168,23 +177,22 @@ fn key(tools: &Tools<'_>, target: &Target, inputs: &Inputs) -> Result<Found> {
     let derived =
         PublicKey::parse(derived.as_bytes()).context("reading the public key that cosign printed")?;
     let shown = PublicKey::parse(shown).with_context(|| format!("reading `{PUBLIC_KEY}` of the commit"))?;
-    let mut problems = Vec::new();
-    if derived != shown {
+    let problem = (derived != shown).then(|| {
         let text = format!(
             "the key in `COSIGN_PRIVATE_KEY` has the public half `{}`, but `{PUBLIC_KEY}` of the commit is `{}`; \
              set the secret that belongs to the committed key, or commit the new key and tag again",
             derived.fingerprint(),
             shown.fingerprint()
         );
-        problems.push(Problem::new("signing key", text));
-    }
-    Ok((Vec::new(), problems))
+        Problem::new("signing key", text)
+    });
+    Ok(saw(format!("belongs to `{PUBLIC_KEY}`"), problem))
 }
 
 fn registry(tools: &Tools<'_>, target: &Target) -> Result<Found> {
     let doing = || format!("cannot push to `{}`", target.image);
     tools.registry.check_push().map_err(|error| target.registry_error(&doing(), error))?;
-    Ok((Vec::new(), Vec::new()))
+    Ok(saw(format!("takes pushes to `{}`", target.image), []))
 }
 
 /// Whether a version such as `26.1.5+dfsg1` or `0.13.1` is at least `(major, minor)`.
@@ -198,7 +206,15 @@ fn at_least(version: &str, wanted: (u64, u64)) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{at_least, speaks_http};
+    use super::{at_least, secrets_set, speaks_http};
+    use crate::inputs::config::tests::{example, example_with};
+
+    #[test]
+    fn the_secrets_of_the_build_are_named() {
+        assert_eq!(secrets_set(&example().build_secrets), "none configured");
+        let two = example_with("build-secrets = [\"NPM_TOKEN\", \"X_TOKEN\"]");
+        assert_eq!(secrets_set(&two.build_secrets), "`NPM_TOKEN`, `X_TOKEN` set");
+    }
 
     #[test]
     fn an_engine_speaks_http_to_what_it_was_told() {
