@@ -4,13 +4,10 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context as _, Result, ensure};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use serde_json::Value;
 use testbed::forge_client::State;
 use testbed::proxy::Fault;
 use xtask::evidence::attached::{Attested, Signed};
-use xtask::evidence::envelope::seal;
+use xtask::evidence::envelope::{Opened, open, seal};
 
 use super::attached::{position, store, stored_as};
 use super::registry::Registry;
@@ -38,12 +35,11 @@ fn replace_sbom(registry: &Registry) -> Result<()> {
 }
 
 fn forged(envelope: &[u8]) -> Result<Vec<u8>> {
-    let envelope: Value = serde_json::from_slice(envelope)?;
-    let payload = STANDARD.decode(envelope["payload"].as_str().context("no payload")?)?;
+    let Opened { payload, signature } = open(envelope)?;
     let payload = String::from_utf8(payload)?;
     let other = payload.replace("\"name\":\"", "\"name\":\"forged-");
     ensure!(other != payload, "nothing was changed");
-    Ok(seal(other.as_bytes(), envelope["signatures"][0]["sig"].as_str().context("no signature")?))
+    Ok(seal(other.as_bytes(), &signature))
 }
 
 #[test]
