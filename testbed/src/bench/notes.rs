@@ -182,7 +182,7 @@ fn message(number: usize) -> String {
     let (kind, scope) = (TYPES[number % TYPES.len()], SCOPES[number % SCOPES.len()]);
     let mut message = format!("{kind}({scope}): change number {number} of the service\n");
     if number.is_multiple_of(7) {
-        message += "\nA body that says why the change was made,\nand what it does for whoever runs it.\n";
+        message += "\nA body that says why the change was made,\nand what it does for those who run it.\n";
     }
     if number.is_multiple_of(11) {
         let person = number % 300;

@@ -49,8 +49,8 @@ pub const PROXIES: [&str; 8] = [
     "all_proxy",
 ];
 
-/// Where the agent with the user's SSH keys listens. Only programs that connect by SSH see it: whoever reaches it can
-/// sign with every key in it.
+/// Where the agent with the user's SSH keys listens. Only programs that connect by SSH see it, because a program that
+/// reaches the agent can sign with every key in it.
 pub const SSH_AGENT: &str = "SSH_AUTH_SOCK";
 
 /// Whether every child sees the variable `name`.

@@ -83,8 +83,8 @@ fn push(context: &Context<'_>, name: &str) -> Result<Digest> {
 }
 
 /// Why a build failed, if it would fail the same way the next time: it is refused, a source was denied, the registry is
-/// silent after several attempts, or the engine has gone and reports only `EOF`. Any other error is returned as `Ok`, with a hint
-/// about the lockfile.
+/// silent after several attempts, or the engine has gone and reports only `EOF`. Any other error is returned as `Ok`,
+/// with a hint about the lockfile.
 fn explain(context: &Context<'_>, error: anyhow::Error) -> Result<anyhow::Error> {
     crate::process::interrupt::check()?;
     if is_silent(&error) || error.is::<Refusal>() {

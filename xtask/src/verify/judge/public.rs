@@ -78,8 +78,8 @@ fn found_page(seen: &Seen<Option<PublishedPage>>) -> Seen<&PublishedPage> {
 }
 
 /// Every fenced line of the page must be one that a release prints in the format of its provenance's build type, to the
-/// letter, and above its part about the image there is no block of code or HTML: nobody is given anything else to paste. Its cosign commands were run as they stand. Nothing else on
-/// a page is ever run.
+/// letter, and above its part about the image there is no block of code or HTML, so that nobody is given anything else to
+/// paste. Its cosign commands were run as they stand. Nothing else on a page is ever run.
 fn commands(
     release: &Release<'_>,
     digest: &Digest,
