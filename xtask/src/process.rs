@@ -16,6 +16,7 @@ mod pipes;
 pub mod problem;
 pub mod progress;
 pub mod scratch;
+mod search;
 pub mod secret;
 pub mod shown;
 pub mod stdout;
@@ -25,6 +26,7 @@ mod wait;
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::process::CommandExt as _;
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context as _, Result};
@@ -71,7 +73,8 @@ impl Runner {
 
     /// A call of `cmd`. Finish it with one of [`Call`]'s `run`, `read`, `output`, `inherit` and `detach`.
     pub fn call(&self, cmd: Cmd<'_>) -> Call {
-        let mut command = Command::from(cmd);
+        let written = Command::from(cmd);
+        let mut command = self.located(&written);
         command.env_clear().envs(self.inherited.iter().map(|(key, value)| (key, value)));
         // Machine-readable output: no translation, no pager, no prompt on the terminal.
         command.envs([
@@ -81,6 +84,20 @@ impl Runner {
             ("GIT_TERMINAL_PROMPT", "0"),
         ]);
         command.process_group(0);
-        Call::new(command)
+        Call::new(written.get_program().to_owned(), command)
+    }
+
+    /// The same command with the path of its program. If there is no such program, the start will say so.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that starts programs")]
+    fn located(&self, written: &Command) -> Command {
+        let name = written.get_program();
+        let path = self.inherited.iter().find(|(key, _)| key == "PATH");
+        let file = path.and_then(|(_, path)| search::program(name, path));
+        let mut command = Command::new(file.as_deref().map_or(name, Path::as_os_str));
+        command.arg0(name).args(written.get_args());
+        if let Some(dir) = written.get_current_dir() {
+            command.current_dir(dir);
+        }
+        command
     }
 }

@@ -2,7 +2,7 @@
 
 mod stream;
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
 use std::path::Path;
@@ -34,6 +34,8 @@ const STDERR_TAIL: usize = 8 << 10;
 /// One call of a program, before it is made.
 #[must_use = "a call does nothing until it is run"]
 pub struct Call {
+    /// The program as it was written. `command` has the file.
+    name: OsString,
     command: Command,
     stdin: Option<Vec<u8>>,
     /// Where standard output goes when it is not kept in memory.
@@ -46,8 +48,9 @@ pub struct Call {
 
 impl Call {
     /// `command` has its own process group, and its environment lacks only the variables of this one child.
-    pub(super) fn new(command: Command) -> Self {
+    pub(super) fn new(name: OsString, command: Command) -> Self {
         Self {
+            name,
             command,
             stdin: None,
             stdout: None,
@@ -242,7 +245,7 @@ impl Call {
     /// The redacted command line, ready to paste into a shell.
     #[must_use]
     pub fn line(&self) -> String {
-        redact(&command_line::quoted(self.command.get_program(), self.command.get_args()))
+        redact(&command_line::quoted(&self.name, self.command.get_args()))
     }
 
     fn spawn(&mut self, line: &str) -> Result<Child> {
@@ -250,7 +253,7 @@ impl Call {
             interrupt::check()?;
         }
         self.command.spawn().map_err(|error| {
-            let program = self.command.get_program().to_string_lossy().into_owned();
+            let program = self.name.to_string_lossy().into_owned();
             let missing_dir = self.command.get_current_dir().filter(|dir| !dir.is_dir());
             match (error.kind(), missing_dir, self.hint) {
                 (_, Some(dir), _) => {
