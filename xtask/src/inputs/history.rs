@@ -10,7 +10,7 @@ use crate::inputs::version::ReleaseTag;
 use crate::inputs::words;
 use crate::process::failure::Refusal;
 use crate::process::parallel::both;
-use crate::tool::git::{Commit, Git, Log, LogEntry, Names};
+use crate::tool::git::{Authors, Commit, Git, Log, LogEntry, Names};
 
 /// The history of a release since the previous one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,7 +40,7 @@ impl History {
     pub fn of(git: &Git, source: &Source, from: Option<&ReleaseTag>) -> Result<Self> {
         let commit = &source.commit;
         let (range, words) = both(|| Range::of(git, source, from), || words(git, source))?;
-        let Some(Range { previous, commits, names, shapes }) = range else {
+        let Some(Range { previous, commits, names, shapes, near }) = range else {
             return Ok(Self {
                 previous: None,
                 commits: Vec::new(),
@@ -50,7 +50,7 @@ impl History {
                 pulls: Pulls::default(),
             });
         };
-        let known = git.known_authors(&previous.to_string(), commit, &authors(&names))?;
+        let known = git.known_authors(&previous.to_string(), commit, &authors(&names), &near)?;
         let people = People::of(&names, known.as_ref());
         let (previous, shapes, pulls) = (Some(previous), Some(shapes), Pulls::default());
         Ok(Self { previous, commits, people, words, shapes, pulls })
@@ -63,6 +63,8 @@ struct Range {
     commits: Vec<LogEntry>,
     names: Names,
     shapes: Shapes,
+    /// Who wrote the newest commits before them.
+    near: Authors,
 }
 
 impl Range {
@@ -94,11 +96,15 @@ impl Range {
 
     /// Also returns whether `before` is in the history of `commit`.
     fn since(git: &Git, commit: &Commit, previous: &ReleaseTag, before: &Commit) -> Result<(Self, bool)> {
-        let (log, shapes) = both(|| git.log(Some(before), commit), || Shapes::of(git, before, commit))?;
+        let beside = || {
+            let near = || git.near_authors(&previous.to_string(), commit);
+            both(near, || Shapes::of(git, before, commit))
+        };
+        let (log, (near, shapes)) = both(|| git.log(Some(before), commit), beside)?;
         // A path from `commit` back to `before` ends with a child of `before`, and that child is within the range.
         let Log { entries: commits, names, touches_its_beginning } = log;
         let is_in_history = touches_its_beginning || before == commit;
-        Ok((Self { previous: previous.clone(), commits, names, shapes }, is_in_history))
+        Ok((Self { previous: previous.clone(), commits, names, shapes, near }, is_in_history))
     }
 }
 

@@ -64,29 +64,34 @@ impl Shapes {
     /// # Errors
     /// When git does not answer: another run might get an answer and write different notes.
     pub fn of(git: &Git, before: &Commit, after: &Commit) -> Result<Self> {
-        let config = |commit| anyhow::Ok(config(file(git, commit, MANIFEST)?));
-        let (after_config, before_config) = (config(after)?, config(before)?);
+        let asked = [(before, MANIFEST), (before, DOCKERFILE), (after, MANIFEST), (after, DOCKERFILE)];
+        let [before_config, before_image, after_config, after_image] = files(git, asked)?;
+        let (before_config, after_config) = (config(before_config), config(after_config));
         let folder = |config: &Part<Config>| match config {
             Part::Read(config) => Some(config.service.clone()),
             Part::Absent | Part::Unread => None,
         };
         let after_folder = folder(&after_config);
         let before_folder = folder(&before_config).or_else(|| after_folder.clone());
+        let lockfile = |folder: Option<Folder>| {
+            folder.map_or_else(|| PACKAGE_LOCK.to_owned(), |folder| folder.join(PACKAGE_LOCK))
+        };
+        let (before_lock, after_lock) = (lockfile(before_folder), lockfile(after_folder));
+        let [before_lock, after_lock] = files(git, [(before, &*before_lock), (after, &*after_lock)])?;
         Ok(Self {
-            before: Shape::of(git, before, before_config, before_folder.as_ref())?,
-            after: Shape::of(git, after, after_config, after_folder.as_ref())?,
+            before: Shape::of(before_config, before_image, before_lock),
+            after: Shape::of(after_config, after_image, after_lock),
         })
     }
 }
 
 impl Shape {
-    fn of(git: &Git, commit: &Commit, config: Part<Config>, folder: Option<&Folder>) -> Result<Self> {
-        let lockfile = folder.map_or_else(|| PACKAGE_LOCK.to_owned(), |folder| folder.join(PACKAGE_LOCK));
-        Ok(Self {
-            packages: file(git, commit, &lockfile)?.read(|bytes| Pinned::read(&bytes).ok()),
-            runtime: file(git, commit, DOCKERFILE)?.read(|bytes| image(&bytes, &config)),
+    fn of(config: Part<Config>, dockerfile: Part<Vec<u8>>, lockfile: Part<Vec<u8>>) -> Self {
+        Self {
+            packages: lockfile.read(|bytes| Pinned::read(&bytes).ok()),
+            runtime: dockerfile.read(|bytes| image(&bytes, &config)),
             trial: config.read(|config| Some(trial(&config))),
-        })
+        }
     }
 }
 
@@ -101,13 +106,13 @@ impl<T> Part<T> {
 }
 
 /// A folder in place of a file counts as a file that cannot be read.
-fn file(git: &Git, commit: &Commit, path: &str) -> Result<Part<Vec<u8>>> {
-    match git.files(commit, [path]) {
-        Ok([Some(bytes)]) => Ok(Part::Read(bytes)),
-        Ok([None]) => Ok(Part::Absent),
-        Err(error) if error.is::<NoFile>() => Ok(Part::Unread),
-        Err(error) => Err(error),
-    }
+fn files<const N: usize>(git: &Git, asked: [(&Commit, &str); N]) -> Result<[Part<Vec<u8>>; N]> {
+    let mut found = git.files_of(&asked)?.into_iter();
+    Ok(asked.map(|_| match found.next() {
+        Some(Ok(Some(bytes))) => Part::Read(bytes),
+        Some(Ok(None)) => Part::Absent,
+        Some(Err(NoFile { .. })) | None => Part::Unread,
+    }))
 }
 
 /// A repository without the table counts as having no configuration. It still gets its notes.

@@ -52,7 +52,10 @@ impl Source {
         let Some(asked) = asked else {
             return match tag_at_head(git)? {
                 Some(tag) => Self::of_tag(git, tag),
-                None => Self::next_version(git, "HEAD"),
+                None => {
+                    let source = Self::next_version(git, "HEAD")?;
+                    source.context("the repository has no commit yet; commit something first")
+                }
             };
         };
         match asked.parse::<ReleaseTag>() {
@@ -61,10 +64,10 @@ impl Source {
             Err(misuse) if asked.starts_with('v') && asked[1..].starts_with(|c: char| c.is_ascii_digit()) => {
                 Err(misuse.into())
             }
-            Err(misuse) if git.peel(asked)?.is_none() => {
-                Err(Misuse::new(format!("{misuse}, and no commit has that name")).into())
-            }
-            Err(_) => Self::next_version(git, asked),
+            Err(misuse) => match Self::next_version(git, asked)? {
+                Some(source) => Ok(source),
+                None => Err(Misuse::new(format!("{misuse}, and no commit has that name")).into()),
+            },
         }
     }
 
@@ -74,7 +77,8 @@ impl Source {
     /// As [`Source::to_release`].
     pub fn of_commit(git: &Git, commit: &Commit) -> Result<Self> {
         check_whole(git)?;
-        Self::next_version(git, commit.as_str())
+        let source = Self::next_version(git, commit.as_str())?;
+        source.with_context(|| format!("there is no commit {commit} here"))
     }
 
     /// The source of a rehearsal of `tag` when there is no such tag: the commit that its image names.
@@ -83,8 +87,8 @@ impl Source {
     /// [`crate::process::failure::Refusal`] when this clone does not have the commit.
     pub fn of_rehearsal(git: &Git, tag: ReleaseTag, revision: &str) -> Result<Self> {
         let commit = Commit::parse(revision)?;
-        match git.peel(commit.as_str())? {
-            Some(commit) => Self::at(git, tag, commit, false),
+        match git.dated(commit.as_str())? {
+            Some((commit, time)) => Ok(Self { tag, commit, time, is_tagged: false }),
             None => refuse!(
                 "there is no tag `{tag}` here, and no commit {commit}, which the image names: a rehearsal of a work tree \
                  can be verified only by the run that made it"
@@ -97,29 +101,23 @@ impl Source {
     /// # Errors
     /// [`crate::process::failure::Refusal`] when there is no such tag.
     pub fn of_tag(git: &Git, tag: ReleaseTag) -> Result<Self> {
-        match git.peel(&tag.git_ref())? {
-            Some(commit) => Self::at(git, tag, commit, true),
+        match git.dated(&tag.git_ref())? {
+            Some((commit, time)) => Ok(Self { tag, commit, time, is_tagged: true }),
             None => refuse!(
                 "there is no tag `{tag}` here; make it with `git tag {tag}`, or get it with `git fetch --tags`"
             ),
         }
     }
 
-    fn next_version(git: &Git, revision: &str) -> Result<Self> {
-        let commit = git
-            .peel(revision)?
-            .with_context(|| format!("`{revision}` has no commit yet; commit something first"))?;
+    /// `None` when there is no such commit.
+    fn next_version(git: &Git, revision: &str) -> Result<Option<Self>> {
+        let Some((commit, time)) = git.dated(revision)? else { return Ok(None) };
         let tags = release_tags(&git.tags()?);
         let next = highest_stable(&tags).map_or("v0.1.0".to_owned(), |highest| {
             let version = highest.version();
             format!("v{}.{}.{}", version.major, version.minor, version.patch + 1)
         });
-        Self::at(git, next.parse()?, commit, false)
-    }
-
-    fn at(git: &Git, tag: ReleaseTag, commit: Commit, is_tagged: bool) -> Result<Self> {
-        let time = git.commit_time(&commit)?;
-        Ok(Self { tag, commit, time, is_tagged })
+        Ok(Some(Self { tag: next.parse()?, commit, time, is_tagged: false }))
     }
 
     /// The time of the release, in seconds since 1970: that of an annotated tag, else that of the commit.

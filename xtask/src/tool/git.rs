@@ -19,20 +19,20 @@ mod work_tree;
 use std::ffi::OsString;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use xshell::cmd;
 
-use crate::process::time::LATEST;
 use crate::process::{Call, Runner, environment};
+
+use objects::Object;
 
 pub use commit::Commit;
 pub use log::{LONGEST_MESSAGE, Log, LogEntry, Names, log_format};
 pub use message::Message;
 pub use objects::NoFile;
-pub use people::LONGEST_HISTORY;
+pub use people::{Authors, LONGEST_HISTORY};
 pub use pull_request::number as pull_request_number;
 pub use signer::Signer;
 pub use upstream::Upstream;
@@ -55,12 +55,12 @@ const TAG_NAME: &str = "--format=%(refname:strip=2)";
 pub struct Git {
     runner: Runner,
     root: PathBuf,
+    /// The repository's own directory, in most cases `.git`.
+    directory: String,
     is_shallow: bool,
-    /// The directories in which the user allows git to work (`safe.directory`).
+    /// The directories in which the user allows git to work (`safe.directory`). Empty if git needs no such permission.
     trusted: Vec<OsString>,
     objects: Option<work_tree::Objects>,
-    /// The repository's git directory, once it was queried.
-    directory: Arc<OnceLock<String>>,
 }
 
 impl Git {
@@ -70,15 +70,23 @@ impl Git {
     /// When git is not installed or `dir` is not in a work tree.
     pub fn discover(runner: &Runner, dir: &Path) -> Result<Self> {
         let sh = runner.shell()?;
-        let trusted = sealed::trusted_directories(runner)?;
-        let ask = cmd!(sh, "git rev-parse --show-toplevel --is-shallow-repository");
-        let call = sealed::seal(runner.call(ask), &trusted).dir(dir).install_hint(INSTALL);
-        let answer = call.read().context("finding the repository; run this inside a checkout")?;
-        let (root, shallow) =
-            answer.rsplit_once('\n').with_context(|| format!("`git rev-parse` printed `{answer}`"))?;
-        let is_shallow = yes_or_no(shallow)?;
-        let directory = Arc::default();
-        Ok(Self { runner: runner.clone(), root: root.into(), is_shallow, trusted, objects: None, directory })
+        let ask = |trusted: &[OsString]| {
+            let ask = cmd!(sh, "git rev-parse --is-shallow-repository --absolute-git-dir --show-toplevel");
+            sealed::seal(runner.call(ask), trusted).dir(dir).install_hint(INSTALL).output()
+        };
+        let (mut output, mut trusted) = (ask(&[])?, Vec::new());
+        if !output.status.success() {
+            // A checkout that belongs to another user is refused unless the user's settings list it.
+            trusted = sealed::trusted_directories(runner)?;
+            output = ask(&trusted)?;
+        }
+        let answer =
+            output.success().context("finding the repository; run this inside a checkout")?.text()?;
+        let [shallow, directory, root] = answer.lines().collect::<Vec<_>>()[..] else {
+            bail!("`git rev-parse` printed `{answer}`: expected three lines, as no path has a line break");
+        };
+        let (is_shallow, directory) = (yes_or_no(shallow)?, directory.to_owned());
+        Ok(Self { runner: runner.clone(), root: root.into(), directory, is_shallow, trusted, objects: None })
     }
 
     /// The repository in which the command was started.
@@ -100,18 +108,13 @@ impl Git {
         let clone = cmd!(sh, "git -c core.hooksPath=/dev/null clone --quiet --bare -- {url} {dir}");
         let call = runner.call_with_ssh_agent(clone).env("GIT_ALLOW_PROTOCOL", "https:http:ssh:git:file");
         call.install_hint(INSTALL).timeout(CLONE).run().context("cloning the source")?;
-        let ask = cmd!(sh, "git -C {dir} rev-parse --is-shallow-repository");
-        let shallow = sealed::seal(runner.call(ask), &[]).read().context("looking at the clone")?;
-        let is_shallow = yes_or_no(&shallow)?;
-        let (trusted, directory) = (Vec::new(), Arc::default());
-        Ok(Self {
-            runner: runner.clone(),
-            root: dir.to_owned(),
-            is_shallow,
-            trusted,
-            objects: None,
-            directory,
-        })
+        let ask = cmd!(sh, "git -C {dir} rev-parse --is-shallow-repository --absolute-git-dir");
+        let answer = sealed::seal(runner.call(ask), &[]).read().context("looking at the clone")?;
+        let (shallow, directory) =
+            answer.split_once('\n').with_context(|| format!("`git rev-parse` printed `{answer}`"))?;
+        let (is_shallow, directory) = (yes_or_no(shallow)?, directory.to_owned());
+        let (runner, root) = (runner.clone(), dir.to_owned());
+        Ok(Self { runner, root, directory, is_shallow, trusted: Vec::new(), objects: None })
     }
 
     /// The top of the work tree. For a bare clone, the clone itself.
@@ -140,6 +143,25 @@ impl Git {
             Some(1) => Ok(None),
             _ => Err(output.failure()),
         }
+    }
+
+    /// As [`Git::peel`], with the time of the commit in seconds since 1970.
+    ///
+    /// # Errors
+    /// When git fails, or the commit claims a time before 1970 or in a year with five digits.
+    pub fn dated(&self, revision: &str) -> Result<Option<(Commit, u64)>> {
+        // No revision has a line break, and one would be a second question.
+        if revision.contains('\n') {
+            return Ok(None);
+        }
+        let answer = self.call(&["cat-file", "--batch"])?.stdin(format!("{revision}^{{commit}}\n"));
+        let answer = answer.output()?.success()?.stdout;
+        let found =
+            objects::next(&mut &*answer).with_context(|| format!("reading the commit `{revision}`"))?;
+        let Some(found) = found else { return Ok(None) };
+        let commit = Commit::parse(found.id)?;
+        let time = commit::time(found.bytes).with_context(|| format!("reading the time of {commit}"))?;
+        Ok(Some((commit, time)))
     }
 
     /// The names of the tags at `commit`.
@@ -182,15 +204,27 @@ impl Git {
     /// # Errors
     /// As [`Git::files`].
     pub fn files_at(&self, commit: &Commit, paths: &[String]) -> Result<Vec<Option<Vec<u8>>>> {
-        if paths.is_empty() {
+        let asked: Vec<_> = paths.iter().map(|path| (commit, path.as_str())).collect();
+        let found = self.files_of(&asked)?.into_iter().zip(paths);
+        found.map(|(file, path)| file.with_context(|| format!("reading `{path}` of {commit}"))).collect()
+    }
+
+    /// As [`Git::files`], for paths in different commits. Something else at a path is an error of that file alone.
+    ///
+    /// # Errors
+    /// When git fails, or its answer does not follow the documentation of `git cat-file --batch`.
+    pub fn files_of(&self, asked: &[(&Commit, &str)]) -> Result<Vec<Result<Option<Vec<u8>>, NoFile>>> {
+        if asked.is_empty() {
             return Ok(Vec::new());
         }
-        let asked: String = paths.iter().map(|path| format!("{commit}:{path}\n")).collect();
-        let answer = self.call(&["cat-file", "--batch"])?.stdin(asked).output()?.success()?.stdout;
+        let names: String = asked.iter().map(|(commit, path)| format!("{commit}:{path}\n")).collect();
+        let answer = self.call(&["cat-file", "--batch"])?.stdin(names).output()?.success()?.stdout;
         let mut rest = answer.as_slice();
-        let next =
-            |path: &String| objects::next(&mut rest).with_context(|| format!("reading `{path}` of {commit}"));
-        paths.iter().map(next).collect()
+        let next = |(commit, path): &(&Commit, &str)| {
+            let found = objects::next(&mut rest).with_context(|| format!("reading `{path}` of {commit}"))?;
+            Ok(found.map(Object::into_file).transpose())
+        };
+        asked.iter().map(next).collect()
     }
 
     /// Whether the work tree differs from `commit` at or below any of `paths`.
@@ -210,16 +244,10 @@ impl Git {
     /// The time of the commit, in seconds since 1970.
     ///
     /// # Errors
-    /// When git fails, or the commit claims a time before 1970 or in a year with five digits.
+    /// As [`Git::dated`], and when there is no such commit.
     pub fn commit_time(&self, commit: &Commit) -> Result<u64> {
-        let show = ["show", "--no-patch", "--no-show-signature", "--format=%ct", "--end-of-options"];
-        let text = self.call(&[&show[..], &[commit.as_str()]].concat())?.read()?;
-        let time: Option<u64> = text.parse().ok().filter(|time| *time <= LATEST);
-        time.with_context(|| {
-            format!(
-                "commit {commit} was made at `{text}` seconds since 1970: expected a date from 1970 to 9999"
-            )
-        })
+        let found = self.dated(commit.as_str())?;
+        found.map(|(_, time)| time).with_context(|| format!("there is no commit {commit} here"))
     }
 
     /// Whether `ancestor` is in the history of `descendant`.

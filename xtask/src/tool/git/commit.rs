@@ -1,6 +1,8 @@
-//! The id of a commit.
+//! The id of a commit, and its time.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
+
+use crate::process::time::LATEST;
 
 /// A full commit id: 40 hexadecimal digits, or 64 in a SHA-256 repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,9 +56,43 @@ impl std::fmt::Display for Commit {
     }
 }
 
+/// The committer's time in the bytes of a commit, in seconds since 1970: in the header `committer NAME <ADDRESS> TIME
+/// ZONE` (git-fast-import(1), "Date Formats": `raw`).
+///
+/// # Errors
+/// When it has no such time, or one before 1970 or in a year with five digits.
+pub(super) fn time(commit: &[u8]) -> Result<u64> {
+    let mut headers = commit.split(|byte| *byte == b'\n').take_while(|line| !line.is_empty());
+    let committer =
+        headers.find_map(|line| line.strip_prefix(b"committer ")).context("it has no committer")?;
+    let after =
+        committer.iter().rposition(|byte| *byte == b'>').map_or(committer, |end| &committer[end + 1..]);
+    let text = String::from_utf8_lossy(after);
+    let text = text.split_whitespace().next().unwrap_or_default();
+    let time: Option<u64> = text.parse().ok().filter(|time| *time <= LATEST);
+    time.with_context(|| {
+        format!("it was made at `{text}` seconds since 1970: expected a date from 1970 to 9999")
+    })
+}
+
 #[cfg(test)]
 mod tests {
-    use super::Commit;
+    use super::{Commit, time};
+
+    #[test]
+    fn the_time_is_that_of_the_committer_and_nothing_in_the_message_counts() {
+        let of = |committer: &str| {
+            time(format!("tree t\nauthor A <a> 5 +0000\n{committer}\n\ncommitter X <x> 7 +0000\n").as_bytes())
+        };
+        assert_eq!(of("committer B <b@c> 1700000000 +0200").unwrap(), 1_700_000_000);
+        assert_eq!(of("committer B <b> <c> 0 -0100\nencoding latin1").unwrap(), 0);
+        assert_eq!(of("committer 7 <b> 253402300799 +0000").unwrap(), 253_402_300_799);
+        for wrong in
+            ["", "x", "committer B <b>", "committer B <b> -1 +0000", "committer B <b> 253402300800 +0000"]
+        {
+            assert!(of(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn commits_are_full_lower_case_names() {

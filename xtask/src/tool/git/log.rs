@@ -11,6 +11,7 @@ use anyhow::Result;
 
 use super::people::name;
 use super::{Commit, Git, Message};
+use crate::process::parallel::both;
 use reading::Reading;
 
 /// One commit of a range, as release notes need it.
@@ -94,10 +95,11 @@ impl Git {
             ["log", "--no-show-signature", "--encoding=UTF-8", "-z", &format, "--end-of-options", &range];
         // Into a pipe, git writes every commit by itself if it is not told otherwise (git(1), "GIT_FLUSH").
         let call = self.call_with_mailmap(to, &log)?.env("GIT_FLUSH", "0").timeout(PATIENCE);
-        let mut reading = call.stream(|from_git| Reading::of(from_git, from))?;
+        let (mut reading, has_mailmap) =
+            both(|| call.stream(|from_git| Reading::of(from_git, from)), || self.has_mailmap(to))?;
         let contacts: BTreeSet<String> =
             reading.others.iter().flat_map(|(_, others)| others.iter().cloned()).collect();
-        let mapped = self.mapped(to, contacts.clone())?;
+        let mapped = if has_mailmap { self.mapped(to, contacts.clone())? } else { BTreeMap::new() };
         let names = shown(contacts, &mapped);
         let Log { entries, names: told, .. } = &mut reading.log;
         let authors_told = reading.known.values().filter(|author| author.is_told);

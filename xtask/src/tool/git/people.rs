@@ -13,8 +13,16 @@ use crate::process::token::masked;
 /// The longest history, in commits, in which known authors are searched. Reading that many takes a second.
 pub const LONGEST_HISTORY: usize = 200_000;
 
-/// How many commits are searched first: most authors of the next release are among them.
+/// How many commits are searched first.
 const NEAR: usize = 1_000;
+
+/// The authors of the newest commits of a history.
+#[derive(Debug, Default)]
+pub struct Authors {
+    names: BTreeSet<String>,
+    /// Whether these commits are the whole history.
+    are_all: bool,
+}
 
 /// Longer names are cut to this many characters.
 const LONGEST_NAME: usize = 60;
@@ -23,18 +31,16 @@ impl Git {
     /// A call that sees only the mailmap of `commit`. git also reads the one in the work tree if it has a work tree, so
     /// it is started in its own directory without one.
     pub(super) fn call_with_mailmap(&self, commit: &Commit, arguments: &[&str]) -> Result<Call> {
-        let directory = self.directory()?;
+        let directory = &*self.directory;
         let mailmap = format!("mailmap.blob={commit}:.mailmap");
         let own = ["-C", directory, "-c", "mailmap.file=/dev/null", "-c", &mailmap];
         Ok(self.call(&[&own[..], arguments].concat())?.env("GIT_DIR", directory))
     }
 
-    fn directory(&self) -> Result<&str> {
-        if let Some(known) = self.directory.get() {
-            return Ok(known);
-        }
-        let found = self.call(&["rev-parse", "--absolute-git-dir"])?.read()?;
-        Ok(self.directory.get_or_init(|| found))
+    /// Whether `commit` has a mailmap, in whatever form.
+    pub(super) fn has_mailmap(&self, commit: &Commit) -> Result<bool> {
+        let found = self.files_of(&[(commit, ".mailmap")])?;
+        Ok(!matches!(found[..], [Ok(None)]))
     }
 
     /// Applies the mailmap of `commit` to each of `contacts`. They must come from [`contact`]. Those in a form that the
@@ -62,8 +68,18 @@ impl Git {
         Ok(contacts.into_iter().zip(answers).collect())
     }
 
-    /// Those of `names` who wrote a commit in the history of `tag`, by the mailmap of `commit`. `None` when that is
-    /// unknown, because the history is cut off or longer than [`LONGEST_HISTORY`].
+    /// The authors of the newest commits in the history of `tag`, by the mailmap of `commit`: most authors of the next
+    /// release are among them.
+    ///
+    /// # Errors
+    /// When git fails or its output does not have the requested form.
+    pub fn near_authors(&self, tag: &str, commit: &Commit) -> Result<Authors> {
+        if self.is_shallow { Ok(Authors::default()) } else { self.authors(tag, commit, NEAR) }
+    }
+
+    /// Those of `names` who wrote a commit in the history of `tag`, by the mailmap of `commit`. `near` are the answers of
+    /// [`Git::near_authors`], which often suffice. `None` when that is unknown, because the history is cut off or longer
+    /// than [`LONGEST_HISTORY`].
     ///
     /// # Errors
     /// When git fails or its output does not have the requested form.
@@ -72,25 +88,28 @@ impl Git {
         tag: &str,
         commit: &Commit,
         names: &BTreeSet<String>,
+        near: &Authors,
     ) -> Result<Option<BTreeSet<String>>> {
-        if names.is_empty() {
-            return Ok(Some(BTreeSet::new()));
+        if let Some(known) = near.among(names) {
+            return Ok(Some(known));
         }
-        if self.is_shallow {
-            return Ok(None);
-        }
-        let (mut known, range) = (BTreeSet::new(), format!("refs/tags/{tag}"));
-        for most in [NEAR, LONGEST_HISTORY] {
-            let count = format!("--max-count={}", most + 1);
-            let shortlog = ["shortlog", "--summary", "--encoding=UTF-8", &count, "--end-of-options", &range];
-            let output = self.call_with_mailmap(commit, &shortlog)?.output()?.success()?.stdout;
-            let (commits, found) = parse_shortlog(&String::from_utf8_lossy(&output))?;
-            known = found.intersection(names).cloned().collect();
-            if commits <= most || known.len() == names.len() {
-                return Ok(Some(known));
-            }
-        }
-        Ok((known.len() == names.len()).then_some(known))
+        if self.is_shallow { Ok(None) } else { Ok(self.authors(tag, commit, LONGEST_HISTORY)?.among(names)) }
+    }
+
+    fn authors(&self, tag: &str, commit: &Commit, most: usize) -> Result<Authors> {
+        let (count, range) = (format!("--max-count={}", most + 1), format!("refs/tags/{tag}"));
+        let shortlog = ["shortlog", "--summary", "--encoding=UTF-8", &count, "--end-of-options", &range];
+        let output = self.call_with_mailmap(commit, &shortlog)?.output()?.success()?.stdout;
+        let (commits, names) = parse_shortlog(&String::from_utf8_lossy(&output))?;
+        Ok(Authors { names, are_all: commits <= most })
+    }
+}
+
+impl Authors {
+    /// Those of `names` who are among the authors. `None` if others of `names` may be among those that were not read.
+    fn among(&self, names: &BTreeSet<String>) -> Option<BTreeSet<String>> {
+        let known: BTreeSet<_> = self.names.intersection(names).cloned().collect();
+        (self.are_all || known.len() == names.len()).then_some(known)
     }
 }
 
@@ -139,7 +158,23 @@ fn is_contact(value: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_contact, name, parse_shortlog};
+    use std::collections::BTreeSet;
+
+    use super::{Authors, is_contact, name, parse_shortlog};
+
+    #[test]
+    fn authors_are_known_if_all_were_found_or_all_commits_were_read() {
+        let set = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
+        for (are_all, names, expected) in [
+            (false, &["Ann"][..], Some(&["Ann"][..])),
+            (false, &["Ann", "Bob"], None),
+            (true, &["Ann", "Bob"], Some(&["Ann"])),
+            (false, &[], Some(&[])),
+        ] {
+            let authors = Authors { names: set(&["Ann", "Cid"]), are_all };
+            assert_eq!(authors.among(&set(names)), expected.map(set), "{are_all} {names:?}");
+        }
+    }
 
     #[test]
     fn a_name_is_shown_without_an_address_and_without_what_cannot_be_seen() {
