@@ -45,7 +45,7 @@ use observe::{ImageSeen, Place};
 use proven::{Disproved, Proven};
 
 pub use judge::assets::Due;
-pub use observe::keys::SharedHistory;
+pub use observe::SharedClone;
 pub use observe::store::Layout;
 pub use observe::{base_manifests, in_words, labels_of, seen};
 pub use standing::{Standing, standing};
@@ -177,10 +177,15 @@ fn others(tags: &Seen<Vec<String>>, digest: &Digest) -> Seen<Vec<String>> {
 }
 
 /// The claims about the tagged commit, from the clone in `git`, and the ids of those that were not asked. `forge` may
-/// be asked whether the clone is behind.
+/// be asked whether the clone is behind; `shared` is what all releases have in common.
 #[must_use]
-pub fn source(git: &Git, forge: Option<&dyn Read>, source: &Source) -> (Vec<Claim>, Vec<&'static str>) {
-    judge::source::judge(source, &observe::source(git, forge, source))
+pub fn source(
+    git: &Git,
+    forge: Option<&dyn Read>,
+    source: &Source,
+    shared: &SharedClone,
+) -> (Vec<Claim>, Vec<&'static str>) {
+    judge::source::judge(source, &observe::source(git, forge, source, shared))
 }
 
 /// The claims about the key that the release's signatures are checked with, from the clone in `git`. `forge` may be
@@ -190,7 +195,7 @@ pub fn keys(
     verifier: &Verifier<'_>,
     git: &Git,
     forge: Option<&dyn Read>,
-    shared: &SharedHistory,
+    shared: &SharedClone,
 ) -> Vec<Claim> {
     judge::keys::judge(verifier.release.tag(), &observe::keys::keys(verifier, git, forge, shared))
 }

@@ -33,7 +33,7 @@ use crate::process::parallel::side_by_side;
 use crate::tool::cosign::{Program, SigningKey};
 use crate::tool::git::Commit;
 use crate::verify::survey::{Asked, Shared};
-use crate::verify::{self, Layout, SharedHistory};
+use crate::verify::{self, Layout, SharedClone};
 
 use before::{older_than_this_tool, unread, without_commit};
 pub use options::Options;
@@ -57,7 +57,7 @@ struct Verify<'a> {
     keychain: Keychain,
     /// What a rebuild may use.
     allowed: Allowed,
-    history: SharedHistory,
+    shared: SharedClone,
 }
 
 /// What to verify.
@@ -105,7 +105,7 @@ fn asked(environment: &Environment, options: &Options) -> Result<()> {
         cosign,
         keychain,
         allowed: Allowed::of(options, repository)?,
-        history: SharedHistory::default(),
+        shared: SharedClone::default(),
     };
     let entries = if options.all { verify.all()? } else { vec![verify.one(&wanted)?] };
     report::print(&entries, options.json)?;

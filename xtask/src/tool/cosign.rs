@@ -32,6 +32,10 @@ const INSTALL: &str =
 /// Enough to download an image's layers over a slow line.
 const SAVE: Duration = Duration::from_secs(600);
 
+/// The garbage collector of Go's runtime costs a short run of cosign a quarter of its processor time, and saves no
+/// memory. It starts when this much is in use (<https://pkg.go.dev/runtime#hdr-Environment_Variables>).
+const COLLECTOR: [(&str, &str); 2] = [("GOGC", "off"), ("GOMEMLIMIT", "256MiB")];
+
 /// The predicate type of an SBOM, by cosign's short name for `https://cyclonedx.org/bom`.
 pub const SBOM_TYPE: &str = "cyclonedx";
 
@@ -170,6 +174,7 @@ impl<'a> Cosign<'a> {
         let sh = self.runner.shell().context("running cosign")?;
         let program = self.program.path()?;
         let call = self.runner.call(cmd!(sh, "{program} {arguments...}")).install_hint(INSTALL);
+        let call = COLLECTOR.iter().fold(call, |call, (key, value)| call.env(key, value));
         Ok(call.env("DOCKER_CONFIG", self.config.path()).timeout(self.timeout))
     }
 }

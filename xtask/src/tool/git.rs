@@ -58,6 +58,7 @@ pub struct Git {
     /// The repository's own directory, in most cases `.git`.
     directory: String,
     is_shallow: bool,
+    is_bare: bool,
     /// The directories in which the user allows git to work (`safe.directory`). Empty if git needs no such permission.
     trusted: Vec<OsString>,
     objects: Option<work_tree::Objects>,
@@ -86,7 +87,8 @@ impl Git {
             bail!("`git rev-parse` printed `{answer}`: expected three lines, as no path has a line break");
         };
         let (is_shallow, directory) = (yes_or_no(shallow)?, directory.to_owned());
-        Ok(Self { runner: runner.clone(), root: root.into(), directory, is_shallow, trusted, objects: None })
+        let (runner, root, is_bare, objects) = (runner.clone(), root.into(), false, None);
+        Ok(Self { runner, root, directory, is_shallow, is_bare, trusted, objects })
     }
 
     /// The repository in which the command was started.
@@ -113,8 +115,9 @@ impl Git {
         let (shallow, directory) =
             answer.split_once('\n').with_context(|| format!("`git rev-parse` printed `{answer}`"))?;
         let (is_shallow, directory) = (yes_or_no(shallow)?, directory.to_owned());
-        let (runner, root) = (runner.clone(), dir.to_owned());
-        Ok(Self { runner, root, directory, is_shallow, trusted: Vec::new(), objects: None })
+        let (runner, root, is_bare, trusted, objects) =
+            (runner.clone(), dir.to_owned(), true, Vec::new(), None);
+        Ok(Self { runner, root, directory, is_shallow, is_bare, trusted, objects })
     }
 
     /// The top of the work tree. For a bare clone, the clone itself.

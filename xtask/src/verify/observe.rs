@@ -2,6 +2,7 @@
 
 pub(super) mod assets;
 mod bundles;
+mod clone;
 pub(super) mod contents;
 mod cosign;
 pub(super) mod image;
@@ -30,13 +31,15 @@ use crate::verify::claim::{Seen, Unseen};
 
 pub(super) use assets::AssetsSeen;
 pub(super) use bundles::{BundleSeen, BundlesSeen};
+pub use clone::SharedClone;
+pub(super) use clone::deciding;
 pub(super) use contents::ContentsSeen;
 pub use contents::base_manifests;
 pub(super) use cosign::Answer;
 pub(super) use image::{ImageSeen, Place, image};
 pub use parts::labels_of;
 pub(super) use parts::{Attached, Part, Said};
-pub(super) use source::{BranchSeen, SourceSeen, deciding, source};
+pub(super) use source::{BranchSeen, SourceSeen, source};
 
 /// What is public under a release's names.
 pub(super) struct PublicSeen {

@@ -12,7 +12,7 @@ use crate::oci::reference::Digest;
 use crate::tool::git::Git;
 
 use super::Verifier;
-use super::observe::deciding;
+use super::observe::{SharedClone, deciding};
 
 /// The most statements that are looked at.
 const MOST: usize = 20;
@@ -36,13 +36,19 @@ struct Known {
 
 /// The statements about `digest` among all `tags` of its registry.
 #[must_use]
-pub fn list(verifier: &Verifier<'_>, git: &Git, tags: &[String], digest: &Digest) -> Vec<Rebuild> {
+pub fn list(
+    verifier: &Verifier<'_>,
+    git: &Git,
+    shared: &SharedClone,
+    tags: &[String],
+    digest: &Digest,
+) -> Vec<Rebuild> {
     let mut found: Vec<_> =
         tags.iter().filter_map(|tag| Some((tag, rebuild::digits(tag, digest)?))).collect();
     if found.is_empty() {
         return Vec::new();
     }
-    let known = known(git).map_err(|error| format!("the known keys could not be read: {error:#}"));
+    let known = known(git, shared).map_err(|error| format!("the known keys could not be read: {error:#}"));
     let key_of = |tag: &str| {
         let known = known.as_ref().ok()?;
         known.iter().find(|known| rebuild::tag(digest, &known.key.fingerprint()) == *tag)
@@ -67,8 +73,8 @@ pub fn list(verifier: &Verifier<'_>, git: &Git, tags: &[String], digest: &Digest
 }
 
 /// The keys that the default branch lists, or `HEAD` if the clone does not know the default branch.
-fn known(git: &Git) -> Result<Vec<Known>> {
-    let Some((at, _)) = deciding(git)? else { return Ok(Vec::new()) };
+fn known(git: &Git, shared: &SharedClone) -> Result<Vec<Known>> {
+    let Some((at, _)) = deciding(git, shared)? else { return Ok(Vec::new()) };
     let paths = git.names_in(&at, KNOWN_KEYS)?;
     let paths: Vec<_> = paths.into_iter().filter(|path| path.ends_with(".pub")).collect();
     let files = git.files_at(&at, &paths)?;

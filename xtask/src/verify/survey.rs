@@ -32,6 +32,20 @@ pub enum Asked<'a> {
     Layout(&'a Layout),
 }
 
+impl Asked<'_> {
+    /// Whether it is also asked what is public under the names of `release`.
+    ///
+    /// # Errors
+    /// When the configured name is no name of an image.
+    pub fn has_names(&self, release: &Release<'_>) -> Result<bool> {
+        Ok(match self {
+            Self::VersionTag => true,
+            Self::Digest(_) => *release.image == release.config.image()?,
+            Self::Layout(_) => false,
+        })
+    }
+}
+
 /// The result.
 pub struct Survey {
     /// The image that was looked at, if there was one.
@@ -75,7 +89,7 @@ pub fn run(verifier: &Verifier<'_>, asked: &Asked<'_>, shared: &Shared<'_>) -> R
     let release = &verifier.release;
     match asked {
         Asked::Layout(layout) => offline(verifier, layout),
-        Asked::Digest(digest) if *release.image != release.config.image()? => {
+        Asked::Digest(digest) if !asked.has_names(release)? => {
             let (seen, common) =
                 both(|| observe::image(verifier, digest, Place::Registry, None), || Ok(shared.common(None)))?;
             let claims = image::judge(release, digest, &seen, &others(&common.tags, digest));

@@ -15,8 +15,8 @@ use xtask::process::Runner;
 use xtask::process::environment::Environment;
 use xtask::process::scratch::Scratch;
 use xtask::tool::git::Git;
-use xtask::verify;
 use xtask::verify::claim::Verdict;
+use xtask::verify::{self, SharedClone};
 
 use crate::servers::server::{Server, curl, empty};
 
@@ -92,7 +92,7 @@ fn claims_with(
     tag: &str,
 ) -> (Vec<(&'static str, Verdict)>, Vec<&'static str>) {
     let source = Source::of_tag(git, tag.parse().unwrap()).unwrap();
-    let (claims, not_asked) = verify::source(git, forge, &source);
+    let (claims, not_asked) = verify::source(git, forge, &source, &SharedClone::default());
     (claims.into_iter().map(|claim| (claim.id, claim.verdict)).collect(), not_asked)
 }
 

@@ -13,6 +13,7 @@ use crate::build::ImageBuild;
 use crate::evidence::claims;
 use crate::forge::Read;
 use crate::oci::reference::Digest;
+use crate::process::parallel::both;
 use crate::verify::claim::{Claim, Unseen};
 use crate::verify::survey::{self, Asked, Shared};
 use crate::verify::{self, Verifier, base_manifests, by_hand, difference, rebuilds};
@@ -31,19 +32,23 @@ impl Verify<'_> {
         if self.options.attest {
             attest::check_login(verifier.registry)?;
         }
-        let found = survey::run(verifier, asked, shared)?;
-        let (mut claims, mut not_asked) = (found.claims, found.not_asked);
         let git = &self.repository.git;
-        if found.is_rehearsal || !subject.source.is_tagged {
-            not_asked.push(claims::SOURCE_BRANCH);
-            not_asked.extend(claims::OF_KEYS);
-        } else {
-            let is_asked = !not_asked.contains(&claims::TAG_GIT);
-            let forge = is_asked.then_some(&reading.forge as &dyn Read);
-            let (of_source, unasked) = verify::source(git, forge, &subject.source);
-            claims.extend(of_source);
-            not_asked.extend(unasked);
-            claims.extend(verify::keys(verifier, git, forge, &self.history));
+        // The clone is asked at the same time, although what it says is no part of a rehearsal.
+        let of_clone = || {
+            let is_tagged = subject.source.is_tagged;
+            is_tagged.then(|| self.of_clone(reading, verifier, asked)).transpose()
+        };
+        let (found, of_clone) = both(|| survey::run(verifier, asked, shared), of_clone)?;
+        let (mut claims, mut not_asked) = (found.claims, found.not_asked);
+        match of_clone.filter(|_| !found.is_rehearsal) {
+            Some((of_clone, unasked)) => {
+                claims.extend(of_clone);
+                not_asked.extend(unasked);
+            }
+            None => {
+                not_asked.push(claims::SOURCE_BRANCH);
+                not_asked.extend(claims::OF_KEYS);
+            }
         }
         if let Some(key) = &self.key {
             claims.insert(0, key_claim(git.root(), key, subject, found.is_rehearsal)?);
@@ -79,6 +84,20 @@ impl Verify<'_> {
         Ok(entry)
     }
 
+    /// The claims about the tagged commit and the key, from the clone, and the ids of those that were not asked.
+    fn of_clone(
+        &self,
+        reading: &Reading<'_>,
+        verifier: &Verifier<'_>,
+        asked: &Asked<'_>,
+    ) -> Result<(Vec<Claim>, Vec<&'static str>)> {
+        let (git, release) = (&self.repository.git, &verifier.release);
+        let forge = asked.has_names(release)?.then_some(&reading.forge as &dyn Read);
+        let (mut claims, not_asked) = verify::source(git, forge, release.source, &self.shared);
+        claims.extend(verify::keys(verifier, git, forge, &self.shared));
+        Ok((claims, not_asked))
+    }
+
     /// What a run leaves behind when every claim holds: a statement about the rebuild, and a copy. Also lists the
     /// statements of other rebuilders.
     fn leave(
@@ -98,7 +117,7 @@ impl Verify<'_> {
             }
             tags = verifier.registry.tags()?;
         }
-        entry.rebuilds = rebuilds::list(verifier, &self.repository.git, &tags, digest);
+        entry.rebuilds = rebuilds::list(verifier, &self.repository.git, &self.shared, &tags, digest);
         if let Some(dir) = self.options.save.as_ref().filter(|_| holds) {
             entry.unsaved = save(verifier, digest, dir).err();
         }

@@ -20,8 +20,7 @@ impl Git {
     /// # Errors
     /// When git fails.
     pub fn upstream(&self) -> Result<Upstream> {
-        let is_bare = self.call(&["rev-parse", "--is-bare-repository"])?.read()? == "true";
-        let (refs, head) = match is_bare {
+        let (refs, head) = match self.is_bare {
             true => ("refs/heads", "HEAD"),
             false => ("refs/remotes/origin", "refs/remotes/origin/HEAD"),
         };
@@ -35,7 +34,7 @@ impl Git {
             Some(1) => None,
             _ => return Err(output.failure()),
         };
-        Ok(Upstream { refs, default, is_bare })
+        Ok(Upstream { refs, default, is_bare: self.is_bare })
     }
 
     /// The commit of the branch `name` of `upstream`, as of the clone.

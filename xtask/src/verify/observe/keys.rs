@@ -2,8 +2,6 @@
 //! history of keys, and the key of the previous release. The history is read at the forge's default branch, not at the
 //! released commit, because the person who tags a commit also brings its `cosign.pub`.
 
-use std::sync::OnceLock;
-
 use anyhow::{Context as _, Result, ensure};
 
 use crate::forge::Read;
@@ -18,8 +16,9 @@ use crate::tool::git::{Commit, Git};
 use crate::verify::Verifier;
 use crate::verify::claim::{Seen, Unseen};
 
+use super::clone::{SharedClone, deciding};
 use super::seen;
-use super::source::{check_current, deciding};
+use super::source::check_current;
 
 /// What was found.
 #[derive(Clone)]
@@ -48,13 +47,6 @@ pub(in crate::verify) struct HistorySeen {
     pub(in crate::verify) endorsed: Vec<(usize, Seen<Result<(), String>>)>,
 }
 
-/// The history, shared by several releases: it is read and judged once, and compared with the forge's once.
-#[derive(Default)]
-pub struct SharedHistory {
-    history: OnceLock<Seen<HistorySeen>>,
-    is_current: OnceLock<Seen<()>>,
-}
-
 /// The sources of the answers about keys.
 #[derive(Clone, Copy)]
 pub(in crate::verify) struct Sources<'a> {
@@ -70,11 +62,12 @@ pub(in crate::verify) fn keys(
     verifier: &Verifier<'_>,
     git: &Git,
     forge: Option<&dyn Read>,
-    shared: &SharedHistory,
+    shared: &SharedClone,
 ) -> KeysSeen {
     let source = verifier.release.source;
     let used = used(verifier);
-    let history = shared.history.get_or_init(|| history_at_head(git, &verifier.anonymous.cosign)).clone();
+    let history =
+        shared.history.get_or_init(|| history_at_head(git, shared, &verifier.anonymous.cosign)).clone();
     let is_named = match (&used, &history) {
         (Ok(used), Ok(HistorySeen { keys: Ok(keys), .. })) => names(keys, &source.tag, used),
         _ => true,
@@ -110,8 +103,8 @@ pub(in crate::verify) fn fingerprint(pem: &[u8]) -> Result<Digest> {
     Ok(PublicKey::parse(pem)?.fingerprint())
 }
 
-fn history_at_head(git: &Git, cosign: &Cosign<'_>) -> Seen<HistorySeen> {
-    let (at, branch) = seen(deciding(git).and_then(|found| found.context("HEAD has no commit yet")))?;
+fn history_at_head(git: &Git, shared: &SharedClone, cosign: &Cosign<'_>) -> Seen<HistorySeen> {
+    let (at, branch) = seen(deciding(git, shared).and_then(|found| found.context("HEAD has no commit yet")))?;
     let files = |paths: &[String]| git.files_at(&at, paths);
     let ask = |asked: &Endorsement<'_>| {
         let said = cosign.verify_blob(asked.by.pem().as_bytes(), asked.signature, asked.statement.as_bytes());

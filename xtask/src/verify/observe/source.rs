@@ -2,16 +2,17 @@
 //! commit, and who signed the tag. The list of branches and the signers' keys are read at the head of the default
 //! branch.
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 
 use crate::forge::Read;
 use crate::inputs::ALLOWED_SIGNERS;
 use crate::inputs::config::{Config, TagPolicy, TagSigners};
 use crate::inputs::signers::{SignedTag, Signers};
 use crate::inputs::source::Source;
-use crate::tool::git::{Commit, Git, Upstream};
+use crate::tool::git::{Commit, Git};
 use crate::verify::claim::{Seen, Unseen};
 
+use super::clone::{KnownDefault, SharedClone};
 use super::seen;
 
 /// What was found; `None` if it was not asked.
@@ -36,39 +37,6 @@ pub(in crate::verify) struct BranchSeen {
     pub(in crate::verify) found: Option<String>,
 }
 
-/// The branch whose configuration counts.
-struct KnownDefault {
-    upstream: Upstream,
-    name: String,
-    head: Commit,
-    config: Config,
-}
-
-/// Looks at `source` in its clone. `forge` is asked only whether the clone is behind, if the clone does not have the
-/// commit on a branch or lists signers; `None` if nobody may be asked.
-#[must_use]
-pub(in crate::verify) fn source(git: &Git, forge: Option<&dyn Read>, source: &Source) -> SourceSeen {
-    let default = match default(git) {
-        Ok(default) => default,
-        Err(error) => return SourceSeen { branch: Some(seen(Err(error))), signers: None },
-    };
-    let branch = default.as_ref().map(|default| branch_of(git, forge, source, default));
-    let decides = match &default {
-        Some(default) => Ok(Some((default.head.clone(), default.config.clone()))),
-        None => at_head(git),
-    };
-    let signers = decides.and_then(|decides| match decides {
-        Some((head, config)) if config.tags == TagPolicy::Signed => {
-            if let Some(KnownDefault { name, .. }) = &default {
-                check_current(forge, name, &head, &format!("`{ALLOWED_SIGNERS}`"))?;
-            }
-            signers(git, forge, source, &head, config.tag_signers).map(Some)
-        }
-        _ => Ok(None),
-    });
-    SourceSeen { branch, signers: seen(signers).transpose() }
-}
-
 /// A key or a signer that was lost is taken off a list, which an old clone, or a clone of an old mirror, does not know.
 /// `what` was read at `at`, the head of the default branch `name` in this clone.
 pub(in crate::verify) fn check_current(
@@ -86,60 +54,40 @@ pub(in crate::verify) fn check_current(
     Ok(())
 }
 
-/// The commit that decides for every release: the head of the default branch, with the branch's name, if the clone
-/// knows it; else the commit that is checked out.
-pub(in crate::verify) fn deciding(git: &Git) -> Result<Option<(Commit, Option<String>)>> {
-    if let Some(default) = default(git)? {
-        return Ok(Some((default.head, Some(default.name))));
-    }
-    Ok(git.peel("HEAD")?.map(|head| (head, None)))
-}
-
-/// The default branch of the forge, if this is a clone of the forge's repository and knows that branch. The branch's
-/// own configuration says what the forge is, not the released commit's.
-fn default(git: &Git) -> Result<Option<KnownDefault>> {
-    let upstream = git.upstream()?;
-    let Some(name) = upstream.default.clone() else { return Ok(None) };
-    let Some(head) = git.upstream_branch(&upstream, &name)? else { return Ok(None) };
-    let doing = || format!("reading the configuration at {head}, the head of the default branch `{name}`");
-    let Some(config) = Config::if_any(git, &head).with_context(doing)? else { return Ok(None) };
-    let is_of_forge = upstream.is_bare || git.origin()?.is_some_and(|origin| is_at(&origin, &config));
-    Ok(is_of_forge.then_some(KnownDefault { upstream, name, head, config }))
-}
-
-/// Whether `origin` is an address of the repository of `config`, by any protocol and port.
-fn is_at(origin: &str, config: &Config) -> bool {
-    let (forge, repository) = (config.source_url(), config.repository.to_string());
-    let Some((forge_host, forge_path)) = host_and_path(&forge) else { return false };
-    // A forge below a path of its host has it in web addresses only.
-    let paths = [forge_path, repository.as_str()];
-    host_and_path(origin).is_some_and(|(host, path)| {
-        host.eq_ignore_ascii_case(forge_host) && paths.iter().any(|known| known.eq_ignore_ascii_case(path))
-    })
-}
-
-/// The host and the path in an address, as git reads it (git-clone(1), "GIT URLS"): `https://host:port/path`,
-/// `ssh://user@host:port/path` or `user@host:path`. `None` for a directory, for any other protocol, and for characters
-/// that programs read in different ways.
-fn host_and_path(address: &str) -> Option<(&str, &str)> {
-    let (authority, path) = match address.split_once("://") {
-        Some((scheme, rest)) => {
-            let known = ["https", "http", "ssh"].iter().any(|known| known.eq_ignore_ascii_case(scheme));
-            rest.split_once('/').filter(|_| known)?
-        }
-        None => address.split_once(':').filter(|(before, _)| !before.contains('/'))?,
-    };
-    let host = authority.rsplit_once('@').map_or(authority, |(_user, host)| host);
-    let host = host.rsplit_once(':').map_or(host, |(host, _port)| host);
-    let is_plain = |c: char| c.is_ascii_graphic() && !"?#\\".contains(c);
-    let path = path.trim_matches('/');
-    address.chars().all(is_plain).then_some((host, path.strip_suffix(".git").unwrap_or(path)))
-}
-
 /// The commit that is checked out, if it has a configuration.
 fn at_head(git: &Git) -> Result<Option<(Commit, Config)>> {
     let Some(head) = git.peel("HEAD")? else { return Ok(None) };
     Ok(Config::if_any(git, &head)?.map(|config| (head, config)))
+}
+
+/// Looks at `source` in its clone. `forge` is asked only whether the clone is behind, if the clone does not have the
+/// commit on a branch or lists signers; `None` if nobody may be asked.
+#[must_use]
+pub(in crate::verify) fn source(
+    git: &Git,
+    forge: Option<&dyn Read>,
+    source: &Source,
+    shared: &SharedClone,
+) -> SourceSeen {
+    let default = match shared.default(git) {
+        Ok(default) => default,
+        Err(unseen) => return SourceSeen { branch: Some(Err(unseen.clone())), signers: None },
+    };
+    let branch = default.map(|default| branch_of(git, forge, source, default));
+    let decides = match default {
+        Some(default) => Ok(Some((default.head.clone(), default.config.clone()))),
+        None => at_head(git),
+    };
+    let signers = decides.and_then(|decides| match decides {
+        Some((head, config)) if config.tags == TagPolicy::Signed => {
+            if let Some(KnownDefault { name, .. }) = default {
+                check_current(forge, name, &head, &format!("`{ALLOWED_SIGNERS}`"))?;
+            }
+            signers(git, forge, source, &head, config.tag_signers).map(Some)
+        }
+        _ => Ok(None),
+    });
+    SourceSeen { branch, signers: seen(signers).transpose() }
 }
 
 fn branch_of(
@@ -220,47 +168,4 @@ fn check_has_approval(git: &Git, forge: Option<&dyn Read>, tag: SignedTag<'_>) -
         bail!("the forge has `{tag}`, and this clone does not; {remedy}");
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_at;
-    use crate::inputs::config::tests::example;
-
-    #[test]
-    fn a_clone_is_of_the_forge_by_any_of_its_addresses() {
-        let config = example();
-        for origin in [
-            "https://forge.example.org/Acme/carol",
-            "https://forge.example.org/Acme/carol.git",
-            "https://user@forge.example.org:8443/acme/carol/",
-            "git@forge.example.org:Acme/carol.git",
-            "ssh://git@forge.example.org:2222/Acme/carol.git",
-            "forge.example.org:/Acme/carol.git/",
-            "HTTPS://Forge.Example.org/acme/carol",
-        ] {
-            assert!(is_at(origin, &config), "{origin}");
-        }
-        for origin in [
-            "/home/somebody/carol",
-            "https://forge.example.org/somebody/carol",
-            "https://mirror.example.net/Acme/carol",
-            "https://forge.example.org/notAcme/carol",
-            "https://forge.example.org/Acme/carol.git.git",
-            "https://myforge.example.org/Acme/carol",
-            "https://forge.example.org.evil.example/Acme/carol",
-            "https://forge.example.org@evil.example/Acme/carol",
-            "https://forge.example.org:x@evil.example/Acme/carol",
-            "https://evil.example?@forge.example.org/Acme/carol",
-            "https://evil.example\\@forge.example.org/Acme/carol",
-            "https://evil.example/forge.example.org/Acme/carol",
-            "git@evil.example:forge.example.org/Acme/carol",
-            "forge.example.org@evil.example:Acme/carol",
-            "/srv/forge.example.org/Acme/carol",
-            "./forge.example.org:Acme/carol",
-            "file://forge.example.org/Acme/carol",
-        ] {
-            assert!(!is_at(origin, &config), "{origin}");
-        }
-    }
 }

@@ -1,0 +1,136 @@
+//! What the clone shows to all releases alike, each thing asked once: the forge's default branch as the clone knows it.
+
+use std::sync::OnceLock;
+
+use anyhow::{Context as _, Result, anyhow};
+
+use crate::inputs::config::Config;
+use crate::tool::git::{Commit, Git, Upstream};
+use crate::verify::claim::{Seen, Unseen};
+
+use super::keys::HistorySeen;
+use super::seen;
+
+/// The answers, by the first that needed them.
+#[derive(Default)]
+pub struct SharedClone {
+    default: OnceLock<Seen<Option<KnownDefault>>>,
+    /// The history of keys.
+    pub(super) history: OnceLock<Seen<HistorySeen>>,
+    /// Whether that history is the forge's present one.
+    pub(super) is_current: OnceLock<Seen<()>>,
+}
+
+impl SharedClone {
+    /// The default branch of the forge; `None` if this is no clone of the forge's repository or does not know the branch.
+    pub(super) fn default(&self, git: &Git) -> Result<Option<&KnownDefault>, &Unseen> {
+        self.default.get_or_init(|| seen(default(git))).as_ref().map(Option::as_ref)
+    }
+}
+
+/// The branch whose configuration counts.
+pub(in crate::verify) struct KnownDefault {
+    pub(super) upstream: Upstream,
+    /// The branch's name.
+    pub(super) name: String,
+    pub(super) head: Commit,
+    /// The configuration at its head.
+    pub(super) config: Config,
+}
+
+/// The commit that decides for every release: the head of the default branch, with the branch's name, if the clone
+/// knows it; else the commit that is checked out.
+pub(in crate::verify) fn deciding(
+    git: &Git,
+    shared: &SharedClone,
+) -> Result<Option<(Commit, Option<String>)>> {
+    match shared.default(git) {
+        Ok(Some(default)) => Ok(Some((default.head.clone(), Some(default.name.clone())))),
+        Ok(None) => Ok(git.peel("HEAD")?.map(|head| (head, None))),
+        Err(unseen) => Err(anyhow!("{unseen}")),
+    }
+}
+
+/// The default branch of the forge, if this is a clone of the forge's repository and knows that branch. The branch's
+/// own configuration says what the forge is, not the released commit's.
+fn default(git: &Git) -> Result<Option<KnownDefault>> {
+    let upstream = git.upstream()?;
+    let Some(name) = upstream.default.clone() else { return Ok(None) };
+    let Some(head) = git.upstream_branch(&upstream, &name)? else { return Ok(None) };
+    let doing = || format!("reading the configuration at {head}, the head of the default branch `{name}`");
+    let Some(config) = Config::if_any(git, &head).with_context(doing)? else { return Ok(None) };
+    let is_of_forge = upstream.is_bare || git.origin()?.is_some_and(|origin| is_at(&origin, &config));
+    Ok(is_of_forge.then_some(KnownDefault { upstream, name, head, config }))
+}
+
+/// Whether `origin` is an address of the repository of `config`, by any protocol and port.
+fn is_at(origin: &str, config: &Config) -> bool {
+    let (forge, repository) = (config.source_url(), config.repository.to_string());
+    let Some((forge_host, forge_path)) = host_and_path(&forge) else { return false };
+    // A forge below a path of its host has it in web addresses only.
+    let paths = [forge_path, repository.as_str()];
+    host_and_path(origin).is_some_and(|(host, path)| {
+        host.eq_ignore_ascii_case(forge_host) && paths.iter().any(|known| known.eq_ignore_ascii_case(path))
+    })
+}
+
+/// The host and the path in an address, as git reads it (git-clone(1), "GIT URLS"): `https://host:port/path`,
+/// `ssh://user@host:port/path` or `user@host:path`. `None` for a directory, for any other protocol, and for characters
+/// that programs read in different ways.
+fn host_and_path(address: &str) -> Option<(&str, &str)> {
+    let (authority, path) = match address.split_once("://") {
+        Some((scheme, rest)) => {
+            let known = ["https", "http", "ssh"].iter().any(|known| known.eq_ignore_ascii_case(scheme));
+            rest.split_once('/').filter(|_| known)?
+        }
+        None => address.split_once(':').filter(|(before, _)| !before.contains('/'))?,
+    };
+    let host = authority.rsplit_once('@').map_or(authority, |(_user, host)| host);
+    let host = host.rsplit_once(':').map_or(host, |(host, _port)| host);
+    let is_plain = |c: char| c.is_ascii_graphic() && !"?#\\".contains(c);
+    let path = path.trim_matches('/');
+    address.chars().all(is_plain).then_some((host, path.strip_suffix(".git").unwrap_or(path)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_at;
+    use crate::inputs::config::tests::example;
+
+    #[test]
+    fn a_clone_is_of_the_forge_by_any_of_its_addresses() {
+        let config = example();
+        for origin in [
+            "https://forge.example.org/Acme/carol",
+            "https://forge.example.org/Acme/carol.git",
+            "https://user@forge.example.org:8443/acme/carol/",
+            "git@forge.example.org:Acme/carol.git",
+            "ssh://git@forge.example.org:2222/Acme/carol.git",
+            "forge.example.org:/Acme/carol.git/",
+            "HTTPS://Forge.Example.org/acme/carol",
+        ] {
+            assert!(is_at(origin, &config), "{origin}");
+        }
+        for origin in [
+            "/home/somebody/carol",
+            "https://forge.example.org/somebody/carol",
+            "https://mirror.example.net/Acme/carol",
+            "https://forge.example.org/notAcme/carol",
+            "https://forge.example.org/Acme/carol.git.git",
+            "https://myforge.example.org/Acme/carol",
+            "https://forge.example.org.evil.example/Acme/carol",
+            "https://forge.example.org@evil.example/Acme/carol",
+            "https://forge.example.org:x@evil.example/Acme/carol",
+            "https://evil.example?@forge.example.org/Acme/carol",
+            "https://evil.example\\@forge.example.org/Acme/carol",
+            "https://evil.example/forge.example.org/Acme/carol",
+            "git@evil.example:forge.example.org/Acme/carol",
+            "forge.example.org@evil.example:Acme/carol",
+            "/srv/forge.example.org/Acme/carol",
+            "./forge.example.org:Acme/carol",
+            "file://forge.example.org/Acme/carol",
+        ] {
+            assert!(!is_at(origin, &config), "{origin}");
+        }
+    }
+}
