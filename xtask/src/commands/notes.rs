@@ -12,7 +12,7 @@ use crate::forge::forgejo::pulls::{self, BUDGET};
 use crate::inputs::config::Config;
 use crate::inputs::history::History;
 use crate::inputs::pulls::Pulls;
-use crate::inputs::source::Source;
+use crate::inputs::source::{Source, release_tags};
 use crate::inputs::version::ReleaseTag;
 use crate::process::Runner;
 use crate::process::environment::Environment;
@@ -62,14 +62,14 @@ pub fn run(
 ) -> Result<()> {
     let runner = Runner::new(environment);
     let git = Git::here(&runner)?;
-    let source = Source::to_try(&git, what)?;
+    let (source, tags) = both(|| Source::to_try(&git, what), || Ok(release_tags(&git.tags()?)))?;
     if let Some(from) = from
         && git.peel(&from.git_ref())?.is_none()
     {
         refuse!("there is no tag `{from}` here; fetch the repository's tags with `git fetch --tags`");
     }
     let (mut history, config) =
-        both(|| History::of(&git, &source, from), || Config::if_any(&git, &source.commit))?;
+        both(|| History::among(&git, &source, from, &tags), || Config::if_any(&git, &source.commit))?;
     if let Some(config) = config.as_ref().filter(|_| !offline) {
         history.pulls = pulls(&runner, &git, config, &history)?;
     }

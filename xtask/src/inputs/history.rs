@@ -38,8 +38,16 @@ impl History {
     /// A [`Refusal`] when the maintainer's file has text that is not allowed on a page. Any other error when git does
     /// not answer.
     pub fn of(git: &Git, source: &Source, from: Option<&ReleaseTag>) -> Result<Self> {
+        Self::among(git, source, from, &release_tags(&git.tags()?))
+    }
+
+    /// As [`History::of`], with all release `tags` of the repository.
+    ///
+    /// # Errors
+    /// As [`History::of`].
+    pub fn among(git: &Git, source: &Source, from: Option<&ReleaseTag>, tags: &[ReleaseTag]) -> Result<Self> {
         let commit = &source.commit;
-        let (range, words) = both(|| Range::of(git, source, from), || words(git, source))?;
+        let (range, words) = both(|| Range::of(git, source, from, tags), || words(git, source))?;
         let Some(Range { previous, commits, names, shapes, near }) = range else {
             return Ok(Self {
                 previous: None,
@@ -69,42 +77,48 @@ struct Range {
 
 impl Range {
     /// `None` for a first release.
-    fn of(git: &Git, source: &Source, from: Option<&ReleaseTag>) -> Result<Option<Self>> {
+    fn of(
+        git: &Git,
+        source: &Source,
+        from: Option<&ReleaseTag>,
+        tags: &[ReleaseTag],
+    ) -> Result<Option<Self>> {
         let Source { tag, commit, .. } = source;
         if let Some(from) = from {
-            let before = git.peel(&from.git_ref())?;
-            let before = before.with_context(|| format!("there is no tag `{from}` here"))?;
-            return Self::since(git, commit, from, &before).map(|(range, _)| Some(range));
+            let range = Self::since(git, commit, from)?;
+            return range
+                .map(|(range, _)| Some(range))
+                .with_context(|| format!("there is no tag `{from}` here"));
         }
         // Finding the tags within the history takes as long as reading the history. So the log of the tag that is
         // preferred among all tags is read first, and the log shows whether that tag is in the history. If it is, it is
         // also the preferred one among the tags in the history.
-        let tags = release_tags(&git.tags()?);
-        let Some(likely) = previous(tag, &tags) else { return Ok(None) };
-        if let Some(before) = git.peel(&likely.git_ref())? {
-            let (range, is_in_history) = Self::since(git, commit, likely, &before)?;
-            if is_in_history {
-                return Ok(Some(range));
-            }
+        let Some(likely) = previous(tag, tags) else { return Ok(None) };
+        if let Some((range, true)) = Self::since(git, commit, likely)? {
+            return Ok(Some(range));
         }
         let within = release_tags(&git.tags_within(commit)?);
         let Some(previous) = previous(tag, &within) else { return Ok(None) };
-        let before = git.peel(&previous.git_ref())?;
-        let before = before.with_context(|| format!("`{previous}` was there just now"))?;
-        Self::since(git, commit, previous, &before).map(|(range, _)| Some(range))
+        let range = Self::since(git, commit, previous)?;
+        range.map(|(range, _)| Some(range)).with_context(|| format!("`{previous}` was there just now"))
     }
 
-    /// Also returns whether `before` is in the history of `commit`.
-    fn since(git: &Git, commit: &Commit, previous: &ReleaseTag, before: &Commit) -> Result<(Self, bool)> {
+    /// Also returns whether `previous` is in the history of `commit`. `None` if it is no tag of a commit.
+    fn since(git: &Git, commit: &Commit, previous: &ReleaseTag) -> Result<Option<(Self, bool)>> {
+        let name = previous.git_ref();
         let beside = || {
+            let Some(before) = git.peel(&name)? else { return Ok(None) };
             let near = || git.near_authors(&previous.to_string(), commit);
-            both(near, || Shapes::of(git, before, commit))
+            let (near, shapes) = both(near, || Shapes::of(git, &before, commit))?;
+            Ok(Some((before, near, shapes)))
         };
-        let (log, (near, shapes)) = both(|| git.log(Some(before), commit), beside)?;
-        // A path from `commit` back to `before` ends with a child of `before`, and that child is within the range.
-        let Log { entries: commits, names, touches_its_beginning } = log;
-        let is_in_history = touches_its_beginning || before == commit;
-        Ok((Self { previous: previous.clone(), commits, names, shapes, near }, is_in_history))
+        // The log takes longest. It begins at the tag's name, to not wait for the tag's commit.
+        let (log, beside) = both(|| Ok(git.log(Some(&name), commit)), beside)?;
+        let Some((before, near, shapes)) = beside else { return Ok(None) };
+        let log = log?;
+        let is_in_history = log.touches(&before) || before == *commit;
+        let Log { entries: commits, names, .. } = log;
+        Ok(Some((Self { previous: previous.clone(), commits, names, shapes, near }, is_in_history)))
     }
 }
 

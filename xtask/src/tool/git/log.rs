@@ -12,6 +12,7 @@ use anyhow::Result;
 use super::people::name;
 use super::{Commit, Git, Message};
 use crate::process::parallel::both;
+use graph::Graph;
 use reading::Reading;
 
 /// One commit of a range, as release notes need it.
@@ -62,8 +63,16 @@ pub struct Log {
     pub entries: Vec<LogEntry>,
     /// Who made them.
     pub names: Names,
-    /// Whether one of them is a child of the commit after which the range begins.
-    pub touches_its_beginning: bool,
+    graph: Graph,
+}
+
+impl Log {
+    /// Whether one of the commits is a child of `commit`, which is not in the range. A path from the newest commit back
+    /// to one before the range ends with such a child.
+    #[must_use]
+    pub fn touches(&self, commit: &Commit) -> bool {
+        self.graph.touches(commit.as_str())
+    }
 }
 
 /// How many bytes of a message are read.
@@ -83,20 +92,19 @@ pub fn log_format() -> String {
 }
 
 impl Git {
-    /// The commits in `to` that are not in `from`. Bytes of a message that are not UTF-8 become U+FFFD, whatever
+    /// The commits in `to` that are not in the revision `from`. Bytes of a message that are not UTF-8 become U+FFFD, whatever
     /// encoding the commit claims. The mailmap is that of `to`.
     ///
     /// # Errors
     /// When git fails, its output does not have the requested form, or the commit messages have more than 256 MiB.
-    pub fn log(&self, from: Option<&Commit>, to: &Commit) -> Result<Log> {
+    pub fn log(&self, from: Option<&str>, to: &Commit) -> Result<Log> {
         let range = from.map_or_else(|| to.to_string(), |from| format!("{from}..{to}"));
         let format = format!("--format={}", log_format());
         let log =
             ["log", "--no-show-signature", "--encoding=UTF-8", "-z", &format, "--end-of-options", &range];
         // Into a pipe, git writes every commit by itself if it is not told otherwise (git(1), "GIT_FLUSH").
         let call = self.call_with_mailmap(to, &log)?.env("GIT_FLUSH", "0").timeout(PATIENCE);
-        let (mut reading, has_mailmap) =
-            both(|| call.stream(|from_git| Reading::of(from_git, from)), || self.has_mailmap(to))?;
+        let (mut reading, has_mailmap) = both(|| call.stream(Reading::of), || self.has_mailmap(to))?;
         let contacts: BTreeSet<String> =
             reading.others.iter().flat_map(|(_, others)| others.iter().cloned()).collect();
         let mapped = if has_mailmap { self.mapped(to, contacts.clone())? } else { BTreeMap::new() };

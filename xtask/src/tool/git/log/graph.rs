@@ -6,7 +6,7 @@ use super::LogEntry;
 
 /// The parents of the commits that were read so far. A commit whose only parent was read right after it, as in a
 /// history without merges, takes no memory.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct Graph {
     /// Where a commit has other parents, by its position: their names, separated by spaces.
     others: Vec<(usize, String)>,
@@ -34,17 +34,26 @@ impl Graph {
         self.last.len()
     }
 
+    /// To be called after the last commit.
+    pub(super) fn finish(&mut self) {
+        self.keep_last(None);
+    }
+
+    /// Whether a commit has the parent `of`, which is itself none of the commits.
+    pub(super) fn touches(&self, of: &str) -> bool {
+        self.others.iter().any(|(_, parents)| parents.split(' ').any(|parent| parent == of))
+    }
+
     /// Sets the pull request of each of `entries`, which are the added commits. So far, the merges of pull requests
     /// have theirs. A merge brings what its first parent did not have.
     ///
     /// The first parents of the newest commit are the line that was merged into. All of them are marked, then the
     /// merges among them are followed from the oldest to the newest. What the other parents of a merge reach, and
     /// nothing before it did, was brought by it; these commits are in turn a line with merges of its own.
-    pub(super) fn tell(mut self, entries: &mut [LogEntry]) {
+    pub(super) fn tell(&self, entries: &mut [LogEntry]) {
         if entries.iter().all(|entry| entry.pull.is_none()) {
             return;
         }
-        self.keep_last(None);
         let parents = self.parents(entries);
         let mut is_told = vec![false; entries.len()];
         let mut lines = vec![(0, None)];
@@ -107,6 +116,7 @@ mod tests {
             graph.add(&commit, &parents);
             entries.push(entry(&commit, number.parse().ok()));
         }
+        graph.finish();
         graph.tell(&mut entries);
         let number = |entry: &LogEntry| entry.pull.map_or("-".to_owned(), |pull| pull.to_string());
         entries.iter().map(number).collect()
@@ -145,6 +155,7 @@ mod tests {
             graph.add(&id(number + 1), &format!("{} {}", id(200_000), id(number)));
             entries.push(entry(&id(number + 1), (number == 99_999).then_some(7)));
         }
+        graph.finish();
         graph.tell(&mut entries);
         assert!(entries.iter().all(|entry| entry.pull == Some(7)));
     }

@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
 
-use super::graph::Graph;
 use super::{Commit, FIELDS, LONGEST_MESSAGE, Log, LogEntry, Message, is_bare_merge};
 use crate::tool::git::people::{contact, name};
 use crate::tool::git::pull_request;
@@ -35,7 +34,6 @@ pub(super) struct Reading {
     pub(super) others: Vec<(usize, Vec<String>)>,
     /// Each author, by git's output: a range has many commits and few people.
     pub(super) known: BTreeMap<Vec<u8>, Author>,
-    graph: Graph,
     said: usize,
 }
 
@@ -49,29 +47,31 @@ pub(super) struct Author {
 }
 
 impl Reading {
-    pub(super) fn of(from_git: &mut dyn BufRead, from: Option<&Commit>) -> Result<Self> {
+    pub(super) fn of(from_git: &mut dyn BufRead) -> Result<Self> {
         let (mut reading, mut fields) = (Self::default(), [const { Vec::new() }; FIELDS.len()]);
         loop {
             // Most records are in the buffer as a whole, and are read there. The others are put together.
             let record = record(from_git.fill_buf().context(DOING)?);
             if let Some((fields, length)) = record {
-                reading.take(fields, from)?;
+                reading.take(fields)?;
                 from_git.consume(length);
                 continue;
             }
             for (number, field) in fields.iter_mut().enumerate() {
                 let is_there = next(from_git, field, most(number))?;
                 if !is_there && number == 0 && field.is_empty() {
-                    std::mem::take(&mut reading.graph).tell(&mut reading.log.entries);
+                    let Log { graph, entries, .. } = &mut reading.log;
+                    graph.finish();
+                    graph.tell(entries);
                     return Ok(reading);
                 }
                 ensure!(is_there, "`git log` printed a record with too few fields");
             }
-            reading.take(fields.each_ref().map(Vec::as_slice), from)?;
+            reading.take(fields.each_ref().map(Vec::as_slice))?;
         }
     }
 
-    fn take(&mut self, [ids, author, others, message]: Record<'_>, from: Option<&Commit>) -> Result<()> {
+    fn take(&mut self, [ids, author, others, message]: Record<'_>) -> Result<()> {
         let ids = text(ids);
         let (commit, parents) = ids.split_once(' ').context("`git log` printed no parents")?;
         let count = match parents.len() {
@@ -80,15 +80,10 @@ impl Reading {
             length if length == commit.len() => 1,
             _ => parents.split(' ').count(),
         };
-        let is_parent = |of: &Commit| match count {
-            1 => parents == of.as_str(),
-            _ => parents.split(' ').any(|parent| parent == of.as_str()),
-        };
-        self.log.touches_its_beginning |= from.is_some_and(is_parent);
         let message = text(message);
         let message = &message[..message.floor_char_boundary(LONGEST_MESSAGE)];
         let pull = if count == 2 { pull_request::merged(message) } else { None };
-        self.said += self.graph.add(commit, parents);
+        self.said += self.log.graph.add(commit, parents);
         let message = Message::of(message);
         self.said += message.size();
         if !others.is_empty() {
@@ -167,7 +162,7 @@ mod tests {
     use super::{Commit, Log, Reading};
 
     fn read(text: &str) -> anyhow::Result<Log> {
-        Ok(Reading::of(&mut text.as_bytes(), None)?.log)
+        Ok(Reading::of(&mut text.as_bytes())?.log)
     }
 
     #[test]
@@ -175,7 +170,7 @@ mod tests {
         let [commit, parent] = ["b", "c"].map(|digit| digit.repeat(40));
         let parse = |parents: &str, message: &str| {
             let text = format!("{commit} {parents}\0Ann\x1f\0Bob <b@c>\r\nCid\n\0{message}\0");
-            let mut reading = Reading::of(&mut text.as_bytes(), None).unwrap();
+            let mut reading = Reading::of(&mut text.as_bytes()).unwrap();
             assert_eq!(reading.others, [(0, vec!["Bob <b@c>".to_owned(), "Cid".to_owned()])]);
             let entry = reading.log.entries.pop().unwrap();
             assert_eq!(entry.author.as_deref(), Some("Ann"));
@@ -213,12 +208,12 @@ mod tests {
         let record =
             |message: &&str| format!("{commit} {parent} {parent}\0Ann\0Bob <b@c>\nCid <c@d>\0{message}\0");
         let text: String = messages.iter().map(record).collect();
-        let whole = Reading::of(&mut text.as_bytes(), None).unwrap();
+        let whole = Reading::of(&mut text.as_bytes()).unwrap();
         assert_eq!(whole.log.entries.len(), messages.len());
         assert_eq!(whole.log.entries[3].message.subject, long[..16 << 10]);
         for size in [1, 7, 100, 4096, 64 << 10] {
             let mut buffer = BufReader::with_capacity(size, text.as_bytes());
-            let found = Reading::of(&mut buffer, None).unwrap();
+            let found = Reading::of(&mut buffer).unwrap();
             assert_eq!((found.log.entries, found.others), (whole.log.entries.clone(), whole.others.clone()));
         }
     }
@@ -229,7 +224,7 @@ mod tests {
         let text: String = [("Ann", "Merge branch 'x'"), ("Bob", "Merge branch 'y'"), ("Bob", "feat: z")]
             .map(|(author, message)| format!("{commit} {parent} {parent}\0{author}\0\0{message}\0"))
             .concat();
-        let found = Reading::of(&mut text.as_bytes(), None).unwrap();
+        let found = Reading::of(&mut text.as_bytes()).unwrap();
         let told: Vec<_> =
             found.known.values().map(|author| (author.name.as_deref().unwrap(), author.is_told)).collect();
         assert_eq!(told, [("Ann", false), ("Bob", true)]);
@@ -237,12 +232,12 @@ mod tests {
 
     #[test]
     fn a_range_touches_its_beginning_where_a_commit_of_it_is_a_child_of_that() {
-        let [commit, parent, other] = ["b", "c", "d"].map(|digit| digit.repeat(40));
-        let text = format!("{commit} {other} {parent}\0Ann\0\0words\0");
-        for (from, touches) in [(&parent, true), (&commit, false)] {
-            let from = Commit::parse(from).unwrap();
-            let reading = Reading::of(&mut text.as_bytes(), Some(&from)).unwrap();
-            assert_eq!(reading.log.touches_its_beginning, touches);
+        let [commit, parent, other, child] = ["b", "c", "d", "e"].map(|digit| digit.repeat(40));
+        for parents in [parent.clone(), format!("{other} {parent}"), format!("{parent} {other}")] {
+            let text = format!("{child} {commit}\0Ann\0\0words\0{commit} {parents}\0Ann\0\0words\0");
+            let log = read(&text).unwrap();
+            let touches = |name: &str| log.touches(&Commit::parse(name).unwrap());
+            assert!(touches(&parent) && !touches(&commit) && !touches(&child), "{parents}");
         }
     }
 }
