@@ -66,11 +66,37 @@ pub fn section(
 /// The content of the section.
 struct Told<'a> {
     changes: Vec<Change<'a>>,
+    places: Places,
     groups: &'a Groups,
     compared: Compared,
     people: &'a People,
     /// How many commits revert each other.
     left_out: usize,
+}
+
+/// The positions of the changes in each list: a long range is sorted once, and not searched for each list.
+struct Places {
+    breaking: Vec<usize>,
+    dependencies: Vec<usize>,
+    /// By the position of the group in the configuration.
+    groups: Vec<Vec<usize>>,
+}
+
+impl Places {
+    /// A breaking change is in no other list.
+    fn of(changes: &[Change<'_>], groups: &Groups) -> Self {
+        let (breaking, dependencies) = (Vec::new(), Vec::new());
+        let mut places = Self { breaking, dependencies, groups: vec![Vec::new(); groups.iter().count()] };
+        for (position, change) in changes.iter().enumerate() {
+            let list = match change.place {
+                _ if change.breaking.is_some() => &mut places.breaking,
+                Place::Dependencies => &mut places.dependencies,
+                Place::Group(group) => &mut places.groups[group],
+            };
+            list.push(position);
+        }
+        places
+    }
 }
 
 impl<'a> Told<'a> {
@@ -86,27 +112,27 @@ impl<'a> Told<'a> {
             let change = Change::of(entry, &mut heads);
             Change { pull: change.pull.or_else(|| history.pulls.of(&entry.commit)), ..change }
         };
-        let changes = entries.into_iter().map(told).collect();
-        Self { changes, groups, compared, people: &history.people, left_out }
+        let changes: Vec<_> = entries.into_iter().map(told).collect();
+        let places = Places::of(&changes, groups);
+        Self { changes, places, groups, compared, people: &history.people, left_out }
     }
 
     fn text(&self, repository: Option<&str>) -> String {
-        let Self { changes, groups, compared, people, left_out } = self;
+        let Self { changes, places, groups, compared, people, left_out } = self;
         let people = people::line(people);
         let mut page = Page { repository, text: String::new(), room: LARGEST - people.len(), untold: 0 };
         if changes.is_empty() && *compared == Compared::default() {
             page.text += "No changes besides the version.\n";
         }
-        let breaking = changes.iter().filter(|change| change.breaking.is_some());
-        page.list("Breaking changes", &entries(breaking));
+        page.list("Breaking changes", &self.entries(&places.breaking));
         page.list("Upgrade notes", &lines(&compared.upgrade));
         let others = self.handful(&mut page);
         page.fold("More changes", others);
         let mut dependencies = lines(&compared.dependencies);
-        dependencies.extend(self.at(Place::Dependencies).map(Entry::Change));
+        dependencies.extend(self.entries(&places.dependencies));
         page.fold("Dependencies", vec![(String::new(), dependencies)]);
         for (place, group) in groups.iter().enumerate().filter(|(_, group)| group.show == Show::Folded) {
-            let entries = entries(self.at(Place::Group(place)));
+            let entries = self.entries(&places.groups[place]);
             page.fold(&group.heading(), vec![(String::new(), entries)]);
         }
         for sentence in &compared.unread {
@@ -129,14 +155,13 @@ impl<'a> Told<'a> {
         page.text
     }
 
-    /// Breaking changes are excluded: they have a list of their own.
-    fn at(&self, place: Place) -> impl Iterator<Item = &Change<'a>> {
-        self.changes.iter().filter(move |change| change.place == place && change.breaking.is_none())
+    fn entries(&self, positions: &[usize]) -> Vec<Entry<'_>> {
+        positions.iter().map(|position| Entry::Change(&self.changes[*position])).collect()
     }
 
     fn hidden(&self) -> usize {
         let groups = self.groups.iter().enumerate().filter(|(_, group)| group.show == Show::Hidden);
-        groups.map(|(place, _)| self.at(Place::Group(place)).count()).sum()
+        groups.map(|(place, _)| self.places.groups[place].len()).sum()
     }
 
     /// The positions of the groups on the first screen.
@@ -148,14 +173,13 @@ impl<'a> Told<'a> {
     /// Writes the first of the most important changes, and returns the others, under their headings.
     fn handful(&self, page: &mut Page<'_>) -> Vec<(String, Vec<Entry<'_>>)> {
         let mut named = self.listed().filter(|place| *place != self.groups.others());
-        let says_kind = named.any(|place| self.at(Place::Group(place)).next().is_some());
-        let is_breaking = self.changes.iter().any(|change| change.breaking.is_some());
-        let is_plain = !says_kind && !is_breaking && self.compared.upgrade.is_empty();
+        let says_kind = named.any(|place| !self.places.groups[place].is_empty());
+        let is_plain = !says_kind && self.places.breaking.is_empty() && self.compared.upgrade.is_empty();
         let (mut room, mut others) = (HANDFUL, Vec::new());
         for place in self.listed() {
             // A single list needs no heading.
             let heading = if is_plain { String::new() } else { self.groups.at(place).heading() };
-            let mut shown = entries(self.at(Place::Group(place)));
+            let mut shown = self.entries(&self.places.groups[place]);
             let rest = shown.split_off(room.min(shown.len()));
             room -= shown.len();
             page.list(&heading, &shown);
@@ -183,10 +207,6 @@ enum Entry<'a> {
     /// Markdown.
     Line(&'a str),
     Change(&'a Change<'a>),
-}
-
-fn entries<'a>(changes: impl Iterator<Item = &'a Change<'a>>) -> Vec<Entry<'a>> {
-    changes.map(Entry::Change).collect()
 }
 
 fn lines(lines: &[String]) -> Vec<Entry<'_>> {

@@ -10,7 +10,7 @@ use crate::process::time::rfc3339;
 
 use super::change::Change;
 use super::head::{Group, Place};
-use super::{Entry, LARGEST, Page, Told, entries, lines};
+use super::{Entry, LARGEST, Page, Told, lines};
 
 pub use file::with;
 
@@ -90,8 +90,8 @@ fn body(repository: Option<&str>, told: &Told<'_>) -> String {
         if kind == Kind::Changed {
             listed.extend(lines(&told.compared.upgrade));
         }
-        listed.extend(entries(of_kind().filter(|change| change.breaking.is_some())));
-        listed.extend(entries(of_kind().filter(|change| change.breaking.is_none())));
+        listed.extend(of_kind().filter(|change| change.breaking.is_some()).map(Entry::Change));
+        listed.extend(of_kind().filter(|change| change.breaking.is_none()).map(Entry::Change));
         if kind == Kind::Changed {
             listed.extend(dependencies(told));
         }
@@ -109,7 +109,7 @@ fn body(repository: Option<&str>, told: &Told<'_>) -> String {
 /// The dependencies from the lockfiles, else from the commits.
 fn dependencies<'a>(told: &'a Told<'_>) -> Vec<Entry<'a>> {
     match &told.compared.dependencies[..] {
-        [] => entries(told.at(Place::Dependencies)),
+        [] => told.entries(&told.places.dependencies),
         compared => lines(compared),
     }
 }
