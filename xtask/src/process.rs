@@ -34,7 +34,7 @@ use xshell::{Cmd, Shell};
 
 use crate::process::environment::{Environment, SSH_AGENT};
 
-pub use call::Call;
+pub use call::{Call, Dialogue};
 pub use output::Output;
 pub use wait::Watch;
 

@@ -1,5 +1,6 @@
 //! One call of a program: its input and environment, its timeout, its retries, and what is kept of its output.
 
+mod dialogue;
 mod stream;
 
 use std::ffi::{OsStr, OsString};
@@ -19,6 +20,8 @@ use super::wait::{Watch, wait};
 use super::{backoff, command_line};
 use crate::process::interrupt::{self, Registration};
 use crate::process::secret::{Secret, redact};
+
+pub use dialogue::Dialogue;
 
 /// The timeout when the caller sets none.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);

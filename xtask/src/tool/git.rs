@@ -19,12 +19,13 @@ mod work_tree;
 use std::ffi::OsString;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use xshell::cmd;
 
-use crate::process::{Call, Runner, environment};
+use crate::process::{Call, Dialogue, Runner, environment};
 
 use objects::Object;
 
@@ -62,7 +63,11 @@ pub struct Git {
     /// The directories in which the user allows git to work (`safe.directory`). Empty if git needs no such permission.
     trusted: Vec<OsString>,
     objects: Option<work_tree::Objects>,
+    /// The process that answers for objects, while nobody asks it and once one was asked.
+    answers: Answers,
 }
+
+type Answers = Arc<Mutex<Option<Dialogue>>>;
 
 impl Git {
     /// The repository to which `dir` belongs.
@@ -88,7 +93,8 @@ impl Git {
         };
         let (is_shallow, directory) = (yes_or_no(shallow)?, directory.to_owned());
         let (runner, root, is_bare, objects) = (runner.clone(), root.into(), false, None);
-        Ok(Self { runner, root, directory, is_shallow, is_bare, trusted, objects })
+        let answers = Answers::default();
+        Ok(Self { runner, root, directory, is_shallow, is_bare, trusted, objects, answers })
     }
 
     /// The repository in which the command was started.
@@ -115,9 +121,9 @@ impl Git {
         let (shallow, directory) =
             answer.split_once('\n').with_context(|| format!("`git rev-parse` printed `{answer}`"))?;
         let (is_shallow, directory) = (yes_or_no(shallow)?, directory.to_owned());
-        let (runner, root, is_bare, trusted, objects) =
-            (runner.clone(), dir.to_owned(), true, Vec::new(), None);
-        Ok(Self { runner, root, directory, is_shallow, is_bare, trusted, objects })
+        let (runner, root, is_bare) = (runner.clone(), dir.to_owned(), true);
+        let (trusted, objects, answers) = (Vec::new(), None, Answers::default());
+        Ok(Self { runner, root, directory, is_shallow, is_bare, trusted, objects, answers })
     }
 
     /// The top of the work tree. For a bare clone, the clone itself.
@@ -135,17 +141,9 @@ impl Git {
     /// The commit that `revision` resolves to through annotated tags; `None` when there is no such revision.
     ///
     /// # Errors
-    /// When git fails for another reason.
+    /// When git fails.
     pub fn peel(&self, revision: &str) -> Result<Option<Commit>> {
-        let peeled = format!("{revision}^{{commit}}");
-        let output =
-            self.call(&["rev-parse", "--verify", "--quiet", "--end-of-options", &peeled])?.output()?;
-        match output.status.code() {
-            Some(0) => Commit::parse(output.text()?.trim_end()).map(Some),
-            // With `--quiet`, exit code 1 means only "no such object".
-            Some(1) => Ok(None),
-            _ => Err(output.failure()),
-        }
+        self.commit(revision)?.map(|commit| Commit::parse(&commit.id)).transpose()
     }
 
     /// As [`Git::peel`], with the time of the commit in seconds since 1970.
@@ -153,18 +151,14 @@ impl Git {
     /// # Errors
     /// When git fails, or the commit claims a time before 1970 or in a year with five digits.
     pub fn dated(&self, revision: &str) -> Result<Option<(Commit, u64)>> {
-        // No revision has a line break, and one would be a second question.
-        if revision.contains('\n') {
-            return Ok(None);
-        }
-        let answer = self.call(&["cat-file", "--batch"])?.stdin(format!("{revision}^{{commit}}\n"));
-        let answer = answer.output()?.success()?.stdout;
-        let found =
-            objects::next(&mut &*answer).with_context(|| format!("reading the commit `{revision}`"))?;
-        let Some(found) = found else { return Ok(None) };
-        let commit = Commit::parse(found.id)?;
-        let time = commit::time(found.bytes).with_context(|| format!("reading the time of {commit}"))?;
+        let Some(found) = self.commit(revision)? else { return Ok(None) };
+        let commit = Commit::parse(&found.id)?;
+        let time = commit::time(&found.bytes).with_context(|| format!("reading the time of {commit}"))?;
         Ok(Some((commit, time)))
+    }
+
+    fn commit(&self, revision: &str) -> Result<Option<Object>> {
+        self.object(&format!("{revision}^{{commit}}")).with_context(|| format!("looking for `{revision}`"))
     }
 
     /// The names of the tags at `commit`.
@@ -217,17 +211,12 @@ impl Git {
     /// # Errors
     /// When git fails, or its answer does not follow the documentation of `git cat-file --batch`.
     pub fn files_of(&self, asked: &[(&Commit, &str)]) -> Result<Vec<Result<Option<Vec<u8>>, NoFile>>> {
-        if asked.is_empty() {
-            return Ok(Vec::new());
-        }
-        let names: String = asked.iter().map(|(commit, path)| format!("{commit}:{path}\n")).collect();
-        let answer = self.call(&["cat-file", "--batch"])?.stdin(names).output()?.success()?.stdout;
-        let mut rest = answer.as_slice();
-        let next = |(commit, path): &(&Commit, &str)| {
-            let found = objects::next(&mut rest).with_context(|| format!("reading `{path}` of {commit}"))?;
+        let file = |(commit, path): &(&Commit, &str)| {
+            let found = self.object(&format!("{commit}:{path}"));
+            let found = found.with_context(|| format!("reading `{path}` of {commit}"))?;
             Ok(found.map(Object::into_file).transpose())
         };
-        asked.iter().map(next).collect()
+        asked.iter().map(file).collect()
     }
 
     /// Whether the work tree differs from `commit` at or below any of `paths`.

@@ -1,8 +1,19 @@
-//! Parses the output of `git cat-file --batch` (its manual page, "BATCH OUTPUT").
+//! Objects by name, from one `git cat-file --batch` that runs as long as the repository is in use (its manual page, "BATCH
+//! OUTPUT"). Releases and verifications ask for dozens of small files, and each process of its own takes milliseconds.
 
 use std::fmt;
+use std::io::{BufRead, Read as _};
+use std::sync::PoisonError;
 
 use anyhow::{Context as _, Result, bail, ensure};
+
+use super::Git;
+
+/// The longest first line of an answer: it may repeat the question.
+const LONGEST_HEAD: u64 = 8 << 10;
+
+/// The largest object that is read; in bytes. A larger file of a release is refused elsewhere, with its name.
+const LARGEST: u64 = 64 << 20;
 
 /// A path is a folder or a submodule where a file was expected.
 #[derive(Debug)]
@@ -17,27 +28,46 @@ impl fmt::Display for NoFile {
 impl std::error::Error for NoFile {}
 
 /// An object as git stores it.
-pub(super) struct Object<'a> {
+pub(super) struct Object {
     /// Its full name.
-    pub(super) id: &'a str,
-    kind: &'a str,
-    pub(super) bytes: &'a [u8],
+    pub(super) id: String,
+    kind: String,
+    pub(super) bytes: Vec<u8>,
 }
 
-impl Object<'_> {
+impl Object {
     /// The bytes, if it is a file.
     pub(super) fn into_file(self) -> Result<Vec<u8>, NoFile> {
         let Self { id, kind, bytes } = self;
-        if kind == "blob" { Ok(bytes.to_vec()) } else { Err(NoFile(format!("{id} {kind} {}", bytes.len()))) }
+        if kind == "blob" { Ok(bytes) } else { Err(NoFile(format!("{id} {kind} {}", bytes.len()))) }
     }
 }
 
-/// Takes the first answer of `git cat-file --batch` off `rest`: `<name> <type> <size>`, the bytes and a line break, or
-/// `<what was asked> missing`.
-pub(super) fn next<'a>(rest: &mut &'a [u8]) -> Result<Option<Object<'a>>> {
-    let end = rest.iter().position(|byte| *byte == b'\n').context("the answer ends too early")?;
-    let head = std::str::from_utf8(&rest[..end]).context("the answer is not UTF-8")?;
-    *rest = &rest[end + 1..];
+impl Git {
+    /// The object with the name `name` (gitrevisions(7)); `None` when there is none.
+    pub(super) fn object(&self, name: &str) -> Result<Option<Object>> {
+        // No name has a line break, and one would be a second question.
+        if name.contains('\n') {
+            return Ok(None);
+        }
+        let mut running = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut answers = match running.take() {
+            Some(answers) => answers,
+            None => self.call(&["cat-file", "--batch"])?.converse()?,
+        };
+        let answer = answers.ask(format!("{name}\n").as_bytes(), next)?;
+        // After an error nobody knows where the next answer would begin, so the next question starts another process.
+        *running = Some(answers);
+        Ok(answer)
+    }
+}
+
+/// Reads one answer: `<name> <type> <size>`, the bytes and a line break, or `<what was asked> missing`.
+fn next(from: &mut dyn BufRead) -> Result<Option<Object>> {
+    let mut head = Vec::new();
+    (&mut *from).take(LONGEST_HEAD).read_until(b'\n', &mut head)?;
+    let head = head.strip_suffix(b"\n").context("the answer ends too early")?;
+    let head = std::str::from_utf8(head).context("the answer is not UTF-8")?;
     if head.ends_with(" missing") {
         return Ok(None);
     }
@@ -45,10 +75,11 @@ pub(super) fn next<'a>(rest: &mut &'a [u8]) -> Result<Option<Object<'a>>> {
     else {
         bail!("`{head}` is not the answer for an object");
     };
-    let size: usize = size.parse().with_context(|| format!("`{head}` has no size"))?;
-    ensure!(rest.len() > size && rest[size] == b'\n', "the answer ends too early");
-    let bytes = &rest[..size];
-    *rest = &rest[size + 1..];
+    let size: u64 = size.parse().with_context(|| format!("`{head}` has no size"))?;
+    ensure!(size <= LARGEST, "`{id}` has {size} bytes, and at most {LARGEST} are read");
+    let (id, kind, mut bytes) = (id.to_owned(), kind.to_owned(), Vec::new());
+    from.take(size + 1).read_to_end(&mut bytes)?;
+    ensure!(bytes.len() as u64 > size && bytes.pop() == Some(b'\n'), "the answer ends too early");
     Ok(Some(Object { id, kind, bytes }))
 }
 
@@ -67,10 +98,12 @@ mod tests {
         assert_eq!(file(), Some(Ok(Vec::new())));
         for bad in [
             &b""[..],
+            b"abc blob 3",
             b"abc blob 3\nab",
             b"abc folder 1\nx\n",
             b"HEAD ambiguous\n",
             b"abc blob 99999999999999999999\nx\n",
+            b"abc blob 67108865\nx\n",
             b"abc blob 1\nxy\n",
         ] {
             assert!(next(&mut &*bad).is_err());

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
-use super::{Commit, Git};
+use super::{Answers, Commit, Git};
 use crate::process::Call;
 use crate::process::scratch::Scratch;
 
@@ -58,8 +58,8 @@ impl Git {
         let (index, own) = (scratch.path().join("index"), scratch.path().join("objects"));
         fs::create_dir(&own).with_context(|| format!("making `{}`", own.display()))?;
         let path = |of: &str| self.call(&["rev-parse", "--path-format=absolute", "--git-path", of])?.read();
-        let git =
-            Self { objects: Some(Objects { own, repository: path("objects")?.into() }), ..self.clone() };
+        let objects = Some(Objects { own, repository: path("objects")?.into() });
+        let git = Self { objects, answers: Answers::default(), ..self.clone() };
 
         let users = PathBuf::from(path("index")?);
         if users.exists() {

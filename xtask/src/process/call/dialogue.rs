@@ -1,0 +1,211 @@
+//! A child that answers one question after the other, until it is dropped.
+
+use std::io::{self, BufRead, BufReader, Read, Write as _};
+use std::os::fd::AsFd;
+use std::process::{Child, ChildStdin, ChildStdout, Stdio};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Error, Result, anyhow};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::Signal;
+
+use super::{Call, STDERR_TAIL, group_of};
+use crate::process::interrupt::{self, GRACE, Registration};
+use crate::process::output::Output;
+use crate::process::pipes::{Printed, Running, Tail, collect_tail, join};
+use crate::process::wait::wait;
+
+/// The longest question, in bytes. A pipe that can be written to takes this many at once (`PIPE_BUF` in pipe(7)), so
+/// writing one never waits for a child that waits for its reader.
+const LONGEST_QUESTION: usize = 4096;
+
+/// The running child. When it is dropped, the child is ended.
+pub struct Dialogue {
+    /// `None` after an error.
+    child: Option<Child>,
+    group: i32,
+    /// `None` after an error.
+    questions: Option<ChildStdin>,
+    answers: BufReader<Timed<ChildStdout>>,
+    stderr: Option<JoinHandle<io::Result<Tail>>>,
+    running: Option<Running>,
+    timeout: Duration,
+    line: String,
+    _registration: Option<Registration>,
+}
+
+impl Call {
+    /// Starts it, for questions on its standard input. Its timeout is that of each answer.
+    ///
+    /// # Errors
+    /// When it cannot start.
+    pub fn converse(mut self) -> Result<Dialogue> {
+        self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let line = self.line();
+        let mut child = self.spawn(&line)?;
+        let registration = self.register(&child)?;
+        let group = group_of(&child)?;
+        let (running, ended) = Running::new().context("making a pipe")?;
+        let questions = child.stdin.take();
+        let stdout = child.stdout.take().with_context(|| format!("`{line}` has no standard output"))?;
+        let answers = BufReader::new(Timed { pipe: stdout, deadline: Instant::now() });
+        let stderr = child.stderr.take().map(|pipe| collect_tail(Printed::new(pipe, &ended), STDERR_TAIL));
+        Ok(Dialogue {
+            child: Some(child),
+            group,
+            questions,
+            answers,
+            stderr,
+            running: Some(running),
+            timeout: self.timeout,
+            line,
+            _registration: registration,
+        })
+    }
+}
+
+impl Dialogue {
+    /// Asks, and reads the answer with `read`, which has to read all of it and no more. After an error no further
+    /// question can be asked.
+    ///
+    /// # Errors
+    /// When the child has ended or does not answer in time, and those of `read`. When the child failed by itself, its
+    /// failure is reported.
+    pub fn ask<T>(&mut self, question: &[u8], read: impl FnOnce(&mut dyn BufRead) -> Result<T>) -> Result<T> {
+        interrupt::check()?;
+        let answer = self.write(question).and_then(|()| {
+            self.answers.get_mut().deadline = Instant::now() + self.timeout;
+            read(&mut self.answers)
+        });
+        answer.map_err(|error| self.explained(error))
+    }
+
+    fn write(&mut self, question: &[u8]) -> Result<()> {
+        let pipe = self.questions.as_mut().context("an earlier question failed")?;
+        if question.len() > LONGEST_QUESTION {
+            return Err(anyhow!("a question of {} bytes", question.len()));
+        }
+        pipe.write_all(question).context("asking")
+    }
+
+    /// Ends the child. If it had failed by itself, that is the reason and `error` only follows from it.
+    fn explained(&mut self, error: Error) -> Error {
+        self.questions = None;
+        let Some(child) = self.child.take() else { return error };
+        if error.chain().any(is_timeout) {
+            interrupt::end(self.group, Signal::SIGKILL);
+        }
+        let status = wait(child, self.group, GRACE, None, &self.line);
+        interrupt::end(self.group, Signal::SIGKILL);
+        self.running = None;
+        if let Err(stopped) = interrupt::check() {
+            return stopped.into();
+        }
+        let stderr = join(self.stderr.take()).map(|tail| tail.text());
+        match (status, stderr) {
+            (Ok(status), Ok(stderr)) if status.code().is_some_and(|code| code != 0) => {
+                Output { status, stdout: Vec::new(), stderr, command_line: self.line.clone() }.failure()
+            }
+            _ => error.context(format!("asking `{}`", self.line)),
+        }
+    }
+}
+
+fn is_timeout(error: &(dyn std::error::Error + 'static)) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::TimedOut)
+}
+
+impl Drop for Dialogue {
+    fn drop(&mut self) {
+        let Some(mut child) = self.child.take() else { return };
+        interrupt::end(self.group, Signal::SIGKILL);
+        if let Err(error) = child.wait() {
+            eprintln!("xtask: waiting for `{}`: {error}", self.line);
+        }
+    }
+}
+
+/// A pipe that is read until a deadline.
+struct Timed<R> {
+    pipe: R,
+    deadline: Instant,
+}
+
+impl<R: Read + AsFd> Read for Timed<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let left = self.deadline.saturating_duration_since(Instant::now());
+            let mut pipe = [PollFd::new(self.pipe.as_fd(), PollFlags::POLLIN)];
+            match poll(&mut pipe, PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)) {
+                Err(Errno::EINTR) => {}
+                Ok(0) if left.is_zero() => {
+                    return Err(io::Error::new(io::ErrorKind::TimedOut, "no answer in time"));
+                }
+                Ok(0) => {}
+                found => {
+                    found?;
+                    return self.pipe.read(buffer);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::BufRead;
+    use std::time::{Duration, Instant};
+
+    use anyhow::{Result, ensure};
+    use xshell::cmd;
+
+    use crate::process::Runner;
+    use crate::process::environment::Environment;
+
+    fn dialogue(script: &str) -> super::Dialogue {
+        let runner = Runner::new(&Environment::of_this_process());
+        let shell = runner.shell().unwrap();
+        let call = runner.call(cmd!(shell, "sh -c {script}")).timeout(Duration::from_millis(500));
+        call.converse().unwrap()
+    }
+
+    fn line(from: &mut dyn BufRead) -> Result<String> {
+        let mut line = String::new();
+        from.read_line(&mut line)?;
+        ensure!(line.ends_with('\n'), "the answer ends too early");
+        Ok(line)
+    }
+
+    #[test]
+    fn each_question_has_its_answer_and_the_child_ends_with_the_dialogue() {
+        let mut dialogue = dialogue("while read word; do echo \"<$word>\"; done; sleep 100");
+        for word in ["one", "two"] {
+            let answer = dialogue.ask(format!("{word}\n").as_bytes(), line).unwrap();
+            assert_eq!(answer, format!("<{word}>\n"));
+        }
+        let (child, began) = (dialogue.child.as_ref().unwrap().id(), Instant::now());
+        drop(dialogue);
+        assert!(!std::path::Path::new(&format!("/proc/{child}")).exists());
+        assert!(began.elapsed() < Duration::from_secs(10));
+    }
+
+    #[test]
+    fn a_child_that_fails_or_is_silent_or_says_too_little_is_an_error_and_asked_no_more() {
+        for (script, expected) in [
+            ("read word; echo broken >&2; exit 3", "exited with 3: broken"),
+            ("sleep 100", "no answer in time"),
+            ("read word; printf part; exec sleep 100", "no answer in time"),
+            ("read word; printf part", "the answer ends too early"),
+        ] {
+            let mut dialogue = dialogue(script);
+            let error = dialogue.ask(b"word\n", line).unwrap_err();
+            assert!(format!("{error:#}").contains(expected), "{script}: {error:#}");
+            let error = dialogue.ask(b"word\n", line).unwrap_err();
+            assert!(format!("{error:#}").contains("an earlier question failed"), "{script}: {error:#}");
+        }
+        let error = dialogue("cat").ask(&[b'x'; 5000], line).unwrap_err();
+        assert!(format!("{error:#}").contains("a question of 5000 bytes"), "{error:#}");
+    }
+}
