@@ -104,8 +104,8 @@ pub(super) fn manifest(survey: &Survey) -> String {
          # How each platform's image is tested before it is signed.\n\
          [workspace.metadata.release.smoke]\nport = {}\nhealth = {}\n\n\
          # Short builds matter more than a debugger here; backtraces keep their line numbers.\n\
-         [profile.dev]\ndebug = \"line-tables-only\"\n\n[profile.dev.package.\"*\"]\ndebug = false\n\n\
-         # Layers are unpacked and hashed: in unoptimized code, that takes tens of times as long.\n{}",
+         [profile.dev]\ndebug = \"line-tables-only\"\ndebug-assertions = false\noverflow-checks = true\n\n[profile.dev.package.\"*\"]\ndebug = false\n\n\
+         # Layers are unpacked, hashed and stored as JSON: in unoptimized code, that takes tens of times as long.\n{}",
         tool::documents(),
         quoted(&survey.forge),
         quoted(&survey.repository),
@@ -116,7 +116,7 @@ pub(super) fn manifest(survey: &Survey) -> String {
         quoted(&survey.folder),
         survey.port,
         quoted(&survey.health),
-        ["sha2", "flate2", "zlib-rs"]
+        ["sha2", "flate2", "zlib-rs", "serde_json", "base64"]
             .map(|name| format!("[profile.dev.package.{name}]\nopt-level = 3\n"))
             .join("\n"),
     )

@@ -105,9 +105,9 @@ impl Git {
         // Into a pipe, git writes every commit by itself if it is not told otherwise (git(1), "GIT_FLUSH").
         let call = self.call_with_mailmap(to, &log)?.env("GIT_FLUSH", "0").timeout(PATIENCE);
         let (mut reading, has_mailmap) = both(|| call.stream(Reading::of), || self.has_mailmap(to))?;
-        let contacts: BTreeSet<String> =
-            reading.others.iter().flat_map(|(_, others)| others.iter().cloned()).collect();
-        let mapped = if has_mailmap { self.mapped(to, contacts.clone())? } else { BTreeMap::new() };
+        let contacts: BTreeSet<&str> =
+            reading.others.iter().flat_map(|(_, others)| others.iter().map(String::as_str)).collect();
+        let mapped = if has_mailmap { self.mapped(to, &contacts)? } else { BTreeMap::new() };
         let names = shown(contacts, &mapped);
         let Log { entries, names: told, .. } = &mut reading.log;
         let authors_told = reading.known.values().filter(|author| author.is_told);
@@ -126,18 +126,19 @@ impl Git {
 
 /// The name of each of `contacts` after the mailmap was applied. Contacts without a name that can be shown are left
 /// out.
-fn shown(contacts: BTreeSet<String>, mapped: &BTreeMap<String, String>) -> BTreeMap<String, Arc<str>> {
-    let shown = |contact: String| {
-        let shown = name(mapped.get(&contact).unwrap_or(&contact))?;
+fn shown<'a>(contacts: BTreeSet<&'a str>, mapped: &BTreeMap<&str, String>) -> BTreeMap<&'a str, Arc<str>> {
+    let shown = |contact: &'a str| {
+        let shown = name(mapped.get(contact).map_or(contact, String::as_str))?;
         Some((contact, Arc::from(shown)))
     };
     contacts.into_iter().filter_map(shown).collect()
 }
 
 /// Each name once, the author first.
-fn authors(author: Option<Arc<str>>, others: &[String], names: &BTreeMap<String, Arc<str>>) -> Vec<Arc<str>> {
+fn authors(author: Option<Arc<str>>, others: &[String], names: &BTreeMap<&str, Arc<str>>) -> Vec<Arc<str>> {
     let mut authors: Vec<Arc<str>> = Vec::new();
-    for name in author.into_iter().chain(others.iter().filter_map(|other| names.get(other).cloned())) {
+    for name in author.into_iter().chain(others.iter().filter_map(|other| names.get(other.as_str()).cloned()))
+    {
         if !authors.contains(&name) {
             authors.push(name);
         }
@@ -153,9 +154,9 @@ mod tests {
 
     #[test]
     fn an_author_is_named_once_by_the_name_of_the_mailmap() {
-        let mapped = BTreeMap::from([("b <b@c>".to_owned(), "Bob <bob@c>".to_owned())]);
+        let mapped = BTreeMap::from([("b <b@c>", "Bob <bob@c>".to_owned())]);
         let others = ["b <b@c>", "Ann <a@b>", "Bob", "<x@y>", "Cid <c@d>"].map(str::to_owned);
-        let names = shown(others.iter().cloned().collect(), &mapped);
+        let names = shown(others.iter().map(String::as_str).collect(), &mapped);
         let found = authors(Some("Ann".into()), &others, &names);
         assert_eq!(found.iter().map(|name| &**name).collect::<Vec<_>>(), ["Ann", "Bob", "Cid"]);
         assert!(authors(None, &[], &names).is_empty());

@@ -23,7 +23,7 @@ impl Message {
     pub fn of(text: &str) -> Self {
         let (first, body) = text.split_once('\n').unwrap_or((text, ""));
         // Most first paragraphs of a long history are one line.
-        let first = first.trim();
+        let first = if begins_and_ends_visibly(first) { first } else { first.trim() };
         let is_line = body.is_empty() || (body.starts_with('\n') && !first.is_empty());
         let subject = if is_line { first.to_owned() } else { subject(text) };
         let mut message = Self { subject, ..Self::default() };
@@ -64,6 +64,12 @@ impl Message {
         let footers: usize = self.breaking.iter().map(String::len).sum();
         self.subject.len() + footers + self.reverts.as_ref().map_or(0, String::len)
     }
+}
+
+/// Whether there is nothing to trim, without reading all of it.
+fn begins_and_ends_visibly(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    [bytes.first(), bytes.last()].iter().all(|end| end.is_some_and(u8::is_ascii_graphic))
 }
 
 fn subject(text: &str) -> String {

@@ -45,12 +45,12 @@ impl Git {
 
     /// Applies the mailmap of `commit` to each of `contacts`. They must come from [`contact`]. Those in a form that the
     /// mailmap cannot map are missing from the result.
-    pub(super) fn mapped(
+    pub(super) fn mapped<'a>(
         &self,
         commit: &Commit,
-        contacts: BTreeSet<String>,
-    ) -> Result<BTreeMap<String, String>> {
-        let contacts: Vec<_> = contacts.into_iter().filter(|contact| is_contact(contact)).collect();
+        contacts: &BTreeSet<&'a str>,
+    ) -> Result<BTreeMap<&'a str, String>> {
+        let contacts: Vec<_> = contacts.iter().copied().filter(|contact| is_contact(contact)).collect();
         if contacts.is_empty() {
             return Ok(BTreeMap::new());
         }
