@@ -26,6 +26,8 @@ struct Statement {
     statement_type: String,
     subject: Vec<Subject>,
     predicate_type: String,
+    /// Read apart from the rest.
+    #[serde(skip_deserializing)]
     predicate: Value,
 }
 
@@ -94,9 +96,9 @@ impl Attestation {
     /// When it is anything else, or has an unknown or duplicate field.
     pub fn read(bytes: &[u8], predicate_type: &str, digest: &Digest) -> Result<Self> {
         let payload = open(bytes)?.payload;
-        let statement: Statement =
-            exact::parse(&payload).context("the payload is not an in-toto statement")?;
-        let Statement { statement_type, subject, predicate_type: found, predicate } = statement;
+        let (statement, predicate) =
+            exact::parse_without(&payload, "predicate").context("the payload is not an in-toto statement")?;
+        let Statement { statement_type, subject, predicate_type: found, .. } = statement;
         ensure!(
             [STATEMENT, OLDER_STATEMENT].contains(&statement_type.as_str()),
             "it is a `{statement_type}`"

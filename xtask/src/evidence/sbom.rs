@@ -47,11 +47,11 @@ pub struct Platform<'a> {
     pub archives: Vec<(&'a str, &'a Archive)>,
 }
 
-/// The SBOM of the image's contents: everybody who reads the same image gets the same bytes.
+/// The SBOM of the image's contents: everybody who reads the same image gets the same one.
 ///
 /// # Errors
 /// [`installed::Unlike`] when the packages are not those of the lockfile.
-pub fn of(release: &Release<'_>, contents: &[Contents]) -> Result<Vec<u8>> {
+pub fn of(release: &Release<'_>, contents: &[Contents]) -> Result<Value> {
     let Release { config, source, inputs, .. } = release;
     let held = contents
         .iter()
@@ -69,14 +69,12 @@ pub fn of(release: &Release<'_>, contents: &[Contents]) -> Result<Vec<u8>> {
         .collect();
     let Source { tag, commit, time, .. } = source;
     let subject = Subject { title: &config.title, tag, commit, time: *time };
-    write(&subject, &platforms)
+    Ok(document(&subject, &platforms))
 }
 
-/// Writes the SBOM.
-///
-/// # Errors
-/// When it cannot be written as JSON.
-pub fn write(subject: &Subject<'_>, platforms: &[Platform<'_>]) -> Result<Vec<u8>> {
+/// The SBOM of `subject`, whose image has these `platforms`.
+#[must_use]
+pub fn document(subject: &Subject<'_>, platforms: &[Platform<'_>]) -> Value {
     let mut components: BTreeMap<String, Component> = BTreeMap::new();
     for platform in platforms {
         for component in component::of(platform) {
@@ -104,7 +102,7 @@ pub fn write(subject: &Subject<'_>, platforms: &[Platform<'_>]) -> Result<Vec<u8
     if let Some(properties) = metadata["properties"].as_array_mut() {
         properties.extend(unread.into_iter().map(|path| property("xtask:not-read", path)));
     }
-    render(&json!({
+    json!({
         "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
         "bomFormat": "CycloneDX",
         "specVersion": "1.6",
@@ -112,7 +110,7 @@ pub fn write(subject: &Subject<'_>, platforms: &[Platform<'_>]) -> Result<Vec<u8
         "version": 1,
         "metadata": metadata,
         "components": components,
-    }))
+    })
 }
 
 fn property(name: &str, value: &str) -> Value {

@@ -35,6 +35,18 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     Ok(T::deserialize(Fields(value(bytes)?))?)
 }
 
+/// As [`parse`], into a type without the member `key` of the object. The member is returned as it is: a large one is
+/// not built twice.
+///
+/// # Errors
+/// As [`parse`], and when there is no such member.
+pub fn parse_without<T: DeserializeOwned>(bytes: &[u8], key: &str) -> Result<(T, Value)> {
+    let mut found = value(bytes)?;
+    let member = found.as_object_mut().and_then(|members| members.remove(key));
+    let member = member.with_context(|| format!("it is no object with a `{key}`"))?;
+    Ok((T::deserialize(Fields(found))?, member))
+}
+
 /// As [`parse`], for a sequence of JSON texts.
 ///
 /// # Errors
@@ -126,9 +138,17 @@ impl<'de> Visitor<'de> for Depth {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
-        let (inner, mut spellings, mut object) = (self.inner()?, BTreeSet::new(), Map::new());
+        let (inner, mut spellings, mut object) = (self.inner()?, None, Map::new());
         while let Some(key) = map.next_key::<String>()? {
-            if !spellings.insert(folded(&key)) {
+            // Most objects have only keys in lower case, and those fold to themselves.
+            if spellings.is_none() && !is_folded(&key) {
+                spellings = Some(object.keys().map(|key| folded(key)).collect::<BTreeSet<_>>());
+            }
+            let is_new = match &mut spellings {
+                None => !object.contains_key(&key),
+                Some(spellings) => spellings.insert(folded(&key)),
+            };
+            if !is_new {
                 return Err(A::Error::custom(format!(
                     "an object has the key {key:?} twice, perhaps in another spelling"
                 )));
@@ -212,6 +232,11 @@ impl<'de> Deserializer<'de> for Fields {
     }
 }
 
+/// Whether `key` is surely its own [`folded`] form.
+fn is_folded(key: &str) -> bool {
+    key.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase())
+}
+
 /// The same result for all spellings of a key. Upper case comes first because it unifies letters that lower case keeps
 /// apart, such as `ſ` and `s`.
 fn folded(key: &str) -> String {
@@ -223,7 +248,7 @@ fn folded(key: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{MOST_DEPTH, parse, parse_all, value};
+    use super::{MOST_DEPTH, parse, parse_all, parse_without, value};
     use serde::Deserialize;
     use serde_json::{Value, json};
 
@@ -246,6 +271,22 @@ mod tests {
     }
 
     #[test]
+    fn a_member_is_taken_out_whole_and_must_be_there() {
+        #[derive(Debug, PartialEq, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Rest {
+            kind: String,
+        }
+        let (rest, member) = parse_without::<Rest>(br#"{"kind": "x", "body": {"a": [1]}}"#, "body").unwrap();
+        assert_eq!((rest, member), (Rest { kind: "x".to_owned() }, json!({"a": [1]})));
+        for wrong in [r#"{"kind": "x"}"#, r#"{"body": 1}"#, r#"{"kind": "x", "body": 1, "more": 1}"#, "[]"] {
+            assert!(parse_without::<Rest>(wrong.as_bytes(), "body").is_err(), "{wrong}");
+        }
+        let twice = parse_without::<Rest>(br#"{"kind": "x", "body": {"a": 1, "A": 1}}"#, "body");
+        assert!(twice.unwrap_err().to_string().contains("twice"));
+    }
+
+    #[test]
     fn what_has_each_key_once_is_read_as_it_is() {
         let text = json!({"a": [1, -2, 1.5, true, null, "x"], "b": {"a": {}, "ä": "\u{1F600}"}, "": []});
         assert_eq!(value(text.to_string().as_bytes()).unwrap(), text);
@@ -264,6 +305,9 @@ mod tests {
             r#""sig": 1, "\u017fig": 2"#,
             r#""ärger": 1, "ÄRGER": 2"#,
             r#""key": 1, "other": {}, "kEy": {}"#,
+            r#""kEy": 1, "other": {}, "key": {}"#,
+            r#""a": 1, "B": 2, "b": 3"#,
+            r#""a": 1, "B": 2, "c": 3, "a": 4"#,
         ] {
             for text in [
                 format!("{{{pair}}}"),

@@ -38,10 +38,11 @@ pub(super) fn run(context: &Context<'_>, candidate: &Candidate) -> Result<Vec<u8
     for contents in &contents {
         machine::check(contents).map_err(|wrong| Refusal::new(format!("{wrong}; {REMAINS}")))?;
     }
-    sbom::of(release, &contents).map_err(|error| match error.downcast::<installed::Unlike>() {
+    let sbom = sbom::of(release, &contents).map_err(|error| match error.downcast::<installed::Unlike>() {
         Ok(unlike) => Refusal::new(format!("{unlike}; {REMAINS}")).into(),
         Err(error) => error,
-    })
+    })?;
+    sbom::render(&sbom)
 }
 
 fn part(registry: &Client, platform: &str, digest: &Digest) -> Result<Part> {

@@ -1,6 +1,6 @@
 //! The SBOM of small images.
 
-use super::{Platform, Subject, difference, license, purl, write};
+use super::{Platform, Subject, difference, document, license, purl, render};
 use crate::contents::image::{Contents, NpmPackage};
 use crate::contents::installed::{self, tests as small};
 use crate::contents::system::{OsPackage, OsRelease};
@@ -19,9 +19,11 @@ fn sbom_of(platforms: &[Contents], dependencies: Dependencies) -> Value {
         platforms.iter().zip(&held).map(|(contents, held)| platform(contents, held)).collect();
     let (tag, commit) = ("v1.2.3".parse().unwrap(), Commit::parse(&"a".repeat(40)).unwrap());
     let subject = Subject { title: "carol", tag: &tag, commit: &commit, time: 86_400 };
-    let bytes = write(&subject, &platforms).unwrap();
-    assert_eq!(bytes, write(&subject, &platforms).unwrap());
-    serde_json::from_slice(&bytes).unwrap()
+    let sbom = document(&subject, &platforms);
+    assert_eq!(sbom, document(&subject, &platforms));
+    let read: Value = serde_json::from_slice(&render(&sbom).unwrap()).unwrap();
+    assert_eq!(sbom, read, "what is written is read as the same");
+    sbom
 }
 
 fn platform<'a>(contents: &'a Contents, held: &'a installed::Held) -> Platform<'a> {
@@ -218,7 +220,7 @@ fn an_archive_that_the_build_took_is_listed_with_its_digest_and_its_platform() {
     platforms[1].archives.push(("a", &archive));
     let (tag, commit) = ("v1.2.3".parse().unwrap(), Commit::parse(&"a".repeat(40)).unwrap());
     let subject = Subject { title: "carol", tag: &tag, commit: &commit, time: 0 };
-    let sbom: Value = serde_json::from_slice(&write(&subject, &platforms).unwrap()).unwrap();
+    let sbom = document(&subject, &platforms);
     let expected = json!({
         "type": "file", "bom-ref": "native:a:linux/arm64", "name": "a (prebuilt)",
         "hashes": [{"alg": "SHA-256", "content": Digest::of(b"archive").hex()}],

@@ -39,12 +39,8 @@ pub(in crate::verify) struct ContentsSeen {
 impl ContentsSeen {
     /// The SBOM that a release would write for this content, or why it would write none.
     pub(in crate::verify) fn sbom(&self, release: &Release<'_>) -> Result<&Value> {
-        let write = || {
-            let bytes = sbom::of(release, &self.platforms)?;
-            serde_json::from_slice(&bytes).context("reading the SBOM of what is in the image")
-        };
-        let written = self.sbom.get_or_init(|| write().map_err(|error: anyhow::Error| format!("{error:#}")));
-        written.as_ref().map_err(|words| anyhow!("{words}"))
+        let made = || sbom::of(release, &self.platforms).map_err(|error| format!("{error:#}"));
+        self.sbom.get_or_init(made).as_ref().map_err(|words| anyhow!("{words}"))
     }
 }
 
