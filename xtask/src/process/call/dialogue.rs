@@ -21,7 +21,7 @@ use crate::process::wait::wait;
 /// writing one never waits for a child that waits for its reader.
 const LONGEST_QUESTION: usize = 4096;
 
-/// The running child. When it is dropped, the child is ended.
+/// The running child. When it is dropped, the child is told that no question follows, and ended if it does not end.
 pub struct Dialogue {
     /// `None` after an error.
     child: Option<Child>,
@@ -119,11 +119,13 @@ fn is_timeout(error: &(dyn std::error::Error + 'static)) -> bool {
 
 impl Drop for Dialogue {
     fn drop(&mut self) {
-        let Some(mut child) = self.child.take() else { return };
-        interrupt::end(self.group, Signal::SIGKILL);
-        if let Err(error) = child.wait() {
-            eprintln!("xtask: waiting for `{}`: {error}", self.line);
+        let Some(child) = self.child.take() else { return };
+        // It ends by itself when no question can follow.
+        self.questions = None;
+        if let Err(error) = wait(child, self.group, GRACE, None, &self.line) {
+            eprintln!("xtask: {error:#}");
         }
+        interrupt::end(self.group, Signal::SIGKILL);
     }
 }
 
