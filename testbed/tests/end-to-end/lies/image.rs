@@ -14,7 +14,7 @@ fn s390x() -> Vec<u8> {
 
 pub(super) const LIES: &[Lie] = &[
     Lie {
-        name: "a binary for another platform in a layer more",
+        name: "a binary for another platform in an extra layer",
         make: |honest| {
             honest.release_changed(|parts| honest.add_archive(parts, &archive_of("app/x.node", &s390x())))
         },

@@ -88,7 +88,7 @@ pub(super) const LIES: &[Lie] = &[
         let id = listed(world).iter().find(|listed| listed.name == name).expect("it is listed").id;
         world.files.remove(&id);
     }),
-    seen("a second file of one name, in the same bytes", |world| {
+    seen("a second file with the same name and content", |world| {
         let bytes = file(world, SUMS);
         add(world, SUMS, &bytes);
     }),

@@ -92,7 +92,7 @@ pub(super) const LIES: &[Lie] = &[
         unchecked: WITHOUT_A_BUILD_TYPE,
     },
     Lie {
-        name: "an external parameter more in the provenance",
+        name: "an extra external parameter in the provenance",
         tell: |world| {
             world.change_provenance(|provenance| {
                 provenance["buildDefinition"]["externalParameters"]["target"] = "debug".into();
@@ -102,7 +102,7 @@ pub(super) const LIES: &[Lie] = &[
         unchecked: REST,
     },
     Lie {
-        name: "a field more in the provenance's builder",
+        name: "an extra field in the provenance's builder",
         tell: |world| {
             world
                 .change_provenance(|provenance| provenance["runDetails"]["builder"]["trusted"] = true.into());
@@ -139,7 +139,7 @@ pub(super) const LIES: &[Lie] = &[
         unchecked: &["page.assets"],
     },
     Lie {
-        name: "a resolved dependency more in the provenance",
+        name: "an extra resolved dependency in the provenance",
         tell: |world| {
             world.change_provenance(|provenance| {
                 let list = provenance.pointer_mut(DEPENDENCIES).and_then(|list| list.as_array_mut());

@@ -85,7 +85,7 @@ pub(super) const LIES: &[Lie] = &[
         &["provenance.inputs"],
     ),
     seen(
-        "a step with a network more in the provenance",
+        "an extra step with a network in the provenance",
         |world| change_steps(world, |steps| drop(steps.insert("Dockerfile:1".to_owned(), "RUN make".into()))),
         &["provenance.inputs"],
     ),
@@ -104,7 +104,7 @@ pub(super) const LIES: &[Lie] = &[
         &["provenance.form"],
     ),
     Lie {
-        name: "the provenance without how the image was tried",
+        name: "the provenance without the smoke test",
         tell: |world| without_group(world, "smoke"),
         // The page says how the image was tested.
         wrong: &["provenance.form", "page.commands"],

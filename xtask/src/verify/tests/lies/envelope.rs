@@ -31,13 +31,13 @@ fn restate(world: &mut World, kind: &str, change: impl FnOnce(&mut Value)) {
 
 pub(super) const LIES: &[Lie] = &[
     Lie {
-        name: "a field more in the provenance's envelope",
+        name: "an extra field in the provenance's envelope",
         tell: |world| change(world, PROVENANCE_PREDICATE, |envelope| envelope["note"] = "x".into()),
         wrong: &["provenance", "attachments"],
         unchecked: &["provenance.*", "smoke"],
     },
     Lie {
-        name: "a field more in the SBOM's envelope",
+        name: "an extra field in the SBOM's envelope",
         tell: |world| change(world, SBOM_PREDICATE, |envelope| envelope["note"] = "x".into()),
         wrong: &["sbom", "attachments"],
         unchecked: OF_SBOM,
@@ -80,7 +80,7 @@ pub(super) const LIES: &[Lie] = &[
         unchecked: &["provenance.*", "smoke"],
     },
     Lie {
-        name: "a field more in the provenance's statement",
+        name: "an extra field in the provenance's statement",
         tell: |world| restate(world, PROVENANCE_PREDICATE, |statement| statement["note"] = "x".into()),
         wrong: &["provenance", "attachments"],
         unchecked: &["provenance.*", "smoke"],

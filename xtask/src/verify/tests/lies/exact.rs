@@ -135,13 +135,13 @@ pub(super) const LIES: &[Lie] = &[
         &["provenance.builder"],
     ),
     Lie {
-        name: "a field more in the signature, by the key",
+        name: "an extra field in the signature, by the key",
         tell: |world| sign(world, |payload| payload["critical"]["note"] = "x".into()),
         wrong: OF_SIGNATURE,
         unchecked: &[],
     },
     Lie {
-        name: "an annotation more in the signature, by the key",
+        name: "an extra annotation in the signature, by the key",
         tell: |world| sign(world, |payload| payload["optional"]["approved-by"] = "x".into()),
         wrong: OF_SIGNATURE,
         unchecked: &[],

@@ -33,22 +33,22 @@ fn change_attached(world: &mut World, kind: Kind, change: impl FnOnce(&mut Value
 
 pub(super) const LIES: &[Lie] = &[
     one(
-        "a field more in the index, by the key",
+        "an extra field in the index, by the key",
         |world| world.release_changed(|_, parts| parts.index["note"] = "x".into()),
         PRESENT,
     ),
     one(
-        "a field more in a platform's manifest, by the key",
+        "an extra field in a platform's manifest, by the key",
         |world| world.release_changed(|_, parts| parts.platforms[1].manifest["note"] = "x".into()),
         PRESENT,
     ),
     one(
-        "a field more in a platform's config, by the key",
+        "an extra field in a platform's config, by the key",
         |world| world.release_changed(|_, parts| parts.platforms[1].config["config"]["Note"] = "x".into()),
         PRESENT,
     ),
     one(
-        "an index that is none by its type, by the key",
+        "an index whose type says that it is not one, by the key",
         |world| world.release_changed(|_, parts| parts.index["mediaType"] = "application/json".into()),
         PRESENT,
     ),
@@ -121,7 +121,7 @@ pub(super) const LIES: &[Lie] = &[
         ATTACHMENTS,
     ),
     one(
-        "a field more in the index of the bundles",
+        "an extra field in the index of the bundles",
         |world| {
             let tag = bundle::tag(&world.digest);
             change_tagged(world, &tag, |index| index["note"] = "x".into());

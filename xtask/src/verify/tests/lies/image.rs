@@ -155,7 +155,7 @@ pub(super) const LIES: &[Lie] = &[
         unchecked: &["sbom.components"],
     },
     Lie {
-        name: "a binary for another platform in a layer more",
+        name: "a binary for another platform in an extra layer",
         tell: |world| {
             let files = [file("app/x.node", &elsewhere())];
             world.release_changed(|world, parts| world.add_layer(parts, &files));
@@ -164,7 +164,7 @@ pub(super) const LIES: &[Lie] = &[
         unchecked: &[],
     },
     Lie {
-        name: "a package that is not the lockfile's in a layer more",
+        name: "a package that is not the lockfile's in an extra layer",
         tell: |world| {
             let package = br#"{"name": "left-pad", "version": "1.3.0"}"#;
             let files = [file("app/node_modules/left-pad/package.json", package)];
@@ -174,7 +174,7 @@ pub(super) const LIES: &[Lie] = &[
         unchecked: &[],
     },
     Lie {
-        name: "a package taken away in a layer more",
+        name: "a package removed by an extra layer",
         tell: |world| {
             let files = [file("app/node_modules/.wh.fastify", b"")];
             world.release_changed(|world, parts| world.add_layer(parts, &files));

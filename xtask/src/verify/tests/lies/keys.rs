@@ -105,7 +105,7 @@ pub(super) const LIES: &[Lie] = &[
         unchecked: &["key.continuity"],
     },
     Lie {
-        name: "an endorsement that is no signature",
+        name: "an endorsement that is not a signature",
         tell: |world| world.keys.write("keys/0002.endorsement", b"no signature"),
         wrong: &["key.history"],
         unchecked: &["key.continuity"],
@@ -117,7 +117,7 @@ pub(super) const LIES: &[Lie] = &[
         unchecked: &["key.continuity"],
     },
     Lie {
-        name: "a field more in the history of keys",
+        name: "an extra field in the history of keys",
         tell: |world| world.keys.edit_list("from", "until = \"9.0.0\"\nfrom"),
         wrong: &["key.history"],
         unchecked: &["key.continuity"],

