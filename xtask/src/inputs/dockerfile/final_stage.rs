@@ -41,7 +41,7 @@ const REFUSED: [(&str, &str); 4] = [
         concat!(
             "BuildKit versions record it in different ways, so their digests differ. Write it into the compose file \
          as `healthcheck:`, or as `livenessProbe` for Kubernetes (",
-            document!("reproducible.md"),
+            document!("services.md#in-the-last-stage"),
             ")"
         ),
     ),
