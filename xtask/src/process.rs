@@ -1,6 +1,6 @@
 //! The lowest layer: this process (its environment, secrets, signals, terminal, exit codes) and THE place that starts
 //! another program. Every child gets an allow-listed environment, its own process group, a timeout that ends the whole
-//! group, a bound on what it may print, and redaction of what goes into an error.
+//! group, a bound on what is read of its output, and redaction of what goes into an error.
 
 pub mod backoff;
 mod call;
@@ -71,10 +71,11 @@ impl Runner {
         }
     }
 
-    /// A call of `cmd`. Finish it with one of [`Call`]'s `run`, `read`, `output`, `inherit` and `detach`.
+    /// A call of `cmd`. Finish it with one of [`Call`]'s `run`, `read`, `output`, `stream`, `converse`, `inherit` and
+    /// `detach`.
     pub fn call(&self, cmd: Cmd<'_>) -> Call {
         let written = Command::from(cmd);
-        let mut command = self.located(&written);
+        let (mut command, is_found) = self.located(&written);
         command.env_clear().envs(self.inherited.iter().map(|(key, value)| (key, value)));
         // Machine-readable output: no translation, no pager, no prompt on the terminal.
         command.envs([
@@ -84,20 +85,24 @@ impl Runner {
             ("GIT_TERMINAL_PROMPT", "0"),
         ]);
         command.process_group(0);
-        Call::new(written.get_program().to_owned(), command)
+        Call::new(written.get_program().to_owned(), command, is_found)
     }
 
-    /// The same command with the path of its program. If there is no such program, the start will say so.
+    /// The same command with the path of its program, and whether there is such a program. A name with a slash is a path
+    /// itself.
     #[expect(clippy::disallowed_methods, reason = "this is the one place that starts programs")]
-    fn located(&self, written: &Command) -> Command {
+    fn located(&self, written: &Command) -> (Command, bool) {
         let name = written.get_program();
-        let path = self.inherited.iter().find(|(key, _)| key == "PATH");
-        let file = path.and_then(|(_, path)| search::program(name, path));
+        let path = self.inherited.iter().find(|(key, _)| key == "PATH").map(|(_, path)| path);
+        let path = path.filter(|_| Path::new(name).components().count() == 1);
+        let file = path.map(|path| search::program(name, path));
+        let is_found = !matches!(file, Some(None));
+        let file = file.flatten();
         let mut command = Command::new(file.as_deref().map_or(name, Path::as_os_str));
         command.arg0(name).args(written.get_args());
         if let Some(dir) = written.get_current_dir() {
             command.current_dir(dir);
         }
-        command
+        (command, is_found)
     }
 }

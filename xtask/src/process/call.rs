@@ -39,6 +39,8 @@ const STDERR_TAIL: usize = 8 << 10;
 pub struct Call {
     /// The program as it was written. `command` has the file.
     name: OsString,
+    /// Whether there is such a program.
+    is_found: bool,
     command: Command,
     stdin: Option<Vec<u8>>,
     /// Where standard output goes when it is not kept in memory.
@@ -51,9 +53,10 @@ pub struct Call {
 
 impl Call {
     /// `command` has its own process group, and its environment lacks only the variables of this one child.
-    pub(super) fn new(name: OsString, command: Command) -> Self {
+    pub(super) fn new(name: OsString, command: Command, is_found: bool) -> Self {
         Self {
             name,
+            is_found,
             command,
             stdin: None,
             stdout: None,
@@ -255,7 +258,9 @@ impl Call {
         if !self.after_interrupt {
             interrupt::check()?;
         }
-        self.command.spawn().map_err(|error| {
+        // A child would go on searching in directories that depend on where it is.
+        let started = if self.is_found { self.command.spawn() } else { Err(io::ErrorKind::NotFound.into()) };
+        started.map_err(|error| {
             let program = self.name.to_string_lossy().into_owned();
             let missing_dir = self.command.get_current_dir().filter(|dir| !dir.is_dir());
             match (error.kind(), missing_dir, self.hint) {

@@ -1,7 +1,8 @@
 //! Ctrl-C and SIGTERM: end the children's process groups, let every guard on the stack clean up, exit 130 or 143.
 //!
 //! The signals are blocked in every thread and taken by one that waits for them, so no code runs in a handler. Children
-//! start with an empty signal mask, because the standard library resets it.
+//! inherit the mask. Programs in Go unblock the signals; git and curl do not, and end by SIGKILL after the grace period.
+//! Nothing of theirs needs cleaning up.
 
 use std::collections::BTreeSet;
 use std::fmt;

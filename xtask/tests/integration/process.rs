@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::io::Read as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -146,6 +147,22 @@ impl Left<'_> {
         );
         let (sh, pid) = (self.runner.shell().expect("a shell"), self.scratch.join("pid"));
         self.runner.call(cmd!(sh, "sh -c {script} {pid}")).timeout(Duration::from_secs(50))
+    }
+}
+
+#[test]
+fn a_program_of_the_working_directory_is_not_started_even_if_the_path_names_it() {
+    let scratch = Scratch::new().unwrap();
+    let file = scratch.path().join("surely-not-installed");
+    std::fs::write(&file, "#!/bin/sh\necho started\n").unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+    for path in [":/usr/bin:/bin", "/usr/bin:/bin:", "/usr/bin:.:/bin"] {
+        let runner = Runner::new(&Environment::from_pairs([("PATH", path)]));
+        let sh = runner.shell().unwrap();
+        let error = runner.call(cmd!(sh, "surely-not-installed")).dir(scratch.path()).run().unwrap_err();
+        assert!(error.to_string().contains("`surely-not-installed` is not on the PATH"), "{path}: {error:#}");
+        let by_path = runner.call(cmd!(sh, "./surely-not-installed")).dir(scratch.path()).read().unwrap();
+        assert_eq!(by_path, "started", "a path is no name");
     }
 }
 

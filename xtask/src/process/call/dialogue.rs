@@ -17,8 +17,8 @@ use crate::process::output::Output;
 use crate::process::pipes::{Printed, Running, Tail, collect_tail, join};
 use crate::process::wait::wait;
 
-/// The longest question, in bytes. A pipe that can be written to takes this many at once (`PIPE_BUF` in pipe(7)), so
-/// writing one never waits for a child that waits for its reader.
+/// The longest question, in bytes. The pipe is empty when a question is asked, as the child has read the one before to
+/// answer it, and takes this many at once (`PIPE_BUF` in pipe(7)): asking never waits.
 const LONGEST_QUESTION: usize = 4096;
 
 /// The running child. When it is dropped, the child is told that no question follows, and ended if it does not end.
@@ -50,7 +50,7 @@ impl Call {
         let (running, ended) = Running::new().context("making a pipe")?;
         let questions = child.stdin.take();
         let stdout = child.stdout.take().with_context(|| format!("`{line}` has no standard output"))?;
-        let answers = BufReader::new(Timed { pipe: stdout, deadline: Instant::now() });
+        let answers = BufReader::new(Timed { pipe: stdout, deadline: Instant::now(), has_ended: false });
         let stderr = child.stderr.take().map(|pipe| collect_tail(Printed::new(pipe, &ended), STDERR_TAIL));
         Ok(Dialogue {
             child: Some(child),
@@ -67,8 +67,8 @@ impl Call {
 }
 
 impl Dialogue {
-    /// Asks, and reads the answer with `read`, which has to read all of it and no more. After an error no further
-    /// question can be asked.
+    /// Asks, and reads the answer with `read`, which has to read all of it and no more, and limits what it keeps. After an
+    /// error no further question can be asked.
     ///
     /// # Errors
     /// When the child has ended or does not answer in time, and those of `read`. When the child failed by itself, its
@@ -94,7 +94,8 @@ impl Dialogue {
     fn explained(&mut self, error: Error) -> Error {
         self.questions = None;
         let Some(child) = self.child.take() else { return error };
-        if error.chain().any(is_timeout) {
+        // Only a child that closed its output, or reads no more, can have failed by itself.
+        if !self.answers.get_ref().has_ended && !error.chain().any(is_broken_pipe) {
             interrupt::end(self.group, Signal::SIGKILL);
         }
         let status = wait(child, self.group, GRACE, None, &self.line);
@@ -113,8 +114,8 @@ impl Dialogue {
     }
 }
 
-fn is_timeout(error: &(dyn std::error::Error + 'static)) -> bool {
-    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::TimedOut)
+fn is_broken_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
 impl Drop for Dialogue {
@@ -133,6 +134,8 @@ impl Drop for Dialogue {
 struct Timed<R> {
     pipe: R,
     deadline: Instant,
+    /// Whether the other end was closed.
+    has_ended: bool,
 }
 
 impl<R: Read + AsFd> Read for Timed<R> {
@@ -148,7 +151,9 @@ impl<R: Read + AsFd> Read for Timed<R> {
                 Ok(0) => {}
                 found => {
                     found?;
-                    return self.pipe.read(buffer);
+                    let count = self.pipe.read(buffer)?;
+                    self.has_ended = count == 0 && !buffer.is_empty();
+                    return Ok(count);
                 }
             }
         }
@@ -165,13 +170,15 @@ mod tests {
 
     use crate::process::Runner;
     use crate::process::environment::Environment;
+    use crate::process::interrupt::GRACE;
 
-    fn dialogue(script: &str) -> super::Dialogue {
+    fn dialogue(script: &str, timeout: Duration) -> super::Dialogue {
         let runner = Runner::new(&Environment::of_this_process());
         let shell = runner.shell().unwrap();
-        let call = runner.call(cmd!(shell, "sh -c {script}")).timeout(Duration::from_millis(500));
-        call.converse().unwrap()
+        runner.call(cmd!(shell, "sh -c {script}")).timeout(timeout).converse().unwrap()
     }
+
+    const LONG: Duration = Duration::from_secs(60);
 
     fn line(from: &mut dyn BufRead) -> Result<String> {
         let mut line = String::new();
@@ -182,7 +189,7 @@ mod tests {
 
     #[test]
     fn each_question_has_its_answer_and_the_child_ends_with_the_dialogue() {
-        let mut dialogue = dialogue("while read word; do echo \"<$word>\"; done; sleep 100");
+        let mut dialogue = dialogue("while read word; do echo \"<$word>\"; done; sleep 100", LONG);
         for word in ["one", "two"] {
             let answer = dialogue.ask(format!("{word}\n").as_bytes(), line).unwrap();
             assert_eq!(answer, format!("<{word}>\n"));
@@ -195,19 +202,21 @@ mod tests {
 
     #[test]
     fn a_child_that_fails_or_is_silent_or_says_too_little_is_an_error_and_asked_no_more() {
-        for (script, expected) in [
-            ("read word; echo broken >&2; exit 3", "exited with 3: broken"),
-            ("sleep 100", "no answer in time"),
-            ("read word; printf part; exec sleep 100", "no answer in time"),
-            ("read word; printf part", "the answer ends too early"),
+        const SHORT: Duration = Duration::from_millis(200);
+        for (script, timeout, expected) in [
+            ("read word; echo broken >&2; exit 3", LONG, "exited with 3: broken"),
+            ("sleep 100", SHORT, "no answer in time"),
+            ("read word; printf part; exec sleep 100", SHORT, "no answer in time"),
+            ("read word; printf part", LONG, "the answer ends too early"),
         ] {
-            let mut dialogue = dialogue(script);
+            let (mut dialogue, began) = (dialogue(script, timeout), Instant::now());
             let error = dialogue.ask(b"word\n", line).unwrap_err();
             assert!(format!("{error:#}").contains(expected), "{script}: {error:#}");
+            assert!(began.elapsed() < GRACE, "{script}: {:?}", began.elapsed());
             let error = dialogue.ask(b"word\n", line).unwrap_err();
             assert!(format!("{error:#}").contains("an earlier question failed"), "{script}: {error:#}");
         }
-        let error = dialogue("cat").ask(&[b'x'; 5000], line).unwrap_err();
+        let error = dialogue("cat", LONG).ask(&[b'x'; 5000], line).unwrap_err();
         assert!(format!("{error:#}").contains("a question of 5000 bytes"), "{error:#}");
     }
 }
