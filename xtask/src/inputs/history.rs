@@ -115,7 +115,11 @@ impl Range {
         // The log takes longest. It begins at the tag's name, to not wait for the tag's commit.
         let (log, beside) = both(|| Ok(git.log(Some(&name), commit)), beside)?;
         let Some((before, near, shapes)) = beside else { return Ok(None) };
-        let log = log?;
+        let mut log = log?;
+        // Somebody moved the tag between the two questions.
+        if log.entries.iter().any(|entry| entry.commit == before) {
+            log = git.log(Some(before.as_str()), commit)?;
+        }
         let is_in_history = log.touches(&before) || before == *commit;
         let Log { entries: commits, names, .. } = log;
         Ok(Some((Self { previous: previous.clone(), commits, names, shapes, near }, is_in_history)))

@@ -47,6 +47,9 @@ const CLONE: Duration = Duration::from_secs(600);
 /// Enough to read all objects of a large repository from a slow disk.
 const EXPORT: Duration = Duration::from_secs(300);
 
+/// No name of a commit is longer, in bytes.
+const LONGEST_REVISION: usize = 1024;
+
 /// Where tags are stored, and the format that prints their names.
 const TAGS: &str = "refs/tags";
 const TAG_NAME: &str = "--format=%(refname:strip=2)";
@@ -63,7 +66,7 @@ pub struct Git {
     /// The directories in which the user allows git to work (`safe.directory`). Empty if git needs no such permission.
     trusted: Vec<OsString>,
     objects: Option<work_tree::Objects>,
-    /// The process that answers for objects, while nobody asks it and once one was asked.
+    /// The process that answers for objects; `None` before the first question and after an error.
     answers: Answers,
 }
 
@@ -89,7 +92,7 @@ impl Git {
         let answer =
             output.success().context("finding the repository; run this inside a checkout")?.text()?;
         let [shallow, directory, root] = answer.lines().collect::<Vec<_>>()[..] else {
-            bail!("`git rev-parse` printed `{answer}`: expected three lines, as no path has a line break");
+            bail!("`git rev-parse` printed `{answer}`: move the repository to a path without a line break");
         };
         let (is_shallow, directory) = (yes_or_no(shallow)?, directory.to_owned());
         let (runner, root, is_bare, objects) = (runner.clone(), root.into(), false, None);
@@ -158,7 +161,11 @@ impl Git {
     }
 
     fn commit(&self, revision: &str) -> Result<Option<Object>> {
-        self.object(&format!("{revision}^{{commit}}")).with_context(|| format!("looking for `{revision}`"))
+        if revision.len() > LONGEST_REVISION || revision.contains(char::is_control) {
+            return Ok(None);
+        }
+        let found = self.object(&format!("{revision}^{{commit}}"));
+        Ok(found.with_context(|| format!("looking for `{revision}`"))?.filter(|found| found.kind == "commit"))
     }
 
     /// The names of the tags at `commit`.

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "what a test sets up must work")]
 
 mod notes;
+mod objects;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,6 @@
 //! The id of a commit, and its time.
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::process::time::LATEST;
 
@@ -62,17 +62,24 @@ impl std::fmt::Display for Commit {
 /// # Errors
 /// When it has no such time, or one before 1970 or in a year with five digits.
 pub(super) fn time(commit: &[u8]) -> Result<u64> {
-    let mut headers = commit.split(|byte| *byte == b'\n').take_while(|line| !line.is_empty());
-    let committer =
-        headers.find_map(|line| line.strip_prefix(b"committer ")).context("it has no committer")?;
-    let after =
-        committer.iter().rposition(|byte| *byte == b'>').map_or(committer, |end| &committer[end + 1..]);
-    let text = String::from_utf8_lossy(after);
-    let text = text.split_whitespace().next().unwrap_or_default();
-    let time: Option<u64> = text.parse().ok().filter(|time| *time <= LATEST);
+    let headers = commit.split(|byte| *byte == b'\n').take_while(|line| !line.is_empty());
+    let committers: Vec<_> = headers.filter_map(|line| line.strip_prefix(b"committer ")).collect();
+    let [committer] = committers[..] else { bail!("it has {} committers: expected one", committers.len()) };
+    let committer = String::from_utf8_lossy(committer);
+    let time =
+        committer.rsplit_once("> ").filter(|(person, _)| person.contains('<')).and_then(|(_, time)| {
+            let (seconds, zone) = time.split_once(' ')?;
+            let is_plain = is_number(seconds) && zone.strip_prefix(['+', '-']).is_some_and(is_number);
+            seconds.parse().ok().filter(|seconds| is_plain && *seconds <= LATEST)
+        });
     time.with_context(|| {
-        format!("it was made at `{text}` seconds since 1970: expected a date from 1970 to 9999")
+        let shown: String = committer.chars().rev().take(40).collect::<Vec<_>>().into_iter().rev().collect();
+        format!("its committer ends with `{}`: expected a date from 1970 to 9999", shown.escape_debug())
     })
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 #[cfg(test)]
@@ -87,9 +94,20 @@ mod tests {
         assert_eq!(of("committer B <b@c> 1700000000 +0200").unwrap(), 1_700_000_000);
         assert_eq!(of("committer B <b> <c> 0 -0100\nencoding latin1").unwrap(), 0);
         assert_eq!(of("committer 7 <b> 253402300799 +0000").unwrap(), 253_402_300_799);
-        for wrong in
-            ["", "x", "committer B <b>", "committer B <b> -1 +0000", "committer B <b> 253402300800 +0000"]
-        {
+        assert_eq!(of("committer B <b> 5 +051800").unwrap(), 5, "such zones are in old histories");
+        for wrong in [
+            "",
+            "x",
+            "committer B <b>",
+            "committer B <b> -1 +0000",
+            "committer B <b> +1 +0000",
+            "committer B <b> 1",
+            "committer B <b> 1 0000",
+            "committer 1 +0000",
+            "committer B b> 1 +0000",
+            "committer B <b> 253402300800 +0000",
+            "committer B <b> 1 +0000\ncommitter B <b> 2 +0000",
+        ] {
             assert!(of(wrong).is_err(), "{wrong}");
         }
     }

@@ -1,5 +1,5 @@
 //! Objects by name, from one `git cat-file --batch` that runs as long as the repository is in use (its manual page, "BATCH
-//! OUTPUT"). Releases and verifications ask for dozens of small files, and each process of its own takes milliseconds.
+//! OUTPUT"): a release asks for dozens of small files.
 
 use std::fmt;
 use std::io::{BufRead, Read as _};
@@ -31,7 +31,7 @@ impl std::error::Error for NoFile {}
 pub(super) struct Object {
     /// Its full name.
     pub(super) id: String,
-    kind: String,
+    pub(super) kind: String,
     pub(super) bytes: Vec<u8>,
 }
 
@@ -46,10 +46,8 @@ impl Object {
 impl Git {
     /// The object with the name `name` (gitrevisions(7)); `None` when there is none.
     pub(super) fn object(&self, name: &str) -> Result<Option<Object>> {
-        // No name has a line break, and one would be a second question.
-        if name.contains('\n') {
-            return Ok(None);
-        }
+        // A line break would begin a second question, and git reads no further than a NUL.
+        ensure!(!name.contains(['\n', '\0']), "a name with a line break or a NUL cannot be asked for");
         let mut running = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
         let mut answers = match running.take() {
             Some(answers) => answers,
@@ -62,13 +60,14 @@ impl Git {
     }
 }
 
-/// Reads one answer: `<name> <type> <size>`, the bytes and a line break, or `<what was asked> missing`.
+/// Reads one answer: `<name> <type> <size>`, the bytes and a line break, or `<what was asked> missing`. A beginning of
+/// several names is `ambiguous` and names none of them.
 fn next(from: &mut dyn BufRead) -> Result<Option<Object>> {
     let mut head = Vec::new();
     (&mut *from).take(LONGEST_HEAD).read_until(b'\n', &mut head)?;
     let head = head.strip_suffix(b"\n").context("the answer ends too early")?;
     let head = std::str::from_utf8(head).context("the answer is not UTF-8")?;
-    if head.ends_with(" missing") {
+    if head.ends_with(" missing") || head.ends_with(" ambiguous") {
         return Ok(None);
     }
     let [id, kind @ ("blob" | "tree" | "commit" | "tag"), size] = head.split(' ').collect::<Vec<_>>()[..]
@@ -89,19 +88,20 @@ mod tests {
 
     #[test]
     fn batch_answers_are_taken_one_by_one_and_cut_ones_refused() {
-        let mut rest = &b"abc blob 3\na\nb\nHEAD:x missing\nfed tree 2\nx\n\ndef blob 0\n\n"[..];
+        let mut rest =
+            &b"abc blob 3\na\nb\nHEAD:x missing\nfed tree 2\nx\n\ndef blob 0\n\n75a3 ambiguous\n"[..];
         let mut file =
             || next(&mut rest).unwrap().map(|found| found.into_file().map_err(|no| no.to_string()));
         assert_eq!(file(), Some(Ok(b"a\nb".to_vec())));
         assert_eq!(file(), None);
         assert_eq!(file(), Some(Err("`fed tree 2` is not the answer for a file".to_owned())));
         assert_eq!(file(), Some(Ok(Vec::new())));
+        assert_eq!(file(), None);
         for bad in [
             &b""[..],
             b"abc blob 3",
             b"abc blob 3\nab",
             b"abc folder 1\nx\n",
-            b"HEAD ambiguous\n",
             b"abc blob 99999999999999999999\nx\n",
             b"abc blob 67108865\nx\n",
             b"abc blob 1\nxy\n",

@@ -11,8 +11,10 @@ use xshell::cmd;
 use super::INSTALL;
 use crate::process::{Call, Runner};
 
-/// Settings that a repository itself may have and that must not count either.
-const SETTINGS: [(&str, &str); 8] = [
+/// Settings that a repository itself may have and that must not count either, and one that keeps errors short.
+const SETTINGS: [(&str, &str); 9] = [
+    // git(1) says that the file with grafts is deprecated whenever one is named, also to have none.
+    ("advice.graftFileDeprecated", "false"),
     ("color.ui", "never"),
     ("column.ui", "never"),
     ("core.attributesFile", "/dev/null"),
