@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::Forgejo;
 use super::answers::Release;
-use crate::evidence::assets::{Asset, Listed};
+use crate::evidence::assets::{Asset, Listed, names};
 use crate::evidence::page::{Page, PublishedPage};
 use crate::forge::{Protections, Read as _, Rule, Write};
 use crate::http::Request;
@@ -135,6 +135,10 @@ impl Write for Forgejo {
         // The forge shows the page with the newest date, which is the wrong one after a backport. Hiding and showing a
         // page gives it a new date (docs/facts.md#latest-page); nothing else about it changes.
         let Some(page) = self.page(highest)? else { return Ok(false) };
+        // Another run is still uploading the files of this page, and shows it when they are there.
+        if page.draft && lacks_files(&page) {
+            return Ok(false);
+        }
         let hidden = if page.draft { Ok(()) } else { self.patch(page.id, &json!({ "draft": true })) };
         // The first change may have arrived although it failed or a signal ended it, and this is another release's page.
         self.show(page.id).with_context(|| {
@@ -145,4 +149,10 @@ impl Write for Forgejo {
         })?;
         hidden.map(|()| true)
     }
+}
+
+/// Whether the page names a file of ours that it does not have.
+fn lacks_files(page: &PublishedPage) -> bool {
+    let has = |name: &String| page.assets.iter().any(|listed| listed.name == *name);
+    names(&page.page.tag).iter().any(|name| page.page.body.contains(name.as_str()) && !has(name))
 }
