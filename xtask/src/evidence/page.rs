@@ -5,7 +5,7 @@ mod sections;
 
 use anyhow::{Result, bail};
 
-use crate::evidence::assets::Listed;
+use crate::evidence::assets::{Listed, names};
 use crate::evidence::notes;
 use crate::evidence::provenance::Smoked;
 use crate::inputs::history::History;
@@ -47,6 +47,15 @@ pub struct PublishedPage {
     pub address: String,
     /// Its files, in no particular order.
     pub assets: Vec<Listed>,
+}
+
+impl PublishedPage {
+    /// Whether the page's commands name a file that it does not have. Only the second format has such commands.
+    #[must_use]
+    pub fn lacks_files(&self) -> bool {
+        let has = |name: &String| self.assets.iter().any(|listed| listed.name == *name);
+        Format::of(&self.page.body) == Ok(Format::Two) && !names(&self.page.tag).iter().all(has)
+    }
 }
 
 /// What a page says besides the contents of the commit and the image.

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::Forgejo;
 use super::answers::Release;
-use crate::evidence::assets::{Asset, Listed, names};
+use crate::evidence::assets::{Asset, Listed};
 use crate::evidence::page::{Page, PublishedPage};
 use crate::forge::{Protections, Read as _, Rule, Write};
 use crate::http::Request;
@@ -136,7 +136,7 @@ impl Write for Forgejo {
         // page gives it a new date (docs/facts.md#latest-page); nothing else about it changes.
         let Some(page) = self.page(highest)? else { return Ok(false) };
         // Another run is still uploading the files of this page, and shows it when they are there.
-        if page.draft && lacks_files(&page) {
+        if page.draft && page.lacks_files() {
             return Ok(false);
         }
         let hidden = if page.draft { Ok(()) } else { self.patch(page.id, &json!({ "draft": true })) };
@@ -149,10 +149,4 @@ impl Write for Forgejo {
         })?;
         hidden.map(|()| true)
     }
-}
-
-/// Whether the page names a file of ours that it does not have.
-fn lacks_files(page: &PublishedPage) -> bool {
-    let has = |name: &String| page.assets.iter().any(|listed| listed.name == *name);
-    names(&page.page.tag).iter().any(|name| page.page.body.contains(name.as_str()) && !has(name))
 }

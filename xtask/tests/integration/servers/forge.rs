@@ -5,7 +5,7 @@ use std::fs;
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 use xshell::cmd;
-use xtask::evidence::assets::{Asset, Listed, SUMS};
+use xtask::evidence::assets::{Asset, Listed, SUMS, names};
 use xtask::evidence::page::{Page, PublishedPage};
 use xtask::forge::forgejo::Forgejo;
 use xtask::forge::{CiState, Read as _, Write as _};
@@ -146,6 +146,44 @@ fn an_upload_is_sent_once_and_a_refusal_names_the_settings() -> Result<()> {
         let error = forge(&server, &[], None)?.upload(&published, &asset).err().context("it is taken")?;
         assert!(format!("{error:#}").contains(words) && exit_code(&error) == code, "{status}: {error:#}");
         assert_eq!(server.asked()?, ["POST /api/v1/repos/acme/carol/releases/7/assets?name=SHA256SUMS"]);
+    }
+    Ok(())
+}
+
+/// A forge whose latest page is that of a backport, and the page of v0.2.0 is a draft with `body` and the files `assets`.
+fn with_draft(body: &'static str, assets: Vec<String>) -> Result<Server> {
+    let files: Vec<_> =
+        (1..).zip(assets).map(|(id, name)| json!({ "id": id, "name": name, "size": 1 })).collect();
+    Server::start(move |asked, _| {
+        let page = |tag: &str, draft: bool| {
+            json!({
+                "id": 7, "tag_name": tag, "target_commitish": "a".repeat(40), "name": tag, "body": body, "draft": draft,
+                "prerelease": false, "html_url": "http://localhost/page", "assets": files,
+            })
+        };
+        let page = match asked.what.rsplit_once('/') {
+            Some((_, "latest")) => page("v0.1.1", false),
+            _ => page("v0.2.0", true),
+        };
+        (200, Vec::new(), page.to_string().into_bytes())
+    })
+}
+
+#[test]
+fn a_page_is_shown_again_only_if_it_has_the_files_that_it_names() -> Result<()> {
+    let tag = "v0.2.0".parse()?;
+    let all = names(&tag);
+    let (new, old) = ("words\n\n<!-- page format 2 -->\n", "words\n\n<!-- page format 1 -->\n");
+    let mut cases = vec![(new, all.clone(), true), (new, Vec::new(), false), (old, Vec::new(), true)];
+    cases.extend(
+        all.iter().map(|lost| (new, all.iter().filter(|name| *name != lost).cloned().collect(), false)),
+    );
+    for (body, files, is_shown) in cases {
+        let server = with_draft(body, files.clone())?;
+        let token = Some(Secret::new("token-of-alice"));
+        assert_eq!(forge(&server, &[], token)?.settle_latest(&tag)?, is_shown, "{body} {files:?}");
+        let changes = server.asked()?.iter().filter(|asked| asked.starts_with("PATCH ")).count();
+        assert_eq!(changes, usize::from(is_shown), "{body} {files:?}");
     }
     Ok(())
 }
