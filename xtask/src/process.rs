@@ -94,7 +94,7 @@ impl Runner {
     fn located(&self, written: &Command) -> (Command, bool) {
         let name = written.get_program();
         let path = self.inherited.iter().find(|(key, _)| key == "PATH").map(|(_, path)| path);
-        let path = path.filter(|_| Path::new(name).components().count() == 1);
+        let path = path.filter(|_| !search::is_path(name));
         let file = path.map(|path| search::program(name, path));
         let is_found = !matches!(file, Some(None));
         let file = file.flatten();

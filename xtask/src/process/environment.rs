@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, anyhow};
 
+use crate::process::search;
 use crate::process::secret::{Secret, register};
 
 /// What every child sees: where programs are, who the user is, how to reach the network and docker. Nothing that a
@@ -164,17 +165,16 @@ impl Environment {
         names.map(|name| Ok((name, self.get(name)?.unwrap_or_default()))).collect()
     }
 
-    /// Where `program` is: `program` itself when it is a path, else in the first directory on the PATH that has it.
+    /// Where `program` is: `program` itself when it is a path, else the file that a call by this name would start.
     ///
     /// # Errors
     /// When the PATH is not UTF-8.
     pub fn find_program(&self, program: &Path) -> Result<Option<PathBuf>> {
-        if program.components().count() > 1 {
+        let name = program.as_os_str();
+        if search::is_path(name) {
             return Ok(program.is_file().then(|| program.to_owned()));
         }
-        let directories =
-            self.get("PATH")?.unwrap_or_default().split(':').filter(|directory| !directory.is_empty());
-        Ok(directories.map(|directory| Path::new(directory).join(program)).find(|path| path.is_file()))
+        Ok(search::program(name, OsStr::new(self.get("PATH")?.unwrap_or_default())))
     }
 
     /// The names of the set proxy variables, among those that `BuildKit` knows.

@@ -2,9 +2,15 @@
 //! first (fork), and one that is told the path does not (posix_spawn).
 
 use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use nix::unistd::{AccessFlags, eaccess};
+
+/// Whether `program` is a path itself, which is not searched for.
+pub(super) fn is_path(program: &OsStr) -> bool {
+    program.as_bytes().contains(&b'/')
+}
 
 /// The file that `name` stands for on `path`, a value of the variable `PATH`: the first one that this user may execute.
 /// `None` if there is none. Directories that are not absolute are skipped, because a checkout could be one of them.
