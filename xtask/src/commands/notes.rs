@@ -99,8 +99,8 @@ fn pulls(runner: &Runner, git: &Git, config: &Config, history: &History) -> Resu
         return Ok(Pulls::default());
     };
     let told = || {
-        let before = git.peel(&previous.git_ref())?;
-        let since = git.commit_time(&before.with_context(|| format!("`{previous}` was there just now"))?)?;
+        let before = git.dated(&previous.git_ref())?;
+        let (_, since) = before.with_context(|| format!("`{previous}` was there just now"))?;
         let commits: BTreeSet<_> = history.commits.iter().map(|entry| entry.commit.as_str()).collect();
         pulls::pulls(runner, config, &commits, since, BUDGET)
     };

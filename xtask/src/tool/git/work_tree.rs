@@ -52,8 +52,9 @@ impl Git {
     /// # Errors
     /// When there is no commit yet, or git fails.
     pub fn work_tree(&self) -> Result<WorkTree> {
-        let head = self.peel("HEAD")?.context("the repository has no commit yet; commit something first")?;
-        let time = format!("{} +0000", self.commit_time(&head)?);
+        let head = self.dated("HEAD")?;
+        let (head, time) = head.context("the repository has no commit yet; commit something first")?;
+        let time = format!("{time} +0000");
         let scratch = Scratch::new()?;
         let (index, own) = (scratch.path().join("index"), scratch.path().join("objects"));
         fs::create_dir(&own).with_context(|| format!("making `{}`", own.display()))?;
