@@ -7,6 +7,7 @@ mod log;
 mod message;
 mod names;
 mod objects;
+mod open;
 mod people;
 mod pull_request;
 mod sealed;
@@ -22,10 +23,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use xshell::cmd;
 
-use crate::process::{Call, Dialogue, Runner, environment};
+use crate::process::{Call, Dialogue, Runner};
 
 use objects::Object;
 
@@ -40,9 +41,6 @@ pub use upstream::Upstream;
 pub use work_tree::WorkTree;
 
 const INSTALL: &str = "install it, for example with `apt-get install git`";
-
-/// Enough to clone a whole history over a slow line.
-const CLONE: Duration = Duration::from_secs(600);
 
 /// Enough to read all objects of a large repository from a slow disk.
 const EXPORT: Duration = Duration::from_secs(300);
@@ -73,62 +71,6 @@ pub struct Git {
 type Answers = Arc<Mutex<Option<Dialogue>>>;
 
 impl Git {
-    /// The repository to which `dir` belongs.
-    ///
-    /// # Errors
-    /// When git is not installed or `dir` is not in a work tree.
-    pub fn discover(runner: &Runner, dir: &Path) -> Result<Self> {
-        let sh = runner.shell()?;
-        let ask = |trusted: &[OsString]| {
-            let ask = cmd!(sh, "git rev-parse --is-shallow-repository --absolute-git-dir --show-toplevel");
-            sealed::seal(runner.call(ask), trusted).dir(dir).install_hint(INSTALL).output()
-        };
-        let (mut output, mut trusted) = (ask(&[])?, Vec::new());
-        if !output.status.success() {
-            // A checkout that belongs to another user is refused unless the user's settings list it.
-            trusted = sealed::trusted_directories(runner)?;
-            output = ask(&trusted)?;
-        }
-        let answer =
-            output.success().context("finding the repository; run this inside a checkout")?.text()?;
-        let [shallow, directory, root] = answer.lines().collect::<Vec<_>>()[..] else {
-            bail!("`git rev-parse` printed `{answer}`: move the repository to a path without a line break");
-        };
-        let (is_shallow, directory) = (yes_or_no(shallow)?, directory.to_owned());
-        let (runner, root, is_bare, objects) = (runner.clone(), root.into(), false, None);
-        let answers = Answers::default();
-        Ok(Self { runner, root, directory, is_shallow, is_bare, trusted, objects, answers })
-    }
-
-    /// The repository in which the command was started.
-    ///
-    /// # Errors
-    /// As [`Git::discover`].
-    pub fn here(runner: &Runner) -> Result<Self> {
-        Self::discover(runner, &environment::current_directory()?)
-    }
-
-    /// A complete bare clone of the repository at `url`, with its tags, in the new directory `dir`. Nothing in it is
-    /// run or checked out. This is the only call that sees the user's configuration, because proxies, certificates and
-    /// credentials for the network are set there.
-    ///
-    /// # Errors
-    /// When git fails, or `url` has a scheme that runs a program.
-    pub fn cloned(runner: &Runner, url: &str, dir: &Path) -> Result<Self> {
-        let sh = runner.shell()?;
-        let clone = cmd!(sh, "git -c core.hooksPath=/dev/null clone --quiet --bare -- {url} {dir}");
-        let call = runner.call_with_ssh_agent(clone).env("GIT_ALLOW_PROTOCOL", "https:http:ssh:git:file");
-        call.install_hint(INSTALL).timeout(CLONE).run().context("cloning the source")?;
-        let ask = cmd!(sh, "git -C {dir} rev-parse --is-shallow-repository --absolute-git-dir");
-        let answer = sealed::seal(runner.call(ask), &[]).read().context("looking at the clone")?;
-        let (shallow, directory) =
-            answer.split_once('\n').with_context(|| format!("`git rev-parse` printed `{answer}`"))?;
-        let (is_shallow, directory) = (yes_or_no(shallow)?, directory.to_owned());
-        let (runner, root, is_bare) = (runner.clone(), dir.to_owned(), true);
-        let (trusted, objects, answers) = (Vec::new(), None, Answers::default());
-        Ok(Self { runner, root, directory, is_shallow, is_bare, trusted, objects, answers })
-    }
-
     /// The top of the work tree. For a bare clone, the clone itself.
     #[must_use]
     pub fn root(&self) -> &Path {
@@ -295,15 +237,5 @@ impl Git {
 
     fn lines<const N: usize>(&self, arguments: [&str; N]) -> Result<Vec<String>> {
         Ok(self.call(&arguments)?.read()?.lines().map(str::to_owned).collect())
-    }
-}
-
-fn yes_or_no(text: &str) -> Result<bool> {
-    match text {
-        "true" => Ok(true),
-        "false" => Ok(false),
-        other => {
-            bail!("`git rev-parse --is-shallow-repository` printed `{other}`: expected `true` or `false`")
-        }
     }
 }
