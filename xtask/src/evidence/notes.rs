@@ -20,7 +20,7 @@ use crate::tool::git::LogEntry;
 use change::{Change, without_reverted};
 use compared::Compared;
 use head::{Heads, Place};
-use text::{as_written, is_longer};
+use text::as_written;
 
 pub use changelog::{changelog, with as with_section};
 pub use document::document;
@@ -28,10 +28,6 @@ pub use sizes::Sizes;
 
 /// The largest size of the list, in bytes: forges limit the size of a page.
 const LARGEST: usize = 60 << 10;
-
-/// The bytes of a line with a text and a commit that belong to neither: `- ` and two backticks, a space and two
-/// parentheses, the line break.
-const FRAME: usize = 8;
 
 /// The number of changes on the first screen: those that matter most to a person who runs the service. The others are
 /// collapsed.
@@ -109,8 +105,9 @@ impl<'a> Told<'a> {
         let mut heads = Heads::of(groups);
         // What git knows comes first, so that a page and `xtask notes` name the same pull request.
         let told = |entry: &'a LogEntry| {
-            let change = Change::of(entry, &mut heads);
-            Change { pull: change.pull.or_else(|| history.pulls.of(&entry.commit)), ..change }
+            let mut change = Change::of(entry, &mut heads);
+            change.pull = change.pull.or_else(|| history.pulls.of(&entry.commit));
+            change
         };
         let changes: Vec<_> = entries.into_iter().map(told).collect();
         let places = Places::of(&changes, groups);
@@ -120,7 +117,7 @@ impl<'a> Told<'a> {
     fn text(&self, repository: Option<&str>) -> String {
         let Self { changes, places, groups, compared, people, left_out } = self;
         let people = people::line(people);
-        let mut page = Page { repository, text: String::new(), room: LARGEST - people.len(), untold: 0 };
+        let mut page = Page::new(repository, LARGEST - people.len());
         if changes.is_empty() && *compared == Compared::default() {
             page.text += "No changes besides the version.\n";
         }
@@ -197,11 +194,12 @@ struct Page<'a> {
     text: String,
     /// Its largest size, in bytes.
     room: usize,
-    /// How many changes did not fit.
+    /// How many entries did not fit: all of them from the first that did not. A reader who is told that there are more
+    /// can tell which ones, and in a long range most entries are never rendered.
     untold: usize,
 }
 
-/// An entry of a list. It is rendered only if there is room: most entries of a long range never are.
+/// An entry of a list.
 #[derive(Clone, Copy)]
 enum Entry<'a> {
     /// Markdown.
@@ -213,17 +211,20 @@ fn lines(lines: &[String]) -> Vec<Entry<'_>> {
     lines.iter().map(|line| Entry::Line(line)).collect()
 }
 
-impl Page<'_> {
-    /// Writes a list under a heading, if it is not empty.
+impl<'a> Page<'a> {
+    fn new(repository: Option<&'a str>, room: usize) -> Self {
+        Self { repository, text: String::new(), room, untold: 0 }
+    }
+
+    /// Writes a list under a heading, if it is not empty and there is room.
     fn list(&mut self, heading: &str, entries: &[Entry<'_>]) {
-        let mut is_first = true;
-        for entry in entries {
-            let room = self.room.saturating_sub(self.text.len());
-            let Some(entry) = self.entry(*entry).filter(|entry| entry.len() <= room) else {
-                self.untold += 1;
-                continue;
-            };
-            if std::mem::take(&mut is_first) {
+        for (number, entry) in entries.iter().enumerate() {
+            let entry = if self.untold == 0 { self.entry(*entry) } else { String::new() };
+            if self.untold > 0 || self.text.len() + entry.len() > self.room {
+                self.untold += entries.len() - number;
+                return;
+            }
+            if number == 0 {
                 self.begin(heading);
             }
             self.text += &entry;
@@ -242,7 +243,8 @@ impl Page<'_> {
     /// Writes lists with their headings, collapsed behind a line that a reader opens.
     fn fold(&mut self, summary: &str, lists: Vec<(String, Vec<Entry<'_>>)>) {
         let count: usize = lists.iter().map(|(_, entries)| entries.len()).sum();
-        if count == 0 {
+        if count == 0 || self.untold > 0 {
+            self.untold += count;
             return;
         }
         self.begin("");
@@ -253,35 +255,26 @@ impl Page<'_> {
         self.text += "\n</details>\n";
     }
 
-    /// `None` when there is no room for it, however short its text is.
-    fn entry(&self, entry: Entry<'_>) -> Option<String> {
+    fn entry(&self, entry: Entry<'_>) -> String {
         let change = match entry {
-            Entry::Line(line) => return Some(format!("- {line}\n")),
+            Entry::Line(line) => return format!("- {line}\n"),
             Entry::Change(change) => change,
         };
-        let (commit, short) = (change.commit, change.commit.short());
-        let link = self.repository.map_or(0, |repository| repository.len() + commit.as_str().len());
-        // Most entries of a long range come when the page is full. They are not rendered to be thrown away.
-        let left = self.room.checked_sub(self.text.len() + FRAME + short.len() + link)?;
-        let pull_request = self.repository.and_then(|repository| Some((repository, change.pull_request()?)));
-        let text = pull_request.map_or(&*change.text, |(_, (text, _))| text);
-        if is_longer(text, left) {
-            return None;
-        }
-        let named = match self.repository {
-            Some(repository) => format!("[{short}]({repository}/commit/{commit})"),
-            None => short.to_string(),
-        };
-        let mut entry = match pull_request {
-            Some((repository, (_, number))) => {
-                format!("- {} ([#{number}]({repository}/pulls/{number}), {named})\n", as_written(text))
+        let (commit, short, text) = (change.commit, change.commit.short(), change.text());
+        let mut entry = match (self.repository, change.pull_request(&text)) {
+            (None, _) => format!("- {} ({short})\n", as_written(&text)),
+            (Some(repository), None) => {
+                format!("- {} ([{short}]({repository}/commit/{commit}))\n", as_written(&text))
             }
-            None => format!("- {} ({named})\n", as_written(text)),
+            (Some(repository), Some((text, number))) => {
+                let pull = format!("[#{number}]({repository}/pulls/{number})");
+                format!("- {} ({pull}, [{short}]({repository}/commit/{commit}))\n", as_written(text))
+            }
         };
         for footer in change.breaking.into_iter().flatten() {
             entry += &format!("  - {}\n", as_written(footer));
         }
-        Some(entry)
+        entry
     }
 }
 

@@ -152,7 +152,7 @@ const fn add(table: &mut [u128; 128], prefix: &[u8]) {
 /// Whether a secret may begin at `at` in `bytes`. Almost none does, and a page has many words: one look at a table says
 /// so.
 #[must_use]
-pub fn may_begin(bytes: &[u8], at: usize) -> bool {
+fn may_begin(bytes: &[u8], at: usize) -> bool {
     let (first, second) = (bytes[at], if at + 1 < bytes.len() { bytes[at + 1] } else { 0 });
     first < 128 && second < 128 && BEGINNINGS[usize::from(first)] & (1 << second) != 0
 }

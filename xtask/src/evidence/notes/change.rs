@@ -17,8 +17,10 @@ pub(super) struct Change<'a> {
     pub(super) authors: &'a [Arc<str>],
     pub(super) group: Group,
     pub(super) place: Place,
-    /// The text without its type, if the heading shows the type.
-    pub(super) text: Cow<'a, str>,
+    /// The subject without its head, if the heading shows the type.
+    words: &'a str,
+    /// What the text begins with, if the words have no head.
+    scope: Option<&'a str>,
     /// Set if it breaks something: the explanations in its footers, if any.
     pub(super) breaking: Option<&'a [String]>,
     /// The number of its pull request, if a merge or the forge named it.
@@ -28,36 +30,48 @@ pub(super) struct Change<'a> {
 impl<'a> Change<'a> {
     pub(super) fn of(entry: &'a LogEntry, heads: &mut Heads<'a>) -> Self {
         let footers = &entry.message.breaking;
-        let (Head { group, place, is_marked, .. }, text) = heads.of_subject(&entry.message.subject);
+        let (Head { group, place, is_marked, scope, .. }, words) = heads.of_subject(&entry.message.subject);
         let breaking = (is_marked || !footers.is_empty()).then_some(&footers[..]);
         Self {
             commit: &entry.commit,
             authors: &entry.authors,
             group,
             place,
-            text,
+            words,
+            scope,
             breaking,
             pull: entry.pull,
         }
     }
 
-    /// The text and the number of its pull request: the number at the end of the text in the form ` (#7)`, which forges
-    /// add to a squashed commit, else the one that a merge or the forge named.
-    pub(super) fn pull_request(&self) -> Option<(&str, u32)> {
-        self.squashed().or_else(|| Some((&*self.text, self.pull?)))
+    /// The text for a reader. It is put together only where it is shown: a long range has many changes.
+    pub(super) fn text(&self) -> Cow<'a, str> {
+        match self.scope {
+            Some(scope) => Cow::Owned(format!("{scope}: {}", self.words)),
+            None => Cow::Borrowed(self.words),
+        }
     }
 
-    fn squashed(&self) -> Option<(&str, u32)> {
-        let (text, number) = self.text.strip_suffix(')')?.rsplit_once(" (#")?;
-        let number = pull_request_number(number)?;
-        (!text.trim().is_empty()).then_some((text, number))
+    /// The number of its pull request, and its `text` without that: the number at the end in the form ` (#7)`, which
+    /// forges add to a squashed commit, else the one that a merge or the forge named.
+    pub(super) fn pull_request<'t>(&self, text: &'t str) -> Option<(&'t str, u32)> {
+        squashed(text).or_else(|| Some((text, self.pull?)))
     }
+}
+
+fn squashed(text: &str) -> Option<(&str, u32)> {
+    let (text, number) = text.strip_suffix(')')?.rsplit_once(" (#")?;
+    let number = pull_request_number(number)?;
+    (!text.trim().is_empty()).then_some((text, number))
 }
 
 /// The commits for the reader, newest first. Left out are merges with only git's own words, and pairs of a commit and
 /// its revert within the range. Also returns the number of commits in such pairs.
 pub(super) fn without_reverted(entries: &[LogEntry]) -> (Vec<&LogEntry>, usize) {
     let named: BTreeSet<&str> = entries.iter().filter_map(|entry| entry.message.reverts.as_deref()).collect();
+    if named.is_empty() {
+        return (entries.iter().filter(|entry| !entry.is_bare_merge()).collect(), 0);
+    }
     let known: BTreeSet<&str> =
         entries.iter().map(|entry| entry.commit.as_str()).filter(|commit| named.contains(commit)).collect();
     let mut cancelled: BTreeSet<&str> = BTreeSet::new();
@@ -112,9 +126,10 @@ mod tests {
             let entry = entry(1, 1, subject);
             let groups = Groups::default();
             let change = Change::of(&entry, &mut Heads::of(&groups));
-            assert_eq!(change.pull_request(), expected, "{subject}");
+            let text = change.text();
+            assert_eq!(change.pull_request(&text), expected, "{subject}");
             let told = Change { pull: Some(5), ..change };
-            assert_eq!(told.pull_request(), expected.or(Some((&*told.text, 5))));
+            assert_eq!(told.pull_request(&text), expected.or(Some((&*text, 5))));
         }
     }
 
@@ -141,7 +156,7 @@ mod tests {
             let groups = Groups::default();
             let change = Change::of(&entry, &mut Heads::of(&groups));
             assert_eq!(
-                (change.group, &*change.text, change.breaking.is_some()),
+                (change.group, &*change.text(), change.breaking.is_some()),
                 (group, text, is_breaking),
                 "{subject}"
             );
@@ -168,8 +183,8 @@ mod tests {
         ] {
             let entry = entry(1, 1, subject);
             let change = Change::of(&entry, &mut Heads::of(groups));
-            let found = (change.group, change.place, &*change.text, change.breaking.is_some());
-            assert_eq!(found, (group, place, text, is_breaking), "{subject}");
+            assert_eq!((change.group, change.place, &*change.text()), (group, place, text), "{subject}");
+            assert_eq!(change.breaking.is_some(), is_breaking, "{subject}");
         }
         let config = example_with(r#"notes = { groups = [{ types = ["deps"], title = "D" }] }"#);
         let entry = entry(1, 1, "chore(deps): x");

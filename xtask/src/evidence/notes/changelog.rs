@@ -82,7 +82,7 @@ pub fn changelog(
 }
 
 fn body(repository: Option<&str>, told: &Told<'_>) -> String {
-    let mut page = Page { repository, text: String::new(), room: LARGEST, untold: 0 };
+    let mut page = Page::new(repository, LARGEST);
     for (kind, heading) in KINDS {
         let of_kind =
             || told.changes.iter().filter(move |change| Kind::of(change, told.groups) == Some(kind));
@@ -125,7 +125,8 @@ impl Kind {
             return None;
         }
         let said = || {
-            let text = change.text.rsplit_once(": ").map_or(&*change.text, |(_, text)| text);
+            let text = change.text();
+            let text = text.rsplit_once(": ").map_or(&*text, |(_, text)| text);
             let first = text.split_whitespace().next().unwrap_or_default();
             VERBS.iter().find(|(verb, _)| verb.eq_ignore_ascii_case(first)).map(|(_, kind)| *kind)
         };

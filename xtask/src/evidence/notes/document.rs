@@ -51,7 +51,7 @@ struct Row<'a> {
     group: Group,
     /// The heading on the page; `null` if the change is not listed.
     heading: Option<&'a str>,
-    text: Cow<'a, str>,
+    text: String,
     /// Its number; `null` if it is unknown.
     pull_request: Option<u32>,
     /// The breaking changes in its footers; `null` if it breaks nothing.
@@ -66,13 +66,15 @@ impl<'a> Row<'a> {
                 .filter(|group| group.show != Show::Hidden)
                 .map(|group| group.title.as_str()),
         };
+        let text = change.text();
+        let pull_request = change.pull_request(&text).map(|(_text, number)| number);
         Self {
             commit: change.commit.as_str(),
             authors: change.authors.iter().map(|name| &**name).collect(),
             group: change.group,
             heading,
-            text: masked(&change.text),
-            pull_request: change.pull_request().map(|(_text, number)| number),
+            text: masked(&text).into_owned(),
+            pull_request,
             breaking: change
                 .breaking
                 .as_ref()

@@ -1,6 +1,5 @@
 //! The head of a subject: what stands before its colon, such as `fix(api)!`, and what that says about the commit.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
@@ -62,9 +61,10 @@ pub(super) struct Head<'a> {
     pub(super) place: Place,
     /// Whether it has the `!` of a breaking change.
     pub(super) is_marked: bool,
-    /// Whether the text keeps it.
+    /// Whether the text keeps it as it is.
     is_kept: bool,
-    scope: Option<&'a str>,
+    /// What the text keeps of it otherwise.
+    pub(super) scope: Option<&'a str>,
 }
 
 /// The heads that were read so far: a range has many commits and few heads.
@@ -79,22 +79,17 @@ impl<'a> Heads<'a> {
         Self { groups, known: BTreeMap::new() }
     }
 
-    /// What the head of `subject` says, and the text of the subject.
-    pub(super) fn of_subject(&mut self, subject: &'a str) -> (Head<'a>, Cow<'a, str>) {
+    /// What the head of `subject` says, and the rest of the subject: all of it if the text keeps the head.
+    pub(super) fn of_subject(&mut self, subject: &'a str) -> (Head<'a>, &'a str) {
         let parts = split(subject);
         let known = parts.and_then(|(head, _)| match self.known.get(head) {
             Some(known) => *known,
             None => *self.known.entry(head).or_insert(Head::of(head, self.groups)),
         });
-        let (Some(head), Some((_, text))) = (known, parts) else {
-            return (Head::unknown(self.groups), Cow::Borrowed(subject));
-        };
-        let text = match head.scope {
-            _ if head.is_kept => Cow::Borrowed(subject),
-            Some(scope) if !scope.is_empty() => Cow::Owned(format!("{scope}: {text}")),
-            _ => Cow::Borrowed(text),
-        };
-        (head, text)
+        match (known, parts) {
+            (Some(head), Some((_, rest))) => (head, if head.is_kept { subject } else { rest }),
+            _ => (Head::unknown(self.groups), subject),
+        }
     }
 }
 
@@ -125,6 +120,7 @@ impl<'a> Head<'a> {
             Place::Group(place) => named.is_none() || groups.at(place).keeps_types(),
             Place::Dependencies => false,
         };
+        let scope = scope.filter(|scope| !is_kept && !scope.is_empty());
         Some(Self { group, place, is_marked, is_kept, scope })
     }
 }

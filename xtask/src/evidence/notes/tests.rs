@@ -1,6 +1,6 @@
 mod structure;
 
-use super::{Change, Entry, Heads, Page, Told};
+use super::{Entry, Page, Told};
 use crate::inputs::config::Groups;
 use crate::inputs::config::tests::example_with;
 use crate::inputs::history::History;
@@ -89,27 +89,18 @@ fn a_change_links_to_the_pull_request_that_the_forge_told_where_its_subject_name
 }
 
 #[test]
-fn an_entry_is_left_out_only_where_it_has_no_room() {
-    let commit = Commit::parse(&"a".repeat(40)).unwrap();
-    let entry = LogEntry {
-        commit,
-        parents: 1,
-        author: None,
-        authors: [].into(),
-        pull: None,
-        message: Message::of("x"),
-    };
-    let groups = Groups::default();
-    let change = Change::of(&entry, &mut Heads::of(&groups));
+fn a_page_ends_before_the_first_entry_that_has_no_room() {
     let told_in = |room: usize| {
-        let repository = Some("https://forge.example.org/a/b");
-        let mut page = Page { repository, text: String::new(), room, untold: 0 };
-        page.list("", &[Entry::Change(&change)]);
-        (page.text.len(), page.untold)
+        let mut page = Page::new(None, room);
+        page.list("", &["one", "four", "x"].map(Entry::Line));
+        page.list("Others", &[Entry::Line("y")]);
+        page.fold("More", vec![(String::new(), vec![Entry::Line("z")])]);
+        (page.text, page.untold)
     };
-    let (length, _) = told_in(1_000);
-    assert_eq!(told_in(length), (length, 0));
-    assert_eq!(told_in(length - 1), (0, 1));
+    let (whole, untold) = told_in(1_000);
+    assert!(whole.starts_with("- one\n- four\n- x\n\n### Others\n\n- y\n") && untold == 0, "{whole}");
+    assert_eq!(told_in(13), ("- one\n- four\n".to_owned(), 3));
+    assert_eq!(told_in(12), ("- one\n".to_owned(), 4), "a shorter entry that comes later is not shown");
 }
 
 #[test]

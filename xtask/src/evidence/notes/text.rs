@@ -31,23 +31,6 @@ pub(super) fn as_written(words: &str) -> String {
     format!("{fence}{space}{shown}{space}{fence}")
 }
 
-/// Whether [`as_written`] certainly has more than `length` bytes, by a quick look at the first ones: printable ASCII that
-/// begins no secret is shown byte by byte, except blanks at an end.
-pub(super) fn is_longer(words: &str, length: usize) -> bool {
-    let bytes = words.as_bytes();
-    if bytes.len() <= length || length >= LONGEST || bytes[0] == b' ' {
-        return false;
-    }
-    let mut at = 0;
-    while at < bytes.len() && matches!(bytes[at], b' '..=b'~') && !token::may_begin(bytes, at) {
-        if at >= length && bytes[at] != b' ' {
-            return true;
-        }
-        at += 1;
-    }
-    false
-}
-
 fn cut(text: &str) -> &str {
     // A character has at least one byte.
     if text.len() <= LONGEST {
@@ -78,7 +61,7 @@ fn is_printable(words: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{as_written, is_longer};
+    use super::as_written;
 
     #[test]
     fn words_are_shown_as_they_are_and_become_neither_markup_nor_a_link() {
@@ -106,31 +89,6 @@ mod tests {
             assert_eq!(as_written(words), shown);
         }
         assert!(as_written(&"x".repeat(10_000)).len() <= 202);
-    }
-
-    #[test]
-    fn what_is_certainly_longer_is_longer() {
-        let long = "x".repeat(300);
-        let token = format!("fix: ghp_{}", "a1B2".repeat(9));
-        let words = [
-            "fix: the parser",
-            " a      ",
-            "   abc",
-            "caf\u{e9} ist offen",
-            "a\u{200b}b",
-            &*token,
-            &*long,
-            "",
-            "`",
-            "a:b-c",
-        ];
-        for words in words {
-            for length in 0..400 {
-                assert!(!is_longer(words, length) || as_written(words).len() > length, "{words} {length}");
-            }
-        }
-        assert!(is_longer("fix: the parser", 14) && !is_longer("fix: the parser", 15));
-        assert!(is_longer(&long, 199) && !is_longer(&long, 200));
     }
 
     #[test]

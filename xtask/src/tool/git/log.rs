@@ -105,40 +105,33 @@ impl Git {
         // Into a pipe, git writes every commit by itself if it is not told otherwise (git(1), "GIT_FLUSH").
         let call = self.call_with_mailmap(to, &log)?.env("GIT_FLUSH", "0").timeout(PATIENCE);
         let (mut reading, has_mailmap) = both(|| call.stream(Reading::of), || self.has_mailmap(to))?;
-        let contacts: BTreeSet<&str> =
-            reading.others.iter().flat_map(|(_, others)| others.iter().map(String::as_str)).collect();
+        let helpers = &reading.helpers;
+        let contacts: BTreeSet<&str> = helpers.keys().map(String::as_str).collect();
         let mapped = if has_mailmap { self.mapped(to, &contacts)? } else { BTreeMap::new() };
-        let names = shown(contacts, &mapped);
-        let Log { entries, names: told, .. } = &mut reading.log;
+        let mut shown = vec![None; helpers.len()];
+        let Log { entries, names, .. } = &mut reading.log;
         let authors_told = reading.known.values().filter(|author| author.is_told);
-        told.authors = authors_told.filter_map(|author| author.name.clone()).collect();
-        told.all = told.authors.clone();
-        for (number, others) in &reading.others {
-            let entry = &mut entries[*number];
-            entry.authors = authors(entry.author.clone(), others, &names).into();
-            if !entry.is_bare_merge() {
-                told.all.extend(entry.authors.iter().cloned());
-            }
+        names.authors = authors_told.filter_map(|author| author.name.clone()).collect();
+        names.all = names.authors.clone();
+        for (contact, helper) in helpers {
+            let mapped = mapped.get(contact.as_str());
+            let name = mapped.map_or_else(|| helper.name.clone(), |mapped| name(mapped).map(Arc::from));
+            names.all.extend(name.clone().filter(|_| helper.is_told));
+            shown[helper.number] = name;
+        }
+        for (entry, helpers) in &reading.helped {
+            let entry = &mut entries[*entry];
+            let helpers = helpers.iter().filter_map(|number| shown[*number].clone());
+            entry.authors = authors(entry.author.clone(), helpers).into();
         }
         Ok(reading.log)
     }
 }
 
-/// The name of each of `contacts` after the mailmap was applied. Contacts without a name that can be shown are left
-/// out.
-fn shown<'a>(contacts: BTreeSet<&'a str>, mapped: &BTreeMap<&str, String>) -> BTreeMap<&'a str, Arc<str>> {
-    let shown = |contact: &'a str| {
-        let shown = name(mapped.get(contact).map_or(contact, String::as_str))?;
-        Some((contact, Arc::from(shown)))
-    };
-    contacts.into_iter().filter_map(shown).collect()
-}
-
 /// Each name once, the author first.
-fn authors(author: Option<Arc<str>>, others: &[String], names: &BTreeMap<&str, Arc<str>>) -> Vec<Arc<str>> {
+fn authors(author: Option<Arc<str>>, helpers: impl Iterator<Item = Arc<str>>) -> Vec<Arc<str>> {
     let mut authors: Vec<Arc<str>> = Vec::new();
-    for name in author.into_iter().chain(others.iter().filter_map(|other| names.get(other.as_str()).cloned()))
-    {
+    for name in author.into_iter().chain(helpers) {
         if !authors.contains(&name) {
             authors.push(name);
         }
@@ -148,17 +141,17 @@ fn authors(author: Option<Arc<str>>, others: &[String], names: &BTreeMap<&str, A
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use std::sync::Arc;
 
-    use super::{authors, shown};
+    use super::authors;
 
     #[test]
-    fn an_author_is_named_once_by_the_name_of_the_mailmap() {
-        let mapped = BTreeMap::from([("b <b@c>", "Bob <bob@c>".to_owned())]);
-        let others = ["b <b@c>", "Ann <a@b>", "Bob", "<x@y>", "Cid <c@d>"].map(str::to_owned);
-        let names = shown(others.iter().map(String::as_str).collect(), &mapped);
-        let found = authors(Some("Ann".into()), &others, &names);
-        assert_eq!(found.iter().map(|name| &**name).collect::<Vec<_>>(), ["Ann", "Bob", "Cid"]);
-        assert!(authors(None, &[], &names).is_empty());
+    fn an_author_is_named_once_and_first() {
+        let helpers = || ["Bob", "Ann", "Bob", "Cid"].map(Arc::from).into_iter();
+        for (author, expected) in [(Some("Ann"), ["Ann", "Bob", "Cid"]), (None, ["Bob", "Ann", "Cid"])] {
+            let found = authors(author.map(Arc::from), helpers());
+            assert_eq!(found.iter().map(|name| &**name).collect::<Vec<_>>(), expected);
+        }
+        assert!(authors(None, [].into_iter()).is_empty());
     }
 }

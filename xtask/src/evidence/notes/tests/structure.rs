@@ -191,10 +191,10 @@ fn every_commit_is_there_once_and_nothing_that_it_says_is_markup() {
             .iter()
             .flat_map(|change| {
                 let footers = change.breaking.iter().copied().flatten().map(String::as_str);
-                let text = change.pull_request().map_or(&*change.text, |(text, _number)| text);
-                [text].into_iter().chain(footers)
+                let text = change.text();
+                let text = seen(change.pull_request(&text).map_or(&*text, |(text, _number)| text));
+                [text].into_iter().chain(footers.map(seen))
             })
-            .map(seen)
             .collect();
         // Each name is in the list of all people, and in the list of first contributors.
         let people: Vec<_> = history.people.people.iter().map(|person| seen(&person.name)).collect();

@@ -30,11 +30,23 @@ type Record<'a> = [&'a [u8]; FIELDS.len()];
 #[derive(Default)]
 pub(super) struct Reading {
     pub(super) log: Log,
-    /// The trailer values of the entries that have any, by the entry's position.
-    pub(super) others: Vec<(usize, Vec<String>)>,
-    /// Each author, by git's output: a range has many commits and few people.
+    /// Each value of a `Co-authored-by` trailer: a range has many commits and few people.
+    pub(super) helpers: BTreeMap<String, Helper>,
+    /// The numbers of the helpers of the entries that have any, by the entry's position.
+    pub(super) helped: Vec<(usize, Vec<usize>)>,
+    /// Each author, by git's output.
     pub(super) known: BTreeMap<Vec<u8>, Author>,
     said: usize,
+}
+
+/// A co-author, who has one number in all entries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Helper {
+    pub(super) number: usize,
+    /// Before the mailmap is applied.
+    pub(super) name: Option<Arc<str>>,
+    /// As that of [`Author`].
+    pub(super) is_told: bool,
 }
 
 /// The author of commits.
@@ -89,20 +101,34 @@ impl Reading {
         self.said += self.log.graph.add(commit, parents);
         let message = Message::of(message);
         self.said += message.size();
+        let is_told = !is_bare_merge(count, &message);
         if !others.is_empty() {
+            self.said += others.len();
             let others = text(others);
-            let others: Vec<_> = others.lines().take(MOST_AUTHORS).map(contact).collect();
-            self.said += others.iter().map(String::len).sum::<usize>();
-            self.others.push((self.log.entries.len(), others));
+            let others = others.lines().take(MOST_AUTHORS).map(|other| self.helper(contact(other), is_told));
+            let others = others.collect();
+            self.helped.push((self.log.entries.len(), others));
         }
         ensure!(
             self.said <= MOST_SAID,
             "the commit messages have more than {MOST_SAID} bytes: name a newer release to start from"
         );
         let commit = Commit::parse(commit)?;
-        let (author, authors) = self.author(author, !is_bare_merge(count, &message));
+        let (author, authors) = self.author(author, is_told);
         self.log.entries.push(LogEntry { commit, parents: count, author, authors, pull, message });
         Ok(())
+    }
+
+    /// The number of a co-author.
+    fn helper(&mut self, contact: String, is_told: bool) -> usize {
+        if let Some(known) = self.helpers.get_mut(&contact) {
+            known.is_told |= is_told;
+            return known.number;
+        }
+        let number = self.helpers.len();
+        let name = name(&contact).map(Arc::from);
+        self.helpers.insert(contact, Helper { number, name, is_told });
+        number
     }
 
     /// The author's name, and the list of authors of a commit that has no other one.
@@ -174,7 +200,8 @@ mod tests {
         let parse = |parents: &str, message: &str| {
             let text = format!("{commit} {parents}\0Ann\x1f\0Bob <b@c>\r\nCid\n\0{message}\0");
             let mut reading = Reading::of(&mut text.as_bytes()).unwrap();
-            assert_eq!(reading.others, [(0, vec!["Bob <b@c>".to_owned(), "Cid".to_owned()])]);
+            assert_eq!(reading.helpers.keys().collect::<Vec<_>>(), ["Bob <b@c>", "Cid"]);
+            assert_eq!(reading.helped, [(0, vec![0, 1])]);
             let entry = reading.log.entries.pop().unwrap();
             assert_eq!(entry.author.as_deref(), Some("Ann"));
             entry
@@ -217,7 +244,8 @@ mod tests {
         for size in [1, 7, 100, 4096, 64 << 10] {
             let mut buffer = BufReader::with_capacity(size, text.as_bytes());
             let found = Reading::of(&mut buffer).unwrap();
-            assert_eq!((found.log.entries, found.others), (whole.log.entries.clone(), whole.others.clone()));
+            assert_eq!(found.log.entries, whole.log.entries);
+            assert_eq!((found.helpers, found.helped), (whole.helpers.clone(), whole.helped.clone()));
         }
     }
 
@@ -225,11 +253,14 @@ mod tests {
     fn an_author_of_merges_with_git_s_own_words_alone_is_not_told() {
         let [commit, parent] = ["b", "c"].map(|digit| digit.repeat(40));
         let text: String = [("Ann", "Merge branch 'x'"), ("Bob", "Merge branch 'y'"), ("Bob", "feat: z")]
-            .map(|(author, message)| format!("{commit} {parent} {parent}\0{author}\0\0{message}\0"))
+            .map(|(name, message)| format!("{commit} {parent} {parent}\0{name}\0{name} <@>\0{message}\0"))
             .concat();
         let found = Reading::of(&mut text.as_bytes()).unwrap();
         let told: Vec<_> =
             found.known.values().map(|author| (author.name.as_deref().unwrap(), author.is_told)).collect();
+        assert_eq!(told, [("Ann", false), ("Bob", true)]);
+        let told: Vec<_> =
+            found.helpers.values().map(|helper| (helper.name.as_deref().unwrap(), helper.is_told)).collect();
         assert_eq!(told, [("Ann", false), ("Bob", true)]);
     }
 
