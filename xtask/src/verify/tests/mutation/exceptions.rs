@@ -29,19 +29,19 @@ pub(super) enum Why {
 impl Exception {
     /// Whether the exception covers this change.
     pub(super) fn covers(&self, document: &str, pointer: &str, op: Op, who: Who) -> bool {
+        let is_of_kind = self.ops.is_empty() || self.ops.contains(&op);
+        if who != Who::Signer || !document.starts_with(self.document) || !is_of_kind {
+            return false;
+        }
         let numberless: String = pointer
             .split('/')
             .skip(1)
             .map(|step| if step.parse::<usize>().is_ok() { "/*".to_owned() } else { format!("/{step}") })
             .collect();
-        let is_path = match self.path.strip_suffix('/') {
+        match self.path.strip_suffix('/') {
             Some(above) => numberless.starts_with(above),
             None => numberless == self.path,
-        };
-        who == Who::Signer
-            && document.starts_with(self.document)
-            && is_path
-            && (self.ops.is_empty() || self.ops.contains(&op))
+        }
     }
 }
 
