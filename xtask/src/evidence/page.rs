@@ -50,11 +50,13 @@ pub struct PublishedPage {
 }
 
 impl PublishedPage {
-    /// Whether the page's commands name a file that it does not have. Only the second format has such commands.
+    /// Whether the page has the part about the image, and each file that its commands name. Only pages of the second
+    /// format have such commands.
     #[must_use]
-    pub fn lacks_files(&self) -> bool {
+    pub fn is_complete(&self) -> bool {
         let has = |name: &String| self.assets.iter().any(|listed| listed.name == *name);
-        Format::of(&self.page.body) == Ok(Format::Two) && !names(&self.page.tag).iter().all(has)
+        let names_files = Format::of(&self.page.body) == Ok(Format::Two);
+        has_image_part(&self.page.body) && (!names_files || names(&self.page.tag).iter().all(has))
     }
 }
 

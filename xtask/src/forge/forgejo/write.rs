@@ -135,11 +135,13 @@ impl Write for Forgejo {
         // The forge shows the page with the newest date, which is the wrong one after a backport. Hiding and showing a
         // page gives it a new date (docs/facts.md#latest-page); nothing else about it changes.
         let Some(page) = self.page(highest)? else { return Ok(false) };
-        // Another run is still uploading the files of this page, and shows it when they are there.
-        if page.draft && page.lacks_files() {
+        // Showing a page whose tag was deleted would make that tag again.
+        let Some(tagged) = self.tag(highest)? else { return Ok(false) };
+        // A draft may be a person's, or one whose own run is still uploading its files and shows it when they are there.
+        if page.draft && !(page.is_complete() && page.page.commit == tagged) {
             return Ok(false);
         }
-        let hidden = if page.draft { Ok(()) } else { self.patch(page.id, &json!({ "draft": true })) };
+        let hidden = self.patch(page.id, &json!({ "draft": true }));
         // The first change may have arrived although it failed or a signal ended it, and this is another release's page.
         self.show(page.id).with_context(|| {
             format!(

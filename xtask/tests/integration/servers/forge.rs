@@ -150,8 +150,9 @@ fn an_upload_is_sent_once_and_a_refusal_names_the_settings() -> Result<()> {
     Ok(())
 }
 
-/// A forge whose latest page is that of a backport, and the page of v0.2.0 is a draft with `body` and the files `assets`.
-fn with_draft(body: &'static str, assets: Vec<String>) -> Result<Server> {
+/// A forge whose latest page is that of a backport. The page of v0.2.0 is a draft with `body` and the files `assets`, and
+/// its tag is at the commit `tagged`.
+fn with_draft(body: &'static str, assets: Vec<String>, tagged: Option<&'static str>) -> Result<Server> {
     let files: Vec<_> =
         (1..).zip(assets).map(|(id, name)| json!({ "id": id, "name": name, "size": 1 })).collect();
     Server::start(move |asked, _| {
@@ -161,11 +162,17 @@ fn with_draft(body: &'static str, assets: Vec<String>) -> Result<Server> {
                 "prerelease": false, "html_url": "http://localhost/page", "assets": files,
             })
         };
-        let page = match asked.what.rsplit_once('/') {
-            Some((_, "latest")) => page("v0.1.1", false),
-            _ => page("v0.2.0", true),
+        let (answer, tag) = match asked.what.rsplit_once('/') {
+            Some((_, "latest")) => (page("v0.1.1", false), None),
+            Some((_, "v0.2.0")) if !asked.what.contains("/releases/") => (json!(null), Some(tagged)),
+            _ => (page("v0.2.0", true), None),
         };
-        (200, Vec::new(), page.to_string().into_bytes())
+        let answer = match tag {
+            None => answer,
+            Some(None) => return empty(404),
+            Some(Some(commit)) => json!({ "id": commit, "commit": { "sha": commit.repeat(40) } }),
+        };
+        (200, Vec::new(), answer.to_string().into_bytes())
     })
 }
 
@@ -173,17 +180,29 @@ fn with_draft(body: &'static str, assets: Vec<String>) -> Result<Server> {
 fn a_page_is_shown_again_only_if_it_has_the_files_that_it_names() -> Result<()> {
     let tag = "v0.2.0".parse()?;
     let all = names(&tag);
-    let (new, old) = ("words\n\n<!-- page format 2 -->\n", "words\n\n<!-- page format 1 -->\n");
-    let mut cases = vec![(new, all.clone(), true), (new, Vec::new(), false), (old, Vec::new(), true)];
+    let new = "words\n\n## Image\n\n```sh\ndocker pull a\n```\n\n<!-- page format 2 -->\n";
+    let old = "words\n\n## Image\n\n```sh\ndocker pull a\n```\n\n<!-- page format 1 -->\n";
+    let at_its_commit = Some("a");
+    let mut cases = vec![
+        (new, all.clone(), at_its_commit, true),
+        (new, Vec::new(), at_its_commit, false),
+        (old, Vec::new(), at_its_commit, true),
+        ("A person's draft.", all.clone(), at_its_commit, false),
+        (new, all.clone(), Some("b"), false),
+        (new, all.clone(), None, false),
+    ];
     cases.extend(
-        all.iter().map(|lost| (new, all.iter().filter(|name| *name != lost).cloned().collect(), false)),
+        all.iter().map(|lost| {
+            (new, all.iter().filter(|name| *name != lost).cloned().collect(), at_its_commit, false)
+        }),
     );
-    for (body, files, is_shown) in cases {
-        let server = with_draft(body, files.clone())?;
+    for (body, files, tagged, is_shown) in cases {
+        let server = with_draft(body, files.clone(), tagged)?;
         let token = Some(Secret::new("token-of-alice"));
-        assert_eq!(forge(&server, &[], token)?.settle_latest(&tag)?, is_shown, "{body} {files:?}");
+        assert_eq!(forge(&server, &[], token)?.settle_latest(&tag)?, is_shown, "{body} {files:?} {tagged:?}");
+        // Hiding gives the page a new date, also if it is hidden already.
         let changes = server.asked()?.iter().filter(|asked| asked.starts_with("PATCH ")).count();
-        assert_eq!(changes, usize::from(is_shown), "{body} {files:?}");
+        assert_eq!(changes, 2 * usize::from(is_shown), "{body} {files:?} {tagged:?}");
     }
     Ok(())
 }
