@@ -46,19 +46,26 @@ impl Forgejo {
         answers.map(|(answer, request)| self.downloaded(request, answer?)).collect()
     }
 
+    /// The forge's own address, as the API is asked there.
+    fn base(&self) -> String {
+        let own = || self.config.forge.to_string();
+        self.api.strip_suffix("/api/v1").map_or_else(own, str::to_owned)
+    }
+
     /// The request goes to the forge's own address, not to one named in an answer, so a token is sent nowhere else.
     fn file_request(&self, tag: &ReleaseTag, name: &str) -> Request {
-        let (repository, own) = (&self.config.repository, self.config.forge.to_string());
-        let base = self.api.strip_suffix("/api/v1").unwrap_or(&own);
+        let (base, repository) = (self.base(), &self.config.repository);
         Request::new("GET", format!("{base}/{repository}/releases/download/{tag}/{name}"))
     }
 
     /// Asks anonymously first, as a reader would. The files of a draft or of a private repository need the token.
     fn downloaded(&self, request: &Request, response: Response) -> Result<Option<Vec<u8>>> {
+        let asks_to_sign_in = self.asks_to_sign_in(request, &response);
         let response = match &self.token {
-            Some(token) if matches!(response.status, 401 | 403 | 404) => {
+            Some(token) if asks_to_sign_in || matches!(response.status, 401 | 403 | 404) => {
                 self.curl.send(&request.clone().authorization(Authorization::Token(token.clone())))?
             }
+            None if asks_to_sign_in => return Err(self.not_public()),
             _ => response,
         };
         let response = self.follow(request, response)?;
@@ -67,6 +74,14 @@ impl Forgejo {
             404 => self.check_public().map(|()| None),
             _ => Err(response.unexpected()),
         }
+    }
+
+    /// Whether the forge redirects to its own form for signing in, as it does where nobody may look around anonymously
+    /// (`REQUIRE_SIGNIN_VIEW`). That form is a page like any other, and would pass for the file.
+    fn asks_to_sign_in(&self, request: &Request, response: &Response) -> bool {
+        let form = format!("{}/user/login", self.base());
+        let location = response.header("Location").filter(|_| is_redirect(request, response));
+        location.is_some_and(|to| resolve(request.url(), to).is_ok_and(|to| to.starts_with(&form)))
     }
 
     /// A forge that keeps files elsewhere redirects there. The redirect is followed anonymously, and only with TLS,

@@ -122,6 +122,20 @@ fn a_file_is_asked_for_as_anyone_may_and_a_token_goes_to_the_forge_alone() -> Re
 }
 
 #[test]
+fn a_form_for_signing_in_is_no_file() -> Result<()> {
+    let server = Server::start(|asked, _| match (&asked.authorization, asked.what == FILE) {
+        (Some(_), true) => (200, Vec::new(), b"sums".to_vec()),
+        (None, true) => (303, vec![("Location", "/user/login?redirect_to=x".to_owned())], Vec::new()),
+        _ => (200, Vec::new(), b"<form>".to_vec()),
+    })?;
+    let token = Some(Secret::new("token-of-alice"));
+    assert_eq!(file(&forge(&server, &[], token)?)?, Some(b"sums".to_vec()));
+    let error = file(&forge(&server, &[], None)?).err().context("the form is taken for the file")?;
+    assert!(format!("{error:#}").contains("cannot be read anonymously"), "{error:#}");
+    Ok(())
+}
+
+#[test]
 fn a_file_that_leads_in_a_circle_is_none() -> Result<()> {
     let circle =
         Server::start(|_, address| (302, vec![("Location", format!("http://{address}/again"))], Vec::new()))?;
