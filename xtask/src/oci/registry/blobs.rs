@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 
+use super::token::Scope;
 use super::{Client, WrongBytes};
 use crate::http::{Request, Response};
 use crate::oci::reference::Digest;
@@ -82,9 +83,11 @@ impl Client {
     /// # Errors
     /// When the registry does not let these credentials push.
     pub fn check_push(&self) -> Result<()> {
-        let cancelled = self.send(&Request::new("DELETE", self.open_upload()?))?;
-        // 405 and 404: the server cannot cancel, and drops the empty upload after a while.
-        ensure!(matches!(cancelled.status, 200 | 202 | 204 | 404 | 405), cancelled.unexpected());
+        let cancelled = self.send_as(Scope::Delete, &Request::new("DELETE", self.open_upload()?))?;
+        // The rest of them: the server cannot cancel, or takes that for a deletion, which is another right than to push
+        // (the distribution registry with token authentication). It drops the empty upload after a while.
+        let is_fine = matches!(cancelled.status, 200 | 202 | 204 | 400 | 401 | 403 | 404 | 405);
+        ensure!(is_fine, cancelled.unexpected());
         Ok(())
     }
 
