@@ -24,11 +24,11 @@ impl Client {
         }
         let (mut tags, mut known) = (Vec::new(), BTreeSet::new());
         let mut next = self.url("tags/list?n=100");
-        for _ in 0..MOST_PAGES {
+        for page in 0..MOST_PAGES {
             let response = self.send(&Request::new("GET", next))?;
             match response.status {
                 200 => {}
-                404 => return Ok(tags),
+                404 if page == 0 => return Ok(tags),
                 _ => return Err(response.unexpected()),
             }
             let page = response.json::<Page>()?.tags.unwrap_or_default();
