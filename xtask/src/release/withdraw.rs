@@ -115,6 +115,18 @@ fn references(candidate: &Candidate, public: &[Digest]) -> Vec<Reference> {
     signatures.chain(rest).map(Reference::Tag).collect()
 }
 
+/// What the public image `digest`, whose manifest is `bytes`, may have in common with a candidate: its platforms'
+/// manifests, or itself if somebody pushed an image of one platform.
+///
+/// # Errors
+/// When it is neither an index nor an image.
+fn manifests(digest: &Digest, bytes: &[u8]) -> Result<Vec<Digest>> {
+    if index::config_of(bytes).is_ok() {
+        return Ok(vec![digest.clone()]);
+    }
+    Ok(index::platforms(bytes)?.into_iter().map(|(_, digest)| digest).collect())
+}
+
 /// Removes what was attached, then the candidate's tag. Returns the lines to print.
 fn withdraw(context: &Context<'_>, candidate: &Candidate) -> Result<Vec<String>> {
     let (registry, source, image) = (&context.tools.registry, context.release.source, context.release.image);
@@ -126,8 +138,10 @@ fn withdraw(context: &Context<'_>, candidate: &Candidate) -> Result<Vec<String>>
         let command = if of_public { String::new() } else { format!("; if there is none, {command}") };
         return Ok(vec![format!("the signatures of `{}` stay: {why}{command}", candidate.digest)]);
     }
-    let of_public = public.map(|digest| index::platforms(&registry.bytes_of(&digest)?.bytes)).transpose()?;
-    let of_public: Vec<_> = of_public.into_iter().flatten().map(|(_, digest)| digest).collect();
+    let of_public = match public {
+        Some(digest) => manifests(&digest, &registry.bytes_of(&digest)?.bytes)?,
+        None => Vec::new(),
+    };
     let bundles = bundles(context, &candidate.digest)?;
     let mut left = Vec::new();
     let attached = references(candidate, &of_public).into_iter();

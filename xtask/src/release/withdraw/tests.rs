@@ -1,6 +1,6 @@
 //! What a refused candidate loses, and what is said about it.
 
-use super::{Reference, ended, is_refused, references, why_kept};
+use super::{Reference, ended, is_refused, manifests, references, why_kept};
 use crate::evidence::candidate::new_tag;
 use crate::inputs::source::Source;
 use crate::oci::reference::Digest;
@@ -77,6 +77,18 @@ fn what_is_public_or_of_another_run_stays() {
     {
         assert!(!kept(None, &[&own, &elsewhere]), "{elsewhere}");
     }
+}
+
+#[test]
+fn an_image_of_one_platform_that_somebody_pushed_has_only_itself() {
+    let (digest, other) = (Digest::of(b"public"), Digest::of(b"amd"));
+    let image = format!(r#"{{"schemaVersion": 2, "config": {{"digest": "{other}"}}, "layers": []}}"#);
+    assert_eq!(manifests(&digest, image.as_bytes()).unwrap(), std::slice::from_ref(&digest));
+    let index = format!(
+        r#"{{"schemaVersion": 2, "manifests": [{{"mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": "{other}", "size": 1}}]}}"#
+    );
+    assert_eq!(manifests(&digest, index.as_bytes()).unwrap(), [other]);
+    assert!(manifests(&digest, b"{}").is_err());
 }
 
 #[test]
