@@ -95,11 +95,15 @@ impl State {
         let highest = known.highest_with(tag);
         let (latest, (page, mark)) = both(
             || {
-                if highest != Some(tag) {
-                    return Ok(Found::NotAsked);
+                let found = || tools.registry.digest_of(Tag::latest().as_str());
+                match (highest, digest) {
+                    (Some(highest), _) if highest == tag => {
+                        Ok(compare(found()?.as_ref(), |found| Some(found) == digest))
+                    }
+                    // A run of this release put it there, and stopped before it saw the higher version.
+                    (Some(_), Some(digest)) if found()?.as_ref() == Some(digest) => Ok(Found::Wrong),
+                    _ => Ok(Found::NotAsked),
                 }
-                let found = tools.registry.digest_of(Tag::latest().as_str())?;
-                Ok(compare(found.as_ref(), |found| Some(found) == digest))
             },
             || {
                 let shows = |tag| target.forge.shows_as_latest(tag);

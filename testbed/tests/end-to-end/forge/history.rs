@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, Result};
 use testbed::forge_client::State;
+use xtask::oci::reference::Tag;
 use xtask::process::scratch::random_hex;
 
 use super::project::Project;
@@ -69,6 +70,16 @@ fn a_pre_release_and_a_backport_leave_latest_where_it_is() -> Result<()> {
         assert!(page.body.contains("for the old line") && !page.body.contains("candidate"), "{}", page.body);
         assert!(after.pages.iter().all(|page| !page.draft), "{:#?}", after.pages);
         watcher.finish(&["v0.1.0", "v0.2.0-rc.1", "v0.2.0", "v0.1.1"])?;
+
+        // As if the run of v0.1.0 had moved it late, and had stopped before it saw v0.2.0.
+        let registry = project.repository.registry();
+        registry.put(&Tag::latest(), &registry.bytes_of(&v0_1_0.parse()?)?)?;
+        project.laptop(&["release", "v0.1.0"]).run()?.success()?;
+        assert_eq!(
+            &Snapshot::of(&project)?.tags["latest"],
+            v0_2_0,
+            "the run that put it there puts it right"
+        );
         Ok(())
     })
 }
