@@ -17,7 +17,8 @@ use crate::release::Context;
 use crate::release::build::Candidate;
 
 /// What remains after a refusal in this step.
-const REMAINS: &str = "nothing was signed or published; the registry has the image as a candidate, which the next release removes";
+const REMAINS: &str =
+    "nothing was signed or published; the registry keeps the image as a candidate, without a signature";
 
 /// Reads what was built, checks it against the rules, and writes its SBOM.
 ///
