@@ -127,13 +127,12 @@ pub fn run(session: &Session<'_>, target: &Target, source: &Source) -> Result<Ou
     let nothing = Facts::nothing_public(source.tag.is_stable());
     let first = Plan::of(&public.as_ref().map_or(nothing, |state| state.facts));
     let builds = first.does(Step::Build);
-    let state = match public {
-        Some(state) if !builds => state,
+    let (state, is_put) = match public {
+        Some(state) if !builds => (state, false),
         _ => make_and_publish(context)?,
     };
-    let is_repaired = state.is_repaired;
-    let Finished { digest, page, changed } = finish::run(context, state)?;
-    let was_finished = !(builds || changed || is_repaired);
+    let Finished { digest, page, changed } = finish::run(context, state, is_put)?;
+    let was_finished = !(builds || changed);
     Ok(Outcome { commands: verify_commands(&context.release, &digest), digest, page, was_finished })
 }
 
@@ -146,14 +145,18 @@ fn published(context: &Context<'_>) -> Result<Option<State>> {
     else {
         return Ok(None);
     };
-    let verify = || State::of_public(context, &digest);
-    let state = context.step(Step::Verify, "version tag already published", verify)?;
-    whole(context, &digest, state).map(Some)
+    let verify = || of_public(context, &digest);
+    context.step(Step::Verify, "version tag already published", verify).map(Some)
 }
 
-/// Returns `state`, repaired if necessary: an earlier run may have died between its two formats just as another run
-/// published (docs/decisions/0021-both-formats.md). The bundles are then made again from the existing attestations.
-fn whole(context: &Context<'_>, digest: &Digest, state: State) -> Result<State> {
+/// The state of a release whose version tag names `digest`, repaired if necessary: another run may have died between its
+/// two formats just as one published (docs/decisions/0021-both-formats.md). The bundles are then made again from the
+/// existing attestations.
+///
+/// # Errors
+/// As [`State::of_public`]; others when the bundles cannot be stored.
+fn of_public(context: &Context<'_>, digest: &Digest) -> Result<State> {
+    let state = State::of_public(context, digest)?;
     let may_lack = state.is_between_formats && context.release.config.signatures.bundles;
     if !may_lack || !matches!(verify::standing(&context.verifier(), digest)?, Standing::Lacking) {
         return Ok(state);
@@ -162,14 +165,15 @@ fn whole(context: &Context<'_>, digest: &Digest, state: State) -> Result<State> 
     Ok(State { is_repaired: true, ..State::of_public(context, digest)? })
 }
 
-/// Everything up to the version tag. The page is composed first: nothing is published whose page cannot be written.
-fn make_and_publish(context: &Context<'_>) -> Result<State> {
+/// Everything up to the version tag, and whether this run put it. The page is composed first: nothing is published whose
+/// page cannot be written.
+fn make_and_publish(context: &Context<'_>) -> Result<(State, bool)> {
     let of_another_run = |digest: &Digest| {
-        context.step(Step::Verify, "published by a concurrent run", || State::of_public(context, digest))
+        context.step(Step::Verify, "published by a concurrent run", || of_public(context, digest))
     };
     let (candidate, proven) = match make::run(context)? {
         (candidate, Made::Proven(proven)) => (candidate, proven),
-        (_, Made::Public(digest)) => return of_another_run(&digest),
+        (_, Made::Public(digest)) => return Ok((of_another_run(&digest)?, false)),
     };
     withdraw::unless_refused(context, &candidate, || {
         context.page(&proven)?;
@@ -177,8 +181,8 @@ fn make_and_publish(context: &Context<'_>) -> Result<State> {
             tags::check_git_tag(context)?;
             let tag = context.release.tag().registry_tag();
             match tags::publish(&context.tools.registry, &tag, proven)? {
-                Put::Ours(published) => State::of_published(context, published),
-                Put::Other(digest) => State::of_public(context, &digest),
+                Put::Ours(published) => Ok((State::of_published(context, published)?, true)),
+                Put::Other(digest) => Ok((of_public(context, &digest)?, false)),
             }
         })
     })

@@ -82,6 +82,12 @@ fn judged(context: &Context<'_>, published: &Published) -> Result<Legacy> {
 
 fn replaced(context: &Context<'_>, claims: &[Claim]) -> Error {
     let name = context.release.tagged();
+    if verify::is_between_formats(claims) {
+        return anyhow!(
+            "the attestations of `{name}` are in one format and not yet in the other: another run of this release is \
+             storing them, or died there; run the same command again"
+        );
+    }
     match verify::broken(claims) {
         Some((Verdict::False, text)) => Refusal::new(format!(
             "the attestations of `{name}` were replaced after they were proven: {text}; its page was not finished: find out who \

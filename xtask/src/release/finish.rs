@@ -1,14 +1,16 @@
 //! Steps 12 to 14: the page, `latest`, and a last look at everything that is public.
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Error, Result, anyhow, bail};
 
 use crate::evidence::page::{self, Format, Page};
 use crate::oci::reference::Digest;
+use crate::process::failure::Refusal;
+use crate::process::progress::AtStep;
 use crate::release::plan::Plan;
 use crate::release::state::State;
 use crate::release::step::Step;
 use crate::release::tags::Published;
-use crate::release::{Context, assets, conflict, tags};
+use crate::release::{Context, assets, conflict, of_public, tags};
 use crate::verify;
 use crate::verify::known::Known;
 
@@ -29,16 +31,32 @@ pub(super) struct Finished {
 /// content, and write its own page, until both have looked. So anything that turns out to be wrong at the end is looked
 /// at once more.
 ///
+/// `is_put` says whether this run put the version tag.
+///
 /// # Errors
-/// A [`crate::process::failure::Refusal`] for a conflict; other errors when a step fails, or when a claim is still
-/// false after all rounds.
-pub(super) fn run(context: &Context<'_>, mut state: State) -> Result<Finished> {
-    let mut changed = false;
+/// A [`Refusal`] for a conflict, if this run has changed nothing public; other errors when a step fails, or when a claim
+/// is still false after all rounds.
+pub(super) fn run(context: &Context<'_>, state: State, is_put: bool) -> Result<Finished> {
+    let mut changed = is_put;
+    rounds(context, state, &mut changed).map_err(|error| late(error, changed))
+}
+
+/// A refusal says that nothing public was changed. After a change, the same is a failure.
+fn late(error: Error, changed: bool) -> Error {
+    let refusal = error.chain().find_map(|cause| cause.downcast_ref::<Refusal>()).filter(|_| changed);
+    let Some(refusal) = refusal else { return error };
+    let step = error.downcast_ref::<AtStep>().map_or(Step::Close.name(), AtStep::name);
+    anyhow!("{refusal}").context(AtStep::new(step))
+}
+
+/// `changed` says whether this run has changed anything public.
+fn rounds(context: &Context<'_>, mut state: State, changed: &mut bool) -> Result<Finished> {
     for round in 1.. {
+        *changed |= state.is_repaired;
         let (page, now, moved) = page_step(context, state)?;
-        changed |= moved;
+        *changed |= moved;
         let (plan, (published, _)) = plan_of(context, &now)?;
-        changed |= latest_step(context, &plan, &now.known, published)?;
+        *changed |= latest_step(context, &plan, &now.known, published)?;
         let closed = context.step(Step::Close, "", || {
             let attested = assets::attested(context, published)?;
             let Some(wrong) = verify::closed(&context.verifier(), published.digest(), attested)? else {
@@ -53,7 +71,7 @@ pub(super) fn run(context: &Context<'_>, mut state: State) -> Result<Finished> {
         match closed {
             Closed::Right(removed) => {
                 let digest = published.digest().clone();
-                return Ok(Finished { digest, page, changed: changed || removed });
+                return Ok(Finished { digest, page, changed: *changed || removed });
             }
             Closed::Again(found) => state = *found,
         }
@@ -73,7 +91,7 @@ fn look_again(context: &Context<'_>, digest: &Digest) -> Result<Closed> {
     let tag = context.release.tag().registry_tag();
     let found = tags::published(&context.tools.registry, &tag, digest)?;
     let found = found.with_context(|| format!("`{}` is gone", context.release.tagged()))?;
-    Ok(Closed::Again(Box::new(State::of_public(context, &found)?)))
+    Ok(Closed::Again(Box::new(of_public(context, &found)?)))
 }
 
 /// What is left to do for a public image, the image (proven if there is no conflict), and its page.
@@ -81,7 +99,7 @@ fn plan_of<'s>(context: &Context<'_>, state: &'s State) -> Result<(Plan, &'s (Pu
     let plan = Plan::of(&state.facts);
     let digest = state.digest.as_ref().context("there is no image to finish the release of")?;
     if plan.is_conflict() {
-        return Err(conflict::refusal(context, digest, &state.conflict));
+        return Err(conflict::refusal(context, digest, state));
     }
     let image = state.image.as_ref().with_context(|| format!("`{digest}` was not proven"))?;
     Ok((plan, image))
@@ -138,4 +156,28 @@ fn latest_step(context: &Context<'_>, plan: &Plan, known: &Known, published: &Pu
         let settled = highest.map_or(Ok(false), |highest| context.target.forge.settle_latest(highest))?;
         Ok(plan.does(Step::Latest) || settled)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Error;
+
+    use super::late;
+    use crate::process::failure::{Refusal, Transient, exit_code};
+    use crate::process::progress::AtStep;
+
+    #[test]
+    fn a_refusal_after_a_change_is_a_failure_and_anything_else_keeps_its_class() {
+        let refusal = || Error::from(Refusal::new("replaced")).context(AtStep::new("page"));
+        let transient = || Error::from(Transient::new("503"));
+        for (error, changed, code) in
+            [(refusal(), false, 3), (refusal(), true, 1), (transient(), true, 75), (transient(), false, 75)]
+        {
+            let error = late(error, changed);
+            assert_eq!(exit_code(&error), code, "{error:#}");
+        }
+        assert_eq!(format!("{:#}", late(refusal(), true)), "step `page`: replaced");
+        let outside_of_a_step = late(Refusal::new("conflict").into(), true);
+        assert_eq!(outside_of_a_step.downcast_ref::<AtStep>().map(AtStep::name), Some("close"));
+    }
 }
