@@ -232,3 +232,44 @@ fn a_page_on_another_host_is_not_asked_for() -> Result<()> {
     ensure!(format!("{error:#}").contains("no end after"), "{error:#}");
     Ok(())
 }
+
+#[test]
+fn a_list_of_tags_that_breaks_off_is_an_error_and_an_image_that_is_not_there_has_none() -> Result<()> {
+    let server = Server::start(|asked, _| match asked.what.ends_with("n=100") {
+        true => (200, vec![("Link", link("", "next_page=gone"))], br#"{"tags": ["v1.0.0"]}"#.to_vec()),
+        false => empty(404),
+    })?;
+    let error = server.client(None)?.tags().err().context("a part of the list is taken for all of it")?;
+    ensure!(format!("{error:#}").contains("404"), "{error:#}");
+    let nothing = Server::start(|_, _| empty(404))?;
+    assert!(nothing.client(None)?.tags()?.is_empty());
+    Ok(())
+}
+
+/// A registry with token authentication where `alice` may push, and that answers the cancellation of an upload with
+/// `status`.
+fn pushable(status: u16) -> Result<Server> {
+    Server::start(move |asked, address| match asked.what.split_once(' ') {
+        Some(("GET", path)) if path.starts_with("/token") => {
+            (200, Vec::new(), br#"{"token": "token-of-alice"}"#.to_vec())
+        }
+        _ if asked.authorization.as_deref() != Some("Bearer token-of-alice") => challenge(address),
+        Some(("POST", _)) => {
+            (202, vec![("Location", "/v2/acme/carol/blobs/uploads/1".to_owned())], Vec::new())
+        }
+        // As distribution does for want of the right to delete.
+        Some(("DELETE", _)) if status == 401 => challenge(address),
+        _ => empty(status),
+    })
+}
+
+#[test]
+fn an_account_may_push_where_it_may_not_cancel_an_upload() -> Result<()> {
+    for status in [204, 400, 401, 403, 404, 405] {
+        pushable(status)?.client(Some(alice()))?.check_push().with_context(|| status.to_string())?;
+    }
+    assert!(pushable(500)?.client(Some(alice()))?.check_push().is_err());
+    let closed = Server::start(|_, _| empty(403))?;
+    assert!(closed.client(Some(alice()))?.check_push().is_err());
+    Ok(())
+}
