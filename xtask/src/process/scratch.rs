@@ -1,18 +1,25 @@
 //! Private temporary directories: mode 0700, an unguessable name, removed however the process ends its work.
 
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io::{self, Read as _};
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
+use nix::fcntl::OFlag;
+
 use crate::process::environment::temporary_directory;
+
+/// How the name of a directory with secrets begins. Only directories with a lock have such a name.
+const SECRETS: &str = "xtask-secrets-";
 
 /// A directory that only this user can read. Dropping the value removes it.
 pub struct Scratch {
     path: PathBuf,
     is_there: bool,
+    /// Held as long as the directory is used; the kernel releases it when the process ends, however it ends.
+    lock: Option<File>,
 }
 
 impl Scratch {
@@ -34,7 +41,35 @@ impl Scratch {
             .mode(0o700)
             .create(&path)
             .with_context(|| format!("making the private directory `{}`", path.display()))?;
-        Ok(Self { path, is_there: true })
+        Ok(Self { path, is_there: true, lock: None })
+    }
+
+    /// Makes a directory for secrets, and removes those that killed processes of this user have left.
+    ///
+    /// # Errors
+    /// As [`Scratch::new`], and when one that was left cannot be removed.
+    pub fn for_secrets() -> Result<Self> {
+        Self::for_secrets_within(&temporary_directory())
+    }
+
+    fn for_secrets_within(parent: &Path) -> Result<Self> {
+        let mut made = Self::within(parent)?;
+        let own = made.path.metadata().context("looking at a private directory")?.uid();
+        remove_left(parent, own).with_context(|| {
+            let place = parent.display();
+            format!("removing what killed runs have left as `{place}/{SECRETS}*`: it may hold a login; remove it by hand")
+        })?;
+        let lock = open(&made.path).context("opening a private directory")?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            // A file system without locks: without the name, nobody takes it for left.
+            Err(_) => return Ok(made),
+        }
+        // It has its name only now: another process removes what has the name and no lock.
+        let path = parent.join(format!("{SECRETS}{}", random_hex()?));
+        fs::rename(&made.path, &path).context("naming a private directory")?;
+        (made.path, made.lock) = (path, Some(lock));
+        Ok(made)
     }
 
     /// Moves it to `place` and replaces what is there. Readers see either the old directory or the new one.
@@ -74,6 +109,38 @@ impl Drop for Scratch {
     }
 }
 
+/// Removes the directories for secrets in `parent` that belong to the user `own` and to no running process.
+fn remove_left(parent: &Path, own: u32) -> io::Result<()> {
+    let unless_gone = |result: io::Result<()>| match result {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    };
+    for entry in fs::read_dir(parent)? {
+        let entry = entry?;
+        if !entry.file_name().to_string_lossy().starts_with(SECRETS) {
+            continue;
+        }
+        unless_gone((|| {
+            let metadata = entry.path().symlink_metadata()?;
+            if !metadata.is_dir() || metadata.uid() != own {
+                return Ok(());
+            }
+            match open(&entry.path())?.try_lock() {
+                Ok(()) => fs::remove_dir_all(entry.path()),
+                Err(TryLockError::WouldBlock) => Ok(()),
+                Err(TryLockError::Error(error)) => Err(error),
+            }
+        })())?;
+    }
+    Ok(())
+}
+
+/// Opens a directory, to lock it.
+fn open(path: &Path) -> io::Result<File> {
+    let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW;
+    File::options().read(true).custom_flags(flags.bits()).open(path)
+}
+
 /// 128 random bits in hexadecimal.
 ///
 /// # Errors
@@ -99,6 +166,30 @@ mod tests {
         std::fs::write(path.join("file"), "x").unwrap();
         drop(scratch);
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn what_a_killed_process_left_is_removed_and_nothing_else() {
+        let parent = Scratch::new().unwrap();
+        let used = Scratch::for_secrets_within(parent.path()).unwrap();
+        let mut killed = Scratch::for_secrets_within(parent.path()).unwrap();
+        std::fs::write(killed.path().join("config.json"), "a login").unwrap();
+        killed.lock = None;
+        for other in ["xtask-other", "secrets"] {
+            std::fs::create_dir(parent.path().join(other)).unwrap();
+        }
+        std::fs::write(parent.path().join("xtask-secrets-file"), "x").unwrap();
+        let link = parent.path().join("xtask-secrets-link");
+        std::os::unix::fs::symlink(parent.path().join("secrets"), &link).unwrap();
+
+        let next = Scratch::for_secrets_within(parent.path()).unwrap();
+        assert!(used.path().exists() && next.path().exists() && !killed.path().exists());
+        assert!(link.is_dir() && parent.path().join("xtask-other").exists());
+        killed.is_there = false;
+        drop((used, next));
+        let left: Vec<_> =
+            parent.path().read_dir().unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(left.len(), 4, "{left:?}");
     }
 
     #[test]

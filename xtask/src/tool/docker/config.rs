@@ -66,11 +66,11 @@ impl DockerConfig {
         logins: impl IntoIterator<Item = (&'a str, &'a Credentials)>,
         kept: &Users,
     ) -> Result<Self> {
-        let scratch = Scratch::new()?;
         let auth = |(key, credentials): (&str, &Credentials)| {
             (key.to_owned(), serde_json::json!({ "auth": credentials.pair.expose() }))
         };
         let auths: serde_json::Map<_, _> = logins.into_iter().map(auth).collect();
+        let scratch = if auths.is_empty() { Scratch::new()? } else { Scratch::for_secrets()? };
         let mut config = serde_json::json!({ "auths": auths });
         if !kept.proxies.is_empty() {
             config["proxies"] = serde_json::json!(kept.proxies);
