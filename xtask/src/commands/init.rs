@@ -1,5 +1,5 @@
-//! `cargo xtask init`: everything that another repository needs to release its service with this tool. It overwrites
-//! nothing: where a Dockerfile exists already, it says where each of its lines went.
+//! `cargo xtask init`: everything that another repository needs to release its service with this tool. Without
+//! `--update`, it overwrites nothing: where a Dockerfile exists already, it says where each of its lines went.
 
 mod base;
 mod carried;
@@ -13,6 +13,7 @@ mod next;
 mod shipped;
 mod survey;
 pub(super) mod tool;
+mod update;
 mod verifying;
 
 use std::fs;
@@ -29,7 +30,6 @@ use crate::inputs::config::Config;
 use crate::inputs::pin::CARGO_LOCK;
 use crate::process::Runner;
 use crate::process::environment::Environment;
-use crate::process::failure::Refusal;
 use crate::tool::git::Git;
 
 use files::File;
@@ -47,6 +47,9 @@ pub struct Options {
     /// Write nothing; list the files that this version would write differently
     #[arg(long)]
     pub check: bool,
+    /// Write these files as this version does; they must be committed, so that `git diff` shows the changes
+    #[arg(long, conflicts_with = "check")]
+    pub update: bool,
     /// The forge's address [default: the configuration's, else that of the remote `origin`]
     #[arg(long, value_name = "URL")]
     pub forge: Option<String>,
@@ -87,11 +90,11 @@ fn listed(all: &[String]) -> String {
     all.iter().map(|words| format!("\n- {words}")).collect()
 }
 
-/// Writes what is missing. With `check`, names what is out of date and writes nothing.
+/// Writes what is missing. With `check`, names what is out of date and writes nothing. With `update`, writes that anew.
 ///
 /// # Errors
 /// [`crate::process::failure::Misuse`] when required values cannot be found and must be given, or an option would change
-/// nothing; a [`Refusal`] when something is out of date. What needs a network is done last: when that fails, everything
+/// nothing; a [`crate::process::failure::Refusal`] when something is out of date. What needs a network is done last: when that fails, everything
 /// else has been written, and the error says what to type.
 pub fn run(environment: &Environment, options: &Options) -> Result<()> {
     let runner = &Runner::new(environment);
@@ -99,8 +102,9 @@ pub fn run(environment: &Environment, options: &Options) -> Result<()> {
     let git = Git::discover(runner, directory).with_context(|| {
         format!("`{}` is no git repository; run `git init` there first", directory.display())
     })?;
-    if options.check {
-        return check(git.root(), &files::ours(&Config::of_work_tree(git.root())?, None)?);
+    if options.check || options.update {
+        let ours = files::ours(&Config::of_work_tree(git.root())?, None)?;
+        return if options.update { update::update(&git, &ours) } else { update::check(git.root(), &ours) };
     }
     let known = survey::configured(git.root())?;
     flags::check(options, git.root(), known.as_ref())?;
@@ -116,32 +120,6 @@ pub fn run(environment: &Environment, options: &Options) -> Result<()> {
     left.unless(lock(runner, &survey.root), "`Cargo.lock` is not written", "`cargo generate-lockfile`");
     next::say(&survey, options);
     left.conclude(&tool::dependency(options))
-}
-
-/// Names the files that this version writes differently.
-fn check(root: &Path, files: &[File]) -> Result<()> {
-    let mut stale = Vec::new();
-    for file in files {
-        let path = root.join(file.path);
-        let found = match fs::read_to_string(&path) {
-            Ok(found) => found,
-            Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
-            Err(error) => return Err(error).with_context(|| format!("reading `{}`", path.display())),
-        };
-        if files::comparable(&found) != files::comparable(&file.text) {
-            stale.push(format!("`{}`", file.path));
-        }
-    }
-    if stale.is_empty() {
-        eprintln!("everything is as this version writes it");
-        return Ok(());
-    }
-    let words = format!(
-        "not as this version writes it: {}; remove what you have not changed yourself and run `cargo xtask init .`, which \
-         writes it anew",
-        stale.join(", ")
-    );
-    Err(Refusal::new(words).into())
 }
 
 fn write(survey: &Survey, file: &File) -> Result<()> {

@@ -6,3 +6,4 @@ mod exit_codes;
 mod login;
 mod pulls;
 mod server;
+mod update;

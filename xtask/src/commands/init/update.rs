@@ -1,0 +1,132 @@
+//! `init --check` and `init --update`: the files that stay this tool's, held to what this version writes.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+
+use super::files::{File, comparable};
+use crate::process::failure::Refusal;
+use crate::refuse;
+use crate::tool::git::Git;
+
+/// Names the files of `ours` that this version writes differently.
+///
+/// # Errors
+/// A [`Refusal`] when there are any; other errors when one cannot be read.
+pub(super) fn check(root: &Path, ours: &[File]) -> Result<()> {
+    let stale = named(&stale(root, ours)?);
+    if stale.is_empty() {
+        eprintln!("everything is as this version writes it");
+        return Ok(());
+    }
+    Err(Refusal::new(format!(
+        "not as this version writes it: {stale}; `cargo xtask init . --update` writes it anew"
+    ))
+    .into())
+}
+
+/// Writes the files of `ours` that this version writes differently. They have to be committed as they are, so that `git
+/// diff` shows what an update changes, and `git restore` brings it back. The labels of runners stay.
+///
+/// # Errors
+/// A [`Refusal`] when one is not committed; other errors when one cannot be read or written.
+pub(super) fn update(git: &Git, ours: &[File]) -> Result<()> {
+    let stale = stale(git.root(), ours)?;
+    if stale.is_empty() {
+        eprintln!("everything is as this version writes it");
+        return Ok(());
+    }
+    let uncommitted = uncommitted(git, &stale)?;
+    if !uncommitted.is_empty() {
+        refuse!(
+            "nothing was written, because these files have changes that are not committed: {uncommitted}; commit them, then \
+             run the same command again"
+        );
+    }
+    for Stale { file, found } in &stale {
+        let path = git.root().join(file.path);
+        let writing = || format!("writing `{}`", path.display());
+        let parent = path.parent().context("a file is in a directory")?;
+        fs::create_dir_all(parent).with_context(writing)?;
+        let text = found.as_ref().map_or_else(|| file.text.clone(), |found| with_labels(&file.text, found));
+        fs::write(&path, text).with_context(writing)?;
+        eprintln!("wrote    {}", file.path);
+    }
+    eprintln!(
+        "what you had changed yourself is overwritten: read `git diff`, put that back, and commit the rest"
+    );
+    Ok(())
+}
+
+/// A file that this version writes differently.
+struct Stale<'a> {
+    file: &'a File,
+    /// The text of the work tree, if the file is there.
+    found: Option<String>,
+}
+
+fn stale<'a>(root: &Path, ours: &'a [File]) -> Result<Vec<Stale<'a>>> {
+    let mut stale = Vec::new();
+    for file in ours {
+        let path = root.join(file.path);
+        let found = match fs::read_to_string(&path) {
+            Ok(found) => Some(found),
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            Err(error) => return Err(error).with_context(|| format!("reading `{}`", path.display())),
+        };
+        if found.as_deref().map(comparable) != Some(comparable(&file.text)) {
+            stale.push(Stale { file, found });
+        }
+    }
+    Ok(stale)
+}
+
+fn named(stale: &[Stale<'_>]) -> String {
+    let names: Vec<_> = stale.iter().map(|Stale { file, .. }| format!("`{}`", file.path)).collect();
+    names.join(", ")
+}
+
+/// The names of those whose text is not that of HEAD.
+fn uncommitted(git: &Git, stale: &[Stale<'_>]) -> Result<String> {
+    let head = git.peel("HEAD")?.context("the repository has no commit yet; commit something first")?;
+    let mut uncommitted = Vec::new();
+    for Stale { file, found } in stale {
+        let [committed] = git.files(&head, [file.path])?;
+        if found.is_some() && found.as_deref().map(str::as_bytes) != committed.as_deref() {
+            uncommitted.push(format!("`{}`", file.path));
+        }
+    }
+    Ok(uncommitted.join(", "))
+}
+
+/// `text` with the labels of the runners in `found`, if both have the same number of jobs.
+fn with_labels(text: &str, found: &str) -> String {
+    let is_label = |line: &&str| line.trim_start().starts_with("runs-on:");
+    let labels: Vec<_> = found.lines().filter(is_label).collect();
+    if text.lines().filter(is_label).count() != labels.len() {
+        return text.to_owned();
+    }
+    let mut labels = labels.into_iter();
+    let line =
+        |line| format!("{}\n", Some(line).filter(is_label).and_then(|_| labels.next()).unwrap_or(line));
+    text.lines().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::with_labels;
+
+    #[test]
+    fn an_update_keeps_the_labels_of_runners() {
+        let new = "jobs:\n  a:\n    runs-on: docker\n    steps: new\n  b:\n    runs-on: docker\n";
+        let old = "jobs:\n  a:\n    runs-on: one\n  b:\n    runs-on: two\n";
+        let expected = "jobs:\n  a:\n    runs-on: one\n    steps: new\n  b:\n    runs-on: two\n";
+        assert_eq!(with_labels(new, old), expected);
+        for other in ["jobs:\n  a:\n    runs-on: one\n", "", "x\n"] {
+            assert_eq!(with_labels(new, other), new, "{other:?}");
+        }
+        assert_eq!(with_labels("x\n", "y\n"), "x\n");
+    }
+}
