@@ -12,7 +12,7 @@ use crate::forge::forgejo::pulls::{self, BUDGET};
 use crate::inputs::config::Config;
 use crate::inputs::history::History;
 use crate::inputs::pulls::Pulls;
-use crate::inputs::source::{Source, release_tags};
+use crate::inputs::source::{Purpose, Source, release_tags};
 use crate::inputs::version::ReleaseTag;
 use crate::process::Runner;
 use crate::process::environment::Environment;
@@ -62,7 +62,8 @@ pub fn run(
 ) -> Result<()> {
     let runner = Runner::new(environment);
     let git = Git::here(&runner)?;
-    let (source, tags) = both(|| Source::to_try(&git, what), || Ok(release_tags(&git.tags()?)))?;
+    let (source, tags) =
+        both(|| Source::to_try(&git, what, Purpose::Read), || Ok(release_tags(&git.tags()?)))?;
     if let Some(from) = from
         && git.peel(&from.git_ref())?.is_none()
     {
@@ -106,7 +107,7 @@ fn pulls(runner: &Runner, git: &Git, config: &Config, history: &History) -> Resu
     };
     told().or_else(|error| {
         interrupt::check()?;
-        eprintln!("pulls    left out, as the forge did not tell them: {}", shown::error(&error));
+        eprintln!("pulls    left out, because the forge did not list them: {}", shown::error(&error));
         Ok(Pulls::default())
     })
 }

@@ -12,7 +12,7 @@ use crate::evidence::provenance::{Invocation, REHEARSE, REHEARSE_WORK_TREE};
 use crate::forge::directory::Directory;
 use crate::inputs::PUBLIC_KEY;
 use crate::inputs::config::Config;
-use crate::inputs::source::Source;
+use crate::inputs::source::{Purpose, Source};
 use crate::inputs::stand_in::StandIn;
 use crate::oci::keychain::Keychain;
 use crate::process::Runner;
@@ -47,7 +47,7 @@ pub fn run(
     let uncommitted = if work_tree { Some(checkout.work_tree()?) } else { None };
     let (git, source, command) = match &uncommitted {
         Some(made) => (made.git.clone(), Source::of_commit(&made.git, &made.commit)?, REHEARSE_WORK_TREE),
-        None => (checkout.clone(), Source::to_try(&checkout, what)?, REHEARSE),
+        None => (checkout.clone(), Source::to_try(&checkout, what, Purpose::Release)?, REHEARSE),
     };
     let place = &place::ensure(environment, git.root(), registry)?;
     let environment = &place.environment;

@@ -24,7 +24,7 @@ pub fn run(environment: &Environment, asked: &str) -> Result<()> {
     let git = Git::here(runner)?;
     let own = Config::of_head(&git).map_err(refused)?;
     let run = Run::of(environment, &own)?;
-    let source = Source::to_release(&git, None, Some(asked))?;
+    let source = Source::to_read(&git, Some(asked))?;
     let steps = Steps::new(environment)?;
     let config = Config::of_commit(&git, &source.commit).map_err(refused)?;
     let secrets = Secrets::to_release(environment, &own)?;

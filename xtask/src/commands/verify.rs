@@ -124,9 +124,7 @@ fn asked(environment: &Environment, options: &Options) -> Result<()> {
 impl Verify<'_> {
     fn one(&self, wanted: &Wanted) -> Result<Entry> {
         let source = match wanted {
-            Wanted::VersionTag => {
-                Source::to_release(&self.repository.git, None, self.options.what.as_deref())?
-            }
+            Wanted::VersionTag => Source::to_read(&self.repository.git, self.options.what.as_deref())?,
             Wanted::Digest(image, digest) => {
                 let git = &self.repository.git;
                 let client = self.client(image)?;

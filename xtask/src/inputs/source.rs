@@ -21,6 +21,15 @@ pub struct Source {
     pub is_tagged: bool,
 }
 
+/// What is done with a tag. Only a release may make one that is missing.
+#[derive(Clone, Copy, Debug)]
+pub enum Purpose {
+    /// Its release is made, or tried out.
+    Release,
+    /// It was released before, and is only read.
+    Read,
+}
+
 impl Source {
     /// The tag to release: `asked`, else the tag of this repository's workflow `run`, else the one at HEAD.
     ///
@@ -40,18 +49,37 @@ impl Source {
                 ),
             },
         };
-        Self::of_tag(git, tag)
+        Self::tagged(git, tag, Purpose::Release)
     }
 
-    /// What to try out: a tag, or a commit under the next version.
+    /// The released tag to look at: `asked`, else the one at HEAD.
     ///
     /// # Errors
     /// As [`Source::to_release`].
-    pub fn to_try(git: &Git, asked: Option<&str>) -> Result<Self> {
+    pub fn to_read(git: &Git, asked: Option<&str>) -> Result<Self> {
+        check_whole(git)?;
+        let tag = match asked {
+            Some(asked) => asked.parse()?,
+            None => match tag_at_head(git)? {
+                Some(tag) => tag,
+                None => refuse!(
+                    "HEAD has no release tag, so there is nothing to verify; name one, such as `cargo xtask verify v1.2.3`, \
+                     or run `git fetch --tags`"
+                ),
+            },
+        };
+        Self::of_tag(git, tag)
+    }
+
+    /// What to try out, or what to list the changes of: a tag, or a commit under the next version.
+    ///
+    /// # Errors
+    /// As [`Source::to_release`].
+    pub fn to_try(git: &Git, asked: Option<&str>, purpose: Purpose) -> Result<Self> {
         check_whole(git)?;
         let Some(asked) = asked else {
             return match tag_at_head(git)? {
-                Some(tag) => Self::of_tag(git, tag),
+                Some(tag) => Self::tagged(git, tag, purpose),
                 None => {
                     let source = Self::next_version(git, "HEAD")?;
                     source.context("the repository has no commit yet; commit something first")
@@ -59,7 +87,7 @@ impl Source {
             };
         };
         match asked.parse::<ReleaseTag>() {
-            Ok(tag) => Self::of_tag(git, tag),
+            Ok(tag) => Self::tagged(git, tag, purpose),
             // A word that looks like a version was meant as a tag. Anything else may be a commit or a branch.
             Err(misuse) if asked.starts_with('v') && asked[1..].starts_with(|c: char| c.is_ascii_digit()) => {
                 Err(misuse.into())
@@ -96,15 +124,22 @@ impl Source {
         }
     }
 
-    /// The commit of `tag`.
+    /// The commit of `tag`, which was released before.
     ///
     /// # Errors
     /// [`crate::process::failure::Refusal`] when there is no such tag.
     pub fn of_tag(git: &Git, tag: ReleaseTag) -> Result<Self> {
-        match git.dated(&tag.git_ref())? {
-            Some((commit, time)) => Ok(Self { tag, commit, time, is_tagged: true }),
-            None => refuse!(
-                "there is no tag `{tag}` here; make it with `git tag {tag}`, or get it with `git fetch --tags`"
+        Self::tagged(git, tag, Purpose::Read)
+    }
+
+    fn tagged(git: &Git, tag: ReleaseTag, purpose: Purpose) -> Result<Self> {
+        match (git.dated(&tag.git_ref())?, purpose) {
+            (Some((commit, time)), _) => Ok(Self { tag, commit, time, is_tagged: true }),
+            (None, Purpose::Release) => refuse!(
+                "there is no tag `{tag}` in this clone; make it with `git tag {tag}`, or get it with `git fetch --tags`"
+            ),
+            (None, Purpose::Read) => refuse!(
+                "there is no tag `{tag}` in this clone; run `git fetch --tags`, then the same command again"
             ),
         }
     }

@@ -10,7 +10,7 @@ use xshell::cmd;
 use xtask::forge::Read;
 use xtask::forge::forgejo::Forgejo;
 use xtask::inputs::config::Config;
-use xtask::inputs::source::Source;
+use xtask::inputs::source::{Purpose, Source};
 use xtask::process::Runner;
 use xtask::process::environment::Environment;
 use xtask::process::scratch::Scratch;
@@ -118,6 +118,27 @@ fn a_checkout_holds_what_it_has_and_says_nothing_of_what_it_may_lack() {
     forge.git("checkout", &format!("config remote.origin.url {URL}"));
     forge.git("checkout", "remote set-head origin --delete");
     assert_eq!(claims(&git, "v0.2.0"), (vec![], vec![BRANCH]), "nothing says which branch is the default");
+}
+
+#[test]
+fn only_a_release_makes_a_tag_that_is_missing() {
+    let forge = Forge::new("");
+    forge.commit("main", "");
+    let git = forge.checkout();
+    let (makes, fetches) = ("`git tag v9.9.9`", "run `git fetch --tags`, then the same command again");
+    for (found, expected, is_made) in [
+        (Source::to_release(&git, None, Some("v9.9.9")), makes, true),
+        (Source::to_try(&git, Some("v9.9.9"), Purpose::Release), makes, true),
+        (Source::to_try(&git, Some("v9.9.9"), Purpose::Read), fetches, false),
+        (Source::to_read(&git, Some("v9.9.9")), fetches, false),
+        (Source::of_tag(&git, "v9.9.9".parse().unwrap()), fetches, false),
+        (Source::to_release(&git, None, None), "`git tag v0.1.0`", true),
+        (Source::to_read(&git, None), "nothing to verify; name one", false),
+    ] {
+        let said = found.unwrap_err().to_string();
+        assert!(said.contains(expected) && said.contains("git tag v") == is_made, "{said}");
+    }
+    assert_eq!(Source::to_read(&git, Some("v0.1.0")).unwrap().tag.to_string(), "v0.1.0");
 }
 
 /// A forge whose main is at `head`, and the configuration that names it.

@@ -6,7 +6,7 @@ use xshell::cmd;
 use xtask::evidence::notes;
 use xtask::inputs::config::Groups;
 use xtask::inputs::history::History;
-use xtask::inputs::source::Source;
+use xtask::inputs::source::{Purpose, Source};
 use xtask::process::failure::exit_code;
 use xtask::tool::git::Git;
 
@@ -161,7 +161,7 @@ fn notes_do_not_see_replaced_commits_or_grafts_and_refuse_a_history_that_is_cut_
     let (top, cut) = (repository.top().display().to_string(), repository.scratch.path().join("cut"));
     repository.git(&format!("clone --quiet --depth 1 --branch v0.2.0 file://{top} {}", cut.display()));
     let git = Git::discover(&repository.runner, &cut).unwrap();
-    let error = Source::to_try(&git, Some("v0.2.0")).unwrap_err();
+    let error = Source::to_try(&git, Some("v0.2.0"), Purpose::Read).unwrap_err();
     assert!(
         exit_code(&error) == 3 && error.to_string().contains("`git fetch --unshallow --tags`"),
         "{error:#}"

@@ -43,7 +43,7 @@ fn verify_says_false_of_nothing_that_could_not_be_asked() -> Result<()> {
     let pinned = format!("{host}/acme/carol@sha256:{}", "a".repeat(64));
     let cases: [(&[&str], &str); 5] = [
         (&["v0.1.0"], "claims could not be checked"),
-        (&["v0.9.9"], "there is no tag `v0.9.9` here"),
+        (&["v0.9.9"], "there is no tag `v0.9.9` in this clone; run `git fetch --tags`, then"),
         (&["v0.3.0"], "has no `Cargo.toml`"),
         (&[&pinned], "answered 503"),
         (&["v0.1.0", "--source", &away], "cloning the source"),

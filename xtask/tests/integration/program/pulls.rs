@@ -26,7 +26,8 @@ fn a_forge_that_says_no_is_asked_once_and_costs_a_line() -> Result<()> {
     let (refused, line) = told(&dir, &[])?;
     assert_eq!(refused, offline);
     ensure!(
-        line.starts_with("pulls    left out, as the forge did not tell them: ") && line.lines().count() == 1,
+        line.starts_with("pulls    left out, because the forge did not list them: ")
+            && line.lines().count() == 1,
         "{line}"
     );
     let path = "GET /api/v1/repos/acme/carol/pulls?state=closed&sort=recentupdate&limit=50&page=1 HTTP/1.1";
