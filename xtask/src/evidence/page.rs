@@ -16,7 +16,7 @@ use crate::oci::reference::Digest;
 use crate::tool::git::Commit;
 
 pub use format::{Format, Newer};
-pub use sections::commands;
+pub use sections::{commands, file_commands};
 use sections::{files_section, image_section, inputs_section, verify_section};
 
 /// A release page.

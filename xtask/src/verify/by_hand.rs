@@ -1,8 +1,8 @@
 //! For each claim, the command with which a person can check it without this program.
 
-use crate::evidence::assets::SUMS;
 use crate::evidence::claims;
-use crate::evidence::commands::{sums_command, test_result_command, verify_commands};
+use crate::evidence::commands::{test_result_command, verify_commands};
+use crate::evidence::page;
 use crate::inputs::keys::{DIRECTORY, HISTORY};
 use crate::inputs::release::Release;
 use crate::inputs::signers::SignedTag;
@@ -76,7 +76,7 @@ fn command(release: &Release<'_>, digest: Option<&Digest>, id: &str) -> Option<S
         claims::PAGE_STATE | claims::PAGE_IMAGE | claims::PAGE_COMMANDS => {
             Some(format!("{repository}/releases/tag/{tag}"))
         }
-        claims::PAGE_ASSETS => Some(format!("{} && sha256sum -c {SUMS}", sums_command(release))),
+        claims::PAGE_ASSETS => Some(page::file_commands(release).join(" && ")),
         claims::LATEST => Some(format!("{INSPECT} {}", image.tagged(&Tag::latest()))),
         claims::REBUILD => Some(format!("cargo xtask verify {tag} --rebuild")),
         _ => of_clone(release.source, id),

@@ -2,6 +2,7 @@
 //! detected. Nothing here asks a server or starts a program (docs/decisions/0015-formats-have-versions.md).
 
 mod bundle;
+mod by_hand;
 mod change;
 mod cosign;
 mod golden;

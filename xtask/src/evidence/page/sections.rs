@@ -20,8 +20,8 @@ pub fn commands(
 ) -> Vec<String> {
     let cosign = verify_commands(release, digest).map(|command| command.to_string());
     let of_files = match format {
-        Format::One => Vec::new(),
-        Format::Two => file_commands(release, key_address),
+        Format::Two if key_address.is_some() => file_commands(release).to_vec(),
+        Format::One | Format::Two => Vec::new(),
     };
     let commands = [pull(release, digest)].into_iter().chain(key_address.map(fetch_key)).chain(cosign);
     commands.chain(of_files).collect()
@@ -72,14 +72,12 @@ pub(super) fn verify_section(
     )
 }
 
-/// Commands that download the files and check them without any other request. Empty if the forge does not serve files.
-fn file_commands(release: &Release<'_>, key_address: Option<&str>) -> Vec<String> {
-    if key_address.is_none() {
-        return Vec::new();
-    }
+/// Commands that download the files of a page and check them without any other request.
+#[must_use]
+pub fn file_commands(release: &Release<'_>) -> [String; 3] {
     let tag = release.tag();
     let base = format!("{}/releases/download/{tag}", release.config.source_url());
-    vec![
+    [
         // curl expands the braces, so the shell must not.
         format!("curl -fsSLO '{base}/{{{}}}'", assets::names(tag).join(",")),
         sums_command(release).to_string(),
@@ -88,14 +86,14 @@ fn file_commands(release: &Release<'_>, key_address: Option<&str>) -> Vec<String
 }
 
 pub(super) fn files_section(release: &Release<'_>, key_address: Option<&str>) -> String {
-    let commands = file_commands(release, key_address);
-    if commands.is_empty() {
+    // Without an address, the forge serves no files either.
+    if key_address.is_none() {
         return "\nThe attestations, the SBOM and their digests, signed by the key, are files beside this page.\n".to_owned();
     }
     format!(
         "\nOr without the registry, by the files of this page, whose digests the key signs:\n\n\
          ```sh\n{}\n```\n",
-        commands.join("\n")
+        file_commands(release).join("\n")
     )
 }
 
