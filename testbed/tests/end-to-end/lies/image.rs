@@ -23,7 +23,7 @@ pub(super) const LIES: &[Lie] = &[
     },
     Lie {
         // What the key vouches for is believed. Only the verifier's own build shows the difference.
-        name: "a layer more, which only `--rebuild` finds",
+        name: "an extra layer, which only `--rebuild` finds",
         make: |honest| honest.release_changed(|parts| honest.add_a_layer(parts)),
         wrong: &["rebuild"],
         unchecked: &[],

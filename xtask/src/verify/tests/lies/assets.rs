@@ -126,7 +126,7 @@ pub(super) const LIES: &[Lie] = &[
         let (first, _) = sums.split_once('\n').expect("lines");
         resign(world, format!("{first}\n").as_bytes(), Key::Own);
     }),
-    seen("a digest more among those that are signed", |world| {
+    seen("an extra digest among those that are signed", |world| {
         let more = format!("{}  install.sh\n", Digest::of(b"x").hex());
         let sums = [file(world, SUMS), more.into_bytes()].concat();
         resign(world, &sums, Key::Own);

@@ -125,7 +125,7 @@ pub(super) const LIES: &[Lie] = &[
     attached("bundle with a key twice in two spellings", |world| {
         edit(world, SBOM, r#""payload":"#, r#""Payload":"e30=","payload":"#);
     }),
-    attached("bundle with a field more", |world| {
+    attached("bundle with an extra field", |world| {
         edit(world, PROVENANCE, r#"{"publicKey""#, r#"{"tlogEntries":[],"publicKey""#);
     }),
     attached("bundle with a second signature", |world| {
@@ -135,7 +135,7 @@ pub(super) const LIES: &[Lie] = &[
         edit(world, Of::Signature, "b3du", "b3dv=");
     }),
     attached("bundle of another version of the format", |world| edit(world, Of::Signature, "v0.3", "v0.2")),
-    attached("bundle's manifest with a field more", |world| {
+    attached("bundle's manifest with an extra field", |world| {
         let of = world.digest.clone();
         let mut named = world.referring();
         let mut manifest = world.json(named[0].as_str());

@@ -65,7 +65,7 @@ pub(super) const LIES: &[Lie] = &[
         LABELS,
     ),
     one(
-        "an annotation more on the index, by the key",
+        "an extra annotation on the index, by the key",
         |world| world.release_changed(|_, parts| parts.index["annotations"]["note"] = "x".into()),
         LABELS,
     ),
@@ -91,7 +91,7 @@ pub(super) const LIES: &[Lie] = &[
         ATTACHMENTS,
     ),
     one(
-        "an annotation more on the signature's layer",
+        "an extra annotation on the signature's layer",
         |world| {
             change_attached(world, Kind::Signatures, |manifest| {
                 manifest["layers"][0]["annotations"]["note"] = "x".into();
@@ -129,7 +129,7 @@ pub(super) const LIES: &[Lie] = &[
         ATTACHMENTS,
     ),
     one(
-        "an annotation more where the index names a bundle",
+        "an extra annotation where the index names a bundle",
         |world| {
             let tag = bundle::tag(&world.digest);
             change_tagged(world, &tag, |index| index["manifests"][0]["annotations"]["note"] = json!("x"));

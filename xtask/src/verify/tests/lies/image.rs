@@ -36,7 +36,7 @@ pub(super) const LIES: &[Lie] = &[
         unchecked: &["image.labels", "image.content", "image.base", "image.machine", "sbom.components"],
     },
     Lie {
-        name: "one platform less",
+        name: "one platform missing",
         tell: |world| world.release_changed(|_, parts| drop(parts.platforms.pop())),
         wrong: &["image.platforms"],
         unchecked: &["image.content", "image.base", "image.machine", "sbom.components"],
@@ -107,7 +107,7 @@ pub(super) const LIES: &[Lie] = &[
         unchecked: &["image.base", "image.machine", "sbom.components"],
     },
     Lie {
-        name: "a layer more than the config knows of",
+        name: "a layer that the config does not name",
         tell: |world| {
             world.release_changed(|world, parts| {
                 world.add_layer(parts, &[]);

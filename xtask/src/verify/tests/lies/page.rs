@@ -107,7 +107,7 @@ pub(super) const LIES: &[Lie] = &[
         unchecked: &[],
     },
     Lie {
-        name: "a command more, and no format on the page",
+        name: "an extra command, and no format on the page",
         tell: |world| {
             world.edit_page(|body| format!("{INJECTED}{}", body.replace(&Format::NEWEST.mark(), "")));
         },

@@ -53,7 +53,7 @@ pub(super) const LIES: &[Lie] = &[
     seen("test result by another configuration than the commit's", |world| {
         change(world, |result| result["configuration"][0]["digest"]["sha256"] = NOTHING.into());
     }),
-    seen("test result with a field more", |world| {
+    seen("test result with an extra field", |world| {
         change(world, |result| result["url"] = json!("https://example.org/passed"));
     }),
     Lie {
