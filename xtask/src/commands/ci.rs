@@ -2,6 +2,8 @@
 //! end-to-end tests report by name that they ran, and one that did not fails the command. Those that are too long for every
 //! change are counted, and run with `--all`.
 
+mod stage;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
@@ -14,11 +16,12 @@ use crate::commands::check;
 use crate::commands::testbed::{self, Purpose};
 use crate::inputs::config::Config;
 use crate::process::environment::Environment;
-use crate::process::failure::Misuse;
 use crate::process::progress::Steps;
 use crate::process::shown;
 use crate::process::{Call, Runner};
 use crate::tool::git::Git;
+
+pub use stage::Stage;
 
 /// Where each end-to-end test leaves a file with its name.
 const RAN: &str = "target/e2e-ran";
@@ -45,48 +48,6 @@ pub struct Extent<'a> {
 impl Extent<'_> {
     fn has_long_ones(self) -> bool {
         self.all || self.name.is_some()
-    }
-}
-
-/// A part of it. The first three and the last are about the release tool itself, and run in its own repository alone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Stage {
-    /// `cargo fmt --check`
-    Format,
-    /// clippy, with warnings denied
-    Lint,
-    /// Unit tests and those of recorded answers
-    Unit,
-    /// `cargo xtask check`
-    Check,
-    /// The service's own tests
-    Service,
-    /// End-to-end tests on real parts
-    EndToEnd,
-}
-
-impl Stage {
-    /// Of the tool's own repository, and of one that uses it.
-    const OWN: [Self; 6] = [Self::Format, Self::Lint, Self::Unit, Self::Check, Self::Service, Self::EndToEnd];
-    const ANY: [Self; 2] = [Self::Check, Self::Service];
-
-    fn needs_testbed(self) -> bool {
-        matches!(self, Self::Service | Self::EndToEnd)
-    }
-
-    /// What is run of `named` in a repository with a testbed, or in one without.
-    fn chosen(named: &[Self], has_testbed: bool, all: bool) -> Result<Vec<Self>> {
-        let possible: &[Self] = if has_testbed { &Self::OWN } else { &Self::ANY };
-        if all && !has_testbed {
-            return Err(Misuse::new("`--all` is for the release tool's own repository").into());
-        }
-        if let Some(other) = named.iter().find(|stage| !possible.contains(stage)) {
-            let words = format!(
-                "`{other:?}` is for the release tool's own repository; here there are `check` and `service`"
-            );
-            return Err(Misuse::new(words).into());
-        }
-        Ok(if named.is_empty() { possible } else { named }.to_vec())
     }
 }
 
@@ -118,12 +79,11 @@ pub fn run(environment: &Environment, stages: &[Stage], extent: Extent<'_>) -> R
         if let Err(error) = result {
             crate::process::interrupt::check()?;
             eprintln!("failed: {}", shown::error(&error));
-            failed.push(format!("{stage:?}"));
+            failed.push(*stage);
         }
     }
     eprintln!("\n{}", steps.table());
-    ensure!(failed.is_empty(), "these stages did not pass: {}", failed.join(", "));
-    Ok(())
+    stage::check_passed(&failed)
 }
 
 fn one(
@@ -265,7 +225,7 @@ fn cargo(runner: &Runner, root: &Path, arguments: &[&str]) -> Result<Call> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Stage, check_all_ran, parse_list, slowest};
+    use super::{check_all_ran, parse_list, slowest};
 
     #[test]
     fn the_slowest_come_first() {
@@ -273,15 +233,6 @@ mod tests {
         let lines = slowest(&durations);
         assert!(lines.starts_with("    29.0  test29\n    28.0  test28\n"), "{lines}");
         assert_eq!(lines.lines().count(), 20);
-    }
-
-    #[test]
-    fn a_repository_without_a_testbed_has_its_own_stages() {
-        assert_eq!(Stage::chosen(&[], true, true).unwrap().len(), 6);
-        assert_eq!(Stage::chosen(&[], false, false).unwrap(), [Stage::Check, Stage::Service]);
-        assert_eq!(Stage::chosen(&[Stage::Service], false, false).unwrap(), [Stage::Service]);
-        assert!(Stage::chosen(&[Stage::EndToEnd], false, false).is_err());
-        assert!(Stage::chosen(&[], false, true).is_err());
     }
 
     #[test]

@@ -1,0 +1,92 @@
+//! The stages of `cargo xtask ci`, by the names that its command line has for them.
+
+use std::fmt;
+
+use anyhow::{Result, bail};
+use clap::ValueEnum as _;
+
+use crate::process::failure::Misuse;
+
+/// A part of `ci`. The first three and the last are about the release tool itself, and run in its own repository alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Stage {
+    /// `cargo fmt --check`
+    Format,
+    /// clippy, with warnings denied
+    Lint,
+    /// Unit tests and those of recorded answers
+    Unit,
+    /// `cargo xtask check`
+    Check,
+    /// The service's own tests
+    Service,
+    /// End-to-end tests on real parts
+    EndToEnd,
+}
+
+impl Stage {
+    /// Of the tool's own repository, and of one that uses it.
+    const OWN: [Self; 6] = [Self::Format, Self::Lint, Self::Unit, Self::Check, Self::Service, Self::EndToEnd];
+    const ANY: [Self; 2] = [Self::Check, Self::Service];
+
+    pub(super) fn needs_testbed(self) -> bool {
+        matches!(self, Self::Service | Self::EndToEnd)
+    }
+
+    /// What is run of `named` in a repository with a testbed, or in one without.
+    pub(super) fn chosen(named: &[Self], has_testbed: bool, all: bool) -> Result<Vec<Self>> {
+        let possible: &[Self] = if has_testbed { &Self::OWN } else { &Self::ANY };
+        if all && !has_testbed {
+            let words = "`--all` adds end-to-end tests, which only the release tool's own repository has; run `cargo xtask ci`";
+            return Err(Misuse::new(words).into());
+        }
+        if let Some(other) = named.iter().find(|stage| !possible.contains(stage)) {
+            let words = format!(
+                "`{other}` is for the release tool's own repository; here there are `check` and `service`"
+            );
+            return Err(Misuse::new(words).into());
+        }
+        Ok(if named.is_empty() { possible } else { named }.to_vec())
+    }
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.to_possible_value().map_or(Ok(()), |value| f.write_str(value.get_name()))
+    }
+}
+
+/// Fails if any stage did.
+///
+/// # Errors
+/// Names each stage that failed, and how to run one alone.
+pub(super) fn check_passed(failed: &[Stage]) -> Result<()> {
+    let Some(last) = failed.last() else { return Ok(()) };
+    let names: Vec<_> = failed.iter().map(ToString::to_string).collect();
+    bail!("these stages did not pass: {}; run one again with `cargo xtask ci {last}`", names.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Stage, check_passed};
+
+    #[test]
+    fn a_repository_without_a_testbed_has_its_own_stages() {
+        assert_eq!(Stage::chosen(&[], true, true).unwrap().len(), 6);
+        assert_eq!(Stage::chosen(&[], false, false).unwrap(), [Stage::Check, Stage::Service]);
+        assert_eq!(Stage::chosen(&[Stage::Service], false, false).unwrap(), [Stage::Service]);
+        let error = Stage::chosen(&[Stage::EndToEnd], false, false).unwrap_err().to_string();
+        assert!(error.starts_with("`end-to-end` is for"), "{error}");
+        let error = Stage::chosen(&[], false, true).unwrap_err().to_string();
+        assert!(error.ends_with("run `cargo xtask ci`"), "{error}");
+    }
+
+    #[test]
+    fn the_stages_that_failed_are_named_as_they_are_typed() {
+        check_passed(&[]).unwrap();
+        assert_eq!(
+            check_passed(&[Stage::Check, Stage::EndToEnd]).unwrap_err().to_string(),
+            "these stages did not pass: check, end-to-end; run one again with `cargo xtask ci end-to-end`"
+        );
+    }
+}
