@@ -1,5 +1,6 @@
 //! The sources of a configuration: a work tree, a commit, the text of a manifest.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
@@ -15,10 +16,17 @@ impl Config {
     /// Reads the configuration of the work tree at `root`.
     ///
     /// # Errors
-    /// When the table is missing, a key is unknown or a value is invalid.
+    /// When the file or the table is missing, a key is unknown or a value is invalid.
     pub fn of_work_tree(root: &Path) -> Result<Self> {
         let path = root.join(MANIFEST);
-        let text = std::fs::read_to_string(&path).with_context(|| format!("reading `{}`", path.display()))?;
+        let text = match std::fs::read_to_string(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => bail!(
+                "there is no `{}`: this repository does not release with this tool yet; run `cargo xtask init DIR` in a \
+                 checkout of the tool",
+                path.display()
+            ),
+            read => read.with_context(|| format!("reading `{}`", path.display()))?,
+        };
         Self::from_manifest(&text)
     }
 
@@ -120,5 +128,18 @@ impl Config {
         };
         config.check().context("checking `[workspace.metadata.release]` in `Cargo.toml`")?;
         Ok(config)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Config;
+    use crate::process::scratch::Scratch;
+
+    #[test]
+    fn a_repository_without_a_manifest_is_one_to_adopt_the_tool_in() {
+        let scratch = Scratch::new().unwrap();
+        let error = Config::of_work_tree(scratch.path()).unwrap_err().to_string();
+        assert!(error.starts_with("there is no `/") && error.contains("`cargo xtask init DIR`"), "{error}");
     }
 }
