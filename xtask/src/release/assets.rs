@@ -9,7 +9,7 @@ use crate::evidence::assets::{self, Asset, Change, SIGNATURE};
 use crate::evidence::bundle::Hint;
 use crate::evidence::page::PublishedPage;
 use crate::oci::reference::Digest;
-use crate::process::failure::{Refusal, is_transient};
+use crate::process::failure::is_transient;
 use crate::release::bundles::Legacy;
 use crate::release::tags::Published;
 use crate::release::{Context, resign};
@@ -70,7 +70,7 @@ fn judged(context: &Context<'_>, published: &Published) -> Result<Legacy> {
         return Ok(found);
     }
     let (claims, proven) = verify::of_public(&context.verifier(), digest)?;
-    let proven = proven.ok_or_else(|| replaced(context, &claims))?;
+    let proven = proven.ok_or_else(|| replaced(&context.release.tagged(), &claims))?;
     let found = Legacy::read(registry, digest)?;
     ensure!(
         are_judged(&proven, &found),
@@ -80,8 +80,8 @@ fn judged(context: &Context<'_>, published: &Published) -> Result<Legacy> {
     Ok(found)
 }
 
-fn replaced(context: &Context<'_>, claims: &[Claim]) -> Error {
-    let name = context.release.tagged();
+/// The version tag `name` is public by now, so this is no refusal.
+fn replaced(name: &str, claims: &[Claim]) -> Error {
     if verify::is_between_formats(claims) {
         return anyhow!(
             "the attestations of `{name}` are in one format and not yet in the other: another run of this release is \
@@ -89,13 +89,16 @@ fn replaced(context: &Context<'_>, claims: &[Claim]) -> Error {
         );
     }
     match verify::broken(claims) {
-        Some((Verdict::False, text)) => Refusal::new(format!(
+        Some((Verdict::False, text)) => anyhow!(
             "the attestations of `{name}` were replaced after they were proven: {text}; its page was not finished: find out who \
-             may push there, then release the next version"
-        ))
-        .into(),
-        Some((_, text)) => verify::unchecked(claims, format!("the attestations of `{name}` were replaced: {text}")),
-        None => anyhow!("the attestations of `{name}` were replaced, and could not be read; run the same command again"),
+             may push there, and release the next version unless the proven ones can be put back"
+        ),
+        Some((_, text)) => {
+            verify::unchecked(claims, format!("the attestations of `{name}` were replaced: {text}"))
+        }
+        None => anyhow!(
+            "the attestations of `{name}` were replaced, and could not be read; run the same command again"
+        ),
     }
 }
 
@@ -172,7 +175,8 @@ pub(super) fn complete(context: &Context<'_>, published: &Published) -> Result<(
     }
     let why = lost.map_or_else(String::new, |error| format!(" ({error:#})"));
     bail!(
-        "the files of {tag} are not what they have to be after {MOST_LOOKS} looks: who else changes them?{why}"
+        "completing the page of {tag}: its files were still wrong after {MOST_LOOKS} attempts, so something else is \
+         changing them; stop other runs of this release, then run the same command again{why}"
     )
 }
 
@@ -180,4 +184,20 @@ pub(super) fn complete(context: &Context<'_>, published: &Published) -> Result<(
 fn sign(context: &Context<'_>, sums: &[u8]) -> Result<String> {
     resign::check_key(context)?;
     context.tools.cosign.sign_blob(&context.target.key, sums)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::replaced;
+    use crate::evidence::claims;
+    use crate::process::failure::exit_code;
+    use crate::verify::claim::Claim;
+
+    #[test]
+    fn what_is_replaced_below_a_public_tag_is_a_failure_and_no_refusal() {
+        let claim = Claim::judge(claims::SBOM, &Ok(()), |()| anyhow::bail!("it is another one"));
+        let error = replaced("forge.example.org/acme/carol:v1.2.3", &[claim]);
+        assert_eq!(exit_code(&error), 1, "{error:#}");
+        assert!(error.to_string().contains("were replaced after they were proven"), "{error:#}");
+    }
 }

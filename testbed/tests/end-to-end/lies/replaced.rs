@@ -15,6 +15,7 @@ use crate::forge::project::Project;
 use crate::harness::test;
 
 const TAG: &str = "v0.1.0";
+const FAILED: i32 = 1;
 
 /// Replaces the SBOM of the release under [`TAG`] with one that says something else, and keeps its signature.
 fn replace_sbom(registry: &Registry) -> Result<()> {
@@ -65,7 +66,7 @@ fn attestations_that_are_replaced_after_the_proof_are_not_signed_for_the_page() 
         });
         let run = project.laptop(&["release", TAG]).run()?;
         // No refusal, as the version tag is public by then.
-        ensure!(run.code == 1, "exit code {}:\n{}", run.code, run.stderr);
+        ensure!(run.code == FAILED, "exit code {}:\n{}", run.code, run.stderr);
         for said in ["were replaced after they were proven", "the version tag is public"] {
             ensure!(run.stderr.contains(said), "it does not say `{said}`:\n{}", run.stderr);
         }
