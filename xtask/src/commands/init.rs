@@ -62,7 +62,8 @@ pub struct Options {
     /// The port that the service listens on [default: the configuration's, else that of `EXPOSE` in its Dockerfile]
     #[arg(long)]
     pub port: Option<u16>,
-    /// The path that answers 200 once the service is up [default: the configuration's, else /]
+    /// The path that answers 200 once the service is up [default: the configuration's, else that of `HEALTHCHECK` in its
+    /// Dockerfile, else /]
     #[arg(long, value_name = "PATH")]
     pub health: Option<String>,
     /// The base image, with its digest [default: that of the Dockerfile if it has a digest, else this project's own]
@@ -115,7 +116,7 @@ pub fn run(environment: &Environment, options: &Options) -> Result<()> {
         write(&survey, file)?;
     }
     ignore_target(&survey.root)?;
-    let mut left = next::Left::default();
+    let mut left = next::Left::of(&survey.root);
     left.unless(policies::write_all(&survey.root), "`policies/` is not written", "`cargo xtask policies`");
     left.unless(lock(runner, &survey.root), "`Cargo.lock` is not written", "`cargo generate-lockfile`");
     next::say(&survey, options);
@@ -191,7 +192,9 @@ fn lock(runner: &Runner, root: &Path) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{ignoring_target, label};
+    use clap::Args as _;
+
+    use super::{Options, ignoring_target, label};
 
     #[test]
     fn cargos_directory_is_ignored_once() {
@@ -205,6 +208,13 @@ mod tests {
         ] {
             assert_eq!(ignoring_target(found).as_deref(), expected, "{found:?}");
         }
+    }
+
+    #[test]
+    fn help_says_that_the_path_of_the_smoke_test_may_come_from_the_dockerfile() {
+        let command = Options::augment_args(clap::Command::new("init"));
+        let health = command.get_arguments().find(|option| option.get_id() == "health").unwrap();
+        assert!(health.get_help().unwrap().to_string().contains("`HEALTHCHECK` in its Dockerfile"));
     }
 
     #[test]

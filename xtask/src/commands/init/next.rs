@@ -1,5 +1,7 @@
 //! The end of `init`: what to look at, what to type next, and what is left to do.
 
+use std::path::Path;
+
 use anyhow::{Result, anyhow};
 
 use super::survey::Survey;
@@ -7,15 +9,23 @@ use super::{Options, carried, files, listed};
 use crate::inputs::pin::document;
 use crate::process::shown;
 
-/// What could not be done, with the command that does it later.
-#[derive(Default)]
-pub(super) struct Left(Vec<String>);
+/// What could not be done in a repository, with the command that does it later.
+pub(super) struct Left<'a> {
+    root: &'a Path,
+    lines: Vec<String>,
+}
 
-impl Left {
+impl<'a> Left<'a> {
+    /// Nothing yet, in the repository at `root`.
+    pub(super) fn of(root: &'a Path) -> Self {
+        Self { root, lines: Vec::new() }
+    }
+
     /// Remembers `what` is missing and the `command` for it, if the attempt failed.
     pub(super) fn unless(&mut self, tried: Result<()>, what: &str, command: &str) {
         if let Err(error) = tried {
-            self.0.push(format!("{what}: {}\n  then run {command} there", shown::error(&error)));
+            let (why, root) = (shown::error(&error), self.root.display());
+            self.lines.push(format!("{what}: {why}\n  then run {command} in `{root}`"));
         }
     }
 
@@ -24,10 +34,10 @@ impl Left {
     /// # Errors
     /// When something is left.
     pub(super) fn conclude(self, dependency: &str) -> Result<()> {
-        if self.0.is_empty() {
+        if self.lines.is_empty() {
             return Ok(());
         }
-        let lines = listed(&self.0);
+        let lines = listed(&self.lines);
         Err(anyhow!(
             "everything else is written, and this is left to do:{lines}\nthe tool is fetched as `{}` says: `{dependency}`; if it \
              is somewhere else, change that line ({})",
@@ -51,11 +61,12 @@ pub(super) fn say(survey: &Survey, options: &Options) {
     };
     eprintln!(
         "\nnext, in `{}`:\n  review `{recipe}` and the table `smoke` in `Cargo.toml`\n{replace}  \
-         cargo xtask keygen ~/{}-keys\n  git add --all && git commit --message 'releases by cargo xtask'\n  \
+         cargo xtask keygen ~/{}-keys\n  \
+         git add --all && git commit --message 'releases by cargo xtask' && git push origin HEAD\n  \
          cargo xtask check\n  cargo xtask rehearse\n\
          then, on the forge ({}):\n  store three secrets and the variable `REGISTRY`: {}\n  set up the runner: {}\n  \
-         target/debug/xtask doctor --fix NAME    (protections: {})\n  \
-         push, wait for CI, then `git tag v0.1.0 && git push origin v0.1.0`",
+         target/debug/xtask doctor --fix ACCOUNT    (protections: {})\n  \
+         wait for CI, then `git tag v0.1.0 && git push origin v0.1.0`",
         survey.root.display(),
         survey.title(),
         document!("setup.md"),
@@ -74,21 +85,23 @@ pub(super) fn say(survey: &Survey, options: &Options) {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use anyhow::anyhow;
 
     use super::Left;
 
     #[test]
     fn what_is_left_is_said_with_the_command_for_it() {
-        let mut left = Left::default();
+        let mut left = Left::of(Path::new("/my/service"));
         left.unless(Ok(()), "a is not written", "`a`");
         left.unless(Err(anyhow!("no network")), "`Cargo.lock` is not written", "`cargo generate-lockfile`");
         let error = left.conclude("xtask = 1").unwrap_err().to_string();
         assert!(
-            error.contains("- `Cargo.lock` is not written: no network\n  then run `cargo generate-lockfile`"),
+            error.contains("- `Cargo.lock` is not written: no network\n  then run `cargo generate-lockfile` in `/my/service`\n"),
             "{error}"
         );
         assert!(error.contains("`xtask = 1`") && !error.contains("a is not"), "{error}");
-        Left::default().conclude("").unwrap();
+        Left::of(Path::new("/")).conclude("").unwrap();
     }
 }
