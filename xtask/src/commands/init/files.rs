@@ -148,7 +148,7 @@ fn compose(survey: &Survey, config: &Config) -> Result<String> {
         survey.health
     );
     Ok(format!(
-        "# For self-hosters: copy this file, set the version, and run `docker compose up -d`.\n\
+        "# For self-hosters: copy this file as `compose.yaml`, set the version, and run `docker compose up -d`.\n\
          services:\n  {title}:\n    \
          # A tag can be moved, a digest cannot. The digest is on the release page.\n    \
          image: {}:v0.1.0\n    restart: unless-stopped\n    \
@@ -173,7 +173,8 @@ pub(super) fn comparable(text: &str) -> String {
 mod tests {
     use serde_json::Value;
 
-    use super::{RELEASE_WORKFLOW, ours};
+    use super::{RELEASE_WORKFLOW, compose, ours};
+    use crate::commands::init::survey::tests::example as surveyed;
     use crate::inputs::config::tests::example;
 
     #[test]
@@ -185,6 +186,15 @@ mod tests {
                 assert!(label.is_none_or(|label| label == expected), "{}: {label:?}", file.path);
             }
         }
+    }
+
+    #[test]
+    fn the_compose_file_says_the_name_that_compose_looks_for() {
+        let text = compose(&surveyed(String::new()), &example()).unwrap();
+        assert!(
+            text.starts_with("# For self-hosters: copy this file as `compose.yaml`, set the version"),
+            "{text}"
+        );
     }
 
     #[test]
