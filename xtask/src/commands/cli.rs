@@ -9,9 +9,9 @@ use crate::inputs::version::ReleaseTag;
 
 /// Builds, proves and publishes the releases of this repository's service.
 ///
-/// Exit codes: 0 done; 1 something failed, or `verify` found a false claim; 2 wrong usage; 3 refused, nothing changed;
-/// 4 `verify` could not check everything; 75 transient failure, the same command may succeed later; 130 or 143 stopped
-/// by a signal. Data goes to standard output, everything else to standard error.
+/// Exit codes: 0 done; 1 something failed, or `verify` found a false claim; 2 wrong usage; 3 refused, nothing public was
+/// changed; 4 `verify` could not check everything; 75 transient failure, the same command may succeed later; 130 or 143
+/// stopped by a signal. Data goes to standard output, everything else to standard error.
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", version, arg_required_else_help = true)]
 pub struct Cli {
@@ -111,12 +111,13 @@ pub enum Command {
     },
     /// Check everything that a release needs of this machine and its secrets, and print the remedy for what is missing
     Doctor {
-        /// First create the forge's missing protection rules for tags and branches, as far as `FORGEJO_TOKEN` may. Only
-        /// these accounts can push a release tag afterwards
-        #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = clap::builder::NonEmptyStringValueParser::new())]
+        /// First create the missing protection rules: only these forge accounts (comma-separated) may push release tags
+        /// and approvals, and nobody may push to a released branch. Needs an administrator's `FORGEJO_TOKEN`
+        #[arg(long, value_name = "ACCOUNT,…", value_delimiter = ',', value_parser = clap::builder::NonEmptyStringValueParser::new())]
         fix: Vec<String>,
     },
-    /// Run everything that a change must pass: format, lints, unit, service and end-to-end tests
+    /// Run everything that a change must pass: format, lint, unit tests, `check`, the service's tests and end-to-end
+    /// tests; in a repository that uses the tool, only `check` and the service's tests
     Ci {
         /// Run only these stages [default: all]
         #[arg(value_name = "STAGE")]

@@ -123,7 +123,10 @@ fn protections(target: &Target) -> Result<Found> {
 fn make_rules(target: &Target, maintainers: &[String]) -> Result<()> {
     let found = target.forge.protections().context("asking for the forge's rules; none was made")?;
     if !found.were_told {
-        refuse!("the forge does not tell its rules, so none was made: {}", found.said.join(", "));
+        refuse!(
+            "the forge did not list its protection rules, so none was created: {}",
+            found.said.join(", ")
+        );
     }
     for rule in &found.missing {
         target.forge.protect(rule, maintainers).with_context(|| format!("making the rule for {rule}"))?;

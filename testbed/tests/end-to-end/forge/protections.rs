@@ -55,7 +55,7 @@ fn doctor_makes_the_rules_that_are_missing_and_no_other() -> Result<()> {
         let project = Project::ready()?;
         let name = project.user.name();
         let nobody = project.laptop(&["doctor", "--fix", name]).env("FORGEJO_TOKEN", "").run()?;
-        let words = "the forge does not tell its rules, so none was made";
+        let words = "the forge did not list its protection rules, so none was created";
         ensure!(nobody.code == 3 && nobody.stderr.contains(words), "{}", nobody.last_words());
         let fixed = project.laptop(&["doctor", "--fix", name]).run()?.stdout;
         for line in [

@@ -15,6 +15,9 @@ use crate::process::problem::Problem;
 
 use pattern::matches;
 
+/// The command that makes what is missing. Cargo would keep the token in its environment.
+const FIX: &str = "`target/debug/xtask doctor --fix ACCOUNT`, with the accounts that may push release tags";
+
 /// A rule that covers these tags counts as covering every release.
 const TAGS: [&str; 3] = ["v0.1.0", "v10.20.30", "v1.2.3-rc.1"];
 /// The same for the second person's tags.
@@ -142,10 +145,7 @@ fn said(text: String) -> Protections {
 }
 
 fn missing(rule: Rule, found: &str, remedy: &str) -> Protections {
-    Protections {
-        missing: vec![rule],
-        ..problem(found, &format!("{remedy}; or run `cargo xtask doctor --fix NAME`"))
-    }
+    Protections { missing: vec![rule], ..problem(found, &format!("{remedy}; or run {FIX}")) }
 }
 
 fn problem(found: &str, remedy: &str) -> Protections {
