@@ -204,7 +204,8 @@ pub(super) fn show(
         uploaded = Uploaded::new(registry, subject, &legacy, signature)?;
     }
     bail!(
-        "the attestations changed {MOST_ROUNDS} times while their bundles were stored: which runs write them?"
+        "storing the bundles: the attestations changed {MOST_ROUNDS} times meanwhile, so another run is writing them; wait \
+         for it, then run the same command again"
     )
 }
 

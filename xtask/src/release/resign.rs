@@ -40,7 +40,11 @@ pub fn run(session: &Session<'_>, target: &Target, source: &Source) -> Result<Re
     let found =
         context.step(Step::Look, &context.release.tagged(), || tools.registry.digest_of(tag.as_str()));
     let Some(digest) = found.map_err(|error| target.registry_error("nothing was changed", error))? else {
-        refuse!("there is no `{}`: nothing was changed; release it first", context.release.tagged());
+        refuse!(
+            "there is no `{}`: nothing was changed; release it first with `target/debug/xtask release {}`",
+            context.release.tagged(),
+            context.release.tag()
+        );
     };
     let stand = || verify::standing(&context.verifier(), &digest);
     match context.step(Step::Verify, digest.as_str(), stand)? {

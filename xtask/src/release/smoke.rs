@@ -102,7 +102,8 @@ fn not_run(context: &Context<'_>, image: &Image, words: &str) -> Result<Tried> {
     if context.session.config.smoke.platforms == Platforms::All {
         refuse!(
             "the image for {platform} cannot be run by this engine ({words}), and `smoke.platforms` is `\"all\"`; {}, \
-             or let an engine of that platform release it, or set `smoke.platforms = \"possible\"`",
+             or let an engine of that platform release it, or set `smoke.platforms = \"possible\"` and tag the \
+             next version",
             emulation(platform)
         );
     }

@@ -30,7 +30,9 @@ pub use network::Network;
 pub use record::{Built, RanStep};
 pub use run::{LABEL, Run};
 
-const INSTALL: &str = "install docker 26 or newer with buildx: https://docs.docker.com/engine/install/";
+/// Advice where docker is missing or too old.
+pub const INSTALL: &str =
+    "install docker 26 or newer with buildx 0.13 or newer: https://docs.docker.com/engine/install/";
 
 /// Advice for an engine that does not answer.
 pub const START_ENGINE: &str =

@@ -25,7 +25,7 @@ pub struct Options {
     /// Read what is not public with `REGISTRY_TOKEN` and `FORGEJO_TOKEN`; each is sent only to its own host
     #[arg(long, conflicts_with = "offline")]
     pub login: bool,
-    /// Build the tagged commit again and compare its digest
+    /// Build the tagged commit again and compare the image's content; a difference in compression alone is no difference
     #[arg(long, conflicts_with = "offline")]
     pub rebuild: bool,
     /// The buildx builder for `--rebuild`, instead of the configured one

@@ -10,6 +10,9 @@ use crate::process::shown::one_line;
 /// and is pending while it runs. Both forges write contexts as `<name> / <job> (<event>)`.
 const RELEASE_WORKFLOW: &str = "release";
 
+/// A change after the tag does not help this tag, whose commit has its own configuration.
+const LIFT: &str = "to lift the rule, set `ci-status = \"off\"` in `Cargo.toml` on the default branch, and tag the next version there";
+
 /// `GET /repos/{o}/{r}/commits/{sha}/status`: a page with the newest status of each context.
 #[derive(Deserialize)]
 pub(super) struct Combined {
@@ -43,8 +46,6 @@ impl OwnRun {
 /// The result from a commit's statuses. `required` names the contexts that must exist and be green. If it is empty,
 /// there must be at least one context, and all must be green. A skipped one does not count (Gitea has that state).
 pub(super) fn judge(statuses: &[Status], required: &[String], own_run: &OwnRun) -> CiState {
-    const REMEDY: &str =
-        "fix it, then run the release again; `ci-status = \"off\"` in `Cargo.toml` lifts the rule";
     let counts = |status: &&Status| {
         let is_asked = required.is_empty() || required.contains(&status.context);
         is_asked && status.status != "skipped" && !own_run.is(status)
@@ -57,7 +58,10 @@ pub(super) fn judge(statuses: &[Status], required: &[String], own_run: &OwnRun) 
         .map(|status| format!("`{}` is {}", status.context, status.status))
         .collect();
     if !red.is_empty() {
-        return CiState::Red(format!("{}: expected success; {REMEDY}", red.join(", ")));
+        return CiState::Red(format!(
+            "{}: expected success; fix it, then run the release again; {LIFT}",
+            red.join(", ")
+        ));
     }
     let pending = counted.iter().filter(|status| is(status, "pending"));
     let pending: Vec<_> = pending.map(|status| one_line(&status.context)).collect();
@@ -70,11 +74,10 @@ pub(super) fn judge(statuses: &[Status], required: &[String], own_run: &OwnRun) 
             CiState::Pending(Awaited { pending, missing, present })
         }
         (true, false) => CiState::Green,
-        (true, true) => CiState::Red(
+        (true, true) => CiState::Red(format!(
             "the forge has no status for the commit: expected a successful one; run CI for it, then run the release \
-             again; `ci-status = \"off\"` in `Cargo.toml` lifts the rule"
-                .to_owned(),
-        ),
+             again; {LIFT}"
+        )),
     }
 }
 

@@ -15,7 +15,7 @@ use crate::release::preflight::{Check, Found, bases, saw};
 use crate::release::target::Target;
 use crate::release::{Session, Tools};
 use crate::tool::cosign::Generation;
-use crate::tool::docker::START_ENGINE;
+use crate::tool::docker::{INSTALL, START_ENGINE};
 
 /// The oldest buildx and engine that the build recipe was tried with.
 const OLDEST_BUILDX: (u64, u64) = (0, 13);
@@ -80,7 +80,7 @@ fn docker(session: &Session<'_>, tools: &Tools<'_>, target: &Target) -> Result<F
     let mut problems = Vec::new();
     let mut too_old = |what: &str, version: &str, oldest: (u64, u64)| {
         if !at_least(version, oldest) {
-            let text = format!("{what} is {version}: expected {}.{} or newer", oldest.0, oldest.1);
+            let text = format!("{what} is {version}: expected {}.{} or newer; {INSTALL}", oldest.0, oldest.1);
             problems.push(Problem::new("docker", text));
         }
     };

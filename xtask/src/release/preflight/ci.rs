@@ -93,8 +93,8 @@ fn timed_out(awaited: &Awaited, limit: Duration) -> Vec<Problem> {
     let mut problems = Vec::new();
     if !pending.is_empty() {
         let text = format!(
-            "`{}` did not finish within {limit} s; run the release again when it has, or raise `timeouts.ci` in `Cargo.toml`. \
-             If one runner runs all jobs, it cannot finish while this job waits for it",
+            "`{}` did not finish within {limit} s; run the release again when it has, or raise `timeouts.ci` in `Cargo.toml` and tag the \
+             next version. If one runner runs all jobs, it cannot finish while this job waits for it",
             pending.join("`, `")
         );
         problems.push(Problem::transient("ci status", text));

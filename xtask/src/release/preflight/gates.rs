@@ -80,15 +80,15 @@ fn unsigned(
 fn not_signed(tag: SignedTag<'_>, words: &str, commit: &Commit, branch: &str) -> String {
     let list = format!("`{ALLOWED_SIGNERS}` of `{branch}`");
     let push = format!("`git push --force origin {tag}`");
+    let git = "git -c gpg.format=ssh -c user.signingKey=~/.ssh/id_ed25519.pub";
     match tag {
         SignedTag::Release(_) => format!(
-            "`{tag}` is not signed by anyone in {list}: {words}; sign it with a key that is listed there, `git -c \
-             gpg.format=ssh tag --sign --force {tag} {commit}`, and push it with {push}"
+            "`{tag}` is not signed by anyone in {list}: {words}; sign it with a key that is listed there, `{git} \
+             tag --sign --force {tag} {commit}`, and push it with {push}"
         ),
         SignedTag::Approval(_) => format!(
             "`tag-signers` is `2` on `{branch}`, and `{tag}` is not signed by a second person in {list}: {words}; have \
-             another person who is listed there sign it, `git -c gpg.format=ssh tag --sign --force --message {tag} {tag} \
-             {commit}`, and push it with {push}; then run this release again"
+             another person who is listed there sign it, `{git} tag --sign --force --message {tag} {tag} {commit}`, and push it with {push}; then run this release again"
         ),
     }
 }
@@ -117,20 +117,17 @@ mod tests {
     use crate::inputs::signers::SignedTag;
     use crate::tool::git::Commit;
 
+    const SIGN: &str = "git -c gpg.format=ssh -c user.signingKey=~/.ssh/id_ed25519.pub tag";
+
     #[test]
     fn a_refusal_says_who_has_to_type_what() {
         let (tag, commit) = ("v1.2.3".parse().unwrap(), Commit::parse(&"b".repeat(40)).unwrap());
         let first = not_signed(SignedTag::Release(&tag), "why", &commit, "main");
         let second = not_signed(SignedTag::Approval(&tag), "why", &commit, "main");
         for (text, words) in [
-            (&first, format!("`git -c gpg.format=ssh tag --sign --force v1.2.3 {commit}`")),
+            (&first, format!("`{SIGN} --sign --force v1.2.3 {commit}`")),
             (&first, "`git push --force origin v1.2.3`".to_owned()),
-            (
-                &second,
-                format!(
-                    "`git -c gpg.format=ssh tag --sign --force --message approved/v1.2.3 approved/v1.2.3 {commit}`"
-                ),
-            ),
+            (&second, format!("`{SIGN} --sign --force --message approved/v1.2.3 approved/v1.2.3 {commit}`")),
             (&second, "`git push --force origin approved/v1.2.3`; then run this release again".to_owned()),
         ] {
             assert!(text.contains(&words), "no {words} in: {text}");

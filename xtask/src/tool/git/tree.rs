@@ -74,12 +74,18 @@ fn entry(record: &[u8]) -> Result<Entry> {
             "`{path}` is a submodule: its files are in another repository, and a build of this commit would not have \
              them; add the files themselves, or install them as a package"
         ),
-        _ => bail!("`{path}` has the mode {mode}"),
+        _ => bail!(
+            "`{path}` has the mode {mode}: expected a file, a program or a link; remove it and add it again with `git add`"
+        ),
     };
     let is_plain = |part: Component<'_>| matches!(part, Component::Normal(_));
     let is_safe = Path::new(path).components().all(is_plain)
         && !path.split('/').any(|part| part.is_empty() || part == "." || part.eq_ignore_ascii_case(".git"));
-    ensure!(is_safe, "the commit has a file at `{}`", path.escape_debug());
+    ensure!(
+        is_safe,
+        "exporting the commit: `{}` is not a safe path; rename the file and tag the next version",
+        path.escape_debug()
+    );
     Ok(Entry { kind, object: object.to_owned(), path: path.to_owned() })
 }
 
@@ -139,7 +145,10 @@ fn write_one(entry: &Entry, objects: &mut BufReader<File>, path: &Path, time: u6
         let mut target = String::new();
         objects.by_ref().take(size).read_to_string(&mut target)?;
         if !stays_within(&entry.path, &target) {
-            refuse!("`{}` is a link to `{target}`, which is outside of the repository", entry.path);
+            refuse!(
+                "`{}` is a link to `{target}`, which is outside of the repository; replace the link by the file, or remove it",
+                entry.path
+            );
         }
         symlink(&target, path)?;
     } else {
@@ -205,9 +214,11 @@ mod tests {
             assert!(error.to_string().contains(refused), "{error:#}");
         }
         for path in ["../x", "/etc/passwd", "a/../../x", ".git/config", "a/.GIT/hooks", "./x", "a//b"] {
-            assert!(listed(&[("100644", path)]).is_err(), "{path}");
+            let error = listed(&[("100644", path)]).unwrap_err().to_string();
+            assert!(error.ends_with("rename the file and tag the next version"), "{path}: {error}");
         }
-        assert!(listed(&[("100000", "x")]).is_err());
+        let error = listed(&[("100000", "x")]).unwrap_err().to_string();
+        assert!(error.ends_with("add it again with `git add`"), "{error}");
         for garbage in [&b"100644 blob\0"[..], b"100644 blob x", b"100644 blob x\t\xff\0"] {
             assert!(entries(garbage).is_err());
         }
@@ -261,7 +272,9 @@ mod tests {
             ("100644", format!("{OBJECT} missing\n")),
             ("100644", String::new()),
         ] {
-            assert!(written(&[(kind, "a/b")], answer.as_bytes()).is_err(), "{answer}");
+            let error = format!("{:#}", written(&[(kind, "a/b")], answer.as_bytes()).err().unwrap());
+            let is_link = kind == "120000";
+            assert_eq!(error.ends_with("replace the link by the file, or remove it"), is_link, "{error}");
         }
     }
 }
