@@ -54,7 +54,7 @@ rules! {
     LockfileOutOfSync, "lockfile-out-of-sync", "npm refuses to install from a lockfile that does not match `package.json`.";
     LockfileMissingEntry, "lockfile-missing-entry", "Nothing pins a package without an entry.";
     LockfileMarks, "lockfile-marks", "npm 10 installs by the marks and npm 11 by walking, so wrong ones give two images.";
-    LockfileRegistry, "lockfile-registry", "Packages come from the registries that the configuration names.";
+    LockfileRegistry, "lockfile-registry", "A lockfile that may name any server lets one merged line bring in a package from anywhere.";
     LockfileHosts, "lockfile-hosts", "Where the configuration names no registry, the lockfile alone says where packages come from.";
     ServiceInstallScript, "service-install-script", "The image runs no install scripts, those of the service's own included.";
     PublicKey, "public-key", "Without its public key nobody can verify a release.";
