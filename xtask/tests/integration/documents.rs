@@ -157,6 +157,16 @@ fn every_page_begins_with_a_line_that_says_who_it_is_for() {
 }
 
 #[test]
+fn what_only_bash_reads_is_not_called_sh() {
+    for (name, text) in files(&[".md"]) {
+        for block in text.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap_or_default()) {
+            let odd = ["read -rs", "<(", "[[ ", "=("].into_iter().find(|words| block.contains(words));
+            assert!(odd.is_none(), "{name}: `{}` in:\n{block}", odd.unwrap_or_default());
+        }
+    }
+}
+
+#[test]
 fn anchors_are_those_of_the_forge() {
     for (heading, expected) in [
         ("Once: secrets", "once-secrets"),
