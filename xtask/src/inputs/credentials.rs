@@ -71,7 +71,7 @@ pub fn forge_token(environment: &Environment, own: &Config) -> Result<Option<Sec
     Ok(given.filter(|token| !(is_foreign && automatic == Some(token.expose()))))
 }
 
-/// `GITHUB_TOKEN`, if it is the automatic token of a run on the forge of `own`. Gitea's runner sets no other.
+/// `GITHUB_TOKEN`, if it is the automatic token of a run on the forge of `own`. Some runners set it under this name.
 ///
 /// # Errors
 /// When one of the variables is invalid.
