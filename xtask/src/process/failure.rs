@@ -13,7 +13,7 @@ pub enum ExitCode {
     Failed = 1,
     /// The command line was wrong.
     Usage = 2,
-    /// A rule or a conflict forbids it; nothing was changed.
+    /// A rule or a conflict forbids it; nothing public was changed.
     Refused = 3,
     /// A claim could not be checked (`verify` only).
     Unchecked = 4,
@@ -21,7 +21,7 @@ pub enum ExitCode {
     TryAgain = 75,
 }
 
-/// A rule forbids it, and nothing was changed. Exit code 3.
+/// A rule forbids it, and nothing public was changed. Exit code 3.
 #[derive(Debug)]
 pub struct Refusal(String);
 
