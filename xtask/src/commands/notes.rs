@@ -4,6 +4,7 @@
 mod changelog;
 
 use std::collections::BTreeSet;
+use std::mem::ManuallyDrop;
 
 use anyhow::{Context as _, Result};
 
@@ -69,8 +70,10 @@ pub fn run(
     {
         refuse!("there is no tag `{from}` here; fetch the repository's tags with `git fetch --tags`");
     }
-    let (mut history, config) =
+    let (history, config) =
         both(|| History::among(&git, &source, from, &tags), || Config::if_any(&git, &source.commit))?;
+    // Its many small parts are left to the end of the process.
+    let mut history = ManuallyDrop::new(history);
     if let Some(config) = config.as_ref().filter(|_| !offline) {
         history.pulls = pulls(&runner, &git, config, &history)?;
     }

@@ -30,7 +30,7 @@ pub(super) struct Change<'a> {
 impl<'a> Change<'a> {
     pub(super) fn of(entry: &'a LogEntry, heads: &mut Heads<'a>) -> Self {
         let footers = &entry.message.breaking;
-        let (Head { group, place, is_marked, scope, .. }, words) = heads.of_subject(&entry.message.subject);
+        let (Head { group, place, is_marked, scope, .. }, words) = heads.of_message(&entry.message);
         let breaking = (is_marked || !footers.is_empty()).then_some(&footers[..]);
         Self {
             commit: &entry.commit,
