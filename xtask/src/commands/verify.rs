@@ -33,7 +33,7 @@ use crate::process::parallel::side_by_side;
 use crate::tool::cosign::{Program, SigningKey};
 use crate::tool::git::Commit;
 use crate::verify::survey::{Asked, Shared};
-use crate::verify::{self, Layout, SharedClone};
+use crate::verify::{self, Layout, SharedClone, labels_of};
 
 use before::{older_than_this_tool, unread, without_commit};
 pub use options::Options;
@@ -129,7 +129,8 @@ impl Verify<'_> {
                 let git = &self.repository.git;
                 let client = self.client(image)?;
                 let image = client.image();
-                let (tag, revision) = release_of_image(&client, digest)?;
+                let labels = labels_of(&client, digest)?;
+                let (tag, revision) = release_of_image(&labels, &image.pinned(digest))?;
                 match revision.filter(|_| image.registry.is_loopback()) {
                     Some(revision) if git.peel(&tag.git_ref())?.is_none() => {
                         Source::of_rehearsal(git, tag, &revision)?

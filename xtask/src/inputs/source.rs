@@ -40,8 +40,8 @@ impl Source {
         check_whole(git)?;
         let value = |name: &str| run.and_then(|run| run.value(name));
         let tag = match (asked, value("REF_TYPE"), value("REF_NAME")) {
-            (Some(asked), _, _) => asked.parse()?,
-            (None, Some("tag"), Some(name)) => name.parse()?,
+            (Some(asked), _, _) => named(asked)?,
+            (None, Some("tag"), Some(name)) => named(name)?,
             _ => match tag_at_head(git)? {
                 Some(tag) => tag,
                 None => refuse!(
@@ -90,7 +90,7 @@ impl Source {
             Ok(tag) => Self::tagged(git, tag, purpose),
             // A word that looks like a version was meant as a tag. Anything else may be a commit or a branch.
             Err(misuse) if asked.starts_with('v') && asked[1..].starts_with(|c: char| c.is_ascii_digit()) => {
-                Err(misuse.into())
+                Err(Misuse::from(misuse).into())
             }
             Err(misuse) => match Self::next_version(git, asked)? {
                 Some(source) => Ok(source),
@@ -185,6 +185,11 @@ impl Source {
 #[must_use]
 pub fn release_tags(names: &[String]) -> Vec<ReleaseTag> {
     names.iter().flat_map(|name| name.parse()).collect()
+}
+
+/// The tag that the caller names.
+fn named(text: &str) -> Result<ReleaseTag, Misuse> {
+    Ok(text.parse::<ReleaseTag>()?)
 }
 
 fn tag_at_head(git: &Git) -> Result<Option<ReleaseTag>> {

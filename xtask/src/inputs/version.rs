@@ -7,6 +7,7 @@ use semver::Version;
 
 use crate::oci::reference::Tag;
 use crate::process::failure::Misuse;
+use crate::process::shown::one_line;
 
 /// A registry tag holds 128 characters, and a candidate's tag also has a commit and a word.
 const LONGEST: usize = 100;
@@ -45,14 +46,33 @@ impl ReleaseTag {
     }
 }
 
-impl FromStr for ReleaseTag {
-    type Err = Misuse;
+/// Why a text is no release tag, on one line. It has no exit code of its own: only on a command line is it a misuse.
+/// The same text may as well be in a label that somebody else has written.
+#[derive(Debug)]
+pub struct NoReleaseTag(String);
 
-    fn from_str(text: &str) -> Result<Self, Misuse> {
+impl fmt::Display for NoReleaseTag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for NoReleaseTag {}
+
+impl From<NoReleaseTag> for Misuse {
+    fn from(NoReleaseTag(message): NoReleaseTag) -> Self {
+        Self::new(message)
+    }
+}
+
+impl FromStr for ReleaseTag {
+    type Err = NoReleaseTag;
+
+    fn from_str(text: &str) -> Result<Self, NoReleaseTag> {
         let wrong = |why: String| {
-            Misuse::new(format!(
+            NoReleaseTag(one_line(&format!(
                 "`{text}` is not a release tag: {why}; a right one is `v1.2.3` or `v2.0.0-rc.1`"
-            ))
+            )))
         };
         let Some(rest) = text.strip_prefix('v') else {
             return Err(wrong("it does not start with `v`".to_owned()));
@@ -120,6 +140,14 @@ mod tests {
             message.contains("`v1.2.3+build`") && message.contains("+build") && message.contains("`v1.2.3`"),
             "{message}"
         );
+    }
+
+    #[test]
+    fn a_refusal_has_one_line_whatever_the_text_is() {
+        for text in ["v0.1.0\n\nok     signature   1 by the key", "0.1.0\r\u{1b}[2Kok", "v1.2.3+a\nb"] {
+            let message = text.parse::<ReleaseTag>().unwrap_err().to_string();
+            assert!(!message.contains(char::is_control), "{message:?}");
+        }
     }
 
     #[test]

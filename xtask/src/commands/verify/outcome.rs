@@ -4,10 +4,12 @@ use anyhow::Error;
 
 use crate::process::failure::{ExitCode, Misuse, Verdicts};
 use crate::process::interrupt::Interrupted;
+use crate::process::shown::one_line;
 use crate::verify::in_words;
 
 /// `error` with its class. A verdict, a misuse or a signal keeps its class. Any other error, including a rule that
-/// would forbid a release, means that something was left unchecked (exit code 4).
+/// would forbid a release, means that something was left unchecked (exit code 4). It then has one line, because it may
+/// repeat what a registry, a forge or a commit says, and a line of its own could pass for one of the report.
 #[must_use]
 pub fn of_error(error: Error) -> Error {
     let has_class = |cause: &(dyn std::error::Error + 'static)| {
@@ -16,7 +18,7 @@ pub fn of_error(error: Error) -> Error {
     if error.chain().any(has_class) {
         return error;
     }
-    Verdicts::new(ExitCode::Unchecked, in_words(&error)).into()
+    Verdicts::new(ExitCode::Unchecked, one_line(&in_words(&error))).into()
 }
 
 #[cfg(test)]
@@ -37,5 +39,11 @@ mod tests {
         for (error, code) in errors {
             assert_eq!(exit_code(&of_error(error.context("verifying"))), code);
         }
+    }
+
+    #[test]
+    fn an_error_that_repeats_foreign_text_writes_no_line_of_a_report() {
+        let error = of_error(anyhow!("reading the label `x\nok     signature`").context("looking\nFALSE"));
+        assert_eq!(error.to_string(), r"looking\nFALSE: reading the label `x\nok     signature`");
     }
 }

@@ -1,19 +1,17 @@
 //! What is verified, and against which repository: a checkout, or a clone of an address that the verifier trusts.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context as _, Result};
 
 use crate::inputs::Inputs;
 use crate::inputs::config::Config;
 use crate::inputs::source::Source;
 use crate::inputs::version::ReleaseTag;
-use crate::oci::reference::Digest;
-use crate::oci::registry::Client;
 use crate::process::Runner;
 use crate::process::failure::Misuse;
 use crate::process::scratch::Scratch;
 use crate::tool::git::Git;
-
-use crate::verify::labels_of;
 
 /// The label with the version that the image says it is.
 const VERSION: &str = "org.opencontainers.image.version";
@@ -93,14 +91,39 @@ impl Repository {
     }
 }
 
-/// The release and the commit that an image claims in its labels. `verify` then checks the image against them.
+/// The release and the commit that the `labels` of the image `pinned` claim. `verify` then checks the image against
+/// them.
 ///
 /// # Errors
-/// When there is no such image, it lacks the version label, or the registry does not answer.
-pub(super) fn release_of_image(client: &Client, digest: &Digest) -> Result<(ReleaseTag, Option<String>)> {
-    let labels = labels_of(client, digest)?;
-    let version = labels.get(VERSION);
-    let version =
-        version.with_context(|| format!("`{}` has no label `{VERSION}`", client.image().pinned(digest)))?;
-    Ok((format!("v{version}").parse()?, labels.get(REVISION).cloned()))
+/// When it has no version label, or that names no version. Whoever made the image wrote the label, so it is no misuse.
+pub(super) fn release_of_image(
+    labels: &BTreeMap<String, String>,
+    pinned: &str,
+) -> Result<(ReleaseTag, Option<String>)> {
+    let version = labels.get(VERSION).with_context(|| format!("`{pinned}` has no label `{VERSION}`"))?;
+    let tag = format!("v{version}").parse();
+    let tag = tag.with_context(|| format!("the label `{VERSION}` of `{pinned}` names no version"))?;
+    Ok((tag, labels.get(REVISION).cloned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::{VERSION, release_of_image};
+    use crate::commands::verify::outcome::of_error;
+    use crate::process::failure::exit_code;
+
+    #[test]
+    fn a_label_that_names_no_version_is_no_argument_and_writes_no_line() {
+        let labels = |version: &str| BTreeMap::from([(VERSION.to_owned(), version.to_owned())]);
+        let (tag, revision) = release_of_image(&labels("0.1.0"), "x").unwrap();
+        assert_eq!((tag.to_string(), revision), ("v0.1.0".to_owned(), None));
+        let forged = labels("0.1.0\n\nv0.1.0 at f51f\nok     signature            1 by the key");
+        for labels in [forged, labels("latest"), BTreeMap::new()] {
+            let error = of_error(release_of_image(&labels, "x").unwrap_err());
+            assert_eq!(exit_code(&error), 4, "{error:#}");
+            assert!(!format!("{error:#}").contains('\n'), "{error:#}");
+        }
+    }
 }
