@@ -123,24 +123,12 @@ fn asked(environment: &Environment, options: &Options) -> Result<()> {
 
 impl Verify<'_> {
     fn one(&self, wanted: &Wanted) -> Result<Entry> {
+        let layout = self.options.offline.as_deref().map(Layout::open).transpose()?;
         let source = match wanted {
             Wanted::VersionTag => Source::to_read(&self.repository.git, self.options.what.as_deref())?,
-            Wanted::Digest(image, digest) => {
-                let git = &self.repository.git;
-                let client = self.client(image)?;
-                let image = client.image();
-                let labels = labels_of(&client, digest)?;
-                let (tag, revision) = release_of_image(&labels, &image.pinned(digest))?;
-                match revision.filter(|_| image.registry.is_loopback()) {
-                    Some(revision) if git.peel(&tag.git_ref())?.is_none() => {
-                        Source::of_rehearsal(git, tag, &revision)?
-                    }
-                    _ => Source::of_tag(git, tag)?,
-                }
-            }
+            Wanted::Digest(image, digest) => self.source_of_image(image, digest, layout.as_ref())?,
         };
         let subject = Subject::of(self.repository, source)?;
-        let layout = self.options.offline.as_deref().map(Layout::open).transpose()?;
         let image = if let Wanted::Digest(image, _) = wanted { Some(image) } else { None };
         self.read(&subject.config, image, |reading| {
             let shared = Shared::new(&reading.registry, None);
@@ -151,6 +139,26 @@ impl Verify<'_> {
             };
             self.survey(reading, &subject, &asked, &shared)
         })
+    }
+
+    /// The commit of the release that the image claims to be. With a directory no server is asked, so the directory has
+    /// to hold this very image: another one would be judged in its place.
+    fn source_of_image(&self, image: &Image, digest: &Digest, layout: Option<&Layout>) -> Result<Source> {
+        let git = &self.repository.git;
+        let labels = match layout {
+            Some(layout) => {
+                self.options.check_is_in_layout(digest, layout.image())?;
+                layout.labels()?
+            }
+            None => labels_of(&self.client(image)?, digest)?,
+        };
+        let (tag, revision) = release_of_image(&labels, &image.pinned(digest))?;
+        match revision.filter(|_| image.registry.is_loopback()) {
+            Some(revision) if git.peel(&tag.git_ref())?.is_none() => {
+                Source::of_rehearsal(git, tag, &revision)
+            }
+            _ => Source::of_tag(git, tag),
+        }
     }
 
     /// A client for the image's registry. If the repository has a configuration, it decides how the registry is

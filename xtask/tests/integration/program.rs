@@ -4,6 +4,7 @@ mod all;
 mod changelog;
 mod exit_codes;
 mod login;
+mod offline;
 mod pulls;
 mod server;
 mod update;

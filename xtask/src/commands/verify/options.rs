@@ -1,9 +1,10 @@
 //! The options of `verify`, and the checks on them that need no network.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
+use crate::oci::reference::Digest;
 use crate::process::failure::Misuse;
 
 /// What to verify, and how.
@@ -65,6 +66,18 @@ impl Options {
             return Err(Misuse::new(text).into());
         }
         Ok(())
+    }
+
+    /// Checks that the directory of `--offline`, which holds the image `held`, holds the one that was `asked` for.
+    pub(super) fn check_is_in_layout(&self, asked: &Digest, held: &Digest) -> Result<(), Misuse> {
+        if asked == held {
+            return Ok(());
+        }
+        let dir = self.offline.as_deref().unwrap_or(Path::new("")).display();
+        Err(Misuse::new(format!(
+            "`--offline`: `{dir}` holds `{held}`, and `{asked}` was asked for: name the directory that `--save` made of that \
+             image"
+        )))
     }
 
     /// The public key that `--key` names.

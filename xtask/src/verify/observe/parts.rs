@@ -13,7 +13,7 @@ use crate::oci::index::{self, Platform};
 use crate::oci::reference::Digest;
 use crate::oci::registry::{Client, Wanted};
 use crate::verify::claim::Seen;
-use crate::verify::observe::store::Store;
+use crate::verify::observe::store::{Layout, Store};
 
 use super::seen;
 
@@ -126,12 +126,28 @@ pub(super) fn look(
 /// # Errors
 /// When there is no such image, or the registry does not answer.
 pub fn labels_of(client: &Client, digest: &Digest) -> Result<BTreeMap<String, String>> {
-    let pinned = client.image().pinned(digest);
-    let found = client.manifest(digest.as_str())?.with_context(|| format!("there is no `{pinned}`"))?;
-    let platforms = index::platforms(&found.bytes).with_context(|| format!("reading `{pinned}`"))?;
+    let found = client.manifest(digest.as_str())?.map(|found| found.bytes);
+    labels(client, &client.image().pinned(digest), found)
+}
+
+impl Layout {
+    /// As [`labels_of`], for the image in the directory.
+    ///
+    /// # Errors
+    /// When the directory lacks a part of it.
+    pub fn labels(&self) -> Result<BTreeMap<String, String>> {
+        let digest = self.image();
+        let index = self.fetch(&[Wanted::Manifest(digest.to_string())]).pop().transpose()?.flatten();
+        labels(self, &format!("{} in {}", digest, self.path().display()), index)
+    }
+}
+
+fn labels(store: &dyn Store, pinned: &str, index: Option<Vec<u8>>) -> Result<BTreeMap<String, String>> {
+    let found = index.with_context(|| format!("there is no `{pinned}`"))?;
+    let platforms = index::platforms(&found).with_context(|| format!("reading `{pinned}`"))?;
     let first = platforms.first().with_context(|| format!("`{pinned}` has no platform"))?;
-    let manifests = client.fetch(&[Wanted::Manifest(first.1.to_string())]).into_iter().map(seen).collect();
-    let parts = look_at_parts(client, std::slice::from_ref(first), manifests);
+    let manifests = store.fetch(&[Wanted::Manifest(first.1.to_string())]).into_iter().map(seen).collect();
+    let parts = look_at_parts(store, std::slice::from_ref(first), manifests);
     let part = parts.map_err(|unseen| anyhow!("{unseen}"))?.into_iter().next();
     let part = part.with_context(|| format!("`{pinned}` was not looked at"))?;
     let said = part.said.with_context(|| format!("`{pinned}` lacks {}", part.missing.join(", ")))?;

@@ -121,7 +121,8 @@ impl Layout {
     }
 
     /// The digest of the image in it.
-    pub(in crate::verify) fn image(&self) -> &Digest {
+    #[must_use]
+    pub fn image(&self) -> &Digest {
         &self.image
     }
 

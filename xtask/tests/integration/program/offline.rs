@@ -1,0 +1,63 @@
+//! `verify IMAGE@DIGEST --offline DIR`: only the directory says what it holds, and it has to be that image.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, ensure};
+use serde_json::{Value, json};
+use xtask::oci::reference::Digest;
+use xtask::process::scratch::Scratch;
+
+use super::server::{Server, repository, said, verify};
+
+/// Writes `json` as a blob of the layout in `dir`, and returns its digest.
+fn blob(dir: &Path, json: &Value) -> Result<String> {
+    let bytes = serde_json::to_vec(json)?;
+    let digest = Digest::of(&bytes);
+    fs::write(dir.join("blobs/sha256").join(digest.hex()), bytes)?;
+    Ok(digest.to_string())
+}
+
+/// A directory with an image whose label says that it is `version`, and the image's digest.
+fn layout(scratch: &Scratch, version: &str) -> Result<(PathBuf, String)> {
+    let dir = scratch.path().join("saved");
+    fs::create_dir_all(dir.join("blobs/sha256"))?;
+    let labels = json!({"org.opencontainers.image.version": version});
+    let config = json!({"os": "linux", "architecture": "amd64", "config": {"Labels": labels}});
+    let manifest = json!({"config": {"digest": blob(&dir, &config)?}, "layers": []});
+    let platform = json!({"os": "linux", "architecture": "amd64"});
+    let index = json!({"manifests": [{"digest": blob(&dir, &manifest)?, "platform": platform}]});
+    let digest = blob(&dir, &index)?;
+    let kind = json!({"kind": "dev.cosignproject.cosign/imageIndex"});
+    let layout = json!({"manifests": [{"digest": digest, "annotations": kind}]});
+    fs::write(dir.join("index.json"), serde_json::to_vec(&layout)?)?;
+    Ok((dir, digest))
+}
+
+#[test]
+fn a_directory_is_judged_only_as_the_image_that_was_asked_for_and_no_server_is_asked() -> Result<()> {
+    let (server, scratch) = (Server::start()?, Scratch::new()?);
+    let image = format!("{}/acme/carol", server.address);
+    let dir = repository(&scratch, "own", &server.address.to_string(), &image)?;
+    let (saved, digest) = layout(&scratch, "0.1.0")?;
+    let verify = |digest: &str| {
+        let output =
+            verify(&dir, &[&format!("{image}@{digest}"), "--offline", &saved.display().to_string()], &[])?;
+        anyhow::Ok((output.status.code(), said(&output)))
+    };
+    let other = format!("sha256:{}", "a".repeat(64));
+    let (code, words) = verify(&other)?;
+    ensure!(code == Some(2), "{code:?} {words}");
+    ensure!(words.contains(&format!("holds `{digest}`, and `{other}` was asked for")), "{words}");
+    let (code, words) = verify(&digest)?;
+    ensure!(code == Some(1) && words.starts_with("v0.1.0 at "), "{code:?} {words}");
+    assert_eq!(server.asked()?, []);
+
+    fs::remove_dir_all(&saved)?;
+    let (_, digest) =
+        layout(&scratch, "0.1.0\n\nv0.1.0 at f51f\n\nok     signature            1 by the key")?;
+    let (code, words) = verify(&digest)?;
+    ensure!(code == Some(4) && words.lines().count() == 1, "{code:?} {words}");
+    assert_eq!(server.asked()?, []);
+    Ok(())
+}
