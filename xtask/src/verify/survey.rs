@@ -54,8 +54,9 @@ pub struct Survey {
     pub claims: Vec<Claim>,
     /// Claims that this kind of request leaves out.
     pub not_asked: Vec<&'static str>,
-    /// Whether it says that it is a rehearsal.
-    pub is_rehearsal: bool,
+    /// Whether its provenance says that it is of a rehearsal, and its registry can have rehearsals. Whoever signed the
+    /// provenance says so.
+    pub says_rehearsal: bool,
     /// The tags of the registry, if they were listed.
     pub tags: Vec<String>,
 }
@@ -93,12 +94,12 @@ pub fn run(verifier: &Verifier<'_>, asked: &Asked<'_>, shared: &Shared<'_>) -> R
             let (seen, common) =
                 both(|| observe::image(verifier, digest, Place::Registry, None), || Ok(shared.common(None)))?;
             let claims = image::judge(release, digest, &seen, &others(&common.tags, digest));
-            let is_rehearsal = release.is_trial() && image::is_rehearsal(&seen, digest);
+            let says_rehearsal = release.is_trial() && image::is_rehearsal(&seen, digest);
             Ok(Survey {
                 digest: Some((*digest).clone()),
                 claims,
                 not_asked: [&[claims::PROVENANCE_RUN], &claims::OF_NAMES[..]].concat(),
-                is_rehearsal,
+                says_rehearsal,
                 tags: common.tags.clone().unwrap_or_default(),
             })
         }
@@ -119,7 +120,7 @@ fn offline(verifier: &Verifier<'_>, layout: &Layout) -> Result<Survey> {
     }
     // `cosign save` leaves the platforms' signatures out.
     let not_asked = [&[claims::SIGNATURE_PLATFORMS, claims::PROVENANCE_RUN], &claims::OF_NAMES[..]].concat();
-    Ok(Survey { digest: Some(digest.clone()), claims, not_asked, is_rehearsal: false, tags: Vec::new() })
+    Ok(Survey { digest: Some(digest.clone()), claims, not_asked, says_rehearsal: false, tags: Vec::new() })
 }
 
 fn online(verifier: &Verifier<'_>, asked: Option<&Digest>, shared: &Shared<'_>) -> Result<Survey> {
@@ -168,7 +169,7 @@ fn online(verifier: &Verifier<'_>, asked: Option<&Digest>, shared: &Shared<'_>) 
             _ => Vec::new(),
         };
         let tags = common.tags.clone().unwrap_or_default();
-        Ok(Survey { digest, claims, not_asked, is_rehearsal: false, tags })
+        Ok(Survey { digest, claims, not_asked, says_rehearsal: false, tags })
     })
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-use super::key::key_claim;
+use super::key::{is_of_rehearsal, key_claim, rehearsed};
 use super::reading::Reading;
 use super::report::{self, Entry};
 use super::subject::Subject;
@@ -34,24 +34,20 @@ impl Verify<'_> {
         }
         let git = &self.repository.git;
         // The clone is asked at the same time, although what it says is no part of a rehearsal.
-        let of_clone = || {
-            let is_tagged = subject.source.is_tagged;
-            is_tagged.then(|| self.of_clone(reading, verifier, asked)).transpose()
-        };
-        let (found, of_clone) = both(|| survey::run(verifier, asked, shared), of_clone)?;
+        let of_clone = || self.of_clone(reading, verifier, asked);
+        let (found, (of_clone, unasked)) = both(|| survey::run(verifier, asked, shared), of_clone)?;
         let (mut claims, mut not_asked) = (found.claims, found.not_asked);
-        match of_clone.filter(|_| !found.is_rehearsal) {
-            Some((of_clone, unasked)) => {
-                claims.extend(of_clone);
-                not_asked.extend(unasked);
-            }
-            None => {
-                not_asked.push(claims::SOURCE_BRANCH);
-                not_asked.extend(claims::OF_KEYS);
-            }
+        let rehearsed = if found.says_rehearsal { rehearsed(git.root())? } else { None };
+        let committed = subject.inputs.public_key.as_deref();
+        if is_of_rehearsal(self.key.as_deref(), committed, rehearsed.as_deref()) {
+            not_asked.push(claims::SOURCE_BRANCH);
+            not_asked.extend(claims::OF_KEYS);
+        } else {
+            claims.extend(of_clone);
+            not_asked.extend(unasked);
         }
         if let Some(key) = &self.key {
-            claims.insert(0, key_claim(git.root(), key, subject, found.is_rehearsal)?);
+            claims.insert(0, key_claim(key, committed, rehearsed.as_deref()));
         }
         let mut is_same_digest = None;
         if let Some(digest) = found.digest.as_ref().filter(|_| self.options.rebuild) {

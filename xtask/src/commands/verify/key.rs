@@ -10,19 +10,33 @@ use crate::evidence::claims;
 use crate::inputs::PUBLIC_KEY;
 use crate::inputs::keys::PublicKey;
 
-use super::subject::Subject;
 use crate::verify::claim::Claim;
 
-/// Judges the key against the checkout at `root`.
-pub(super) fn key_claim(root: &Path, key: &[u8], subject: &Subject, is_rehearsal: bool) -> Result<Claim> {
+/// The key of the last rehearsal in the checkout at `root`, if there is one.
+pub(super) fn rehearsed(root: &Path) -> Result<Option<Vec<u8>>> {
     let file = root.join(rehearse::DIRECTORY).join(PUBLIC_KEY);
-    let rehearsed = if is_rehearsal && file.is_file() {
-        Some(fs::read(&file).with_context(|| format!("reading `{}`", file.display()))?)
-    } else {
-        None
-    };
-    let committed = subject.inputs.public_key.as_deref();
-    Ok(Claim::judge(claims::KEY, &Ok(()), |()| judge_key(key, committed, rehearsed.as_deref())))
+    if !file.is_file() {
+        return Ok(None);
+    }
+    fs::read(&file).map(Some).with_context(|| format!("reading `{}`", file.display()))
+}
+
+/// Whether the signatures are checked with the throwaway key of a rehearsal, about which the clone knows nothing.
+/// Anybody can write into a provenance that it is of a rehearsal, and commit a key of their own, also in the place of the
+/// `rehearsed` one. So the `given` key has to be the rehearsal's, and not that of the commit.
+pub(super) fn is_of_rehearsal(
+    given: Option<&[u8]>,
+    committed: Option<&[u8]>,
+    rehearsed: Option<&[u8]>,
+) -> bool {
+    let parse = |pem: Option<&[u8]>| pem.and_then(|pem| PublicKey::parse(pem).ok());
+    let given = parse(given);
+    given.is_some() && given == parse(rehearsed) && given != parse(committed)
+}
+
+/// Judges the key. `rehearsed` is the key of the last rehearsal, if the image says that it is of one.
+pub(super) fn key_claim(key: &[u8], committed: Option<&[u8]>, rehearsed: Option<&[u8]>) -> Claim {
+    Claim::judge(claims::KEY, &Ok(()), |()| judge_key(key, committed, rehearsed))
 }
 
 /// Whether the key is the one that is vouched for: by the commit, or, for a rehearsal on this machine, by the rehearsal
@@ -44,7 +58,7 @@ fn judge_key(key: &[u8], committed: Option<&[u8]>, rehearsed: Option<&[u8]>) -> 
 
 #[cfg(test)]
 mod tests {
-    use super::judge_key;
+    use super::{is_of_rehearsal, judge_key};
 
     #[test]
     fn a_key_is_the_commits_or_of_a_rehearsal_the_rehearsals() {
@@ -61,5 +75,35 @@ mod tests {
         let rehearsed = judge(&b, Some(&a), Some(b.trim_end())).unwrap();
         assert!(rehearsed.contains("a rehearsal"), "{rehearsed}");
         assert!(judge(&a, Some(&a), Some(&b)).is_err(), "the commit's key signs no rehearsal");
+    }
+
+    #[test]
+    fn what_an_image_says_of_itself_makes_no_rehearsal_of_it() {
+        let pem = |key: &str| format!("-----BEGIN PUBLIC KEY-----\n{key}\n-----END PUBLIC KEY-----\n");
+        let (a, b, c) = (pem("AAAABBBB"), pem("CCCCDDDD"), pem("EEEEFFFF"));
+        let key = |key: Option<&'static str>| match key {
+            Some("a") => Some(a.as_bytes()),
+            Some("b") => Some(b.as_bytes()),
+            Some("c") => Some(c.as_bytes()),
+            odd => odd.map(str::as_bytes),
+        };
+        for (given, committed, rehearsed, expected) in [
+            (Some("b"), Some("a"), Some("b"), true),
+            (Some("b"), None, Some("b"), true),
+            // The commit's own key is used.
+            (None, Some("a"), None, false),
+            (None, Some("a"), Some("a"), false),
+            (None, Some("a"), Some("b"), false),
+            // The commit brings a file in the place of the rehearsal's key.
+            (Some("a"), Some("a"), Some("a"), false),
+            // A key that was kept, and a rehearsal of something else.
+            (Some("a"), Some("a"), Some("b"), false),
+            (Some("c"), Some("a"), Some("b"), false),
+            (Some("c"), Some("a"), None, false),
+            (Some("no key"), Some("a"), Some("no key"), false),
+        ] {
+            let found = is_of_rehearsal(key(given), key(committed), key(rehearsed));
+            assert_eq!(found, expected, "{given:?} {committed:?} {rehearsed:?}");
+        }
     }
 }
