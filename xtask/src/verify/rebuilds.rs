@@ -72,7 +72,8 @@ pub fn list(
     found.into_iter().map(one).collect()
 }
 
-/// The keys that the default branch lists, or `HEAD` if the clone does not know the default branch.
+/// The keys that the default branch lists, or the branch that is checked out if the clone does not know the
+/// default branch.
 fn known(git: &Git, shared: &SharedClone) -> Result<Vec<Known>> {
     let Some((at, _)) = deciding(git, shared)? else { return Ok(Vec::new()) };
     let paths = git.names_in(&at, KNOWN_KEYS)?;

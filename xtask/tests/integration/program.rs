@@ -2,6 +2,7 @@
 
 mod all;
 mod changelog;
+mod clones;
 mod exit_codes;
 mod login;
 mod offline;

@@ -37,6 +37,19 @@ impl Git {
         Ok(Upstream { refs, default, is_bare: self.is_bare })
     }
 
+    /// Whether a commit is checked out and no branch, as after `git checkout v0.1.0`.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub fn is_detached(&self) -> Result<bool> {
+        let output = self.call(&["symbolic-ref", "--quiet", "HEAD"])?.output()?;
+        match output.status.code() {
+            Some(0) => Ok(false),
+            Some(1) => Ok(true),
+            _ => Err(output.failure()),
+        }
+    }
+
     /// The commit of the branch `name` of `upstream`, as of the clone.
     ///
     /// # Errors

@@ -43,6 +43,7 @@ pub(in crate::verify) fn judge(source: &Source, seen: &SourceSeen) -> (Vec<Claim
             Ok(format!("signed {}, and approved {}", named(first), named(second)))
         })
     });
-    let not_asked = if branch.is_none() { vec![claims::SOURCE_BRANCH] } else { Vec::new() };
+    let unasked = [(branch.is_none(), claims::SOURCE_BRANCH), (!seen.has_policy, claims::TAG_SIGNED)];
+    let not_asked = unasked.into_iter().filter_map(|(is_unasked, id)| is_unasked.then_some(id)).collect();
     (branch.into_iter().chain(signers).collect(), not_asked)
 }

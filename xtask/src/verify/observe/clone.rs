@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result, anyhow, bail};
 
 use crate::inputs::config::Config;
 use crate::tool::git::{Commit, Git, Upstream};
@@ -39,17 +39,26 @@ pub(in crate::verify) struct KnownDefault {
 }
 
 /// The commit that decides for every release: the head of the default branch, with the branch's name, if the clone
-/// knows it; else the commit that is checked out.
+/// knows it; else that of the branch that is checked out.
+///
+/// # Errors
+/// When a commit is checked out and no branch. That is in most cases the very release to be verified, and a commit that
+/// anybody may have tagged cannot vouch for its own key.
 pub(in crate::verify) fn deciding(
     git: &Git,
     shared: &SharedClone,
 ) -> Result<Option<(Commit, Option<String>)>> {
     match shared.default(git) {
         Ok(Some(default)) => Ok(Some((default.head.clone(), Some(default.name.clone())))),
+        Ok(None) if git.is_detached()? => bail!(UNDECIDED),
         Ok(None) => Ok(git.peel("HEAD")?.map(|head| (head, None))),
         Err(unseen) => Err(anyhow!("{unseen}")),
     }
 }
+
+const UNDECIDED: &str = "this clone does not know the forge's default branch, and no branch is checked out; run `git fetch \
+    origin '+refs/heads/*:refs/remotes/origin/*'` and `git remote set-head origin --auto`, or name the repository with \
+    `--source URL`, then verify again";
 
 /// The default branch of the forge, if this is a clone of the forge's repository and knows that branch. The branch's
 /// own configuration says what the forge is, not the released commit's.

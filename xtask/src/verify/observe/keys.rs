@@ -144,21 +144,38 @@ fn check_new_enough(
     Ok(())
 }
 
-/// The nearest earlier release of `source` whose commit has a key. Releases without one are from before this tool.
+/// The nearest earlier release of `source` whose commit has a key. Releases without one are from before this tool. A
+/// commit that descends from no such release is compared with the nearest one of the other lines: whoever tags a commit
+/// also decides what it descends from.
 fn previous_key(git: &Git, source: &Source) -> Result<Option<(ReleaseTag, Digest)>> {
-    let mut tags = release_tags(&git.tags_within(&source.commit)?);
-    while let Some(tag) = previous(&source.tag, &tags).cloned() {
-        let commit = git.peel(&tag.git_ref())?.with_context(|| format!("`{tag}` was there just now"))?;
-        let [pem] = git.files(&commit, [PUBLIC_KEY])?;
-        if let Some(pem) = pem {
-            let found = fingerprint(&pem).with_context(|| format!("reading `{PUBLIC_KEY}` of {tag}"))?;
-            return Ok(Some((tag, found)));
-        }
-        tags.retain(|other| *other != tag);
+    let within = release_tags(&git.tags_within(&source.commit)?);
+    if let Some(found) = nearest_key(git, &source.tag, within.clone())? {
+        return Ok(Some(found));
     }
     ensure!(
         !git.is_shallow(),
         "this clone is shallow and lacks the previous release; run `git fetch --unshallow --tags`"
     );
+    let mut elsewhere = release_tags(&git.tags()?);
+    elsewhere.retain(|tag| !within.contains(tag));
+    nearest_key(git, &source.tag, elsewhere)
+}
+
+/// The release among `tags` that is nearest before `tag` and has a key.
+fn nearest_key(
+    git: &Git,
+    tag: &ReleaseTag,
+    mut tags: Vec<ReleaseTag>,
+) -> Result<Option<(ReleaseTag, Digest)>> {
+    while let Some(tag) = previous(tag, &tags).cloned() {
+        // A tag of something else than a commit is no release.
+        if let Some(commit) = git.peel(&tag.git_ref())?
+            && let [Some(pem)] = git.files(&commit, [PUBLIC_KEY])?
+        {
+            let found = fingerprint(&pem).with_context(|| format!("reading `{PUBLIC_KEY}` of {tag}"))?;
+            return Ok(Some((tag, found)));
+        }
+        tags.retain(|other| *other != tag);
+    }
     Ok(None)
 }

@@ -22,6 +22,8 @@ pub(in crate::verify) struct SourceSeen {
     pub(in crate::verify) branch: Option<Seen<BranchSeen>>,
     /// Who signed the release. Not asked if the configuration does not demand a signature.
     pub(in crate::verify) signers: Option<Seen<Signers>>,
+    /// Whether it is known if the configuration demands a signature.
+    pub(in crate::verify) has_policy: bool,
 }
 
 /// The branches that may be released.
@@ -54,8 +56,12 @@ pub(in crate::verify) fn check_current(
     Ok(())
 }
 
-/// The commit that is checked out, if it has a configuration.
+/// The head of the branch that is checked out, if there is one and it has a configuration. A commit that is checked out
+/// without a branch may be the released one, which does not say who has to sign it.
 fn at_head(git: &Git) -> Result<Option<(Commit, Config)>> {
+    if git.is_detached()? {
+        return Ok(None);
+    }
     let Some(head) = git.peel("HEAD")? else { return Ok(None) };
     Ok(Config::if_any(git, &head)?.map(|config| (head, config)))
 }
@@ -71,13 +77,16 @@ pub(in crate::verify) fn source(
 ) -> SourceSeen {
     let default = match shared.default(git) {
         Ok(default) => default,
-        Err(unseen) => return SourceSeen { branch: Some(Err(unseen.clone())), signers: None },
+        Err(unseen) => {
+            return SourceSeen { branch: Some(Err(unseen.clone())), signers: None, has_policy: false };
+        }
     };
     let branch = default.map(|default| branch_of(git, forge, source, default));
     let decides = match default {
         Some(default) => Ok(Some((default.head.clone(), default.config.clone()))),
         None => at_head(git),
     };
+    let has_policy = !matches!(decides, Ok(None));
     let signers = decides.and_then(|decides| match decides {
         Some((head, config)) if config.tags == TagPolicy::Signed => {
             if let Some(KnownDefault { name, .. }) = default {
@@ -87,7 +96,7 @@ pub(in crate::verify) fn source(
         }
         _ => Ok(None),
     });
-    SourceSeen { branch, signers: seen(signers).transpose() }
+    SourceSeen { branch, signers: seen(signers).transpose(), has_policy }
 }
 
 fn branch_of(

@@ -96,7 +96,7 @@ fn signed_on_main(commit: &Commit) -> SourceSeen {
     let fingerprint = format!("SHA256:{}", "a".repeat(43));
     let signer = Signer { principal: "alice@example.org".to_owned(), fingerprint };
     let signers = Signers { release: Ok(signer), approval: None };
-    SourceSeen { branch: Some(Ok(branch)), signers: Some(Ok(signers)) }
+    SourceSeen { branch: Some(Ok(branch)), signers: Some(Ok(signers)), has_policy: true }
 }
 
 /// The commit that the printed signature names.
