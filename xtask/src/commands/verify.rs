@@ -214,7 +214,7 @@ impl Verify<'_> {
         commit: &Commit,
     ) -> Result<Entry> {
         let git = &self.repository.git;
-        if let Some(entry) = older_than_this_tool(git, shared, in_registry, tag, commit)? {
+        if let Some(entry) = older_than_this_tool(git, shared, in_registry, &reading.image, tag, commit)? {
             return Ok(entry);
         }
         let subject = Subject::of(self.repository, Source::of_tag(git, tag.clone())?)?;

@@ -12,7 +12,7 @@ use crate::inputs::history::History;
 use crate::inputs::release::Release;
 use crate::inputs::version::ReleaseTag;
 use crate::inputs::words;
-use crate::oci::reference::Digest;
+use crate::oci::reference::{Digest, Image};
 use crate::tool::git::Commit;
 
 pub use format::{Format, Newer};
@@ -210,6 +210,18 @@ const PULL: &str = "## Image\n\n```sh\ndocker pull ";
 #[must_use]
 pub fn has_image_part(body: &str) -> bool {
     own_part(&body.replace("\r\n", "\n")).is_some()
+}
+
+/// Whether a reader finds the name of `image` or a digest anywhere on the page, under whatever heading.
+#[must_use]
+pub fn names_image(found: &str, image: &Image) -> bool {
+    const DIGEST: &str = "sha256:";
+    let body = found.to_ascii_lowercase();
+    let is_digest = |(start, _): (usize, &str)| {
+        let hex = body[start + DIGEST.len()..].bytes().take_while(u8::is_ascii_hexdigit);
+        hex.count() >= 64
+    };
+    has_image_part(found) || body.contains(&image.to_string()) || body.match_indices(DIGEST).any(is_digest)
 }
 
 /// The text after `docker pull` in the part about the image, if there is such a part and this line of it was not

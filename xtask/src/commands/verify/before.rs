@@ -8,6 +8,7 @@ use crate::evidence::page;
 use crate::inputs::config::{self, Config};
 use crate::inputs::source::release_tags;
 use crate::inputs::version::ReleaseTag;
+use crate::oci::reference::Image;
 use crate::process::interrupt;
 use crate::tool::git::{Commit, Git};
 
@@ -22,6 +23,7 @@ pub(super) fn older_than_this_tool(
     git: &Git,
     shared: &Shared<'_>,
     in_registry: &[String],
+    image: &Image,
     tag: &ReleaseTag,
     commit: &Commit,
 ) -> Result<Option<Entry>> {
@@ -34,7 +36,8 @@ pub(super) fn older_than_this_tool(
     let said = if release_tags(in_registry).contains(tag) {
         Some("the registry has this version")
     } else {
-        page.filter(|found| page::has_image_part(&found.page.body)).map(|_| "the page names an image of it")
+        page.filter(|found| page::names_image(&found.page.body, image))
+            .map(|_| "the page names an image of it")
     };
     let claim = said.map(|said| {
         Claim::judge(claims::CONFIGURATION, &Ok(()), |()| {

@@ -1,6 +1,8 @@
 //! Which part of a page is compared, and the words that people wrote on it.
 
-use super::{Format, Page, PublishedPage, has_image_part, promises, pulled, says_the_same, with_words_of};
+use super::{
+    Format, Page, PublishedPage, has_image_part, names_image, promises, pulled, says_the_same, with_words_of,
+};
 use crate::tool::git::Commit;
 
 fn page(body: &str) -> Page {
@@ -84,5 +86,29 @@ fn the_image_of_a_page_is_read_whatever_a_browser_made_of_its_lines() {
     assert!(has_image_part(&changed) && pulled(&changed).is_none());
     for other in ["", "## Image\n\nA picture.\n", "text ## Image\n\n```sh\ndocker pull x\n```\n"] {
         assert!(!has_image_part(other) && pulled(other).is_none(), "{other:?}");
+    }
+}
+
+#[test]
+fn an_image_is_named_under_whatever_heading_it_is() {
+    let image = "forge.example.org/acme/carol".parse().unwrap();
+    let hex = "aB".repeat(32);
+    for named in [
+        "## Image\n\n```sh\ndocker pull r.example.org/x@sha256:ab\n```\n",
+        "## Get it\n\n    docker pull forge.example.org/acme/carol:v9.0.0\n",
+        "Run `Forge.Example.org/Acme/carol@…`.",
+        &format!("## Download\n\nthe image SHA256:{hex}"),
+        &format!("sha256:{hex}and more"),
+    ] {
+        assert!(names_image(named, &image), "{named:?}");
+    }
+    for other in [
+        "",
+        "## Image\n\nA picture.\n",
+        "https://forge.example.org/acme/other/releases",
+        "sha256:ab and sha256: é",
+        &hex,
+    ] {
+        assert!(!names_image(other, &image), "{other:?}");
     }
 }

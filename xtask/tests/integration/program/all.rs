@@ -55,3 +55,46 @@ fn a_tag_that_cannot_be_read_hides_no_other_release() -> Result<()> {
     }
     Ok(())
 }
+
+/// A registry without an image, and a forge with two pages, one of which names an image under another heading.
+fn answer_with_pages(request: &str) -> String {
+    let page = |tag: &str, body: &str| {
+        serde_json::json!({
+            "id": 1, "tag_name": tag, "target_commitish": "main", "name": tag, "body": body, "draft": false,
+            "prerelease": false, "html_url": "http://forge.example.org",
+        })
+    };
+    let body = match request {
+        _ if request.contains("/tags/list") => r#"{"name": "acme/carol", "tags": []}"#.to_owned(),
+        _ if request.contains("/releases?") && request.contains("page=1") => {
+            let named = format!("## Get it\n\n    docker pull x@sha256:{}\n", "a".repeat(64));
+            serde_json::json!([page("v8.0.0", "Words."), page("v9.0.0", &named)]).to_string()
+        }
+        _ => "[]".to_owned(),
+    };
+    format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len())
+}
+
+#[test]
+fn a_page_that_names_an_image_is_of_a_release_whatever_its_headings_are() -> Result<()> {
+    let (server, scratch) = (Server::answering(answer_with_pages)?, Scratch::new()?);
+    let host = server.address.to_string();
+    let dir = repository(&scratch, "own", &host, &format!("{host}/acme/carol"))?;
+    git(&dir, &["checkout", "--quiet", "--orphan", "before"])?;
+    git(&dir, &["rm", "--quiet", "-f", "Cargo.toml"])?;
+    git(&dir, &["commit", "--quiet", "--message=no configuration"])?;
+    for tag in ["v8.0.0", "v9.0.0"] {
+        git(&dir, &["tag", tag])?;
+    }
+    git(&dir, &["checkout", "--quiet", "v0.1.0"])?;
+    let output = verify(&dir, &["--all"], &[])?;
+    let said = said(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert_eq!(said.matches("not released by this tool").count(), 1, "{said}");
+    assert_eq!(
+        said.matches("FALSE  configuration        the page names an image of it").count(),
+        1,
+        "{said}"
+    );
+    Ok(())
+}
