@@ -93,7 +93,7 @@ pub struct RunRecord {
     pub event: String,
     /// The commit that it was started for.
     pub commit: Commit,
-    /// The branch or tag that it was started for, by its short name.
+    /// The tag that it was started for, by its short name, or the full name of anything else. Forgejo has only short names.
     pub reference: String,
     /// The file name of its workflow.
     pub workflow: String,

@@ -36,12 +36,14 @@ impl RunAnswer {
             }
             _ => bail!("run {} names neither its workflow nor its ref", self.id),
         };
-        let short = reference.strip_prefix("refs/tags/").or_else(|| reference.strip_prefix("refs/heads/"));
+        // Anything else than a tag keeps its full name: a branch may have the name of a tag. Forgejo has only the short
+        // form, which does not tell the two apart.
+        let tag = reference.strip_prefix("refs/tags/");
         Ok(RunRecord {
             number: self.run_number,
             event: self.event,
             commit: Commit::parse(&self.head_sha).context("reading the commit of a run")?,
-            reference: short.unwrap_or(&reference).to_owned(),
+            reference: tag.unwrap_or(&reference).to_owned(),
             workflow: workflow.rsplit('/').next().unwrap_or_default().to_owned(),
         })
     }
@@ -119,6 +121,22 @@ mod tests {
             wrong[field] = value;
             let read = serde_json::from_value::<RunAnswer>(wrong.clone()).unwrap().record();
             assert!(read.is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_run_of_a_branch_with_the_name_of_a_tag_is_not_one_of_the_tag() {
+        for (at, expected) in [
+            ("refs/tags/v0.1.0", "v0.1.0"),
+            ("refs/heads/v0.1.0", "refs/heads/v0.1.0"),
+            ("refs/pull/1/head", "refs/pull/1/head"),
+        ] {
+            let answer = json!({
+                "id": 7, "run_number": 42, "event": "push", "head_sha": "8".repeat(40),
+                "path": format!("release.yml@{at}"),
+            });
+            let read: RunAnswer = serde_json::from_value(answer).unwrap();
+            assert_eq!(read.record().unwrap().reference, expected);
         }
     }
 

@@ -30,6 +30,10 @@ pub(super) const LIES: &[Lie] = &[
     seen("a run that the forge has for a branch", |world| {
         record(world, |run| run.reference = "main".to_owned());
     }),
+    seen("a run that the forge has for a branch with the name of the tag", |world| {
+        let branch = format!("refs/heads/{}", world.tag);
+        record(world, |run| run.reference = branch);
+    }),
     seen("a run that the forge has of another workflow", |world| {
         record(world, |run| run.workflow = "ci.yml".to_owned());
     }),
