@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
+use crate::inputs::keys::PublicKey;
 use crate::oci::reference::Digest;
 use crate::process::failure::Misuse;
 
@@ -83,8 +84,14 @@ impl Options {
     /// The public key that `--key` names.
     pub(super) fn read_key(&self) -> Result<Option<Vec<u8>>> {
         let Some(file) = &self.key else { return Ok(None) };
-        let misuse =
-            |error| Misuse::new(format!("`--key`: reading the public key `{}`: {error}", file.display()));
-        Ok(Some(std::fs::read(file).map_err(misuse)?))
+        let read = || {
+            let bytes = std::fs::read(file)?;
+            PublicKey::parse(&bytes)?;
+            anyhow::Ok(bytes)
+        };
+        let misuse = |error: anyhow::Error| {
+            Misuse::new(format!("`--key`: reading the public key `{}`: {error:#}", file.display()))
+        };
+        Ok(Some(read().map_err(misuse)?))
     }
 }
