@@ -16,7 +16,7 @@ use xshell::cmd;
 
 use crate::oci::reference::{Digest, Image};
 use crate::process::secret::Secret;
-use crate::process::{Call, Runner};
+use crate::process::{Call, Output, Runner};
 use crate::tool::docker::DockerConfig;
 
 use generation::TLOG;
@@ -137,12 +137,9 @@ impl<'a> Cosign<'a> {
     /// When cosign cannot be run or does not end in time.
     pub fn try_verify(&self, command: &VerifyCommand, dir: &Path) -> Result<Result<String, String>> {
         let output = self.call(&command.arguments)?.dir(dir).output()?;
-        match output.status.code() {
-            Some(0) => output.text().map(Ok),
-            // A later cosign that does not know the flags has not judged anything.
-            Some(_) if output.stderr.contains("unknown flag") => Err(output.failure()),
-            Some(_) => Ok(Err(verdict(&output.stderr).to_owned())),
-            None => Err(output.failure()),
+        match judged(&output)? {
+            Ok(()) => output.text().map(Ok),
+            Err(words) => Ok(Err(words)),
         }
     }
 
@@ -186,6 +183,25 @@ pub(super) fn without_tls(image: &Image) -> Option<&'static str> {
     image.registry.is_plain_elsewhere().then_some("--allow-http-registry")
 }
 
+/// Whether cosign accepted what it was asked about. `Err` of the inner result is its rejection.
+///
+/// # Errors
+/// When it ended without having judged anything.
+fn judged(output: &Output) -> Result<Result<(), String>> {
+    match output.status.code() {
+        Some(0) => Ok(Ok(())),
+        Some(code) if has_judged(code, &output.stderr) => Ok(Err(verdict(&output.stderr).to_owned())),
+        Some(_) | None => Err(output.failure()),
+    }
+}
+
+/// Whether a cosign that ended with `code` has judged anything (docs/facts.md#exit-codes). A later one that does not know
+/// the flags has not, nor one that Go's runtime ended, with 2, or a signal below a shell, with 128 and more.
+fn has_judged(code: i32, stderr: &str) -> bool {
+    let is_crash = |line: &str| line.starts_with("panic: ") || line.starts_with("fatal error: ");
+    code != 2 && code < 128 && !stderr.contains("unknown flag") && !stderr.lines().any(is_crash)
+}
+
 /// The line of cosign's output that gives the reason. cosign first warns of the missing log entry, and repeats itself
 /// afterwards.
 fn verdict(stderr: &str) -> &str {
@@ -199,7 +215,7 @@ const KEY: &str = "env://COSIGN_PRIVATE_KEY";
 
 #[cfg(test)]
 mod tests {
-    use super::verdict;
+    use super::{has_judged, verdict};
 
     #[test]
     fn the_reason_is_told_and_not_the_warning_before_it() {
@@ -207,5 +223,23 @@ mod tests {
         assert_eq!(verdict(said), "no signatures found");
         assert_eq!(verdict("WARNING: x\n\ninvalid option\n"), "invalid option");
         assert_eq!(verdict("WARNING: x\n"), "it gives no reason");
+    }
+
+    #[test]
+    fn a_crash_is_no_rejection() {
+        for (code, stderr, expected) in [
+            (1, "Error: none of the attestations matched\n", true),
+            (10, "Error: no signatures found\n", true),
+            (12, "WARNING: x\nError: invalid signature: it says panic: no\n", true),
+            (1, "", true),
+            (1, "Error: unknown flag: --key\n", false),
+            (2, "WARNING: x\npanic: runtime error: index out of range\n\ngoroutine 1 [running]:\n", false),
+            (1, "panic: runtime error\n", false),
+            (2, "fatal error: out of memory\n", false),
+            (2, "", false),
+            (137, "", false),
+        ] {
+            assert_eq!(has_judged(code, stderr), expected, "{code} {stderr:?}");
+        }
     }
 }

@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::generation::TLOG;
-use super::{Cosign, KEY, SigningKey, verdict};
+use super::{Cosign, KEY, SigningKey, judged};
 use crate::process::scratch::Scratch;
 
 impl Cosign<'_> {
@@ -46,14 +46,7 @@ impl Cosign<'_> {
         let blob = written(place, "blob", bytes)?;
         let arguments =
             ["verify-blob", "--key", &key, "--insecure-ignore-tlog", "--signature", &signature, &blob];
-        let output = self.call(&arguments)?.output()?;
-        match output.status.code() {
-            Some(0) => Ok(Ok(())),
-            // A later cosign that does not know the flags has not judged anything.
-            Some(_) if output.stderr.contains("unknown flag") => Err(output.failure()),
-            Some(_) => Ok(Err(verdict(&output.stderr).to_owned())),
-            None => Err(output.failure()),
-        }
+        judged(&self.call(&arguments)?.output()?)
     }
 }
 
