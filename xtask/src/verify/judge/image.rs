@@ -137,7 +137,7 @@ fn contents(release: &Release<'_>, digest: &Digest, seen: &ImageSeen) -> Vec<Cla
     let named = index.clone().and_then(|index| Ok((index, said?)));
     let labels =
         Claim::judge(claims::IMAGE_LABELS, &named, |(index, said)| judge_labels(release, index, said));
-    let layers = layers::judge(&platforms, &seen.contents);
+    let layers = layers::judge(&platforms, &seen.contents, &seen.parts);
     [vec![present, platforms, labels], layers].concat()
 }
 

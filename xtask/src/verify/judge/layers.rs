@@ -1,6 +1,8 @@
 //! The claims about the layers: they are those of the config, they are for the platform, and the SBOM lists their
 //! content.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Result, anyhow, ensure};
 use serde_json::Value;
 
@@ -8,18 +10,32 @@ use crate::contents::machine;
 use crate::evidence::claims;
 use crate::evidence::sbom;
 use crate::inputs::release::Release;
+use crate::oci::reference::Digest;
 
 use crate::verify::claim::{Claim, Seen, Unseen};
-use crate::verify::observe::ContentsSeen;
+use crate::verify::observe::contents::sizes;
+use crate::verify::observe::{ContentsSeen, Part};
 
 /// The claims that need no attestation. An image that is not for its platforms is not looked into: the claim
 /// `platforms` covers that.
-pub(in crate::verify) fn judge(platforms: &Claim, seen: &Seen<ContentsSeen>) -> Vec<Claim> {
+pub(in crate::verify) fn judge(
+    platforms: &Claim,
+    seen: &Seen<ContentsSeen>,
+    parts: &Seen<Vec<Part>>,
+) -> Vec<Claim> {
     let seen = match seen {
         Err(Unseen::Follows(id)) => Err(Unseen::Follows(id)),
         other => platforms.holds().and(other.as_ref().map_err(Clone::clone)),
     };
-    let content = Claim::judge(claims::IMAGE_CONTENT, &seen, |seen| Ok(content(seen)));
+    let measured = seen.clone().and_then(|seen| {
+        let parts = parts.as_ref().map_err(Clone::clone)?;
+        let odd = odd_size(parts, &seen.lengths)?;
+        Ok((seen, odd))
+    });
+    let content = Claim::judge(claims::IMAGE_CONTENT, &measured, |(seen, odd)| match odd {
+        Some(odd) => Err(anyhow!("{odd}")),
+        None => Ok(content(seen)),
+    });
     let base = content.holds().and(seen.clone()).and_then(|seen| seen.base.clone().map(|()| seen));
     let base = Claim::judge(claims::IMAGE_BASE, &base, |seen| Ok(base_layers(seen)));
     let machine = content.holds().and(seen).and_then(|seen| {
@@ -71,6 +87,27 @@ pub(in crate::verify) fn components(
     })
 }
 
+/// The first layer whose size in a manifest is not the number of its bytes. The digest alone does not show it: a client
+/// may trust the size, and stop reading there.
+fn odd_size(parts: &[Part], lengths: &BTreeMap<Digest, u64>) -> Seen<Option<String>> {
+    let mut unknown = None;
+    for Part { platform, manifest, .. } in parts {
+        // Without a size it is no manifest, which that claim reports.
+        let sizes = manifest.as_deref().and_then(sizes).ok_or(Unseen::Follows(claims::IMAGE_PRESENT))?;
+        for (digest, size) in sizes {
+            let layer = format!("the layer `{digest}` of {platform}");
+            match lengths.get(&digest) {
+                Some(length) if *length == size => {}
+                Some(length) => {
+                    return Ok(Some(format!("{layer} has {length} bytes, and {size} by the manifest")));
+                }
+                None => unknown = unknown.or(Some(format!("how many bytes {layer} has is not known"))),
+            }
+        }
+    }
+    unknown.map_or(Ok(None), |words| Err(Unseen::Unknown(words)))
+}
+
 fn content(seen: &ContentsSeen) -> String {
     let platforms = seen.platforms.len();
     if seen.base.is_err() {
@@ -86,4 +123,43 @@ fn base_layers(seen: &ContentsSeen) -> String {
         .iter()
         .map(|image| format!("the lowest {} on {}", image.base_layers.unwrap_or_default(), image.platform));
     format!("layers of the pinned base image: {}", each.collect::<Vec<_>>().join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde_json::json;
+
+    use super::odd_size;
+    use crate::oci::reference::Digest;
+    use crate::verify::claim::Unseen;
+    use crate::verify::observe::Part;
+
+    fn part(layers: &[(&str, u64)]) -> Part {
+        let layers =
+            layers.iter().map(|(name, size)| json!({"digest": Digest::of(name.as_bytes()), "size": size}));
+        let manifest = json!({"layers": layers.collect::<Vec<_>>()}).to_string();
+        Part {
+            platform: "linux/amd64".to_owned(),
+            said: None,
+            layered: None,
+            manifest: Some(manifest.into_bytes()),
+            config: None,
+            missing: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_size_is_the_number_of_bytes_and_one_that_nobody_measured_is_not_right() {
+        let lengths = BTreeMap::from([(Digest::of(b"a"), 5), (Digest::of(b"b"), 7)]);
+        let judged = |layers: &[(&str, u64)]| odd_size(&[part(layers)], &lengths);
+        assert_eq!(judged(&[("a", 5), ("b", 7), ("a", 5)]), Ok(None));
+        for wrong in [&[("a", 5), ("b", 6)][..], &[("c", 1), ("a", 6)]] {
+            assert!(matches!(judged(wrong), Ok(Some(_))), "{wrong:?}");
+        }
+        assert!(matches!(judged(&[("a", 5), ("c", 1)]), Err(Unseen::Unknown(_))));
+        let none = Part { manifest: Some(b"{}".to_vec()), ..part(&[]) };
+        assert_eq!(odd_size(&[none], &lengths), Err(Unseen::Follows("image.present")));
+    }
 }

@@ -1,9 +1,12 @@
 //! What is in the layers of an image. Layers above the base image are unpacked anew; the base image's may be known from
 //! before.
 
-use std::sync::{Arc, OnceLock};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use anyhow::{Context as _, Result, anyhow};
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::contents::base::{self, Base, Place};
@@ -30,6 +33,8 @@ pub(in crate::verify) struct ContentsSeen {
     pub(in crate::verify) platforms: Arc<[Contents]>,
     /// How many layers were unpacked for this, or known from before.
     pub(in crate::verify) layers: usize,
+    /// How many bytes each layer has: as it was read, or as the manifests of the base image say.
+    pub(in crate::verify) lengths: Arc<BTreeMap<Digest, u64>>,
     /// Whether the lowest layers are the base image's, according to the base image's manifests.
     pub(in crate::verify) base: Seen<()>,
     /// The SBOM of this content, once it has been written.
@@ -82,9 +87,48 @@ pub(in crate::verify) fn contents_of(
     let base = seen(
         base.and_then(|base| parts.iter().try_for_each(|part| base.count(part).map(drop)).map(|()| base)),
     );
-    let platforms = read(parts, base.as_ref().ok(), store, cache, known)?.into();
+    let lengths = base.as_ref().map(lengths_in).unwrap_or_default();
+    let store = Measured { store, lengths: Mutex::new(lengths) };
+    let platforms = read(parts, base.as_ref().ok(), &store, cache, known)?.into();
     let layers = parts.iter().map(|part| part.layers.len()).sum();
-    Ok(ContentsSeen { platforms, layers, base: base.map(drop), sbom: Arc::default() })
+    let lengths = store.lengths.into_inner().unwrap_or_else(PoisonError::into_inner).into();
+    Ok(ContentsSeen { platforms, layers, lengths, base: base.map(drop), sbom: Arc::default() })
+}
+
+/// Layers whose lengths are noted when they are read.
+struct Measured<'a> {
+    store: &'a dyn Layers,
+    lengths: Mutex<BTreeMap<Digest, u64>>,
+}
+
+impl Layers for Measured<'_> {
+    fn layer(&self, digest: &Digest, scratch: &Path) -> Result<Option<PathBuf>> {
+        let Some(file) = self.store.layer(digest, scratch)? else { return Ok(None) };
+        let length = file.metadata().with_context(|| format!("looking at `{}`", file.display()))?.len();
+        self.lengths.lock().unwrap_or_else(PoisonError::into_inner).insert(digest.clone(), length);
+        Ok(Some(file))
+    }
+}
+
+/// The lengths of the base image's layers, which are not read each time.
+fn lengths_in(base: &Base) -> BTreeMap<Digest, u64> {
+    // One of them is the index, which names no layers.
+    base.manifests().iter().filter_map(|(_, bytes)| sizes(bytes)).flatten().collect()
+}
+
+/// The layers that a manifest names, and the size that it gives for each; `None` if it is no manifest.
+pub(in crate::verify) fn sizes(manifest: &[u8]) -> Option<Vec<(Digest, u64)>> {
+    #[derive(Deserialize)]
+    struct Manifest {
+        layers: Vec<Layer>,
+    }
+    #[derive(Deserialize)]
+    struct Layer {
+        digest: Digest,
+        size: u64,
+    }
+    let Manifest { layers } = serde_json::from_slice(manifest).ok()?;
+    Some(layers.into_iter().map(|layer| (layer.digest, layer.size)).collect())
 }
 
 /// Asks the base image's own registry anonymously, unless the manifests are known from before. A release also has a
@@ -128,4 +172,50 @@ fn find_base(
                 .map_err(|other| error.context(format!("{other:#}; before that"))),
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::fs;
+    use std::path::{Path, PathBuf};
+    use std::sync::Mutex;
+
+    use anyhow::Result;
+    use serde_json::json;
+
+    use super::{Measured, sizes};
+    use crate::contents::read::Layers;
+    use crate::oci::reference::Digest;
+    use crate::process::scratch::Scratch;
+
+    struct Five;
+
+    impl Layers for Five {
+        fn layer(&self, digest: &Digest, scratch: &Path) -> Result<Option<PathBuf>> {
+            let file = scratch.join(digest.hex());
+            fs::write(&file, "12345")?;
+            Ok((*digest == Digest::of(b"there")).then_some(file))
+        }
+    }
+
+    #[test]
+    fn a_layer_that_is_read_is_measured() {
+        let (scratch, there) = (Scratch::new().unwrap(), Digest::of(b"there"));
+        let store = Measured { store: &Five, lengths: Mutex::new(BTreeMap::from([(there.clone(), 9)])) };
+        assert!(store.layer(&there, scratch.path()).unwrap().is_some());
+        assert!(store.layer(&Digest::of(b"gone"), scratch.path()).unwrap().is_none());
+        assert_eq!(*store.lengths.lock().unwrap(), BTreeMap::from([(there, 5)]));
+    }
+
+    #[test]
+    fn a_manifest_says_how_long_its_layers_are_and_an_index_does_not() {
+        let digest = Digest::of(b"x");
+        let manifest =
+            |size: serde_json::Value| json!({"layers": [{"digest": digest, "size": size}]}).to_string();
+        assert_eq!(sizes(manifest(json!(7)).as_bytes()), Some(vec![(digest.clone(), 7)]));
+        for other in [manifest(json!(-1)), manifest(json!("7")), json!({"manifests": []}).to_string()] {
+            assert_eq!(sizes(other.as_bytes()), None, "{other}");
+        }
+    }
 }

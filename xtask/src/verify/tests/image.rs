@@ -184,6 +184,7 @@ impl World {
         let archive = archive(files);
         let digest = Digest::of(&archive);
         self.layers.insert(digest.clone(), Some(Arc::new(facts(files))));
+        self.lengths.insert(digest.clone(), archive.len() as u64);
         json!({ "mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": digest, "size": archive.len() })
     }
 }

@@ -5,7 +5,7 @@ mod files;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use anyhow::{Context as _, Result, anyhow};
 use serde_json::Value;
@@ -152,6 +152,7 @@ impl Recording {
             damaged: BTreeSet::new(),
             tags: record.tags,
             layers: layers(&dir.join("layers"))?,
+            lengths: BTreeMap::new(),
             signed_commit: signed_commit(cosign[0].as_deref().context("no signature was recorded")?)?,
             forge_tag: Some(Commit::parse(&record.forge_tag)?),
             page: Some(PublishedPage { id, page, draft, address, assets }),
@@ -166,6 +167,7 @@ impl Recording {
             silent_forge: None,
         };
         world.run = recorded_run(&world)?;
+        world.lengths = world.blobs.values().filter_map(|bytes| contents::sizes(bytes)).flatten().collect();
         anyhow::ensure!(world.tags.get("latest") == record.latest.as_ref(), "`latest` is recorded twice");
         Ok(Self {
             image: config.reached(image),
@@ -275,7 +277,9 @@ impl Recording {
         let base = Base::of(&base, &platforms, &cache, |digest| {
             self.base.get(digest).cloned().with_context(|| format!("`{digest}` was not recorded"))
         });
-        let found = contents::contents_of(parts, base, world, &cache, Known::All)?;
+        let mut found = contents::contents_of(parts, base, world, &cache, Known::All)?;
+        // No layer was recorded whole, so nothing could be measured.
+        found.lengths = Arc::new(world.lengths.clone());
         if honest.is_none() && is_honest {
             *honest = Some((parts.to_vec(), found.clone()));
         }

@@ -37,6 +37,8 @@ pub(super) struct World {
     pub(super) tags: BTreeMap<String, Digest>,
     /// The registry's layers and their contents; `None` if the bytes do not match the digest.
     pub(super) layers: BTreeMap<Digest, Option<Arc<LayerFacts>>>,
+    /// How many bytes each layer has.
+    pub(super) lengths: BTreeMap<Digest, u64>,
     /// The commit that the signatures name; `None` if they are older.
     pub(super) signed_commit: Option<Commit>,
     pub(super) forge_tag: Option<Commit>,

@@ -107,6 +107,18 @@ pub(super) const LIES: &[Lie] = &[
         unchecked: &["image.base", "image.machine", "sbom.components"],
     },
     Lie {
+        name: "another size of a layer than it has, in a platform's manifest",
+        tell: |world| {
+            world.release_changed(|_, parts| {
+                let layers = parts.platforms[1].manifest["layers"].as_array_mut().expect("it has layers");
+                let size = &mut layers.last_mut().expect("it has one")["size"];
+                *size = (size.as_u64().expect("a number") - 1).into();
+            });
+        },
+        wrong: &["image.content"],
+        unchecked: &["image.base", "image.machine", "sbom.components"],
+    },
+    Lie {
         name: "a layer that the config does not name",
         tell: |world| {
             world.release_changed(|world, parts| {

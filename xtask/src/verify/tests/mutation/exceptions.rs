@@ -103,10 +103,10 @@ pub(super) const EXCEPTIONS: &[Exception] = &[
         "an empty `keyid` says as little as none, and both are envelopes of cosign",
     ),
     because(
-        "manifest ",
+        "manifest of the ",
         "/layers/*/size",
         SAID,
-        "how many bytes a layer has: every client compares it with what comes, and the digest says which ones",
+        "how many bytes an attachment has: every client compares it with what comes, and the digest says which ones",
     ),
     because("index", "/mediaType", &[Op::Delete], OPTIONAL),
     because("manifest ", "/mediaType", &[Op::Delete], OPTIONAL),
