@@ -74,15 +74,23 @@ pub(in crate::verify) fn judge(
     page: &Seen<()>,
     seen: &Seen<AssetsSeen>,
 ) -> Claim {
-    let looked_at = page.clone().and_then(|()| {
-        let attested = attested.as_ref().map_err(Clone::clone)?;
-        let due = attested.build_type.has_assets();
-        Ok(if due { Some((attested, seen.as_ref().map_err(Clone::clone)?)) } else { None })
-    });
-    Claim::judge(claims::PAGE_ASSETS, &looked_at, |looked_at| match looked_at {
-        None => Ok("none: a release of the first build type has no files".to_owned()),
-        Some((attested, seen)) => ours(release, digest, attested, seen),
+    let looked_at = page
+        .clone()
+        .and_then(|()| Ok((attested.as_ref().map_err(Clone::clone)?, seen.as_ref().map_err(Clone::clone)?)));
+    Claim::judge(claims::PAGE_ASSETS, &looked_at, |(attested, seen)| {
+        if attested.build_type.has_assets() { ours(release, digest, attested, seen) } else { none(seen) }
     })
+}
+
+/// A release of the first build type made no files, so ones with our names are by somebody else.
+fn none(seen: &AssetsSeen) -> Result<String> {
+    if let Some(listed) = seen.listed.first() {
+        bail!(
+            "the page has a file `{}`, and a release of the first build type has none; find out who added it",
+            listed.name
+        );
+    }
+    Ok("none, as of every release of the first build type".to_owned())
 }
 
 fn ours(release: &Release<'_>, digest: &Digest, attested: &Due, seen: &AssetsSeen) -> Result<String> {

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::evidence::assets::{Listed, SUMS};
 use crate::evidence::attached::{Attested, PROVENANCE_PREDICATE, SBOM_PREDICATE};
 use crate::evidence::bundle::MARK;
 use crate::evidence::claims;
@@ -78,6 +79,21 @@ fn a_release_from_before_bundles_needs_none_and_may_be_given_all_of_them_by_the_
         world.bundle_only(&[world.signature_bundle(&of, &version, Key::Other)]);
     };
     assert_eq!(of_before_bundles(foreign), Verdict::False);
+}
+
+#[test]
+fn a_release_of_the_first_build_type_has_no_files_with_our_names() {
+    let (_, dir) = all().unwrap().remove(0);
+    let recording = Recording::load(&dir).unwrap();
+    for (name, wrong) in [("notes.txt", &[][..]), (SUMS, &[claims::PAGE_ASSETS])] {
+        let mut world = recording.world.clone();
+        let listed = Listed { id: 1, name: name.to_owned(), size: 1 };
+        world.files.insert(listed.id, b"x".to_vec());
+        world.page.as_mut().unwrap().assets.push(listed);
+        let claims = recording.judge_with_the_stand_in(&world);
+        let broken = claims.iter().filter(|claim| claim.verdict != Verdict::Holds).map(|claim| claim.id);
+        assert_eq!(broken.collect::<Vec<_>>(), wrong, "{name}");
+    }
 }
 
 #[test]

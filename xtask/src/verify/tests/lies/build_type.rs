@@ -129,7 +129,14 @@ pub(super) const LIES: &[Lie] = &[
                 });
             }
         },
-        wrong: &["provenance.form", "signature", "signature.platforms", "attachments", "page.commands"],
+        wrong: &[
+            "provenance.form",
+            "signature",
+            "signature.platforms",
+            "attachments",
+            "page.commands",
+            "page.assets",
+        ],
         unchecked: &[],
     },
     seen(
