@@ -131,7 +131,7 @@ impl Verify<'_> {
         let subject = Subject::of(self.repository, source)?;
         let image = if let Wanted::Digest(image, _) = wanted { Some(image) } else { None };
         self.read(&subject.config, image, |reading| {
-            let shared = Shared::new(&reading.registry, None);
+            let shared = Shared::new(&reading.registry, &self.repository.git, None);
             let asked = match (&layout, wanted) {
                 (Some(layout), _) => Asked::Layout(layout),
                 (None, Wanted::Digest(_, digest)) => Asked::Digest(digest),
@@ -190,7 +190,7 @@ impl Verify<'_> {
             let mut released: BTreeSet<ReleaseTag> = release_tags(&tags).into_iter().collect();
             released.extend(pages.iter().map(|page: &PublishedPage| page.page.tag.clone()));
             ensure!(!released.is_empty(), "`{}` has no release yet", reading.image);
-            let shared = Shared::new(&reading.registry, Some(pages));
+            let shared = Shared::new(&reading.registry, &self.repository.git, Some(pages));
             let released: Vec<_> = released.into_iter().collect();
             side_by_side(&released, |tag| {
                 // If one tag cannot be looked at, still report on the others.
@@ -223,7 +223,7 @@ impl Verify<'_> {
         }
         // It was released under another image name; look for it there.
         self.read(&subject.config, None, |reading| {
-            let shared = Shared::new(&reading.registry, None);
+            let shared = Shared::new(&reading.registry, &self.repository.git, None);
             self.survey(reading, &subject, &Asked::VersionTag, &shared)
         })
     }

@@ -68,6 +68,8 @@ pub(super) struct LatestSeen {
     pub(super) latest: Option<Digest>,
     /// The highest stable version that has a tag in the registry, and its digest.
     pub(super) highest: Option<(ReleaseTag, Option<Digest>)>,
+    /// Whether there is a git tag of that version. A version that only the registry has is no release.
+    pub(super) is_tagged: Seen<bool>,
 }
 
 impl LatestSeen {
@@ -97,7 +99,12 @@ pub(super) fn names(verifier: &Verifier<'_>, page: Option<&Seen<Option<Published
 }
 
 /// Lists the registry's tags, and looks where `latest` is. A version tag that is already known is not asked for again.
-pub(super) fn common(registry: &Client, known_tag: Option<(&ReleaseTag, Digest)>) -> Common {
+/// `is_tagged` says whether there is a git tag of a version.
+pub(super) fn common(
+    registry: &Client,
+    known_tag: Option<(&ReleaseTag, Digest)>,
+    is_tagged: impl FnOnce(&ReleaseTag) -> Result<bool>,
+) -> Common {
     let (known, latest) = thread::scope(|scope| {
         let latest = scope.spawn(|| registry.digest_of(Tag::latest().as_str()));
         let known = Known::ask(registry);
@@ -113,7 +120,8 @@ pub(super) fn common(registry: &Client, known_tag: Option<(&ReleaseTag, Digest)>
             }
             None => None,
         };
-        Ok(LatestSeen { latest, highest })
+        let is_tagged = highest.as_ref().map_or(Ok(true), |(tag, _)| seen(is_tagged(tag)));
+        Ok(LatestSeen { latest, highest, is_tagged })
     });
     Common { tags: seen(known.map(|known| known.tags().to_vec())), latest: seen(latest) }
 }

@@ -3,17 +3,18 @@
 use std::sync::OnceLock;
 use std::thread;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context as _, Result, anyhow};
 
 use crate::evidence::bundle::Hint;
 use crate::evidence::claims;
 use crate::evidence::page::PublishedPage;
-use crate::forge::RunSaid;
+use crate::forge::{Read, RunSaid};
 use crate::inputs::release::Release;
 use crate::inputs::version::ReleaseTag;
 use crate::oci::reference::Digest;
 use crate::oci::registry::{Client, Manifest};
 use crate::process::parallel::both;
+use crate::tool::git::Git;
 
 use super::claim::{Claim, Seen, Unseen};
 use super::judge::run::{self, Named};
@@ -64,21 +65,30 @@ pub struct Survey {
 /// What several releases of one image share. It is asked once, by the first that needs it.
 pub struct Shared<'a> {
     registry: &'a Client,
+    git: &'a Git,
     common: OnceLock<Common>,
     /// All pages, if they were listed.
     pub pages: Option<Vec<PublishedPage>>,
 }
 
 impl<'a> Shared<'a> {
-    /// For the image in `registry`; `pages` are all of the forge's, if they were listed.
+    /// For the image in `registry` and the clone in `git`; `pages` are all of the forge's, if they were listed.
     #[must_use]
-    pub fn new(registry: &'a Client, pages: Option<Vec<PublishedPage>>) -> Self {
-        Self { registry, common: OnceLock::new(), pages }
+    pub fn new(registry: &'a Client, git: &'a Git, pages: Option<Vec<PublishedPage>>) -> Self {
+        Self { registry, git, common: OnceLock::new(), pages }
     }
 
-    /// `known` is a version tag and its digest, just looked at.
-    fn common(&self, known: Option<(&ReleaseTag, Digest)>) -> &Common {
-        self.common.get_or_init(|| observe::common(self.registry, known))
+    /// `known` is a version tag and its digest, just looked at. The `forge` is asked for a git tag only if the clone
+    /// does not have it; `None` if nobody may be asked.
+    fn common(&self, known: Option<(&ReleaseTag, Digest)>, forge: Option<&dyn Read>) -> &Common {
+        let is_tagged = |tag: &ReleaseTag| {
+            if self.git.peel(&tag.git_ref())?.is_some() {
+                return Ok(true);
+            }
+            let forge = forge.with_context(|| format!("this clone has no tag `{tag}`"))?;
+            Ok(forge.tag(tag)?.is_some())
+        };
+        self.common.get_or_init(|| observe::common(self.registry, known, is_tagged))
     }
 }
 
@@ -91,8 +101,10 @@ pub fn run(verifier: &Verifier<'_>, asked: &Asked<'_>, shared: &Shared<'_>) -> R
     match asked {
         Asked::Layout(layout) => offline(verifier, layout),
         Asked::Digest(digest) if !asked.has_names(release)? => {
-            let (seen, common) =
-                both(|| observe::image(verifier, digest, Place::Registry, None), || Ok(shared.common(None)))?;
+            let (seen, common) = both(
+                || observe::image(verifier, digest, Place::Registry, None),
+                || Ok(shared.common(None, None)),
+            )?;
             let claims = image::judge(release, digest, &seen, &others(&common.tags, digest));
             let says_rehearsal = release.is_trial() && image::is_rehearsal(&seen, digest);
             Ok(Survey {
@@ -137,7 +149,7 @@ fn online(verifier: &Verifier<'_>, asked: Option<&Digest>, shared: &Shared<'_>) 
         let tagged = observe::seen(registry.manifest(tag.as_str()));
         let version_tag = tagged.clone().map(|found| found.map(|manifest| manifest.digest));
         let known = version_tag.clone().ok().flatten().map(|digest| (&release.source.tag, digest));
-        let common = scope.spawn(|| shared.common(known));
+        let common = scope.spawn(|| shared.common(known, Some(verifier.forge)));
         let tagged = tagged_image(&tagged);
         let found = match asked {
             Some(digest) => Ok((digest.clone(), tagged.ok())),

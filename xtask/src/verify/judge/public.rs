@@ -1,6 +1,6 @@
 //! The claims about what is public: the version tag, the git tag, the page and its commands, `latest`.
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
 
 use crate::evidence::claims;
 use crate::evidence::commands::verify_commands;
@@ -133,9 +133,14 @@ fn commands(
     })
 }
 
-/// The claim about `latest`.
+/// The claim about `latest`. What is false stays false if nobody says whether the version has a git tag.
 pub(in crate::verify) fn latest(seen: &Seen<LatestSeen>) -> Claim {
-    Claim::judge(claims::LATEST, seen, judge_latest)
+    let looked_at = seen.as_ref().map_err(Clone::clone);
+    let looked_at = looked_at.and_then(|seen| match (judge_latest(seen), &seen.is_tagged) {
+        (Ok(_), Err(unseen)) => Err(unseen.clone()),
+        (said, _) => Ok(said.map_err(|wrong| format!("{wrong:#}"))),
+    });
+    Claim::judge(claims::LATEST, &looked_at, |said| said.clone().map_err(|wrong| anyhow!(wrong)))
 }
 
 /// The claim about the git tag alone.
@@ -155,6 +160,11 @@ fn judge_latest(seen: &LatestSeen) -> Result<String> {
         ensure!(seen.latest.is_none(), "`latest` names an image, but there is no stable version");
         return Ok("there is no stable version, and no `latest`".to_owned());
     };
+    ensure!(
+        !matches!(seen.is_tagged, Ok(false)),
+        "the highest version in the registry is {tag}, which belongs to no release: neither this clone nor the forge has \
+         such a git tag; find out who pushed it"
+    );
     let latest =
         seen.latest.as_ref().with_context(|| format!("there is no `latest`: it belongs on {tag}"))?;
     ensure!(Some(latest) == digest.as_ref(), "`latest` names `{latest}`: it belongs on {tag}");
@@ -179,8 +189,9 @@ fn fenced(text: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{fenced, judge_latest};
+    use super::{fenced, judge_latest, latest};
     use crate::oci::reference::Digest;
+    use crate::verify::claim::{Unseen, Verdict};
     use crate::verify::observe::LatestSeen;
 
     #[test]
@@ -209,11 +220,29 @@ mod tests {
         let seen = |latest: Option<&Digest>, highest: Option<&Digest>| LatestSeen {
             latest: latest.cloned(),
             highest: highest.map(|digest| ("v1.0.0".parse().unwrap(), Some(digest.clone()))),
+            is_tagged: Ok(true),
         };
         assert!(judge_latest(&seen(Some(&a), Some(&a))).is_ok());
         assert!(judge_latest(&seen(None, None)).is_ok());
         for (latest, highest) in [(Some(&a), Some(&b)), (None, Some(&a)), (Some(&a), None)] {
             assert!(judge_latest(&seen(latest, highest)).is_err());
+        }
+    }
+
+    #[test]
+    fn latest_on_a_version_without_a_git_tag_is_on_no_release() {
+        let (a, b) = (Digest::of(b"a"), Digest::of(b"b"));
+        let away = || Err(Unseen::Away("answered 503".to_owned()));
+        for (on, is_tagged, expected) in [
+            (&a, Ok(true), Verdict::Holds),
+            (&a, Ok(false), Verdict::False),
+            (&a, away(), Verdict::Unchecked),
+            (&b, Ok(false), Verdict::False),
+            (&b, away(), Verdict::False),
+        ] {
+            let highest = Some(("v99.0.0".parse().unwrap(), Some(a.clone())));
+            let claim = latest(&Ok(LatestSeen { latest: Some(on.clone()), highest, is_tagged }));
+            assert_eq!(claim.verdict, expected, "{}", claim.evidence);
         }
     }
 }

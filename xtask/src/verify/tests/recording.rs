@@ -232,7 +232,8 @@ impl Recording {
         let latest = tags.clone().map(|tags| {
             let known = crate::verify::known::Known::of(tags);
             let highest = known.highest().map(|tag| (tag.clone(), world.tags.get(&tag.to_string()).cloned()));
-            LatestSeen { latest: world.tags.get("latest").cloned(), highest }
+            let is_tagged = Ok(highest.as_ref().is_none_or(|(tag, _)| world.is_git_tag(tag)));
+            LatestSeen { latest: world.tags.get("latest").cloned(), highest, is_tagged }
         });
         let key = self.key_address();
         let run = survey::asked_run(&image, |id| world.run(id));

@@ -14,12 +14,14 @@ use crate::evidence::attached::Kind;
 use crate::evidence::bundle::{self, Hint};
 use crate::evidence::page::PublishedPage;
 use crate::forge::RunSaid;
+use crate::inputs::version::ReleaseTag;
 use crate::oci::reference::Digest;
 use crate::oci::registry::{Manifest, Wanted, WrongBytes};
 use crate::tool::git::Commit;
 use crate::verify::observe::SourceSeen;
 use crate::verify::observe::store::{Referrers, Store};
 
+use super::image::OLDER;
 use super::keys::KeyWorld;
 
 /// What is public.
@@ -114,6 +116,11 @@ impl World {
     pub(super) fn forge_tag(&self) -> Result<Option<Commit>> {
         answers(self.silent_forge)?;
         Ok(self.forge_tag.clone())
+    }
+
+    /// Whether the clone or the forge has this tag: that of the release, and of the one before it.
+    pub(super) fn is_git_tag(&self, tag: &ReleaseTag) -> bool {
+        [self.tag.as_str(), OLDER].contains(&tag.to_string().as_str())
     }
 
     /// What the forge says of a run.

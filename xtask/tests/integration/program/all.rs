@@ -17,6 +17,7 @@ fn answer(request: &str) -> String {
             ("200 OK", r#"{"name": "acme/carol", "tags": ["v0.1.0", "v0.2.0", "v0.3.0"]}"#)
         }
         _ if request.contains("/releases?") => ("200 OK", "[]"),
+        _ if request.contains("/repos/acme/carol ") => ("200 OK", r#"{"default_branch": "main"}"#),
         _ => ("404 Not Found", "{}"),
     };
     format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len())
@@ -96,5 +97,27 @@ fn a_page_that_names_an_image_is_of_a_release_whatever_its_headings_are() -> Res
         1,
         "{said}"
     );
+    Ok(())
+}
+
+#[test]
+fn a_version_that_only_the_registry_has_is_no_release_for_latest() -> Result<()> {
+    let (server, scratch) = (Server::answering(answer)?, Scratch::new()?);
+    let host = server.address.to_string();
+    let dir = repository(&scratch, "own", &host, &format!("{host}/acme/carol"))?;
+    let latest = |words: &str| {
+        let said = said(&verify(&dir, &["v0.1.0"], &[])?);
+        let line =
+            said.lines().find(|line| line.starts_with("FALSE  latest ")).unwrap_or_default().to_owned();
+        ensure!(line.contains(words), "no `{words}` in: {line}\n{said}");
+        anyhow::Ok(())
+    };
+    latest("the highest version in the registry is v0.3.0, which belongs to no release")?;
+    let asked = server.asked()?;
+    let of_tag = |(line, _): &&(String, Option<String>)| line.contains("/tags/v0.3.0 ");
+    assert_eq!(asked.iter().filter(of_tag).count(), 1, "{asked:?}");
+    git(&dir, &["tag", "v0.3.0"])?;
+    latest("there is no `latest`: it belongs on v0.3.0")?;
+    assert_eq!(server.asked()?.iter().filter(of_tag).count(), 0, "the clone has the tag");
     Ok(())
 }

@@ -211,6 +211,12 @@ pub(super) const LIES: &[Lie] = &[
         unchecked: &[],
     },
     Lie {
+        name: "`latest` on a higher version that only the registry has",
+        tell: |world| latest_on(world, "v99.0.0"),
+        wrong: &["latest"],
+        unchecked: &[],
+    },
+    Lie {
         name: "`latest` deleted",
         tell: |world| drop(world.tags.remove("latest")),
         wrong: &["latest"],
