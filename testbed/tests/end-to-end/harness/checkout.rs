@@ -50,7 +50,10 @@ impl Checkout {
 
     /// Like [`Checkout::as_committed`], in a directory that is kept.
     pub(crate) fn within(parent: &Path) -> Result<Self> {
-        Self::cloned(parent, &["--no-tags", REPOSITORY])
+        let checkout = Self::cloned(parent, &["--no-tags", REPOSITORY])?;
+        // A runner checks out a commit and no branch, and its clone would do the same. `verify` takes nothing from that.
+        checkout.git(&["checkout", "--quiet", "-B", "main"])?;
+        Ok(checkout)
     }
 
     /// A clone of the repository at `url`, with its tags.
