@@ -59,7 +59,7 @@ impl Source {
     pub fn to_read(git: &Git, asked: Option<&str>) -> Result<Self> {
         check_whole(git)?;
         let tag = match asked {
-            Some(asked) => asked.parse()?,
+            Some(asked) => named(asked)?,
             None => match tag_at_head(git)? {
                 Some(tag) => tag,
                 None => refuse!(
