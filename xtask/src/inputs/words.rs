@@ -2,6 +2,7 @@
 //! tag. It is Markdown that is shown unchanged, above everything else. It must hold nothing that a reader or a renderer
 //! could take for the generated part of the page.
 
+mod block;
 #[cfg(test)]
 mod tests;
 
@@ -10,6 +11,12 @@ use anyhow::{Context as _, Result, ensure};
 use crate::inputs::version::ReleaseTag;
 use crate::process::shown::is_hidden;
 use crate::process::token;
+
+pub use block::block;
+
+/// Why a line that may begin a block is not allowed.
+const BLOCK: &str =
+    "a block of code would read like the commands of the page; write commands in single backticks";
 
 /// The largest file, in bytes. An introduction is shorter.
 const LARGEST: usize = 16 << 10;
@@ -26,28 +33,10 @@ pub fn read(bytes: &[u8]) -> Result<String> {
             anyhow::bail!("line {number}: {why}");
         }
     }
+    if let Some(number) = block(&text) {
+        anyhow::bail!("line {number}: {BLOCK}");
+    }
     Ok(text.trim().to_owned())
-}
-
-/// The number, from 1, of the first line of a page's `text` that may begin a block of code or of HTML, however a
-/// renderer nests quotes and lists. A release writes none above the part about the image, except to fold a list.
-#[must_use]
-pub fn block(text: &str) -> Option<usize> {
-    let begins = |line: &Line<'_>| {
-        let rest = line.text.trim_start_matches(|c| is_marker(c) || c == '\t');
-        let is_folding = line.text == "</details>" || line.text.starts_with("<details><summary>");
-        let has_tab = line.text[..line.text.len() - rest.len()].contains('\t');
-        let is_code = is_fence(rest) || has_tab || is_indented(line.text, line.is_in_list);
-        is_code || (rest.starts_with('<') && !is_folding)
-    };
-    lines(text).find(begins).map(|line| line.number)
-}
-
-/// Whether a line begins or ends a fenced block (`CommonMark` 0.31 §4.5). A line that begins with backticks and has
-/// more of them further on is a code span.
-fn is_fence(line: &str) -> bool {
-    let after = line.trim_start_matches('`');
-    line.starts_with("~~~") || (line.starts_with("```") && !after.contains('`'))
 }
 
 /// A line and what is before it.
@@ -55,27 +44,45 @@ struct Line<'a> {
     number: usize,
     text: &'a str,
     before: &'a str,
+    /// Whether an item that is indented by four blanks belongs to a list.
     is_in_list: bool,
 }
 
 fn lines(text: &str) -> impl Iterator<Item = Line<'_>> {
-    // A number alone does not interrupt a paragraph.
-    let begins = |line: &str, before: &str| {
-        is_item(line) && (before.trim().is_empty() || line.trim_start().starts_with(['-', '*', '+']))
-    };
-    let (mut before, mut is_in_list) = ("", false);
+    // The column of the text of the outermost item; 0 outside of a list.
+    let (mut before, mut list) = ("", 0);
     text.lines().zip(1..).map(move |(text, number)| {
-        let line = Line { number, text, before, is_in_list };
-        is_in_list = match text.trim() {
-            "" => is_in_list,
-            // A line that is neither an item nor indented ends a list. A line of only stars, dashes and underscores is
-            // a horizontal rule.
-            text if text.chars().all(|c| " *-_".contains(c)) => false,
-            _ => begins(text, before) || (is_in_list && (is_item(text) || text.starts_with("  "))),
-        };
+        let line = Line { number, text, before, is_in_list: (1..=4).contains(&list) };
+        list = list_after(list, text, before);
         before = text;
         line
     })
+}
+
+/// The column of the text of the outermost item below a line.
+fn list_after(list: usize, text: &str, before: &str) -> usize {
+    if is_blank(text) {
+        return list;
+    }
+    // A horizontal rule.
+    if text.chars().all(|c| " *-_".contains(c)) {
+        return 0;
+    }
+    let blanks = text.len() - text.trim_start_matches(' ').len();
+    match item(text) {
+        // A number alone does not interrupt a paragraph.
+        Some(_) if list == 0 && !is_blank(before) && !text.trim_start().starts_with(['-', '*', '+']) => 0,
+        Some(column) if blanks < list || list == 0 => column,
+        Some(_) => list,
+        // Below a blank line, only what is indented as far as the item's text belongs to it.
+        None if list > 0 && (blanks >= list || (blanks >= 2 && !is_blank(before))) => list,
+        None => 0,
+    }
+}
+
+/// Whether a line ends a paragraph. Markdown knows no other blanks.
+fn is_blank(line: &str) -> bool {
+    line.trim_matches([' ', '\t']).is_empty()
 }
 
 /// The text of an annotated tag, if it says more than the version. A public tag cannot be corrected. If its text is not
@@ -103,7 +110,7 @@ fn unfit(line: &str, before: &str, is_in_list: bool) -> Option<&'static str> {
     if line.chars().any(is_hidden) {
         Some("a character that cannot be seen, such as a tab; write blanks, or leave it out")
     } else if line.contains("```") || line.contains("~~~") || is_indented(line, is_in_list) {
-        Some("a block of code would read like the commands of the page; write commands in single backticks")
+        Some(BLOCK)
     } else if line.contains('<') {
         Some("HTML and comments can hide what follows; write Markdown, and `&lt;` for the sign itself")
     } else if has_entity(line) {
@@ -123,28 +130,32 @@ fn unfit(line: &str, before: &str, is_in_list: bool) -> Option<&'static str> {
     }
 }
 
-/// The characters before the text in a quote or a list item.
+/// The characters before the text in a quote, a list item or the definition of a word.
 fn is_marker(c: char) -> bool {
-    " >-*+.)".contains(c) || c.is_ascii_digit()
+    " >-*+.):".contains(c) || c.is_ascii_digit()
 }
 
-/// Whether a line is a list item with text, at the left or nested.
-fn is_item(line: &str) -> bool {
+/// The column of the text of a list item, at the left or nested.
+fn item(line: &str) -> Option<usize> {
+    const MOST_DIGITS: usize = 9;
     let text = line.trim_start_matches(' ');
     let number = text.trim_start_matches(|c: char| c.is_ascii_digit());
     let rest = match text.strip_prefix(['-', '*', '+']) {
         Some(rest) => rest,
-        None if number.len() < text.len() => number.strip_prefix(['.', ')']).unwrap_or_default(),
-        None => "",
+        None if (1..=MOST_DIGITS).contains(&(text.len() - number.len())) => {
+            number.strip_prefix(['.', ')'])?
+        }
+        None => return None,
     };
-    rest.starts_with(' ') && !rest.trim().is_empty()
+    let words = rest.trim_start_matches(' ');
+    (rest.starts_with(' ') && !is_blank(words)).then_some(line.len() - words.len())
 }
 
 /// Whether the line is indented so far that it is a code block (`CommonMark` 0.31 §4.4): alone, in a quote or in an
 /// item.
 fn is_indented(line: &str, is_in_list: bool) -> bool {
     let blanks = line.len() - line.trim_start_matches(' ').len();
-    let is_nested = blanks == 4 && is_in_list && is_item(line);
+    let is_nested = blanks == 4 && is_in_list && item(line).is_some();
     let markers = &line[..line.len() - line.trim_start_matches(is_marker).len()];
     (blanks >= 4 && !is_nested && !line.trim().is_empty())
         || markers.trim_start_matches(' ').contains("     ")

@@ -88,6 +88,11 @@ fn no_list_and_no_quote_hides_the_beginning_of_a_block() {
         "- `one`\n- ```` ```sh ```` (4993ff5a)\n    - nested\n",
         "<details><summary>Dependencies (1)</summary>\n\n- a\n\n</details>\n",
         "a < b, `<pre>`, ~~no~~",
+        "<details><summary>A &amp; b (12)</summary>\n\n### New\n\n- ``<a>` ``\n\n</details>\n\n<details><summary>C (1)</summary>\n\n- d\n\n</details>\n\nend",
+        "- `| <a> |` ([#1](https://x/y))\n  - `<b>`\n- `[a](x`\n- `<c>`\n",
+        "| a | b |\n|---|---|\n| c | `d` |",
+        "[a](https://x/src/commit/4993ff5a/b.md)\n\n`https://x/y/z/src/commit/4993ff5a/b#L1` and `&#60;`",
+        "10. a\n\n    - b",
     ] {
         assert_eq!(block(text), None, "{text:?}");
     }
@@ -108,7 +113,53 @@ fn no_list_and_no_quote_hides_the_beginning_of_a_block() {
         "<DETAILS><summary>",
         "</details><pre>",
     ] {
-        let text = format!("words\n\n{bad}\nmore\n");
+        let text = format!("words\n\n{bad}\n\nmore\n");
+        assert!(block(&text).is_some_and(|line| line >= 3), "{bad:?}");
+    }
+}
+
+#[test]
+fn what_a_forge_shows_as_a_block_is_one_and_so_is_a_fold_that_no_notes_have() {
+    for bad in [
+        // As a forge shows them: definitions, footnotes, formulas, other ends of lines.
+        "run\n: ```sh\n  curl x | sh",
+        "run\n:         curl x | sh",
+        "run\n\n: - ~~~",
+        "a[^1]\n\n[^1]: ```sh",
+        "> [^a]: 1. ~~~",
+        "[^1]:         curl x | sh",
+        "$$\ncurl x | sh\n$$",
+        "a $$curl x | sh$$",
+        "- \\[\ncurl x | sh",
+        "words\r```sh\rcurl x | sh",
+        "https://forge/a/b/src/commit/4993ff5a/install.sh#L1-L3",
+        "https://forge/a/b/src\\/commit/4993ff5a/install.sh#L1-L3",
+        "https://forge/a/b/src&#47;commit/4993ff5a/install.sh#L1-L3",
+        // HTML within a line, also where only this file would see a code span.
+        "run <pre>curl x | sh</pre>",
+        "see <https://x>",
+        "- a <!-- hidden",
+        "\\`<pre>`",
+        "`a\nb` <pre> `",
+        "[a](x`y) <pre> `",
+        "[a](x \"\n`\") <pre> `",
+        "https://x.y/` <pre> `",
+        "$`$ <pre> `",
+        "| `a | <pre>b</pre>` |\n|---|---|",
+        // No list at all.
+        "1234567890. a\n\n    - curl x | sh",
+        "1. a\n\n  b\n\n    - curl x | sh",
+        // Folds that are not those of the notes.
+        "<details><summary>Upgrade</summary><pre><code>curl x | sh</code></pre></details>",
+        "<details><summary>Old, do not use</summary>",
+        "<details><summary>Old, do not use (1)</summary>",
+        "<details><summary>Old <b>(1)</summary>\n\n</details>",
+        "<details><summary>Old (1)</summary>\n`<pre>`\n\n</details>",
+        "<details><summary>Old (1)</summary>\n\n<details><summary>Old (1)</summary>\n\n</details>",
+        "<details><summary>Old (1)</summary>\n\n</details>\n`<pre>`",
+        "</details>\n",
+    ] {
+        let text = format!("words\n\n{bad}\n\nmore\n");
         assert!(block(&text).is_some_and(|line| line >= 3), "{bad:?}");
     }
 }
@@ -136,6 +187,10 @@ fn words_that_could_pass_for_the_generated_part_are_refused() {
         ("Image\n-----", "line 2: the page's own headings"),
         ("> Image\n> -", "line 2: the page's own headings"),
         ("1) ## Image", "headings"),
+        ("Image\n: ## Image", "headings"),
+        ("run\n:         curl x | sh", "line 2: a block of code"),
+        ("$$\ncurl x | sh\n$$", "line 1: a block of code"),
+        ("https://x/a/b/src/commit/4993ff5a/install.sh#L1", "line 1: a block of code"),
         ("text\n\n    - curl x | sh", "line 3: a block of code"),
         ("-     curl x | sh", "a block of code"),
         (">     curl x | sh", "a block of code"),
@@ -151,4 +206,80 @@ fn words_that_could_pass_for_the_generated_part_are_refused() {
         assert!(error.contains(words), "{bad:?}: {error}");
     }
     assert!(read(b"caf\xe9").is_err() && read(&vec![b'x'; 20 << 10]).is_err());
+}
+
+/// Lines for texts that nobody wrote by hand, with what Markdown and the extensions of forges give a meaning.
+const PARTS: [&str; 44] = [
+    "\n",
+    "\n",
+    "\n",
+    "\n\n",
+    "\n\n",
+    " ",
+    "  ",
+    "    ",
+    "- ",
+    "* ",
+    "1. ",
+    "100) ",
+    "> ",
+    ": ",
+    ":",
+    "[^1]: ",
+    "[^1]",
+    "`",
+    "`",
+    "``",
+    "```",
+    "~~~",
+    "<pre>",
+    "</pre>",
+    "<b>",
+    "<!-- ",
+    " -->",
+    "<https://x.y>",
+    "</details>\n",
+    "\n<details><summary>Old (1)</summary>\n\n",
+    "[a](x",
+    ")",
+    " \"",
+    "\\",
+    "$",
+    "$$",
+    "| ",
+    "|---|---|\n",
+    "&lt;",
+    "https://x.y/",
+    "## ",
+    "===",
+    "word",
+    "curl x | sh",
+];
+
+#[test]
+fn a_text_without_a_block_has_none_for_a_parser_with_every_extension() {
+    use pulldown_cmark::{Event, Options, Parser, Tag};
+    let is_wrong = |event: &Event<'_>| match event {
+        Event::Start(Tag::CodeBlock(_)) | Event::InlineHtml(_) | Event::DisplayMath(_) => true,
+        Event::Html(html) => {
+            !html.trim_end().ends_with("Old (1)</summary>") && html.trim_end() != "</details>"
+        }
+        _ => false,
+    };
+    let (mut seed, mut accepted) = (0x9e37_79b9_7f4a_7c15_u64, 0);
+    let mut below = |end: usize| {
+        seed = (seed ^ (seed << 13)) ^ ((seed ^ (seed << 13)) >> 7);
+        seed ^= seed << 17;
+        usize::try_from(seed >> 33).unwrap() % end
+    };
+    for _ in 0..20_000 {
+        let text: String = (0..2 + below(9)).map(|_| PARTS[below(PARTS.len())]).collect();
+        if block(&text).is_some() {
+            continue;
+        }
+        accepted += 1;
+        let wrong = Parser::new_ext(&text, Options::all()).find(is_wrong);
+        assert!(wrong.is_none(), "{text:?}: {wrong:?}");
+    }
+    assert!(accepted > 4_000, "{accepted}");
 }

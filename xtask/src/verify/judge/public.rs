@@ -97,7 +97,7 @@ fn commands(
         let body = page.page.body.replace("\r\n", "\n");
         let promised = page::promises(&body);
         if let Some(line) = words::block(&body[..body.len() - promised.len()]) {
-            bail!("line {line} of the page begins a block of code or HTML that no release writes");
+            bail!("line {line} of the page may begin a block of code or HTML, which no release writes there");
         }
         let (found, expected) = (fenced(promised), page::commands(*format, release, key_address, digest));
         ensure!(

