@@ -3,6 +3,7 @@
 
 mod archive;
 pub mod base;
+pub mod budget;
 pub mod cache;
 pub mod difference;
 pub mod elf;

@@ -6,6 +6,7 @@ use std::fs;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
+use xtask::contents::budget::Budget;
 use xtask::contents::image::Contents;
 use xtask::contents::layer::{self, Compression};
 use xtask::oci::reference::Digest;
@@ -205,7 +206,8 @@ fn more_refused_cases() -> Vec<Case> {
 
 /// The packages that are read from the layers of an image.
 fn read(layers: &[Vec<u8>]) -> Result<BTreeSet<String>> {
-    let facts = layers.iter().map(|tar| layer::read(tar.as_slice(), Compression::None));
+    let budget = Budget::of_image();
+    let facts = layers.iter().map(|tar| layer::read(tar.as_slice(), Compression::None, &budget));
     let contents = Contents::of("linux/amd64", &facts.collect::<Result<Vec<_>>>()?, Some(0), None)?;
     Ok(contents.packages.into_iter().map(|package| package.path).collect())
 }

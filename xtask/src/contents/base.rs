@@ -155,6 +155,7 @@ impl Base {
             let (_, digest) =
                 index.iter().find(same).with_context(|| format!("{}: it is not for {wanted}", doing()))?;
             let read: Manifest = serde_json::from_slice(&manifest(digest)?).with_context(doing)?;
+            index::check_layers(read.layers.len()).with_context(doing)?;
             layers.push((wanted.clone(), read.layers.into_iter().map(|layer| layer.digest).collect()));
         }
         Ok(Self { layers, manifests })

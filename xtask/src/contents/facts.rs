@@ -59,3 +59,29 @@ pub enum Fact {
     /// A list of installed packages that this program cannot read: RPM's.
     Unread,
 }
+
+impl LayerFacts {
+    /// About how many bytes it takes to keep them.
+    pub(super) fn size(&self) -> usize {
+        let facts = self.facts.iter().map(|(path, fact)| path.len() + fact.size());
+        let links = self.hard_links.iter().map(|(path, target)| path.len() + target.len());
+        let lists = [&self.others, &self.directories, &self.undeclared, &self.whiteouts, &self.opaque];
+        let names = lists.into_iter().flatten().map(String::len);
+        facts.chain(links).chain(names).sum()
+    }
+}
+
+impl Fact {
+    /// About how many bytes it takes to keep it, besides its path. The target of a link counts with the path.
+    pub(super) fn size(&self) -> usize {
+        let length = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        match self {
+            Self::Manifest(Manifest { name, version, license }) => {
+                length(name) + length(version) + length(license)
+            }
+            Self::Debian(packages) | Self::Alpine(packages) => packages.iter().map(OsPackage::size).sum(),
+            Self::Elf(_) | Self::Link(_) | Self::Symlink | Self::OsRelease(_) | Self::Loader(_) => 0,
+            Self::Unread => 0,
+        }
+    }
+}

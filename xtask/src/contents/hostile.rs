@@ -1,6 +1,7 @@
 //! Random and mutated layers, and the files in them: the maker of an image chooses its contents.
 
 use super::archive::tests::{archive, entry, file, pax};
+use super::budget::Budget;
 use super::elf::{self, Elf};
 use super::image::Contents;
 use super::layer::{self, Compression};
@@ -41,7 +42,7 @@ readers! {
             "27 path=x\n", "0", "1", "2", "5", "x", "g", "L", "\u{7f}ELF", "{\"name\": ",
         ],
         read: |bytes| {
-            let Ok(facts) = layer::read(bytes, Compression::None) else { return };
+            let Ok(facts) = layer::read(bytes, Compression::None, &Budget::of_image()) else { return };
             assert_eq!(facts.size, bytes.len() as u64);
             let twice = [facts.clone(), facts];
             Contents::of("linux/amd64", &twice, Some(1), None).map(drop).unwrap_or_default();
@@ -50,7 +51,7 @@ readers! {
     compressed_layers: {
         seeds: vec![gzip(&layer()), gzip(&vec![0; 20 << 20])],
         words: &["\u{1f}", "\0", "\u{8}", "ustar\0"],
-        read: |bytes| drop(layer::read(bytes, Compression::Gzip)),
+        read: |bytes| drop(layer::read(bytes, Compression::Gzip, &Budget::of_image())),
     }
     elf_files: {
         seeds: [(62, true, false), (8, false, true)]

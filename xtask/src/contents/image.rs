@@ -4,6 +4,7 @@ mod stack;
 #[cfg(test)]
 pub(crate) mod tests;
 
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
@@ -87,9 +88,9 @@ impl Contents {
     /// # Errors
     /// When a package's `package.json` is a hard link to a file that was not read, or engines unpack a layer above the
     /// base image in different ways. [`Unsure`] when that layer may be the base image's.
-    pub fn of(
+    pub fn of<L: Borrow<LayerFacts>>(
         platform: &str,
-        layers: &[LayerFacts],
+        layers: &[L],
         base_layers: Option<usize>,
         node_version: Option<String>,
     ) -> Result<Self> {

@@ -13,6 +13,7 @@ use flate2::bufread::MultiGzDecoder;
 use sha2::{Digest as _, Sha256};
 
 use super::archive::Archive;
+use super::budget::Budget;
 use super::facts::LayerFacts;
 use collector::Collector;
 use places::Ended;
@@ -54,17 +55,18 @@ impl Compression {
 /// Reads a layer to its end.
 ///
 /// # Errors
-/// When it cannot be read, is not a tar file, or has an entry that is refused as ambiguous.
-pub fn read(layer: impl Read, compression: Compression) -> Result<LayerFacts> {
+/// When it cannot be read, is not a tar file, has an entry that is refused as ambiguous, or needs more than is left of
+/// `budget`.
+pub fn read(layer: impl Read, compression: Compression, budget: &Budget) -> Result<LayerFacts> {
     match compression {
-        Compression::None => read_tar(layer),
-        Compression::Gzip => read_tar(MultiGzDecoder::new(BufReader::with_capacity(1 << 17, layer))),
+        Compression::None => read_tar(layer, budget),
+        Compression::Gzip => read_tar(MultiGzDecoder::new(BufReader::with_capacity(1 << 17, layer)), budget),
     }
 }
 
-fn read_tar(tar: impl Read) -> Result<LayerFacts> {
+fn read_tar(tar: impl Read, budget: &Budget) -> Result<LayerFacts> {
     let mut counted = Counted { inner: tar, hash: Sha256::new(), size: 0 };
-    let mut collector = Collector::default();
+    let mut collector = Collector::new(budget);
     let mut archive = Archive::new(&mut counted);
     while let Some(entry) = archive.next()? {
         collector.entry(entry, &mut archive)?;

@@ -13,10 +13,12 @@ use anyhow::{Context as _, Result, anyhow};
 use serde::Deserialize;
 
 use super::base::Base;
+use super::budget::Budget;
 use super::cache::Cache;
 use super::facts::LayerFacts;
 use super::image::{Contents, Unsure};
 use super::layer::{self, Compression};
+use crate::oci::index;
 use crate::oci::reference::Digest;
 use crate::oci::registry::{Client, WrongBytes};
 use crate::process::scratch::Scratch;
@@ -86,7 +88,7 @@ impl Part {
     /// Reads a platform's manifest and config.
     ///
     /// # Errors
-    /// When they are not a manifest and a config.
+    /// When they are not a manifest and a config, or there are more layers than any image has.
     pub fn of(platform: &str, manifest: &[u8], config: &[u8]) -> Result<Self> {
         #[derive(Deserialize)]
         struct ImageConfig {
@@ -103,8 +105,9 @@ impl Part {
         struct RootFs {
             diff_ids: Vec<Digest>,
         }
-        let manifest: Manifest = serde_json::from_slice(manifest)
-            .with_context(|| format!("reading the manifest of {platform}"))?;
+        let doing = || format!("reading the manifest of {platform}");
+        let manifest: Manifest = serde_json::from_slice(manifest).with_context(doing)?;
+        index::check_layers(manifest.layers.len()).with_context(doing)?;
         let config: ImageConfig =
             serde_json::from_slice(config).with_context(|| format!("reading the config of {platform}"))?;
         let env = config.config.env.unwrap_or_default();
@@ -131,7 +134,7 @@ pub enum Known {
     Base,
 }
 
-/// Reads the contents of each platform's image. If the `base` image is unknown, every layer is read.
+/// Reads the contents of each platform's image. Of layers that may be anybody's, nothing is stored. If the `base` image is unknown, every layer is read.
 ///
 /// # Errors
 /// When a layer cannot be fetched. [`WrongBytes`] when the bytes of a layer, compressed or unpacked, do not match its
@@ -162,7 +165,8 @@ pub fn read(
         }
         counts.push(count);
     }
-    let facts = read_all(&wanted, layers, cache, known)?;
+    let source = Source { layers, cache, known, budget: &Budget::of_image() };
+    let facts = source.read_all(&wanted)?;
     let mut contents = Vec::new();
     for (part, count) in parts.iter().zip(counts) {
         let mut own = Vec::new();
@@ -170,7 +174,7 @@ pub fn read(
             let found = facts.get(&layer.digest).context("a layer was not read")?;
             let name = format!("the layer `{}` of {}, unpacked, is there", layer.digest, part.platform);
             WrongBytes::check_digest(&name, found.diff_id.clone(), diff_id)?;
-            own.push(found.clone());
+            own.push(found);
         }
         let version = part.node_version.clone();
         let read = Contents::of(&part.platform, &own, count, version).map_err(|error| {
@@ -187,48 +191,55 @@ struct Job<'a> {
     platform: &'a str,
 }
 
-fn read_all(
-    wanted: &BTreeMap<&Digest, Job<'_>>,
-    layers: &dyn Layers,
-    cache: &Cache,
+/// Where the layers come from, and what may be kept of them.
+struct Source<'a> {
+    layers: &'a dyn Layers,
+    cache: &'a Cache,
     known: Known,
-) -> Result<BTreeMap<Digest, LayerFacts>> {
-    let jobs = Mutex::new(wanted.values());
-    let next = || jobs.lock().unwrap_or_else(PoisonError::into_inner).next();
-    let work = || -> Result<Vec<(Digest, LayerFacts)>> {
-        let mut done = Vec::new();
-        while let Some(job) = next() {
-            crate::process::interrupt::check()?;
-            let may_be_known = job.is_base || known == Known::All;
-            let facts = match may_be_known.then(|| cache.layer(&job.layer.digest)).flatten() {
-                Some(facts) => facts,
-                None => fetch(job, layers, cache)?,
-            };
-            done.push((job.layer.digest.clone(), facts));
-        }
-        Ok(done)
-    };
-    thread::scope(|scope| {
-        let running: Vec<_> = (0..READERS.min(wanted.len())).map(|_| scope.spawn(work)).collect();
-        let mut all = BTreeMap::new();
-        for thread in running {
-            all.extend(thread.join().map_err(|_panic| anyhow!("a thread panicked"))??);
-        }
-        Ok(all)
-    })
+    budget: &'a Budget,
 }
 
-fn fetch(job: &Job<'_>, layers: &dyn Layers, cache: &Cache) -> Result<LayerFacts> {
-    let digest = &job.layer.digest;
-    let doing = || format!("reading the layer `{digest}` of {}", job.platform);
-    let compression = Compression::of(&job.layer.media_type).with_context(doing)?;
-    let scratch = Scratch::new()?;
-    let path =
-        layers.layer(digest, scratch.path())?.with_context(|| format!("{}: there is none", doing()))?;
-    let file = File::open(&path).with_context(doing)?;
-    let facts = layer::read(file, compression)
-        .map_err(|error| anyhow!(Damaged(format!("{}: {error:#}", doing()))))?;
-    // Facts that cannot be stored are read again the next time.
-    cache.keep_layer(digest, &facts).ok();
-    Ok(facts)
+impl Source<'_> {
+    fn read_all(&self, wanted: &BTreeMap<&Digest, Job<'_>>) -> Result<BTreeMap<Digest, LayerFacts>> {
+        let jobs = Mutex::new(wanted.values());
+        let next = || jobs.lock().unwrap_or_else(PoisonError::into_inner).next();
+        let work = || -> Result<Vec<(Digest, LayerFacts)>> {
+            let mut done = Vec::new();
+            while let Some(job) = next() {
+                crate::process::interrupt::check()?;
+                done.push((job.layer.digest.clone(), self.read(job)?));
+            }
+            Ok(done)
+        };
+        thread::scope(|scope| {
+            let running: Vec<_> = (0..READERS.min(wanted.len())).map(|_| scope.spawn(work)).collect();
+            let mut all = BTreeMap::new();
+            for thread in running {
+                all.extend(thread.join().map_err(|_panic| anyhow!("a thread panicked"))??);
+            }
+            Ok(all)
+        })
+    }
+
+    fn read(&self, job: &Job<'_>) -> Result<LayerFacts> {
+        let digest = &job.layer.digest;
+        let doing = || format!("reading the layer `{digest}` of {}", job.platform);
+        let damaged = |error: anyhow::Error| anyhow!(Damaged(format!("{}: {error:#}", doing())));
+        let may_be_known = job.is_base || self.known == Known::All;
+        if let Some(facts) = may_be_known.then(|| self.cache.layer(digest)).flatten() {
+            self.budget.take(facts.size()).map_err(damaged)?;
+            return Ok(facts);
+        }
+        let compression = Compression::of(&job.layer.media_type).with_context(doing)?;
+        let scratch = Scratch::new()?;
+        let path = self.layers.layer(digest, scratch.path())?;
+        let path = path.with_context(|| format!("{}: there is none", doing()))?;
+        let file = File::open(&path).with_context(doing)?;
+        let facts = layer::read(file, compression, self.budget).map_err(damaged)?;
+        if may_be_known {
+            // Facts that cannot be stored are read again the next time.
+            self.cache.keep_layer(digest, &facts).ok();
+        }
+        Ok(facts)
+    }
 }

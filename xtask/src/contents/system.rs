@@ -22,6 +22,15 @@ pub struct OsPackage {
     pub license: Option<String>,
 }
 
+impl OsPackage {
+    /// About how many bytes it takes to keep it.
+    pub(super) fn size(&self) -> usize {
+        let told = [&self.architecture, &self.source, &self.source_version, &self.license];
+        let told: usize = told.into_iter().flatten().map(String::len).sum();
+        size_of::<Self>() + self.name.len() + self.version.len() + told
+    }
+}
+
 /// The operating system.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct OsRelease {

@@ -73,9 +73,18 @@ impl Forgejo {
     }
 
     fn get<T: serde::de::DeserializeOwned>(&self, rest: &str) -> Result<Option<T>> {
+        self.answer(rest)?.map(|response| response.json()).transpose()
+    }
+
+    /// As [`Forgejo::get`], for a page of a list, of which so many bytes are `left`.
+    fn get_page<T: serde::de::DeserializeOwned>(&self, rest: &str, left: &mut usize) -> Result<Option<T>> {
+        self.answer(rest)?.map(|response| response.json_of_page(left)).transpose()
+    }
+
+    fn answer(&self, rest: &str) -> Result<Option<Response>> {
         let response = self.send(Request::new("GET", self.url(rest)))?;
         match response.status {
-            200 => response.json().map(Some),
+            200 => Ok(Some(response)),
             404 => self.check_public().map(|()| None),
             401 | 403 if self.token.is_none() => Err(self.not_public().context(response.unexpected())),
             _ => Err(response.unexpected()),

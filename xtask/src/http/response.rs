@@ -49,6 +49,25 @@ impl Response {
             .with_context(|| format!("{self}: the body is not the expected JSON"))
     }
 
+    /// The body of one of several answers as JSON. Together they may have as many bytes as are `left`.
+    ///
+    /// # Errors
+    /// As [`Response::json`], and when it has more.
+    pub fn json_of_page<T: serde::de::DeserializeOwned>(&self, left: &mut usize) -> Result<T> {
+        self.take_from(left)?;
+        self.json()
+    }
+
+    /// Takes the size of the body from what is `left` for several answers.
+    pub(super) fn take_from(&self, left: &mut usize) -> Result<()> {
+        let size = self.body.len();
+        let after = left.checked_sub(size);
+        *left = after.with_context(|| {
+            format!("{self} with {size} bytes: expected {left} at most after the answers before it")
+        })?;
+        Ok(())
+    }
+
     /// The error for a status that the caller did not expect. It is [`Transient`] if the same request may get another
     /// status later.
     #[must_use]
@@ -132,7 +151,7 @@ impl Response {
 
 #[cfg(test)]
 mod tests {
-    use super::{parse_response, split_response};
+    use super::{Response, parse_response, split_response};
     use crate::http::Request;
 
     #[test]
@@ -141,6 +160,18 @@ mod tests {
         let response = parse_response(bytes, &Request::new("PUT", "http://localhost/")).unwrap();
         assert_eq!((response.status, response.body.as_slice()), (201, b"body\r\n\r\nmore".as_slice()));
         assert_eq!(response.header("docker-content-digest"), Some("sha256:1"));
+    }
+
+    #[test]
+    fn the_pages_of_a_list_have_a_size_together() {
+        let page = |size: usize| Response::of(200, &[], format!("{:size$}", "[]").as_bytes());
+        let mut left = 100;
+        for _ in 0..2 {
+            assert!(page(50).json_of_page::<Vec<u8>>(&mut left).is_ok());
+        }
+        let error = page(2).json_of_page::<Vec<u8>>(&mut left).unwrap_err().to_string();
+        assert!(error.contains("with 2 bytes: expected 0 at most"), "{error}");
+        assert!(page(200).json_of_page::<Vec<u8>>(&mut 199).is_err());
     }
 
     #[test]

@@ -9,6 +9,9 @@ use xshell::cmd;
 use super::response::split_response;
 use super::{Curl, INSTALL, Request, Response};
 
+/// What the answers may have together. An image with its evidence has a hundredth.
+const MOST_BYTES: usize = 256 << 20;
+
 impl Curl {
     /// Sends `requests`, which must have no body and be idempotent. The answers are in the order of `requests`. A
     /// request that gets no answer this way, or a transient one, is sent again on its own by [`Curl::send`].
@@ -17,11 +20,15 @@ impl Curl {
         let together = self.send_together(requests).unwrap_or_default();
         let mut answers = together.into_iter();
         let good = |response: &Response| (200..500).contains(&response.status) && response.status != 429;
+        let mut left = MOST_BYTES;
         requests
             .iter()
-            .map(|request| match answers.next().filter(good) {
-                Some(response) => Ok(response),
-                None => self.send(request),
+            .map(|request| {
+                let response = match answers.next().filter(good) {
+                    Some(response) => response,
+                    None => self.send(request)?,
+                };
+                response.take_from(&mut left).map(|()| response)
             })
             .collect()
     }

@@ -9,6 +9,16 @@ use serde::Deserialize;
 use crate::oci::exact;
 use crate::oci::reference::Digest;
 
+/// The largest manifest or index, in bytes: registries need not take a larger one (distribution specification v1.1,
+/// "Pushing Manifests"), and nobody signed it yet when it is read.
+pub const LARGEST: usize = 4 << 20;
+
+/// No image is for more platforms. Each of them is several requests.
+pub const MOST_PLATFORMS: usize = 32;
+
+/// Engines stack no more layers.
+pub const MOST_LAYERS: usize = 127;
+
 #[derive(Deserialize)]
 struct Index {
     manifests: Vec<Descriptor>,
@@ -41,7 +51,8 @@ impl fmt::Display for Platform {
 /// The platform and digest of each manifest.
 ///
 /// # Errors
-/// When the bytes are not an index. The manifest of a single platform is not one.
+/// When the bytes are not an index, or it has more than [`MOST_PLATFORMS`] manifests. The manifest of a single platform
+/// is not one.
 pub fn platforms(bytes: &[u8]) -> Result<Vec<(String, Digest)>> {
     let named = |manifest: Descriptor| {
         let platform = manifest.platform.map_or_else(|| "no platform".to_owned(), |found| found.to_string());
@@ -59,7 +70,33 @@ pub fn annotations(bytes: &[u8]) -> Result<BTreeMap<String, String>> {
 }
 
 fn parse(bytes: &[u8]) -> Result<Index> {
-    exact::parse(bytes).context("it is not an image index")
+    check_size(bytes)?;
+    let index: Index = exact::parse(bytes).context("it is not an image index")?;
+    let count = index.manifests.len();
+    ensure!(count <= MOST_PLATFORMS, "the index has {count} manifests: expected {MOST_PLATFORMS} at most");
+    Ok(index)
+}
+
+/// Checks the size of a manifest or an index.
+///
+/// # Errors
+/// When it is larger than [`LARGEST`].
+pub fn check_size(bytes: &[u8]) -> Result<()> {
+    ensure!(
+        bytes.len() <= LARGEST,
+        "it has {} bytes: expected {LARGEST} at most, as in any manifest",
+        bytes.len()
+    );
+    Ok(())
+}
+
+/// Checks the number of an image's layers.
+///
+/// # Errors
+/// When it is larger than [`MOST_LAYERS`].
+pub fn check_layers(count: usize) -> Result<()> {
+    ensure!(count <= MOST_LAYERS, "the image has {count} layers: expected {MOST_LAYERS} at most");
+    Ok(())
 }
 
 /// The digest of the config that the `manifest` of a platform names.
@@ -112,7 +149,7 @@ impl Content {
 
 #[cfg(test)]
 mod tests {
-    use super::{Content, platforms};
+    use super::{Content, LARGEST, MOST_LAYERS, MOST_PLATFORMS, check_layers, platforms};
     use crate::oci::reference::Digest;
     use serde_json::json;
 
@@ -130,6 +167,24 @@ mod tests {
         assert!(platforms(b"<html>").is_err());
         let twice = index.to_string().replacen('{', r#"{"Manifests": [], "#, 1);
         assert!(platforms(twice.as_bytes()).is_err(), "{twice}");
+    }
+
+    #[test]
+    fn an_index_and_an_image_have_bounds_that_no_release_reaches() {
+        let index = |count: usize| {
+            let manifests: Vec<_> = (0..count).map(|_| json!({"digest": Digest::of(b"manifest")})).collect();
+            json!({"schemaVersion": 2, "manifests": manifests}).to_string()
+        };
+        assert_eq!(platforms(index(MOST_PLATFORMS).as_bytes()).unwrap().len(), MOST_PLATFORMS);
+        let error = format!("{:#}", platforms(index(MOST_PLATFORMS + 1).as_bytes()).unwrap_err());
+        assert!(error.contains("the index has 33 manifests: expected 32 at most"), "{error}");
+        let padded = |size: usize| index(1) + &" ".repeat(size - index(1).len());
+        assert!(platforms(padded(LARGEST).as_bytes()).is_ok());
+        let error = format!("{:#}", platforms(padded(LARGEST + 1).as_bytes()).unwrap_err());
+        assert!(error.contains("it has 4194305 bytes"), "{error}");
+        assert!(check_layers(MOST_LAYERS).is_ok());
+        let error = check_layers(MOST_LAYERS + 1).unwrap_err().to_string();
+        assert!(error.contains("the image has 128 layers"), "{error}");
     }
 
     #[test]

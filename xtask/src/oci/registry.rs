@@ -28,6 +28,7 @@ use manifest::{ACCEPT, said_digest};
 
 pub use credentials::Credentials;
 pub use manifest::Manifest;
+pub use referrers::{MOST_REFERRERS, check_count as check_referrers};
 pub use removal::Removal;
 pub use several::{Got, Wanted};
 pub use wrong_bytes::WrongBytes;

@@ -1,5 +1,6 @@
 //! Stacks layers, and refuses those that engines stack in different ways.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 
 use anyhow::{Result, bail, ensure};
@@ -54,9 +55,9 @@ fn below_link(layer: &LayerFacts, seen: &Seen<'_>) -> Option<String> {
 }
 
 /// The visible fact at each path, and its layer.
-pub(super) fn stack(layers: &[LayerFacts], base_layers: Option<usize>) -> Result<Seen<'_>> {
+pub(super) fn stack<L: Borrow<LayerFacts>>(layers: &[L], base_layers: Option<usize>) -> Result<Seen<'_>> {
     let mut seen = Seen::new();
-    for (number, layer) in layers.iter().enumerate() {
+    for (number, layer) in layers.iter().map(L::borrow).enumerate() {
         layer.opaque.iter().for_each(|directory| hide_below(&mut seen, directory));
         for path in &layer.whiteouts {
             hide(&mut seen, path);

@@ -6,18 +6,13 @@ use std::io::Read;
 use anyhow::{Context as _, Result, ensure};
 
 use super::super::archive::{Archive, Entry, Kind};
+use super::super::budget::Budget;
 use super::super::elf::{self, Elf};
 use super::super::facts::Fact;
 use super::super::npm::{self, Manifest};
 use super::super::system;
 use super::names::{ReadAs, is_loader, read_as};
 use super::places::{Places, Was};
-
-/// The number of files for which a usual file system has inodes.
-const MOST_ENTRIES: usize = 2_000_000;
-
-/// Enough for the names of that many files.
-const MOST_NAME_BYTES: usize = 256 << 20;
 
 /// A longer ELF file is read up to this size. Then its machine and interpreter are known, but not its libraries.
 const LARGEST_ELF: u64 = 64 << 20;
@@ -29,30 +24,35 @@ const WHITEOUT: &str = ".wh.";
 const OPAQUE: &str = ".wh..wh..opq";
 
 /// What is known of a layer so far.
-#[derive(Default)]
-pub(super) struct Collector {
+pub(super) struct Collector<'a> {
     pub(super) facts: BTreeMap<String, Fact>,
     pub(super) hard_links: BTreeMap<String, String>,
     pub(super) places: Places,
     pub(super) whiteouts: Vec<String>,
     pub(super) opaque: Vec<String>,
-    entries: usize,
-    name_bytes: usize,
     buffer: Vec<u8>,
+    budget: &'a Budget,
 }
 
-impl Collector {
-    pub(super) fn entry<R: Read>(&mut self, entry: Entry, archive: &mut Archive<R>) -> Result<()> {
-        self.entries += 1;
-        self.name_bytes += entry.path.len();
-        if let Kind::Symlink(target) | Kind::HardLink(target) = &entry.kind {
-            self.name_bytes += target.len();
+impl<'a> Collector<'a> {
+    pub(super) fn new(budget: &'a Budget) -> Self {
+        Self {
+            facts: BTreeMap::new(),
+            hard_links: BTreeMap::new(),
+            places: Places::default(),
+            whiteouts: Vec::new(),
+            opaque: Vec::new(),
+            buffer: Vec::new(),
+            budget,
         }
-        ensure!(
-            self.entries <= MOST_ENTRIES && self.name_bytes <= MOST_NAME_BYTES,
-            "it has more than {MOST_ENTRIES} entries, or more than {} MiB of names",
-            MOST_NAME_BYTES >> 20
-        );
+    }
+
+    pub(super) fn entry<R: Read>(&mut self, entry: Entry, archive: &mut Archive<R>) -> Result<()> {
+        let target = match &entry.kind {
+            Kind::Symlink(target) | Kind::HardLink(target) => target.len(),
+            _ => 0,
+        };
+        self.budget.take(entry.path.len() + target)?;
         let Entry { path, kind, size, odd, .. } = entry;
         if let Some(why) = odd {
             self.places.tell(&path, why);
@@ -95,6 +95,7 @@ impl Collector {
             }
         };
         if let Some(fact) = fact {
+            self.budget.take(fact.size())?;
             self.facts.insert(path, fact);
         }
         Ok(())

@@ -2,6 +2,7 @@
 
 use super::super::archive::tests::entry;
 pub(crate) use super::super::archive::tests::{archive, file};
+use super::super::budget::Budget;
 use super::super::elf::{Libc, tests as elf};
 use super::super::facts::{Fact, LayerFacts};
 use super::{Compression, read};
@@ -9,7 +10,7 @@ use crate::oci::reference::Digest;
 use std::io::Write as _;
 
 pub(crate) fn facts(entries: &[Vec<u8>]) -> LayerFacts {
-    read(archive(entries).as_slice(), Compression::None).unwrap()
+    read(archive(entries).as_slice(), Compression::None, &Budget::of_image()).unwrap()
 }
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
@@ -33,9 +34,9 @@ fn a_layer_is_the_digest_of_its_uncompressed_bytes_and_what_is_in_it() {
         entry(b'1', "app/same.node", "app/node_modules/a/x.node", b""),
         file("app/readme", b"\x7fELF"),
     ]);
-    let plain = read(tar.as_slice(), Compression::None).unwrap();
+    let plain = read(tar.as_slice(), Compression::None, &Budget::of_image()).unwrap();
     assert_eq!((&plain.diff_id, plain.size), (&Digest::of(&tar), tar.len() as u64));
-    assert_eq!(read(gzip(&tar).as_slice(), Compression::Gzip).unwrap(), plain);
+    assert_eq!(read(gzip(&tar).as_slice(), Compression::Gzip, &Budget::of_image()).unwrap(), plain);
     let names: Vec<_> = plain.facts.keys().map(String::as_str).collect();
     assert_eq!(
         names,
@@ -135,21 +136,29 @@ fn an_odd_layer_of_a_base_image_is_read_as_it_is_unpacked() {
 fn a_layer_that_is_cut_off_or_continued_is_refused() {
     let whole = gzip(&archive(&[file("a", &[7; 5000])]));
     for length in [0, 10, whole.len() / 2, whole.len() - 1] {
-        assert!(read(&whole[..length], Compression::Gzip).is_err(), "{length} of {}", whole.len());
+        assert!(
+            read(&whole[..length], Compression::Gzip, &Budget::of_image()).is_err(),
+            "{length} of {}",
+            whole.len()
+        );
     }
     let more = [whole.as_slice(), b"garbage"].concat();
-    assert!(read(more.as_slice(), Compression::Gzip).is_err());
+    assert!(read(more.as_slice(), Compression::Gzip, &Budget::of_image()).is_err());
     let second = [whole.as_slice(), &gzip(&archive(&[file("b", b"")]))].concat();
-    assert!(read(second.as_slice(), Compression::Gzip).is_err(), "another archive behind the first");
+    assert!(
+        read(second.as_slice(), Compression::Gzip, &Budget::of_image()).is_err(),
+        "another archive behind the first"
+    );
     let mut changed = whole;
     let last = changed.len() - 5;
     changed[last] ^= 1;
-    assert!(read(changed.as_slice(), Compression::Gzip).is_err(), "a wrong checksum");
+    assert!(read(changed.as_slice(), Compression::Gzip, &Budget::of_image()).is_err(), "a wrong checksum");
 }
 
 #[test]
 fn a_list_that_cannot_be_read_is_refused_and_a_broken_manifest_of_a_test_is_not() {
-    let read = |entries: &[Vec<u8>]| read(archive(entries).as_slice(), Compression::None);
+    let read =
+        |entries: &[Vec<u8>]| read(archive(entries).as_slice(), Compression::None, &Budget::of_image());
     let error = format!("{:#}", read(&[file("var/lib/dpkg/status", b"Package: x\n")]).unwrap_err());
     assert!(error.contains("`var/lib/dpkg/status`: `x` has no version"), "{error}");
     let facts = read(&[file("app/node_modules/a/test/node_modules/b/package.json", b"{")]).unwrap();
@@ -161,7 +170,7 @@ fn a_list_that_cannot_be_read_is_refused_and_a_broken_manifest_of_a_test_is_not(
 
 #[test]
 fn media_types_say_how_to_unpack_and_zstd_says_what_to_do() {
-    assert_eq!(Compression::of("application/vnd.oci.image.layer.v1.tar").unwrap(), Compression::None);
+    assert_eq!(Compression::of("application/vnd.oci.image.layer.v1.tar").unwrap(), Compression::None,);
     let error = Compression::of("application/vnd.oci.image.layer.v1.tar+zstd").unwrap_err();
     assert!(error.to_string().contains("`compression=gzip`"), "{error}");
 }

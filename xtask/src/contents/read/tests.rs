@@ -9,9 +9,10 @@ use serde_json::json;
 
 use super::super::archive::tests::archive;
 use super::super::base::Base;
+use super::super::budget::Budget;
 use super::super::cache::Cache;
 use super::super::image::tests::manifest;
-use super::{Damaged, Known, Layers, Part, read};
+use super::{Damaged, Job, Known, Layers, Part, Source, read};
 use crate::oci::reference::Digest;
 use crate::oci::registry::WrongBytes;
 use crate::process::environment::Environment;
@@ -35,7 +36,7 @@ struct Scene {
     parts: Vec<Part>,
     base: Base,
     cache: Cache,
-    _home: Scratch,
+    home: Scratch,
 }
 
 fn scene() -> Scene {
@@ -55,7 +56,7 @@ fn scene() -> Scene {
     let home = Scratch::new().unwrap();
     let cache = Cache::new(&Environment::from_pairs([("HOME", home.path().to_str().unwrap())])).unwrap();
     let shelf = Shelf(digests.into_iter().zip(tars).collect(), AtomicUsize::new(0));
-    Scene { shelf, parts, base, cache, _home: home }
+    Scene { shelf, parts, base, cache, home }
 }
 
 impl Scene {
@@ -76,8 +77,36 @@ fn each_layer_is_read_once_and_the_base_once_on_a_machine() {
     assert_eq!((found[0].base_layers, found[0].node_version.as_deref()), (Some(1), Some("22.1.0")));
     assert_eq!(found[1].packages.iter().map(|package| package.layer).collect::<Vec<_>>(), [1, 0]);
     assert_eq!(scene.read(base, Known::Base).1, 1, "what is above is looked at as it is now");
-    assert_eq!(scene.read(base, Known::All).1, 0);
+    assert_eq!(scene.read(base, Known::All).1, 1, "and nothing of it was stored");
+    assert_eq!(scene.read(base, Known::All).1, 0, "but of an image that was just pushed");
     assert_eq!(scene.read(None, Known::Base).1, 2, "without a base, all of it");
+}
+
+#[test]
+fn of_an_image_without_a_known_base_nothing_is_stored() {
+    let scene = scene();
+    assert_eq!(scene.read(None, Known::Base).1, 2);
+    let kept = scene.home.path().join(".cache/xtask/layers");
+    assert!(!kept.exists(), "{}", kept.display());
+}
+
+#[test]
+fn the_names_of_all_layers_together_have_a_bound() {
+    let scene = scene();
+    let wanted: BTreeMap<_, _> = scene.parts[0].layers.iter().map(|layer| (&layer.digest, layer)).collect();
+    let jobs = wanted.iter().map(|(digest, layer)| (*digest, Job { layer, is_base: true, platform: "x" }));
+    let jobs: BTreeMap<_, _> = jobs.collect();
+    let read = |bytes: usize| {
+        let budget = Budget::of(bytes);
+        let source = Source { layers: &scene.shelf, cache: &scene.cache, known: Known::All, budget: &budget };
+        source.read_all(&jobs)
+    };
+    // Each layer needs about 150 bytes, and the second time, both come from the cache.
+    for _ in 0..2 {
+        let error = read(200).unwrap_err();
+        assert!(error.is::<Damaged>() && error.to_string().contains("all layers of the image"), "{error:#}");
+        assert_eq!(read(500).unwrap().len(), 2);
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::{Bundle, MEDIA_TYPE};
 use crate::oci::exact;
 use crate::oci::reference::Digest;
+use crate::oci::registry::check_referrers;
 
 /// The type of the manifest that holds a bundle.
 pub const MANIFEST_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -131,7 +132,7 @@ pub fn index(bundles: &[Bundle], subject: &Subject) -> Result<Vec<u8>> {
 /// fields.
 ///
 /// # Errors
-/// When it is not such an index.
+/// When it is not such an index, or names more manifests than refer to any image.
 pub fn entries(index: &[u8]) -> Result<Vec<(Digest, Value)>> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -143,6 +144,7 @@ pub fn entries(index: &[u8]) -> Result<Vec<(Digest, Value)>> {
     let index: Index = exact::parse(index).context("it is not an index of referrers")?;
     let is_known = index.schema_version == 2 && index.media_type == INDEX_TYPE;
     ensure!(is_known, "it is an index `{}`, version {}", index.media_type, index.schema_version);
+    check_referrers(index.manifests.len())?;
     let named = |entry: Value| {
         let digest = entry["digest"].as_str().context("it names a manifest without a digest")?.parse()?;
         Ok((digest, entry))
@@ -164,6 +166,7 @@ pub fn named(index: &[u8]) -> Result<Vec<Digest>> {
         digest: Digest,
     }
     let index: Index = exact::parse(index).context("it is not an index of referrers")?;
+    check_referrers(index.manifests.len())?;
     Ok(index.manifests.into_iter().map(|entry| entry.digest).collect())
 }
 

@@ -5,7 +5,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use super::answers::AttachmentSettings;
 use super::{Forgejo, PAGE_SIZE, status};
 use crate::forge::{CiState, NO_TOKEN, Read as _};
-use crate::http::Request;
+use crate::http::{LARGEST_LISTING, Request};
 use crate::inputs::config::CiStatus;
 use crate::process::command_line::quote;
 use crate::process::problem::Problem;
@@ -46,10 +46,10 @@ impl Forgejo {
         if self.config.ci_status == CiStatus::Off {
             return Ok(CiState::Green);
         }
-        let mut statuses = Vec::new();
+        let (mut statuses, mut left) = (Vec::new(), LARGEST_LISTING);
         for page in 1..=MAX_STATUS_PAGES {
             let path = format!("commits/{commit}/status?limit={PAGE_SIZE}&page={page}");
-            let combined: Option<status::Combined> = self.get(&path)?;
+            let combined: Option<status::Combined> = self.get_page(&path, &mut left)?;
             let combined =
                 combined.with_context(|| format!("the forge does not know the commit {commit}"))?;
             let found = combined.statuses.unwrap_or_default();

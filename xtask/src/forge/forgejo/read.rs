@@ -7,7 +7,7 @@ use super::{Forgejo, PAGE_SIZE, branches};
 use crate::evidence::assets::Listed;
 use crate::evidence::page::PublishedPage;
 use crate::forge::{BranchHead, CiState, Read, RunSaid};
-use crate::http::Request;
+use crate::http::{LARGEST_LISTING, Request};
 use crate::inputs::signers::SignedTag;
 use crate::inputs::version::ReleaseTag;
 use crate::process::problem::Problem;
@@ -84,10 +84,10 @@ impl Read for Forgejo {
     }
 
     fn pages(&self) -> Result<Vec<PublishedPage>> {
-        let mut pages = Vec::new();
+        let (mut pages, mut left) = (Vec::new(), LARGEST_LISTING);
         for number in 1..=MOST_PAGES {
-            let listed: Option<Vec<Release>> =
-                self.get(&format!("releases?limit={PAGE_SIZE}&page={number}"))?;
+            let path = format!("releases?limit={PAGE_SIZE}&page={number}");
+            let listed: Option<Vec<Release>> = self.get_page(&path, &mut left)?;
             let listed = listed.with_context(|| format!("the forge has no `{}`", self.config.repository))?;
             if listed.is_empty() {
                 return Ok(pages);

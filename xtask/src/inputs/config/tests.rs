@@ -61,6 +61,16 @@ fn what_cannot_be_meant_is_refused_by_name() {
         ("title =", "tags = \"signed\"\ntag-signers = \"2\"\ntitle =", "tag-signers"),
         ("https://forge", "http://forge", "plain-http = [\"forge.example.org\"]"),
         (
+            "title =",
+            "timeouts = { http = 0 }\ntitle =",
+            "`timeouts.http` is 0 seconds: write a number from 1 to 3600 for key",
+        ),
+        ("title =", "timeouts = { http = 3601 }\ntitle =", "timeouts` at line 8"),
+        ("title =", "timeouts = { cosign = 3601 }\ntitle =", "timeouts.cosign"),
+        ("title =", "timeouts = { build = 86401 }\ntitle =", "write a number from 1 to 86400"),
+        ("title =", "timeouts = { ci = 4294967295 }\ntitle =", "timeouts.ci"),
+        ("title =", "timeouts = { pull = 4294967296 }\ntitle =", "timeouts"),
+        (
             "[workspace.metadata.release.smoke]",
             "[[workspace.metadata.release.registries]]\nhost = \"docker.io\"\n[workspace.metadata.release.smoke]",
             "token",

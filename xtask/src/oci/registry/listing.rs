@@ -7,7 +7,8 @@ use anyhow::{Context as _, Result, bail, ensure};
 use serde::Deserialize;
 
 use super::Client;
-use crate::http::{Request, Response};
+use crate::http::{LARGEST_LISTING, Request, Response};
+use crate::oci::reference::Image;
 
 /// The tags of one image never need more pages.
 const MOST_PAGES: usize = 200;
@@ -16,46 +17,51 @@ impl Client {
     /// All tags, in the registry's order; empty when the image does not exist.
     ///
     /// # Errors
-    /// When a request fails, an answer has another form, or the registry points to another host.
+    /// When a request fails, an answer has another form, the registry points to another host, or the list has no end.
     pub fn tags(&self) -> Result<Vec<String>> {
-        #[derive(Deserialize)]
-        struct Page {
-            tags: Option<Vec<String>>,
-        }
-        let (mut tags, mut known) = (Vec::new(), BTreeSet::new());
-        let mut next = self.url("tags/list?n=100");
-        for page in 0..MOST_PAGES {
-            let response = self.send(&Request::new("GET", next))?;
-            match response.status {
-                200 => {}
-                404 if page == 0 => return Ok(tags),
-                _ => return Err(response.unexpected()),
-            }
-            let page = response.json::<Page>()?.tags.unwrap_or_default();
-            // Forgejo sends a `Link` to a next page even on the last one, so only an empty page ends the list there.
-            let is_empty = page.is_empty();
-            tags.extend(page.into_iter().filter(|tag| known.insert(tag.clone())));
-            match self.next_page(&response)? {
-                Some(link) if !is_empty => next = link,
-                _ => return Ok(tags),
-            }
-        }
-        bail!("listing the tags of `{}`: no end after {MOST_PAGES} pages", self.image)
+        list(&self.image, self.url("tags/list?n=100"), |url| self.send(&Request::new("GET", url)))
+            .with_context(|| format!("listing the tags of `{}`", self.image))
     }
+}
 
-    /// The address of the next page. It must be on this registry, because the request for it carries our credentials.
-    fn next_page(&self, response: &Response) -> Result<Option<String>> {
-        let Some(link) = response.headers("Link").find_map(next_link) else { return Ok(None) };
-        let doing = || format!("{response} with a link to `{link}`");
-        // Behind a proxy a registry may name itself with the other scheme. The scheme of the connection stays.
-        let rest = link.strip_prefix("https://").or_else(|| link.strip_prefix("http://"));
-        let path = match rest {
-            Some(rest) => rest.strip_prefix(self.image.registry.as_str()).with_context(doing)?,
-            None => link,
-        };
-        ensure!(path.starts_with("/v2/"), "{}, which is not on this registry", doing());
-        Ok(Some(format!("{}{path}", self.image.registry.base_url())))
+fn list(image: &Image, first: String, ask: impl Fn(String) -> Result<Response>) -> Result<Vec<String>> {
+    #[derive(Deserialize)]
+    struct Page {
+        tags: Option<Vec<String>>,
     }
+    let (mut tags, mut known, mut left) = (Vec::new(), BTreeSet::new(), LARGEST_LISTING);
+    let mut next = first;
+    for page in 0..MOST_PAGES {
+        let response = ask(next)?;
+        match response.status {
+            200 => {}
+            404 if page == 0 => return Ok(tags),
+            _ => return Err(response.unexpected()),
+        }
+        let page = response.json_of_page::<Page>(&mut left)?.tags.unwrap_or_default();
+        // Forgejo sends a `Link` to a next page even on the last one, so only an empty page ends the list there.
+        let is_empty = page.is_empty();
+        tags.extend(page.into_iter().filter(|tag| known.insert(tag.clone())));
+        match next_page(image, &response)? {
+            Some(link) if !is_empty => next = link,
+            _ => return Ok(tags),
+        }
+    }
+    bail!("no end after {MOST_PAGES} pages")
+}
+
+/// The address of the next page. It must be on this registry, because the request for it carries our credentials.
+fn next_page(image: &Image, response: &Response) -> Result<Option<String>> {
+    let Some(link) = response.headers("Link").find_map(next_link) else { return Ok(None) };
+    let doing = || format!("{response} with a link to `{link}`");
+    // Behind a proxy a registry may name itself with the other scheme. The scheme of the connection stays.
+    let rest = link.strip_prefix("https://").or_else(|| link.strip_prefix("http://"));
+    let path = match rest {
+        Some(rest) => rest.strip_prefix(image.registry.as_str()).with_context(doing)?,
+        None => link,
+    };
+    ensure!(path.starts_with("/v2/"), "{}, which is not on this registry", doing());
+    Ok(Some(format!("{}{path}", image.registry.base_url())))
 }
 
 /// The target with `rel="next"` in a `Link` header (RFC 8288 §3).
@@ -80,7 +86,23 @@ pub(super) fn next_link(header: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::next_link;
+    use super::{list, next_link};
+    use crate::http::{LARGEST_LISTING, Response};
+
+    #[test]
+    fn a_list_without_an_end_is_no_list() {
+        let image = "registry.example.org/acme/carol".parse().unwrap();
+        let pages = |size: usize| {
+            let more = [("Link", "</v2/acme/carol/tags/list?last=a>; rel=\"next\"")];
+            let body = r#"{"tags":["a"]}"#.to_owned() + &" ".repeat(size);
+            let found = list(&image, String::new(), |_url| Ok(Response::of(200, &more, body.as_bytes())));
+            format!("{:#}", found.unwrap_err())
+        };
+        let error = pages(0);
+        assert!(error.contains("no end after 200 pages"), "{error}");
+        let error = pages(LARGEST_LISTING / 4 * 3);
+        assert!(error.contains("after the answers before it"), "{error}");
+    }
 
     #[test]
     fn the_next_page_is_told_among_other_links() {

@@ -4,6 +4,7 @@ use anyhow::{Context as _, Result, ensure};
 
 use super::WrongBytes;
 use crate::http::Response;
+use crate::oci::index;
 use crate::oci::reference::Digest;
 
 /// The manifest types of images, signatures and attestations. The registry must not convert between them.
@@ -46,6 +47,7 @@ pub(super) fn read(response: Response, reference: &str) -> Result<Manifest> {
         response.header("Content-Type").with_context(|| format!("{response} without a type"))?.to_owned();
     // The HTML page of a proxy is not an answer of the registry, and must not count as a false manifest.
     ensure!(is_manifest(&media_type), "{response} with `{}`: expected a manifest", essence(&media_type));
+    index::check_size(&response.body).with_context(|| response.to_string())?;
     let asked = reference.parse::<Digest>().ok();
     for named in [asked, said_digest(&response)?].into_iter().flatten() {
         WrongBytes::check(&response, &named)?;

@@ -9,8 +9,8 @@ use crate::http::{Request, Response};
 use crate::oci::exact;
 use crate::oci::reference::Digest;
 
-/// No image of ours has more referrers.
-const MOST: usize = 1000;
+/// No image of ours has more referrers. Each of them is a request.
+pub const MOST_REFERRERS: usize = 1000;
 
 impl Client {
     /// The manifests that refer to `digest`; `None` if the registry does not list referrers.
@@ -52,8 +52,20 @@ fn read(response: &Response) -> Result<Option<Vec<Digest>>> {
     );
     let index: Index = exact::parse(&response.body).with_context(|| format!("{response}: reading it"))?;
     let found: Vec<_> = index.manifests.unwrap_or_default().into_iter().map(|entry| entry.digest).collect();
-    ensure!(found.len() <= MOST, "{response} with {} referrers: expected {MOST} at most", found.len());
+    check_count(found.len()).with_context(|| response.to_string())?;
     Ok(Some(found))
+}
+
+/// Checks the number of manifests that refer to an image.
+///
+/// # Errors
+/// When it is larger than [`MOST_REFERRERS`].
+pub fn check_count(count: usize) -> Result<()> {
+    ensure!(
+        count <= MOST_REFERRERS,
+        "{count} manifests refer to the image: expected {MOST_REFERRERS} at most"
+    );
+    Ok(())
 }
 
 #[cfg(test)]

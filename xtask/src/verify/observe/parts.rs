@@ -161,8 +161,7 @@ fn look_at_parts(
     manifests: Vec<Seen<Option<Vec<u8>>>>,
 ) -> Seen<Vec<Part>> {
     let manifests = manifests.into_iter().collect::<Seen<Vec<_>>>()?;
-    let parse = |bytes: &Option<Vec<u8>>| exact::parse::<ImageManifest>(bytes.as_ref()?).ok();
-    let parsed: Vec<_> = manifests.iter().map(parse).collect();
+    let parsed: Vec<_> = manifests.iter().map(|bytes| parse(bytes.as_ref()?)).collect();
     let mut wanted = Vec::new();
     for manifest in parsed.iter().flatten() {
         let layers = manifest.layers.iter().map(|layer| Wanted::HasBlob(layer.digest.clone()));
@@ -196,12 +195,23 @@ fn look_at_parts(
                     part.layered =
                         layered.and_then(|(bytes, config)| Layered::of(platform, bytes, config).ok());
                 }
-                None if bytes.is_some() => part.missing.push(format!("an image manifest in `{digest}`")),
+                None if bytes.is_some() => {
+                    let most = index::MOST_LAYERS;
+                    part.missing.push(format!("an image manifest with at most {most} layers in `{digest}`"));
+                }
                 None => part.missing.push(format!("the manifest `{digest}`")),
             }
             part
         });
     Ok(parts.collect())
+}
+
+/// The manifest of an image, if it is one and has no more layers than an image can have: each of them is asked for.
+fn parse(manifest: &[u8]) -> Option<ImageManifest> {
+    index::check_size(manifest).ok()?;
+    let manifest: ImageManifest = exact::parse(manifest).ok()?;
+    index::check_layers(manifest.layers.len()).ok()?;
+    Some(manifest)
 }
 
 /// Adds what the config says and what is missing.

@@ -6,6 +6,7 @@ use super::super::world::World;
 use super::Lie;
 use crate::contents::elf;
 use crate::contents::layer::tests::file;
+use crate::oci::index::MOST_LAYERS;
 
 /// Releases the image with a changed label of the first platform.
 fn relabel(world: &mut World, key: &str, value: &str) {
@@ -131,6 +132,18 @@ pub(super) const LIES: &[Lie] = &[
         },
         wrong: &["image.content"],
         unchecked: &["image.base", "image.machine", "sbom.components"],
+    },
+    Lie {
+        name: "more layers than an image can have",
+        tell: |world| {
+            world.release_changed(|_, parts| {
+                let layers = parts.platforms[0].manifest["layers"].as_array_mut().expect("it has layers");
+                let last = layers.last().expect("it has a layer").clone();
+                layers.resize(MOST_LAYERS + 1, last);
+            });
+        },
+        wrong: &["image.present"],
+        unchecked: &["image.labels", "image.content", "image.base", "image.machine", "sbom.components"],
     },
     Lie {
         name: "another base image than the Dockerfile pins",
