@@ -123,6 +123,14 @@ pub fn other_tags(tags: &[String], digest: &Digest) -> Vec<String> {
     tags.iter().filter(is_other).cloned().collect()
 }
 
+/// The tags under which programs look for what is attached to a platform's image, besides its signatures: bundles,
+/// attestations, and an unsigned SBOM. A release stores nothing there.
+#[must_use]
+pub fn foreign_tags(platform: &Digest) -> [String; 3] {
+    let prefix = prefix(platform);
+    [prefix.clone(), Kind::Attestations.tag(platform), format!("{prefix}.sbom")]
+}
+
 /// The beginning of the tags of everything that is attached to `digest`.
 fn prefix(digest: &Digest) -> String {
     format!("sha256-{}", digest.hex())

@@ -1,6 +1,7 @@
 //! Everything that `verify` asks, each thing once and in parallel. Nothing is judged here.
 
 pub(super) mod assets;
+mod beside;
 mod bundles;
 mod clone;
 pub(super) mod contents;

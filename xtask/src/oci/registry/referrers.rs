@@ -18,7 +18,11 @@ impl Client {
     /// # Errors
     /// When the request fails, or the answer is not a complete list.
     pub fn referrers(&self, digest: &Digest) -> Result<Option<Vec<Digest>>> {
-        read(&self.send(&Request::new("GET", self.url(&format!("referrers/{digest}"))))?)
+        read(&self.send(&self.referrers_request(digest))?)
+    }
+
+    pub(super) fn referrers_request(&self, digest: &Digest) -> Request {
+        Request::new("GET", self.url(&format!("referrers/{digest}")))
     }
 
     /// Stores `manifest` by its digest, without a tag.
@@ -32,7 +36,7 @@ impl Client {
 
 /// The list in an answer; `None` if the registry does not support this request, which registries say by different
 /// statuses.
-fn read(response: &Response) -> Result<Option<Vec<Digest>>> {
+pub(super) fn read(response: &Response) -> Result<Option<Vec<Digest>>> {
     #[derive(Deserialize)]
     struct Index {
         manifests: Option<Vec<Entry>>,

@@ -15,6 +15,8 @@ pub enum Wanted {
     Blob(Digest),
     /// Whether a blob exists.
     HasBlob(Digest),
+    /// The manifests that refer to a digest, as far as the registry lists them.
+    Referrers(Digest),
 }
 
 /// An answer.
@@ -26,23 +28,29 @@ pub enum Got {
     Blob(Vec<u8>),
     /// The blob exists.
     There,
+    /// At least one manifest.
+    Referrers(Vec<Digest>),
 }
 
 impl Got {
-    /// The bytes of a manifest or a blob. Empty for a blob whose existence alone was asked for.
+    /// The bytes of a manifest or a blob. Empty for a blob whose existence alone was asked for, and the digests of
+    /// manifests that refer to another, one a line.
     #[must_use]
     pub fn into_bytes(self) -> Vec<u8> {
         match self {
             Self::Manifest(manifest) => manifest.bytes,
             Self::Blob(bytes) => bytes,
             Self::There => Vec::new(),
+            Self::Referrers(digests) => {
+                digests.iter().map(Digest::as_str).collect::<Vec<_>>().join("\n").into_bytes()
+            }
         }
     }
 }
 
 impl Client {
     /// Sends all of `wanted` over one connection. The answers are in the order of `wanted`, each as
-    /// [`Client::manifest`], [`Client::blob`] or [`Client::has_blob`] returns it; `None` for what does not exist.
+    /// [`Client::manifest`], [`Client::blob`], [`Client::has_blob`] or [`Client::referrers`] returns it; `None` for what does not exist.
     pub fn several(&self, wanted: &[Wanted]) -> Vec<Result<Option<Got>>> {
         let requests: Vec<_> = wanted.iter().map(|wanted| self.request(wanted)).collect();
         let answers = self.send_all(&requests);
@@ -54,6 +62,7 @@ impl Client {
             Wanted::Manifest(reference) => self.manifest_request(reference),
             Wanted::Blob(digest) => Request::new("GET", self.blob_url(digest)),
             Wanted::HasBlob(digest) => Request::new("HEAD", self.blob_url(digest)),
+            Wanted::Referrers(digest) => self.referrers_request(digest),
         }
     }
 
@@ -62,6 +71,10 @@ impl Client {
             Wanted::Manifest(reference) => self.read_manifest(answer, reference)?.map(Got::Manifest),
             Wanted::Blob(digest) => super::blobs::read(answer, digest)?.map(Got::Blob),
             Wanted::HasBlob(_) => super::blobs::is_there(&answer)?.then_some(Got::There),
+            Wanted::Referrers(_) => {
+                let listed = super::referrers::read(&answer)?.unwrap_or_default();
+                (!listed.is_empty()).then_some(Got::Referrers(listed))
+            }
         })
     }
 }

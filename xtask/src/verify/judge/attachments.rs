@@ -42,12 +42,18 @@ pub(super) fn judge(
     };
     let bundles = &seen.bundles;
     let looked_at = looked_at.and_then(|(found, tags)| Ok((found, tags, borrow(bundles)?.as_ref())));
+    let looked_at = looked_at.and_then(|looked_at| Ok((looked_at, borrow(&seen.beside)?.as_ref())));
     let printed: Vec<_> = due.iter().map(|one| (one.of, accepted(one.answer))).collect();
-    Claim::judge(claims::ATTACHMENTS, &looked_at, |(found, tags, bundles)| {
+    Claim::judge(claims::ATTACHMENTS, &looked_at, |((found, tags, bundles), beside)| {
         let ours = only_ours(found, tags, *bundles, accepted(&seen.signature), &printed, signed_as)?;
         if let Some(Ok(Answer::Accepted(printed))) = &seen.part_signatures {
             only_ours_of_parts(found, printed)?;
         }
+        let beside = beside.map_or_else(String::new, |beside| beside.join(", "));
+        ensure!(
+            beside.is_empty(),
+            "{beside} refers to a platform's image: other programs look at it, and no release stores such a thing"
+        );
         Ok(ours)
     })
 }

@@ -16,6 +16,7 @@ use crate::verify::Verifier;
 use crate::verify::claim::{Seen, Unseen};
 use crate::verify::observe::store::{Layout, Store};
 
+use super::beside;
 use super::bundles::{self, BundlesSeen, Check};
 use super::contents::{self, ContentsSeen};
 use super::cosign::{Answer, Questions};
@@ -47,6 +48,8 @@ pub(in crate::verify) struct ImageSeen {
     pub(in crate::verify) attached: Seen<Attached>,
     /// Everything else that refers to the image; `None` if a layout leaves that out.
     pub(in crate::verify) bundles: Seen<Option<BundlesSeen>>,
+    /// What refers to the platforms' images besides their signatures; `None` if a layout leaves that out.
+    pub(in crate::verify) beside: Seen<Option<Vec<String>>>,
     /// The content of the layers.
     pub(in crate::verify) contents: Seen<ContentsSeen>,
 }
@@ -128,7 +131,11 @@ pub(in crate::verify) fn look(
         Ok(None) | Err(Unseen::Wrong(_) | Unseen::Follows(_)) => Err(Unseen::Follows(claims::IMAGE_PRESENT)),
         Err(unknown @ (Unseen::Unknown(_) | Unseen::Away(_))) => Err(unknown.clone()),
     };
-    let (((found, contents), bundles), answers) = both(
+    let beside = || match place {
+        Place::Registry => beside::look(store, &platforms).map(Some),
+        Place::Layout(_) => Ok(None),
+    };
+    let (((found, contents), (bundles, beside)), answers) = both(
         || {
             both(
                 || {
@@ -136,7 +143,7 @@ pub(in crate::verify) fn look(
                     let contents = unpack(&found.parts);
                     Ok((found, contents))
                 },
-                || Ok(referring()),
+                || both(|| Ok(referring()), || Ok(beside())),
             )
         },
         || Ok(ask(&commands)),
@@ -165,6 +172,7 @@ pub(in crate::verify) fn look(
         part_signatures: of_parts.map(|command| command.and_then(|_asked| next())),
         attached,
         bundles,
+        beside,
         contents,
     })
 }

@@ -196,6 +196,7 @@ impl Store for Layout {
             Wanted::Manifest(reference) => self.blob(&reference.parse()?),
             Wanted::Blob(digest) => self.blob(digest),
             Wanted::HasBlob(digest) => Ok(self.has_blob(digest)?.then(Vec::new)),
+            Wanted::Referrers(_) => bail!("a directory has no list of what refers to an image"),
         };
         wanted.iter().map(fetch).collect()
     }

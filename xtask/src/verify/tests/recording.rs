@@ -160,6 +160,7 @@ impl Recording {
             source: signed_on_main(&source.commit),
             hint: Hint::of(inputs.public_key.as_deref().context("the commit has no key")?)?,
             referrers: None,
+            part_referrers: BTreeMap::new(),
             signed: None,
             keys: KeyWorld::of(inputs.public_key.as_deref().context("the commit has no key")?)?,
             run: (0, RunSaid::Missing),

@@ -51,6 +51,8 @@ pub(super) struct World {
     pub(super) hint: Hint,
     /// What refers to the released index, if the registry lists referrers itself.
     pub(super) referrers: Option<Vec<Digest>>,
+    /// What the registry lists as referring to a platform's manifest.
+    pub(super) part_referrers: BTreeMap<Digest, Digest>,
     /// Each signature by the key, with the digest of what it signs; `None` if every signature except [`OTHER_KEY`]
     /// counts as the key's.
     ///
@@ -176,6 +178,10 @@ impl Store for World {
             Wanted::HasBlob(digest) => {
                 answers(self.silent_registry)?;
                 Ok(self.layers.contains_key(digest).then(Vec::new))
+            }
+            Wanted::Referrers(digest) => {
+                answers(self.silent_registry)?;
+                Ok(self.part_referrers.get(digest).map(|found| found.as_str().as_bytes().to_vec()))
             }
         };
         wanted.iter().map(fetch).collect()

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::super::change::Key;
 use super::super::world::World;
 use super::Lie;
-use crate::evidence::attached::Attested;
+use crate::evidence::attached::{Attested, Kind, SBOM_PREDICATE};
 use crate::evidence::bundle::{self, Bundle, MARK, Of};
 use crate::oci::reference::Digest;
 
@@ -25,6 +25,14 @@ fn foreign(world: &mut World) -> Digest {
     let (of, version) = (world.digest.clone(), world.version());
     let bundle = world.signature_bundle(&of, &version, Key::Other);
     world.put_bundle(&of, &bundle)
+}
+
+/// The same for the image of a platform, and the platform.
+fn foreign_of_platform(world: &mut World) -> (Digest, Digest) {
+    let (platform, version) = (world.platforms().remove(1), world.version());
+    let bundle = world.signature_bundle(&platform, &version, Key::Other);
+    let manifest = world.put_bundle(&platform, &bundle);
+    (platform, manifest)
 }
 
 /// Replaces our bundle of the same kind with `bundle`.
@@ -60,6 +68,20 @@ pub(super) const LIES: &[Lie] = &[
         let bundle = foreign(world);
         world.list_referrers();
         world.refer_first(bundle);
+    }),
+    attached("another key's bundle beside a platform's image", |world| {
+        let (platform, manifest) = foreign_of_platform(world);
+        world.refer_only(&platform, &[manifest]);
+    }),
+    attached("another key's bundle beside a platform's image, in a registry that lists referrers", |world| {
+        let (platform, manifest) = foreign_of_platform(world);
+        world.list_referrers();
+        world.part_referrers.insert(platform, manifest);
+    }),
+    attached("another key's attestation beside a platform's image", |world| {
+        let (platform, predicate) = (world.platforms().remove(0), world.predicate(SBOM_PREDICATE));
+        let layer = world.attestation(&world.digest.clone(), SBOM_PREDICATE, &predicate, Key::Other);
+        world.attach_only(&platform, Kind::Attestations, &[layer]);
     }),
     attached("an artifact of another kind among the referrers", |world| {
         let manifest = json!({ "schemaVersion": 2, "layers": [], "artifactType": "application/vnd.example" });
