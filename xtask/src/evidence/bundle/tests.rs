@@ -2,13 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::{Bundle, Hint, Of, Subject, index, layer_of, named, statement};
+use super::{Bundle, Hint, INDEX_TYPE, Of, Subject, entries, index, layer_of, named, statement};
 use crate::evidence::attached::Attested;
 use crate::evidence::envelope::{open, pae, seal};
 use crate::evidence::provenance::BuildType;
 use crate::evidence::signed_as::SignedAs;
 use crate::inputs::source::Source;
 use crate::oci::reference::Digest;
+use crate::oci::registry::MOST_REFERRERS;
 use crate::tool::git::Commit;
 
 const KEY: &str = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAECRUo21Yf0U4/VBrydTppsu2jJdB5\n\
@@ -141,4 +142,17 @@ fn the_hint_is_that_of_a_public_key_alone() {
     {
         assert!(Hint::of(text.as_bytes()).is_err(), "{text}");
     }
+}
+
+#[test]
+fn an_index_names_no_more_manifests_than_refer_to_any_image() {
+    let index = |count: usize| {
+        let manifests = vec![json!({"digest": Digest::of(b"manifest")}); count];
+        json!({"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": manifests}).to_string()
+    };
+    let whole = index(MOST_REFERRERS);
+    assert_eq!(entries(whole.as_bytes()).unwrap().len(), MOST_REFERRERS);
+    assert_eq!(named(whole.as_bytes()).unwrap().len(), MOST_REFERRERS);
+    let more = index(MOST_REFERRERS + 1);
+    assert!(entries(more.as_bytes()).is_err() && named(more.as_bytes()).is_err());
 }

@@ -4,6 +4,7 @@ use super::{Compared, node_major};
 use crate::inputs::dockerfile::runtime;
 use crate::inputs::lockfile::pinned::Pinned;
 use crate::inputs::shape::{Part, Shape, Shapes, Trial};
+use crate::inputs::words::block;
 
 fn set(values: &[&str]) -> BTreeSet<String> {
     values.iter().map(|value| (*value).to_owned()).collect()
@@ -170,5 +171,24 @@ fn licences_that_no_package_had_before_are_listed_where_there_is_something_to_co
         let shapes = Shapes { before: licensed(before), after: licensed(after) };
         let compared = Compared::of(&"v1.0.0".parse().unwrap(), &shapes);
         assert_eq!(compared.dependencies, expected);
+    }
+}
+
+#[test]
+fn whatever_the_names_are_no_line_begins_a_block() {
+    for bad in
+        ["<pre>", "`<b>`", "``<b>", "```sh", "~~~<i>", "| <b> |", "[a](<b>", "$$<b>$$", "\\<b>", "&#60;"]
+    {
+        let other = format!("{bad} other");
+        let before = Shape { packages: pinned(&[bad], &[(bad, &[bad])]), ..tried(&[bad], None, &[bad]) };
+        let after = Shape {
+            packages: pinned(&[bad, &other], &[(bad, &[&other]), (&other, &[bad, "1"])]),
+            ..tried(&[&other], None, &[&other, bad])
+        };
+        let Compared { upgrade, dependencies, unread } = compared(before, after);
+        assert!(upgrade.len() == 3 && dependencies.len() == 2 && unread.is_empty(), "{upgrade:?}");
+        for line in upgrade.iter().chain(&dependencies) {
+            assert_eq!(block(&format!("- {line}\n")), None, "{line}");
+        }
     }
 }
