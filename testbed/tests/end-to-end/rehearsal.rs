@@ -13,7 +13,7 @@ use crate::evidence::provenance;
 use crate::harness::checkout::{Checkout, text};
 use crate::harness::run::Xtask;
 use crate::harness::shared::{Shared, rehearsal};
-use crate::harness::{alone, call, export, test};
+use crate::harness::{alone, call, export, read, test};
 
 /// Every step of a release, in the order of docs/releasing.md.
 const STEPS: [&str; 12] = [
@@ -145,6 +145,28 @@ fn a_work_tree_is_rehearsed_as_it_is_and_stays_as_it_is() -> Result<()> {
         ensure!(checkout.git(&["cat-file", "-e", commit]).is_err(), "{commit} is in the repository");
         assert_eq!([checkout.git(&["status", "--porcelain"])?, checkout.git(&["for-each-ref"])?], before);
         checkout.ensure_nothing_is_left()
+    })
+}
+
+/// Everything in a context has the commit's time, so two contexts may differ in nothing but the content of a file.
+#[test]
+fn a_file_of_the_same_size_and_time_is_taken_from_no_other_build() -> Result<()> {
+    const FILE: &str = "service/src/marker.js";
+    test(|| {
+        let checkout = Checkout::new()?;
+        checkout.write(FILE, "// one\n")?;
+        checkout.commit("feat: a file")?;
+        let built = |options: &[&str], text: &str| -> Result<()> {
+            checkout.write(FILE, text)?;
+            let run = Xtask::new(&checkout, &[&["rehearse"], options].concat()).run()?.success()?;
+            let cat =
+                ["run", "--rm", "--network=none", "--entrypoint=cat", &run.pinned()?, "/app/src/marker.js"];
+            assert_eq!(format!("{}\n", read("docker", &cat)?), text);
+            Ok(())
+        };
+        built(&[], "// one\n")?;
+        built(&["--work-tree"], "// two\n")?;
+        built(&[], "// one\n")
     })
 }
 

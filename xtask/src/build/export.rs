@@ -4,12 +4,13 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 
-use crate::process::scratch::Scratch;
+use crate::process::scratch::{Scratch, random_hex};
 use crate::tool::git::{Commit, Git};
 
 /// The exported commit. Dropping this removes the files.
 pub(super) struct Export {
-    scratch: Scratch,
+    tree: PathBuf,
+    _scratch: Scratch,
 }
 
 impl Export {
@@ -20,19 +21,22 @@ impl Export {
     /// When git fails or the disk is full.
     pub(super) fn of(git: &Git, commit: &Commit) -> Result<Self> {
         let scratch = Scratch::new()?;
-        git.export(commit, scratch.path()).with_context(|| {
+        // BuildKit keeps the files of a context under the name of its directory, and takes those of the same size and
+        // time from there (docs/facts.md#contexts). So no two contexts have the same name.
+        let tree = scratch.path().join(random_hex()?);
+        git.export(commit, &tree).with_context(|| {
             format!(
                 "writing the commit's files to `{}`; if that disk is full, free some, or set `TMPDIR` to a directory on \
                  another disk",
                 scratch.path().display()
             )
         })?;
-        Ok(Self { scratch })
+        Ok(Self { tree, _scratch: scratch })
     }
 
     /// The top of the exported tree: the build context.
     #[must_use]
     pub(super) fn tree(&self) -> PathBuf {
-        self.scratch.path().join("tree")
+        self.tree.clone()
     }
 }

@@ -205,22 +205,23 @@ impl Git {
         }
     }
 
-    /// Writes the files of `commit` below `dir/tree`, byte for byte as git stores them. Modes do not depend on the
-    /// umask, and everything has the commit's time: the build context is exactly the commit.
+    /// Writes the files of `commit` to the new directory `tree`, byte for byte as git stores them. Modes do not depend on
+    /// the umask, and everything has the commit's time: the build context is exactly the commit. A file beside the
+    /// directory holds all objects meanwhile.
     ///
     /// # Errors
     /// A [`crate::process::failure::Refusal`] for submodules, Git LFS pointers, links out of the tree, and names that
     /// differ only in case. Other errors when git fails or the disk is full.
-    pub fn export(&self, commit: &Commit, dir: &Path) -> Result<()> {
-        let (objects, tree) = (dir.join("objects"), dir.join("tree"));
-        std::fs::create_dir(&tree).with_context(|| format!("making `{}`", tree.display()))?;
+    pub fn export(&self, commit: &Commit, tree: &Path) -> Result<()> {
+        let objects = tree.with_extension("objects");
+        std::fs::create_dir(tree).with_context(|| format!("making `{}`", tree.display()))?;
         let list = self.call(&["ls-tree", "-r", "-z", "--full-tree", commit.as_str()])?;
         let entries = tree::entries(&list.output()?.success()?.stdout)?;
         let doing = || format!("writing `{}`", objects.display());
         let file = File::create_new(&objects).with_context(doing)?;
         self.call(&["cat-file", "--batch"])?.stdin(tree::asked(&entries)).timeout(EXPORT).save(file)?;
         let file = File::open(&objects).with_context(doing)?;
-        tree::write(&entries, file, &tree, self.commit_time(commit)?)?;
+        tree::write(&entries, file, tree, self.commit_time(commit)?)?;
         std::fs::remove_file(&objects).with_context(|| format!("removing `{}`", objects.display()))
     }
 

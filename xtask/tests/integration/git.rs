@@ -83,9 +83,8 @@ impl Repository {
         let git = self.asked();
         let head = git.peel("HEAD").unwrap().unwrap();
         let dir = self.scratch.path().join(to);
-        fs::create_dir(&dir).unwrap();
         git.export(&head, &dir).unwrap();
-        dir.join("tree")
+        dir
     }
 }
 

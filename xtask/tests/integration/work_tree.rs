@@ -69,8 +69,10 @@ fn the_work_tree_is_a_commit_that_leaves_nothing_behind() -> Result<()> {
     let expected = [("kept", &b"kept"[..]), ("changed", b"new"), ("kept.log", b"x"), ("added", b"added")];
     assert_eq!(found, expected);
     let exported = Scratch::new()?;
-    first.git.export(&first.commit, exported.path())?;
-    assert_eq!(fs::read_to_string(exported.path().join("tree/added"))?, "added");
+    let tree = exported.path().join("tree");
+    first.git.export(&first.commit, &tree)?;
+    assert_eq!(fs::read_to_string(tree.join("added"))?, "added");
+    assert_eq!(exported.path().read_dir()?.count(), 1, "something is left beside it");
     assert_eq!(first.git.log(None, &first.commit)?.entries.len(), 2);
 
     assert_eq!(everything(&top.join(".git"))?, before, "the repository is another one now");
