@@ -155,6 +155,10 @@ impl<'a> Docker<'a> {
         Network::new(self, label)
     }
 
+    fn call_for_containers(&self, arguments: &[String]) -> Result<Call> {
+        Ok(self.call(arguments)?.env("DOCKER_CONFIG", self.config.for_containers()))
+    }
+
     fn call<S: AsRef<std::ffi::OsStr>>(&self, arguments: &[S]) -> Result<Call> {
         let sh = self.runner.shell()?;
         let call = self.runner.call_with_ssh_agent(cmd!(sh, "docker {arguments...}")).install_hint(INSTALL);

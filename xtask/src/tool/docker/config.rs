@@ -14,6 +14,9 @@ use crate::oci::registry::Credentials;
 use crate::process::environment::Environment;
 use crate::process::scratch::Scratch;
 
+/// The directory with the configuration for calls that start a container.
+const CONTAINERS: &str = "containers";
+
 /// No configuration of docker is larger.
 const LARGEST_CONFIG: u64 = 1 << 20;
 
@@ -71,28 +74,19 @@ impl DockerConfig {
         };
         let auths: serde_json::Map<_, _> = logins.into_iter().map(auth).collect();
         let scratch = if auths.is_empty() { Scratch::new()? } else { Scratch::for_secrets()? };
-        let mut config = serde_json::json!({ "auths": auths });
-        if !kept.proxies.is_empty() {
-            config["proxies"] = serde_json::json!(kept.proxies);
-        }
+        let users = users_directory(environment)?;
+        let mut config = serde_json::json!({ "auths": {} });
         if let Some(context) = &kept.current_context {
             config["currentContext"] = serde_json::json!(context);
         }
-        let path = scratch.path().join("config.json");
-        let file = fs::File::options().write(true).create_new(true).mode(0o600).open(&path);
-        let file = file.with_context(|| format!("writing `{}`", path.display()))?;
-        serde_json::to_writer(file, &config).with_context(|| format!("writing `{}`", path.display()))?;
-
-        let users = users_directory(environment)?;
-        // A private directory hides the plugins and contexts that are installed per user.
-        for shared in ["cli-plugins", "contexts"] {
-            if let Some(target) =
-                users.as_ref().map(|users| users.join(shared)).filter(|target| target.is_dir())
-            {
-                std::os::unix::fs::symlink(&target, scratch.path().join(shared))
-                    .with_context(|| format!("linking `{}`", target.display()))?;
-            }
+        let containers = scratch.path().join(CONTAINERS);
+        fs::create_dir(&containers).with_context(|| format!("making `{}`", containers.display()))?;
+        fill(&containers, &config, users.as_deref())?;
+        config["auths"] = auths.into();
+        if !kept.proxies.is_empty() {
+            config["proxies"] = serde_json::json!(kept.proxies);
         }
+        fill(scratch.path(), &config, users.as_deref())?;
         let buildx = match environment.get("BUILDX_CONFIG")? {
             Some(dir) => Some(PathBuf::from(dir)),
             None => users.map(|users| users.join("buildx")),
@@ -112,11 +106,33 @@ impl DockerConfig {
         self.scratch.path()
     }
 
+    /// The directory for calls that start a container. docker gives every container the proxies of its configuration, and
+    /// one that is tried out has no way to a proxy. It needs no login either.
+    pub(super) fn for_containers(&self) -> PathBuf {
+        self.scratch.path().join(CONTAINERS)
+    }
+
     /// Where the user's named builders are stored, for `BUILDX_CONFIG`. buildx looks there first, then below
     /// `DOCKER_CONFIG`.
     pub(super) fn buildx(&self) -> Option<&Path> {
         self.buildx.as_deref()
     }
+}
+
+/// Writes `config`, and links what docker finds beside it.
+fn fill(directory: &Path, config: &serde_json::Value, users: Option<&Path>) -> Result<()> {
+    let path = directory.join("config.json");
+    let writing = || format!("writing `{}`", path.display());
+    let file = fs::File::options().write(true).create_new(true).mode(0o600).open(&path);
+    serde_json::to_writer(file.with_context(writing)?, config).with_context(writing)?;
+    // A private directory hides the plugins and contexts that are installed per user.
+    for shared in ["cli-plugins", "contexts"] {
+        if let Some(target) = users.map(|users| users.join(shared)).filter(|target| target.is_dir()) {
+            std::os::unix::fs::symlink(&target, directory.join(shared))
+                .with_context(|| format!("linking `{}`", target.display()))?;
+        }
+    }
+    Ok(())
 }
 
 fn users_directory(environment: &Environment) -> Result<Option<PathBuf>> {
@@ -193,6 +209,8 @@ mod tests {
         });
         assert_eq!(read(&config), expected);
         assert!(config.drops_proxies());
+        let of_containers = std::fs::read_to_string(config.for_containers().join("config.json")).unwrap();
+        assert_eq!(of_containers, r#"{"auths":{},"currentContext":"rootless"}"#);
         let alone = DockerConfig::new(&environment, None).unwrap();
         assert_eq!(read(&alone), serde_json::json!({"auths": {}, "currentContext": "rootless"}));
         std::fs::write(users.path().join("config.json"), "not json").unwrap();

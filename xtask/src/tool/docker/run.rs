@@ -85,7 +85,7 @@ impl Docker<'_> {
         // Made before the start, so that a half-started container is removed too.
         let container = Container::new(self, name.clone());
         let words = run.arguments(&["run", "--detach", "--name", &name, "--label", &label, "--pull=never"]);
-        self.call(&words)?.run()?;
+        self.call_for_containers(&words)?.run()?;
         Ok(container)
     }
 
@@ -98,7 +98,7 @@ impl Docker<'_> {
         let label = format!("{LABEL}={}", run.label);
         let _container = Container::new(self, name.clone());
         let first = ["run", "--name", &name, "--label", &label, "--pull=never", "--no-healthcheck"];
-        self.call(&run.arguments(&first))?.timeout(timeout).output()
+        self.call_for_containers(&run.arguments(&first))?.timeout(timeout).output()
     }
 }
 
