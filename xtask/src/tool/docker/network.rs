@@ -6,6 +6,10 @@ use anyhow::{Context as _, Result};
 
 use super::{Docker, run::LABEL};
 
+/// Without this, a container reaches what listens on the engine's own machine, by the address of the network's bridge.
+/// Engines before 28 do not know it and ignore it.
+const ISOLATED: &str = "com.docker.network.bridge.gateway_mode_ipv4=isolated";
+
 /// How long the engine may take to make a network.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -37,7 +41,7 @@ impl<'a> Network<'a> {
     fn create(&self, label: &str) -> Result<()> {
         crate::process::interrupt::check()?;
         let label = format!("{LABEL}={label}");
-        let create = ["network", "create", "--internal", "--label", &label, &self.name];
+        let create = ["network", "create", "--internal", "--opt", ISOLATED, "--label", &label, &self.name];
         self.docker.call(&create)?.after_interrupt().timeout(TIMEOUT).read()?;
         Ok(crate::process::interrupt::check()?)
     }
