@@ -50,6 +50,18 @@ fn a_registry_token_that_may_not_write_packages() -> Result<()> {
     })
 }
 
+#[test]
+fn a_token_that_may_not_write_pages_is_refused_before_anything_is_built() -> Result<()> {
+    test(|| {
+        let project = tagged()?;
+        let token = project.user.new_token(&["read:repository"])?;
+        let run = project.laptop(&RELEASE).env("FORGEJO_TOKEN", token.expose());
+        project
+            .ensure_refused(run, &["`FORGEJO_TOKEN`", "may not write release pages", "`write:repository`"])?;
+        Ok(())
+    })
+}
+
 /// As long as a real token.
 fn bad_token() -> Result<String> {
     Ok(format!("{}{}", random_hex()?, &random_hex()?[..8]))

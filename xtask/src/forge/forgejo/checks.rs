@@ -1,6 +1,7 @@
 //! What the forge must confirm about a commit, a token and the clock before a release begins.
 
 use anyhow::{Context as _, Result, bail, ensure};
+use serde_json::json;
 
 use super::answers::AttachmentSettings;
 use super::{Forgejo, PAGE_SIZE, status};
@@ -86,6 +87,29 @@ impl Forgejo {
                         them on with `ENABLED = true` in `[attachment]` of its `app.ini`";
             Problem::new("attachments", text)
         }))
+    }
+
+    /// Whether the token may write release pages. A forge checks that before it looks for the page, and no page has the id
+    /// 0 (docs/facts.md#right-to-write).
+    pub(super) fn check_right(&self) -> Result<Option<Problem>> {
+        if self.token.is_none() {
+            return Ok(None);
+        }
+        let response = self.send(self.request("PATCH", "releases/0", &json!({})))?;
+        match response.status {
+            404 => Ok(None),
+            403 => {
+                let repository = &self.config.repository;
+                Ok(Some(Problem::new(
+                    "forge token",
+                    format!(
+                        "the token may not write release pages of `{repository}`: set `FORGEJO_TOKEN` to one with the scope \
+                         `write:repository`, of an account that may write there"
+                    ),
+                )))
+            }
+            _ => Err(response.unexpected()),
+        }
     }
 
     pub(super) fn check_token(&self) -> Option<Problem> {

@@ -28,10 +28,13 @@ const SETTLING: [Duration; 5] = [
 
 impl Write for Forgejo {
     fn preflight(&self, tag: &ReleaseTag, commit: &Commit) -> Result<Vec<Problem>> {
-        let checks: [&(dyn Fn() -> Result<Option<Problem>> + Sync); 4] =
-            [&|| self.check_tag(tag, commit), &|| self.check_branch(commit), &|| self.check_clock(), &|| {
-                self.check_attachments()
-            }];
+        let checks: [&(dyn Fn() -> Result<Option<Problem>> + Sync); 5] = [
+            &|| self.check_tag(tag, commit),
+            &|| self.check_branch(commit),
+            &|| self.check_clock(),
+            &|| self.check_attachments(),
+            &|| self.check_right(),
+        ];
         let found: Vec<Result<Option<Problem>>> = thread::scope(|scope| {
             let running: Vec<_> = checks.iter().map(|check| scope.spawn(check)).collect();
             running
@@ -46,7 +49,7 @@ impl Write for Forgejo {
     }
 
     fn check_access(&self) -> Result<Vec<Problem>> {
-        let found = [self.check_token(), self.check_clock()?, self.check_attachments()?];
+        let found = [self.check_token(), self.check_clock()?, self.check_attachments()?, self.check_right()?];
         let mut problems: Vec<_> = found.into_iter().flatten().collect();
         let response = self.send(Request::new("GET", self.url("releases?limit=1")))?;
         if response.status != 200 {

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 use xshell::cmd;
 use xtask::evidence::assets::{Asset, Listed, SUMS, names};
@@ -84,6 +84,32 @@ fn statuses_without_an_end_are_none_and_a_busy_forge_is_transient() -> Result<()
     let busy = Server::start(|_, _| (502, vec![("Retry-After", "0".to_owned())], Vec::new()))?;
     assert_eq!(ci_state(&busy, &[]).err().map(|error| exit_code(&error)), Some(75));
     Ok(())
+}
+
+#[test]
+fn a_token_may_write_pages_where_the_forge_looks_for_the_page() -> Result<()> {
+    for (status, words) in [(404, None), (403, Some("may not write release pages")), (500, Some("500"))] {
+        let server = Server::start(move |asked, _| match asked.what.ends_with("/releases/0") {
+            true => empty(status),
+            false if asked.what.ends_with("/version") => (200, date(), b"{}".to_vec()),
+            false => (200, Vec::new(), b"{\"enabled\": true}".to_vec()),
+        })?;
+        let found = forge(&server, &[], Some(Secret::new("token-of-alice")))?.check_access();
+        let said = match &found {
+            Ok(problems) => {
+                problems.iter().map(|problem| problem.text.as_str()).collect::<Vec<_>>().join("; ")
+            }
+            Err(error) => format!("{error:#}"),
+        };
+        assert_eq!(said.is_empty(), words.is_none(), "{status}: {said}");
+        ensure!(said.contains(words.unwrap_or_default()), "{status}: {said}");
+    }
+    Ok(())
+}
+
+/// The header that the clock is read from.
+fn date() -> Vec<(&'static str, String)> {
+    vec![("Date", httpdate::fmt_http_date(std::time::SystemTime::now()))]
 }
 
 /// The content of a file of a page.
