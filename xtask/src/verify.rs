@@ -40,7 +40,7 @@ use crate::tool::docker::Docker;
 use crate::tool::git::Git;
 
 use claim::{Claim, Seen, Verdict};
-use judge::{image, public};
+use judge::{image, public, unchanged};
 use observe::{ImageSeen, Place};
 use proven::{Disproved, Proven};
 
@@ -117,7 +117,7 @@ pub fn fresh(verifier: &Verifier<'_>, digest: &Digest, attestations: &Attestatio
                     _ => return Err(unchecked(&claims, text)),
                 }
             }
-            None => image::check_unchanged(&seen, digest, attestations)
+            None => unchanged::check_unchanged(&seen, digest, attestations)
                 .map_err(|error| Disproved::new(format!("{error:#}")))?,
         }
         proven(verifier, &seen, digest)

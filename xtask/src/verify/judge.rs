@@ -12,3 +12,4 @@ pub(super) mod public;
 pub(super) mod run;
 mod smoke;
 pub(super) mod source;
+pub(super) mod unchanged;
