@@ -1,6 +1,7 @@
 //! One call of a program: its input and environment, its timeout, its retries, and what is kept of its output.
 
 mod dialogue;
+mod start;
 mod stream;
 
 use std::ffi::{OsStr, OsString};
@@ -259,7 +260,8 @@ impl Call {
             interrupt::check()?;
         }
         // A child would go on searching in directories that depend on where it is.
-        let started = if self.is_found { self.command.spawn() } else { Err(io::ErrorKind::NotFound.into()) };
+        let started =
+            if self.is_found { start::start(&mut self.command) } else { Err(io::ErrorKind::NotFound.into()) };
         started.map_err(|error| {
             let program = self.name.to_string_lossy().into_owned();
             let missing_dir = self.command.get_current_dir().filter(|dir| !dir.is_dir());

@@ -1,0 +1,55 @@
+//! Starts a program that may have been written just now.
+
+use std::io::{self, ErrorKind};
+use std::process::{Child, Command};
+use std::thread;
+use std::time::Duration;
+
+/// How often a busy file is tried again, and after which pause: a second in all.
+const MOST_TRIES: u32 = 100;
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// Starts `command`. While another thread starts a child, that child has for a moment all files that are open here. If
+/// one of them is the program that was just written, the kernel calls it busy (`ETXTBSY` in execve(2)) until the child
+/// has become its own program.
+///
+/// # Errors
+/// Those of the start.
+pub(super) fn start(command: &mut Command) -> io::Result<Child> {
+    for _ in 0..MOST_TRIES {
+        match command.spawn() {
+            Err(error) if error.kind() == ErrorKind::ExecutableFileBusy => thread::sleep(PAUSE),
+            other => return other,
+        }
+    }
+    command.spawn()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File, Permissions};
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::thread;
+    use std::time::Duration;
+
+    use xshell::cmd;
+
+    use crate::process::Runner;
+    use crate::process::environment::Environment;
+    use crate::process::scratch::Scratch;
+
+    #[test]
+    fn a_program_that_is_busy_for_a_moment_is_started_then() {
+        let (scratch, runner) = (Scratch::new().unwrap(), Runner::new(&Environment::of_this_process()));
+        let (program, sh) = (scratch.path().join("program"), runner.shell().unwrap());
+        fs::copy("/bin/true", &program).unwrap();
+        fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
+        let writer = File::options().append(true).open(&program).unwrap();
+        let ended = thread::spawn(move || {
+            thread::sleep(Duration::from_millis(100));
+            drop(writer);
+        });
+        runner.call(cmd!(sh, "{program}")).run().unwrap();
+        ended.join().unwrap();
+    }
+}
