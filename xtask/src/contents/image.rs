@@ -62,7 +62,7 @@ pub struct NpmPackage {
 /// How a package got to its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// npm put it there.
+    /// npm put it there, or it is in the base image, wherever that is.
     Installed,
     /// It is part of another package's files.
     Inside,
@@ -98,7 +98,7 @@ impl Contents {
         let mut contents = Self {
             platform: platform.to_owned(),
             base_layers,
-            packages: packages(&seen),
+            packages: packages(&seen, base_layers),
             system: Vec::new(),
             is_alpine: false,
             release: None,
@@ -139,7 +139,7 @@ impl Contents {
     }
 }
 
-fn packages(seen: &Seen<'_>) -> Vec<NpmPackage> {
+fn packages(seen: &Seen<'_>, base_layers: Option<usize>) -> Vec<NpmPackage> {
     let mut links: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (path, (_, fact)) in seen {
         if let Fact::Link(target) = fact {
@@ -150,9 +150,13 @@ fn packages(seen: &Seen<'_>) -> Vec<NpmPackage> {
     for (file, (layer, fact)) in seen {
         let (Fact::Manifest(manifest), Some((path, _))) = (fact, file.rsplit_once('/')) else { continue };
         let links = links.remove(path).unwrap_or_default();
+        let is_named = manifest.name.is_some() && manifest.version.is_some();
+        let is_of_base = base_layers.is_some_and(|base| *layer < base);
         let kind = match npm::place(path) {
             Place::Installed => Kind::Installed,
-            Place::Inside if manifest.name.is_some() && manifest.version.is_some() => Kind::Inside,
+            Place::Inside if is_named => Kind::Inside,
+            // In the base image, this is no code of the service: yarn of the official images is in `/opt`.
+            Place::Outside if is_of_base && is_named && links.is_empty() => Kind::Installed,
             Place::Outside if !links.is_empty() => Kind::Local,
             Place::Inside | Place::Part | Place::Outside => continue,
         };

@@ -53,18 +53,27 @@ fn a_layer_hides_replaces_and_adds() {
 
 #[test]
 fn local_packages_are_those_that_a_link_leads_to() {
-    let found = contents(&[facts(&[
-        manifest("app", "service", "0.0.0"),
-        manifest("app/packages/core", "@acme/core", "1.0.0"),
-        manifest("app/packages/unused", "unused", "1.0.0"),
-        manifest("app/node_modules/x/test/node_modules/y", "y", "3.0.0"),
-        entry(b'2', "app/node_modules/@acme/core", "../../packages/core", b""),
-        entry(b'2', "app/node_modules/gone", "../packages/gone", b""),
-    ])]);
+    let yarn = facts(&[manifest("opt/yarn-v1.22.22", "yarn", "1.22.22"), file("opt/x/package.json", b"{}")]);
+    let found = contents(&[
+        yarn,
+        facts(&[
+            manifest("app", "service", "0.0.0"),
+            manifest("app/packages/core", "@acme/core", "1.0.0"),
+            manifest("app/packages/unused", "unused", "1.0.0"),
+            manifest("app/node_modules/x/test/node_modules/y", "y", "3.0.0"),
+            entry(b'2', "app/node_modules/@acme/core", "../../packages/core", b""),
+            entry(b'2', "app/node_modules/gone", "../packages/gone", b""),
+        ]),
+    ]);
     let found: Vec<_> = found.packages.iter().map(|package| (package.path.as_str(), package.kind)).collect();
     assert_eq!(
         found,
-        [("app/node_modules/x/test/node_modules/y", Kind::Inside), ("app/packages/core", Kind::Local)]
+        [
+            ("app/node_modules/x/test/node_modules/y", Kind::Inside),
+            ("app/packages/core", Kind::Local),
+            ("opt/yarn-v1.22.22", Kind::Installed)
+        ],
+        "of the base image, a package is listed wherever it is"
     );
     assert_eq!(resolve("a/node_modules/b", "../../../../x"), "x");
     assert_eq!(resolve("a/node_modules/b", "/srv/./x"), "srv/x");
