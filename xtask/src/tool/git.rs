@@ -210,8 +210,8 @@ impl Git {
     /// directory holds all objects meanwhile.
     ///
     /// # Errors
-    /// A [`crate::process::failure::Refusal`] for submodules, Git LFS pointers, links out of the tree, and names that
-    /// differ only in case. Other errors when git fails or the disk is full.
+    /// A [`crate::process::failure::Refusal`] for submodules, Git LFS pointers, links out of the tree, names that differ
+    /// only in case, and what is below a link or a file. Other errors when git fails or the disk is full.
     pub fn export(&self, commit: &Commit, tree: &Path) -> Result<()> {
         let objects = tree.with_extension("objects");
         std::fs::create_dir(tree).with_context(|| format!("making `{}`", tree.display()))?;

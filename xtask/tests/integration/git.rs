@@ -4,6 +4,7 @@
 
 mod notes;
 mod objects;
+mod trees;
 
 use std::fs;
 use std::path::{Path, PathBuf};
