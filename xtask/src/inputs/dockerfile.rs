@@ -7,6 +7,7 @@ mod final_stage;
 mod image;
 mod install;
 mod network;
+mod npm;
 mod parse;
 pub mod runtime;
 mod stages;

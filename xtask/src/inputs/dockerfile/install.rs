@@ -2,13 +2,11 @@
 
 use super::Findings;
 use super::image::BaseImage;
+use super::npm::{self, Call};
 use super::parse::Instruction;
 use crate::inputs::finding::Rule;
 use crate::inputs::lockfile::Libc;
 use crate::inputs::pin::document;
-
-/// npm's names for commands that may install something other than the lockfile says.
-const INSTALLS: [&str; 8] = ["install", "i", "in", "ins", "add", "update", "up", "upgrade"];
 
 /// The commands of a `RUN`, each split into words.
 pub(super) fn commands(instruction: &Instruction) -> Vec<Vec<String>> {
@@ -19,50 +17,21 @@ pub(super) fn commands(instruction: &Instruction) -> Vec<Vec<String>> {
     words.lines().map(|line| line.split_whitespace().map(word).collect()).collect()
 }
 
-/// The npm subcommand and the words after `npm`, if the command calls npm.
-fn npm(command: &[String]) -> Option<(&str, &[String])> {
-    call_of(command, "npm")
-}
-
-/// The subcommand of `program` and all words after `program`, if the command calls it.
-pub(super) fn call_of<'a>(command: &'a [String], program: &str) -> Option<(&'a str, &'a [String])> {
-    let at = command.iter().position(|word| word == program)?;
-    let arguments = &command[at + 1..];
-    let subcommand = arguments.iter().find(|word| !word.starts_with('-'))?;
-    Some((subcommand, arguments))
-}
-
-fn has(arguments: &[String], flag: &str) -> bool {
-    arguments
-        .iter()
-        .any(|word| word.strip_prefix(flag).is_some_and(|rest| rest.is_empty() || rest.starts_with('=')))
-}
-
-/// The values of a flag. npm takes a value after `=` or as the next word.
-fn values<'a>(arguments: &'a [String], flag: &str) -> impl Iterator<Item = &'a str> {
-    arguments.iter().enumerate().filter_map(move |(at, word)| match word.strip_prefix(flag)? {
-        "" => arguments.get(at + 1).map(String::as_str),
-        rest => rest.strip_prefix('='),
-    })
-}
-
-fn is_production(arguments: &[String]) -> bool {
-    values(arguments, "--omit").any(|value| value == "dev")
-}
-
 pub(super) fn check(instruction: &Instruction, is_on_target: bool, findings: &mut Findings) {
     if !instruction.is("RUN") {
         return;
     }
     let line = instruction.line;
     for command in commands(instruction) {
-        match npm(&command) {
-            Some((subcommand, _)) if INSTALLS.contains(&subcommand) => findings.problem(
+        match Call::of(&command) {
+            Some(Call { command: "install" | "update", written, .. }) => findings.problem(
                 Rule::DockerfileNpmInstall,
                 line,
-                format!("`npm {subcommand}` may install something else than `package-lock.json` says; write `npm ci`"),
+                format!(
+                    "`npm {written}` may install something else than `package-lock.json` says; write `npm ci`"
+                ),
             ),
-            Some(("ci", arguments)) => check_ci(line, arguments, is_on_target, findings),
+            Some(call) if call.command == "ci" => check_ci(line, &call, is_on_target, findings),
             _ => {}
         }
         let fetches = command.iter().any(|word| word.starts_with("https://") || word.starts_with("http://"));
@@ -80,8 +49,8 @@ pub(super) fn check(instruction: &Instruction, is_on_target: bool, findings: &mu
             );
         }
         if command.first().is_some_and(|word| word == "npx")
-            && !has(&command, "--no")
-            && !has(&command, "--no-install")
+            && !npm::has(&command, "--no")
+            && !npm::has(&command, "--no-install")
         {
             findings.note(
                 Rule::DockerfileNpx,
@@ -92,8 +61,8 @@ pub(super) fn check(instruction: &Instruction, is_on_target: bool, findings: &mu
     }
 }
 
-fn check_ci(line: usize, arguments: &[String], is_on_target: bool, findings: &mut Findings) {
-    if !is_on_target && !has(arguments, "--ignore-scripts") {
+fn check_ci(line: usize, call: &Call<'_>, is_on_target: bool, findings: &mut Findings) {
+    if !is_on_target && !call.has("--ignore-scripts") {
         findings.problem(
             Rule::DockerfileNpmScripts,
             line,
@@ -105,9 +74,7 @@ fn check_ci(line: usize, arguments: &[String], is_on_target: bool, findings: &mu
             ),
         );
     }
-    if !is_on_target
-        && is_production(arguments)
-        && !(has(arguments, "--os") && has(arguments, "--cpu") && has(arguments, "--libc"))
+    if !is_on_target && call.is_production() && !["--os", "--cpu", "--libc"].iter().all(|flag| call.has(flag))
     {
         findings.problem(
             Rule::DockerfileNpmTarget,
@@ -119,7 +86,7 @@ fn check_ci(line: usize, arguments: &[String], is_on_target: bool, findings: &mu
             ),
         );
     }
-    if is_partial(arguments) {
+    if is_partial(call) {
         findings.note(
             Rule::DockerfileNpmWorkspace,
             line,
@@ -134,8 +101,8 @@ fn check_ci(line: usize, arguments: &[String], is_on_target: bool, findings: &mu
 }
 
 /// Whether it installs only some of the workspaces. An image must have the dependencies of all of them.
-fn is_partial(arguments: &[String]) -> bool {
-    is_production(arguments) && (has(arguments, "--workspace") || has(arguments, "-w"))
+fn is_partial(call: &Call<'_>) -> bool {
+    call.is_production() && (call.has("--workspace") || call.has("-w"))
 }
 
 /// The C library that the last `npm ci` names, else the one in the name of the base image.
@@ -143,8 +110,8 @@ pub(super) fn libc(instructions: &[Instruction], base: &BaseImage, findings: &mu
     let mut asked = None;
     for instruction in instructions.iter().filter(|instruction| instruction.is("RUN")) {
         for command in commands(instruction) {
-            let Some(("ci", arguments)) = npm(&command) else { continue };
-            let libc = match values(arguments, "--libc").next() {
+            let Some(call) = Call::of(&command).filter(|call| call.command == "ci") else { continue };
+            let libc = match call.values("--libc").next() {
                 Some("musl") => Libc::Musl,
                 Some("glibc") => Libc::Glibc,
                 _ => continue,

@@ -4,13 +4,13 @@
 use std::collections::BTreeSet;
 
 use super::Findings;
-use super::install::{call_of, commands};
+use super::install::commands;
+use super::npm::Call;
 use super::parse::{self, Instruction};
 use crate::inputs::finding::Rule;
 
 /// Commands that install, and check what they fetch against a lockfile or a signature.
-const INSTALLS: [[&str; 2]; 5] =
-    [["npm", "ci"], ["npm", "rebuild"], ["apt-get", "install"], ["apt", "install"], ["apk", "add"]];
+const INSTALLS: [[&str; 2]; 3] = [["apt-get", "install"], ["apt", "install"], ["apk", "add"]];
 
 /// Continuation lines are read up to this many bytes. A step with more flags than that counts as having a network.
 const LOOKED_AT: usize = 2 << 10;
@@ -126,10 +126,15 @@ pub(super) fn check(instruction: &Instruction, networked: &BTreeSet<usize>, find
 
 fn installs(instruction: &Instruction) -> bool {
     commands(instruction).iter().any(|words| {
-        INSTALLS
-            .iter()
-            .any(|[program, command]| call_of(words, program).is_some_and(|(asked, _)| asked == *command))
+        let npm = Call::of(words).is_some_and(|call| matches!(call.command, "ci" | "rebuild"));
+        npm || INSTALLS.iter().any(|[program, command]| subcommand(words, program) == Some(command))
     })
+}
+
+/// The subcommand of `program`, if the command line calls it.
+fn subcommand<'a>(words: &'a [String], program: &str) -> Option<&'a str> {
+    let mut after = words.iter().skip_while(|word| *word != program).skip(1);
+    after.find(|word| !word.starts_with('-')).map(String::as_str)
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ pub(super) const BUILD_ARGUMENTS: [&str; 4] = ["VERSION", "REVISION", "SOURCE", 
 struct Stage {
     name: Option<String>,
     base: Option<BaseImage>,
+    /// Whether it runs on the platforms of the image.
     is_on_target: bool,
 }
 
@@ -77,9 +78,41 @@ impl<'a> Stages<'a> {
             let text = format!("`{}` is not of the form `FROM image AS name`", from.text);
             findings.problem(Rule::DockerfileFrom, from.line, text);
         }
-        let is_on_target = !from.flag("platform").is_some_and(|platform| platform.contains("BUILDPLATFORM"));
+        if let Some(name) = name.as_deref().filter(|name| self.named(name).is_some()) {
+            let text = format!("`{}` begins a second stage `{name}`; give it a name of its own", from.text);
+            findings.problem(Rule::DockerfileFrom, from.line, text);
+        }
+        let is_on_target = self.begins_on_target(from);
         let base = from.arguments().next().and_then(|image| self.base(from, image, findings));
         Stage { name, base, is_on_target }
+    }
+
+    /// Whether the stage of `from` runs on the platforms of the image. If it is based on another stage, `BuildKit`
+    /// takes the platform from there, whatever the flag says.
+    fn begins_on_target(&self, from: &Instruction) -> bool {
+        let parents = from.arguments().next().map_or_else(Vec::new, |image| self.parents(image));
+        if !parents.is_empty() {
+            return parents.iter().all(|parent| parent.is_on_target);
+        }
+        let Some(written) = from.flag("platform") else { return true };
+        // A platform by its name is the image's if that has no other.
+        let is_only = |platform: &String| self.platforms.iter().all(|wanted| wanted.to_string() == *platform);
+        ["TARGETPLATFORM", "TARGETARCH"].iter().any(|variable| written.contains(variable))
+            || parse::expand(written, &self.arguments).is_ok_and(|platform| is_only(&platform))
+    }
+
+    /// The stages that `image` names, one for each platform if the platform is in the name.
+    fn parents(&self, image: &str) -> Vec<&Stage> {
+        if let Ok(reference) = parse::expand(image, &self.arguments) {
+            return self.find(&reference).into_iter().collect();
+        }
+        let names = self.platforms.iter().map(|platform| parse::expand(image, &self.known(platform)));
+        names.flatten().filter_map(|reference| self.find(&reference)).collect()
+    }
+
+    /// The values of variables in a `FROM` when `platform` is built.
+    fn known(&self, platform: &Platform) -> BTreeMap<String, String> {
+        self.arguments.clone().into_iter().chain(variables(platform)).collect()
     }
 
     fn base(&self, from: &Instruction, image: &str, findings: &mut Findings) -> Option<BaseImage> {
@@ -89,8 +122,7 @@ impl<'a> Stages<'a> {
         // `FROM native-${TARGETARCH}`: one stage per platform.
         let mut base = None;
         for platform in self.platforms {
-            let known = self.arguments.clone().into_iter().chain(variables(platform)).collect();
-            match parse::expand(image, &known) {
+            match parse::expand(image, &self.known(platform)) {
                 Ok(reference) if self.find(&reference).is_some() => {
                     base = base.or_else(|| self.find(&reference)?.base.clone());
                 }
@@ -146,9 +178,13 @@ impl<'a> Stages<'a> {
 
     /// Finds a stage by its name, or by its number from 0.
     fn find(&self, reference: &str) -> Option<&Stage> {
-        let reference = reference.to_ascii_lowercase();
-        let named = self.stages.iter().find(|stage| stage.name.as_deref() == Some(reference.as_str()));
-        named.or_else(|| self.stages.get(reference.parse::<usize>().ok()?))
+        self.named(&reference.to_ascii_lowercase())
+            .or_else(|| self.stages.get(reference.parse::<usize>().ok()?))
+    }
+
+    /// `name` is in lower case.
+    fn named(&self, name: &str) -> Option<&Stage> {
+        self.stages.iter().find(|stage| stage.name.as_deref() == Some(name))
     }
 }
 

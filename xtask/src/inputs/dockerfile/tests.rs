@@ -1,5 +1,7 @@
 //! The rules for Dockerfiles and the parsing of them, as tables.
 
+mod npm;
+
 use anyhow::{Result, ensure};
 
 use super::{BaseImages, Libc, Recipe};

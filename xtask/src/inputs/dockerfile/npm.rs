@@ -1,0 +1,128 @@
+//! What a call of npm asks for, in every spelling that npm takes for it.
+
+/// npm's names for the commands that install: aliases and typos that it knows (npm 10.9 and 11.19,
+/// `lib/utils/cmd-list.js`). Those that also run the service's tests stand with what they do first.
+const NAMES: [(&str, &[&str]); 4] = [
+    (
+        "ci",
+        &[
+            "ci",
+            "clean-install",
+            "ic",
+            "install-clean",
+            "isntall-clean",
+            "install-ci-test",
+            "clean-install-test",
+            "cit",
+            "sit",
+        ],
+    ),
+    (
+        "install",
+        &[
+            "install",
+            "add",
+            "i",
+            "in",
+            "ins",
+            "inst",
+            "insta",
+            "instal",
+            "isnt",
+            "isnta",
+            "isntal",
+            "isntall",
+            "install-test",
+            "it",
+        ],
+    ),
+    ("update", &["update", "u", "up", "upgrade", "udpate"]),
+    ("rebuild", &["rebuild", "rb"]),
+];
+
+/// Flags whose value may be the next word, so that it is not taken for the command.
+const VALUED: [&str; 17] = [
+    "--prefix",
+    "-C",
+    "--cache",
+    "--registry",
+    "--userconfig",
+    "--globalconfig",
+    "--loglevel",
+    "--workspace",
+    "-w",
+    "--omit",
+    "--include",
+    "--only",
+    "--os",
+    "--cpu",
+    "--libc",
+    "--install-strategy",
+    "--maxsockets",
+];
+
+/// A command line that calls npm.
+pub(super) struct Call<'a> {
+    /// The command as it is written.
+    pub(super) written: &'a str,
+    /// `ci`, `install`, `update` or `rebuild` in place of its other names; any other command as it is written.
+    pub(super) command: &'a str,
+    /// All words after `npm`.
+    arguments: &'a [String],
+}
+
+impl<'a> Call<'a> {
+    /// `None` if the command line does not call npm.
+    pub(super) fn of(line: &'a [String]) -> Option<Self> {
+        let at = line.iter().position(|word| word == "npm")?;
+        let arguments = &line[at + 1..];
+        let is_value = |at: usize| at > 0 && VALUED.contains(&arguments[at - 1].as_str());
+        let mut words = arguments.iter().enumerate();
+        let (_, written) = words.find(|(at, word)| !word.starts_with('-') && !is_value(*at))?;
+        Some(Self { written, command: meant(written).unwrap_or(written), arguments })
+    }
+
+    pub(super) fn has(&self, flag: &str) -> bool {
+        has(self.arguments, flag)
+    }
+
+    /// The values of a flag. npm takes a value after `=` or as the next word.
+    pub(super) fn values(&self, flag: &str) -> impl Iterator<Item = &'a str> {
+        let arguments = self.arguments;
+        arguments.iter().enumerate().filter_map(move |(at, word)| match word.strip_prefix(flag)? {
+            "" => arguments.get(at + 1).map(String::as_str),
+            rest => rest.strip_prefix('='),
+        })
+    }
+
+    /// Whether it leaves out what only development needs. `--only` and `--production` are npm's former words for it.
+    pub(super) fn is_production(&self) -> bool {
+        let is = |flag: &str, wanted: &[&str]| self.values(flag).any(|value| wanted.contains(&value));
+        is("--omit", &["dev"])
+            || is("--only", &["prod", "production"])
+            || ["--production", "--prod"].iter().any(|flag| self.has(flag) && !is(flag, &["false"]))
+    }
+}
+
+pub(super) fn has(arguments: &[String], flag: &str) -> bool {
+    arguments
+        .iter()
+        .any(|word| word.strip_prefix(flag).is_some_and(|rest| rest.is_empty() || rest.starts_with('=')))
+}
+
+/// The command that npm takes `word` for. npm also takes camel case, and the beginning of a name that no other name
+/// has; here it need not be the only one, because npm refuses the others itself.
+fn meant(word: &str) -> Option<&'static str> {
+    let mut name = String::new();
+    for c in word.chars() {
+        if c.is_ascii_uppercase() {
+            name.push('-');
+        }
+        name.push(c.to_ascii_lowercase());
+    }
+    let is = |matches: &dyn Fn(&str) -> bool| {
+        NAMES.iter().find(|(_, names)| names.iter().any(|known| matches(known))).map(|(command, _)| *command)
+    };
+    // Single letters are names of their own: `c` is `config`.
+    is(&|known| known == name).or_else(|| is(&|known| name.len() > 1 && known.starts_with(&name)))
+}

@@ -1,0 +1,97 @@
+//! The rules for `npm ci`, for every spelling that npm and the builder take, as tables.
+
+use super::{PIN, hold, read};
+
+#[test]
+fn a_stage_that_is_based_on_another_runs_where_that_one_runs() {
+    let last = format!("\nFROM {PIN}\nCOPY --link --from=dependencies /out/ /\n");
+    let there = format!("FROM --platform=$BUILDPLATFORM {PIN} AS tools\n");
+    let asks = "line 3: `npm ci` runs what packages bring, on the building machine";
+    let per_platform = |amd64: &str, arm64: &str| {
+        format!(
+            "FROM {amd64}{PIN} AS tools-amd64\nFROM {arm64}{PIN} AS tools-arm64\nFROM tools-$TARGETARCH AS dependencies\n"
+        )
+    };
+    let builds = "--platform=$BUILDPLATFORM ";
+    hold(&[
+        (format!("{there}FROM tools AS dependencies\nRUN npm ci --omit=dev{last}"), asks),
+        (
+            format!("{there}FROM TOOLS AS dependencies\nRUN npm ci --omit=dev --ignore-scripts{last}"),
+            "--libc=…",
+        ),
+        // BuildKit takes the platform of the stage, whatever the flag says.
+        (format!("{there}FROM --platform=$TARGETPLATFORM tools AS dependencies\nRUN npm ci{last}"), asks),
+        (format!("{}FROM {builds}tools AS dependencies\nRUN npm ci{last}", there.replace(builds, "")), ""),
+        (format!("{}RUN npm ci{last}", per_platform("", "")), ""),
+        (format!("{}RUN npm ci{last}", per_platform(builds, builds)), "line 4: `npm ci` runs what"),
+        (format!("{}RUN npm ci{last}", per_platform("", builds)), "line 4: `npm ci` runs what"),
+        // A platform that is neither of the two is one machine's for every image.
+        (
+            format!("FROM --platform=linux/amd64 {PIN} AS dependencies\nRUN npm ci --omit=dev{last}"),
+            "--ignore-scripts",
+        ),
+        (
+            format!("FROM --platform=$BUILDOS/$BUILDARCH {PIN} AS dependencies\nRUN npm ci{last}"),
+            "--ignore-scripts",
+        ),
+        (format!("FROM --platform=linux/$TARGETARCH {PIN} AS dependencies\nRUN npm ci{last}"), ""),
+        (format!("{there}FROM {PIN} AS Tools\n"), "line 2: `FROM"),
+    ]);
+    let recipe = read(&format!("{there}FROM tools AS dependencies\nRUN make{last}")).unwrap();
+    assert_eq!(recipe.runs_on_target, None);
+}
+
+#[test]
+fn npm_is_understood_by_each_of_its_names_for_a_command() {
+    let step = |step: &str| {
+        format!(
+            "FROM --platform=$BUILDPLATFORM {PIN} AS a\nRUN {step}\nFROM {PIN}\nCOPY --link --from=a /out/ /\n"
+        )
+    };
+    for spelling in [
+        "ci",
+        "clean-install",
+        "cleanInstall",
+        "ic",
+        "install-clean",
+        "install-cl",
+        "isntall-clean",
+        "install-ci-test",
+        "cit",
+        "clean-install-test",
+        "sit",
+        "--prefix service ci",
+        "-C service ci",
+        "--loglevel error ci",
+    ] {
+        hold(&[
+            (step(&format!("npm {spelling}")), "`npm ci` runs what packages bring"),
+            (step(&format!("npm {spelling} --omit=dev --ignore-scripts")), "`--os=linux --cpu=… --libc=…`"),
+            (step(&format!("npm {spelling} --ignore-scripts")), ""),
+        ]);
+    }
+    for spelling in
+        ["install", "i", "add", "isntall", "insta", "install-test", "it", "installTest", "u", "udpate", "upg"]
+    {
+        hold(&[(
+            step(&format!("npm {spelling} x")),
+            &format!("`npm {spelling}` may install something else"),
+        )]);
+    }
+    for other in
+        ["run ci", "test", "c get x", "s x", "init", "install-scripts ls", "ls", "run-script install"]
+    {
+        hold(&[(step(&format!("npm {other}")), "")]);
+    }
+    for flags in ["--omit dev", "--production", "--only=production", "--only prod"] {
+        hold(&[(step(&format!("npm ci {flags} --ignore-scripts")), "`--os=linux --cpu=… --libc=…`")]);
+    }
+    let musl = read(&step("npm clean-install --libc=musl --ignore-scripts")).unwrap();
+    assert_eq!(musl.libc, crate::inputs::lockfile::Libc::Musl);
+    let networked = read(&step("npm ic --ignore-scripts")).unwrap();
+    assert!(
+        !networked.notes().iter().any(|note| note.contains("installs nothing")),
+        "{:?}",
+        networked.notes()
+    );
+}
