@@ -89,9 +89,11 @@ impl<'a> ImageBuild<'a> {
     /// Everything that decides the result of the build, and nothing that depends on this machine.
     ///
     /// # Errors
-    /// When the commit cannot be exported, or a build secret is not set.
+    /// When the commit cannot be exported, or a build secret is not set; a [`crate::process::failure::Refusal`] when the
+    /// commit has something that docker would interpret on this machine.
     pub fn recipe(&self, output: Output, cache: Cache) -> Result<Build> {
-        let Release { config, source, .. } = self.release;
+        let Release { config, source, inputs, .. } = self.release;
+        inputs.ensure_inert()?;
         let labels = labels::of(&self.release);
         let secrets = build_secrets(&config.build_secrets, self.environment)?
             .map_err(|missing| anyhow!("{}", missing_secrets(&missing)))?;

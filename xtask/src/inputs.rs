@@ -114,6 +114,7 @@ impl Inputs {
             let file = file.to_owned();
             texts.into_iter().map(move |text| Finding::error(rule, file.clone(), text))
         };
+        problems.extend(files.policy.clone());
         let lock = &*files.lock.0;
         let lockfile = lockfile::check(&config.service, &files.manifest.1, &files.lock.1)?;
         let locals = lockfile.local_manifests(&config.service)?;
@@ -163,6 +164,18 @@ impl Inputs {
             return Ok(());
         }
         Err(Refusal::new(finding::joined(&self.problems)).into())
+    }
+
+    /// Whether a build leaves every file of the commit to the builder. The other rules are about what is released; this
+    /// one protects the machine that builds, and so also one that rebuilds what was released under older rules.
+    ///
+    /// # Errors
+    /// A [`Refusal`] that names the file.
+    pub fn ensure_inert(&self) -> Result<()> {
+        match self.problems.iter().find(|problem| problem.rule == Rule::DockerfilePolicy) {
+            Some(problem) => Err(Refusal::new(problem.to_string()).into()),
+            None => Ok(()),
+        }
     }
 
     /// The path and digest of the lockfile.
@@ -216,9 +229,16 @@ mod tests {
     }
 
     fn worked(name: &str, native: &str) -> Inputs {
+        worked_with(name, native, &[])
+    }
+
+    /// With `more` files at the top.
+    fn worked_with(name: &str, native: &str, more: &[&str]) -> Inputs {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../testbed/services").join(name);
-        let read =
-            |paths: &[String]| Ok(paths.iter().map(|path| std::fs::read(root.join(path)).ok()).collect());
+        let file = |path: &String| {
+            more.contains(&path.as_str()).then(Vec::new).or_else(|| std::fs::read(root.join(path)).ok())
+        };
+        let read = |paths: &[String]| Ok(paths.iter().map(file).collect());
         Inputs::read(&config(native), &read).unwrap()
     }
 
@@ -252,6 +272,21 @@ mod tests {
             assert!(inputs.ensure_kept().is_ok(), "{name}: {:?}", inputs.problems);
             assert_eq!(inputs.package_lock().unwrap().0, "package-lock.json");
         }
+    }
+
+    #[test]
+    fn a_policy_that_buildx_would_interpret_is_neither_released_nor_built() {
+        let inputs = worked_with("typescript", "", &["Dockerfile.rego"]);
+        assert_eq!(inputs.problems.len(), 1, "{:?}", inputs.problems);
+        for error in [inputs.ensure_kept().unwrap_err(), inputs.ensure_inert().unwrap_err()] {
+            assert_eq!(exit_code(&error), 3);
+            assert!(error.to_string().contains("`Dockerfile.rego` is a policy that buildx"), "{error}");
+        }
+        assert!(worked_with("typescript", "", &["policy.rego"]).ensure_kept().is_ok());
+        assert!(
+            worked("native", &archives()).ensure_inert().is_ok(),
+            "other rules are about a release alone"
+        );
     }
 
     #[test]

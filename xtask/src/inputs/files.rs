@@ -3,10 +3,15 @@
 use anyhow::{Context as _, Result};
 
 use super::config::{Config, MANIFEST};
+use super::finding::{Finding, Rule};
 use super::lockfile;
 use super::pin::{self, ToolPin};
 use super::{DOCKERFILE, NPMRC, PACKAGE_JSON, PACKAGE_LOCK, PUBLIC_KEY, Reader};
 use crate::oci::reference::Digest;
+
+/// The place from which buildx 0.31 and newer takes a policy, written in a language of its own, which buildx itself
+/// interprets (<https://docs.docker.com/build/policies/usage/>).
+const BUILD_POLICY: &str = "Dockerfile.rego";
 
 /// The files that decide what is built, unparsed.
 pub(super) struct Files {
@@ -17,6 +22,8 @@ pub(super) struct Files {
     /// Whether npm is configured to leave peer dependencies alone.
     pub(super) legacy_peers: bool,
     pub(super) configuration: Option<Digest>,
+    /// What is wrong with a build policy, if the commit has one.
+    pub(super) policy: Option<Finding>,
     pub(super) public_key: Option<Vec<u8>>,
     pub(super) tool: Option<ToolPin>,
 }
@@ -25,7 +32,8 @@ impl Files {
     pub(super) fn read(config: &Config, read: Reader<'_>) -> Result<Self> {
         let [manifest, lock] = [PACKAGE_JSON, PACKAGE_LOCK].map(|name| config.service.join(name));
         let npmrc = config.service.join(NPMRC);
-        let paths = [DOCKERFILE, &manifest, &lock, PUBLIC_KEY, pin::CARGO_LOCK, &npmrc, MANIFEST];
+        let paths =
+            [DOCKERFILE, &manifest, &lock, PUBLIC_KEY, pin::CARGO_LOCK, &npmrc, MANIFEST, BUILD_POLICY];
         let mut found = read(&paths.map(str::to_owned))?.into_iter();
         let mut next = || found.next().flatten();
         Ok(Self {
@@ -36,6 +44,7 @@ impl Files {
             tool: next().map(|bytes| ToolPin::of(&bytes)).transpose()?.flatten(),
             legacy_peers: next().is_some_and(|bytes| lockfile::leaves_peers_alone(&bytes)),
             configuration: next().map(|bytes| Digest::of(&bytes)),
+            policy: next().map(|_| policy()),
         })
     }
 
@@ -45,6 +54,14 @@ impl Files {
         let [(manifest, manifest_bytes), (lock, lock_bytes)] = [&self.manifest, &self.lock];
         vec![file(DOCKERFILE, &self.recipe), file(manifest, manifest_bytes), file(lock, lock_bytes)]
     }
+}
+
+fn policy() -> Finding {
+    let text = format!(
+        "`{BUILD_POLICY}` is a policy that buildx 0.31 and newer interprets on the machine that builds, and nothing of a \
+         commit may be interpreted there; remove or rename it"
+    );
+    Finding::error(Rule::DockerfilePolicy, BUILD_POLICY, text)
 }
 
 pub(super) fn required(path: &str, found: Option<Vec<u8>>) -> Result<Vec<u8>> {

@@ -33,6 +33,7 @@ rules! {
     ConfigHome, "config-home", "A copy of the tool's own configuration would release under the tool's own name.";
     InputsUnreadable, "inputs-unreadable", "A file that cannot be read pins nothing.";
     DockerfileSyntax, "dockerfile-syntax", "A frontend is an image that reads the Dockerfile in its own way and is in no provenance.";
+    DockerfilePolicy, "dockerfile-policy", "buildx would interpret it on the machine that builds, and nothing of a commit is interpreted there.";
     DockerfileFrom, "dockerfile-from", "If a `FROM` can be read in two ways, it is unclear what the image is made of.";
     DockerfileFromDigest, "dockerfile-from-digest", "A tag can be moved to another image, a digest cannot.";
     DockerfileVariable, "dockerfile-variable", "If a variable has no value, it is unclear which image is meant.";
