@@ -26,6 +26,7 @@ use entry::{Entry, Lock, Manifest, Ranges};
 use graph::{Graph, Selection};
 
 pub use address::Registries;
+pub use entry::without_mark;
 pub use marks::leaves_peers_alone;
 pub use target::{Libc, Target};
 
@@ -135,7 +136,8 @@ fn folder_name(path: &str) -> &str {
 /// A [`crate::process::failure::Refusal`] when they disagree or a package has no integrity. Other errors when they
 /// cannot be read.
 pub fn check(service: &Folder, package_json: &[u8], package_lock: &[u8]) -> Result<Lockfile> {
-    let manifest: Manifest = serde_json::from_slice(package_json).context("reading `package.json`")?;
+    let manifest: Manifest =
+        serde_json::from_slice(without_mark(package_json)).context("reading `package.json`")?;
     let lock = Lock::parse(package_lock)?;
     if !matches!(lock.lockfile_version, 2 | 3) {
         refuse!(

@@ -27,6 +27,19 @@ pub fn value(bytes: &[u8]) -> Result<Value> {
     Ok(value)
 }
 
+/// As [`parse`], except that keys in different cases are different keys: for what only npm reads, which tells the
+/// packages `JSONStream` and `jsonstream` apart.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_as_spelled<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
+    ensure!(bytes.len() <= MOST_BYTES, "it has {} bytes: expected {MOST_BYTES} at most", bytes.len());
+    let mut text = serde_json::Deserializer::from_slice(bytes);
+    let value = Depth { left: MOST_DEPTH, folds: false }.deserialize(&mut text)?;
+    text.end()?;
+    Ok(T::deserialize(Fields(value))?)
+}
+
 /// As [`value`], into a type. The type itself decides whether it accepts unknown fields.
 ///
 /// # Errors
@@ -66,7 +79,7 @@ struct Exact(Value);
 
 impl<'de> Deserialize<'de> for Exact {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Depth { left: MOST_DEPTH }.deserialize(deserializer).map(Self)
+        Depth { left: MOST_DEPTH, folds: true }.deserialize(deserializer).map(Self)
     }
 }
 
@@ -74,12 +87,14 @@ impl<'de> Deserialize<'de> for Exact {
 #[derive(Clone, Copy)]
 struct Depth {
     left: usize,
+    /// Whether a key in another spelling is the same key.
+    folds: bool,
 }
 
 impl Depth {
     fn inner<E: de::Error>(self) -> Result<Self, E> {
         let left = self.left.checked_sub(1);
-        left.map(|left| Self { left })
+        left.map(|left| Self { left, ..self })
             .ok_or_else(|| E::custom(format!("it is nested more than {MOST_DEPTH} deep")))
     }
 }
@@ -141,7 +156,7 @@ impl<'de> Visitor<'de> for Depth {
         let (inner, mut spellings, mut object) = (self.inner()?, None, Map::new());
         while let Some(key) = map.next_key::<String>()? {
             // Most objects have only keys in lower case, and those fold to themselves.
-            if spellings.is_none() && !is_folded(&key) {
+            if self.folds && spellings.is_none() && !is_folded(&key) {
                 spellings = Some(object.keys().map(|key| folded(key)).collect::<BTreeSet<_>>());
             }
             let is_new = match &mut spellings {

@@ -13,6 +13,7 @@ use super::shipped::Shipped;
 use super::{Options, home};
 use crate::inputs::config::{self, Config};
 use crate::inputs::dockerfile::existing::{self, Existing};
+use crate::inputs::lockfile::without_mark;
 use crate::inputs::{DOCKERFILE, PACKAGE_JSON, PACKAGE_LOCK};
 use crate::tool::git::Git;
 
@@ -160,7 +161,8 @@ fn package(root: &Path, prefix: &str) -> Result<Package> {
     if !path.is_file() {
         return Ok(Package::default());
     }
-    serde_json::from_slice(&read(&path)?).with_context(|| format!("reading `{prefix}{PACKAGE_JSON}`"))
+    serde_json::from_slice(without_mark(&read(&path)?))
+        .with_context(|| format!("reading `{prefix}{PACKAGE_JSON}`"))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {

@@ -154,7 +154,8 @@ impl Workspaces {
 impl Lock {
     pub(super) fn parse(bytes: &[u8]) -> Result<Self> {
         ensure!(bytes.len() <= LARGEST, "`package-lock.json` is larger than {LARGEST} bytes");
-        let lock: Self = exact::parse(bytes).context("reading `package-lock.json`")?;
+        let lock: Self =
+            exact::parse_as_spelled(without_mark(bytes)).context("reading `package-lock.json`")?;
         let entries = lock.packages.len();
         ensure!(
             entries <= MOST_ENTRIES,
@@ -184,6 +185,13 @@ impl Lock {
             ),
         }
     }
+}
+
+/// JSON without a byte order mark at its beginning, which npm 10.9 and 11.19 skip in a lockfile and in a `package.json`
+/// (`json-parse-even-better-errors`).
+#[must_use]
+pub fn without_mark(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
 }
 
 /// Whether the path is relative, with `..` only at the beginning.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
 
-use super::entry::{Entry, Ranges};
+use super::entry::{Entry, Ranges, without_mark};
 use super::graph;
 use super::target::{Libc, Target};
 use super::{Lockfile, difference, is_local, out_of_sync, write_anew};
@@ -22,7 +22,7 @@ impl Lockfile {
         for (folder, bytes) in manifests {
             let path = format!("{folder}/package.json");
             let manifest: Ranges =
-                serde_json::from_slice(bytes).with_context(|| format!("reading `{path}`"))?;
+                serde_json::from_slice(without_mark(bytes)).with_context(|| format!("reading `{path}`"))?;
             let locked = self.lock.packages.get(folder).map(|entry| &entry.ranges);
             let difference = locked.and_then(|locked| difference(&manifest, locked));
             problems.extend(difference.map(|difference| out_of_sync(&path, &difference, service)));

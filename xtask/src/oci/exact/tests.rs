@@ -1,6 +1,6 @@
 //! JSON that has another reading, or none.
 
-use super::{MOST_DEPTH, parse, parse_all, parse_without, value};
+use super::{MOST_DEPTH, parse, parse_all, parse_as_spelled, parse_without, value};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -68,6 +68,25 @@ fn a_key_twice_is_refused_in_every_spelling_and_at_every_depth() {
             assert!(error.contains("twice"), "{text}: {error}");
             assert!(parse_all::<Value>(&format!("{{}} {text}")).is_err(), "{text}");
         }
+    }
+}
+
+#[test]
+fn as_spelled_only_the_same_key_is_refused() {
+    let text = r#"{"key": 1, "KEY": {"A": 1, "a": 2}}"#;
+    assert_eq!(
+        parse_as_spelled::<Value>(text.as_bytes()).unwrap(),
+        json!({"key": 1, "KEY": {"A": 1, "a": 2}})
+    );
+    let deep = format!("{}{}", "[".repeat(MOST_DEPTH + 1), "]".repeat(MOST_DEPTH + 1));
+    for wrong in [
+        r#"{"Key": 1, "Key": 1}"#,
+        r#"{"key": 1, "\u006bey": 2}"#,
+        r#"[{"a": 1, "B": 2, "a": 3}]"#,
+        "{} {}",
+        &deep,
+    ] {
+        assert!(parse_as_spelled::<Value>(wrong.as_bytes()).is_err(), "{wrong}");
     }
 }
 

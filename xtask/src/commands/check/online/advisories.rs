@@ -69,7 +69,8 @@ pub(in crate::commands::check) struct Reported {
 /// # Errors
 /// When it has another format, or is about a package that the lockfile does not have.
 pub(in crate::commands::check) fn read(answer: &[u8], lockfile: &Lockfile) -> Result<Vec<Reported>> {
-    let report: Report = exact::parse(answer).context("reading what `npm audit --json` printed")?;
+    let report: Report =
+        exact::parse_as_spelled(answer).context("reading what `npm audit --json` printed")?;
     let version = report.audit_report_version;
     ensure!(version == 2, "`npm audit` prints version {version} of its report: expected 2");
     let mut found = BTreeMap::new();

@@ -143,7 +143,7 @@ fn answer(dir: &Path, name: &str, is_answer: impl Fn(&[u8]) -> Result<()>) -> Re
 
 /// Whether npm printed something other than an error.
 fn is_answer(printed: &[u8]) -> Result<()> {
-    let Value::Object(answer) = exact::value(printed).context("it printed no JSON")? else {
+    let Value::Object(answer) = exact::parse_as_spelled(printed).context("it printed no JSON")? else {
         bail!("it printed no object");
     };
     ensure!(!answer.contains_key("error"), "it was not answered");

@@ -197,8 +197,8 @@ fn a_link_inside_of_an_installed_package_is_refused() {
 }
 
 #[test]
-fn a_key_twice_is_refused_in_every_spelling() {
-    for twin in ["integrity", "Integrity", "\\u0069ntegrity"] {
+fn a_key_twice_is_refused_and_one_in_another_case_is_another() {
+    for twin in ["integrity", "\\u0069ntegrity"] {
         let text = honest().to_string();
         let text = text.replacen("{\"integrity\"", &format!("{{\"{twin}\":\"x\",\"integrity\""), 1);
         let error = format!(
@@ -207,6 +207,27 @@ fn a_key_twice_is_refused_in_every_spelling() {
         );
         assert!(error.contains("twice"), "{error}");
     }
+    // Both are packages, and npm tells them apart.
+    let mut lock = honest();
+    for name in ["JSONStream", "jsonstream"] {
+        let path = format!("node_modules/{name}");
+        lock["packages"][&path] = json!({"version": "1.0.0", "integrity": SHA});
+        lock["packages"][""]["dependencies"][name] = json!("1");
+    }
+    assert_eq!(said(&lock), Vec::<String>::new());
+}
+
+#[test]
+fn a_byte_order_mark_is_none_of_the_text() {
+    let lock = honest();
+    let marked = |value: &Value| format!("\u{feff}{value}");
+    assert!(check(marked(&lock["packages"][""]).as_bytes(), marked(&lock).as_bytes()).is_ok());
+    let twice = format!("\u{feff}{}", marked(&lock));
+    assert!(check(lock["packages"][""].to_string().as_bytes(), twice.as_bytes()).is_err());
+    let lockfile = check(lock["packages"][""].to_string().as_bytes(), lock.to_string().as_bytes()).unwrap();
+    let core = marked(&lock["packages"]["packages/core"]).into_bytes();
+    let manifests = BTreeMap::from([("packages/core".to_owned(), core)]);
+    assert_eq!(lockfile.problems(&Folder::default(), &manifests).unwrap(), Vec::<String>::new());
 }
 
 #[test]
