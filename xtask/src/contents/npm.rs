@@ -1,8 +1,14 @@
 //! Recognizes npm packages in an image by their place and their `package.json`.
 
+use std::collections::BTreeMap;
+use std::fmt;
+
 use anyhow::{Context as _, Result};
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+use crate::inputs::lockfile::without_mark;
 
 /// The file's name.
 pub(super) const MANIFEST: &str = "package.json";
@@ -25,14 +31,14 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// Parses the file. As in JavaScript, the last of several equal keys counts.
+    /// Parses the file as npm and Node.js do: what is not UTF-8 becomes replacement characters, and the last of several
+    /// equal keys counts.
     ///
     /// # Errors
     /// When it is not a JSON object.
     pub(super) fn parse(bytes: &[u8]) -> Result<Self> {
-        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-        let value: Value = serde_json::from_slice(bytes).context("it is not JSON")?;
-        let fields = value.as_object().context("it is not a JSON object")?;
+        let decoded = String::from_utf8_lossy(without_mark(bytes));
+        let Fields(fields) = serde_json::from_str(&decoded).context("it is not a JSON object")?;
         let text = |value: Option<&Value>| {
             let text = value.and_then(Value::as_str).map(str::trim).filter(|text| !text.is_empty());
             text.map(|text| text.chars().filter(|c| !c.is_control()).take(LONGEST).collect::<String>())
@@ -45,6 +51,38 @@ impl Manifest {
         let license = fields.get("license");
         let license = text(license).or_else(|| text(license?.get("type"))).or(old);
         Ok(Self { name: text(fields.get("name")), version, license: license.filter(|text| !text.is_empty()) })
+    }
+}
+
+/// Those members of the object that are needed. The others are skipped unread: JavaScript takes numbers, characters and
+/// depths that `serde_json` refuses.
+struct Fields(BTreeMap<String, Value>);
+
+impl<'de> Deserialize<'de> for Fields {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Members).map(Self)
+    }
+}
+
+struct Members;
+
+impl<'de> Visitor<'de> for Members {
+    type Value = BTreeMap<String, Value>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut fields = BTreeMap::new();
+        while let Some(key) = map.next_key::<String>()? {
+            if ["name", "version", "license", "licenses"].contains(&key.as_str()) {
+                fields.insert(key, map.next_value()?);
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(fields)
     }
 }
 
@@ -160,8 +198,16 @@ mod tests {
             assert_eq!(of(&format!("{{{license}}}")).license.as_deref(), expected, "{license}");
         }
         assert_eq!(of(r#"{"name": ["a"], "version": 1}"#), Manifest::default());
-        for wrong in ["", "[]", "null", "{\"name\":"] {
+        for wrong in ["", "[]", "null", "{\"name\":", "{\"x\": nan}", "{} {}", "\u{feff}\u{feff}{}"] {
             assert!(Manifest::parse(wrong.as_bytes()).is_err(), "{wrong}");
+        }
+        let latin1 = b"\xef\xbb\xbf{\"author\": \"Jos\xe9\", \"name\": \"a\"}";
+        assert_eq!(Manifest::parse(latin1).unwrap().name.as_deref(), Some("a"));
+        // Fields that nobody asks for, and that only JavaScript can hold.
+        let deep = format!("{}{}", "[".repeat(500), "]".repeat(500));
+        for odd in [r#""\ud800""#, "1e999", deep.as_str()] {
+            let text = format!(r#"{{"x": {odd}, "name": "a", "x": {odd}}}"#);
+            assert_eq!(of(&text).name.as_deref(), Some("a"), "{odd}");
         }
         assert_eq!([clean_version("=v1.2.3"), clean_version(" 1.0.0-rc.1")], ["1.2.3", "1.0.0-rc.1"]);
     }
