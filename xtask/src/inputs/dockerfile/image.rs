@@ -117,12 +117,21 @@ pub struct BaseImages {
     pub builders: Vec<BaseImage>,
     /// The image on which the final stage, the published image, is based.
     pub last: BaseImage,
+    /// Those that are used on the platforms of the image, besides the last one: by stages that run there, and to copy
+    /// from.
+    pub(super) on_target: Vec<BaseImage>,
 }
 
 impl BaseImages {
     /// All base images, each once.
     pub fn distinct(&self) -> impl Iterator<Item = &BaseImage> {
         std::iter::once(&self.last).chain(self.builders.iter().filter(|base| **base != self.last))
+    }
+
+    /// Whether `image` has to be for every platform of the image. The others are only used on the building machine.
+    #[must_use]
+    pub fn is_on_target(&self, image: &BaseImage) -> bool {
+        *image == self.last || self.on_target.contains(image)
     }
 
     /// Each image with its name in provenance: `builder-image`, `builder-image-2` …, `base-image`.

@@ -59,6 +59,9 @@ impl<'a> Stages<'a> {
 
     /// The base images; `None` if the final stage has none.
     pub(super) fn finish(mut self, findings: &mut Findings) -> Option<BaseImages> {
+        let of_stages = self.stages.iter().filter(|stage| stage.is_on_target);
+        let of_stages = of_stages.filter_map(|stage| stage.base.clone());
+        let on_target = of_stages.chain(self.copied.iter().cloned()).collect();
         let Some(last) = self.stages.pop() else {
             findings.problem(Rule::DockerfileFrom, 1, "the Dockerfile has no `FROM`");
             return None;
@@ -69,7 +72,7 @@ impl<'a> Stages<'a> {
                 builders.push(base);
             }
         }
-        Some(BaseImages { builders, last: last.base? })
+        Some(BaseImages { builders, last: last.base?, on_target })
     }
 
     fn stage(&self, from: &Instruction, findings: &mut Findings) -> Stage {

@@ -1,6 +1,7 @@
 //! The rules for Dockerfiles and the parsing of them, as tables.
 
 mod npm;
+mod on_target;
 
 use anyhow::{Result, ensure};
 

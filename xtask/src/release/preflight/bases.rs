@@ -1,4 +1,5 @@
-//! The preflight checks of base images: they exist, for every platform, and are what the Dockerfile says.
+//! The preflight checks of base images: they exist, for every platform where they are used, and are what the Dockerfile
+//! says.
 
 use anyhow::{Context as _, Result, bail};
 
@@ -31,7 +32,7 @@ pub(super) fn stand_ins(target: &Target) -> Result<Found> {
     Ok(saw("no stand-in is in the way", problems))
 }
 
-/// The base images that the Dockerfile pins must exist, for every platform that is built.
+/// The base images that the Dockerfile pins must exist, for every platform on which they are used.
 pub(super) fn base_images(
     session: &Session<'_>,
     tools: &Tools<'_>,
@@ -44,16 +45,20 @@ pub(super) fn base_images(
         let stand_in = stand_in::of(&target.stand_ins, pinned);
         let reference = stand_in.map_or(&pinned.reference, |stand_in| &stand_in.image);
         let place = stand_in.map_or_else(|| Ok(Place::of(pinned)), |it| Place::of_stand_in(&it.image))?;
+        let is_on_target = inputs.base.is_on_target(pinned);
         match base::through_docker(&tools.docker, &curl, &place, &place.digest) {
-            Ok(manifest) => problems.extend(without_platform(session.config, reference, &manifest)?),
+            Ok(manifest) if is_on_target => {
+                problems.extend(without_platform(session.config, reference, &manifest)?);
+            }
+            Ok(_) => {}
             // The layers of the final stage's base image are told apart by its manifests: the builder alone is not enough.
             Err(unread) if *pinned == inputs.base.last && !is_known(session, &place)? => {
                 problems.push(Problem::new("base image", unreadable(reference, &unread)));
             }
-            Err(unread) => problems.extend(by_builder(session, tools, reference, &unread)?),
+            Err(unread) => problems.extend(by_builder(session, tools, reference, is_on_target, &unread)?),
         }
     }
-    Ok(saw("each exists for every platform", problems))
+    Ok(saw("each exists for every platform that uses it", problems))
 }
 
 /// Whether an earlier release or `verify` on this machine has read the manifests of the base image at `place`.
@@ -95,11 +100,13 @@ fn by_builder(
     session: &Session<'_>,
     tools: &Tools<'_>,
     reference: &str,
+    is_on_target: bool,
     unread: &anyhow::Error,
 ) -> Result<Vec<Problem>> {
     crate::process::interrupt::check()?;
     let platforms: Vec<_> = session.config.platforms.iter().map(ToString::to_string).collect();
-    let Err(unbuilt) = tools.docker.has_base(reference, &platforms, &session.config.builder) else {
+    let from = from(reference, is_on_target);
+    let Err(unbuilt) = tools.docker.has_base(&from, &platforms, &session.config.builder) else {
         let detail = format!("the builder has `{reference}`, whose own registry does not show it");
         session.steps.line("base image", &detail);
         return Ok(Vec::new());
@@ -108,9 +115,20 @@ fn by_builder(
     Ok(vec![Problem::new("base image", text)])
 }
 
+/// What a trial of the builder writes after `FROM`, so that it asks for the image as the Dockerfile does.
+fn from(reference: &str, is_on_target: bool) -> String {
+    if is_on_target { reference.to_owned() } else { format!("--platform=$BUILDPLATFORM {reference}") }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::without_platform;
+    use super::{from, without_platform};
+
+    #[test]
+    fn the_builder_is_asked_as_the_dockerfile_asks() {
+        assert_eq!(from("node:22@sha256:x", true), "node:22@sha256:x");
+        assert_eq!(from("node:22@sha256:x", false), "--platform=$BUILDPLATFORM node:22@sha256:x");
+    }
 
     #[test]
     fn a_platform_that_an_index_lacks_is_named() {

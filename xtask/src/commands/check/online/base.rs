@@ -60,10 +60,10 @@ impl Asker<'_> {
         let curl = Curl::new(self.runner, self.config.timeouts.http());
         let client = Client::new(curl, place.image()?, self.credentials(&place)?);
         let answers = ask(&client, &place.digest, &tag)?;
-        let is_last = *image == self.inputs.base.last;
+        let is_on_target = self.inputs.base.is_on_target(image);
         let wanted: Vec<_> = self.config.platforms.iter().map(ToString::to_string).collect();
         let line = self.line_of(image.digest.as_str())?;
-        let more = judge(image, &answers, if is_last { &wanted } else { &[] });
+        let more = judge(image, &answers, if is_on_target { &wanted } else { &[] });
         found.extend(more);
         Ok(found.into_iter().map(|finding| Finding { line, ..finding }).collect())
     }
@@ -149,6 +149,8 @@ fn judge(image: &BaseImage, answers: &Answers, wanted: &[String]) -> Vec<Finding
                 format!("`{digest}` is not in the registry any more; write the digest that {inspect} prints");
             found.push(error(Rule::BaseUnavailable, text));
         }
+        // On the building machine, the image of that machine's platform is enough.
+        Pinned::NoIndex if wanted.is_empty() => {}
         Pinned::NoIndex => {
             let text =
                 format!("`{reference}` is the image of one platform; write the digest that {inspect} prints");
@@ -195,15 +197,18 @@ mod tests {
     use super::{Answers, BaseImage, DAY, Digest, Pinned, Tag, date, judge};
     use crate::inputs::finding::{Finding, Rule};
 
-    fn judged(pinned: Pinned, tag: Tag) -> Vec<Finding> {
+    fn image() -> BaseImage {
         let digest = Digest::of(b"pinned");
-        let image = BaseImage {
+        BaseImage {
             reference: format!("node:22-slim@{digest}"),
             name: "node".to_owned(),
             tag: "22-slim".to_owned(),
             digest,
-        };
-        judge(&image, &Answers { pinned, tag }, &["linux/amd64".to_owned(), "linux/arm64".to_owned()])
+        }
+    }
+
+    fn judged(pinned: Pinned, tag: Tag) -> Vec<Finding> {
+        judge(&image(), &Answers { pinned, tag }, &["linux/amd64".to_owned(), "linux/arm64".to_owned()])
     }
 
     fn index() -> Pinned {
@@ -246,6 +251,15 @@ mod tests {
             assert!(finding.text.contains(words), "{}", finding.text);
         }
         assert_eq!(judged(Pinned::Gone, other(None)).len(), 2);
+    }
+
+    #[test]
+    fn an_image_that_only_builds_may_be_of_one_platform() {
+        let image = image();
+        for pinned in [Pinned::NoIndex, Pinned::Index(vec!["linux/amd64".to_owned()])] {
+            assert_eq!(judge(&image, &Answers { pinned, tag: Tag::Same }, &[]), []);
+        }
+        assert_eq!(judge(&image, &Answers { pinned: Pinned::Gone, tag: Tag::Same }, &[]).len(), 1);
     }
 
     #[test]
