@@ -66,14 +66,19 @@ fn squashed(text: &str) -> Option<(&str, u32)> {
 }
 
 /// The commits for the reader, newest first. Left out are merges with only git's own words, and pairs of a commit and
-/// its revert within the range. Also returns the number of commits in such pairs.
+/// its revert within the range. Also returns the number of commits in such pairs. A merge and its revert are no such
+/// pair: what the merge brought is listed, and without the revert nobody would know that it is gone.
 pub(super) fn without_reverted(entries: &[LogEntry]) -> (Vec<&LogEntry>, usize) {
     let named: BTreeSet<&str> = entries.iter().filter_map(|entry| entry.message.reverts.as_deref()).collect();
     if named.is_empty() {
         return (entries.iter().filter(|entry| !entry.is_bare_merge()).collect(), 0);
     }
-    let known: BTreeSet<&str> =
-        entries.iter().map(|entry| entry.commit.as_str()).filter(|commit| named.contains(commit)).collect();
+    let known: BTreeSet<&str> = entries
+        .iter()
+        .filter(|entry| entry.parents <= 1)
+        .map(|entry| entry.commit.as_str())
+        .filter(|commit| named.contains(commit))
+        .collect();
     let mut cancelled: BTreeSet<&str> = BTreeSet::new();
     for entry in entries.iter().filter(|entry| !entry.is_bare_merge()) {
         // Newest first: when a revert was itself reverted, the commit that it had reverted stays.
@@ -215,5 +220,28 @@ mod tests {
         let merges =
             [entry(5, 2, "Merge branch 'x'"), entry(6, 2, "A feature (#7)"), entry(7, 1, "Merge words")];
         assert_eq!(told(&merges), ["06", "07"]);
+    }
+
+    #[test]
+    fn the_revert_of_a_merge_is_told_because_what_the_merge_brought_is_told_as_well() {
+        let revert = |number: u8, of: u8| {
+            let of = format!("{of:02x}").repeat(20);
+            entry(
+                number,
+                1,
+                &format!("Revert \"x\"\n\nThis reverts commit {of}, reversing\nchanges made to 0."),
+            )
+        };
+        let brought = entry(1, 1, "feat: x");
+        for (newest, merge, expected) in [
+            (vec![revert(3, 2)], "Merge branch 'x'", (vec!["03", "01"], 0)),
+            (vec![revert(3, 2)], "A feature (#7)", (vec!["03", "02", "01"], 0)),
+            (vec![revert(4, 3), revert(3, 2)], "Merge branch 'x'", (vec!["01"], 2)),
+        ] {
+            let entries = [newest, vec![entry(2, 2, merge), brought.clone()]].concat();
+            let (told, reverted) = without_reverted(&entries);
+            let told: Vec<_> = told.iter().map(|entry| &entry.commit.as_str()[..2]).collect();
+            assert_eq!((told, reverted), expected, "{merge}");
+        }
     }
 }

@@ -3,7 +3,7 @@
 use super::stories::{Tell, first, linked};
 
 /// As [`super::stories::OTHERS`].
-pub(super) const BRANCHES: [(&str, &str, Tell); 26] = [
+pub(super) const BRANCHES: [(&str, &str, Tell); 27] = [
     ("backport", "v1.2.9", |s| {
         s.commit("a").tag("v1.2.8").on("line").on("main").commit("feat: b").tag("v1.3.0");
         s.on("line").commit("fix: c").tag("v1.2.9");
@@ -143,6 +143,15 @@ pub(super) const BRANCHES: [(&str, &str, Tell); 26] = [
     }),
     ("revert-of-revert", "v0.2.0", |s| {
         first(s).commit("feat: a").revert("feat: a").revert("Revert \"feat: a\"").tag("v0.2.0");
+    }),
+    ("revert-of-merge", "v0.2.0", |s| {
+        first(s).on("side").commit("feat: a shiny export button").on("main");
+        let merge = s.merge(&["side"], "Merge branch 'side'").id();
+        s.commit(format!(
+            "Revert \"Merge branch 'side'\"\n\nThis reverts commit {merge}, reversing\nchanges made to {}.\n",
+            "0".repeat(40)
+        ));
+        s.tag("v0.2.0");
     }),
     ("revert-of-released", "v0.2.0", |s| {
         first(s).revert("first").tag("v0.2.0");
