@@ -36,7 +36,8 @@ pub struct LogEntry {
 }
 
 impl LogEntry {
-    /// Whether it is a merge with git's default subject. A merge with a subject of its own counts as a change.
+    /// Whether it is a merge with git's default subject. A merge with a subject of its own counts as a change, and so
+    /// does one whose footers say what breaks: nothing else may say that.
     #[must_use]
     pub fn is_bare_merge(&self) -> bool {
         is_bare_merge(self.parents, &self.message)
@@ -44,7 +45,7 @@ impl LogEntry {
 }
 
 fn is_bare_merge(parents: usize, message: &Message) -> bool {
-    parents > 1 && message.subject.starts_with("Merge ")
+    parents > 1 && message.subject.starts_with("Merge ") && message.breaking.is_empty()
 }
 
 /// The names in the commits of a range, without merges that have only git's own words.
@@ -143,7 +144,21 @@ fn authors(author: Option<Arc<str>>, helpers: impl Iterator<Item = Arc<str>>) ->
 mod tests {
     use std::sync::Arc;
 
-    use super::authors;
+    use super::{authors, is_bare_merge};
+    use crate::tool::git::Message;
+
+    #[test]
+    fn a_merge_with_git_s_own_words_is_bare_unless_it_says_what_breaks() {
+        for (parents, message, expected) in [
+            (2, "Merge branch 'x'", true),
+            (3, "Merge branches 'x' and 'y'\n\nwords\n", true),
+            (1, "Merge words", false),
+            (2, "A feature", false),
+            (2, "Merge branch 'x'\n\nBREAKING CHANGE: the port\n", false),
+        ] {
+            assert_eq!(is_bare_merge(parents, &Message::of(message)), expected, "{message}");
+        }
+    }
 
     #[test]
     fn an_author_is_named_once_and_first() {

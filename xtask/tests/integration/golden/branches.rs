@@ -3,7 +3,7 @@
 use super::stories::{Tell, first, linked};
 
 /// As [`super::stories::OTHERS`].
-pub(super) const BRANCHES: [(&str, &str, Tell); 27] = [
+pub(super) const BRANCHES: [(&str, &str, Tell); 28] = [
     ("backport", "v1.2.9", |s| {
         s.commit("a").tag("v1.2.8").on("line").on("main").commit("feat: b").tag("v1.3.0");
         s.on("line").commit("fix: c").tag("v1.2.9");
@@ -62,6 +62,10 @@ pub(super) const BRANCHES: [(&str, &str, Tell); 27] = [
     }),
     ("merge-with-words", "v0.2.0", |s| {
         first(s).on("side").commit("b").on("main").merge(&["side"], "feat: everything of side").tag("v0.2.0");
+    }),
+    ("merge-with-breaking-footer", "v0.2.0", |s| {
+        first(s).on("side").commit("b").on("main");
+        s.merge(&["side"], "Merge branch 'side'\n\nBREAKING CHANGE: the port is another one\n").tag("v0.2.0");
     }),
     ("merge-of-pull-request", "v0.2.0", |s| {
         first(s)
