@@ -94,7 +94,7 @@ impl Repository {
         self.ensure_nothing_half_written(&self.checkout.top().join("keys"))?;
         let check = Xtask::new(&self.checkout, &["check"]).run()?;
         for rule in ["key-history", "policy-stale", "public-key"] {
-            ensure!(!check.stdout.contains(rule), "{}", check.stdout);
+            ensure!(!check.stderr.contains(rule), "{}", check.stderr);
         }
         self.checkout.ensure_nothing_is_left()
     }

@@ -32,7 +32,7 @@ use crate::tool::git::Git;
 pub fn run(environment: &Environment, is_online: bool, json: bool) -> Result<()> {
     let runner = Runner::new(environment);
     let git = Git::here(&runner)?;
-    let mut findings = findings(git.root());
+    let mut findings = findings(git.root(), Some(&git));
     if is_online {
         findings.extend(online::findings(environment, &runner, git.root()));
         interrupt::check()?;
@@ -50,12 +50,13 @@ pub fn run(environment: &Environment, is_online: bool, json: bool) -> Result<()>
 ///
 /// # Errors
 /// A [`crate::process::failure::Refusal`] that lists every broken rule.
-pub fn check(root: &Path) -> Result<()> {
-    report::verdict(root, &findings(root))
+pub fn check(runner: &Runner, root: &Path) -> Result<()> {
+    let git = Git::discover(runner, root)?;
+    report::verdict(root, &findings(root, Some(&git)))
 }
 
-/// All findings in the repository at `root`.
-fn findings(root: &Path) -> Vec<Finding> {
+/// All findings in the repository at `root`. Without `git`, the tags are not looked at.
+fn findings(root: &Path, git: Option<&Git>) -> Vec<Finding> {
     let (inputs, policies) = match Config::of_work_tree(root) {
         Ok(config) => (inputs(root, &config), policies::findings(root, &config)),
         Err(error) => (vec![Finding::error(Rule::ConfigInvalid, MANIFEST, format!("{error:#}"))], Vec::new()),
@@ -63,7 +64,7 @@ fn findings(root: &Path) -> Vec<Finding> {
     [
         inputs,
         public_key(root),
-        key_history(root),
+        key_history(root, git),
         workflows::findings(root),
         policies,
         renovate::findings(root),
@@ -145,10 +146,15 @@ fn public_key(root: &Path) -> Vec<Finding> {
 }
 
 /// If there is no list of keys, [`public_key`] reports everything.
-fn key_history(root: &Path) -> Vec<Finding> {
-    let wrong = Keys::of_work_tree(root).err();
-    wrong
-        .map(|error| Finding::error(Rule::KeyHistory, keys::HISTORY, format!("{error:#}")))
+fn key_history(root: &Path, git: Option<&Git>) -> Vec<Finding> {
+    let agrees = || {
+        let (Some(keys), Some(git)) = (Keys::of_work_tree(root)?, git) else { return Ok(()) };
+        let released = keys::released(git).context("comparing the list of keys with the release tags")?;
+        keys::check_released(&keys.entries().collect::<Vec<_>>(), &released)
+    };
+    agrees()
+        .err()
+        .map(|error: anyhow::Error| Finding::error(Rule::KeyHistory, keys::HISTORY, format!("{error:#}")))
         .into_iter()
         .collect()
 }
@@ -174,7 +180,8 @@ mod tests {
         write("package.json", "{}");
         write("package-lock.json", "{\"lockfileVersion\": 3, \"packages\": {\"\": {}}}");
         write("Dockerfile", "# comment\nFROM images.example.org/x:latest\n");
-        let of_inputs = |rule| findings(scratch.path()).into_iter().find(|finding| finding.rule == rule);
+        let of_inputs =
+            |rule| findings(scratch.path(), None).into_iter().find(|finding| finding.rule == rule);
         let found = of_inputs(Rule::DockerfileFromDigest).unwrap();
         assert_eq!((&*found.file, found.line), ("Dockerfile", Some(2)));
         assert_eq!(of_inputs(Rule::InputsUnreadable), None);
@@ -187,7 +194,7 @@ mod tests {
     fn a_history_of_keys_is_read_as_verify_reads_it() {
         let scratch = Scratch::new().unwrap();
         fs::create_dir(scratch.path().join("keys")).unwrap();
-        let found = |rule| findings(scratch.path()).into_iter().find(|finding| finding.rule == rule);
+        let found = |rule| findings(scratch.path(), None).into_iter().find(|finding| finding.rule == rule);
         fs::write(scratch.path().join("Cargo.toml"), MANIFEST).unwrap();
         assert_eq!(found(Rule::KeyHistory), None);
         for (path, bytes) in repository() {

@@ -115,7 +115,7 @@ fn one(
         Stage::Lint => steps.run("lint", "cargo clippy", || cargo(&CLIPPY)),
         Stage::Unit => steps.run("unit tests", "cargo test", || cargo(&tests)),
         Stage::Service => steps.run("service", "npm test", || service_tests(environment, root)),
-        Stage::Check => steps.run("check", "", || check::check(root)),
+        Stage::Check => steps.run("check", "", || check::check(&runner, root)),
         Stage::EndToEnd => {
             steps.run("end-to-end", "on real parts", || end_to_end_tests(environment, root, extent))
         }

@@ -10,6 +10,7 @@
 mod files;
 mod public_key;
 mod read;
+mod released;
 
 use anyhow::{Context as _, Result};
 use semver::Version;
@@ -20,6 +21,7 @@ use crate::oci::reference::Digest;
 pub use files::in_work_tree;
 pub use public_key::PublicKey;
 pub use read::{Entry, check_words, read};
+pub use released::{Released, TAKE_BACK, check_released, released};
 
 /// The folder of the history.
 pub const DIRECTORY: &str = "keys";
@@ -87,10 +89,14 @@ impl Keys {
     /// first version is not above it.
     #[must_use]
     pub fn of_version(&self, tag: &ReleaseTag) -> Option<(usize, &Key)> {
-        let version = tag.version();
-        let numbered = || (1..).zip(&self.keys);
-        let listed = numbered().find(|(_, key)| key.entry.also.contains(version));
-        listed.or_else(|| numbered().filter(|(_, key)| key.entry.from <= *version).last())
+        let entries: Vec<_> = self.entries().collect();
+        let number = number_for(&entries, tag.version())?;
+        Some((number, self.keys.get(number - 1)?))
+    }
+
+    /// The entries of the list.
+    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.keys.iter().map(|key| &key.entry)
     }
 
     /// The number of the key with this fingerprint.
@@ -128,6 +134,13 @@ impl Keys {
         accepted.reverse();
         accepted
     }
+}
+
+/// The number of the entry for `version`, by the rule of [`Keys::of_version`].
+fn number_for(entries: &[&Entry], version: &Version) -> Option<usize> {
+    let listed = entries.iter().position(|entry| entry.also.contains(version));
+    let index = listed.or_else(|| entries.iter().rposition(|entry| entry.from <= *version));
+    index.map(|index| index + 1)
 }
 
 /// The lowest possible pre-release.

@@ -4,6 +4,7 @@ mod all;
 mod changelog;
 mod clones;
 mod exit_codes;
+mod keys;
 mod login;
 mod offline;
 mod pulls;

@@ -33,7 +33,7 @@ fn the_tree_of_xtask_has_at_most_forty_crates() {
 
 #[test]
 fn the_repository_keeps_the_rules_that_it_checks() {
-    xtask::commands::check::check(&root()).unwrap();
+    xtask::commands::check::check(&runner(), &root()).unwrap();
 }
 
 #[test]

@@ -3,7 +3,9 @@
 use anyhow::{Context as _, Result, ensure};
 use semver::Version;
 
-use crate::inputs::keys::{HISTORY, Keys, PublicKey, in_work_tree, next_version, public_file, read};
+use crate::inputs::keys::{
+    HISTORY, Keys, PublicKey, check_released, in_work_tree, next_version, public_file, read, released,
+};
 use crate::inputs::pin::document;
 use crate::inputs::source::release_tags;
 use crate::inputs::version::ReleaseTag;
@@ -51,6 +53,7 @@ impl Plan {
             && entries.len() > 1
         {
             check_before(git, entries.len(), &present, pair)?;
+            check_released(&entries.iter().collect::<Vec<_>>(), &released(git)?)?;
             return Ok(Self::Complete);
         }
         // A wrong list has to be corrected first: a new key would not repair it.
@@ -66,7 +69,7 @@ impl Plan {
             );
         };
         let from = next_version(highest)?;
-        let first = if keys.is_some() { None } else { Some(first_version(git, &tags, &present)?) };
+        let first = if keys.is_some() { None } else { Some(first_version(git, &tags, &present, pair)?) };
         if let Some(last) = last.filter(|last| last.from >= from) {
             refuse!(
                 "nothing was released since the last rotation, whose key begins at {}; undo it with `git revert`, and rotate \
@@ -94,17 +97,35 @@ fn check_before(git: &Git, number: usize, present: &PublicKey, pair: &PublicKey)
     Ok(())
 }
 
-/// The first version that `present` signed. Every release here must be signed by it: without a list, nothing says which
-/// other keys were valid.
-fn first_version(git: &Git, tags: &[ReleaseTag], present: &PublicKey) -> Result<Version> {
-    let mut first: Option<&ReleaseTag> = None;
+/// The first version that `present` signed, as the commits of `tags` say.
+fn first_version(
+    git: &Git,
+    tags: &[ReleaseTag],
+    present: &PublicKey,
+    pair: Option<&PublicKey>,
+) -> Result<Version> {
+    let mut signed = Vec::new();
     for tag in tags {
         let commit = git.peel(&tag.git_ref())?.with_context(|| format!("`{tag}` was there just now"))?;
         let [pem] = git.files(&commit, [PUBLIC_KEY])?;
         // The tag is from before this tool.
         let Some(pem) = pem else { continue };
         let key = PublicKey::parse(&pem).with_context(|| format!("reading `{PUBLIC_KEY}` of {tag}"))?;
-        if key != *present {
+        signed.push((tag, key));
+    }
+    first_signed(&signed, present, pair)
+}
+
+/// The first version that `present` signed. Every release here must be signed by it: without a list, nothing says which
+/// other keys were valid. What the `pair` has signed is from before its rotation was taken back, to be made anew.
+fn first_signed(
+    signed: &[(&ReleaseTag, PublicKey)],
+    present: &PublicKey,
+    pair: Option<&PublicKey>,
+) -> Result<Version> {
+    let mut first: Option<&ReleaseTag> = None;
+    for (tag, key) in signed.iter().filter(|(_, key)| pair != Some(key)) {
+        if key != present {
             refuse!(
                 "`{PUBLIC_KEY}` of {tag} is another key, {}, and there is no `{HISTORY}`; write down the keys before the \
                  present one first, as {} says (\"The history\")",
@@ -121,4 +142,32 @@ fn first_version(git: &Git, tags: &[ReleaseTag], present: &PublicKey) -> Result<
         );
     };
     Ok(first.version().clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{PublicKey, ReleaseTag, first_signed};
+    use crate::inputs::keys::tests::PEM;
+
+    #[test]
+    fn every_release_without_a_list_is_by_the_present_key_or_by_a_pair_whose_rotation_was_taken_back() {
+        let key = |index: usize| PublicKey::parse(PEM[index].as_bytes()).unwrap();
+        for (signed, pair, expected) in [
+            (&[("v1.2.4", 0), ("v1.2.3", 0)][..], None, Ok("1.2.3")),
+            (&[("v1.2.4", 0), ("v1.2.5", 1)], Some(1), Ok("1.2.4")),
+            (&[("v1.2.4", 0), ("v1.2.5", 1)], None, Err("`cosign.pub` of v1.2.5 is another key")),
+            (&[("v1.2.4", 0), ("v1.2.5", 1)], Some(2), Err("`cosign.pub` of v1.2.5 is another key")),
+            (&[("v1.2.5", 1)], Some(1), Err("nothing was released by this key")),
+            (&[], None, Err("nothing was released by this key")),
+        ] {
+            let tags: Vec<ReleaseTag> = signed.iter().map(|(tag, _)| tag.parse().unwrap()).collect();
+            let keys: Vec<_> = tags.iter().zip(signed.iter().map(|(_, index)| key(*index))).collect();
+            let found = first_signed(&keys, &key(0), pair.map(key).as_ref());
+            let found = found.map(|version| version.to_string()).map_err(|error| error.to_string());
+            match expected {
+                Ok(expected) => assert_eq!(found.as_deref(), Ok(expected)),
+                Err(words) => assert!(found.unwrap_err().contains(words), "{signed:?} {pair:?}"),
+            }
+        }
+    }
 }
