@@ -135,8 +135,16 @@ mod tests {
         let files = repository();
         let read = |paths: &[String]| Ok(paths.iter().map(|path| files.get(path).cloned()).collect());
         let mut keys = Keys::read(&read).unwrap().unwrap();
-        let third = serde_json::json!(["/etc/containers/carol-0003.pub"]);
-        assert_eq!(policy(Some(&keys))["keyPaths"], third, "it replaces a key that was lost");
+        assert_eq!(
+            policy(Some(&keys))["keyPath"],
+            "/etc/containers/carol-0003.pub",
+            "it replaces a key that was lost"
+        );
+        assert_eq!(
+            policy(Some(&keys)).get("keyPaths"),
+            None,
+            "older programs refuse a field that they do not know"
+        );
         drop(keys.keys.pop());
         let both = serde_json::json!(["/etc/containers/carol-0001.pub", "/etc/containers/carol-0002.pub"]);
         assert_eq!(policy(Some(&keys))["keyPaths"], both);

@@ -48,14 +48,18 @@ fn rotate(project: &mut Project, number: usize, cosign: &str, more: &[&str]) -> 
 /// skopeo's answer for an image, with the current policy and the keys that docs/keys.md says to install.
 fn pulled(project: &Project, tag: &str) -> Result<xtask::process::Output> {
     skopeo_with(&project.checkout, &project.image(tag)?, |requirement| {
-        let paths = requirement["keyPaths"].as_array().context("the policy has no list of keys")?;
-        let installed = paths.iter().map(|path| {
+        let installed = |path: &Value| {
             let number = path.as_str().and_then(|path| path.strip_prefix("/etc/containers/carol-"));
             let number = number.and_then(|number| number.strip_suffix(".pub")?.parse().ok());
             let file = public_file(number.with_context(|| format!("installed as {path}"))?);
-            Ok(text(&project.checkout.top().join(file))?.to_owned())
-        });
-        requirement["keyPaths"] = json!(installed.collect::<Result<Vec<_>>>()?);
+            Ok::<_, anyhow::Error>(json!(text(&project.checkout.top().join(file))?))
+        };
+        if let Some(paths) = requirement["keyPaths"].as_array() {
+            requirement["keyPaths"] = json!(paths.iter().map(installed).collect::<Result<Vec<_>>>()?);
+        } else {
+            // A single key has no list, so that older programs can read the policy.
+            requirement["keyPath"] = installed(&requirement["keyPath"])?;
+        }
         Ok(())
     })
 }

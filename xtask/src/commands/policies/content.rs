@@ -107,7 +107,11 @@ fn policy(config: &Config, name: &str, keys: Option<&Keys>) -> Result<String> {
             let numbers = keys.accepted().into_iter().map(|(number, _)| number);
             let paths: Vec<_> =
                 numbers.map(|number| format!("/etc/containers/{name}-{number:04}.pub")).collect();
-            requirement["keyPaths"] = json!(paths);
+            // To podman before 5.2.2, `keyPaths` is an unknown field, for which it refuses the whole file and so every pull.
+            match &paths[..] {
+                [path] => requirement["keyPath"] = json!(path),
+                paths => requirement["keyPaths"] = json!(paths),
+            }
         }
     }
     let policy = json!({ "transports": { "docker": { image: [requirement] } } });

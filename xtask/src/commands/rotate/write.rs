@@ -94,7 +94,8 @@ pub(super) fn report(root: &Path, config: &Config, directory: &Path) -> Result<(
          `COSIGN_PASSWORD`, what is in `{PASSWORD}`, without a line break after it\n\
          4. Move `{directory}` to two offline media, and publish the fingerprint in a second place: {} says why\n\
          5. Tell those who use podman or skopeo to install the new `policies/policy.json`, and the keys that it accepts, before \
-         they pull {from} or later:",
+         they pull {from} or later; a policy with two keys takes podman 5.2.2 or skopeo 1.16.1, and older ones then refuse every \
+         pull:",
         config.source_url(),
         document!("keys.md")
     );

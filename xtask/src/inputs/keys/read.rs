@@ -69,6 +69,14 @@ pub fn read(bytes: &[u8]) -> Result<Vec<Entry>> {
         check(&entry, &entries).with_context(doing)?;
         entries.push(entry);
     }
+    if let (Some(line), Some(last)) = (lines.last(), entries.last()) {
+        ensure!(
+            !last.retired,
+            "line {line}, key {}: `retired` is for a key that no longer signs, and this one signs what comes next: take \
+             the line out, or `cargo xtask rotate DIR` first",
+            entries.len()
+        );
+    }
     Ok(entries)
 }
 

@@ -105,6 +105,8 @@ fn a_list_of_any_other_form_is_refused_with_the_line() {
         (format!("{first}{}", table(1, "1.0.0", "also = [\"0.9.9\", \"0.9.9\"]")), "listed before"),
         (format!("{first}{}", table(1, "1.0.0", "unendorsed = \"\"")), "must say why"),
         (format!("{first}{}", table(1, "1.0.0", "unendorsed = \"a\\nb\"")), "must say why"),
+        (format!("{first}{}", table(1, "1.0.0", "retired = true")), "line 5, key 2: `retired`"),
+        (table(0, "0.1.0", "retired = true"), "line 1, key 1: `retired`"),
         (table(0, "0.1.0+build", ""), "line 1, key 1: `0.1.0+build` is not a version"),
         (table(0, "0.1", ""), "line 1, key 1: `0.1` is not a version"),
         (table(0, "0.1.0", "until = \"1.0.0\""), "unknown field `until`"),
