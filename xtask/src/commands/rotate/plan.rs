@@ -4,7 +4,8 @@ use anyhow::{Context as _, Result, ensure};
 use semver::Version;
 
 use crate::inputs::keys::{
-    HISTORY, Keys, PublicKey, check_released, in_work_tree, next_version, public_file, read, released,
+    Entry, HISTORY, Keys, PublicKey, TAKE_BACK, check_released, in_work_tree, next_version, public_file,
+    read, released,
 };
 use crate::inputs::pin::document;
 use crate::inputs::source::release_tags;
@@ -53,6 +54,7 @@ impl Plan {
             && entries.len() > 1
         {
             check_before(git, entries.len(), &present, pair)?;
+            check_lost(last, lost)?;
             check_released(&entries.iter().collect::<Vec<_>>(), &released(git)?)?;
             return Ok(Self::Complete);
         }
@@ -68,18 +70,37 @@ impl Plan {
                  `git rm {PUBLIC_KEY}` and make another with `cargo xtask keygen DIR`"
             );
         };
-        let from = next_version(highest)?;
         let first = if keys.is_some() { None } else { Some(first_version(git, &tags, &present, pair)?) };
-        if let Some(last) = last.filter(|last| last.from >= from) {
-            refuse!(
-                "nothing was released since the last rotation, whose key begins at {}; undo it with `git revert`, and rotate \
-                 from the key before it, or release first",
-                last.from
-            );
-        }
+        let from = next_from(highest, last)?;
         let number = keys.map_or(1, |keys| keys.keys.len()) + 1;
         Ok(Self::Begin { number, present, first, from, lost: lost.map(str::to_owned) })
     }
+}
+
+/// Where the next key begins: above the `highest` tag and the beginning of the `last` key.
+fn next_from(highest: &ReleaseTag, last: Option<&Entry>) -> Result<Version> {
+    let from = next_version(highest)?;
+    let Some(last) = last.filter(|last| last.from >= from) else { return Ok(from) };
+    if last.also.is_empty() {
+        refuse!(
+            "nothing was released since the last rotation, whose key begins at {}; undo it with `git revert`, and rotate from \
+             the key before it, or release first",
+            last.from
+        );
+    }
+    // It has signed an older line alone, and may have to go all the same.
+    next_version(&format!("v{}", last.from).parse()?)
+}
+
+/// The list says already whether its last key is endorsed, and `--lost` may not be dropped without a word.
+fn check_lost(last: &Entry, lost: Option<&str>) -> Result<()> {
+    let Some(lost) = lost.filter(|lost| last.unendorsed.as_deref() != Some(lost)) else { return Ok(()) };
+    let said =
+        last.unendorsed.as_ref().map_or("as endorsed".to_owned(), |words| format!("because `{words}`"));
+    refuse!(
+        "`{HISTORY}` has the new key already, {said}, and `--lost` says `{lost}`; run the same command without `--lost` to keep \
+         what is written, or {TAKE_BACK} and run it again as it is"
+    )
 }
 
 /// `cosign.pub` must be the new key already, or still the previous one.
@@ -146,8 +167,39 @@ fn first_signed(
 
 #[cfg(test)]
 mod tests {
-    use super::{PublicKey, ReleaseTag, first_signed};
+    use super::{Entry, PublicKey, ReleaseTag, check_lost, first_signed, next_from};
     use crate::inputs::keys::tests::PEM;
+
+    fn entry(from: &str, also: &[&str], unendorsed: Option<&str>) -> Entry {
+        Entry {
+            fingerprint: format!("sha256:{}", "0".repeat(64)).parse().unwrap(),
+            from: from.parse().unwrap(),
+            also: also.iter().map(|version| version.parse().unwrap()).collect(),
+            unendorsed: unendorsed.map(str::to_owned),
+            retired: false,
+        }
+    }
+
+    #[test]
+    fn the_next_key_begins_above_every_tag_and_above_the_key_before_it() {
+        for (highest, last, expected) in [
+            ("v1.2.3", None, Ok("1.2.4-0")),
+            ("v1.2.4", Some(entry("1.2.4-0", &[], None)), Ok("1.2.5-0")),
+            ("v1.2.3", Some(entry("1.2.4-0", &[], None)), Err("nothing was released since")),
+            // It has signed a release of an older line, so that it is neither unused nor to be undone.
+            ("v1.2.3", Some(entry("1.2.4-0", &["1.1.9"], None)), Ok("1.2.4-0.0")),
+            ("v1.2.3", Some(entry("1.2.4-0.0", &["1.1.9"], Some("lost"))), Ok("1.2.4-0.0.0")),
+            ("v1.2.4", Some(entry("1.2.4-0", &["1.1.9"], None)), Ok("1.2.5-0")),
+            ("v1.2.3", Some(entry("2.0.0", &["1.1.9"], None)), Ok("2.0.1-0")),
+        ] {
+            let found = next_from(&highest.parse().unwrap(), last.as_ref()).map(|from| from.to_string());
+            match (found, expected) {
+                (Ok(found), Ok(expected)) => assert_eq!(found, expected, "{highest} {last:?}"),
+                (Err(found), Err(expected)) => assert!(found.to_string().contains(expected), "{found}"),
+                (found, _) => panic!("{highest} {last:?}: {found:?}, expected {expected:?}"),
+            }
+        }
+    }
 
     #[test]
     fn every_release_without_a_list_is_by_the_present_key_or_by_a_pair_whose_rotation_was_taken_back() {
@@ -168,6 +220,24 @@ mod tests {
                 Ok(expected) => assert_eq!(found.as_deref(), Ok(expected)),
                 Err(words) => assert!(found.unwrap_err().contains(words), "{signed:?} {pair:?}"),
             }
+        }
+    }
+
+    #[test]
+    fn a_rotation_that_is_written_keeps_its_words_or_is_refused() {
+        for (written, lost, words) in [
+            (None, None, ""),
+            (Some("stolen"), None, ""),
+            (Some("stolen"), Some("stolen"), ""),
+            (None, Some("stolen"), "as endorsed, and `--lost` says `stolen`"),
+            (Some("lost"), Some("stolen"), "because `lost`, and `--lost` says `stolen`"),
+        ] {
+            let found = check_lost(&entry("1.0.0", &[], written), lost);
+            let found = found.err().map(|error| error.to_string()).unwrap_or_default();
+            assert!(
+                found.contains(words) && found.is_empty() == words.is_empty(),
+                "{written:?} {lost:?}: {found}"
+            );
         }
     }
 }
