@@ -119,7 +119,10 @@ fn of_workflow(file: &str, tree: &Node) -> Vec<Finding> {
             let text = format!("the job `{name}` has no `timeout-minutes`; write one");
             workflow.error(Rule::WorkflowTimeout, job.line, text);
         }
-        let shared = [tree.get("env"), job.get("env")].into_iter().flatten().any(node_has_secret);
+        // A step cannot read the `credentials` by which the runner pulls the container's image.
+        let container = job.get("container").map(Node::entries).unwrap_or_default();
+        let container = container.iter().filter(|(key, _)| key != "credentials").map(|(_, node)| node);
+        let shared = tree.get("env").into_iter().chain(job.get("env")).chain(container).any(node_has_secret);
         for step in job.get("steps").map(Node::items).unwrap_or_default() {
             workflow.step(step, shared);
         }
@@ -182,7 +185,7 @@ impl Workflow<'_> {
     fn step(&mut self, step: &Node, shared: bool) {
         let Some(run) = step.get("run") else { return };
         let script = run.text().unwrap_or_default();
-        let command = script.lines().find(|line| line.split_whitespace().any(|word| word == "cargo"));
+        let command = script.lines().find(|line| runs_cargo(line));
         if let Some(command) = command.filter(|_| shared || node_has_secret(step)) {
             let text = format!(
                 "the step of `{}` has secrets, which cargo and all that it compiles can read: build `xtask` in a step before \
@@ -203,6 +206,12 @@ impl Workflow<'_> {
             self.findings.push(Finding::note(Rule::WorkflowAutomaticToken, self.file, text).at(step.line));
         }
     }
+}
+
+/// Whether a word of the line is cargo, by any path. Quotes and what else separates commands of a shell end a word.
+fn runs_cargo(line: &str) -> bool {
+    let ends = |c: char| c.is_whitespace() || "\"'`$(){};&|".contains(c);
+    line.split(ends).any(|word| word.rsplit('/').next() == Some("cargo"))
 }
 
 fn node_has_secret(node: &Node) -> bool {

@@ -104,6 +104,27 @@ fn a_step_that_has_secrets_runs_no_cargo() {
     for bad in ["cargo xtask release", "|\n          cargo build\n          target/debug/xtask release"] {
         assert!(cargo(RELEASE, &step(bad)), "{bad}");
     }
+    for (run, expected) in [
+        ("|\n          \"$HOME/.cargo/bin/cargo\" xtask release", true),
+        ("|\n          (cargo build)", true),
+        ("|\n          x=$(~/.cargo/bin/cargo metadata)", true),
+        ("|\n          true;'cargo' build", true),
+        ("|\n          exec target/debug/xtask release --cargo", false),
+        ("|\n          . \"$HOME/.cargo/env\"", false),
+    ] {
+        assert_eq!(cargo(RELEASE, &step(run)), expected, "{run}");
+    }
+    for (container, expected) in [
+        ("env: {KEY: '${{ secrets.KEY }}'}", true),
+        ("options: '--env=KEY=${{ secrets.KEY }}'", true),
+        // The runner pulls the image with them, and no step can read them.
+        ("credentials: {username: x, password: '${{ secrets.KEY }}'}", false),
+    ] {
+        let text = job(&format!(
+            "    container:\n      image: x\n      {container}\n    steps: [{{run: cargo build}}]\n"
+        ));
+        assert_eq!(cargo(RELEASE, &text), expected, "{container}");
+    }
     let of_job = job(&format!("    env:\n      {key}    steps:\n      - run: cargo build\n"));
     assert!(cargo(RELEASE, &of_job));
     assert!(cargo(RELEASE, &format!("env:\n  {key}{}", job("    steps: [{run: cargo build}]\n"))));
