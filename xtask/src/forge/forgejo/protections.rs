@@ -172,9 +172,16 @@ fn body(rule: &Rule, config: &Config, maintainers: &[String]) -> Value {
     let requires = config.ci_status == CiStatus::Required;
     let mut body = json!({ "rule_name": name, "enable_push": false, "enable_status_check": requires });
     if requires && !config.ci_contexts.is_empty() {
-        body["status_check_contexts"] = json!(config.ci_contexts);
+        let contexts: Vec<_> = config.ci_contexts.iter().map(|context| of_any_event(context)).collect();
+        body["status_check_contexts"] = json!(contexts);
     }
     body
+}
+
+/// The pattern for `context` of any event. A release waits for the context of the push, which a pull request from a fork
+/// does not have, and while only merges reach the branch, requiring it would keep every fork out.
+fn of_any_event(context: &str) -> String {
+    context.strip_suffix(" (push)").map_or_else(|| context.to_owned(), |job| format!("{job} (*)"))
 }
 
 /// The shell command that creates a rule. It puts no token on a command line.
@@ -255,8 +262,18 @@ mod tests {
             let found = text(&of_branch("main", &rules, &example(), ADDRESS));
             assert!(found.starts_with(expected), "{found}");
         }
-        let contexts = example_with("ci-contexts = [\"it's (push)\"]");
-        let found = text(&of_branch("main", &[], &contexts, ADDRESS));
-        assert!(found.contains("\"status_check_contexts\":[\"it\\u0027s (push)\"]"), "{found}");
+        for (context, expected) in [
+            // A pull request from a fork has no context of a push.
+            ("ci / test (push)", "ci / test (*)"),
+            ("it's (push)", "it\\u0027s (*)"),
+            ("ci / test (pull_request)", "ci / test (pull_request)"),
+            ("lint (push) all", "lint (push) all"),
+            ("jenkins", "jenkins"),
+        ] {
+            let contexts = example_with(&format!("ci-contexts = [\"{context}\"]"));
+            let found = text(&of_branch("main", &[], &contexts, ADDRESS));
+            let expected = format!("\"status_check_contexts\":[\"{expected}\"]");
+            assert!(found.contains(&expected), "{found}");
+        }
     }
 }
