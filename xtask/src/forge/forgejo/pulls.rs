@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use serde::Deserialize;
 
 use super::PAGE_SIZE;
@@ -18,7 +18,7 @@ use crate::tool::git::Commit;
 /// For all requests together.
 pub const BUDGET: Duration = Duration::from_secs(5);
 
-/// After this many pages, older pull requests are not asked for.
+/// After this many pages, the answer counts as incomplete.
 const MOST_PAGES: usize = 20;
 
 /// One below the smallest number with ten digits; no forge has that many.
@@ -29,17 +29,12 @@ const GREATEST_NUMBER: u32 = 999_999_999;
 struct Pull {
     number: u32,
     merged: bool,
-    /// A commit on the default branch: the merge, or the last commit of a squash or rebase. Gitea sets it before the
-    /// merge as well.
+    /// A commit on the default branch: the merge, or the last commit of a squash, rebase or fast-forward. Gitea sets it
+    /// before the merge as well. Nothing else names a commit reliably: `head` is the present end of the branch, which may
+    /// have had other commits since.
     merge_commit_sha: Option<String>,
-    head: Head,
     /// RFC 3339.
     updated_at: String,
-}
-
-#[derive(Deserialize)]
-struct Head {
-    sha: String,
 }
 
 /// Asks the forge of `config` anonymously which merged pull requests brought `commits`. None of these came before
@@ -76,20 +71,20 @@ fn read(
     let mut found = Pulls::default();
     for page in 1..=MOST_PAGES {
         let pulls = ask(page)?;
-        for Pull { number, merged, merge_commit_sha, head, .. } in &pulls {
+        for Pull { number, merged, merge_commit_sha, .. } in &pulls {
             ensure!((1..=GREATEST_NUMBER).contains(number), "the forge has a pull request {number}");
-            let brought = merge_commit_sha.iter().chain([&head.sha]).filter(|_| *merged);
+            let brought = merge_commit_sha.iter().filter(|_| *merged);
             for commit in brought.filter(|commit| commits.contains(commit.as_str())) {
                 found.add(&Commit::parse(commit)?, *number);
             }
         }
-        let Some(oldest) = pulls.last() else { break };
+        let Some(oldest) = pulls.last() else { return Ok(found) };
         let updated = parse_rfc3339(&oldest.updated_at).context("reading the time of a pull request")?;
         if updated < since {
-            break;
+            return Ok(found);
         }
     }
-    Ok(found)
+    bail!("more than {} pull requests changed since the previous release", MOST_PAGES * PAGE_SIZE)
 }
 
 #[cfg(test)]
@@ -131,19 +126,33 @@ mod tests {
     }
 
     #[test]
-    fn a_merged_one_is_known_by_its_merge_and_by_its_head_and_the_first_one_has_the_commit() {
+    fn a_merged_one_is_known_by_its_merge_alone_and_the_first_one_has_the_commit() {
         let pages = || {
             vec![
                 vec![pull(9, true, Some("a"), "e", 30), pull(8, false, Some("b"), "b", 20)],
-                vec![pull(7, true, Some("a"), "c", 10), pull(6, true, None, "f", 5)],
+                // The head of a merged one may be whatever its branch has become since.
+                vec![pull(7, true, Some("a"), "c", 10), pull(6, true, Some("d"), "c", 5)],
             ]
         };
-        assert_eq!(found(pages(), 0), (vec![Some(7), None, Some(7), None], 3));
+        assert_eq!(found(pages(), 0), (vec![Some(7), None, None, Some(6)], 3));
         // 2026-11-29T10:25:00Z
         assert_eq!(found(pages(), 1_795_947_900), (vec![Some(9), None, None, None], 1));
         assert_eq!(found(vec![], 0), (vec![None; 4], 1));
-        let endless = (0..100).map(|_| vec![pull(1, true, None, "d", 1)]).collect();
-        assert_eq!(found(endless, 0), (vec![None, None, None, Some(1)], MOST_PAGES));
+    }
+
+    #[test]
+    fn a_list_that_does_not_end_within_the_pages_counts_for_nothing() {
+        let none = BTreeSet::new();
+        let of_page = |last: usize| {
+            let asked = |page: usize| {
+                let pulls = (page < last).then(|| pull(1, true, None, "d", 1));
+                Ok(pulls.into_iter().collect())
+            };
+            read(&none, 0, asked)
+        };
+        assert!(of_page(MOST_PAGES).is_ok());
+        let error = of_page(MOST_PAGES + 1).unwrap_err().to_string();
+        assert!(error.contains("more than 1000"), "{error}");
     }
 
     #[test]
