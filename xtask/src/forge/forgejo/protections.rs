@@ -179,7 +179,7 @@ fn body(rule: &Rule, config: &Config, maintainers: &[String]) -> Value {
 }
 
 /// The pattern for `context` of any event. A release waits for the context of the push, which a pull request from a fork
-/// does not have, and while only merges reach the branch, requiring it would keep every fork out.
+/// does not have, and while only merges reach the branch, requiring it would keep every fork out (docs/facts.md#status-contexts).
 fn of_any_event(context: &str) -> String {
     context.strip_suffix(" (push)").map_or_else(|| context.to_owned(), |job| format!("{job} (*)"))
 }
