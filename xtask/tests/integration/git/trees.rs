@@ -1,7 +1,5 @@
 //! Trees that no `git add` makes, but that a push and a clone accept: an export of them stays in its directory.
 
-use std::fs;
-
 use xshell::cmd;
 
 use crate::git::Repository;
@@ -27,9 +25,7 @@ impl Repository {
         let git = self.asked();
         let commit = self.git(&format!("commit-tree -m crafted {tree}"));
         let commit = git.peel(&commit).unwrap().unwrap();
-        let dir = self.scratch.path().join(to);
-        fs::create_dir(&dir).unwrap();
-        let error = git.export(&commit, &dir).unwrap_err();
+        let error = git.export(&commit, &self.scratch.path().join(to)).unwrap_err();
         assert_eq!(xtask::process::failure::exit_code(&error), 3, "{error:#}");
         format!("{error:#}")
     }
