@@ -146,6 +146,11 @@ fn check_programs(environment: &Environment) -> Result<()> {
     Ok(())
 }
 
+/// The profile that cargo built `xtask` in.
+fn profile(xtask: &Path) -> &'static str {
+    if xtask.parent().is_some_and(|dir| dir.ends_with("release")) { "release" } else { "dev" }
+}
+
 /// The up-to-date `xtask` of this build, and its target directory.
 pub(crate) fn build_xtask(runner: &Runner) -> Result<(PathBuf, PathBuf)> {
     let own = std::env::current_exe().context("finding this program's own file")?;

@@ -14,6 +14,7 @@ use xtask::process::environment::Environment;
 use xtask::process::scratch::Scratch;
 
 use super::measure::{self, Subject, Usage};
+use super::profile;
 use super::report::spread;
 use crate::provision::text;
 
@@ -48,7 +49,7 @@ pub(super) fn measure(environment: &Environment, xtask: &Path, rounds: u16) -> R
         let round = |_| Ok(measure::run(&runner, &subject, scratch.path())?.0);
         anyhow::Ok(Measured { what, target, rounds: (0..rounds).map(round).collect::<Result<_>>()? })
     });
-    Ok(render(&found.into_iter().collect::<Result<Vec<_>>>()?))
+    Ok(render(profile(xtask), &found.into_iter().collect::<Result<Vec<_>>>()?))
 }
 
 fn clone(runner: &Runner, dir: &Path) -> Result<PathBuf> {
@@ -95,10 +96,10 @@ fn lockfile(manifest: &Value, count: usize) -> Value {
     json!({ "name": name, "version": version, "lockfileVersion": 3, "requires": true, "packages": packages })
 }
 
-fn render(measured: &[Measured]) -> String {
+fn render(profile: &str, measured: &[Measured]) -> String {
     let rounds = measured.first().map_or(0, |one| one.rounds.len());
     let mut table = format!(
-        "`xtask check` in the dev profile; rounds {rounds}.\n\n\
+        "`xtask check` in the {profile} profile; rounds {rounds}.\n\n\
          | repository | least / **median** / greatest, s | target | largest process, MiB |\n|---|---|---|---|\n"
     );
     for Measured { what, target, rounds } in measured {
@@ -131,7 +132,7 @@ mod tests {
     #[test]
     fn a_repository_has_a_row_with_its_target() {
         let rounds = vec![Usage { wall: 0.036, cpu: 0.02, peak: 8192 }];
-        let text = render(&[Measured { what: "this one".to_owned(), target: 0.2, rounds }]);
+        let text = render("dev", &[Measured { what: "this one".to_owned(), target: 0.2, rounds }]);
         assert!(
             text.ends_with("| this one | 0.036 / **0.036** / 0.036 | ≤ 0.2 | 8 / **8** / 8 |\n"),
             "{text}"

@@ -15,6 +15,7 @@ use xtask::tool::git::log_format;
 
 use super::figures::Random;
 use super::measure::{self, Subject, Usage};
+use super::profile;
 use super::report::spread;
 use crate::progress::Progress;
 use crate::provision::text;
@@ -80,7 +81,7 @@ pub(super) fn measure(environment: &Environment, xtask: &Path, rounds: u16, seed
         let rounds = order.into_iter().map(|ours_first| arena.round(ours_first)).collect::<Result<_>>()?;
         found.push(Range { commits, rounds, own: arena.own_peak()? });
     }
-    Ok(render(&found, &version))
+    Ok(render(&found, profile(xtask), &version))
 }
 
 /// A repository, and the programs that read it.
@@ -194,9 +195,9 @@ fn message(number: usize) -> String {
     message
 }
 
-fn render(ranges: &[Range], cliff: &str) -> String {
+fn render(ranges: &[Range], profile: &str, cliff: &str) -> String {
     let mut text = format!(
-        "`xtask notes` in the dev profile, beside `git log` with the same fields and {cliff}; rounds {}.\n\n\
+        "`xtask notes` in the {profile} profile, beside `git log` with the same fields and {cliff}; rounds {}.\n\n\
          | commits | least / **median** / greatest | | target |\n|---|---|---|---|\n",
         ranges.first().map_or(0, |range| range.rounds.len())
     );
@@ -241,7 +242,7 @@ mod tests {
     fn the_figures_are_of_pairs_and_a_program_that_is_not_there_has_none() {
         let usage = |wall: f64| Usage { wall, cpu: wall, peak: 2048 };
         let rounds = vec![Round { log: usage(2.0), ours: usage(3.0), cliff: None }];
-        let text = render(&[Range { commits: 10, rounds, own: Some(1024) }], "nobody");
+        let text = render(&[Range { commits: 10, rounds, own: Some(1024) }], "dev", "nobody");
         assert!(
             text.contains("| 10 | ours ÷ `git log` | 1.50 / **1.50** / 1.50 | median ≤ 1.30 |\n"),
             "{text}"
