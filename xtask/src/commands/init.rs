@@ -156,17 +156,21 @@ fn beside(survey: &Survey, file: &File) -> Result<()> {
     Ok(())
 }
 
+/// The text of the file `path` in the repository at `root`, if it is there.
+fn existing(root: &Path, path: &str) -> Result<Option<String>> {
+    match fs::read_to_string(root.join(path)) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("reading `{path}`")),
+    }
+}
+
 /// Has git ignore what cargo builds, which nobody wants to commit.
 fn ignore_target(root: &Path) -> Result<()> {
     const FILE: &str = ".gitignore";
-    let path = root.join(FILE);
-    let found = match fs::read_to_string(&path) {
-        Ok(found) => found,
-        Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
-        Err(error) => return Err(error).with_context(|| format!("reading `{FILE}`")),
-    };
+    let found = existing(root, FILE)?.unwrap_or_default();
     if let Some(text) = ignoring_target(&found) {
-        fs::write(&path, text).with_context(|| format!("writing `{FILE}`"))?;
+        fs::write(root.join(FILE), text).with_context(|| format!("writing `{FILE}`"))?;
         eprintln!("added    `/target/` to {FILE}");
     }
     Ok(())

@@ -1,12 +1,10 @@
 //! Options that a second run cannot follow: what they are about has been written, and it is the adopter's now.
 
-use std::fs;
-use std::io::ErrorKind;
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
-use super::{Options, files, listed, tool};
+use super::{Options, existing, files, listed, tool};
 use crate::inputs::DOCKERFILE;
 use crate::inputs::config::{Config, MANIFEST};
 use crate::inputs::dockerfile::existing;
@@ -18,16 +16,11 @@ use crate::process::failure::Misuse;
 /// [`Misuse`] that says for each of them what to change instead; an error when a file cannot be read.
 pub(super) fn check(options: &Options, root: &Path, known: Option<&Config>) -> Result<()> {
     let mut refused = known.map(|known| against_configuration(options, known)).unwrap_or_default();
-    let text = |path: &str| match fs::read_to_string(root.join(path)) {
-        Ok(text) => Ok(Some(text)),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error).with_context(|| format!("reading `{path}`")),
-    };
     refused.extend(against_files(
         options,
-        text(files::PACKAGE)?.as_deref(),
-        text(DOCKERFILE)?.as_deref(),
-        text(files::RELEASE_WORKFLOW)?.as_deref(),
+        existing(root, files::PACKAGE)?.as_deref(),
+        existing(root, DOCKERFILE)?.as_deref(),
+        existing(root, files::RELEASE_WORKFLOW)?.as_deref(),
     ));
     if refused.is_empty() {
         return Ok(());

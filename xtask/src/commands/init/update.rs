@@ -1,11 +1,11 @@
 //! `init --check` and `init --update`: the files that stay this tool's, held to what this version writes.
 
 use std::fs;
-use std::io::ErrorKind;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
+use super::existing;
 use super::files::{File, comparable};
 use crate::process::failure::Refusal;
 use crate::refuse;
@@ -70,12 +70,7 @@ struct Stale<'a> {
 fn stale<'a>(root: &Path, ours: &'a [File]) -> Result<Vec<Stale<'a>>> {
     let mut stale = Vec::new();
     for file in ours {
-        let path = root.join(file.path);
-        let found = match fs::read_to_string(&path) {
-            Ok(found) => Some(found),
-            Err(error) if error.kind() == ErrorKind::NotFound => None,
-            Err(error) => return Err(error).with_context(|| format!("reading `{}`", path.display())),
-        };
+        let found = existing(root, file.path)?;
         if found.as_deref().map(comparable) != Some(comparable(&file.text)) {
             stale.push(Stale { file, found });
         }
