@@ -11,9 +11,9 @@ use crate::evidence::claims;
 use crate::evidence::sbom;
 use crate::inputs::release::Release;
 use crate::oci::reference::Digest;
+use crate::oci::size;
 
 use crate::verify::claim::{Claim, Seen, Unseen};
-use crate::verify::observe::contents::sizes;
 use crate::verify::observe::{ContentsSeen, Part};
 
 /// The claims that need no attestation. An image that is not for its platforms is not looked into: the claim
@@ -93,7 +93,8 @@ fn odd_size(parts: &[Part], lengths: &BTreeMap<Digest, u64>) -> Seen<Option<Stri
     let mut unknown = None;
     for Part { platform, manifest, .. } in parts {
         // Without a size it is no manifest, which that claim reports.
-        let sizes = manifest.as_deref().and_then(sizes).ok_or(Unseen::Follows(claims::IMAGE_PRESENT))?;
+        let sizes = manifest.as_deref().and_then(|manifest| size::of_layers(manifest).ok());
+        let sizes = sizes.ok_or(Unseen::Follows(claims::IMAGE_PRESENT))?;
         for (digest, size) in sizes {
             let layer = format!("the layer `{digest}` of {platform}");
             match lengths.get(&digest) {

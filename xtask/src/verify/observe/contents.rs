@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use anyhow::{Context as _, Result, anyhow};
-use serde::Deserialize;
 use serde_json::Value;
 
 use crate::contents::base::{self, Base, Place};
@@ -19,6 +18,7 @@ use crate::http::Curl;
 use crate::inputs::release::Release;
 use crate::oci::reference::Digest;
 use crate::oci::registry::Client;
+use crate::oci::size;
 use crate::verify::Verifier;
 use crate::verify::claim::{Seen, Unseen};
 use crate::verify::observe::store::Store;
@@ -113,22 +113,7 @@ impl Layers for Measured<'_> {
 /// The lengths of the base image's layers, which are not read each time.
 fn lengths_in(base: &Base) -> BTreeMap<Digest, u64> {
     // One of them is the index, which names no layers.
-    base.manifests().iter().filter_map(|(_, bytes)| sizes(bytes)).flatten().collect()
-}
-
-/// The layers that a manifest names, and the size that it gives for each; `None` if it is no manifest.
-pub(in crate::verify) fn sizes(manifest: &[u8]) -> Option<Vec<(Digest, u64)>> {
-    #[derive(Deserialize)]
-    struct Manifest {
-        layers: Vec<Layer>,
-    }
-    #[derive(Deserialize)]
-    struct Layer {
-        digest: Digest,
-        size: u64,
-    }
-    let Manifest { layers } = serde_json::from_slice(manifest).ok()?;
-    Some(layers.into_iter().map(|layer| (layer.digest, layer.size)).collect())
+    base.manifests().iter().filter_map(|(_, bytes)| size::of_layers(bytes).ok()).flatten().collect()
 }
 
 /// Asks the base image's own registry anonymously, unless the manifests are known from before. A release also has a
@@ -182,9 +167,8 @@ mod tests {
     use std::sync::Mutex;
 
     use anyhow::Result;
-    use serde_json::json;
 
-    use super::{Measured, sizes};
+    use super::Measured;
     use crate::contents::read::Layers;
     use crate::oci::reference::Digest;
     use crate::process::scratch::Scratch;
@@ -206,16 +190,5 @@ mod tests {
         assert!(store.layer(&there, scratch.path()).unwrap().is_some());
         assert!(store.layer(&Digest::of(b"gone"), scratch.path()).unwrap().is_none());
         assert_eq!(*store.lengths.lock().unwrap(), BTreeMap::from([(there, 5)]));
-    }
-
-    #[test]
-    fn a_manifest_says_how_long_its_layers_are_and_an_index_does_not() {
-        let digest = Digest::of(b"x");
-        let manifest =
-            |size: serde_json::Value| json!({"layers": [{"digest": digest, "size": size}]}).to_string();
-        assert_eq!(sizes(manifest(json!(7)).as_bytes()), Some(vec![(digest.clone(), 7)]));
-        for other in [manifest(json!(-1)), manifest(json!("7")), json!({"manifests": []}).to_string()] {
-            assert_eq!(sizes(other.as_bytes()), None, "{other}");
-        }
     }
 }

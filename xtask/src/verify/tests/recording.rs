@@ -28,6 +28,7 @@ use crate::inputs::stand_in::StandIn;
 use crate::inputs::{Inputs, PUBLIC_KEY};
 use crate::oci::reference::{Digest, Image};
 use crate::oci::registry::Manifest;
+use crate::oci::size;
 use crate::process::environment::Environment;
 use crate::process::scratch::Scratch;
 use crate::tool::cosign::VerifyCommand;
@@ -168,7 +169,7 @@ impl Recording {
             silent_forge: None,
         };
         world.run = recorded_run(&world)?;
-        world.lengths = world.blobs.values().filter_map(|bytes| contents::sizes(bytes)).flatten().collect();
+        world.lengths = world.blobs.values().filter_map(|bytes| sizes(bytes)).flatten().collect();
         anyhow::ensure!(world.tags.get("latest") == record.latest.as_ref(), "`latest` is recorded twice");
         Ok(Self {
             image: config.reached(image),
@@ -287,4 +288,9 @@ impl Recording {
         }
         Ok(found)
     }
+}
+
+/// The layers that a blob names, if it is the manifest of a platform, and the size that it gives for each.
+fn sizes(blob: &[u8]) -> Option<Vec<(Digest, u64)>> {
+    size::of_layers(blob).ok()
 }
