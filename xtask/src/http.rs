@@ -35,7 +35,7 @@ pub use web_url::{FileUrl, WebUrl};
 
 const INSTALL: &str = "install it, for example with `apt-get install curl`";
 
-/// What all pages of a list may have together, in bytes. Whoever serves it could go on for ever.
+/// The largest size of all pages of a list together, in bytes: a server could send pages without an end.
 pub const LARGEST_LISTING: usize = 64 << 20;
 
 /// How much of an answer's body an error needs at most.

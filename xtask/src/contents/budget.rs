@@ -1,4 +1,4 @@
-//! How much is kept in memory of all layers of an image together. Whoever can push an image chooses what is in its
+//! A bound on what is kept in memory of all layers of an image together. Anyone who can push chooses what is in the
 //! layers, and they are read before any signature is known.
 
 use std::sync::atomic::{AtomicUsize, Ordering};

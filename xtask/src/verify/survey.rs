@@ -55,8 +55,8 @@ pub struct Survey {
     pub claims: Vec<Claim>,
     /// Claims that this kind of request leaves out.
     pub not_asked: Vec<&'static str>,
-    /// Whether its provenance says that it is of a rehearsal, and its registry can have rehearsals. Whoever signed the
-    /// provenance says so.
+    /// Whether its provenance says that it is of a rehearsal, and its registry can have rehearsals. That is only what the
+    /// signer says.
     pub says_rehearsal: bool,
     /// The tags of the registry, if they were listed.
     pub tags: Vec<String>,

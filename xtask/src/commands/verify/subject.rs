@@ -95,7 +95,8 @@ impl Repository {
 /// them.
 ///
 /// # Errors
-/// When it has no version label, or that names no version. Whoever made the image wrote the label, so it is no misuse.
+/// When it has no version label, or the label is not a version. The label comes from the image and not from the command
+/// line, so this is no misuse.
 pub(super) fn release_of_image(
     labels: &BTreeMap<String, String>,
     pinned: &str,

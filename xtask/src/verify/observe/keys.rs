@@ -145,8 +145,8 @@ fn check_new_enough(
 }
 
 /// The nearest earlier release of `source` whose commit has a key. Releases without one are from before this tool. A
-/// commit that descends from no such release is compared with the nearest one of the other lines: whoever tags a commit
-/// also decides what it descends from.
+/// commit that descends from no such release is compared with the nearest one of the other lines, because a person who
+/// tags a commit also decides what it descends from.
 fn previous_key(git: &Git, source: &Source) -> Result<Option<(ReleaseTag, Digest)>> {
     let within = release_tags(&git.tags_within(&source.commit)?);
     if let Some(found) = nearest_key(git, &source.tag, within.clone())? {
