@@ -188,8 +188,9 @@ impl<R: Read> Archive<R> {
     }
 }
 
+/// The number of zero bytes after contents of `size` bytes, which may be any number.
 fn padding(size: u64) -> u64 {
-    size.next_multiple_of(BLOCK as u64) - size
+    (BLOCK as u64 - size % BLOCK as u64) % BLOCK as u64
 }
 
 /// The name, and whether it is UTF-8. If not, it is converted with replacement characters, and other names may become the

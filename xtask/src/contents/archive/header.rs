@@ -190,9 +190,9 @@ fn string(field: &[u8]) -> &[u8] {
 /// Octal digits between blanks and zero bytes or, with the first bit set, a binary number.
 fn number(field: &[u8]) -> Result<u64> {
     if field[0] & 0x80 != 0 {
-        let fits = field[0] == 0x80 && field[1..field.len() - 8].iter().all(|byte| *byte == 0);
-        ensure!(fits, "a number in a header is too large");
-        return Ok(field[field.len() - 8..].iter().fold(0, |number, byte| (number << 8) | u64::from(*byte)));
+        ensure!(field[0] == 0x80, "a number in a header is negative or too large");
+        let next = |number: u64, byte: &u8| number.checked_mul(256)?.checked_add(u64::from(*byte));
+        return field[1..].iter().try_fold(0, next).context("a number in a header is too large");
     }
     let is_filler = |byte: &u8| matches!(byte, b' ' | 0);
     let first = field.iter().position(|byte| !is_filler(byte)).unwrap_or(field.len());

@@ -2,6 +2,7 @@
 
 use super::{Archive, Entry, Kind};
 use anyhow::Result;
+use proptest::prelude::*;
 
 /// One entry of a tar file, with a header in POSIX's form.
 pub(crate) fn entry(kind: u8, path: &str, link: &str, content: &[u8]) -> Vec<u8> {
@@ -170,6 +171,61 @@ fn a_header_has_the_fields_of_its_format() {
         let sum: u32 = bytes[..512].iter().map(|byte| u32::from(*byte)).sum();
         bytes[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
         assert_eq!(paths(&[bytes]).unwrap(), ["a"]);
+    }
+}
+
+#[test]
+fn binary_numbers_are_read_in_fields_of_every_width() {
+    // GNU's tar writes an owner above 2097151 like this.
+    fn owner(block: &mut [u8; 512]) {
+        block[108..116].copy_from_slice(&[0x80, 0, 0, 0, 0, 0x20, 0, 1]);
+    }
+    fn size(block: &mut [u8; 512]) {
+        block[124..136].copy_from_slice(&[0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7]);
+    }
+    fn negative(block: &mut [u8; 512]) {
+        block[108..116].fill(0xff);
+    }
+    let of =
+        |change, content| entries(&archive(&[changed(b'0', "a", "", content, change)])).unwrap().remove(0);
+    assert_eq!(of(owner, b"").rights.owner, 0x20_0001);
+    assert_eq!(of(size, b"content").size, 7);
+    assert_eq!(of(negative, b"").rights.owner, 0);
+}
+
+#[test]
+fn no_claimed_size_ends_the_program() {
+    fn largest(block: &mut [u8; 512]) {
+        block[124..136].copy_from_slice(&[0x80, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]);
+    }
+    fn larger(block: &mut [u8; 512]) {
+        block[124..136].copy_from_slice(&[0x80, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0]);
+    }
+    let most = u64::MAX.to_string();
+    for (parts, expected) in [
+        (&[changed(b'0', "a", "", b"", largest)][..], "ends within a file"),
+        (&[changed(b'0', "a", "", b"", larger)], "too large"),
+        (&[changed(b'x', "a", "", b"", largest)], "a header of"),
+        (
+            &[pax("size", &most), changed(b'0', "a", "", b"", |block| block[124..136].fill(0))],
+            "within a file",
+        ),
+    ] {
+        let error = format!("{:#}", entries(&archive(parts)).unwrap_err());
+        assert!(error.contains(expected), "expected `{expected}` in: {error}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_byte_of_a_header_ends_the_program(at in 0..512_usize, with in prop::collection::vec(any::<u8>(), 1..12)) {
+        let mut bytes = file("a", b"content");
+        let with = &with[..with.len().min(512 - at)];
+        bytes[at..at + with.len()].copy_from_slice(with);
+        bytes[148..156].fill(b' ');
+        let sum: u32 = bytes[..512].iter().map(|byte| u32::from(*byte)).sum();
+        bytes[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+        drop(entries(&archive(&[bytes])));
     }
 }
 
