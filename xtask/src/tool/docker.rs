@@ -112,7 +112,8 @@ impl<'a> Docker<'a> {
         arguments.extend(more);
         arguments.push(build.context.display().to_string());
         let call = self.call(&arguments)?.timeout(build.timeout).env(sources::VARIABLE, policy);
-        Ok(build.secrets.iter().fold(call, |call, (name, secret)| call.secret_env(name, secret)))
+        let secrets = build.secrets.iter();
+        Ok(secrets.fold(call, |call, (name, secret)| call.secret_env(&build::carrier(name), secret)))
     }
 
     /// The manifest or index at `reference`, as its registry stores it.

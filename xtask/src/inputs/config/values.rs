@@ -165,7 +165,9 @@ impl fmt::Display for Folder {
 pub struct VariableName(String);
 
 /// The prefixes of the release's own variables, and of those that docker, buildx, git and the dynamic linker read.
-const RESERVED_PREFIXES: [&str; 15] = [
+const RESERVED_PREFIXES: [&str; 17] = [
+    "XTASK_",
+    "EXPERIMENTAL_",
     "COSIGN_",
     "FORGEJO_",
     "GITEA_",
@@ -182,7 +184,7 @@ const RESERVED_PREFIXES: [&str; 15] = [
     "SSL_",
     "XDG_",
 ];
-const RESERVED: [&str; 3] = ["REGISTRY_USER", "REGISTRY_TOKEN", SSH_AGENT];
+const RESERVED: [&str; 5] = ["REGISTRY", "REGISTRY_USER", "REGISTRY_TOKEN", "TERM", SSH_AGENT];
 
 impl VariableName {
     /// The name.

@@ -123,7 +123,8 @@ impl Build {
         );
         arguments
             .extend(self.ca_certificates.iter().map(|path| format!("--secret=id=ca,src={}", path.display())));
-        arguments.extend(self.secrets.iter().map(|(name, _)| format!("--secret=id={name},env={name}")));
+        arguments
+            .extend(self.secrets.iter().map(|(name, _)| format!("--secret=id={name},env={}", carrier(name))));
         // Without values: buildx takes them from its environment, because a proxy's address may hold a password.
         arguments.extend(self.proxies.iter().map(|name| format!("--build-arg={name}")));
         arguments.extend((!self.builder.is_empty()).then(|| format!("--builder={}", self.builder)));
@@ -136,6 +137,12 @@ impl Build {
         arguments.push(format!("--output={}", self.output));
         arguments
     }
+}
+
+/// The environment variable in which buildx gets the secret `name`. A commit chooses the names of secrets, and must not
+/// set a variable that changes what docker does, such as the one for the policy of sources.
+pub(super) fn carrier(name: &str) -> String {
+    format!("XTASK_BUILD_SECRET_{name}")
 }
 
 #[cfg(test)]
@@ -169,7 +176,7 @@ mod tests {
     #[test]
     fn secrets_and_proxies_are_named_and_not_told() {
         let arguments = build(Output::Layout(PathBuf::from("x.tar"))).arguments();
-        assert!(arguments.contains(&"--secret=id=NPM_TOKEN,env=NPM_TOKEN".to_owned()), "{arguments:?}");
+        assert!(arguments.contains(&"--secret=id=NPM_TOKEN,env=XTASK_BUILD_SECRET_NPM_TOKEN".to_owned()));
         assert!(arguments.contains(&"--build-arg=HTTPS_PROXY".to_owned()), "{arguments:?}");
         assert!(!arguments.iter().any(|argument| argument.contains("npm-token-value")), "{arguments:?}");
     }

@@ -55,6 +55,8 @@ fn a_variable_of_a_commit_is_none_of_ours_and_none_that_a_tool_reads() {
         "HTTPS_PROXY",
         "DOCKER_HOST",
         "LD_PRELOAD",
+        "XTASK_SECRETS_ON_STDIN",
+        "EXPERIMENTAL_BUILDKIT_SOURCE_POLICY",
     ] {
         assert!(VariableName::try_from(bad.to_owned()).is_err(), "{bad}");
     }
