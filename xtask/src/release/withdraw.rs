@@ -130,8 +130,10 @@ fn manifests(digest: &Digest, bytes: &[u8]) -> Result<Vec<Digest>> {
 /// Removes what was attached, then the candidate's tag. Returns the lines to print.
 fn withdraw(context: &Context<'_>, candidate: &Candidate) -> Result<Vec<String>> {
     let (registry, source, image) = (&context.tools.registry, context.release.source, context.release.image);
+    // In this order: another run puts the version tag before it removes its candidate, so one of them is seen.
+    let tags = registry.tags()?;
     let public = registry.digest_of(source.tag.registry_tag().as_str())?;
-    if let Some(why) = why_kept(source, candidate, public.as_ref(), &registry.tags()?) {
+    if let Some(why) = why_kept(source, candidate, public.as_ref(), &tags) {
         let all: Vec<_> = references(candidate, &[]).iter().map(Reference::to_string).collect();
         let command = by_hand(image, &all);
         let of_public = public.as_ref() == Some(&candidate.digest);
