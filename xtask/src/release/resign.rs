@@ -1,20 +1,21 @@
 //! `cargo xtask resign`: makes the bundles that a published release lacks from its attestations. Nothing else about the
 //! release changes, and its other claims must hold first.
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Error, Result, anyhow, bail};
 
 use crate::evidence::bundle::Subject;
 use crate::inputs::Inputs;
 use crate::inputs::keys::PublicKey;
 use crate::inputs::source::Source;
 use crate::oci::reference::Digest;
-use crate::process::failure::refused;
+use crate::process::failure::{Refusal, refused};
 use crate::refuse;
 use crate::release::bundles::{self, Legacy, Signature, Uploaded};
 use crate::release::step::Step;
 use crate::release::target::Target;
 use crate::release::{Context, Session, Tools};
 use crate::tool::docker::DockerConfig;
+use crate::verify::claim::{Claim, Verdict};
 use crate::verify::{self, Standing};
 
 /// The result.
@@ -50,7 +51,9 @@ pub fn run(session: &Session<'_>, target: &Target, source: &Source) -> Result<Re
     match context.step(Step::Verify, digest.as_str(), stand)? {
         Standing::Bundled => Ok(Resigned { digest, changed: false }),
         Standing::Lacking => add(context, &digest).map(|()| Resigned { digest, changed: true }),
-        Standing::Broken(claims) => Err(broken(&claims)),
+        Standing::Broken(claims) => {
+            Err(broken(&claims, |text| Refusal::new(format!("nothing was added: {text}")).into()))
+        }
     }
 }
 
@@ -71,7 +74,9 @@ pub(super) fn add(context: &Context<'_>, digest: &Digest) -> Result<()> {
     match context.step(Step::Verify, "both formats", stand)? {
         Standing::Bundled => Ok(()),
         Standing::Lacking => bail!("the bundles were stored and are not there; run the same command again"),
-        Standing::Broken(claims) => Err(broken(&claims).context("after the bundles were stored")),
+        Standing::Broken(claims) => Err(broken(&claims, |text| {
+            anyhow!("the bundles were added, and the release does not hold: {text}")
+        })),
     }
 }
 
@@ -108,12 +113,11 @@ pub(super) fn check_key(context: &Context<'_>) -> Result<()> {
     Ok(())
 }
 
-fn broken(claims: &[verify::claim::Claim]) -> anyhow::Error {
+/// The error about `claims`, of which one is not true; `of_false` makes it if that claim is false.
+fn broken(claims: &[Claim], of_false: impl FnOnce(String) -> Error) -> Error {
     match verify::broken(claims) {
-        Some((verify::claim::Verdict::Unchecked, text)) => verify::unchecked(claims, text),
-        Some((_, text)) => {
-            refused(anyhow::anyhow!("nothing was added: {text}; `cargo xtask verify` says more"))
-        }
-        None => anyhow::anyhow!("its claims hold, and what refers to the image could not be read"),
+        Some((Verdict::Unchecked, text)) => verify::unchecked(claims, text),
+        Some((_, text)) => of_false(format!("{text}; `cargo xtask verify` says more")),
+        None => anyhow!("its claims hold, and what refers to the image could not be read"),
     }
 }
