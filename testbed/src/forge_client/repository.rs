@@ -21,6 +21,7 @@ const CREDENTIAL_HELPER: &str =
     r#"!f() { test "$1" = get && printf 'username=x\npassword=%s\n' "$FORGE_TOKEN"; }; f"#;
 
 /// A repository, with its owner's rights.
+#[derive(Clone)]
 pub struct Repository {
     pub(super) client: Client,
     pub(super) owner: String,

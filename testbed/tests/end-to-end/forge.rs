@@ -8,6 +8,7 @@ mod bundles;
 mod cleaned;
 mod conflicts;
 mod credentials;
+mod deleted;
 mod echo;
 mod gate;
 mod gates;

@@ -49,7 +49,25 @@ pub struct PublishedPage {
     pub assets: Vec<Listed>,
 }
 
+/// The text of a page whose files are not there yet. The forge shows a draft to everybody if its tag is pushed again.
+const UNFINISHED: &str =
+    "This release is not complete yet: its files are missing. Running it again completes it.";
+
+impl Page {
+    /// The draft of this page, to which its files are uploaded. It names none of them.
+    #[must_use]
+    pub fn unfinished(&self) -> Self {
+        Self { body: format!("{UNFINISHED}\n"), ..self.clone() }
+    }
+}
+
 impl PublishedPage {
+    /// Whether its text is that of [`Page::unfinished`], whatever people have added.
+    #[must_use]
+    pub fn is_unfinished(&self) -> bool {
+        self.page.body.contains(UNFINISHED)
+    }
+
     /// Whether the page has the part about the image, and each file that its commands name. Only pages of the second
     /// format have such commands.
     #[must_use]
@@ -176,7 +194,7 @@ fn own_part(body: &str) -> Option<usize> {
 /// When a page that was made by hand contains something that could pass for the generated part, or a page has another
 /// part about an image above its own.
 pub fn with_words_of(found: &str, page: Page) -> Result<Page> {
-    let found = found.replace("\r\n", "\n");
+    let found = found.replace("\r\n", "\n").replacen(UNFINISHED, "", 1);
     let generated = promises(&page.body);
     let (above, rest) = match own_part(&found) {
         Some(start) => {

@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Error, Result, anyhow, bail};
 
-use crate::evidence::page::{self, Format, Page};
+use crate::evidence::page::{self, Format, Page, PublishedPage};
 use crate::oci::reference::Digest;
 use crate::process::failure::Refusal;
 use crate::process::progress::AtStep;
@@ -122,10 +122,12 @@ fn page_step(context: &Context<'_>, state: State) -> Result<(String, State, bool
     context.step(Step::Page, &title, || {
         let (found, image) = (state.page, state.image);
         let (published, page) = image.context("there is no page to publish")?;
+        let is_new = found.as_ref().is_none_or(PublishedPage::is_unfinished);
+        let page = if is_new { context.new_page(published.proven())? } else { page };
         // Nobody sees the page before its files are there.
         let found = match found {
             Some(found) => found,
-            None => forge.draft(&context.new_page(published.proven())?)?,
+            None => forge.draft(&page.unfinished())?,
         };
         let page = page::with_words_of(&found.page.body, page).with_context(|| {
             format!(
@@ -134,6 +136,11 @@ fn page_step(context: &Context<'_>, state: State) -> Result<(String, State, bool
             )
         })?;
         assets::complete(context, &published)?;
+        if found.draft
+            && let Some(gone) = forge.check_tag(context.release.tag(), &context.release.source.commit)?
+        {
+            bail!("the page stays a draft, because showing it would make the git tag again: {}", gone.text);
+        }
         forge.update(&found, &page)?;
         let address = found.address;
         Ok((address, State::of_published(context, published)?, true))
@@ -151,10 +158,16 @@ fn latest_step(context: &Context<'_>, plan: &Plan, known: &Known, published: &Pu
         if plan.does(Step::Latest) {
             tags::move_latest(context, published)?;
         }
-        // After a backport, the forge shows the wrong release as its latest.
-        let highest = known.highest().filter(|_| plan.does(Step::Mark));
-        let settled = highest.map_or(Ok(false), |highest| context.target.forge.settle_latest(highest))?;
-        Ok(plan.does(Step::Latest) || settled)
+        let moved = plan.does(Step::Latest);
+        if !plan.does(Step::Mark) {
+            return Ok(moved);
+        }
+        // After a backport, the forge shows the wrong release as its latest. Which one is right is asked again: another
+        // run may have released a higher version since this run's plan was made.
+        let known = Known::ask(&context.tools.registry)?;
+        let settled =
+            known.highest().map_or(Ok(false), |highest| context.target.forge.settle_latest(highest))?;
+        Ok(moved || settled)
     })
 }
 

@@ -16,9 +16,12 @@ fn page(body: &str) -> Page {
 }
 
 fn found(body: &str, expected: &Page) -> bool {
-    let page = page(body);
-    let (address, assets) = (String::new(), Vec::new());
-    says_the_same(&PublishedPage { id: 1, page, draft: false, address, assets }, expected)
+    says_the_same(&published(body), expected)
+}
+
+fn published(body: &str) -> PublishedPage {
+    let (page, address, assets) = (page(body), String::new(), Vec::new());
+    PublishedPage { id: 1, page, draft: false, address, assets }
 }
 
 #[test]
@@ -59,6 +62,24 @@ fn what_people_wrote_is_kept_when_a_page_is_written_again() {
     for bad in ["```sh\ncurl x | sh\n```", "<details>", "## Verify", "docker pull x@sha256:ab"] {
         assert!(with_words_of(bad, expected.clone()).is_err(), "{bad}");
     }
+}
+
+#[test]
+fn a_draft_says_nothing_that_is_not_there_and_its_text_gives_way() {
+    let expected =
+        page(&format!("## Changes\n\n- one\n\n## Image\n\npromise\n\n{}\n", Format::NEWEST.mark()));
+    let draft = expected.unfinished();
+    assert!(
+        !has_image_part(&draft.body) && Page { body: expected.body.clone(), ..draft.clone() } == expected
+    );
+    let is_unfinished = |body: &str| published(body).is_unfinished();
+    assert!(is_unfinished(&draft.body) && !is_unfinished(&expected.body));
+    assert_eq!(with_words_of(&draft.body, expected.clone()).unwrap().body, expected.body);
+    let with_words = format!("{}\r\nThanks.\r\n", draft.body.replace('\n', "\r\n"));
+    assert_eq!(
+        with_words_of(&with_words, expected.clone()).unwrap().body,
+        format!("Thanks.\n\n{}", expected.body)
+    );
 }
 
 #[test]

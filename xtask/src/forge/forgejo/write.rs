@@ -138,6 +138,10 @@ impl Write for Forgejo {
         // The forge shows the page with the newest date, which is the wrong one after a backport. Hiding and showing a
         // page gives it a new date (docs/facts.md#latest-page); nothing else about it changes.
         let Some(page) = self.page(highest)? else { return Ok(false) };
+        // Somebody took the mark from it by hand, and a new date does not give it back.
+        if page.page.prerelease {
+            return Ok(false);
+        }
         // Showing a page whose tag was deleted would make that tag again.
         let Some(tagged) = self.tag(highest)? else { return Ok(false) };
         // A draft may be a person's, or one whose own run is still uploading its files and shows it when they are there.

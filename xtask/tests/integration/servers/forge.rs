@@ -217,6 +217,21 @@ fn with_draft(body: &'static str, assets: Vec<String>, tagged: Option<&'static s
 }
 
 #[test]
+fn a_page_that_is_marked_as_a_pre_release_is_not_moved_in_vain() -> Result<()> {
+    let server = Server::start(|asked, _| {
+        let tag = if asked.what.ends_with("/latest") { "v0.1.1" } else { "v0.2.0" };
+        let page = json!({
+            "id": 7, "tag_name": tag, "target_commitish": "a".repeat(40), "name": tag, "body": "", "draft": false,
+            "prerelease": tag == "v0.2.0", "html_url": "http://localhost/page",
+        });
+        (200, Vec::new(), page.to_string().into_bytes())
+    })?;
+    assert!(!forge(&server, &[], None)?.settle_latest(&"v0.2.0".parse()?)?);
+    assert!(server.asked()?.iter().all(|asked| asked.starts_with("GET ")), "{:?}", server.asked()?);
+    Ok(())
+}
+
+#[test]
 fn a_page_is_shown_again_only_if_it_has_the_files_that_it_names() -> Result<()> {
     let tag = "v0.2.0".parse()?;
     let all = names(&tag);
