@@ -104,10 +104,11 @@ impl Curl {
             let pause = retry::pause(request.is_repeatable, &tried, &moment).filter(|_| self.retries);
             match (pause, tried) {
                 (Some(pause), _) => {
-                    if !request.is_cleanup {
-                        crate::process::interrupt::check()?;
+                    if request.is_cleanup {
+                        thread::sleep(pause);
+                    } else {
+                        crate::process::interrupt::pause(pause)?;
                     }
-                    thread::sleep(pause);
                 }
                 (None, Tried::Answer(response)) => return Ok(response),
                 (None, Tried::NoAnswer(error) | Tried::Final(error)) => return Err(error),

@@ -9,7 +9,6 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, bail};
@@ -179,8 +178,7 @@ impl Call {
             if left.is_zero() {
                 return Ok(output);
             }
-            thread::sleep(pause);
-            interrupt::check()?;
+            interrupt::pause(pause)?;
             tries += 1;
         }
     }

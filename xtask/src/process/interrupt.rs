@@ -9,7 +9,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use nix::sys::signal::{SigSet, Signal, killpg};
@@ -17,6 +17,9 @@ use nix::unistd::Pid;
 
 /// How long a child has between SIGTERM and SIGKILL.
 pub(crate) const GRACE: Duration = Duration::from_secs(3);
+
+/// How often a pause looks for a signal.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// The received signal; 0 before there is one.
 static RECEIVED: AtomicI32 = AtomicI32::new(0);
@@ -81,6 +84,22 @@ pub fn check() -> Result<(), Interrupted> {
     match RECEIVED.load(Ordering::SeqCst) {
         0 => Ok(()),
         signal => Err(Interrupted(signal)),
+    }
+}
+
+/// Sleeps for `pause`, or until a signal is received.
+///
+/// # Errors
+/// [`Interrupted`].
+pub fn pause(pause: Duration) -> Result<(), Interrupted> {
+    let end = Instant::now() + pause;
+    loop {
+        check()?;
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Ok(());
+        }
+        thread::sleep(left.min(LOOK));
     }
 }
 

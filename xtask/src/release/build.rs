@@ -1,6 +1,5 @@
 //! Step 5, build: the reproducible build, pushed under a candidate tag, and its provenance.
 
-use std::thread;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result};
@@ -78,7 +77,7 @@ fn push(context: &Context<'_>, name: &str) -> Result<Digest> {
     let words = format!("{first:#}");
     let why = words.lines().next_back().unwrap_or_default();
     context.session.steps.line("build", &format!("failed once, trying again: {why}"));
-    thread::sleep(pause);
+    crate::process::interrupt::pause(pause)?;
     context.build.run(&build, Some(&watch)).or_else(|error| Err(explain(context, error)?))
 }
 

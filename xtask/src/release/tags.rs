@@ -1,7 +1,6 @@
 //! Steps 11, 13 and 14: the version tag, `latest`, and the removal of candidates. A version tag is written once and
 //! never again.
 
-use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
@@ -223,7 +222,7 @@ fn copy(registry: &Client, tag: &Tag, digest: &Digest) -> Result<Digest> {
     registry.put(tag, &manifest)?;
     let mut found = published(registry, tag, digest)?;
     if found.is_none() {
-        thread::sleep(OVERWRITE_GAP);
+        interrupt::pause(OVERWRITE_GAP)?;
         found = published(registry, tag, digest)?;
     }
     found.with_context(|| {

@@ -2,7 +2,6 @@
 //! throwaway registry: one that `--registry` names, or one that the local docker engine starts.
 
 use std::path::Path;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
@@ -120,8 +119,7 @@ fn start(environment: &Environment, image: &str) -> Result<Registry> {
                 return Err(error.context(format!("`docker logs {CONTAINER}` shows why it does not answer")));
             }
             Err(_not_yet) => {
-                crate::process::interrupt::check()?;
-                thread::sleep(Duration::from_millis(200));
+                crate::process::interrupt::pause(Duration::from_millis(200))?;
             }
         }
     }

@@ -2,7 +2,6 @@
 //! workflow that runs on every push starts again for the tag.
 
 use std::sync::OnceLock;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -64,8 +63,7 @@ impl Gate {
                 session.steps.line("ci status", &waits);
                 said = waits;
             }
-            thread::sleep(pause);
-            crate::process::interrupt::check()?;
+            crate::process::interrupt::pause(pause)?;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }

@@ -2,11 +2,17 @@
 
 use std::fs;
 use std::net::TcpListener;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
+use xshell::cmd;
+use xtask::process::Runner;
+use xtask::process::environment::Environment;
+use xtask::process::parallel::both;
 use xtask::process::scratch::Scratch;
 
-use super::server::{Server, git, repository, said, verify, xtask};
+use super::server::{SECRETS, Server, git, repository, said, verify, xtask};
 
 const TRANSIENT: i32 = 75;
 const MISUSE: i32 = 2;
@@ -26,6 +32,36 @@ fn a_registry_that_is_busy_is_neither_refused_nor_a_matter_of_secrets() -> Resul
     assert!(said.contains("answered 503") && !said.contains("REGISTRY_TOKEN"), "{said}");
     assert!(said.contains("this run pushed no version tag"), "{said}");
     assert!(said.ends_with("; this may pass by itself: run the same command again\n"), "{said}");
+    Ok(())
+}
+
+#[test]
+fn a_signal_is_not_kept_waiting_by_a_busy_server() -> Result<()> {
+    const PATIENT: &str = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 18\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    let (server, scratch) = (Server::answering(|_request| PATIENT.to_owned())?, Scratch::new()?);
+    let host = server.address.to_string();
+    let dir = repository(&scratch, "own", &host, &format!("{host}/acme/carol"))?;
+    let is_asked = scratch.path().join("asked");
+    let runner = Runner::new(&Environment::of_this_process());
+    let (sh, program) = (runner.shell()?, env!("CARGO_BIN_EXE_xtask"));
+    let script = "\"$0\" release v0.1.0 & until test -e \"$1\"; do sleep 0.05; done; kill -TERM $!; wait $!";
+    let call =
+        runner.call(cmd!(sh, "sh -c {script} {program} {is_asked}")).dir(&dir).env("COSIGN_PASSWORD", "x");
+    let call = SECRETS.iter().fold(call, |call, (name, value)| call.env(name, value));
+    let latest = Instant::now() + Duration::from_secs(30);
+    let (output, asked) = both(
+        || call.output(),
+        || {
+            while server.asked()?.is_empty() && Instant::now() < latest {
+                thread::sleep(Duration::from_millis(20));
+            }
+            fs::write(&is_asked, "")?;
+            Ok(Instant::now())
+        },
+    )?;
+    let said = said(&output);
+    assert_eq!(output.status.code(), Some(143), "{said}");
+    assert!(asked.elapsed() < Duration::from_secs(10), "it took {:?}: {said}", asked.elapsed());
     Ok(())
 }
 
