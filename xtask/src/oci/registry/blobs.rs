@@ -62,20 +62,26 @@ impl Client {
         if self.has_blob(&digest)? {
             return Ok(digest);
         }
-        let upload = self.open_upload()?;
-        let separator = if upload.contains('?') { '&' } else { '?' };
-        let request = Request::new("PUT", format!("{upload}{separator}digest={digest}"));
-        let response = self.send(&request.body("application/octet-stream", bytes))?;
-        if response.status == 404 && self.has_blob(&digest)? {
-            // The first answer was lost and the request was repeated, but the first request had already completed the
-            // upload.
-            return Ok(digest);
+        let mut response = self.upload(&digest, bytes)?;
+        if matches!(response.status, 400 | 404 | 416) {
+            // The request was repeated because its first answer was lost, and an upload takes its bytes once.
+            if self.has_blob(&digest)? {
+                return Ok(digest);
+            }
+            response = self.upload(&digest, bytes)?;
         }
         ensure!(response.status == 201, response.unexpected());
         if let Some(stored) = super::said_digest(&response)? {
             ensure!(stored == digest, "{response} with digest `{stored}`: expected `{digest}`");
         }
         Ok(digest)
+    }
+
+    fn upload(&self, digest: &Digest, bytes: &[u8]) -> Result<Response> {
+        let upload = self.open_upload()?;
+        let separator = if upload.contains('?') { '&' } else { '?' };
+        let request = Request::new("PUT", format!("{upload}{separator}digest={digest}"));
+        self.send(&request.body("application/octet-stream", bytes))
     }
 
     /// Proves the right to push by opening and cancelling an upload.

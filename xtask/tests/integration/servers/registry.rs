@@ -246,6 +246,21 @@ fn a_list_of_tags_that_breaks_off_is_an_error_and_an_image_that_is_not_there_has
     Ok(())
 }
 
+#[test]
+fn an_upload_that_broke_off_is_begun_anew() -> Result<()> {
+    // The first upload has taken bytes already, so it refuses a second `PUT`.
+    let server = Server::start(|asked, _| match asked.what.split(['?', ' ']).collect::<Vec<_>>()[..2] {
+        ["POST", _] => (202, vec![("Location", "/v2/acme/carol/blobs/uploads/1".to_owned())], Vec::new()),
+        _ => empty(404),
+    })?;
+    let error = server.client(None)?.put_blob(STORED).err().context("nothing takes it")?;
+    ensure!(format!("{error:#}").contains("answered 404"), "{error:#}");
+    let asked = server.asked()?;
+    let methods: Vec<_> = asked.iter().filter_map(|asked| asked.split(' ').next()).collect();
+    assert_eq!(methods, ["HEAD", "POST", "PUT", "HEAD", "POST", "PUT"], "{asked:?}");
+    Ok(())
+}
+
 /// A registry with token authentication where `alice` may push, and that answers the cancellation of an upload with
 /// `status`.
 fn pushable(status: u16) -> Result<Server> {
