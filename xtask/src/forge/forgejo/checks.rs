@@ -19,6 +19,28 @@ const MOST_CLOCK_SKEW: u64 = 120;
 const MAX_STATUS_PAGES: usize = 40;
 
 impl Forgejo {
+    /// Whether this run may see the repository at all.
+    pub(super) fn check_sight(&self) -> Result<Option<Problem>> {
+        let response = self.send(Request::new("GET", self.url("")))?;
+        let repository = self.config.source_url();
+        match response.status {
+            200 => Ok(None),
+            401 | 403 | 404 if self.token.is_none() => {
+                let text = format!("`{repository}` is not there, or not public: {NO_TOKEN}");
+                Ok(Some(Problem::new("forge token", text)))
+            }
+            401 | 403 | 404 => {
+                let status = response.status;
+                let text = format!(
+                    "with `FORGEJO_TOKEN`, the forge answers {status} for `{repository}`: the token is wrong or has expired, \
+                     its account may not see that repository, or `forge` and `repository` in `Cargo.toml` name another"
+                );
+                Ok(Some(Problem::new("forge token", text)))
+            }
+            _ => Err(response.unexpected()),
+        }
+    }
+
     pub(super) fn check_branch(&self, commit: &Commit) -> Result<Option<Problem>> {
         let mut seen = Vec::new();
         for name in &self.config.branches {

@@ -11,9 +11,7 @@ use super::answers::Release;
 use crate::evidence::assets::{Asset, Listed};
 use crate::evidence::page::{Page, PublishedPage};
 use crate::forge::{Protections, Read as _, Rule, Write};
-use crate::http::Request;
 use crate::inputs::version::ReleaseTag;
-use crate::process::failure::is_transient;
 use crate::process::problem::Problem;
 use crate::tool::git::Commit;
 
@@ -28,7 +26,8 @@ const SETTLING: [Duration; 5] = [
 
 impl Write for Forgejo {
     fn preflight(&self, tag: &ReleaseTag, commit: &Commit) -> Result<Vec<Problem>> {
-        let checks: [&(dyn Fn() -> Result<Option<Problem>> + Sync); 5] = [
+        let checks: [&(dyn Fn() -> Result<Option<Problem>> + Sync); 6] = [
+            &|| self.check_sight(),
             &|| self.check_tag(tag, commit),
             &|| self.check_branch(commit),
             &|| self.check_clock(),
@@ -42,27 +41,22 @@ impl Write for Forgejo {
                 .map(|thread| thread.join().unwrap_or_else(|_panic| bail!("the check panicked")))
                 .collect()
         });
-        let found = found
+        let mut found = found
             .into_iter()
             .map(|result| result.unwrap_or_else(|error| Some(Problem::of_error("forge", &error))));
+        // Who may not see the repository gets the same answer to each question about it.
+        if let Some(unseen) = found.next().flatten() {
+            return Ok(vec![unseen]);
+        }
         Ok(found.chain([self.check_token()]).flatten().collect())
     }
 
     fn check_access(&self) -> Result<Vec<Problem>> {
-        let found = [self.check_token(), self.check_clock()?, self.check_attachments()?, self.check_right()?];
-        let mut problems: Vec<_> = found.into_iter().flatten().collect();
-        let response = self.send(Request::new("GET", self.url("releases?limit=1")))?;
-        if response.status != 200 {
-            let error = response.unexpected();
-            problems.push(if is_transient(&error) {
-                Problem::of_error("forge", &error)
-            } else {
-                let remedy =
-                    "check `forge` and `repository` in `Cargo.toml` and the rights of `FORGEJO_TOKEN`";
-                Problem::new("forge", format!("{error:#}; {remedy}"))
-            });
+        if let Some(unseen) = self.check_sight()? {
+            return Ok(vec![unseen]);
         }
-        Ok(problems)
+        let found = [self.check_token(), self.check_clock()?, self.check_attachments()?, self.check_right()?];
+        Ok(found.into_iter().flatten().collect())
     }
 
     fn protections(&self) -> Result<Protections> {
@@ -103,7 +97,7 @@ impl Write for Forgejo {
                 return Ok(found);
             }
             match pauses.next() {
-                Some(pause) => thread::sleep(*pause),
+                Some(pause) => crate::process::interrupt::pause(*pause)?,
                 None => return Err(failure),
             }
         }

@@ -217,6 +217,21 @@ fn with_draft(body: &'static str, assets: Vec<String>, tagged: Option<&'static s
 }
 
 #[test]
+fn a_token_that_sees_nothing_is_named_once() -> Result<()> {
+    let (tag, commit) = ("v0.2.0".parse()?, Commit::parse(&"a".repeat(40))?);
+    for status in [401, 403, 404] {
+        let server = Server::start(move |_, _| empty(status))?;
+        let problems = forge(&server, &[], Some(Secret::new("token-of-alice")))?.preflight(&tag, &commit)?;
+        let [problem] = &problems[..] else { panic!("{status}: {problems:?}") };
+        assert!(problem.text.contains("with `FORGEJO_TOKEN`, the forge answers"), "{problem:?}");
+    }
+    let server = Server::start(|_, _| empty(503))?;
+    let problems = forge(&server, &[], Some(Secret::new("token-of-alice")))?.preflight(&tag, &commit)?;
+    assert!(problems.len() == 1 && problems[0].is_transient, "{problems:?}");
+    Ok(())
+}
+
+#[test]
 fn a_page_that_is_marked_as_a_pre_release_is_not_moved_in_vain() -> Result<()> {
     let server = Server::start(|asked, _| {
         let tag = if asked.what.ends_with("/latest") { "v0.1.1" } else { "v0.2.0" };
