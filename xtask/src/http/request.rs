@@ -1,6 +1,7 @@
 //! A request, and how it reads as a curl configuration file (curl(1), `--config`).
 
 use std::io::ErrorKind;
+use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -146,6 +147,10 @@ impl Request {
             option("header", "Expect:")?,
             option("header", "User-Agent: xtask")?,
         ];
+        if is_loopback(&self.url) {
+            // As docker and cosign do (Go's net/http, `ProxyFromEnvironment`): a proxy has another loopback.
+            lines.push(option("noproxy", "*")?);
+        }
         match sink {
             None => lines.push("include".to_owned()),
             Some(Sink { file, most }) => {
@@ -184,6 +189,16 @@ impl Request {
         }
         Ok(lines.join("\n") + "\n")
     }
+}
+
+/// Whether the host in `url` is `localhost` or an address of this machine's own.
+fn is_loopback(url: &str) -> bool {
+    let authority = url.split_once("://").and_then(|(_, rest)| rest.split(['/', '?', '#']).next());
+    let host = authority.and_then(|authority| match authority.strip_prefix('[') {
+        Some(rest) => rest.split(']').next(),
+        None => authority.split(':').next(),
+    });
+    host.is_some_and(|host| host == "localhost" || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback()))
 }
 
 /// The file for a large answer.
@@ -238,6 +253,27 @@ mod tests {
         let elsewhere = request.elsewhere("https://storage.example.org/x?signature=s");
         assert!(!elsewhere.config(Duration::from_secs(1), None, None).unwrap().contains("forge-token-value"));
         assert_eq!(elsewhere.summary(), "GET https://storage.example.org/x?…");
+    }
+
+    #[test]
+    fn no_proxy_is_asked_for_what_is_on_this_machine() {
+        for (url, is_own) in [
+            ("http://localhost/v2/", true),
+            ("http://localhost:5000", true),
+            ("http://127.0.0.1:5055/v2/?x=y", true),
+            ("http://127.8.9.1/", true),
+            ("http://[::1]:5000/v2/", true),
+            ("https://forge.example.org/localhost", false),
+            ("https://localhost.example.org/", false),
+            ("http://127.0.0.1.example.org/", false),
+            ("http://192.0.2.1:5000/", false),
+            ("http://[2001:db8::1]/", false),
+            ("http://example.org?127.0.0.1", false),
+            ("localhost", false),
+        ] {
+            let config = Request::new("GET", url).config(Duration::from_secs(1), None, None).unwrap();
+            assert_eq!(config.contains("noproxy = \"*\""), is_own, "{url}");
+        }
     }
 
     #[test]

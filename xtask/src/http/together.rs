@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, ensure};
 use xshell::cmd;
 
 use super::response::split_response;
-use super::{Curl, INSTALL, Request, Response};
+use super::{Curl, INSTALL, Request, Response, retry};
 
 /// What the answers may have together. An image with its evidence has a hundredth.
 const MOST_BYTES: usize = 256 << 20;
@@ -19,7 +19,8 @@ impl Curl {
         // A request that fails again on its own reports the reason.
         let together = self.send_together(requests).unwrap_or_default();
         let mut answers = together.into_iter();
-        let good = |response: &Response| (200..500).contains(&response.status) && response.status != 429;
+        let good =
+            |answer: &Response| (200..500).contains(&answer.status) && !retry::is_transient(answer.status);
         let mut left = MOST_BYTES;
         requests
             .iter()
