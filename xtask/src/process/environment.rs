@@ -10,6 +10,9 @@ use anyhow::{Context as _, Result, anyhow};
 use crate::process::search;
 use crate::process::secret::{Secret, register};
 
+/// Names the directory for temporary files.
+const TMPDIR: &str = "TMPDIR";
+
 /// What every child sees: where programs are, who the user is, how to reach the network and docker. Nothing that a
 /// forge's runner adds (tokens, event files), no `COSIGN_*` (cosign binds each flag to one), no `GIT_*`.
 const INHERITED: [&str; 23] = [
@@ -17,7 +20,7 @@ const INHERITED: [&str; 23] = [
     "HOME",
     "USER",
     "LOGNAME",
-    "TMPDIR",
+    TMPDIR,
     "XDG_CACHE_HOME",
     "XDG_CONFIG_HOME",
     "XDG_RUNTIME_DIR",
@@ -71,7 +74,10 @@ impl Environment {
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
     pub fn of_this_process() -> Self {
-        let environment = Self { variables: std::env::vars_os().collect() };
+        let mut variables: BTreeMap<_, _> = std::env::vars_os().collect();
+        let temporary = variables.remove(OsStr::new(TMPDIR)).and_then(|named| usable(&named));
+        variables.extend(temporary.map(|path| (TMPDIR.into(), path.into())));
+        let environment = Self { variables };
         environment.hide_proxy_passwords();
         environment
     }
@@ -225,16 +231,33 @@ pub fn current_directory() -> Result<PathBuf> {
     std::env::current_dir().context("finding the current directory")
 }
 
-/// Where temporary files go: `TMPDIR`, or the system's own place.
+/// Where temporary files go: `TMPDIR`, or `/tmp`.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads it")]
 pub fn temporary_directory() -> PathBuf {
-    std::env::temp_dir()
+    let named = std::env::var_os(TMPDIR).and_then(|named| usable(&named));
+    named.unwrap_or_else(|| PathBuf::from("/tmp"))
+}
+
+/// The directory that `named`, the value of `TMPDIR`, names for every program, wherever it is started; `None` if it is
+/// empty.
+fn usable(named: &OsStr) -> Option<PathBuf> {
+    // If there is no current directory, whoever uses the relative name reports it.
+    let absolute = || std::path::absolute(named).unwrap_or_else(|_no_directory| named.into());
+    (!named.is_empty()).then(absolute)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Environment, PROXIES};
+    use super::{Environment, PROXIES, usable};
+
+    #[test]
+    fn a_directory_for_temporary_files_is_the_same_wherever_a_program_starts() {
+        assert_eq!(usable("".as_ref()), None);
+        assert_eq!(usable("/var/tmp".as_ref()), Some("/var/tmp".into()));
+        let relative = usable("tmp".as_ref()).unwrap();
+        assert!(relative.is_absolute() && relative.ends_with("tmp"), "{}", relative.display());
+    }
 
     #[test]
     fn forgejo_wins_over_github_and_empty_is_unset() {
