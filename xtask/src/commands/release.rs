@@ -17,6 +17,7 @@ use crate::process::failure::refused;
 use crate::process::progress::Steps;
 use crate::process::progress::events::Event;
 use crate::process::scratch::random_hex;
+use crate::process::shown;
 use crate::process::stdout;
 use crate::release::preflight;
 use crate::release::secrets::Secrets;
@@ -143,7 +144,7 @@ fn report(target: &Target, source: &Source, outcome: &Outcome, steps: &Steps) ->
         source.commit,
         target.image.tagged(&source.tag.registry_tag()),
         outcome.digest,
-        outcome.page
+        shown::one_line(&outcome.page)
     ))
 }
 

@@ -49,7 +49,10 @@ fn a_tag_that_is_deleted_meanwhile_is_not_made_again_and_its_draft_promises_noth
 
         project.laptop(&["release", TAG]).run()?.success()?;
         let body = page()?.body;
-        ensure!(!body.contains("not complete yet") && body.contains("cosign verify"), "the page says:\n{body}");
+        ensure!(
+            !body.contains("not complete yet") && body.contains("cosign verify"),
+            "the page says:\n{body}"
+        );
         project.clean_up()
     })
 }
