@@ -2,22 +2,27 @@
 //! tool's own address.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+
+use crate::layers::{files, source};
 
 /// The one page that every repository with this tool has.
 const EVERYWHERE: &str = "verifying.md";
 
-fn files(dir: &Path) -> Vec<PathBuf> {
-    let entries =
-        fs::read_dir(dir).expect("a directory of sources").map(|entry| entry.expect("its entry").path());
-    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+/// A source before its module of tests. The attribute may come earlier, above one function or tests in another file.
+fn without_tests(source: &str) -> &str {
+    const ATTRIBUTE: &str = "#[cfg(test)]\n";
+    let is_above_module = |at: &usize| {
+        let line = source[at + ATTRIBUTE.len()..].lines().next().unwrap_or_default();
+        format!(" {line}").contains(" mod ") && line.ends_with('{')
+    };
+    let start = source.match_indices(ATTRIBUTE).map(|(at, _)| at).find(is_above_module);
+    &source[..start.unwrap_or(source.len())]
 }
 
-/// The string literals in the part of a source before its tests. A comment may hold quotes, and so may a character.
+/// The string literals in a source, without those of its tests. A comment may hold quotes, and so may a character.
 fn literals(source: &str) -> Vec<String> {
-    let source = source.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
     let mut found = Vec::new();
-    let mut chars = source.chars().peekable();
+    let mut chars = without_tests(source).chars().peekable();
     while let Some(c) = chars.next() {
         match c {
             '/' if chars.peek() == Some(&'/') => {
@@ -57,7 +62,7 @@ fn bare(text: &str) -> Vec<&str> {
 
 #[test]
 fn no_message_names_a_page_that_only_this_repository_has() {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let source = source();
     let (mut wrong, mut read) = (Vec::new(), 0);
     for file in files(&source) {
         let name = file.strip_prefix(&source).unwrap().to_str().unwrap().to_owned();
@@ -77,10 +82,11 @@ fn no_message_names_a_page_that_only_this_repository_has() {
 #[test]
 fn a_page_without_an_address_is_seen() {
     let source = "// \"docs/a.md\"\nlet q = '\"'; f(\"see docs/keys.md, \\\"docs/b.md\\\"\", \"docs/verifying.md\");\n\
-        g(\"https://x/docs/c.md ../docs/d.md docs/ and e.md\");\n#[cfg(test)]\nmod tests { \"docs/f.md\" }\n";
+        #[cfg(test)]\nmod tests;\ng(\"https://x/docs/c.md ../docs/d.md docs/ and e.md docs/f.md\");\n\
+        #[cfg(test)]\npub(super) mod tests {\n\"docs/g.md\" }\n";
     let found: Vec<_> = literals(source)
         .iter()
         .flat_map(|text| bare(text).into_iter().map(str::to_owned).collect::<Vec<_>>())
         .collect();
-    assert_eq!(found, ["keys.md", "b.md"]);
+    assert_eq!(found, ["keys.md", "b.md", "f.md"]);
 }
