@@ -12,6 +12,7 @@ use xtask::process::environment::Environment;
 use xtask::process::scratch::Scratch;
 use xtask::process::{Call, Runner};
 
+use crate::plain_git;
 use crate::servers::server::{Server, empty};
 
 /// A registry and forge that has nothing. It runs for as long as the tests run.
@@ -29,11 +30,10 @@ pub(crate) fn change(root: &Path, top: &Path, file: &str, from: &str, to: &str) 
 pub(crate) fn release(top: &Path) -> Result<Call> {
     let runner = Runner::new(&Environment::of_this_process());
     let (sh, xtask) = (runner.shell()?, env!("CARGO_BIN_EXE_xtask"));
-    let identity = ["-c", "user.name=x", "-c", "user.email=x@example.org"];
     for words in
         [&["init", "--quiet"][..], &["add", "."], &["commit", "--quiet", "--message=one"], &["tag", "v0.1.0"]]
     {
-        runner.call(cmd!(sh, "git {identity...} {words...}")).dir(top).run()?;
+        plain_git::call(top, words)?.run()?;
     }
     let mut call = runner.call(cmd!(sh, "{xtask} release v0.1.0")).dir(top);
     for name in ["REGISTRY_TOKEN", "FORGEJO_TOKEN", "COSIGN_PRIVATE_KEY", "COSIGN_PASSWORD"] {

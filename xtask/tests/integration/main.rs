@@ -10,6 +10,7 @@ mod handover;
 mod http;
 mod layers;
 mod messages;
+mod plain_git;
 mod process;
 mod program;
 mod repository;

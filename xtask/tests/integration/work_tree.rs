@@ -5,17 +5,15 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use anyhow::{Result, ensure};
-use xshell::cmd;
 use xtask::process::Runner;
 use xtask::process::environment::Environment;
 use xtask::process::scratch::Scratch;
 use xtask::tool::git::Git;
 
+use crate::plain_git;
+
 fn git(dir: &Path, arguments: &[&str]) -> Result<String> {
-    let runner = Runner::new(&Environment::of_this_process());
-    let sh = runner.shell()?;
-    let somebody = ["-c", "user.name=e2e", "-c", "user.email=e2e@example.org", "-c", "commit.gpgSign=false"];
-    runner.call(cmd!(sh, "git {somebody...} {arguments...}")).dir(dir).read()
+    plain_git::call(dir, arguments)?.read()
 }
 
 /// Every file below `.git`, with its bytes.

@@ -3,12 +3,10 @@
 use std::fs;
 
 use anyhow::{Result, ensure};
-use xshell::cmd;
-use xtask::process::Runner;
-use xtask::process::environment::Environment;
 use xtask::process::scratch::Scratch;
 
 use super::server::{Server, git, repository, said, verify};
+use crate::plain_git;
 
 /// A registry with three version tags and no image, and a forge without pages.
 fn answer(request: &str) -> String {
@@ -28,11 +26,8 @@ fn a_tag_that_cannot_be_read_hides_no_other_release() -> Result<()> {
     let (server, scratch) = (Server::answering(answer)?, Scratch::new()?);
     let host = server.address.to_string();
     let dir = repository(&scratch, "own", &host, &format!("{host}/acme/carol"))?;
-    let runner = Runner::new(&Environment::of_this_process());
-    let sh = runner.shell()?;
-    let author = ["-c", "user.name=x", "-c", "user.email=x@example.org"];
-    let late = cmd!(sh, "git {author...} commit --quiet --allow-empty --message=late");
-    runner.call(late).dir(&dir).env("GIT_COMMITTER_DATE", "@253402300800 +0000").run()?;
+    let late = plain_git::call(&dir, &["commit", "--quiet", "--allow-empty", "--message=late"])?;
+    late.env("GIT_COMMITTER_DATE", "@253402300800 +0000").run()?;
     git(&dir, &["tag", "v0.3.0"])?;
     git(&dir, &["branch", "good", "HEAD~1"])?;
     fs::remove_file(dir.join("Cargo.toml"))?;

@@ -13,6 +13,8 @@ use xtask::process::environment::Environment;
 use xtask::process::scratch::Scratch;
 use xtask::process::{Output, Runner};
 
+use crate::plain_git;
+
 /// Every secret that a shell or a step may have, under its name there.
 pub(crate) const SECRETS: [(&str, &str); 5] = [
     ("REGISTRY_TOKEN", "canary-registry"),
@@ -108,9 +110,7 @@ pub(crate) fn configure(dir: &Path, host: &str, image: &str) -> Result<()> {
 }
 
 pub(crate) fn git(dir: &Path, words: &[&str]) -> Result<()> {
-    let runner = Runner::new(&Environment::of_this_process());
-    let (sh, identity) = (runner.shell()?, ["-c", "user.name=x", "-c", "user.email=x@example.org"]);
-    runner.call(cmd!(sh, "git {identity...} {words...}")).dir(dir).run()
+    plain_git::call(dir, words)?.run()
 }
 
 pub(crate) fn verify(dir: &Path, arguments: &[&str], more: &[(&str, &str)]) -> Result<Output> {
