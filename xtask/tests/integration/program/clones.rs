@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Result, ensure};
 use xtask::process::scratch::Scratch;
 
-use super::server::{Server, git, repository, said, verify};
+use super::server::{denying, git, repository, said, verify};
 
 /// Commits the key with this content, and tags the commit.
 fn release(dir: &Path, key: &str, tag: &str) -> Result<()> {
@@ -19,7 +19,7 @@ fn release(dir: &Path, key: &str, tag: &str) -> Result<()> {
 
 #[test]
 fn a_released_commit_does_not_vouch_for_itself() -> Result<()> {
-    let (server, scratch) = (Server::start()?, Scratch::new()?);
+    let (server, scratch) = (denying()?, Scratch::new()?);
     let host = server.address.to_string();
     let dir = repository(&scratch, "own", &host, &format!("{host}/acme/carol"))?;
     // This tag has no key, and is no release of this tool.

@@ -11,18 +11,16 @@ use xtask::process::environment::Environment;
 use xtask::process::parallel::both;
 use xtask::process::scratch::Scratch;
 
-use super::server::{SECRETS, Server, git, repository, said, verify, xtask};
+use super::server::{SECRETS, busy, denying, git, repository, said, verify, xtask};
+use crate::servers::server::Server;
 
 const TRANSIENT: i32 = 75;
 const MISUSE: i32 = 2;
 const UNCHECKED: i32 = 4;
 
-const BUSY: &str =
-    "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 0\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-
 #[test]
 fn a_registry_that_is_busy_is_neither_refused_nor_a_matter_of_secrets() -> Result<()> {
-    let (server, scratch) = (Server::answering(|_request| BUSY.to_owned())?, Scratch::new()?);
+    let (server, scratch) = (busy()?, Scratch::new()?);
     let host = server.address.to_string();
     let dir = repository(&scratch, "own", &host, &format!("{host}/acme/carol"))?;
     let output = xtask(&dir, &["release", "v0.1.0"], &[("COSIGN_PASSWORD", "x")])?;
@@ -36,8 +34,8 @@ fn a_registry_that_is_busy_is_neither_refused_nor_a_matter_of_secrets() -> Resul
 
 #[test]
 fn a_signal_is_not_kept_waiting_by_a_busy_server() -> Result<()> {
-    const PATIENT: &str = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 18\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-    let (server, scratch) = (Server::answering(|_request| PATIENT.to_owned())?, Scratch::new()?);
+    let server = Server::start(|_, _| (503, vec![("Retry-After", "18".to_owned())], Vec::new()))?;
+    let scratch = Scratch::new()?;
     let host = server.address.to_string();
     let dir = repository(&scratch, "own", &host, &format!("{host}/acme/carol"))?;
     let is_asked = scratch.path().join("asked");
@@ -66,7 +64,7 @@ fn a_signal_is_not_kept_waiting_by_a_busy_server() -> Result<()> {
 
 #[test]
 fn verify_says_false_of_nothing_that_could_not_be_asked() -> Result<()> {
-    let (server, scratch) = (Server::answering(|_request| BUSY.to_owned())?, Scratch::new()?);
+    let (server, scratch) = (busy()?, Scratch::new()?);
     let host = server.address.to_string();
     let dir = repository(&scratch, "own", &host, &format!("{host}/acme/carol"))?;
     git(&dir, &["tag", "v0.2.0"])?;
@@ -95,7 +93,7 @@ fn verify_says_false_of_nothing_that_could_not_be_asked() -> Result<()> {
 
 #[test]
 fn an_argument_of_verify_that_cannot_be_right_is_told_before_anything_is_asked() -> Result<()> {
-    let (server, scratch) = (Server::start()?, Scratch::new()?);
+    let (server, scratch) = (denying()?, Scratch::new()?);
     let host = server.address.to_string();
     let dir = repository(&scratch, "own", &host, &format!("{host}/acme/carol"))?;
     let there = scratch.path().display().to_string();
@@ -113,6 +111,6 @@ fn an_argument_of_verify_that_cannot_be_right_is_told_before_anything_is_asked()
         let said = said(&output);
         ensure!(output.status.code() == Some(MISUSE) && said.contains(words), "{arguments:?}: {said}");
     }
-    assert_eq!(server.asked()?, []);
+    assert_eq!(server.log()?, []);
     Ok(())
 }

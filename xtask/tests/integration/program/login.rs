@@ -7,21 +7,22 @@ use anyhow::Result;
 use xtask::process::environment::Environment;
 use xtask::process::scratch::Scratch;
 
-use super::server::{Server, configure, repository, said, verify, xtask};
+use super::server::{configure, denying, repository, said, verify, xtask};
+use crate::servers::server::Asked;
 
 #[test]
 fn without_login_verify_sends_no_secret_to_anyone_and_says_how_to() -> Result<()> {
-    let (server, scratch) = (Server::start()?, Scratch::new()?);
+    let (server, scratch) = (denying()?, Scratch::new()?);
     let host = server.address.to_string();
     let dir = repository(&scratch, "own", &host, &format!("{host}/acme/carol"))?;
     let digest = format!("{host}/acme/carol@sha256:{}", "a".repeat(64));
     for arguments in [&["v0.1.0"][..], &["--all"], &[&digest]] {
         let output = verify(&dir, arguments, &[])?;
-        let (asked, said) = (server.asked()?, said(&output));
+        let (asked, said) = (server.log()?, said(&output));
         assert_eq!(output.status.code(), Some(4), "{arguments:?}: {said}");
         assert!(!asked.is_empty(), "{arguments:?}: nothing was asked: {said}");
-        for (line, authorization) in &asked {
-            assert_eq!(authorization, &None, "{arguments:?}: {line}");
+        for Asked { what, authorization } in &asked {
+            assert_eq!(authorization, &None, "{arguments:?}: {what}");
         }
         assert!(said.contains("cannot be read anonymously") && said.contains("add `--login`"), "{said}");
     }
@@ -30,7 +31,7 @@ fn without_login_verify_sends_no_secret_to_anyone_and_says_how_to() -> Result<()
 
 #[test]
 fn a_run_of_another_forge_decides_neither_where_verify_asks_nor_what() -> Result<()> {
-    let (server, other, scratch) = (Server::start()?, Server::start()?, Scratch::new()?);
+    let (server, other, scratch) = (denying()?, denying()?, Scratch::new()?);
     let host = server.address.to_string();
     let dir = repository(&scratch, "own", &host, &format!("{host}/acme/carol"))?;
     let api = format!("http://{}/api/v1", other.address);
@@ -38,64 +39,61 @@ fn a_run_of_another_forge_decides_neither_where_verify_asks_nor_what() -> Result
     let output = verify(&dir, &[], &run)?;
     let said = said(&output);
     assert!(!said.contains("v9.9.9") && said.contains("v0.1.0"), "{said}");
-    assert_eq!(other.asked()?, []);
-    assert!(server.asked()?.iter().any(|(line, _)| line.contains("/api/v1/repos/acme/carol/")));
+    assert_eq!(other.log()?, []);
+    assert!(server.asked()?.iter().any(|what| what.contains("/api/v1/repos/acme/carol/")));
     Ok(())
 }
 
 #[test]
 fn with_login_each_token_goes_to_the_host_of_the_checkout() -> Result<()> {
-    let (server, scratch) = (Server::start()?, Scratch::new()?);
+    let (server, scratch) = (denying()?, Scratch::new()?);
     let host = server.address.to_string();
     let dir = repository(&scratch, "own", &host, &format!("{host}/acme/carol"))?;
     let output = verify(&dir, &["v0.1.0", "--login"], &[])?;
-    let asked = server.asked()?;
+    let asked = server.log()?;
     // `acme:canary-registry` in the form of the Basic scheme.
     let basic = "Basic YWNtZTpjYW5hcnktcmVnaXN0cnk=";
     let sent = |path: &str, what: &str| {
-        let mut of_path = asked.iter().filter(|(line, _)| line.contains(path));
-        of_path.any(|(_, authorization)| authorization.as_ref().is_some_and(|sent| sent.ends_with(what)))
+        let mut of_path = asked.iter().filter(|asked| asked.what.contains(path));
+        of_path.any(|asked| asked.authorization.as_deref() == Some(what))
     };
     assert!(sent("/v2/", basic), "{asked:?} {}", said(&output));
     assert!(sent("/api/v1/", "token canary-forgejo"), "{asked:?}");
-    for (line, authorization) in &asked {
-        let wrong = if line.contains("/v2/") { "token " } else { "Basic " };
-        assert!(
-            !authorization.as_ref().is_some_and(|sent| sent.contains(wrong)),
-            "{line}: {authorization:?}"
-        );
-        assert!(!authorization.as_ref().is_some_and(|sent| sent.contains("canary-github")), "{line}");
+    for Asked { what, authorization } in &asked {
+        let wrong = if what.contains("/v2/") { "token " } else { "Basic " };
+        let sent = authorization.as_deref().unwrap_or_default();
+        assert!(!sent.contains(wrong) && !sent.contains("canary-github"), "{what}: {sent}");
     }
     Ok(())
 }
 
 #[test]
 fn with_login_neither_an_argument_nor_a_commit_chooses_who_is_given_a_token() -> Result<()> {
-    let (server, mirror, scratch) = (Server::start()?, Server::start()?, Scratch::new()?);
+    let (server, mirror, scratch) = (denying()?, denying()?, Scratch::new()?);
     let (host, elsewhere) = (server.address.to_string(), mirror.address.to_string());
     let dir = repository(&scratch, "own", &host, &format!("{host}/acme/carol"))?;
     let digest = format!("{elsewhere}/acme/carol@sha256:{}", "a".repeat(64));
     let output = verify(&dir, &[&digest, "--login"], &[])?;
     assert_eq!(output.status.code(), Some(2), "{}", said(&output));
     assert!(said(&output).contains(&format!("`REGISTRY={elsewhere}`")), "{}", said(&output));
-    assert_eq!(mirror.asked()?, []);
-    assert_eq!(server.asked()?, []);
+    assert_eq!(mirror.log()?, []);
+    assert_eq!(server.log()?, []);
 
     // The commit names the other server for both, and so does its address. The work tree is another project's.
     let theirs = repository(&scratch, "theirs", &elsewhere, &format!("{elsewhere}/acme/carol"))?;
     let source = theirs.to_string_lossy().into_owned();
     let output = verify(&dir, &["v0.1.0", "--login", "--source", &source], &[("REGISTRY", &host)])?;
-    let asked = mirror.asked()?;
+    let asked = mirror.log()?;
     assert!(!asked.is_empty(), "{}", said(&output));
-    for (line, authorization) in &asked {
-        assert_eq!(authorization, &None, "{line}");
+    for Asked { what, authorization } in &asked {
+        assert_eq!(authorization, &None, "{what}");
     }
     Ok(())
 }
 
 #[test]
 fn a_tagged_commit_does_not_choose_who_is_given_the_tokens_of_its_release() -> Result<()> {
-    let (server, evil, scratch) = (Server::start()?, Server::start()?, Scratch::new()?);
+    let (server, evil, scratch) = (denying()?, denying()?, Scratch::new()?);
     let (host, elsewhere) = (server.address.to_string(), evil.address.to_string());
     let dir = repository(&scratch, "own", &elsewhere, &format!("{elsewhere}/acme/carol"))?;
     configure(&dir, &host, &format!("{host}/acme/carol"))?;
@@ -104,21 +102,21 @@ fn a_tagged_commit_does_not_choose_who_is_given_the_tokens_of_its_release() -> R
     for words in [format!("set `REGISTRY={elsewhere}`"), format!("`FORGEJO_TOKEN` is for `http://{host}`")] {
         assert!(said(&output).contains(&words), "{}", said(&output));
     }
-    assert_eq!((evil.asked()?, server.asked()?), (Vec::new(), Vec::new()));
+    assert_eq!((evil.log()?, server.log()?), (Vec::new(), Vec::new()));
 
     // A command that only reads makes anonymous requests there.
     let output = xtask(&dir, &["release", "v0.1.0", "--plan"], &[])?;
-    let asked = evil.asked()?;
+    let asked = evil.log()?;
     assert!(!asked.is_empty(), "{}", said(&output));
-    for (line, authorization) in &asked {
-        assert_eq!(authorization, &None, "{line}");
+    for Asked { what, authorization } in &asked {
+        assert_eq!(authorization, &None, "{what}");
     }
     Ok(())
 }
 
 #[test]
 fn a_rebuilders_key_is_given_to_no_cosign_but_a_pinned_one() -> Result<()> {
-    let (server, scratch) = (Server::start()?, Scratch::new()?);
+    let (server, scratch) = (denying()?, Scratch::new()?);
     let host = server.address.to_string();
     let dir = repository(&scratch, "own", &host, &format!("{host}/acme/carol"))?;
     let (bin, started) = (scratch.path().join("bin"), scratch.path().join("started"));

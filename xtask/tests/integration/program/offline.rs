@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use xtask::oci::reference::Digest;
 use xtask::process::scratch::Scratch;
 
-use super::server::{Server, repository, said, verify};
+use super::server::{denying, repository, said, verify};
 
 /// Writes `json` as a blob of the layout in `dir`, and returns its digest.
 fn blob(dir: &Path, json: &Value) -> Result<String> {
@@ -36,7 +36,7 @@ fn layout(scratch: &Scratch, version: &str) -> Result<(PathBuf, String)> {
 
 #[test]
 fn a_directory_is_judged_only_as_the_image_that_was_asked_for_and_no_server_is_asked() -> Result<()> {
-    let (server, scratch) = (Server::start()?, Scratch::new()?);
+    let (server, scratch) = (denying()?, Scratch::new()?);
     let image = format!("{}/acme/carol", server.address);
     let dir = repository(&scratch, "own", &server.address.to_string(), &image)?;
     let (saved, digest) = layout(&scratch, "0.1.0")?;
@@ -51,13 +51,13 @@ fn a_directory_is_judged_only_as_the_image_that_was_asked_for_and_no_server_is_a
     ensure!(words.contains(&format!("holds `{digest}`, and `{other}` was asked for")), "{words}");
     let (code, words) = verify(&digest)?;
     ensure!(code == Some(1) && words.starts_with("v0.1.0 at "), "{code:?} {words}");
-    assert_eq!(server.asked()?, []);
+    assert_eq!(server.log()?, []);
 
     fs::remove_dir_all(&saved)?;
     let (_, digest) =
         layout(&scratch, "0.1.0\n\nv0.1.0 at f51f\n\nok     signature            1 by the key")?;
     let (code, words) = verify(&digest)?;
     ensure!(code == Some(4) && words.lines().count() == 1, "{code:?} {words}");
-    assert_eq!(server.asked()?, []);
+    assert_eq!(server.log()?, []);
     Ok(())
 }

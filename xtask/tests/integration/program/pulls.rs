@@ -3,7 +3,8 @@
 use anyhow::{Result, ensure};
 use xtask::process::scratch::Scratch;
 
-use super::server::{Server, git, repository, said, xtask};
+use super::server::{denying, git, repository, said, xtask};
+use crate::servers::server::Asked;
 
 #[test]
 fn a_forge_that_says_no_is_asked_once_and_costs_a_line() -> Result<()> {
@@ -19,7 +20,7 @@ fn a_forge_that_says_no_is_asked_once_and_costs_a_line() -> Result<()> {
         git(&dir, &["tag", "v0.2.0"])?;
         Ok::<_, anyhow::Error>(dir)
     };
-    let refusing = Server::start()?;
+    let refusing = denying()?;
     let dir = tagged("refused", &refusing.address.to_string())?;
     let (offline, line) = told(&dir, &["--offline"])?;
     ensure!(line.is_empty() && refusing.asked()?.is_empty(), "{line}");
@@ -30,7 +31,8 @@ fn a_forge_that_says_no_is_asked_once_and_costs_a_line() -> Result<()> {
             && line.lines().count() == 1,
         "{line}"
     );
-    let path = "GET /api/v1/repos/acme/carol/pulls?state=closed&sort=recentupdate&limit=50&page=1 HTTP/1.1";
-    assert_eq!(refusing.asked()?, [(path.to_owned(), None)], "once, and without a token");
+    let path = "GET /api/v1/repos/acme/carol/pulls?state=closed&sort=recentupdate&limit=50&page=1";
+    let once = Asked { what: path.to_owned(), authorization: None };
+    assert_eq!(refusing.log()?, [once], "once, and without a token");
     Ok(())
 }

@@ -1,19 +1,16 @@
-//! A repository, and a server on loopback that is both its registry and its forge, and records what it gets.
+//! A repository, and servers on loopback that are both its registry and its forge.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
-use std::thread;
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result};
 use xshell::cmd;
 use xtask::process::environment::Environment;
 use xtask::process::scratch::Scratch;
 use xtask::process::{Output, Runner};
 
 use crate::plain_git;
+use crate::servers::server::Server;
 
 /// Every secret that a shell or a step may have, under its name there.
 pub(crate) const SECRETS: [(&str, &str); 5] = [
@@ -24,63 +21,15 @@ pub(crate) const SECRETS: [(&str, &str); 5] = [
     ("COSIGN_PASSWORD", "canary-password"),
 ];
 
-/// Requires a login.
-const DENIED: &str = "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"packages\"\r\nContent-Length: 0\r\n\
-    Connection: close\r\n\r\n";
-
-/// A server that records the head of every request.
-pub(crate) struct Server {
-    pub(crate) address: SocketAddr,
-    heads: Arc<Mutex<Vec<String>>>,
+/// A server that requires a login for everything.
+pub(crate) fn denying() -> Result<Server> {
+    let challenge = || vec![("WWW-Authenticate", "Basic realm=\"packages\"".to_owned())];
+    Server::start(move |_, _| (401, challenge(), Vec::new()))
 }
 
-impl Server {
-    /// A server that requires a login for everything.
-    pub(crate) fn start() -> Result<Self> {
-        Self::answering(|_request| DENIED.to_owned())
-    }
-
-    /// A server that gives the answer to the first line of each request.
-    pub(crate) fn answering(answer: fn(&str) -> String) -> Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0")?;
-        let (address, heads) = (listener.local_addr()?, Arc::new(Mutex::new(Vec::new())));
-        let kept = Arc::clone(&heads);
-        // Ends with the test's process.
-        thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let kept = Arc::clone(&kept);
-                thread::spawn(move || serve(stream, &kept, answer));
-            }
-        });
-        Ok(Self { address, heads })
-    }
-
-    /// The requests since the last call: the first line, and the `Authorization` header if there is one.
-    pub(crate) fn asked(&self) -> Result<Vec<(String, Option<String>)>> {
-        let heads =
-            std::mem::take(&mut *self.heads.lock().map_err(|_poisoned| anyhow!("the server panicked"))?);
-        let authorization = |head: &str| {
-            let line = head.lines().find(|line| line.to_ascii_lowercase().starts_with("authorization:"));
-            line.map(str::to_owned)
-        };
-        Ok(heads
-            .iter()
-            .map(|head| (head.lines().next().unwrap_or_default().to_owned(), authorization(head)))
-            .collect())
-    }
-}
-
-fn serve(stream: TcpStream, kept: &Mutex<Vec<String>>, answer: fn(&str) -> String) -> Result<()> {
-    let mut lines = BufReader::new(stream.try_clone()?).lines();
-    let mut head = String::new();
-    while let Some(line) = lines.next().transpose()?.filter(|line| !line.is_empty()) {
-        head.push_str(&line);
-        head.push('\n');
-    }
-    let answer = answer(head.lines().next().unwrap_or_default());
-    kept.lock().map_err(|_poisoned| anyhow!("another thread panicked"))?.push(head);
-    let mut stream = stream;
-    Ok(stream.write_all(answer.as_bytes())?)
+/// A server that is too busy to answer anything.
+pub(crate) fn busy() -> Result<Server> {
+    Server::start(|_, _| (503, vec![("Retry-After", "0".to_owned())], Vec::new()))
 }
 
 /// A repository whose commit at `v0.1.0` releases to `host` and `image`.

@@ -13,7 +13,7 @@ use xtask::process::Runner;
 use xtask::process::environment::Environment;
 use xtask::process::secret::Secret;
 
-/// A request, as far as the tests care: its first words, and who sent it.
+/// A request, as far as the tests care: its first two words, and who sent it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Asked {
     pub(crate) what: String,
@@ -50,13 +50,14 @@ impl Server {
         Ok(Client::new(curl(), format!("{}/acme/carol", self.address).parse()?, credentials))
     }
 
-    /// The requests so far, without their senders.
+    /// The requests since the last look, without their senders.
     pub(crate) fn asked(&self) -> Result<Vec<String>> {
         Ok(self.log()?.into_iter().map(|asked| asked.what).collect())
     }
 
+    /// The requests since the last look.
     pub(crate) fn log(&self) -> Result<Vec<Asked>> {
-        Ok(self.asked.lock().map_err(|_poisoned| anyhow!("the server panicked"))?.clone())
+        Ok(std::mem::take(&mut *self.asked.lock().map_err(|_poisoned| anyhow!("the server panicked"))?))
     }
 }
 
@@ -70,8 +71,11 @@ fn serve(mut stream: &TcpStream, log: &Mutex<Vec<Asked>>, answer: &impl Fn(&Aske
         if line.is_empty() {
             break;
         }
-        if let Some(value) = line.strip_prefix("Authorization: ") {
-            asked.authorization = Some(value.to_owned());
+        match line.split_once(": ") {
+            Some((name, value)) if name.eq_ignore_ascii_case("authorization") => {
+                asked.authorization = Some(value.to_owned());
+            }
+            _ => {}
         }
     }
     log.lock().map_err(|_poisoned| anyhow!("another connection panicked"))?.push(asked.clone());
