@@ -1,6 +1,7 @@
 //! A forge that already exists, given by the environment: Forgejo or Gitea, with a runner that has the label
 //! `docker`.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
@@ -9,7 +10,7 @@ use xtask::http::{Authorization, Curl, Request};
 use xtask::process::failure::Misuse;
 use xtask::process::secret::Secret;
 
-use super::{ADMIN_TOKEN, NAME, URL};
+use super::{ADMIN_TOKEN, NAME, URL, forgejo};
 use crate::context::Context;
 use crate::exports::State;
 use crate::services::ports;
@@ -27,11 +28,20 @@ impl Existing {
     /// The forge in `TESTBED_FORGE_URL` and `TESTBED_FORGE_ADMIN_TOKEN`. A shell may have our own exports, which
     /// name the forge that we start.
     pub(crate) fn given(cx: &Context) -> Result<Option<Self>> {
-        let own = ports::last(cx, NAME)?.map(|address| format!("http://{address}"));
-        let url = cx.variable(URL)?.map(|url| url.trim_end_matches('/').to_owned());
-        match (url, cx.variable(ADMIN_TOKEN)?) {
+        let own = [ports::last(cx, NAME)?, ports::last(cx, forgejo::NAME)?];
+        Self::among(own.into_iter().flatten(), cx.variable(URL)?, cx.variable(ADMIN_TOKEN)?)
+    }
+
+    /// The forge at `url`, unless its address is one of our `own`.
+    fn among(
+        mut own: impl Iterator<Item = SocketAddr>,
+        url: Option<&str>,
+        token: Option<&str>,
+    ) -> Result<Option<Self>> {
+        let url = url.map(|url| url.trim_end_matches('/').to_owned());
+        match (url, token) {
             (None, None) => Ok(None),
-            (Some(url), _) if Some(&url) == own.as_ref() => Ok(None),
+            (Some(url), _) if own.any(|address| url == format!("http://{address}")) => Ok(None),
             (Some(url), Some(token)) => {
                 Ok(Some(Self { url, token: Secret::single_line(ADMIN_TOKEN, token)? }))
             }
@@ -67,5 +77,30 @@ impl Existing {
         state.export(URL, &self.url);
         state.export(ADMIN_TOKEN, self.token.expose());
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Existing;
+    use crate::services::ports::loopback;
+
+    #[test]
+    fn a_forge_that_we_start_is_none_that_was_given() {
+        let given = |url, token| {
+            let existing = Existing::among([3055, 3056].map(loopback).into_iter(), url, token);
+            existing.map(|existing| existing.map(|existing| existing.url)).map_err(|error| error.to_string())
+        };
+        assert_eq!(given(None, None), Ok(None));
+        for own in ["http://127.0.0.1:3055", "http://127.0.0.1:3056/"] {
+            assert_eq!(given(Some(own), Some("t")), Ok(None), "{own}");
+        }
+        assert_eq!(
+            given(Some("http://127.0.0.1:3057/"), Some("t")),
+            Ok(Some("http://127.0.0.1:3057".to_owned()))
+        );
+        for (url, token) in [(Some("http://127.0.0.1:3057"), None), (None, Some("t"))] {
+            assert!(given(url, token).unwrap_err().contains("set both"));
+        }
     }
 }

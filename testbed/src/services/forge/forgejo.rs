@@ -23,7 +23,7 @@ use crate::services::ports;
 const IMAGE: &str = "codeberg.org/forgejo/forgejo:15.0.3@sha256:55bb42bec9abef5223744804f164e37d37b20df7e8b8b4807ba213ad4f071d6d";
 
 /// Its name in messages, and the name of the container.
-const NAME: &str = "carol-testbed-forgejo";
+pub(super) const NAME: &str = "carol-testbed-forgejo";
 
 /// The time for the pull.
 const PULL: Duration = Duration::from_secs(15 * 60);
