@@ -1,6 +1,6 @@
 //! Brings up the real parts that the tests run on: docker, cosign, a registry, a base image, a forge with its
 //! runner. `parts.rs` lists the parts, and `services.rs` lists what runs in the background. [`committed`],
-//! [`forge_client`], [`proxy`], [`run`], [`spare`] and [`watcher`] are for the tests.
+//! [`forge_client`], [`proxy`], [`readable`], [`run`], [`spare`] and [`watcher`] are for the tests.
 
 mod bench;
 mod bridge;
@@ -28,6 +28,7 @@ mod progress;
 mod project;
 mod provision;
 pub mod proxy;
+pub mod readable;
 pub mod run;
 mod services;
 pub mod spare;

@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
+use testbed::readable::{payloads, telling_lines};
 use xtask::process::scratch::random_hex;
 
 use crate::evidence::{predicate, provenance};
@@ -19,6 +20,9 @@ const NAMES: [&str; 5] =
 
 /// The secret that the build itself may read.
 const BUILD_SECRET: &str = "E2E_BUILD_SECRET";
+
+/// The fewest envelopes of a release: three attestations as files, three in the registry, and four bundles there.
+const ENVELOPES: usize = 10;
 
 #[test]
 fn no_secret_is_where_it_was_not_given() -> Result<()> {
@@ -45,12 +49,18 @@ fn no_secret_is_where_it_was_not_given() -> Result<()> {
         let leaks: BTreeSet<_> = seen.iter().flat_map(|process| leaks(process, &secrets, &key)).collect();
         ensure!(leaks.is_empty(), "{leaks:#?}");
         let needles = needles(&secrets, &key)?;
+        let mut envelopes = 0;
         for (place, bytes) in places(&checkout, &finished)? {
-            let text = String::from_utf8_lossy(&bytes);
-            for (name, needle) in &needles {
-                ensure!(!text.contains(needle), "{name} is in {place}");
+            let payloads = payloads(&bytes);
+            envelopes += payloads.len();
+            for bytes in payloads.iter().chain([&bytes]) {
+                let text = String::from_utf8_lossy(bytes);
+                for (name, needle) in &needles {
+                    ensure!(!text.contains(needle), "{name} is in {place}");
+                }
             }
         }
+        ensure!(envelopes >= ENVELOPES, "only {envelopes} envelopes were opened");
         checkout.ensure_nothing_is_left()
     })
 }
@@ -152,10 +162,10 @@ fn needles(
     secrets: &BTreeMap<&'static str, String>,
     key: &BTreeMap<&'static str, String>,
 ) -> Result<Vec<(&'static str, String)>> {
-    let lines = key.iter().flat_map(|(name, value)| value.lines().map(|line| (*name, line.to_owned())));
-    let telling = lines.filter(|(_, line)| !line.starts_with("-----") && line.len() > 20);
-    let needles: Vec<_> = secrets.iter().map(|(name, value)| (*name, value.clone())).chain(telling).collect();
-    ensure!(needles.len() > NAMES.len() + 1, "the key has no lines that tell");
+    let mut needles = Vec::new();
+    for (name, value) in secrets.iter().chain(key) {
+        needles.extend(telling_lines(value)?.into_iter().map(|line| (*name, line)));
+    }
     Ok(needles)
 }
 
@@ -191,12 +201,24 @@ fn places(checkout: &Checkout, run: &Finished) -> Result<Vec<(String, Vec<u8>)>>
         ensure!(contains(&bytes, b"app/src/server.js"), "the last layer of {platform} is not the service");
         places.push((format!("a layer of {platform}"), bytes));
     }
+    // Signatures and attestations in cosign's legacy format, and the index of the bundles.
     let tags = image::tags(&pinned)?;
-    for tag in tags.iter().filter(|tag| tag.ends_with(".att") || tag.ends_with(".sig")) {
-        let signed: Value = image::json(&format!("{name}:{tag}"))?;
-        places.push((format!("the manifest of `{tag}`"), signed.to_string().into_bytes()));
+    for tag in tags.iter().filter(|tag| tag.starts_with("sha256-")) {
+        everything_of(name, &format!("{name}:{tag}"), &mut places)?;
     }
     Ok(places)
+}
+
+/// The manifest or index `reference`, and all manifests and layers that it names.
+fn everything_of(name: &str, reference: &str, places: &mut Vec<(String, Vec<u8>)>) -> Result<()> {
+    let manifest: Value = image::json(reference)?;
+    places.push((format!("the manifest of `{reference}`"), image::manifest(reference)?));
+    let of = |entry: &Value| format!("{name}@{}", entry["digest"].as_str().unwrap_or_default());
+    let named = |field: &str| manifest[field].as_array().into_iter().flatten();
+    for blob in named("layers").map(of) {
+        places.push((format!("the blob `{blob}`"), image::blob(&blob)?));
+    }
+    named("manifests").try_for_each(|entry| everything_of(name, &of(entry), places))
 }
 
 fn contains(bytes: &[u8], text: &[u8]) -> bool {

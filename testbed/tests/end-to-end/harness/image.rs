@@ -49,6 +49,11 @@ pub(crate) fn catalog() -> Result<Vec<String>> {
     Ok(names.lines().map(str::to_owned).collect())
 }
 
+/// A blob, byte for byte.
+pub(crate) fn blob(reference: &str) -> Result<Vec<u8>> {
+    Ok(call(export("TESTBED_CRANE")?, &["blob", reference])?.output()?.success()?.stdout)
+}
+
 /// The files of a layer as an uncompressed archive.
 pub(crate) fn layer(blob: &str) -> Result<Vec<u8>> {
     let script = "\"$1\" blob \"$2\" | gzip --decompress --stdout";
