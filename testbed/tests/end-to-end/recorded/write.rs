@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use flate2::{Compression, GzBuilder};
 use serde_json::{Value, json};
+use testbed::readable::{payloads, telling_lines};
 use xtask::contents::cache::Cache;
 use xtask::evidence::attached::Kind;
 use xtask::evidence::bundle;
@@ -233,16 +234,26 @@ fn layers(project: &Project, place: &Place<'_>) -> Result<()> {
 /// Checks that the recording reveals nothing about this machine and contains no secret.
 fn ensure_nothing_of_this_machine(project: &Project, dir: &Path) -> Result<()> {
     let secrets = &project.secrets;
-    let secrets = [&secrets.private_key, &secrets.password, &secrets.registry_token, &secrets.forge_token];
-    let mut never = secrets.map(|secret| secret.expose().to_owned()).to_vec();
-    never.push(project.user.token().expose().to_owned());
-    never.push(text(project.checkout.top())?.to_owned());
-    never.push(env!("CARGO_MANIFEST_DIR").to_owned());
-    never.extend(environment().get("TMPDIR")?.map(str::to_owned));
+    let token = project.user.token();
+    let private = format!("{}/xtask-", environment().get("TMPDIR")?.unwrap_or("/tmp"));
+    let mut never =
+        vec![text(project.checkout.top())?.to_owned(), env!("CARGO_MANIFEST_DIR").to_owned(), private];
+    for secret in
+        [&secrets.private_key, &secrets.password, &secrets.registry_token, &secrets.forge_token, token]
+    {
+        never.extend(telling_lines(secret.expose())?);
+    }
+    let mut envelopes = 0;
     super::shape::each(dir, &mut |name, bytes| {
-        let text = String::from_utf8_lossy(bytes);
-        let found = never.iter().position(|word| text.contains(word.as_str()));
-        ensure!(found.is_none(), "`{name}` holds a secret or a path of this machine, number {found:?}");
+        let payloads = payloads(bytes);
+        envelopes += payloads.len();
+        for bytes in payloads.iter().map(Vec::as_slice).chain([bytes]) {
+            let text = String::from_utf8_lossy(bytes);
+            let found = never.iter().position(|word| text.contains(word.as_str()));
+            ensure!(found.is_none(), "`{name}` holds a secret or a path of this machine, number {found:?}");
+        }
         Ok(())
-    })
+    })?;
+    ensure!(envelopes > 0, "no envelope was opened");
+    Ok(())
 }
