@@ -33,8 +33,12 @@ const AT_ONCE: &str = "--test-threads=8";
 /// sees to that itself.
 const SIDE_BY_SIDE: &str = "--test-threads=2";
 
-/// A cold build, or all end-to-end tests on a machine that is slow or does something else.
-const PATIENCE: Duration = Duration::from_secs(120 * 60);
+/// The time for a stage: a cold build, or its tests on a machine that is slow or does something else. It ends before the
+/// time of the job in the workflow, which would name no stage.
+const PATIENCE: Duration = Duration::from_secs(60 * 60);
+
+/// The same with the tests that are too long for every change.
+const LONG_PATIENCE: Duration = Duration::from_secs(120 * 60);
 
 /// Which tests of a stage run.
 #[derive(Clone, Copy, Debug, Default)]
@@ -48,6 +52,10 @@ pub struct Extent<'a> {
 impl Extent<'_> {
     fn has_long_ones(self) -> bool {
         self.all || self.name.is_some()
+    }
+
+    fn patience(self) -> Duration {
+        if self.has_long_ones() { LONG_PATIENCE } else { PATIENCE }
     }
 }
 
@@ -104,7 +112,7 @@ fn one(
         "--deny=warnings",
     ];
     let runner = Runner::new(environment);
-    let cargo = |arguments: &[&str]| cargo(&runner, root, arguments)?.inherit();
+    let cargo = |arguments: &[&str]| cargo(&runner, root, PATIENCE, arguments)?.inherit();
     let tests: Vec<_> = ["test", "--quiet", "--locked", "--workspace"]
         .into_iter()
         .chain(extent.name)
@@ -150,7 +158,8 @@ fn end_to_end_tests(environment: &Environment, root: &Path, extent: Extent<'_>) 
             "--test=end-to-end",
             "--",
         ];
-        let mut call = cargo(&runner, root, &[&fixed, arguments].concat())?.env("E2E_RAN", &ran);
+        let words = [&fixed, arguments].concat();
+        let mut call = cargo(&runner, root, extent.patience(), &words)?.env("E2E_RAN", &ran);
         for (key, value) in environment.testbed()? {
             call = call.env(key, value);
         }
@@ -218,14 +227,14 @@ fn check_all_ran(listed: &BTreeSet<String>, ran: &BTreeSet<String>) -> Result<()
     Ok(())
 }
 
-fn cargo(runner: &Runner, root: &Path, arguments: &[&str]) -> Result<Call> {
+fn cargo(runner: &Runner, root: &Path, patience: Duration, arguments: &[&str]) -> Result<Call> {
     let sh = runner.shell()?;
-    Ok(runner.call(cmd!(sh, "cargo {arguments...}")).dir(root).timeout(PATIENCE))
+    Ok(runner.call(cmd!(sh, "cargo {arguments...}")).dir(root).timeout(patience))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{check_all_ran, parse_list, slowest};
+    use super::{Extent, check_all_ran, parse_list, slowest};
 
     #[test]
     fn the_slowest_come_first() {
@@ -245,5 +254,17 @@ mod tests {
         let error = check_all_ran(&listed, &ran).unwrap_err().to_string();
         assert!(error.contains("bad_input::tag"), "{error}");
         assert!(check_all_ran(&parse_list(""), &ran).is_err());
+    }
+
+    #[test]
+    fn a_stage_that_hangs_is_ended_before_its_job_is() {
+        for (workflow, all) in [("ci", false), ("nightly", true)] {
+            let file = format!("{}/../.forgejo/workflows/{workflow}.yml", env!("CARGO_MANIFEST_DIR"));
+            let text = std::fs::read_to_string(file).unwrap();
+            let minutes = text.lines().find_map(|line| line.trim().strip_prefix("timeout-minutes: "));
+            let job: u64 = minutes.unwrap().parse().unwrap();
+            let stage = Extent { all, name: None }.patience().as_secs() / 60;
+            assert!(stage + 30 <= job, "{workflow}: {stage} of {job} minutes leave no time for other stages");
+        }
     }
 }
