@@ -113,21 +113,27 @@ fn one(
     ];
     let runner = Runner::new(environment);
     let cargo = |arguments: &[&str]| cargo(&runner, root, PATIENCE, arguments)?.inherit();
-    let tests: Vec<_> = ["test", "--quiet", "--locked", "--workspace"]
-        .into_iter()
-        .chain(extent.name)
-        .chain(["--", AT_ONCE])
-        .collect();
     match stage {
         Stage::Format => steps.run("format", "cargo fmt", || cargo(&["fmt", "--all", "--check"])),
         Stage::Lint => steps.run("lint", "cargo clippy", || cargo(&CLIPPY)),
-        Stage::Unit => steps.run("unit tests", "cargo test", || cargo(&tests)),
+        Stage::Unit => steps.run("unit tests", "cargo test", || unit_tests(&runner, root, extent)),
         Stage::Service => steps.run("service", "npm test", || service_tests(environment, root)),
         Stage::Check => steps.run("check", "", || check::check(&runner, root)),
         Stage::EndToEnd => {
             steps.run("end-to-end", "on real parts", || end_to_end_tests(environment, root, extent))
         }
     }
+}
+
+fn unit_tests(runner: &Runner, root: &Path, extent: Extent<'_>) -> Result<()> {
+    let tests = |argument: &str| {
+        let words = ["test", "--quiet", "--locked", "--workspace"].into_iter().chain(extent.name);
+        cargo(runner, root, PATIENCE, &words.chain(["--", argument]).collect::<Vec<_>>())
+    };
+    if extent.name.is_some() {
+        check_any("unit", extent.name, &parse_list(&tests("--list")?.read()?))?;
+    }
+    tests(AT_ONCE)?.inherit()
 }
 
 fn service_tests(environment: &Environment, root: &Path) -> Result<()> {
@@ -172,6 +178,7 @@ fn end_to_end_tests(environment: &Environment, root: &Path, extent: Extent<'_>) 
         Ok(parse_list(&tests(&picked(&["--list", "--format=terse", which]))?.read()?))
     };
     let mut listed = list("--include-ignored")?;
+    check_any("end-to-end", extent.name, &listed)?;
     let long = if extent.has_long_ones() { BTreeSet::new() } else { list("--ignored")? };
     listed.retain(|test| !long.contains(test));
     let which = extent.has_long_ones().then_some("--include-ignored");
@@ -190,6 +197,16 @@ fn end_to_end_tests(environment: &Environment, root: &Path, extent: Extent<'_>) 
             "{count} end-to-end tests ran; `cargo xtask ci --all` runs {more} more, which take long"
         ),
     }
+    Ok(())
+}
+
+/// A misspelt name picks nothing, which cargo takes for success.
+fn check_any(stage: &str, name: Option<&str>, listed: &BTreeSet<String>) -> Result<()> {
+    let which = name.map_or_else(String::new, |name| format!(" with `{name}` in its name"));
+    ensure!(
+        !listed.is_empty(),
+        "there is no {stage} test{which}; `cargo xtask ci {stage}` runs all that there are"
+    );
     Ok(())
 }
 
@@ -219,7 +236,6 @@ fn slowest(durations: &BTreeMap<String, f64>) -> String {
 }
 
 fn check_all_ran(listed: &BTreeSet<String>, ran: &BTreeSet<String>) -> Result<()> {
-    ensure!(!listed.is_empty(), "there is no end-to-end test");
     let missing: Vec<_> = listed.difference(ran).cloned().collect();
     if !missing.is_empty() {
         bail!("these end-to-end tests did not run to their end: {}", missing.join(", "));
@@ -234,7 +250,7 @@ fn cargo(runner: &Runner, root: &Path, patience: Duration, arguments: &[&str]) -
 
 #[cfg(test)]
 mod tests {
-    use super::{Extent, check_all_ran, parse_list, slowest};
+    use super::{Extent, check_all_ran, check_any, parse_list, slowest};
 
     #[test]
     fn the_slowest_come_first() {
@@ -253,7 +269,13 @@ mod tests {
         ran.remove("bad_input::tag");
         let error = check_all_ran(&listed, &ran).unwrap_err().to_string();
         assert!(error.contains("bad_input::tag"), "{error}");
-        assert!(check_all_ran(&parse_list(""), &ran).is_err());
+    }
+
+    #[test]
+    fn a_name_that_no_test_has_fails_the_stage() {
+        check_any("unit", Some("lock"), &parse_list("lockfile::a: test\n")).unwrap();
+        let error = check_any("unit", Some("lokfile"), &parse_list("0 tests, 0 benchmarks\n")).unwrap_err();
+        assert!(error.to_string().starts_with("there is no unit test with `lokfile` in its name; "));
     }
 
     #[test]
