@@ -25,6 +25,9 @@ const INTERVAL: Duration = Duration::from_millis(2);
 /// Longer than any run takes, even a disturbed one on a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(600);
 
+/// The time for a run that was asked to end: it stops its children and removes their containers.
+const GRACE: Duration = Duration::from_secs(10);
+
 /// The files for a run's output.
 pub struct Output {
     stdout: PathBuf,
@@ -33,7 +36,8 @@ pub struct Output {
     shell: PathBuf,
 }
 
-/// A run that may still be going on. When the value is dropped, whatever is left of the run is killed.
+/// A run that may still be going on. When the value is dropped, the run is asked to end, because only it knows its
+/// children, which are in process groups of their own. If it does not end, it is killed.
 pub struct Running {
     pid: Pid,
     output: Output,
@@ -187,15 +191,29 @@ impl Running {
         thread::sleep(INTERVAL);
         Ok(())
     }
+
+    /// Ends it. An error of these calls means that it has just ended.
+    fn end(&mut self, grace: Duration) {
+        if self.status.is_some() {
+            return;
+        }
+        kill(self.pid, Signal::SIGTERM).ok();
+        let asked = Instant::now();
+        while matches!(self.poll(), Ok(None)) {
+            if asked.elapsed() > grace {
+                killpg(self.pid, Signal::SIGKILL).ok();
+                waitpid(self.pid, None).ok();
+                self.status = Some(-(Signal::SIGKILL as i32));
+                return;
+            }
+            thread::sleep(INTERVAL);
+        }
+    }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        if self.status.is_none() {
-            // Nobody waits for it any longer. An error means that it has just ended.
-            killpg(self.pid, Signal::SIGKILL).ok();
-            waitpid(self.pid, None).ok();
-        }
+        self.end(GRACE);
     }
 }
 
@@ -206,7 +224,7 @@ fn read(path: &Path) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Output, Running};
+    use super::{Output, Running, kill};
     use std::path::Path;
     use std::time::Duration;
     use xshell::cmd;
@@ -232,6 +250,23 @@ mod tests {
         assert!(run.field("image").is_err() && run.digest().is_err() && run.released("sha256:x").is_err());
         let run = start(scratch.path(), "kill -9 $$").wait().unwrap();
         assert_eq!((run.code, &*run.stdout), (-9, ""), "the output of an earlier run is gone");
+    }
+
+    #[test]
+    fn a_run_that_nobody_waits_for_stops_its_children_before_it_is_killed() {
+        let scratch = Scratch::new().unwrap();
+        let on_term = |then: &str| {
+            let script = format!("trap '{then}' TERM; echo ready >&2; while :; do sleep 0.01; done");
+            let mut running = start(scratch.path(), &script);
+            running.until("the trap", |run| Ok((run.said()? == "ready\n").then_some(()))).unwrap();
+            running
+        };
+        let told = scratch.path().join("told");
+        drop(on_term(&format!("touch {}; exit", told.display())));
+        assert!(told.exists());
+        let mut deaf = on_term(":");
+        deaf.end(Duration::from_millis(50));
+        assert!(kill(deaf.pid, None).is_err(), "it is still there");
     }
 
     #[test]
