@@ -186,7 +186,7 @@ fn judge_first(lane: &Lane, case: &Case, run: &Finished, met: bool) -> Result<Ve
     let mut violations = Vec::new();
     let public = || Ok::<_, anyhow::Error>(lane.project.repository.registry().digest_of(TAG)?.is_some());
     if !is_killed && run.code != 0 {
-        violations.extend(untrue(&run.stderr, public()?));
+        violations.extend(untrue(run.code, &run.stderr, public()?));
     }
     match run.code {
         -9 if is_killed => {}
@@ -202,14 +202,28 @@ fn judge_first(lane: &Lane, case: &Case, run: &Finished, met: bool) -> Result<Ve
     Ok(violations)
 }
 
-/// What is untrue in the closing sentence of a failed release, given whether the version tag is `public`.
-fn untrue(stderr: &str, public: bool) -> Option<String> {
-    let closing = stderr.lines().rfind(|line| line.ends_with("run the same command again"))?;
-    let says_none = closing.contains("this run pushed no version tag");
-    let says_public = ["the version tag is public", "the version tag names an image that does not verify"];
-    let says_public = says_public.iter().any(|words| closing.contains(words));
-    let wrong = if public { says_none } else { says_public };
-    wrong.then(|| format!("the version tag is {}public, and `{closing}`", if public { "" } else { "not " }))
+/// What is untrue in the closing sentence of a release that failed with `code`, given whether the version tag is `public`.
+/// A sentence that is missing, or that says something else, cannot be held against anything.
+fn untrue(code: i32, stderr: &str, public: bool) -> Option<String> {
+    if ![1, 75].contains(&code) {
+        return None;
+    }
+    let Some(closing) = stderr.lines().rfind(|line| line.ends_with("run the same command again")) else {
+        return Some(format!("exit {code} without a closing sentence: {stderr}"));
+    };
+    let says = |words: &str| closing.contains(words);
+    let is_untrue = if says("this run pushed no version tag") {
+        public
+    } else if says("the version tag is public") || says("the version tag names an image that does not verify")
+    {
+        !public
+    } else if says("the version tag is missing or names the verified image") {
+        false
+    } else {
+        return Some(format!("`{closing}` says nothing known of the version tag"));
+    };
+    is_untrue
+        .then(|| format!("the version tag is {}public, and `{closing}`", if public { "" } else { "not " }))
 }
 
 /// Ends what the run with these files left running.
@@ -246,18 +260,34 @@ pub(super) fn verify(lane: &Lane, tag: &str) -> Result<Option<String>> {
 #[cfg(test)]
 mod tests {
     use super::untrue;
+    use anyhow::anyhow;
+    use xtask::process::progress::Steps;
+    use xtask::release::unfinished::next_run;
+
+    /// What a release prints that failed at `step`.
+    fn failed(step: &str) -> String {
+        let error = Steps::plain().run(step, "", || Err::<(), _>(anyhow!("no"))).unwrap_err();
+        format!("xtask: step `{step}`: no\nxtask: {}\n", next_run(&error).unwrap())
+    }
 
     #[test]
     fn a_closing_sentence_is_held_against_what_is_public() {
-        let of = |words: &str| {
-            format!("xtask: step `x`: no\nxtask: {words}; fix this, then run the same command again\n")
-        };
-        let (none, public) =
-            (of("this run pushed no version tag: the next run"), of("the version tag is public and"));
-        assert!(untrue(&none, true).is_some() && untrue(&none, false).is_none());
-        assert!(untrue(&public, false).is_some() && untrue(&public, true).is_none());
-        let open = of("the version tag is missing or names the verified image");
-        assert!(untrue(&open, true).is_none() && untrue(&open, false).is_none());
-        assert!(untrue("xtask: refused\n", true).is_none());
+        for (step, true_if_public, true_if_not) in
+            [("smoke", false, true), ("tag", true, true), ("page", true, false), ("compare", true, false)]
+        {
+            for code in [1, 75] {
+                assert_eq!(untrue(code, &failed(step), true).is_none(), true_if_public, "{step}");
+                assert_eq!(untrue(code, &failed(step), false).is_none(), true_if_not, "{step}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_failure_that_says_nothing_of_the_next_run_is_a_violation() {
+        let other = "xtask: nobody knows; fix this, then run the same command again\n";
+        for said in ["xtask: no\n", other] {
+            assert!(untrue(1, said, true).is_some() && untrue(75, said, false).is_some(), "{said}");
+            assert!(untrue(0, said, true).is_none() && untrue(3, said, false).is_none(), "{said}");
+        }
     }
 }
