@@ -139,9 +139,10 @@ impl Kit {
         drop(lane.project.proxy.take());
         let run = lane.command(&["release", TAG], &files).run()?;
         anyhow::ensure!(run.code == 0, "releasing again: {}", run.last_words());
-        let writes = lane.project.proxy.take();
+        let log = lane.project.proxy.take();
+        anyhow::ensure!(!log.exchanges.is_empty(), "the proxy saw no request of the second run");
         let name = |one: &&crate::proxy::Exchange| lane.label(&one.request.method, &one.request.path);
-        Ok(writes.writes().iter().map(name).collect())
+        Ok(log.writes().iter().map(name).collect())
     }
 
     /// Removes what the lanes left in the engine.
