@@ -17,6 +17,7 @@ use super::plan::{Plan, Strike, read_calls};
 use super::run::Command;
 use super::state::{Made, State};
 use crate::bench::of_xtask;
+use crate::committed::{PLATFORMS, one_platform};
 use crate::project::Project;
 use crate::proxy::{Exchange, Log};
 
@@ -30,15 +31,11 @@ const SLOW: Duration = Duration::from_secs(120);
 const TIMEOUTS: &str =
     "\n[workspace.metadata.release.timeouts]\nbuild = 40\npull = 15\ncosign = 10\nhttp = 4\n";
 
-/// One platform: a second one only repeats the same requests and pushes.
-const PLATFORMS: (&str, &str) =
-    ("platforms = [\"linux/amd64\", \"linux/arm64\"]", "platforms = [\"linux/amd64\"]");
-
 /// `Cargo.toml` as it is committed for a lane.
 fn configured(manifest: &str) -> Result<String> {
     ensure!(!manifest.contains("[workspace.metadata.release.timeouts]"), "`Cargo.toml` has timeouts already");
-    ensure!(manifest.contains(PLATFORMS.0), "`Cargo.toml` has other platforms");
-    Ok(manifest.replace(PLATFORMS.0, PLATFORMS.1) + TIMEOUTS)
+    ensure!(manifest.contains(PLATFORMS), "`Cargo.toml` has other platforms");
+    Ok(manifest.replace(PLATFORMS, &one_platform()) + TIMEOUTS)
 }
 
 /// Copies of the programs under test, which may be rebuilt while a long matrix runs.

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
+use testbed::committed::native;
 use xtask::oci::reference::Digest;
 
-use crate::harness::checkout::{Checkout, native};
+use crate::harness::checkout::Checkout;
 use crate::harness::run::Xtask;
 use crate::harness::shared::{Shared, rehearsal};
 use crate::harness::{call, export, image, test};

@@ -95,11 +95,9 @@ impl Checkout {
         Ok(())
     }
 
-    /// Keeps only this machine's own platform, without committing. The other one is emulated. It repeats every
-    /// request and push, and most of the time passes until its service has started.
+    /// Keeps only this machine's own platform, without committing.
     pub(crate) fn keep_one_platform(&self) -> Result<()> {
-        let both = "platforms = [\"linux/amd64\", \"linux/arm64\"]";
-        self.replace("Cargo.toml", both, &format!("platforms = [\"linux/{}\"]", native()))
+        self.replace("Cargo.toml", committed::PLATFORMS, &committed::one_platform())
     }
 
     /// The top of the work tree.
@@ -228,11 +226,6 @@ fn names_in(dir: &Path) -> Result<Vec<String>> {
     }
     let name = |entry: std::io::Result<fs::DirEntry>| Ok(entry?.file_name().to_string_lossy().into_owned());
     fs::read_dir(dir)?.map(name).collect()
-}
-
-/// This machine's architecture in docker's terms.
-pub(crate) fn native() -> &'static str {
-    if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" }
 }
 
 /// A path as an argument.

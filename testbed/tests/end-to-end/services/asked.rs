@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
+use testbed::committed::native;
 use testbed::watcher::http::Server;
 
 use super::worked::{TAG, Worked};
 use crate::forge::image::Container;
-use crate::harness::checkout::native;
 use crate::harness::{call, export, read, wait_for};
 
 /// The time for a pull from loopback, on a machine that is also building.
