@@ -1,6 +1,7 @@
 //! The faults that a request can have.
 
-use std::sync::Arc;
+use std::sync::mpsc::{self, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// What happens to one request.
@@ -91,6 +92,18 @@ impl Fault {
     /// Changes the answer with `change`.
     pub fn rewrite(change: impl Fn(&mut Answer) + Send + Sync + 'static) -> Self {
         Self::Rewrite(Arc::new(change))
+    }
+
+    /// Holds answers back until the sender is dropped. The server has the request by then.
+    #[must_use]
+    pub fn held() -> (Sender<()>, Self) {
+        let (sender, receiver) = mpsc::channel();
+        let receiver = Mutex::new(receiver);
+        let wait = move |_: &mut Answer| {
+            // An error is the end of the wait, because nothing is ever sent.
+            let _ended = receiver.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        };
+        (sender, Self::rewrite(wait))
     }
 
     /// A short name for the log; empty if nothing is done.

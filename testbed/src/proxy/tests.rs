@@ -228,3 +228,20 @@ fn an_upload_in_chunks_passes_and_is_not_kept() {
     assert!(reading.join().unwrap() > 100 << 20);
     assert_eq!(proxy.take().pushed(), 100 << 20);
 }
+
+#[test]
+fn an_answer_is_held_back_until_the_sender_is_dropped() {
+    let (address, count) = server(SIX);
+    let proxy = Proxy::start(address).unwrap();
+    let (sender, held) = Fault::held();
+    proxy.set_rule(move |_| held.clone());
+    thread::scope(|scope| {
+        let asked = scope.spawn(|| ask(&proxy, PUT));
+        while count.load(Ordering::SeqCst) == 0 {
+            thread::yield_now();
+        }
+        assert!(!asked.is_finished());
+        drop(sender);
+        assert!(asked.join().unwrap().ends_with("answer"));
+    });
+}

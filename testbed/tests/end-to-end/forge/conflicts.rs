@@ -3,12 +3,14 @@
 
 use anyhow::{Context as _, Result, ensure};
 use testbed::forge_client::State;
+use testbed::proxy::Fault;
 use xtask::oci::reference::{Digest, Tag};
 use xtask::oci::registry::{Manifest, Removal};
 
 use super::project::Project;
 use super::snapshot::Snapshot;
 use crate::bad_input::REFUSED;
+use crate::harness::run::Finished;
 use crate::harness::{test, wait_for};
 
 const TAG: &str = "v0.1.0";
@@ -123,15 +125,31 @@ fn a_git_tag_that_is_not_on_the_forge_or_elsewhere_there() -> Result<()> {
     })
 }
 
-/// Starts a release, runs `move_tag` during the smoke test, and expects a refusal that says `words`.
-fn ensure_refused_when_moved(words: &[&str], move_tag: impl FnOnce(&Project) -> Result<()>) -> Result<()> {
-    // The smoke test of the emulated platform takes long enough for `move_tag`.
-    let project = Project::for_both_platforms()?.pushed()?;
+/// Starts a release, and runs `interfere` after the candidate is pushed and before anything is signed. Returns how the
+/// release ended.
+fn release_and(interfere: impl FnOnce(&Project) -> Result<()>) -> Result<(Project, Finished)> {
+    let project = Project::new()?;
+    let proxy = project.go_by_proxy()?;
+    project.checkout.commit("chore: by a proxy")?;
+    let project = project.pushed()?;
     project.push_tag(TAG)?;
+    let (sender, held) = Fault::held();
+    proxy.set_rule(move |request| {
+        // The tag of a signature.
+        let signs = request.method == "PUT" && request.path.contains("/manifests/sha256-");
+        if signs { held.clone() } else { Fault::Pass }
+    });
     let mut running = project.laptop(&["release", TAG]).start()?;
     running.until_step("smoke")?;
-    move_tag(&project)?;
+    interfere(&project)?;
+    drop(sender);
     let ended = running.wait()?;
+    Ok((project, ended))
+}
+
+/// Expects a refusal that says `words` when `move_tag` runs during a release.
+fn ensure_refused_when_moved(words: &[&str], move_tag: impl FnOnce(&Project) -> Result<()>) -> Result<()> {
+    let (project, ended) = release_and(move_tag)?;
     ensure!(ended.code == REFUSED, "exit code {}, expected {REFUSED}:\n{}", ended.code, ended.stderr);
     for word in [&["nothing public was changed"], words].concat() {
         ensure!(ended.stderr.contains(word), "it does not say `{word}`:\n{}", ended.stderr);
@@ -179,12 +197,7 @@ fn push_one_platform(project: &Project) -> Result<()> {
 #[ignore = "long: `cargo xtask ci --all`"]
 fn a_version_tag_that_appears_while_the_release_runs_and_is_no_index() -> Result<()> {
     test(|| {
-        let project = Project::for_both_platforms()?.pushed()?;
-        project.push_tag(TAG)?;
-        let mut running = project.laptop(&["release", TAG]).start()?;
-        running.until_step("smoke")?;
-        push_one_platform(&project)?;
-        let ended = running.wait()?;
+        let (project, ended) = release_and(push_one_platform)?;
         ensure!(ended.code == REFUSED, "exit code {}, expected {REFUSED}:\n{}", ended.code, ended.stderr);
         for word in ["already names `sha256:", "something else there", "a version tag is never moved"] {
             ensure!(ended.stderr.contains(word), "it does not say `{word}`:\n{}", ended.stderr);

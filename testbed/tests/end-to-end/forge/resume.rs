@@ -1,7 +1,7 @@
 //! A release that was killed: the same command continues from the state in the registry and on the forge.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
 use anyhow::{Context as _, Result, ensure};
 use nix::sys::signal::Signal;
@@ -134,19 +134,11 @@ fn ctrl_c_while_the_highest_page_is_hidden_shows_it_again() -> Result<()> {
     test(|| {
         let (project, proxy) = backport_to_release()?;
         // The forge hides the page, and its answer is held back.
-        let (changes, (release, released)) = (AtomicUsize::new(0), mpsc::channel::<()>());
-        let released = Arc::new(Mutex::new(released));
+        let (changes, (release, held)) = (AtomicUsize::new(0), Fault::held());
         proxy.set_rule(move |request| {
             let is_change = request.method == "PATCH" && request.path.contains("/releases/");
-            if is_change && changes.fetch_add(1, Ordering::SeqCst) == 1 {
-                let released = Arc::clone(&released);
-                return Fault::Rewrite(Arc::new(move |_| {
-                    let released = released.lock().unwrap_or_else(PoisonError::into_inner);
-                    // An error means that the test is over.
-                    let _ended = released.recv();
-                }));
-            }
-            Fault::Pass
+            let is_second = is_change && changes.fetch_add(1, Ordering::SeqCst) == 1;
+            if is_second { held.clone() } else { Fault::Pass }
         });
         let mut running = project.laptop(&["release", "v0.1.1"]).start()?;
         running.until("the hidden page", |_| Ok(is_hidden(&project)?.then_some(())))?;
