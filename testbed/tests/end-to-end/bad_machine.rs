@@ -1,14 +1,14 @@
 //! What a machine can lack. Each lack is refused, says what is missing and what to do, and changes nothing.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt as _, symlink};
-use std::path::Path;
+use std::os::unix::fs::PermissionsExt as _;
 
 use anyhow::{Context as _, Result};
 use xtask::process::environment::Environment;
 
 use crate::bad_input::{REFUSED, ensure_refused};
 use crate::harness::checkout::{Checkout, text};
+use crate::harness::path::without_cosign;
 use crate::harness::run::Xtask;
 use crate::harness::small_tmp::small_tmp;
 use crate::harness::{export, test};
@@ -32,7 +32,7 @@ fn docker_does_not_run() -> Result<()> {
 fn cosign_is_not_installed() -> Result<()> {
     test(|| {
         let checkout = Checkout::new()?;
-        let path = path_without_cosign(&checkout.beside("bin"))?;
+        let path = without_cosign(&checkout.beside("bin"))?;
         let run = Xtask::new(&checkout, &["rehearse"]).env("PATH", path);
         ensure_refused(
             &checkout,
@@ -41,22 +41,6 @@ fn cosign_is_not_installed() -> Result<()> {
             &["`cosign` is not installed", "install cosign 2.5 or 3.1", "https://"],
         )
     })
-}
-
-/// A directory with every program of the PATH except cosign. cosign's own directory differs between machines and
-/// may have other programs.
-fn path_without_cosign(dir: &Path) -> Result<String> {
-    fs::create_dir(dir).with_context(|| format!("making `{}`", dir.display()))?;
-    let environment = Environment::of_this_process();
-    let path = environment.get("PATH")?.context("PATH is not set")?;
-    for entry in path.split(':').map(Path::new).filter(|dir| dir.is_dir()).flat_map(fs::read_dir).flatten() {
-        let entry = entry?;
-        let link = dir.join(entry.file_name());
-        if entry.file_name() != "cosign" && !link.exists() {
-            symlink(entry.path(), &link).with_context(|| format!("linking `{}`", entry.path().display()))?;
-        }
-    }
-    Ok(text(dir)?.to_owned())
 }
 
 #[test]

@@ -5,6 +5,7 @@ pub(crate) mod builder;
 pub(crate) mod checkout;
 pub(crate) mod engine;
 pub(crate) mod image;
+pub(crate) mod path;
 pub(crate) mod processes;
 pub(crate) mod run;
 pub(crate) mod shared;

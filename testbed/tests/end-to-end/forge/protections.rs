@@ -7,6 +7,7 @@ use testbed::forge_client::Client;
 
 use super::approvals::require_two;
 use super::project::Project;
+use crate::harness::path::without_cosign;
 use crate::harness::{call, environment, test};
 
 /// The call that `doctor` prints for a rule of that kind.
@@ -39,9 +40,8 @@ fn what_doctor_prints_protects_tags_and_branches() -> Result<()> {
         ] {
             ensure!(found.contains(line), "no `{line}` in:\n{found}");
         }
-        let path = environment().get("PATH")?.map(str::to_owned).context("`PATH` is not set")?;
-        let path: Vec<_> = path.split(':').filter(|directory| !directory.contains("cosign")).collect();
-        let without = project.laptop(&["doctor"]).env("PATH", path.join(":")).run()?.stdout;
+        let path = without_cosign(&project.checkout.beside("bin"))?;
+        let without = project.laptop(&["doctor"]).env("PATH", path).run()?.stdout;
         ensure!(without.contains("ok       signing key  not looked at"), "{without}");
         let nobody = project.laptop(&["doctor"]).env("FORGEJO_TOKEN", "").run()?.stdout;
         ensure!(nobody.contains("ok       protections  not asked"), "{nobody}");
