@@ -20,8 +20,9 @@ fn ensure_refused(checkout: &Checkout, line: &str, words: &[&str]) -> Result<()>
     for word in words {
         ensure!(run.stderr.contains(word), "the message does not say `{word}`:\n{}", run.stderr);
     }
-    let registry = export("TESTBED_REGISTRY")?;
-    for repository in checkout.repositories()? {
+    let (registry, repositories) = (export("TESTBED_REGISTRY")?, checkout.repositories()?);
+    ensure!(!repositories.is_empty(), "no candidate was pushed");
+    for repository in repositories {
         let tags = image::tags(&format!("{registry}/{repository}"))?;
         ensure!(tags.iter().all(|tag| tag.starts_with("candidate-")), "in the registry: {tags:?}");
     }
