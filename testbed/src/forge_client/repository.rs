@@ -85,15 +85,6 @@ impl Repository {
         self.client.expect(&[201, 204], "PUT", &path, Some(&json!({ "data": value.expose() }))).map(|_| ())
     }
 
-    /// Creates a variable for workflows.
-    ///
-    /// # Errors
-    /// When the forge refuses.
-    pub fn set_variable(&self, name: &str, value: &str) -> Result<()> {
-        let path = self.path(&format!("actions/variables/{name}"));
-        self.client.expect(&[201, 204], "POST", &path, Some(&json!({ "value": value }))).map(|_| ())
-    }
-
     /// Sets a status of a commit on the forge, as a CI system does.
     ///
     /// # Errors
