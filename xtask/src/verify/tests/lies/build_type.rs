@@ -4,9 +4,9 @@
 use serde_json::{Value, json};
 
 use super::super::change::Key;
-use super::super::cosign::statement;
 use super::super::world::World;
 use super::Lie;
+use super::envelope::restate;
 use crate::evidence::attached::{Kind, PROVENANCE_PREDICATE, SBOM_PREDICATE, TEST_RESULT_PREDICATE};
 use crate::evidence::bundle::{Bundle, MARK, Of};
 use crate::evidence::provenance::BuildType;
@@ -64,14 +64,6 @@ fn bundles(world: &World, commit: Option<&str>) -> Vec<Bundle> {
     let bundle = world.signature_bundle_of(&world.digest, &world.version(), commit.as_ref(), Key::Own);
     let attested = world.bundles().into_iter().filter(|bundle| bundle.of != Of::Signature);
     [bundle].into_iter().chain(attested).collect()
-}
-
-/// Attests a changed statement.
-fn restate(world: &mut World, kind: &str, change: impl FnOnce(&mut Value)) {
-    let mut statement = statement(&world.envelope_of(kind));
-    change(&mut statement);
-    let layer = world.envelope(kind, &statement, Key::Own);
-    world.replace_attestation(kind, Some(layer));
 }
 
 fn subjects(statement: &mut Value) -> &mut Vec<Value> {

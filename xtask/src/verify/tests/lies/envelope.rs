@@ -22,7 +22,7 @@ fn change(world: &mut World, kind: &str, change: impl FnOnce(&mut Value)) {
 }
 
 /// Replaces an attestation with an envelope around a changed statement.
-fn restate(world: &mut World, kind: &str, change: impl FnOnce(&mut Value)) {
+pub(super) fn restate(world: &mut World, kind: &str, change: impl FnOnce(&mut Value)) {
     let mut statement = statement(&world.envelope_of(kind));
     change(&mut statement);
     let layer = world.envelope(kind, &statement, Key::Own);
