@@ -3,6 +3,8 @@
 mod allowed;
 mod checkout;
 mod commit;
+#[cfg(test)]
+mod hostile;
 mod log;
 mod message;
 mod names;

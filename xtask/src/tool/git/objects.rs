@@ -62,7 +62,7 @@ impl Git {
 
 /// Reads one answer: `<name> <type> <size>`, the bytes and a line break, or `<what was asked> missing`. A beginning of
 /// several names is `ambiguous` and names none of them.
-fn next(from: &mut dyn BufRead) -> Result<Option<Object>> {
+pub(super) fn next(from: &mut dyn BufRead) -> Result<Option<Object>> {
     let mut head = Vec::new();
     (&mut *from).take(LONGEST_HEAD).read_until(b'\n', &mut head)?;
     let head = head.strip_suffix(b"\n").context("the answer ends too early")?;

@@ -114,12 +114,13 @@ impl Authors {
 }
 
 /// The number of commits, and their authors.
-fn parse_shortlog(text: &str) -> Result<(usize, BTreeSet<String>)> {
+pub(super) fn parse_shortlog(text: &str) -> Result<(usize, BTreeSet<String>)> {
     let (mut commits, mut names) = (0, BTreeSet::new());
     for line in text.lines() {
         let doing = || format!("`git shortlog` printed `{}`", line.escape_debug());
         let (count, author) = line.split_once('\t').with_context(doing)?;
-        commits += count.trim().parse::<usize>().with_context(doing)?;
+        let more = count.trim().parse().with_context(doing)?;
+        commits = usize::checked_add(commits, more).with_context(doing)?;
         names.extend(name(author));
     }
     Ok((commits, names))

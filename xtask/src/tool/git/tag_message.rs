@@ -44,7 +44,7 @@ impl Git {
     }
 }
 
-fn without_signature(message: &[u8]) -> &[u8] {
+pub(super) fn without_signature(message: &[u8]) -> &[u8] {
     let mut rest = 0;
     for line in message.split_inclusive(|byte| *byte == b'\n') {
         if SIGNATURES.iter().any(|begin| line.starts_with(begin.as_bytes())) {
