@@ -2,9 +2,11 @@
 
 use serde_json::Value;
 
+use super::assets::read_signature;
 use super::attached::Attested;
-use super::bundle::{Bundle, Hint, Of, entries, is_attestation, layer_of, named};
-use super::page::{ends_with, has_image_part, promises, pulled};
+use super::bundle::{Bundle, Hint, Of, Subject, entries, is_attestation, layer_of, named};
+use super::page::{Format, ends_with, has_image_part, promises, pulled};
+use super::provenance::Provenance;
 use super::statement::{envelopes, is_of_bundles, only_predicate, signatures};
 use super::{envelope, sbom};
 use crate::inputs::source::Source;
@@ -101,6 +103,7 @@ readers! {
             drop(entries(bytes));
             drop(named(bytes));
             drop(layer_of(bytes));
+            drop(Subject::of(bytes));
         },
     }
     words_of_cosign: {
@@ -124,15 +127,32 @@ readers! {
             drop(sbom::digest(&found));
         },
     }
+    provenances: {
+        seeds: vec![serde_json::to_vec(&only_predicate(&String::from_utf8(recorded("cosign/provenance")).unwrap(), "https://slsa.dev/provenance/v1", &digest()).unwrap()).unwrap()],
+        words: JSON,
+        read: |bytes| {
+            let Ok(found) = exact::value(bytes) else { return };
+            let Ok(read) = Provenance::read(&found) else { return };
+            assert_eq!(serde_json::to_value(&read).unwrap(), found);
+            drop(read.smoked(&["linux/amd64".to_owned()]));
+        },
+    }
+    signatures_of_files: {
+        seeds: vec![recorded("assets/SHA256SUMS.sig")],
+        words: &["=", "==", "A", "/", "+", "-", "_", "\n", " ", "\0"],
+        read: |bytes| assert!(read_signature(bytes).is_ok_and(|text| text.as_bytes() == bytes) || read_signature(bytes).is_err()),
+    }
     pages: {
         seeds: vec![page(), page().repeat(2)],
-        words: &["## Image\n", "## ", "<!--", "-->", "```\n", "`", "sha256:", "\r\n", "\n", "docker pull ", "cosign verify ", "| ", "@", "\u{202e}"],
+        words: &["## Image\n", "## ", "<!-- page format 2 -->", "<!-- page format 4294967296 -->", "<!--", "-->", "```\n", "`", "sha256:", "\r\n", "\n", "docker pull ", "cosign verify ", "| ", "@", "\u{202e}"],
         read: |bytes| {
             let text = String::from_utf8_lossy(bytes);
             assert!(text.ends_with(promises(&text)));
             assert!(text.contains("\r\n") || ends_with(&text, promises(&text)));
             assert!(has_image_part(&text) || pulled(&text).is_none());
             assert!(pulled(&text).is_none_or(|pulled| text.contains(&pulled)));
+            assert!(text.ends_with(Format::below(&text)));
+            drop((Format::of(&text), Format::is_marked(&text)));
         },
     }
 }

@@ -100,3 +100,23 @@ mod tests {
         assert_eq!(long, format!("`{} ghp_…`", "x".repeat(185)));
     }
 }
+
+#[cfg(test)]
+mod hostile {
+    //! Words of a commit, which anyone may have written.
+
+    use super::as_written;
+    use crate::process::hostile::readers;
+    use crate::process::shown::is_hidden;
+
+    readers! {
+        words_of_commits: {
+            seeds: vec![b"fix: the `parser` of ~~~ (#12)".to_vec()],
+            words: &["`", "``", "~", "\n", "\r", " ", "\u{202e}", "\u{e9}", "ghp_", "0123456789abcdef0123456789abcdef", "://a:b@", "\0"],
+            read: |bytes| {
+                let shown = as_written(&String::from_utf8_lossy(bytes));
+                assert!(!shown.chars().any(is_hidden) && (shown == "(no subject)" || shown.starts_with('`') && shown.ends_with('`')), "{shown}");
+            },
+        }
+    }
+}
