@@ -6,6 +6,7 @@ use super::elf::{self, Elf};
 use super::image::Contents;
 use super::layer::{self, Compression};
 use super::npm::{self, Manifest};
+use super::read::Part;
 use super::system::{alpine, debian, os_release};
 use crate::process::hostile::readers;
 
@@ -30,6 +31,13 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
+const MANIFEST: &[u8] =
+    br#"{"layers": [{"digest": "sha256:6f450da5d3b094b19cde1c67adc2290e9b5c4d124d66ef7cc080270540aa36e4",
+    "mediaType": "application/vnd.oci.image.layer.v1.tar+gzip"}]}"#;
+
+const CONFIG: &[u8] = br#"{"config": {"Env": ["NODE_VERSION=22.1.0"]},
+    "rootfs": {"diff_ids": ["sha256:6f450da5d3b094b19cde1c67adc2290e9b5c4d124d66ef7cc080270540aa36e4"]}}"#;
+
 const DPKG: &[u8] = b"Package: libc6\nStatus: install ok installed\nArchitecture: amd64\nSource: glibc (2.36)\nVersion: 2.36-9\n Note: no\n\n";
 
 const APK: &[u8] = b"P:musl\nV:1.2.5-r0\nA:x86_64\no:musl\nF:lib\nR:ld-musl-x86_64.so.1\n\n";
@@ -52,6 +60,14 @@ readers! {
         seeds: vec![gzip(&layer()), gzip(&vec![0; 20 << 20])],
         words: &["\u{1f}", "\0", "\u{8}", "ustar\0"],
         read: |bytes| drop(layer::read(bytes, Compression::Gzip, &Budget::of_image())),
+    }
+    manifests_and_configurations: {
+        seeds: vec![MANIFEST.to_vec(), CONFIG.to_vec()],
+        words: &["{", "}", "[", "]", "\"", ":", ",", "\"layers\": [", "\"diff_ids\": [", "\"sha256:", "NODE_VERSION=", "null", "\\ud800", "1e999"],
+        read: |bytes| {
+            Part::of("linux/amd64", MANIFEST, CONFIG).unwrap();
+            drop((Part::of("linux/amd64", bytes, CONFIG), Part::of("linux/amd64", MANIFEST, bytes)));
+        },
     }
     elf_files: {
         seeds: [(62, true, false), (8, false, true)]
