@@ -1,7 +1,11 @@
 //! Random and mutated answers of servers.
 
-use super::Request;
+use std::time::Duration;
+
+use super::redirect::resolve;
 use super::response::{parse_response, split_response};
+use super::retry::{Moment, Tried, pause};
+use super::{Request, Response};
 use crate::process::hostile::readers;
 
 readers! {
@@ -24,6 +28,18 @@ readers! {
             while let Ok(response) = split_response(&mut rest, &request) {
                 assert!(response.body.len() + rest.len() < bytes.len());
             }
+        },
+    }
+    headers_that_say_when_and_where: {
+        seeds: vec![b"Mon, 23 Nov 2026 18:09:00 GMT".to_vec(), b"120".to_vec(), b"//s3.example.org/x?y".to_vec()],
+        words: &["18446744073709551615", "-1", ".", "Mon, ", " Nov ", "5124095576030432:00:00", " GMT", "//", "/", "?", "://", "@", "http", "\u{e9}"],
+        read: |bytes| {
+            let value = String::from_utf8_lossy(bytes);
+            let tried = Tried::Answer(Response::of(429, &[("Retry-After", &value)], b""));
+            let left = Duration::from_secs(3600);
+            let moment = Moment { tries: 1, random: 0.5, now: 1_795_457_340, left };
+            assert!(pause(true, &tried, &moment).is_none_or(|pause| pause < left));
+            assert!(resolve("https://forge.example.org/v2/", &value).is_ok_and(|to| to.contains("://")) || resolve("https://x", &value).is_err());
         },
     }
 }
