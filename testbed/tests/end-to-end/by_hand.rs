@@ -17,7 +17,7 @@ fn notes_are_what_the_page_begins_with() -> Result<()> {
     test(|| {
         let Shared { checkout, run, .. } = rehearsal()?;
         let notes = Xtask::new(checkout, &["notes"]).run()?.success()?;
-        let page = fs::read_to_string(run.field("page")?)?;
+        let page = checkout.page(run)?;
         ensure!(notes.stdout.len() > 20 && page.starts_with(&notes.stdout), "{}\n{page}", notes.stdout);
         Ok(())
     })

@@ -163,7 +163,7 @@ fn a_platform_that_cannot_be_run_is_said_not_to_be_and_refused_where_all_must_be
         let mut words: Vec<_> = smoke.values().filter_map(|word| word.as_str()).collect();
         words.sort_unstable();
         assert_eq!((smoke.len(), &words[..]), (2, &["native", "not run"][..]), "{smoke:?}");
-        let page = std::fs::read_to_string(run.field("page")?)?;
+        let page = checkout.page(&run)?;
         for (platform, word) in smoke {
             let said = if word == "native" {
                 format!("\nStarted and asked on {platform}. ")

@@ -40,7 +40,7 @@ fn a_commit_after_the_last_tag_is_rehearsed_as_the_next_version() -> Result<()> 
         let head = checkout.git(&["rev-parse", "HEAD"])?;
         let run = Xtask::new(&checkout, &["rehearse"]).run()?.success()?;
         assert_eq!(run.field("rehearsed")?, format!("v1.4.3 at {head}"));
-        let page = std::fs::read_to_string(run.field("page")?)?;
+        let page = checkout.page(&run)?;
         let notes: Vec<_> = page.lines().filter(|line| line.starts_with("- ")).collect();
         let expected = format!("- `<b>bold</b> news` ([{}](", &head[..12]);
         assert!(

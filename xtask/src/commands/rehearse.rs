@@ -68,9 +68,8 @@ pub fn run(
     let target = target(place, runner, &config, command, staged.path()).map_err(refused)?;
     let session = Session { runner, environment, git: &git, config: &config, steps: &steps };
     let outcome = release::run(&session, &target, &source)?;
-    let directory = git.root().join(DIRECTORY);
-    staged.become_directory(&directory)?;
-    report(&target, &source, &outcome, &steps, &directory, place.note);
+    staged.become_directory(&git.root().join(DIRECTORY))?;
+    report(&target, &source, &outcome, &steps, place.note);
     Ok(())
 }
 
@@ -130,12 +129,12 @@ fn throwaway_key(
 }
 
 #[expect(clippy::print_stdout, reason = "this is the command's data")]
-fn report(target: &Target, source: &Source, outcome: &Outcome, steps: &Steps, directory: &Path, note: &str) {
+fn report(target: &Target, source: &Source, outcome: &Outcome, steps: &Steps, note: &str) {
     eprintln!("\n{}", steps.table());
     println!("rehearsed  {} at {}", source.tag, source.commit);
     println!("image      {}", target.image.tagged(&source.tag.registry_tag()));
     println!("digest     {}", outcome.digest);
-    println!("page       {}", directory.join(format!("{}.md", source.tag)).display());
+    println!("page       {DIRECTORY}/{}.md", source.tag);
     let note = if note.is_empty() { String::new() } else { format!(" ({note})") };
     println!("\ncheck it with these, from the top of the repository{note}:\n");
     for command in &outcome.commands {

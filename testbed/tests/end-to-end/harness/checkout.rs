@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 use testbed::committed;
+use testbed::run::Finished;
 use xtask::process::scratch::{Scratch, random_hex};
 use xtask::tool::docker::LABEL;
 
@@ -171,6 +172,12 @@ impl Checkout {
         );
         self.replace("Dockerfile", " AS dependencies\n", &format!(" AS dependencies\n{line}"))?;
         self.commit("a secret of the build")
+    }
+
+    /// The page of a rehearsal here.
+    pub(crate) fn page(&self, run: &Finished) -> Result<String> {
+        let path = self.top.join(run.field("page")?);
+        fs::read_to_string(&path).with_context(|| format!("reading `{}`", path.display()))
     }
 
     /// Files below `target/rehearsal`.
