@@ -91,7 +91,8 @@ pub enum Command {
         #[arg(long)]
         offline: bool,
     },
-    /// Write the files that another repository needs to release its service with this tool; overwrites nothing
+    /// Write the files that another repository needs to release its service with this tool; without `--update`, overwrites
+    /// nothing but `policies/`
     Init(crate::commands::init::Options),
     /// Make the key pair that signs releases: the public half goes into the repository, the private half to DIR
     Keygen {

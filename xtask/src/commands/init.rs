@@ -1,5 +1,6 @@
 //! `cargo xtask init`: everything that another repository needs to release its service with this tool. Without
-//! `--update`, it overwrites nothing: where a Dockerfile exists already, it says where each of its lines went.
+//! `--update`, it overwrites nothing but the generated `policies/`: where a Dockerfile exists already, it says where each
+//! of its lines went.
 
 mod base;
 mod carried;
@@ -34,6 +35,9 @@ use crate::tool::git::Git;
 
 use files::File;
 use survey::Survey;
+
+/// Where the recipe is written if there is a Dockerfile for another builder.
+const NEW: &str = "Dockerfile.new";
 
 /// Time for cargo to fetch the tool and the package index.
 const LOCK: Duration = Duration::from_secs(600);
@@ -145,11 +149,12 @@ fn write(survey: &Survey, file: &File) -> Result<()> {
 
 /// A Dockerfile made for another builder is not overwritten; the new one is written beside it.
 fn beside(survey: &Survey, file: &File) -> Result<()> {
-    let path = survey.root.join("Dockerfile.new");
-    fs::write(&path, &file.text).with_context(|| format!("writing `{}`", path.display()))?;
-    eprintln!(
-        "wrote    Dockerfile.new: put it in the place of `{DOCKERFILE}` (`mv Dockerfile.new {DOCKERFILE}`), of which"
-    );
+    if existing(&survey.root, NEW)?.is_some_and(|found| found != file.text) {
+        eprintln!("kept     {NEW}: it is yours; remove it to have it written anew");
+        return Ok(());
+    }
+    fs::write(survey.root.join(NEW), &file.text).with_context(|| format!("writing `{NEW}`"))?;
+    eprintln!("wrote    {NEW}: put it in the place of `{DOCKERFILE}` (`mv {NEW} {DOCKERFILE}`), of which");
     for line in survey.dockerfile.iter().flat_map(|old| carried::lines(old, survey)) {
         eprintln!("           {line}");
     }
@@ -196,9 +201,28 @@ fn lock(runner: &Runner, root: &Path) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use clap::Args as _;
 
-    use super::{Options, ignoring_target, label};
+    use super::files::File;
+    use super::survey::{Survey, tests::example};
+    use super::{NEW, Options, beside, ignoring_target, label};
+    use crate::process::scratch::Scratch;
+
+    #[test]
+    fn a_new_dockerfile_that_was_edited_is_kept() {
+        let scratch = Scratch::new().unwrap();
+        let survey = Survey { root: scratch.path().to_owned(), ..example(String::new()) };
+        let write = |text: &str| {
+            beside(&survey, &File { path: "Dockerfile", text: text.to_owned() }).unwrap();
+            fs::read_to_string(scratch.path().join(NEW)).unwrap()
+        };
+        assert_eq!(write("FROM a\n"), "FROM a\n");
+        assert_eq!(write("FROM a\n"), "FROM a\n");
+        fs::write(scratch.path().join(NEW), "FROM mine\n").unwrap();
+        assert_eq!(write("FROM a\n"), "FROM mine\n");
+    }
 
     #[test]
     fn cargos_directory_is_ignored_once() {
