@@ -1,5 +1,5 @@
 //! `cargo xtask check`: the rules that a pull request must keep so that its commit can be released. It reads the work
-//! tree and needs only git and cargo. With `--online` it also asks registries.
+//! tree and, for the list of keys, the tags of the clone. It calls only git. With `--online` it also asks registries.
 
 #[cfg(test)]
 mod hostile;
