@@ -1,5 +1,5 @@
-//! The release tool of this repository, in layers. Each layer uses only those above it in this list; a test reads the
-//! `use` lines to enforce that. `docs/architecture.md` has the map.
+//! The release tool of this repository, in layers. Each layer uses only those that are earlier in this list; a test reads
+//! the `use` lines to enforce that. `docs/architecture.md` has the map.
 
 pub mod process;
 

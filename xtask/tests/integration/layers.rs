@@ -1,4 +1,4 @@
-//! The layers of `xtask`: each knows only those above it in the list of `lib.rs`, and is no member of a cycle.
+//! The layers of `xtask`: each knows only those that are earlier in the list of `lib.rs`, and is no member of a cycle.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ pub(crate) fn source() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
 }
 
-/// The layers, lowest first.
+/// The layers, in the order of the list.
 fn layers() -> Vec<String> {
     let library = fs::read_to_string(source().join("lib.rs")).expect("the list of layers");
     let name = |line: &str| Some(line.strip_prefix("pub mod ")?.strip_suffix(';')?.to_owned());
@@ -29,7 +29,7 @@ fn named(text: &str) -> Vec<&str> {
 }
 
 /// The layers that `text` names but must not, as part of the layer `own`.
-fn upward<'a>(layers: &[String], own: &str, text: &'a str) -> Vec<&'a str> {
+fn later<'a>(layers: &[String], own: &str, text: &'a str) -> Vec<&'a str> {
     let rank = |name: &str| layers.iter().position(|layer| layer == name);
     let own = rank(own);
     named(text)
@@ -39,7 +39,7 @@ fn upward<'a>(layers: &[String], own: &str, text: &'a str) -> Vec<&'a str> {
 }
 
 #[test]
-fn a_layer_knows_only_those_below_it() {
+fn a_layer_knows_only_earlier_ones() {
     let layers = layers();
     assert!(layers.len() > 8, "{layers:?}");
     let mut wrong = Vec::new();
@@ -52,16 +52,19 @@ fn a_layer_knows_only_those_below_it() {
         }
         assert!(layers.iter().any(|layer| layer == own), "`{}` is in no layer", path.display());
         let text = fs::read_to_string(&file).unwrap();
-        wrong
-            .extend(upward(&layers, own, &text).iter().map(|name| format!("{} uses {name}", path.display())));
+        wrong.extend(later(&layers, own, &text).iter().map(|name| format!("{} uses {name}", path.display())));
     }
-    assert!(wrong.is_empty(), "move what is shared down, or what needs it up:\n{}", wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "move what is shared to an earlier layer, or what needs it to a later one:\n{}",
+        wrong.join("\n")
+    );
 }
 
 #[test]
-fn an_import_of_a_layer_above_is_seen() {
+fn an_import_of_a_later_layer_is_seen() {
     let layers = ["process", "oci", "verify", "release"].map(str::to_owned);
-    let seen = |own: &str, text: &'static str| upward(&layers, own, text);
+    let seen = |own: &str, text: &'static str| later(&layers, own, text);
     assert_eq!(seen("verify", "use crate::release::{self, Release};"), ["release"]);
     assert_eq!(seen("oci", "fn f() { crate::verify::look() }"), ["verify"]);
     assert_eq!(seen("oci", "use crate::elsewhere::X;"), ["elsewhere"], "it is no layer");
