@@ -134,7 +134,8 @@ pub enum Known {
     Base,
 }
 
-/// Reads the contents of each platform's image. Of layers that may be anybody's, nothing is stored. If the `base` image is unknown, every layer is read.
+/// Reads the contents of each platform's image, and stores what it read of the layers that `known` allows. If the `base`
+/// image is unknown, every layer is read.
 ///
 /// # Errors
 /// When a layer cannot be fetched. [`WrongBytes`] when the bytes of a layer, compressed or unpacked, do not match its
