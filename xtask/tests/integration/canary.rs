@@ -50,7 +50,7 @@ fn a_program_that_the_commits_settings_for_npm_name_is_not_run() -> Result<()> {
     let git = "\"devDependencies\": {\"a\": \"git+https://127.0.0.1:1/a.git\"},";
     for (dependency, expected) in [
         (git, "asks for `git+https://127.0.0.1:1/a.git` of `a`: it is a git repository"),
-        ("", "- tag: `v0.1.0` is not on the forge"),
+        ("", "- forge token: with `FORGEJO_TOKEN`, the forge answers 404"),
     ] {
         let scratch = Scratch::new()?;
         let (root, top) = (Path::new(env!("CARGO_MANIFEST_DIR")).join(".."), scratch.path().join("checkout"));
