@@ -21,6 +21,7 @@ use super::layer::{self, Compression};
 use crate::oci::index;
 use crate::oci::reference::Digest;
 use crate::oci::registry::{Client, WrongBytes};
+use crate::process::parallel::joined;
 use crate::process::scratch::Scratch;
 
 /// Layers are large, and a machine that builds images may have only two processors.
@@ -216,7 +217,7 @@ impl Source<'_> {
             let running: Vec<_> = (0..READERS.min(wanted.len())).map(|_| scope.spawn(work)).collect();
             let mut all = BTreeMap::new();
             for thread in running {
-                all.extend(thread.join().map_err(|_panic| anyhow!("a thread panicked"))??);
+                all.extend(joined(thread.join())??);
             }
             Ok(all)
         })

@@ -21,8 +21,7 @@ pub fn side_by_side<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> Result<R
     };
     let mut results = thread::scope(|scope| {
         let running: Vec<_> = (0..workers).map(|_| scope.spawn(take)).collect();
-        let joined =
-            running.into_iter().map(|thread| thread.join().map_err(|_panic| anyhow!("a thread panicked")));
+        let joined = running.into_iter().map(|thread| joined(thread.join()));
         Ok::<Vec<_>, anyhow::Error>(joined.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
     })?;
     results.sort_by_key(|(number, _)| *number);
@@ -41,7 +40,7 @@ pub fn both<A: Send, B: Send>(
     thread::scope(|scope| {
         let second = scope.spawn(second);
         let first = first();
-        let second = second.join().map_err(|_panic| anyhow!("a thread panicked"))?;
+        let second = joined(second.join())?;
         match (first, second) {
             // A retry for the transient error is pointless while the other one remains.
             (Err(first), Err(second)) if is_transient(&first) && !is_transient(&second) => {
@@ -53,11 +52,34 @@ pub fn both<A: Send, B: Send>(
     })
 }
 
+/// The result of a thread. Its panic becomes an error with the panic's own words: nobody but the people who work on
+/// `xtask` can do anything about it.
+///
+/// # Errors
+/// When the thread panicked.
+pub fn joined<T>(result: thread::Result<T>) -> Result<T> {
+    result.map_err(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let words = text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("a panic without words");
+        anyhow!("a defect of xtask itself; report it with this line and those above: {words}")
+    })
+}
+
 #[cfg(test)]
 mod tests {
-    use super::both;
+    use super::{both, joined};
     use crate::process::failure::{Transient, is_transient};
     use anyhow::{Result, bail};
+
+    #[test]
+    fn a_panic_is_an_error_with_its_words() {
+        let of = |work: fn()| joined(std::thread::spawn(work).join()).map_err(|error| error.to_string());
+        assert_eq!(of(|| {}), Ok(()));
+        for work in [(|| panic!("at byte {}", 7)) as fn(), || panic!("at byte 7")] {
+            let error = of(work).unwrap_err();
+            assert!(error.ends_with(": at byte 7") && error.contains("report it"), "{error}");
+        }
+    }
 
     #[test]
     fn side_by_side_work_reports_either_error() {

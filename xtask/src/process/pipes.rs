@@ -8,12 +8,13 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
 
 use crate::process::interrupt;
+use crate::process::parallel::joined;
 use crate::process::secret;
 
 /// How long the rest of a child's output may take after the child has ended. All of it is in the pipe by then.
@@ -171,8 +172,5 @@ pub(super) fn collect_tail(
 
 pub(super) fn join<T: Default>(thread: Option<JoinHandle<io::Result<T>>>) -> Result<T> {
     let Some(thread) = thread else { return Ok(T::default()) };
-    thread
-        .join()
-        .map_err(|_panic| anyhow!("the thread that reads a child's output panicked"))?
-        .map_err(Into::into)
+    joined(thread.join())?.map_err(Into::into)
 }

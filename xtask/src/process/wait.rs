@@ -9,6 +9,7 @@ use anyhow::{Context as _, Error, Result, anyhow, bail};
 use nix::sys::signal::Signal;
 
 use crate::process::interrupt::{self, GRACE};
+use crate::process::parallel::joined;
 
 /// How long it may take to learn that a child has ended.
 const LAST_LOOK: Duration = Duration::from_millis(20);
@@ -65,10 +66,7 @@ pub(super) fn wait(
             }
         }
     };
-    waiter
-        .join()
-        .map_err(|_panic| anyhow!("the waiter of `{line}` panicked"))?
-        .context("reporting an exit")?;
+    joined(waiter.join())?.context("reporting an exit")?;
     given_up.map_or(Ok(status), Err)
 }
 

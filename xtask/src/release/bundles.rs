@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::thread;
 
-use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use serde::Deserialize;
 
 use crate::evidence::attached::{Attested, Kind, Signed};
@@ -16,6 +16,7 @@ use crate::evidence::signed_as::SignedAs;
 use crate::oci::exact;
 use crate::oci::reference::Digest;
 use crate::oci::registry::{Client, Manifest, Removal, Wanted};
+use crate::process::parallel::joined;
 use crate::release::Context;
 
 /// How often the bundles are made again because another run changed the attestations meanwhile.
@@ -175,10 +176,7 @@ impl Uploaded {
 pub(super) fn upload<'b>(registry: &Client, blobs: impl Iterator<Item = &'b [u8]>) -> Result<()> {
     thread::scope(|scope| {
         let running: Vec<_> = blobs.map(|bytes| scope.spawn(|| registry.put_blob(bytes))).collect();
-        let join = |thread: thread::ScopedJoinHandle<'_, Result<Digest>>| {
-            thread.join().map_err(|_panic| anyhow!("a thread panicked"))?
-        };
-        running.into_iter().try_for_each(|thread| join(thread).map(|_| ()))
+        running.into_iter().try_for_each(|thread| joined(thread.join()).flatten().map(|_digest| ()))
     })
 }
 

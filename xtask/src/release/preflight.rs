@@ -11,12 +11,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::thread;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use nix::sys::statvfs::statvfs;
 
 use crate::evidence::provenance::ToolSource;
 use crate::process::environment::temporary_directory;
 use crate::process::failure::{Refusal, Transient};
+use crate::process::parallel::joined;
 use crate::process::problem::Problem;
 use crate::refuse;
 use crate::release::Context;
@@ -98,7 +99,7 @@ pub(crate) fn side_by_side(checks: &[Check<'_>]) -> Result<Vec<(&'static str, Re
     let results = thread::scope(|scope| {
         let running: Vec<_> = checks.iter().map(|(name, check)| (*name, scope.spawn(check))).collect();
         let join = |(name, thread): (&'static str, thread::ScopedJoinHandle<'_, Result<Found>>)| {
-            (name, thread.join().unwrap_or_else(|_panic| bail!("the check panicked")))
+            (name, joined(thread.join()).flatten())
         };
         running.into_iter().map(join).collect()
     });

@@ -22,6 +22,7 @@ use crate::inputs::version::ReleaseTag;
 use crate::oci::reference::{Digest, Tag};
 use crate::oci::registry::{Client, WrongBytes};
 use crate::process::failure::{NotPublic, is_transient};
+use crate::process::parallel::joined;
 use crate::process::scratch::Scratch;
 use crate::tool::cosign::VerifyCommand;
 use crate::tool::git::Commit;
@@ -109,7 +110,7 @@ pub(super) fn common(
     let (known, latest) = thread::scope(|scope| {
         let latest = scope.spawn(|| registry.digest_of(Tag::latest().as_str()));
         let known = Known::ask(registry);
-        (known, latest.join().unwrap_or_else(|_panic| Err(anyhow!("a thread panicked"))))
+        (known, joined(latest.join()).flatten())
     });
     let latest = known.as_ref().map_err(|error| anyhow!("{error:#}")).and_then(|known| {
         let latest = latest?;
@@ -166,7 +167,7 @@ pub fn in_words(error: &anyhow::Error) -> String {
 }
 
 fn join<T>(thread: thread::ScopedJoinHandle<'_, Seen<T>>) -> Seen<T> {
-    thread.join().unwrap_or_else(|_panic| Err(Unseen::Unknown("a thread panicked".to_owned())))
+    joined(thread.join()).unwrap_or_else(|panicked| Err(Unseen::Unknown(format!("{panicked:#}"))))
 }
 
 /// A directory with the public key at the path that the printed commands use, so that they run there as they stand.

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 use std::thread;
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result};
 
 use crate::evidence::bundle::Hint;
 use crate::evidence::claims;
@@ -13,7 +13,7 @@ use crate::inputs::release::Release;
 use crate::inputs::version::ReleaseTag;
 use crate::oci::reference::Digest;
 use crate::oci::registry::{Client, Manifest};
-use crate::process::parallel::both;
+use crate::process::parallel::{both, joined};
 use crate::tool::git::Git;
 
 use super::claim::{Claim, Seen, Unseen};
@@ -159,9 +159,9 @@ fn online(verifier: &Verifier<'_>, asked: Option<&Digest>, shared: &Shared<'_>) 
             let known = known.filter(|manifest| manifest.digest == digest);
             (observe::image(verifier, &digest, Place::Registry, known), digest)
         });
-        let names = names.join().map_err(|_panic| anyhow!("a thread panicked"))?;
+        let names = joined(names.join())?;
         let public = PublicSeen { version_tag, names };
-        let common = common.join().map_err(|_panic| anyhow!("a thread panicked"))?;
+        let common = joined(common.join())?;
         crate::process::interrupt::check()?;
         let seen = match seen {
             Ok((seen, digest)) => Ok((digest, seen?)),

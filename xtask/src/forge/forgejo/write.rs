@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use serde_json::json;
 
 use super::Forgejo;
@@ -12,6 +12,7 @@ use crate::evidence::assets::{Asset, Listed};
 use crate::evidence::page::{Page, PublishedPage};
 use crate::forge::{Protections, Read as _, Rule, Write};
 use crate::inputs::version::ReleaseTag;
+use crate::process::parallel::joined;
 use crate::process::problem::Problem;
 use crate::tool::git::Commit;
 
@@ -36,10 +37,7 @@ impl Write for Forgejo {
         ];
         let found: Vec<Result<Option<Problem>>> = thread::scope(|scope| {
             let running: Vec<_> = checks.iter().map(|check| scope.spawn(check)).collect();
-            running
-                .into_iter()
-                .map(|thread| thread.join().unwrap_or_else(|_panic| bail!("the check panicked")))
-                .collect()
+            running.into_iter().map(|thread| joined(thread.join()).flatten()).collect()
         });
         let mut found = found
             .into_iter()

@@ -4,12 +4,13 @@ use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 use std::thread;
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result};
 use nix::sys::signal::Signal;
 
 use super::{Call, STDERR_TAIL, group_of};
 use crate::process::interrupt;
 use crate::process::output::Output;
+use crate::process::parallel::joined;
 use crate::process::pipes::{Printed, Running, collect_tail, join};
 use crate::process::wait::wait;
 
@@ -47,7 +48,7 @@ impl Call {
             drop(running);
             (status, reader.join())
         });
-        let found = found.map_err(|_panic| anyhow!("the thread that reads what `{line}` prints panicked"))?;
+        let found = joined(found)?;
         let stderr = join(stderr)?.text();
         let output = Output { status: status?, stdout: Vec::new(), stderr, command_line: line };
         interrupt::check()?;
