@@ -97,7 +97,7 @@ fn target(place: &Place, runner: &Runner, config: &Config, command: &str, staged
     Ok(Target {
         image,
         keychain: Keychain::default(),
-        key,
+        key: Some(key),
         public_key: Some(public_key),
         public_key_name: format!("{DIRECTORY}/{PUBLIC_KEY}"),
         registry_remedy: remedy,

@@ -183,7 +183,7 @@ pub(super) fn complete(context: &Context<'_>, published: &Published) -> Result<(
 /// Has cosign sign the digests.
 fn sign(context: &Context<'_>, sums: &[u8]) -> Result<String> {
     resign::check_key(context)?;
-    context.tools.cosign.sign_blob(&context.target.key, sums)
+    context.tools.cosign.sign_blob(context.target.key()?, sums)
 }
 
 #[cfg(test)]

@@ -45,7 +45,7 @@ pub(super) fn sign(context: &Context<'_>, digest: &Digest) -> Result<Option<Sign
     let said = SignedAs::of(release.source, BuildType::NEWEST).annotations();
     let mut annotations: Vec<_> = said.iter().map(|(key, value)| (*key, value.as_str())).collect();
     let legacy =
-        |annotations: &[(&str, &str)]| tools.cosign.sign(&target.key, annotations, release.image, digest);
+        |annotations: &[(&str, &str)]| tools.cosign.sign(target.key()?, annotations, release.image, digest);
     if !release.config.signatures.bundles {
         return legacy(&annotations).map(|()| None);
     }
@@ -69,7 +69,7 @@ pub(super) fn attest(
     let envelope = |attested: &Attested| {
         let (predicate_type, predicate) = (attested.predicate_type(), attestations.predicate(*attested));
         let statement = statement(predicate_type, predicate, &target.image, digest, manifests)?;
-        let signature = tools.cosign.sign_blob(&target.key, &pae(&statement))?;
+        let signature = tools.cosign.sign_blob(target.key()?, &pae(&statement))?;
         Envelope::parse(seal(&statement, &signature), predicate_type, predicate, digest)
     };
     let envelopes = side_by_side(&Attested::ALL, envelope)?;

@@ -37,7 +37,7 @@ impl Signature {
         let hint = Hint::of(context.verifier().public_key()?)?;
         let signed_as = SignedAs::of(context.release.source, build_type);
         let signed = pae(&bundle::statement(digest, signed_as));
-        let signature = context.tools.cosign.sign_blob(&context.target.key, &signed)?;
+        let signature = context.tools.cosign.sign_blob(context.target.key()?, &signed)?;
         Ok(Self { bundle: Bundle::of_signature(digest, signed_as, &signature, &hint), hint })
     }
 }

@@ -94,7 +94,7 @@ fn store(context: &Context<'_>, digest: &Digest, signature: &Signature) -> Resul
 /// # Errors
 /// A [`crate::process::failure::Refusal`] when the private key is not the one that signed the release.
 pub(super) fn check_key(context: &Context<'_>) -> Result<()> {
-    let derived = context.tools.cosign.public_key(&context.target.key).map_err(refused)?;
+    let derived = context.tools.cosign.public_key(context.target.key()?).map_err(refused)?;
     let derived =
         PublicKey::parse(derived.as_bytes()).context("reading the public key that cosign printed")?;
     let verifier = context.verifier();

@@ -18,7 +18,8 @@ const MAKE_TOKEN: &str = "make a token with `write:package` for an account that 
 
 /// The signing key, and which credential may be sent to which host.
 pub(crate) struct Secrets {
-    pub(crate) key: SigningKey,
+    /// `None` for a reader, and while a part of it is missing.
+    pub(crate) key: Option<SigningKey>,
     pub(crate) keychain: Keychain,
     pub(crate) problems: Vec<Problem>,
 }
@@ -26,9 +27,7 @@ pub(crate) struct Secrets {
 impl Secrets {
     /// The credentials of a reader; no signing key.
     pub(crate) fn to_read(keychain: Keychain) -> Self {
-        let none = || Secret::new("");
-        let key = SigningKey::new(none(), none());
-        Self { key, keychain, problems: Vec::new() }
+        Self { key: None, keychain, problems: Vec::new() }
     }
 
     /// All secrets in the environment. `own` is the configuration that the command was started with, not that of the
@@ -60,8 +59,7 @@ impl Secrets {
             )),
             Some(_) => {}
         }
-        let none = || Secret::new("");
-        let key = SigningKey::new(private_key.unwrap_or_else(none), password.unwrap_or_else(none));
+        let key = private_key.zip(password).map(|(private, password)| SigningKey::new(private, password));
         Ok(Self { key, keychain: keychain(environment, own)?, problems })
     }
 

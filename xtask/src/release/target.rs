@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::Error;
+use anyhow::{Context as _, Error, Result};
 
 use crate::evidence::provenance::Invocation;
 use crate::forge::Write;
@@ -19,8 +19,8 @@ pub struct Target {
     pub image: Image,
     /// The credentials to push it there; empty if none are needed.
     pub keychain: Keychain,
-    /// The signing key.
-    pub key: SigningKey,
+    /// The signing key; `None` for a run that only reads.
+    pub key: Option<SigningKey>,
     /// The public key, if it is not `cosign.pub` at the top of the released commit.
     pub public_key: Option<Vec<u8>>,
     /// The public key as the printed commands name it: a relative path.
@@ -40,6 +40,14 @@ pub struct Target {
 }
 
 impl Target {
+    /// The signing key.
+    ///
+    /// # Errors
+    /// When this run has none.
+    pub fn key(&self) -> Result<&SigningKey> {
+        self.key.as_ref().context("this run only reads, and has no key to sign with")
+    }
+
     /// The credentials for the image's registry.
     #[must_use]
     pub fn credentials(&self) -> Option<&Credentials> {

@@ -167,7 +167,7 @@ fn key(tools: &Tools<'_>, target: &Target, inputs: &Inputs) -> Result<Found> {
     if tools.cosign.program().digest().is_err() || tools.cosign.generation().is_err() {
         return Ok(saw("not looked at: cosign is missing or not the configured one", []));
     }
-    let derived = tools.cosign.public_key(&target.key).context(
+    let derived = tools.cosign.public_key(target.key()?).context(
         "`COSIGN_PRIVATE_KEY` cannot be read with `COSIGN_PASSWORD`; set both secrets again, \
          the key as the whole PEM text with its line breaks",
     )?;
