@@ -15,13 +15,16 @@ const LONGEST_HEAD: u64 = 8 << 10;
 /// The largest object that is read; in bytes. A larger file of a release is refused elsewhere, with its name.
 const LARGEST: u64 = 64 << 20;
 
-/// A path is a folder or a submodule where a file was expected.
+/// A path has something else where a file was expected: its kind in git's words, such as `tree` for a folder.
 #[derive(Debug)]
 pub struct NoFile(String);
 
 impl fmt::Display for NoFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` is not the answer for a file", self.0)
+        match self.0.as_str() {
+            "tree" => write!(f, "it is a folder, and a file is needed under this name"),
+            other => write!(f, "it is no file but a {other}"),
+        }
     }
 }
 
@@ -38,8 +41,7 @@ pub(super) struct Object {
 impl Object {
     /// The bytes, if it is a file.
     pub(super) fn into_file(self) -> Result<Vec<u8>, NoFile> {
-        let Self { id, kind, bytes } = self;
-        if kind == "blob" { Ok(bytes) } else { Err(NoFile(format!("{id} {kind} {}", bytes.len()))) }
+        if self.kind == "blob" { Ok(self.bytes) } else { Err(NoFile(self.kind)) }
     }
 }
 
@@ -94,7 +96,7 @@ mod tests {
             || next(&mut rest).unwrap().map(|found| found.into_file().map_err(|no| no.to_string()));
         assert_eq!(file(), Some(Ok(b"a\nb".to_vec())));
         assert_eq!(file(), None);
-        assert_eq!(file(), Some(Err("`fed tree 2` is not the answer for a file".to_owned())));
+        assert_eq!(file(), Some(Err("it is a folder, and a file is needed under this name".to_owned())));
         assert_eq!(file(), Some(Ok(Vec::new())));
         assert_eq!(file(), None);
         for bad in [
