@@ -161,12 +161,6 @@ impl Plan {
     pub fn does(&self, step: Step) -> bool {
         self.steps.contains(&(step, Action::Do))
     }
-
-    /// Whether there is nothing to do.
-    #[must_use]
-    pub fn is_finished(&self) -> bool {
-        self.steps.iter().all(|(_, action)| *action == Action::Done)
-    }
 }
 
 /// What belongs to a public image is right or a conflict: nothing is added to it later.

@@ -107,15 +107,14 @@ pub(crate) fn side_by_side(checks: &[Check<'_>]) -> Result<Vec<(&'static str, Re
     Ok(results)
 }
 
-/// One refusal for all problems of a release, as [`problems_found`].
+/// One refusal for all problems of a release.
 #[must_use]
 pub fn refusal(problems: &[Problem]) -> anyhow::Error {
     problems_found("the release cannot begin, and nothing was changed", problems)
 }
 
 /// One refusal for all `problems`, under a heading. If all of them are transient, the error is [`Transient`] instead.
-#[must_use]
-pub fn problems_found(heading: &str, problems: &[Problem]) -> anyhow::Error {
+fn problems_found(heading: &str, problems: &[Problem]) -> anyhow::Error {
     let lines: String =
         problems.iter().map(|problem| format!("\n- {}: {}", problem.check, problem.text)).collect();
     let text = format!("{heading}:{lines}");

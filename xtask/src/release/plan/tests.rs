@@ -12,6 +12,10 @@ const DOCUMENT: &str = include_str!("../../../../docs/releasing.md");
 
 const MARKERS: [&str; 2] = ["<!-- begin: the plan -->\n", "<!-- end: the plan -->"];
 
+fn is_finished(plan: &Plan) -> bool {
+    plan.steps.iter().all(|(_, action)| *action == Action::Done)
+}
+
 /// Every combination of facts that can be found.
 fn reachable() -> Vec<Facts> {
     let mut all = Vec::new();
@@ -66,7 +70,7 @@ fn every_combination_keeps_the_rules() {
             !plan.is_conflict() || !plan.steps.iter().any(|(_, action)| *action == Action::Do),
             "a conflict changes nothing",
         );
-        ensure(!plan.is_conflict() || !plan.is_finished(), "a conflict is not finished");
+        ensure(!plan.is_conflict() || !is_finished(&plan), "a conflict is not finished");
         ensure(
             public || (does(Step::Build) && does(Step::Sign) && does(Step::Attest) && does(Step::Tag)),
             "what is not public is made, whole",
@@ -87,7 +91,7 @@ fn every_combination_keeps_the_rules() {
             && facts.mark != Absent
             && (!facts.stable || matches!(facts.latest, Right | NotAsked))
             && matches!(facts.candidate, Absent | NotAsked);
-        ensure(plan.is_finished() == all_right, "finished is when all is right, and then nothing is done");
+        ensure(is_finished(&plan) == all_right, "finished is when all is right, and then nothing is done");
     }
 }
 
@@ -110,7 +114,7 @@ fn a_plan_that_was_carried_out_leaves_nothing_to_do() {
             latest: after(Step::Latest, facts.latest),
             mark: after(Step::Mark, facts.mark),
         };
-        assert!(Plan::of(&done).is_finished(), "{facts:?}\n{done:?}");
+        assert!(is_finished(&Plan::of(&done)), "{facts:?}\n{done:?}");
     }
 }
 

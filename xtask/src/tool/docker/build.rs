@@ -16,7 +16,7 @@ pub struct Build {
     pub context: PathBuf,
     /// All platforms of the index; empty for the builder's own platform.
     pub platforms: Vec<String>,
-    /// Build arguments, labels and annotations, by name.
+    /// Build arguments, by name.
     pub arguments: Vec<(&'static str, String)>,
     /// Image labels.
     pub labels: Vec<(&'static str, String)>,
@@ -28,8 +28,7 @@ pub struct Build {
     pub sources: Sources,
     /// A file with extra CA certificates for the build stage, mounted as the secret `ca`.
     pub ca_certificates: Option<PathBuf>,
-    /// Secrets by name. buildx reads each from a variable of that name, and `RUN --mount=type=secret,id=NAME` mounts
-    /// it.
+    /// Secrets by name. `RUN --mount=type=secret,id=NAME` mounts one.
     pub secrets: Vec<(String, Secret)>,
     /// Proxy variables of the environment, by name. `BuildKit` knows these names and keeps their values out of layers,
     /// history and cache keys.
