@@ -72,13 +72,16 @@ impl Scratch {
         Ok(made)
     }
 
-    /// Moves it to `place` and replaces what is there. Readers see either the old directory or the new one.
+    /// Moves it to `place` and replaces what is there. Readers never see a part of it. A process that is killed between
+    /// the two moves leaves the old directory at `<place>.old`.
     ///
     /// # Errors
     /// When `place` is on another file system or cannot be replaced.
     pub fn become_directory(mut self, place: &Path) -> Result<()> {
         let doing = || format!("putting `{}` in its place", place.display());
-        let old = place.with_extension("old");
+        let mut old = place.to_owned().into_os_string();
+        old.push(".old");
+        let old = PathBuf::from(old);
         let unless_missing = |result: io::Result<()>| match result {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error).with_context(doing),
             _ => Ok(()),
