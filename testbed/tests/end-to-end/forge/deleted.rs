@@ -42,7 +42,7 @@ fn a_tag_that_is_deleted_meanwhile_is_not_made_again_and_its_draft_promises_noth
         proxy.pass();
 
         // Pushing the tag again makes the forge show the draft.
-        project.push_tag(TAG)?;
+        project.push_tags()?;
         wait_for("the page to follow its tag", || Ok((!page()?.draft).then_some(())))?;
         let body = page()?.body;
         ensure!(body.contains("not complete yet") && !body.contains("cosign"), "the page says:\n{body}");
