@@ -130,7 +130,7 @@ fn look(text: &str, platforms: &[Platform]) -> (Option<Recipe>, Vec<Finding>) {
         on_target.extend((instruction.is("RUN") && stages.is_on_target()).then_some(instruction.line));
     }
     dates::check(&instructions, &mut findings);
-    final_stage::check(&instructions, &mut findings);
+    final_stage::check(&instructions, &stages, &mut findings);
     let base = stages.finish(&mut findings);
     let libc = match &base {
         Some(base) => install::libc(&instructions, &base.last, &mut findings),

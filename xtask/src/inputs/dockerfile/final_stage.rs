@@ -1,9 +1,9 @@
-//! The instructions that the final stage may have. Nothing runs there, and every version of `BuildKit` must record the
-//! same: docs/facts.md, "What the last stage records".
+//! The instructions that the final stage may have, and the stages on which it is based: all of them become the image.
+//! Nothing runs there, and every version of `BuildKit` must record the same: docs/facts.md, "What the last stage records".
 
 use super::Findings;
 use super::parse::{self, Instruction};
-use super::stages::BUILD_ARGUMENTS;
+use super::stages::{BUILD_ARGUMENTS, Stages};
 use crate::inputs::finding::Rule;
 use crate::inputs::pin::document;
 
@@ -47,35 +47,39 @@ const REFUSED: [(&str, &str); 4] = [
     ),
 ];
 
-/// Whether an earlier stage has the directory below `/out`, and a `COPY` before the line brings it: then nothing is
-/// made here.
-fn is_copied_before(instructions: &[Instruction], workdir: &Instruction) -> bool {
-    let (mut stage, mut made, mut is_there) = (None, Vec::new(), false);
-    for instruction in instructions.iter().take_while(|instruction| instruction.line < workdir.line) {
-        if instruction.is("FROM") {
-            (stage, is_there) = (instruction.stage_name(), false);
-        } else if instruction.is("WORKDIR") {
-            made.extend(stage.clone().zip(instruction.rest().strip_prefix("/out")));
-        } else if instruction.is("COPY") && instruction.arguments().eq(["/out/", "/"]) {
-            let from = instruction.flag("from").unwrap_or_default().to_ascii_lowercase();
-            is_there |= made.contains(&(from, workdir.rest()));
-        }
-    }
-    is_there
+/// The instructions of the stages that become the image.
+fn published<'a>(instructions: &'a [Instruction], stages: &Stages<'_>) -> Vec<&'a Instruction> {
+    let numbers = stages.published();
+    // What comes before the first `FROM` is in no stage.
+    let all = instructions.split(|instruction| instruction.is("FROM")).skip(1).enumerate();
+    all.filter(|(number, _)| numbers.contains(number)).flat_map(|(_, stage)| stage).collect()
 }
 
-pub(super) fn check(instructions: &[Instruction], findings: &mut Findings) {
-    let last = instructions.iter().rev().take_while(|instruction| !instruction.is("FROM"));
-    for instruction in last {
-        let refused = REFUSED.iter().find(|(keyword, _)| instruction.is(keyword));
-        if let Some((_, why)) = refused.filter(|_| !is_harmless_argument(instruction)) {
-            findings.problem(
-                Rule::DockerfileFinalStage,
-                instruction.line,
-                format!("`{}` in the final stage: {why}", instruction.text),
-            );
+/// Whether an earlier stage has the directory below `/out`, and a `COPY` before the line brings it: then nothing is
+/// made here.
+fn is_copied_before(instructions: &[Instruction], published: &[&Instruction], workdir: &Instruction) -> bool {
+    let (mut stage, mut made) = (None, Vec::new());
+    for instruction in instructions.iter().take_while(|instruction| instruction.line < workdir.line) {
+        if instruction.is("FROM") {
+            stage = instruction.stage_name();
+        } else if instruction.is("WORKDIR") {
+            made.extend(stage.clone().zip(instruction.rest().strip_prefix("/out")));
         }
-        if instruction.is("WORKDIR") && !is_copied_before(instructions, instruction) {
+    }
+    published.iter().take_while(|instruction| instruction.line < workdir.line).any(|instruction| {
+        let from = instruction.flag("from").unwrap_or_default().to_ascii_lowercase();
+        let brings = instruction.is("COPY") && instruction.arguments().eq(["/out/", "/"]);
+        brings && made.contains(&(from, workdir.rest()))
+    })
+}
+
+pub(super) fn check(instructions: &[Instruction], stages: &Stages<'_>, findings: &mut Findings) {
+    let Some(from) = instructions.iter().rfind(|instruction| instruction.is("FROM")) else { return };
+    let published = published(instructions, stages);
+    for instruction in &published {
+        check_what_is_recorded(instruction, instruction.line > from.line, findings);
+        check_what_is_copied(instruction, findings);
+        if instruction.is("WORKDIR") && !is_copied_before(instructions, &published, instruction) {
             findings.note(
                 Rule::DockerfileFinalWorkdir,
                 instruction.line,
@@ -86,16 +90,32 @@ pub(super) fn check(instructions: &[Instruction], findings: &mut Findings) {
                 ),
             );
         }
-        let is_copied = instruction.is("COPY") || instruction.is("ADD");
-        if is_copied && !instruction.flags().any(|flag| flag == "link" || flag.starts_with("link=")) {
-            findings.note(
-                Rule::DockerfileFinalLink,
-                instruction.line,
-                format!("`{}`: without `--link` the layer depends on what is below it", instruction.text),
-            );
-        }
-        if instruction.is("ADD") && instruction.arguments().any(|word| word.contains("://")) {
-            findings.problem(
+    }
+}
+
+fn check_what_is_recorded(instruction: &Instruction, is_last: bool, findings: &mut Findings) {
+    let refused = REFUSED.iter().find(|(keyword, _)| instruction.is(keyword));
+    if let Some((_, why)) = refused.filter(|_| !is_harmless_argument(instruction)) {
+        let place = if is_last { "the final stage" } else { "a stage on which the final stage is based" };
+        findings.problem(
+            Rule::DockerfileFinalStage,
+            instruction.line,
+            format!("`{}` in {place}: {why}", instruction.text),
+        );
+    }
+}
+
+fn check_what_is_copied(instruction: &Instruction, findings: &mut Findings) {
+    let is_copied = instruction.is("COPY") || instruction.is("ADD");
+    if is_copied && !instruction.flags().any(|flag| flag == "link" || flag.starts_with("link=")) {
+        findings.note(
+            Rule::DockerfileFinalLink,
+            instruction.line,
+            format!("`{}`: without `--link` the layer depends on what is below it", instruction.text),
+        );
+    }
+    if instruction.is("ADD") && instruction.arguments().any(|word| word.contains("://")) {
+        findings.problem(
                 Rule::DockerfileAdd,
                 instruction.line,
                 format!(
@@ -104,7 +124,6 @@ pub(super) fn check(instructions: &[Instruction], findings: &mut Findings) {
                     instruction.text
                 ),
             );
-        }
     }
 }
 
@@ -113,6 +132,7 @@ mod tests {
     use super::check;
     use crate::inputs::dockerfile::Findings;
     use crate::inputs::dockerfile::parse::instructions;
+    use crate::inputs::dockerfile::stages::Stages;
     use crate::inputs::finding::Rule;
 
     #[test]
@@ -125,9 +145,12 @@ mod tests {
             (format!("{stage}FROM a\nCOPY --link --from=made /out/ /srv/\nWORKDIR /app\n"), true),
             (format!("{stage}FROM a\nCOPY --link --from=other /out/ /\nWORKDIR /app\n"), true),
             (format!("{stage}FROM a AS b\nCOPY --link --from=made /out/ /\nFROM a\nWORKDIR /app\n"), true),
+            (format!("{stage}FROM a AS b\nCOPY --link --from=made /out/ /\nFROM b\nWORKDIR /app\n"), false),
         ] {
-            let mut findings = Findings::default();
-            check(&instructions(&text), &mut findings);
+            let (instructions, mut findings) = (instructions(&text), Findings::default());
+            let mut stages = Stages::new(&[]);
+            instructions.iter().for_each(|instruction| stages.read(instruction, &mut findings));
+            check(&instructions, &stages, &mut findings);
             let found = findings.0.iter().any(|finding| finding.rule == Rule::DockerfileFinalWorkdir);
             assert_eq!(found, is_noted, "{text}");
         }

@@ -1,6 +1,6 @@
 //! The stages of a Dockerfile, and the images from which they take something.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Findings;
 use super::image::{BaseImage, BaseImages};
@@ -15,6 +15,8 @@ pub(super) const BUILD_ARGUMENTS: [&str; 4] = ["VERSION", "REVISION", "SOURCE", 
 struct Stage {
     name: Option<String>,
     base: Option<BaseImage>,
+    /// The numbers of the stages on which it is based: one for each platform if the platform is in the name.
+    parents: Vec<usize>,
     /// Whether it runs on the platforms of the image.
     is_on_target: bool,
 }
@@ -57,6 +59,17 @@ impl<'a> Stages<'a> {
         self.stages.last().is_some_and(|stage| stage.is_on_target)
     }
 
+    /// The numbers of the stages that become the image: the final one, those on which it is based, and so on.
+    pub(super) fn published(&self) -> BTreeSet<usize> {
+        let mut published = BTreeSet::from_iter(self.stages.len().checked_sub(1));
+        for (number, stage) in self.stages.iter().enumerate().rev() {
+            if published.contains(&number) {
+                published.extend(&stage.parents);
+            }
+        }
+        published
+    }
+
     /// The base images; `None` if the final stage has none.
     pub(super) fn finish(mut self, findings: &mut Findings) -> Option<BaseImages> {
         let of_stages = self.stages.iter().filter(|stage| stage.is_on_target);
@@ -85,17 +98,18 @@ impl<'a> Stages<'a> {
             let text = format!("`{}` begins a second stage `{name}`; give it a name of its own", from.text);
             findings.problem(Rule::DockerfileFrom, from.line, text);
         }
-        let is_on_target = self.begins_on_target(from);
-        let base = from.arguments().next().and_then(|image| self.base(from, image, findings));
-        Stage { name, base, is_on_target }
+        let image = from.arguments().next();
+        let parents = image.map_or_else(Vec::new, |image| self.parents(image));
+        let is_on_target = self.begins_on_target(from, &parents);
+        let base = image.and_then(|image| self.base(from, image, findings));
+        Stage { name, base, parents, is_on_target }
     }
 
     /// Whether the stage of `from` runs on the platforms of the image. If it is based on another stage, `BuildKit`
     /// takes the platform from there, whatever the flag says.
-    fn begins_on_target(&self, from: &Instruction) -> bool {
-        let parents = from.arguments().next().map_or_else(Vec::new, |image| self.parents(image));
+    fn begins_on_target(&self, from: &Instruction, parents: &[usize]) -> bool {
         if !parents.is_empty() {
-            return parents.iter().all(|parent| parent.is_on_target);
+            return parents.iter().all(|parent| self.stages[*parent].is_on_target);
         }
         let Some(written) = from.flag("platform") else { return true };
         // A platform by its name is the image's if that has no other.
@@ -105,7 +119,7 @@ impl<'a> Stages<'a> {
     }
 
     /// The stages that `image` names, one for each platform if the platform is in the name.
-    fn parents(&self, image: &str) -> Vec<&Stage> {
+    fn parents(&self, image: &str) -> Vec<usize> {
         if let Ok(reference) = parse::expand(image, &self.arguments) {
             return self.find(&reference).into_iter().collect();
         }
@@ -127,7 +141,7 @@ impl<'a> Stages<'a> {
         for platform in self.platforms {
             match parse::expand(image, &self.known(platform)) {
                 Ok(reference) if self.find(&reference).is_some() => {
-                    base = base.or_else(|| self.find(&reference)?.base.clone());
+                    base = base.or_else(|| self.stages[self.find(&reference)?].base.clone());
                 }
                 Ok(reference) => findings.problem(
                     Rule::DockerfileFrom,
@@ -170,7 +184,7 @@ impl<'a> Stages<'a> {
         findings: &mut Findings,
     ) -> Option<BaseImage> {
         if let Some(stage) = self.find(reference) {
-            return stage.base.clone();
+            return self.stages[stage].base.clone();
         }
         if reference == "scratch" {
             return None;
@@ -179,15 +193,15 @@ impl<'a> Stages<'a> {
         image.map_err(|error| findings.problem(Rule::DockerfileFromDigest, line, format!("{error:#}"))).ok()
     }
 
-    /// Finds a stage by its name, or by its number from 0.
-    fn find(&self, reference: &str) -> Option<&Stage> {
-        self.named(&reference.to_ascii_lowercase())
-            .or_else(|| self.stages.get(reference.parse::<usize>().ok()?))
+    /// The number of the stage with this name, or with this number from 0.
+    fn find(&self, reference: &str) -> Option<usize> {
+        let number = || reference.parse().ok().filter(|number| *number < self.stages.len());
+        self.named(&reference.to_ascii_lowercase()).or_else(number)
     }
 
     /// `name` is in lower case.
-    fn named(&self, name: &str) -> Option<&Stage> {
-        self.stages.iter().find(|stage| stage.name.as_deref() == Some(name))
+    fn named(&self, name: &str) -> Option<usize> {
+        self.stages.iter().position(|stage| stage.name.as_deref() == Some(name))
     }
 }
 

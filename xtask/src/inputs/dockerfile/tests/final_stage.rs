@@ -1,0 +1,32 @@
+//! The rules for the final stage and the stages on which it is based, as tables.
+
+use super::{PIN, hold, read};
+
+#[test]
+fn what_the_final_stage_is_based_on_follows_the_rules_of_the_final_stage() {
+    let digest = "0".repeat(64);
+    for (instruction, expected) in [
+        (
+            "EXPOSE 3000".to_owned(),
+            "line 2: `EXPOSE 3000` in a stage on which the final stage is based: BuildKit",
+        ),
+        ("HEALTHCHECK CMD x".to_owned(), "line 2: `HEALTHCHECK CMD x` in a stage on which"),
+        ("ARG VERSION".to_owned(), "line 2: `ARG VERSION` in a stage on which"),
+        ("RUN groupadd app".to_owned(), "line 2: `RUN groupadd app` in a stage on which"),
+        (format!("ADD --link --checksum=sha256:{digest} https://example.org/x /x"), "the server's date"),
+        ("ARG NODE_ENV=production".to_owned(), ""),
+    ] {
+        for rest in ["FROM Base", "FROM base AS middle\nFROM middle", "FROM 0"] {
+            hold(&[(format!("FROM {PIN} AS base\n{instruction}\n{rest} AS final\n"), expected)]);
+        }
+        let each = |name: &str| format!("FROM {PIN} AS base-{name}\n{instruction}\n");
+        let expected = expected.replace("line 2", "line 4");
+        hold(&[
+            (format!("{}{}FROM base-${{TARGETARCH}}\n", each("amd64"), each("arm64")), &expected),
+            (format!("FROM {PIN} AS base\n{instruction}\nFROM {PIN}\n").replace(" --link", ""), ""),
+        ]);
+    }
+    let notes = read(&format!("FROM {PIN} AS base\nWORKDIR /app\nCOPY a b\nFROM base\n")).unwrap().notes();
+    assert!(notes.iter().any(|note| note.starts_with("`Dockerfile` line 2: `WORKDIR /app`")), "{notes:?}");
+    assert!(notes.iter().any(|note| note.contains("line 3: `COPY a b`: without `--link`")), "{notes:?}");
+}
