@@ -75,6 +75,17 @@ fn is_copied_before(instructions: &[Instruction], published: &[&Instruction], wo
 
 pub(super) fn check(instructions: &[Instruction], stages: &Stages<'_>, findings: &mut Findings) {
     let Some(from) = instructions.iter().rfind(|instruction| instruction.is("FROM")) else { return };
+    if !stages.is_on_target() {
+        findings.problem(
+            Rule::DockerfileFinalStage,
+            from.line,
+            format!(
+                "`{}`: the final stage must have the platform of the image; remove `--platform`, or do not base it on a \
+                 stage that has one",
+                from.text
+            ),
+        );
+    }
     let published = published(instructions, stages);
     for instruction in &published {
         check_what_is_recorded(instruction, instruction.line > from.line, findings);

@@ -30,3 +30,17 @@ fn what_the_final_stage_is_based_on_follows_the_rules_of_the_final_stage() {
     assert!(notes.iter().any(|note| note.starts_with("`Dockerfile` line 2: `WORKDIR /app`")), "{notes:?}");
     assert!(notes.iter().any(|note| note.contains("line 3: `COPY a b`: without `--link`")), "{notes:?}");
 }
+
+#[test]
+fn the_final_stage_has_the_platform_of_the_image() {
+    let refused = "the final stage must have the platform of the image";
+    let base = format!("FROM --platform=$BUILDPLATFORM {PIN} AS base\n");
+    hold(&[
+        (format!("FROM --platform=$BUILDPLATFORM {PIN}\n"), refused),
+        (format!("FROM --platform=linux/amd64 {PIN}\n"), refused),
+        (format!("{base}FROM base\n"), "line 2: `FROM base`: the final stage must"),
+        (format!("{base}FROM --platform=$TARGETPLATFORM base\n"), refused),
+        (format!("{base}FROM --platform=$TARGETPLATFORM {PIN}\n"), ""),
+        (format!("FROM --platform=linux/${{TARGETARCH}} {PIN}\n"), ""),
+    ]);
+}
