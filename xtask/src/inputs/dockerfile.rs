@@ -10,6 +10,7 @@ mod network;
 mod npm;
 mod parse;
 pub mod runtime;
+mod shell;
 mod stages;
 #[cfg(test)]
 mod tests;

@@ -4,18 +4,10 @@ use super::Findings;
 use super::image::BaseImage;
 use super::npm::{self, Call};
 use super::parse::Instruction;
+use super::shell::{commands, program};
 use crate::inputs::finding::Rule;
 use crate::inputs::lockfile::Libc;
 use crate::inputs::pin::document;
-
-/// The commands of a `RUN`, each split into words.
-pub(super) fn commands(instruction: &Instruction) -> Vec<Vec<String>> {
-    let text = format!("{}\n{}", instruction.text, instruction.body);
-    let words =
-        text.replace("&&", "\n").replace("||", "\n").replace([';', '|', '(', ')', '{', '}', '['], "\n");
-    let word = |word: &str| word.trim_matches(['"', '\'', ',', ']']).to_owned();
-    words.lines().map(|line| line.split_whitespace().map(word).collect()).collect()
-}
 
 pub(super) fn check(instruction: &Instruction, is_on_target: bool, findings: &mut Findings) {
     if !instruction.is("RUN") {
@@ -48,7 +40,7 @@ pub(super) fn check(instruction: &Instruction, is_on_target: bool, findings: &mu
                 ),
             );
         }
-        if command.first().is_some_and(|word| word == "npx")
+        if program(&command).is_some_and(|(program, _)| program == "npx")
             && !npm::has(&command, "--no")
             && !npm::has(&command, "--no-install")
         {

@@ -4,9 +4,9 @@
 use std::collections::BTreeSet;
 
 use super::Findings;
-use super::install::commands;
 use super::npm::Call;
 use super::parse::{self, Instruction};
+use super::shell::commands;
 use crate::inputs::finding::Rule;
 
 /// Commands that install, and check what they fetch against a lockfile or a signature.

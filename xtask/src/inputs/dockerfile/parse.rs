@@ -33,6 +33,15 @@ impl Instruction {
         self.text.split_once(char::is_whitespace).map_or("", |(_, rest)| rest).trim()
     }
 
+    /// What comes after the keyword and the flags.
+    pub(super) fn script(&self) -> &str {
+        let mut rest = self.rest();
+        while rest.starts_with("--") {
+            rest = rest.split_once(char::is_whitespace).map_or("", |(_, rest)| rest).trim_start();
+        }
+        rest
+    }
+
     /// The arguments: a JSON list, or else words.
     pub(super) fn list(&self) -> Vec<String> {
         let list = serde_json::from_str(self.rest());

@@ -43,11 +43,6 @@ fn a_stage_that_is_based_on_another_runs_where_that_one_runs() {
 
 #[test]
 fn npm_is_understood_by_each_of_its_names_for_a_command() {
-    let step = |step: &str| {
-        format!(
-            "FROM --platform=$BUILDPLATFORM {PIN} AS a\nRUN {step}\nFROM {PIN}\nCOPY --link --from=a /out/ /\n"
-        )
-    };
     for spelling in [
         "ci",
         "clean-install",
@@ -94,4 +89,38 @@ fn npm_is_understood_by_each_of_its_names_for_a_command() {
         "{:?}",
         networked.notes()
     );
+}
+
+fn step(step: &str) -> String {
+    format!(
+        "FROM --platform=$BUILDPLATFORM {PIN} AS a\nRUN {step}\nFROM {PIN}\nCOPY --link --from=a /out/ /\n"
+    )
+}
+
+#[test]
+fn commands_are_read_as_the_shell_reads_them() {
+    let whole = "npm ci --omit=dev --ignore-scripts --os=linux";
+    let install = "`npm install` may install something else";
+    hold(&[
+        (step(&format!("{whole} --cpu=${{TARGETARCH}} --libc=glibc")), ""),
+        (
+            step(&format!(
+                "{whole} --cpu=\"$(case $TARGETARCH in amd64) echo x64 ;; *) echo $TARGETARCH ;; esac)\" --libc=glibc"
+            )),
+            "",
+        ),
+        (step(&format!("{whole} --cpu=`node -p process.arch` --libc=glibc")), ""),
+        (step("x=\"$(npm install)\""), install),
+        (step("{ npm install; }"), install),
+        (step("sh -c \"npm install\""), install),
+        (step("[\"npm\",\"install\"]"), install),
+        (step("--network=default [\"sh\", \"-c\", \"npm install\"]"), install),
+        (step(&format!("<<EOF\nset -e\n{whole} \\\n  --cpu=x64 \\\n  --libc=glibc\nEOF")), ""),
+        (step("<<EOF\n# not npm install\nnpm ci --ignore-scripts\nEOF"), ""),
+        (step("<<EOF\n# not\\\nnpm install\nEOF"), install),
+    ]);
+    for (text, is_noted) in [("npx tsc", true), ("--network=none npx tsc", true), ("npx --no tsc", false)] {
+        let notes = read(&step(text)).unwrap().notes();
+        assert_eq!(notes.iter().any(|note| note.contains("`npx` fetches")), is_noted, "{text}: {notes:?}");
+    }
 }
