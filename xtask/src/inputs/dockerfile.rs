@@ -4,6 +4,7 @@
 mod dates;
 pub mod existing;
 mod final_stage;
+mod heredoc;
 mod image;
 mod install;
 mod network;

@@ -1,7 +1,9 @@
 //! Parses a Dockerfile into instructions with line numbers. It reads what the rules need, so that problems are reported
 //! early and with advice. The builder decides what a Dockerfile means.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
+
+use super::heredoc::heredocs;
 
 /// One instruction: its logical line, without the contents of its heredocs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,6 +14,8 @@ pub(super) struct Instruction {
     pub(super) text: String,
     /// The lines of its heredocs.
     pub(super) body: String,
+    /// Those in which the builder replaces variables.
+    pub(super) expanded: String,
 }
 
 impl Instruction {
@@ -126,6 +130,7 @@ pub(super) fn instructions(text: &str) -> Vec<Instruction> {
             line: number,
             text: String::new(),
             body: String::new(),
+            expanded: String::new(),
         });
         if let Some(part) = continued(line, escape) {
             instruction.text.push_str(part);
@@ -136,44 +141,19 @@ pub(super) fn instructions(text: &str) -> Vec<Instruction> {
         instruction.text.push_str(line);
         for heredoc in heredocs(&instruction) {
             for (line, _) in lines.by_ref() {
-                let ended = if heredoc.tabs { line.trim_start_matches('\t') } else { line };
-                if ended == heredoc.end {
+                if heredoc.is_ended_by(line) {
                     break;
                 }
-                instruction.body.push_str(line);
-                instruction.body.push('\n');
+                instruction.body.extend([line, "\n"]);
+                if heredoc.is_expanded {
+                    instruction.expanded.extend([line, "\n"]);
+                }
             }
         }
         instructions.push(instruction);
     }
     instructions.extend(current);
     instructions
-}
-
-struct Heredoc {
-    end: String,
-    /// Whether the last line may be indented with tabs.
-    tabs: bool,
-}
-
-/// The heredocs that an instruction opens: `<<EOF`, `<<-EOF`, `<<"EOF"`.
-fn heredocs(instruction: &Instruction) -> VecDeque<Heredoc> {
-    if !["RUN", "COPY", "ADD"].iter().any(|keyword| instruction.is(keyword)) {
-        return VecDeque::new();
-    }
-    let read = |word: &str| {
-        let rest = word.trim_start_matches(|c: char| c.is_ascii_digit()).strip_prefix("<<")?;
-        let (tabs, rest) = rest.strip_prefix('-').map_or((false, rest), |rest| (true, rest));
-        let quoted = |quote: char| rest.strip_prefix(quote).and_then(|rest| Some(rest.split_once(quote)?.0));
-        let bare = || {
-            let end =
-                rest.find(|c: char| !(c.is_ascii_alphanumeric() || "_-.".contains(c))).unwrap_or(rest.len());
-            &rest[..end]
-        };
-        let end = quoted('"').or_else(|| quoted('\'')).unwrap_or_else(bare);
-        (!end.is_empty()).then(|| Heredoc { end: end.to_owned(), tabs })
-    };
-    instruction.words().filter_map(read).collect()
 }
 
 /// Replaces `$NAME`, `${NAME}` and `${NAME:-default}` by the `known` values. `Err` names an unknown variable.
