@@ -10,14 +10,20 @@ use crate::inputs::pin::document;
 const TIME: &str = "SOURCE_DATE_EPOCH";
 const COMMIT: &str = "REVISION";
 
+/// Whether the builder writes the commit into a file whose text is in the Dockerfile.
+fn is_written(instruction: &Instruction) -> bool {
+    let is_file = instruction.is("COPY") || instruction.is("ADD");
+    is_file && ["$", "${"].iter().any(|sign| instruction.expanded.contains(&format!("{sign}{COMMIT}")))
+}
+
 pub(super) fn check(instructions: &[Instruction], findings: &mut Findings) {
     for stage in instructions.split(|instruction| instruction.is("FROM")) {
         let uses = |instruction: &&Instruction, name: &str| {
             instruction.is("RUN") && (instruction.text.contains(name) || instruction.body.contains(name))
         };
         let dated = stage.iter().find(|instruction| uses(instruction, TIME));
-        let has_commit = stage.iter().any(|instruction| uses(&instruction, COMMIT));
-        if let Some(dated) = dated.filter(|_| !has_commit) {
+        let has_commit = |instruction| uses(&instruction, COMMIT) || is_written(instruction);
+        if let Some(dated) = dated.filter(|_| !stage.iter().any(has_commit)) {
             findings.problem(
                 Rule::DockerfileDates,
                 dated.line,

@@ -283,5 +283,9 @@ fn what_is_dated_by_the_commit_holds_something_of_it() {
             "line 5: gives files",
         ),
         (format!("{two}RUN touch --date=@499162500 /out/x{last}"), ""),
+        (format!("{two}COPY <<EOF /out/x\n{{\"commit\":\"${{REVISION}}\"}}\nEOF\n{dated}{last}"), ""),
+        (format!("{two}ADD <<-EOF /out/x\n$REVISION\nEOF\n{dated}{last}"), ""),
+        (format!("{two}COPY <<'EOF' /out/x\n$REVISION\nEOF\n{dated}{last}"), "line 6: gives files"),
+        (format!("{two}COPY <<EOF /out/x\nREVISION\nEOF\n{dated}{last}"), "line 6: gives files"),
     ]);
 }
