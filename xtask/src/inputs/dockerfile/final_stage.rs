@@ -116,13 +116,33 @@ fn check_what_is_recorded(instruction: &Instruction, is_last: bool, findings: &m
     }
 }
 
+/// Whether the user or the group of a `--chown` is a name. The value of a variable is the builder's to judge.
+fn has_name(owner: &str) -> bool {
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    !owner.contains('$') && !owner.splitn(2, ':').all(is_number)
+}
+
 fn check_what_is_copied(instruction: &Instruction, findings: &mut Findings) {
     let is_copied = instruction.is("COPY") || instruction.is("ADD");
-    if is_copied && !instruction.flags().any(|flag| flag == "link" || flag.starts_with("link=")) {
+    let is_linked = instruction.flags().any(|flag| flag == "link" || flag == "link=true");
+    let owner = instruction.flag("chown").filter(|owner| has_name(owner));
+    if is_copied && !is_linked {
         findings.note(
             Rule::DockerfileFinalLink,
             instruction.line,
-            format!("`{}`: without `--link` the layer depends on what is below it", instruction.text),
+            format!(
+                "`{}`: without `--link` the layer depends on what is below it; write `--link`, and numbers in `--chown`",
+                instruction.text
+            ),
+        );
+    } else if let Some(owner) = owner.filter(|_| is_copied) {
+        findings.problem(
+            Rule::DockerfileFinalLink,
+            instruction.line,
+            format!(
+                "`--chown={owner}` with `--link`: the builder looks up names in the files below, which `--link` leaves out, \
+                 and fails; write numbers, such as `--chown=1000:1000`"
+            ),
         );
     }
     if instruction.is("ADD") && instruction.arguments().any(|word| word.contains("://")) {

@@ -32,6 +32,24 @@ fn what_the_final_stage_is_based_on_follows_the_rules_of_the_final_stage() {
 }
 
 #[test]
+fn a_linked_layer_has_its_owner_in_numbers() {
+    for (flags, expected) in [
+        ("--link --chown=node:node", "line 3: `--chown=node:node` with `--link`"),
+        ("--chown=1000:node --link=true", "`--chown=1000:node` with"),
+        ("--link --chown=node", "write numbers"),
+        ("--link --chown=$OWNER", ""),
+        ("--link=false --chown=node", ""),
+        ("--link --chown=1000:1000", ""),
+        ("--link --chown=1000", ""),
+        ("--chown=node:node", ""),
+    ] {
+        hold(&[(format!("FROM {PIN} AS a\nFROM {PIN}\nCOPY {flags} --from=a /out/ /\n"), expected)]);
+    }
+    let note = read(&format!("FROM {PIN}\nCOPY a b\n")).unwrap().notes().concat();
+    assert!(note.contains("write `--link`, and numbers in `--chown`"), "{note}");
+}
+
+#[test]
 fn the_final_stage_has_the_platform_of_the_image() {
     let refused = "the final stage must have the platform of the image";
     let base = format!("FROM --platform=$BUILDPLATFORM {PIN} AS base\n");
