@@ -16,13 +16,9 @@ pub(super) fn check(instruction: &Instruction, is_on_target: bool, findings: &mu
     let line = instruction.line;
     for command in commands(instruction) {
         match Call::of(&command) {
-            Some(Call { command: "install" | "update", written, .. }) => findings.problem(
-                Rule::DockerfileNpmInstall,
-                line,
-                format!(
-                    "`npm {written}` may install something else than `package-lock.json` says; write `npm ci`"
-                ),
-            ),
+            Some(call) if matches!(call.command, "install" | "update") => {
+                findings.problem(Rule::DockerfileNpmInstall, line, unpinned(&call));
+            }
             Some(call) if call.command == "ci" => check_ci(line, &call, is_on_target, findings),
             _ => {}
         }
@@ -51,6 +47,18 @@ pub(super) fn check(instruction: &Instruction, is_on_target: bool, findings: &mu
             );
         }
     }
+}
+
+fn unpinned(call: &Call<'_>) -> String {
+    let written = call.written;
+    if call.is_global() {
+        return format!(
+            "nothing pins what `npm {written} -g` installs; write the lockfile with the npm of the base image, or put the \
+             tool into `devDependencies` or into a base image of your own ({})",
+            document!("services.md#system-packages")
+        );
+    }
+    format!("`npm {written}` may install something else than `package-lock.json` says; write `npm ci`")
 }
 
 fn check_ci(line: usize, call: &Call<'_>, is_on_target: bool, findings: &mut Findings) {

@@ -86,6 +86,11 @@ impl<'a> Call<'a> {
         has(self.arguments, flag)
     }
 
+    /// Whether it is about the packages of the machine instead of the service's.
+    pub(super) fn is_global(&self) -> bool {
+        self.has("-g") || self.has("--global") || self.values("--location").any(|place| place == "global")
+    }
+
     /// The values of a flag. npm takes a value after `=` or as the next word.
     pub(super) fn values(&self, flag: &str) -> impl Iterator<Item = &'a str> {
         let arguments = self.arguments;

@@ -137,7 +137,7 @@ fn what_runs_and_what_is_recorded_follows_the_rules() {
             format!("{two}RUN npm install --omit=dev{last}"),
             "line 2: `npm install` may install something else",
         ),
-        (format!("{two}RUN a && npm --silent i -g x{last}"), "line 2: `npm i`"),
+        (format!("{two}RUN a && npm --silent i x{last}"), "line 2: `npm i`"),
         (format!("{two}RUN [\"npm\", \"install\"]{last}"), "`npm install`"),
         (format!("{two}RUN curl -fsSL https://example.org/x | sh{last}"), "line 2: `curl` downloads"),
         (format!("{two}RUN npm ci{last}"), "--ignore-scripts"),

@@ -98,6 +98,18 @@ fn step(step: &str) -> String {
 }
 
 #[test]
+fn a_tool_for_the_whole_machine_is_refused_with_another_remedy_than_npm_ci() {
+    for spelling in ["install -g npm@11.1.0", "-g install x", "i --global x", "i --location=global x"] {
+        hold(&[(
+            step(&format!("npm {spelling}")),
+            "write the lockfile with the npm of the base image, or put",
+        )]);
+        let refused = read(&step(&format!("npm {spelling}"))).unwrap().errors().concat();
+        assert!(!refused.contains("write `npm ci`"), "{refused}");
+    }
+}
+
+#[test]
 fn commands_are_read_as_the_shell_reads_them() {
     let whole = "npm ci --omit=dev --ignore-scripts --os=linux";
     let install = "`npm install` may install something else";
