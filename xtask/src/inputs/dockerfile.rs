@@ -128,7 +128,7 @@ fn look(text: &str, platforms: &[Platform]) -> (Option<Recipe>, Vec<Finding>) {
         stages.read(instruction, &mut findings);
         downloads.extend(download(instruction, &mut findings));
         network::check(instruction, &lines, &mut findings);
-        install::check(instruction, stages.is_on_target(), &mut findings);
+        install::check(instruction, &stages, &mut findings);
         on_target.extend((instruction.is("RUN") && stages.is_on_target()).then_some(instruction.line));
     }
     dates::check(&instructions, &mut findings);

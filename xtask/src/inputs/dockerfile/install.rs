@@ -5,47 +5,74 @@ use super::image::BaseImage;
 use super::npm::{self, Call};
 use super::parse::Instruction;
 use super::shell::{commands, program};
+use super::stages::Stages;
 use crate::inputs::finding::Rule;
 use crate::inputs::lockfile::Libc;
 use crate::inputs::pin::document;
 
-pub(super) fn check(instruction: &Instruction, is_on_target: bool, findings: &mut Findings) {
+pub(super) fn check(instruction: &Instruction, stages: &Stages<'_>, findings: &mut Findings) {
     if !instruction.is("RUN") {
         return;
     }
     let line = instruction.line;
+    let mut by_default = stages.is_production();
     for command in commands(instruction) {
+        let variables = command.iter().rev().filter_map(|word| word.split_once('='));
+        let set = variables.filter_map(|(name, value)| npm::default_of(name, value)).next();
+        let is_production = set.unwrap_or(by_default);
+        let program = program(&command);
+        // It holds for the commands after it as well.
+        if program.is_none_or(|(program, _)| program == "export") {
+            by_default = is_production;
+        }
         match Call::of(&command) {
             Some(call) if matches!(call.command, "install" | "update") => {
                 findings.problem(Rule::DockerfileNpmInstall, line, unpinned(&call));
             }
-            Some(call) if call.command == "ci" => check_ci(line, &call, is_on_target, findings),
+            Some(call) if matches!(call.command, "ci" | "prune") => {
+                check_install(line, &call, is_production, stages.is_on_target(), findings);
+            }
             _ => {}
         }
-        let fetches = command.iter().any(|word| word.starts_with("https://") || word.starts_with("http://"));
-        if let Some(program) =
-            command.iter().find(|word| ["curl", "wget"].contains(&word.as_str()) && fetches)
-        {
-            findings.problem(
-                Rule::DockerfileDownload,
-                line,
-                format!(
-                    "`{program}` downloads what nothing pins; write `ADD --checksum=sha256:… https://… …` in a stage \
-                     `FROM scratch`, and name it in `[[workspace.metadata.release.native]]` ({})",
-                    document!("services.md")
-                ),
-            );
+        if let Some((program, arguments)) = program {
+            check_program(line, program, arguments, findings);
         }
-        if program(&command).is_some_and(|(program, _)| program == "npx")
-            && !npm::has(&command, "--no")
-            && !npm::has(&command, "--no-install")
-        {
-            findings.note(
-                Rule::DockerfileNpx,
-                line,
-                "`npx` fetches what is not installed, whatever its version; `npx --no` does not",
-            );
-        }
+        check_download(line, &command, findings);
+    }
+}
+
+fn check_program(line: usize, program: &str, arguments: &[String], findings: &mut Findings) {
+    if npm::installs_otherwise(program, arguments) {
+        findings.problem(
+            Rule::DockerfileNpmInstall,
+            line,
+            format!(
+                "`{program}` does not install what `package-lock.json` says; write `npm ci` ({})",
+                document!("services.md")
+            ),
+        );
+    }
+    if program == "npx" && !npm::has(arguments, "--no") && !npm::has(arguments, "--no-install") {
+        findings.note(
+            Rule::DockerfileNpx,
+            line,
+            "`npx` fetches what is not installed, whatever its version; `npx --no` does not",
+        );
+    }
+}
+
+fn check_download(line: usize, command: &[String], findings: &mut Findings) {
+    let fetches = command.iter().any(|word| word.starts_with("https://") || word.starts_with("http://"));
+    if let Some(program) = command.iter().find(|word| ["curl", "wget"].contains(&word.as_str()) && fetches) {
+        findings.problem(
+            Rule::DockerfileDownload,
+            line,
+            format!(
+                "`{program}` downloads what nothing pins; write `ADD --checksum=sha256:… https://… …` in a stage \
+                 `FROM scratch`, and name it in `[[workspace.metadata.release.native]]` ({})",
+                document!("services.md")
+            ),
+        );
     }
 }
 
@@ -61,8 +88,15 @@ fn unpinned(call: &Call<'_>) -> String {
     format!("`npm {written}` may install something else than `package-lock.json` says; write `npm ci`")
 }
 
-fn check_ci(line: usize, call: &Call<'_>, is_on_target: bool, findings: &mut Findings) {
-    if !is_on_target && !call.has("--ignore-scripts") {
+fn check_install(
+    line: usize,
+    call: &Call<'_>,
+    by_default: bool,
+    is_on_target: bool,
+    findings: &mut Findings,
+) {
+    let Call { command, written, .. } = call;
+    if *command == "ci" && !is_on_target && !call.has("--ignore-scripts") {
         findings.problem(
             Rule::DockerfileNpmScripts,
             line,
@@ -74,19 +108,29 @@ fn check_ci(line: usize, call: &Call<'_>, is_on_target: bool, findings: &mut Fin
             ),
         );
     }
-    if !is_on_target && call.is_production() && !["--os", "--cpu", "--libc"].iter().all(|flag| call.has(flag))
-    {
+    if !call.is_production(by_default) {
+        return;
+    }
+    let without_tools = if call.is_production(false) {
+        format!("`npm {written} --omit=dev`")
+    } else {
+        format!(
+            "`npm {written}`, which leaves out `devDependencies` here by `NODE_ENV` or `NPM_CONFIG_OMIT`,"
+        )
+    };
+    if !is_on_target && !["--os", "--cpu", "--libc"].iter().all(|flag| call.has(flag)) {
         findings.problem(
             Rule::DockerfileNpmTarget,
             line,
-            concat!(
-                "`npm ci --omit=dev` installs what fits the building machine, and not the image; write `ARG TARGETARCH` \
-                 before it and `--os=linux --cpu=… --libc=…`, as in ",
+            format!(
+                "{without_tools} takes what fits the building machine, and not the image; write `ARG TARGETARCH` \
+                 before it and `--os=linux --cpu=… --libc=…`, as in {}",
                 document!("services.md")
             ),
         );
     }
-    if is_partial(call) {
+    // An image must have the dependencies of all workspaces.
+    if call.has("--workspace") || call.has("-w") {
         findings.note(
             Rule::DockerfileNpmWorkspace,
             line,
@@ -98,11 +142,6 @@ fn check_ci(line: usize, call: &Call<'_>, is_on_target: bool, findings: &mut Fin
             ),
         );
     }
-}
-
-/// Whether it installs only some of the workspaces. An image must have the dependencies of all of them.
-fn is_partial(call: &Call<'_>) -> bool {
-    call.is_production() && (call.has("--workspace") || call.has("-w"))
 }
 
 /// The C library that the last `npm ci` names, else the one in the name of the base image.

@@ -1,8 +1,10 @@
 //! What a call of npm asks for, in every spelling that npm takes for it.
 
+use super::shell::file_name;
+
 /// npm's names for the commands that install: aliases and typos that it knows (npm 10.9 and 11.19,
 /// `lib/utils/cmd-list.js`). Those that also run the service's tests stand with what they do first.
-const NAMES: [(&str, &[&str]); 4] = [
+const NAMES: [(&str, &[&str]); 5] = [
     (
         "ci",
         &[
@@ -38,6 +40,7 @@ const NAMES: [(&str, &[&str]); 4] = [
     ),
     ("update", &["update", "u", "up", "upgrade", "udpate"]),
     ("rebuild", &["rebuild", "rb"]),
+    ("prune", &["prune"]),
 ];
 
 /// Flags whose value may be the next word, so that it is not taken for the command.
@@ -65,7 +68,7 @@ const VALUED: [&str; 17] = [
 pub(super) struct Call<'a> {
     /// The command as it is written.
     pub(super) written: &'a str,
-    /// `ci`, `install`, `update` or `rebuild` in place of its other names; any other command as it is written.
+    /// `ci`, `install`, `update`, `rebuild` or `prune` in place of its other names; any other command as it is written.
     pub(super) command: &'a str,
     /// All words after `npm`.
     arguments: &'a [String],
@@ -74,11 +77,21 @@ pub(super) struct Call<'a> {
 impl<'a> Call<'a> {
     /// `None` if the command line does not call npm.
     pub(super) fn of(line: &'a [String]) -> Option<Self> {
-        let at = line.iter().position(|word| word == "npm")?;
+        let follows =
+            |words: &[String], at: usize, flags: &[&str]| at > 0 && flags.contains(&words[at - 1].as_str());
+        let is_npm = |(at, word): &(usize, &String)| {
+            let name = file_name(word);
+            (name == "npm" || name.starts_with("npm@")) && !follows(line, *at, &["-p", "--package"])
+        };
+        let (at, _) = line.iter().enumerate().find(is_npm)?;
         let arguments = &line[at + 1..];
-        let is_value = |at: usize| at > 0 && VALUED.contains(&arguments[at - 1].as_str());
+        let is_value = |at: usize, word: &str| {
+            let is_switch = matches!(word, "true" | "false") && at > 0 && arguments[at - 1].starts_with("--");
+            is_switch || follows(arguments, at, &VALUED)
+        };
+        let is_plain = |word: &str| !word.starts_with(['-', '$']);
         let mut words = arguments.iter().enumerate();
-        let (_, written) = words.find(|(at, word)| !word.starts_with('-') && !is_value(*at))?;
+        let (_, written) = words.find(|(at, word)| is_plain(word) && !is_value(*at, word))?;
         Some(Self { written, command: meant(written).unwrap_or(written), arguments })
     }
 
@@ -101,11 +114,43 @@ impl<'a> Call<'a> {
     }
 
     /// Whether it leaves out what only development needs. `--only` and `--production` are npm's former words for it.
-    pub(super) fn is_production(&self) -> bool {
+    /// `by_default`: what the environment says, see [`default_of`].
+    pub(super) fn is_production(&self, by_default: bool) -> bool {
         let is = |flag: &str, wanted: &[&str]| self.values(flag).any(|value| wanted.contains(&value));
-        is("--omit", &["dev"])
+        if is("--include", &["dev"]) || is("--production", &["false"]) {
+            return false;
+        }
+        by_default && !self.has("--omit")
+            || is("--omit", &["dev"])
             || is("--only", &["prod", "production"])
             || ["--production", "--prod"].iter().any(|flag| self.has(flag) && !is(flag, &["false"]))
+    }
+}
+
+/// Whether npm leaves out what only development needs, by a variable of its environment; `None` if that says nothing.
+pub(super) fn default_of(variable: &str, value: &str) -> Option<bool> {
+    let value = value.trim_matches(['"', '\'']);
+    if value.contains('$') {
+        return None;
+    }
+    match variable.to_ascii_lowercase().as_str() {
+        "node_env" if variable == "NODE_ENV" => Some(value == "production"),
+        "npm_config_omit" => Some(value.split_whitespace().any(|kind| kind == "dev")),
+        "npm_config_only" => Some(["prod", "production"].contains(&value)),
+        "npm_config_production" => Some(value == "true"),
+        _ => None,
+    }
+}
+
+/// Whether a call of yarn or pnpm installs packages.
+pub(super) fn installs_otherwise(program: &str, arguments: &[String]) -> bool {
+    let command = arguments.iter().find(|word| !word.starts_with('-')).map(String::as_str);
+    match (program, command) {
+        ("yarn", None) => !["--version", "-v", "--help", "-h"].iter().any(|flag| has(arguments, flag)),
+        ("yarn" | "pnpm", Some(command)) => {
+            ["install", "i", "add", "up", "update", "upgrade", "ci", "import"].contains(&command)
+        }
+        _ => false,
     }
 }
 

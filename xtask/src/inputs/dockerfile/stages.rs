@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Findings;
 use super::image::{BaseImage, BaseImages};
+use super::npm;
 use super::parse::{self, Instruction};
 use crate::inputs::config::Platform;
 use crate::inputs::finding::Rule;
@@ -19,6 +20,8 @@ struct Stage {
     parents: Vec<usize>,
     /// Whether it runs on the platforms of the image.
     is_on_target: bool,
+    /// Whether its environment makes npm leave out what only development needs.
+    is_production: bool,
 }
 
 pub(super) struct Stages<'a> {
@@ -41,6 +44,8 @@ impl<'a> Stages<'a> {
             self.stages.push(stage);
         } else if instruction.is("ARG") && self.stages.is_empty() {
             take_defaults(instruction, &mut self.arguments);
+        } else if instruction.is("ARG") || instruction.is("ENV") {
+            self.set(instruction);
         } else if instruction.is("COPY") {
             if let Some(from) = instruction.flag("from") {
                 self.take(instruction, "COPY --from=", from, findings);
@@ -52,6 +57,25 @@ impl<'a> Stages<'a> {
                 }
             }
         }
+    }
+
+    /// Takes variables of the current stage. `ENV NAME value` is an older form of `ENV NAME=value`.
+    fn set(&mut self, instruction: &Instruction) {
+        let Some(stage) = self.stages.last_mut() else { return };
+        let words: Vec<_> = parse::arguments(instruction).collect();
+        let variables = match words[..] {
+            [(name, None), (value, None)] if instruction.is("ENV") => vec![(name, value)],
+            _ => words.into_iter().filter_map(|(name, value)| Some((name, value?))).collect(),
+        };
+        for (name, value) in variables {
+            let value = parse::expand(value, &self.arguments).unwrap_or_else(|_unknown| value.to_owned());
+            stage.is_production = npm::default_of(name, &value).unwrap_or(stage.is_production);
+        }
+    }
+
+    /// Whether the current stage's environment makes npm leave out what only development needs.
+    pub(super) fn is_production(&self) -> bool {
+        self.stages.last().is_some_and(|stage| stage.is_production)
     }
 
     /// Whether the current stage runs on the platforms of the image instead of the building machine's.
@@ -102,7 +126,8 @@ impl<'a> Stages<'a> {
         let parents = image.map_or_else(Vec::new, |image| self.parents(image));
         let is_on_target = self.begins_on_target(from, &parents);
         let base = image.and_then(|image| self.base(from, image, findings));
-        Stage { name, base, parents, is_on_target }
+        let is_production = parents.iter().any(|parent| self.stages[*parent].is_production);
+        Stage { name, base, parents, is_on_target, is_production }
     }
 
     /// Whether the stage of `from` runs on the platforms of the image. If it is based on another stage, `BuildKit`

@@ -58,6 +58,8 @@ fn npm_is_understood_by_each_of_its_names_for_a_command() {
         "--prefix service ci",
         "-C service ci",
         "--loglevel error ci",
+        "--no-fund true ci",
+        "$FLAGS ci",
     ] {
         hold(&[
             (step(&format!("npm {spelling}")), "`npm ci` runs what packages bring"),
@@ -107,6 +109,65 @@ fn a_tool_for_the_whole_machine_is_refused_with_another_remedy_than_npm_ci() {
         let refused = read(&step(&format!("npm {spelling}"))).unwrap().errors().concat();
         assert!(!refused.contains("write `npm ci`"), "{refused}");
     }
+}
+
+#[test]
+fn npm_is_found_wherever_it_lies_and_other_programs_that_install_are_refused() {
+    let other = "install something else";
+    hold(&[
+        (step("/usr/local/bin/npm install"), other),
+        (step("npx --yes npm@11 install"), other),
+        (step("npx --yes npm@11 ci --omit=dev --ignore-scripts"), "`--os=linux --cpu=… --libc=…`"),
+        (step("npx -p npm@11 npm ci --omit=dev --ignore-scripts"), "`--os=linux --cpu=… --libc=…`"),
+        (step("npx --yes npm@11 ci --ignore-scripts"), ""),
+    ]);
+    let refused = |program: &str| format!("`{program}` does not install what `package-lock.json` says");
+    for command in ["yarn", "yarn install", "yarn --frozen-lockfile", "if true; then yarn add x; fi"] {
+        hold(&[(step(command), &refused("yarn"))]);
+    }
+    for command in ["pnpm install", "corepack enable && pnpm i --frozen-lockfile", "/bin/pnpm add x"] {
+        hold(&[(step(command), &refused("pnpm"))]);
+    }
+    for command in ["yarn --version", "yarn build", "pnpm run build", "corepack enable pnpm", "rm yarn"] {
+        hold(&[(step(command), "")]);
+    }
+}
+
+#[test]
+fn the_environment_may_leave_out_what_only_development_needs() {
+    let asks = "by `NODE_ENV` or `NPM_CONFIG_OMIT`, takes what fits the building machine";
+    let ci = "npm ci --ignore-scripts";
+    for (before, step, expected) in [
+        ("ENV NODE_ENV=production", ci, asks),
+        ("ENV NODE_ENV production", ci, asks),
+        ("ENV A=b NODE_ENV=\"production\"", ci, asks),
+        ("ARG NODE_ENV=production", ci, asks),
+        ("ENV NPM_CONFIG_OMIT=dev", ci, asks),
+        ("ENV npm_config_production=true", ci, asks),
+        ("ENV NODE_ENV=production", "npm prune", "`npm prune`, which"),
+        ("ENV NODE_ENV=production\nENV NODE_ENV=development", ci, ""),
+        ("ENV NODE_ENV=production", "npm ci --ignore-scripts --include=dev", ""),
+        ("ENV NODE_ENV=production", "npm ci --ignore-scripts --omit=optional", ""),
+        ("ENV NODE_ENV=production", "npm ci --ignore-scripts --os=linux --cpu=x64 --libc=glibc", ""),
+        ("ENV NODE_ENV=production", "NODE_ENV=development npm ci --ignore-scripts", ""),
+        ("ENV node_env=production", ci, ""),
+        ("ENV A=b", "NODE_ENV=production npm ci --ignore-scripts", asks),
+        ("ENV A=b", "export NODE_ENV=production && npm ci --ignore-scripts", asks),
+        ("ENV A=b", "NODE_ENV=production npm run build && npm ci --ignore-scripts", ""),
+        ("ENV A=b", "npm ci --ignore-scripts && npm prune --omit=dev", "`npm prune --omit=dev` takes"),
+        ("ENV A=b", "npm ci --ignore-scripts && npm prune --production", "`--os=linux --cpu=… --libc=…`"),
+        ("ENV A=b", "npm ci --ignore-scripts && npm prune", ""),
+    ] {
+        let last = format!("FROM {PIN}\nCOPY --link --from=a /out/ /\n");
+        let first = format!("FROM --platform=$BUILDPLATFORM {PIN} AS");
+        hold(&[
+            (format!("{first} a\n{before}\nRUN {step}\n{last}"), expected),
+            (format!("{first} b\n{before}\nFROM b AS a\nRUN {step}\n{last}"), expected),
+            (format!("{first} b\n{before}\nFROM {PIN} AS a\nRUN {step}\n{last}"), ""),
+        ]);
+    }
+    let global = format!("ARG MODE=production\nFROM --platform=$BUILDPLATFORM {PIN} AS a\n");
+    hold(&[(format!("{global}ENV NODE_ENV=$MODE\nRUN {ci}\nFROM {PIN}\n"), asks)]);
 }
 
 #[test]
