@@ -52,7 +52,8 @@ impl<'a> Stages<'a> {
             }
         } else if instruction.is("RUN") {
             for mount in instruction.flags().filter_map(|flag| flag.strip_prefix("mount=")) {
-                if let Some(from) = mount.split(',').find_map(|part| part.strip_prefix("from=")) {
+                let parts = mount.split(',').filter_map(|part| part.trim_matches('"').split_once('='));
+                for (_, from) in parts.filter(|(key, _)| key.eq_ignore_ascii_case("from")) {
                     self.take(instruction, "RUN --mount=from=", from, findings);
                 }
             }

@@ -113,6 +113,8 @@ fn images_are_read_through_arguments_and_wherever_they_are_taken_from() {
             "line 2: `COPY --from=tools.example.org/uv:1`",
         ),
         (format!("{two}RUN --mount=type=bind,from=alpine:3 x{last}"), "line 2: `RUN --mount=from=alpine:3`"),
+        (format!("{two}RUN --mount=type=bind,From=alpine:3 x{last}"), "`RUN --mount=from=alpine:3`"),
+        (format!("{two}RUN --mount=from=build,\"FROM=alpine:3\" x{last}"), "`RUN --mount=from=alpine:3`"),
         (format!("{two}COPY --from=0 /a /b{last}"), ""),
         (format!("{two}COPY --from={PIN} /a /b{last}"), ""),
     ]);
