@@ -90,7 +90,9 @@ impl<'a> Graph<'a> {
         }
         let unfit = self.with_dependents(misfits, &production);
         let brought = self.reach(|kind, _| !kind.welcome);
-        let is_brought = |kind: Kind, path: &str| !kind.welcome || brought.contains(path);
+        // With `legacy-peer-deps` npm takes a tool for a tool, even if a package would use it.
+        let is_tool = |path: &str| self.lock.packages[path].dev;
+        let is_brought = |kind: Kind, path: &str| !kind.welcome || (brought.contains(path) && !is_tool(path));
         let installed = self.reach(|kind, path| !kind.dev && !unfit.contains(path) && is_brought(kind, path));
         let needed = self.reach(|kind, _| kind.is_needed());
         let all = self.reach(|_, _| true);

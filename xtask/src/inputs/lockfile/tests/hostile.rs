@@ -247,23 +247,6 @@ fn more_entries_or_a_deeper_path_than_npm_writes_are_refused() {
 }
 
 #[test]
-fn a_peer_that_npm_was_told_to_leave_alone_may_be_marked_as_a_tool() {
-    let lock = json!({"lockfileVersion": 3, "packages": {
-        "": {"dependencies": {"a": "1"}, "devDependencies": {"p": "1"}},
-        "node_modules/a": {"version": "1.0.0", "integrity": SHA, "peerDependencies": {"p": "1"}},
-        "node_modules/p": {"version": "1.0.0", "integrity": SHA, "dev": true},
-    }});
-    let lockfile = check(lock["packages"][""].to_string().as_bytes(), lock.to_string().as_bytes()).unwrap();
-    let wrong = |legacy| lockfile.wrong_marks(&Folder::default(), legacy).unwrap();
-    assert!(
-        wrong(false).len() == 1 && wrong(false)[0].contains("`legacy-peer-deps=true`"),
-        "{:?}",
-        wrong(false)
-    );
-    assert!(wrong(true).is_empty(), "{:?}", wrong(true));
-}
-
-#[test]
 fn workspaces_and_optional_peers_are_the_manifests() {
     let mut manifest = honest()["packages"][""].clone();
     manifest["workspaces"] = json!(["other/*"]);
