@@ -200,11 +200,9 @@ fn check_package(path: &str, entry: &Entry, service: &Folder) -> Result<()> {
     if !entry.in_bundle && !entry.integrity.as_ref().is_some_and(is_strong) {
         let from_git = entry.resolved.as_deref().is_some_and(|resolved| resolved.starts_with("git"));
         let (found, remedy) = match &entry.integrity {
-            None if from_git => (
-                "no integrity",
-                "it comes from git, which has none; depend on a published version, or on an archive"
-                    .to_owned(),
-            ),
+            None if from_git => {
+                ("no integrity", format!("it comes from git, which has none; {}", strict::PUBLISHED))
+            }
             None => ("no integrity", write_anew(service)),
             Some(_) => ("no sha512 integrity", write_anew(service)),
         };

@@ -26,7 +26,9 @@ pub(super) enum Remedy {
     Other(&'static str),
 }
 
-const PUBLISHED: Remedy = Remedy::Other("depend on a published version of it");
+/// What to type in place of a dependency on an address or a git repository.
+pub(super) const PUBLISHED: &str =
+    "depend on a published version of it, or commit its archive and write `file:NAME-VERSION.tgz`";
 
 fn again(text: impl Into<String>) -> Wrong {
     Wrong(text.into(), Remedy::Again)
@@ -173,7 +175,10 @@ fn wrong_source(entry: &Entry, name: &str, version: &str, bundler: Option<&str>)
         match Address::parse(resolved) {
             Err(_) if is_archive_of_ours(resolved) => {}
             Err(error) => {
-                return Some(Wrong(format!("comes from `{}`: {error}", resolved.escape_debug()), PUBLISHED));
+                return Some(Wrong(
+                    format!("comes from `{}`: {error}", resolved.escape_debug()),
+                    Remedy::Other(PUBLISHED),
+                ));
             }
             Ok(address) if address.is_of_another(name, version) => {
                 return Some(anew(format!(
@@ -211,7 +216,7 @@ fn foreign_ranges(entry: &Entry, is_ours: bool) -> Option<Wrong> {
         (!(is_ours && is_path)).then(|| {
             Wrong(
                 format!("asks for `{}` of `{}`: {why}", range.escape_debug(), name.escape_debug()),
-                PUBLISHED,
+                Remedy::Other(PUBLISHED),
             )
         })
     })

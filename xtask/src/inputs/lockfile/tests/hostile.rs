@@ -113,7 +113,13 @@ fn sources() -> Vec<Row> {
         (D, "dependencies", json!({"both": "a/b"}), "git repository"),
         (D, "dependencies", json!({"both": "file:../x"}), "file or folder"),
         ("", "devDependencies", json!({"d": "git+ssh://git@forge.example.org/d.git"}), "git repository"),
-        ("", "devDependencies", json!({"d": "https://elsewhere.example.org/d.tgz"}), "an address of its own"),
+        (
+            "",
+            "devDependencies",
+            json!({"d": "https://elsewhere.example.org/d.tgz"}),
+            "an address of its own, not a version: depend on a published version of it, or commit its archive and write \
+             `file:NAME-VERSION.tgz`",
+        ),
     ]
 }
 
