@@ -156,6 +156,11 @@ impl Config {
                 !self.platforms[..number].contains(platform),
                 "`platforms` names `{platform}` twice: `linux/arm64/v8` is `linux/arm64`, and `linux/arm` is `linux/arm/v7`"
             );
+            ensure!(
+                platform.node_architecture().is_some(),
+                "`platforms` names `{platform}`, for which Node.js has no name: write one such as `linux/amd64` or \
+                 `linux/arm64`"
+            );
         }
         for (number, name) in self.build_secrets.iter().enumerate() {
             ensure!(!self.build_secrets[..number].contains(name), "`build-secrets` names `{name}` twice");

@@ -53,6 +53,11 @@ fn what_cannot_be_meant_is_refused_by_name() {
         ("port = 3000", "port = ", "lists the keys"),
         (r#"["linux/amd64"]"#, r#"["linux/arm64", "linux/arm64/v8"]"#, "`linux/arm64` twice"),
         (r#"["linux/amd64"]"#, r#"["linux/x86_64"]"#, "write `linux/amd64`"),
+        (
+            r#"["linux/amd64"]"#,
+            r#"["linux/mips64le"]"#,
+            "`platforms` names `linux/mips64le`, for which Node.js",
+        ),
         ("title =", "build-secrets = [\"COSIGN_PASSWORD\"]\ntitle =", "COSIGN_PASSWORD"),
         ("title =", "build-secrets = [\"A\", \"A\"]\ntitle =", "`A` twice"),
         ("title =", "tag-signers = 2\ntitle =", "add `tags = \"signed\"`"),

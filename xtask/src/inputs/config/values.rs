@@ -63,6 +63,29 @@ pub(super) fn cosign_digests<'de, D: Deserializer<'de>>(deserializer: D) -> Resu
 #[serde(try_from = "String")]
 pub struct Platform(String);
 
+impl Platform {
+    /// Node.js's name for the architecture (`process.arch`), if it has one. Node.js runs on Linux in an image.
+    #[must_use]
+    pub fn node_architecture(&self) -> Option<&'static str> {
+        let (architecture, variant) = match self.0.split('/').collect::<Vec<_>>()[..] {
+            ["linux", architecture] => (architecture, None),
+            ["linux", architecture, variant] => (architecture, Some(variant)),
+            _ => return None,
+        };
+        match (architecture, variant) {
+            ("amd64", None | Some("v2" | "v3" | "v4")) => Some("x64"),
+            ("arm64", None) => Some("arm64"),
+            ("arm", Some("v6" | "v7")) => Some("arm"),
+            ("386", None) => Some("ia32"),
+            ("ppc64le", None) => Some("ppc64"),
+            ("s390x", None) => Some("s390x"),
+            ("riscv64", None) => Some("riscv64"),
+            ("loong64", None) => Some("loong64"),
+            _ => None,
+        }
+    }
+}
+
 /// Other programs' names for the architectures of `BuildKit`, and what to write instead.
 const OTHER_NAMES: [(&str, &str); 8] = [
     ("x86_64", "amd64"),

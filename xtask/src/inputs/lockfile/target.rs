@@ -1,6 +1,6 @@
 //! The platform for which packages are installed, in npm's terms.
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result};
 
 use super::entry::Entry;
 use crate::inputs::config::Platform;
@@ -42,20 +42,11 @@ impl Target {
     /// # Errors
     /// When Node.js has no name for the architecture.
     pub fn new(platform: &Platform, libc: Libc) -> Result<Self> {
-        let text = platform.to_string();
-        let cpu = match text.as_str() {
-            "linux/amd64" => "x64",
-            "linux/arm64" | "linux/arm64/v8" => "arm64",
-            "linux/arm" | "linux/arm/v7" | "linux/arm/v6" => "arm",
-            "linux/386" => "ia32",
-            "linux/ppc64le" => "ppc64",
-            "linux/s390x" => "s390x",
-            "linux/riscv64" => "riscv64",
-            "linux/loong64" => "loong64",
-            _ => bail!(
-                "Node.js has no name for the platform `{text}`: expected one such as `linux/amd64` or `linux/arm64`"
-            ),
-        };
+        let cpu = platform.node_architecture().with_context(|| {
+            format!(
+                "Node.js has no name for the platform `{platform}`: expected one such as `linux/amd64` or `linux/arm64`"
+            )
+        })?;
         Ok(Self { os: "linux".to_owned(), cpu: cpu.to_owned(), libc })
     }
 
@@ -92,8 +83,11 @@ mod tests {
     fn platforms_have_the_names_that_node_gives_them() {
         for (platform, cpu) in [
             ("linux/amd64", "x64"),
+            ("linux/amd64/v2", "x64"),
             ("linux/arm64", "arm64"),
-            ("linux/arm/v7", "arm"),
+            ("linux/arm64/v8", "arm64"),
+            ("linux/arm", "arm"),
+            ("linux/arm/v6", "arm"),
             ("linux/386", "ia32"),
             ("linux/ppc64le", "ppc64"),
             ("linux/s390x", "s390x"),
@@ -102,7 +96,7 @@ mod tests {
             let platform = Platform::try_from(platform.to_owned()).unwrap();
             assert_eq!(Target::new(&platform, Libc::Musl).unwrap().cpu, cpu);
         }
-        for platform in ["windows/amd64", "linux/mips64le"] {
+        for platform in ["windows/amd64", "linux/mips64le", "linux/amd64/v9", "linux/arm/v5"] {
             let platform = Platform::try_from(platform.to_owned()).unwrap();
             assert!(Target::new(&platform, Libc::Glibc).unwrap_err().to_string().contains("no name"));
         }
