@@ -130,6 +130,8 @@ impl Inputs {
         let (elsewhere, host) = lockfile.elsewhere(&config.service, &Registries::of(config));
         problems.extend(errors(Rule::LockfileRegistry, lock, elsewhere));
         notes.extend(host.map(|text| Finding::note(Rule::LockfileHosts, lock, text)));
+        let open = lockfile.open_overrides(&config.service);
+        notes.extend(open.map(|text| Finding::note(Rule::LockfileOutOfSync, lock, text)));
         let scripts = lockfile.own_scripts().into_iter();
         notes.extend(scripts.map(|text| Finding::note(Rule::ServiceInstallScript, lock, text)));
         match installed(&lockfile, &config.platforms, libc) {
@@ -172,10 +174,8 @@ impl Inputs {
     /// # Errors
     /// A [`Refusal`] that names the file.
     pub fn ensure_inert(&self) -> Result<()> {
-        match self.problems.iter().find(|problem| problem.rule == Rule::DockerfilePolicy) {
-            Some(problem) => Err(Refusal::new(problem.to_string()).into()),
-            None => Ok(()),
-        }
+        let policy = self.problems.iter().find(|problem| problem.rule == Rule::DockerfilePolicy);
+        policy.map_or(Ok(()), |problem| Err(Refusal::new(problem.to_string()).into()))
     }
 
     /// The path and digest of the lockfile.

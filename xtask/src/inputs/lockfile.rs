@@ -8,6 +8,7 @@ mod entry;
 mod grammar;
 mod graph;
 mod marks;
+mod overrides;
 pub mod pinned;
 mod rules;
 mod strict;
@@ -24,6 +25,7 @@ use crate::inputs::config::Folder;
 use crate::refuse;
 use entry::{Entry, Lock, Manifest, Ranges};
 use graph::{Graph, Selection};
+use overrides::Overrides;
 
 pub use address::Registries;
 pub use entry::without_mark;
@@ -51,6 +53,8 @@ pub struct Locked {
 /// A lockfile that agrees with its package.json.
 pub struct Lockfile {
     lock: Lock,
+    /// Those of package.json.
+    overrides: Overrides,
 }
 
 impl Lockfile {
@@ -160,7 +164,7 @@ pub fn check(service: &Folder, package_json: &[u8], package_lock: &[u8]) -> Resu
             check_package(path, &lock.packages[path], service)?;
         }
     }
-    Ok(Lockfile { lock })
+    Ok(Lockfile { lock, overrides: manifest.overrides.unwrap_or_default() })
 }
 
 fn out_of_sync(manifest: &str, difference: &str, service: &Folder) -> String {

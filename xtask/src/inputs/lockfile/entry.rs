@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, Result, bail, ensure};
 use serde::Deserialize;
 
+use super::overrides::Overrides;
 use crate::oci::exact;
 
 /// No real lockfile is larger.
@@ -49,6 +50,7 @@ pub(super) struct PeerMeta {
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Manifest {
     pub(super) workspaces: Option<Workspaces>,
+    pub(super) overrides: Option<Overrides>,
     #[serde(flatten)]
     pub(super) ranges: Ranges,
 }

@@ -31,6 +31,7 @@ impl Lockfile {
         {
             problems.extend(read_as_tools(&manifest_of(folder), &entry.ranges));
         }
+        problems.extend(self.against_overrides(service));
         problems.extend(self.loose(service)?);
         Ok(problems)
     }

@@ -2,6 +2,7 @@
 
 mod hostile;
 mod notes;
+mod overrides;
 mod peers;
 
 use std::collections::{BTreeMap, BTreeSet};
