@@ -16,6 +16,9 @@ use crate::inputs::lockfile::{Libc, Locked, Lockfile, Target};
 /// More packages in one message help nobody.
 const SHOWN: usize = 8;
 
+const BUNDLED: &str = "if a bundler puts them into the service's own files, write `dependencies = \"bundled\"` in \
+     `[workspace.metadata.release]` of `Cargo.toml`";
+
 /// The result for an image whose packages are the lockfile's.
 #[derive(Debug, Default)]
 pub struct Held {
@@ -34,7 +37,11 @@ pub struct Unlike {
     target: String,
     missing: Vec<String>,
     excess: Vec<String>,
-    nothing_installed: bool,
+    dependencies: Dependencies,
+    /// Whether the image has no packages at all.
+    lacks_all: bool,
+    /// Whether it lacks most of those that it must have.
+    lacks_most: bool,
 }
 
 impl std::error::Error for Unlike {}
@@ -53,17 +60,18 @@ impl std::fmt::Display for Unlike {
             list(&self.missing),
             list(&self.excess)
         )?;
-        if self.nothing_installed {
-            return f.write_str(
-                "; it has no `node_modules` at all: if a bundler puts all of them into the service's own files, write \
-                 `dependencies = \"bundled\"` in `[workspace.metadata.release]` of `Cargo.toml`",
-            );
+        if self.dependencies == Dependencies::Bundled {
+            return f.write_str("; move what is in excess to `dependencies`, or leave it out of the output");
+        }
+        if self.lacks_all {
+            return write!(f, "; it has no `node_modules` at all: {BUNDLED}");
         }
         write!(
             f,
             "; install in the Dockerfile with `npm ci --omit=dev {}` and copy nothing else that has a `node_modules`",
             self.target
-        )
+        )?;
+        if self.lacks_most { write!(f, "; most packages are missing: {BUNDLED}") } else { Ok(()) }
     }
 }
 
@@ -127,7 +135,8 @@ pub fn check(contents: &Contents, lockfile: &Lockfile, dependencies: Dependencie
     }
     let platform = contents.platform.clone();
     let target = format!("--os={} --cpu={} --libc={}", target.os, target.cpu, target.libc.as_str());
-    Err(Unlike { platform, target, missing, excess, nothing_installed: above.count() == 0 }.into())
+    let (lacks_all, lacks_most) = (above.count() == 0, missing.len() * 2 > installed.len());
+    Err(Unlike { platform, target, missing, excess, dependencies, lacks_all, lacks_most }.into())
 }
 
 /// The key of a folder outside the service's, such as `../shared`, without the leading `../`.

@@ -87,6 +87,7 @@ fn what_is_in_excess_is_named_with_what_to_write() {
         let error = judge(&all, Dependencies::Installed).unwrap_err();
         assert!(error.contains(expected), "expected `{expected}` in: {error}");
         assert!(error.contains("`npm ci --omit=dev --os=linux --cpu=x64 --libc=glibc`"), "{error}");
+        assert!(!error.contains("bundle"), "{error}");
     }
 }
 
@@ -94,14 +95,26 @@ fn what_is_in_excess_is_named_with_what_to_write() {
 fn a_bundled_service_has_what_the_lockfile_says() {
     let bundle = [file("srv/app/main.js", b"")];
     let error = judge(&bundle, Dependencies::Installed).unwrap_err();
-    assert!(error.contains("`dependencies = \"bundled\"`"), "{error}");
+    assert!(
+        error.contains("no `node_modules` at all: if a bundler")
+            && error.contains("`dependencies = \"bundled\"`"),
+        "{error}"
+    );
+    // Such as Next.js with `output: "standalone"`, which copies a part of `node_modules`.
+    let part = [manifest("srv/app/node_modules/o", "o", "1.0.0")];
+    let error = judge(&part, Dependencies::Installed).unwrap_err();
+    assert!(error.contains("most packages are missing: if a bundler"), "{error}");
+    assert_eq!(judge(&part, Dependencies::Bundled), Ok(1));
     let held = check(&contents(&bundle), &lockfile(), Dependencies::Bundled).unwrap();
     let mut names: Vec<_> = held.bundled.iter().map(|locked| locked.name.as_str()).collect();
     names.sort_unstable();
     assert_eq!(names, ["@acme/core", "@s/b", "a", "o", "real"]);
     let dev = [manifest("srv/app/node_modules/d", "d", "2.0.0")];
+    let error = judge(&dev, Dependencies::Bundled).unwrap_err();
     assert!(
-        judge(&dev, Dependencies::Bundled).is_err(),
-        "what is installed must be the lockfile's here as well"
+        error.contains("in excess `d` 2.0.0")
+            && error.contains("; move what is in excess to `dependencies`, or"),
+        "what is installed must be the lockfile's here as well: {error}"
     );
+    assert!(!error.contains("npm ci"), "{error}");
 }
