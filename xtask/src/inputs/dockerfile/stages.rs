@@ -139,9 +139,10 @@ impl<'a> Stages<'a> {
         }
         let Some(written) = from.flag("platform") else { return true };
         // A platform by its name is the image's if that has no other.
-        let is_only = |platform: &String| self.platforms.iter().all(|wanted| wanted.to_string() == *platform);
+        let is_only = |platform: Platform| self.platforms.iter().all(|wanted| *wanted == platform);
         ["TARGETPLATFORM", "TARGETARCH"].iter().any(|variable| written.contains(variable))
-            || parse::expand(written, &self.arguments).is_ok_and(|platform| is_only(&platform))
+            || parse::expand(written, &self.arguments)
+                .is_ok_and(|written| Platform::try_from(written).is_ok_and(is_only))
     }
 
     /// The stages that `image` names, one for each platform if the platform is in the name.

@@ -61,4 +61,9 @@ fn the_final_stage_has_the_platform_of_the_image() {
         (format!("{base}FROM --platform=$TARGETPLATFORM {PIN}\n"), ""),
         (format!("FROM --platform=linux/${{TARGETARCH}} {PIN}\n"), ""),
     ]);
+    for (written, is_refused) in [("linux/arm64", false), ("linux/arm64/v8", false), ("linux/amd64", true)] {
+        let text = format!("FROM --platform={written} {PIN}\n");
+        let found = super::super::findings(&text, &["linux/arm64".to_owned().try_into().unwrap()]);
+        assert_eq!(found.iter().any(|finding| finding.text.contains(refused)), is_refused, "{text}");
+    }
 }
