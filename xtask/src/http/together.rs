@@ -13,8 +13,8 @@ use super::{Curl, INSTALL, Request, Response, retry};
 const MOST_BYTES: usize = 256 << 20;
 
 impl Curl {
-    /// Sends `requests`, which must have no body and be idempotent. The answers are in the order of `requests`. A
-    /// request that gets no answer this way, or a transient one, is sent again on its own by [`Curl::send`].
+    /// Sends `requests`. The answers are in the order of `requests`. Requests that cannot be sent together, and those
+    /// that get no answer this way or a transient one, are sent one by one by [`Curl::send`].
     pub fn send_all(&self, requests: &[Request]) -> Vec<Result<Response>> {
         // A request that fails again on its own reports the reason.
         let together = self.send_together(requests).unwrap_or_default();
@@ -35,6 +35,9 @@ impl Curl {
     }
 
     fn send_together(&self, requests: &[Request]) -> Result<Vec<Response>> {
+        let plain =
+            |request: &Request| request.is_repeatable && request.body.is_none() && !request.is_cleanup;
+        ensure!(requests.iter().all(plain), "only requests without a body that may be repeated");
         let configs: Vec<_> =
             requests.iter().map(|request| request.config(self.timeout, None, None)).collect::<Result<_>>()?;
         let sh = self.runner.shell()?;
@@ -46,5 +49,24 @@ impl Curl {
         let answers = answers.collect::<Result<Vec<_>>>().context("telling answers apart")?;
         ensure!(rest.is_empty(), "there is more than was asked for");
         Ok(answers)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Curl, Duration, Request};
+    use crate::process::Runner;
+    use crate::process::environment::Environment;
+
+    #[test]
+    fn only_what_may_be_sent_twice_is_sent_together() {
+        let curl = Curl::new(&Runner::new(&Environment::default()), Duration::from_secs(1));
+        let request = |method| Request::new(method, "http://localhost:1/");
+        for other in
+            [request("POST"), request("PUT").body("text/plain", "x"), request("DELETE").after_interrupt()]
+        {
+            let refused = curl.send_together(&[request("GET"), other]).err().unwrap();
+            assert!(refused.to_string().starts_with("only requests"), "{refused:#}");
+        }
     }
 }
