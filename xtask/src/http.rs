@@ -2,6 +2,7 @@
 //! credential is ever on an argv. Redirects are not followed here: the caller decides whether a request may go to
 //! another address, and with which credentials.
 
+mod address;
 #[cfg(test)]
 mod hostile;
 mod redirect;
@@ -24,6 +25,7 @@ use xshell::cmd;
 use crate::process::failure::Transient;
 use crate::process::{Runner, Watch, backoff};
 
+pub use address::Address;
 pub use redirect::{is_redirect, resolve};
 use request::Sink;
 pub use request::{Authorization, Request};

@@ -1,8 +1,8 @@
 //! Where a redirect points. The caller decides whether a request goes there, and with which credentials.
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, ensure};
 
-use super::{Request, Response};
+use super::{Address, Request, Response};
 
 /// Whether `response` redirects `request` to another address.
 #[must_use]
@@ -16,16 +16,14 @@ pub fn is_redirect(request: &Request, response: &Response) -> bool {
 /// # Errors
 /// When it is not an address.
 pub fn resolve(base: &str, location: &str) -> Result<String> {
-    if location.starts_with("https://") || location.starts_with("http://") {
-        return Ok(location.to_owned());
-    }
-    let (scheme, rest) = base.split_once("://").with_context(|| format!("`{base}` is not an address"))?;
-    let host = rest.split(['/', '?']).next().unwrap_or(rest);
-    match location {
-        _ if location.starts_with("//") => Ok(format!("{scheme}:{location}")),
-        _ if location.starts_with('/') => Ok(format!("{scheme}://{host}{location}")),
-        _ => bail!("its `Location` is not an address"),
-    }
+    let base = Address::parse(base).with_context(|| format!("`{base}` is not an address"))?;
+    let url = match location {
+        _ if location.starts_with("//") => format!("{}:{location}", base.scheme),
+        _ if location.starts_with('/') => base.origin() + location,
+        _ => location.to_owned(),
+    };
+    ensure!(Address::parse(&url).is_some(), "its `Location` is not an address");
+    Ok(url)
 }
 
 #[cfg(test)]
@@ -42,7 +40,7 @@ mod tests {
         ] {
             assert_eq!(resolved(location).unwrap(), expected);
         }
-        for bad in ["", "x", "?x", "file:///etc/passwd", "ftp://s3.example.org/x"] {
+        for bad in ["", "x", "?x", "file:///etc/passwd", "ftp://s3.example.org/x", "https:///x", "///x"] {
             assert!(resolved(bad).is_err(), "{bad}");
         }
     }

@@ -5,6 +5,8 @@ use std::fmt;
 use anyhow::{Result, ensure};
 use serde::Deserialize;
 
+use super::Address;
+
 /// An `http` or `https` address without a trailing slash, query or user.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
@@ -20,8 +22,7 @@ impl WebUrl {
     /// Host and port.
     #[must_use]
     pub fn authority(&self) -> &str {
-        let rest = self.0.split_once("://").map_or(self.0.as_str(), |(_, rest)| rest);
-        rest.split('/').next().unwrap_or(rest)
+        Address::parse(&self.0).map_or(&self.0, |address| address.authority)
     }
 }
 
@@ -29,10 +30,9 @@ impl TryFrom<String> for WebUrl {
     type Error = anyhow::Error;
 
     fn try_from(text: String) -> Result<Self> {
-        let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).unwrap_or_default();
-        let is_plain = rest.chars().all(|c| c.is_ascii_alphanumeric() || "-._~:/".contains(c));
+        let is_plain = text.chars().all(|c| c.is_ascii_alphanumeric() || "-._~:/".contains(c));
         ensure!(
-            !rest.is_empty() && is_plain,
+            is_plain && Address::parse(&text).is_some(),
             "`{text}` is not a web address such as `https://forge.example.org`"
         );
         Ok(Self(text.trim_end_matches('/').to_owned()))
@@ -55,15 +55,13 @@ impl TryFrom<String> for FileUrl {
     type Error = anyhow::Error;
 
     fn try_from(text: String) -> Result<Self> {
-        let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).unwrap_or_default();
-        let (authority, path) = rest.split_once('/').unwrap_or_default();
         let is_host = |c: char| c.is_ascii_alphanumeric() || "-.:".contains(c);
         let is_plain = |c: char| c.is_ascii_graphic() && !"\"'`<>\\^{|}$#".contains(c);
         ensure!(
-            !authority.is_empty()
-                && authority.chars().all(is_host)
-                && !path.is_empty()
-                && path.chars().all(is_plain),
+            Address::parse(&text).is_some_and(|Address { authority, path, .. }| {
+                let path = path.strip_prefix('/').unwrap_or_default();
+                authority.chars().all(is_host) && !path.is_empty() && path.chars().all(is_plain)
+            }),
             "`{text}` is not the address of a file such as `https://archives.example.org/module-1.0.0.tar.gz`"
         );
         Ok(Self(text))
@@ -78,7 +76,24 @@ impl fmt::Display for FileUrl {
 
 #[cfg(test)]
 mod tests {
-    use super::FileUrl;
+    use super::{FileUrl, WebUrl};
+
+    #[test]
+    fn a_web_address_has_a_host_and_nothing_after_its_path() {
+        let parse = |text: &str| WebUrl::try_from(text.to_owned());
+        for (good, authority, shown) in [
+            ("https://forge.example.org/", "forge.example.org", "https://forge.example.org"),
+            ("http://127.0.0.1:3000/git//", "127.0.0.1:3000", "http://127.0.0.1:3000/git"),
+        ] {
+            let url = parse(good).unwrap();
+            assert_eq!((url.authority(), url.to_string().as_str()), (authority, shown));
+        }
+        for bad in
+            ["https://", "https:///", "https:///a", "https://a@b", "https://a?b", "https://a#b", "forge"]
+        {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn an_archive_has_an_address_with_all_that_addresses_have() {
@@ -93,6 +108,8 @@ mod tests {
         for bad in [
             "https://archives.example.org",
             "https://archives.example.org/",
+            "https://archives.example.org?x",
+            "https:///x",
             "https://user@archives.example.org/x",
             "https://archives.example.org/$VERSION.tgz",
             "https://archives.example.org/a b",

@@ -1,8 +1,8 @@
 //! The origin of an entry's archive: the field `resolved`, and version ranges that npm takes for an address.
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 
-use crate::http::WebUrl;
+use crate::http::{self, WebUrl};
 use crate::inputs::config::Config;
 use crate::oci::reference::Registry;
 
@@ -33,8 +33,8 @@ impl Registries {
 
     /// Whether nobody on the way can replace what comes from this address, or the configuration trusts the network.
     pub(super) fn trust(&self, address: &Address<'_>) -> bool {
-        address.is_https()
-            || address.authority.parse().is_ok_and(|host: Registry| {
+        address.parts.is_https()
+            || address.parts.authority.parse().is_ok_and(|host: Registry| {
                 host.is_loopback() || self.plain_http.iter().any(|named| named.as_str() == host.as_str())
             })
     }
@@ -44,10 +44,7 @@ impl Registries {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Address<'a> {
     text: &'a str,
-    /// The scheme, and the host with its port.
-    pub(super) host: &'a str,
-    authority: &'a str,
-    path: &'a str,
+    parts: http::Address<'a>,
 }
 
 impl<'a> Address<'a> {
@@ -57,32 +54,26 @@ impl<'a> Address<'a> {
         if let Some(kind) = other_source(text) {
             bail!("{kind}");
         }
-        let Some((scheme, rest)) = text.split_once("://").filter(|(scheme, _)| is_web(scheme)) else {
-            bail!("it is not an `https` address");
-        };
-        let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let parts = http::Address::parse(text).context("it is not an `https` address")?;
         let is_host = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.:".contains(c);
-        ensure!(
-            !authority.is_empty() && authority.chars().all(is_host),
-            "its host has a user, capitals or other signs"
-        );
+        ensure!(parts.authority.chars().all(is_host), "its host has a user, capitals or other signs");
         let is_plain = |c: char| c.is_ascii_graphic() && !"\"'`<>\\^{|}$#?".contains(c);
-        ensure!(path.chars().all(is_plain), "it has a query, a fragment, blanks or other signs");
+        ensure!(parts.path.chars().all(is_plain), "it has a query, a fragment, blanks or other signs");
         let is_dots =
             |word: &str| matches!(word.to_ascii_lowercase().replace("%2e", ".").as_str(), "." | "..");
-        ensure!(!path.split('/').any(is_dots), "its path has `.` or `..`");
-        let host = &text[..scheme.len() + 3 + authority.len()];
-        Ok(Self { text, host, authority, path })
+        ensure!(!parts.path.split('/').any(is_dots), "its path has `.` or `..`");
+        Ok(Self { text, parts })
     }
 
-    fn is_https(&self) -> bool {
-        self.text.starts_with("https://")
+    /// The scheme, and the host with its port.
+    pub(super) fn origin(&self) -> String {
+        self.parts.origin()
     }
 
     /// Whether the name of the file says another package or version. It does not judge registries that name files in
     /// another way.
     pub(super) fn is_of_another(&self, name: &str, version: &str) -> bool {
-        let file = self.path.rsplit('/').next().unwrap_or_default();
+        let file = self.parts.path.rsplit('/').next().unwrap_or_default();
         let Some(stem) = file.strip_suffix(".tgz") else { return false };
         let base = name.rsplit('/').next().unwrap_or(name);
         let (stem, plain) = (stem.replace("%2B", "+").replace("%2b", "+"), version.split('+').next());
@@ -90,7 +81,7 @@ impl<'a> Address<'a> {
         let is_this = |version: &str| stem == version || stem == format!("{base}-{version}");
         let other_file = !versions.into_iter().flatten().any(is_this);
         // In the layout of npm's registry, the full package name precedes the file.
-        let folder = self.path.rsplit_once("/-/").map(|(folder, _)| folder.to_ascii_lowercase());
+        let folder = self.parts.path.rsplit_once("/-/").map(|(folder, _)| folder.to_ascii_lowercase());
         let encoded = name.to_ascii_lowercase();
         let spellings = [encoded.clone(), encoded.replace('/', "%2f"), encoded.replace('@', "%40")];
         let both = spellings[1].replace('@', "%40");
@@ -101,10 +92,6 @@ impl<'a> Address<'a> {
         let other_folder = folder.is_some_and(|folder| !is_in(folder));
         other_file || other_folder
     }
-}
-
-fn is_web(scheme: &str) -> bool {
-    matches!(scheme, "https" | "http")
 }
 
 /// What `text` names if it is neither a registry's address nor a version range: npm fetches it without an integrity, or
@@ -160,7 +147,7 @@ mod tests {
             ("ftp://npm.example.org/a.tgz", Some("not an `https` address")),
             ("//npm.example.org/a.tgz", Some("not an `https` address")),
             ("https://user:word@npm.example.org/a.tgz", Some("its host")),
-            ("https:///a.tgz", Some("its host")),
+            ("https:///a.tgz", Some("not an `https` address")),
             ("https://npm.example.org/a/../b.tgz", Some("`..`")),
             ("https://npm.example.org/a/%2E%2e/b.tgz", Some("`..`")),
             ("https://npm.example.org/a.tgz?x=1", Some("a query")),

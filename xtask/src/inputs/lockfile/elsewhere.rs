@@ -13,7 +13,7 @@ impl Lockfile {
     /// configuration names no registry.
     #[must_use]
     pub fn elsewhere(&self, service: &Folder, registries: &Registries) -> (Vec<String>, Option<String>) {
-        let (mut found, mut hosts) = (Vec::new(), BTreeMap::<&str, (usize, &str)>::new());
+        let (mut found, mut hosts) = (Vec::new(), BTreeMap::<String, (usize, &str)>::new());
         for (path, entry) in
             self.lock.packages.iter().filter(|(path, entry)| !entry.link && is_in_node_modules(path))
         {
@@ -21,18 +21,18 @@ impl Lockfile {
             let Some(Ok(address)) = entry.resolved.as_deref().map(Address::parse) else { continue };
             if !registries.trust(&address) {
                 let wrong = Wrong(
-                    format!("comes from `{}`, without TLS", address.host),
+                    format!("comes from `{}`, without TLS", address.origin()),
                     Remedy::Other("have its registry speak `https`, or name the host in `plain-http`"),
                 );
                 found.push(in_words(path, &wrong, service));
             } else if !registries.have(&address) {
                 let wrong = Wrong(
-                    format!("comes from `{}`, which is below none of `npm-registries`", address.host),
+                    format!("comes from `{}`, which is below none of `npm-registries`", address.origin()),
                     Remedy::Other("take it from one of those, or name its registry there"),
                 );
                 found.push(in_words(path, &wrong, service));
             }
-            hosts.entry(address.host).or_insert((0, path)).0 += 1;
+            hosts.entry(address.origin()).or_insert((0, path)).0 += 1;
         }
         let mut note = None;
         if registries.named.is_empty() {

@@ -2,6 +2,7 @@
 
 use anyhow::{Result, ensure};
 
+use crate::http::Address;
 use crate::oci::reference::Registry;
 
 /// `WWW-Authenticate: Bearer realm="…",service="…"` (distribution specification, "Token authentication").
@@ -24,15 +25,14 @@ impl Challenge {
     /// The registry names the server that gets our password. Accepted are the registry itself and any server that
     /// proves its name by TLS, and for a loopback registry another one on this machine.
     pub(super) fn check_realm(&self, registry: &Registry) -> Result<()> {
-        let is_itself = self.realm.starts_with(&format!("{}/", registry.base_url()));
-        let is_loopback_like_it = registry.is_loopback()
-            && self
-                .realm
-                .strip_prefix("http://")
-                .and_then(|rest| rest.split('/').next())
-                .is_some_and(|host| host.parse::<Registry>().is_ok_and(|realm| realm.is_loopback()));
+        let is_loopback = |host: &str| host.parse::<Registry>().is_ok_and(|host| host.is_loopback());
+        let is_safe = |realm: Address<'_>| {
+            realm.is_https()
+                || realm.origin() == registry.base_url()
+                || registry.is_loopback() && is_loopback(realm.authority)
+        };
         ensure!(
-            is_itself || is_loopback_like_it || self.realm.starts_with("https://"),
+            Address::parse(&self.realm).is_some_and(is_safe),
             "the registry sends its users to `{}` without TLS: its public address is configured wrongly",
             self.realm
         );
@@ -57,7 +57,7 @@ fn encode(value: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Challenge, encode};
+    use super::{Challenge, Registry, encode};
 
     #[test]
     fn a_challenge_is_read_and_turned_into_an_address() {
@@ -81,7 +81,12 @@ mod tests {
         assert!(realm("https://auth.example.org/token").check_realm(&public).is_ok());
         assert!(realm("http://auth.example.org/token").check_realm(&public).is_err());
         assert!(realm("http://localhost:3000/v2/token").check_realm(&loopback).is_ok());
-        assert!(realm("http://192.0.2.1/v2/token").check_realm(&loopback).is_err());
+        for other in ["http://192.0.2.1/v2/token", "http://localhost@192.0.2.1/", "localhost:3000/v2/token"] {
+            assert!(realm(other).check_realm(&loopback).is_err(), "{other}");
+        }
+        let lan = "forge.lan:3000".parse::<Registry>().unwrap().over_http();
+        assert!(realm("http://forge.lan:3000/v2/token").check_realm(&lan).is_ok());
+        assert!(realm("http://forge.lan/v2/token").check_realm(&lan).is_err());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use serde::Deserialize;
 
 use super::Client;
-use crate::http::{LARGEST_LISTING, Request, Response};
+use crate::http::{Address, LARGEST_LISTING, Request, Response};
 use crate::oci::reference::Image;
 
 /// The tags of one image never need more pages.
@@ -53,14 +53,12 @@ fn list(image: &Image, first: String, ask: impl Fn(String) -> Result<Response>) 
 /// The address of the next page. It must be on this registry, because the request for it carries our credentials.
 fn next_page(image: &Image, response: &Response) -> Result<Option<String>> {
     let Some(link) = response.headers("Link").find_map(next_link) else { return Ok(None) };
-    let doing = || format!("{response} with a link to `{link}`");
     // Behind a proxy a registry may name itself with the other scheme. The scheme of the connection stays.
-    let rest = link.strip_prefix("https://").or_else(|| link.strip_prefix("http://"));
-    let path = match rest {
-        Some(rest) => rest.strip_prefix(image.registry.as_str()).with_context(doing)?,
-        None => link,
+    let path = match Address::parse(link) {
+        Some(address) if address.authority == image.registry.as_str() => address.path,
+        _ => link,
     };
-    ensure!(path.starts_with("/v2/"), "{}, which is not on this registry", doing());
+    ensure!(path.starts_with("/v2/"), "{response} with a link to `{link}`, which is not on this registry");
     Ok(Some(format!("{}{path}", image.registry.base_url())))
 }
 

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::Client;
 use super::manifest::is_manifest;
 use super::token::Send;
-use crate::http::{Request, Response, is_redirect, resolve};
+use crate::http::{Address, Request, Response, is_redirect, resolve};
 use crate::oci::reference::{Digest, Registry};
 
 /// More than any registry needs, and a limit for redirects in a circle.
@@ -72,12 +72,11 @@ impl Client {
     /// Any address with TLS, because the request carries no secret. Without TLS only a host that the configuration
     /// names, or from one server of this machine to another.
     fn check_address(&self, url: &str) -> Result<()> {
-        if url.starts_with("https://") {
+        let address = Address::parse(url);
+        if address.as_ref().is_some_and(Address::is_https) {
             return Ok(());
         }
-        let host =
-            url.strip_prefix("http://").and_then(|rest| rest.split(['/', '?']).next()).unwrap_or_default();
-        let host = host.parse::<Registry>().ok();
+        let host = address.and_then(|address| address.authority.parse::<Registry>().ok());
         let is_local = |host: &Registry| host.is_loopback() && self.image.registry.is_loopback();
         let is_named = |host: &Registry| {
             let own = Some(&self.image.registry).filter(|own| own.is_plain_elsewhere());

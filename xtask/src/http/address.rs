@@ -1,0 +1,59 @@
+//! The parts of a web address.
+
+/// An `http` or `https` address in its parts (RFC 3986 §3).
+#[derive(Clone, Copy, Debug)]
+pub struct Address<'a> {
+    /// `https` or `http`.
+    pub scheme: &'a str,
+    /// The host and its port. It is not empty, and may have a user.
+    pub authority: &'a str,
+    /// What follows: nothing, or text that begins with `/`, `?` or `#`.
+    pub path: &'a str,
+}
+
+impl<'a> Address<'a> {
+    /// `None` when `text` is no such address.
+    #[must_use]
+    pub fn parse(text: &'a str) -> Option<Self> {
+        let (scheme, rest) =
+            text.split_once("://").filter(|(scheme, _)| matches!(*scheme, "https" | "http"))?;
+        let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+        (!authority.is_empty()).then_some(Self { scheme, authority, path })
+    }
+
+    /// Whether connections to it are with TLS.
+    #[must_use]
+    pub fn is_https(&self) -> bool {
+        self.scheme == "https"
+    }
+
+    /// The scheme and the authority: `https://forge.example.org`.
+    #[must_use]
+    pub fn origin(&self) -> String {
+        format!("{}://{}", self.scheme, self.authority)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Address;
+
+    #[test]
+    fn an_address_has_a_scheme_and_a_host() {
+        for (text, authority, path) in [
+            ("https://forge.example.org", "forge.example.org", ""),
+            ("https://forge.example.org/a/b?c#d", "forge.example.org", "/a/b?c#d"),
+            ("http://127.0.0.1:3000?c", "127.0.0.1:3000", "?c"),
+            ("https://forge.example.org#@127.0.0.1/", "forge.example.org", "#@127.0.0.1/"),
+        ] {
+            let address = Address::parse(text).unwrap();
+            assert_eq!((address.authority, address.path), (authority, path), "{text}");
+            assert_eq!(address.origin() + path, text);
+        }
+        for bad in
+            ["", "https://", "https:///", "https:///a", "https:/a", "http://?a", "ftp://a", "//a", "/a"]
+        {
+            assert!(Address::parse(bad).is_none(), "{bad}");
+        }
+    }
+}
