@@ -6,6 +6,6 @@ pub mod exact;
 mod hostile;
 pub mod index;
 pub mod keychain;
+pub mod manifest;
 pub mod reference;
 pub mod registry;
-pub mod size;

@@ -7,12 +7,13 @@ mod tests;
 use anyhow::{Context as _, Result, anyhow};
 
 use super::cache::Cache;
-use super::read::{Damaged, Manifest, Part};
+use super::read::{Damaged, Part};
 use crate::http::Curl;
 use crate::inputs::dockerfile::BaseImage;
 use crate::inputs::release::Release;
 use crate::inputs::stand_in;
 use crate::oci::index;
+use crate::oci::manifest::ImageManifest;
 use crate::oci::reference::{Digest, Image, Registry};
 use crate::oci::registry::{Client, WrongBytes};
 use crate::tool::docker::Docker;
@@ -154,8 +155,7 @@ impl Base {
             };
             let (_, digest) =
                 index.iter().find(same).with_context(|| format!("{}: it is not for {wanted}", doing()))?;
-            let read: Manifest = serde_json::from_slice(&manifest(digest)?).with_context(doing)?;
-            index::check_layers(read.layers.len()).with_context(doing)?;
+            let read = ImageManifest::parse(&manifest(digest)?).with_context(doing)?;
             layers.push((wanted.clone(), read.layers.into_iter().map(|layer| layer.digest).collect()));
         }
         Ok(Self { layers, manifests })

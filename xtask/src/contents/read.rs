@@ -18,7 +18,7 @@ use super::cache::Cache;
 use super::facts::LayerFacts;
 use super::image::{Contents, Unsure};
 use super::layer::{self, Compression};
-use crate::oci::index;
+use crate::oci::manifest::{Descriptor, ImageManifest};
 use crate::oci::reference::Digest;
 use crate::oci::registry::{Client, WrongBytes};
 use crate::process::parallel::joined;
@@ -62,27 +62,11 @@ pub struct Part {
     /// The platform, such as `linux/arm64`.
     pub platform: String,
     /// Its layers, the lowest first.
-    pub layers: Vec<Layer>,
+    pub layers: Vec<Descriptor>,
     /// The digests of the layers' uncompressed bytes.
     pub diff_ids: Vec<Digest>,
     /// `NODE_VERSION` in the environment.
     pub node_version: Option<String>,
-}
-
-/// A layer, from a manifest.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Layer {
-    /// The digest of the compressed bytes.
-    pub digest: Digest,
-    /// The media type, which tells the compression.
-    pub media_type: String,
-}
-
-/// The part of a manifest that names layers.
-#[derive(Deserialize)]
-pub(super) struct Manifest {
-    pub(super) layers: Vec<Layer>,
 }
 
 impl Part {
@@ -106,9 +90,8 @@ impl Part {
         struct RootFs {
             diff_ids: Vec<Digest>,
         }
-        let doing = || format!("reading the manifest of {platform}");
-        let manifest: Manifest = serde_json::from_slice(manifest).with_context(doing)?;
-        index::check_layers(manifest.layers.len()).with_context(doing)?;
+        let manifest =
+            ImageManifest::parse(manifest).with_context(|| format!("reading the manifest of {platform}"))?;
         let config: ImageConfig =
             serde_json::from_slice(config).with_context(|| format!("reading the config of {platform}"))?;
         let env = config.config.env.unwrap_or_default();
@@ -188,7 +171,7 @@ pub fn read(
 }
 
 struct Job<'a> {
-    layer: &'a Layer,
+    layer: &'a Descriptor,
     is_base: bool,
     platform: &'a str,
 }

@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::index::{annotations, config_of, platforms};
+use super::index::{annotations, platforms};
+use super::manifest::ImageManifest;
 use super::reference::{Digest, Image};
 use super::{exact, registry};
 use crate::process::hostile::readers;
@@ -20,7 +21,7 @@ readers! {
         read: |bytes| {
             drop(platforms(bytes));
             drop(annotations(bytes));
-            drop(config_of(bytes));
+            drop(ImageManifest::parse(bytes));
             let Ok(value) = exact::value(bytes) else { return };
             // An accepted document reads the same for everybody.
             assert_eq!(serde_json::from_slice::<Value>(bytes).unwrap(), value);

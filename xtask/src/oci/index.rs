@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde::Deserialize;
 
 use crate::oci::exact;
+use crate::oci::manifest::ImageManifest;
 use crate::oci::reference::Digest;
 
 /// The largest manifest or index, in bytes: registries need not take a larger one (distribution specification v1.1,
@@ -15,9 +16,6 @@ pub const LARGEST: usize = 4 << 20;
 
 /// No image is for more platforms. Each of them is several requests.
 pub const MOST_PLATFORMS: usize = 32;
-
-/// Engines stack no more layers.
-pub const MOST_LAYERS: usize = 127;
 
 #[derive(Deserialize)]
 struct Index {
@@ -90,32 +88,6 @@ pub fn check_size(bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// Checks the number of an image's layers.
-///
-/// # Errors
-/// When it is larger than [`MOST_LAYERS`].
-pub fn check_layers(count: usize) -> Result<()> {
-    ensure!(count <= MOST_LAYERS, "the image has {count} layers: expected {MOST_LAYERS} at most");
-    Ok(())
-}
-
-/// The digest of the config that the `manifest` of a platform names.
-///
-/// # Errors
-/// When it is not an image manifest.
-pub fn config_of(manifest: &[u8]) -> Result<Digest> {
-    #[derive(Deserialize)]
-    struct Manifest {
-        config: Config,
-    }
-    #[derive(Deserialize)]
-    struct Config {
-        digest: Digest,
-    }
-    let manifest: Manifest = exact::parse(manifest)?;
-    Ok(manifest.config.digest)
-}
-
 /// The content of an image, independent of the engine that built it: the config digest of each platform. A config
 /// identifies every layer by its uncompressed bytes (image specification v1.1, "Image Configuration",
 /// `rootfs.diff_ids`). Manifests and the index identify layers by their compressed bytes, and engines compress
@@ -131,9 +103,9 @@ impl Content {
     pub fn of(index: &[u8], manifest: impl Fn(&Digest) -> Result<Vec<u8>>) -> Result<Self> {
         let mut configs = BTreeMap::new();
         for (platform, digest) in platforms(index)? {
-            let config = config_of(&manifest(&digest)?)
+            let manifest = ImageManifest::parse(&manifest(&digest)?)
                 .with_context(|| format!("reading the manifest `{digest}` of {platform}"))?;
-            let earlier = configs.insert(platform.clone(), config);
+            let earlier = configs.insert(platform.clone(), manifest.config.digest);
             ensure!(earlier.is_none(), "the index names {platform} twice");
         }
         Ok(Self(configs))
@@ -149,7 +121,8 @@ impl Content {
 
 #[cfg(test)]
 mod tests {
-    use super::{Content, LARGEST, MOST_LAYERS, MOST_PLATFORMS, check_layers, platforms};
+    use super::{Content, LARGEST, MOST_PLATFORMS, platforms};
+    use crate::oci::manifest::tests::descriptor;
     use crate::oci::reference::Digest;
     use serde_json::json;
 
@@ -170,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn an_index_and_an_image_have_bounds_that_no_release_reaches() {
+    fn an_index_has_bounds_that_no_release_reaches() {
         let index = |count: usize| {
             let manifests: Vec<_> = (0..count).map(|_| json!({"digest": Digest::of(b"manifest")})).collect();
             json!({"schemaVersion": 2, "manifests": manifests}).to_string()
@@ -182,16 +155,12 @@ mod tests {
         assert!(platforms(padded(LARGEST).as_bytes()).is_ok());
         let error = format!("{:#}", platforms(padded(LARGEST + 1).as_bytes()).unwrap_err());
         assert!(error.contains("it has 4194305 bytes"), "{error}");
-        assert!(check_layers(MOST_LAYERS).is_ok());
-        let error = check_layers(MOST_LAYERS + 1).unwrap_err().to_string();
-        assert!(error.contains("the image has 128 layers"), "{error}");
     }
 
     #[test]
     fn content_is_the_config_of_each_platform_and_not_how_its_layers_are_compressed() {
         let manifest = |config: &str, layer: &str| {
-            let config = json!({"digest": Digest::of(config.as_bytes())});
-            json!({"config": config, "layers": [{"digest": Digest::of(layer.as_bytes())}]}).to_string()
+            json!({"config": descriptor(config, 1), "layers": [descriptor(layer, 1)]}).to_string()
         };
         let content = |parts: &[(&str, &str, &str)]| {
             let manifests: Vec<_> =

@@ -9,7 +9,7 @@ use crate::contents::read::{Known, Part, read};
 use crate::contents::{installed, machine};
 use crate::evidence::sbom;
 use crate::http::Curl;
-use crate::oci::index;
+use crate::oci::manifest::ImageManifest;
 use crate::oci::reference::Digest;
 use crate::oci::registry::Client;
 use crate::process::failure::Refusal;
@@ -49,7 +49,7 @@ pub(super) fn run(context: &Context<'_>, candidate: &Candidate) -> Result<Vec<u8
 fn part(registry: &Client, platform: &str, digest: &Digest) -> Result<Part> {
     let bytes = registry.bytes_of(digest)?.bytes;
     let doing = || format!("reading the manifest `{digest}` of {platform}");
-    let config = registry.blob(&index::config_of(&bytes).with_context(doing)?)?;
+    let config = registry.blob(&ImageManifest::parse(&bytes).with_context(doing)?.config.digest)?;
     let config = config.ok_or_else(|| anyhow!("{}: its config is not in the registry", doing()))?;
     Part::of(platform, &bytes, &config)
 }

@@ -12,6 +12,7 @@ use crate::evidence::bundle::{self, Bundle, Hint};
 use crate::evidence::candidate;
 use crate::inputs::source::Source;
 use crate::oci::index;
+use crate::oci::manifest::ImageManifest;
 use crate::oci::reference::{Digest, Image};
 use crate::oci::registry::{Client, Removal, Wanted};
 use crate::process::failure::Refusal;
@@ -121,7 +122,7 @@ fn references(candidate: &Candidate, public: &[Digest]) -> Vec<Reference> {
 /// # Errors
 /// When it is neither an index nor an image.
 fn manifests(digest: &Digest, bytes: &[u8]) -> Result<Vec<Digest>> {
-    if index::config_of(bytes).is_ok() {
+    if ImageManifest::parse(bytes).is_ok() {
         return Ok(vec![digest.clone()]);
     }
     Ok(index::platforms(bytes)?.into_iter().map(|(_, digest)| digest).collect())

@@ -5,7 +5,6 @@ use std::fs::File;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use serde::Deserialize;
 use serde_json::Value;
 
 use crate::build::ImageBuild;
@@ -14,29 +13,16 @@ use crate::contents::difference as layers;
 use crate::contents::layer::Compression;
 use crate::evidence::claims;
 use crate::oci::index;
+use crate::oci::manifest::{Descriptor, ImageManifest};
 use crate::oci::reference::Digest;
 use crate::process::scratch::Scratch;
 
 use super::Verifier;
 use super::claim::{Claim, Seen, Unseen};
 
-#[derive(Deserialize)]
-struct Manifest {
-    config: Descriptor,
-    layers: Vec<Descriptor>,
-}
-
-#[derive(Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Descriptor {
-    digest: Digest,
-    #[serde(default)]
-    media_type: String,
-}
-
 /// One platform's image, as its manifest and config.
 struct Part {
-    manifest: Manifest,
+    manifest: ImageManifest,
     config: Value,
 }
 
@@ -51,7 +37,7 @@ impl Part {
         let Some((_, digest)) = platforms.iter().find(|(name, _)| name == platform) else {
             return Ok(None);
         };
-        let manifest: Manifest = serde_json::from_slice(&manifest(digest)?)?;
+        let manifest = ImageManifest::parse(&manifest(digest)?)?;
         let config = serde_json::from_slice(&blob(&manifest.config.digest)?)?;
         Ok(Some(Self { manifest, config }))
     }

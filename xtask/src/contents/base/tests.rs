@@ -2,6 +2,7 @@
 
 use super::{Base, Place};
 use crate::contents::cache::Cache;
+use crate::oci::manifest::tests::descriptor;
 use crate::oci::reference::Digest;
 use crate::process::environment::Environment;
 use anyhow::{Context as _, Result};
@@ -24,8 +25,8 @@ fn a_base_is_asked_for_where_it_is() {
 
 #[test]
 fn layers_are_those_of_the_platform_and_bytes_those_of_the_digest() {
-    let layer = |name: &str| json!({"digest": Digest::of(name.as_bytes()), "mediaType": "x"});
-    let arm = json!({"layers": [layer("1"), layer("2")]}).to_string().into_bytes();
+    let layers = [descriptor("1", 1), descriptor("2", 1)];
+    let arm = json!({"config": descriptor("config", 1), "layers": layers}).to_string().into_bytes();
     let index = json!({"manifests": [
         {"digest": Digest::of(b"unasked"), "platform": {"os": "linux", "architecture": "amd64"}},
         {"digest": Digest::of(&arm), "platform": {"os": "linux", "architecture": "arm64", "variant": "v8"}},

@@ -13,6 +13,7 @@ use super::super::budget::Budget;
 use super::super::cache::Cache;
 use super::super::image::tests::manifest;
 use super::{Damaged, Job, Known, Layers, Part, Source, read};
+use crate::oci::manifest::tests::descriptor;
 use crate::oci::reference::Digest;
 use crate::oci::registry::WrongBytes;
 use crate::process::environment::Environment;
@@ -45,9 +46,9 @@ fn scene() -> Scene {
         archive(&[manifest("app/node_modules/a", "a", "1.0.0")]),
     ];
     let digests = tars.each_ref().map(|tar| Digest::of(tar));
-    let descriptor =
-        |digest: &Digest| json!({"digest": digest, "mediaType": "application/vnd.oci.image.layer.v1.tar"});
-    let bytes = json!({"layers": [descriptor(&digests[0]), descriptor(&digests[1])]}).to_string();
+    let layer = |digest: &Digest| json!({"digest": digest, "mediaType": "application/vnd.oci.image.layer.v1.tar", "size": 1});
+    let layers = digests.each_ref().map(layer);
+    let bytes = json!({"config": descriptor("config", 1), "layers": layers}).to_string();
     let config =
         json!({"config": {"Env": ["NODE_VERSION=22.1.0"]}, "rootfs": {"diff_ids": digests}}).to_string();
     let part = |platform| Part::of(platform, bytes.as_bytes(), config.as_bytes()).unwrap();

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, Result};
 
 use super::{Client, Got, Wanted};
-use crate::oci::{index, size};
+use crate::oci::index;
+use crate::oci::manifest::ImageManifest;
 
 impl Client {
     /// The size of each platform's image at `reference` (a tag or a digest), in bytes as the registry stores them;
@@ -21,7 +22,7 @@ impl Client {
         let manifests = self.several(&wanted).into_iter().zip(platforms);
         let size = |(manifest, (platform, digest)): (Result<Option<_>>, (String, _))| {
             let manifest: Got = manifest?.with_context(|| format!("there is no `{digest}`"))?;
-            Ok((platform, size::of(&manifest.into_bytes())?))
+            Ok((platform, ImageManifest::parse(&manifest.into_bytes())?.size()?))
         };
         manifests.map(size).collect::<Result<_>>().map(Some)
     }

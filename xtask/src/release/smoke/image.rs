@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, anyhow, ensure};
 use serde::Deserialize;
 
 use crate::inputs::source::Source;
-use crate::oci::index;
+use crate::oci::manifest::ImageManifest;
 use crate::oci::reference::Digest;
 use crate::oci::registry::{Client, Got, Wanted};
 use crate::release::Context;
@@ -48,8 +48,8 @@ pub(super) fn all(context: &Context<'_>, candidate: &Candidate) -> Result<Vec<Im
     let registry = &context.tools.registry;
     let manifests = candidate.manifests.iter().map(|(_, digest)| Wanted::Manifest(digest.to_string()));
     let config_of = |bytes: Vec<u8>| {
-        let config = index::config_of(&bytes).context("reading the manifest of a platform")?;
-        Ok(Wanted::Blob(config))
+        let manifest = ImageManifest::parse(&bytes).context("reading the manifest of a platform")?;
+        Ok(Wanted::Blob(manifest.config.digest))
     };
     let configs: Vec<_> =
         fetch(registry, &manifests.collect::<Vec<_>>())?.into_iter().map(config_of).collect::<Result<_>>()?;

@@ -82,7 +82,9 @@ fn what_is_public_or_of_another_run_stays() {
 #[test]
 fn an_image_of_one_platform_that_somebody_pushed_has_only_itself() {
     let (digest, other) = (Digest::of(b"public"), Digest::of(b"amd"));
-    let image = format!(r#"{{"schemaVersion": 2, "config": {{"digest": "{other}"}}, "layers": []}}"#);
+    let image = format!(
+        r#"{{"schemaVersion": 2, "config": {{"mediaType": "x", "digest": "{other}", "size": 1}}, "layers": []}}"#
+    );
     assert_eq!(manifests(&digest, image.as_bytes()).unwrap(), std::slice::from_ref(&digest));
     let index = format!(
         r#"{{"schemaVersion": 2, "manifests": [{{"mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": "{other}", "size": 1}}]}}"#

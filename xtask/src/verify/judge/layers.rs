@@ -10,8 +10,8 @@ use crate::contents::machine;
 use crate::evidence::claims;
 use crate::evidence::sbom;
 use crate::inputs::release::Release;
+use crate::oci::manifest::{Descriptor, ImageManifest};
 use crate::oci::reference::Digest;
-use crate::oci::size;
 
 use crate::verify::claim::{Claim, Seen, Unseen};
 use crate::verify::observe::{ContentsSeen, Part};
@@ -93,9 +93,9 @@ fn odd_size(parts: &[Part], lengths: &BTreeMap<Digest, u64>) -> Seen<Option<Stri
     let mut unknown = None;
     for Part { platform, manifest, .. } in parts {
         // Without a size it is no manifest, which that claim reports.
-        let sizes = manifest.as_deref().and_then(|manifest| size::of_layers(manifest).ok());
-        let sizes = sizes.ok_or(Unseen::Follows(claims::IMAGE_PRESENT))?;
-        for (digest, size) in sizes {
+        let manifest = manifest.as_deref().and_then(|manifest| ImageManifest::parse(manifest).ok());
+        let layers = manifest.ok_or(Unseen::Follows(claims::IMAGE_PRESENT))?.layers;
+        for Descriptor { digest, size, .. } in layers {
             let layer = format!("the layer `{digest}` of {platform}");
             match lengths.get(&digest) {
                 Some(length) if *length == size => {}
@@ -133,14 +133,14 @@ mod tests {
     use serde_json::json;
 
     use super::odd_size;
+    use crate::oci::manifest::tests::descriptor;
     use crate::oci::reference::Digest;
     use crate::verify::claim::Unseen;
     use crate::verify::observe::Part;
 
     fn part(layers: &[(&str, u64)]) -> Part {
-        let layers =
-            layers.iter().map(|(name, size)| json!({"digest": Digest::of(name.as_bytes()), "size": size}));
-        let manifest = json!({"layers": layers.collect::<Vec<_>>()}).to_string();
+        let layers: Vec<_> = layers.iter().map(|(name, size)| descriptor(name, *size)).collect();
+        let manifest = json!({"config": descriptor("config", 1), "layers": layers}).to_string();
         Part {
             platform: "linux/amd64".to_owned(),
             said: None,

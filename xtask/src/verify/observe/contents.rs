@@ -16,9 +16,9 @@ use crate::evidence::claims;
 use crate::evidence::sbom;
 use crate::http::Curl;
 use crate::inputs::release::Release;
+use crate::oci::manifest::ImageManifest;
 use crate::oci::reference::Digest;
 use crate::oci::registry::Client;
-use crate::oci::size;
 use crate::verify::Verifier;
 use crate::verify::claim::{Seen, Unseen};
 use crate::verify::observe::store::Store;
@@ -113,7 +113,8 @@ impl Layers for Measured<'_> {
 /// The lengths of the base image's layers, which are not read each time.
 fn lengths_in(base: &Base) -> BTreeMap<Digest, u64> {
     // One of them is the index, which names no layers.
-    base.manifests().iter().filter_map(|(_, bytes)| size::of_layers(bytes).ok()).flatten().collect()
+    let manifests = base.manifests().iter().filter_map(|(_, bytes)| ImageManifest::parse(bytes).ok());
+    manifests.flat_map(|manifest| manifest.layers).map(|layer| (layer.digest, layer.size)).collect()
 }
 
 /// Asks the base image's own registry anonymously, unless the manifests are known from before. A release also has a

@@ -8,8 +8,8 @@ use serde::Deserialize;
 
 use crate::contents::read::Part as Layered;
 use crate::evidence::attached::Kind;
-use crate::oci::exact;
 use crate::oci::index::{self, Platform};
+use crate::oci::manifest::{ImageManifest, MOST_LAYERS};
 use crate::oci::reference::Digest;
 use crate::oci::registry::{Client, Wanted};
 use crate::verify::claim::Seen;
@@ -56,19 +56,6 @@ pub(super) struct Contents {
     pub(super) index: Seen<Option<Vec<u8>>>,
     pub(super) parts: Seen<Vec<Part>>,
     pub(super) attached: Seen<Attached>,
-}
-
-#[derive(Deserialize)]
-struct ImageManifest {
-    config: Descriptor,
-    layers: Vec<Descriptor>,
-    #[serde(default)]
-    annotations: BTreeMap<String, String>,
-}
-
-#[derive(Deserialize)]
-struct Descriptor {
-    digest: Digest,
 }
 
 #[derive(Deserialize)]
@@ -161,7 +148,7 @@ fn look_at_parts(
     manifests: Vec<Seen<Option<Vec<u8>>>>,
 ) -> Seen<Vec<Part>> {
     let manifests = manifests.into_iter().collect::<Seen<Vec<_>>>()?;
-    let parsed: Vec<_> = manifests.iter().map(|bytes| parse(bytes.as_ref()?)).collect();
+    let parsed: Vec<_> = manifests.iter().map(|bytes| ImageManifest::parse(bytes.as_ref()?).ok()).collect();
     let mut wanted = Vec::new();
     for manifest in parsed.iter().flatten() {
         let layers = manifest.layers.iter().map(|layer| Wanted::HasBlob(layer.digest.clone()));
@@ -196,22 +183,14 @@ fn look_at_parts(
                         layered.and_then(|(bytes, config)| Layered::of(platform, bytes, config).ok());
                 }
                 None if bytes.is_some() => {
-                    let most = index::MOST_LAYERS;
-                    part.missing.push(format!("an image manifest with at most {most} layers in `{digest}`"));
+                    let words = format!("an image manifest with at most {MOST_LAYERS} layers in `{digest}`");
+                    part.missing.push(words);
                 }
                 None => part.missing.push(format!("the manifest `{digest}`")),
             }
             part
         });
     Ok(parts.collect())
-}
-
-/// The manifest of an image, if it is one and has no more layers than an image can have: each of them is asked for.
-fn parse(manifest: &[u8]) -> Option<ImageManifest> {
-    index::check_size(manifest).ok()?;
-    let manifest: ImageManifest = exact::parse(manifest).ok()?;
-    index::check_layers(manifest.layers.len()).ok()?;
-    Some(manifest)
 }
 
 /// Adds what the config says and what is missing.

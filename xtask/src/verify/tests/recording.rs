@@ -26,9 +26,9 @@ use crate::inputs::signers::Signers;
 use crate::inputs::source::Source;
 use crate::inputs::stand_in::StandIn;
 use crate::inputs::{Inputs, PUBLIC_KEY};
+use crate::oci::manifest::ImageManifest;
 use crate::oci::reference::{Digest, Image};
 use crate::oci::registry::Manifest;
-use crate::oci::size;
 use crate::process::environment::Environment;
 use crate::process::scratch::Scratch;
 use crate::tool::cosign::VerifyCommand;
@@ -292,5 +292,6 @@ impl Recording {
 
 /// The layers that a blob names, if it is the manifest of a platform, and the size that it gives for each.
 fn sizes(blob: &[u8]) -> Option<Vec<(Digest, u64)>> {
-    size::of_layers(blob).ok()
+    let layers = ImageManifest::parse(blob).ok()?.layers;
+    Some(layers.into_iter().map(|layer| (layer.digest, layer.size)).collect())
 }

@@ -24,7 +24,8 @@ fn layout(scratch: &Scratch, version: &str) -> Result<(PathBuf, String)> {
     fs::create_dir_all(dir.join("blobs/sha256"))?;
     let labels = json!({"org.opencontainers.image.version": version});
     let config = json!({"os": "linux", "architecture": "amd64", "config": {"Labels": labels}});
-    let manifest = json!({"config": {"digest": blob(&dir, &config)?}, "layers": []});
+    let manifest =
+        json!({"config": {"mediaType": "x", "digest": blob(&dir, &config)?, "size": 1}, "layers": []});
     let platform = json!({"os": "linux", "architecture": "amd64"});
     let index = json!({"manifests": [{"digest": blob(&dir, &manifest)?, "platform": platform}]});
     let digest = blob(&dir, &index)?;

@@ -13,7 +13,8 @@ use crate::inputs::dockerfile::BaseImage;
 use crate::inputs::exceptions::DAY;
 use crate::inputs::finding::{Finding, Rule};
 use crate::inputs::stand_in;
-use crate::oci::index::{config_of, platforms};
+use crate::oci::index::platforms;
+use crate::oci::manifest::ImageManifest;
 use crate::oci::reference::Digest;
 use crate::oci::registry::{Client, Credentials};
 use crate::process::time::parse_rfc3339;
@@ -116,10 +117,11 @@ fn ask(client: &Client, digest: &Digest, tag: &str) -> Result<Answers> {
 /// Configuration").
 fn created(client: &Client, manifest: &[u8]) -> Result<u64> {
     let first = platforms(manifest).ok().and_then(|listed| listed.into_iter().next());
-    let config = match first {
-        Some((_, digest)) => config_of(&client.bytes_of(&digest)?.bytes)?,
-        None => config_of(manifest)?,
+    let manifest = match first {
+        Some((_, digest)) => ImageManifest::parse(&client.bytes_of(&digest)?.bytes)?,
+        None => ImageManifest::parse(manifest)?,
     };
+    let config = manifest.config.digest;
     let bytes = client.blob(&config)?.with_context(|| format!("the config `{config}` is not there"))?;
     date(&bytes).with_context(|| format!("reading the config `{config}`"))
 }

@@ -6,7 +6,7 @@ use super::super::world::World;
 use super::Lie;
 use crate::contents::elf;
 use crate::contents::layer::tests::file;
-use crate::oci::index::MOST_LAYERS;
+use crate::oci::manifest::MOST_LAYERS;
 
 /// Releases the image with a changed label of the first platform.
 fn relabel(world: &mut World, key: &str, value: &str) {
