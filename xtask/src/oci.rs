@@ -7,5 +7,6 @@ mod hostile;
 pub mod index;
 pub mod keychain;
 pub mod manifest;
+pub mod media_type;
 pub mod reference;
 pub mod registry;

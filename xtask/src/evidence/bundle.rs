@@ -20,7 +20,7 @@ use crate::inputs::source::Source;
 use crate::oci::exact;
 use crate::oci::reference::Digest;
 
-pub use artifact::{EMPTY_CONFIG, INDEX_TYPE, MANIFEST_TYPE, Subject, entries, index, layer_of, named};
+pub use artifact::{EMPTY_CONFIG, Subject, entries, index, layer_of, named};
 
 /// The media type of a bundle, of the layer that holds it and of the manifest that names the layer
 /// (<https://docs.sigstore.dev/about/bundle/>).

@@ -42,8 +42,6 @@ pub const REHEARSE: &str = "cargo xtask rehearse";
 pub const RUN: &str = "forgejo";
 /// The beginning of a local run's id.
 pub const LOCAL_RUN: &str = "urn:xtask:local-run:";
-/// The media type of a platform's manifest among the products.
-pub const MANIFEST_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
 /// The media type of the SBOM.
 pub const SBOM_TYPE: &str = "application/vnd.cyclonedx+json";
 /// The internal parameter that says how each platform's image was tested.
@@ -60,6 +58,12 @@ pub const WORKFLOW_BUILDER: &str =
 /// The builder id for a person's machine.
 pub const LOCAL_BUILDER: &str =
     "https://forge.wynning.tech/james/carol/src/tag/provenance-v1/docs/builder.md#local-run";
+
+/// The name of a platform's manifest among the products.
+#[must_use]
+pub fn manifest_name(platform: &str) -> String {
+    format!("manifest {platform}")
+}
 
 /// The predicate of type `https://slsa.dev/provenance/v1`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -21,10 +21,11 @@ use anyhow::{Context as _, Result, ensure};
 
 use crate::http::{self, Curl, Request, Response};
 use crate::oci::index::Content;
+use crate::oci::media_type::MANIFESTS;
 use crate::oci::reference::{Digest, Image, Registry, Tag};
 use crate::process::secret::Secret;
 
-use manifest::{ACCEPT, said_digest};
+use manifest::said_digest;
 
 pub use credentials::Credentials;
 pub use manifest::Manifest;
@@ -97,9 +98,7 @@ impl Client {
     /// # Errors
     /// When the request fails.
     pub fn digest_of(&self, reference: &str) -> Result<Option<Digest>> {
-        let request =
-            Request::new("HEAD", self.url(&format!("manifests/{reference}"))).header("Accept", ACCEPT);
-        let response = self.send(&request)?;
+        let response = self.send(&self.manifest_request("HEAD", reference))?;
         match response.status {
             200 => {
                 let said = said_digest(&response)?;
@@ -116,12 +115,14 @@ impl Client {
     /// When the request fails. [`WrongBytes`] when the bytes do not match the requested digest or the digest that the
     /// answer itself names.
     pub fn manifest(&self, reference: &str) -> Result<Option<Manifest>> {
-        let response = self.send(&self.manifest_request(reference))?;
+        let response = self.send(&self.manifest_request("GET", reference))?;
         self.read_manifest(response, reference)
     }
 
-    fn manifest_request(&self, reference: &str) -> Request {
-        Request::new("GET", self.url(&format!("manifests/{reference}"))).header("Accept", ACCEPT)
+    /// The registry must not convert between the types of manifests, so all are accepted.
+    fn manifest_request(&self, method: &'static str, reference: &str) -> Request {
+        let request = Request::new(method, self.url(&format!("manifests/{reference}")));
+        request.header("Accept", MANIFESTS.join(", "))
     }
 
     fn read_manifest(&self, response: Response, reference: &str) -> Result<Option<Manifest>> {

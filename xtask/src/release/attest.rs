@@ -11,6 +11,7 @@ use crate::evidence::bundle::{MARK, Subject};
 use crate::evidence::envelope::{pae, seal};
 use crate::evidence::provenance::BuildType;
 use crate::evidence::signed_as::SignedAs;
+use crate::oci::media_type;
 use crate::oci::reference::Digest;
 use crate::oci::registry::{Client, Manifest};
 use crate::process::parallel::{both, side_by_side};
@@ -89,7 +90,7 @@ pub(super) fn store(
 ) -> Result<Stored> {
     let Signed { envelopes, attestations } = signed;
     let config = attached::config(&envelopes)?;
-    let manifest = Manifest::new(attached::MEDIA_TYPE, attached::manifest(&envelopes, &config)?);
+    let manifest = Manifest::new(media_type::MANIFEST, attached::manifest(&envelopes, &config)?);
     let blobs = envelopes.iter().map(|envelope| envelope.bytes.as_slice()).chain([config.as_slice()]);
     bundles::upload(registry, blobs)?;
     let legacy = Legacy::stored(&manifest.digest, &envelopes);

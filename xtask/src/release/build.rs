@@ -4,11 +4,12 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 
-use crate::evidence::provenance::{Facts, MANIFEST_TYPE, Provenance, SBOM_FILE, SBOM_TYPE, Smoked};
+use crate::evidence::provenance::{Facts, Provenance, SBOM_FILE, SBOM_TYPE, Smoked, manifest_name};
 use crate::evidence::{candidate, labels};
 use crate::http::is_silent;
 use crate::inputs::config::Folder;
 use crate::inputs::lockfile;
+use crate::oci::media_type;
 use crate::oci::reference::{Digest, Tag};
 use crate::process::backoff;
 use crate::process::failure::Refusal;
@@ -129,7 +130,7 @@ impl Candidate {
     ) -> Result<Vec<u8>> {
         let release = &context.release;
         let manifest = |(platform, digest): &(String, Digest)| {
-            (format!("manifest {platform}"), MANIFEST_TYPE.to_owned(), digest.clone())
+            (manifest_name(platform), media_type::MANIFEST.to_owned(), digest.clone())
         };
         let sbom = (SBOM_FILE.to_owned(), SBOM_TYPE.to_owned(), Digest::of(sbom));
         let provenance = Provenance::new(&Facts {

@@ -9,11 +9,12 @@ use serde::Deserialize;
 
 use crate::evidence::attached::{Attested, Kind, Signed};
 use crate::evidence::attestation::predicate;
-use crate::evidence::bundle::{self, Bundle, EMPTY_CONFIG, Hint, INDEX_TYPE, MANIFEST_TYPE, Of, Subject};
+use crate::evidence::bundle::{self, Bundle, EMPTY_CONFIG, Hint, Of, Subject};
 use crate::evidence::envelope::pae;
 use crate::evidence::provenance::BuildType;
 use crate::evidence::signed_as::SignedAs;
 use crate::oci::exact;
+use crate::oci::media_type;
 use crate::oci::reference::Digest;
 use crate::oci::registry::{Client, Manifest, Removal, Wanted};
 use crate::process::parallel::joined;
@@ -147,8 +148,8 @@ impl Uploaded {
         let lists = registry.referrers(subject.digest())?.is_some();
         let blobs = bundles.iter().map(|bundle| bundle.bytes.as_slice()).chain([EMPTY_CONFIG]);
         upload(registry, blobs)?;
-        let index = Manifest::new(INDEX_TYPE, bundle::index(&bundles, subject)?);
-        let manifest = |bundle: &Bundle| Ok(Manifest::new(MANIFEST_TYPE, bundle.manifest(subject)?));
+        let index = Manifest::new(media_type::INDEX, bundle::index(&bundles, subject)?);
+        let manifest = |bundle: &Bundle| Ok(Manifest::new(media_type::MANIFEST, bundle.manifest(subject)?));
         let bundles = bundles.iter().map(manifest).collect::<Result<Vec<_>>>()?;
         if !lists {
             bundles.iter().try_for_each(|manifest| registry.put_untagged(manifest))?;

@@ -6,6 +6,7 @@ use xtask::evidence::attached::{self, Attested, PROVENANCE_PREDICATE, Signed, TE
 use xtask::evidence::attestation::statement;
 use xtask::evidence::bundle::{self, Bundle, Hint, Of, Subject};
 use xtask::evidence::envelope::{pae, seal};
+use xtask::oci::media_type;
 use xtask::oci::reference::{Digest, Image};
 use xtask::oci::registry::Credentials;
 use xtask::process::Runner;
@@ -89,7 +90,7 @@ pub(super) fn store(registry: &Registry, digest: &Digest, envelopes: &[Signed]) 
     for blob in envelopes.iter().map(|envelope| &envelope.bytes).chain([&config]) {
         registry.upload(blob)?;
     }
-    let (media_type, bytes) = (attached::MEDIA_TYPE.to_owned(), attached::manifest(envelopes, &config)?);
+    let (media_type, bytes) = (media_type::MANIFEST.to_owned(), attached::manifest(envelopes, &config)?);
     registry.put(&stored_as(digest, "att"), &Manifest { media_type, bytes })
 }
 

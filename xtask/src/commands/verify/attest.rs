@@ -15,6 +15,7 @@ use crate::evidence::envelope::{open, pae, seal};
 use crate::evidence::rebuild;
 use crate::inputs::keys::PublicKey;
 use crate::oci::index;
+use crate::oci::media_type;
 use crate::oci::reference::Digest;
 use crate::oci::registry::{Client, Manifest};
 use crate::process::environment::Environment;
@@ -96,7 +97,7 @@ pub(super) fn store(
     for blob in [&signed[0].bytes, &config] {
         registry.put_blob(blob)?;
     }
-    let manifest = Manifest::new(attached::MEDIA_TYPE, attached::manifest(&signed, &config)?);
+    let manifest = Manifest::new(media_type::MANIFEST, attached::manifest(&signed, &config)?);
     registry.put(&tag.parse()?, &manifest)?;
     Ok(format!("signed by {fingerprint}, and stored as `{tag}`"))
 }

@@ -5,16 +5,13 @@ use anyhow::{Context as _, Result};
 use serde_json::json;
 
 use super::signed::Signed;
+use crate::oci::media_type;
 use crate::oci::reference::Digest;
-
-/// The manifest's type. A registry accepts it like any image, but it must be able to parse the config, so the config
-/// cannot be empty.
-pub const MEDIA_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
 
 /// No real time: the same envelopes give the same bytes.
 const NEVER: &str = "0001-01-01T00:00:00Z";
 
-/// The config, as JSON.
+/// The config, as JSON. A registry takes the manifest for that of an image and parses the config, so it cannot be empty.
 ///
 /// # Errors
 /// When it cannot be written.
@@ -51,9 +48,9 @@ pub fn manifest(envelopes: &[Signed], config: &[u8]) -> Result<Vec<u8>> {
     };
     let manifest = json!({
         "schemaVersion": 2,
-        "mediaType": MEDIA_TYPE,
+        "mediaType": media_type::MANIFEST,
         "config": {
-            "mediaType": "application/vnd.oci.image.config.v1+json",
+            "mediaType": media_type::CONFIG,
             "size": config.len(),
             "digest": Digest::of(config),
         },

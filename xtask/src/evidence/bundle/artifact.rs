@@ -6,14 +6,10 @@ use serde_json::{Value, json};
 
 use super::{Bundle, MEDIA_TYPE};
 use crate::oci::exact;
+use crate::oci::manifest::ImageManifest;
+use crate::oci::media_type::{INDEX, MANIFEST};
 use crate::oci::reference::Digest;
 use crate::oci::registry::check_referrers;
-
-/// The type of the manifest that holds a bundle.
-pub const MANIFEST_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
-
-/// The type of the index that replaces the referrers API.
-pub const INDEX_TYPE: &str = "application/vnd.oci.image.index.v1+json";
 
 /// The config of an artifact (image specification v1.1, "Guidance for an Empty Descriptor").
 pub const EMPTY_CONFIG: &[u8] = b"{}";
@@ -38,7 +34,7 @@ impl Subject {
             media_type: String,
         }
         fn index_type() -> String {
-            INDEX_TYPE.to_owned()
+            INDEX.to_owned()
         }
         let Manifest { media_type } = exact::parse(bytes).context("reading the index of the image")?;
         let digest = Digest::of(bytes);
@@ -75,7 +71,7 @@ impl Bundle {
     fn manifest_value(&self, subject: &Subject) -> Value {
         json!({
             "schemaVersion": 2,
-            "mediaType": MANIFEST_TYPE,
+            "mediaType": MANIFEST,
             "artifactType": MEDIA_TYPE,
             "config": {
                 "mediaType": "application/vnd.oci.empty.v1+json",
@@ -102,7 +98,7 @@ impl Bundle {
     fn entry(&self, subject: &Subject) -> Result<Value> {
         let manifest = self.manifest(subject)?;
         Ok(json!({
-            "mediaType": MANIFEST_TYPE,
+            "mediaType": MANIFEST,
             "digest": Digest::of(&manifest),
             "size": manifest.len(),
             "artifactType": MEDIA_TYPE,
@@ -124,7 +120,7 @@ impl Bundle {
 /// When it cannot be written.
 pub fn index(bundles: &[Bundle], subject: &Subject) -> Result<Vec<u8>> {
     let entries = bundles.iter().map(|bundle| bundle.entry(subject)).collect::<Result<Vec<_>>>()?;
-    let index = json!({"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": entries});
+    let index = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": entries});
     serde_json::to_vec(&index).context("writing the index of the bundles")
 }
 
@@ -142,7 +138,7 @@ pub fn entries(index: &[u8]) -> Result<Vec<(Digest, Value)>> {
         manifests: Vec<Value>,
     }
     let index: Index = exact::parse(index).context("it is not an index of referrers")?;
-    let is_known = index.schema_version == 2 && index.media_type == INDEX_TYPE;
+    let is_known = index.schema_version == 2 && index.media_type == INDEX;
     ensure!(is_known, "it is an index `{}`, version {}", index.media_type, index.schema_version);
     check_referrers(index.manifests.len())?;
     let named = |entry: Value| {
@@ -173,19 +169,11 @@ pub fn named(index: &[u8]) -> Result<Vec<Digest>> {
 /// The digest of the bundle in an artifact's manifest, which must have one layer.
 ///
 /// # Errors
-/// When it has another number of layers.
+/// When it is not a manifest, or has another number of layers.
 pub fn layer_of(manifest: &[u8]) -> Result<Digest> {
-    #[derive(Deserialize)]
-    struct Manifest {
-        layers: Vec<Layer>,
-    }
-    #[derive(Deserialize)]
-    struct Layer {
-        digest: Digest,
-    }
-    let manifest: Manifest = exact::parse(manifest).context("it is not the manifest of an artifact")?;
-    let [layer] = &manifest.layers[..] else {
-        bail!("the manifest of a bundle has {} layers: expected one", manifest.layers.len());
+    let layers = ImageManifest::parse(manifest)?.layers;
+    let [layer] = &layers[..] else {
+        bail!("the manifest of a bundle has {} layers: expected one", layers.len());
     };
     Ok(layer.digest.clone())
 }

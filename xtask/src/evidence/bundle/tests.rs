@@ -2,12 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::{Bundle, Hint, INDEX_TYPE, Of, Subject, entries, index, layer_of, named, statement};
+use super::{Bundle, Hint, Of, Subject, entries, index, layer_of, named, statement};
 use crate::evidence::attached::Attested;
 use crate::evidence::envelope::{open, pae, seal};
 use crate::evidence::provenance::BuildType;
 use crate::evidence::signed_as::SignedAs;
 use crate::inputs::source::Source;
+use crate::oci::media_type::INDEX;
 use crate::oci::reference::Digest;
 use crate::oci::registry::MOST_REFERRERS;
 use crate::tool::git::Commit;
@@ -148,7 +149,7 @@ fn the_hint_is_that_of_a_public_key_alone() {
 fn an_index_names_no_more_manifests_than_refer_to_any_image() {
     let index = |count: usize| {
         let manifests = vec![json!({"digest": Digest::of(b"manifest")}); count];
-        json!({"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": manifests}).to_string()
+        json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": manifests}).to_string()
     };
     let whole = index(MOST_REFERRERS);
     assert_eq!(entries(whole.as_bytes()).unwrap().len(), MOST_REFERRERS);

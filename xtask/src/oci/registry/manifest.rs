@@ -5,11 +5,8 @@ use anyhow::{Context as _, Result, ensure};
 use super::WrongBytes;
 use crate::http::Response;
 use crate::oci::index;
+use crate::oci::media_type::MANIFESTS;
 use crate::oci::reference::Digest;
-
-/// The manifest types of images, signatures and attestations. The registry must not convert between them.
-pub(super) const ACCEPT: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
-    application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json";
 
 /// A manifest as stored. The digest covers exactly these bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +29,7 @@ impl Manifest {
 
 /// Whether `media_type` is that of a manifest.
 pub(super) fn is_manifest(media_type: &str) -> bool {
-    ACCEPT.split(", ").any(|kind| kind == essence(media_type))
+    MANIFESTS.contains(&essence(media_type))
 }
 
 /// A `Content-Type` without its parameters.
@@ -65,10 +62,9 @@ pub(super) fn said_digest(response: &Response) -> Result<Option<Digest>> {
 mod tests {
     use super::{read, said_digest};
     use crate::http::Response;
+    use crate::oci::media_type::INDEX;
     use crate::oci::reference::Digest;
     use crate::oci::registry::WrongBytes;
-
-    const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 
     #[test]
     fn a_page_is_no_manifest_and_not_a_false_one_either() {

@@ -117,11 +117,10 @@ fn as_of_registry(response: Response, said: Option<&str>, kind: Option<&str>) ->
 mod tests {
     use super::as_of_registry;
     use crate::http::Response;
+    use crate::oci::media_type::{INDEX, MANIFEST};
 
     #[test]
     fn what_the_registry_said_counts_and_not_what_the_storage_says() {
-        const INDEX: &str = "application/vnd.oci.image.index.v1+json";
-        const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
         let stored = |headers: &[(&str, &str)], body: &str| Response::of(200, headers, body.as_bytes());
         let other = stored(&[("Docker-Content-Digest", "sha256:other"), ("Content-Type", MANIFEST)], "{}");
         let found = as_of_registry(other, Some("sha256:said"), Some(INDEX));

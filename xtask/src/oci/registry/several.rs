@@ -59,7 +59,7 @@ impl Client {
 
     fn request(&self, wanted: &Wanted) -> Request {
         match wanted {
-            Wanted::Manifest(reference) => self.manifest_request(reference),
+            Wanted::Manifest(reference) => self.manifest_request("GET", reference),
             Wanted::Blob(digest) => Request::new("GET", self.blob_url(digest)),
             Wanted::HasBlob(digest) => Request::new("HEAD", self.blob_url(digest)),
             Wanted::Referrers(digest) => self.referrers_request(digest),

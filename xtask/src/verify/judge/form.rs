@@ -10,16 +10,14 @@ use serde_json::Value;
 use crate::contents::layer::Compression;
 use crate::evidence::attached::{Attested, Kind};
 use crate::oci::exact;
+use crate::oci::media_type;
 use crate::oci::reference::Digest;
 use crate::verify::observe::Part;
 
 /// The types of an index, of a manifest and of a config: OCI's, and Docker's before that.
-const INDEX: [&str; 2] =
-    ["application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json"];
-const MANIFEST: [&str; 2] =
-    ["application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json"];
-const CONFIG: [&str; 2] =
-    ["application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json"];
+const INDEX: [&str; 2] = [media_type::INDEX, media_type::DOCKER_INDEX];
+const MANIFEST: [&str; 2] = [media_type::MANIFEST, media_type::DOCKER_MANIFEST];
+const CONFIG: [&str; 2] = [media_type::CONFIG, media_type::DOCKER_CONFIG];
 
 /// The annotation in which cosign keeps a signature, and the one with an attestation's predicate type.
 const SIGNATURE: &str = "dev.cosignproject.cosign/signature";

@@ -9,13 +9,14 @@ use serde_json::Value;
 
 use crate::evidence::claims;
 use crate::evidence::provenance::{
-    BUILD_SECRETS, BuildType, LOCAL_BUILDER, LOCAL_RUN, MANIFEST_TYPE, MODIFIED, Provenance, REHEARSE,
-    REHEARSE_WORK_TREE, RELEASE, RELEASE_WORKFLOW, RUN, Resource, SBOM_FILE, SBOM_TYPE, WORK_TREE,
-    WORKFLOW_BUILDER, XTASK, byproduct, xtask_uri,
+    BUILD_SECRETS, BuildType, LOCAL_BUILDER, LOCAL_RUN, MODIFIED, Provenance, REHEARSE, REHEARSE_WORK_TREE,
+    RELEASE, RELEASE_WORKFLOW, RUN, Resource, SBOM_FILE, SBOM_TYPE, WORK_TREE, WORKFLOW_BUILDER, XTASK,
+    byproduct, manifest_name, xtask_uri,
 };
 use crate::evidence::sbom;
 use crate::inputs::DOCKERFILE;
 use crate::inputs::release::Release;
+use crate::oci::media_type;
 use crate::oci::reference::Digest;
 use crate::process::time;
 use crate::tool::git::Commit;
@@ -221,7 +222,7 @@ fn times(release: &Release<'_>, provenance: &Provenance) -> Result<String> {
 
 /// The products that it names are exactly the manifests of the index and the attested SBOM.
 fn check_products(provenance: &Provenance, platforms: &[(String, Digest)], bom: &Value) -> Result<String> {
-    let made = |(platform, digest): &(String, Digest)| (format!("manifest {platform}"), digest.clone());
+    let made = |(platform, digest): &(String, Digest)| (manifest_name(platform), digest.clone());
     let mut expected: Vec<_> = platforms.iter().map(made).collect();
     expected.push((SBOM_FILE.to_owned(), sbom::digest(bom)?));
     let found = &provenance.run_details.byproducts;
@@ -233,7 +234,7 @@ fn check_products(provenance: &Provenance, platforms: &[(String, Digest)], bom: 
     }
     ensure!(found.len() == expected.len(), "it names {} products: expected {}", found.len(), expected.len());
     for (found, (name, digest)) in found.iter().zip(&expected) {
-        let media_type = if name == SBOM_FILE { SBOM_TYPE } else { MANIFEST_TYPE };
+        let media_type = if name == SBOM_FILE { SBOM_TYPE } else { media_type::MANIFEST };
         let ours = byproduct(name, media_type, digest);
         ensure!(found == &ours, "it has {}: expected {}", described(found), described(&ours));
     }

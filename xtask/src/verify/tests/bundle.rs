@@ -7,6 +7,7 @@ use crate::evidence::bundle::{self, Bundle, Of, Subject};
 use crate::evidence::provenance::BuildType;
 use crate::evidence::signed_as::SignedAs;
 use crate::inputs::source::Source;
+use crate::oci::media_type;
 use crate::oci::reference::Digest;
 use crate::tool::git::Commit;
 
@@ -82,7 +83,7 @@ impl World {
         let entry = |digest: &Digest| {
             let manifest = self.json(digest.as_str());
             json!({
-                "mediaType": bundle::MANIFEST_TYPE,
+                "mediaType": media_type::MANIFEST,
                 "digest": digest,
                 "size": self.blobs[digest].len(),
                 "artifactType": manifest["artifactType"],
@@ -90,7 +91,7 @@ impl World {
             })
         };
         let entries: Vec<_> = manifests.iter().map(entry).collect();
-        let index = json!({ "schemaVersion": 2, "mediaType": bundle::INDEX_TYPE, "manifests": entries });
+        let index = json!({ "schemaVersion": 2, "mediaType": media_type::INDEX, "manifests": entries });
         let index = self.put(&index);
         self.tags.insert(bundle::tag(of), index);
     }
