@@ -9,7 +9,7 @@ use std::fmt;
 use crate::evidence::rebuild;
 use crate::oci::reference::Digest;
 
-pub use manifest::{config, manifest};
+pub use manifest::{Layer, config, layers, manifest};
 pub use signed::Signed;
 
 /// The predicate type of a provenance, as in the statement. cosign gets the full type too. If its short name is used to

@@ -1,6 +1,8 @@
 //! The manifest of one platform's image (image specification v1.1, "OCI Image Manifest"), as far as it is used. Builders
 //! may add fields of their own, which are ignored.
 
+pub mod strict;
+
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result, ensure};

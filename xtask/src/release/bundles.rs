@@ -1,19 +1,16 @@
 //! The bundles, stored beside the legacy format: after it, made from its envelopes, and before the version tag
 //! (docs/decisions/0021-both-formats.md).
 
-use std::collections::BTreeMap;
 use std::thread;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use serde::Deserialize;
 
-use crate::evidence::attached::{Attested, Kind, Signed};
+use crate::evidence::attached::{self, Attested, Kind, Signed};
 use crate::evidence::attestation::predicate;
 use crate::evidence::bundle::{self, Bundle, EMPTY_CONFIG, Hint, Of, Subject};
 use crate::evidence::envelope::pae;
 use crate::evidence::provenance::BuildType;
 use crate::evidence::signed_as::SignedAs;
-use crate::oci::exact;
 use crate::oci::media_type;
 use crate::oci::reference::Digest;
 use crate::oci::registry::{Client, Manifest, Removal, Wanted};
@@ -62,32 +59,20 @@ impl Legacy {
     /// # Errors
     /// When they are not exactly one of each kind that the provenance's build type requires.
     pub(super) fn read(registry: &Client, digest: &Digest) -> Result<Self> {
-        #[derive(Deserialize)]
-        struct Attached {
-            layers: Vec<Layer>,
-        }
-        #[derive(Deserialize)]
-        struct Layer {
-            digest: Digest,
-            annotations: BTreeMap<String, String>,
-        }
         let tag = Kind::Attestations.tag(digest);
         let doing = || format!("reading the attestations under `{tag}`");
         let found = registry.manifest(&tag).with_context(doing)?;
         let found = found.with_context(|| format!("there is no `{tag}` in the registry"))?;
-        let attached: Attached = exact::parse(&found.bytes).with_context(doing)?;
+        let layers = attached::layers(Kind::Attestations, &found.bytes).with_context(doing)?;
         let envelope = |of: Attested| {
-            let is_wanted = |layer: &&Layer| {
-                layer.annotations.get("predicateType").is_some_and(|kind| kind == of.predicate_type())
-            };
-            let layer = attached.layers.iter().find(is_wanted);
+            let layer = layers.iter().find(|layer| layer.marked() == Some(of));
             let layer = layer.with_context(|| format!("{}: there is none of the {of}", doing()))?;
             let bytes = registry.blob(&layer.digest).with_context(doing)?;
             anyhow::Ok((of, bytes.with_context(|| format!("{}: there is no `{}`", doing(), layer.digest))?))
         };
         let mut envelopes = vec![envelope(Attested::Provenance)?];
         let due = build_type(&envelopes[0].1, digest)?.attested();
-        let (found_here, expected) = (attached.layers.len(), due.len());
+        let (found_here, expected) = (layers.len(), due.len());
         ensure!(found_here == expected, "{}: there are {found_here} of them: expected {expected}", doing());
         for of in due.iter().filter(|of| **of != Attested::Provenance) {
             envelopes.push(envelope(*of)?);

@@ -1,12 +1,25 @@
 //! The manifest and config that hold attestations under a tag, in the form of cosign 2.5 and 3.1: one layer per
 //! envelope (docs/facts.md#form-of-stored-attestations).
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
 
 use super::signed::Signed;
+use super::{Attested, Kind};
+use crate::oci::manifest::strict;
 use crate::oci::media_type;
 use crate::oci::reference::Digest;
+
+/// The annotation in which cosign keeps a signature. It reads that of an attestation from the envelope, but requires the
+/// key.
+const SIGNATURE: &str = "dev.cosignproject.cosign/signature";
+
+/// The annotation with the predicate type of an attestation.
+const PREDICATE_TYPE: &str = "predicateType";
+
+/// The type of a layer that is a signature, and of one that is an attestation.
+const SIGNATURE_LAYER: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
+const ENVELOPE_LAYER: &str = "application/vnd.dsse.envelope.v1+json";
 
 /// No real time: the same envelopes give the same bytes.
 const NEVER: &str = "0001-01-01T00:00:00Z";
@@ -36,14 +49,10 @@ pub fn config(envelopes: &[Signed]) -> Result<Vec<u8>> {
 pub fn manifest(envelopes: &[Signed], config: &[u8]) -> Result<Vec<u8>> {
     let layer = |envelope: &Signed| {
         json!({
-            "mediaType": "application/vnd.dsse.envelope.v1+json",
+            "mediaType": ENVELOPE_LAYER,
             "size": envelope.bytes.len(),
             "digest": Digest::of(&envelope.bytes),
-            "annotations": {
-                // cosign reads the signature from the envelope, but requires this key.
-                "dev.cosignproject.cosign/signature": "",
-                "predicateType": envelope.predicate_type,
-            },
+            "annotations": {SIGNATURE: "", PREDICATE_TYPE: envelope.predicate_type},
         })
     };
     let manifest = json!({
@@ -57,6 +66,64 @@ pub fn manifest(envelopes: &[Signed], config: &[u8]) -> Result<Vec<u8>> {
         "layers": envelopes.iter().map(layer).collect::<Vec<_>>(),
     });
     serde_json::to_vec(&manifest).context("writing the manifest of the attestations")
+}
+
+/// One attached layer.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Layer {
+    /// The digest of its bytes.
+    pub digest: Digest,
+    /// The predicate type that an attestation is marked with; empty for a signature.
+    pub mark: String,
+    signature: String,
+}
+
+impl Layer {
+    /// The kind that it is marked as; `None` if it is none of a release.
+    #[must_use]
+    pub fn marked(&self) -> Option<Attested> {
+        Attested::ALL.into_iter().find(|of| of.predicate_type() == self.mark)
+    }
+}
+
+/// The layers in the manifest of what is attached.
+///
+/// # Errors
+/// When it does not have exactly the form that cosign writes.
+pub fn layers(kind: Kind, manifest: &[u8]) -> Result<Vec<Layer>> {
+    let (what, media_type) = match kind {
+        Kind::Signatures => ("signatures", SIGNATURE_LAYER),
+        Kind::Attestations => ("attestations", ENVELOPE_LAYER),
+    };
+    let name = format!("the manifest of the {what}");
+    let read = strict::Manifest::parse(&name, manifest, &[media_type::MANIFEST])?;
+    ensure!(read.annotations.is_empty(), "{name} has annotations");
+    let strict::Descriptor { media_type: config, annotations, .. } = &read.config;
+    let is_plain = config == media_type::CONFIG && annotations.is_empty();
+    ensure!(is_plain, "the config of the {what} is a `{config}`");
+    let mut layers: Vec<Layer> = Vec::new();
+    for mut layer in read.layers {
+        let digest = layer.digest;
+        ensure!(layer.media_type == media_type, "`{digest}` among the {what} is a `{}`", layer.media_type);
+        let mut take = |key| layer.annotations.remove(key);
+        let (signature, mark) = (take(SIGNATURE), take(PREDICATE_TYPE));
+        let signature = signature.with_context(|| format!("`{digest}` among the {what} has no signature"))?;
+        let is_marked = match kind {
+            Kind::Signatures => mark.is_none() && !signature.is_empty(),
+            // An attestation's signature is in its envelope.
+            Kind::Attestations => mark.is_some() && signature.is_empty(),
+        };
+        ensure!(
+            is_marked && layer.annotations.is_empty(),
+            "`{digest}` among the {what} has other annotations"
+        );
+        let layer = Layer { digest, mark: mark.unwrap_or_default(), signature };
+        // A second attestation of a kind is reported where that kind is judged.
+        let is_twice = kind == Kind::Signatures && layers.contains(&layer);
+        ensure!(!is_twice, "`{}` is among the {what} twice", layer.digest);
+        layers.push(layer);
+    }
+    Ok(layers)
 }
 
 #[cfg(test)]

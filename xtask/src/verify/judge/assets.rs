@@ -2,11 +2,9 @@
 //! digests that the key signed.
 
 use anyhow::{Context as _, Result, bail, ensure};
-use serde::Deserialize;
-use std::collections::BTreeMap;
 
 use crate::evidence::assets::{self, SIGNATURE};
-use crate::evidence::attached::Attested;
+use crate::evidence::attached::{self, Attested, Kind};
 use crate::evidence::bundle::Hint;
 use crate::evidence::claims;
 use crate::evidence::provenance::BuildType;
@@ -45,25 +43,11 @@ pub(in crate::verify) fn attested(
 /// The attached envelopes: their digests, and the kind that each is marked as. If every claim holds, cosign accepts each
 /// of them.
 pub(in crate::verify) fn envelopes(seen: &ImageSeen) -> Seen<Vec<(Option<Attested>, Digest)>> {
-    #[derive(Deserialize)]
-    struct Manifest {
-        layers: Vec<Layer>,
-    }
-    #[derive(Deserialize)]
-    struct Layer {
-        digest: Digest,
-        #[serde(default)]
-        annotations: BTreeMap<String, String>,
-    }
     let attached = seen.attached.as_ref().map_err(Clone::clone)?;
     let manifest = attached.attestations.as_deref().unwrap_or_default();
-    let manifest: Manifest =
-        serde_json::from_slice(manifest).map_err(|_none| Unseen::Follows(claims::ATTACHMENTS))?;
-    let of = |layer: &Layer| {
-        let kind = layer.annotations.get("predicateType")?;
-        Attested::ALL.into_iter().find(|of| of.predicate_type() == kind)
-    };
-    Ok(manifest.layers.into_iter().map(|layer| (of(&layer), layer.digest)).collect())
+    let layers = attached::layers(Kind::Attestations, manifest)
+        .map_err(|_other_form| Unseen::Follows(claims::ATTACHMENTS))?;
+    Ok(layers.into_iter().map(|layer| (layer.marked(), layer.digest)).collect())
 }
 
 /// Judges the files; `digest` is the image.

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, ensure};
 
-use crate::evidence::attached::{Attested, Kind};
+use crate::evidence::attached::{self, Attested, Kind};
 use crate::evidence::bundle::Bundle;
 use crate::evidence::claims;
 use crate::evidence::statement::{envelopes, signatures};
@@ -69,8 +69,9 @@ fn accepted(answer: &Seen<Answer>) -> &str {
 /// The same check for the platforms' signatures, because podman and skopeo look at these only.
 fn only_ours_of_parts(found: &Attached, printed: &str) -> Result<()> {
     let ours = signatures(printed)?.len();
-    let layers = found.of_parts.iter().map(|one| form::attached(Kind::Signatures, one.as_deref()));
-    let attached: usize = layers.map(|layers| Ok(layers?.len())).sum::<Result<_>>()?;
+    let manifests = found.of_parts.iter().flatten();
+    let layers = manifests.map(|manifest| Ok(attached::layers(Kind::Signatures, manifest)?.len()));
+    let attached: usize = layers.sum::<Result<_>>()?;
     ensure!(
         attached == ours,
         "{attached} signatures are attached to the platforms' images, and {ours} of them are by the key"
@@ -96,12 +97,15 @@ fn only_ours(
     let signatures = signatures(signature)?;
     let is_promised = bundles::promised(&signatures)?;
     let ours = signatures.len();
-    let signed = form::attached(Kind::Signatures, found.signatures.as_deref())?.len();
+    let layers = |kind, manifest: &Option<Vec<u8>>| {
+        manifest.as_ref().map_or(Ok(Vec::new()), |manifest| attached::layers(kind, manifest))
+    };
+    let signed = layers(Kind::Signatures, &found.signatures)?.len();
     ensure!(signed == ours, "{signed} signatures are attached, and {ours} of them are by the key");
     let of_each: Vec<(Attested, Vec<_>)> =
         printed.iter().map(|(of, printed)| (*of, envelopes(printed).collect())).collect();
     let judged: Vec<_> = of_each.iter().flat_map(|(_, envelopes)| envelopes.iter().copied()).collect();
-    let attestations = form::attached(Kind::Attestations, found.attestations.as_deref())?;
+    let attestations = layers(Kind::Attestations, &found.attestations)?;
     let ours = judged.len();
     let due: Vec<_> = printed.iter().map(|(of, _)| *of).collect();
     let read = bundles.map_or_else(|| Ok(Vec::new()), |bundles| bundles::ours(bundles, is_promised, &due))?;

@@ -8,8 +8,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::contents::layer::Compression;
-use crate::evidence::attached::{Attested, Kind};
+use crate::evidence::attached::{Attested, Layer};
 use crate::oci::exact;
+use crate::oci::manifest::strict::{self, Manifest};
 use crate::oci::media_type;
 use crate::oci::reference::Digest;
 use crate::verify::observe::Part;
@@ -19,18 +20,11 @@ const INDEX: [&str; 2] = [media_type::INDEX, media_type::DOCKER_INDEX];
 const MANIFEST: [&str; 2] = [media_type::MANIFEST, media_type::DOCKER_MANIFEST];
 const CONFIG: [&str; 2] = [media_type::CONFIG, media_type::DOCKER_CONFIG];
 
-/// The annotation in which cosign keeps a signature, and the one with an attestation's predicate type.
-const SIGNATURE: &str = "dev.cosignproject.cosign/signature";
-const PREDICATE_TYPE: &str = "predicateType";
-
-/// The version of every index and manifest.
-const SCHEMA: u64 = 2;
-
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Index {
     schema_version: u64,
-    #[serde(default, deserialize_with = "text")]
+    #[serde(default, deserialize_with = "strict::text")]
     media_type: Option<String>,
     manifests: Vec<Entry>,
     #[serde(default, rename = "annotations")]
@@ -57,28 +51,6 @@ struct Platform {
     _architecture: String,
     #[serde(rename = "variant")]
     _variant: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Manifest {
-    schema_version: u64,
-    #[serde(default, deserialize_with = "text")]
-    media_type: Option<String>,
-    config: Descriptor,
-    layers: Vec<Descriptor>,
-    #[serde(default)]
-    annotations: BTreeMap<String, String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Descriptor {
-    media_type: String,
-    digest: Digest,
-    size: usize,
-    #[serde(default)]
-    annotations: BTreeMap<String, String>,
 }
 
 /// The image specification v1.1, "Image Configuration", with the additions of Docker and `BuildKit`.
@@ -153,16 +125,11 @@ struct History {
     empty_layer: Option<bool>,
 }
 
-/// A text that may be left out but not `null`.
-fn text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    String::deserialize(deserializer).map(Some)
-}
-
 /// Checks the index and each platform's manifest and config against their formats, as far as they exist.
 pub(super) fn check_image(index: &[u8], parts: &[Part]) -> Result<()> {
     let Index { schema_version, media_type, manifests, .. } =
         exact::parse(index).context("the index is not of the form of one")?;
-    check_type("the index", schema_version, media_type.as_deref(), &INDEX)?;
+    strict::check_type("the index", schema_version, media_type.as_deref(), &INDEX)?;
     for (entry, part) in manifests.iter().zip(parts) {
         let of = &part.platform;
         check_manifest_entry(entry, part)
@@ -180,8 +147,7 @@ fn check_manifest_entry(entry: &Entry, part: &Part) -> Result<()> {
         manifest.len(),
         entry.size
     );
-    let read: Manifest = exact::parse(manifest).context("reading its manifest")?;
-    check_type("its manifest", read.schema_version, read.media_type.as_deref(), &MANIFEST)?;
+    let read = Manifest::parse("its manifest", manifest, &MANIFEST)?;
     let named = &read.config;
     ensure!(CONFIG.contains(&named.media_type.as_str()), "its config is a `{}`", named.media_type);
     ensure!(
@@ -198,67 +164,6 @@ fn check_manifest_entry(entry: &Entry, part: &Part) -> Result<()> {
     let read: Config = exact::parse(config).context("reading its config")?;
     ensure!(read.rootfs.kind == "layers", "its root file system is of `{}`", read.rootfs.kind);
     Ok(())
-}
-
-fn check_type(what: &str, schema: u64, media_type: Option<&str>, known: &[&str]) -> Result<()> {
-    ensure!(schema == SCHEMA, "{what} is of version {schema}: expected {SCHEMA}");
-    // The specification recommends it but does not require it.
-    let is_known = media_type.is_none_or(|media_type| known.contains(&media_type));
-    ensure!(is_known, "{what} is a `{}`", media_type.unwrap_or_default());
-    Ok(())
-}
-
-/// One attached layer.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Layer {
-    /// The digest of its bytes.
-    pub(super) digest: Digest,
-    /// The predicate type that an attestation is marked with; empty for a signature.
-    pub(super) mark: String,
-    signature: String,
-}
-
-/// The layers of what cosign keeps under a tag; empty if there is nothing.
-pub(super) fn attached(kind: Kind, bytes: Option<&[u8]>) -> Result<Vec<Layer>> {
-    let Some(bytes) = bytes else { return Ok(Vec::new()) };
-    let (what, media_type) = match kind {
-        Kind::Signatures => ("signatures", "application/vnd.dev.cosign.simplesigning.v1+json"),
-        Kind::Attestations => ("attestations", "application/vnd.dsse.envelope.v1+json"),
-    };
-    let read: Manifest =
-        exact::parse(bytes).with_context(|| format!("reading the manifest of the {what}"))?;
-    check_type(
-        &format!("the manifest of the {what}"),
-        read.schema_version,
-        read.media_type.as_deref(),
-        &MANIFEST[..1],
-    )?;
-    ensure!(read.annotations.is_empty(), "the manifest of the {what} has annotations");
-    let Descriptor { media_type: config, annotations, .. } = &read.config;
-    ensure!(config == CONFIG[0] && annotations.is_empty(), "the config of the {what} is a `{config}`");
-    let mut layers: Vec<Layer> = Vec::new();
-    for mut layer in read.layers {
-        let digest = layer.digest;
-        ensure!(layer.media_type == media_type, "`{digest}` among the {what} is a `{}`", layer.media_type);
-        let mut take = |key| layer.annotations.remove(key);
-        let (signature, mark) = (take(SIGNATURE), take(PREDICATE_TYPE));
-        let signature = signature.with_context(|| format!("`{digest}` among the {what} has no signature"))?;
-        let is_marked = match kind {
-            Kind::Signatures => mark.is_none() && !signature.is_empty(),
-            // An attestation's signature is in its envelope.
-            Kind::Attestations => mark.is_some() && signature.is_empty(),
-        };
-        ensure!(
-            is_marked && layer.annotations.is_empty(),
-            "`{digest}` among the {what} has other annotations"
-        );
-        let layer = Layer { digest, mark: mark.unwrap_or_default(), signature };
-        // A second attestation of a kind is reported where that kind is judged.
-        let is_twice = kind == Kind::Signatures && layers.contains(&layer);
-        ensure!(!is_twice, "`{}` is among the {what} twice", layer.digest);
-        layers.push(layer);
-    }
-    Ok(layers)
 }
 
 /// Whether an attestation is marked as the kind that cosign accepted it as. `printed` is cosign's output for each kind.

@@ -111,15 +111,16 @@ pub(super) const LIES: &[Lie] = &[
         },
         ATTACHMENTS,
     ),
-    one(
-        "attestations of another type than envelopes",
-        |world| {
+    Lie {
+        name: "attestations of another type than envelopes",
+        tell: |world| {
             change_attached(world, Kind::Attestations, |manifest| {
                 manifest["layers"][1]["mediaType"] = "text/plain".into();
             });
         },
-        ATTACHMENTS,
-    ),
+        wrong: ATTACHMENTS,
+        unchecked: &["page.assets"],
+    },
     one(
         "an extra field in the index of the bundles",
         |world| {
