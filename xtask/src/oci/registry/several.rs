@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::{Client, Manifest};
+use super::Client;
 use crate::http::{Request, Response};
 use crate::oci::reference::Digest;
 
@@ -22,10 +22,8 @@ pub enum Wanted {
 /// An answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Got {
-    /// A manifest.
-    Manifest(Manifest),
-    /// A blob's bytes.
-    Blob(Vec<u8>),
+    /// The bytes of a manifest or a blob.
+    Bytes(Vec<u8>),
     /// The blob exists.
     There,
     /// At least one manifest.
@@ -33,17 +31,12 @@ pub enum Got {
 }
 
 impl Got {
-    /// The bytes of a manifest or a blob. Empty for a blob whose existence alone was asked for, and the digests of
-    /// manifests that refer to another, one a line.
+    /// The bytes of a manifest or a blob; none for any other answer.
     #[must_use]
     pub fn into_bytes(self) -> Vec<u8> {
         match self {
-            Self::Manifest(manifest) => manifest.bytes,
-            Self::Blob(bytes) => bytes,
-            Self::There => Vec::new(),
-            Self::Referrers(digests) => {
-                digests.iter().map(Digest::as_str).collect::<Vec<_>>().join("\n").into_bytes()
-            }
+            Self::Bytes(bytes) => bytes,
+            Self::There | Self::Referrers(_) => Vec::new(),
         }
     }
 }
@@ -68,8 +61,10 @@ impl Client {
 
     fn got(&self, wanted: &Wanted, answer: Response) -> Result<Option<Got>> {
         Ok(match wanted {
-            Wanted::Manifest(reference) => self.read_manifest(answer, reference)?.map(Got::Manifest),
-            Wanted::Blob(digest) => super::blobs::read(answer, digest)?.map(Got::Blob),
+            Wanted::Manifest(reference) => {
+                self.read_manifest(answer, reference)?.map(|found| Got::Bytes(found.bytes))
+            }
+            Wanted::Blob(digest) => super::blobs::read(answer, digest)?.map(Got::Bytes),
             Wanted::HasBlob(_) => super::blobs::is_there(&answer)?.then_some(Got::There),
             Wanted::Referrers(_) => {
                 let listed = super::referrers::read(&answer)?.unwrap_or_default();

@@ -3,7 +3,7 @@
 
 use crate::evidence::attached::foreign_tags;
 use crate::oci::reference::Digest;
-use crate::oci::registry::Wanted;
+use crate::oci::registry::{Got, Wanted};
 use crate::verify::claim::Seen;
 use crate::verify::observe::store::Store;
 
@@ -18,12 +18,14 @@ pub(super) fn look(store: &dyn Store, platforms: &Seen<Vec<(String, Digest)>>) -
     };
     let wanted: Vec<_> = platforms.iter().flat_map(of_one).collect();
     let mut found = Vec::new();
-    for (wanted, answer) in wanted.iter().zip(store.fetch(&wanted)) {
-        let Some(bytes) = seen(answer)? else { continue };
-        found.push(match wanted {
-            Wanted::Manifest(tag) => format!("`{tag}`"),
-            _ => format!("`{}`", String::from_utf8_lossy(&bytes).replace('\n', "`, `")),
-        });
+    for (wanted, answer) in wanted.iter().zip(store.several(&wanted)) {
+        match (seen(answer)?, wanted) {
+            (Some(Got::Referrers(listed)), _) => {
+                found.extend(listed.iter().map(|digest| format!("`{digest}`")));
+            }
+            (Some(_), Wanted::Manifest(tag)) => found.push(format!("`{tag}`")),
+            _ => {}
+        }
     }
     Ok(found)
 }

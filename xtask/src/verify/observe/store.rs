@@ -24,8 +24,14 @@ const LARGEST_LAYER: u64 = 8 << 30;
 
 /// Answers requests for an image's parts. Every answer is checked against its digest.
 pub(in crate::verify) trait Store: Layers {
-    /// The bytes for each of `wanted`, in order; `None` for what does not exist.
-    fn fetch(&self, wanted: &[Wanted]) -> Vec<Result<Option<Vec<u8>>>>;
+    /// The answer to each of `wanted`, in order; `None` for what does not exist.
+    fn several(&self, wanted: &[Wanted]) -> Vec<Result<Option<Got>>>;
+
+    /// As [`Store::several`], for manifests and blobs: their bytes.
+    fn fetch(&self, wanted: &[Wanted]) -> Vec<Result<Option<Vec<u8>>>> {
+        let answers = self.several(wanted).into_iter();
+        answers.map(|answer| Ok(answer?.map(Got::into_bytes))).collect()
+    }
 
     /// A manifest of the base image, from a store that has it in place of the base image's registry; `None` from all
     /// others.
@@ -59,9 +65,8 @@ impl Store for Client {
         })
     }
 
-    fn fetch(&self, wanted: &[Wanted]) -> Vec<Result<Option<Vec<u8>>>> {
-        let answers = self.several(wanted).into_iter();
-        answers.map(|answer| Ok(answer?.map(Got::into_bytes))).collect()
+    fn several(&self, wanted: &[Wanted]) -> Vec<Result<Option<Got>>> {
+        Client::several(self, wanted)
     }
 
     fn attached(&self, digest: &Digest, kind: Kind) -> Option<String> {
@@ -191,14 +196,14 @@ impl Store for Layout {
         Ok(Referrers::NotKept)
     }
 
-    fn fetch(&self, wanted: &[Wanted]) -> Vec<Result<Option<Vec<u8>>>> {
-        let fetch = |wanted: &Wanted| match wanted {
-            Wanted::Manifest(reference) => self.blob(&reference.parse()?),
-            Wanted::Blob(digest) => self.blob(digest),
-            Wanted::HasBlob(digest) => Ok(self.has_blob(digest)?.then(Vec::new)),
+    fn several(&self, wanted: &[Wanted]) -> Vec<Result<Option<Got>>> {
+        let answer = |wanted: &Wanted| match wanted {
+            Wanted::Manifest(reference) => Ok(self.blob(&reference.parse()?)?.map(Got::Bytes)),
+            Wanted::Blob(digest) => Ok(self.blob(digest)?.map(Got::Bytes)),
+            Wanted::HasBlob(digest) => Ok(self.has_blob(digest)?.then_some(Got::There)),
             Wanted::Referrers(_) => bail!("a directory has no list of what refers to an image"),
         };
-        wanted.iter().map(fetch).collect()
+        wanted.iter().map(answer).collect()
     }
 
     fn base(&self, digest: &Digest) -> Option<Result<Vec<u8>>> {

@@ -16,7 +16,7 @@ use crate::evidence::page::PublishedPage;
 use crate::forge::RunSaid;
 use crate::inputs::version::ReleaseTag;
 use crate::oci::reference::Digest;
-use crate::oci::registry::{Manifest, Wanted, WrongBytes};
+use crate::oci::registry::{Got, Manifest, Wanted, WrongBytes};
 use crate::tool::git::Commit;
 use crate::verify::observe::SourceSeen;
 use crate::verify::observe::store::{Referrers, Store};
@@ -171,20 +171,20 @@ impl Store for World {
         })
     }
 
-    fn fetch(&self, wanted: &[Wanted]) -> Vec<Result<Option<Vec<u8>>>> {
-        let fetch = |wanted: &Wanted| match wanted {
-            Wanted::Manifest(reference) => Ok(self.manifest(reference)?.map(|manifest| manifest.bytes)),
-            Wanted::Blob(digest) => self.blob(digest.as_str(), digest),
+    fn several(&self, wanted: &[Wanted]) -> Vec<Result<Option<Got>>> {
+        let answer = |wanted: &Wanted| match wanted {
+            Wanted::Manifest(reference) => Ok(self.manifest(reference)?.map(|found| Got::Bytes(found.bytes))),
+            Wanted::Blob(digest) => Ok(self.blob(digest.as_str(), digest)?.map(Got::Bytes)),
             Wanted::HasBlob(digest) => {
                 answers(self.silent_registry)?;
-                Ok(self.layers.contains_key(digest).then(Vec::new))
+                Ok(self.layers.contains_key(digest).then_some(Got::There))
             }
             Wanted::Referrers(digest) => {
                 answers(self.silent_registry)?;
-                Ok(self.part_referrers.get(digest).map(|found| found.as_str().as_bytes().to_vec()))
+                Ok(self.part_referrers.get(digest).map(|found| Got::Referrers(vec![found.clone()])))
             }
         };
-        wanted.iter().map(fetch).collect()
+        wanted.iter().map(answer).collect()
     }
 
     fn attached(&self, digest: &Digest, kind: Kind) -> Option<String> {

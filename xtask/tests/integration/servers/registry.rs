@@ -54,7 +54,7 @@ fn what_a_registry_keeps_elsewhere_is_fetched_without_its_credentials() -> Resul
         let several = client.several(&wanted).into_iter().collect::<Result<Vec<_>>>()?;
         assert_eq!(
             several,
-            [Some(Got::Manifest(tagged)), Some(Got::Blob(STORED.to_vec())), Some(Got::There)]
+            [Some(Got::Bytes(STORED.to_vec())), Some(Got::Bytes(STORED.to_vec())), Some(Got::There)]
         );
         let log = storage.log()?;
         assert_eq!(log.len(), 4, "{log:?}");
