@@ -19,14 +19,14 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Error, Result, bail};
+use anyhow::{Context as _, Error, Result};
 use xshell::cmd;
 
 use crate::process::failure::Transient;
 use crate::process::{Runner, Watch, backoff};
 
 pub use address::Address;
-pub use redirect::{is_redirect, resolve};
+pub use redirect::{follow, is_redirect, resolve};
 use request::Sink;
 pub use request::{Authorization, Request};
 pub use response::Response;
@@ -98,7 +98,9 @@ impl Curl {
 
     fn send_within(&self, request: &Request, timeout: Duration, sink: Option<&Sink<'_>>) -> Result<Response> {
         let deadline = Instant::now() + timeout;
-        for tries in 1.. {
+        let mut tries = 0;
+        loop {
+            tries += 1;
             let tried = self.send_once(request, deadline.saturating_duration_since(Instant::now()), sink)?;
             let left = deadline.saturating_duration_since(Instant::now());
             let moment =
@@ -116,7 +118,6 @@ impl Curl {
                 (None, Tried::NoAnswer(error) | Tried::Final(error)) => return Err(error),
             }
         }
-        bail!("asking `{}`: no end of tries", request.summary())
     }
 
     fn send_once(&self, request: &Request, left: Duration, sink: Option<&Sink<'_>>) -> Result<Tried> {

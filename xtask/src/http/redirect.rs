@@ -1,8 +1,36 @@
-//! Where a redirect points. The caller decides whether a request goes there, and with which credentials.
+//! Redirects. The caller decides to which addresses a request may go.
 
 use anyhow::{Context as _, Result, ensure};
 
 use super::{Address, Request, Response};
+
+/// More than any server needs, and a limit for redirects in a circle.
+const MOST_HOPS: u32 = 5;
+
+/// The answer to `request` where the redirects from `response` lead. Each further request is anonymous. It must pass
+/// `check`, and is sent with `send`.
+///
+/// # Errors
+/// When an address is refused, no answer comes from there, or the redirects have no end.
+pub fn follow(
+    request: &Request,
+    response: Response,
+    check: impl Fn(&str) -> Result<()>,
+    send: impl Fn(&Request) -> Result<Response>,
+) -> Result<Response> {
+    let (mut request, mut response, mut hops) = (request.clone(), response, 0);
+    while is_redirect(&request, &response) {
+        ensure!(hops < MOST_HOPS, "{response}, after {MOST_HOPS} others: it leads nowhere");
+        hops += 1;
+        let location = response.header("Location");
+        let location = location.with_context(|| format!("{response} without a `Location`"))?;
+        let url = resolve(request.url(), location).with_context(|| response.to_string())?;
+        check(&url).with_context(|| response.to_string())?;
+        request = request.elsewhere(url);
+        response = send(&request)?;
+    }
+    Ok(response)
+}
 
 /// Whether `response` redirects `request` to another address.
 #[must_use]
@@ -28,7 +56,31 @@ pub fn resolve(base: &str, location: &str) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::resolve;
+    use super::{Request, Response, follow, resolve};
+
+    #[test]
+    fn redirects_are_followed_to_an_end_and_not_in_a_circle() {
+        let request = Request::new("GET", "https://forge.example.org/0").header("Accept", "x");
+        let redirect = |to: usize| Response::of(302, &[("Location", &format!("/{to}"))], b"");
+        let after = |hops: usize| {
+            follow(
+                &request,
+                redirect(1),
+                |_| Ok(()),
+                |request| {
+                    let (_, at) = request.url().split_once(".org/").unwrap();
+                    let at: usize = at.parse().unwrap();
+                    Ok(if at == hops { Response::of(200, &[], b"found") } else { redirect(at + 1) })
+                },
+            )
+        };
+        assert_eq!(after(1).unwrap().body, b"found");
+        assert_eq!(after(5).unwrap().body, b"found");
+        let error = after(6).err().unwrap().to_string();
+        assert!(error.contains("after 5 others: it leads nowhere"), "{error}");
+        let refused = follow(&request, redirect(1), |_| anyhow::bail!("not there"), |_| unreachable!());
+        assert!(format!("{:#}", refused.err().unwrap()).ends_with("answered 302: not there"));
+    }
 
     #[test]
     fn an_address_is_resolved_against_the_one_that_was_asked() {

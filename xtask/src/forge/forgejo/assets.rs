@@ -1,15 +1,12 @@
 //! The files of a release: uploads, removals, and public downloads.
 
-use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use anyhow::{Result, ensure};
 
 use super::Forgejo;
 use crate::evidence::assets::{Asset, Listed};
 use crate::evidence::page::PublishedPage;
-use crate::http::{Authorization, Request, Response, is_redirect, resolve};
+use crate::http::{Authorization, Request, Response, follow, is_redirect, resolve};
 use crate::inputs::version::ReleaseTag;
-
-/// More redirects than any forge needs; ends a redirect loop.
-const MOST_HOPS: usize = 5;
 
 /// What an administrator may have to change.
 const SETTINGS: &str = "the forge's administrator decides which files a release may have: `ENABLED` and `MAX_SIZE` in `[attachment]`, \
@@ -68,7 +65,9 @@ impl Forgejo {
             None if asks_to_sign_in => return Err(self.not_public()),
             _ => response,
         };
-        let response = self.follow(request, response)?;
+        // A forge that keeps files elsewhere redirects there.
+        let response =
+            follow(request, response, |url| self.check_address(url), |request| self.curl.send(request))?;
         match response.status {
             200 => Ok(Some(response.body)),
             404 => self.check_public().map(|()| None),
@@ -84,22 +83,10 @@ impl Forgejo {
         location.is_some_and(|to| resolve(request.url(), to).is_ok_and(|to| to.starts_with(&form)))
     }
 
-    /// A forge that keeps files elsewhere redirects there. The redirect is followed anonymously, and only with TLS,
-    /// unless the forge itself has none.
-    fn follow(&self, request: &Request, response: Response) -> Result<Response> {
-        let (mut request, mut response) = (request.clone(), response);
-        for _ in 0..MOST_HOPS {
-            if !is_redirect(&request, &response) {
-                return Ok(response);
-            }
-            let location = response.header("Location");
-            let location = location.with_context(|| format!("{response} without a `Location`"))?;
-            let url = resolve(request.url(), location).with_context(|| format!("{response}"))?;
-            let is_safe = url.starts_with("https://") || self.config.forge.is_http();
-            ensure!(is_safe, anyhow!("{response}, which redirects to an address without TLS"));
-            request = request.elsewhere(url);
-            response = self.curl.send(&request)?;
-        }
-        bail!("{response}, after {MOST_HOPS} others: it leads nowhere")
+    /// Files may be only at addresses with TLS, unless the forge itself has none.
+    fn check_address(&self, url: &str) -> Result<()> {
+        let is_safe = url.starts_with("https://") || self.config.forge.is_http();
+        ensure!(is_safe, "it redirects to an address without TLS");
+        Ok(())
     }
 }

@@ -2,17 +2,14 @@
 //! a blob or a manifest with a redirect to a storage server. The request to that server is anonymous, and the bytes
 //! that it sends are checked against the digest.
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use serde::Deserialize;
 
 use super::Client;
 use super::manifest::is_manifest;
 use super::token::Send;
-use crate::http::{Address, Request, Response, is_redirect, resolve};
+use crate::http::{Address, Request, Response, follow, is_redirect};
 use crate::oci::reference::{Digest, Registry};
-
-/// More than any registry needs, and a limit for redirects in a circle.
-const MOST_HOPS: usize = 5;
 
 /// Headers by which a registry describes its answer. From a storage server they mean nothing.
 const DIGEST: &str = "Docker-Content-Digest";
@@ -38,19 +35,8 @@ impl Client {
             return Ok(response);
         }
         let (said, kind) = (self.said(request, &response)?, own(&response, TYPE));
-        let (mut request, mut response) = (request.clone(), response);
-        for _ in 0..MOST_HOPS {
-            let location =
-                response.header("Location").with_context(|| format!("{response} without a `Location`"))?;
-            let url = resolve(request.url(), location).with_context(|| format!("{response}"))?;
-            self.check_address(&url).with_context(|| format!("{response}"))?;
-            request = request.elsewhere(url);
-            response = send(&request)?;
-            if !is_redirect(&request, &response) {
-                return Ok(as_of_registry(response, said.as_deref(), kind.as_deref()));
-            }
-        }
-        bail!("{response}, after {MOST_HOPS} others: it leads nowhere")
+        let stored = follow(request, response, |url| self.check_address(url), send)?;
+        Ok(as_of_registry(stored, said.as_deref(), kind.as_deref()))
     }
 
     /// The digest that the registry names for its answer. For a tag there must be one, because the bytes come from
