@@ -50,7 +50,7 @@ impl Request {
             headers: Vec::new(),
             body: None,
             authorization: Authorization::Anonymous,
-            is_repeatable: matches!(method, "GET" | "HEAD" | "PUT" | "DELETE" | "PATCH"),
+            is_repeatable: method != "POST",
             has_private_query: false,
             is_cleanup: false,
         }

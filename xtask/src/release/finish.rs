@@ -51,7 +51,9 @@ fn late(error: Error, changed: bool) -> Error {
 
 /// `changed` says whether this run has changed anything public.
 fn rounds(context: &Context<'_>, mut state: State, changed: &mut bool) -> Result<Finished> {
-    for round in 1.. {
+    let mut round = 0;
+    loop {
+        round += 1;
         *changed |= state.is_repaired;
         let (page, now, moved) = page_step(context, state)?;
         *changed |= moved;
@@ -76,7 +78,6 @@ fn rounds(context: &Context<'_>, mut state: State, changed: &mut bool) -> Result
             Closed::Again(found) => state = *found,
         }
     }
-    unreachable!("the last round returns or fails")
 }
 
 /// How one round of the last steps ended.
