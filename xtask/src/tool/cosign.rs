@@ -136,7 +136,7 @@ impl<'a> Cosign<'a> {
     /// # Errors
     /// When cosign cannot be run or does not end in time.
     pub fn try_verify(&self, command: &VerifyCommand, dir: &Path) -> Result<Result<String, String>> {
-        let output = self.call(&command.arguments)?.dir(dir).output()?;
+        let output = self.call(&command.arguments())?.dir(dir).output()?;
         match judged(&output)? {
             Ok(()) => output.text().map(Ok),
             Err(words) => Ok(Err(words)),

@@ -8,7 +8,10 @@ use crate::process::command_line;
 /// A command that checks an image. It is printed and run from this one source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifyCommand {
-    pub(super) arguments: Vec<String>,
+    verb: &'static str,
+    options: Vec<String>,
+    /// The images, or the file or directory.
+    targets: Vec<String>,
 }
 
 impl VerifyCommand {
@@ -34,44 +37,49 @@ impl VerifyCommand {
     /// bundle, but for a bundle cosign 2 wants Sigstore's own roots (docs/facts.md#signed-bytes).
     #[must_use]
     pub fn blob(key: &str, signature: &str, file: &str) -> Self {
-        let arguments =
-            ["verify-blob", "--key", key, "--insecure-ignore-tlog", "--signature", signature, file];
-        Self { arguments: arguments.map(str::to_owned).to_vec() }
+        let options = ["--key", key, "--insecure-ignore-tlog", "--signature", signature];
+        let (options, targets) = (options.map(str::to_owned).to_vec(), vec![file.to_owned()]);
+        Self { verb: "verify-blob", options, targets }
     }
 
     /// The same check of the image in a directory that `cosign save` made.
     #[must_use]
     pub fn of_layout(mut self, directory: &Path) -> Self {
-        self.arguments.pop();
-        self.arguments.extend(["--local-image".to_owned(), directory.display().to_string()]);
+        self.options.push("--local-image".to_owned());
+        self.targets = vec![directory.display().to_string()];
         self
     }
 
     /// The same check of the legacy format only: if there are bundles, cosign 3 looks at nothing else.
     #[must_use]
     pub fn of_legacy(mut self) -> Self {
-        self.arguments.insert(1, "--new-bundle-format=false".to_owned());
+        self.options.insert(0, "--new-bundle-format=false".to_owned());
         self
     }
 
     /// Whether it checks signatures, not an attestation.
     #[must_use]
     pub fn is_signature(&self) -> bool {
-        self.arguments.first().is_some_and(|verb| verb == "verify")
+        self.verb == "verify"
     }
 
-    fn new(verb: &str, key: &str, wanted: &[String], image: &Image, digests: &[&Digest]) -> Self {
+    pub(super) fn arguments(&self) -> Vec<&str> {
+        let rest = self.options.iter().chain(&self.targets).map(String::as_str);
+        [self.verb].into_iter().chain(rest).collect()
+    }
+
+    fn new(verb: &'static str, key: &str, wanted: &[String], image: &Image, digests: &[&Digest]) -> Self {
         // It needs only the registry's network: it queries no log, and the page says so.
-        let fixed = [verb, "--key", key, "--insecure-ignore-tlog"].map(str::to_owned);
-        let images: Vec<_> = digests.iter().map(|digest| image.pinned(digest)).collect();
+        let fixed = ["--key", key, "--insecure-ignore-tlog"].map(str::to_owned);
         let plain: Vec<_> = super::without_tls(image).into_iter().map(str::to_owned).collect();
-        Self { arguments: [&fixed, wanted, &plain, &images].concat() }
+        let targets = digests.iter().map(|digest| image.pinned(digest)).collect();
+        Self { verb, options: [&fixed, wanted, &plain].concat(), targets }
     }
 }
 
 impl std::fmt::Display for VerifyCommand {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let arguments = self.arguments.iter().map(std::ffi::OsStr::new);
+        let arguments = self.arguments().into_iter().map(std::ffi::OsStr::new);
         f.write_str(&command_line::quoted(std::ffi::OsStr::new("cosign"), arguments))
     }
 }
@@ -101,6 +109,12 @@ mod tests {
         assert_eq!(
             VerifyCommand::signature("cosign.pub", &version, &image, &[&digest]).to_string(),
             format!("cosign verify --key cosign.pub --insecure-ignore-tlog -a version=1.2.3 {pinned}")
+        );
+        let several = VerifyCommand::signature("cosign.pub", &version, &image, &[&digest, &digest]);
+        assert_eq!(
+            several.of_layout("/saved".as_ref()).of_legacy().to_string(),
+            "cosign verify --new-bundle-format=false --key cosign.pub --insecure-ignore-tlog -a version=1.2.3 \
+             --local-image /saved"
         );
         assert_eq!(
             VerifyCommand::attestation("cosign.pub", "slsaprovenance1", &image, &digest).to_string(),
