@@ -10,6 +10,7 @@ pub mod failure;
 #[cfg(test)]
 pub(crate) mod hostile;
 pub mod interrupt;
+pub mod leaks;
 mod output;
 pub mod parallel;
 mod pipes;
@@ -21,7 +22,6 @@ pub mod secret;
 pub mod shown;
 pub mod stdout;
 pub mod time;
-pub mod token;
 mod wait;
 
 use std::ffi::{OsStr, OsString};

@@ -9,8 +9,8 @@ mod tests;
 use anyhow::{Context as _, Result, ensure};
 
 use crate::inputs::version::ReleaseTag;
+use crate::process::leaks;
 use crate::process::shown::is_hidden;
-use crate::process::token;
 
 pub use block::block;
 
@@ -119,7 +119,7 @@ fn unfit(line: &str, before: &str, is_in_list: bool) -> Option<&'static str> {
         )
     } else if has_digest(line) {
         Some("a digest would read like the one of the image; link to what it belongs to")
-    } else if token::is_in(line) {
+    } else if leaks::is_in(line) {
         Some(
             "this looks like a token, a private key or the password of an address; take it out, and revoke it if it is real",
         )

@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::inputs::config::{Groups, Show};
 use crate::inputs::history::History;
 use crate::inputs::source::Source;
-use crate::process::token::masked;
+use crate::process::leaks::masked;
 
 use super::Told;
 use super::change::Change;

@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::process::leaks;
 use crate::process::shown::is_hidden;
-use crate::process::token;
 
 /// Longer text is cut to this many characters.
 const LONGEST: usize = 200;
@@ -14,7 +14,7 @@ const LONGEST: usize = 200;
 /// recognizable shape.
 pub(super) fn as_written(words: &str) -> String {
     let visible = visible(words);
-    let masked = token::masked(visible.trim());
+    let masked = leaks::masked(visible.trim());
     let shown = cut(&masked);
     if shown.is_empty() {
         return "(no subject)".to_owned();

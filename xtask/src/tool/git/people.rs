@@ -7,8 +7,8 @@ use anyhow::{Context as _, Result, ensure};
 
 use super::{Commit, Git};
 use crate::process::Call;
+use crate::process::leaks::masked;
 use crate::process::shown::is_hidden;
-use crate::process::token::masked;
 
 /// The longest history, in commits, in which known authors are searched. Reading that many takes a second.
 pub const LONGEST_HISTORY: usize = 200_000;

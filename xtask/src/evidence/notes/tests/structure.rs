@@ -14,8 +14,8 @@ use crate::inputs::history::History;
 use crate::inputs::people::People;
 use crate::inputs::pulls::Pulls;
 use crate::inputs::words::block;
+use crate::process::leaks::masked;
 use crate::process::shown::is_hidden;
-use crate::process::token::masked;
 use crate::tool::git::{Commit, LogEntry, Message, Names};
 
 const REPOSITORY: &str = "https://forge.example.org/a/b";
