@@ -106,33 +106,33 @@ impl Git {
         // Into a pipe, git writes every commit by itself if it is not told otherwise (git(1), "GIT_FLUSH").
         let call = self.call_with_mailmap(to, &log)?.env("GIT_FLUSH", "0").timeout(PATIENCE);
         let (mut reading, has_mailmap) = both(|| call.stream(Reading::of), || self.has_mailmap(to))?;
-        let helpers = &reading.helpers;
-        let contacts: BTreeSet<&str> = helpers.keys().map(String::as_str).collect();
+        let co_authors = &reading.co_authors;
+        let contacts: BTreeSet<&str> = co_authors.keys().map(String::as_str).collect();
         let mapped = if has_mailmap { self.mapped(to, &contacts)? } else { BTreeMap::new() };
-        let mut shown = vec![None; helpers.len()];
+        let mut shown = vec![None; co_authors.len()];
         let Log { entries, names, .. } = &mut reading.log;
-        let authors_told = reading.known.values().filter(|author| author.is_told);
-        names.authors = authors_told.filter_map(|author| author.name.clone()).collect();
+        let counted = reading.known.values().filter(|author| author.counts_as_change);
+        names.authors = counted.filter_map(|author| author.name.clone()).collect();
         names.all = names.authors.clone();
-        for (contact, helper) in helpers {
+        for (contact, co_author) in co_authors {
             let mapped = mapped.get(contact.as_str());
-            let name = mapped.map_or_else(|| helper.name.clone(), |mapped| name(mapped).map(Arc::from));
-            names.all.extend(name.clone().filter(|_| helper.is_told));
-            shown[helper.number] = name;
+            let name = mapped.map_or_else(|| co_author.name.clone(), |mapped| name(mapped).map(Arc::from));
+            names.all.extend(name.clone().filter(|_| co_author.counts_as_change));
+            shown[co_author.number] = name;
         }
-        for (entry, helpers) in &reading.helped {
+        for (entry, co_authors) in &reading.co_authored {
             let entry = &mut entries[*entry];
-            let helpers = helpers.iter().filter_map(|number| shown[*number].clone());
-            entry.authors = authors(entry.author.clone(), helpers).into();
+            let co_authors = co_authors.iter().filter_map(|number| shown[*number].clone());
+            entry.authors = authors(entry.author.clone(), co_authors).into();
         }
         Ok(reading.log)
     }
 }
 
 /// Each name once, the author first.
-fn authors(author: Option<Arc<str>>, helpers: impl Iterator<Item = Arc<str>>) -> Vec<Arc<str>> {
+fn authors(author: Option<Arc<str>>, co_authors: impl Iterator<Item = Arc<str>>) -> Vec<Arc<str>> {
     let mut authors: Vec<Arc<str>> = Vec::new();
-    for name in author.into_iter().chain(helpers) {
+    for name in author.into_iter().chain(co_authors) {
         if !authors.contains(&name) {
             authors.push(name);
         }
@@ -162,9 +162,9 @@ mod tests {
 
     #[test]
     fn an_author_is_named_once_and_first() {
-        let helpers = || ["Bob", "Ann", "Bob", "Cid"].map(Arc::from).into_iter();
+        let co_authors = || ["Bob", "Ann", "Bob", "Cid"].map(Arc::from).into_iter();
         for (author, expected) in [(Some("Ann"), ["Ann", "Bob", "Cid"]), (None, ["Bob", "Ann", "Cid"])] {
-            let found = authors(author.map(Arc::from), helpers());
+            let found = authors(author.map(Arc::from), co_authors());
             assert_eq!(found.iter().map(|name| &**name).collect::<Vec<_>>(), expected);
         }
         assert!(authors(None, [].into_iter()).is_empty());

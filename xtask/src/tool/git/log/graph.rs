@@ -50,17 +50,17 @@ impl Graph {
     /// The first parents of the newest commit are the line that was merged into. All of them are marked, then the
     /// merges among them are followed from the oldest to the newest. What the other parents of a merge reach, and
     /// nothing before it did, was brought by it; these commits are in turn a line with merges of its own.
-    pub(super) fn tell(&self, entries: &mut [LogEntry]) {
+    pub(super) fn assign_pull_requests(&self, entries: &mut [LogEntry]) {
         if entries.iter().all(|entry| entry.pull.is_none()) {
             return;
         }
         let parents = self.parents(entries);
-        let mut is_told = vec![false; entries.len()];
+        let mut is_assigned = vec![false; entries.len()];
         let mut lines = vec![(0, None)];
         while let Some((newest, number)) = lines.pop() {
             let mut next = Some(newest);
-            while let Some(this) = next.filter(|this| !is_told[*this]) {
-                is_told[this] = true;
+            while let Some(this) = next.filter(|this| !is_assigned[*this]) {
+                is_assigned[this] = true;
                 let own = entries[this].pull.or(number);
                 entries[this].pull = own;
                 next = match &parents[this] {
@@ -117,7 +117,7 @@ mod tests {
             entries.push(entry(&commit, number.parse().ok()));
         }
         graph.finish();
-        graph.tell(&mut entries);
+        graph.assign_pull_requests(&mut entries);
         let number = |entry: &LogEntry| entry.pull.map_or("-".to_owned(), |pull| pull.to_string());
         entries.iter().map(number).collect()
     }
@@ -156,7 +156,7 @@ mod tests {
             entries.push(entry(&id(number + 1), (number == 99_999).then_some(7)));
         }
         graph.finish();
-        graph.tell(&mut entries);
+        graph.assign_pull_requests(&mut entries);
         assert!(entries.iter().all(|entry| entry.pull == Some(7)));
     }
 }

@@ -16,7 +16,7 @@ use crate::tool::git::pull_request;
 const LONGEST_FIELD: usize = 64 << 10;
 
 /// The largest total size of what is kept of a range, in bytes. Notes cannot be made from more.
-const MOST_SAID: usize = 256 << 20;
+const MOST_KEPT: usize = 256 << 20;
 
 /// Further co-authors of a commit are left out.
 const MOST_AUTHORS: usize = 100;
@@ -31,22 +31,22 @@ type Record<'a> = [&'a [u8]; FIELDS.len()];
 pub(super) struct Reading {
     pub(super) log: Log,
     /// Each value of a `Co-authored-by` trailer: a range has many commits and few people.
-    pub(super) helpers: BTreeMap<String, Helper>,
-    /// The numbers of the helpers of the entries that have any, by the entry's position.
-    pub(super) helped: Vec<(usize, Vec<usize>)>,
+    pub(super) co_authors: BTreeMap<String, CoAuthor>,
+    /// The numbers of the co-authors of the entries that have any, by the entry's position.
+    pub(super) co_authored: Vec<(usize, Vec<usize>)>,
     /// Each author, by git's output.
     pub(super) known: BTreeMap<Vec<u8>, Author>,
-    said: usize,
+    kept_bytes: usize,
 }
 
 /// A co-author, who has one number in all entries.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Helper {
+pub(super) struct CoAuthor {
     pub(super) number: usize,
     /// Before the mailmap is applied.
     pub(super) name: Option<Arc<str>>,
     /// As that of [`Author`].
-    pub(super) is_told: bool,
+    pub(super) counts_as_change: bool,
 }
 
 /// The author of commits.
@@ -55,7 +55,7 @@ pub(super) struct Author {
     /// The list of authors of a commit that has no other one.
     alone: Arc<[Arc<str>]>,
     /// Whether one of the commits is more than a bare merge.
-    pub(super) is_told: bool,
+    pub(super) counts_as_change: bool,
 }
 
 impl Reading {
@@ -74,7 +74,7 @@ impl Reading {
                 if !is_there && number == 0 && field.is_empty() {
                     let Log { graph, entries, .. } = &mut reading.log;
                     graph.finish();
-                    graph.tell(entries);
+                    graph.assign_pull_requests(entries);
                     return Ok(reading);
                 }
                 ensure!(is_there, "`git log` printed a record with too few fields");
@@ -98,48 +98,51 @@ impl Reading {
         let message = text(message);
         let message = &message[..message.floor_char_boundary(LONGEST_MESSAGE)];
         let pull = if count == 2 { pull_request::merged(message) } else { None };
-        self.said += self.log.graph.add(commit, parents);
+        self.kept_bytes += self.log.graph.add(commit, parents);
         let message = Message::of(message);
-        self.said += message.size();
-        let is_told = !is_bare_merge(count, &message);
+        self.kept_bytes += message.size();
+        let counts_as_change = !is_bare_merge(count, &message);
         if !others.is_empty() {
-            self.said += others.len();
+            self.kept_bytes += others.len();
             let others = text(others);
-            let others = others.lines().take(MOST_AUTHORS).map(|other| self.helper(contact(other), is_told));
+            let others = others
+                .lines()
+                .take(MOST_AUTHORS)
+                .map(|other| self.co_author(contact(other), counts_as_change));
             let others = others.collect();
-            self.helped.push((self.log.entries.len(), others));
+            self.co_authored.push((self.log.entries.len(), others));
         }
         ensure!(
-            self.said <= MOST_SAID,
-            "the commit messages have more than {MOST_SAID} bytes: name a newer release to start from"
+            self.kept_bytes <= MOST_KEPT,
+            "the commit messages have more than {MOST_KEPT} bytes: name a newer release to start from"
         );
         let commit = Commit::parse(commit)?;
-        let (author, authors) = self.author(author, is_told);
+        let (author, authors) = self.author(author, counts_as_change);
         self.log.entries.push(LogEntry { commit, parents: count, author, authors, pull, message });
         Ok(())
     }
 
     /// The number of a co-author.
-    fn helper(&mut self, contact: String, is_told: bool) -> usize {
-        if let Some(known) = self.helpers.get_mut(&contact) {
-            known.is_told |= is_told;
+    fn co_author(&mut self, contact: String, counts_as_change: bool) -> usize {
+        if let Some(known) = self.co_authors.get_mut(&contact) {
+            known.counts_as_change |= counts_as_change;
             return known.number;
         }
-        let number = self.helpers.len();
+        let number = self.co_authors.len();
         let name = name(&contact).map(Arc::from);
-        self.helpers.insert(contact, Helper { number, name, is_told });
+        self.co_authors.insert(contact, CoAuthor { number, name, counts_as_change });
         number
     }
 
     /// The author's name, and the list of authors of a commit that has no other one.
-    fn author(&mut self, printed: &[u8], is_told: bool) -> (Option<Arc<str>>, Arc<[Arc<str>]>) {
+    fn author(&mut self, printed: &[u8], counts_as_change: bool) -> (Option<Arc<str>>, Arc<[Arc<str>]>) {
         if let Some(known) = self.known.get_mut(printed) {
-            known.is_told |= is_told;
+            known.counts_as_change |= counts_as_change;
             return (known.name.clone(), Arc::clone(&known.alone));
         }
         let name: Option<Arc<str>> = name(&text(printed)).map(Arc::from);
         let alone: Arc<[_]> = name.iter().cloned().collect();
-        let author = Author { name: name.clone(), alone: Arc::clone(&alone), is_told };
+        let author = Author { name: name.clone(), alone: Arc::clone(&alone), counts_as_change };
         self.known.insert(printed.to_owned(), author);
         (name, alone)
     }
@@ -200,8 +203,8 @@ mod tests {
         let parse = |parents: &str, message: &str| {
             let text = format!("{commit} {parents}\0Ann\x1f\0Bob <b@c>\r\nCid\n\0{message}\0");
             let mut reading = Reading::of(&mut text.as_bytes()).unwrap();
-            assert_eq!(reading.helpers.keys().collect::<Vec<_>>(), ["Bob <b@c>", "Cid"]);
-            assert_eq!(reading.helped, [(0, vec![0, 1])]);
+            assert_eq!(reading.co_authors.keys().collect::<Vec<_>>(), ["Bob <b@c>", "Cid"]);
+            assert_eq!(reading.co_authored, [(0, vec![0, 1])]);
             let entry = reading.log.entries.pop().unwrap();
             assert_eq!(entry.author.as_deref(), Some("Ann"));
             entry
@@ -245,7 +248,10 @@ mod tests {
             let mut buffer = BufReader::with_capacity(size, text.as_bytes());
             let found = Reading::of(&mut buffer).unwrap();
             assert_eq!(found.log.entries, whole.log.entries);
-            assert_eq!((found.helpers, found.helped), (whole.helpers.clone(), whole.helped.clone()));
+            assert_eq!(
+                (found.co_authors, found.co_authored),
+                (whole.co_authors.clone(), whole.co_authored.clone())
+            );
         }
     }
 
@@ -256,11 +262,17 @@ mod tests {
             .map(|(name, message)| format!("{commit} {parent} {parent}\0{name}\0{name} <@>\0{message}\0"))
             .concat();
         let found = Reading::of(&mut text.as_bytes()).unwrap();
-        let told: Vec<_> =
-            found.known.values().map(|author| (author.name.as_deref().unwrap(), author.is_told)).collect();
+        let told: Vec<_> = found
+            .known
+            .values()
+            .map(|author| (author.name.as_deref().unwrap(), author.counts_as_change))
+            .collect();
         assert_eq!(told, [("Ann", false), ("Bob", true)]);
-        let told: Vec<_> =
-            found.helpers.values().map(|helper| (helper.name.as_deref().unwrap(), helper.is_told)).collect();
+        let told: Vec<_> = found
+            .co_authors
+            .values()
+            .map(|co_author| (co_author.name.as_deref().unwrap(), co_author.counts_as_change))
+            .collect();
         assert_eq!(told, [("Ann", false), ("Bob", true)]);
     }
 
