@@ -128,12 +128,12 @@ struct History {
 /// Checks the index and each platform's manifest and config against their formats, as far as they exist.
 pub(super) fn check_image(index: &[u8], parts: &[Part]) -> Result<()> {
     let Index { schema_version, media_type, manifests, .. } =
-        exact::parse(index).context("the index is not of the form of one")?;
+        exact::parse(index).context("the index is not an image index as OCI or Docker defines it")?;
     strict::check_type("the index", schema_version, media_type.as_deref(), &INDEX)?;
     for (entry, part) in manifests.iter().zip(parts) {
         let of = &part.platform;
         check_manifest_entry(entry, part)
-            .with_context(|| format!("the image for {of} is not of the form of one"))?;
+            .with_context(|| format!("the image for {of} is not as OCI or Docker defines it"))?;
     }
     Ok(())
 }
