@@ -1,6 +1,6 @@
 //! Reads a tar stream entry by entry (POSIX.1-2017 pax, "ustar Interchange Format", and GNU tar's long names), as far
 //! as layers use the format. Engines read ambiguous archives in different ways. What cannot be read in one way is refused
-//! here, and the rest is read as most engines do and told ([`Entry::odd`]).
+//! here. The rest is read as most engines read it, and reported in [`Entry::odd`].
 
 mod header;
 #[cfg(test)]
