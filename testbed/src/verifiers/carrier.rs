@@ -199,7 +199,7 @@ fn arrived(subject: &Subject, to: &Image, carrier: &Carrier) -> Result<Carried> 
 fn bundles(registry: &registry::Client, digest: &Digest) -> Result<BTreeSet<String>> {
     let Some(index) = registry.manifest(&bundle::tag(digest))? else { return Ok(BTreeSet::new()) };
     let listed = subject::names(&index.bytes)?.manifests;
-    listed.into_iter().map(|named| Ok(registry.bytes_of(&named.digest)?.digest.to_string())).collect()
+    listed.into_iter().map(|named| Ok(registry.known_manifest(&named.digest)?.digest.to_string())).collect()
 }
 
 /// One line for each program.

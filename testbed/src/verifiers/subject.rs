@@ -117,7 +117,7 @@ impl Subject {
 
     /// The digests of its platforms' manifests.
     pub(super) fn platforms(&self) -> Result<Vec<Digest>> {
-        let index = self.project.repository.registry().bytes_of(&self.digest)?;
+        let index = self.project.repository.registry().known_manifest(&self.digest)?;
         Ok(names(&index.bytes)?.manifests.into_iter().map(|named| named.digest).collect())
     }
 
@@ -132,7 +132,7 @@ impl Subject {
         let Some(index) = registry.manifest(&bundle::tag(&self.digest))? else { return Ok(Vec::new()) };
         let mut files = Vec::new();
         for manifest in names(&index.bytes)?.manifests {
-            let manifest = registry.bytes_of(&manifest.digest)?;
+            let manifest = registry.known_manifest(&manifest.digest)?;
             let layer =
                 names(&manifest.bytes)?.layers.into_iter().next().context("a bundle without a layer")?;
             let bytes = registry.blob(&layer.digest)?.context("a bundle's blob is gone")?;

@@ -28,14 +28,14 @@ pub struct Base {
 }
 
 /// The name and digest of a base image.
-pub struct Place {
+pub struct PinnedBase {
     /// The name, with its registry.
     pub name: String,
     /// The pinned digest, which is that of an index.
     pub digest: Digest,
 }
 
-impl Place {
+impl PinnedBase {
     /// The base image of the final stage, or its stand-in in a release where one is allowed.
     ///
     /// # Errors
@@ -88,7 +88,12 @@ impl Place {
 ///
 /// # Errors
 /// When nobody serves it.
-pub fn through_docker(docker: &Docker<'_>, curl: &Curl, place: &Place, digest: &Digest) -> Result<Vec<u8>> {
+pub fn through_docker(
+    docker: &Docker<'_>,
+    curl: &Curl,
+    place: &PinnedBase,
+    digest: &Digest,
+) -> Result<Vec<u8>> {
     let unread = match docker.raw_manifest(&format!("{}@{digest}", place.name)) {
         Ok(manifest) => return Ok(manifest.into_bytes()),
         Err(error) => error,

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::elf::Elf;
-use super::npm::Manifest;
+use super::npm::PackageJson;
 use super::system::{OsPackage, OsRelease};
 use crate::oci::reference::Digest;
 
@@ -43,7 +43,7 @@ pub enum Fact {
     /// An ELF file.
     Elf(Elf),
     /// A `package.json`.
-    Manifest(Manifest),
+    Manifest(PackageJson),
     /// A symbolic link in a `node_modules` directory, with its target as written.
     Link(String),
     /// Any other symbolic link.
@@ -76,7 +76,7 @@ impl Fact {
     pub(super) fn size(&self) -> usize {
         let length = |text: &Option<String>| text.as_ref().map_or(0, String::len);
         match self {
-            Self::Manifest(Manifest { name, version, license }) => {
+            Self::Manifest(PackageJson { name, version, license }) => {
                 length(name) + length(version) + length(license)
             }
             Self::Debian(packages) | Self::Alpine(packages) => packages.iter().map(OsPackage::size).sum(),

@@ -5,7 +5,7 @@ use super::budget::Budget;
 use super::elf::{self, Elf};
 use super::image::Contents;
 use super::layer::{self, Compression};
-use super::npm::{self, Manifest};
+use super::npm::{self, PackageJson};
 use super::read::Part;
 use super::system::{alpine, debian, os_release};
 use crate::process::hostile::readers;
@@ -80,7 +80,7 @@ readers! {
         seeds: vec![br#"{"name": "a", "version": "v1.0.0", "license": {"type": "MIT"}, "licenses": [{"type": "MIT"}]}"#.to_vec()],
         words: &["{", "}", "[", "]", "\"", ":", ",", "\"name\": ", "\"licenses\": [", "\\u0000", "\\ud800", "\u{feff}", "1e999", "null"],
         read: |bytes| {
-            let Ok(manifest) = Manifest::parse(bytes) else { return };
+            let Ok(manifest) = PackageJson::parse(bytes) else { return };
             assert!(manifest.name.is_none_or(|name| !name.is_empty() && !name.chars().any(char::is_control)));
         },
     }

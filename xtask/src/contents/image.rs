@@ -11,7 +11,7 @@ use anyhow::Result;
 
 use super::elf::{Elf, Libc};
 use super::facts::{Fact, LayerFacts};
-use super::npm::{self, Manifest, Place};
+use super::npm::{self, PackageJson, Place};
 use super::system::{OsPackage, OsRelease};
 use stack::{Seen, stack};
 
@@ -50,7 +50,7 @@ pub struct NpmPackage {
     /// Its directory.
     pub path: String,
     /// The contents of its `package.json`.
-    pub manifest: Manifest,
+    pub manifest: PackageJson,
     /// How it got there.
     pub kind: Kind,
     /// The links in `node_modules` directories that point to it.

@@ -21,7 +21,7 @@ const MODULES: &str = "node_modules";
 
 /// The fields of a `package.json` that are needed here. npm reads the others.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Manifest {
+pub struct PackageJson {
     /// The name, with its scope.
     pub name: Option<String>,
     /// The version, in npm's cleaned form.
@@ -30,7 +30,7 @@ pub struct Manifest {
     pub license: Option<String>,
 }
 
-impl Manifest {
+impl PackageJson {
     /// Parses the file as npm and Node.js do: what is not UTF-8 becomes replacement characters, and the last of several
     /// equal keys counts.
     ///
@@ -157,7 +157,7 @@ pub(super) fn is_link_place(path: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Manifest, Place, clean_version, package_of, place};
+    use super::{PackageJson, Place, clean_version, package_of, place};
 
     #[test]
     fn a_package_is_told_by_its_directory() {
@@ -185,7 +185,7 @@ mod tests {
 
     #[test]
     fn a_manifest_is_read_as_javascript_reads_it() {
-        let of = |text: &str| Manifest::parse(text.as_bytes()).unwrap();
+        let of = |text: &str| PackageJson::parse(text.as_bytes()).unwrap();
         let plain = of(r#"{"name": "a", "version": "v1.0.0+x", "license": "MIT"}"#);
         assert_eq!(plain.version.as_deref(), Some("1.0.0"));
         assert_eq!(of("\u{feff}{\"name\": \"a\", \"name\": \"b\"}").name.as_deref(), Some("b"));
@@ -197,12 +197,12 @@ mod tests {
         ] {
             assert_eq!(of(&format!("{{{license}}}")).license.as_deref(), expected, "{license}");
         }
-        assert_eq!(of(r#"{"name": ["a"], "version": 1}"#), Manifest::default());
+        assert_eq!(of(r#"{"name": ["a"], "version": 1}"#), PackageJson::default());
         for wrong in ["", "[]", "null", "{\"name\":", "{\"x\": nan}", "{} {}", "\u{feff}\u{feff}{}"] {
-            assert!(Manifest::parse(wrong.as_bytes()).is_err(), "{wrong}");
+            assert!(PackageJson::parse(wrong.as_bytes()).is_err(), "{wrong}");
         }
         let latin1 = b"\xef\xbb\xbf{\"author\": \"Jos\xe9\", \"name\": \"a\"}";
-        assert_eq!(Manifest::parse(latin1).unwrap().name.as_deref(), Some("a"));
+        assert_eq!(PackageJson::parse(latin1).unwrap().name.as_deref(), Some("a"));
         // Fields that nobody asks for, and that only JavaScript can hold.
         let deep = format!("{}{}", "[".repeat(500), "]".repeat(500));
         for odd in [r#""\ud800""#, "1e999", deep.as_str()] {

@@ -141,7 +141,7 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::manifest`], and when it does not exist.
-    pub fn bytes_of(&self, digest: &Digest) -> Result<Manifest> {
+    pub fn known_manifest(&self, digest: &Digest) -> Result<Manifest> {
         let known = self.seen().get(digest).cloned();
         let found = match known {
             Some(manifest) => Some(manifest),
@@ -153,11 +153,11 @@ impl Client {
     /// The content of the image with `digest`.
     ///
     /// # Errors
-    /// As [`Client::bytes_of`], and when it is not an index of images.
+    /// As [`Client::known_manifest`], and when it is not an index of images.
     pub fn content_of(&self, digest: &Digest) -> Result<Content> {
         let reading = || format!("reading what `{}` consists of", self.image.pinned(digest));
-        let index = self.bytes_of(digest).with_context(reading)?;
-        Content::of(&index.bytes, |manifest| Ok(self.bytes_of(manifest)?.bytes)).with_context(reading)
+        let index = self.known_manifest(digest).with_context(reading)?;
+        Content::of(&index.bytes, |manifest| Ok(self.known_manifest(manifest)?.bytes)).with_context(reading)
     }
 
     fn seen(&self) -> MutexGuard<'_, BTreeMap<Digest, Manifest>> {

@@ -96,7 +96,7 @@ pub(super) fn store(
     let legacy = Legacy::stored(&manifest.digest, &envelopes);
     let bundles = match signature {
         Some(signature) => {
-            let subject = Subject::of(&registry.bytes_of(digest)?.bytes)?;
+            let subject = Subject::of(&registry.known_manifest(digest)?.bytes)?;
             let uploaded = Uploaded::new(registry, &subject, &legacy, signature)?;
             Some((subject, uploaded, signature))
         }

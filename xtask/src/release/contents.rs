@@ -3,7 +3,7 @@
 
 use anyhow::{Context as _, Result, anyhow};
 
-use crate::contents::base::{self, Base, Place};
+use crate::contents::base::{self, Base, PinnedBase};
 use crate::contents::cache::Cache;
 use crate::contents::read::{Known, Part, read};
 use crate::contents::{installed, machine};
@@ -29,7 +29,7 @@ pub(super) fn run(context: &Context<'_>, candidate: &Candidate) -> Result<Vec<u8
     let cache = Cache::new(session.environment)?;
     let parts = candidate.manifests.iter().map(|(platform, digest)| part(&tools.registry, platform, digest));
     let parts = parts.collect::<Result<Vec<_>>>()?;
-    let place = Place::for_release(release)?;
+    let place = PinnedBase::for_release(release)?;
     let platforms: Vec<_> = parts.iter().map(|part| part.platform.clone()).collect();
     let curl = Curl::new(session.runner, session.config.timeouts.http());
     let base = Base::of(&place.digest, &platforms, &cache, |digest| {
@@ -47,7 +47,7 @@ pub(super) fn run(context: &Context<'_>, candidate: &Candidate) -> Result<Vec<u8
 }
 
 fn part(registry: &Client, platform: &str, digest: &Digest) -> Result<Part> {
-    let bytes = registry.bytes_of(digest)?.bytes;
+    let bytes = registry.known_manifest(digest)?.bytes;
     let doing = || format!("reading the manifest `{digest}` of {platform}");
     let config = registry.blob(&ImageManifest::parse(&bytes).with_context(doing)?.config.digest)?;
     let config = config.ok_or_else(|| anyhow!("{}: its config is not in the registry", doing()))?;

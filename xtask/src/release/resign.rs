@@ -82,7 +82,7 @@ pub(super) fn add(context: &Context<'_>, digest: &Digest) -> Result<()> {
 
 fn store(context: &Context<'_>, digest: &Digest, signature: &Signature) -> Result<()> {
     let registry = &context.tools.registry;
-    let subject = Subject::of(&registry.bytes_of(digest)?.bytes)?;
+    let subject = Subject::of(&registry.known_manifest(digest)?.bytes)?;
     let legacy = Legacy::read(registry, digest)?;
     let uploaded = Uploaded::new(registry, &subject, &legacy, signature)?;
     crate::process::interrupt::check()?;

@@ -172,7 +172,7 @@ pub(super) fn move_latest(context: &Context<'_>, published: &Published) -> Resul
                 format!("`{highest}` appeared while `latest` was moved; `cargo xtask release {highest}` corrects `latest`")
             })?;
         }
-        registry.put(&latest, &registry.bytes_of(&wanted)?)?;
+        registry.put(&latest, &registry.known_manifest(&wanted)?)?;
     }
     bail!("`latest` was moved by others {MOST_MOVES} times in a row; run the release again")
 }
@@ -218,7 +218,7 @@ fn kept(name: &str, status: u16) -> String {
 /// Puts the same bytes under another tag, without any tool in between that could change them. Returns the digest that
 /// the tag names afterwards.
 fn copy(registry: &Client, tag: &Tag, digest: &Digest) -> Result<Digest> {
-    let manifest = registry.bytes_of(digest)?;
+    let manifest = registry.known_manifest(digest)?;
     registry.put(tag, &manifest)?;
     let mut found = published(registry, tag, digest)?;
     if found.is_none() {

@@ -142,7 +142,7 @@ fn withdraw(context: &Context<'_>, candidate: &Candidate) -> Result<Vec<String>>
         return Ok(vec![format!("the signatures of `{}` stay: {why}{command}", candidate.digest)]);
     }
     let of_public = match public {
-        Some(digest) => manifests(&digest, &registry.bytes_of(&digest)?.bytes)?,
+        Some(digest) => manifests(&digest, &registry.known_manifest(&digest)?.bytes)?,
         None => Vec::new(),
     };
     let bundles = bundles(context, &candidate.digest)?;

@@ -101,7 +101,7 @@ fn describe(
     platform: &str,
 ) -> Result<String> {
     let registry = verifier.registry;
-    let manifest = |digest: &Digest| Ok(registry.bytes_of(digest)?.bytes);
+    let manifest = |digest: &Digest| Ok(registry.known_manifest(digest)?.bytes);
     let blob = |digest: &Digest| {
         registry.blob(digest)?.with_context(|| format!("`{digest}` is gone from the registry"))
     };

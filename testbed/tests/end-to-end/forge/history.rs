@@ -73,7 +73,7 @@ fn a_pre_release_and_a_backport_leave_latest_where_it_is() -> Result<()> {
 
         // As if the run of v0.1.0 had moved it late, and had stopped before it saw v0.2.0.
         let registry = project.repository.registry();
-        registry.put(&Tag::latest(), &registry.bytes_of(&v0_1_0.parse()?)?)?;
+        registry.put(&Tag::latest(), &registry.known_manifest(&v0_1_0.parse()?)?)?;
         project.laptop(&["release", "v0.1.0"]).run()?.success()?;
         assert_eq!(
             &Snapshot::of(&project)?.tags["latest"],

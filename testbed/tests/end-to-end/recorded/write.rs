@@ -132,13 +132,13 @@ fn assets(forge: &Forgejo, place: &Place<'_>, page: &PublishedPage) -> Result<Ve
 
 /// Records the index, and the manifest and config of each platform. Returns the platforms' manifests.
 fn image_blobs(client: &Client, place: &Place<'_>, index: &Digest) -> Result<Vec<Digest>> {
-    let bytes = client.bytes_of(index)?.bytes;
+    let bytes = client.known_manifest(index)?.bytes;
     place.blob(index, &bytes)?;
     let index: Value = serde_json::from_slice(&bytes)?;
     let mut platforms = Vec::new();
     for entry in index["manifests"].as_array().context("an index without manifests")? {
         let digest = digest(entry)?;
-        let bytes = client.bytes_of(&digest)?.bytes;
+        let bytes = client.known_manifest(&digest)?.bytes;
         place.blob(&digest, &bytes)?;
         let manifest: Value = serde_json::from_slice(&bytes)?;
         blob(client, place, &self::digest(&manifest["config"])?)?;
@@ -163,7 +163,7 @@ fn bundles(client: &Client, place: &Place<'_>, of: &Digest) -> Result<()> {
     let index = client.manifest(&bundle::tag(of))?.context("there are no bundles")?;
     place.blob(&index.digest, &index.bytes)?;
     for digest in bundle::named(&index.bytes)? {
-        let bytes = client.bytes_of(&digest)?.bytes;
+        let bytes = client.known_manifest(&digest)?.bytes;
         place.blob(&digest, &bytes)?;
         blob(client, place, &bundle::layer_of(&bytes)?)?;
     }

@@ -83,7 +83,7 @@ pub(super) fn store(
         ("xtask".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
     ]);
     let predicate = serde_json::to_vec(&rebuild::predicate(release, is_same_digest, &builder))?;
-    let platforms = index::platforms(&registry.bytes_of(digest)?.bytes)?;
+    let platforms = index::platforms(&registry.known_manifest(digest)?.bytes)?;
     let statement = statement(TEST_RESULT_PREDICATE, &predicate, release.image, digest, &platforms)?;
     let tag = rebuild::tag(digest, &fingerprint);
     if let Some(signature) = stored(registry, &tag, &statement)?

@@ -1,6 +1,6 @@
 //! Base images and their manifests.
 
-use super::{Base, Place};
+use super::{Base, PinnedBase};
 use crate::contents::cache::Cache;
 use crate::oci::manifest::tests::descriptor;
 use crate::oci::reference::Digest;
@@ -12,13 +12,13 @@ use std::collections::BTreeMap;
 #[test]
 fn a_base_is_asked_for_where_it_is() {
     let digest = Digest::of(b"x");
-    let stand_in = Place::of_stand_in(&format!("127.0.0.1:5055/library/node:22-slim@{digest}")).unwrap();
+    let stand_in = PinnedBase::of_stand_in(&format!("127.0.0.1:5055/library/node:22-slim@{digest}")).unwrap();
     assert_eq!(stand_in.image().unwrap().to_string(), "127.0.0.1:5055/library/node");
     for bad in ["node:22", "127.0.0.1:1/node@sha256:1"] {
-        assert!(Place::of_stand_in(bad).is_err(), "{bad}");
+        assert!(PinnedBase::of_stand_in(bad).is_err(), "{bad}");
     }
     let text = format!("FROM node:22-slim@{digest}\n");
-    let hub = Place::of(&crate::inputs::dockerfile::read(&text, &[]).unwrap().base.last);
+    let hub = PinnedBase::of(&crate::inputs::dockerfile::read(&text, &[]).unwrap().base.last);
     assert_eq!((hub.name.as_str(), &hub.digest), ("docker.io/library/node", &digest));
     assert_eq!(hub.image().unwrap().to_string(), "registry-1.docker.io/library/node");
 }

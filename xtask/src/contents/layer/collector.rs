@@ -9,7 +9,7 @@ use super::super::archive::{Archive, Entry, Kind};
 use super::super::budget::Budget;
 use super::super::elf::{self, Elf};
 use super::super::facts::Fact;
-use super::super::npm::{self, Manifest};
+use super::super::npm::{self, PackageJson};
 use super::super::system;
 use super::names::{ReadAs, is_loader, read_as};
 use super::places::{Places, Was};
@@ -183,9 +183,9 @@ impl<'a> Collector<'a> {
         if size > npm::LARGEST_MANIFEST && !is_installed {
             return self.elf(path, size, archive);
         }
-        match Manifest::parse(self.whole(size, npm::LARGEST_MANIFEST, archive)?) {
+        match PackageJson::parse(self.whole(size, npm::LARGEST_MANIFEST, archive)?) {
             Ok(manifest) => Ok(Some(Fact::Manifest(manifest))),
-            Err(_) if is_installed => Ok(Some(Fact::Manifest(Manifest::default()))),
+            Err(_) if is_installed => Ok(Some(Fact::Manifest(PackageJson::default()))),
             // The name does not make a binary another one.
             Err(_) => Ok(Elf::parse(&self.buffer).map(Fact::Elf)),
         }

@@ -3,7 +3,7 @@
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::contents::base::{self, Base, Place};
+use crate::contents::base::{self, Base, PinnedBase};
 use crate::contents::cache::Cache;
 use crate::http::Curl;
 use crate::inputs::Inputs;
@@ -44,7 +44,8 @@ pub(super) fn base_images(
     for pinned in inputs.base.distinct() {
         let stand_in = stand_in::of(&target.stand_ins, pinned);
         let reference = stand_in.map_or(&pinned.reference, |stand_in| &stand_in.image);
-        let place = stand_in.map_or_else(|| Ok(Place::of(pinned)), |it| Place::of_stand_in(&it.image))?;
+        let place =
+            stand_in.map_or_else(|| Ok(PinnedBase::of(pinned)), |it| PinnedBase::of_stand_in(&it.image))?;
         let is_on_target = inputs.base.is_on_target(pinned);
         match base::through_docker(&tools.docker, &curl, &place, &place.digest) {
             Ok(manifest) if is_on_target => {
@@ -62,7 +63,7 @@ pub(super) fn base_images(
 }
 
 /// Whether an earlier release or `verify` on this machine has read the manifests of the base image at `place`.
-fn is_known(session: &Session<'_>, place: &Place) -> Result<bool> {
+fn is_known(session: &Session<'_>, place: &PinnedBase) -> Result<bool> {
     let platforms: Vec<_> = session.config.platforms.iter().map(ToString::to_string).collect();
     let cache = Cache::new(session.environment)?;
     Ok(Base::of(&place.digest, &platforms, &cache, |digest| bail!("`{digest}` is not known")).is_ok())

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use anyhow::{Context as _, Result, anyhow};
 use serde_json::Value;
 
-use crate::contents::base::{self, Base, Place};
+use crate::contents::base::{self, Base, PinnedBase};
 use crate::contents::cache::Cache;
 use crate::contents::image::Contents;
 use crate::contents::read::{Known, Layers, Part as Layered, read};
@@ -141,7 +141,7 @@ fn find_base(
     cache: &Cache,
     kept: impl Fn(&Digest) -> Option<Result<Vec<u8>>>,
 ) -> Result<Base> {
-    let place = Place::for_release(&verifier.release)?;
+    let place = PinnedBase::for_release(&verifier.release)?;
     let image = place.image()?;
     let curl = Curl::new(verifier.runner, verifier.release.config.timeouts.http());
     let registry = Client::new(curl.clone(), image.clone(), None);

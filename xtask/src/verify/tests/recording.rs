@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use anyhow::{Context as _, Result, anyhow};
 use serde_json::Value;
 
-use crate::contents::base::{Base, Place as BasePlace};
+use crate::contents::base::{Base, PinnedBase};
 use crate::contents::cache::Cache;
 use crate::contents::read::{Known, Part as Layered};
 use crate::evidence::assets::Listed;
@@ -275,7 +275,7 @@ impl Recording {
                 cache.keep_layer(&layer.digest, facts)?;
             }
         }
-        let base = BasePlace::for_release(&self.release())?.digest;
+        let base = PinnedBase::for_release(&self.release())?.digest;
         let platforms: Vec<_> = parts.iter().map(|part| part.platform.clone()).collect();
         let base = Base::of(&base, &platforms, &cache, |digest| {
             self.base.get(digest).cloned().with_context(|| format!("`{digest}` was not recorded"))

@@ -5,7 +5,7 @@ use anyhow::{Context as _, Result};
 use serde::Deserialize;
 
 use super::Asker;
-use crate::contents::base::Place;
+use crate::contents::base::PinnedBase;
 use crate::http::Curl;
 use crate::inputs::DOCKERFILE;
 use crate::inputs::config::Login;
@@ -54,9 +54,12 @@ impl Asker<'_> {
                     format!("`{}` stands in for `{}`, and was asked about", stand_in.image, image.reference);
                 found.push(Finding::note(Rule::BaseStandIn, DOCKERFILE, text));
                 let named = stand_in.image.split('@').next().and_then(|name| name.rsplit_once(':'));
-                (Place::of_stand_in(&stand_in.image)?, named.map_or(&*image.tag, |(_, tag)| tag).to_owned())
+                (
+                    PinnedBase::of_stand_in(&stand_in.image)?,
+                    named.map_or(&*image.tag, |(_, tag)| tag).to_owned(),
+                )
             }
-            None => (Place::of(image), image.tag.clone()),
+            None => (PinnedBase::of(image), image.tag.clone()),
         };
         let curl = Curl::new(self.runner, self.config.timeouts.http());
         let client = Client::new(curl, place.image()?, self.credentials(&place)?);
@@ -70,7 +73,7 @@ impl Asker<'_> {
     }
 
     /// The login that the configuration names for the image's registry, if the environment has it.
-    fn credentials(&self, place: &Place) -> Result<Option<Credentials>> {
+    fn credentials(&self, place: &PinnedBase) -> Result<Option<Credentials>> {
         let host = place.name.split('/').next();
         let registry = self.config.registries.iter().find(|registry| Some(registry.host.as_str()) == host);
         Ok(match registry.map(|registry| registry.login(self.environment)).transpose()? {
@@ -118,7 +121,7 @@ fn ask(client: &Client, digest: &Digest, tag: &str) -> Result<Answers> {
 fn created(client: &Client, manifest: &[u8]) -> Result<u64> {
     let first = platforms(manifest).ok().and_then(|listed| listed.into_iter().next());
     let manifest = match first {
-        Some((_, digest)) => ImageManifest::parse(&client.bytes_of(&digest)?.bytes)?,
+        Some((_, digest)) => ImageManifest::parse(&client.known_manifest(&digest)?.bytes)?,
         None => ImageManifest::parse(manifest)?,
     };
     let config = manifest.config.digest;
