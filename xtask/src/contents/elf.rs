@@ -7,6 +7,8 @@ pub(crate) mod tests;
 
 use serde::{Deserialize, Serialize};
 
+use crate::inputs::lockfile::Libc;
+
 /// The first bytes of every ELF file.
 pub const MAGIC: &[u8] = b"\x7fELF";
 
@@ -24,16 +26,6 @@ const PT_INTERP: u32 = 3;
 const PT_LOAD: u32 = 1;
 const DT_NEEDED: u64 = 1;
 const DT_STRTAB: u64 = 5;
-
-/// A C library.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Libc {
-    /// GNU's, as in Debian.
-    Glibc,
-    /// musl, as in Alpine.
-    Musl,
-}
 
 /// What one ELF file says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,15 +60,6 @@ impl Elf {
         let file = File { bytes, is_64, is_big_endian };
         let machine = u16::try_from(file.number(18, 2)?).ok()?;
         Some(Self { machine, is_64, is_big_endian, libc: file.libc() })
-    }
-}
-
-impl std::fmt::Display for Libc {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Glibc => "glibc",
-            Self::Musl => "musl",
-        })
     }
 }
 

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::elf::Elf;
 use super::npm::PackageJson;
 use super::system::{OsPackage, OsRelease};
+use crate::inputs::lockfile::Libc;
 use crate::oci::reference::Digest;
 
 /// One layer, read to its end.
@@ -55,7 +56,7 @@ pub enum Fact {
     /// `os-release`.
     OsRelease(OsRelease),
     /// The loader of a C library, whatever kind of file it is.
-    Loader(super::elf::Libc),
+    Loader(Libc),
     /// A list of installed packages that this program cannot read: RPM's.
     Unread,
 }

@@ -9,10 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 
-use super::elf::{Elf, Libc};
+use super::elf::Elf;
 use super::facts::{Fact, LayerFacts};
 use super::npm::{self, PackageJson, Place};
 use super::system::{OsPackage, OsRelease};
+use crate::inputs::lockfile::Libc;
 use stack::{Seen, stack};
 
 pub use stack::Unsure;

@@ -7,7 +7,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 
-use super::elf;
 use super::image::{Contents, Kind, NpmPackage};
 use super::npm::clean_version;
 use crate::inputs::config::{Dependencies, Platform};
@@ -85,12 +84,9 @@ pub fn target(contents: &Contents) -> Result<Target> {
         let file = contents.elf.iter().find(|file| &file.path == path)?;
         file.elf.libc
     });
-    let is_musl = match node {
-        Some(libc) => libc == elf::Libc::Musl,
-        None => contents.libcs.contains(&elf::Libc::Musl) && !contents.libcs.contains(&elf::Libc::Glibc),
-    };
-    let platform = Platform::try_from(contents.platform.clone())?;
-    Target::new(&platform, if is_musl { Libc::Musl } else { Libc::Glibc })
+    let has_only_musl = contents.libcs.contains(&Libc::Musl) && !contents.libcs.contains(&Libc::Glibc);
+    let libc = node.unwrap_or(if has_only_musl { Libc::Musl } else { Libc::Glibc });
+    Target::new(&Platform::try_from(contents.platform.clone())?, libc)
 }
 
 /// Compares the packages. Those of the base image, and those that came within another package's archive, do not count.

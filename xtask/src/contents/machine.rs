@@ -4,9 +4,10 @@
 #[cfg(test)]
 mod tests;
 
-use super::elf::{Elf, Libc};
+use super::elf::Elf;
 use super::image::{Contents, ElfFile};
 use super::npm;
+use crate::inputs::lockfile::Libc;
 use crate::inputs::pin::document;
 
 /// ELF files that no processor of the machine runs, such as programs for the kernel's virtual machine or for a graphics
@@ -87,9 +88,9 @@ pub fn check(contents: &Contents) -> Result<String, Wrong> {
     if spare.len() < wrong.len() {
         let of = |file: &&&ElfFile| !spare.contains(file);
         let files = wrong.iter().filter(of).map(|file| describe(file, &right)).collect();
-        let libcs: Vec<_> = contents.libcs.iter().map(ToString::to_string).collect();
+        let libcs: Vec<_> = contents.libcs.iter().map(|libc| libc.as_str()).collect();
         let cpu = expected.words.first().copied().unwrap_or("…");
-        let libc = if let [libc] = libcs.as_slice() { libc } else { "…" };
+        let libc = if let [libc] = libcs[..] { libc } else { "…" };
         let install = format!("npm ci --os=linux --cpu={cpu} --libc={libc}");
         return Err(Wrong::Files { platform, libcs: libcs.join(" and "), files, install });
     }
@@ -165,7 +166,7 @@ fn name(elf: &Elf) -> String {
         name += if elf.is_64 { " with 64 bits" } else { " with 32 bits" };
     }
     match elf.libc {
-        Some(libc) => format!("{name} with {libc}"),
+        Some(libc) => format!("{name} with {}", libc.as_str()),
         None => name,
     }
 }

@@ -1,10 +1,11 @@
 //! Small images.
 
 use super::super::archive::tests::{entry, file};
-use super::super::elf::{Libc, tests as elf};
+use super::super::elf::tests as elf;
 use super::super::facts::LayerFacts;
 use super::super::layer::tests::facts;
 use super::{Contents, Kind, Unsure, resolve};
+use crate::inputs::lockfile::Libc;
 
 pub(crate) fn manifest(path: &str, name: &str, version: &str) -> Vec<u8> {
     let content = format!(r#"{{"name": "{name}", "version": "{version}", "license": "MIT"}}"#);

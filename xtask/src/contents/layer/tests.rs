@@ -3,9 +3,10 @@
 use super::super::archive::tests::entry;
 pub(crate) use super::super::archive::tests::{archive, file};
 use super::super::budget::Budget;
-use super::super::elf::{Libc, tests as elf};
+use super::super::elf::tests as elf;
 use super::super::facts::{Fact, LayerFacts};
 use super::{Compression, read};
+use crate::inputs::lockfile::Libc;
 use crate::oci::reference::Digest;
 use std::io::Write as _;
 

@@ -1,12 +1,14 @@
 //! The platform for which packages are installed, in npm's terms.
 
 use anyhow::{Context as _, Result};
+use serde::{Deserialize, Serialize};
 
 use super::entry::Entry;
 use crate::inputs::config::Platform;
 
-/// The C library of the image in which the packages run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// A C library: of an image, or with which a file is linked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Libc {
     /// The C library of Debian and most others.
     Glibc,
