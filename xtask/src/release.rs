@@ -139,7 +139,7 @@ pub fn run(session: &Session<'_>, target: &Target, source: &Source) -> Result<Ou
 /// What is public already; `None` if there is no version tag.
 fn published(context: &Context<'_>) -> Result<Option<State>> {
     let tag = context.release.tag().registry_tag();
-    let ask = || context.tools.registry.digest_of(tag.as_str());
+    let ask = || context.tools.registry.digest_of(&tag);
     let found = context.step(Step::Look, &context.release.tagged(), ask);
     let Some(digest) = found.map_err(|error| context.target.registry_error("nothing was changed", error))?
     else {

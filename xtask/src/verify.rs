@@ -235,7 +235,7 @@ pub fn closed(verifier: &Verifier<'_>, digest: &Digest, attested: Due) -> Result
     let (registry, release) = (verifier.registry, &verifier.release);
     let tag = release.tag().registry_tag();
     let public = || {
-        let version_tag = || Ok(seen(registry.digest_of(tag.as_str())));
+        let version_tag = || Ok(seen(registry.digest_of(&tag)));
         let (version_tag, names) = both(version_tag, || Ok(observe::names(verifier, None)))?;
         Ok(observe::PublicSeen { version_tag, names })
     };

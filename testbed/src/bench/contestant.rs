@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
 use xshell::cmd;
 use xtask::inputs::dockerfile;
-use xtask::oci::reference::{Digest, Image};
+use xtask::oci::reference::{Digest, Image, Tag};
 use xtask::oci::registry::Credentials;
 use xtask::process::Runner;
 use xtask::process::environment::Environment;
@@ -182,7 +182,7 @@ impl Contestant {
 
     /// The image, addressed through the proxy, and the digest that `tag` names.
     pub(super) fn image_of(&self, tag: &str) -> Result<(Image, Digest)> {
-        let digest = self.repository.registry().digest_of(tag)?;
+        let digest = self.repository.registry().digest_of(&tag.parse::<Tag>()?)?;
         let digest = digest.with_context(|| format!("there is no `{}`", self.repository.image()))?;
         Ok((self.image.clone(), digest))
     }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, Result};
+use xtask::oci::reference::Tag;
 
 use crate::forge_client::{Release, Repository};
 use crate::watcher::{BUNDLE_TYPES, PREDICATE_TYPES, bundled, predicate_types, stored};
@@ -36,7 +37,7 @@ impl State {
         let registry = repository.registry();
         let (mut tags, mut layers) = (BTreeMap::new(), BTreeMap::new());
         for tag in repository.registry_tags()? {
-            let manifest = registry.manifest(&tag)?;
+            let manifest = registry.manifest(&tag.parse::<Tag>()?)?;
             let manifest = manifest.with_context(|| format!("`{tag}` is listed and not there"))?;
             if tag.starts_with("sha256-") {
                 layers.insert(tag.clone(), predicate_types(&manifest.bytes)?);

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
+use xtask::oci::reference::Tag;
 
 use super::case::{Case, Kind};
 use super::label;
@@ -184,7 +185,9 @@ fn disturbed(lane: &Lane, case: &Case, action: Option<Action>, files: &Path) -> 
 fn judge_first(lane: &Lane, case: &Case, run: &Finished, met: bool) -> Result<Vec<String>> {
     let is_killed = case.target.kind == Kind::Call && case.injury.kills() && met;
     let mut violations = Vec::new();
-    let public = || Ok::<_, anyhow::Error>(lane.project.repository.registry().digest_of(TAG)?.is_some());
+    let public = || {
+        Ok::<_, anyhow::Error>(lane.project.repository.registry().digest_of(&TAG.parse::<Tag>()?)?.is_some())
+    };
     if !is_killed && run.code != 0 {
         violations.extend(untrue(run.code, &run.stderr, public()?));
     }

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, ensure};
 use xshell::cmd;
 use xtask::evidence::bundle;
 use xtask::http::Curl;
-use xtask::oci::reference::{Digest, Image};
+use xtask::oci::reference::{Digest, Image, Tag};
 use xtask::oci::registry;
 use xtask::process::environment::Environment;
 use xtask::process::scratch::random_hex;
@@ -175,8 +175,13 @@ pub(super) fn all(
 fn arrived(subject: &Subject, to: &Image, carrier: &Carrier) -> Result<Carried> {
     let (here, digest) = (subject.project().repository.registry(), subject.digest());
     let there = registry::Client::new(Curl::new(&subject.project().runner, PATIENCE), to.clone(), None);
-    ensure!(there.digest_of(TAG)?.as_ref() == Some(digest), "{} has copied another image", carrier.name);
+    ensure!(
+        there.digest_of(&TAG.parse::<Tag>()?)?.as_ref() == Some(digest),
+        "{} has copied another image",
+        carrier.name
+    );
     let same = |tag: &str| {
+        let tag: &Tag = &tag.parse()?;
         let original = here.digest_of(tag)?.with_context(|| format!("the release has no `{tag}`"))?;
         anyhow::Ok(there.digest_of(tag)? == Some(original))
     };

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use xshell::cmd;
 use xtask::evidence::bundle;
-use xtask::oci::reference::Digest;
+use xtask::oci::reference::{Digest, Tag};
 use xtask::process::environment::Environment;
 
 use crate::bench::Key;
@@ -83,7 +83,8 @@ impl Subject {
         let shell = project.runner.shell()?;
         let call = project.runner.call(cmd!(shell, "{xtask} release {TAG}")).dir(&project.checkout);
         project.trusted(call)?.timeout(RELEASE).run().context("making the release that is verified")?;
-        let digest = project.repository.registry().digest_of(TAG)?.context("there is no image")?;
+        let digest =
+            project.repository.registry().digest_of(&TAG.parse::<Tag>()?)?.context("there is no image")?;
         let subject = Self { project, xtask: xtask.to_owned(), digest, dir: dir.to_owned() };
         if format == Format::Bundle {
             subject.remove_legacy()?;

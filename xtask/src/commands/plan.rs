@@ -65,7 +65,7 @@ pub fn run(environment: &Environment, asked: Option<&str>, json: bool) -> Result
     let tools = &Tools::new(session, target, &login, &anonymous);
     let context = &Context::new(session, tools, target, source, inputs)?;
 
-    let digest = tools.registry.digest_of(source.tag.registry_tag().as_str())?;
+    let digest = tools.registry.digest_of(&source.tag.registry_tag())?;
     let state = match &digest {
         Some(digest) => State::of_public(context, digest)?,
         None => State::of_unreleased(context)?,

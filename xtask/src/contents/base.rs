@@ -102,7 +102,7 @@ pub fn through_docker(
     let mut tried = unread;
     for url in docker.engine()?.mirrors {
         let asked = at_mirror(&url, path).and_then(|image| {
-            let found = Client::new(curl.clone(), image, None).manifest(digest.as_str())?;
+            let found = Client::new(curl.clone(), image, None).manifest(digest)?;
             found.with_context(|| format!("it has no `{digest}`"))
         });
         match asked {

@@ -7,7 +7,7 @@ mod signed;
 use std::fmt;
 
 use crate::evidence::rebuild;
-use crate::oci::reference::Digest;
+use crate::oci::reference::{Digest, Tag};
 
 pub use manifest::{Layer, config, layers, manifest};
 pub use signed::Signed;
@@ -93,12 +93,12 @@ pub enum Kind {
 impl Kind {
     /// The tag that holds them for the image `digest`.
     #[must_use]
-    pub fn tag(self, digest: &Digest) -> String {
-        let suffix = match self {
-            Self::Signatures => "sig",
-            Self::Attestations => "att",
+    pub fn tag(self, digest: &Digest) -> Tag {
+        let kind = match self {
+            Self::Signatures => ".sig",
+            Self::Attestations => ".att",
         };
-        format!("{}.{suffix}", prefix(digest))
+        Tag::of(digest, kind)
     }
 
     /// The mark by which `cosign save` tells them apart in a directory's index.
@@ -114,11 +114,11 @@ impl Kind {
 /// The tags among `tags` that hold something else about `digest`: a newer cosign's bundles, or an unsigned SBOM.
 #[must_use]
 pub fn other_tags(tags: &[String], digest: &Digest) -> Vec<String> {
-    let ours = [Kind::Signatures, Kind::Attestations].map(|kind| kind.tag(digest));
-    let prefix = prefix(digest);
+    let ours = [Kind::Signatures, Kind::Attestations].map(|kind| kind.tag(digest).to_string());
+    let prefix = Tag::of(digest, "");
     // Statements about a rebuild do not count: neither the release nor a verifier of images relies on them.
     let is_other = |tag: &&String| {
-        tag.starts_with(&prefix) && !ours.contains(tag) && rebuild::digits(tag, digest).is_none()
+        tag.starts_with(prefix.as_str()) && !ours.contains(tag) && rebuild::digits(tag, digest).is_none()
     };
     tags.iter().filter(is_other).cloned().collect()
 }
@@ -126,14 +126,8 @@ pub fn other_tags(tags: &[String], digest: &Digest) -> Vec<String> {
 /// The tags under which programs look for what is attached to a platform's image, besides its signatures: bundles,
 /// attestations, and an unsigned SBOM. A release stores nothing there.
 #[must_use]
-pub fn foreign_tags(platform: &Digest) -> [String; 3] {
-    let prefix = prefix(platform);
-    [prefix.clone(), Kind::Attestations.tag(platform), format!("{prefix}.sbom")]
-}
-
-/// The beginning of the tags of everything that is attached to `digest`.
-fn prefix(digest: &Digest) -> String {
-    format!("sha256-{}", digest.hex())
+pub fn foreign_tags(platform: &Digest) -> [Tag; 3] {
+    [Tag::of(platform, ""), Kind::Attestations.tag(platform), Tag::of(platform, ".sbom")]
 }
 
 #[cfg(test)]
@@ -147,12 +141,12 @@ mod tests {
         let name = format!("sha256-{}", digest.hex());
         let tags = [
             "v1.0.0".to_owned(),
-            Kind::Signatures.tag(&digest),
-            Kind::Attestations.tag(&digest),
+            Kind::Signatures.tag(&digest).to_string(),
+            Kind::Attestations.tag(&digest).to_string(),
             name.clone(),
             format!("{name}.sbom"),
             format!("sha256-{}", Digest::of(b"other").hex()),
-            crate::evidence::rebuild::tag(&digest, &Digest::of(b"key")),
+            crate::evidence::rebuild::tag(&digest, &Digest::of(b"key")).to_string(),
         ];
         assert_eq!(tags[1..3], [format!("{name}.sig"), format!("{name}.att")]);
         assert_eq!(other_tags(&tags, &digest), [name.clone(), format!("{name}.sbom")]);

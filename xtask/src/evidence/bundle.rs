@@ -18,7 +18,7 @@ use crate::evidence::provenance::BuildType;
 use crate::evidence::signed_as::SignedAs;
 use crate::inputs::source::Source;
 use crate::oci::exact;
-use crate::oci::reference::Digest;
+use crate::oci::reference::{Digest, Tag};
 
 pub use artifact::{EMPTY_CONFIG, Subject, entries, index, layer_of, named};
 
@@ -84,8 +84,8 @@ impl Hint {
 /// The tag of the index that names the bundles of `digest` in a registry without the referrers API (distribution
 /// specification v1.1, "Referrers Tag Schema").
 #[must_use]
-pub fn tag(digest: &Digest) -> String {
-    format!("sha256-{}", digest.hex())
+pub fn tag(digest: &Digest) -> Tag {
+    Tag::of(digest, "")
 }
 
 /// The statement that signs `digest` as a release, in the form of `cosign sign -a commit=… -a version=…` of cosign 3.

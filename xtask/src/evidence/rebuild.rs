@@ -10,7 +10,7 @@ use crate::evidence::attached::TEST_RESULT_PREDICATE;
 use crate::evidence::attestation::predicate as signed_predicate;
 use crate::evidence::provenance::LOCAL_BUILDER;
 use crate::inputs::release::Release;
-use crate::oci::reference::Digest;
+use crate::oci::reference::{Digest, Tag};
 
 /// The folder on the default branch with the rebuilders' public keys, one `<name>.pub` each.
 pub const KNOWN_KEYS: &str = "keys/rebuilders";
@@ -18,21 +18,19 @@ pub const KNOWN_KEYS: &str = "keys/rebuilders";
 /// How many digits of a key's fingerprint are in the tag: a tag has at most 128 characters.
 const DIGITS: usize = 32;
 
-/// The beginning of the tags with statements about `digest`.
-fn prefix(digest: &Digest) -> String {
-    format!("sha256-{}.rebuilt-", digest.hex())
-}
+/// What follows the image's digest in the tags with statements about it, before a fingerprint.
+const KIND: &str = ".rebuilt-";
 
 /// The tag of the statement about `digest` by the key with that fingerprint. Each key has its own tag.
 #[must_use]
-pub fn tag(digest: &Digest, fingerprint: &Digest) -> String {
-    format!("{}{}", prefix(digest), &fingerprint.hex()[..DIGITS])
+pub fn tag(digest: &Digest, fingerprint: &Digest) -> Tag {
+    Tag::of(digest, &format!("{KIND}{}", &fingerprint.hex()[..DIGITS]))
 }
 
 /// The first digits of the key's fingerprint in such a tag; `None` for any other tag.
 #[must_use]
 pub fn digits<'t>(tag: &'t str, digest: &Digest) -> Option<&'t str> {
-    let digits = tag.strip_prefix(&prefix(digest))?;
+    let digits = tag.strip_prefix(Tag::of(digest, KIND).as_str())?;
     let is_hex = |c: u8| c.is_ascii_digit() || (b'a'..=b'f').contains(&c);
     (digits.len() == DIGITS && digits.bytes().all(is_hex)).then_some(digits)
 }
@@ -82,16 +80,16 @@ mod tests {
     fn a_key_has_one_tag_that_every_registry_takes_and_no_other_is_taken_for_one() {
         let (digest, key) = (Digest::of(b"image"), Digest::of(b"key"));
         let tag = tag(&digest, &key);
-        assert!(tag.parse::<Tag>().is_ok(), "{tag}");
-        assert_eq!(digits(&tag, &digest), Some(&key.hex()[..32]));
-        assert_eq!(digits(&tag, &Digest::of(b"other")), None);
+        assert_eq!(tag.as_str().parse::<Tag>().unwrap(), tag);
+        assert_eq!(digits(tag.as_str(), &digest), Some(&key.hex()[..32]));
+        assert_eq!(digits(tag.as_str(), &Digest::of(b"other")), None);
         let stem = format!("sha256-{}", digest.hex());
         for other in [
             stem.clone(),
             format!("{stem}.sig"),
             format!("{stem}.rebuilt-"),
             format!("{tag}0"),
-            tag.replace(".r", ".R"),
+            tag.as_str().replace(".r", ".R"),
         ] {
             assert_eq!(digits(&other, &digest), None, "{other}");
         }

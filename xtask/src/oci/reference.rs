@@ -159,10 +159,57 @@ impl Tag {
         Self("latest".to_owned())
     }
 
+    /// The tag of somebody else's image, which may have upper case: `[\w][\w.-]{0,127}` of the specification.
+    ///
+    /// # Errors
+    /// When it is not a tag.
+    pub fn foreign(text: &str) -> Result<Self> {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
+        let is_tag =
+            (1..=128).contains(&text.len()) && text.chars().all(plain) && !text.starts_with(['.', '-']);
+        ensure!(is_tag, "`{text}` is not a registry tag");
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The tag of something that belongs to `digest`. Its `kind` has no other signs than a tag.
+    pub(crate) fn of(digest: &Digest, kind: &str) -> Self {
+        Self(format!("sha256-{}{kind}", digest.hex()))
+    }
+
     /// The text form.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// What names a manifest in its repository.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reference<'a> {
+    /// A tag.
+    Tag(&'a Tag),
+    /// Its digest.
+    Digest(&'a Digest),
+}
+
+impl<'a> From<&'a Tag> for Reference<'a> {
+    fn from(tag: &'a Tag) -> Self {
+        Self::Tag(tag)
+    }
+}
+
+impl<'a> From<&'a Digest> for Reference<'a> {
+    fn from(digest: &'a Digest) -> Self {
+        Self::Digest(digest)
+    }
+}
+
+impl fmt::Display for Reference<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tag(tag) => tag.fmt(f),
+            Self::Digest(digest) => digest.fmt(f),
+        }
     }
 }
 
@@ -259,6 +306,7 @@ mod tests {
         }
         for bad in ["", ".x", "-x", "v1.0.0+build", "V1", "a b", "a/b", &"a".repeat(129)] {
             assert!(bad.parse::<Tag>().is_err(), "{bad}");
+            assert_eq!(Tag::foreign(bad).is_ok(), bad == "V1", "{bad}");
         }
     }
 }

@@ -22,7 +22,7 @@ use anyhow::{Context as _, Result, ensure};
 use crate::http::{self, Curl, Request, Response};
 use crate::oci::index::Content;
 use crate::oci::media_type::MANIFESTS;
-use crate::oci::reference::{Digest, Image, Registry, Tag};
+use crate::oci::reference::{Digest, Image, Reference, Registry, Tag};
 use crate::process::secret::Secret;
 
 use manifest::said_digest;
@@ -93,12 +93,12 @@ impl Client {
             .or_else(|error| if http::is_silent(&error) { Err(error) } else { Ok(()) })
     }
 
-    /// The current digest of `reference` (a tag or a digest); `None` when it does not exist.
+    /// The current digest of `reference`; `None` when it does not exist.
     ///
     /// # Errors
     /// When the request fails.
-    pub fn digest_of(&self, reference: &str) -> Result<Option<Digest>> {
-        let response = self.send(&self.manifest_request("HEAD", reference))?;
+    pub fn digest_of<'a>(&self, reference: impl Into<Reference<'a>>) -> Result<Option<Digest>> {
+        let response = self.send(&self.manifest_request("HEAD", reference.into()))?;
         match response.status {
             200 => {
                 let said = said_digest(&response)?;
@@ -109,23 +109,24 @@ impl Client {
         }
     }
 
-    /// The manifest of `reference` (a tag or a digest); `None` when it does not exist.
+    /// The manifest of `reference`; `None` when it does not exist.
     ///
     /// # Errors
     /// When the request fails. [`WrongBytes`] when the bytes do not match the requested digest or the digest that the
     /// answer itself names.
-    pub fn manifest(&self, reference: &str) -> Result<Option<Manifest>> {
+    pub fn manifest<'a>(&self, reference: impl Into<Reference<'a>>) -> Result<Option<Manifest>> {
+        let reference = reference.into();
         let response = self.send(&self.manifest_request("GET", reference))?;
         self.read_manifest(response, reference)
     }
 
     /// The registry must not convert between the types of manifests, so all are accepted.
-    fn manifest_request(&self, method: &'static str, reference: &str) -> Request {
+    fn manifest_request(&self, method: &'static str, reference: Reference<'_>) -> Request {
         let request = Request::new(method, self.url(&format!("manifests/{reference}")));
         request.header("Accept", MANIFESTS.join(", "))
     }
 
-    fn read_manifest(&self, response: Response, reference: &str) -> Result<Option<Manifest>> {
+    fn read_manifest(&self, response: Response, reference: Reference<'_>) -> Result<Option<Manifest>> {
         match response.status {
             200 => {}
             404 => return Ok(None),
@@ -145,7 +146,7 @@ impl Client {
         let known = self.seen().get(digest).cloned();
         let found = match known {
             Some(manifest) => Some(manifest),
-            None => self.manifest(digest.as_str())?,
+            None => self.manifest(digest)?,
         };
         found.with_context(|| format!("`{}` is gone from the registry", self.image.pinned(digest)))
     }
@@ -169,10 +170,10 @@ impl Client {
     /// # Errors
     /// When the registry refuses, or stores it under another digest.
     pub fn put(&self, tag: &Tag, manifest: &Manifest) -> Result<()> {
-        self.put_at(tag.as_str(), manifest)
+        self.put_at(tag.into(), manifest)
     }
 
-    fn put_at(&self, reference: &str, manifest: &Manifest) -> Result<()> {
+    fn put_at(&self, reference: Reference<'_>, manifest: &Manifest) -> Result<()> {
         let request = Request::new("PUT", self.url(&format!("manifests/{reference}")))
             .body(&manifest.media_type, manifest.bytes.clone());
         let response = self.send(&request)?;

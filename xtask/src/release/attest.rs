@@ -103,7 +103,7 @@ pub(super) fn store(
         None => None,
     };
     crate::process::interrupt::check()?;
-    registry.put(&Kind::Attestations.tag(digest).parse()?, &manifest)?;
+    registry.put(&Kind::Attestations.tag(digest), &manifest)?;
     if let Some((subject, uploaded, signature)) = bundles {
         bundles::show(registry, &subject, legacy, uploaded, signature)?;
     }

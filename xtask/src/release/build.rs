@@ -46,7 +46,7 @@ pub(super) fn run(context: &Context<'_>) -> Result<Candidate> {
     let name = release.image.tagged(&tag);
     let digest = push(context, &name)?;
     // By digest, because another run of the same release may have ended by now and removed the tag.
-    let stored = tools.registry.manifest(digest.as_str())?;
+    let stored = tools.registry.manifest(&digest)?;
     let stored = stored.with_context(|| {
         format!("`{digest}` is not in the registry after its push as `{name}`: does someone else push there?")
     })?;

@@ -146,7 +146,7 @@ impl Uploaded {
     /// leave one of each.
     fn show(&self, registry: &Client, subject: &Subject) -> Result<()> {
         if !self.lists {
-            return registry.put(&bundle::tag(subject.digest()).parse()?, &self.index);
+            return registry.put(&bundle::tag(subject.digest()), &self.index);
         }
         self.bundles.iter().try_for_each(|manifest| registry.put_untagged(manifest))?;
         let listed = registry.referrers(subject.digest())?.unwrap_or_default();
@@ -197,7 +197,7 @@ pub(super) fn show(
 /// run says the same as ours and stays: two runs that removed each other's would leave none.
 fn remove_stale(registry: &Client, subject: &Subject, ours: &[&Digest], listed: &[Digest]) -> Result<()> {
     for digest in listed.iter().filter(|digest| !ours.contains(digest)) {
-        let Some(manifest) = registry.manifest(digest.as_str())? else { continue };
+        let Some(manifest) = registry.manifest(digest)? else { continue };
         let Ok(layer) = bundle::layer_of(&manifest.bytes) else { continue };
         let Some(Ok(Some(blob))) = registry.several(&[Wanted::Blob(layer)]).pop() else { continue };
         if !bundle::is_attestation(&blob.into_bytes(), subject.digest()) {

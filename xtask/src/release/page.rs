@@ -36,8 +36,8 @@ impl Context<'_> {
     fn sizes(&self, digest: &Digest) -> Result<Option<Sizes>> {
         let Some(previous) = &self.history.previous else { return Ok(None) };
         let registry = &self.tools.registry;
-        let Some(before) = registry.sizes(previous.registry_tag().as_str())? else { return Ok(None) };
-        Ok(registry.sizes(&digest.to_string())?.map(|after| Sizes { before, after }))
+        let Some(before) = registry.sizes(&previous.registry_tag())? else { return Ok(None) };
+        Ok(registry.sizes(digest)?.map(|after| Sizes { before, after }))
     }
 
     fn page_with(&self, proven: &Proven, sizes: Option<&Sizes>) -> Result<Page> {

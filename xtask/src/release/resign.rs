@@ -38,8 +38,7 @@ pub fn run(session: &Session<'_>, target: &Target, source: &Source) -> Result<Re
     let tools = &Tools::new(session, target, &login, &anonymous);
     let context = &Context::new(session, tools, target, source, inputs)?;
     let tag = context.release.tag().registry_tag();
-    let found =
-        context.step(Step::Look, &context.release.tagged(), || tools.registry.digest_of(tag.as_str()));
+    let found = context.step(Step::Look, &context.release.tagged(), || tools.registry.digest_of(&tag));
     let Some(digest) = found.map_err(|error| target.registry_error("nothing was changed", error))? else {
         refuse!(
             "there is no `{}`: nothing was changed; release it first with `target/debug/xtask release {}`",

@@ -95,7 +95,7 @@ impl State {
         let highest = known.highest_with(tag);
         let (latest, (page, mark)) = both(
             || {
-                let found = || tools.registry.digest_of(Tag::latest().as_str());
+                let found = || tools.registry.digest_of(&Tag::latest());
                 match (highest, digest) {
                     (Some(highest), _) if highest == tag => {
                         Ok(compare(found()?.as_ref(), |found| Some(found) == digest))
@@ -183,7 +183,7 @@ impl Image {
         if let Some((Verdict::Unchecked, text)) = conflict {
             return Err(text);
         }
-        let has = |kind: Kind| known.tags().contains(&kind.tag(digest));
+        let has = |kind: Kind| known.tags().iter().any(|tag| tag == kind.tag(digest).as_str());
         let found = |what: About, is_there: bool| {
             let worst =
                 claims.iter().filter(|claim| about(claim.id) == what).map(|claim| claim.verdict).max();

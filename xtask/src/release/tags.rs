@@ -34,7 +34,7 @@ const MOST_MOVES: usize = 6;
 /// A [`crate::process::failure::Refusal`] when the tag names anything with other content; other errors when the
 /// registry does not answer.
 pub(super) fn published(registry: &Client, tag: &Tag, digest: &Digest) -> Result<Option<Digest>> {
-    let Some(found) = registry.digest_of(tag.as_str())? else { return Ok(None) };
+    let Some(found) = registry.digest_of(tag)? else { return Ok(None) };
     if &found == digest {
         return Ok(Some(found));
     }
@@ -160,10 +160,10 @@ pub(super) fn move_latest(context: &Context<'_>, published: &Published) -> Resul
     for _ in 0..MOST_MOVES {
         let known = Known::ask(registry)?;
         let highest = known.highest().context("no stable version is in the registry any more")?;
-        let wanted = registry.digest_of(highest.registry_tag().as_str())?;
+        let wanted = registry.digest_of(&highest.registry_tag())?;
         let wanted = wanted.with_context(|| format!("`{highest}` is gone from the registry"))?;
         let is_ours = &wanted == digest;
-        if registry.digest_of(latest.as_str())?.as_ref() == Some(&wanted) {
+        if registry.digest_of(&latest)?.as_ref() == Some(&wanted) {
             return Ok(());
         }
         // What we put there must be proven: anyone who may push can push a version tag.

@@ -17,7 +17,7 @@ pub fn check(anonymous: &Client, digest: &Digest, visibility: Visibility) -> Res
     if visibility == Visibility::Private {
         return Ok(());
     }
-    match anonymous.digest_of(digest.as_str()) {
+    match anonymous.digest_of(digest) {
         Ok(Some(_)) => Ok(()),
         Err(error) if !error.chain().any(<dyn std::error::Error>::is::<NotPublic>) => {
             Err(error).context("asking for the pushed image without a login")

@@ -13,7 +13,7 @@ use crate::evidence::candidate;
 use crate::inputs::source::Source;
 use crate::oci::index;
 use crate::oci::manifest::ImageManifest;
-use crate::oci::reference::{Digest, Image};
+use crate::oci::reference::{Digest, Image, Tag};
 use crate::oci::registry::{Client, Removal, Wanted};
 use crate::process::failure::Refusal;
 use crate::process::interrupt;
@@ -54,7 +54,7 @@ fn ended(
         Ok(said) => return (said, refused),
         Err(failed) => failed,
     };
-    let all: Vec<_> = references(candidate, &[]).iter().map(Reference::to_string).collect();
+    let all: Vec<_> = references(candidate, &[]).iter().map(Removable::to_string).collect();
     let command = by_hand(image, &all);
     let is_stopped = interrupt::is_reason(&failed);
     let said = if is_stopped {
@@ -75,12 +75,12 @@ fn is_refused(error: &Error) -> bool {
 
 /// Something to remove from the registry.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Reference {
-    Tag(String),
+enum Removable {
+    Tag(Tag),
     Manifest(Digest),
 }
 
-impl std::fmt::Display for Reference {
+impl std::fmt::Display for Removable {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Tag(tag) => write!(f, ":{tag}"),
@@ -109,11 +109,11 @@ fn why_kept(
 
 /// The tags of what is attached to the candidate and to each of its platforms, signatures first. The platforms in
 /// `public` belong to the image that the version tag names; they are skipped.
-fn references(candidate: &Candidate, public: &[Digest]) -> Vec<Reference> {
+fn references(candidate: &Candidate, public: &[Digest]) -> Vec<Removable> {
     let own = candidate.manifests.iter().map(|(_, digest)| digest).filter(|digest| !public.contains(digest));
     let signatures = [&candidate.digest].into_iter().chain(own).map(|digest| Kind::Signatures.tag(digest));
     let rest = [Kind::Attestations.tag(&candidate.digest), bundle::tag(&candidate.digest)];
-    signatures.chain(rest).map(Reference::Tag).collect()
+    signatures.chain(rest).map(Removable::Tag).collect()
 }
 
 /// What the public image `digest`, whose manifest is `bytes`, may have in common with a candidate: its platforms'
@@ -133,9 +133,9 @@ fn withdraw(context: &Context<'_>, candidate: &Candidate) -> Result<Vec<String>>
     let (registry, source, image) = (&context.tools.registry, context.release.source, context.release.image);
     // In this order: another run puts the version tag before it removes its candidate, so one of them is seen.
     let tags = registry.tags()?;
-    let public = registry.digest_of(source.tag.registry_tag().as_str())?;
+    let public = registry.digest_of(&source.tag.registry_tag())?;
     if let Some(why) = why_kept(source, candidate, public.as_ref(), &tags) {
-        let all: Vec<_> = references(candidate, &[]).iter().map(Reference::to_string).collect();
+        let all: Vec<_> = references(candidate, &[]).iter().map(Removable::to_string).collect();
         let command = by_hand(image, &all);
         let of_public = public.as_ref() == Some(&candidate.digest);
         let command = if of_public { String::new() } else { format!("; if there is none, {command}") };
@@ -148,7 +148,7 @@ fn withdraw(context: &Context<'_>, candidate: &Candidate) -> Result<Vec<String>>
     let bundles = bundles(context, &candidate.digest)?;
     let mut left = Vec::new();
     let attached = references(candidate, &of_public).into_iter();
-    for reference in attached.chain(bundles.into_iter().map(Reference::Manifest)) {
+    for reference in attached.chain(bundles.into_iter().map(Removable::Manifest)) {
         if let Some(status) = remove(registry, &reference)? {
             left.push((reference.to_string(), status));
         }
@@ -181,7 +181,7 @@ fn bundles(context: &Context<'_>, digest: &Digest) -> Result<Vec<Digest>> {
     }
     let hint = Hint::of(context.verifier().public_key()?)?;
     let is_ours = |manifest: &Digest| {
-        let Some(manifest) = registry.manifest(manifest.as_str())? else { return anyhow::Ok(false) };
+        let Some(manifest) = registry.manifest(manifest)? else { return anyhow::Ok(false) };
         let Ok(layer) = bundle::layer_of(&manifest.bytes) else { return Ok(false) };
         let blob = registry.several(&[Wanted::Blob(layer)]).pop().context("no answer")??;
         Ok(blob.is_some_and(|blob| Bundle::parse(&blob.into_bytes(), digest, source, &hint).is_ok()))
@@ -197,12 +197,12 @@ fn bundles(context: &Context<'_>, digest: &Digest) -> Result<Vec<Digest>> {
 
 /// Removes a reference; returns the status if the registry refuses. A registry that does not remove single tags may
 /// remove the manifest that the tag names, which is about this candidate only.
-fn remove(registry: &Client, reference: &Reference) -> Result<Option<u16>> {
+fn remove(registry: &Client, reference: &Removable) -> Result<Option<u16>> {
     let tag = match reference {
-        Reference::Manifest(digest) => return Ok(refused(&registry.remove_manifest(digest)?)),
-        Reference::Tag(tag) => tag,
+        Removable::Manifest(digest) => return Ok(refused(&registry.remove_manifest(digest)?)),
+        Removable::Tag(tag) => tag,
     };
-    match refused(&registry.remove_tag(&tag.parse()?)?) {
+    match refused(&registry.remove_tag(tag)?) {
         None => Ok(None),
         Some(status) => match registry.digest_of(tag)? {
             None => Ok(None),

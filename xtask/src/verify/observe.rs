@@ -108,7 +108,7 @@ pub(super) fn common(
     is_tagged: impl FnOnce(&ReleaseTag) -> Result<bool>,
 ) -> Common {
     let (known, latest) = thread::scope(|scope| {
-        let latest = scope.spawn(|| registry.digest_of(Tag::latest().as_str()));
+        let latest = scope.spawn(|| registry.digest_of(&Tag::latest()));
         let known = Known::ask(registry);
         (known, joined(latest.join()).flatten())
     });
@@ -117,7 +117,7 @@ pub(super) fn common(
         let highest = match known.highest() {
             Some(tag) => {
                 let known = known_tag.filter(|(known, _)| known == &tag).map(|(_, digest)| digest);
-                let asked = || registry.digest_of(tag.registry_tag().as_str());
+                let asked = || registry.digest_of(&tag.registry_tag());
                 Some((tag.clone(), known.map_or_else(asked, |digest| Ok(Some(digest)))?))
             }
             None => None,

@@ -8,7 +8,7 @@ use crate::evidence::bundle::layer_of;
 use crate::evidence::envelope::{open, pae};
 use crate::evidence::rebuild::{self, KNOWN_KEYS};
 use crate::inputs::keys::PublicKey;
-use crate::oci::reference::Digest;
+use crate::oci::reference::{Digest, Tag};
 use crate::tool::git::Git;
 
 use super::Verifier;
@@ -51,7 +51,7 @@ pub fn list(
     let known = known(git, shared).map_err(|error| format!("the known keys could not be read: {error:#}"));
     let key_of = |tag: &str| {
         let known = known.as_ref().ok()?;
-        known.iter().find(|known| rebuild::tag(digest, &known.key.fingerprint()) == *tag)
+        known.iter().find(|known| rebuild::tag(digest, &known.key.fingerprint()).as_str() == tag)
     };
     // Known keys come first, so nobody can hide them by filling the registry with tags of unknown keys.
     found.sort_by_key(|(tag, _)| key_of(tag).is_none());
@@ -91,7 +91,8 @@ fn known(git: &Git, shared: &SharedClone) -> Result<Vec<Known>> {
 /// The content of the statement under `tag`, which must be by `key`: whether the digest was the same too.
 fn said(verifier: &Verifier<'_>, tag: &str, digest: &Digest, key: &PublicKey) -> Result<bool> {
     let registry = verifier.registry;
-    let manifest = registry.manifest(tag)?.with_context(|| format!("there is no `{tag}`"))?;
+    let manifest =
+        registry.manifest(&tag.parse::<Tag>()?)?.with_context(|| format!("there is no `{tag}`"))?;
     let layer = layer_of(&manifest.bytes)?;
     let envelope = registry.blob(&layer)?.with_context(|| format!("there is no `{layer}`"))?;
     let opened = open(&envelope)?;

@@ -146,7 +146,7 @@ fn online(verifier: &Verifier<'_>, asked: Option<&Digest>, shared: &Shared<'_>) 
         // The forge is asked while the registry still negotiates a token.
         let names = scope.spawn(|| observe::names(verifier, page.as_ref()));
         // Asks for the manifest, not just its digest: a known index saves a question.
-        let tagged = observe::seen(registry.manifest(tag.as_str()));
+        let tagged = observe::seen(registry.manifest(&tag));
         let version_tag = tagged.clone().map(|found| found.map(|manifest| manifest.digest));
         let known = version_tag.clone().ok().flatten().map(|digest| (&release.source.tag, digest));
         let common = scope.spawn(|| shared.common(known, Some(verifier.forge)));

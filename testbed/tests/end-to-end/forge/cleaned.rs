@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use anyhow::{Context as _, Result, ensure};
 use nix::sys::signal::Signal;
 use serde_json::Value;
+use xtask::oci::reference::Tag;
 
 use super::project::Project;
 use super::snapshot::Snapshot;
@@ -36,7 +37,9 @@ fn unreferenced(project: &Project) -> Result<Vec<String>> {
     let registry = project.repository.registry();
     let mut named = BTreeSet::new();
     for tag in versions.iter().filter(|version| !version.starts_with("sha256:")) {
-        let manifest = registry.manifest(tag)?.with_context(|| format!("`{tag}` is listed and not there"))?;
+        let manifest = registry
+            .manifest(&tag.parse::<Tag>()?)?
+            .with_context(|| format!("`{tag}` is listed and not there"))?;
         let index: Value = serde_json::from_slice(&manifest.bytes)?;
         let parts = index["manifests"].as_array().map(Vec::as_slice).unwrap_or_default();
         named.extend(parts.iter().filter_map(|part| part["digest"].as_str()).map(str::to_owned));

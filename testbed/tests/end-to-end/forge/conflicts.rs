@@ -186,10 +186,10 @@ fn push_one_platform(project: &Project) -> Result<()> {
     let registry = project.repository.registry();
     let tags = project.repository.registry_tags()?;
     let candidate = tags.iter().find(|tag| tag.starts_with("candidate-")).context("there is no candidate")?;
-    let index = registry.manifest(candidate)?.context("the candidate has no manifest")?;
+    let index = registry.manifest(&candidate.parse::<Tag>()?)?.context("the candidate has no manifest")?;
     let index: serde_json::Value = serde_json::from_slice(&index.bytes)?;
     let digest = index["manifests"][0]["digest"].as_str().context("the candidate has no platform")?;
-    let manifest = registry.manifest(digest)?.context("the platform has no manifest")?;
+    let manifest = registry.manifest(&digest.parse::<Digest>()?)?.context("the platform has no manifest")?;
     registry.put(&TAG.parse()?, &manifest)
 }
 

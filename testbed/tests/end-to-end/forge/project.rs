@@ -171,7 +171,7 @@ impl Project {
 
     /// The digest that a tag of the image names.
     pub(crate) fn digest(&self, tag: &str) -> Result<String> {
-        let digest = self.repository.registry().digest_of(tag)?;
+        let digest = self.repository.registry().digest_of(&tag.parse::<Tag>()?)?;
         Ok(digest.with_context(|| format!("there is no `{}:{tag}`", self.repository.image()))?.to_string())
     }
 }

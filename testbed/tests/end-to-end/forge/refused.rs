@@ -57,7 +57,7 @@ fn a_candidate_that_is_refused_after_it_was_signed_loses_its_signatures() -> Res
         ensure!(removed == Removal::Gone, "the foreign SBOM stays: {removed:?}");
         project.laptop(&["release", TAG]).run()?.success()?;
         project.ensure_signed_once(&rehearsed)?;
-        ensure!(Snapshot::of(&project)?.tags.contains_key(&Kind::Signatures.tag(&rehearsed)));
+        ensure!(Snapshot::of(&project)?.tags.contains_key(Kind::Signatures.tag(&rehearsed).as_str()));
         project.clean_up()
     })
 }
@@ -81,7 +81,7 @@ fn what_another_run_may_need_stays_and_the_command_that_removes_it_is_said() -> 
         for said in ["may be of another run", "do crane delete"] {
             ensure!(refused.stderr.contains(said), "it does not say `{said}`:\n{}", refused.stderr);
         }
-        ensure!(Snapshot::of(&project)?.tags.contains_key(&Kind::Signatures.tag(&rehearsed)));
+        ensure!(Snapshot::of(&project)?.tags.contains_key(Kind::Signatures.tag(&rehearsed).as_str()));
 
         project.repository.registry().remove_tag(&foreign)?;
         project.laptop(&["release", TAG]).run()?.success()?;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 use testbed::watcher::{BUNDLE_TYPES, PREDICATE_TYPES, bundled, predicate_types};
-use xtask::oci::reference::Digest;
+use xtask::oci::reference::{Digest, Tag};
 
 use super::project::Project;
 
@@ -31,13 +31,13 @@ impl Project {
 
     /// The types of the bundles; `None` if nothing names any bundles.
     pub(super) fn bundles(&self, digest: &Digest) -> Result<Option<Vec<String>>> {
-        let found = self.repository.registry().manifest(&bundled(digest.as_str()))?;
+        let found = self.repository.registry().manifest(&bundled(digest.as_str()).parse::<Tag>()?)?;
         found.map(|index| predicate_types(&index.bytes)).transpose()
     }
 
     fn layers(&self, digest: &Digest, kind: &str) -> Result<Vec<Value>> {
         let tag = format!("sha256-{}.{kind}", digest.hex());
-        let manifest = self.repository.registry().manifest(&tag)?;
+        let manifest = self.repository.registry().manifest(&tag.parse::<Tag>()?)?;
         let manifest = manifest.with_context(|| format!("there is no `{tag}`"))?;
         let manifest: Value = serde_json::from_slice(&manifest.bytes)?;
         manifest["layers"].as_array().cloned().context("the manifest has no layers")

@@ -154,7 +154,7 @@ impl Honest {
         let key = std::fs::read(self.project.checkout.top().join("cosign.pub")).context("reading the key")?;
         let (hint, index) = (Hint::of(&key)?, self.registry.manifest(self.digest.as_str())?);
         let subject = Subject::of(&index.bytes)?;
-        let tag = bundle::tag(&self.digest);
+        let tag = bundle::tag(&self.digest).to_string();
         let mut named = self.registry.manifest(&tag)?.json()?;
         let stored = self.registry.manifest(&stored_as(&self.digest, "att"))?.json()?;
         for of in Attested::ALL {

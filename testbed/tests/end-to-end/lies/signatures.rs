@@ -24,7 +24,7 @@ pub(super) const LIES: &[Lie] = &[
     },
     Lie {
         name: "bundles removed",
-        make: |honest| honest.registry.delete(&bundle::tag(&honest.digest)),
+        make: |honest| honest.registry.delete(bundle::tag(&honest.digest).as_str()),
         wrong: &["attachments"],
         unchecked: &[],
     },

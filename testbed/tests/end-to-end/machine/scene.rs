@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 use testbed::forge_client::State;
 use testbed::proxy::Proxy;
 use xtask::http::Curl;
-use xtask::oci::reference::Image;
+use xtask::oci::reference::{Image, Tag};
 use xtask::oci::registry::Client;
 use xtask::process::Runner;
 
@@ -114,7 +114,10 @@ impl Scene {
         }
         ensure!(stdout.is_empty(), "standard output is for results:\n{stdout}");
         for tag in [TAG, "latest"] {
-            ensure!(self.registry().digest_of(tag)?.is_none(), "`{tag}` is public:\n{stderr}");
+            ensure!(
+                self.registry().digest_of(&tag.parse::<Tag>()?)?.is_none(),
+                "`{tag}` is public:\n{stderr}"
+            );
         }
         let pages = self.project.repository.releases()?;
         ensure!(pages.is_empty(), "there are pages: {pages:?}");
@@ -131,7 +134,10 @@ impl Scene {
     pub(super) fn ensure_released(&self, run: &Finished) -> Result<()> {
         let (digest, registry) = (run.digest()?, self.registry());
         for tag in [TAG, "latest"] {
-            ensure!(registry.digest_of(tag)?.as_ref() == Some(&digest), "`{tag}` does not name {digest}");
+            ensure!(
+                registry.digest_of(&tag.parse::<Tag>()?)?.as_ref() == Some(&digest),
+                "`{tag}` does not name {digest}"
+            );
         }
         let tags = registry.tags()?;
         let candidates = tags.iter().any(|tag| tag.starts_with("candidate"));

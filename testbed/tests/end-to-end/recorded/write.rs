@@ -81,7 +81,7 @@ pub(super) fn record(project: &Project, dir: &Path) -> Result<()> {
     };
     let curl = Curl::new(&runner, Duration::from_secs(60));
     let client = Client::new(curl.clone(), image.clone(), None);
-    let index = client.manifest(Tag::to_string(&release.tag().registry_tag()).as_str())?;
+    let index = client.manifest(&release.tag().registry_tag())?;
     let index = index.context("there is no version tag")?;
     let platforms = image_blobs(&client, &place, &index.digest)?;
     for digest in platforms.iter().chain([&index.digest]) {
@@ -94,7 +94,7 @@ pub(super) fn record(project: &Project, dir: &Path) -> Result<()> {
 
     let mut tags = BTreeMap::new();
     for tag in client.tags()? {
-        let digest = client.digest_of(&tag)?.context("a tag without a digest")?;
+        let digest = client.digest_of(&tag.parse::<Tag>()?)?.context("a tag without a digest")?;
         tags.insert(tag, digest);
     }
     let forge = Forgejo::new(curl, &git, &config, None, None);

@@ -16,7 +16,7 @@ use crate::evidence::rebuild;
 use crate::inputs::keys::PublicKey;
 use crate::oci::index;
 use crate::oci::media_type;
-use crate::oci::reference::Digest;
+use crate::oci::reference::{Digest, Tag};
 use crate::oci::registry::{Client, Manifest};
 use crate::process::environment::Environment;
 use crate::process::failure::Misuse;
@@ -98,12 +98,12 @@ pub(super) fn store(
         registry.put_blob(blob)?;
     }
     let manifest = Manifest::new(media_type::MANIFEST, attached::manifest(&signed, &config)?);
-    registry.put(&tag.parse()?, &manifest)?;
+    registry.put(&tag, &manifest)?;
     Ok(format!("signed by {fingerprint}, and stored as `{tag}`"))
 }
 
 /// The stored signature of exactly this statement, if any.
-fn stored(registry: &Client, tag: &str, statement: &[u8]) -> Result<Option<String>> {
+fn stored(registry: &Client, tag: &Tag, statement: &[u8]) -> Result<Option<String>> {
     let Some(manifest) = registry.manifest(tag)? else { return Ok(None) };
     let Ok(layer) = layer_of(&manifest.bytes) else { return Ok(None) };
     let Some(envelope) = registry.blob(&layer)? else { return Ok(None) };

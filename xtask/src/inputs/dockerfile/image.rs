@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-use crate::oci::reference::{Digest, Registry};
+use crate::oci::reference::{Digest, Registry, Tag};
 
 /// A base image, as a `FROM` line pins it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +37,7 @@ impl BaseImage {
         };
         // First of all: the messages below and the commands of `verify` repeat it.
         check_name(name).with_context(|| format!("reading `{written}{reference}`"))?;
-        let tag = tag.map(base_tag).transpose()?;
+        let tag = tag.map(Tag::foreign).transpose()?;
         let Some(digest) = digest else {
             bail!(
                 "`{written}{reference}` names no digest, so what it takes can change; \
@@ -50,7 +50,7 @@ impl BaseImage {
             );
         };
         let digest = digest.parse().with_context(|| format!("reading `{written}{reference}`"))?;
-        Ok(Self { reference: reference.to_owned(), name: name.to_owned(), tag, digest })
+        Ok(Self { reference: reference.to_owned(), name: name.to_owned(), tag: tag.to_string(), digest })
     }
 
     /// Whether its name says that it is based on musl.
@@ -143,15 +143,6 @@ impl BaseImages {
         };
         self.builders.iter().zip(1..).map(builder).chain([("base-image".to_owned(), &self.last)]).collect()
     }
-}
-
-/// Tags of other people's images may have upper case, unlike ours: `[\w][\w.-]{0,127}` of the distribution
-/// specification.
-fn base_tag(tag: &str) -> Result<String> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
-    let is_tag = (1..=128).contains(&tag.len()) && tag.chars().all(plain) && !tag.starts_with(['.', '-']);
-    ensure!(is_tag, "`{tag}` is not a registry tag");
-    Ok(tag.to_owned())
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use super::WrongBytes;
 use crate::http::Response;
 use crate::oci::index;
 use crate::oci::media_type::MANIFESTS;
-use crate::oci::reference::Digest;
+use crate::oci::reference::{Digest, Reference};
 
 /// A manifest as stored. The digest covers exactly these bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,15 +39,18 @@ fn essence(media_type: &str) -> &str {
 
 /// The manifest in an answer for `reference`. Its bytes must match the requested digest and the digest that the answer
 /// names.
-pub(super) fn read(response: Response, reference: &str) -> Result<Manifest> {
+pub(super) fn read(response: Response, reference: Reference<'_>) -> Result<Manifest> {
     let media_type =
         response.header("Content-Type").with_context(|| format!("{response} without a type"))?.to_owned();
     // The HTML page of a proxy is not an answer of the registry, and must not count as a false manifest.
     ensure!(is_manifest(&media_type), "{response} with `{}`: expected a manifest", essence(&media_type));
     index::check_size(&response.body).with_context(|| response.to_string())?;
-    let asked = reference.parse::<Digest>().ok();
-    for named in [asked, said_digest(&response)?].into_iter().flatten() {
-        WrongBytes::check(&response, &named)?;
+    let asked = match reference {
+        Reference::Digest(digest) => Some(digest),
+        Reference::Tag(_) => None,
+    };
+    for named in asked.into_iter().chain(&said_digest(&response)?) {
+        WrongBytes::check(&response, named)?;
     }
     Ok(Manifest::new(media_type, response.body))
 }
@@ -60,16 +63,16 @@ pub(super) fn said_digest(response: &Response) -> Result<Option<Digest>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{read, said_digest};
+    use super::{Reference, read, said_digest};
     use crate::http::Response;
     use crate::oci::media_type::INDEX;
-    use crate::oci::reference::Digest;
+    use crate::oci::reference::{Digest, Tag};
     use crate::oci::registry::WrongBytes;
 
     #[test]
     fn a_page_is_no_manifest_and_not_a_false_one_either() {
         let page = || Response::of(200, &[("Content-Type", "text/html; charset=utf-8")], b"<html>");
-        for reference in ["v1.0.0", Digest::of(b"index").as_str()] {
+        for reference in [Reference::Tag(&Tag::latest()), Reference::Digest(&Digest::of(b"index"))] {
             let error = read(page(), reference).unwrap_err();
             assert!(!error.chain().any(<dyn std::error::Error>::is::<WrongBytes>), "{error:#}");
         }
@@ -78,13 +81,19 @@ mod tests {
     #[test]
     fn a_manifest_is_of_the_digest_that_was_asked_for_and_of_the_one_that_is_said() {
         let (these, those) = (Digest::of(b"these"), Digest::of(b"those"));
-        let answered = |reference: &str, said: &Digest| {
+        let answered = |reference: Reference<'_>, said: &Digest| {
             let headers = [("Content-Type", INDEX), ("Docker-Content-Digest", said.as_str())];
             read(Response::of(200, &headers, b"these"), reference)
         };
-        assert_eq!(answered("v1.0.0", &these).unwrap().digest, these);
-        assert_eq!(answered(these.as_str(), &these).unwrap().media_type, INDEX);
-        for (reference, said) in [("v1.0.0", &those), (these.as_str(), &those), (those.as_str(), &these)] {
+        assert_eq!(answered((&Tag::latest()).into(), &these).unwrap().digest, these);
+        assert_eq!(answered((&these).into(), &these).unwrap().media_type, INDEX);
+        let latest = Tag::latest();
+        let wrong = [
+            (Reference::Tag(&latest), &those),
+            (Reference::Digest(&these), &those),
+            (Reference::Digest(&those), &these),
+        ];
+        for (reference, said) in wrong {
             let error = answered(reference, said).unwrap_err();
             assert!(error.chain().any(<dyn std::error::Error>::is::<WrongBytes>), "{error:#}");
         }

@@ -9,7 +9,7 @@ use super::Client;
 use super::manifest::is_manifest;
 use super::token::Send;
 use crate::http::{Address, Request, Response, follow, is_redirect};
-use crate::oci::reference::{Digest, Registry};
+use crate::oci::reference::{Digest, Registry, Tag};
 
 /// Headers by which a registry describes its answer. From a storage server they mean nothing.
 const DIGEST: &str = "Docker-Content-Digest";
@@ -44,9 +44,10 @@ impl Client {
     fn said(&self, request: &Request, response: &Response) -> Result<Option<String>> {
         let tag = request.url().rsplit_once("/manifests/").map(|(_, reference)| reference);
         let tag = tag.filter(|reference| request.method() == "GET" && reference.parse::<Digest>().is_err());
+        let tag = tag.map(Tag::foreign).transpose()?;
         match (own(response, DIGEST), tag) {
             (None, Some(tag)) => {
-                let digest = self.digest_of(tag)?;
+                let digest = self.digest_of(&tag)?;
                 digest
                     .map(|digest| Some(digest.to_string()))
                     .with_context(|| format!("{response}, and there is no `{tag}`"))

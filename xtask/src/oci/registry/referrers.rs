@@ -30,7 +30,7 @@ impl Client {
     /// # Errors
     /// As [`Client::put`].
     pub fn put_untagged(&self, manifest: &Manifest) -> Result<()> {
-        self.put_at(manifest.digest.as_str(), manifest)
+        self.put_at((&manifest.digest).into(), manifest)
     }
 }
 

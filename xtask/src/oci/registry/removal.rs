@@ -5,7 +5,7 @@ use anyhow::Result;
 use super::Client;
 use super::token::Scope;
 use crate::http::Request;
-use crate::oci::reference::{Digest, Tag};
+use crate::oci::reference::{Digest, Reference, Tag};
 
 /// The result of a removal.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,7 +25,7 @@ impl Client {
     /// # Errors
     /// When the registry does not answer.
     pub fn remove_tag(&self, tag: &Tag) -> Result<Removal> {
-        self.remove(tag.as_str())
+        self.remove(tag.into())
     }
 
     /// Removes the manifest `digest` and all of its tags.
@@ -33,10 +33,10 @@ impl Client {
     /// # Errors
     /// As [`Client::remove_tag`].
     pub fn remove_manifest(&self, digest: &Digest) -> Result<Removal> {
-        self.remove(digest.as_str())
+        self.remove(digest.into())
     }
 
-    fn remove(&self, reference: &str) -> Result<Removal> {
+    fn remove(&self, reference: Reference<'_>) -> Result<Removal> {
         let request = Request::new("DELETE", self.url(&format!("manifests/{reference}")));
         let response = self.send_as(Scope::Delete, &request)?;
         Ok(match response.status {

@@ -2,15 +2,17 @@
 
 use anyhow::Result;
 
-use super::Client;
+use super::{Client, Manifest};
 use crate::http::{Request, Response};
-use crate::oci::reference::Digest;
+use crate::oci::reference::{Digest, Tag};
 
 /// A request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wanted {
-    /// A manifest, by its digest or its tag.
-    Manifest(String),
+    /// A manifest, by its digest.
+    Manifest(Digest),
+    /// The manifest that a tag names.
+    Tagged(Tag),
     /// A small blob, with its bytes.
     Blob(Digest),
     /// Whether a blob exists.
@@ -31,6 +33,10 @@ pub enum Got {
 }
 
 impl Got {
+    fn of(manifest: Manifest) -> Self {
+        Self::Bytes(manifest.bytes)
+    }
+
     /// The bytes of a manifest or a blob; none for any other answer.
     #[must_use]
     pub fn into_bytes(self) -> Vec<u8> {
@@ -52,7 +58,8 @@ impl Client {
 
     fn request(&self, wanted: &Wanted) -> Request {
         match wanted {
-            Wanted::Manifest(reference) => self.manifest_request("GET", reference),
+            Wanted::Manifest(digest) => self.manifest_request("GET", digest.into()),
+            Wanted::Tagged(tag) => self.manifest_request("GET", tag.into()),
             Wanted::Blob(digest) => Request::new("GET", self.blob_url(digest)),
             Wanted::HasBlob(digest) => Request::new("HEAD", self.blob_url(digest)),
             Wanted::Referrers(digest) => self.referrers_request(digest),
@@ -61,9 +68,8 @@ impl Client {
 
     fn got(&self, wanted: &Wanted, answer: Response) -> Result<Option<Got>> {
         Ok(match wanted {
-            Wanted::Manifest(reference) => {
-                self.read_manifest(answer, reference)?.map(|found| Got::Bytes(found.bytes))
-            }
+            Wanted::Manifest(digest) => self.read_manifest(answer, digest.into())?.map(Got::of),
+            Wanted::Tagged(tag) => self.read_manifest(answer, tag.into())?.map(Got::of),
             Wanted::Blob(digest) => super::blobs::read(answer, digest)?.map(Got::Bytes),
             Wanted::HasBlob(_) => super::blobs::is_there(&answer)?.then_some(Got::There),
             Wanted::Referrers(_) => {

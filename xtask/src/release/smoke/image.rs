@@ -46,7 +46,7 @@ pub(super) struct RunConfig {
 /// When the registry does not have them.
 pub(super) fn all(context: &Context<'_>, candidate: &Candidate) -> Result<Vec<Image>> {
     let registry = &context.tools.registry;
-    let manifests = candidate.manifests.iter().map(|(_, digest)| Wanted::Manifest(digest.to_string()));
+    let manifests = candidate.manifests.iter().map(|(_, digest)| Wanted::Manifest(digest.clone()));
     let config_of = |bytes: Vec<u8>| {
         let manifest = ImageManifest::parse(&bytes).context("reading the manifest of a platform")?;
         Ok(Wanted::Blob(manifest.config.digest))

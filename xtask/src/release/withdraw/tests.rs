@@ -1,9 +1,9 @@
 //! What a refused candidate loses, and what is said about it.
 
-use super::{Reference, ended, is_refused, manifests, references, why_kept};
+use super::{Removable, ended, is_refused, manifests, references, why_kept};
 use crate::evidence::candidate::new_tag;
 use crate::inputs::source::Source;
-use crate::oci::reference::Digest;
+use crate::oci::reference::{Digest, Tag};
 use crate::process::failure::{Refusal, Transient};
 use crate::process::interrupt::{self, Interrupted};
 use crate::release::build::Candidate;
@@ -96,8 +96,7 @@ fn an_image_of_one_platform_that_somebody_pushed_has_only_itself() {
 #[test]
 fn the_platforms_lose_theirs_as_well_but_not_those_that_are_public() {
     let candidate = candidate();
-    let tag =
-        |name: &str, end: &str| Reference::Tag(format!("sha256-{}{end}", Digest::of(name.as_bytes()).hex()));
+    let tag = |name: &str, end: &str| Removable::Tag(Tag::of(&Digest::of(name.as_bytes()), end));
     let rest = [tag("image", ".att"), tag("image", "")];
     let all = [vec![tag("image", ".sig"), tag("amd", ".sig"), tag("arm", ".sig")], rest.to_vec()].concat();
     assert_eq!(references(&candidate, &[]), all);

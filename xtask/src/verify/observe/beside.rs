@@ -13,7 +13,7 @@ use super::seen;
 pub(super) fn look(store: &dyn Store, platforms: &Seen<Vec<(String, Digest)>>) -> Seen<Vec<String>> {
     let platforms = platforms.as_ref().map_err(Clone::clone)?;
     let of_one = |(_, digest): &(String, Digest)| {
-        let tags = foreign_tags(digest).map(Wanted::Manifest);
+        let tags = foreign_tags(digest).map(Wanted::Tagged);
         tags.into_iter().chain([Wanted::Referrers(digest.clone())])
     };
     let wanted: Vec<_> = platforms.iter().flat_map(of_one).collect();
@@ -23,7 +23,7 @@ pub(super) fn look(store: &dyn Store, platforms: &Seen<Vec<(String, Digest)>>) -
             (Some(Got::Referrers(listed)), _) => {
                 found.extend(listed.iter().map(|digest| format!("`{digest}`")));
             }
-            (Some(_), Wanted::Manifest(tag)) => found.push(format!("`{tag}`")),
+            (Some(_), Wanted::Tagged(tag)) => found.push(format!("`{tag}`")),
             _ => {}
         }
     }

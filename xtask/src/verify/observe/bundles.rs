@@ -57,7 +57,7 @@ pub(super) fn look(
         Referrers::Listed(listed) => (None, listed.into_iter().map(|digest| (digest, None)).collect()),
         Referrers::Tagged(None) => return Ok(Some(BundlesSeen::default())),
         Referrers::Tagged(Some(index)) => {
-            let tag = Some(bundle::tag(subject.digest()));
+            let tag = Some(bundle::tag(subject.digest()).to_string());
             match bundle::entries(&index) {
                 Ok(named) => (tag, named.into_iter().map(|(digest, entry)| (digest, Some(entry))).collect()),
                 Err(error) => {
@@ -73,7 +73,7 @@ pub(super) fn look(
         return Ok(Some(BundlesSeen { tag, found: Vec::new() }));
     }
     let hint = hint.as_ref().map_err(Clone::clone)?;
-    let wanted: Vec<_> = named.iter().map(|(digest, _)| Wanted::Manifest(digest.to_string())).collect();
+    let wanted: Vec<_> = named.iter().map(|(digest, _)| Wanted::Manifest(digest.clone())).collect();
     let manifests = fetch(store, &wanted)?;
     let layer = |manifest: &Option<Vec<u8>>| bundle::layer_of(manifest.as_deref()?).ok();
     let layers: Vec<_> = manifests.iter().map(layer).collect();

@@ -150,7 +150,7 @@ fn find_base(
             return kept;
         }
         let doing = || format!("asking for the base image `{}`", image.pinned(digest));
-        let found = registry.manifest(digest.as_str()).with_context(doing);
+        let found = registry.manifest(digest).with_context(doing);
         match found.and_then(|found| found.with_context(|| format!("{}: there is none", doing()))) {
             Ok(manifest) => Ok(manifest.bytes),
             Err(error) if verifier.registry.is_anonymous() => Err(error),

@@ -7,7 +7,6 @@ use anyhow::{Context as _, Result};
 
 use crate::evidence::attached::Kind;
 use crate::oci::reference::Digest;
-use crate::oci::registry::Wanted;
 use crate::tool::cosign::{Cosign, VerifyCommand};
 use crate::verify::Verifier;
 use crate::verify::claim::{Seen, Unseen};
@@ -60,7 +59,7 @@ impl Questions<'_> {
             return Ok(Answer::Accepted(output));
         }
         let kind = if command.is_signature() { Kind::Signatures } else { Kind::Attestations };
-        let wanted = self.store.attached(self.digest, kind).map(Wanted::Manifest);
+        let wanted = self.store.attached(self.digest, kind);
         for answer in self.store.fetch(wanted.as_slice()) {
             answer.with_context(|| format!("`{command}` failed, and the registry does not answer"))?;
         }

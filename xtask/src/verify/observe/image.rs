@@ -118,7 +118,7 @@ pub(in crate::verify) fn look(
     let Sources { store, ask, unpack, check, hint } = sources;
     let known = match known {
         Some(known) => Ok(Some(known)),
-        None => one(store, Wanted::Manifest(digest.to_string())),
+        None => one(store, Wanted::Manifest(digest.clone())),
     };
     crate::process::interrupt::check()?;
     let platforms = platforms(&known);
@@ -187,7 +187,7 @@ fn reader<'a>(
     match place {
         Place::Layout(layout) => (&anonymous.cosign, layout),
         Place::Registry if verifier.registry.is_anonymous() => (&anonymous.cosign, verifier.registry),
-        Place::Registry => match anonymous.registry.digest_of(digest.as_str()) {
+        Place::Registry => match anonymous.registry.digest_of(digest) {
             Ok(Some(_)) => (&anonymous.cosign, &anonymous.registry),
             hidden => {
                 let why =

@@ -82,20 +82,20 @@ pub(super) fn look(
 ) -> Contents {
     let platforms = platforms.as_ref().map_err(Clone::clone);
     let of_parts = platforms.iter().flat_map(|platforms| platforms.iter());
-    let manifests = of_parts.map(|(_, digest)| Wanted::Manifest(digest.to_string()));
+    let manifests = of_parts.map(|(_, digest)| Wanted::Manifest(digest.clone()));
     let attached = [Kind::Signatures, Kind::Attestations].map(|kind| store.attached(digest, kind));
     let of_parts = platforms.iter().flat_map(|platforms| platforms.iter());
     let of_parts: Vec<_> = of_parts.map(|(_, digest)| store.attached(digest, Kind::Signatures)).collect();
     let mut wanted: Vec<_> = manifests.collect();
     let parts = wanted.len();
-    wanted.extend(attached.iter().chain(&of_parts).flatten().cloned().map(Wanted::Manifest));
+    wanted.extend(attached.iter().chain(&of_parts).flatten().cloned());
     if known.is_ok() {
-        wanted.push(Wanted::Manifest(digest.to_string()));
+        wanted.push(Wanted::Manifest(digest.clone()));
     }
     let mut answers = store.fetch(&wanted).into_iter().map(seen).collect::<Vec<_>>();
     let index = if known.is_ok() { answers.pop().unwrap_or(known) } else { known };
     let mut attachments = answers.split_off(parts).into_iter();
-    let mut next = |there: &Option<String>| match there {
+    let mut next = |there: &Option<Wanted>| match there {
         Some(_) => attachments.next().unwrap_or(Ok(None)),
         None => Ok(None),
     };
@@ -113,7 +113,7 @@ pub(super) fn look(
 /// # Errors
 /// When there is no such image, or the registry does not answer.
 pub fn labels_of(client: &Client, digest: &Digest) -> Result<BTreeMap<String, String>> {
-    let found = client.manifest(digest.as_str())?.map(|found| found.bytes);
+    let found = client.manifest(digest)?.map(|found| found.bytes);
     labels(client, &client.image().pinned(digest), found)
 }
 
@@ -124,7 +124,7 @@ impl Layout {
     /// When the directory lacks a part of it.
     pub fn labels(&self) -> Result<BTreeMap<String, String>> {
         let digest = self.image();
-        let index = self.fetch(&[Wanted::Manifest(digest.to_string())]).pop().transpose()?.flatten();
+        let index = self.fetch(&[Wanted::Manifest(digest.clone())]).pop().transpose()?.flatten();
         labels(self, &format!("{} in {}", digest, self.path().display()), index)
     }
 }
@@ -133,7 +133,7 @@ fn labels(store: &dyn Store, pinned: &str, index: Option<Vec<u8>>) -> Result<BTr
     let found = index.with_context(|| format!("there is no `{pinned}`"))?;
     let platforms = index::platforms(&found).with_context(|| format!("reading `{pinned}`"))?;
     let first = platforms.first().with_context(|| format!("`{pinned}` has no platform"))?;
-    let manifests = store.fetch(&[Wanted::Manifest(first.1.to_string())]).into_iter().map(seen).collect();
+    let manifests = store.fetch(&[Wanted::Manifest(first.1.clone())]).into_iter().map(seen).collect();
     let parts = look_at_parts(store, std::slice::from_ref(first), manifests);
     let part = parts.map_err(|unseen| anyhow!("{unseen}"))?.into_iter().next();
     let part = part.with_context(|| format!("`{pinned}` was not looked at"))?;

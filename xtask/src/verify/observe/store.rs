@@ -42,8 +42,8 @@ pub(in crate::verify) trait Store: Layers {
     /// The manifests that refer to `digest`.
     fn referrers(&self, digest: &Digest) -> Result<Referrers>;
 
-    /// The reference under which the store has what cosign keeps beside `digest`, if any.
-    fn attached(&self, digest: &Digest, kind: Kind) -> Option<String>;
+    /// What to fetch for what cosign keeps beside `digest`, if the store may have it.
+    fn attached(&self, digest: &Digest, kind: Kind) -> Option<Wanted>;
 }
 
 /// The manifests that refer to an image.
@@ -69,8 +69,8 @@ impl Store for Client {
         Client::several(self, wanted)
     }
 
-    fn attached(&self, digest: &Digest, kind: Kind) -> Option<String> {
-        Some(kind.tag(digest))
+    fn attached(&self, digest: &Digest, kind: Kind) -> Option<Wanted> {
+        Some(Wanted::Tagged(kind.tag(digest)))
     }
 }
 
@@ -198,8 +198,8 @@ impl Store for Layout {
 
     fn several(&self, wanted: &[Wanted]) -> Vec<Result<Option<Got>>> {
         let answer = |wanted: &Wanted| match wanted {
-            Wanted::Manifest(reference) => Ok(self.blob(&reference.parse()?)?.map(Got::Bytes)),
-            Wanted::Blob(digest) => Ok(self.blob(digest)?.map(Got::Bytes)),
+            Wanted::Manifest(digest) | Wanted::Blob(digest) => Ok(self.blob(digest)?.map(Got::Bytes)),
+            Wanted::Tagged(tag) => bail!("a directory has no tags, and none that is `{tag}`"),
             Wanted::HasBlob(digest) => Ok(self.has_blob(digest)?.then_some(Got::There)),
             Wanted::Referrers(_) => bail!("a directory has no list of what refers to an image"),
         };
@@ -211,9 +211,9 @@ impl Store for Layout {
         Some(self.blob(digest).and_then(|found| found.with_context(missing)))
     }
 
-    fn attached(&self, _image: &Digest, kind: Kind) -> Option<String> {
+    fn attached(&self, _image: &Digest, kind: Kind) -> Option<Wanted> {
         let entry = self.entries.iter().find(|entry| entry.annotations.kind.as_deref() == Some(kind.mark()));
-        entry.map(|entry| entry.digest.to_string())
+        entry.map(|entry| Wanted::Manifest(entry.digest.clone()))
     }
 }
 

@@ -93,7 +93,7 @@ impl World {
         let entries: Vec<_> = manifests.iter().map(entry).collect();
         let index = json!({ "schemaVersion": 2, "mediaType": media_type::INDEX, "manifests": entries });
         let index = self.put(&index);
-        self.tags.insert(bundle::tag(of), index);
+        self.tags.insert(bundle::tag(of).to_string(), index);
     }
 
     /// Stores `bundles`, and no others, beside the released image.
@@ -108,7 +108,7 @@ impl World {
         if let Some(listed) = &self.referrers {
             return listed.clone();
         }
-        let index = self.json(&bundle::tag(&self.digest));
+        let index = self.json(bundle::tag(&self.digest).as_str());
         bundle::named(index.to_string().as_bytes()).expect("an index")
     }
 
@@ -122,7 +122,7 @@ impl World {
     /// Makes the registry list referrers itself; there is no tag for them then.
     pub(super) fn list_referrers(&mut self) {
         let listed = self.referring();
-        self.tags.remove(&bundle::tag(&self.digest));
+        self.tags.remove(bundle::tag(&self.digest).as_str());
         self.referrers = Some(listed);
     }
 
@@ -130,7 +130,7 @@ impl World {
     pub(super) fn bundle_again(&mut self, of: &Digest) {
         let build_type = if self.signed_commit.is_some() { BuildType::V2 } else { BuildType::V1 };
         let is_whole = || self.attested() == build_type.attested();
-        if of == &self.digest && self.tags.contains_key(&bundle::tag(of)) && is_whole() {
+        if of == &self.digest && self.tags.contains_key(bundle::tag(of).as_str()) && is_whole() {
             self.bundle_only(&self.bundles());
         }
     }

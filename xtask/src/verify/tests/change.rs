@@ -59,7 +59,7 @@ impl World {
             "layers": layers,
         });
         let digest = self.put(&manifest);
-        self.tags.insert(kind.tag(of), digest);
+        self.tags.insert(kind.tag(of).to_string(), digest);
         if kind == Kind::Attestations {
             self.bundle_again(of);
             if of == &self.digest {

@@ -40,7 +40,7 @@ impl World {
 
     /// A rejection counts if the registry answers for what was rejected, as in `verify`.
     fn refused(&self, digest: &Digest, kind: Kind, words: &str) -> Seen<Answer> {
-        let answer = self.fetch(&[Wanted::Manifest(kind.tag(digest))]).pop();
+        let answer = self.fetch(&[Wanted::Tagged(kind.tag(digest))]).pop();
         seen(answer.unwrap_or(Ok(None)))?;
         Ok(Answer::Rejected(words.to_owned()))
     }
@@ -115,10 +115,10 @@ impl World {
 
     /// What is attached to `digest`: each layer with its bytes.
     pub(super) fn layers_of(&self, digest: &Digest, kind: Kind) -> Vec<(Value, Vec<u8>)> {
-        if !self.tags.contains_key(&kind.tag(digest)) || self.silent_registry.is_some() {
+        if !self.tags.contains_key(kind.tag(digest).as_str()) || self.silent_registry.is_some() {
             return Vec::new();
         }
-        let manifest = self.json(&kind.tag(digest));
+        let manifest = self.json(kind.tag(digest).as_str());
         let layers = manifest["layers"].as_array().cloned().unwrap_or_default();
         let bytes = |layer: &Value| {
             let digest = layer["digest"].as_str().and_then(|digest| digest.parse::<Digest>().ok());

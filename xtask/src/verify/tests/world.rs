@@ -167,14 +167,16 @@ impl Store for World {
         answers(self.silent_registry)?;
         Ok(match &self.referrers {
             Some(listed) => Referrers::Listed(listed.clone()),
-            None => Referrers::Tagged(self.manifest(&bundle::tag(digest))?.map(|found| found.bytes)),
+            None => Referrers::Tagged(self.manifest(bundle::tag(digest).as_str())?.map(|found| found.bytes)),
         })
     }
 
     fn several(&self, wanted: &[Wanted]) -> Vec<Result<Option<Got>>> {
         let answer = |wanted: &Wanted| match wanted {
-            Wanted::Manifest(reference) => Ok(self.manifest(reference)?.map(|found| Got::Bytes(found.bytes))),
-            Wanted::Blob(digest) => Ok(self.blob(digest.as_str(), digest)?.map(Got::Bytes)),
+            Wanted::Manifest(digest) | Wanted::Blob(digest) => {
+                Ok(self.blob(digest.as_str(), digest)?.map(Got::Bytes))
+            }
+            Wanted::Tagged(tag) => Ok(self.manifest(tag.as_str())?.map(|found| Got::Bytes(found.bytes))),
             Wanted::HasBlob(digest) => {
                 answers(self.silent_registry)?;
                 Ok(self.layers.contains_key(digest).then_some(Got::There))
@@ -187,7 +189,7 @@ impl Store for World {
         wanted.iter().map(answer).collect()
     }
 
-    fn attached(&self, digest: &Digest, kind: Kind) -> Option<String> {
-        Some(kind.tag(digest))
+    fn attached(&self, digest: &Digest, kind: Kind) -> Option<Wanted> {
+        Some(Wanted::Tagged(kind.tag(digest)))
     }
 }

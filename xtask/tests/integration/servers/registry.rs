@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result, ensure};
-use xtask::oci::reference::Digest;
+use xtask::oci::reference::{Digest, Tag};
 use xtask::oci::registry::{Got, Removal, Wanted, WrongBytes};
 
 use super::server::{Asked, Server, alice, challenge, empty};
@@ -47,10 +47,10 @@ fn what_a_registry_keeps_elsewhere_is_fetched_without_its_credentials() -> Resul
         let client = registry.client(Some(alice()))?;
         let digest = Digest::of(STORED);
         assert_eq!(client.blob(&digest)?.context("no blob")?, STORED);
-        let tagged = client.manifest("v1.0.0")?.context("no manifest")?;
+        let tagged = client.manifest(&"v1.0.0".parse::<Tag>()?)?.context("no manifest")?;
         assert_eq!((&tagged.digest, tagged.media_type.as_str()), (&digest, INDEX));
         let wanted =
-            [Wanted::Manifest(digest.to_string()), Wanted::Blob(digest.clone()), Wanted::HasBlob(digest)];
+            [Wanted::Manifest(digest.clone()), Wanted::Blob(digest.clone()), Wanted::HasBlob(digest)];
         let several = client.several(&wanted).into_iter().collect::<Result<Vec<_>>>()?;
         assert_eq!(
             several,
@@ -75,8 +75,8 @@ fn what_comes_from_elsewhere_is_held_against_the_digest() -> Result<()> {
         let digest = Digest::of(STORED);
         for error in [
             client.blob(&digest).err(),
-            client.manifest(digest.as_str()).err(),
-            client.manifest("v1.0.0").err(),
+            client.manifest(&digest).err(),
+            client.manifest(&"v1.0.0".parse::<Tag>()?).err(),
         ] {
             let error = error.context("other bytes were taken")?;
             ensure!(!format!("{error:#}").contains("a-right-by-itself"), "{error:#}");
@@ -140,9 +140,9 @@ fn a_tag_is_removed_with_a_right_that_is_asked_for_then_alone() -> Result<()> {
         }
     })?;
     let client = server.client(Some(alice()))?;
-    assert_eq!(client.digest_of("v1.0.0")?, None);
+    assert_eq!(client.digest_of(&"v1.0.0".parse::<Tag>()?)?, None);
     assert_eq!(client.remove_tag(&"candidate".parse()?)?, Removal::Gone);
-    assert_eq!(client.digest_of("v1.0.0")?, None);
+    assert_eq!(client.digest_of(&"v1.0.0".parse::<Tag>()?)?, None);
     let log = server.log()?;
     let tokens: Vec<_> = log.iter().filter(|asked| asked.what.starts_with("GET /token")).collect();
     assert_eq!(tokens.len(), 2, "{log:?}");
@@ -169,7 +169,7 @@ fn a_registry_that_removes_no_tag_has_its_way() -> Result<()> {
         false => challenge(address),
     })?;
     assert!(matches!(server.client(Some(alice()))?.remove_tag(&"candidate".parse()?)?, Removal::Refused(_)));
-    assert!(server.client(Some(alice()))?.digest_of("v1.0.0").is_err());
+    assert!(server.client(Some(alice()))?.digest_of(&"v1.0.0".parse::<Tag>()?).is_err());
     Ok(())
 }
 

@@ -15,7 +15,7 @@ use crate::inputs::finding::{Finding, Rule};
 use crate::inputs::stand_in;
 use crate::oci::index::platforms;
 use crate::oci::manifest::ImageManifest;
-use crate::oci::reference::Digest;
+use crate::oci::reference::{self, Digest};
 use crate::oci::registry::{Client, Credentials};
 use crate::process::time::parse_rfc3339;
 
@@ -91,14 +91,14 @@ impl Asker<'_> {
 }
 
 fn ask(client: &Client, digest: &Digest, tag: &str) -> Result<Answers> {
-    let index = client.manifest(digest.as_str())?;
+    let index = client.manifest(digest)?;
     let listed = index.as_ref().map(|index| platforms(&index.bytes));
     let pinned = match &listed {
         None => Pinned::Gone,
         Some(Err(_)) => Pinned::NoIndex,
         Some(Ok(listed)) => Pinned::Index(listed.iter().map(|(platform, _)| platform.clone()).collect()),
     };
-    let tag = match client.manifest(tag)? {
+    let tag = match client.manifest(&reference::Tag::foreign(tag)?)? {
         None => Tag::Gone,
         Some(current) if current.digest == *digest => Tag::Same,
         Some(current) => {

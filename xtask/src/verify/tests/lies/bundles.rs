@@ -90,7 +90,7 @@ pub(super) const LIES: &[Lie] = &[
         world.refer_first(manifest);
     }),
     attached("bundles under the tag as well, in a registry that lists referrers", |world| {
-        let tag = bundle::tag(&world.digest);
+        let tag = bundle::tag(&world.digest).to_string();
         let index = world.tags[&tag].clone();
         world.list_referrers();
         world.tags.insert(tag, index);
@@ -117,7 +117,7 @@ pub(super) const LIES: &[Lie] = &[
         world.refer_first(manifest);
     }),
     attached("bundles removed", |world| {
-        let tag = bundle::tag(&world.digest);
+        let tag = bundle::tag(&world.digest).to_string();
         world.tags.remove(&tag);
     }),
     attached("bundles removed, in a registry that lists referrers", |world| {
@@ -172,7 +172,7 @@ pub(super) const LIES: &[Lie] = &[
         world.refer_only(&of, &named);
     }),
     attached("index of the bundles with a key twice", |world| {
-        let tag = bundle::tag(&world.digest);
+        let tag = bundle::tag(&world.digest).to_string();
         let text = world.json(&tag).to_string().replacen('{', r#"{"Manifests":[],"#, 1);
         let digest = Digest::of(text.as_bytes());
         world.blobs.insert(digest.clone(), text.into_bytes());

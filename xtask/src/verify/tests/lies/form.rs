@@ -27,7 +27,7 @@ fn change_tagged(world: &mut World, tag: &str, change: impl FnOnce(&mut Value)) 
 }
 
 fn change_attached(world: &mut World, kind: Kind, change: impl FnOnce(&mut Value)) {
-    let tag = kind.tag(&world.digest);
+    let tag = kind.tag(&world.digest).to_string();
     change_tagged(world, &tag, change);
 }
 
@@ -124,7 +124,7 @@ pub(super) const LIES: &[Lie] = &[
     one(
         "an extra field in the index of the bundles",
         |world| {
-            let tag = bundle::tag(&world.digest);
+            let tag = bundle::tag(&world.digest).to_string();
             change_tagged(world, &tag, |index| index["note"] = "x".into());
         },
         ATTACHMENTS,
@@ -132,7 +132,7 @@ pub(super) const LIES: &[Lie] = &[
     one(
         "an extra annotation where the index names a bundle",
         |world| {
-            let tag = bundle::tag(&world.digest);
+            let tag = bundle::tag(&world.digest).to_string();
             change_tagged(world, &tag, |index| index["manifests"][0]["annotations"]["note"] = json!("x"));
         },
         ATTACHMENTS,

@@ -33,7 +33,7 @@ fn attest_beside(world: &mut World, kind: &str) {
 pub(super) const LIES: &[Lie] = &[
     Lie {
         name: "signature removed",
-        tell: |world| drop(world.tags.remove(&Kind::Signatures.tag(&world.digest))),
+        tell: |world| drop(world.tags.remove(Kind::Signatures.tag(&world.digest).as_str())),
         wrong: &["signature", "page.commands"],
         unchecked: &["attachments"],
     },
@@ -41,8 +41,8 @@ pub(super) const LIES: &[Lie] = &[
         name: "signature copied from another digest",
         tell: |world| {
             let older = world.release_older();
-            let theirs = world.tags[&Kind::Signatures.tag(&older)].clone();
-            world.tags.insert(Kind::Signatures.tag(&world.digest), theirs);
+            let theirs = world.tags[Kind::Signatures.tag(&older).as_str()].clone();
+            world.tags.insert(Kind::Signatures.tag(&world.digest).to_string(), theirs);
         },
         wrong: &["signature", "page.commands"],
         unchecked: &["attachments"],
@@ -82,7 +82,7 @@ pub(super) const LIES: &[Lie] = &[
         name: "signature of a platform's manifest removed",
         tell: |world| {
             let platform = world.platforms().remove(0);
-            world.tags.remove(&Kind::Signatures.tag(&platform));
+            world.tags.remove(Kind::Signatures.tag(&platform).as_str());
         },
         wrong: &["signature.platforms"],
         unchecked: &[],

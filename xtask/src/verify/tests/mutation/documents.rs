@@ -108,11 +108,11 @@ impl Documents {
             found.add(&format!("signature of the {name}"), Form::Signed, payload);
             found.add_tagged(
                 &format!("manifest of the signature of the {name}"),
-                &Kind::Signatures.tag(digest),
+                Kind::Signatures.tag(digest).as_str(),
             );
         }
         // Releases from before bundles have no bundles.
-        if found.honest.tags.contains_key(&bundle::tag(&image)) {
+        if found.honest.tags.contains_key(bundle::tag(&image).as_str()) {
             found.add_bundles(&image);
         }
         found.honest.signed = Some(std::mem::take(&mut found.signed));
@@ -161,7 +161,7 @@ impl Documents {
         for (name, bytes) in envelopes {
             self.add(&format!("envelope of the {name}"), Form::Envelope, bytes);
         }
-        self.add_tagged("manifest of the attestations", &Kind::Attestations.tag(image));
+        self.add_tagged("manifest of the attestations", Kind::Attestations.tag(image).as_str());
     }
 
     fn add_bundles(&mut self, image: &Digest) {
@@ -181,7 +181,7 @@ impl Documents {
         for (name, digest) in names.into_iter().zip(&manifests) {
             self.add_stored(&format!("manifest of the bundle of the {name}"), digest);
         }
-        self.add_tagged("index of the bundles", &bundle::tag(image));
+        self.add_tagged("index of the bundles", bundle::tag(image).as_str());
     }
 
     /// The document with this name.
