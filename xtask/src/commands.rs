@@ -23,7 +23,7 @@ use anyhow::Result;
 use clap::Parser as _;
 
 use crate::process::environment::Environment;
-use crate::process::{failure, interrupt, shown};
+use crate::process::{failure, interrupt, shown, stderr};
 use crate::release::unfinished;
 
 use cli::{Cli, Command};
@@ -45,7 +45,7 @@ pub fn main() -> ExitCode {
         Err(error) => {
             let code = failed(&error);
             if is_release && let Some(next) = unfinished::next_run(&error) {
-                eprintln!("xtask: {next}");
+                stderr::line(format_args!("xtask: {next}"));
             }
             code
         }
@@ -53,7 +53,7 @@ pub fn main() -> ExitCode {
 }
 
 fn failed(error: &anyhow::Error) -> ExitCode {
-    eprintln!("xtask: {}", shown::error(error));
+    stderr::line(format_args!("xtask: {}", shown::error(error)));
     ExitCode::from(failure::exit_code(error))
 }
 

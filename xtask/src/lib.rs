@@ -1,6 +1,9 @@
 //! The release tool of this repository, in layers. Each layer uses only those that are earlier in this list; a test reads
 //! the `use` lines to enforce that. `docs/architecture.md` has the map.
 
+// `eprintln!` panics when standard error is closed: `process::stderr` writes there.
+#![warn(clippy::print_stderr)]
+
 pub mod process;
 
 pub mod http;

@@ -20,6 +20,7 @@ pub mod scratch;
 mod search;
 pub mod secret;
 pub mod shown;
+pub mod stderr;
 pub mod stdout;
 pub mod time;
 mod wait;

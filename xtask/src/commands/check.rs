@@ -22,6 +22,7 @@ use crate::inputs::{DOCKERFILE, Inputs, PUBLIC_KEY, is_placeholder, pin};
 use crate::process::Runner;
 use crate::process::environment::Environment;
 use crate::process::interrupt;
+use crate::process::stderr;
 use crate::tool::git::Git;
 
 /// Checks the repository around the current directory and prints every finding; with `json`, as one document. With
@@ -42,7 +43,7 @@ pub fn run(environment: &Environment, is_online: bool, json: bool) -> Result<()>
         return report::counted(&findings);
     }
     report::verdict(git.root(), &findings)?;
-    eprintln!("all checks passed");
+    stderr::line("all checks passed");
     Ok(())
 }
 

@@ -18,6 +18,7 @@ use crate::inputs::config::Config;
 use crate::process::environment::Environment;
 use crate::process::progress::Steps;
 use crate::process::shown;
+use crate::process::stderr;
 use crate::process::{Call, Runner};
 use crate::tool::git::Git;
 
@@ -86,11 +87,11 @@ pub fn run(environment: &Environment, stages: &[Stage], extent: Extent<'_>) -> R
         };
         if let Err(error) = result {
             crate::process::interrupt::check()?;
-            eprintln!("failed: {}", shown::error(&error));
+            stderr::line(format_args!("failed: {}", shown::error(&error)));
             failed.push(*stage);
         }
     }
-    eprintln!("\n{}", steps.table());
+    stderr::line(format_args!("\n{}", steps.table()));
     stage::check_passed(&failed)
 }
 
@@ -185,17 +186,17 @@ fn end_to_end_tests(environment: &Environment, root: &Path, extent: Extent<'_>) 
     let passed = tests(&picked(&[&[SIDE_BY_SIDE], which.as_slice()].concat()))?.inherit();
     let durations = durations(&ran);
     if let Ok(durations) = &durations {
-        eprintln!("the slowest that passed, in seconds:\n{}", slowest(durations));
+        stderr::line(format_args!("the slowest that passed, in seconds:\n{}", slowest(durations)));
     }
     // Where a test failed, that is what is told, and not a file that could not be read.
     passed?;
     check_all_ran(&listed, &durations?.into_keys().collect())?;
     let count = listed.len();
     match long.len() {
-        0 => eprintln!("all {count} end-to-end tests ran"),
-        more => eprintln!(
+        0 => stderr::line(format_args!("all {count} end-to-end tests ran")),
+        more => stderr::line(format_args!(
             "{count} end-to-end tests ran; `cargo xtask ci --all` runs {more} more, which take long"
-        ),
+        )),
     }
     Ok(())
 }

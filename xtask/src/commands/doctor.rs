@@ -17,7 +17,9 @@ use crate::process::environment::Environment;
 use crate::process::failure::{Refusal, Transient};
 use crate::process::problem::Problem;
 use crate::process::progress::Steps;
+use crate::process::secret::redact;
 use crate::process::shown;
+use crate::process::stdout;
 use crate::refuse;
 use crate::release::preflight::{self, Check, Found, checks, saw};
 use crate::release::secrets::Secrets;
@@ -85,7 +87,7 @@ pub fn run(environment: &Environment, maintainers: &[String]) -> Result<()> {
     );
     for (name, result) in preflight::side_by_side(&all)? {
         match result {
-            Ok((versions, found)) if found.is_empty() => print_good(name, &versions),
+            Ok((versions, found)) if found.is_empty() => print_good(name, &versions)?,
             Ok((_, found)) => problems.extend(found),
             Err(error) => problems.push(Problem::of_error(name, &error)),
         }
@@ -119,7 +121,6 @@ fn protections(target: &Target) -> Result<Found> {
 }
 
 /// Creates the missing rules. Rules that somebody set up differently stay as they are.
-#[expect(clippy::print_stdout, reason = "this is the command's data")]
 fn make_rules(target: &Target, maintainers: &[String]) -> Result<()> {
     let found = target.forge.protections().context("asking for the forge's rules; none was made")?;
     if !found.were_told {
@@ -130,7 +131,7 @@ fn make_rules(target: &Target, maintainers: &[String]) -> Result<()> {
     }
     for rule in &found.missing {
         target.forge.protect(rule, maintainers).with_context(|| format!("making the rule for {rule}"))?;
-        println!("made     protections  {rule}");
+        stdout::print(&format!("made     protections  {rule}\n"))?;
     }
     Ok(())
 }
@@ -202,21 +203,16 @@ fn version_in<'a>(program: &str, text: &'a str) -> Option<&'a str> {
     rest?.split(' ').next().filter(|version| version.starts_with(|c: char| c.is_ascii_digit()))
 }
 
-#[expect(clippy::print_stdout, reason = "this is the command's data")]
-fn print_good(name: &str, versions: &[(&'static str, String)]) {
+fn print_good(name: &str, versions: &[(&'static str, String)]) -> Result<()> {
     let versions: Vec<_> =
         versions.iter().map(|(tool, version)| format!("{tool} {version}").trim_start().to_owned()).collect();
-    println!("ok       {name:<12} {}", versions.join(", "));
+    stdout::print(&format!("ok       {name:<12} {}\n", versions.join(", ")))
 }
 
-#[expect(clippy::print_stdout, reason = "this is the command's data")]
 fn conclude(problems: &[Problem]) -> Result<()> {
     for problem in problems {
-        println!(
-            "problem  {:<12} {}",
-            problem.check,
-            shown::lines(&crate::process::secret::redact(&problem.text))
-        );
+        let text = shown::lines(&redact(&problem.text));
+        stdout::print(&format!("problem  {:<12} {text}\n", problem.check))?;
     }
     match problems.len() {
         0 => Ok(()),

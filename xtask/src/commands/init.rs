@@ -31,6 +31,7 @@ use crate::inputs::config::Config;
 use crate::inputs::pin::CARGO_LOCK;
 use crate::process::Runner;
 use crate::process::environment::Environment;
+use crate::process::stderr;
 use crate::tool::git::Git;
 
 use files::File;
@@ -137,26 +138,28 @@ fn write(survey: &Survey, file: &File) -> Result<()> {
             return beside(survey, file);
         }
         if !is_same {
-            eprintln!("kept     {}: it is yours", file.path);
+            stderr::line(format_args!("kept     {}: it is yours", file.path));
         }
         return Ok(());
     }
     let parent = path.parent().context("a file is in a directory")?;
     fs::create_dir_all(parent).and_then(|()| fs::write(&path, &file.text)).with_context(writing)?;
-    eprintln!("wrote    {}", file.path);
+    stderr::line(format_args!("wrote    {}", file.path));
     Ok(())
 }
 
 /// A Dockerfile made for another builder is not overwritten; the new one is written beside it.
 fn beside(survey: &Survey, file: &File) -> Result<()> {
     if existing(&survey.root, NEW)?.is_some_and(|found| found != file.text) {
-        eprintln!("kept     {NEW}: it is yours; remove it to have it written anew");
+        stderr::line(format_args!("kept     {NEW}: it is yours; remove it to have it written anew"));
         return Ok(());
     }
     fs::write(survey.root.join(NEW), &file.text).with_context(|| format!("writing `{NEW}`"))?;
-    eprintln!("wrote    {NEW}: put it in the place of `{DOCKERFILE}` (`mv {NEW} {DOCKERFILE}`), of which");
+    stderr::line(format_args!(
+        "wrote    {NEW}: put it in the place of `{DOCKERFILE}` (`mv {NEW} {DOCKERFILE}`), of which"
+    ));
     for line in survey.dockerfile.iter().flat_map(|old| carried::lines(old, survey)) {
-        eprintln!("           {line}");
+        stderr::line(format_args!("           {line}"));
     }
     Ok(())
 }
@@ -176,7 +179,7 @@ fn ignore_target(root: &Path) -> Result<()> {
     let found = existing(root, FILE)?.unwrap_or_default();
     if let Some(text) = ignoring_target(&found) {
         fs::write(root.join(FILE), text).with_context(|| format!("writing `{FILE}`"))?;
-        eprintln!("added    `/target/` to {FILE}");
+        stderr::line(format_args!("added    `/target/` to {FILE}"));
     }
     Ok(())
 }
@@ -195,7 +198,7 @@ fn lock(runner: &Runner, root: &Path) -> Result<()> {
     }
     let sh = runner.shell()?;
     runner.call(cmd!(sh, "cargo generate-lockfile --quiet")).dir(root).timeout(LOCK).run()?;
-    eprintln!("wrote    {CARGO_LOCK}");
+    stderr::line(format_args!("wrote    {CARGO_LOCK}"));
     Ok(())
 }
 

@@ -16,6 +16,7 @@ use crate::process::Runner;
 use crate::process::environment::Environment;
 use crate::process::scratch::{Scratch, random_hex};
 use crate::process::secret::Secret;
+use crate::process::stdout;
 use crate::refuse;
 use crate::tool::cosign::{Cosign, Program};
 use crate::tool::docker::DockerConfig;
@@ -56,8 +57,10 @@ pub fn run(environment: &Environment, directory: &Path) -> Result<()> {
         fs::rename(scratch.path().join(name), directory.join(name)).with_context(making)?;
     }
     write_public(&public_key, &public)?;
-    report(&config, &directory, &PublicKey::parse(&public).context("reading the new public key")?);
-    Ok(())
+    report(&config, &directory, &PublicKey::parse(&public).context("reading the new public key")?)
+        .with_context(|| {
+            format!("`{}` and `{PUBLIC_KEY}` are made; saying what to do next", directory.display())
+        })
 }
 
 /// The cosign that the configuration allows.
@@ -127,20 +130,20 @@ fn create(path: &Path, mode: u32, bytes: &[u8]) -> Result<()> {
     written.with_context(|| format!("writing `{}`", path.display()))
 }
 
-#[expect(clippy::print_stdout, reason = "this is the command's data")]
-fn report(config: &Config, directory: &Path, public: &PublicKey) {
+fn report(config: &Config, directory: &Path, public: &PublicKey) -> Result<()> {
     let directory = directory.display();
-    println!("public key   {PUBLIC_KEY}");
-    println!("fingerprint  {}", public.fingerprint());
-    println!("private key  {directory}/{PRIVATE_KEY}");
-    println!("password     {directory}/{PASSWORD}");
-    println!(
-        "\n1. Commit the public key: `git add {PUBLIC_KEY} && git commit --message 'keys: the release key'`\n\
+    stdout::print(&format!(
+        "public key   {PUBLIC_KEY}\n\
+         fingerprint  {}\n\
+         private key  {directory}/{PRIVATE_KEY}\n\
+         password     {directory}/{PASSWORD}\n\n\
+         1. Commit the public key: `git add {PUBLIC_KEY} && git commit --message 'keys: the release key'`\n\
          2. Store two secrets at {}/settings/actions/secrets:\n   \
          `COSIGN_PRIVATE_KEY`, all of `{PRIVATE_KEY}` with its line breaks\n   \
          `COSIGN_PASSWORD`, what is in `{PASSWORD}`, without a line break after it\n\
-         3. Move `{directory}` to two offline media: {} says why",
+         3. Move `{directory}` to two offline media: {} says why\n",
+        public.fingerprint(),
         config.source_url(),
         document!("keys.md")
-    );
+    ))
 }

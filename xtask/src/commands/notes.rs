@@ -20,6 +20,7 @@ use crate::process::environment::Environment;
 use crate::process::interrupt;
 use crate::process::parallel::both;
 use crate::process::shown;
+use crate::process::stderr;
 use crate::process::stdout;
 use crate::refuse;
 use crate::tool::git::Git;
@@ -88,10 +89,11 @@ pub fn run(
             let time = source.released(&git)?;
             let section = notes::changelog(repository.as_deref(), &groups, &source.tag, time, &history);
             let version = source.tag.version();
-            match changelog::keep(git.root(), version, &section)? {
-                true => eprintln!("wrote    {}: a section of {version}", changelog::FILE),
-                false => eprintln!("kept     {}: it has a section of {version}", changelog::FILE),
-            }
+            let done = match changelog::keep(git.root(), version, &section)? {
+                true => format!("wrote    {}: a section of {version}", changelog::FILE),
+                false => format!("kept     {}: it has a section of {version}", changelog::FILE),
+            };
+            stderr::line(done);
             Ok(())
         }
     }
@@ -110,7 +112,10 @@ fn pulls(runner: &Runner, git: &Git, config: &Config, history: &History) -> Resu
     };
     told().or_else(|error| {
         interrupt::check()?;
-        eprintln!("pulls    left out, because the forge did not list them: {}", shown::error(&error));
+        stderr::line(format_args!(
+            "pulls    left out, because the forge did not list them: {}",
+            shown::error(&error)
+        ));
         Ok(Pulls::default())
     })
 }

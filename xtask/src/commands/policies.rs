@@ -15,6 +15,7 @@ use crate::inputs::keys::Keys;
 use crate::process::Runner;
 use crate::process::environment::Environment;
 use crate::process::failure::Refusal;
+use crate::process::stderr;
 use crate::tool::git::Git;
 
 /// The directory of the policies, from the top of the repository.
@@ -31,7 +32,7 @@ pub fn run(environment: &Environment, check: bool) -> Result<()> {
     let git = Git::here(&Runner::new(environment))?;
     if check {
         self::check(git.root())?;
-        eprintln!("every policy is what the configuration says");
+        stderr::line("every policy is what the configuration says");
         return Ok(());
     }
     write_all(git.root())
@@ -44,7 +45,7 @@ pub fn run(environment: &Environment, check: bool) -> Result<()> {
 pub(super) fn write_all(root: &Path) -> Result<()> {
     for (path, text) in content::files(&Config::of_work_tree(root)?, Keys::of_work_tree(root)?.as_ref())? {
         write(root, &path, &text)?;
-        eprintln!("wrote    {DIRECTORY}/{path}");
+        stderr::line(format_args!("wrote    {DIRECTORY}/{path}"));
     }
     Ok(())
 }

@@ -21,6 +21,8 @@ use crate::process::failure::refused;
 use crate::process::progress::Steps;
 use crate::process::scratch::{Scratch, random_hex};
 use crate::process::secret::Secret;
+use crate::process::stderr;
+use crate::process::stdout;
 use crate::release::target::Target;
 use crate::release::{self, Outcome, Session, preflight};
 use crate::tool::cosign::{Cosign, Program, SigningKey};
@@ -69,8 +71,7 @@ pub fn run(
     let session = Session { runner, environment, git: &git, config: &config, steps: &steps };
     let outcome = release::run(&session, &target, &source)?;
     staged.become_directory(&git.root().join(DIRECTORY))?;
-    report(&target, &source, &outcome, &steps, place.note);
-    Ok(())
+    report(&target, &source, &outcome, &steps, place.note)
 }
 
 /// A changed but uncommitted file is easily mistaken for one that was rehearsed.
@@ -128,16 +129,17 @@ fn throwaway_key(
     Ok((SigningKey::new(Secret::new(private_key), password), public_key))
 }
 
-#[expect(clippy::print_stdout, reason = "this is the command's data")]
-fn report(target: &Target, source: &Source, outcome: &Outcome, steps: &Steps, note: &str) {
-    eprintln!("\n{}", steps.table());
-    println!("rehearsed  {} at {}", source.tag, source.commit);
-    println!("image      {}", target.image.tagged(&source.tag.registry_tag()));
-    println!("digest     {}", outcome.digest);
-    println!("page       {DIRECTORY}/{}.md", source.tag);
+fn report(target: &Target, source: &Source, outcome: &Outcome, steps: &Steps, note: &str) -> Result<()> {
+    stderr::line(format_args!("\n{}", steps.table()));
     let note = if note.is_empty() { String::new() } else { format!(" ({note})") };
-    println!("\ncheck it with these, from the top of the repository{note}:\n");
-    for command in &outcome.commands {
-        println!("{command}");
-    }
+    let commands: String = outcome.commands.iter().map(|command| format!("{command}\n")).collect();
+    stdout::print(&format!(
+        "rehearsed  {} at {}\nimage      {}\ndigest     {}\npage       {DIRECTORY}/{}.md\n\n\
+         check it with these, from the top of the repository{note}:\n\n{commands}",
+        source.tag,
+        source.commit,
+        target.image.tagged(&source.tag.registry_tag()),
+        outcome.digest,
+        source.tag
+    ))
 }

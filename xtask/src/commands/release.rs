@@ -18,6 +18,7 @@ use crate::process::progress::Steps;
 use crate::process::progress::events::Event;
 use crate::process::scratch::random_hex;
 use crate::process::shown;
+use crate::process::stderr;
 use crate::process::stdout;
 use crate::release::preflight;
 use crate::release::secrets::Secrets;
@@ -38,7 +39,7 @@ pub fn run(environment: &Environment, asked: Option<&str>, json: bool) -> Result
         && let Err(unprinted) = Event::failed(error).print()
     {
         // The reason for the failure is printed on standard error as well, and decides the exit code.
-        eprintln!("xtask: {unprinted:#}");
+        stderr::line(format_args!("xtask: {unprinted:#}"));
     }
     released
 }
@@ -135,7 +136,7 @@ fn workflow_path<'a>(reference: &'a str, config: &Config) -> Result<&'a str> {
 }
 
 fn report(target: &Target, source: &Source, outcome: &Outcome, steps: &Steps) -> Result<()> {
-    eprintln!("\n{}", steps.table());
+    stderr::line(format_args!("\n{}", steps.table()));
     let what = if outcome.was_finished { "finished before, nothing was changed" } else { "released" };
     let commands: String = outcome.commands.iter().map(|command| format!("{command}\n")).collect();
     stdout::print(&format!(

@@ -15,6 +15,8 @@ use anyhow::{Context as _, Result};
 use nix::sys::signal::{SigSet, Signal, killpg};
 use nix::unistd::Pid;
 
+use crate::process::stderr;
+
 /// How long a child has between SIGTERM and SIGKILL.
 pub(crate) const GRACE: Duration = Duration::from_secs(3);
 
@@ -113,7 +115,7 @@ pub fn is_reason(error: &anyhow::Error) -> bool {
 pub(crate) fn end(group: i32, signal: Signal) {
     match killpg(Pid::from_raw(group), signal) {
         Ok(()) | Err(nix::errno::Errno::ESRCH) => {}
-        Err(error) => eprintln!("xtask: ending process group {group}: {error}"),
+        Err(error) => stderr::line(format_args!("xtask: ending process group {group}: {error}")),
     }
 }
 

@@ -4,7 +4,7 @@
 pub mod events;
 
 use std::fmt;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -15,6 +15,7 @@ use anyhow::{Context as _, Result};
 use crate::process::environment::Environment;
 use crate::process::secret::redact;
 use crate::process::shown::one_line;
+use crate::process::stderr;
 
 use events::Event;
 
@@ -146,9 +147,7 @@ impl Steps {
     /// One line that belongs to no step of its own.
     pub fn line(&self, name: &str, detail: &str) {
         let _one_at_a_time = self.terminal.lock().unwrap_or_else(PoisonError::into_inner);
-        // Formatted first: standard error is not buffered, and a line must not appear in parts.
-        let line = self.style.line(self.began.elapsed(), name, detail);
-        eprint!("{line}");
+        stderr::print(&self.style.line(self.began.elapsed(), name, detail));
     }
 
     /// The duration of each step and of the whole, as lines.
@@ -183,17 +182,12 @@ impl Live {
         let painter = thread::spawn(move || {
             let paint = |text: &str| {
                 let _one_at_a_time = terminal.lock().unwrap_or_else(PoisonError::into_inner);
-                eprint!("{CLEAR}{text}");
-                std::io::stderr().flush()
+                stderr::print(&format!("{CLEAR}{text}"));
             };
             while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(REPAINT) {
-                let text = format!("{dim}          {name} … {:.1}s{plain}", started.elapsed().as_secs_f64());
-                if paint(&text).is_err() {
-                    return;
-                }
+                paint(&format!("{dim}          {name} … {:.1}s{plain}", started.elapsed().as_secs_f64()));
             }
-            // Without a terminal there is no line to clear.
-            drop(paint(""));
+            paint("");
         });
         Self { stop, painter }
     }
@@ -201,7 +195,7 @@ impl Live {
     fn stop(self) {
         drop(self.stop);
         if self.painter.join().is_err() {
-            eprintln!();
+            stderr::line("");
         }
     }
 }

@@ -10,6 +10,7 @@ use anyhow::{Context as _, Result};
 use nix::fcntl::OFlag;
 
 use crate::process::environment::temporary_directory;
+use crate::process::stderr;
 
 /// How the name of a directory with secrets begins. Only directories with a lock have such a name.
 const SECRETS: &str = "xtask-secrets-";
@@ -107,7 +108,10 @@ impl Drop for Scratch {
             return;
         }
         if let Err(error) = fs::remove_dir_all(&self.path) {
-            eprintln!("xtask: removing `{}`: {error}; remove it by hand", self.path.display());
+            stderr::line(format_args!(
+                "xtask: removing `{}`: {error}; remove it by hand",
+                self.path.display()
+            ));
         }
     }
 }

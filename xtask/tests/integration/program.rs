@@ -9,4 +9,5 @@ mod login;
 mod offline;
 mod pulls;
 mod server;
+mod unread;
 mod update;

@@ -10,6 +10,7 @@ use crate::commands::testbed;
 use crate::inputs::finding::{Finding, Severity};
 use crate::process::failure::Refusal;
 use crate::process::shown::lines;
+use crate::process::stderr;
 use crate::process::stdout;
 
 /// The version of the document's format. It changes when a field does; a new rule does not change it.
@@ -62,7 +63,7 @@ fn entry<'a>(root: &Path, finding: &'a Finding) -> Entry<'a> {
 pub(super) fn verdict(root: &Path, findings: &[Finding]) -> Result<()> {
     let told = |finding: &Finding| format!("{} ({})", finding.report(), documentation(root, finding));
     for note in findings.iter().filter(|finding| !finding.is_error()) {
-        eprintln!("{}", lines(&told(note)));
+        stderr::line(format_args!("{}", lines(&told(note))));
     }
     let errors: Vec<_> = findings.iter().filter(|finding| finding.is_error()).map(told).collect();
     if errors.is_empty() {

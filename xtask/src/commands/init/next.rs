@@ -8,6 +8,7 @@ use super::survey::Survey;
 use super::{Options, carried, files, listed};
 use crate::inputs::pin::document;
 use crate::process::shown;
+use crate::process::stderr;
 
 /// What could not be done in a repository, with the command that does it later.
 pub(super) struct Left<'a> {
@@ -50,16 +51,16 @@ impl<'a> Left<'a> {
 /// What to look at, and what to type next.
 pub(super) fn say(survey: &Survey, options: &Options) {
     if survey.dockerfile.as_ref().is_none_or(|old| !old.is_ours) {
-        eprintln!("\nlook at these:");
+        stderr::line("\nlook at these:");
         for note in carried::notes(survey) {
-            eprintln!("  {note}");
+            stderr::line(format_args!("  {note}"));
         }
     }
     let (recipe, replace) = match &survey.dockerfile {
         Some(old) if !old.is_ours => ("Dockerfile.new", "  mv Dockerfile.new Dockerfile\n"),
         _ => ("Dockerfile", ""),
     };
-    eprintln!(
+    stderr::line(format_args!(
         "\nnext, in `{}`:\n  review `{recipe}` and the table `smoke` in `Cargo.toml`\n{replace}  \
          cargo xtask keygen ~/{}-keys\n  \
          git add --all && git commit --message 'releases by cargo xtask' && git push origin HEAD\n  \
@@ -73,13 +74,13 @@ pub(super) fn say(survey: &Survey, options: &Options) {
         document!("setup.md#secrets"),
         document!("setup.md#the-runners-machine"),
         document!("setup.md#protections"),
-    );
+    ));
     if options.runner.is_none() {
-        eprintln!(
+        stderr::line(format_args!(
             "`check` notes that CI and the release run on the same runner; once the release has one of its own, write its label \
              after `runs-on:` in `{}`",
             files::RELEASE_WORKFLOW
-        );
+        ));
     }
 }
 

@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result};
 use super::existing;
 use super::files::{File, comparable};
 use crate::process::failure::Refusal;
+use crate::process::stderr;
 use crate::refuse;
 use crate::tool::git::Git;
 
@@ -18,7 +19,7 @@ use crate::tool::git::Git;
 pub(super) fn check(root: &Path, ours: &[File]) -> Result<()> {
     let stale = named(&stale(root, ours)?);
     if stale.is_empty() {
-        eprintln!("everything is as this version writes it");
+        stderr::line("everything is as this version writes it");
         return Ok(());
     }
     Err(Refusal::new(format!(
@@ -35,7 +36,7 @@ pub(super) fn check(root: &Path, ours: &[File]) -> Result<()> {
 pub(super) fn update(git: &Git, ours: &[File]) -> Result<()> {
     let stale = stale(git.root(), ours)?;
     if stale.is_empty() {
-        eprintln!("everything is as this version writes it");
+        stderr::line("everything is as this version writes it");
         return Ok(());
     }
     let uncommitted = uncommitted(git, &stale)?;
@@ -52,10 +53,10 @@ pub(super) fn update(git: &Git, ours: &[File]) -> Result<()> {
         fs::create_dir_all(parent).with_context(writing)?;
         let text = found.as_ref().map_or_else(|| file.text.clone(), |found| with_labels(&file.text, found));
         fs::write(&path, text).with_context(writing)?;
-        eprintln!("wrote    {}", file.path);
+        stderr::line(format_args!("wrote    {}", file.path));
     }
-    eprintln!(
-        "what you had changed yourself is overwritten: read `git diff`, put that back, and commit the rest"
+    stderr::line(
+        "what you had changed yourself is overwritten: read `git diff`, put that back, and commit the rest",
     );
     Ok(())
 }

@@ -13,6 +13,7 @@ use crate::inputs::config::Config;
 use crate::inputs::keys::{DIRECTORY, Entry, HISTORY, Keys, in_work_tree, public_file, read};
 use crate::inputs::pin::document;
 use crate::oci::reference::Digest;
+use crate::process::stdout;
 
 const HEADING: &str = concat!(
     "# Every key that has signed releases, the oldest first. What each line means: ",
@@ -68,7 +69,6 @@ fn table(fingerprint: &Digest, from: &Version) -> String {
 }
 
 /// Reports what is there now, and what to do with it.
-#[expect(clippy::print_stdout, reason = "this is the command's data")]
 pub(super) fn report(root: &Path, config: &Config, directory: &Path) -> Result<()> {
     let keys = Keys::of_work_tree(root)?.with_context(|| format!("there is no `{HISTORY}`"))?;
     let (number, key) =
@@ -80,13 +80,13 @@ pub(super) fn report(root: &Path, config: &Config, directory: &Path) -> Result<(
         Some(words) => format!("not endorsed: {words}"),
     };
     let (directory, name) = (directory.display(), config.repository.name.to_ascii_lowercase());
-    println!("public key   {PUBLIC_KEY}, key {number} of {HISTORY}, {endorsed}");
-    println!("fingerprint  {fingerprint}");
-    println!("signs from   {from}");
-    println!("private key  {directory}/{PRIVATE_KEY}");
-    println!("password     {directory}/{PASSWORD}");
-    println!(
-        "\n1. Add to CHANGELOG.md: \"Releases are signed by another key from {from} on, {endorsed}: {fingerprint}\"\n\
+    let mut text = format!(
+        "public key   {PUBLIC_KEY}, key {number} of {HISTORY}, {endorsed}\n\
+         fingerprint  {fingerprint}\n\
+         signs from   {from}\n\
+         private key  {directory}/{PRIVATE_KEY}\n\
+         password     {directory}/{PASSWORD}\n\n\
+         1. Add to CHANGELOG.md: \"Releases are signed by another key from {from} on, {endorsed}: {fingerprint}\"\n\
          2. Commit and merge into the default branch: `git add {PUBLIC_KEY} {DIRECTORY} policies CHANGELOG.md && \
          git commit --message 'keys: key {number}'`\n\
          3. Replace two secrets at {}/settings/actions/secrets:\n   \
@@ -95,12 +95,12 @@ pub(super) fn report(root: &Path, config: &Config, directory: &Path) -> Result<(
          4. Move `{directory}` to two offline media, and publish the fingerprint in a second place: {} says why\n\
          5. Tell those who use podman or skopeo to install the new `policies/policy.json`, and the keys that it accepts, before \
          they pull {from} or later; a policy with two keys takes podman 5.2.2 or skopeo 1.16.1, and older ones then refuse every \
-         pull:",
+         pull:\n",
         config.source_url(),
         document!("keys.md")
     );
     for (number, _) in keys.accepted() {
-        println!("   `cp {} /etc/containers/{name}-{number:04}.pub`", public_file(number));
+        text += &format!("   `cp {} /etc/containers/{name}-{number:04}.pub`\n", public_file(number));
     }
-    Ok(())
+    stdout::print(&text).context("the new key is written; saying what to do next")
 }

@@ -14,6 +14,7 @@ use crate::evidence::claims;
 use crate::forge::Read;
 use crate::oci::reference::Digest;
 use crate::process::parallel::both;
+use crate::process::stderr;
 use crate::verify::claim::{Claim, Unseen};
 use crate::verify::survey::{self, Asked, Shared};
 use crate::verify::{self, Verifier, base_manifests, by_hand, difference, rebuilds};
@@ -128,6 +129,6 @@ fn save(verifier: &Verifier<'_>, digest: &Digest, dir: &Path) -> Result<()> {
         let file = dir.join("blobs").join("sha256").join(digest.hex());
         std::fs::write(&file, bytes).with_context(|| format!("writing `{}`", file.display()))?;
     }
-    eprintln!("saved to `{}`; verify it with `--offline {}`", dir.display(), dir.display());
+    stderr::line(format_args!("saved to `{}`; verify it with `--offline {}`", dir.display(), dir.display()));
     Ok(())
 }

@@ -15,6 +15,7 @@ use super::{Call, STDERR_TAIL, group_of};
 use crate::process::interrupt::{self, GRACE, Registration};
 use crate::process::output::Output;
 use crate::process::pipes::{Printed, Running, Tail, collect_tail, join};
+use crate::process::stderr;
 use crate::process::wait::wait;
 
 /// The longest question, in bytes. The pipe is empty when a question is asked, as the child has read the one before to
@@ -124,7 +125,7 @@ impl Drop for Dialogue {
         // It ends by itself when no question can follow.
         self.questions = None;
         if let Err(error) = wait(child, self.group, GRACE, None, &self.line) {
-            eprintln!("xtask: {error:#}");
+            stderr::line(format_args!("xtask: {error:#}"));
         }
         interrupt::end(self.group, Signal::SIGKILL);
     }

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::Docker;
 use crate::process::Output;
+use crate::process::stderr;
 
 /// How many of the last log lines an error shows.
 const LOG_LINES: &str = "40";
@@ -112,10 +113,10 @@ impl Drop for Container<'_> {
             .call(&["rm", "--force", "--volumes", &self.name])
             .and_then(|call| call.after_interrupt().timeout(Duration::from_secs(30)).run());
         if let Err(error) = removed {
-            eprintln!(
+            stderr::line(format_args!(
                 "xtask: removing a container: {error:#}; remove it with `docker rm --force {}`",
                 self.name
-            );
+            ));
         }
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 
 use super::{Docker, run::LABEL};
+use crate::process::stderr;
 
 /// Without this, a container reaches what listens on the engine's own machine, by the address of the network's bridge.
 /// Engines before 28 do not know it and ignore it.
@@ -60,10 +61,10 @@ impl Drop for Network<'_> {
             .call(&["network", "rm", "--force", &self.name])
             .and_then(|call| call.after_interrupt().timeout(TIMEOUT).run());
         if let Err(error) = removed {
-            eprintln!(
+            stderr::line(format_args!(
                 "xtask: removing a network: {error:#}; remove it with `docker network rm {}`",
                 self.name
-            );
+            ));
         }
     }
 }

@@ -1,0 +1,42 @@
+//! Output that nobody can read changes no verdict, and never ends the program in a panic (exit code 101).
+
+use std::path::Path;
+
+use anyhow::{Result, ensure};
+use xshell::cmd;
+use xtask::process::environment::Environment;
+use xtask::process::scratch::Scratch;
+use xtask::process::{Output, Runner};
+
+use super::server::{repository, said};
+
+/// Runs `xtask` in `dir`, with `stream` (`1` or `2`) going to a full disk.
+fn unread(dir: &Path, stream: &str, arguments: &[&str]) -> Result<Output> {
+    let runner = Runner::new(&Environment::of_this_process());
+    let (sh, program) = (runner.shell()?, env!("CARGO_BIN_EXE_xtask"));
+    let script = format!("exec \"$0\" \"$@\" {stream}>/dev/full");
+    runner.call(cmd!(sh, "sh -c {script} {program} {arguments...}")).dir(dir).output()
+}
+
+#[test]
+fn a_full_standard_error_is_no_panic_and_no_other_exit_code() -> Result<()> {
+    let scratch = Scratch::new()?;
+    let dir = repository(&scratch, "own", "127.0.0.1:1", "127.0.0.1:1/acme/carol")?;
+    let code = |arguments: &[&str]| anyhow::Ok(unread(&dir, "2", arguments)?.status.code());
+    assert_eq!(code(&["check"])?, Some(3));
+    assert_eq!(code(&["init", ".", "--update"])?, Some(0));
+    assert_eq!(code(&["release", "v9.9.9"])?, Some(3));
+    Ok(())
+}
+
+#[test]
+fn a_full_standard_output_is_an_error_that_is_told() -> Result<()> {
+    let scratch = Scratch::new()?;
+    let dir = repository(&scratch, "own", "127.0.0.1:1", "127.0.0.1:1/acme/carol")?;
+    for arguments in [&["notes", "--offline"][..], &["doctor"]] {
+        let output = unread(&dir, "1", arguments)?;
+        ensure!(output.status.code() == Some(1), "{arguments:?}: {}", said(&output));
+        ensure!(output.stderr.contains("writing to standard output"), "{}", output.stderr);
+    }
+    Ok(())
+}
