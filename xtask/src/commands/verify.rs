@@ -30,6 +30,7 @@ use crate::process::Runner;
 use crate::process::environment::Environment;
 use crate::process::failure::Misuse;
 use crate::process::parallel::side_by_side;
+use crate::process::stderr;
 use crate::tool::cosign::{Program, SigningKey};
 use crate::tool::git::Commit;
 use crate::verify::survey::{Asked, Shared};
@@ -108,8 +109,15 @@ fn asked(environment: &Environment, options: &Options) -> Result<()> {
         shared: SharedClone::default(),
     };
     let entries = if options.all { verify.all()? } else { vec![verify.one(&wanted)?] };
-    report::print(&entries, options.json)?;
-    report::conclude(&entries)?;
+    let printed = report::print(&entries, options.json);
+    if let Err(verdict) = report::conclude(&entries) {
+        // What was found decides the exit code, whether or not anyone could read the report.
+        if let Err(unprinted) = printed {
+            stderr::line(format_args!("xtask: {unprinted:#}"));
+        }
+        return Err(verdict);
+    }
+    printed?;
     for Entry { unattested, unsaved, .. } in entries {
         if let Some(error) = unattested {
             return Err(error.context("every claim holds, and the rebuild could not be attested"));

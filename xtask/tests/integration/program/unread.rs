@@ -8,7 +8,7 @@ use xtask::process::environment::Environment;
 use xtask::process::scratch::Scratch;
 use xtask::process::{Output, Runner};
 
-use super::server::{repository, said};
+use super::server::{Server, repository, said};
 
 /// Runs `xtask` in `dir`, with `stream` (`1` or `2`) going to a full disk.
 fn unread(dir: &Path, stream: &str, arguments: &[&str]) -> Result<Output> {
@@ -38,5 +38,24 @@ fn a_full_standard_output_is_an_error_that_is_told() -> Result<()> {
         ensure!(output.status.code() == Some(1), "{arguments:?}: {}", said(&output));
         ensure!(output.stderr.contains("writing to standard output"), "{}", output.stderr);
     }
+    Ok(())
+}
+
+/// A registry without the image, and a forge without the page: claims are false.
+fn nothing(request: &str) -> String {
+    let (status, body) =
+        if request.contains("/tags/list") { ("200 OK", r#"{"tags": []}"#) } else { ("404 Not Found", "{}") };
+    format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len())
+}
+
+#[test]
+fn a_false_claim_is_a_false_claim_whether_or_not_the_report_can_be_written() -> Result<()> {
+    let (server, scratch) = (Server::answering(nothing)?, Scratch::new()?);
+    let host = server.address.to_string();
+    let dir = repository(&scratch, "own", &host, &format!("{host}/acme/carol"))?;
+    let output = unread(&dir, "1", &["verify", "v0.1.0"])?;
+    ensure!(output.status.code() == Some(1), "{}", said(&output));
+    ensure!(output.stderr.contains("writing to standard output"), "{}", output.stderr);
+    ensure!(output.stderr.contains(" claims are false"), "{}", output.stderr);
     Ok(())
 }
