@@ -117,7 +117,8 @@ impl Inputs {
         problems.extend(files.policy.clone());
         let lock = &*files.lock.0;
         let lockfile = lockfile::check(&config.service, &files.manifest.1, &files.lock.1)?;
-        let locals = lockfile.local_manifests(&config.service)?;
+        let unreadable = |error| Unclear::error(Rule::InputsUnreadable, lock, error);
+        let locals = lockfile.local_manifests(&config.service).map_err(unreadable)?;
         let bytes = read(&locals.iter().map(|(_, path)| path.clone()).collect::<Vec<_>>())?;
         let locals = locals.into_iter().zip(bytes);
         let locals = locals.map(|((folder, path), bytes)| Ok((folder, required(&path, bytes)?)));
@@ -125,7 +126,7 @@ impl Inputs {
         let undecided = native::without_a_stage(&config.native, runs_on_target.is_some());
         problems.extend(errors(Rule::NativeDecision, MANIFEST, undecided.into_iter().collect()));
         problems.extend(errors(Rule::LockfileOutOfSync, lock, lockfile.problems(&config.service, &locals)?));
-        let marks = lockfile.wrong_marks(&config.service, files.legacy_peers)?;
+        let marks = lockfile.wrong_marks(&config.service, files.legacy_peers).map_err(unreadable)?;
         problems.extend(errors(Rule::LockfileMarks, lock, marks));
         let (elsewhere, host) = lockfile.elsewhere(&config.service, &Registries::of(config));
         problems.extend(errors(Rule::LockfileRegistry, lock, elsewhere));
@@ -190,8 +191,10 @@ impl Inputs {
 }
 
 fn read_recipe(bytes: &[u8], platforms: &[Platform]) -> Result<Recipe> {
-    let text = std::str::from_utf8(bytes).context("reading `Dockerfile`: it is not UTF-8")?;
-    let found = || Unclear { file: DOCKERFILE, findings: dockerfile::findings(text, platforms) };
+    let text = std::str::from_utf8(bytes)
+        .context("it is not UTF-8")
+        .map_err(|error| Unclear::error(Rule::InputsUnreadable, DOCKERFILE, error))?;
+    let found = || Unclear { file: DOCKERFILE.to_owned(), findings: dockerfile::findings(text, platforms) };
     dockerfile::read(text, platforms).with_context(found)
 }
 

@@ -18,7 +18,7 @@ use crate::commands::{policies, testbed};
 use crate::inputs::config::{Config, MANIFEST};
 use crate::inputs::finding::{Finding, Rule, Unclear};
 use crate::inputs::keys::{self, Keys};
-use crate::inputs::{DOCKERFILE, Inputs, PUBLIC_KEY, is_placeholder, pin};
+use crate::inputs::{Inputs, PUBLIC_KEY, is_placeholder, pin};
 use crate::process::Runner;
 use crate::process::environment::Environment;
 use crate::process::interrupt;
@@ -88,16 +88,13 @@ fn inputs(root: &Path, config: &Config) -> Vec<Finding> {
     found
 }
 
-/// The findings in `error`: lines of the Dockerfile if they are the cause, else the error itself.
+/// The findings that are the cause of `error`, else the error itself.
 fn unreadable(error: &anyhow::Error) -> Vec<Finding> {
     let unclear = error.downcast_ref::<Unclear>();
     let mut found = unclear.map_or_else(Vec::new, |unclear| unclear.findings.clone());
     if !found.iter().any(Finding::is_error) {
-        let text = format!("{error:#}");
-        let named = [DOCKERFILE, "package-lock.json", "package.json", pin::CARGO_LOCK]
-            .into_iter()
-            .find(|name| text.contains(name));
-        found.push(Finding::error(Rule::InputsUnreadable, named.unwrap_or(MANIFEST), text));
+        let file = unclear.map_or(MANIFEST, |unclear| &unclear.file);
+        found.push(Finding::error(Rule::InputsUnreadable, file, format!("{error:#}")));
     }
     found
 }
@@ -106,7 +103,7 @@ fn file(root: &Path, path: &str) -> Result<Option<Vec<u8>>> {
     match fs::read(root.join(path)) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error).with_context(|| format!("reading `{path}`")),
+        Err(error) => Err(Unclear::error(Rule::InputsUnreadable, path, error.into())),
     }
 }
 
@@ -189,6 +186,36 @@ mod tests {
         assert_eq!(of_inputs(Rule::ConfigInvalid), None);
         fs::remove_file(scratch.path().join("Dockerfile")).unwrap();
         assert!(of_inputs(Rule::InputsUnreadable).unwrap().text.contains("there is no `Dockerfile`"));
+    }
+
+    #[test]
+    fn a_lockfile_that_is_not_used_is_told_by_its_path_and_its_rule() {
+        let scratch = Scratch::new().unwrap();
+        let write = |name: &str, text: &str| fs::write(scratch.path().join(name), text).unwrap();
+        fs::create_dir(scratch.path().join("api")).unwrap();
+        write("Cargo.toml", &MANIFEST.replace("service = \".\"", "service = \"api\""));
+        write("Dockerfile", include_str!("../../../Dockerfile"));
+        write("api/package.json", r#"{"dependencies": {"a": "1"}}"#);
+        let found = |lock: &str| {
+            write("api/package-lock.json", lock);
+            let errors = findings(scratch.path(), None);
+            let about = errors.into_iter().filter(|finding| finding.file == "api/package-lock.json");
+            about.map(|finding| finding.rule).collect::<Vec<_>>()
+        };
+        let packages = |ranges: &str, more: &str| {
+            found(&format!(
+                r#"{{"lockfileVersion": 3, "packages": {{"": {{"dependencies": {ranges}}}{more}}}}}"#
+            ))
+        };
+        let unpinned = r#", "node_modules/a": {"version": "1.0.0"}"#;
+        assert_eq!(packages("{}", ""), [Rule::LockfileOutOfSync]);
+        assert_eq!(packages(r#"{"a": "1"}"#, unpinned), [Rule::LockfileMissingEntry]);
+        assert_eq!(found(r#"{"lockfileVersion": 1}"#), [Rule::InputsUnreadable]);
+        assert_eq!(found("{"), [Rule::InputsUnreadable]);
+        fs::remove_file(scratch.path().join("api/package-lock.json")).unwrap();
+        fs::create_dir(scratch.path().join("api/package-lock.json")).unwrap();
+        let unread = findings(scratch.path(), None);
+        assert!(unread.iter().any(|finding| finding.file == "api/package-lock.json"), "{unread:?}");
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! The files of a commit or of a work tree that decide what is built.
 
-use anyhow::{Context as _, Result};
+use anyhow::{Result, anyhow};
 
 use super::config::{Config, MANIFEST};
-use super::finding::{Finding, Rule};
+use super::finding::{Finding, Rule, Unclear};
 use super::lockfile;
 use super::pin::{self, ToolPin};
 use super::{DOCKERFILE, NPMRC, PACKAGE_JSON, PACKAGE_LOCK, PUBLIC_KEY, Reader};
@@ -41,7 +41,7 @@ impl Files {
             manifest: (manifest.clone(), required(&manifest, next())?),
             lock: (lock.clone(), required(&lock, next())?),
             public_key: next(),
-            tool: next().map(|bytes| ToolPin::of(&bytes)).transpose()?.flatten(),
+            tool: next().map(|bytes| tool(&bytes)).transpose()?.flatten(),
             legacy_peers: next().is_some_and(|bytes| lockfile::leaves_peers_alone(&bytes)),
             configuration: next().map(|bytes| Digest::of(&bytes)),
             policy: next().map(|_| policy()),
@@ -56,6 +56,10 @@ impl Files {
     }
 }
 
+fn tool(cargo_lock: &[u8]) -> Result<Option<ToolPin>> {
+    ToolPin::of(cargo_lock).map_err(|error| Unclear::error(Rule::InputsUnreadable, pin::CARGO_LOCK, error))
+}
+
 fn policy() -> Finding {
     let text = format!(
         "`{BUILD_POLICY}` is a policy that buildx 0.31 and newer interprets on the machine that builds, and nothing of a \
@@ -65,5 +69,6 @@ fn policy() -> Finding {
 }
 
 pub(super) fn required(path: &str, found: Option<Vec<u8>>) -> Result<Vec<u8>> {
-    found.with_context(|| format!("there is no `{path}`"))
+    let missing = || Unclear::error(Rule::InputsUnreadable, path, anyhow!("there is no `{path}`"));
+    found.ok_or_else(missing)
 }

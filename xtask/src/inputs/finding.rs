@@ -94,13 +94,22 @@ impl From<&Finding> for String {
     }
 }
 
-/// A file whose meaning is unclear, and all findings in it. It is the context of the error that refuses the file.
+/// A file that cannot be used, and all findings in it. It is the context of the error that refuses the file.
 #[derive(Debug)]
 pub struct Unclear {
     /// The path relative to the top of the repository.
-    pub file: &'static str,
+    pub file: String,
     /// All findings, notes included.
     pub findings: Vec<Finding>,
+}
+
+impl Unclear {
+    /// `error` is about `file`, and breaks `rule`.
+    #[must_use]
+    pub fn error(rule: Rule, file: &str, error: anyhow::Error) -> anyhow::Error {
+        let findings = vec![Finding::error(rule, file, format!("{error:#}"))];
+        error.context(Self { file: file.to_owned(), findings })
+    }
 }
 
 impl fmt::Display for Unclear {

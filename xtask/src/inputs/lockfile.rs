@@ -19,9 +19,11 @@ mod workspaces;
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::inputs::config::Folder;
+use crate::inputs::finding::{Rule, Unclear};
+use crate::inputs::{PACKAGE_JSON, PACKAGE_LOCK};
 use crate::refuse;
 use entry::{Entry, Lock, Manifest, Ranges};
 use graph::{Graph, Selection};
@@ -138,10 +140,18 @@ fn folder_name(path: &str) -> &str {
 ///
 /// # Errors
 /// A [`crate::process::failure::Refusal`] when they disagree or a package has no integrity. Other errors when they
-/// cannot be read.
+/// cannot be read. Each has the rule and the file as an [`Unclear`].
 pub fn check(service: &Folder, package_json: &[u8], package_lock: &[u8]) -> Result<Lockfile> {
-    let manifest: Manifest =
-        serde_json::from_slice(without_mark(package_json)).context("reading `package.json`")?;
+    let within = |name, rule| move |error| Unclear::error(rule, &service.join(name), error);
+    let manifest: Manifest = serde_json::from_slice(without_mark(package_json))
+        .map_err(|error| within(PACKAGE_JSON, Rule::InputsUnreadable)(error.into()))?;
+    let lock = parse(package_lock, service).map_err(within(PACKAGE_LOCK, Rule::InputsUnreadable))?;
+    check_in_sync(&manifest, &lock, service).map_err(within(PACKAGE_LOCK, Rule::LockfileOutOfSync))?;
+    check_packages(&lock, service).map_err(within(PACKAGE_LOCK, Rule::LockfileMissingEntry))?;
+    Ok(Lockfile { lock, overrides: manifest.overrides.unwrap_or_default() })
+}
+
+fn parse(package_lock: &[u8], service: &Folder) -> Result<Lock> {
     let lock = Lock::parse(package_lock)?;
     if !matches!(lock.lockfile_version, 2 | 3) {
         refuse!(
@@ -151,20 +161,29 @@ pub fn check(service: &Folder, package_json: &[u8], package_lock: &[u8]) -> Resu
             service.in_words()
         );
     }
-    let root = lock.packages.get("").context("`package-lock.json` has no entry for the package itself")?;
+    ensure!(lock.packages.contains_key(""), "`package-lock.json` has no entry for the package itself");
+    Ok(lock)
+}
+
+fn check_in_sync(manifest: &Manifest, lock: &Lock, service: &Folder) -> Result<()> {
+    let root = &lock.packages[""];
     let unlike = difference(&manifest.ranges, &root.ranges).or_else(|| {
         (manifest.workspaces != root.workspaces).then(|| "they have different `workspaces`".to_owned())
     });
     if let Some(difference) = unlike {
         refuse!("{}", out_of_sync("package.json", &difference, service));
     }
-    // The packages that `npm ci --omit=dev` installs on at least one platform.
-    for path in Graph::new(&lock)?.production() {
+    Ok(())
+}
+
+/// Checks the packages that `npm ci --omit=dev` installs on at least one platform.
+fn check_packages(lock: &Lock, service: &Folder) -> Result<()> {
+    for path in Graph::new(lock)?.production() {
         if graph::is_in_node_modules(path) {
             check_package(path, &lock.packages[path], service)?;
         }
     }
-    Ok(Lockfile { lock, overrides: manifest.overrides.unwrap_or_default() })
+    Ok(())
 }
 
 fn out_of_sync(manifest: &str, difference: &str, service: &Folder) -> String {

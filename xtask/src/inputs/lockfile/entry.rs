@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use serde::Deserialize;
 
 use super::overrides::Overrides;
@@ -156,8 +156,7 @@ impl Workspaces {
 impl Lock {
     pub(super) fn parse(bytes: &[u8]) -> Result<Self> {
         ensure!(bytes.len() <= LARGEST, "`package-lock.json` is larger than {LARGEST} bytes");
-        let lock: Self =
-            exact::parse_as_spelled(without_mark(bytes)).context("reading `package-lock.json`")?;
+        let lock: Self = exact::parse_as_spelled(without_mark(bytes))?;
         let entries = lock.packages.len();
         ensure!(
             entries <= MOST_ENTRIES,

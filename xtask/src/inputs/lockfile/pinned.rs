@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
 use super::entry::Lock;
@@ -30,7 +30,7 @@ impl Pinned {
     /// # Errors
     /// When it is not a lockfile of format 2 or 3, or asks for a package that it does not have.
     pub fn read(package_lock: &[u8]) -> Result<Self> {
-        let lock = Lock::parse(package_lock)?;
+        let lock = Lock::parse(package_lock).context("reading `package-lock.json`")?;
         ensure!(
             matches!(lock.lockfile_version, 2 | 3),
             "`package-lock.json` has format {}",
