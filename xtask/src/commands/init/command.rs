@@ -1,7 +1,7 @@
 //! The command that starts the service, and where it was found.
 
 use super::survey::Package;
-use crate::inputs::dockerfile::existing::{At, Existing};
+use crate::inputs::dockerfile::existing::{At, Existing, shell};
 
 /// The image's directory of the service.
 pub(super) const HOME: &str = "/app";
@@ -58,13 +58,23 @@ impl Command {
     /// The words that say what is missing, and what to write.
     pub(super) fn of(package: &Package, old: Option<&Existing>) -> Result<Self, String> {
         let of_dockerfile = old.and_then(|old| old.command.as_ref()).map(|command| command.value.clone());
-        let of_start = package.scripts.start.as_ref().map(|start| words(start));
+        let start = package.scripts.start.as_deref().unwrap_or_default();
+        let of_start = shell::words(start);
         let of_main = (!package.main.is_empty()).then(|| vec!["node".to_owned(), package.main.clone()]);
+        let is_node = |word: &str| word.rsplit('/').next() == Some("node");
+        let starts_node = |words: &Vec<String>| words.first().is_some_and(|word| is_node(word));
+        let is_for_shell = of_start.is_none() && start.split_whitespace().next().is_some_and(is_node);
+        if is_for_shell && !of_dockerfile.as_ref().is_some_and(starts_node) {
+            return Err(format!(
+                "the command: `{start}` of {} takes a shell, which the image does not have; write such as \
+                 `node src/server.js` there, and do the rest in that file",
+                Origin::Start.said()
+            ));
+        }
         let origins =
             [(Origin::Dockerfile, of_dockerfile), (Origin::Start, of_start), (Origin::Main, of_main)];
-        let is_node =
-            |words: &Vec<String>| words.first().is_some_and(|word| word.rsplit('/').next() == Some("node"));
-        let found = origins.into_iter().filter_map(|(origin, words)| Some((origin, words.filter(is_node)?)));
+        let found =
+            origins.into_iter().filter_map(|(origin, words)| Some((origin, words.filter(starts_node)?)));
         let (origin, words) = found.take(1).next().ok_or_else(|| {
             "the command: neither the Dockerfile nor `scripts.start` nor `main` of package.json starts `node` with a file; \
              set `scripts.start` to such as `node src/server.js`"
@@ -133,18 +143,14 @@ fn script(words: &[String]) -> Option<usize> {
     None
 }
 
-fn words(text: &str) -> Vec<String> {
-    text.split_whitespace().map(str::to_owned).collect()
-}
-
 #[cfg(test)]
 pub(super) mod tests {
-    use super::{Command, Origin, words};
+    use super::{Command, Origin};
     use crate::commands::init::survey::Package;
-    use crate::inputs::dockerfile::existing;
+    use crate::inputs::dockerfile::existing::{self, shell};
 
     pub(in crate::commands::init) fn of_main(text: &str) -> Command {
-        Command::placed(words(text), Origin::Main, None).unwrap()
+        Command::placed(shell::words(text).unwrap(), Origin::Main, None).unwrap()
     }
 
     fn found(json: &str, dockerfile: &str) -> Result<(String, Origin), String> {
@@ -176,6 +182,11 @@ pub(super) mod tests {
             let expected = (format!("ENTRYPOINT {entrypoint}"), origin);
             assert_eq!(found(json, dockerfile), Ok(expected), "{json} {dockerfile}");
         }
+        let piped = r#"{"scripts": {"start": "node x.js | pino"}, "main": "y.js"}"#;
+        let from_dockerfile = found(piped, "FROM node\nCMD node z.js\n");
+        assert_eq!(from_dockerfile.unwrap().0, r#"ENTRYPOINT ["node", "/app/z.js"]"#);
+        let error = found(piped, "FROM node\nCMD node z.js && x\n").unwrap_err();
+        assert!(error.contains("`node x.js | pino` of `scripts.start`"), "{error}");
         for json in
             [r#"{"scripts": {"start": "next start"}}"#, r#"{"scripts": {"start": "node -r x"}}"#, "{}"]
         {

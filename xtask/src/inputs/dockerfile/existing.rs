@@ -2,6 +2,7 @@
 //! it is trusted. Every instruction ends up in one of the fields, so that none is lost without a word.
 
 mod health;
+pub mod shell;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -142,7 +143,8 @@ impl Reader {
                 self.command_line(instruction);
             }
             "CMD" => {
-                self.cmd = Some(At { line, value: instruction.list() });
+                let words = serde_json::from_str(rest).ok().or_else(|| shell::words(rest));
+                self.cmd = words.map(|value| At { line, value });
                 self.command_line(instruction);
             }
             _ => self.other(instruction),
