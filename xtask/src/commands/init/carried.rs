@@ -85,6 +85,12 @@ pub(super) fn notes(survey: &Survey) -> Vec<String> {
     if survey.dockerfile.as_ref().is_none_or(|old| old.command_lines.is_empty()) {
         notes.push(format!("`{}` is from {}", survey.command.entrypoint(), survey.command.origin.said()));
     }
+    if let Some(from) = survey.branch_from {
+        notes.push(format!(
+            "`branches = [\"{}\"]` is {from}; if releases are made from another branch, change it in `Cargo.toml`",
+            survey.branch
+        ));
+    }
     match survey.health_from {
         Health::Guessed => notes.push(format!(
             "`smoke.health = \"{}\"` is a guess: nothing in the repository says which path answers 200; if it is another one, \

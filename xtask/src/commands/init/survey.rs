@@ -62,7 +62,10 @@ pub(super) struct Survey {
     /// The forge's address; `repository` is `owner/name` there.
     pub(super) forge: String,
     pub(super) repository: String,
+    /// The branch whose commits may be released.
     pub(super) branch: String,
+    /// What said so, unless the configuration did.
+    pub(super) branch_from: Option<&'static str>,
     pub(super) command: Command,
     pub(super) port: u16,
     pub(super) health: String,
@@ -108,7 +111,10 @@ impl Survey {
         let of_healthcheck = old.and_then(|old| old.health.as_ref()).map(|health| health.value.clone());
         let said = options.health.clone().or(http.map(|http| http.health.to_owned()));
         let (health, health_from) = health(said, of_healthcheck);
-        let branch = known.and_then(|config| config.branches.first().cloned());
+        let (branch, branch_from) = match known.and_then(|config| config.branches.first().cloned()) {
+            Some(configured) => (configured, None),
+            None => branch(git.upstream()?.default, git.branch()?),
+        };
         Ok(Self {
             command,
             port,
@@ -117,7 +123,8 @@ impl Survey {
             base: super::base::pinned(options, old)?,
             shipped: Shipped::of(&inside),
             has_npmrc: inside.contains(&".npmrc"),
-            branch: branch.or(git.branch()?).unwrap_or_else(|| "main".to_owned()),
+            branch,
+            branch_from,
             builds: package.scripts.build.is_some(),
             root,
             folder,
@@ -144,6 +151,15 @@ impl Survey {
 /// What the paths in `folder` begin with. There is no folder while it is missing.
 fn prefix(folder: &str) -> String {
     if matches!(folder, "" | ".") { String::new() } else { format!("{folder}/") }
+}
+
+/// The released branch, and what says so. A work branch may be checked out while `init` runs.
+fn branch(of_origin: Option<String>, checked_out: Option<String>) -> (String, Option<&'static str>) {
+    match (of_origin, checked_out) {
+        (Some(branch), _) => (branch, Some("the default branch of `origin`")),
+        (None, Some(branch)) => (branch, Some("the branch that is checked out")),
+        (None, None) => ("main".to_owned(), Some("a guess")),
+    }
 }
 
 /// The path that answers 200, and where it was found.
@@ -217,7 +233,7 @@ pub(super) fn configured(root: &Path) -> Result<Option<Config>> {
 pub(super) mod tests {
     use std::path::PathBuf;
 
-    use super::{Health, Survey, folder, health};
+    use super::{Health, Survey, branch, folder, health};
     use crate::commands::init::command;
     use crate::commands::init::shipped::Shipped;
 
@@ -230,6 +246,7 @@ pub(super) mod tests {
             forge: "https://forge.example.org".to_owned(),
             repository: "acme/app".to_owned(),
             branch: "main".to_owned(),
+            branch_from: None,
             command: command::tests::of_main("node index.js"),
             port: 3000,
             health: "/".to_owned(),
@@ -251,6 +268,14 @@ pub(super) mod tests {
         assert_eq!(folder(&two, Some("web/")).unwrap(), "web");
         assert!(folder(&two, None).unwrap_err().contains("--service api"));
         assert!(folder(&two, Some("x")).is_err() && folder(&[], None).is_err());
+    }
+
+    #[test]
+    fn the_released_branch_is_the_default_one_of_the_origin() {
+        let some = |name: &str| Some(name.to_owned());
+        assert_eq!(branch(some("trunk"), some("adopt")).0, "trunk");
+        assert_eq!(branch(None, some("adopt")), ("adopt".to_owned(), Some("the branch that is checked out")));
+        assert_eq!(branch(None, None).0, "main");
     }
 
     #[test]
