@@ -11,6 +11,7 @@ use crate::oci::keychain::Keychain;
 use crate::oci::reference::{Image, Registry};
 use crate::oci::registry::Credentials;
 use crate::process::failure::{Refusal, is_transient, refused};
+use crate::process::interrupt;
 use crate::tool::cosign::SigningKey;
 
 /// Everything that differs between a release and a rehearsal.
@@ -69,6 +70,9 @@ impl Target {
 }
 
 fn unanswered(is_throwaway: bool, remedy: &str, doing: &str, error: Error) -> Error {
+    if interrupt::is_reason(&error) {
+        return error.context(doing.to_owned());
+    }
     match is_transient(&error) {
         true if !is_throwaway => error.context(doing.to_owned()),
         true => Refusal::new(format!("{doing}; {remedy}: {error:#}")).into(),
@@ -80,6 +84,7 @@ fn unanswered(is_throwaway: bool, remedy: &str, doing: &str, error: Error) -> Er
 mod tests {
     use super::unanswered;
     use crate::process::failure::{Transient, exit_code};
+    use crate::process::interrupt::Interrupted;
     use anyhow::anyhow;
 
     #[test]
@@ -87,6 +92,8 @@ mod tests {
         let away = || Transient::new("`GET /v2/` answered 503").into();
         let elsewhere = unanswered(false, "set the secrets", "nothing was changed", away());
         assert_eq!((exit_code(&elsewhere), format!("{elsewhere:#}").contains("secrets")), (75, false));
+        let stopped = unanswered(false, "set the secrets", "nothing was changed", Interrupted::by(2).into());
+        assert_eq!((exit_code(&stopped), format!("{stopped:#}").contains("secrets")), (130, false));
         for error in [
             unanswered(true, "start it", "nothing was changed", away()),
             unanswered(false, "start it", "nothing was changed", anyhow!("answered 401")),
