@@ -10,8 +10,8 @@ use crate::inputs::version::ReleaseTag;
 /// Builds, proves and publishes the releases of this repository's service.
 ///
 /// Exit codes: 0 done; 1 something failed, or `verify` found a false claim; 2 wrong usage; 3 refused, nothing public was
-/// changed; 4 `verify` could not check everything; 75 transient failure, the same command may succeed later; 130 or 143
-/// stopped by a signal. Data goes to standard output, everything else to standard error.
+/// changed; 4 `verify` could not check everything; 75 transient failure, the same command may succeed later; 129,
+/// 130 or 143 stopped by a signal. Data goes to standard output, everything else to standard error.
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", version, arg_required_else_help = true)]
 pub struct Cli {

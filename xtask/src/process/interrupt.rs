@@ -1,4 +1,5 @@
-//! Ctrl-C and SIGTERM: end the children's process groups, let every guard on the stack clean up, exit 130 or 143.
+//! Ctrl-C, SIGTERM and the end of a terminal: end the children's process groups, let every guard on the stack clean up,
+//! exit 130, 143 or 129.
 //!
 //! The signals are blocked in every thread and taken by one that waits for them, so no code runs in a handler. Children
 //! inherit the mask. Programs in Go unblock the signals; git and curl do not, and end by SIGKILL after the grace period.
@@ -6,6 +7,8 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::fs;
+use std::io::ErrorKind;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -63,10 +66,14 @@ impl std::error::Error for Interrupted {}
 /// When the signals cannot be blocked.
 pub fn watch() -> Result<()> {
     let mut signals = SigSet::empty();
-    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+    let ignored = ignored()?;
+    // `nohup` ignores SIGHUP, and a shell SIGINT of what it runs in the background: that stays as it is.
+    for signal in
+        [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP].into_iter().filter(|one| !has(ignored, *one))
+    {
         signals.add(signal);
     }
-    signals.thread_block().context("blocking SIGINT and SIGTERM to handle them in order")?;
+    signals.thread_block().context("blocking signals to handle them in order")?;
     thread::spawn(move || {
         while let Ok(signal) = signals.wait() {
             RECEIVED.store(signal as i32, Ordering::SeqCst);
@@ -76,6 +83,27 @@ pub fn watch() -> Result<()> {
         }
     });
     Ok(())
+}
+
+/// The signals that this process was started to ignore. No other interface says so without unsafe code.
+fn ignored() -> Result<u64> {
+    const FILE: &str = "/proc/self/status";
+    match fs::read_to_string(FILE) {
+        // An operating system other than Linux.
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(0),
+        Err(error) => Err(error).with_context(|| format!("reading `{FILE}`")),
+        Ok(status) => ignored_in(&status).with_context(|| format!("`{FILE}` names no ignored signals")),
+    }
+}
+
+/// The mask in the line `SigIgn` (proc_pid_status(5)): a signal's bit is its number minus one.
+fn ignored_in(status: &str) -> Option<u64> {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"))?;
+    u64::from_str_radix(mask.trim(), 16).ok()
+}
+
+fn has(mask: u64, signal: Signal) -> bool {
+    mask >> (signal as i32 - 1) & 1 == 1
 }
 
 /// `Err` once a signal was received. It is called before each new child, so that none starts after the signal.
@@ -143,4 +171,27 @@ impl Drop for Registration {
 
 fn children() -> MutexGuard<'static, BTreeSet<i32>> {
     CHILDREN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Signal, has, ignored_in};
+
+    #[test]
+    fn what_was_ignored_at_the_start_is_read_from_the_mask() {
+        for (status, expected) in [
+            ("Name:\txtask\nSigIgn:\t0000000000001001\nSigCgt:\t0\n", Some([true, false, false])),
+            ("SigIgn:\t0000000000004002\n", Some([false, true, true])),
+            ("SigIgn:\t0000000000001000\n", Some([false; 3])),
+            ("SigIgn:\tx\n", None),
+            ("SigBlk:\t0000000000000001\n", None),
+        ] {
+            let signals = [Signal::SIGHUP, Signal::SIGINT, Signal::SIGTERM];
+            assert_eq!(
+                ignored_in(status).map(|mask| signals.map(|signal| has(mask, signal))),
+                expected,
+                "{status}"
+            );
+        }
+    }
 }
