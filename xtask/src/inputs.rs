@@ -38,7 +38,7 @@ use crate::inputs::lockfile::{Libc, Lockfile, Registries, Target};
 use crate::inputs::native::Installed;
 use crate::inputs::pin::ToolPin;
 use crate::oci::reference::Digest;
-use crate::process::failure::Refusal;
+use crate::process::failure::{Refusal, refused};
 use crate::tool::git::{Commit, Git};
 
 /// The build's recipe, at the top of the repository.
@@ -95,20 +95,21 @@ impl Inputs {
     /// Reads the pins of `commit`, whose configuration is `config`.
     ///
     /// # Errors
-    /// A [`Refusal`] when the Dockerfile or the lockfile breaks a rule; other errors when a file is missing.
+    /// A [`Refusal`] when a file is missing or cannot be read, or breaks a rule.
     pub fn of_commit(git: &Git, commit: &Commit, config: &Config) -> Result<Self> {
         let read = |paths: &[String]| git.files_at(commit, paths);
-        Self::read(config, &read).with_context(|| format!("reading what commit {commit} pins"))
+        let inputs = Self::read(config, &read);
+        inputs.with_context(|| format!("reading what commit {commit} pins")).map_err(refused)
     }
 
     /// As [`Inputs::of_commit`], from any source.
     ///
     /// # Errors
-    /// As [`Inputs::of_commit`].
+    /// A [`Refusal`] when the Dockerfile or the lockfile breaks a rule; other errors when a file is missing.
     pub fn read(config: &Config, read: Reader<'_>) -> Result<Self> {
         let files = Files::read(config, read)?;
-        let recipe_read = read_recipe(&files.recipe, &config.platforms)?;
-        let Recipe { base, downloads, networked, libc, runs_on_target, findings } = recipe_read;
+        let recipe = files.read_recipe(&config.platforms)?;
+        let Recipe { base, downloads, networked, libc, runs_on_target, findings } = recipe;
         let (mut problems, mut notes): (Vec<_>, Vec<_>) = findings.into_iter().partition(Finding::is_error);
         let errors = |rule: Rule, file: &str, texts: Vec<String>| {
             let file = file.to_owned();
@@ -188,14 +189,6 @@ impl Inputs {
         let file = self.files.iter().find(|(path, _)| is_it(path));
         file.map(|(path, digest)| (path.as_str(), digest)).context("the lockfile is not among the inputs")
     }
-}
-
-fn read_recipe(bytes: &[u8], platforms: &[Platform]) -> Result<Recipe> {
-    let text = std::str::from_utf8(bytes)
-        .context("it is not UTF-8")
-        .map_err(|error| Unclear::error(Rule::InputsUnreadable, DOCKERFILE, error))?;
-    let found = || Unclear { file: DOCKERFILE.to_owned(), findings: dockerfile::findings(text, platforms) };
-    dockerfile::read(text, platforms).with_context(found)
 }
 
 fn targets(platforms: &[Platform], libc: Libc) -> Result<Vec<Target>> {

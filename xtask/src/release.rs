@@ -38,7 +38,6 @@ use crate::inputs::source::Source;
 use crate::oci::reference::Digest;
 use crate::oci::registry::Client;
 use crate::process::environment::Environment;
-use crate::process::failure::refused;
 use crate::process::progress::Steps;
 use crate::process::{Runner, Watch};
 use crate::tool::cosign::{Cosign, Program, VerifyCommand};
@@ -116,7 +115,7 @@ pub struct Context<'a> {
 /// A [`crate::process::failure::Refusal`] when a rule or a conflict forbids the release; after any other error, try
 /// again.
 pub fn run(session: &Session<'_>, target: &Target, source: &Source) -> Result<Outcome> {
-    let inputs = &Inputs::of_commit(session.git, &source.commit, session.config).map_err(refused)?;
+    let inputs = &Inputs::of_commit(session.git, &source.commit, session.config)?;
     inputs.ensure_kept()?;
     let login = logins::docker_config(session.config, session.environment, target.login(), session.steps)?;
     let anonymous = DockerConfig::new(session.environment, None)?;

@@ -14,6 +14,7 @@ use crate::inputs::pin::document;
 use crate::inputs::{PUBLIC_KEY, is_placeholder};
 use crate::process::Runner;
 use crate::process::environment::Environment;
+use crate::process::failure::Misuse;
 use crate::process::scratch::{Scratch, random_hex};
 use crate::process::secret::Secret;
 use crate::process::stdout;
@@ -103,10 +104,13 @@ fn check_free(public_key: &Path) -> Result<()> {
 /// The absolute path of the directory to make. It must not be inside the repository, where it could be committed.
 pub(super) fn outside(git: &Git, directory: &Path) -> Result<PathBuf> {
     let shown = directory.display();
-    let name = directory.file_name().with_context(|| format!("`{shown}` does not end in a name"))?;
+    let misuse =
+        |why: String| Misuse::new(format!("`{shown}` {why}; name a new directory, such as `~/release-keys`"));
+    let name = directory.file_name().ok_or_else(|| misuse("does not end in a name".to_owned()))?;
     let parent = directory.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
-    let parent =
-        parent.canonicalize().with_context(|| format!("looking for the directory around `{shown}`"))?;
+    let parent = parent
+        .canonicalize()
+        .map_err(|error| misuse(format!("is in no directory that can be read ({error})")))?;
     let root = git.root().canonicalize().context("finding the top of the repository")?;
     if parent.starts_with(root) {
         refuse!(

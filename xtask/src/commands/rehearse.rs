@@ -51,6 +51,7 @@ pub fn run(
         Some(made) => (made.git.clone(), Source::of_commit(&made.git, &made.commit)?, REHEARSE_WORK_TREE),
         None => (checkout.clone(), Source::to_try(&checkout, what, Purpose::Release)?, REHEARSE),
     };
+    let config = Config::of_commit(&git, &source.commit)?;
     let place = &place::ensure(environment, git.root(), registry)?;
     let environment = &place.environment;
     let runner = &Runner::new(environment);
@@ -61,7 +62,6 @@ pub fn run(
         tell_of_changes(&git, &source, &steps)?;
     }
     preflight::check_disk()?;
-    let config = Config::of_commit(&git, &source.commit).map_err(refused)?;
 
     let parent = git.root().join("target");
     fs::create_dir_all(&parent).with_context(|| format!("making `{}`", parent.display()))?;

@@ -47,14 +47,14 @@ pub fn run(environment: &Environment, asked: Option<&str>, json: bool) -> Result
 fn release(environment: &Environment, asked: Option<&str>, json: bool) -> Result<()> {
     let runner = &Runner::new(environment);
     let git = Git::here(runner)?;
-    let own = Config::of_head(&git).map_err(refused)?;
+    let own = Config::of_head(&git)?;
     let run = Run::of(environment, &own)?;
     let source = Source::to_release(&git, run.as_ref(), asked)?;
     let steps = Steps::new(environment)?;
     let steps = if json { steps.with_events() } else { steps };
     steps.line("release", &format!("{} at {}", source.tag, source.commit));
     preflight::check_disk()?;
-    let config = Config::of_commit(&git, &source.commit).map_err(refused)?;
+    let config = Config::of_commit(&git, &source.commit)?;
     if run.is_none() && environment.runner("RUN_ID")?.is_some() {
         let detail = format!("this is no run of `{}`: the provenance says local run", own.source_url());
         steps.line("run", &detail);

@@ -22,11 +22,11 @@ use crate::tool::git::Git;
 pub fn run(environment: &Environment, asked: &str) -> Result<()> {
     let runner = &Runner::new(environment);
     let git = Git::here(runner)?;
-    let own = Config::of_head(&git).map_err(refused)?;
+    let own = Config::of_head(&git)?;
     let run = Run::of(environment, &own)?;
     let source = Source::to_read(&git, Some(asked))?;
     let steps = Steps::new(environment)?;
-    let config = Config::of_commit(&git, &source.commit).map_err(refused)?;
+    let config = Config::of_commit(&git, &source.commit)?;
     let secrets = Secrets::to_release(environment, &own)?;
     let mut problems = secrets.problems.clone();
     problems.extend(secrets.check_hosts(environment, &own, &config).map_err(refused)?);

@@ -1,8 +1,9 @@
 //! The files of a commit or of a work tree that decide what is built.
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context as _, Result, anyhow};
 
-use super::config::{Config, MANIFEST};
+use super::config::{Config, MANIFEST, Platform};
+use super::dockerfile::{self, Recipe};
 use super::finding::{Finding, Rule, Unclear};
 use super::lockfile;
 use super::pin::{self, ToolPin};
@@ -46,6 +47,15 @@ impl Files {
             configuration: next().map(|bytes| Digest::of(&bytes)),
             policy: next().map(|_| policy()),
         })
+    }
+
+    pub(super) fn read_recipe(&self, platforms: &[Platform]) -> Result<Recipe> {
+        let text = std::str::from_utf8(&self.recipe)
+            .context("it is not UTF-8")
+            .map_err(|error| Unclear::error(Rule::InputsUnreadable, DOCKERFILE, error))?;
+        let found =
+            || Unclear { file: DOCKERFILE.to_owned(), findings: dockerfile::findings(text, platforms) };
+        dockerfile::read(text, platforms).with_context(found)
     }
 
     /// The path and digest of each file that decides what is in the image.

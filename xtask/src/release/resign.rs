@@ -32,7 +32,7 @@ pub struct Resigned {
 /// A [`crate::process::failure::Refusal`] when the release is not published, when another claim does not hold, or when
 /// the private key is not the release's; after other errors, try again.
 pub fn run(session: &Session<'_>, target: &Target, source: &Source) -> Result<Resigned> {
-    let inputs = &Inputs::of_commit(session.git, &source.commit, session.config).map_err(refused)?;
+    let inputs = &Inputs::of_commit(session.git, &source.commit, session.config)?;
     let login = DockerConfig::new(session.environment, target.login())?;
     let anonymous = DockerConfig::new(session.environment, None)?;
     let tools = &Tools::new(session, target, &login, &anonymous);

@@ -10,24 +10,40 @@ use serde::de::IgnoredAny;
 use super::{Config, MANIFEST};
 use crate::inputs::pin::document;
 use crate::inputs::toml;
+use crate::process::failure::refused;
+use crate::refuse;
 use crate::tool::git::{Commit, Git};
+
+/// What to do in a repository without a configuration.
+const NOT_ADOPTED: &str = "this repository does not release with this tool yet; run `cargo xtask init DIR` in a checkout of \
+    the tool";
+
+/// What to do if HEAD has no configuration.
+fn without_one(root: &Path) -> &'static str {
+    if root.join(MANIFEST).is_file() {
+        "the work tree has one; commit it, or try it first with `cargo xtask rehearse --work-tree`"
+    } else {
+        NOT_ADOPTED
+    }
+}
 
 impl Config {
     /// Reads the configuration of the work tree at `root`.
     ///
     /// # Errors
-    /// When the file or the table is missing, a key is unknown or a value is invalid.
+    /// A [`Refusal`] when the file or the table is missing, a key is unknown or a value is invalid: nothing can begin
+    /// without a configuration.
+    ///
+    /// [`Refusal`]: crate::process::failure::Refusal
     pub fn of_work_tree(root: &Path) -> Result<Self> {
         let path = root.join(MANIFEST);
         let text = match std::fs::read_to_string(&path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => bail!(
-                "there is no `{}`: this repository does not release with this tool yet; run `cargo xtask init DIR` in a \
-                 checkout of the tool",
-                path.display()
-            ),
-            read => read.with_context(|| format!("reading `{}`", path.display()))?,
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                refuse!("there is no `{}`: {NOT_ADOPTED}", path.display())
+            }
+            read => read.with_context(|| format!("reading `{}`", path.display())),
         };
-        Self::from_manifest(&text)
+        text.and_then(|text| Self::from_manifest(&text)).map_err(refused)
     }
 
     /// Reads the configuration of `commit`. It decides about the commit's image, not the one in the work tree: a newer
@@ -36,8 +52,14 @@ impl Config {
     /// # Errors
     /// As [`Config::of_work_tree`], and when git fails.
     pub fn of_commit(git: &Git, commit: &Commit) -> Result<Self> {
-        let [manifest] = git.files(commit, [MANIFEST])?;
-        Self::of_file(commit, manifest)
+        let read = || {
+            let [manifest] = git.files(commit, [MANIFEST])?;
+            if manifest.is_none() && git.peel("HEAD")?.as_ref() == Some(commit) {
+                bail!("commit {commit} has no `{MANIFEST}`: {}", without_one(git.root()));
+            }
+            Self::of_file(commit, manifest)
+        };
+        read().map_err(refused)
     }
 
     /// As [`Config::of_commit`]; `None` if the commit is older than the use of this tool.
@@ -58,7 +80,7 @@ impl Config {
     /// # Errors
     /// When HEAD has no configuration.
     pub fn of_head(git: &Git) -> Result<Self> {
-        let head = git.peel("HEAD")?.context("HEAD has no commit yet; commit something first")?;
+        let Some(head) = git.peel("HEAD")? else { refuse!("HEAD has no commit yet; commit something first") };
         Self::of_commit(git, &head).context("reading the configuration at HEAD")
     }
 

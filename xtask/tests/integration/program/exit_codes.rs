@@ -1,6 +1,7 @@
 //! What the exit codes mean (docs/releasing.md, "Exit codes") if the fault is on the way and not in the release.
 
 use std::fs;
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -14,6 +15,7 @@ use xtask::process::scratch::Scratch;
 use super::server::{SECRETS, busy, denying, git, repository, said, verify, xtask};
 use crate::servers::server::Server;
 
+const REFUSED: i32 = 3;
 const TRANSIENT: i32 = 75;
 const MISUSE: i32 = 2;
 const UNCHECKED: i32 = 4;
@@ -112,5 +114,50 @@ fn an_argument_of_verify_that_cannot_be_right_is_told_before_anything_is_asked()
         ensure!(output.status.code() == Some(MISUSE) && said.contains(words), "{arguments:?}: {said}");
     }
     assert_eq!(server.log()?, []);
+    Ok(())
+}
+
+#[test]
+fn what_cannot_begin_is_refused_by_every_command() -> Result<()> {
+    let scratch = Scratch::new()?;
+    let (bare, own) = (scratch.path().join("bare"), "127.0.0.1:1/acme/carol");
+    fs::create_dir(&bare)?;
+    git(&bare, &["init", "--quiet"])?;
+    let dir = repository(&scratch, "own", "127.0.0.1:1", own)?;
+    let code = |dir: &Path, arguments: &[&str], expected: i32| {
+        let output = xtask(dir, arguments, &[])?;
+        ensure!(output.status.code() == Some(expected), "{arguments:?}: {}", said(&output));
+        anyhow::Ok(said(&output))
+    };
+    for arguments in [&["release"][..], &["release", "--plan"]] {
+        assert!(code(&bare, arguments, REFUSED)?.contains("HEAD has no commit yet"));
+    }
+    git(&bare, &["commit", "--quiet", "--allow-empty", "--message=one"])?;
+    let commands: [&[&str]; 8] = [
+        &["doctor"],
+        &["policies"],
+        &["keygen", "../k"],
+        &["rotate", "../k"],
+        &["rehearse"],
+        &["check"],
+        &["release", "v0.1.0"],
+        &["release", "--plan"],
+    ];
+    for arguments in commands {
+        code(&bare, arguments, REFUSED)?;
+    }
+    fs::copy(dir.join("Cargo.toml"), bare.join("Cargo.toml"))?;
+    let uncommitted = code(&bare, &["rehearse"], REFUSED)?;
+    ensure!(uncommitted.contains("`cargo xtask rehearse --work-tree`"), "{uncommitted}");
+    for directory in [".", "../nowhere/k"] {
+        code(&dir, &["keygen", directory], MISUSE)?;
+    }
+    git(&dir, &["rm", "--quiet", "Dockerfile"])?;
+    fs::create_dir(dir.join("Dockerfile"))?;
+    fs::write(dir.join("Dockerfile/x"), "")?;
+    git(&dir, &["add", "."])?;
+    git(&dir, &["commit", "--quiet", "--message=a folder"])?;
+    git(&dir, &["tag", "v0.2.0"])?;
+    code(&dir, &["release", "--plan"], REFUSED)?;
     Ok(())
 }
