@@ -69,9 +69,10 @@ fn run(command: Command, environment: &Environment) -> Result<()> {
         Command::Resign { tag } => resign::run(environment, &tag),
         Command::Check { online, json } => check::run(environment, online, json),
         Command::Policies { check } => policies::run(environment, check),
-        Command::Notes { what, from, json, changelog, offline } => {
+        Command::Notes { what, coming, from, json, changelog, offline } => {
             let form = notes::Form::of(json, changelog);
-            notes::run(environment, what.as_deref(), from.as_ref(), form, offline)
+            let asked = notes::Asked { what: what.as_deref(), coming, from: from.as_ref() };
+            notes::run(environment, &asked, form, offline)
         }
         Command::Init(options) => init::run(environment, &options),
         Command::Keygen { directory } => keygen::run(environment, &directory),

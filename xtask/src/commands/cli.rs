@@ -77,6 +77,9 @@ pub enum Command {
         /// A tag, or a commit to treat as the next version [default: the tag at HEAD, else HEAD]
         #[arg(value_name = "TAG or COMMIT")]
         what: Option<String>,
+        /// The version that the commit will have, before it has the tag [default: the next patch version]
+        #[arg(long = "as", value_name = "TAG")]
+        coming: Option<ReleaseTag>,
         /// The release to compare with [default: the previous release in the same line of history]
         #[arg(long, value_name = "TAG")]
         from: Option<ReleaseTag>,

@@ -48,31 +48,50 @@ impl Form {
     }
 }
 
-/// Prints the section for `what`: a tag, or a commit as the next version. It lists the changes since `from`, or since
-/// the previous release; `form` selects another output. If the commit has the release's configuration, which names the
+/// Which changes to list.
+pub struct Asked<'a> {
+    /// A tag or a commit, else HEAD.
+    pub what: Option<&'a str>,
+    /// The version of a commit without a tag, else the next patch version.
+    pub coming: Option<ReleaseTag>,
+    /// The release to compare with, else the previous one.
+    pub from: Option<&'a ReleaseTag>,
+}
+
+impl Asked<'_> {
+    fn source(&self, git: &Git) -> Result<Source> {
+        if let Some(tag) = &self.coming {
+            return Source::of_coming(git, self.what.unwrap_or("HEAD"), tag.clone());
+        }
+        let source = Source::to_try(git, self.what, Purpose::Read)?;
+        if !source.is_tagged {
+            let version = source.tag.version();
+            stderr::line(format_args!(
+                "version  {version} is assumed; name another with `--as {}`",
+                source.tag
+            ));
+        }
+        Ok(source)
+    }
+}
+
+/// Prints the section for what is `asked`. `form` selects another output. If the commit has the release's configuration, which names the
 /// forge, commits are linked, and grouped if it says so. That forge is asked for pull requests, unless `offline`.
 ///
 /// # Errors
 /// As [`Source::to_try`]; a [`crate::process::failure::Refusal`] when there is no tag `from`; when git fails; or when
 /// the changelog cannot be read or written.
-pub fn run(
-    environment: &Environment,
-    what: Option<&str>,
-    from: Option<&ReleaseTag>,
-    form: Form,
-    offline: bool,
-) -> Result<()> {
+pub fn run(environment: &Environment, asked: &Asked<'_>, form: Form, offline: bool) -> Result<()> {
     let runner = Runner::new(environment);
     let git = Git::here(&runner)?;
-    let (source, tags) =
-        both(|| Source::to_try(&git, what, Purpose::Read), || Ok(release_tags(&git.tags()?)))?;
-    if let Some(from) = from
+    let (source, tags) = both(|| asked.source(&git), || Ok(release_tags(&git.tags()?)))?;
+    if let Some(from) = asked.from
         && git.peel(&from.git_ref())?.is_none()
     {
         refuse!("there is no tag `{from}` here; fetch the repository's tags with `git fetch --tags`");
     }
     let (history, config) =
-        both(|| History::among(&git, &source, from, &tags), || Config::if_any(&git, &source.commit))?;
+        both(|| History::among(&git, &source, asked.from, &tags), || Config::if_any(&git, &source.commit))?;
     // Its many small parts are left to the end of the process.
     let mut history = ManuallyDrop::new(history);
     if let Some(config) = config.as_ref().filter(|_| !offline) {

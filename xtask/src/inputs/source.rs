@@ -99,6 +99,21 @@ impl Source {
         }
     }
 
+    /// A commit to list the changes of, as the version of `tag`, which it does not have yet.
+    ///
+    /// # Errors
+    /// As [`Source::to_release`]; also when the tag is there.
+    pub fn of_coming(git: &Git, revision: &str, tag: ReleaseTag) -> Result<Self> {
+        check_whole(git)?;
+        if git.peel(&tag.git_ref())?.is_some() {
+            return Err(Misuse::new(format!("there is a tag `{tag}`: name it in place of `--as`")).into());
+        }
+        match git.dated(revision)? {
+            Some((commit, time)) => Ok(Self { tag, commit, time, is_tagged: false }),
+            None => Err(Misuse::new(format!("no commit has the name `{revision}`")).into()),
+        }
+    }
+
     /// A commit to try out under the next version, whatever tags are at HEAD.
     ///
     /// # Errors

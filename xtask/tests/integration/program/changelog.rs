@@ -38,6 +38,17 @@ fn a_changelog_gets_the_section_of_a_tag_once_and_keeps_what_is_there() -> Resul
             (format!("kept     CHANGELOG.md: it has a section of {}\n", &tag[1..]), text.clone())
         );
     }
+    let before_the_tag = xtask(&dir, &["notes", "--as", "v1.0.0", "--changelog", "--offline"], &[])?;
+    assert_eq!(said(&before_the_tag), "wrote    CHANGELOG.md: a section of 1.0.0\n");
+    git(&dir, &["commit", "--quiet", "--allow-empty", "--message=fix: b"])?;
+    let assumed = said(&xtask(&dir, &["notes", "--offline"], &[])?);
+    ensure!(assumed.contains("version  0.2.1 is assumed; name another with `--as v0.2.1`"), "{assumed}");
+    let there = xtask(&dir, &["notes", "--as", "v0.2.0"], &[])?;
+    ensure!(
+        there.status.code() == Some(2) && said(&there).contains("there is a tag `v0.2.0`"),
+        "{}",
+        said(&there)
+    );
     let output = xtask(&dir, &["notes", "v0.2.0", "--changelog", "--json"], &[])?;
     assert_eq!(output.status.code(), Some(2), "{}", said(&output));
     Ok(())
