@@ -45,7 +45,7 @@ impl Source {
             _ => match tag_at_head(git)? {
                 Some(tag) => tag,
                 None => refuse!(
-                    "HEAD has no release tag; make one with `git tag v0.1.0`, or name one: `cargo xtask release v0.1.0`"
+                    "HEAD has no release tag; make one with `git tag v0.1.0`, or name one: `target/debug/xtask release v0.1.0`"
                 ),
             },
         };

@@ -169,7 +169,7 @@ pub(super) fn move_latest(context: &Context<'_>, published: &Published) -> Resul
         // What we put there must be proven: anyone who may push can push a version tag.
         if !is_ours {
             verify::signature(&context.verifier(), highest, &wanted).with_context(|| {
-                format!("`{highest}` appeared while `latest` was moved; `cargo xtask release {highest}` corrects `latest`")
+                format!("`{highest}` appeared while `latest` was moved; `target/debug/xtask release {highest}` corrects `latest`")
             })?;
         }
         registry.put(&latest, &registry.known_manifest(&wanted)?)?;
