@@ -21,7 +21,7 @@ use crate::process::secret::redact;
 use crate::process::shown;
 use crate::process::stdout;
 use crate::refuse;
-use crate::release::preflight::{self, Check, Found, checks, saw};
+use crate::release::preflight::{self, Check, Found, checks, not_asked, saw};
 use crate::release::secrets::Secrets;
 use crate::release::target::Target;
 use crate::release::{Session, Tools, smoke};
@@ -87,8 +87,8 @@ pub fn run(environment: &Environment, maintainers: &[String]) -> Result<()> {
     );
     for (name, result) in preflight::side_by_side(&all)? {
         match result {
-            Ok((versions, found)) if found.is_empty() => print_good(name, &versions)?,
-            Ok((_, found)) => problems.extend(found),
+            Ok(found) if found.problems.is_empty() => print_good(name, &found)?,
+            Ok(found) => problems.extend(found.problems),
             Err(error) => problems.push(Problem::of_error(name, &error)),
         }
     }
@@ -116,8 +116,8 @@ fn placeholder(inputs: &Inputs) -> Option<Problem> {
 
 /// Who may push what is released. A forge that does not answer is reported by another check.
 fn protections(target: &Target) -> Result<Found> {
-    let Protections { said, problems, .. } = target.forge.protections()?;
-    Ok((said.into_iter().map(|text| ("", text)).collect(), problems))
+    let Protections { said, problems, were_told, .. } = target.forge.protections()?;
+    Ok(Found { seen: said.into_iter().map(|text| ("", text)).collect(), problems, not_asked: !were_told })
 }
 
 /// Creates the missing rules. Rules that somebody set up differently stay as they are.
@@ -155,6 +155,9 @@ fn signed_tags(session: &Session<'_>, target: &Target) -> Result<Found> {
 
 /// Which of the platforms the smoke test can run on this machine.
 fn platforms(session: &Session<'_>, tools: &Tools<'_>) -> Result<Found> {
+    if !checks::can_build(tools) {
+        return Ok(not_asked(checks::NO_BUILDER));
+    }
     let runs = tools.docker.runs()?;
     let is_run = |platform: &String| runs.contains(platform);
     let wanted = session.config.platforms.iter().map(ToString::to_string);
@@ -174,19 +177,19 @@ fn platforms(session: &Session<'_>, tools: &Tools<'_>) -> Result<Found> {
             )),
         }
     }
-    Ok((said, problems))
+    Ok(Found { seen: said, ..problems.into_iter().collect() })
 }
 
 fn version(runner: &Runner, (program, remedy): (&'static str, &'static str)) -> Result<Found> {
     let sh = runner.shell()?;
     let text = runner.call(cmd!(sh, "{program} --version")).install_hint(remedy).read()?;
     Ok(match version_in(program, &text) {
-        Some(version) => (vec![(program, version.to_owned())], Vec::new()),
+        Some(version) => Found { seen: vec![(program, version.to_owned())], ..Found::default() },
         None => {
             let found = text.lines().next().unwrap_or_default();
             let text =
                 format!("`{program} --version` says `{found}`, which is not the usual {program}; {remedy}");
-            (Vec::new(), vec![Problem::new("programs", text)])
+            [Problem::new("programs", text)].into_iter().collect()
         }
     })
 }
@@ -203,10 +206,15 @@ fn version_in<'a>(program: &str, text: &'a str) -> Option<&'a str> {
     rest?.split(' ').next().filter(|version| version.starts_with(|c: char| c.is_ascii_digit()))
 }
 
-fn print_good(name: &str, versions: &[(&'static str, String)]) -> Result<()> {
-    let versions: Vec<_> =
-        versions.iter().map(|(tool, version)| format!("{tool} {version}").trim_start().to_owned()).collect();
-    stdout::print(&format!("ok       {name:<12} {}\n", versions.join(", ")))
+fn print_good(name: &str, found: &Found) -> Result<()> {
+    stdout::print(&good(name, found))
+}
+
+/// A line without a problem: `?` for what was not asked.
+fn good(name: &str, Found { seen, not_asked, .. }: &Found) -> String {
+    let seen: Vec<_> =
+        seen.iter().map(|(tool, version)| format!("{tool} {version}").trim_start().to_owned()).collect();
+    format!("{:<8} {name:<12} {}\n", if *not_asked { "?" } else { "ok" }, seen.join(", "))
 }
 
 fn conclude(problems: &[Problem]) -> Result<()> {
@@ -225,12 +233,17 @@ fn conclude(problems: &[Problem]) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{disk, version_in};
+    use super::{disk, good, not_asked, version_in};
 
     #[test]
     fn the_free_space_is_said() {
-        assert_eq!(disk(5 << 30).0, [("", "5 GiB free".to_owned())]);
-        assert_eq!(disk(300 << 20).0, [("", "300 MiB free".to_owned())]);
+        assert_eq!(good("disk", &disk(5 << 30)), "ok       disk         5 GiB free\n");
+        assert_eq!(good("disk", &disk(300 << 20)), "ok       disk         300 MiB free\n");
+    }
+
+    #[test]
+    fn what_was_not_asked_is_not_ok() {
+        assert_eq!(good("protections", &not_asked("no token")), "?        protections  no token\n");
     }
 
     #[test]

@@ -45,13 +45,31 @@ impl Toolchain {
     }
 }
 
-/// A check returns what it saw and the problems that it found. What it saw is the version of a tool, by the tool's name,
-/// or words for `doctor`, without a name.
-pub(crate) type Found = (Vec<(&'static str, String)>, Vec<Problem>);
+/// What a check returns.
+#[derive(Default)]
+pub(crate) struct Found {
+    /// The version of a tool, by the tool's name, or words for `doctor`, without a name.
+    pub(crate) seen: Vec<(&'static str, String)>,
+    /// What is wrong.
+    pub(crate) problems: Vec<Problem>,
+    /// The question was not put, because of a problem that another check reports. What was seen says why.
+    pub(crate) not_asked: bool,
+}
 
 /// What a check returns that saw `words` and found `problems`.
 pub(crate) fn saw(words: impl Into<String>, problems: impl IntoIterator<Item = Problem>) -> Found {
-    (vec![("", words.into())], problems.into_iter().collect())
+    Found { seen: vec![("", words.into())], ..problems.into_iter().collect() }
+}
+
+/// What a check returns that could not ask; `why` is what another check reports.
+pub(crate) fn not_asked(why: impl Into<String>) -> Found {
+    Found { not_asked: true, ..saw(why, []) }
+}
+
+impl FromIterator<Problem> for Found {
+    fn from_iter<T: IntoIterator<Item = Problem>>(problems: T) -> Self {
+        Self { problems: problems.into_iter().collect(), ..Self::default() }
+    }
 }
 
 /// A check and its name.
@@ -68,15 +86,29 @@ pub fn run(context: &Context<'_>) -> Result<Toolchain> {
     let ci = ci::Gate::default();
     let mut checks = checks::of_machine(session, tools, target);
     checks.extend(checks::of_commit(session, tools, target, inputs));
-    checks
-        .push(("forge", Box::new(|| Ok((Vec::new(), target.forge.preflight(&source.tag, &source.commit)?)))));
-    checks.push(("ci status", Box::new(|| Ok((Vec::new(), ci.look(target, source)?)))));
+    let forge = || Ok(target.forge.preflight(&source.tag, &source.commit)?.into_iter().collect());
+    checks.push(("forge", Box::new(forge)));
+    checks.push(("ci status", Box::new(|| Ok(ci.look(target, source)?.into_iter().collect()))));
     checks.push(("gates", Box::new(|| gates::look(context))));
     let tool = checks::own_source(session)?;
-    let (mut versions, mut problems) = (BTreeMap::from([checks::own_version(&tool)]), Vec::new());
-    for (name, result) in side_by_side(&checks)? {
+    let (mut versions, mut problems) = judge(side_by_side(&checks)?);
+    versions.extend([checks::own_version(&tool)]);
+    if problems.is_empty() {
+        // Last: somebody who has to fix another problem should not have to wait to hear of it.
+        problems.extend(ci.wait(session, target, source)?);
+    }
+    if problems.is_empty() { Ok(Toolchain { versions, tool, started }) } else { Err(refusal(&problems)) }
+}
+
+/// The versions of the tools, and every problem. What one check did not ask is a problem if no check saw the reason.
+fn judge(results: Vec<(&'static str, Result<Found>)>) -> (BTreeMap<String, String>, Vec<Problem>) {
+    let (mut versions, mut problems, mut open) = (BTreeMap::new(), Vec::new(), Vec::new());
+    for (name, result) in results {
         match result {
-            Ok((seen, found)) => {
+            Ok(Found { seen, not_asked: true, .. }) => {
+                open.extend(seen.into_iter().map(|(_, why)| Problem::new(name, why)));
+            }
+            Ok(Found { seen, problems: found, .. }) => {
                 let of_tools = seen.into_iter().filter(|(tool, _)| !tool.is_empty());
                 versions.extend(of_tools.map(|(tool, version)| (tool.to_owned(), version)));
                 problems.extend(found);
@@ -84,11 +116,7 @@ pub fn run(context: &Context<'_>) -> Result<Toolchain> {
             Err(error) => problems.push(Problem::of_error(name, &error)),
         }
     }
-    if problems.is_empty() {
-        // Last: somebody who has to fix another problem should not have to wait to hear of it.
-        problems.extend(ci.wait(session, target, source)?);
-    }
-    if problems.is_empty() { Ok(Toolchain { versions, tool, started }) } else { Err(refusal(&problems)) }
+    (versions, if problems.is_empty() { open } else { problems })
 }
 
 /// The result of each check, in their order.
@@ -148,7 +176,22 @@ fn free_bytes(dir: &Path) -> Result<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Problem, Transient, refusal};
+    use super::{Found, Problem, Transient, judge, not_asked, refusal, saw};
+    use anyhow::anyhow;
+
+    #[test]
+    fn what_was_not_asked_is_hidden_only_behind_a_reason() {
+        let judged = |results| {
+            let (versions, problems) = judge(results);
+            (versions.len(), problems.iter().map(|problem| problem.check).collect::<Vec<_>>())
+        };
+        let engine = || Ok(Found { seen: vec![("docker", "29".to_owned())], ..Found::default() });
+        let open = || ("sources", Ok(not_asked("docker does not answer")));
+        let down = ("docker", Err(anyhow!("docker does not answer")));
+        assert_eq!(judged(vec![("docker", engine()), ("registry", Ok(saw("x", [])))]), (1, vec![]));
+        assert_eq!(judged(vec![("docker", engine()), open()]), (1, vec!["sources"]));
+        assert_eq!(judged(vec![down, open()]), (0, vec!["docker"]));
+    }
 
     #[test]
     fn all_problems_are_listed_in_one_refusal() {

@@ -43,8 +43,10 @@ impl Forgejo {
         let tags: Option<Vec<TagRule>> = self.rules("tag_protections")?;
         let branches: Option<Vec<BranchRule>> = self.rules("branch_protections")?;
         let (Some(tags), Some(branches)) = (tags, branches) else {
-            let text = "not asked: it takes a `FORGEJO_TOKEN` of somebody who administers the repository";
-            return Ok(said(text.to_owned()));
+            let why = if self.token.is_some() { "the token may not ask" } else { "not asked" };
+            let text =
+                format!("{why}: it takes a `FORGEJO_TOKEN` of somebody who administers the repository");
+            return Ok(said(text));
         };
         let address = self.url("");
         let mut all = vec![of_tags(&Rule::Tags, &tags, &self.config, &address)];

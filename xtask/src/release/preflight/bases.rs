@@ -11,7 +11,7 @@ use crate::inputs::config::{Config, Platform};
 use crate::inputs::stand_in;
 use crate::oci::index;
 use crate::process::problem::Problem;
-use crate::release::preflight::{Found, saw};
+use crate::release::preflight::{Found, checks, not_asked, saw};
 use crate::release::target::Target;
 use crate::release::{Session, Tools};
 
@@ -39,6 +39,9 @@ pub(super) fn base_images(
     target: &Target,
     inputs: &Inputs,
 ) -> Result<Found> {
+    if !checks::can_build(tools) {
+        return Ok(not_asked(checks::NO_BUILDER));
+    }
     let mut problems = Vec::new();
     let curl = Curl::new(session.runner, session.config.timeouts.http());
     for pinned in inputs.base.distinct() {

@@ -11,7 +11,7 @@ use crate::inputs::keys::PublicKey;
 use crate::inputs::pin::{CARGO_LOCK, ToolPin};
 use crate::inputs::{Inputs, PUBLIC_KEY};
 use crate::process::problem::Problem;
-use crate::release::preflight::{Check, Found, bases, saw};
+use crate::release::preflight::{Check, Found, bases, not_asked, saw};
 use crate::release::target::Target;
 use crate::release::{Session, Tools};
 use crate::tool::cosign::Generation;
@@ -105,15 +105,27 @@ fn docker(session: &Session<'_>, tools: &Tools<'_>, target: &Target) -> Result<F
             ),
         ));
     }
-    Ok((vec![("docker", engine.version), ("docker-buildx", buildx)], problems))
+    let seen = vec![("docker", engine.version), ("docker-buildx", buildx)];
+    Ok(Found { seen, ..problems.into_iter().collect() })
+}
+
+/// Why a check does not ask the builder.
+pub(crate) const NO_BUILDER: &str = "not asked: docker's engine does not answer, or buildx is missing";
+
+/// Whether the builder can be asked anything. Why it cannot is reported by the check of docker itself.
+pub(crate) fn can_build(tools: &Tools<'_>) -> bool {
+    tools.docker.engine().is_ok_and(|engine| engine.buildx.is_some())
 }
 
 /// The builder's denial of other sources is what guarantees the content of an image, so first check that it denies
 /// anything.
 fn denies_sources(session: &Session<'_>, tools: &Tools<'_>) -> Result<Found> {
+    if !can_build(tools) {
+        return Ok(not_asked(NO_BUILDER));
+    }
     tools.docker.check_denial(&session.config.builder).context(
-        "the builder does not enforce a source policy, so nothing would restrict the build to what the commit pins; use \
-         BuildKit 0.13 or newer, with buildx 0.13 or newer",
+        "the builder was not seen to enforce a source policy, so nothing would restrict the build to what the commit pins; \
+         use BuildKit 0.13 or newer, with buildx 0.13 or newer",
     )?;
     Ok(saw("the builder fetches only what a source policy allows", []))
 }
@@ -158,14 +170,14 @@ fn cosign(tools: &Tools<'_>) -> Result<Found> {
         Generation::Three => "3",
     };
     let version = digest.map_or(generation.to_owned(), |digest| format!("{generation} ({digest})"));
-    Ok((vec![("cosign", version)], Vec::new()))
+    Ok(Found { seen: vec![("cosign", version)], ..Found::default() })
 }
 
 /// The secret key must match the public key in the repository at the released commit.
 fn key(tools: &Tools<'_>, target: &Target, inputs: &Inputs) -> Result<Found> {
     // Problems with cosign itself are reported by its own check.
     if tools.cosign.program().digest().is_err() || tools.cosign.generation().is_err() {
-        return Ok(saw("not looked at: cosign is missing or not the configured one", []));
+        return Ok(not_asked("not looked at: cosign is missing or not the configured one"));
     }
     let derived = tools.cosign.public_key(target.key()?).context(
         "`COSIGN_PRIVATE_KEY` cannot be read with `COSIGN_PASSWORD`; set both secrets again, \

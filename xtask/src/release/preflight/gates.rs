@@ -33,7 +33,7 @@ pub(super) fn look(context: &Context<'_>) -> Result<Found> {
         problems.extend(texts.into_iter().map(|text| Problem::new("git tag", text)));
     }
     problems.extend(keys::wrong(context, &default)?.map(|text| Problem::new("signing key", text)));
-    Ok((Vec::new(), problems))
+    Ok(problems.into_iter().collect())
 }
 
 fn problem(
