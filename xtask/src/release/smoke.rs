@@ -108,7 +108,8 @@ fn not_run(context: &Context<'_>, image: &Image, words: &str) -> Result<Tried> {
         );
     }
     let line = format!(
-        "{platform} is built and checked, not run ({words}); `cargo xtask doctor` says how it could be"
+        "{platform} is built and checked, not run ({words}); to have it run, {}",
+        emulation(platform)
     );
     context.line(Step::Smoke, &line);
     Ok(Tried::NotRun)
