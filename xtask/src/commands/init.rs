@@ -8,6 +8,7 @@ mod command;
 mod dockerfile;
 mod files;
 mod flags;
+mod given;
 mod home;
 mod missing;
 mod next;
@@ -26,13 +27,15 @@ use anyhow::{Context as _, Result};
 use xshell::cmd;
 
 use crate::commands::policies;
+use crate::http::WebUrl;
 use crate::inputs::DOCKERFILE;
-use crate::inputs::config::Config;
+use crate::inputs::config::{Config, RepositoryName};
+use crate::inputs::dockerfile::BaseImage;
 use crate::inputs::pin::CARGO_LOCK;
 use crate::process::Runner;
 use crate::process::environment::Environment;
 use crate::process::stderr;
-use crate::tool::git::Git;
+use crate::tool::git::{Commit, Git};
 
 use files::File;
 use survey::Survey;
@@ -43,6 +46,10 @@ const NEW: &str = "Dockerfile.new";
 /// Time for cargo to fetch the tool and the package index.
 const LOCK: Duration = Duration::from_secs(600);
 
+/// The options that decide what is in a new file, and change nothing in one that is there.
+const FOR_NEW_FILES: [&str; 9] =
+    ["forge", "repository", "service", "port", "health", "base", "runner", "tool_url", "tool_rev"];
+
 /// The command-line options.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct Options {
@@ -50,45 +57,39 @@ pub struct Options {
     #[arg(value_name = "DIR")]
     pub directory: PathBuf,
     /// Write nothing; list the files that this version would write differently
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = FOR_NEW_FILES)]
     pub check: bool,
     /// Write these files as this version does; they must be committed, so that `git diff` shows the changes
-    #[arg(long, conflicts_with = "check")]
+    #[arg(long, conflicts_with = "check", conflicts_with_all = FOR_NEW_FILES)]
     pub update: bool,
     /// The forge's address [default: the configuration's, else that of the remote `origin`]
-    #[arg(long, value_name = "URL")]
-    pub forge: Option<String>,
+    #[arg(long, value_name = "URL", value_parser = given::Address)]
+    pub forge: Option<WebUrl>,
     /// The repository's name there [default: the configuration's, else that of the remote `origin`]
-    #[arg(long, value_name = "OWNER/NAME")]
-    pub repository: Option<String>,
+    #[arg(long, value_name = "OWNER/NAME", value_parser = given::value::<RepositoryName>)]
+    pub repository: Option<RepositoryName>,
     /// The service's folder [default: the configuration's, else the one with a package-lock.json]
     #[arg(long, value_name = "FOLDER")]
     pub service: Option<String>,
     /// The port that the service listens on [default: the configuration's, else that of `EXPOSE` in its Dockerfile]
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
     pub port: Option<u16>,
     /// The path that answers 200 once the service is up [default: the configuration's, else that of `HEALTHCHECK` in its
     /// Dockerfile, else /]
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", value_parser = given::path)]
     pub health: Option<String>,
     /// The base image, with its digest [default: that of the Dockerfile if it has a digest, else this project's own]
-    #[arg(long, value_name = "IMAGE@DIGEST")]
-    pub base: Option<String>,
+    #[arg(long, value_name = "IMAGE@DIGEST", value_parser = given::base)]
+    pub base: Option<BaseImage>,
     /// The label of the runner that releases [default: docker, as for CI]
-    #[arg(long, value_name = "LABEL", value_parser = label)]
+    #[arg(long, value_name = "LABEL", value_parser = given::label)]
     pub runner: Option<String>,
     /// The repository to fetch this tool from [default: its own]
-    #[arg(long, value_name = "URL")]
-    pub tool_url: Option<String>,
+    #[arg(long, value_name = "URL", value_parser = given::Address)]
+    pub tool_url: Option<WebUrl>,
     /// A commit of this tool [default: the tag of this version]
-    #[arg(long, value_name = "COMMIT")]
-    pub tool_rev: Option<String>,
-}
-
-/// A label of a runner, as a workflow may write it without quotes.
-fn label(text: &str) -> Result<String, String> {
-    let is_label = !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
-    if is_label { Ok(text.to_owned()) } else { Err("expected letters, digits, `-`, `_` and `.`".to_owned()) }
+    #[arg(long, value_name = "COMMIT", value_parser = given::commit)]
+    pub tool_rev: Option<Commit>,
 }
 
 /// Each of `all` on a line of its own, below a sentence.
@@ -210,7 +211,7 @@ mod tests {
 
     use super::files::File;
     use super::survey::{Survey, tests::example};
-    use super::{NEW, Options, beside, ignoring_target, label};
+    use super::{NEW, Options, beside, ignoring_target};
     use crate::process::scratch::Scratch;
 
     #[test]
@@ -246,13 +247,5 @@ mod tests {
         let command = Options::augment_args(clap::Command::new("init"));
         let health = command.get_arguments().find(|option| option.get_id() == "health").unwrap();
         assert!(health.get_help().unwrap().to_string().contains("`HEALTHCHECK` in its Dockerfile"));
-    }
-
-    #[test]
-    fn a_label_needs_no_quotes() {
-        assert_eq!(label("release-1").unwrap(), "release-1");
-        for bad in ["", "a b", "a: b", "a\nb", "[x]"] {
-            assert!(label(bad).is_err(), "{bad:?}");
-        }
     }
 }

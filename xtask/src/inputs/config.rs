@@ -26,7 +26,7 @@ pub use limits::Timeouts;
 pub use native::{Archive, Native, Way};
 pub use notes::{Group, Groups, Notes, Show};
 pub use signatures::Signatures;
-pub use smoke::{ALIAS, Companion, Http, Platforms, Smoke};
+pub use smoke::{ALIAS, Companion, Http, Platforms, Smoke, is_path};
 pub use values::{Folder, Platform, RepositoryName, VariableName};
 
 /// The file with the table, relative to the top of the repository.

@@ -4,7 +4,6 @@ use anyhow::{Context as _, Result};
 
 use super::Options;
 use crate::inputs::dockerfile::existing::Existing;
-use crate::process::failure::Misuse;
 
 /// This project's own Dockerfile; Renovate keeps its digest current.
 const OWN: &str = include_str!("../../../../Dockerfile");
@@ -13,16 +12,10 @@ const OWN: &str = include_str!("../../../../Dockerfile");
 /// project's own pin.
 ///
 /// # Errors
-/// [`Misuse`] when the image on the command line has no digest.
+/// When this project's own pin cannot be found.
 pub(super) fn pinned(options: &Options, old: Option<&Existing>) -> Result<String> {
     if let Some(named) = &options.base {
-        if !named.contains("@sha256:") {
-            let words = format!(
-                "`--base {named}` has no digest; `docker buildx imagetools inspect {named}` prints it: `--base {named}@sha256:…`"
-            );
-            return Err(Misuse::new(words).into());
-        }
-        return Ok(named.clone());
+        return Ok(named.reference.clone());
     }
     let of_old = old.and_then(|old| old.base.as_ref()).map(|base| &base.value);
     match of_old.filter(|base| base.contains("@sha256:")) {
@@ -43,7 +36,7 @@ fn own() -> Result<String> {
 mod tests {
     use super::{own, pinned};
     use crate::commands::init::Options;
-    use crate::inputs::dockerfile::existing;
+    use crate::inputs::dockerfile::{BaseImage, existing};
 
     #[test]
     fn a_base_has_a_digest_whoever_names_it() {
@@ -54,8 +47,7 @@ mod tests {
         assert_eq!(pinned(&options, Some(&old("node:20"))).unwrap(), own);
         let kept = format!("node:22@sha256:{}", "a".repeat(64));
         assert_eq!(pinned(&options, Some(&old(&kept))).unwrap(), kept);
-        let named = |base: &str| Options { base: Some(base.to_owned()), ..Options::default() };
-        assert_eq!(pinned(&named(&kept), None).unwrap(), kept);
-        assert!(pinned(&named("node:22"), None).is_err());
+        let named = Options { base: Some(BaseImage::parse("", &kept).unwrap()), ..Options::default() };
+        assert_eq!(pinned(&named, Some(&old("node:20"))).unwrap(), kept);
     }
 }

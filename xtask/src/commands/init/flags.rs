@@ -7,7 +7,7 @@ use anyhow::Result;
 use super::{Options, existing, files, listed, tool};
 use crate::inputs::DOCKERFILE;
 use crate::inputs::config::{Config, MANIFEST};
-use crate::inputs::dockerfile::existing;
+use crate::inputs::dockerfile::{BaseImage, existing};
 use crate::process::failure::Misuse;
 
 /// Refuses options that would be ignored. `known` is the existing configuration, if any.
@@ -34,8 +34,13 @@ fn against_configuration(options: &Options, known: &Config) -> Vec<String> {
     let http = known.smoke.http();
     let port = |port: u16| port.to_string();
     let compared = [
-        ("--forge", "forge", options.forge.clone(), Some(known.forge.to_string())),
-        ("--repository", "repository", options.repository.clone(), Some(known.repository.to_string())),
+        ("--forge", "forge", options.forge.as_ref().map(ToString::to_string), Some(known.forge.to_string())),
+        (
+            "--repository",
+            "repository",
+            options.repository.as_ref().map(ToString::to_string),
+            Some(known.repository.to_string()),
+        ),
         ("--service", "service", options.service.clone(), Some(known.service.to_string())),
         ("--port", "smoke.port", options.port.map(port), http.as_ref().map(|http| port(http.port))),
         ("--health", "smoke.health", options.health.clone(), http.map(|http| http.health.to_owned())),
@@ -65,7 +70,7 @@ fn against_files(
             files::PACKAGE
         ));
     }
-    if let Some(base) = &options.base {
+    if let Some(BaseImage { reference: base, .. }) = &options.base {
         let is_other = |text: &&str| existing::read(text).is_ours && !text.contains(base.as_str());
         if dockerfile.filter(is_other).is_some() {
             refused.push(format!("`--base {base}`: `{DOCKERFILE}` is there; change its `FROM` lines"));
@@ -82,9 +87,10 @@ fn against_files(
 
 #[cfg(test)]
 mod tests {
-    use super::{against_configuration, against_files};
+    use super::{BaseImage, against_configuration, against_files};
     use crate::commands::init::Options;
     use crate::inputs::config::tests::example;
+    use crate::tool::git::Commit;
 
     fn some(text: &str) -> Option<String> {
         Some(text.to_owned())
@@ -95,13 +101,17 @@ mod tests {
         let known = example();
         let http = known.smoke.http().unwrap();
         let same = Options {
-            forge: Some(format!("{}/", known.forge)),
+            forge: Some(known.forge.clone()),
             port: Some(http.port),
             health: some(http.health),
             ..Options::default()
         };
         assert_eq!(against_configuration(&same, &known), [""; 0]);
-        let other = Options { port: Some(http.port + 1), repository: some("a/b"), ..same };
+        let other = Options {
+            port: Some(http.port + 1),
+            repository: Some("a/b".to_owned().try_into().unwrap()),
+            ..same
+        };
         let refused = against_configuration(&other, &known);
         assert_eq!(refused.len(), 2, "{refused:?}");
         assert!(
@@ -112,16 +122,17 @@ mod tests {
 
     #[test]
     fn an_option_for_a_file_that_is_there_is_refused_unless_the_file_says_the_same() {
+        let pinned = format!("node:22@sha256:{}", "1".repeat(64));
         let options = Options {
-            tool_rev: some("abc"),
-            base: some("node:22@sha256:1"),
+            tool_rev: Some(Commit::parse(&"a".repeat(40)).unwrap()),
+            base: Some(BaseImage::parse("", &pinned).unwrap()),
             runner: some("release"),
             ..Options::default()
         };
         assert_eq!(against_files(&options, None, None, None), [""; 0]);
         let line = crate::commands::init::tool::dependency(&options);
         let ours = |base: &str| format!("FROM {base}\nCOPY --link --from=dependencies /out/ /\n");
-        let dockerfile = ours("node:22@sha256:1");
+        let dockerfile = ours(&pinned);
         assert_eq!(
             against_files(&options, Some(&line), Some(&dockerfile), Some("    runs-on: release\n")),
             [""; 0]

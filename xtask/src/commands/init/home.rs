@@ -15,7 +15,8 @@ pub(super) fn of(
     let origin = git.origin()?;
     let of_config = known.map(|config| (config.forge.to_string(), config.repository.to_string()));
     let (forge, repository) = of_config.or(origin.as_deref().and_then(parse_remote)).unzip();
-    Ok((options.forge.clone().or(forge), options.repository.clone().or(repository)))
+    let (given, name) = (options.forge.as_ref(), options.repository.as_ref());
+    Ok((given.map(ToString::to_string).or(forge), name.map(ToString::to_string).or(repository)))
 }
 
 /// Reads `https://host/owner/name.git`, `ssh://git@host:2222/owner/name.git` or `git@host:owner/name.git`, without the

@@ -15,7 +15,7 @@ pub(super) fn install() -> String {
 
 /// The dependency line: by tag, unless the command line names a commit of a fork or of an unreleased version.
 pub(super) fn dependency(options: &Options) -> String {
-    let url = options.tool_url.as_deref().unwrap_or(HOME);
+    let url = options.tool_url.as_ref().map_or_else(|| HOME.to_owned(), ToString::to_string);
     let choice = match &options.tool_rev {
         Some(rev) => format!("rev = \"{rev}\""),
         None => format!("tag = \"v{}\"", env!("CARGO_PKG_VERSION")),

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+pub use check::is_path;
+
 /// The service's own name in the network of its smoke test.
 pub const ALIAS: &str = "service";
 

@@ -26,7 +26,10 @@ pub fn says_musl(image: &str) -> bool {
 
 impl BaseImage {
     /// `written` is the text before the reference, such as `FROM`.
-    pub(super) fn parse(written: &str, reference: &str) -> Result<Self> {
+    ///
+    /// # Errors
+    /// When it has no tag or no digest, or is no reference.
+    pub fn parse(written: &str, reference: &str) -> Result<Self> {
         let (tagged, digest) = match reference.split_once('@') {
             Some((tagged, digest)) => (tagged, Some(digest)),
             None => (reference, None),

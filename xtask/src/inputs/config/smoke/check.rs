@@ -8,6 +8,12 @@ use crate::oci::reference::Digest;
 
 use super::{ALIAS, Companion, Smoke};
 
+/// Whether `text` is the path of a request.
+#[must_use]
+pub fn is_path(text: &str) -> bool {
+    text.starts_with('/') && text.chars().all(|c| c.is_ascii_graphic())
+}
+
 impl Smoke {
     /// Refuses invalid values.
     pub(in crate::inputs::config) fn check(&self) -> Result<()> {
@@ -24,8 +30,7 @@ impl Smoke {
         }
         for (key, path) in [("smoke.health", &self.health), ("smoke.version", &self.version)] {
             let Some(path) = path else { continue };
-            let is_path = path.starts_with('/') && path.chars().all(|c| c.is_ascii_graphic());
-            ensure!(is_path, "`{key}` is `{path}`: expected a path such as `/healthz`");
+            ensure!(is_path(path), "`{key}` is `{path}`: expected a path such as `/healthz`");
         }
         ensure!(!self.exit_codes.is_empty(), "`smoke.exit-codes` is empty: name one at least, such as 0");
         ensure!(self.pids > 0, "`smoke.pids` is 0: expected a number of processes, such as 512");
