@@ -12,6 +12,7 @@ mod given;
 mod home;
 mod missing;
 mod next;
+mod package;
 mod shipped;
 mod survey;
 pub(super) mod tool;
@@ -29,11 +30,12 @@ use xshell::cmd;
 use crate::commands::policies;
 use crate::http::WebUrl;
 use crate::inputs::DOCKERFILE;
-use crate::inputs::config::{Config, RepositoryName};
+use crate::inputs::config::{Config, MANIFEST, RepositoryName};
 use crate::inputs::dockerfile::BaseImage;
 use crate::inputs::pin::CARGO_LOCK;
 use crate::process::Runner;
 use crate::process::environment::Environment;
+use crate::process::failure::Misuse;
 use crate::process::stderr;
 use crate::tool::git::{Commit, Git};
 
@@ -105,10 +107,7 @@ fn listed(all: &[String]) -> String {
 /// else has been written, and the error says what to type.
 pub fn run(environment: &Environment, options: &Options) -> Result<()> {
     let runner = &Runner::new(environment);
-    let directory = &options.directory;
-    let git = Git::discover(runner, directory).with_context(|| {
-        format!("`{}` is no git repository; run `git init` there first", directory.display())
-    })?;
+    let git = repository(runner, &options.directory)?;
     if options.check || options.update {
         let ours = files::ours(&Config::of_work_tree(git.root())?, None)?;
         return if options.update { update::update(&git, &ours) } else { update::check(git.root(), &ours) };
@@ -116,17 +115,59 @@ pub fn run(environment: &Environment, options: &Options) -> Result<()> {
     let known = survey::configured(git.root())?;
     flags::check(options, git.root(), known.as_ref())?;
     let survey = Survey::of(&git, options, known.as_ref())?;
-    let config = known.map_or_else(|| Config::from_manifest(&files::manifest(&survey)), Ok)?;
+    let is_kept = known.is_none() && survey.root.join(MANIFEST).exists();
+    let config = known.map_or_else(|| new_config(&survey), Ok)?;
     let ours = files::ours(&config, options.runner.as_deref())?;
     for file in files::own(&survey, options, &config)?.iter().chain(&ours) {
         write(&survey, file)?;
     }
     ignore_target(&survey.root)?;
     let mut left = next::Left::of(&survey.root);
-    left.unless(policies::write_all(&survey.root), "`policies/` is not written", "`cargo xtask policies`");
-    left.unless(lock(runner, &survey.root), "`Cargo.lock` is not written", "`cargo generate-lockfile`");
+    if is_kept {
+        left.manifest(&files::tables(&survey));
+    } else {
+        left.unless(
+            policies::write_all(&survey.root),
+            "`policies/` is not written",
+            "`cargo xtask policies`",
+        );
+        left.unless(lock(runner, &survey.root), "`Cargo.lock` is not written", "`cargo generate-lockfile`");
+    }
     next::say(&survey, options);
     left.conclude(&tool::dependency(options))
+}
+
+/// The configuration of the new manifest. Its values come from several places, none of which is that file.
+fn new_config(survey: &Survey) -> Result<Config> {
+    Config::from_manifest(&files::manifest(survey)).map_err(|error| {
+        Misuse::new(format!(
+            "nothing was written, because these values of the flags, `package.json` and the remote `origin` give no valid \
+             configuration: {error:#}"
+        ))
+        .into()
+    })
+}
+
+/// The repository to which `directory` belongs.
+fn repository(runner: &Runner, directory: &Path) -> Result<Git> {
+    let shown = directory.display();
+    let whole = match directory.canonicalize() {
+        Ok(whole) if whole.is_dir() => whole,
+        _ => {
+            let words =
+                format!("`{shown}` is no directory that can be read; make it with `git init {shown}`");
+            return Err(Misuse::new(words).into());
+        }
+    };
+    // A bare repository has these two at its top. Whatever else git says about a repository is git's to say.
+    let is_one = |dir: &Path| {
+        dir.join(".git").exists() || (dir.join("HEAD").is_file() && dir.join("objects").is_dir())
+    };
+    if !whole.ancestors().any(is_one) {
+        let words = format!("`{shown}` is in no git repository; run `git init` there first");
+        return Err(Misuse::new(words).into());
+    }
+    Git::discover(runner, directory)
 }
 
 fn write(survey: &Survey, file: &File) -> Result<()> {

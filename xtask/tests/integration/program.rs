@@ -1,5 +1,6 @@
 //! The program itself, against a small server on loopback.
 
+mod adopt;
 mod all;
 mod changelog;
 mod clones;

@@ -85,6 +85,12 @@ pub(super) fn notes(survey: &Survey) -> Vec<String> {
     if survey.dockerfile.as_ref().is_none_or(|old| old.command_lines.is_empty()) {
         notes.push(format!("`{}` is from {}", survey.command.entrypoint(), survey.command.origin.said()));
     }
+    if survey.package.scripts.test.is_none() {
+        notes.push(
+            "package.json has no `scripts.test`, and `cargo xtask ci` fails without one: it runs `npm test`"
+                .to_owned(),
+        );
+    }
     if let Some(from) = survey.branch_from {
         notes.push(format!(
             "`branches = [\"{}\"]` is {from}; if releases are made from another branch, change it in `Cargo.toml`",

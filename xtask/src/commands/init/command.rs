@@ -1,6 +1,6 @@
 //! The command that starts the service, and where it was found.
 
-use super::survey::Package;
+use super::package::Package;
 use crate::inputs::dockerfile::existing::{At, Existing, shell};
 
 /// The image's directory of the service.
@@ -146,7 +146,7 @@ fn script(words: &[String]) -> Option<usize> {
 #[cfg(test)]
 pub(super) mod tests {
     use super::{Command, Origin};
-    use crate::commands::init::survey::Package;
+    use crate::commands::init::package::Package;
     use crate::inputs::dockerfile::existing::{self, shell};
 
     pub(in crate::commands::init) fn of_main(text: &str) -> Command {

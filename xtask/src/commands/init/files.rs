@@ -90,13 +90,23 @@ xtask = \"run --quiet --locked --package release --\"
 
 /// The manifest with the configuration.
 pub(super) fn manifest(survey: &Survey) -> String {
-    let quoted = |text: &str| serde_json::Value::from(text).to_string();
-    let or = |text: &str, otherwise: &str| quoted(if text.is_empty() { otherwise } else { text });
-    let package = &survey.package;
     format!(
         "# The workspace of `cargo xtask`, which releases the service. The service itself is not part of it.\n\
-         [workspace]\nresolver = \"3\"\nmembers = [\"xtask\"]\n\n\
-         # What is released, and where. This page describes every key:\n\
+         [workspace]\nresolver = \"3\"\n{MEMBERS}\n\n{}",
+        tables(survey)
+    )
+}
+
+/// The line of the manifest that makes the tool's package part of the workspace.
+pub(super) const MEMBERS: &str = "members = [\"xtask\"]";
+
+/// The tables of the manifest: the configuration and the profiles.
+pub(super) fn tables(survey: &Survey) -> String {
+    let quoted = |text: &str| serde_json::Value::from(text).to_string();
+    let package = &survey.package;
+    let description = if package.description.is_empty() { survey.title() } else { &package.description };
+    format!(
+        "# What is released, and where. This page describes every key:\n\
          # {}/configuration.md\n\
          [workspace.metadata.release]\n\
          forge = {}\nrepository = {}\ntitle = {}\ndescription = {}\nlicenses = {}\n\
@@ -111,8 +121,8 @@ pub(super) fn manifest(survey: &Survey) -> String {
         quoted(&survey.forge),
         quoted(&survey.repository),
         quoted(survey.title()),
-        or(&package.description, survey.title()),
-        or(&package.license, "NOASSERTION"),
+        quoted(description),
+        quoted(&package.license()),
         quoted(&survey.branch),
         quoted(&survey.folder),
         survey.port,

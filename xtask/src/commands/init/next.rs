@@ -6,6 +6,7 @@ use anyhow::{Result, anyhow};
 
 use super::survey::Survey;
 use super::{Options, carried, files, listed};
+use crate::inputs::config::MANIFEST;
 use crate::inputs::pin::document;
 use crate::process::shown;
 use crate::process::stderr;
@@ -28,6 +29,16 @@ impl<'a> Left<'a> {
             let (why, root) = (shown::error(&error), self.root.display());
             self.lines.push(format!("{what}: {why}\n  then run {command} in `{root}`"));
         }
+    }
+
+    /// Remembers what a `Cargo.toml` lacks that was there before, and what needs it.
+    pub(super) fn manifest(&mut self, tables: &str) {
+        self.lines.push(format!(
+            "`{MANIFEST}` is yours and was kept: write `{}` in its table `[workspace]`, beside other members, and add what it \
+             does not have of this:\n\n{tables}\n  then run `cargo xtask policies` and `cargo generate-lockfile` in `{}`",
+            files::MEMBERS,
+            self.root.display()
+        ));
     }
 
     /// Names everything that is left. `dependency` is the line with the tool.

@@ -1,45 +1,19 @@
 //! What a repository says about its service before it has this tool: its package.json, its Dockerfile if it has one,
 //! its remote.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail};
-use serde::Deserialize;
+use anyhow::Result;
 
 use super::command::Command;
 use super::missing::Missing;
+use super::package::{self, Package, read};
 use super::shipped::Shipped;
 use super::{Options, home};
 use crate::inputs::config::{self, Config};
 use crate::inputs::dockerfile::existing::{self, Existing};
-use crate::inputs::lockfile::without_mark;
-use crate::inputs::{DOCKERFILE, PACKAGE_JSON, PACKAGE_LOCK};
+use crate::inputs::{DOCKERFILE, PACKAGE_LOCK};
 use crate::tool::git::Git;
-
-/// A package.json is a few kilobytes.
-const LARGEST: u64 = 1 << 20;
-
-/// The part of package.json that is read here.
-#[derive(Debug, Default, Deserialize)]
-pub(super) struct Package {
-    #[serde(default)]
-    pub(super) name: String,
-    #[serde(default)]
-    pub(super) description: String,
-    #[serde(default)]
-    pub(super) license: String,
-    #[serde(default)]
-    pub(super) main: String,
-    #[serde(default)]
-    pub(super) scripts: Scripts,
-}
-
-#[derive(Debug, Default, Deserialize)]
-pub(super) struct Scripts {
-    pub(super) start: Option<String>,
-    build: Option<String>,
-}
 
 /// Where the path of the smoke test was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,7 +78,8 @@ impl Survey {
         let service = options.service.clone().or(known.map(|config| config.service.to_string()));
         let folder = missing.or(folder(&tracked, service.as_deref()));
         let prefix = prefix(&folder);
-        let package = package(&root, &prefix)?;
+        let package = package::of(&root, &prefix)?;
+        missing.or(package.problem());
         let command = missing.or(Command::of(&package, old));
         missing.none()?;
         let inside: Vec<_> = tracked.iter().filter_map(|path| path.strip_prefix(&prefix)).collect();
@@ -169,25 +144,6 @@ fn health(said: Option<String>, of_healthcheck: Option<String>) -> (String, Heal
         (None, Some(path)) => (path, Health::Healthcheck),
         (None, None) => ("/".to_owned(), Health::Guessed),
     }
-}
-
-/// The package in the folder with this prefix. It is empty if there is none, which is reported with the folder.
-fn package(root: &Path, prefix: &str) -> Result<Package> {
-    let path = root.join(prefix).join(PACKAGE_JSON);
-    if !path.is_file() {
-        return Ok(Package::default());
-    }
-    serde_json::from_slice(without_mark(&read(&path)?))
-        .with_context(|| format!("reading `{prefix}{PACKAGE_JSON}`"))
-}
-
-fn read(path: &Path) -> Result<Vec<u8>> {
-    let reading = || format!("reading `{}`", path.display());
-    let size = fs::metadata(path).with_context(reading)?.len();
-    if size > LARGEST {
-        bail!("{}: it has {size} bytes, and {LARGEST} are expected at most", reading());
-    }
-    fs::read(path).with_context(reading)
 }
 
 /// The `named` folder, else the only one with a package.json and a lockfile beside it.

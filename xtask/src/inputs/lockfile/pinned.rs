@@ -53,7 +53,9 @@ impl Pinned {
     }
 }
 
-fn license(value: &Value) -> Option<String> {
+/// The license in a package's entry or `package.json`: an expression, or in npm's former style an object with a `type`.
+#[must_use]
+pub fn license(value: &Value) -> Option<String> {
     let text = value.as_str().or_else(|| value.get("type")?.as_str())?;
     Some(text.trim()).filter(|text| !text.is_empty()).map(str::to_owned)
 }

@@ -1,0 +1,94 @@
+//! The part of `package.json` that `init` reads.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail};
+use serde::Deserialize;
+
+use crate::inputs::PACKAGE_JSON;
+use crate::inputs::lockfile::{pinned, without_mark};
+
+/// A package.json is a few kilobytes.
+const LARGEST: u64 = 1 << 20;
+
+/// The part of package.json that is read here.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Package {
+    #[serde(default)]
+    pub(super) name: String,
+    #[serde(default)]
+    pub(super) description: String,
+    #[serde(default, rename = "license")]
+    license_field: serde_json::Value,
+    #[serde(default)]
+    pub(super) main: String,
+    #[serde(default)]
+    pub(super) scripts: Scripts,
+}
+
+impl Package {
+    /// Its license; `NOASSERTION`, as SPDX says, if it names none.
+    pub(super) fn license(&self) -> String {
+        pinned::license(&self.license_field).unwrap_or_else(|| "NOASSERTION".to_owned())
+    }
+
+    /// What is wrong with a value that goes into the configuration.
+    pub(super) fn problem(&self) -> Result<(), String> {
+        let license = self.license();
+        let values = [("name", &self.name), ("description", &self.description), ("license", &license)];
+        let broken = values.into_iter().find(|(_, value)| value.chars().any(char::is_control));
+        broken.map_or(Ok(()), |(key, _)| {
+            Err(format!("`{key}` of package.json has a line break or another control character; take it out"))
+        })
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Scripts {
+    pub(super) start: Option<String>,
+    pub(super) test: Option<String>,
+    pub(super) build: Option<String>,
+}
+
+/// The package in the folder with this prefix. It is empty if there is none, which is reported with the folder.
+pub(super) fn of(root: &Path, prefix: &str) -> Result<Package> {
+    let path = root.join(prefix).join(PACKAGE_JSON);
+    if !path.is_file() {
+        return Ok(Package::default());
+    }
+    serde_json::from_slice(without_mark(&read(&path)?))
+        .with_context(|| format!("reading `{prefix}{PACKAGE_JSON}`"))
+}
+
+/// A file that is not larger than a `package.json` may be.
+pub(super) fn read(path: &Path) -> Result<Vec<u8>> {
+    let reading = || format!("reading `{}`", path.display());
+    let size = fs::metadata(path).with_context(reading)?.len();
+    if size > LARGEST {
+        bail!("{}: it has {size} bytes, and {LARGEST} are expected at most", reading());
+    }
+    fs::read(path).with_context(reading)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Package;
+
+    #[test]
+    fn a_license_may_have_the_former_form_and_every_value_one_line() {
+        let package = |json: &str| serde_json::from_str::<Package>(json).unwrap();
+        for (json, license) in [
+            (r#"{"license": "MIT"}"#, "MIT"),
+            (r#"{"license": {"type": "MIT", "url": "https://x"}}"#, "MIT"),
+            (r#"{"license": ["MIT"]}"#, "NOASSERTION"),
+            (r#"{"license": null}"#, "NOASSERTION"),
+            ("{}", "NOASSERTION"),
+        ] {
+            assert_eq!(package(json).license(), license, "{json}");
+            assert_eq!(package(json).problem(), Ok(()));
+        }
+        let broken = package(r#"{"description": "a\nb"}"#).problem().unwrap_err();
+        assert!(broken.starts_with("`description` of package.json"), "{broken}");
+    }
+}
