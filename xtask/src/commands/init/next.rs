@@ -35,7 +35,7 @@ impl<'a> Left<'a> {
     pub(super) fn manifest(&mut self, tables: &str) {
         self.lines.push(format!(
             "`{MANIFEST}` is yours and was kept: write `{}` in its table `[workspace]`, beside other members, and add what it \
-             does not have of this:\n\n{tables}\n  then run `cargo xtask policies` and `cargo generate-lockfile` in `{}`",
+             does not have of this:\n\n{tables}\n  then run `cargo generate-lockfile` and `cargo xtask policies` in `{}`",
             files::MEMBERS,
             self.root.display()
         ));

@@ -37,7 +37,7 @@ fn beside_a_manifest_of_ones_own_everything_that_it_lacks_is_said() -> Result<()
         "[workspace.metadata.release]\nforge = \"https://forge.example.org\"\nrepository = \"acme/app\"\n",
         "branches = [\"trunk\"]",
         "[profile.dev.package.sha2]",
-        "`cargo xtask policies` and `cargo generate-lockfile`",
+        "`cargo generate-lockfile` and `cargo xtask policies`",
     ] {
         ensure!(said.contains(words), "no `{words}` in:\n{said}");
     }
