@@ -3,6 +3,7 @@
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
+use crate::evidence::claims::IMAGE_PRESENT;
 use crate::process::failure::{ExitCode, Verdicts};
 use crate::process::shown::one_line;
 use crate::process::stdout;
@@ -65,7 +66,10 @@ fn text(entry: &Entry) -> String {
     if let Some(why) = &entry.not_released_by_this_tool {
         return format!("{} at {commit}\nnot released by this tool: {}\n", entry.tag, one_line(why));
     }
-    let image = entry.image.as_deref().unwrap_or("no image");
+    // Whether there is an image is not known if the registry did not answer.
+    let is_unknown = |claim: &Claim| claim.id == IMAGE_PRESENT && claim.verdict == Verdict::Unchecked;
+    let none = if entry.claims.iter().any(is_unknown) { "image not known" } else { "no image" };
+    let image = entry.image.as_deref().unwrap_or(none);
     let mut text = format!("{} at {commit}\n{image}\n\n", entry.tag);
     for claim in &entry.claims {
         let mark = match claim.verdict {
@@ -143,6 +147,16 @@ mod tests {
         let lines: Vec<_> = report.lines().skip(3).collect();
         assert_eq!(lines.len(), 2, "{report}");
         assert!(lines[0].starts_with("FALSE  image.labels") && !report.contains('\u{1b}'), "{report}");
+    }
+
+    #[test]
+    fn an_image_that_could_not_be_asked_for_is_not_said_to_be_missing() {
+        let heading = |unseen| {
+            let claim = Claim::unseen(claims::IMAGE_PRESENT, &unseen);
+            text(&Entry { claims: vec![claim], ..entry() }).lines().nth(1).unwrap().to_owned()
+        };
+        assert_eq!(heading(Unseen::Away("answered 503".to_owned())), "image not known");
+        assert_eq!(heading(Unseen::Wrong("there is none".to_owned())), "no image");
     }
 
     #[test]
