@@ -1,6 +1,7 @@
 //! The rules for Renovate's file. Only the file itself is read, not the presets that it extends.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use serde_json::Value;
@@ -13,7 +14,13 @@ const FILE: &str = "renovate.json";
 pub(super) fn findings(root: &Path) -> Vec<Finding> {
     match fs::read(root.join(FILE)) {
         Ok(bytes) => of_file(&bytes),
-        Err(error) => vec![Finding::error(Rule::RenovateInvalid, FILE, format!("reading `{FILE}`: {error}"))],
+        Err(error) => {
+            let text = match error.kind() {
+                ErrorKind::NotFound => format!("there is no `{FILE}`; write it with `cargo xtask init .`"),
+                _ => format!("reading `{FILE}`: {error}"),
+            };
+            vec![Finding::error(Rule::RenovateInvalid, FILE, text)]
+        }
     }
 }
 

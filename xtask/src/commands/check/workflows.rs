@@ -47,7 +47,7 @@ pub(super) fn findings(root: &Path) -> Vec<Finding> {
     }
     if !trees.iter().any(|(file, _)| file == RELEASE) && !found.iter().any(|finding| finding.file == RELEASE)
     {
-        let text = format!("there is no `{RELEASE}`; write it with `cargo xtask init`");
+        let text = format!("there is no `{RELEASE}`; write it with `cargo xtask init .`");
         found.push(Finding::error(Rule::WorkflowUnreadable, RELEASE, text));
     }
     found.extend(shared_label(&trees));
