@@ -69,6 +69,7 @@ pub fn run(environment: &Environment, stages: &[Stage], extent: Extent<'_>) -> R
     let (root, steps) = (git.root(), Steps::plain());
     let has_testbed = testbed::is_in(root);
     let stages = &Stage::chosen(stages, has_testbed, extent.all)?;
+    stage::check_name(stages, extent.name)?;
     let mut failed = Vec::new();
     let mut testbed = None;
     for stage in stages {

@@ -50,6 +50,21 @@ impl Stage {
     }
 }
 
+/// A name picks unit and end-to-end tests.
+///
+/// # Errors
+/// [`Misuse`] when none of `stages` has such tests.
+pub(super) fn check_name(stages: &[Stage], name: Option<&str>) -> Result<(), Misuse> {
+    match name {
+        Some(name) if !stages.iter().any(|stage| matches!(stage, Stage::Unit | Stage::EndToEnd)) => {
+            Err(Misuse::new(format!(
+                "`{name}` would pick no test: only `unit` and `end-to-end` have tests with names"
+            )))
+        }
+        _ => Ok(()),
+    }
+}
+
 impl fmt::Display for Stage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.to_possible_value().map_or(Ok(()), |value| f.write_str(value.get_name()))
@@ -68,7 +83,7 @@ pub(super) fn check_passed(failed: &[Stage]) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Stage, check_passed};
+    use super::{Stage, check_name, check_passed};
 
     #[test]
     fn a_repository_without_a_testbed_has_its_own_stages() {
@@ -79,6 +94,18 @@ mod tests {
         assert!(error.starts_with("`end-to-end` is for"), "{error}");
         let error = Stage::chosen(&[], false, true).unwrap_err().to_string();
         assert!(error.ends_with("run `cargo xtask ci`"), "{error}");
+    }
+
+    #[test]
+    fn a_name_is_for_stages_that_have_tests() {
+        for (stages, name, is_taken) in [
+            (&[Stage::Check, Stage::Service][..], None, true),
+            (&[Stage::Check, Stage::Service], Some("x"), false),
+            (&[Stage::Service, Stage::Unit], Some("x"), true),
+            (&[Stage::EndToEnd], Some("x"), true),
+        ] {
+            assert_eq!(check_name(stages, name).is_ok(), is_taken, "{stages:?} {name:?}");
+        }
     }
 
     #[test]
