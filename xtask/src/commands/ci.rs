@@ -146,7 +146,10 @@ fn service_tests(environment: &Environment, root: &Path) -> Result<()> {
     let sh = runner.shell()?;
     let install = cmd!(sh, "npm ci --no-audit --no-fund --logs-max=0");
     runner.call(install).dir(service).timeout(PATIENCE).run()?;
-    runner.call(cmd!(sh, "npm test")).dir(service).timeout(PATIENCE).inherit()
+    // Test runners ask for `CI`: some watch for changes, and never end, without it.
+    let ci = environment.get("CI")?.map(|value| ("CI", value));
+    let test = runner.call(cmd!(sh, "npm test")).dir(service).timeout(PATIENCE);
+    ci.into_iter().fold(test, |call, (name, value)| call.env(name, value)).inherit()
 }
 
 fn end_to_end_tests(environment: &Environment, root: &Path, extent: Extent<'_>) -> Result<()> {
