@@ -256,6 +256,15 @@ fn cargo(runner: &Runner, root: &Path, patience: Duration, arguments: &[&str]) -
 #[cfg(test)]
 mod tests {
     use super::{Extent, check_all_ran, check_any, parse_list, slowest};
+    use crate::process::environment::{INHERITED, PROXIES};
+
+    #[test]
+    fn an_adopter_can_read_what_the_tests_of_a_service_see() {
+        let page = include_str!("../../../docs/adopting.md");
+        for name in INHERITED.iter().chain(&PROXIES[..4]) {
+            assert!(page.contains(&format!("`{name}`")), "docs/adopting.md does not name `{name}`");
+        }
+    }
 
     #[test]
     fn the_slowest_come_first() {
