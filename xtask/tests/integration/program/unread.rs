@@ -1,5 +1,6 @@
 //! Output that nobody can read changes no verdict, and never ends the program in a panic (exit code 101).
 
+use std::net::SocketAddr;
 use std::path::Path;
 
 use anyhow::{Result, ensure};
@@ -8,7 +9,8 @@ use xtask::process::environment::Environment;
 use xtask::process::scratch::Scratch;
 use xtask::process::{Output, Runner};
 
-use super::server::{Server, repository, said};
+use super::server::{repository, said};
+use crate::servers::server::{Answer, Asked, Server, empty};
 
 /// Runs `xtask` in `dir`, with `stream` (`1` or `2`) going to a full disk.
 fn unread(dir: &Path, stream: &str, arguments: &[&str]) -> Result<Output> {
@@ -42,15 +44,17 @@ fn a_full_standard_output_is_an_error_that_is_told() -> Result<()> {
 }
 
 /// A registry without the image, and a forge without the page: claims are false.
-fn nothing(request: &str) -> String {
-    let (status, body) =
-        if request.contains("/tags/list") { ("200 OK", r#"{"tags": []}"#) } else { ("404 Not Found", "{}") };
-    format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len())
+fn nothing(asked: &Asked, _address: SocketAddr) -> Answer {
+    if asked.what.contains("/tags/list") {
+        (200, Vec::new(), br#"{"tags": []}"#.to_vec())
+    } else {
+        empty(404)
+    }
 }
 
 #[test]
 fn a_false_claim_is_a_false_claim_whether_or_not_the_report_can_be_written() -> Result<()> {
-    let (server, scratch) = (Server::answering(nothing)?, Scratch::new()?);
+    let (server, scratch) = (Server::start(nothing)?, Scratch::new()?);
     let host = server.address.to_string();
     let dir = repository(&scratch, "own", &host, &format!("{host}/acme/carol"))?;
     let output = unread(&dir, "1", &["verify", "v0.1.0"])?;
