@@ -127,7 +127,8 @@ impl<'a> Call<'a> {
     }
 }
 
-/// Whether npm leaves out what only development needs, by a variable of its environment; `None` if that says nothing.
+/// Whether npm leaves out what only development needs, by a variable of its environment; `None` if that says nothing
+/// (docs/facts.md, "Production by environment").
 pub(super) fn default_of(variable: &str, value: &str) -> Option<bool> {
     let value = value.trim_matches(['"', '\'']);
     if value.contains('$') {
@@ -136,6 +137,7 @@ pub(super) fn default_of(variable: &str, value: &str) -> Option<bool> {
     match variable.to_ascii_lowercase().as_str() {
         "node_env" if variable == "NODE_ENV" => Some(value == "production"),
         "npm_config_omit" => Some(value.split_whitespace().any(|kind| kind == "dev")),
+        "npm_config_include" => value.split_whitespace().any(|kind| kind == "dev").then_some(false),
         "npm_config_only" => Some(["prod", "production"].contains(&value)),
         "npm_config_production" => Some(value == "true"),
         _ => None,

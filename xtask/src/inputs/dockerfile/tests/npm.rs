@@ -151,6 +151,8 @@ fn the_environment_may_leave_out_what_only_development_needs() {
         ("ENV NODE_ENV=production", "npm ci --ignore-scripts --os=linux --cpu=x64 --libc=glibc", ""),
         ("ENV NODE_ENV=production", "NODE_ENV=development npm ci --ignore-scripts", ""),
         ("ENV node_env=production", ci, ""),
+        ("ENV NODE_ENV=production NPM_CONFIG_INCLUDE=dev", ci, ""),
+        ("ENV NODE_ENV=production NPM_CONFIG_INCLUDE=optional", ci, asks),
         ("ENV A=b", "NODE_ENV=production npm ci --ignore-scripts", asks),
         ("ENV A=b", "export NODE_ENV=production && npm ci --ignore-scripts", asks),
         ("ENV A=b", "NODE_ENV=production npm run build && npm ci --ignore-scripts", ""),
