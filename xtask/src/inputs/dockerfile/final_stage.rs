@@ -116,7 +116,8 @@ fn check_what_is_recorded(instruction: &Instruction, is_last: bool, findings: &m
     }
 }
 
-/// Whether the user or the group of a `--chown` is a name. The value of a variable is the builder's to judge.
+/// Whether the user or the group of a `--chown` is a name, which the builder cannot look up for a layer of its own
+/// (docker/buildx issue 1408). The value of a variable is the builder's to judge.
 fn has_name(owner: &str) -> bool {
     let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
     !owner.contains('$') && !owner.splitn(2, ':').all(is_number)

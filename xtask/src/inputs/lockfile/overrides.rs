@@ -1,5 +1,6 @@
 //! The `overrides` of the service's package.json. The lockfile does not repeat them, and `npm ci` refuses one that does
-//! not follow them. Only what is plain is compared here: one exact version for every place of a package.
+//! not follow them (docs/facts.md, "Overrides"). Only what is plain is compared here: one exact version for every place
+//! of a package.
 
 use std::collections::BTreeMap;
 
