@@ -46,6 +46,7 @@ use proven::{Disproved, Proven};
 
 pub use judge::assets::Due;
 pub use observe::SharedClone;
+pub use observe::keys::{KeysSeen, keys as observe_keys};
 pub use observe::store::Layout;
 pub use observe::{base_manifests, in_words, labels_of, seen};
 pub use standing::{Standing, standing};
@@ -188,16 +189,11 @@ pub fn source(
     judge::source::judge(source, &observe::source(git, forge, source, shared))
 }
 
-/// The claims about the key that the release's signatures are checked with, from the clone in `git`. `forge` may be
-/// asked whether the clone is behind; `shared` is what all releases have in common.
+/// The claims about the key that the release's signatures are checked with, from what [`observe_keys`] saw. `listed` are
+/// the registry's tags; `None` if it is not the registry of the releases.
 #[must_use]
-pub fn keys(
-    verifier: &Verifier<'_>,
-    git: &Git,
-    forge: Option<&dyn Read>,
-    shared: &SharedClone,
-) -> Vec<Claim> {
-    judge::keys::judge(verifier.release.tag(), &observe::keys::keys(verifier, git, forge, shared))
+pub fn keys(tag: &ReleaseTag, seen: &KeysSeen, listed: Option<&Seen<Vec<String>>>) -> Vec<Claim> {
+    judge::keys::judge(tag, seen, listed)
 }
 
 /// The bytes of our files on `page`, by name, as anyone downloads them.

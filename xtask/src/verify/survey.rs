@@ -58,8 +58,8 @@ pub struct Survey {
     /// Whether its provenance says that it is of a rehearsal, and its registry can have rehearsals. That is only what the
     /// signer says.
     pub says_rehearsal: bool,
-    /// The tags of the registry, if they were listed.
-    pub tags: Vec<String>,
+    /// The tags of the registry; `None` if it was not asked.
+    pub tags: Option<Seen<Vec<String>>>,
 }
 
 /// What several releases of one image share. It is asked once, by the first that needs it.
@@ -112,7 +112,7 @@ pub fn run(verifier: &Verifier<'_>, asked: &Asked<'_>, shared: &Shared<'_>) -> R
                 claims,
                 not_asked: [&[claims::PROVENANCE_RUN], &claims::OF_NAMES[..]].concat(),
                 says_rehearsal,
-                tags: common.tags.clone().unwrap_or_default(),
+                tags: Some(common.tags.clone()),
             })
         }
         Asked::Digest(digest) => online(verifier, Some(digest), shared),
@@ -132,7 +132,7 @@ fn offline(verifier: &Verifier<'_>, layout: &Layout) -> Result<Survey> {
     }
     // `cosign save` leaves the platforms' signatures out.
     let not_asked = [&[claims::SIGNATURE_PLATFORMS, claims::PROVENANCE_RUN], &claims::OF_NAMES[..]].concat();
-    Ok(Survey { digest: Some(digest.clone()), claims, not_asked, says_rehearsal: false, tags: Vec::new() })
+    Ok(Survey { digest: Some(digest.clone()), claims, not_asked, says_rehearsal: false, tags: None })
 }
 
 fn online(verifier: &Verifier<'_>, asked: Option<&Digest>, shared: &Shared<'_>) -> Result<Survey> {
@@ -180,7 +180,7 @@ fn online(verifier: &Verifier<'_>, asked: Option<&Digest>, shared: &Shared<'_>) 
             }
             _ => Vec::new(),
         };
-        let tags = common.tags.clone().unwrap_or_default();
+        let tags = Some(common.tags.clone());
         Ok(Survey { digest, claims, not_asked, says_rehearsal: false, tags })
     })
 }

@@ -17,7 +17,7 @@ use crate::process::parallel::both;
 use crate::process::stderr;
 use crate::verify::claim::{Claim, Unseen};
 use crate::verify::survey::{self, Asked, Shared};
-use crate::verify::{self, Verifier, base_manifests, by_hand, difference, rebuilds};
+use crate::verify::{self, KeysSeen, Verifier, base_manifests, by_hand, difference, rebuilds};
 
 impl Verify<'_> {
     pub(super) fn survey(
@@ -35,8 +35,10 @@ impl Verify<'_> {
         }
         let git = &self.repository.git;
         // The clone is asked at the same time, although what it says is no part of a rehearsal.
-        let of_clone = || self.of_clone(reading, verifier, asked);
-        let (found, (of_clone, unasked)) = both(|| survey::run(verifier, asked, shared), of_clone)?;
+        let has_names = asked.has_names(&verifier.release)?;
+        let forge = has_names.then_some(&reading.forge as &dyn Read);
+        let of_clone = || Ok(self.of_clone(verifier, forge));
+        let (found, (of_clone, unasked, keys)) = both(|| survey::run(verifier, asked, shared), of_clone)?;
         let (mut claims, mut not_asked) = (found.claims, found.not_asked);
         let rehearsed = if found.says_rehearsal { rehearsed(git.root())? } else { None };
         let committed = subject.inputs.public_key.as_deref();
@@ -45,6 +47,8 @@ impl Verify<'_> {
             not_asked.extend(claims::OF_KEYS);
         } else {
             claims.extend(of_clone);
+            let listed = found.tags.as_ref().filter(|_| has_names);
+            claims.extend(verify::keys(verifier.release.tag(), &keys, listed));
             not_asked.extend(unasked);
         }
         if let Some(key) = &self.key {
@@ -76,23 +80,22 @@ impl Verify<'_> {
             unsaved: None,
         };
         if let Some(digest) = &found.digest {
-            self.leave(verifier, digest, is_same_digest, &mut entry, found.tags)?;
+            let tags = found.tags.and_then(Result::ok).unwrap_or_default();
+            self.leave(verifier, digest, is_same_digest, &mut entry, tags)?;
         }
         Ok(entry)
     }
 
-    /// The claims about the tagged commit and the key, from the clone, and the ids of those that were not asked.
+    /// The claims about the tagged commit, from the clone, the ids of those that were not asked, and what the clone has
+    /// of keys.
     fn of_clone(
         &self,
-        reading: &Reading<'_>,
         verifier: &Verifier<'_>,
-        asked: &Asked<'_>,
-    ) -> Result<(Vec<Claim>, Vec<&'static str>)> {
-        let (git, release) = (&self.repository.git, &verifier.release);
-        let forge = asked.has_names(release)?.then_some(&reading.forge as &dyn Read);
-        let (mut claims, not_asked) = verify::source(git, forge, release.source, &self.shared);
-        claims.extend(verify::keys(verifier, git, forge, &self.shared));
-        Ok((claims, not_asked))
+        forge: Option<&dyn Read>,
+    ) -> (Vec<Claim>, Vec<&'static str>, KeysSeen) {
+        let git = &self.repository.git;
+        let (claims, not_asked) = verify::source(git, forge, verifier.release.source, &self.shared);
+        (claims, not_asked, verify::observe_keys(verifier, git, forge, &self.shared))
     }
 
     /// What a run leaves behind when every claim holds: a statement about the rebuild, and a copy. Also lists the

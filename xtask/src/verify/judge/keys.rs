@@ -1,25 +1,33 @@
 //! The claims about the key that the release's signatures are checked with: that the history of the project's keys
-//! names it for this version, and that its holder is the same as that of the previous release.
+//! names it for this version, and that its holder is the same as that of the earlier releases.
+
+use std::collections::BTreeSet;
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 
 use crate::evidence::claims;
 use crate::inputs::PUBLIC_KEY;
+use crate::inputs::history::previous;
 use crate::inputs::keys::{HISTORY, Key, Keys};
 use crate::inputs::pin::document;
+use crate::inputs::source::release_tags;
 use crate::inputs::version::ReleaseTag;
 use crate::oci::reference::Digest;
 
 use crate::verify::claim::{Claim, Seen, Unseen};
-use crate::verify::observe::keys::{HistorySeen, KeysSeen, names};
+use crate::verify::observe::keys::{Before, HistorySeen, KeysSeen, names};
 
-/// Judges what was seen.
-pub(in crate::verify) fn judge(tag: &ReleaseTag, seen: &KeysSeen) -> Vec<Claim> {
+/// Judges what was seen. `listed` are the registry's tags; `None` if it is not the registry of the releases.
+pub(in crate::verify) fn judge(
+    tag: &ReleaseTag,
+    seen: &KeysSeen,
+    listed: Option<&Seen<Vec<String>>>,
+) -> Vec<Claim> {
     let claim = |id, said: Seen<Result<String, String>>| {
         Claim::judge(id, &said, |said| said.clone().map_err(|wrong| anyhow!(wrong)))
     };
     let history = claim(claims::KEY_HISTORY, of_history(tag, seen));
-    let continuity = claim(claims::KEY_CONTINUITY, of_continuity(seen, &history));
+    let continuity = claim(claims::KEY_CONTINUITY, of_continuity(tag, seen, listed, &history));
     vec![history, continuity]
 }
 
@@ -81,40 +89,73 @@ fn not_endorsed(number: usize, key: &Key) -> Option<String> {
 }
 
 /// The holder of the present key is the holder of the previous release's key if the key is the same, or if each key in
-/// between endorsed the next. Otherwise nothing shows it, and no later release can repair that for this one.
-fn of_continuity(seen: &KeysSeen, history: &Claim) -> Seen<Result<String, String>> {
+/// between endorsed the next. Otherwise nothing shows it, and no later release can repair that for this one. Anybody who
+/// may push can make a git tag, so one that was never released counts only against the key: the project must have had
+/// the key at every tag.
+fn of_continuity(
+    tag: &ReleaseTag,
+    seen: &KeysSeen,
+    listed: Option<&Seen<Vec<String>>>,
+    history: &Claim,
+) -> Seen<Result<String, String>> {
     let used = seen.used.as_ref().map_err(|_unseen| Unseen::Follows(claims::KEY_HISTORY))?;
-    let Some((previous, before)) = seen.previous.as_ref().map_err(Clone::clone)? else {
+    let before = seen.before.as_ref().map_err(Clone::clone)?;
+    let Some(any) = nearest(tag, before.iter().collect()) else {
         return Ok(Ok("no release before has a key".to_owned()));
     };
-    if before == used {
-        return Ok(Ok(format!("the same key as {previous}")));
+    if before.iter().all(|before| before.key == *used) {
+        return Ok(Ok(format!("the same key as {}", any.tag)));
     }
     history.holds()?;
     let keys = match &seen.history {
         Ok(HistorySeen { keys: Ok(keys), .. }) => keys,
         _ => return Err(Unseen::Follows(claims::KEY_HISTORY)),
     };
-    let rotated = rotated(keys, (previous, before), used);
-    Ok(rotated.map_err(|error| format!("{error:#}")))
+    if let Err(foreign) = check_listed(keys, before, used) {
+        return Ok(Err(foreign.to_string()));
+    }
+    let listed = listed.map(|listed| listed.as_ref().map_err(Clone::clone)).transpose()?;
+    let listed = listed.map(|tags| release_tags(tags).into_iter().collect::<BTreeSet<_>>());
+    let is_released = |before: &&Before| listed.as_ref().is_none_or(|tags| tags.contains(&before.tag));
+    let previous = nearest(tag, before.iter().filter(is_released).collect()).unwrap_or(any);
+    Ok(rotated(keys, previous, used).map_err(|error| format!("{error:#}")))
 }
 
-fn rotated(keys: &Keys, (previous, before): (&ReleaseTag, &Digest), used: &Digest) -> Result<String> {
-    let number = |fingerprint| {
-        keys.number_of(fingerprint).with_context(|| {
-            format!("the key is {used}, and {before}, which signed {previous}, is not in `{HISTORY}`")
-        })
-    };
+/// The nearest of `before`: in the history of the release's commit if there is one, else on another line.
+fn nearest<'a>(tag: &ReleaseTag, before: Vec<&'a Before>) -> Option<&'a Before> {
+    let (within, elsewhere): (Vec<_>, Vec<_>) = before.into_iter().partition(|before| before.is_within);
+    [within, elsewhere].into_iter().find_map(|line| {
+        let tags: Vec<_> = line.iter().map(|before| before.tag.clone()).collect();
+        let nearest = previous(tag, &tags).or_else(|| tags.iter().max())?;
+        line.into_iter().find(|before| before.tag == *nearest)
+    })
+}
+
+fn check_listed(keys: &Keys, before: &[Before], used: &Digest) -> Result<()> {
+    let foreign = before.iter().filter(|before| keys.number_of(&before.key).is_none());
+    match foreign.max_by_key(|before| &before.tag) {
+        Some(Before { tag, key, .. }) => {
+            bail!("the key is {used}, and {key}, the key of {tag}, is not in `{HISTORY}`")
+        }
+        None => Ok(()),
+    }
+}
+
+fn rotated(keys: &Keys, Before { tag, key: before, .. }: &Before, used: &Digest) -> Result<String> {
+    if before == used {
+        return Ok(format!("the same key as {tag}"));
+    }
+    let number = |key| keys.number_of(key).with_context(|| format!("{key} is not in `{HISTORY}`"));
     let (from, to) = (number(before)?, number(used)?);
-    ensure!(from < to, "the key is {used}, which is older than {before}, which signed {previous}");
+    ensure!(from < to, "the key is {used}, which is older than {before}, the key of {tag}");
     let between = (1..).zip(&keys.keys).filter(|(number, _)| (from + 1..=to).contains(number));
     for (number, key) in between {
         if let Some(words) = not_endorsed(number, key) {
             bail!(
-                "{previous} was signed by {before}, and {words}. Nothing but a fingerprint from a second place shows that its \
+                "the key of {tag} is {before}, and {words}. Nothing but a fingerprint from a second place shows that its \
                  holder is the same"
             );
         }
     }
-    Ok(format!("{previous} was signed by {before}, and each key since then is endorsed by the one before it"))
+    Ok(format!("the key of {tag} is {before}, and each key since then is endorsed by the one before it"))
 }

@@ -8,7 +8,7 @@ use crate::inputs::config::Config;
 use crate::tool::git::{Commit, Git, Upstream};
 use crate::verify::claim::{Seen, Unseen};
 
-use super::keys::HistorySeen;
+use super::keys::{HistorySeen, Tagged};
 use super::seen;
 
 /// The answers, by the first that needed them.
@@ -19,6 +19,8 @@ pub struct SharedClone {
     pub(super) history: OnceLock<Seen<HistorySeen>>,
     /// Whether that history is the forge's present one.
     pub(super) is_current: OnceLock<Seen<()>>,
+    /// The version tags and the keys at them.
+    pub(super) tagged: OnceLock<Seen<Vec<Tagged>>>,
 }
 
 impl SharedClone {

@@ -1,11 +1,12 @@
 //! What the clone and cosign show of the project's keys: the key that the release's signatures are checked with, the
-//! history of keys, and the key of the previous release. The history is read at the forge's default branch, not at the
+//! history of keys, and the keys of earlier releases. The history is read at the forge's default branch, not at the
 //! released commit, because the person who tags a commit also brings its `cosign.pub`.
+
+use std::collections::BTreeSet;
 
 use anyhow::{Context as _, Result, ensure};
 
 use crate::forge::Read;
-use crate::inputs::history::previous;
 use crate::inputs::keys::{Endorsement, Keys, PublicKey};
 use crate::inputs::source::{Source, release_tags};
 use crate::inputs::version::ReleaseTag;
@@ -20,9 +21,12 @@ use super::clone::{SharedClone, deciding};
 use super::seen;
 use super::source::check_current;
 
+/// More version tags than any project has. Every release is compared with all that come before it.
+const MOST_TAGS: usize = 5_000;
+
 /// What was found.
 #[derive(Clone)]
-pub(in crate::verify) struct KeysSeen {
+pub struct KeysSeen {
     /// The fingerprint of the key that the signatures are checked with.
     pub(in crate::verify) used: Seen<Digest>,
     /// The history.
@@ -30,8 +34,25 @@ pub(in crate::verify) struct KeysSeen {
     /// Whether the history is the forge's present one: a key that was lost may have been replaced. If the forge is not
     /// asked, whether it is as new as the release.
     pub(in crate::verify) is_new_enough: Seen<()>,
-    /// The previous release that has a key, and that key's fingerprint; `None` for the first release.
-    pub(in crate::verify) previous: Seen<Option<(ReleaseTag, Digest)>>,
+    /// The tags of lower versions whose commit has a key, except those at the released commit.
+    pub(in crate::verify) before: Seen<Vec<Before>>,
+}
+
+/// The tag of a lower version. It may never have been released.
+#[derive(Clone)]
+pub(in crate::verify) struct Before {
+    pub(in crate::verify) tag: ReleaseTag,
+    /// The fingerprint of the key at its commit.
+    pub(in crate::verify) key: Digest,
+    /// Whether the released commit descends from it.
+    pub(in crate::verify) is_within: bool,
+}
+
+/// A version tag of the clone, and the fingerprint of the key at its commit.
+pub(super) struct Tagged {
+    tag: ReleaseTag,
+    commit: Commit,
+    key: Digest,
 }
 
 /// The history, and what cosign says about it.
@@ -58,12 +79,7 @@ pub(in crate::verify) struct Sources<'a> {
 
 /// Looks at the keys of `verifier`'s release in its clone. `forge` is asked only whether the clone is behind; `None` if
 /// nobody may be asked.
-pub(in crate::verify) fn keys(
-    verifier: &Verifier<'_>,
-    git: &Git,
-    forge: Option<&dyn Read>,
-    shared: &SharedClone,
-) -> KeysSeen {
+pub fn keys(verifier: &Verifier<'_>, git: &Git, forge: Option<&dyn Read>, shared: &SharedClone) -> KeysSeen {
     let source = verifier.release.source;
     let used = used(verifier);
     let history =
@@ -80,7 +96,7 @@ pub(in crate::verify) fn keys(
         }
         _ => Ok(()),
     };
-    KeysSeen { used, history, is_new_enough, previous: seen(previous_key(git, source)) }
+    KeysSeen { used, history, is_new_enough, before: before(git, source, shared) }
 }
 
 /// Whether `keys` name the key with the fingerprint `used` for `tag`.
@@ -144,38 +160,42 @@ fn check_new_enough(
     Ok(())
 }
 
-/// The nearest earlier release of `source` whose commit has a key. Releases without one are from before this tool. A
-/// commit that descends from no such release is compared with the nearest one of the other lines, because a person who
-/// tags a commit also decides what it descends from.
-fn previous_key(git: &Git, source: &Source) -> Result<Option<(ReleaseTag, Digest)>> {
-    let within = release_tags(&git.tags_within(&source.commit)?);
-    if let Some(found) = nearest_key(git, &source.tag, within.clone())? {
-        return Ok(Some(found));
+/// The tags of lower versions than that of `source`. All of the clone's count, because a person who tags a commit also
+/// decides what it descends from. One at the same commit says nothing of an earlier holder.
+fn before(git: &Git, source: &Source, shared: &SharedClone) -> Seen<Vec<Before>> {
+    let known = shared.tagged.get_or_init(|| seen(tagged(git))).as_ref().map_err(Clone::clone)?;
+    let within: BTreeSet<_> = release_tags(&seen(git.tags_within(&source.commit))?).into_iter().collect();
+    let is_before = |known: &&Tagged| known.tag < source.tag && known.commit != source.commit;
+    let before = |known: &Tagged| Before {
+        tag: known.tag.clone(),
+        key: known.key.clone(),
+        is_within: within.contains(&known.tag),
+    };
+    let found: Vec<_> = known.iter().filter(is_before).map(before).collect();
+    if git.is_shallow() && !found.iter().any(|found| found.is_within) {
+        let text = "this clone is shallow and lacks the previous release; run `git fetch --unshallow --tags`";
+        return Err(Unseen::Unknown(text.to_owned()));
     }
-    ensure!(
-        !git.is_shallow(),
-        "this clone is shallow and lacks the previous release; run `git fetch --unshallow --tags`"
-    );
-    let mut elsewhere = release_tags(&git.tags()?);
-    elsewhere.retain(|tag| !within.contains(tag));
-    nearest_key(git, &source.tag, elsewhere)
+    Ok(found)
 }
 
-/// The release among `tags` that is nearest before `tag` and has a key.
-fn nearest_key(
-    git: &Git,
-    tag: &ReleaseTag,
-    mut tags: Vec<ReleaseTag>,
-) -> Result<Option<(ReleaseTag, Digest)>> {
-    while let Some(tag) = previous(tag, &tags).cloned() {
+/// The version tags of commits that have a key. Releases without one are from before this tool.
+fn tagged(git: &Git) -> Result<Vec<Tagged>> {
+    let tags = release_tags(&git.tags()?);
+    ensure!(
+        tags.len() <= MOST_TAGS,
+        "this clone has {} version tags, and the keys of at most {MOST_TAGS} are compared",
+        tags.len()
+    );
+    let mut found = Vec::new();
+    for tag in tags {
         // A tag of something else than a commit is no release.
         if let Some(commit) = git.peel(&tag.git_ref())?
             && let [Some(pem)] = git.files(&commit, [PUBLIC_KEY])?
         {
-            let found = fingerprint(&pem).with_context(|| format!("reading `{PUBLIC_KEY}` of {tag}"))?;
-            return Ok(Some((tag, found)));
+            let key = fingerprint(&pem).with_context(|| format!("reading `{PUBLIC_KEY}` of {tag}"))?;
+            found.push(Tagged { tag, commit, key });
         }
-        tags.retain(|other| *other != tag);
     }
-    Ok(None)
+    Ok(found)
 }

@@ -14,7 +14,7 @@ use crate::inputs::version::ReleaseTag;
 use crate::oci::reference::Digest;
 use crate::tool::git::Commit;
 use crate::verify::claim::{Seen, Unseen};
-use crate::verify::observe::keys::{self, KeysSeen, Sources, fingerprint};
+use crate::verify::observe::keys::{self, Before, KeysSeen, Sources, fingerprint};
 
 /// What a clone knows.
 #[derive(Clone)]
@@ -23,8 +23,8 @@ pub(super) struct KeyWorld {
     pub(super) used: Vec<u8>,
     /// The files at the head of the default branch.
     pub(super) files: BTreeMap<String, Vec<u8>>,
-    /// The previous release and its key.
-    pub(super) previous: Option<(ReleaseTag, Vec<u8>)>,
+    /// The tags of lower versions, and the key at each.
+    pub(super) before: Vec<(&'static str, Vec<u8>)>,
     /// Whether the forge has a later head.
     pub(super) is_behind: bool,
     /// Whether cosign cannot be asked.
@@ -42,7 +42,7 @@ impl KeyWorld {
         let mut world = Self {
             used: present.to_vec(),
             files: BTreeMap::new(),
-            previous: Some(("v0.0.9".parse()?, OLDER.into())),
+            before: vec![("v0.0.9", OLDER.into())],
             is_behind: false,
             is_without_cosign: false,
         };
@@ -97,11 +97,11 @@ impl KeyWorld {
             true => Err(Unseen::Unknown("run `git fetch origin`".to_owned())),
             false => Ok(()),
         };
-        let previous = match &self.previous {
-            Some((tag, pem)) => Some((tag.clone(), fingerprint(pem)?)),
-            None => None,
+        let before = |(tag, pem): &(&str, Vec<u8>)| {
+            Ok(Before { tag: tag.parse::<ReleaseTag>()?, key: fingerprint(pem)?, is_within: true })
         };
-        Ok(KeysSeen { used: Ok(used), history, is_new_enough, previous: Ok(previous) })
+        let before = self.before.iter().map(before).collect::<Result<_>>()?;
+        Ok(KeysSeen { used: Ok(used), history, is_new_enough, before: Ok(before) })
     }
 }
 

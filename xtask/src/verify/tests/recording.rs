@@ -239,10 +239,10 @@ impl Recording {
         });
         let key = self.key_address();
         let run = survey::asked_run(&image, |id| world.run(id));
-        let (hint, common) = (Ok(world.hint.clone()), Common { tags, latest });
+        let (hint, common) = (Ok(world.hint.clone()), Common { tags: tags.clone(), latest });
         let claims = survey::judge(&release, (Some(&key), &hint), &image, &public, &common, &run);
         let (of_source, _) = judge::source::judge(&self.source, &world.source);
-        let of_keys = judge::keys::judge(&self.source.tag, &world.keys.seen()?);
+        let of_keys = judge::keys::judge(&self.source.tag, &world.keys.seen()?, Some(&tags));
         Ok([claims, of_source, of_keys].concat())
     }
 

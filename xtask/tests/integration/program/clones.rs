@@ -36,11 +36,11 @@ fn a_released_commit_does_not_vouch_for_itself() -> Result<()> {
 
     git(&dir, &["checkout", "--quiet", "--orphan", "evil"])?;
     release(&dir, "CCCCDDDD", "v0.2.0")?;
-    report(
-        &dir,
-        "v0.2.0",
-        &["FALSE  key.continuity ", "which signed v0.1.1, is not in `keys/history.toml`"],
-    )?;
+    report(&dir, "v0.2.0", &["FALSE  key.continuity ", "the key of v0.1.1, is not in `keys/history.toml`"])?;
+
+    // Nor does another tag at the same commit.
+    git(&dir, &["tag", "v0.1.9"])?;
+    report(&dir, "v0.2.0", &["FALSE  key.continuity ", "the key of v0.1.1, is not in"])?;
 
     let other = scratch.path().join("clone");
     let (from, to) = (dir.display().to_string(), other.display().to_string());

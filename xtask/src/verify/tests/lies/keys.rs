@@ -16,6 +16,16 @@ fn relist(world: &mut World, from: &str, more: &str) {
     listed.expect("they are keys");
 }
 
+/// A version between the release before and this one.
+const UNRELEASED: &str = "v0.0.10";
+
+/// Adds a git tag of [`UNRELEASED`], at a commit with the present key.
+fn tag_before(world: &mut World) {
+    let present = world.keys.used.clone();
+    world.keys.before.push((UNRELEASED, present));
+    world.tags.insert("v0.0.9".to_owned(), world.digest.clone());
+}
+
 pub(super) const LIES: &[Lie] = &[
     Lie {
         name: "a key of its own in the tagged commit, and everything signed by that",
@@ -28,7 +38,7 @@ pub(super) const LIES: &[Lie] = &[
         tell: |world| {
             let present = world.keys.used.clone();
             world.keys.files.retain(|path, _| path == PUBLIC_KEY);
-            world.keys.previous = Some(("v0.0.9".parse().expect("a tag"), present));
+            world.keys.before = vec![("v0.0.9", present)];
             world.keys.used = FOREIGN.into();
         },
         wrong: &["key.history"],
@@ -146,7 +156,36 @@ pub(super) const LIES: &[Lie] = &[
     },
     Lie {
         name: "a release before by a key that the history does not have",
-        tell: |world| world.keys.previous = Some(("v0.0.9".parse().expect("a tag"), FOREIGN.into())),
+        tell: |world| world.keys.before = vec![("v0.0.9", FOREIGN.into())],
+        wrong: &["key.continuity"],
+        unchecked: &[],
+    },
+    Lie {
+        name: "a new key without a history of keys, and a git tag before it by the same key",
+        tell: |world| {
+            world.keys.files.retain(|path, _| path == PUBLIC_KEY);
+            tag_before(world);
+        },
+        wrong: &["key.continuity"],
+        unchecked: &[],
+    },
+    Lie {
+        name: "the same, and the registry lists that tag",
+        tell: |world| {
+            world.keys.files.retain(|path, _| path == PUBLIC_KEY);
+            tag_before(world);
+            world.tags.insert(UNRELEASED.to_owned(), world.digest.clone());
+        },
+        wrong: &["key.continuity"],
+        unchecked: &[],
+    },
+    Lie {
+        name: "a new key that the one before it has not endorsed, and a git tag by it that was never released",
+        tell: |world| {
+            relist(world, "0.0.10-0", "unendorsed = \"the key before it was lost\"");
+            world.keys.files.remove("keys/0002.endorsement");
+            tag_before(world);
+        },
         wrong: &["key.continuity"],
         unchecked: &[],
     },

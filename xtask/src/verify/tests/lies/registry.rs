@@ -82,7 +82,7 @@ pub(super) const LIES: &[Lie] = &[
         name: "registry does not answer",
         tell: |world| world.silent_registry = Some("connection refused"),
         wrong: &[],
-        unchecked: of_an_image!("tag.image", "latest"),
+        unchecked: of_an_image!("tag.image", "latest", "key.continuity"),
     },
     Lie {
         name: "forge does not answer",
