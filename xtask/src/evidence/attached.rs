@@ -100,15 +100,6 @@ impl Kind {
         };
         Tag::of(digest, kind)
     }
-
-    /// The mark by which `cosign save` tells them apart in a directory's index.
-    #[must_use]
-    pub fn mark(self) -> &'static str {
-        match self {
-            Self::Signatures => "dev.cosignproject.cosign/sigs",
-            Self::Attestations => "dev.cosignproject.cosign/atts",
-        }
-    }
 }
 
 /// The tags among `tags` that hold something else about `digest`: a newer cosign's bundles, or an unsigned SBOM.

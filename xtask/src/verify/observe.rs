@@ -9,6 +9,7 @@ mod cosign;
 pub(super) mod image;
 pub(super) mod keys;
 mod parts;
+mod saved;
 mod source;
 pub(super) mod store;
 

@@ -8,13 +8,14 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail, ensure};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
-use serde::Deserialize;
 
 use crate::contents::read::Layers;
 use crate::evidence::attached::Kind;
 use crate::evidence::bundle;
 use crate::oci::reference::Digest;
 use crate::oci::registry::{Client, Got, Wanted, WrongBytes};
+
+use super::saved::Saved;
 
 /// Larger than any manifest, config or attestation of ours.
 const LARGEST: u64 = 64 << 20;
@@ -78,32 +79,14 @@ impl Store for Client {
 /// attached to it.
 pub struct Layout {
     path: PathBuf,
-    image: Digest,
-    entries: Vec<Entry>,
-}
-
-#[derive(Deserialize)]
-struct LayoutIndex {
-    manifests: Vec<Entry>,
-}
-
-#[derive(Deserialize)]
-struct Entry {
-    digest: Digest,
-    #[serde(default)]
-    annotations: Annotations,
-}
-
-#[derive(Default, Deserialize)]
-struct Annotations {
-    kind: Option<String>,
+    saved: Saved,
 }
 
 impl Layout {
     /// Opens the directory.
     ///
     /// # Errors
-    /// When it is not a layout, or does not hold exactly one image.
+    /// When it is not a layout, or holds anything but one image and what is attached to it.
     pub fn open(path: &Path) -> Result<Self> {
         // Commands run in another directory, where the public key is.
         let path = path.canonicalize().with_context(|| format!("looking for `{}`", path.display()))?;
@@ -113,37 +96,19 @@ impl Layout {
         };
         let bytes = read_bounded(&file).with_context(remedy)?;
         let bytes = bytes.with_context(|| format!("there is no `{}`", file.display()))?;
-        let index: LayoutIndex = serde_json::from_slice(&bytes).with_context(remedy)?;
-        let kind = |entry: &&Entry| {
-            let kind = entry.annotations.kind.as_deref();
-            matches!(kind, Some("dev.cosignproject.cosign/imageIndex" | "dev.cosignproject.cosign/image"))
-        };
-        let images: Vec<_> = index.manifests.iter().filter(kind).map(|entry| entry.digest.clone()).collect();
-        let [image] = &images[..] else {
-            anyhow::bail!("`{}` holds {} images: expected one", path.display(), images.len())
-        };
-        Ok(Self { path, image: image.clone(), entries: index.manifests })
+        let saved = Saved::parse(&bytes).with_context(remedy)?;
+        Ok(Self { path, saved })
     }
 
     /// The digest of the image in it.
     #[must_use]
     pub fn image(&self) -> &Digest {
-        &self.image
+        &self.saved.image
     }
 
     /// The directory.
     pub(in crate::verify) fn path(&self) -> &Path {
         &self.path
-    }
-
-    /// What it holds besides an image and its signatures and attestations.
-    pub(in crate::verify) fn others(&self) -> Vec<&Digest> {
-        let known = [Kind::Signatures.mark(), Kind::Attestations.mark()];
-        let is_other = |entry: &&Entry| {
-            entry.digest != self.image
-                && !entry.annotations.kind.as_deref().is_some_and(|kind| known.contains(&kind))
-        };
-        self.entries.iter().filter(is_other).map(|entry| &entry.digest).collect()
     }
 
     /// Reads every blob completely: its bytes must match the digest in its name.
@@ -212,8 +177,11 @@ impl Store for Layout {
     }
 
     fn attached(&self, _image: &Digest, kind: Kind) -> Option<Wanted> {
-        let entry = self.entries.iter().find(|entry| entry.annotations.kind.as_deref() == Some(kind.mark()));
-        entry.map(|entry| Wanted::Manifest(entry.digest.clone()))
+        let found = match kind {
+            Kind::Signatures => &self.saved.signatures,
+            Kind::Attestations => &self.saved.attestations,
+        };
+        found.clone().map(Wanted::Manifest)
     }
 }
 
@@ -248,6 +216,7 @@ mod tests {
     use crate::oci::reference::Digest;
     use crate::process::scratch::Scratch;
     use nix::sys::stat::Mode;
+    use serde_json::json;
     use std::fs;
     use std::os::unix::fs::symlink;
     use std::path::Path;
@@ -260,10 +229,11 @@ mod tests {
         let blobs = scratch.path().join("blobs/sha256");
         fs::create_dir_all(&blobs).unwrap();
         let digest = Digest::of(b"blob");
-        let image = format!(
-            r#"{{"manifests": [{{"digest": "{digest}", "annotations": {{"kind": "dev.cosignproject.cosign/image"}}}}]}}"#
-        );
-        fs::write(scratch.path().join("index.json"), image).unwrap();
+        let index = "application/vnd.oci.image.index.v1+json";
+        let kind = json!({ "kind": "dev.cosignproject.cosign/imageIndex" });
+        let entry = json!({ "mediaType": index, "size": 4, "digest": digest, "annotations": kind });
+        let saved = json!({ "schemaVersion": 2, "mediaType": index, "manifests": [entry] });
+        fs::write(scratch.path().join("index.json"), saved.to_string()).unwrap();
         make(&blobs.join(digest.hex()));
         let (layout, (sender, answer)) = (Layout::open(scratch.path()).unwrap(), mpsc::channel());
         std::thread::spawn(move || {

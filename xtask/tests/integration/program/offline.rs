@@ -30,7 +30,9 @@ fn layout(scratch: &Scratch, version: &str) -> Result<(PathBuf, String)> {
     let index = json!({"manifests": [{"digest": blob(&dir, &manifest)?, "platform": platform}]});
     let digest = blob(&dir, &index)?;
     let kind = json!({"kind": "dev.cosignproject.cosign/imageIndex"});
-    let layout = json!({"manifests": [{"digest": digest, "annotations": kind}]});
+    let index = "application/vnd.oci.image.index.v1+json";
+    let image = json!({"mediaType": index, "size": 1, "digest": digest, "annotations": kind});
+    let layout = json!({"schemaVersion": 2, "mediaType": index, "manifests": [image]});
     fs::write(dir.join("index.json"), serde_json::to_vec(&layout)?)?;
     Ok((dir, digest))
 }
