@@ -12,6 +12,8 @@ pub struct VerifyCommand {
     options: Vec<String>,
     /// The images, or the file or directory.
     targets: Vec<String>,
+    /// The images that it checks, wherever they are.
+    pub digests: Vec<Digest>,
 }
 
 impl VerifyCommand {
@@ -39,7 +41,7 @@ impl VerifyCommand {
     pub fn blob(key: &str, signature: &str, file: &str) -> Self {
         let options = ["--key", key, "--insecure-ignore-tlog", "--signature", signature];
         let (options, targets) = (options.map(str::to_owned).to_vec(), vec![file.to_owned()]);
-        Self { verb: "verify-blob", options, targets }
+        Self { verb: "verify-blob", options, targets, digests: Vec::new() }
     }
 
     /// The same check of the image in a directory that `cosign save` made.
@@ -73,7 +75,8 @@ impl VerifyCommand {
         let fixed = ["--key", key, "--insecure-ignore-tlog"].map(str::to_owned);
         let plain: Vec<_> = super::without_tls(image).into_iter().map(str::to_owned).collect();
         let targets = digests.iter().map(|digest| image.pinned(digest)).collect();
-        Self { verb, options: [&fixed, wanted, &plain].concat(), targets }
+        let digests = digests.iter().copied().cloned().collect();
+        Self { verb, options: [&fixed, wanted, &plain].concat(), targets, digests }
     }
 }
 

@@ -78,7 +78,7 @@ pub(in crate::verify) fn image(
     known: Option<&Manifest>,
 ) -> Result<ImageSeen> {
     let (cosign, store) = reader(verifier, digest, place);
-    let questions = Questions { cosign, store, digest };
+    let questions = Questions { cosign, store };
     let ask = |commands: &[VerifyCommand]| questions.ask(verifier, commands);
     let unpack =
         |parts: &Seen<Vec<Part>>| contents::look(parts, |parts| contents::read_all(verifier, store, parts));
