@@ -2,7 +2,7 @@
 //! for bytes that are read here, because cosign 2 reads no bundles, and cosign 3 takes any bundle that the key signed
 //! for a signature.
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
 use crate::evidence::bundle::{self, Bundle, Hint, Of, Subject};
@@ -52,21 +52,20 @@ pub(super) fn look(
     check: &Check<'_>,
 ) -> Seen<Option<BundlesSeen>> {
     let subject = seen(Subject::of(index))?;
-    let (tag, named): (_, Vec<(Digest, Option<Value>)>) = match seen(store.referrers(subject.digest()))? {
+    let (listed, index) = match seen(store.referrers(subject.digest()))? {
         Referrers::NotKept => return Ok(None),
-        Referrers::Listed(listed) => (None, listed.into_iter().map(|digest| (digest, None)).collect()),
-        Referrers::Tagged(None) => return Ok(Some(BundlesSeen::default())),
-        Referrers::Tagged(Some(index)) => {
-            let tag = Some(bundle::tag(subject.digest()).to_string());
-            match bundle::entries(&index) {
-                Ok(named) => (tag, named.into_iter().map(|(digest, entry)| (digest, Some(entry))).collect()),
-                Err(error) => {
-                    // What it is makes it false; nobody can say what it is about.
-                    let read = Err(format!("{error:#}"));
-                    let found = vec![BundleSeen { manifest: Digest::of(&index), read, signature: None }];
-                    return Ok(Some(BundlesSeen { tag, found }));
-                }
-            }
+        Referrers::Listed(listed, index) => (Some(listed), index),
+        Referrers::Tagged(index) => (None, index),
+    };
+    let tag = index.as_ref().map(|_| bundle::tag(subject.digest()).to_string());
+    let named = match named(listed, index.as_deref()) {
+        Ok(named) => named,
+        Err(error) => {
+            // What it is makes it false; nobody can say what it is about.
+            let read = Err(format!("{error:#}"));
+            let manifest = Digest::of(&index.unwrap_or_default());
+            let found = vec![BundleSeen { manifest, read, signature: None }];
+            return Ok(Some(BundlesSeen { tag, found }));
         }
     };
     if named.is_empty() {
@@ -98,6 +97,22 @@ pub(super) fn look(
         });
     }
     Ok(Some(BundlesSeen { tag, found }))
+}
+
+/// The manifests that refer to the image, each with its entry in the index under the tag, if there is such an index. If
+/// the registry lists them too, both must name the same.
+fn named(listed: Option<Vec<Digest>>, index: Option<&[u8]>) -> Result<Vec<(Digest, Option<Value>)>> {
+    let Some(index) = index else {
+        return Ok(listed.into_iter().flatten().map(|digest| (digest, None)).collect());
+    };
+    let entries = bundle::entries(index)?;
+    if let Some(mut listed) = listed {
+        let mut tagged: Vec<_> = entries.iter().map(|(digest, _)| digest.clone()).collect();
+        listed.sort();
+        tagged.sort();
+        ensure!(listed == tagged, "the registry lists other manifests than the index under the tag names");
+    }
+    Ok(entries.into_iter().map(|(digest, entry)| (digest, Some(entry))).collect())
 }
 
 fn fetch(store: &dyn Store, wanted: &[Wanted]) -> Seen<Vec<Option<Vec<u8>>>> {

@@ -79,7 +79,7 @@ fn check_answers(store: &dyn Store, digests: &[Digest], kind: Kind) -> Result<()
     for digest in digests {
         wanted.extend(store.attached(digest, kind));
         let bundles = match store.referrers(digest)? {
-            Referrers::Listed(listed) => listed,
+            Referrers::Listed(listed, _) => listed,
             Referrers::Tagged(Some(index)) => bundle::named(&index).unwrap_or_default(),
             Referrers::Tagged(None) | Referrers::NotKept => Vec::new(),
         };
@@ -148,7 +148,7 @@ mod tests {
         fn referrers(&self, digest: &Digest) -> Result<Referrers> {
             match bundle::tag(digest).as_str() == self.busy {
                 true => bail!("answered 503"),
-                false => Ok(Referrers::Listed(vec![Digest::of(b"bundle manifest")])),
+                false => Ok(Referrers::Listed(vec![Digest::of(b"bundle manifest")], None)),
             }
         }
 

@@ -51,8 +51,9 @@ pub(in crate::verify) trait Store: Layers {
 pub(in crate::verify) enum Referrers {
     /// The store leaves them out, as `cosign save` does.
     NotKept,
-    /// As the registry lists them.
-    Listed(Vec<Digest>),
+    /// As the registry lists them, and the index under the tag, if there is one: a copy from a registry without a list
+    /// brings it along.
+    Listed(Vec<Digest>, Option<Vec<u8>>),
     /// As listed by the index under a tag, in a registry that does not list them itself; `None` if there is no such
     /// tag.
     Tagged(Option<Vec<u8>>),
@@ -60,9 +61,11 @@ pub(in crate::verify) enum Referrers {
 
 impl Store for Client {
     fn referrers(&self, digest: &Digest) -> Result<Referrers> {
-        Ok(match Client::referrers(self, digest)? {
-            Some(listed) => Referrers::Listed(listed),
-            None => Referrers::Tagged(self.manifest(&bundle::tag(digest))?.map(|found| found.bytes)),
+        let listed = Client::referrers(self, digest)?;
+        let tagged = self.manifest(&bundle::tag(digest))?.map(|found| found.bytes);
+        Ok(match listed {
+            Some(listed) => Referrers::Listed(listed, tagged),
+            None => Referrers::Tagged(tagged),
         })
     }
 

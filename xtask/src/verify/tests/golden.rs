@@ -73,6 +73,11 @@ fn a_release_from_before_bundles_needs_none_and_may_be_given_all_of_them_by_the_
         world.list_referrers();
     };
     assert_eq!(of_before_bundles(listed), Verdict::Holds, "in a registry that lists them");
+    let mirrored = |world: &mut World| {
+        world.bundle_only(&world.bundles());
+        world.referrers = Some(world.referring());
+    };
+    assert_eq!(of_before_bundles(mirrored), Verdict::Holds, "and has the index under the tag as well");
     assert_eq!(of_before_bundles(|world| world.bundle_only(&world.bundles()[..2])), Verdict::False);
     let foreign = |world: &mut World| {
         let (of, version) = (world.digest.clone(), world.version());

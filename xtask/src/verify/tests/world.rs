@@ -165,9 +165,10 @@ impl Layers for World {
 impl Store for World {
     fn referrers(&self, digest: &Digest) -> Result<Referrers> {
         answers(self.silent_registry)?;
+        let tagged = self.manifest(bundle::tag(digest).as_str())?.map(|found| found.bytes);
         Ok(match &self.referrers {
-            Some(listed) => Referrers::Listed(listed.clone()),
-            None => Referrers::Tagged(self.manifest(bundle::tag(digest).as_str())?.map(|found| found.bytes)),
+            Some(listed) => Referrers::Listed(listed.clone(), tagged),
+            None => Referrers::Tagged(tagged),
         })
     }
 

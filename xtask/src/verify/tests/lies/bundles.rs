@@ -89,11 +89,20 @@ pub(super) const LIES: &[Lie] = &[
         world.list_referrers();
         world.refer_first(manifest);
     }),
-    attached("bundles under the tag as well, in a registry that lists referrers", |world| {
-        let tag = bundle::tag(&world.digest).to_string();
-        let index = world.tags[&tag].clone();
+    attached("fewer bundles under the tag than a registry lists", |world| {
+        let whole = world.referring();
+        without(world, SBOM);
+        world.referrers = Some(whole);
+    }),
+    attached("fewer bundles in a registry's list than under the tag", |world| {
+        let mut listed = world.referring();
+        listed.pop();
+        world.referrers = Some(listed);
+    }),
+    attached("the image under the tag of the bundles, in a registry that lists referrers", |world| {
+        let (tag, digest) = (bundle::tag(&world.digest).to_string(), world.digest.clone());
         world.list_referrers();
-        world.tags.insert(tag, index);
+        world.tags.insert(tag, digest);
     }),
     attached("another key's bundle in place of the signature's", |world| {
         let (of, version) = (world.digest.clone(), world.version());
