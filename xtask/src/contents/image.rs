@@ -155,11 +155,12 @@ fn packages(seen: &Seen<'_>, base_layers: Option<usize>) -> Vec<NpmPackage> {
         let is_of_base = base_layers.is_some_and(|base| *layer < base);
         let kind = match npm::place(path) {
             Place::Installed => Kind::Installed,
+            Place::Hidden if !links.is_empty() => Kind::Installed,
             Place::Inside if is_named => Kind::Inside,
             // In the base image, this is no code of the service: yarn of the official images is in `/opt`.
             Place::Outside if is_of_base && is_named && links.is_empty() => Kind::Installed,
             Place::Outside if !links.is_empty() => Kind::Local,
-            Place::Inside | Place::Part | Place::Outside => continue,
+            Place::Inside | Place::Hidden | Place::Part | Place::Outside => continue,
         };
         packages.push(NpmPackage {
             path: path.to_owned(),

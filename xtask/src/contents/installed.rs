@@ -108,7 +108,11 @@ pub fn check(contents: &Contents, lockfile: &Lockfile, dependencies: Dependencie
         .iter()
         .filter(|package| contents.is_above(package.layer) && package.kind != Kind::Inside);
     for package in above.clone() {
-        match suffixes(&package.path).find_map(|path| places.get(path)) {
+        // What is elsewhere than npm puts it is in the places of its links.
+        let links = package.links.iter().filter(|_| package.kind == Kind::Installed);
+        let mut paths = [&package.path].into_iter().chain(links);
+        let place = paths.find_map(|path| suffixes(path).find_map(|path| places.get(path)));
+        match place {
             Some((key, locked)) if is_same(package, locked) => {
                 found.insert(*key);
                 held.locked.insert(package.path.clone(), (*locked).clone());

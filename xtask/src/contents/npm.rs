@@ -102,6 +102,8 @@ pub enum Place {
     Installed,
     /// Also `…/node_modules/NAME`, but within the files of another package: it came in that package's archive.
     Inside,
+    /// Below a directory such as `node_modules/.nitro`, and in no `node_modules` there: a package if a link leads to it.
+    Hidden,
     /// Elsewhere below a `node_modules`: part of a package, not a package itself.
     Part,
     /// Not in a `node_modules`: local code, or nothing that is installed.
@@ -119,15 +121,23 @@ pub fn place(path: &str) -> Place {
         let size = match rest {
             [_, scope, name, ..] if scope.starts_with('@') && is_name(name) => 3,
             [_, name, ..] if !name.starts_with('@') && is_name(name) => 2,
+            // No package has such a name, but packages may be below: `node_modules/.store/a@1.0.0/node_modules/a`.
+            [_, name, ..] if name.starts_with('.') => 1,
             _ => return Place::Part,
         };
         rest = &rest[size..];
         if rest.is_empty() {
             return if is_chain { Place::Installed } else { Place::Inside };
         }
-        let Some(next) = rest.iter().position(|word| *word == MODULES) else { return Place::Part };
-        is_chain &= next == 0;
-        rest = &rest[next..];
+        let next = rest.iter().position(|word| *word == MODULES);
+        match next {
+            None if size == 1 => return Place::Hidden,
+            None => return Place::Part,
+            Some(next) => {
+                is_chain &= next == 0 || size == 1;
+                rest = &rest[next..];
+            }
+        }
     }
 }
 
@@ -138,7 +148,7 @@ pub fn is_installed_manifest(path: &str) -> bool {
     name == MANIFEST && place(directory) == Place::Installed
 }
 
-/// `.bin` and `.cache` are not packages.
+/// npm gives no package a name with a dot in front, as in `.bin` and `.cache`.
 fn is_name(word: &str) -> bool {
     !word.is_empty() && !word.starts_with('.') && word != MODULES
 }
@@ -168,10 +178,15 @@ mod tests {
             ("app/packages/core/node_modules/a", Place::Installed),
             ("app/node_modules/a/test/node_modules/b", Place::Inside),
             ("app/node_modules/a/test/node_modules/b/node_modules/c", Place::Inside),
-            ("app/node_modules/.pnpm/a@1.0.0/node_modules/a", Place::Part),
+            ("app/node_modules/.pnpm/a@1.0.0/node_modules/a", Place::Installed),
+            ("app/node_modules/.store/a@1.0.0/node_modules/@s/b/node_modules/c", Place::Installed),
+            ("app/node_modules/a/test/node_modules/.x/node_modules/b", Place::Inside),
+            ("app/node_modules/.store/a@1.0.0/node_modules/a/dist", Place::Part),
+            ("app/node_modules/.store/a@1.0.0/node_modules", Place::Part),
+            ("app/node_modules/.nitro/a@1.0.0", Place::Hidden),
             ("app/node_modules/a/dist/cjs", Place::Part),
             ("app/node_modules/@s", Place::Part),
-            ("app/node_modules/.bin", Place::Part),
+            ("app/node_modules/.bin", Place::Hidden),
             ("app/node_modules", Place::Part),
             ("app/packages/core", Place::Outside),
             ("app", Place::Outside),

@@ -118,3 +118,40 @@ fn a_bundled_service_has_what_the_lockfile_says() {
     );
     assert!(!error.contains("npm ci"), "{error}");
 }
+
+#[test]
+fn a_package_in_a_directory_of_another_package_manager_is_one_like_any_other() {
+    let link = |path: &str, target: &str| entry(b'2', &format!("srv/app/node_modules/{path}"), target, b"");
+    let package = |path: &str, name: &str, version: &str| {
+        manifest(&format!("srv/app/node_modules/{path}"), name, version)
+    };
+    let with = |more: Vec<Vec<u8>>| {
+        let kept = |entry: &&Vec<u8>| !String::from_utf8_lossy(entry).contains("node_modules/old/");
+        let entries: Vec<_> = whole().iter().filter(kept).cloned().chain(more).collect();
+        judge(&entries, Dependencies::Installed)
+    };
+    let old = || package("old", "real", "4.0.0");
+    let whole = with(vec![old()]);
+    assert!(whole.is_ok(), "{whole:?}");
+    for moved in [
+        vec![
+            package(".store/old@4/node_modules/old", "real", "4.0.0"),
+            link("old", ".store/old@4/node_modules/old"),
+        ],
+        vec![package(".nitro/old@4", "real", "4.0.0"), link("old", ".nitro/old@4")],
+    ] {
+        assert_eq!(with(moved), whole);
+    }
+    for (more, path) in [
+        (
+            vec![package(".store/evil@1/node_modules/evil", "evil", "1.0.0")],
+            ".store/evil@1/node_modules/evil",
+        ),
+        (vec![package(".nf3/evil@1", "evil", "1.0.0"), link("evil", ".nf3/evil@1")], ".nf3/evil@1"),
+    ] {
+        let error = with([vec![old()], more].concat()).unwrap_err();
+        assert!(error.contains("in excess `evil` 1.0.0") && error.contains(path), "{error}");
+    }
+    // What no link leads to is a file like any other.
+    assert_eq!(with(vec![old(), package(".cache/x", "x", "1.0.0")]), whole);
+}
