@@ -231,7 +231,8 @@ pub fn closed(verifier: &Verifier<'_>, digest: &Digest, attested: Due) -> Result
     let (registry, release) = (verifier.registry, &verifier.release);
     let tag = release.tag().registry_tag();
     let public = || {
-        let version_tag = || Ok(seen(registry.digest_of(&tag)));
+        let found = || Ok(registry.manifest(&tag)?.map(|found| found.digest));
+        let version_tag = || Ok(seen(found()));
         let (version_tag, names) = both(version_tag, || Ok(observe::names(verifier, None)))?;
         Ok(observe::PublicSeen { version_tag, names })
     };

@@ -102,14 +102,16 @@ pub(super) fn names(verifier: &Verifier<'_>, page: Option<&Seen<Option<Published
 }
 
 /// Lists the registry's tags, and looks where `latest` is. A version tag that is already known is not asked for again.
-/// `is_tagged` says whether there is a git tag of a version.
+/// `is_tagged` says whether there is a git tag of a version. The digests are computed from the manifests, because a registry
+/// can write anything into the header that names one.
 pub(super) fn common(
     registry: &Client,
     known_tag: Option<(&ReleaseTag, Digest)>,
     is_tagged: impl FnOnce(&ReleaseTag) -> Result<bool>,
 ) -> Common {
+    let digest = |tag: &Tag| Ok(registry.manifest(tag)?.map(|found| found.digest));
     let (known, latest) = thread::scope(|scope| {
-        let latest = scope.spawn(|| registry.digest_of(&Tag::latest()));
+        let latest = scope.spawn(|| digest(&Tag::latest()));
         let known = Known::ask(registry);
         (known, joined(latest.join()).flatten())
     });
@@ -118,7 +120,7 @@ pub(super) fn common(
         let highest = match known.highest() {
             Some(tag) => {
                 let known = known_tag.filter(|(known, _)| known == &tag).map(|(_, digest)| digest);
-                let asked = || registry.digest_of(&tag.registry_tag());
+                let asked = || digest(&tag.registry_tag());
                 Some((tag.clone(), known.map_or_else(asked, |digest| Ok(Some(digest)))?))
             }
             None => None,

@@ -6,6 +6,7 @@ mod changelog;
 mod clones;
 mod exit_codes;
 mod keys;
+mod latest;
 mod login;
 mod offline;
 mod pulls;

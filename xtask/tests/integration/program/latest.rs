@@ -1,0 +1,44 @@
+//! `latest` is on the image whose bytes it has, whatever digest the registry names for it.
+
+use std::net::SocketAddr;
+
+use anyhow::{Result, ensure};
+use xtask::oci::reference::Digest;
+use xtask::process::scratch::Scratch;
+
+use super::server::{repository, said, verify};
+use crate::servers::server::{Answer, Asked, Server, empty};
+
+/// A registry that gives for `latest` another manifest than for `v0.1.0`. Asked without a body, it names the same digest.
+fn answer(asked: &Asked, _address: SocketAddr) -> Answer {
+    let (released, other) = ("{\"schemaVersion\":2}", "{\"schemaVersion\": 2}");
+    let request = asked.what.as_str();
+    let (kind, body) = match request {
+        _ if request.contains("/tags/list") => {
+            ("application/json", r#"{"name": "acme/carol", "tags": ["latest", "v0.1.0"]}"#)
+        }
+        _ if request.starts_with("GET") && request.contains("/manifests/latest") => (MANIFEST, other),
+        _ if request.contains("/manifests/v0.1.0") || request.contains("/manifests/latest") => {
+            (MANIFEST, released)
+        }
+        _ => return empty(404),
+    };
+    let digest = Digest::of(body.as_bytes()).to_string();
+    (
+        200,
+        vec![("Content-Type", kind.to_owned()), ("Docker-Content-Digest", digest)],
+        body.as_bytes().to_vec(),
+    )
+}
+
+const MANIFEST: &str = "application/vnd.oci.image.index.v1+json";
+
+#[test]
+fn another_image_under_latest_is_seen_although_the_registry_names_the_right_digest() -> Result<()> {
+    let (server, scratch) = (Server::start(answer)?, Scratch::new()?);
+    let host = server.address.to_string();
+    let dir = repository(&scratch, "own", &host, &format!("{host}/acme/carol"))?;
+    let report = said(&verify(&dir, &["v0.1.0"], &[])?);
+    ensure!(report.contains("\nFALSE  latest "), "{report}");
+    Ok(())
+}
