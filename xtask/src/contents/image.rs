@@ -37,7 +37,7 @@ pub struct Contents {
     pub unread: Vec<String>,
     /// The programs called `node`.
     pub node: Vec<String>,
-    /// `NODE_VERSION` of the image's environment.
+    /// The version of node, if it is the base image's and the base image says it in `NODE_VERSION`.
     pub node_version: Option<String>,
     /// All ELF files except the loaders, by path.
     pub elf: Vec<ElfFile>,
@@ -84,7 +84,7 @@ pub struct ElfFile {
 
 impl Contents {
     /// Stacks `layers`, the lowest first. `base_layers` is the number of layers from the base image, if known.
-    /// `node_version` is `NODE_VERSION` in the environment of the image's config.
+    /// `node_version` is the base image's `NODE_VERSION`.
     ///
     /// # Errors
     /// When a package's `package.json` is a hard link to a file that was not read, or engines unpack a layer above the
@@ -114,6 +114,9 @@ impl Contents {
                 Fact::Elf(elf) => {
                     if path.rsplit('/').next() == Some("node") {
                         contents.node.push(path.clone());
+                        if contents.is_above(layer) {
+                            contents.node_version = None;
+                        }
                     }
                     contents.elf.push(ElfFile { path, elf: elf.clone(), layer });
                 }
@@ -131,6 +134,12 @@ impl Contents {
         contents.system.sort();
         contents.system.dedup();
         Ok(contents)
+    }
+
+    /// Whether node is one of the system's packages, whose list says its version.
+    #[must_use]
+    pub fn has_packaged_node(&self) -> bool {
+        self.system.iter().any(|package| matches!(package.name.as_str(), "nodejs" | "nodejs-current"))
     }
 
     /// Whether `layer` is above the base image's layers. True if that is unknown.

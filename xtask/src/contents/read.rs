@@ -65,8 +65,62 @@ pub struct Part {
     pub layers: Vec<Descriptor>,
     /// The digests of the layers' uncompressed bytes.
     pub diff_ids: Vec<Digest>,
-    /// `NODE_VERSION` in the environment.
-    pub node_version: Option<String>,
+    /// `NODE_VERSION` in the environment, and how many layers are below the instruction that sets it.
+    pub node_version: Option<(String, usize)>,
+}
+
+/// The config of a platform, as far as it says something of its layers.
+#[derive(Deserialize)]
+struct ImageConfig {
+    #[serde(default)]
+    config: RunConfig,
+    rootfs: RootFs,
+    history: Option<Vec<Instruction>>,
+}
+
+#[derive(Default, Deserialize)]
+struct RunConfig {
+    #[serde(rename = "Env", default)]
+    env: Option<Vec<String>>,
+}
+
+#[derive(Deserialize)]
+struct RootFs {
+    diff_ids: Vec<Digest>,
+}
+
+/// An instruction of the Dockerfiles of the image and of its base (image specification v1.1, "Image Configuration").
+#[derive(Deserialize)]
+struct Instruction {
+    created_by: Option<String>,
+    #[serde(default)]
+    empty_layer: bool,
+}
+
+impl Instruction {
+    /// Whether it sets `NODE_VERSION`, as `BuildKit` or an older docker writes that.
+    fn sets_node_version(&self) -> bool {
+        let words = self.created_by.as_deref().unwrap_or_default();
+        let words = words.split_once("#(nop)").map_or(words, |(_shell, words)| words);
+        words.trim_start().starts_with("ENV ") && words.contains("NODE_VERSION")
+    }
+}
+
+impl ImageConfig {
+    /// What [`Part::node_version`] is. `None` if more than one instruction sets it.
+    fn node_version(&self) -> Option<(String, usize)> {
+        let history = self.history.as_deref().unwrap_or_default();
+        let mut setting =
+            history.iter().enumerate().filter(|(_, instruction)| instruction.sets_node_version());
+        let (Some((place, _)), None) = (setting.next(), setting.next()) else { return None };
+        let below = history[..place].iter().filter(|instruction| !instruction.empty_layer).count();
+        let variables = self.config.env.iter().flatten();
+        let mut versions = variables.filter_map(|variable| variable.strip_prefix("NODE_VERSION="));
+        let (Some(version), None) = (versions.next(), versions.next()) else { return None };
+        let is_plain = (1..=64).contains(&version.len())
+            && version.chars().all(|c| c.is_ascii_alphanumeric() || ".-".contains(c));
+        is_plain.then(|| (version.to_owned(), below))
+    }
 }
 
 impl Part {
@@ -75,36 +129,15 @@ impl Part {
     /// # Errors
     /// When they are not a manifest and a config, or there are more layers than any image has.
     pub fn of(platform: &str, manifest: &[u8], config: &[u8]) -> Result<Self> {
-        #[derive(Deserialize)]
-        struct ImageConfig {
-            #[serde(default)]
-            config: RunConfig,
-            rootfs: RootFs,
-        }
-        #[derive(Default, Deserialize)]
-        struct RunConfig {
-            #[serde(rename = "Env", default)]
-            env: Option<Vec<String>>,
-        }
-        #[derive(Deserialize)]
-        struct RootFs {
-            diff_ids: Vec<Digest>,
-        }
         let manifest =
             ImageManifest::parse(manifest).with_context(|| format!("reading the manifest of {platform}"))?;
         let config: ImageConfig =
             serde_json::from_slice(config).with_context(|| format!("reading the config of {platform}"))?;
-        let env = config.config.env.unwrap_or_default();
-        let version = env.iter().find_map(|variable| variable.strip_prefix("NODE_VERSION="));
-        let is_plain = |version: &&str| {
-            (1..=64).contains(&version.len())
-                && version.chars().all(|c| c.is_ascii_alphanumeric() || ".-".contains(c))
-        };
         Ok(Self {
             platform: platform.to_owned(),
             layers: manifest.layers,
+            node_version: config.node_version(),
             diff_ids: config.rootfs.diff_ids,
-            node_version: version.filter(is_plain).map(str::to_owned),
         })
     }
 }
@@ -161,7 +194,10 @@ pub fn read(
             WrongBytes::check_digest(&name, found.diff_id.clone(), diff_id)?;
             own.push(found);
         }
-        let version = part.node_version.clone();
+        // What a service's own Dockerfile sets says nothing of the base image's node.
+        let is_of_base = |below: usize| count.is_some_and(|count| below <= count);
+        let version = part.node_version.as_ref().filter(|(_, below)| is_of_base(*below));
+        let version = version.map(|(version, _)| version.clone());
         let read = Contents::of(&part.platform, &own, count, version).map_err(|error| {
             if error.is::<Unsure>() { error } else { Damaged(format!("{error:#}")).into() }
         })?;

@@ -5,6 +5,7 @@ use anyhow::{Context as _, Result, anyhow};
 
 use crate::contents::base::{self, Base, PinnedBase};
 use crate::contents::cache::Cache;
+use crate::contents::image::Contents;
 use crate::contents::read::{Known, Part, read};
 use crate::contents::{installed, machine};
 use crate::evidence::sbom;
@@ -19,6 +20,10 @@ use crate::release::build::Candidate;
 /// What remains after a refusal in this step.
 const REMAINS: &str =
     "nothing was signed or published; the registry keeps the image as a candidate, without a signature";
+
+/// What a scanner of the SBOM will not find.
+const NO_VERSION: &str = "the SBOM has node without a version: its file is not the base image's, or not only the base image sets \
+     `NODE_VERSION`; take node from the base image to have it scanned";
 
 /// Reads what was built, checks it against the rules, and writes its SBOM.
 ///
@@ -43,6 +48,12 @@ pub(super) fn run(context: &Context<'_>, candidate: &Candidate) -> Result<Vec<u8
         Ok(unlike) => Refusal::new(format!("{unlike}; {REMAINS}")).into(),
         Err(error) => error,
     })?;
+    let is_unknown = |contents: &Contents| {
+        !contents.node.is_empty() && contents.node_version.is_none() && !contents.has_packaged_node()
+    };
+    if contents.iter().any(is_unknown) {
+        session.steps.line("contents", NO_VERSION);
+    }
     sbom::render(&sbom)
 }
 

@@ -160,3 +160,14 @@ fn the_system_and_node_are_known() {
     assert_eq!(names, ["a", "b"]);
     assert_eq!(found.release.unwrap().id, "debian");
 }
+
+#[test]
+fn nothing_says_the_version_of_a_node_that_is_not_the_base_images() {
+    let node = || file("usr/local/bin/node", &elf::file(62, true, false, "", "libc.so.6"));
+    let base = || facts(&[node()]);
+    assert_eq!(contents(&[base()]).node_version.as_deref(), Some("22.1.0"));
+    for path in ["usr/local/bin/node", "opt/bin/node"] {
+        let own = facts(&[file(path, &elf::file(62, true, false, "", "libc.so.6"))]);
+        assert_eq!(contents(&[base(), own]).node_version, None, "{path}");
+    }
+}

@@ -49,8 +49,10 @@ fn scene() -> Scene {
     let layer = |digest: &Digest| json!({"digest": digest, "mediaType": "application/vnd.oci.image.layer.v1.tar", "size": 1});
     let layers = digests.each_ref().map(layer);
     let bytes = json!({"config": descriptor("config", 1), "layers": layers}).to_string();
-    let config =
-        json!({"config": {"Env": ["NODE_VERSION=22.1.0"]}, "rootfs": {"diff_ids": digests}}).to_string();
+    let history = json!([{ "created_by": "ENV NODE_VERSION=22.1.0", "empty_layer": true }]);
+    let environment = json!({ "Env": ["NODE_VERSION=22.1.0"] });
+    let config = json!({ "config": environment, "rootfs": { "diff_ids": digests }, "history": history });
+    let config = config.to_string();
     let part = |platform| Part::of(platform, bytes.as_bytes(), config.as_bytes()).unwrap();
     let parts = vec![part("linux/amd64"), part("linux/arm64")];
     let base = Base::from_layers([("linux/amd64", &digests[..1]), ("linux/arm64", &digests[..1])]);
@@ -81,6 +83,35 @@ fn each_layer_is_read_once_and_the_base_once_on_a_machine() {
     assert_eq!(scene.read(base, Known::All).1, 1, "and nothing of it was stored");
     assert_eq!(scene.read(base, Known::All).1, 0, "but of an image that was just pushed");
     assert_eq!(scene.read(None, Known::Base).1, 2, "without a base, all of it");
+}
+
+#[test]
+fn the_version_of_node_is_the_base_images_own() {
+    let (run, set) = (("RUN NODE_VERSION", false), ("ENV PATH=/bin NODE_VERSION=22.1.0", true));
+    let old = ("/bin/sh -c #(nop)  ENV NODE_VERSION=22.1.0", true);
+    let argument = ("ARG NODE_VERSION=24.0.0", true);
+    let one = &["NODE_VERSION=22.1.0"][..];
+    for (history, environment, base_layers, expected) in [
+        (&[run, set, run][..], one, 1, true),
+        (&[old, run, run], one, 1, true),
+        (&[run, argument, set, run], one, 1, true),
+        (&[run, run, set], one, 1, false),
+        (&[set, run, set, run], one, 1, false),
+        (&[run, run], one, 1, false),
+        (&[set, run], &[], 1, false),
+        (&[set, run], &["NODE_VERSION=22.1.0", "NODE_VERSION=24.0.0"], 1, false),
+        (&[set, run], &["NODE_VERSION=a b"], 1, false),
+    ] {
+        let entry =
+            |(words, is_empty): &(&str, bool)| json!({ "created_by": words, "empty_layer": is_empty });
+        let history: Vec<_> = history.iter().map(entry).collect();
+        let config = json!({
+            "config": { "Env": environment }, "rootfs": { "diff_ids": [] }, "history": history,
+        });
+        let part = Part::of("linux/amd64", br#"{"layers": []}"#, config.to_string().as_bytes()).unwrap();
+        let found = part.node_version.filter(|(_, below)| *below <= base_layers);
+        assert_eq!(found.is_some_and(|(version, _)| version == "22.1.0"), expected, "{config}");
+    }
 }
 
 #[test]

@@ -179,18 +179,18 @@ fn system(contents: &Contents) -> Vec<Component> {
 
 /// node itself, unless it is one of the system's packages.
 fn node(contents: &Contents) -> Option<Component> {
-    let is_packaged =
-        contents.system.iter().any(|package| matches!(package.name.as_str(), "nodejs" | "nodejs-current"));
-    if contents.node.is_empty() || is_packaged {
+    if contents.node.is_empty() || contents.has_packaged_node() {
         return None;
     }
     let version = contents.node_version.as_deref();
     let url = purl::node(version);
+    let unread = version.is_none().then_some(("xtask:not-read", "version"));
     let mut component = Component::new("application", "node", version, url.clone());
     component.purl = Some(url);
     component.cpe = version.map(|version| format!("cpe:2.3:a:nodejs:node.js:{version}:*:*:*:*:*:*:*"));
     component.license = Some("MIT".to_owned());
     component.places.extend(contents.node.iter().map(|path| format!("/{path}")));
+    component.properties.extend(unread);
     Some(component)
 }
 

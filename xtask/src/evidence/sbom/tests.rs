@@ -229,3 +229,13 @@ fn an_archive_that_the_build_took_is_listed_with_its_digest_and_its_platform() {
     });
     assert_eq!(find(&sbom, "native:a:linux/arm64"), &expected);
 }
+
+#[test]
+fn node_whose_version_nobody_knows_is_listed_without_one() {
+    let mut contents = amd64();
+    contents.node_version = None;
+    let sbom = sbom_of(&[contents], Dependencies::Installed);
+    let node = find(&sbom, "pkg:generic/node");
+    assert_eq!(node.get("version"), None);
+    assert_eq!(node["properties"], json!([{"name": "xtask:not-read", "value": "version"}]));
+}
