@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use anyhow::{Context as _, Result, ensure};
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
 use crate::oci::exact;
 use crate::oci::manifest::ImageManifest;
@@ -33,9 +34,27 @@ struct Descriptor {
 /// A platform, in the form of an index and of an image's config.
 #[derive(Deserialize)]
 pub struct Platform {
+    #[serde(deserialize_with = "word")]
     os: String,
+    #[serde(deserialize_with = "word")]
     architecture: String,
+    #[serde(default, deserialize_with = "word_or_none")]
     variant: Option<String>,
+}
+
+/// Platforms are compared in the form `linux/arm/v7`, so no part of one may look like two.
+fn word<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let word = String::deserialize(deserializer)?;
+    if word.is_empty() || word.contains('/') {
+        return Err(D::Error::custom(format!("{word:?} is no part of a platform")));
+    }
+    Ok(word)
+}
+
+fn word_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    #[derive(Deserialize)]
+    struct Word(#[serde(deserialize_with = "word")] String);
+    Ok(Option::<Word>::deserialize(deserializer)?.map(|Word(word)| word))
 }
 
 /// `linux/arm64`, with the variant if there is one.
@@ -138,6 +157,16 @@ mod tests {
         assert_eq!(found, ["linux/amd64", "linux/arm64/v8"]);
         assert!(platforms(br#"{"schemaVersion": 2, "config": {}, "layers": []}"#).is_err());
         assert!(platforms(b"<html>").is_err());
+        for wrong in [
+            json!({"os": "linux", "architecture": "arm/v7"}),
+            json!({"os": "linux/arm", "architecture": "v7"}),
+            json!({"os": "linux", "architecture": "arm", "variant": ""}),
+            json!({"os": "", "architecture": "arm64"}),
+        ] {
+            let index = json!({"manifests": [{"digest": digest, "platform": wrong}]}).to_string();
+            let error = format!("{:#}", platforms(index.as_bytes()).unwrap_err());
+            assert!(error.contains("is no part of a platform"), "{error}");
+        }
         let twice = index.to_string().replacen('{', r#"{"Manifests": [], "#, 1);
         assert!(platforms(twice.as_bytes()).is_err(), "{twice}");
     }
