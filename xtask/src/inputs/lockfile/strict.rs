@@ -1,6 +1,8 @@
 //! What each entry of the lockfile must say, so that npm can take it in only one way. Entries of development
 //! dependencies must follow the same rules: their scripts and bytes are in the build too.
 
+use std::collections::BTreeMap;
+
 use anyhow::Result;
 
 use super::address::{Address, foreign_range};
@@ -63,7 +65,21 @@ impl Lockfile {
             };
             found.extend(wrong.map(|wrong| in_words(path, &wrong, service)));
         }
+        found.extend(self.pinned_twice().map(|(path, wrong)| in_words(path, &wrong, service)));
         Ok(shortened(found))
+    }
+
+    /// Entries with another archive than an earlier one of the same name and version: the SBOM names both by these, with
+    /// one hash.
+    fn pinned_twice(&self) -> impl Iterator<Item = (&str, Wrong)> {
+        let mut first = BTreeMap::new();
+        self.lock.packages.iter().filter_map(move |(path, entry)| {
+            let (version, integrity) = (entry.version.as_deref()?, entry.integrity.as_deref()?);
+            let (other, pinned) =
+                *first.entry((package_name(path, entry), version)).or_insert((path.as_str(), integrity));
+            let text = || format!("has another integrity than `{other}`, with the same name and version");
+            (pinned != integrity).then(|| (path.as_str(), anew(text())))
+        })
     }
 
     fn wrong_link(&self, path: &str, entry: &Entry) -> Option<Wrong> {

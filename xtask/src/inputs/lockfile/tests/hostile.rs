@@ -263,3 +263,19 @@ fn workspaces_and_optional_peers_are_the_manifests() {
     let error = check(manifest.to_string().as_bytes(), lock.as_bytes()).err().unwrap();
     assert!(format!("{error:#}").contains("the peer `p` is optional"), "{error:#}");
 }
+
+#[test]
+fn one_name_and_version_with_two_archives_is_named() {
+    let with = |integrity: &str| {
+        let mut lock = honest();
+        lock["packages"]["node_modules/o"]["dependencies"]["n"] = "1".into();
+        lock["packages"]["node_modules/n"] =
+            json!({"version": "1.0.0", "integrity": integrity, "optional": true});
+        said(&lock)
+    };
+    assert_eq!(with(SHA), Vec::<String>::new());
+    let words = "in `package-lock.json`, `node_modules/n` has another integrity than \
+                 `node_modules/a/node_modules/n`, with the same name and version: delete `node_modules`";
+    let found = with(&SHA.replacen("AAAA", "BBBB", 1));
+    assert!(found.len() == 1 && found[0].starts_with(words), "{found:?}");
+}
