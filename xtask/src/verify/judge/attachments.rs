@@ -129,5 +129,6 @@ fn only_ours(
     bundles::check_same(&read, &attached)?;
     signed_as(&read)?;
     let both = if read.is_empty() { "" } else { ", and the same in bundles" };
-    Ok(format!("{signed} signature, {ours} attestations, all by the key{both}"))
+    let plural = if signed == 1 { "" } else { "s" };
+    Ok(format!("{signed} signature{plural}, {ours} attestations, all by the key{both}"))
 }

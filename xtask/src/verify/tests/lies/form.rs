@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use super::super::change::Key;
+use super::super::cosign::SIGNATURE;
 use super::super::world::World;
 use super::Lie;
 use crate::evidence::attached::Kind;
@@ -86,6 +87,18 @@ pub(super) const LIES: &[Lie] = &[
             change_attached(world, Kind::Signatures, |manifest| {
                 let layers = manifest["layers"].as_array_mut().expect("it has layers");
                 layers.push(layers[0].clone());
+            });
+        },
+        ATTACHMENTS,
+    ),
+    one(
+        "a second signature of the same bytes, computed from the first without the key",
+        |world| {
+            change_attached(world, Kind::Signatures, |manifest| {
+                let layers = manifest["layers"].as_array_mut().expect("it has layers");
+                let mut second = layers[0].clone();
+                second["annotations"][SIGNATURE] = "c2Vjb25k".into();
+                layers.push(second);
             });
         },
         ATTACHMENTS,
