@@ -142,7 +142,7 @@ mod tests {
             "branches": ["main"], "smoke": {"port": 3000, "health": "/healthz", "version": "/version"},
         }));
         let config = config.unwrap();
-        let manifest = |architecture: &str, variant: &str| {
+        let manifest = |architecture: &str, variant: Option<&str>| {
             let digest = crate::oci::reference::Digest::of(architecture.as_bytes());
             serde_json::json!({
                 "mediaType": "application/vnd.oci.image.manifest.v1+json", "size": 1, "digest": digest.as_str(),
@@ -151,7 +151,7 @@ mod tests {
         };
         let index = serde_json::json!({
             "schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json",
-            "manifests": [manifest("amd64", ""), manifest("arm64", "v8")],
+            "manifests": [manifest("amd64", None), manifest("arm64", Some("v8"))],
         });
         let problems =
             without_platform(&config, "node:22-slim@sha256:x", index.to_string().as_bytes()).unwrap();
