@@ -12,7 +12,7 @@ use crate::evidence::provenance::BuildType;
 use crate::evidence::signed_as::{COMMIT, VERSION};
 use crate::inputs::source::Source;
 use crate::oci::exact;
-use crate::oci::reference::Digest;
+use crate::oci::reference::{Digest, Image};
 
 /// The type of a signature's payload in the legacy format
 /// (<https://github.com/sigstore/cosign/blob/main/specs/SIGNATURE_SPEC.md>).
@@ -29,8 +29,7 @@ struct SignaturePayload {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Critical {
-    #[serde(rename = "identity")]
-    _identity: Identity,
+    identity: Identity,
     image: SignedImage,
     #[serde(rename = "type")]
     kind: String,
@@ -41,7 +40,7 @@ struct Critical {
 #[serde(deny_unknown_fields)]
 struct Identity {
     #[serde(rename = "docker-reference")]
-    _reference: String,
+    reference: String,
 }
 
 #[derive(Deserialize)]
@@ -78,12 +77,14 @@ fn signature(payload: SignaturePayload) -> Result<Signature> {
         bundle: said.remove(MARK.0),
         is_of_bundle: kind == SIGN_PREDICATE,
         digest: payload.critical.image.digest,
+        repository: payload.critical.identity.reference,
     })
 }
 
 /// What a signature that cosign accepted says.
 pub struct Signature {
     digest: Digest,
+    repository: String,
     version: Option<String>,
     commit: Option<String>,
     /// The format of the bundles that the signature says there are.
@@ -101,9 +102,13 @@ pub fn is_of_bundles(output: &str) -> bool {
 ///
 /// The `build_type` of the provenance decides whether signatures name the commit. If they do, each digest needs one
 /// that does, but there may also be older ones that do not. Without a provenance both kinds are accepted.
+///
+/// If the image is read from where it was released, `image` is its name there, and each signature must name it: podman
+/// and skopeo refuse others.
 pub fn check_signatures(
     output: &str,
     source: &Source,
+    image: Option<&Image>,
     build_type: Option<BuildType>,
     digests: &[Digest],
 ) -> Result<usize> {
@@ -111,6 +116,13 @@ pub fn check_signatures(
     for signature in &found {
         ensure!(digests.contains(&signature.digest), "a signature is of `{}`", signature.digest);
         ensure!(!signature.is_of_bundle, "a signature comes from a bundle");
+        if let Some(image) = image.map(ToString::to_string) {
+            let named = &signature.repository;
+            ensure!(
+                *named == image,
+                "a signature is of `{named}` by its `docker-reference`: expected `{image}`"
+            );
+        }
         check_release(signature, source, build_type)?;
     }
     let is_due = build_type.is_some_and(BuildType::has_signed_commit);
@@ -214,7 +226,8 @@ mod tests {
     fn a_signature_that_says_something_twice_is_refused() {
         let digest = Digest::of(b"one");
         let payload = json!([payload(&digest, "1.2.3")]);
-        let check = |output: &str| check_signatures(output, &source(), None, std::slice::from_ref(&digest));
+        let check =
+            |output: &str| check_signatures(output, &source(), None, None, std::slice::from_ref(&digest));
         let right = payload.to_string();
         assert_eq!(check(&right).unwrap(), 1);
         for (from, to) in [
@@ -234,11 +247,24 @@ mod tests {
     }
 
     #[test]
+    fn a_signature_names_the_repository_that_the_image_is_read_from() {
+        let digest = Digest::of(b"one");
+        let output = json!([payload(&digest, "1.2.3")]).to_string();
+        let check = |name: Option<&str>| {
+            let image = name.map(|name| name.parse().unwrap());
+            check_signatures(&output, &source(), image.as_ref(), None, std::slice::from_ref(&digest)).is_ok()
+        };
+        assert!(check(None), "in a mirror");
+        assert!(check(Some("forge.example.org/acme/carol")));
+        assert!(!check(Some("forge.example.org/acme/other")));
+    }
+
+    #[test]
     fn every_signature_is_of_these_digests_and_this_version_and_none_is_missing() {
         let (one, two) = (Digest::of(b"one"), Digest::of(b"two"));
         let check = |arrays: &[serde_json::Value], digests: &[Digest]| {
             let output: String = arrays.iter().map(|array| format!("\n{array}\n")).collect();
-            check_signatures(&output, &source(), Some(BuildType::V1), digests)
+            check_signatures(&output, &source(), None, Some(BuildType::V1), digests)
         };
         let (first, second) = (json!([payload(&one, "1.2.3")]), json!([payload(&two, "1.2.3")]));
         let both = [one.clone(), two.clone()];

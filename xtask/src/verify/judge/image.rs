@@ -178,7 +178,8 @@ fn signed(
     digests: &[Digest],
 ) -> Result<String> {
     let Source { tag, commit, .. } = release.source;
-    let count = check_signatures(accepted(answer)?, release.source, build_type, digests)?;
+    let image = (*release.image == release.config.image()?).then_some(release.image);
+    let count = check_signatures(accepted(answer)?, release.source, image, build_type, digests)?;
     let has_commit = build_type.is_some_and(BuildType::has_signed_commit);
     let commit = if has_commit { format!(" and `commit={commit}`") } else { String::new() };
     Ok(format!("{count} by the key, with `version={}`{commit}, of {} digests", tag.version(), digests.len()))

@@ -135,7 +135,7 @@ impl World {
     pub(super) fn signature_that_says(&mut self, digest: &Digest, optional: &Value, by: Key) -> Value {
         let payload = json!({
             "critical": {
-                "identity": { "docker-reference": "carol" },
+                "identity": { "docker-reference": self.image },
                 "image": { "docker-manifest-digest": digest },
                 "type": "cosign container image signature",
             },

@@ -143,10 +143,10 @@ impl Recording {
         let RecordedPage { id, draft, address, assets, .. } = recorded;
         let files = page_files(&dir.join("assets"), &assets)?;
         let listed = (1..).zip(assets).map(|(id, name)| Listed { id, name, size: files[&id].len() as u64 });
-        let assets = listed.collect();
         let cosign = COSIGN.map(|name| fs::read_to_string(dir.join("cosign").join(name)).ok());
         let source = Source { tag: page.tag.clone(), commit, time: record.time, is_tagged: true };
         let mut world = World {
+            image: record.image,
             tag: record.tag,
             digest: record.digest,
             blobs: by_digest(&dir.join("blobs"))?.into_iter().collect(),
@@ -156,7 +156,7 @@ impl Recording {
             lengths: BTreeMap::new(),
             signed_commit: signed_commit(cosign[0].as_deref().context("no signature was recorded")?)?,
             forge_tag: Some(Commit::parse(&record.forge_tag)?),
-            page: Some(PublishedPage { id, page, draft, address, assets }),
+            page: Some(PublishedPage { id, page, draft, address, assets: listed.collect() }),
             files,
             source: signed_on_main(&source.commit),
             hint: Hint::of(inputs.public_key.as_deref().context("the commit has no key")?)?,

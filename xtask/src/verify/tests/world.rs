@@ -27,6 +27,8 @@ use super::keys::KeyWorld;
 /// What is public.
 #[derive(Clone)]
 pub(super) struct World {
+    /// The image's name.
+    pub(super) image: String,
     /// The tag to verify.
     pub(super) tag: String,
     /// The index that was released under it.

@@ -54,6 +54,17 @@ pub(super) const LIES: &[Lie] = &[
         unchecked: &["attachments"],
     },
     Lie {
+        name: "signed by the key, as of another repository, instead",
+        tell: |world| {
+            let name = std::mem::replace(&mut world.image, "forge.example.org/acme/other".to_owned());
+            let version = world.version();
+            sign(world, Some(&version), Key::Own);
+            world.image = name;
+        },
+        wrong: &["signature"],
+        unchecked: &[],
+    },
+    Lie {
         name: "signed by the key, without a version, instead",
         tell: |world| sign(world, None, Key::Own),
         wrong: &["signature", "page.commands"],

@@ -80,18 +80,6 @@ pub(super) const EXCEPTIONS: &[Exception] = &[
     ),
     because(
         "signature of the ",
-        "/critical/identity/docker-reference",
-        SAID,
-        "where the image was when it was signed: a copy is elsewhere, and the digest says which image it is",
-    ),
-    because(
-        "signature of the ",
-        "/critical/identity",
-        &[Op::Other],
-        "where the image was when it was signed: a copy is elsewhere, and the digest says which image it is",
-    ),
-    because(
-        "signature of the ",
         "/optional/bundle",
         &[Op::Delete],
         "a release from before bundles says nothing of them, by the key, and may have been given some",
