@@ -37,6 +37,8 @@ pub struct Exception {
     pub until: String,
     /// The end of that day, in seconds since 1970.
     pub end: u64,
+    /// When it was stated, in seconds since 1970.
+    pub stated: u64,
     /// Why the vulnerability is accepted.
     pub reason: String,
 }
@@ -167,7 +169,14 @@ fn of_statement(statement: Statement, of_document: &str) -> Result<Vec<Exception
             "the product `{id}` is not an npm package with its version, such as `pkg:npm/%40scope/name@1.2.3`"
         );
         let vulnerability = vulnerability.name.clone();
-        Ok(Exception { vulnerability, package: id, until: until.clone(), end, reason: reason.clone() })
+        Ok(Exception {
+            vulnerability,
+            package: id,
+            until: until.clone(),
+            end,
+            stated,
+            reason: reason.clone(),
+        })
     };
     products.into_iter().map(each).collect()
 }

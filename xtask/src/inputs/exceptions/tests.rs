@@ -37,6 +37,7 @@ fn an_exception_is_about_one_version_until_a_day_is_over() {
         package: "pkg:npm/minimist@1.2.5".to_owned(),
         until: "2027-02-28".to_owned(),
         end: parse_rfc3339("2027-03-01T00:00:00Z").unwrap(),
+        stated: parse_rfc3339(document()["timestamp"].as_str().unwrap()).unwrap(),
         reason: "nothing of what a caller sends is parsed by it".to_owned(),
     };
     assert_eq!(read(document().to_string().as_bytes()).unwrap(), [expected]);

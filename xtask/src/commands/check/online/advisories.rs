@@ -146,8 +146,11 @@ pub(super) fn judge(
         exception.vulnerability == reported.vulnerability
             && exception.package == purl::npm(&reported.name, Some(&reported.version))
     };
+    // Counted from a day to come, the last day could be any. Clocks may differ by a day.
+    let is_ahead = |exception: &Exception| exception.stated > now.saturating_add(exceptions::DAY);
     let is_excused = |reported: &&Reported| {
-        exceptions.iter().any(|exception| exception.end > now && is_about(exception, reported))
+        let counts = |exception: &Exception| exception.end > now && !is_ahead(exception);
+        exceptions.iter().any(|exception| counts(exception) && is_about(exception, reported))
     };
     let mut found: Vec<_> = reported
         .iter()
@@ -160,7 +163,12 @@ pub(super) fn judge(
         let remedy =
             if is_used { "look at it again, and write another day or solve it" } else { "remove it" };
         let text = format!("`{vulnerability}` in `{package}`");
-        if exception.end <= now {
+        if is_ahead(exception) {
+            let text = format!(
+                "the `timestamp` of the exception for {text} is in the future; write the present time"
+            );
+            found.push(Finding::error(Rule::ExceptionInvalid, exceptions::FILE, text));
+        } else if exception.end <= now {
             let text = format!("the exception for {text} counted until {until}; {remedy}");
             found.push(Finding::error(Rule::ExceptionExpired, exceptions::FILE, text));
         } else if !is_used {

@@ -59,6 +59,7 @@ fn exception(vulnerability: &str, package: &str, end: u64) -> Exception {
         package: package.to_owned(),
         until: "a day".to_owned(),
         end,
+        stated: 0,
         reason: "why".to_owned(),
     }
 }
@@ -96,6 +97,17 @@ fn an_exception_counts_for_one_version_until_its_day_is_over() {
         assert_eq!(rules(&unused), [advisory; 3]);
         assert!(unused.iter().any(|finding| finding.rule == Rule::ExceptionUnused && !finding.is_error()));
         assert_eq!(rules(&pair(id, package, DAY)), [advisory, advisory, advisory, Rule::ExceptionExpired]);
+    }
+}
+
+#[test]
+fn an_exception_that_was_stated_in_the_future_excuses_nothing() {
+    for (stated, advisories, is_invalid) in [(11 * DAY, 2, false), (11 * DAY + 1, 3, true)] {
+        let exception = exception("GHSA-new", "pkg:npm/minimist@1.2.5", 1000 * DAY);
+        let found = judged(&[Exception { stated, ..exception }]);
+        let count = |rule| found.iter().filter(|finding| finding.rule == rule && finding.is_error()).count();
+        assert_eq!(count(Rule::PackageAdvisory), advisories, "{stated}");
+        assert_eq!(count(Rule::ExceptionInvalid) == 1, is_invalid, "{stated}");
     }
 }
 
