@@ -43,6 +43,18 @@ use report::Entry;
 use secrets::Allowed;
 use subject::{Repository, Subject, release_of_image};
 
+/// More releases than any project has. Each of them is dozens of requests.
+const MOST_RELEASES: usize = 5_000;
+
+fn check_count(releases: usize) -> Result<()> {
+    ensure!(
+        releases <= MOST_RELEASES,
+        "there are {releases} version tags and pages, and at most {MOST_RELEASES} are checked at once; find out who made \
+         them, or verify single ones: `cargo xtask verify v1.2.3`"
+    );
+    Ok(())
+}
+
 /// The parts of one run.
 struct Verify<'a> {
     environment: &'a Environment,
@@ -198,6 +210,7 @@ impl Verify<'_> {
             let mut released: BTreeSet<ReleaseTag> = release_tags(&tags).into_iter().collect();
             released.extend(pages.iter().map(|page: &PublishedPage| page.page.tag.clone()));
             ensure!(!released.is_empty(), "`{}` has no release yet", reading.image);
+            check_count(released.len()).with_context(doing)?;
             let shared = Shared::new(&reading.registry, &self.repository.git, Some(pages));
             let released: Vec<_> = released.into_iter().collect();
             side_by_side(&released, |tag| {
@@ -255,5 +268,20 @@ impl Verify<'_> {
             cosign: &self.cosign,
         };
         reading::with(&whom, &image, work)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MOST_RELEASES, check_count};
+
+    #[test]
+    fn there_is_an_end_to_the_releases_that_are_checked() {
+        assert!(check_count(MOST_RELEASES).is_ok());
+        let words = check_count(MOST_RELEASES + 1).unwrap_err().to_string();
+        assert!(
+            words.contains("5001 version tags") && words.contains("`cargo xtask verify v1.2.3`"),
+            "{words}"
+        );
     }
 }
