@@ -12,6 +12,7 @@ use crate::evidence::envelope::open;
 use crate::evidence::provenance::BuildType;
 use crate::oci::exact;
 use crate::oci::reference::{Digest, Image};
+use crate::process::shown::named;
 
 /// The type of a current statement (<https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md>).
 const STATEMENT: &str = "https://in-toto.io/Statement/v1";
@@ -133,7 +134,9 @@ impl Attestation {
         );
         ensure!(
             manifests == platforms,
-            "it is about {manifests:?} besides the image: expected {platforms:?}"
+            "besides the image, it is about {}: expected {}",
+            named(manifests),
+            named(platforms)
         );
         Ok(())
     }

@@ -2,6 +2,8 @@
 //! characters that move the cursor, hide the text after them or reverse its order. A report that such text can rewrite
 //! proves nothing.
 
+use std::fmt::Display;
+
 use super::secret::redact;
 
 /// Whether `c` is invisible or changes how its neighbours look: control and format characters (Unicode 16.0, categories
@@ -35,6 +37,12 @@ pub fn one_line(text: &str) -> String {
     escaped(text, is_hidden)
 }
 
+/// `values` as in `` `a`, `b` ``, or the word `none`: for one that may be missing, and for several.
+pub fn named<T: Display>(values: impl IntoIterator<Item = T>) -> String {
+    let values: Vec<_> = values.into_iter().map(|value| format!("`{value}`")).collect();
+    if values.is_empty() { "none".to_owned() } else { values.join(", ") }
+}
+
 fn escaped(text: &str, is_meant: impl Fn(char) -> bool) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
@@ -49,7 +57,13 @@ fn escaped(text: &str, is_meant: impl Fn(char) -> bool) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{lines, one_line};
+    use super::{lines, named, one_line};
+
+    #[test]
+    fn values_are_named_one_by_one() {
+        assert_eq!(named(["a", "b"]), "`a`, `b`");
+        assert_eq!([named(Some("a")), named(None::<&str>)], ["`a`", "none"]);
+    }
 
     #[test]
     fn what_would_rewrite_a_report_is_written_out() {

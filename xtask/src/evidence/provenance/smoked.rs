@@ -6,6 +6,8 @@ use std::fmt;
 
 use anyhow::{Context as _, Result, bail, ensure};
 
+use crate::process::shown::named;
+
 /// How one platform's image was tested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tried {
@@ -64,8 +66,9 @@ impl Smoked {
         expected.sort();
         ensure!(
             words.keys().eq(expected.iter()),
-            "the smoke test is said to be of {:?}: expected {expected:?}",
-            words.keys().collect::<Vec<_>>()
+            "the platforms of the smoke test are {}: expected {}",
+            named(words.keys()),
+            named(&expected)
         );
         let tried = words.iter().map(|(platform, word)| Ok((platform.clone(), Tried::parse(word)?)));
         tried.collect::<Result<_>>().context("reading how the image was tried")

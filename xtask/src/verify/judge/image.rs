@@ -108,7 +108,7 @@ fn contents(release: &Release<'_>, digest: &Digest, seen: &ImageSeen) -> Vec<Cla
         let lacks =
             |part: &Part| part.missing.iter().map(|what| format!("{what} of {}", part.platform)).collect();
         let missing: Vec<String> = parts.iter().flat_map::<Vec<_>, _>(lacks).collect();
-        ensure!(missing.is_empty(), "there is no {}", missing.join(", no "));
+        ensure!(missing.is_empty(), "it lacks {}", missing.join(", "));
         // Bytes that are no index at all are reported by `image.platforms`.
         if let Some(index) = index.filter(|_| !parts.is_empty()) {
             form::check_image(index, parts)?;

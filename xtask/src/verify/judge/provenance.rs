@@ -18,6 +18,7 @@ use crate::inputs::DOCKERFILE;
 use crate::inputs::release::Release;
 use crate::oci::media_type;
 use crate::oci::reference::Digest;
+use crate::process::shown::named;
 use crate::process::time;
 use crate::tool::git::Commit;
 
@@ -78,14 +79,17 @@ fn form(release: &Release<'_>, provenance: &Provenance) -> Result<String> {
     let platforms = release.platforms();
     ensure!(
         parameters.platforms == platforms,
-        "the platforms are {:?}: expected {platforms:?}",
-        parameters.platforms
+        "the platforms are {}: expected {}",
+        named(&parameters.platforms),
+        named(&platforms)
     );
-    let named = definition.internal_parameters.get(BUILD_SECRETS);
+    let secrets = definition.internal_parameters.get(BUILD_SECRETS);
     let expected_names = crate::evidence::provenance::build_secrets(release.config);
     ensure!(
-        named == expected_names.as_ref(),
-        "the build's secrets are {named:?}: the commit's are {expected_names:?}"
+        secrets == expected_names.as_ref(),
+        "the build's secrets are {}: the commit's are {}",
+        pairs(secrets),
+        pairs(expected_names.as_ref())
     );
     ensure!(
         parameters.workflow.is_some() != parameters.local_run.is_some(),
@@ -96,21 +100,26 @@ fn form(release: &Release<'_>, provenance: &Provenance) -> Result<String> {
     Ok(definition.build_type.clone())
 }
 
+/// The entries of `maps`, in words.
+fn pairs<'a>(maps: impl IntoIterator<Item = &'a BTreeMap<String, String>>) -> String {
+    named(maps.into_iter().flatten().map(|(key, value)| format!("{key}={value}")))
+}
+
 fn source(release: &Release<'_>, provenance: &Provenance) -> Result<String> {
     let (tag, commit) = (&release.source.tag, &release.source.commit);
     let definition = &provenance.build_definition;
     let repository = definition.external_parameters.repository();
     let expected = release.config.source_url();
-    ensure!(repository == Some(&expected), "it is of the repository {repository:?}: expected `{expected}`");
+    ensure!(repository == Some(&expected), "its repository is {}: expected `{expected}`", named(repository));
     let git_ref = definition.external_parameters.git_ref();
-    ensure!(git_ref == Some(&tag.git_ref()), "it is of {git_ref:?}: expected `{}`", tag.git_ref());
+    ensure!(git_ref == Some(&tag.git_ref()), "its ref is {}: expected `{}`", named(git_ref), tag.git_ref());
     let source = resource(definition, "source")?;
     // Only a rehearsal may be made of uncommitted files, and it has to say so.
     let work_tree = BTreeMap::from([(WORK_TREE.to_owned(), "true".to_owned())]);
     ensure!(
         source.annotations.is_empty() || source.annotations == work_tree,
-        "the source is annotated with {:?}",
-        source.annotations
+        "the annotations of the source are {}",
+        pairs([&source.annotations])
     );
     ensure!(
         source.annotations.is_empty() || release.is_trial(),
@@ -119,11 +128,12 @@ fn source(release: &Release<'_>, provenance: &Provenance) -> Result<String> {
     let found = source.digest.get("gitCommit");
     ensure!(
         found.map(String::as_str) == Some(commit.as_str()),
-        "it names the commit {found:?}, but `{tag}` is at {commit}"
+        "its commit is {}, but `{tag}` is at {commit}",
+        named(found)
     );
     let is_of_work_tree = !source.annotations.is_empty();
-    let named = expected_dependencies(release, is_of_work_tree).into_iter().next();
-    ensure!(named.as_ref() == Some(source), "it describes the source as {}", described(source));
+    let expected_source = expected_dependencies(release, is_of_work_tree).into_iter().next();
+    ensure!(expected_source.as_ref() == Some(source), "it describes the source as {}", described(source));
     Ok(format!("{expected} {} at {commit}", tag.git_ref()))
 }
 
@@ -142,7 +152,12 @@ fn check_run(release: &Release<'_>, provenance: &Provenance) -> Result<()> {
         return Ok(());
     }
     let said = said.context("it does not say which run of the workflow it is of")?;
-    ensure!(said.keys().eq(RUN_KEYS), "its run has the parameters {:?}: expected {RUN_KEYS:?}", said.keys());
+    ensure!(
+        said.keys().eq(RUN_KEYS),
+        "the parameters of its run are {}: expected {}",
+        named(said.keys()),
+        named(RUN_KEYS)
+    );
     let is_number =
         |text: &str| text.parse::<u64>().is_ok_and(|number| number > 0 && number.to_string() == text);
     for (key, value) in said.iter().filter(|(key, _)| key.as_str() != RUN_KEYS[0]) {
@@ -193,14 +208,14 @@ fn tool(source: &str, dependencies: &[Resource]) -> Result<String> {
     ensure!(resource.media_type.is_none(), "the builder's dependency has a media type");
     ensure!(
         resource.uri.as_ref() == Some(&expected),
-        "the builder's dependency is from {:?}: expected `{expected}`",
-        resource.uri
+        "the address of the builder's dependency is {}: expected `{expected}`",
+        named(&resource.uri)
     );
     let modified = BTreeMap::from([(MODIFIED.to_owned(), "true".to_owned())]);
     ensure!(
         resource.annotations.is_empty() || resource.annotations == modified,
-        "the builder's dependency is annotated with {:?}",
-        resource.annotations
+        "the annotations of the builder's dependency are {}",
+        pairs([&resource.annotations])
     );
     let modified = if resource.annotations.is_empty() { "" } else { ", modified" };
     Ok(format!("`{XTASK}` of {commit}{modified}"))

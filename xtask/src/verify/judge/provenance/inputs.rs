@@ -7,6 +7,7 @@ use crate::evidence::provenance::{
 };
 use crate::inputs::config::Native;
 use crate::inputs::release::Release;
+use crate::process::shown;
 
 pub(super) fn judge(release: &Release<'_>, provenance: &Provenance) -> Result<String> {
     let definition = &provenance.build_definition;
@@ -22,7 +23,8 @@ pub(super) fn judge(release: &Release<'_>, provenance: &Provenance) -> Result<St
         let found = resource(definition, name)?;
         check_digest(found, archive.sha256.hex(), name)?;
         let url = archive.url.to_string();
-        ensure!(found.uri.as_ref() == Some(&url), "`{name}` is from {:?}: expected `{url}`", found.uri);
+        let said = shown::named(&found.uri);
+        ensure!(found.uri.as_ref() == Some(&url), "the address of `{name}` is {said}: expected `{url}`");
     }
     let files = release.inputs.files.iter().map(|(path, _)| file_name(path));
     let named =
