@@ -32,8 +32,10 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 }
 
 const MANIFEST: &[u8] =
-    br#"{"layers": [{"digest": "sha256:6f450da5d3b094b19cde1c67adc2290e9b5c4d124d66ef7cc080270540aa36e4",
-    "mediaType": "application/vnd.oci.image.layer.v1.tar+gzip"}]}"#;
+    br#"{"config": {"digest": "sha256:6f450da5d3b094b19cde1c67adc2290e9b5c4d124d66ef7cc080270540aa36e4",
+    "mediaType": "application/vnd.oci.image.config.v1+json", "size": 7},
+    "layers": [{"digest": "sha256:6f450da5d3b094b19cde1c67adc2290e9b5c4d124d66ef7cc080270540aa36e4",
+    "mediaType": "application/vnd.oci.image.layer.v1.tar+gzip", "size": 7}]}"#;
 
 const CONFIG: &[u8] = br#"{"config": {"Env": ["NODE_VERSION=22.1.0"]},
     "rootfs": {"diff_ids": ["sha256:6f450da5d3b094b19cde1c67adc2290e9b5c4d124d66ef7cc080270540aa36e4"]}}"#;

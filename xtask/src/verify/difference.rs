@@ -12,9 +12,9 @@ use crate::build::rebuilt::Rebuilt;
 use crate::contents::difference as layers;
 use crate::contents::layer::Compression;
 use crate::evidence::claims;
-use crate::oci::index;
 use crate::oci::manifest::{Descriptor, ImageManifest};
 use crate::oci::reference::Digest;
+use crate::oci::{exact, index};
 use crate::process::scratch::Scratch;
 
 use super::Verifier;
@@ -49,8 +49,17 @@ impl Part {
     }
 }
 
-/// The result of a rebuild: its digest, and if it differs, the platform and where the difference is.
-type Compared = (Digest, Option<(String, Result<String>)>);
+/// The result of a rebuild: its digest and what differs.
+type Compared = (Digest, Differs);
+
+enum Differs {
+    /// Nothing, or nothing but the digests and sizes of compressed layers.
+    Compression,
+    /// What is at this path of the index and its manifests, outside of the configs.
+    Outside(String),
+    /// The content for this platform, at this place.
+    Content(String, Result<String>),
+}
 
 /// Whether the commit gives the same content here, and if not, where the two first differ. The `bool` says whether the
 /// digest is the same too; `None` if the content differs.
@@ -59,35 +68,75 @@ pub fn rebuilt(verifier: &Verifier<'_>, build: &ImageBuild<'_>, digest: &Digest)
         let built = Rebuilt::of(build, verifier.runner)?;
         let published = verifier.registry.content_of(digest)?;
         let difference = published.difference(&built.content);
-        let difference =
-            difference.map(|platform| (platform.to_owned(), describe(verifier, digest, &built, platform)));
-        Ok((built.digest, difference))
+        let differs = match difference {
+            Some(platform) => {
+                Differs::Content(platform.to_owned(), describe(verifier, digest, &built, platform))
+            }
+            None => {
+                let theirs = |digest: &Digest| Ok(verifier.registry.known_manifest(digest)?.bytes);
+                outside(&whole(digest, theirs)?, &whole(&built.digest, |digest| built.blob(digest))?)
+            }
+        };
+        Ok((built.digest, differs))
     };
     let compared = rebuild().map_err(|error: anyhow::Error| Unseen::Unknown(format!("{error:#}")));
     let is_same = match &compared {
-        Ok((built, None)) => Some(built == digest),
-        _ => None,
+        Ok((_, Differs::Content(..))) | Err(_) => None,
+        Ok((built, _)) => Some(built == digest),
     };
     (judge(digest, &compared), is_same)
 }
 
 /// A difference that cannot be explained is still a difference; otherwise its author could excuse it that way.
 fn judge(digest: &Digest, compared: &Seen<Compared>) -> Claim {
-    Claim::judge(claims::REBUILD, compared, |(built, difference)| match difference {
-        Some((platform, found)) => {
+    Claim::judge(claims::REBUILD, compared, |(built, differs)| match differs {
+        Differs::Content(platform, found) => {
             let found = match found {
                 Ok(found) => found.clone(),
                 Err(error) => format!("could not tell where: {error:#}"),
             };
             bail!("the commit gives `{built}` here, not `{digest}`: {platform} differs: {found}")
         }
-        None if built == digest => {
+        Differs::Compression | Differs::Outside(_) if built == digest => {
             Ok("the commit, built here without a cache, gives the same digest".to_owned())
         }
-        None => Ok(format!(
+        Differs::Compression => Ok(format!(
             "the commit, built here without a cache, gives the same content, compressed in another way: the digest is `{built}`"
         )),
+        Differs::Outside(path) => Ok(format!(
+            "the commit, built here without a cache, gives the same configs, and the digest differs outside of them, at `{path}` \
+             of the index: it is `{built}`"
+        )),
     })
+}
+
+/// The index `digest` with each of its manifests in the place of the manifest's digest, and without what follows from the
+/// compression of layers.
+fn whole(digest: &Digest, bytes: impl Fn(&Digest) -> Result<Vec<u8>>) -> Result<Value> {
+    let remove = |value: &mut Value, keys: &[&str]| {
+        let object = value.as_object_mut().context("an entry is no object")?;
+        keys.iter().for_each(|key| drop(object.remove(*key)));
+        anyhow::Ok(())
+    };
+    let mut index = exact::value(&bytes(digest)?)?;
+    for entry in index["manifests"].as_array_mut().context("it is no index")? {
+        let digest: Digest = entry["digest"].as_str().context("an entry has no digest")?.parse()?;
+        let mut manifest = exact::value(&bytes(&digest)?)?;
+        for layer in manifest["layers"].as_array_mut().context("it is no manifest")? {
+            remove(layer, &["digest", "size"])?;
+        }
+        remove(entry, &["size"])?;
+        entry["digest"] = manifest;
+    }
+    Ok(index)
+}
+
+/// What differs in two images whose configs are the same, each as [`whole`] has it.
+fn outside(theirs: &Value, ours: &Value) -> Differs {
+    match theirs == ours {
+        true => Differs::Compression,
+        false => Differs::Outside(first_difference(theirs, ours, "")),
+    }
 }
 
 /// Describes where the images for `platform` in `published` and in `rebuilt` first differ.
@@ -129,6 +178,12 @@ fn describe(
 
 /// The first path at which two JSON values differ.
 fn first_difference(theirs: &Value, ours: &Value, path: &str) -> String {
+    if let (Value::Array(theirs), Value::Array(ours)) = (theirs, ours)
+        && theirs.len() == ours.len()
+        && let Some(number) = theirs.iter().zip(ours).position(|(theirs, ours)| theirs != ours)
+    {
+        return first_difference(&theirs[number], &ours[number], &format!("{path}/{number}"));
+    }
     if let (Value::Object(theirs), Value::Object(ours)) = (theirs, ours) {
         let keys = theirs.keys().chain(ours.keys().filter(|key| !theirs.contains_key(*key)));
         for key in keys {
@@ -165,7 +220,7 @@ fn compare_layers(
 
 #[cfg(test)]
 mod tests {
-    use super::{first_difference, judge};
+    use super::{Differs, first_difference, judge, outside, whole};
     use crate::oci::reference::Digest;
     use crate::verify::claim::{Unseen, Verdict};
     use anyhow::anyhow;
@@ -182,15 +237,45 @@ mod tests {
     #[test]
     fn a_known_difference_stays_false_where_it_cannot_be_explained() {
         let (published, built) = (Digest::of(b"published"), Digest::of(b"built"));
-        let differs =
-            |found| judge(&published, &Ok((built.clone(), Some(("linux/arm64".to_owned(), found)))));
+        let differs = |found| {
+            judge(&published, &Ok((built.clone(), Differs::Content("linux/arm64".to_owned(), found))))
+        };
         let unexplained = differs(Err(anyhow!("a layer has more than 4294967296 bytes")));
         assert_eq!(unexplained.verdict, Verdict::False);
         for words in [built.as_str(), published.as_str(), "linux/arm64 differs", "4294967296"] {
             assert!(unexplained.evidence.contains(words), "{}", unexplained.evidence);
         }
         assert_eq!(differs(Ok("layer 1, the content of `x`".to_owned())).verdict, Verdict::False);
-        assert_eq!(judge(&published, &Ok((built.clone(), None))).verdict, Verdict::Holds);
+        assert_eq!(judge(&published, &Ok((built.clone(), Differs::Compression))).verdict, Verdict::Holds);
         assert_eq!(judge(&built, &Err(Unseen::Away("no".to_owned()))).verdict, Verdict::Unchecked);
+    }
+
+    #[test]
+    fn another_digest_is_explained_by_the_compression_only_if_nothing_else_differs() {
+        let image = |layer: &str, more: &str, note: &str| {
+            let layer =
+                json!({"digest": Digest::of(layer.as_bytes()), "size": layer.len(), "mediaType": "tar"});
+            let manifest = json!({"layers": [layer], "annotations": {"a": more}}).to_string();
+            let entry = json!({"digest": Digest::of(manifest.as_bytes()), "size": manifest.len()});
+            let index = json!({"manifests": [entry], "annotations": {"b": note}}).to_string();
+            let digest = Digest::of(index.as_bytes());
+            let bytes =
+                |asked: &Digest| Ok(if *asked == digest { &index } else { &manifest }.clone().into_bytes());
+            whole(&digest, bytes).unwrap()
+        };
+        let published = image("gzip", "", "");
+        let said = |ours| {
+            let differs = outside(&published, &ours);
+            let (published, built) = (Digest::of(b"published"), Digest::of(b"built"));
+            judge(&published, &Ok((built, differs))).evidence
+        };
+        assert!(said(image("another gzip", "", "")).contains("compressed in another way"));
+        for (ours, path) in [
+            (image("gzip", "x", ""), "/manifests/0/digest/annotations/a"),
+            (image("another gzip", "", "x"), "/annotations/b"),
+        ] {
+            let said = said(ours);
+            assert!(said.contains("differs outside of them") && said.contains(path), "{said}");
+        }
     }
 }

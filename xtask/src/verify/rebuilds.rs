@@ -63,7 +63,7 @@ pub fn list(
             (Ok(_), None) => format!("not looked at: the key is not in `{KNOWN_KEYS}` of the default branch"),
             (Ok(_), Some(known)) => match said(verifier, tag, digest, &known.key) {
                 Ok(true) => "the commit gives the same content, and the same digest".to_owned(),
-                Ok(false) => "the commit gives the same content, compressed in another way".to_owned(),
+                Ok(false) => "the commit gives the same content, with another digest".to_owned(),
                 Err(error) => format!("no statement of that key: {error:#}"),
             },
         };
