@@ -21,6 +21,9 @@ const NAMES: [&str; 5] =
 /// The secret that the build itself may read.
 const BUILD_SECRET: &str = "E2E_BUILD_SECRET";
 
+/// The variable in which buildx gets it.
+const CARRIER: &str = "XTASK_BUILD_SECRET_E2E_BUILD_SECRET";
+
 /// The fewest envelopes of a release: three attestations as files, three in the registry, and four bundles there.
 const ENVELOPES: usize = 10;
 
@@ -42,10 +45,9 @@ fn no_secret_is_where_it_was_not_given() -> Result<()> {
         let key = own_key(&checkout, &seen)?;
         // The build checks the length of the secret. Without the secret there would be no image.
         let given = |process: &Process| {
-            process.name() == "docker-buildx"
-                && process.variable(BUILD_SECRET) == Some(&secrets[BUILD_SECRET])
+            process.name() == "docker-buildx" && process.variable(CARRIER) == Some(&secrets[BUILD_SECRET])
         };
-        ensure!(seen.iter().any(given), "buildx was not seen with `{BUILD_SECRET}`");
+        ensure!(seen.iter().any(given), "buildx was not seen with `{CARRIER}`");
         let leaks: BTreeSet<_> = seen.iter().flat_map(|process| leaks(process, &secrets, &key)).collect();
         ensure!(leaks.is_empty(), "{leaks:#?}");
         let needles = needles(&secrets, &key)?;

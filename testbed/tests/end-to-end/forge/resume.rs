@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use anyhow::{Context as _, Result, ensure};
 use nix::sys::signal::Signal;
 use testbed::forge_client::State;
-use testbed::proxy::{Fault, Proxy};
+use testbed::proxy::{Fault, Proxy, RequestSeen};
 
 use super::project::Project;
 use super::snapshot::Snapshot;
@@ -124,6 +124,12 @@ fn backport_to_release() -> Result<(Project, Proxy)> {
     Ok((project, proxy))
 }
 
+/// Preflight asks for the right to change pages with the number 0, which no page has.
+fn changes_a_page(request: &RequestSeen) -> bool {
+    let is_page = request.path.contains("/releases/") && !request.path.ends_with("/releases/0");
+    request.method == "PATCH" && is_page
+}
+
 fn is_hidden(project: &Project) -> Result<bool> {
     Ok(project.repository.release("v0.2.0")?.context("the page is gone")?.draft)
 }
@@ -136,7 +142,7 @@ fn ctrl_c_while_the_highest_page_is_hidden_shows_it_again() -> Result<()> {
         // The forge hides the page, and its answer is held back.
         let (changes, (release, held)) = (AtomicUsize::new(0), Fault::held());
         proxy.set_rule(move |request| {
-            let is_change = request.method == "PATCH" && request.path.contains("/releases/");
+            let is_change = changes_a_page(request);
             let is_second = is_change && changes.fetch_add(1, Ordering::SeqCst) == 1;
             if is_second { held.clone() } else { Fault::Pass }
         });
@@ -163,7 +169,7 @@ fn killed_while_the_highest_page_is_hidden_it_shows_it_again() -> Result<()> {
         let changes = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&changes);
         proxy.set_rule(move |request| {
-            let is_change = request.method == "PATCH" && request.path.contains("/releases/");
+            let is_change = changes_a_page(request);
             let is_third = is_change && counted.fetch_add(1, Ordering::SeqCst) == 2;
             if is_third { Fault::Hang } else { Fault::Pass }
         });

@@ -108,7 +108,8 @@ fn the_version_of_node_is_the_base_images_own() {
         let config = json!({
             "config": { "Env": environment }, "rootfs": { "diff_ids": [] }, "history": history,
         });
-        let part = Part::of("linux/amd64", br#"{"layers": []}"#, config.to_string().as_bytes()).unwrap();
+        let manifest = json!({ "config": descriptor("config", 1), "layers": [] }).to_string();
+        let part = Part::of("linux/amd64", manifest.as_bytes(), config.to_string().as_bytes()).unwrap();
         let found = part.node_version.filter(|(_, below)| *below <= base_layers);
         assert_eq!(found.is_some_and(|(version, _)| version == "22.1.0"), expected, "{config}");
     }
