@@ -17,7 +17,7 @@ pub(super) struct Saved {
     pub(super) attestations: Option<Digest>,
 }
 
-/// As both cosign 2 and cosign 3 write it; only cosign 3 writes `artifactType`.
+/// As cosign 2 and cosign 3 write it (docs/facts.md#saved-directories).
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Index {
