@@ -22,9 +22,8 @@ pub struct ImageManifest {
     pub config: Descriptor,
     /// The layers, the lowest first.
     pub layers: Vec<Descriptor>,
-    /// The annotations of the manifest itself.
-    #[serde(default)]
-    pub annotations: BTreeMap<String, String>,
+    /// The annotations of the manifest itself; `null` means none.
+    pub annotations: Option<BTreeMap<String, String>>,
 }
 
 /// What a manifest says about a blob (image specification v1.1, "OCI Content Descriptors").
@@ -92,6 +91,8 @@ pub(crate) mod tests {
     fn a_manifest_has_one_reading_and_a_bound_that_no_image_reaches() {
         let manifest = json!({"config": descriptor("config", 5), "layers": [descriptor("x", 7)]});
         assert_eq!(parse(&manifest).unwrap().layers[0].digest, Digest::of(b"x"));
+        let nothing = json!({"config": descriptor("config", 5), "layers": [], "annotations": null});
+        assert_eq!(parse(&nothing).unwrap().annotations, None);
         let with = |pointer: &str, value: Value| {
             let mut other = manifest.clone();
             *other.pointer_mut(pointer).unwrap() = value;

@@ -201,7 +201,7 @@ fn complete<'a>(part: &mut Part, manifest: &ImageManifest, found: impl Fn(&Wante
             part.said = Some(Said {
                 platform: config.platform.to_string(),
                 labels: config.config.labels,
-                annotations: manifest.annotations.clone(),
+                annotations: manifest.annotations.clone().unwrap_or_default(),
             });
         }
         Some(Err(_)) => part.missing.push(format!("an image config in `{digest}`")),
