@@ -1,0 +1,50 @@
+//! Which stages and tests a run has, and what must have run.
+
+use super::{Extent, check_all_ran, check_any, parse_list, slowest};
+use crate::process::environment::{INHERITED, PROXIES};
+
+#[test]
+fn an_adopter_can_read_what_the_tests_of_a_service_see() {
+    let page = include_str!("../../../../docs/adopting.md");
+    for name in INHERITED.iter().chain(&PROXIES[..4]) {
+        assert!(page.contains(&format!("`{name}`")), "docs/adopting.md does not name `{name}`");
+    }
+}
+
+#[test]
+fn the_slowest_come_first() {
+    let durations = (0..30).map(|number| (format!("test{number}"), f64::from(number))).collect();
+    let lines = slowest(&durations);
+    assert!(lines.starts_with("    29.0  test29\n    28.0  test28\n"), "{lines}");
+    assert_eq!(lines.lines().count(), 20);
+}
+
+#[test]
+fn a_test_that_did_not_run_fails_the_command() {
+    let listed = parse_list("rehearsal::twice: test\nbad_input::tag: test\n2 tests, 0 benchmarks\n");
+    assert_eq!(listed.len(), 2);
+    let mut ran = listed.clone();
+    assert!(check_all_ran(&listed, &ran).is_ok());
+    ran.remove("bad_input::tag");
+    let error = check_all_ran(&listed, &ran).unwrap_err().to_string();
+    assert!(error.contains("bad_input::tag"), "{error}");
+}
+
+#[test]
+fn a_name_that_no_test_has_fails_the_stage() {
+    check_any("unit", Some("lock"), &parse_list("lockfile::a: test\n")).unwrap();
+    let error = check_any("unit", Some("lokfile"), &parse_list("0 tests, 0 benchmarks\n")).unwrap_err();
+    assert!(error.to_string().starts_with("there is no unit test with `lokfile` in its name; "));
+}
+
+#[test]
+fn a_stage_that_hangs_is_ended_before_its_job_is() {
+    for (workflow, all) in [("ci", false), ("nightly", true)] {
+        let file = format!("{}/../.forgejo/workflows/{workflow}.yml", env!("CARGO_MANIFEST_DIR"));
+        let text = std::fs::read_to_string(file).unwrap();
+        let minutes = text.lines().find_map(|line| line.trim().strip_prefix("timeout-minutes: "));
+        let job: u64 = minutes.unwrap().parse().unwrap();
+        let stage = Extent { all, name: None }.patience().as_secs() / 60;
+        assert!(stage + 30 <= job, "{workflow}: {stage} of {job} minutes leave no time for other stages");
+    }
+}

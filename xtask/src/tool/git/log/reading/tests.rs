@@ -1,0 +1,95 @@
+//! What is read of git's log, commit by commit.
+
+use std::io::BufReader;
+
+use super::{Commit, Log, Reading};
+
+fn read(text: &str) -> anyhow::Result<Log> {
+    Ok(Reading::of(&mut text.as_bytes())?.log)
+}
+
+#[test]
+fn a_log_record_is_a_commit_its_authors_and_a_message_that_may_hold_anything() {
+    let [commit, parent] = ["b", "c"].map(|digit| digit.repeat(40));
+    let parse = |parents: &str, message: &str| {
+        let text = format!("{commit} {parents}\0Ann\x1f\0Bob <b@c>\r\nCid\n\0{message}\0");
+        let mut reading = Reading::of(&mut text.as_bytes()).unwrap();
+        assert_eq!(reading.co_authors.keys().collect::<Vec<_>>(), ["Bob <b@c>", "Cid"]);
+        assert_eq!(reading.co_authored, [(0, vec![0, 1])]);
+        let entry = reading.log.entries.pop().unwrap();
+        assert_eq!(entry.author.as_deref(), Some("Ann"));
+        entry
+    };
+    let entry = parse(&format!("{parent} {parent}"), "fix: a \x1f and `tick`\n\nmore\n");
+    assert_eq!((&*entry.message.subject, entry.parents), ("fix: a \x1f and `tick`", 2));
+    assert_eq!(parse("", "").parents, 0);
+    for long in ["é".repeat(9000), "x".repeat(100_000)] {
+        assert_eq!(parse("", &long).message.subject, long[..16 << 10]);
+    }
+    assert!(read("").unwrap().entries.is_empty());
+    for wrong in [
+        "fatal: not a git repository",
+        "a b\0c\0d\0e\0",
+        &format!("{commit} \0\0\0"),
+        &format!("{commit}\0\0\0\0"),
+        "\0",
+    ] {
+        assert!(read(wrong).is_err(), "{wrong:?}");
+    }
+    let long = format!("{commit} \0Ann\0\0{}\0", "x".repeat(100_000));
+    assert_eq!(read(&long.repeat(3)).unwrap().entries.len(), 3, "what is left out of a message ends with it");
+}
+
+#[test]
+fn a_record_is_the_same_wherever_a_buffer_ends() {
+    let [commit, parent] = ["b", "c"].map(|digit| digit.repeat(40));
+    let long = "x".repeat(20_000);
+    let messages = ["fix: a\n\nBREAKING CHANGE: b\n", "", "Merge branch 'x'", &long, "last"];
+    let record =
+        |message: &&str| format!("{commit} {parent} {parent}\0Ann\0Bob <b@c>\nCid <c@d>\0{message}\0");
+    let text: String = messages.iter().map(record).collect();
+    let whole = Reading::of(&mut text.as_bytes()).unwrap();
+    assert_eq!(whole.log.entries.len(), messages.len());
+    assert_eq!(whole.log.entries[3].message.subject, long[..16 << 10]);
+    for size in [1, 7, 100, 4096, 64 << 10] {
+        let mut buffer = BufReader::with_capacity(size, text.as_bytes());
+        let found = Reading::of(&mut buffer).unwrap();
+        assert_eq!(found.log.entries, whole.log.entries);
+        assert_eq!(
+            (found.co_authors, found.co_authored),
+            (whole.co_authors.clone(), whole.co_authored.clone())
+        );
+    }
+}
+
+#[test]
+fn an_author_of_merges_with_git_s_own_words_alone_is_not_told() {
+    let [commit, parent] = ["b", "c"].map(|digit| digit.repeat(40));
+    let text: String = [("Ann", "Merge branch 'x'"), ("Bob", "Merge branch 'y'"), ("Bob", "feat: z")]
+        .map(|(name, message)| format!("{commit} {parent} {parent}\0{name}\0{name} <@>\0{message}\0"))
+        .concat();
+    let found = Reading::of(&mut text.as_bytes()).unwrap();
+    let told: Vec<_> = found
+        .known
+        .values()
+        .map(|author| (author.name.as_deref().unwrap(), author.counts_as_change))
+        .collect();
+    assert_eq!(told, [("Ann", false), ("Bob", true)]);
+    let told: Vec<_> = found
+        .co_authors
+        .values()
+        .map(|co_author| (co_author.name.as_deref().unwrap(), co_author.counts_as_change))
+        .collect();
+    assert_eq!(told, [("Ann", false), ("Bob", true)]);
+}
+
+#[test]
+fn a_range_touches_its_beginning_where_a_commit_of_it_is_a_child_of_that() {
+    let [commit, parent, other, child] = ["b", "c", "d", "e"].map(|digit| digit.repeat(40));
+    for parents in [parent.clone(), format!("{other} {parent}"), format!("{parent} {other}")] {
+        let text = format!("{child} {commit}\0Ann\0\0words\0{commit} {parents}\0Ann\0\0words\0");
+        let log = read(&text).unwrap();
+        let touches = |name: &str| log.touches(&Commit::parse(name).unwrap());
+        assert!(touches(&parent) && !touches(&commit) && !touches(&child), "{parents}");
+    }
+}
