@@ -90,8 +90,8 @@ fn not_endorsed(number: usize, key: &Key) -> Option<String> {
 
 /// The holder of the present key is the holder of the previous release's key if the key is the same, or if each key in
 /// between endorsed the next. Otherwise nothing shows it, and no later release can repair that for this one. Anybody who
-/// may push can make a git tag, so one that was never released counts only against the key: the project must have had
-/// the key at every tag.
+/// may push can make a git tag, so one that was never released says nothing. No key of a release may be one that the
+/// history does not have.
 fn of_continuity(
     tag: &ReleaseTag,
     seen: &KeysSeen,
@@ -100,25 +100,26 @@ fn of_continuity(
 ) -> Seen<Result<String, String>> {
     let used = seen.used.as_ref().map_err(|_unseen| Unseen::Follows(claims::KEY_HISTORY))?;
     let before = seen.before.as_ref().map_err(Clone::clone)?;
-    let Some(any) = nearest(tag, before.iter().collect()) else {
-        return Ok(Ok("no release before has a key".to_owned()));
-    };
+    let first = || Ok(Ok("no release before has a key".to_owned()));
+    let Some(any) = nearest(tag, before.iter().collect()) else { return first() };
     if before.iter().all(|before| before.key == *used) {
         return Ok(Ok(format!("the same key as {}", any.tag)));
+    }
+    let listed = listed.map(|listed| listed.as_ref().map_err(Clone::clone)).transpose()?;
+    let listed = listed.map(|tags| release_tags(tags).into_iter().collect::<BTreeSet<_>>());
+    let is_released = |before: &&Before| listed.as_ref().is_none_or(|tags| tags.contains(&before.tag));
+    let released: Vec<_> = before.iter().filter(is_released).collect();
+    let Some(previous) = nearest(tag, released.clone()) else { return first() };
+    if released.iter().all(|before| before.key == *used) {
+        return Ok(Ok(format!("the same key as {}", previous.tag)));
     }
     history.holds()?;
     let keys = match &seen.history {
         Ok(HistorySeen { keys: Ok(keys), .. }) => keys,
         _ => return Err(Unseen::Follows(claims::KEY_HISTORY)),
     };
-    if let Err(foreign) = check_listed(keys, before, used) {
-        return Ok(Err(foreign.to_string()));
-    }
-    let listed = listed.map(|listed| listed.as_ref().map_err(Clone::clone)).transpose()?;
-    let listed = listed.map(|tags| release_tags(tags).into_iter().collect::<BTreeSet<_>>());
-    let is_released = |before: &&Before| listed.as_ref().is_none_or(|tags| tags.contains(&before.tag));
-    let previous = nearest(tag, before.iter().filter(is_released).collect()).unwrap_or(any);
-    Ok(rotated(keys, previous, used).map_err(|error| format!("{error:#}")))
+    let judged = check_listed(keys, &released, used).and_then(|()| rotated(keys, previous, used));
+    Ok(judged.map_err(|error| format!("{error:#}")))
 }
 
 /// The nearest of `before`: in the history of the release's commit if there is one, else on another line.
@@ -131,8 +132,8 @@ fn nearest<'a>(tag: &ReleaseTag, before: Vec<&'a Before>) -> Option<&'a Before> 
     })
 }
 
-fn check_listed(keys: &Keys, before: &[Before], used: &Digest) -> Result<()> {
-    let foreign = before.iter().filter(|before| keys.number_of(&before.key).is_none());
+fn check_listed(keys: &Keys, released: &[&Before], used: &Digest) -> Result<()> {
+    let foreign = released.iter().filter(|before| keys.number_of(&before.key).is_none());
     match foreign.max_by_key(|before| &before.tag) {
         Some(Before { tag, key, .. }) => {
             bail!("the key is {used}, and {key}, the key of {tag}, is not in `{HISTORY}`")

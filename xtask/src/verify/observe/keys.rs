@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use anyhow::{Context as _, Result, ensure};
 
 use crate::forge::Read;
-use crate::inputs::keys::{Endorsement, Keys, PublicKey};
+use crate::inputs::keys::{Endorsement, Keys, PublicKey, released};
 use crate::inputs::source::{Source, release_tags};
 use crate::inputs::version::ReleaseTag;
 use crate::inputs::{PUBLIC_KEY, Reader};
@@ -179,23 +179,16 @@ fn before(git: &Git, source: &Source, shared: &SharedClone) -> Seen<Vec<Before>>
     Ok(found)
 }
 
-/// The version tags of commits that have a key. Releases without one are from before this tool.
+/// The version tags of commits that have a key.
 fn tagged(git: &Git) -> Result<Vec<Tagged>> {
-    let tags = release_tags(&git.tags()?);
+    let count = release_tags(&git.tags()?).len();
     ensure!(
-        tags.len() <= MOST_TAGS,
-        "this clone has {} version tags, and the keys of at most {MOST_TAGS} are compared",
-        tags.len()
+        count <= MOST_TAGS,
+        "this clone has {count} version tags, and the keys of at most {MOST_TAGS} are compared"
     );
-    let mut found = Vec::new();
-    for tag in tags {
-        // A tag of something else than a commit is no release.
-        if let Some(commit) = git.peel(&tag.git_ref())?
-            && let [Some(pem)] = git.files(&commit, [PUBLIC_KEY])?
-        {
-            let key = fingerprint(&pem).with_context(|| format!("reading `{PUBLIC_KEY}` of {tag}"))?;
-            found.push(Tagged { tag, commit, key });
-        }
-    }
-    Ok(found)
+    let with_commit = |(tag, key): (ReleaseTag, Digest)| {
+        let commit = git.peel(&tag.git_ref())?.with_context(|| format!("`{tag}` was there just now"))?;
+        Ok(Tagged { tag, commit, key })
+    };
+    released(git)?.into_iter().map(with_commit).collect()
 }

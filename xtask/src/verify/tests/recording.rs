@@ -44,6 +44,7 @@ use crate::verify::{judge, survey};
 
 use files::{Record, RecordedPage, by_digest, layers, page_files};
 
+use super::image::OLDER;
 use super::keys::KeyWorld;
 use super::world::World;
 
@@ -242,7 +243,9 @@ impl Recording {
         let (hint, common) = (Ok(world.hint.clone()), Common { tags: tags.clone(), latest });
         let claims = survey::judge(&release, (Some(&key), &hint), &image, &public, &common, &run);
         let (of_source, _) = judge::source::judge(&self.source, &world.source);
-        let of_keys = judge::keys::judge(&self.source.tag, &world.keys.seen()?, Some(&tags));
+        // The release before is not in the recording, and the registry has it.
+        let listed = tags.map(|tags| [tags, vec![OLDER.to_owned()]].concat());
+        let of_keys = judge::keys::judge(&self.source.tag, &world.keys.seen()?, Some(&listed));
         Ok([claims, of_source, of_keys].concat())
     }
 
