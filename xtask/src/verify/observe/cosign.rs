@@ -3,13 +3,14 @@
 use std::path::Path;
 use std::thread;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
 use crate::evidence::attached::Kind;
 use crate::evidence::bundle;
 use crate::oci::manifest::ImageManifest;
 use crate::oci::reference::Digest;
 use crate::oci::registry::Wanted;
+use crate::process::failure::is_transient;
 use crate::tool::cosign::{Cosign, VerifyCommand};
 use crate::verify::Verifier;
 use crate::verify::claim::{Seen, Unseen};
@@ -63,8 +64,12 @@ impl Questions<'_> {
             return Ok(Answer::Accepted(output));
         }
         let kind = if command.is_signature() { Kind::Signatures } else { Kind::Attestations };
-        check_answers(self.store, &command.digests, kind)
-            .with_context(|| format!("`{command}` failed, and the registry does not answer"))?;
+        // Anything else that is wrong with them is an answer.
+        if let Err(error) = check_answers(self.store, &command.digests, kind)
+            && is_transient(&error)
+        {
+            return Err(error.context(format!("`{command}` failed, and the registry does not answer")));
+        }
         Ok(match self.cosign.try_verify(command, dir)? {
             Ok(output) => Answer::Accepted(output),
             Err(words) => Answer::Rejected(words),
