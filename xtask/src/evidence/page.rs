@@ -53,11 +53,15 @@ pub struct PublishedPage {
 const UNFINISHED: &str =
     "This release is not complete yet: its files are missing. Running it again completes it.";
 
+/// What is before the image in the text of such a page.
+const NAMED: &str = "\nThe image is `";
+
 impl Page {
-    /// The draft of this page, to which its files are uploaded. It names none of them.
+    /// The draft of this page, to which its files are uploaded. It names none of them, but the image, which is public.
     #[must_use]
     pub fn unfinished(&self) -> Self {
-        Self { body: format!("{UNFINISHED}\n"), ..self.clone() }
+        let image = pulled(&self.body).map_or_else(String::new, |image| format!("{NAMED}{image}`.\n"));
+        Self { body: format!("{UNFINISHED}\n{image}"), ..self.clone() }
     }
 }
 
@@ -194,7 +198,7 @@ fn own_part(body: &str) -> Option<usize> {
 /// When a page that was made by hand contains something that could pass for the generated part, or a page has another
 /// part about an image above its own.
 pub fn with_words_of(found: &str, page: Page) -> Result<Page> {
-    let found = found.replace("\r\n", "\n").replacen(UNFINISHED, "", 1);
+    let found = found.replace("\r\n", "\n").replacen(page.unfinished().body.trim_end(), "", 1);
     let generated = promises(&page.body);
     let (above, rest) = match own_part(&found) {
         Some(start) => {
@@ -243,10 +247,14 @@ pub fn names_image(found: &str, image: &Image) -> bool {
 }
 
 /// The text after `docker pull` in the part about the image, if there is such a part and this line of it was not
-/// changed.
+/// changed; the image that a page without its files names.
 #[must_use]
 pub fn pulled(body: &str) -> Option<String> {
     let body = body.replace("\r\n", "\n");
+    if let Some((_, rest)) = body.split_once(UNFINISHED) {
+        let image = rest.strip_prefix('\n')?.strip_prefix(NAMED)?;
+        return image.split_once('`').map(|(image, _)| image.to_owned());
+    }
     let rest = body[own_part(&body)?..].strip_prefix(PULL)?;
     rest.lines().next().map(str::to_owned)
 }

@@ -140,7 +140,8 @@ fn page_step(context: &Context<'_>, state: State) -> Result<(String, State, bool
         if found.draft
             && let Some(gone) = forge.check_tag(context.release.tag(), &context.release.source.commit)?
         {
-            bail!("the page stays a draft, because showing it would make the git tag again: {}", gone.text);
+            // Showing it would make a deleted tag again.
+            bail!("the page stays a draft: {}", gone.text);
         }
         forge.update(&found, &page)?;
         let address = found.address;

@@ -66,9 +66,12 @@ fn what_people_wrote_is_kept_when_a_page_is_written_again() {
 
 #[test]
 fn a_draft_says_nothing_that_is_not_there_and_its_text_gives_way() {
-    let expected =
-        page(&format!("## Changes\n\n- one\n\n## Image\n\npromise\n\n{}\n", Format::NEWEST.mark()));
+    let image = "```sh\ndocker pull r.example.org/x@sha256:ab\n```";
+    let mark = Format::NEWEST.mark();
+    let expected = page(&format!("## Changes\n\n- one\n\n## Image\n\n{image}\n\n{mark}\n"));
     let draft = expected.unfinished();
+    let named = Some("r.example.org/x@sha256:ab".to_owned());
+    assert_eq!((pulled(&draft.body), pulled(&draft.body.replace('\n', "\r\n"))), (named.clone(), named));
     assert!(
         !has_image_part(&draft.body) && Page { body: expected.body.clone(), ..draft.clone() } == expected
     );
