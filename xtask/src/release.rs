@@ -116,7 +116,6 @@ pub struct Context<'a> {
 /// again.
 pub fn run(session: &Session<'_>, target: &Target, source: &Source) -> Result<Outcome> {
     let inputs = &Inputs::of_commit(session.git, &source.commit, session.config)?;
-    inputs.ensure_kept()?;
     let login = logins::docker_config(session.config, session.environment, target.login(), session.steps)?;
     let anonymous = DockerConfig::new(session.environment, None)?;
     let tools = &Tools::new(session, target, &login, &anonymous);
@@ -126,6 +125,10 @@ pub fn run(session: &Session<'_>, target: &Target, source: &Source) -> Result<Ou
     let nothing = Facts::nothing_public(source.tag.is_stable());
     let first = Plan::of(&public.as_ref().map_or(nothing, |state| state.facts));
     let builds = first.does(Step::Build);
+    if builds {
+        // What is public already may be of before a rule, and is finished all the same.
+        inputs.ensure_kept()?;
+    }
     let (state, is_put) = match public {
         Some(state) if !builds => (state, false),
         _ => make_and_publish(context)?,
