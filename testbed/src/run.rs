@@ -19,6 +19,9 @@ use crate::provision::text;
 
 pub use finished::Finished;
 
+/// A shell in the background starts what ignores SIGINT, and xtask leaves an ignored signal as it is.
+const DEFAULT: &str = "env --default-signal=HUP,INT,TERM";
+
 /// The polling interval.
 const INTERVAL: Duration = Duration::from_millis(2);
 
@@ -66,8 +69,9 @@ impl Output {
         program: &Path,
         arguments: &[&str],
     ) -> Result<Vec<String>> {
-        let script =
-            format!("out=$1 err=$2; shift 2; exec >\"$out\" 2>\"$err\"; {before} && exec {within} \"$@\"");
+        let script = format!(
+            "out=$1 err=$2; shift 2; exec >\"$out\" 2>\"$err\"; {before} && exec {within} {DEFAULT} \"$@\""
+        );
         let mut words = vec!["-c".to_owned(), script, "sh".to_owned()];
         for path in [&*self.stdout, &*self.stderr, program] {
             words.push(text(path)?.to_owned());
