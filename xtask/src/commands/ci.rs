@@ -50,6 +50,8 @@ pub struct Extent<'a> {
     pub all: bool,
     /// Only those whose names contain this, whatever their length.
     pub name: Option<&'a str>,
+    /// Whether the name may be that of an end-to-end test alone.
+    pub has_end_to_end: bool,
 }
 
 impl Extent<'_> {
@@ -72,6 +74,7 @@ pub fn run(environment: &Environment, stages: &[Stage], extent: Extent<'_>) -> R
     let has_testbed = testbed::is_in(root);
     let stages = &Stage::chosen(stages, has_testbed, extent.all)?;
     stage::check_name(stages, extent.name)?;
+    let extent = Extent { has_end_to_end: stages.contains(&Stage::EndToEnd), ..extent };
     let mut failed = Vec::new();
     let mut testbed = None;
     for stage in stages {
@@ -134,7 +137,7 @@ fn unit_tests(runner: &Runner, root: &Path, extent: Extent<'_>) -> Result<()> {
         let words = ["test", "--quiet", "--locked", "--workspace"].into_iter().chain(extent.name);
         cargo(runner, root, PATIENCE, &words.chain(["--", argument]).collect::<Vec<_>>())
     };
-    if extent.name.is_some() {
+    if extent.name.is_some() && !extent.has_end_to_end {
         check_any("unit", extent.name, &parse_list(&tests("--list")?.read()?))?;
     }
     tests(AT_ONCE)?.inherit()
