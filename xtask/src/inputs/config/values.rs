@@ -98,6 +98,20 @@ const OTHER_NAMES: [(&str, &str); 8] = [
     ("i386", "386"),
 ];
 
+impl Platform {
+    /// The platform that builders take `text` for, with or without an operating system, under any name of the
+    /// architecture.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub(crate) fn of_builder(text: &str) -> Result<Self> {
+        let text = text.trim_matches(['"', '\'']).to_ascii_lowercase();
+        let (os, architecture) = text.split_once('/').unwrap_or(("linux", &text));
+        let known = OTHER_NAMES.iter().find(|(name, _)| *name == architecture);
+        Self::try_from(format!("{os}/{}", known.map_or(architecture, |(_, ours)| ours)))
+    }
+}
+
 impl TryFrom<String> for Platform {
     type Error = anyhow::Error;
 

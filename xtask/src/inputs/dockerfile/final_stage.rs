@@ -119,14 +119,17 @@ fn check_what_is_recorded(instruction: &Instruction, is_last: bool, findings: &m
 /// Whether the user or the group of a `--chown` is a name, which the builder cannot look up for a layer of its own
 /// (docker/buildx issue 1408). The value of a variable is the builder's to judge.
 fn has_name(owner: &str) -> bool {
-    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-    !owner.contains('$') && !owner.splitn(2, ':').all(is_number)
+    // The builder takes `root` and nothing for 0.
+    let is_number = |part: &str| part == "root" || part.bytes().all(|byte| byte.is_ascii_digit());
+    !owner.contains('$') && !owner.trim_matches(['"', '\'']).splitn(2, ':').all(is_number)
 }
 
 fn check_what_is_copied(instruction: &Instruction, findings: &mut Findings) {
     let is_copied = instruction.is("COPY") || instruction.is("ADD");
     let is_linked = instruction.flags().any(|flag| flag == "link" || flag == "link=true");
-    let owner = instruction.flag("chown").filter(|owner| has_name(owner));
+    // With `--chmod` the builder copies onto the stage, whatever `--link` says.
+    let is_alone = instruction.flag("chmod").is_none();
+    let owner = instruction.flag("chown").filter(|owner| is_alone && has_name(owner));
     if is_copied && !is_linked {
         findings.note(
             Rule::DockerfileFinalLink,

@@ -16,7 +16,9 @@ pub(super) fn check(instruction: &Instruction, stages: &Stages<'_>, findings: &m
     }
     let line = instruction.line;
     let mut by_default = stages.is_production();
-    for command in commands(instruction) {
+    let commands = commands(instruction);
+    let installs = commands.iter().any(|command| Call::of(command).is_some_and(|call| call.command == "ci"));
+    for command in commands {
         let variables = command.iter().rev().filter_map(|word| word.split_once('='));
         let set = variables.filter_map(|(name, value)| npm::default_of(name, value)).next();
         let is_production = set.unwrap_or(by_default);
@@ -35,22 +37,22 @@ pub(super) fn check(instruction: &Instruction, stages: &Stages<'_>, findings: &m
             _ => {}
         }
         if let Some((program, arguments)) = program {
-            check_program(line, program, arguments, findings);
+            check_program(line, program, arguments, installs, findings);
         }
         check_download(line, &command, findings);
     }
 }
 
-fn check_program(line: usize, program: &str, arguments: &[String], findings: &mut Findings) {
+/// `installs`: whether the same instruction calls `npm ci`, so that this may be a branch for another lockfile.
+fn check_program(line: usize, program: &str, arguments: &[String], installs: bool, findings: &mut Findings) {
     if npm::installs_otherwise(program, arguments) {
-        findings.problem(
-            Rule::DockerfileNpmInstall,
-            line,
-            format!(
-                "`{program}` does not install what `package-lock.json` says; write `npm ci` ({})",
-                document!("services.md")
-            ),
-        );
+        let text = format!("`{program}` does not install what `package-lock.json` says");
+        if installs {
+            findings.note(Rule::DockerfileNpmInstall, line, format!("{text}; leave this branch out"));
+        } else {
+            let text = format!("{text}; write `npm ci` ({})", document!("services.md"));
+            findings.problem(Rule::DockerfileNpmInstall, line, text);
+        }
     }
     if program == "npx" && !npm::has(arguments, "--no") && !npm::has(arguments, "--no-install") {
         findings.note(

@@ -117,7 +117,8 @@ impl<'a> Call<'a> {
     /// `by_default`: what the environment says, see [`default_of`].
     pub(super) fn is_production(&self, by_default: bool) -> bool {
         let is = |flag: &str, wanted: &[&str]| self.values(flag).any(|value| wanted.contains(&value));
-        if is("--include", &["dev"]) || is("--production", &["false"]) {
+        let is_both = is("--include", &["dev"]) || is("--also", &["dev", "development"]) || self.has("--dev");
+        if is_both || is("--production", &["false"]) {
             return false;
         }
         by_default && !self.has("--omit")
@@ -156,6 +157,7 @@ pub(super) fn installs_otherwise(program: &str, arguments: &[String]) -> bool {
     }
 }
 
+/// Whether a word of `arguments` is `flag`.
 pub(super) fn has(arguments: &[String], flag: &str) -> bool {
     arguments
         .iter()

@@ -20,6 +20,8 @@ struct Stage {
     parents: Vec<usize>,
     /// Whether it runs on the platforms of the image.
     is_on_target: bool,
+    /// The values of its `ARG` and `ENV`, over those before the first `FROM`.
+    variables: BTreeMap<String, String>,
     /// Whether its environment makes npm leave out what only development needs.
     is_production: bool,
 }
@@ -69,8 +71,9 @@ impl<'a> Stages<'a> {
             _ => words.into_iter().filter_map(|(name, value)| Some((name, value?))).collect(),
         };
         for (name, value) in variables {
-            let value = parse::expand(value, &self.arguments).unwrap_or_else(|_unknown| value.to_owned());
+            let value = parse::expand(value, &stage.variables).unwrap_or_else(|_unknown| value.to_owned());
             stage.is_production = npm::default_of(name, &value).unwrap_or(stage.is_production);
+            stage.variables.insert(name.to_owned(), value);
         }
     }
 
@@ -128,7 +131,8 @@ impl<'a> Stages<'a> {
         let is_on_target = self.begins_on_target(from, &parents);
         let base = image.and_then(|image| self.base(from, image, findings));
         let is_production = parents.iter().any(|parent| self.stages[*parent].is_production);
-        Stage { name, base, parents, is_on_target, is_production }
+        let variables = self.arguments.clone();
+        Stage { name, base, parents, is_on_target, variables, is_production }
     }
 
     /// Whether the stage of `from` runs on the platforms of the image. If it is based on another stage, `BuildKit`
@@ -142,7 +146,7 @@ impl<'a> Stages<'a> {
         let is_only = |platform: Platform| self.platforms.iter().all(|wanted| *wanted == platform);
         ["TARGETPLATFORM", "TARGETARCH"].iter().any(|variable| written.contains(variable))
             || parse::expand(written, &self.arguments)
-                .is_ok_and(|written| Platform::try_from(written).is_ok_and(is_only))
+                .is_ok_and(|written| Platform::of_builder(&written).is_ok_and(is_only))
     }
 
     /// The stages that `image` names, one for each platform if the platform is in the name.

@@ -41,6 +41,11 @@ fn a_linked_layer_has_its_owner_in_numbers() {
         ("--link=false --chown=node", ""),
         ("--link --chown=1000:1000", ""),
         ("--link --chown=1000", ""),
+        ("--link --chown=root:root", ""),
+        ("--link --chown=0:root", ""),
+        ("--link --chown=:1000", ""),
+        ("--link --chown=\"1000:1000\"", ""),
+        ("--link --chmod=755 --chown=node", ""),
         ("--chown=node:node", ""),
     ] {
         hold(&[(format!("FROM {PIN} AS a\nFROM {PIN}\nCOPY {flags} --from=a /out/ /\n"), expected)]);
@@ -61,7 +66,15 @@ fn the_final_stage_has_the_platform_of_the_image() {
         (format!("{base}FROM --platform=$TARGETPLATFORM {PIN}\n"), ""),
         (format!("FROM --platform=linux/${{TARGETARCH}} {PIN}\n"), ""),
     ]);
-    for (written, is_refused) in [("linux/arm64", false), ("linux/arm64/v8", false), ("linux/amd64", true)] {
+    for (written, is_refused) in [
+        ("linux/arm64", false),
+        ("linux/arm64/v8", false),
+        ("\"linux/aarch64\"", false),
+        ("arm64", false),
+        ("linux/amd64", true),
+        ("x86_64", true),
+        ("windows/arm64", true),
+    ] {
         let text = format!("FROM --platform={written} {PIN}\n");
         let found = super::super::findings(&text, &["linux/arm64".to_owned().try_into().unwrap()]);
         assert_eq!(found.iter().any(|finding| finding.text.contains(refused)), is_refused, "{text}");

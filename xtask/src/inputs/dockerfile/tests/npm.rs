@@ -128,6 +128,13 @@ fn npm_is_found_wherever_it_lies_and_other_programs_that_install_are_refused() {
     for command in ["pnpm install", "corepack enable && pnpm i --frozen-lockfile", "/bin/pnpm add x"] {
         hold(&[(step(command), &refused("pnpm"))]);
     }
+    // A template for services of all three.
+    hold(&[(
+        step(
+            "if [ -f yarn.lock ]; then yarn; else npm ci --omit=dev --ignore-scripts --os=linux --cpu=x64 --libc=glibc; fi",
+        ),
+        "",
+    )]);
     for command in ["yarn --version", "yarn build", "pnpm run build", "corepack enable pnpm", "rm yarn"] {
         hold(&[(step(command), "")]);
     }
@@ -147,6 +154,8 @@ fn the_environment_may_leave_out_what_only_development_needs() {
         ("ENV NODE_ENV=production", "npm prune", "`npm prune`, which"),
         ("ENV NODE_ENV=production\nENV NODE_ENV=development", ci, ""),
         ("ENV NODE_ENV=production", "npm ci --ignore-scripts --include=dev", ""),
+        ("ENV NODE_ENV=production", "npm ci --ignore-scripts --also=dev", ""),
+        ("ENV NODE_ENV=production", "npm ci --ignore-scripts --dev", ""),
         ("ENV NODE_ENV=production", "npm ci --ignore-scripts --omit=optional", ""),
         ("ENV NODE_ENV=production", "npm ci --ignore-scripts --os=linux --cpu=x64 --libc=glibc", ""),
         ("ENV NODE_ENV=production", "NODE_ENV=development npm ci --ignore-scripts", ""),
@@ -169,7 +178,10 @@ fn the_environment_may_leave_out_what_only_development_needs() {
         ]);
     }
     let global = format!("ARG MODE=production\nFROM --platform=$BUILDPLATFORM {PIN} AS a\n");
-    hold(&[(format!("{global}ENV NODE_ENV=$MODE\nRUN {ci}\nFROM {PIN}\n"), asks)]);
+    hold(&[
+        (format!("{global}ENV NODE_ENV=$MODE\nRUN {ci}\nFROM {PIN}\n"), asks),
+        (format!("{global}ARG MODE=development\nENV NODE_ENV=$MODE\nRUN {ci}\nFROM {PIN}\n"), ""),
+    ]);
 }
 
 #[test]
