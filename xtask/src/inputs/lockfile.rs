@@ -27,7 +27,7 @@ use crate::inputs::{PACKAGE_JSON, PACKAGE_LOCK};
 use crate::refuse;
 use entry::{Entry, Lock, Manifest, Ranges};
 use graph::{Graph, Selection};
-use overrides::Overrides;
+use overrides::{Override, Overrides};
 
 pub use address::Registries;
 pub use entry::without_mark;
@@ -148,7 +148,7 @@ pub fn check(service: &Folder, package_json: &[u8], package_lock: &[u8]) -> Resu
     let lock = parse(package_lock, service).map_err(within(PACKAGE_LOCK, Rule::InputsUnreadable))?;
     check_in_sync(&manifest, &lock, service).map_err(within(PACKAGE_LOCK, Rule::LockfileOutOfSync))?;
     check_packages(&lock, service).map_err(within(PACKAGE_LOCK, Rule::LockfileMissingEntry))?;
-    Ok(Lockfile { lock, overrides: manifest.overrides.unwrap_or_default() })
+    Ok(Lockfile { lock, overrides: manifest.overrides.map(Override::into_all).unwrap_or_default() })
 }
 
 fn parse(package_lock: &[u8], service: &Folder) -> Result<Lock> {

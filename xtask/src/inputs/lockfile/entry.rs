@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use anyhow::{Result, bail, ensure};
 use serde::Deserialize;
 
-use super::overrides::Overrides;
+use super::overrides::Override;
 use crate::oci::exact;
 
 /// No real lockfile is larger.
@@ -50,7 +50,7 @@ pub(super) struct PeerMeta {
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Manifest {
     pub(super) workspaces: Option<Workspaces>,
-    pub(super) overrides: Option<Overrides>,
+    pub(super) overrides: Option<Override>,
     #[serde(flatten)]
     pub(super) ranges: Ranges,
 }

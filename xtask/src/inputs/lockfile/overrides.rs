@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::entry::Lock;
 use super::grammar::{is_name, is_version};
@@ -23,6 +24,18 @@ pub(super) enum Override {
     Version(String),
     /// For the package itself under the key `.`, and for what is below it.
     Below(Overrides),
+    /// Anything else, which is npm's to judge.
+    Other(IgnoredAny),
+}
+
+impl Override {
+    /// What stands at the top: one override for each name.
+    pub(super) fn into_all(self) -> Overrides {
+        match self {
+            Self::Below(all) => all,
+            Self::Version(_) | Self::Other(_) => Overrides::new(),
+        }
+    }
 }
 
 impl Lockfile {
@@ -64,6 +77,7 @@ fn plain(overrides: &Overrides) -> impl Iterator<Item = (&str, &str)> {
                 Override::Version(version) if below.len() == 1 => version,
                 _ => return None,
             },
+            Override::Other(_) => return None,
         };
         let is_plain = is_name(name) && is_version(version) && mentions.get(name.as_str()) == Some(&1);
         is_plain.then_some((name.as_str(), version.as_str()))
