@@ -20,7 +20,7 @@ use crate::provision::text;
 pub use finished::Finished;
 
 /// A shell in the background starts what ignores SIGINT, and xtask leaves an ignored signal as it is.
-const DEFAULT: &str = "env --default-signal=HUP,INT,TERM";
+const DEFAULT: &str = "/usr/bin/env --default-signal=HUP,INT,TERM";
 
 /// The polling interval.
 const INTERVAL: Duration = Duration::from_millis(2);
