@@ -1,5 +1,7 @@
 //! The parts of a web address.
 
+use std::net::IpAddr;
+
 /// An `http` or `https` address in its parts (RFC 3986 §3).
 #[derive(Clone, Copy, Debug)]
 pub struct Address<'a> {
@@ -25,6 +27,16 @@ impl<'a> Address<'a> {
     #[must_use]
     pub fn is_https(&self) -> bool {
         self.scheme == "https"
+    }
+
+    /// Whether its host is `localhost` or an address of this machine's own.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        let host = match self.authority.strip_prefix('[') {
+            Some(rest) => rest.split(']').next(),
+            None => self.authority.split(':').next(),
+        };
+        host.is_some_and(|host| host == "localhost" || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback()))
     }
 
     /// The scheme and the authority: `https://forge.example.org`.

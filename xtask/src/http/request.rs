@@ -1,12 +1,12 @@
 //! A request, and how it reads as a curl configuration file (curl(1), `--config`).
 
 use std::io::ErrorKind;
-use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 
+use super::Address;
 use crate::process::secret::Secret;
 
 /// An attempt is given up after this many seconds without a byte in either direction, so that time is left for a retry.
@@ -147,7 +147,7 @@ impl Request {
             option("header", "Expect:")?,
             option("header", "User-Agent: xtask")?,
         ];
-        if is_loopback(&self.url) {
+        if Address::parse(&self.url).is_some_and(|address| address.is_loopback()) {
             // As docker and cosign do (Go's net/http, `ProxyFromEnvironment`): a proxy has another loopback.
             lines.push(option("noproxy", "*")?);
         }
@@ -189,16 +189,6 @@ impl Request {
         }
         Ok(lines.join("\n") + "\n")
     }
-}
-
-/// Whether the host in `url` is `localhost` or an address of this machine's own.
-fn is_loopback(url: &str) -> bool {
-    let authority = url.split_once("://").and_then(|(_, rest)| rest.split(['/', '?', '#']).next());
-    let host = authority.and_then(|authority| match authority.strip_prefix('[') {
-        Some(rest) => rest.split(']').next(),
-        None => authority.split(':').next(),
-    });
-    host.is_some_and(|host| host == "localhost" || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback()))
 }
 
 /// The file for a large answer.
