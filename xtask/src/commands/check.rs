@@ -18,6 +18,7 @@ use crate::commands::{policies, testbed};
 use crate::inputs::config::{Config, MANIFEST};
 use crate::inputs::finding::{Finding, Rule, Unclear};
 use crate::inputs::keys::{self, Keys};
+use crate::inputs::source::release_tags;
 use crate::inputs::{Inputs, PUBLIC_KEY, is_placeholder, pin};
 use crate::process::Runner;
 use crate::process::environment::Environment;
@@ -147,7 +148,8 @@ fn public_key(root: &Path) -> Vec<Finding> {
 fn key_history(root: &Path, git: Option<&Git>) -> Vec<Finding> {
     let agrees = || {
         let (Some(keys), Some(git)) = (Keys::of_work_tree(root)?, git) else { return Ok(()) };
-        let released = keys::released(git).context("comparing the list of keys with the release tags")?;
+        let released = git.tags().and_then(|tags| keys::released(git, release_tags(&tags)));
+        let released = released.context("comparing the list of keys with the release tags")?;
         keys::check_released(&keys.entries().collect::<Vec<_>>(), &released)
     };
     agrees()

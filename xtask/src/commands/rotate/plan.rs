@@ -55,7 +55,7 @@ impl Plan {
         {
             check_before(git, entries.len(), &present, pair)?;
             check_lost(last, lost)?;
-            check_released(&entries.iter().collect::<Vec<_>>(), &released(git)?)?;
+            check_released(&entries.iter().collect::<Vec<_>>(), &released(git, release_tags(&git.tags()?))?)?;
             return Ok(Self::Complete);
         }
         // A wrong list has to be corrected first: a new key would not repair it.

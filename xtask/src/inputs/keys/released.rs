@@ -5,32 +5,38 @@ use anyhow::Result;
 
 use super::{Entry, HISTORY, PublicKey, next_version, number_for};
 use crate::inputs::PUBLIC_KEY;
-use crate::inputs::source::release_tags;
 use crate::inputs::version::ReleaseTag;
 use crate::oci::reference::Digest;
 use crate::refuse;
-use crate::tool::git::Git;
+use crate::tool::git::{Commit, Git};
 
 /// How a rotation is undone that is in the work tree or merged.
 pub const TAKE_BACK: &str = "take the rotation back (`git revert`, or before it is committed \
     `git stash push --include-untracked -- keys cosign.pub policies`)";
 
-/// A release tag, and the fingerprint of the key in its commit.
-pub type Released = (ReleaseTag, Digest);
+/// A release tag whose commit has a key.
+pub struct Released {
+    /// The tag.
+    pub tag: ReleaseTag,
+    /// Its commit.
+    pub commit: Commit,
+    /// The fingerprint of the key there.
+    pub key: Digest,
+}
 
-/// The release tags in the clone whose commits have a key: none in a clone without tags. A tag from before this tool has
-/// no key, or something else under that name.
+/// Those of `tags` whose commits have a key. A tag from before this tool has no key, or something else under that name.
 ///
 /// # Errors
 /// When git fails.
-pub fn released(git: &Git) -> Result<Vec<Released>> {
+pub fn released(git: &Git, tags: Vec<ReleaseTag>) -> Result<Vec<Released>> {
     let mut found = Vec::new();
-    for tag in release_tags(&git.tags()?) {
+    for tag in tags {
+        // A tag of something else than a commit is no release.
         let Some(commit) = git.peel(&tag.git_ref())? else { continue };
         let files = git.files_of(&[(&commit, PUBLIC_KEY)])?;
         let pem = files.into_iter().find_map(|file| file.ok().flatten());
         if let Some(Ok(key)) = pem.map(|pem| PublicKey::parse(&pem)) {
-            found.push((tag, key.fingerprint()));
+            found.push(Released { tag, commit, key: key.fingerprint() });
         }
     }
     Ok(found)
@@ -48,8 +54,8 @@ pub fn check_released(entries: &[&Entry], released: &[Released]) -> Result<()> {
         |key: &Digest| entries.iter().position(|entry| entry.fingerprint == *key).map(|index| index + 1);
     let mut wrong: Vec<_> = released
         .iter()
-        .filter(|(tag, _)| number_for(entries, tag.version()) == Some(number))
-        .filter_map(|(tag, key)| Some((tag, signer(key).filter(|signer| *signer < number)?)))
+        .filter(|Released { tag, .. }| number_for(entries, tag.version()) == Some(number))
+        .filter_map(|Released { tag, key, .. }| Some((tag, signer(key).filter(|signer| *signer < number)?)))
         .collect();
     wrong.sort();
     let (Some((first, signer)), Some((last, _)), Some(entry)) = (wrong.first(), wrong.last(), entries.last())
@@ -72,7 +78,7 @@ pub fn check_released(entries: &[&Entry], released: &[Released]) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Released, check_released};
+    use super::{Commit, Released, check_released};
     use crate::inputs::keys::tests::{PEM, repository};
     use crate::inputs::keys::{Entry, HISTORY, PublicKey, read};
 
@@ -81,8 +87,13 @@ mod tests {
             Some(pem) => PublicKey::parse(pem.as_bytes()).unwrap().fingerprint(),
             None => format!("sha256:{}", "0".repeat(64)).parse().unwrap(),
         };
-        let released: Vec<Released> =
-            tags.iter().map(|(tag, index)| (tag.parse().unwrap(), fingerprint(*index))).collect();
+        let commit = Commit::parse(&"a".repeat(40)).unwrap();
+        let release = |(tag, index): &(&str, usize)| Released {
+            tag: tag.parse().unwrap(),
+            commit: commit.clone(),
+            key: fingerprint(*index),
+        };
+        let released: Vec<_> = tags.iter().map(release).collect();
         let checked = check_released(&entries.iter().collect::<Vec<_>>(), &released);
         checked.map_or_else(|error| error.to_string(), |()| "ok".to_owned())
     }

@@ -5,10 +5,11 @@ use std::sync::OnceLock;
 use anyhow::{Context as _, Result, anyhow, bail};
 
 use crate::inputs::config::Config;
+use crate::inputs::keys::Released;
 use crate::tool::git::{Commit, Git, Upstream};
 use crate::verify::claim::{Seen, Unseen};
 
-use super::keys::{HistorySeen, Tagged};
+use super::keys::HistorySeen;
 use super::seen;
 
 /// The answers, by the first that needed them.
@@ -20,7 +21,7 @@ pub struct SharedClone {
     /// Whether that history is the forge's present one.
     pub(super) is_current: OnceLock<Seen<()>>,
     /// The version tags and the keys at them.
-    pub(super) tagged: OnceLock<Seen<Vec<Tagged>>>,
+    pub(super) tagged: OnceLock<Seen<Vec<Released>>>,
 }
 
 impl SharedClone {

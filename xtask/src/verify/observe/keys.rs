@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use anyhow::{Context as _, Result, ensure};
 
 use crate::forge::Read;
-use crate::inputs::keys::{Endorsement, Keys, PublicKey, released};
+use crate::inputs::keys::{Endorsement, Keys, PublicKey, Released, released};
 use crate::inputs::source::{Source, release_tags};
 use crate::inputs::version::ReleaseTag;
 use crate::inputs::{PUBLIC_KEY, Reader};
@@ -46,13 +46,6 @@ pub(in crate::verify) struct Before {
     pub(in crate::verify) key: Digest,
     /// Whether the released commit descends from it.
     pub(in crate::verify) is_within: bool,
-}
-
-/// A version tag of the clone, and the fingerprint of the key at its commit.
-pub(super) struct Tagged {
-    tag: ReleaseTag,
-    commit: Commit,
-    key: Digest,
 }
 
 /// The history, and what cosign says about it.
@@ -165,8 +158,8 @@ fn check_new_enough(
 fn before(git: &Git, source: &Source, shared: &SharedClone) -> Seen<Vec<Before>> {
     let known = shared.tagged.get_or_init(|| seen(tagged(git))).as_ref().map_err(Clone::clone)?;
     let within: BTreeSet<_> = release_tags(&seen(git.tags_within(&source.commit))?).into_iter().collect();
-    let is_before = |known: &&Tagged| known.tag < source.tag && known.commit != source.commit;
-    let before = |known: &Tagged| Before {
+    let is_before = |known: &&Released| known.tag < source.tag && known.commit != source.commit;
+    let before = |known: &Released| Before {
         tag: known.tag.clone(),
         key: known.key.clone(),
         is_within: within.contains(&known.tag),
@@ -180,15 +173,12 @@ fn before(git: &Git, source: &Source, shared: &SharedClone) -> Seen<Vec<Before>>
 }
 
 /// The version tags of commits that have a key.
-fn tagged(git: &Git) -> Result<Vec<Tagged>> {
-    let count = release_tags(&git.tags()?).len();
+fn tagged(git: &Git) -> Result<Vec<Released>> {
+    let tags = release_tags(&git.tags()?);
     ensure!(
-        count <= MOST_TAGS,
-        "this clone has {count} version tags, and the keys of at most {MOST_TAGS} are compared"
+        tags.len() <= MOST_TAGS,
+        "this clone has {} version tags, and the keys of at most {MOST_TAGS} are compared",
+        tags.len()
     );
-    let with_commit = |(tag, key): (ReleaseTag, Digest)| {
-        let commit = git.peel(&tag.git_ref())?.with_context(|| format!("`{tag}` was there just now"))?;
-        Ok(Tagged { tag, commit, key })
-    };
-    released(git)?.into_iter().map(with_commit).collect()
+    released(git, tags)
 }
