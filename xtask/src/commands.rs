@@ -79,7 +79,7 @@ fn run(command: Command, environment: &Environment) -> Result<()> {
         Command::Rotate { directory, lost } => rotate::run(environment, &rotate::Options { directory, lost }),
         Command::Doctor { fix } => doctor::run(environment, &fix),
         Command::Ci { stages, all, name } => {
-            ci::run(environment, &stages, ci::Extent { all, name: name.as_deref(), ..ci::Extent::default() })
+            ci::run(environment, &stages, ci::Extent { all, name: name.as_deref() })
         }
     }
 }

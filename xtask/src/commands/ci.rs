@@ -50,8 +50,6 @@ pub struct Extent<'a> {
     pub all: bool,
     /// Only those whose names contain this, whatever their length.
     pub name: Option<&'a str>,
-    /// Whether the name may be that of an end-to-end test alone.
-    pub has_end_to_end: bool,
 }
 
 impl Extent<'_> {
@@ -74,7 +72,6 @@ pub fn run(environment: &Environment, stages: &[Stage], extent: Extent<'_>) -> R
     let has_testbed = testbed::is_in(root);
     let stages = &Stage::chosen(stages, has_testbed, extent.all)?;
     stage::check_name(stages, extent.name)?;
-    let extent = Extent { has_end_to_end: stages.contains(&Stage::EndToEnd), ..extent };
     let mut failed = Vec::new();
     let mut testbed = None;
     for stage in stages {
@@ -85,11 +82,11 @@ pub fn run(environment: &Environment, stages: &[Stage], extent: Extent<'_>) -> R
                 brought_up.map_err(|error| format!("{error:#}"))
             });
             match exports {
-                Ok(exports) => one(*stage, exports, root, &steps, extent),
+                Ok(exports) => one(*stage, stages, exports, root, &steps, extent),
                 Err(words) => Err(anyhow!("there is no testbed: {words}")),
             }
         } else {
-            one(*stage, environment, root, &steps, extent)
+            one(*stage, stages, environment, root, &steps, extent)
         };
         if let Err(error) = result {
             crate::process::interrupt::check()?;
@@ -103,6 +100,7 @@ pub fn run(environment: &Environment, stages: &[Stage], extent: Extent<'_>) -> R
 
 fn one(
     stage: Stage,
+    stages: &[Stage],
     environment: &Environment,
     root: &Path,
     steps: &Steps,
@@ -123,7 +121,11 @@ fn one(
     match stage {
         Stage::Format => steps.run("format", "cargo fmt", || cargo(&["fmt", "--all", "--check"])),
         Stage::Lint => steps.run("lint", "cargo clippy", || cargo(&CLIPPY)),
-        Stage::Unit => steps.run("unit tests", "cargo test", || unit_tests(&runner, root, extent)),
+        Stage::Unit => {
+            // Otherwise a name may be that of an end-to-end test alone.
+            let must_match = !stages.contains(&Stage::EndToEnd);
+            steps.run("unit tests", "cargo test", || unit_tests(&runner, root, extent.name, must_match))
+        }
         Stage::Service => steps.run("service", "npm test", || service_tests(environment, root)),
         Stage::Check => steps.run("check", "", || check::check(&runner, root)),
         Stage::EndToEnd => {
@@ -132,13 +134,13 @@ fn one(
     }
 }
 
-fn unit_tests(runner: &Runner, root: &Path, extent: Extent<'_>) -> Result<()> {
+fn unit_tests(runner: &Runner, root: &Path, name: Option<&str>, must_match: bool) -> Result<()> {
     let tests = |argument: &str| {
-        let words = ["test", "--quiet", "--locked", "--workspace"].into_iter().chain(extent.name);
+        let words = ["test", "--quiet", "--locked", "--workspace"].into_iter().chain(name);
         cargo(runner, root, PATIENCE, &words.chain(["--", argument]).collect::<Vec<_>>())
     };
-    if extent.name.is_some() && !extent.has_end_to_end {
-        check_any("unit", extent.name, &parse_list(&tests("--list")?.read()?))?;
+    if name.is_some() && must_match {
+        check_any("unit", name, &parse_list(&tests("--list")?.read()?))?;
     }
     tests(AT_ONCE)?.inherit()
 }
