@@ -84,6 +84,17 @@ impl Platform {
             _ => None,
         }
     }
+
+    /// The platform that builders take `text` for, with or without an operating system, under any name of the
+    /// architecture.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub(crate) fn of_builder(text: &str) -> Result<Self> {
+        let text = text.trim_matches(['"', '\'']).to_ascii_lowercase();
+        let (os, architecture) = text.split_once('/').unwrap_or(("linux", &text));
+        Self::try_from(format!("{os}/{}", ours(architecture).unwrap_or(architecture)))
+    }
 }
 
 /// Other programs' names for the architectures of `BuildKit`, and what to write instead.
@@ -98,18 +109,9 @@ const OTHER_NAMES: [(&str, &str); 8] = [
     ("i386", "386"),
 ];
 
-impl Platform {
-    /// The platform that builders take `text` for, with or without an operating system, under any name of the
-    /// architecture.
-    ///
-    /// # Errors
-    /// When it is none.
-    pub(crate) fn of_builder(text: &str) -> Result<Self> {
-        let text = text.trim_matches(['"', '\'']).to_ascii_lowercase();
-        let (os, architecture) = text.split_once('/').unwrap_or(("linux", &text));
-        let known = OTHER_NAMES.iter().find(|(name, _)| *name == architecture);
-        Self::try_from(format!("{os}/{}", known.map_or(architecture, |(_, ours)| ours)))
-    }
+/// `BuildKit`'s name for an architecture under another program's name.
+fn ours(architecture: &str) -> Option<&'static str> {
+    OTHER_NAMES.iter().find(|(name, _)| *name == architecture).map(|(_, ours)| *ours)
 }
 
 impl TryFrom<String> for Platform {
@@ -118,7 +120,7 @@ impl TryFrom<String> for Platform {
     fn try_from(text: String) -> Result<Self> {
         let words: Vec<_> = text.split('/').collect();
         if let [os, architecture, ..] = words[..]
-            && let Some((_, ours)) = OTHER_NAMES.iter().find(|(name, _)| *name == architecture)
+            && let Some(ours) = ours(architecture)
         {
             bail!("`{text}` is not a platform: write `{os}/{ours}`");
         }
