@@ -75,8 +75,9 @@ impl Asked<'_> {
     }
 }
 
-/// Prints the section for what is `asked`. `form` selects another output. If the commit has the release's configuration, which names the
-/// forge, commits are linked, and grouped if it says so. That forge is asked for pull requests, unless `offline`.
+/// Prints the section for what is `asked`. `form` selects another output. If the commit has the release's configuration,
+/// which names the forge, commits are linked, and grouped if it says so. That forge is asked for pull requests, unless
+/// `offline`.
 ///
 /// # Errors
 /// As [`Source::to_try`]; a [`crate::process::failure::Refusal`] when there is no tag `from`; when git fails; or when

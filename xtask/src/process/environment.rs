@@ -245,7 +245,7 @@ pub fn temporary_directory() -> PathBuf {
 /// The directory that `named`, the value of `TMPDIR`, names for every program, wherever it is started; `None` if it is
 /// empty.
 fn usable(named: &OsStr) -> Option<PathBuf> {
-    // If there is no current directory, whoever uses the relative name reports it.
+    // Without a current directory, the name stays relative, and the first use of it fails with a message.
     let absolute = || std::path::absolute(named).unwrap_or_else(|_no_directory| named.into());
     (!named.is_empty()).then(absolute)
 }

@@ -1,4 +1,4 @@
-//! Random and mutated output of git: whoever writes a commit chooses most of it.
+//! Random and mutated output of git. The author of a commit chooses most of what git prints about it.
 
 use super::commit::time;
 use super::objects::next;
