@@ -103,8 +103,8 @@ fn listed(all: &[String]) -> String {
 ///
 /// # Errors
 /// [`crate::process::failure::Misuse`] when required values cannot be found and must be given, or an option would change
-/// nothing; a [`crate::process::failure::Refusal`] when something is out of date. What needs a network is done last: when that fails, everything
-/// else has been written, and the error says what to type.
+/// nothing; a [`crate::process::failure::Refusal`] when something is out of date. What needs a network is done last: when
+/// that fails, everything else has been written, and the error says what to type.
 pub fn run(environment: &Environment, options: &Options) -> Result<()> {
     let runner = &Runner::new(environment);
     let git = repository(runner, &options.directory)?;
