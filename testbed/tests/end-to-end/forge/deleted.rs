@@ -3,7 +3,6 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context as _, Result, ensure};
-use testbed::forge_client::State;
 use testbed::proxy::Fault;
 
 use super::project::Project;
@@ -17,11 +16,7 @@ fn a_tag_that_is_deleted_meanwhile_is_not_made_again_and_its_draft_promises_noth
     test(|| {
         let project = Project::new()?;
         let proxy = project.go_by_proxy()?;
-        let commit = project.commit("feat: what is new")?;
-        project.push_main()?;
-        project.set_status(&commit, State::Success)?;
-        project.checkout.git(&["tag", TAG, &commit])?;
-        project.push_tags()?;
+        project.push_tagged(TAG)?;
 
         let (repository, top) = (project.repository.clone(), project.checkout.top().to_owned());
         let is_deleted = AtomicBool::new(false);

@@ -117,6 +117,14 @@ impl Project {
         self.head()
     }
 
+    /// Commits an irrelevant change, pushes it with a green status, and pushes `tag` on it.
+    pub(crate) fn push_tagged(&self, tag: &str) -> Result<()> {
+        let commit = self.commit("feat: what is new")?;
+        self.push_main()?;
+        self.set_status(&commit, State::Success)?;
+        self.push_tag(tag)
+    }
+
     /// Pushes HEAD as main while Actions is off, so that CI does not start CI.
     pub(crate) fn push_main(&self) -> Result<()> {
         self.repository.push(self.checkout.top(), &["HEAD:refs/heads/main"])?;

@@ -4,7 +4,6 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context as _, Result, ensure};
-use testbed::forge_client::State;
 use testbed::proxy::Fault;
 use xtask::evidence::attached::{Attested, Signed};
 use xtask::evidence::envelope::{Opened, open, seal};
@@ -47,11 +46,7 @@ fn attestations_that_are_replaced_after_the_proof_are_not_signed_for_the_page() 
     test(|| {
         let project = Project::new()?;
         let proxy = project.go_by_proxy()?;
-        let commit = project.commit("feat: what is new")?;
-        project.push_main()?;
-        project.set_status(&commit, State::Success)?;
-        project.checkout.git(&["tag", TAG, &commit])?;
-        project.push_tags()?;
+        project.push_tagged(TAG)?;
         let (user, path) = (&project.user, project.repository.full_name());
         let registry = Registry::new(&project.forge, &path, user.name(), user.token())?;
 
