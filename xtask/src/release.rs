@@ -25,6 +25,8 @@ pub mod unfinished;
 pub mod visibility;
 mod withdraw;
 
+use std::sync::OnceLock;
+
 use anyhow::Result;
 
 use crate::build::{ImageBuild, logins};
@@ -78,6 +80,8 @@ pub struct Tools<'a> {
     pub registry: Client,
     /// The same tools without a login: what everyone sees.
     pub anonymous: Anonymous<'a>,
+    /// Whether docker's engine and buildx answered, once they have been asked.
+    can_build: OnceLock<bool>,
 }
 
 /// The result of a release.
@@ -212,7 +216,14 @@ impl<'a> Tools<'a> {
             cosign: cosign(login),
             registry: client(target.credentials().cloned()),
             anonymous: Anonymous { cosign: cosign(anonymous), registry: client(None) },
+            can_build: OnceLock::new(),
         }
+    }
+
+    /// Whether the builder can be asked anything. Why it cannot is reported by the check of docker itself. The engine
+    /// is asked once.
+    pub(crate) fn can_build(&self) -> bool {
+        *self.can_build.get_or_init(|| self.docker.engine().is_ok_and(|engine| engine.buildx.is_some()))
     }
 }
 

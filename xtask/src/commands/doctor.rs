@@ -155,7 +155,7 @@ fn signed_tags(session: &Session<'_>, target: &Target) -> Result<Found> {
 
 /// Which of the platforms the smoke test can run on this machine.
 fn platforms(session: &Session<'_>, tools: &Tools<'_>) -> Result<Found> {
-    if !checks::can_build(tools) {
+    if !tools.can_build() {
         return Ok(not_asked(checks::NO_BUILDER));
     }
     let runs = tools.docker.runs()?;

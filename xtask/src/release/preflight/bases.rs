@@ -39,7 +39,7 @@ pub(super) fn base_images(
     target: &Target,
     inputs: &Inputs,
 ) -> Result<Found> {
-    if !checks::can_build(tools) {
+    if !tools.can_build() {
         return Ok(not_asked(checks::NO_BUILDER));
     }
     let mut problems = Vec::new();

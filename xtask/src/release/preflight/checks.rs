@@ -112,15 +112,10 @@ fn docker(session: &Session<'_>, tools: &Tools<'_>, target: &Target) -> Result<F
 /// Why a check does not ask the builder.
 pub(crate) const NO_BUILDER: &str = "not asked: docker's engine does not answer, or buildx is missing";
 
-/// Whether the builder can be asked anything. Why it cannot is reported by the check of docker itself.
-pub(crate) fn can_build(tools: &Tools<'_>) -> bool {
-    tools.docker.engine().is_ok_and(|engine| engine.buildx.is_some())
-}
-
 /// The builder's denial of other sources is what guarantees the content of an image, so first check that it denies
 /// anything.
 fn denies_sources(session: &Session<'_>, tools: &Tools<'_>) -> Result<Found> {
-    if !can_build(tools) {
+    if !tools.can_build() {
         return Ok(not_asked(NO_BUILDER));
     }
     tools.docker.check_denial(&session.config.builder).context(
