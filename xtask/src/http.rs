@@ -14,7 +14,7 @@ mod together;
 mod web_url;
 
 use std::fs::File;
-use std::io::{ErrorKind, Read as _};
+use std::io::Read as _;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -23,6 +23,7 @@ use anyhow::{Context as _, Error, Result};
 use xshell::cmd;
 
 use crate::process::failure::Transient;
+use crate::process::file::if_any;
 use crate::process::{Runner, Watch, backoff};
 
 pub use address::Address;
@@ -84,14 +85,10 @@ impl Curl {
     pub fn download(&self, request: &Request, file: &Path, most: u64, timeout: Duration) -> Result<Response> {
         let mut response = self.send_within(request, timeout, Some(&Sink { file, most }))?;
         if response.status != 200 {
-            let body = File::open(file).and_then(|body| {
-                let mut bytes = Vec::new();
-                body.take(MOST_WORDS).read_to_end(&mut bytes).map(|_| bytes)
-            });
-            response.body = match body {
-                Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
-                other => other.with_context(|| format!("reading `{}`", file.display()))?,
-            };
+            let doing = || format!("reading `{}`", file.display());
+            if let Some(body) = if_any(File::open(file)).with_context(doing)? {
+                body.take(MOST_WORDS).read_to_end(&mut response.body).with_context(doing)?;
+            }
         }
         Ok(response)
     }

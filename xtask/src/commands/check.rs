@@ -22,6 +22,7 @@ use crate::inputs::source::release_tags;
 use crate::inputs::{Inputs, PUBLIC_KEY, is_placeholder, pin};
 use crate::process::Runner;
 use crate::process::environment::Environment;
+use crate::process::file::if_any;
 use crate::process::interrupt;
 use crate::process::stderr;
 use crate::tool::git::Git;
@@ -101,11 +102,8 @@ fn unreadable(error: &anyhow::Error) -> Vec<Finding> {
 }
 
 fn file(root: &Path, path: &str) -> Result<Option<Vec<u8>>> {
-    match fs::read(root.join(path)) {
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Unclear::error(Rule::InputsUnreadable, path, error.into())),
-    }
+    let read = if_any(fs::read(root.join(path)));
+    read.map_err(|error| Unclear::error(Rule::InputsUnreadable, path, error.into()))
 }
 
 fn public_key(root: &Path) -> Vec<Finding> {
@@ -129,7 +127,7 @@ fn public_key(root: &Path) -> Vec<Finding> {
         (true, false) => error(
             Rule::PublicKeyPlaceholder,
             format!(
-                "`{PUBLIC_KEY}` is the placeholder of this tool's own repository, and nobody can sign by it; make yours with \
+                "`{PUBLIC_KEY}` is the placeholder of this tool's own repository, and nobody can sign with it; make yours with \
                  `cargo xtask keygen DIR`"
             ),
         ),
@@ -137,7 +135,7 @@ fn public_key(root: &Path) -> Vec<Finding> {
             Rule::PublicKeyPlaceholder,
             PUBLIC_KEY,
             format!(
-                "`{PUBLIC_KEY}` is the placeholder that this project comes with, and nobody can sign by it: make a key pair \
+                "`{PUBLIC_KEY}` is the placeholder that this project comes with, and nobody can sign with it: make a key pair \
                  with `cargo xtask keygen DIR` before the first release"
             ),
         )],

@@ -20,7 +20,6 @@ mod update;
 mod verifying;
 
 use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -36,6 +35,7 @@ use crate::inputs::pin::CARGO_LOCK;
 use crate::process::Runner;
 use crate::process::environment::Environment;
 use crate::process::failure::Misuse;
+use crate::process::file::if_any;
 use crate::process::stderr;
 use crate::tool::git::{Commit, Git};
 
@@ -208,11 +208,7 @@ fn beside(survey: &Survey, file: &File) -> Result<()> {
 
 /// The text of the file `path` in the repository at `root`, if it is there.
 fn existing(root: &Path, path: &str) -> Result<Option<String>> {
-    match fs::read_to_string(root.join(path)) {
-        Ok(text) => Ok(Some(text)),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error).with_context(|| format!("reading `{path}`")),
-    }
+    if_any(fs::read_to_string(root.join(path))).with_context(|| format!("reading `{path}`"))
 }
 
 /// Has git ignore what cargo builds, which nobody wants to commit.

@@ -2,7 +2,7 @@
 //! private half and its password go into a new directory outside it, for their owner to store (docs/keys.md).
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{ErrorKind, Write as _};
+use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -14,7 +14,8 @@ use crate::inputs::pin::document;
 use crate::inputs::{PUBLIC_KEY, is_placeholder};
 use crate::process::Runner;
 use crate::process::environment::Environment;
-use crate::process::failure::Misuse;
+use crate::process::failure::{Misuse, refused};
+use crate::process::file::{self, if_any};
 use crate::process::scratch::{Scratch, random_hex};
 use crate::process::secret::Secret;
 use crate::process::stdout;
@@ -49,7 +50,9 @@ pub fn run(environment: &Environment, directory: &Path) -> Result<()> {
     let parent = directory.parent().context("the new directory has no parent")?;
     let scratch = Scratch::within(parent)?;
     let docker_config = DockerConfig::new(environment, None)?;
-    make_pair(&cosign(environment, runner, &config, &docker_config), scratch.path())?;
+    // Nothing is made yet that the scratch directory does not take along.
+    let made = make_pair(&cosign(environment, runner, &config, &docker_config), scratch.path());
+    made.map_err(refused)?;
     let public = fs::read(scratch.path().join(PUBLIC_KEY)).context("reading the public key")?;
 
     let making = || format!("making `{}`", directory.display());
@@ -57,7 +60,8 @@ pub fn run(environment: &Environment, directory: &Path) -> Result<()> {
     for name in [PRIVATE_KEY, PASSWORD, PUBLIC_KEY] {
         fs::rename(scratch.path().join(name), directory.join(name)).with_context(making)?;
     }
-    write_public(&public_key, &public)?;
+    let doing = || format!("writing `{}`", public_key.display());
+    file::replace(&public_key, &public).with_context(doing)?;
     report(&config, &directory, &PublicKey::parse(&public).context("reading the new public key")?)
         .with_context(|| {
             format!("`{}` and `{PUBLIC_KEY}` are made; saying what to do next", directory.display())
@@ -79,22 +83,18 @@ pub(super) fn cosign<'a>(
 pub(super) fn make_pair(cosign: &Cosign<'_>, place: &Path) -> Result<()> {
     let password = Secret::new(format!("{}{}", random_hex()?, random_hex()?));
     cosign.generate_key_pair(&place.join("cosign"), &password)?;
-    create(&place.join(PASSWORD), 0o600, password.expose().as_bytes())
+    write_private(&place.join(PASSWORD), password.expose().as_bytes())
 }
 
 /// A second key would be another identity, which has to be asked for explicitly (`rotate`). The placeholder counts as
 /// no key.
 fn check_free(public_key: &Path) -> Result<()> {
-    let reading = || format!("reading `{}`", public_key.display());
-    let found = match fs::read(public_key) {
-        Ok(found) => found,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error).with_context(reading),
-    };
-    if !is_placeholder(&found) {
+    let found = if_any(fs::read(public_key));
+    let found = found.with_context(|| format!("reading `{}`", public_key.display()))?;
+    if found.is_some_and(|found| !is_placeholder(&found)) {
         refuse!(
             "there is a `{PUBLIC_KEY}`, and nothing was changed; to use another key from now on run `cargo xtask rotate DIR`; if \
-             nothing was released by this one, `git rm {PUBLIC_KEY}` and run this again ({})",
+             nothing was released with it, `git rm {PUBLIC_KEY}` and run this again ({})",
             document!("keys.md")
         );
     }
@@ -120,16 +120,9 @@ pub(super) fn outside(git: &Git, directory: &Path) -> Result<PathBuf> {
     Ok(parent.join(name))
 }
 
-/// Writes the public half, in place of nothing or of the placeholder. The write is atomic.
-fn write_public(path: &Path, key: &[u8]) -> Result<()> {
-    let part = path.with_extension("pub.new");
-    create(&part, 0o644, key)?;
-    fs::rename(&part, path).with_context(|| format!("putting the public key at `{}`", path.display()))
-}
-
-/// A new file with exactly these bytes.
-fn create(path: &Path, mode: u32, bytes: &[u8]) -> Result<()> {
-    let file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
+/// Makes a new file that only its owner may read.
+fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
     let written = file.and_then(|mut file: File| file.write_all(bytes).and_then(|()| file.sync_all()));
     written.with_context(|| format!("writing `{}`", path.display()))
 }

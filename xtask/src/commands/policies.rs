@@ -4,7 +4,6 @@
 mod content;
 
 use std::fs;
-use std::io::ErrorKind;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
@@ -15,6 +14,7 @@ use crate::inputs::keys::Keys;
 use crate::process::Runner;
 use crate::process::environment::Environment;
 use crate::process::failure::Refusal;
+use crate::process::file::if_any;
 use crate::process::stderr;
 use crate::tool::git::Git;
 
@@ -80,11 +80,10 @@ fn differences(root: &Path, config: &Config) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
     for (path, text) in content::files(config, Keys::of_work_tree(root)?.as_ref())? {
         let path = format!("{DIRECTORY}/{path}");
-        let problem = match fs::read(root.join(&path)) {
-            Ok(found) if found == text.as_bytes() => continue,
-            Ok(_) => format!("`{path}` is not what the configuration says; {REMEDY}"),
-            Err(error) if error.kind() == ErrorKind::NotFound => format!("there is no `{path}`; {REMEDY}"),
-            Err(error) => return Err(error).with_context(|| format!("reading `{path}`")),
+        let problem = match if_any(fs::read(root.join(&path))).with_context(|| format!("reading `{path}`"))? {
+            Some(found) if found == text.as_bytes() => continue,
+            Some(_) => format!("`{path}` is not what the configuration says; {REMEDY}"),
+            None => format!("there is no `{path}`; {REMEDY}"),
         };
         findings.push(Finding::error(Rule::PolicyStale, path, problem));
     }

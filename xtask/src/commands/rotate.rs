@@ -9,7 +9,6 @@ mod plan;
 mod write;
 
 use std::fs::{self, DirBuilder};
-use std::io::ErrorKind;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
@@ -21,6 +20,7 @@ use crate::inputs::keys::{Entry, HISTORY, PublicKey, check_words, endorsement_fi
 use crate::process::Runner;
 use crate::process::environment::Environment;
 use crate::process::failure::Misuse;
+use crate::process::file::if_any;
 use crate::process::secret::Secret;
 use crate::refuse;
 use crate::tool::cosign::{Cosign, SigningKey};
@@ -155,10 +155,7 @@ impl Rotation<'_> {
         unfinished.push(".unfinished");
         let unfinished = Path::new(&unfinished);
         let doing = || format!("making `{}`", unfinished.display());
-        match fs::remove_dir_all(unfinished) {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error).with_context(doing),
-            _ => {}
-        }
+        if_any(fs::remove_dir_all(unfinished)).with_context(doing)?;
         DirBuilder::new().mode(0o700).create(unfinished).with_context(doing)?;
         keygen::make_pair(self.cosign, unfinished)?;
         fs::rename(unfinished, directory).with_context(|| format!("making `{shown}`"))

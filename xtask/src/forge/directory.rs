@@ -1,7 +1,6 @@
 //! A directory instead of a forge: a rehearsal publishes its page there, as Markdown to read and JSON to read back.
 
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -12,6 +11,7 @@ use crate::evidence::page::{Page, PublishedPage};
 use crate::forge::{BranchHead, CiState, Protections, Read, Rule, RunSaid, Write};
 use crate::inputs::signers::SignedTag;
 use crate::inputs::version::ReleaseTag;
+use crate::process::file::if_any;
 use crate::process::problem::Problem;
 use crate::tool::git::Commit;
 
@@ -52,10 +52,8 @@ impl Directory {
     fn listed(&self, tag: &ReleaseTag) -> Result<Vec<Listed>> {
         let files = self.files(tag);
         let doing = || format!("listing `{}`", files.display());
-        let entries = match fs::read_dir(&files) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(error).with_context(doing),
+        let Some(entries) = if_any(fs::read_dir(&files)).with_context(doing)? else {
+            return Ok(Vec::new());
         };
         let mut listed = Vec::new();
         for entry in entries {
@@ -122,11 +120,8 @@ impl Read for Directory {
 
     fn page(&self, tag: &ReleaseTag) -> Result<Option<PublishedPage>> {
         let path = self.file(tag, "json");
-        let json = match fs::read(&path) {
-            Ok(json) => json,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error).with_context(|| format!("reading `{}`", path.display())),
-        };
+        let json = if_any(fs::read(&path)).with_context(|| format!("reading `{}`", path.display()))?;
+        let Some(json) = json else { return Ok(None) };
         let record: Record =
             serde_json::from_slice(&json).with_context(|| format!("reading `{}`", path.display()))?;
         ensure!(record.tag == tag.to_string(), "`{}` is about `{}`", path.display(), record.tag);

@@ -1,12 +1,12 @@
 //! A request, and how it reads as a curl configuration file (curl(1), `--config`).
 
-use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 
 use super::Address;
+use crate::process::file::if_any;
 use crate::process::secret::Secret;
 
 /// An attempt is given up after this many seconds without a byte in either direction, so that time is left for a retry.
@@ -202,11 +202,9 @@ impl Sink<'_> {
     /// Whether the file is still small enough. Before 8.4, curl's own limit applies only to answers that announce their
     /// size (curl(1), `--max-filesize`).
     pub(super) fn check(&self) -> Result<()> {
-        let size = match std::fs::metadata(self.file) {
-            Ok(found) => found.len(),
-            Err(error) if error.kind() == ErrorKind::NotFound => 0,
-            Err(error) => return Err(error).with_context(|| format!("looking at `{}`", self.file.display())),
-        };
+        let found = if_any(std::fs::metadata(self.file));
+        let found = found.with_context(|| format!("looking at `{}`", self.file.display()))?;
+        let size = found.map_or(0, |found| found.len());
         ensure!(size <= self.most, "the answer has more than {} bytes", self.most);
         Ok(())
     }

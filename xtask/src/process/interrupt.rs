@@ -8,7 +8,6 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
-use std::io::ErrorKind;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -18,6 +17,7 @@ use anyhow::{Context as _, Result};
 use nix::sys::signal::{SigSet, Signal, killpg};
 use nix::unistd::Pid;
 
+use crate::process::file::if_any;
 use crate::process::stderr;
 
 /// How long a child has between SIGTERM and SIGKILL.
@@ -88,11 +88,12 @@ pub fn watch() -> Result<()> {
 /// The signals that this process was started to ignore. No other interface says so without unsafe code.
 fn ignored() -> Result<u64> {
     const FILE: &str = "/proc/self/status";
-    match fs::read_to_string(FILE) {
-        // An operating system other than Linux.
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(0),
-        Err(error) => Err(error).with_context(|| format!("reading `{FILE}`")),
-        Ok(status) => ignored_in(&status).with_context(|| format!("reading the ignored signals in `{FILE}`")),
+    // `None` on an operating system other than Linux.
+    match if_any(fs::read_to_string(FILE)).with_context(|| format!("reading `{FILE}`"))? {
+        None => Ok(0),
+        Some(status) => {
+            ignored_in(&status).with_context(|| format!("reading the ignored signals in `{FILE}`"))
+        }
     }
 }
 

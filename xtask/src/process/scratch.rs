@@ -10,6 +10,7 @@ use anyhow::{Context as _, Result};
 use nix::fcntl::OFlag;
 
 use crate::process::environment::temporary_directory;
+use crate::process::file::if_any;
 use crate::process::stderr;
 
 /// How the name of a directory with secrets begins. Only directories with a lock have such a name.
@@ -83,12 +84,8 @@ impl Scratch {
         let mut old = place.to_owned().into_os_string();
         old.push(".old");
         let old = PathBuf::from(old);
-        let unless_missing = |result: io::Result<()>| match result {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error).with_context(doing),
-            _ => Ok(()),
-        };
-        unless_missing(fs::remove_dir_all(&old))?;
-        unless_missing(fs::rename(place, &old))?;
+        if_any(fs::remove_dir_all(&old)).with_context(doing)?;
+        if_any(fs::rename(place, &old)).with_context(doing)?;
         fs::rename(&self.path, place).with_context(doing)?;
         self.path = old;
         self.is_there = self.path.exists();
@@ -118,16 +115,12 @@ impl Drop for Scratch {
 
 /// Removes the directories for secrets in `parent` that belong to the user `own` and to no running process.
 fn remove_left(parent: &Path, own: u32) -> io::Result<()> {
-    let unless_gone = |result: io::Result<()>| match result {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        other => other,
-    };
     for entry in fs::read_dir(parent)? {
         let entry = entry?;
         if !entry.file_name().to_string_lossy().starts_with(SECRETS) {
             continue;
         }
-        unless_gone((|| {
+        if_any((|| {
             let metadata = entry.path().symlink_metadata()?;
             if !metadata.is_dir() || metadata.uid() != own {
                 return Ok(());

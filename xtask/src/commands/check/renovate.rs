@@ -1,27 +1,23 @@
 //! The rules for Renovate's file. Only the file itself is read, not the presets that it extends.
 
 use std::fs;
-use std::io::ErrorKind;
 use std::path::Path;
 
 use serde_json::Value;
 
 use crate::inputs::finding::{Finding, Rule};
+use crate::process::file::if_any;
 
 const FILE: &str = "renovate.json";
 
 /// The findings in the file of the repository at `root`.
 pub(super) fn findings(root: &Path) -> Vec<Finding> {
-    match fs::read(root.join(FILE)) {
-        Ok(bytes) => of_file(&bytes),
-        Err(error) => {
-            let text = match error.kind() {
-                ErrorKind::NotFound => format!("there is no `{FILE}`; write it with `cargo xtask init .`"),
-                _ => format!("reading `{FILE}`: {error}"),
-            };
-            vec![Finding::error(Rule::RenovateInvalid, FILE, text)]
-        }
-    }
+    let text = match if_any(fs::read(root.join(FILE))) {
+        Ok(Some(bytes)) => return of_file(&bytes),
+        Ok(None) => format!("there is no `{FILE}`; write it with `cargo xtask init .`"),
+        Err(error) => format!("reading `{FILE}`: {error}"),
+    };
+    vec![Finding::error(Rule::RenovateInvalid, FILE, text)]
 }
 
 pub(super) fn of_file(bytes: &[u8]) -> Vec<Finding> {

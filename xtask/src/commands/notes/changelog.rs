@@ -1,13 +1,14 @@
 //! `CHANGELOG.md` of the work tree, which people edit as well.
 
 use std::fs;
-use std::io::{ErrorKind, Read as _};
+use std::io::Read as _;
 use std::path::Path;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use semver::Version;
 
 use crate::evidence::notes;
+use crate::process::file::if_any;
 
 /// The path from the top of the work tree.
 pub(super) const FILE: &str = "CHANGELOG.md";
@@ -35,14 +36,11 @@ pub(super) fn keep(root: &Path, version: &Version, section: &str) -> Result<bool
 }
 
 fn read(path: &Path) -> Result<Option<String>> {
-    let kind = match fs::symlink_metadata(path) {
-        Ok(metadata) => metadata.file_type(),
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error.into()),
-    };
-    if !kind.is_file() {
-        bail!("it is not a regular file and would be replaced by one; put a file in its place");
-    }
+    let Some(metadata) = if_any(fs::symlink_metadata(path))? else { return Ok(None) };
+    ensure!(
+        metadata.is_file(),
+        "it is not a regular file and would be replaced by one; put a file in its place"
+    );
     let mut bytes = Vec::new();
     fs::File::open(path)?.take(LARGEST + 1).read_to_end(&mut bytes)?;
     ensure!(bytes.len() as u64 <= LARGEST, "it is larger than {} MiB", LARGEST >> 20);

@@ -1,7 +1,6 @@
 //! What a rotation writes into the work tree (each write is atomic), and the report at its end.
 
-use std::fs::{self, OpenOptions};
-use std::io::{ErrorKind, Write as _};
+use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
@@ -13,6 +12,7 @@ use crate::inputs::config::Config;
 use crate::inputs::keys::{DIRECTORY, Entry, HISTORY, Keys, in_work_tree, public_file, read};
 use crate::inputs::pin::document;
 use crate::oci::reference::Digest;
+use crate::process::file::{self, if_any};
 use crate::process::stdout;
 
 const HEADING: &str = concat!(
@@ -24,22 +24,15 @@ const HEADING: &str = concat!(
 /// Writes `bytes` to `path` in the work tree.
 pub(super) fn replace(root: &Path, path: &str, bytes: &[u8]) -> Result<()> {
     let doing = || format!("writing `{path}`");
-    let (file, part) = (root.join(path), root.join(format!("{path}.new")));
-    fs::create_dir_all(file.parent().unwrap_or(root)).with_context(doing)?;
-    let mut written =
-        OpenOptions::new().write(true).create(true).truncate(true).open(&part).with_context(doing)?;
-    written.write_all(bytes).and_then(|()| written.sync_all()).with_context(doing)?;
-    fs::rename(&part, &file).with_context(doing)
+    let path = root.join(path);
+    fs::create_dir_all(path.parent().unwrap_or(root)).with_context(doing)?;
+    file::replace(&path, bytes).with_context(doing)
 }
 
 /// Removes the endorsement that an earlier run, which had the old key, left behind.
 pub(super) fn remove(root: &Path, path: &str) -> Result<()> {
-    match fs::remove_file(root.join(path)) {
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("removing `{path}`"))
-        }
-        _ => Ok(()),
-    }
+    let removed = if_any(fs::remove_file(root.join(path)));
+    removed.map(|_| ()).with_context(|| format!("removing `{path}`"))
 }
 
 /// The text of the list with `entry` added at its end. What people wrote into the file stays. `first` is the previous

@@ -1,6 +1,5 @@
 //! The sources of a configuration: a work tree, a commit, the text of a manifest.
 
-use std::io::ErrorKind;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
@@ -11,6 +10,7 @@ use super::{Config, MANIFEST};
 use crate::inputs::pin::document;
 use crate::inputs::toml;
 use crate::process::failure::refused;
+use crate::process::file::if_any;
 use crate::refuse;
 use crate::tool::git::{Commit, Git};
 
@@ -37,13 +37,10 @@ impl Config {
     /// [`Refusal`]: crate::process::failure::Refusal
     pub fn of_work_tree(root: &Path) -> Result<Self> {
         let path = root.join(MANIFEST);
-        let text = match std::fs::read_to_string(&path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                refuse!("there is no `{}`: {NOT_ADOPTED}", path.display())
-            }
-            read => read.with_context(|| format!("reading `{}`", path.display())),
-        };
-        text.and_then(|text| Self::from_manifest(&text)).map_err(refused)
+        let text = if_any(std::fs::read_to_string(&path));
+        let text = text.with_context(|| format!("reading `{}`", path.display())).map_err(refused)?;
+        let Some(text) = text else { refuse!("there is no `{}`: {NOT_ADOPTED}", path.display()) };
+        Self::from_manifest(&text).map_err(refused)
     }
 
     /// Reads the configuration of `commit`. It decides about the commit's image, not the one in the work tree: a newer

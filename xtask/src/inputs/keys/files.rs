@@ -1,6 +1,5 @@
 //! The files of the history: reads them and checks that they agree.
 
-use std::io::ErrorKind;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -10,6 +9,7 @@ use semver::Version;
 
 use super::{Entry, HISTORY, Key, Keys, PublicKey, endorsement_file, lowest, public_file, read};
 use crate::inputs::{PUBLIC_KEY, Reader};
+use crate::process::file::if_any;
 
 /// cosign's signatures have less than 100 bytes.
 const LONGEST_ENDORSEMENT: usize = 512;
@@ -64,11 +64,7 @@ impl Keys {
 /// # Errors
 /// When it exists but cannot be read.
 pub fn in_work_tree(root: &Path, path: &str) -> Result<Option<Vec<u8>>> {
-    match std::fs::read(root.join(path)) {
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error).with_context(|| format!("reading `{path}`")),
-    }
+    if_any(std::fs::read(root.join(path))).with_context(|| format!("reading `{path}`"))
 }
 
 /// The present key, and the entries of the list if there is one.

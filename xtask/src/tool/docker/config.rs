@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{self, Read as _};
+use std::io::Read as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -12,6 +12,7 @@ use serde::Deserialize;
 use crate::oci::reference::Registry;
 use crate::oci::registry::Credentials;
 use crate::process::environment::Environment;
+use crate::process::file::if_any;
 use crate::process::scratch::Scratch;
 
 /// The directory with the configuration for calls that start a container.
@@ -159,11 +160,8 @@ impl Users {
             return Ok(Self::default());
         };
         let doing = || format!("reading docker's own `{}`", path.display());
-        let file = match fs::File::open(&path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
-            Err(error) => return Err(error).with_context(doing),
-        };
+        let file = if_any(fs::File::open(&path)).with_context(doing)?;
+        let Some(file) = file else { return Ok(Self::default()) };
         serde_json::from_reader(file.take(LARGEST_CONFIG)).with_context(doing)
     }
 }

@@ -1,11 +1,12 @@
 //! What the exit codes mean (docs/releasing.md, "Exit codes") if the fault is on the way and not in the release.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use xshell::cmd;
 use xtask::process::Runner;
 use xtask::process::environment::Environment;
@@ -159,5 +160,21 @@ fn what_cannot_begin_is_refused_by_every_command() -> Result<()> {
     git(&dir, &["commit", "--quiet", "--message=a folder"])?;
     git(&dir, &["tag", "v0.2.0"])?;
     code(&dir, &["release", "--plan"], REFUSED)?;
+    Ok(())
+}
+
+#[test]
+fn without_cosign_keygen_is_refused_and_makes_nothing() -> Result<()> {
+    let scratch = Scratch::new()?;
+    let dir = repository(&scratch, "own", "127.0.0.1:1", "127.0.0.1:1/acme/carol")?;
+    let programs = scratch.path().join("programs");
+    fs::create_dir(&programs)?;
+    let git = Environment::of_this_process().find_program(Path::new("git"))?.context("there is no git")?;
+    symlink(git, programs.join("git"))?;
+    let path = programs.to_str().context("the path is text")?;
+    let output = xtask(&dir, &["keygen", "../k"], &[("PATH", path)])?;
+    ensure!(output.status.code() == Some(REFUSED), "{}", said(&output));
+    ensure!(said(&output).contains("`cosign` is not installed"), "{}", said(&output));
+    ensure!(!scratch.path().join("k").exists() && !dir.join("cosign.pub").exists(), "something was made");
     Ok(())
 }
