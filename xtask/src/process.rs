@@ -7,6 +7,7 @@ mod call;
 pub mod command_line;
 pub mod environment;
 pub mod failure;
+pub mod file;
 #[cfg(test)]
 pub(crate) mod hostile;
 pub mod interrupt;

@@ -166,6 +166,30 @@ fn what_only_bash_reads_is_not_called_sh() {
     }
 }
 
+/// The example output of the check without cosign names what a release of today has, in the order of its manifest.
+#[test]
+fn the_attestations_in_the_documentation_are_those_of_a_release() {
+    let page = std::fs::read_to_string(root().join("docs/verifying.md")).expect("the page is there");
+    let shown: Vec<_> = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("[\"")?.split('"').next())
+        .filter(|shown| shown.starts_with("https://"))
+        .collect();
+    let released = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/released");
+    let newest = (1..).take_while(|number| released.join(number.to_string()).exists()).last();
+    let blobs = released.join(newest.expect("a recording").to_string()).join("blobs");
+    let attached = std::fs::read_dir(blobs).expect("the recording has blobs").find_map(|blob| {
+        let bytes = std::fs::read(blob.expect("a blob").path()).expect("a readable blob");
+        let manifest: serde_json::Value = serde_json::from_slice(&bytes).ok()?;
+        let layers = manifest["layers"].as_array()?;
+        let types: Vec<_> =
+            layers.iter().map(|layer| layer["annotations"]["predicateType"].as_str()).collect();
+        let types: Option<Vec<_>> = types.into_iter().map(|it| it.map(str::to_owned)).collect();
+        types.filter(|types| types.len() > 1)
+    });
+    assert_eq!(shown, attached.expect("a manifest with attestations"));
+}
+
 #[test]
 fn anchors_are_those_of_the_forge() {
     for (heading, expected) in [

@@ -131,8 +131,11 @@ fn a_wrong_password_of_the_key_and_another_key() -> Result<()> {
         let key = new_key(&project.checkout, "other", &password)?;
         let other = project.laptop(&RELEASE).env("COSIGN_PRIVATE_KEY", key.expose());
         let other = other.env("COSIGN_PASSWORD", password.expose());
-        let words =
-            ["has the public half", "`cosign.pub` of the commit is", "commit the new key and tag again"];
+        let words = [
+            "has the public half",
+            "`cosign.pub` of the commit is",
+            "tag the next version at a commit that has the new key",
+        ];
         project.ensure_refused(other, &words)?;
         Ok(())
     })

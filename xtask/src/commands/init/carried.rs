@@ -1,6 +1,7 @@
 //! What became of each line of a Dockerfile that was there before, and what else a person should look at.
 
 use super::command::{HOME, Origin};
+use super::package::UNKNOWN_LICENSE;
 use super::survey::{Health, Survey};
 use crate::inputs::dockerfile::existing::{At, Existing};
 use crate::inputs::dockerfile::says_musl;
@@ -90,6 +91,18 @@ pub(super) fn notes(survey: &Survey) -> Vec<String> {
             "package.json has no `scripts.test`, and `cargo xtask ci` fails without one: it runs `npm test`"
                 .to_owned(),
         );
+    }
+    if survey.package.license() == UNKNOWN_LICENSE {
+        notes.push(format!(
+            "`licenses = \"{UNKNOWN_LICENSE}\"`: package.json names no license; if there is one, write it in `Cargo.toml` before the \
+             first release"
+        ));
+    }
+    if survey.package.description.is_empty() {
+        notes.push(format!(
+            "`description = \"{}\"`: package.json has none; write one in `Cargo.toml` before the first release",
+            survey.title()
+        ));
     }
     if let Some(from) = survey.branch_from {
         notes.push(format!(
@@ -269,5 +282,18 @@ mod tests {
         assert!(guess.contains("is a guess") && guess.contains("`--health /healthz`"), "{guess}");
         assert!(said(Health::Healthcheck).contains("is from `HEALTHCHECK`"));
         assert!(!said(Health::Said).contains("smoke.health"));
+    }
+
+    #[test]
+    fn what_package_json_does_not_say_is_named() {
+        let said = |json: &str| {
+            let package = serde_json::from_str(json).unwrap();
+            notes(&Survey { package, ..survey() }).join("\n")
+        };
+        let silent = said("{}");
+        assert!(silent.contains("`licenses = \"NOASSERTION\"`: package.json names no license"), "{silent}");
+        assert!(silent.contains("`description = \"") && silent.contains("package.json has none"), "{silent}");
+        let told = said(r#"{"license": "MIT", "description": "a shop"}"#);
+        assert!(!told.contains("licenses") && !told.contains("description"), "{told}");
     }
 }

@@ -9,6 +9,9 @@ use serde::Deserialize;
 use crate::inputs::PACKAGE_JSON;
 use crate::inputs::lockfile::{pinned, without_mark};
 
+/// What SPDX writes for a license that nobody named.
+pub(super) const UNKNOWN_LICENSE: &str = "NOASSERTION";
+
 /// A package.json is a few kilobytes.
 const LARGEST: u64 = 1 << 20;
 
@@ -28,9 +31,9 @@ pub(super) struct Package {
 }
 
 impl Package {
-    /// Its license; `NOASSERTION`, as SPDX says, if it names none.
+    /// Its license; [`UNKNOWN_LICENSE`] if it names none.
     pub(super) fn license(&self) -> String {
-        pinned::license(&self.license_field).unwrap_or_else(|| "NOASSERTION".to_owned())
+        pinned::license(&self.license_field).unwrap_or_else(|| UNKNOWN_LICENSE.to_owned())
     }
 
     /// What is wrong with a value that goes into the configuration.

@@ -66,7 +66,7 @@ impl Plan {
         let tags = release_tags(&git.tags()?);
         let Some(highest) = tags.iter().max() else {
             refuse!(
-                "there is no release tag here; get them with `git fetch --tags`. If nothing was released by this key, \
+                "there is no release tag here; get them with `git fetch --tags`. If nothing was released with this key, \
                  `git rm {PUBLIC_KEY}` and make another with `cargo xtask keygen DIR`"
             );
         };
@@ -158,7 +158,7 @@ fn first_signed(
     }
     let Some(first) = first else {
         refuse!(
-            "no release tag here has a `{PUBLIC_KEY}`: nothing was released by this key; `git rm {PUBLIC_KEY}` and make another \
+            "no release tag here has a `{PUBLIC_KEY}`: nothing was released with this key; `git rm {PUBLIC_KEY}` and make another \
              with `cargo xtask keygen DIR`"
         );
     };
@@ -209,8 +209,8 @@ mod tests {
             (&[("v1.2.4", 0), ("v1.2.5", 1)], Some(1), Ok("1.2.4")),
             (&[("v1.2.4", 0), ("v1.2.5", 1)], None, Err("`cosign.pub` of v1.2.5 is another key")),
             (&[("v1.2.4", 0), ("v1.2.5", 1)], Some(2), Err("`cosign.pub` of v1.2.5 is another key")),
-            (&[("v1.2.5", 1)], Some(1), Err("nothing was released by this key")),
-            (&[], None, Err("nothing was released by this key")),
+            (&[("v1.2.5", 1)], Some(1), Err("nothing was released with this key")),
+            (&[], None, Err("nothing was released with this key")),
         ] {
             let tags: Vec<ReleaseTag> = signed.iter().map(|(tag, _)| tag.parse().unwrap()).collect();
             let keys: Vec<_> = tags.iter().zip(signed.iter().map(|(_, index)| key(*index))).collect();

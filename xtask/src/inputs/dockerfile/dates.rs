@@ -27,8 +27,8 @@ pub(super) fn check(instructions: &[Instruction], findings: &mut Findings) {
             findings.problem(
                 Rule::DockerfileDates,
                 dated.line,
-                concat!("gives files the date of the commit where nothing in them is the commit's: with the same contents, the builder's \
-                 cache has them with the date of an older commit, and the digest differs. Write `$REVISION` into a file of this \
+                concat!("gives files the date of the commit, but no file of this stage depends on the commit: if an older commit had the \
+                 same contents, the builder's cache returns them with that commit's date, and the digest differs. Write `$REVISION` into a file of this \
                  stage, such as the `build.json` of ", document!("services.md"), ", or use a constant date"),
             );
         }

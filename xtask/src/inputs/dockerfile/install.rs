@@ -103,8 +103,8 @@ fn check_install(
             Rule::DockerfileNpmScripts,
             line,
             concat!(
-                "`npm ci` runs what packages bring, on the building machine; write `npm ci --ignore-scripts` (what then \
-                 of a package that needs its script: ",
+                "`npm ci` runs the install scripts of packages on the building machine; write `npm ci --ignore-scripts` \
+                 (for a package that needs its script: ",
                 document!("services.md"),
                 ")"
             ),

@@ -29,7 +29,11 @@ pub(super) fn stand_ins(target: &Target) -> Result<Found> {
             problems.push(Problem::new("base image", text));
         }
     }
-    Ok(saw("no stand-in is in the way", problems))
+    let seen = match target.stand_ins.is_empty() {
+        true => "not replaced: `TESTBED_BASE_STAND_IN` is not set",
+        false => "replaced by `TESTBED_BASE_STAND_IN`, between loopback registries",
+    };
+    Ok(saw(seen, problems))
 }
 
 /// The base images that the Dockerfile pins must exist, for every platform on which they are used.

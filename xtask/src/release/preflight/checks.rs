@@ -8,7 +8,7 @@ use crate::build::missing_secrets;
 use crate::evidence::provenance::{ToolSource, XTASK};
 use crate::inputs::config::{self, VariableName};
 use crate::inputs::keys::PublicKey;
-use crate::inputs::pin::{CARGO_LOCK, ToolPin};
+use crate::inputs::pin::{CARGO_LOCK, ToolPin, document};
 use crate::inputs::{Inputs, PUBLIC_KEY};
 use crate::process::problem::Problem;
 use crate::release::preflight::{Check, Found, bases, not_asked, saw};
@@ -187,9 +187,11 @@ fn key(tools: &Tools<'_>, target: &Target, inputs: &Inputs) -> Result<Found> {
     let problem = (derived != shown).then(|| {
         let text = format!(
             "the key in `COSIGN_PRIVATE_KEY` has the public half `{}`, but `{PUBLIC_KEY}` of the commit is `{}`; \
-             set the secret that belongs to the committed key, or commit the new key and tag again",
+             set the secret that belongs to the committed key; after a rotation, tag the next version at a commit that has \
+             the new key ({})",
             derived.fingerprint(),
-            shown.fingerprint()
+            shown.fingerprint(),
+            document!("keys.md")
         );
         Problem::new("signing key", text)
     });

@@ -71,7 +71,7 @@ fn not_named(keys: &Keys, tag: &ReleaseTag, key: &PublicKey) -> Option<String> {
         Some(number) if keys.keys.get(number - 1).is_some_and(|key| *version < key.entry.from) => format!(
             "if this is a release of an older line, add \"{version}\" to `also` of key {number} there"
         ),
-        _ => "release by the key that is named".to_owned(),
+        _ => "sign with the key that is named there".to_owned(),
     };
     Some(format!(
         "`{HISTORY}` names {named}, for {tag}, and `{PUBLIC_KEY}` of the commit is {fingerprint}; {remedy}"
@@ -98,7 +98,7 @@ mod tests {
             ("v1.0.0", 0, None),
             ("v0.9.5", 1, None),
             ("v2.0.0", 2, None),
-            ("v2.0.0", 1, Some("release by the key that is named")),
+            ("v2.0.0", 1, Some("sign with the key that is named there")),
             ("v1.0.5", 2, Some("add \"1.0.5\" to `also` of key 3")),
             ("v0.0.1", 2, Some("names no key, for v0.0.1")),
         ] {

@@ -160,8 +160,11 @@ pub(super) fn judge(
     for exception in exceptions {
         let Exception { vulnerability, package, until, .. } = exception;
         let is_used = reported.iter().any(|reported| is_about(exception, reported));
-        let remedy =
-            if is_used { "look at it again, and write another day or solve it" } else { "remove it" };
+        let remedy = if is_used {
+            "update the package, or review the exception and write a new date and a new `timestamp`"
+        } else {
+            "remove it"
+        };
         let text = format!("`{vulnerability}` in `{package}`");
         if is_ahead(exception) {
             let text = format!(
@@ -184,7 +187,7 @@ fn told(lock: &str, service: &Folder, reported: &Reported) -> Finding {
     let place = if *is_dev { "which development alone asks for" } else { "which ends up in the image" };
     let text = format!(
         "`{name}` {version}, {place}, has the vulnerability {vulnerability} ({severity}: {title}; {url}); run `npm audit fix \
-         --package-lock-only` {} and look at what it changes, or say in `{}` why it stops nothing, of the product `{}`",
+         --package-lock-only` {} and review what it changes, or add an exception to `{}` that says why it does not matter, for the product `{}`",
         service.in_words(),
         exceptions::FILE,
         purl::npm(name, Some(version))

@@ -186,11 +186,14 @@ fn judge(image: &BaseImage, answers: &Answers, wanted: &[String]) -> Vec<Finding
             let compared = match age {
                 Some(age) if *age >= 0 => format!("{} days older than what the tag names now", days(*age)),
                 Some(age) => {
-                    format!("{} days newer than what the tag names now: is it the tag's?", days(*age))
+                    format!(
+                        "{} days newer than what the tag names now (was it ever this tag's image?)",
+                        days(*age)
+                    )
                 }
-                None => "not to be compared with what the tag names now".to_owned(),
+                None => "not to be compared by age with what the tag names now".to_owned(),
             };
-            let text = format!("`{digest}` is {compared}; that is `{name}:{tag}@{current}`");
+            let text = format!("`{digest}` is {compared}, `{name}:{tag}@{current}`");
             found.push(Finding::note(Rule::BaseBehind, DOCKERFILE, text));
         }
     }

@@ -6,7 +6,7 @@ use super::{PIN, hold, read};
 fn a_stage_that_is_based_on_another_runs_where_that_one_runs() {
     let last = format!("\nFROM {PIN}\nCOPY --link --from=dependencies /out/ /\n");
     let there = format!("FROM --platform=$BUILDPLATFORM {PIN} AS tools\n");
-    let asks = "line 3: `npm ci` runs what packages bring, on the building machine";
+    let asks = "line 3: `npm ci` runs the install scripts of packages on the building machine";
     let per_platform = |amd64: &str, arm64: &str| {
         format!(
             "FROM {amd64}{PIN} AS tools-amd64\nFROM {arm64}{PIN} AS tools-arm64\nFROM tools-$TARGETARCH AS dependencies\n"
@@ -23,8 +23,14 @@ fn a_stage_that_is_based_on_another_runs_where_that_one_runs() {
         (format!("{there}FROM --platform=$TARGETPLATFORM tools AS dependencies\nRUN npm ci{last}"), asks),
         (format!("{}FROM {builds}tools AS dependencies\nRUN npm ci{last}", there.replace(builds, "")), ""),
         (format!("{}RUN npm ci{last}", per_platform("", "")), ""),
-        (format!("{}RUN npm ci{last}", per_platform(builds, builds)), "line 4: `npm ci` runs what"),
-        (format!("{}RUN npm ci{last}", per_platform("", builds)), "line 4: `npm ci` runs what"),
+        (
+            format!("{}RUN npm ci{last}", per_platform(builds, builds)),
+            "line 4: `npm ci` runs the install scripts",
+        ),
+        (
+            format!("{}RUN npm ci{last}", per_platform("", builds)),
+            "line 4: `npm ci` runs the install scripts",
+        ),
         // A platform that is neither of the two is one machine's for every image.
         (
             format!("FROM --platform=linux/amd64 {PIN} AS dependencies\nRUN npm ci --omit=dev{last}"),
@@ -62,7 +68,7 @@ fn npm_is_understood_by_each_of_its_names_for_a_command() {
         "$FLAGS ci",
     ] {
         hold(&[
-            (step(&format!("npm {spelling}")), "`npm ci` runs what packages bring"),
+            (step(&format!("npm {spelling}")), "`npm ci` runs the install scripts of packages"),
             (step(&format!("npm {spelling} --omit=dev --ignore-scripts")), "`--os=linux --cpu=… --libc=…`"),
             (step(&format!("npm {spelling} --ignore-scripts")), ""),
         ]);

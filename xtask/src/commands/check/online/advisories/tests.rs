@@ -79,7 +79,7 @@ fn each_advisory_is_told_once_for_each_version_that_it_is_about() {
     assert_eq!(found, expected);
     let found = judged(&[]);
     assert_eq!(found.iter().filter(|finding| finding.is_error()).count(), 3);
-    assert!(found[2].text.contains("of the product `pkg:npm/minimist@1.2.5`"), "{}", found[2].text);
+    assert!(found[2].text.contains("for the product `pkg:npm/minimist@1.2.5`"), "{}", found[2].text);
 }
 
 #[test]
