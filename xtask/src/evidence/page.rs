@@ -1,9 +1,10 @@
 //! The release page: the changes, how to get the image, and how to check it.
 
 mod format;
+mod kept;
 mod sections;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
 use crate::evidence::assets::{Listed, names};
 use crate::evidence::notes;
@@ -11,11 +12,11 @@ use crate::evidence::provenance::Smoked;
 use crate::inputs::history::History;
 use crate::inputs::release::Release;
 use crate::inputs::version::ReleaseTag;
-use crate::inputs::words;
 use crate::oci::reference::{Digest, Image};
 use crate::tool::git::Commit;
 
 pub use format::{Format, Newer};
+pub use kept::{check_words, with_words_of};
 pub use sections::{commands, file_commands};
 use sections::{files_section, image_section, inputs_section, verify_section};
 
@@ -62,6 +63,28 @@ impl Page {
     pub fn unfinished(&self) -> Self {
         let image = pulled(&self.body).map_or_else(String::new, |image| format!("{NAMED}{image}`.\n"));
         Self { body: format!("{UNFINISHED}\n{image}"), ..self.clone() }
+    }
+}
+
+/// The text of a page whose files are not there yet, taken apart.
+struct Unfinished<'a> {
+    /// What people have added.
+    around: (&'a str, &'a str),
+    /// The image that it names. Another run of the same release may have named one of another digest.
+    image: Option<&'a str>,
+}
+
+impl<'a> Unfinished<'a> {
+    fn of(body: &'a str) -> Option<Self> {
+        let (before, after) = body.split_once(UNFINISHED)?;
+        let named = after.strip_prefix('\n').and_then(|rest| rest.strip_prefix(NAMED)?.split_once('`'));
+        Some(match named {
+            Some((image, rest)) => {
+                let around = (before, rest.strip_prefix('.').unwrap_or(rest));
+                Self { around, image: Some(image) }
+            }
+            None => Self { around: (before, after), image: None },
+        })
     }
 }
 
@@ -191,34 +214,6 @@ fn own_part(body: &str) -> Option<usize> {
     (part.starts_with(PULL) || Format::is_marked(part)).then_some(start)
 }
 
-/// `page`, with the words that people wrote on the published page, whose text is `found`. These are the text above its
-/// generated part, or the whole text if the page was made by hand. Text below the generated part moves above it.
-///
-/// # Errors
-/// When a page that was made by hand contains something that could pass for the generated part, or a page has another
-/// part about an image above its own.
-pub fn with_words_of(found: &str, page: Page) -> Result<Page> {
-    let found = found.replace("\r\n", "\n").replacen(page.unfinished().body.trim_end(), "", 1);
-    let generated = promises(&page.body);
-    let (above, rest) = match own_part(&found) {
-        Some(start) => {
-            let other = image_part(&found).filter(|first| *first < start);
-            if let Some(other) = other {
-                let line = found[..other].lines().count() + 1;
-                bail!(
-                    "line {line}: the page has a part of its own under this heading; choose another heading"
-                );
-            }
-            (found[..start].to_owned(), generated)
-        }
-        None => (words::read(found.as_bytes())?, page.body.as_str()),
-    };
-    let below = Format::below(&found);
-    let parts = [above.trim(), below.trim(), rest.trim_end()];
-    let parts: Vec<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();
-    Ok(Page { body: format!("{}\n", parts.join("\n\n")), ..page })
-}
-
 /// The first words of a page about a work tree.
 const WORK_TREE: &str =
     "A rehearsal of the work tree: the commit that is named here is in no repository.\n\n";
@@ -251,9 +246,8 @@ pub fn names_image(found: &str, image: &Image) -> bool {
 #[must_use]
 pub fn pulled(body: &str) -> Option<String> {
     let body = body.replace("\r\n", "\n");
-    if let Some((_, rest)) = body.split_once(UNFINISHED) {
-        let image = rest.strip_prefix('\n')?.strip_prefix(NAMED)?;
-        return image.split_once('`').map(|(image, _)| image.to_owned());
+    if let Some(unfinished) = Unfinished::of(&body) {
+        return unfinished.image.map(str::to_owned);
     }
     let rest = body[own_part(&body)?..].strip_prefix(PULL)?;
     rest.lines().next().map(str::to_owned)

@@ -3,7 +3,7 @@
 use anyhow::{Error, Result};
 
 use crate::build::rebuilt::Rebuilt;
-use crate::evidence::page;
+use crate::evidence::page::{self, Format, Page, PublishedPage};
 use crate::oci::reference::Digest;
 use crate::process::failure::Refusal;
 use crate::process::interrupt;
@@ -24,29 +24,47 @@ pub(super) fn refusal(context: &Context<'_>, digest: &Digest, state: &State) -> 
     conflict(&name, digest, text, state.facts.signature == Found::Right, compared)
 }
 
-/// A version that was published once is not published again as another image, even if the registry no longer has the
-/// first one: its page names what people have pulled. This is checked before anything is signed.
+/// Checks the page that is there already, before anything is signed. A version that was published once is not published
+/// again as another image, even if the registry no longer has the first one: its page names what people have pulled.
+/// And what people wrote on the page must be able to stay there, above the part about the image.
 ///
 /// # Errors
-/// A [`Refusal`] when the page names an image other than `digest`, which this run made; other errors when the forge
-/// does not answer.
+/// A [`Refusal`] when the page names an image other than `digest`, which this run made, or when its words cannot stay;
+/// other errors when the forge does not answer.
 pub(super) fn check_page(context: &Context<'_>, digest: &Digest) -> Result<()> {
-    let (tag, tagged) = (context.release.tag(), context.release.tagged());
-    let page = context.target.forge.page(tag)?;
-    let Some(page) = page else { return Ok(()) };
-    let body = &page.page.body;
-    let named = match page::pulled(body) {
-        Some(named) if named.ends_with(digest.as_str()) => return Ok(()),
-        Some(named) => format!("`{named}`"),
-        None if page.draft || !page::has_image_part(body) => return Ok(()),
-        None => "an image that cannot be read, because that part was changed".to_owned(),
+    let Some(page) = context.target.forge.page(context.release.tag())? else { return Ok(()) };
+    match refused_page(&page, digest, &context.release.tagged()) {
+        Some(text) => Err(Refusal::new(text).into()),
+        None => Ok(()),
+    }
+}
+
+/// Why a release as `digest` cannot get the page `found`, if so. `tagged` is the image by its version tag, which the
+/// registry does not have.
+fn refused_page(found: &PublishedPage, digest: &Digest, tagged: &str) -> Option<String> {
+    let PublishedPage { page: Page { tag, body, .. }, address, .. } = found;
+    let other = match page::pulled(body) {
+        Some(named) if named.ends_with(digest.as_str()) => None,
+        Some(named) => Some(format!("`{named}`")),
+        None if found.draft || !page::has_image_part(body) => None,
+        None => Some("an image that cannot be read, because that part was changed".to_owned()),
     };
-    Err(Refusal::new(format!(
-        "{tag} was published before: its page names {named}, the commit gives `{digest}`, and the registry has no `{tagged}`; \
-         nothing public was changed. A version is never published twice: find out who removed it, then release the next one ({})",
-        page.address
+    if let Some(named) = other {
+        return Some(format!(
+            "{tag} was published before: its page names {named}, the commit gives `{digest}`, and the registry has no `{tagged}`; \
+             nothing public was changed. A version is never published twice: find out who removed it, then release the next one \
+             ({address})"
+        ));
+    }
+    // The page of a newer xtask stays as it is.
+    if Format::of(body).is_err() {
+        return None;
+    }
+    let bad = page::check_words(body).err()?;
+    Some(format!(
+        "the page of {tag} is there already, and what people wrote on it cannot stay: {bad:#}; nothing public was changed: \
+         change that in the browser ({address}), then run the same command again"
     ))
-    .into())
 }
 
 /// What the commit gives here, in words; `None` for the same image.
@@ -88,10 +106,12 @@ fn conflict(
 
 #[cfg(test)]
 mod tests {
-    use super::conflict;
+    use super::{conflict, refused_page};
+    use crate::evidence::page::{Page, PublishedPage};
     use crate::oci::reference::Digest;
     use crate::process::failure::exit_code;
     use crate::process::interrupt::Interrupted;
+    use crate::tool::git::Commit;
     use anyhow::{Context as _, anyhow};
 
     #[test]
@@ -119,6 +139,48 @@ mod tests {
             let said = said.to_string();
             assert_eq!(said.contains("who pushed it"), is_foreign, "{said}");
             assert_eq!(said.contains("run the same command again"), !is_foreign, "{said}");
+        }
+    }
+
+    #[test]
+    fn a_page_that_is_there_first_is_judged_before_anything_is_signed() {
+        let digest = Digest::of(b"x");
+        let mark = "<!-- page format 2 -->";
+        let image = |digest: &str| format!("## Image\n\n```sh\ndocker pull x@{digest}\n```\n\n{mark}\n");
+        let (ours, other) = (image(digest.as_str()), image("sha256:ab"));
+        for (body, draft, words) in [
+            ("We are happy.\r\n", true, None),
+            ("### Highlights\n\nFaster.\n", false, None),
+            (&ours, false, None),
+            (&format!("Words.\n\n{ours}"), false, None),
+            (&other, false, Some("was published before: its page names `x@sha256:ab`")),
+            (&ours.replace("docker", "podman"), false, Some("cannot be read")),
+            (
+                "## What's Changed\r\n\r\n* one\r\n",
+                false,
+                Some("cannot stay: line 1: the page's own headings"),
+            ),
+            ("Words.\n\n## Highlights\n", true, Some("cannot stay: line 3: the page's own headings")),
+            ("```sh\nmake\n```\n", false, Some("cannot stay: line 1: a block of code")),
+            (&format!("## Image\n\nA picture.\n\n{ours}"), false, Some("cannot stay: line 1: ")),
+            ("<b>x</b>\n\n<!-- page format 99 -->\n", false, None),
+        ] {
+            let page = Page {
+                tag: "v1.0.0".parse().unwrap(),
+                commit: Commit::parse(&"a".repeat(40)).unwrap(),
+                title: String::new(),
+                body: body.to_owned(),
+                prerelease: false,
+            };
+            let address = "https://forge.example.org/p".to_owned();
+            let found = PublishedPage { id: 1, page, draft, address, assets: Vec::new() };
+            let said = refused_page(&found, &digest, "x:v1.0.0");
+            let is_as_expected = said.as_deref().map_or(words.is_none(), |said| {
+                words.is_some_and(|words| {
+                    said.contains(words) && said.contains("(https://forge.example.org/p)")
+                })
+            });
+            assert!(is_as_expected, "{body:?}: {said:?}");
         }
     }
 }

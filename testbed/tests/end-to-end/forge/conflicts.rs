@@ -2,6 +2,7 @@
 //! missing.
 
 use anyhow::{Context as _, Result, ensure};
+use serde_json::json;
 use testbed::forge_client::State;
 use testbed::proxy::Fault;
 use xtask::oci::reference::{Digest, Tag};
@@ -83,6 +84,26 @@ fn a_version_that_was_published_is_not_published_again_as_another_image() -> Res
         let after = Snapshot::of(&project)?;
         ensure!(after.pages == page, "{:#?}", after.pages);
         ensure!(!after.image_tags().contains(&TAG), "the version is there again");
+        project.checkout.ensure_nothing_is_left()
+    })
+}
+
+#[test]
+#[ignore = "long: `cargo xtask ci --all`"]
+fn a_page_whose_words_cannot_stay_is_refused_before_the_version_is_public() -> Result<()> {
+    test(|| {
+        let project = Project::ready()?;
+        project.push_tag(TAG)?;
+        let body = "## What's Changed\n\n* one\n";
+        project.repository.publish(&json!({ "tag_name": TAG, "name": TAG, "body": body }))?;
+        let pages = Snapshot::of(&project)?.pages;
+        let ended = project.laptop(&["release", TAG]).run()?;
+        ensure!(ended.code == REFUSED, "exit code {}, expected {REFUSED}:\n{}", ended.code, ended.stderr);
+        ensure!(ended.stderr.contains("cannot stay: line 1: "), "it names no line:\n{}", ended.stderr);
+        let after = Snapshot::of(&project)?;
+        ensure!(after.pages == pages, "{:#?}", after.pages);
+        let is_candidate = |tag: &String| tag.starts_with("candidate-");
+        ensure!(after.tags.keys().all(is_candidate), "public: {:#?}", after.tags);
         project.checkout.ensure_nothing_is_left()
     })
 }

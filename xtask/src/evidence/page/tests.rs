@@ -83,6 +83,36 @@ fn a_draft_says_nothing_that_is_not_there_and_its_text_gives_way() {
         with_words_of(&with_words, expected.clone()).unwrap().body,
         format!("Thanks.\n\n{}", expected.body)
     );
+    // A run on another engine may have named another digest of the same content.
+    let other = page(&expected.body.replace("sha256:ab", "sha256:cd")).unfinished();
+    for (draft, kept) in [
+        (other.body.clone(), String::new()),
+        (other.body.replace('\n', "\r\n"), String::new()),
+        (
+            format!("Hello.\n\n{} And thanks.\n", other.body.trim_end()),
+            "Hello.\n\n And thanks.\n\n".to_owned(),
+        ),
+    ] {
+        let written = with_words_of(&draft, expected.clone()).unwrap().body;
+        assert_eq!(written, format!("{kept}{}", expected.body), "{draft:?}");
+    }
+    assert!(with_words_of(&format!("The image is `x@sha256:{}`.", "a".repeat(64)), expected).is_err());
+}
+
+#[test]
+fn a_text_that_a_form_wrote_into_page_and_tag_is_shown_once() {
+    let generated = format!("## Changes\n\n- one\n\n## Image\n\npromise\n\n{}\n", Format::NEWEST.mark());
+    for (words, found, expected) in [
+        ("carol 1.0\n\nFaster.\nSafer.\n\n", "Faster.\r\nSafer.\r\n", "carol 1.0\n\nFaster.\nSafer.\n\n"),
+        ("Faster.\n\n", "Faster.", "Faster.\n\n"),
+        ("carol 1.0\n\nFaster.\n\n", "aster.", "aster.\n\ncarol 1.0\n\nFaster.\n\n"),
+        ("carol 1.0\n\nFaster.\n\n", "- one", "- one\n\ncarol 1.0\n\nFaster.\n\n"),
+        ("", "Faster.", "Faster.\n\n"),
+    ] {
+        let written = with_words_of(found, page(&format!("{words}{generated}"))).unwrap().body;
+        assert_eq!(written, format!("{expected}{generated}"), "{found:?}");
+        assert_eq!(with_words_of(&written, page(&format!("{words}{generated}"))).unwrap().body, written);
+    }
 }
 
 #[test]
