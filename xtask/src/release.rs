@@ -3,7 +3,7 @@
 //! Each step takes what the previous one gives, so that the wrong order does not compile: a [`build::Candidate`] is
 //! attested, the gates of [`crate::verify`] prove what is attested, and only a [`Proven`] image gets a version tag.
 
-mod assets;
+pub mod assets;
 mod attest;
 mod build;
 mod bundles;

@@ -3,11 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context as _, Error, Result, anyhow, bail, ensure};
+use anyhow::{Context as _, Error, Result, anyhow, ensure};
 
-use crate::evidence::assets::{self, Asset, Change, SIGNATURE};
+use crate::evidence::assets::{self, Asset, Change, LARGEST, Listed, SIGNATURE};
 use crate::evidence::bundle::Hint;
 use crate::evidence::page::PublishedPage;
+use crate::forge::Write;
+use crate::inputs::version::ReleaseTag;
 use crate::oci::reference::Digest;
 use crate::process::failure::is_transient;
 use crate::release::bundles::Legacy;
@@ -143,19 +145,44 @@ pub(super) fn complete(context: &Context<'_>, published: &Published) -> Result<(
     if !published.proven().build_type().has_assets() {
         return Ok(());
     }
-    let (tag, forge) = (context.release.tag(), &context.target.forge);
     let wanted = Wanted::of(context, published)?;
-    let (mut made, mut lost): (Option<String>, Option<Error>) = (None, None);
-    for _ in 0..MOST_LOOKS {
-        crate::process::interrupt::check()?;
-        let page = forge.page(tag)?.with_context(|| format!("the page of {tag} is gone"))?;
-        let bytes = verify::assets(&**forge, &page)?;
-        let signature = match (wanted.signature(context, &bytes)?, &made) {
+    let mut made: Option<String> = None;
+    settle(&*context.target.forge, context.release.tag(), |bytes| {
+        let signature = match (wanted.signature(context, bytes)?, &made) {
             (Some(there), _) => there,
             (None, Some(made)) => made.clone(),
             (None, None) => made.insert(sign(context, wanted.sums())?).clone(),
         };
-        let all = wanted.with(&signature);
+        Ok(wanted.with(&signature))
+    })
+}
+
+/// Uploads to the page of `tag` and removes from it until it has each of the files once that `wanted` returns for the
+/// bytes of the files that are there.
+///
+/// # Errors
+/// Those of `wanted`; others when the forge rejects a file, or its files stay wrong.
+pub fn settle(
+    forge: &dyn Write,
+    tag: &ReleaseTag,
+    mut wanted: impl FnMut(&BTreeMap<String, Vec<u8>>) -> Result<Vec<Asset>>,
+) -> Result<()> {
+    let (mut uploaded, mut unread) = (BTreeMap::new(), Vec::new());
+    let mut lost: Option<Error> = None;
+    for _ in 0..MOST_LOOKS {
+        crate::process::interrupt::check()?;
+        let page = forge.page(tag)?.with_context(|| format!("the page of {tag} is gone"))?;
+        let mut bytes = verify::assets(forge, &page)?;
+        unread = listed_only(&page, &bytes);
+        if page.draft {
+            // A forge may serve the files of a draft to nobody who has only the automatic token of a run
+            // (docs/facts.md#files-of-a-page). What this run uploaded counts as read; once the page is public, every
+            // file is compared again.
+            for name in &unread {
+                bytes.extend(uploaded.get(name).map(|own: &Vec<u8>| (name.clone(), own.clone())));
+            }
+        }
+        let all = wanted(&bytes)?;
         let changes = assets::changes(&all, &page.assets, &bytes);
         if changes.is_empty() {
             return Ok(());
@@ -164,7 +191,9 @@ pub(super) fn complete(context: &Context<'_>, published: &Published) -> Result<(
             match change {
                 Change::Remove(listed) => forge.remove(&page, listed)?,
                 Change::Upload(asset) => match forge.upload(&page, asset) {
-                    Ok(()) => {}
+                    Ok(()) => {
+                        uploaded.insert(asset.name.clone(), asset.bytes.clone());
+                    }
                     // The upload may have succeeded although the answer was lost; the next look shows. This is
                     // tolerated only once, because each request may take its full timeout.
                     Err(error) if is_transient(&error) && lost.is_none() => lost = Some(error),
@@ -174,9 +203,30 @@ pub(super) fn complete(context: &Context<'_>, published: &Published) -> Result<(
         }
     }
     let why = lost.map_or_else(String::new, |error| format!(" ({error:#})"));
-    bail!(
-        "completing the page of {tag}: its files were still wrong after {MOST_LOOKS} attempts, so something else is \
-         changing them; stop other runs of this release, then run the same command again{why}"
+    Err(unsettled(tag, &unread).context(format!("completing the page of {tag}{why}")))
+}
+
+/// The names of our files that the page lists and that could not be downloaded; `bytes` are those of the others.
+fn listed_only(page: &PublishedPage, bytes: &BTreeMap<String, Vec<u8>>) -> Vec<String> {
+    let is_small = |listed: &&Listed| listed.size <= LARGEST;
+    let is_listed = |name: &String| page.assets.iter().filter(is_small).any(|listed| &listed.name == name);
+    let ours = assets::names(&page.page.tag).into_iter();
+    ours.filter(|name| is_listed(name) && !bytes.contains_key(name)).collect()
+}
+
+/// Why the files of the page are still wrong. Those in `unread` are listed, and could not be downloaded.
+fn unsettled(tag: &ReleaseTag, unread: &[String]) -> Error {
+    if unread.is_empty() {
+        return anyhow!(
+            "its files were still wrong after {MOST_LOOKS} attempts, so something else is changing them; stop other runs of \
+             this release, then run the same command again"
+        );
+    }
+    anyhow!(
+        "the forge lists `{}` and answers 404 to the download; if the repository is private, set `FORGEJO_TOKEN` to a \
+         person's token with `write:repository` in place of the automatic one, then run `target/debug/xtask release {tag}` \
+         again",
+        unread.join("`, `")
     )
 }
 

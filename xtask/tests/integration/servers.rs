@@ -1,5 +1,6 @@
 //! The clients of registry and forge, against servers on loopback.
 
+mod files;
 mod forge;
 mod gates;
 mod registry;

@@ -23,7 +23,7 @@ use super::server::{Server, curl, empty};
 const ONE_PAGE: usize = 30;
 
 /// The client of `server`, where `contexts` must be green, with or without a token.
-fn forge(server: &Server, contexts: &[&str], token: Option<Secret>) -> Result<Forgejo> {
+pub(super) fn forge(server: &Server, contexts: &[&str], token: Option<Secret>) -> Result<Forgejo> {
     let scratch = Scratch::new()?;
     let runner = Runner::new(&Environment::of_this_process());
     let sh = runner.shell()?;
