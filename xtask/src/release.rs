@@ -17,6 +17,7 @@ pub mod preflight;
 pub mod resign;
 pub(crate) mod secrets;
 pub(crate) mod smoke;
+pub mod stale;
 pub mod state;
 pub mod step;
 pub mod tags;

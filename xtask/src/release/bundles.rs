@@ -13,9 +13,9 @@ use crate::evidence::provenance::BuildType;
 use crate::evidence::signed_as::SignedAs;
 use crate::oci::media_type;
 use crate::oci::reference::Digest;
-use crate::oci::registry::{Client, Manifest, Removal, Wanted};
+use crate::oci::registry::{Client, Manifest};
 use crate::process::parallel::joined;
-use crate::release::Context;
+use crate::release::{Context, stale};
 
 /// How often the bundles are made again because another run changed the attestations meanwhile.
 const MOST_ROUNDS: u32 = 5;
@@ -150,8 +150,8 @@ impl Uploaded {
         }
         self.bundles.iter().try_for_each(|manifest| registry.put_untagged(manifest))?;
         let listed = registry.referrers(subject.digest())?.unwrap_or_default();
-        let ours: Vec<_> = self.bundles.iter().map(|manifest| &manifest.digest).collect();
-        remove_stale(registry, subject, &ours, &listed)
+        let ours: Vec<_> = self.bundles.iter().map(|manifest| manifest.digest.clone()).collect();
+        stale::remove(registry, subject.digest(), &ours, &listed)
     }
 }
 
@@ -191,25 +191,4 @@ pub(super) fn show(
         "storing the bundles: the attestations changed {MOST_ROUNDS} times meanwhile, so another run is writing them; wait \
          for it, then run the same command again"
     )
-}
-
-/// Removes bundles of attestations that an earlier run left in a registry that lists referrers. A signature by another
-/// run says the same as ours and stays: two runs that removed each other's would leave none.
-fn remove_stale(registry: &Client, subject: &Subject, ours: &[&Digest], listed: &[Digest]) -> Result<()> {
-    for digest in listed.iter().filter(|digest| !ours.contains(digest)) {
-        let Some(manifest) = registry.manifest(digest)? else { continue };
-        let Ok(layer) = bundle::layer_of(&manifest.bytes) else { continue };
-        let Some(Ok(Some(blob))) = registry.several(&[Wanted::Blob(layer)]).pop() else { continue };
-        if !bundle::is_attestation(&blob.into_bytes(), subject.digest()) {
-            continue;
-        }
-        match registry.remove_manifest(digest)? {
-            Removal::Gone | Removal::Missing => {}
-            Removal::Refused(status) => bail!(
-                "the registry refuses to remove the bundle `{digest}` of an earlier run (status {status}): delete it by \
-                 hand"
-            ),
-        }
-    }
-    Ok(())
 }

@@ -5,7 +5,7 @@
 #[cfg(test)]
 mod tests;
 
-use anyhow::{Context as _, Error, Result};
+use anyhow::{Error, Result};
 
 use crate::evidence::attached::Kind;
 use crate::evidence::bundle::{self, Bundle, Hint};
@@ -14,7 +14,7 @@ use crate::inputs::source::Source;
 use crate::oci::index;
 use crate::oci::manifest::ImageManifest;
 use crate::oci::reference::{Digest, Image, Tag};
-use crate::oci::registry::{Client, Removal, Wanted};
+use crate::oci::registry::{Client, Removal};
 use crate::process::failure::Refusal;
 use crate::process::interrupt;
 use crate::release::Context;
@@ -183,8 +183,8 @@ fn bundles(context: &Context<'_>, digest: &Digest) -> Result<Vec<Digest>> {
     let is_ours = |manifest: &Digest| {
         let Some(manifest) = registry.manifest(manifest)? else { return anyhow::Ok(false) };
         let Ok(layer) = bundle::layer_of(&manifest.bytes) else { return Ok(false) };
-        let blob = registry.several(&[Wanted::Blob(layer)]).pop().context("no answer")??;
-        Ok(blob.is_some_and(|blob| Bundle::parse(&blob.into_bytes(), digest, source, &hint).is_ok()))
+        let blob = registry.blob(&layer)?;
+        Ok(blob.is_some_and(|blob| Bundle::parse(&blob, digest, source, &hint).is_ok()))
     };
     let mut ours = Vec::new();
     for manifest in listed {
@@ -219,7 +219,7 @@ fn refused(removal: &Removal) -> Option<u16> {
 }
 
 /// The command that removes the references by hand.
-fn by_hand(image: &Image, references: &[String]) -> String {
+pub(super) fn by_hand(image: &Image, references: &[String]) -> String {
     format!(
         "remove them with `for each in {}; do crane delete {image}$each; done`, as an account that may delete",
         references.join(" ")

@@ -5,4 +5,5 @@ mod forge;
 mod gates;
 mod registry;
 pub(crate) mod server;
+mod stale;
 mod visibility;
