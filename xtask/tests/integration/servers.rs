@@ -3,6 +3,7 @@
 mod files;
 mod forge;
 mod gates;
+mod mark;
 mod registry;
 pub(crate) mod server;
 mod stale;

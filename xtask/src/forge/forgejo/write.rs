@@ -25,6 +25,9 @@ const SETTLING: [Duration; 5] = [
     Duration::from_millis(1600),
 ];
 
+/// After it, a date is another one.
+const ONE_SECOND: Duration = Duration::from_secs(1);
+
 impl Write for Forgejo {
     fn preflight(&self, tag: &ReleaseTag, commit: &Commit) -> Result<Vec<Problem>> {
         let checks: [&(dyn Fn() -> Result<Option<Problem>> + Sync); 6] = [
@@ -110,16 +113,7 @@ impl Write for Forgejo {
     }
 
     fn update(&self, published: &PublishedPage, page: &Page) -> Result<()> {
-        let (found, mut changes) = (&published.page, serde_json::Map::new());
-        if found.body != page.body {
-            changes.insert("body".to_owned(), page.body.clone().into());
-        }
-        if found.prerelease != page.prerelease {
-            changes.insert("prerelease".to_owned(), page.prerelease.into());
-        }
-        if published.draft {
-            changes.insert("draft".to_owned(), false.into());
-        }
+        let changes = changes(published, page);
         if changes.is_empty() { Ok(()) } else { self.patch(published.id, &changes.into()) }
     }
 
@@ -140,14 +134,88 @@ impl Write for Forgejo {
         if page.draft && !(page.is_complete() && page.page.commit == tagged) {
             return Ok(false);
         }
+        self.renew(&page)?;
+        // Dates have whole seconds: within the second of the other page's date, this one need not be the newest.
+        if !self.shows_as_latest(highest)? {
+            crate::process::interrupt::pause(ONE_SECOND)?;
+            self.renew(&page)?;
+        }
+        Ok(true)
+    }
+}
+
+impl Forgejo {
+    /// Hides the page and shows it again, which gives it a new date.
+    fn renew(&self, page: &PublishedPage) -> Result<()> {
         let hidden = self.patch(page.id, &json!({ "draft": true }));
-        // The first change may have arrived although it failed or a signal ended it, and this is another release's page.
+        // The first change may have arrived although it failed or a signal ended it, and this may be another release's
+        // page.
         self.show(page.id).with_context(|| {
             format!(
-                "the page of {highest} may be hidden now: run this again, or publish that draft at {}",
-                page.address
+                "the page of {} may be hidden now: run this again, or publish that draft at {}",
+                page.page.tag, page.address
             )
         })?;
-        hidden.map(|()| true)
+        hidden
+    }
+}
+
+/// The fields of `published` to change, so that it is `page` and visible.
+fn changes(published: &PublishedPage, page: &Page) -> serde_json::Map<String, serde_json::Value> {
+    let (found, mut changes) = (&published.page, serde_json::Map::new());
+    if found.body != page.body {
+        changes.insert("body".to_owned(), page.body.clone().into());
+    }
+    // A page that a person began names a branch. Without the commit, a run that ends while it is hidden for the mark
+    // would leave it so: the next one could not tell it from a draft of somebody.
+    if found.commit != page.commit {
+        changes.insert("target_commitish".to_owned(), page.commit.as_str().into());
+    }
+    if found.prerelease != page.prerelease {
+        changes.insert("prerelease".to_owned(), page.prerelease.into());
+    }
+    if published.draft {
+        changes.insert("draft".to_owned(), false.into());
+    }
+    changes
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::changes;
+    use crate::evidence::page::{Page, PublishedPage};
+    use crate::tool::git::Commit;
+
+    fn page(commit: &str, body: &str) -> Page {
+        Page {
+            tag: "v1.0.0".parse().unwrap(),
+            commit: Commit::parse(&commit.repeat(40)).unwrap(),
+            title: "carol v1.0.0".to_owned(),
+            body: body.to_owned(),
+            prerelease: false,
+        }
+    }
+
+    #[test]
+    fn only_what_differs_is_changed_and_a_page_by_hand_gets_its_commit() {
+        let published = |page: Page, draft: bool| {
+            let (address, assets) = (String::new(), Vec::new());
+            PublishedPage { id: 1, page, draft, address, assets }
+        };
+        let expected = page("a", "text");
+        for (found, changed) in [
+            (published(expected.clone(), false), json!({})),
+            (published(expected.clone(), true), json!({ "draft": false })),
+            (published(Page { prerelease: true, ..expected.clone() }, false), json!({ "prerelease": false })),
+            // Its target is a branch.
+            (
+                published(page("0", "by hand"), false),
+                json!({ "body": "text", "target_commitish": "a".repeat(40) }),
+            ),
+        ] {
+            assert_eq!(serde_json::Value::from(changes(&found, &expected)), changed);
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::fs;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 use xshell::cmd;
-use xtask::evidence::assets::{Asset, Listed, SUMS, names};
+use xtask::evidence::assets::{Asset, Listed, SUMS};
 use xtask::evidence::page::{Page, PublishedPage};
 use xtask::forge::forgejo::Forgejo;
 use xtask::forge::{CiState, Read as _, Write as _};
@@ -190,32 +190,6 @@ fn an_upload_is_sent_once_and_a_refusal_names_the_settings() -> Result<()> {
     Ok(())
 }
 
-/// A forge whose latest page is that of a backport. The page of v0.2.0 is a draft with `body` and the files `assets`, and
-/// its tag is at the commit `tagged`.
-fn with_draft(body: &'static str, assets: Vec<String>, tagged: Option<&'static str>) -> Result<Server> {
-    let files: Vec<_> =
-        (1..).zip(assets).map(|(id, name)| json!({ "id": id, "name": name, "size": 1 })).collect();
-    Server::start(move |asked, _| {
-        let page = |tag: &str, draft: bool| {
-            json!({
-                "id": 7, "tag_name": tag, "target_commitish": "a".repeat(40), "name": tag, "body": body, "draft": draft,
-                "prerelease": false, "html_url": "http://localhost/page", "assets": files,
-            })
-        };
-        let (answer, tag) = match asked.what.rsplit_once('/') {
-            Some((_, "latest")) => (page("v0.1.1", false), None),
-            Some((_, "v0.2.0")) if !asked.what.contains("/releases/") => (json!(null), Some(tagged)),
-            _ => (page("v0.2.0", true), None),
-        };
-        let answer = match tag {
-            None => answer,
-            Some(None) => return empty(404),
-            Some(Some(commit)) => json!({ "id": commit, "commit": { "sha": commit.repeat(40) } }),
-        };
-        (200, Vec::new(), answer.to_string().into_bytes())
-    })
-}
-
 #[test]
 fn a_token_that_sees_nothing_is_named_once() -> Result<()> {
     let (tag, commit) = ("v0.2.0".parse()?, Commit::parse(&"a".repeat(40))?);
@@ -228,51 +202,5 @@ fn a_token_that_sees_nothing_is_named_once() -> Result<()> {
     let server = Server::start(|_, _| empty(503))?;
     let problems = forge(&server, &[], Some(Secret::new("token-of-alice")))?.preflight(&tag, &commit)?;
     assert!(problems.len() == 1 && problems[0].is_transient, "{problems:?}");
-    Ok(())
-}
-
-#[test]
-fn a_page_that_is_marked_as_a_pre_release_is_not_moved_in_vain() -> Result<()> {
-    let server = Server::start(|asked, _| {
-        let tag = if asked.what.ends_with("/latest") { "v0.1.1" } else { "v0.2.0" };
-        let page = json!({
-            "id": 7, "tag_name": tag, "target_commitish": "a".repeat(40), "name": tag, "body": "", "draft": false,
-            "prerelease": tag == "v0.2.0", "html_url": "http://localhost/page",
-        });
-        (200, Vec::new(), page.to_string().into_bytes())
-    })?;
-    assert!(!forge(&server, &[], None)?.settle_latest(&"v0.2.0".parse()?)?);
-    assert!(server.asked()?.iter().all(|asked| asked.starts_with("GET ")), "{:?}", server.asked()?);
-    Ok(())
-}
-
-#[test]
-fn a_page_is_shown_again_only_if_it_has_the_files_that_it_names() -> Result<()> {
-    let tag = "v0.2.0".parse()?;
-    let all = names(&tag);
-    let new = "words\n\n## Image\n\n```sh\ndocker pull a\n```\n\n<!-- page format 2 -->\n";
-    let old = "words\n\n## Image\n\n```sh\ndocker pull a\n```\n\n<!-- page format 1 -->\n";
-    let at_its_commit = Some("a");
-    let mut cases = vec![
-        (new, all.clone(), at_its_commit, true),
-        (new, Vec::new(), at_its_commit, false),
-        (old, Vec::new(), at_its_commit, true),
-        ("A person's draft.", all.clone(), at_its_commit, false),
-        (new, all.clone(), Some("b"), false),
-        (new, all.clone(), None, false),
-    ];
-    cases.extend(
-        all.iter().map(|lost| {
-            (new, all.iter().filter(|name| *name != lost).cloned().collect(), at_its_commit, false)
-        }),
-    );
-    for (body, files, tagged, is_shown) in cases {
-        let server = with_draft(body, files.clone(), tagged)?;
-        let token = Some(Secret::new("token-of-alice"));
-        assert_eq!(forge(&server, &[], token)?.settle_latest(&tag)?, is_shown, "{body} {files:?} {tagged:?}");
-        // Hiding gives the page a new date, also if it is hidden already.
-        let changes = server.asked()?.iter().filter(|asked| asked.starts_with("PATCH ")).count();
-        assert_eq!(changes, 2 * usize::from(is_shown), "{body} {files:?} {tagged:?}");
-    }
     Ok(())
 }
