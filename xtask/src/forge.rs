@@ -199,6 +199,13 @@ pub trait Write: Read {
     /// When the forge cannot be asked.
     fn preflight(&self, tag: &ReleaseTag, commit: &Commit) -> Result<Vec<Problem>>;
 
+    /// Why `commit`, which was on a branch that may be released, is on none any more; `None` also if the clone lacks the
+    /// head of such a branch and so cannot tell.
+    ///
+    /// # Errors
+    /// When the forge cannot be asked.
+    fn has_left_branches(&self, commit: &Commit) -> Result<Option<String>>;
+
     /// What is wrong with reaching the forge at all: address, token, clock.
     ///
     /// # Errors

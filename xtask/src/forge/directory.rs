@@ -169,6 +169,10 @@ impl Write for Directory {
         Ok(Vec::new())
     }
 
+    fn has_left_branches(&self, _commit: &Commit) -> Result<Option<String>> {
+        Ok(None)
+    }
+
     fn check_access(&self) -> Result<Vec<Problem>> {
         Ok(Vec::new())
     }

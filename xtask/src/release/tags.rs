@@ -55,22 +55,29 @@ pub(super) fn published(registry: &Client, tag: &Tag, digest: &Digest) -> Result
     Ok(Some(found))
 }
 
-/// Checks the git tag again, here and on the forge, when only publishing is left to do: somebody may have moved it
-/// while the image was made.
+/// Checks the git tag again, here and on the forge, and that its commit is still on a branch, when only publishing is
+/// left to do: somebody may have moved either while the image was made.
 ///
 /// # Errors
-/// A [`crate::process::failure::Refusal`] when the tag is gone or has moved; other errors when git or the forge does
-/// not answer.
+/// A [`crate::process::failure::Refusal`] when the tag is gone or has moved, or when the commit is on no branch any
+/// more; other errors when git or the forge does not answer.
 pub(super) fn check_git_tag(context: &Context<'_>) -> Result<()> {
-    let (session, target, source) = (&context.session, context.target, context.release.source);
-    let (here, there) =
-        both(|| source.check_unmoved(session.git), || target.forge.check_tag(&source.tag, &source.commit))?;
+    let (session, forge, source) = (&context.session, &context.target.forge, context.release.source);
+    let on_forge =
+        || Ok((forge.check_tag(&source.tag, &source.commit)?, forge.has_left_branches(&source.commit)?));
+    let (here, (there, left)) = both(|| source.check_unmoved(session.git), on_forge)?;
     let moved = [here.err(), there.map(|problem| problem.text)].into_iter().flatten().collect::<Vec<_>>();
     if !moved.is_empty() {
         refuse!(
             "the git tag was moved while the release ran: {}; nothing public was changed: \
              find out who moved it, then run the release of what it names now, or tag the next version",
             moved.join("; ")
+        );
+    }
+    if let Some(left) = left {
+        refuse!(
+            "a branch was moved while the release ran: {left}; nothing public was changed: \
+             find out who moved it, then push the branch back, or tag a commit that is on it now as the next version"
         );
     }
     Ok(())

@@ -202,6 +202,16 @@ fn a_git_tag_that_moves_while_the_release_runs() -> Result<()> {
     })
 }
 
+#[test]
+#[ignore = "long: `cargo xtask ci --all`"]
+fn a_branch_that_is_pushed_back_while_the_release_runs() -> Result<()> {
+    test(|| {
+        ensure_refused_when_moved(&["a branch was moved", "`main` is at"], |project| {
+            project.repository.push(project.checkout.top(), &["+HEAD~1:refs/heads/main"])
+        })
+    })
+}
+
 /// Puts the version tag on one platform's image of the candidate, as `docker push` of that image does.
 fn push_one_platform(project: &Project) -> Result<()> {
     let registry = project.repository.registry();

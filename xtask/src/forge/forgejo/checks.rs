@@ -18,6 +18,14 @@ const MOST_CLOCK_SKEW: u64 = 120;
 /// More pages of contexts than people would ever look at.
 const MAX_STATUS_PAGES: usize = 40;
 
+/// A commit was found on none of the branches that may be released.
+pub(super) struct Off {
+    /// The branches and where they are.
+    pub(super) text: String,
+    /// Whether the clone has the head of each of them.
+    pub(super) is_certain: bool,
+}
+
 impl Forgejo {
     /// Whether this run may see the repository at all.
     pub(super) fn check_sight(&self) -> Result<Option<Problem>> {
@@ -42,10 +50,18 @@ impl Forgejo {
     }
 
     pub(super) fn check_branch(&self, commit: &Commit) -> Result<Option<Problem>> {
-        let mut seen = Vec::new();
+        let Some(Off { text, .. }) = self.off_branches(commit)? else { return Ok(None) };
+        let text = format!("{text}; merge it first, or add its branch to `branches` in `Cargo.toml`");
+        Ok(Some(Problem::new("branch", text)))
+    }
+
+    /// Why `commit` is on no branch that may be released, as far as this clone can tell.
+    pub(super) fn off_branches(&self, commit: &Commit) -> Result<Option<Off>> {
+        let (mut seen, mut is_certain) = (Vec::new(), true);
         for name in &self.config.branches {
             let Some(head) = self.branch(name)? else { continue };
             if self.git.peel(head.as_str())?.is_none() {
+                is_certain = false;
                 seen.push(not_here(name, &head));
             } else if self.git.is_ancestor(commit, &head)? {
                 return Ok(None);
@@ -55,11 +71,9 @@ impl Forgejo {
         }
         let branches = self.config.branches.join("`, `");
         let found = if seen.is_empty() { "the forge has none of them".to_owned() } else { seen.join("; ") };
-        let text = format!(
-            "{commit} is on none of the branches that may be released (`{branches}`): {found}; merge it first, \
-             or add its branch to `branches` in `Cargo.toml`"
-        );
-        Ok(Some(Problem::new("branch", text)))
+        let text =
+            format!("{commit} is on none of the branches that may be released (`{branches}`): {found}");
+        Ok(Some(Off { text, is_certain }))
     }
 
     /// CI's result from the statuses of `commit`. All pages are read, because the newest statuses come first and the

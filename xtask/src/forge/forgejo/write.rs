@@ -52,6 +52,11 @@ impl Write for Forgejo {
         Ok(found.chain([self.check_token()]).flatten().collect())
     }
 
+    fn has_left_branches(&self, commit: &Commit) -> Result<Option<String>> {
+        // While a release runs, others merge. A head that the clone does not have is most likely a later one.
+        Ok(self.off_branches(commit)?.filter(|off| off.is_certain).map(|off| off.text))
+    }
+
     fn check_access(&self) -> Result<Vec<Problem>> {
         if let Some(unseen) = self.check_sight()? {
             return Ok(vec![unseen]);

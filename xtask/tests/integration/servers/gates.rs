@@ -3,6 +3,7 @@
 use anyhow::{Context as _, Result};
 use serde_json::json;
 use xshell::cmd;
+use xtask::forge::Write as _;
 use xtask::forge::default_branch::DefaultBranch;
 use xtask::forge::forgejo::Forgejo;
 use xtask::inputs::config::Config;
@@ -10,7 +11,8 @@ use xtask::process::Runner;
 use xtask::process::environment::Environment;
 use xtask::process::failure::exit_code;
 use xtask::process::scratch::Scratch;
-use xtask::tool::git::Git;
+use xtask::process::secret::Secret;
+use xtask::tool::git::{Commit, Git};
 
 use super::server::{Answer, Asked, Server, curl, empty};
 
@@ -71,5 +73,43 @@ fn a_default_branch_that_cannot_be_read_is_an_error_and_never_an_agreement() -> 
     assert!(class == 1 && text.contains("`other`"), "{class}: {text}");
     let (class, text) = code(&forge("main?x=../..", |_| empty(404))?).context("no name of a branch")?;
     assert!(class == 1 && text.contains("not the name of a branch"), "{class}: {text}");
+    Ok(())
+}
+
+#[test]
+fn a_commit_has_left_its_branch_only_if_the_clone_knows_where_the_branch_is() -> Result<()> {
+    let scratch = Scratch::new()?;
+    let runner = Runner::new(&Environment::of_this_process());
+    let sh = runner.shell()?;
+    runner.call(cmd!(sh, "git init --quiet")).dir(scratch.path()).run()?;
+    let mut commits = Vec::new();
+    for subject in ["before", "tagged", "after"] {
+        let name = ["-c", "user.name=a", "-c", "user.email=a@example.org"];
+        let commit = cmd!(sh, "git {name...} commit --quiet --no-gpg-sign --allow-empty --message {subject}");
+        runner.call(commit).dir(scratch.path()).run()?;
+        commits
+            .push(runner.call(cmd!(sh, "git rev-parse HEAD")).dir(scratch.path()).read()?.trim().to_owned());
+    }
+    let [before, tagged, after] = &commits[..] else { panic!("{commits:?}") };
+    let unknown = "b".repeat(40);
+    for (head, has_left) in [
+        (Some(before), true),
+        (Some(tagged), false),
+        (Some(after), false),
+        (Some(&unknown), false),
+        (None, true),
+    ] {
+        let at = head.cloned();
+        let server = Server::start(move |_, _| match &at {
+            Some(head) => json_of(&json!({ "commit": { "id": head } })),
+            None => empty(404),
+        })?;
+        let manifest = MANIFEST.replace("https://forge.example.org", &format!("http://{}", server.address));
+        let git = Git::discover(&runner, scratch.path())?;
+        let token = Some(Secret::new("token-of-alice"));
+        let forge = Forgejo::new(curl(), &git, &Config::from_manifest(&manifest)?, token, None);
+        let left = forge.has_left_branches(&Commit::parse(tagged)?)?;
+        assert_eq!(left.is_some(), has_left, "{head:?}: {left:?}");
+    }
     Ok(())
 }
