@@ -4,6 +4,7 @@ mod files;
 mod forge;
 mod gates;
 mod mark;
+mod referrers;
 mod registry;
 pub(crate) mod server;
 mod stale;

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::Client;
 use super::manifest::is_manifest;
 use super::token::Send;
-use crate::http::{Address, Request, Response, follow, is_redirect};
+use crate::http::{Address, Request, Response, follow, is_redirect, resolve};
 use crate::oci::reference::{Digest, Registry, Tag};
 
 /// Headers by which a registry describes its answer. From a storage server they mean nothing.
@@ -31,7 +31,7 @@ impl Client {
         response: Response,
         send: &Send<'_>,
     ) -> Result<Response> {
-        if !is_redirect(request, &response) {
+        if !is_redirect(request, &response) || leads_to_no_list(request, &response)? {
             return Ok(response);
         }
         let (said, kind) = (self.said(request, &response)?, own(&response, TYPE));
@@ -76,6 +76,21 @@ impl Client {
         );
         Ok(())
     }
+}
+
+/// Whether a registry answers the request for a list of referrers with 303, "See Other" (RFC 9110 §15.4.4), to another
+/// host: it has no such list. GHCR does so, and what answers there limits how often anyone may ask.
+///
+/// # Errors
+/// When the answer leads to no address.
+fn leads_to_no_list(request: &Request, response: &Response) -> Result<bool> {
+    let is_list = request.url().rsplit_once('/').is_some_and(|(before, _)| before.ends_with("/referrers"));
+    let Some(location) = response.header("Location").filter(|_| is_list && response.status == 303) else {
+        return Ok(false);
+    };
+    let to = resolve(request.url(), location).with_context(|| response.to_string())?;
+    let origin = |url: &str| Address::parse(url).map(|address| address.origin());
+    Ok(origin(&to) != origin(request.url()))
 }
 
 fn own(response: &Response, name: &str) -> Option<String> {

@@ -35,7 +35,7 @@ impl Client {
 }
 
 /// The list in an answer; `None` if the registry does not support this request, which registries say by different
-/// statuses.
+/// statuses; 303 is one that was not followed.
 pub(super) fn read(response: &Response) -> Result<Option<Vec<Digest>>> {
     #[derive(Deserialize)]
     struct Index {
@@ -47,7 +47,7 @@ pub(super) fn read(response: &Response) -> Result<Option<Vec<Digest>>> {
     }
     match response.status {
         200 => {}
-        400 | 404 | 405 | 406 => return Ok(None),
+        303 | 400 | 404 | 405 | 406 => return Ok(None),
         _ => return Err(response.unexpected()),
     }
     ensure!(
@@ -86,7 +86,7 @@ mod tests {
         assert_eq!(answer(200, &list).unwrap(), Some(vec![one.clone()]));
         assert_eq!(answer(200, r#"{"manifests":[]}"#).unwrap(), Some(Vec::new()));
         assert_eq!(answer(200, r#"{"manifests":null}"#).unwrap(), Some(Vec::new()));
-        for status in [400, 404, 405, 406] {
+        for status in [303, 400, 404, 405, 406] {
             assert_eq!(answer(status, "{}").unwrap(), None, "{status}");
         }
         assert!(answer(500, &list).is_err() && answer(401, &list).is_err());
