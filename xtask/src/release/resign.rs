@@ -41,9 +41,10 @@ pub fn run(session: &Session<'_>, target: &Target, source: &Source) -> Result<Re
     let found = context.step(Step::Look, &context.release.tagged(), || tools.registry.digest_of(&tag));
     let Some(digest) = found.map_err(|error| target.registry_error("nothing was changed", error))? else {
         refuse!(
-            "there is no `{}`: nothing was changed; release it first with `target/debug/xtask release {}`",
+            "there is no `{}`: nothing was changed. If {tag} was never released, release it with `target/debug/xtask release \
+             {tag}`; if it was removed from the registry, that would publish it again",
             context.release.tagged(),
-            context.release.tag()
+            tag = context.release.tag()
         );
     };
     let stand = || verify::standing(&context.verifier(), &digest);
