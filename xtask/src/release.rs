@@ -11,6 +11,7 @@ mod conflict;
 mod contents;
 mod finish;
 mod make;
+pub mod mark;
 mod page;
 pub mod plan;
 pub mod preflight;

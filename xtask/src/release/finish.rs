@@ -167,8 +167,8 @@ fn latest_step(context: &Context<'_>, plan: &Plan, known: &Known, published: &Pu
         // After a backport, the forge shows the wrong release as its latest. Which one is right is asked again: another
         // run may have released a higher version since this run's plan was made.
         let known = Known::ask(&context.tools.registry)?;
-        let settled =
-            known.highest().map_or(Ok(false), |highest| context.target.forge.settle_latest(highest))?;
+        let marked = context.marked(known.highest())?;
+        let settled = marked.map_or(Ok(false), |marked| context.target.forge.settle_latest(&marked))?;
         Ok(moved || settled)
     })
 }

@@ -106,8 +106,8 @@ impl State {
                 }
             },
             || {
-                let shows = |tag| target.forge.shows_as_latest(tag);
-                let mark = match highest.map(shows).transpose()? {
+                let shows = |tag| target.forge.shows_as_latest(&tag);
+                let mark = match context.marked(highest)?.map(shows).transpose()? {
                     None => Found::NotAsked,
                     Some(true) => Found::Right,
                     Some(false) => Found::Wrong,

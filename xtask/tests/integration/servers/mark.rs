@@ -7,6 +7,7 @@ use serde_json::json;
 use xtask::evidence::assets::names;
 use xtask::forge::Write as _;
 use xtask::process::secret::Secret;
+use xtask::release::mark;
 
 use super::forge::forge;
 use super::server::{Server, empty};
@@ -101,6 +102,39 @@ fn a_mark_that_stays_where_it_is_within_the_same_second_is_moved_in_the_next() -
         assert!(forge(&server, &[], Some(Secret::new("token-of-alice")))?.settle_latest(&tag)?);
         let asked = server.asked()?;
         assert_eq!(asked.iter().filter(|asked| asked.starts_with("PATCH ")).count(), changes, "{asked:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_higher_version_whose_image_is_in_another_registry_keeps_the_mark() -> Result<()> {
+    let text = |image: &str| format!("## Image\n\n```sh\ndocker pull {image}@sha256:ab\n```\n");
+    let (here, before) = ("forge.example.org/acme/carol", "old.example.org/acme/carol");
+    // The page of v0.3.0: its text, and whether it is a draft.
+    for (page, marked) in [
+        (Some((text(before), false)), "v0.3.0"),
+        (Some((text(before), true)), "v0.2.1"),
+        // This version was removed from the registry.
+        (Some((text(here), false)), "v0.2.1"),
+        (Some(("By hand.".to_owned(), false)), "v0.2.1"),
+        (None, "v0.2.1"),
+    ] {
+        let server = Server::start(move |asked, _| match &page {
+            Some((body, draft)) if asked.what.ends_with("/releases/tags/v0.3.0") => {
+                let page = json!({
+                    "id": 7, "tag_name": "v0.3.0", "target_commitish": "a".repeat(40), "name": "", "body": body,
+                    "draft": draft, "prerelease": false, "html_url": "http://localhost/page",
+                });
+                (200, Vec::new(), page.to_string().into_bytes())
+            }
+            _ => empty(404),
+        })?;
+        let forge = forge(&server, &[], Some(Secret::new("token-of-alice")))?;
+        let tags = ["v0.2.0", "v0.3.0", "v0.2.1", "v1.0.0-rc.1", "v0.3.1"].map(|tag| tag.parse().unwrap());
+        let found = mark::of(&forge, &here.parse()?, Some(&"v0.2.1".parse()?), &tags)?;
+        assert_eq!(found, Some(marked.parse()?));
+        // No other page decides.
+        assert_eq!(server.asked()?.len(), 2);
     }
     Ok(())
 }
