@@ -112,28 +112,28 @@ impl Git {
         Ok(found.with_context(|| format!("looking for `{revision}`"))?.filter(|found| found.kind == "commit"))
     }
 
-    /// The names of the tags at `commit`.
+    /// The names of the tags at `commit` that are UTF-8.
     ///
     /// # Errors
     /// When git fails.
     pub fn tags_at(&self, commit: &Commit) -> Result<Vec<String>> {
-        self.lines(["for-each-ref", "--points-at", commit.as_str(), TAG_NAME, TAGS])
+        self.tag_names(["for-each-ref", "--points-at", commit.as_str(), TAG_NAME, TAGS])
     }
 
-    /// The names of all tags.
+    /// The names of all tags that are UTF-8.
     ///
     /// # Errors
     /// When git fails.
     pub fn tags(&self) -> Result<Vec<String>> {
-        self.lines(["for-each-ref", TAG_NAME, TAGS])
+        self.tag_names(["for-each-ref", TAG_NAME, TAGS])
     }
 
-    /// The names of the tags in the history of `commit`, including those at `commit`.
+    /// The names of the tags in the history of `commit` that are UTF-8, including those at `commit`.
     ///
     /// # Errors
     /// When git fails.
     pub fn tags_within(&self, commit: &Commit) -> Result<Vec<String>> {
-        self.lines(["for-each-ref", "--merged", commit.as_str(), TAG_NAME, TAGS])
+        self.tag_names(["for-each-ref", "--merged", commit.as_str(), TAG_NAME, TAGS])
     }
 
     /// The bytes of the file at each of `paths` in `commit`; `None` where there is none.
@@ -238,7 +238,11 @@ impl Git {
         })
     }
 
-    fn lines<const N: usize>(&self, arguments: [&str; N]) -> Result<Vec<String>> {
-        Ok(self.call(&arguments)?.read()?.lines().map(str::to_owned).collect())
+    /// The names of tags, one a line. A name that is not UTF-8 is left out: the tag of a release is ASCII, and a
+    /// repository that was converted from another system may have such names.
+    fn tag_names<const N: usize>(&self, arguments: [&str; N]) -> Result<Vec<String>> {
+        let printed = self.call(&arguments)?.output()?.success()?.stdout;
+        let names = printed.split(|byte| *byte == b'\n').filter(|name| !name.is_empty());
+        Ok(names.filter_map(|name| std::str::from_utf8(name).ok()).map(str::to_owned).collect())
     }
 }

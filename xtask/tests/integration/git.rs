@@ -6,7 +6,9 @@ mod notes;
 mod objects;
 mod trees;
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use xshell::cmd;
@@ -137,6 +139,20 @@ fn tags_and_history_are_read_whatever_the_user_sees() {
     }
     assert!(git.commit_time(&head).unwrap() > 1_700_000_000);
     assert!(!git.differs(&head, &["a.js"]).unwrap());
+}
+
+#[test]
+fn a_tag_whose_name_is_not_utf_8_hides_no_other() {
+    let repository = Repository::new(&[("a.js", b"one\n")]);
+    repository.git("tag v0.1.0");
+    let sh = repository.runner.shell().unwrap();
+    let name = OsStr::from_bytes(b"refs/tags/caf\xe9");
+    repository.runner.call(cmd!(sh, "git update-ref {name} HEAD")).dir(&repository.top()).run().unwrap();
+    let git = repository.asked();
+    let head = git.peel("HEAD").unwrap().unwrap();
+    for tags in [git.tags(), git.tags_at(&head), git.tags_within(&head)] {
+        assert_eq!(tags.unwrap(), ["v0.1.0"]);
+    }
 }
 
 #[test]
