@@ -20,11 +20,13 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, Result, anyhow};
 
 use crate::evidence::attached::{self, Attestations};
+use crate::evidence::bundle::Hint;
 use crate::evidence::claims;
 use crate::evidence::page::PublishedPage;
 use crate::evidence::provenance::Smoked;
 use crate::forge::Read;
 use crate::inputs::PUBLIC_KEY;
+use crate::inputs::keys::PublicKey;
 use crate::inputs::release::Release;
 use crate::inputs::source::Source;
 use crate::inputs::version::ReleaseTag;
@@ -85,11 +87,28 @@ pub struct Anonymous<'a> {
 }
 
 impl Verifier<'_> {
-    /// The key for the signatures, as PEM.
+    /// The key for the signatures.
+    ///
+    /// # Errors
+    /// When the commit has none, or its file is not one.
+    pub fn public_key(&self) -> Result<PublicKey> {
+        PublicKey::parse(self.key_file()?)
+            .with_context(|| format!("reading the public key `{}`", self.release.key_name))
+    }
+
+    /// The hint at the key for the signatures, as bundles have it.
+    ///
+    /// # Errors
+    /// As [`Verifier::public_key`].
+    pub fn hint(&self) -> Result<Hint> {
+        Ok(Hint::of(&self.public_key()?))
+    }
+
+    /// The file with the key for the signatures, as it is stored.
     ///
     /// # Errors
     /// When the commit has none.
-    pub fn public_key(&self) -> Result<&[u8]> {
+    pub fn key_file(&self) -> Result<&[u8]> {
         let key = self.key.or(self.release.inputs.public_key.as_deref());
         key.with_context(|| format!("commit {} has no `{PUBLIC_KEY}`", self.release.source.commit))
     }

@@ -17,7 +17,7 @@ use anyhow::{Context as _, Result};
 use crate::commands::{policies, testbed};
 use crate::inputs::config::{Config, MANIFEST};
 use crate::inputs::finding::{Finding, Rule, Unclear};
-use crate::inputs::keys::{self, Keys};
+use crate::inputs::keys::{self, Keys, PublicKey};
 use crate::inputs::source::release_tags;
 use crate::inputs::{Inputs, PUBLIC_KEY, is_placeholder, pin};
 use crate::process::Runner;
@@ -108,21 +108,21 @@ fn file(root: &Path, path: &str) -> Result<Option<Vec<u8>>> {
 
 fn public_key(root: &Path) -> Vec<Finding> {
     let error = |rule, text: String| vec![Finding::error(rule, PUBLIC_KEY, text)];
-    let pem = match fs::read_to_string(root.join(PUBLIC_KEY)) {
+    let pem = match fs::read(root.join(PUBLIC_KEY)) {
         Ok(pem) => pem,
         Err(why) => {
             let text = format!("reading `cosign.pub`; make it with `cargo xtask keygen DIR`: {why}");
             return error(Rule::PublicKey, text);
         }
     };
-    let lines: Vec<_> = pem.trim().lines().collect();
-    let framed = lines.first() == Some(&"-----BEGIN PUBLIC KEY-----")
-        && lines.last() == Some(&"-----END PUBLIC KEY-----");
-    if !framed {
-        let text = "`cosign.pub` is not one public key in PEM; make one with `cargo xtask keygen DIR`";
-        return error(Rule::PublicKey, text.to_owned());
+    if let Err(why) = PublicKey::parse(&pem) {
+        let text = format!(
+            "reading `{PUBLIC_KEY}`: {why:#}; restore it from git, or, if nothing was released with it, `git rm {PUBLIC_KEY}` \
+             and run `cargo xtask keygen DIR`"
+        );
+        return error(Rule::PublicKey, text);
     }
-    match (is_placeholder(pem.as_bytes()), testbed::is_in(root)) {
+    match (is_placeholder(&pem), testbed::is_in(root)) {
         (false, _) => Vec::new(),
         (true, false) => error(
             Rule::PublicKeyPlaceholder,
@@ -216,6 +216,21 @@ mod tests {
         fs::create_dir(scratch.path().join("api/package-lock.json")).unwrap();
         let unread = findings(scratch.path(), None);
         assert!(unread.iter().any(|finding| finding.file == "api/package-lock.json"), "{unread:?}");
+    }
+
+    #[test]
+    fn a_public_key_is_read_and_not_only_its_frame() {
+        let scratch = Scratch::new().unwrap();
+        let found = |pem: &str| {
+            fs::write(scratch.path().join("cosign.pub"), pem).unwrap();
+            findings(scratch.path(), None).into_iter().find(|finding| finding.rule == Rule::PublicKey)
+        };
+        assert_eq!(found(PEM[0]), None);
+        let framed = |text: &str| format!("-----BEGIN PUBLIC KEY-----\n{text}-----END PUBLIC KEY-----\n");
+        for bad in [framed("hello, this is no key\n"), framed(""), "hello\n".to_owned()] {
+            let text = found(&bad).unwrap().text;
+            assert!(text.contains("cargo xtask keygen DIR"), "{text}");
+        }
     }
 
     #[test]

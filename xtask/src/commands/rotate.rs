@@ -106,12 +106,10 @@ fn present_key(environment: &Environment, cosign: &Cosign<'_>, present: &PublicK
         );
     };
     let key = SigningKey::new(private_key, password);
-    let derived = cosign.public_key(&key).context(
+    let derived = cosign.public_half(&key).context(
         "`COSIGN_PRIVATE_KEY` cannot be read with `COSIGN_PASSWORD`; set both again, the key as the whole PEM text with its \
          line breaks",
     )?;
-    let derived =
-        PublicKey::parse(derived.as_bytes()).context("reading the public key that cosign printed")?;
     if derived != *present {
         refuse!(
             "the key in `COSIGN_PRIVATE_KEY` has the public half `{}`, and the present key is `{}`; set the one that signs now",
@@ -134,9 +132,9 @@ fn read_pair(cosign: &Cosign<'_>, directory: &Path) -> Result<Option<PublicKey>>
         refuse!("`{shown}` is there already, but does not hold a key pair; name a new directory");
     };
     let key = SigningKey::new(Secret::new(private_key), Secret::new(password));
-    let derived = cosign.public_key(&key).with_context(|| format!("reading the key pair in `{shown}`"))?;
-    let [derived, public] = [derived, public].map(|pem| PublicKey::parse(pem.as_bytes()));
-    let (derived, public) = (derived?, public.with_context(|| format!("reading `{shown}/{PUBLIC_KEY}`"))?);
+    let derived = cosign.public_half(&key).with_context(|| format!("reading the key pair in `{shown}`"))?;
+    let public = PublicKey::parse(public.as_bytes());
+    let public = public.with_context(|| format!("reading `{shown}/{PUBLIC_KEY}`"))?;
     if derived != public {
         refuse!("`{shown}` holds two halves of different keys; name a new directory");
     }

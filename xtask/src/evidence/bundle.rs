@@ -16,6 +16,7 @@ use crate::evidence::attestation::predicate;
 use crate::evidence::envelope::{open, seal};
 use crate::evidence::provenance::BuildType;
 use crate::evidence::signed_as::SignedAs;
+use crate::inputs::keys::PublicKey;
 use crate::inputs::source::Source;
 use crate::oci::exact;
 use crate::oci::reference::{Digest, Tag};
@@ -67,17 +68,10 @@ impl fmt::Display for Of {
 pub struct Hint(String);
 
 impl Hint {
-    /// The hint for the public key `pem`.
-    ///
-    /// # Errors
-    /// When it is not a public key in PEM.
-    pub fn of(pem: &[u8]) -> Result<Self> {
-        let text = std::str::from_utf8(pem).context("the public key is not UTF-8")?;
-        let body = text.trim().strip_prefix("-----BEGIN PUBLIC KEY-----");
-        let body = body.and_then(|rest| rest.strip_suffix("-----END PUBLIC KEY-----"));
-        let body: String = body.context("the public key is not PEM")?.split_ascii_whitespace().collect();
-        let der = STANDARD.decode(body).context("the public key is not PEM")?;
-        Ok(Self(STANDARD.encode(sha2::Sha256::digest(der))))
+    /// The hint for `key`.
+    #[must_use]
+    pub fn of(key: &PublicKey) -> Self {
+        Self(STANDARD.encode(sha2::Sha256::digest(key.der())))
     }
 }
 

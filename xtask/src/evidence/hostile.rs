@@ -9,6 +9,7 @@ use super::page::{Format, ends_with, has_image_part, promises, pulled};
 use super::provenance::Provenance;
 use super::statement::{envelopes, is_of_bundles, only_predicate, signatures};
 use super::{envelope, sbom};
+use crate::inputs::keys::PublicKey;
 use crate::inputs::source::Source;
 use crate::oci::exact;
 use crate::oci::reference::Digest;
@@ -35,7 +36,7 @@ fn source() -> Source {
 }
 
 fn hint() -> Hint {
-    Hint::of(&recorded("commit/cosign.pub")).unwrap()
+    Hint::of(&PublicKey::parse(&recorded("commit/cosign.pub")).unwrap())
 }
 
 fn line(name: &str) -> Vec<u8> {

@@ -8,7 +8,6 @@
 //! | `keys/0002.endorsement` | the signature of key 1 over the [`statement`] about key 2, as cosign writes it: base64 of an ECDSA signature in DER |
 
 mod files;
-mod public_key;
 mod read;
 mod released;
 
@@ -18,8 +17,8 @@ use semver::Version;
 use crate::inputs::version::ReleaseTag;
 use crate::oci::reference::Digest;
 
+pub use crate::tool::cosign::PublicKey;
 pub use files::in_work_tree;
-pub use public_key::PublicKey;
 pub use read::{Entry, check_words, read};
 pub use released::{Released, TAKE_BACK, check_released, released};
 

@@ -35,7 +35,7 @@ impl Wanted {
         let digest = published.digest();
         let attached = judged(context, published)?;
         let documents = assets::documents(context.release.tag(), digest, attached.envelopes())?;
-        Ok(Self { documents, hint: Hint::of(context.verifier().public_key()?)? })
+        Ok(Self { documents, hint: context.verifier().hint()? })
     }
 
     fn sums(&self) -> &[u8] {
@@ -114,7 +114,7 @@ pub(super) fn attested(context: &Context<'_>, published: &Published) -> Result<D
     Ok(Due {
         build_type: published.proven().build_type(),
         envelopes: digests.collect(),
-        hint: Hint::of(context.verifier().public_key()?)?,
+        hint: context.verifier().hint()?,
     })
 }
 

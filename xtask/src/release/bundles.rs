@@ -32,7 +32,7 @@ impl Signature {
     /// # Errors
     /// When cosign fails.
     pub(super) fn new(context: &Context<'_>, digest: &Digest, build_type: BuildType) -> Result<Self> {
-        let hint = Hint::of(context.verifier().public_key()?)?;
+        let hint = context.verifier().hint()?;
         let signed_as = SignedAs::of(context.release.source, build_type);
         let signed = pae(&bundle::statement(digest, signed_as));
         let signature = context.tools.cosign.sign_blob(context.target.key()?, &signed)?;

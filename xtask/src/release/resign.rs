@@ -1,11 +1,10 @@
 //! `cargo xtask resign`: makes the bundles that a published release lacks from its attestations. Nothing else about the
 //! release changes, and its other claims must hold first.
 
-use anyhow::{Context as _, Error, Result, anyhow, bail};
+use anyhow::{Error, Result, anyhow, bail};
 
 use crate::evidence::bundle::Subject;
 use crate::inputs::Inputs;
-use crate::inputs::keys::PublicKey;
 use crate::inputs::source::Source;
 use crate::oci::reference::Digest;
 use crate::process::failure::{Refusal, refused};
@@ -94,13 +93,8 @@ fn store(context: &Context<'_>, digest: &Digest, signature: &Signature) -> Resul
 /// # Errors
 /// A [`crate::process::failure::Refusal`] when the private key is not the one that signed the release.
 pub(super) fn check_key(context: &Context<'_>) -> Result<()> {
-    let derived = context.tools.cosign.public_key(context.target.key()?).map_err(refused)?;
-    let derived =
-        PublicKey::parse(derived.as_bytes()).context("reading the public key that cosign printed")?;
-    let verifier = context.verifier();
-    let committed = verifier.public_key().map_err(refused)?;
-    let committed =
-        PublicKey::parse(committed).context("reading the commit's public key").map_err(refused)?;
+    let derived = context.tools.cosign.public_half(context.target.key()?).map_err(refused)?;
+    let committed = context.verifier().public_key().map_err(refused)?;
     if derived != committed {
         refuse!(
             "the key in `COSIGN_PRIVATE_KEY` has the public half `{}`, and {} is signed by `{}`: set the secret that belongs \

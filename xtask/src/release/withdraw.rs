@@ -8,7 +8,7 @@ mod tests;
 use anyhow::{Error, Result};
 
 use crate::evidence::attached::Kind;
-use crate::evidence::bundle::{self, Bundle, Hint};
+use crate::evidence::bundle::{self, Bundle};
 use crate::evidence::candidate;
 use crate::inputs::source::Source;
 use crate::oci::index;
@@ -179,7 +179,7 @@ fn bundles(context: &Context<'_>, digest: &Digest) -> Result<Vec<Digest>> {
     if listed.is_empty() {
         return Ok(listed);
     }
-    let hint = Hint::of(context.verifier().public_key()?)?;
+    let hint = context.verifier().hint()?;
     let is_ours = |manifest: &Digest| {
         let Some(manifest) = registry.manifest(manifest)? else { return anyhow::Ok(false) };
         let Ok(layer) = bundle::layer_of(&manifest.bytes) else { return Ok(false) };

@@ -5,6 +5,7 @@ mod blob;
 mod generation;
 mod known;
 mod program;
+mod public_key;
 mod verify_command;
 
 use std::path::Path;
@@ -24,6 +25,7 @@ use generation::TLOG;
 pub use generation::Generation;
 pub use known::known;
 pub use program::Program;
+pub use public_key::PublicKey;
 pub use verify_command::VerifyCommand;
 
 const INSTALL: &str =
@@ -46,14 +48,14 @@ pub struct SigningKey {
     private_key: Secret,
     password: Secret,
     /// Deriving it decrypts the private key, for which cosign takes a third of a second on purpose (scrypt).
-    public_key: OnceLock<String>,
+    public_half: OnceLock<PublicKey>,
 }
 
 impl SigningKey {
     /// `private_key` is the encrypted PEM; `password` may be empty.
     #[must_use]
     pub const fn new(private_key: Secret, password: Secret) -> Self {
-        Self { private_key, password, public_key: OnceLock::new() }
+        Self { private_key, password, public_half: OnceLock::new() }
     }
 }
 
@@ -96,16 +98,18 @@ impl<'a> Cosign<'a> {
         self.call(&arguments)?.secret_env("COSIGN_PASSWORD", password).run()
     }
 
-    /// The public half of `key`, as PEM. This proves that the key can be read and that its password is right.
+    /// The public half of `key`. This proves that the key can be read and that its password is right.
     ///
     /// # Errors
     /// When the key or its password is wrong.
-    pub fn public_key(&self, key: &SigningKey) -> Result<String> {
-        if let Some(derived) = key.public_key.get() {
+    pub fn public_half(&self, key: &SigningKey) -> Result<PublicKey> {
+        if let Some(derived) = key.public_half.get() {
             return Ok(derived.clone());
         }
         let derived = self.with_key(&["public-key", "--key", KEY], key)?.read()?;
-        Ok(key.public_key.get_or_init(|| derived).clone())
+        let derived =
+            PublicKey::parse(derived.as_bytes()).context("reading the public key that cosign printed")?;
+        Ok(key.public_half.get_or_init(|| derived).clone())
     }
 
     /// Signs `image@digest` and the manifest of each of its platforms, because podman and skopeo check the latter. The

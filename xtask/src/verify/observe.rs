@@ -176,7 +176,7 @@ fn join<T>(thread: thread::ScopedJoinHandle<'_, Seen<T>>) -> Seen<T> {
 /// A directory with the public key at the path that the printed commands use, so that they run there as they stand.
 fn key_directory(verifier: &Verifier<'_>) -> Result<Scratch> {
     let release = verifier.release;
-    let key = verifier.public_key()?;
+    let key = verifier.key_file()?;
     let scratch = Scratch::new()?;
     let path = scratch.path().join(release.key_name);
     let parent = path.parent().context("the public key's name is no path")?;

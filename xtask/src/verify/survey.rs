@@ -169,7 +169,7 @@ fn online(verifier: &Verifier<'_>, asked: Option<&Digest>, shared: &Shared<'_>) 
         let key = verifier.key_address();
         let run = asked_run(&seen, |id| verifier.forge.run(id));
         crate::process::interrupt::check()?;
-        let hint = observe::seen(verifier.public_key().and_then(Hint::of));
+        let hint = observe::seen(verifier.hint());
         let claims = judge(release, (key.as_deref(), &hint), &seen, &public, common, &run);
         let digest = seen.ok().map(|(digest, _)| digest);
         let not_asked = match &run {

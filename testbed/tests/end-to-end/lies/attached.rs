@@ -6,6 +6,7 @@ use xtask::evidence::attached::{self, Attested, PROVENANCE_PREDICATE, Signed, TE
 use xtask::evidence::attestation::statement;
 use xtask::evidence::bundle::{self, Bundle, Hint, Of, Subject};
 use xtask::evidence::envelope::{pae, seal};
+use xtask::inputs::keys::PublicKey;
 use xtask::oci::media_type;
 use xtask::oci::reference::{Digest, Image};
 use xtask::oci::registry::Credentials;
@@ -152,7 +153,8 @@ impl Honest {
     /// Makes new bundles of the current attestations, besides the signature's bundle, as someone with the key can.
     fn bundle_again(&self) -> Result<()> {
         let key = std::fs::read(self.project.checkout.top().join("cosign.pub")).context("reading the key")?;
-        let (hint, index) = (Hint::of(&key)?, self.registry.manifest(self.digest.as_str())?);
+        let (hint, index) =
+            (Hint::of(&PublicKey::parse(&key)?), self.registry.manifest(self.digest.as_str())?);
         let subject = Subject::of(&index.bytes)?;
         let tag = bundle::tag(&self.digest).to_string();
         let mut named = self.registry.manifest(&tag)?.json()?;

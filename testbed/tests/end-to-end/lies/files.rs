@@ -4,6 +4,7 @@ use anyhow::{Context as _, Result};
 use xtask::evidence::assets::{self, Asset};
 use xtask::evidence::attached::Attested;
 use xtask::evidence::bundle::Hint;
+use xtask::inputs::keys::PublicKey;
 use xtask::oci::reference::Digest;
 
 use super::attached::stored_as;
@@ -53,7 +54,7 @@ impl Honest {
         let documents = assets::documents(&TAG.parse()?, digest, &envelopes)?;
         let sums = documents.last().context("no digests")?.bytes.clone();
         let key = std::fs::read(self.project.checkout.top().join("cosign.pub")).context("reading the key")?;
-        let signed = assets::signed(&sums, &self.own.sign_bytes(&sums)?, &Hint::of(&key)?);
+        let signed = assets::signed(&sums, &self.own.sign_bytes(&sums)?, &Hint::of(&PublicKey::parse(&key)?));
         documents.iter().chain(&signed).try_for_each(|asset| put(&self.project, asset))
     }
 }

@@ -13,7 +13,6 @@ use crate::evidence::attestation::statement;
 use crate::evidence::bundle::layer_of;
 use crate::evidence::envelope::{open, pae, seal};
 use crate::evidence::rebuild;
-use crate::inputs::keys::PublicKey;
 use crate::oci::index;
 use crate::oci::media_type;
 use crate::oci::reference::{Digest, Tag};
@@ -69,9 +68,9 @@ pub(super) fn store(
     is_same_digest: bool,
 ) -> Result<String> {
     let (registry, release, cosign) = (verifier.registry, &verifier.release, &verifier.anonymous.cosign);
-    let public = cosign.public_key(key).context("reading the key of `--attest-key`")?;
-    let fingerprint = PublicKey::parse(public.as_bytes())?.fingerprint();
-    if PublicKey::parse(verifier.public_key()?)?.fingerprint() == fingerprint {
+    let public = cosign.public_half(key).context("reading the key of `--attest-key`")?;
+    let fingerprint = public.fingerprint();
+    if verifier.public_key()? == public {
         return Err(Misuse::new(
             "`--attest-key` is the release's own key: a rebuilder signs with another one",
         )
@@ -87,7 +86,7 @@ pub(super) fn store(
     let statement = statement(TEST_RESULT_PREDICATE, &predicate, release.image, digest, &platforms)?;
     let tag = rebuild::tag(digest, &fingerprint);
     if let Some(signature) = stored(registry, &tag, &statement)?
-        && cosign.verify_blob(public.as_bytes(), &signature, &pae(&statement))?.is_ok()
+        && cosign.verify_blob(public.pem().as_bytes(), &signature, &pae(&statement))?.is_ok()
     {
         return Ok(format!("the same statement by {fingerprint} was there already"));
     }

@@ -9,6 +9,7 @@ use crate::evidence::attached::Attested;
 use crate::evidence::attestation::statement;
 use crate::evidence::bundle::Hint;
 use crate::evidence::envelope::seal;
+use crate::inputs::keys::PublicKey;
 use crate::oci::reference::Digest;
 
 const KEY: &str = "-----BEGIN PUBLIC KEY-----\neA==\n-----END PUBLIC KEY-----\n";
@@ -29,7 +30,10 @@ fn all() -> Vec<Asset> {
     ];
     let documents = documents(&tag, &Digest::of(b"image"), &envelopes).unwrap();
     let sums = documents.last().unwrap().bytes.clone();
-    documents.into_iter().chain(signed(&sums, "MEUC", &Hint::of(KEY.as_bytes()).unwrap())).collect()
+    documents
+        .into_iter()
+        .chain(signed(&sums, "MEUC", &Hint::of(&PublicKey::parse(KEY.as_bytes()).unwrap())))
+        .collect()
 }
 
 #[test]
@@ -71,7 +75,7 @@ fn a_page_is_made_to_have_each_file_once_and_others_are_left_alone() {
 #[test]
 fn files_that_do_not_follow_from_the_attestations_are_told() {
     let tag = "v1.2.3".parse().unwrap();
-    let hint = Hint::of(KEY.as_bytes()).unwrap();
+    let hint = Hint::of(&PublicKey::parse(KEY.as_bytes()).unwrap());
     let honest: BTreeMap<_, _> = all().into_iter().map(|asset| (asset.name, asset.bytes)).collect();
     let check =
         |bytes: &BTreeMap<String, Vec<u8>>| check(&tag, &Digest::of(b"image"), &Attested::ALL, bytes, &hint);

@@ -174,15 +174,13 @@ fn key(tools: &Tools<'_>, target: &Target, inputs: &Inputs) -> Result<Found> {
     if tools.cosign.program().digest().is_err() || tools.cosign.generation().is_err() {
         return Ok(not_asked("not looked at: cosign is missing or not the configured one"));
     }
-    let derived = tools.cosign.public_key(target.key()?).context(
+    let derived = tools.cosign.public_half(target.key()?).context(
         "`COSIGN_PRIVATE_KEY` cannot be read with `COSIGN_PASSWORD`; set both secrets again, \
          the key as the whole PEM text with its line breaks",
     )?;
     let shown = target.public_key.as_ref().or(inputs.public_key.as_ref()).with_context(|| {
         format!("the commit has no `{PUBLIC_KEY}`; make a key pair with `cargo xtask keygen DIR` and commit the public half")
     })?;
-    let derived =
-        PublicKey::parse(derived.as_bytes()).context("reading the public key that cosign printed")?;
     let shown = PublicKey::parse(shown).with_context(|| format!("reading `{PUBLIC_KEY}` of the commit"))?;
     let problem = (derived != shown).then(|| {
         let text = format!(

@@ -113,6 +113,7 @@ mod tests {
     use crate::evidence::attached::Attested;
     use crate::evidence::bundle::{Bundle, Hint, Of};
     use crate::evidence::envelope::seal;
+    use crate::inputs::keys::PublicKey;
     use crate::oci::reference::Digest;
 
     const KEY: &str = "-----BEGIN PUBLIC KEY-----\neA==\n-----END PUBLIC KEY-----\n";
@@ -121,8 +122,11 @@ mod tests {
     fn cosign_3_prints_an_envelope_in_its_own_form_and_that_is_the_attached_one() {
         let attached = br#"{"payloadType":"application/vnd.in-toto+json","payload":"e30=","signatures":[{"keyid":"","sig":"MEUC"}]}"#;
         let digest = Digest::of(attached);
-        let bundle =
-            Bundle::new(Of::Attestation(Attested::Sbom), attached, &Hint::of(KEY.as_bytes()).unwrap());
+        let bundle = Bundle::new(
+            Of::Attestation(Attested::Sbom),
+            attached,
+            &Hint::of(&PublicKey::parse(KEY.as_bytes()).unwrap()),
+        );
         let printed = |envelope: &[u8], bundles: &[&Bundle]| {
             was_printed(&digest, &[std::str::from_utf8(envelope).unwrap()], bundles)
         };

@@ -40,7 +40,7 @@ pub(in crate::verify) type Check<'a> = dyn Fn(&str, &[u8]) -> Result<Result<(), 
 
 /// Asks cosign with the release's key.
 pub(super) fn ask(verifier: &Verifier<'_>, signature: &str, bytes: &[u8]) -> Result<Result<(), String>> {
-    verifier.anonymous.cosign.verify_blob(verifier.public_key()?, signature, bytes)
+    verifier.anonymous.cosign.verify_blob(verifier.key_file()?, signature, bytes)
 }
 
 /// Looks at the bundles; `None` if the store leaves them out. `index` is the image's own.

@@ -83,7 +83,7 @@ pub(in crate::verify) fn image(
     let unpack =
         |parts: &Seen<Vec<Part>>| contents::look(parts, |parts| contents::read_all(verifier, store, parts));
     let check = |signature: &str, bytes: &[u8]| bundles::ask(verifier, signature, bytes);
-    let hint = seen(verifier.public_key().and_then(Hint::of));
+    let hint = seen(verifier.hint());
     let known = known.map(|known| known.bytes.clone());
     let sources = Sources { store, ask: &ask, unpack: &unpack, check: &check, hint: &hint };
     look(&verifier.release, digest, place, known, sources)

@@ -7,6 +7,7 @@ use anyhow::Result;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::evidence::bundle::Hint;
 use crate::inputs::PUBLIC_KEY;
 use crate::inputs::keys::tests::PEM;
 use crate::inputs::keys::{Endorsement, HISTORY, PublicKey, statement};
@@ -55,6 +56,11 @@ impl KeyWorld {
         let signed = signature(&old, &statement(&old, &new, &"0.0.10-0".parse()?));
         world.write("keys/0002.endorsement", signed.as_bytes());
         Ok(world)
+    }
+
+    /// The hint at the released commit's key.
+    pub(super) fn hint(&self) -> Result<Hint> {
+        Ok(Hint::of(&PublicKey::parse(&self.used)?))
     }
 
     pub(super) fn write(&mut self, path: &str, bytes: &[u8]) {

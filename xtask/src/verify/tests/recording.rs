@@ -15,7 +15,6 @@ use crate::contents::cache::Cache;
 use crate::contents::read::{Known, Part as Layered};
 use crate::evidence::assets::Listed;
 use crate::evidence::attached::PROVENANCE_PREDICATE;
-use crate::evidence::bundle::Hint;
 use crate::evidence::page::{Page, PublishedPage};
 use crate::evidence::provenance::{Provenance, RUN};
 use crate::evidence::signed_as::COMMIT;
@@ -133,19 +132,13 @@ impl Recording {
             Ok(paths.iter().map(|path| fs::read(committed.join(path)).ok()).collect())
         })?;
         let image: Image = record.image.parse()?;
-        let recorded = record.page;
-        let page = Page {
-            tag,
-            commit: Commit::parse(&recorded.commit)?,
-            title: recorded.title,
-            body: recorded.body,
-            prerelease: recorded.prerelease,
-        };
-        let RecordedPage { id, draft, address, assets, .. } = recorded;
+        let RecordedPage { id, commit: at, title, body, prerelease, draft, address, assets } = record.page;
+        let page = Page { tag, commit: Commit::parse(&at)?, title, body, prerelease };
         let files = page_files(&dir.join("assets"), &assets)?;
         let listed = (1..).zip(assets).map(|(id, name)| Listed { id, name, size: files[&id].len() as u64 });
         let cosign = COSIGN.map(|name| fs::read_to_string(dir.join("cosign").join(name)).ok());
         let source = Source { tag: page.tag.clone(), commit, time: record.time, is_tagged: true };
+        let keys = KeyWorld::of(inputs.public_key.as_deref().context("the commit has no key")?)?;
         let mut world = World {
             image: record.image,
             tag: record.tag,
@@ -160,11 +153,11 @@ impl Recording {
             page: Some(PublishedPage { id, page, draft, address, assets: listed.collect() }),
             files,
             source: signed_on_main(&source.commit),
-            hint: Hint::of(inputs.public_key.as_deref().context("the commit has no key")?)?,
+            hint: keys.hint()?,
             referrers: None,
             part_referrers: BTreeMap::new(),
             signed: None,
-            keys: KeyWorld::of(inputs.public_key.as_deref().context("the commit has no key")?)?,
+            keys,
             run: (0, RunSaid::Missing),
             silent_registry: None,
             silent_forge: None,

@@ -37,6 +37,12 @@ impl PublicKey {
         Ok(Self { der })
     }
 
+    /// The key in DER.
+    #[must_use]
+    pub fn der(&self) -> &[u8] {
+        &self.der
+    }
+
     /// The SHA-256 of the key in DER, which is the same for every spelling of the file.
     #[must_use]
     pub fn fingerprint(&self) -> Digest {
