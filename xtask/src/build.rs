@@ -108,7 +108,7 @@ impl<'a> ImageBuild<'a> {
             ],
             labels: labels.clone(),
             annotations: labels,
-            stand_ins: self.release.replaced(),
+            stand_ins: self.replaced(),
             sources: self.sources(),
             ca_certificates: self.environment.get("NODE_EXTRA_CA_CERTS")?.map(PathBuf::from),
             secrets,
@@ -121,11 +121,16 @@ impl<'a> ImageBuild<'a> {
         })
     }
 
+    fn replaced(&self) -> Vec<(String, String)> {
+        let replaced = self.release.replaced().into_iter();
+        replaced.map(|(pinned, stand_in)| (pinned, stand_in.to_string())).collect()
+    }
+
     /// The sources that the commit pins, and no others.
     fn sources(&self) -> Sources {
         let Release { inputs, stand_ins, .. } = self.release;
         let image = |base: &BaseImage| match stand_in::of(stand_ins, base) {
-            Some(stand_in) => stand_in.image.clone(),
+            Some(stand_in) => stand_in.to_string(),
             None => format!("{}@{}", base.full_name(), base.digest),
         };
         Sources {

@@ -11,10 +11,10 @@ use super::read::{Damaged, Part};
 use crate::http::Curl;
 use crate::inputs::dockerfile::BaseImage;
 use crate::inputs::release::Release;
-use crate::inputs::stand_in;
+use crate::inputs::stand_in::{self, StandIn};
 use crate::oci::index;
 use crate::oci::manifest::ImageManifest;
-use crate::oci::reference::{Digest, Image, Registry};
+use crate::oci::reference::{Digest, Image, Registry, untagged};
 use crate::oci::registry::{Client, WrongBytes};
 use crate::tool::docker::Docker;
 
@@ -37,37 +37,19 @@ pub struct PinnedBase {
 
 impl PinnedBase {
     /// The base image of the final stage, or its stand-in in a release where one is allowed.
-    ///
-    /// # Errors
-    /// When the name of the stand-in cannot be parsed.
-    pub fn for_release(release: &Release<'_>) -> Result<Self> {
-        let base = &release.inputs.base.last;
-        match stand_in::of(release.stand_ins, base).filter(|_| release.is_trial()) {
-            Some(stand_in) => Self::of_stand_in(&stand_in.image),
-            None => Ok(Self::of(base)),
-        }
-    }
-
-    /// The image that the Dockerfile pins.
     #[must_use]
-    pub fn of(base: &BaseImage) -> Self {
-        let full = base.full_name();
-        let name = full.rsplit_once(':').map_or(full.as_str(), |(name, _)| name);
-        Self { name: name.to_owned(), digest: base.digest.clone() }
+    pub fn for_release(release: &Release<'_>) -> Self {
+        let base = &release.inputs.base.last;
+        Self::of(base, stand_in::of(release.stand_ins, base).filter(|_| release.is_trial()))
     }
 
-    /// The stand-in `reference`, in the form `registry/path:tag@sha256:…`.
-    ///
-    /// # Errors
-    /// When it does not have that form.
-    pub fn of_stand_in(reference: &str) -> Result<Self> {
-        let doing = || format!("reading the stand-in `{reference}`");
-        let (tagged, digest) = reference.split_once('@').with_context(doing)?;
-        let name = match tagged.rsplit_once(':') {
-            Some((name, tag)) if !tag.contains('/') => name,
-            _ => tagged,
-        };
-        Ok(Self { name: name.to_owned(), digest: digest.parse().with_context(doing)? })
+    /// The image that the Dockerfile pins, or its stand-in.
+    #[must_use]
+    pub fn of(base: &BaseImage, stand_in: Option<&StandIn>) -> Self {
+        match stand_in {
+            Some(StandIn { image, digest, .. }) => Self { name: image.to_string(), digest: digest.clone() },
+            None => Self { name: untagged(&base.full_name()).0.to_owned(), digest: base.digest.clone() },
+        }
     }
 
     /// The repository that serves it.

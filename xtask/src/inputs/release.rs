@@ -51,10 +51,10 @@ impl<'a> Release<'a> {
 
     /// Each pinned base image that has a stand-in, and the stand-in.
     #[must_use]
-    pub fn replaced(&self) -> Vec<(String, String)> {
+    pub fn replaced(&self) -> Vec<(String, StandIn)> {
         let pairs = self.inputs.base.distinct().filter_map(|base| {
             let found = stand_in::of(self.stand_ins, base)?;
-            Some((base.reference.clone(), found.image.clone()))
+            Some((base.reference.clone(), found.clone()))
         });
         pairs.collect()
     }

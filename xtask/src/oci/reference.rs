@@ -126,6 +126,15 @@ impl FromStr for Image {
     }
 }
 
+/// Splits `name:tag`, without a digest, into the name and its tag, if it has one. The port of a registry is no tag.
+#[must_use]
+pub fn untagged(text: &str) -> (&str, Option<&str>) {
+    match text.rsplit_once(':') {
+        Some((name, tag)) if !tag.contains('/') => (name, Some(tag)),
+        _ => (text, None),
+    }
+}
+
 impl fmt::Display for Registry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name)
@@ -151,7 +160,19 @@ fn is_path_component(component: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Image, Registry};
+    use super::{Image, Registry, untagged};
+
+    #[test]
+    fn a_port_is_no_tag() {
+        for (text, expected) in [
+            ("node", ("node", None)),
+            ("node:22", ("node", Some("22"))),
+            ("127.0.0.1:5000/node", ("127.0.0.1:5000/node", None)),
+            ("127.0.0.1:5000/node:22", ("127.0.0.1:5000/node", Some("22"))),
+        ] {
+            assert_eq!(untagged(text), expected);
+        }
+    }
 
     #[test]
     fn registries_parse_or_refuse() {

@@ -34,7 +34,7 @@ pub(super) fn run(context: &Context<'_>, candidate: &Candidate) -> Result<Vec<u8
     let cache = Cache::new(session.environment)?;
     let parts = candidate.manifests.iter().map(|(platform, digest)| part(&tools.registry, platform, digest));
     let parts = parts.collect::<Result<Vec<_>>>()?;
-    let place = PinnedBase::for_release(release)?;
+    let place = PinnedBase::for_release(release);
     let platforms: Vec<_> = parts.iter().map(|part| part.platform.clone()).collect();
     let curl = Curl::new(session.runner, session.config.timeouts.http());
     let base = Base::of(&place.digest, &platforms, &cache, |digest| {

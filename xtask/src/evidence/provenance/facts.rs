@@ -13,6 +13,7 @@ use super::{
 use crate::inputs::DOCKERFILE;
 use crate::inputs::config::{Config, Native};
 use crate::inputs::dockerfile::{BaseImage, BaseImages, NetworkedStep};
+use crate::inputs::stand_in::StandIn;
 use crate::inputs::version::ReleaseTag;
 use crate::oci::reference::Digest;
 use crate::tool::git::Commit;
@@ -72,7 +73,7 @@ pub struct Facts<'a> {
     pub networked: &'a [NetworkedStep],
     /// Stand-ins for base images that could not be reached: each pinned reference, with the source that was used
     /// instead.
-    pub stand_ins: &'a [(String, String)],
+    pub stand_ins: &'a [(String, StandIn)],
     /// The versions of docker, buildx, `BuildKit`, cosign and this program.
     pub versions: BTreeMap<String, String>,
     /// The origin of this program.
@@ -103,7 +104,7 @@ pub struct Inputs<'a> {
     /// As [`Facts::base`].
     pub base: &'a BaseImages,
     /// As [`Facts::stand_ins`].
-    pub stand_ins: &'a [(String, String)],
+    pub stand_ins: &'a [(String, StandIn)],
 }
 
 impl Provenance {
@@ -244,12 +245,11 @@ pub fn resolved_dependencies(facts: &Inputs<'_>) -> Vec<Resource> {
         digest: sha256(&archive.sha256),
         ..resource(&name, archive.url.to_string())
     }));
-    for (pinned, taken_from) in facts.stand_ins {
-        let digest = taken_from.rsplit_once("@sha256:").map(|(_, hex)| ("sha256".to_owned(), hex.to_owned()));
+    for (pinned, stand_in) in facts.stand_ins {
         resources.push(Resource {
-            digest: digest.into_iter().collect(),
+            digest: sha256(&stand_in.digest),
             annotations: BTreeMap::from([("standsInFor".to_owned(), pinned.clone())]),
-            ..resource("stand-in-image", format!("docker-image://{taken_from}"))
+            ..resource("stand-in-image", format!("docker-image://{stand_in}"))
         });
     }
     resources

@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-use crate::oci::reference::{Digest, Registry, Tag};
+use crate::oci::reference::{Digest, Registry, Tag, untagged};
 
 /// A base image, as a `FROM` line pins it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,10 +34,7 @@ impl BaseImage {
             Some((tagged, digest)) => (tagged, Some(digest)),
             None => (reference, None),
         };
-        let (name, tag) = match tagged.rsplit_once(':') {
-            Some((name, tag)) if !tag.contains('/') => (name, Some(tag)),
-            _ => (tagged, None),
-        };
+        let (name, tag) = untagged(tagged);
         // First of all: the messages below and the commands of `verify` repeat it.
         check_name(name).with_context(|| format!("reading `{written}{reference}`"))?;
         let tag = tag.map(Tag::foreign).transpose()?;

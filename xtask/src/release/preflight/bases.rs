@@ -20,11 +20,10 @@ use crate::release::{Session, Tools};
 pub(super) fn stand_ins(target: &Target) -> Result<Found> {
     let mut problems = Vec::new();
     for stand_in in &target.stand_ins {
-        if !target.image.registry.is_loopback() || !stand_in.name()?.registry.is_loopback() {
+        if !target.image.registry.is_loopback() || !stand_in.image.registry.is_loopback() {
             let text = format!(
-                "`TESTBED_BASE_STAND_IN` is `{}`: a stand-in is allowed only between loopback registries; \
-                 unset it to release from the pinned base image",
-                stand_in.image
+                "`TESTBED_BASE_STAND_IN` is `{stand_in}`: a stand-in is allowed only between loopback registries; \
+                 unset it to release from the pinned base image"
             );
             problems.push(Problem::new("base image", text));
         }
@@ -50,9 +49,8 @@ pub(super) fn base_images(
     let curl = Curl::new(session.runner, session.config.timeouts.http());
     for pinned in inputs.base.distinct() {
         let stand_in = stand_in::of(&target.stand_ins, pinned);
-        let reference = stand_in.map_or(&pinned.reference, |stand_in| &stand_in.image);
-        let place =
-            stand_in.map_or_else(|| Ok(PinnedBase::of(pinned)), |it| PinnedBase::of_stand_in(&it.image))?;
+        let reference = &stand_in.map_or_else(|| pinned.reference.clone(), ToString::to_string);
+        let place = PinnedBase::of(pinned, stand_in);
         let is_on_target = inputs.base.is_on_target(pinned);
         match base::through_docker(&tools.docker, &curl, &place, &place.digest) {
             Ok(manifest) if is_on_target => {

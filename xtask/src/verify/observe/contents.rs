@@ -141,7 +141,7 @@ fn find_base(
     cache: &Cache,
     kept: impl Fn(&Digest) -> Option<Result<Vec<u8>>>,
 ) -> Result<Base> {
-    let place = PinnedBase::for_release(&verifier.release)?;
+    let place = PinnedBase::for_release(&verifier.release);
     let image = place.image()?;
     let curl = Curl::new(verifier.runner, verifier.release.config.timeouts.http());
     let registry = Client::new(curl.clone(), image.clone(), None);

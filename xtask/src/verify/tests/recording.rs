@@ -271,7 +271,7 @@ impl Recording {
                 cache.keep_layer(&layer.digest, facts)?;
             }
         }
-        let base = PinnedBase::for_release(&self.release())?.digest;
+        let base = PinnedBase::for_release(&self.release()).digest;
         let platforms: Vec<_> = parts.iter().map(|part| part.platform.clone()).collect();
         let base = Base::of(&base, &platforms, &cache, |digest| {
             self.base.get(digest).cloned().with_context(|| format!("`{digest}` was not recorded"))

@@ -48,22 +48,17 @@ impl Asker<'_> {
     /// The findings about one image that the Dockerfile pins.
     pub(super) fn base_image(&self, image: &BaseImage) -> Result<Vec<Finding>> {
         let mut found = Vec::new();
-        let (place, tag) = match stand_in::of(&self.stand_ins, image) {
-            Some(stand_in) => {
-                let text =
-                    format!("`{}` stands in for `{}`, and was asked about", stand_in.image, image.reference);
-                found.push(Finding::note(Rule::BaseStandIn, DOCKERFILE, text));
-                let named = stand_in.image.split('@').next().and_then(|name| name.rsplit_once(':'));
-                (
-                    PinnedBase::of_stand_in(&stand_in.image)?,
-                    named.map_or(&*image.tag, |(_, tag)| tag).to_owned(),
-                )
-            }
-            None => (PinnedBase::of(image), image.tag.clone()),
-        };
+        let stand_in = stand_in::of(&self.stand_ins, image);
+        if let Some(stand_in) = stand_in {
+            let text = format!("`{stand_in}` stands in for `{}`, and was asked about", image.reference);
+            found.push(Finding::note(Rule::BaseStandIn, DOCKERFILE, text));
+        }
+        let place = PinnedBase::of(image, stand_in);
+        let tag = stand_in.and_then(|stand_in| stand_in.tag.as_ref());
+        let tag = tag.map_or(&*image.tag, reference::Tag::as_str);
         let curl = Curl::new(self.runner, self.config.timeouts.http());
         let client = Client::new(curl, place.image()?, self.credentials(&place)?);
-        let answers = ask(&client, &place.digest, &tag)?;
+        let answers = ask(&client, &place.digest, tag)?;
         let is_on_target = self.inputs.base.is_on_target(image);
         let wanted: Vec<_> = self.config.platforms.iter().map(ToString::to_string).collect();
         let line = self.line_of(image.digest.as_str())?;

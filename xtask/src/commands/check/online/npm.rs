@@ -74,7 +74,7 @@ impl Asker<'_> {
     }
 
     fn audit(&self, image: &BaseImage, context: &Path, output: Output) -> Result<Build> {
-        let stand_in = stand_in::of(&self.stand_ins, image).map(|stand_in| stand_in.image.clone());
+        let stand_in = stand_in::of(&self.stand_ins, image).map(ToString::to_string);
         let pinned = format!("{}@{}", image.full_name(), image.digest);
         let secrets = build_secrets(&self.config.build_secrets, self.environment)?
             .map_err(|missing| anyhow!("{}", missing_secrets(&missing)))?;

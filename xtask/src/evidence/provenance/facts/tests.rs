@@ -4,6 +4,7 @@ use super::super::Tried;
 use super::{Facts, Invocation, Provenance, ToolSource};
 use crate::inputs::config::Config;
 use crate::inputs::dockerfile::{self, BaseImages, NetworkedStep};
+use crate::inputs::stand_in::StandIn;
 use crate::oci::reference::Digest;
 use crate::tool::git::Commit;
 use serde_json::{Value, json};
@@ -29,11 +30,11 @@ fn base() -> BaseImages {
         .base
 }
 
-fn predicate(invocation: &Invocation, stand_ins: &[(String, String)]) -> Value {
+fn predicate(invocation: &Invocation, stand_ins: &[(String, StandIn)]) -> Value {
     predicate_of(&config(), invocation, stand_ins)
 }
 
-fn predicate_of(config: &Config, invocation: &Invocation, stand_ins: &[(String, String)]) -> Value {
+fn predicate_of(config: &Config, invocation: &Invocation, stand_ins: &[(String, StandIn)]) -> Value {
     let provenance = Provenance::new(&Facts {
         config,
         tag: &"v1.0.0".parse().unwrap(),
@@ -117,7 +118,8 @@ fn a_person_is_said_to_be_one() {
 
 #[test]
 fn every_input_has_its_digest_and_a_stand_in_is_said() {
-    let stand_in = format!("127.0.0.1:5000/library/node@{}", Digest::of(b"stand-in"));
+    let reference = format!("127.0.0.1:5000/library/node@{}", Digest::of(b"stand-in"));
+    let stand_in = StandIn::parse(&reference, Some("node:22-slim")).unwrap();
     let predicate = predicate(&local(), &[("node:22-slim@sha256:…".to_owned(), stand_in)]);
     let resources = predicate["buildDefinition"]["resolvedDependencies"].as_array().unwrap();
     let names: Vec<_> = resources.iter().map(|resource| resource["name"].as_str().unwrap()).collect();
@@ -135,6 +137,8 @@ fn every_input_has_its_digest_and_a_stand_in_is_said() {
     assert_eq!(resources[4]["uri"], "https://example.org/a");
     assert_eq!(resources[4]["digest"]["sha256"], "1".repeat(64));
     assert!(resources.iter().all(|resource| !resource["digest"].as_object().unwrap().is_empty()));
+    assert_eq!(resources[5]["uri"], format!("docker-image://{reference}"));
+    assert_eq!(resources[5]["digest"]["sha256"], Digest::of(b"stand-in").hex());
     assert_eq!(resources[5]["annotations"]["standsInFor"], "node:22-slim@sha256:…");
 }
 
