@@ -145,14 +145,17 @@ pub fn fresh(verifier: &Verifier<'_>, digest: &Digest, attestations: &Attestatio
     check().or_else(|_first| check())
 }
 
+/// The proof, or the worst verdict with the claims that do not hold, in words.
+pub type Gate = Result<Proven, (Verdict, String)>;
+
 /// The gate for an image that an earlier run published: the claims about it, and about the forge's tag, because a page
-/// for a missing tag would create that tag. There is a proof if all of them hold. Another run of the same release may
-/// be between its two formats at the same time (docs/decisions/0021-both-formats.md). So if only the attachments are
+/// for a missing tag would create that tag. There is a proof if all of them hold, else what [`broken`] says. Another run
+/// of the same release may be between its two formats at the same time (docs/decisions/0021-both-formats.md). So if only the attachments are
 /// wrong, everything is looked at once more.
 ///
 /// # Errors
 /// When nothing could be asked at all.
-pub fn of_public(verifier: &Verifier<'_>, digest: &Digest) -> Result<(Vec<Claim>, Option<Proven>)> {
+pub fn of_public(verifier: &Verifier<'_>, digest: &Digest) -> Result<(Vec<Claim>, Gate)> {
     let (claims, proven) = public_once(verifier, digest)?;
     if is_between_formats(&claims) { public_once(verifier, digest) } else { Ok((claims, proven)) }
 }
@@ -164,14 +167,14 @@ pub fn is_between_formats(claims: &[Claim]) -> bool {
     broken.peek().is_some() && broken.all(|claim| claim.id == claims::ATTACHMENTS)
 }
 
-fn public_once(verifier: &Verifier<'_>, digest: &Digest) -> Result<(Vec<Claim>, Option<Proven>)> {
+fn public_once(verifier: &Verifier<'_>, digest: &Digest) -> Result<(Vec<Claim>, Gate)> {
     let release = &verifier.release;
     let forge_tag = || Ok(seen(verifier.forge.tag(release.tag())));
     let ((seen, claims), forge_tag) = both(|| image(verifier, digest), forge_tag)?;
     let claims = [claims, vec![public::git_tag(release, &forge_tag)]].concat();
     let proven = match broken(&claims) {
-        None => Some(proven(verifier, &seen, digest)?),
-        Some(_) => None,
+        None => Ok(proven(verifier, &seen, digest)?),
+        Some(broken) => Err(broken),
     };
     Ok((claims, proven))
 }

@@ -13,12 +13,12 @@ use crate::inputs::source::Source;
 use crate::oci::reference::Digest;
 use crate::process::Runner;
 use crate::process::environment::Environment;
-use crate::process::failure::Refusal;
 use crate::process::progress::Steps;
 use crate::process::stdout;
+use crate::refuse;
 use crate::release::plan::{Action, Facts, Plan};
 use crate::release::secrets::Secrets;
-use crate::release::state::State;
+use crate::release::state::{self, Public, State};
 use crate::release::{Context, Session, Tools};
 use crate::tool::docker::DockerConfig;
 use crate::tool::git::Git;
@@ -46,7 +46,7 @@ struct Row {
 /// Prints the plan for `asked`, or for the tag at HEAD. It only reads, and needs a secret only for what is not public.
 ///
 /// # Errors
-/// A [`Refusal`] when a step is in conflict; other errors when a server or tool does not answer.
+/// A [`crate::process::failure::Refusal`] when a step is in conflict; other errors when a server or tool does not answer.
 pub fn run(environment: &Environment, asked: Option<&str>, json: bool) -> Result<()> {
     let runner = &Runner::new(environment);
     let git = &Git::here(runner)?;
@@ -66,17 +66,16 @@ pub fn run(environment: &Environment, asked: Option<&str>, json: bool) -> Result
     let context = &Context::new(session, tools, target, source, inputs)?;
 
     let digest = tools.registry.digest_of(&source.tag.registry_tag())?;
-    let state = match &digest {
-        Some(digest) => State::of_public(context, digest)?,
-        None => State::of_unreleased(context)?,
+    let (facts, public) = match &digest {
+        Some(digest) => {
+            let State { facts, public, .. } = State::of_public(context, digest)?;
+            (facts, Some(public))
+        }
+        None => (state::of_unreleased(context)?, None),
     };
-    let plan = Plan::of(&state.facts);
-    print(&context.release, digest.as_ref(), &state.facts, &plan, json)?;
-    if plan.is_conflict() {
-        let name = context.release.tagged();
-        return Err(
-            Refusal::new(format!("`{name}` does not verify as this release: {}", state.conflict)).into()
-        );
+    print(&context.release, digest.as_ref(), &facts, &Plan::of(&facts), json)?;
+    if let Some(Public::Conflict { text, .. }) = public {
+        refuse!("`{}` does not verify as this release: {text}", context.release.tagged());
     }
     Ok(())
 }

@@ -72,7 +72,7 @@ fn judged(context: &Context<'_>, published: &Published) -> Result<Legacy> {
         return Ok(found);
     }
     let (claims, proven) = verify::of_public(&context.verifier(), digest)?;
-    let proven = proven.ok_or_else(|| replaced(&context.release.tagged(), &claims))?;
+    let proven = proven.map_err(|broken| replaced(&context.release.tagged(), &claims, broken))?;
     let found = Legacy::read(registry, digest)?;
     ensure!(
         are_judged(&proven, &found),
@@ -83,24 +83,19 @@ fn judged(context: &Context<'_>, published: &Published) -> Result<Legacy> {
 }
 
 /// The version tag `name` is public by now, so this is no refusal.
-fn replaced(name: &str, claims: &[Claim]) -> Error {
+fn replaced(name: &str, claims: &[Claim], broken: (Verdict, String)) -> Error {
     if verify::is_between_formats(claims) {
         return anyhow!(
             "the attestations of `{name}` are in one format and not yet in the other: another run of this release is \
              storing them, or died there; run the same command again"
         );
     }
-    match verify::broken(claims) {
-        Some((Verdict::False, text)) => anyhow!(
+    match broken {
+        (Verdict::False, text) => anyhow!(
             "the attestations of `{name}` were replaced after they were proven: {text}; its page was not finished: find out who \
              may push there, and release the next version unless the proven ones can be put back"
         ),
-        Some((_, text)) => {
-            verify::unchecked(claims, format!("the attestations of `{name}` were replaced: {text}"))
-        }
-        None => anyhow!(
-            "the attestations of `{name}` were replaced, and could not be read; run the same command again"
-        ),
+        (_, text) => verify::unchecked(claims, format!("the attestations of `{name}` were replaced: {text}")),
     }
 }
 
@@ -241,12 +236,14 @@ mod tests {
     use super::replaced;
     use crate::evidence::claims;
     use crate::process::failure::exit_code;
+    use crate::verify::broken;
     use crate::verify::claim::Claim;
 
     #[test]
     fn what_is_replaced_below_a_public_tag_is_a_failure_and_no_refusal() {
         let claim = Claim::judge(claims::SBOM, &Ok(()), |()| anyhow::bail!("it is another one"));
-        let error = replaced("forge.example.org/acme/carol:v1.2.3", &[claim]);
+        let broken = broken(std::slice::from_ref(&claim)).unwrap();
+        let error = replaced("forge.example.org/acme/carol:v1.2.3", &[claim], broken);
         assert_eq!(exit_code(&error), 1, "{error:#}");
         assert!(error.to_string().contains("were replaced after they were proven"), "{error:#}");
     }

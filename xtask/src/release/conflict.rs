@@ -8,20 +8,17 @@ use crate::oci::reference::Digest;
 use crate::process::failure::Refusal;
 use crate::process::interrupt;
 use crate::release::Context;
-use crate::release::plan::Found;
-use crate::release::state::State;
 use crate::release::step::Step;
 
-/// The refusal when a claim about a public image is false, as `state` says: a conflict that only a person can resolve.
-/// It names both images: the public one, and the one that the tagged commit gives here. The conflict is reported before
+/// The refusal when claims about the public image `digest` are false, in words: a conflict that only a person can resolve.
+/// `is_signed` says whether its signature is the release's. It names both images: the public one, and the one that the tagged commit gives here. The conflict is reported before
 /// the commit is built again for that comparison. A signal during the build ends it as a signal.
-pub(super) fn refusal(context: &Context<'_>, digest: &Digest, state: &State) -> Error {
-    let text = &*state.conflict;
+pub(super) fn refusal(context: &Context<'_>, digest: &Digest, text: &str, is_signed: bool) -> Error {
     let name = context.release.tagged();
     context.session.steps.line("conflict", &format!("`{name}` is public as `{digest}`: {text}"));
     let build = || compare(context, digest);
     let compared = context.step(Step::Compare, "builds the commit, and pushes nothing", build);
-    conflict(&name, digest, text, state.facts.signature == Found::Right, compared)
+    conflict(&name, digest, text, is_signed, compared)
 }
 
 /// Checks the page that is there already, before anything is signed. A version that was published once is not published

@@ -6,8 +6,8 @@ use crate::evidence::page::{self, Format, Page, PublishedPage};
 use crate::oci::reference::Digest;
 use crate::process::failure::Refusal;
 use crate::process::progress::AtStep;
-use crate::release::plan::Plan;
-use crate::release::state::State;
+use crate::release::plan::{Found, Plan};
+use crate::release::state::{Public, State};
 use crate::release::step::Step;
 use crate::release::tags::Published;
 use crate::release::{Context, assets, conflict, of_public, tags};
@@ -55,15 +55,15 @@ fn rounds(context: &Context<'_>, mut state: State, changed: &mut bool) -> Result
     loop {
         round += 1;
         *changed |= state.is_repaired;
-        let (page, now, moved) = page_step(context, state)?;
+        let (page, now, moved) = page_step(context, Image::of(context, state)?)?;
         *changed |= moved;
-        let (plan, (published, _)) = plan_of(context, &now)?;
-        *changed |= latest_step(context, &plan, &now.known, published)?;
+        let Image { plan, published, known, .. } = &now;
+        *changed |= latest_step(context, plan, known, published)?;
         let closed = context.step(Step::Close, "", || {
             let attested = assets::attested(context, published)?;
             let Some(wrong) = verify::closed(&context.verifier(), published.digest(), attested)? else {
                 let removes = plan.does(Step::Close);
-                return Ok(Closed::Right(removes && tags::remove_candidates(context, &now.known)?));
+                return Ok(Closed::Right(removes && tags::remove_candidates(context, known)?));
             };
             if round == MOST_ROUNDS {
                 bail!("the release is public, but {wrong}");
@@ -95,34 +95,46 @@ fn look_again(context: &Context<'_>, digest: &Digest) -> Result<Closed> {
     Ok(Closed::Again(Box::new(of_public(context, &found)?)))
 }
 
-/// What is left to do for a public image, the image (proven if there is no conflict), and its page.
-fn plan_of<'s>(context: &Context<'_>, state: &'s State) -> Result<(Plan, &'s (Published, Page))> {
-    let plan = Plan::of(&state.facts);
-    let digest = state.digest.as_ref().context("there is no image to finish the release of")?;
-    if plan.is_conflict() {
-        return Err(conflict::refusal(context, digest, state));
-    }
-    let image = state.image.as_ref().with_context(|| format!("`{digest}` was not proven"))?;
-    Ok((plan, image))
+/// A proven public image, and what is left to do for it.
+struct Image {
+    plan: Plan,
+    published: Published,
+    /// The page as it has to be.
+    page: Page,
+    /// The page as it is.
+    found: Option<PublishedPage>,
+    known: Known,
 }
 
-/// The page's address, the state after this step, and whether the page was written. A new page takes the forge's mark,
+impl Image {
+    fn of(context: &Context<'_>, state: State) -> Result<Self> {
+        let State { facts, public, page: found, known, .. } = state;
+        match public {
+            Public::Conflict { digest, text } => {
+                Err(conflict::refusal(context, &digest, &text, facts.signature == Found::Right))
+            }
+            Public::Proven(published, page) => {
+                Ok(Self { plan: Plan::of(&facts), published, page, found, known })
+            }
+        }
+    }
+}
+
+/// The page's address, the image after this step, and whether the page was written. A new page takes the forge's mark,
 /// and other versions may have appeared meanwhile. So after writing it, the state is read again to see where `latest`
 /// and the mark belong.
-fn page_step(context: &Context<'_>, state: State) -> Result<(String, State, bool)> {
+fn page_step(context: &Context<'_>, image: Image) -> Result<(String, Image, bool)> {
     let forge = &context.target.forge;
-    let (plan, (_, page)) = plan_of(context, &state)?;
-    if let Some(found) = state.page.as_ref().filter(|_| !plan.does(Step::Page)) {
+    if let Some(found) = image.found.as_ref().filter(|_| !image.plan.does(Step::Page)) {
         match Format::of(&found.page.body) {
             Ok(_) => context.line(Step::Page, "up to date"),
             Err(newer) => context.line(Step::Page, &format!("stays as it is: {newer}")),
         }
-        return Ok((found.address.clone(), state, false));
+        return Ok((found.address.clone(), image, false));
     }
+    let Image { published, page, found, .. } = image;
     let title = page.title.clone();
     context.step(Step::Page, &title, || {
-        let (found, image) = (state.page, state.image);
-        let (published, page) = image.context("there is no page to publish")?;
         let is_new = found.as_ref().is_none_or(PublishedPage::is_unfinished);
         let page = if is_new { context.new_page(published.proven())? } else { page };
         // Nobody sees the page before its files are there.
@@ -145,7 +157,8 @@ fn page_step(context: &Context<'_>, state: State) -> Result<(String, State, bool
         }
         forge.update(&found, &page)?;
         let address = found.address;
-        Ok((address, State::of_published(context, published)?, true))
+        let now = State::of_published(context, published)?;
+        Ok((address, Image::of(context, now)?, true))
     })
 }
 

@@ -15,16 +15,12 @@ use crate::verify;
 use crate::verify::claim::{Claim, Verdict};
 use crate::verify::known::Known;
 
-/// What was found.
+/// What was found of a release that has a version tag.
 pub struct State {
     /// The facts that the plan depends on.
     pub facts: Facts,
-    /// The false claims, in words; empty if there are none.
-    pub conflict: String,
-    /// The proven public image, and the page as it has to be; `None` if there is a conflict, or no image.
-    pub image: Option<(Published, Page)>,
-    /// The digest that the version tag names.
-    pub digest: Option<Digest>,
+    /// The image that the version tag names.
+    pub public: Public,
     /// The page as it is now.
     pub page: Option<PublishedPage>,
     /// The registry's tags.
@@ -35,13 +31,25 @@ pub struct State {
     pub is_repaired: bool,
 }
 
+/// The image that a version tag names.
+pub enum Public {
+    /// It does not verify as the release.
+    Conflict {
+        /// Its digest.
+        digest: Digest,
+        /// The false claims, in words.
+        text: String,
+    },
+    /// It is proven; with the page as it has to be.
+    Proven(Published, Page),
+}
+
 /// The facts about the image that the version tag names.
 struct Image {
     version_tag: Found,
     signature: Found,
     provenance: Found,
     sbom: Found,
-    conflict: String,
 }
 
 impl State {
@@ -53,14 +61,19 @@ impl State {
         let verifier = context.verifier();
         let (known, (claims, proven)) =
             both(|| Known::ask(&context.tools.registry), || verify::of_public(&verifier, digest))?;
-        let image = Image::of_claims(&claims, &known, digest).map_err(|text| {
-            let text =
-                format!("`{}` is public, and it could not be checked: {text}", context.release.tagged());
-            verify::unchecked(&claims, text)
-        })?;
+        let (image, public) = match proven {
+            Ok(proven) => (Image::of_proven(), Public::proven(context, Published::found(proven))?),
+            Err((Verdict::Unchecked, text)) => {
+                let text =
+                    format!("`{}` is public, and it could not be checked: {text}", context.release.tagged());
+                return Err(verify::unchecked(&claims, text));
+            }
+            Err((_, text)) => {
+                (Image::of_claims(&claims, &known, digest), Public::Conflict { digest: digest.clone(), text })
+            }
+        };
         let is_between_formats = verify::is_between_formats(&claims);
-        let state = Self::look(context, Some(digest), proven.map(Published::found), image, known)?;
-        Ok(Self { is_between_formats, ..state })
+        Ok(Self { is_between_formats, ..Self::new(context, &image, public, known)? })
     }
 
     /// The state of a release whose image this run has just proven and given the version tag.
@@ -68,94 +81,103 @@ impl State {
     /// # Errors
     /// When a server does not answer.
     pub fn of_published(context: &Context<'_>, published: Published) -> Result<Self> {
-        let digest = published.digest().clone();
-        let image = Image::of_nothing_false(Found::Right, Found::Right);
         let known = Known::ask(&context.tools.registry)?;
-        Self::look(context, Some(&digest), Some(published), image, known)
+        Self::new(context, &Image::of_proven(), Public::proven(context, published)?, known)
     }
 
-    /// The state of a release without a version tag, with everything that can be asked anyway.
-    ///
-    /// # Errors
-    /// When a server does not answer.
-    pub fn of_unreleased(context: &Context<'_>) -> Result<Self> {
-        let image = Image::of_nothing_false(Found::Absent, Found::NotAsked);
-        Self::look(context, None, None, image, Known::ask(&context.tools.registry)?)
+    fn new(context: &Context<'_>, image: &Image, public: Public, known: Known) -> Result<Self> {
+        let (facts, page) = look(context, image, Some(&public), &known)?;
+        Ok(Self { facts, public, page, known, is_between_formats: false, is_repaired: false })
+    }
+}
+
+impl Public {
+    fn proven(context: &Context<'_>, published: Published) -> Result<Self> {
+        let page = context.page(published.proven())?;
+        Ok(Self::Proven(published, page))
     }
 
-    fn look(
-        context: &Context<'_>,
-        digest: Option<&Digest>,
-        public: Option<Published>,
-        image: Image,
-        known: Known,
-    ) -> Result<Self> {
-        let Context { tools, target, release, .. } = context;
-        let tag = release.tag();
-        let highest = known.highest_with(tag);
-        let (latest, (page, mark)) = both(
-            || {
-                let found = || tools.registry.digest_of(&Tag::latest());
-                match (highest, digest) {
-                    (Some(highest), _) if highest == tag => {
-                        Ok(compare(found()?.as_ref(), |found| Some(found) == digest))
-                    }
-                    // A run of this release put it there, and stopped before it saw the higher version.
-                    (Some(_), Some(digest)) if found()?.as_ref() == Some(digest) => Ok(Found::Wrong),
-                    _ => Ok(Found::NotAsked),
+    /// The digest that the version tag names.
+    #[must_use]
+    pub fn digest(&self) -> &Digest {
+        match self {
+            Self::Conflict { digest, .. } => digest,
+            Self::Proven(published, _) => published.digest(),
+        }
+    }
+}
+
+/// The facts about a release without a version tag, with everything that can be asked anyway.
+///
+/// # Errors
+/// When a server does not answer.
+pub fn of_unreleased(context: &Context<'_>) -> Result<Facts> {
+    let none = Found::NotAsked;
+    let image = Image { version_tag: Found::Absent, signature: none, provenance: none, sbom: none };
+    Ok(look(context, &image, None, &Known::ask(&context.tools.registry)?)?.0)
+}
+
+/// The facts about a release with this image, and its page as it is now.
+fn look(
+    context: &Context<'_>,
+    image: &Image,
+    public: Option<&Public>,
+    known: &Known,
+) -> Result<(Facts, Option<PublishedPage>)> {
+    let Context { tools, target, release, .. } = context;
+    let (tag, digest) = (release.tag(), public.map(Public::digest));
+    let highest = known.highest_with(tag);
+    let (latest, (page, mark)) = both(
+        || {
+            let found = || tools.registry.digest_of(&Tag::latest());
+            match (highest, digest) {
+                (Some(highest), _) if highest == tag => {
+                    Ok(compare(found()?.as_ref(), |found| Some(found) == digest))
                 }
-            },
-            || {
-                let shows = |tag| target.forge.shows_as_latest(&tag);
-                let mark = match context.marked(highest)?.map(shows).transpose()? {
-                    None => Found::NotAsked,
-                    Some(true) => Found::Right,
-                    Some(false) => Found::Wrong,
-                };
-                Ok((target.forge.page(tag)?, mark))
-            },
-        )?;
-        let write = |published: Published| {
-            let page = context.page(published.proven())?;
-            anyhow::Ok((published, page))
-        };
-        let public = public.map(write).transpose()?;
-        let page_fact = match &page {
-            None => Found::Absent,
-            Some(found) if is_page_right(context, found, public.as_ref())? => Found::Right,
-            Some(_) => Found::Wrong,
-        };
-        let mut candidates = known.tags().iter().filter(|name| candidate::is_of(tag, name)).peekable();
-        let candidate = compare(candidates.peek(), |name| name.contains(release.source.commit.short()));
-        let facts = Facts {
-            stable: tag.is_stable(),
-            candidate,
-            version_tag: image.version_tag,
-            signature: image.signature,
-            provenance: image.provenance,
-            sbom: image.sbom,
-            page: page_fact,
-            latest,
-            mark,
-        };
-        let (conflict, digest) = (image.conflict, digest.cloned());
-        let (is_between_formats, is_repaired) = (false, false);
-        Ok(Self { facts, conflict, image: public, digest, page, known, is_between_formats, is_repaired })
-    }
+                // A run of this release put it there, and stopped before it saw the higher version.
+                (Some(_), Some(digest)) if found()?.as_ref() == Some(digest) => Ok(Found::Wrong),
+                _ => Ok(Found::NotAsked),
+            }
+        },
+        || {
+            let shows = |tag| target.forge.shows_as_latest(&tag);
+            let mark = match context.marked(highest)?.map(shows).transpose()? {
+                None => Found::NotAsked,
+                Some(true) => Found::Right,
+                Some(false) => Found::Wrong,
+            };
+            Ok((target.forge.page(tag)?, mark))
+        },
+    )?;
+    let page_fact = match &page {
+        None => Found::Absent,
+        Some(found) if is_page_right(context, found, public)? => Found::Right,
+        Some(_) => Found::Wrong,
+    };
+    let mut candidates = known.tags().iter().filter(|name| candidate::is_of(tag, name)).peekable();
+    let candidate = compare(candidates.peek(), |name| name.contains(release.source.commit.short()));
+    let facts = Facts {
+        stable: tag.is_stable(),
+        candidate,
+        version_tag: image.version_tag,
+        signature: image.signature,
+        provenance: image.provenance,
+        sbom: image.sbom,
+        page: page_fact,
+        latest,
+        mark,
+    };
+    Ok((facts, page))
 }
 
 /// Whether the page has the right text and every required file. A page written by a newer xtask counts as right: this
 /// version does not change it.
-fn is_page_right(
-    context: &Context<'_>,
-    found: &PublishedPage,
-    public: Option<&(Published, Page)>,
-) -> Result<bool> {
+fn is_page_right(context: &Context<'_>, found: &PublishedPage, public: Option<&Public>) -> Result<bool> {
     if Format::of(&found.page.body).is_err() {
         return Ok(true);
     }
     match public {
-        Some((published, expected)) if page::says_the_same(found, expected) => {
+        Some(Public::Proven(published, expected)) if page::says_the_same(found, expected) => {
             assets::are_complete(context, found, published)
         }
         _ => Ok(false),
@@ -172,17 +194,14 @@ fn compare<T>(found: Option<T>, is_right: impl FnOnce(T) -> bool) -> Found {
 }
 
 impl Image {
-    fn of_nothing_false(version_tag: Found, attached: Found) -> Self {
-        let conflict = String::new();
-        Self { version_tag, signature: attached, provenance: attached, sbom: attached, conflict }
+    /// Every claim about it holds.
+    fn of_proven() -> Self {
+        let right = Found::Right;
+        Self { version_tag: right, signature: right, provenance: right, sbom: right }
     }
 
-    /// `Err` says what could not be checked, if nothing is known to be false.
-    fn of_claims(claims: &[Claim], known: &Known, digest: &Digest) -> Result<Self, String> {
-        let conflict = verify::broken(claims);
-        if let Some((Verdict::Unchecked, text)) = conflict {
-            return Err(text);
-        }
+    /// One of the claims is false.
+    fn of_claims(claims: &[Claim], known: &Known, digest: &Digest) -> Self {
         let has = |kind: Kind| known.tags().iter().any(|tag| tag == kind.tag(digest).as_str());
         let found = |what: About, is_there: bool| {
             let worst =
@@ -194,7 +213,7 @@ impl Image {
                 Some(Verdict::Unchecked) | None => Found::NotAsked,
             }
         };
-        Ok(Self {
+        Self {
             version_tag: match found(About::Image, true) {
                 Found::NotAsked => Found::Wrong,
                 found => found,
@@ -202,7 +221,6 @@ impl Image {
             signature: found(About::Signature, has(Kind::Signatures)),
             provenance: found(About::Provenance, has(Kind::Attestations)),
             sbom: found(About::Sbom, has(Kind::Attestations)),
-            conflict: conflict.map(|(_, text)| text).unwrap_or_default(),
-        })
+        }
     }
 }
