@@ -65,7 +65,7 @@ pub struct Options {
     #[arg(long, conflicts_with = "check", conflicts_with_all = FOR_NEW_FILES)]
     pub update: bool,
     /// The forge's address [default: the configuration's, else that of the remote `origin`]
-    #[arg(long, value_name = "URL", value_parser = given::Address)]
+    #[arg(long, value_name = "URL", value_parser = given::WebUrlParser)]
     pub forge: Option<WebUrl>,
     /// The repository's name there [default: the configuration's, else that of the remote `origin`]
     #[arg(long, value_name = "OWNER/NAME", value_parser = given::value::<RepositoryName>)]
@@ -87,7 +87,7 @@ pub struct Options {
     #[arg(long, value_name = "LABEL", value_parser = given::label)]
     pub runner: Option<String>,
     /// The repository to fetch this tool from [default: its own]
-    #[arg(long, value_name = "URL", value_parser = given::Address)]
+    #[arg(long, value_name = "URL", value_parser = given::WebUrlParser)]
     pub tool_url: Option<WebUrl>,
     /// A commit of this tool [default: the tag of this version]
     #[arg(long, value_name = "COMMIT", value_parser = given::commit)]

@@ -10,11 +10,11 @@ use crate::inputs::config;
 use crate::inputs::dockerfile::BaseImage;
 use crate::tool::git::Commit;
 
-/// A web address. The error does not repeat it, because it may hold a password.
+/// Parses a web address. The error does not repeat it, because it may hold a password.
 #[derive(Clone)]
-pub(super) struct Address;
+pub(super) struct WebUrlParser;
 
-impl TypedValueParser for Address {
+impl TypedValueParser for WebUrlParser {
     type Value = WebUrl;
 
     fn parse_ref(
