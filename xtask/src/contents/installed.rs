@@ -11,6 +11,7 @@ use super::image::{Contents, Kind, NpmPackage};
 use super::npm::clean_version;
 use crate::inputs::config::{Dependencies, Platform};
 use crate::inputs::lockfile::{Libc, Locked, Lockfile, Target};
+use crate::process::shown::few;
 
 /// More packages in one message help nobody.
 const SHOWN: usize = 8;
@@ -47,11 +48,7 @@ impl std::error::Error for Unlike {}
 
 impl std::fmt::Display for Unlike {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let list = |packages: &[String]| match packages {
-            [] => "nothing".to_owned(),
-            some if some.len() <= SHOWN => some.join(", "),
-            some => format!("{} and {} more", some[..SHOWN].join(", "), some.len() - SHOWN),
-        };
+        let list = |packages: &[String]| few(packages, SHOWN).unwrap_or_else(|| "nothing".to_owned());
         write!(
             f,
             "the image for `{}` does not have the packages that the lockfile installs there: missing {}; in excess {}",

@@ -20,6 +20,7 @@ use crate::inputs::release::Release;
 use crate::inputs::source::Source;
 use crate::inputs::version::ReleaseTag;
 use crate::oci::reference::Digest;
+use crate::process::shown::few;
 use crate::process::time::rfc3339;
 use crate::tool::git::Commit;
 
@@ -153,11 +154,8 @@ pub fn difference(found: &Value, expected: &Value) -> Option<String> {
     };
     let (listed, there) = (by_reference(found), by_reference(expected));
     let list = |names: Vec<&String>| {
-        let shown: Vec<_> =
-            names.iter().take(SHOWN).map(|name| format!("`{}`", name.escape_debug())).collect();
-        let more = names.len().saturating_sub(SHOWN);
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        if shown.is_empty() { "nothing".to_owned() } else { shown.join(", ") + &more }
+        let names = names.iter().map(|name| format!("`{}`", name.escape_debug()));
+        few(names, SHOWN).unwrap_or_else(|| "nothing".to_owned())
     };
     let missing: Vec<_> = there.keys().filter(|name| !listed.contains_key(*name)).collect();
     let excess: Vec<_> = listed.keys().filter(|name| !there.contains_key(*name)).collect();

@@ -43,6 +43,20 @@ pub fn named<T: Display>(values: impl IntoIterator<Item = T>) -> String {
     if values.is_empty() { "none".to_owned() } else { values.join(", ") }
 }
 
+/// The first `most` of `values` and the number of the others, as in `a, b and 3 more`; `None` if there are no values.
+pub fn few<T: Display>(
+    values: impl IntoIterator<Item = T, IntoIter: ExactSizeIterator>,
+    most: usize,
+) -> Option<String> {
+    let values = values.into_iter();
+    let more = values.len().saturating_sub(most);
+    let shown: Vec<_> = values.take(most).map(|value| value.to_string()).collect();
+    match more {
+        0 => (!shown.is_empty()).then(|| shown.join(", ")),
+        _ => Some(format!("{} and {more} more", shown.join(", "))),
+    }
+}
+
 fn escaped(text: &str, is_meant: impl Fn(char) -> bool) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
@@ -57,12 +71,24 @@ fn escaped(text: &str, is_meant: impl Fn(char) -> bool) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{lines, named, one_line};
+    use super::{few, lines, named, one_line};
 
     #[test]
     fn values_are_named_one_by_one() {
         assert_eq!(named(["a", "b"]), "`a`, `b`");
         assert_eq!([named(Some("a")), named(None::<&str>)], ["`a`", "none"]);
+    }
+
+    #[test]
+    fn only_the_first_values_of_many_are_listed() {
+        for (values, expected) in [
+            (&[][..], None),
+            (&["a"], Some("a")),
+            (&["a", "b"], Some("a, b")),
+            (&["a", "b", "c", "d"], Some("a, b and 2 more")),
+        ] {
+            assert_eq!(few(values, 2).as_deref(), expected);
+        }
     }
 
     #[test]

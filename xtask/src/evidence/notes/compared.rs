@@ -7,6 +7,7 @@ use crate::inputs::dockerfile::runtime::Runtime;
 use crate::inputs::lockfile::pinned::Pinned;
 use crate::inputs::shape::{Part, Shape, Shapes, Trial};
 use crate::inputs::version::ReleaseTag;
+use crate::process::shown::few;
 
 use super::text::as_written;
 
@@ -186,12 +187,7 @@ fn node_major(tagged: &str) -> Option<&str> {
 }
 
 fn listed(values: &BTreeSet<String>) -> String {
-    let shown: Vec<_> = values.iter().take(MOST).map(|value| as_written(value)).collect();
-    match values.len().saturating_sub(MOST) {
-        _ if shown.is_empty() => "none".to_owned(),
-        0 => shown.join(", "),
-        more => format!("{} and {more} more", shown.join(", ")),
-    }
+    few(values.iter().map(|value| as_written(value)), MOST).unwrap_or_else(|| "none".to_owned())
 }
 
 #[cfg(test)]

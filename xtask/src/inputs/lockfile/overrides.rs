@@ -11,6 +11,7 @@ use super::entry::Lock;
 use super::grammar::{is_name, is_version};
 use super::{Lockfile, folder_name, graph, out_of_sync};
 use crate::inputs::config::Folder;
+use crate::process::shown::few;
 
 /// More names in one message help nobody.
 const SHOWN: usize = 8;
@@ -50,19 +51,12 @@ impl Lockfile {
     pub fn open_overrides(&self, service: &Folder) -> Option<String> {
         let plain: Vec<_> = plain(&self.overrides).map(|(name, _)| name).collect();
         let open = self.overrides.keys().filter(|name| !plain.contains(&name.as_str()));
-        let mut names: Vec<_> = open.map(|name| format!("`{}`", name.escape_debug())).collect();
-        if names.len() > SHOWN {
-            let more = names.len() - SHOWN;
-            names.truncate(SHOWN);
-            names.push(format!("{more} more"));
-        }
-        (!names.is_empty()).then(|| {
-            format!(
-                "`package.json` has `overrides` for {}, which only npm can compare with the lockfile; run `npm ci --dry-run` {}",
-                names.join(", "),
-                service.in_words()
-            )
-        })
+        let names: Vec<_> = open.map(|name| format!("`{}`", name.escape_debug())).collect();
+        let names = few(names, SHOWN)?;
+        Some(format!(
+            "`package.json` has `overrides` for {names}, which only npm can compare with the lockfile; run `npm ci --dry-run` {}",
+            service.in_words()
+        ))
     }
 }
 

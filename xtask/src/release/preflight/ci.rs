@@ -9,6 +9,7 @@ use anyhow::Result;
 use crate::forge::{Awaited, CiState};
 use crate::inputs::source::Source;
 use crate::process::problem::Problem;
+use crate::process::shown::few;
 use crate::release::Session;
 use crate::release::target::Target;
 
@@ -110,12 +111,7 @@ fn timed_out(awaited: &Awaited, limit: Duration) -> Vec<Problem> {
 }
 
 fn listed(present: &[String]) -> String {
-    let shown = present.iter().take(MOST_LISTED).cloned().collect::<Vec<_>>().join(", ");
-    match present.len() {
-        0 => "none for the commit".to_owned(),
-        all if all > MOST_LISTED => format!("{shown} and {} more", all - MOST_LISTED),
-        _ => shown,
-    }
+    few(present, MOST_LISTED).unwrap_or_else(|| "none for the commit".to_owned())
 }
 
 #[cfg(test)]

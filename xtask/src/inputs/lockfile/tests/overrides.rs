@@ -62,7 +62,7 @@ fn an_exact_override_is_compared_and_of_every_other_one_there_is_a_note() {
         assert!(note.contains(&expected), "{overrides}: {note}");
     }
     let many: serde_json::Map<_, _> = (0..20).map(|n| (format!("x{n}"), json!("*"))).collect();
-    assert!(compared(Value::Object(many)).1.contains("`, 12 more, which"));
+    assert!(compared(Value::Object(many)).1.contains("` and 12 more, which"));
     for none in [json!([]), json!(1), json!("a"), json!(null)] {
         assert_eq!(compared(none.clone()), (String::new(), String::new()), "{none}");
     }
