@@ -7,6 +7,7 @@ mod compared;
 mod document;
 mod head;
 mod kind;
+mod listed;
 mod people;
 mod sizes;
 mod text;
@@ -17,9 +18,10 @@ use crate::inputs::people::People;
 use crate::inputs::version::ReleaseTag;
 use crate::tool::git::LogEntry;
 
-use change::{Change, without_reverted};
+use change::Change;
 use compared::Compared;
 use head::{Heads, Place};
+use listed::listed;
 use text::as_written;
 
 pub use changelog::{changelog, with as with_section};
@@ -97,7 +99,7 @@ impl Places {
 
 impl<'a> Told<'a> {
     fn of(history: &'a History, groups: &'a Groups) -> Self {
-        let (entries, left_out) = without_reverted(&history.commits);
+        let (entries, left_out) = listed(&history.commits);
         let compared = match (&history.previous, &history.shapes) {
             (Some(previous), Some(shapes)) => Compared::of(previous, shapes),
             _ => Compared::default(),

@@ -33,11 +33,11 @@ use crate::process::{Call, Dialogue, Runner};
 use objects::Object;
 
 pub use commit::Commit;
-pub use log::{LONGEST_MESSAGE, Log, LogEntry, Names, log_format};
-pub use message::Message;
+pub use log::{Log, LogEntry, Names, log_format};
+pub use message::{Message, Reverted, announces_break};
 pub use objects::NoFile;
 pub use people::{Authors, LONGEST_HISTORY};
-pub use pull_request::number as pull_request_number;
+pub use pull_request::squashed;
 pub use signer::Signer;
 pub use upstream::Upstream;
 pub use work_tree::WorkTree;

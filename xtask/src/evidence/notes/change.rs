@@ -2,10 +2,9 @@
 //! commit that does not follow them is a change like any other. <https://www.conventionalcommits.org/en/v1.0.0/>
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::tool::git::{Commit, LogEntry, pull_request_number};
+use crate::tool::git::{Commit, LogEntry, squashed};
 
 use super::head::{Group, Head, Heads, Place};
 
@@ -30,8 +29,11 @@ pub(super) struct Change<'a> {
 impl<'a> Change<'a> {
     pub(super) fn of(entry: &'a LogEntry, heads: &mut Heads<'a>) -> Self {
         let footers = &entry.message.breaking;
-        let (Head { group, place, is_marked, scope, .. }, words) = heads.of_message(&entry.message);
+        let (Head { mut group, place, is_marked, scope, .. }, words) = heads.of_entry(entry);
         let breaking = (is_marked || !footers.is_empty()).then_some(&footers[..]);
+        if group == Group::Dependencies && is_security_update(words) {
+            group = Group::Security;
+        }
         Self {
             commit: &entry.commit,
             authors: &entry.authors,
@@ -59,51 +61,25 @@ impl<'a> Change<'a> {
     }
 }
 
-fn squashed(text: &str) -> Option<(&str, u32)> {
-    let (text, number) = text.strip_suffix(')')?.rsplit_once(" (#")?;
-    let number = pull_request_number(number)?;
-    (!text.trim().is_empty()).then_some((text, number))
-}
-
-/// The commits for the reader, newest first. Left out are merges with only git's own words, and pairs of a commit and
-/// its revert within the range. Also returns the number of commits in such pairs. A merge and its revert are no such
-/// pair: what the merge brought is listed, and without the revert nobody would know that it is gone.
-pub(super) fn without_reverted(entries: &[LogEntry]) -> (Vec<&LogEntry>, usize) {
-    let named: BTreeSet<&str> = entries.iter().filter_map(|entry| entry.message.reverts.as_deref()).collect();
-    if named.is_empty() {
-        return (entries.iter().filter(|entry| !entry.is_bare_merge()).collect(), 0);
-    }
-    let known: BTreeSet<&str> = entries
-        .iter()
-        .filter(|entry| entry.parents <= 1)
-        .map(|entry| entry.commit.as_str())
-        .filter(|commit| named.contains(commit))
-        .collect();
-    let mut cancelled: BTreeSet<&str> = BTreeSet::new();
-    for entry in entries.iter().filter(|entry| !entry.is_bare_merge()) {
-        // Newest first: when a revert was itself reverted, the commit that it had reverted stays.
-        let Some(other) = entry.message.reverts.as_deref().filter(|id| known.contains(id)) else { continue };
-        let this = entry.commit.as_str();
-        if this != other && !cancelled.contains(this) && !cancelled.contains(other) {
-            cancelled.extend([this, other]);
-        }
-    }
-    let is_told = |entry: &&LogEntry| !entry.is_bare_merge() && !cancelled.contains(entry.commit.as_str());
-    (entries.iter().filter(is_told).collect(), cancelled.len())
+/// Whether the subject of a dependency change has Renovate's mark of a security fix.
+fn is_security_update(words: &str) -> bool {
+    const MARK: &str = "[SECURITY]";
+    let words = squashed(words).map_or(words, |(words, _number)| words);
+    let end = words.len().checked_sub(MARK.len()).and_then(|at| words.get(at..));
+    end.is_some_and(|end| end.eq_ignore_ascii_case(MARK))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Change, Group, Heads, Place, without_reverted};
+    use super::{Change, Group, Heads, Place};
     use crate::inputs::config::Groups;
     use crate::inputs::config::tests::example_with;
     use crate::tool::git::{Commit, LogEntry, Message};
 
-    fn entry(number: u8, parents: usize, message: &str) -> LogEntry {
-        let commit = Commit::parse(&format!("{number:02x}").repeat(20)).unwrap();
+    fn entry(message: &str) -> LogEntry {
         LogEntry {
-            commit,
-            parents,
+            commit: Commit::parse(&"01".repeat(20)).unwrap(),
+            parents: 1,
             author: None,
             authors: [].into(),
             pull: None,
@@ -112,29 +88,39 @@ mod tests {
     }
 
     #[test]
-    fn a_squashed_pull_request_is_named_at_the_end() {
+    fn a_pull_request_is_named_at_the_end_or_by_a_merge() {
         for (subject, expected) in [
             ("fix: the parser (#12)", Some(("the parser", 12))),
-            ("Add b (#3)", Some(("Add b", 3))),
-            ("a (#1) (#999999999)", Some(("a (#1)", 999_999_999))),
-            ("a (#1234567890)", None),
-            ("a (#0)", None),
-            ("a (#01)", None),
-            ("a (#-1)", None),
-            ("a (#１)", None),
-            ("a (#1) b", None),
-            ("a(#1)", None),
-            (" (#1)", None),
-            ("a (1)", None),
-            ("a (#)", None),
+            ("Add b (!3)", Some(("Add b", 3))),
+            ("Add b", None),
         ] {
-            let entry = entry(1, 1, subject);
+            let entry = entry(subject);
             let groups = Groups::default();
             let change = Change::of(&entry, &mut Heads::of(&groups));
             let text = change.text();
             assert_eq!(change.pull_request(&text), expected, "{subject}");
             let told = Change { pull: Some(5), ..change };
             assert_eq!(told.pull_request(&text), expected.or(Some((&*text, 5))));
+        }
+    }
+
+    #[test]
+    fn an_update_by_a_program_is_a_dependency_whatever_its_subject_is() {
+        let groups = Groups::default();
+        for (author, subject, group, place) in [
+            ("renovate[bot]", "Update dependency express to v5", Group::Dependencies, Place::Dependencies),
+            ("Renovate Bot", "Update a: b to v2", Group::Dependencies, Place::Dependencies),
+            ("dependabot[bot]", "Bump x from 1 to 2", Group::Dependencies, Place::Dependencies),
+            ("Renovate", "Update x [SECURITY] (#7)", Group::Security, Place::Dependencies),
+            ("renovate[bot]", "docs: a word", Group::Maintenance, Place::Group(5)),
+            ("renovate[bot]", "", Group::Dependencies, Place::Dependencies),
+            ("Renovatella", "Update x", Group::Others, Place::Group(4)),
+            ("Ann", "Update x", Group::Others, Place::Group(4)),
+            ("Ann", "Update x [SECURITY]", Group::Others, Place::Group(4)),
+        ] {
+            let entry = LogEntry { author: Some(author.into()), ..entry(subject) };
+            let change = Change::of(&entry, &mut Heads::of(&groups));
+            assert_eq!((change.group, change.place), (group, place), "{subject}");
         }
     }
 
@@ -154,10 +140,22 @@ mod tests {
             ("plain words", Group::Others, "plain words", false),
             ("feat:no blank", Group::Others, "feat:no blank", false),
             ("feat(open: x", Group::Others, "feat(open: x", false),
-            ("parser!: x", Group::Others, "parser!: x", false),
+            ("api!: x", Group::Others, "api!: x", true),
+            ("api(v1)!: x", Group::Others, "api(v1)!: x", true),
+            ("Hello there!: x", Group::Others, "Hello there!: x", false),
+            ("BREAKING CHANGE: x", Group::Others, "BREAKING CHANGE: x", true),
+            ("security(deps): x", Group::Security, "deps: x", false),
+            (
+                "fix(deps): update x to v2 [security]",
+                Group::Security,
+                "deps: update x to v2 [security]",
+                false,
+            ),
+            ("chore(deps): x [SECURITY] (#7)", Group::Security, "deps: x [SECURITY] (#7)", false),
+            ("fix: x [security]", Group::Fixes, "x [security]", false),
             ("", Group::Others, "", false),
         ] {
-            let entry = entry(1, 1, subject);
+            let entry = entry(subject);
             let groups = Groups::default();
             let change = Change::of(&entry, &mut Heads::of(&groups));
             assert_eq!(
@@ -186,62 +184,13 @@ mod tests {
             ("words", Group::Others, Place::Group(3), "words", false),
             ("*: x", Group::Others, Place::Group(3), "*: x", false),
         ] {
-            let entry = entry(1, 1, subject);
+            let entry = entry(subject);
             let change = Change::of(&entry, &mut Heads::of(groups));
             assert_eq!((change.group, change.place, &*change.text()), (group, place, text), "{subject}");
             assert_eq!(change.breaking.is_some(), is_breaking, "{subject}");
         }
         let config = example_with(r#"notes = { groups = [{ types = ["deps"], title = "D" }] }"#);
-        let entry = entry(1, 1, "chore(deps): x");
+        let entry = entry("chore(deps): x");
         assert_eq!(Change::of(&entry, &mut Heads::of(&config.notes.groups)).place, Place::Group(0));
-    }
-
-    #[test]
-    fn what_was_reverted_in_the_range_is_left_out_and_comes_back_with_a_second_revert() {
-        let revert = |number: u8, of: u8| {
-            entry(
-                number,
-                1,
-                &format!("Revert \"x\"\n\nThis reverts commit {}.", format!("{of:02x}").repeat(20)),
-            )
-        };
-        let told = |entries: &[LogEntry]| -> Vec<String> {
-            without_reverted(entries).0.iter().map(|entry| entry.commit.as_str()[..2].to_owned()).collect()
-        };
-        let (first, other) = (entry(1, 1, "feat: x"), entry(2, 1, "feat: y"));
-        assert_eq!(told(&[revert(3, 1), other.clone(), first.clone()]), ["02"]);
-        assert_eq!(told(&[revert(4, 3), revert(3, 1), other.clone(), first.clone()]), ["02", "01"]);
-        assert_eq!(
-            told(&[revert(3, 9), other.clone()]),
-            ["03", "02"],
-            "what is older than the range stays reverted"
-        );
-        assert_eq!(told(&[revert(3, 3)]), ["03"], "a revert of itself is none");
-        let merges =
-            [entry(5, 2, "Merge branch 'x'"), entry(6, 2, "A feature (#7)"), entry(7, 1, "Merge words")];
-        assert_eq!(told(&merges), ["06", "07"]);
-    }
-
-    #[test]
-    fn the_revert_of_a_merge_is_told_because_what_the_merge_brought_is_told_as_well() {
-        let revert = |number: u8, of: u8| {
-            let of = format!("{of:02x}").repeat(20);
-            entry(
-                number,
-                1,
-                &format!("Revert \"x\"\n\nThis reverts commit {of}, reversing\nchanges made to 0."),
-            )
-        };
-        let brought = entry(1, 1, "feat: x");
-        for (newest, merge, expected) in [
-            (vec![revert(3, 2)], "Merge branch 'x'", (vec!["03", "01"], 0)),
-            (vec![revert(3, 2)], "A feature (#7)", (vec!["03", "02", "01"], 0)),
-            (vec![revert(4, 3), revert(3, 2)], "Merge branch 'x'", (vec!["01"], 2)),
-        ] {
-            let entries = [newest, vec![entry(2, 2, merge), brought.clone()]].concat();
-            let (told, reverted) = without_reverted(&entries);
-            let told: Vec<_> = told.iter().map(|entry| &entry.commit.as_str()[..2]).collect();
-            assert_eq!((told, reverted), expected, "{merge}");
-        }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::inputs::config::Groups;
-use crate::tool::git::Message;
+use crate::tool::git::{LogEntry, announces_break};
 
 /// What a change means to a person who runs the service, in the order of a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -43,8 +43,13 @@ const KINDS: [(&str, Group); 17] = [
     ("tests", Group::Maintenance),
 ];
 
-/// The type of a dependency change. A scope that begins with it has the same meaning, whatever the type.
+/// The type of a dependency change. A scope that begins with it has the same meaning with every type but that of a
+/// security fix.
 const DEPENDENCIES: &str = "deps";
+
+/// The programs that update dependencies, by how their names begin. Without a convention in the repository their
+/// subjects have no type.
+const UPDATERS: [&str; 2] = ["renovate", "dependabot"];
 
 /// The place of a change on a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,25 +78,38 @@ pub(super) struct Heads<'a> {
     groups: &'a Groups,
     /// `None` for a head without a known type.
     known: BTreeMap<&'a str, Option<Head<'a>>>,
+    /// That of a subject without a type, by a program that updates dependencies.
+    update: Head<'a>,
 }
 
 impl<'a> Heads<'a> {
     pub(super) fn of(groups: &'a Groups) -> Self {
-        Self { groups, known: BTreeMap::new() }
+        let place = groups.named(DEPENDENCIES).map_or(Place::Dependencies, Place::Group);
+        let update = Head { group: Group::Dependencies, place, ..Head::unknown(groups) };
+        Self { groups, known: BTreeMap::new(), update }
     }
 
     /// What the head of the subject says, and the rest of the subject: all of it if the text keeps the head.
-    pub(super) fn of_message(&mut self, message: &'a Message) -> (Head<'a>, &'a str) {
-        let (subject, parts) = (message.subject.as_str(), message.parts());
+    pub(super) fn of_entry(&mut self, entry: &'a LogEntry) -> (Head<'a>, &'a str) {
+        let (subject, parts) = (entry.message.subject.as_str(), entry.message.parts());
         let known = parts.and_then(|(head, _)| match self.known.get(head) {
             Some(known) => *known,
             None => *self.known.entry(head).or_insert(Head::of(head, self.groups)),
         });
         match (known, parts) {
             (Some(head), Some((_, rest))) => (head, if head.is_kept { subject } else { rest }),
+            _ if entry.author.as_deref().is_some_and(is_updater) => (self.update, subject),
             _ => (Head::unknown(self.groups), subject),
         }
     }
+}
+
+fn is_updater(author: &str) -> bool {
+    let is_one = |name: &&str| {
+        author.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name))
+            && author[name.len()..].chars().next().is_none_or(|next| " [".contains(next))
+    };
+    UPDATERS.iter().any(is_one)
 }
 
 impl<'a> Head<'a> {
@@ -100,18 +118,22 @@ impl<'a> Head<'a> {
         Self { group: Group::Others, place, is_marked: false, is_kept: true, scope: None }
     }
 
-    /// `None` when it has no type or an unknown one.
+    /// `None` when it has no type or an unknown one, and announces no breaking change.
     fn of(head: &'a str, groups: &Groups) -> Option<Self> {
-        let (head, is_marked) = head.strip_suffix('!').map_or((head, false), |head| (head, true));
+        let is_marked = announces_break(head);
+        let head = head.strip_suffix('!').unwrap_or(head);
         let (name, scope) = match head.split_once('(') {
             Some((name, scope)) => (name, Some(scope.strip_suffix(')')?)),
             None => (head, None),
         };
         let usual = KINDS.iter().find(|(usual, _)| usual.eq_ignore_ascii_case(name)).map(|(_, group)| *group);
-        let is_by_scope = usual.is_some() && scope.is_some_and(|scope| scope.starts_with(DEPENDENCIES));
+        let is_by_scope = usual.is_some_and(|group| group != Group::Security)
+            && scope.is_some_and(|scope| scope.starts_with(DEPENDENCIES));
         let group = if is_by_scope { Group::Dependencies } else { usual.unwrap_or(Group::Others) };
         let named = groups.named(if is_by_scope { DEPENDENCIES } else { name });
-        usual.or(named.map(|_| Group::Others))?;
+        if usual.is_none() && named.is_none() {
+            return is_marked.then(|| Self { is_marked, ..Self::unknown(groups) });
+        }
         let place = match named {
             Some(place) => Place::Group(place),
             None if group == Group::Dependencies => Place::Dependencies,

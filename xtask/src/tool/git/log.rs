@@ -37,7 +37,7 @@ pub struct LogEntry {
 
 impl LogEntry {
     /// Whether it is a merge with git's default subject. A merge with a subject of its own counts as a change, and so
-    /// does one whose footers say what breaks: nothing else may say that.
+    /// does one whose footers, or the title of whose pull request, say what breaks: nothing else may say that.
     #[must_use]
     pub fn is_bare_merge(&self) -> bool {
         is_bare_merge(self.parents, &self.message)
@@ -75,9 +75,6 @@ impl Log {
         self.graph.touches(commit.as_str())
     }
 }
-
-/// How many bytes of a message are read.
-pub const LONGEST_MESSAGE: usize = 16 << 10;
 
 /// Enough for a history of a million commits.
 const PATIENCE: Duration = Duration::from_secs(120);

@@ -1,5 +1,9 @@
 //! The parts of a commit message that release notes need, however long the message is.
 
+mod origin;
+
+pub use origin::Reverted;
+
 /// Parts of a message, which is hostile input.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Message {
@@ -10,15 +14,26 @@ pub struct Message {
     colon: Option<usize>,
     /// The breaking changes in its footers, by Conventional Commits 1.0.0, each on one line.
     pub breaking: Vec<String>,
-    /// The commit that it claims to revert, in the words of `git revert`: any run of hexadecimal digits.
-    pub reverts: Option<String>,
+    /// What it undoes, if it says nothing else: a revert that breaks something is a change of its own.
+    pub reverts: Option<Reverted>,
+    /// The commit of which it is a copy, as `git cherry-pick -x` names it.
+    pub picked: Option<String>,
 }
 
-/// The footers that announce a breaking change.
-const BREAKING: [&str; 2] = ["BREAKING CHANGE: ", "BREAKING-CHANGE: "];
+/// The words before the colon that announce a breaking change, in a footer or in a subject.
+const BREAKING: [&str; 2] = ["BREAKING CHANGE", "BREAKING-CHANGE"];
 
-/// How `git revert` begins the line that names a commit.
-const REVERTS: &str = "This reverts commit ";
+/// Whether what stands before the colon of a subject announces a breaking change: a word with `!`, of any type and with
+/// or without a scope, or the words of a footer.
+#[must_use]
+pub fn announces_break(head: &str) -> bool {
+    if BREAKING.contains(&head) {
+        return true;
+    }
+    let Some(head) = head.strip_suffix('!') else { return false };
+    let name = head.strip_suffix(')').and_then(|head| head.split_once('(')).map_or(head, |(name, _)| name);
+    !name.is_empty() && !name.contains(|c: char| c.is_whitespace() || ":()!".contains(c))
+}
 
 impl Message {
     /// Never fails: each part may be empty.
@@ -29,10 +44,17 @@ impl Message {
         let first = if begins_and_ends_visibly(first) { first } else { first.trim() };
         let is_line = body.is_empty() || (body.starts_with('\n') && !first.is_empty());
         let subject = if is_line { first.to_owned() } else { subject(text) };
+        let may_revert = matches!(subject.as_bytes().first(), Some(b'R' | b'r'));
+        if may_revert && let Some((reverted, subject)) = origin::by_button(&subject, body) {
+            return Self { colon: colon(&subject), subject, reverts: Some(reverted), ..Self::default() };
+        }
         let colon = colon(&subject);
         let mut message = Self { subject, colon, ..Self::default() };
         if !body.is_empty() {
             message.read(body);
+        }
+        if may_revert && !message.breaks() {
+            message.reverts = origin::reverted(&message.subject, body);
         }
         message
     }
@@ -44,28 +66,45 @@ impl Message {
         Some((&self.subject[..colon], &self.subject[colon + 2..]))
     }
 
-    /// The footers, which may span several lines, and the first revert.
+    /// Takes the title of a merged pull request as the subject, if it announces a breaking change and git's own words
+    /// are the subject: nothing else may say that.
+    pub(super) fn take_title(&mut self, title: &str) {
+        let Some((head, _)) = title.split_once(": ").filter(|(head, _)| announces_break(head)) else {
+            return;
+        };
+        // The first line of the body may be one of the footers.
+        let is_footer = !head.ends_with('!') && !self.breaking.is_empty();
+        if !is_footer && self.subject.starts_with("Merge ") {
+            (self.colon, self.subject) = (colon(title), title.to_owned());
+        }
+    }
+
+    fn breaks(&self) -> bool {
+        !self.breaking.is_empty() || self.parts().is_some_and(|(head, _)| announces_break(head))
+    }
+
+    /// The footers, which may span several paragraphs, and the copied commit.
     fn read(&mut self, body: &str) {
         let mut is_inside = false;
         for line in body.lines() {
-            if self.reverts.is_none() {
-                self.reverts = line.strip_prefix(REVERTS).map(hexadecimal);
-            }
             let line = line.trim_end();
-            let begins = match line.starts_with('B') {
-                true => BREAKING.iter().find_map(|footer| line.strip_prefix(footer)),
-                false => None,
-            };
-            match (begins, self.breaking.last_mut()) {
-                (Some(text), _) => {
-                    self.breaking.push(text.trim().to_owned());
-                    is_inside = true;
+            let begins = match line.as_bytes().first() {
+                Some(b'B') => BREAKING.iter().find_map(|name| line.strip_prefix(name)?.strip_prefix(':')),
+                Some(b'(') => {
+                    self.picked = origin::picked(line).map(str::to_owned).or(self.picked.take());
+                    None
                 }
-                (None, Some(last)) if is_inside && !line.is_empty() && !is_footer(line) => {
-                    last.push(' ');
+                _ => None,
+            };
+            if let Some(text) = begins {
+                self.breaking.push(text.trim().to_owned());
+                is_inside = true;
+            } else if is_inside && !line.is_empty() {
+                is_inside = !ends_footer(line);
+                if is_inside && let Some(last) = self.breaking.last_mut() {
+                    last.push_str(if last.is_empty() { "" } else { " " });
                     *last += line.trim();
                 }
-                _ => is_inside = false,
             }
         }
     }
@@ -73,7 +112,9 @@ impl Message {
     /// The size of the kept parts, in bytes.
     pub(super) fn size(&self) -> usize {
         let footers: usize = self.breaking.iter().map(String::len).sum();
-        self.subject.len() + footers + self.reverts.as_ref().map_or(0, String::len)
+        let reverts =
+            self.reverts.as_ref().map_or(0, |(Reverted::Commit(text) | Reverted::Subject(text))| text.len());
+        self.subject.len() + footers + reverts + self.picked.as_ref().map_or(0, String::len)
     }
 }
 
@@ -105,6 +146,15 @@ fn subject(text: &str) -> String {
     subject
 }
 
+/// Whether a line after a footer is no part of it: another footer, the line of a cherry-pick, or what forges write below
+/// a description (GitLab's reference) and into a squashed commit (a line of dashes, and `* ` before each subject).
+fn ends_footer(line: &str) -> bool {
+    let is_rule = line.len() >= 3 && line.bytes().all(|byte| byte == b'-');
+    let is_subject = line.strip_prefix("* ").is_some_and(is_head);
+    let is_reference = line.starts_with("See merge request ");
+    is_footer(line) || is_rule || is_subject || is_reference || origin::picked(line).is_some()
+}
+
 /// `Signed-off-by: …` or `Fixes #…`.
 fn is_footer(line: &str) -> bool {
     let is_token =
@@ -112,13 +162,15 @@ fn is_footer(line: &str) -> bool {
     [": ", " #"].iter().any(|mark| line.split_once(mark).is_some_and(|(token, _)| is_token(token)))
 }
 
-fn hexadecimal(rest: &str) -> String {
-    rest.split(|c: char| !c.is_ascii_hexdigit()).next().unwrap_or_default().to_owned()
+/// `fix(api): …` or `feat!: …`.
+fn is_head(line: &str) -> bool {
+    let head = line.split_once(": ").map(|(head, _)| head);
+    head.is_some_and(|head| announces_break(&format!("{}!", head.trim_end_matches('!'))))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Message;
+    use super::{Message, announces_break};
 
     #[test]
     fn a_subject_is_the_first_paragraph_on_one_line() {
@@ -143,23 +195,52 @@ mod tests {
     }
 
     #[test]
-    fn a_footer_says_what_breaks_over_several_lines() {
-        let message = "fix: x\n\nWords.\n\nBREAKING CHANGE: the port is\n  another one\nSigned-off-by: a\n\
-            BREAKING-CHANGE: and the path\n\nBREAKING CHANGES: no footer\n";
-        let breaking = Message::of(&message.replace('\n', "\r\n")).breaking;
-        assert_eq!(breaking, ["the port is another one", "and the path"]);
+    fn a_footer_says_what_breaks_to_the_next_footer() {
+        for (body, breaking) in [
+            (
+                "Words.\n\nBREAKING CHANGE: the port is\n  another one\nSigned-off-by: a\nmore",
+                &["the port is another one"][..],
+            ),
+            (
+                "BREAKING CHANGE: a\nBREAKING-CHANGE: b\n\nBREAKING CHANGES: no footer",
+                &["a", "b BREAKING CHANGES: no footer"],
+            ),
+            ("BREAKING CHANGE:\nset the port", &["set the port"]),
+            ("BREAKING CHANGE: a\n\nTo migrate,\nset b.\n\nFixes #3\n\nc", &["a To migrate, set b."]),
+            ("BREAKING CHANGE: a\n\n* fix(api): b\n\nc", &["a"]),
+            ("BREAKING CHANGE: a\n\n* set b\n* set c", &["a * set b * set c"]),
+            ("BREAKING CHANGE: a\n\n---------\n\nc", &["a"]),
+            ("BREAKING CHANGE:", &[""]),
+            ("BREAKING CHANGES: a", &[]),
+            ("breaking change: a", &[]),
+        ] {
+            for text in
+                [format!("fix: x\n\n{body}\n"), format!("fix: x\r\n\r\n{}", body.replace('\n', "\r\n"))]
+            {
+                assert_eq!(Message::of(&text).breaking, breaking, "{text:?}");
+            }
+        }
         assert_eq!(Message::of("BREAKING CHANGE: a subject").breaking, [""; 0]);
     }
 
     #[test]
-    fn a_revert_names_its_commit() {
-        for (text, commit) in [
-            ("Revert \"x\"\n\nThis reverts commit 0a1b.", Some("0a1b")),
-            ("x\n\nThis reverts commit  ", Some("")),
-            ("This reverts commit 0a1b.", None),
-            ("x\n\nThis reverts commit 1.\r\nThis reverts commit 2.", Some("1")),
+    fn a_break_is_announced_by_a_mark_on_any_type_or_by_the_words_of_a_footer() {
+        for head in ["feat!", "api!", "c++!", "fix(a b)!", "x()!", "BREAKING CHANGE", "BREAKING-CHANGE"] {
+            assert!(announces_break(head), "{head}");
+        }
+        for head in [
+            "feat",
+            "",
+            "!",
+            "(x)!",
+            "Hello there!",
+            "a!!",
+            "a(b!",
+            "a)!",
+            "breaking change",
+            "BREAKING CHANGES",
         ] {
-            assert_eq!(Message::of(text).reverts.as_deref(), commit, "{text:?}");
+            assert!(!announces_break(head), "{head}");
         }
     }
 }

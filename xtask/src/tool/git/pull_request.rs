@@ -4,6 +4,9 @@
 /// The maximum number of digits: no forge has a billion pull requests.
 const LONGEST: usize = 9;
 
+/// What stands before a number. Forgejo and Gitea write `!` in a repository whose issues are tracked elsewhere.
+const MARKS: [char; 2] = ['#', '!'];
+
 /// The number in `digits`, without a sign or leading zeros.
 #[must_use]
 pub fn number(digits: &str) -> Option<u32> {
@@ -21,6 +24,24 @@ pub(super) fn merged(text: &str) -> Option<u32> {
     subject.trim_end().strip_prefix("Merge pull request ").and_then(named).or_else(|| referenced(body))
 }
 
+/// The title of the pull request whose merge has the message `text`: quoted in the subject, as Forgejo and Gitea write
+/// it, else the first line of the body.
+pub(super) fn title(text: &str) -> Option<&str> {
+    let (subject, body) = text.split_once('\n').unwrap_or((text, ""));
+    let quoted = subject.strip_prefix("Merge pull request '").and_then(|rest| rest.rsplit_once("' ("));
+    let first = || body.lines().map(str::trim).find(|line| !line.is_empty());
+    quoted.map(|(title, _)| title).or_else(first)
+}
+
+/// The number at the end of `text` in the form ` (#7)`, which forges add to the subject of a squashed commit, and the
+/// text without it.
+#[must_use]
+pub fn squashed(text: &str) -> Option<(&str, u32)> {
+    let (text, digits) = text.strip_suffix(')')?.rsplit_once(" (")?;
+    let number = number(digits.strip_prefix(MARKS)?)?;
+    (!text.trim().is_empty()).then_some((text, number))
+}
+
 /// The number in what follows `Merge pull request `.
 fn named(rest: &str) -> Option<u32> {
     let words: Vec<_> = rest.split(' ').collect();
@@ -34,7 +55,8 @@ fn named(rest: &str) -> Option<u32> {
             let is_quoted = title.first()?.starts_with('\'') && title.last()?.ends_with('\'');
             // A quotation mark alone does not both begin and end a title.
             let is_title = is_quoted && *title != ["'"];
-            number(digits.strip_prefix("(#")?.strip_suffix(')')?).filter(|_| is_title)
+            let digits = MARKS.iter().find_map(|mark| digits.strip_prefix('(')?.strip_prefix(*mark))?;
+            number(digits.strip_suffix(')')?).filter(|_| is_title)
         }
         _ => None,
     }
@@ -53,7 +75,7 @@ fn referenced(body: &str) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
-    use super::{merged, number};
+    use super::{merged, number, squashed, title};
 
     #[test]
     fn a_number_has_at_most_nine_digits_and_nothing_else() {
@@ -72,12 +94,48 @@ mod tests {
                 12,
             ),
             ("Merge pull request '' (#12) from b into main\r\n", 12),
+            ("Merge pull request 'a' (!12) from b into main", 12),
             ("Merge pull request #12 from a/b\n\nMerge pull request #13 from c/d\n", 12),
             ("Merge pull request #12 from a/b/c\r\n\r\nTitle", 12),
             ("Merge branch 'b' into 'main'\n\nTitle\n\nSee merge request group/project!12\n", 12),
             ("Title\r\n\r\nSee merge request a/b!3\r\nSee merge request group/sub/project!12\r\n", 12),
         ] {
             assert_eq!(merged(text), Some(expected), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_merge_has_the_title_in_its_subject_or_in_its_body() {
+        for (text, expected) in [
+            ("Merge pull request 'feat!: a' (#12) from b into main\n\nWords", Some("feat!: a")),
+            ("Merge pull request 'it''s (#3)' (!12) from b into main", Some("it''s (#3)")),
+            ("Merge pull request #12 from a/b\r\n\r\nfeat!: a\r\n", Some("feat!: a")),
+            ("Merge branch 'b' into 'main'\n\nTitle\n\nSee merge request a/b!12", Some("Title")),
+            ("Merge pull request #12 from a/b", None),
+        ] {
+            assert_eq!(title(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_squashed_commit_ends_with_its_number() {
+        for (text, expected) in [
+            ("a (#12)", Some(("a", 12))),
+            ("a (!12)", Some(("a", 12))),
+            ("a (#1) (#999999999)", Some(("a (#1)", 999_999_999))),
+            ("a (#1234567890)", None),
+            ("a (#0)", None),
+            ("a (#01)", None),
+            ("a (#-1)", None),
+            ("a (##1)", None),
+            ("a (#１)", None),
+            ("a (#1) b", None),
+            ("a(#1)", None),
+            (" (#1)", None),
+            ("a (1)", None),
+            ("a (#)", None),
+        ] {
+            assert_eq!(squashed(text), expected, "{text}");
         }
     }
 
@@ -96,7 +154,7 @@ mod tests {
             "Merge pull request (#12) from b into main",
             "Merge pull request 'a' (#012) from b into main",
             "Merge pull request 'a' (#1234567890) from b into main",
-            "Merge pull request 'a' (!12) from b into main",
+            "Merge pull request 'a' (?12) from b into main",
             "Merge pull request 'a' #12 from b into main",
             "merge pull request 'a' (#12) from b into main",
             " Merge pull request 'a' (#12) from b into main",

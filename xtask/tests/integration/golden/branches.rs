@@ -3,7 +3,7 @@
 use super::stories::{Tell, first, linked};
 
 /// As [`super::stories::OTHERS`].
-pub(super) const BRANCHES: [(&str, &str, Tell); 28] = [
+pub(super) const BRANCHES: [(&str, &str, Tell); 32] = [
     ("backport", "v1.2.9", |s| {
         s.commit("a").tag("v1.2.8").on("line").on("main").commit("feat: b").tag("v1.3.0");
         s.on("line").commit("fix: c").tag("v1.2.9");
@@ -159,6 +159,30 @@ pub(super) const BRANCHES: [(&str, &str, Tell); 28] = [
     }),
     ("revert-of-released", "v0.2.0", |s| {
         first(s).revert("first").tag("v0.2.0");
+    }),
+    ("revert-by-button", "v0.2.0", |s| {
+        let id = first(s).commit("feat: a\n\nBREAKING CHANGE: b\n").id();
+        s.commit(format!("revert {id}\n\nrevert feat: a\n\nBREAKING CHANGE: b\n"));
+        let released = "0".repeat(40);
+        s.commit(format!("revert {released}\n\nrevert feat!: c\n\nBREAKING CHANGE: d\n")).tag("v0.2.0");
+    }),
+    ("revert-that-is-only-mentioned", "v0.2.0", |s| {
+        let id = first(s).commit("perf: cache the token").id();
+        s.commit(format!(
+            "feat: sessions in Redis\n\nThis reverts commit {id}, whose cache is not needed any more.\n\n\
+             BREAKING CHANGE: REDIS_URL must be set\n"
+        ));
+        s.tag("v0.2.0");
+    }),
+    ("cherry-pick", "v0.2.0", |s| {
+        let id = first(s).on("hotfix").commit("fix: a").id();
+        s.on("main").commit("feat: b").commit(format!("fix: a\n\n(cherry picked from commit {id})\n"));
+        s.merge(&["hotfix"], "Merge branch 'hotfix'").tag("v0.2.0");
+    }),
+    ("merge-with-breaking-title", "v0.2.0", |s| {
+        linked(s).on("side").commit("b").on("main");
+        s.merge(&["side"], "Merge pull request 'feat!: drop the v1 API' (#12) from side into main")
+            .tag("v0.2.0");
     }),
     ("revert-of-unknown", "v0.2.0", |s| {
         first(s).commit(format!("Revert \"x\"\n\nThis reverts commit {}.\n", "0".repeat(40))).tag("v0.2.0");

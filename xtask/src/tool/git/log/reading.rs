@@ -13,11 +13,15 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
 
-use super::{Commit, FIELDS, LONGEST_MESSAGE, Log, LogEntry, Message, is_bare_merge};
+use super::{Commit, FIELDS, Log, LogEntry, Message, is_bare_merge};
 use crate::tool::git::people::{contact, name};
 use crate::tool::git::pull_request;
 
-/// How many bytes of any field but the message are read.
+/// How many bytes of a message are read. Of a longer one, the first and the last half are: the subject is at its beginning,
+/// the footers are at its end.
+const LONGEST_MESSAGE: usize = 16 << 10;
+
+/// How many bytes of any other field are read.
 const LONGEST_FIELD: usize = 64 << 10;
 
 /// The largest total size of what is kept of a range, in bytes. Notes cannot be made from more.
@@ -100,11 +104,16 @@ impl Reading {
             length if length == commit.len() => 1,
             _ => parents.split(' ').count(),
         };
-        let message = text(message);
-        let message = &message[..message.floor_char_boundary(LONGEST_MESSAGE)];
-        let pull = if count == 2 { pull_request::merged(message) } else { None };
+        let text_of_message = text(message);
+        let mut message = Message::of(&text_of_message);
+        let mut pull = None;
+        if count == 2 {
+            pull = pull_request::merged(&text_of_message);
+            if let Some(title) = pull.and_then(|_| pull_request::title(&text_of_message)) {
+                message.take_title(title);
+            }
+        }
         self.kept_bytes += self.log.graph.add(commit, parents);
-        let message = Message::of(message);
         self.kept_bytes += message.size();
         let counts_as_change = !is_bare_merge(count, &message);
         if !others.is_empty() {
@@ -160,7 +169,7 @@ fn text(bytes: &[u8]) -> Cow<'_, str> {
 
 /// How many bytes of a field are read.
 fn most(number: usize) -> usize {
-    if number == FIELDS.len() - 1 { LONGEST_MESSAGE + 3 } else { LONGEST_FIELD }
+    if number == FIELDS.len() - 1 { LONGEST_MESSAGE } else { LONGEST_FIELD }
 }
 
 /// The first record in `bytes`, and its length. `None` if its end is not there, or a field has too many bytes.
@@ -176,7 +185,8 @@ fn record(bytes: &[u8]) -> Option<(Record<'_>, usize)> {
     Some((fields, length))
 }
 
-/// Reads up to the next NUL and keeps `most` bytes in `field`. Returns false when the output ended instead.
+/// Reads up to the next NUL. Of more than `most` bytes it keeps in `field` about the first half of `most`, and the lines
+/// that begin in the last half. Returns false when the output ended instead.
 fn next(from: &mut dyn BufRead, field: &mut Vec<u8>, most: usize) -> Result<bool> {
     field.clear();
     from.take(most as u64 + 1).read_until(0, field).context(DOING)?;
@@ -187,7 +197,30 @@ fn next(from: &mut dyn BufRead, field: &mut Vec<u8>, most: usize) -> Result<bool
     if field.len() <= most {
         return Ok(false);
     }
-    field.truncate(most);
-    from.skip_until(0).context(DOING)?;
-    Ok(true)
+    let half = most / 2;
+    let mut last = field.split_off(boundary(field, half));
+    let is_ended = loop {
+        let bytes = from.fill_buf().context(DOING)?;
+        let text = CStr::from_bytes_until_nul(bytes);
+        let (is_ended, is_over) = (text.is_ok(), bytes.is_empty());
+        let bytes = text.map_or(bytes, CStr::to_bytes);
+        last.extend(bytes);
+        last.drain(..last.len().saturating_sub(half));
+        let length = bytes.len() + usize::from(is_ended);
+        from.consume(length);
+        if is_ended || is_over {
+            break is_ended;
+        }
+    };
+    // Where it was cut, no line begins.
+    if let Some(break_) = last.iter().position(|byte| *byte == b'\n') {
+        field.extend(&last[break_..]);
+    }
+    Ok(is_ended)
+}
+
+/// The last position up to `end` at which no character of UTF-8 is cut.
+fn boundary(bytes: &[u8], end: usize) -> usize {
+    let begins = |at: &usize| bytes[*at] & 0b1100_0000 != 0b1000_0000;
+    (end.saturating_sub(3)..=end).rev().find(begins).unwrap_or(end)
 }

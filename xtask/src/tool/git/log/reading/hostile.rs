@@ -8,7 +8,7 @@ readers! {
         seeds: vec![
             format!("{} {}\0Ann\0Bob <b@c>\nCid\n\0fix: a\n\nBREAKING CHANGE: b\n c\0", "b".repeat(40), "c".repeat(40)).into(),
         ],
-        words: &["\0", "\n", " ", "<", ">", "@", ": ", "BREAKING CHANGE: ", "This reverts commit ", "#", "(#1)", "\u{202e}", "\u{e9}", "\r\n", "a/b!"],
+        words: &["\0", "\n", " ", "<", ">", "@", ": ", "BREAKING CHANGE: ", "Revert ", "This reverts commit ", "(cherry picked from commit ", "#", "(#1)", "\u{202e}", "\u{e9}", "\r\n", "a/b!"],
         read: |bytes| {
             let Ok(reading) = Reading::of(&mut &*bytes) else { return };
             for entry in &reading.log.entries {

@@ -23,8 +23,8 @@ fn a_log_record_is_a_commit_its_authors_and_a_message_that_may_hold_anything() {
     let entry = parse(&format!("{parent} {parent}"), "fix: a \x1f and `tick`\n\nmore\n");
     assert_eq!((&*entry.message.subject, entry.parents), ("fix: a \x1f and `tick`", 2));
     assert_eq!(parse("", "").parents, 0);
-    for long in ["é".repeat(9000), "x".repeat(100_000)] {
-        assert_eq!(parse("", &long).message.subject, long[..16 << 10]);
+    for long in ["é".repeat(9000), "x".repeat(100_000), format!("x{}", "é".repeat(9000))] {
+        assert_eq!(parse("", &long).message.subject, long[..long.floor_char_boundary(8 << 10)]);
     }
     assert!(read("").unwrap().entries.is_empty());
     for wrong in [
@@ -44,13 +44,16 @@ fn a_log_record_is_a_commit_its_authors_and_a_message_that_may_hold_anything() {
 fn a_record_is_the_same_wherever_a_buffer_ends() {
     let [commit, parent] = ["b", "c"].map(|digit| digit.repeat(40));
     let long = "x".repeat(20_000);
-    let messages = ["fix: a\n\nBREAKING CHANGE: b\n", "", "Merge branch 'x'", &long, "last"];
+    let words = "BREAKING CHANGE in words\n".repeat(10_000);
+    let footers = format!("feat: a\n\nBREAKING CHANGE: first\n---\n{words}\nBREAKING CHANGE: last\n");
+    let messages = ["fix: a\n\nBREAKING CHANGE: b\n", "", "Merge branch 'x'", &long, &footers, "last"];
     let record =
         |message: &&str| format!("{commit} {parent} {parent}\0Ann\0Bob <b@c>\nCid <c@d>\0{message}\0");
     let text: String = messages.iter().map(record).collect();
     let whole = Reading::of(&mut text.as_bytes()).unwrap();
     assert_eq!(whole.log.entries.len(), messages.len());
-    assert_eq!(whole.log.entries[3].message.subject, long[..16 << 10]);
+    assert_eq!(whole.log.entries[3].message.subject, long[..8 << 10]);
+    assert_eq!(whole.log.entries[4].message.breaking, ["first", "last"]);
     for size in [1, 7, 100, 4096, 64 << 10] {
         let mut buffer = BufReader::with_capacity(size, text.as_bytes());
         let found = Reading::of(&mut buffer).unwrap();
@@ -59,6 +62,44 @@ fn a_record_is_the_same_wherever_a_buffer_ends() {
             (found.co_authors, found.co_authored),
             (whole.co_authors.clone(), whole.co_authored.clone())
         );
+    }
+}
+
+#[test]
+fn a_line_that_is_cut_off_is_no_footer() {
+    let [commit, parent] = ["b", "c"].map(|digit| digit.repeat(40));
+    for blanks in 0..40 {
+        // Without a line break in the last half, wherever that begins.
+        let message = format!("feat: a\n\n{}{}", "x".repeat(blanks), "BREAKING CHANGE: y ".repeat(2_000));
+        let log = read(&format!("{commit} {parent}\0Ann\0\0{message}\0")).unwrap();
+        let footers = &log.entries[0].message.breaking;
+        assert_eq!(footers.len(), usize::from(blanks == 0), "{footers:?}");
+    }
+}
+
+#[test]
+fn a_merge_has_the_title_of_its_pull_request_where_that_says_that_something_breaks() {
+    let [commit, parent] = ["b", "c"].map(|digit| digit.repeat(40));
+    for (message, subject, is_bare) in [
+        ("Merge pull request 'feat!: drop v1' (#12) from b into main", "feat!: drop v1", false),
+        ("Merge pull request #12 from a/b\n\napi(v1)!: drop it\n", "api(v1)!: drop it", false),
+        (
+            "Merge branch 'b' into 'main'\n\nBREAKING CHANGE: c\n\nSee merge request a/b!12",
+            "Merge branch 'b' into 'main'",
+            false,
+        ),
+        ("Merge pull request 'BREAKING CHANGE: d' (!12) from b into main", "BREAKING CHANGE: d", false),
+        (
+            "Merge pull request 'feat: add v2' (#12) from b into main",
+            "Merge pull request 'feat: add v2' (#12) from b into main",
+            true,
+        ),
+        ("Words\n\nfeat!: drop v1\n\nSee merge request a/b!12", "Words", false),
+        ("Merge branch 'b'\n\nfeat!: drop v1", "Merge branch 'b'", true),
+    ] {
+        let log = read(&format!("{commit} {parent} {parent}\0Ann\0\0{message}\0")).unwrap();
+        let entry = &log.entries[0];
+        assert_eq!((&*entry.message.subject, entry.is_bare_merge()), (subject, is_bare), "{message}");
     }
 }
 

@@ -1,0 +1,225 @@
+//! Which commits of a range a reader is told: neither those that cancel each other, nor one change twice.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::tool::git::{LogEntry, Reverted};
+
+/// The commits for the reader, newest first. Left out are merges with only git's own words, pairs of a commit and its
+/// revert within the range, and copies of a listed commit. Also returns the number of commits in such pairs. A merge and
+/// its revert are no such pair: what the merge brought is listed, and without the revert nobody would know that it is
+/// gone.
+pub(super) fn listed(entries: &[LogEntry]) -> (Vec<&LogEntry>, usize) {
+    let Some(named) = Named::of(entries) else {
+        return (entries.iter().filter(|entry| !entry.is_bare_merge()).collect(), 0);
+    };
+    let mut cancelled: BTreeSet<&str> = BTreeSet::new();
+    for entry in entries.iter().filter(|entry| !entry.is_bare_merge()) {
+        // Newest first: when a revert was itself reverted, the commit that it had reverted stays.
+        let Some(other) = named.reverted(entry).filter(|other| other.parents <= 1) else { continue };
+        let (this, other) = (entry.commit.as_str(), other.commit.as_str());
+        if this != other && !cancelled.contains(this) && !cancelled.contains(other) {
+            cancelled.extend([this, other]);
+        }
+    }
+    // Each copy that is left out names a commit that is not, or one that is left out later for the same reason.
+    let mut copies: BTreeSet<&str> = BTreeSet::new();
+    for entry in entries {
+        let Some(other) = named.original(entry).filter(|other| !other.is_bare_merge()) else { continue };
+        let (this, other) = (entry.commit.as_str(), other.commit.as_str());
+        if this != other && !cancelled.contains(other) && !copies.contains(other) {
+            copies.insert(this);
+        }
+    }
+    let is_told = |entry: &&LogEntry| {
+        let commit = entry.commit.as_str();
+        !entry.is_bare_merge() && !cancelled.contains(commit) && !copies.contains(commit)
+    };
+    (entries.iter().filter(is_told).collect(), cancelled.len())
+}
+
+/// The commits of a range that others of it name, by how they name them.
+struct Named<'a> {
+    ids: BTreeMap<&'a str, Vec<&'a LogEntry>>,
+    subjects: BTreeMap<&'a str, Vec<&'a LogEntry>>,
+}
+
+impl<'a> Named<'a> {
+    /// `None` if no commit names one. Abbreviated ids have few lengths, and each commit is looked up once for each.
+    fn of(entries: &'a [LogEntry]) -> Option<Self> {
+        let mut named = Self { ids: BTreeMap::new(), subjects: BTreeMap::new() };
+        for entry in entries {
+            match &entry.message.reverts {
+                None => {}
+                Some(Reverted::Commit(id)) => _ = named.ids.insert(id, Vec::new()),
+                Some(Reverted::Subject(subject)) => _ = named.subjects.insert(subject, Vec::new()),
+            }
+            if let Some(id) = &entry.message.picked {
+                named.ids.insert(id, Vec::new());
+            }
+        }
+        if named.ids.is_empty() && named.subjects.is_empty() {
+            return None;
+        }
+        let lengths: BTreeSet<usize> = named.ids.keys().map(|id| id.len()).collect();
+        for entry in entries {
+            for length in &lengths {
+                let id = entry.commit.as_str().get(..*length);
+                if let Some(fitting) = id.and_then(|id| named.ids.get_mut(id)) {
+                    fitting.push(entry);
+                }
+            }
+            if !named.subjects.is_empty()
+                && let Some(fitting) = named.subjects.get_mut(&*entry.message.subject)
+            {
+                fitting.push(entry);
+            }
+        }
+        Some(named)
+    }
+
+    /// The commit that `entry` reverts. A name that fits several is nobody's.
+    fn reverted(&self, entry: &LogEntry) -> Option<&'a LogEntry> {
+        let fitting = match entry.message.reverts.as_ref()? {
+            Reverted::Commit(id) => self.ids.get(id.as_str()),
+            Reverted::Subject(subject) => self.subjects.get(subject.as_str()),
+        };
+        only(fitting)
+    }
+
+    /// The commit of which `entry` is a copy that says nothing else.
+    fn original(&self, entry: &LogEntry) -> Option<&'a LogEntry> {
+        let this = &entry.message;
+        let original = only(self.ids.get(this.picked.as_deref()?))?;
+        let that = &original.message;
+        (this.subject == that.subject && this.breaking == that.breaking).then_some(original)
+    }
+}
+
+fn only<'a>(fitting: Option<&Vec<&'a LogEntry>>) -> Option<&'a LogEntry> {
+    match fitting.map(Vec::as_slice) {
+        Some([one]) => Some(one),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::listed;
+    use crate::tool::git::{Commit, LogEntry, Message};
+
+    fn id(number: u8) -> String {
+        format!("{number:02x}").repeat(20)
+    }
+
+    fn entry(number: u8, parents: usize, message: &str) -> LogEntry {
+        LogEntry {
+            commit: Commit::parse(&id(number)).unwrap(),
+            parents,
+            author: None,
+            authors: [].into(),
+            pull: None,
+            message: Message::of(message),
+        }
+    }
+
+    fn revert(number: u8, of: u8) -> LogEntry {
+        entry(number, 1, &format!("Revert \"x\"\n\nThis reverts commit {}.", id(of)))
+    }
+
+    fn picked(number: u8, subject: &str, of: u8) -> LogEntry {
+        entry(number, 1, &format!("{subject}\n\n(cherry picked from commit {})", id(of)))
+    }
+
+    /// The numbers of the listed commits, and how many revert each other.
+    fn told(entries: &[LogEntry]) -> (Vec<u8>, usize) {
+        let (told, reverted) = listed(entries);
+        let number = |entry: &&LogEntry| u8::from_str_radix(&entry.commit.as_str()[..2], 16).unwrap();
+        (told.iter().map(number).collect(), reverted)
+    }
+
+    #[test]
+    fn what_was_reverted_in_the_range_is_left_out_and_comes_back_with_a_second_revert() {
+        let (first, other) = (|| entry(1, 1, "feat: x"), || entry(2, 1, "feat: y"));
+        for (entries, expected, why) in [
+            (vec![revert(3, 1), other(), first()], (vec![2], 2), "a revert"),
+            (vec![revert(4, 3), revert(3, 1), other(), first()], (vec![2, 1], 2), "a revert of it"),
+            (vec![revert(3, 9), other()], (vec![3, 2], 0), "what is older than the range stays reverted"),
+            (vec![revert(3, 3)], (vec![3], 0), "a revert of itself is none"),
+            (
+                vec![
+                    entry(5, 2, "Merge branch 'x'"),
+                    entry(6, 2, "A feature (#7)"),
+                    entry(7, 1, "Merge words"),
+                ],
+                (vec![6, 7], 0),
+                "no revert",
+            ),
+        ] {
+            assert_eq!(told(&entries), expected, "{why}");
+        }
+    }
+
+    #[test]
+    fn the_revert_of_a_merge_is_told_because_what_the_merge_brought_is_told_as_well() {
+        for (newest, merge, expected) in [
+            (vec![revert(3, 2)], "Merge branch 'x'", (vec![3, 1], 0)),
+            (vec![revert(3, 2)], "A feature (#7)", (vec![3, 2, 1], 0)),
+            (vec![revert(4, 3), revert(3, 2)], "Merge branch 'x'", (vec![1], 2)),
+        ] {
+            let entries = [newest, vec![entry(2, 2, merge), entry(1, 1, "feat: x")]].concat();
+            assert_eq!(told(&entries), expected, "{merge}");
+        }
+    }
+
+    #[test]
+    fn a_commit_that_does_more_than_revert_another_is_told_and_so_is_that() {
+        let line = format!("This reverts commit {}", id(1));
+        for message in [
+            format!("feat: sessions\n\n{line}, whose cache is old.\n\nBREAKING CHANGE: set REDIS_URL"),
+            format!("feat!: a parser (#20)\n\n* words\n\n{line}.\n\n* more"),
+            format!("Revert a and b (#9)\n\n{line}.\n\nThis reverts commit {}.", id(2)),
+        ] {
+            let entries = [entry(3, 1, &message), entry(1, 1, "feat: x")];
+            assert_eq!(told(&entries), (vec![3, 1], 0), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_revert_may_name_its_commit_by_a_part_of_the_id_or_by_its_subject() {
+        let by = |message: &str| [entry(3, 1, message), entry(2, 1, "feat: y"), entry(1, 1, "feat: z (#15)")];
+        let short = "Revert z\n\nThis reverts commit 0101010 (feat: z, 2026-01-01).";
+        assert_eq!(told(&by(short)), (vec![2], 2));
+        let two = [by(short).to_vec(), vec![entry(1, 1, "the same id")]].concat();
+        assert_eq!(told(&two).1, 0, "a name that fits two commits is nobody's");
+        assert_eq!(
+            told(&by(&format!("revert {}\n\nrevert feat: z\n\nBREAKING CHANGE: a", id(1)))),
+            (vec![2], 2)
+        );
+        let github = "Revert \"feat: z (#15)\" (#16)\n\nReverts acme/carol#15";
+        assert_eq!(told(&by(github)), (vec![2], 2));
+        let again = [by(github).to_vec(), vec![entry(4, 1, "feat: z (#15)")]].concat();
+        assert_eq!(told(&again).1, 0, "a subject of two commits is nobody's");
+    }
+
+    #[test]
+    fn a_change_and_its_copies_are_listed_once() {
+        let original = || entry(1, 1, "fix: x");
+        for (entries, expected, why) in [
+            (vec![picked(2, "fix: x", 1), original()], vec![1], "a copy"),
+            (vec![original(), picked(2, "fix: x", 1)], vec![1], "an older copy"),
+            (vec![picked(3, "fix: x", 2), picked(2, "fix: x", 1), original()], vec![1], "a copy of a copy"),
+            (vec![picked(2, "fix: x, for main", 1), original()], vec![2, 1], "another subject"),
+            (vec![picked(2, "fix: x", 9)], vec![2], "of a commit outside of the range"),
+            (
+                vec![picked(2, "fix: x", 1), revert(3, 1), original()],
+                vec![2],
+                "of a commit that was reverted",
+            ),
+            (vec![revert(3, 2), picked(2, "fix: x", 1), original()], vec![1], "a copy that was reverted"),
+            (vec![picked(2, "fix: x", 1), picked(1, "fix: x", 2)], vec![1], "two that name each other"),
+            (vec![picked(1, "fix: x", 1)], vec![1], "one that names itself"),
+        ] {
+            assert_eq!(told(&entries).0, expected, "{why}");
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! The change that a message says it undoes or repeats, in the words of git and of forges. The words are hostile input: a
+//! commit that only mentions another one is a change of its own.
+
+use crate::tool::git::pull_request::squashed;
+
+/// What a commit undoes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reverted {
+    /// The commit with this id, or the only one whose id begins with it.
+    Commit(String),
+    /// The commit with this subject, which ends with the number of a pull request.
+    Subject(String),
+}
+
+/// How git and forges begin the subject of a revert.
+const SUBJECTS: [&str; 3] = ["Revert", "Reapply", "revert"];
+
+/// How `git revert` begins the line that names a commit, and how GitHub begins the one that names a pull request.
+const COMMIT: &str = "This reverts commit ";
+const PULL_REQUEST: &str = "Reverts ";
+
+/// What may follow the id: the end of the sentence, what `git revert --reference` says of the commit, or the words for a
+/// merge.
+const AFTER: [&str; 3] = [".", " (", ", reversing"];
+
+/// git abbreviates an id to at least this many digits by default, and no id is longer than `LONGEST`.
+const SHORTEST: usize = 7;
+const LONGEST: usize = 64;
+
+/// What a message undoes. Its subject must begin as that of a revert, and the first line of its body must be the only one
+/// that names what was reverted.
+pub(super) fn reverted(subject: &str, body: &str) -> Option<Reverted> {
+    if !SUBJECTS.iter().any(|word| subject.starts_with(word)) {
+        return None;
+    }
+    let first = first_line(body)?;
+    let Some(rest) = first.strip_prefix(COMMIT) else { return reverted_pull_request(subject, first) };
+    let (id, after) = rest.split_at(rest.bytes().take_while(|byte| is_digit(*byte)).count());
+    let is_id = (SHORTEST..=LONGEST).contains(&id.len());
+    let is_end = after.is_empty() || AFTER.iter().any(|words| after.starts_with(words));
+    let is_only = body.lines().filter(|line| line.trim_start().starts_with(COMMIT)).count() == 1;
+    (is_id && is_end && is_only).then(|| Reverted::Commit(id.to_owned()))
+}
+
+/// GitHub's squashed `Revert "feat: z (#15)" (#16)`, whose body is `Reverts acme/carol#15`.
+fn reverted_pull_request(subject: &str, first: &str) -> Option<Reverted> {
+    let (_, named) = first.strip_prefix(PULL_REQUEST)?.rsplit_once('#')?;
+    let title = squashed(subject).map_or(subject, |(title, _)| title);
+    let old = title.strip_prefix("Revert \"")?.strip_suffix('"')?;
+    let (_, number) = squashed(old)?;
+    (number.to_string() == named).then(|| Reverted::Subject(old.to_owned()))
+}
+
+/// The commit that the button of Forgejo and Gitea reverted, and the subject for a reader. The subject is then
+/// `revert <id>`, and the body is `revert ` with the whole message of that commit: its footers are not those of the
+/// revert.
+pub(super) fn by_button(subject: &str, body: &str) -> Option<(Reverted, String)> {
+    let id = subject.strip_prefix("revert ").filter(|id| is_whole_id(id))?;
+    let shown = match first_line(body) {
+        None => subject.to_owned(),
+        Some(first) if first.starts_with("revert ") => first.to_owned(),
+        Some(first) => format!("revert {first}"),
+    };
+    Some((Reverted::Commit(id.to_owned()), shown))
+}
+
+/// The commit that the line of `git cherry-pick -x` names.
+pub(super) fn picked(line: &str) -> Option<&str> {
+    line.strip_prefix("(cherry picked from commit ")?.strip_suffix(')').filter(|id| is_whole_id(id))
+}
+
+fn first_line(body: &str) -> Option<&str> {
+    body.lines().map(str::trim).find(|line| !line.is_empty())
+}
+
+fn is_whole_id(id: &str) -> bool {
+    matches!(id.len(), 40 | 64) && id.bytes().all(is_digit)
+}
+
+/// git writes ids in lower case.
+fn is_digit(byte: u8) -> bool {
+    matches!(byte, b'0'..=b'9' | b'a'..=b'f')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Message;
+    use super::Reverted;
+
+    #[test]
+    fn a_revert_names_its_commit_in_the_words_of_git_and_nowhere_else() {
+        for (text, commit) in [
+            ("Revert \"x\"\n\nThis reverts commit 0a1b2c3.", Some("0a1b2c3")),
+            ("Reapply \"x\"\n\n\nThis reverts commit 0a1b2c3\r\nWhy.\n", Some("0a1b2c3")),
+            ("revert: x\n\nThis reverts commit 0a1b2c3. It was slow.", Some("0a1b2c3")),
+            ("Revert x\n\nThis reverts commit 0a1b2c3 (feat: a, 2026-01-01).", Some("0a1b2c3")),
+            ("Revert \"x\"\n\nThis reverts commit 0a1b2c3, reversing\nchanges made to 1.", Some("0a1b2c3")),
+            ("feat: y\n\nThis reverts commit 0a1b2c3.", None),
+            ("Revert \"x\"\n\nThis reverts commit 0a1b2c3, whose words are old.", None),
+            ("Revert \"x\"\n\nWhy.\n\nThis reverts commit 0a1b2c3.", None),
+            ("Revert a and b\n\nThis reverts commit 0a1b2c3.\nThis reverts commit 1a1b2c3.", None),
+            ("Revert \"x\"\n\nThis reverts commit 0a1b2c3.\n\nBREAKING CHANGE: y", None),
+            ("revert!: x\n\nThis reverts commit 0a1b2c3.", None),
+            ("Revert \"x\"\n\nThis reverts commit 0a1b.", None),
+            ("Revert \"x\"\n\nThis reverts commit .", None),
+            ("This reverts commit 0a1b2c3.", None),
+            ("Revert \"x\"", None),
+        ] {
+            let expected = commit.map(|commit| Reverted::Commit(commit.to_owned()));
+            assert_eq!(Message::of(text).reverts, expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_squashed_revert_of_a_pull_request_names_the_subject() {
+        for (text, subject) in [
+            ("Revert \"feat: z (#15)\" (#16)\n\nReverts acme/carol#15", Some("feat: z (#15)")),
+            ("Revert \"feat: z (#15)\"\n\nReverts acme/carol#15\n", Some("feat: z (#15)")),
+            ("Revert \"feat: z (#15)\" (#16)\n\nReverts acme/carol#14", None),
+            ("Revert \"feat: z\" (#16)\n\nReverts acme/carol#15", None),
+            ("Undo \"feat: z (#15)\" (#16)\n\nReverts acme/carol#15", None),
+        ] {
+            let expected = subject.map(|subject| Reverted::Subject(subject.to_owned()));
+            assert_eq!(Message::of(text).reverts, expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_button_of_a_forge_copies_a_message_that_is_not_the_revert_s_own() {
+        let id = "0a1b".repeat(10);
+        let read = |body: &str| Message::of(&format!("revert {id}\n\n{body}"));
+        let found = read("revert feat!: a\n\nBREAKING CHANGE: b\n");
+        assert_eq!((&*found.subject, found.breaking.len()), ("revert feat!: a", 0));
+        assert_eq!(found.reverts, Some(Reverted::Commit(id.clone())));
+        assert_eq!(read("feat: edited").subject, "revert feat: edited");
+        assert_eq!(read("").subject, format!("revert {id}"));
+        assert_eq!(Message::of("revert 0a1b2c3\n\nBREAKING CHANGE: b").breaking, ["b"]);
+    }
+
+    #[test]
+    fn a_copy_names_the_last_commit_that_it_was_picked_from() {
+        let [first, last] =
+            ["a", "b"].map(|digit| format!("(cherry picked from commit {})", digit.repeat(40)));
+        let read = |text: &str| Message::of(text).picked;
+        assert_eq!(read(&format!("x\n\nBREAKING CHANGE: y\n{first}\r\n{last}")), Some("b".repeat(40)));
+        assert_eq!(read(&format!("x\n\n {first}\n(cherry picked from commit abcdef0)")), None);
+    }
+}
