@@ -8,6 +8,7 @@ mod document;
 mod head;
 mod kind;
 mod listed;
+mod page;
 mod people;
 mod sizes;
 mod text;
@@ -22,7 +23,7 @@ use change::Change;
 use compared::Compared;
 use head::{Heads, Place};
 use listed::listed;
-use text::as_written;
+use page::{Entry, Page, lines};
 
 pub use changelog::{changelog, with as with_section};
 pub use document::document;
@@ -30,6 +31,10 @@ pub use sizes::Sizes;
 
 /// The largest size of the list, in bytes: forges limit the size of a page.
 const LARGEST: usize = 60 << 10;
+
+/// The largest size of the upgrade notes within that, in bytes. They have this room however long the rest is, because the
+/// first sentences name them.
+const LARGEST_UPGRADE: usize = 16 << 10;
 
 /// The number of changes on the first screen: those that matter most to a person who runs the service. The others are
 /// collapsed.
@@ -119,12 +124,14 @@ impl<'a> Told<'a> {
     fn text(&self, repository: Option<&str>) -> String {
         let Self { changes, places, groups, compared, people, left_out } = self;
         let people = people::line(people);
-        let mut page = Page::new(repository, LARGEST - people.len());
+        let mut upgrade = Page::new(repository, LARGEST_UPGRADE);
+        upgrade.list("Upgrade notes", &lines(&compared.upgrade));
+        let mut page = Page::new(repository, LARGEST - people.len() - upgrade.text.len());
         if changes.is_empty() && *compared == Compared::default() {
             page.text += "No changes besides the version.\n";
         }
         page.list("Breaking changes", &self.entries(&places.breaking));
-        page.list("Upgrade notes", &lines(&compared.upgrade));
+        page.add(&upgrade);
         let others = self.handful(&mut page);
         page.fold("More changes", others);
         let mut dependencies = lines(&compared.dependencies);
@@ -187,96 +194,6 @@ impl<'a> Told<'a> {
             }
         }
         others
-    }
-}
-
-/// The page written so far.
-struct Page<'a> {
-    repository: Option<&'a str>,
-    text: String,
-    /// Its largest size, in bytes.
-    room: usize,
-    /// How many entries did not fit: all of them from the first that did not. A reader who is told that there are more
-    /// can tell which ones, and in a long range most entries are never rendered.
-    untold: usize,
-}
-
-/// An entry of a list.
-#[derive(Clone, Copy)]
-enum Entry<'a> {
-    /// Markdown.
-    Line(&'a str),
-    Change(&'a Change<'a>),
-}
-
-fn lines(lines: &[String]) -> Vec<Entry<'_>> {
-    lines.iter().map(|line| Entry::Line(line)).collect()
-}
-
-impl<'a> Page<'a> {
-    fn new(repository: Option<&'a str>, room: usize) -> Self {
-        Self { repository, text: String::new(), room, untold: 0 }
-    }
-
-    /// Writes a list under a heading, if it is not empty and there is room.
-    fn list(&mut self, heading: &str, entries: &[Entry<'_>]) {
-        for (number, entry) in entries.iter().enumerate() {
-            let entry = if self.untold == 0 { self.entry(*entry) } else { String::new() };
-            if self.untold > 0 || self.text.len() + entry.len() > self.room {
-                self.untold += entries.len() - number;
-                return;
-            }
-            if number == 0 {
-                self.begin(heading);
-            }
-            self.text += &entry;
-        }
-    }
-
-    fn begin(&mut self, heading: &str) {
-        if !self.text.is_empty() {
-            self.text.push('\n');
-        }
-        if !heading.is_empty() {
-            self.text += &format!("### {heading}\n\n");
-        }
-    }
-
-    /// Writes lists with their headings, collapsed behind a line that a reader opens.
-    fn fold(&mut self, summary: &str, lists: Vec<(String, Vec<Entry<'_>>)>) {
-        let count: usize = lists.iter().map(|(_, entries)| entries.len()).sum();
-        if count == 0 || self.untold > 0 {
-            self.untold += count;
-            return;
-        }
-        self.begin("");
-        self.text += &format!("<details><summary>{summary} ({count})</summary>\n");
-        for (heading, entries) in lists {
-            self.list(&heading, &entries);
-        }
-        self.text += "\n</details>\n";
-    }
-
-    fn entry(&self, entry: Entry<'_>) -> String {
-        let change = match entry {
-            Entry::Line(line) => return format!("- {line}\n"),
-            Entry::Change(change) => change,
-        };
-        let (commit, short, text) = (change.commit, change.commit.short(), change.text());
-        let mut entry = match (self.repository, change.pull_request(&text)) {
-            (None, _) => format!("- {} ({short})\n", as_written(&text)),
-            (Some(repository), None) => {
-                format!("- {} ([{short}]({repository}/commit/{commit}))\n", as_written(&text))
-            }
-            (Some(repository), Some((text, number))) => {
-                let pull = format!("[#{number}]({repository}/pulls/{number})");
-                format!("- {} ({pull}, [{short}]({repository}/commit/{commit}))\n", as_written(text))
-            }
-        };
-        for footer in change.breaking.into_iter().flatten() {
-            entry += &format!("  - {}\n", as_written(footer));
-        }
-        entry
     }
 }
 

@@ -48,14 +48,16 @@ impl<'a> Named<'a> {
     fn of(entries: &'a [LogEntry]) -> Option<Self> {
         let mut named = Self { ids: BTreeMap::new(), subjects: BTreeMap::new() };
         for entry in entries {
-            match &entry.message.reverts {
-                None => {}
-                Some(Reverted::Commit(id)) => _ = named.ids.insert(id, Vec::new()),
-                Some(Reverted::Subject(subject)) => _ = named.subjects.insert(subject, Vec::new()),
-            }
-            if let Some(id) = &entry.message.picked {
-                named.ids.insert(id, Vec::new());
-            }
+            let picked = entry.message.picked.as_ref();
+            let by_id = match &entry.message.reverts {
+                Some(Reverted::Commit(id)) => Some(id),
+                Some(Reverted::Subject(subject)) => {
+                    named.subjects.insert(subject, Vec::new());
+                    None
+                }
+                None => None,
+            };
+            named.ids.extend(by_id.into_iter().chain(picked).map(|id| (id.as_str(), Vec::new())));
         }
         if named.ids.is_empty() && named.subjects.is_empty() {
             return None;

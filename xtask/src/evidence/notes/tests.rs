@@ -3,9 +3,11 @@ mod structure;
 use super::{Entry, Page, Told};
 use crate::inputs::config::Groups;
 use crate::inputs::config::tests::example_with;
+use crate::inputs::dockerfile::runtime;
 use crate::inputs::history::History;
 use crate::inputs::people::People;
 use crate::inputs::pulls::Pulls;
+use crate::inputs::shape::{Part, Shape, Shapes};
 use crate::tool::git::{Commit, LogEntry, Message};
 
 fn told(messages: &[&str]) -> String {
@@ -13,6 +15,10 @@ fn told(messages: &[&str]) -> String {
 }
 
 fn told_in(groups: &Groups, messages: &[&str]) -> String {
+    told_with(groups, messages, None)
+}
+
+fn told_with(groups: &Groups, messages: &[&str], shapes: Option<Shapes>) -> String {
     let entry = |(number, message): (usize, &&str)| LogEntry {
         commit: Commit::parse(&format!("{number:040x}")).unwrap(),
         parents: 1,
@@ -23,11 +29,11 @@ fn told_in(groups: &Groups, messages: &[&str]) -> String {
     };
     let commits = messages.iter().enumerate().map(entry).collect();
     let history = History {
-        previous: None,
+        previous: Some("v1.0.0".parse().unwrap()),
         commits,
         people: People::default(),
         words: None,
-        shapes: None,
+        shapes,
         pulls: Pulls::default(),
     };
     Told::of(&history, groups).text(Some("https://forge.example.org/a/b"))
@@ -117,6 +123,21 @@ fn a_long_range_ends_between_two_entries_and_counts_the_rest() {
     assert!(text.len() <= (60 << 10) + 100, "{}", text.len());
     let listed = text.lines().filter(|line| line.starts_with("- ")).count();
     assert!(text.ends_with(&format!("</details>\n\nAnd {} more.\n", 1000 - listed)), "{listed}");
+}
+
+#[test]
+fn upgrade_notes_are_there_however_much_the_breaking_changes_say() {
+    let shape = |dockerfile: &str| {
+        let runtime = Part::Read(runtime::read(dockerfile));
+        Shape { packages: Part::Absent, runtime, trial: Part::Absent }
+    };
+    let shapes = Shapes { before: shape("FROM x\nUSER 1"), after: shape("FROM x\nUSER 2") };
+    let long = format!("feat!: a\n\n{}", format!("BREAKING CHANGE: {}\n", "words ".repeat(300)).repeat(8));
+    let text = told_with(&Groups::default(), &[&*long; 5], Some(shapes));
+    assert!(text.len() <= (60 << 10) + 100, "{}", text.len());
+    let (breaking, rest) = text.split_once("\n### Upgrade notes\n\n- The user").unwrap();
+    let listed = breaking.lines().filter(|line| line.starts_with("- `a`")).count();
+    assert!(listed > 0 && rest.contains(&format!("And {} more.", 5 - listed)), "{rest}");
 }
 
 #[test]

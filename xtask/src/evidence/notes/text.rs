@@ -5,17 +5,29 @@ use std::borrow::Cow;
 use crate::process::leaks;
 use crate::process::shown::is_hidden;
 
-/// Longer text is cut to this many characters.
+/// Longer text is cut to this many characters, and ends with `…`.
 const LONGEST: usize = 200;
+
+/// As [`LONGEST`], for what a person has to read before upgrading.
+const LONGEST_WHOLE: usize = 2_000;
 
 /// `words` as a code span (`CommonMark` 0.31 §6.1). Within a code span neither Markdown nor a forge's own processing
 /// (links to bare addresses, issues, commits and people, `:emoji:`) changes anything. Invisible characters are dropped,
 /// and anything that looks like a secret is masked. The text is cut only after that, because part of a secret has no
 /// recognizable shape.
 pub(super) fn as_written(words: &str) -> String {
+    within(words, LONGEST)
+}
+
+/// As [`as_written`], for the footers about breaking changes.
+pub(super) fn as_written_whole(words: &str) -> String {
+    within(words, LONGEST_WHOLE)
+}
+
+fn within(words: &str, longest: usize) -> String {
     let visible = visible(words);
     let masked = leaks::masked(visible.trim());
-    let shown = cut(&masked);
+    let shown = &*cut(&masked, longest);
     if shown.is_empty() {
         return "(no subject)".to_owned();
     }
@@ -31,12 +43,15 @@ pub(super) fn as_written(words: &str) -> String {
     format!("{fence}{space}{shown}{space}{fence}")
 }
 
-fn cut(text: &str) -> &str {
+fn cut(text: &str, longest: usize) -> Cow<'_, str> {
     // A character has at least one byte.
-    if text.len() <= LONGEST {
-        return text;
+    if text.len() <= longest {
+        return Cow::Borrowed(text);
     }
-    text.char_indices().nth(LONGEST).map_or(text, |(end, _)| &text[..end])
+    match text.char_indices().nth(longest) {
+        Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
+        None => Cow::Borrowed(text),
+    }
 }
 
 /// Most words are printable ASCII, in which nothing is hidden.
@@ -61,7 +76,7 @@ fn is_printable(words: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::as_written;
+    use super::{as_written, as_written_whole};
 
     #[test]
     fn words_are_shown_as_they_are_and_become_neither_markup_nor_a_link() {
@@ -88,7 +103,11 @@ mod tests {
         ] {
             assert_eq!(as_written(words), shown);
         }
-        assert!(as_written(&"x".repeat(10_000)).len() <= 202);
+        for (show, longest) in [(as_written as fn(&str) -> String, 200), (as_written_whole, 2_000)] {
+            let whole = "é".repeat(longest);
+            assert_eq!(show(&whole), format!("`{whole}`"));
+            assert_eq!(show(&format!("{whole}é")), format!("`{whole}…`"));
+        }
     }
 
     #[test]

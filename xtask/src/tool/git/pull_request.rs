@@ -9,7 +9,7 @@ const MARKS: [char; 2] = ['#', '!'];
 
 /// The number in `digits`, without a sign or leading zeros.
 #[must_use]
-pub fn number(digits: &str) -> Option<u32> {
+fn number(digits: &str) -> Option<u32> {
     let is_number = (1..=LONGEST).contains(&digits.len())
         && digits.bytes().all(|byte| byte.is_ascii_digit())
         && !digits.starts_with('0');

@@ -133,11 +133,11 @@ fn history(random: &mut Random) -> History {
     }
 }
 
-/// The words that a person sees in a code span.
+/// The words that a person sees in a code span. None is so long that it is cut.
 fn seen(words: &str) -> String {
     let words = words.replace(['\r', '\n', '\t'], " ");
     let shown: String = words.chars().filter(|c| !is_hidden(*c)).collect();
-    let shown: String = masked(shown.trim()).chars().take(200).collect();
+    let shown = masked(shown.trim()).into_owned();
     if shown.is_empty() { "(no subject)".to_owned() } else { shown }
 }
 
@@ -193,6 +193,7 @@ fn every_commit_is_there_once_and_nothing_that_it_says_is_markup() {
             .iter()
             .flat_map(|change| {
                 let footers = change.breaking.iter().copied().flatten().map(String::as_str);
+                let footers = footers.filter(|footer| !footer.is_empty());
                 let text = change.text();
                 let text = seen(change.pull_request(&text).map_or(&*text, |(text, _number)| text));
                 [text].into_iter().chain(footers.map(seen))

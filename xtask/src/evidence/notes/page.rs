@@ -1,0 +1,104 @@
+//! The lists of a page, written as long as there is room.
+
+use super::change::Change;
+use super::text::{as_written, as_written_whole};
+
+/// The page written so far.
+pub(super) struct Page<'a> {
+    repository: Option<&'a str>,
+    pub(super) text: String,
+    /// Its largest size, in bytes.
+    room: usize,
+    /// How many entries did not fit: all of them from the first that did not. A reader who is told that there are more
+    /// can tell which ones, and in a long range most entries are never rendered.
+    pub(super) untold: usize,
+}
+
+/// An entry of a list.
+#[derive(Clone, Copy)]
+pub(super) enum Entry<'a> {
+    /// Markdown.
+    Line(&'a str),
+    Change(&'a Change<'a>),
+}
+
+pub(super) fn lines(lines: &[String]) -> Vec<Entry<'_>> {
+    lines.iter().map(|line| Entry::Line(line)).collect()
+}
+
+impl<'a> Page<'a> {
+    pub(super) fn new(repository: Option<&'a str>, room: usize) -> Self {
+        Self { repository, text: String::new(), room, untold: 0 }
+    }
+
+    /// Writes a list under a heading, if it is not empty and there is room.
+    pub(super) fn list(&mut self, heading: &str, entries: &[Entry<'_>]) {
+        for (number, entry) in entries.iter().enumerate() {
+            let entry = if self.untold == 0 { self.entry(*entry) } else { String::new() };
+            if self.untold > 0 || self.text.len() + entry.len() > self.room {
+                self.untold += entries.len() - number;
+                return;
+            }
+            if number == 0 {
+                self.begin(heading);
+            }
+            self.text += &entry;
+        }
+    }
+
+    /// Adds what was written with room of its own.
+    pub(super) fn add(&mut self, other: &Page<'_>) {
+        if !other.text.is_empty() {
+            self.begin("");
+            self.text += &other.text;
+        }
+        self.room += other.text.len();
+        self.untold += other.untold;
+    }
+
+    fn begin(&mut self, heading: &str) {
+        if !self.text.is_empty() {
+            self.text.push('\n');
+        }
+        if !heading.is_empty() {
+            self.text += &format!("### {heading}\n\n");
+        }
+    }
+
+    /// Writes lists with their headings, collapsed behind a line that a reader opens.
+    pub(super) fn fold(&mut self, summary: &str, lists: Vec<(String, Vec<Entry<'_>>)>) {
+        let count: usize = lists.iter().map(|(_, entries)| entries.len()).sum();
+        if count == 0 || self.untold > 0 {
+            self.untold += count;
+            return;
+        }
+        self.begin("");
+        self.text += &format!("<details><summary>{summary} ({count})</summary>\n");
+        for (heading, entries) in lists {
+            self.list(&heading, &entries);
+        }
+        self.text += "\n</details>\n";
+    }
+
+    fn entry(&self, entry: Entry<'_>) -> String {
+        let change = match entry {
+            Entry::Line(line) => return format!("- {line}\n"),
+            Entry::Change(change) => change,
+        };
+        let (commit, short, text) = (change.commit, change.commit.short(), change.text());
+        let mut entry = match (self.repository, change.pull_request(&text)) {
+            (None, _) => format!("- {} ({short})\n", as_written(&text)),
+            (Some(repository), None) => {
+                format!("- {} ([{short}]({repository}/commit/{commit}))\n", as_written(&text))
+            }
+            (Some(repository), Some((text, number))) => {
+                let pull = format!("[#{number}]({repository}/pulls/{number})");
+                format!("- {} ({pull}, [{short}]({repository}/commit/{commit}))\n", as_written(text))
+            }
+        };
+        for footer in change.breaking.into_iter().flatten().filter(|footer| !footer.is_empty()) {
+            entry += &format!("  - {}\n", as_written_whole(footer));
+        }
+        entry
+    }
+}
