@@ -41,10 +41,7 @@ fn headings(document: &str) -> Vec<(usize, Version)> {
             _ => {}
         }
         if fence.is_none() {
-            is_comment = match (text.rfind("<!--"), text.rfind("-->")) {
-                (Some(begin), Some(end)) => begin > end,
-                (begin, end) => begin.is_some() || (is_comment && end.is_none()),
-            };
+            is_comment = (is_comment || begins_comment(text)) && !text.contains("-->");
         }
         place += line.len();
     }
@@ -59,9 +56,18 @@ fn opening(line: &str) -> Option<&str> {
     (marks.len() >= 3).then_some(marks)
 }
 
-/// The version in a heading such as `## [1.2.3] - 2026-11-29` or `## v1.2.3`.
+/// Whether a comment begins with the line (`CommonMark` 0.31 §4.6). Within a line, as in code, there is none that hides
+/// headings.
+fn begins_comment(line: &str) -> bool {
+    let text = line.trim_start_matches(' ');
+    line.len() - text.len() < 4 && text.starts_with("<!--")
+}
+
+/// The version in a heading such as `## [1.2.3] - 2026-11-29` or `## v1.2.3`. semantic-release begins that of a major or
+/// minor version with one `#`.
 fn version(line: &str) -> Option<Version> {
-    let text = line.strip_prefix("## ")?.trim_start().trim_start_matches('[').trim_start_matches('v');
+    let text = line.strip_prefix("##").or_else(|| line.strip_prefix('#'))?.strip_prefix(' ')?;
+    let text = text.trim_start().trim_start_matches('[').trim_start_matches('v');
     let end = text.find(|c: char| c.is_whitespace() || "])(:,".contains(c)).unwrap_or(text.len());
     Version::parse(&text[..end]).ok()
 }
@@ -109,6 +115,17 @@ mod tests {
                 "## [1.3.0]\n\n```\n## [1.1.0]\n```\n\n<!--\n## [1.0.0]\n-->\n\nNEW",
             ),
             ("~~~~\n~~~\n## [1.0.0]\n~~~~\n## [1.0.1]\n", "~~~~\n~~~\n## [1.0.0]\n~~~~\n\nNEW\n## [1.0.1]\n"),
+            (
+                "# C\n\n# [1.3.0](x) (2026-01-01)\n\n### Bugs\n\n# [1.1.0](x)\n\n## [1.0.1](x)\n",
+                "# C\n\n# [1.3.0](x) (2026-01-01)\n\n### Bugs\n\nNEW\n# [1.1.0](x)\n\n## [1.0.1](x)\n",
+            ),
+            ("## 1.3.0\n\n- drop `<!--`\n\n## 1.1.0\n", "## 1.3.0\n\n- drop `<!--`\n\nNEW\n## 1.1.0\n"),
+            ("    <!--\n## 1.1.0\n", "    <!--\n\nNEW\n## 1.1.0\n"),
+            (
+                "## 1.3.0\n   <!-- a\n## 1.1.0\nb --> <!-- c\n## 1.0.0\n",
+                "## 1.3.0\n   <!-- a\n## 1.1.0\nb --> <!-- c\n\nNEW\n## 1.0.0\n",
+            ),
+            ("<!-- a --> b\n## 1.1.0\n", "<!-- a --> b\n\nNEW\n## 1.1.0\n"),
             ("# C\n\n## How\n\n### [1.0.0]\n", "# C\n\n## How\n\n### [1.0.0]\n\nNEW"),
         ] {
             assert_eq!(added(document).unwrap(), expected.replace("NEW", SECTION), "{document}");
@@ -122,6 +139,7 @@ mod tests {
         }
         for document in [
             "## [1.2.0] - 2026-01-01\n",
+            "# [1.2.0](x) (2026-01-01)\n",
             "## 1.2.0\r\n",
             "## v1.2.0: words\n",
             "## [v1.2.0](x)\n",
