@@ -177,11 +177,15 @@ fn parts(reference: &str) -> (&str, Option<&str>) {
     reference.split_once('@').map_or((reference, None), |(name, digest)| (name, Some(digest)))
 }
 
-/// The major version in the names `node` and distroless' `nodejs22-debian12`.
+/// The major version in `node:22`, distroless' `nodejs22-debian12`, Red Hat's `nodejs-22-minimal` and Lambda's `nodejs:22`.
 fn node_major(tagged: &str) -> Option<&str> {
     let last = tagged.rsplit('/').next()?;
     let (name, tag) = last.split_once(':').unwrap_or((last, ""));
-    let number = if name == "node" { tag } else { name.strip_prefix("nodejs")? };
+    let number = match name {
+        "node" | "nodejs" => tag,
+        _ => name.strip_prefix("nodejs")?,
+    };
+    let number = number.strip_prefix('-').unwrap_or(number);
     let end = number.find(|c: char| !c.is_ascii_digit()).unwrap_or(number.len());
     (end > 0).then(|| &number[..end])
 }

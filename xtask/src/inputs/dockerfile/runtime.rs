@@ -20,6 +20,21 @@ pub struct Runtime {
     pub volumes: BTreeSet<String>,
 }
 
+/// A stage that was begun.
+struct Stage {
+    name: Option<String>,
+    runtime: Runtime,
+    /// The values of its `ARG` and `ENV`.
+    variables: BTreeMap<String, String>,
+}
+
+/// The longest word in which variables are replaced, and the longest value of one, in bytes: a user, a port or a path is
+/// shorter.
+const LONGEST: usize = 200;
+
+/// The maximum number of variables of a stage: each stage has a copy.
+const MOST: usize = 100;
+
 /// Reads it. The result is empty for a file that is too long.
 #[must_use]
 pub fn read(text: &str) -> Runtime {
@@ -27,47 +42,83 @@ pub fn read(text: &str) -> Runtime {
         return Runtime::default();
     }
     let mut known = BTreeMap::new();
-    let mut begun: Vec<(Option<String>, Runtime)> = Vec::new();
+    let mut begun: Vec<Stage> = Vec::new();
     for instruction in &parse::instructions(text) {
         if instruction.is("FROM") {
             let stage = begin(instruction, &begun, &known);
             begun.push(stage);
-        } else if let Some((_, stage)) = begun.last_mut() {
-            take(stage, instruction);
+        } else if let Some(stage) = begun.last_mut() {
+            take(stage, instruction, &known);
         } else if instruction.is("ARG") {
             stages::take_defaults(instruction, &mut known);
         }
     }
-    begun.pop().map(|(_, stage)| stage).unwrap_or_default()
+    begun.pop().map(|stage| stage.runtime).unwrap_or_default()
 }
 
 /// The name of the stage, and the values that it inherits.
-fn begin(
-    from: &Instruction,
-    stages: &[(Option<String>, Runtime)],
-    known: &BTreeMap<String, String>,
-) -> (Option<String>, Runtime) {
+fn begin(from: &Instruction, stages: &[Stage], known: &BTreeMap<String, String>) -> Stage {
     let image = from.arguments().next().and_then(|image| parse::expand(image, known).ok());
-    let is_it = |stage: &&(Option<String>, Runtime)| {
-        image.as_ref().is_some_and(|image| stage.0.as_ref() == Some(&image.to_ascii_lowercase()))
+    let is_it = |stage: &&Stage| {
+        image.as_ref().is_some_and(|image| stage.name.as_ref() == Some(&image.to_ascii_lowercase()))
     };
-    let stage = match stages.iter().rev().find(is_it) {
-        Some((_, stage)) => stage.clone(),
-        None => Runtime { base: image.filter(|image| image != "scratch"), ..Runtime::default() },
+    let (runtime, variables) = match stages.iter().rev().find(is_it) {
+        Some(stage) => (stage.runtime.clone(), stage.variables.clone()),
+        None => {
+            let base = image.filter(|image| image != "scratch");
+            (Runtime { base, ..Runtime::default() }, BTreeMap::new())
+        }
     };
-    (from.stage_name(), stage)
+    Stage { name: from.stage_name(), runtime, variables }
 }
 
-fn take(stage: &mut Runtime, instruction: &Instruction) {
+/// Takes an instruction. `known` are the defaults of `ARG` before the first `FROM`, which a stage has when it names them.
+fn take(stage: &mut Stage, instruction: &Instruction, known: &BTreeMap<String, String>) {
+    let Stage { runtime, variables, .. } = stage;
     match instruction.keyword().to_ascii_uppercase().as_str() {
-        "USER" => stage.user = instruction.words().next().map(str::to_owned).or(stage.user.take()),
-        "EXPOSE" => {
-            let ports = instruction.words().map(|port| port.strip_suffix("/tcp").unwrap_or(port).to_owned());
-            stage.ports.extend(ports);
+        "ARG" => {
+            let named = parse::arguments(instruction).filter(|(_, default)| default.is_none());
+            let inherited: Vec<_> =
+                named.filter_map(|(name, _)| Some((name, known.get(name)?.as_str()))).collect();
+            let is_default = |(name, _): &(&str, &str)| !stages::BUILD_ARGUMENTS.contains(name);
+            set(variables, inherited.into_iter().chain(stages::assigned(instruction)).filter(is_default));
         }
-        "VOLUME" => stage.volumes.extend(instruction.list()),
+        "ENV" => set(variables, stages::assigned(instruction).into_iter()),
+        "USER" => {
+            runtime.user =
+                instruction.words().next().map(|user| expanded(user, variables)).or(runtime.user.take());
+        }
+        "EXPOSE" => {
+            let ports = instruction.words().map(|port| expanded(port, variables));
+            runtime.ports.extend(ports.map(|port| port.strip_suffix("/tcp").unwrap_or(&port).to_owned()));
+        }
+        "VOLUME" => {
+            runtime.volumes.extend(instruction.list().iter().map(|path| expanded(path, variables)));
+        }
         _ => {}
     }
+}
+
+fn set<'a>(variables: &mut BTreeMap<String, String>, values: impl Iterator<Item = (&'a str, &'a str)>) {
+    for (name, value) in values {
+        let value = whole(value, variables).filter(|value| value.len() <= LONGEST);
+        variables.remove(name);
+        if let Some(value) = value.filter(|_| variables.len() < MOST) {
+            variables.insert(name.to_owned(), value);
+        }
+    }
+}
+
+/// A word with the values of its variables. It stays as written if one of them has no known value.
+fn expanded(word: &str, variables: &BTreeMap<String, String>) -> String {
+    whole(word, variables).unwrap_or_else(|| word.to_owned())
+}
+
+fn whole(word: &str, variables: &BTreeMap<String, String>) -> Option<String> {
+    if word.len() > LONGEST {
+        return None;
+    }
+    parse::expand(word, variables).ok()
 }
 
 #[cfg(test)]
@@ -94,5 +145,37 @@ mod tests {
             assert_eq!(read(text).base.as_deref(), base, "{text}");
         }
         assert_eq!(read("FROM node\nUSER\n").user, None);
+    }
+    #[test]
+    fn variables_have_the_values_that_the_stage_gives_them() {
+        for (text, user, port, volume) in [
+            (
+                "FROM x\nENV PORT=3000\nARG UID=1000\nEXPOSE $PORT\nUSER $UID\nVOLUME /v$UID\n",
+                "1000",
+                "3000",
+                "/v1000",
+            ),
+            (
+                "ARG UID=7\nFROM x\nARG UID\nENV PORT 80\nEXPOSE ${PORT}/tcp\nUSER $UID:$UID\nVOLUME [\"/$UID\"]\n",
+                "7:7",
+                "80",
+                "/7",
+            ),
+            (
+                "FROM x AS a\nENV PORT=1 UID=2\nFROM a\nENV PORT=$PORT$UID\nEXPOSE $PORT\nUSER $UID\nVOLUME /d\n",
+                "2",
+                "12",
+                "/d",
+            ),
+            ("FROM x\nUSER $UID\nEXPOSE ${PORT:-80}\nVOLUME $D\n", "$UID", "80", "$D"),
+            ("FROM x\nARG VERSION=1\nUSER $VERSION\nEXPOSE 1\nVOLUME /d", "$VERSION", "1", "/d"),
+        ] {
+            let found = read(text);
+            assert_eq!(found.user.as_deref(), Some(user), "{text}");
+            assert!(found.ports.iter().eq([port]) && found.volumes.iter().eq([volume]), "{text}: {found:?}");
+        }
+        let grows: String =
+            (0..64).map(|number| format!("ENV A{}=$A{number}$A{number}\n", number + 1)).collect();
+        assert_eq!(read(&format!("FROM x\nENV A0=ab\n{grows}USER $A60\n")).user.as_deref(), Some("$A60"));
     }
 }

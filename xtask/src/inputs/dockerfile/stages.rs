@@ -62,15 +62,10 @@ impl<'a> Stages<'a> {
         }
     }
 
-    /// Takes variables of the current stage. `ENV NAME value` is an older form of `ENV NAME=value`.
+    /// Takes variables of the current stage.
     fn set(&mut self, instruction: &Instruction) {
         let Some(stage) = self.stages.last_mut() else { return };
-        let words: Vec<_> = parse::arguments(instruction).collect();
-        let variables = match words[..] {
-            [(name, None), (value, None)] if instruction.is("ENV") => vec![(name, value)],
-            _ => words.into_iter().filter_map(|(name, value)| Some((name, value?))).collect(),
-        };
-        for (name, value) in variables {
+        for (name, value) in assigned(instruction) {
             let value = parse::expand(value, &stage.variables).unwrap_or_else(|_unknown| value.to_owned());
             stage.is_production = npm::default_of(name, &value).unwrap_or(stage.is_production);
             stage.variables.insert(name.to_owned(), value);
@@ -233,6 +228,15 @@ impl<'a> Stages<'a> {
     /// `name` is in lower case.
     fn named(&self, name: &str) -> Option<usize> {
         self.stages.iter().position(|stage| stage.name.as_deref() == Some(name))
+    }
+}
+
+/// The variables to which an `ARG` or `ENV` gives a value. `ENV NAME value` is an older form of `ENV NAME=value`.
+pub(super) fn assigned(instruction: &Instruction) -> Vec<(&str, &str)> {
+    let words: Vec<_> = parse::arguments(instruction).collect();
+    match words[..] {
+        [(name, None), (value, None)] if instruction.is("ENV") => vec![(name, value)],
+        _ => words.into_iter().filter_map(|(name, value)| Some((name, value?))).collect(),
     }
 }
 

@@ -37,6 +37,11 @@ fn what_a_person_has_to_do_is_read_from_the_two_commits() {
     for (before, after, expected) in [
         (image("FROM node:20-slim"), image("FROM node:22-slim"), &["Node.js `20` → `22`."][..]),
         (image("FROM node:22-slim"), image("FROM node:22.1-slim"), &[]),
+        (
+            image("FROM x\nENV PORT=3000\nEXPOSE $PORT"),
+            image("FROM x\nENV PORT=8080\nEXPOSE $PORT"),
+            &["Ports: `3000` → `8080`."],
+        ),
         (image("FROM x\nUSER 1000"), image("FROM x\nUSER 1000"), &[]),
         (
             image("FROM x"),
@@ -120,6 +125,8 @@ fn the_base_image_is_named_with_its_tag_and_digest() {
         ("node:22-slim", Some("22")),
         ("r.example.org:5000/x/node:20.1", Some("20")),
         ("gcr.io/distroless/nodejs24-debian12:nonroot", Some("24")),
+        ("registry.access.redhat.com/ubi9/nodejs-24-minimal", Some("24")),
+        ("public.ecr.aws/lambda/nodejs:22", Some("22")),
         ("node:lts", None),
         ("node", None),
         ("nodejs", None),
