@@ -32,8 +32,8 @@ pub use sizes::Sizes;
 /// The largest size of the list, in bytes: forges limit the size of a page.
 const LARGEST: usize = 60 << 10;
 
-/// The largest size of the upgrade notes within that, in bytes. They have this room however long the rest is, because the
-/// first sentences name them.
+/// The largest size of the upgrade notes within that, in bytes. They have this room however long the rest is, because
+/// the first sentences name them.
 const LARGEST_UPGRADE: usize = 16 << 10;
 
 /// The number of changes on the first screen: those that matter most to a person who runs the service. The others are

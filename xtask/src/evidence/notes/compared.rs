@@ -177,7 +177,8 @@ fn parts(reference: &str) -> (&str, Option<&str>) {
     reference.split_once('@').map_or((reference, None), |(name, digest)| (name, Some(digest)))
 }
 
-/// The major version in `node:22`, distroless' `nodejs22-debian12`, Red Hat's `nodejs-22-minimal` and Lambda's `nodejs:22`.
+/// The major version in `node:22`, distroless' `nodejs22-debian12`, Red Hat's `nodejs-22-minimal` and Lambda's
+/// `nodejs:22`.
 fn node_major(tagged: &str) -> Option<&str> {
     let last = tagged.rsplit('/').next()?;
     let (name, tag) = last.split_once(':').unwrap_or((last, ""));

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::tool::git::{LogEntry, Reverted};
 
 /// The commits for the reader, newest first. Left out are merges with only git's own words, pairs of a commit and its
-/// revert within the range, and copies of a listed commit. Also returns the number of commits in such pairs. A merge and
-/// its revert are no such pair: what the merge brought is listed, and without the revert nobody would know that it is
-/// gone.
+/// revert within the range, and copies of a listed commit. Also returns the number of commits in such pairs. A merge
+/// and its revert are no such pair: what the merge brought is listed, and without the revert nobody would know that it
+/// is gone.
 pub(super) fn listed(entries: &[LogEntry]) -> (Vec<&LogEntry>, usize) {
     let Some(named) = Named::of(entries) else {
         return (entries.iter().filter(|entry| !entry.is_bare_merge()).collect(), 0);

@@ -28,8 +28,8 @@ struct Stage {
     variables: BTreeMap<String, String>,
 }
 
-/// The longest word in which variables are replaced, and the longest value of one, in bytes: a user, a port or a path is
-/// shorter.
+/// The longest word in which variables are replaced, and the longest value of one, in bytes: a user, a port or a path
+/// is shorter.
 const LONGEST: usize = 200;
 
 /// The maximum number of variables of a stage: each stage has a copy.
@@ -72,7 +72,8 @@ fn begin(from: &Instruction, stages: &[Stage], known: &BTreeMap<String, String>)
     Stage { name: from.stage_name(), runtime, variables }
 }
 
-/// Takes an instruction. `known` are the defaults of `ARG` before the first `FROM`, which a stage has when it names them.
+/// Takes an instruction. `known` are the defaults of `ARG` before the first `FROM`, which a stage has when it names
+/// them.
 fn take(stage: &mut Stage, instruction: &Instruction, known: &BTreeMap<String, String>) {
     let Stage { runtime, variables, .. } = stage;
     match instruction.keyword().to_ascii_uppercase().as_str() {

@@ -44,7 +44,9 @@ impl Message {
         let first = if begins_and_ends_visibly(first) { first } else { first.trim() };
         let is_line = body.is_empty() || (body.starts_with('\n') && !first.is_empty());
         let subject = if is_line { first.to_owned() } else { subject(text) };
-        let may_revert = matches!(subject.as_bytes().first(), Some(b'R' | b'r'));
+        // One byte tells it of most commits of a long history.
+        let may_revert =
+            matches!(subject.as_bytes().first(), Some(b'R' | b'r')) && origin::is_revert(&subject);
         if may_revert && let Some((reverted, subject)) = origin::by_button(&subject, body) {
             return Self { colon: colon(&subject), subject, reverts: Some(reverted), ..Self::default() };
         }
@@ -146,8 +148,9 @@ fn subject(text: &str) -> String {
     subject
 }
 
-/// Whether a line after a footer is no part of it: another footer, the line of a cherry-pick, or what forges write below
-/// a description (GitLab's reference) and into a squashed commit (a line of dashes, and `* ` before each subject).
+/// Whether a line after a footer is no part of it: another footer, the line of a cherry-pick, or what forges write
+/// below a description (GitLab's reference) and into a squashed commit (a line of dashes, and `* ` before each
+/// subject).
 fn ends_footer(line: &str) -> bool {
     let is_rule = line.len() >= 3 && line.bytes().all(|byte| byte == b'-');
     let is_subject = line.strip_prefix("* ").is_some_and(is_head);

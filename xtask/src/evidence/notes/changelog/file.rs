@@ -63,8 +63,8 @@ fn begins_comment(line: &str) -> bool {
     line.len() - text.len() < 4 && text.starts_with("<!--")
 }
 
-/// The version in a heading such as `## [1.2.3] - 2026-11-29` or `## v1.2.3`. semantic-release begins that of a major or
-/// minor version with one `#`.
+/// The version in a heading such as `## [1.2.3] - 2026-11-29` or `## v1.2.3`. semantic-release begins that of a major
+/// or minor version with one `#`.
 fn version(line: &str) -> Option<Version> {
     let text = line.strip_prefix("##").or_else(|| line.strip_prefix('#'))?.strip_prefix(' ')?;
     let text = text.trim_start().trim_start_matches('[').trim_start_matches('v');

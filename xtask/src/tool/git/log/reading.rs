@@ -17,8 +17,8 @@ use super::{Commit, FIELDS, Log, LogEntry, Message, is_bare_merge};
 use crate::tool::git::people::{contact, name};
 use crate::tool::git::pull_request;
 
-/// How many bytes of a message are read. Of a longer one, the first and the last half are: the subject is at its beginning,
-/// the footers are at its end.
+/// How many bytes of a message are read. Of a longer one, the first and the last half are: the subject is at its
+/// beginning, the footers are at its end.
 const LONGEST_MESSAGE: usize = 16 << 10;
 
 /// How many bytes of any other field are read.
@@ -185,8 +185,8 @@ fn record(bytes: &[u8]) -> Option<(Record<'_>, usize)> {
     Some((fields, length))
 }
 
-/// Reads up to the next NUL. Of more than `most` bytes it keeps in `field` about the first half of `most`, and the lines
-/// that begin in the last half. Returns false when the output ended instead.
+/// Reads up to the next NUL. Of more than `most` bytes it keeps in `field` about the first half of `most`, and the
+/// lines that begin in the last half. Returns false when the output ended instead.
 fn next(from: &mut dyn BufRead, field: &mut Vec<u8>, most: usize) -> Result<bool> {
     field.clear();
     from.take(most as u64 + 1).read_until(0, field).context(DOING)?;

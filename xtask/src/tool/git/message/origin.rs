@@ -1,5 +1,5 @@
-//! The change that a message says it undoes or repeats, in the words of git and of forges. The words are hostile input: a
-//! commit that only mentions another one is a change of its own.
+//! The change that a message says it undoes or repeats, in the words of git and of forges. The words are hostile input:
+//! a commit that only mentions another one is a change of its own.
 
 use crate::tool::git::pull_request::squashed;
 
@@ -19,20 +19,22 @@ const SUBJECTS: [&str; 3] = ["Revert", "Reapply", "revert"];
 const COMMIT: &str = "This reverts commit ";
 const PULL_REQUEST: &str = "Reverts ";
 
-/// What may follow the id: the end of the sentence, what `git revert --reference` says of the commit, or the words for a
-/// merge.
+/// What may follow the id: the end of the sentence, what `git revert --reference` says of the commit, or the words for
+/// a merge.
 const AFTER: [&str; 3] = [".", " (", ", reversing"];
 
 /// git abbreviates an id to at least this many digits by default, and no id is longer than `LONGEST`.
 const SHORTEST: usize = 7;
 const LONGEST: usize = 64;
 
-/// What a message undoes. Its subject must begin as that of a revert, and the first line of its body must be the only one
-/// that names what was reverted.
+/// Whether a subject begins as that of a revert.
+pub(super) fn is_revert(subject: &str) -> bool {
+    SUBJECTS.iter().any(|word| subject.starts_with(word))
+}
+
+/// What a message undoes whose subject [`is_revert`]. The first line of its body must be the only
+/// one that names what was reverted.
 pub(super) fn reverted(subject: &str, body: &str) -> Option<Reverted> {
-    if !SUBJECTS.iter().any(|word| subject.starts_with(word)) {
-        return None;
-    }
     let first = first_line(body)?;
     let Some(rest) = first.strip_prefix(COMMIT) else { return reverted_pull_request(subject, first) };
     let (id, after) = rest.split_at(rest.bytes().take_while(|byte| is_digit(*byte)).count());
