@@ -73,11 +73,16 @@ pub(super) struct Head<'a> {
     pub(super) scope: Option<&'a str>,
 }
 
+/// How many heads are found with one comparison.
+const SLOTS: usize = 64;
+
 /// The heads that were read so far: a range has many commits and few heads.
 pub(super) struct Heads<'a> {
     groups: &'a Groups,
     /// `None` for a head without a known type.
     known: BTreeMap<&'a str, Option<Head<'a>>>,
+    /// The last ones of `known`, each at its [`slot`]: one comparison finds those of most commits.
+    last: [(&'a str, Option<Head<'a>>); SLOTS],
     /// That of a subject without a type, by a program that updates dependencies.
     update: Head<'a>,
 }
@@ -86,22 +91,45 @@ impl<'a> Heads<'a> {
     pub(super) fn of(groups: &'a Groups) -> Self {
         let place = groups.named(DEPENDENCIES).map_or(Place::Dependencies, Place::Group);
         let update = Head { group: Group::Dependencies, place, ..Head::unknown(groups) };
-        Self { groups, known: BTreeMap::new(), update }
+        // An empty head has no type, which is what the empty slots say of it.
+        Self { groups, known: BTreeMap::new(), last: [("", None); SLOTS], update }
     }
 
     /// What the head of the subject says, and the rest of the subject: all of it if the text keeps the head.
     pub(super) fn of_entry(&mut self, entry: &'a LogEntry) -> (Head<'a>, &'a str) {
         let (subject, parts) = (entry.message.subject.as_str(), entry.message.parts());
-        let known = parts.and_then(|(head, _)| match self.known.get(head) {
-            Some(known) => *known,
-            None => *self.known.entry(head).or_insert(Head::of(head, self.groups)),
-        });
+        let known = match parts {
+            Some((head, _)) => self.of_head(head),
+            None => None,
+        };
         match (known, parts) {
             (Some(head), Some((_, rest))) => (head, if head.is_kept { subject } else { rest }),
             _ if entry.author.as_deref().is_some_and(is_updater) => (self.update, subject),
             _ => (Head::unknown(self.groups), subject),
         }
     }
+
+    fn of_head(&mut self, head: &'a str) -> Option<Head<'a>> {
+        let slot = slot(head);
+        let (last, found) = self.last[slot];
+        if last == head {
+            return found;
+        }
+        let found = match self.known.get(head) {
+            Some(known) => *known,
+            None => *self.known.entry(head).or_insert(Head::of(head, self.groups)),
+        };
+        self.last[slot] = (head, found);
+        found
+    }
+}
+
+/// A number that differs for most heads, from what is known of the text without reading all of it.
+fn slot(head: &str) -> usize {
+    let bytes = head.as_bytes();
+    let Some(last) = bytes.len().checked_sub(1) else { return 0 };
+    let part = |at: usize| usize::from(bytes[at]);
+    (bytes.len() + 3 * part(0) + 7 * part(last / 2) + 31 * part(last.saturating_sub(1))) % SLOTS
 }
 
 fn is_updater(author: &str) -> bool {

@@ -49,6 +49,9 @@ impl<'a> Named<'a> {
         let mut named = Self { ids: BTreeMap::new(), subjects: BTreeMap::new() };
         for entry in entries {
             let picked = entry.message.picked.as_ref();
+            if picked.is_none() && entry.message.reverts.is_none() {
+                continue;
+            }
             let by_id = match &entry.message.reverts {
                 Some(Reverted::Commit(id)) => Some(id),
                 Some(Reverted::Subject(subject)) => {
