@@ -37,13 +37,29 @@ fn a_name_that_no_test_has_fails_the_stage() {
     assert!(error.to_string().starts_with("there is no unit test with `lokfile` in its name; "));
 }
 
+/// The time of the job in the workflow of that name, in minutes.
+fn job_minutes(workflow: &str) -> u64 {
+    let file = format!("{}/../.forgejo/workflows/{workflow}.yml", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(file).unwrap();
+    let minutes = text.lines().find_map(|line| line.trim().strip_prefix("timeout-minutes: "));
+    minutes.unwrap().parse().unwrap()
+}
+
+#[test]
+fn a_release_that_takes_as_long_as_it_may_ends_before_its_job_does() {
+    let timeouts = crate::inputs::config::tests::example().timeouts;
+    let release = (timeouts.ci() + timeouts.build() + timeouts.pull()).as_secs() / 60;
+    let job = job_minutes("release");
+    assert!(
+        release + 20 <= job,
+        "{release} of {job} minutes leave no time to compile and for the smoke test"
+    );
+}
+
 #[test]
 fn a_stage_that_hangs_is_ended_before_its_job_is() {
     for (workflow, all) in [("ci", false), ("nightly", true)] {
-        let file = format!("{}/../.forgejo/workflows/{workflow}.yml", env!("CARGO_MANIFEST_DIR"));
-        let text = std::fs::read_to_string(file).unwrap();
-        let minutes = text.lines().find_map(|line| line.trim().strip_prefix("timeout-minutes: "));
-        let job: u64 = minutes.unwrap().parse().unwrap();
+        let job = job_minutes(workflow);
         let stage = Extent { all, name: None }.patience().as_secs() / 60;
         assert!(stage + 30 <= job, "{workflow}: {stage} of {job} minutes leave no time for other stages");
     }
