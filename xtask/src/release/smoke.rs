@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 
 use crate::evidence::provenance::{Smoked, Tried};
-use crate::inputs::config::Platforms;
+use crate::inputs::config::{Platforms, Smoke};
 use crate::process::parallel::both;
 use crate::refuse;
 use crate::release::Context;
@@ -47,8 +47,10 @@ pub(super) fn run(context: &Context<'_>, candidate: &Candidate) -> Result<Smoked
     let docker = &context.tools.docker;
     let label = &context.session.config.repository.to_string();
     // One network for all platforms, because they are tried one after the other.
-    let (network, (own, images)) =
-        both(|| docker.network(label), || both(|| docker.platform(), || image::all(context, candidate)))?;
+    let (network, (own, images)) = both(
+        || docker.network(label, longest(&context.session.config.smoke)),
+        || both(|| docker.platform(), || image::all(context, candidate)),
+    )?;
     if context.session.config.smoke.http().is_none_or(|http| http.version.is_none()) {
         images.iter().try_for_each(|image| image.check_labels(context.release.source))?;
     }
@@ -66,6 +68,13 @@ pub(super) fn run(context: &Context<'_>, candidate: &Candidate) -> Result<Smoked
         tried.push((image.platform.clone(), how));
     }
     Ok(tried.into_iter().collect())
+}
+
+/// More than the time that one attempt's containers may be there: each companion and the service may take `smoke`'s
+/// time to start, the service's command as much again, and the service then its time to stop.
+fn longest(smoke: &Smoke) -> Duration {
+    let starts = u32::try_from(smoke.companions.len()).unwrap_or(u32::MAX).saturating_add(3);
+    (smoke.start_timeout().saturating_mul(starts) + smoke.stop_timeout()).saturating_mul(EMULATED)
 }
 
 /// Whether `platform` is the engine's `own`, which names no variant.

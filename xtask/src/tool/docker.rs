@@ -4,6 +4,7 @@ mod build;
 mod config;
 mod container;
 mod engine;
+mod leftovers;
 mod network;
 mod platforms;
 mod record;
@@ -148,12 +149,13 @@ impl<'a> Docker<'a> {
         Ok(output.status.success())
     }
 
-    /// Makes a network without access to the outside.
+    /// Makes a network without access to the outside, for a smoke test that takes at most `longest`. Before that,
+    /// removes what killed runs with the same `label` have left behind.
     ///
     /// # Errors
     /// When it cannot be made.
-    pub fn network(&self, label: &str) -> Result<Network<'_>> {
-        Network::new(self, label)
+    pub fn network(&self, label: &str, longest: Duration) -> Result<Network<'_>> {
+        Network::new(self, label, longest)
     }
 
     fn call_for_containers(&self, arguments: &[String]) -> Result<Call> {

@@ -17,6 +17,7 @@ mod repository;
 mod servers;
 mod signed_tags;
 mod signers;
+mod smoke_network;
 mod sources;
 mod trial;
 mod work_tree;

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
-use super::{Docker, run::LABEL};
+use super::{Docker, leftovers, run::LABEL};
 use crate::process::stderr;
 
-/// Without this, a container reaches what listens on the engine's own machine, by the address of the network's bridge.
-/// Engines before 28 do not know it and ignore it.
-const ISOLATED: &str = "com.docker.network.bridge.gateway_mode_ipv4=isolated";
+/// Without this, a container reaches what listens on the engine's own machine, by the address of the network's bridge
+/// (docs/facts.md#networks-without-the-host).
+const WITHOUT_HOST: &str = "com.docker.network.bridge.inhibit_ipv4=true";
 
 /// How long the engine may take to make a network.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -21,18 +21,18 @@ pub struct Network<'a> {
 }
 
 impl<'a> Network<'a> {
-    /// Makes a network with the label `label`. An engine has room for about thirty. If the first attempt fails,
-    /// networks older than an hour are removed, which killed runs have left behind, and a second attempt follows.
+    /// Makes a network with the label `label`, after removing what killed runs with the same label have left behind;
+    /// `longest` is the time that a smoke test may take. An engine has room for about thirty networks. If the first
+    /// attempt fails, unused networks of killed runs are removed whatever their label, and a second attempt follows.
     ///
     /// # Errors
     /// When it cannot be made.
-    pub(super) fn new(docker: &'a Docker<'a>, label: &str) -> Result<Self> {
+    pub(super) fn new(docker: &'a Docker<'a>, label: &str, longest: Duration) -> Result<Self> {
         let network = Self { docker, name: format!("{LABEL}-{}", crate::process::scratch::random_hex()?) };
+        leftovers::remove(docker, label, longest)?;
         network.create(label).or_else(|first| {
             crate::process::interrupt::check()?;
-            let prune = ["network", "prune", "--force", "--filter", &format!("label={LABEL}")];
-            let prune = [&prune[..], &["--filter", "until=1h"]].concat();
-            docker.call(&prune)?.timeout(TIMEOUT).run()?;
+            leftovers::prune_networks(docker, longest)?;
             network.create(label).with_context(|| format!("making a network for the smoke test ({first:#})"))
         })?;
         Ok(network)
@@ -42,7 +42,8 @@ impl<'a> Network<'a> {
     fn create(&self, label: &str) -> Result<()> {
         crate::process::interrupt::check()?;
         let label = format!("{LABEL}={label}");
-        let create = ["network", "create", "--internal", "--opt", ISOLATED, "--label", &label, &self.name];
+        let create =
+            ["network", "create", "--internal", "--opt", WITHOUT_HOST, "--label", &label, &self.name];
         self.docker.call(&create)?.after_interrupt().timeout(TIMEOUT).read()?;
         Ok(crate::process::interrupt::check()?)
     }
