@@ -7,6 +7,7 @@ mod stream;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
+use std::os::fd::AsFd as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -222,14 +223,15 @@ impl Call {
     /// As [`Call::run`].
     pub fn inherit(mut self) -> Result<()> {
         let line = self.line();
-        let stderr = io::stderr();
-        let stdout =
-            std::os::fd::AsFd::as_fd(&stderr).try_clone_to_owned().context("sharing standard error")?;
+        let stdout = io::stderr().as_fd().try_clone_to_owned().context("sharing standard error")?;
         self.command.stdin(Stdio::null()).stdout(stdout).stderr(Stdio::inherit());
         let child = self.spawn(&line)?;
         let _registration = self.register(&child)?;
         let group = group_of(&child)?;
-        let status = wait(child, group, self.timeout, None, &line)?;
+        let status = wait(child, group, self.timeout, None, &line);
+        // As in `once`: what the child left behind would go on, and hold this process's streams.
+        interrupt::end(group, Signal::SIGKILL);
+        let status = status?;
         interrupt::check()?;
         Output { status, stdout: Vec::new(), stderr: String::new(), command_line: line }.success().map(|_| ())
     }

@@ -46,6 +46,35 @@ fn a_process_that_is_left_behind_delays_no_call_and_a_part_is_not_taken_for_all(
     });
 }
 
+#[test]
+fn a_call_with_inherited_streams_ends_its_whole_group() {
+    let (runner, scratch) = (runner(), Scratch::new().unwrap());
+    let pid = scratch.path().join("pid");
+    for (script, passes) in [
+        ("sleep 100 & echo $! > $0", true),
+        ("sleep 100 & echo $! > $0; exit 3", false),
+        // What ignores SIGTERM is there when the child itself has ended by it.
+        ("sh -c 'trap \"\" TERM; echo $$ > $0; exec sleep 100' $0 & wait", false),
+    ] {
+        let sh = runner.shell().unwrap();
+        let call = runner.call(cmd!(sh, "sh -c {script} {pid}")).timeout(Duration::from_secs(1));
+        assert_eq!(call.inherit().is_ok(), passes, "{script}");
+        let left = std::fs::read_to_string(&pid).unwrap();
+        assert!(is_gone(left.trim()), "{script}: {left}");
+    }
+}
+
+/// Whether the process has ended, or does so within two seconds. Its new parent may not have asked for its end yet.
+fn is_gone(pid: &str) -> bool {
+    (0..200).any(|_| {
+        std::thread::sleep(Duration::from_millis(10));
+        match std::fs::read_to_string(format!("/proc/{pid}/stat")) {
+            Ok(stat) => stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('Z')),
+            Err(_gone) => true,
+        }
+    })
+}
+
 /// A call that leaves a process behind.
 #[derive(Clone, Copy)]
 struct Left<'a> {
