@@ -45,6 +45,7 @@ pub fn run(environment: &Environment, maintainers: &[String]) -> Result<()> {
     let secrets = Secrets::to_release(environment, config)?;
     let (mut problems, has_secrets) = (secrets.problems.clone(), secrets.problems.is_empty());
     let run = Run::of(environment, config)?;
+    problems.extend(Run::other_address(environment, config)?.map(|words| Problem::new("run", words)));
     let target = &with_secrets(environment, runner, config, git, secrets, run.as_ref())?;
     if !maintainers.is_empty() {
         make_rules(target, maintainers)?;

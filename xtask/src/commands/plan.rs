@@ -51,7 +51,7 @@ pub fn run(environment: &Environment, asked: Option<&str>, json: bool) -> Result
     let runner = &Runner::new(environment);
     let git = &Git::here(runner)?;
     let own = Config::of_head(git)?;
-    let run = Run::of(environment, &own)?;
+    let run = Run::to_release(environment, &own, asked)?;
     let source = &Source::to_release(git, run.as_ref(), asked)?;
     let config = &Config::of_commit(git, &source.commit)?;
     let inputs = &Inputs::of_commit(git, &source.commit, config)?;

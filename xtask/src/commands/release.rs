@@ -48,7 +48,7 @@ fn release(environment: &Environment, asked: Option<&str>, json: bool) -> Result
     let runner = &Runner::new(environment);
     let git = Git::here(runner)?;
     let own = Config::of_head(&git)?;
-    let run = Run::of(environment, &own)?;
+    let run = Run::to_release(environment, &own, asked)?;
     let source = Source::to_release(&git, run.as_ref(), asked)?;
     let steps = Steps::new(environment)?;
     let steps = if json { steps.with_events() } else { steps };

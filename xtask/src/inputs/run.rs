@@ -7,6 +7,7 @@ use anyhow::Result;
 
 use crate::inputs::config::Config;
 use crate::process::environment::Environment;
+use crate::refuse;
 
 /// The variables of a run.
 const NAMES: [&str; 9] = [
@@ -47,6 +48,43 @@ impl Run {
         Ok(Some(Self { values }))
     }
 
+    /// The run whose tag is released unless `asked` names one.
+    ///
+    /// # Errors
+    /// A [`crate::process::failure::Refusal`] when neither says which tag, because of [`Run::other_address`]; also when
+    /// a variable is not UTF-8.
+    pub fn to_release(
+        environment: &Environment,
+        config: &Config,
+        asked: Option<&str>,
+    ) -> Result<Option<Self>> {
+        if asked.is_none()
+            && let Some(words) = Self::other_address(environment, config)?
+        {
+            refuse!("{words}; or name the tag: `target/debug/xtask release v0.1.0`");
+        }
+        Self::of(environment, config)
+    }
+
+    /// What is wrong if `environment` describes a run of the repository of `config` on a server of another address:
+    /// runners name the forge by the address with which they were registered. `None` if nothing is wrong.
+    ///
+    /// # Errors
+    /// When a variable is not UTF-8.
+    pub fn other_address(environment: &Environment, config: &Config) -> Result<Option<String>> {
+        let (server, repository) = (environment.runner("SERVER_URL")?, environment.runner("REPOSITORY")?);
+        let (Some(server), Some(repository)) = (server, repository) else { return Ok(None) };
+        let is_ours = repository.eq_ignore_ascii_case(&config.repository.to_string());
+        if !is_ours || environment.runner("RUN_ID")?.is_none() || Self::of(environment, config)?.is_some() {
+            return Ok(None);
+        }
+        Ok(Some(format!(
+            "this is a run of `{repository}` on `{server}`, and `forge` is `{}`, so its tag and its number do not \
+             count; register the runner with the address in `forge`",
+            config.forge
+        )))
+    }
+
     /// The value of a runner's variable, by its name without `FORGEJO_` or `GITHUB_`.
     #[must_use]
     pub fn value(&self, name: &str) -> Option<&str> {
@@ -82,6 +120,37 @@ mod tests {
             &[("FORGEJO_SERVER_URL", "https://elsewhere.example.org"), server, repository],
         ] {
             assert!(run(other).is_none(), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn a_run_by_another_address_of_the_forge_does_not_say_what_is_released() {
+        let config = crate::inputs::config::tests::example();
+        let run = |server: &str, repository: &str, id: &str, asked: Option<&str>| {
+            let environment = Environment::from_pairs([
+                ("GITHUB_SERVER_URL", server),
+                ("GITHUB_REPOSITORY", repository),
+                ("GITHUB_RUN_ID", id),
+                ("GITHUB_REF_TYPE", "tag"),
+                ("GITHUB_REF_NAME", "v0.1.0"),
+            ]);
+            Run::to_release(&environment, &config, asked).map(|run| run.is_some())
+        };
+        let (public, internal) = ("https://forge.example.org", "http://forgejo:3000");
+        let refused = run(internal, "Acme/carol", "9", None).unwrap_err();
+        assert!(refused.is::<crate::process::failure::Refusal>());
+        let words = refused.to_string();
+        for part in [public, internal, "register the runner", "release v0.1.0"] {
+            assert!(words.contains(part), "{words}");
+        }
+        assert!(run(public, "acme/carol", "9", None).unwrap());
+        for (server, repository, id, asked) in [
+            (internal, "acme/carol", "9", Some("v0.1.0")),
+            (internal, "acme/other", "9", None),
+            (internal, "acme/carol", "", None),
+            ("", "acme/carol", "9", None),
+        ] {
+            assert!(!run(server, repository, id, asked).unwrap(), "{server} {repository} {id} {asked:?}");
         }
     }
 }
