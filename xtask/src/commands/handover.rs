@@ -40,8 +40,9 @@ pub enum Named {
 /// Tells the second process that the secrets are on standard input.
 const MARKER: &str = "XTASK_SECRETS_ON_STDIN";
 
-/// The capacity of a pipe that nobody reads yet.
-const MOST_BYTES: usize = 64 << 10;
+/// The capacity that an unprivileged user may give a pipe (pipe(7)). A shell or a cluster may set large variables that
+/// have nothing to do with a release, and could yet be named.
+const MOST_BYTES: usize = 1 << 20;
 
 /// The environment of this process including the secrets, which are then nowhere in `/proc`. If there are secrets, this
 /// function returns in a second process that replaces this one.
@@ -77,9 +78,13 @@ fn is_secret(name: &OsStr) -> bool {
 /// Returns only on failure.
 fn start_again(secrets: &[(&OsStr, &OsStr)]) -> Result<anyhow::Error> {
     let (reader, mut writer) = io::pipe().context("making a pipe for the secrets")?;
-    // Nobody reads yet: if the pipe is too small, fail instead of waiting for ever.
+    let bytes = written(secrets)?;
+    let (size, too_large) = (bytes.len(), || too_large(secrets));
+    // Nobody reads yet: the pipe must hold everything, or fail instead of waiting for ever.
     fcntl(&writer, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).context("preparing the pipe for the secrets")?;
-    writer.write_all(&written(secrets)?).context("handing over the secrets: they do not fit into a pipe")?;
+    fcntl(&writer, FcntlArg::F_SETPIPE_SZ(size.try_into()?))
+        .with_context(|| format!("making room for {size} bytes in a pipe; {}", too_large()))?;
+    writer.write_all(&bytes).with_context(|| format!("writing {size} bytes to a pipe; {}", too_large()))?;
     drop(writer);
     #[expect(
         clippy::disallowed_methods,
@@ -105,10 +110,18 @@ fn written(secrets: &[(&OsStr, &OsStr)]) -> Result<Vec<u8>> {
     }
     ensure!(
         bytes.len() <= MOST_BYTES,
-        "the secrets in the environment have {} bytes: expected {MOST_BYTES} at most",
-        bytes.len()
+        "the variables in capitals, which could hold secrets, have {} bytes: expected {MOST_BYTES} at most; {}",
+        bytes.len(),
+        too_large(secrets)
     );
     Ok(bytes)
+}
+
+/// What to do about variables that are too large.
+fn too_large(secrets: &[(&OsStr, &OsStr)]) -> String {
+    let largest = secrets.iter().max_by_key(|(_, value)| value.len());
+    let name = largest.map(|(name, _)| name.to_string_lossy()).unwrap_or_default();
+    format!("unset what a release does not need; the largest is `{name}`")
 }
 
 fn received() -> Result<Vec<(OsString, OsString)>> {
@@ -153,7 +166,9 @@ mod tests {
     #[test]
     fn what_is_too_much_or_not_ours_is_refused() {
         let large = "x".repeat(MOST_BYTES);
-        assert!(written(&[(OsStr::new("GITHUB_TOKEN"), OsStr::new(&large))]).is_err());
+        let too_much = [("GITHUB_TOKEN", "t"), ("FOO", &large)]
+            .map(|(name, value)| (OsStr::new(name), OsStr::new(value)));
+        assert!(written(&too_much).unwrap_err().to_string().ends_with("the largest is `FOO`"));
         let long = format!("GITHUB_TOKEN={large}\0");
         for bytes in [
             "",

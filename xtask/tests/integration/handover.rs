@@ -65,11 +65,27 @@ fn what_is_on_standard_input_in_place_of_the_secrets_is_refused() -> Result<()> 
     Ok(())
 }
 
+/// A call of `release`, in a directory where it has nothing to release, with so many variables of 100 kB.
+fn release_with(variables: usize) -> Result<xtask::process::Output> {
+    let (scratch, large) = (Scratch::new()?, "x".repeat(100_000));
+    let call = call(&["release"])?.dir(scratch.path());
+    let output =
+        (0..variables).fold(call, |call, number| call.env(&format!("FOO_{number}"), &large)).output()?;
+    assert!(!output.stderr.contains(&large), "{}", output.stderr);
+    Ok(output)
+}
+
+#[test]
+fn large_variables_that_are_no_secrets_stop_no_release() -> Result<()> {
+    let output = release_with(3)?;
+    assert!(output.stderr.contains("not a git repository"), "{}", output.stderr);
+    Ok(())
+}
+
 #[test]
 fn more_than_a_pipe_holds_is_an_error_and_no_endless_wait() -> Result<()> {
-    let large = "x".repeat(100_000);
-    let output = call(&["check"])?.env("REGISTRY_TOKEN", &large).output()?;
+    let output = release_with(11)?;
     assert_eq!(output.status.code(), Some(1));
-    assert!(output.stderr.contains("65536 at most") && !output.stderr.contains(&large), "{}", output.stderr);
+    assert!(output.stderr.contains("1048576 at most; unset"), "{}", output.stderr);
     Ok(())
 }
