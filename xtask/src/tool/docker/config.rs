@@ -89,7 +89,7 @@ impl DockerConfig {
         }
         fill(scratch.path(), &config, users.as_deref())?;
         let buildx = match environment.get("BUILDX_CONFIG")? {
-            Some(dir) => Some(PathBuf::from(dir)),
+            Some(dir) => Some(absolute("BUILDX_CONFIG", dir)?),
             None => users.map(|users| users.join("buildx")),
         };
         Ok(Self { scratch, buildx: buildx.filter(|buildx| buildx.is_dir()), drops_proxies: false })
@@ -136,9 +136,14 @@ fn fill(directory: &Path, config: &serde_json::Value, users: Option<&Path>) -> R
     Ok(())
 }
 
+/// A symbolic link to a relative path, and a program in another directory, would look elsewhere.
+fn absolute(variable: &str, named: &str) -> Result<PathBuf> {
+    std::path::absolute(named).with_context(|| format!("finding the directory of `{variable}`, `{named}`"))
+}
+
 fn users_directory(environment: &Environment) -> Result<Option<PathBuf>> {
     Ok(match (environment.get("DOCKER_CONFIG")?, environment.get("HOME")?) {
-        (Some(config), _) => Some(PathBuf::from(config)),
+        (Some(config), _) => Some(absolute("DOCKER_CONFIG", config)?),
         (None, Some(home)) => Some(Path::new(home).join(".docker")),
         (None, None) => None,
     })
@@ -215,6 +220,20 @@ mod tests {
         assert!(DockerConfig::for_builds(&environment, None, &[]).is_err());
         assert_eq!(read(&DockerConfig::new(&environment, None).unwrap()), serde_json::json!({"auths": {}}));
         assert!(DockerConfig::for_builds(&Environment::default(), None, &[]).is_ok());
+    }
+
+    #[test]
+    fn a_relative_directory_is_that_of_where_the_program_was_started() {
+        let scratch = Scratch::new().unwrap();
+        std::fs::create_dir(scratch.path().join("contexts")).unwrap();
+        let up = "../".repeat(crate::process::environment::current_directory().unwrap().components().count());
+        let relative = format!("{up}{}", &scratch.path().display().to_string()[1..]);
+        let environment =
+            Environment::from_pairs([("DOCKER_CONFIG", relative.as_str()), ("BUILDX_CONFIG", "src")]);
+        let config = DockerConfig::new(&environment, None).unwrap();
+        let link = std::fs::read_link(config.path().join("contexts")).unwrap();
+        assert!(link.is_absolute() && link.is_dir(), "{}", link.display());
+        assert!(config.buildx().unwrap().is_absolute());
     }
 
     #[test]
