@@ -19,7 +19,7 @@ use crate::release::Context;
 use crate::release::preflight::Toolchain;
 use crate::release::visibility;
 use crate::tool::docker::sources::denied;
-use crate::tool::docker::{Cache, Output, START_ENGINE};
+use crate::tool::docker::{Cache, Output};
 
 /// An image that was built and pushed. Only its candidate tag names it.
 pub(super) struct Candidate {
@@ -103,7 +103,7 @@ fn explain(context: &Context<'_>, error: anyhow::Error) -> Result<anyhow::Error>
             "building the image; if `npm ci` in the build refuses the lockfile, {}",
             remedy(&context.session.config.service)
         ))),
-        Err(gone) => Err(error.context(format!("docker's engine has gone: {gone:#}; {START_ENGINE}"))),
+        Err(gone) => Err(error.context(format!("docker's engine has gone: {gone:#}"))),
     }
 }
 

@@ -36,7 +36,7 @@ pub const INSTALL: &str =
     "install docker 26 or newer with buildx 0.13 or newer: https://docs.docker.com/engine/install/";
 
 /// Advice for an engine that does not answer.
-pub const START_ENGINE: &str =
+const START_ENGINE: &str =
     "start it, for example with `systemctl start docker`, or set `DOCKER_HOST` to where it listens";
 
 /// docker with one configuration directory.
@@ -66,9 +66,10 @@ impl<'a> Docker<'a> {
     /// # Errors
     /// When docker is not installed or its engine does not answer.
     pub fn engine(&self) -> Result<Engine> {
-        let json =
-            self.call(&["info", "--format", "{{json .}}"])?.timeout(Duration::from_secs(20)).output()?;
-        engine::parse(&json.success()?.text()?)
+        let call = self.call(&["info", "--format", "{{json .}}"])?.timeout(Duration::from_secs(20));
+        let answer = call.output().and_then(crate::process::Output::success);
+        let answer = answer.with_context(|| format!("docker's engine does not answer; {START_ENGINE}"))?;
+        engine::parse(&answer.text()?)
     }
 
     /// The builder that a build would use.

@@ -15,7 +15,7 @@ use crate::release::preflight::{Check, Found, bases, not_asked, saw};
 use crate::release::target::Target;
 use crate::release::{Session, Tools};
 use crate::tool::cosign::Generation;
-use crate::tool::docker::{INSTALL, START_ENGINE};
+use crate::tool::docker::INSTALL;
 
 /// The oldest buildx and engine that the build recipe was tried with.
 const OLDEST_BUILDX: (u64, u64) = (0, 13);
@@ -75,8 +75,7 @@ pub(crate) fn own_version(ToolSource { commit, is_modified, .. }: &ToolSource) -
 }
 
 fn docker(session: &Session<'_>, tools: &Tools<'_>, target: &Target) -> Result<Found> {
-    let engine =
-        tools.docker.engine().with_context(|| format!("docker's engine does not answer; {START_ENGINE}"))?;
+    let engine = tools.docker.engine()?;
     let mut problems = Vec::new();
     let mut too_old = |what: &str, version: &str, oldest: (u64, u64)| {
         if !at_least(version, oldest) {

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
 
+use super::{INSTALL, START_ENGINE};
+
 /// What the engine and its client report about themselves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Engine {
@@ -28,7 +30,7 @@ pub(super) fn parse(json: &str) -> Result<Engine> {
     struct Info {
         server_version: Option<String>,
         driver_status: Option<Vec<(String, String)>>,
-        client_info: ClientInfo,
+        client_info: Option<ClientInfo>,
         registry_config: Option<RegistryConfig>,
         server_errors: Option<Vec<String>>,
     }
@@ -60,11 +62,15 @@ pub(super) fn parse(json: &str) -> Result<Engine> {
     }
     let info: Info = serde_json::from_str(json).context("reading what `docker info` printed")?;
     let Some(version) = info.server_version.filter(|version| !version.is_empty()) else {
-        bail!("`docker info` names no server: {}", info.server_errors.unwrap_or_default().join("; "));
+        if info.client_info.is_none() {
+            bail!("`docker` on the PATH is not docker's own program (podman's?); {INSTALL}");
+        }
+        let errors = info.server_errors.unwrap_or_default().join("; ");
+        bail!("`docker info` names no server: {errors}; {START_ENGINE}");
     };
     let is_containerd = |(_, value): &(String, String)| value.starts_with("io.containerd.snapshotter");
-    let buildx =
-        info.client_info.plugins.unwrap_or_default().into_iter().find(|plugin| plugin.name == "buildx");
+    let plugins = info.client_info.and_then(|client| client.plugins).unwrap_or_default();
+    let buildx = plugins.into_iter().find(|plugin| plugin.name == "buildx");
     let networks = info.registry_config.as_ref().and_then(|config| config.insecure_networks.clone());
     let indexes = info.registry_config.and_then(|config| config.index_configs).unwrap_or_default();
     let mirrors = indexes.values().filter(|index| index.official).filter_map(|index| index.mirrors.clone());
@@ -114,7 +120,11 @@ mod tests {
         );
         let none =
             r#"{"ServerVersion": "", "ClientInfo": {}, "ServerErrors": ["cannot connect to the daemon"]}"#;
-        assert!(parse(none).unwrap_err().to_string().contains("cannot connect to the daemon"));
+        let error = parse(none).unwrap_err().to_string();
+        assert!(error.contains("cannot connect to the daemon; start it"), "{error}");
+        let podman = r#"{"host": {}, "store": {}, "version": {"Version": "4.9.3"}}"#;
+        let error = parse(podman).unwrap_err().to_string();
+        assert!(error.contains("not docker's own program") && !error.contains("start it"), "{error}");
         assert!(parse("Cannot connect to the Docker daemon").is_err());
     }
 }
