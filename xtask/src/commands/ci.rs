@@ -16,7 +16,7 @@ use xshell::cmd;
 
 use crate::commands::check;
 use crate::commands::testbed::{self, Purpose};
-use crate::inputs::config::Config;
+use crate::inputs::config::{self, Config, NamedSecrets};
 use crate::process::environment::Environment;
 use crate::process::progress::Steps;
 use crate::process::shown;
@@ -146,17 +146,35 @@ fn unit_tests(runner: &Runner, root: &Path, name: Option<&str>, must_match: bool
 }
 
 fn service_tests(environment: &Environment, root: &Path) -> Result<()> {
-    let service = &root.join(Config::of_work_tree(root)?.service.to_string());
+    let config = Config::of_work_tree(root)?;
+    let service = &root.join(config.service.to_string());
     let path = environment.get("PATH")?.unwrap_or_default();
     let path = environment.get("TESTBED_NODE_BIN")?.map_or(path.to_owned(), |node| format!("{node}:{path}"));
     let runner = Runner::new(&environment.with([("PATH", path)]));
     let sh = runner.shell()?;
-    let install = cmd!(sh, "npm ci --no-audit --no-fund --logs-max=0");
-    runner.call(install).dir(service).timeout(PATIENCE).run()?;
+    install(&runner, service, &config::set_secrets(&config.build_secrets, environment)?)?;
     // Test runners ask for `CI`: some watch for changes, and never end, without it.
     let ci = environment.get("CI")?.map(|value| ("CI", value));
     let test = runner.call(cmd!(sh, "npm test")).dir(service).timeout(PATIENCE);
     ci.into_iter().fold(test, |call, (name, value)| call.env(name, value)).inherit()
+}
+
+/// `npm ci`. With `secrets`, for private packages, no script of a package sees them: the scripts run afterwards.
+fn install(runner: &Runner, service: &Path, secrets: &NamedSecrets) -> Result<()> {
+    let sh = runner.shell()?;
+    let call = |command| runner.call(command).dir(service).timeout(PATIENCE);
+    let install = cmd!(sh, "npm ci --no-audit --no-fund --logs-max=0");
+    if secrets.is_empty() {
+        return call(install).run();
+    }
+    let install = call(install.arg("--ignore-scripts"));
+    secrets.iter().fold(install, |call, (name, secret)| call.secret_env(name, secret)).run()?;
+    // `npm run` would ignore the setting.
+    if call(cmd!(sh, "npm config get ignore-scripts")).read()? == "true" {
+        return Ok(());
+    }
+    call(cmd!(sh, "npm rebuild --logs-max=0")).run()?;
+    call(cmd!(sh, "npm run prepare --if-present --logs-max=0")).run()
 }
 
 fn end_to_end_tests(environment: &Environment, root: &Path, extent: Extent<'_>) -> Result<()> {

@@ -143,6 +143,7 @@ impl Command {
             Self::Release { .. }
             | Self::Rehearse { .. }
             | Self::Doctor { .. }
+            | Self::Ci { .. }
             | Self::Check { online: true, .. }
             | Self::Verify(crate::commands::verify::Options { rebuild: true, .. }) => Named::Taken,
             _ => Named::Left,

@@ -21,7 +21,7 @@ use crate::http::WebUrl;
 use crate::oci::reference::{Digest, Image, Registry};
 
 pub use gates::{Difference, TagPolicy, TagSigners};
-pub use inputs::{BaseRegistry, Login, NamedSecrets, build_secrets};
+pub use inputs::{BaseRegistry, Login, NamedSecrets, build_secrets, set_secrets};
 pub use limits::Timeouts;
 pub use native::{Archive, Native, Way};
 pub use notes::{Group, Groups, Notes, Show};

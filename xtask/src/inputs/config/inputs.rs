@@ -151,6 +151,19 @@ pub(super) fn check_registries(registries: &[BaseRegistry], released_to: &Regist
 /// Secrets with the names of their variables.
 pub type NamedSecrets = Vec<(String, Secret)>;
 
+/// Those of the build's secrets that are set.
+///
+/// # Errors
+/// When a value is not UTF-8.
+pub fn set_secrets(names: &[VariableName], environment: &Environment) -> Result<NamedSecrets> {
+    let mut found = Vec::new();
+    for name in names {
+        let secret = environment.secret(name.as_str())?.filter(|secret| !secret.expose().is_empty());
+        found.extend(secret.map(|secret| (name.to_string(), secret)));
+    }
+    Ok(found)
+}
+
 /// The values of the build's secrets. `Err` of the inner result names the variables that are not set.
 ///
 /// # Errors
@@ -159,13 +172,9 @@ pub fn build_secrets(
     names: &[VariableName],
     environment: &Environment,
 ) -> Result<Result<NamedSecrets, Vec<String>>> {
-    let (mut found, mut missing) = (Vec::new(), Vec::new());
-    for name in names {
-        match environment.secret(name.as_str())?.filter(|secret| !secret.expose().is_empty()) {
-            Some(secret) => found.push((name.to_string(), secret)),
-            None => missing.push(name.to_string()),
-        }
-    }
+    let found = set_secrets(names, environment)?;
+    let is_set = |name: &VariableName| found.iter().any(|(set, _)| set == name.as_str());
+    let missing: Vec<_> = names.iter().filter(|name| !is_set(name)).map(ToString::to_string).collect();
     Ok(if missing.is_empty() { Ok(found) } else { Err(missing) })
 }
 
