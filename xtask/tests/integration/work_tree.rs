@@ -81,6 +81,38 @@ fn the_work_tree_is_a_commit_that_leaves_nothing_behind() -> Result<()> {
 }
 
 #[test]
+fn what_the_users_git_ignores_everywhere_is_not_in_it() -> Result<()> {
+    let scratch = Scratch::new()?;
+    let (home, top) = (scratch.path().join("home"), scratch.path().join("top"));
+    fs::create_dir_all(home.join(".config/git"))?;
+    fs::create_dir(&top)?;
+    git(&top, &["init", "--quiet"])?;
+    git(&top, &["commit", "--quiet", "--allow-empty", "--message", "first"])?;
+    for name in ["kept", "x.named", "x.default"] {
+        fs::write(top.join(name), name)?;
+    }
+    fs::write(home.join("mine"), "*.named\n")?;
+    fs::write(home.join(".config/git/ignore"), "*.default\n")?;
+    let path = Environment::of_this_process().get("PATH")?.unwrap_or_default().to_owned();
+    let environment = Environment::from_pairs([("PATH", path), ("HOME", home.display().to_string())]);
+    for (settings, expected) in
+        [("", "kept\nx.named"), ("[core]\n\texcludesFile = ~/mine\n", "kept\nx.default")]
+    {
+        fs::write(home.join(".gitconfig"), settings)?;
+        let made = Git::discover(&Runner::new(&environment), &top)?.work_tree()?;
+        let exported = Scratch::new()?;
+        let tree = exported.path().join("tree");
+        made.git.export(&made.commit, &tree)?;
+        let mut names: Vec<_> =
+            tree.read_dir()?.map(|entry| entry.map(|one| one.file_name())).collect::<Result<_, _>>()?;
+        names.sort();
+        let names: Vec<_> = names.iter().map(|name| name.to_string_lossy()).collect();
+        assert_eq!(names.join("\n"), expected, "{settings}");
+    }
+    Ok(())
+}
+
+#[test]
 fn tracked_files_that_differ_are_counted() -> Result<()> {
     let scratch = Scratch::new()?;
     git(scratch.path(), &["init", "--quiet"])?;

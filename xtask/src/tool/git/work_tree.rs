@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
+use xshell::cmd;
 
 use super::{Answers, Commit, Git};
 use crate::process::Call;
@@ -69,7 +70,9 @@ impl Git {
         } else {
             git.on_index(&["read-tree", head.as_str()], &index)?.run()?;
         }
-        git.on_index(&["add", "--all"], &index)?.run().context("reading the work tree")?;
+        let ignored = self.users_ignored()?.map(|file| format!("core.excludesFile={file}"));
+        let add: Vec<_> = ignored.iter().flat_map(|set| ["-c", set]).chain(["add", "--all"]).collect();
+        git.on_index(&add, &index)?.run().context("reading the work tree")?;
         let tree = git.on_index(&["write-tree"], &index)?.read()?;
         let commit = git.call(&["commit-tree", "-p", head.as_str(), "-m", "work tree", &tree])?;
         let somebody = ["AUTHOR", "COMMITTER"].iter().fold(commit, |call, role| {
@@ -89,6 +92,20 @@ impl Git {
         let names =
             self.call(&["diff", "--no-ext-diff", "--name-only", "-z", commit.as_str(), "--"])?.read()?;
         Ok(names.split('\0').filter(|name| !name.is_empty()).count())
+    }
+
+    /// The file with what the user's git ignores everywhere, if the user named one. Without it, files that never show
+    /// up as new would be in the commit. git finds its default, `~/.config/git/ignore`, by itself.
+    fn users_ignored(&self) -> Result<Option<String>> {
+        let (sh, root) = (self.runner.shell()?, &self.root);
+        let ask = cmd!(sh, "git -C {root} config --type=path --get core.excludesFile");
+        let output = self.runner.call(ask).install_hint(super::INSTALL).output()?;
+        match output.status.code() {
+            Some(0) => Ok(Some(output.text()?.trim_end_matches('\n').to_owned())),
+            // git-config(1): the key is not set.
+            Some(1) => Ok(None),
+            _ => Err(output.failure().context("reading which files the user's git ignores")),
+        }
     }
 
     /// A call with `index` in place of the user's index.
