@@ -83,6 +83,17 @@ impl<'a> Docker<'a> {
         parse_builder(&text)
     }
 
+    /// Whether the builder that a build would use can reach what listens on this machine's loopback.
+    ///
+    /// # Errors
+    /// When there is no such builder.
+    pub fn builds_beside_loopback(&self, name: &str) -> Result<bool> {
+        let mut arguments = vec!["buildx", "inspect"];
+        arguments.extend((!name.is_empty()).then_some(name));
+        let text = self.call(&arguments)?.timeout(Duration::from_secs(60)).read()?;
+        Ok(!has_own_network(&text))
+    }
+
     /// Builds, and ends the build when `watch` reports an error. The result is read from the metadata file, never from
     /// prose.
     ///
@@ -190,9 +201,38 @@ fn parse_builder(text: &str) -> Result<BuilderVersion> {
     }
 }
 
+/// Whether the builder in the output of `docker buildx inspect` runs in a container with a loopback of its own.
+fn has_own_network(text: &str) -> bool {
+    let values = |wanted| {
+        let lines = text.lines().filter_map(|line| line.split_once(':'));
+        lines.filter(move |(key, _)| key.trim() == wanted).map(|(_, value)| value.trim())
+    };
+    let on_host =
+        |options: &str| options.replace('"', "").split_whitespace().any(|one| one == "network=host");
+    values("Driver").any(|driver| ["docker-container", "kubernetes"].contains(&driver))
+        && !values("Driver Options").any(on_host)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{BuilderVersion, parse_builder};
+    use super::{BuilderVersion, has_own_network, parse_builder};
+
+    #[test]
+    fn a_builder_in_a_container_has_a_loopback_of_its_own_unless_it_is_on_the_hosts_network() {
+        for (driver, options, expected) in [
+            ("docker", "", false),
+            ("remote", "", false),
+            ("docker-container", "", true),
+            ("kubernetes", "Driver Options: namespace=\"build\"\n", true),
+            ("docker-container", "Driver Options: image=\"x\" network=\"host\"\n", false),
+            ("docker-container", "Driver Options: network=\"hosts\"\n", true),
+        ] {
+            let text = format!(
+                "Name:   mine\nDriver: {driver}\n\nNodes:\nName:   mine0\n{options}Status: inactive\n"
+            );
+            assert_eq!(has_own_network(&text), expected, "{text}");
+        }
+    }
 
     #[test]
     fn the_builder_is_read_in_both_spellings() {

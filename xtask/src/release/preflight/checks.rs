@@ -104,8 +104,21 @@ fn docker(session: &Session<'_>, tools: &Tools<'_>, target: &Target) -> Result<F
             ),
         ));
     }
+    let builder = &session.config.builder;
+    if registry.is_loopback() && !tools.docker.builds_beside_loopback(builder)? {
+        problems.push(Problem::new("docker", unreachable(registry.as_str(), builder)));
+    }
     let seen = vec![("docker", engine.version), ("docker-buildx", buildx)];
     Ok(Found { seen, ..problems.into_iter().collect() })
+}
+
+fn unreachable(registry: &str, builder: &str) -> String {
+    let which =
+        if builder.is_empty() { "current builder".to_owned() } else { format!("builder `{builder}`") };
+    format!(
+        "the {which} runs in a container and cannot reach `{registry}` on this machine; run \
+         `docker buildx use default`, name another one in `builder`, or make it with `docker buildx create --driver-opt network=host`"
+    )
 }
 
 /// Why a check does not ask the builder.
