@@ -79,6 +79,18 @@ impl Git {
         &self.root
     }
 
+    /// The version of the git program, such as `2.39.5`.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub fn version(&self) -> Result<String> {
+        let text = self.call(&["version"])?.read()?;
+        let version = text.strip_prefix("git version ");
+        Ok(version
+            .with_context(|| format!("`git version` says `{text}`, which is not the usual git"))?
+            .to_owned())
+    }
+
     /// Whether the history is cut off, as by `git clone --depth`.
     #[must_use]
     pub fn is_shallow(&self) -> bool {

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 
 use crate::build::missing_secrets;
 use crate::evidence::provenance::{ToolSource, XTASK};
-use crate::inputs::config::{self, VariableName};
+use crate::inputs::config::{self, TagPolicy, VariableName};
 use crate::inputs::keys::PublicKey;
 use crate::inputs::pin::{CARGO_LOCK, ToolPin, document};
 use crate::inputs::{Inputs, PUBLIC_KEY};
@@ -34,6 +34,7 @@ pub(crate) fn of_machine<'a>(
     vec![
         ("docker", Box::new(|| docker(session, tools, target))),
         ("docker", Box::new(|| denies_sources(session, tools))),
+        ("git", Box::new(|| git(session))),
         ("cosign", Box::new(|| cosign(tools))),
         ("registry", Box::new(|| registry(tools, target))),
         ("base image", Box::new(|| bases::stand_ins(target))),
@@ -119,6 +120,20 @@ fn unreachable(registry: &str, builder: &str) -> String {
         "the {which} runs in a container and cannot reach `{registry}` on this machine; run \
          `docker buildx use default`, name another one in `builder`, or make it with `docker buildx create --driver-opt network=host`"
     )
+}
+
+/// An older git would go by settings of the machine and its user: `GIT_CONFIG_GLOBAL` came with 2.32. Signatures by SSH
+/// came with 2.34.
+fn git(session: &Session<'_>) -> Result<Found> {
+    let version = session.git.version()?;
+    let problem = old_git(&version, session.config.tags);
+    Ok(saw(version, problem))
+}
+
+fn old_git(version: &str, tags: TagPolicy) -> Option<Problem> {
+    let (major, minor) = if tags == TagPolicy::Signed { (2, 34) } else { (2, 32) };
+    let text = format!("git is {version}: expected {major}.{minor} or newer; install a newer git");
+    (!at_least(version, (major, minor))).then(|| Problem::new("git", text))
 }
 
 /// Why a check does not ask the builder.
@@ -225,7 +240,8 @@ fn at_least(version: &str, wanted: (u64, u64)) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{at_least, secrets_set, speaks_http};
+    use super::{at_least, old_git, secrets_set, speaks_http};
+    use crate::inputs::config::TagPolicy;
     use crate::inputs::config::tests::{example, example_with};
 
     #[test]
@@ -249,6 +265,18 @@ mod tests {
             assert_eq!(speaks_http(&insecure, registry), expected, "{registry}");
         }
         assert!(speaks_http(&["0.0.0.0/0".to_owned()], "192.0.2.1"));
+    }
+
+    #[test]
+    fn a_git_that_reads_the_users_settings_is_too_old() {
+        for (version, tags, is_old) in [
+            ("2.30.2", TagPolicy::Any, true),
+            ("2.32.0", TagPolicy::Any, false),
+            ("2.33.1", TagPolicy::Signed, true),
+            ("2.39.5 (Apple Git-154)", TagPolicy::Signed, false),
+        ] {
+            assert_eq!(old_git(version, tags).is_some(), is_old, "{version}");
+        }
     }
 
     #[test]
