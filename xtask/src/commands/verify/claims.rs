@@ -10,8 +10,11 @@ use super::report::{self, Entry};
 use super::subject::Subject;
 use super::{Verify, attest};
 use crate::build::ImageBuild;
+use crate::commands::rehearse;
 use crate::evidence::claims;
 use crate::forge::Read;
+use crate::inputs::PUBLIC_KEY;
+use crate::inputs::source::Source;
 use crate::oci::reference::Digest;
 use crate::process::parallel::both;
 use crate::process::stderr;
@@ -47,6 +50,7 @@ impl Verify<'_> {
             not_asked.extend(claims::OF_KEYS);
         } else {
             claims.extend(of_clone);
+            add_untagged(&subject.source, &mut claims, &mut not_asked);
             let listed = found.tags.as_ref().filter(|_| has_names);
             claims.extend(verify::keys(verifier.release.tag(), &keys, listed));
             not_asked.extend(unasked);
@@ -125,6 +129,23 @@ impl Verify<'_> {
     }
 }
 
+/// The claim that there is a git tag, of a release that this clone has no tag of, unless the forge was asked for it. Its
+/// commit is then known only from a label of the image, which may name any commit, and only a rehearsal is of a commit
+/// that was never tagged.
+fn add_untagged(source: &Source, claims: &mut Vec<Claim>, not_asked: &mut Vec<&'static str>) {
+    if source.is_tagged || claims.iter().any(|claim| claim.id == claims::TAG_GIT) {
+        return;
+    }
+    let Source { tag, commit, .. } = source;
+    let why = format!(
+        "there is no tag `{tag}` in this clone, and only the image itself names {commit}; run `git fetch --tags`, then verify \
+         again, or verify a rehearsal with its own key, `--key {REHEARSED}/{PUBLIC_KEY}`",
+        REHEARSED = rehearse::DIRECTORY
+    );
+    not_asked.retain(|id| *id != claims::TAG_GIT);
+    claims.push(Claim::unseen(claims::TAG_GIT, &Unseen::Unknown(why)));
+}
+
 /// Saves what cosign saves, and beside it the manifests of the base image, which show which layers are the base's.
 fn save(verifier: &Verifier<'_>, digest: &Digest, dir: &Path) -> Result<()> {
     verifier.cosign.save(verifier.release.image, digest, dir)?;
@@ -134,4 +155,38 @@ fn save(verifier: &Verifier<'_>, digest: &Digest, dir: &Path) -> Result<()> {
     }
     stderr::line(format_args!("saved to `{}`; verify it with `--offline {}`", dir.display(), dir.display()));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::add_untagged;
+    use crate::evidence::claims;
+    use crate::inputs::source::Source;
+    use crate::tool::git::Commit;
+    use crate::verify::claim::{Claim, Verdict};
+
+    #[test]
+    fn a_commit_that_only_the_image_names_is_no_released_one() {
+        let source = |is_tagged| Source {
+            tag: "v0.1.0".parse().unwrap(),
+            commit: Commit::parse(&"a".repeat(40)).unwrap(),
+            time: 0,
+            is_tagged,
+        };
+        let of_forge = || Claim::judge(claims::TAG_GIT, &Ok(()), |()| Ok("on the forge".to_owned()));
+        for (is_tagged, before, verdict, not_asked_after) in [
+            (false, None, Some(Verdict::Unchecked), &[claims::LATEST][..]),
+            (true, None, None, &[claims::TAG_GIT, claims::LATEST]),
+            (false, Some(of_forge()), Some(Verdict::Holds), &[claims::TAG_GIT, claims::LATEST]),
+        ] {
+            let mut claims: Vec<_> = before.into_iter().collect();
+            let mut not_asked = vec![claims::TAG_GIT, claims::LATEST];
+            add_untagged(&source(is_tagged), &mut claims, &mut not_asked);
+            assert_eq!(claims.first().map(|claim| claim.verdict), verdict, "{claims:?}");
+            assert_eq!(
+                (claims.len(), not_asked.as_slice()),
+                (usize::from(verdict.is_some()), not_asked_after)
+            );
+        }
+    }
 }

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use xtask::oci::reference::Digest;
 use xtask::process::scratch::Scratch;
 
-use super::server::{denying, repository, said, verify};
+use super::server::{denying, git, repository, said, verify};
+use crate::plain_git;
 
 /// Writes `json` as a blob of the layout in `dir`, and returns its digest.
 fn blob(dir: &Path, json: &Value) -> Result<String> {
@@ -18,11 +19,14 @@ fn blob(dir: &Path, json: &Value) -> Result<String> {
     Ok(digest.to_string())
 }
 
-/// A directory with an image whose label says that it is `version`, and the image's digest.
-fn layout(scratch: &Scratch, version: &str) -> Result<(PathBuf, String)> {
+/// A directory with an image whose labels say that it is `version` at `commit`, and the image's digest.
+fn layout(scratch: &Scratch, version: &str, commit: &str) -> Result<(PathBuf, String)> {
     let dir = scratch.path().join("saved");
     fs::create_dir_all(dir.join("blobs/sha256"))?;
-    let labels = json!({"org.opencontainers.image.version": version});
+    let labels = json!({
+        "org.opencontainers.image.version": version,
+        "org.opencontainers.image.revision": commit,
+    });
     let config = json!({"os": "linux", "architecture": "amd64", "config": {"Labels": labels}});
     let manifest =
         json!({"config": {"mediaType": "x", "digest": blob(&dir, &config)?, "size": 1}, "layers": []});
@@ -42,7 +46,7 @@ fn a_directory_is_judged_only_as_the_image_that_was_asked_for_and_no_server_is_a
     let (server, scratch) = (denying()?, Scratch::new()?);
     let image = format!("{}/acme/carol", server.address);
     let dir = repository(&scratch, "own", &server.address.to_string(), &image)?;
-    let (saved, digest) = layout(&scratch, "0.1.0")?;
+    let (saved, digest) = layout(&scratch, "0.1.0", "")?;
     let verify = |digest: &str| {
         let output =
             verify(&dir, &[&format!("{image}@{digest}"), "--offline", &saved.display().to_string()], &[])?;
@@ -58,9 +62,28 @@ fn a_directory_is_judged_only_as_the_image_that_was_asked_for_and_no_server_is_a
 
     fs::remove_dir_all(&saved)?;
     let (_, digest) =
-        layout(&scratch, "0.1.0\n\nv0.1.0 at f51f\n\nok     signature            1 by the key")?;
+        layout(&scratch, "0.1.0\n\nv0.1.0 at f51f\n\nok     signature            1 by the key", "")?;
     let (code, words) = verify(&digest)?;
     ensure!(code == Some(4) && words.lines().count() == 1, "{code:?} {words}");
+    assert_eq!(server.log()?, []);
+    Ok(())
+}
+
+#[test]
+fn an_image_on_this_machine_of_a_version_without_a_tag_is_no_release() -> Result<()> {
+    let (server, scratch) = (denying()?, Scratch::new()?);
+    let image = format!("{}/acme/carol", server.address);
+    let dir = repository(&scratch, "own", &server.address.to_string(), &image)?;
+    let commit = plain_git::call(&dir, &["rev-parse", "HEAD"])?.read()?;
+    git(&dir, &["tag", "--delete", "v0.1.0"])?;
+    let (saved, digest) = layout(&scratch, "0.1.0", &commit)?;
+    let mirrored = format!("localhost/x/y@{digest}");
+    let output = verify(&dir, &[&mirrored, "--offline", &saved.display().to_string()], &[])?;
+    let words = said(&output);
+    ensure!(
+        words.contains("there is no tag `v0.1.0` in this clone, and only the image itself names"),
+        "{words}"
+    );
     assert_eq!(server.log()?, []);
     Ok(())
 }
