@@ -17,8 +17,8 @@ use crate::oci::reference::Digest;
 use crate::oci::{exact, index};
 use crate::process::scratch::Scratch;
 
-use super::Verifier;
-use super::claim::{Claim, Seen, Unseen};
+use super::claim::{Claim, Seen};
+use super::{Verifier, seen};
 
 /// One platform's image, as its manifest and config.
 struct Part {
@@ -79,7 +79,7 @@ pub fn rebuilt(verifier: &Verifier<'_>, build: &ImageBuild<'_>, digest: &Digest)
         };
         Ok((built.digest, differs))
     };
-    let compared = rebuild().map_err(|error: anyhow::Error| Unseen::Unknown(format!("{error:#}")));
+    let compared = seen(rebuild());
     let is_same = match &compared {
         Ok((_, Differs::Content(..))) | Err(_) => None,
         Ok((built, _)) => Some(built == digest),
