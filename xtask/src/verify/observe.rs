@@ -4,6 +4,7 @@ pub(super) mod assets;
 mod beside;
 mod bundles;
 mod clone;
+mod common;
 pub(super) mod contents;
 mod cosign;
 pub(super) mod image;
@@ -20,15 +21,14 @@ use anyhow::{Context as _, Result, anyhow};
 use crate::contents::read::Damaged;
 use crate::evidence::page::PublishedPage;
 use crate::inputs::version::ReleaseTag;
-use crate::oci::reference::{Digest, Tag};
-use crate::oci::registry::{Client, WrongBytes};
+use crate::oci::reference::Digest;
+use crate::oci::registry::WrongBytes;
 use crate::process::failure::{NotPublic, is_transient};
 use crate::process::parallel::joined;
 use crate::process::scratch::Scratch;
 use crate::tool::cosign::VerifyCommand;
 use crate::tool::git::Commit;
 use crate::verify::Verifier;
-use crate::verify::known::Known;
 
 use crate::verify::claim::{Seen, Unseen};
 
@@ -36,6 +36,9 @@ pub(super) use assets::AssetsSeen;
 pub(super) use bundles::{BundleSeen, BundlesSeen};
 pub use clone::SharedClone;
 pub(super) use clone::deciding;
+#[cfg(test)]
+pub(super) use common::listed;
+pub(super) use common::{Common, LatestSeen, common, listed_beside};
 pub(super) use contents::ContentsSeen;
 pub use contents::base_manifests;
 pub(super) use cosign::Answer;
@@ -58,30 +61,6 @@ pub(super) struct Names {
     pub(super) assets: Seen<AssetsSeen>,
 }
 
-/// What is the same for all releases of an image, and is asked once.
-pub(super) struct Common {
-    /// All tags of the registry.
-    pub(super) tags: Seen<Vec<String>>,
-    pub(super) latest: Seen<LatestSeen>,
-}
-
-/// Where `latest` is, and where it belongs.
-#[derive(Clone)]
-pub(super) struct LatestSeen {
-    pub(super) latest: Option<Digest>,
-    /// The highest stable version that has a tag in the registry, and its digest.
-    pub(super) highest: Option<(ReleaseTag, Option<Digest>)>,
-    /// Whether there is a git tag of that version. A version that only the registry has is no release.
-    pub(super) is_tagged: Seen<bool>,
-}
-
-impl LatestSeen {
-    /// Whether `tag` is the highest stable version that is released.
-    pub(super) fn belongs_to(&self, tag: &ReleaseTag) -> bool {
-        self.highest.as_ref().is_some_and(|(highest, _)| highest == tag)
-    }
-}
-
 /// Asks what the forge has; the `page` is not asked for if it is known already.
 pub(super) fn names(verifier: &Verifier<'_>, page: Option<&Seen<Option<PublishedPage>>>) -> Names {
     let (tag, forge) = (verifier.release.tag(), verifier.forge);
@@ -99,36 +78,6 @@ pub(super) fn names(verifier: &Verifier<'_>, page: Option<&Seen<Option<Published
         };
         Names { page, assets, forge_tag: join(forge_tag) }
     })
-}
-
-/// Lists the registry's tags, and looks where `latest` is. A version tag that is already known is not asked for again.
-/// `is_tagged` says whether there is a git tag of a version. The digests are computed from the manifests, because a registry
-/// can write anything into the header that names one.
-pub(super) fn common(
-    registry: &Client,
-    known_tag: Option<(&ReleaseTag, Digest)>,
-    is_tagged: impl FnOnce(&ReleaseTag) -> Result<bool>,
-) -> Common {
-    let digest = |tag: &Tag| Ok(registry.manifest(tag)?.map(|found| found.digest));
-    let (known, latest) = thread::scope(|scope| {
-        let latest = scope.spawn(|| digest(&Tag::latest()));
-        let known = Known::ask(registry);
-        (known, joined(latest.join()).flatten())
-    });
-    let latest = known.as_ref().map_err(|error| anyhow!("{error:#}")).and_then(|known| {
-        let latest = latest?;
-        let highest = match known.highest() {
-            Some(tag) => {
-                let known = known_tag.filter(|(known, _)| known == &tag).map(|(_, digest)| digest);
-                let asked = || digest(&tag.registry_tag());
-                Some((tag.clone(), known.map_or_else(asked, |digest| Ok(Some(digest)))?))
-            }
-            None => None,
-        };
-        let is_tagged = highest.as_ref().map_or(Ok(true), |(tag, _)| seen(is_tagged(tag)));
-        Ok(LatestSeen { latest, highest, is_tagged })
-    });
-    Common { tags: seen(known.map(|known| known.tags().to_vec())), latest: seen(latest) }
 }
 
 /// Asks cosign for the signature of another release of the same image.

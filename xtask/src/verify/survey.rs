@@ -105,14 +105,16 @@ pub fn run(verifier: &Verifier<'_>, asked: &Asked<'_>, shared: &Shared<'_>) -> R
                 || observe::image(verifier, digest, Place::Registry, None),
                 || Ok(shared.common(None, None)),
             )?;
-            let claims = image::judge(release, digest, &seen, &others(&common.tags, digest));
+            let has_tag = seen.attached.as_ref().is_ok_and(|attached| attached.signatures.is_some());
+            let tags = observe::listed_beside(common.tags.clone(), has_tag);
+            let claims = image::judge(release, digest, &seen, &others(&tags, digest));
             let says_rehearsal = release.is_trial() && image::is_rehearsal(&seen, digest);
             Ok(Survey {
                 digest: Some((*digest).clone()),
                 claims,
                 not_asked: [&[claims::PROVENANCE_RUN], &claims::OF_NAMES[..]].concat(),
                 says_rehearsal,
-                tags: Some(common.tags.clone()),
+                tags: Some(tags),
             })
         }
         Asked::Digest(digest) => online(verifier, Some(digest), shared),

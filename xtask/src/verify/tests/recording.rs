@@ -25,7 +25,6 @@ use crate::inputs::signers::Signers;
 use crate::inputs::source::Source;
 use crate::inputs::stand_in::StandIn;
 use crate::inputs::{Inputs, PUBLIC_KEY};
-use crate::oci::manifest::ImageManifest;
 use crate::oci::reference::{Digest, Image};
 use crate::oci::registry::Manifest;
 use crate::process::environment::Environment;
@@ -37,11 +36,12 @@ use crate::verify::observe::assets;
 use crate::verify::observe::contents::{self, ContentsSeen};
 use crate::verify::observe::image::{self, Sources};
 use crate::verify::observe::{
-    Answer, AssetsSeen, BranchSeen, Common, LatestSeen, Names, Part, Place, PublicSeen, SourceSeen, seen,
+    Answer, AssetsSeen, BranchSeen, Common, LatestSeen, Names, Part, Place, PublicSeen, SourceSeen, listed,
+    seen,
 };
 use crate::verify::{judge, survey};
 
-use files::{Record, RecordedPage, by_digest, layers, page_files};
+use files::{Record, RecordedPage, by_digest, layers, page_files, sizes};
 
 use super::image::OLDER;
 use super::keys::KeyWorld;
@@ -126,10 +126,9 @@ impl Recording {
         let text = fs::read_to_string(dir.join("release.json"))?;
         let record: Record = serde_json::from_str(&text).context("reading `release.json`")?;
         let (commit, tag) = (Commit::parse(&record.commit)?, record.tag.parse()?);
-        let committed = dir.join("commit");
-        let config = Config::of_file(&commit, Some(fs::read(committed.join(MANIFEST))?))?;
+        let config = Config::of_file(&commit, Some(fs::read(dir.join("commit").join(MANIFEST))?))?;
         let inputs = Inputs::read(&config, &|paths| {
-            Ok(paths.iter().map(|path| fs::read(committed.join(path)).ok()).collect())
+            Ok(paths.iter().map(|path| fs::read(dir.join("commit").join(path)).ok()).collect())
         })?;
         let image: Image = record.image.parse()?;
         let RecordedPage { id, commit: at, title, body, prerelease, draft, address, assets } = record.page;
@@ -159,6 +158,7 @@ impl Recording {
             signed: None,
             keys,
             run: (0, RunSaid::Missing),
+            is_unlisted: false,
             silent_registry: None,
             silent_forge: None,
         };
@@ -223,8 +223,9 @@ impl Recording {
             Err(unseen) => Err(unseen.clone()),
         };
         let names = Names { forge_tag: seen(world.forge_tag()), page, assets };
+        let has_tag = version_tag.as_ref().is_ok_and(Option::is_some);
         let public = PublicSeen { version_tag, names };
-        let tags = seen(world.tags());
+        let tags = listed(seen(world.tags()), Some(&self.source.tag).filter(|_| has_tag));
         let latest = tags.clone().map(|tags| {
             let known = crate::verify::known::Known::of(tags);
             let highest = known.highest().map(|tag| (tag.clone(), world.tags.get(&tag.to_string()).cloned()));
@@ -284,10 +285,4 @@ impl Recording {
         }
         Ok(found)
     }
-}
-
-/// The layers that a blob names, if it is the manifest of a platform, and the size that it gives for each.
-fn sizes(blob: &[u8]) -> Option<Vec<(Digest, u64)>> {
-    let layers = ImageManifest::parse(blob).ok()?.layers;
-    Some(layers.into_iter().map(|layer| (layer.digest, layer.size)).collect())
 }

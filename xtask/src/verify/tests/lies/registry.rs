@@ -79,6 +79,12 @@ pub(super) const LIES: &[Lie] = &[
         unchecked: &["image.base", "image.machine", "sbom.components"],
     },
     Lie {
+        name: "registry lists no tags, although it has the version tag",
+        tell: |world| world.is_unlisted = true,
+        wrong: &[],
+        unchecked: &["attachments", "latest", "key.continuity"],
+    },
+    Lie {
         name: "registry does not answer",
         tell: |world| world.silent_registry = Some("connection refused"),
         wrong: &[],

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::contents::facts::LayerFacts;
+use crate::oci::manifest::ImageManifest;
 use crate::oci::reference::Digest;
 
 /// `release.json`
@@ -77,4 +78,10 @@ pub(super) fn layers(dir: &Path) -> Result<BTreeMap<Digest, Option<Arc<LayerFact
 /// The contents of the page's files from `dir`, by the number that each has on the forge.
 pub(super) fn page_files(dir: &Path, names: &[String]) -> Result<BTreeMap<u64, Vec<u8>>> {
     (1..).zip(names).map(|(id, name)| Ok((id, fs::read(dir.join(name))?))).collect()
+}
+
+/// The layers that a blob names, if it is the manifest of a platform, and the size that it gives for each.
+pub(super) fn sizes(blob: &[u8]) -> Option<Vec<(Digest, u64)>> {
+    let layers = ImageManifest::parse(blob).ok()?.layers;
+    Some(layers.into_iter().map(|layer| (layer.digest, layer.size)).collect())
 }
