@@ -91,7 +91,7 @@ fn not_endorsed(number: usize, key: &Key) -> Option<String> {
 /// The holder of the present key is the holder of the previous release's key if the key is the same, or if each key in
 /// between endorsed the next. Otherwise nothing shows it, and no later release can repair that for this one. Anybody who
 /// may push can make a git tag, so one that was never released says nothing. No key of a release may be one that the
-/// history does not have.
+/// history does not have; where nobody says what was released, such a key says nothing either way.
 fn of_continuity(
     tag: &ReleaseTag,
     seen: &KeysSeen,
@@ -118,8 +118,20 @@ fn of_continuity(
         Ok(HistorySeen { keys: Ok(keys), .. }) => keys,
         _ => return Err(Unseen::Follows(claims::KEY_HISTORY)),
     };
-    let judged = check_listed(keys, &released, used).and_then(|()| rotated(keys, previous, used));
-    Ok(judged.map_err(|error| format!("{error:#}")))
+    let is_earlier =
+        |before: &&Before| keys.number_of(&before.key).is_some() && !is_backport(keys, before, used);
+    let judged = match nearest(tag, released.iter().copied().filter(is_earlier).collect()) {
+        Some(previous) => rotated(keys, previous, used),
+        None => Ok(format!("every lower version was released later, by a later key of `{HISTORY}`")),
+    };
+    match (foreign(keys, &released), listed) {
+        (Some(foreign), Some(_)) => Ok(Err(format!("the key is {used}, and {foreign}"))),
+        (Some(foreign), None) if judged.is_ok() => Err(Unseen::Unknown(format!(
+            "{foreign}; only the registry of the releases tells whether that was released, so ask it: `cargo xtask verify \
+             {tag}`"
+        ))),
+        _ => Ok(judged.map_err(|error| format!("{error:#}"))),
+    }
 }
 
 /// The nearest of `before`: in the history of the release's commit if there is one, else on another line.
@@ -132,14 +144,18 @@ fn nearest<'a>(tag: &ReleaseTag, before: Vec<&'a Before>) -> Option<&'a Before> 
     })
 }
 
-fn check_listed(keys: &Keys, released: &[&Before], used: &Digest) -> Result<()> {
+/// The highest of `released` whose key the history does not have, in words.
+fn foreign(keys: &Keys, released: &[&Before]) -> Option<String> {
     let foreign = released.iter().filter(|before| keys.number_of(&before.key).is_none());
-    match foreign.max_by_key(|before| &before.tag) {
-        Some(Before { tag, key, .. }) => {
-            bail!("the key is {used}, and {key}, the key of {tag}, is not in `{HISTORY}`")
-        }
-        None => Ok(()),
-    }
+    let Before { tag, key, .. } = foreign.max_by_key(|before| &before.tag)?;
+    Some(format!("{key}, the key of {tag}, is not in `{HISTORY}`"))
+}
+
+/// Whether `before` is of an older line and was released after a rotation that came after the key `used`: the history
+/// gives its version to a later key. It is no earlier release, although its version is lower.
+fn is_backport(keys: &Keys, before: &Before, used: &Digest) -> bool {
+    let later = keys.keys.iter().skip(keys.number_of(used).unwrap_or(keys.keys.len()));
+    !before.is_within && later.into_iter().any(|key| key.entry.also.contains(before.tag.version()))
 }
 
 fn rotated(keys: &Keys, Before { tag, key: before, .. }: &Before, used: &Digest) -> Result<String> {

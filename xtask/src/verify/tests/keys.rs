@@ -14,7 +14,8 @@ use crate::inputs::keys::{Endorsement, HISTORY, PublicKey, statement};
 use crate::inputs::version::ReleaseTag;
 use crate::oci::reference::Digest;
 use crate::tool::git::Commit;
-use crate::verify::claim::{Seen, Unseen};
+use crate::verify::claim::{Claim, Seen, Unseen, Verdict};
+use crate::verify::judge;
 use crate::verify::observe::keys::{self, Before, KeysSeen, Sources, fingerprint};
 
 /// What a clone knows.
@@ -114,4 +115,59 @@ impl KeyWorld {
 /// Stands for a signature by the key with this fingerprint.
 pub(super) fn signature(by: &Digest, statement: &str) -> String {
     STANDARD.encode(Digest::of(format!("{by} {statement}").as_bytes()).hex())
+}
+
+/// The claim `key.continuity` of the release `tag`, with what the registry lists.
+fn continuity(tag: &str, seen: &KeysSeen, listed: Option<&[&str]>) -> Claim {
+    let listed = listed.map(|tags| Ok(tags.iter().map(ToString::to_string).collect()));
+    judge::keys::judge(&tag.parse().unwrap(), seen, listed.as_ref()).pop().unwrap()
+}
+
+#[test]
+fn a_foreign_key_at_a_tag_counts_only_if_somebody_says_that_it_was_released() {
+    let mut rotated = KeyWorld::of(PEM[2].as_bytes()).unwrap();
+    rotated.before.push(("v0.0.10", FOREIGN.into()));
+    let mut unwritten = KeyWorld::of(PEM[2].as_bytes()).unwrap();
+    unwritten.files.retain(|path, _| path == PUBLIC_KEY);
+    let mut lost = KeyWorld::of(PEM[2].as_bytes()).unwrap();
+    lost.files.remove("keys/0002.endorsement");
+    let unendorsed = "unendorsed = \"the key before it was lost\"";
+    lost.list(&[(OLDER.as_bytes(), "0.0.1", ""), (PEM[2].as_bytes(), "0.0.10-0", unendorsed)]).unwrap();
+    lost.before.push(("v0.0.8", FOREIGN.into()));
+    for (world, listed, verdict) in [
+        (&rotated, Some(&["v0.0.9"][..]), Verdict::Holds),
+        (&rotated, Some(&["v0.0.9", "v0.0.10"]), Verdict::False),
+        (&rotated, None, Verdict::Unchecked),
+        (&unwritten, Some(&["v0.0.9"]), Verdict::False),
+        (&unwritten, Some(&["v0.0.8"]), Verdict::Holds),
+        (&unwritten, None, Verdict::Unchecked),
+        // False whatever the foreign key is.
+        (&lost, None, Verdict::False),
+    ] {
+        let claim = continuity("v0.1.0", &world.seen().unwrap(), listed);
+        assert_eq!(claim.verdict, verdict, "{listed:?}: {}", claim.evidence);
+    }
+}
+
+#[test]
+fn a_backport_by_a_later_key_is_no_earlier_release() {
+    let present = PEM[2].as_bytes();
+    let mut world = KeyWorld::of(present).unwrap();
+    let [old, new] = [OLDER.as_bytes(), present].map(|pem| fingerprint(pem).unwrap());
+    let signed = signature(&old, &statement(&old, &new, &"0.2.0-0".parse().unwrap()));
+    world.write("keys/0002.endorsement", signed.as_bytes());
+    world.used = OLDER.into();
+    world.before = vec![("v0.0.8", OLDER.into()), ("v0.0.9", present.to_vec())];
+    for (also, is_within, verdict) in [
+        ("also = [\"0.0.9\"]", false, Verdict::Holds),
+        ("also = [\"0.0.7\"]", false, Verdict::False),
+        // The release says itself that it came later.
+        ("also = [\"0.0.9\"]", true, Verdict::False),
+    ] {
+        world.list(&[(OLDER.as_bytes(), "0.0.1", ""), (present, "0.2.0-0", also)]).unwrap();
+        let mut seen = world.seen().unwrap();
+        seen.before.as_mut().unwrap().iter_mut().for_each(|before| before.is_within = is_within);
+        let claim = continuity("v0.1.1", &seen, Some(&["v0.0.8", "v0.0.9"]));
+        assert_eq!(claim.verdict, verdict, "{also} {is_within}: {}", claim.evidence);
+    }
 }
