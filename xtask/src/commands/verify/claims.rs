@@ -13,7 +13,10 @@ use crate::build::ImageBuild;
 use crate::commands::rehearse;
 use crate::evidence::claims;
 use crate::forge::Read;
+use crate::forge::forgejo::Forgejo;
+use crate::http::Curl;
 use crate::inputs::PUBLIC_KEY;
+use crate::inputs::config::Config;
 use crate::inputs::source::Source;
 use crate::oci::reference::Digest;
 use crate::process::parallel::both;
@@ -91,15 +94,25 @@ impl Verify<'_> {
     }
 
     /// The claims about the tagged commit, from the clone, the ids of those that were not asked, and what the clone has
-    /// of keys.
+    /// of keys. `forge` is that of the tagged commit, if it may be asked. The one that the clone is of may be another one
+    /// by now, and only that one tells whether the clone is behind.
     fn of_clone(
         &self,
         verifier: &Verifier<'_>,
         forge: Option<&dyn Read>,
     ) -> (Vec<Claim>, Vec<&'static str>, KeysSeen) {
         let git = &self.repository.git;
+        let present = self.shared.default_config(git).map(|config| self.forge(config));
+        let forge = forge.map(|own| present.as_ref().map_or(own, |present| present as &dyn Read));
         let (claims, not_asked) = verify::source(git, forge, verifier.release.source, &self.shared);
         (claims, not_asked, verify::observe_keys(verifier, git, forge, &self.shared))
+    }
+
+    /// The forge of `config`, with the token for it if there is one.
+    fn forge(&self, config: &Config) -> Forgejo {
+        let token = self.keychain.token(&config.forge).cloned();
+        let curl = Curl::new(self.runner, config.timeouts.http());
+        Forgejo::new(curl, &self.repository.git, config, token, None)
     }
 
     /// What a run leaves behind when every claim holds: a statement about the rebuild, and a copy. Also lists the

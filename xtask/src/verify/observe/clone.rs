@@ -29,6 +29,17 @@ impl SharedClone {
     pub(super) fn default(&self, git: &Git) -> Result<Option<&KnownDefault>, &Unseen> {
         self.default.get_or_init(|| seen(default(git))).as_ref().map(Option::as_ref)
     }
+
+    /// The configuration at the head of the default branch, if the clone knows that branch. It names the forge that the
+    /// clone is of, which a release from before the project moved does not.
+    #[must_use]
+    pub fn default_config(&self, git: &Git) -> Option<&Config> {
+        match self.default(git) {
+            Ok(default) => default.map(|default| &default.config),
+            // The claims that need it say why.
+            Err(_unseen) => None,
+        }
+    }
 }
 
 /// The branch whose configuration counts.

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Result, ensure};
 use xtask::process::scratch::Scratch;
 
-use super::server::{git, repository, said, verify};
+use super::server::{configure, git, repository, said, verify};
 use crate::servers::server::{Server, empty};
 
 /// Commits the key with this content, and tags the commit.
@@ -58,4 +58,27 @@ fn a_released_commit_does_not_vouch_for_itself() -> Result<()> {
     git(&other, &["remote", "set-head", "origin", "--auto"])?;
     // Its origin is no address of the forge, so it still knows no default branch.
     report(&other, "v0.2.0", &unknown)
+}
+
+#[test]
+fn after_a_move_the_present_forge_tells_whether_the_clone_is_behind() -> Result<()> {
+    let (old, scratch) = (Server::start(|_, _| empty(404))?, Scratch::new()?);
+    let (image, head) = (format!("{}/acme/carol", old.address), "a".repeat(40));
+    let dir = repository(&scratch, "own", &old.address.to_string(), &image)?;
+    release(&dir, "AAAABBBB", "v0.1.1")?;
+    // Its answer, another commit than the clone's, is told from that of the old one, which has no branch.
+    let new = Server::start(move |asked, _| match asked.what.ends_with("/branches/main") {
+        true => (200, Vec::new(), format!("{{\"commit\": {{\"id\": \"{head}\"}}}}").into_bytes()),
+        false => empty(404),
+    })?;
+    configure(&dir, &new.address.to_string(), &image)?;
+    git(&dir, &["remote", "add", "origin", &format!("http://{}/acme/carol", new.address)])?;
+    git(&dir, &["update-ref", "refs/remotes/origin/main", "HEAD"])?;
+    git(&dir, &["symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/main"])?;
+    let report = said(&verify(&dir, &["v0.1.1"], &[])?);
+    ensure!(report.contains("`main` is elsewhere on the forge; run `git fetch origin`"), "{report}");
+    let is_asked =
+        |server: &Server| anyhow::Ok(server.log()?.iter().any(|asked| asked.what.contains("/branches/")));
+    ensure!(is_asked(&new)? && !is_asked(&old)?, "{:?}", old.log()?);
+    Ok(())
 }
