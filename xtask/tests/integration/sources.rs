@@ -170,6 +170,28 @@ fn a_checkout_that_has_what_the_forge_has_tells_a_commit_on_no_branch() {
 }
 
 #[test]
+fn a_release_from_a_branch_that_was_deleted_since_is_no_lie() {
+    let forge = Forge::new("");
+    forge.commit("main\", \"1.x", "");
+    forge.git("forge", "checkout --quiet -b 1.x");
+    forge.commit("main", "");
+    forge.git("forge", "tag v0.1.1");
+    forge.git("forge", "checkout --quiet main");
+    for (name, verdicts) in
+        [("before", [Verdict::Holds, Verdict::False]), ("after", [Verdict::Unchecked, Verdict::Unchecked])]
+    {
+        let git = Git::cloned(&forge.runner, forge.dir("forge").to_str().unwrap(), &forge.dir(name)).unwrap();
+        assert_eq!(claims(&git, "v0.1.0").0, [(BRANCH, Verdict::Holds)], "{name}");
+        for (tag, verdict) in ["v0.1.1", "v0.2.0"].into_iter().zip(verdicts) {
+            assert_eq!(claims(&git, tag).0, [(BRANCH, verdict)], "{name}: {tag}");
+        }
+        if name == "before" {
+            forge.git("forge", "branch --quiet -D 1.x");
+        }
+    }
+}
+
+#[test]
 fn the_default_branch_says_that_tags_are_signed_and_by_whom() {
     let forge = Forge::new("tags = \"signed\"\n");
     let key = forge.dir("alice");

@@ -114,7 +114,25 @@ fn branch_of(
         let text = "this clone is shallow and does not show the commit's branch; run `git fetch --unshallow`";
         return Err(Unseen::Unknown(text.to_owned()));
     }
+    if found.is_none() {
+        seen(check_all_there(git, source, default))?;
+    }
     Ok(BranchSeen { default: name.clone(), head: head.clone(), branches: config.branches.clone(), found })
+}
+
+/// A commit that is on none of the branches may have been released from one that was deleted since. This clone has what
+/// the forge has.
+fn check_all_there(git: &Git, source: &Source, default: &KnownDefault) -> Result<()> {
+    for name in &default.config.branches {
+        ensure!(
+            git.upstream_branch(&default.upstream, name)?.is_some(),
+            "`{name}` is in `branches` at {}, and the forge has no such branch: nobody can tell whether {} was on it; ask the \
+             maintainers to push it again as it was when it was deleted, then verify again",
+            default.head,
+            source.commit
+        );
+    }
+    Ok(())
 }
 
 /// The first of the branches that has the commit in its history.
