@@ -45,7 +45,7 @@ pub(super) use cosign::Answer;
 pub(super) use image::{ImageSeen, Place, image};
 pub use parts::labels_of;
 pub(super) use parts::{Attached, Part, Said};
-pub(super) use source::{BranchSeen, SourceSeen, source};
+pub(super) use source::{BranchSeen, SignersSeen, SourceSeen, source};
 
 /// What is public under a release's names.
 pub(super) struct PublicSeen {

@@ -10,7 +10,7 @@ use crate::inputs::source::Source;
 use crate::tool::git::Signer;
 
 use crate::verify::claim::Claim;
-use crate::verify::observe::{BranchSeen, SourceSeen};
+use crate::verify::observe::{BranchSeen, SignersSeen, SourceSeen};
 
 /// Judges what was seen, and names the claims that were not asked although they apply to every release.
 pub(in crate::verify) fn judge(source: &Source, seen: &SourceSeen) -> (Vec<Claim>, Vec<&'static str>) {
@@ -28,20 +28,27 @@ pub(in crate::verify) fn judge(source: &Source, seen: &SourceSeen) -> (Vec<Claim
         })
     });
     let signers = seen.signers.as_ref().map(|seen| {
-        Claim::judge(claims::TAG_SIGNED, seen, |Signers { release, approval }| {
-            let named = |Signer { principal, fingerprint }: &Signer| {
-                format!("by `{principal}` with the key {fingerprint}")
-            };
-            let first = release.as_ref().map_err(|words| {
-                anyhow!("`{tag}` is not signed by anyone in `{ALLOWED_SIGNERS}`: {words}")
-            })?;
-            let Some(approval) = approval else { return Ok(format!("signed {}", named(first))) };
-            let approved = SignedTag::Approval(tag);
-            let second = approval.as_ref().map_err(|words| {
-                anyhow!("`{approved}` is not signed by a second person in `{ALLOWED_SIGNERS}`: {words}")
-            })?;
-            Ok(format!("signed {}, and approved {}", named(first), named(second)))
-        })
+        Claim::judge(
+            claims::TAG_SIGNED,
+            seen,
+            |SignersSeen { at, signers: Signers { release, approval } }| {
+                let list = format!("`{ALLOWED_SIGNERS}` at {at}");
+                let named = |Signer { principal, fingerprint }: &Signer| {
+                    format!("by `{principal}` with the key {fingerprint}")
+                };
+                let first = release
+                    .as_ref()
+                    .map_err(|words| anyhow!("`{tag}` is not signed by anyone in {list}: {words}"))?;
+                let Some(approval) = approval else {
+                    return Ok(format!("signed {}, in {list}", named(first)));
+                };
+                let approved = SignedTag::Approval(tag);
+                let second = approval.as_ref().map_err(|words| {
+                    anyhow!("`{approved}` is not signed by a second person in {list}: {words}")
+                })?;
+                Ok(format!("signed {}, and approved {}, both in {list}", named(first), named(second)))
+            },
+        )
     });
     let unasked = [(branch.is_none(), claims::SOURCE_BRANCH), (!seen.has_policy, claims::TAG_SIGNED)];
     let not_asked = unasked.into_iter().filter_map(|(is_unasked, id)| is_unasked.then_some(id)).collect();

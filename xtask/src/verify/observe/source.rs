@@ -21,9 +21,18 @@ pub(in crate::verify) struct SourceSeen {
     /// The branches. Not asked if the clone does not say which of its branches is the forge's default.
     pub(in crate::verify) branch: Option<Seen<BranchSeen>>,
     /// Who signed the release. Not asked if the configuration does not demand a signature.
-    pub(in crate::verify) signers: Option<Seen<Signers>>,
+    pub(in crate::verify) signers: Option<Seen<SignersSeen>>,
     /// Whether it is known if the configuration demands a signature.
     pub(in crate::verify) has_policy: bool,
+}
+
+/// Who signed the release, by one list of signers.
+#[derive(Clone)]
+pub(in crate::verify) struct SignersSeen {
+    /// The commit that has the list.
+    pub(in crate::verify) at: Commit,
+    /// The signers.
+    pub(in crate::verify) signers: Signers,
 }
 
 /// The branches that may be released.
@@ -92,7 +101,8 @@ pub(in crate::verify) fn source(
             if let Some(KnownDefault { name, .. }) = default {
                 check_current(forge, name, &head, &format!("`{ALLOWED_SIGNERS}`"))?;
             }
-            signers(git, forge, source, &head, config.tag_signers).map(Some)
+            let signers = signers(git, forge, source, &head, config.tag_signers)?;
+            Ok(Some(SignersSeen { at: head, signers }))
         }
         _ => Ok(None),
     });

@@ -36,8 +36,8 @@ use crate::verify::observe::assets;
 use crate::verify::observe::contents::{self, ContentsSeen};
 use crate::verify::observe::image::{self, Sources};
 use crate::verify::observe::{
-    Answer, AssetsSeen, BranchSeen, Common, LatestSeen, Names, Part, Place, PublicSeen, SourceSeen, listed,
-    seen,
+    Answer, AssetsSeen, BranchSeen, Common, LatestSeen, Names, Part, Place, PublicSeen, SignersSeen,
+    SourceSeen, listed, seen,
 };
 use crate::verify::{judge, survey};
 
@@ -96,7 +96,8 @@ fn signed_on_main(commit: &Commit) -> SourceSeen {
     };
     let fingerprint = format!("SHA256:{}", "a".repeat(43));
     let signer = Signer { principal: "alice@example.org".to_owned(), fingerprint };
-    let signers = Signers { release: Ok(signer), approval: None };
+    let signers =
+        SignersSeen { at: commit.clone(), signers: Signers { release: Ok(signer), approval: None } };
     SourceSeen { branch: Some(Ok(branch)), signers: Some(Ok(signers)), has_policy: true }
 }
 

@@ -8,6 +8,7 @@ use super::Lie;
 use crate::inputs::signers::Signers;
 use crate::tool::git::{Commit, Signer};
 use crate::verify::claim::Unseen;
+use crate::verify::observe::SignersSeen;
 
 /// Puts `latest` on the version `tag`, with an image made for it.
 fn latest_on(world: &mut World, tag: &str) {
@@ -22,7 +23,7 @@ fn latest_on(world: &mut World, tag: &str) {
 /// Who signed the version's own tag.
 fn first(world: &World) -> Signer {
     match &world.source.signers {
-        Some(Ok(Signers { release: Ok(signer), .. })) => signer.clone(),
+        Some(Ok(SignersSeen { signers: Signers { release: Ok(signer), .. }, .. })) => signer.clone(),
         _ => panic!("the tag is signed"),
     }
 }
@@ -31,7 +32,15 @@ fn first(world: &World) -> Signer {
 fn approved(world: &mut World, approval: Result<Signer, String>) {
     let signers = Signers { release: Ok(first(world)), approval: Some(approval) };
     let tag = world.tag.parse().expect("a release tag");
-    world.source.signers = Some(Ok(signers.as_two_people(&tag, b"")));
+    signed(world, signers.as_two_people(&tag, b""));
+}
+
+/// Replaces who signed, by the same list.
+fn signed(world: &mut World, signers: Signers) {
+    match &mut world.source.signers {
+        Some(Ok(seen)) => seen.signers = signers,
+        _ => panic!("the tag is signed"),
+    }
 }
 
 pub(super) const LIES: &[Lie] = &[
@@ -129,7 +138,7 @@ pub(super) const LIES: &[Lie] = &[
         name: "git tag that no listed key has signed",
         tell: |world| {
             let why = Err("No principal matched".to_owned());
-            world.source.signers = Some(Ok(Signers { release: why, approval: None }));
+            signed(world, Signers { release: why, approval: None });
         },
         wrong: &["tag.signed"],
         unchecked: &[],
