@@ -1,7 +1,7 @@
-//! What refers to a platform's image, besides the signatures under its own tag. A release stores nothing of that kind,
-//! and cosign 3 and policy controllers prefer it to the signatures.
+//! What refers to an image besides what a release stores in the legacy format. A release stores nothing of that kind beside a
+//! platform's image, and cosign 3 and policy controllers prefer it to the signatures.
 
-use crate::evidence::attached::foreign_tags;
+use crate::evidence::attached::{Kind, foreign_tags};
 use crate::oci::reference::Digest;
 use crate::oci::registry::{Got, Wanted};
 use crate::verify::claim::Seen;
@@ -14,18 +14,49 @@ pub(super) fn look(store: &dyn Store, platforms: &Seen<Vec<(String, Digest)>>) -
     let platforms = platforms.as_ref().map_err(Clone::clone)?;
     let of_one = |(_, digest): &(String, Digest)| {
         let tags = foreign_tags(digest).map(Wanted::Tagged);
-        tags.into_iter().chain([Wanted::Referrers(digest.clone())])
+        let wanted = tags.into_iter().chain([Wanted::Referrers(digest.clone())]);
+        wanted.map(|wanted| (digest.clone(), wanted)).collect::<Vec<_>>()
     };
-    let wanted: Vec<_> = platforms.iter().flat_map(of_one).collect();
+    let (of, wanted): (Vec<_>, Vec<_>) = platforms.iter().flat_map(of_one).unzip();
     let mut found = Vec::new();
-    for (wanted, answer) in wanted.iter().zip(store.several(&wanted)) {
+    for ((platform, wanted), answer) in of.iter().zip(&wanted).zip(store.several(&wanted)) {
         match (seen(answer)?, wanted) {
             (Some(Got::Referrers(listed)), _) => {
+                let listed = without_legacy(store, platform, &[Kind::Signatures], listed)?;
                 found.extend(listed.iter().map(|digest| format!("`{digest}`")));
             }
+            (Some(Got::Bytes(bytes)), Wanted::Tagged(_)) if is_itself(&bytes, platform) => {}
             (Some(_), Wanted::Tagged(tag)) => found.push(format!("`{tag}`")),
             _ => {}
         }
     }
     Ok(found)
+}
+
+/// Whether what was found under a tag about the image `digest` is that image, with which some registries answer
+/// (docs/facts.md#other-registries-references). It adds nothing to the image.
+pub(super) fn is_itself(bytes: &[u8], digest: &Digest) -> bool {
+    Digest::of(bytes) == *digest
+}
+
+/// Those of `listed`, the manifests that a registry lists as referring to `digest`, that are not under a tag of the legacy
+/// format. Some registries list these as well (docs/facts.md#other-registries-references). They are judged as what is under
+/// that tag.
+pub(super) fn without_legacy(
+    store: &dyn Store,
+    digest: &Digest,
+    kinds: &[Kind],
+    mut listed: Vec<Digest>,
+) -> Seen<Vec<Digest>> {
+    if listed.is_empty() {
+        return Ok(listed);
+    }
+    let wanted: Vec<_> = kinds.iter().filter_map(|kind| store.attached(digest, *kind)).collect();
+    for manifest in store.fetch(&wanted) {
+        if let Some(bytes) = seen(manifest)? {
+            let legacy = Digest::of(&bytes);
+            listed.retain(|digest| *digest != legacy);
+        }
+    }
+    Ok(listed)
 }

@@ -5,6 +5,7 @@
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
+use crate::evidence::attached::Kind;
 use crate::evidence::bundle::{self, Bundle, Hint, Of, Subject};
 use crate::evidence::envelope::{open, pae};
 use crate::inputs::release::Release;
@@ -14,7 +15,7 @@ use crate::verify::Verifier;
 use crate::verify::claim::Seen;
 use crate::verify::observe::store::{Referrers, Store};
 
-use super::seen;
+use super::{beside, seen};
 
 /// Everything that refers to an image.
 #[derive(Clone, Default)]
@@ -57,6 +58,10 @@ pub(super) fn look(
         Referrers::Listed(listed, index) => (Some(listed), index),
         Referrers::Tagged(index) => (None, index),
     };
+    let index = index.filter(|index| !beside::is_itself(index, subject.digest()));
+    let both = [Kind::Signatures, Kind::Attestations];
+    let listed = listed.map(|listed| beside::without_legacy(store, subject.digest(), &both, listed));
+    let listed = listed.transpose()?;
     let tag = index.as_ref().map(|_| bundle::tag(subject.digest()).to_string());
     let named = match named(listed, index.as_deref()) {
         Ok(named) => named,

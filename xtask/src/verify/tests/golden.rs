@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use crate::evidence::assets::{Listed, SUMS};
-use crate::evidence::attached::{Attested, PROVENANCE_PREDICATE, SBOM_PREDICATE};
-use crate::evidence::bundle::MARK;
+use crate::evidence::attached::{Attested, Kind, PROVENANCE_PREDICATE, SBOM_PREDICATE};
+use crate::evidence::bundle::{self, MARK};
 use crate::evidence::claims;
 use crate::evidence::page::{self, Details, Format};
 use crate::evidence::provenance::{BuildType, Provenance};
@@ -12,6 +12,7 @@ use crate::forge::RunSaid;
 use crate::inputs::history::History;
 use crate::inputs::people::People;
 use crate::inputs::pulls::Pulls;
+use crate::oci::reference::Digest;
 use crate::verify::claim::{Claim, Verdict};
 use crate::verify::observe::Answer;
 
@@ -213,4 +214,48 @@ fn a_forge_that_does_not_tell_of_runs_leaves_that_claim_out_and_all_others_as_th
     let mut told = ids(None);
     told.retain(|id| *id != claims::PROVENANCE_RUN);
     assert_eq!(ids(Some(RunSaid::Untold("answered 403".to_owned()))), told);
+}
+
+/// The registry answers each tag `sha256-<hex>` of an image with that image, as GitLab's does.
+fn answer_with_the_image(world: &mut World) {
+    for digest in [vec![world.digest.clone()], world.platforms()].concat() {
+        let tag = bundle::tag(&digest).to_string();
+        world.unlisted.insert(tag.clone());
+        world.tags.insert(tag, digest);
+    }
+}
+
+/// The registry lists the legacy signatures among the referrers, as Harbor does.
+fn list_signatures(world: &mut World) {
+    let signatures =
+        |world: &World, digest: &Digest| world.tags[Kind::Signatures.tag(digest).as_str()].clone();
+    for platform in world.platforms() {
+        let listed = signatures(world, &platform);
+        world.part_referrers.insert(platform, listed);
+    }
+    let of_image = signatures(world, &world.digest);
+    world.referrers = Some([vec![of_image], world.referring()].concat());
+}
+
+#[test]
+fn what_a_registry_adds_of_its_own_makes_no_claim_false() {
+    let (_, dir) = all().unwrap().pop().unwrap();
+    let recording = Recording::load(&dir).unwrap();
+    let changes: [&dyn Fn(&mut World); 3] = [
+        &list_signatures,
+        &|world| {
+            world.list_referrers();
+            list_signatures(world);
+        },
+        &|world| {
+            world.list_referrers();
+            answer_with_the_image(world);
+        },
+    ];
+    for (number, change) in changes.into_iter().enumerate() {
+        let mut world = recording.world.clone();
+        change(&mut world);
+        assert_eq!(broken(&recording.judge_with_the_stand_in(&world)).0, [""; 0], "{number}");
+    }
+    assert_eq!(of_before_bundles(answer_with_the_image), Verdict::Holds);
 }

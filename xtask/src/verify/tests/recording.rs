@@ -159,7 +159,7 @@ impl Recording {
             signed: None,
             keys,
             run: (0, RunSaid::Missing),
-            is_unlisted: false,
+            unlisted: BTreeSet::new(),
             silent_registry: None,
             silent_forge: None,
         };

@@ -66,8 +66,8 @@ pub(super) struct World {
     pub(super) keys: KeyWorld,
     /// The run that the forge has on record, by its id.
     pub(super) run: (u64, RunSaid),
-    /// Whether the registry lists no tags, although it answers for them.
-    pub(super) is_unlisted: bool,
+    /// The tags that the registry does not list, although it answers for them.
+    pub(super) unlisted: BTreeSet<String>,
     /// Why the registry does not answer, if it does not.
     pub(super) silent_registry: Option<&'static str>,
     /// The same for the forge.
@@ -116,7 +116,7 @@ impl World {
 
     pub(super) fn tags(&self) -> Result<Vec<String>> {
         answers(self.silent_registry)?;
-        Ok(if self.is_unlisted { Vec::new() } else { self.tags.keys().cloned().collect() })
+        Ok(self.tags.keys().filter(|tag| !self.unlisted.contains(*tag)).cloned().collect())
     }
 
     pub(super) fn forge_tag(&self) -> Result<Option<Commit>> {
