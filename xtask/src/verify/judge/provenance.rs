@@ -1,6 +1,7 @@
 //! The claims about the provenance, compared field by field with what the tagged commit says.
 
 mod inputs;
+mod times;
 
 use std::collections::BTreeMap;
 
@@ -23,14 +24,11 @@ use crate::process::time;
 use crate::tool::git::Commit;
 
 use crate::verify::claim::{Claim, Seen, Unseen};
-use crate::verify::observe::ImageSeen;
+use crate::verify::observe::{self, ImageSeen};
 use inputs::{described, expected_dependencies, resource};
 
 /// The keys in which a workflow run describes itself.
 const RUN_KEYS: [&str; 3] = ["event_name", "run_id", "run_number"];
-
-/// How far a builder's clock may be ahead of the verifier's, in seconds.
-const CLOCK_SKEW: u64 = 600;
 
 /// Judges the predicate. Its parts are judged only if it exists and has our format. `bom` is the SBOM's predicate.
 pub(in crate::verify) fn judge(
@@ -40,11 +38,10 @@ pub(in crate::verify) fn judge(
     bom: &Seen<Value>,
 ) -> Vec<Claim> {
     type Judge = fn(&Release<'_>, &Provenance) -> Result<String>;
-    let parts: [(&'static str, Judge); 4] = [
+    let parts: [(&'static str, Judge); 3] = [
         (claims::PROVENANCE_SOURCE, source),
         (claims::PROVENANCE_INPUTS, inputs::judge),
         (claims::PROVENANCE_BUILDER, builder),
-        (claims::PROVENANCE_TIME, times),
     ];
     let mut parsed = Err(Unseen::Follows(claims::PROVENANCE_FORM));
     let form = Claim::judge(claims::PROVENANCE_FORM, predicate, |predicate| {
@@ -64,7 +61,9 @@ pub(in crate::verify) fn judge(
     let products = Claim::judge(claims::PROVENANCE_PRODUCTS, &products, |(provenance, platforms, bom)| {
         check_products(provenance, platforms, bom)
     });
-    [form].into_iter().chain(parts.map(judge_one)).chain([products]).collect()
+    let time =
+        times::judge(release.source.time, parsed.as_ref().map_err(Clone::clone), &observe::seen(time::now()));
+    [form].into_iter().chain(parts.map(judge_one)).chain([time, products]).collect()
 }
 
 fn form(release: &Release<'_>, provenance: &Provenance) -> Result<String> {
@@ -219,20 +218,6 @@ fn tool(source: &str, dependencies: &[Resource]) -> Result<String> {
     );
     let modified = if resource.annotations.is_empty() { "" } else { ", modified" };
     Ok(format!("`{XTASK}` of {commit}{modified}"))
-}
-
-fn times(release: &Release<'_>, provenance: &Provenance) -> Result<String> {
-    let metadata = &provenance.run_details.metadata;
-    let read = |text: &str| time::parse_rfc3339(text);
-    let (started, finished) = (read(&metadata.started_on)?, read(&metadata.finished_on)?);
-    ensure!(started <= finished, "it finished at {}, before it started", metadata.finished_on);
-    ensure!(finished <= time::now()? + CLOCK_SKEW, "it finished in the future, at {}", metadata.finished_on);
-    ensure!(
-        started + CLOCK_SKEW >= release.source.time,
-        "it started at {}, before the commit was made",
-        metadata.started_on
-    );
-    Ok(format!("{} to {}", metadata.started_on, metadata.finished_on))
 }
 
 /// The products that it names are exactly the manifests of the index and the attested SBOM.
