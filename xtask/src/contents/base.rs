@@ -18,8 +18,8 @@ use crate::oci::reference::{Digest, Image, Registry, untagged};
 use crate::oci::registry::{Client, WrongBytes};
 use crate::tool::docker::Docker;
 
-/// The host of Docker Hub's registry differs from the one in its image names.
-const DOCKER_HUB: (&str, &str) = ("docker.io/", "registry-1.docker.io/");
+/// The names of the images of Docker Hub begin with this.
+const DOCKER_HUB: &str = "docker.io/";
 
 /// The layers of a base image, for each platform.
 pub struct Base {
@@ -57,10 +57,7 @@ impl PinnedBase {
     /// # Errors
     /// When its name is not an image name.
     pub fn image(&self) -> Result<Image> {
-        match self.name.strip_prefix(DOCKER_HUB.0) {
-            Some(path) => format!("{}{path}", DOCKER_HUB.1).parse(),
-            None => self.name.parse(),
-        }
+        self.name.parse()
     }
 }
 
@@ -80,7 +77,7 @@ pub fn through_docker(
         Ok(manifest) => return Ok(manifest.into_bytes()),
         Err(error) => error,
     };
-    let Some(path) = place.name.strip_prefix(DOCKER_HUB.0) else { return Err(unread) };
+    let Some(path) = place.name.strip_prefix(DOCKER_HUB) else { return Err(unread) };
     let mut tried = unread;
     for url in docker.engine()?.mirrors {
         let asked = at_mirror(&url, path).and_then(|image| {

@@ -41,11 +41,17 @@ impl Registry {
         self.is_plain && !self.is_loopback()
     }
 
+    /// The host and port that answer. For Docker Hub, they differ from those in its image names.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        if self.name == "docker.io" { "registry-1.docker.io" } else { &self.name }
+    }
+
     /// `http://…` or `https://…`, without a trailing slash.
     #[must_use]
     pub fn base_url(&self) -> String {
         let scheme = if self.is_plain { "http" } else { "https" };
-        format!("{scheme}://{}", self.name)
+        format!("{scheme}://{}", self.host())
     }
 
     /// The text form, which is its key in docker's configuration.
@@ -204,6 +210,7 @@ mod tests {
             ("localhost", "http://localhost"),
             ("10.0.0.1:5000", "https://10.0.0.1:5000"),
             ("localhost.example.org", "https://localhost.example.org"),
+            ("docker.io", "https://registry-1.docker.io"),
         ] {
             assert_eq!(registry.parse::<Registry>().unwrap().base_url(), url);
         }

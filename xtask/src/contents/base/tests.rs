@@ -22,7 +22,7 @@ fn a_base_is_asked_for_where_it_is() {
     assert_eq!(replaced.digest, other);
     let hub = PinnedBase::of(&base, None);
     assert_eq!((hub.name.as_str(), &hub.digest), ("docker.io/library/node", &digest));
-    assert_eq!(hub.image().unwrap().to_string(), "registry-1.docker.io/library/node");
+    assert_eq!(hub.image().unwrap().to_string(), "docker.io/library/node");
 }
 
 #[test]

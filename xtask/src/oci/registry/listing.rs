@@ -55,7 +55,7 @@ fn next_page(image: &Image, response: &Response) -> Result<Option<String>> {
     let Some(link) = response.headers("Link").find_map(next_link) else { return Ok(None) };
     // Behind a proxy a registry may name itself with the other scheme. The scheme of the connection stays.
     let path = match Address::parse(link) {
-        Some(address) if address.authority == image.registry.as_str() => address.path,
+        Some(address) if address.authority == image.registry.host() => address.path,
         _ => link,
     };
     ensure!(path.starts_with("/v2/"), "{response} with a link to `{link}`, which is not on this registry");
