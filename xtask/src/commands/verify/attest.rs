@@ -66,7 +66,7 @@ pub(super) fn store(
     key: &SigningKey,
     digest: &Digest,
     is_same_digest: bool,
-) -> Result<String> {
+) -> Result<(Tag, String)> {
     let (registry, release, cosign) = (verifier.registry, &verifier.release, &verifier.anonymous.cosign);
     let public = cosign.public_half(key).context("reading the key of `--attest-key`")?;
     let fingerprint = public.fingerprint();
@@ -88,7 +88,7 @@ pub(super) fn store(
     if let Some(signature) = stored(registry, &tag, &statement)?
         && cosign.verify_blob(public.pem().as_bytes(), &signature, &pae(&statement))?.is_ok()
     {
-        return Ok(format!("the same statement by {fingerprint} was there already"));
+        return Ok((tag, format!("the same statement by {fingerprint} was there already")));
     }
     let envelope = seal(&statement, &cosign.sign_blob(key, &pae(&statement))?);
     let signed = [Signed::parse(envelope, TEST_RESULT_PREDICATE, &predicate, digest)?];
@@ -98,7 +98,8 @@ pub(super) fn store(
     }
     let manifest = Manifest::new(media_type::MANIFEST, attached::manifest(&signed, &config)?);
     registry.put(&tag, &manifest)?;
-    Ok(format!("signed by {fingerprint}, and stored as `{tag}`"))
+    let said = format!("signed by {fingerprint}, and stored as `{tag}`");
+    Ok((tag, said))
 }
 
 /// The stored signature of exactly this statement, if any.

@@ -88,7 +88,7 @@ impl Verify<'_> {
         };
         if let Some(digest) = &found.digest {
             let tags = found.tags.and_then(Result::ok).unwrap_or_default();
-            self.leave(verifier, digest, is_same_digest, &mut entry, tags)?;
+            self.leave(verifier, digest, is_same_digest, &mut entry, tags);
         }
         Ok(entry)
     }
@@ -124,21 +124,25 @@ impl Verify<'_> {
         is_same_digest: Option<bool>,
         entry: &mut Entry,
         mut tags: Vec<String>,
-    ) -> Result<()> {
+    ) {
         let holds = report::conclude(std::slice::from_ref(entry)).is_ok();
         if let (Some(key), Some(is_same), true) = (&self.attest_key, is_same_digest, holds) {
             let attest = || attest::store(verifier, key, digest, is_same);
             match verifier.steps.run("attest", digest.as_str(), attest) {
-                Ok(said) => verifier.steps.line("attest", &said),
+                Ok((tag, said)) => {
+                    verifier.steps.line("attest", &said);
+                    let tag = tag.to_string();
+                    if !tags.contains(&tag) {
+                        tags.push(tag);
+                    }
+                }
                 Err(error) => entry.unattested = Some(error),
             }
-            tags = verifier.registry.tags()?;
         }
         entry.rebuilds = rebuilds::list(verifier, &self.repository.git, &self.shared, &tags, digest);
         if let Some(dir) = self.options.save.as_ref().filter(|_| holds) {
             entry.unsaved = save(verifier, digest, dir).err();
         }
-        Ok(())
     }
 }
 
