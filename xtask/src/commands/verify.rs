@@ -207,7 +207,8 @@ impl Verify<'_> {
             let doing = || "listing what is released; nothing was checked";
             let pages = reading.forge.pages().with_context(doing)?;
             let tags = reading.registry.tags().with_context(doing)?;
-            let mut released: BTreeSet<ReleaseTag> = release_tags(&tags).into_iter().collect();
+            let in_registry: BTreeSet<ReleaseTag> = release_tags(&tags).into_iter().collect();
+            let mut released = in_registry.clone();
             released.extend(pages.iter().map(|page: &PublishedPage| page.page.tag.clone()));
             ensure!(!released.is_empty(), "`{}` has no release yet", reading.image);
             check_count(released.len()).with_context(doing)?;
@@ -219,7 +220,7 @@ impl Verify<'_> {
                     Err(error) => unread(tag, None, error),
                     Ok(None) => Ok(without_commit(tag, &verify::seen(reading.forge.tag(tag)))),
                     Ok(Some(commit)) => self
-                        .one_of_all(reading, &shared, &tags, tag, &commit)
+                        .one_of_all(reading, &shared, &in_registry, tag, &commit)
                         .or_else(|error| unread(tag, Some(commit.to_string()), error)),
                 }
             })
@@ -230,7 +231,7 @@ impl Verify<'_> {
         &self,
         reading: &Reading<'_>,
         shared: &Shared<'_>,
-        in_registry: &[String],
+        in_registry: &BTreeSet<ReleaseTag>,
         tag: &ReleaseTag,
         commit: &Commit,
     ) -> Result<Entry> {

@@ -1,12 +1,13 @@
 //! What `verify --all` meets besides its own releases: an adopter has tags from before this tool, a clone may lack
 //! tags, and a tag may be on a commit that cannot be read.
 
+use std::collections::BTreeSet;
+
 use anyhow::{Error, Result, bail};
 
 use crate::evidence::claims;
 use crate::evidence::page;
 use crate::inputs::config::{self, Config};
-use crate::inputs::source::release_tags;
 use crate::inputs::version::ReleaseTag;
 use crate::oci::reference::Image;
 use crate::process::interrupt;
@@ -22,7 +23,7 @@ use crate::verify::survey::Shared;
 pub(super) fn older_than_this_tool(
     git: &Git,
     shared: &Shared<'_>,
-    in_registry: &[String],
+    in_registry: &BTreeSet<ReleaseTag>,
     image: &Image,
     tag: &ReleaseTag,
     commit: &Commit,
@@ -33,7 +34,7 @@ pub(super) fn older_than_this_tool(
     }
     let why = "its commit has no `[workspace.metadata.release]` in `Cargo.toml`";
     let page = shared.pages.iter().flatten().find(|found| &found.page.tag == tag);
-    let said = if release_tags(in_registry).contains(tag) {
+    let said = if in_registry.contains(tag) {
         Some("the registry has this version")
     } else {
         page.filter(|found| page::names_image(&found.page.body, image))
