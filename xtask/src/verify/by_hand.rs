@@ -1,5 +1,7 @@
 //! For each claim, the command with which a person can check it without this program.
 
+use std::path::Path;
+
 use crate::evidence::claims;
 use crate::evidence::commands::{test_result_command, verify_commands};
 use crate::evidence::page;
@@ -10,6 +12,7 @@ use crate::inputs::source::Source;
 use crate::inputs::{ALLOWED_SIGNERS, PUBLIC_KEY};
 use crate::oci::reference::{Digest, Tag};
 use crate::process::command_line::quote;
+use crate::tool::cosign::VerifyCommand;
 
 use super::claim::Claim;
 
@@ -17,57 +20,89 @@ use super::claim::Claim;
 const PREDICATE: &str = "| jq -r 'if keys == [\"payload\",\"payloadType\",\"signatures\"] then .payload else error(\"unknown fields\") end' \
     | base64 -d | jq .predicate";
 
+/// What was looked at, if it is not what a release has by itself.
+#[derive(Clone, Copy, Default)]
+pub struct Given<'a> {
+    /// The file with the public key; `None` for the commit's.
+    pub key: Option<&'a Path>,
+    /// The directory with the image, in place of the registry.
+    pub layout: Option<&'a Path>,
+}
+
 /// Adds the commands to the claims of one release. `digest` is the image that was looked at.
-pub fn add(release: &Release<'_>, digest: Option<&Digest>, claims: &mut [Claim]) {
+pub fn add(release: &Release<'_>, digest: Option<&Digest>, given: Given<'_>, claims: &mut [Claim]) {
+    let Source { tag, commit, is_tagged, .. } = release.source;
+    // A file of the work tree may be another key by now.
+    let key = given.key.map_or_else(|| format!("{tag}.pub"), |key| key.display().to_string());
+    let revision = if *is_tagged { tag.to_string() } else { commit.to_string() };
+    let fetch = format!("git show {revision}:{PUBLIC_KEY} > {key} && ");
+    let release = &Release { key_name: &key, ..*release };
     for claim in claims {
-        claim.by_hand = command(release, digest, claim.id);
+        let command = command(release, digest, given.layout, claim.id);
+        claim.by_hand = command.map(|command| match given.key {
+            None if command.contains(&format!("--key {key} ")) => fetch.clone() + &command,
+            _ => command,
+        });
     }
 }
 
-fn command(release: &Release<'_>, digest: Option<&Digest>, id: &str) -> Option<String> {
-    const INSPECT: &str = "docker buildx imagetools inspect";
-    let (image, tag) = (release.image, &release.source.tag);
-    let repository = release.config.source_url();
-    let about_image = |digest: &Digest| {
-        let pinned = image.pinned(digest);
-        let [signature, provenance, sbom] =
-            verify_commands(release, digest).map(|command| command.to_string());
-        Some(match id {
-            claims::IMAGE_PRESENT => format!("docker pull {pinned}"),
-            claims::IMAGE_PLATFORMS => format!("{INSPECT} {pinned}"),
-            claims::IMAGE_LABELS => format!("{INSPECT} {pinned} --format '{{{{json .Image}}}}'"),
-            // It unpacks every layer and compares with the config, as this claim does.
-            claims::IMAGE_CONTENT => format!("crane validate --remote {pinned}"),
-            // It prints what was added: lines that begin with `>`, after all of the base image's.
-            claims::IMAGE_BASE => format!(
-                "layers() {{ crane manifest --platform $1 $2 | jq -r '.layers[].digest'; }}; for each in {}; do \
-                 diff <(layers $each {}) <(layers $each {pinned}); done",
-                release.platforms().join(" "),
-                quote(&release.inputs.base.last.reference)
-            ),
-            claims::IMAGE_MACHINE => format!(
-                "mkdir root && docker export $(docker create {pinned}) | tar --extract --directory root && \
-                 find root -name '*.node' -exec file {{}} +"
-            ),
-            claims::SIGNATURE => signature,
-            claims::SIGNATURE_PLATFORMS => format!(
-                "for each in $({INSPECT} --raw {pinned} | jq -r '.manifests[].digest'); do {}@$each; done",
-                signature.trim_end_matches(&format!("@{digest}"))
-            ),
-            claims::ATTACHMENTS => format!("cosign tree {pinned}"),
-            claims::SMOKE => format!("{} {PREDICATE}", test_result_command(release, digest)),
-            claims::SBOM | claims::SBOM_COMPONENTS => format!("{sbom} {PREDICATE}"),
-            claims::PROVENANCE_INPUTS => format!(
-                "{provenance} {PREDICATE}.buildDefinition.resolvedDependencies,\
-                 .predicate.buildDefinition.internalParameters.network; git show {tag}:Dockerfile | sha256sum"
-            ),
-            _ if id.starts_with(claims::PROVENANCE) => format!("{provenance} {PREDICATE}"),
-            _ => return None,
-        })
+const INSPECT: &str = "docker buildx imagetools inspect";
+
+/// The command for a claim about the image. What is in a directory is checked there, as far as cosign can.
+fn of_image(release: &Release<'_>, digest: &Digest, layout: Option<&Path>, id: &str) -> Option<String> {
+    let pinned = release.image.pinned(digest);
+    let shown = |command: VerifyCommand| match layout {
+        Some(directory) => command.of_layout(directory).of_legacy().to_string(),
+        None => command.to_string(),
     };
-    if let Some(command) = digest.and_then(about_image) {
+    let [signature, provenance, sbom] = verify_commands(release, digest).map(shown);
+    Some(match id {
+        claims::SIGNATURE => signature,
+        claims::SMOKE => format!("{} {PREDICATE}", shown(test_result_command(release, digest))),
+        claims::SBOM | claims::SBOM_COMPONENTS => format!("{sbom} {PREDICATE}"),
+        claims::PROVENANCE_INPUTS => format!(
+            "{provenance} {PREDICATE}.buildDefinition.resolvedDependencies,\
+             .predicate.buildDefinition.internalParameters.network; git show {}:Dockerfile | sha256sum",
+            release.source.tag
+        ),
+        _ if id.starts_with(claims::PROVENANCE) => format!("{provenance} {PREDICATE}"),
+        _ if layout.is_some() => return None,
+        claims::SIGNATURE_PLATFORMS => format!(
+            "for each in $({INSPECT} --raw {pinned} | jq -r '.manifests[].digest'); do {}@$each; done",
+            signature.trim_end_matches(&format!("@{digest}"))
+        ),
+        claims::ATTACHMENTS => format!("cosign tree {pinned}"),
+        claims::IMAGE_PRESENT => format!("docker pull {pinned}"),
+        claims::IMAGE_PLATFORMS => format!("{INSPECT} {pinned}"),
+        claims::IMAGE_LABELS => format!("{INSPECT} {pinned} --format '{{{{json .Image}}}}'"),
+        // It unpacks every layer and compares with the config, as this claim does.
+        claims::IMAGE_CONTENT => format!("crane validate --remote {pinned}"),
+        // It prints what was added: lines that begin with `>`, after all of the base image's.
+        claims::IMAGE_BASE => format!(
+            "layers() {{ crane manifest --platform $1 $2 | jq -r '.layers[].digest'; }}; for each in {}; do \
+             diff <(layers $each {}) <(layers $each {pinned}); done",
+            release.platforms().join(" "),
+            quote(&release.inputs.base.last.reference)
+        ),
+        claims::IMAGE_MACHINE => format!(
+            "mkdir root && docker export $(docker create {pinned}) | tar --extract --directory root && \
+             find root -name '*.node' -exec file {{}} +"
+        ),
+        _ => return None,
+    })
+}
+
+fn command(
+    release: &Release<'_>,
+    digest: Option<&Digest>,
+    layout: Option<&Path>,
+    id: &str,
+) -> Option<String> {
+    if let Some(command) = digest.and_then(|digest| of_image(release, digest, layout, id)) {
         return Some(command);
     }
+    let (image, tag) = (release.image, &release.source.tag);
+    let repository = release.config.source_url();
     match id {
         claims::TAG_IMAGE => Some(format!("{INSPECT} {}", image.tagged(&tag.registry_tag()))),
         claims::TAG_GIT => {

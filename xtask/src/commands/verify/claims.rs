@@ -21,9 +21,10 @@ use crate::inputs::source::Source;
 use crate::oci::reference::Digest;
 use crate::process::parallel::both;
 use crate::process::stderr;
+use crate::verify::by_hand::{self, Given};
 use crate::verify::claim::{Claim, Unseen};
 use crate::verify::survey::{self, Asked, Shared};
-use crate::verify::{self, KeysSeen, Verifier, base_manifests, by_hand, difference, rebuilds};
+use crate::verify::{self, KeysSeen, Verifier, base_manifests, difference, rebuilds};
 
 impl Verify<'_> {
     pub(super) fn survey(
@@ -74,7 +75,8 @@ impl Verify<'_> {
             is_same_digest = is_same;
             crate::process::interrupt::check()?;
         }
-        by_hand::add(&verifier.release, found.digest.as_ref(), &mut claims);
+        let given = Given { key: self.options.key.as_deref(), layout: self.options.offline.as_deref() };
+        by_hand::add(&verifier.release, found.digest.as_ref(), given, &mut claims);
         let mut entry = Entry {
             tag: subject.source.tag.to_string(),
             commit: Some(subject.source.commit.to_string()),
