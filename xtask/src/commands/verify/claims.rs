@@ -96,8 +96,8 @@ impl Verify<'_> {
     }
 
     /// The claims about the tagged commit, from the clone, the ids of those that were not asked, and what the clone has
-    /// of keys. `forge` is that of the tagged commit, if it may be asked. The one that the clone is of may be another one
-    /// by now, and only that one tells whether the clone is behind.
+    /// of keys. `forge` is that of the tagged commit, if it may be asked. The one that the clone is of may be another
+    /// one by now, and only that one tells whether the clone is behind.
     fn of_clone(
         &self,
         verifier: &Verifier<'_>,
@@ -148,9 +148,9 @@ impl Verify<'_> {
     }
 }
 
-/// The claim that there is a git tag, of a release that this clone has no tag of, unless the forge was asked for it. Its
-/// commit is then known only from a label of the image, which may name any commit, and only a rehearsal is of a commit
-/// that was never tagged.
+/// The claim that there is a git tag, of a release that this clone has no tag of, unless the forge was asked for it.
+/// Its commit is then known only from a label of the image, which may name any commit, and only a rehearsal is of a
+/// commit that was never tagged.
 fn add_untagged(source: &Source, claims: &mut Vec<Claim>, not_asked: &mut Vec<&'static str>) {
     if source.is_tagged || claims.iter().any(|claim| claim.id == claims::TAG_GIT) {
         return;

@@ -1,5 +1,5 @@
-//! What refers to an image besides what a release stores in the legacy format. A release stores nothing of that kind beside a
-//! platform's image, and cosign 3 and policy controllers prefer it to the signatures.
+//! What refers to an image besides what a release stores in the legacy format. A release stores nothing of that kind
+//! beside a platform's image, and cosign 3 and policy controllers prefer it to the signatures.
 
 use crate::evidence::attached::{Kind, foreign_tags};
 use crate::oci::reference::Digest;
@@ -39,9 +39,9 @@ pub(super) fn is_itself(bytes: &[u8], digest: &Digest) -> bool {
     Digest::of(bytes) == *digest
 }
 
-/// Those of `listed`, the manifests that a registry lists as referring to `digest`, that are not under a tag of the legacy
-/// format. Some registries list these as well (docs/facts.md#other-registries-references). They are judged as what is under
-/// that tag.
+/// Those of `listed`, the manifests that a registry lists as referring to `digest`, that are not under a tag of the
+/// legacy format. Some registries list these as well (docs/facts.md#other-registries-references). They are judged as
+/// what is under that tag.
 pub(super) fn without_legacy(
     store: &dyn Store,
     digest: &Digest,

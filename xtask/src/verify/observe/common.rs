@@ -37,8 +37,8 @@ impl LatestSeen {
 }
 
 /// Lists the registry's tags, and looks where `latest` is. A version tag that is already known is not asked for again.
-/// `is_tagged` says whether there is a git tag of a version. The digests are computed from the manifests, because a registry
-/// can write anything into the header that names one.
+/// `is_tagged` says whether there is a git tag of a version. The digests are computed from the manifests, because a
+/// registry can write anything into the header that names one.
 pub(in crate::verify) fn common(
     registry: &Client,
     known_tag: Option<(&ReleaseTag, Digest)>,
@@ -67,8 +67,8 @@ pub(in crate::verify) fn common(
     Common { tags: known.map(|known| known.tags().to_vec()), latest }
 }
 
-/// The list of a registry that was just found to have `known`. One that lacks this tag lacks others too, and nothing can be
-/// concluded from what is missing in it.
+/// The list of a registry that was just found to have `known`. One that lacks this tag lacks others too, and nothing
+/// can be concluded from what is missing in it.
 pub(in crate::verify) fn listed(tags: Seen<Vec<String>>, known: Option<&ReleaseTag>) -> Seen<Vec<String>> {
     let tags = tags?;
     let has = |known: &ReleaseTag| tags.iter().any(|tag| tag == known.registry_tag().as_str());
@@ -78,8 +78,8 @@ pub(in crate::verify) fn listed(tags: Seen<Vec<String>>, known: Option<&ReleaseT
     }
 }
 
-/// The list of a mirror, which may have the release under no tag of its own. If the signatures were just found under a tag
-/// (`has_tag`) and nothing is listed, the mirror cannot list tags.
+/// The list of a mirror, which may have the release under no tag of its own. If the signatures were just found under a
+/// tag (`has_tag`) and nothing is listed, the mirror cannot list tags.
 pub(in crate::verify) fn listed_beside(tags: Seen<Vec<String>>, has_tag: bool) -> Seen<Vec<String>> {
     match tags?.as_slice() {
         [] if has_tag => Err(unlisted("the signatures of this image under a tag")),

@@ -20,8 +20,8 @@ pub(super) fn judge(committed: u64, provenance: Seen<&Provenance>, now: &Seen<u6
     Claim::judge(claims::PROVENANCE_TIME, &said, |said| said.clone().map_err(|wrong| anyhow!(wrong)))
 }
 
-/// Whether a build can have `started` and `finished` then. A clock that stands before the commit, which is there, is wrong
-/// and shows nothing to be in the future.
+/// Whether a build can have `started` and `finished` then. A clock that stands before the commit, which is there, is
+/// wrong and shows nothing to be in the future.
 fn possible(
     committed: u64,
     (started, finished): (&str, &str),
